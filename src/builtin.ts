@@ -1,0 +1,29 @@
+import { PeerloomError } from './errors.ts';
+
+type Builtins = {
+  'node:crypto': typeof import('node:crypto');
+  'node:fs': typeof import('node:fs');
+  'node:path': typeof import('node:path');
+  'node:zlib': typeof import('node:zlib');
+};
+
+/**
+ * A module of Node.js, fetched at run time and not imported, so that the files which use one for a part of
+ * their work still load in a browser. `undefined` where the runtime is not Node.js.
+ */
+export function optionalBuiltin<Name extends keyof Builtins>(name: Name): Builtins[Name] | undefined {
+  return globalThis.process?.getBuiltinModule?.(name) as Builtins[Name] | undefined;
+}
+
+/**
+ * Like {@link optionalBuiltin}, for what cannot work without.
+ *
+ * @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE` where the runtime is not Node.js.
+ */
+export function requiredBuiltin<Name extends keyof Builtins>(name: Name, purpose: string): Builtins[Name] {
+  const module = optionalBuiltin(name);
+  if (module === undefined) {
+    throw new PeerloomError('ERR_TRANSPORT_UNAVAILABLE', `${purpose} needs Node.js, which has ${name}`);
+  }
+  return module;
+}

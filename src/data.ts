@@ -1,0 +1,30 @@
+/** What JSON holds besides lists and objects. */
+export type JsonScalar = string | number | boolean | null;
+
+/** The typed arrays that travel with their type. */
+export type NumericTypedArray =
+  | Int8Array
+  | Uint8ClampedArray
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
+  | Float16Array
+  | Float32Array
+  | Float64Array;
+
+/**
+ * What a message can be: a JSON value in which bytes and typed arrays may stand anywhere. Everything arrives
+ * equal and of the same type: `'123'` stays a string, `-0` stays `-0`, a `Float32Array` stays one.
+ */
+export type Data =
+  | JsonScalar
+  | Uint8Array
+  | NumericTypedArray
+  | readonly Data[]
+  | { readonly [key: string]: Data };
+
+/** The compressions a message can be sent with; each runs on the sending and the receiving side alone. */
+export type Compression = 'none' | 'zlib' | 'brotli' | 'zstd';

@@ -1,0 +1,64 @@
+/**
+ * Every code that a {@link PeerloomError} can carry, with what it means. docs/errors.md is held against this table.
+ */
+export const errorCodes = {
+  ERR_ABORTED: 'the AbortSignal given by the caller fired',
+  ERR_ADDRESS_IN_USE: 'the host and port to listen on are taken',
+  ERR_ADDRESS_INVALID: 'the address cannot be read, or no transport of this node knows its scheme',
+  ERR_ADDRESS_UNAVAILABLE: 'this machine does not have the address to listen on, or may not use the port',
+  ERR_COMPRESSION_UNAVAILABLE:
+    'the compression is not available in this runtime or not known to the other side',
+  ERR_CONNECTION_CLOSED: 'the connection closed before the operation completed',
+  ERR_CONNECTION_REFUSED: 'nothing listens at the address',
+  ERR_DECOMPRESSION: 'compressed data is damaged, or larger than the message limit when decompressed',
+  ERR_HANDLER: 'the handler on the other side threw, or gave no answer',
+  ERR_HANDSHAKE: 'the other side did not complete the handshake as the protocol has it',
+  ERR_HOST_NOT_FOUND: 'the host name does not resolve',
+  ERR_HOST_UNREACHABLE: 'no route leads to the host, or the network is down',
+  ERR_ID_MISMATCH:
+    'the node that answered is not the one that was asked for, or claimed an id that is not its own',
+  ERR_IDENTITY_DAMAGED: 'the identity file cannot be read as an Ed25519 private key in PKCS#8 PEM',
+  ERR_IDENTITY_FILE: 'the identity file cannot be read or written',
+  ERR_IDENTITY_KIND: 'the identity file holds a key of another kind than Ed25519',
+  ERR_IDENTITY_PASSPHRASE: 'the passphrase of the identity file is missing or wrong',
+  ERR_MESSAGE_INVALID: 'a message cannot be decoded',
+  ERR_MESSAGE_TOO_LARGE: 'the message is larger than one of the two sides allows',
+  ERR_NETWORK_MISMATCH: 'the other side belongs to another network, or does not hold the network key',
+  ERR_NOT_ALLOWED: 'a list, a limit or the authorize function refused the connection',
+  ERR_NOT_CONNECTED: 'no open connection leads to that node',
+  ERR_NOT_STARTED: 'the node is not running: start() was not called, or stop() was',
+  ERR_PLAIN_NOT_ALLOWED: 'plain TCP is not allowed by this node',
+  ERR_PROTOCOL: 'the other side broke the protocol',
+  ERR_QUEUE_FULL: 'the outgoing queue of the connection is at its cap',
+  ERR_SELF_CONNECTION: 'the address leads to this node itself',
+  ERR_TIMEOUT: 'the operation took longer than its time limit',
+  ERR_TRANSPORT_IN_USE: 'the transport already belongs to another node',
+  ERR_TRANSPORT_UNAVAILABLE: 'this runtime lacks what the transport or the file storage needs',
+  ERR_UNREACHABLE: 'the address could not be reached for another reason, given as the cause',
+  ERR_VERSION: 'the two sides share no version of the protocol',
+} as const;
+
+/** The text codes of {@link errorCodes}. */
+export type ErrorCode = keyof typeof errorCodes;
+
+/**
+ * The one class of errors that peerloom raises while running; match on `code`. Wrong arguments are
+ * `TypeError` or `RangeError` instead, thrown at once.
+ *
+ * @example
+ * try {
+ *   await node.connectWithNode('127.0.0.1', 10001);
+ * } catch (error) {
+ *   if (error instanceof PeerloomError && error.code === 'ERR_CONNECTION_REFUSED') console.log('not up yet');
+ * }
+ */
+export class PeerloomError extends Error {
+  override readonly name = 'PeerloomError';
+  /** One of {@link errorCodes}. */
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
