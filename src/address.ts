@@ -1,0 +1,91 @@
+import { PeerloomError } from './errors.ts';
+
+/** Where a node can be reached. */
+export interface Address {
+  /** `'tls'`, `'tcp'`, `'memory'`, …; `undefined` leaves the choice to the node: its first transport. */
+  readonly scheme: string | undefined;
+  /** A name or an IP address; IPv6 without brackets. */
+  readonly host: string;
+  /** 1 to 65535, or 0 in an address to listen on: the system picks. */
+  readonly port: number;
+}
+
+/**
+ * Reads the text of an address to dial: `'host:port'`, `'[::1]:10001'` or with a scheme, `'tls://host:port'`.
+ *
+ * @throws PeerloomError `ERR_ADDRESS_INVALID`, which says what is wrong with the text.
+ */
+export function parseAddress(text: string): Address {
+  if (typeof text !== 'string') throw new TypeError(`address must be a string, not ${typeof text}`);
+  if (text.startsWith('/')) throw invalid(text, 'no transport of this node reads multiaddrs');
+  const { scheme, host, port } = addressPattern.exec(text)!.groups!;
+  if (!host) throw invalid(text, 'it has no host');
+  if (port === undefined) throw invalid(text, 'it has no port');
+  if (host.includes(':') && !host.startsWith('[')) throw invalid(text, 'an IPv6 host stands in brackets');
+  const bareHost = withoutBrackets(host);
+  if (!isHost(bareHost)) throw invalid(text, `'${host}' is not a host`);
+  if (!/^\d+$/.test(port) || !isPort(Number(port), 1)) {
+    throw invalid(text, `the port must be a whole number from 1 to 65535, not '${port}'`);
+  }
+  return { scheme: scheme?.toLowerCase(), host: bareHost, port: Number(port) };
+}
+
+/** Matches every text: what fits none of the earlier groups is taken for a host, and judged as one. */
+const addressPattern = /^(?:(?<scheme>[a-z][a-z\d+.-]*):\/\/)?(?<host>\[[^\]]*\]|.*?)(?::(?<port>[^:]*))?$/is;
+
+/**
+ * The address of a host and port given apart. Brackets around an IPv6 host are taken off.
+ *
+ * @param use `'dial'` for an address to connect to; `'listen'` allows port 0 as well.
+ * @throws TypeError when the host or the port is of the wrong type, or the host is none.
+ * @throws RangeError when the port is out of range.
+ */
+export function addressOf(host: string, port: number, use: 'dial' | 'listen' = 'dial'): Address {
+  if (typeof host !== 'string') throw new TypeError(`host must be a string, not ${typeof host}`);
+  const bareHost = withoutBrackets(host);
+  if (!isHost(bareHost)) {
+    throw new TypeError(`host must be a name or an IP address such as '127.0.0.1', not '${host}'`);
+  }
+  if (typeof port !== 'number') throw new TypeError(`port must be a number, not ${typeof port}`);
+  const minPort = use === 'listen' ? 0 : 1;
+  if (!isPort(port, minPort)) {
+    throw new RangeError(`port must be a whole number from ${minPort} to 65535, not ${port}`);
+  }
+  return { scheme: undefined, host: bareHost, port };
+}
+
+/** The text that {@link parseAddress} reads back. */
+export function formatAddress({ scheme, host, port }: Address): string {
+  const prefix = scheme === undefined ? '' : `${scheme}://`;
+  return `${prefix}${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** Whether an IP address leads back to this machine. */
+export function isLoopback(host: string): boolean {
+  return host.startsWith('127.') || host === '::1';
+}
+
+function invalid(text: string, problem: string): PeerloomError {
+  return new PeerloomError(
+    'ERR_ADDRESS_INVALID',
+    `The address '${text}' cannot be used: ${problem}. Write it as 127.0.0.1:10001, [::1]:10001 or tls://name:10001.`,
+  );
+}
+
+function withoutBrackets(host: string): string {
+  return /^\[.*:.*\]$/s.test(host) ? host.slice(1, -1) : host;
+}
+
+function isHost(host: string): boolean {
+  return host.includes(':') ? isIpv6(host) : /^[^\s/\\[\]@?#%]{1,253}$/.test(host);
+}
+
+/** With or without a zone (`fe80::1%eth0`); the URL parser knows the grammar, in every runtime. */
+function isIpv6(host: string): boolean {
+  const [, digits] = /^([\da-f:.]+)(?:%[\w.-]+)?$/i.exec(host) ?? [];
+  return digits !== undefined && URL.canParse(`http://[${digits}]`);
+}
+
+function isPort(port: number, min: number): boolean {
+  return Number.isInteger(port) && port >= min && port <= 65_535;
+}

@@ -1,0 +1,83 @@
+import { isLoopback } from './address.ts';
+import type { PeerDetails, ResolvedOptions } from './options.ts';
+import type { Runtime } from './runtime.ts';
+import { type Goodbye, goodbye } from './wire/goodbye.ts';
+
+/** Addresses whose recent connections are remembered. */
+const maxRememberedAddresses = 4_096;
+
+/** Decides who may connect: the bounds on inbound connections, the lists, then the user's own function. */
+export class Admission {
+  readonly #options: ResolvedOptions;
+  readonly #arrivals: ArrivalRate;
+  readonly #inbound = new Map<unknown, string>();
+
+  constructor(options: ResolvedOptions) {
+    this.#options = options;
+    this.#arrivals = new ArrivalRate(options.limits.inboundPerSecondPerAddress, options.runtime);
+  }
+
+  /**
+   * Takes a place for an inbound connection, to be given back by {@link Admission.leave}.
+   *
+   * @param token what stands for the connection.
+   * @returns why there is none.
+   */
+  enter(token: unknown, address: string): Goodbye | undefined {
+    const { maxConnections, limits } = this.#options;
+    if (maxConnections > 0 && this.#inbound.size >= maxConnections) return goodbye('full');
+    if (!isLoopback(address)) {
+      const { maxInboundPerAddress } = limits;
+      const sameAddress = [...this.#inbound.values()].filter((one) => one === address).length;
+      if (maxInboundPerAddress > 0 && sameAddress >= maxInboundPerAddress) {
+        return goodbye('full', `the node allows ${maxInboundPerAddress} connections from one address`);
+      }
+      if (!this.#arrivals.take(address))
+        return goodbye('full', 'too many connections a second from this address');
+    }
+    this.#inbound.set(token, address);
+    return undefined;
+  }
+
+  leave(token: unknown): void {
+    this.#inbound.delete(token);
+  }
+
+  /** Why a peer is not welcome; an `authorize` that throws admits nobody. */
+  async judge(peer: PeerDetails): Promise<Goodbye | undefined> {
+    const { allow, deny, authorize } = this.#options;
+    if (deny.has(peer.id) || (allow !== undefined && !allow.has(peer.id))) return goodbye('refused');
+    if (authorize === undefined) return undefined;
+    return (await authorize(peer)) === true ? undefined : goodbye('refused');
+  }
+}
+
+/** A token bucket for each address: so many arrivals a second, and as many at once. */
+class ArrivalRate {
+  readonly #perSecond: number;
+  readonly #runtime: Runtime;
+  readonly #buckets = new Map<string, { tokens: number; at: number }>();
+
+  constructor(perSecond: number, runtime: Runtime) {
+    this.#perSecond = perSecond;
+    this.#runtime = runtime;
+  }
+
+  take(address: string): boolean {
+    const now = this.#runtime.now();
+    const bucket = this.#buckets.get(address) ?? { tokens: this.#perSecond, at: now };
+    bucket.tokens = Math.min(this.#perSecond, bucket.tokens + ((now - bucket.at) / 1_000) * this.#perSecond);
+    bucket.at = now;
+    this.#buckets.delete(address);
+    this.#buckets.set(address, bucket);
+    if (this.#buckets.size > maxRememberedAddresses) this.#forgetOldest();
+    if (bucket.tokens < 1) return false;
+    bucket.tokens -= 1;
+    return true;
+  }
+
+  #forgetOldest(): void {
+    const [oldest] = this.#buckets.keys();
+    this.#buckets.delete(oldest!);
+  }
+}

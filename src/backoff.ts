@@ -1,0 +1,25 @@
+/** Bounds of {@link backoffDelayMs}, in milliseconds. */
+export interface BackoffOptions {
+  /** Upper bound before the first trial; doubles with each further one. */
+  readonly minDelayMs: number;
+  /** The bound stops growing here. */
+  readonly maxDelayMs: number;
+}
+
+/** 2³¹ ms is as long as a timer can wait; stopping there also keeps `0 * Infinity` out of the product. */
+const maxDoublings = 31;
+
+/**
+ * How long to wait before a trial: exponential backoff with full jitter, as in Marc Brooker, "Exponential
+ * Backoff And Jitter" (AWS Architecture Blog, 2015). The delay is drawn evenly from zero to a bound that doubles
+ * with each trial, so that nodes which lost the same peer at the same moment do not come back in step.
+ *
+ * @param trial counts from 1.
+ * @param random gives numbers from 0 up to, without, 1.
+ * @returns whole milliseconds, below the bound.
+ */
+export function backoffDelayMs(trial: number, options: BackoffOptions, random: () => number): number {
+  const doublings = Math.min(trial - 1, maxDoublings);
+  const boundMs = Math.min(options.minDelayMs * 2 ** doublings, options.maxDelayMs);
+  return Math.floor(random() * boundMs);
+}

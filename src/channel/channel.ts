@@ -1,0 +1,69 @@
+import type { Address } from '../address.ts';
+import type { Compression, Data } from '../data.ts';
+import type { Security } from '../transport/transport.ts';
+import type { Goodbye, GoodbyeCode } from '../wire/goodbye.ts';
+import type { WaitOptions } from './pending.ts';
+
+/** Why a connection ended. */
+export interface CloseReason {
+  /** `'lost'`: the link broke without a goodbye; all others are told to the other side, or by it. */
+  readonly code: GoodbyeCode | 'lost';
+  /** A sentence for people. */
+  readonly message: string;
+  /** Which side ended the connection; `'link'` when it was neither. */
+  readonly by: 'us' | 'them' | 'link';
+}
+
+/** How to send a message. */
+export interface SendOptions {
+  /** Default `'none'`. The other side must know it: `ERR_COMPRESSION_UNAVAILABLE` otherwise. */
+  readonly compression?: Compression;
+}
+
+/** What a node knows of another one that it is connected to. */
+export interface RemoteNode {
+  readonly id: string;
+  /** What the other calls itself; may be empty, proves nothing. */
+  readonly name: string;
+  /** Where its end of the link is. */
+  readonly address: Address;
+  /** The port that it says it listens on. */
+  readonly listeningPort: number;
+  /** Random for each run of that node. */
+  readonly instance: string;
+  readonly security: Security;
+}
+
+/** Whether all the handlers of an event ran without throwing; a promise when one of them is asynchronous. */
+export type Handled = boolean | Promise<boolean>;
+
+/** What a channel reports, in order and one at a time but for requests. */
+export interface ChannelHandler {
+  connected(): Handled;
+  message(data: Data): Handled;
+  /** `undefined`: nobody answers. May reject. */
+  request(data: Data): Promise<Data | undefined>;
+  /** A message could not be decoded. */
+  rejected(error: Error): void;
+  /** Exactly once, after everything else. */
+  closed(reason: CloseReason): void;
+}
+
+/** The conversation with one other node, over one link, after the handshake. */
+export interface Channel {
+  readonly remote: RemoteNode;
+  /** Messages can be sent. */
+  readonly isOpen: boolean;
+  /** Begins to report; until then everything is held back. */
+  start(handler: ChannelHandler): void;
+  send(data: Data, options?: SendOptions): boolean;
+  drained(): Promise<void>;
+  deliver(data: Data, options?: WaitOptions): Promise<void>;
+  request(data: Data, options?: WaitOptions): Promise<Data>;
+  /** @returns the round trip in milliseconds. */
+  ping(options?: WaitOptions): Promise<number>;
+  /** Pings a silent peer and gives up a dead one; called by the node now and then. */
+  checkLiveness(now: number): void;
+  /** Sends what waits, says goodbye and closes. */
+  close(goodbye: Goodbye): void;
+}

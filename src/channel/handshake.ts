@@ -1,0 +1,199 @@
+import { PeerloomError } from '../errors.ts';
+import type { Limits } from '../limits.ts';
+import type { Runtime } from '../runtime.ts';
+import type { Link } from '../transport/transport.ts';
+import { FrameKind, idBytes, maxFrameBodyBytes } from '../wire/frame.ts';
+import { type Frame, FrameReader } from '../wire/frame-reader.ts';
+import { decodeGoodbye, encodeGoodbye, type Goodbye, type GoodbyeCode, goodbye } from '../wire/goodbye.ts';
+import { agreedVersion, decodeHello, encodeHello, type Hello } from '../wire/hello.ts';
+import { Outgoing } from './outgoing.ts';
+
+/*
+ *   dialling side                        accepting side
+ *     │ hello ───────────────────────────────► │  checks version and network, then asks its node
+ *     │ ◄─────────────────────── hello, accept │
+ *     │  checks and asks in turn               │
+ *     │ accept ──────────────────────────────► │  both are open
+ *
+ * In place of any of these a side may say goodbye with its reason. (docs/protocol.md, clauses 4.x)
+ */
+
+export interface HandshakeOptions {
+  readonly direction: 'inbound' | 'outbound';
+  readonly hello: Hello;
+  readonly limits: Limits;
+  readonly runtime: Runtime;
+  /** Asked once, when the other side is known; a goodbye refuses it. */
+  readonly admit: (theirs: Hello) => Goodbye | undefined | Promise<Goodbye | undefined>;
+}
+
+/** A handshake that came to its end, and what the channel goes on with. */
+export interface Handshake {
+  readonly link: Link;
+  readonly reader: FrameReader;
+  readonly outgoing: Outgoing;
+  readonly theirs: Hello;
+  readonly version: number;
+  /** Frames that arrived behind the handshake. */
+  readonly early: readonly Frame[];
+}
+
+/** A refusal by one of the two sides; `by` says which. */
+export class HandshakeRefused extends Error {
+  readonly goodbye: Goodbye;
+  readonly by: 'us' | 'them';
+
+  constructor(reason: Goodbye, by: 'us' | 'them') {
+    super(reason.message);
+    this.goodbye = reason;
+    this.by = by;
+  }
+}
+
+/** How long a refused side gets to read the reason. */
+const refusalFlushMs = 1_000;
+
+/**
+ * Brings a link to the point where messages can flow. Ends the link when that fails.
+ *
+ * @throws HandshakeRefused, or PeerloomError `ERR_HANDSHAKE`, `ERR_PROTOCOL`, `ERR_TIMEOUT`, `ERR_CONNECTION_CLOSED`.
+ */
+export async function shakeHands(link: Link, options: HandshakeOptions): Promise<Handshake> {
+  const { direction, hello, limits, runtime } = options;
+  const outgoing = new Outgoing(link, limits);
+  const frames = new FrameQueue(link, limits);
+  const rest = Math.max(1, link.startedAt + limits.handshakeTimeoutMs - runtime.now());
+  const timer = runtime.setTimeout(() => {
+    frames.fail(new PeerloomError('ERR_TIMEOUT', `no handshake within ${limits.handshakeTimeoutMs} ms`));
+  }, rest);
+  try {
+    if (direction === 'outbound') outgoing.last(FrameKind.hello, encodeHello(hello));
+    const theirs = decodeHello((await frames.next(FrameKind.hello)).body);
+    const version = checkHello(theirs, hello);
+    if (direction === 'outbound') await frames.next(FrameKind.accept);
+    const refusal = await frames.unlessFailed(options.admit(theirs));
+    if (refusal !== undefined) throw new HandshakeRefused(refusal, 'us');
+    if (direction === 'inbound') outgoing.last(FrameKind.hello, encodeHello(hello));
+    frames.allowEarly();
+    outgoing.last(FrameKind.accept, new Uint8Array(0));
+    if (direction === 'inbound') await frames.next(FrameKind.accept);
+    return { link, reader: frames.reader, outgoing, theirs, version, early: frames.early };
+  } catch (error) {
+    frames.reader.stop();
+    const farewell = farewellFor(error);
+    if (farewell !== undefined) outgoing.last(FrameKind.goodbye, encodeGoodbye(farewell));
+    link.close(refusalFlushMs);
+    throw error;
+  } finally {
+    timer.cancel();
+  }
+}
+
+function checkHello(theirs: Hello, ours: Hello): number {
+  if (theirs.network !== ours.network) {
+    throw new HandshakeRefused(
+      goodbye(
+        'network',
+        `this node belongs to the network '${ours.network}', the other to '${theirs.network}'`,
+      ),
+      'us',
+    );
+  }
+  return agreedVersion(theirs.versions, ours.versions);
+}
+
+/** What to tell the other side of an error; nothing where it spoke last, or cannot hear. */
+function farewellFor(error: unknown): Goodbye | undefined {
+  if (error instanceof HandshakeRefused) return error.by === 'us' ? error.goodbye : undefined;
+  if (!(error instanceof PeerloomError)) return undefined;
+  const codes: Partial<Record<string, GoodbyeCode>> = {
+    ERR_VERSION: 'version',
+    ERR_TIMEOUT: 'timeout',
+    ERR_HANDSHAKE: 'protocol',
+    ERR_PROTOCOL: 'protocol',
+    ERR_MESSAGE_TOO_LARGE: 'protocol',
+  };
+  const code = codes[error.code];
+  return code && goodbye(code, error.message);
+}
+
+/** The frames of a handshake, one await at a time. */
+class FrameQueue {
+  readonly reader: FrameReader;
+  readonly #limits: Limits;
+  readonly #failure = Promise.withResolvers<never>();
+  #frames: Frame[] = [];
+  #bytes = 0;
+  #earlyAllowed = false;
+  #wake = (): void => {};
+
+  constructor(link: Link, limits: Limits) {
+    this.#limits = limits;
+    this.#failure.promise.catch(() => {});
+    this.reader = new FrameReader(
+      (kind, format, compression, body) => this.#add({ kind, format, compression, body }),
+      { maxBodyBytes: limits.maxHandshakeBytes, maxMessageBytes: 0 },
+    );
+    link.onMessage = (bytes) => {
+      try {
+        this.reader.push(bytes);
+      } catch (error) {
+        this.fail(error);
+      }
+    };
+    void link.closed.then((cause) => {
+      const message = 'the other side closed the connection during the handshake';
+      this.fail(new PeerloomError('ERR_CONNECTION_CLOSED', message, { cause }));
+    });
+  }
+
+  /** From here on messages may follow the handshake in one piece. */
+  allowEarly(): void {
+    this.#earlyAllowed = true;
+    this.reader.maxBodyBytes = maxFrameBodyBytes;
+    this.reader.maxMessageBytes = this.#limits.maxMessageBytes + idBytes;
+  }
+
+  /** The next frame, which must be of the kind; a goodbye in its place throws. */
+  async next(kind: number): Promise<Frame> {
+    while (this.#frames.length === 0) {
+      const arrival = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      await this.unlessFailed(arrival);
+    }
+    const frame = this.#frames.shift()!;
+    if (frame.kind === FrameKind.goodbye) throw new HandshakeRefused(decodeGoodbye(frame.body), 'them');
+    if (frame.kind !== kind) {
+      throw new PeerloomError(
+        'ERR_PROTOCOL',
+        `frame of kind ${frame.kind} where the handshake has kind ${kind}`,
+      );
+    }
+    return frame;
+  }
+
+  /** Waits for a value, or fails with the handshake. */
+  unlessFailed<Value>(value: Value | Promise<Value>): Promise<Value> {
+    return Promise.race([value, this.#failure.promise]);
+  }
+
+  /** What arrived behind the handshake. */
+  get early(): readonly Frame[] {
+    return this.#frames;
+  }
+
+  fail(error: unknown): void {
+    this.#failure.reject(error);
+  }
+
+  #add(frame: Frame): void {
+    this.#frames.push(frame);
+    this.#bytes += frame.body.length;
+    if (!this.#earlyAllowed && this.#bytes > this.#limits.maxHandshakeBytes) {
+      const message = `more than ${this.#limits.maxHandshakeBytes} bytes before the handshake was done`;
+      throw new PeerloomError('ERR_PROTOCOL', message);
+    }
+    this.#wake();
+  }
+}

@@ -1,0 +1,103 @@
+import { PeerloomError } from '../errors.ts';
+import type { Runtime, RuntimeTimer } from '../runtime.ts';
+
+/** How long to wait for the other side. */
+export interface WaitOptions {
+  /** Milliseconds until `ERR_TIMEOUT`; `Infinity`: as long as the connection lasts. Default 30,000. */
+  readonly timeoutMs?: number;
+  /** Ends the wait with `ERR_ABORTED`. */
+  readonly signal?: AbortSignal;
+}
+
+export const defaultWaitMs = 30_000;
+
+interface Waiter<Answer> {
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: PeerloomError) => void;
+  readonly timer: RuntimeTimer | undefined;
+  readonly stopListening: (() => void) | undefined;
+}
+
+/** The questions of a connection that have no answer yet, by the number that pairs the two. */
+export class PendingAnswers<Answer> {
+  readonly #runtime: Runtime;
+  readonly #waiters = new Map<number, Waiter<Answer>>();
+  #lastId = 0;
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+  }
+
+  /**
+   * Waits for the answer to what `send` sends with the number it is given; what `send` throws rejects.
+   */
+  ask(what: string, options: WaitOptions | undefined, send: (id: number) => void): Promise<Answer> {
+    const timeoutMs = options?.timeoutMs ?? defaultWaitMs;
+    const signal = options?.signal;
+    checkTimeout(timeoutMs);
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) throw aborted(what, signal);
+      const id = this.#freeId();
+      send(id);
+      const fail = (error: PeerloomError) => this.#take(id)?.reject(error);
+      const timer =
+        timeoutMs === Number.POSITIVE_INFINITY
+          ? undefined
+          : this.#runtime.setTimeout(
+              () => fail(new PeerloomError('ERR_TIMEOUT', `${what}: no answer within ${timeoutMs} ms`)),
+              timeoutMs,
+            );
+      let stopListening: (() => void) | undefined;
+      if (signal !== undefined) {
+        const onAbort = () => fail(aborted(what, signal));
+        signal.addEventListener('abort', onAbort, { once: true });
+        stopListening = () => signal.removeEventListener('abort', onAbort);
+      }
+      this.#waiters.set(id, { resolve, reject, timer, stopListening });
+    });
+  }
+
+  /** Answers that nobody waits for, late ones among them, are passed over. */
+  answer(id: number, answer: Answer): void {
+    this.#take(id)?.resolve(answer);
+  }
+
+  /** Somebody waits for this answer. */
+  has(id: number): boolean {
+    return this.#waiters.has(id);
+  }
+
+  fail(id: number, error: PeerloomError): void {
+    this.#take(id)?.reject(error);
+  }
+
+  failAll(error: PeerloomError): void {
+    for (const id of [...this.#waiters.keys()]) this.fail(id, error);
+  }
+
+  #take(id: number): Waiter<Answer> | undefined {
+    const waiter = this.#waiters.get(id);
+    if (waiter === undefined) return undefined;
+    this.#waiters.delete(id);
+    waiter.timer?.cancel();
+    waiter.stopListening?.();
+    return waiter;
+  }
+
+  #freeId(): number {
+    do this.#lastId = (this.#lastId + 1) >>> 0;
+    while (this.#waiters.has(this.#lastId));
+    return this.#lastId;
+  }
+}
+
+function aborted(what: string, signal: AbortSignal): PeerloomError {
+  return new PeerloomError('ERR_ABORTED', `${what}: aborted`, { cause: signal.reason });
+}
+
+/** @throws TypeError or RangeError when it is no time to wait. */
+export function checkTimeout(timeoutMs: unknown): asserts timeoutMs is number {
+  if (typeof timeoutMs !== 'number')
+    throw new TypeError(`timeoutMs must be a number, not ${typeof timeoutMs}`);
+  if (!(timeoutMs > 0)) throw new RangeError(`timeoutMs must be above 0, not ${timeoutMs}`);
+}

@@ -1,0 +1,235 @@
+import type { Handled } from './channel/channel.ts';
+import type { Data } from './data.ts';
+import type { PeerloomError } from './errors.ts';
+import type { Node } from './node.ts';
+import type { NodeConnection } from './node-connection.ts';
+
+/** The events of a node, with what their methods and listeners are given. */
+export interface NodeEvents {
+  /** Our connection to a node is up, ids exchanged. */
+  outbound_node_connected: [peer: NodeConnection];
+  /** A node's connection to us is up, ids exchanged. */
+  inbound_node_connected: [peer: NodeConnection];
+  /** Exactly once for each `outbound_node_connected`, whatever ended it; `peer.closeReason` says what. */
+  outbound_node_disconnected: [peer: NodeConnection];
+  /** Exactly once for each `inbound_node_connected`. */
+  inbound_node_disconnected: [peer: NodeConnection];
+  /** A message arrived. */
+  node_message: [peer: NodeConnection, data: Data];
+  /** Before we close an outbound connection: a last message still goes out. */
+  node_disconnect_with_outbound_node: [peer: NodeConnection];
+  /** Before this node stops. */
+  node_request_to_stop: [];
+  /** A request arrived; what the handler returns, or resolves to, is the answer. */
+  node_request: [peer: NodeConnection, data: Data];
+  /** Connecting again failed for the `trials`th time; a handler that returns false gives up. */
+  node_reconnection_error: [address: string, trials: number];
+  /** A message that cannot be decoded arrived; it is counted in `messageCountRerr`. */
+  node_message_rejected: [peer: NodeConnection, error: Error];
+  /** A connection that this node tried to make failed; the caller of `connectWithNode` is told as well. */
+  connection_error: [address: string, error: PeerloomError];
+  /** A handler of the user threw or rejected: the node lives on. Printed when nobody handles it. */
+  node_error: [error: unknown, event: NodeEventName, peer: NodeConnection | undefined];
+}
+
+export type NodeEventName = keyof NodeEvents;
+
+/** Called with every event; `data` is a message, a request's data, or what else the event carries. */
+export type NodeCallback = (
+  event: NodeEventName,
+  node: Node,
+  connectedNode: NodeConnection | undefined,
+  data: unknown,
+) => void;
+
+export type NodeListener<Name extends NodeEventName> = (...args: NodeEvents[Name]) => unknown;
+
+/** The overridable method of each event: its name in camel case. */
+export const eventMethods = {
+  outbound_node_connected: 'outboundNodeConnected',
+  inbound_node_connected: 'inboundNodeConnected',
+  outbound_node_disconnected: 'outboundNodeDisconnected',
+  inbound_node_disconnected: 'inboundNodeDisconnected',
+  node_message: 'nodeMessage',
+  node_disconnect_with_outbound_node: 'nodeDisconnectWithOutboundNode',
+  node_request_to_stop: 'nodeRequestToStop',
+  node_request: 'nodeRequest',
+  node_reconnection_error: 'nodeReconnectionError',
+  node_message_rejected: 'nodeMessageRejected',
+  connection_error: 'connectionError',
+  node_error: 'nodeError',
+} as const satisfies Record<NodeEventName, string>;
+
+type AnyListener = (...args: never[]) => unknown;
+type AnyHandler = (a: unknown, b: unknown, c: unknown) => unknown;
+
+/** What an event carries, in the forms that the three styles of handlers take it. */
+export interface EventDetails {
+  readonly peer?: NodeConnection | undefined;
+  /** The last argument of the callback. */
+  readonly data?: unknown;
+}
+
+/**
+ * One dispatch for the three ways to program: the overridden method, then the callback of the options, then
+ * the listeners. A handler that throws or rejects becomes a `node_error` and keeps none of the others from
+ * running.
+ */
+export class Dispatcher {
+  readonly #node: Node;
+  readonly #callback: NodeCallback | undefined;
+  readonly #isOverridden: (event: NodeEventName) => boolean;
+  readonly #listeners = new Map<NodeEventName, AnyListener[]>();
+
+  constructor(
+    node: Node,
+    callback: NodeCallback | undefined,
+    isOverridden: (event: NodeEventName) => boolean,
+  ) {
+    this.#node = node;
+    this.#callback = callback;
+    this.#isOverridden = isOverridden;
+  }
+
+  on(event: NodeEventName, listener: AnyListener): void {
+    if (!Object.hasOwn(eventMethods, event)) {
+      throw new TypeError(
+        `event must be one of ${Object.keys(eventMethods).join(', ')}, not '${String(event)}'`,
+      );
+    }
+    if (typeof listener !== 'function')
+      throw new TypeError(`listener must be a function, not ${typeof listener}`);
+    this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), listener]);
+  }
+
+  off(event: NodeEventName, listener: AnyListener): void {
+    const rest = this.#listeners.get(event)?.filter((one) => one !== listener) ?? [];
+    if (rest.length > 0) this.#listeners.set(event, rest);
+    else this.#listeners.delete(event);
+  }
+
+  /** Runs all handlers of an event. */
+  emit(event: NodeEventName, details: EventDetails, ...args: unknown[]): Handled {
+    const { peer, data } = details;
+    let handled = this.#run(event, peer, this.#methodOf(event), this.#node, args[0], args[1], args[2]);
+    if (this.#callback !== undefined) {
+      handled = both(
+        handled,
+        this.#run(event, peer, () => this.#callback!(event, this.#node, peer, data), undefined),
+      );
+    }
+    const listeners = this.#listeners.get(event);
+    if (listeners !== undefined) {
+      for (const listener of listeners) {
+        handled = both(
+          handled,
+          this.#run(event, peer, listener as AnyHandler, undefined, args[0], args[1], args[2]),
+        );
+      }
+    }
+    return handled;
+  }
+
+  /** The same as `emit` for a message, without the detours: it runs a million times a second. */
+  emitMessage(peer: NodeConnection, data: Data): Handled {
+    let handled: Handled = true;
+    try {
+      const result: unknown = this.#node.nodeMessage(peer, data);
+      if (isPromise(result)) handled = this.#settled('node_message', peer, result);
+    } catch (error) {
+      this.#failed(error, 'node_message', peer);
+      handled = false;
+    }
+    const listeners = this.#listeners.get('node_message');
+    if (this.#callback === undefined && listeners === undefined) return handled;
+    if (this.#callback !== undefined) {
+      const call = () => this.#callback!('node_message', this.#node, peer, data);
+      handled = both(handled, this.#run('node_message', peer, call, undefined));
+    }
+    for (const listener of listeners ?? []) {
+      handled = both(handled, this.#run('node_message', peer, listener as AnyHandler, undefined, peer, data));
+    }
+    return handled;
+  }
+
+  /** Asks the handlers in their order until one gives an answer; the first to throw ends it. */
+  async ask(event: NodeEventName, details: EventDetails, ...args: unknown[]): Promise<unknown> {
+    const { peer, data } = details;
+    const handlers: (() => unknown)[] = [
+      () => this.#methodOf(event).call(this.#node, args[0], args[1], args[2]),
+    ];
+    if (this.#callback !== undefined) handlers.push(() => this.#callback!(event, this.#node, peer, data));
+    for (const listener of this.#listeners.get(event) ?? []) {
+      handlers.push(() => (listener as AnyHandler)(args[0], args[1], args[2]));
+    }
+    try {
+      for (const handler of handlers) {
+        const answer = await handler();
+        if (answer !== undefined) return answer;
+      }
+    } catch (error) {
+      this.#failed(error, event, peer);
+      throw error;
+    }
+    return undefined;
+  }
+
+  #methodOf(event: NodeEventName): AnyHandler {
+    return this.#node[eventMethods[event]] as AnyHandler;
+  }
+
+  #run(
+    event: NodeEventName,
+    peer: NodeConnection | undefined,
+    handler: AnyHandler,
+    self: unknown,
+    a?: unknown,
+    b?: unknown,
+    c?: unknown,
+  ): Handled {
+    try {
+      const result = handler.call(self, a, b, c);
+      return isPromise(result) ? this.#settled(event, peer, result) : true;
+    } catch (error) {
+      this.#failed(error, event, peer);
+      return false;
+    }
+  }
+
+  async #settled(
+    event: NodeEventName,
+    peer: NodeConnection | undefined,
+    result: PromiseLike<unknown>,
+  ): Promise<boolean> {
+    try {
+      await result;
+      return true;
+    } catch (error) {
+      this.#failed(error, event, peer);
+      return false;
+    }
+  }
+
+  #failed(error: unknown, event: NodeEventName, peer: NodeConnection | undefined): void {
+    const isHandled =
+      this.#callback !== undefined || this.#listeners.has('node_error') || this.#isOverridden('node_error');
+    if (event === 'node_error' || !isHandled) {
+      console.error(`A handler of ${event} failed; the node goes on.`, error);
+      return;
+    }
+    this.emit('node_error', { peer, data: { error, event } }, error, event, peer);
+  }
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function'
+  );
+}
+
+/** Whether both went well. */
+function both(one: Handled, other: Handled): Handled {
+  if (one === true) return other;
+  if (other === true) return one;
+  return Promise.all([one, other]).then((results) => results.every(Boolean));
+}

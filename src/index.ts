@@ -1,0 +1,14 @@
+export type { CloseReason, SendOptions } from './channel/channel.ts';
+export type { WaitOptions } from './channel/pending.ts';
+export type { Compression, Data, JsonScalar, NumericTypedArray } from './data.ts';
+export { type ErrorCode, errorCodes, PeerloomError } from './errors.ts';
+export type { NodeCallback, NodeEventName, NodeEvents, NodeListener } from './events.ts';
+export { Identity } from './identity.ts';
+export { defaultLimits, type Limits } from './limits.ts';
+export { Node, type SendReport } from './node.ts';
+export { type ConnectionDetails, NodeConnection } from './node-connection.ts';
+export type { ConnectOptions, NodeOptions, PeerDetails, ReconnectOptions } from './options.ts';
+export { type Runtime, type RuntimeTimer, systemRuntime } from './runtime.ts';
+export { MemoryHub, memory } from './transport/memory/memory.ts';
+export { type TcpOptions, type TcpProtocol, tcp } from './transport/tcp/tcp.ts';
+export type { Link, Security, Transport, TransportContext } from './transport/transport.ts';

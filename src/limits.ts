@@ -1,0 +1,77 @@
+/** The bounds a node keeps; docs/limits.md gives the reason for each and the test that attacks it. */
+export interface Limits {
+  /** Milliseconds for the whole handshake, from the first byte of a connection to its event. Default 10,000. */
+  readonly handshakeTimeoutMs: number;
+  /** Bytes read from a peer before it is authenticated; also the longest hello. Default 8,192. */
+  readonly maxHandshakeBytes: number;
+  /** Inbound handshakes under way at once; further ones wait. Default 32. */
+  readonly maxHalfOpen: number;
+  /** The same for one remote address; loopback is exempt. Default 4. */
+  readonly maxHalfOpenPerAddress: number;
+  /** Milliseconds to reach one network address of a host. Default 5,000. */
+  readonly dialAddressTimeoutMs: number;
+  /** Milliseconds for connecting in all: name, addresses, handshake. Default 15,000. */
+  readonly dialTimeoutMs: number;
+  /** Inbound connections from one remote address; loopback is exempt; 0: no limit. Default 8. */
+  readonly maxInboundPerAddress: number;
+  /** New inbound connections a second from one remote address, and the burst; loopback is exempt. Default 10. */
+  readonly inboundPerSecondPerAddress: number;
+  /** Bytes of one message, before and after decompression. Default 16 MiB. */
+  readonly maxMessageBytes: number;
+  /** Bytes waiting to go out on a connection at which `send` starts to answer false. Default 1 MiB. */
+  readonly queueHighWaterBytes: number;
+  /** Bytes waiting to go out on a connection past which `send` throws `ERR_QUEUE_FULL`. Default 32 MiB. */
+  readonly queueMaxBytes: number;
+  /** Bytes received on a connection and not yet handled at which its reading pauses. Default 4 MiB. */
+  readonly unhandledMaxBytes: number;
+  /** Milliseconds of silence after which a connection is pinged. Default 15,000. */
+  readonly pingAfterMs: number;
+  /** Milliseconds of silence after which a connection counts as lost. Default 45,000. */
+  readonly deadAfterMs: number;
+}
+
+/** The defaults of {@link Limits}. */
+export const defaultLimits = {
+  handshakeTimeoutMs: 10_000,
+  maxHandshakeBytes: 8 * 1024,
+  maxHalfOpen: 32,
+  maxHalfOpenPerAddress: 4,
+  dialAddressTimeoutMs: 5_000,
+  dialTimeoutMs: 15_000,
+  maxInboundPerAddress: 8,
+  inboundPerSecondPerAddress: 10,
+  maxMessageBytes: 16 * 1024 * 1024,
+  queueHighWaterBytes: 1024 * 1024,
+  queueMaxBytes: 32 * 1024 * 1024,
+  unhandledMaxBytes: 4 * 1024 * 1024,
+  pingAfterMs: 15_000,
+  deadAfterMs: 45_000,
+} as const satisfies Limits;
+
+/** Limits for which 0 means: no limit. */
+const zeroMeansNone: ReadonlySet<string> = new Set(['maxInboundPerAddress']);
+
+/**
+ * The defaults with the given ones in their place.
+ *
+ * @throws TypeError for an unknown name or a value that is no number, RangeError for one out of range.
+ */
+export function resolveLimits(given: Partial<Limits> = {}): Limits {
+  const limits: Record<string, number> = { ...defaultLimits };
+  for (const [name, value] of Object.entries(given)) {
+    if (!(name in defaultLimits)) {
+      throw new TypeError(
+        `limits.${name} is not a limit; there are ${Object.keys(defaultLimits).join(', ')}`,
+      );
+    }
+    if (value === undefined) continue;
+    if (typeof value !== 'number')
+      throw new TypeError(`limits.${name} must be a number, not ${typeof value}`);
+    const minimum = zeroMeansNone.has(name) ? 0 : 1;
+    if (!Number.isSafeInteger(value) || value < minimum) {
+      throw new RangeError(`limits.${name} must be a whole number of at least ${minimum}, not ${value}`);
+    }
+    limits[name] = value;
+  }
+  return Object.freeze(limits) as unknown as Limits;
+}

@@ -1,0 +1,150 @@
+import type { Channel, CloseReason, SendOptions } from './channel/channel.ts';
+import type { WaitOptions } from './channel/pending.ts';
+import type { Data } from './data.ts';
+import type { Node } from './node.ts';
+import type { Link, Security } from './transport/transport.ts';
+
+/** What a connection is made of; {@link Node.createNewConnection} passes it on. */
+export interface ConnectionDetails {
+  readonly id: string;
+  readonly name: string;
+  /** Outbound: as dialled. Inbound: the address that the connection came from. */
+  readonly host: string;
+  /** Outbound: as dialled. Inbound: the port that the other node says it listens on. */
+  readonly port: number;
+  readonly direction: 'inbound' | 'outbound';
+  /** @internal */
+  readonly channel: Channel;
+  /** @internal */
+  readonly counts: MessageCounts;
+}
+
+/** @internal */
+export interface MessageCounts {
+  sent: number;
+  received: number;
+  rejected: number;
+}
+
+/**
+ * A connection with another node. Extend it, and override {@link Node.createNewConnection}, to give
+ * connections more to know or to do.
+ *
+ * @example
+ * class ChatConnection extends NodeConnection {
+ *   nickname = 'unknown';
+ * }
+ * class ChatNode extends Node {
+ *   override createNewConnection(link: Link, details: ConnectionDetails) {
+ *     return new ChatConnection(this, link, details);
+ *   }
+ * }
+ */
+export class NodeConnection {
+  readonly mainNode: Node;
+  /** The id of the other node, proven by its key. */
+  readonly id: string;
+  /** What the other node calls itself; may be empty, proves nothing. */
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  /** `'outbound'`: this node made the connection. */
+  readonly direction: 'inbound' | 'outbound';
+  readonly security: Security;
+  readonly #channel: Channel;
+  readonly #counts: MessageCounts;
+  readonly #info = new Map<string, unknown>();
+  #closeReason: CloseReason | undefined;
+
+  constructor(mainNode: Node, link: Link, details: ConnectionDetails) {
+    this.mainNode = mainNode;
+    this.id = details.id;
+    this.name = details.name;
+    this.host = details.host;
+    this.port = details.port;
+    this.direction = details.direction;
+    this.security = link.security;
+    this.#channel = details.channel;
+    this.#counts = details.counts;
+  }
+
+  /** Messages can be sent. */
+  get isOpen(): boolean {
+    return this.#channel.isOpen;
+  }
+
+  /** Why the connection ended; `undefined` while it lasts. */
+  get closeReason(): CloseReason | undefined {
+    return this.#closeReason;
+  }
+
+  /**
+   * Sends a message. The data may be changed afterwards: it is encoded, or copied, before this returns.
+   *
+   * @returns false when more than `limits.queueHighWaterBytes` (1 MiB) wait to go out: the message is on its
+   * way all the same, but a sender of many should await {@link NodeConnection.drained}.
+   * @throws TypeError when no message can hold the data.
+   * @throws PeerloomError `ERR_CONNECTION_CLOSED`, `ERR_QUEUE_FULL`, `ERR_MESSAGE_TOO_LARGE`,
+   * `ERR_COMPRESSION_UNAVAILABLE`.
+   */
+  send(data: Data, options?: SendOptions): boolean {
+    const hasRoom = this.#channel.send(data, options);
+    this.#counts.sent += 1;
+    return hasRoom;
+  }
+
+  /** Resolves when `send` would answer true again, or the connection has closed. */
+  drained(): Promise<void> {
+    return this.#channel.drained();
+  }
+
+  /**
+   * Sends a message and resolves once the other side's handlers of it have run.
+   *
+   * @throws PeerloomError `ERR_HANDLER` when one of them threw, `ERR_TIMEOUT`, `ERR_ABORTED`, and those of `send`.
+   */
+  deliver(data: Data, options?: WaitOptions): Promise<void> {
+    const delivered = this.#channel.deliver(data, options);
+    this.#counts.sent += 1;
+    return delivered;
+  }
+
+  /**
+   * Asks the other node; what its `node_request` handler returns is the answer.
+   *
+   * @throws PeerloomError `ERR_HANDLER` when it threw or had no answer, `ERR_TIMEOUT`, `ERR_ABORTED`, and
+   * those of `send`.
+   */
+  request(data: Data, options?: WaitOptions): Promise<Data> {
+    const answer = this.#channel.request(data, options);
+    this.#counts.sent += 1;
+    return answer;
+  }
+
+  /**
+   * @returns the round trip in milliseconds.
+   * @throws PeerloomError `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_CONNECTION_CLOSED`.
+   */
+  ping(options?: WaitOptions): Promise<number> {
+    return this.#channel.ping(options);
+  }
+
+  /** Remembers something about this connection. */
+  setInfo(key: string, value: unknown): void {
+    this.#info.set(key, value);
+  }
+
+  getInfo(key: string): unknown {
+    return this.#info.get(key);
+  }
+
+  /** Closes the connection; resolves when the disconnect event has fired. The same as {@link Node.disconnectWithNode}. */
+  stop(): Promise<void> {
+    return this.mainNode.disconnectWithNode(this);
+  }
+
+  /** @internal */
+  static setCloseReason(connection: NodeConnection, reason: CloseReason): void {
+    connection.#closeReason = reason;
+  }
+}

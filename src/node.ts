@@ -1,0 +1,530 @@
+import { type Address, addressOf, formatAddress, parseAddress } from './address.ts';
+import type { ChannelHandler, CloseReason, SendOptions } from './channel/channel.ts';
+import { shareEncoding } from './channel/shared-encoding.ts';
+import type { Data } from './data.ts';
+import { createLog, type Log } from './debug.ts';
+import { PeerloomError } from './errors.ts';
+import {
+  Dispatcher,
+  eventMethods,
+  type NodeEventName,
+  type NodeEvents,
+  type NodeListener,
+} from './events.ts';
+import { networkSecretOf } from './network-secret.ts';
+import { type ConnectionDetails, NodeConnection } from './node-connection.ts';
+import {
+  type ConnectOptions,
+  checkConnectOptions,
+  type NodeOptions,
+  type ResolvedOptions,
+  resolveOptions,
+} from './options.ts';
+import { type NewChannel, Peering } from './peering.ts';
+import { Reconnector } from './reconnector.ts';
+import type { RuntimeTimer } from './runtime.ts';
+import type { Link, Transport } from './transport/transport.ts';
+import { type Goodbye, goodbye } from './wire/goodbye.ts';
+
+/** What became of a message to many. */
+export interface SendReport {
+  /** Connections that took the message. */
+  readonly sent: number;
+  /** Those of them that are above their high-water mark: wait for their `drained()` before sending much more. */
+  readonly congested: readonly NodeConnection[];
+  /** Connections that did not take it, with the reason. */
+  readonly failed: readonly { readonly connection: NodeConnection; readonly error: Error }[];
+}
+
+/**
+ * A node of a peer-to-peer network: it listens, connects to others, and tells what happens by events. Extend
+ * it and override the events that matter, or give a callback, or listen with {@link Node.on}.
+ *
+ * @example
+ * class MyNode extends Node {
+ *   override nodeMessage(peer: NodeConnection, data: Data) {
+ *     console.log(`${peer.id}: ${data}`);
+ *   }
+ * }
+ * const node = new MyNode('127.0.0.1', 10001);
+ * await node.start();
+ * await node.connectWithNode('127.0.0.1', 10002);
+ * node.sendToNodes('hello');
+ */
+export class Node {
+  readonly host: string;
+  /** Prints every step when true. */
+  debug: boolean;
+
+  readonly #options: ResolvedOptions;
+  readonly #dispatcher: Dispatcher;
+  readonly #peering: Peering;
+  readonly #reconnector: Reconnector;
+  readonly #log: Log;
+  readonly #inbound = new Set<NodeConnection>();
+  readonly #outbound = new Set<NodeConnection>();
+  readonly #channels = new Map<NodeConnection, NewChannel>();
+  readonly #endings = new Map<NodeConnection, Promise<void>>();
+  readonly #counts = { sent: 0, received: 0, rejected: 0 };
+  readonly #stopping = new AbortController();
+  #port: number;
+  #started: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
+  #livenessTimer: RuntimeTimer | undefined;
+
+  /**
+   * @param host the address to listen on: `'127.0.0.1'`, `'0.0.0.0'` for all of this machine, `'::'`.
+   * @param port 1 to 65535; 0: the system picks one, see {@link Node.port}.
+   * @throws TypeError or RangeError for wrong arguments; PeerloomError `ERR_IDENTITY_…` for the identity's file.
+   */
+  constructor(host: string, port: number, options?: NodeOptions) {
+    const address = addressOf(host, port, 'listen');
+    this.#options = resolveOptions(options);
+    this.host = address.host;
+    this.#port = address.port;
+    this.debug = this.#options.debug;
+    this.#log = this.#logOf('node');
+    this.#dispatcher = new Dispatcher(this, this.#options.callback, (event) => this.#overrides(event));
+    this.#peering = new Peering({
+      options: this.#options,
+      log: this.#logOf('connection'),
+      port: () => this.#port,
+      adopt: (channel) => this.#adopt(channel),
+    });
+    this.#reconnector = new Reconnector({
+      policy: this.#options.reconnect,
+      runtime: this.#options.runtime,
+      onFailure: (address, trials) => this.#mayTryAgain(address, trials),
+    });
+    const { identity, networkKey, limits, runtime, transports } = this.#options;
+    const networkSecret = networkKey === undefined ? undefined : networkSecretOf(networkKey);
+    for (const transport of transports) {
+      transport.attach({ identity, networkSecret, limits, runtime, log: this.#logOf('transport') });
+    }
+  }
+
+  /** The libp2p PeerId of the node's public key: `'12D3KooW…'`. */
+  get id(): string {
+    return this.#options.identity.id;
+  }
+
+  /** The port listened on; the one bound, after {@link Node.start}. */
+  get port(): number {
+    return this.#port;
+  }
+
+  /** What the node calls itself. */
+  get name(): string {
+    return this.#options.name;
+  }
+
+  get nodesInbound(): ReadonlySet<NodeConnection> {
+    return this.#inbound;
+  }
+
+  get nodesOutbound(): ReadonlySet<NodeConnection> {
+    return this.#outbound;
+  }
+
+  get allNodes(): readonly NodeConnection[] {
+    return [...this.#inbound, ...this.#outbound];
+  }
+
+  /** Messages, deliveries and requests sent; one to many counts for each. */
+  get messageCountSend(): number {
+    return this.#counts.sent;
+  }
+
+  get messageCountRecv(): number {
+    return this.#counts.received;
+  }
+
+  /** Messages that arrived and could not be decoded. */
+  get messageCountRerr(): number {
+    return this.#counts.rejected;
+  }
+
+  /**
+   * Begins to listen.
+   *
+   * @throws PeerloomError `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS_UNAVAILABLE`, `ERR_HOST_NOT_FOUND`;
+   * `ERR_NOT_STARTED` for a node that was stopped: make a new one.
+   */
+  start(): Promise<void> {
+    if (this.#stopped !== undefined) return Promise.reject(notStarted('was stopped: make a new one'));
+    this.#started ??= this.#start();
+    return this.#started;
+  }
+
+  async #start(): Promise<void> {
+    const [first, ...others] = this.#options.transports;
+    const onLink = (link: Link): void => this.#peering.accept(link);
+    const bound = await first!.listen({ scheme: undefined, host: this.host, port: this.#port }, onLink);
+    this.#port = bound.port;
+    for (const transport of others) {
+      await transport.listen({ scheme: undefined, host: this.host, port: this.#port }, onLink);
+    }
+    this.#log(`listening on ${this.host} port ${this.#port} as ${this.id}`);
+    this.#watchLiveness();
+  }
+
+  /**
+   * Stops: `node_request_to_stop` first, then a goodbye to every connection once its queue is sent. Resolves
+   * when all sockets and timers are gone; calling it again gives the same promise.
+   */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#started === undefined) return;
+    await this.#started.catch(() => {});
+    this.#log('stopping');
+    await this.#dispatcher.emit('node_request_to_stop', {});
+    this.#stopping.abort(notStarted('is stopping'));
+    this.#reconnector.stop();
+    this.#livenessTimer?.cancel();
+    await Promise.all(this.allNodes.map((connection) => this.#leave(connection, goodbye('stopped'))));
+    await Promise.all(this.#options.transports.map((transport) => transport.close()));
+    await Promise.all(this.#endings.values());
+    this.#log('stopped');
+  }
+
+  /** @see Node.stop */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  /**
+   * Connects with another node, or finds the connection with it that is there already, and resolves when ids
+   * are exchanged. With `reconnect` the address is kept connected once the first attempt has succeeded.
+   *
+   * @throws PeerloomError `ERR_CONNECTION_REFUSED`, `ERR_HOST_NOT_FOUND`, `ERR_HOST_UNREACHABLE`,
+   * `ERR_TIMEOUT`, `ERR_HANDSHAKE`, `ERR_ID_MISMATCH`, `ERR_SELF_CONNECTION`, `ERR_NETWORK_MISMATCH`,
+   * `ERR_VERSION`, `ERR_NOT_ALLOWED`, `ERR_PLAIN_NOT_ALLOWED`, `ERR_ADDRESS_INVALID`, `ERR_NOT_STARTED`, `ERR_ABORTED`.
+   */
+  connectWithNode(host: string, port: number, options?: ConnectOptions): Promise<NodeConnection>;
+  connectWithNode(address: string, options?: ConnectOptions): Promise<NodeConnection>;
+  async connectWithNode(
+    hostOrAddress: string,
+    portOrOptions?: number | ConnectOptions,
+    maybeOptions?: ConnectOptions,
+  ): Promise<NodeConnection> {
+    const isHost = typeof portOrOptions === 'number';
+    const address = isHost ? addressOf(hostOrAddress, portOrOptions) : parseAddress(hostOrAddress);
+    const options = (isHost ? maybeOptions : portOrOptions) ?? {};
+    checkConnectOptions(options);
+    const text = formatAddress(address);
+    try {
+      const connection = await this.#connect(address, options);
+      if (options.reconnect) {
+        const again = { ...options, signal: undefined };
+        this.#reconnector.watch(connection, text, () => this.#connect(address, again));
+        if (!connection.isOpen) this.#reconnector.onLost(connection.id);
+      }
+      return connection;
+    } catch (error) {
+      this.#log(`no connection with ${text}: ${(error as Error).message}`);
+      if (error instanceof PeerloomError)
+        this.#dispatcher.emit('connection_error', { data: error }, text, error);
+      throw error;
+    }
+  }
+
+  async #connect(
+    address: Address,
+    options: Omit<ConnectOptions, 'signal'> & { signal?: AbortSignal | undefined },
+  ): Promise<NodeConnection> {
+    if (this.#started === undefined) throw notStarted('is not running: await start() first');
+    await this.#started;
+    const stopping = this.#stopping.signal;
+    stopping.throwIfAborted();
+    const { limits, runtime } = this.#options;
+    const text = formatAddress(address);
+    const timeoutMs = options.timeoutMs ?? limits.dialTimeoutMs;
+    const attempt = new AbortController();
+    const abort = (reason: unknown): void => attempt.abort(reason);
+    const timer = runtime.setTimeout(() => {
+      abort(new PeerloomError('ERR_TIMEOUT', `no connection with ${text} within ${timeoutMs} ms`));
+    }, timeoutMs);
+    const onStop = (): void => abort(stopping.reason);
+    const onSignal = (): void => abort(abortedBy(options.signal!, text));
+    stopping.addEventListener('abort', onStop);
+    options.signal?.addEventListener('abort', onSignal);
+    this.#log(`connecting with ${text}`);
+    try {
+      const { id } = options;
+      return await this.#peering.dial(
+        this.#transportFor(address),
+        address,
+        attempt.signal,
+        id === undefined ? {} : { id },
+      );
+    } finally {
+      timer.cancel();
+      stopping.removeEventListener('abort', onStop);
+      options.signal?.removeEventListener('abort', onSignal);
+    }
+  }
+
+  /**
+   * Closes a connection: an outbound one after `node_disconnect_with_outbound_node`, whose handlers may still
+   * send. What is queued goes out first. Resolves when the disconnect event has fired.
+   */
+  async disconnectWithNode(connection: NodeConnection): Promise<void> {
+    this.#reconnector.forget(connection.id);
+    await this.#leave(connection, goodbye('disconnected'));
+  }
+
+  /**
+   * Sends a message to all neighbours; it is encoded once.
+   *
+   * @throws TypeError when no message can hold the data. What fails for single connections is in the report.
+   */
+  sendToNodes(
+    data: Data,
+    options: SendOptions & { readonly exclude?: Iterable<NodeConnection> } = {},
+  ): SendReport {
+    const { exclude, ...sendOptions } = options;
+    const excluded = new Set(exclude ?? []);
+    const shared = shareEncoding(data, sendOptions);
+    const congested: NodeConnection[] = [];
+    const failed: { connection: NodeConnection; error: Error }[] = [];
+    let sent = 0;
+    for (const connection of this.#channels.keys()) {
+      if (excluded.has(connection)) continue;
+      try {
+        if (!connection.send(data, shared)) congested.push(connection);
+        sent += 1;
+      } catch (error) {
+        failed.push({ connection, error: error as Error });
+      }
+    }
+    return { sent, congested, failed };
+  }
+
+  /**
+   * Sends a message to one neighbour, given as its connection or its id.
+   *
+   * @returns false above the connection's high-water mark, see {@link NodeConnection.send}.
+   * @throws PeerloomError `ERR_NOT_CONNECTED`, and what {@link NodeConnection.send} throws.
+   */
+  sendToNode(target: NodeConnection | string, data: Data, options?: SendOptions): boolean {
+    const connection = typeof target === 'string' ? this.#peering.peers.get(target) : target;
+    if (connection === undefined || !this.#channels.has(connection)) {
+      const id = typeof target === 'string' ? target : target.id;
+      throw new PeerloomError('ERR_NOT_CONNECTED', `this node has no open connection with ${id}`);
+    }
+    return connection.send(data, options);
+  }
+
+  /** Makes the object for a new connection; override it for a class of your own. */
+  createNewConnection(link: Link, details: ConnectionDetails): NodeConnection {
+    return new NodeConnection(this, link, details);
+  }
+
+  /** Prints who is connected. */
+  printConnections(): void {
+    console.log(`Connections of ${this.name || this.id}:`);
+    for (const [title, connections] of [
+      ['inbound', this.#inbound],
+      ['outbound', this.#outbound],
+    ] as const) {
+      console.log(`- ${title}: ${connections.size}`);
+      for (const { id, host, port } of connections) console.log(`    ${id} at ${host}:${port}`);
+    }
+  }
+
+  /** Calls a function at each such event, after the overridden method and the callback. */
+  on<Name extends NodeEventName>(event: Name, listener: NodeListener<Name>): this {
+    this.#dispatcher.on(event, listener);
+    return this;
+  }
+
+  /** Takes back what {@link Node.on} did. */
+  off<Name extends NodeEventName>(event: Name, listener: NodeListener<Name>): this {
+    this.#dispatcher.off(event, listener);
+    return this;
+  }
+
+  /** Like {@link Node.on}, for the next such event only. */
+  once<Name extends NodeEventName>(event: Name, listener: NodeListener<Name>): this {
+    const once = (...args: NodeEvents[Name]): unknown => {
+      this.off(event, once);
+      return listener(...args);
+    };
+    return this.on(event, once);
+  }
+
+  // The events: override those that matter. What each is for stands at NodeEvents.
+
+  outboundNodeConnected(_peer: NodeConnection): unknown {
+    return undefined;
+  }
+
+  inboundNodeConnected(_peer: NodeConnection): unknown {
+    return undefined;
+  }
+
+  outboundNodeDisconnected(_peer: NodeConnection): unknown {
+    return undefined;
+  }
+
+  inboundNodeDisconnected(_peer: NodeConnection): unknown {
+    return undefined;
+  }
+
+  /** While an asynchronous one runs, the next message of that peer waits, and past 4 MiB so does the peer. */
+  nodeMessage(_peer: NodeConnection, _data: Data): unknown {
+    return undefined;
+  }
+
+  nodeDisconnectWithOutboundNode(_peer: NodeConnection): unknown {
+    return undefined;
+  }
+
+  nodeRequestToStop(): unknown {
+    return undefined;
+  }
+
+  /** Answers a request: `Data`, or a promise of it; `undefined` leaves it to the callback and the listeners. */
+  nodeRequest(_peer: NodeConnection, _data: Data): unknown {
+    return undefined;
+  }
+
+  /** Answer false to give up on that address. */
+  nodeReconnectionError(_address: string, _trials: number): unknown {
+    return undefined;
+  }
+
+  nodeMessageRejected(_peer: NodeConnection, _error: Error): unknown {
+    return undefined;
+  }
+
+  connectionError(_address: string, _error: PeerloomError): unknown {
+    return undefined;
+  }
+
+  nodeError(_error: unknown, _event: NodeEventName, _peer: NodeConnection | undefined): unknown {
+    return undefined;
+  }
+
+  #adopt(fresh: NewChannel): NodeConnection {
+    const { link, channel, direction, host, port } = fresh;
+    const { id, name, instance } = channel.remote;
+    const details = { id, name, host, port, direction, channel, counts: this.#counts };
+    const connection = this.createNewConnection(link, details);
+    const older = this.#peering.peers.add(connection, instance);
+    if (older !== undefined) void this.#end(older, goodbye('replaced'));
+    this.#channels.set(connection, fresh);
+    (direction === 'inbound' ? this.#inbound : this.#outbound).add(connection);
+    this.#log(`connected (${direction}) with ${id} at ${host} port ${port}`);
+    const ended = Promise.withResolvers<void>();
+    this.#endings.set(connection, ended.promise);
+    channel.start(this.#handlerOf(connection, ended.resolve));
+    if (this.#stopping.signal.aborted) channel.close(goodbye('stopped'));
+    return connection;
+  }
+
+  #handlerOf(connection: NodeConnection, ended: () => void): ChannelHandler {
+    const { direction } = connection;
+    const details = { peer: connection };
+    return {
+      connected: () => this.#dispatcher.emit(`${direction}_node_connected`, details, connection),
+      message: (data) => {
+        this.#counts.received += 1;
+        return this.#dispatcher.emitMessage(connection, data);
+      },
+      request: (data) => {
+        this.#counts.received += 1;
+        return this.#dispatcher.ask('node_request', { peer: connection, data }, connection, data) as Promise<
+          Data | undefined
+        >;
+      },
+      rejected: (error) => {
+        this.#counts.rejected += 1;
+        this.#log(`a message of ${connection.id} was rejected: ${error.message}`);
+        this.#dispatcher.emit('node_message_rejected', { peer: connection, data: error }, connection, error);
+      },
+      closed: (reason) => {
+        this.#onClosed(connection, reason);
+        ended();
+      },
+    };
+  }
+
+  #onClosed(connection: NodeConnection, reason: CloseReason): void {
+    NodeConnection.setCloseReason(connection, reason);
+    this.#channels.delete(connection);
+    this.#endings.delete(connection);
+    this.#peering.peers.remove(connection);
+    (connection.direction === 'inbound' ? this.#inbound : this.#outbound).delete(connection);
+    this.#log(`disconnected from ${connection.id}: ${reason.message}`);
+    this.#dispatcher.emit(`${connection.direction}_node_disconnected`, { peer: connection }, connection);
+    if (this.#peering.peers.get(connection.id) === undefined) this.#reconnector.onLost(connection.id);
+  }
+
+  /** Tells the user, then closes. */
+  async #leave(connection: NodeConnection, farewell: Goodbye): Promise<void> {
+    const isOpen = this.#channels.has(connection) && connection.isOpen;
+    if (isOpen && connection.direction === 'outbound') {
+      await this.#dispatcher.emit('node_disconnect_with_outbound_node', { peer: connection }, connection);
+    }
+    await this.#end(connection, farewell);
+  }
+
+  async #end(connection: NodeConnection, farewell: Goodbye): Promise<void> {
+    const ending = this.#endings.get(connection);
+    this.#channels.get(connection)?.channel.close(farewell);
+    await ending;
+  }
+
+  async #mayTryAgain(address: string, trials: number): Promise<boolean> {
+    this.#log(`connecting again with ${address} failed, trial ${trials}`);
+    const data = { address, trials };
+    const answer = await this.#dispatcher
+      .ask('node_reconnection_error', { data }, address, trials)
+      .catch(() => undefined);
+    return answer !== false;
+  }
+
+  #transportFor(address: Address): Transport {
+    const { transports } = this.#options;
+    const { scheme } = address;
+    if (scheme === undefined) return transports[0]!;
+    const transport = transports.find(({ schemes }) => schemes.includes(scheme));
+    if (transport !== undefined) return transport;
+    const known = transports.flatMap(({ schemes }) => schemes.map((one) => `${one}://`)).join(', ');
+    throw new PeerloomError(
+      'ERR_ADDRESS_INVALID',
+      `no transport of this node dials ${scheme}://; it has ${known}`,
+    );
+  }
+
+  #watchLiveness(): void {
+    const { limits, runtime } = this.#options;
+    this.#livenessTimer = runtime.setTimeout(() => {
+      const now = runtime.now();
+      for (const { channel } of this.#channels.values()) channel.checkLiveness(now);
+      this.#watchLiveness();
+    }, limits.pingAfterMs / 4);
+  }
+
+  #overrides(event: NodeEventName): boolean {
+    const method = eventMethods[event];
+    return this[method] !== Node.prototype[method];
+  }
+
+  #logOf(part: string): Log {
+    return createLog(part, this.#options.name || this.id.slice(-6), () => this.debug);
+  }
+}
+
+function notStarted(what: string): PeerloomError {
+  return new PeerloomError('ERR_NOT_STARTED', `the node ${what}`);
+}
+
+function abortedBy(signal: AbortSignal, address: string): PeerloomError {
+  return new PeerloomError('ERR_ABORTED', `connecting with ${address} was aborted`, { cause: signal.reason });
+}

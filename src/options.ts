@@ -1,0 +1,220 @@
+import { defaultTransports } from './default-transports.ts';
+import { PeerloomError } from './errors.ts';
+import type { NodeCallback } from './events.ts';
+import { Identity } from './identity.ts';
+import { loadOrCreateIdentity } from './identity-file.ts';
+import { type Limits, resolveLimits } from './limits.ts';
+import { type Runtime, systemRuntime } from './runtime.ts';
+import type { Security, Transport } from './transport/transport.ts';
+import { maxNameLength } from './wire/hello.ts';
+
+/** What is known of a node that asks to connect, or answers. */
+export interface PeerDetails {
+  /** Proven by its key. */
+  readonly id: string;
+  /** What it calls itself; proves nothing. */
+  readonly name: string;
+  /** Where its end of the connection is. */
+  readonly host: string;
+  /** Where it says it listens. */
+  readonly port: number;
+  readonly direction: 'inbound' | 'outbound';
+  readonly security: Security;
+}
+
+/** How a node behaves; everything has a default. */
+export interface NodeOptions {
+  /** For people to read; up to 64 characters. Told to every peer. Default: empty. */
+  readonly name?: string;
+  /** Prints every step. Default false; `DEBUG=peerloom:*` in the environment does the same. */
+  readonly debug?: boolean;
+  /** Called with every event, after the overridden method. */
+  readonly callback?: NodeCallback;
+  /** Inbound connections; 0: no limit. Default 128. */
+  readonly maxConnections?: number;
+  /** Who the node is: a key pair, or the file that keeps it, made when missing. Default: a new one each time. */
+  readonly identity?: Identity | { readonly path: string; readonly passphrase?: string };
+  /** How to reach other nodes; the first is for addresses without a scheme. Default `[tcp()]`. */
+  readonly transports?: readonly Transport[];
+  /** Only nodes of the same network connect. Default: one without a name. */
+  readonly network?: string;
+  /** Only nodes that hold the same key connect, and nobody else learns anything of the node. Default: none. */
+  readonly networkKey?: string;
+  /** Decides on each peer, inbound and outbound, before any event. Default: all are welcome. */
+  readonly authorize?: (peer: PeerDetails) => boolean | Promise<boolean>;
+  /** The ids of the only nodes to connect with. Default: all. */
+  readonly allow?: Iterable<string>;
+  /** Ids of nodes never to connect with. Default: none. */
+  readonly deny?: Iterable<string>;
+  /** How connections made with `reconnect: true` are tried again. */
+  readonly reconnect?: ReconnectOptions;
+  /** The bounds that the node keeps. */
+  readonly limits?: Partial<Limits>;
+  /** Where time and randomness come from. Default: the system. */
+  readonly runtime?: Runtime;
+}
+
+export interface ReconnectOptions {
+  /** Milliseconds before the first trial; each further one waits up to twice as long. Default 1,000. */
+  readonly minDelayMs?: number;
+  /** The longest wait between two trials, in milliseconds. Default 60,000. */
+  readonly maxDelayMs?: number;
+  /** Trials in a row before giving up. Default `Infinity`. */
+  readonly maxTrials?: number;
+}
+
+/** How to connect. */
+export interface ConnectOptions {
+  /** Connects again, by the rules of {@link NodeOptions.reconnect}, when the connection is lost. Default false. */
+  readonly reconnect?: boolean;
+  /** The id of the node that must answer; another one is refused with `ERR_ID_MISMATCH`. */
+  readonly id?: string;
+  /** Milliseconds for all of it. Default `limits.dialTimeoutMs`, 15,000. */
+  readonly timeoutMs?: number;
+  /** Gives up with `ERR_ABORTED`. */
+  readonly signal?: AbortSignal;
+}
+
+export const defaultOptions = {
+  name: '',
+  debug: false,
+  maxConnections: 128,
+  network: '',
+  reconnect: { minDelayMs: 1_000, maxDelayMs: 60_000, maxTrials: Number.POSITIVE_INFINITY },
+} as const satisfies NodeOptions;
+
+/** Options with nothing left open. */
+export interface ResolvedOptions {
+  readonly name: string;
+  readonly debug: boolean;
+  readonly callback: NodeCallback | undefined;
+  readonly maxConnections: number;
+  readonly identity: Identity;
+  readonly transports: readonly Transport[];
+  readonly network: string;
+  readonly networkKey: string | undefined;
+  readonly authorize: NodeOptions['authorize'];
+  readonly allow: ReadonlySet<string> | undefined;
+  readonly deny: ReadonlySet<string>;
+  readonly reconnect: Required<ReconnectOptions>;
+  readonly limits: Limits;
+  readonly runtime: Runtime;
+}
+
+const optionNames: ReadonlySet<string> = new Set([
+  'name',
+  'debug',
+  'callback',
+  'maxConnections',
+  'identity',
+  'transports',
+  'network',
+  'networkKey',
+  'authorize',
+  'allow',
+  'deny',
+  'reconnect',
+  'limits',
+  'runtime',
+] satisfies (keyof NodeOptions)[]);
+
+/**
+ * Checks options and fills in what is missing; what it is given stays as it is.
+ *
+ * @throws TypeError or RangeError with the option's name, the rule and the value; PeerloomError `ERR_IDENTITY_…`.
+ */
+export function resolveOptions(given: NodeOptions = {}): ResolvedOptions {
+  checkType('options', given, 'object');
+  for (const name of Object.keys(given)) {
+    if (!optionNames.has(name))
+      throw new TypeError(`${name} is not an option; there are ${[...optionNames].join(', ')}`);
+  }
+  const { callback, authorize, networkKey } = given;
+  const name = checkType('name', given.name ?? defaultOptions.name, 'string');
+  if (name.length > maxNameLength) {
+    throw new RangeError(`name must be at most ${maxNameLength} characters long, not ${name.length}`);
+  }
+  const network = checkType('network', given.network ?? defaultOptions.network, 'string');
+  if (network.length > 256)
+    throw new RangeError(`network must be at most 256 characters long, not ${network.length}`);
+  if (callback !== undefined) checkType('callback', callback, 'function');
+  if (authorize !== undefined) checkType('authorize', authorize, 'function');
+  if (networkKey !== undefined && checkType('networkKey', networkKey, 'string').length === 0) {
+    throw new TypeError('networkKey must not be empty: leave it out for a network without a key');
+  }
+  const transports = given.transports ?? defaultTransports();
+  if (!Array.isArray(transports) || transports.length === 0) {
+    throw new TypeError('transports must be a list with at least one transport, such as [tcp()]');
+  }
+  return Object.freeze({
+    name,
+    network,
+    callback,
+    authorize,
+    networkKey,
+    transports,
+    debug: checkType('debug', given.debug ?? defaultOptions.debug, 'boolean'),
+    maxConnections: checkWhole('maxConnections', given.maxConnections ?? defaultOptions.maxConnections, 0),
+    allow: given.allow === undefined ? undefined : new Set(given.allow),
+    deny: new Set(given.deny ?? []),
+    reconnect: resolveReconnect(given.reconnect),
+    limits: resolveLimits(given.limits),
+    runtime: given.runtime ?? systemRuntime,
+    identity: resolveIdentity(given.identity),
+  });
+}
+
+function resolveIdentity(identity: NodeOptions['identity']): Identity {
+  if (identity === undefined) return Identity.generate();
+  if (identity instanceof Identity) return identity;
+  if (typeof identity !== 'object' || identity === null) {
+    throw new TypeError('identity must be an Identity or { path, passphrase }');
+  }
+  return loadOrCreateIdentity(identity);
+}
+
+function resolveReconnect(given: ReconnectOptions = {}): Required<ReconnectOptions> {
+  const { minDelayMs, maxDelayMs, maxTrials } = { ...defaultOptions.reconnect, ...defined(given) };
+  checkWhole('reconnect.minDelayMs', minDelayMs, 1);
+  checkWhole('reconnect.maxDelayMs', maxDelayMs, minDelayMs);
+  if (maxTrials !== Number.POSITIVE_INFINITY) checkWhole('reconnect.maxTrials', maxTrials, 1);
+  return { minDelayMs, maxDelayMs, maxTrials };
+}
+
+/** @throws TypeError or RangeError. */
+export function checkConnectOptions(options: ConnectOptions): void {
+  checkType('options', options, 'object');
+  if (options.id !== undefined) checkType('id', options.id, 'string');
+  if (options.reconnect !== undefined) checkType('reconnect', options.reconnect, 'boolean');
+  if (options.timeoutMs !== undefined && !(checkType('timeoutMs', options.timeoutMs, 'number') > 0)) {
+    throw new RangeError(`timeoutMs must be above 0, not ${options.timeoutMs}`);
+  }
+  if (options.signal?.aborted) {
+    throw new PeerloomError('ERR_ABORTED', 'the signal given to connectWithNode had fired already', {
+      cause: options.signal.reason,
+    });
+  }
+}
+
+function checkType<Value>(name: string, value: Value, type: string): Value {
+  if (typeof value !== type || value === null) {
+    throw new TypeError(`${name} must be a ${type}, not ${value === null ? 'null' : typeof value}`);
+  }
+  return value;
+}
+
+function checkWhole(name: string, value: number, minimum: number): number {
+  checkType(name, value, 'number');
+  if (!Number.isSafeInteger(value) || value < minimum) {
+    throw new RangeError(`${name} must be a whole number of at least ${minimum}, not ${value}`);
+  }
+  return value;
+}
+
+/** Without what is `undefined`, which means the default. */
+function defined<Options extends object>(
+  options: Options,
+): { [Name in keyof Options]-?: Exclude<Options[Name], undefined> } {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
+}

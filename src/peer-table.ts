@@ -1,0 +1,81 @@
+import type { NodeConnection } from './node-connection.ts';
+
+/** What to do with a handshake that a node begins with us. */
+export type PairDecision = 'accept' | 'refuse';
+
+interface Asked {
+  readonly instance: string;
+  /** It has no connection with us left. */
+  readonly replace: boolean;
+}
+
+/**
+ * Who a node is connected to, and is about to be: it keeps the rule of one connection for each pair of nodes.
+ *
+ * When two nodes dial each other at once, both keep the connection that the lower id dialled: the lower one
+ * refuses the other's attempt as a duplicate, the higher one accepts. When a node asks that we hold an older
+ * connection with, it gives way if that node was restarted since, or says that it has lost it.
+ */
+export class PeerTable {
+  readonly #ownId: string;
+  readonly #connections = new Map<string, { connection: NodeConnection; instance: string }>();
+  readonly #dialling = new Map<string, Promise<NodeConnection>>();
+  readonly #answering = new Map<string, Promise<NodeConnection | undefined>>();
+
+  constructor(ownId: string) {
+    this.#ownId = ownId;
+  }
+
+  get(id: string): NodeConnection | undefined {
+    return this.#connections.get(id)?.connection;
+  }
+
+  /** @returns the connection that it takes the place of. */
+  add(connection: NodeConnection, instance: string): NodeConnection | undefined {
+    const older = this.get(connection.id);
+    this.#connections.set(connection.id, { connection, instance });
+    return older;
+  }
+
+  remove(connection: NodeConnection): void {
+    if (this.get(connection.id) === connection) this.#connections.delete(connection.id);
+  }
+
+  /** Our handshake with that node under way. */
+  dialling(id: string): Promise<NodeConnection> | undefined {
+    return this.#dialling.get(id);
+  }
+
+  /** That node's handshake with us under way. */
+  answering(id: string): Promise<NodeConnection | undefined> | undefined {
+    return this.#answering.get(id);
+  }
+
+  setDialling(id: string, outcome: Promise<NodeConnection>): void {
+    keepWhilePending(this.#dialling, id, outcome);
+  }
+
+  setAnswering(id: string, outcome: Promise<NodeConnection | undefined>): void {
+    keepWhilePending(this.#answering, id, outcome);
+  }
+
+  /** On the hello of a node that dialled us. */
+  decide(id: string, { instance, replace }: Asked): PairDecision {
+    if (replace) return 'accept';
+    const existing = this.#connections.get(id);
+    if (existing !== undefined) return existing.instance === instance ? 'refuse' : 'accept';
+    return this.#dialling.has(id) && this.#ownId < id ? 'refuse' : 'accept';
+  }
+}
+
+function keepWhilePending<Outcome>(
+  map: Map<string, Promise<Outcome>>,
+  id: string,
+  outcome: Promise<Outcome>,
+): void {
+  map.set(id, outcome);
+  const remove = (): void => {
+    if (map.get(id) === outcome) map.delete(id);
+  };
+  outcome.then(remove, remove);
+}

@@ -1,0 +1,217 @@
+import { type Address, formatAddress } from './address.ts';
+import { Admission } from './admission.ts';
+import type { Channel } from './channel/channel.ts';
+import { FrameChannel } from './channel/frame-channel.ts';
+import { type Handshake, HandshakeRefused, shakeHands } from './channel/handshake.ts';
+import type { Log } from './debug.ts';
+import { type ErrorCode, PeerloomError } from './errors.ts';
+import type { NodeConnection } from './node-connection.ts';
+import type { ConnectOptions, ResolvedOptions } from './options.ts';
+import { PeerTable } from './peer-table.ts';
+import type { Link, Transport } from './transport/transport.ts';
+import { availableCompressions } from './wire/compression.ts';
+import { type Goodbye, type GoodbyeCode, goodbye } from './wire/goodbye.ts';
+import { type Hello, protocolVersions } from './wire/hello.ts';
+
+/** A conversation that may begin. */
+export interface NewChannel {
+  readonly link: Link;
+  readonly channel: Channel;
+  readonly direction: 'inbound' | 'outbound';
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface PeeringOptions {
+  readonly options: ResolvedOptions;
+  readonly log: Log;
+  /** The port listened on. */
+  readonly port: () => number;
+  /** Makes a connection of a channel and tells the user of it. */
+  readonly adopt: (channel: NewChannel) => NodeConnection;
+}
+
+/** Where a dial goes, and what it must find there. */
+interface Target {
+  readonly transport: Transport;
+  readonly address: Address;
+  readonly signal: AbortSignal;
+  readonly id: string | undefined;
+}
+
+const instanceBytes = 16;
+
+/** How the refusals of a handshake appear to who asked for the connection. */
+const refusalErrors: Partial<Record<GoodbyeCode, ErrorCode>> = {
+  network: 'ERR_NETWORK_MISMATCH',
+  version: 'ERR_VERSION',
+  self: 'ERR_SELF_CONNECTION',
+  protocol: 'ERR_HANDSHAKE',
+  timeout: 'ERR_TIMEOUT',
+  stopped: 'ERR_CONNECTION_CLOSED',
+  disconnected: 'ERR_CONNECTION_CLOSED',
+};
+
+/** Turns links into connections: handshakes in both directions, who is let in, one connection for each pair. */
+export class Peering {
+  readonly peers: PeerTable;
+  readonly #options: ResolvedOptions;
+  readonly #setup: PeeringOptions;
+  readonly #admission: Admission;
+  readonly #instance: string;
+
+  constructor(setup: PeeringOptions) {
+    const { options } = setup;
+    this.#setup = setup;
+    this.#options = options;
+    this.#admission = new Admission(options);
+    this.peers = new PeerTable(options.identity.id);
+    this.#instance = options.runtime
+      .randomBytes(instanceBytes)
+      .reduce((text, byte) => text + byte.toString(16).padStart(2, '0'), '');
+  }
+
+  /**
+   * Connects with the node at an address, or finds the connection that is there.
+   *
+   * @throws PeerloomError, or the reason of the signal.
+   */
+  async dial(
+    transport: Transport,
+    address: Address,
+    signal: AbortSignal,
+    options: ConnectOptions,
+  ): Promise<NodeConnection> {
+    return this.#reach({ transport, address, signal, id: options.id }, false);
+  }
+
+  /** Takes a link that came in. */
+  accept(link: Link): void {
+    const refusal = this.#admission.enter(link, link.remoteAddress.host);
+    void link.closed.then(() => this.#admission.leave(link));
+    const outcome = this.#answer(link, refusal).catch((error: Error) => {
+      this.#setup.log(`${formatAddress(link.remoteAddress)}: no connection, ${error.message}`);
+      return undefined;
+    });
+    this.peers.setAnswering(link.remoteId, outcome);
+  }
+
+  async #reach(target: Target, replace: boolean): Promise<NodeConnection> {
+    const { transport, address, signal, id } = target;
+    const link = await transport.dial(address, signal);
+    const { remoteId } = link;
+    if (id !== undefined && id !== remoteId) {
+      link.destroy();
+      const message = `${formatAddress(address)} is the node ${remoteId}, not ${id}`;
+      throw new PeerloomError('ERR_ID_MISMATCH', message);
+    }
+    if (remoteId === this.#options.identity.id) {
+      link.destroy();
+      const message = `${formatAddress(address)} leads to this node itself: give the address of another one`;
+      throw new PeerloomError('ERR_SELF_CONNECTION', message);
+    }
+    const existing = this.peers.get(remoteId) ?? this.peers.dialling(remoteId);
+    if (existing !== undefined && !replace) {
+      link.destroy();
+      return existing;
+    }
+    const opening = this.#open(link, target, replace);
+    this.peers.setDialling(remoteId, opening);
+    return opening;
+  }
+
+  async #open(link: Link, target: Target, replace: boolean): Promise<NodeConnection> {
+    const { address, signal } = target;
+    const onAbort = (): void => link.destroy();
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      const handshake = await this.#shakeHands(link, 'outbound', replace);
+      return this.#adopt(handshake, { direction: 'outbound', host: address.host, port: address.port });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof HandshakeRefused)) throw error;
+      if (error.by === 'them' && error.goodbye.code === 'duplicate')
+        return this.#afterDuplicate(link.remoteId, target, replace);
+      throw refusalError(error, formatAddress(address));
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** The other side holds a connection with us: ours as well, or it comes up just now, or it is a dead one. */
+  async #afterDuplicate(id: string, target: Target, replaced: boolean): Promise<NodeConnection> {
+    const connection = this.peers.get(id) ?? (await this.peers.answering(id));
+    if (connection !== undefined) return connection;
+    if (!replaced) return this.#reach(target, true);
+    throw new PeerloomError(
+      'ERR_NOT_ALLOWED',
+      `${formatAddress(target.address)} holds on to an older connection with this node`,
+    );
+  }
+
+  async #answer(link: Link, refusal: Goodbye | undefined): Promise<NodeConnection> {
+    const handshake = await this.#shakeHands(link, 'inbound', false, refusal);
+    const { host } = link.remoteAddress;
+    return this.#adopt(handshake, { direction: 'inbound', host, port: handshake.theirs.port });
+  }
+
+  #shakeHands(
+    link: Link,
+    direction: 'inbound' | 'outbound',
+    replace: boolean,
+    refusal?: Goodbye,
+  ): Promise<Handshake> {
+    const { limits, runtime } = this.#options;
+    return shakeHands(link, {
+      direction,
+      limits,
+      runtime,
+      hello: this.#hello(replace),
+      admit: (theirs) => refusal ?? this.#admit(link, theirs, direction),
+    });
+  }
+
+  #admit(
+    link: Link,
+    theirs: Hello,
+    direction: 'inbound' | 'outbound',
+  ): Goodbye | undefined | Promise<Goodbye | undefined> {
+    if (link.remoteId === this.#options.identity.id) return goodbye('self');
+    if (direction === 'inbound' && this.peers.decide(link.remoteId, theirs) === 'refuse')
+      return goodbye('duplicate');
+    return this.#admission.judge({
+      id: link.remoteId,
+      name: theirs.name,
+      host: link.remoteAddress.host,
+      port: theirs.port,
+      direction,
+      security: link.security,
+    });
+  }
+
+  #adopt(handshake: Handshake, where: Pick<NewChannel, 'direction' | 'host' | 'port'>): NodeConnection {
+    const { limits, runtime } = this.#options;
+    const channel = new FrameChannel(handshake, { limits, runtime, log: this.#setup.log });
+    return this.#setup.adopt({ link: handshake.link, channel, ...where });
+  }
+
+  #hello(replace: boolean): Hello {
+    const { name, network, limits } = this.#options;
+    return {
+      versions: protocolVersions,
+      network,
+      port: this.#setup.port(),
+      name,
+      instance: this.#instance,
+      maxMessageBytes: limits.maxMessageBytes,
+      compressions: availableCompressions(),
+      replace,
+    };
+  }
+}
+
+function refusalError({ goodbye: reason, by }: HandshakeRefused, address: string): PeerloomError {
+  const code = refusalErrors[reason.code] ?? 'ERR_NOT_ALLOWED';
+  const who = by === 'us' ? 'this node refused' : 'refused by';
+  return new PeerloomError(code, `${who} ${address}: ${reason.message}`);
+}

@@ -1,0 +1,83 @@
+import { backoffDelayMs } from './backoff.ts';
+import type { NodeConnection } from './node-connection.ts';
+import type { ReconnectOptions } from './options.ts';
+import type { Runtime, RuntimeTimer } from './runtime.ts';
+
+/** An address that is to stay connected. */
+interface Entry {
+  readonly address: string;
+  readonly connect: () => Promise<NodeConnection>;
+  /** Who answered there last. */
+  id: string;
+  trials: number;
+  timer: RuntimeTimer | undefined;
+}
+
+export interface ReconnectorOptions {
+  readonly policy: Required<ReconnectOptions>;
+  readonly runtime: Runtime;
+  /** A trial failed; false gives up. */
+  readonly onFailure: (address: string, trials: number) => Promise<boolean>;
+}
+
+/** Connects again, with growing delays, where connections made with `reconnect: true` are lost. */
+export class Reconnector {
+  readonly #options: ReconnectorOptions;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(options: ReconnectorOptions) {
+    this.#options = options;
+  }
+
+  /** Keeps the address of a connection connected from now on. */
+  watch(connection: NodeConnection, address: string, connect: () => Promise<NodeConnection>): void {
+    this.#entries.get(address)?.timer?.cancel();
+    this.#entries.set(address, { address, connect, id: connection.id, trials: 0, timer: undefined });
+  }
+
+  /** The user has left that node on purpose. */
+  forget(id: string): void {
+    for (const entry of this.#of(id)) this.#drop(entry);
+  }
+
+  /** There is no connection with that node any more. */
+  onLost(id: string): void {
+    for (const entry of this.#of(id)) if (entry.timer === undefined) this.#schedule(entry);
+  }
+
+  stop(): void {
+    for (const entry of [...this.#entries.values()]) this.#drop(entry);
+  }
+
+  #of(id: string): Entry[] {
+    return [...this.#entries.values()].filter((entry) => entry.id === id);
+  }
+
+  #drop(entry: Entry): void {
+    entry.timer?.cancel();
+    this.#entries.delete(entry.address);
+  }
+
+  #schedule(entry: Entry): void {
+    const { policy, runtime } = this.#options;
+    const delayMs = backoffDelayMs(entry.trials + 1, policy, () => runtime.random());
+    entry.timer = runtime.setTimeout(() => void this.#try(entry), delayMs);
+  }
+
+  async #try(entry: Entry): Promise<void> {
+    try {
+      const connection = await entry.connect();
+      if (this.#entries.get(entry.address) !== entry) return void connection.stop();
+      entry.timer = undefined;
+      entry.id = connection.id;
+      entry.trials = 0;
+      if (!connection.isOpen) this.onLost(entry.id);
+    } catch {
+      entry.trials += 1;
+      const goesOn = await this.#options.onFailure(entry.address, entry.trials);
+      if (this.#entries.get(entry.address) !== entry) return;
+      if (goesOn && entry.trials < this.#options.policy.maxTrials) this.#schedule(entry);
+      else this.#drop(entry);
+    }
+  }
+}

@@ -1,0 +1,38 @@
+/** A timer of a {@link Runtime}. */
+export interface RuntimeTimer {
+  /** Keeps the callback from running; does nothing when it has run, or was cancelled before. */
+  cancel(): void;
+}
+
+/**
+ * What a node takes time and randomness from, so that a simulator can own both: with a seeded runtime on
+ * virtual time the same program runs the same way each time.
+ */
+export interface Runtime {
+  /** Milliseconds since an arbitrary moment; never goes back. */
+  now(): number;
+  /** Runs `callback` once, `delayMs` milliseconds from now at the earliest, never before this call returns. */
+  setTimeout(callback: () => void, delayMs: number): RuntimeTimer;
+  /** A number from 0 up to, without, 1: for jitter and sampling, never for secrets. */
+  random(): number;
+  /** `length` bytes, at most 65,536, that do not repeat: for nonces and message ids, never for keys. */
+  randomBytes(length: number): Uint8Array;
+}
+
+/** Beyond this a timer of Node.js and browsers fires at once instead of late. */
+const maxTimerDelayMs = 2 ** 31 - 1;
+
+/** Real time and randomness of the system. Delays are capped at 24.8 days, so `Infinity` is one that never ends. */
+export const systemRuntime: Runtime = {
+  now: () => performance.now(),
+  setTimeout(callback, delayMs) {
+    if (delayMs === 0 && typeof setImmediate === 'function') {
+      const immediate = setImmediate(callback);
+      return { cancel: () => clearImmediate(immediate) };
+    }
+    const timer = setTimeout(callback, Math.min(delayMs, maxTimerDelayMs));
+    return { cancel: () => clearTimeout(timer) };
+  },
+  random: () => Math.random(),
+  randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
+};

@@ -1,0 +1,130 @@
+import type { Address } from '../../address.ts';
+import type { Runtime, RuntimeTimer } from '../../runtime.ts';
+import type { Link, Security, TransportContext } from '../transport.ts';
+
+interface End {
+  readonly context: TransportContext;
+  readonly address: Address;
+}
+
+const security: Security = { protocol: 'memory', encrypted: true, authenticated: true };
+
+/** Bytes under way at which a link is full. */
+const highWaterBytes = 64 * 1024;
+
+/** The two ends of a new link. */
+export function memoryLinkPair(dialler: End, acceptor: End): [Link, Link] {
+  const ours = new MemoryLink(dialler.context.runtime, acceptor);
+  const theirs = new MemoryLink(acceptor.context.runtime, dialler);
+  ours.join(theirs);
+  theirs.join(ours);
+  return [ours, theirs];
+}
+
+class MemoryLink implements Link {
+  readonly remoteId: string;
+  readonly remoteAddress: Address;
+  readonly security = security;
+  readonly startedAt: number;
+  readonly closed: Promise<Error | undefined>;
+  onMessage: (bytes: Uint8Array) => void = () => {};
+
+  readonly #runtime: Runtime;
+  #other: MemoryLink | undefined;
+  #settleClosed: () => void = () => {};
+  #state: 'open' | 'ending' | 'closed' = 'open';
+
+  /** What the other side sent and this side has not been given yet. */
+  #arriving: Uint8Array[] = [];
+  #arrivingBytes = 0;
+  #delivery: RuntimeTimer | undefined;
+  #paused = false;
+  #otherEnded = false;
+  #drainWaiters: (() => void)[] = [];
+
+  constructor(runtime: Runtime, remote: End) {
+    this.remoteId = remote.context.identity.id;
+    this.remoteAddress = remote.address;
+    this.#runtime = runtime;
+    this.startedAt = runtime.now();
+    this.closed = new Promise((resolve) => {
+      this.#settleClosed = () => resolve(undefined);
+    });
+  }
+
+  join(other: MemoryLink): void {
+    this.#other = other;
+  }
+
+  /** The two sides share no memory: each piece is copied. */
+  send(bytes: Uint8Array): boolean {
+    if (this.#state !== 'open') return true;
+    return this.#other!.#arrive(bytes.slice());
+  }
+
+  drained(): Promise<void> {
+    if (this.#state !== 'open' || this.#other!.#arrivingBytes < highWaterBytes) return Promise.resolve();
+    return new Promise((resolve) => this.#drainWaiters.push(resolve));
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#scheduleDelivery();
+  }
+
+  close(timeoutMs: number): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'ending';
+    this.onMessage = () => {};
+    this.resume();
+    this.#other!.#otherEnded = true;
+    this.#other!.#scheduleDelivery();
+    const timer = this.#runtime.setTimeout(() => this.destroy(), timeoutMs);
+    void this.closed.then(() => timer.cancel());
+  }
+
+  destroy(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#delivery?.cancel();
+    this.#arriving = [];
+    this.#arrivingBytes = 0;
+    this.#settleClosed();
+    this.#wakeDrained();
+    this.#other!.#otherEnded = true;
+    this.#other!.#wakeDrained();
+    this.#other!.#scheduleDelivery();
+  }
+
+  #arrive(bytes: Uint8Array): boolean {
+    if (this.#state === 'closed') return true;
+    this.#arriving.push(bytes);
+    this.#arrivingBytes += bytes.length;
+    this.#scheduleDelivery();
+    return this.#arrivingBytes < highWaterBytes;
+  }
+
+  #scheduleDelivery(): void {
+    if (this.#delivery !== undefined || this.#paused || this.#state === 'closed') return;
+    this.#delivery = this.#runtime.setTimeout(() => this.#deliver(), 0);
+  }
+
+  #deliver(): void {
+    this.#delivery = undefined;
+    while (this.#arriving.length > 0 && !this.#paused && this.#state !== 'closed') {
+      const bytes = this.#arriving.shift()!;
+      this.#arrivingBytes -= bytes.length;
+      this.onMessage(bytes);
+    }
+    if (this.#arrivingBytes < highWaterBytes) this.#other!.#wakeDrained();
+    if (this.#otherEnded && this.#arriving.length === 0) this.destroy();
+  }
+
+  #wakeDrained(): void {
+    for (const wake of this.#drainWaiters.splice(0)) wake();
+  }
+}

@@ -1,0 +1,116 @@
+import { type Address, formatAddress } from '../../address.ts';
+import { PeerloomError } from '../../errors.ts';
+import type { Link, Transport, TransportContext } from '../transport.ts';
+import { memoryLinkPair } from './memory-link.ts';
+
+interface Listener {
+  readonly context: TransportContext;
+  readonly onLink: (link: Link) => void;
+}
+
+/** A world of its own for memory transports: nodes of different hubs do not see each other. */
+export class MemoryHub {
+  /** @internal */
+  readonly listeners = new Map<string, Listener>();
+  #lastPort = 49_151;
+
+  /** @internal A port that nobody listens on. */
+  freePort(host: string): number {
+    do this.#lastPort = this.#lastPort >= 65_535 ? 49_152 : this.#lastPort + 1;
+    while (this.listeners.has(key(host, this.#lastPort)));
+    return this.#lastPort;
+  }
+}
+
+const processHub = new MemoryHub();
+
+/**
+ * Links within this process: for tests, teaching and simulation. Hosts are any names.
+ *
+ * @param options.hub Default: one for the whole process.
+ * @example
+ * new Node('alice', 1, { transports: [memory()] });
+ */
+export function memory(options: { readonly hub?: MemoryHub } = {}): Transport {
+  return new MemoryTransport(options.hub ?? processHub);
+}
+
+class MemoryTransport implements Transport {
+  readonly schemes = ['memory'];
+  readonly #hub: MemoryHub;
+  readonly #links = new Set<Link>();
+  #context: TransportContext | undefined;
+  #key: string | undefined;
+
+  constructor(hub: MemoryHub) {
+    this.#hub = hub;
+  }
+
+  attach(context: TransportContext): void {
+    if (this.#context !== undefined) {
+      throw new PeerloomError('ERR_TRANSPORT_IN_USE', 'a memory() belongs to one node: make one for each');
+    }
+    this.#context = context;
+  }
+
+  async listen(address: Address, onLink: (link: Link) => void): Promise<Address> {
+    const port = address.port === 0 ? this.#hub.freePort(address.host) : address.port;
+    const bound = { ...address, port };
+    const taken = key(address.host, port);
+    if (this.#hub.listeners.has(taken)) {
+      throw new PeerloomError(
+        'ERR_ADDRESS_IN_USE',
+        `${taken} is in use: choose another port, or 0 to have one picked`,
+      );
+    }
+    this.#hub.listeners.set(taken, { context: this.#context!, onLink: (link) => onLink(this.#keep(link)) });
+    this.#key = taken;
+    return bound;
+  }
+
+  async dial(address: Address, signal: AbortSignal): Promise<Link> {
+    signal.throwIfAborted();
+    const listener = this.#hub.listeners.get(key(address.host, address.port));
+    const text = formatAddress(address);
+    if (listener === undefined) {
+      throw new PeerloomError(
+        'ERR_CONNECTION_REFUSED',
+        `nothing listens at ${text}: start that node first, or check the port`,
+      );
+    }
+    if (!sameSecret(listener.context.networkSecret, this.#context!.networkSecret)) {
+      throw new PeerloomError(
+        'ERR_NETWORK_MISMATCH',
+        `the node at ${text} does not hold the same network key`,
+      );
+    }
+    const [ours, theirs] = memoryLinkPair(
+      {
+        context: this.#context!,
+        address: { scheme: undefined, host: 'memory', port: this.#hub.freePort('memory') },
+      },
+      { context: listener.context, address },
+    );
+    listener.onLink(theirs);
+    return this.#keep(ours);
+  }
+
+  async close(): Promise<void> {
+    if (this.#key !== undefined) this.#hub.listeners.delete(this.#key);
+    await Promise.all([...this.#links].map((link) => link.closed));
+  }
+
+  #keep(link: Link): Link {
+    this.#links.add(link);
+    void link.closed.then(() => this.#links.delete(link));
+    return link;
+  }
+}
+
+function key(host: string, port: number): string {
+  return formatAddress({ scheme: 'memory', host, port });
+}
+
+function sameSecret(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
+  return one?.join() === other?.join();
+}

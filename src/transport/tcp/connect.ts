@@ -1,0 +1,63 @@
+import { lookup } from 'node:dns/promises';
+import { connect as connectSocket, type Socket } from 'node:net';
+import type { Address } from '../../address.ts';
+import { PeerloomError } from '../../errors.ts';
+import type { TransportContext } from '../transport.ts';
+
+/**
+ * Opens a TCP connection to the first address of the host that answers.
+ *
+ * @throws what the system says, of the last address; PeerloomError `ERR_TIMEOUT`; the signal's reason.
+ */
+export async function openSocket(
+  { host, port }: Address,
+  { limits, runtime }: Pick<TransportContext, 'limits' | 'runtime'>,
+  signal: AbortSignal,
+): Promise<Socket> {
+  const addresses = await unlessAborted(lookup(host, { all: true }), signal);
+  let failure: unknown;
+  for (const { address } of addresses) {
+    const socket = connectSocket({ host: address, port, noDelay: true });
+    const timer = runtime.setTimeout(() => {
+      const message = `${host} port ${port} did not answer within ${limits.dialAddressTimeoutMs} ms`;
+      socket.destroy(new PeerloomError('ERR_TIMEOUT', message));
+    }, limits.dialAddressTimeoutMs);
+    try {
+      await unlessAborted(connected(socket), signal);
+      return socket;
+    } catch (error) {
+      socket.destroy();
+      signal.throwIfAborted();
+      failure = error;
+    } finally {
+      timer.cancel();
+    }
+  }
+  throw failure;
+}
+
+function connected(socket: Socket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('connect', () => {
+      socket.off('error', reject);
+      resolve();
+    });
+    socket.once('error', reject);
+  });
+}
+
+/** The value, or the reason of the signal, whichever is first. */
+export async function unlessAborted<Value>(value: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  signal.throwIfAborted();
+  let onAbort = (): void => {};
+  const abortion = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort);
+  });
+  value.catch(() => {});
+  try {
+    return await Promise.race([value, abortion]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,37 @@
+import type { Socket } from 'node:net';
+import { PeerloomError } from '../../errors.ts';
+import { type Identity, idFromPublicKey, verifySignature } from '../../identity.ts';
+import { readExactly } from './read-exactly.ts';
+
+export type Role = 'client' | 'server';
+
+const publicKeyBytes = 32;
+const signatureBytes = 64;
+
+/**
+ * Both sides show their public key with a signature over what makes this connection unlike any other, and
+ * over their role, so that a proof is of no use anywhere else (docs/protocol.md, clauses 2.x):
+ *
+ *    public key (32) · signature (64) of "peerloom proof 1" · role · binding
+ *
+ * @param binding bytes that only these two sides of this connection have in common.
+ * @returns the id of the other side.
+ * @throws PeerloomError `ERR_HANDSHAKE` when its proof is wrong.
+ */
+export async function exchangeProofs(
+  socket: Socket,
+  { identity, role, binding }: { identity: Identity; role: Role; binding: Uint8Array },
+): Promise<string> {
+  socket.write(Buffer.concat([identity.publicKey, identity.sign(statement(role, binding))]));
+  const proof = await readExactly(socket, publicKeyBytes + signatureBytes);
+  const publicKey = Uint8Array.from(proof.subarray(0, publicKeyBytes));
+  const theirs = statement(role === 'client' ? 'server' : 'client', binding);
+  if (!verifySignature(publicKey, theirs, proof.subarray(publicKeyBytes))) {
+    throw new PeerloomError('ERR_HANDSHAKE', 'the other side does not hold the key of the id that it claims');
+  }
+  return idFromPublicKey(publicKey);
+}
+
+function statement(role: Role, binding: Uint8Array): Uint8Array {
+  return Buffer.concat([Buffer.from(`peerloom proof 1 ${role} `), binding]);
+}

@@ -1,0 +1,47 @@
+import type { Socket } from 'node:net';
+import { PeerloomError } from '../../errors.ts';
+
+/** What a connection that came in speaks. */
+export type SniffedProtocol = 'tls' | 'plain' | 'unknown';
+
+/** The first bytes of plain peerloom connections. */
+export const plainPreface = Buffer.from('PEERLM1\n');
+
+const tlsHandshakeRecord = 0x16;
+
+/** Tells the protocol from the first bytes, or `undefined` while there are too few. */
+export function protocolOf(firstBytes: Uint8Array): SniffedProtocol | undefined {
+  if (firstBytes.length === 0) return undefined;
+  if (firstBytes[0] === tlsHandshakeRecord) return 'tls';
+  const compared = Math.min(firstBytes.length, plainPreface.length);
+  if (plainPreface.compare(firstBytes, 0, compared, 0, compared) !== 0) return 'unknown';
+  return compared === plainPreface.length ? 'plain' : undefined;
+}
+
+/**
+ * Waits for the first bytes and tells what they begin; they stay on the socket, to be read again.
+ *
+ * @throws PeerloomError `ERR_CONNECTION_CLOSED` when the socket ends first.
+ */
+export function sniff(socket: Socket): Promise<SniffedProtocol> {
+  return new Promise((resolve, reject) => {
+    let first: Buffer = Buffer.alloc(0);
+    const finish = (settle: () => void): void => {
+      socket.off('data', onData).off('end', onEnd).off('close', onEnd);
+      socket.pause();
+      if (first.length > 0) socket.unshift(first);
+      settle();
+    };
+    const onData = (bytes: Buffer): void => {
+      first = first.length === 0 ? bytes : Buffer.concat([first, bytes]);
+      const protocol = protocolOf(first);
+      if (protocol !== undefined) finish(() => resolve(protocol));
+    };
+    const onEnd = (): void => {
+      finish(() =>
+        reject(new PeerloomError('ERR_CONNECTION_CLOSED', 'the connection ended before it said anything')),
+      );
+    };
+    socket.on('data', onData).on('end', onEnd).on('close', onEnd);
+  });
+}

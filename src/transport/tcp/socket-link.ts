@@ -1,0 +1,99 @@
+import type { Socket } from 'node:net';
+import type { Address } from '../../address.ts';
+import type { Runtime } from '../../runtime.ts';
+import type { Link, Security } from '../transport.ts';
+
+export interface SocketLinkDetails {
+  readonly remoteId: string;
+  readonly security: Security;
+  readonly startedAt: number;
+  readonly runtime: Runtime;
+}
+
+/** A link over a socket, TLS or plain, whose other side has been authenticated. */
+export class SocketLink implements Link {
+  readonly remoteId: string;
+  readonly remoteAddress: Address;
+  readonly security: Security;
+  readonly startedAt: number;
+  readonly closed: Promise<Error | undefined>;
+
+  readonly #socket: Socket;
+  readonly #runtime: Runtime;
+  #error: Error | undefined;
+  #onMessage: ((bytes: Uint8Array) => void) | undefined;
+
+  constructor(socket: Socket, { remoteId, security, startedAt, runtime }: SocketLinkDetails) {
+    this.remoteId = remoteId;
+    this.remoteAddress = remoteAddressOf(socket);
+    this.security = security;
+    this.startedAt = startedAt;
+    this.#socket = socket;
+    this.#runtime = runtime;
+    socket.on('error', (error) => {
+      this.#error ??= error;
+    });
+    this.closed = new Promise((resolve) => {
+      if (socket.closed) resolve(undefined);
+      else socket.once('close', () => resolve(this.#error));
+    });
+  }
+
+  get onMessage(): (bytes: Uint8Array) => void {
+    return this.#onMessage ?? ignore;
+  }
+
+  /** Reading begins with the first of them. */
+  set onMessage(onMessage: (bytes: Uint8Array) => void) {
+    const isFirst = this.#onMessage === undefined;
+    this.#onMessage = onMessage;
+    if (isFirst) this.#socket.on('data', (bytes) => this.#onMessage!(bytes));
+  }
+
+  send(bytes: Uint8Array): boolean {
+    return this.#socket.destroyed || this.#socket.write(bytes);
+  }
+
+  drained(): Promise<void> {
+    const socket = this.#socket;
+    if (!socket.writableNeedDrain) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        socket.off('drain', done).off('close', done);
+        resolve();
+      };
+      socket.on('drain', done).on('close', done);
+    });
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  close(timeoutMs: number): void {
+    if (this.#socket.destroyed) return;
+    // What still arrives is read and dropped: unread bytes would make the system reset the connection, and
+    // the other side would lose what was sent to it last.
+    this.onMessage = ignore;
+    this.#socket.resume();
+    this.#socket.end();
+    const timer = this.#runtime.setTimeout(() => this.#socket.destroy(), timeoutMs);
+    void this.closed.then(() => timer.cancel());
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}
+
+function ignore(): void {}
+
+/** IPv4 addresses that a dual-stack socket shows as IPv6 are shown as what they are. */
+export function remoteAddressOf(socket: Socket): Address {
+  const host = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+  return { scheme: undefined, host, port: socket.remotePort ?? 0 };
+}

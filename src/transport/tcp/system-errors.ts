@@ -1,0 +1,46 @@
+import { type Address, formatAddress } from '../../address.ts';
+import { type ErrorCode, PeerloomError } from '../../errors.ts';
+
+type Explanation = readonly [ErrorCode, (address: string) => string];
+
+const listening: Record<string, Explanation> = {
+  EADDRINUSE: ['ERR_ADDRESS_IN_USE', (a) => `${a} is in use: choose another port, or 0 to have one picked`],
+  EADDRNOTAVAIL: [
+    'ERR_ADDRESS_UNAVAILABLE',
+    (a) => `${a} is no address of this machine: listen on 127.0.0.1 or 0.0.0.0`,
+  ],
+  EACCES: [
+    'ERR_ADDRESS_UNAVAILABLE',
+    (a) => `${a} may not be used: ports below 1024 need rights, choose a higher one`,
+  ],
+  ENOTFOUND: ['ERR_HOST_NOT_FOUND', (a) => `the host of ${a} does not resolve: check its name`],
+  EAI_AGAIN: [
+    'ERR_HOST_NOT_FOUND',
+    (a) => `the host of ${a} does not resolve at the moment: check the name service`,
+  ],
+};
+
+const dialling: Record<string, Explanation> = {
+  ECONNREFUSED: [
+    'ERR_CONNECTION_REFUSED',
+    (a) => `nothing listens at ${a}: start that node first, or check the port`,
+  ],
+  ECONNRESET: ['ERR_CONNECTION_CLOSED', (a) => `${a} closed the connection at once`],
+  ENOTFOUND: listening.ENOTFOUND!,
+  EAI_AGAIN: listening.EAI_AGAIN!,
+  EHOSTUNREACH: ['ERR_HOST_UNREACHABLE', (a) => `no route leads to ${a}: check the network`],
+  ENETUNREACH: ['ERR_HOST_UNREACHABLE', (a) => `no route leads to ${a}: check the network`],
+  ETIMEDOUT: ['ERR_TIMEOUT', (a) => `${a} did not answer in time`],
+};
+
+/** An error of the system in our words; one of ours is passed through. */
+export function explain(error: unknown, address: Address, doing: 'listening' | 'dialling'): Error {
+  if (error instanceof PeerloomError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  const text = formatAddress(address);
+  const [ours, say] = (doing === 'listening' ? listening : dialling)[code ?? ''] ?? [
+    doing === 'listening' ? ('ERR_ADDRESS_UNAVAILABLE' as const) : ('ERR_UNREACHABLE' as const),
+    () => `${doing} ${text} failed: ${message}`,
+  ];
+  return new PeerloomError(ours, say(text), { cause: error });
+}

@@ -1,0 +1,135 @@
+import type { Socket } from 'node:net';
+import { connect as connectTls, createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
+import { PeerloomError } from '../../errors.ts';
+import { type Identity, idFromPublicKey } from '../../identity.ts';
+import { createCertificate, publicKeyOfCertificate } from './certificate.ts';
+import { exchangeProofs, type Role } from './proof.ts';
+
+const version = 'TLSv1.3';
+const ciphers = 'TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384';
+const alpn = ['peerloom'];
+
+/** A pre-shared key of TLS 1.3 needs a cipher with the hash that it was made for, which is SHA-256. */
+const pskCiphers = 'TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256';
+const exporterLabel = 'EXPORTER-peerloom-proof';
+const exporterBytes = 32;
+
+export interface AuthenticatedSocket {
+  readonly socket: TLSSocket;
+  readonly remoteId: string;
+}
+
+/** Turns sockets into TLS 1.3 connections whose two sides have proven their ids. */
+export interface TlsUpgrade {
+  /**
+   * @throws PeerloomError `ERR_HANDSHAKE`, `ERR_NETWORK_MISMATCH`, `ERR_CONNECTION_CLOSED`.
+   */
+  secure(socket: Socket, role: Role): Promise<AuthenticatedSocket>;
+}
+
+/** The ids come from the keys of the certificates, which TLS has each side prove to hold. */
+export function certificateTls(identity: Identity): TlsUpgrade {
+  const secureContext = createSecureContext({
+    ...createCertificate(identity),
+    minVersion: version,
+    maxVersion: version,
+    ciphers,
+  });
+  return {
+    async secure(socket, role) {
+      const secured =
+        role === 'client'
+          ? connectTls({ socket, secureContext, rejectUnauthorized: false, ALPNProtocols: alpn })
+          : serverSocket(socket, secureContext);
+      await handshake(secured, role);
+      const certificate = secured.getPeerX509Certificate();
+      if (certificate === undefined) {
+        throw new PeerloomError('ERR_HANDSHAKE', 'the other side showed no certificate');
+      }
+      return { socket: secured, remoteId: idFromPublicKey(publicKeyOfCertificate(certificate)) };
+    },
+  };
+}
+
+/**
+ * For networks with a key: TLS with that key, pre-shared (RFC 8446, section 2.2), in place of certificates.
+ * Who does not hold it learns nothing of the node; the ids are proven inside, bound to this very session.
+ */
+export function networkKeyTls(identity: Identity, networkSecret: Uint8Array): TlsUpgrade {
+  const shared = {
+    minVersion: version,
+    maxVersion: version,
+    ciphers: pskCiphers,
+    ALPNProtocols: alpn,
+  } as const;
+  const secureContext = createSecureContext({
+    minVersion: version,
+    maxVersion: version,
+    ciphers: pskCiphers,
+  });
+  return {
+    async secure(socket, role) {
+      const secured =
+        role === 'client'
+          ? connectTls({
+              socket,
+              secureContext,
+              ...shared,
+              rejectUnauthorized: false,
+              pskCallback: () => ({ psk: networkSecret, identity: 'peerloom' }),
+            })
+          : new TLSSocket(socket, {
+              isServer: true,
+              secureContext,
+              ...shared,
+              pskCallback: () => networkSecret,
+            } as ConstructorParameters<typeof TLSSocket>[1]);
+      await handshake(secured, role);
+      // A server without the key would go on with a certificate: that is another network.
+      if (!secured.isSessionReused() || secured.getPeerX509Certificate() !== undefined) {
+        throw new PeerloomError('ERR_NETWORK_MISMATCH', 'the other side does not hold the network key');
+      }
+      const binding = secured.exportKeyingMaterial(exporterBytes, exporterLabel, Buffer.alloc(0));
+      return { socket: secured, remoteId: await exchangeProofs(secured, { identity, role, binding }) };
+    },
+  };
+}
+
+function serverSocket(socket: Socket, secureContext: SecureContext): TLSSocket {
+  // With both, OpenSSL refuses a client that shows no certificate; whose it is we check by its key.
+  return new TLSSocket(socket, {
+    isServer: true,
+    secureContext,
+    requestCert: true,
+    rejectUnauthorized: true,
+    ALPNProtocols: alpn,
+  });
+}
+
+function handshake(socket: TLSSocket, role: Role): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = role === 'client' ? 'secureConnect' : 'secure';
+    const onError = (cause: Error): void => reject(handshakeError(cause));
+    const onClose = (): void =>
+      reject(
+        new PeerloomError(
+          'ERR_CONNECTION_CLOSED',
+          'the other side closed the connection during the handshake',
+        ),
+      );
+    socket.once('error', onError).once('close', onClose);
+    socket.once(done, () => {
+      socket.off('error', onError).off('close', onClose);
+      resolve();
+    });
+  });
+}
+
+function handshakeError(cause: Error): PeerloomError {
+  return new PeerloomError('ERR_HANDSHAKE', `the TLS handshake failed: ${plainWords(cause)}`, { cause });
+}
+
+/** OpenSSL's messages carry file names and numbers that help nobody. */
+function plainWords(error: Error & { code?: string; reason?: string }): string {
+  return error.reason ?? error.code ?? error.message;
+}

@@ -1,0 +1,93 @@
+import type { Address } from '../address.ts';
+import type { Log } from '../debug.ts';
+import type { Identity } from '../identity.ts';
+import type { Limits } from '../limits.ts';
+import type { Runtime } from '../runtime.ts';
+
+/** What a link promises about who is on the other side and who can read along. */
+export interface Security {
+  /** What carries the link. */
+  readonly protocol: 'tls' | 'tcp' | 'memory';
+  /** Nobody between the two nodes can read or change what they say. */
+  readonly encrypted: boolean;
+  /** The id of the other side was proven with its key, not just claimed. */
+  readonly authenticated: boolean;
+}
+
+/**
+ * An ordered, reliable, authenticated two-way flow of bytes between two nodes.
+ *
+ * What is sent arrives in order, but pieces may be joined or cut on the way. A link that is not needed any
+ * more is closed (what was sent still goes out) or destroyed (it does not); `closed` settles exactly once,
+ * whatever ended it, and nothing arrives after it.
+ */
+export interface Link {
+  /** The id of the node on the other side, proven by its key. */
+  readonly remoteId: string;
+  /** Where the other end of the link is; of an inbound link this is not where that node listens. */
+  readonly remoteAddress: Address;
+  readonly security: Security;
+  /** When the other side was first heard of, by the runtime's clock: handshakes are limited in all. */
+  readonly startedAt: number;
+  /** Called with each piece that arrives; set it in the turn in which the link was handed over. */
+  onMessage: (bytes: Uint8Array) => void;
+  /**
+   * Takes bytes to send, which the caller must not change any more.
+   * `false`: the link has taken them but is full; wait for {@link Link.drained} before sending more.
+   */
+  send(bytes: Uint8Array): boolean;
+  /** Resolves when the link has room again, or has closed. */
+  drained(): Promise<void>;
+  /** Nothing arrives, and the sender is held back, until {@link Link.resume}. */
+  pause(): void;
+  resume(): void;
+  /** Ends the link once what was sent is out; within `timeoutMs` milliseconds at the latest. */
+  close(timeoutMs: number): void;
+  /** Ends the link at once. */
+  destroy(): void;
+  /** Resolves when the link has ended: with the error that ended it, or `undefined` for an orderly end. */
+  readonly closed: Promise<Error | undefined>;
+}
+
+/** What a transport is given by the node that it belongs to. */
+export interface TransportContext {
+  readonly identity: Identity;
+  /** 32 bytes made from the node's `networkKey`; both sides of a link must hold the same. */
+  readonly networkSecret: Uint8Array | undefined;
+  readonly limits: Limits;
+  readonly runtime: Runtime;
+  readonly log: Log;
+}
+
+/**
+ * A way to reach other nodes: an engine under {@link Node}. Everything above it is the same for all.
+ *
+ * A transport belongs to one node. Its links are authenticated when it hands them over; handshakes that
+ * fail, or take longer than the limits allow, are its own affair and go to the log alone.
+ */
+export interface Transport {
+  /** The schemes of the addresses that it dials; the first is the one of addresses without a scheme. */
+  readonly schemes: readonly string[];
+  /**
+   * Called once, by the node, before anything else.
+   *
+   * @throws PeerloomError `ERR_TRANSPORT_IN_USE` when it belongs to a node already.
+   */
+  attach(context: TransportContext): void;
+  /**
+   * Accepts links; port 0 picks a free one.
+   *
+   * @returns the address bound.
+   * @throws PeerloomError `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS_UNAVAILABLE`, `ERR_HOST_NOT_FOUND`.
+   */
+  listen(address: Address, onLink: (link: Link) => void): Promise<Address>;
+  /**
+   * Makes a link to the node at an address. The signal carries the reason to reject with as its `reason`.
+   *
+   * @throws PeerloomError `ERR_CONNECTION_REFUSED`, `ERR_HOST_NOT_FOUND`, `ERR_HOST_UNREACHABLE`,
+   * `ERR_TIMEOUT`, `ERR_HANDSHAKE`, `ERR_PLAIN_NOT_ALLOWED`, `ERR_UNREACHABLE`.
+   */
+  dial(address: Address, signal: AbortSignal): Promise<Link>;
+  /** Stops listening, ends handshakes under way and resolves when all its links have ended. */
+  close(): Promise<void>;
+}

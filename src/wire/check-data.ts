@@ -1,0 +1,103 @@
+import { elementTypeOf } from './typed-arrays.ts';
+
+/** How many lists and objects may stand inside one another; the outermost is the first. */
+export const maxDataDepth = 256;
+
+/**
+ * Whether JSON carries this value and loses nothing. `false` says only that a closer look is due: binary
+ * inside, a number that JSON lacks, or no data at all.
+ */
+export function isPlainJson(value: unknown, levels = maxDataDepth): boolean {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true;
+    case 'number':
+      return Number.isFinite(value) && !Object.is(value, -0);
+    case 'object':
+      break;
+    default:
+      return false;
+  }
+  if (value === null) return true;
+  if (levels === 0) return false;
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) {
+      if (!isPlainJson(value[index], levels - 1)) return false;
+    }
+    return true;
+  }
+  if (!isPlainObject(value)) return false;
+  // Twice as fast as Object.keys. What it may see beyond own keys can only turn the answer to `false`.
+  for (const key in value) {
+    if (!isPlainJson(value[key], levels - 1)) return false;
+  }
+  return true;
+}
+
+/**
+ * Lets through exactly what a message can hold.
+ *
+ * @throws TypeError that names the place of the first value that no message can hold.
+ */
+export function checkData(data: unknown): void {
+  const offence = findOffence(data, []);
+  if (offence !== undefined) {
+    throw new TypeError(`data${offence}; a message holds JSON values, bytes and typed arrays`);
+  }
+}
+
+/** The path from `value` to the first offending value, and what that is. */
+function findOffence(value: unknown, ancestors: object[]): string | undefined {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+    case 'number':
+      return undefined;
+    case 'object':
+      break;
+    default:
+      return value === undefined ? ' is undefined' : ` is a ${typeof value}`;
+  }
+  if (value === null) return undefined;
+  if (isBinary(value)) return undefined;
+  if (ancestors.includes(value)) return ' is part of a cycle';
+  if (ancestors.length === maxDataDepth) {
+    throw new TypeError(`data is nested deeper than ${maxDataDepth} levels`);
+  }
+  ancestors.push(value);
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) {
+      const offence = findOffence(value[index], ancestors);
+      if (offence !== undefined) return `[${index}]${offence}`;
+    }
+  } else if (isPlainObject(value)) {
+    for (const key of Object.keys(value)) {
+      const offence = findOffence(value[key], ancestors);
+      if (offence !== undefined) return `${step(key)}${offence}`;
+    }
+  } else {
+    return ` is an instance of ${className(value)}`;
+  }
+  ancestors.pop();
+  return undefined;
+}
+
+function isPlainObject(value: object): value is Record<string, unknown> {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function isBinary(value: object): boolean {
+  return value instanceof Uint8Array || (ArrayBuffer.isView(value) && elementTypeOf(value) !== undefined);
+}
+
+/** A key as it would stand in a program. */
+function step(key: string): string {
+  return /^[\p{L}$_][\p{L}\p{N}$_]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+}
+
+function className(value: object): string {
+  const name: unknown = value.constructor?.name;
+  return typeof name === 'string' && name !== '' ? name : 'a class';
+}

@@ -1,0 +1,214 @@
+import { PeerloomError } from '../errors.ts';
+import { FrameFlag, FrameKind, frameHeaderBytes, maxFrameBodyBytes, readUint32 } from './frame.ts';
+import { allocate } from './memory.ts';
+
+/** A frame as it was read; the body may be a view into what `push` was given. */
+export interface Frame {
+  readonly kind: number;
+  readonly format: number;
+  readonly compression: number;
+  readonly body: Uint8Array<ArrayBuffer>;
+}
+
+/** A cut message grows its memory from here, so that a length that lies costs no more than this. */
+const firstAllocationBytes = 1024 * 1024;
+
+/** A header, and the length of the whole in the first frame of a cut message. */
+const longestHeaderBytes = frameHeaderBytes + 4;
+
+/**
+ * Cuts the bytes of a link into frames and puts cut messages together again. Lengths are checked before
+ * anything is kept for them.
+ *
+ * `push` throws PeerloomError `ERR_PROTOCOL` or `ERR_MESSAGE_TOO_LARGE`, after which the reader is of no
+ * more use.
+ */
+export class FrameReader {
+  /** Called with each frame, in order. */
+  onFrame: (kind: number, format: number, compression: number, body: Uint8Array<ArrayBuffer>) => void;
+  /** The longest body of a single frame. */
+  maxBodyBytes: number;
+  /** The longest message put together from parts. */
+  maxMessageBytes: number;
+
+  #stopped = false;
+  #header = new Uint8Array(longestHeaderBytes);
+  #headerFilled = 0;
+
+  /** The frame under way, when its body did not arrive with its header. */
+  #kind = 0;
+  #flags = 0;
+  #format = 0;
+  #compression = 0;
+  #remaining = 0;
+  #body: Uint8Array<ArrayBuffer> = empty;
+  #bodyFilled = 0;
+
+  /** The cut message under way; its parts are written straight into its memory. */
+  #message: { kind: number; format: number; compression: number; total: number } | undefined;
+  #messageBody: Uint8Array<ArrayBuffer> = empty;
+  #messageFilled = 0;
+
+  constructor(
+    onFrame: FrameReader['onFrame'],
+    limits: { readonly maxBodyBytes?: number; readonly maxMessageBytes: number },
+  ) {
+    this.onFrame = onFrame;
+    this.maxBodyBytes = limits.maxBodyBytes ?? maxFrameBodyBytes;
+    this.maxMessageBytes = limits.maxMessageBytes;
+  }
+
+  /** Nothing is read any more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#message = undefined;
+    this.#messageBody = this.#body = empty;
+  }
+
+  /** Reads the next bytes of the link; bodies of whole frames alias them. */
+  push(bytes: Uint8Array): void {
+    const end = bytes.length;
+    let position = 0;
+    while (!this.#stopped) {
+      if (this.#remaining > 0) {
+        if (position === end) return;
+        position += this.#fill(bytes, position);
+        continue;
+      }
+      if (this.#headerFilled > 0 || end - position < longestHeaderBytes) {
+        if (position === end) return;
+        const needed = this.#headerBytesNeeded();
+        const taken = Math.min(needed - this.#headerFilled, end - position);
+        this.#header.set(bytes.subarray(position, position + taken), this.#headerFilled);
+        this.#headerFilled += taken;
+        position += taken;
+        if (this.#headerFilled < this.#headerBytesNeeded()) continue;
+        this.#headerFilled = 0;
+        this.#begin(this.#header, 0);
+      } else {
+        const headerBytes = this.#begin(bytes, position);
+        position += headerBytes;
+      }
+      const length = this.#remaining;
+      if (this.#message === undefined || !this.#isOfMessage()) {
+        if (end - position >= length) {
+          const body = new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset + position, length);
+          position += length;
+          this.#remaining = 0;
+          this.onFrame(this.#kind, this.#format, this.#compression, body);
+        } else {
+          this.#body = allocate(length);
+          this.#bodyFilled = 0;
+        }
+      } else if (length === 0) {
+        this.#endPart();
+      }
+    }
+  }
+
+  #headerBytesNeeded(): number {
+    if (this.#headerFilled < frameHeaderBytes) return frameHeaderBytes;
+    return startsMessage(this.#header[4]!, this.#header[5]!) ? longestHeaderBytes : frameHeaderBytes;
+  }
+
+  /** Takes in a header, checked; answers its length. */
+  #begin(bytes: Uint8Array, offset: number): number {
+    const length = readUint32(bytes, offset);
+    this.#kind = bytes[offset + 4]!;
+    this.#flags = bytes[offset + 5]!;
+    this.#format = bytes[offset + 6]!;
+    this.#compression = bytes[offset + 7]!;
+    if (length > this.maxBodyBytes) {
+      throw new PeerloomError(
+        'ERR_PROTOCOL',
+        `a frame of ${length} bytes; at most ${this.maxBodyBytes} are allowed`,
+      );
+    }
+    if (this.#flags > FrameFlag.more)
+      throw new PeerloomError('ERR_PROTOCOL', `unknown frame flags ${this.#flags}`);
+    if (this.#kind === FrameKind.part) {
+      this.#checkPart(length);
+    } else if (this.#flags === FrameFlag.more) {
+      this.#startMessage(length, readUint32(bytes, offset + frameHeaderBytes));
+      this.#remaining = length - 4;
+      return longestHeaderBytes;
+    }
+    this.#remaining = length;
+    return frameHeaderBytes;
+  }
+
+  #startMessage(length: number, total: number): void {
+    if (this.#message !== undefined) throw new PeerloomError('ERR_PROTOCOL', 'a cut message inside another');
+    if (this.#kind < FrameKind.message) throw new PeerloomError('ERR_PROTOCOL', 'only messages may be cut');
+    if (total > this.maxMessageBytes) {
+      throw new PeerloomError(
+        'ERR_MESSAGE_TOO_LARGE',
+        `a message of ${total} bytes; at most ${this.maxMessageBytes} are allowed`,
+      );
+    }
+    if (length < 5 || total <= length - 4)
+      throw new PeerloomError('ERR_PROTOCOL', 'a cut message with nothing to follow');
+    this.#message = { kind: this.#kind, format: this.#format, compression: this.#compression, total };
+    this.#messageBody = allocate(Math.min(total, firstAllocationBytes));
+    this.#messageFilled = 0;
+  }
+
+  /** Parts must fill the message exactly, and only the last one may end it. */
+  #checkPart(length: number): void {
+    if (this.#message === undefined) throw new PeerloomError('ERR_PROTOCOL', 'a part without its message');
+    const rest = this.#message.total - this.#messageFilled;
+    const isLast = this.#flags !== FrameFlag.more;
+    if (length === 0 || (isLast ? length !== rest : length >= rest)) {
+      throw new PeerloomError('ERR_PROTOCOL', 'the parts of a message do not fit the length it began with');
+    }
+  }
+
+  #isOfMessage(): boolean {
+    return this.#kind === FrameKind.part || this.#flags === FrameFlag.more;
+  }
+
+  /** Copies what belongs to the frame under way; answers how much that was. */
+  #fill(bytes: Uint8Array, position: number): number {
+    const taken = Math.min(this.#remaining, bytes.length - position);
+    const piece = bytes.subarray(position, position + taken);
+    this.#remaining -= taken;
+    if (this.#message !== undefined && this.#isOfMessage()) {
+      this.#growMessage(this.#messageFilled + taken);
+      this.#messageBody.set(piece, this.#messageFilled);
+      this.#messageFilled += taken;
+      if (this.#remaining === 0) this.#endPart();
+      return taken;
+    }
+    this.#body.set(piece, this.#bodyFilled);
+    this.#bodyFilled += taken;
+    if (this.#remaining === 0) {
+      const body = this.#body;
+      this.#body = empty;
+      this.onFrame(this.#kind, this.#format, this.#compression, body);
+    }
+    return taken;
+  }
+
+  /** Doubles the memory of the message, so that it never holds more than twice what has arrived. */
+  #growMessage(needed: number): void {
+    if (needed <= this.#messageBody.length) return;
+    const grown = allocate(Math.min(this.#message!.total, Math.max(needed, 2 * this.#messageBody.length)));
+    grown.set(this.#messageBody.subarray(0, this.#messageFilled));
+    this.#messageBody = grown;
+  }
+
+  #endPart(): void {
+    if (this.#flags === FrameFlag.more) return;
+    const { kind, format, compression } = this.#message!;
+    const body = this.#messageBody;
+    this.#message = undefined;
+    this.#messageBody = empty;
+    this.onFrame(kind, format, compression, body);
+  }
+}
+
+const empty = new Uint8Array(0);
+
+function startsMessage(kind: number, flags: number): boolean {
+  return flags === FrameFlag.more && kind !== FrameKind.part;
+}

@@ -1,0 +1,104 @@
+import type { Compression } from '../data.ts';
+import { PeerloomError } from '../errors.ts';
+
+/** The versions of the protocol that this code speaks, lowest and highest. */
+export const protocolVersions = [1, 1] as const;
+
+/** What two nodes tell each other first (docs/protocol.md, clauses 4.x). */
+export interface Hello {
+  /** Lowest and highest version of the protocol spoken. */
+  readonly versions: readonly [number, number];
+  /** Nodes of different networks do not connect; `''` is the default one. */
+  readonly network: string;
+  /** The port listened on. */
+  readonly port: number;
+  /** For people to read; may be empty, proves nothing. */
+  readonly name: string;
+  /** Random for each run of a node: tells a node that restarted from one that runs on. */
+  readonly instance: string;
+  /** The longest message taken, before and after decompression. */
+  readonly maxMessageBytes: number;
+  /** The compressions that can be read. */
+  readonly compressions: readonly Compression[];
+  /** The sender has no connection to the receiver left: an older one is to give way. */
+  readonly replace: boolean;
+}
+
+export const maxNameLength = 64;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+export function encodeHello(hello: Hello): Uint8Array {
+  return encoder.encode(JSON.stringify(hello));
+}
+
+/** @throws PeerloomError `ERR_HANDSHAKE` when it is no hello; fields that are not known are passed over. */
+export function decodeHello(body: Uint8Array): Hello {
+  const hello = parseObject(body, 'hello');
+  const { versions, network, port, name, instance, maxMessageBytes, compressions } = hello;
+  const [lowest, highest] = Array.isArray(versions) ? versions : [];
+  if (
+    !isWhole(lowest, 1) ||
+    !isWhole(highest, lowest) ||
+    !isText(network, 256) ||
+    !isWhole(port, 0) ||
+    port > 65_535 ||
+    !isText(name, maxNameLength) ||
+    !isText(instance, 64) ||
+    !isWhole(maxMessageBytes, 1) ||
+    !Array.isArray(compressions)
+  ) {
+    throw new PeerloomError('ERR_HANDSHAKE', 'the hello of the other side lacks a field, or has a wrong one');
+  }
+  return {
+    versions: [lowest, highest],
+    network,
+    port,
+    name: printable(name),
+    instance,
+    maxMessageBytes,
+    compressions: compressions.filter((one) => typeof one === 'string') as Compression[],
+    replace: hello.replace === true,
+  };
+}
+
+/**
+ * The highest version that both sides speak.
+ *
+ * @throws PeerloomError `ERR_VERSION` when there is none.
+ */
+export function agreedVersion(theirs: Hello['versions'], ours: Hello['versions'] = protocolVersions): number {
+  const version = Math.min(theirs[1], ours[1]);
+  if (version < Math.max(theirs[0], ours[0])) {
+    throw new PeerloomError(
+      'ERR_VERSION',
+      `this node speaks versions ${ours[0]} to ${ours[1]} of the protocol, the other ${theirs[0]} to ${theirs[1]}: update the older of the two`,
+    );
+  }
+  return version;
+}
+
+/** The JSON object that a body holds. */
+export function parseObject(body: Uint8Array, what: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(decoder.decode(body));
+    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+  } catch (cause) {
+    throw new PeerloomError('ERR_HANDSHAKE', `the ${what} of the other side is not JSON`, { cause });
+  }
+  throw new PeerloomError('ERR_HANDSHAKE', `the ${what} of the other side is not an object`);
+}
+
+/** Text of a remote node without what could move a terminal's cursor or hide. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '');
+}
+
+function isWhole(value: unknown, minimum: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= minimum;
+}
+
+function isText(value: unknown, maxLength: number): value is string {
+  return typeof value === 'string' && value.length <= maxLength;
+}

@@ -1,0 +1,107 @@
+import type { Data } from '../data.ts';
+import { PeerloomError } from '../errors.ts';
+import { decodeCbor, encodeCbor } from './cbor.ts';
+import { checkData, isPlainJson, maxDataDepth } from './check-data.ts';
+import { checkJsonNesting } from './nesting.ts';
+import { decodeText, encodeText } from './text.ts';
+import { elementBytes, elementTypeOf, elementTypes, typedArrayOf } from './typed-arrays.ts';
+
+/** How a message's data is written: one byte on the wire. */
+export const PayloadFormat = {
+  json: 1,
+  text: 2,
+  bytes: 3,
+  cbor: 4,
+  int8: 5,
+  uint8Clamped: 6,
+  int16: 7,
+  uint16: 8,
+  int32: 9,
+  uint32: 10,
+  bigInt64: 11,
+  bigUint64: 12,
+  float16: 13,
+  float32: 14,
+  float64: 15,
+} as const;
+export type PayloadFormat = (typeof PayloadFormat)[keyof typeof PayloadFormat];
+
+/**
+ * A message's data ready for the wire. `body` may alias the caller's memory when the data is binary: who keeps
+ * it beyond the current turn copies it.
+ */
+export interface Payload {
+  readonly format: number;
+  /** A code of `compressionCodes`; 0: none. */
+  readonly compression: number;
+  readonly body: Uint8Array;
+}
+
+const elementTypeByFormat = new Map<number, (typeof elementTypes)[number]>(
+  elementTypes.map((type) => [PayloadFormat[type.kind], type]),
+);
+const formatNames = new Map<number, string>(
+  Object.entries(PayloadFormat).map(([name, format]) => [format, name]),
+);
+
+/**
+ * Writes data in the plainest format that loses nothing: text and bare binary as they are, JSON for what JSON
+ * can hold, CBOR for everything else. Keys that are symbols are not data and stay behind.
+ *
+ * @throws TypeError with the path of the first value that no format can carry.
+ */
+export function encodePayload(data: Data): Payload {
+  if (typeof data === 'string' && data.isWellFormed()) return payload(PayloadFormat.text, encodeText(data));
+  if (isPlainJson(data)) return payload(PayloadFormat.json, encodeText(JSON.stringify(data)));
+  if (data instanceof Uint8Array) return payload(PayloadFormat.bytes, data);
+  const type = ArrayBuffer.isView(data) ? elementTypeOf(data) : undefined;
+  if (type !== undefined)
+    return payload(PayloadFormat[type.kind], elementBytes(data as ArrayBufferView, type));
+  checkData(data);
+  return payload(PayloadFormat.cbor, encodeCbor(data));
+}
+
+/**
+ * Reads what {@link encodePayload} wrote, whoever wrote it. Bytes and typed arrays may lie over the memory of
+ * `body`.
+ *
+ * @throws PeerloomError `ERR_MESSAGE_INVALID`, never anything else.
+ */
+export function decodePayload(format: number, body: Uint8Array, options: { maxDepth?: number } = {}): Data {
+  try {
+    return decode(format, body, options.maxDepth ?? maxDataDepth);
+  } catch (cause) {
+    const name = formatNames.get(format) ?? `format ${format}`;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new PeerloomError('ERR_MESSAGE_INVALID', `a message (${name}) cannot be decoded: ${reason}`, {
+      cause,
+    });
+  }
+}
+
+function payload(format: PayloadFormat, body: Uint8Array): Payload {
+  return { format, compression: 0, body };
+}
+
+function decode(format: number, body: Uint8Array, maxDepth: number): Data {
+  switch (format) {
+    case PayloadFormat.json:
+      checkJsonNesting(body, maxDepth);
+      return JSON.parse(decodeText(body));
+    case PayloadFormat.text:
+      return decodeText(body);
+    case PayloadFormat.bytes:
+      return plainBytes(body);
+    case PayloadFormat.cbor:
+      return decodeCbor(plainBytes(body), maxDepth);
+  }
+  const type = elementTypeByFormat.get(format);
+  if (type === undefined) throw new Error('this format is not known');
+  return typedArrayOf(body, type);
+}
+
+/** A Buffer is a Uint8Array with other methods (its slice, for one); data and decoders get the plain kind. */
+function plainBytes(body: Uint8Array): Uint8Array {
+  if (Object.getPrototypeOf(body) === Uint8Array.prototype) return body;
+  return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
+}

@@ -1,0 +1,71 @@
+import type { NumericTypedArray } from '../data.ts';
+
+/** One class of typed arrays as it travels: elements in a row, little-endian. */
+export interface ElementType {
+  /** Its name among the payload formats. */
+  readonly kind: Kind;
+  readonly className: ClassName;
+  /** Its CBOR tag, RFC 8746 section 2.1, for little-endian elements. */
+  readonly tag: number;
+  readonly bytesPerElement: 1 | 2 | 4 | 8;
+}
+
+type ClassName = NumericTypedArray[typeof Symbol.toStringTag];
+type Kind = Uncapitalize<ClassName extends `${infer Name}Array` ? Name : never>;
+type Constructor = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => NumericTypedArray;
+
+export const elementTypes: readonly ElementType[] = [
+  { kind: 'int8', className: 'Int8Array', tag: 72, bytesPerElement: 1 },
+  { kind: 'uint8Clamped', className: 'Uint8ClampedArray', tag: 68, bytesPerElement: 1 },
+  { kind: 'int16', className: 'Int16Array', tag: 77, bytesPerElement: 2 },
+  { kind: 'uint16', className: 'Uint16Array', tag: 69, bytesPerElement: 2 },
+  { kind: 'int32', className: 'Int32Array', tag: 78, bytesPerElement: 4 },
+  { kind: 'uint32', className: 'Uint32Array', tag: 70, bytesPerElement: 4 },
+  { kind: 'bigInt64', className: 'BigInt64Array', tag: 79, bytesPerElement: 8 },
+  { kind: 'bigUint64', className: 'BigUint64Array', tag: 71, bytesPerElement: 8 },
+  { kind: 'float16', className: 'Float16Array', tag: 84, bytesPerElement: 2 },
+  { kind: 'float32', className: 'Float32Array', tag: 85, bytesPerElement: 4 },
+  { kind: 'float64', className: 'Float64Array', tag: 86, bytesPerElement: 8 },
+];
+
+const byClassName: ReadonlyMap<string, ElementType> = new Map(
+  elementTypes.map((type) => [type.className, type]),
+);
+const hostIsLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+/** `undefined` for bytes and for a `DataView`. Asks for the name, which holds across realms and for subclasses. */
+export function elementTypeOf(view: ArrayBufferView): ElementType | undefined {
+  return byClassName.get((view as NumericTypedArray)[Symbol.toStringTag]);
+}
+
+/** The bytes of the elements; the caller's memory itself where the host is little-endian. */
+export function elementBytes(view: ArrayBufferView, type: ElementType): Uint8Array {
+  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  return hostIsLittleEndian ? bytes : reverseElements(bytes, type.bytesPerElement);
+}
+
+/**
+ * The typed array of these bytes: over their memory where its alignment allows it, else over a copy.
+ *
+ * @throws Error when the bytes are not a whole number of elements, or the runtime lacks the class.
+ */
+export function typedArrayOf(bytes: Uint8Array, type: ElementType): NumericTypedArray {
+  const { className, bytesPerElement } = type;
+  const TypedArray = (globalThis as Partial<Record<ClassName, Constructor>>)[className];
+  if (TypedArray === undefined) throw new Error(`this runtime has no ${className}`);
+  if (bytes.byteLength % bytesPerElement !== 0) {
+    throw new Error(`${bytes.byteLength} bytes are no whole number of ${bytesPerElement}-byte elements`);
+  }
+  const ordered = hostIsLittleEndian ? bytes : reverseElements(bytes, bytesPerElement);
+  const aligned = ordered.byteOffset % bytesPerElement === 0 ? ordered : new Uint8Array(ordered);
+  return new TypedArray(aligned.buffer, aligned.byteOffset, aligned.byteLength / bytesPerElement);
+}
+
+/** A copy in which every element has its bytes in the other order. */
+export function reverseElements(bytes: Uint8Array, bytesPerElement: number): Uint8Array {
+  const reversed = new Uint8Array(bytes);
+  for (let start = 0; start < reversed.length; start += bytesPerElement) {
+    reversed.subarray(start, start + bytesPerElement).reverse();
+  }
+  return reversed;
+}
