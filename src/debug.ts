@@ -2,6 +2,7 @@ import createDebug from 'debug';
 
 /** Prints a step in plain words where debugging is on; `enabled` guards what would be costly to put together. */
 export interface Log {
+  /** Somebody reads along. */
   readonly enabled: boolean;
   (step: string): void;
 }

@@ -1,5 +1,7 @@
 /**
  * Every code that a {@link PeerloomError} can carry, with what it means. docs/errors.md is held against this table.
+ *
+ * @enum
  */
 export const errorCodes = {
   ERR_ABORTED: 'the AbortSignal given by the caller fired',
@@ -53,10 +55,12 @@ export type ErrorCode = keyof typeof errorCodes;
  * }
  */
 export class PeerloomError extends Error {
+  /** Always `'PeerloomError'`. */
   override readonly name = 'PeerloomError';
   /** One of {@link errorCodes}. */
   readonly code: ErrorCode;
 
+  /** The message says what to do about it; the cause is what the system or a library said. */
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.code = code;

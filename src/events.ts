@@ -32,6 +32,7 @@ export interface NodeEvents {
   node_error: [error: unknown, event: NodeEventName, peer: NodeConnection | undefined];
 }
 
+/** The names of the events, as {@link Node.on} and the callback have them. */
 export type NodeEventName = keyof NodeEvents;
 
 /** Called with every event; `data` is a message, a request's data, or what else the event carries. */
@@ -42,6 +43,7 @@ export type NodeCallback = (
   data: unknown,
 ) => void;
 
+/** What {@link Node.on} takes: it is given what {@link NodeEvents} lists for its event, and may be asynchronous. */
 export type NodeListener<Name extends NodeEventName> = (...args: NodeEvents[Name]) => unknown;
 
 /** The overridable method of each event: its name in camel case. */
@@ -61,7 +63,7 @@ export const eventMethods = {
 } as const satisfies Record<NodeEventName, string>;
 
 type AnyListener = (...args: never[]) => unknown;
-type AnyHandler = (a: unknown, b: unknown, c: unknown) => unknown;
+type AnyHandler = (...args: unknown[]) => unknown;
 
 /** What an event carries, in the forms that the three styles of handlers take it. */
 export interface EventDetails {
@@ -110,27 +112,11 @@ export class Dispatcher {
 
   /** Runs all handlers of an event. */
   emit(event: NodeEventName, details: EventDetails, ...args: unknown[]): Handled {
-    const { peer, data } = details;
-    let handled = this.#run(event, peer, this.#methodOf(event), this.#node, args[0], args[1], args[2]);
-    if (this.#callback !== undefined) {
-      handled = both(
-        handled,
-        this.#run(event, peer, () => this.#callback!(event, this.#node, peer, data), undefined),
-      );
-    }
-    const listeners = this.#listeners.get(event);
-    if (listeners !== undefined) {
-      for (const listener of listeners) {
-        handled = both(
-          handled,
-          this.#run(event, peer, listener as AnyHandler, undefined, args[0], args[1], args[2]),
-        );
-      }
-    }
-    return handled;
+    const handled = this.#run(event, details.peer, this.#methodOf(event).bind(this.#node), args);
+    return both(handled, this.#emitToOthers(event, details, args));
   }
 
-  /** The same as `emit` for a message, without the detours: it runs a million times a second. */
+  /** The same for a message, without the detours: it runs a million times a second. */
   emitMessage(peer: NodeConnection, data: Data): Handled {
     let handled: Handled = true;
     try {
@@ -140,14 +126,17 @@ export class Dispatcher {
       this.#failed(error, 'node_message', peer);
       handled = false;
     }
-    const listeners = this.#listeners.get('node_message');
-    if (this.#callback === undefined && listeners === undefined) return handled;
+    if (this.#callback === undefined && this.#listeners.size === 0) return handled;
+    return both(handled, this.#emitToOthers('node_message', { peer, data }, [peer, data]));
+  }
+
+  #emitToOthers(event: NodeEventName, { peer, data }: EventDetails, args: unknown[]): Handled {
+    let handled: Handled = true;
     if (this.#callback !== undefined) {
-      const call = () => this.#callback!('node_message', this.#node, peer, data);
-      handled = both(handled, this.#run('node_message', peer, call, undefined));
+      handled = this.#run(event, peer, this.#callback as AnyHandler, [event, this.#node, peer, data]);
     }
-    for (const listener of listeners ?? []) {
-      handled = both(handled, this.#run('node_message', peer, listener as AnyHandler, undefined, peer, data));
+    for (const listener of this.#listeners.get(event) ?? []) {
+      handled = both(handled, this.#run(event, peer, listener as AnyHandler, args));
     }
     return handled;
   }
@@ -155,23 +144,17 @@ export class Dispatcher {
   /** Asks the handlers in their order until one gives an answer; the first to throw ends it. */
   async ask(event: NodeEventName, details: EventDetails, ...args: unknown[]): Promise<unknown> {
     const { peer, data } = details;
-    const handlers: (() => unknown)[] = [
-      () => this.#methodOf(event).call(this.#node, args[0], args[1], args[2]),
-    ];
-    if (this.#callback !== undefined) handlers.push(() => this.#callback!(event, this.#node, peer, data));
-    for (const listener of this.#listeners.get(event) ?? []) {
-      handlers.push(() => (listener as AnyHandler)(args[0], args[1], args[2]));
-    }
     try {
-      for (const handler of handlers) {
-        const answer = await handler();
-        if (answer !== undefined) return answer;
+      let answer = await this.#methodOf(event).apply(this.#node, args);
+      if (answer === undefined) answer = await this.#callback?.(event, this.#node, peer, data);
+      for (const listener of this.#listeners.get(event) ?? []) {
+        if (answer === undefined) answer = await (listener as AnyHandler)(...args);
       }
+      return answer;
     } catch (error) {
       this.#failed(error, event, peer);
       throw error;
     }
-    return undefined;
   }
 
   #methodOf(event: NodeEventName): AnyHandler {
@@ -182,13 +165,10 @@ export class Dispatcher {
     event: NodeEventName,
     peer: NodeConnection | undefined,
     handler: AnyHandler,
-    self: unknown,
-    a?: unknown,
-    b?: unknown,
-    c?: unknown,
+    args: unknown[],
   ): Handled {
     try {
-      const result = handler.call(self, a, b, c);
+      const result = handler(...args);
       return isPromise(result) ? this.#settled(event, peer, result) : true;
     } catch (error) {
       this.#failed(error, event, peer);

@@ -1,11 +1,14 @@
+export type { Address } from './address.ts';
 export type { CloseReason, SendOptions } from './channel/channel.ts';
 export type { WaitOptions } from './channel/pending.ts';
 export type { Compression, Data, JsonScalar, NumericTypedArray } from './data.ts';
+export type { Log } from './debug.ts';
 export { type ErrorCode, errorCodes, PeerloomError } from './errors.ts';
 export type { NodeCallback, NodeEventName, NodeEvents, NodeListener } from './events.ts';
 export { Identity } from './identity.ts';
+export { type IdentityFile, saveIdentity } from './identity-file.ts';
 export { defaultLimits, type Limits } from './limits.ts';
-export { Node, type SendReport } from './node.ts';
+export { Node, type SendFailure, type SendReport } from './node.ts';
 export { type ConnectionDetails, NodeConnection } from './node-connection.ts';
 export type { ConnectOptions, NodeOptions, PeerDetails, ReconnectOptions } from './options.ts';
 export { type Runtime, type RuntimeTimer, systemRuntime } from './runtime.ts';

@@ -30,7 +30,11 @@ export interface Limits {
   readonly deadAfterMs: number;
 }
 
-/** The defaults of {@link Limits}. */
+/**
+ * The defaults of {@link Limits}.
+ *
+ * @enum
+ */
 export const defaultLimits = {
   handshakeTimeoutMs: 10_000,
   maxHandshakeBytes: 8 * 1024,

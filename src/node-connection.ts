@@ -6,12 +6,15 @@ import type { Link, Security } from './transport/transport.ts';
 
 /** What a connection is made of; {@link Node.createNewConnection} passes it on. */
 export interface ConnectionDetails {
+  /** The id of the other node, proven by its key. */
   readonly id: string;
+  /** What the other node calls itself. */
   readonly name: string;
   /** Outbound: as dialled. Inbound: the address that the connection came from. */
   readonly host: string;
   /** Outbound: as dialled. Inbound: the port that the other node says it listens on. */
   readonly port: number;
+  /** `'outbound'`: this node made the connection. */
   readonly direction: 'inbound' | 'outbound';
   /** @internal */
   readonly channel: Channel;
@@ -41,21 +44,26 @@ export interface MessageCounts {
  * }
  */
 export class NodeConnection {
+  /** The node that the connection belongs to. */
   readonly mainNode: Node;
   /** The id of the other node, proven by its key. */
   readonly id: string;
   /** What the other node calls itself; may be empty, proves nothing. */
   readonly name: string;
+  /** Outbound: as dialled. Inbound: the address that the connection came from. */
   readonly host: string;
+  /** Outbound: as dialled. Inbound: the port that the other node says it listens on. */
   readonly port: number;
   /** `'outbound'`: this node made the connection. */
   readonly direction: 'inbound' | 'outbound';
+  /** What the link promises: who is on the other side, and who can read along. */
   readonly security: Security;
   readonly #channel: Channel;
   readonly #counts: MessageCounts;
   readonly #info = new Map<string, unknown>();
   #closeReason: CloseReason | undefined;
 
+  /** Called by {@link Node.createNewConnection}, with what that was given. */
   constructor(mainNode: Node, link: Link, details: ConnectionDetails) {
     this.mainNode = mainNode;
     this.id = details.id;
@@ -134,6 +142,7 @@ export class NodeConnection {
     this.#info.set(key, value);
   }
 
+  /** What {@link NodeConnection.setInfo} was given last for the key; otherwise `undefined`. */
   getInfo(key: string): unknown {
     return this.#info.get(key);
   }

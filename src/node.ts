@@ -26,6 +26,14 @@ import type { RuntimeTimer } from './runtime.ts';
 import type { Link, Transport } from './transport/transport.ts';
 import { type Goodbye, goodbye } from './wire/goodbye.ts';
 
+/** A connection that did not take a message, and why. */
+export interface SendFailure {
+  /** The connection; it may have closed meanwhile. */
+  readonly connection: NodeConnection;
+  /** What {@link NodeConnection.send} threw. */
+  readonly error: Error;
+}
+
 /** What became of a message to many. */
 export interface SendReport {
   /** Connections that took the message. */
@@ -33,7 +41,7 @@ export interface SendReport {
   /** Those of them that are above their high-water mark: wait for their `drained()` before sending much more. */
   readonly congested: readonly NodeConnection[];
   /** Connections that did not take it, with the reason. */
-  readonly failed: readonly { readonly connection: NodeConnection; readonly error: Error }[];
+  readonly failed: readonly SendFailure[];
 }
 
 /**
@@ -52,6 +60,7 @@ export interface SendReport {
  * node.sendToNodes('hello');
  */
 export class Node {
+  /** The address listened on. */
   readonly host: string;
   /** Prints every step when true. */
   debug: boolean;
@@ -118,14 +127,17 @@ export class Node {
     return this.#options.name;
   }
 
+  /** The connections that other nodes made. */
   get nodesInbound(): ReadonlySet<NodeConnection> {
     return this.#inbound;
   }
 
+  /** The connections that this node made. */
   get nodesOutbound(): ReadonlySet<NodeConnection> {
     return this.#outbound;
   }
 
+  /** All connections, as they are at this moment. */
   get allNodes(): readonly NodeConnection[] {
     return [...this.#inbound, ...this.#outbound];
   }
@@ -135,6 +147,7 @@ export class Node {
     return this.#counts.sent;
   }
 
+  /** Messages, deliveries and requests that arrived and were handed to the handlers. */
   get messageCountRecv(): number {
     return this.#counts.received;
   }
@@ -290,7 +303,7 @@ export class Node {
     const excluded = new Set(exclude ?? []);
     const shared = shareEncoding(data, sendOptions);
     const congested: NodeConnection[] = [];
-    const failed: { connection: NodeConnection; error: Error }[] = [];
+    const failed: SendFailure[] = [];
     let sent = 0;
     for (const connection of this.#channels.keys()) {
       if (excluded.has(connection)) continue;
@@ -357,33 +370,39 @@ export class Node {
     return this.on(event, once);
   }
 
-  // The events: override those that matter. What each is for stands at NodeEvents.
+  // The events: override those that matter. Each may be asynchronous.
 
+  /** Our connection to a node is up. */
   outboundNodeConnected(_peer: NodeConnection): unknown {
     return undefined;
   }
 
+  /** A node's connection to us is up. */
   inboundNodeConnected(_peer: NodeConnection): unknown {
     return undefined;
   }
 
+  /** A connection that we made has ended; `peer.closeReason` says why. */
   outboundNodeDisconnected(_peer: NodeConnection): unknown {
     return undefined;
   }
 
+  /** A connection that the other node made has ended; `peer.closeReason` says why. */
   inboundNodeDisconnected(_peer: NodeConnection): unknown {
     return undefined;
   }
 
-  /** While an asynchronous one runs, the next message of that peer waits, and past 4 MiB so does the peer. */
+  /** A message arrived. While this runs the next one of that peer waits, and past 4 MiB so does the peer. */
   nodeMessage(_peer: NodeConnection, _data: Data): unknown {
     return undefined;
   }
 
+  /** We are about to close a connection that we made: a last message still goes out. */
   nodeDisconnectWithOutboundNode(_peer: NodeConnection): unknown {
     return undefined;
   }
 
+  /** This node is about to stop; all connections are still there. */
   nodeRequestToStop(): unknown {
     return undefined;
   }
@@ -393,19 +412,22 @@ export class Node {
     return undefined;
   }
 
-  /** Answer false to give up on that address. */
+  /** Connecting again failed for the `trials`th time; answer false to give up on that address. */
   nodeReconnectionError(_address: string, _trials: number): unknown {
     return undefined;
   }
 
+  /** A message arrived that cannot be decoded; it is counted in {@link Node.messageCountRerr}. */
   nodeMessageRejected(_peer: NodeConnection, _error: Error): unknown {
     return undefined;
   }
 
+  /** A connection that this node tried to make failed. */
   connectionError(_address: string, _error: PeerloomError): unknown {
     return undefined;
   }
 
+  /** A handler of yours threw or rejected. Printed when nobody handles it. */
   nodeError(_error: unknown, _event: NodeEventName, _peer: NodeConnection | undefined): unknown {
     return undefined;
   }

@@ -2,7 +2,7 @@ import { defaultTransports } from './default-transports.ts';
 import { PeerloomError } from './errors.ts';
 import type { NodeCallback } from './events.ts';
 import { Identity } from './identity.ts';
-import { loadOrCreateIdentity } from './identity-file.ts';
+import { type IdentityFile, loadOrCreateIdentity } from './identity-file.ts';
 import { type Limits, resolveLimits } from './limits.ts';
 import { type Runtime, systemRuntime } from './runtime.ts';
 import type { Security, Transport } from './transport/transport.ts';
@@ -18,7 +18,9 @@ export interface PeerDetails {
   readonly host: string;
   /** Where it says it listens. */
   readonly port: number;
+  /** `'outbound'`: this node asks to connect. */
   readonly direction: 'inbound' | 'outbound';
+  /** What the link promises. */
   readonly security: Security;
 }
 
@@ -33,7 +35,7 @@ export interface NodeOptions {
   /** Inbound connections; 0: no limit. Default 128. */
   readonly maxConnections?: number;
   /** Who the node is: a key pair, or the file that keeps it, made when missing. Default: a new one each time. */
-  readonly identity?: Identity | { readonly path: string; readonly passphrase?: string };
+  readonly identity?: Identity | IdentityFile;
   /** How to reach other nodes; the first is for addresses without a scheme. Default `[tcp()]`. */
   readonly transports?: readonly Transport[];
   /** Only nodes of the same network connect. Default: one without a name. */
@@ -54,6 +56,7 @@ export interface NodeOptions {
   readonly runtime?: Runtime;
 }
 
+/** When to try again, and how often. */
 export interface ReconnectOptions {
   /** Milliseconds before the first trial; each further one waits up to twice as long. Default 1,000. */
   readonly minDelayMs?: number;

@@ -61,7 +61,14 @@ export class FrameChannel implements Channel {
     this.#answers = new PendingAnswers(runtime);
     this.#pongs = new PendingAnswers(runtime);
     this.#lastReceivedAt = runtime.now();
-    reader.onFrame = (kind, format, compression, body) => this.#onFrame({ kind, format, compression, body });
+    reader.onFrame = (kind, format, compression, body) => {
+      // The common case needs no object for the frame.
+      if (kind === FrameKind.message && compression === 0 && this.#inbox.isIdle) {
+        this.#handleNow(format, body);
+      } else {
+        this.#onFrame({ kind, format, compression, body });
+      }
+    };
     link.onMessage = (bytes) => this.#onBytes(bytes);
     void link.closed.then((error) => this.#onLinkClosed(error));
     this.#guarded(() => {
@@ -185,33 +192,53 @@ export class FrameChannel implements Channel {
     switch (frame.kind) {
       case FrameKind.message:
         if (this.#state === 'open') this.#inbox.offer(frame);
-        return;
+        break;
       case FrameKind.deliver:
       case FrameKind.request:
         idOf(frame);
         if (this.#state === 'open') this.#inbox.offer(frame);
-        return;
+        break;
       case FrameKind.response:
-        return this.#onResponse(frame);
+        this.#onResponse(frame);
+        break;
       case FrameKind.failure:
-        return this.#onFailure(frame);
+        this.#onFailure(frame);
+        break;
       case FrameKind.delivered:
-        return this.#answers.answer(idOf(frame), undefined);
+        this.#answers.answer(idOf(frame), undefined);
+        break;
       case FrameKind.ping:
-        if (!this.#handshake.outgoing.urgent(FrameKind.pong, idBody(idOf(frame)))) {
-          this.#fail(goodbye('overload'));
-        }
-        return;
+        this.#onPing(frame);
+        break;
       case FrameKind.pong:
-        return this.#pongs.answer(idOf(frame), undefined);
+        this.#pongs.answer(idOf(frame), undefined);
+        break;
       case FrameKind.goodbye:
-        return this.#onGoodbye(frame);
+        this.#onGoodbye(frame);
+        break;
       default:
         throw new PeerloomError(
           'ERR_PROTOCOL',
           `a frame of kind ${frame.kind} has no place after the handshake`,
         );
     }
+  }
+
+  #onPing(frame: Frame): void {
+    const isRead = this.#handshake.outgoing.urgent(FrameKind.pong, idBody(idOf(frame)));
+    if (!isRead) this.#fail(goodbye('overload'));
+  }
+
+  #handleNow(format: number, body: Uint8Array): void {
+    let data: Data;
+    try {
+      data = decodePayload(format, body);
+    } catch (error) {
+      this.#handler!.rejected(error as Error);
+      return;
+    }
+    const handled = this.#handler!.message(data);
+    if (typeof handled === 'object') this.#inbox.wait(handled);
   }
 
   /** Runs the user's handler for a frame that waited its turn. */
@@ -241,7 +268,10 @@ export class FrameChannel implements Channel {
   #handleRequest(frame: Frame): void {
     const id = idOf(frame);
     const data = this.#decode(frame);
-    if (data === undecodable) return this.#answerFailure(id, 'the request could not be decoded');
+    if (data === undecodable) {
+      this.#answerFailure(id, 'the request could not be decoded');
+      return;
+    }
     this.#inbox.charge(frame);
     this.#handler!.request(data)
       .then((answer) => {
@@ -319,9 +349,8 @@ export class FrameChannel implements Channel {
     this.#reason ??= { ...farewell, by: 'us' };
     reader.stop();
     outgoing.close();
-    if (farewell.code === 'timeout') return link.destroy();
-    link.send(smallFrame(FrameKind.goodbye, encodeGoodbye(farewell)));
-    link.close(failFlushMs);
+    if (farewell.code !== 'timeout') link.send(smallFrame(FrameKind.goodbye, encodeGoodbye(farewell)));
+    link.close(farewell.code === 'timeout' ? 0 : failFlushMs);
   }
 
   #onLinkClosed(error: Error | undefined): void {

@@ -30,6 +30,17 @@ export class Inbox {
     this.#maxBytes = maxBytes;
   }
 
+  /** Nothing waits and nothing is being handled: what comes now may be handled at once. */
+  get isIdle(): boolean {
+    return !this.#busy;
+  }
+
+  /** Holds back what comes until something handled outside has settled. */
+  wait(pending: Promise<unknown>): void {
+    this.#busy = true;
+    this.#runAfter(pending);
+  }
+
   /** Reading is paused because too much waits. */
   get paused(): boolean {
     return this.#paused;
@@ -49,10 +60,7 @@ export class Inbox {
       return;
     }
     const pending = this.#handle(frame);
-    if (pending !== undefined) {
-      this.#busy = true;
-      this.#runAfter(pending);
-    }
+    if (pending !== undefined) this.wait(pending);
   }
 
   /** Counts a frame that is still in somebody's hands. */
@@ -85,7 +93,7 @@ export class Inbox {
     this.#next = 0;
   }
 
-  #runAfter(pending: Promise<void>): void {
+  #runAfter(pending: Promise<unknown>): void {
     void pending.then(() => this.#run());
   }
 

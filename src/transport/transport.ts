@@ -26,6 +26,7 @@ export interface Link {
   readonly remoteId: string;
   /** Where the other end of the link is; of an inbound link this is not where that node listens. */
   readonly remoteAddress: Address;
+  /** What the link promises. */
   readonly security: Security;
   /** When the other side was first heard of, by the runtime's clock: handshakes are limited in all. */
   readonly startedAt: number;
@@ -40,6 +41,7 @@ export interface Link {
   drained(): Promise<void>;
   /** Nothing arrives, and the sender is held back, until {@link Link.resume}. */
   pause(): void;
+  /** Ends what {@link Link.pause} began. */
   resume(): void;
   /** Ends the link once what was sent is out; within `timeoutMs` milliseconds at the latest. */
   close(timeoutMs: number): void;
@@ -51,11 +53,15 @@ export interface Link {
 
 /** What a transport is given by the node that it belongs to. */
 export interface TransportContext {
+  /** Who the node is: links are authenticated with its key. */
   readonly identity: Identity;
   /** 32 bytes made from the node's `networkKey`; both sides of a link must hold the same. */
   readonly networkSecret: Uint8Array | undefined;
+  /** The bounds to keep. */
   readonly limits: Limits;
+  /** Where to take time and randomness from. */
   readonly runtime: Runtime;
+  /** Takes each step, and what goes wrong, in plain words. */
   readonly log: Log;
 }
 

@@ -36,6 +36,16 @@ export function isPlainJson(value: unknown, levels = maxDataDepth): boolean {
 }
 
 /**
+ * Whether a key holds a character that JSON escapes. V8 may read such a key as another (Node 24 and 26 do, see
+ * nodejs/node issue 63785), so JSON does not carry it.
+ */
+export function hasEscapedKey(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (Array.isArray(value)) return value.some(hasEscapedKey);
+  return Object.entries(value).some(([key, item]) => /["\\\p{Cc}\p{Cs}]/u.test(key) || hasEscapedKey(item));
+}
+
+/**
  * Lets through exactly what a message can hold.
  *
  * @throws TypeError that names the place of the first value that no message can hold.

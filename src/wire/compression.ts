@@ -44,17 +44,21 @@ export function compress(body: Uint8Array, compression: Compression): Uint8Array
  */
 export function decompress(body: Uint8Array, code: number, maxBytes: number): Uint8Array {
   const output = code === compressionCodes.none ? body : decompressOne(body, codecFor(code), maxBytes);
-  if (output.length > maxBytes) throw damaged(`it is larger than ${maxBytes} bytes`);
+  if (output.length > maxBytes) throw damaged(tooLarge(maxBytes));
   return output;
 }
 
 function decompressOne(body: Uint8Array, codec: Codec, maxBytes: number): Uint8Array {
+  // Node's types do not know what `info` makes of the result.
   let result: { buffer: Uint8Array; engine: { bytesWritten: number } };
   try {
-    const options = { maxOutputLength: Math.max(1, maxBytes), info: true } as const;
-    result = codec.decompress(body, options) as typeof result; // what `info` makes of it, Node's types do not know
+    result = codec.decompress(body, {
+      maxOutputLength: Math.max(1, maxBytes),
+      info: true,
+    }) as typeof result;
   } catch (cause) {
-    throw damaged((cause as Error).message, cause);
+    const { code, message } = cause as Error & { code?: string };
+    throw damaged(code === 'ERR_BUFFER_TOO_LARGE' ? tooLarge(maxBytes) : message, { cause });
   }
   const surplus = body.length - result.engine.bytesWritten;
   if (surplus > 0) throw damaged(`its end is followed by ${surplus} bytes`);
@@ -70,8 +74,12 @@ function codecFor(wanted: Compression | number): Codec {
   );
 }
 
-function damaged(reason: string, cause?: unknown): PeerloomError {
-  return new PeerloomError('ERR_DECOMPRESSION', `a message cannot be decompressed: ${reason}`, { cause });
+function tooLarge(maxBytes: number): string {
+  return `it is larger than ${maxBytes} bytes`;
+}
+
+function damaged(reason: string, options?: { cause: unknown }): PeerloomError {
+  return new PeerloomError('ERR_DECOMPRESSION', `a message cannot be decompressed: ${reason}`, options);
 }
 
 function availableCodecs(): readonly Codec[] {

@@ -67,43 +67,46 @@ export class FrameReader {
 
   /** Reads the next bytes of the link; bodies of whole frames alias them. */
   push(bytes: Uint8Array): void {
-    const end = bytes.length;
     let position = 0;
-    while (!this.#stopped) {
+    while (position < bytes.length && !this.#stopped) {
       if (this.#remaining > 0) {
-        if (position === end) return;
         position += this.#fill(bytes, position);
         continue;
       }
-      if (this.#headerFilled > 0 || end - position < longestHeaderBytes) {
-        if (position === end) return;
-        const needed = this.#headerBytesNeeded();
-        const taken = Math.min(needed - this.#headerFilled, end - position);
-        this.#header.set(bytes.subarray(position, position + taken), this.#headerFilled);
-        this.#headerFilled += taken;
-        position += taken;
-        if (this.#headerFilled < this.#headerBytesNeeded()) continue;
-        this.#headerFilled = 0;
-        this.#begin(this.#header, 0);
-      } else {
-        const headerBytes = this.#begin(bytes, position);
-        position += headerBytes;
-      }
-      const length = this.#remaining;
-      if (this.#message === undefined || !this.#isOfMessage()) {
-        if (end - position >= length) {
-          const body = new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset + position, length);
-          position += length;
-          this.#remaining = 0;
-          this.onFrame(this.#kind, this.#format, this.#compression, body);
-        } else {
-          this.#body = allocate(length);
-          this.#bodyFilled = 0;
-        }
-      } else if (length === 0) {
-        this.#endPart();
-      }
+      if (this.#headerFilled === 0) position = this.#readWholeFrames(bytes, position);
+      if (position < bytes.length && !this.#stopped) position = this.#readHeader(bytes, position);
     }
+  }
+
+  /** The hot path: frames that lie in these bytes whole. It leaves all others, and the odd ones, alone. */
+  #readWholeFrames(bytes: Uint8Array, from: number): number {
+    const buffer = bytes.buffer as ArrayBuffer;
+    const { byteOffset } = bytes;
+    let position = from;
+    let rest = bytes.length - position - frameHeaderBytes;
+    while (rest >= 0 && !this.#stopped) {
+      const length = readUint32(bytes, position);
+      const kind = bytes[position + 4]!;
+      if (length > rest || length > this.maxBodyBytes || bytes[position + 5] !== 0 || kind === FrameKind.part)
+        break;
+      const body = new Uint8Array(buffer, byteOffset + position + frameHeaderBytes, length);
+      this.onFrame(kind, bytes[position + 6]!, bytes[position + 7]!, body);
+      position += frameHeaderBytes + length;
+      rest -= frameHeaderBytes + length;
+    }
+    return position;
+  }
+
+  /** A header that may come in pieces, and the decision where its body goes. */
+  #readHeader(bytes: Uint8Array, from: number): number {
+    const taken = Math.min(this.#headerBytesNeeded() - this.#headerFilled, bytes.length - from);
+    this.#header.set(bytes.subarray(from, from + taken), this.#headerFilled);
+    this.#headerFilled += taken;
+    if (this.#headerFilled === this.#headerBytesNeeded()) {
+      this.#headerFilled = 0;
+      this.#begin();
+    }
+    return from + taken;
   }
 
   #headerBytesNeeded(): number {
@@ -111,30 +114,34 @@ export class FrameReader {
     return startsMessage(this.#header[4]!, this.#header[5]!) ? longestHeaderBytes : frameHeaderBytes;
   }
 
-  /** Takes in a header, checked; answers its length. */
-  #begin(bytes: Uint8Array, offset: number): number {
-    const length = readUint32(bytes, offset);
-    this.#kind = bytes[offset + 4]!;
-    this.#flags = bytes[offset + 5]!;
-    this.#format = bytes[offset + 6]!;
-    this.#compression = bytes[offset + 7]!;
+  /** Checks a complete header, and makes room for its body. */
+  #begin(): void {
+    const header = this.#header;
+    const length = readUint32(header, 0);
+    this.#kind = header[4]!;
+    this.#flags = header[5]!;
+    this.#format = header[6]!;
+    this.#compression = header[7]!;
     if (length > this.maxBodyBytes) {
-      throw new PeerloomError(
-        'ERR_PROTOCOL',
-        `a frame of ${length} bytes; at most ${this.maxBodyBytes} are allowed`,
-      );
+      const message = `a frame of ${length} bytes; at most ${this.maxBodyBytes} are allowed`;
+      throw new PeerloomError('ERR_PROTOCOL', message);
     }
-    if (this.#flags > FrameFlag.more)
+    if (this.#flags > FrameFlag.more) {
       throw new PeerloomError('ERR_PROTOCOL', `unknown frame flags ${this.#flags}`);
+    }
     if (this.#kind === FrameKind.part) {
       this.#checkPart(length);
+      this.#remaining = length;
     } else if (this.#flags === FrameFlag.more) {
-      this.#startMessage(length, readUint32(bytes, offset + frameHeaderBytes));
+      this.#startMessage(length, readUint32(header, frameHeaderBytes));
       this.#remaining = length - 4;
-      return longestHeaderBytes;
+    } else if (length === 0) {
+      this.onFrame(this.#kind, this.#format, this.#compression, empty);
+    } else {
+      this.#body = allocate(length);
+      this.#bodyFilled = 0;
+      this.#remaining = length;
     }
-    this.#remaining = length;
-    return frameHeaderBytes;
   }
 
   #startMessage(length: number, total: number): void {

@@ -1,7 +1,7 @@
 import type { Data } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
 import { decodeCbor, encodeCbor } from './cbor.ts';
-import { checkData, isPlainJson, maxDataDepth } from './check-data.ts';
+import { checkData, hasEscapedKey, isPlainJson, maxDataDepth } from './check-data.ts';
 import { checkJsonNesting } from './nesting.ts';
 import { decodeText, encodeText } from './text.ts';
 import { elementBytes, elementTypeOf, elementTypes, typedArrayOf } from './typed-arrays.ts';
@@ -52,7 +52,10 @@ const formatNames = new Map<number, string>(
  */
 export function encodePayload(data: Data): Payload {
   if (typeof data === 'string' && data.isWellFormed()) return payload(PayloadFormat.text, encodeText(data));
-  if (isPlainJson(data)) return payload(PayloadFormat.json, encodeText(JSON.stringify(data)));
+  if (isPlainJson(data)) {
+    const json = JSON.stringify(data);
+    if (!json.includes('\\') || !hasEscapedKey(data)) return payload(PayloadFormat.json, encodeText(json));
+  }
   if (data instanceof Uint8Array) return payload(PayloadFormat.bytes, data);
   const type = ArrayBuffer.isView(data) ? elementTypeOf(data) : undefined;
   if (type !== undefined)
@@ -102,6 +105,6 @@ function decode(format: number, body: Uint8Array, maxDepth: number): Data {
 
 /** A Buffer is a Uint8Array with other methods (its slice, for one); data and decoders get the plain kind. */
 function plainBytes(body: Uint8Array): Uint8Array {
-  if (Object.getPrototypeOf(body) === Uint8Array.prototype) return body;
+  if (body.constructor === Uint8Array) return body;
   return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
 }

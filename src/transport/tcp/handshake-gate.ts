@@ -38,7 +38,11 @@ export class HandshakeGate {
    */
   enter(address: string, handshake: () => Promise<void>, drop: () => void): void {
     const sameAddress = [...this.#underWay, ...this.#waiting].filter((one) => one.address === address).length;
-    if (!isLoopback(address) && sameAddress >= this.#limits.maxHalfOpenPerAddress) return drop();
+    const isCrowded = !isLoopback(address) && sameAddress >= this.#limits.maxHalfOpenPerAddress;
+    if (isCrowded || this.#waiting.length >= waitingPerPlace * this.#limits.maxHalfOpen) {
+      drop();
+      return;
+    }
     const begin = (): void => {
       const admitted = { address, since: this.#runtime.now(), evict: drop };
       this.#underWay.add(admitted);
@@ -47,10 +51,12 @@ export class HandshakeGate {
         this.#advance();
       });
     };
-    if (this.#underWay.size < this.#limits.maxHalfOpen) return begin();
-    if (this.#waiting.length >= waitingPerPlace * this.#limits.maxHalfOpen) return drop();
-    this.#waiting.push({ address, begin, drop });
-    this.#scheduleEviction();
+    if (this.#underWay.size < this.#limits.maxHalfOpen) {
+      begin();
+    } else {
+      this.#waiting.push({ address, begin, drop });
+      this.#scheduleEviction();
+    }
   }
 
   /** Drops everything. */

@@ -14,6 +14,7 @@ import { certificateTls, networkKeyTls, type TlsUpgrade } from './tls.ts';
 /** What a node speaks on TCP. */
 export type TcpProtocol = 'tls' | 'plain';
 
+/** How {@link tcp} reaches other nodes. */
 export interface TcpOptions {
   /**
    * The protocols to accept, and to dial, on the one port. Default `['tls']`. `'plain'` is neither encrypted
