@@ -1,3 +1,5 @@
+/// <reference lib="esnext.float16" preserve="true" />
+
 /** What JSON holds besides lists and objects. */
 export type JsonScalar = string | number | boolean | null;
 

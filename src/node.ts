@@ -1,3 +1,5 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+
 import { type Address, addressOf, formatAddress, parseAddress } from './address.ts';
 import type { ChannelHandler, CloseReason, SendOptions } from './channel/channel.ts';
 import { shareEncoding } from './channel/shared-encoding.ts';

@@ -3,14 +3,13 @@ import type { Log } from '../debug.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { Runtime } from '../runtime.ts';
-import { decompress } from '../wire/compression.ts';
-import { FrameKind, idBytes, readUint32, smallFrame, writeUint32 } from '../wire/frame.ts';
+import { FrameKind, idBody, idOf, smallFrame } from '../wire/frame.ts';
 import type { Frame } from '../wire/frame-reader.ts';
 import { decodeGoodbye, encodeGoodbye, type Goodbye, goodbye } from '../wire/goodbye.ts';
-import { decodePayload, encodePayload, type Payload } from '../wire/payload.ts';
+import { encodePayload, type Payload } from '../wire/payload.ts';
 import type { Channel, ChannelHandler, CloseReason, RemoteNode, SendOptions } from './channel.ts';
 import type { Handshake } from './handshake.ts';
-import { Inbox } from './inbox.ts';
+import { Incoming, undecodable } from './incoming.ts';
 import { PendingAnswers, type WaitOptions } from './pending.ts';
 import { encodeMessage } from './shared-encoding.ts';
 
@@ -31,8 +30,7 @@ export class FrameChannel implements Channel {
   readonly remote: RemoteNode;
   readonly #handshake: Handshake;
   readonly #options: FrameChannelOptions;
-  readonly #inbox: Inbox;
-  readonly #maxSendBytes: number;
+  readonly #incoming: Incoming;
   /** Of requests, and of deliveries, whose answer is `undefined`. */
   readonly #answers: PendingAnswers<Data | undefined>;
   readonly #pongs: PendingAnswers<void>;
@@ -40,6 +38,9 @@ export class FrameChannel implements Channel {
   #state: 'open' | 'closing' | 'closed' = 'open';
   #handler: ChannelHandler | undefined;
   #reason: CloseReason | undefined;
+  /** This side chose to leave: nothing more is handled. */
+  #left = false;
+  #reported = false;
   #lastReceivedAt: number;
   #lastPingAt = 0;
 
@@ -56,18 +57,20 @@ export class FrameChannel implements Channel {
       instance: theirs.instance,
       security: link.security,
     };
-    this.#inbox = new Inbox(link, (frame) => this.#handle(frame), limits.unhandledMaxBytes);
-    this.#maxSendBytes = theirs.maxMessageBytes;
+    this.#incoming = new Incoming({
+      link,
+      limits,
+      respond: (id, data) => this.#answer(FrameKind.response, this.#encode(data, undefined), id),
+      answer: (kind, payload, id) => this.#answer(kind, payload, id),
+      onAbuse: (error) => this.#fail(goodbye('protocol', error.message)),
+    });
     this.#answers = new PendingAnswers(runtime);
     this.#pongs = new PendingAnswers(runtime);
     this.#lastReceivedAt = runtime.now();
     reader.onFrame = (kind, format, compression, body) => {
-      // The common case needs no object for the frame.
-      if (kind === FrameKind.message && compression === 0 && this.#inbox.isIdle) {
-        this.#handleNow(format, body);
-      } else {
-        this.#onFrame({ kind, format, compression, body });
-      }
+      const isMessage = kind === FrameKind.message && this.#state === 'open';
+      if (isMessage && this.#incoming.tryNow(format, compression, body)) return;
+      this.#onFrame({ kind, format, compression, body });
     };
     link.onMessage = (bytes) => this.#onBytes(bytes);
     void link.closed.then((error) => this.#onLinkClosed(error));
@@ -82,8 +85,7 @@ export class FrameChannel implements Channel {
 
   start(handler: ChannelHandler): void {
     this.#handler = handler;
-    const connected = handler.connected();
-    this.#inbox.open(typeof connected === 'object' ? connected.then(() => {}) : undefined);
+    this.#incoming.start(handler);
     if (this.#state === 'closed') this.#report();
   }
 
@@ -118,7 +120,7 @@ export class FrameChannel implements Channel {
     if (this.#state !== 'open') return;
     const { limits } = this.#options;
     // While reading is paused nothing can be heard, but the ping still tells the other side that we live.
-    if (this.#inbox.paused) this.#lastReceivedAt = now - limits.pingAfterMs;
+    if (this.#incoming.inbox.paused) this.#lastReceivedAt = now - limits.pingAfterMs;
     const silenceMs = now - this.#lastReceivedAt;
     if (silenceMs >= limits.deadAfterMs) {
       this.#fail(goodbye('timeout', `nothing was heard of the other side for ${limits.deadAfterMs} ms`));
@@ -129,10 +131,12 @@ export class FrameChannel implements Channel {
   }
 
   close(farewell: Goodbye): void {
+    this.#left = true;
+    this.#incoming.inbox.clear();
+    if (this.#state === 'closed') this.#report();
     if (this.#state !== 'open') return;
     this.#state = 'closing';
     this.#reason = { ...farewell, by: 'us' };
-    this.#inbox.clear();
     const { outgoing, link } = this.#handshake;
     outgoing.last(FrameKind.goodbye, encodeGoodbye(farewell));
     const deadline = this.#options.runtime.setTimeout(() => link.destroy(), closeFlushMs);
@@ -152,26 +156,21 @@ export class FrameChannel implements Channel {
     throw new PeerloomError('ERR_CONNECTION_CLOSED', `the connection with ${this.remote.id} is closed`);
   }
 
+  /** @throws what cannot be sent to this peer. */
   #encode(data: Data, options: SendOptions | undefined): Payload {
+    const { maxMessageBytes, compressions } = this.#handshake.theirs;
     if (options === undefined) {
       const payload = encodePayload(data);
-      if (payload.body.length > this.#maxSendBytes) throw this.#tooLarge(payload.body.length);
+      if (payload.body.length > maxMessageBytes) throw tooLarge(payload.body.length, maxMessageBytes);
       return payload;
     }
     const { payload, plainBytes } = encodeMessage(data, options);
-    if (plainBytes > this.#maxSendBytes) throw this.#tooLarge(plainBytes);
+    if (plainBytes > maxMessageBytes) throw tooLarge(plainBytes, maxMessageBytes);
     const compression = options.compression ?? 'none';
-    if (compression !== 'none' && !this.#handshake.theirs.compressions.includes(compression)) {
+    if (compression !== 'none' && !compressions.includes(compression)) {
       throw new PeerloomError('ERR_COMPRESSION_UNAVAILABLE', `the other side cannot read ${compression}`);
     }
     return payload;
-  }
-
-  #tooLarge(length: number): PeerloomError {
-    return new PeerloomError(
-      'ERR_MESSAGE_TOO_LARGE',
-      `the message has ${length} bytes, the other side takes ${this.#maxSendBytes} (its limits.maxMessageBytes)`,
-    );
   }
 
   #onBytes(bytes: Uint8Array): void {
@@ -189,97 +188,51 @@ export class FrameChannel implements Channel {
   }
 
   #onFrame(frame: Frame): void {
-    switch (frame.kind) {
+    const { kind, body } = frame;
+    switch (kind) {
       case FrameKind.message:
-        if (this.#state === 'open') this.#inbox.offer(frame);
-        break;
       case FrameKind.deliver:
       case FrameKind.request:
-        idOf(frame);
-        if (this.#state === 'open') this.#inbox.offer(frame);
-        break;
-      case FrameKind.response:
-        this.#onResponse(frame);
-        break;
-      case FrameKind.failure:
-        this.#onFailure(frame);
+        if (this.#state === 'open') this.#incoming.offer(frame);
         break;
       case FrameKind.delivered:
-        this.#answers.answer(idOf(frame), undefined);
+        this.#answers.answer(idOf(kind, body), undefined);
+        break;
+      case FrameKind.response:
+      case FrameKind.failure:
+        this.#onAnswer(frame);
         break;
       case FrameKind.ping:
-        this.#onPing(frame);
+        this.#onPing(idOf(kind, body));
         break;
       case FrameKind.pong:
-        this.#pongs.answer(idOf(frame), undefined);
+        this.#pongs.answer(idOf(kind, body), undefined);
         break;
       case FrameKind.goodbye:
-        this.#onGoodbye(frame);
+        this.#onGoodbye(decodeGoodbye(body));
         break;
       default:
-        throw new PeerloomError(
-          'ERR_PROTOCOL',
-          `a frame of kind ${frame.kind} has no place after the handshake`,
-        );
+        throw new PeerloomError('ERR_PROTOCOL', `a frame of kind ${kind} has no place after the handshake`);
     }
   }
 
-  #onPing(frame: Frame): void {
-    const isRead = this.#handshake.outgoing.urgent(FrameKind.pong, idBody(idOf(frame)));
+  #onPing(id: number): void {
+    const isRead = this.#handshake.outgoing.urgent(FrameKind.pong, idBody(id));
     if (!isRead) this.#fail(goodbye('overload'));
   }
 
-  #handleNow(format: number, body: Uint8Array): void {
-    let data: Data;
-    try {
-      data = decodePayload(format, body);
-    } catch (error) {
-      this.#handler!.rejected(error as Error);
-      return;
-    }
-    const handled = this.#handler!.message(data);
-    if (typeof handled === 'object') this.#inbox.wait(handled);
-  }
-
-  /** Runs the user's handler for a frame that waited its turn. */
-  #handle(frame: Frame): void | Promise<void> {
-    if (frame.kind === FrameKind.message) {
-      const data = this.#decode(frame);
-      if (data === undecodable) return undefined;
-      const handled = this.#handler!.message(data);
-      return typeof handled === 'object' ? handled.then(() => {}) : undefined;
-    }
-    return frame.kind === FrameKind.deliver ? this.#handleDeliver(frame) : this.#handleRequest(frame);
-  }
-
-  #handleDeliver(frame: Frame): void | Promise<void> {
-    const id = idOf(frame);
-    const data = this.#decode(frame);
-    if (data === undecodable) return this.#answerFailure(id, 'the message could not be decoded');
-    const handled = this.#handler!.message(data);
-    const conclude = (isHandled: boolean): void => {
-      if (isHandled) this.#answer(FrameKind.delivered, emptyPayload, id);
-      else this.#answerFailure(id, 'a handler of the other side failed');
-    };
-    return typeof handled === 'object' ? handled.then(conclude) : conclude(handled);
-  }
-
-  /** Requests are answered side by side: one that takes long holds up no other. */
-  #handleRequest(frame: Frame): void {
-    const id = idOf(frame);
-    const data = this.#decode(frame);
+  /** Answers that nobody waits for are not even decoded. */
+  #onAnswer(frame: Frame): void {
+    const id = idOf(frame.kind, frame.body);
+    if (!this.#answers.has(id)) return;
+    const data = this.#incoming.decode(frame);
     if (data === undecodable) {
-      this.#answerFailure(id, 'the request could not be decoded');
-      return;
+      this.#answers.fail(id, new PeerloomError('ERR_MESSAGE_INVALID', 'the answer could not be decoded'));
+    } else if (frame.kind === FrameKind.failure) {
+      this.#answers.fail(id, new PeerloomError('ERR_HANDLER', String(data)));
+    } else {
+      this.#answers.answer(id, data);
     }
-    this.#inbox.charge(frame);
-    this.#handler!.request(data)
-      .then((answer) => {
-        if (answer === undefined) this.#answerFailure(id, 'the other side has no answer to this request');
-        else this.#answer(FrameKind.response, this.#encode(answer, undefined), id);
-      })
-      .catch(() => this.#answerFailure(id, 'the other side failed to answer this request'))
-      .finally(() => this.#inbox.release(frame));
   }
 
   #answer(kind: number, payload: Payload, id: number): void {
@@ -291,47 +244,7 @@ export class FrameChannel implements Channel {
     }
   }
 
-  #answerFailure(id: number, message: string): void {
-    this.#answer(FrameKind.failure, encodePayload(message), id);
-  }
-
-  #onResponse(frame: Frame): void {
-    const id = idOf(frame);
-    if (!this.#answers.has(id)) return;
-    const data = this.#decode(frame);
-    if (data === undecodable) {
-      this.#answers.fail(id, new PeerloomError('ERR_MESSAGE_INVALID', 'the answer could not be decoded'));
-    } else {
-      this.#answers.answer(id, data);
-    }
-  }
-
-  #onFailure(frame: Frame): void {
-    const id = idOf(frame);
-    if (!this.#answers.has(id)) return;
-    const message = this.#decode(frame);
-    const error = new PeerloomError(
-      'ERR_HANDLER',
-      typeof message === 'string' ? message : 'the other side failed',
-    );
-    this.#answers.fail(id, error);
-  }
-
-  #decode(frame: Frame): Data | typeof undecodable {
-    const { maxMessageBytes } = this.#options.limits;
-    const hasId = frame.kind !== FrameKind.message;
-    try {
-      let body: Uint8Array = hasId ? frame.body.subarray(idBytes) : frame.body;
-      if (frame.compression !== 0) body = decompress(body, frame.compression, maxMessageBytes);
-      return decodePayload(frame.format, body);
-    } catch (error) {
-      this.#handler!.rejected(error as Error);
-      return undecodable;
-    }
-  }
-
-  #onGoodbye(frame: Frame): void {
-    const farewell = decodeGoodbye(frame.body);
+  #onGoodbye(farewell: Goodbye): void {
     if (this.#state !== 'open') return;
     this.#state = 'closing';
     this.#reason = { ...farewell, by: 'them' };
@@ -369,25 +282,24 @@ export class FrameChannel implements Channel {
     if (this.#handler !== undefined) this.#report();
   }
 
-  /** What arrived before the end is still handled, unless this side chose to leave. */
+  /**
+   * What arrived before the end is still handled, unless this side chose to leave: then a handler may be
+   * waiting for the report.
+   */
   #report(): void {
-    const report = () => this.#handler!.closed(this.#reason!);
-    if (this.#reason!.by === 'us') report();
-    else void this.#inbox.idle().then(report);
+    const report = (): void => {
+      if (this.#reported) return;
+      this.#reported = true;
+      this.#handler!.closed(this.#reason!);
+    };
+    if (this.#left) report();
+    else void this.#incoming.inbox.idle().then(report);
   }
 }
 
-const undecodable = Symbol('undecodable');
-const emptyPayload: Payload = { format: 0, compression: 0, body: new Uint8Array(0) };
-
-function idOf({ kind, body }: Frame): number {
-  if (body.length < idBytes)
-    throw new PeerloomError('ERR_PROTOCOL', `a frame of kind ${kind} without its number`);
-  return readUint32(body, 0);
-}
-
-function idBody(id: number): Uint8Array {
-  const body = new Uint8Array(idBytes);
-  writeUint32(body, 0, id);
-  return body;
+function tooLarge(length: number, maxBytes: number): PeerloomError {
+  return new PeerloomError(
+    'ERR_MESSAGE_TOO_LARGE',
+    `the message has ${length} bytes, the other side takes ${maxBytes} (its limits.maxMessageBytes)`,
+  );
 }

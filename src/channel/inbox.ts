@@ -8,7 +8,7 @@ const frameCostBytes = 128;
  * asynchronous handler holds up the next. Past the limit the link is paused, so the other side is held back.
  */
 export class Inbox {
-  readonly #handle: (frame: Frame) => void | Promise<void>;
+  readonly #handle: (frame: Frame) => undefined | Promise<unknown>;
   readonly #link: { pause(): void; resume(): void };
   readonly #maxBytes: number;
 
@@ -22,7 +22,7 @@ export class Inbox {
   /** Holds everything back until {@link Inbox.open}. */
   constructor(
     link: { pause(): void; resume(): void },
-    handle: (frame: Frame) => void | Promise<void>,
+    handle: (frame: Frame) => undefined | Promise<unknown>,
     maxBytes: number,
   ) {
     this.#link = link;
@@ -47,7 +47,7 @@ export class Inbox {
   }
 
   /** Begins with what has come so far, after `before` has settled. */
-  open(before: void | Promise<void>): void {
+  open(before: undefined | Promise<unknown>): void {
     if (before === undefined) this.#run();
     else this.#runAfter(before);
   }

@@ -34,10 +34,13 @@ export function encodeMessage(data: Data, options: SendOptions | undefined): Enc
   const compression = options?.compression ?? 'none';
   checkCompression(compression);
   if (compression === 'none') return { payload, plainBytes: payload.body.length };
+  const plainBytes = payload.body.length;
   const body = compress(payload.body, compression);
+  // What does not shrink goes as it is: grown, it could pass the limit that its plain form keeps.
+  if (body.length >= plainBytes) return { payload, plainBytes };
   return {
     payload: { format: payload.format, compression: compressionCodes[compression], body },
-    plainBytes: payload.body.length,
+    plainBytes,
   };
 }
 

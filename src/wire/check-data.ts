@@ -99,7 +99,7 @@ function isPlainObject(value: object): value is Record<string, unknown> {
 }
 
 function isBinary(value: object): boolean {
-  return value instanceof Uint8Array || (ArrayBuffer.isView(value) && elementTypeOf(value) !== undefined);
+  return value instanceof Uint8Array || elementTypeOf(value) !== undefined;
 }
 
 /** A key as it would stand in a program. */

@@ -1,3 +1,4 @@
+import { PeerloomError } from '../errors.ts';
 import { allocate } from './memory.ts';
 
 /*
@@ -87,4 +88,22 @@ export function writeUint32(target: Uint8Array, offset: number, value: number): 
   target[offset + 1] = value >>> 16;
   target[offset + 2] = value >>> 8;
   target[offset + 3] = value;
+}
+
+/** The body of a frame that holds nothing but its number. */
+export function idBody(id: number): Uint8Array {
+  const body = new Uint8Array(idBytes);
+  writeUint32(body, 0, id);
+  return body;
+}
+
+/**
+ * The number that a body begins with.
+ *
+ * @throws PeerloomError `ERR_PROTOCOL` when it is too short to hold one.
+ */
+export function idOf(kind: number, body: Uint8Array): number {
+  if (body.length < idBytes)
+    throw new PeerloomError('ERR_PROTOCOL', `a frame of kind ${kind} without its number`);
+  return readUint32(body, 0);
 }

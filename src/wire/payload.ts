@@ -1,10 +1,10 @@
-import type { Data } from '../data.ts';
+import type { Data, NumericTypedArray } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
 import { decodeCbor, encodeCbor } from './cbor.ts';
 import { checkData, hasEscapedKey, isPlainJson, maxDataDepth } from './check-data.ts';
 import { checkJsonNesting } from './nesting.ts';
 import { decodeText, encodeText } from './text.ts';
-import { elementBytes, elementTypeOf, elementTypes, typedArrayOf } from './typed-arrays.ts';
+import { type ElementType, elementBytes, elementTypeOf, elementTypes, typedArrayOf } from './typed-arrays.ts';
 
 /** How a message's data is written: one byte on the wire. */
 export const PayloadFormat = {
@@ -37,7 +37,7 @@ export interface Payload {
   readonly body: Uint8Array;
 }
 
-const elementTypeByFormat = new Map<number, (typeof elementTypes)[number]>(
+const elementTypeByFormat = new Map<number, ElementType>(
   elementTypes.map((type) => [PayloadFormat[type.kind], type]),
 );
 const formatNames = new Map<number, string>(
@@ -57,11 +57,12 @@ export function encodePayload(data: Data): Payload {
     if (!json.includes('\\') || !hasEscapedKey(data)) return payload(PayloadFormat.json, encodeText(json));
   }
   if (data instanceof Uint8Array) return payload(PayloadFormat.bytes, data);
-  const type = ArrayBuffer.isView(data) ? elementTypeOf(data) : undefined;
-  if (type !== undefined)
-    return payload(PayloadFormat[type.kind], elementBytes(data as ArrayBufferView, type));
-  checkData(data);
-  return payload(PayloadFormat.cbor, encodeCbor(data));
+  const type = elementTypeOf(data);
+  if (type === undefined) {
+    checkData(data);
+    return payload(PayloadFormat.cbor, encodeCbor(data));
+  }
+  return payload(PayloadFormat[type.kind], elementBytes(data as NumericTypedArray, type));
 }
 
 /**

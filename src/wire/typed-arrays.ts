@@ -33,9 +33,13 @@ const byClassName: ReadonlyMap<string, ElementType> = new Map(
 );
 const hostIsLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
-/** `undefined` for bytes and for a `DataView`. Asks for the name, which holds across realms and for subclasses. */
-export function elementTypeOf(view: ArrayBufferView): ElementType | undefined {
-  return byClassName.get((view as NumericTypedArray)[Symbol.toStringTag]);
+/**
+ * `undefined` for all but typed arrays, and for bytes. Goes by the name, which holds across realms and for
+ * subclasses.
+ */
+export function elementTypeOf(value: unknown): ElementType | undefined {
+  if (!ArrayBuffer.isView(value)) return undefined;
+  return byClassName.get((value as NumericTypedArray)[Symbol.toStringTag]);
 }
 
 /** The bytes of the elements; the caller's memory itself where the host is little-endian. */

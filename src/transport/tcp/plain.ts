@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { PeerloomError } from '../../errors.ts';
 import type { Identity } from '../../identity.ts';
 import type { Runtime } from '../../runtime.ts';
 import { exchangeProofs, type Role } from './proof.ts';
@@ -14,6 +15,7 @@ const nonceBytes = 32;
  *    preface (8) · nonce (32)  in both directions, then the proofs over both nonces
  *
  * @returns the id of the other side.
+ * @throws PeerloomError `ERR_HANDSHAKE`, `ERR_CONNECTION_CLOSED`.
  */
 export async function authenticatePlain(
   socket: Socket,
@@ -22,6 +24,9 @@ export async function authenticatePlain(
   const nonce = runtime.randomBytes(nonceBytes);
   socket.write(Buffer.concat([plainPreface, nonce]));
   const opening = await readExactly(socket, plainPreface.length + nonceBytes);
+  if (!plainPreface.equals(opening.subarray(0, plainPreface.length))) {
+    throw new PeerloomError('ERR_HANDSHAKE', 'the other side does not speak plain peerloom of this version');
+  }
   const theirs = opening.subarray(plainPreface.length);
   const binding = Buffer.concat(role === 'client' ? [nonce, theirs] : [theirs, nonce]);
   return exchangeProofs(socket, { identity, role, binding });

@@ -1,0 +1,131 @@
+import type { Data } from '../data.ts';
+import { PeerloomError } from '../errors.ts';
+import type { Limits } from '../limits.ts';
+import type { Link } from '../transport/transport.ts';
+import { decompress } from '../wire/compression.ts';
+import { FrameKind, idBytes, idOf } from '../wire/frame.ts';
+import type { Frame } from '../wire/frame-reader.ts';
+import { decodePayload, encodePayload, type Payload } from '../wire/payload.ts';
+import type { ChannelHandler } from './channel.ts';
+import { Inbox } from './inbox.ts';
+
+export interface IncomingOptions {
+  readonly link: Link;
+  readonly limits: Limits;
+  /** Sends an answer of the user's. May throw what `send` throws for data that cannot be sent. */
+  readonly respond: (id: number, data: Data) => void;
+  /** Sends one of ours. */
+  readonly answer: (kind: number, payload: Payload, id: number) => void;
+  /** The other side sent what no honest peer sends. */
+  readonly onAbuse: (error: PeerloomError) => void;
+}
+
+/** What no data can be: the result of decoding what cannot be decoded. */
+export const undecodable = Symbol('undecodable');
+
+const emptyPayload: Payload = { format: 0, compression: 0, body: new Uint8Array(0) };
+
+/** Messages, deliveries and requests on their way from the link to the user's handlers. */
+export class Incoming {
+  readonly inbox: Inbox;
+  readonly #options: IncomingOptions;
+  readonly #maxBodyBytes: number;
+  #handler: ChannelHandler | undefined;
+
+  constructor(options: IncomingOptions) {
+    this.#options = options;
+    this.#maxBodyBytes = options.limits.maxMessageBytes + idBytes;
+    this.inbox = new Inbox(options.link, (frame) => this.#handle(frame), options.limits.unhandledMaxBytes);
+  }
+
+  start(handler: ChannelHandler): void {
+    this.#handler = handler;
+    const connected = handler.connected();
+    this.inbox.open(typeof connected === 'object' ? connected : undefined);
+  }
+
+  /**
+   * Handles a message without an object for its frame, where nothing is in the way: the common case.
+   *
+   * @returns false: it must be offered as a frame.
+   */
+  tryNow(format: number, compression: number, body: Uint8Array<ArrayBuffer>): boolean {
+    if (compression !== 0 || !this.inbox.isIdle || body.length > this.#maxBodyBytes) return false;
+    let data: Data;
+    try {
+      data = decodePayload(format, body);
+    } catch (error) {
+      this.#handler!.rejected(error as Error);
+      return true;
+    }
+    const handled = this.#handler!.message(data);
+    if (typeof handled === 'object') this.inbox.wait(handled);
+    return true;
+  }
+
+  /** @throws PeerloomError `ERR_PROTOCOL`, `ERR_MESSAGE_TOO_LARGE`. */
+  offer(frame: Frame): void {
+    const { kind, body } = frame;
+    if (body.length > this.#maxBodyBytes) {
+      const message = `a message of ${body.length} bytes; at most ${this.#maxBodyBytes} are allowed`;
+      throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
+    }
+    if (kind !== FrameKind.message) idOf(kind, body);
+    this.inbox.offer(frame);
+  }
+
+  /** The data of a frame; what cannot be decoded is told to the user, and counted. */
+  decode({ kind, format, compression, body }: Frame): Data | typeof undecodable {
+    try {
+      let bytes: Uint8Array = kind === FrameKind.message ? body : body.subarray(idBytes);
+      if (compression !== 0) bytes = decompress(bytes, compression, this.#options.limits.maxMessageBytes);
+      return decodePayload(format, bytes);
+    } catch (error) {
+      this.#handler!.rejected(error as Error);
+      // A few bytes can cost milliseconds here, which an attacker would repeat.
+      if ((error as PeerloomError).code === 'ERR_DECOMPRESSION')
+        this.#options.onAbuse(error as PeerloomError);
+      return undecodable;
+    }
+  }
+
+  /** Runs the user's handler for a frame whose turn has come. */
+  #handle(frame: Frame): undefined | Promise<unknown> {
+    const data = this.decode(frame);
+    if (frame.kind === FrameKind.request) return this.#handleRequest(frame, data);
+    if (frame.kind === FrameKind.deliver) return this.#handleDeliver(frame, data);
+    if (data === undecodable) return undefined;
+    const handled = this.#handler!.message(data);
+    return typeof handled === 'object' ? handled : undefined;
+  }
+
+  #handleDeliver({ kind, body }: Frame, data: Data | typeof undecodable): undefined | Promise<void> {
+    const id = idOf(kind, body);
+    if (data === undecodable) return this.#fail(id, 'the message could not be decoded');
+    const conclude = (isHandled: boolean): undefined => {
+      if (isHandled) this.#options.answer(FrameKind.delivered, emptyPayload, id);
+      else this.#fail(id, 'a handler of the other side failed');
+    };
+    const handled = this.#handler!.message(data);
+    return typeof handled === 'object' ? handled.then(conclude) : conclude(handled);
+  }
+
+  /** Requests are answered side by side: one that takes long holds up no other. */
+  #handleRequest(frame: Frame, data: Data | typeof undecodable): undefined {
+    const id = idOf(frame.kind, frame.body);
+    if (data === undecodable) return this.#fail(id, 'the request could not be decoded');
+    this.inbox.charge(frame);
+    this.#handler!.request(data)
+      .then((answer) => {
+        if (answer === undefined) this.#fail(id, 'the other side has no answer to this request');
+        else this.#options.respond(id, answer);
+      })
+      .catch(() => this.#fail(id, 'the other side failed to answer this request'))
+      .finally(() => this.inbox.release(frame));
+    return undefined;
+  }
+
+  #fail(id: number, message: string): undefined {
+    this.#options.answer(FrameKind.failure, encodePayload(message), id);
+  }
+}

@@ -1,0 +1,106 @@
+import { Member } from './member.ts';
+import type { Account, Command, EventReport } from './member-process.ts';
+
+/** How long the demo waits for anything. */
+const patienceMs = 5_000;
+
+/** The nodes of the demo, and what they tell. */
+export class DemoNetwork {
+  readonly #members = new Map<string, Member>();
+  readonly #neighbours = new Map<string, Set<string>>();
+  readonly #links = new Set<string>();
+  readonly #onEvent: (name: string, report: EventReport) => void;
+  #arrived = 0;
+  #recheck = (): void => {};
+
+  constructor(onEvent: (name: string, report: EventReport) => void) {
+    this.#onEvent = onEvent;
+  }
+
+  /** Links that both ends have told of, up to now. */
+  get linkCount(): number {
+    return this.#links.size;
+  }
+
+  /** What the nodes have last said of themselves; those that never did are not in it. */
+  get accounts(): ReadonlyMap<string, Account> {
+    const accounts = new Map<string, Account>();
+    for (const [name, { account }] of this.#members) if (account !== undefined) accounts.set(name, account);
+    return accounts;
+  }
+
+  /** Starts a node in a process of its own. */
+  async start(name: string): Promise<Account> {
+    this.#neighbours.set(name, new Set());
+    this.#members.set(name, new Member(name, (report) => this.#note(name, report)));
+    return this.tell(name, { do: 'start' });
+  }
+
+  /** Has a node do something; resolves when that is done. */
+  tell(name: string, command: Command): Promise<Account> {
+    return this.#members.get(name)!.tell(command);
+  }
+
+  /** Resolves when both have told that they are connected. */
+  connected(one: string, other: string): Promise<void> {
+    return this.#until(`${one} and ${other} are connected`, () => this.#links.has(linkOf(one, other)));
+  }
+
+  /** Resolves when all that the nodes have said to have sent has arrived. */
+  arrived(): Promise<void> {
+    const sent = [...this.accounts.values()].flatMap((account) => Object.values(account.sent).flat()).length;
+    return this.#until('every message has arrived', () => this.#arrived >= sent);
+  }
+
+  /** Resolves when no other node is connected with that one any more. */
+  left(name: string): Promise<void> {
+    const others = [...this.#neighbours.values()];
+    return this.#until(`all have noticed that ${name} is gone`, () => !others.some((set) => set.has(name)));
+  }
+
+  /** Asks all that still run what they have counted. */
+  async count(): Promise<void> {
+    const alive = [...this.#members.values()].filter(({ isAlive }) => isAlive);
+    await Promise.all(alive.map((member) => member.tell({ do: 'count' })));
+  }
+
+  /** Ends the process of a node at once. */
+  kill(name: string): Promise<void> {
+    return this.#members.get(name)!.kill();
+  }
+
+  /** Ends all processes; resolves when they are gone. */
+  async end(): Promise<void> {
+    await Promise.all([...this.#members.values()].map((member) => member.kill()));
+  }
+
+  #note(name: string, report: EventReport): void {
+    this.#onEvent(name, report);
+    const { event, peer } = report;
+    const neighbours = this.#neighbours.get(name)!;
+    if (event === 'node_message') this.#arrived += 1;
+    if (peer !== undefined && event.endsWith('bound_node_connected')) {
+      neighbours.add(peer);
+      if (this.#neighbours.get(peer)?.has(name)) this.#links.add(linkOf(name, peer));
+    }
+    if (peer !== undefined && event.endsWith('bound_node_disconnected')) neighbours.delete(peer);
+    this.#recheck();
+  }
+
+  #until(what: string, isSo: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const complaint = new Error(`waited ${patienceMs / 1_000} s until ${what}`);
+      const timer = setTimeout(() => reject(complaint), patienceMs);
+      this.#recheck = () => {
+        if (!isSo()) return;
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#recheck();
+    });
+  }
+}
+
+function linkOf(one: string, other: string): string {
+  return [one, other].sort().join('-');
+}

@@ -1,0 +1,58 @@
+import { Node } from '../../node.ts';
+import { chat } from '../chat.ts';
+import { eventText } from '../event-text.ts';
+import { complain, exitCodes } from '../failure.ts';
+import { Prompt } from '../prompt.ts';
+import { untilSignal } from '../signals.ts';
+import { eventLine, headingLine } from './demo-lines.ts';
+import { DemoNetwork } from './demo-network.ts';
+import { tally } from './ledger.ts';
+import { stayers, tellStory } from './story.ts';
+
+/** What shells give for a program that Ctrl-C ended. */
+const interruptedExitCode = 130;
+
+/**
+ * Shows a network of five nodes, each in a process of its own, and checks that no message is lost. On a
+ * terminal the user joins it then.
+ *
+ * @returns the exit code.
+ */
+export async function runDemo(): Promise<number> {
+  const prompt = new Prompt();
+  const print = (line: string): void => prompt.print(line);
+  const network = new DemoNetwork((name, report) => print(eventLine(name, report)));
+
+  async function run(): Promise<number> {
+    const failure = await tellStory(network, print).catch((error: Error) => error);
+    await network.count();
+    const { sent, received, lost, strange } = tally(network.accounts);
+    const counts = `${sent} messages sent, ${received} received, ${lost} lost`;
+    print(`\ndemo: ${network.accounts.size} nodes, ${network.linkCount} links, ${counts}`);
+    if (strange > 0) complain(`${strange} messages arrived that nobody sent`);
+    if (failure !== undefined) complain(`the demo broke off: ${failure.message}`);
+    if (failure !== undefined || lost + strange > 0) return exitCodes.failed;
+    if (process.stdin.isTTY && process.stdout.isTTY) await join(network, prompt);
+    return exitCodes.fine;
+  }
+
+  try {
+    return await Promise.race([run(), untilSignal().then(() => interruptedExitCode)]);
+  } finally {
+    prompt.close();
+    await network.end();
+    process.stdin.destroy();
+  }
+}
+
+/** The user's own node, in this process, and a prompt. */
+async function join(network: DemoNetwork, prompt: Prompt): Promise<void> {
+  const print = (line: string): void => prompt.print(line);
+  print(headingLine('Your turn: a node of your own joins, here in this process'));
+  await using node = new Node('127.0.0.1', 0, { name: 'you', callback: eventText(print) });
+  await node.start();
+  for (const name of stayers) await node.connectWithNode('127.0.0.1', network.accounts.get(name)!.port);
+  await network.tell('ada', { do: 'answer' });
+  print('Type to talk to them; /help tells what else there is.');
+  await chat(node, prompt);
+}

@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto';
+import type { Data } from '../../data.ts';
+
+/** What one node counted itself: the fingerprints of its messages, by the name of the neighbour. */
+export interface Ledger {
+  readonly sent: Readonly<Record<string, readonly string[]>>;
+  readonly received: Readonly<Record<string, readonly string[]>>;
+}
+
+/** What all ledgers together say. */
+export interface Tally {
+  readonly sent: number;
+  readonly received: number;
+  /** Messages that were sent and did not arrive as they were. */
+  readonly lost: number;
+  /** Messages that arrived and were never sent so. */
+  readonly strange: number;
+}
+
+/** The same for equal data of the same type only. */
+export function fingerprint(data: Data): string {
+  const isBinary = ArrayBuffer.isView(data);
+  const type = isBinary ? (data as Uint8Array)[Symbol.toStringTag] : typeof data;
+  const content = isBinary
+    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    : JSON.stringify(data);
+  return createHash('sha256').update(`${type}:`).update(content).digest('base64');
+}
+
+/** Holds what each node sent against what its neighbour received, link by link and message by message. */
+export function tally(ledgers: ReadonlyMap<string, Ledger>): Tally {
+  const total = { sent: 0, received: 0, lost: 0, strange: 0 };
+  for (const [from, { sent }] of ledgers) {
+    for (const [to, messages] of Object.entries(sent)) {
+      total.sent += messages.length;
+      total.lost += missing(messages, ledgers.get(to)?.received[from] ?? []);
+    }
+  }
+  for (const [to, { received }] of ledgers) {
+    for (const [from, messages] of Object.entries(received)) {
+      total.received += messages.length;
+      total.strange += missing(messages, ledgers.get(from)?.sent[to] ?? []);
+    }
+  }
+  return total;
+}
+
+/** How many of the first have no counterpart among the others. */
+function missing(messages: readonly string[], others: readonly string[]): number {
+  const left = [...others];
+  return messages.filter((message) => {
+    const at = left.indexOf(message);
+    if (at >= 0) left.splice(at, 1);
+    return at < 0;
+  }).length;
+}

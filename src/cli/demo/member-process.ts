@@ -1,0 +1,117 @@
+// The program of one node of the demo. It does as it is told, and tells of its events, over Node's IPC.
+import type { NodeEventName } from '../../events.ts';
+import { type Compression, type Data, Node, type NodeConnection } from '../../index.ts';
+import { describe } from '../describe.ts';
+import { fingerprint, type Ledger } from './ledger.ts';
+
+/** What a member can be told to do. */
+export type Command =
+  | { readonly do: 'start' | 'count' | 'stop' }
+  | { readonly do: 'connect'; readonly port: number }
+  | {
+      /** `deliver` waits until the others have handled it. */
+      readonly do: 'send' | 'deliver';
+      readonly data: Data;
+      /** The name of a neighbour; left out: all of them. */
+      readonly to?: string;
+      readonly compression?: Compression;
+    }
+  /** From now on every message gets an answer. */
+  | { readonly do: 'answer' };
+
+/** Told as they happen. */
+export interface EventReport {
+  readonly event: NodeEventName;
+  /** The name of the neighbour that it is about. */
+  readonly peer: string | undefined;
+  readonly detail: string;
+}
+
+/** Told once a command is carried out. */
+export interface Account extends Ledger {
+  readonly id: string;
+  readonly port: number;
+}
+
+export type Report = EventReport | { readonly account: Account } | { readonly failure: string };
+
+const maxDetailCharacters = 60;
+const sent: Record<string, string[]> = {};
+const received: Record<string, string[]> = {};
+let answers = false;
+
+const node = new Node('127.0.0.1', 0, {
+  name: process.argv[2]!,
+  callback: (event, _node, peer, data) => {
+    tell({ event, peer: peer?.name, detail: detailOf(peer, data) });
+    if (event === 'node_disconnect_with_outbound_node') post(peer!, 'Goodbye, I am leaving.');
+    if (event !== 'node_message') return;
+    note(received, peer!, data as Data);
+    if (answers) post(peer!, `I got your ${describe(data, maxDetailCharacters)}.`);
+  },
+});
+
+async function obey(command: Command): Promise<void> {
+  switch (command.do) {
+    case 'start':
+      return node.start();
+    case 'connect':
+      await node.connectWithNode('127.0.0.1', command.port);
+      return;
+    case 'send':
+      return send(command);
+    case 'deliver':
+      await Promise.all(neighbours(command.to).map((peer) => deliver(peer, command.data)));
+      return;
+    case 'answer':
+      answers = true;
+      return;
+    case 'stop':
+      return node.stop();
+  }
+}
+
+function send({ data, to, compression = 'none' }: Extract<Command, { do: 'send' | 'deliver' }>): void {
+  for (const peer of neighbours(to)) note(sent, peer, data);
+  if (to === undefined) node.sendToNodes(data, { compression });
+  else node.sendToNode(neighbours(to)[0]!, data, { compression });
+}
+
+function post(peer: NodeConnection, text: string): void {
+  note(sent, peer, text);
+  peer.send(text);
+}
+
+function deliver(peer: NodeConnection, data: Data): Promise<void> {
+  note(sent, peer, data);
+  return peer.deliver(data);
+}
+
+function neighbours(name: string | undefined): readonly NodeConnection[] {
+  return node.allNodes.filter((peer) => name === undefined || peer.name === name);
+}
+
+function note(side: Record<string, string[]>, peer: NodeConnection, data: Data): void {
+  side[peer.name] ??= [];
+  side[peer.name]!.push(fingerprint(data));
+}
+
+function detailOf(peer: NodeConnection | undefined, data: unknown): string {
+  if (data instanceof Error) return data.message;
+  return data === undefined ? (peer?.closeReason?.message ?? '') : describe(data, maxDetailCharacters);
+}
+
+function tell(report: Report): void {
+  // The demo may be gone already.
+  if (process.connected) process.send!(report);
+}
+
+process.on('message', (command: Command) => {
+  obey(command).then(
+    () => tell({ account: { id: node.id, port: node.port, sent, received } }),
+    (error: Error) => tell({ failure: error.message }),
+  );
+});
+// Ctrl-C reaches all processes of the terminal; the demo decides what becomes of this one.
+process.on('SIGINT', () => {});
+process.on('disconnect', () => process.exit());

@@ -1,0 +1,63 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Account, Command, EventReport, Report } from './member-process.ts';
+
+/** The built files are JavaScript, the sources are not. */
+const program = fileURLToPath(new URL(`member-process${extname(import.meta.url)}`, import.meta.url));
+
+/** A node of the demo in a process of its own. */
+export class Member {
+  readonly name: string;
+  readonly #process: ChildProcess;
+  readonly #gone: Promise<void>;
+  #account: Account | undefined;
+  #waiter: PromiseWithResolvers<Account> | undefined;
+
+  constructor(name: string, onEvent: (report: EventReport) => void) {
+    this.name = name;
+    this.#process = fork(program, [name], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      serialization: 'advanced',
+    });
+    this.#process.on('message', (report: Report) => {
+      if ('event' in report) onEvent(report);
+      else this.#onDone(report);
+    });
+    this.#gone = new Promise((resolve) => this.#process.once('exit', () => resolve()));
+    void this.#gone.then(() => this.#waiter?.reject(new Error(`the process of ${name} ended`)));
+  }
+
+  get isAlive(): boolean {
+    return this.#process.connected;
+  }
+
+  /** What it last said of itself. */
+  get account(): Account | undefined {
+    return this.#account;
+  }
+
+  /** Has it do something, one thing at a time; resolves when that is done. */
+  tell(command: Command): Promise<Account> {
+    this.#waiter = Promise.withResolvers();
+    this.#process.send(command);
+    return this.#waiter.promise;
+  }
+
+  /** Ends its process without a warning. */
+  async kill(): Promise<void> {
+    this.#process.removeAllListeners('message');
+    this.#waiter = undefined;
+    this.#process.kill('SIGKILL');
+    await this.#gone;
+  }
+
+  #onDone(report: Exclude<Report, EventReport>): void {
+    if ('failure' in report) {
+      this.#waiter?.reject(new Error(`${this.name}: ${report.failure}`));
+    } else {
+      this.#account = report.account;
+      this.#waiter?.resolve(report.account);
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import { inspect } from 'node:util';
+import type { Data } from '../data.ts';
+import { printable } from '../wire/hello.ts';
+
+/** How a node is called on the screen; what it calls itself proves nothing. */
+export function labelOf({ id, name }: { readonly id: string; readonly name: string }): string {
+  return name || `…${id.slice(-6)}`;
+}
+
+/** Text of a remote node as lines that are safe to print. */
+export function safeLines(text: string): string[] {
+  return text.split(/\r\n|[\n\r\u2028\u2029]/).map((line) => printable(line.replaceAll('\t', '  ')));
+}
+
+/** The same as one line. */
+export function safeLine(text: string): string {
+  return safeLines(text).join(' ');
+}
+
+/** Data as a person reads it, as one line: texts in quotes, long ones cut. */
+export function describe(data: unknown, maxCharacters: number): string {
+  if (typeof data === 'string') {
+    const isLong = data.length > maxCharacters;
+    const start = safeLine(isLong ? data.slice(0, maxCharacters) : data);
+    return isLong ? `"${start}…" (${data.length.toLocaleString('en')} characters)` : `"${start}"`;
+  }
+  const text = safeLine(
+    inspect(data, { breakLength: Number.POSITIVE_INFINITY, depth: 6, maxArrayLength: 8 }),
+  );
+  return text.length > maxCharacters ? `${text.slice(0, maxCharacters)}…` : text;
+}
+
+/** The longest message that is shown whole. */
+const maxShownCharacters = 10_000;
+
+/** A message as it stands in a conversation: text as it is, of as many lines as it has. */
+export function messageLines(data: Data): string[] {
+  if (typeof data !== 'string') return [describe(data, maxShownCharacters)];
+  if (data.length <= maxShownCharacters) return safeLines(data);
+  const rest = (data.length - maxShownCharacters).toLocaleString('en');
+  return safeLines(`${data.slice(0, maxShownCharacters)}… (${rest} more characters)`);
+}

@@ -1,0 +1,45 @@
+import type { NodeCallback } from '../events.ts';
+import type { Node } from '../node.ts';
+import type { NodeConnection } from '../node-connection.ts';
+
+/** Tells programs of events, one line of JSON for each: a callback for a node's options. */
+export function eventJson(print: (line: string) => void): NodeCallback {
+  return (event, _node, peer, data) => {
+    const content = data instanceof Error ? { error: data } : { data };
+    print(jsonLine({ event, peer: peer && peerDetails(peer), reason: peer?.closeReason, ...content }));
+  };
+}
+
+/** The first line: who the node is and where it listens. */
+export function listeningJson({ id, name, host, port }: Node): string {
+  return jsonLine({ event: 'listening', id, name, host, port });
+}
+
+function peerDetails({ id, name, host, port, direction }: NodeConnection) {
+  return { id, name, host, port, direction };
+}
+
+/** JSON without a character that could move a terminal's cursor or hide: those are escaped. */
+function jsonLine(value: object): string {
+  return JSON.stringify(value, representable).replace(/[\x7f-\x9f\u2028\u2029\p{Cf}]/gu, escaped);
+}
+
+/** What JSON has no form for: binary data, a few numbers, errors. */
+function representable(_key: string, value: unknown): unknown {
+  if (ArrayBuffer.isView(value)) {
+    const base64 = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64');
+    return { $binary: base64, type: (value as Uint8Array)[Symbol.toStringTag] };
+  }
+  if (typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))) {
+    return { $number: Object.is(value, -0) ? '-0' : String(value) };
+  }
+  if (value instanceof Error) return { code: (value as { code?: unknown }).code, message: value.message };
+  return value;
+}
+
+function escaped(character: string): string {
+  return character
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('');
+}

@@ -1,0 +1,53 @@
+import { styleText } from 'node:util';
+import { formatAddress } from '../address.ts';
+import type { Data } from '../data.ts';
+import type { NodeCallback } from '../events.ts';
+import type { NodeConnection } from '../node-connection.ts';
+import { describe, labelOf, messageLines, safeLine } from './describe.ts';
+
+/** Tells people of events: a callback for a node's options. */
+export function eventText(print: (line: string) => void): NodeCallback {
+  return (event, _node, peer, data) => {
+    switch (event) {
+      case 'inbound_node_connected':
+      case 'outbound_node_connected':
+        print(dim(`${labelOf(peer!)} is connected (${whereabouts(peer!)})`));
+        break;
+      case 'inbound_node_disconnected':
+      case 'outbound_node_disconnected':
+        print(dim(`${labelOf(peer!)} is gone: ${safeLine(peer!.closeReason?.message ?? '')}`));
+        break;
+      case 'node_message':
+        for (const line of messageLines(data as Data)) print(`${name(peer!)}: ${line}`);
+        break;
+      case 'node_request':
+        print(dim(`${labelOf(peer!)} sent a request, which nobody answers here: ${describe(data, 200)}`));
+        break;
+      case 'node_message_rejected':
+        print(dim(`a message of ${labelOf(peer!)} was rejected: ${safeLine((data as Error).message)}`));
+        break;
+      case 'node_reconnection_error': {
+        const { address, trials } = data as { address: string; trials: number };
+        print(dim(`${address} does not answer, trial ${trials}`));
+        break;
+      }
+    }
+  };
+}
+
+/** One line about a connection. */
+export function peerText(peer: NodeConnection): string {
+  return `${name(peer)}  ${whereabouts(peer)}`;
+}
+
+function whereabouts({ direction, host, port, id }: NodeConnection): string {
+  return `${direction}, ${formatAddress({ scheme: undefined, host, port })}, ${id}`;
+}
+
+function name(peer: NodeConnection): string {
+  return styleText('cyan', labelOf(peer));
+}
+
+function dim(text: string): string {
+  return styleText('dim', text);
+}

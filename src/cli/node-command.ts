@@ -1,0 +1,79 @@
+import { Node } from '../node.ts';
+import type { NodeOptions } from '../options.ts';
+import { chat } from './chat.ts';
+import { eventJson, listeningJson } from './event-json.ts';
+import { eventText } from './event-text.ts';
+import { complain, exitCodes, WrongUse } from './failure.ts';
+import { sendLines } from './piped-lines.ts';
+import { Prompt } from './prompt.ts';
+import { untilSignal } from './signals.ts';
+
+/** The options of `peerloom node`, as the command line gives them. */
+export interface NodeCommandOptions extends Pick<NodeOptions, 'name' | 'network' | 'networkKey' | 'debug'> {
+  readonly host: string;
+  readonly port: number;
+  readonly connect: readonly string[];
+  readonly reconnect?: true;
+  readonly identity?: string;
+  readonly passphraseEnv?: string;
+  readonly stay?: true;
+  readonly json?: true;
+}
+
+/**
+ * Runs a node to talk with until the user, the end of the input or a signal ends it.
+ *
+ * @returns the exit code.
+ * @throws WrongUse, and PeerloomError from {@link Node.start} and {@link Node.connectWithNode}.
+ */
+export async function runNode(options: NodeCommandOptions): Promise<number> {
+  const { host, port, connect, reconnect, identity, passphraseEnv, stay, json, ...rest } = options;
+  const prompt = process.stdin.isTTY && process.stdout.isTTY && !json ? new Prompt() : undefined;
+  const print = (line: string): void => (prompt === undefined ? console.log(line) : prompt.print(line));
+  const node = createNode(host, port, {
+    ...rest,
+    ...identityOf(identity, passphraseEnv),
+    callback: (json ? eventJson : eventText)(print),
+  });
+
+  async function run(): Promise<number> {
+    await node.start();
+    print(json ? listeningJson(node) : `${node.id} listens on ${node.host} port ${node.port}`);
+    await Promise.all(
+      connect.map((address) => node.connectWithNode(address, { reconnect: reconnect ?? false })),
+    );
+    if (prompt !== undefined) {
+      print('Type to talk; /help tells what else there is.');
+      await chat(node, prompt);
+      return exitCodes.fine;
+    }
+    const isComplete = await sendLines(node, complain);
+    if (stay) await new Promise(() => {});
+    return isComplete ? exitCodes.fine : exitCodes.failed;
+  }
+
+  try {
+    return await Promise.race([run(), untilSignal().then(() => exitCodes.fine)]);
+  } finally {
+    prompt?.close();
+    await node.stop();
+    process.stdin.destroy();
+  }
+}
+
+function createNode(host: string, port: number, options: NodeOptions): Node {
+  try {
+    return new Node(host, port, options);
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) throw new WrongUse(error.message);
+    throw error;
+  }
+}
+
+function identityOf(path: string | undefined, variable: string | undefined): Pick<NodeOptions, 'identity'> {
+  if (variable === undefined) return path === undefined ? {} : { identity: { path } };
+  if (path === undefined) throw new WrongUse('--passphrase-env is for a file: give --identity as well');
+  const passphrase = process.env[variable];
+  if (!passphrase) throw new WrongUse(`--passphrase-env: there is nothing in the variable ${variable}`);
+  return { identity: { path, passphrase } };
+}

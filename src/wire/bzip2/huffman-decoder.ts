@@ -1,0 +1,58 @@
+import type { BitReader } from './bits.ts';
+import { maxCodeBits } from './format.ts';
+
+/**
+ * The code lengths of a table, each as steps from the one before.
+ *
+ * @throws Error for a length that the format does not allow.
+ */
+export function readCodeLengths(bits: BitReader, symbolCount: number): Uint8Array {
+  const lengths = new Uint8Array(symbolCount);
+  let length = bits.read(5);
+  for (let symbol = 0; symbol < symbolCount; symbol++) {
+    while (bits.read(1) === 1) length += bits.read(1) === 0 ? 1 : -1;
+    if (length < 1 || length > maxCodeBits) throw new Error('a block is damaged');
+    lengths[symbol] = length;
+  }
+  return lengths;
+}
+
+/** Reads the symbols of a canonical Huffman code: shorter codes first, equal lengths in symbol order. */
+export class HuffmanDecoder {
+  /** The symbols in the order of their codes. */
+  readonly #symbols: Uint16Array;
+  /** For each length, the first value of `maxCodeBits` bits that begins with a longer code. */
+  readonly #limits = new Uint32Array(maxCodeBits + 1);
+  /** For each length, what to subtract from a code to get its place in `#symbols`. */
+  readonly #offsets = new Int32Array(maxCodeBits + 1);
+  readonly #shortest: number;
+
+  constructor(lengths: Uint8Array) {
+    this.#symbols = new Uint16Array(lengths.length);
+    let code = 0;
+    let place = 0;
+    for (let length = 1; length <= maxCodeBits; length++) {
+      this.#offsets[length] = code - place;
+      for (let symbol = 0; symbol < lengths.length; symbol++) {
+        if (lengths[symbol] !== length) continue;
+        this.#symbols[place++] = symbol;
+        code++;
+      }
+      this.#limits[length] = code * 2 ** (maxCodeBits - length);
+      if (code > 2 ** length) throw new Error('a block is damaged');
+      code *= 2;
+    }
+    this.#shortest = Math.min(...lengths);
+  }
+
+  /** @throws Error when the bits are no code of the table, or too few. */
+  read(bits: BitReader): number {
+    const ahead = bits.peek(maxCodeBits);
+    let length = this.#shortest;
+    while (ahead >= this.#limits[length]!) {
+      if (++length > maxCodeBits) throw new Error('a block is damaged');
+    }
+    bits.skip(length);
+    return this.#symbols[(ahead >>> (maxCodeBits - length)) - this.#offsets[length]!]!;
+  }
+}

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import fc from 'fast-check';
+import type { Data } from '../../src/data.ts';
+import { PeerloomError } from '../../src/errors.ts';
+import { compress, compressionCodes, decompress } from '../../src/wire/compression.ts';
+import { decodePayload, encodePayload, PayloadFormat } from '../../src/wire/payload.ts';
+
+/** Any UTF-16 code units, so that surrogates come alone too. */
+const anyString = fc.oneof(
+  fc.string(),
+  fc
+    .array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 40 })
+    .map((units) => String.fromCharCode(...units)),
+  fc.string({ unit: fc.constantFrom('\ud83d', '\udc4b', '\ufeff', 'a', '"', '\\'), maxLength: 40 }),
+);
+const anyKey = fc.oneof(
+  anyString,
+  fc.constantFrom('__proto__', 'constructor', 'toJSON', 'length', '0', '-1'),
+);
+const anyNumber = fc.oneof(
+  fc.double(),
+  fc.integer(),
+  fc.maxSafeInteger(),
+  fc.float().map(Math.fround),
+  fc.constantFrom(-0, 2 ** 53),
+);
+const anyBinary: fc.Arbitrary<Data> = fc.oneof<fc.Arbitrary<Data>[]>(
+  fc.uint8Array(),
+  fc.uint8Array({ maxLength: 80 }).map((bytes) => new Uint8Array(bytes)),
+  fc.int8Array(),
+  fc.uint8ClampedArray(),
+  fc.int16Array(),
+  fc.uint16Array(),
+  fc.int32Array(),
+  fc.uint32Array(),
+  fc.bigInt64Array(),
+  fc.bigUint64Array(),
+  fc.float32Array(),
+  fc.float64Array(),
+  ...('Float16Array' in globalThis ? [fc.array(fc.double()).map((values) => Float16Array.from(values))] : []),
+);
+const anyScalar = fc.oneof(anyString, anyNumber, fc.boolean(), fc.constant(null));
+
+function dataWith(leaf: fc.Arbitrary<Data>): fc.Arbitrary<Data> {
+  return fc.letrec<{ data: Data }>((tie) => ({
+    data: fc.oneof(
+      { maxDepth: 5, depthSize: 'small' },
+      leaf,
+      fc.array(tie('data'), { maxLength: 6 }),
+      fc.array(fc.tuple(anyKey, tie('data')), { maxLength: 6 }).map((entries) => Object.fromEntries(entries)),
+    ),
+  })).data;
+}
+const anyJson = dataWith(anyScalar);
+const anyData = dataWith(fc.oneof(anyScalar, anyBinary));
+
+const anyFormat = fc.integer({ min: 0, max: 17 });
+const formats = Object.values(PayloadFormat);
+
+/** Bytes that look like CBOR: heads of every kind, mostly small lengths, a known tag now and then. */
+const cborLike = fc
+  .array(
+    fc.oneof(
+      fc.integer({ min: 0, max: 255 }).map((byte) => [byte]),
+      fc
+        .tuple(fc.integer({ min: 0, max: 6 }), fc.integer({ min: 0, max: 4 }))
+        .map(([major, n]) => [(major << 5) | n]),
+      fc.constantFrom(
+        [0xd8, 0x55, 0x44, 0, 0, 128, 63],
+        [0xd9, 1, 6, 0x42, 0x22, 0x22],
+        [0x61, 0x61],
+        [0xd8, 0x44],
+      ),
+    ),
+    { maxLength: 30 },
+  )
+  .map((parts) => Uint8Array.from(parts.flat()));
+
+function throughTheWire(data: Data): Data {
+  const { format, body } = encodePayload(data);
+  return decodePayload(format, Uint8Array.from(body));
+}
+
+/** What decodes must be data, which goes through the wire again; what does not has one error. */
+function decodesOrIsInvalid(format: number, body: Uint8Array): void {
+  let data: Data;
+  try {
+    data = decodePayload(format, body);
+  } catch (error) {
+    assert.ok(error instanceof PeerloomError, String(error));
+    assert.equal(error.code, 'ERR_MESSAGE_INVALID');
+    return;
+  }
+  assert.deepStrictEqual(throughTheWire(data), data);
+}
+
+suite('payloads', () => {
+  test('any data comes back equal and of the same type', () => {
+    const property = (data: Data) => assert.deepStrictEqual(throughTheWire(data), data);
+    fc.assert(fc.property(anyJson, property), { numRuns: 4_000 });
+    fc.assert(fc.property(anyData, property), { numRuns: 4_000 });
+  });
+
+  test('any bytes in any format are data or ERR_MESSAGE_INVALID', () => {
+    fc.assert(fc.property(anyFormat, fc.uint8Array({ maxLength: 200 }), decodesOrIsInvalid), {
+      numRuns: 5_000,
+    });
+    fc.assert(
+      fc.property(cborLike, (body) => decodesOrIsInvalid(PayloadFormat.cbor, body)),
+      { numRuns: 10_000 },
+    );
+  });
+
+  test('what was encoded and then damaged is data or ERR_MESSAGE_INVALID', () => {
+    const damages = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })), { maxLength: 4 });
+    fc.assert(
+      fc.property(
+        anyData,
+        damages,
+        fc.nat(),
+        fc.constantFrom(undefined, ...formats),
+        (data, flips, cut, otherFormat) => {
+          const { format, body } = encodePayload(data);
+          const damaged = Uint8Array.from(
+            body.subarray(0, cut % 3 === 0 ? cut % (body.length + 1) : body.length),
+          );
+          for (const [at, mask] of flips) if (damaged.length > 0) damaged[at % damaged.length]! ^= mask;
+          decodesOrIsInvalid(otherFormat ?? format, damaged);
+        },
+      ),
+      { numRuns: 4_000 },
+    );
+  });
+});
+
+suite('compression', () => {
+  const maxBytes = 100_000;
+  const anyCompression = fc.constantFrom('zlib', 'brotli', 'zstd');
+
+  test('any bytes come back, and damaged ones are refused or within the limit', () => {
+    fc.assert(
+      fc.property(
+        anyCompression,
+        fc.uint8Array({ maxLength: 300 }),
+        fc.nat(),
+        fc.nat(255),
+        (name, body, at, mask) => {
+          const code = compressionCodes[name];
+          const compressed = Uint8Array.from(compress(body, name));
+          assert.deepEqual([...decompress(compressed, code, body.length)], [...body]);
+          compressed[at % compressed.length]! ^= mask;
+          try {
+            assert.ok(decompress(compressed, code, maxBytes).length <= maxBytes);
+          } catch (error) {
+            assert.ok(error instanceof PeerloomError, String(error));
+            assert.equal(error.code, 'ERR_DECOMPRESSION');
+          }
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+  });
+});

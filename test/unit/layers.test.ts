@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { join, posix, resolve } from 'node:path';
+import { suite, test } from 'node:test';
+import ts from 'typescript';
+
+/** The layers of ARCHITECTURE.md, each with its modules in src/ and the layers that it builds on. */
+const layers: Record<string, { readonly modules: RegExp; readonly uses: readonly string[] }> = {
+  entry: {
+    modules: /^(index\.ts|cli\/.*)$/,
+    uses: ['node', 'peering', 'channel', 'transports', 'link', 'wire', 'leaves'],
+  },
+  node: { modules: /^node\.ts$/, uses: ['peering', 'channel', 'link', 'wire', 'leaves'] },
+  peering: {
+    modules: /^(admission|events|node-connection|options|peer-table|peering|reconnector)\.ts$/,
+    uses: ['defaults', 'channel', 'link', 'wire', 'leaves'],
+  },
+  defaults: { modules: /^default-transports\.ts$/, uses: ['transports', 'link'] },
+  channel: { modules: /^channel\//, uses: ['link', 'wire', 'leaves'] },
+  transports: { modules: /^transport\/(tcp|memory)\//, uses: ['link', 'leaves'] },
+  link: { modules: /^transport\/transport\.ts$/, uses: ['leaves'] },
+  wire: { modules: /^wire\//, uses: ['leaves'] },
+  leaves: {
+    modules:
+      /^(address|backoff|builtin|data|debug|errors|identity|identity-file|limits|network-secret|runtime)\.ts$/,
+    uses: [],
+  },
+};
+
+/**
+ * Upward, and of types alone, so that nothing depends on it at run time: what a user's handler is given, a
+ * connection or an event, leads to the node that it belongs to, and users extend both classes.
+ */
+const typesUpward = ['events.ts → node.ts', 'node-connection.ts → node.ts'];
+
+const onNode = /^(transport\/tcp|cli)\//;
+
+/** Where the clock and randomness of the system are read: keys never come from a runtime, which may be seeded. */
+const usesGlobals = /^(runtime\.ts|identity\.ts|identity-file\.ts|cli\/.*)$/;
+
+interface Import {
+  readonly from: string;
+  /** A module of src/, or what another specifier says. */
+  readonly to: string;
+  /** Nothing is left of it in JavaScript. */
+  readonly typeOnly: boolean;
+}
+
+suite('the layers of src', () => {
+  const folder = resolve(import.meta.dirname, '../../src');
+  const modules = globSync('**/*.ts', { cwd: folder }).map((path) => path.replaceAll('\\', '/'));
+  const sources = new Map(
+    modules.map((module) => [
+      module,
+      ts.createSourceFile(module, readFileSync(join(folder, module), 'utf8'), ts.ScriptTarget.Latest, true),
+    ]),
+  );
+  const imports = [...sources.values()].flatMap(importsOf);
+
+  test('every module has one layer', () => {
+    assert.ok(modules.includes('node.ts'));
+    for (const module of modules) assert.equal(layersOf(module).length, 1, `${module}: ${layersOf(module)}`);
+  });
+
+  test('imports point downwards', () => {
+    const upward = imports.filter(({ from, to }) => {
+      if (!sources.has(to)) return false;
+      const [own] = layersOf(from);
+      const [other] = layersOf(to);
+      return own !== other && !layers[own!]!.uses.includes(other!);
+    });
+    assert.deepEqual(
+      upward.filter(({ typeOnly }) => typeOnly).map(({ from, to }) => `${from} → ${to}`),
+      typesUpward,
+    );
+    assert.deepEqual(
+      upward.filter(({ typeOnly }) => !typeOnly),
+      [],
+    );
+  });
+
+  test('the layers themselves have no cycle', () => {
+    assert.deepEqual(
+      cycleIn(new Map(Object.entries(layers).map(([name, { uses }]) => [name, uses]))),
+      undefined,
+    );
+  });
+
+  test('modules do not import each other in a circle, but for types', () => {
+    const graph = new Map<string, string[]>(modules.map((module) => [module, []]));
+    for (const { from, to, typeOnly } of imports) if (!typeOnly && sources.has(to)) graph.get(from)!.push(to);
+    assert.deepEqual(cycleIn(graph), undefined);
+  });
+
+  test('modules of Node are imported by transport/tcp and cli alone, but for types', () => {
+    const offenders = imports.filter(
+      ({ from, to, typeOnly }) => to.startsWith('node:') && !typeOnly && !onNode.test(from),
+    );
+    assert.deepEqual(offenders, []);
+    assert.ok(imports.some(({ from, to }) => to === 'node:net' && onNode.test(from)));
+  });
+
+  test('what src imports is what the package depends on', () => {
+    const packages = imports
+      .map(({ to }) => to)
+      .filter((to) => !sources.has(to) && !to.startsWith('node:'))
+      .map((to) => /^(@[^/]+\/)?[^/]+/.exec(to)![0]);
+    const { dependencies } = JSON.parse(readFileSync(join(folder, '../package.json'), 'utf8')) as {
+      dependencies: Record<string, string>;
+    };
+    assert.deepEqual([...new Set(packages)].sort(), Object.keys(dependencies).sort());
+  });
+
+  test('time and randomness come from the runtime', () => {
+    const globals = /^(performance|Date|Math\.random|crypto|setTimeout|setInterval|setImmediate)\b/;
+    const offenders: string[] = [];
+    for (const [module, source] of sources) {
+      if (usesGlobals.test(module)) continue;
+      walk(source, (node) => {
+        const isUse = ts.isCallExpression(node) || ts.isNewExpression(node);
+        if (isUse && globals.test(node.expression.getText())) offenders.push(`${module}: ${node.getText()}`);
+      });
+    }
+    assert.deepEqual(offenders, []);
+  });
+});
+
+function layersOf(module: string): string[] {
+  return Object.keys(layers).filter((name) => layers[name]!.modules.test(module));
+}
+
+function importsOf(source: ts.SourceFile): Import[] {
+  const found: Import[] = [];
+  const from = source.fileName;
+  const add = (specifier: ts.Node | undefined, typeOnly: boolean): void => {
+    if (specifier === undefined || !ts.isStringLiteral(specifier)) return;
+    const { text } = specifier;
+    found.push({ from, to: text.startsWith('.') ? posix.join(posix.dirname(from), text) : text, typeOnly });
+  };
+  walk(source, (node) => {
+    if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, namesTypesOnly(node.importClause));
+    else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, node.isTypeOnly);
+    else if (ts.isImportTypeNode(node)) add((node.argument as ts.LiteralTypeNode).literal, true);
+    else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
+      add(node.arguments[0], false);
+  });
+  return found;
+}
+
+/** `import { type A }` still loads the module, so it counts as an import of more than types. */
+function namesTypesOnly(clause: ts.ImportClause | undefined): boolean {
+  return clause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
+}
+
+function walk(node: ts.Node, visit: (node: ts.Node) => void): void {
+  visit(node);
+  ts.forEachChild(node, (child) => walk(child, visit));
+}
+
+/** The first path found that leads back to where it came from. */
+function cycleIn(graph: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const finished = new Set<string>();
+  const follow = (path: string[]): string[] | undefined => {
+    const last = path.at(-1)!;
+    if (path.indexOf(last) < path.length - 1) return path.slice(path.indexOf(last));
+    if (finished.has(last)) return undefined;
+    for (const next of graph.get(last) ?? []) {
+      const cycle = follow([...path, next]);
+      if (cycle !== undefined) return cycle;
+    }
+    finished.add(last);
+    return undefined;
+  };
+  for (const start of graph.keys()) {
+    const cycle = follow([start]);
+    if (cycle !== undefined) return cycle;
+  }
+  return undefined;
+}
