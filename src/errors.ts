@@ -28,6 +28,7 @@ export const errorCodes = {
   ERR_NETWORK_MISMATCH: 'the other side belongs to another network, or does not hold the network key',
   ERR_NOT_ALLOWED: 'a list, a limit or the authorize function refused the connection',
   ERR_NOT_CONNECTED: 'no open connection leads to that node',
+  ERR_NOT_REPRESENTABLE: 'the wire format of the other side cannot carry this data as it is',
   ERR_NOT_STARTED: 'the node is not running: start() was not called, or stop() was',
   ERR_PLAIN_NOT_ALLOWED: 'plain TCP is not allowed by this node',
   ERR_PROTOCOL: 'the other side broke the protocol',

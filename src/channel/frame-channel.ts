@@ -6,12 +6,13 @@ import type { Runtime } from '../runtime.ts';
 import { FrameKind, idBody, idOf, smallFrame } from '../wire/frame.ts';
 import type { Frame } from '../wire/frame-reader.ts';
 import { decodeGoodbye, encodeGoodbye, type Goodbye, goodbye } from '../wire/goodbye.ts';
-import { encodePayload, type Payload } from '../wire/payload.ts';
+import { printable } from '../wire/hello.ts';
+import type { Payload } from '../wire/payload.ts';
 import type { Channel, ChannelHandler, CloseReason, RemoteNode, SendOptions } from './channel.ts';
 import type { Handshake } from './handshake.ts';
-import { Incoming, undecodable } from './incoming.ts';
+import { Incoming } from './incoming.ts';
 import { PendingAnswers, type WaitOptions } from './pending.ts';
-import { encodeMessage } from './shared-encoding.ts';
+import { encodeFor } from './shared-encoding.ts';
 
 export interface FrameChannelOptions {
   readonly limits: Limits;
@@ -24,6 +25,9 @@ const closeFlushMs = 5_000;
 
 /** The same when the other side did something wrong. */
 const failFlushMs = 1_000;
+
+/** Characters of what the other side says of a failure. */
+const maxFailureLength = 500;
 
 /** The conversation with another peerloom node: messages, questions and their answers, pings, goodbye. */
 export class FrameChannel implements Channel {
@@ -60,7 +64,8 @@ export class FrameChannel implements Channel {
     this.#incoming = new Incoming({
       link,
       limits,
-      respond: (id, data) => this.#answer(FrameKind.response, this.#encode(data, undefined), id),
+      runtime,
+      respond: (id, data) => this.#answer(FrameKind.response, this.#encode(data), id),
       answer: (kind, payload, id) => this.#answer(kind, payload, id),
       onAbuse: (error) => this.#fail(goodbye('protocol', error.message)),
     });
@@ -103,7 +108,9 @@ export class FrameChannel implements Channel {
   }
 
   async request(data: Data, options?: WaitOptions): Promise<Data> {
-    return (await this.#ask(FrameKind.request, data, options))!;
+    const answer = await this.#ask(FrameKind.request, data, options);
+    if (answer !== undefined) return answer;
+    throw new PeerloomError('ERR_PROTOCOL', 'the other side confirmed a request where it should answer it');
   }
 
   async ping(options?: WaitOptions): Promise<number> {
@@ -146,7 +153,7 @@ export class FrameChannel implements Channel {
 
   #ask(kind: number, data: Data, options: WaitOptions | undefined): Promise<Data | undefined> {
     this.#checkOpen();
-    const payload = this.#encode(data, undefined);
+    const payload = this.#encode(data);
     const what = kind === FrameKind.request ? 'request' : 'deliver';
     return this.#answers.ask(what, options, (id) => this.#handshake.outgoing.send(kind, payload, id));
   }
@@ -156,21 +163,8 @@ export class FrameChannel implements Channel {
     throw new PeerloomError('ERR_CONNECTION_CLOSED', `the connection with ${this.remote.id} is closed`);
   }
 
-  /** @throws what cannot be sent to this peer. */
-  #encode(data: Data, options: SendOptions | undefined): Payload {
-    const { maxMessageBytes, compressions } = this.#handshake.theirs;
-    if (options === undefined) {
-      const payload = encodePayload(data);
-      if (payload.body.length > maxMessageBytes) throw tooLarge(payload.body.length, maxMessageBytes);
-      return payload;
-    }
-    const { payload, plainBytes } = encodeMessage(data, options);
-    if (plainBytes > maxMessageBytes) throw tooLarge(plainBytes, maxMessageBytes);
-    const compression = options.compression ?? 'none';
-    if (compression !== 'none' && !compressions.includes(compression)) {
-      throw new PeerloomError('ERR_COMPRESSION_UNAVAILABLE', `the other side cannot read ${compression}`);
-    }
-    return payload;
+  #encode(data: Data, options?: SendOptions): Payload {
+    return encodeFor(this.#handshake.theirs, data, options);
   }
 
   #onBytes(bytes: Uint8Array): void {
@@ -225,13 +219,13 @@ export class FrameChannel implements Channel {
   #onAnswer(frame: Frame): void {
     const id = idOf(frame.kind, frame.body);
     if (!this.#answers.has(id)) return;
-    const data = this.#incoming.decode(frame);
-    if (data === undecodable) {
+    const decoded = this.#incoming.decode(frame);
+    if (decoded === undefined) {
       this.#answers.fail(id, new PeerloomError('ERR_MESSAGE_INVALID', 'the answer could not be decoded'));
     } else if (frame.kind === FrameKind.failure) {
-      this.#answers.fail(id, new PeerloomError('ERR_HANDLER', String(data)));
+      this.#answers.fail(id, new PeerloomError('ERR_HANDLER', failureText(decoded.data)));
     } else {
-      this.#answers.answer(id, data);
+      this.#answers.answer(id, decoded.data);
     }
   }
 
@@ -262,6 +256,8 @@ export class FrameChannel implements Channel {
     this.#reason ??= { ...farewell, by: 'us' };
     reader.stop();
     outgoing.close();
+    // Who breaks the protocol is not listened to any longer.
+    if (farewell.code === 'protocol') this.#incoming.inbox.clear();
     if (farewell.code !== 'timeout') link.send(smallFrame(FrameKind.goodbye, encodeGoodbye(farewell)));
     link.close(farewell.code === 'timeout' ? 0 : failFlushMs);
   }
@@ -273,6 +269,7 @@ export class FrameChannel implements Channel {
     this.#reason ??= { code: 'lost', message: lost, by: 'link' };
     this.#handshake.reader.stop();
     this.#handshake.outgoing.close();
+    this.#incoming.end();
     const closed = new PeerloomError(
       'ERR_CONNECTION_CLOSED',
       `the connection with ${this.remote.id} closed: ${this.#reason.message}`,
@@ -297,9 +294,7 @@ export class FrameChannel implements Channel {
   }
 }
 
-function tooLarge(length: number, maxBytes: number): PeerloomError {
-  return new PeerloomError(
-    'ERR_MESSAGE_TOO_LARGE',
-    `the message has ${length} bytes, the other side takes ${maxBytes} (its limits.maxMessageBytes)`,
-  );
+/** What the other side says of its failure, fit for people to read. */
+function failureText(data: Data): string {
+  return typeof data === 'string' ? printable(data.slice(0, maxFailureLength)) : 'the other side failed';
 }

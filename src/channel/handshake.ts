@@ -105,7 +105,8 @@ function checkHello(theirs: Hello, ours: Hello): number {
 /** What to tell the other side of an error; nothing where it spoke last, or cannot hear. */
 function farewellFor(error: unknown): Goodbye | undefined {
   if (error instanceof HandshakeRefused) return error.by === 'us' ? error.goodbye : undefined;
-  if (!(error instanceof PeerloomError)) return undefined;
+  // The user's own function threw: it admits nobody.
+  if (!(error instanceof PeerloomError)) return goodbye('refused');
   const codes: Partial<Record<string, GoodbyeCode>> = {
     ERR_VERSION: 'version',
     ERR_TIMEOUT: 'timeout',

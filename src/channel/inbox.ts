@@ -1,7 +1,18 @@
 import type { Frame } from '../wire/frame-reader.ts';
 
-/** What a waiting frame costs beside its body, so that many tiny ones are bounded too. */
+/** What a frame costs beside its memory, so that many tiny ones are bounded too. */
 const frameCostBytes = 128;
+
+/** The same for a compressed one: nobody knows yet what it will unfold to. */
+const compressedFrameCostBytes = 64 * 1024;
+
+/** The places of handled frames at the front of the queue are given up in lots. */
+const lotLength = 1_024;
+
+interface Waiting {
+  readonly frame: Frame;
+  readonly costBytes: number;
+}
 
 /**
  * The frames of a connection that wait for the user's handlers: one is handled at a time, in order, and an
@@ -13,9 +24,13 @@ export class Inbox {
   readonly #maxBytes: number;
 
   #busy = true;
-  #waiting: Frame[] = [];
+  #waiting: (Waiting | undefined)[] = [];
   #next = 0;
-  #unhandledBytes = 0;
+  #waitingBytes = 0;
+  #lastBuffer: ArrayBufferLike | undefined;
+  /** Of requests that are being answered. */
+  #heldBytes = 0;
+  #onRoom: (() => void) | undefined;
   #paused = false;
   #idleWaiters: (() => void)[] = [];
 
@@ -55,30 +70,38 @@ export class Inbox {
   /** Handles a frame now, or keeps it while another is being handled. */
   offer(frame: Frame): void {
     if (this.#busy) {
-      this.#waiting.push(frame);
-      this.charge(frame);
+      this.#keep(frame);
       return;
     }
     const pending = this.#handle(frame);
     if (pending !== undefined) this.wait(pending);
   }
 
-  /** Counts a frame that is still in somebody's hands. */
-  charge(frame: Frame): void {
-    this.#unhandledBytes += frame.body.length + frameCostBytes;
-    if (!this.#paused && this.#unhandledBytes > this.#maxBytes) {
-      this.#paused = true;
-      this.#link.pause();
-    }
+  /**
+   * Counts what was handed over and is still in somebody's hands.
+   *
+   * @returns where that is too much, a promise of room: until then nothing more should be handed over.
+   */
+  hold(bytes: number): undefined | Promise<void> {
+    this.#heldBytes += bytes + frameCostBytes;
+    this.#pauseOrResume();
+    if (this.#heldBytes <= this.#maxBytes) return undefined;
+    return new Promise((resolve) => {
+      this.#onRoom = resolve;
+    });
   }
 
   /** Counts it no more. */
-  release(frame: Frame): void {
-    this.#unhandledBytes -= frame.body.length + frameCostBytes;
-    if (this.#paused && this.#unhandledBytes <= this.#maxBytes / 2) {
-      this.#paused = false;
-      this.#link.resume();
-    }
+  release(bytes: number): void {
+    this.#heldBytes -= bytes + frameCostBytes;
+    this.#pauseOrResume();
+    if (this.#heldBytes <= this.#maxBytes) this.makeRoom();
+  }
+
+  /** Goes on, however much is still in somebody's hands. */
+  makeRoom(): void {
+    this.#onRoom?.();
+    this.#onRoom = undefined;
   }
 
   /** Resolves when nothing waits and nothing is being handled. */
@@ -91,6 +114,42 @@ export class Inbox {
   clear(): void {
     this.#waiting = [];
     this.#next = 0;
+    this.#waitingBytes = 0;
+    this.#lastBuffer = undefined;
+    this.#pauseOrResume();
+  }
+
+  /** Frames share the memory that they arrived in, and all of it is kept while one of them waits. */
+  #keep(frame: Frame): void {
+    const { buffer } = frame.body;
+    const costBytes =
+      (frame.compression === 0 ? frameCostBytes : compressedFrameCostBytes) +
+      (buffer === this.#lastBuffer ? 0 : buffer.byteLength);
+    this.#lastBuffer = buffer;
+    this.#waiting.push({ frame, costBytes });
+    this.#waitingBytes += costBytes;
+    this.#pauseOrResume();
+  }
+
+  #take(): Frame | undefined {
+    const first = this.#waiting[this.#next];
+    if (first === undefined) return undefined;
+    this.#waiting[this.#next++] = undefined;
+    if (this.#next === lotLength) {
+      this.#waiting.splice(0, lotLength);
+      this.#next = 0;
+    }
+    this.#waitingBytes -= first.costBytes;
+    this.#pauseOrResume();
+    return first.frame;
+  }
+
+  #pauseOrResume(): void {
+    const bytes = this.#waitingBytes + this.#heldBytes;
+    if (this.#paused ? bytes > this.#maxBytes / 2 : bytes <= this.#maxBytes) return;
+    this.#paused = !this.#paused;
+    if (this.#paused) this.#link.pause();
+    else this.#link.resume();
   }
 
   #runAfter(pending: Promise<unknown>): void {
@@ -99,9 +158,7 @@ export class Inbox {
 
   #run(): void {
     this.#busy = true;
-    while (this.#next < this.#waiting.length) {
-      const frame = this.#waiting[this.#next++]!;
-      this.release(frame);
+    for (let frame = this.#take(); frame !== undefined; frame = this.#take()) {
       const pending = this.#handle(frame);
       if (pending !== undefined) {
         this.#runAfter(pending);

@@ -1,6 +1,7 @@
 import type { Data } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
+import type { Runtime } from '../runtime.ts';
 import type { Link } from '../transport/transport.ts';
 import { decompress } from '../wire/compression.ts';
 import { FrameKind, idBytes, idOf } from '../wire/frame.ts';
@@ -12,6 +13,7 @@ import { Inbox } from './inbox.ts';
 export interface IncomingOptions {
   readonly link: Link;
   readonly limits: Limits;
+  readonly runtime: Runtime;
   /** Sends an answer of the user's. May throw what `send` throws for data that cannot be sent. */
   readonly respond: (id: number, data: Data) => void;
   /** Sends one of ours. */
@@ -20,8 +22,15 @@ export interface IncomingOptions {
   readonly onAbuse: (error: PeerloomError) => void;
 }
 
-/** What no data can be: the result of decoding what cannot be decoded. */
-export const undecodable = Symbol('undecodable');
+/** The data of a frame. */
+export interface Decoded {
+  readonly data: Data;
+  /** Bytes of the payload, decompressed. */
+  readonly plainBytes: number;
+}
+
+/** When so many bytes have been decompressed for one connection, the others get their turn. */
+const decompressedPerTurnBytes = 1024 * 1024;
 
 const emptyPayload: Payload = { format: 0, compression: 0, body: new Uint8Array(0) };
 
@@ -31,6 +40,8 @@ export class Incoming {
   readonly #options: IncomingOptions;
   readonly #maxBodyBytes: number;
   #handler: ChannelHandler | undefined;
+  #decompressedBytes = 0;
+  #ended = false;
 
   constructor(options: IncomingOptions) {
     this.#options = options;
@@ -74,58 +85,85 @@ export class Incoming {
     this.inbox.offer(frame);
   }
 
+  /** The link has ended: what has arrived is still handled, but nobody waits for answers. */
+  end(): void {
+    this.#ended = true;
+    this.inbox.makeRoom();
+  }
+
   /** The data of a frame; what cannot be decoded is told to the user, and counted. */
-  decode({ kind, format, compression, body }: Frame): Data | typeof undecodable {
+  decode({ kind, format, compression, body }: Frame): Decoded | undefined {
     try {
-      let bytes: Uint8Array = kind === FrameKind.message ? body : body.subarray(idBytes);
-      if (compression !== 0) bytes = decompress(bytes, compression, this.#options.limits.maxMessageBytes);
-      return decodePayload(format, bytes);
+      let plain: Uint8Array = kind === FrameKind.message ? body : body.subarray(idBytes);
+      if (compression !== 0) plain = this.#decompress(plain, compression);
+      else if (kind === FrameKind.request) plain = detached(plain);
+      return { data: decodePayload(format, plain), plainBytes: plain.length };
     } catch (error) {
       this.#handler!.rejected(error as Error);
       // A few bytes can cost milliseconds here, which an attacker would repeat.
       if ((error as PeerloomError).code === 'ERR_DECOMPRESSION')
         this.#options.onAbuse(error as PeerloomError);
-      return undecodable;
+      return undefined;
     }
+  }
+
+  #decompress(body: Uint8Array, compression: number): Uint8Array {
+    const plain = decompress(body, compression, this.#options.limits.maxMessageBytes);
+    this.#decompressedBytes += plain.length;
+    return plain;
   }
 
   /** Runs the user's handler for a frame whose turn has come. */
   #handle(frame: Frame): undefined | Promise<unknown> {
-    const data = this.decode(frame);
-    if (frame.kind === FrameKind.request) return this.#handleRequest(frame, data);
-    if (frame.kind === FrameKind.deliver) return this.#handleDeliver(frame, data);
-    if (data === undecodable) return undefined;
-    const handled = this.#handler!.message(data);
+    if (this.#ended && frame.kind === FrameKind.request) return undefined;
+    const handled = this.#handleDecoded(frame, this.decode(frame));
+    if (this.#decompressedBytes < decompressedPerTurnBytes) return handled;
+    this.#decompressedBytes = 0;
+    const { runtime } = this.#options;
+    return Promise.all([handled, new Promise<void>((resolve) => runtime.setTimeout(resolve, 0))]);
+  }
+
+  #handleDecoded(frame: Frame, decoded: Decoded | undefined): undefined | Promise<unknown> {
+    if (frame.kind === FrameKind.request) return this.#handleRequest(frame, decoded);
+    if (frame.kind === FrameKind.deliver) return this.#handleDeliver(frame, decoded);
+    if (decoded === undefined) return undefined;
+    const handled = this.#handler!.message(decoded.data);
     return typeof handled === 'object' ? handled : undefined;
   }
 
-  #handleDeliver({ kind, body }: Frame, data: Data | typeof undecodable): undefined | Promise<void> {
+  #handleDeliver({ kind, body }: Frame, decoded: Decoded | undefined): undefined | Promise<void> {
     const id = idOf(kind, body);
-    if (data === undecodable) return this.#fail(id, 'the message could not be decoded');
+    if (decoded === undefined) return this.#fail(id, 'the message could not be decoded');
     const conclude = (isHandled: boolean): undefined => {
       if (isHandled) this.#options.answer(FrameKind.delivered, emptyPayload, id);
       else this.#fail(id, 'a handler of the other side failed');
     };
-    const handled = this.#handler!.message(data);
+    const handled = this.#handler!.message(decoded.data);
     return typeof handled === 'object' ? handled.then(conclude) : conclude(handled);
   }
 
   /** Requests are answered side by side: one that takes long holds up no other. */
-  #handleRequest(frame: Frame, data: Data | typeof undecodable): undefined {
-    const id = idOf(frame.kind, frame.body);
-    if (data === undecodable) return this.#fail(id, 'the request could not be decoded');
-    this.inbox.charge(frame);
+  #handleRequest({ kind, body }: Frame, decoded: Decoded | undefined): undefined | Promise<void> {
+    const id = idOf(kind, body);
+    if (decoded === undefined) return this.#fail(id, 'the request could not be decoded');
+    const { data, plainBytes } = decoded;
+    const room = this.inbox.hold(plainBytes);
     this.#handler!.request(data)
       .then((answer) => {
         if (answer === undefined) this.#fail(id, 'the other side has no answer to this request');
         else this.#options.respond(id, answer);
       })
       .catch(() => this.#fail(id, 'the other side failed to answer this request'))
-      .finally(() => this.inbox.release(frame));
-    return undefined;
+      .finally(() => this.inbox.release(plainBytes));
+    return room;
   }
 
   #fail(id: number, message: string): undefined {
     this.#options.answer(FrameKind.failure, encodePayload(message), id);
   }
+}
+
+/** Many requests may be in hand at once: a small one must not keep all the memory that it arrived in. */
+function detached(body: Uint8Array): Uint8Array {
+  return 2 * body.length < body.buffer.byteLength ? body.slice() : body;
 }

@@ -1,11 +1,14 @@
 import type { Compression, Data } from '../data.ts';
+import { PeerloomError } from '../errors.ts';
 import { compress, compressionCodes } from '../wire/compression.ts';
-import { encodePayload, type Payload } from '../wire/payload.ts';
+import type { Hello } from '../wire/hello.ts';
+import { encodePayload } from '../wire/payload.ts';
 import type { SendOptions } from './channel.ts';
+import { framesOf, type OutgoingPayload } from './outgoing.ts';
 
 /** A message encoded for the wire. */
-export interface EncodedMessage {
-  readonly payload: Payload;
+interface EncodedMessage {
+  readonly payload: OutgoingPayload;
   /** Before compression: what the other side's limit is held against. */
   readonly plainBytes: number;
 }
@@ -23,15 +26,41 @@ interface SharedOptions extends SendOptions {
  * @throws TypeError when no message can hold the data; PeerloomError `ERR_COMPRESSION_UNAVAILABLE`.
  */
 export function shareEncoding(data: Data, options: SendOptions = {}): SendOptions {
-  return { ...options, [sharedMessage]: { data, ...encodeMessage(data, options) } } as SharedOptions;
+  const { payload, plainBytes } = encodeMessage(data, options);
+  const shared = { data, payload: { ...payload, frames: framesOf(payload) }, plainBytes };
+  return { ...options, [sharedMessage]: shared } as SharedOptions;
 }
 
-/** Encodes and compresses, unless {@link shareEncoding} has done so already. */
-export function encodeMessage(data: Data, options: SendOptions | undefined): EncodedMessage {
-  const shared = (options as SharedOptions | undefined)?.[sharedMessage];
+/**
+ * Encodes and compresses, as far as {@link shareEncoding} has not done so already, what one other side is to read.
+ *
+ * @throws TypeError when no message can hold the data; PeerloomError `ERR_MESSAGE_TOO_LARGE`,
+ * `ERR_COMPRESSION_UNAVAILABLE`.
+ */
+export function encodeFor(
+  { maxMessageBytes, compressions }: Pick<Hello, 'maxMessageBytes' | 'compressions'>,
+  data: Data,
+  options: SendOptions | undefined,
+): OutgoingPayload {
+  if (options === undefined) {
+    const payload = encodePayload(data);
+    if (payload.body.length > maxMessageBytes) throw tooLarge(payload.body.length, maxMessageBytes);
+    return payload;
+  }
+  const { payload, plainBytes } = encodeMessage(data, options);
+  if (plainBytes > maxMessageBytes) throw tooLarge(plainBytes, maxMessageBytes);
+  const compression = options.compression ?? 'none';
+  if (compression !== 'none' && !compressions.includes(compression)) {
+    throw new PeerloomError('ERR_COMPRESSION_UNAVAILABLE', `the other side cannot read ${compression}`);
+  }
+  return payload;
+}
+
+function encodeMessage(data: Data, options: SendOptions): EncodedMessage {
+  const shared = (options as SharedOptions)[sharedMessage];
   if (shared !== undefined && Object.is(shared.data, data)) return shared;
   const payload = encodePayload(data);
-  const compression = options?.compression ?? 'none';
+  const compression = options.compression ?? 'none';
   checkCompression(compression);
   if (compression === 'none') return { payload, plainBytes: payload.body.length };
   const plainBytes = payload.body.length;
@@ -48,4 +77,11 @@ function checkCompression(compression: Compression): void {
   if (Object.hasOwn(compressionCodes, compression)) return;
   const known = Object.keys(compressionCodes).join(', ');
   throw new TypeError(`compression must be one of ${known}, not '${compression}'`);
+}
+
+function tooLarge(length: number, maxBytes: number): PeerloomError {
+  return new PeerloomError(
+    'ERR_MESSAGE_TOO_LARGE',
+    `the message has ${length} bytes, the other side takes ${maxBytes} (its limits.maxMessageBytes)`,
+  );
 }

@@ -20,7 +20,8 @@ export function explainFailure(error: unknown): number {
   // Its own errors, and help, commander has printed already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.fine : exitCodes.wrongUse;
   if (!(error instanceof WrongUse || error instanceof PeerloomError)) throw error;
-  complain(error.message);
+  // The option has another name here than in a program.
+  complain(error.message.replace('identity.passphrase', '--passphrase-env'));
   const isWrongUse = error instanceof WrongUse || error.code === 'ERR_ADDRESS_INVALID';
   return isWrongUse ? exitCodes.wrongUse : exitCodes.failed;
 }

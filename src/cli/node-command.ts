@@ -47,7 +47,8 @@ export async function runNode(options: NodeCommandOptions): Promise<number> {
       await chat(node, prompt);
       return exitCodes.fine;
     }
-    const isComplete = await sendLines(node, complain);
+    const waits = connect.length === 0 || reconnect === true;
+    const isComplete = await sendLines(node, { waits, warn: complain });
     if (stay) await new Promise(() => {});
     return isComplete ? exitCodes.fine : exitCodes.failed;
   }

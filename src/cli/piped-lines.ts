@@ -1,47 +1,58 @@
 import { createInterface } from 'node:readline';
+import { PeerloomError } from '../errors.ts';
 import type { Node } from '../node.ts';
 import type { NodeConnection } from '../node-connection.ts';
 import { labelOf } from './describe.ts';
 
-/** Lines on their way that no neighbour has confirmed yet; past this, reading waits. */
+/** Lines on their way that a neighbour has not confirmed; past this, reading waits. */
 const maxUnconfirmed = 1_000;
 
+export interface LineOptions {
+  /** Somebody may yet connect: lines wait for that while nobody is there. */
+  readonly waits: boolean;
+  /** Takes what the user should know, a line at a time. */
+  readonly warn: (line: string) => void;
+}
+
 /**
- * Sends each line of the standard input to all neighbours and has it confirmed by them. A line waits until
- * there is a neighbour; reading waits with it, as it does for a neighbour that is slow.
+ * Sends each line of the standard input to all neighbours and has it confirmed by them. Reading waits for those
+ * that are slow.
  *
- * @param warn takes what the user should know, a line at a time.
  * @returns at the end of the input, whether everything was confirmed.
+ * @throws PeerloomError `ERR_NOT_CONNECTED` when nobody is connected and nothing is to be waited for.
  */
-export async function sendLines(node: Node, warn: (line: string) => void): Promise<boolean> {
+export async function sendLines(node: Node, options: LineOptions): Promise<boolean> {
   const unconfirmed = new Set<Promise<void>>();
-  let isComplete = true;
+  const failed = new Set<NodeConnection>();
 
   async function deliver(line: string, connection: NodeConnection): Promise<void> {
     try {
       await connection.deliver(line, { timeoutMs: Number.POSITIVE_INFINITY });
     } catch (error) {
-      isComplete = false;
-      warn(`a line was not confirmed by ${labelOf(connection)}: ${(error as Error).message}`);
+      if (failed.has(connection)) return;
+      failed.add(connection);
+      options.warn(`${labelOf(connection)} did not confirm every line: ${(error as Error).message}`);
     }
   }
 
   for await (const line of createInterface({ input: process.stdin })) {
-    for (const connection of await neighbours(node, warn)) {
-      const confirmed = deliver(line, connection).then(() => void unconfirmed.delete(confirmed));
-      unconfirmed.add(confirmed);
+    for (const connection of await neighbours(node, options)) {
+      const confirmation = deliver(line, connection).then(() => void unconfirmed.delete(confirmation));
+      unconfirmed.add(confirmation);
       await connection.drained();
     }
     if (unconfirmed.size > maxUnconfirmed) await Promise.all(unconfirmed);
   }
   await Promise.all(unconfirmed);
-  return isComplete;
+  return failed.size === 0;
 }
 
 /** The open connections, as soon as there is one. */
-async function neighbours(node: Node, warn: (line: string) => void): Promise<readonly NodeConnection[]> {
+async function neighbours(node: Node, { waits, warn }: LineOptions): Promise<readonly NodeConnection[]> {
   const open = node.allNodes.filter(({ isOpen }) => isOpen);
   if (open.length > 0) return open;
+  if (!waits)
+    throw new PeerloomError('ERR_NOT_CONNECTED', 'nobody is connected any more: the rest was not sent');
   warn('nobody is connected: what is to be sent waits for the first who is');
   return new Promise((resolve) => {
     const onConnected = (connection: NodeConnection): void => {

@@ -30,13 +30,17 @@ export interface Link {
   readonly security: Security;
   /** When the other side was first heard of, by the runtime's clock: handshakes are limited in all. */
   readonly startedAt: number;
-  /** Called with each piece that arrives; set it in the turn in which the link was handed over. */
+  /**
+   * Called with each piece that arrives, which must be read during the call: its memory is used again. Set it
+   * in the turn in which the link was handed over.
+   */
   onMessage: (bytes: Uint8Array) => void;
   /**
-   * Takes bytes to send, which the caller must not change any more.
-   * `false`: the link has taken them but is full; wait for {@link Link.drained} before sending more.
+   * Takes bytes to send, which the caller must leave alone until `sent` is called: the link needs them no more.
+   *
+   * @returns false: the link has taken them but is full; wait for {@link Link.drained} before sending more.
    */
-  send(bytes: Uint8Array): boolean;
+  send(bytes: Uint8Array, sent?: () => void): boolean;
   /** Resolves when the link has room again, or has closed. */
   drained(): Promise<void>;
   /** Nothing arrives, and the sender is held back, until {@link Link.resume}. */
@@ -94,6 +98,6 @@ export interface Transport {
    * `ERR_TIMEOUT`, `ERR_HANDSHAKE`, `ERR_PLAIN_NOT_ALLOWED`, `ERR_UNREACHABLE`.
    */
   dial(address: Address, signal: AbortSignal): Promise<Link>;
-  /** Stops listening, ends handshakes under way and resolves when all its links have ended. */
+  /** Stops listening, ends handshakes under way, destroys the links that are left and resolves when all have ended. */
   close(): Promise<void>;
 }

@@ -2,7 +2,7 @@ import { PeerloomError } from '../errors.ts';
 import { FrameFlag, FrameKind, frameHeaderBytes, maxFrameBodyBytes, readUint32 } from './frame.ts';
 import { allocate } from './memory.ts';
 
-/** A frame as it was read; the body may be a view into what `push` was given. */
+/** A frame as it was read; the bodies of neighbouring frames may lie in the same memory. */
 export interface Frame {
   readonly kind: number;
   readonly format: number;
@@ -65,7 +65,7 @@ export class FrameReader {
     this.#messageBody = this.#body = empty;
   }
 
-  /** Reads the next bytes of the link; bodies of whole frames alias them. */
+  /** Reads the next bytes of the link; they are only looked at during the call. */
   push(bytes: Uint8Array): void {
     let position = 0;
     while (position < bytes.length && !this.#stopped) {
@@ -80,16 +80,17 @@ export class FrameReader {
 
   /** The hot path: frames that lie in these bytes whole. It leaves all others, and the odd ones, alone. */
   #readWholeFrames(bytes: Uint8Array, from: number): number {
-    const buffer = bytes.buffer as ArrayBuffer;
-    const { byteOffset } = bytes;
     let position = from;
     let rest = bytes.length - position - frameHeaderBytes;
+    /** One copy for all of them, made with the first. */
+    let kept: ArrayBuffer | undefined;
     while (rest >= 0 && !this.#stopped) {
       const length = readUint32(bytes, position);
       const kind = bytes[position + 4]!;
-      if (length > rest || length > this.maxBodyBytes || bytes[position + 5] !== 0 || kind === FrameKind.part)
-        break;
-      const body = new Uint8Array(buffer, byteOffset + position + frameHeaderBytes, length);
+      const isOdd = length > this.maxBodyBytes || bytes[position + 5] !== 0 || kind === FrameKind.part;
+      if (length > rest || isOdd) break;
+      kept ??= copyOf(bytes, from);
+      const body = new Uint8Array(kept, position - from + frameHeaderBytes, length);
       this.onFrame(kind, bytes[position + 6]!, bytes[position + 7]!, body);
       position += frameHeaderBytes + length;
       rest -= frameHeaderBytes + length;
@@ -215,6 +216,12 @@ export class FrameReader {
 }
 
 const empty = new Uint8Array(0);
+
+function copyOf(bytes: Uint8Array, from: number): ArrayBuffer {
+  const copy = allocate(bytes.length - from);
+  copy.set(from === 0 ? bytes : bytes.subarray(from));
+  return copy.buffer;
+}
 
 function startsMessage(kind: number, flags: number): boolean {
   return flags === FrameFlag.more && kind !== FrameKind.part;

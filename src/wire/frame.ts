@@ -22,6 +22,9 @@ export const frameHeaderBytes = 8;
 /** The number that pairs a question with its answer, at the beginning of both bodies. */
 export const idBytes = 4;
 
+/** The length of a cut message, at the beginning of its first frame's body. */
+export const totalBytes = 4;
+
 /** The longest body of a frame; what is longer is cut into parts. */
 export const maxFrameBodyBytes = 256 * 1024;
 

@@ -57,9 +57,10 @@ class MemoryLink implements Link {
   }
 
   /** The two sides share no memory: each piece is copied. */
-  send(bytes: Uint8Array): boolean {
-    if (this.#state !== 'open') return true;
-    return this.#other!.#arrive(bytes.slice());
+  send(bytes: Uint8Array, sent?: () => void): boolean {
+    const copy = bytes.slice();
+    sent?.();
+    return this.#state !== 'open' || this.#other!.#arrive(copy);
   }
 
   drained(): Promise<void> {
@@ -91,10 +92,10 @@ class MemoryLink implements Link {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#delivery?.cancel();
-    this.#arriving = [];
-    this.#arrivingBytes = 0;
+    this.#drop();
     this.#settleClosed();
     this.#wakeDrained();
+    this.#other!.#drop();
     this.#other!.#otherEnded = true;
     this.#other!.#wakeDrained();
     this.#other!.#scheduleDelivery();
@@ -122,6 +123,12 @@ class MemoryLink implements Link {
     }
     if (this.#arrivingBytes < highWaterBytes) this.#other!.#wakeDrained();
     if (this.#otherEnded && this.#arriving.length === 0) this.destroy();
+  }
+
+  /** What has not been given to this side never will be. */
+  #drop(): void {
+    this.#arriving = [];
+    this.#arrivingBytes = 0;
   }
 
   #wakeDrained(): void {

@@ -97,7 +97,9 @@ class MemoryTransport implements Transport {
 
   async close(): Promise<void> {
     if (this.#key !== undefined) this.#hub.listeners.delete(this.#key);
-    await Promise.all([...this.#links].map((link) => link.closed));
+    const links = [...this.#links];
+    for (const link of links) link.destroy();
+    await Promise.all(links.map((link) => link.closed));
   }
 
   #keep(link: Link): Link {

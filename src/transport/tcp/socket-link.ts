@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Address } from '../../address.ts';
 import type { Runtime } from '../../runtime.ts';
 import type { Link, Security } from '../transport.ts';
+import { readInto } from './read-into.ts';
 
 export interface SocketLinkDetails {
   readonly remoteId: string;
@@ -9,6 +10,9 @@ export interface SocketLinkDetails {
   readonly startedAt: number;
   readonly runtime: Runtime;
 }
+
+/** Bytes on their way through the socket at which the link is full: several chunks, so that it never idles. */
+const highWaterBytes = 512 * 1024;
 
 /** A link over a socket, TLS or plain, whose other side has been authenticated. */
 export class SocketLink implements Link {
@@ -22,6 +26,7 @@ export class SocketLink implements Link {
   readonly #runtime: Runtime;
   #error: Error | undefined;
   #onMessage: ((bytes: Uint8Array) => void) | undefined;
+  #drainWaiters: (() => void)[] = [];
 
   constructor(socket: Socket, { remoteId, security, startedAt, runtime }: SocketLinkDetails) {
     this.remoteId = remoteId;
@@ -37,6 +42,7 @@ export class SocketLink implements Link {
       if (socket.closed) resolve(undefined);
       else socket.once('close', () => resolve(this.#error));
     });
+    socket.once('close', () => this.#wakeDrained());
   }
 
   get onMessage(): (bytes: Uint8Array) => void {
@@ -47,23 +53,22 @@ export class SocketLink implements Link {
   set onMessage(onMessage: (bytes: Uint8Array) => void) {
     const isFirst = this.#onMessage === undefined;
     this.#onMessage = onMessage;
-    if (isFirst) this.#socket.on('data', (bytes) => this.#onMessage!(bytes));
+    if (isFirst) this.#startReading();
   }
 
-  send(bytes: Uint8Array): boolean {
-    return this.#socket.destroyed || this.#socket.write(bytes);
+  send(bytes: Uint8Array, sent?: () => void): boolean {
+    const socket = this.#socket;
+    if (socket.destroyed) return true;
+    socket.write(bytes, (error) => {
+      if (error === undefined || error === null) sent?.();
+      if (socket.writableLength <= highWaterBytes / 2) this.#wakeDrained();
+    });
+    return socket.writableLength < highWaterBytes;
   }
 
   drained(): Promise<void> {
-    const socket = this.#socket;
-    if (!socket.writableNeedDrain) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = () => {
-        socket.off('drain', done).off('close', done);
-        resolve();
-      };
-      socket.on('drain', done).on('close', done);
-    });
+    if (this.#socket.destroyed || this.#socket.writableLength < highWaterBytes) return Promise.resolve();
+    return new Promise((resolve) => this.#drainWaiters.push(resolve));
   }
 
   pause(): void {
@@ -87,6 +92,20 @@ export class SocketLink implements Link {
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  /** What arrived before is still in the socket. */
+  #startReading(): void {
+    const socket = this.#socket;
+    const onBytes = (bytes: Uint8Array): void => this.#onMessage!(bytes);
+    socket.pause();
+    socket.on('data', onBytes);
+    readInto(socket, onBytes);
+    socket.resume();
+  }
+
+  #wakeDrained(): void {
+    for (const wake of this.#drainWaiters.splice(0)) wake();
   }
 }
 

@@ -105,10 +105,9 @@ class TcpTransport implements Transport {
     const server = this.#server;
     const closed = server && new Promise<void>((resolve) => server.close(() => resolve()));
     this.#gate?.close();
-    await Promise.all([
-      closed,
-      ...[...this.#sockets].map((socket) => new Promise((end) => socket.once('close', end))),
-    ]);
+    const ended = [...this.#sockets].map((socket) => new Promise((end) => socket.once('close', end)));
+    for (const socket of this.#sockets) socket.destroy();
+    await Promise.all([closed, ...ended]);
   }
 
   #checkAllowed(protocol: TcpProtocol, address: Address): void {

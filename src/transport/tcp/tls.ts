@@ -11,6 +11,9 @@ const alpn = ['peerloom'];
 
 /** A pre-shared key of TLS 1.3 needs a cipher with the hash that it was made for, which is SHA-256. */
 const pskCiphers = 'TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256';
+
+/** What a side that holds a network key says to one that holds another, or none. */
+const networkKeyAlerts = /ALERT_(DECRYPT_ERROR|HANDSHAKE_FAILURE)$/;
 const exporterLabel = 'EXPORTER-peerloom-proof';
 const exporterBytes = 32;
 
@@ -125,7 +128,11 @@ function handshake(socket: TLSSocket, role: Role): Promise<void> {
   });
 }
 
-function handshakeError(cause: Error): PeerloomError {
+function handshakeError(cause: Error & { code?: string }): PeerloomError {
+  if (networkKeyAlerts.test(cause.code ?? '')) {
+    const message = 'the two sides do not hold the same network key, or the other is no peerloom node';
+    return new PeerloomError('ERR_NETWORK_MISMATCH', message, { cause });
+  }
   return new PeerloomError('ERR_HANDSHAKE', `the TLS handshake failed: ${plainWords(cause)}`, { cause });
 }
 

@@ -5,10 +5,10 @@
  */
 export function sortRotations(block: Uint8Array): Int32Array {
   const length = block.length;
-  let ranks: Int32Array = Int32Array.from(block);
+  let ranks = Int32Array.from(block);
   let nextRanks = new Int32Array(length);
-  let rows = new Int32Array(length);
-  let nextRows = new Int32Array(length);
+  const rows = new Int32Array(length);
+  const nextRows = new Int32Array(length);
   const starts = new Int32Array(Math.max(256, length) + 1);
 
   for (let row = 0; row < length; row++) nextRows[row] = row;

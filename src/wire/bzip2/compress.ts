@@ -90,7 +90,7 @@ function writeBytesInUse(bits: BitWriter, block: Uint8Array): Uint8Array {
   for (const range of ranges) {
     if (range.includes(1)) for (const bit of range) bits.write(bit, 1);
   }
-  return Uint8Array.from(isUsed.keys().filter((byte) => isUsed[byte] === 1));
+  return Uint8Array.from([...isUsed.keys()].filter((byte) => isUsed[byte] === 1));
 }
 
 /** The place of each byte in a list that the last ones lead, runs of the first place counted in base 2. */

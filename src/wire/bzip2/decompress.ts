@@ -46,7 +46,8 @@ export function decompressBzip2(bytes: Uint8Array, maxBytes: number): Uint8Array
     if (mark[0] !== blockMark[0] || mark[1] !== blockMark[1]) throw new Error('a block is damaged');
     const start = output.length;
     readBlock(bits, level * levelBytes, output);
-    if (blockCrc(output.bytes, start, output.length) !== expectedCrc) throw new Error('its checksum is wrong');
+    if (blockCrc(output.bytes, start, output.length) !== expectedCrc)
+      throw new Error('its checksum is wrong');
     crc = combineCrc(crc, expectedCrc);
   }
 }

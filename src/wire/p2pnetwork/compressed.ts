@@ -1,0 +1,65 @@
+import type { Compression } from '../../data.ts';
+import { PeerloomError } from '../../errors.ts';
+import { compressBzip2 } from '../bzip2/compress.ts';
+import { decompressBzip2 } from '../bzip2/decompress.ts';
+import { compress, compressionCodes, decompress } from '../compression.ts';
+import { encodeText } from '../text.ts';
+import { compressXz, decompressXz } from '../xz.ts';
+
+/** The compressions that a Python node knows. */
+export type PythonCompression = 'zlib' | 'bzip2' | 'lzma';
+
+interface Codec {
+  readonly compress: (body: Uint8Array) => Uint8Array;
+  readonly decompress: (body: Uint8Array, maxBytes: number) => Uint8Array;
+}
+
+const codecs: Readonly<Record<PythonCompression, Codec>> = {
+  zlib: {
+    compress: (body) => compress(body, 'zlib'),
+    decompress: (body, maxBytes) => decompress(body, compressionCodes.zlib, maxBytes),
+  },
+  bzip2: { compress: compressBzip2, decompress: decompressBzip2 },
+  lzma: { compress: compressXz, decompress: decompressXz },
+};
+const names = Object.keys(codecs) as PythonCompression[];
+const longestName = Math.max(...names.map(({ length }) => length));
+
+/**
+ * What stands in a packet for a compressed body: base64 of the compressed bytes and the name of the compression.
+ *
+ * @throws PeerloomError `ERR_COMPRESSION_UNAVAILABLE`.
+ */
+export function pack(body: Uint8Array, compression: Compression | PythonCompression): string {
+  const codec = (codecs as Partial<Record<string, Codec>>)[compression];
+  if (codec === undefined) {
+    const message = `a Python node knows the compressions ${names.join(', ')}, not ${compression}`;
+    throw new PeerloomError('ERR_COMPRESSION_UNAVAILABLE', message);
+  }
+  return Buffer.concat([codec.compress(body), encodeText(compression)]).toString('base64');
+}
+
+/**
+ * Undoes {@link pack}.
+ *
+ * @throws PeerloomError `ERR_DECOMPRESSION` when damaged or larger than `maxBytes`, `ERR_MESSAGE_INVALID` when it
+ * is not base64 or names no compression, `ERR_COMPRESSION_UNAVAILABLE` when this node lacks it.
+ */
+export function unpack(packed: Uint8Array, maxBytes: number): Uint8Array {
+  const base64 = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength).toString('latin1');
+  const named = Buffer.from(base64, 'base64');
+  const lastBytes = named.subarray(-longestName).toString('latin1');
+  const name = names.find((candidate) => lastBytes.endsWith(candidate));
+  if (name === undefined || named.toString('base64') !== base64) {
+    const message =
+      'a packet ends as a compressed one does, but does not hold base64 with a compression named';
+    throw new PeerloomError('ERR_MESSAGE_INVALID', message);
+  }
+  try {
+    return codecs[name].decompress(named.subarray(0, -name.length), maxBytes);
+  } catch (cause) {
+    if (cause instanceof PeerloomError) throw cause;
+    const message = `a message cannot be decompressed: ${(cause as Error).message}`;
+    throw new PeerloomError('ERR_DECOMPRESSION', message, { cause });
+  }
+}

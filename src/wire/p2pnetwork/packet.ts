@@ -1,0 +1,147 @@
+import type { Compression, Data, NumericTypedArray } from '../../data.ts';
+import { PeerloomError } from '../../errors.ts';
+import { maxDataDepth } from '../check-data.ts';
+import { checkJsonNesting } from '../nesting.ts';
+import { decodeText, encodeText } from '../text.ts';
+import { elementBytes, elementTypeOf } from '../typed-arrays.ts';
+import { type PythonCompression, pack, unpack } from './compressed.ts';
+import { packetEnd } from './packet-reader.ts';
+import { readJson, writeJson } from './python-json.ts';
+
+/*
+ * A packet does not say of what type its data is. Both sides guess: what JSON can be read from is that value, other
+ * UTF-8 is text, anything else is bytes.
+ *
+ *   plain        data 0x04
+ *   compressed   base64(compressed data, name of the compression) 0x02 0x04
+ */
+
+/** Stands before the end of a compressed packet. */
+const compressedMark = 0x02;
+
+/** What a value in JSON can begin with; the names stand alone. */
+const looksLikeJson = /^[ \t\n\r]*(?:["[{]|-?\d|(?:true|false|null|NaN|-?Infinity)[ \t\n\r]*$)/;
+
+/**
+ * The packet that makes a Python node see this data. Typed arrays go as their bytes, the lowest of each element
+ * first; text that the other side would take for JSON goes as JSON text, and arrives as it was.
+ *
+ * @throws PeerloomError `ERR_NOT_REPRESENTABLE` for what would arrive as something else,
+ * `ERR_COMPRESSION_UNAVAILABLE`; TypeError for what is not data.
+ */
+export function encodePacket(data: Data, compression: Compression | PythonCompression = 'none'): Uint8Array {
+  const body = encodeBody(data);
+  if (compression === 'none') {
+    checkReserved(body);
+    return withEnd(body, packetEnd);
+  }
+  return withEnd(encodeText(pack(body, compression)), compressedMark, packetEnd);
+}
+
+/**
+ * The data of a packet without its end, as a Python node would guess it. A whole number that stands alone and is
+ * beyond 2^53 is taken for text, which is what it was sent as. Bytes may lie over the memory of `packet`.
+ *
+ * @throws PeerloomError `ERR_MESSAGE_INVALID`, `ERR_MESSAGE_TOO_LARGE`, `ERR_DECOMPRESSION`,
+ * `ERR_COMPRESSION_UNAVAILABLE`.
+ */
+export function decodePacket(packet: Uint8Array, maxMessageBytes: number): Data {
+  if (packet.at(-1) === compressedMark) {
+    return decodeBody(unpack(packet.subarray(0, -1), maxMessageBytes));
+  }
+  if (packet.length > maxMessageBytes) {
+    const message = `a message of ${packet.length} bytes; at most ${maxMessageBytes} are allowed`;
+    throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
+  }
+  return decodeBody(packet);
+}
+
+function encodeBody(data: Data): Uint8Array {
+  if (typeof data === 'string') return encodeText(arrivesAsText(data) ? data : JSON.stringify(data));
+  if (data instanceof Uint8Array) return checkNotJson(data);
+  const type = elementTypeOf(data);
+  if (type === undefined) return encodeText(writeJson(data));
+  return checkNotJson(elementBytes(data as NumericTypedArray, type));
+}
+
+function arrivesAsText(text: string): boolean {
+  return text !== '' && text.isWellFormed() && !looksLikeJson.test(text);
+}
+
+/** Bytes that are UTF-8 arrive as text, and lose nothing; those that are JSON would arrive as its value. */
+function checkNotJson(bytes: Uint8Array): Uint8Array {
+  const text = asText(bytes);
+  if (text !== undefined && looksLikeJson.test(text) && isJson(text, bytes)) {
+    throw new PeerloomError(
+      'ERR_NOT_REPRESENTABLE',
+      'these bytes are JSON text, and would arrive at a Python node as its value: send the value itself',
+    );
+  }
+  return bytes;
+}
+
+/** Also for what a Python node fails on: JSON nested too deep, and numbers too long. */
+function isJson(text: string, bytes: Uint8Array): boolean {
+  try {
+    checkJsonNesting(bytes, maxDataDepth);
+    readJson(text);
+    return true;
+  } catch (error) {
+    return !(error instanceof SyntaxError);
+  }
+}
+
+/** @throws PeerloomError `ERR_NOT_REPRESENTABLE` where the end of the packet would be seen in the wrong place. */
+function checkReserved(body: Uint8Array): void {
+  const reason = body.includes(packetEnd)
+    ? 'the byte 0x04 ends a message there'
+    : body.length === 0
+      ? 'no bytes at all make it read nothing any more'
+      : body.at(-1) === compressedMark
+        ? 'the byte 0x02 at the end marks a compressed message there'
+        : undefined;
+  if (reason === undefined) return;
+  throw new PeerloomError(
+    'ERR_NOT_REPRESENTABLE',
+    `this message cannot go to a Python node as it is, since ${reason}; with { compression: 'zlib' } it can`,
+  );
+}
+
+function decodeBody(body: Uint8Array): Data {
+  const text = asText(body);
+  if (text === undefined) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
+  if (!looksLikeJson.test(text) || isLongNumber(text)) return text;
+  try {
+    checkJsonNesting(body, maxDataDepth);
+    return readJson(text);
+  } catch (cause) {
+    if (cause instanceof SyntaxError) return text;
+    throw new PeerloomError(
+      'ERR_MESSAGE_INVALID',
+      `a message cannot be decoded: ${(cause as Error).message}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+function isLongNumber(text: string): boolean {
+  return /^\s*-?\d{16,}\s*$/.test(text) && !Number.isSafeInteger(Number(text));
+}
+
+/** `undefined` for what is not UTF-8. */
+function asText(bytes: Uint8Array): string | undefined {
+  try {
+    return decodeText(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function withEnd(body: Uint8Array, ...end: number[]): Uint8Array {
+  const packet = new Uint8Array(body.length + end.length);
+  packet.set(body);
+  packet.set(end, body.length);
+  return packet;
+}

@@ -1,0 +1,62 @@
+import { PeerloomError } from '../errors.ts';
+import { xzUncompressedBytes } from './xz-size.ts';
+
+/** What is used of the package. */
+interface XzLibrary {
+  compressSync(bytes: Uint8Array): Uint8Array;
+  decompressSync(bytes: Uint8Array): Uint8Array;
+}
+
+const packageName = '@napi-rs/lzma';
+let library: XzLibrary | undefined;
+
+/** Whether the optional package is installed, and runs here. */
+export function hasXz(): boolean {
+  try {
+    loadLibrary();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * A complete .xz stream, as Python's `lzma.compress` makes it.
+ *
+ * @throws PeerloomError `ERR_COMPRESSION_UNAVAILABLE` when the optional package is missing.
+ */
+export function compressXz(bytes: Uint8Array): Uint8Array {
+  return loadLibrary().compressSync(bytes);
+}
+
+/**
+ * Takes exactly one complete stream. What would be more than `maxBytes` is not decompressed at all.
+ *
+ * @throws PeerloomError `ERR_COMPRESSION_UNAVAILABLE` when the optional package is missing; Error when the data is
+ * damaged, cut, followed by more, or larger than `maxBytes`.
+ */
+export function decompressXz(bytes: Uint8Array, maxBytes: number): Uint8Array {
+  const { decompressSync } = loadLibrary();
+  if (xzUncompressedBytes(bytes) > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
+  return decompressSync(bytes);
+}
+
+/** Loaded when first needed, and not bundled: most nodes never need it. */
+function loadLibrary(): XzLibrary {
+  try {
+    library ??= requireOf(import.meta.url)(`${packageName}/xz`) as XzLibrary;
+    return library;
+  } catch (cause) {
+    throw new PeerloomError(
+      'ERR_COMPRESSION_UNAVAILABLE',
+      `the compression lzma needs the package ${packageName}: npm install ${packageName}`,
+      { cause },
+    );
+  }
+}
+
+function requireOf(url: string): NodeJS.Require {
+  const module = globalThis.process?.getBuiltinModule?.('node:module');
+  if (module === undefined) throw new Error('this runtime is not Node.js');
+  return module.createRequire(url);
+}

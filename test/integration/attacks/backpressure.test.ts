@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { afterEach, suite, test } from 'node:test';
+import { brotliCompressSync } from 'node:zlib';
+import { FrameKind } from '../../../src/wire/frame.ts';
+import { RawPeer, rawFrame, uint32 } from './support/raw-peer.ts';
+import { attackScene } from './support/scene.ts';
+
+const mebibyte = 2 ** 20;
+const bytesFormat = 3;
+const { message, request, ping, delivered } = FrameKind;
+
+function times(count: number, bytes: Buffer): Buffer {
+  return Buffer.concat(Array.from({ length: count }, () => bytes));
+}
+
+suite('peers that send faster than they are handled', () => {
+  const scene = attackScene();
+  afterEach(() => scene.victim.call('handlers', 'prompt'));
+
+  /** Waits until the victim takes nothing more: what waits here stays the same while it answers others. */
+  async function stalled(peer: RawPeer): Promise<void> {
+    for (let waiting = -1; waiting !== peer.socket.writableLength; ) {
+      waiting = peer.socket.writableLength;
+      for (let calls = 0; calls < 10; calls++) await scene.victim.call('stats');
+    }
+  }
+
+  async function usedMiB(): Promise<number> {
+    return (await scene.victim.call('memory')).usedMiB;
+  }
+
+  test('messages for a handler that does not end are read up to 4 MiB', async () => {
+    const { victim, port } = scene;
+    const usedBefore = await usedMiB();
+    const { handled } = await victim.call('stats');
+    await victim.call('handlers', 'hold');
+    const peer = await RawPeer.connect(port);
+    const kibibyte = rawFrame(message, Buffer.alloc(1024), { format: bytesFormat });
+    for (let count = 0; count < 64; count++) peer.write(times(1024, kibibyte));
+    await stalled(peer);
+    assert.ok(peer.socket.writableLength > 16 * mebibyte, 'the sender is held back');
+    assert.equal((await victim.call('stats')).handled, handled + 1);
+    const grown = (await usedMiB()) - usedBefore;
+    assert.ok(grown < 8, `${grown} MiB wait`);
+
+    await victim.call('handlers', 'slow');
+    await peer.synced();
+    await victim.call('handlers', 'prompt');
+    peer.write(
+      rawFrame(FrameKind.deliver, Buffer.concat([uint32(1), Buffer.alloc(1)]), { format: bytesFormat }),
+    );
+    await peer.next(delivered);
+    assert.equal((await victim.call('stats')).handled, handled + 64 * 1024 + 1, 'nothing is lost');
+  });
+
+  test('what was handled is let go of while the queue never empties', async () => {
+    const { victim, port } = scene;
+    const usedBefore = await usedMiB();
+    await victim.call('handlers', 'slow');
+    const peer = await RawPeer.connect(port);
+    const batch = times(64, rawFrame(message, Buffer.alloc(16 * 1024), { format: bytesFormat }));
+    for (let sent = 0; sent < 192; sent++) {
+      await peer.writeAll(batch);
+      if (sent % 16 === 0) {
+        const grown = (await usedMiB()) - usedBefore;
+        assert.ok(grown < 24, `${grown} MiB are held after ${sent} MiB`);
+      }
+    }
+  });
+
+  test('small messages do not hold the large pieces of memory that they came in', async () => {
+    const { victim, port } = scene;
+    const usedBefore = await usedMiB();
+    const { handled } = await victim.call('stats');
+    await victim.call('handlers', 'hold');
+    const peer = await RawPeer.connect(port);
+    // What nobody asked for costs nothing and waits for nothing, but fills the TLS record of 16 KiB.
+    const fill = times(1360, rawFrame(delivered, uint32(1)));
+    const record = Buffer.concat([rawFrame(message, 'x', { format: bytesFormat }), fill]);
+    for (let count = 0; count < 4_000; count++) peer.write(record);
+    await stalled(peer);
+    const grown = (await usedMiB()) - usedBefore;
+    assert.equal((await victim.call('stats')).handled, handled + 1);
+    assert.ok(grown < 8, `single bytes hold ${grown} MiB`);
+  });
+
+  test('requests that wait for their answer count like messages that wait', async () => {
+    const { victim, port } = scene;
+    await victim.call('handlers', 'hold');
+    const peer = await RawPeer.connect(port);
+    const batch = times(
+      1_000,
+      rawFrame(request, Buffer.concat([uint32(1), Buffer.alloc(1_000)]), { format: bytesFormat }),
+    );
+    for (let count = 0; count < 64; count++) peer.write(batch);
+    await stalled(peer);
+    const { held } = await victim.call('stats');
+    assert.ok(held > 1_000 && held < 4_500, `${held} requests are under way`);
+  });
+
+  test('small requests do not hold the large pieces of memory that they came in', async () => {
+    const { victim, port } = scene;
+    const usedBefore = await usedMiB();
+    await victim.call('handlers', 'hold');
+    const peer = await RawPeer.connect(port);
+    const fill = times(1360, rawFrame(delivered, uint32(1)));
+    const record = Buffer.concat([rawFrame(request, uint32(1), { format: bytesFormat }), fill]);
+    for (let count = 0; count < 4_000; count++) await peer.writeAll(record);
+    await peer.synced();
+    assert.equal((await victim.call('stats')).held, 4_000);
+    const grown = (await usedMiB()) - usedBefore;
+    assert.ok(grown < 16, `4,000 requests hold ${grown} MiB`);
+  });
+
+  test('requests count by what they hold when decompressed', async () => {
+    const { victim, port } = scene;
+    await victim.call('handlers', 'hold');
+    const peer = await RawPeer.connect(port);
+    const bomb = Buffer.concat([uint32(1), brotliCompressSync(Buffer.alloc(16 * mebibyte))]);
+    peer.write(times(200, rawFrame(request, bomb, { format: bytesFormat, compression: 2 })));
+    await stalled(peer);
+    const { held } = await victim.call('stats');
+    assert.ok(held >= 1 && held <= 4, `${held} requests of 16 MiB are under way`);
+  });
+});
+
+suite('peers that do not read', () => {
+  const scene = attackScene({ maxGrowthMiB: 192 });
+
+  test('pings', async () => {
+    const peer = await RawPeer.connect(scene.port);
+    peer.turnDeaf();
+    const pings = times(10_000, rawFrame(ping, uint32(1)));
+    while (!peer.socket.destroyed) await peer.writeAll(pings);
+    assert.equal((await scene.victim.event('disconnected', peer.id)).code, 'overload by us');
+  });
+
+  test('requests', async () => {
+    const peer = await RawPeer.connect(scene.port);
+    peer.turnDeaf();
+    const question = rawFrame(request, Buffer.alloc(100_000), { format: bytesFormat });
+    while (!peer.socket.destroyed) await peer.writeAll(question);
+    assert.equal((await scene.victim.event('disconnected', peer.id)).code, 'overload by us');
+  });
+
+  test('messages: send answers false, then refuses, and nothing is lost', async () => {
+    const { victim, port } = scene;
+    const peer = await RawPeer.connect(port);
+    peer.turnDeaf();
+    const bytes = 100_000;
+    const { accepted, congestedAfter, code } = await victim.call('sendUntilRefused', { id: peer.id, bytes });
+    assert.equal(code, 'ERR_QUEUE_FULL');
+    const highWater = congestedAfter * bytes;
+    assert.ok(highWater >= mebibyte && highWater < 1.5 * mebibyte, `false after ${highWater} bytes`);
+    const taken = accepted * bytes;
+    assert.ok(taken > 31 * mebibyte && taken < 34 * mebibyte, `refused after ${taken} bytes`);
+
+    peer.socket.resume();
+    for (let count = 0; count < accepted; count++) {
+      assert.equal((await peer.next(message)).body.length, bytes);
+    }
+  });
+});

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { availableCompressions, compress, compressionCodes } from '../../../src/wire/compression.ts';
+import { FrameKind } from '../../../src/wire/frame.ts';
+import { PayloadFormat } from '../../../src/wire/payload.ts';
+import { type FrameFields, RawPeer, rawFrame, uint32 } from './support/raw-peer.ts';
+import { attackScene } from './support/scene.ts';
+
+const { message, request, deliver, failure } = FrameKind;
+const { json, text, bytes, cbor, float32 } = PayloadFormat;
+const maxMessageBytes = 16 * 2 ** 20;
+
+interface Payload extends FrameFields {
+  readonly body: string | Uint8Array;
+}
+
+/** Nests lists by a byte for each level. */
+function nested(byte: number, end: string, levels: number): Uint8Array {
+  return Buffer.concat([Buffer.alloc(levels, byte), Buffer.from(end.repeat(levels))]);
+}
+
+suite('payloads that cannot be decoded', () => {
+  const scene = attackScene();
+
+  const undecodable: Record<string, Payload> = {
+    'text that is not UTF-8': { format: text, body: Uint8Array.of(0x61, 0xff) },
+    'UTF-8 that is cut': { format: text, body: Uint8Array.of(0xe2, 0x82) },
+    'JSON that is not UTF-8': { format: json, body: Uint8Array.of(0x22, 0xff, 0x22) },
+    'JSON that is none': { format: json, body: '{"a":' },
+    'no JSON at all': { format: json, body: '' },
+    'JSON nested 100,000 deep': { format: json, body: nested(0x5b, ']', 100_000) },
+    'CBOR that is cut': { format: cbor, body: Uint8Array.of(0x82, 0x01) },
+    'CBOR whose text is not UTF-8': { format: cbor, body: Uint8Array.of(0x62, 0xc3, 0x28) },
+    'CBOR that claims 4 GiB': { format: cbor, body: Uint8Array.of(0x5a, 0xff, 0xff, 0xff, 0xff, 1) },
+    'a CBOR list of a claimed 2^53 items': {
+      format: cbor,
+      body: Uint8Array.of(0x9b, 0, 0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1),
+    },
+    'CBOR nested 100,000 deep': { format: cbor, body: nested(0x81, '', 100_000) },
+    'CBOR that does not end': { format: cbor, body: Uint8Array.of(0x9f, 0x01, 0xff) },
+    'three bytes of 32-bit numbers': { format: float32, body: Uint8Array.of(1, 2, 3) },
+    'format 0': { format: 0, body: 'x' },
+    'format 255': { format: 255, body: 'x' },
+    'an unknown compression': { format: text, compression: 99, body: 'x' },
+  };
+  for (const [name, { body, ...fields }] of Object.entries(undecodable)) {
+    test(`${name}: rejected and counted, and the connection lives`, async () => {
+      const { victim, port } = scene;
+      const peer = await RawPeer.connect(port);
+      const before = await victim.call('stats');
+
+      peer.write(rawFrame(message, body, fields));
+      const { message: reason } = await victim.event('rejected', peer.id);
+      assert.ok(reason.length < 300, `a short reason: ${reason}`);
+      for (const kind of [request, deliver]) {
+        peer.write(rawFrame(kind, Buffer.concat([uint32(7), Buffer.from(body)]), fields));
+        const answer = await peer.next(failure);
+        assert.deepEqual(answer.body.subarray(0, 4), new Uint8Array(uint32(7)));
+      }
+
+      const after = await victim.call('stats');
+      assert.equal(after.rejected - before.rejected, 3);
+      assert.equal(after.handled, before.handled);
+      await peer.synced();
+    });
+  }
+
+  const hostileObjects: Record<string, Payload> = {
+    JSON: { format: json, body: '{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}' },
+    CBOR: {
+      format: cbor,
+      body: Buffer.from(
+        'a2695f5f70726f746f5f5fa168706f6c6c75746564f56b636f6e7374727563746f72a16970726f746f74797065a168706f6c6c75746564f5',
+        'hex',
+      ),
+    },
+  };
+  for (const [name, { body, ...fields }] of Object.entries(hostileObjects)) {
+    test(`${name} with keys such as __proto__ is data like any other`, async () => {
+      const peer = await RawPeer.connect(scene.port);
+      peer.write(rawFrame(message, body, fields));
+      await peer.synced();
+      const { json, isPlain, isPolluted } = await scene.victim.call('lastMessage');
+      assert.equal(json, hostileObjects.JSON!.body);
+      assert.deepEqual({ isPlain, isPolluted }, { isPlain: true, isPolluted: false });
+    });
+  }
+});
+
+const compressions = availableCompressions().filter((name) => name !== 'none');
+
+suite('compressed bombs', () => {
+  const scene = attackScene();
+
+  for (const name of compressions) {
+    const compression = compressionCodes[name];
+    const bomb = compress(new Uint8Array(maxMessageBytes + 1), name);
+
+    test(`${name} that unfolds past the limit is rejected, and ends the connection`, async () => {
+      const { victim, port } = scene;
+      for (const kind of [message, request, deliver]) {
+        const peer = await RawPeer.connect(port);
+        const before = await victim.call('stats');
+        const body = kind === message ? bomb : Buffer.concat([uint32(1), bomb]);
+        const frame = rawFrame(kind, body, { format: bytes, compression });
+        peer.write(...Array.from({ length: 50 }, () => frame));
+        const goodbye = await peer.goodbye();
+        assert.equal(goodbye.code, 'protocol');
+        assert.match(goodbye.message, /larger than 16777216 bytes/);
+        assert.equal((await victim.event('rejected', peer.id)).code, 'ERR_DECOMPRESSION');
+        assert.equal((await victim.event('disconnected', peer.id)).code, 'protocol by us');
+        const after = await victim.call('stats');
+        assert.equal(after.rejected - before.rejected, 1, 'the others are not even looked at');
+      }
+    });
+
+    test(`${name} that is damaged, cut or followed by more`, async () => {
+      const { victim, port } = scene;
+      const compressed = compress(Buffer.from('some text '.repeat(100)), name);
+      const damaged = Uint8Array.from(compressed, (byte, index) => (index > 2 ? byte ^ 0x55 : byte));
+      for (const body of [damaged, compressed.subarray(0, -3), Buffer.concat([compressed, bomb])]) {
+        const peer = await RawPeer.connect(port);
+        peer.write(rawFrame(message, body, { format: text, compression }));
+        assert.equal((await victim.event('rejected', peer.id)).code, 'ERR_DECOMPRESSION');
+        assert.equal((await peer.goodbye()).code, 'protocol');
+      }
+    });
+
+    test(`${name} that unfolds to the limit, many times over, keeps others waiting for one at a time`, async () => {
+      const { victim, port } = scene;
+      const peer = await RawPeer.connect(port);
+      const largest = compress(new Uint8Array(maxMessageBytes), name);
+      const count = 30;
+      const { handled } = await victim.call('stats');
+      await victim.call('longestPauseMs');
+      const frame = rawFrame(message, largest, { format: bytes, compression });
+      peer.write(...Array.from({ length: count }, () => frame));
+      peer.write(rawFrame(deliver, Buffer.concat([uint32(1), Buffer.from('x')]), { format: text }));
+      await peer.next(FrameKind.delivered);
+      assert.equal((await victim.call('stats')).handled, handled + count + 1);
+      const longest = await victim.call('longestPauseMs');
+      assert.ok(longest < 1_000, `the event loop stood still for ${longest} ms`);
+    });
+  }
+});

@@ -1,0 +1,177 @@
+import { once } from 'node:events';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { Identity } from '../../../../src/identity.ts';
+import { createCertificate } from '../../../../src/transport/tcp/certificate.ts';
+import { FrameKind, frameHeaderBytes, writeFrameHeader } from '../../../../src/wire/frame.ts';
+import { type Frame, FrameReader } from '../../../../src/wire/frame-reader.ts';
+import { decodeGoodbye, type Goodbye } from '../../../../src/wire/goodbye.ts';
+import type { Hello } from '../../../../src/wire/hello.ts';
+
+const sockets = new Set<Socket>();
+
+/** A TCP connection with the victim. */
+export function rawSocket(port: number): Socket {
+  return tracked(connectTcp({ host: '127.0.0.1', port, noDelay: true }));
+}
+
+/** Ends what the tests have left open. */
+export function destroySockets(): void {
+  for (const socket of sockets) socket.destroy();
+}
+
+function tracked(socket: Socket): Socket {
+  sockets.add(socket);
+  // An attacked node may well reset the connection.
+  socket.on('error', () => {}).once('close', () => sockets.delete(socket));
+  return socket;
+}
+
+export interface FrameFields {
+  readonly flags?: number;
+  readonly format?: number;
+  readonly compression?: number;
+  /** What the header says; default the truth. */
+  readonly length?: number;
+}
+
+/** A frame, with as many lies in it as wanted. */
+export function rawFrame(kind: number, content: string | Uint8Array = '', fields: FrameFields = {}): Buffer {
+  const body = Buffer.from(content);
+  const header = Buffer.alloc(frameHeaderBytes);
+  writeFrameHeader(header, 0, { kind, flags: 0, format: 0, compression: 0, length: body.length, ...fields });
+  return Buffer.concat([header, body]);
+}
+
+/** Four bytes: the number that pairs a question with its answer, or the length of a cut message. */
+export function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
+
+export function helloWith(fields: Partial<Record<keyof Hello, unknown>> = {}): Buffer {
+  const hello = {
+    versions: [1, 1],
+    network: '',
+    port: 0,
+    name: 'raw',
+    instance: 'raw',
+    maxMessageBytes: 2 ** 24,
+    compressions: ['none'],
+    replace: false,
+    ...fields,
+  };
+  return rawFrame(FrameKind.hello, JSON.stringify(hello));
+}
+
+/** A peer that speaks the protocol by hand, so that it can break it. */
+export class RawPeer {
+  readonly id: string;
+  readonly socket: Socket;
+  /** Resolves when the connection is gone. */
+  readonly closed: Promise<void>;
+  readonly #frames: Frame[] = [];
+  #isClosed = false;
+  #wake = Promise.withResolvers<void>();
+
+  readonly #carrier: Socket;
+
+  /** @param carrier the TCP connection under the TLS one. */
+  constructor(socket: Socket, id: string, carrier = socket) {
+    this.id = id;
+    this.socket = socket;
+    this.#carrier = carrier;
+    const reader = new FrameReader(
+      (kind, format, compression, body) => {
+        this.#frames.push({ kind, format, compression, body });
+        this.#notify();
+      },
+      { maxMessageBytes: 2 ** 26 },
+    );
+    socket.on('data', (bytes) => reader.push(bytes));
+    this.closed = new Promise((resolve) => {
+      socket.once('close', () => {
+        this.#isClosed = true;
+        this.#notify();
+        resolve();
+      });
+    });
+  }
+
+  /** Authenticates over TLS, and says nothing yet. */
+  static async dial(port: number, identity: Identity = Identity.generate()): Promise<RawPeer> {
+    const options = {
+      rejectUnauthorized: false,
+      ALPNProtocols: ['peerloom'],
+      ...createCertificate(identity),
+    };
+    const carrier = rawSocket(port);
+    const socket = tracked(connectTls({ socket: carrier, ...options }));
+    await once(socket, 'secureConnect');
+    return new RawPeer(socket, identity.id, carrier);
+  }
+
+  /** Goes through the whole handshake. */
+  static async connect(
+    port: number,
+    hello: Partial<Record<keyof Hello, unknown>> = {},
+    identity?: Identity,
+  ): Promise<RawPeer> {
+    const peer = await RawPeer.dial(port, identity);
+    peer.write(helloWith(hello));
+    await peer.next(FrameKind.hello);
+    await peer.next(FrameKind.accept);
+    peer.write(rawFrame(FrameKind.accept));
+    return peer;
+  }
+
+  write(...frames: Uint8Array[]): void {
+    this.socket.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames));
+  }
+
+  /** Writes when the system takes it. */
+  async writeAll(bytes: Uint8Array): Promise<void> {
+    if (this.socket.write(bytes)) return;
+    await Promise.race([new Promise((resolve) => this.socket.once('drain', resolve)), this.closed]);
+  }
+
+  /** Ends the connection the rude way. */
+  reset(): void {
+    this.#carrier.resetAndDestroy();
+  }
+
+  /** Reads nothing from now on. */
+  turnDeaf(): void {
+    this.socket.pause();
+  }
+
+  /** The next frame of that kind, whatever comes before it. */
+  async next(kind: number): Promise<Frame> {
+    for (;;) {
+      const frame = this.#frames.shift();
+      if (frame?.kind === kind) return frame;
+      if (frame !== undefined) continue;
+      if (this.#isClosed) throw new Error(`the connection closed before a frame of kind ${kind}`);
+      await this.#wake.promise;
+    }
+  }
+
+  /** Resolves when everything that was written has been read by the other side. */
+  async synced(): Promise<void> {
+    this.write(rawFrame(FrameKind.ping, uint32(4711)));
+    await this.next(FrameKind.pong);
+  }
+
+  /** The reason that the other side gives before it closes the connection. */
+  async goodbye(): Promise<Goodbye> {
+    const { body } = await this.next(FrameKind.goodbye);
+    await this.closed;
+    return decodeGoodbye(body);
+  }
+
+  #notify(): void {
+    this.#wake.resolve();
+    this.#wake = Promise.withResolvers<void>();
+  }
+}

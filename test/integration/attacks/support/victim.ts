@@ -1,0 +1,158 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import {
+  type Data,
+  type Limits,
+  Node,
+  type NodeConnection,
+  PeerloomError,
+  tcp,
+} from '../../../../src/index.ts';
+import { serve, tell } from './child.ts';
+
+/** How the node under attack is set up. */
+export interface VictimOptions {
+  readonly limits?: Partial<Limits>;
+  readonly maxConnections?: number;
+  readonly network?: string;
+  /** Accept plain TCP beside TLS. */
+  readonly plain?: boolean;
+}
+
+/** What handlers do: end at once, end a turn of the event loop later, or wait until they are let go. */
+type Manner = 'prompt' | 'slow' | 'hold';
+
+/** The node under attack: echoes requests, counts messages, and tells what happens to it. */
+class Victim extends Node {
+  manner: Manner = 'prompt';
+  /** Messages that reached the handler after the disconnect event of their peer. */
+  belated = 0;
+  handled = 0;
+  lastMessage: Data = null;
+  #letGo: (() => void)[] = [];
+
+  override async nodeRequest(peer: NodeConnection, data: Data): Promise<Data> {
+    if (peer.name === 'raw') await this.#hold();
+    return data;
+  }
+
+  override nodeMessage(peer: NodeConnection, data: Data): void | Promise<void> {
+    this.lastMessage = data;
+    this.handled += 1;
+    if (peer.closeReason !== undefined) this.belated += 1;
+    return this.#hold();
+  }
+
+  override inboundNodeConnected(peer: NodeConnection): void {
+    tell({ name: 'connected', id: peer.id, code: '', message: peer.name });
+  }
+
+  override inboundNodeDisconnected(peer: NodeConnection): void {
+    const { code, by, message } = peer.closeReason!;
+    tell({ name: 'disconnected', id: peer.id, code: `${code} by ${by}`, message });
+  }
+
+  override nodeMessageRejected(peer: NodeConnection, error: Error): void {
+    const code = error instanceof PeerloomError ? error.code : error.name;
+    tell({ name: 'rejected', id: peer.id, code, message: error.message });
+  }
+
+  /** How many handlers are being held. */
+  get held(): number {
+    return this.#letGo.length;
+  }
+
+  letGo(): void {
+    for (const go of this.#letGo.splice(0)) go();
+  }
+
+  #hold(): void | Promise<void> {
+    if (this.manner === 'prompt') return undefined;
+    if (this.manner === 'slow') return new Promise(setImmediate);
+    return new Promise((resolve) => this.#letGo.push(resolve));
+  }
+}
+
+const { plain = false, ...nodeOptions } = JSON.parse(process.argv[2] ?? '{}') as VictimOptions;
+const node = new Victim('127.0.0.1', 0, {
+  ...nodeOptions,
+  transports: [tcp({ accept: plain ? ['tls', 'plain'] : ['tls'] })],
+});
+const loopDelay = monitorEventLoopDelay({ resolution: 5 });
+
+const commands = {
+  async start(): Promise<{ port: number; id: string }> {
+    await node.start();
+    loopDelay.enable();
+    return { port: node.port, id: node.id };
+  },
+
+  stats() {
+    const { handled, held, belated } = node;
+    return {
+      handled,
+      held,
+      belated,
+      received: node.messageCountRecv,
+      rejected: node.messageCountRerr,
+      connections: node.allNodes.length,
+    };
+  },
+
+  /** In MiB: what is in use once the garbage is gone, and the most that the process ever had. */
+  memory() {
+    gc!();
+    gc!(); // the second waits for the memory that the first gave back
+    const { heapUsed, external } = process.memoryUsage();
+    return { usedMiB: (heapUsed + external) / 2 ** 20, peakMiB: process.resourceUsage().maxRSS / 1024 };
+  },
+
+  /** The longest that the event loop was held up since this was asked last, in milliseconds. */
+  longestPauseMs() {
+    const longest = loopDelay.max / 1e6;
+    loopDelay.reset();
+    return longest;
+  },
+
+  lastMessage() {
+    const data = node.lastMessage;
+    const isPlain =
+      typeof data === 'object' && data !== null && Object.getPrototypeOf(data) === Object.prototype;
+    return { json: JSON.stringify(data), isPlain, isPolluted: 'polluted' in {} };
+  },
+
+  /** What the handlers do from now on. */
+  handlers(manner: Manner) {
+    node.manner = manner;
+    if (manner !== 'hold') node.letGo();
+  },
+
+  /** Sends messages to one peer until its queue refuses one. */
+  sendUntilRefused({ id, bytes }: { id: string; bytes: number }) {
+    const data = new Uint8Array(bytes);
+    let accepted = 0;
+    let congestedAfter = 0;
+    for (;;) {
+      try {
+        const hasRoom = node.sendToNode(id, data);
+        accepted += 1;
+        if (!hasRoom) congestedAfter ||= accepted;
+      } catch (error) {
+        return { accepted, congestedAfter, code: (error as PeerloomError).code };
+      }
+    }
+  },
+
+  sendOne({ id, bytes }: { id: string; bytes: number }) {
+    try {
+      node.sendToNode(id, new Uint8Array(bytes));
+      return 'sent';
+    } catch (error) {
+      return (error as PeerloomError).code;
+    }
+  },
+
+  stop: () => node.stop(),
+};
+export type VictimCommands = typeof commands;
+
+if (process.send !== undefined) serve(commands);

@@ -1,0 +1,16 @@
+import { type Data, Node, type NodeConnection } from 'peerloom';
+
+class Listener extends Node {
+  override nodeMessage(peer: NodeConnection, data: Data) {
+    console.log(`${peer.name}: ${JSON.stringify(data)}`);
+  }
+}
+const listener = new Listener('127.0.0.1', 0);
+const speaker = new Node('127.0.0.1', 0, { name: 'speaker' });
+await Promise.all([listener.start(), speaker.start()]);
+const connection = await speaker.connectWithNode('127.0.0.1', listener.port);
+await connection.deliver({ hello: 'world' });
+await Promise.all([speaker.stop(), listener.stop()]);
+
+// @ts-expect-error A message holds no functions: were it accepted, Data would be `any` here.
+export const wrong: Data = () => {};

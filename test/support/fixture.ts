@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import type { RecordingNode } from './recording-node.ts';
+import { turn, within } from './turns.ts';
+
+const unhandledRejections: unknown[] = [];
+process.on('unhandledRejection', (reason) => unhandledRejections.push(reason));
+
+/** What a node that was stopped must not leave behind. */
+const watchedResources = /^(TCP|TLS|Timeout|GetAddrInfo|Process|Pipe|FSReq|FSEvent)/;
+
+/** What a test has set up, all taken down and looked over at its end. */
+export class Fixture {
+  readonly #nodes: RecordingNode[] = [];
+  readonly #undoings: (() => unknown)[] = [];
+  readonly #resourcesBefore = activeResources();
+  static readonly #ofTest = new WeakMap<TestContext, Fixture>();
+
+  /** The one of this test; the first call registers the teardown. */
+  static of(t: TestContext): Fixture {
+    let fixture = Fixture.#ofTest.get(t);
+    if (fixture === undefined) {
+      fixture = new Fixture();
+      Fixture.#ofTest.set(t, fixture);
+      t.after(() => fixture!.#takeDown());
+    }
+    return fixture;
+  }
+
+  addNode(node: RecordingNode): void {
+    this.#nodes.push(node);
+  }
+
+  /** Runs at the end, the last one first, before the nodes stop. */
+  defer(undo: () => unknown): void {
+    this.#undoings.push(undo);
+  }
+
+  async #takeDown(): Promise<void> {
+    for (const undo of this.#undoings.reverse()) await undo();
+    for (const node of this.#nodes) await within(node.stop(), `node '${node.name}' stops`);
+    for (const node of this.#nodes) assertEventsArePaired(node);
+    await assertNothingIsLeftOpen(this.#resourcesBefore);
+    assert.deepEqual(unhandledRejections.splice(0), [], 'no promise was rejected without a handler');
+  }
+}
+
+/** Each connection has one event for its beginning and one for its end, in this order. */
+function assertEventsArePaired(node: RecordingNode): void {
+  for (const direction of ['inbound', 'outbound'] as const) {
+    const connected = node.of(`${direction}_node_connected`).map(({ peer }) => peer);
+    const disconnected = node.of(`${direction}_node_disconnected`).map(({ peer }) => peer);
+    const story = `the ${direction} events of '${node.name}': ${node.names.join(', ')}`;
+    assert.equal(new Set(connected).size, connected.length, `a connection begins once; ${story}`);
+    assert.equal(new Set(disconnected).size, disconnected.length, `a connection ends once; ${story}`);
+    assert.ok(new Set(connected).symmetricDifference(new Set(disconnected)).size === 0, `all end; ${story}`);
+    for (const peer of connected) {
+      const [first] = node.events.filter((event) => event.peer === peer);
+      assert.equal(first?.name, `${direction}_node_connected`, `no event comes before; ${story}`);
+    }
+  }
+  assert.deepEqual(node.allNodes, [], `no connection of '${node.name}' is left`);
+}
+
+function activeResources(): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of process.getActiveResourcesInfo()) {
+    if (watchedResources.test(name)) counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return counts;
+}
+
+async function assertNothingIsLeftOpen(before: Map<string, number>): Promise<void> {
+  const deadline = performance.now() + 3_000;
+  for (;;) {
+    const left = [...activeResources()].filter(([name, count]) => count > (before.get(name) ?? 0));
+    if (left.length === 0) return;
+    if (performance.now() > deadline) assert.fail(`left open: ${left.map(([n, c]) => `${c} ${n}`).join(', ')}`);
+    await turn();
+  }
+}

@@ -1,0 +1,37 @@
+/** One turn of the event loop: everything that is ready has run when it resolves. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Some turns: enough for what must not happen to show if it does. */
+export async function turns(count = 20): Promise<void> {
+  for (let index = 0; index < count; index++) await turn();
+}
+
+/** Takes turns until something is so; for what no event tells. */
+export async function until(isSo: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!isSo()) {
+    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await turn();
+  }
+}
+
+/** The value, or an error that says what was waited for. */
+export async function within<Value>(
+  value: Promise<Value>,
+  what: string | (() => string),
+  timeoutMs = 10_000,
+): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`not within ${timeoutMs} ms: ${typeof what === 'string' ? what : what()}`));
+    }, timeoutMs);
+  });
+  try {
+    return await Promise.race([value, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
