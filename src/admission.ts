@@ -46,7 +46,8 @@ export class Admission {
   /** Why a peer is not welcome; an `authorize` that throws admits nobody. */
   async judge(peer: PeerDetails): Promise<Goodbye | undefined> {
     const { allow, deny, authorize } = this.#options;
-    if (deny.has(peer.id) || (allow !== undefined && !allow.has(peer.id))) return goodbye('refused');
+    const isListed = peer.security.authenticated && allow?.has(peer.id);
+    if (deny.has(peer.id) || (allow !== undefined && !isListed)) return goodbye('refused');
     if (authorize === undefined) return undefined;
     return (await authorize(peer)) === true ? undefined : goodbye('refused');
   }

@@ -2,7 +2,8 @@ import { type Address, formatAddress } from './address.ts';
 import { Admission } from './admission.ts';
 import type { Channel } from './channel/channel.ts';
 import { FrameChannel } from './channel/frame-channel.ts';
-import { type Handshake, HandshakeRefused, shakeHands } from './channel/handshake.ts';
+import { HandshakeRefused, shakeHands } from './channel/handshake.ts';
+import { PacketChannel, refusePacketLink } from './channel/packet-channel.ts';
 import type { Log } from './debug.ts';
 import { type ErrorCode, PeerloomError } from './errors.ts';
 import type { NodeConnection } from './node-connection.ts';
@@ -98,7 +99,7 @@ export class Peering {
 
   async #reach(target: Target, replace: boolean): Promise<NodeConnection> {
     const { transport, address, signal, id } = target;
-    const link = await transport.dial(address, signal);
+    const link = await transport.dial(address, signal, id);
     const { remoteId } = link;
     if (id !== undefined && id !== remoteId) {
       link.destroy();
@@ -125,8 +126,8 @@ export class Peering {
     const onAbort = (): void => link.destroy();
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      const handshake = await this.#shakeHands(link, 'outbound', replace);
-      return this.#adopt(handshake, { direction: 'outbound', host: address.host, port: address.port });
+      const channel = await this.#converse(link, 'outbound', { replace });
+      return this.#adopt({ link, channel, direction: 'outbound', host: address.host, port: address.port });
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof HandshakeRefused)) throw error;
@@ -150,25 +151,36 @@ export class Peering {
   }
 
   async #answer(link: Link, refusal: Goodbye | undefined): Promise<NodeConnection> {
-    const handshake = await this.#shakeHands(link, 'inbound', false, refusal);
+    const channel = await this.#converse(link, 'inbound', { refusal });
     const { host } = link.remoteAddress;
-    return this.#adopt(handshake, { direction: 'inbound', host, port: handshake.theirs.port });
+    return this.#adopt({ link, channel, direction: 'inbound', host, port: channel.remote.listeningPort });
   }
 
-  #shakeHands(
+  /** The handshake in the language of the link. */
+  async #converse(
     link: Link,
     direction: 'inbound' | 'outbound',
-    replace: boolean,
-    refusal?: Goodbye,
-  ): Promise<Handshake> {
+    { replace = false, refusal }: { replace?: boolean; refusal?: Goodbye | undefined },
+  ): Promise<Channel> {
     const { limits, runtime } = this.#options;
-    return shakeHands(link, {
+    if (link.security.protocol === 'p2pnetwork') {
+      const port = link.announcedPort ?? 0;
+      const isDuplicate = this.peers.get(link.remoteId) !== undefined;
+      const reason =
+        refusal ??
+        (isDuplicate ? goodbye('duplicate') : await this.#judge(link, { name: '', port }, direction));
+      if (reason === undefined) return new PacketChannel(link, port, limits);
+      refusePacketLink(link, reason);
+      throw new HandshakeRefused(reason, 'us');
+    }
+    const handshake = await shakeHands(link, {
       direction,
       limits,
       runtime,
       hello: this.#hello(replace),
       admit: (theirs) => refusal ?? this.#admit(link, theirs, direction),
     });
+    return new FrameChannel(handshake, { limits, runtime, log: this.#setup.log });
   }
 
   #admit(
@@ -179,20 +191,26 @@ export class Peering {
     if (link.remoteId === this.#options.identity.id) return goodbye('self');
     if (direction === 'inbound' && this.peers.decide(link.remoteId, theirs) === 'refuse')
       return goodbye('duplicate');
-    return this.#admission.judge({
-      id: link.remoteId,
-      name: theirs.name,
-      host: link.remoteAddress.host,
-      port: theirs.port,
-      direction,
-      security: link.security,
-    });
+    return this.#judge(link, theirs, direction);
   }
 
-  #adopt(handshake: Handshake, where: Pick<NewChannel, 'direction' | 'host' | 'port'>): NodeConnection {
-    const { limits, runtime } = this.#options;
-    const channel = new FrameChannel(handshake, { limits, runtime, log: this.#setup.log });
-    return this.#setup.adopt({ link: handshake.link, channel, ...where });
+  #judge(
+    link: Link,
+    { name, port }: Pick<Hello, 'name' | 'port'>,
+    direction: 'inbound' | 'outbound',
+  ): Promise<Goodbye | undefined> {
+    const { remoteId: id, remoteAddress, security } = link;
+    return this.#admission.judge({ id, name, host: remoteAddress.host, port, direction, security });
+  }
+
+  #adopt(channel: NewChannel): NodeConnection {
+    try {
+      return this.#setup.adopt(channel);
+    } catch (error) {
+      // The user's own createNewConnection threw.
+      channel.link.destroy();
+      throw error;
+    }
   }
 
   #hello(replace: boolean): Hello {

@@ -1,5 +1,6 @@
 import { PeerloomError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
+import { printable } from '../printable.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Link } from '../transport/transport.ts';
 import { FrameKind, idBytes, maxFrameBodyBytes } from '../wire/frame.ts';
@@ -30,6 +31,7 @@ export interface HandshakeOptions {
 /** A handshake that came to its end, and what the channel goes on with. */
 export interface Handshake {
   readonly link: Link;
+  readonly direction: 'inbound' | 'outbound';
   readonly reader: FrameReader;
   readonly outgoing: Outgoing;
   readonly theirs: Hello;
@@ -50,6 +52,9 @@ export class HandshakeRefused extends Error {
   }
 }
 
+/** What one side may say in a handshake: hello, accept, goodbye. */
+const maxHandshakeFrames = 3;
+
 /** How long a refused side gets to read the reason. */
 const refusalFlushMs = 1_000;
 
@@ -67,22 +72,22 @@ export async function shakeHands(link: Link, options: HandshakeOptions): Promise
     frames.fail(new PeerloomError('ERR_TIMEOUT', `no handshake within ${limits.handshakeTimeoutMs} ms`));
   }, rest);
   try {
-    if (direction === 'outbound') outgoing.last(FrameKind.hello, encodeHello(hello));
-    const theirs = decodeHello((await frames.next(FrameKind.hello)).body);
+    if (direction === 'outbound') outgoing.sendOwn(FrameKind.hello, encodeHello(hello));
+    const theirs = decodeHello((await frames.next(FrameKind.hello)).body, hello.versions);
     const version = checkHello(theirs, hello);
     if (direction === 'outbound') await frames.next(FrameKind.accept);
     const refusal = await frames.unlessFailed(options.admit(theirs));
     if (refusal !== undefined) throw new HandshakeRefused(refusal, 'us');
-    if (direction === 'inbound') outgoing.last(FrameKind.hello, encodeHello(hello));
+    if (direction === 'inbound') outgoing.sendOwn(FrameKind.hello, encodeHello(hello));
     frames.allowEarly();
-    outgoing.last(FrameKind.accept, new Uint8Array(0));
+    outgoing.sendOwn(FrameKind.accept, new Uint8Array(0));
     if (direction === 'inbound') await frames.next(FrameKind.accept);
-    return { link, reader: frames.reader, outgoing, theirs, version, early: frames.early };
+    return { link, direction, reader: frames.reader, outgoing, theirs, version, early: frames.early };
   } catch (error) {
     frames.reader.stop();
     const farewell = farewellFor(error);
-    if (farewell !== undefined) outgoing.last(FrameKind.goodbye, encodeGoodbye(farewell));
-    link.close(refusalFlushMs);
+    if (farewell !== undefined) outgoing.sendOwn(FrameKind.goodbye, encodeGoodbye(farewell));
+    void outgoing.flushed().then(() => link.close(refusalFlushMs));
     throw error;
   } finally {
     timer.cancel();
@@ -94,7 +99,7 @@ function checkHello(theirs: Hello, ours: Hello): number {
     throw new HandshakeRefused(
       goodbye(
         'network',
-        `this node belongs to the network '${ours.network}', the other to '${theirs.network}'`,
+        `this node belongs to the network '${ours.network}', the other to '${printable(theirs.network)}'`,
       ),
       'us',
     );
@@ -126,6 +131,8 @@ class FrameQueue {
   #frames: Frame[] = [];
   #bytes = 0;
   #earlyAllowed = false;
+  /** What the other side did wrong: it counts for more than the good frames that arrived before it. */
+  #breach: unknown;
   #wake = (): void => {};
 
   constructor(link: Link, limits: Limits) {
@@ -139,6 +146,7 @@ class FrameQueue {
       try {
         this.reader.push(bytes);
       } catch (error) {
+        this.#breach = error;
         this.fail(error);
       }
     };
@@ -163,6 +171,7 @@ class FrameQueue {
       });
       await this.unlessFailed(arrival);
     }
+    if (this.#breach !== undefined) throw this.#breach;
     const frame = this.#frames.shift()!;
     if (frame.kind === FrameKind.goodbye) throw new HandshakeRefused(decodeGoodbye(frame.body), 'them');
     if (frame.kind !== kind) {
@@ -175,8 +184,10 @@ class FrameQueue {
   }
 
   /** Waits for a value, or fails with the handshake. */
-  unlessFailed<Value>(value: Value | Promise<Value>): Promise<Value> {
-    return Promise.race([value, this.#failure.promise]);
+  async unlessFailed<Value>(value: Value | Promise<Value>): Promise<Value> {
+    const settled = await Promise.race([value, this.#failure.promise]);
+    if (this.#breach !== undefined) throw this.#breach;
+    return settled;
   }
 
   /** What arrived behind the handshake. */
@@ -191,10 +202,19 @@ class FrameQueue {
   #add(frame: Frame): void {
     this.#frames.push(frame);
     this.#bytes += frame.body.length;
-    if (!this.#earlyAllowed && this.#bytes > this.#limits.maxHandshakeBytes) {
-      const message = `more than ${this.#limits.maxHandshakeBytes} bytes before the handshake was done`;
-      throw new PeerloomError('ERR_PROTOCOL', message);
-    }
+    if (!this.#earlyAllowed) this.#checkAmount();
     this.#wake();
+  }
+
+  #checkAmount(): void {
+    const { maxHandshakeBytes } = this.#limits;
+    if (this.#bytes > maxHandshakeBytes) {
+      throw new PeerloomError(
+        'ERR_PROTOCOL',
+        `more than ${maxHandshakeBytes} bytes before the handshake was done`,
+      );
+    }
+    if (this.#frames.length > maxHandshakeFrames)
+      throw new PeerloomError('ERR_PROTOCOL', 'more frames than a handshake has');
   }
 }

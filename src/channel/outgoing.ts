@@ -13,6 +13,7 @@ import {
 } from '../wire/frame.ts';
 import { allocate } from '../wire/memory.ts';
 import { ChunkPool } from './chunk-pool.ts';
+import type { FrameSource } from './frame-source.ts';
 
 /** A message's data ready for the wire. */
 export interface OutgoingPayload {
@@ -47,14 +48,18 @@ interface Waiting {
 
 /**
  * The way out of a connection: gathers the frames of one turn of the event loop into few writes, keeps what
- * the link does not take yet, within the cap, and lets pings overtake it.
+ * the link does not take yet, within the cap, and lets pings overtake it. Streams wait outside, and take turns
+ * with the chunks.
  *
  *    send() ──► chunk being filled ──► full chunks ──► link
  *    urgent() ───────────────────────────────────────►
+ *    streams ────────────────────────────────────────►
  */
 export class Outgoing {
   readonly #link: Link;
   readonly #limits: Limits;
+  /** What is asked for frames, in turn with the messages, when the link has room. */
+  source: FrameSource | undefined;
 
   #chunk: Uint8Array<ArrayBuffer> | undefined;
   #chunkFilled = 0;
@@ -65,6 +70,7 @@ export class Outgoing {
   #linkFull = false;
   #flushScheduled = false;
   #closed = false;
+  #isSourcesTurn = false;
   #drainWaiters: (() => void)[] = [];
   #flushWaiters: (() => void)[] = [];
 
@@ -85,39 +91,16 @@ export class Outgoing {
    * @throws PeerloomError `ERR_QUEUE_FULL`; nothing of the frame was taken then.
    */
   send(kind: number, payload: OutgoingPayload, id?: number): boolean {
-    const { body } = payload;
-    const length = id === undefined ? body.length : body.length + idBytes;
+    const length = payload.body.length;
     const queued = this.#waitingBytes + this.#chunkFilled + length;
     if (queued > this.#limits.queueMaxBytes && this.queuedBytes > 0) throw this.#queueFull(length);
-    if (length > maxUncutBytes) {
-      if (payload.frames === undefined) this.#writeLarge(kind, payload, id);
-      else this.#pushFrames(payload.frames);
-    } else {
-      let chunk = this.#chunk;
-      let at = this.#chunkFilled;
-      if (chunk === undefined || at + frameHeaderBytes + length > chunk.length) {
-        chunk = this.#nextChunk(frameHeaderBytes + length);
-        at = 0;
-      }
-      // By hand, as are the header's bytes in the reader: a call with an object costs a third of the speed.
-      chunk[at] = 0;
-      chunk[at + 1] = length >>> 16;
-      chunk[at + 2] = length >>> 8;
-      chunk[at + 3] = length;
-      chunk[at + 4] = kind;
-      chunk[at + 5] = 0;
-      chunk[at + 6] = payload.format;
-      chunk[at + 7] = payload.compression;
-      at += frameHeaderBytes;
-      if (id !== undefined) {
-        writeUint32(chunk, at, id);
-        at += idBytes;
-      }
-      chunk.set(body, at);
-      this.#chunkFilled = at + body.length;
-    }
-    if (!this.#flushScheduled) this.#scheduleFlush();
+    this.#write(kind, payload, id);
     return queued < this.#limits.queueHighWaterBytes;
+  }
+
+  /** Sends a frame of the connection's own, however much waits. */
+  sendOwn(kind: number, body: Uint8Array): void {
+    this.#write(kind, { format: 0, compression: 0, body }, undefined);
   }
 
   /**
@@ -133,10 +116,9 @@ export class Outgoing {
     return this.#urgentBytes <= maxUrgentBytes;
   }
 
-  /** Sends a small frame behind everything that waits, at once where the link has room. */
-  last(kind: number, body: Uint8Array): void {
-    this.#pushFrames([smallFrame(kind, body)]);
-    this.#pump();
+  /** The source has become ready. */
+  wake(): void {
+    if (!this.#flushScheduled) this.#scheduleFlush();
   }
 
   /** Resolves below half the high-water mark, or when the connection closes. */
@@ -161,6 +143,39 @@ export class Outgoing {
     this.#wakeWaiters();
   }
 
+  #write(kind: number, payload: OutgoingPayload, id: number | undefined): void {
+    const { body } = payload;
+    const length = id === undefined ? body.length : body.length + idBytes;
+    if (length > maxUncutBytes) {
+      if (payload.frames === undefined) this.#writeLarge(kind, payload, id);
+      else this.#pushFrames(payload.frames);
+    } else {
+      let chunk = this.#chunk;
+      let at = this.#chunkFilled;
+      if (chunk === undefined || at + frameHeaderBytes + length > chunk.length) {
+        chunk = this.#nextChunk(frameHeaderBytes + length);
+        at = 0;
+      }
+      // By hand: a call with an object for the header would cost a third of the speed.
+      chunk[at] = 0;
+      chunk[at + 1] = length >>> 16;
+      chunk[at + 2] = length >>> 8;
+      chunk[at + 3] = length;
+      chunk[at + 4] = kind;
+      chunk[at + 5] = 0;
+      chunk[at + 6] = payload.format;
+      chunk[at + 7] = payload.compression;
+      at += frameHeaderBytes;
+      if (id !== undefined) {
+        writeUint32(chunk, at, id);
+        at += idBytes;
+      }
+      chunk.set(body, at);
+      this.#chunkFilled = at + body.length;
+    }
+    if (!this.#flushScheduled) this.#scheduleFlush();
+  }
+
   #scheduleFlush(): void {
     this.#flushScheduled = true;
     queueMicrotask(this.#flush);
@@ -180,10 +195,15 @@ export class Outgoing {
       let hasRoom: boolean;
       if (this.#urgent.length > 0) {
         hasRoom = this.#link.send(this.#takeUrgent());
-      } else if (index < this.#waiting.length) {
+      } else if (index < this.#waiting.length && !(this.#isSourcesTurn && this.source?.isReady)) {
         const { bytes, chunk } = this.#waiting[index++]!;
         this.#waitingBytes -= bytes.length;
+        this.#isSourcesTurn = true;
         hasRoom = this.#link.send(bytes, chunk && (() => giveBack(chunk)));
+      } else if (this.source?.isReady) {
+        const { bytes, sent } = this.source.take();
+        this.#isSourcesTurn = false;
+        hasRoom = this.#link.send(bytes, sent);
       } else {
         break;
       }

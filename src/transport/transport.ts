@@ -7,7 +7,7 @@ import type { Runtime } from '../runtime.ts';
 /** What a link promises about who is on the other side and who can read along. */
 export interface Security {
   /** What carries the link. */
-  readonly protocol: 'tls' | 'tcp' | 'memory';
+  readonly protocol: 'tls' | 'tcp' | 'p2pnetwork' | 'memory';
   /** Nobody between the two nodes can read or change what they say. */
   readonly encrypted: boolean;
   /** The id of the other side was proven with its key, not just claimed. */
@@ -22,7 +22,7 @@ export interface Security {
  * whatever ended it, and nothing arrives after it.
  */
 export interface Link {
-  /** The id of the node on the other side, proven by its key. */
+  /** The id of the node on the other side, proven by its key, unless `security` says otherwise. */
   readonly remoteId: string;
   /** Where the other end of the link is; of an inbound link this is not where that node listens. */
   readonly remoteAddress: Address;
@@ -30,6 +30,8 @@ export interface Link {
   readonly security: Security;
   /** When the other side was first heard of, by the runtime's clock: handshakes are limited in all. */
   readonly startedAt: number;
+  /** The port that the other side says it listens on, where it says so before the link is handed over. */
+  readonly announcedPort?: number | undefined;
   /**
    * Called with each piece that arrives, which must be read during the call: its memory is used again. Set it
    * in the turn in which the link was handed over.
@@ -92,12 +94,13 @@ export interface Transport {
    */
   listen(address: Address, onLink: (link: Link) => void): Promise<Address>;
   /**
-   * Makes a link to the node at an address. The signal carries the reason to reject with as its `reason`.
+   * Makes a link to the node at an address. The signal carries the reason to reject with as its `reason`. The
+   * caller checks the id; `expectedId` helps transports whose ids have no end that can be seen.
    *
    * @throws PeerloomError `ERR_CONNECTION_REFUSED`, `ERR_HOST_NOT_FOUND`, `ERR_HOST_UNREACHABLE`,
    * `ERR_TIMEOUT`, `ERR_HANDSHAKE`, `ERR_PLAIN_NOT_ALLOWED`, `ERR_UNREACHABLE`.
    */
-  dial(address: Address, signal: AbortSignal): Promise<Link>;
+  dial(address: Address, signal: AbortSignal, expectedId?: string): Promise<Link>;
   /** Stops listening, ends handshakes under way, destroys the links that are left and resolves when all have ended. */
   close(): Promise<void>;
 }

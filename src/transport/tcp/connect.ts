@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises';
-import { connect as connectSocket, type Socket } from 'node:net';
+import { connect as connectSocket, isIP, type Socket } from 'node:net';
 import type { Address } from '../../address.ts';
 import { PeerloomError } from '../../errors.ts';
 import type { TransportContext } from '../transport.ts';
@@ -14,7 +14,8 @@ export async function openSocket(
   { limits, runtime }: Pick<TransportContext, 'limits' | 'runtime'>,
   signal: AbortSignal,
 ): Promise<Socket> {
-  const addresses = await unlessAborted(lookup(host, { all: true }), signal);
+  const addresses =
+    isIP(host) > 0 ? [{ address: host }] : await unlessAborted(lookup(host, { all: true }), signal);
   let failure: unknown;
   for (const { address } of addresses) {
     const socket = connectSocket({ host: address, port, noDelay: true });

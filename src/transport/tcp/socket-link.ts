@@ -8,6 +8,7 @@ export interface SocketLinkDetails {
   readonly remoteId: string;
   readonly security: Security;
   readonly startedAt: number;
+  readonly announcedPort?: number;
   readonly runtime: Runtime;
 }
 
@@ -20,6 +21,7 @@ export class SocketLink implements Link {
   readonly remoteAddress: Address;
   readonly security: Security;
   readonly startedAt: number;
+  readonly announcedPort: number | undefined;
   readonly closed: Promise<Error | undefined>;
 
   readonly #socket: Socket;
@@ -28,11 +30,13 @@ export class SocketLink implements Link {
   #onMessage: ((bytes: Uint8Array) => void) | undefined;
   #drainWaiters: (() => void)[] = [];
 
-  constructor(socket: Socket, { remoteId, security, startedAt, runtime }: SocketLinkDetails) {
+  constructor(socket: Socket, details: SocketLinkDetails) {
+    const { remoteId, security, startedAt, announcedPort, runtime } = details;
     this.remoteId = remoteId;
     this.remoteAddress = remoteAddressOf(socket);
     this.security = security;
     this.startedAt = startedAt;
+    this.announcedPort = announcedPort;
     this.#socket = socket;
     this.#runtime = runtime;
     socket.on('error', (error) => {

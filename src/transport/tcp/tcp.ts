@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Address, formatAddress } from '../../address.ts';
 import { PeerloomError } from '../../errors.ts';
+import { exchangeIds } from '../p2pnetwork/exchange-ids.ts';
 import type { Link, Security, Transport, TransportContext } from '../transport.ts';
 import { openSocket, unlessAborted } from './connect.ts';
 import { HandshakeGate } from './handshake-gate.ts';
@@ -12,23 +13,26 @@ import { explain } from './system-errors.ts';
 import { certificateTls, networkKeyTls, type TlsUpgrade } from './tls.ts';
 
 /** What a node speaks on TCP. */
-export type TcpProtocol = 'tls' | 'plain';
+export type TcpProtocol = 'tls' | 'plain' | 'p2pnetwork';
 
 /** How {@link tcp} reaches other nodes. */
 export interface TcpOptions {
   /**
    * The protocols to accept, and to dial, on the one port. Default `['tls']`. `'plain'` is neither encrypted
    * nor safe from changes on the way; both sides must allow it, and a connection never falls back to it.
+   * `'p2pnetwork'` lets nodes of the Python package in, which are not even authenticated; to dial one, its
+   * address `p2pnetwork://host:port` is enough.
    */
   readonly accept?: readonly TcpProtocol[];
 }
 
-const known: readonly TcpProtocol[] = ['tls', 'plain'];
-const schemeProtocols = { tls: 'tls', tcp: 'plain' } as const;
+const known: readonly TcpProtocol[] = ['tls', 'plain', 'p2pnetwork'];
+const schemeProtocols = { tls: 'tls', tcp: 'plain', p2pnetwork: 'p2pnetwork' } as const;
 
 const security: Record<TcpProtocol, Security> = {
   tls: { protocol: 'tls', encrypted: true, authenticated: true },
   plain: { protocol: 'tcp', encrypted: false, authenticated: true },
+  p2pnetwork: { protocol: 'p2pnetwork', encrypted: false, authenticated: false },
 };
 
 /**
@@ -48,6 +52,13 @@ export function tcp(options: TcpOptions = {}): Transport {
   return new TcpTransport(new Set(accept));
 }
 
+/** This side of a connection that is to be authenticated. */
+interface Side {
+  readonly role: Role;
+  readonly startedAt: number;
+  readonly expectedId?: string | undefined;
+}
+
 class TcpTransport implements Transport {
   readonly schemes: readonly string[];
   readonly #accept: ReadonlySet<TcpProtocol>;
@@ -56,18 +67,21 @@ class TcpTransport implements Transport {
   #tls: TlsUpgrade | undefined;
   #gate: HandshakeGate | undefined;
   #server: Server | undefined;
+  #port = 0;
 
   constructor(accept: ReadonlySet<TcpProtocol>) {
     this.#accept = accept;
-    this.schemes = accept.has('tls') ? ['tls', 'tcp'] : ['tcp', 'tls'];
+    const first = accept.has('tls') ? 'tls' : accept.has('plain') ? 'tcp' : 'p2pnetwork';
+    this.schemes = [first, ...Object.keys(schemeProtocols).filter((scheme) => scheme !== first)];
   }
 
   attach(context: TransportContext): void {
     if (this.#context !== undefined) {
       throw new PeerloomError('ERR_TRANSPORT_IN_USE', 'a tcp() belongs to one node: make one for each');
     }
-    if (context.networkSecret !== undefined && this.#accept.has('plain')) {
-      throw new TypeError("networkKey needs encryption: leave 'plain' out of accept");
+    const isOpen = this.#accept.has('plain') || this.#accept.has('p2pnetwork');
+    if (context.networkSecret !== undefined && isOpen) {
+      throw new TypeError("networkKey needs encryption: leave 'plain' and 'p2pnetwork' out of accept");
     }
     this.#context = context;
     this.#gate = new HandshakeGate(context.limits, context.runtime);
@@ -81,11 +95,11 @@ class TcpTransport implements Transport {
     });
     server.on('error', (error) => this.#context!.log(`the listener failed: ${error.message}`));
     this.#server = server;
-    const bound = server.address() as { port: number };
-    return { ...address, port: bound.port };
+    this.#port = (server.address() as { port: number }).port;
+    return { ...address, port: this.#port };
   }
 
-  async dial(address: Address, signal: AbortSignal): Promise<Link> {
+  async dial(address: Address, signal: AbortSignal, expectedId?: string): Promise<Link> {
     const scheme = (address.scheme ?? this.schemes[0]) as keyof typeof schemeProtocols;
     const protocol = schemeProtocols[scheme];
     this.#checkAllowed(protocol, address);
@@ -94,7 +108,8 @@ class TcpTransport implements Transport {
     let socket: Socket | undefined;
     try {
       socket = this.#keep(await openSocket(address, context, signal));
-      return await unlessAborted(this.#authenticate(socket, protocol, { role: 'client', startedAt }), signal);
+      const side: Side = { role: 'client', startedAt, expectedId };
+      return await unlessAborted(this.#authenticate(socket, protocol, side), signal);
     } catch (error) {
       socket?.destroy();
       throw signal.aborted ? signal.reason : explain(error, address, 'dialling');
@@ -110,9 +125,14 @@ class TcpTransport implements Transport {
     await Promise.all([closed, ...ended]);
   }
 
+  /** Whoever writes `p2pnetwork://` has asked for it; the other schemes must be allowed. */
   #checkAllowed(protocol: TcpProtocol, address: Address): void {
-    if (this.#accept.has(protocol)) return;
     const text = formatAddress(address);
+    if (protocol === 'p2pnetwork' && this.#context!.networkSecret !== undefined) {
+      const message = `${text} is a p2pnetwork node, which cannot hold the networkKey of this node`;
+      throw new PeerloomError('ERR_NETWORK_MISMATCH', message);
+    }
+    if (protocol === 'p2pnetwork' || this.#accept.has(protocol)) return;
     if (protocol === 'plain') {
       const message = `${text} is plain TCP, which this node does not allow: use tcp({ accept: ['tls', 'plain'] })`;
       throw new PeerloomError('ERR_PLAIN_NOT_ALLOWED', message);
@@ -146,11 +166,14 @@ class TcpTransport implements Transport {
   }
 
   async #accepted(socket: Socket, startedAt: number): Promise<Link> {
-    const protocol = await sniff(socket);
-    if (protocol === 'unknown' || !this.#accept.has(protocol)) throw notSpoken(protocol);
+    const sniffed = await sniff(socket);
+    const protocol = sniffed === 'unknown' ? 'p2pnetwork' : sniffed;
+    if (!this.#accept.has(protocol)) throw notSpoken(sniffed);
     const link = await this.#authenticate(socket, protocol, { role: 'server', startedAt });
+    if (protocol === 'p2pnetwork') return link;
     const { maxHandshakeBytes } = this.#context!.limits;
-    if (socket.bytesRead > maxHandshakeBytes + earlyBytes) {
+    // Its hello, as long again at most, may have come in one piece with the end of the handshake.
+    if (socket.bytesRead > 2 * maxHandshakeBytes) {
       link.destroy();
       throw new PeerloomError('ERR_HANDSHAKE', `its handshake was longer than ${maxHandshakeBytes} bytes`);
     }
@@ -160,10 +183,17 @@ class TcpTransport implements Transport {
   async #authenticate(
     socket: Socket,
     protocol: TcpProtocol,
-    { role, startedAt }: { role: Role; startedAt: number },
+    { role, startedAt, expectedId }: Side,
   ): Promise<Link> {
-    const { identity, networkSecret, runtime } = this.#context!;
+    const { identity, networkSecret, runtime, limits } = this.#context!;
     const details = { security: security[protocol], startedAt, runtime };
+    if (protocol === 'p2pnetwork') {
+      // There are no pings: TCP itself must find out that a node is gone.
+      socket.setKeepAlive(true, limits.pingAfterMs);
+      const exchange = { role, id: identity.id, port: this.#port, expectedId, runtime };
+      const { id, port } = await exchangeIds(socket, exchange);
+      return new SocketLink(socket, { remoteId: id, announcedPort: port, ...details });
+    }
     if (protocol === 'plain') {
       const remoteId = await authenticatePlain(socket, { identity, role, runtime });
       return new SocketLink(socket, { remoteId, ...details });
@@ -182,10 +212,11 @@ class TcpTransport implements Transport {
   }
 }
 
-/** A hello that came in one piece with the end of the handshake. */
-const earlyBytes = 64 * 1024;
-
 function notSpoken(protocol: SniffedProtocol): PeerloomError {
-  const what = protocol === 'unknown' ? 'something else than peerloom' : protocol;
-  return new PeerloomError('ERR_HANDSHAKE', `it speaks ${what}, which this node does not accept`);
+  const what =
+    protocol === 'unknown' ? 'neither TLS nor plain peerloom (a p2pnetwork node, maybe)' : protocol;
+  return new PeerloomError(
+    'ERR_HANDSHAKE',
+    `it speaks ${what}, which tcp({ accept }) of this node leaves out`,
+  );
 }

@@ -1,0 +1,168 @@
+import type { Data } from '../data.ts';
+import { PeerloomError } from '../errors.ts';
+import type { Limits } from '../limits.ts';
+import type { Link } from '../transport/transport.ts';
+import type { Frame } from '../wire/frame-reader.ts';
+import type { Goodbye } from '../wire/goodbye.ts';
+import { decodePacket, encodePacket } from '../wire/p2pnetwork/packet.ts';
+import { closingNotice, PacketReader } from '../wire/p2pnetwork/packet-reader.ts';
+import type { Channel, ChannelHandler, CloseReason, RemoteNode, SendOptions } from './channel.ts';
+import { Inbox } from './inbox.ts';
+import { PacketQueue } from './packet-queue.ts';
+
+/** How long what waits may take to go out when the connection is closed. */
+const closeFlushMs = 5_000;
+
+/**
+ * The conversation with a node of the Python package p2pnetwork: messages only. It has no pings, no answers and no
+ * goodbye, and nothing in it is encrypted or authenticated.
+ */
+export class PacketChannel implements Channel {
+  readonly remote: RemoteNode;
+  readonly #link: Link;
+  readonly #maxMessageBytes: number;
+  readonly #queue: PacketQueue;
+  readonly #inbox: Inbox;
+  readonly #reader: PacketReader;
+  #state: 'open' | 'closing' | 'closed' = 'open';
+  #handler: ChannelHandler | undefined;
+  #reason: CloseReason | undefined;
+  #left = false;
+  #reported = false;
+
+  constructor(link: Link, listeningPort: number, limits: Limits) {
+    this.#link = link;
+    this.#maxMessageBytes = limits.maxMessageBytes;
+    this.remote = {
+      id: link.remoteId,
+      name: '',
+      address: link.remoteAddress,
+      listeningPort,
+      instance: '',
+      security: link.security,
+    };
+    this.#queue = new PacketQueue(link, limits);
+    this.#inbox = new Inbox(link, (frame) => this.#handle(frame), limits.unhandledMaxBytes);
+    this.#reader = new PacketReader((packet) => this.#inbox.offer(frameOf(packet)), limits.maxMessageBytes);
+    link.onMessage = (bytes) => this.#onBytes(bytes);
+    void link.closed.then((error) => this.#onLinkClosed(error));
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  start(handler: ChannelHandler): void {
+    this.#handler = handler;
+    const connected = handler.connected();
+    this.#inbox.open(typeof connected === 'object' ? connected : undefined);
+    if (this.#state === 'closed') this.#report();
+  }
+
+  send(data: Data, options?: SendOptions): boolean {
+    if (this.#state !== 'open') {
+      throw new PeerloomError('ERR_CONNECTION_CLOSED', `the connection with ${this.remote.id} is closed`);
+    }
+    return this.#queue.send(encodePacket(data, options?.compression));
+  }
+
+  drained(): Promise<void> {
+    return this.#queue.drained();
+  }
+
+  async deliver(): Promise<never> {
+    throw notSupported('deliver');
+  }
+
+  async request(): Promise<never> {
+    throw notSupported('request');
+  }
+
+  async openStream(): Promise<never> {
+    throw notSupported('openStream');
+  }
+
+  async ping(): Promise<never> {
+    throw notSupported('ping');
+  }
+
+  /** Nothing can be asked of a Python node: TCP itself, with its keep-alive, tells when one is gone. */
+  checkLiveness(): void {}
+
+  close(goodbye: Goodbye): void {
+    this.#left = true;
+    this.#inbox.clear();
+    if (this.#state === 'closed') this.#report();
+    if (this.#state !== 'open') return;
+    this.#state = 'closing';
+    this.#reason = { ...goodbye, by: 'us' };
+    void this.#queue.flushed().then(() => this.#link.close(closeFlushMs));
+  }
+
+  #onBytes(bytes: Uint8Array): void {
+    try {
+      this.#reader.push(bytes);
+    } catch (error) {
+      this.#reader.stop();
+      this.#reason ??= { code: 'protocol', message: (error as Error).message, by: 'us' };
+      this.#state = 'closing';
+      this.#link.destroy();
+    }
+  }
+
+  #handle({ body }: Frame): undefined | Promise<boolean> {
+    let data: Data;
+    try {
+      data = decodePacket(body, this.#maxMessageBytes);
+    } catch (error) {
+      this.#handler!.rejected(error as Error);
+      return undefined;
+    }
+    const handled = this.#handler!.message(data);
+    return typeof handled === 'object' ? handled : undefined;
+  }
+
+  #onLinkClosed(error: Error | undefined): void {
+    this.#state = 'closed';
+    this.#reason ??= this.#reasonOf(error);
+    this.#reader.stop();
+    this.#queue.close();
+    if (this.#handler !== undefined) this.#report();
+  }
+
+  /** A Python node just closes, or says why not; there is no telling an end on purpose from an accident. */
+  #reasonOf(error: Error | undefined): CloseReason {
+    const end = this.#reader.end();
+    if (end.kind === 'notice') return { code: 'refused', message: end.reason, by: 'them' };
+    if (error !== undefined) return { code: 'lost', message: `the link broke: ${error.message}`, by: 'link' };
+    if (end.kind === 'whole')
+      return { code: 'disconnected', message: 'the node closed the connection', by: 'them' };
+    return { code: 'lost', message: 'the link ended in the middle of a message', by: 'link' };
+  }
+
+  #report(): void {
+    const report = (): void => {
+      if (this.#reported) return;
+      this.#reported = true;
+      this.#handler!.closed(this.#reason!);
+    };
+    if (this.#left) report();
+    else void this.#inbox.idle().then(report);
+  }
+}
+
+/** Tells a Python node why it is hung up on, and does so. */
+export function refusePacketLink(link: Link, { message }: Goodbye): void {
+  link.onMessage = () => {};
+  link.send(closingNotice(message));
+  link.close(closeFlushMs);
+}
+
+function frameOf(packet: Uint8Array): Frame {
+  return { kind: 0, format: 0, compression: 0, body: packet.slice() as Uint8Array<ArrayBuffer> };
+}
+
+function notSupported(what: string): PeerloomError {
+  const message = `${what} cannot be done with a p2pnetwork node: it knows messages only, so use send`;
+  return new PeerloomError('ERR_NOT_SUPPORTED', message);
+}
