@@ -1,6 +1,6 @@
 import type { Node } from '../node.ts';
 import { labelOf } from './describe.ts';
-import { peerText } from './event-text.ts';
+import { addressOf, peerText } from './event-text.ts';
 import type { Prompt } from './prompt.ts';
 
 const help = [
@@ -36,6 +36,6 @@ function say(line: string, node: Node, prompt: Prompt): void {
   if (sent + failed.length === 0) prompt.print(`Not sent. ${nobody(node)}`);
 }
 
-function nobody({ host, port }: Node): string {
-  return `Nobody is connected. Others come in with: peerloom node --connect ${host}:${port}`;
+function nobody(node: Node): string {
+  return `Nobody is connected. Others come in with: peerloom node --connect ${addressOf(node)}`;
 }

@@ -11,12 +11,15 @@ export function eventText(print: (line: string) => void): NodeCallback {
     switch (event) {
       case 'inbound_node_connected':
       case 'outbound_node_connected':
-        print(dim(`${labelOf(peer!)} is connected (${whereabouts(peer!)})`));
+        print(dim(`${labelOf(peer!)} is connected (${peer!.direction}, ${addressOf(peer!)})`));
         break;
       case 'inbound_node_disconnected':
-      case 'outbound_node_disconnected':
-        print(dim(`${labelOf(peer!)} is gone: ${safeLine(peer!.closeReason?.message ?? '')}`));
+      case 'outbound_node_disconnected': {
+        const { code, by, message } = peer!.closeReason!;
+        const isNews = by !== 'us' || code !== 'stopped';
+        if (isNews) print(dim(`${labelOf(peer!)} is gone: ${safeLine(message)}`));
         break;
+      }
       case 'node_message':
         for (const line of messageLines(data as Data)) print(`${name(peer!)}: ${line}`);
         break;
@@ -37,11 +40,13 @@ export function eventText(print: (line: string) => void): NodeCallback {
 
 /** One line about a connection. */
 export function peerText(peer: NodeConnection): string {
-  return `${name(peer)}  ${whereabouts(peer)}`;
+  const gap = ' '.repeat(Math.max(2, 9 - labelOf(peer).length));
+  return `${name(peer)}${gap}${peer.id}  ${addressOf(peer)}`;
 }
 
-function whereabouts({ direction, host, port, id }: NodeConnection): string {
-  return `${direction}, ${formatAddress({ scheme: undefined, host, port })}, ${id}`;
+/** Where others reach this node. */
+export function addressOf({ host, port }: { readonly host: string; readonly port: number }): string {
+  return formatAddress({ scheme: undefined, host, port });
 }
 
 function name(peer: NodeConnection): string {

@@ -2,7 +2,7 @@ import { Node } from '../node.ts';
 import type { NodeOptions } from '../options.ts';
 import { chat } from './chat.ts';
 import { eventJson, listeningJson } from './event-json.ts';
-import { eventText } from './event-text.ts';
+import { addressOf, eventText } from './event-text.ts';
 import { complain, exitCodes, WrongUse } from './failure.ts';
 import { sendLines } from './piped-lines.ts';
 import { Prompt } from './prompt.ts';
@@ -38,7 +38,7 @@ export async function runNode(options: NodeCommandOptions): Promise<number> {
 
   async function run(): Promise<number> {
     await node.start();
-    print(json ? listeningJson(node) : `${node.id} listens on ${node.host} port ${node.port}`);
+    print(json ? listeningJson(node) : `Listening on ${addressOf(node)}\nas ${node.id}`);
     await Promise.all(
       connect.map((address) => node.connectWithNode(address, { reconnect: reconnect ?? false })),
     );

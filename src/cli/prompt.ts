@@ -39,8 +39,9 @@ export class Prompt {
     cursorTo(process.stdout, 0);
     clearScreenDown(process.stdout);
     const result = write();
-    // The interface draws its line again from as many rows further up as the cursor stood down in it.
-    process.stdout.write('\n'.repeat(rows));
+    // The interface first goes up to where it believes its line to begin; after a paste it is wrong in that.
+    const { prevRows = rows } = this.#interface as { prevRows?: number };
+    process.stdout.write('\n'.repeat(prevRows));
     this.#interface.prompt(true);
     return result;
   }

@@ -11,6 +11,7 @@ export class DemoNetwork {
   readonly #links = new Set<string>();
   readonly #onEvent: (name: string, report: EventReport) => void;
   #arrived = 0;
+  #timer: NodeJS.Timeout | undefined;
   #recheck = (): void => {};
 
   constructor(onEvent: (name: string, report: EventReport) => void) {
@@ -41,9 +42,15 @@ export class DemoNetwork {
     return this.#members.get(name)!.tell(command);
   }
 
-  /** Resolves when both have told that they are connected. */
-  connected(one: string, other: string): Promise<void> {
-    return this.#until(`${one} and ${other} are connected`, () => this.#links.has(linkOf(one, other)));
+  /** Resolves when that node has told that it is connected with the other. */
+  connected(name: string, other: string): Promise<void> {
+    const neighbours = this.#neighbours.get(name)!;
+    return this.#until(`${name} is connected with ${other}`, () => neighbours.has(other));
+  }
+
+  /** Resolves when the process of that node has ended. */
+  ended(name: string): Promise<void> {
+    return this.#members.get(name)!.ended;
   }
 
   /** Resolves when all that the nodes have said to have sent has arrived. */
@@ -71,6 +78,7 @@ export class DemoNetwork {
 
   /** Ends all processes; resolves when they are gone. */
   async end(): Promise<void> {
+    clearTimeout(this.#timer);
     await Promise.all([...this.#members.values()].map((member) => member.kill()));
   }
 
@@ -81,7 +89,7 @@ export class DemoNetwork {
     if (event === 'node_message') this.#arrived += 1;
     if (peer !== undefined && event.endsWith('bound_node_connected')) {
       neighbours.add(peer);
-      if (this.#neighbours.get(peer)?.has(name)) this.#links.add(linkOf(name, peer));
+      if (this.#neighbours.get(peer)?.has(name)) this.#links.add([name, peer].sort().join());
     }
     if (peer !== undefined && event.endsWith('bound_node_disconnected')) neighbours.delete(peer);
     this.#recheck();
@@ -90,17 +98,13 @@ export class DemoNetwork {
   #until(what: string, isSo: () => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       const complaint = new Error(`waited ${patienceMs / 1_000} s until ${what}`);
-      const timer = setTimeout(() => reject(complaint), patienceMs);
+      this.#timer = setTimeout(() => reject(complaint), patienceMs);
       this.#recheck = () => {
         if (!isSo()) return;
-        clearTimeout(timer);
+        clearTimeout(this.#timer);
         resolve();
       };
       this.#recheck();
     });
   }
-}
-
-function linkOf(one: string, other: string): string {
-  return [one, other].sort().join('-');
 }

@@ -48,11 +48,16 @@ export async function runDemo(): Promise<number> {
 /** The user's own node, in this process, and a prompt. */
 async function join(network: DemoNetwork, prompt: Prompt): Promise<void> {
   const print = (line: string): void => prompt.print(line);
-  print(headingLine('Your turn: a node of your own joins, here in this process'));
-  await using node = new Node('127.0.0.1', 0, { name: 'you', callback: eventText(print) });
+  print(headingLine('Your turn: a node of your own joins, in this process'));
+  const node = new Node('127.0.0.1', 0, { name: 'you', callback: eventText(print) });
   await node.start();
-  for (const name of stayers) await node.connectWithNode('127.0.0.1', network.accounts.get(name)!.port);
+  for (const name of stayers) {
+    await node.connectWithNode('127.0.0.1', network.accounts.get(name)!.port);
+    await network.connected(name, node.name);
+  }
   await network.tell('ada', { do: 'answer' });
   print('Type to talk to them; /help tells what else there is.');
   await chat(node, prompt);
+  await node.stop();
+  await network.left(node.name);
 }

@@ -101,16 +101,19 @@ function detailOf(peer: NodeConnection | undefined, data: unknown): string {
   return data === undefined ? (peer?.closeReason?.message ?? '') : describe(data, maxDetailCharacters);
 }
 
-function tell(report: Report): void {
+function tell(report: Report, then = (): void => {}): void {
   // The demo may be gone already.
-  if (process.connected) process.send!(report);
+  if (process.connected) process.send!(report, undefined, undefined, then);
 }
 
-process.on('message', (command: Command) => {
-  obey(command).then(
-    () => tell({ account: { id: node.id, port: node.port, sent, received } }),
-    (error: Error) => tell({ failure: error.message }),
-  );
+process.on('message', async (command: Command) => {
+  try {
+    await obey(command);
+  } catch (error) {
+    return tell({ failure: (error as Error).message });
+  }
+  const account = { id: node.id, port: node.port, sent, received };
+  tell({ account }, () => command.do === 'stop' && process.exit());
 });
 // Ctrl-C reaches all processes of the terminal; the demo decides what becomes of this one.
 process.on('SIGINT', () => {});

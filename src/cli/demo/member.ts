@@ -9,8 +9,9 @@ const program = fileURLToPath(new URL(`member-process${extname(import.meta.url)}
 /** A node of the demo in a process of its own. */
 export class Member {
   readonly name: string;
+  /** Resolves when its process has ended. */
+  readonly ended: Promise<void>;
   readonly #process: ChildProcess;
-  readonly #gone: Promise<void>;
   #account: Account | undefined;
   #waiter: PromiseWithResolvers<Account> | undefined;
 
@@ -24,8 +25,8 @@ export class Member {
       if ('event' in report) onEvent(report);
       else this.#onDone(report);
     });
-    this.#gone = new Promise((resolve) => this.#process.once('exit', () => resolve()));
-    void this.#gone.then(() => this.#waiter?.reject(new Error(`the process of ${name} ended`)));
+    this.ended = new Promise((resolve) => this.#process.once('exit', () => resolve()));
+    void this.ended.then(() => this.#waiter?.reject(new Error(`the process of ${name} ended`)));
   }
 
   get isAlive(): boolean {
@@ -49,7 +50,7 @@ export class Member {
     this.#process.removeAllListeners('message');
     this.#waiter = undefined;
     this.#process.kill('SIGKILL');
-    await this.#gone;
+    await this.ended;
   }
 
   #onDone(report: Exclude<Report, EventReport>): void {

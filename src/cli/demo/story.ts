@@ -71,7 +71,7 @@ export async function tellStory(network: DemoNetwork, print: (line: string) => v
   print(headingLine('They connect, over mutual TLS: a ring with three chords'));
   for (const [from, to] of links) {
     await network.tell(from, { do: 'connect', port: ports.get(to)! });
-    await network.connected(from, to);
+    await network.connected(to, from);
   }
 
   print(headingLine('They talk'));
@@ -79,7 +79,7 @@ export async function tellStory(network: DemoNetwork, print: (line: string) => v
 
   print(headingLine('dan leaves'));
   await network.tell('dan', { do: 'stop' });
-  await network.left('dan');
+  await Promise.all([network.ended('dan'), network.left('dan')]);
   await network.arrived();
 
   print(headingLine('elsa is killed: her process just ends'));

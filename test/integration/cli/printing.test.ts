@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Data } from '../../../src/index.ts';
+import { startNodes } from '../../support/start-nodes.ts';
+import { Program, startNode } from './program.ts';
+
+/** The `data` of the line that `--json` prints for a message. */
+async function printed(t: Parameters<typeof startNode>[0], messages: readonly Data[]): Promise<unknown[]> {
+  const { program, address } = await startNode(t);
+  const [node] = await startNodes(t, 1);
+  const connection = await node.connectWithNode(address);
+  for (const message of messages) connection.send(message);
+  await program.event('node_message', messages.length);
+  return program.events.filter(({ event }) => event === 'node_message').map(({ data }) => data);
+}
+
+test('--json prints JSON as it is, and a form of its own for what JSON lacks', async (t) => {
+  const messages: readonly (readonly [data: Data, json: unknown])[] = [
+    ['a text', 'a text'],
+    [
+      { list: [1, 2.5, true, null], '': {} },
+      { list: [1, 2.5, true, null], '': {} },
+    ],
+    [Uint8Array.of(0, 255), { $binary: 'AP8=', type: 'Uint8Array' }],
+    [new Uint8Array(0), { $binary: '', type: 'Uint8Array' }],
+    [Float32Array.of(1), { $binary: 'AACAPw==', type: 'Float32Array' }],
+    [BigInt64Array.of(-2n), { $binary: '/v////////8=', type: 'BigInt64Array' }],
+    [
+      { round: 3, weights: Uint16Array.of(1, 2) },
+      { round: 3, weights: { $binary: 'AQACAA==', type: 'Uint16Array' } },
+    ],
+    [
+      [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0],
+      [{ $number: 'NaN' }, { $number: 'Infinity' }, { $number: '-Infinity' }, { $number: '-0' }],
+    ],
+  ];
+  assert.deepEqual(
+    await printed(
+      t,
+      messages.map(([data]) => data),
+    ),
+    messages.map(([, json]) => json),
+  );
+});
+
+test('--json escapes what could steer a terminal', async (t) => {
+  const nasty = '\u001b[2J \u009b31m \u007f \u202e \u2028 \u{e0041} \r\n é 🙂';
+  const { program, address } = await startNode(t);
+  const [node] = await startNodes(t, 1);
+  (await node.connectWithNode(address)).send(nasty);
+  assert.equal((await program.event('node_message')).data, nasty);
+  program.endInput();
+  const { stdout } = await program.ended;
+  assert.doesNotMatch(stdout.replaceAll('\n', ''), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+  assert.match(stdout, / é 🙂"/);
+});
+
+test('for people, remote text cannot steer the terminal nor speak for others', async (t) => {
+  const program = new Program(t, ['node']);
+  const [, address] = await program.prints(/^Listening on (.*)\n/);
+  const [node] = await startNodes(t, 1, { options: { name: 'mal\u001b[7mlory' } });
+  const connection = await node.connectWithNode(address!);
+  connection.send('\u001b[2Jclear\tall\r\nada: I said that\u0007');
+  connection.send({ '\u001b[2J': '\u001b[31mred', bytes: Uint8Array.of(1, 2) });
+  connection.send('x'.repeat(10_100));
+  await program.prints(/more characters\)\n/);
+  program.endInput();
+  const { stdout } = await program.ended;
+  assert.doesNotMatch(stdout.replaceAll('\n', ''), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+  assert.match(stdout, /\nmal\[7mlory is connected \(inbound, 127\.0\.0\.1:\d+\)\n/);
+  assert.match(stdout, /\nmal\[7mlory: \[2Jclear {2}all\nmal\[7mlory: ada: I said that\n/);
+  assert.match(stdout, /\nmal\[7mlory: \{ .*bytes: Uint8Array\(2\) \[ 1, 2 \] \}\n/);
+  assert.match(stdout, /\nmal\[7mlory: x{10000}… \(100 more characters\)\n/);
+});
+
+test('for people, a request and a lost neighbour are told', async (t) => {
+  const program = new Program(t, ['node']);
+  const [, address] = await program.prints(/^Listening on (.*)\n/);
+  const [node] = await startNodes(t, 1, { options: { name: 'ben' } });
+  const connection = await node.connectWithNode(address!);
+  await assert.rejects(connection.request('the time, please'), { code: 'ERR_HANDLER' });
+  await program.prints(/\nben sent a request, which nobody answers here: "the time, please"\n/);
+  await node.stop();
+  await program.prints(/\nben is gone: the node stopped\n/);
+});
+
+test('--debug tells every step on the standard error output, and the output stays JSON', async (t) => {
+  const { program } = await startNode(t, ['--debug']);
+  await program.complains(/listening on 127\.0\.0\.1/);
+  program.endInput();
+  await program.ended;
+  assert.deepEqual(
+    program.events.map(({ event }) => event),
+    ['listening', 'node_request_to_stop'],
+  );
+});
