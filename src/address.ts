@@ -65,6 +65,21 @@ export function isLoopback(host: string): boolean {
   return host.startsWith('127.') || host === '::1';
 }
 
+/**
+ * What counts as one address where addresses are limited: for IPv6 the 64 bits that the network of one
+ * customer has (RFC 6177, RFC 4291 section 2.5.4), because the other 64 are that customer's to choose.
+ */
+export function sourceOf(host: string): string {
+  if (!host.includes(':')) return host;
+  const [before = '', after] = host.split('%')[0]!.split('::');
+  const groups = before === '' ? [] : before.split(':');
+  if (after !== undefined) {
+    const rest = after === '' ? [] : after.split(':');
+    groups.push(...Array<string>(Math.max(0, 8 - groups.length - rest.length)).fill('0'), ...rest);
+  }
+  return `${groups.slice(0, 4).join(':')}::/64`;
+}
+
 function invalid(text: string, problem: string): PeerloomError {
   return new PeerloomError(
     'ERR_ADDRESS_INVALID',

@@ -1,4 +1,4 @@
-import { isLoopback } from './address.ts';
+import { isLoopback, sourceOf } from './address.ts';
 import type { PeerDetails, ResolvedOptions } from './options.ts';
 import type { Runtime } from './runtime.ts';
 import { type Goodbye, goodbye } from './wire/goodbye.ts';
@@ -21,21 +21,23 @@ export class Admission {
    * Takes a place for an inbound connection, to be given back by {@link Admission.leave}.
    *
    * @param token what stands for the connection.
+   * @param address where it comes from; `undefined`: from this process, where addresses are no resource.
    * @returns why there is none.
    */
-  enter(token: unknown, address: string): Goodbye | undefined {
+  enter(token: unknown, address: string | undefined): Goodbye | undefined {
     const { maxConnections, limits } = this.#options;
     if (maxConnections > 0 && this.#inbound.size >= maxConnections) return goodbye('full');
-    if (!isLoopback(address)) {
+    const source = address === undefined ? '' : sourceOf(address);
+    if (address !== undefined && !isLoopback(address)) {
       const { maxInboundPerAddress } = limits;
-      const sameAddress = [...this.#inbound.values()].filter((one) => one === address).length;
-      if (maxInboundPerAddress > 0 && sameAddress >= maxInboundPerAddress) {
+      const sameSource = [...this.#inbound.values()].filter((one) => one === source).length;
+      if (maxInboundPerAddress > 0 && sameSource >= maxInboundPerAddress) {
         return goodbye('full', `the node allows ${maxInboundPerAddress} connections from one address`);
       }
-      if (!this.#arrivals.take(address))
+      if (!this.#arrivals.take(source))
         return goodbye('full', 'too many connections a second from this address');
     }
-    this.#inbound.set(token, address);
+    this.#inbound.set(token, source);
     return undefined;
   }
 

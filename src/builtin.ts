@@ -3,7 +3,10 @@ import { PeerloomError } from './errors.ts';
 type Builtins = {
   'node:crypto': typeof import('node:crypto');
   'node:fs': typeof import('node:fs');
+  'node:module': typeof import('node:module');
   'node:path': typeof import('node:path');
+  'node:sqlite': typeof import('node:sqlite');
+  'node:stream': typeof import('node:stream');
   'node:zlib': typeof import('node:zlib');
 };
 

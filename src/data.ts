@@ -28,5 +28,9 @@ export type Data =
   | readonly Data[]
   | { readonly [key: string]: Data };
 
-/** The compressions a message can be sent with; each runs on the sending and the receiving side alone. */
-export type Compression = 'none' | 'zlib' | 'brotli' | 'zstd';
+/**
+ * The compressions a message can be sent with; each runs on the sending and the receiving side alone. `'lzma'` (the
+ * .xz format) needs the package `@napi-rs/lzma` on both sides. Nodes of the Python package know `'zlib'`, `'bzip2'`
+ * and `'lzma'`.
+ */
+export type Compression = 'none' | 'zlib' | 'brotli' | 'zstd' | 'bzip2' | 'lzma';

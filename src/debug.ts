@@ -1,4 +1,5 @@
 import createDebug from 'debug';
+import { printable } from './printable.ts';
 
 /** Prints a step in plain words where debugging is on; `enabled` guards what would be costly to put together. */
 export interface Log {
@@ -14,8 +15,8 @@ export interface Log {
 export function createLog(part: string, label: string, isOn: () => boolean): Log {
   const byEnvironment = createDebug(`peerloom:${part}`);
   const log = (step: string): void => {
-    if (byEnvironment.enabled) byEnvironment('%s: %s', label, step);
-    else if (isOn()) console.error(`DEBUG (${label}): ${step}`);
+    if (byEnvironment.enabled) byEnvironment('%s: %s', label, printable(step));
+    else if (isOn()) console.error(`DEBUG (${label}): ${printable(step)}`);
   };
   return Object.defineProperty(log, 'enabled', { get: () => byEnvironment.enabled || isOn() }) as Log;
 }

@@ -1,8 +1,9 @@
 import type { Handled } from './channel/channel.ts';
 import type { Data } from './data.ts';
-import type { PeerloomError } from './errors.ts';
+import { PeerloomError } from './errors.ts';
 import type { Node } from './node.ts';
 import type { NodeConnection } from './node-connection.ts';
+import type { PeerStream } from './peer-stream.ts';
 
 /** The events of a node, with what their methods and listeners are given. */
 export interface NodeEvents {
@@ -22,6 +23,8 @@ export interface NodeEvents {
   node_request_to_stop: [];
   /** A request arrived; what the handler returns, or resolves to, is the answer. */
   node_request: [peer: NodeConnection, data: Data];
+  /** The other node opened a stream, whose `openStream` resolves now. */
+  node_stream: [peer: NodeConnection, stream: PeerStream, header: Data];
   /** Connecting again failed for the `trials`th time; a handler that returns false gives up. */
   node_reconnection_error: [address: string, trials: number];
   /** A message that cannot be decoded arrived; it is counted in `messageCountRerr`. */
@@ -56,6 +59,7 @@ export const eventMethods = {
   node_disconnect_with_outbound_node: 'nodeDisconnectWithOutboundNode',
   node_request_to_stop: 'nodeRequestToStop',
   node_request: 'nodeRequest',
+  node_stream: 'nodeStream',
   node_reconnection_error: 'nodeReconnectionError',
   node_message_rejected: 'nodeMessageRejected',
   connection_error: 'connectionError',
@@ -110,6 +114,11 @@ export class Dispatcher {
     else this.#listeners.delete(event);
   }
 
+  /** Somebody listens to the event; a callback counts, whatever it does. */
+  handles(event: NodeEventName): boolean {
+    return this.#callback !== undefined || this.#listeners.has(event) || this.#isOverridden(event);
+  }
+
   /** Runs all handlers of an event. */
   emit(event: NodeEventName, details: EventDetails, ...args: unknown[]): Handled {
     const handled = this.#run(event, details.peer, this.#methodOf(event).bind(this.#node), args);
@@ -123,7 +132,7 @@ export class Dispatcher {
       const result: unknown = this.#node.nodeMessage(peer, data);
       if (isPromise(result)) handled = this.#settled('node_message', peer, result);
     } catch (error) {
-      this.#failed(error, 'node_message', peer);
+      this.failed(error, 'node_message', peer);
       handled = false;
     }
     if (this.#callback === undefined && this.#listeners.size === 0) return handled;
@@ -141,20 +150,63 @@ export class Dispatcher {
     return handled;
   }
 
-  /** Asks the handlers in their order until one gives an answer; the first to throw ends it. */
-  async ask(event: NodeEventName, details: EventDetails, ...args: unknown[]): Promise<unknown> {
+  /**
+   * Asks the handlers in their order until one gives an answer; the first to throw ends it.
+   *
+   * @returns the answer, at once where the overridden method gives one at once.
+   */
+  ask(event: NodeEventName, details: EventDetails, ...args: unknown[]): unknown {
+    try {
+      const answer = this.#methodOf(event).apply(this.#node, args);
+      return answer !== undefined && !isPromise(answer)
+        ? answer
+        : this.#askOthers(answer, event, details, args);
+    } catch (error) {
+      this.failed(error, event, details.peer);
+      throw error;
+    }
+  }
+
+  async #askOthers(
+    first: unknown,
+    event: NodeEventName,
+    details: EventDetails,
+    args: unknown[],
+  ): Promise<unknown> {
     const { peer, data } = details;
     try {
-      let answer = await this.#methodOf(event).apply(this.#node, args);
+      let answer = await first;
       if (answer === undefined) answer = await this.#callback?.(event, this.#node, peer, data);
       for (const listener of this.#listeners.get(event) ?? []) {
         if (answer === undefined) answer = await (listener as AnyHandler)(...args);
       }
       return answer;
     } catch (error) {
-      this.#failed(error, event, peer);
+      this.failed(error, event, peer);
       throw error;
     }
+  }
+
+  /**
+   * Runs all handlers of an event, each of which may object.
+   *
+   * @returns false when one of them answers false.
+   */
+  async consult(event: NodeEventName, { peer, data }: EventDetails, ...args: unknown[]): Promise<boolean> {
+    const handlers = [
+      () => this.#methodOf(event).apply(this.#node, args),
+      () => this.#callback?.(event, this.#node, peer, data),
+      ...(this.#listeners.get(event) ?? []).map((listener) => () => (listener as AnyHandler)(...args)),
+    ];
+    const answers = handlers.map(async (handler) => {
+      try {
+        return await handler();
+      } catch (error) {
+        this.failed(error, event, peer);
+        return undefined;
+      }
+    });
+    return !(await Promise.all(answers)).includes(false);
   }
 
   #methodOf(event: NodeEventName): AnyHandler {
@@ -171,7 +223,7 @@ export class Dispatcher {
       const result = handler(...args);
       return isPromise(result) ? this.#settled(event, peer, result) : true;
     } catch (error) {
-      this.#failed(error, event, peer);
+      this.failed(error, event, peer);
       return false;
     }
   }
@@ -185,20 +237,28 @@ export class Dispatcher {
       await result;
       return true;
     } catch (error) {
-      this.#failed(error, event, peer);
+      this.failed(error, event, peer);
       return false;
     }
   }
 
-  #failed(error: unknown, event: NodeEventName, peer: NodeConnection | undefined): void {
-    const isHandled =
-      this.#callback !== undefined || this.#listeners.has('node_error') || this.#isOverridden('node_error');
-    if (event === 'node_error' || !isHandled) {
+  /** Tells of a handler that threw, rejected, or gave an answer of no use. */
+  failed(error: unknown, event: NodeEventName, peer: NodeConnection | undefined): void {
+    if (event === 'node_stream' && isEndOfStream(error)) return;
+    if (event === 'node_error' || !this.handles('node_error')) {
       console.error(`A handler of ${event} failed; the node goes on.`, error);
       return;
     }
     this.emit('node_error', { peer, data: { error, event } }, error, event, peer);
   }
+}
+
+/** The other side gave the stream up, or the connection broke: that is no fault of the handler that reads it. */
+function isEndOfStream(error: unknown): boolean {
+  return (
+    error instanceof PeerloomError &&
+    (error.code === 'ERR_STREAM_ABORTED' || error.code === 'ERR_CONNECTION_CLOSED')
+  );
 }
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {

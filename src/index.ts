@@ -11,6 +11,7 @@ export { defaultLimits, type Limits } from './limits.ts';
 export { Node, type SendFailure, type SendReport } from './node.ts';
 export { type ConnectionDetails, NodeConnection } from './node-connection.ts';
 export type { ConnectOptions, NodeOptions, PeerDetails, ReconnectOptions } from './options.ts';
+export { type NodeDuplex, PeerStream } from './peer-stream.ts';
 export { type Runtime, type RuntimeTimer, systemRuntime } from './runtime.ts';
 export { MemoryHub, memory } from './transport/memory/memory.ts';
 export { type TcpOptions, type TcpProtocol, tcp } from './transport/tcp/tcp.ts';

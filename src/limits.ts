@@ -24,6 +24,10 @@ export interface Limits {
   readonly queueMaxBytes: number;
   /** Bytes received on a connection and not yet handled at which its reading pauses. Default 4 MiB. */
   readonly unhandledMaxBytes: number;
+  /** Streams of one connection, whichever side opened them. Default 256. */
+  readonly maxStreams: number;
+  /** Bytes that a stream receives ahead of its reader, and at which its `write` starts to answer false. Default 256 KiB. */
+  readonly streamWindowBytes: number;
   /** Milliseconds of silence after which a connection is pinged. Default 15,000. */
   readonly pingAfterMs: number;
   /** Milliseconds of silence after which a connection counts as lost. Default 45,000. */
@@ -48,22 +52,29 @@ export const defaultLimits = {
   queueHighWaterBytes: 1024 * 1024,
   queueMaxBytes: 32 * 1024 * 1024,
   unhandledMaxBytes: 4 * 1024 * 1024,
+  maxStreams: 256,
+  streamWindowBytes: 256 * 1024,
   pingAfterMs: 15_000,
   deadAfterMs: 45_000,
 } as const satisfies Limits;
 
-/** Limits for which 0 means: no limit. */
-const zeroMeansNone: ReadonlySet<string> = new Set(['maxInboundPerAddress']);
+/** Where the smallest value is not 1; 0 means: no limit. */
+const minimums: Partial<Record<string, number>> = { maxInboundPerAddress: 0, streamWindowBytes: 1_024 };
+
+/** Where there is a largest value. */
+const maximums: Partial<Record<string, number>> = { streamWindowBytes: 2 ** 30 };
 
 /**
  * The defaults with the given ones in their place.
  *
- * @throws TypeError for an unknown name or a value that is no number, RangeError for one out of range.
+ * @throws TypeError for an unknown name or a value that is no number, RangeError for one out of range, or a
+ * `deadAfterMs` that leaves no time for a ping.
  */
 export function resolveLimits(given: Partial<Limits> = {}): Limits {
+  if (typeof given !== 'object' || given === null) throw new TypeError('limits must be an object');
   const limits: Record<string, number> = { ...defaultLimits };
   for (const [name, value] of Object.entries(given)) {
-    if (!(name in defaultLimits)) {
+    if (!Object.hasOwn(defaultLimits, name)) {
       throw new TypeError(
         `limits.${name} is not a limit; there are ${Object.keys(defaultLimits).join(', ')}`,
       );
@@ -71,11 +82,19 @@ export function resolveLimits(given: Partial<Limits> = {}): Limits {
     if (value === undefined) continue;
     if (typeof value !== 'number')
       throw new TypeError(`limits.${name} must be a number, not ${typeof value}`);
-    const minimum = zeroMeansNone.has(name) ? 0 : 1;
+    const minimum = minimums[name] ?? 1;
+    const maximum = maximums[name] ?? Number.MAX_SAFE_INTEGER;
     if (!Number.isSafeInteger(value) || value < minimum) {
       throw new RangeError(`limits.${name} must be a whole number of at least ${minimum}, not ${value}`);
     }
+    if (value > maximum) throw new RangeError(`limits.${name} must be at most ${maximum}, not ${value}`);
     limits[name] = value;
+  }
+  const { pingAfterMs, deadAfterMs } = limits as unknown as Limits;
+  if (deadAfterMs <= pingAfterMs) {
+    throw new RangeError(
+      `limits.deadAfterMs must be above limits.pingAfterMs, ${pingAfterMs}, not ${deadAfterMs}`,
+    );
   }
   return Object.freeze(limits) as unknown as Limits;
 }

@@ -2,6 +2,7 @@ import type { Channel, CloseReason, SendOptions } from './channel/channel.ts';
 import type { WaitOptions } from './channel/pending.ts';
 import type { Data } from './data.ts';
 import type { Node } from './node.ts';
+import { PeerStream } from './peer-stream.ts';
 import type { Link, Security } from './transport/transport.ts';
 
 /** What a connection is made of; {@link Node.createNewConnection} passes it on. */
@@ -111,10 +112,10 @@ export class NodeConnection {
    *
    * @throws PeerloomError `ERR_HANDLER` when one of them threw, `ERR_TIMEOUT`, `ERR_ABORTED`, and those of `send`.
    */
-  deliver(data: Data, options?: WaitOptions): Promise<void> {
+  async deliver(data: Data, options?: WaitOptions): Promise<void> {
     const delivered = this.#channel.deliver(data, options);
     this.#counts.sent += 1;
-    return delivered;
+    await delivered;
   }
 
   /**
@@ -123,10 +124,24 @@ export class NodeConnection {
    * @throws PeerloomError `ERR_HANDLER` when it threw or had no answer, `ERR_TIMEOUT`, `ERR_ABORTED`, and
    * those of `send`.
    */
-  request(data: Data, options?: WaitOptions): Promise<Data> {
+  async request(data: Data, options?: WaitOptions): Promise<Data> {
     const answer = this.#channel.request(data, options);
     this.#counts.sent += 1;
-    return answer;
+    return await answer;
+  }
+
+  /**
+   * Opens a stream of bytes beside the messages, for what is larger than a message may be, or not there in
+   * one piece. It is handed to the other node's `node_stream` handlers behind the messages sent before, and
+   * this resolves then.
+   *
+   * @param header says what it is about: any data, up to 64 KiB. Default `null`.
+   * @throws PeerloomError `ERR_STREAM_LIMIT` when one of the two sides has as many streams as it allows
+   * (`limits.maxStreams`, 256), `ERR_HANDLER` when nobody handles streams there, `ERR_TIMEOUT`, `ERR_ABORTED`,
+   * and those of `send`; TypeError when no message can hold the header.
+   */
+  async openStream(header: Data = null, options?: WaitOptions): Promise<PeerStream> {
+    return new PeerStream(this, header, await this.#channel.openStream(header, options));
   }
 
   /**

@@ -1,20 +1,16 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { type Address, addressOf, formatAddress, parseAddress } from './address.ts';
-import type { ChannelHandler, CloseReason, SendOptions } from './channel/channel.ts';
+import { attempt } from './attempt.ts';
+import type { Channel, ChannelHandler, CloseReason, SendOptions } from './channel/channel.ts';
 import { shareEncoding } from './channel/shared-encoding.ts';
 import type { Data } from './data.ts';
 import { createLog, type Log } from './debug.ts';
 import { PeerloomError } from './errors.ts';
-import {
-  Dispatcher,
-  eventMethods,
-  type NodeEventName,
-  type NodeEvents,
-  type NodeListener,
-} from './events.ts';
+import { Dispatcher, type NodeEventName, type NodeEvents, type NodeListener } from './events.ts';
 import { networkSecretOf } from './network-secret.ts';
 import { type ConnectionDetails, NodeConnection } from './node-connection.ts';
+import { NodeHandlers, overrides } from './node-handlers.ts';
 import {
   type ConnectOptions,
   checkConnectOptions,
@@ -22,6 +18,7 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from './options.ts';
+import { PeerStream } from './peer-stream.ts';
 import { type NewChannel, Peering } from './peering.ts';
 import { Reconnector } from './reconnector.ts';
 import type { RuntimeTimer } from './runtime.ts';
@@ -61,7 +58,7 @@ export interface SendReport {
  * await node.connectWithNode('127.0.0.1', 10002);
  * node.sendToNodes('hello');
  */
-export class Node {
+export class Node extends NodeHandlers {
   /** The address listened on. */
   readonly host: string;
   /** Prints every step when true. */
@@ -89,13 +86,14 @@ export class Node {
    * @throws TypeError or RangeError for wrong arguments; PeerloomError `ERR_IDENTITY_…` for the identity's file.
    */
   constructor(host: string, port: number, options?: NodeOptions) {
+    super();
     const address = addressOf(host, port, 'listen');
     this.#options = resolveOptions(options);
     this.host = address.host;
     this.#port = address.port;
     this.debug = this.#options.debug;
     this.#log = this.#logOf('node');
-    this.#dispatcher = new Dispatcher(this, this.#options.callback, (event) => this.#overrides(event));
+    this.#dispatcher = new Dispatcher(this, this.#options.callback, (event) => overrides(this, event));
     this.#peering = new Peering({
       options: this.#options,
       log: this.#logOf('connection'),
@@ -235,21 +233,21 @@ export class Node {
       const connection = await this.#connect(address, options);
       if (options.reconnect) {
         const again = { ...options, signal: undefined };
-        this.#reconnector.watch(connection, text, () => this.#connect(address, again));
+        this.#reconnector.watch(connection, text, (lastId) => this.#connect(address, { ...again, lastId }));
         if (!connection.isOpen) this.#reconnector.onLost(connection.id);
       }
       return connection;
     } catch (error) {
       this.#log(`no connection with ${text}: ${(error as Error).message}`);
       if (error instanceof PeerloomError)
-        this.#dispatcher.emit('connection_error', { data: error }, text, error);
+        this.#dispatcher.emit('connection_error', { data: { address: text, error } }, text, error);
       throw error;
     }
   }
 
   async #connect(
     address: Address,
-    options: Omit<ConnectOptions, 'signal'> & { signal?: AbortSignal | undefined },
+    options: Omit<ConnectOptions, 'signal'> & { signal?: AbortSignal | undefined; lastId?: string },
   ): Promise<NodeConnection> {
     if (this.#started === undefined) throw notStarted('is not running: await start() first');
     await this.#started;
@@ -258,29 +256,11 @@ export class Node {
     const { limits, runtime } = this.#options;
     const text = formatAddress(address);
     const timeoutMs = options.timeoutMs ?? limits.dialTimeoutMs;
-    const attempt = new AbortController();
-    const abort = (reason: unknown): void => attempt.abort(reason);
-    const timer = runtime.setTimeout(() => {
-      abort(new PeerloomError('ERR_TIMEOUT', `no connection with ${text} within ${timeoutMs} ms`));
-    }, timeoutMs);
-    const onStop = (): void => abort(stopping.reason);
-    const onSignal = (): void => abort(abortedBy(options.signal!, text));
-    stopping.addEventListener('abort', onStop);
-    options.signal?.addEventListener('abort', onSignal);
     this.#log(`connecting with ${text}`);
-    try {
-      const { id } = options;
-      return await this.#peering.dial(
-        this.#transportFor(address),
-        address,
-        attempt.signal,
-        id === undefined ? {} : { id },
-      );
-    } finally {
-      timer.cancel();
-      stopping.removeEventListener('abort', onStop);
-      options.signal?.removeEventListener('abort', onSignal);
-    }
+    return attempt(
+      { what: `connecting with ${text}`, timeoutMs, runtime, stopping, signal: options.signal },
+      (signal) => this.#peering.dial(this.#transportFor(address), address, signal, options),
+    );
   }
 
   /**
@@ -289,6 +269,7 @@ export class Node {
    */
   async disconnectWithNode(connection: NodeConnection): Promise<void> {
     this.#reconnector.forget(connection.id);
+    this.#peering.peers.leave(connection);
     await this.#leave(connection, goodbye('disconnected'));
   }
 
@@ -339,6 +320,11 @@ export class Node {
     return new NodeConnection(this, link, details);
   }
 
+  /** @internal Where a subclass of ours comes between a connection and its messages, whatever class it has. */
+  wrapChannel(channel: Channel): Channel {
+    return channel;
+  }
+
   /** Prints who is connected. */
   printConnections(): void {
     console.log(`Connections of ${this.name || this.id}:`);
@@ -372,76 +358,15 @@ export class Node {
     return this.on(event, once);
   }
 
-  // The events: override those that matter. Each may be asynchronous.
-
-  /** Our connection to a node is up. */
-  outboundNodeConnected(_peer: NodeConnection): unknown {
-    return undefined;
-  }
-
-  /** A node's connection to us is up. */
-  inboundNodeConnected(_peer: NodeConnection): unknown {
-    return undefined;
-  }
-
-  /** A connection that we made has ended; `peer.closeReason` says why. */
-  outboundNodeDisconnected(_peer: NodeConnection): unknown {
-    return undefined;
-  }
-
-  /** A connection that the other node made has ended; `peer.closeReason` says why. */
-  inboundNodeDisconnected(_peer: NodeConnection): unknown {
-    return undefined;
-  }
-
-  /** A message arrived. While this runs the next one of that peer waits, and past 4 MiB so does the peer. */
-  nodeMessage(_peer: NodeConnection, _data: Data): unknown {
-    return undefined;
-  }
-
-  /** We are about to close a connection that we made: a last message still goes out. */
-  nodeDisconnectWithOutboundNode(_peer: NodeConnection): unknown {
-    return undefined;
-  }
-
-  /** This node is about to stop; all connections are still there. */
-  nodeRequestToStop(): unknown {
-    return undefined;
-  }
-
-  /** Answers a request: `Data`, or a promise of it; `undefined` leaves it to the callback and the listeners. */
-  nodeRequest(_peer: NodeConnection, _data: Data): unknown {
-    return undefined;
-  }
-
-  /** Connecting again failed for the `trials`th time; answer false to give up on that address. */
-  nodeReconnectionError(_address: string, _trials: number): unknown {
-    return undefined;
-  }
-
-  /** A message arrived that cannot be decoded; it is counted in {@link Node.messageCountRerr}. */
-  nodeMessageRejected(_peer: NodeConnection, _error: Error): unknown {
-    return undefined;
-  }
-
-  /** A connection that this node tried to make failed. */
-  connectionError(_address: string, _error: PeerloomError): unknown {
-    return undefined;
-  }
-
-  /** A handler of yours threw or rejected. Printed when nobody handles it. */
-  nodeError(_error: unknown, _event: NodeEventName, _peer: NodeConnection | undefined): unknown {
-    return undefined;
-  }
-
   #adopt(fresh: NewChannel): NodeConnection {
-    const { link, channel, direction, host, port } = fresh;
+    const { link, direction, host, port } = fresh;
+    const channel = this.wrapChannel(fresh.channel);
     const { id, name, instance } = channel.remote;
     const details = { id, name, host, port, direction, channel, counts: this.#counts };
     const connection = this.createNewConnection(link, details);
     const older = this.#peering.peers.add(connection, instance);
     if (older !== undefined) void this.#end(older, goodbye('replaced'));
-    this.#channels.set(connection, fresh);
+    this.#channels.set(connection, { ...fresh, channel });
     (direction === 'inbound' ? this.#inbound : this.#outbound).add(connection);
     this.#log(`connected (${direction}) with ${id} at ${host} port ${port}`);
     const ended = Promise.withResolvers<void>();
@@ -462,10 +387,23 @@ export class Node {
       },
       request: (data) => {
         this.#counts.received += 1;
-        return this.#dispatcher.ask('node_request', { peer: connection, data }, connection, data) as Promise<
-          Data | undefined
+        const details = { peer: connection, data };
+        return this.#dispatcher.ask('node_request', details, connection, data) as ReturnType<
+          ChannelHandler['request']
         >;
       },
+      stream: (header, channelStream) => {
+        if (!this.#dispatcher.handles('node_stream')) return undefined;
+        const stream = new PeerStream(connection, header, channelStream);
+        return this.#dispatcher.emit(
+          'node_stream',
+          { peer: connection, data: stream },
+          connection,
+          stream,
+          header,
+        );
+      },
+      unanswerable: (error) => this.#dispatcher.failed(error, 'node_request', connection),
       rejected: (error) => {
         this.#counts.rejected += 1;
         this.#log(`a message of ${connection.id} was rejected: ${error.message}`);
@@ -504,13 +442,10 @@ export class Node {
     await ending;
   }
 
-  async #mayTryAgain(address: string, trials: number): Promise<boolean> {
+  #mayTryAgain(address: string, trials: number): Promise<boolean> {
     this.#log(`connecting again with ${address} failed, trial ${trials}`);
     const data = { address, trials };
-    const answer = await this.#dispatcher
-      .ask('node_reconnection_error', { data }, address, trials)
-      .catch(() => undefined);
-    return answer !== false;
+    return this.#dispatcher.consult('node_reconnection_error', { data }, address, trials);
   }
 
   #transportFor(address: Address): Transport {
@@ -535,11 +470,6 @@ export class Node {
     }, limits.pingAfterMs / 4);
   }
 
-  #overrides(event: NodeEventName): boolean {
-    const method = eventMethods[event];
-    return this[method] !== Node.prototype[method];
-  }
-
   #logOf(part: string): Log {
     return createLog(part, this.#options.name || this.id.slice(-6), () => this.debug);
   }
@@ -547,8 +477,4 @@ export class Node {
 
 function notStarted(what: string): PeerloomError {
   return new PeerloomError('ERR_NOT_STARTED', `the node ${what}`);
-}
-
-function abortedBy(signal: AbortSignal, address: string): PeerloomError {
-  return new PeerloomError('ERR_ABORTED', `connecting with ${address} was aborted`, { cause: signal.reason });
 }

@@ -121,6 +121,8 @@ const optionNames: ReadonlySet<string> = new Set([
   'runtime',
 ] satisfies (keyof NodeOptions)[]);
 
+const reconnectNames = Object.keys(defaultOptions.reconnect).join(', ');
+
 /**
  * Checks options and fills in what is missing; what it is given stays as it is.
  *
@@ -158,13 +160,23 @@ export function resolveOptions(given: NodeOptions = {}): ResolvedOptions {
     transports,
     debug: checkType('debug', given.debug ?? defaultOptions.debug, 'boolean'),
     maxConnections: checkWhole('maxConnections', given.maxConnections ?? defaultOptions.maxConnections, 0),
-    allow: given.allow === undefined ? undefined : new Set(given.allow),
-    deny: new Set(given.deny ?? []),
+    allow: given.allow === undefined ? undefined : idSet('allow', given.allow),
+    deny: idSet('deny', given.deny ?? []),
     reconnect: resolveReconnect(given.reconnect),
     limits: resolveLimits(given.limits),
     runtime: given.runtime ?? systemRuntime,
     identity: resolveIdentity(given.identity),
   });
+}
+
+function idSet(name: string, ids: Iterable<string>): ReadonlySet<string> {
+  // A single id is a string, which is a list of its letters as well.
+  if (typeof ids !== 'object' || ids === null || !(Symbol.iterator in ids)) {
+    throw new TypeError(`${name} must be a list of ids, not a ${typeof ids}`);
+  }
+  const set = new Set(ids);
+  for (const id of set) checkType(`each id of ${name}`, id, 'string');
+  return set;
 }
 
 function resolveIdentity(identity: NodeOptions['identity']): Identity {
@@ -177,6 +189,11 @@ function resolveIdentity(identity: NodeOptions['identity']): Identity {
 }
 
 function resolveReconnect(given: ReconnectOptions = {}): Required<ReconnectOptions> {
+  checkType('reconnect', given, 'object');
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(defaultOptions.reconnect, name))
+      throw new TypeError(`reconnect.${name} is not an option; there are ${reconnectNames}`);
+  }
   const { minDelayMs, maxDelayMs, maxTrials } = { ...defaultOptions.reconnect, ...defined(given) };
   checkWhole('reconnect.minDelayMs', minDelayMs, 1);
   checkWhole('reconnect.maxDelayMs', maxDelayMs, minDelayMs);
@@ -201,7 +218,8 @@ export function checkConnectOptions(options: ConnectOptions): void {
 
 function checkType<Value>(name: string, value: Value, type: string): Value {
   if (typeof value !== type || value === null) {
-    throw new TypeError(`${name} must be a ${type}, not ${value === null ? 'null' : typeof value}`);
+    const article = type === 'object' ? 'an' : 'a';
+    throw new TypeError(`${name} must be ${article} ${type}, not ${value === null ? 'null' : typeof value}`);
   }
   return value;
 }

@@ -9,6 +9,12 @@ interface Asked {
   readonly replace: boolean;
 }
 
+interface Entry {
+  readonly connection: NodeConnection;
+  readonly instance: string;
+  isLeaving: boolean;
+}
+
 /**
  * Who a node is connected to, and is about to be: it keeps the rule of one connection for each pair of nodes.
  *
@@ -18,7 +24,7 @@ interface Asked {
  */
 export class PeerTable {
   readonly #ownId: string;
-  readonly #connections = new Map<string, { connection: NodeConnection; instance: string }>();
+  readonly #connections = new Map<string, Entry>();
   readonly #dialling = new Map<string, Promise<NodeConnection>>();
   readonly #answering = new Map<string, Promise<NodeConnection | undefined>>();
 
@@ -30,10 +36,22 @@ export class PeerTable {
     return this.#connections.get(id)?.connection;
   }
 
+  /** The connection with that node, unless it is about to end. */
+  lasting(id: string): NodeConnection | undefined {
+    const entry = this.#connections.get(id);
+    return entry?.connection.isOpen && !entry.isLeaving ? entry.connection : undefined;
+  }
+
+  /** This node is about to close the connection: it stands in the way of no new one. */
+  leave(connection: NodeConnection): void {
+    const entry = this.#connections.get(connection.id);
+    if (entry?.connection === connection) entry.isLeaving = true;
+  }
+
   /** @returns the connection that it takes the place of. */
   add(connection: NodeConnection, instance: string): NodeConnection | undefined {
     const older = this.get(connection.id);
-    this.#connections.set(connection.id, { connection, instance });
+    this.#connections.set(connection.id, { connection, instance, isLeaving: false });
     return older;
   }
 
@@ -62,8 +80,9 @@ export class PeerTable {
   /** On the hello of a node that dialled us. */
   decide(id: string, { instance, replace }: Asked): PairDecision {
     if (replace) return 'accept';
-    const existing = this.#connections.get(id);
-    if (existing !== undefined) return existing.instance === instance ? 'refuse' : 'accept';
+    if (this.lasting(id) !== undefined) {
+      return this.#connections.get(id)!.instance === instance ? 'refuse' : 'accept';
+    }
     return this.#dialling.has(id) && this.#ownId < id ? 'refuse' : 'accept';
   }
 }

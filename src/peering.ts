@@ -3,13 +3,14 @@ import { Admission } from './admission.ts';
 import type { Channel } from './channel/channel.ts';
 import { FrameChannel } from './channel/frame-channel.ts';
 import { HandshakeRefused, shakeHands } from './channel/handshake.ts';
-import { PacketChannel, refusePacketLink } from './channel/packet-channel.ts';
+import { openPacketChannel, refusePacketLink } from './channel/packet-channel.ts';
 import type { Log } from './debug.ts';
 import { type ErrorCode, PeerloomError } from './errors.ts';
 import type { NodeConnection } from './node-connection.ts';
-import type { ConnectOptions, ResolvedOptions } from './options.ts';
+import type { ResolvedOptions } from './options.ts';
 import { PeerTable } from './peer-table.ts';
 import type { Link, Transport } from './transport/transport.ts';
+import { unlessAborted } from './unless-aborted.ts';
 import { availableCompressions } from './wire/compression.ts';
 import { type Goodbye, type GoodbyeCode, goodbye } from './wire/goodbye.ts';
 import { type Hello, protocolVersions } from './wire/hello.ts';
@@ -38,6 +39,8 @@ interface Target {
   readonly address: Address;
   readonly signal: AbortSignal;
   readonly id: string | undefined;
+  /** Who answered there before. */
+  readonly lastId: string | undefined;
 }
 
 const instanceBytes = 16;
@@ -81,14 +84,15 @@ export class Peering {
     transport: Transport,
     address: Address,
     signal: AbortSignal,
-    options: ConnectOptions,
+    { id, lastId }: { id?: string | undefined; lastId?: string | undefined },
   ): Promise<NodeConnection> {
-    return this.#reach({ transport, address, signal, id: options.id }, false);
+    return this.#reach({ transport, address, signal, id, lastId }, false);
   }
 
   /** Takes a link that came in. */
   accept(link: Link): void {
-    const refusal = this.#admission.enter(link, link.remoteAddress.host);
+    const isLocal = link.security.protocol === 'memory';
+    const refusal = this.#admission.enter(link, isLocal ? undefined : link.remoteAddress.host);
     void link.closed.then(() => this.#admission.leave(link));
     const outcome = this.#answer(link, refusal).catch((error: Error) => {
       this.#setup.log(`${formatAddress(link.remoteAddress)}: no connection, ${error.message}`);
@@ -98,8 +102,8 @@ export class Peering {
   }
 
   async #reach(target: Target, replace: boolean): Promise<NodeConnection> {
-    const { transport, address, signal, id } = target;
-    const link = await transport.dial(address, signal, id);
+    const { transport, address, signal, id, lastId } = target;
+    const link = await transport.dial(address, signal, id ?? lastId);
     const { remoteId } = link;
     if (id !== undefined && id !== remoteId) {
       link.destroy();
@@ -111,14 +115,26 @@ export class Peering {
       const message = `${formatAddress(address)} leads to this node itself: give the address of another one`;
       throw new PeerloomError('ERR_SELF_CONNECTION', message);
     }
-    const existing = this.peers.get(remoteId) ?? this.peers.dialling(remoteId);
-    if (existing !== undefined && !replace) {
-      link.destroy();
-      return existing;
+    const existing = this.peers.lasting(remoteId);
+    const dialling = this.peers.dialling(remoteId);
+    if (!replace && (existing ?? dialling) !== undefined) {
+      if (link.security.protocol === 'p2pnetwork') refusePacketLink(link, 'outbound', goodbye('duplicate'));
+      else link.destroy();
+      return existing ?? this.#join(dialling!, target);
     }
-    const opening = this.#open(link, target, replace);
+    const opening = this.#open(link, target, replace || this.peers.get(remoteId) !== undefined);
     this.peers.setDialling(remoteId, opening);
     return opening;
+  }
+
+  /** Waits for what another caller is doing already; should that fail, this one still has its own chance. */
+  async #join(dialling: Promise<NodeConnection>, target: Target): Promise<NodeConnection> {
+    try {
+      return await unlessAborted(dialling, target.signal);
+    } catch {
+      target.signal.throwIfAborted();
+      return this.#reach(target, false);
+    }
   }
 
   async #open(link: Link, target: Target, replace: boolean): Promise<NodeConnection> {
@@ -141,7 +157,8 @@ export class Peering {
 
   /** The other side holds a connection with us: ours as well, or it comes up just now, or it is a dead one. */
   async #afterDuplicate(id: string, target: Target, replaced: boolean): Promise<NodeConnection> {
-    const connection = this.peers.get(id) ?? (await this.peers.answering(id));
+    const answering = Promise.resolve(this.peers.answering(id));
+    const connection = this.peers.lasting(id) ?? (await unlessAborted(answering, target.signal));
     if (connection !== undefined) return connection;
     if (!replaced) return this.#reach(target, true);
     throw new PeerloomError(
@@ -164,13 +181,10 @@ export class Peering {
   ): Promise<Channel> {
     const { limits, runtime } = this.#options;
     if (link.security.protocol === 'p2pnetwork') {
-      const port = link.announcedPort ?? 0;
-      const isDuplicate = this.peers.get(link.remoteId) !== undefined;
-      const reason =
-        refusal ??
-        (isDuplicate ? goodbye('duplicate') : await this.#judge(link, { name: '', port }, direction));
-      if (reason === undefined) return new PacketChannel(link, port, limits);
-      refusePacketLink(link, reason);
+      const reason = refusal ?? (await this.#admitPackets(link, direction));
+      const ownId = this.#options.identity.id;
+      if (reason === undefined) return openPacketChannel(link, { direction, ownId, limits, runtime });
+      refusePacketLink(link, direction, reason);
       throw new HandshakeRefused(reason, 'us');
     }
     const handshake = await shakeHands(link, {
@@ -178,7 +192,8 @@ export class Peering {
       limits,
       runtime,
       hello: this.#hello(replace),
-      admit: (theirs) => refusal ?? this.#admit(link, theirs, direction),
+      refusal,
+      admit: (theirs) => this.#admit(link, theirs, direction),
     });
     return new FrameChannel(handshake, { limits, runtime, log: this.#setup.log });
   }
@@ -192,6 +207,17 @@ export class Peering {
     if (direction === 'inbound' && this.peers.decide(link.remoteId, theirs) === 'refuse')
       return goodbye('duplicate');
     return this.#judge(link, theirs, direction);
+  }
+
+  /** The side that dials finds out about duplicates before. */
+  #admitPackets(
+    link: Link,
+    direction: 'inbound' | 'outbound',
+  ): Goodbye | undefined | Promise<Goodbye | undefined> {
+    const { remoteId } = link;
+    const isAnswering = direction === 'inbound' && this.peers.answering(remoteId) !== undefined;
+    if (isAnswering || this.peers.lasting(remoteId) !== undefined) return goodbye('duplicate');
+    return this.#judge(link, { name: '', port: link.announcedPort ?? 0 }, direction);
   }
 
   #judge(

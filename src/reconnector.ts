@@ -3,10 +3,13 @@ import type { NodeConnection } from './node-connection.ts';
 import type { ReconnectOptions } from './options.ts';
 import type { Runtime, RuntimeTimer } from './runtime.ts';
 
+/** Connects with the address once more; `lastId` is who answered there last. */
+type Connect = (lastId: string) => Promise<NodeConnection>;
+
 /** An address that is to stay connected. */
 interface Entry {
   readonly address: string;
-  readonly connect: () => Promise<NodeConnection>;
+  readonly connect: Connect;
   /** Who answered there last. */
   id: string;
   trials: number;
@@ -30,7 +33,7 @@ export class Reconnector {
   }
 
   /** Keeps the address of a connection connected from now on. */
-  watch(connection: NodeConnection, address: string, connect: () => Promise<NodeConnection>): void {
+  watch(connection: NodeConnection, address: string, connect: Connect): void {
     this.#entries.get(address)?.timer?.cancel();
     this.#entries.set(address, { address, connect, id: connection.id, trials: 0, timer: undefined });
   }
@@ -66,13 +69,14 @@ export class Reconnector {
 
   async #try(entry: Entry): Promise<void> {
     try {
-      const connection = await entry.connect();
+      const connection = await entry.connect(entry.id);
       if (this.#entries.get(entry.address) !== entry) return void connection.stop();
       entry.timer = undefined;
       entry.id = connection.id;
       entry.trials = 0;
       if (!connection.isOpen) this.onLost(entry.id);
     } catch {
+      if (this.#entries.get(entry.address) !== entry) return;
       entry.trials += 1;
       const goesOn = await this.#options.onFailure(entry.address, entry.trials);
       if (this.#entries.get(entry.address) !== entry) return;

@@ -3,6 +3,7 @@ import type { Compression, Data } from '../data.ts';
 import type { Security } from '../transport/transport.ts';
 import type { Goodbye, GoodbyeCode } from '../wire/goodbye.ts';
 import type { WaitOptions } from './pending.ts';
+import type { ChannelStream } from './stream.ts';
 
 /** Why a connection ended. */
 export interface CloseReason {
@@ -42,7 +43,11 @@ export interface ChannelHandler {
   connected(): Handled;
   message(data: Data): Handled;
   /** `undefined`: nobody answers. May reject. */
-  request(data: Data): Promise<Data | undefined>;
+  request(data: Data): Data | Promise<Data | undefined>;
+  /** The other side opened a stream. `undefined`: nobody handles streams. */
+  stream(header: Data, stream: ChannelStream): Handled | undefined;
+  /** The answer to a request cannot be sent. */
+  unanswerable(error: unknown): void;
   /** A message could not be decoded. */
   rejected(error: Error): void;
   /** Exactly once, after everything else. */
@@ -58,8 +63,11 @@ export interface Channel {
   start(handler: ChannelHandler): void;
   send(data: Data, options?: SendOptions): boolean;
   drained(): Promise<void>;
+  /** Like {@link Channel.request}, throws at once when nothing was sent. */
   deliver(data: Data, options?: WaitOptions): Promise<void>;
   request(data: Data, options?: WaitOptions): Promise<Data>;
+  /** Resolves when the other side has taken the stream. */
+  openStream(header: Data, options?: WaitOptions): Promise<ChannelStream>;
   /** @returns the round trip in milliseconds. */
   ping(options?: WaitOptions): Promise<number>;
   /** Pings a silent peer and gives up a dead one; called by the node now and then. */

@@ -2,17 +2,19 @@ import type { Data } from '../data.ts';
 import type { Log } from '../debug.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
+import { printable } from '../printable.ts';
 import type { Runtime } from '../runtime.ts';
 import { FrameKind, idBody, idOf, smallFrame } from '../wire/frame.ts';
 import type { Frame } from '../wire/frame-reader.ts';
 import { decodeGoodbye, encodeGoodbye, type Goodbye, goodbye } from '../wire/goodbye.ts';
-import { printable } from '../wire/hello.ts';
 import type { Payload } from '../wire/payload.ts';
 import type { Channel, ChannelHandler, CloseReason, RemoteNode, SendOptions } from './channel.ts';
 import type { Handshake } from './handshake.ts';
 import { Incoming } from './incoming.ts';
 import { PendingAnswers, type WaitOptions } from './pending.ts';
 import { encodeFor } from './shared-encoding.ts';
+import type { ChannelStream } from './stream.ts';
+import { Streams } from './streams.ts';
 
 export interface FrameChannelOptions {
   readonly limits: Limits;
@@ -35,6 +37,7 @@ export class FrameChannel implements Channel {
   readonly #handshake: Handshake;
   readonly #options: FrameChannelOptions;
   readonly #incoming: Incoming;
+  readonly #streams: Streams;
   /** Of requests, and of deliveries, whose answer is `undefined`. */
   readonly #answers: PendingAnswers<Data | undefined>;
   readonly #pongs: PendingAnswers<void>;
@@ -67,8 +70,10 @@ export class FrameChannel implements Channel {
       runtime,
       respond: (id, data) => this.#answer(FrameKind.response, this.#encode(data), id),
       answer: (kind, payload, id) => this.#answer(kind, payload, id),
+      onStream: (frame, handler) => this.#streams.offer(frame, handler),
       onAbuse: (error) => this.#fail(goodbye('protocol', error.message)),
     });
+    this.#streams = new Streams({ ...handshake, limits, runtime });
     this.#answers = new PendingAnswers(runtime);
     this.#pongs = new PendingAnswers(runtime);
     this.#lastReceivedAt = runtime.now();
@@ -103,14 +108,20 @@ export class FrameChannel implements Channel {
     return this.#handshake.outgoing.drained();
   }
 
-  async deliver(data: Data, options?: WaitOptions): Promise<void> {
-    await this.#ask(FrameKind.deliver, data, options);
+  deliver(data: Data, options?: WaitOptions): Promise<void> {
+    return this.#ask(FrameKind.deliver, data, options).then(() => {});
   }
 
-  async request(data: Data, options?: WaitOptions): Promise<Data> {
-    const answer = await this.#ask(FrameKind.request, data, options);
-    if (answer !== undefined) return answer;
-    throw new PeerloomError('ERR_PROTOCOL', 'the other side confirmed a request where it should answer it');
+  request(data: Data, options?: WaitOptions): Promise<Data> {
+    return this.#ask(FrameKind.request, data, options).then((answer) => {
+      if (answer !== undefined) return answer;
+      throw new PeerloomError('ERR_PROTOCOL', 'the other side confirmed a request where it should answer it');
+    });
+  }
+
+  openStream(header: Data, options?: WaitOptions): Promise<ChannelStream> {
+    this.#checkOpen();
+    return this.#streams.open(header, options);
   }
 
   async ping(options?: WaitOptions): Promise<number> {
@@ -144,8 +155,9 @@ export class FrameChannel implements Channel {
     if (this.#state !== 'open') return;
     this.#state = 'closing';
     this.#reason = { ...farewell, by: 'us' };
+    this.#streams.close(this.#closedError());
     const { outgoing, link } = this.#handshake;
-    outgoing.last(FrameKind.goodbye, encodeGoodbye(farewell));
+    outgoing.sendOwn(FrameKind.goodbye, encodeGoodbye(farewell));
     const deadline = this.#options.runtime.setTimeout(() => link.destroy(), closeFlushMs);
     void outgoing.flushed().then(() => link.close(closeFlushMs));
     void link.closed.then(() => deadline.cancel());
@@ -188,6 +200,15 @@ export class FrameChannel implements Channel {
       case FrameKind.deliver:
       case FrameKind.request:
         if (this.#state === 'open') this.#incoming.offer(frame);
+        break;
+      case FrameKind.streamOpen:
+        if (this.#state === 'open' && this.#streams.onOpen(frame)) this.#incoming.offer(frame);
+        break;
+      case FrameKind.streamData:
+      case FrameKind.streamCredit:
+      case FrameKind.streamEnd:
+      case FrameKind.streamAbort:
+        this.#streams.onFrame(frame);
         break;
       case FrameKind.delivered:
         this.#answers.answer(idOf(kind, body), undefined);
@@ -242,6 +263,7 @@ export class FrameChannel implements Channel {
     if (this.#state !== 'open') return;
     this.#state = 'closing';
     this.#reason = { ...farewell, by: 'them' };
+    this.#streams.close(this.#closedError());
     this.#handshake.reader.stop();
     this.#handshake.outgoing.close();
     this.#handshake.link.close(closeFlushMs);
@@ -254,6 +276,7 @@ export class FrameChannel implements Channel {
     const { outgoing, link, reader } = this.#handshake;
     this.#state = 'closing';
     this.#reason ??= { ...farewell, by: 'us' };
+    this.#streams.close(this.#closedError());
     reader.stop();
     outgoing.close();
     // Who breaks the protocol is not listened to any longer.
@@ -270,13 +293,19 @@ export class FrameChannel implements Channel {
     this.#handshake.reader.stop();
     this.#handshake.outgoing.close();
     this.#incoming.end();
-    const closed = new PeerloomError(
-      'ERR_CONNECTION_CLOSED',
-      `the connection with ${this.remote.id} closed: ${this.#reason.message}`,
-    );
+    const closed = this.#closedError();
+    this.#streams.close(closed);
     this.#answers.failAll(closed);
     this.#pongs.failAll(closed);
     if (this.#handler !== undefined) this.#report();
+  }
+
+  #closedError(): PeerloomError {
+    const { id } = this.remote;
+    return new PeerloomError(
+      'ERR_CONNECTION_CLOSED',
+      `the connection with ${id} closed: ${this.#reason!.message}`,
+    );
   }
 
   /**

@@ -24,6 +24,8 @@ export interface HandshakeOptions {
   readonly hello: Hello;
   readonly limits: Limits;
   readonly runtime: Runtime;
+  /** There is no room: the other side is not even listened to. */
+  readonly refusal?: Goodbye | undefined;
   /** Asked once, when the other side is known; a goodbye refuses it. */
   readonly admit: (theirs: Hello) => Goodbye | undefined | Promise<Goodbye | undefined>;
 }
@@ -64,7 +66,7 @@ const refusalFlushMs = 1_000;
  * @throws HandshakeRefused, or PeerloomError `ERR_HANDSHAKE`, `ERR_PROTOCOL`, `ERR_TIMEOUT`, `ERR_CONNECTION_CLOSED`.
  */
 export async function shakeHands(link: Link, options: HandshakeOptions): Promise<Handshake> {
-  const { direction, hello, limits, runtime } = options;
+  const { direction, hello, limits, runtime, refusal: noRoom } = options;
   const outgoing = new Outgoing(link, limits);
   const frames = new FrameQueue(link, limits);
   const rest = Math.max(1, link.startedAt + limits.handshakeTimeoutMs - runtime.now());
@@ -72,6 +74,7 @@ export async function shakeHands(link: Link, options: HandshakeOptions): Promise
     frames.fail(new PeerloomError('ERR_TIMEOUT', `no handshake within ${limits.handshakeTimeoutMs} ms`));
   }, rest);
   try {
+    if (noRoom !== undefined) throw new HandshakeRefused(noRoom, 'us');
     if (direction === 'outbound') outgoing.sendOwn(FrameKind.hello, encodeHello(hello));
     const theirs = decodeHello((await frames.next(FrameKind.hello)).body, hello.versions);
     const version = checkHello(theirs, hello);
@@ -82,7 +85,7 @@ export async function shakeHands(link: Link, options: HandshakeOptions): Promise
     frames.allowEarly();
     outgoing.sendOwn(FrameKind.accept, new Uint8Array(0));
     if (direction === 'inbound') await frames.next(FrameKind.accept);
-    return { link, direction, reader: frames.reader, outgoing, theirs, version, early: frames.early };
+    return { link, direction, reader: frames.reader, outgoing, theirs, version, early: frames.finish() };
   } catch (error) {
     frames.reader.stop();
     const farewell = farewellFor(error);
@@ -131,6 +134,7 @@ class FrameQueue {
   #frames: Frame[] = [];
   #bytes = 0;
   #earlyAllowed = false;
+  #isDone = false;
   /** What the other side did wrong: it counts for more than the good frames that arrived before it. */
   #breach: unknown;
   #wake = (): void => {};
@@ -151,6 +155,7 @@ class FrameQueue {
       }
     };
     void link.closed.then((cause) => {
+      if (this.#isDone) return;
       const message = 'the other side closed the connection during the handshake';
       this.fail(new PeerloomError('ERR_CONNECTION_CLOSED', message, { cause }));
     });
@@ -190,8 +195,9 @@ class FrameQueue {
     return settled;
   }
 
-  /** What arrived behind the handshake. */
-  get early(): readonly Frame[] {
+  /** The handshake is done. @returns what arrived behind it. */
+  finish(): readonly Frame[] {
+    this.#isDone = true;
     return this.#frames;
   }
 

@@ -18,6 +18,8 @@ export interface IncomingOptions {
   readonly respond: (id: number, data: Data) => void;
   /** Sends one of ours. */
   readonly answer: (kind: number, payload: Payload, id: number) => void;
+  /** Hands on a stream that the other side opened. */
+  readonly onStream: (frame: Frame, handler: ChannelHandler) => void;
   /** The other side sent what no honest peer sends. */
   readonly onAbuse: (error: PeerloomError) => void;
 }
@@ -115,6 +117,7 @@ export class Incoming {
 
   /** Runs the user's handler for a frame whose turn has come. */
   #handle(frame: Frame): undefined | Promise<unknown> {
+    if (frame.kind === FrameKind.streamOpen) return void this.#options.onStream(frame, this.#handler!);
     if (this.#ended && frame.kind === FrameKind.request) return undefined;
     const handled = this.#handleDecoded(frame, this.decode(frame));
     if (this.#decompressedBytes < decompressedPerTurnBytes) return handled;
@@ -147,15 +150,32 @@ export class Incoming {
     const id = idOf(kind, body);
     if (decoded === undefined) return this.#fail(id, 'the request could not be decoded');
     const { data, plainBytes } = decoded;
-    const room = this.inbox.hold(plainBytes);
-    this.#handler!.request(data)
-      .then((answer) => {
-        if (answer === undefined) this.#fail(id, 'the other side has no answer to this request');
-        else this.#options.respond(id, answer);
-      })
-      .catch(() => this.#fail(id, 'the other side failed to answer this request'))
-      .finally(() => this.inbox.release(plainBytes));
-    return room;
+    try {
+      const answer = this.#handler!.request(data);
+      if (!(answer instanceof Promise)) return this.#respond(id, answer);
+      const room = this.inbox.hold(plainBytes);
+      answer
+        .then((value) => this.#respond(id, value))
+        .catch(() => this.#failToAnswer(id))
+        .finally(() => this.inbox.release(plainBytes));
+      return room;
+    } catch {
+      return this.#failToAnswer(id);
+    }
+  }
+
+  #failToAnswer(id: number): undefined {
+    return this.#fail(id, 'the other side failed to answer this request');
+  }
+
+  #respond(id: number, answer: Data | undefined): undefined {
+    if (answer === undefined) return this.#fail(id, 'the other side has no answer to this request');
+    try {
+      this.#options.respond(id, answer);
+    } catch (error) {
+      this.#handler!.unanswerable(error);
+      throw error;
+    }
   }
 
   #fail(id: number, message: string): undefined {

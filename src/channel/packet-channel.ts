@@ -1,17 +1,26 @@
 import type { Data } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
+import type { Runtime } from '../runtime.ts';
 import type { Link } from '../transport/transport.ts';
 import type { Frame } from '../wire/frame-reader.ts';
 import type { Goodbye } from '../wire/goodbye.ts';
 import { decodePacket, encodePacket } from '../wire/p2pnetwork/packet.ts';
 import { closingNotice, PacketReader } from '../wire/p2pnetwork/packet-reader.ts';
+import { encodeText } from '../wire/text.ts';
 import type { Channel, ChannelHandler, CloseReason, RemoteNode, SendOptions } from './channel.ts';
 import { Inbox } from './inbox.ts';
 import { PacketQueue } from './packet-queue.ts';
+import type { ChannelStream } from './stream.ts';
 
-/** How long what waits may take to go out when the connection is closed. */
-const closeFlushMs = 5_000;
+/** How long what waits may take to go out when the connection is closed; a Python node reads 4 MiB in that time. */
+const closeFlushMs = 15_000;
+
+/**
+ * A Python node takes all that it reads at once, up to 4 KiB, for our id, and a node that we have dialled may be given
+ * our first message before the event that we are connected: it sleeps 10 ms between two reads.
+ */
+const pauseAfterIdsMs = 50;
 
 /**
  * The conversation with a node of the Python package p2pnetwork: messages only. It has no pings, no answers and no
@@ -30,14 +39,14 @@ export class PacketChannel implements Channel {
   #left = false;
   #reported = false;
 
-  constructor(link: Link, listeningPort: number, limits: Limits) {
+  constructor(link: Link, limits: Limits) {
     this.#link = link;
     this.#maxMessageBytes = limits.maxMessageBytes;
     this.remote = {
       id: link.remoteId,
       name: '',
       address: link.remoteAddress,
-      listeningPort,
+      listeningPort: link.announcedPort ?? 0,
       instance: '',
       security: link.security,
     };
@@ -70,15 +79,15 @@ export class PacketChannel implements Channel {
     return this.#queue.drained();
   }
 
-  async deliver(): Promise<never> {
+  deliver(): Promise<void> {
     throw notSupported('deliver');
   }
 
-  async request(): Promise<never> {
+  request(): Promise<Data> {
     throw notSupported('request');
   }
 
-  async openStream(): Promise<never> {
+  openStream(): Promise<ChannelStream> {
     throw notSupported('openStream');
   }
 
@@ -96,7 +105,9 @@ export class PacketChannel implements Channel {
     if (this.#state !== 'open') return;
     this.#state = 'closing';
     this.#reason = { ...goodbye, by: 'us' };
-    void this.#queue.flushed().then(() => this.#link.close(closeFlushMs));
+    this.#reader.stop();
+    this.#queue.release();
+    this.#link.close(closeFlushMs);
   }
 
   #onBytes(bytes: Uint8Array): void {
@@ -151,9 +162,35 @@ export class PacketChannel implements Channel {
   }
 }
 
-/** Tells a Python node why it is hung up on, and does so. */
-export function refusePacketLink(link: Link, { message }: Goodbye): void {
-  link.onMessage = () => {};
+export interface PacketHandshake {
+  readonly direction: 'inbound' | 'outbound';
+  readonly ownId: string;
+  readonly limits: Limits;
+  readonly runtime: Runtime;
+}
+
+/**
+ * Ends the handshake, on a link over which the other node has said its id, and begins the conversation.
+ *
+ * @throws PeerloomError `ERR_CONNECTION_CLOSED`.
+ */
+export async function openPacketChannel(link: Link, handshake: PacketHandshake): Promise<PacketChannel> {
+  const { direction, ownId, limits, runtime } = handshake;
+  if (direction === 'inbound') link.send(encodeText(ownId));
+  const pause = new Promise<void>((resolve) => runtime.setTimeout(resolve, pauseAfterIdsMs));
+  const closed = link.closed.then((cause) => {
+    throw new PeerloomError('ERR_CONNECTION_CLOSED', 'the node hung up during the handshake', { cause });
+  });
+  await Promise.race([pause, closed]);
+  return new PacketChannel(link, limits);
+}
+
+/** Hangs up on a node: one that dialled us gets no answer, which tells it; one that we dialled is told why. */
+export function refusePacketLink(link: Link, direction: 'inbound' | 'outbound', { message }: Goodbye): void {
+  if (direction === 'inbound') {
+    link.destroy();
+    return;
+  }
   link.send(closingNotice(message));
   link.close(closeFlushMs);
 }

@@ -10,7 +10,7 @@ export class PacketQueue {
   #waitingBytes = 0;
   #linkFull = false;
   #closed = false;
-  #waiters: { readonly isMet: () => boolean; readonly wake: () => void }[] = [];
+  #waiters: (() => void)[] = [];
 
   constructor(link: Link, limits: Limits) {
     this.#link = link;
@@ -35,12 +35,14 @@ export class PacketQueue {
 
   /** Resolves below half the high-water mark, or when the connection closes. */
   drained(): Promise<void> {
-    return this.#until(() => this.#waitingBytes <= this.#limits.queueHighWaterBytes / 2);
+    if (this.#hasRoom()) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
-  /** Resolves when the link has taken everything, or the connection closes. */
-  flushed(): Promise<void> {
-    return this.#until(() => this.#waiting.length === 0);
+  /** Hands all that waits to the link, which is about to be closed, however full it is. */
+  release(): void {
+    for (const packet of this.#waiting) this.#link.send(packet);
+    this.close();
   }
 
   close(): void {
@@ -48,11 +50,6 @@ export class PacketQueue {
     this.#waiting = [];
     this.#waitingBytes = 0;
     this.#wake();
-  }
-
-  #until(isMet: () => boolean): Promise<void> {
-    if (this.#closed || isMet()) return Promise.resolve();
-    return new Promise((wake) => this.#waiters.push({ isMet, wake }));
   }
 
   #pump(): void {
@@ -74,10 +71,11 @@ export class PacketQueue {
     });
   }
 
+  #hasRoom(): boolean {
+    return this.#closed || this.#waitingBytes <= this.#limits.queueHighWaterBytes / 2;
+  }
+
   #wake(): void {
-    const met = this.#waiters.filter(({ isMet }) => this.#closed || isMet());
-    if (met.length === 0) return;
-    this.#waiters = this.#waiters.filter((waiter) => !met.includes(waiter));
-    for (const { wake } of met) wake();
+    if (this.#hasRoom()) for (const wake of this.#waiters.splice(0)) wake();
   }
 }

@@ -29,16 +29,18 @@ export class PendingAnswers<Answer> {
   }
 
   /**
-   * Waits for the answer to what `send` sends with the number it is given; what `send` throws rejects.
+   * Waits for the answer to what `send` sends with the number it is given.
+   *
+   * @throws at once what `send` throws, TypeError or RangeError, PeerloomError `ERR_ABORTED`: nothing was sent then.
    */
   ask(what: string, options: WaitOptions | undefined, send: (id: number) => void): Promise<Answer> {
     const timeoutMs = options?.timeoutMs ?? defaultWaitMs;
     const signal = options?.signal;
     checkTimeout(timeoutMs);
+    if (signal?.aborted) throw aborted(what, signal);
+    const id = this.#freeId();
+    send(id);
     return new Promise((resolve, reject) => {
-      if (signal?.aborted) throw aborted(what, signal);
-      const id = this.#freeId();
-      send(id);
       const fail = (error: PeerloomError) => this.#take(id)?.reject(error);
       const timer =
         timeoutMs === Number.POSITIVE_INFINITY

@@ -1,14 +1,19 @@
 import { optionalBuiltin } from '../builtin.ts';
 import type { Compression } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
+import { compressBzip2 } from './bzip2/compress.ts';
+import { decompressBzip2 } from './bzip2/decompress.ts';
+import { compressXz, decompressXz, hasXz } from './xz.ts';
 import { checkZstdEnd } from './zstd-frame.ts';
 
-/** The byte that names a compression on the wire; 4 (bzip2) and 5 (lzma) are kept for later. */
+/** The byte that names a compression on the wire. */
 export const compressionCodes = {
   none: 0,
   zlib: 1,
   brotli: 2,
   zstd: 3,
+  bzip2: 4,
+  lzma: 5,
 } as const satisfies Record<Compression, number>;
 
 /** At its own default, 11, brotli takes seconds for a mebibyte. */
@@ -19,16 +24,21 @@ const zstdMaxWindowLog = 23;
 
 interface Codec {
   readonly name: Compression;
+  readonly isAvailable?: () => boolean;
   readonly compress: (body: Uint8Array) => Uint8Array;
-  readonly decompress: (body: Uint8Array, options: { maxOutputLength: number; info: true }) => unknown;
+  /** @throws Error that says what is wrong with the data. */
+  readonly decompress: (body: Uint8Array, maxBytes: number) => Uint8Array;
 }
 
-const codecs = availableCodecs();
-const available: readonly Compression[] = Object.freeze(['none', ...codecs.map(({ name }) => name)] as const);
+const codecs: readonly Codec[] = [
+  ...builtinCodecs(),
+  { name: 'bzip2', compress: compressBzip2, decompress: decompressBzip2 },
+  { name: 'lzma', isAvailable: hasXz, compress: compressXz, decompress: decompressXz },
+];
 
-/** What this runtime can compress and decompress. In a browser, where nothing does so at once: 'none'. */
+/** What this runtime can compress and decompress; in a browser, which has nothing that does so at once, not much. */
 export function availableCompressions(): readonly Compression[] {
-  return available;
+  return ['none', ...codecs.filter(({ isAvailable }) => isAvailable?.() ?? true).map(({ name }) => name)];
 }
 
 /** @throws PeerloomError `ERR_COMPRESSION_UNAVAILABLE`. */
@@ -49,20 +59,13 @@ export function decompress(body: Uint8Array, code: number, maxBytes: number): Ui
 }
 
 function decompressOne(body: Uint8Array, codec: Codec, maxBytes: number): Uint8Array {
-  // Node's types do not know what `info` makes of the result.
-  let result: { buffer: Uint8Array; engine: { bytesWritten: number } };
   try {
-    result = codec.decompress(body, {
-      maxOutputLength: Math.max(1, maxBytes),
-      info: true,
-    }) as typeof result;
+    return codec.decompress(body, maxBytes);
   } catch (cause) {
-    const { code, message } = cause as Error & { code?: string };
-    throw damaged(code === 'ERR_BUFFER_TOO_LARGE' ? tooLarge(maxBytes) : message, { cause });
+    // A library that is missing is no fault of the data.
+    if (cause instanceof PeerloomError) throw cause;
+    throw damaged((cause as Error).message, { cause });
   }
-  const surplus = body.length - result.engine.bytesWritten;
-  if (surplus > 0) throw damaged(`its end is followed by ${surplus} bytes`);
-  return result.buffer;
 }
 
 function codecFor(wanted: Compression | number): Codec {
@@ -70,7 +73,7 @@ function codecFor(wanted: Compression | number): Codec {
   if (codec !== undefined) return codec;
   throw new PeerloomError(
     'ERR_COMPRESSION_UNAVAILABLE',
-    `this runtime has no compression ${wanted}; it has ${available.join(', ')}`,
+    `this runtime has no compression ${wanted}; it has ${availableCompressions().join(', ')}`,
   );
 }
 
@@ -82,17 +85,25 @@ function damaged(reason: string, options?: { cause: unknown }): PeerloomError {
   return new PeerloomError('ERR_DECOMPRESSION', `a message cannot be decompressed: ${reason}`, options);
 }
 
-function availableCodecs(): readonly Codec[] {
+/** What a decompressing function of Node.js gives when it is asked for `info`, which its types do not know. */
+interface Decompressed {
+  readonly buffer: Uint8Array;
+  readonly engine: { readonly bytesWritten: number };
+}
+
+type BuiltinDecompress = (body: Uint8Array, options: { maxOutputLength: number; info: true }) => unknown;
+
+function builtinCodecs(): readonly Codec[] {
   const zlib = optionalBuiltin('node:zlib');
   if (zlib === undefined) return [];
   const { BROTLI_PARAM_QUALITY, ZSTD_d_windowLogMax } = zlib.constants;
   const codecs: Codec[] = [
-    { name: 'zlib', compress: (body) => zlib.deflateSync(body), decompress: zlib.inflateSync },
+    { name: 'zlib', compress: (body) => zlib.deflateSync(body), decompress: bounded(zlib.inflateSync) },
     {
       name: 'brotli',
       compress: (body) =>
         zlib.brotliCompressSync(body, { params: { [BROTLI_PARAM_QUALITY]: brotliQuality } }),
-      decompress: zlib.brotliDecompressSync,
+      decompress: bounded(zlib.brotliDecompressSync),
     },
   ];
   if (typeof zlib.zstdCompressSync === 'function') {
@@ -100,11 +111,26 @@ function availableCodecs(): readonly Codec[] {
     codecs.push({
       name: 'zstd',
       compress: (body) => zlib.zstdCompressSync(body),
-      decompress: (body, options) => {
+      decompress: bounded((body, options) => {
         checkZstdEnd(body);
         return zlib.zstdDecompressSync(body, { ...options, params });
-      },
+      }),
     });
   }
   return codecs;
+}
+
+function bounded(decompress: BuiltinDecompress): Codec['decompress'] {
+  return (body, maxBytes) => {
+    let result: Decompressed;
+    try {
+      result = decompress(body, { maxOutputLength: Math.max(1, maxBytes), info: true }) as Decompressed;
+    } catch (error) {
+      const isTooLarge = (error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE';
+      throw isTooLarge ? new Error(tooLarge(maxBytes), { cause: error }) : error;
+    }
+    const surplus = body.length - result.engine.bytesWritten;
+    if (surplus > 0) throw new Error(`its end is followed by ${surplus} bytes`);
+    return result.buffer;
+  };
 }

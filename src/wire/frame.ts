@@ -12,9 +12,10 @@ import { allocate } from './memory.ts';
  *
  * `format` and `compression` say how the payload of a message is encoded; they are 0 in other frames.
  * The body of a kind that is answered (request, response, failure, deliver, delivered, ping, pong) begins
- * with a u32 that pairs the two. A message longer than one frame is cut: its first frame has the `more`
- * flag and, before everything else in the body, the u32 length of the body in all; `part` frames follow,
- * all but the last with the flag. Other kinds may stand between them, other messages may not.
+ * with a u32 that pairs the two, that of a stream's frame with the u32 of its stream. A message longer than
+ * one frame is cut: its first frame has the `more` flag and, before everything else in the body, the u32
+ * length of the body in all; `part` frames follow, all but the last with the flag. Other kinds may stand
+ * between them, other messages may not.
  */
 
 export const frameHeaderBytes = 8;
@@ -35,12 +36,17 @@ export const FrameKind = {
   ping: 4,
   pong: 5,
   part: 6,
+  streamData: 8,
+  streamCredit: 9,
+  streamEnd: 10,
+  streamAbort: 11,
   message: 16,
   deliver: 17,
   delivered: 18,
   request: 19,
   response: 20,
   failure: 21,
+  streamOpen: 22,
 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 

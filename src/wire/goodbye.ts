@@ -1,4 +1,5 @@
-import { parseObject, printable } from './hello.ts';
+import { printable } from '../printable.ts';
+import { parseObject } from './hello.ts';
 
 /** Why a connection ended: one of these words crosses the wire (docs/protocol.md, clauses 7.x). */
 export const goodbyeCodes = {

@@ -1,5 +1,6 @@
 import type { Compression } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
+import { printable } from '../printable.ts';
 
 /** The versions of the protocol that this code speaks, lowest and highest. */
 export const protocolVersions = [1, 1] as const;
@@ -33,14 +34,18 @@ export function encodeHello(hello: Hello): Uint8Array {
   return encoder.encode(JSON.stringify(hello));
 }
 
-/** @throws PeerloomError `ERR_HANDSHAKE` when it is no hello; fields that are not known are passed over. */
-export function decodeHello(body: Uint8Array): Hello {
+/**
+ * Fields that are not known are passed over. The versions come first: they say which fields there are.
+ *
+ * @throws PeerloomError `ERR_HANDSHAKE` when it is no hello, `ERR_VERSION` when no version is shared.
+ */
+export function decodeHello(body: Uint8Array, ourVersions: Hello['versions'] = protocolVersions): Hello {
   const hello = parseObject(body, 'hello');
   const { versions, network, port, name, instance, maxMessageBytes, compressions } = hello;
   const [lowest, highest] = Array.isArray(versions) ? versions : [];
+  if (!isWhole(lowest, 0) || !isWhole(highest, lowest)) throw wrongHello();
+  agreedVersion([lowest, highest], ourVersions);
   if (
-    !isWhole(lowest, 1) ||
-    !isWhole(highest, lowest) ||
     !isText(network, 256) ||
     !isWhole(port, 0) ||
     port > 65_535 ||
@@ -49,7 +54,7 @@ export function decodeHello(body: Uint8Array): Hello {
     !isWhole(maxMessageBytes, 1) ||
     !Array.isArray(compressions)
   ) {
-    throw new PeerloomError('ERR_HANDSHAKE', 'the hello of the other side lacks a field, or has a wrong one');
+    throw wrongHello();
   }
   return {
     versions: [lowest, highest],
@@ -90,9 +95,8 @@ export function parseObject(body: Uint8Array, what: string): Record<string, unkn
   throw new PeerloomError('ERR_HANDSHAKE', `the ${what} of the other side is not an object`);
 }
 
-/** Text of a remote node without what could move a terminal's cursor or hide. */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '');
+function wrongHello(): PeerloomError {
+  return new PeerloomError('ERR_HANDSHAKE', 'the hello of the other side lacks a field, or has a wrong one');
 }
 
 function isWhole(value: unknown, minimum: number): value is number {

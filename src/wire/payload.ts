@@ -1,5 +1,6 @@
 import type { Data, NumericTypedArray } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
+import { printable } from '../printable.ts';
 import { decodeCbor, encodeCbor } from './cbor.ts';
 import { checkData, hasEscapedKey, isPlainJson, maxDataDepth } from './check-data.ts';
 import { checkJsonNesting } from './nesting.ts';
@@ -76,7 +77,7 @@ export function decodePayload(format: number, body: Uint8Array, options: { maxDe
     return decode(format, body, options.maxDepth ?? maxDataDepth);
   } catch (cause) {
     const name = formatNames.get(format) ?? `format ${format}`;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = printable(cause instanceof Error ? cause.message : String(cause));
     throw new PeerloomError('ERR_MESSAGE_INVALID', `a message (${name}) cannot be decoded: ${reason}`, {
       cause,
     });

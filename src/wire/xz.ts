@@ -1,3 +1,4 @@
+import { optionalBuiltin } from '../builtin.ts';
 import { PeerloomError } from '../errors.ts';
 import { xzUncompressedBytes } from './xz-size.ts';
 
@@ -9,9 +10,15 @@ interface XzLibrary {
 
 const packageName = '@napi-rs/lzma';
 let library: XzLibrary | undefined;
+let isThere: boolean | undefined;
 
-/** Whether the optional package is installed, and runs here. */
+/** Whether the optional package is installed, and runs here; found out once. */
 export function hasXz(): boolean {
+  isThere ??= canLoad();
+  return isThere;
+}
+
+function canLoad(): boolean {
   try {
     loadLibrary();
     return true;
@@ -44,7 +51,7 @@ export function decompressXz(bytes: Uint8Array, maxBytes: number): Uint8Array {
 /** Loaded when first needed, and not bundled: most nodes never need it. */
 function loadLibrary(): XzLibrary {
   try {
-    library ??= requireOf(import.meta.url)(`${packageName}/xz`) as XzLibrary;
+    library ??= packageRequire()(`${packageName}/xz`) as XzLibrary;
     return library;
   } catch (cause) {
     throw new PeerloomError(
@@ -55,8 +62,8 @@ function loadLibrary(): XzLibrary {
   }
 }
 
-function requireOf(url: string): NodeJS.Require {
-  const module = globalThis.process?.getBuiltinModule?.('node:module');
+function packageRequire(): NodeJS.Require {
+  const module = optionalBuiltin('node:module');
   if (module === undefined) throw new Error('this runtime is not Node.js');
-  return module.createRequire(url);
+  return module.createRequire(import.meta.url);
 }

@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import type { TestContext } from 'node:test';
-import type { Engine } from '../support/engines.ts';
 import { withCode } from '../support/errors.ts';
 import { Fixture } from '../support/fixture.ts';
 import { openLine, transportContext } from '../support/links.ts';
 import { turns, within } from '../support/turns.ts';
-
-type ContractTest = (t: TestContext, engine: Engine) => Promise<void>;
+import type { Contract } from './transport.ts';
 
 const mebibyte = 1024 * 1024;
 const never = new AbortController().signal;
@@ -32,7 +29,7 @@ const digest = (pieces: readonly Uint8Array[]): string => {
 };
 
 /** What `Transport` and `Link` promise, see src/transport/transport.ts. */
-export const linkContract: Readonly<Record<string, ContractTest>> = {
+export const linkContract: Contract = {
   async 'a transport belongs to one node'(_t, engine) {
     const transport = engine.transport();
     transport.attach(transportContext(engine.networkKey));
@@ -96,6 +93,30 @@ export const linkContract: Readonly<Record<string, ContractTest>> = {
     assert.equal(digest(ours.pieces), digest(small));
   },
 
+  async 'memory may be used again when the link says so, and once'(t, engine) {
+    const { ours, theirs } = await (await openLine(t, engine)).link();
+    const memory = new Uint8Array(50_000);
+    const rounds = 40;
+    let returned = 0;
+    for (let round = 0; round < rounds; round++) {
+      memory.fill(round);
+      await within(
+        new Promise<void>((resolve) => {
+          ours.link.send(memory, () => {
+            returned += 1;
+            resolve();
+          });
+        }),
+        'the memory comes back',
+      );
+      memory.fill(0xee);
+    }
+    await theirs.arrived(rounds * memory.length);
+    const expected = Array.from({ length: rounds }, (_, round) => new Uint8Array(memory.length).fill(round));
+    assert.equal(digest(theirs.pieces), digest(expected));
+    assert.equal(returned, rounds);
+  },
+
   async 'a side that pauses holds the other back, in bounded memory'(t, engine) {
     const { ours, theirs } = await (await openLine(t, engine)).link();
     const piece = new Uint8Array(65_536);
@@ -142,6 +163,17 @@ export const linkContract: Readonly<Record<string, ContractTest>> = {
     ours.link.close(10_000);
     assert.equal(await within(theirs.link.closed, 'the other side ends'), undefined);
     assert.equal(await within(ours.link.closed, 'this side ends'), undefined);
+    assert.equal(digest(theirs.pieces), digest(pieces));
+  },
+
+  async 'what is sent after closing is dropped, and harms nothing'(t, engine) {
+    const { ours, theirs } = await (await openLine(t, engine)).link();
+    const pieces = flow(2 * mebibyte, () => 100_000);
+    for (const piece of pieces) ours.link.send(piece);
+    ours.link.close(10_000);
+    ours.link.send(new Uint8Array(1_000));
+    await within(ours.link.closed, 'this side ends');
+    assert.equal(await within(theirs.link.closed, 'the other side ends'), undefined);
     assert.equal(digest(theirs.pieces), digest(pieces));
   },
 

@@ -1,4 +1,10 @@
-import { type Data, Node, type NodeConnection, type NodeEventName, type NodeOptions } from '../../src/index.ts';
+import {
+  type Data,
+  Node,
+  type NodeConnection,
+  type NodeEventName,
+  type NodeOptions,
+} from '../../src/index.ts';
 import { within } from './turns.ts';
 
 export interface RecordedEvent {
@@ -65,9 +71,9 @@ export class RecordingNode extends Node {
   }
 
   /** The connection with another node, which must be there. */
-  peer(other: Node): NodeConnection {
+  peer(other: { readonly id: string }): NodeConnection {
     const connection = this.allNodes.find(({ id }) => id === other.id);
-    if (connection === undefined) throw new Error(`'${this.name}' is not connected with '${other.name}'`);
+    if (connection === undefined) throw new Error(`'${this.name}' is not connected with ${other.id}`);
     return connection;
   }
 }

@@ -1,8 +1,9 @@
 import type { TestContext } from 'node:test';
-import { type NodeConnection, type NodeOptions, tcp } from '../../src/index.ts';
+import { MemoryHub, memory, type NodeConnection, type NodeOptions, tcp } from '../../src/index.ts';
 import type { Engine } from './engines.ts';
 import { Fixture } from './fixture.ts';
 import { RecordingNode } from './recording-node.ts';
+import { VirtualRuntime } from './virtual-runtime.ts';
 
 export interface StartOptions<Kind extends RecordingNode> {
   /** The class of the nodes. Default {@link RecordingNode}. */
@@ -36,13 +37,16 @@ export function makeNode<Kind extends RecordingNode = RecordingNode>(
 ): Kind {
   const fixture = Fixture.of(t);
   const Class = kind ?? (RecordingNode as NonNullable<typeof kind>);
+  const ownOptions = typeof options === 'function' ? options(index) : options;
   const node = new Class(engine.host, port, {
     name: letters[index % letters.length]!,
     transports: [engine.transport()],
     ...(engine.networkKey === undefined ? {} : { networkKey: engine.networkKey }),
-    ...(typeof options === 'function' ? options(index) : options),
+    ...ownOptions,
   });
-  fixture.addNode(node);
+  const { runtime } = ownOptions;
+  if (runtime instanceof VirtualRuntime) fixture.addNode(node, (stopped) => runtime.settle(stopped));
+  else fixture.addNode(node);
   return node;
 }
 
@@ -73,4 +77,21 @@ export async function startPair<Kind extends RecordingNode = RecordingNode>(
   const [a, b] = await startNodes(t, 2, options);
   const connection = await connect(a, b);
   return { a, b, connection, reverse: b.peer(a) };
+}
+
+/** Nodes in a world of their own whose clock stands still until the test moves it. */
+export async function startVirtualNodes<Count extends number, Kind extends RecordingNode = RecordingNode>(
+  t: TestContext,
+  count: Count,
+  { kind, options = {} }: Pick<StartOptions<Kind>, 'kind'> & { options?: NodeOptions } = {},
+): Promise<{ nodes: TupleOf<Kind, Count>; runtime: VirtualRuntime; engine: Engine }> {
+  const runtime = new VirtualRuntime();
+  const hub = new MemoryHub();
+  const engine: Engine = { name: 'virtual', host: 'virtual', transport: () => memory({ hub }) };
+  const nodes = await startNodes(t, count, {
+    engine,
+    options: { runtime, ...options },
+    ...(kind === undefined ? {} : { kind }),
+  });
+  return { nodes, runtime, engine };
 }

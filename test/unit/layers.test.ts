@@ -10,19 +10,22 @@ const layers: Record<string, { readonly modules: RegExp; readonly uses: readonly
     modules: /^(index\.ts|cli\/.*)$/,
     uses: ['node', 'peering', 'channel', 'transports', 'link', 'wire', 'leaves'],
   },
+  secure: { modules: /^secure\//, uses: ['node', 'peering', 'channel', 'link', 'wire', 'leaves'] },
   node: { modules: /^node\.ts$/, uses: ['peering', 'channel', 'link', 'wire', 'leaves'] },
   peering: {
-    modules: /^(admission|events|node-connection|options|peer-table|peering|reconnector)\.ts$/,
+    modules:
+      /^(admission|events|node-connection|node-handlers|options|peer-stream|peer-table|peering|reconnector)\.ts$/,
     uses: ['defaults', 'channel', 'link', 'wire', 'leaves'],
   },
   defaults: { modules: /^default-transports\.ts$/, uses: ['transports', 'link'] },
   channel: { modules: /^channel\//, uses: ['link', 'wire', 'leaves'] },
-  transports: { modules: /^transport\/(tcp|memory)\//, uses: ['link', 'leaves'] },
+  transports: { modules: /^transport\/(tcp|memory)\//, uses: ['foreign', 'link', 'leaves'] },
+  foreign: { modules: /^transport\/p2pnetwork\//, uses: ['link', 'wire', 'leaves'] },
   link: { modules: /^transport\/transport\.ts$/, uses: ['leaves'] },
   wire: { modules: /^wire\//, uses: ['leaves'] },
   leaves: {
     modules:
-      /^(address|backoff|builtin|data|debug|errors|identity|identity-file|limits|network-secret|runtime)\.ts$/,
+      /^(address|attempt|backoff|builtin|data|debug|errors|identity|identity-file|limits|network-secret|printable|runtime|unless-aborted)\.ts$/,
     uses: [],
   },
 };

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { PeerloomError } from '../../errors.ts';
 import { isPeerId } from '../../identity.ts';
-import type { Runtime } from '../../runtime.ts';
+import type { Runtime, RuntimeTimer } from '../../runtime.ts';
 import {
   AnswerReader,
   type IdRead,
@@ -9,84 +9,86 @@ import {
   IntroductionReader,
   introduction,
 } from '../../wire/p2pnetwork/ids.ts';
-import { encodeText } from '../../wire/text.ts';
 
 /** Silence after which an id whose end nothing marks counts as whole. */
 const silenceMs = 100;
 
-/**
- * A Python node takes all that it reads at once, up to 4 KiB, for our id: nothing may follow it closely. It sleeps
- * 10 ms between two reads.
- */
-const pauseAfterAnswerMs = 50;
-
-export interface IdExchange {
-  readonly role: 'client' | 'server';
-  /** What we say of ourselves. */
+/** What we say of ourselves to a node that we dial. */
+export interface Introduction {
   readonly id: string;
   readonly port: number;
-  /** The id that the other side must have, where that is known. */
+  /** The id that the other side had before, or must have. */
   readonly expectedId?: string | undefined;
-  readonly runtime: Runtime;
 }
 
+/** Who the other side says it is, which nothing proves; what arrived behind that is on the socket, which is paused. */
+export type ClaimedId = Pick<IdRead, 'id' | 'port'>;
+
 /**
- * The handshake of the Python package: the dialler says `id:port`, the other its id. Neither is proven. What
- * arrived behind the id stays on the socket, which is paused.
+ * Begins the handshake of the Python package, as the side that dials, and waits for the answer.
  *
  * @throws PeerloomError `ERR_HANDSHAKE`, `ERR_CONNECTION_CLOSED`.
  */
-export async function exchangeIds(
+export function introduceTo(
   socket: Socket,
-  exchange: IdExchange,
-): Promise<{ id: string; port: number }> {
-  const { role, id, port, expectedId, runtime } = exchange;
-  if (role === 'client') socket.write(introduction(id, port));
-  const read = await readId(
-    socket,
-    role === 'client' ? new AnswerReader(expectedId) : new IntroductionReader(),
-    runtime,
-  );
-  if (isPeerId(read.id)) {
-    throw new PeerloomError('ERR_HANDSHAKE', 'it claims the id of a peerloom node, which only TLS can prove');
-  }
-  if (role === 'server') {
-    socket.write(encodeText(id));
-    await new Promise<void>((resolve) => runtime.setTimeout(resolve, pauseAfterAnswerMs));
-  }
-  return read;
+  { id, port, expectedId }: Introduction,
+  runtime: Runtime,
+): Promise<ClaimedId> {
+  socket.write(introduction(id, port));
+  return readId(socket, new AnswerReader(expectedId), runtime);
 }
 
-function readId(socket: Socket, reader: IdReader, runtime: Runtime): Promise<IdRead> {
+/**
+ * Waits for the introduction of a node that dialled us. It is answered once the node is known to be welcome: without
+ * an answer it knows that it is not.
+ *
+ * @throws PeerloomError `ERR_HANDSHAKE`, `ERR_CONNECTION_CLOSED`.
+ */
+export function introducedBy(socket: Socket, runtime: Runtime): Promise<ClaimedId> {
+  return readId(socket, new IntroductionReader(), runtime);
+}
+
+async function readId(socket: Socket, reader: IdReader, runtime: Runtime): Promise<ClaimedId> {
+  const { id, port, rest } = await readWith(socket, reader, runtime);
+  if (rest.length > 0) socket.unshift(Buffer.from(rest));
+  if (isPeerId(id)) {
+    const message = 'it claims the id of a peerloom node, which only TLS can prove: is the scheme right?';
+    throw new PeerloomError('ERR_HANDSHAKE', message);
+  }
+  return { id, port };
+}
+
+function readWith(socket: Socket, reader: IdReader, runtime: Runtime): Promise<IdRead> {
   return new Promise((resolve, reject) => {
-    let timer = runtime.setTimeout(() => {}, 0);
+    let silence: RuntimeTimer | undefined;
     const finish = (settle: () => void): void => {
-      timer.cancel();
+      silence?.cancel();
       socket.off('data', onData).off('end', onEnd).off('close', onEnd);
       socket.pause();
       settle();
     };
-    const look = (look: () => IdRead | undefined): void => {
+    const attempt = (read: () => IdRead | undefined): void => {
       try {
-        const read = look();
-        if (read === undefined) return;
-        finish(() => {
-          if (read.rest.length > 0) socket.unshift(Buffer.from(read.rest));
-          resolve(read);
-        });
+        const found = read();
+        if (found !== undefined) finish(() => resolve(found));
       } catch (error) {
         finish(() => reject(error));
       }
     };
     const onData = (bytes: Buffer): void => {
-      timer.cancel();
-      timer = runtime.setTimeout(() => look(() => reader.settle()), silenceMs);
-      look(() => reader.push(bytes));
+      silence?.cancel();
+      silence = runtime.setTimeout(() => attempt(() => reader.settle()), silenceMs);
+      attempt(() => reader.push(bytes));
     };
     const onEnd = (): void => {
       const message = 'the connection ended before the other side had said its id';
-      finish(() => reject(new PeerloomError('ERR_CONNECTION_CLOSED', message)));
+      finish(() => reject(new PeerloomError('ERR_CONNECTION_CLOSED', message, { cause: socket.errored })));
     };
-    socket.on('data', onData).on('end', onEnd).on('close', onEnd);
+    if (socket.readableEnded || socket.destroyed) {
+      onEnd();
+    } else {
+      socket.on('data', onData).on('end', onEnd).on('close', onEnd);
+      socket.resume();
+    }
   });
 }

@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { connect as connectSocket, isIP, type Socket } from 'node:net';
 import type { Address } from '../../address.ts';
 import { PeerloomError } from '../../errors.ts';
+import { unlessAborted } from '../../unless-aborted.ts';
 import type { TransportContext } from '../transport.ts';
 
 /**
@@ -45,20 +46,4 @@ function connected(socket: Socket): Promise<void> {
     });
     socket.once('error', reject);
   });
-}
-
-/** The value, or the reason of the signal, whichever is first. */
-export async function unlessAborted<Value>(value: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  signal.throwIfAborted();
-  let onAbort = (): void => {};
-  const abortion = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort);
-  });
-  value.catch(() => {});
-  try {
-    return await Promise.race([value, abortion]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

@@ -1,4 +1,4 @@
-import { isLoopback } from '../../address.ts';
+import { isLoopback, sourceOf } from '../../address.ts';
 import type { Limits } from '../../limits.ts';
 import type { Runtime, RuntimeTimer } from '../../runtime.ts';
 
@@ -9,21 +9,28 @@ const patienceMs = 1_000;
 const waitingPerPlace = 4;
 
 interface Admitted {
-  readonly address: string;
+  readonly source: string;
   readonly since: number;
   readonly evict: () => void;
+}
+
+interface Waiting {
+  readonly source: string;
+  readonly begin: () => void;
+  readonly drop: () => void;
 }
 
 /**
  * Bounds the inbound handshakes under way, in all and for one address, so that connections which say
  * nothing, or dribble, cost little and keep nobody out: further ones wait their turn, and while some wait,
- * the slow ones among those under way are dropped.
+ * the slow ones among those under way are dropped. The newest goes first, and where too many wait the oldest
+ * is dropped: a flood then holds up who comes after it for the patience of one handshake, not of all.
  */
 export class HandshakeGate {
   readonly #limits: Limits;
   readonly #runtime: Runtime;
   readonly #underWay = new Set<Admitted>();
-  #waiting: { readonly address: string; readonly begin: () => void; readonly drop: () => void }[] = [];
+  readonly #waiting: Waiting[] = [];
   #eviction: RuntimeTimer | undefined;
 
   constructor(limits: Limits, runtime: Runtime) {
@@ -37,24 +44,29 @@ export class HandshakeGate {
    * @param drop ends the connection: too many wait, or this handshake was too slow.
    */
   enter(address: string, handshake: () => Promise<void>, drop: () => void): void {
-    const sameAddress = [...this.#underWay, ...this.#waiting].filter((one) => one.address === address).length;
-    const isCrowded = !isLoopback(address) && sameAddress >= this.#limits.maxHalfOpenPerAddress;
-    if (isCrowded || this.#waiting.length >= waitingPerPlace * this.#limits.maxHalfOpen) {
+    const source = sourceOf(address);
+    const sameSource = [...this.#underWay, ...this.#waiting].filter((one) => one.source === source).length;
+    if (!isLoopback(address) && sameSource >= this.#limits.maxHalfOpenPerAddress) {
       drop();
       return;
     }
     const begin = (): void => {
-      const admitted = { address, since: this.#runtime.now(), evict: drop };
+      const leave = (): void => {
+        if (this.#underWay.delete(admitted)) this.#advance();
+      };
+      const evict = (): void => {
+        drop();
+        leave();
+      };
+      const admitted = { source, since: this.#runtime.now(), evict };
       this.#underWay.add(admitted);
-      void handshake().finally(() => {
-        this.#underWay.delete(admitted);
-        this.#advance();
-      });
+      void handshake().finally(leave);
     };
     if (this.#underWay.size < this.#limits.maxHalfOpen) {
       begin();
     } else {
-      this.#waiting.push({ address, begin, drop });
+      this.#waiting.push({ source, begin, drop });
+      if (this.#waiting.length > waitingPerPlace * this.#limits.maxHalfOpen) this.#waiting.shift()?.drop();
       this.#scheduleEviction();
     }
   }
@@ -67,7 +79,7 @@ export class HandshakeGate {
   }
 
   #advance(): void {
-    if (this.#underWay.size < this.#limits.maxHalfOpen) this.#waiting.shift()?.begin();
+    if (this.#underWay.size < this.#limits.maxHalfOpen) this.#waiting.pop()?.begin();
   }
 
   #scheduleEviction(): void {

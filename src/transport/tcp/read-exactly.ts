@@ -4,24 +4,35 @@ import { PeerloomError } from '../../errors.ts';
 /**
  * The next `length` bytes of a socket that is not flowing; what follows stays unread.
  *
+ * It listens for data and gives the rest back: `read(length)` with `'readable'` events would never let go of
+ * the event loop while there are some bytes, and too few.
+ *
  * @throws PeerloomError `ERR_CONNECTION_CLOSED` when the socket ends or fails first.
  */
-export async function readExactly(socket: Socket, length: number): Promise<Buffer> {
-  for (;;) {
-    const bytes: Buffer | null = socket.read(length);
-    if (bytes !== null && bytes.length === length) return bytes;
-    if (bytes !== null || socket.readableEnded || socket.destroyed) {
+export function readExactly(socket: Socket, length: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    let bytes = Buffer.alloc(0);
+    const stop = (): void => {
+      socket.off('data', onData).off('end', onEnd).off('close', onEnd);
+      socket.pause();
+    };
+    const onData = (piece: Buffer): void => {
+      bytes = Buffer.concat([bytes, piece]);
+      if (bytes.length < length) return;
+      stop();
+      if (bytes.length > length) socket.unshift(bytes.subarray(length));
+      resolve(bytes.subarray(0, length));
+    };
+    const onEnd = (): void => {
+      stop();
       const message = 'the other side closed the connection during the handshake';
-      throw new PeerloomError('ERR_CONNECTION_CLOSED', message, { cause: socket.errored });
+      reject(new PeerloomError('ERR_CONNECTION_CLOSED', message, { cause: socket.errored }));
+    };
+    if (socket.readableEnded || socket.destroyed) {
+      onEnd();
+    } else {
+      socket.on('data', onData).on('end', onEnd).on('close', onEnd);
+      socket.resume();
     }
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        for (const event of events) socket.off(event, done);
-        resolve();
-      };
-      for (const event of events) socket.on(event, done);
-    });
-  }
+  });
 }
-
-const events = ['readable', 'end', 'error', 'close'] as const;

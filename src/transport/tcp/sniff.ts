@@ -42,6 +42,8 @@ export function sniff(socket: Socket): Promise<SniffedProtocol> {
         reject(new PeerloomError('ERR_CONNECTION_CLOSED', 'the connection ended before it said anything')),
       );
     };
-    socket.on('data', onData).on('end', onEnd).on('close', onEnd);
+    // It may be gone by the time its turn comes.
+    if (socket.readableEnded || socket.destroyed) onEnd();
+    else socket.on('data', onData).on('end', onEnd).on('close', onEnd);
   });
 }

@@ -1,12 +1,14 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Address, formatAddress } from '../../address.ts';
 import { PeerloomError } from '../../errors.ts';
-import { exchangeIds } from '../p2pnetwork/exchange-ids.ts';
+import { unlessAborted } from '../../unless-aborted.ts';
+import { introducedBy, introduceTo } from '../p2pnetwork/exchange-ids.ts';
 import type { Link, Security, Transport, TransportContext } from '../transport.ts';
-import { openSocket, unlessAborted } from './connect.ts';
+import { openSocket } from './connect.ts';
 import { HandshakeGate } from './handshake-gate.ts';
 import { authenticatePlain } from './plain.ts';
 import type { Role } from './proof.ts';
+import { PythonLink } from './python-link.ts';
 import { type SniffedProtocol, sniff } from './sniff.ts';
 import { remoteAddressOf, SocketLink } from './socket-link.ts';
 import { explain } from './system-errors.ts';
@@ -111,7 +113,8 @@ class TcpTransport implements Transport {
       const side: Side = { role: 'client', startedAt, expectedId };
       return await unlessAborted(this.#authenticate(socket, protocol, side), signal);
     } catch (error) {
-      socket?.destroy();
+      if (protocol === 'p2pnetwork') socket?.resetAndDestroy();
+      else socket?.destroy();
       throw signal.aborted ? signal.reason : explain(error, address, 'dialling');
     }
   }
@@ -121,7 +124,7 @@ class TcpTransport implements Transport {
     const closed = server && new Promise<void>((resolve) => server.close(() => resolve()));
     this.#gate?.close();
     const ended = [...this.#sockets].map((socket) => new Promise((end) => socket.once('close', end)));
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets) this.#drop(socket);
     await Promise.all([closed, ...ended]);
   }
 
@@ -148,7 +151,7 @@ class TcpTransport implements Transport {
     const handshake = async (): Promise<void> => {
       const timer = runtime.setTimeout(() => {
         log(`${from}: no handshake within ${limits.handshakeTimeoutMs} ms`);
-        socket.destroy();
+        this.#drop(socket);
       }, limits.handshakeTimeoutMs);
       try {
         onLink(await this.#accepted(socket, runtime.now()));
@@ -161,16 +164,16 @@ class TcpTransport implements Transport {
     };
     this.#gate!.enter(address.host, handshake, () => {
       log(`${from}: dropped, too many handshakes are under way`);
-      socket.destroy();
+      this.#drop(socket);
     });
   }
 
   async #accepted(socket: Socket, startedAt: number): Promise<Link> {
     const sniffed = await sniff(socket);
-    const protocol = sniffed === 'unknown' ? 'p2pnetwork' : sniffed;
-    if (!this.#accept.has(protocol)) throw notSpoken(sniffed);
-    const link = await this.#authenticate(socket, protocol, { role: 'server', startedAt });
-    if (protocol === 'p2pnetwork') return link;
+    const side: Side = { role: 'server', startedAt };
+    if (sniffed === 'unknown') return this.#acceptedPython(socket, side);
+    if (!this.#accept.has(sniffed)) throw notSpoken(sniffed);
+    const link = await this.#authenticate(socket, sniffed, side);
     const { maxHandshakeBytes } = this.#context!.limits;
     // Its hello, as long again at most, may have come in one piece with the end of the handshake.
     if (socket.bytesRead > 2 * maxHandshakeBytes) {
@@ -180,20 +183,34 @@ class TcpTransport implements Transport {
     return link;
   }
 
-  async #authenticate(
-    socket: Socket,
-    protocol: TcpProtocol,
-    { role, startedAt, expectedId }: Side,
-  ): Promise<Link> {
-    const { identity, networkSecret, runtime, limits } = this.#context!;
-    const details = { security: security[protocol], startedAt, runtime };
-    if (protocol === 'p2pnetwork') {
-      // There are no pings: TCP itself must find out that a node is gone.
-      socket.setKeepAlive(true, limits.pingAfterMs);
-      const exchange = { role, id: identity.id, port: this.#port, expectedId, runtime };
-      const { id, port } = await exchangeIds(socket, exchange);
-      return new SocketLink(socket, { remoteId: id, announcedPort: port, ...details });
+  /** A Python node takes any other end than a reset for an id that is empty. */
+  async #acceptedPython(socket: Socket, side: Side): Promise<Link> {
+    try {
+      if (!this.#accept.has('p2pnetwork')) throw notSpoken('unknown');
+      return await this.#exchangeIds(socket, side);
+    } catch (error) {
+      socket.resetAndDestroy();
+      throw error;
     }
+  }
+
+  async #exchangeIds(socket: Socket, { role, startedAt, expectedId }: Side): Promise<Link> {
+    const { identity, runtime, limits } = this.#context!;
+    // There are no pings: TCP itself must find out that a node is gone.
+    socket.setKeepAlive(true, limits.pingAfterMs);
+    const { id, port } =
+      role === 'server'
+        ? await introducedBy(socket, runtime)
+        : await introduceTo(socket, { id: identity.id, port: this.#port, expectedId }, runtime);
+    const details = { remoteId: id, announcedPort: port, security: security.p2pnetwork };
+    return new PythonLink(socket, { ...details, startedAt, runtime });
+  }
+
+  async #authenticate(socket: Socket, protocol: TcpProtocol, side: Side): Promise<Link> {
+    if (protocol === 'p2pnetwork') return this.#exchangeIds(socket, side);
+    const { role, startedAt } = side;
+    const { identity, networkSecret, runtime } = this.#context!;
+    const details = { security: security[protocol], startedAt, runtime };
     if (protocol === 'plain') {
       const remoteId = await authenticatePlain(socket, { identity, role, runtime });
       return new SocketLink(socket, { remoteId, ...details });
@@ -202,6 +219,12 @@ class TcpTransport implements Transport {
       networkSecret === undefined ? certificateTls(identity) : networkKeyTls(identity, networkSecret);
     const { socket: secured, remoteId } = await this.#tls.secure(socket, role);
     return new SocketLink(secured, { remoteId, ...details });
+  }
+
+  /** Without a word; by a reset where it could be a Python node. */
+  #drop(socket: Socket): void {
+    if (this.#accept.has('p2pnetwork')) socket.resetAndDestroy();
+    else socket.destroy();
   }
 
   #keep(socket: Socket): Socket {

@@ -1,28 +1,10 @@
 import type { Compression } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
-import { compressBzip2 } from '../bzip2/compress.ts';
-import { decompressBzip2 } from '../bzip2/decompress.ts';
 import { compress, compressionCodes, decompress } from '../compression.ts';
 import { encodeText } from '../text.ts';
-import { compressXz, decompressXz } from '../xz.ts';
 
 /** The compressions that a Python node knows. */
-export type PythonCompression = 'zlib' | 'bzip2' | 'lzma';
-
-interface Codec {
-  readonly compress: (body: Uint8Array) => Uint8Array;
-  readonly decompress: (body: Uint8Array, maxBytes: number) => Uint8Array;
-}
-
-const codecs: Readonly<Record<PythonCompression, Codec>> = {
-  zlib: {
-    compress: (body) => compress(body, 'zlib'),
-    decompress: (body, maxBytes) => decompress(body, compressionCodes.zlib, maxBytes),
-  },
-  bzip2: { compress: compressBzip2, decompress: decompressBzip2 },
-  lzma: { compress: compressXz, decompress: decompressXz },
-};
-const names = Object.keys(codecs) as PythonCompression[];
+const names = ['zlib', 'bzip2', 'lzma'] as const satisfies Compression[];
 const longestName = Math.max(...names.map(({ length }) => length));
 
 /**
@@ -30,13 +12,12 @@ const longestName = Math.max(...names.map(({ length }) => length));
  *
  * @throws PeerloomError `ERR_COMPRESSION_UNAVAILABLE`.
  */
-export function pack(body: Uint8Array, compression: Compression | PythonCompression): string {
-  const codec = (codecs as Partial<Record<string, Codec>>)[compression];
-  if (codec === undefined) {
+export function pack(body: Uint8Array, compression: Compression): string {
+  if (!names.some((name) => name === compression)) {
     const message = `a Python node knows the compressions ${names.join(', ')}, not ${compression}`;
     throw new PeerloomError('ERR_COMPRESSION_UNAVAILABLE', message);
   }
-  return Buffer.concat([codec.compress(body), encodeText(compression)]).toString('base64');
+  return Buffer.concat([compress(body, compression), encodeText(compression)]).toString('base64');
 }
 
 /**
@@ -55,11 +36,5 @@ export function unpack(packed: Uint8Array, maxBytes: number): Uint8Array {
       'a packet ends as a compressed one does, but does not hold base64 with a compression named';
     throw new PeerloomError('ERR_MESSAGE_INVALID', message);
   }
-  try {
-    return codecs[name].decompress(named.subarray(0, -name.length), maxBytes);
-  } catch (cause) {
-    if (cause instanceof PeerloomError) throw cause;
-    const message = `a message cannot be decompressed: ${(cause as Error).message}`;
-    throw new PeerloomError('ERR_DECOMPRESSION', message, { cause });
-  }
+  return decompress(named.subarray(0, -name.length), compressionCodes[name], maxBytes);
 }

@@ -4,7 +4,7 @@ import { maxDataDepth } from '../check-data.ts';
 import { checkJsonNesting } from '../nesting.ts';
 import { decodeText, encodeText } from '../text.ts';
 import { elementBytes, elementTypeOf } from '../typed-arrays.ts';
-import { type PythonCompression, pack, unpack } from './compressed.ts';
+import { pack, unpack } from './compressed.ts';
 import { packetEnd } from './packet-reader.ts';
 import { readJson, writeJson } from './python-json.ts';
 
@@ -29,7 +29,7 @@ const looksLikeJson = /^[ \t\n\r]*(?:["[{]|-?\d|(?:true|false|null|NaN|-?Infinit
  * @throws PeerloomError `ERR_NOT_REPRESENTABLE` for what would arrive as something else,
  * `ERR_COMPRESSION_UNAVAILABLE`; TypeError for what is not data.
  */
-export function encodePacket(data: Data, compression: Compression | PythonCompression = 'none'): Uint8Array {
+export function encodePacket(data: Data, compression: Compression = 'none'): Uint8Array {
   const body = encodeBody(data);
   if (compression === 'none') {
     checkReserved(body);

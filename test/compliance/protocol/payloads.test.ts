@@ -95,11 +95,14 @@ const undecodable: Record<string, readonly [format: number, body: Buffer, compre
   '5.6 a tag on text': [4, hex('d84d 6161')],
   '5.6 an unknown tag': [4, hex('c0 4100')],
   '5.6 embedded JSON that is no text': [4, hex('d90106 4131')],
-  '5.8 an unknown compression': [2, hex('61'), 4],
-  '5.8 a damaged stream': [2, deflateSync(Buffer.from('text')).subarray(0, -1), 1],
-  '5.8 something behind the stream': [2, Buffer.concat([deflateSync(Buffer.from('text')), hex('00')]), 1],
-  '5.8 gzip is not zlib': [2, gzipSync(Buffer.from('text')), 1],
-  '5.9 more than the limit, decompressed': [2, deflateSync(Buffer.alloc(2 ** 24 + 1, 'x')), 1],
+  '5.8 an unknown compression': [2, hex('61'), 6],
+};
+
+const damaged: Record<string, Buffer> = {
+  'is cut short': deflateSync(Buffer.from('text')).subarray(0, -1),
+  'is followed by more': Buffer.concat([deflateSync(Buffer.from('text')), hex('00')]),
+  'is gzip, not zlib': gzipSync(Buffer.from('text')),
+  'is too long, decompressed': deflateSync(Buffer.alloc(2 ** 24 + 1, 'x')),
 };
 
 suite('protocol 5: payloads', () => {
@@ -132,7 +135,7 @@ suite('protocol 5: payloads', () => {
   });
 
   for (const [name, [format, body, compression = 0]] of Object.entries(undecodable)) {
-    test(`${name}: 5.11 the message is rejected, and no more`, async (t) => {
+    test(`5.11 rejected, and no more: ${name}`, async (t) => {
       const { node, peer, next } = await pair(t);
       const rejected = eventOf(node, 'node_message_rejected');
       peer.write(frame(kinds.message, body, { format, compression }), textMessage('goes on'));
@@ -142,11 +145,35 @@ suite('protocol 5: payloads', () => {
     });
   }
 
+  for (const [name, body] of Object.entries(damaged)) {
+    test(`5.8, 5.9, 5.12 a stream that ${name} is a breach`, async (t) => {
+      const { node, peer } = await pair(t);
+      const rejected = eventOf(node, 'node_message_rejected');
+      peer.write(frame(kinds.message, body, { format: 2, compression: 1 }), textMessage('too late'));
+      node.on('node_message', () => assert.fail('a message'));
+      assert.equal((await peer.goodbye()).code, 'protocol');
+      await rejected;
+    });
+  }
+
   const long = 'compressible '.repeat(100);
-  const streams = { zlib: deflateSync(long), brotli: brotliCompressSync(long), zstd: zstdCompressSync(long) };
+  const streams = {
+    zlib: deflateSync(long),
+    brotli: brotliCompressSync(long),
+    zstd: zstdCompressSync(long),
+    // Python's bz2.compress and lzma.compress of the same text.
+    bzip2: Buffer.from(
+      'QlpoOTFBWSZTWWYm01YAAJWRgEAAGibYACAAUIBppoClUGh6Toi7IuSLRFhFsi8IsIviLCLZFoi2Rfi7kinChIMxNpqw',
+      'base64',
+    ),
+    lzma: Buffer.from(
+      '/Td6WFoAAATm1rRGAgAhARYAAAB0L+Wj4AUTABpdADGbyfP2vI7FzwxL6q2cV3DMh3cdF8Hh2YsAAAAAUgx3eJPC8eAAATaUCgAAANlRTVqxxGf7AgAAAAAEWVo=',
+      'base64',
+    ),
+  };
   for (const [index, [compression, body]] of Object.entries(streams).entries()) {
     test(`5.8 ${compression}`, async (t) => {
-      const { peer, next, connection } = await pair(t, { compressions: ['zlib', 'brotli', 'zstd'] });
+      const { peer, next, connection } = await pair(t, { compressions: Object.keys(streams) });
       peer.write(frame(kinds.message, body, { format: 2, compression: index + 1 }));
       assert.equal(await next(), long);
       connection.send(long, { compression: compression as Compression });

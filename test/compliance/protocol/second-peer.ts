@@ -16,12 +16,17 @@ export const kinds = {
   ping: 4,
   pong: 5,
   part: 6,
+  streamData: 8,
+  streamCredit: 9,
+  streamEnd: 10,
+  streamAbort: 11,
   message: 16,
   deliver: 17,
   delivered: 18,
   request: 19,
   response: 20,
   failure: 21,
+  streamOpen: 22,
 } as const;
 
 /** A frame (clause 3.1), with a header that need not be true. */

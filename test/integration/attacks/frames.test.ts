@@ -170,4 +170,28 @@ suite('messages past the limit of a node', () => {
       assert.match(message, /1005 bytes/);
     });
   }
+
+  test('a cut message that is longer ends the connection', async () => {
+    const peer = await RawPeer.connect(scene.port);
+    peer.write(firstFrame(maxMessageBytes + 5, 1));
+    const { code, message } = await peer.goodbye();
+    assert.equal(code, 'protocol');
+    assert.match(message, /1005 bytes/);
+  });
+
+  test('a node sends nothing past the limit that the other side has told', async () => {
+    const peer = await RawPeer.connect(scene.port, { maxMessageBytes: 500 });
+    await peer.synced();
+    const send = (bytes: number) => scene.victim.call('sendOne', { id: peer.id, bytes });
+    assert.equal(await send(501), 'ERR_MESSAGE_TOO_LARGE');
+    assert.equal(await send(500), 'sent');
+    assert.equal((await peer.next(message)).body.length, 500);
+  });
+
+  test('an answer past that limit becomes a failure', async () => {
+    const peer = await RawPeer.connect(scene.port, { maxMessageBytes: 500 });
+    peer.write(rawFrame(request, Buffer.concat([uint32(9), Buffer.alloc(600, 'x')]), text));
+    const { body } = await peer.next(failure);
+    assert.deepEqual(body.subarray(0, 4), new Uint8Array(uint32(9)));
+  });
 });

@@ -32,8 +32,14 @@ def describe(data):
     return {"type": type(data).__name__, "json": json.dumps(data, sort_keys=True, separators=(",", ":"))}
 
 
+may_handle = threading.Event()
+may_handle.set()
+
+
 def told(event, peer=None, **more):
     report(event=event, peer=None if peer is None else peer.id, **more)
+    if event == Commands.raises:
+        raise ValueError("raised on " + event)
 
 
 class ExtendedNode(Node):
@@ -52,6 +58,7 @@ class ExtendedNode(Node):
         told("outbound_node_disconnected", node)
 
     def node_message(self, node, data):
+        may_handle.wait()
         if getattr(self, "echo", False):
             self.send_to_node(node, data)
         told("node_message", node, **describe(data))
@@ -75,8 +82,12 @@ def callback(event, main_node, connected_node, data):
 
 class Commands:
     node = None
+    raises = None
 
-    def start(self, port=0, style="class", id=None, max_connections=0, debug=False, echo=False):
+    def start(
+        self, port=0, style="class", id=None, max_connections=0, debug=False, echo=False, raises=None, tell_port=True
+    ):
+        Commands.raises = raises
         options = {"id": id, "max_connections": max_connections}
         if style == "callback":
             self.node = Node("127.0.0.1", port, callback=callback, **options)
@@ -84,10 +95,11 @@ class Commands:
             self.node = ExtendedNode("127.0.0.1", port, **options)
         self.node.debug = debug
         self.node.echo = echo
-        # The package would tell others port 0.
-        self.node.port = self.node.sock.getsockname()[1]
+        bound_port = self.node.sock.getsockname()[1]
+        if tell_port:
+            self.node.port = bound_port
         self.node.start()
-        return {"id": self.node.id, "port": self.node.port}
+        return {"id": self.node.id, "port": bound_port}
 
     def connect(self, port, host="127.0.0.1", reconnect=False):
         return self.node.connect_with_node(host, port, reconnect=reconnect)
@@ -103,6 +115,15 @@ class Commands:
             else:
                 self.node.send_to_node(self.peer(to), message, compression=compression)
 
+    def count(self, to, times):
+        """Numbered messages to one node."""
+        for number in range(times):
+            self.node.send_to_node(self.peer(to), {"number": number})
+
+    def hold(self):
+        """The handlers of messages wait from now on."""
+        may_handle.clear()
+
     def disconnect(self, peer):
         """As the package offers it for connections that this node made."""
         self.node.disconnect_with_node(self.peer(peer))
@@ -115,6 +136,7 @@ class Commands:
         return {
             "inbound": [connection.id for connection in self.node.nodes_inbound],
             "outbound": [connection.id for connection in self.node.nodes_outbound],
+            "reconnecting": len(self.node.reconnect_to_nodes),
             "reading": [connection.id for connection in self.node.all_nodes if connection.is_alive()],
             "listening": self.node.is_alive(),
             "sent": self.node.message_count_send,

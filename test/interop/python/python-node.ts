@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
+import { within } from '../../support/turns.ts';
 import { pythonWithPackage } from './setup.ts';
 
 /** What happened to a Python node, as peer.py tells it. */
@@ -30,11 +31,17 @@ export interface PythonNodeOptions {
   readonly debug?: boolean;
   /** Sends every message back, before it is reported. */
   readonly echo?: boolean;
+  /** The event whose handler raises an exception. */
+  readonly raises?: string;
+  /** False: it tells others the port that it was made with, 0, as the package does. */
+  readonly tell_port?: boolean;
 }
 
 export interface PythonState {
   readonly inbound: readonly string[];
   readonly outbound: readonly string[];
+  /** How many nodes it would connect with again. */
+  readonly reconnecting: number;
   /** The peers whose threads still run. */
   readonly reading: readonly string[];
   /** Whether its own thread, which accepts and reconnects, still runs. */
@@ -56,6 +63,12 @@ export interface PythonMessage {
   readonly times?: number;
 }
 
+interface PythonAnswer {
+  readonly call: number;
+  readonly value?: unknown;
+  readonly error?: string;
+}
+
 const eventTimeoutMs = 30_000;
 
 /** A node of the Python package in a process of its own, which ends with the test. */
@@ -67,7 +80,7 @@ export class PythonNode {
   printed = '';
 
   readonly #process: ChildProcess;
-  readonly #answers = new Map<number, (answer: { value?: unknown; error?: string }) => void>();
+  readonly #answers = new Map<number, (answer: PythonAnswer) => void>();
   readonly #watchers = new Set<() => void>();
   #calls = 0;
 
@@ -88,8 +101,12 @@ export class PythonNode {
   private constructor(python: string) {
     const script = join(import.meta.dirname, 'peer.py');
     this.#process = spawn(python, ['-u', script], { stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#process.stdin!.on('error', () => {});
     this.#process.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.printed += text;
+    });
+    this.#process.on('exit', () => {
+      for (const call of this.#answers.keys()) this.#onReport({ call, error: `it ended: ${this.printed}` });
     });
     createInterface({ input: this.#process.stdout! }).on('line', (line) => this.#onReport(JSON.parse(line)));
   }
@@ -100,6 +117,16 @@ export class PythonNode {
 
   async send(message: PythonMessage): Promise<void> {
     await this.#call('send', { ...message });
+  }
+
+  /** Sends `{ number: 0 }`, `{ number: 1 }` and so on to one node. */
+  async count(to: string, times: number): Promise<void> {
+    await this.#call('count', { to, times });
+  }
+
+  /** Its handlers of messages end no more from now on, and it reads no more. */
+  async hold(): Promise<void> {
+    await this.#call('hold');
   }
 
   /** Of a connection that the Python node made. */
@@ -123,7 +150,7 @@ export class PythonNode {
 
   /** As a power cut would; resolves when the process is gone. */
   async kill(): Promise<void> {
-    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    if (this.#isOver) return;
     const exited = once(this.#process, 'exit');
     this.#process.kill('SIGKILL');
     await exited;
@@ -143,17 +170,20 @@ export class PythonNode {
   /** Resolves once the condition holds, which is looked at after each event. */
   async eventually(condition: () => boolean, what: string): Promise<void> {
     if (condition()) return;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const story = () => `${what}; had ${JSON.stringify(this.events.slice(-10))}, printed ${this.printed.slice(-2000)}`;
-    const timer = setTimeout(() => reject(new Error(`not within ${eventTimeoutMs} ms: ${story()}`)), eventTimeoutMs);
+    const { promise, resolve } = Promise.withResolvers<void>();
     const watcher = () => condition() && resolve();
     this.#watchers.add(watcher);
+    const story = () =>
+      `${what}; had ${JSON.stringify(this.events.slice(-10))}, printed ${this.printed.slice(-2000)}`;
     try {
-      await promise;
+      await within(promise, story, eventTimeoutMs);
     } finally {
-      clearTimeout(timer);
       this.#watchers.delete(watcher);
     }
+  }
+
+  get #isOver(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null;
   }
 
   async #start(options: PythonNodeOptions): Promise<void> {
@@ -163,10 +193,10 @@ export class PythonNode {
   }
 
   async #call(what: string, details: Record<string, unknown> = {}): Promise<unknown> {
+    if (this.#isOver) throw new Error(`${what}: the process has ended`);
     const call = ++this.#calls;
-    const answer = new Promise<{ value?: unknown; error?: string }>((resolve) => {
+    const answer = new Promise<PythonAnswer>((resolve) => {
       this.#answers.set(call, resolve);
-      this.#process.once('exit', () => resolve({ error: `the process ended: ${this.printed.slice(-2000)}` }));
     });
     this.#process.stdin!.write(`${JSON.stringify({ call, do: what, ...details })}\n`);
     const { value, error } = await answer;
@@ -174,8 +204,8 @@ export class PythonNode {
     return value;
   }
 
-  #onReport(report: PythonEvent & { call?: number; value?: unknown; error?: string }): void {
-    if (report.call === undefined) {
+  #onReport(report: PythonEvent | PythonAnswer): void {
+    if (!('call' in report)) {
       this.events.push(report);
       for (const watcher of this.#watchers) watcher();
       return;

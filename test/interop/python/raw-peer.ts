@@ -1,6 +1,7 @@
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
+import { within } from '../../support/turns.ts';
 
 /** A bare socket that plays a node, to see and to say exactly what crosses it. */
 export class RawPeer {
@@ -27,6 +28,17 @@ export class RawPeer {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return { port: (server.address() as { port: number }).port, accepted };
+  }
+
+  /** The same for any number of nodes, one after the other. */
+  static async listenOn(t: TestContext): Promise<{ port: number; next: () => Promise<RawPeer> }> {
+    const server = createServer({ noDelay: true });
+    t.after(() => server.close());
+    const connections = on(server, 'connection');
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const next = async (): Promise<RawPeer> => new RawPeer(t, (await connections.next()).value![0] as Socket);
+    return { port: (server.address() as { port: number }).port, next };
   }
 
   private constructor(t: TestContext, socket: Socket) {
@@ -78,13 +90,13 @@ export class RawPeer {
 
   async #when(condition: () => boolean): Promise<void> {
     if (condition()) return;
-    await new Promise<void>((resolve) => {
-      const watcher = () => {
-        if (!condition()) return;
-        this.#watchers.delete(watcher);
-        resolve();
-      };
-      this.#watchers.add(watcher);
-    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const watcher = () => condition() && resolve();
+    this.#watchers.add(watcher);
+    try {
+      await within(promise, () => `bytes from a Python node; there are ${this.received.length}`, 30_000);
+    } finally {
+      this.#watchers.delete(watcher);
+    }
   }
 }

@@ -27,7 +27,7 @@ suite('the bytes are those of RFC 8949 and RFC 8746', () => {
     [BigInt64Array.of(1n), 'd84f480100000000000000'],
     [Float32Array.of(1), 'd855440000803f'],
     [Float64Array.of(1), 'd85648000000000000f03f'],
-    ['\ud800', 'd90106' + '48' + hex(Buffer.from('"\\ud800"'))], // IANA's tag 262, embedded JSON
+    ['\ud800', `d9010648${hex(Buffer.from('"\\ud800"'))}`], // IANA's tag 262, embedded JSON
   ];
   if ('Float16Array' in globalThis) examples.push([Float16Array.of(1), 'd85442003c']);
   for (const [data, bytes] of examples) {
@@ -79,7 +79,7 @@ suite('what is not the CBOR of data is refused', () => {
 
 test('text is read strictly and whole, whatever the size of its length', () => {
   for (const length of [0, 23, 24, 255, 256, 65_535, 65_536]) {
-    const data = ['\ufeff' + 'x'.repeat(Math.max(0, length - 3)), 'é'.repeat(length >> 1)];
+    const data = [`\ufeff${'x'.repeat(Math.max(0, length - 3))}`, 'é'.repeat(length >> 1)];
     assert.deepStrictEqual(decodeCbor(encodeCbor(data), 256), data);
   }
 });
@@ -96,12 +96,7 @@ suite('nesting is counted', () => {
     assert.throws(() => decodeHex(deep(3, 'a16161', 'a0'), 3), /deeper than 3/);
   });
   test('side by side is not deep', () => {
-    assert.deepStrictEqual(decodeHex('84' + '8180'.repeat(3) + 'a161618100', 3), [
-      [[]],
-      [[]],
-      [[]],
-      { a: [0] },
-    ]);
+    assert.deepStrictEqual(decodeHex(`84${'8180'.repeat(3)}a161618100`, 3), [[[]], [[]], [[]], { a: [0] }]);
     assert.deepStrictEqual(decodeHex('81' + '81' + 'd8444101', 2), [[Uint8ClampedArray.of(1)]]);
   });
   test('a tag and what it stands on are one item', () => {

@@ -57,7 +57,7 @@ export class Child<Commands extends Record<string, (argument: never) => unknown>
   }
 
   async stop(): Promise<void> {
-    if (this.#process.connected) this.#process.disconnect();
+    this.#process.kill('SIGKILL'); // a victim that hangs would not hear anything milder
     await this.#exited;
   }
 

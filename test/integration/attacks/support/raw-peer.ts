@@ -71,11 +71,10 @@ export class RawPeer {
   readonly socket: Socket;
   /** Resolves when the connection is gone. */
   readonly closed: Promise<void>;
+  readonly #carrier: Socket;
   readonly #frames: Frame[] = [];
   #isClosed = false;
   #wake = Promise.withResolvers<void>();
-
-  readonly #carrier: Socket;
 
   /** @param carrier the TCP connection under the TLS one. */
   constructor(socket: Socket, id: string, carrier = socket) {
@@ -119,11 +118,16 @@ export class RawPeer {
     identity?: Identity,
   ): Promise<RawPeer> {
     const peer = await RawPeer.dial(port, identity);
-    peer.write(helloWith(hello));
-    await peer.next(FrameKind.hello);
-    await peer.next(FrameKind.accept);
-    peer.write(rawFrame(FrameKind.accept));
+    await peer.greet(hello);
     return peer;
+  }
+
+  /** Exchanges hello and accept. */
+  async greet(hello: Partial<Record<keyof Hello, unknown>> = {}): Promise<void> {
+    this.write(helloWith(hello));
+    await this.next(FrameKind.hello);
+    await this.next(FrameKind.accept);
+    this.write(rawFrame(FrameKind.accept));
   }
 
   write(...frames: Uint8Array[]): void {

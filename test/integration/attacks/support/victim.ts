@@ -5,6 +5,7 @@ import {
   Node,
   type NodeConnection,
   PeerloomError,
+  type PeerStream,
   tcp,
 } from '../../../../src/index.ts';
 import { serve, tell } from './child.ts';
@@ -27,6 +28,11 @@ class Victim extends Node {
   /** Messages that reached the handler after the disconnect event of their peer. */
   belated = 0;
   handled = 0;
+  /** Streams that reached the handler, and bytes that it read from them. */
+  streams = 0;
+  streamBytes = 0;
+  /** Errors in the handlers of this class. */
+  failures = 0;
   lastMessage: Data = null;
   #letGo: (() => void)[] = [];
 
@@ -42,6 +48,13 @@ class Victim extends Node {
     return this.#hold();
   }
 
+  override async nodeStream(_peer: NodeConnection, stream: PeerStream): Promise<void> {
+    this.streams += 1;
+    await this.#hold();
+    for await (const bytes of stream) this.streamBytes += bytes.length;
+    stream.end();
+  }
+
   override inboundNodeConnected(peer: NodeConnection): void {
     tell({ name: 'connected', id: peer.id, code: '', message: peer.name });
   }
@@ -54,6 +67,10 @@ class Victim extends Node {
   override nodeMessageRejected(peer: NodeConnection, error: Error): void {
     const code = error instanceof PeerloomError ? error.code : error.name;
     tell({ name: 'rejected', id: peer.id, code, message: error.message });
+  }
+
+  override nodeError(): void {
+    this.failures += 1;
   }
 
   /** How many handlers are being held. */
@@ -75,6 +92,7 @@ class Victim extends Node {
 const { plain = false, ...nodeOptions } = JSON.parse(process.argv[2] ?? '{}') as VictimOptions;
 const node = new Victim('127.0.0.1', 0, {
   ...nodeOptions,
+  authorize: (peer) => (peer.name === 'doubtful' ? new Promise<never>(() => {}) : true),
   transports: [tcp({ accept: plain ? ['tls', 'plain'] : ['tls'] })],
 });
 const loopDelay = monitorEventLoopDelay({ resolution: 5 });
@@ -87,9 +105,12 @@ const commands = {
   },
 
   stats() {
-    const { handled, held, belated } = node;
+    const { handled, held, belated, failures, streams, streamBytes } = node;
     return {
       handled,
+      streams,
+      streamBytes,
+      failures,
       held,
       belated,
       received: node.messageCountRecv,

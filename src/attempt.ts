@@ -1,0 +1,41 @@
+import { PeerloomError } from './errors.ts';
+import type { Runtime } from './runtime.ts';
+
+export interface AttemptLimits {
+  /** For the errors: `'connecting with 127.0.0.1:10001'`. */
+  readonly what: string;
+  readonly timeoutMs: number;
+  readonly runtime: Runtime;
+  /** Fires, with the reason, when the node stops. */
+  readonly stopping: AbortSignal;
+  /** The caller's. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Runs something that can be given up: after its time, by the caller, or because the node stops. The signal that
+ * it is given carries the reason.
+ */
+export async function attempt<Result>(
+  limits: AttemptLimits,
+  run: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const { what, timeoutMs, runtime, stopping, signal } = limits;
+  const ending = new AbortController();
+  const onTimeout = (): void =>
+    ending.abort(new PeerloomError('ERR_TIMEOUT', `${what} took more than ${timeoutMs} ms`));
+  const onStop = (): void => ending.abort(stopping.reason);
+  const onSignal = (): void =>
+    ending.abort(new PeerloomError('ERR_ABORTED', `${what} was aborted`, { cause: signal?.reason }));
+  const timer = runtime.setTimeout(onTimeout, timeoutMs);
+  stopping.addEventListener('abort', onStop);
+  signal?.addEventListener('abort', onSignal);
+  if (signal?.aborted) onSignal();
+  try {
+    return await run(ending.signal);
+  } finally {
+    timer.cancel();
+    stopping.removeEventListener('abort', onStop);
+    signal?.removeEventListener('abort', onSignal);
+  }
+}

@@ -1,0 +1,13 @@
+/** Bytes for the link, and whom to tell when it needs their memory no more. */
+export interface Piece {
+  readonly bytes: Uint8Array;
+  readonly sent?: () => void;
+}
+
+/** Something whose frames are not queued but asked for, when the link has room for them. */
+export interface FrameSource {
+  /** There is something to send. */
+  readonly isReady: boolean;
+  /** The next frames; only where it is ready. */
+  take(): Piece;
+}

@@ -1,0 +1,92 @@
+import { PeerloomError } from '../errors.ts';
+import { maxStreamCredit, streamDataHeaderBytes, writeStreamDataHeader } from '../wire/stream-frames.ts';
+import { ChunkPool } from './chunk-pool.ts';
+import type { Piece } from './frame-source.ts';
+
+/** A chunk is a frame: its header and its data, together one write to the link. */
+const chunkBytes = 64 * 1024;
+
+/** 4 MiB at the most, for all streams of the process. */
+const chunks = new ChunkPool(chunkBytes, 64);
+
+/** Data in the memory of a chunk; before `from` there is room for the header of a frame. */
+interface Chunk {
+  readonly memory: Uint8Array<ArrayBuffer>;
+  from: number;
+  to: number;
+}
+
+/** What a stream has to send, kept until the link asks for it and the other side's credit allows it. */
+export class StreamSender {
+  readonly #id: number;
+  #chunks: Chunk[] = [];
+  #bufferedBytes = 0;
+  #credit = 0;
+
+  constructor(id: number) {
+    this.#id = id;
+  }
+
+  /** Bytes written and not sent yet. */
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
+  /** There is data, and credit for some of it. */
+  get canSend(): boolean {
+    return this.#bufferedBytes > 0 && this.#credit > streamDataHeaderBytes;
+  }
+
+  /** @throws PeerloomError `ERR_PROTOCOL` for more credit than there may be. */
+  addCredit(bytes: number): void {
+    this.#credit += bytes;
+    if (this.#credit > maxStreamCredit) {
+      throw new PeerloomError('ERR_PROTOCOL', `a stream with credit for ${this.#credit} bytes`);
+    }
+  }
+
+  /** Copies bytes behind what waits already. */
+  write(bytes: Uint8Array): void {
+    let taken = 0;
+    while (taken < bytes.length) {
+      let last = this.#chunks.at(-1);
+      if (last === undefined || last.to === chunkBytes) {
+        last = { memory: chunks.take(), from: streamDataHeaderBytes, to: streamDataHeaderBytes };
+        this.#chunks.push(last);
+      }
+      const share = Math.min(bytes.length - taken, chunkBytes - last.to);
+      last.memory.set(bytes.subarray(taken, taken + share), last.to);
+      last.to += share;
+      taken += share;
+    }
+    this.#bufferedBytes += bytes.length;
+  }
+
+  /** The next frame; only where {@link StreamSender.canSend}. */
+  take(): Piece {
+    const first = this.#chunks[0]!;
+    const length = Math.min(first.to - first.from, this.#credit - streamDataHeaderBytes);
+    const isWhole = length === first.to - first.from;
+    // What the credit cuts off is copied: the rest needs the room before it for a header of its own.
+    const memory = isWhole ? first.memory : chunks.take();
+    const start = isWhole ? first.from - streamDataHeaderBytes : 0;
+    if (isWhole) {
+      this.#chunks.shift();
+    } else {
+      memory.set(first.memory.subarray(first.from, first.from + length), streamDataHeaderBytes);
+      first.from += length;
+    }
+    writeStreamDataHeader(memory, start, this.#id, length);
+    const end = start + streamDataHeaderBytes + length;
+    this.#bufferedBytes -= length;
+    this.#credit -= streamDataHeaderBytes + length;
+    return { bytes: memory.subarray(start, end), sent: () => chunks.give(memory) };
+  }
+
+  /** Forgets what waits. */
+  clear(): void {
+    for (const { memory } of this.#chunks) chunks.give(memory);
+    this.#chunks = [];
+    this.#bufferedBytes = 0;
+  }
+}

@@ -1,0 +1,53 @@
+import type { Socket } from 'node:net';
+import type { Runtime } from '../../runtime.ts';
+import { SocketLink, type SocketLinkDetails } from './socket-link.ts';
+
+/** A Python node reads 4 KiB and sleeps 10 ms, and is slower with large messages. */
+const pythonBytesPerMs = 256;
+
+/** How long bytes may take on their way to a node that is not busy. */
+const onTheWayMs = 50;
+
+/**
+ * A link with a node of the Python package, which is ended by a reset: that is the only end of a connection that
+ * such a node notices. A reset throws away what the system has not sent, and nothing tells how much that is, so
+ * the link waits for as long as a Python node needs to read what it was sent.
+ */
+export class PythonLink extends SocketLink {
+  readonly #socket: Socket;
+  readonly #runtime: Runtime;
+  /** When the other side will have read everything. */
+  #readAtMs = 0;
+
+  constructor(socket: Socket, details: SocketLinkDetails) {
+    super(socket, details);
+    this.#socket = socket;
+    this.#runtime = details.runtime;
+  }
+
+  override send(bytes: Uint8Array, sent?: () => void): boolean {
+    const earliest = this.#runtime.now() + onTheWayMs;
+    this.#readAtMs = Math.max(this.#readAtMs, earliest) + bytes.length / pythonBytesPerMs;
+    return super.send(bytes, sent);
+  }
+
+  override close(timeoutMs: number): void {
+    if (this.#socket.destroyed) return;
+    // What still arrives is dropped; were it not read, the other side could be stuck in sending and read nothing.
+    this.onMessage = () => {};
+    this.resume();
+    const end = (): void => this.destroy();
+    const timers = [this.#runtime.setTimeout(end, timeoutMs)];
+    this.#socket.write('', () => {
+      const waitMs = Math.max(0, this.#readAtMs - this.#runtime.now());
+      timers.push(this.#runtime.setTimeout(end, waitMs));
+    });
+    void this.closed.then(() => {
+      for (const timer of timers) timer.cancel();
+    });
+  }
+
+  override destroy(): void {
+    this.#socket.resetAndDestroy();
+  }
+}

@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict';
+import type { NodeOptions } from '../../src/index.ts';
+import { withCode } from '../support/errors.ts';
+import type { RecordingNode } from '../support/recording-node.ts';
+import { connect, startNodes } from '../support/start-nodes.ts';
+import { turns, until } from '../support/turns.ts';
+import type { Contract } from './transport.ts';
+
+/** Which nodes come together, and how often, whatever carries it. */
+export const connectingContract: Contract = {
+  async 'two nodes that dial each other at once keep one connection'(t, engine) {
+    for (let round = 0; round < 100; round++) {
+      const [a, b] = await startNodes(t, 2, { engine });
+      // Not only at the same moment: each may come upon the other at any point of its handshake.
+      const late = turns(round % 20).then(() => b.connectWithNode(a.host, a.port));
+      const [ab, ba] = await Promise.all([a.connectWithNode(b.host, b.port), late]);
+      const connected = ({ names }: RecordingNode): number =>
+        names.filter((name) => name.endsWith('bound_node_connected')).length;
+      // A message in each direction, and back, shows that both mean the same link and nothing is under way.
+      await Promise.all([ab.deliver('from a'), ba.deliver('from b')]);
+      assert.deepEqual([a.messages, b.messages], [['from b'], ['from a']]);
+      assert.deepEqual([a.allNodes.length, b.allNodes.length], [1, 1], `round ${round}`);
+      assert.ok(a.peer(b) === ab && b.peer(a) === ba);
+      assert.deepEqual([connected(a), connected(b)], [1, 1], `round ${round}: ${a.names}; ${b.names}`);
+      assert.notEqual(ab.direction, ba.direction);
+      await Promise.all([a.stop(), b.stop()]);
+    }
+  },
+
+  async 'connecting again gives the connection that is there'(t, engine) {
+    const [a, b] = await startNodes(t, 2, { engine });
+    const [first, second] = await Promise.all([
+      a.connectWithNode(b.host, b.port),
+      a.connectWithNode(b.host, b.port),
+    ]);
+    assert.equal(first, second);
+    assert.equal(await a.connectWithNode(b.host, b.port), first);
+    await b.event('inbound_node_connected');
+    assert.equal(await b.connectWithNode(a.host, a.port), b.peer(a));
+    await first.deliver('still the same');
+    assert.deepEqual(a.names, ['outbound_node_connected']);
+    assert.deepEqual(b.names, ['inbound_node_connected', 'node_message']);
+  },
+
+  async 'connecting again while the old connection still closes gives a new one'(t, engine) {
+    const [a, b] = await startNodes(t, 2, { engine });
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+      [a, b],
+    ] as const) {
+      const old = await from.connectWithNode(to.host, to.port);
+      const stopped = old.stop();
+      const fresh = await from.connectWithNode(to.host, to.port);
+      assert.notEqual(fresh, old);
+      await stopped;
+      await fresh.deliver('hello');
+      assert.deepEqual([a.allNodes.length, b.allNodes.length], [1, 1]);
+      await fresh.stop();
+      await until(() => to.allNodes.length === 0, 'the other side knows');
+    }
+    assert.equal(a.of('outbound_node_connected').length, 4);
+    assert.equal(a.of('inbound_node_connected').length, 2);
+  },
+
+  async 'who connects at the same time as another caller has patience of its own'(t, engine) {
+    const [a] = await startNodes(t, 1, { engine });
+    const gate = Promise.withResolvers<boolean>();
+    const asked = Promise.withResolvers<void>();
+    const authorize = (): Promise<boolean> => {
+      asked.resolve();
+      return gate.promise;
+    };
+    const [b] = await startNodes(t, 1, { engine, options: { authorize } });
+    const controller = new AbortController();
+    const first = a.connectWithNode(b.host, b.port, { signal: controller.signal });
+    await asked.promise;
+    const hasty = a.connectWithNode(b.host, b.port, { timeoutMs: 50 });
+    const patient = a.connectWithNode(b.host, b.port);
+    await assert.rejects(hasty, withCode('ERR_TIMEOUT'));
+    controller.abort();
+    await assert.rejects(first, withCode('ERR_ABORTED'));
+    gate.resolve(true);
+    await (await patient).deliver('hello');
+    assert.deepEqual(b.names, ['inbound_node_connected', 'node_message']);
+  },
+
+  async 'a node does not connect with itself'(t, engine) {
+    const [a] = await startNodes(t, 1, { engine });
+    await assert.rejects(a.connectWithNode(a.host, a.port), withCode('ERR_SELF_CONNECTION'));
+    assert.deepEqual(a.names, ['connection_error']);
+  },
+
+  async 'a pinned id decides who may answer'(t, engine) {
+    const [a, b, c] = await startNodes(t, 3, { engine });
+    await assert.rejects(a.connectWithNode(b.host, b.port, { id: c.id }), withCode('ERR_ID_MISMATCH'));
+    const connection = await a.connectWithNode(b.host, b.port, { id: b.id });
+    assert.equal(connection.id, b.id);
+    await connection.deliver('hello');
+    assert.deepEqual(b.names, ['inbound_node_connected', 'node_message']);
+  },
+
+  async 'networks of different names do not connect'(t, engine) {
+    const networks = ['red', 'red', 'blue'];
+    const options = (index: number) => ({ network: networks[index]! });
+    const [a, b, c] = await startNodes(t, 3, { engine, options });
+    for (const [from, to] of [
+      [a, c],
+      [c, a],
+    ] as const) {
+      await assert.rejects(from.connectWithNode(to.host, to.port), withCode('ERR_NETWORK_MISMATCH'));
+    }
+    await connect(a, b);
+    assert.deepEqual(c.names, ['connection_error']);
+  },
+
+  async 'only holders of the network key connect'(t, engine) {
+    const keys = ['a shared key', 'a shared key', 'another key', undefined];
+    const nodes = await startNodes(t, 4, {
+      engine,
+      options: (index) => ({ networkKey: keys[index]! }),
+    });
+    const [a, b, c, d] = nodes;
+    for (const [from, to] of [
+      [a, c],
+      [c, a],
+      [a, d],
+      [d, a],
+    ] as const) {
+      const refusal = from.connectWithNode(to.host, to.port);
+      await assert.rejects(refusal, withCode('ERR_NETWORK_MISMATCH'), `${from.name} dials ${to.name}`);
+      await assert.rejects(refusal, ({ message }: Error) => !message.includes(to.id));
+    }
+    await connect(a, b);
+    await a.peer(b).deliver('among us');
+    for (const stranger of [c, d]) {
+      assert.deepEqual(new Set(stranger.names), new Set(['connection_error']));
+    }
+    assert.deepEqual(new Set(b.names), new Set(['inbound_node_connected', 'node_message']));
+  },
+
+  async 'no more inbound connections than the node allows'(t, engine) {
+    const [hub, b, c, d] = await startNodes(t, 4, { engine, options: { maxConnections: 2 } });
+    const connection = await connect(b, hub);
+    await connect(c, hub);
+    await assert.rejects(connect(d, hub), withCode('ERR_NOT_ALLOWED'));
+    assert.equal(hub.nodesInbound.size, 2);
+    await connect(hub, d);
+    assert.equal(hub.allNodes.length, 3, 'outbound ones do not count');
+    await connection.stop();
+    await hub.event('inbound_node_disconnected');
+    await connect(b, hub);
+    assert.equal(hub.nodesInbound.size, 2);
+    assert.deepEqual(d.names, ['connection_error', 'inbound_node_connected']);
+  },
+
+  async 'many nodes of one machine connect with the same node'(t, engine) {
+    const [hub, ...others] = (await startNodes(t, 21, { engine })) as [RecordingNode, ...RecordingNode[]];
+    await Promise.all(others.map((node) => node.connectWithNode(hub.host, hub.port)));
+    await hub.event('inbound_node_connected', 20);
+    assert.equal(hub.sendToNodes('welcome').sent, 20);
+    for (const node of others) assert.equal(await node.message(), 'welcome');
+  },
+
+  async 'either side may refuse the other, before any event'(t, engine) {
+    const [a, b] = await startNodes(t, 2, { engine });
+    const refusals: NodeOptions[] = [
+      { deny: [a.id, b.id] },
+      { allow: ['nobody'] },
+      { authorize: () => false },
+      { authorize: async () => false },
+    ];
+    for (const options of refusals) {
+      const [strict] = await startNodes(t, 1, { engine, options });
+      await assert.rejects(a.connectWithNode(strict.host, strict.port), withCode('ERR_NOT_ALLOWED'));
+      await assert.rejects(strict.connectWithNode(b.host, b.port), withCode('ERR_NOT_ALLOWED'));
+      assert.deepEqual(strict.names, ['connection_error']);
+    }
+    assert.deepEqual(b.names, []);
+    assert.deepEqual(new Set(a.names), new Set(['connection_error']));
+  },
+
+  async 'an authorize that throws admits nobody'(t, engine) {
+    const failure = new Error('the list cannot be read');
+    const options = { authorize: () => Promise.reject(failure) };
+    const [strict] = await startNodes(t, 1, { engine, options });
+    const [a] = await startNodes(t, 1, { engine });
+    await assert.rejects(a.connectWithNode(strict.host, strict.port), withCode('ERR_NOT_ALLOWED'));
+    await assert.rejects(strict.connectWithNode(a.host, a.port), failure);
+    assert.deepEqual([strict.names, a.names], [[], ['connection_error']]);
+  },
+
+  async 'authorize is told who asks, and may take its time'(t, engine) {
+    const asked: unknown[] = [];
+    const [a] = await startNodes(t, 1, { engine });
+    const authorize = async (peer: unknown): Promise<boolean> => {
+      asked.push(peer);
+      await new Promise((resolve) => setImmediate(resolve));
+      return true;
+    };
+    const [strict] = await startNodes(t, 1, {
+      engine,
+      options: { authorize, allow: [a.id], name: 'strict' },
+    });
+    const connection = await connect(a, strict);
+    const inbound = strict.peer(a);
+    const security = inbound.security;
+    assert.deepEqual(asked, [
+      { id: a.id, name: 'a', host: inbound.host, port: a.port, direction: 'inbound', security },
+    ]);
+    await connection.deliver('let in');
+  },
+};

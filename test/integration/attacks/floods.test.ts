@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { suite, test } from 'node:test';
+import { Node } from '../../../src/index.ts';
+import { FrameFlag, FrameKind } from '../../../src/wire/frame.ts';
+import { RawPeer, rawFrame, rawSocket, uint32 } from './support/raw-peer.ts';
+import { attackScene } from './support/scene.ts';
+
+const { message, delivered, goodbye } = FrameKind;
+
+async function openSockets(port: number, count: number): Promise<Socket[]> {
+  const sockets: Socket[] = [];
+  while (sockets.length < count) {
+    // In lots that the system's own queue of new connections can hold.
+    const lot = Array.from({ length: 100 }, () => rawSocket(port));
+    await Promise.all(lot.map((socket) => once(socket, 'connect')));
+    sockets.push(...lot);
+  }
+  return sockets;
+}
+
+/** A node comes new, asks, and leaves. */
+async function visit(port: number): Promise<void> {
+  await using node = new Node('127.0.0.1', 0);
+  await node.start();
+  const victim = await node.connectWithNode('127.0.0.1', port, { timeoutMs: 10_000 });
+  assert.equal(await victim.request('may I come in?'), 'may I come in?');
+}
+
+suite('floods of connections', () => {
+  const scene = attackScene();
+
+  test('2,000 silent sockets keep nobody out', async () => {
+    await openSockets(scene.port, 2_000);
+    await visit(scene.port);
+  });
+
+  test('nor do 2,000 that stop in the middle of the TLS handshake', async () => {
+    for (const socket of await openSockets(scene.port, 2_000))
+      socket.write(Uint8Array.of(0x16, 3, 1, 2, 0, 1));
+    await visit(scene.port);
+  });
+
+  test('nor do sockets that are gone before their turn', async () => {
+    for (let round = 0; round < 5; round++) {
+      for (const socket of await openSockets(scene.port, 200)) socket.resetAndDestroy();
+    }
+    await visit(scene.port);
+  });
+
+  test('connections that come and go leave nothing behind', async () => {
+    const { victim, port } = scene;
+    const comeAndGo = async (): Promise<void> => {
+      const peer = await RawPeer.connect(port);
+      peer.write(rawFrame(message, 'x'.repeat(10_000), { format: 2 }));
+      await peer.synced();
+      peer.reset();
+      await victim.event('disconnected', peer.id);
+    };
+    for (let count = 0; count < 20; count++) await comeAndGo();
+    const { usedMiB } = await victim.call('memory');
+    for (let count = 0; count < 100; count++) await comeAndGo();
+    const grown = (await victim.call('memory')).usedMiB - usedMiB;
+    assert.ok(grown < 3, `100 connections left ${grown} MiB`);
+    assert.equal((await victim.call('stats')).connections, 1);
+  });
+});
+
+suite('floods of peers', () => {
+  const maxConnections = 10;
+  const scene = attackScene({ maxConnections });
+
+  test('past maxConnections each is told so, and may come when another leaves', async () => {
+    const peers: RawPeer[] = [];
+    for (let count = 1; count < maxConnections; count++) peers.push(await RawPeer.connect(scene.port));
+    for (let count = 0; count < 20; count++) {
+      const peer = await RawPeer.dial(scene.port);
+      assert.equal((await peer.goodbye()).code, 'full');
+    }
+    const [first] = peers;
+    first!.write(rawFrame(goodbye, '{"code":"disconnected"}'));
+    await first!.closed;
+    await RawPeer.connect(scene.port);
+    assert.equal((await scene.victim.call('stats')).connections, maxConnections);
+  });
+
+  test('those who are refused cannot stay by saying nothing', async () => {
+    for (let count = 1; count < maxConnections; count++) await RawPeer.connect(scene.port);
+    const startedAt = performance.now();
+    const silent = await Promise.all(Array.from({ length: 30 }, () => RawPeer.dial(scene.port)));
+    await Promise.all(silent.map(({ closed }) => closed));
+    assert.ok(performance.now() - startedAt < 3_000);
+  });
+});
+
+suite('lengths that lie', () => {
+  const scene = attackScene({ maxGrowthMiB: 96 });
+
+  test('100 peers that each announce 16 MiB and send a kilobyte cost no memory', async () => {
+    const { victim, port } = scene;
+    const beginning = Buffer.concat([uint32(2 ** 24), Buffer.alloc(1024)]);
+    for (let count = 0; count < 100; count++) {
+      const peer = await RawPeer.connect(port);
+      peer.write(rawFrame(message, beginning, { format: 3, flags: FrameFlag.more }));
+      await peer.synced();
+      peer.write(rawFrame(FrameKind.part, 'x', { flags: FrameFlag.more, length: 256 * 1024 }));
+    }
+    assert.equal((await victim.call('stats')).connections, 101);
+  });
+});
+
+suite('floods of frames', () => {
+  const scene = attackScene();
+
+  test('a million tiny frames', async () => {
+    const peer = await RawPeer.connect(scene.port);
+    const lot = Buffer.concat(Array.from({ length: 10_000 }, () => rawFrame(message, '', { format: 2 })));
+    for (let count = 0; count < 50; count++) await peer.writeAll(lot);
+    const unasked = Buffer.concat(Array.from({ length: 10_000 }, () => rawFrame(delivered, uint32(1))));
+    for (let count = 0; count < 50; count++) await peer.writeAll(unasked);
+    await peer.synced();
+    assert.equal((await scene.victim.call('stats')).handled, 500_000);
+  });
+
+  test('a message in a million pieces', async () => {
+    const { victim, port } = scene;
+    const { handled } = await victim.call('stats');
+    const peer = await RawPeer.connect(port);
+    const total = 1_000_000;
+    const first = Buffer.concat([uint32(total), Buffer.from('x')]);
+    peer.write(rawFrame(message, first, { format: 2, flags: FrameFlag.more }));
+    const piece = rawFrame(FrameKind.part, 'x', { flags: FrameFlag.more });
+    const lot = Buffer.concat(Array.from({ length: 10_000 }, () => piece));
+    for (let sent = 1; sent + 10_000 < total; sent += 10_000) await peer.writeAll(lot);
+    peer.write(Buffer.concat(Array.from({ length: 9_998 }, () => piece)), rawFrame(FrameKind.part, 'x'));
+    await peer.synced();
+    assert.equal((await victim.call('stats')).handled, handled + 1);
+  });
+});

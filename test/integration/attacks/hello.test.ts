@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { FrameFlag, FrameKind } from '../../../src/wire/frame.ts';
+import { helloWith, RawPeer, rawFrame, uint32 } from './support/raw-peer.ts';
+import { attackScene } from './support/scene.ts';
+
+const { hello, accept, goodbye, message, ping } = FrameKind;
+const handshakeTimeoutMs = 700;
+
+suite('handshakes that break the protocol', () => {
+  const scene = attackScene({ limits: { handshakeTimeoutMs } });
+
+  const refused: Record<string, { frames: Buffer[]; code: string; reason: RegExp }> = {
+    'a message before the hello': {
+      frames: [rawFrame(message, 'hi', { format: 2 })],
+      code: 'protocol',
+      reason: /kind 16 where the handshake has kind 1/,
+    },
+    'an accept before the hello': { frames: [rawFrame(accept)], code: 'protocol', reason: /kind 2 where/ },
+    'a ping before the hello': {
+      frames: [rawFrame(ping, uint32(1))],
+      code: 'protocol',
+      reason: /kind 4 where/,
+    },
+    'a second hello in place of the accept': {
+      frames: [helloWith(), helloWith()],
+      code: 'protocol',
+      reason: /kind 1 where the handshake has kind 2/,
+    },
+    'a message in place of the accept': {
+      frames: [helloWith(), rawFrame(message, 'hi', { format: 2 })],
+      code: 'protocol',
+      reason: /kind 16 where/,
+    },
+    'a hello of more than 8 KiB': {
+      frames: [rawFrame(hello, `{"versions":[1,1],"x":"${'x'.repeat(8 * 1024)}"}`)],
+      code: 'protocol',
+      reason: /a frame of \d+ bytes; at most 8192/,
+    },
+    'a hello that claims 256 KiB': {
+      frames: [rawFrame(hello, '', { length: 256 * 1024 })],
+      code: 'protocol',
+      reason: /a frame of 262144 bytes; at most 8192/,
+    },
+    'a cut hello': {
+      frames: [rawFrame(hello, 'xxxxx', { flags: FrameFlag.more })],
+      code: 'protocol',
+      reason: /only messages may be cut/,
+    },
+    'a cut message before the hello': {
+      frames: [rawFrame(message, Buffer.concat([uint32(100), Buffer.from('x')]), { flags: FrameFlag.more })],
+      code: 'protocol',
+      reason: /a message of 100 bytes/,
+    },
+    'a hello that is not UTF-8': {
+      frames: [rawFrame(hello, Uint8Array.of(0x22, 0xff, 0x22))],
+      code: 'protocol',
+      reason: /not JSON/,
+    },
+    'a hello that is a list': { frames: [rawFrame(hello, '[]')], code: 'protocol', reason: /lacks a field/ },
+    'a hello that is null': { frames: [rawFrame(hello, 'null')], code: 'protocol', reason: /not an object/ },
+    'a hello nested 4,000 deep': {
+      frames: [rawFrame(hello, '['.repeat(4_000) + ']'.repeat(4_000))],
+      code: 'protocol',
+      reason: /lacks a field/,
+    },
+    'a hello with numbers beyond all bounds': {
+      frames: [rawFrame(hello, '{"versions":[1e999,1e999],"port":1e999,"maxMessageBytes":1e999}')],
+      code: 'protocol',
+      reason: /lacks a field/,
+    },
+    'a hello whose prototype is to hold its fields': {
+      frames: [rawFrame(hello, `{"__proto__":${helloWith().subarray(8)}}`)],
+      code: 'protocol',
+      reason: /lacks a field/,
+    },
+    'another network': {
+      frames: [helloWith({ network: 'their network' })],
+      code: 'network',
+      reason: /the network '', the other to 'their network'/,
+    },
+    'a newer version of the protocol': {
+      frames: [helloWith({ versions: [2, 3] })],
+      code: 'version',
+      reason: /versions 1 to 1 of the protocol, the other 2 to 3/,
+    },
+    'an older version of the protocol': {
+      frames: [helloWith({ versions: [0, 0] })],
+      code: 'version',
+      reason: /versions 1 to 1 of the protocol, the other 0 to 0/,
+    },
+    'a newer version whose hello has other fields': {
+      frames: [rawFrame(hello, '{"versions":[2,2],"networks":[""]}')],
+      code: 'version',
+      reason: /the other 2 to 2/,
+    },
+  };
+  for (const [name, { frames, code, reason }] of Object.entries(refused)) {
+    test(`${name} is answered with the reason`, async () => {
+      const peer = await RawPeer.dial(scene.port);
+      peer.write(...frames);
+      const told = await peer.goodbye();
+      assert.equal(told.code, code);
+      assert.match(told.message, reason);
+    });
+  }
+
+  const wrongFields = {
+    versions: [[1], ['1', '1'], [2, 1], { 0: 1, 1: 1 }],
+    network: [7, null, 'x'.repeat(257)],
+    port: [-1, 65_536, 1.5, '80'],
+    name: ['x'.repeat(65), {}, null],
+    instance: ['x'.repeat(65), 1],
+    maxMessageBytes: [0, -1, 2 ** 53, '1'],
+    compressions: ['zlib', null, {}],
+  };
+  for (const [field, values] of Object.entries(wrongFields)) {
+    test(`a hello with a wrong ${field}`, async () => {
+      for (const value of values) {
+        const peer = await RawPeer.dial(scene.port);
+        peer.write(helloWith({ [field]: value }));
+        assert.equal((await peer.goodbye()).code, 'protocol', `${field}: ${JSON.stringify(value)}`);
+      }
+    });
+  }
+
+  test('a name cannot write on a terminal', async () => {
+    const name = '\u001b[2J\u0007raw\u202e\n\u2028';
+    const peer = await RawPeer.connect(scene.port, { name });
+    assert.equal((await scene.victim.event('connected', peer.id)).message, '[2Jraw');
+  });
+
+  test('nor can the name of a network', async () => {
+    const peer = await RawPeer.dial(scene.port);
+    peer.write(helloWith({ network: '\u001b[2J\u202e' }));
+    const { body } = await peer.next(goodbye);
+    assert.match(JSON.parse(Buffer.from(body).toString()).message, /the other to '\[2J'$/);
+  });
+
+  test('fields and compressions that are not known are passed over', async () => {
+    const fields = { compressions: ['none', 'x', 7, null], future: { a: [1] } };
+    const peer = await RawPeer.connect(scene.port, fields);
+    await peer.synced();
+  });
+
+  test('a flood of empty frames while the node makes up its mind about the peer', async () => {
+    const peer = await RawPeer.dial(scene.port);
+    peer.write(helloWith({ name: 'doubtful' }));
+    peer.write(...Array.from({ length: 10_000 }, () => rawFrame(accept)));
+    const { code, message } = await peer.goodbye();
+    assert.equal(code, 'protocol');
+    assert.match(message, /more frames/);
+  });
+
+  test('a node that cannot make up its mind keeps to the time limit', async () => {
+    const peer = await RawPeer.dial(scene.port);
+    peer.write(helloWith({ name: 'doubtful' }));
+    assert.equal((await peer.goodbye()).code, 'timeout');
+  });
+
+  test('a goodbye in place of the hello', async () => {
+    const peer = await RawPeer.dial(scene.port);
+    peer.write(rawFrame(goodbye, '{"code":"stopped"}'));
+    await peer.closed;
+  });
+
+  test('a goodbye that is none in place of the hello', async () => {
+    const peer = await RawPeer.dial(scene.port);
+    peer.write(rawFrame(goodbye, 'x'));
+    assert.equal((await peer.goodbye()).code, 'protocol');
+  });
+
+  for (const [what, sent] of Object.entries({
+    nothing: [],
+    'half a hello': [helloWith().subarray(0, 20)],
+    'a hello and no accept': [helloWith()],
+  })) {
+    test(`${what}: the time limit holds`, async () => {
+      const startedAt = performance.now();
+      const peer = await RawPeer.dial(scene.port);
+      peer.write(Buffer.concat(sent));
+      assert.equal((await peer.goodbye()).code, 'timeout');
+      const elapsedMs = performance.now() - startedAt;
+      assert.ok(elapsedMs >= handshakeTimeoutMs - 5 && elapsedMs < 3 * handshakeTimeoutMs, `${elapsedMs} ms`);
+    });
+  }
+
+  test('a byte now and then does not stretch the time limit', async () => {
+    const startedAt = performance.now();
+    const peer = await RawPeer.dial(scene.port);
+    const bytes = helloWith();
+    let sent = 0;
+    const dribble = setInterval(() => peer.write(bytes.subarray(sent, ++sent)), handshakeTimeoutMs / 10);
+    assert.equal((await peer.goodbye()).code, 'timeout');
+    clearInterval(dribble);
+    assert.ok(sent > 3);
+    assert.ok(performance.now() - startedAt < 3 * handshakeTimeoutMs);
+  });
+});

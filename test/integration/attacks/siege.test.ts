@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { after, suite, test } from 'node:test';
+import { Node } from '../../../src/index.ts';
+import { FrameKind } from '../../../src/wire/frame.ts';
+import { destroySockets, helloWith, RawPeer, rawFrame, rawSocket } from './support/raw-peer.ts';
+
+/** Longer than connections get to send what waits, which is 5 s. */
+const maxStopMs = 8_000;
+
+suite('a node that is told to stop', () => {
+  after(destroySockets);
+
+  test('stops, whoever clings to it', async () => {
+    await using node = new Node('127.0.0.1', 0);
+    const stuck = Promise.withResolvers<void>();
+    node.on('node_message', () => stuck.promise);
+    await node.start();
+    const { port } = node;
+
+    for (let count = 0; count < 50; count++) rawSocket(port);
+    const halfway = await RawPeer.dial(port);
+    halfway.write(helloWith().subarray(0, 20));
+    const deaf = await RawPeer.connect(port);
+    await deaf.synced();
+    deaf.turnDeaf();
+    for (let count = 0; count < 30; count++) node.sendToNode(deaf.id, new Uint8Array(1_000_000));
+    const unhandled = await RawPeer.connect(port);
+    unhandled.write(...Array.from({ length: 10 }, () => rawFrame(FrameKind.message, 'x', { format: 2 })));
+    await unhandled.synced();
+
+    const startedAt = performance.now();
+    await node.stop();
+    const elapsedMs = performance.now() - startedAt;
+    assert.ok(elapsedMs < maxStopMs, `stopping took ${elapsedMs} ms`);
+    assert.deepEqual(node.allNodes, []);
+    stuck.resolve();
+  });
+});

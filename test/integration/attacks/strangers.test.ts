@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { suite, test } from 'node:test';
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
+import { plainPreface } from '../../../src/transport/tcp/sniff.ts';
+import { foreignCertificate } from './support/foreign-certificate.ts';
+import { helloWith, rawSocket } from './support/raw-peer.ts';
+import { attackScene } from './support/scene.ts';
+
+const handshakeTimeoutMs = 700;
+
+/** How long it took the victim to end the connection, in milliseconds, and what it said before. */
+async function endOf(socket: Socket): Promise<{ elapsedMs: number; said: string }> {
+  const startedAt = performance.now();
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk) => chunks.push(chunk));
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
+  return { elapsedMs: performance.now() - startedAt, said: Buffer.concat(chunks).toString('latin1') };
+}
+
+suite('strangers on the port', () => {
+  const scene = attackScene({ limits: { handshakeTimeoutMs } });
+
+  function assertAtOnce(elapsedMs: number): void {
+    assert.ok(elapsedMs < handshakeTimeoutMs, `${elapsedMs} ms`);
+  }
+
+  const nonsense: Record<string, Buffer> = {
+    'random bytes': Buffer.concat([Uint8Array.of(0), randomBytes(10_000)]),
+    'an HTTP request': Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'),
+    'another protocol': Buffer.from('SSH-2.0-OpenSSH_9.6\r\n'),
+    'plain peerloom, which must be allowed first': Buffer.concat([plainPreface, randomBytes(32)]),
+    'the preface of another version': Buffer.from('PEERLM2\n'),
+    'what begins like TLS': Buffer.concat([Uint8Array.of(0x16, 3, 1, 0x10, 0), randomBytes(5_000)]),
+    'a TLS alert': Uint8Array.of(0x15, 3, 3, 0, 2, 2, 40) as Buffer,
+  };
+  for (const [name, bytes] of Object.entries(nonsense)) {
+    test(`${name}: closed at once`, async () => {
+      const socket = rawSocket(scene.port);
+      socket.write(bytes);
+      assertAtOnce((await endOf(socket)).elapsedMs);
+    });
+  }
+
+  const slow: Record<string, Buffer> = {
+    'a connection that says nothing': Buffer.alloc(0),
+    'the beginning of a preface': plainPreface.subarray(0, 4),
+    'half a TLS record': Buffer.from([0x16, 3, 1, 2, 0, 1]),
+  };
+  for (const [name, bytes] of Object.entries(slow)) {
+    test(`${name}: the time limit holds`, async () => {
+      const socket = rawSocket(scene.port);
+      socket.write(bytes);
+      const { elapsedMs } = await endOf(socket);
+      assert.ok(
+        elapsedMs >= handshakeTimeoutMs - 100 && elapsedMs < 3 * handshakeTimeoutMs,
+        `${elapsedMs} ms`,
+      );
+    });
+  }
+
+  test('a byte of TLS now and then does not stretch the time limit', async () => {
+    const socket = rawSocket(scene.port);
+    const record = Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3, ...randomBytes(500)]);
+    let sent = 0;
+    const dribble = setInterval(() => socket.write(record.subarray(sent, ++sent)), handshakeTimeoutMs / 10);
+    const { elapsedMs } = await endOf(socket);
+    clearInterval(dribble);
+    assert.ok(sent > 3);
+    assert.ok(elapsedMs < 3 * handshakeTimeoutMs, `${elapsedMs} ms`);
+  });
+
+  test('connections that end before they begin', async () => {
+    const sockets = Array.from({ length: 50 }, () => rawSocket(scene.port));
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    for (const [index, socket] of sockets.entries()) {
+      if (index % 2 === 0) socket.end();
+      else socket.resetAndDestroy();
+    }
+    await Promise.all(sockets.map(endOf));
+  });
+
+  async function dialTls(options: ConnectionOptions): Promise<{ socket: TLSSocket; elapsedMs: number }> {
+    const socket = connectTls({
+      socket: rawSocket(scene.port),
+      rejectUnauthorized: false,
+      ALPNProtocols: ['peerloom'],
+      ...options,
+    });
+    socket.on('error', () => {});
+    socket.once('secureConnect', () => socket.write(helloWith()));
+    const { elapsedMs, said } = await endOf(socket);
+    assert.equal(said, '', 'nothing is told to who is not authenticated');
+    return { socket, elapsedMs };
+  }
+
+  const strangers: Record<string, ConnectionOptions> = {
+    'TLS without a certificate': {},
+    'TLS with an RSA certificate': foreignCertificate('rsa'),
+    'TLS with a certificate of another curve': foreignCertificate('ec'),
+    'TLS with a certificate of 60 KB': foreignCertificate('ed25519', 60_000),
+    'TLS with a certificate of 1 MB': foreignCertificate('ed25519', 1_000_000),
+    'TLS 1.2': { ...foreignCertificate('ed25519'), maxVersion: 'TLSv1.2' },
+    'TLS for another protocol': { ...foreignCertificate('ed25519'), ALPNProtocols: ['h2', 'http/1.1'] },
+  };
+  for (const [name, options] of Object.entries(strangers)) {
+    test(`${name}: closed at once`, async () => {
+      assertAtOnce((await dialTls(options)).elapsedMs);
+    });
+  }
+});

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { suite, test } from 'node:test';
+import { promisify } from 'node:util';
+
+/** What each example prints; lines of different nodes that may come in either order are sorted. */
+const outputs: Record<string, { readonly lines: readonly string[]; readonly anyOrder?: true }> = {
+  'callback.ts': {
+    anyOrder: true,
+    lines: [
+      'first: connection_error: nothing listens at 127.0.0.1:PORT: start that node first, or check the port',
+      'first: node_disconnect_with_outbound_node (second)',
+      'first: node_request_to_stop',
+      'first: outbound_node_connected (second)',
+      'first: outbound_node_disconnected (second)',
+      'second: inbound_node_connected (first)',
+      'second: inbound_node_disconnected (first)',
+      'second: node_message (first): "a message"',
+      'second: node_request_to_stop',
+    ],
+  },
+  'compression.ts': {
+    anyOrder: true,
+    lines: [
+      'reader: from writer, word for word',
+      'reader: from writer, word for word',
+      'reader: from writer, word for word',
+      'reader: from writer, word for word',
+      'reader: from writer, word for word',
+      'reader: from writer, word for word',
+      'second reader: from writer, word for word',
+      'second reader: from writer, word for word',
+      'writer: sends to all',
+      'writer: sends with brotli',
+      'writer: sends with none',
+      'writer: sends with zlib',
+      'writer: sends with zstd',
+    ],
+  },
+  'dictionaries.ts': {
+    anyOrder: true,
+    lines: [
+      'anna: the result is { apples: 2, pears: 1 }',
+      'boris: the result is { apples: 2, pears: 1 }',
+      'clara: the result is { apples: 2, pears: 1 }',
+      'office: anna is for apples, because they are ripe and they are near',
+      'office: boris is for pears, because they are ripe and they are near',
+      'office: clara is for apples, because they are ripe and they are near',
+    ],
+  },
+  'file-transfer.ts': {
+    lines: [
+      'sender: begins',
+      'sender: stopped by ERR_CONNECTION_CLOSED',
+      'sender: goes on',
+      'receiver: holiday.mp4 is here, and as it was sent',
+    ],
+  },
+  'own-connection.ts': {
+    anyOrder: true,
+    lines: [
+      'The guest said 2 lines.',
+      'guest: house: Welcome, guest! (line 1)',
+      'house: guest in room 1: Good evening. (line 1)',
+      'house: guest in room 1: What a view! (line 2)',
+    ],
+  },
+  'reconnect.ts': {
+    lines: [
+      'connected with server',
+      'disconnected: the node stopped',
+      'connected with server, started again',
+      'disconnected: the node stopped',
+    ],
+  },
+  'request.ts': {
+    lines: [
+      'sum: 6',
+      'sort: Float64Array(3) [ 1, 2, 3 ]',
+      'ponder: ERR_TIMEOUT',
+      'calculator: no operation guess',
+      'guess: ERR_HANDLER',
+    ],
+  },
+  'secure-node.ts': {
+    lines: [
+      'bob: alice wrote "hello, everybody", alice brought it',
+      'carol: alice wrote "hello, everybody", bob brought it',
+      'carol: alice wrote {"secret":42}, bob brought it',
+      'alice: there are 3 nodes and 2 links',
+      'alice: carol is near',
+    ],
+  },
+  'shared-diary.ts': {
+    lines: [
+      'bob reads nothing: ERR_NOT_PERMITTED',
+      'alice grants it to bob and carol',
+      'bob reads: rain',
+      'carol reads: rain',
+      'alice revokes it from carol, writes on, and goes offline',
+      'bob reads: sun',
+      'carol reads nothing: ERR_NOT_PERMITTED',
+      'replica reads nothing: ERR_NOT_PERMITTED',
+    ],
+  },
+  'tensor.ts': {
+    lines: ['one', 'two', 'six'].map((name) => `${name}: 1000 weights of 2.625 after 3 rounds`),
+  },
+  'two-nodes.ts': {
+    lines: [
+      'bob: alice has connected',
+      'bob: alice says hello',
+      'alice: bob says { round: 1, weights: Float32Array(2) [ 0.5, 0.25 ] }',
+    ],
+  },
+};
+
+const folder = resolve(import.meta.dirname, '../../examples');
+const readme = readFileSync(join(folder, '../README.md'), 'utf8');
+
+suite('examples', () => {
+  const names = readdirSync(folder).filter((name) => name.endsWith('.ts'));
+
+  test('all are here', () => {
+    assert.deepEqual(names.sort(), Object.keys(outputs));
+  });
+
+  for (const name of names) {
+    test(`${name} prints what it should`, async () => {
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, [join(folder, name)]);
+      const lines = stdout
+        .trimEnd()
+        .replace(/:\d{4,5}\b/g, ':PORT')
+        .split('\n');
+      const { lines: expected, anyOrder } = outputs[name]!;
+      assert.deepEqual(anyOrder ? lines.sort() : lines, expected);
+      assert.equal(stderr, '');
+    });
+
+    test(`${name} says how to run it`, () => {
+      const text = readFileSync(join(folder, name), 'utf8');
+      assert.match(text, new RegExp(`^// .*(\n// .*)*\n// Run it: node examples/${name}\n`));
+      assert.ok(text.split('\n').length < 65, 'it is short');
+    });
+  }
+
+  test('the program of the README is two-nodes.ts, and prints what the README says', () => {
+    const [, program, output] = /```ts\n(.*?)```\n\n```text\n(.*?)```/s.exec(readme)!;
+    const example = readFileSync(join(folder, 'two-nodes.ts'), 'utf8')
+      .replace(/^\/\/ .*\n\/\/ Run it.*\n/, '')
+      .replace('../src/index.ts', 'peerloom');
+    assert.equal(program, example);
+    assert.deepEqual(output!.trimEnd().split('\n'), outputs['two-nodes.ts']!.lines);
+  });
+
+  test('the README lists the examples', () => {
+    for (const name of names) assert.ok(readme.includes(`(examples/${name})`), name);
+  });
+});

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  type ConnectionDetails,
+  type Data,
+  type Link,
+  NodeConnection,
+  type SendOptions,
+} from '../../src/index.ts';
+import { RecordingNode } from '../support/recording-node.ts';
+import { startNodes, startPair } from '../support/start-nodes.ts';
+
+/** Stamps what it sends, and counts. */
+class StampingConnection extends NodeConnection {
+  stamped = 0;
+  override send(data: Data, options?: SendOptions): boolean {
+    this.stamped += 1;
+    return super.send({ number: this.stamped, data }, options);
+  }
+}
+
+class StampingNode extends RecordingNode {
+  override createNewConnection(link: Link, details: ConnectionDetails): StampingConnection {
+    return new StampingConnection(this, link, details);
+  }
+}
+
+test('a class of your own is used for both directions', async (t) => {
+  const { a, b, connection, reverse } = await startPair(t, { kind: StampingNode });
+  for (const side of [connection, reverse]) assert.ok(side instanceof StampingConnection);
+  assert.deepEqual([connection.mainNode, reverse.mainNode], [a, b]);
+  const { peer } = await a.event('outbound_node_connected');
+  assert.equal(peer, connection);
+});
+
+test('its send is what every way of sending goes through', async (t) => {
+  const { a, b, connection } = await startPair(t, { kind: StampingNode });
+  connection.send('directly');
+  a.sendToNode(b.id, 'by id');
+  assert.equal(a.sendToNodes('to all').sent, 1);
+  a.sendToNodes('to all, compressed', { compression: 'zlib' });
+  await b.message(4);
+  assert.deepEqual(b.messages, [
+    { number: 1, data: 'directly' },
+    { number: 2, data: 'by id' },
+    { number: 3, data: 'to all' },
+    { number: 4, data: 'to all, compressed' },
+  ]);
+});
+
+test('a send that is overridden and throws is in the report', async (t) => {
+  const failure = new Error('not today');
+  class RefusingConnection extends NodeConnection {
+    override send(): boolean {
+      throw failure;
+    }
+  }
+  class RefusingNode extends RecordingNode {
+    override createNewConnection(link: Link, details: ConnectionDetails): NodeConnection {
+      return new RefusingConnection(this, link, details);
+    }
+  }
+  const { a, connection } = await startPair(t, { kind: RefusingNode });
+  assert.deepEqual(a.sendToNodes('hello'), {
+    sent: 0,
+    congested: [],
+    failed: [{ connection, error: failure }],
+  });
+});
+
+test('a connection remembers what it is told', async (t) => {
+  const { connection, reverse } = await startPair(t);
+  assert.equal(connection.getInfo('mood'), undefined);
+  connection.setInfo('mood', 'curious');
+  connection.setInfo('mood', 'pleased');
+  assert.equal(connection.getInfo('mood'), 'pleased');
+  assert.equal(reverse.getInfo('mood'), undefined, 'the other side does not know');
+});
+
+test('printConnections tells who is connected', async (t) => {
+  const { a, b } = await startPair(t);
+  const printed = t.mock.method(console, 'log', () => {});
+  b.printConnections();
+  const lines = printed.mock.calls.map((call) => call.arguments[0]);
+  printed.mock.restore();
+  assert.deepEqual(lines, [
+    'Connections of b:',
+    '- inbound: 1',
+    `    ${a.id} at 127.0.0.1:${a.port}`,
+    '- outbound: 0',
+  ]);
+});
+
+test('a createNewConnection that throws costs that connection, and nothing else', async (t) => {
+  class FailingNode extends RecordingNode {
+    override createNewConnection(): NodeConnection {
+      throw new Error('no object today');
+    }
+  }
+  const [a, other] = await startNodes(t, 2);
+  const [b] = await startNodes(t, 1, { kind: FailingNode });
+  // The handshake is over for the one side, and so it has a connection that ends at once.
+  const lost = await a.connectWithNode(b.host, b.port);
+  await a.event('outbound_node_disconnected');
+  assert.equal(lost.closeReason?.code, 'lost');
+  await assert.rejects(b.connectWithNode(other.host, other.port), /no object today/);
+  assert.equal(b.allNodes.length, 0);
+  const connection = await a.connectWithNode(other.host, other.port);
+  await connection.deliver('still fine');
+});

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { HandshakeRefused } from '../../src/channel/handshake.ts';
+import { Identity } from '../../src/index.ts';
+import { engines } from '../support/engines.ts';
+import { HandMadePeer } from '../support/hand-made-peer.ts';
+import { startNodes } from '../support/start-nodes.ts';
+import { within } from '../support/turns.ts';
+
+const engine = engines[1]!;
+
+suite('a node that is connected and connects again', () => {
+  test('is refused as a duplicate while it has not lost the first connection', async (t) => {
+    const [node] = await startNodes(t, 1, { engine });
+    const identity = Identity.generate();
+    const first = await HandMadePeer.dial(t, node, { engine, identity });
+    await node.event('inbound_node_connected');
+    await assert.rejects(
+      HandMadePeer.dial(t, node, { engine, identity }),
+      (error) => error instanceof HandshakeRefused && error.goodbye.code === 'duplicate',
+    );
+    assert.equal(node.peer(first).isOpen, true);
+    assert.deepEqual(node.names, ['inbound_node_connected']);
+  });
+
+  for (const [why, hello] of [
+    ['was restarted since', { instance: 'another run' }],
+    ['says that it has lost the first', { replace: true }],
+  ] as const) {
+    test(`takes the place of its older connection when it ${why}`, async (t) => {
+      const [node] = await startNodes(t, 1, { engine });
+      const identity = Identity.generate();
+      const first = await HandMadePeer.dial(t, node, { engine, identity });
+      const { peer: older } = await node.event('inbound_node_connected');
+      const second = await HandMadePeer.dial(t, node, { engine, identity, hello });
+      const { peer: newer } = await node.event('inbound_node_connected', 2);
+      await node.event('inbound_node_disconnected');
+      await within(first.link.closed, 'the older link ends');
+      assert.deepEqual(older!.closeReason, {
+        code: 'replaced',
+        message: 'a newer connection of the same node took its place',
+        by: 'us',
+      });
+      assert.ok(node.peer(second) === newer);
+      assert.equal(node.sendToNodes('to the newer one').sent, 1);
+      assert.deepEqual(node.names, [
+        'inbound_node_connected',
+        'inbound_node_connected',
+        'inbound_node_disconnected',
+      ]);
+    });
+  }
+});

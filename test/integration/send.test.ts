@@ -1,0 +1,232 @@
+import assert from 'node:assert/strict';
+import { suite, type TestContext, test } from 'node:test';
+import { type Data, type NodeConnection, type SendOptions, tcp } from '../../src/index.ts';
+import { withCode } from '../support/errors.ts';
+import type { RecordingNode } from '../support/recording-node.ts';
+import { connect, startNodes, startPair } from '../support/start-nodes.ts';
+
+/** Data that counts how often it is looked at. */
+function countingData(): { data: Data; reads: () => number } {
+  let reads = 0;
+  const data = {
+    get text() {
+      reads += 1;
+      return 'hello';
+    },
+  };
+  return { data, reads: () => reads };
+}
+
+/** A node that is connected with each of the others. */
+async function startHub(t: TestContext, others: number) {
+  const [hub, ...leaves] = (await startNodes(t, others + 1)) as RecordingNode[];
+  for (const [index, leaf] of leaves.entries()) {
+    if (index % 2 === 0) await connect(hub!, leaf);
+    else await connect(leaf, hub!);
+  }
+  return { hub: hub!, leaves };
+}
+
+suite('sendToNodes', () => {
+  test('reaches all neighbours, whoever connected', async (t) => {
+    const { hub, leaves } = await startHub(t, 4);
+    assert.deepEqual(hub.sendToNodes('hello'), { sent: 4, congested: [], failed: [] });
+    for (const leaf of leaves) assert.equal(await leaf.message(), 'hello');
+  });
+
+  test('leaves out whom it is told to', async (t) => {
+    const { hub, leaves } = await startHub(t, 3);
+    const [first, second, third] = leaves;
+    const report = hub.sendToNodes('not for the second', { exclude: [hub.peer(second!)] });
+    assert.equal(report.sent, 2);
+    await Promise.all([first!.message(), third!.message()]);
+    await hub.peer(second!).deliver('and now');
+    assert.deepEqual(second!.messages, ['and now']);
+  });
+
+  test('encodes once, with the compression that was asked for', async (t) => {
+    const { hub, leaves } = await startHub(t, 4);
+    const forOne = countingData();
+    hub.sendToNodes(forOne.data, { exclude: hub.allNodes.slice(1) });
+    const forAll = countingData();
+    hub.sendToNodes(forAll.data);
+    assert.ok(forOne.reads() > 0);
+    assert.equal(forAll.reads(), forOne.reads());
+    hub.sendToNodes(forAll.data, { compression: 'brotli' });
+    assert.equal(forAll.reads(), 2 * forOne.reads());
+    await leaves[0]!.message(2);
+    assert.deepEqual(leaves[0]!.messages, [{ text: 'hello' }, { text: 'hello' }]);
+  });
+
+  test('tells who is congested and who did not take it', async (t) => {
+    const [hub] = await startNodes(t, 1, { options: { limits: { queueMaxBytes: 2_000_000 } } });
+    const [slow, small, fine] = await startNodes(t, 3, {
+      options: (index) => (index === 1 ? { limits: { maxMessageBytes: 1_000_000 } } : {}),
+    });
+    for (const other of [slow, small, fine]) await connect(hub, other);
+    const gate = Promise.withResolvers<void>();
+    slow.on('node_message', () => gate.promise);
+    const toSlow = hub.peer(slow);
+    for (;;) {
+      try {
+        toSlow.send(new Uint8Array(100_000));
+      } catch (error) {
+        assert.ok(withCode('ERR_QUEUE_FULL')(error));
+        break;
+      }
+    }
+    const sentBefore = hub.messageCountSend;
+    const report = hub.sendToNodes(new Uint8Array(1_500_000));
+    assert.equal(report.sent, 1);
+    assert.deepEqual(report.congested, [hub.peer(fine)]);
+    assert.deepEqual(
+      report.failed.map(({ connection, error }) => [connection.name, (error as { code?: string }).code]),
+      [
+        ['a', 'ERR_QUEUE_FULL'],
+        ['b', 'ERR_MESSAGE_TOO_LARGE'],
+      ],
+    );
+    assert.equal(hub.messageCountSend - sentBefore, 1, 'what failed is not counted');
+    gate.resolve();
+    await fine.message();
+  });
+
+  test('throws for data that no message can hold, and sends nothing', async (t) => {
+    const { hub, leaves } = await startHub(t, 2);
+    const cycle: Record<string, unknown> = {};
+    cycle.self = cycle;
+    for (const data of [() => {}, cycle, undefined, { when: new Date() }, 10n, Symbol('no')]) {
+      assert.throws(() => hub.sendToNodes(data as Data), TypeError);
+      assert.throws(() => hub.allNodes[0]!.send(data as Data), TypeError);
+    }
+    assert.equal(hub.messageCountSend, 0);
+    hub.sendToNodes('after all that');
+    for (const leaf of leaves) assert.equal(await leaf.message(), 'after all that');
+  });
+
+  test('to nobody sends nothing', async (t) => {
+    const [lonely] = await startNodes(t, 1);
+    assert.deepEqual(lonely.sendToNodes('hello?'), { sent: 0, congested: [], failed: [] });
+  });
+});
+
+suite('sendToNode', () => {
+  test('takes an id or a connection', async (t) => {
+    const { a, b, connection } = await startPair(t);
+    assert.equal(a.sendToNode(b.id, 'by id'), true);
+    assert.equal(a.sendToNode(connection, 'by connection', { compression: 'zstd' }), true);
+    await b.message(2);
+    assert.deepEqual(b.messages, ['by id', 'by connection']);
+  });
+
+  test('refuses whom the node is not connected with', async (t) => {
+    const { a, b, connection, reverse } = await startPair(t);
+    const [stranger] = await startNodes(t, 1);
+    const notConnected = withCode('ERR_NOT_CONNECTED');
+    assert.throws(() => a.sendToNode(stranger.id, 'hello'), notConnected);
+    assert.throws(() => a.sendToNode('nobody', 'hello'), notConnected);
+    assert.throws(() => a.sendToNode(reverse, 'a connection of another node'), notConnected);
+    await connection.stop();
+    assert.throws(() => a.sendToNode(b.id, 'hello'), notConnected);
+    assert.throws(() => a.sendToNode(connection, 'hello'), notConnected);
+    assert.equal(a.messageCountSend, 0);
+  });
+});
+
+suite('a closed connection', () => {
+  test('takes nothing more, in either direction', async (t) => {
+    const { b, connection, reverse } = await startPair(t);
+    await connection.stop();
+    await b.event('inbound_node_disconnected');
+    const closed = withCode('ERR_CONNECTION_CLOSED');
+    for (const side of [connection, reverse]) {
+      assert.throws(() => side.send('hello'), closed);
+      await assert.rejects(side.deliver('hello'), closed);
+      await assert.rejects(side.request('hello'), closed);
+      await assert.rejects(side.ping(), closed);
+      await side.drained();
+      await side.stop();
+      assert.equal(side.isOpen, false);
+    }
+  });
+
+  test('takes nothing more from the moment that it is told to close', async (t) => {
+    const { a, b, connection } = await startPair(t);
+    connection.send('before');
+    const stopping = b.peer(a).stop();
+    assert.throws(() => b.peer(a).send('after'), withCode('ERR_CONNECTION_CLOSED'));
+    await stopping;
+  });
+});
+
+suite('the counters', () => {
+  test('agree on both sides', async (t) => {
+    const { a, b, connection, reverse } = await startPair(t);
+    b.on('node_request', () => 'answer');
+    for (let index = 0; index < 10; index++) connection.send(index);
+    for (let index = 0; index < 3; index++) await connection.deliver(index);
+    for (let index = 0; index < 2; index++) await connection.request(index);
+    await connection.ping();
+    reverse.send('back');
+    await a.message();
+    const counts = ({ messageCountSend, messageCountRecv, messageCountRerr }: RecordingNode) => [
+      messageCountSend,
+      messageCountRecv,
+      messageCountRerr,
+    ];
+    assert.deepEqual(
+      [counts(a), counts(b)],
+      [
+        [15, 1, 0],
+        [1, 15, 0],
+      ],
+    );
+  });
+
+  test('leave out what was not sent', async (t) => {
+    const { a, connection } = await startPair(t);
+    const tooLarge = new Uint8Array(16 * 1024 * 1024 + 1);
+    const options = { signal: AbortSignal.abort() };
+    assert.throws(() => connection.send(tooLarge));
+    await assert.rejects(connection.deliver(tooLarge));
+    await assert.rejects(connection.request(tooLarge));
+    await assert.rejects(connection.deliver('aborted', options));
+    await assert.rejects(connection.request('aborted', options));
+    await connection.stop();
+    assert.throws(() => connection.send('too late'));
+    await assert.rejects(connection.deliver('too late'));
+    await assert.rejects(connection.request('too late'));
+    assert.equal(a.messageCountSend, 0);
+  });
+});
+
+test('a compression that is not one is refused at once', async (t) => {
+  const { connection } = await startPair(t);
+  assert.throws(
+    () => connection.send('hello', { compression: 'gzip' as never }),
+    (error) =>
+      error instanceof TypeError &&
+      /compression must be one of none, zlib, .* not 'gzip'/.test(error.message),
+  );
+});
+
+test('connections with several transports: the first is for addresses without a scheme', async (t) => {
+  const options = { transports: [tcp({ accept: ['tls', 'plain'] })] };
+  const [a] = await startNodes(t, 1, {
+    options: () => ({ transports: [tcp({ accept: ['tls', 'plain'] })] }),
+  });
+  const [b] = await startNodes(t, 1, { options });
+  const secure = await a.connectWithNode(`${b.host}:${b.port}`);
+  assert.deepEqual(secure.security, { protocol: 'tls', encrypted: true, authenticated: true });
+  await secure.stop();
+  const plain = await a.connectWithNode(`tcp://${b.host}:${b.port}`);
+  assert.deepEqual(plain.security, { protocol: 'tcp', encrypted: false, authenticated: true });
+  const message: SendOptions = { compression: 'zlib' };
+  plain.send('readable by anybody', message);
+  await b.message();
+  await assert.rejects(
+    a.connectWithNode(`memory://${b.host}:${b.port}`),
+    withCode('ERR_ADDRESS_INVALID', /no transport of this node dials memory/),
+  );
+  assert.equal((plain as NodeConnection).isOpen, true);
+});

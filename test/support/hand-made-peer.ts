@@ -1,0 +1,91 @@
+import type { TestContext } from 'node:test';
+import { type HandshakeOptions, shakeHands } from '../../src/channel/handshake.ts';
+import {
+  Identity,
+  type Link,
+  type Node,
+  type Runtime,
+  systemRuntime,
+  type Transport,
+} from '../../src/index.ts';
+import { availableCompressions } from '../../src/wire/compression.ts';
+import { type Hello, protocolVersions } from '../../src/wire/hello.ts';
+import type { Engine } from './engines.ts';
+import { Fixture } from './fixture.ts';
+import { transportContext } from './links.ts';
+
+export interface HandMadeOptions {
+  readonly engine: Engine;
+  readonly runtime?: Runtime | undefined;
+  readonly identity?: Identity | undefined;
+  /** What it says of itself, where that is not the usual. */
+  readonly hello?: Partial<Hello> | undefined;
+}
+
+/** A peer that does the handshake like any other, and after it nothing that the test does not do. */
+export class HandMadePeer {
+  readonly link: Link;
+  readonly id: string;
+  /** The kinds of the frames that came after the handshake. */
+  readonly kinds: number[] = [];
+
+  private constructor(link: Link, id: string) {
+    this.link = link;
+    this.id = id;
+  }
+
+  /** Connects with a node. */
+  static async dial(
+    t: TestContext,
+    node: Node,
+    { engine, runtime = systemRuntime, identity, hello }: HandMadeOptions,
+  ): Promise<HandMadePeer> {
+    const { transport, id, options } = prepare(t, { engine, runtime, identity, hello });
+    const address = { scheme: undefined, host: node.host, port: node.port };
+    const link = await transport.dial(address, new AbortController().signal);
+    return HandMadePeer.#handshake(link, id, { ...options, direction: 'outbound' });
+  }
+
+  /** Waits for a node to connect. */
+  static async listen(
+    t: TestContext,
+    { engine, runtime = systemRuntime, identity, hello }: HandMadeOptions,
+  ): Promise<{ port: number; peer: Promise<HandMadePeer> }> {
+    const { transport, id, options } = prepare(t, { engine, runtime, identity, hello });
+    const { promise, resolve } = Promise.withResolvers<HandMadePeer>();
+    const { port } = await transport.listen({ scheme: undefined, host: engine.host, port: 0 }, (link) => {
+      resolve(HandMadePeer.#handshake(link, id, { ...options, direction: 'inbound' }));
+    });
+    return { port, peer: promise };
+  }
+
+  static async #handshake(link: Link, id: string, options: HandshakeOptions): Promise<HandMadePeer> {
+    const { reader } = await shakeHands(link, options);
+    const peer = new HandMadePeer(link, id);
+    reader.onFrame = (kind) => void peer.kinds.push(kind);
+    return peer;
+  }
+}
+
+function prepare(
+  t: TestContext,
+  { engine, runtime, identity = Identity.generate(), hello }: HandMadeOptions & { runtime: Runtime },
+) {
+  const context = { ...transportContext(engine.networkKey), runtime, identity };
+  const transport: Transport = engine.transport();
+  transport.attach(context);
+  Fixture.of(t).defer(() => transport.close());
+  const ours: Hello = {
+    versions: protocolVersions,
+    network: '',
+    port: 0,
+    name: 'by hand',
+    instance: 'by hand',
+    maxMessageBytes: context.limits.maxMessageBytes,
+    compressions: availableCompressions(),
+    replace: false,
+    ...hello,
+  };
+  const options = { hello: ours, limits: context.limits, runtime, admit: () => undefined };
+  return { transport, id: identity.id, options };
+}

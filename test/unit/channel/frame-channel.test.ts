@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { FrameKind, idBody, smallFrame } from '../../../src/wire/frame.ts';
+import { decodeGoodbye } from '../../../src/wire/goodbye.ts';
+import { encodePayload, PayloadFormat } from '../../../src/wire/payload.ts';
+import { withCode } from '../../support/errors.ts';
+import { turn } from '../../support/turns.ts';
+import { dataFrame, hello, kindsOf, openChannel } from './open-channel.ts';
+
+suite('what arrives', () => {
+  test('before the start is told after it, with what came behind the handshake first', () => {
+    const { body, format } = encodePayload('early');
+    const early = [{ kind: FrameKind.message, format, compression: 0, body: Uint8Array.from(body) }];
+    const { link, channel, told, handler } = openChannel({ early, isStarted: false });
+    link.onMessage(dataFrame(FrameKind.message, 'later'));
+    assert.deepEqual(told, []);
+    channel.start(handler);
+    assert.deepEqual(told, ['message early', 'message later']);
+  });
+
+  test('of each kind goes where it belongs', async () => {
+    const { link, told } = openChannel();
+    link.onMessage(dataFrame(FrameKind.message, 'one'));
+    link.onMessage(dataFrame(FrameKind.deliver, 'two', { id: 5 }));
+    link.onMessage(dataFrame(FrameKind.request, 'three', { id: 6 }));
+    link.onMessage(smallFrame(FrameKind.ping, idBody(7)));
+    await turn();
+    assert.deepEqual(told, ['message one', 'message two', 'request three']);
+    const frames = link.takeFrames();
+    assert.deepEqual(
+      frames.map(({ kind }) => kind).sort((one, other) => one - other),
+      [FrameKind.pong, FrameKind.delivered, FrameKind.response],
+    );
+    for (const { kind, body } of frames) {
+      const expected = { [FrameKind.pong]: 7, [FrameKind.delivered]: 5, [FrameKind.response]: 6 }[kind];
+      assert.equal(body[3], expected);
+    }
+  });
+
+  test('and cannot be decoded is rejected; the connection goes on', async () => {
+    const { link, told } = openChannel();
+    link.onMessage(dataFrame(FrameKind.message, 'text', { format: 99 }));
+    link.onMessage(dataFrame(FrameKind.message, 'no JSON', { format: PayloadFormat.json }));
+    link.onMessage(dataFrame(FrameKind.deliver, 'no JSON', { id: 1, format: PayloadFormat.json }));
+    link.onMessage(dataFrame(FrameKind.request, 'no JSON', { id: 2, format: PayloadFormat.json }));
+    link.onMessage(dataFrame(FrameKind.message, 'fine'));
+    await turn();
+    assert.deepEqual(told, [...Array(4).fill('rejected ERR_MESSAGE_INVALID'), 'message fine']);
+    assert.deepEqual(kindsOf(link), [FrameKind.failure, FrameKind.failure]);
+    assert.deepEqual(link.endings, []);
+  });
+
+  test('as an answer that nobody waits for is passed over', async () => {
+    const { link, told } = openChannel();
+    for (const kind of [FrameKind.response, FrameKind.failure])
+      link.onMessage(dataFrame(kind, 'what?', { id: 9 }));
+    for (const kind of [FrameKind.delivered, FrameKind.pong]) link.onMessage(smallFrame(kind, idBody(9)));
+    await turn();
+    assert.deepEqual([told, link.pieces, link.endings], [[], [], []]);
+  });
+});
+
+suite('an answer', () => {
+  test('that cannot be decoded fails the request', async () => {
+    const { link, channel, told } = openChannel();
+    const asked = channel.request('question');
+    await turn();
+    const id = link.takeFrames()[0]!.body[3]!;
+    link.onMessage(dataFrame(FrameKind.response, 'no JSON', { id, format: PayloadFormat.json }));
+    await assert.rejects(asked, withCode('ERR_MESSAGE_INVALID'));
+    assert.deepEqual(told, ['rejected ERR_MESSAGE_INVALID']);
+  });
+
+  test('of failure carries words of the other side, cut and fit to be shown', async () => {
+    const { link, channel } = openChannel();
+    const asked = [channel.request(1), channel.deliver(2)];
+    await turn();
+    const ids = link.takeFrames().map(({ body }) => body[3]!);
+    link.onMessage(dataFrame(FrameKind.failure, `no\u001b[31m${'x'.repeat(1_000)}`, { id: ids[0]! }));
+    link.onMessage(dataFrame(FrameKind.failure, { not: 'text' }, { id: ids[1]! }));
+    await assert.rejects(asked[0]!, (error: Error) => {
+      assert.ok(withCode('ERR_HANDLER', /^no\[31mx+$/)(error));
+      return error.message.length <= 500;
+    });
+    await assert.rejects(asked[1]!, withCode('ERR_HANDLER', /the other side failed/));
+  });
+
+  test('of the wrong kind is a breach that the caller hears of', async () => {
+    const { link, channel } = openChannel();
+    const asked = channel.request('question');
+    await turn();
+    link.onMessage(smallFrame(FrameKind.delivered, link.takeFrames()[0]!.body.slice(0, 4)));
+    await assert.rejects(asked, withCode('ERR_PROTOCOL'));
+  });
+
+  test('that does not fit into the queue of one who does not read ends the connection', async () => {
+    const { link, told } = openChannel({ limits: { queueMaxBytes: 10_000 } });
+    link.room = 1;
+    for (let id = 0; id < 10; id++) link.onMessage(dataFrame(FrameKind.request, 'x'.repeat(5_000), { id }));
+    await turn();
+    await turn();
+    assert.deepEqual(link.endings, ['close 1000']);
+    link.end();
+    await turn();
+    assert.equal(told.at(-1), 'closed overload by us');
+  });
+});
+
+suite('whoever breaks the protocol', () => {
+  const breaches: Record<string, Uint8Array> = {
+    'by a second hello': smallFrame(FrameKind.hello, Buffer.from(JSON.stringify(hello))),
+    'by a second accept': smallFrame(FrameKind.accept, new Uint8Array(0)),
+    'by a kind that nobody knows': smallFrame(99, new Uint8Array(0)),
+    'by a frame without its number': smallFrame(FrameKind.ping, Uint8Array.of(1, 2)),
+    'by a request without its number': dataFrame(FrameKind.request, ''),
+    'by a goodbye that is none': smallFrame(FrameKind.goodbye, Buffer.from('bye')),
+    'by a part of nothing': smallFrame(FrameKind.part, Uint8Array.of(1)),
+    'by compressed data that is damaged': dataFrame(FrameKind.message, 'not zlib', { compression: 1 }),
+  };
+  for (const [how, bytes] of Object.entries(breaches)) {
+    test(`${how} is told why, and let go; nothing after it is heard`, async () => {
+      const { link, told } = openChannel();
+      link.onMessage(dataFrame(FrameKind.message, 'before'));
+      link.onMessage(bytes);
+      link.onMessage(dataFrame(FrameKind.message, 'after'));
+      await turn();
+      const frames = link.takeFrames();
+      assert.deepEqual(
+        frames.map(({ kind }) => kind),
+        [FrameKind.goodbye],
+      );
+      assert.equal(decodeGoodbye(frames[0]!.body).code, 'protocol');
+      assert.deepEqual(link.endings, ['close 1000']);
+      link.end();
+      await turn();
+      assert.deepEqual(
+        told.filter((line) => !line.startsWith('rejected')),
+        ['message before', 'closed protocol by us'],
+      );
+    });
+  }
+
+  test('by asking and never reading the answers is given up', async () => {
+    const { link, told } = openChannel();
+    link.room = 0;
+    link.onMessage(smallFrame(FrameKind.ping, idBody(0)));
+    await turn();
+    for (let id = 1; id < 10_000 && link.endings.length === 0; id++) {
+      link.onMessage(smallFrame(FrameKind.ping, idBody(id)));
+    }
+    assert.deepEqual(link.endings, ['close 1000']);
+    link.end();
+    await turn();
+    assert.deepEqual(told, ['closed overload by us']);
+  });
+});

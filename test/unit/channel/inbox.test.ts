@@ -1,0 +1,207 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { Inbox } from '../../../src/channel/inbox.ts';
+import type { Frame } from '../../../src/wire/frame-reader.ts';
+import { turn } from '../../support/turns.ts';
+
+const maxBytes = 10_000;
+
+/** A frame in memory of its own. */
+const frame = (format: number, bytes = 100, compression = 0): Frame => ({
+  kind: 16,
+  format,
+  compression,
+  body: new Uint8Array(bytes),
+});
+
+/** An inbox whose frames wait for `finish` when they are asynchronous. */
+function openInbox({ isAsync = false, isOpen = true } = {}) {
+  const link = {
+    isPaused: false,
+    pause: () => Object.assign(link, { isPaused: true }),
+    resume: () => Object.assign(link, { isPaused: false }),
+  };
+  const handled: number[] = [];
+  const running: PromiseWithResolvers<void>[] = [];
+  const inbox = new Inbox(
+    link,
+    ({ format }) => {
+      handled.push(format);
+      if (!isAsync) return undefined;
+      const run = Promise.withResolvers<void>();
+      running.push(run);
+      return run.promise;
+    },
+    maxBytes,
+  );
+  if (isOpen) inbox.open(undefined);
+  const finish = async (): Promise<void> => {
+    running.shift()!.resolve();
+    await turn();
+  };
+  return { link, inbox, handled, finish };
+}
+
+suite('frames', () => {
+  test('are held back until the inbox opens, and after what comes before', async () => {
+    const { inbox, handled } = openInbox({ isOpen: false });
+    assert.equal(inbox.isIdle, false);
+    inbox.offer(frame(1));
+    inbox.offer(frame(2));
+    assert.deepEqual(handled, []);
+    const before = Promise.withResolvers<void>();
+    inbox.open(before.promise);
+    await turn();
+    assert.deepEqual(handled, []);
+    before.resolve();
+    await turn();
+    assert.deepEqual(handled, [1, 2]);
+    assert.equal(inbox.isIdle, true);
+  });
+
+  test('are handled at once where nothing is in the way', () => {
+    const { inbox, handled } = openInbox();
+    inbox.offer(frame(1));
+    assert.deepEqual(handled, [1]);
+  });
+
+  test('are handled one at a time and in order where that takes its time', async () => {
+    const { inbox, handled, finish } = openInbox({ isAsync: true });
+    for (const format of [1, 2, 3]) inbox.offer(frame(format));
+    assert.deepEqual(handled, [1]);
+    await finish();
+    assert.deepEqual(handled, [1, 2]);
+    inbox.offer(frame(4));
+    await finish();
+    await finish();
+    assert.deepEqual(handled, [1, 2, 3, 4]);
+    assert.equal(inbox.isIdle, false);
+    await finish();
+    assert.equal(inbox.isIdle, true);
+  });
+
+  test('wait for what is handled outside', async () => {
+    const { inbox, handled } = openInbox();
+    const outside = Promise.withResolvers<void>();
+    inbox.wait(outside.promise);
+    inbox.offer(frame(1));
+    assert.deepEqual(handled, []);
+    outside.resolve();
+    await turn();
+    assert.deepEqual(handled, [1]);
+  });
+
+  test('by the thousand keep their order', async () => {
+    const { inbox, handled, finish } = openInbox({ isAsync: true });
+    const count = 5_000;
+    for (let index = 0; index < count; index++) inbox.offer(frame(index, 0));
+    for (let index = 0; index < count; index++) await finish();
+    assert.deepEqual(
+      handled,
+      Array.from({ length: count }, (_, index) => index),
+    );
+  });
+
+  test('that wait are forgotten when the inbox is cleared', async () => {
+    const { link, inbox, handled, finish } = openInbox({ isAsync: true });
+    for (let index = 0; index < 200; index++) inbox.offer(frame(index));
+    assert.equal(link.isPaused, true);
+    inbox.clear();
+    assert.equal(link.isPaused, false);
+    await finish();
+    assert.deepEqual(handled, [0]);
+    inbox.offer(frame(7));
+    assert.deepEqual(handled, [0, 7], 'and it goes on');
+  });
+});
+
+suite('the link', () => {
+  test('is paused past the limit, and resumed at half of it', async () => {
+    const { link, inbox, finish } = openInbox({ isAsync: true });
+    inbox.offer(frame(0, 1_000_000));
+    assert.equal(link.isPaused, false, 'what is being handled is not waiting');
+    for (let index = 1; index <= 9; index++) inbox.offer(frame(index, 900));
+    assert.equal(link.isPaused, false);
+    inbox.offer(frame(10, 900));
+    assert.equal(link.isPaused, true);
+    assert.equal(inbox.paused, true);
+    let left = 10;
+    while (link.isPaused) {
+      await finish();
+      left -= 1;
+    }
+    assert.ok(left > 2 && left <= 5, `resumed with ${left} of 10 left`);
+    assert.equal(inbox.paused, false);
+  });
+
+  test('is paused by many tiny frames as well', () => {
+    const { link, inbox } = openInbox({ isAsync: true });
+    let count = 0;
+    while (!link.isPaused && count < 1_000) {
+      inbox.offer(frame(count, 0));
+      count += 1;
+    }
+    assert.ok(count < maxBytes / 50, `${count} empty frames`);
+  });
+
+  test('is paused by few compressed frames, which may unfold to much', () => {
+    const { link, inbox } = openInbox({ isAsync: true });
+    inbox.offer(frame(1));
+    inbox.offer(frame(2, 10, 1));
+    assert.equal(link.isPaused, true);
+  });
+
+  test('is paused by what small frames keep alive, counted once', () => {
+    const { link, inbox } = openInbox({ isAsync: true });
+    inbox.offer(frame(0));
+    const memory = new ArrayBuffer(8_000);
+    for (let index = 0; index < 5; index++) {
+      inbox.offer({ ...frame(index), body: new Uint8Array(memory, index, 1) });
+    }
+    assert.equal(link.isPaused, false);
+    inbox.offer({ ...frame(9), body: new Uint8Array(new ArrayBuffer(8_000), 0, 1) });
+    assert.equal(link.isPaused, true);
+  });
+});
+
+suite('what is held outside', () => {
+  test('counts until it is released, and past the limit nothing more is handed over', async () => {
+    const { link, inbox } = openInbox();
+    assert.equal(inbox.hold(6_000), undefined);
+    const room = inbox.hold(6_000);
+    assert.equal(link.isPaused, true);
+    let hasRoom = false;
+    void room!.then(() => {
+      hasRoom = true;
+    });
+    await turn();
+    assert.equal(hasRoom, false);
+    inbox.release(6_000);
+    await turn();
+    assert.equal(hasRoom, true);
+    inbox.release(6_000);
+    assert.equal(link.isPaused, false);
+  });
+
+  test('is no hindrance any more when room is made by force', async () => {
+    const { inbox } = openInbox();
+    const room = inbox.hold(2 * maxBytes);
+    inbox.makeRoom();
+    await room;
+  });
+});
+
+test('idle() resolves when everything is handled, and at once when nothing is', async () => {
+  const { inbox, finish } = openInbox({ isAsync: true });
+  await inbox.idle();
+  inbox.offer(frame(1));
+  inbox.offer(frame(2));
+  let isIdle = false;
+  void inbox.idle().then(() => {
+    isIdle = true;
+  });
+  await finish();
+  assert.equal(isIdle, false);
+  await finish();
+  assert.equal(isIdle, true);
+});

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { encodeFor, shareEncoding } from '../../../src/channel/shared-encoding.ts';
+import type { Compression, Data } from '../../../src/index.ts';
+import { decompress } from '../../../src/wire/compression.ts';
+import { decodePayload } from '../../../src/wire/payload.ts';
+import { withCode } from '../../support/errors.ts';
+
+const anybody = { maxMessageBytes: 1_000, compressions: ['none', 'zlib', 'brotli'] as Compression[] };
+
+/** Data that counts how often it is looked at. */
+function countingData() {
+  const counted = { reads: 0, data: {} as Data };
+  counted.data = {
+    get text() {
+      counted.reads += 1;
+      return 'hello';
+    },
+  };
+  return counted;
+}
+
+test('data for one is encoded for it, with the compression that was asked for', () => {
+  const plain = encodeFor(anybody, { a: 1 }, undefined);
+  assert.deepEqual(decodePayload(plain.format, plain.body), { a: 1 });
+  const packed = encodeFor(anybody, 'x'.repeat(900), { compression: 'zlib' });
+  assert.equal(packed.compression, 1);
+  assert.equal(decodePayload(packed.format, decompress(packed.body, 1, 1_000)), 'x'.repeat(900));
+});
+
+test('data that is shared is encoded once, and the same for all', () => {
+  const counted = countingData();
+  const options = shareEncoding(counted.data, { compression: 'brotli' });
+  const { reads } = counted;
+  assert.ok(reads > 0);
+  const [one, other] = [encodeFor(anybody, counted.data, options), encodeFor(anybody, counted.data, options)];
+  assert.equal(one, other);
+  assert.equal(counted.reads, reads);
+});
+
+test('a connection that passes other data on gets that encoded', () => {
+  const options = shareEncoding('for all', { compression: 'zlib' });
+  const other = 'for this one '.repeat(50);
+  const { format, body, compression } = encodeFor(anybody, other, options);
+  assert.equal(compression, 1);
+  assert.equal(decodePayload(format, decompress(body, 1, 1_000)), other);
+});
+
+test('each other side has its own limit, which is held against the plain data', () => {
+  const text = 'x'.repeat(1_001);
+  for (const options of [
+    undefined,
+    {},
+    { compression: 'zlib' } as const,
+    shareEncoding(text, { compression: 'zlib' }),
+  ]) {
+    assert.throws(
+      () => encodeFor(anybody, text, options),
+      withCode('ERR_MESSAGE_TOO_LARGE', /has 1001 bytes, the other side takes 1000/),
+    );
+    encodeFor({ ...anybody, maxMessageBytes: 1_001 }, text, options);
+  }
+});
+
+test('what the other side cannot read is refused, and so is what is no compression', () => {
+  const options = shareEncoding('text', { compression: 'zstd' });
+  assert.throws(() => encodeFor(anybody, 'text', options), withCode('ERR_COMPRESSION_UNAVAILABLE', /zstd/));
+  const wrong = { compression: 'gzip' as Compression };
+  assert.throws(() => encodeFor(anybody, 'text', wrong), /compression must be one of .*, not 'gzip'/);
+  assert.throws(() => shareEncoding('text', wrong), TypeError);
+});
+
+test('NaN is shared as well', () => {
+  const options = shareEncoding(Number.NaN);
+  assert.equal(encodeFor(anybody, Number.NaN, options), encodeFor(anybody, Number.NaN, options));
+});

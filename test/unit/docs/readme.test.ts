@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { suite, test } from 'node:test';
+import { eventMethods } from '../../../src/events.ts';
+import { defaultOptions } from '../../../src/options.ts';
+
+const root = resolve(import.meta.dirname, '../../..');
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+
+suite('README.md', () => {
+  test('lists every event with its method', () => {
+    const rows = Array.from(section('The events').matchAll(/^\| `(\w+)` \| `(\w+)\(/gm), ([, ...row]) => row);
+    assert.deepEqual(Object.fromEntries(rows), eventMethods);
+  });
+
+  test('lists every option with its default', () => {
+    const source = readFileSync(join(root, 'src/options.ts'), 'utf8');
+    const [, members] = /export interface NodeOptions \{(.*?)\n\}/s.exec(source)!;
+    const names = Array.from(members!.matchAll(/^ {2}readonly (\w+)\?:/gm), ([, name]) => name!);
+    const table = Array.from(
+      section('The options').matchAll(/^\| (`.*?`) \| (.*?) \|/gm),
+      ([, words, value]) => [words!.match(/\w+/g)!, value!] as const,
+    );
+    assert.deepEqual(table.flatMap(([words]) => words).sort(), names.sort());
+    const defaults = Object.fromEntries(table.map(([[name], value]) => [name, value]));
+    assert.equal(defaults.maxConnections, String(defaultOptions.maxConnections));
+    assert.equal(defaults.name, `\`'${defaultOptions.name}'\``);
+    assert.equal(defaults.debug, `\`${defaultOptions.debug}\``);
+    const { minDelayMs, maxDelayMs } = defaultOptions.reconnect;
+    assert.equal(defaults.reconnect, `${minDelayMs / 1_000} s to ${maxDelayMs / 1_000} s, for ever`);
+  });
+
+  test('begins with the two commands', () => {
+    assert.deepEqual(/```sh\n(npm start) .*\n(npm test) .*\n```/.exec(readme)?.slice(1), [
+      'npm start',
+      'npm test',
+    ]);
+  });
+});
+
+suite('documents', () => {
+  for (const path of globSync('{*.md,docs/*.md,docs/adr/*.md}', { cwd: root })) {
+    test(`the links of ${path} lead somewhere`, () => {
+      const text = readFileSync(join(root, path), 'utf8');
+      for (const [, target, anchor] of text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)) {
+        const file = target === '' ? join(root, path) : join(root, dirname(path), target!);
+        assert.ok(existsSync(file), `${target} in ${path}`);
+        if (anchor !== undefined) assert.ok(anchorsOf(file).includes(anchor), `#${anchor} in ${path}`);
+      }
+    });
+  }
+});
+
+function section(title: string): string {
+  return new RegExp(`^## ${title}\n(.*?)^## `, 'ms').exec(readme)![1]!;
+}
+
+function anchorsOf(file: string): string[] {
+  return Array.from(readFileSync(file, 'utf8').matchAll(/^#+ (.*)$/gm), ([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replaceAll(/[^\w\s-]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
