@@ -5,6 +5,8 @@ import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 const minimum = [22, 18];
+const quiet = ['--no-audit', '--no-fund', '--loglevel=error'];
+const shell = process.platform === 'win32';
 
 for (const folder of process.argv.slice(2)) {
   const lockFile = resolve(folder, 'package-lock.json');
@@ -12,34 +14,37 @@ for (const folder of process.argv.slice(2)) {
   const installed = resolve(folder, 'node_modules', '.package-lock.json');
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lockFile).mtimeMs) continue;
   console.log(`Installing the packages of ${resolve(folder)} …`);
-  install(folder);
+  npm(process.execPath, folder, 'ci');
+  // npm leaves out what does not run on the Node that it runs on itself.
+  if (!isNewEnough(process.version)) npm(newNode(), folder, 'install', '--no-save');
 }
-checkNode();
+newNode();
 
-function install(folder) {
-  // Inside a script of npm, npm says where it is; this works on Windows as well, where npm is a .cmd file.
-  const npm = process.env.npm_execpath;
-  const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
-  const options = { cwd: folder, stdio: 'inherit' };
-  const { status, error } = npm
-    ? spawnSync(process.execPath, [npm, ...args], options)
-    : spawnSync('npm', args, { ...options, shell: true });
-  if (status === 0) return;
-  fail(`npm ci failed in ${folder}: ${error ? error.message : 'see above'}`);
+function npm(node, folder, ...args) {
+  // Inside a script of npm, npm says where it is.
+  const { npm_execpath: path } = process.env;
+  const [command, first] = path ? [node, [path]] : ['npm', []];
+  const options = { cwd: folder, stdio: 'inherit', shell: path ? false : shell };
+  const { status, error } = spawnSync(command, [...first, ...args, ...quiet], options);
+  if (status !== 0)
+    fail(`npm ${args[0]} failed in ${resolve(folder)}: ${error ? error.message : 'see above'}`);
 }
 
-/** The package `node` brings the Node that npm's scripts run on; npm leaves it out when told to run no scripts. */
-function checkNode() {
-  const { stdout } = spawnSync('node', ['--version'], {
-    encoding: 'utf8',
-    shell: process.platform === 'win32',
-  });
-  const [major, minor] = (stdout ?? '').slice(1).split('.').map(Number);
-  if (major > minimum[0] || (major === minimum[0] && minor >= minimum[1])) return;
-  fail(
-    `This needs Node ${minimum.join('.')} or later and found ${stdout?.trim() || 'none'}. Its own one is missing: ` +
-      'run it as an npm script, and allow install scripts (npm rebuild node --ignore-scripts=false).',
+/** The Node that npm's scripts run on: the package `node` brings it. */
+function newNode() {
+  const program = 'console.log(process.version, process.execPath)';
+  const { stdout } = spawnSync('node', ['-e', shell ? `"${program}"` : program], { encoding: 'utf8', shell });
+  const [version, path] = (stdout ?? '').trim().split(/ (.*)/);
+  if (isNewEnough(version)) return path;
+  return fail(
+    `This needs Node ${minimum.join('.')} or later and found ${version || 'none'}. Its own one is missing: run it as ` +
+      'an npm script, and allow install scripts (npm rebuild node --ignore-scripts=false).',
   );
+}
+
+function isNewEnough(version) {
+  const [major, minor] = version.replace('v', '').split('.').map(Number);
+  return major > minimum[0] || (major === minimum[0] && minor >= minimum[1]);
 }
 
 function fail(message) {

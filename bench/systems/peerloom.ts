@@ -1,0 +1,51 @@
+import { type Data, Node, type NodeConnection, tcp } from '../../dist/index.js';
+import type { Endpoint, Link, Message, Plan, System } from '../system.ts';
+
+/** @param variant `tls` or `plain`. */
+export function createSystem(variant: string): System {
+  const protocol = variant === 'plain' ? 'plain' : 'tls';
+  return {
+    carries: 'values',
+    async createEndpoint(plan) {
+      const endpoint = new PeerloomEndpoint(protocol, plan);
+      await endpoint.start();
+      return endpoint;
+    },
+  };
+}
+
+class PeerloomEndpoint extends Node implements Endpoint {
+  readonly #scheme: string;
+  readonly #plan: Plan;
+
+  constructor(protocol: 'tls' | 'plain', plan: Plan) {
+    super('127.0.0.1', 0, { transports: [tcp({ accept: [protocol] })], maxConnections: plan.maxLinks });
+    this.#scheme = protocol === 'tls' ? 'tls' : 'tcp';
+    this.#plan = plan;
+  }
+
+  async listen(): Promise<string> {
+    return `${this.#scheme}://127.0.0.1:${this.port}`;
+  }
+
+  dial(address: string): Promise<Link> {
+    return this.connectWithNode(address).then(asLink);
+  }
+
+  sendToAll(_links: readonly Link[], message: Message): readonly Link[] {
+    return this.sendToNodes(message as Data).congested.map(asLink);
+  }
+
+  override nodeMessage(peer: NodeConnection, data: Data): void {
+    this.#plan.onMessage(data as Message, asLink(peer));
+  }
+
+  override nodeRequest(_peer: NodeConnection, data: Data): Data {
+    return data;
+  }
+}
+
+/** A connection has what a link needs, by the same names; only what it may send is narrower. */
+function asLink(connection: NodeConnection): Link {
+  return connection as unknown as Link;
+}

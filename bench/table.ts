@@ -1,0 +1,59 @@
+import { figureOf, type Report, ratioOf } from './report.ts';
+import type { Metric } from './row.ts';
+
+/** Three significant digits, with k, M where they shorten it. */
+export function formatFigure(value: number): string {
+  if (value >= 999_500) return `${(value / 1e6).toPrecision(3)} M`;
+  if (value >= 9_995) return `${(value / 1e3).toPrecision(3)} k`;
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}
+
+export function formatRatio(ratio: number): string {
+  return `${ratio >= 10 ? ratio.toFixed(0) : ratio.toFixed(ratio >= 1 ? 1 : 2)}×`;
+}
+
+/**
+ * One line a metric, one column a system. The number behind a figure says how many times better the first
+ * system is. Markdown, aligned, so that a terminal shows it well.
+ */
+export function formatTable(report: Report): string {
+  const notes: string[] = [];
+  const head = ['', ...report.systems.map(({ title }) => title)];
+  const lines = report.metrics.map((metric) => [
+    `${metric.title}, ${metric.unit}`,
+    ...report.systems.map(({ name }) => formatCell(report, metric, { system: name, notes })),
+  ]);
+  const widths = head.map((_, column) =>
+    Math.max(...[head, ...lines].map((line) => line[column]!.length), 3),
+  );
+  const format = (line: readonly string[]): string =>
+    `| ${line.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join(' | ')} |`;
+  const rule = `|${widths.map((width, column) => (column === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`;
+  return [
+    format(head),
+    rule,
+    ...lines.map(format),
+    '',
+    ...notes.map((note, index) => `${index + 1}. n/a: ${note}`),
+  ]
+    .join('\n')
+    .trimEnd();
+}
+
+function formatCell(
+  report: Report,
+  metric: Metric,
+  { system, notes }: { system: string; notes: string[] },
+): string {
+  const figure = figureOf(report, metric, system);
+  const reference = report.systems[0]!.name;
+  if (figure !== undefined) {
+    const ratio = ratioOf(report, metric, { system: reference, peer: system });
+    const comparison = ratio === undefined || system === reference ? '' : ` (${formatRatio(ratio)})`;
+    return `${formatFigure(figure)}${comparison}`;
+  }
+  const outcome = report.outcomes[metric.name]?.[system];
+  const reason = outcome !== undefined && 'notAvailable' in outcome ? outcome.notAvailable : 'not measured';
+  if (!notes.includes(reason)) notes.push(reason);
+  return `n/a ${notes.indexOf(reason) + 1}`;
+}

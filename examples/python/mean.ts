@@ -1,0 +1,24 @@
+// Answers each tensor of a Python node with the number of its elements and their mean.
+// Run it: node examples/python/mean.ts 10001
+// And in another terminal, after `pip install p2pnetwork==1.2`: python3 examples/python/mean.py 10001
+import { type Data, Node, type NodeConnection, tcp } from '../../src/index.ts';
+
+class MeanNode extends Node {
+  override nodeMessage(peer: NodeConnection, data: Data) {
+    const values = float32Of(data);
+    const sum = values.reduce((total, value) => total + value, 0);
+    console.log(`${values.length} elements arrived`);
+    peer.send({ count: values.length, mean: sum / values.length });
+  }
+}
+
+/** Bytes that happen to be UTF-8, such as zeros, arrive from Python as a text. */
+function float32Of(data: Data): Float32Array {
+  const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : (data as Uint8Array);
+  return new Float32Array(bytes.slice().buffer);
+}
+
+const transports = [tcp({ accept: ['tls', 'p2pnetwork'] })];
+const node = new MeanNode('127.0.0.1', Number(process.argv[2] ?? 10001), { transports });
+await node.start();
+console.log(`listening on port ${node.port}`);

@@ -1,0 +1,32 @@
+// Every message is signed by who wrote it, whoever brings it; sendTo encrypts to one node alone.
+// Run it: node examples/secure-node.ts
+import type { Data, NodeConnection } from '../src/index.ts';
+import { SecureNode } from '../src/secure/index.ts';
+
+class MyNode extends SecureNode {
+  override nodeMessage(peer: NodeConnection, data: Data) {
+    const author = names.get(this.message!.author);
+    console.log(`${this.name}: ${author} wrote ${JSON.stringify(data)}, ${peer.name} brought it`);
+    if (this.name === 'bob') this.sendToNodes(this.message!, { exclude: [peer] }); // still alice's word
+  }
+}
+
+const alice = new MyNode('127.0.0.1', 0, { name: 'alice' });
+const bob = new MyNode('127.0.0.1', 0, { name: 'bob' });
+const carol = new MyNode('127.0.0.1', 0, { name: 'carol' });
+const nodes = [alice, bob, carol];
+const names = new Map(nodes.map((node) => [node.id, node.name]));
+for (const node of nodes) await node.start();
+
+const connection = await alice.connectWithNode('127.0.0.1', bob.port);
+await carol.connectWithNode('127.0.0.1', bob.port);
+
+alice.sendToNodes('hello, everybody'); // from bob to carol as well
+await connection.ping();
+
+await alice.sendTo(carol.id, { secret: 42 }); // through bob, who cannot read it
+const { nodes: found, links } = await alice.discover();
+console.log(`alice: there are ${found.length} nodes and ${links.length} links`);
+console.log(`alice: carol is ${(await alice.ping(carol.id)) < 5_000 ? 'near' : 'far'}`);
+
+for (const node of nodes) await node.stop();
