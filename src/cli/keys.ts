@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { Identity } from '../identity.ts';
+import { type IdentityFile, loadOrCreateIdentity, saveIdentity } from '../identity-file.ts';
+import { WrongUse } from './failure.ts';
+
+interface KeysOptions {
+  readonly passphraseEnv?: string;
+  readonly newPassphraseEnv?: string;
+}
+
+const keysHelp = `
+The file is the one that peerloom node --identity takes: an Ed25519 private key in
+PKCS#8 PEM, which openssl reads as well. Who has it, and its passphrase, is that node.
+
+Examples:
+  PASS=… peerloom keys new ada.pem --passphrase-env PASS
+  PASS=… peerloom keys show ada.pem --passphrase-env PASS
+  OLD=… NEW=… peerloom keys passphrase ada.pem --passphrase-env OLD --new-passphrase-env NEW`;
+
+const passphraseOption = [
+  '--passphrase-env <variable>',
+  'the environment variable with its passphrase',
+] as const;
+
+/** Registers `peerloom keys`, with what can be done to the file of an identity. */
+export function addKeysCommand(program: Command): void {
+  const keys = program
+    .command('keys')
+    .description('makes and shows the key file of a node, and changes its passphrase')
+    .addHelpText('after', keysHelp);
+  keys
+    .command('new <file>')
+    .description('makes a file with a new identity; none is overwritten')
+    .option(...passphraseOption)
+    .action((path: string, { passphraseEnv }: KeysOptions) => {
+      if (existsSync(path)) throw new WrongUse(`${path} is there already; name another file`);
+      show(loadOrCreateIdentity({ path, ...passphraseIn(passphraseEnv) }));
+    });
+  keys
+    .command('show <file>')
+    .description('prints the id and the public key')
+    .option(...passphraseOption)
+    .action((path: string, options: KeysOptions) => show(load(path, options)));
+  keys
+    .command('passphrase <file>')
+    .description('changes the passphrase, or adds one, or takes it away')
+    .option(...passphraseOption)
+    .option('--new-passphrase-env <variable>', 'the one with the new passphrase; without it the file is open')
+    .action((path: string, options: KeysOptions) => {
+      const identity = load(path, options);
+      saveIdentity(identity, { path, ...passphraseIn(options.newPassphraseEnv) });
+      show(identity);
+    });
+}
+
+function load(path: string, { passphraseEnv }: KeysOptions): Identity {
+  if (!existsSync(path))
+    throw new WrongUse(`there is no file ${path}; make it with: peerloom keys new ${path}`);
+  return loadOrCreateIdentity({ path, ...passphraseIn(passphraseEnv) });
+}
+
+function show({ id, publicKey }: Identity): void {
+  console.log(`id          ${id}\npublic key  ${Buffer.from(publicKey).toString('hex')}`);
+}
+
+function passphraseIn(variable: string | undefined): Pick<IdentityFile, 'passphrase'> {
+  if (variable === undefined) return {};
+  const passphrase = process.env[variable];
+  if (!passphrase) throw new WrongUse(`there is nothing in the environment variable ${variable}`);
+  return { passphrase };
+}

@@ -1,0 +1,112 @@
+import { base64urlnopad } from '@scure/base';
+import type { Data } from '../data.ts';
+import { PeerloomError } from '../errors.ts';
+import { type Identity, isPeerId } from '../identity.ts';
+import { checkData } from '../wire/check-data.ts';
+import { hashOf, isHash, signHash, verifyHash } from './digest.ts';
+
+/** What an envelope says: everything in it but the hash and the signature, which are made of it. */
+export interface Letter {
+  /** The id of the node that wrote and signed it, whoever brought it. */
+  readonly author: string;
+  /** Milliseconds since 1970, by the author's clock. */
+  readonly time: number;
+  /** 32 hexadecimal digits, random: no two envelopes of an author have the same. */
+  readonly id: string;
+  /** What it is for: `'message'`, `'sealed'`, and others that nodes use among themselves. */
+  readonly kind: string;
+  /** The only node that may take it as its own; left out: everybody. */
+  readonly to?: string;
+  readonly data: Data;
+}
+
+/** A letter with the proof of who wrote it. It is data: sent on as it is, it proves the same to the next node. */
+export interface Envelope extends Letter {
+  /** The SHA-256 of the letter's canonical JSON, 64 hexadecimal digits. */
+  readonly hash: string;
+  /** The author's Ed25519 signature of the hash for the purpose `'peerloom-envelope-1'`, base64url. */
+  readonly signature: string;
+  /** It is plain data. */
+  readonly [key: string]: Data;
+}
+
+export const messageIdBytes = 16;
+
+const purpose = 'peerloom-envelope-1';
+const idPattern = /^[0-9a-f]{32}$/;
+const kindPattern = /^[a-z][a-z-]{0,31}$/;
+const signaturePattern = /^[\w-]{86}$/;
+const fields: ReadonlySet<string> = new Set<keyof Letter | 'hash' | 'signature'>([
+  'author',
+  'time',
+  'id',
+  'kind',
+  'to',
+  'data',
+  'hash',
+  'signature',
+]);
+
+/**
+ * Signs a letter.
+ *
+ * @throws TypeError when no message can hold the data, or its text is not well-formed Unicode.
+ */
+export function sign(identity: Identity, letter: Letter): Envelope {
+  checkData(letter.data);
+  const hash = hashOf(letter as unknown as Data);
+  return { ...letter, hash, signature: base64urlnopad.encode(signHash(identity, purpose, hash)) };
+}
+
+/**
+ * Whether data has the form of an envelope; nothing in it is proven yet.
+ *
+ * @throws PeerloomError `ERR_ENVELOPE_INVALID`.
+ */
+export function readEnvelope(data: Data): Envelope {
+  const offence = offenceOf(data);
+  if (offence !== undefined) {
+    throw new PeerloomError('ERR_ENVELOPE_INVALID', `not a signed message of a SecureNode: ${offence}`);
+  }
+  return data as Envelope;
+}
+
+/**
+ * Proves that the letter is what its author signed.
+ *
+ * @throws PeerloomError `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID`, `ERR_ENVELOPE_INVALID`.
+ */
+export function verify(envelope: Envelope): void {
+  const { hash, signature, ...letter } = envelope;
+  if (hashOfReceived(letter as unknown as Data) !== hash) {
+    throw new PeerloomError('ERR_HASH_MISMATCH', `the message ${envelope.id} is not the one that was hashed`);
+  }
+  if (!verifyHash(envelope.author, purpose, hash, base64urlnopad.decode(signature))) {
+    const message = `the message ${envelope.id} was not signed by ${envelope.author}`;
+    throw new PeerloomError('ERR_SIGNATURE_INVALID', message);
+  }
+}
+
+function hashOfReceived(letter: Data): string {
+  try {
+    return hashOf(letter);
+  } catch (cause) {
+    throw new PeerloomError('ERR_ENVELOPE_INVALID', 'a message cannot be hashed', { cause });
+  }
+}
+
+function offenceOf(data: Data): string | undefined {
+  if (typeof data !== 'object' || data === null || Array.isArray(data) || ArrayBuffer.isView(data)) {
+    return 'it is no object';
+  }
+  const { author, time, id, kind, to, hash, signature } = data as Partial<Record<keyof Envelope, Data>>;
+  if (!Object.hasOwn(data, 'data')) return 'it holds no data';
+  if (typeof author !== 'string' || !isPeerId(author)) return 'its author is no id';
+  if (!Number.isSafeInteger(time)) return 'its time is no whole number';
+  if (typeof id !== 'string' || !idPattern.test(id)) return 'its id is not 32 hexadecimal digits';
+  if (typeof kind !== 'string' || !kindPattern.test(kind)) return 'its kind is no word';
+  if (to !== undefined && (typeof to !== 'string' || !isPeerId(to))) return 'its recipient is no id';
+  if (!isHash(hash)) return 'its hash is not 64 hexadecimal digits';
+  if (typeof signature !== 'string' || !signaturePattern.test(signature)) return 'its signature is none';
+  return Object.keys(data).every((key) => fields.has(key)) ? undefined : 'it has a field too many';
+}

@@ -1,0 +1,97 @@
+import { ed25519 } from '@noble/curves/ed25519.js';
+import {
+  AEAD_AES_128_GCM,
+  CipherSuite,
+  type CryptoKey,
+  KDF_HKDF_SHA256,
+  KEM_DHKEM_X25519_HKDF_SHA256,
+  type KeyPair,
+} from 'hpke';
+import { PeerloomError } from '../errors.ts';
+import { type Identity, publicKeyFromId } from '../identity.ts';
+import { encodeText } from '../wire/text.ts';
+
+// The first suite of RFC 9180's appendix: AES-128 is as strong as X25519, and the RFC's test vectors are its own.
+const suite = new CipherSuite(KEM_DHKEM_X25519_HKDF_SHA256, KDF_HKDF_SHA256, AEAD_AES_128_GCM);
+const encapsulatedBytes = 32;
+const tagBytes = 16;
+
+/** An X25519 key pair, 32 bytes each. */
+export interface X25519Keys {
+  readonly publicKey: Uint8Array;
+  readonly secretKey: Uint8Array;
+}
+
+/** What a sealed text is bound to: opened with anything else, it does not open. */
+export interface HpkeContext {
+  /** HPKE's `info`. */
+  readonly info: string;
+  /** HPKE's associated data. Default: none. */
+  readonly associated?: string;
+}
+
+/**
+ * The X25519 public key that belongs to a node's id: the point of its Ed25519 key on the curve's other form
+ * (RFC 7748 section 4.1). So an id is all it takes to encrypt to a node.
+ *
+ * @throws TypeError when the id is none.
+ */
+export function encryptionKeyOf(id: string): Uint8Array {
+  return ed25519.utils.toMontgomery(publicKeyFromId(id));
+}
+
+/** The X25519 keys of an identity; the public one is {@link encryptionKeyOf} its id. */
+export function encryptionKeysOf(identity: Identity): X25519Keys {
+  const seed = identity.toPkcs8().subarray(-32);
+  return { publicKey: encryptionKeyOf(identity.id), secretKey: ed25519.utils.toMontgomerySecret(seed) };
+}
+
+/**
+ * HPKE (RFC 9180) in base mode: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-128-GCM.
+ *
+ * @param publicKey the recipient's, 32 bytes.
+ * @returns the encapsulated key, 32 bytes, followed by the ciphertext, which is 16 bytes longer than the text.
+ */
+export async function hpkeSeal(
+  publicKey: Uint8Array,
+  text: Uint8Array,
+  { info, associated = '' }: HpkeContext,
+): Promise<Uint8Array> {
+  const key = await suite.DeserializePublicKey(publicKey);
+  const options = { info: encodeText(info), aad: encodeText(associated) };
+  const { encapsulatedSecret, ciphertext } = await suite.Seal(key, text, options);
+  const sealed = new Uint8Array(encapsulatedBytes + ciphertext.length);
+  sealed.set(encapsulatedSecret);
+  sealed.set(ciphertext, encapsulatedBytes);
+  return sealed;
+}
+
+/** Opens what {@link hpkeSeal} sealed to one key pair. */
+export class HpkeOpener {
+  readonly #keys: Promise<KeyPair<CryptoKey>>;
+
+  constructor(keys: X25519Keys) {
+    this.#keys = importKeys(keys);
+    this.#keys.catch(() => {}); // told to whoever opens
+  }
+
+  /** @throws PeerloomError `ERR_DECRYPTION`: altered, sealed to another key, or in another context. */
+  async open(sealed: Uint8Array, { info, associated = '' }: HpkeContext): Promise<Uint8Array> {
+    try {
+      if (sealed.length < encapsulatedBytes + tagBytes) throw new Error(`${sealed.length} bytes are too few`);
+      const options = { info: encodeText(info), aad: encodeText(associated) };
+      const encapsulated = sealed.slice(0, encapsulatedBytes);
+      return await suite.Open(await this.#keys, encapsulated, sealed.slice(encapsulatedBytes), options);
+    } catch (cause) {
+      const message = 'what was encrypted to this node does not open: altered, or made for another place';
+      throw new PeerloomError('ERR_DECRYPTION', message, { cause });
+    }
+  }
+}
+
+async function importKeys({ publicKey, secretKey }: X25519Keys): Promise<KeyPair<CryptoKey>> {
+  return {
+    publicKey: await suite.DeserializePublicKey(publicKey),
+    privateKey: await suite.DeserializePrivateKey(secretKey),
+  };
+}

@@ -1,0 +1,9 @@
+export { canonicalJson } from './canonical-json.ts';
+export { hashOf } from './digest.ts';
+export type { Envelope, Letter } from './envelope.ts';
+export type { NetworkMap } from './network-map.ts';
+export { SecureNode, type SecureNodeOptions, type SecureWaitOptions } from './secure-node.ts';
+export type { Change, CollectionState, Epoch, LogEntry, ReaderInfo } from './vault/manifest.ts';
+export type { SyncResult } from './vault/replicator.ts';
+export type { CollectionInfo, Reader, Vault, VaultChange } from './vault/vault.ts';
+export type { VaultOptions } from './vault/vault-engine.ts';

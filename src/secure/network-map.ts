@@ -1,0 +1,38 @@
+import { isPeerId } from '../identity.ts';
+import type { Envelope } from './envelope.ts';
+
+/** Who is connected with whom. */
+export interface NetworkMap {
+  /** Ids, this node's own first. Nodes that are only spoken of, and did not answer themselves, are among them. */
+  readonly nodes: readonly string[];
+  /** Pairs of ids that at least one of the two says are connected; each pair once. */
+  readonly links: readonly (readonly [string, string])[];
+}
+
+/** @param statements what nodes said of their neighbours, proven to be theirs. */
+export function networkMapOf(
+  ownId: string,
+  neighbours: readonly string[],
+  statements: readonly Envelope[],
+): NetworkMap {
+  const nodes = new Set([ownId]);
+  const links = new Map<string, readonly [string, string]>();
+  const add = (id: string, others: readonly string[]): void => {
+    nodes.add(id);
+    for (const other of others) {
+      nodes.add(other);
+      const pair = id < other ? ([id, other] as const) : ([other, id] as const);
+      links.set(pair.join(' '), pair);
+    }
+  };
+  add(ownId, neighbours);
+  for (const { author, data } of statements) {
+    const { neighbours: others } = data as { neighbours?: unknown };
+    if (Array.isArray(others))
+      add(
+        author,
+        others.filter((id) => typeof id === 'string' && isPeerId(id)),
+      );
+  }
+  return { nodes: [...nodes], links: [...links.values()] };
+}

@@ -1,0 +1,184 @@
+import type { Channel, ChannelHandler, Handled, RemoteNode, SendOptions } from '../channel/channel.ts';
+import type { WaitOptions } from '../channel/pending.ts';
+import type { ChannelStream } from '../channel/stream.ts';
+import type { Data } from '../data.ts';
+import { PeerloomError } from '../errors.ts';
+import type { Goodbye } from '../wire/goodbye.ts';
+import type { Envelope } from './envelope.ts';
+import type { Notary } from './notary.ts';
+
+/** What neighbours ask each other: for the user, for what a letter is to be relayed, and for the node itself. */
+export type RequestKind = 'request' | 'relay' | 'ask';
+
+/** What a {@link SecureChannel} tells of itself and hands on. */
+export interface SecureChannelOptions {
+  readonly ownId: string;
+  readonly notary: Notary;
+  readonly onOpen: (channel: SecureChannel) => void;
+  readonly onClosed: (channel: SecureChannel) => void;
+  /** Answers a `relay` or an `ask`. What it rejects with, the other side is not told. */
+  readonly answer: (question: Envelope, channel: SecureChannel) => Promise<Data>;
+  /** Runs handlers of the user while the node can tell which message they are given. */
+  readonly handle: <Result>(envelope: Envelope, run: (data: Data) => Result) => Result;
+}
+
+/** A conversation in which everything that is said is signed, and nothing is heard before it is proven. */
+export class SecureChannel implements Channel {
+  readonly #channel: Channel;
+  readonly #options: SecureChannelOptions;
+  #handler: ChannelHandler | undefined;
+
+  constructor(channel: Channel, options: SecureChannelOptions) {
+    this.#channel = channel;
+    this.#options = options;
+  }
+
+  get remote(): RemoteNode {
+    return this.#channel.remote;
+  }
+
+  get isOpen(): boolean {
+    return this.#channel.isOpen;
+  }
+
+  start(handler: ChannelHandler): void {
+    this.#handler = handler;
+    this.#channel.start({
+      ...handler,
+      connected: () => {
+        this.#options.onOpen(this);
+        return handler.connected();
+      },
+      message: (data) => this.#receive(data),
+      request: (data) => this.#answer(data),
+      stream: (header, stream) => this.#receiveStream(header, stream),
+      closed: (reason) => {
+        this.#options.onClosed(this);
+        handler.closed(reason);
+      },
+    });
+  }
+
+  send(data: Data, options?: SendOptions): boolean {
+    return this.#channel.send(this.#envelopeFor(data), options);
+  }
+
+  deliver(data: Data, options?: WaitOptions): Promise<void> {
+    return this.#channel.deliver(this.#envelopeFor(data), options);
+  }
+
+  request(data: Data, options?: WaitOptions): Promise<Data> {
+    return this.exchange('request', data, options);
+  }
+
+  drained(): Promise<void> {
+    return this.#channel.drained();
+  }
+
+  openStream(header: Data, options?: WaitOptions): Promise<ChannelStream> {
+    return this.#channel.openStream(this.#options.notary.sign('stream', header, this.remote.id), options);
+  }
+
+  ping(options?: WaitOptions): Promise<number> {
+    return this.#channel.ping(options);
+  }
+
+  checkLiveness(now: number): void {
+    this.#channel.checkLiveness(now);
+  }
+
+  close(goodbye: Goodbye): void {
+    this.#channel.close(goodbye);
+  }
+
+  /** Asks, and gives the answer once it is proven. */
+  exchange(kind: RequestKind, data: Data, options?: WaitOptions): Promise<Data> {
+    const question = this.#options.notary.sign(kind, data, this.remote.id);
+    return this.#channel.request(question, options).then((answer) => this.#answerTo(question, answer));
+  }
+
+  /** Runs the user's handlers of a message. */
+  hand(envelope: Envelope): Handled {
+    return this.#options.handle(envelope, (data) => this.#handler!.message(data));
+  }
+
+  /** Tells the user of what was not let through, and counts it. */
+  refuse(error: Error): void {
+    this.#handler!.rejected(error);
+  }
+
+  #envelopeFor(data: Data): Envelope {
+    return this.#options.notary.envelopeFor(data, 'message', this.remote.id);
+  }
+
+  #receive(data: Data): Handled {
+    let envelope: Envelope;
+    try {
+      envelope = this.#examine(data, ['message']);
+    } catch {
+      return false;
+    }
+    return this.hand(envelope);
+  }
+
+  /** The header is signed; what follows in the stream is as safe as the link. */
+  #receiveStream(data: Data, stream: ChannelStream): Handled | undefined {
+    let envelope: Envelope;
+    try {
+      envelope = this.#examine(data, ['stream']);
+    } catch {
+      return undefined;
+    }
+    return this.#options.handle(envelope, (header) => this.#handler!.stream(header, stream));
+  }
+
+  async #answer(data: Data): Promise<Data | undefined> {
+    const question = this.#examine(data, ['request', 'relay', 'ask']);
+    const isForUser = question.kind === 'request';
+    const { notary, answer } = this.#options;
+    const content = await (isForUser ? this.#handler!.request(question.data) : answer(question, this));
+    if (content === undefined) return undefined;
+    return notary.sign('response', { question: question.id, answer: content }, this.remote.id);
+  }
+
+  #answerTo(question: Envelope, response: Data): Data {
+    const content = this.#examine(response, ['response']).data as { question?: Data; answer?: Data } | null;
+    if (content?.question === question.id && content.answer !== undefined) return content.answer;
+    const error = new PeerloomError('ERR_ENVELOPE_INVALID', 'a response is one to another question');
+    this.refuse(error);
+    throw error;
+  }
+
+  /**
+   * What was said, once it is proven that the other side may say it to us.
+   *
+   * @throws PeerloomError for what is refused; the user has been told.
+   */
+  #examine(data: Data, kinds: readonly string[]): Envelope {
+    const { notary, ownId } = this.#options;
+    const { id } = this.remote;
+    try {
+      const envelope = notary.examine(data);
+      if (!kinds.includes(envelope.kind)) {
+        throw new PeerloomError(
+          'ERR_ENVELOPE_INVALID',
+          `a message of the kind ${envelope.kind} is out of place`,
+        );
+      }
+      if (envelope.to !== undefined && envelope.to !== ownId) {
+        throw new PeerloomError(
+          'ERR_NOT_ADDRESSEE',
+          `the message ${envelope.id} is meant for ${envelope.to}`,
+        );
+      }
+      if (envelope.kind !== 'message' && envelope.author !== id) {
+        const message = `${id} can ask and answer for itself only, not for ${envelope.author}`;
+        throw new PeerloomError('ERR_SIGNATURE_INVALID', message);
+      }
+      return envelope;
+    } catch (error) {
+      this.refuse(error as Error);
+      throw error;
+    }
+  }
+}

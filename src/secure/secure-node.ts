@@ -1,0 +1,259 @@
+import { base64urlnopad } from '@scure/base';
+import type { Channel, SendOptions } from '../channel/channel.ts';
+import type { Data } from '../data.ts';
+import { PeerloomError } from '../errors.ts';
+import { Identity, isPeerId } from '../identity.ts';
+import { loadOrCreateIdentity } from '../identity-file.ts';
+import { defaultLimits } from '../limits.ts';
+import { Node, type SendReport } from '../node.ts';
+import type { NodeConnection } from '../node-connection.ts';
+import type { NodeOptions } from '../options.ts';
+import { systemRuntime } from '../runtime.ts';
+import { dataFromBytes, dataToBytes } from './data-bytes.ts';
+import { hashOf, signHash, verifyHash } from './digest.ts';
+import type { Envelope } from './envelope.ts';
+import { encryptionKeyOf, encryptionKeysOf, HpkeOpener, hpkeSeal } from './hpke.ts';
+import { type NetworkMap, networkMapOf } from './network-map.ts';
+import { Notary } from './notary.ts';
+import { type Mail, PostOffice } from './post-office.ts';
+import { SecureChannel } from './secure-channel.ts';
+import { Vault } from './vault/vault.ts';
+import { VaultEngine, type VaultOptions, type VaultSetup } from './vault/vault-engine.ts';
+
+/** How a {@link SecureNode} behaves; everything has a default. */
+export interface SecureNodeOptions extends NodeOptions {
+  /**
+   * Milliseconds that the time of a message may differ from this node's, either way. Default 300,000: five
+   * minutes.
+   */
+  readonly timeWindowMs?: number;
+  /** Messages remembered so that none is taken twice; some 100 bytes each. Default 262,144. */
+  readonly maxSeenMessages?: number;
+  /** Milliseconds since 1970. Default `Date.now`. */
+  readonly wallClock?: () => number;
+  /** Where the vault is kept, and how much it holds for others. Default: in memory. */
+  readonly vault?: VaultOptions;
+}
+
+/** How long to wait for other nodes. */
+export interface SecureWaitOptions {
+  /** Milliseconds. Default 5,000. */
+  readonly timeoutMs?: number;
+}
+
+const defaultTimeoutMs = 5_000;
+const dataPurpose = 'peerloom-data-1';
+const dataContext = { info: 'peerloom-data-1' };
+
+/**
+ * A node whose messages are signed by who wrote them and checked before any event fires: what is altered, forged,
+ * late or repeated fires `node_message_rejected` and reaches no handler. All nodes of the network must be
+ * SecureNodes.
+ *
+ * @example
+ * class Diary extends SecureNode {
+ *   override nodeMessage(_peer: NodeConnection, data: Data) {
+ *     console.log(`${this.message?.author} wrote ${data}`);
+ *   }
+ * }
+ * const node = new Diary('127.0.0.1', 10001);
+ * await node.start();
+ */
+export class SecureNode extends Node {
+  readonly #identity: Identity;
+  readonly #notary: Notary;
+  readonly #opener: HpkeOpener;
+  readonly #post: PostOffice;
+  readonly #now: () => number;
+  readonly #vaultSetup: VaultSetup;
+  #vault: Vault | undefined;
+  #engine: VaultEngine | undefined;
+  #vaultClosed: Promise<void> | undefined;
+  #message: Envelope | undefined;
+
+  /** @throws what {@link Node} throws. */
+  constructor(host: string, port: number, options: SecureNodeOptions = {}) {
+    const {
+      timeWindowMs = 300_000,
+      maxSeenMessages = 262_144,
+      wallClock = Date.now,
+      vault,
+      ...rest
+    } = options;
+    checkWhole('timeWindowMs', timeWindowMs);
+    checkWhole('maxSeenMessages', maxSeenMessages);
+    const identity = identityOf(rest.identity);
+    super(host, port, { ...rest, identity });
+    const runtime = rest.runtime ?? systemRuntime;
+    this.#identity = identity;
+    this.#now = () => runtime.now();
+    this.#opener = new HpkeOpener(encryptionKeysOf(identity));
+    this.#notary = new Notary({ identity, runtime, wallClock, timeWindowMs, maxSeenMessages });
+    this.#post = new PostOffice({
+      ownId: identity.id,
+      notary: this.#notary,
+      opener: this.#opener,
+      respond: (mail, letter, channel) => this.#respond(mail, letter, channel),
+    });
+    const maxMessageBytes = rest.limits?.maxMessageBytes ?? defaultLimits.maxMessageBytes;
+    const network = {
+      ask: (to: string, topic: string, data: Data) => this.#post.ask(to, { topic, data }, defaultTimeoutMs),
+      neighbours: () => [...this.#post.channels.keys()],
+    };
+    const opener = this.#opener;
+    this.#vaultSetup = { ...vault, identity, opener, runtime, wallClock, network, maxMessageBytes };
+    if (vault?.path !== undefined) this.#engine = new VaultEngine(this.#vaultSetup);
+  }
+
+  /**
+   * The data that this node owns, and that others let it read.
+   *
+   * @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE` outside Node.js.
+   */
+  get vault(): Vault {
+    this.#vault ??= new Vault(this.vaultEngine);
+    return this.#vault;
+  }
+
+  /** @internal */
+  get vaultEngine(): VaultEngine {
+    this.#engine ??= new VaultEngine(this.#vaultSetup);
+    return this.#engine;
+  }
+
+  override async stop(): Promise<void> {
+    await super.stop();
+    this.#vaultClosed ??= this.#engine?.close();
+    await this.#vaultClosed;
+  }
+
+  /**
+   * The signed message whose handlers run just now: who wrote it, when, and its data. It is there until a handler
+   * first awaits, so take from it what you need before. Sent on as it is (`sendToNodes(this.message)`), it stays
+   * its author's word.
+   */
+  get message(): Envelope | undefined {
+    return this.#message;
+  }
+
+  override sendToNodes(
+    data: Data,
+    options?: SendOptions & { readonly exclude?: Iterable<NodeConnection> },
+  ): SendReport {
+    return super.sendToNodes(this.#notary.envelopeFor(data, 'message'), options);
+  }
+
+  /**
+   * Sends data to one node, a neighbour or not, encrypted so that it alone can read it (HPKE, RFC 9180). The
+   * nodes between see who writes to whom, and how much. Resolves when the other node's handlers have run.
+   *
+   * @throws PeerloomError `ERR_NO_ROUTE` when no way leads there, `ERR_NOT_CONNECTED` without any connection,
+   * `ERR_HANDLER` when a handler there threw.
+   * @throws TypeError when the id is none, or no message can hold the data.
+   */
+  async sendTo(id: string, data: Data, options?: SecureWaitOptions): Promise<void> {
+    const isHandled = await this.#post.askSealed(
+      this.#other(id),
+      { topic: 'message', data },
+      timeout(options),
+    );
+    if (isHandled !== true) throw new PeerloomError('ERR_HANDLER', `a handler of ${id} failed`);
+  }
+
+  /**
+   * @returns milliseconds from here to a node, a neighbour or not, and back.
+   * @throws PeerloomError `ERR_NO_ROUTE`, `ERR_NOT_CONNECTED`, `ERR_TIMEOUT`.
+   */
+  async ping(id: string, options?: SecureWaitOptions): Promise<number> {
+    const start = this.#now();
+    await this.#post.ask(this.#other(id), { topic: 'ping', data: null }, timeout(options));
+    return this.#now() - start;
+  }
+
+  /** Asks the whole network who is connected with whom; each node answers for itself, signed. */
+  async discover(options?: SecureWaitOptions): Promise<NetworkMap> {
+    const neighbours = [...this.#post.channels.keys()];
+    return networkMapOf(this.id, neighbours, await this.#post.survey(timeout(options)));
+  }
+
+  /** The SHA-256 of data's canonical JSON (RFC 8785), 64 hexadecimal digits. */
+  hash(data: Data): string {
+    return hashOf(data);
+  }
+
+  /** This node's Ed25519 signature of data, base64url, for {@link SecureNode.verify}. */
+  sign(data: Data): string {
+    return base64urlnopad.encode(signHash(this.#identity, dataPurpose, hashOf(data)));
+  }
+
+  /** Whether a node signed that data. */
+  verify(id: string, data: Data, signature: string): boolean {
+    if (!/^[\w-]{86}$/.test(signature)) return false;
+    return verifyHash(id, dataPurpose, hashOf(data), base64urlnopad.decode(signature));
+  }
+
+  /** Encrypts data so that only the node of that id can {@link SecureNode.decrypt} it. */
+  async encrypt(id: string, data: Data): Promise<Uint8Array> {
+    return hpkeSeal(encryptionKeyOf(id), dataToBytes(data), dataContext);
+  }
+
+  /** @throws PeerloomError `ERR_DECRYPTION` for what was altered, or encrypted to another node. */
+  async decrypt(encrypted: Uint8Array): Promise<Data> {
+    return dataFromBytes(await this.#opener.open(encrypted, dataContext));
+  }
+
+  /** @internal */
+  override wrapChannel(channel: Channel): Channel {
+    return new SecureChannel(channel, {
+      ownId: this.id,
+      notary: this.#notary,
+      onOpen: (opened) => {
+        this.#post.opened(opened);
+        this.#engine?.onConnected();
+      },
+      onClosed: (closed) => this.#post.closed(closed),
+      answer: (question, asker) => this.#post.answer(question, asker),
+      handle: (envelope, run) => this.#handle(envelope, run),
+    });
+  }
+
+  #handle<Result>(envelope: Envelope, run: (data: Data) => Result): Result {
+    this.#message = envelope;
+    try {
+      return run(envelope.data);
+    } finally {
+      this.#message = undefined;
+    }
+  }
+
+  async #respond({ topic, data }: Mail, letter: Envelope, channel: SecureChannel): Promise<Data> {
+    switch (topic) {
+      case 'message':
+        return channel.hand({ ...letter, data });
+      case 'ping':
+        return null;
+    }
+    return this.vaultEngine.respond(topic, data, letter.author);
+  }
+
+  #other(id: string): string {
+    if (!isPeerId(id)) throw new TypeError(`id must be the id of a node, not '${id}'`);
+    if (id === this.id) throw new TypeError('id must be the id of another node, not of this one');
+    return id;
+  }
+}
+
+function identityOf(identity: NodeOptions['identity']): Identity {
+  if (identity === undefined) return Identity.generate();
+  return identity instanceof Identity ? identity : loadOrCreateIdentity(identity);
+}
+
+function timeout(options: SecureWaitOptions | undefined): number {
+  return options?.timeoutMs ?? defaultTimeoutMs;
+}
+
+function checkWhole(name: string, value: number): void {
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new RangeError(`${name} must be a whole number of at least 1, not ${value}`);
+  }
+}

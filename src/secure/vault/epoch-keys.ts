@@ -1,0 +1,78 @@
+import { base64urlnopad } from '@scure/base';
+import { requiredBuiltin } from '../../builtin.ts';
+import { PeerloomError } from '../../errors.ts';
+import { canonicalJson } from '../canonical-json.ts';
+import { encryptionKeyOf, type HpkeContext, type HpkeOpener, hpkeSeal } from '../hpke.ts';
+import type { Epoch } from './manifest.ts';
+
+/** An epoch of a collection. */
+export interface EpochName {
+  readonly owner: string;
+  readonly collection: string;
+  readonly epoch: number;
+}
+
+const keyBytes = 32;
+const maxCached = 1_024;
+
+/** The keys of epochs: wrapped for each reader where they are kept, plain in memory alone. */
+export class EpochKeys {
+  readonly #ownId: string;
+  readonly #opener: HpkeOpener;
+  readonly #cache = new Map<string, Uint8Array>();
+
+  constructor(ownId: string, opener: HpkeOpener) {
+    this.#ownId = ownId;
+    this.#opener = opener;
+  }
+
+  /** An epoch with a new key, open to this node and the readers. */
+  async newEpoch(name: EpochName, from: number, readers: readonly string[]): Promise<Epoch> {
+    const key = new Uint8Array(requiredBuiltin('node:crypto', 'The vault').randomBytes(keyBytes));
+    const wraps = [this.#ownId, ...readers].map(async (id) => [id, await wrap(key, name, id)] as const);
+    return { epoch: name.epoch, from, wraps: Object.fromEntries(await Promise.all(wraps)) };
+  }
+
+  /** The epoch, open to one more reader. */
+  async openTo(reader: string, name: EpochName, epoch: Epoch): Promise<Epoch> {
+    if (Object.hasOwn(epoch.wraps, reader)) return epoch;
+    const key = await this.unwrap(name, epoch);
+    return { ...epoch, wraps: { ...epoch.wraps, [reader]: await wrap(key, name, reader) } };
+  }
+
+  /** @throws PeerloomError `ERR_NOT_PERMITTED` without a wrap for this node, `ERR_DECRYPTION`. */
+  async unwrap(name: EpochName, epoch: Epoch | undefined): Promise<Uint8Array> {
+    const wrapped =
+      epoch !== undefined && Object.hasOwn(epoch.wraps, this.#ownId) && epoch.wraps[this.#ownId];
+    if (!wrapped) {
+      const message = `${name.owner} has not granted epoch ${name.epoch} of ${name.collection} to this node`;
+      throw new PeerloomError('ERR_NOT_PERMITTED', message);
+    }
+    const context = contextOf(name, this.#ownId);
+    const cacheKey = `${context.associated} ${wrapped}`;
+    const known = this.#cache.get(cacheKey);
+    if (known !== undefined) return known;
+    const key = await this.#opener.open(decoded(wrapped), context);
+    if (key.length !== keyBytes) throw new PeerloomError('ERR_DECRYPTION', 'what a wrap holds is no key');
+    if (this.#cache.size >= maxCached) this.#cache.clear();
+    this.#cache.set(cacheKey, key);
+    return key;
+  }
+}
+
+/** Wraps a key for one reader of one epoch: for another of either it does not open. */
+async function wrap(key: Uint8Array, name: EpochName, reader: string): Promise<string> {
+  return base64urlnopad.encode(await hpkeSeal(encryptionKeyOf(reader), key, contextOf(name, reader)));
+}
+
+function contextOf({ owner, collection, epoch }: EpochName, reader: string): HpkeContext {
+  return { info: 'peerloom-vault-wrap-1', associated: canonicalJson([owner, collection, epoch, reader]) };
+}
+
+function decoded(wrapped: string): Uint8Array {
+  try {
+    return base64urlnopad.decode(wrapped);
+  } catch (cause) {
+    throw new PeerloomError('ERR_DECRYPTION', 'a wrap is no base64url', { cause });
+  }
+}

@@ -1,0 +1,104 @@
+import { requiredBuiltin } from '../../builtin.ts';
+import type { Data } from '../../data.ts';
+import { PeerloomError } from '../../errors.ts';
+import type { Identity } from '../../identity.ts';
+import { encodeText } from '../../wire/text.ts';
+import { canonicalJson } from '../canonical-json.ts';
+import { hashOf, sha256Hex, signHash, verifyHash } from '../digest.ts';
+
+/** Which item, and which state of it; bound to the content by encryption and by the owner's signature. */
+export interface ItemHeader {
+  readonly owner: string;
+  readonly collection: string;
+  readonly item: string;
+  /** Grows with each change in a collection: no two items of one have the same. */
+  readonly version: number;
+  /** Whose key the content is encrypted with. */
+  readonly epoch: number;
+  /** Milliseconds since 1970, by the owner's clock. */
+  readonly time: number;
+  /** The item is gone; its content is `null`. */
+  readonly deleted: boolean;
+}
+
+/** An item as it is kept and travels. */
+export interface SealedItem extends ItemHeader {
+  /** The nonce, 12 bytes, the AES-256-GCM ciphertext, and its tag, 16 bytes. */
+  readonly body: Uint8Array;
+  /** The owner's Ed25519 signature, 64 bytes, of the hash of the header and the body's SHA-256. */
+  readonly signature: Uint8Array;
+}
+
+const purpose = 'peerloom-vault-item-1';
+const algorithm = 'aes-256-gcm';
+const nonceBytes = 12;
+const tagBytes = 16;
+
+/** What an item's body is longer than the text. */
+export const sealBytes = nonceBytes + tagBytes;
+
+/** Encrypts the text with the epoch's key, 32 bytes, and signs the result. */
+export function sealItem(
+  identity: Identity,
+  header: ItemHeader,
+  content: { readonly key: Uint8Array; readonly text: Uint8Array },
+): SealedItem {
+  const { createCipheriv, randomBytes } = nodeCrypto();
+  const nonce = randomBytes(nonceBytes);
+  const cipher = createCipheriv(algorithm, content.key, nonce);
+  cipher.setAAD(associated(header));
+  const parts = [nonce, cipher.update(content.text), cipher.final(), cipher.getAuthTag()];
+  const body = new Uint8Array(Buffer.concat(parts));
+  return { ...header, body, signature: signHash(identity, purpose, signedHash(header, body)) };
+}
+
+/** @throws PeerloomError `ERR_DECRYPTION` when the key is another one, or header or body were altered. */
+export function openItem(item: SealedItem, key: Uint8Array): Uint8Array {
+  const { body } = item;
+  try {
+    const decipher = nodeCrypto().createDecipheriv(algorithm, key, body.subarray(0, nonceBytes));
+    decipher.setAAD(associated(headerOf(item)));
+    decipher.setAuthTag(body.subarray(-tagBytes));
+    const text = [decipher.update(body.subarray(nonceBytes, -tagBytes)), decipher.final()];
+    return new Uint8Array(Buffer.concat(text));
+  } catch (cause) {
+    const message = `version ${item.version} of ${item.item} does not open with the key of epoch ${item.epoch}`;
+    throw new PeerloomError('ERR_DECRYPTION', message, { cause });
+  }
+}
+
+/** @throws PeerloomError `ERR_VAULT_INVALID` for another form, `ERR_SIGNATURE_INVALID`. */
+export function verifyItem(item: SealedItem): void {
+  const { owner, collection, item: name, version, epoch, time, deleted, body, signature } = item;
+  const isForm =
+    typeof collection === 'string' &&
+    typeof name === 'string' &&
+    [version, epoch, time].every((count) => Number.isSafeInteger(count) && count >= 0) &&
+    typeof deleted === 'boolean' &&
+    body instanceof Uint8Array &&
+    body.length > sealBytes &&
+    signature instanceof Uint8Array;
+  if (!isForm) throw new PeerloomError('ERR_VAULT_INVALID', 'an item has another form');
+  if (!verifyHash(owner, purpose, signedHash(headerOf(item), body), signature)) {
+    throw new PeerloomError(
+      'ERR_SIGNATURE_INVALID',
+      `version ${version} of ${name} was not signed by ${owner}`,
+    );
+  }
+}
+
+function headerOf({ owner, collection, item, version, epoch, time, deleted }: SealedItem): ItemHeader {
+  return { owner, collection, item, version, epoch, time, deleted };
+}
+
+function associated(header: ItemHeader): Uint8Array {
+  return encodeText(canonicalJson(header as unknown as Data));
+}
+
+function signedHash(header: ItemHeader, body: Uint8Array): string {
+  return hashOf({ ...header, body: sha256Hex(body) });
+}
+
+function nodeCrypto() {
+  return requiredBuiltin('node:crypto', 'The vault');
+}

@@ -1,0 +1,221 @@
+import { PeerloomError } from '../../errors.ts';
+import type { Identity } from '../../identity.ts';
+import type { EpochKeys, EpochName } from './epoch-keys.ts';
+import { openItem, type SealedItem, sealItem } from './item.ts';
+import { type Change, type CollectionState, currentEpoch, epochOfVersion, nextManifest } from './manifest.ts';
+import { Serial } from './serial.ts';
+import type { StoredCollection, VaultStore } from './vault-store.ts';
+
+export interface OwnCollectionsOptions {
+  readonly identity: Identity;
+  readonly store: VaultStore;
+  readonly keys: EpochKeys;
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number;
+  /** A collection has changed, and the change is kept. */
+  readonly onChange: (collection: string) => void;
+}
+
+/** What an item becomes. */
+export interface Content {
+  readonly text: Uint8Array;
+  readonly deleted: boolean;
+}
+
+/** Items that are encrypted anew in one transaction. */
+const reencryptBatch = 256;
+
+/** The collections that this node owns: it alone writes them. One change is made after the other. */
+export class OwnCollections {
+  readonly #options: OwnCollectionsOptions;
+  readonly #ownId: string;
+  readonly #store: VaultStore;
+  readonly #serial = new Serial();
+  readonly #finished: Promise<void>;
+
+  constructor(options: OwnCollectionsOptions) {
+    this.#options = options;
+    this.#ownId = options.identity.id;
+    this.#store = options.store;
+    this.#finished = this.#finishReencrypting();
+    this.#finished.catch(() => {}); // told to whoever changes something
+  }
+
+  put(collection: string, item: string, content: Content): Promise<void> {
+    return this.#change(collection, async () => {
+      const stored = await this.#existing(collection);
+      const version = this.#versionAfter(stored.version);
+      const sealed = await this.#seal(stored, { item, version }, content);
+      this.#store.transaction(() => {
+        this.#store.saveItem(sealed);
+        this.#store.setVersion(this.#ownId, collection, version);
+      });
+    });
+  }
+
+  /** @throws PeerloomError `ERR_NOT_FOUND`, `ERR_DECRYPTION`. */
+  async get(collection: string, item: string): Promise<Uint8Array> {
+    const found = this.#store.item(this.#ownId, collection, item);
+    if (found === undefined || found.deleted) {
+      throw new PeerloomError('ERR_NOT_FOUND', `there is no item ${item} in ${collection}`);
+    }
+    return this.#open(this.#stored(collection).state, found);
+  }
+
+  grant(collection: string, id: string, history: boolean): Promise<void> {
+    return this.#change(collection, async () => {
+      const { state } = await this.#existing(collection);
+      const known = Object.hasOwn(state.readers, id) ? state.readers[id]! : undefined;
+      if (known !== undefined && (known.history || !history)) return;
+      const current = currentEpoch(state);
+      const epochs = state.epochs.map((epoch) => {
+        if (!history && epoch !== current) return epoch;
+        return this.#options.keys.openTo(id, this.#nameOf(collection, epoch.epoch), epoch);
+      });
+      const readers = { ...state.readers, [id]: { since: known?.since ?? this.#now(), history } };
+      const opened = { ...state, epochs: await Promise.all(epochs), readers };
+      this.#advance(collection, { kind: 'grant', id, history }, opened);
+    });
+  }
+
+  revoke(collection: string, id: string, reencrypt: boolean): Promise<void> {
+    return this.#change(collection, async () => {
+      const { state, version } = this.#stored(collection);
+      if (!Object.hasOwn(state.readers, id)) return;
+      const { [id]: _, ...readers } = state.readers;
+      const { epoch } = currentEpoch(state);
+      const from = this.#versionAfter(version);
+      const name = this.#nameOf(collection, epoch + 1);
+      const next = await this.#options.keys.newEpoch(name, from, Object.keys(readers));
+      const epochs = state.epochs.map(({ wraps: { [id]: _, ...wraps }, ...rest }) => ({ ...rest, wraps }));
+      const closed = reencrypt ? epoch : state.closed;
+      this.#store.transaction(() => {
+        const change = { kind: 'revoke', id, reencrypt } as const;
+        this.#advance(collection, change, { ...state, epochs: [...epochs, next], readers, closed });
+        this.#store.setVersion(this.#ownId, collection, from - 1);
+      });
+      await this.#reencrypt(collection);
+    });
+  }
+
+  setReplica(collection: string, id: string, isReplica: boolean): Promise<void> {
+    return this.#change(collection, async () => {
+      const { state } = await this.#existing(collection);
+      if (state.replicas.includes(id) === isReplica) return;
+      const others = state.replicas.filter((replica) => replica !== id);
+      const kind = isReplica ? 'add-replica' : 'remove-replica';
+      this.#advance(collection, { kind, id }, { ...state, replicas: isReplica ? [...others, id] : others });
+    });
+  }
+
+  /** Runs something while no collection changes. */
+  exclusively(work: () => Promise<void>): Promise<void> {
+    return this.#serial.run(async () => {
+      await this.#finished;
+      await work();
+    });
+  }
+
+  #change(collection: string, work: () => Promise<void>): Promise<void> {
+    return this.#serial.run(async () => {
+      await this.#finished;
+      await work();
+      this.#options.onChange(collection);
+    });
+  }
+
+  /** What a `reencrypt` had begun when the process ended. */
+  async #finishReencrypting(): Promise<void> {
+    for (const collection of this.#store.collectionNames(this.#ownId)) await this.#reencrypt(collection);
+  }
+
+  #stored(collection: string): StoredCollection {
+    const stored = this.#store.collection(this.#ownId, collection);
+    if (stored !== undefined) return stored;
+    throw new PeerloomError('ERR_NOT_FOUND', `this node has no collection ${collection}`);
+  }
+
+  async #existing(collection: string): Promise<StoredCollection> {
+    if (this.#store.collection(this.#ownId, collection) === undefined) {
+      const epoch = await this.#options.keys.newEpoch(this.#nameOf(collection, 1), 0, []);
+      this.#advance(
+        collection,
+        { kind: 'create' },
+        { epochs: [epoch], readers: {}, replicas: [], closed: 0 },
+      );
+    }
+    return this.#stored(collection);
+  }
+
+  #advance(collection: string, change: Change, state: CollectionState): void {
+    const head = this.#store.collection(this.#ownId, collection)?.head;
+    const step = { time: this.#now(), change, state: this.#pruned(collection, state) };
+    const manifest = nextManifest(this.#options.identity, { collection, head }, step);
+    this.#store.saveManifest([manifest.head], manifest.state);
+  }
+
+  /** Without the epochs that no item is left of. */
+  #pruned(collection: string, state: CollectionState): CollectionState {
+    const current = currentEpoch(state);
+    const isInUse = (epoch: number): boolean => this.#itemsOfEpochs(collection, epoch, epoch, 1).length > 0;
+    const epochs = state.epochs.filter((one) => one === current || isInUse(one.epoch));
+    return { ...state, epochs };
+  }
+
+  async #reencrypt(collection: string): Promise<void> {
+    const { closed } = this.#stored(collection).state;
+    for (;;) {
+      const items = this.#itemsOfEpochs(collection, 0, closed, reencryptBatch);
+      if (items.length === 0) return;
+      const stored = this.#stored(collection);
+      let { version } = stored;
+      const renewed: SealedItem[] = [];
+      for (const { item, deleted, ...sealed } of items) {
+        const text = await this.#open(stored.state, { item, deleted, ...sealed });
+        version = this.#versionAfter(version);
+        renewed.push(await this.#seal(stored, { item, version }, { text, deleted }));
+      }
+      this.#store.transaction(() => {
+        for (const item of renewed) this.#store.saveItem(item);
+        this.#store.setVersion(this.#ownId, collection, version);
+      });
+    }
+  }
+
+  async #seal(
+    { head, state }: StoredCollection,
+    { item, version }: { readonly item: string; readonly version: number },
+    { text, deleted }: Content,
+  ): Promise<SealedItem> {
+    const { collection } = head;
+    const epoch = currentEpoch(state);
+    const name = this.#nameOf(collection, epoch.epoch);
+    const header = { ...name, item, version, time: this.#now(), deleted };
+    return sealItem(this.#options.identity, header, {
+      key: await this.#options.keys.unwrap(name, epoch),
+      text,
+    });
+  }
+
+  async #open(state: CollectionState, item: SealedItem): Promise<Uint8Array> {
+    const epoch = epochOfVersion(state, item.version);
+    return openItem(item, await this.#options.keys.unwrap(this.#nameOf(item.collection, item.epoch), epoch));
+  }
+
+  #itemsOfEpochs(collection: string, first: number, last: number, limit: number): SealedItem[] {
+    return this.#store.itemsOfEpochs({ owner: this.#ownId, collection }, { first, last, limit });
+  }
+
+  #nameOf(collection: string, epoch: number): EpochName {
+    return { owner: this.#ownId, collection, epoch };
+  }
+
+  /** Ahead of what an older copy of this vault has given out, should one have been put back. */
+  #versionAfter(version: number): number {
+    return Math.max(version + 1, this.#now());
+  }
+
+  #now(): number {
+    return Math.trunc(this.#options.wallClock());
+  }
+}

@@ -1,0 +1,145 @@
+import type { Data } from '../../data.ts';
+import { PeerloomError } from '../../errors.ts';
+import { type StoreAnswer, type StoreRequest, throwRefusal, vaultTopics } from './vault-protocol.ts';
+import type { VaultStore } from './vault-store.ts';
+
+/** How a vault talks to other nodes. */
+export interface VaultNetwork {
+  /** @throws PeerloomError when the node is not reached, or has no answer. */
+  ask(to: string, topic: string, data: Data): Promise<Data>;
+  /** Nodes that this one is connected with. */
+  neighbours(): readonly string[];
+}
+
+/** What became of bringing a replica up to date. */
+export interface SyncResult {
+  readonly collection: string;
+  readonly replica: string;
+  /** `undefined`: it has everything. */
+  readonly error: Error | undefined;
+}
+
+interface ReplicatorOptions {
+  readonly ownId: string;
+  readonly store: VaultStore;
+  readonly network: VaultNetwork;
+  /** Bytes of items in one delivery, but for one item at least. */
+  readonly batchBytes: number;
+}
+
+interface Pair {
+  readonly collection: string;
+  readonly replica: string;
+}
+
+type Pieces = Omit<StoreRequest, 'owner' | 'collection'>;
+
+/** Brings the replicas of own collections up to date, each by what it says that it has. */
+export class Replicator {
+  readonly #options: ReplicatorOptions;
+  /** Under way; while one runs, at most one more waits for the same replica. */
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #waiting = new Map<string, Promise<void>>();
+  /** What failed last, or was not tried yet. */
+  readonly #behind = new Map<string, Pair>();
+
+  constructor(options: ReplicatorOptions) {
+    this.#options = options;
+    const { ownId, store } = options;
+    for (const pair of this.#pairs(store.collectionNames(ownId))) this.#behind.set(keyOf(pair), pair);
+  }
+
+  /** Tries once with each replica. */
+  async sync(collections: readonly string[]): Promise<SyncResult[]> {
+    return Promise.all(this.#pairs(collections).map((pair) => this.#try(pair)));
+  }
+
+  /** Tries again where it did not work before. */
+  retry(): void {
+    for (const pair of this.#behind.values()) void this.#try(pair);
+  }
+
+  /** Brings a replica up to date, or tells one that it is none any more. */
+  push(pair: Pair): Promise<void> {
+    const key = keyOf(pair);
+    const running = this.#running.get(key);
+    if (running === undefined) return this.#run(key, pair);
+    // What runs may have read the collection before its last change.
+    let waiting = this.#waiting.get(key);
+    if (waiting === undefined) {
+      waiting = running
+        .catch(() => {})
+        .then(() => {
+          this.#waiting.delete(key);
+          return this.#run(key, pair);
+        });
+      this.#waiting.set(key, waiting);
+    }
+    return waiting;
+  }
+
+  #run(key: string, pair: Pair): Promise<void> {
+    const run = this.#push(pair).finally(() => this.#running.delete(key));
+    this.#running.set(key, run);
+    return run;
+  }
+
+  async #try(pair: Pair): Promise<SyncResult> {
+    try {
+      await this.push(pair);
+      this.#behind.delete(keyOf(pair));
+      return { ...pair, error: undefined };
+    } catch (error) {
+      this.#behind.set(keyOf(pair), pair);
+      return { ...pair, error: error as Error };
+    }
+  }
+
+  #pairs(collections: readonly string[]): Pair[] {
+    const { ownId, store } = this.#options;
+    return collections.flatMap((collection) => {
+      const replicas = store.collection(ownId, collection)?.state.replicas ?? [];
+      return replicas.map((replica) => ({ collection, replica }));
+    });
+  }
+
+  async #push({ collection, replica }: Pair): Promise<void> {
+    const { ownId, store } = this.#options;
+    let has = await this.#deliver(collection, replica, { log: [], state: null, items: [], upTo: 0 });
+    for (;;) {
+      const { head, state, version } = store.collection(ownId, collection)!;
+      const isReplica = state.replicas.includes(replica);
+      if (has.sequence >= head.sequence && (has.version >= version || !isReplica)) return;
+      const before = has;
+      has = await this.#deliver(collection, replica, this.#missing(collection, has, isReplica));
+      if (!isReplica) return;
+      if (has.sequence <= before.sequence && has.version <= before.version) {
+        throw new PeerloomError('ERR_VAULT_INVALID', `${replica} does not keep what it is given`);
+      }
+    }
+  }
+
+  #missing(collection: string, has: StoreAnswer, isReplica: boolean): Pieces {
+    const { ownId, store, batchBytes } = this.#options;
+    const { head, state, version } = store.collection(ownId, collection)!;
+    const range = { after: has.version, maxBytes: batchBytes };
+    const { items, more } = isReplica ? store.items(ownId, collection, range) : { items: [], more: false };
+    const log = store.log(ownId, collection, Math.min(has.sequence, head.sequence - 1));
+    const upTo = more ? items.at(-1)!.version : version;
+    return { log, state: has.sequence < head.sequence ? state : null, items, upTo };
+  }
+
+  async #deliver(collection: string, replica: string, pieces: Pieces): Promise<StoreAnswer> {
+    const { ownId, network } = this.#options;
+    const request: StoreRequest = { owner: ownId, collection, ...pieces };
+    const answer = await network.ask(replica, vaultTopics.store, request as unknown as Data);
+    throwRefusal(answer, replica);
+    const { sequence, version } = { ...(answer as Partial<Record<keyof StoreAnswer, Data>>) };
+    if (typeof sequence === 'number' && typeof version === 'number') return { sequence, version };
+    throw new PeerloomError('ERR_VAULT_INVALID', `${replica} does not say what it has`);
+  }
+}
+
+function keyOf({ collection, replica }: Pair): string {
+  return `${replica} ${collection}`;
+}

@@ -1,0 +1,10 @@
+/** Runs one thing after the other, in the order in which they were asked for. */
+export class Serial {
+  #last: Promise<unknown> = Promise.resolve();
+
+  run<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => {});
+    return done;
+  }
+}

@@ -1,0 +1,140 @@
+import type { Data } from '../../data.ts';
+import { PeerloomError } from '../../errors.ts';
+import type { Identity } from '../../identity.ts';
+import type { Runtime } from '../../runtime.ts';
+import type { HpkeOpener } from '../hpke.ts';
+import { EpochKeys } from './epoch-keys.ts';
+import { OwnCollections } from './own-collections.ts';
+import { Replicator, type VaultNetwork } from './replicator.ts';
+import { refusal, vaultTopics } from './vault-protocol.ts';
+import { VaultReader } from './vault-reader.ts';
+import { VaultService } from './vault-service.ts';
+import { VaultStore } from './vault-store.ts';
+import { Watchers } from './watchers.ts';
+
+/** Where a vault is kept, and how much it holds. */
+export interface VaultOptions {
+  /** The file; folders on the way to it are made where they are missing. Default: in memory. */
+  readonly path?: string;
+  /** Bytes kept of other owners' collections, beyond which none is replicated; 0: none. Default 64 MiB. */
+  readonly maxReplicaBytes?: number;
+}
+
+/** What a vault needs of its node. */
+export interface VaultSetup extends VaultOptions {
+  readonly identity: Identity;
+  readonly opener: HpkeOpener;
+  readonly runtime: Runtime;
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number;
+  readonly network: VaultNetwork;
+  /** Bytes of one message. */
+  readonly maxMessageBytes: number;
+}
+
+const defaultMaxReplicaBytes = 64 * 1024 * 1024;
+const watchLeaseMs = 60_000;
+const maxWatchers = 10_000;
+/** The other half of a message is for logs, states and signatures. */
+const itemShareOfMessage = 0.5;
+
+/** The parts of a vault, put together: own collections, reading those of others, serving, and replicas. */
+export class VaultEngine {
+  readonly ownId: string;
+  readonly store: VaultStore;
+  readonly own: OwnCollections;
+  readonly reader: VaultReader;
+  readonly replicator: Replicator;
+  /** Bytes of an item's body. */
+  readonly maxBodyBytes: number;
+  readonly #service: VaultService;
+  readonly #watchers: Watchers;
+  readonly #network: VaultNetwork;
+
+  /** @throws PeerloomError `ERR_VAULT_FILE`; `ERR_TRANSPORT_UNAVAILABLE` outside Node.js. */
+  constructor(setup: VaultSetup) {
+    const { identity, opener, runtime, wallClock, network } = setup;
+    const ownId = identity.id;
+    const store = new VaultStore(setup.path, ownId);
+    const keys = new EpochKeys(ownId, opener);
+    const batchBytes = Math.floor(setup.maxMessageBytes * itemShareOfMessage);
+    this.ownId = ownId;
+    this.store = store;
+    this.maxBodyBytes = batchBytes;
+    this.#network = network;
+    this.#watchers = new Watchers(() => runtime.now(), watchLeaseMs, maxWatchers);
+    this.#service = new VaultService({
+      ownId,
+      store,
+      batchBytes,
+      maxReplicaBytes: setup.maxReplicaBytes ?? defaultMaxReplicaBytes,
+      onWatch: (owner, collection, id) => this.#watchers.add(`${owner} ${collection}`, id),
+      onChange: (owner, collection) => this.#tellWatchers(owner, collection),
+    });
+    this.reader = new VaultReader({
+      ownId,
+      store,
+      keys,
+      network,
+      runtime,
+      fetchHere: (request) => this.#service.fetch(request as unknown as Data, ownId) as unknown as Data,
+    });
+    this.replicator = new Replicator({ ownId, store, network, batchBytes });
+    this.own = new OwnCollections({
+      identity,
+      store,
+      keys,
+      wallClock,
+      onChange: (collection) => this.#onOwnChange(collection),
+    });
+  }
+
+  /** Answers another node. What is wrong with a question, the other node is told by its code. */
+  async respond(topic: string, data: Data, asker: string): Promise<Data> {
+    try {
+      switch (topic) {
+        case vaultTopics.fetch:
+          return this.#service.fetch(data, asker) as unknown as Data;
+        case vaultTopics.store:
+          return this.#service.storeReplica(data, asker) as unknown as Data;
+        case vaultTopics.changed:
+          return this.#onChanged(data);
+      }
+      throw new PeerloomError('ERR_VAULT_INVALID', 'a question to a vault is about something unknown');
+    } catch (error) {
+      if (error instanceof PeerloomError) return refusal(error.code) as unknown as Data;
+      throw error;
+    }
+  }
+
+  /** There is a new way to other nodes. */
+  onConnected(): void {
+    this.replicator.retry();
+    this.reader.wakeAll();
+  }
+
+  /** Ends watches, lets what is under way finish, and closes the file. */
+  async close(): Promise<void> {
+    this.reader.close();
+    await this.own.exclusively(async () => {}).catch(() => {});
+    this.store.close();
+  }
+
+  #onOwnChange(collection: string): void {
+    this.#tellWatchers(this.ownId, collection);
+    void this.replicator.sync([collection]);
+  }
+
+  #tellWatchers(owner: string, collection: string): void {
+    this.reader.wake(owner, collection);
+    for (const id of this.#watchers.of(`${owner} ${collection}`)) {
+      this.#network.ask(id, vaultTopics.changed, { owner, collection }).catch(() => {});
+    }
+  }
+
+  #onChanged(data: Data): null {
+    const { owner, collection } = { ...(data as { owner?: Data; collection?: Data }) };
+    this.reader.wake(String(owner), String(collection));
+    return null;
+  }
+}

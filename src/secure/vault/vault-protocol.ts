@@ -1,0 +1,105 @@
+import type { Data } from '../../data.ts';
+import { type ErrorCode, errorCodes, PeerloomError } from '../../errors.ts';
+import type { Delivery } from './delivery.ts';
+
+/** What nodes ask each other about vaults. */
+export const vaultTopics = {
+  /** {@link FetchRequest}, answered with {@link FetchAnswer}, or a refusal. */
+  fetch: 'vault-fetch',
+  /** {@link StoreRequest}, answered with {@link StoreAnswer}, or a refusal. */
+  store: 'vault-store',
+  /** `{ owner, collection }`: fetch again, there is something new; answered with `null`. */
+  changed: 'vault-changed',
+} as const;
+
+/** Asks for an item, or for all that is newer than a version. */
+export interface FetchRequest {
+  readonly owner: string;
+  readonly collection: string;
+  /** The sequence of the last log entry that the asker has; 0: none. */
+  readonly after: number;
+  /** The name of an item. */
+  readonly item?: string;
+  /** Items of later versions. */
+  readonly since?: number;
+  /** Tell the asker of changes for a while. */
+  readonly watch?: boolean;
+}
+
+/** What is there, of what the asker may read. */
+export interface FetchAnswer extends Delivery {
+  /** Everything up to this version was looked at. */
+  readonly upTo: number;
+  /** There are later ones. */
+  readonly more: boolean;
+}
+
+/** An owner hands a collection to a replica, piece by piece. */
+export interface StoreRequest extends Delivery {
+  readonly owner: string;
+  readonly collection: string;
+  /** With this delivery the replica has all up to this version. */
+  readonly upTo: number;
+}
+
+/** What a replica has. */
+export interface StoreAnswer {
+  readonly sequence: number;
+  readonly version: number;
+}
+
+/** What is answered instead. */
+export interface Refusal {
+  readonly error: ErrorCode;
+}
+
+export function refusal(error: ErrorCode): Refusal {
+  return { error };
+}
+
+/** @throws PeerloomError of the code when the answer is a {@link Refusal}. */
+export function throwRefusal(answer: Data, from: string): void {
+  const { error } = { ...(answer as { error?: Data }) };
+  if (error === undefined) return;
+  const code = typeof error === 'string' && Object.hasOwn(errorCodes, error) ? error : 'ERR_VAULT_INVALID';
+  throw new PeerloomError(code as ErrorCode, `${from} refuses: ${errorCodes[code as ErrorCode]}`);
+}
+
+/** @throws PeerloomError `ERR_VAULT_INVALID`. */
+export function fetchRequestOf(data: Data): FetchRequest {
+  const request = { ...(data as Partial<Record<keyof FetchRequest, Data>>) };
+  const { owner, collection, after, item, since, watch } = request;
+  const isRequest =
+    typeof owner === 'string' &&
+    typeof collection === 'string' &&
+    typeof after === 'number' &&
+    (item === undefined || typeof item === 'string') &&
+    (since === undefined || typeof since === 'number') &&
+    (watch === undefined || typeof watch === 'boolean');
+  if (!isRequest) throw new PeerloomError('ERR_VAULT_INVALID', 'a question to a vault has another form');
+  return data as unknown as FetchRequest;
+}
+
+/** The outer form only; {@link accept} looks into it. @throws PeerloomError `ERR_VAULT_INVALID`. */
+export function storeRequestOf(data: Data): StoreRequest {
+  const { owner, collection, upTo } = { ...(data as Partial<Record<keyof StoreRequest, Data>>) };
+  if (typeof owner === 'string' && typeof collection === 'string' && Number.isSafeInteger(upTo)) {
+    return deliveryOf(data) as StoreRequest;
+  }
+  throw new PeerloomError('ERR_VAULT_INVALID', 'what a replica is given has another form');
+}
+
+/** The outer form only. @throws PeerloomError `ERR_VAULT_INVALID`. */
+export function fetchAnswerOf(data: Data): FetchAnswer {
+  const { upTo, more } = { ...(data as Partial<Record<keyof FetchAnswer, Data>>) };
+  if (Number.isSafeInteger(upTo) && typeof more === 'boolean') return deliveryOf(data) as FetchAnswer;
+  throw new PeerloomError('ERR_VAULT_INVALID', 'the answer of a vault has another form');
+}
+
+function deliveryOf(data: Data): Delivery {
+  const { log, state, items } = { ...(data as Partial<Record<keyof Delivery, Data>>) };
+  const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
+  const isList = (list: unknown): boolean => Array.isArray(list) && list.every(isObject);
+  if (isList(log) && isList(items) && typeof state === 'object') return data as unknown as Delivery;
+  throw new PeerloomError('ERR_VAULT_INVALID', 'a delivery has another form');
+}

@@ -1,0 +1,274 @@
+import type { Data } from '../../data.ts';
+import { type ErrorCode, PeerloomError } from '../../errors.ts';
+import type { Runtime } from '../../runtime.ts';
+import { accept, type CollectionName } from './delivery.ts';
+import type { EpochKeys } from './epoch-keys.ts';
+import { openItem, type SealedItem } from './item.ts';
+import { epochOfVersion } from './manifest.ts';
+import type { VaultNetwork } from './replicator.ts';
+import {
+  type FetchAnswer,
+  type FetchRequest,
+  fetchAnswerOf,
+  throwRefusal,
+  vaultTopics,
+} from './vault-protocol.ts';
+import type { VaultStore } from './vault-store.ts';
+
+export interface VaultReaderOptions {
+  readonly ownId: string;
+  readonly store: VaultStore;
+  readonly keys: EpochKeys;
+  readonly network: VaultNetwork;
+  readonly runtime: Runtime;
+  /** What this node itself would answer. */
+  readonly fetchHere: (request: FetchRequest) => Data;
+}
+
+/** An item of a collection, opened. */
+export interface OpenedItem {
+  readonly item: string;
+  readonly version: number;
+  /** Milliseconds since 1970, by the owner's clock. */
+  readonly time: number;
+  /** `undefined`: the item was deleted. */
+  readonly text: Uint8Array | undefined;
+}
+
+interface Failure {
+  readonly isOwner: boolean;
+  readonly error: PeerloomError;
+}
+
+/** What came of asking. */
+interface Outcome {
+  /** Somebody gave what was asked for, and it was proven. */
+  isAnswered: boolean;
+  /** The owner's first. */
+  readonly failures: Failure[];
+}
+
+/** How often a watch asks by itself, in milliseconds: changes are told, but a node that was away is not. */
+const watchPollMs = 15_000;
+
+/** What no honest node gives, and no slow one either. */
+const offences: ReadonlySet<ErrorCode> = new Set([
+  'ERR_VAULT_INVALID',
+  'ERR_HASH_MISMATCH',
+  'ERR_SIGNATURE_INVALID',
+  'ERR_FORK',
+  'ERR_ROLLBACK',
+]);
+
+/** What an owner says, and others must not talk it out of. */
+const words: ReadonlySet<ErrorCode> = new Set(['ERR_NOT_PERMITTED', 'ERR_NOT_FOUND']);
+
+/**
+ * Reads collections of other nodes. It asks the owner and all who may have a replica, proves what comes, keeps the
+ * newest, and reads that.
+ */
+export class VaultReader {
+  readonly #options: VaultReaderOptions;
+  readonly #wakers = new Map<string, Set<() => void>>();
+  #isClosed = false;
+
+  constructor(options: VaultReaderOptions) {
+    this.#options = options;
+  }
+
+  /** There is something new. */
+  wake(owner: string, collection: string): void {
+    for (const waker of this.#wakers.get(keyOf({ owner, collection })) ?? []) waker();
+  }
+
+  /** There may be something new anywhere. */
+  wakeAll(): void {
+    for (const wakers of this.#wakers.values()) for (const waker of wakers) waker();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.wakeAll();
+  }
+
+  /**
+   * @param from nodes to ask besides the owner and the replicas that are known.
+   * @throws PeerloomError `ERR_NOT_PERMITTED`, `ERR_NOT_FOUND`, `ERR_NO_ROUTE`, those of {@link accept}.
+   */
+  async get(name: CollectionName, item: string, from: readonly string[]): Promise<OpenedItem> {
+    const sources = this.#sources(name, from);
+    const outcome: Outcome = { isAnswered: false, failures: [] };
+    await this.#fetchFromAll(name, item, sources, outcome);
+    if (!isDecided(outcome)) await this.#fetchFromAll(name, item, this.#neighboursBut(sources), outcome);
+    if (!outcome.isAnswered) checkFailures(outcome.failures, this.#local(name, item) !== undefined);
+    const found = this.#local(name, item);
+    if (found === undefined) throw new PeerloomError('ERR_NOT_FOUND', `nobody has an item ${item}`);
+    return this.#open(name, found);
+  }
+
+  /** The items as they are, then each change, until the node stops or the signal fires. */
+  async *watch(
+    name: CollectionName,
+    since: number,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<OpenedItem> {
+    let after = since;
+    while (!this.#isClosed && !signal?.aborted) {
+      const change = this.#nextChange(name, signal);
+      try {
+        const page = await this.#changes(name, after);
+        for (const item of page?.items ?? []) {
+          if (this.#isReadable(name, item)) yield await this.#open(name, item);
+        }
+        after = page?.upTo ?? after;
+        if (!page?.more) await change.promise;
+      } finally {
+        change.cancel();
+      }
+    }
+  }
+
+  /** Asks all at once. The owner's word ends the wait: nobody has anything newer. */
+  #fetchFromAll(
+    name: CollectionName,
+    item: string,
+    sources: readonly string[],
+    outcome: Outcome,
+  ): Promise<void> {
+    let open = sources.length;
+    return new Promise((resolve) => {
+      const tell = async (source: string): Promise<void> => {
+        const isOwner = source === name.owner;
+        try {
+          await this.#fetch(name, source, { item });
+          outcome.isAnswered = true;
+          if (isOwner) resolve();
+        } catch (error) {
+          const failure = { isOwner, error: error as PeerloomError };
+          if (isOwner) outcome.failures.unshift(failure);
+          else outcome.failures.push(failure);
+          if (isOwner && failure.error.code === 'ERR_NOT_PERMITTED') resolve();
+        }
+        open -= 1;
+        if (open === 0) resolve();
+      };
+      if (open === 0) resolve();
+      for (const source of sources) void tell(source);
+    });
+  }
+
+  /** From the first who has a true answer, the owner before others. `undefined`: nobody, for now. */
+  async #changes(name: CollectionName, since: number): Promise<FetchAnswer | undefined> {
+    const sources = this.#sources(name, []);
+    const others = name.owner === this.#options.ownId ? [] : this.#neighboursBut(sources);
+    for (const source of [...sources, ...others]) {
+      try {
+        const answer = await this.#fetch(name, source, { since, watch: true });
+        if (source === name.owner) return answer;
+        // Only an owner is believed that there is nothing in between.
+        const upTo = answer.items.at(-1)?.version ?? since;
+        return { ...answer, upTo, more: answer.more && upTo > since };
+      } catch (error) {
+        if ((error as PeerloomError).code === 'ERR_NOT_PERMITTED') throw error;
+      }
+    }
+    return undefined;
+  }
+
+  /** Fetches from one node, and keeps what is proven. */
+  async #fetch(
+    name: CollectionName,
+    source: string,
+    what: Pick<FetchRequest, 'item' | 'since' | 'watch'>,
+  ): Promise<FetchAnswer> {
+    const { ownId, store, network, fetchHere } = this.#options;
+    const after = store.collection(name.owner, name.collection)?.head.sequence ?? 0;
+    const request: FetchRequest = { ...name, after, ...what };
+    const data =
+      source === ownId
+        ? fetchHere(request)
+        : await network.ask(source, vaultTopics.fetch, request as unknown as Data);
+    throwRefusal(data, source);
+    const answer = fetchAnswerOf(data);
+    if (what.item !== undefined && (answer.items.length !== 1 || answer.items[0]!.item !== what.item)) {
+      throw new PeerloomError('ERR_VAULT_INVALID', `${source} gave something else than ${what.item}`);
+    }
+    accept(store, name, answer);
+    return answer;
+  }
+
+  /** The owner first, then who may have a replica. */
+  #sources({ owner, collection }: CollectionName, from: readonly string[]): string[] {
+    const { ownId, store } = this.#options;
+    if (owner === ownId) return [ownId];
+    const known = store.collection(owner, collection)?.state.replicas ?? [];
+    return [...new Set([owner, ...from, ...known])].filter((id) => id !== ownId);
+  }
+
+  /** Any of them may be a replica that was named after we last heard. */
+  #neighboursBut(asked: readonly string[]): string[] {
+    return this.#options.network.neighbours().filter((id) => !asked.includes(id));
+  }
+
+  #local({ owner, collection }: CollectionName, item: string): SealedItem | undefined {
+    return this.#options.store.item(owner, collection, item);
+  }
+
+  #isReadable({ owner, collection }: CollectionName, { epoch }: SealedItem): boolean {
+    const { ownId, store } = this.#options;
+    const wraps = store.collection(owner, collection)?.state.epochs.find((one) => one.epoch === epoch)?.wraps;
+    return wraps !== undefined && Object.hasOwn(wraps, ownId);
+  }
+
+  async #open({ owner, collection }: CollectionName, sealed: SealedItem): Promise<OpenedItem> {
+    const { item, version, time, epoch, deleted } = sealed;
+    const { state } = this.#options.store.collection(owner, collection)!;
+    const key = await this.#options.keys.unwrap({ owner, collection, epoch }, epochOfVersion(state, version));
+    const text = openItem(sealed, key);
+    return { item, version, time, text: deleted ? undefined : text };
+  }
+
+  #nextChange(
+    name: CollectionName,
+    signal: AbortSignal | undefined,
+  ): { promise: Promise<void>; cancel(): void } {
+    const key = keyOf(name);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = this.#options.runtime.setTimeout(resolve, watchPollMs);
+    const wakers = this.#wakers.get(key) ?? new Set();
+    this.#wakers.set(key, wakers.add(resolve));
+    signal?.addEventListener('abort', () => resolve(), { once: true });
+    const cancel = (): void => {
+      timer.cancel();
+      wakers.delete(resolve);
+      if (wakers.size === 0) this.#wakers.delete(key);
+    };
+    return { promise, cancel };
+  }
+}
+
+function keyOf({ owner, collection }: CollectionName): string {
+  return `${owner} ${collection}`;
+}
+
+/** Whether others need not be asked: there is an answer, or the owner has spoken. */
+function isDecided({ isAnswered, failures: [first] }: Outcome): boolean {
+  return isAnswered || (first?.isOwner === true && words.has(first.error.code));
+}
+
+/**
+ * Whether an earlier copy may stand in.
+ *
+ * @throws PeerloomError when it may not, or there is none: the owner's word counts more than that of a replica,
+ * which may not have heard of a grant yet.
+ */
+function checkFailures(failures: readonly Failure[], hasCopy: boolean): void {
+  const find = (isIt: (code: ErrorCode) => boolean) => failures.find(({ error }) => isIt(error.code));
+  const notFound = find((code) => code === 'ERR_NOT_FOUND');
+  const grave = find((code) => code === 'ERR_NOT_PERMITTED') ?? find((code) => offences.has(code));
+  if (grave !== undefined && !notFound?.isOwner) throw grave.error;
+  if (hasCopy) return;
+  if (notFound !== undefined) throw notFound.error;
+  const cause = failures[0]?.error;
+  throw new PeerloomError('ERR_NO_ROUTE', 'neither the owner nor a replica can be reached', { cause });
+}

@@ -1,0 +1,262 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import {
+  type ConnectionDetails,
+  type Data,
+  type Link,
+  MemoryHub,
+  memory,
+  Node,
+  NodeConnection,
+} from '../../../src/index.ts';
+import { SecureNode } from '../../../src/secure/index.ts';
+import { withCode } from '../../support/errors.ts';
+import { samples } from '../../support/samples.ts';
+import { turns, until } from '../../support/turns.ts';
+import { connect, TestSecureNode, World } from './support/secure-nodes.ts';
+
+suite('SecureNode', () => {
+  test('works with an address alone, over TLS', async () => {
+    const a = new TestSecureNode('127.0.0.1', 0);
+    const b = new SecureNode('127.0.0.1', 0);
+    await Promise.all([a.start(), b.start()]);
+    await connect(b, a);
+    assert.equal(b.sendToNodes('hello').sent, 1);
+    assert.deepEqual(await a.heard(1), ['hello']);
+    assert.equal(a.received[0]!.author, b.id);
+    assert.equal(a.received[0]!.peer.id, b.id);
+    await Promise.all([a.stop(), b.stop()]);
+  });
+
+  test('all ways to send carry every kind of data, and each message is counted once', async (t) => {
+    const [a, b] = await new World(t).line(2);
+    const [connection] = a!.allNodes;
+    const all = Object.values(samples);
+    for (const data of all) a!.sendToNodes(data);
+    for (const data of all) a!.sendToNode(b!.id, data);
+    for (const data of all) connection!.send(data);
+    for (const data of all) await connection!.deliver(data);
+    for (const data of all) await a!.sendTo(b!.id, data);
+    assert.deepStrictEqual(b!.data, [...all, ...all, ...all, ...all, ...all]);
+    for (const data of all) assert.deepStrictEqual(await connection!.request(data), { echo: data });
+    assert.deepEqual([b!.rejected, a!.rejected, b!.errors], [[], [], []]);
+    assert.equal(b!.messageCountRecv, 6 * all.length);
+    assert.equal(a!.messageCountSend, 5 * all.length);
+  });
+
+  test('one message to many is signed once and has no addressee; one to a single node has', async (t) => {
+    const world = new World(t);
+    const [a, b] = (await world.line(2)) as [TestSecureNode, TestSecureNode];
+    const c: TestSecureNode = await world.start('c');
+    await connect(a!, c);
+    a!.sendToNodes('to all');
+    a!.sendToNode(b!.id, 'to b');
+    await b!.heard(2);
+    await c.heard(1);
+    assert.equal(b!.received[0]!.message.id, c.received[0]!.message.id);
+    assert.deepEqual(
+      b!.received.map(({ message }) => message.to),
+      [undefined, b!.id],
+    );
+  });
+
+  test('a message that is passed on stays the word of its author', async (t) => {
+    const [a, b, c] = await new World(t).line(3);
+    b!.on('node_message', (peer) => {
+      b!.sendToNodes(b!.message!, { exclude: [peer] });
+    });
+    a!.sendToNodes('from a');
+    await c!.heard(1);
+    const { author, peer, data } = c!.received[0]!;
+    assert.deepEqual([author, peer.id, data], [a!.id, b!.id, 'from a']);
+  });
+
+  test('a private message cannot be passed on to another', async (t) => {
+    const [a, b, c] = await new World(t).line(3);
+    b!.on('node_message', (peer) => {
+      b!.sendToNodes(b!.message!, { exclude: [peer] });
+    });
+    a!.sendToNode(b!.id, 'between us');
+    assert.deepEqual(await c!.refused(1), ['ERR_NOT_ADDRESSEE']);
+    assert.deepEqual(c!.data, []);
+  });
+
+  test('messages of a node that signs nothing are refused, counted, and reach no handler', async (t) => {
+    const hub = new MemoryHub();
+    const secure = new TestSecureNode('secure', 1, { transports: [memory({ hub })] });
+    const plain = new Node('plain', 1, { transports: [memory({ hub })] });
+    t.after(() => Promise.all([secure.stop(), plain.stop()]));
+    await Promise.all([secure.start(), plain.start()]);
+    const connection = await plain.connectWithNode('secure', 1);
+    connection.send('hello');
+    await assert.rejects(connection.deliver('hello'), withCode('ERR_HANDLER'));
+    await assert.rejects(connection.request('hello'), withCode('ERR_HANDLER'));
+    await until(() => secure.rejected.length === 3, 'three rejections');
+    assert.deepEqual(new Set(secure.rejected), new Set(['ERR_ENVELOPE_INVALID']));
+    assert.deepEqual([secure.data, secure.messageCountRecv, secure.messageCountRerr], [[], 0, 3]);
+  });
+
+  test('attacks over a link of a neighbour: replayed, forged, altered, late', async (t) => {
+    const hub = new MemoryHub();
+    const victim = new TestSecureNode('victim', 1, { transports: [memory({ hub })] });
+    const thief = new Node('thief', 1, { transports: [memory({ hub })] });
+    const stolen: Data[] = [];
+    thief.on('node_message', (_peer, data) => void stolen.push(data));
+    const author = new SecureNode('author', 1, { transports: [memory({ hub })] });
+    t.after(() => Promise.all([victim.stop(), thief.stop(), author.stop()]));
+    await Promise.all([victim.start(), thief.start(), author.start()]);
+    await author.connectWithNode('thief', 1);
+    const link = await thief.connectWithNode('victim', 1);
+    author.sendToNodes('pay 5');
+    await until(() => stolen.length === 1, 'the thief has a message');
+    const envelope = stolen[0] as { [key: string]: Data };
+    link.send({ ...envelope, data: 'pay 500' });
+    link.send({ ...envelope, author: thief.id });
+    link.send({ ...envelope, signature: 'A'.repeat(86) });
+    link.send({ ...envelope, time: Number(envelope.time) - 300_001 });
+    link.send(envelope);
+    link.send(envelope);
+    const codes = ['ERR_HASH_MISMATCH', 'ERR_HASH_MISMATCH', 'ERR_SIGNATURE_INVALID', 'ERR_TIME_WINDOW'];
+    assert.deepEqual(await victim.refused(5), [...codes, 'ERR_REPLAYED']);
+    assert.deepEqual(victim.data, ['pay 5'], 'the true one counts once, whoever brought it');
+    assert.equal(victim.received[0]!.author, author.id);
+  });
+
+  test('sendTo reaches a node far away, which alone can read it', async (t) => {
+    const seen: Data[] = [];
+    const [a, b, c, d] = await new World(t).line(4);
+    for (const relay of [b!, c!]) relay.on('node_message', (_peer, data) => void seen.push(data));
+    await a!.sendTo(d!.id, { secret: Float32Array.of(1, 2) });
+    assert.deepStrictEqual(d!.data, [{ secret: Float32Array.of(1, 2) }]);
+    assert.equal(d!.received[0]!.author, a!.id);
+    assert.equal(d!.received[0]!.peer.id, c!.id);
+    assert.deepEqual(seen, []);
+  });
+
+  test('sendTo in a ring with chords: one copy arrives', async (t) => {
+    const nodes = await new World(t).line(6);
+    for (const [from, to] of [
+      [0, 5],
+      [0, 3],
+      [1, 4],
+      [2, 5],
+    ] as const)
+      await connect(nodes[from]!, nodes[to]!);
+    await Promise.all(nodes.slice(1).map((node) => nodes[0]!.sendTo(node.id, node.name)));
+    await turns();
+    for (const node of nodes.slice(1)) assert.deepEqual(node.data, [node.name]);
+    for (const node of nodes) assert.deepEqual(node.rejected, []);
+  });
+
+  test('sendTo says when nobody leads there, when there is no connection, and when a handler failed', async (t) => {
+    const world = new World(t);
+    const alone = await world.start('alone');
+    const [a, , c] = await world.line(3);
+    await assert.rejects(a!.sendTo(alone.id, 1), withCode('ERR_NO_ROUTE'));
+    await assert.rejects(alone.sendTo(a!.id, 1), withCode('ERR_NOT_CONNECTED'));
+    await assert.rejects(a!.sendTo(a!.id, 1), TypeError);
+    await assert.rejects(a!.sendTo('nobody', 1), TypeError);
+    c!.on('node_message', () => {
+      throw new Error('a bug');
+    });
+    await assert.rejects(a!.sendTo(c!.id, 1), withCode('ERR_HANDLER'));
+    assert.equal(c!.errors.length, 1);
+  });
+
+  test('a handler may ask the node whose message it handles, and nodes beyond it', async (t) => {
+    const [a, b, c] = await new World(t).line(3);
+    const asked: unknown[] = [];
+    b!.on('node_message', async () => {
+      asked.push(await b!.ping(a!.id), await b!.ping(c!.id));
+    });
+    c!.on('node_message', async () => {
+      asked.push(await c!.ping(a!.id));
+    });
+    await a!.allNodes[0]!.deliver('to b');
+    await b!.sendTo(c!.id, 'to c');
+    assert.deepEqual(
+      asked.map((milliseconds) => typeof milliseconds),
+      ['number', 'number', 'number'],
+    );
+  });
+
+  test('ping tells the time there and back, also through others', async (t) => {
+    const [a, b, c] = await new World(t).line(3);
+    assert.ok((await a!.ping(b!.id)) > 0);
+    assert.ok((await a!.ping(c!.id)) > 0);
+  });
+
+  test('discover finds all nodes and links, each once', async (t) => {
+    const nodes = await new World(t).line(5);
+    await connect(nodes[0]!, nodes[2]!);
+    const ids = nodes.map(({ id }) => id);
+    for (const node of nodes) {
+      const map = await node.discover();
+      assert.equal(map.nodes[0], node.id);
+      assert.deepEqual([...map.nodes].sort(), [...ids].sort());
+      const expected = [
+        [0, 1],
+        [1, 2],
+        [2, 3],
+        [3, 4],
+        [0, 2],
+      ].map((pair) => pair.map((at) => ids[at!]!).sort());
+      assert.deepEqual(map.links.map((pair) => [...pair]).sort(), expected.sort());
+    }
+  });
+
+  test('discover comes back in time when a node does not answer', async (t) => {
+    const [a, b] = await new World(t).line(3);
+    const stuck = new Promise(() => {});
+    b!.on('node_message', () => stuck);
+    a!.sendToNodes('never handled');
+    await b!.heard(1);
+    const start = performance.now();
+    const map = await a!.discover({ timeoutMs: 200 });
+    assert.ok(performance.now() - start < 1_000);
+    assert.deepEqual([...map.nodes], [a!.id, b!.id]);
+  });
+
+  test('an own class of connections is covered as well', async (t) => {
+    const hub = new MemoryHub();
+    class NamedConnection extends NodeConnection {
+      nickname = 'none';
+    }
+    class Peer extends TestSecureNode {
+      override createNewConnection(link: Link, details: ConnectionDetails): NodeConnection {
+        return new NamedConnection(this, link, details);
+      }
+    }
+    const a = new Peer('a', 1, { transports: [memory({ hub })] });
+    const b = new Peer('b', 1, { transports: [memory({ hub })] });
+    t.after(() => Promise.all([a.stop(), b.stop()]));
+    await Promise.all([a.start(), b.start()]);
+    const connection = await a.connectWithNode('b', 1);
+    assert.ok(connection instanceof NamedConnection);
+    connection.send('signed');
+    await b.heard(1);
+    assert.equal(b.received[0]!.author, a.id);
+  });
+
+  test('signing, verifying, hashing and encrypting by hand', async (t) => {
+    const world = new World(t);
+    const [a, b] = [await world.start('a'), await world.start('b')];
+    const data = { weights: Float32Array.of(1), round: 3 };
+    const signature = a.sign(data);
+    assert.equal(b.verify(a.id, { round: 3, weights: Float32Array.of(1) }, signature), true);
+    assert.equal(b.verify(b.id, data, signature), false);
+    assert.equal(b.verify(a.id, { ...data, round: 4 }, signature), false);
+    assert.equal(b.verify('nobody', data, signature), false);
+    assert.equal(b.verify(a.id, data, 'none'), false);
+    assert.equal(a.hash(data), b.hash({ round: 3, weights: Float32Array.of(1) }));
+    const encrypted = await a.encrypt(b.id, data);
+    assert.deepStrictEqual(await b.decrypt(encrypted), data);
+    await assert.rejects(a.decrypt(encrypted), withCode('ERR_DECRYPTION'));
+  });
+
+  test('options that are wrong are named', () => {
+    assert.throws(() => new SecureNode('127.0.0.1', 0, { timeWindowMs: 0 }), /timeWindowMs/);
+    assert.throws(() => new SecureNode('127.0.0.1', 0, { maxSeenMessages: 1.5 }), /maxSeenMessages/);
+    assert.throws(() => new SecureNode('127.0.0.1', 0, { nonsense: 1 } as never), /nonsense/);
+  });
+});

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import type { Data } from '../../../src/index.ts';
+import { Identity, systemRuntime } from '../../../src/index.ts';
+import { hashOf, signHash } from '../../../src/secure/digest.ts';
+import { type Envelope, sign } from '../../../src/secure/envelope.ts';
+import { Notary } from '../../../src/secure/notary.ts';
+import { withCode } from '../../support/errors.ts';
+import { samples } from '../../support/samples.ts';
+
+const alice = Identity.generate();
+const mallory = Identity.generate();
+const minute = 60_000;
+
+/** A notary of somebody else, whose clock a test can move. */
+function reader(now = 1_000_000_000_000) {
+  const clock = { now };
+  const notary = notaryOf(Identity.generate(), clock);
+  return { notary, clock };
+}
+
+function notaryOf(identity: Identity, clock: { now: number }, maxSeenMessages = 1_000): Notary {
+  const wallClock = () => clock.now;
+  return new Notary({
+    identity,
+    runtime: systemRuntime,
+    wallClock,
+    timeWindowMs: 5 * minute,
+    maxSeenMessages,
+  });
+}
+
+function written(data: Data, clock: { now: number }): Envelope {
+  return notaryOf(alice, clock).sign('message', data);
+}
+
+suite('envelopes', () => {
+  test('every kind of data is signed and proven', () => {
+    const { notary, clock } = reader();
+    for (const data of Object.values(samples)) {
+      const envelope = notary.examine(written(data, clock));
+      assert.deepStrictEqual(envelope.data, data);
+      assert.equal(envelope.author, alice.id);
+    }
+  });
+
+  test('what is signed is exactly the hash, for the purpose of an envelope', () => {
+    const letter = { author: alice.id, time: 5, id: '0'.repeat(32), kind: 'message', data: 'hello' };
+    const envelope = sign(alice, letter);
+    assert.equal(envelope.hash, hashOf(letter));
+    const signature = Buffer.from(signHash(alice, 'peerloom-envelope-1', envelope.hash)).toString(
+      'base64url',
+    );
+    assert.equal(envelope.signature, signature);
+  });
+
+  test('a changed field is found', () => {
+    const { notary, clock } = reader();
+    const envelope = written({ amount: 1, of: Uint8Array.of(1) }, clock);
+    const changes: Partial<Envelope>[] = [
+      { data: { amount: 2, of: Uint8Array.of(1) } },
+      { data: { amount: 1, of: Int8Array.of(1) } },
+      { author: mallory.id },
+      { time: envelope.time + 1 },
+      { id: 'f'.repeat(32) },
+      { kind: 'request' },
+      { to: mallory.id },
+    ];
+    for (const change of changes) {
+      assert.throws(() => notary.examine({ ...envelope, ...change } as Data), withCode('ERR_HASH_MISMATCH'));
+    }
+    assert.equal(notary.examine(envelope), envelope, 'and the true one is still welcome');
+  });
+
+  test('a forged author is found, whoever signed', () => {
+    const { notary, clock } = reader();
+    const { hash: _, signature: __, ...letter } = written('pay mallory', clock);
+    const forged = { ...sign(mallory, letter), author: alice.id };
+    assert.throws(() => notary.examine(forged), withCode('ERR_SIGNATURE_INVALID'));
+    const hash = hashOf(letter);
+    const otherPurpose = Buffer.from(signHash(alice, 'peerloom-data-1', hash)).toString('base64url');
+    const lifted = { ...letter, hash, signature: otherPurpose };
+    assert.throws(() => notary.examine(lifted), withCode('ERR_SIGNATURE_INVALID'));
+  });
+
+  test('a replay is found until it is too old, then it is too old', () => {
+    const { notary, clock } = reader();
+    const envelope = written('once', clock);
+    notary.examine(envelope);
+    assert.throws(() => notary.examine({ ...envelope }), withCode('ERR_REPLAYED'));
+    clock.now += 5 * minute;
+    assert.throws(() => notary.examine(envelope), withCode('ERR_REPLAYED'));
+    clock.now += 1;
+    assert.throws(() => notary.examine(envelope), withCode('ERR_TIME_WINDOW'));
+  });
+
+  test('a clock that is moved is found, in both directions', () => {
+    const { notary, clock } = reader();
+    const early = written('from the past', { now: clock.now - 5 * minute - 1 });
+    const late = written('from the future', { now: clock.now + 5 * minute + 1 });
+    assert.throws(() => notary.examine(early), withCode('ERR_TIME_WINDOW'));
+    assert.throws(() => notary.examine(late), withCode('ERR_TIME_WINDOW'));
+    notary.examine(written('just in time', { now: clock.now - 5 * minute }));
+    notary.examine(written('just not too early', { now: clock.now + 5 * minute }));
+  });
+
+  test('own messages that somebody brings back are no news', () => {
+    const clock = { now: 1_000_000_000_000 };
+    const own = notaryOf(alice, clock);
+    assert.throws(() => own.examine(own.sign('message', 'hello')), withCode('ERR_REPLAYED'));
+  });
+
+  test('what is no envelope is refused', () => {
+    const { notary, clock } = reader();
+    const envelope = written('hello', clock);
+    const { data: _, ...noData } = envelope;
+    const offences: Data[] = [
+      'hello',
+      null,
+      [],
+      Uint8Array.of(1),
+      {},
+      noData,
+      { ...envelope, author: 'alice' },
+      { ...envelope, time: 1.5 },
+      { ...envelope, id: 'x' },
+      { ...envelope, kind: 'NO' },
+      { ...envelope, to: 'bob' },
+      { ...envelope, hash: '00' },
+      { ...envelope, signature: '' },
+      { ...envelope, more: 1 },
+    ];
+    for (const data of offences) {
+      assert.throws(() => notary.examine(data), withCode('ERR_ENVELOPE_INVALID'), JSON.stringify(data));
+    }
+    const half = { ...envelope, data: '\udead' };
+    assert.throws(() => notary.examine(half), withCode('ERR_ENVELOPE_INVALID'));
+  });
+
+  test('what no message can hold is not signed', () => {
+    const { clock } = reader();
+    for (const data of [undefined, () => 1, 1n, new Date(), '\udead']) {
+      assert.throws(() => written(data as never, clock), TypeError);
+    }
+  });
+
+  test('memory is bounded, and forgetting lets no replay through', () => {
+    const clock = { now: 1_000_000_000_000 };
+    const notary = notaryOf(Identity.generate(), clock, 64);
+    const authors = Array.from({ length: 40 }, () => notaryOf(Identity.generate(), clock));
+    const sent: Envelope[] = [];
+    for (let round = 0; round < 8; round++) {
+      for (const author of authors) sent.push(author.sign('message', round));
+      clock.now += 1;
+    }
+    let taken = 0;
+    for (const envelope of sent) {
+      notary.examine(envelope);
+      taken += 1;
+    }
+    assert.equal(taken, sent.length);
+    for (const envelope of sent) assert.throws(() => notary.examine(envelope), withCode('ERR_REPLAYED'));
+    notary.examine(authors[0]!.sign('message', 'new'));
+  });
+
+  test('an author who floods loses own late messages only', () => {
+    const clock = { now: 1_000_000_000_000 };
+    const notary = notaryOf(Identity.generate(), clock, 64);
+    const [flood, calm] = [notaryOf(mallory, clock), notaryOf(alice, clock)];
+    const late = [flood, calm].map((author) => author.sign('message', 'late'));
+    notary.examine(calm.sign('message', 'first'));
+    for (let count = 0; count < 20; count++) {
+      clock.now += 1;
+      notary.examine(flood.sign('message', count));
+    }
+    assert.throws(() => notary.examine(late[0]!), withCode('ERR_REPLAYED'));
+    notary.examine(late[1]!);
+  });
+});
