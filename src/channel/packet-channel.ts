@@ -1,6 +1,7 @@
 import type { Data } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
+import { printable } from '../printable.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Link } from '../transport/transport.ts';
 import type { Frame } from '../wire/frame-reader.ts';
@@ -144,7 +145,7 @@ export class PacketChannel implements Channel {
   /** A Python node just closes, or says why not; there is no telling an end on purpose from an accident. */
   #reasonOf(error: Error | undefined): CloseReason {
     const end = this.#reader.end();
-    if (end.kind === 'notice') return { code: 'refused', message: end.reason, by: 'them' };
+    if (end.kind === 'notice') return { code: 'refused', message: printable(end.reason), by: 'them' };
     if (error !== undefined) return { code: 'lost', message: `the link broke: ${error.message}`, by: 'link' };
     if (end.kind === 'whole')
       return { code: 'disconnected', message: 'the node closed the connection', by: 'them' };

@@ -19,6 +19,8 @@ export interface ItemHeader {
   readonly time: number;
   /** The item is gone; its content is `null`. */
   readonly deleted: boolean;
+  /** Names the chunks of a large content, which the text then describes: 32 hexadecimal digits. Otherwise empty. */
+  readonly blob: string;
 }
 
 /** An item as it is kept and travels. */
@@ -69,12 +71,13 @@ export function openItem(item: SealedItem, key: Uint8Array): Uint8Array {
 
 /** @throws PeerloomError `ERR_VAULT_INVALID` for another form, `ERR_SIGNATURE_INVALID`. */
 export function verifyItem(item: SealedItem): void {
-  const { owner, collection, item: name, version, epoch, time, deleted, body, signature } = item;
+  const { owner, collection, item: name, version, epoch, time, deleted, blob, body, signature } = item;
   const isForm =
     typeof collection === 'string' &&
     typeof name === 'string' &&
     [version, epoch, time].every((count) => Number.isSafeInteger(count) && count >= 0) &&
     typeof deleted === 'boolean' &&
+    isBlob(blob) &&
     body instanceof Uint8Array &&
     body.length > sealBytes &&
     signature instanceof Uint8Array;
@@ -87,8 +90,12 @@ export function verifyItem(item: SealedItem): void {
   }
 }
 
-function headerOf({ owner, collection, item, version, epoch, time, deleted }: SealedItem): ItemHeader {
-  return { owner, collection, item, version, epoch, time, deleted };
+function isBlob(blob: unknown): boolean {
+  return typeof blob === 'string' && /^([0-9a-f]{32})?$/.test(blob);
+}
+
+function headerOf({ body: _, signature: __, ...header }: SealedItem): ItemHeader {
+  return header;
 }
 
 function associated(header: ItemHeader): Uint8Array {

@@ -20,6 +20,8 @@ export interface OwnCollectionsOptions {
 export interface Content {
   readonly text: Uint8Array;
   readonly deleted: boolean;
+  /** As in {@link ItemHeader}. */
+  readonly blob: string;
 }
 
 /** Items that are encrypted anew in one transaction. */
@@ -54,12 +56,12 @@ export class OwnCollections {
   }
 
   /** @throws PeerloomError `ERR_NOT_FOUND`, `ERR_DECRYPTION`. */
-  async get(collection: string, item: string): Promise<Uint8Array> {
+  async get(collection: string, item: string): Promise<{ readonly text: Uint8Array; readonly blob: string }> {
     const found = this.#store.item(this.#ownId, collection, item);
     if (found === undefined || found.deleted) {
       throw new PeerloomError('ERR_NOT_FOUND', `there is no item ${item} in ${collection}`);
     }
-    return this.#open(this.#stored(collection).state, found);
+    return { text: await this.#open(this.#stored(collection).state, found), blob: found.blob };
   }
 
   grant(collection: string, id: string, history: boolean): Promise<void> {
@@ -170,10 +172,11 @@ export class OwnCollections {
       const stored = this.#stored(collection);
       let { version } = stored;
       const renewed: SealedItem[] = [];
-      for (const { item, deleted, ...sealed } of items) {
-        const text = await this.#open(stored.state, { item, deleted, ...sealed });
+      for (const sealed of items) {
+        const { item, deleted, blob } = sealed;
+        const text = await this.#open(stored.state, sealed);
         version = this.#versionAfter(version);
-        renewed.push(await this.#seal(stored, { item, version }, { text, deleted }));
+        renewed.push(await this.#seal(stored, { item, version }, { text, deleted, blob }));
       }
       this.#store.transaction(() => {
         for (const item of renewed) this.#store.saveItem(item);
@@ -185,12 +188,12 @@ export class OwnCollections {
   async #seal(
     { head, state }: StoredCollection,
     { item, version }: { readonly item: string; readonly version: number },
-    { text, deleted }: Content,
+    { text, deleted, blob }: Content,
   ): Promise<SealedItem> {
     const { collection } = head;
     const epoch = currentEpoch(state);
     const name = this.#nameOf(collection, epoch.epoch);
-    const header = { ...name, item, version, time: this.#now(), deleted };
+    const header = { ...name, item, version, time: this.#now(), deleted, blob };
     return sealItem(this.#options.identity, header, {
       key: await this.#options.keys.unwrap(name, epoch),
       text,

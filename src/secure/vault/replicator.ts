@@ -1,6 +1,13 @@
 import type { Data } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
-import { type StoreAnswer, type StoreRequest, throwRefusal, vaultTopics } from './vault-protocol.ts';
+import type { SealedItem } from './item.ts';
+import {
+  type StoreAnswer,
+  type StoreChunkRequest,
+  type StoreRequest,
+  throwRefusal,
+  vaultTopics,
+} from './vault-protocol.ts';
 import type { VaultStore } from './vault-store.ts';
 
 /** How a vault talks to other nodes. */
@@ -111,7 +118,9 @@ export class Replicator {
       const isReplica = state.replicas.includes(replica);
       if (has.sequence >= head.sequence && (has.version >= version || !isReplica)) return;
       const before = has;
-      has = await this.#deliver(collection, replica, this.#missing(collection, has, isReplica));
+      const pieces = this.#missing(collection, has, isReplica);
+      for (const item of pieces.items) if (item.blob !== '') await this.#deliverChunks(item, replica);
+      has = await this.#deliver(collection, replica, pieces);
       if (!isReplica) return;
       if (has.sequence <= before.sequence && has.version <= before.version) {
         throw new PeerloomError('ERR_VAULT_INVALID', `${replica} does not keep what it is given`);
@@ -122,11 +131,27 @@ export class Replicator {
   #missing(collection: string, has: StoreAnswer, isReplica: boolean): Pieces {
     const { ownId, store, batchBytes } = this.#options;
     const { head, state, version } = store.collection(ownId, collection)!;
+    if (has.sequence < head.sequence) {
+      // Before the items: who is no replica yet takes none.
+      return { log: store.log(ownId, collection, has.sequence), state, items: [], upTo: has.version };
+    }
     const range = { after: has.version, maxBytes: batchBytes };
     const { items, more } = isReplica ? store.items(ownId, collection, range) : { items: [], more: false };
-    const log = store.log(ownId, collection, Math.min(has.sequence, head.sequence - 1));
-    const upTo = more ? items.at(-1)!.version : version;
-    return { log, state: has.sequence < head.sequence ? state : null, items, upTo };
+    return { log: [head], state: null, items, upTo: more ? items.at(-1)!.version : version };
+  }
+
+  async #deliverChunks({ owner, collection, item, blob }: SealedItem, replica: string): Promise<void> {
+    const { store, network } = this.#options;
+    const count = store.countChunks(owner, blob);
+    const tell = async (number: number, body: Uint8Array | null): Promise<number> => {
+      const request: StoreChunkRequest = { owner, collection, item, blob, number, body };
+      const answer = await network.ask(replica, vaultTopics.storeChunk, { ...request });
+      throwRefusal(answer, replica);
+      return Number(answer);
+    };
+    for (let number = await tell(0, null); number < count; number++) {
+      await tell(number, store.chunk(owner, blob, number) ?? null);
+    }
   }
 
   async #deliver(collection: string, replica: string, pieces: Pieces): Promise<StoreAnswer> {

@@ -3,7 +3,9 @@ import { PeerloomError } from '../../errors.ts';
 import type { Identity } from '../../identity.ts';
 import type { Runtime } from '../../runtime.ts';
 import type { HpkeOpener } from '../hpke.ts';
+import { CollectionWatch } from './collection-watch.ts';
 import { EpochKeys } from './epoch-keys.ts';
+import { LargeItems } from './large-items.ts';
 import { OwnCollections } from './own-collections.ts';
 import { Replicator, type VaultNetwork } from './replicator.ts';
 import { refusal, vaultTopics } from './vault-protocol.ts';
@@ -44,6 +46,8 @@ export class VaultEngine {
   readonly store: VaultStore;
   readonly own: OwnCollections;
   readonly reader: VaultReader;
+  readonly watch: CollectionWatch;
+  readonly large: LargeItems;
   readonly replicator: Replicator;
   /** Bytes of an item's body. */
   readonly maxBodyBytes: number;
@@ -76,9 +80,9 @@ export class VaultEngine {
       store,
       keys,
       network,
-      runtime,
       fetchHere: (request) => this.#service.fetch(request as unknown as Data, ownId) as unknown as Data,
     });
+    this.watch = new CollectionWatch(this.reader, runtime);
     this.replicator = new Replicator({ ownId, store, network, batchBytes });
     this.own = new OwnCollections({
       identity,
@@ -87,6 +91,8 @@ export class VaultEngine {
       wallClock,
       onChange: (collection) => this.#onOwnChange(collection),
     });
+    const { own, reader } = this;
+    this.large = new LargeItems({ ownId, store, own, reader, maxChunkBytes: batchBytes });
   }
 
   /** Answers another node. What is wrong with a question, the other node is told by its code. */
@@ -97,6 +103,10 @@ export class VaultEngine {
           return this.#service.fetch(data, asker) as unknown as Data;
         case vaultTopics.store:
           return this.#service.storeReplica(data, asker) as unknown as Data;
+        case vaultTopics.chunk:
+          return this.#service.chunk(data, asker) as unknown as Data;
+        case vaultTopics.storeChunk:
+          return this.#service.storeChunk(data, asker) as unknown as Data;
         case vaultTopics.changed:
           return this.#onChanged(data);
       }
@@ -110,12 +120,12 @@ export class VaultEngine {
   /** There is a new way to other nodes. */
   onConnected(): void {
     this.replicator.retry();
-    this.reader.wakeAll();
+    this.watch.wakeAll();
   }
 
   /** Ends watches, lets what is under way finish, and closes the file. */
   async close(): Promise<void> {
-    this.reader.close();
+    this.watch.close();
     await this.own.exclusively(async () => {}).catch(() => {});
     this.store.close();
   }
@@ -126,7 +136,7 @@ export class VaultEngine {
   }
 
   #tellWatchers(owner: string, collection: string): void {
-    this.reader.wake(owner, collection);
+    this.watch.wake(owner, collection);
     for (const id of this.#watchers.of(`${owner} ${collection}`)) {
       this.#network.ask(id, vaultTopics.changed, { owner, collection }).catch(() => {});
     }
@@ -134,7 +144,7 @@ export class VaultEngine {
 
   #onChanged(data: Data): null {
     const { owner, collection } = { ...(data as { owner?: Data; collection?: Data }) };
-    this.reader.wake(String(owner), String(collection));
+    this.watch.wake(String(owner), String(collection));
     return null;
   }
 }

@@ -8,6 +8,10 @@ export const vaultTopics = {
   fetch: 'vault-fetch',
   /** {@link StoreRequest}, answered with {@link StoreAnswer}, or a refusal. */
   store: 'vault-store',
+  /** {@link ChunkRequest}, answered with bytes, or a refusal. */
+  chunk: 'vault-chunk',
+  /** {@link StoreChunkRequest}, answered with how many chunks the replica has, or a refusal. */
+  storeChunk: 'vault-store-chunk',
   /** `{ owner, collection }`: fetch again, there is something new; answered with `null`. */
   changed: 'vault-changed',
 } as const;
@@ -40,6 +44,20 @@ export interface StoreRequest extends Delivery {
   readonly collection: string;
   /** With this delivery the replica has all up to this version. */
   readonly upTo: number;
+}
+
+/** Asks for a part of a large item. */
+export interface ChunkRequest {
+  readonly owner: string;
+  readonly collection: string;
+  readonly item: string;
+  readonly blob: string;
+  readonly number: number;
+}
+
+/** An owner hands a replica the next part of a large item, or `null` to ask how many it has. */
+export interface StoreChunkRequest extends ChunkRequest {
+  readonly body: Uint8Array | null;
 }
 
 /** What a replica has. */
@@ -78,6 +96,16 @@ export function fetchRequestOf(data: Data): FetchRequest {
     (watch === undefined || typeof watch === 'boolean');
   if (!isRequest) throw new PeerloomError('ERR_VAULT_INVALID', 'a question to a vault has another form');
   return data as unknown as FetchRequest;
+}
+
+/** @throws PeerloomError `ERR_VAULT_INVALID`. */
+export function chunkRequestOf(data: Data): ChunkRequest {
+  const { owner, collection, item, blob, number } = {
+    ...(data as Partial<Record<keyof ChunkRequest, Data>>),
+  };
+  const isText = [owner, collection, item, blob].every((text) => typeof text === 'string');
+  if (isText && blob !== '' && Number.isSafeInteger(number)) return data as unknown as ChunkRequest;
+  throw new PeerloomError('ERR_VAULT_INVALID', 'a question for a chunk has another form');
 }
 
 /** The outer form only; {@link accept} looks into it. @throws PeerloomError `ERR_VAULT_INVALID`. */

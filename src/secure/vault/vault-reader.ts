@@ -1,6 +1,6 @@
 import type { Data } from '../../data.ts';
 import { type ErrorCode, PeerloomError } from '../../errors.ts';
-import type { Runtime } from '../../runtime.ts';
+import { sha256Hex } from '../digest.ts';
 import { accept, type CollectionName } from './delivery.ts';
 import type { EpochKeys } from './epoch-keys.ts';
 import { openItem, type SealedItem } from './item.ts';
@@ -20,7 +20,6 @@ export interface VaultReaderOptions {
   readonly store: VaultStore;
   readonly keys: EpochKeys;
   readonly network: VaultNetwork;
-  readonly runtime: Runtime;
   /** What this node itself would answer. */
   readonly fetchHere: (request: FetchRequest) => Data;
 }
@@ -33,6 +32,8 @@ export interface OpenedItem {
   readonly time: number;
   /** `undefined`: the item was deleted. */
   readonly text: Uint8Array | undefined;
+  /** Where the content is when it is a large one, which the text describes; otherwise empty. */
+  readonly blob: string;
 }
 
 interface Failure {
@@ -48,8 +49,12 @@ interface Outcome {
   readonly failures: Failure[];
 }
 
-/** How often a watch asks by itself, in milliseconds: changes are told, but a node that was away is not. */
-const watchPollMs = 15_000;
+/** A part of a large item. */
+export interface ChunkName {
+  readonly item: string;
+  readonly blob: string;
+  readonly number: number;
+}
 
 /** What no honest node gives, and no slow one either. */
 const offences: ReadonlySet<ErrorCode> = new Set([
@@ -69,26 +74,9 @@ const words: ReadonlySet<ErrorCode> = new Set(['ERR_NOT_PERMITTED', 'ERR_NOT_FOU
  */
 export class VaultReader {
   readonly #options: VaultReaderOptions;
-  readonly #wakers = new Map<string, Set<() => void>>();
-  #isClosed = false;
 
   constructor(options: VaultReaderOptions) {
     this.#options = options;
-  }
-
-  /** There is something new. */
-  wake(owner: string, collection: string): void {
-    for (const waker of this.#wakers.get(keyOf({ owner, collection })) ?? []) waker();
-  }
-
-  /** There may be something new anywhere. */
-  wakeAll(): void {
-    for (const wakers of this.#wakers.values()) for (const waker of wakers) waker();
-  }
-
-  close(): void {
-    this.#isClosed = true;
-    this.wakeAll();
   }
 
   /**
@@ -103,29 +91,7 @@ export class VaultReader {
     if (!outcome.isAnswered) checkFailures(outcome.failures, this.#local(name, item) !== undefined);
     const found = this.#local(name, item);
     if (found === undefined) throw new PeerloomError('ERR_NOT_FOUND', `nobody has an item ${item}`);
-    return this.#open(name, found);
-  }
-
-  /** The items as they are, then each change, until the node stops or the signal fires. */
-  async *watch(
-    name: CollectionName,
-    since: number,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<OpenedItem> {
-    let after = since;
-    while (!this.#isClosed && !signal?.aborted) {
-      const change = this.#nextChange(name, signal);
-      try {
-        const page = await this.#changes(name, after);
-        for (const item of page?.items ?? []) {
-          if (this.#isReadable(name, item)) yield await this.#open(name, item);
-        }
-        after = page?.upTo ?? after;
-        if (!page?.more) await change.promise;
-      } finally {
-        change.cancel();
-      }
-    }
+    return this.open(name, found);
   }
 
   /** Asks all at once. The owner's word ends the wait: nobody has anything newer. */
@@ -157,8 +123,39 @@ export class VaultReader {
     });
   }
 
+  /**
+   * A chunk of a large item, from the first who has the true one.
+   *
+   * @throws PeerloomError of the last who did not give it.
+   */
+  async chunk(
+    name: CollectionName,
+    chunk: ChunkName,
+    options: { readonly hash: string; readonly from: readonly string[] },
+  ): Promise<Uint8Array> {
+    const { ownId, store, network } = this.#options;
+    const own = store.chunk(name.owner, chunk.blob, chunk.number);
+    if (own !== undefined && sha256Hex(own) === options.hash) return own;
+    const sources = this.#sources(name, options.from).filter((id) => id !== ownId);
+    let failure = new PeerloomError(
+      'ERR_VAULT_INVALID',
+      `chunk ${chunk.number} of ${chunk.item} is damaged here`,
+    );
+    for (const source of [...sources, ...this.#neighboursBut(sources)]) {
+      try {
+        const answer = await network.ask(source, vaultTopics.chunk, { ...name, ...chunk });
+        throwRefusal(answer, source);
+        if (answer instanceof Uint8Array && sha256Hex(answer) === options.hash) return answer;
+        failure = new PeerloomError('ERR_VAULT_INVALID', `${source} gave another chunk than the owner's`);
+      } catch (error) {
+        failure = error as PeerloomError;
+      }
+    }
+    throw failure;
+  }
+
   /** From the first who has a true answer, the owner before others. `undefined`: nobody, for now. */
-  async #changes(name: CollectionName, since: number): Promise<FetchAnswer | undefined> {
+  async changes(name: CollectionName, since: number): Promise<FetchAnswer | undefined> {
     const sources = this.#sources(name, []);
     const others = name.owner === this.#options.ownId ? [] : this.#neighboursBut(sources);
     for (const source of [...sources, ...others]) {
@@ -214,41 +211,21 @@ export class VaultReader {
     return this.#options.store.item(owner, collection, item);
   }
 
-  #isReadable({ owner, collection }: CollectionName, { epoch }: SealedItem): boolean {
+  /** Whether this node has a wrap for the item's epoch. */
+  isReadable({ owner, collection }: CollectionName, { epoch }: SealedItem): boolean {
     const { ownId, store } = this.#options;
     const wraps = store.collection(owner, collection)?.state.epochs.find((one) => one.epoch === epoch)?.wraps;
     return wraps !== undefined && Object.hasOwn(wraps, ownId);
   }
 
-  async #open({ owner, collection }: CollectionName, sealed: SealedItem): Promise<OpenedItem> {
-    const { item, version, time, epoch, deleted } = sealed;
+  /** @throws PeerloomError `ERR_NOT_PERMITTED`, `ERR_DECRYPTION`. */
+  async open({ owner, collection }: CollectionName, sealed: SealedItem): Promise<OpenedItem> {
+    const { item, version, time, epoch, deleted, blob } = sealed;
     const { state } = this.#options.store.collection(owner, collection)!;
     const key = await this.#options.keys.unwrap({ owner, collection, epoch }, epochOfVersion(state, version));
     const text = openItem(sealed, key);
-    return { item, version, time, text: deleted ? undefined : text };
+    return { item, version, time, text: deleted ? undefined : text, blob };
   }
-
-  #nextChange(
-    name: CollectionName,
-    signal: AbortSignal | undefined,
-  ): { promise: Promise<void>; cancel(): void } {
-    const key = keyOf(name);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = this.#options.runtime.setTimeout(resolve, watchPollMs);
-    const wakers = this.#wakers.get(key) ?? new Set();
-    this.#wakers.set(key, wakers.add(resolve));
-    signal?.addEventListener('abort', () => resolve(), { once: true });
-    const cancel = (): void => {
-      timer.cancel();
-      wakers.delete(resolve);
-      if (wakers.size === 0) this.#wakers.delete(key);
-    };
-    return { promise, cancel };
-  }
-}
-
-function keyOf({ owner, collection }: CollectionName): string {
-  return `${owner} ${collection}`;
 }
 
 /** Whether others need not be asked: there is an answer, or the owner has spoken. */

@@ -1,4 +1,7 @@
-/** The tables of a vault's file, see docs/secure-node.md. What is secret in them is encrypted, or wrapped. */
+/**
+ * The tables of a vault's file, see docs/secure-node.md. What is secret in them is encrypted, or wrapped. Chunks go
+ * with the item that names them; at the start, also those whose item was never finished.
+ */
 export const vaultSchema = `
   CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS collections (
@@ -14,9 +17,23 @@ export const vaultSchema = `
   CREATE TABLE IF NOT EXISTS items (
     owner TEXT NOT NULL, collection TEXT NOT NULL, item TEXT NOT NULL,
     version INTEGER NOT NULL, epoch INTEGER NOT NULL, time INTEGER NOT NULL, deleted INTEGER NOT NULL,
+    blob TEXT NOT NULL,
     body BLOB NOT NULL, signature BLOB NOT NULL,
     PRIMARY KEY (owner, collection, item)
   ) STRICT;
   CREATE INDEX IF NOT EXISTS items_by_version ON items (owner, collection, version);
   CREATE INDEX IF NOT EXISTS items_by_epoch ON items (owner, collection, epoch);
+  CREATE INDEX IF NOT EXISTS items_by_blob ON items (owner, blob) WHERE blob <> '';
+  CREATE TABLE IF NOT EXISTS chunks (
+    owner TEXT NOT NULL, blob TEXT NOT NULL, number INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (owner, blob, number)
+  ) STRICT;
+  CREATE TRIGGER IF NOT EXISTS chunks_of_changed_item AFTER UPDATE OF blob ON items
+    WHEN OLD.blob <> '' AND OLD.blob <> NEW.blob
+    BEGIN DELETE FROM chunks WHERE owner = OLD.owner AND blob = OLD.blob; END;
+  CREATE TRIGGER IF NOT EXISTS chunks_of_deleted_item AFTER DELETE ON items WHEN OLD.blob <> ''
+    BEGIN DELETE FROM chunks WHERE owner = OLD.owner AND blob = OLD.blob; END;
+  DELETE FROM chunks WHERE NOT EXISTS
+    (SELECT 1 FROM items WHERE items.owner = chunks.owner AND items.blob = chunks.blob AND items.blob <> '');
 `;

@@ -4,6 +4,7 @@ import { accept, type Delivery } from './delivery.ts';
 import type { SealedItem } from './item.ts';
 import type { CollectionState } from './manifest.ts';
 import {
+  chunkRequestOf,
   type FetchAnswer,
   type FetchRequest,
   fetchRequestOf,
@@ -55,6 +56,30 @@ export class VaultService {
     return { ...this.#news(stored, request.after), items: [item], upTo: item.version, more: false };
   }
 
+  /** A part of a large item, for who may read it. @throws PeerloomError `ERR_VAULT_INVALID`. */
+  chunk(data: Data, asker: string): Uint8Array | Refusal {
+    const { owner, collection, item, blob, number } = chunkRequestOf(data);
+    const fetched = this.fetch({ owner, collection, item, after: Number.MAX_SAFE_INTEGER }, asker);
+    if ('error' in fetched) return fetched;
+    const isCurrent = fetched.items[0]!.blob === blob;
+    const body = isCurrent ? this.#options.store.chunk(owner, blob, number) : undefined;
+    return body ?? refusal('ERR_NOT_FOUND');
+  }
+
+  /** @throws PeerloomError `ERR_VAULT_INVALID`, `ERR_MESSAGE_TOO_LARGE`. */
+  storeChunk(data: Data, asker: string): number | Refusal {
+    const { owner, collection, blob, number } = chunkRequestOf(data);
+    const { ownId, store } = this.#options;
+    const isReplica = store.collection(owner, collection)?.state.replicas.includes(ownId);
+    if (asker !== owner || owner === ownId || !isReplica) return refusal('ERR_NOT_PERMITTED');
+    const { body } = data as { body?: Data };
+    if (body instanceof Uint8Array) {
+      this.#checkRoom(body.length);
+      store.saveChunk(owner, blob, number, body);
+    }
+    return store.countChunks(owner, blob);
+  }
+
   /** @throws PeerloomError for what the owner did not sign, or for too much of it. */
   storeReplica(data: Data, asker: string): StoreAnswer | Refusal {
     const request = storeRequestOf(data);
@@ -63,7 +88,7 @@ export class VaultService {
     if (asker !== owner || owner === ownId) return refusal('ERR_NOT_PERMITTED');
     const isQuestion = request.log.length === 0;
     if (!isQuestion) {
-      this.#checkRoom(request);
+      this.#checkRoom(sizeOf(request));
       store.transaction(() => {
         const { state } = accept(store, request, request);
         if (state.replicas.includes(ownId)) store.setVersion(owner, collection, upTo);
@@ -92,16 +117,16 @@ export class VaultService {
     return { log, state: after < sequence ? state : null };
   }
 
-  #checkRoom({ log, state, items }: Delivery): void {
+  #checkRoom(bytes: number): void {
     const { ownId, store, maxReplicaBytes } = this.#options;
-    const bytes = items.reduce(
-      (sum, { body }) => sum + (body?.length ?? 0),
-      JSON.stringify([log, state]).length,
-    );
     if (store.foreignBytes(ownId) + bytes <= maxReplicaBytes) return;
     const message = `this node keeps at most ${maxReplicaBytes} bytes for others`;
     throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
   }
+}
+
+function sizeOf({ log, state, items }: Delivery): number {
+  return items.reduce((sum, { body }) => sum + (body?.length ?? 0), JSON.stringify([log, state]).length);
 }
 
 function isOpenTo(reader: string, state: CollectionState, { epoch }: SealedItem): boolean {

@@ -44,27 +44,17 @@ export class VaultStore {
    */
   constructor(path: string | undefined, ownId: string) {
     const { DatabaseSync: Database } = requiredBuiltin('node:sqlite', 'The vault');
+    let database: DatabaseSync | undefined;
     try {
       if (path !== undefined) createPrivate(path);
-      this.#database = new Database(path ?? ':memory:', { timeout: 0 });
-      this.#database.exec(
-        'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL',
-      );
-      this.transaction(() => {
-        this.#database.exec(vaultSchema);
-        this.#run(
-          'INSERT OR IGNORE INTO meta VALUES (?, ?), (?, ?)',
-          'format',
-          formatVersion,
-          'owner',
-          ownId,
-        );
-      });
+      database = new Database(path ?? ':memory:', { timeout: 0 });
+      this.#database = database;
+      database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+      this.transaction(() => this.#prepare(ownId));
     } catch (cause) {
+      database?.close();
       throw fileError(path ?? ':memory:', cause);
     }
-    this.#checkMeta('format', formatVersion, `the vault ${path} was written by a newer version of peerloom`);
-    this.#checkMeta('owner', ownId, `the vault ${path} belongs to another identity`);
   }
 
   close(): void {
@@ -182,19 +172,44 @@ export class VaultStore {
     return this.#all(sql, name.owner, name.collection, first, last, limit).map(itemOf);
   }
 
-  saveItem({ owner, collection, item, version, epoch, time, deleted, body, signature }: SealedItem): void {
+  saveItem({
+    owner,
+    collection,
+    item,
+    version,
+    epoch,
+    time,
+    deleted,
+    blob,
+    body,
+    signature,
+  }: SealedItem): void {
+    const values = [version, epoch, time, Number(deleted), blob, body, signature];
     this.#run(
-      'INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
-      owner,
-      collection,
-      item,
-      version,
-      epoch,
-      time,
-      Number(deleted),
-      body,
-      signature,
+      `INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (owner, collection, item) DO UPDATE SET
+       version = excluded.version, epoch = excluded.epoch, time = excluded.time, deleted = excluded.deleted,
+       blob = excluded.blob, body = excluded.body, signature = excluded.signature`,
+      ...[owner, collection, item, ...values],
     );
+  }
+
+  saveChunk(owner: string, blob: string, number: number, body: Uint8Array): void {
+    this.#run('INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?)', owner, blob, number, body);
+  }
+
+  chunk(owner: string, blob: string, number: number): Uint8Array | undefined {
+    const sql = 'SELECT body FROM chunks WHERE owner = ? AND blob = ? AND number = ?';
+    return this.#statement(sql).get(owner, blob, number)?.body as Uint8Array | undefined;
+  }
+
+  countChunks(owner: string, blob: string): number {
+    const sql = 'SELECT COUNT(*) AS count FROM chunks WHERE owner = ? AND blob = ?';
+    return this.#statement(sql).get(owner, blob)!.count as number;
+  }
+
+  /** Forgets what no item names. */
+  removeChunks(owner: string, blob: string): void {
+    this.#run('DELETE FROM chunks WHERE owner = ? AND blob = ?', owner, blob);
   }
 
   /** Forgets a collection of another node. */
@@ -210,6 +225,7 @@ export class VaultStore {
   /** Bytes of what belongs to others. */
   foreignBytes(ownId: string): number {
     const sql = `SELECT (SELECT TOTAL(LENGTH(body)) FROM items WHERE owner <> :own)
+      + (SELECT TOTAL(LENGTH(body)) FROM chunks WHERE owner <> :own)
       + (SELECT TOTAL(LENGTH(entry)) FROM log WHERE owner <> :own)
       + (SELECT TOTAL(LENGTH(state)) FROM collections WHERE owner <> :own) AS bytes`;
     return this.#statement(sql).get({ own: ownId })!.bytes as number;
@@ -224,11 +240,13 @@ export class VaultStore {
     return { head, state, version: row.version as number };
   }
 
-  #checkMeta(name: string, expected: string, message: string): void {
-    const { value } = this.#statement('SELECT value FROM meta WHERE name = ?').get(name)!;
-    if (value === expected) return;
-    this.close();
-    throw new PeerloomError('ERR_VAULT_FILE', message);
+  #prepare(ownId: string): void {
+    this.#database.exec(vaultSchema);
+    this.#run('INSERT OR IGNORE INTO meta VALUES (?, ?), (?, ?)', 'format', formatVersion, 'owner', ownId);
+    const rows = this.#all('SELECT name, value FROM meta');
+    const { format, owner } = Object.fromEntries(rows.map(({ name, value }) => [name, value]));
+    if (format !== formatVersion) throw new Error('it was written by another version of peerloom');
+    if (owner !== ownId) throw new Error('it belongs to another identity');
   }
 
   #run(sql: string, ...values: SQLInputValue[]): void {

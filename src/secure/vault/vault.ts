@@ -4,6 +4,7 @@ import { isPeerId } from '../../identity.ts';
 import { checkData } from '../../wire/check-data.ts';
 import { dataFromBytes, dataToBytes } from '../data-bytes.ts';
 import { exportCollections, importCollections } from './backup.ts';
+import type { CollectionName } from './delivery.ts';
 import { sealBytes } from './item.ts';
 import type { LogEntry, ReaderInfo } from './manifest.ts';
 import type { OwnCollections } from './own-collections.ts';
@@ -30,7 +31,9 @@ export interface CollectionInfo {
 /** A state of an item. */
 export interface VaultChange {
   readonly item: string;
-  /** `undefined`: the item was deleted. */
+  /** `'stream'`: read it with {@link Vault.getStream}. */
+  readonly kind: 'data' | 'stream' | 'deleted';
+  /** `undefined` unless the kind is `'data'`. */
   readonly value: Data | undefined;
   /** Grows with each change of the collection. */
   readonly version: number;
@@ -69,7 +72,8 @@ export class Vault {
    *
    * @param collection up to 256 characters, like the item's name; both are kept in the open.
    * @throws TypeError or RangeError for names that are none, and data that no message can hold.
-   * @throws PeerloomError `ERR_MESSAGE_TOO_LARGE` for more than half of `limits.maxMessageBytes` (8 MiB).
+   * @throws PeerloomError `ERR_MESSAGE_TOO_LARGE` for more than half of `limits.maxMessageBytes` (8 MiB): see
+   * {@link Vault.putStream}.
    */
   async put(collection: string, item: string, data: Data): Promise<void> {
     checkNames({ collection, item });
@@ -80,13 +84,13 @@ export class Vault {
       const message = `an item of ${text.length} bytes; at most ${maxBytes} are allowed`;
       throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
     }
-    await this.#own.put(collection, item, { text, deleted: false });
+    await this.#own.put(collection, item, { text, deleted: false, blob: '' });
   }
 
   /** Deletes an item of an own collection, here and where it is replicated. Who has read it may have kept it. */
   async delete(collection: string, item: string): Promise<void> {
     checkNames({ collection, item });
-    await this.#own.put(collection, item, { text: dataToBytes(null), deleted: true });
+    await this.#own.put(collection, item, { text: dataToBytes(null), deleted: true, blob: '' });
   }
 
   /**
@@ -107,10 +111,48 @@ export class Vault {
   ): Promise<Data> {
     checkNames({ collection, item });
     checkId('owner', owner);
-    if (owner === this.#ownId) return dataFromBytes(await this.#own.get(collection, item));
-    const { text } = await this.#engine.reader.get({ owner, collection }, item, [...(options.from ?? [])]);
-    if (text === undefined) throw new PeerloomError('ERR_NOT_FOUND', `the item ${item} was deleted`);
-    return dataFromBytes(text);
+    const { text, blob } = await this.#find({ owner, collection }, item, [...(options.from ?? [])]);
+    if (blob === '') return dataFromBytes(text);
+    throw new PeerloomError(
+      'ERR_MESSAGE_TOO_LARGE',
+      `the item ${item} was put as a stream: read it with getStream`,
+    );
+  }
+
+  /**
+   * Like {@link Vault.put}, for up to 1 GiB of bytes, kept in chunks of 1 MiB.
+   *
+   * @param source its bytes, in pieces of any length.
+   * @throws PeerloomError `ERR_MESSAGE_TOO_LARGE`; and what the source throws. Nothing is kept then.
+   */
+  async putStream(
+    collection: string,
+    item: string,
+    source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  ): Promise<void> {
+    checkNames({ collection, item });
+    await this.#engine.large.put(collection, item, source);
+  }
+
+  /**
+   * Reads what {@link Vault.putStream} put. Each chunk is proven before it is given; one that nobody gives as it was
+   * ends the loop with an error. They are not kept here.
+   *
+   * @throws PeerloomError as {@link Vault.get}; `ERR_VAULT_INVALID` for an item that was put in one piece.
+   */
+  async *getStream(
+    owner: string,
+    collection: string,
+    item: string,
+    options: { readonly from?: Iterable<string> } = {},
+  ): AsyncGenerator<Uint8Array, void> {
+    checkNames({ collection, item });
+    checkId('owner', owner);
+    const from = [...(options.from ?? [])];
+    const { text, blob } = await this.#find({ owner, collection }, item, from);
+    if (blob === '')
+      throw new PeerloomError('ERR_VAULT_INVALID', `the item ${item} is no stream: read it with get`);
+    yield* this.#engine.large.get({ owner, collection }, { item, text, blob }, from);
   }
 
   /**
@@ -127,9 +169,11 @@ export class Vault {
   ): AsyncGenerator<VaultChange, void> {
     checkNames({ collection });
     checkId('owner', owner);
-    const changes = this.#engine.reader.watch({ owner, collection }, options.since ?? 0, options.signal);
-    for await (const { text, ...change } of changes) {
-      yield { ...change, value: text === undefined ? undefined : dataFromBytes(text) };
+    const changes = this.#engine.watch.changes({ owner, collection }, options.since ?? 0, options.signal);
+    for await (const { text, blob, ...change } of changes) {
+      if (text === undefined) yield { ...change, kind: 'deleted', value: undefined };
+      else if (blob !== '') yield { ...change, kind: 'stream', value: undefined };
+      else yield { ...change, kind: 'data', value: dataFromBytes(text) };
     }
   }
 
@@ -224,6 +268,17 @@ export class Vault {
    */
   async import(exported: Uint8Array): Promise<void> {
     await this.#own.exclusively(async () => importCollections(this.#store, this.#ownId, exported));
+  }
+
+  async #find(
+    { owner, collection }: CollectionName,
+    item: string,
+    from: readonly string[],
+  ): Promise<{ readonly text: Uint8Array; readonly blob: string }> {
+    if (owner === this.#ownId) return this.#own.get(collection, item);
+    const { text, blob } = await this.#engine.reader.get({ owner, collection }, item, from);
+    if (text !== undefined) return { text, blob };
+    throw new PeerloomError('ERR_NOT_FOUND', `the item ${item} was deleted`);
   }
 
   #checkOther(id: string): void {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, suite, test } from 'node:test';
 import { brotliCompressSync } from 'node:zlib';
-import { type Data, Node, type NodeConnection, PeerloomError } from '../../../src/index.ts';
+import { Node, type NodeConnection, PeerloomError } from '../../../src/index.ts';
 import { FrameKind } from '../../../src/wire/frame.ts';
 import { turn } from '../../support/turns.ts';
 import { destroySockets, type FrameFields, RawPeer, rawFrame } from './support/raw-peer.ts';
