@@ -1,5 +1,6 @@
 import { isPeerId } from '../identity.ts';
 import type { Envelope } from './envelope.ts';
+import { fieldsOf } from './fields.ts';
 
 /** Who is connected with whom. */
 export interface NetworkMap {
@@ -27,7 +28,7 @@ export function networkMapOf(
   };
   add(ownId, neighbours);
   for (const { author, data } of statements) {
-    const { neighbours: others } = data as { neighbours?: unknown };
+    const { neighbours: others } = fieldsOf(data);
     if (Array.isArray(others))
       add(
         author,

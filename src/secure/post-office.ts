@@ -3,6 +3,7 @@ import { PeerloomError } from '../errors.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { dataFromBytes, dataToBytes } from './data-bytes.ts';
 import { type Envelope, readEnvelope, verify } from './envelope.ts';
+import { fieldsOf } from './fields.ts';
 import { encryptionKeyOf, type HpkeContext, type HpkeOpener, hpkeSeal } from './hpke.ts';
 import type { Notary } from './notary.ts';
 import type { SecureChannel } from './secure-channel.ts';
@@ -76,7 +77,8 @@ export class PostOffice {
       const message = `no node that was reached within ${timeoutMs} ms leads to ${to}`;
       throw new PeerloomError('ERR_NO_ROUTE', message);
     }
-    const sealed = (answer.data as { sealed: Uint8Array }).sealed;
+    const { sealed } = fieldsOf(answer.data);
+    if (!(sealed instanceof Uint8Array)) throw invalid('an answer holds nothing encrypted');
     return dataFromBytes(await opener.open(sealed, contextOf(to, ownId)));
   }
 
@@ -91,7 +93,7 @@ export class PostOffice {
   /** Takes what a neighbour asks of this node, or passes on for another. */
   async answer(question: Envelope, channel: SecureChannel): Promise<Data> {
     if (question.kind === 'ask') return this.#options.respond(mailOf(question.data), question, channel);
-    const { letter: data, budgetMs } = { ...(question.data as { letter?: Data; budgetMs?: Data }) };
+    const { letter: data, budgetMs } = fieldsOf(question.data);
     if (data === undefined || typeof budgetMs !== 'number') throw invalid('nothing is to be relayed');
     const letter = this.#examine(data, channel);
     if (letter === undefined) return null;
@@ -185,7 +187,7 @@ function isAnswer(data: Data, letter: Envelope, kind: 'answer' | 'neighbours'): 
   try {
     const answer = readEnvelope(data);
     verify(answer);
-    const { question } = answer.data as { question?: Data };
+    const { question } = fieldsOf(answer.data);
     const isTheirs = letter.to === undefined || answer.author === letter.to;
     return isTheirs && answer.kind === kind && answer.to === letter.author && question === letter.id;
   } catch {
@@ -194,7 +196,7 @@ function isAnswer(data: Data, letter: Envelope, kind: 'answer' | 'neighbours'): 
 }
 
 function mailOf(data: Data): Mail {
-  const { topic, data: content } = { ...(data as { topic?: Data; data?: Data }) };
+  const { topic, data: content } = fieldsOf(data);
   if (typeof topic !== 'string' || content === undefined) throw invalid('it has no topic');
   return { topic, data: content };
 }

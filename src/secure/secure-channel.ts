@@ -5,6 +5,7 @@ import type { Data } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Goodbye } from '../wire/goodbye.ts';
 import type { Envelope } from './envelope.ts';
+import { fieldsOf } from './fields.ts';
 import type { Notary } from './notary.ts';
 
 /** What neighbours ask each other: for the user, for what a letter is to be relayed, and for the node itself. */
@@ -142,8 +143,8 @@ export class SecureChannel implements Channel {
   }
 
   #answerTo(question: Envelope, response: Data): Data {
-    const content = this.#examine(response, ['response']).data as { question?: Data; answer?: Data } | null;
-    if (content?.question === question.id && content.answer !== undefined) return content.answer;
+    const { question: id, answer } = fieldsOf(this.#examine(response, ['response']).data);
+    if (id === question.id && answer !== undefined) return answer;
     const error = new PeerloomError('ERR_ENVELOPE_INVALID', 'a response is one to another question');
     this.refuse(error);
     throw error;

@@ -97,7 +97,8 @@ export class SecureNode extends Node {
     });
     const maxMessageBytes = rest.limits?.maxMessageBytes ?? defaultLimits.maxMessageBytes;
     const network = {
-      ask: (to: string, topic: string, data: Data) => this.#post.ask(to, { topic, data }, defaultTimeoutMs),
+      ask: (to: string, topic: string, data: Data, timeoutMs: number) =>
+        this.#post.ask(to, { topic, data }, timeoutMs),
       neighbours: () => [...this.#post.channels.keys()],
     };
     const opener = this.#opener;

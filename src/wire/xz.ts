@@ -9,6 +9,9 @@ interface XzLibrary {
 }
 
 const packageName = '@napi-rs/lzma';
+/** Less is not worth the copy. */
+const leastAdoptedBytes = 64 * 1024;
+
 let library: XzLibrary | undefined;
 let isThere: boolean | undefined;
 
@@ -45,7 +48,19 @@ export function compressXz(bytes: Uint8Array): Uint8Array {
 export function decompressXz(bytes: Uint8Array, maxBytes: number): Uint8Array {
   const { decompressSync } = loadLibrary();
   if (xzUncompressedBytes(bytes) > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
-  return decompressSync(bytes);
+  return adopt(decompressSync(bytes));
+}
+
+/**
+ * The library's own memory would wait for the garbage collector, which does not see how much it is: many large
+ * messages could pile up.
+ */
+function adopt(output: Uint8Array): Uint8Array {
+  const { buffer } = output;
+  if (output.length < leastAdoptedBytes || output.length < buffer.byteLength) return output;
+  const copy = new Uint8Array(output);
+  (buffer as ArrayBuffer).transfer(0);
+  return copy;
 }
 
 /** Loaded when first needed, and not bundled: most nodes never need it. */

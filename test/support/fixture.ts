@@ -40,10 +40,20 @@ export class Fixture {
   }
 
   async #takeDown(): Promise<void> {
-    for (const undo of this.#undoings.reverse()) await undo();
+    const stopAll = this.#undoings.reverse();
     for (const [node, settle] of this.#nodes) {
-      await within(settle(node.stop()), `node '${node.name}' stops`);
+      stopAll.push(() => within(settle(node.stop()), `node '${node.name}' stops`));
     }
+    const failures: unknown[] = [];
+    // One that fails must not keep the others running, and the process with them.
+    for (const stop of stopAll) {
+      try {
+        await stop();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
     for (const node of this.#nodes.keys()) assertEventsArePaired(node);
     await assertNothingIsLeftOpen(this.#resourcesBefore);
     assert.deepEqual(unhandledRejections.splice(0), [], 'no promise was rejected without a handler');

@@ -1,15 +1,18 @@
 import { PeerloomError } from '../../errors.ts';
 import type { Identity } from '../../identity.ts';
+import type { Runtime } from '../../runtime.ts';
 import type { EpochKeys, EpochName } from './epoch-keys.ts';
 import { openItem, type SealedItem, sealItem } from './item.ts';
 import { type Change, type CollectionState, currentEpoch, epochOfVersion, nextManifest } from './manifest.ts';
 import { Serial } from './serial.ts';
+import { turn } from './turn.ts';
 import type { StoredCollection, VaultStore } from './vault-store.ts';
 
 export interface OwnCollectionsOptions {
   readonly identity: Identity;
   readonly store: VaultStore;
   readonly keys: EpochKeys;
+  readonly runtime: Runtime;
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
   /** A collection has changed, and the change is kept. */
@@ -25,7 +28,7 @@ export interface Content {
 }
 
 /** Items that are encrypted anew in one transaction. */
-const reencryptBatch = 256;
+const reencryptBatch = 64;
 
 /** The collections that this node owns: it alone writes them. One change is made after the other. */
 export class OwnCollections {
@@ -182,6 +185,7 @@ export class OwnCollections {
         for (const item of renewed) this.#store.saveItem(item);
         this.#store.setVersion(this.#ownId, collection, version);
       });
+      await turn(this.#options.runtime);
     }
   }
 

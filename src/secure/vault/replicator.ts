@@ -1,5 +1,6 @@
 import type { Data } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
+import { fieldsOf } from '../fields.ts';
 import type { SealedItem } from './item.ts';
 import {
   type StoreAnswer,
@@ -12,8 +13,8 @@ import type { VaultStore } from './vault-store.ts';
 
 /** How a vault talks to other nodes. */
 export interface VaultNetwork {
-  /** @throws PeerloomError when the node is not reached, or has no answer. */
-  ask(to: string, topic: string, data: Data): Promise<Data>;
+  /** @throws PeerloomError when the node is not reached, or has no answer in time. */
+  ask(to: string, topic: string, data: Data, timeoutMs: number): Promise<Data>;
   /** Nodes that this one is connected with. */
   neighbours(): readonly string[];
 }
@@ -38,6 +39,9 @@ interface Pair {
   readonly collection: string;
   readonly replica: string;
 }
+
+/** For some MiB, over a slow link. */
+const deliveryTimeoutMs = 30_000;
 
 type Pieces = Omit<StoreRequest, 'owner' | 'collection'>;
 
@@ -145,7 +149,7 @@ export class Replicator {
     const count = store.countChunks(owner, blob);
     const tell = async (number: number, body: Uint8Array | null): Promise<number> => {
       const request: StoreChunkRequest = { owner, collection, item, blob, number, body };
-      const answer = await network.ask(replica, vaultTopics.storeChunk, { ...request });
+      const answer = await network.ask(replica, vaultTopics.storeChunk, { ...request }, deliveryTimeoutMs);
       throwRefusal(answer, replica);
       return Number(answer);
     };
@@ -157,9 +161,14 @@ export class Replicator {
   async #deliver(collection: string, replica: string, pieces: Pieces): Promise<StoreAnswer> {
     const { ownId, network } = this.#options;
     const request: StoreRequest = { owner: ownId, collection, ...pieces };
-    const answer = await network.ask(replica, vaultTopics.store, request as unknown as Data);
+    const answer = await network.ask(
+      replica,
+      vaultTopics.store,
+      request as unknown as Data,
+      deliveryTimeoutMs,
+    );
     throwRefusal(answer, replica);
-    const { sequence, version } = { ...(answer as Partial<Record<keyof StoreAnswer, Data>>) };
+    const { sequence, version } = fieldsOf(answer);
     if (typeof sequence === 'number' && typeof version === 'number') return { sequence, version };
     throw new PeerloomError('ERR_VAULT_INVALID', `${replica} does not say what it has`);
   }

@@ -2,6 +2,7 @@ import type { Data } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
 import type { Identity } from '../../identity.ts';
 import type { Runtime } from '../../runtime.ts';
+import { fieldsOf } from '../fields.ts';
 import type { HpkeOpener } from '../hpke.ts';
 import { CollectionWatch } from './collection-watch.ts';
 import { EpochKeys } from './epoch-keys.ts';
@@ -37,6 +38,7 @@ export interface VaultSetup extends VaultOptions {
 const defaultMaxReplicaBytes = 64 * 1024 * 1024;
 const watchLeaseMs = 60_000;
 const maxWatchers = 10_000;
+const noticeTimeoutMs = 10_000;
 /** The other half of a message is for logs, states and signatures. */
 const itemShareOfMessage = 0.5;
 
@@ -88,11 +90,12 @@ export class VaultEngine {
       identity,
       store,
       keys,
+      runtime,
       wallClock,
       onChange: (collection) => this.#onOwnChange(collection),
     });
     const { own, reader } = this;
-    this.large = new LargeItems({ ownId, store, own, reader, maxChunkBytes: batchBytes });
+    this.large = new LargeItems({ ownId, store, own, reader, runtime, maxChunkBytes: batchBytes });
   }
 
   /** Answers another node. What is wrong with a question, the other node is told by its code. */
@@ -138,12 +141,12 @@ export class VaultEngine {
   #tellWatchers(owner: string, collection: string): void {
     this.watch.wake(owner, collection);
     for (const id of this.#watchers.of(`${owner} ${collection}`)) {
-      this.#network.ask(id, vaultTopics.changed, { owner, collection }).catch(() => {});
+      this.#network.ask(id, vaultTopics.changed, { owner, collection }, noticeTimeoutMs).catch(() => {});
     }
   }
 
   #onChanged(data: Data): null {
-    const { owner, collection } = { ...(data as { owner?: Data; collection?: Data }) };
+    const { owner, collection } = fieldsOf(data);
     this.watch.wake(String(owner), String(collection));
     return null;
   }

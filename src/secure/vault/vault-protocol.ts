@@ -1,5 +1,6 @@
 import type { Data } from '../../data.ts';
 import { type ErrorCode, errorCodes, PeerloomError } from '../../errors.ts';
+import { fieldsOf } from '../fields.ts';
 import type { Delivery } from './delivery.ts';
 
 /** What nodes ask each other about vaults. */
@@ -77,7 +78,7 @@ export function refusal(error: ErrorCode): Refusal {
 
 /** @throws PeerloomError of the code when the answer is a {@link Refusal}. */
 export function throwRefusal(answer: Data, from: string): void {
-  const { error } = { ...(answer as { error?: Data }) };
+  const { error } = fieldsOf(answer);
   if (error === undefined) return;
   const code = typeof error === 'string' && Object.hasOwn(errorCodes, error) ? error : 'ERR_VAULT_INVALID';
   throw new PeerloomError(code as ErrorCode, `${from} refuses: ${errorCodes[code as ErrorCode]}`);
@@ -85,7 +86,7 @@ export function throwRefusal(answer: Data, from: string): void {
 
 /** @throws PeerloomError `ERR_VAULT_INVALID`. */
 export function fetchRequestOf(data: Data): FetchRequest {
-  const request = { ...(data as Partial<Record<keyof FetchRequest, Data>>) };
+  const request = fieldsOf(data);
   const { owner, collection, after, item, since, watch } = request;
   const isRequest =
     typeof owner === 'string' &&
@@ -110,7 +111,7 @@ export function chunkRequestOf(data: Data): ChunkRequest {
 
 /** The outer form only; {@link accept} looks into it. @throws PeerloomError `ERR_VAULT_INVALID`. */
 export function storeRequestOf(data: Data): StoreRequest {
-  const { owner, collection, upTo } = { ...(data as Partial<Record<keyof StoreRequest, Data>>) };
+  const { owner, collection, upTo } = fieldsOf(data);
   if (typeof owner === 'string' && typeof collection === 'string' && Number.isSafeInteger(upTo)) {
     return deliveryOf(data) as StoreRequest;
   }
@@ -119,13 +120,13 @@ export function storeRequestOf(data: Data): StoreRequest {
 
 /** The outer form only. @throws PeerloomError `ERR_VAULT_INVALID`. */
 export function fetchAnswerOf(data: Data): FetchAnswer {
-  const { upTo, more } = { ...(data as Partial<Record<keyof FetchAnswer, Data>>) };
+  const { upTo, more } = fieldsOf(data);
   if (Number.isSafeInteger(upTo) && typeof more === 'boolean') return deliveryOf(data) as FetchAnswer;
   throw new PeerloomError('ERR_VAULT_INVALID', 'the answer of a vault has another form');
 }
 
 function deliveryOf(data: Data): Delivery {
-  const { log, state, items } = { ...(data as Partial<Record<keyof Delivery, Data>>) };
+  const { log, state, items } = fieldsOf(data);
   const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
   const isList = (list: unknown): boolean => Array.isArray(list) && list.every(isObject);
   if (isList(log) && isList(items) && typeof state === 'object') return data as unknown as Delivery;

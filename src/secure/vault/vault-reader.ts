@@ -56,6 +56,10 @@ export interface ChunkName {
   readonly number: number;
 }
 
+/** How long an owner that is silent keeps a reader from the replicas' answers. */
+const fetchTimeoutMs = 10_000;
+const chunkTimeoutMs = 30_000;
+
 /** What no honest node gives, and no slow one either. */
 const offences: ReadonlySet<ErrorCode> = new Set([
   'ERR_VAULT_INVALID',
@@ -143,7 +147,7 @@ export class VaultReader {
     );
     for (const source of [...sources, ...this.#neighboursBut(sources)]) {
       try {
-        const answer = await network.ask(source, vaultTopics.chunk, { ...name, ...chunk });
+        const answer = await network.ask(source, vaultTopics.chunk, { ...name, ...chunk }, chunkTimeoutMs);
         throwRefusal(answer, source);
         if (answer instanceof Uint8Array && sha256Hex(answer) === options.hash) return answer;
         failure = new PeerloomError('ERR_VAULT_INVALID', `${source} gave another chunk than the owner's`);
@@ -184,7 +188,7 @@ export class VaultReader {
     const data =
       source === ownId
         ? fetchHere(request)
-        : await network.ask(source, vaultTopics.fetch, request as unknown as Data);
+        : await network.ask(source, vaultTopics.fetch, request as unknown as Data, fetchTimeoutMs);
     throwRefusal(data, source);
     const answer = fetchAnswerOf(data);
     if (what.item !== undefined && (answer.items.length !== 1 || answer.items[0]!.item !== what.item)) {

@@ -1,5 +1,6 @@
 import type { Data } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
+import { fieldsOf } from '../fields.ts';
 import { accept, type Delivery } from './delivery.ts';
 import type { SealedItem } from './item.ts';
 import type { CollectionState } from './manifest.ts';
@@ -72,7 +73,7 @@ export class VaultService {
     const { ownId, store } = this.#options;
     const isReplica = store.collection(owner, collection)?.state.replicas.includes(ownId);
     if (asker !== owner || owner === ownId || !isReplica) return refusal('ERR_NOT_PERMITTED');
-    const { body } = data as { body?: Data };
+    const { body } = fieldsOf(data);
     if (body instanceof Uint8Array) {
       this.#checkRoom(body.length);
       store.saveChunk(owner, blob, number, body);

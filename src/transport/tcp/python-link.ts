@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Runtime } from '../../runtime.ts';
+import { reset } from './reset.ts';
 import { SocketLink, type SocketLinkDetails } from './socket-link.ts';
 
 /** A Python node reads 4 KiB and sleeps 10 ms, and is slower with large messages. */
@@ -48,6 +49,6 @@ export class PythonLink extends SocketLink {
   }
 
   override destroy(): void {
-    this.#socket.resetAndDestroy();
+    reset(this.#socket);
   }
 }

@@ -9,6 +9,7 @@ import { HandshakeGate } from './handshake-gate.ts';
 import { authenticatePlain } from './plain.ts';
 import type { Role } from './proof.ts';
 import { PythonLink } from './python-link.ts';
+import { reset } from './reset.ts';
 import { type SniffedProtocol, sniff } from './sniff.ts';
 import { remoteAddressOf, SocketLink } from './socket-link.ts';
 import { explain } from './system-errors.ts';
@@ -113,7 +114,7 @@ class TcpTransport implements Transport {
       const side: Side = { role: 'client', startedAt, expectedId };
       return await unlessAborted(this.#authenticate(socket, protocol, side), signal);
     } catch (error) {
-      if (protocol === 'p2pnetwork') socket?.resetAndDestroy();
+      if (socket !== undefined && protocol === 'p2pnetwork') reset(socket);
       else socket?.destroy();
       throw signal.aborted ? signal.reason : explain(error, address, 'dialling');
     }
@@ -189,7 +190,7 @@ class TcpTransport implements Transport {
       if (!this.#accept.has('p2pnetwork')) throw notSpoken('unknown');
       return await this.#exchangeIds(socket, side);
     } catch (error) {
-      socket.resetAndDestroy();
+      reset(socket);
       throw error;
     }
   }
@@ -223,7 +224,7 @@ class TcpTransport implements Transport {
 
   /** Without a word; by a reset where it could be a Python node. */
   #drop(socket: Socket): void {
-    if (this.#accept.has('p2pnetwork')) socket.resetAndDestroy();
+    if (this.#accept.has('p2pnetwork')) reset(socket);
     else socket.destroy();
   }
 

@@ -43,10 +43,13 @@ suite('floods of connections', () => {
   });
 
   test('nor do sockets that are gone before their turn', async () => {
-    for (let round = 0; round < 5; round++) {
-      for (const socket of await openSockets(scene.port, 200)) socket.resetAndDestroy();
+    for (let round = 0; round < 2; round++) {
+      const silent = await openSockets(scene.port, 100);
+      // Those that wait: resetting one that is being closed can hang Node.js at its exit.
+      for (const socket of silent.slice(32)) socket.resetAndDestroy();
+      await scene.victim.call('stats');
+      await visit(scene.port);
     }
-    await visit(scene.port);
   });
 
   test('connections that come and go leave nothing behind', async () => {

@@ -1,0 +1,77 @@
+import type { Runtime } from '../../runtime.ts';
+import type { CollectionName } from './delivery.ts';
+import type { OpenedItem, VaultReader } from './vault-reader.ts';
+
+/** How often a watch asks by itself, in milliseconds: changes are told, but a node that was away is not. */
+const pollMs = 15_000;
+
+/** Follows collections: fetches what is new when it is told that there is, and now and then. */
+export class CollectionWatch {
+  readonly #reader: VaultReader;
+  readonly #runtime: Runtime;
+  readonly #wakers = new Map<string, Set<() => void>>();
+  #isClosed = false;
+
+  constructor(reader: VaultReader, runtime: Runtime) {
+    this.#reader = reader;
+    this.#runtime = runtime;
+  }
+
+  /** There is something new. */
+  wake(owner: string, collection: string): void {
+    for (const waker of this.#wakers.get(keyOf({ owner, collection })) ?? []) waker();
+  }
+
+  /** There may be something new anywhere. */
+  wakeAll(): void {
+    for (const wakers of this.#wakers.values()) for (const waker of wakers) waker();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.wakeAll();
+  }
+
+  /** The items as they are, then each change, until the node stops or the signal fires. */
+  async *changes(
+    name: CollectionName,
+    since: number,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<OpenedItem> {
+    let after = since;
+    while (!this.#isClosed && !signal?.aborted) {
+      const next = this.#next(name, signal);
+      try {
+        const page = await this.#reader.changes(name, after);
+        for (const item of page?.items ?? []) {
+          if (this.#reader.isReadable(name, item)) yield await this.#reader.open(name, item);
+        }
+        after = page?.upTo ?? after;
+        if (!page?.more) await next.promise;
+      } finally {
+        next.cancel();
+      }
+    }
+  }
+
+  #next(name: CollectionName, signal: AbortSignal | undefined): { promise: Promise<void>; cancel(): void } {
+    const key = keyOf(name);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = (): void => resolve();
+    const timer = this.#runtime.setTimeout(wake, pollMs);
+    const wakers = this.#wakers.get(key) ?? new Set();
+    this.#wakers.set(key, wakers.add(wake));
+    signal?.addEventListener('abort', wake);
+    const cancel = (): void => {
+      timer.cancel();
+      signal?.removeEventListener('abort', wake);
+      wakers.delete(wake);
+      if (wakers.size === 0 && this.#wakers.get(key) === wakers) this.#wakers.delete(key);
+    };
+    return { promise, cancel };
+  }
+}
+
+function keyOf({ owner, collection }: CollectionName): string {
+  return `${owner} ${collection}`;
+}

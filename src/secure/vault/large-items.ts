@@ -1,0 +1,149 @@
+import { requiredBuiltin } from '../../builtin.ts';
+import type { Data } from '../../data.ts';
+import { PeerloomError } from '../../errors.ts';
+import type { Runtime } from '../../runtime.ts';
+import { encodeText } from '../../wire/text.ts';
+import { canonicalJson } from '../canonical-json.ts';
+import { dataFromBytes, dataToBytes } from '../data-bytes.ts';
+import { sha256Hex } from '../digest.ts';
+import type { CollectionName } from './delivery.ts';
+import type { OwnCollections } from './own-collections.ts';
+import { turn } from './turn.ts';
+import type { VaultReader } from './vault-reader.ts';
+import type { VaultStore } from './vault-store.ts';
+
+/**
+ * What the text of a large item says: the key of its chunks, and the hash of each, in their order. The item is signed,
+ * so the hashes are, and with them order and end of the content.
+ */
+interface Description {
+  /** Bytes in all. */
+  readonly size: number;
+  /** AES-256. Used for these chunks alone; the nonce is the chunk's number. */
+  readonly key: Uint8Array;
+  /** The SHA-256 of each encrypted chunk, 64 hexadecimal digits. */
+  readonly hashes: readonly string[];
+}
+
+export interface LargeItemsOptions {
+  readonly ownId: string;
+  readonly store: VaultStore;
+  readonly own: OwnCollections;
+  readonly reader: VaultReader;
+  readonly runtime: Runtime;
+  /** Bytes of a chunk, encrypted. */
+  readonly maxChunkBytes: number;
+}
+
+const algorithm = 'aes-256-gcm';
+const tagBytes = 16;
+const chunkBytes = 1024 * 1024;
+/** 1 GiB, whose hashes fit into one item. */
+const maxChunks = 1024;
+
+/** Items that are too large for a message: kept, given and read in chunks. */
+export class LargeItems {
+  readonly #options: LargeItemsOptions;
+  readonly #chunkBytes: number;
+
+  constructor(options: LargeItemsOptions) {
+    this.#options = options;
+    this.#chunkBytes = Math.min(chunkBytes, options.maxChunkBytes - tagBytes);
+  }
+
+  /** @throws PeerloomError `ERR_MESSAGE_TOO_LARGE`, and what the source throws; nothing is kept then. */
+  async put(
+    collection: string,
+    item: string,
+    source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  ): Promise<void> {
+    const { ownId, store, own, runtime } = this.#options;
+    const { createCipheriv, randomBytes } = nodeCrypto();
+    const blob = randomBytes(16).toString('hex');
+    const key = new Uint8Array(randomBytes(32));
+    const hashes: string[] = [];
+    let size = 0;
+    try {
+      for await (const text of inChunks(source, this.#chunkBytes)) {
+        const number = hashes.length;
+        if (number === maxChunks) throw tooLarge(item, maxChunks * this.#chunkBytes);
+        const cipher = createCipheriv(algorithm, key, nonceOf(number));
+        cipher.setAAD(associated(ownId, blob, number));
+        const parts = [cipher.update(text), cipher.final(), cipher.getAuthTag()];
+        const body = new Uint8Array(Buffer.concat(parts));
+        store.saveChunk(ownId, blob, number, body);
+        hashes.push(sha256Hex(body));
+        size += text.length;
+        await turn(runtime);
+      }
+      const description: Description = { size, key, hashes };
+      const text = dataToBytes(description as unknown as Data);
+      await own.put(collection, item, { text, deleted: false, blob });
+    } catch (error) {
+      store.removeChunks(ownId, blob);
+      throw error;
+    }
+  }
+
+  /** @param found the item, as it was opened. */
+  async *get(
+    name: CollectionName,
+    found: { readonly item: string; readonly text: Uint8Array; readonly blob: string },
+    from: readonly string[],
+  ): AsyncGenerator<Uint8Array, void> {
+    const { item, blob } = found;
+    const { key, hashes } = dataFromBytes(found.text) as unknown as Description;
+    for (const [number, hash] of hashes.entries()) {
+      const body = await this.#options.reader.chunk(name, { item, blob, number }, { hash, from });
+      const decipher = nodeCrypto().createDecipheriv(algorithm, key, nonceOf(number));
+      decipher.setAAD(associated(name.owner, blob, number));
+      decipher.setAuthTag(body.subarray(-tagBytes));
+      const parts = [decipher.update(body.subarray(0, -tagBytes)), decipher.final()];
+      yield new Uint8Array(Buffer.concat(parts));
+    }
+  }
+}
+
+/** Pieces of one length, but for the last. */
+async function* inChunks(
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  length: number,
+): AsyncGenerator<Uint8Array> {
+  let chunk = new Uint8Array(length);
+  let filled = 0;
+  for await (const piece of source) {
+    for (let start = 0; start < piece.length; ) {
+      const part = piece.subarray(start, start + length - filled);
+      chunk.set(part, filled);
+      filled += part.length;
+      start += part.length;
+      if (filled < length) continue;
+      yield chunk;
+      chunk = new Uint8Array(length);
+      filled = 0;
+    }
+  }
+  if (filled > 0) yield chunk.subarray(0, filled);
+}
+
+/** 12 bytes, big-endian. */
+function nonceOf(number: number): Uint8Array {
+  const nonce = new Uint8Array(12);
+  new DataView(nonce.buffer).setUint32(8, number);
+  return nonce;
+}
+
+function associated(owner: string, blob: string, number: number): Uint8Array {
+  return encodeText(canonicalJson([owner, blob, number]));
+}
+
+function tooLarge(item: string, bytes: number): PeerloomError {
+  return new PeerloomError(
+    'ERR_MESSAGE_TOO_LARGE',
+    `${item} is larger than the ${bytes} bytes that are allowed`,
+  );
+}
+
+function nodeCrypto() {
+  return requiredBuiltin('node:crypto', 'The vault');
+}

@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite, type TestContext, test } from 'node:test';
+import { type Data, Identity } from '../../../src/index.ts';
+import { VaultStore } from '../../../src/secure/vault/vault-store.ts';
+import { withCode } from '../../support/errors.ts';
+import { type TestSecureNode, World } from './support/secure-nodes.ts';
+
+const mebibyte = 1024 * 1024;
+const film = new Uint8Array(randomBytes(2.5 * mebibyte));
+
+/** In pieces whose lengths have nothing to do with chunks. */
+function* pieces(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let start = 0; start < bytes.length; start += 300_007) yield bytes.subarray(start, start + 300_007);
+}
+
+async function read(reader: TestSecureNode, owner: string, item = 'film'): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  for await (const part of reader.vault.getStream(owner, 'films', item)) parts.push(part);
+  return Buffer.concat(parts);
+}
+
+/** The owner, a reader two hops away, and a replica between them. */
+async function setUp(t: TestContext) {
+  const [alice, replica, bob] = (await new World(t).line(3, {
+    vault: { maxReplicaBytes: 64 * mebibyte },
+  })) as [TestSecureNode, TestSecureNode, TestSecureNode];
+  await alice.vault.putStream('films', 'film', pieces(film));
+  await alice.vault.grant('films', bob.id);
+  return { alice, replica, bob };
+}
+
+async function leaveToReplica({ alice, replica }: Awaited<ReturnType<typeof setUp>>): Promise<void> {
+  await alice.vault.addReplica('films', replica.id);
+  assert.deepEqual(
+    (await alice.vault.sync()).map(({ error }) => error),
+    [undefined],
+  );
+  await alice.stop();
+}
+
+suite('large items of the vault', () => {
+  test('come back whole, to the owner and to a reader far away', async (t) => {
+    const { alice, replica, bob } = await setUp(t);
+    assert.ok((await read(alice, alice.id)).equals(film));
+    assert.ok((await read(bob, alice.id)).equals(film));
+    await assert.rejects(read(replica, alice.id), withCode('ERR_NOT_PERMITTED'));
+    await alice.vault.putStream('films', 'empty', []);
+    assert.equal((await read(bob, alice.id, 'empty')).length, 0);
+  });
+
+  test('are served by a replica, also after a revocation that encrypts anew', async (t) => {
+    const scene = await setUp(t);
+    const { alice, replica, bob } = scene;
+    await alice.vault.grant('films', replica.id);
+    await alice.vault.revoke('films', replica.id, { reencrypt: true });
+    await leaveToReplica(scene);
+    assert.ok((await read(bob, alice.id)).equals(film));
+  });
+
+  test('a replica that alters, swaps or cuts chunks is found out', async (t) => {
+    const scene = await setUp(t);
+    const { alice, replica, bob } = scene;
+    await leaveToReplica(scene);
+    const engine = replica.vaultEngine;
+    const respond = engine.respond.bind(engine);
+    type Lie = (ask: (number: number) => Promise<Data>, number: number) => Promise<Data>;
+    const lies: Record<string, Lie> = {
+      altered: async (ask, number) => ((await ask(number)) as Uint8Array).map((byte) => byte ^ 1),
+      swapped: (ask, number) => ask(1 - number),
+      shortened: async (ask, number) => ((await ask(number)) as Uint8Array).subarray(1),
+      nonsense: async () => 'a chunk',
+    };
+    for (const [what, lie] of Object.entries(lies)) {
+      engine.respond = (topic, data, asker) => {
+        if (topic !== 'vault-chunk') return respond(topic, data, asker);
+        const request = data as { readonly [key: string]: Data };
+        return lie((number) => respond(topic, { ...request, number }, asker), request.number as number);
+      };
+      await assert.rejects(read(bob, alice.id), withCode('ERR_VAULT_INVALID'), what);
+    }
+    engine.respond = (topic, data, asker) => {
+      const isLast = (data as { number?: Data }).number === 2;
+      return isLast ? Promise.resolve({ error: 'ERR_NOT_FOUND' }) : respond(topic, data, asker);
+    };
+    const parts: number[] = [];
+    const reading = (async () => {
+      for await (const part of bob.vault.getStream(alice.id, 'films', 'film')) parts.push(part.length);
+    })();
+    await assert.rejects(reading, withCode('ERR_NOT_FOUND'), 'cut off');
+    assert.deepEqual(parts, [mebibyte, mebibyte]);
+  });
+
+  test('are not given to who may not read them', async (t) => {
+    const { alice, bob } = await setUp(t);
+    const stranger = Identity.generate().id;
+    const { blob } = alice.vaultEngine.store.item(alice.id, 'films', 'film')!;
+    const request = { owner: alice.id, collection: 'films', item: 'film', blob, number: 0 };
+    const ask = (asker: string) => alice.vaultEngine.respond('vault-chunk', request, asker);
+    assert.ok((await ask(bob.id)) instanceof Uint8Array);
+    assert.deepEqual(await ask(stranger), { error: 'ERR_NOT_PERMITTED' });
+    await alice.vault.revoke('films', bob.id);
+    assert.deepEqual(await ask(bob.id), { error: 'ERR_NOT_PERMITTED' });
+    const store = { ...request, body: Uint8Array.of(1) };
+    for (const asker of [bob.id, alice.id]) {
+      const answer = await bob.vaultEngine.respond('vault-store-chunk', store, asker);
+      assert.deepEqual(answer, { error: 'ERR_NOT_PERMITTED' });
+    }
+  });
+
+  test('take no room once they are replaced or deleted, or when their source fails', async (t) => {
+    const alice = await new World(t).start('alice');
+    const { store } = alice.vaultEngine;
+    const chunks = () => {
+      const { blob } = store.item(alice.id, 'films', 'film')!;
+      return { blob, count: store.countChunks(alice.id, blob) };
+    };
+    await alice.vault.putStream('films', 'film', pieces(film));
+    const first = chunks();
+    assert.equal(first.count, 3);
+    await alice.vault.putStream('films', 'film', pieces(film.subarray(mebibyte)));
+    const second = chunks();
+    assert.deepEqual([store.countChunks(alice.id, first.blob), second.count], [0, 2]);
+    let written = '';
+    const failing = async function* () {
+      yield film;
+      written = 'something';
+      throw new Error('the disk is gone');
+    };
+    await assert.rejects(alice.vault.putStream('films', 'film', failing()), /the disk is gone/);
+    assert.equal(written, 'something');
+    assert.deepEqual(chunks(), second, 'the item is as it was');
+    await alice.vault.delete('films', 'film');
+    assert.equal(store.countChunks(alice.id, second.blob), 0);
+  });
+
+  test('chunks whose item was never finished are gone at the next start', (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'peerloom-large-'));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    const { id } = Identity.generate();
+    const store = new VaultStore(join(folder, 'vault.db'), id);
+    store.saveChunk(id, 'a'.repeat(32), 0, Uint8Array.of(1));
+    assert.equal(store.countChunks(id, 'a'.repeat(32)), 1);
+    store.close();
+    const again = new VaultStore(join(folder, 'vault.db'), id);
+    assert.equal(again.countChunks(id, 'a'.repeat(32)), 0);
+    again.close();
+  });
+
+  test('have methods of their own, and say so', async (t) => {
+    const { alice, bob } = await setUp(t);
+    await alice.vault.put('films', 'note', 'text');
+    await assert.rejects(
+      bob.vault.get(alice.id, 'films', 'film'),
+      withCode('ERR_MESSAGE_TOO_LARGE', /getStream/),
+    );
+    await assert.rejects(read(bob, alice.id, 'note'), withCode('ERR_VAULT_INVALID', /get/));
+    const kinds: unknown[] = [];
+    for await (const { item, kind, value } of bob.vault.watch(alice.id, 'films')) {
+      kinds.push([item, kind, value]);
+      if (kinds.length === 2) break;
+    }
+    assert.deepEqual(kinds, [
+      ['film', 'stream', undefined],
+      ['note', 'data', 'text'],
+    ]);
+  });
+
+  test('are part of an export', async (t) => {
+    const world = new World(t);
+    const identity = Identity.generate();
+    const first = await world.start('alice', { identity });
+    await first.vault.putStream('films', 'film', pieces(film));
+    const exported = first.vault.export();
+    await first.stop();
+    const second = await world.start('alice-again', { identity });
+    await second.vault.import(exported);
+    assert.ok((await read(second, identity.id)).equals(film));
+  });
+
+  test('have a limit', async (t) => {
+    const alice = await new World(t).start('alice', { limits: { maxMessageBytes: 4_096 } });
+    const tooMuch = pieces(new Uint8Array(2.1 * mebibyte));
+    await assert.rejects(alice.vault.putStream('films', 'film', tooMuch), withCode('ERR_MESSAGE_TOO_LARGE'));
+  });
+});
