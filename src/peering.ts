@@ -215,8 +215,9 @@ export class Peering {
     direction: 'inbound' | 'outbound',
   ): Goodbye | undefined | Promise<Goodbye | undefined> {
     const { remoteId } = link;
-    const isAnswering = direction === 'inbound' && this.peers.answering(remoteId) !== undefined;
-    if (isAnswering || this.peers.lasting(remoteId) !== undefined) return goodbye('duplicate');
+    const underWay = this.peers.answering(remoteId) ?? this.peers.dialling(remoteId);
+    const isSecond = direction === 'inbound' && underWay !== undefined;
+    if (isSecond || this.peers.lasting(remoteId) !== undefined) return goodbye('duplicate');
     return this.#judge(link, { name: '', port: link.announcedPort ?? 0 }, direction);
   }
 

@@ -177,13 +177,13 @@ export interface PacketHandshake {
  */
 export async function openPacketChannel(link: Link, handshake: PacketHandshake): Promise<PacketChannel> {
   const { direction, ownId, limits, runtime } = handshake;
+  const channel = new PacketChannel(link, limits);
   if (direction === 'inbound') link.send(encodeText(ownId));
   const pause = new Promise<void>((resolve) => runtime.setTimeout(resolve, pauseAfterIdsMs));
-  const closed = link.closed.then((cause) => {
-    throw new PeerloomError('ERR_CONNECTION_CLOSED', 'the node hung up during the handshake', { cause });
-  });
-  await Promise.race([pause, closed]);
-  return new PacketChannel(link, limits);
+  await Promise.race([pause, link.closed]);
+  if (channel.isOpen) return channel;
+  // A Python node that has dialled us while we dialled it finds out only now that it needs one of the two.
+  throw new PeerloomError('ERR_CONNECTION_CLOSED', 'the node hung up after the ids were exchanged');
 }
 
 /** Hangs up on a node: one that dialled us gets no answer, which tells it; one that we dialled is told why. */

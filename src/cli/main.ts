@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { parseAddress } from '../address.ts';
 import { runDemo } from './demo/demo.ts';
 import { complain, explainFailure } from './failure.ts';
+import { addKeysCommand } from './keys.ts';
 import { type NodeCommandOptions, runNode } from './node-command.ts';
 
 const nodeHelp = `
@@ -80,6 +81,7 @@ function createProgram(): Command {
     .action(async () => {
       process.exitCode = await runDemo();
     });
+  addKeysCommand(program);
   return program
     .addHelpText('after', `\npeerloom help node tells all about a node.`)
     .addHelpText('afterAll', exitCodeHelp);

@@ -51,10 +51,7 @@ export function decompressXz(bytes: Uint8Array, maxBytes: number): Uint8Array {
   return adopt(decompressSync(bytes));
 }
 
-/**
- * The library's own memory would wait for the garbage collector, which does not see how much it is: many large
- * messages could pile up.
- */
+/** Memory of the library waits for the garbage collector and then for its turn: large messages would pile up. */
 function adopt(output: Uint8Array): Uint8Array {
   const { buffer } = output;
   if (output.length < leastAdoptedBytes || output.length < buffer.byteLength) return output;

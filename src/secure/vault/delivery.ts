@@ -83,6 +83,8 @@ function acceptItem(
   { owner, collection }: CollectionName,
   { item, state }: { readonly item: SealedItem; readonly state: CollectionState },
 ): void {
+  const known = store.item(owner, collection, item.item);
+  if (known !== undefined && isSame(known, item)) return;
   verifyItem(item);
   if (item.owner !== owner || item.collection !== collection) {
     throw new PeerloomError('ERR_VAULT_INVALID', `an item of ${item.collection} was given for ${collection}`);
@@ -91,11 +93,19 @@ function acceptItem(
     const message = `version ${item.version} of ${item.item} is not of epoch ${item.epoch}`;
     throw new PeerloomError('ERR_VAULT_INVALID', message);
   }
-  const known = store.item(owner, collection, item.item);
   if (known !== undefined && known.version > item.version) {
     const message = `version ${item.version} of ${item.item} is over: ${known.version} has been seen`;
     throw new PeerloomError('ERR_ROLLBACK', message);
   }
   if (known?.version === item.version) return;
   store.saveItem(item);
+}
+
+/** Whether what was delivered is, in all of its parts, what is there and was proven before. */
+function isSame(known: SealedItem, item: SealedItem): boolean {
+  return Object.entries(known).every(([name, value]: [string, unknown]) => {
+    const other: unknown = item[name as keyof SealedItem];
+    if (!(value instanceof Uint8Array) || !(other instanceof Uint8Array)) return value === other;
+    return value.length === other.length && value.every((byte, index) => byte === other[index]);
+  });
 }

@@ -194,7 +194,7 @@ export class Vault {
    * Owner and replicas give it nothing any more. What it has read already, or fetched, cannot be taken back.
    *
    * @param options.reencrypt encrypts all items with the new key and replaces them in the replicas, so that the
-   * old key opens nothing that an honest node still has. Takes some 0.1 ms an item. Default false.
+   * old key opens nothing that an honest node still has. Takes some tenths of a millisecond an item. Default false.
    */
   async revoke(
     collection: string,

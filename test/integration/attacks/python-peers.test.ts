@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, suite, type TestContext, test } from 'node:test';
 import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
-import { Identity, type NodeOptions, tcp } from '../../../src/index.ts';
+import { Identity, type NodeOptions, type Runtime, systemRuntime, tcp } from '../../../src/index.ts';
 import { withCode } from '../../support/errors.ts';
 import { heldBytes } from '../../support/memory.ts';
 import type { RecordingNode } from '../../support/recording-node.ts';
@@ -15,6 +15,13 @@ import { until } from '../../support/turns.ts';
 const mebibyte = 1024 * 1024;
 const limits = { maxMessageBytes: 100_000, unhandledMaxBytes: 200_000, handshakeTimeoutMs: 1_000 };
 const sockets = new Set<Socket>();
+
+/** Waits for a tenth of the time that it is told to. */
+const hurried: Runtime = {
+  ...systemRuntime,
+  now: () => systemRuntime.now() * 10,
+  setTimeout: (callback, delayMs) => systemRuntime.setTimeout(callback, delayMs / 10),
+};
 
 suite('attacks by p2pnetwork', () => {
   afterEach(() => {
@@ -119,6 +126,16 @@ suite('attacks by p2pnetwork', () => {
     first.write('still here\u0004');
     assert.equal(await victim.message(), 'still here');
     await ask();
+  });
+
+  test('one that reads nothing holds up nobody who stops', async (t) => {
+    const { victim } = await scene(t, { runtime: hurried });
+    const socket = await enter(victim, 'attacker');
+    socket.pause();
+    const peer = victim.allNodes.find(({ id }) => id === 'attacker')!;
+    for (let hasRoom = true; hasRoom; ) hasRoom = peer.send('x'.repeat(50_000));
+    await victim.stop();
+    assert.equal(peer.closeReason?.code, 'stopped');
   });
 
   test('a crowd of connections that say nothing is kept small', async (t) => {

@@ -7,6 +7,7 @@ import { openItem, sealItem } from '../../../src/secure/vault/item.ts';
 import { type LogEntry, type Manifest, nextManifest } from '../../../src/secure/vault/manifest.ts';
 import type { FetchAnswer } from '../../../src/secure/vault/vault-protocol.ts';
 import { withCode } from '../../support/errors.ts';
+import { turns } from '../../support/turns.ts';
 import { connect, type TestSecureNode, World } from './support/secure-nodes.ts';
 
 const collection = 'health';
@@ -74,6 +75,26 @@ suite('attacks on the vault: a replica', () => {
       const scene = await setUp(t);
       lie(scene.replica, ({ items: [item], ...answer }) => ({ ...answer, items: [{ ...item, ...change }] }));
       await assertRefused(scene, 'ERR_SIGNATURE_INVALID');
+    }
+  });
+
+  test('alters an item that the reader has already, also for a watch', async (t) => {
+    for (const change of [{ body: new Uint8Array(40) }, { time: 1 }, { blob: 'a'.repeat(32) }]) {
+      const scene = await setUp(t);
+      const { alice, bob, replica } = scene;
+      assert.equal(await bob.vault.get(alice.id, collection, 'pulse'), 60);
+      lie(replica, ({ items, ...answer }) => ({
+        ...answer,
+        items: items.map((item) => ({ ...item, ...change })),
+      }));
+      await alice.stop();
+      await assert.rejects(bob.vault.get(alice.id, collection, 'pulse'), withCode('ERR_SIGNATURE_INVALID'));
+      const abort = new AbortController();
+      const changes = bob.vault.watch(alice.id, collection, { signal: abort.signal });
+      const next = changes.next();
+      await turns(100);
+      abort.abort();
+      assert.deepEqual(await next, { done: true, value: undefined }, 'nothing of it is told');
     }
   });
 

@@ -5,8 +5,9 @@ import { Identity, type NodeEventName, type NodeOptions, type PeerDetails } from
 import { withCode } from '../../support/errors.ts';
 import type { RecordingNode } from '../../support/recording-node.ts';
 import { startNodes } from '../../support/start-nodes.ts';
+import { until, within } from '../../support/turns.ts';
 import { dialPython, directions, startOurs, withMixedPair } from './nodes.ts';
-import { dial } from './pair.ts';
+import { becomesTrue, dial } from './pair.ts';
 import { PythonNode } from './python-node.ts';
 import { RawPeer } from './raw-peer.ts';
 
@@ -246,19 +247,27 @@ suite('second connections with a Python node', () => {
     assert.equal(ours.allNodes.length, 1);
   });
 
-  test('that both make at once leave one', async (t) => {
-    const python = await PythonNode.start(t);
-    if (python === undefined) return;
-    const ours = await startOurs(t);
-    await Promise.all([dialPython(ours, python), python.connect(ours.port)]);
-    await python.eventually(
-      () => countOf(python, 'connected') - countOf(python, 'disconnected') === 1,
-      'one left',
-    );
-    assert.equal(ours.allNodes.length, 1);
-    ours.peer(python).send('hello');
-    await python.until('node_message');
-  });
+  for (const [whose, options] of [
+    ['made', {}],
+    ['chosen', { id: 'its own' }],
+  ] as const) {
+    test(`that both make at once leave one, with an id that is ${whose}`, async (t) => {
+      const python = await PythonNode.start(t, options);
+      if (python === undefined) return;
+      const ours = await startOurs(t);
+      await Promise.all([dialPython(ours, python), python.connect(ours.port)]);
+      await until(() => ours.allNodes.length === 1, 'one is left here');
+      const isOneLeft = async () => {
+        const { inbound, outbound } = await python.state();
+        return inbound.length + outbound.length === 1;
+      };
+      await within(becomesTrue(isOneLeft), 'one is left there');
+      ours.peer(python).send('hello');
+      await python.until('node_message');
+      await python.send({ text: 'hello' });
+      assert.equal(await ours.message(), 'hello');
+    });
+  }
 
   test('a node of ours is not dialled as a Python node', async (t) => {
     const [ours, other] = [await startOurs(t), await startOurs(t)];
@@ -269,9 +278,6 @@ suite('second connections with a Python node', () => {
     assert.equal((await ours.connectWithNode('127.0.0.1', other.port)).security.protocol, 'tls');
   });
 });
-
-const countOf = (python: PythonNode, what: string) =>
-  python.events.filter(({ event }) => event.endsWith(`_node_${what}`)).length;
 
 /** With the options of a default node where they leave the transports open. */
 async function startStrict(t: TestContext, options: NodeOptions): Promise<RecordingNode> {

@@ -66,7 +66,8 @@ export async function listensNoMore(python: PythonNode): Promise<void> {
   await within(becomesTrue(isOver), 'the thread of the node ends');
 }
 
-async function becomesTrue(isSo: () => Promise<boolean>): Promise<void> {
+/** Asks until the answer is yes. */
+export async function becomesTrue(isSo: () => Promise<boolean>): Promise<void> {
   while (!(await isSo()));
 }
 
