@@ -12,8 +12,8 @@ export interface SocketLinkDetails {
   readonly runtime: Runtime;
 }
 
-/** Bytes on their way through the socket at which the link is full: several chunks, so that it never idles. */
-const highWaterBytes = 512 * 1024;
+/** Bytes on their way through the socket at which the link is full: two chunks keep it busy, and a ping waits for no more. */
+const highWaterBytes = 128 * 1024;
 
 /** A link over a socket, TLS or plain, whose other side has been authenticated. */
 export class SocketLink implements Link {
