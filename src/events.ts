@@ -5,13 +5,24 @@ import type { Node } from './node.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { PeerStream } from './peer-stream.ts';
 
+/** What is left of a connection made with `reconnect` that ended without a goodbye. */
+export interface LostSession {
+  /** Messages, deliveries and requests that the other node has not acknowledged: it may have them, or not. */
+  readonly count: number;
+  /** Their data, in the order in which they were sent. */
+  readonly data: readonly Data[];
+}
+
 /** The events of a node, with what their methods and listeners are given. */
 export interface NodeEvents {
   /** Our connection to a node is up, ids exchanged. */
   outbound_node_connected: [peer: NodeConnection];
   /** A node's connection to us is up, ids exchanged. */
   inbound_node_connected: [peer: NodeConnection];
-  /** Exactly once for each `outbound_node_connected`, whatever ended it; `peer.closeReason` says what. */
+  /**
+   * Exactly once for each `outbound_node_connected`, whatever ended it; `peer.closeReason` says what. A connection
+   * made with `reconnect` takes messages all the same, and is the same object when it is connected again.
+   */
   outbound_node_disconnected: [peer: NodeConnection];
   /** Exactly once for each `inbound_node_connected`. */
   inbound_node_disconnected: [peer: NodeConnection];
@@ -27,6 +38,8 @@ export interface NodeEvents {
   node_stream: [peer: NodeConnection, stream: PeerStream, header: Data];
   /** Connecting again failed for the `trials`th time; a handler that returns false gives up. */
   node_reconnection_error: [address: string, trials: number];
+  /** A connection made with `reconnect` could not go on where it broke off; these messages may not have arrived. */
+  node_session_lost: [peer: NodeConnection, lost: LostSession];
   /** A message that cannot be decoded arrived; it is counted in `messageCountRerr`. */
   node_message_rejected: [peer: NodeConnection, error: Error];
   /** A connection that this node tried to make failed; the caller of `connectWithNode` is told as well. */
@@ -61,6 +74,7 @@ export const eventMethods = {
   node_request: 'nodeRequest',
   node_stream: 'nodeStream',
   node_reconnection_error: 'nodeReconnectionError',
+  node_session_lost: 'nodeSessionLost',
   node_message_rejected: 'nodeMessageRejected',
   connection_error: 'connectionError',
   node_error: 'nodeError',

@@ -4,7 +4,7 @@ export type { WaitOptions } from './channel/pending.ts';
 export type { Compression, Data, JsonScalar, NumericTypedArray } from './data.ts';
 export type { Log } from './debug.ts';
 export { type ErrorCode, errorCodes, PeerloomError } from './errors.ts';
-export type { NodeCallback, NodeEventName, NodeEvents, NodeListener } from './events.ts';
+export type { LostSession, NodeCallback, NodeEventName, NodeEvents, NodeListener } from './events.ts';
 export { Identity } from './identity.ts';
 export { type IdentityFile, saveIdentity } from './identity-file.ts';
 export { defaultLimits, type Limits } from './limits.ts';

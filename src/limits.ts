@@ -26,12 +26,25 @@ export interface Limits {
   readonly unhandledMaxBytes: number;
   /** Streams of one connection, whichever side opened them. Default 256. */
   readonly maxStreams: number;
-  /** Bytes that a stream receives ahead of its reader, and at which its `write` starts to answer false. Default 256 KiB. */
+  /**
+   * Bytes that a stream receives ahead of its reader, and at which its `write` starts to answer false; those that
+   * are read as fast as they arrive get up to 4 MiB, of 16 MiB that a connection has for them. Default 256 KiB.
+   */
   readonly streamWindowBytes: number;
+  /**
+   * Bytes that all peers together may make the node keep; past it the connections that most is kept for are ended
+   * first, with the goodbye `overload`. Default 256 MiB; at least `maxMessageBytes` and `queueMaxBytes`.
+   */
+  readonly memoryBudgetBytes: number;
   /** Milliseconds of silence after which a connection is pinged. Default 15,000. */
   readonly pingAfterMs: number;
   /** Milliseconds of silence after which a connection counts as lost. Default 45,000. */
   readonly deadAfterMs: number;
+  /**
+   * Milliseconds that a session, of a connection made with `reconnect`, waits at the node that was dialled
+   * for the other to come back. Default 300,000.
+   */
+  readonly sessionTimeoutMs: number;
 }
 
 /**
@@ -54,8 +67,10 @@ export const defaultLimits = {
   unhandledMaxBytes: 4 * 1024 * 1024,
   maxStreams: 256,
   streamWindowBytes: 256 * 1024,
+  memoryBudgetBytes: 256 * 1024 * 1024,
   pingAfterMs: 15_000,
   deadAfterMs: 45_000,
+  sessionTimeoutMs: 300_000,
 } as const satisfies Limits;
 
 /** Where the smallest value is not 1; 0 means: no limit. */
@@ -67,8 +82,8 @@ const maximums: Partial<Record<string, number>> = { streamWindowBytes: 2 ** 30 }
 /**
  * The defaults with the given ones in their place.
  *
- * @throws TypeError for an unknown name or a value that is no number, RangeError for one out of range, or a
- * `deadAfterMs` that leaves no time for a ping.
+ * @throws TypeError for an unknown name or a value that is no number, RangeError for one out of range, a
+ * `deadAfterMs` that leaves no time for a ping, or a `memoryBudgetBytes` that one peer within its own limits passes.
  */
 export function resolveLimits(given: Partial<Limits> = {}): Limits {
   if (typeof given !== 'object' || given === null) throw new TypeError('limits must be an object');
@@ -94,6 +109,12 @@ export function resolveLimits(given: Partial<Limits> = {}): Limits {
   if (deadAfterMs <= pingAfterMs) {
     throw new RangeError(
       `limits.deadAfterMs must be above limits.pingAfterMs, ${pingAfterMs}, not ${deadAfterMs}`,
+    );
+  }
+  for (const name of ['maxMessageBytes', 'queueMaxBytes']) {
+    if (limits.memoryBudgetBytes! >= limits[name]!) continue;
+    throw new RangeError(
+      `limits.memoryBudgetBytes must be at least limits.${name}, ${limits[name]}, not ${limits.memoryBudgetBytes}`,
     );
   }
   return Object.freeze(limits) as unknown as Limits;

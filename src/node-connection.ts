@@ -82,7 +82,15 @@ export class NodeConnection {
     return this.#channel.isOpen;
   }
 
-  /** Why the connection ended; `undefined` while it lasts. */
+  /**
+   * The connection was made with `reconnect`, its link broke, and it waits for another one: what is sent
+   * meanwhile is kept, and goes out then.
+   */
+  get isSuspended(): boolean {
+    return this.#channel.isSuspended;
+  }
+
+  /** Why the connection ended, or is suspended; `undefined` while it lasts. */
   get closeReason(): CloseReason | undefined {
     return this.#closeReason;
   }
@@ -168,7 +176,7 @@ export class NodeConnection {
   }
 
   /** @internal */
-  static setCloseReason(connection: NodeConnection, reason: CloseReason): void {
+  static setCloseReason(connection: NodeConnection, reason: CloseReason | undefined): void {
     connection.#closeReason = reason;
   }
 }

@@ -1,6 +1,6 @@
 import type { Data } from './data.ts';
 import type { PeerloomError } from './errors.ts';
-import { eventMethods, type NodeEventName } from './events.ts';
+import { eventMethods, type LostSession, type NodeEventName } from './events.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { PeerStream } from './peer-stream.ts';
 
@@ -56,6 +56,14 @@ export abstract class NodeHandlers {
 
   /** Connecting again failed for the `trials`th time; answer false to give up on that address. */
   nodeReconnectionError(_address: string, _trials: number): unknown {
+    return undefined;
+  }
+
+  /**
+   * A connection made with `reconnect` broke and could not go on, because the other node was restarted or stayed
+   * away too long: `lost` has the messages that it has not acknowledged.
+   */
+  nodeSessionLost(_peer: NodeConnection, _lost: LostSession): unknown {
     return undefined;
   }
 

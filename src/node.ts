@@ -104,6 +104,7 @@ export class Node extends NodeHandlers {
       policy: this.#options.reconnect,
       runtime: this.#options.runtime,
       onFailure: (address, trials) => this.#mayTryAgain(address, trials),
+      onGivenUp: (id) => this.#giveUp(id, 'connecting again was given up'),
     });
     const { identity, networkKey, limits, runtime, transports } = this.#options;
     const networkSecret = networkKey === undefined ? undefined : networkSecretOf(networkKey);
@@ -198,7 +199,11 @@ export class Node extends NodeHandlers {
     this.#stopping.abort(notStarted('is stopping'));
     this.#reconnector.stop();
     this.#livenessTimer?.cancel();
-    await Promise.all(this.allNodes.map((connection) => this.#leave(connection, goodbye('stopped'))));
+    const connections = [...this.#channels.keys()];
+    await Promise.all([
+      ...connections.map((connection) => this.#leave(connection, goodbye('stopped'))),
+      this.#peering.stop(),
+    ]);
     await Promise.all(this.#options.transports.map((transport) => transport.close()));
     await Promise.all(this.#endings.values());
     this.#log('stopped');
@@ -234,7 +239,7 @@ export class Node extends NodeHandlers {
       if (options.reconnect) {
         const again = { ...options, signal: undefined };
         this.#reconnector.watch(connection, text, (lastId) => this.#connect(address, { ...again, lastId }));
-        if (!connection.isOpen) this.#reconnector.onLost(connection.id);
+        if (!connection.isOpen || connection.isSuspended) this.#reconnector.onLost(connection.id);
       }
       return connection;
     } catch (error) {
@@ -365,9 +370,11 @@ export class Node extends NodeHandlers {
     const details = { id, name, host, port, direction, channel, counts: this.#counts };
     const connection = this.createNewConnection(link, details);
     const older = this.#peering.peers.add(connection, instance);
-    if (older !== undefined) void this.#end(older, goodbye('replaced'));
+    if (older?.isSuspended) this.#channels.get(older)!.channel.giveUp('the other node begins anew');
+    // One that has ended by itself may still have messages to hand over.
+    else if (older?.isOpen) void this.#end(older, goodbye('replaced'));
     this.#channels.set(connection, { ...fresh, channel });
-    (direction === 'inbound' ? this.#inbound : this.#outbound).add(connection);
+    this.#linkedBy(connection).add(connection);
     this.#log(`connected (${direction}) with ${id} at ${host} port ${port}`);
     const ended = Promise.withResolvers<void>();
     this.#endings.set(connection, ended.promise);
@@ -409,28 +416,50 @@ export class Node extends NodeHandlers {
         this.#log(`a message of ${connection.id} was rejected: ${error.message}`);
         this.#dispatcher.emit('node_message_rejected', { peer: connection, data: error }, connection, error);
       },
-      closed: (reason) => {
-        this.#onClosed(connection, reason);
+      suspended: (reason) => {
+        this.#onLinkLost(connection, reason);
+        this.#reconnector.onLost(connection.id);
+      },
+      resumed: () => {
+        NodeConnection.setCloseReason(connection, undefined);
+        this.#linkedBy(connection).add(connection);
+        this.#log(`connected (${direction}) with ${connection.id} again`);
+        this.#dispatcher.emit(`${direction}_node_connected`, details, connection);
+      },
+      closed: (reason, unacknowledged) => {
+        this.#onClosed(connection, reason, unacknowledged);
         ended();
       },
     };
   }
 
-  #onClosed(connection: NodeConnection, reason: CloseReason): void {
+  #linkedBy({ direction }: NodeConnection): Set<NodeConnection> {
+    return direction === 'inbound' ? this.#inbound : this.#outbound;
+  }
+
+  #onLinkLost(connection: NodeConnection, reason: CloseReason): void {
     NodeConnection.setCloseReason(connection, reason);
+    if (!this.#linkedBy(connection).delete(connection)) return;
+    this.#log(`disconnected from ${connection.id}: ${reason.message}`);
+    this.#dispatcher.emit(`${connection.direction}_node_disconnected`, { peer: connection }, connection);
+  }
+
+  #onClosed(connection: NodeConnection, reason: CloseReason, unacknowledged?: readonly Data[]): void {
     this.#channels.delete(connection);
     this.#endings.delete(connection);
     this.#peering.peers.remove(connection);
-    (connection.direction === 'inbound' ? this.#inbound : this.#outbound).delete(connection);
-    this.#log(`disconnected from ${connection.id}: ${reason.message}`);
-    this.#dispatcher.emit(`${connection.direction}_node_disconnected`, { peer: connection }, connection);
+    this.#onLinkLost(connection, reason);
+    if (unacknowledged !== undefined) {
+      const lost = { count: unacknowledged.length, data: unacknowledged };
+      this.#dispatcher.emit('node_session_lost', { peer: connection, data: lost }, connection, lost);
+    }
     if (this.#peering.peers.get(connection.id) === undefined) this.#reconnector.onLost(connection.id);
   }
 
   /** Tells the user, then closes. */
   async #leave(connection: NodeConnection, farewell: Goodbye): Promise<void> {
-    const isOpen = this.#channels.has(connection) && connection.isOpen;
-    if (isOpen && connection.direction === 'outbound') {
+    const isThere = this.#channels.has(connection) && connection.isOpen && !connection.isSuspended;
+    if (isThere && connection.direction === 'outbound') {
       await this.#dispatcher.emit('node_disconnect_with_outbound_node', { peer: connection }, connection);
     }
     await this.#end(connection, farewell);
@@ -440,6 +469,11 @@ export class Node extends NodeHandlers {
     const ending = this.#endings.get(connection);
     this.#channels.get(connection)?.channel.close(farewell);
     await ending;
+  }
+
+  #giveUp(id: string, message: string): void {
+    const connection = this.#peering.peers.get(id);
+    if (connection !== undefined) this.#channels.get(connection)?.channel.giveUp(message);
   }
 
   #mayTryAgain(address: string, trials: number): Promise<boolean> {

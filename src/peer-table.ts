@@ -7,6 +7,8 @@ interface Asked {
   readonly instance: string;
   /** It has no connection with us left. */
   readonly replace: boolean;
+  /** It wants to go on with the session that we hold with it. */
+  readonly resumes?: boolean;
 }
 
 interface Entry {
@@ -36,10 +38,12 @@ export class PeerTable {
     return this.#connections.get(id)?.connection;
   }
 
-  /** The connection with that node, unless it is about to end. */
+  /** The connection with that node, unless it is suspended or about to end. */
   lasting(id: string): NodeConnection | undefined {
     const entry = this.#connections.get(id);
-    return entry?.connection.isOpen && !entry.isLeaving ? entry.connection : undefined;
+    if (entry === undefined || entry.isLeaving) return undefined;
+    const { connection } = entry;
+    return connection.isOpen && !connection.isSuspended ? connection : undefined;
   }
 
   /** This node is about to close the connection: it stands in the way of no new one. */
@@ -78,9 +82,9 @@ export class PeerTable {
   }
 
   /** On the hello of a node that dialled us. */
-  decide(id: string, { instance, replace }: Asked): PairDecision {
+  decide(id: string, { instance, replace, resumes = false }: Asked): PairDecision {
     if (replace) return 'accept';
-    if (this.lasting(id) !== undefined) {
+    if (!resumes && this.lasting(id) !== undefined) {
       return this.#connections.get(id)!.instance === instance ? 'refuse' : 'accept';
     }
     return this.#dialling.has(id) && this.#ownId < id ? 'refuse' : 'accept';

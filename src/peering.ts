@@ -2,10 +2,12 @@ import { type Address, formatAddress } from './address.ts';
 import { Admission } from './admission.ts';
 import type { Channel } from './channel/channel.ts';
 import { FrameChannel } from './channel/frame-channel.ts';
-import { HandshakeRefused, shakeHands } from './channel/handshake.ts';
+import { type Handshake, HandshakeRefused, shakeHands } from './channel/handshake.ts';
 import { openPacketChannel, refusePacketLink } from './channel/packet-channel.ts';
+import type { Session } from './channel/session.ts';
 import type { Log } from './debug.ts';
 import { type ErrorCode, PeerloomError } from './errors.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { ResolvedOptions } from './options.ts';
 import { PeerTable } from './peer-table.ts';
@@ -13,7 +15,7 @@ import type { Link, Transport } from './transport/transport.ts';
 import { unlessAborted } from './unless-aborted.ts';
 import { availableCompressions } from './wire/compression.ts';
 import { type Goodbye, type GoodbyeCode, goodbye } from './wire/goodbye.ts';
-import { type Hello, protocolVersions } from './wire/hello.ts';
+import { type Hello, type HelloSession, protocolVersions } from './wire/hello.ts';
 
 /** A conversation that may begin. */
 export interface NewChannel {
@@ -41,9 +43,20 @@ interface Target {
   readonly id: string | undefined;
   /** Who answered there before. */
   readonly lastId: string | undefined;
+  /** The connection is to outlive its link. */
+  readonly isDurable: boolean;
 }
 
-const instanceBytes = 16;
+/** What is asked of a new link. */
+interface Conversation {
+  readonly direction: 'inbound' | 'outbound';
+  readonly replace?: boolean;
+  readonly isDurable?: boolean;
+  readonly refusal?: Goodbye | undefined;
+}
+
+/** The length of the random names of runs and sessions. */
+const nameBytes = 16;
 
 /** How the refusals of a handshake appear to who asked for the connection. */
 const refusalErrors: Partial<Record<GoodbyeCode, ErrorCode>> = {
@@ -56,6 +69,8 @@ const refusalErrors: Partial<Record<GoodbyeCode, ErrorCode>> = {
   disconnected: 'ERR_CONNECTION_CLOSED',
 };
 
+type DurableChannel = FrameChannel & { readonly session: Session };
+
 /** Turns links into connections: handshakes in both directions, who is let in, one connection for each pair. */
 export class Peering {
   readonly peers: PeerTable;
@@ -63,16 +78,22 @@ export class Peering {
   readonly #setup: PeeringOptions;
   readonly #admission: Admission;
   readonly #instance: string;
+  readonly #budget: MemoryBudget;
+  /** The channels that outlive their links, by the id of the other side. */
+  readonly #durable = new Map<string, DurableChannel>();
+  /** Links that came in and are no connections yet. */
+  readonly #arriving = new Set<Link>();
+  readonly #stopping = new AbortController();
+  readonly #connections = new WeakMap<Channel, NodeConnection>();
 
   constructor(setup: PeeringOptions) {
     const { options } = setup;
     this.#setup = setup;
     this.#options = options;
     this.#admission = new Admission(options);
+    this.#budget = new MemoryBudget(options.limits.memoryBudgetBytes);
     this.peers = new PeerTable(options.identity.id);
-    this.#instance = options.runtime
-      .randomBytes(instanceBytes)
-      .reduce((text, byte) => text + byte.toString(16).padStart(2, '0'), '');
+    this.#instance = this.#randomName();
   }
 
   /**
@@ -84,9 +105,9 @@ export class Peering {
     transport: Transport,
     address: Address,
     signal: AbortSignal,
-    { id, lastId }: { id?: string | undefined; lastId?: string | undefined },
+    { id, lastId, reconnect = false }: { id?: string; lastId?: string; reconnect?: boolean },
   ): Promise<NodeConnection> {
-    return this.#reach({ transport, address, signal, id, lastId }, false);
+    return this.#reach({ transport, address, signal, id, lastId, isDurable: reconnect }, false);
   }
 
   /** Takes a link that came in. */
@@ -94,11 +115,19 @@ export class Peering {
     const isLocal = link.security.protocol === 'memory';
     const refusal = this.#admission.enter(link, isLocal ? undefined : link.remoteAddress.host);
     void link.closed.then(() => this.#admission.leave(link));
+    this.#arriving.add(link);
+    void link.closed.then(() => this.#arriving.delete(link));
     const outcome = this.#answer(link, refusal).catch((error: Error) => {
       this.#setup.log(`${formatAddress(link.remoteAddress)}: no connection, ${error.message}`);
       return undefined;
     });
     this.peers.setAnswering(link.remoteId, outcome);
+  }
+
+  /** Refuses who is about to connect; resolves when their links have ended. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new HandshakeRefused(goodbye('stopped'), 'us'));
+    await Promise.all([...this.#arriving].map(({ closed }) => closed));
   }
 
   async #reach(target: Target, replace: boolean): Promise<NodeConnection> {
@@ -122,7 +151,8 @@ export class Peering {
       else link.destroy();
       return existing ?? this.#join(dialling!, target);
     }
-    const opening = this.#open(link, target, replace || this.peers.get(remoteId) !== undefined);
+    const isAlone = this.peers.get(remoteId) === undefined || this.#durable.has(remoteId);
+    const opening = this.#open(link, target, replace || !isAlone);
     this.peers.setDialling(remoteId, opening);
     return opening;
   }
@@ -142,7 +172,8 @@ export class Peering {
     const onAbort = (): void => link.destroy();
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      const channel = await this.#converse(link, 'outbound', { replace });
+      const { isDurable } = target;
+      const channel = await this.#converse(link, { direction: 'outbound', replace, isDurable });
       return this.#adopt({ link, channel, direction: 'outbound', host: address.host, port: address.port });
     } catch (error) {
       signal.throwIfAborted();
@@ -168,34 +199,98 @@ export class Peering {
   }
 
   async #answer(link: Link, refusal: Goodbye | undefined): Promise<NodeConnection> {
-    const channel = await this.#converse(link, 'inbound', { refusal });
+    const channel = await this.#converse(link, { direction: 'inbound', refusal });
+    this.#arriving.delete(link);
     const { host } = link.remoteAddress;
     return this.#adopt({ link, channel, direction: 'inbound', host, port: channel.remote.listeningPort });
   }
 
-  /** The handshake in the language of the link. */
+  /** The handshake in the language of the link; the channel may be one that goes on. */
   async #converse(
     link: Link,
-    direction: 'inbound' | 'outbound',
-    { replace = false, refusal }: { replace?: boolean; refusal?: Goodbye | undefined },
+    { direction, replace = false, isDurable = false, refusal }: Conversation,
   ): Promise<Channel> {
     const { limits, runtime } = this.#options;
     if (link.security.protocol === 'p2pnetwork') {
       const reason = refusal ?? (await this.#admitPackets(link, direction));
       const ownId = this.#options.identity.id;
-      if (reason === undefined) return openPacketChannel(link, { direction, ownId, limits, runtime });
+      if (reason === undefined) {
+        return openPacketChannel(link, { direction, ownId, limits, runtime, budget: this.#budget });
+      }
       refusePacketLink(link, direction, reason);
       throw new HandshakeRefused(reason, 'us');
     }
+    const session = direction === 'outbound' ? this.#sessionToAskFor(link.remoteId, isDurable) : undefined;
     const handshake = await shakeHands(link, {
       direction,
       limits,
       runtime,
-      hello: this.#hello(replace),
+      hello: { ...this.#hello(replace), ...(session && { session }) },
       refusal,
+      ...(direction === 'inbound' && { signal: this.#stopping.signal }),
       admit: (theirs) => this.#admit(link, theirs, direction),
+      session: (theirs) => this.#answerSession(link.remoteId, theirs),
     });
-    return new FrameChannel(handshake, { limits, runtime, log: this.#setup.log });
+    return this.#goOn(handshake) ?? this.#begin(handshake);
+  }
+
+  #begin(handshake: Handshake): FrameChannel {
+    const { limits, runtime } = this.#options;
+    const channel = new FrameChannel(handshake, {
+      limits,
+      runtime,
+      budget: this.#budget,
+      log: this.#setup.log,
+    });
+    const { session } = channel;
+    if (session !== undefined) {
+      const id = session.remoteId;
+      this.#limitWaiting();
+      this.#durable.set(id, channel as DurableChannel);
+      void session.closed.then(() => {
+        if (this.#durable.get(id) === channel) this.#durable.delete(id);
+      });
+    }
+    return channel;
+  }
+
+  /** As many others may have gone and be waited for as may be here. */
+  #limitWaiting(): void {
+    const { maxConnections } = this.#options;
+    const waiting = [...this.#durable.values()].filter(
+      (one) => one.isSuspended && one.direction === 'inbound',
+    );
+    if (maxConnections > 0 && waiting.length >= maxConnections) waiting[0]!.giveUp('too many are waited for');
+  }
+
+  /** The channel that the two sides agreed to go on with, if it is one. */
+  #goOn(handshake: Handshake): FrameChannel | undefined {
+    const { link, direction, ours, theirs } = handshake;
+    const channel = this.#durable.get(link.remoteId);
+    const said = direction === 'inbound' ? ours.session : theirs.session;
+    if (channel === undefined || !said?.resumed || said.id !== channel.session.id) return undefined;
+    try {
+      channel.resumeOver(handshake);
+    } catch (error) {
+      link.destroy();
+      throw error;
+    }
+    return channel;
+  }
+
+  /** The one that is there, or a new one. */
+  #sessionToAskFor(id: string, isDurable: boolean): HelloSession | undefined {
+    const session = this.#durable.get(id)?.session.freeze();
+    if (session !== undefined) return { ...session, resumed: false };
+    return isDurable ? { id: this.#randomName(), receivedBytes: 0, resumed: false } : undefined;
+  }
+
+  #answerSession(remoteId: string, { id, receivedBytes }: HelloSession): HelloSession {
+    const channel = this.#durable.get(remoteId);
+    if (channel?.session.id !== id || !channel.session.canResumeAt(receivedBytes)) {
+      return { id, receivedBytes: 0, resumed: false };
+    }
+    return { ...channel.session.freeze(), resumed: true };
   }
 
   #admit(
@@ -204,7 +299,9 @@ export class Peering {
     direction: 'inbound' | 'outbound',
   ): Goodbye | undefined | Promise<Goodbye | undefined> {
     if (link.remoteId === this.#options.identity.id) return goodbye('self');
-    if (direction === 'inbound' && this.peers.decide(link.remoteId, theirs) === 'refuse')
+    const known = this.#durable.get(link.remoteId)?.session.id;
+    const resumes = known !== undefined && theirs.session?.id === known;
+    if (direction === 'inbound' && this.peers.decide(link.remoteId, { ...theirs, resumes }) === 'refuse')
       return goodbye('duplicate');
     return this.#judge(link, theirs, direction);
   }
@@ -231,13 +328,23 @@ export class Peering {
   }
 
   #adopt(channel: NewChannel): NodeConnection {
+    const resumed = this.#connections.get(channel.channel);
+    if (resumed !== undefined) return resumed;
     try {
-      return this.#setup.adopt(channel);
+      const connection = this.#setup.adopt(channel);
+      this.#connections.set(channel.channel, connection);
+      return connection;
     } catch (error) {
       // The user's own createNewConnection threw.
       channel.link.destroy();
       throw error;
     }
+  }
+
+  #randomName(): string {
+    return this.#options.runtime
+      .randomBytes(nameBytes)
+      .reduce((text, byte) => text + byte.toString(16).padStart(2, '0'), '');
   }
 
   #hello(replace: boolean): Hello {

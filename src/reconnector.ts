@@ -21,6 +21,8 @@ export interface ReconnectorOptions {
   readonly runtime: Runtime;
   /** A trial failed; false gives up. */
   readonly onFailure: (address: string, trials: number) => Promise<boolean>;
+  /** The node that answered there last is not tried any more. */
+  readonly onGivenUp: (id: string) => void;
 }
 
 /** Connects again, with growing delays, where connections made with `reconnect: true` are lost. */
@@ -74,14 +76,15 @@ export class Reconnector {
       entry.timer = undefined;
       entry.id = connection.id;
       entry.trials = 0;
-      if (!connection.isOpen) this.onLost(entry.id);
+      if (!connection.isOpen || connection.isSuspended) this.onLost(entry.id);
     } catch {
       if (this.#entries.get(entry.address) !== entry) return;
       entry.trials += 1;
       const goesOn = await this.#options.onFailure(entry.address, entry.trials);
       if (this.#entries.get(entry.address) !== entry) return;
-      if (goesOn && entry.trials < this.#options.policy.maxTrials) this.#schedule(entry);
-      else this.#drop(entry);
+      if (goesOn && entry.trials < this.#options.policy.maxTrials) return this.#schedule(entry);
+      this.#drop(entry);
+      if (this.#of(entry.id).length === 0) this.#options.onGivenUp(entry.id);
     }
   }
 }

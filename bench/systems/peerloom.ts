@@ -1,13 +1,12 @@
 import { type Data, Node, type NodeConnection, tcp } from '../../dist/index.js';
 import type { Endpoint, Link, Message, Plan, System } from '../system.ts';
 
-/** @param variant `tls` or `plain`. */
+/** @param variant `tls`, `plain`, or `durable`: over TLS, and with connections that outlive their sockets. */
 export function createSystem(variant: string): System {
-  const protocol = variant === 'plain' ? 'plain' : 'tls';
   return {
     carries: 'values',
     async createEndpoint(plan) {
-      const endpoint = new PeerloomEndpoint(protocol, plan);
+      const endpoint = new PeerloomEndpoint(variant, plan);
       await endpoint.start();
       return endpoint;
     },
@@ -16,11 +15,14 @@ export function createSystem(variant: string): System {
 
 class PeerloomEndpoint extends Node implements Endpoint {
   readonly #scheme: string;
+  readonly #isDurable: boolean;
   readonly #plan: Plan;
 
-  constructor(protocol: 'tls' | 'plain', plan: Plan) {
+  constructor(variant: string, plan: Plan) {
+    const protocol = variant === 'plain' ? 'plain' : 'tls';
     super('127.0.0.1', 0, { transports: [tcp({ accept: [protocol] })], maxConnections: plan.maxLinks });
     this.#scheme = protocol === 'tls' ? 'tls' : 'tcp';
+    this.#isDurable = variant === 'durable';
     this.#plan = plan;
   }
 
@@ -29,7 +31,7 @@ class PeerloomEndpoint extends Node implements Endpoint {
   }
 
   dial(address: string): Promise<Link> {
-    return this.connectWithNode(address).then(asLink);
+    return this.connectWithNode(address, { reconnect: this.#isDurable }).then(asLink);
   }
 
   sendToAll(_links: readonly Link[], message: Message): readonly Link[] {

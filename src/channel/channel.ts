@@ -50,8 +50,16 @@ export interface ChannelHandler {
   unanswerable(error: unknown): void;
   /** A message could not be decoded. */
   rejected(error: Error): void;
-  /** Exactly once, after everything else. */
-  closed(reason: CloseReason): void;
+  /** The link broke, but another one may take its place: `resumed`, or `closed`, follows. */
+  suspended(reason: CloseReason): void;
+  /** Everything goes on over another link. */
+  resumed(): void;
+  /**
+   * Exactly once, after everything else.
+   *
+   * @param unacknowledged of a session that could not go on: the messages that the other side may not have.
+   */
+  closed(reason: CloseReason, unacknowledged?: readonly Data[]): void;
 }
 
 /** The conversation with one other node, over one link, after the handshake. */
@@ -59,6 +67,8 @@ export interface Channel {
   readonly remote: RemoteNode;
   /** Messages can be sent. */
   readonly isOpen: boolean;
+  /** It is open, but waits for another link. */
+  readonly isSuspended: boolean;
   /** Begins to report; until then everything is held back. */
   start(handler: ChannelHandler): void;
   send(data: Data, options?: SendOptions): boolean;
@@ -72,6 +82,8 @@ export interface Channel {
   ping(options?: WaitOptions): Promise<number>;
   /** Pings a silent peer and gives up a dead one; called by the node now and then. */
   checkLiveness(now: number): void;
+  /** Waits for another link no longer, where it is suspended. */
+  giveUp(message: string): void;
   /** Sends what waits, says goodbye and closes. */
   close(goodbye: Goodbye): void;
 }

@@ -2,22 +2,38 @@ import type { Data } from '../data.ts';
 import type { Log } from '../debug.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
-import { printable } from '../printable.ts';
+import { budgetPassed, type MemoryAccount, type MemoryBudget } from '../memory-budget.ts';
 import type { Runtime } from '../runtime.ts';
-import { FrameKind, idBody, idOf, smallFrame } from '../wire/frame.ts';
-import type { Frame } from '../wire/frame-reader.ts';
+import type { Link } from '../transport/transport.ts';
+import {
+  FrameKind,
+  frameHeaderBytes,
+  idBody,
+  idBytes,
+  idOf,
+  positionBody,
+  positionOf,
+  smallFrame,
+} from '../wire/frame.ts';
+import { type Frame, FrameReader } from '../wire/frame-reader.ts';
 import { decodeGoodbye, encodeGoodbye, type Goodbye, goodbye } from '../wire/goodbye.ts';
+import type { Hello } from '../wire/hello.ts';
 import type { Payload } from '../wire/payload.ts';
 import type { Channel, ChannelHandler, CloseReason, RemoteNode, SendOptions } from './channel.ts';
 import type { Handshake } from './handshake.ts';
 import { Incoming } from './incoming.ts';
-import { PendingAnswers, type WaitOptions } from './pending.ts';
+import { Outgoing } from './outgoing.ts';
+import type { WaitOptions } from './pending.ts';
+import { Questions } from './questions.ts';
+import { Session } from './session.ts';
 import { encodeFor } from './shared-encoding.ts';
 import type { ChannelStream } from './stream.ts';
 import { Streams } from './streams.ts';
+import { messagesIn } from './unacknowledged.ts';
 
 export interface FrameChannelOptions {
   readonly limits: Limits;
+  readonly budget: MemoryBudget;
   readonly runtime: Runtime;
   readonly log: Log;
 }
@@ -28,19 +44,20 @@ const closeFlushMs = 5_000;
 /** The same when the other side did something wrong. */
 const failFlushMs = 1_000;
 
-/** Characters of what the other side says of a failure. */
-const maxFailureLength = 500;
-
 /** The conversation with another peerloom node: messages, questions and their answers, pings, goodbye. */
-export class FrameChannel implements Channel {
+export class FrameChannel implements Channel, MemoryAccount {
   readonly remote: RemoteNode;
-  readonly #handshake: Handshake;
+  /** Where both sides agreed on one: the link, which outlives those that it is made of. */
+  readonly session: Session | undefined;
+  readonly #link: Link;
+  readonly #theirs: Hello;
+  readonly direction: 'inbound' | 'outbound';
+  readonly #reader: FrameReader;
+  readonly #outgoing: Outgoing;
   readonly #options: FrameChannelOptions;
   readonly #incoming: Incoming;
   readonly #streams: Streams;
-  /** Of requests, and of deliveries, whose answer is `undefined`. */
-  readonly #answers: PendingAnswers<Data | undefined>;
-  readonly #pongs: PendingAnswers<void>;
+  readonly #questions: Questions;
 
   #state: 'open' | 'closing' | 'closed' = 'open';
   #handler: ChannelHandler | undefined;
@@ -48,14 +65,34 @@ export class FrameChannel implements Channel {
   /** This side chose to leave: nothing more is handled. */
   #left = false;
   #reported = false;
+  /** What had not been handed to the session when it ended. */
+  #unsent: readonly Uint8Array[] = [];
+  /** The user was told that the session is suspended. */
+  #reportedSuspended = false;
+  #suspendedAt = 0;
   #lastReceivedAt: number;
   #lastPingAt = 0;
+  #checkedAt: number;
 
   constructor(handshake: Handshake, options: FrameChannelOptions) {
-    const { link, reader, theirs } = handshake;
+    const { ours, theirs, direction } = handshake;
     const { limits, runtime } = options;
-    this.#handshake = handshake;
+    const id = ours.session && theirs.session?.id;
+    this.session = id === undefined ? undefined : new Session(id, handshake.link, runtime);
+    const link = this.session ?? handshake.link;
+    this.#link = link;
+    this.#theirs = theirs;
+    this.direction = direction;
     this.#options = options;
+    this.#outgoing = new Outgoing(link, limits, this.session);
+    this.#reader = new FrameReader(
+      (kind, format, compression, body) => {
+        const isMessage = kind === FrameKind.message && this.#state === 'open';
+        if (isMessage && this.#incoming.tryNow(format, compression, body)) return;
+        this.#onFrame({ kind, format, compression, body });
+      },
+      { maxMessageBytes: limits.maxMessageBytes + idBytes },
+    );
     this.remote = {
       id: link.remoteId,
       name: theirs.name,
@@ -73,50 +110,66 @@ export class FrameChannel implements Channel {
       onStream: (frame, handler) => this.#streams.offer(frame, handler),
       onAbuse: (error) => this.#fail(goodbye('protocol', error.message)),
     });
-    this.#streams = new Streams({ ...handshake, limits, runtime });
-    this.#answers = new PendingAnswers(runtime);
-    this.#pongs = new PendingAnswers(runtime);
-    this.#lastReceivedAt = runtime.now();
-    reader.onFrame = (kind, format, compression, body) => {
-      const isMessage = kind === FrameKind.message && this.#state === 'open';
-      if (isMessage && this.#incoming.tryNow(format, compression, body)) return;
-      this.#onFrame({ kind, format, compression, body });
-    };
-    link.onMessage = (bytes) => this.#onBytes(bytes);
-    void link.closed.then((error) => this.#onLinkClosed(error));
-    this.#guarded(() => {
-      for (const frame of handshake.early) this.#onFrame(frame);
+    this.#streams = new Streams({ direction, theirs, limits, runtime, outgoing: this.#outgoing });
+    this.#questions = new Questions({
+      outgoing: this.#outgoing,
+      runtime,
+      encode: (data) => this.#encode(data),
+      decode: (frame) => this.#incoming.decode(frame),
     });
+    this.#lastReceivedAt = this.#checkedAt = runtime.now();
+    const { grew } = options.budget;
+    this.#reader.onGrowth = this.#outgoing.onGrowth = grew;
+    this.#incoming.inbox.onGrowth = this.#streams.onGrowth = grew;
+    if (this.session !== undefined) this.#useSession(this.session);
+    link.onMessage = (bytes) => this.#onBytes(bytes);
+    link.readTarget = () => this.#reader.target;
+    void link.closed.then((error) => this.#onLinkClosed(error));
+    for (const bytes of handshake.takeRest()) handshake.link.onMessage(bytes);
   }
 
   get isOpen(): boolean {
     return this.#state === 'open';
   }
 
+  get heldBytes(): number {
+    const read = this.#reader.heldBytes + this.#incoming.inbox.heldBytes;
+    return read + this.#streams.heldBytes + this.#outgoing.heldBytes + (this.session?.keptBytes ?? 0);
+  }
+
+  shed(): void {
+    this.#incoming.inbox.clear();
+    this.#fail(goodbye('overload', budgetPassed));
+  }
+
+  get isSuspended(): boolean {
+    return this.isOpen && this.session?.isSuspended === true;
+  }
+
   start(handler: ChannelHandler): void {
     this.#handler = handler;
+    this.#options.budget.open(this);
     this.#incoming.start(handler);
     if (this.#state === 'closed') this.#report();
   }
 
   send(data: Data, options?: SendOptions): boolean {
     this.#checkOpen();
-    return this.#handshake.outgoing.send(FrameKind.message, this.#encode(data, options));
+    return this.#outgoing.send(FrameKind.message, this.#encode(data, options));
   }
 
   drained(): Promise<void> {
-    return this.#handshake.outgoing.drained();
+    return this.#outgoing.drained();
   }
 
   deliver(data: Data, options?: WaitOptions): Promise<void> {
-    return this.#ask(FrameKind.deliver, data, options).then(() => {});
+    this.#checkOpen();
+    return this.#questions.deliver(data, options);
   }
 
   request(data: Data, options?: WaitOptions): Promise<Data> {
-    return this.#ask(FrameKind.request, data, options).then((answer) => {
-      if (answer !== undefined) return answer;
-      throw new PeerloomError('ERR_PROTOCOL', 'the other side confirmed a request where it should answer it');
-    });
+    this.#checkOpen();
+    return this.#questions.request(data, options);
   }
 
   openStream(header: Data, options?: WaitOptions): Promise<ChannelStream> {
@@ -125,26 +178,31 @@ export class FrameChannel implements Channel {
   }
 
   async ping(options?: WaitOptions): Promise<number> {
-    const { runtime } = this.#options;
-    const sentAt = runtime.now();
-    await this.#pongs.ask('ping', options, (id) => {
-      this.#checkOpen();
-      this.#handshake.outgoing.urgent(FrameKind.ping, idBody(id));
-    });
-    return runtime.now() - sentAt;
+    this.#checkOpen();
+    return this.#questions.ping(options);
   }
 
   checkLiveness(now: number): void {
     if (this.#state !== 'open') return;
     const { limits } = this.#options;
+    if (this.isSuspended) {
+      const isOver = this.direction === 'inbound' && now - this.#suspendedAt >= limits.sessionTimeoutMs;
+      if (isOver) this.giveUp(`the other side did not come back within ${limits.sessionTimeoutMs} ms`);
+      return;
+    }
+    // A check that comes late was slept through, by this process: that is not the other side's silence.
+    this.#lastReceivedAt += Math.max(0, now - this.#checkedAt - limits.pingAfterMs);
+    this.#checkedAt = now;
     // While reading is paused nothing can be heard, but the ping still tells the other side that we live.
     if (this.#incoming.inbox.paused) this.#lastReceivedAt = now - limits.pingAfterMs;
     const silenceMs = now - this.#lastReceivedAt;
     if (silenceMs >= limits.deadAfterMs) {
-      this.#fail(goodbye('timeout', `nothing was heard of the other side for ${limits.deadAfterMs} ms`));
+      const message = `nothing was heard of the other side for ${limits.deadAfterMs} ms`;
+      if (this.session === undefined) this.#fail(goodbye('timeout', message));
+      else this.session.suspend(new PeerloomError('ERR_TIMEOUT', message));
     } else if (silenceMs >= limits.pingAfterMs && now - this.#lastPingAt >= limits.pingAfterMs) {
       this.#lastPingAt = now;
-      this.#handshake.outgoing.urgent(FrameKind.ping, idBody(0));
+      this.#outgoing.urgent(FrameKind.ping, idBody(0));
     }
   }
 
@@ -156,18 +214,60 @@ export class FrameChannel implements Channel {
     this.#state = 'closing';
     this.#reason = { ...farewell, by: 'us' };
     this.#streams.close(this.#closedError());
-    const { outgoing, link } = this.#handshake;
+    const outgoing = this.#outgoing;
+    const link = this.#link;
+    if (this.session?.isSuspended) return void link.destroy();
     outgoing.sendOwn(FrameKind.goodbye, encodeGoodbye(farewell));
     const deadline = this.#options.runtime.setTimeout(() => link.destroy(), closeFlushMs);
     void outgoing.flushed().then(() => link.close(closeFlushMs));
     void link.closed.then(() => deadline.cancel());
   }
 
-  #ask(kind: number, data: Data, options: WaitOptions | undefined): Promise<Data | undefined> {
-    this.#checkOpen();
-    const payload = this.#encode(data);
-    const what = kind === FrameKind.request ? 'request' : 'deliver';
-    return this.#answers.ask(what, options, (id) => this.#handshake.outgoing.send(kind, payload, id));
+  /** Goes on with the session over another link. @throws PeerloomError `ERR_PROTOCOL`, and the session is over. */
+  resumeOver({ link, ours, theirs, takeRest }: Handshake): void {
+    const promisedBytes = ours.session!.receivedBytes;
+    const receivedBytes = theirs.session!.receivedBytes;
+    this.session!.resumeOver(link, { promisedBytes, receivedBytes }, takeRest());
+  }
+
+  giveUp(message: string): void {
+    if (this.isSuspended) this.#fail(goodbye('timeout', message));
+  }
+
+  #useSession(session: Session): void {
+    const reader = this.#reader;
+    session.user = {
+      get readBytes() {
+        return reader.readBytes;
+      },
+      get wholeBytes() {
+        return reader.wholeBytes;
+      },
+      acknowledge: (position) => {
+        const isRead = this.#outgoing.urgent(FrameKind.acknowledge, positionBody(position));
+        if (!isRead) this.#fail(goodbye('overload'));
+      },
+      acknowledged: () => this.#outgoing.wake(),
+      suspended: (error) => this.#onSuspended(error),
+      resumed: () => this.#onResumed(),
+    };
+  }
+
+  /** What arrived before the break is handled before the user is told of it. */
+  #onSuspended(error: Error | undefined): void {
+    this.#suspendedAt = this.#options.runtime.now();
+    void this.#incoming.inbox.idle().then(() => {
+      if (!this.isSuspended || this.#reportedSuspended) return;
+      this.#reportedSuspended = true;
+      this.#handler?.suspended(lost(error));
+    });
+  }
+
+  #onResumed(): void {
+    this.#lastReceivedAt = this.#options.runtime.now();
+    if (!this.#reportedSuspended) return;
+    this.#reportedSuspended = false;
+    this.#handler?.resumed();
   }
 
   #checkOpen(): void {
@@ -176,12 +276,12 @@ export class FrameChannel implements Channel {
   }
 
   #encode(data: Data, options?: SendOptions): Payload {
-    return encodeFor(this.#handshake.theirs, data, options);
+    return encodeFor(this.#theirs, data, options);
   }
 
   #onBytes(bytes: Uint8Array): void {
     this.#lastReceivedAt = this.#options.runtime.now();
-    this.#guarded(() => this.#handshake.reader.push(bytes));
+    this.#guarded(() => this.#reader.push(bytes));
   }
 
   /** Whatever the other side did wrong ends this connection, and nothing else. */
@@ -211,49 +311,37 @@ export class FrameChannel implements Channel {
         this.#streams.onFrame(frame);
         break;
       case FrameKind.delivered:
-        this.#answers.answer(idOf(kind, body), undefined);
-        break;
       case FrameKind.response:
       case FrameKind.failure:
-        this.#onAnswer(frame);
+        this.#questions.onAnswer(frame);
         break;
       case FrameKind.ping:
         this.#onPing(idOf(kind, body));
         break;
       case FrameKind.pong:
-        this.#pongs.answer(idOf(kind, body), undefined);
+        this.#questions.onPong(frame);
+        break;
+      case FrameKind.acknowledge:
+        if (this.session === undefined) throw misplaced(kind);
+        this.session.onAcknowledged(positionOf(body), frameHeaderBytes + body.length);
         break;
       case FrameKind.goodbye:
         this.#onGoodbye(decodeGoodbye(body));
         break;
       default:
-        throw new PeerloomError('ERR_PROTOCOL', `a frame of kind ${kind} has no place after the handshake`);
+        throw misplaced(kind);
     }
   }
 
   #onPing(id: number): void {
-    const isRead = this.#handshake.outgoing.urgent(FrameKind.pong, idBody(id));
+    const isRead = this.#outgoing.urgent(FrameKind.pong, idBody(id));
     if (!isRead) this.#fail(goodbye('overload'));
-  }
-
-  /** Answers that nobody waits for are not even decoded. */
-  #onAnswer(frame: Frame): void {
-    const id = idOf(frame.kind, frame.body);
-    if (!this.#answers.has(id)) return;
-    const decoded = this.#incoming.decode(frame);
-    if (decoded === undefined) {
-      this.#answers.fail(id, new PeerloomError('ERR_MESSAGE_INVALID', 'the answer could not be decoded'));
-    } else if (frame.kind === FrameKind.failure) {
-      this.#answers.fail(id, new PeerloomError('ERR_HANDLER', failureText(decoded.data)));
-    } else {
-      this.#answers.answer(id, decoded.data);
-    }
   }
 
   #answer(kind: number, payload: Payload, id: number): void {
     if (this.#state !== 'open') return;
     try {
-      this.#handshake.outgoing.send(kind, payload, id);
+      this.#outgoing.send(kind, payload, id);
     } catch {
       this.#fail(goodbye('overload'));
     }
@@ -264,40 +352,50 @@ export class FrameChannel implements Channel {
     this.#state = 'closing';
     this.#reason = { ...farewell, by: 'them' };
     this.#streams.close(this.#closedError());
-    this.#handshake.reader.stop();
-    this.#handshake.outgoing.close();
-    this.#handshake.link.close(closeFlushMs);
+    this.#reader.stop();
+    this.#closeOutgoing();
+    this.#link.close(closeFlushMs);
   }
 
   /** Tells the other side why, as far as it still listens, and lets go of it. */
   #fail(farewell: Goodbye): void {
     if (this.#state === 'closed') return;
     this.#options.log(`closing the connection with ${this.remote.id}: ${farewell.message}`);
-    const { outgoing, link, reader } = this.#handshake;
     this.#state = 'closing';
     this.#reason ??= { ...farewell, by: 'us' };
-    this.#streams.close(this.#closedError());
-    reader.stop();
-    outgoing.close();
+    this.#streams.close(this.#closedError(), farewell.code === 'overload' ? 'dropped' : 'kept');
+    this.#reader.stop();
+    this.#closeOutgoing();
     // Who breaks the protocol is not listened to any longer.
     if (farewell.code === 'protocol') this.#incoming.inbox.clear();
-    if (farewell.code !== 'timeout') link.send(smallFrame(FrameKind.goodbye, encodeGoodbye(farewell)));
-    link.close(farewell.code === 'timeout' ? 0 : failFlushMs);
+    const isHeard = farewell.code !== 'timeout';
+    if (isHeard) this.#link.send(smallFrame(FrameKind.goodbye, encodeGoodbye(farewell)));
+    this.#link.close(isHeard ? failFlushMs : 0);
+  }
+
+  #closeOutgoing(): void {
+    if (this.session !== undefined && this.#unsent.length === 0) this.#unsent = this.#outgoing.waiting();
+    this.#outgoing.close();
   }
 
   #onLinkClosed(error: Error | undefined): void {
     this.#state = 'closed';
-    const lost =
-      error === undefined ? 'the link ended without a goodbye' : `the link broke: ${error.message}`;
-    this.#reason ??= { code: 'lost', message: lost, by: 'link' };
-    this.#handshake.reader.stop();
-    this.#handshake.outgoing.close();
+    this.#reason ??= lost(error);
+    this.#reader.stop();
+    this.#closeOutgoing();
     this.#incoming.end();
     const closed = this.#closedError();
     this.#streams.close(closed);
-    this.#answers.failAll(closed);
-    this.#pongs.failAll(closed);
+    this.#questions.failAll(closed);
     if (this.#handler !== undefined) this.#report();
+  }
+
+  /** What the user has to know of when a session ends, unless this side chose to leave. */
+  #unacknowledged(): readonly Data[] | undefined {
+    if (this.session === undefined || this.#left) return undefined;
+    const pieces = [...this.session.unacknowledged(), ...this.#unsent];
+    const messages = messagesIn(pieces, this.#theirs.maxMessageBytes);
+    return messages.length > 0 || this.#reason!.by !== 'them' ? messages : undefined;
   }
 
   #closedError(): PeerloomError {
@@ -316,14 +414,20 @@ export class FrameChannel implements Channel {
     const report = (): void => {
       if (this.#reported) return;
       this.#reported = true;
-      this.#handler!.closed(this.#reason!);
+      this.#options.budget.close(this);
+      this.#handler!.closed(this.#reason!, this.#unacknowledged());
     };
     if (this.#left) report();
     else void this.#incoming.inbox.idle().then(report);
   }
 }
 
-/** What the other side says of its failure, fit for people to read. */
-function failureText(data: Data): string {
-  return typeof data === 'string' ? printable(data.slice(0, maxFailureLength)) : 'the other side failed';
+function lost(error: Error | undefined): CloseReason {
+  const message =
+    error === undefined ? 'the link ended without a goodbye' : `the link broke: ${error.message}`;
+  return { code: 'lost', message, by: 'link' };
+}
+
+function misplaced(kind: number): PeerloomError {
+  return new PeerloomError('ERR_PROTOCOL', `a frame of kind ${kind} has no place here`);
 }

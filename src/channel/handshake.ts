@@ -3,11 +3,11 @@ import type { Limits } from '../limits.ts';
 import { printable } from '../printable.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Link } from '../transport/transport.ts';
-import { FrameKind, idBytes, maxFrameBodyBytes } from '../wire/frame.ts';
+import { FrameKind, smallFrame } from '../wire/frame.ts';
 import { type Frame, FrameReader } from '../wire/frame-reader.ts';
 import { decodeGoodbye, encodeGoodbye, type Goodbye, type GoodbyeCode, goodbye } from '../wire/goodbye.ts';
-import { agreedVersion, decodeHello, encodeHello, type Hello } from '../wire/hello.ts';
-import { Outgoing } from './outgoing.ts';
+import { agreedVersion, decodeHello, encodeHello, type Hello, type HelloSession } from '../wire/hello.ts';
+import { joined } from '../wire/memory.ts';
 
 /*
  *   dialling side                        accepting side
@@ -24,22 +24,25 @@ export interface HandshakeOptions {
   readonly hello: Hello;
   readonly limits: Limits;
   readonly runtime: Runtime;
+  /** Ends it, with a {@link HandshakeRefused} as the reason. */
+  readonly signal?: AbortSignal;
   /** There is no room: the other side is not even listened to. */
   readonly refusal?: Goodbye | undefined;
   /** Asked once, when the other side is known; a goodbye refuses it. */
   readonly admit: (theirs: Hello) => Goodbye | undefined | Promise<Goodbye | undefined>;
+  /** The accepting side's word on the session that the other asks for. */
+  readonly session?: (theirs: HelloSession) => HelloSession;
 }
 
 /** A handshake that came to its end, and what the channel goes on with. */
 export interface Handshake {
   readonly link: Link;
   readonly direction: 'inbound' | 'outbound';
-  readonly reader: FrameReader;
-  readonly outgoing: Outgoing;
+  readonly ours: Hello;
   readonly theirs: Hello;
   readonly version: number;
-  /** Frames that arrived behind the handshake. */
-  readonly early: readonly Frame[];
+  /** The bytes that arrived behind the handshake; called once, by who listens to the link from then on. */
+  readonly takeRest: () => readonly Uint8Array[];
 }
 
 /** A refusal by one of the two sides; `by` says which. */
@@ -67,34 +70,49 @@ const refusalFlushMs = 1_000;
  */
 export async function shakeHands(link: Link, options: HandshakeOptions): Promise<Handshake> {
   const { direction, hello, limits, runtime, refusal: noRoom } = options;
-  const outgoing = new Outgoing(link, limits);
   const frames = new FrameQueue(link, limits);
   const rest = Math.max(1, link.startedAt + limits.handshakeTimeoutMs - runtime.now());
   const timer = runtime.setTimeout(() => {
     frames.fail(new PeerloomError('ERR_TIMEOUT', `no handshake within ${limits.handshakeTimeoutMs} ms`));
   }, rest);
+  const onAbort = (): void => frames.fail(options.signal!.reason);
+  options.signal?.addEventListener('abort', onAbort);
   try {
+    options.signal?.throwIfAborted();
     if (noRoom !== undefined) throw new HandshakeRefused(noRoom, 'us');
-    if (direction === 'outbound') outgoing.sendOwn(FrameKind.hello, encodeHello(hello));
+    if (direction === 'outbound') link.send(smallFrame(FrameKind.hello, encodeHello(hello)));
     const theirs = decodeHello((await frames.next(FrameKind.hello)).body, hello.versions);
     const version = checkHello(theirs, hello);
     if (direction === 'outbound') await frames.next(FrameKind.accept);
     const refusal = await frames.unlessFailed(options.admit(theirs));
     if (refusal !== undefined) throw new HandshakeRefused(refusal, 'us');
-    if (direction === 'inbound') outgoing.sendOwn(FrameKind.hello, encodeHello(hello));
-    frames.allowEarly();
-    outgoing.sendOwn(FrameKind.accept, new Uint8Array(0));
-    if (direction === 'inbound') await frames.next(FrameKind.accept);
-    return { link, direction, reader: frames.reader, outgoing, theirs, version, early: frames.finish() };
+    const ours = direction === 'inbound' ? withSession(hello, theirs, options) : hello;
+    frames.allowRest();
+    if (direction === 'inbound') {
+      link.send(joined([smallFrame(FrameKind.hello, encodeHello(ours)), acceptFrame()]));
+      await frames.next(FrameKind.accept);
+    } else {
+      link.send(acceptFrame());
+    }
+    return { link, direction, ours, theirs, version, takeRest: frames.finish() };
   } catch (error) {
-    frames.reader.stop();
+    frames.stop();
     const farewell = farewellFor(error);
-    if (farewell !== undefined) outgoing.sendOwn(FrameKind.goodbye, encodeGoodbye(farewell));
-    void outgoing.flushed().then(() => link.close(refusalFlushMs));
+    if (farewell !== undefined) link.send(smallFrame(FrameKind.goodbye, encodeGoodbye(farewell)));
+    link.close(refusalFlushMs);
     throw error;
   } finally {
     timer.cancel();
+    options.signal?.removeEventListener('abort', onAbort);
   }
+}
+
+function acceptFrame(): Uint8Array {
+  return smallFrame(FrameKind.accept, new Uint8Array(0));
+}
+
+function withSession(hello: Hello, { session }: Hello, options: HandshakeOptions): Hello {
+  return session && options.session ? { ...hello, session: options.session(session) } : hello;
 }
 
 function checkHello(theirs: Hello, ours: Hello): number {
@@ -106,6 +124,10 @@ function checkHello(theirs: Hello, ours: Hello): number {
       ),
       'us',
     );
+  }
+  const { session } = theirs;
+  if (ours.session !== undefined && session !== undefined && session.id !== ours.session.id) {
+    throw new PeerloomError('ERR_HANDSHAKE', 'the other side answers with another session');
   }
   return agreedVersion(theirs.versions, ours.versions);
 }
@@ -126,14 +148,16 @@ function farewellFor(error: unknown): Goodbye | undefined {
   return code && goodbye(code, error.message);
 }
 
-/** The frames of a handshake, one await at a time. */
+/** The frames of a handshake, one await at a time, and the bytes behind the last of them. */
 class FrameQueue {
-  readonly reader: FrameReader;
+  readonly #reader: FrameReader;
   readonly #limits: Limits;
   readonly #failure = Promise.withResolvers<never>();
   #frames: Frame[] = [];
+  #rest: Uint8Array[] = [];
   #bytes = 0;
-  #earlyAllowed = false;
+  #isComplete = false;
+  #isRestAllowed = false;
   #isDone = false;
   /** What the other side did wrong: it counts for more than the good frames that arrived before it. */
   #breach: unknown;
@@ -142,13 +166,13 @@ class FrameQueue {
   constructor(link: Link, limits: Limits) {
     this.#limits = limits;
     this.#failure.promise.catch(() => {});
-    this.reader = new FrameReader(
+    this.#reader = new FrameReader(
       (kind, format, compression, body) => this.#add({ kind, format, compression, body }),
       { maxBodyBytes: limits.maxHandshakeBytes, maxMessageBytes: 0 },
     );
     link.onMessage = (bytes) => {
       try {
-        this.reader.push(bytes);
+        this.#push(bytes);
       } catch (error) {
         this.#breach = error;
         this.fail(error);
@@ -162,10 +186,13 @@ class FrameQueue {
   }
 
   /** From here on messages may follow the handshake in one piece. */
-  allowEarly(): void {
-    this.#earlyAllowed = true;
-    this.reader.maxBodyBytes = maxFrameBodyBytes;
-    this.reader.maxMessageBytes = this.#limits.maxMessageBytes + idBytes;
+  allowRest(): void {
+    this.#isRestAllowed = true;
+  }
+
+  /** Nothing is read any more. */
+  stop(): void {
+    this.#reader.stop();
   }
 
   /** The next frame, which must be of the kind; a goodbye in its place throws. */
@@ -195,26 +222,38 @@ class FrameQueue {
     return settled;
   }
 
-  /** The handshake is done. @returns what arrived behind it. */
-  finish(): readonly Frame[] {
+  /** The handshake is done. @returns what takes over the bytes that arrived behind it. */
+  finish(): () => readonly Uint8Array[] {
     this.#isDone = true;
-    return this.#frames;
+    return () => this.#rest;
   }
 
   fail(error: unknown): void {
     this.#failure.reject(error);
   }
 
+  #push(bytes: Uint8Array): void {
+    const read = this.#isComplete ? 0 : this.#reader.push(bytes);
+    if (!this.#isComplete || read === bytes.length) return;
+    this.#rest.push(bytes.slice(read));
+    this.#bytes += bytes.length - read;
+    this.#checkAmount();
+  }
+
   #add(frame: Frame): void {
     this.#frames.push(frame);
     this.#bytes += frame.body.length;
-    if (!this.#earlyAllowed) this.#checkAmount();
+    this.#checkAmount();
+    if (frame.kind === FrameKind.accept) {
+      this.#isComplete = true;
+      this.#reader.stop();
+    }
     this.#wake();
   }
 
   #checkAmount(): void {
     const { maxHandshakeBytes } = this.#limits;
-    if (this.#bytes > maxHandshakeBytes) {
+    if (!this.#isRestAllowed && this.#bytes > maxHandshakeBytes) {
       throw new PeerloomError(
         'ERR_PROTOCOL',
         `more than ${maxHandshakeBytes} bytes before the handshake was done`,

@@ -19,6 +19,9 @@ interface Waiting {
  * asynchronous handler holds up the next. Past the limit the link is paused, so the other side is held back.
  */
 export class Inbox {
+  /** Told of what is kept anew. */
+  onGrowth: (bytes: number) => void = () => {};
+
   readonly #handle: (frame: Frame) => undefined | Promise<unknown>;
   readonly #link: { pause(): void; resume(): void };
   readonly #maxBytes: number;
@@ -29,7 +32,9 @@ export class Inbox {
   #waitingBytes = 0;
   #lastBuffer: ArrayBufferLike | undefined;
   /** Of requests that are being answered. */
-  #heldBytes = 0;
+  #answeringBytes = 0;
+  /** Of what is being handled, when that takes long. */
+  #inHandBytes = 0;
   #onRoom: (() => void) | undefined;
   #paused = false;
   #idleWaiters: (() => void)[] = [];
@@ -50,10 +55,21 @@ export class Inbox {
     return !this.#busy;
   }
 
+  /** What waits, and what is in the hands of the user. */
+  get heldBytes(): number {
+    return this.#waitingBytes + this.#answeringBytes + this.#inHandBytes;
+  }
+
   /** Holds back what comes until something handled outside has settled. */
   wait(pending: Promise<unknown>): void {
     this.#busy = true;
     this.#runAfter(pending);
+  }
+
+  /** Counts what is being handled, until the next is. */
+  takeInHand(bytes: number): void {
+    this.#inHandBytes = bytes;
+    this.onGrowth(bytes);
   }
 
   /** Reading is paused because too much waits. */
@@ -83,9 +99,10 @@ export class Inbox {
    * @returns where that is too much, a promise of room: until then nothing more should be handed over.
    */
   hold(bytes: number): undefined | Promise<void> {
-    this.#heldBytes += bytes + frameCostBytes;
+    this.#answeringBytes += bytes + frameCostBytes;
+    this.onGrowth(bytes + frameCostBytes);
     this.#pauseOrResume();
-    if (this.#heldBytes <= this.#maxBytes) return undefined;
+    if (this.#answeringBytes <= this.#maxBytes) return undefined;
     return new Promise((resolve) => {
       this.#onRoom = resolve;
     });
@@ -93,9 +110,9 @@ export class Inbox {
 
   /** Counts it no more. */
   release(bytes: number): void {
-    this.#heldBytes -= bytes + frameCostBytes;
+    this.#answeringBytes -= bytes + frameCostBytes;
     this.#pauseOrResume();
-    if (this.#heldBytes <= this.#maxBytes) this.makeRoom();
+    if (this.#answeringBytes <= this.#maxBytes) this.makeRoom();
   }
 
   /** Goes on, however much is still in somebody's hands. */
@@ -128,6 +145,7 @@ export class Inbox {
     this.#lastBuffer = buffer;
     this.#waiting.push({ frame, costBytes });
     this.#waitingBytes += costBytes;
+    this.onGrowth(costBytes);
     this.#pauseOrResume();
   }
 
@@ -145,7 +163,7 @@ export class Inbox {
   }
 
   #pauseOrResume(): void {
-    const bytes = this.#waitingBytes + this.#heldBytes;
+    const bytes = this.#waitingBytes + this.#answeringBytes;
     if (this.#paused ? bytes > this.#maxBytes / 2 : bytes <= this.#maxBytes) return;
     this.#paused = !this.#paused;
     if (this.#paused) this.#link.pause();
@@ -158,6 +176,7 @@ export class Inbox {
 
   #run(): void {
     this.#busy = true;
+    this.#inHandBytes = 0;
     for (let frame = this.#take(); frame !== undefined; frame = this.#take()) {
       const pending = this.#handle(frame);
       if (pending !== undefined) {

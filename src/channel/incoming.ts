@@ -7,7 +7,7 @@ import { decompress } from '../wire/compression.ts';
 import { FrameKind, idBytes, idOf } from '../wire/frame.ts';
 import type { Frame } from '../wire/frame-reader.ts';
 import { decodePayload, encodePayload, type Payload } from '../wire/payload.ts';
-import type { ChannelHandler } from './channel.ts';
+import type { ChannelHandler, Handled } from './channel.ts';
 import { Inbox } from './inbox.ts';
 
 export interface IncomingOptions {
@@ -72,7 +72,10 @@ export class Incoming {
       return true;
     }
     const handled = this.#handler!.message(data);
-    if (typeof handled === 'object') this.inbox.wait(handled);
+    if (typeof handled === 'object') {
+      this.inbox.takeInHand(body.length);
+      this.inbox.wait(handled);
+    }
     return true;
   }
 
@@ -130,8 +133,14 @@ export class Incoming {
     if (frame.kind === FrameKind.request) return this.#handleRequest(frame, decoded);
     if (frame.kind === FrameKind.deliver) return this.#handleDeliver(frame, decoded);
     if (decoded === undefined) return undefined;
-    const handled = this.#handler!.message(decoded.data);
+    const handled = this.#handleMessage(decoded);
     return typeof handled === 'object' ? handled : undefined;
+  }
+
+  #handleMessage({ data, plainBytes }: Decoded): Handled {
+    const handled = this.#handler!.message(data);
+    if (typeof handled === 'object') this.inbox.takeInHand(plainBytes);
+    return handled;
   }
 
   #handleDeliver({ kind, body }: Frame, decoded: Decoded | undefined): undefined | Promise<void> {
@@ -141,7 +150,7 @@ export class Incoming {
       if (isHandled) this.#options.answer(FrameKind.delivered, emptyPayload, id);
       else this.#fail(id, 'a handler of the other side failed');
     };
-    const handled = this.#handler!.message(decoded.data);
+    const handled = this.#handleMessage(decoded);
     return typeof handled === 'object' ? handled.then(conclude) : conclude(handled);
   }
 

@@ -11,7 +11,7 @@ import {
   writeFrameHeader,
   writeUint32,
 } from '../wire/frame.ts';
-import { allocate } from '../wire/memory.ts';
+import { allocate, joined } from '../wire/memory.ts';
 import { ChunkPool } from './chunk-pool.ts';
 import type { FrameSource } from './frame-source.ts';
 
@@ -21,7 +21,14 @@ export interface OutgoingPayload {
   readonly compression: number;
   readonly body: Uint8Array;
   /** The frames of it as a message, where they were made for many connections. */
-  readonly frames?: readonly Uint8Array[] | undefined;
+  readonly shared?: SharedFrames | undefined;
+}
+
+/** A large message that is made once and waits in many connections. */
+export interface SharedFrames {
+  readonly frames: readonly Uint8Array[];
+  /** How many connections have not sent it whole. */
+  holders: number;
 }
 
 /** Frames are gathered in chunks of this size, each one write to the link. */
@@ -44,6 +51,7 @@ const firstChunks = new ChunkPool(firstChunkBytes, 512);
 interface Waiting {
   readonly bytes: Uint8Array;
   readonly chunk: Uint8Array<ArrayBuffer> | undefined;
+  readonly shared?: SharedFrames;
 }
 
 /**
@@ -58,6 +66,10 @@ interface Waiting {
 export class Outgoing {
   readonly #link: Link;
   readonly #limits: Limits;
+  /** Holds what was sent until it is acknowledged, which counts against the cap. */
+  readonly #keeper: { readonly keptBytes: number } | undefined;
+  /** Told of what is kept anew. */
+  onGrowth: (bytes: number) => void = () => {};
   /** What is asked for frames, in turn with the messages, when the link has room. */
   source: FrameSource | undefined;
 
@@ -74,9 +86,17 @@ export class Outgoing {
   #drainWaiters: (() => void)[] = [];
   #flushWaiters: (() => void)[] = [];
 
-  constructor(link: Link, limits: Limits) {
+  constructor(link: Link, limits: Limits, keeper?: { readonly keptBytes: number }) {
     this.#link = link;
     this.#limits = limits;
+    this.#keeper = keeper;
+  }
+
+  /** The memory that waits for the link; what many connections share is split between them. */
+  get heldBytes(): number {
+    let bytes = this.#chunkFilled + this.#urgentBytes;
+    for (const waiting of this.#waiting) bytes += waiting.bytes.length / (waiting.shared?.holders || 1);
+    return bytes;
   }
 
   /** Bytes that the link has not taken yet. */
@@ -91,11 +111,15 @@ export class Outgoing {
    * @throws PeerloomError `ERR_QUEUE_FULL`; nothing of the frame was taken then.
    */
   send(kind: number, payload: OutgoingPayload, id?: number): boolean {
-    const length = payload.body.length;
-    const queued = this.#waitingBytes + this.#chunkFilled + length;
-    if (queued > this.#limits.queueMaxBytes && this.queuedBytes > 0) throw this.#queueFull(length);
+    const { length } = payload.body;
+    const { queueMaxBytes, queueHighWaterBytes } = this.#limits;
+    const queuedBytes = this.#waitingBytes + this.#chunkFilled + length;
+    const keptBytes = this.#keeper === undefined ? 0 : this.#keeper.keptBytes;
+    if (queuedBytes + keptBytes > queueMaxBytes && queuedBytes + keptBytes > length) {
+      throw this.#queueFull(length);
+    }
     this.#write(kind, payload, id);
-    return queued < this.#limits.queueHighWaterBytes;
+    return queuedBytes < queueHighWaterBytes && keptBytes <= queueMaxBytes / 2;
   }
 
   /** Sends a frame of the connection's own, however much waits. */
@@ -116,9 +140,15 @@ export class Outgoing {
     return this.#urgentBytes <= maxUrgentBytes;
   }
 
-  /** The source has become ready. */
+  /** The source has become ready, or less is kept. */
   wake(): void {
     if (!this.#flushScheduled) this.#scheduleFlush();
+  }
+
+  /** What the link has not taken, whole frames in their order. */
+  waiting(): Uint8Array[] {
+    this.#sealChunk();
+    return this.#waiting.map(({ bytes }) => bytes);
   }
 
   /** Resolves below half the high-water mark, or when the connection closes. */
@@ -136,6 +166,7 @@ export class Outgoing {
   /** Drops what waits; nothing is sent any more. */
   close(): void {
     this.#closed = true;
+    for (const waiting of this.#waiting) letGo(waiting);
     this.#waiting = [];
     this.#urgent = [];
     this.#chunk = undefined;
@@ -147,8 +178,8 @@ export class Outgoing {
     const { body } = payload;
     const length = id === undefined ? body.length : body.length + idBytes;
     if (length > maxUncutBytes) {
-      if (payload.frames === undefined) this.#writeLarge(kind, payload, id);
-      else this.#pushFrames(payload.frames);
+      if (payload.shared === undefined) this.#writeLarge(kind, payload, id);
+      else this.#pushFrames(payload.shared);
     } else {
       let chunk = this.#chunk;
       let at = this.#chunkFilled;
@@ -196,8 +227,10 @@ export class Outgoing {
       if (this.#urgent.length > 0) {
         hasRoom = this.#link.send(this.#takeUrgent());
       } else if (index < this.#waiting.length && !(this.#isSourcesTurn && this.source?.isReady)) {
-        const { bytes, chunk } = this.#waiting[index++]!;
+        const waiting = this.#waiting[index++]!;
+        const { bytes, chunk } = waiting;
         this.#waitingBytes -= bytes.length;
+        letGo(waiting);
         this.#isSourcesTurn = true;
         hasRoom = this.#link.send(bytes, chunk && (() => giveBack(chunk)));
       } else if (this.source?.isReady) {
@@ -215,15 +248,9 @@ export class Outgoing {
 
   #takeUrgent(): Uint8Array {
     const frames = this.#urgent;
-    const joined = allocate(this.#urgentBytes);
-    let at = 0;
-    for (const frame of frames) {
-      joined.set(frame, at);
-      at += frame.length;
-    }
     this.#urgent = [];
     this.#urgentBytes = 0;
-    return joined;
+    return joined(frames);
   }
 
   #waitForLink(): void {
@@ -235,7 +262,9 @@ export class Outgoing {
   }
 
   #isDrained(): boolean {
-    return this.#closed || this.queuedBytes <= this.#limits.queueHighWaterBytes / 2;
+    const { queueMaxBytes, queueHighWaterBytes } = this.#limits;
+    const isKeeping = this.#keeper !== undefined && this.#keeper.keptBytes > queueMaxBytes / 2;
+    return this.#closed || (this.queuedBytes <= queueHighWaterBytes / 2 && !isKeeping);
   }
 
   #wakeWaiters(): void {
@@ -262,19 +291,22 @@ export class Outgoing {
   #sealChunk(): void {
     const chunk = this.#chunk;
     if (chunk === undefined) return;
-    if (this.#chunkFilled > 0) this.#pushWaiting(chunk.subarray(0, this.#chunkFilled), chunk);
+    if (this.#chunkFilled > 0) this.#pushWaiting({ bytes: chunk.subarray(0, this.#chunkFilled), chunk });
     this.#chunk = undefined;
     this.#chunkFilled = 0;
   }
 
-  #pushWaiting(bytes: Uint8Array, chunk: Uint8Array<ArrayBuffer> | undefined): void {
-    this.#waiting.push({ bytes, chunk });
-    this.#waitingBytes += bytes.length;
+  #pushWaiting(waiting: Waiting): void {
+    const { length } = waiting.bytes;
+    this.#waiting.push(waiting);
+    this.#waitingBytes += length;
+    this.onGrowth(length);
   }
 
-  #pushFrames(frames: readonly Uint8Array[]): void {
+  #pushFrames(shared: SharedFrames): void {
     this.#sealChunk();
-    for (const frame of frames) this.#pushWaiting(frame, undefined);
+    shared.holders += 1;
+    for (const bytes of shared.frames) this.#pushWaiting({ bytes, chunk: undefined, shared });
   }
 
   /** Copies a large message into chunks, cut where one ends. */
@@ -294,13 +326,13 @@ export class Outgoing {
   #queueFull(length: number): PeerloomError {
     return new PeerloomError(
       'ERR_QUEUE_FULL',
-      `${this.queuedBytes} bytes wait to be sent, ${length} more would pass the cap of ${this.#limits.queueMaxBytes} (limits.queueMaxBytes): wait for drained() when send() answers false`,
+      `${this.queuedBytes + (this.#keeper?.keptBytes ?? 0)} bytes wait to be sent, ${length} more would pass the cap of ${this.#limits.queueMaxBytes} (limits.queueMaxBytes): wait for drained() when send() answers false`,
     );
   }
 }
 
 /** The frames of a large message, for many connections to share; a small one they copy. */
-export function framesOf(payload: OutgoingPayload): readonly Uint8Array[] | undefined {
+export function sharedFramesOf(payload: OutgoingPayload): SharedFrames | undefined {
   if (payload.body.length <= maxUncutBytes) return undefined;
   const frames: Uint8Array[] = [];
   let taken = 0;
@@ -312,7 +344,12 @@ export function framesOf(payload: OutgoingPayload): readonly Uint8Array[] | unde
     frames.push(chunk.subarray(0, filled));
     taken += share;
   } while (taken < payload.body.length);
-  return frames;
+  return { frames, holders: 0 };
+}
+
+/** What was shared is held no more once its last frame is gone. */
+function letGo({ bytes, shared }: Waiting): void {
+  if (shared?.frames.at(-1) === bytes) shared.holders -= 1;
 }
 
 interface Piece {

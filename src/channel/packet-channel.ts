@@ -1,11 +1,12 @@
 import type { Data } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
+import { budgetPassed, type MemoryAccount, type MemoryBudget } from '../memory-budget.ts';
 import { printable } from '../printable.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Link } from '../transport/transport.ts';
 import type { Frame } from '../wire/frame-reader.ts';
-import type { Goodbye } from '../wire/goodbye.ts';
+import { type Goodbye, goodbye } from '../wire/goodbye.ts';
 import { decodePacket, encodePacket } from '../wire/p2pnetwork/packet.ts';
 import { closingNotice, PacketReader } from '../wire/p2pnetwork/packet-reader.ts';
 import { encodeText } from '../wire/text.ts';
@@ -27,10 +28,11 @@ const pauseAfterIdsMs = 50;
  * The conversation with a node of the Python package p2pnetwork: messages only. It has no pings, no answers and no
  * goodbye, and nothing in it is encrypted or authenticated.
  */
-export class PacketChannel implements Channel {
+export class PacketChannel implements Channel, MemoryAccount {
   readonly remote: RemoteNode;
   readonly #link: Link;
   readonly #maxMessageBytes: number;
+  readonly #budget: MemoryBudget;
   readonly #queue: PacketQueue;
   readonly #inbox: Inbox;
   readonly #reader: PacketReader;
@@ -40,8 +42,9 @@ export class PacketChannel implements Channel {
   #left = false;
   #reported = false;
 
-  constructor(link: Link, limits: Limits) {
+  constructor(link: Link, limits: Limits, budget: MemoryBudget) {
     this.#link = link;
+    this.#budget = budget;
     this.#maxMessageBytes = limits.maxMessageBytes;
     this.remote = {
       id: link.remoteId,
@@ -54,16 +57,33 @@ export class PacketChannel implements Channel {
     this.#queue = new PacketQueue(link, limits);
     this.#inbox = new Inbox(link, (frame) => this.#handle(frame), limits.unhandledMaxBytes);
     this.#reader = new PacketReader((packet) => this.#inbox.offer(frameOf(packet)), limits.maxMessageBytes);
+    this.#queue.onGrowth = this.#inbox.onGrowth = this.#reader.onGrowth = budget.grew;
     link.onMessage = (bytes) => this.#onBytes(bytes);
     void link.closed.then((error) => this.#onLinkClosed(error));
+  }
+
+  get heldBytes(): number {
+    return this.#queue.heldBytes + this.#inbox.heldBytes + this.#reader.heldBytes;
+  }
+
+  /** Nothing can be said to a Python node but data: the link just ends. */
+  shed(): void {
+    this.#inbox.clear();
+    this.#abandon(goodbye('overload', budgetPassed));
   }
 
   get isOpen(): boolean {
     return this.#state === 'open';
   }
 
+  /** Python nodes know no sessions. */
+  get isSuspended(): boolean {
+    return false;
+  }
+
   start(handler: ChannelHandler): void {
     this.#handler = handler;
+    this.#budget.open(this);
     const connected = handler.connected();
     this.#inbox.open(typeof connected === 'object' ? connected : undefined);
     if (this.#state === 'closed') this.#report();
@@ -99,6 +119,8 @@ export class PacketChannel implements Channel {
   /** Nothing can be asked of a Python node: TCP itself, with its keep-alive, tells when one is gone. */
   checkLiveness(): void {}
 
+  giveUp(): void {}
+
   close(goodbye: Goodbye): void {
     this.#left = true;
     this.#inbox.clear();
@@ -115,11 +137,16 @@ export class PacketChannel implements Channel {
     try {
       this.#reader.push(bytes);
     } catch (error) {
-      this.#reader.stop();
-      this.#reason ??= { code: 'protocol', message: (error as Error).message, by: 'us' };
-      this.#state = 'closing';
-      this.#link.destroy();
+      this.#abandon(goodbye('protocol', (error as Error).message));
     }
+  }
+
+  #abandon(farewell: Goodbye): void {
+    this.#reader.stop();
+    this.#queue.close();
+    this.#reason ??= { ...farewell, by: 'us' };
+    this.#state = 'closing';
+    this.#link.destroy();
   }
 
   #handle({ body }: Frame): undefined | Promise<boolean> {
@@ -131,7 +158,9 @@ export class PacketChannel implements Channel {
       return undefined;
     }
     const handled = this.#handler!.message(data);
-    return typeof handled === 'object' ? handled : undefined;
+    if (typeof handled !== 'object') return undefined;
+    this.#inbox.takeInHand(body.length);
+    return handled;
   }
 
   #onLinkClosed(error: Error | undefined): void {
@@ -156,6 +185,7 @@ export class PacketChannel implements Channel {
     const report = (): void => {
       if (this.#reported) return;
       this.#reported = true;
+      this.#budget.close(this);
       this.#handler!.closed(this.#reason!);
     };
     if (this.#left) report();
@@ -168,6 +198,7 @@ export interface PacketHandshake {
   readonly ownId: string;
   readonly limits: Limits;
   readonly runtime: Runtime;
+  readonly budget: MemoryBudget;
 }
 
 /**
@@ -176,8 +207,8 @@ export interface PacketHandshake {
  * @throws PeerloomError `ERR_CONNECTION_CLOSED`.
  */
 export async function openPacketChannel(link: Link, handshake: PacketHandshake): Promise<PacketChannel> {
-  const { direction, ownId, limits, runtime } = handshake;
-  const channel = new PacketChannel(link, limits);
+  const { direction, ownId, limits, runtime, budget } = handshake;
+  const channel = new PacketChannel(link, limits, budget);
   if (direction === 'inbound') link.send(encodeText(ownId));
   const pause = new Promise<void>((resolve) => runtime.setTimeout(resolve, pauseAfterIdsMs));
   await Promise.race([pause, link.closed]);

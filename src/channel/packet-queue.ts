@@ -4,6 +4,9 @@ import type { Link } from '../transport/transport.ts';
 
 /** Packets on their way to a link that may be slow; bounded like those of other connections. */
 export class PacketQueue {
+  /** Told of what is kept anew. */
+  onGrowth: (bytes: number) => void = () => {};
+
   readonly #link: Link;
   readonly #limits: Limits;
   #waiting: Uint8Array[] = [];
@@ -15,6 +18,10 @@ export class PacketQueue {
   constructor(link: Link, limits: Limits) {
     this.#link = link;
     this.#limits = limits;
+  }
+
+  get heldBytes(): number {
+    return this.#waitingBytes;
   }
 
   /** @throws PeerloomError `ERR_QUEUE_FULL`; nothing of the packet was taken then. */
@@ -30,6 +37,7 @@ export class PacketQueue {
     this.#waiting.push(packet);
     this.#waitingBytes = queued;
     this.#pump();
+    if (this.#waitingBytes > 0) this.onGrowth(packet.length);
     return this.#waitingBytes < queueHighWaterBytes;
   }
 

@@ -4,7 +4,7 @@ import { compress, compressionCodes } from '../wire/compression.ts';
 import type { Hello } from '../wire/hello.ts';
 import { encodePayload } from '../wire/payload.ts';
 import type { SendOptions } from './channel.ts';
-import { framesOf, type OutgoingPayload } from './outgoing.ts';
+import { type OutgoingPayload, sharedFramesOf } from './outgoing.ts';
 
 /** A message encoded for the wire. */
 interface EncodedMessage {
@@ -27,7 +27,7 @@ interface SharedOptions extends SendOptions {
  */
 export function shareEncoding(data: Data, options: SendOptions = {}): SendOptions {
   const { payload, plainBytes } = encodeMessage(data, options);
-  const shared = { data, payload: { ...payload, frames: framesOf(payload) }, plainBytes };
+  const shared = { data, payload: { ...payload, shared: sharedFramesOf(payload) }, plainBytes };
   return { ...options, [sharedMessage]: shared } as SharedOptions;
 }
 

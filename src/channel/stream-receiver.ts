@@ -15,15 +15,21 @@ interface Chunk {
 
 /** What a stream has received, until it is read: never more than the window that the other side was given. */
 export class StreamReceiver {
-  readonly #windowBytes: number;
+  #windowBytes: number;
   #chunks: Chunk[] = [];
   /** What the other side may still send. */
   #openBytes = 0;
   /** What it may send besides, but has not been told of: at first all of the window. */
   #creditBytes: number;
+  #hasRead = false;
 
   constructor(windowBytes: number) {
     this.#windowBytes = this.#creditBytes = windowBytes;
+  }
+
+  /** What waits to be read. */
+  get heldBytes(): number {
+    return this.#chunks.reduce((sum, { bytes }) => sum + bytes.length, 0);
   }
 
   get isEmpty(): boolean {
@@ -34,9 +40,12 @@ export class StreamReceiver {
     return this.#creditBytes > 0;
   }
 
-  /** There is so much credit that the other side should be told. */
+  /**
+   * There is so much credit that the other side should be told. Where windows are all that holds streams up, one
+   * whose credit waits longer gets less: with a quarter of the window it cannot lag far behind the others.
+   */
   get isCreditDue(): boolean {
-    return this.#creditBytes >= this.#windowBytes / 2;
+    return this.#creditBytes >= this.#windowBytes / 4;
   }
 
   /** @throws PeerloomError `ERR_PROTOCOL` when the other side sends more than it may. */
@@ -63,7 +72,21 @@ export class StreamReceiver {
     const chunk = this.#chunks.shift();
     if (chunk === undefined) return undefined;
     this.#creditBytes += chunk.costBytes;
+    this.#hasRead = true;
     return chunk.bytes.subarray(0, chunk.filled);
+  }
+
+  /**
+   * Doubles the window of a stream of which more has been read than waits, up to its share: nothing but the way
+   * there and back may be holding it up. When the share becomes smaller the window follows as credit comes in.
+   */
+  adapt(shareBytes: number): void {
+    const waitingBytes = this.#windowBytes - this.#openBytes - this.#creditBytes;
+    const isFast = this.#hasRead && waitingBytes < this.#creditBytes;
+    const wanted = Math.min(shareBytes, isFast ? 2 * this.#windowBytes : this.#windowBytes);
+    const change = Math.max(wanted - this.#windowBytes, -Math.floor(this.#creditBytes / 2));
+    this.#windowBytes += change;
+    this.#creditBytes += change;
   }
 
   /** Credit that the other side is told of with this. */

@@ -22,6 +22,8 @@ export class StreamSender {
   #chunks: Chunk[] = [];
   #bufferedBytes = 0;
   #credit = 0;
+  /** Half of the window that the stream began with. */
+  #enoughCredit = 0;
 
   constructor(id: number) {
     this.#id = id;
@@ -32,13 +34,24 @@ export class StreamSender {
     return this.#bufferedBytes;
   }
 
-  /** There is data, and credit for some of it. */
+  /** The memory that they lie in. */
+  get heldBytes(): number {
+    return this.#chunks.length * chunkBytes;
+  }
+
+  /**
+   * There is data, and credit for the next chunk of it: what is cut comes back as small credit, which would cut
+   * the next one. More than half of the window is not waited for.
+   */
   get canSend(): boolean {
-    return this.#bufferedBytes > 0 && this.#credit > streamDataHeaderBytes;
+    if (this.#bufferedBytes === 0 || this.#credit <= streamDataHeaderBytes) return false;
+    const { from, to } = this.#chunks[0]!;
+    return this.#credit >= Math.min(streamDataHeaderBytes + to - from, this.#enoughCredit);
   }
 
   /** @throws PeerloomError `ERR_PROTOCOL` for more credit than there may be. */
   addCredit(bytes: number): void {
+    this.#enoughCredit ||= bytes / 2;
     this.#credit += bytes;
     if (this.#credit > maxStreamCredit) {
       throw new PeerloomError('ERR_PROTOCOL', `a stream with credit for ${this.#credit} bytes`);

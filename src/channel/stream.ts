@@ -9,6 +9,10 @@ import { StreamSender } from './stream-sender.ts';
 /** What a stream needs of the connection that it belongs to. */
 export interface StreamHost {
   readonly limits: Limits;
+  /** The largest window of a stream. */
+  readonly windowShareBytes: number;
+  /** Told of what is kept anew. */
+  onGrowth(bytes: number): void;
   /** The stream may have frames to send. */
   wake(stream: ChannelStream): void;
   /** The stream is over and its place is free. */
@@ -63,6 +67,11 @@ export class ChannelStream {
     return this.#closed.promise;
   }
 
+  /** What waits to be read, and to be sent. */
+  get heldBytes(): number {
+    return this.#receiver.heldBytes + this.#sender.heldBytes;
+  }
+
   /** It was given up. */
   get hasFailed(): boolean {
     return this.#error !== undefined;
@@ -96,6 +105,7 @@ export class ChannelStream {
       );
     }
     this.#sender.write(bytes);
+    this.#host.onGrowth(bytes.length);
     this.#host.wake(this);
     return this.#sender.bufferedBytes < streamWindowBytes;
   }
@@ -129,7 +139,10 @@ export class ChannelStream {
     }
     this.#receiver.push(data);
     const reader = this.#readers.shift();
-    if (reader === undefined) return;
+    if (reader === undefined) {
+      this.#host.onGrowth(data.length);
+      return;
+    }
     reader.resolve(this.#receiver.take());
     this.#afterRead();
   }
@@ -156,9 +169,13 @@ export class ChannelStream {
     this.#host.remove(this);
   }
 
-  /** The connection is gone; what has arrived can still be read. */
-  onConnectionClosed(error: Error): void {
+  /** The connection is gone; what has arrived can still be read, unless it has to be dropped. */
+  onConnectionClosed(error: Error, unread: 'kept' | 'dropped'): void {
     if (this.#error !== undefined) return;
+    if (unread === 'dropped') {
+      this.#giveUp(error);
+      return;
+    }
     if (this.#writing === 'ended' && this.#reading === 'ended') this.#closed.resolve();
     this.#fail(error);
   }
@@ -191,12 +208,12 @@ export class ChannelStream {
 
   /** The frame of either. */
   takeControl(): Uint8Array {
-    const abort = this.#abort;
-    if (abort === undefined) {
-      return smallFrame(FrameKind.streamCredit, streamCreditBody(this.id, this.#receiver.takeCredit()));
+    if (this.#abort !== undefined) {
+      this.#host.remove(this);
+      return smallFrame(FrameKind.streamAbort, streamAbortBody(this.id, this.#abort));
     }
-    this.#host.remove(this);
-    return smallFrame(FrameKind.streamAbort, streamAbortBody(this.id, abort));
+    this.#receiver.adapt(this.#host.windowShareBytes);
+    return smallFrame(FrameKind.streamCredit, streamCreditBody(this.id, this.#receiver.takeCredit()));
   }
 
   /** There is a frame with data, or with the end of it. */

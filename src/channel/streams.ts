@@ -30,6 +30,10 @@ export interface StreamsOptions {
   readonly runtime: Runtime;
 }
 
+/** Windows of streams that are read as fast as they arrive: each of them, and all together. */
+const maxWindowBytes = 4 * 1024 * 1024;
+const sharedWindowBytes = 16 * 1024 * 1024;
+
 /** Refusals that may wait on a peer that does not read. */
 const maxWaitingRefusals = 16_384;
 
@@ -44,6 +48,7 @@ const maxControlBytes = 16 * 1024;
  */
 export class Streams implements StreamHost, FrameSource {
   readonly limits: Limits;
+  onGrowth: (bytes: number) => void = () => {};
   readonly #options: StreamsOptions;
   /** All that take up a place, whoever opened them. */
   readonly #streams = new Map<number, ChannelStream>();
@@ -172,14 +177,26 @@ export class Streams implements StreamHost, FrameSource {
   }
 
   /** The connection is gone, and nothing is sent any more. */
-  close(error: PeerloomError): void {
+  close(error: PeerloomError, unread: 'kept' | 'dropped' = 'kept'): void {
     const streams = [...this.#streams.values()];
     this.#streams.clear();
     this.#withControl.clear();
     this.#withData.clear();
     this.#refused = [];
     this.#openings.failAll(error);
-    for (const stream of streams) stream.onConnectionClosed(error);
+    for (const stream of streams) stream.onConnectionClosed(error, unread);
+  }
+
+  /** What waits in all of them. */
+  get heldBytes(): number {
+    let bytes = 0;
+    for (const stream of this.#streams.values()) bytes += stream.heldBytes;
+    return bytes;
+  }
+
+  get windowShareBytes(): number {
+    const share = Math.min(maxWindowBytes, Math.floor(sharedWindowBytes / this.#streams.size));
+    return Math.max(this.limits.streamWindowBytes, share);
   }
 
   wake(stream: ChannelStream): void {
@@ -225,7 +242,7 @@ export class Streams implements StreamHost, FrameSource {
       this.#withControl.delete(stream);
       add(stream.takeControl());
     }
-    // The smaller credits go along: by waiting for half a window some streams would always lag behind the others.
+    // The smaller credits go along: one write for all of them, in place of one for each.
     for (const stream of this.#streams.values()) {
       if (bytes < maxControlBytes && stream.hasCredit) add(stream.takeControl());
     }

@@ -38,6 +38,11 @@ export interface Link {
    */
   onMessage: (bytes: Uint8Array) => void;
   /**
+   * Tells where the next bytes would best be read to: a link that can do so hands exactly that piece of memory,
+   * as far as it is filled, to `onMessage`.
+   */
+  readTarget?: (() => Uint8Array | undefined) | undefined;
+  /**
    * Takes bytes to send, which the caller must leave alone until `sent` is called: the link needs them no more.
    *
    * @returns false: the link has taken them but is full; wait for {@link Link.drained} before sending more.

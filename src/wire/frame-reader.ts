@@ -13,6 +13,9 @@ export interface Frame {
 /** A cut message grows its memory from here, so that a length that lies costs no more than this. */
 const firstAllocationBytes = 1024 * 1024;
 
+/** Fewer bytes are better read together with what follows them. */
+const smallestTargetBytes = 4 * 1024;
+
 /** A header, and the length of the whole in the first frame of a cut message. */
 const longestHeaderBytes = frameHeaderBytes + 4;
 
@@ -26,12 +29,19 @@ const longestHeaderBytes = frameHeaderBytes + 4;
 export class FrameReader {
   /** Called with each frame, in order. */
   onFrame: (kind: number, format: number, compression: number, body: Uint8Array<ArrayBuffer>) => void;
+  /** Told of the memory that is set aside for what has not arrived whole. */
+  onGrowth: (bytes: number) => void = () => {};
   /** The longest body of a single frame. */
   maxBodyBytes: number;
   /** The longest message put together from parts. */
   maxMessageBytes: number;
 
   #stopped = false;
+  /** Bytes pushed before the present ones. */
+  #pushedBytes = 0;
+  /** Where in all that was pushed the frame under way began, and the cut message under way. */
+  #frameStart = 0;
+  #messageStart = 0;
   #header = new Uint8Array(longestHeaderBytes);
   #headerFilled = 0;
 
@@ -58,6 +68,33 @@ export class FrameReader {
     this.maxMessageBytes = limits.maxMessageBytes;
   }
 
+  /** Bytes read so far. */
+  get readBytes(): number {
+    return this.#pushedBytes;
+  }
+
+  /** How many of them are of frames, and of cut messages, that are there whole. */
+  get wholeBytes(): number {
+    if (this.#message !== undefined) return this.#messageStart;
+    return this.#remaining > 0 ? this.#frameStart : this.#pushedBytes - this.#headerFilled;
+  }
+
+  /** Memory set aside for what has not arrived whole. */
+  get heldBytes(): number {
+    return this.#body.length + this.#messageBody.length;
+  }
+
+  /**
+   * Where the next bytes belong, when that is known of many of them: who has them written there, and pushes that
+   * very piece, saves a copy.
+   */
+  get target(): Uint8Array<ArrayBuffer> | undefined {
+    if (this.#remaining < smallestTargetBytes) return undefined;
+    if (!this.#isOfMessage()) return this.#body.subarray(this.#bodyFilled);
+    this.#growMessage(this.#messageFilled + 1);
+    return this.#messageBody.subarray(this.#messageFilled, this.#messageFilled + this.#remaining);
+  }
+
   /** Nothing is read any more. */
   stop(): void {
     this.#stopped = true;
@@ -65,8 +102,12 @@ export class FrameReader {
     this.#messageBody = this.#body = empty;
   }
 
-  /** Reads the next bytes of the link; they are only looked at during the call. */
-  push(bytes: Uint8Array): void {
+  /**
+   * Reads the next bytes of the link; they are only looked at during the call.
+   *
+   * @returns how many were read: all of them, unless the reader was stopped.
+   */
+  push(bytes: Uint8Array): number {
     let position = 0;
     while (position < bytes.length && !this.#stopped) {
       if (this.#remaining > 0) {
@@ -76,6 +117,8 @@ export class FrameReader {
       if (this.#headerFilled === 0) position = this.#readWholeFrames(bytes, position);
       if (position < bytes.length && !this.#stopped) position = this.#readHeader(bytes, position);
     }
+    this.#pushedBytes += position;
+    return position;
   }
 
   /** The hot path: frames that lie in these bytes whole. It leaves all others, and the odd ones, alone. */
@@ -84,10 +127,15 @@ export class FrameReader {
     let rest = bytes.length - position - frameHeaderBytes;
     /** One copy for all of them, made with the first. */
     let kept: ArrayBuffer | undefined;
+    const kindsEnd = this.#message === undefined ? 256 : FrameKind.message;
     while (rest >= 0 && !this.#stopped) {
       const length = readUint32(bytes, position);
       const kind = bytes[position + 4]!;
-      const isOdd = length > this.maxBodyBytes || bytes[position + 5] !== 0 || kind === FrameKind.part;
+      const isOdd =
+        length > this.maxBodyBytes ||
+        bytes[position + 5] !== 0 ||
+        kind === FrameKind.part ||
+        kind >= kindsEnd;
       if (length > rest || isOdd) break;
       kept ??= copyOf(bytes, from);
       const body = new Uint8Array(kept, position - from + frameHeaderBytes, length);
@@ -104,7 +152,9 @@ export class FrameReader {
     this.#header.set(bytes.subarray(from, from + taken), this.#headerFilled);
     this.#headerFilled += taken;
     if (this.#headerFilled === this.#headerBytesNeeded()) {
+      const headerBytes = this.#headerFilled;
       this.#headerFilled = 0;
+      this.#frameStart = this.#pushedBytes + from + taken - headerBytes;
       this.#begin();
     }
     return from + taken;
@@ -130,6 +180,9 @@ export class FrameReader {
     if (this.#flags > FrameFlag.more) {
       throw new PeerloomError('ERR_PROTOCOL', `unknown frame flags ${this.#flags}`);
     }
+    if (this.#message !== undefined && this.#kind >= FrameKind.message) {
+      throw new PeerloomError('ERR_PROTOCOL', 'a message between the parts of another');
+    }
     if (this.#kind === FrameKind.part) {
       this.#checkPart(length);
       this.#remaining = length;
@@ -139,14 +192,13 @@ export class FrameReader {
     } else if (length === 0) {
       this.onFrame(this.#kind, this.#format, this.#compression, empty);
     } else {
-      this.#body = allocate(length);
+      this.#body = this.#setAside(length);
       this.#bodyFilled = 0;
       this.#remaining = length;
     }
   }
 
   #startMessage(length: number, total: number): void {
-    if (this.#message !== undefined) throw new PeerloomError('ERR_PROTOCOL', 'a cut message inside another');
     if (this.#kind < FrameKind.message) throw new PeerloomError('ERR_PROTOCOL', 'only messages may be cut');
     if (total > this.maxMessageBytes) {
       throw new PeerloomError(
@@ -157,7 +209,8 @@ export class FrameReader {
     if (length < 5 || total <= length - 4)
       throw new PeerloomError('ERR_PROTOCOL', 'a cut message with nothing to follow');
     this.#message = { kind: this.#kind, format: this.#format, compression: this.#compression, total };
-    this.#messageBody = allocate(Math.min(total, firstAllocationBytes));
+    this.#messageStart = this.#frameStart;
+    this.#messageBody = this.#setAside(Math.min(total, firstAllocationBytes));
     this.#messageFilled = 0;
   }
 
@@ -180,14 +233,14 @@ export class FrameReader {
     const taken = Math.min(this.#remaining, bytes.length - position);
     const piece = bytes.subarray(position, position + taken);
     this.#remaining -= taken;
-    if (this.#message !== undefined && this.#isOfMessage()) {
+    if (this.#isOfMessage()) {
       this.#growMessage(this.#messageFilled + taken);
-      this.#messageBody.set(piece, this.#messageFilled);
+      place(piece, this.#messageBody, this.#messageFilled);
       this.#messageFilled += taken;
       if (this.#remaining === 0) this.#endPart();
       return taken;
     }
-    this.#body.set(piece, this.#bodyFilled);
+    place(piece, this.#body, this.#bodyFilled);
     this.#bodyFilled += taken;
     if (this.#remaining === 0) {
       const body = this.#body;
@@ -200,9 +253,15 @@ export class FrameReader {
   /** Doubles the memory of the message, so that it never holds more than twice what has arrived. */
   #growMessage(needed: number): void {
     if (needed <= this.#messageBody.length) return;
-    const grown = allocate(Math.min(this.#message!.total, Math.max(needed, 2 * this.#messageBody.length)));
+    const length = Math.min(this.#message!.total, Math.max(needed, 2 * this.#messageBody.length));
+    const grown = this.#setAside(length);
     grown.set(this.#messageBody.subarray(0, this.#messageFilled));
     this.#messageBody = grown;
+  }
+
+  #setAside(length: number): Uint8Array<ArrayBuffer> {
+    this.onGrowth(length);
+    return allocate(length);
   }
 
   #endPart(): void {
@@ -216,6 +275,11 @@ export class FrameReader {
 }
 
 const empty = new Uint8Array(0);
+
+/** Copies a piece, unless it lies there already: see {@link FrameReader.target}. */
+function place(piece: Uint8Array, memory: Uint8Array, offset: number): void {
+  if (piece.buffer !== memory.buffer) memory.set(piece, offset);
+}
 
 function copyOf(bytes: Uint8Array, from: number): ArrayBuffer {
   const copy = allocate(bytes.length - from);

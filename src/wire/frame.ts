@@ -26,6 +26,8 @@ export const idBytes = 4;
 /** The length of a cut message, at the beginning of its first frame's body. */
 export const totalBytes = 4;
 
+const positionBytes = 8;
+
 /** The longest body of a frame; what is longer is cut into parts. */
 export const maxFrameBodyBytes = 256 * 1024;
 
@@ -36,6 +38,7 @@ export const FrameKind = {
   ping: 4,
   pong: 5,
   part: 6,
+  acknowledge: 7,
   streamData: 8,
   streamCredit: 9,
   streamEnd: 10,
@@ -97,6 +100,21 @@ export function writeUint32(target: Uint8Array, offset: number, value: number): 
   target[offset + 1] = value >>> 16;
   target[offset + 2] = value >>> 8;
   target[offset + 3] = value;
+}
+
+/** A place in the bytes of a session, 8 bytes long; whole numbers up to 2^53 - 1. */
+export function positionBody(position: number): Uint8Array {
+  const body = new Uint8Array(positionBytes);
+  writeUint32(body, 0, Math.floor(position / 2 ** 32));
+  writeUint32(body, 4, position % 2 ** 32);
+  return body;
+}
+
+/** @throws PeerloomError `ERR_PROTOCOL` when a body is no position. */
+export function positionOf(body: Uint8Array): number {
+  const position = body.length === positionBytes ? readUint32(body, 0) * 2 ** 32 + readUint32(body, 4) : -1;
+  if (Number.isSafeInteger(position) && position >= 0) return position;
+  throw new PeerloomError('ERR_PROTOCOL', 'an acknowledgement without its position');
 }
 
 /** The body of a frame that holds nothing but its number. */

@@ -23,6 +23,18 @@ export interface Hello {
   readonly compressions: readonly Compression[];
   /** The sender has no connection to the receiver left: an older one is to give way. */
   readonly replace: boolean;
+  /** The connection is to outlive its link, or goes on with one that did. */
+  readonly session?: HelloSession | undefined;
+}
+
+/** What a side says of a session (docs/protocol.md, clauses 10.x). */
+export interface HelloSession {
+  /** Chosen by the side that dialled first. */
+  readonly id: string;
+  /** Bytes received in it so far: the other side goes on from there. */
+  readonly receivedBytes: number;
+  /** Said by the accepting side: it knows the session. Otherwise both begin a new one of that name. */
+  readonly resumed: boolean;
 }
 
 export const maxNameLength = 64;
@@ -65,7 +77,14 @@ export function decodeHello(body: Uint8Array, ourVersions: Hello['versions'] = p
     maxMessageBytes,
     compressions: compressions.filter((one) => typeof one === 'string') as Compression[],
     replace: hello.replace === true,
+    ...(hello.session !== undefined && { session: decodeSession(hello.session) }),
   };
+}
+
+function decodeSession(session: unknown): HelloSession {
+  const { id, receivedBytes, resumed } = (session ?? {}) as Record<string, unknown>;
+  if (!isText(id, 64) || !isWhole(receivedBytes, 0)) throw wrongHello();
+  return { id, receivedBytes, resumed: resumed === true };
 }
 
 /**

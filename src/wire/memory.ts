@@ -10,3 +10,14 @@ export function allocate(length: number): Uint8Array<ArrayBuffer> {
   const buffer = (globalThis as { Buffer?: NodeBuffer }).Buffer?.allocUnsafeSlow(length);
   return buffer === undefined ? new Uint8Array(length) : new Uint8Array(buffer.buffer, 0, length);
 }
+
+/** The pieces behind each other, in memory of their own. */
+export function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = allocate(pieces.reduce((bytes, piece) => bytes + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}

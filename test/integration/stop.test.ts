@@ -116,6 +116,7 @@ suite('stop', () => {
       const line = await openLine(t, engine);
       const address = { scheme: undefined, host: a.host, port: a.port };
       const silent = await line.dialler.transport.dial(address, new AbortController().signal);
+      silent.onMessage = () => {};
       await turns();
       await within(a.stop(), `the node stops (${engine.name})`, 3_000);
       await dial;

@@ -9,6 +9,7 @@ import {
   type Transport,
 } from '../../src/index.ts';
 import { availableCompressions } from '../../src/wire/compression.ts';
+import { FrameReader } from '../../src/wire/frame-reader.ts';
 import { type Hello, protocolVersions } from '../../src/wire/hello.ts';
 import type { Engine } from './engines.ts';
 import { Fixture } from './fixture.ts';
@@ -20,18 +21,23 @@ export interface HandMadeOptions {
   readonly identity?: Identity | undefined;
   /** What it says of itself, where that is not the usual. */
   readonly hello?: Partial<Hello> | undefined;
+  /** What it answers who asks it for a session. Default: nothing. */
+  readonly session?: HandshakeOptions['session'] | undefined;
 }
 
 /** A peer that does the handshake like any other, and after it nothing that the test does not do. */
 export class HandMadePeer {
   readonly link: Link;
   readonly id: string;
+  /** What the node said of itself. */
+  readonly theirs: Hello;
   /** The kinds of the frames that came after the handshake. */
   readonly kinds: number[] = [];
 
-  private constructor(link: Link, id: string) {
+  private constructor(link: Link, id: string, theirs: Hello) {
     this.link = link;
     this.id = id;
+    this.theirs = theirs;
   }
 
   /** Connects with a node. */
@@ -49,9 +55,9 @@ export class HandMadePeer {
   /** Waits for a node to connect. */
   static async listen(
     t: TestContext,
-    { engine, runtime = systemRuntime, identity, hello }: HandMadeOptions,
+    { engine, runtime = systemRuntime, identity, hello, session }: HandMadeOptions,
   ): Promise<{ port: number; peer: Promise<HandMadePeer> }> {
-    const { transport, id, options } = prepare(t, { engine, runtime, identity, hello });
+    const { transport, id, options } = prepare(t, { engine, runtime, identity, hello, session });
     const { promise, resolve } = Promise.withResolvers<HandMadePeer>();
     const { port } = await transport.listen({ scheme: undefined, host: engine.host, port: 0 }, (link) => {
       resolve(HandMadePeer.#handshake(link, id, { ...options, direction: 'inbound' }));
@@ -60,16 +66,18 @@ export class HandMadePeer {
   }
 
   static async #handshake(link: Link, id: string, options: HandshakeOptions): Promise<HandMadePeer> {
-    const { reader } = await shakeHands(link, options);
-    const peer = new HandMadePeer(link, id);
-    reader.onFrame = (kind) => void peer.kinds.push(kind);
+    const { takeRest, theirs } = await shakeHands(link, options);
+    const peer = new HandMadePeer(link, id, theirs);
+    const reader = new FrameReader((kind) => void peer.kinds.push(kind), options.limits);
+    link.onMessage = (bytes) => void reader.push(bytes);
+    for (const bytes of takeRest()) link.onMessage(bytes);
     return peer;
   }
 }
 
 function prepare(
   t: TestContext,
-  { engine, runtime, identity = Identity.generate(), hello }: HandMadeOptions & { runtime: Runtime },
+  { engine, runtime, identity = Identity.generate(), hello, session }: HandMadeOptions & { runtime: Runtime },
 ) {
   const context = { ...transportContext(engine.networkKey), runtime, identity };
   const transport: Transport = engine.transport();
@@ -86,6 +94,12 @@ function prepare(
     replace: false,
     ...hello,
   };
-  const options = { hello: ours, limits: context.limits, runtime, admit: () => undefined };
+  const options = {
+    hello: ours,
+    limits: context.limits,
+    runtime,
+    admit: () => undefined,
+    ...(session && { session }),
+  };
   return { transport, id: identity.id, options };
 }

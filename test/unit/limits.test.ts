@@ -46,6 +46,16 @@ suite('what is no limit is refused:', () => {
       RangeError,
       /limits\.deadAfterMs must be above limits\.pingAfterMs, 15000, not 10000/,
     ],
+    [
+      { memoryBudgetBytes: 2 ** 24 },
+      RangeError,
+      /limits\.memoryBudgetBytes must be at least limits\.queueMaxBytes, 33554432, not 16777216/,
+    ],
+    [
+      { maxMessageBytes: 2 ** 29 },
+      RangeError,
+      /limits\.memoryBudgetBytes must be at least limits\.maxMessageBytes, 536870912, not 268435456/,
+    ],
   ];
   for (const [given, kind, message] of wrong) {
     test(String(message), () => {

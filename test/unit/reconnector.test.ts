@@ -25,6 +25,7 @@ function start(options: Partial<ReconnectorOptions> = {}) {
   const runtime = new VirtualRuntime();
   const trials: number[] = [];
   const failures: string[] = [];
+  const givenUp: string[] = [];
   const answers: (Connection | Error | Promise<NodeConnection>)[] = [];
   const reconnector = new Reconnector({
     policy,
@@ -33,6 +34,7 @@ function start(options: Partial<ReconnectorOptions> = {}) {
       failures.push(`${address} ${count}`);
       return true;
     },
+    onGivenUp: (id) => void givenUp.push(id),
     ...options,
   });
   const connect = async (): Promise<NodeConnection> => {

@@ -23,6 +23,7 @@ export class SocketLink implements Link {
   readonly startedAt: number;
   readonly announcedPort: number | undefined;
   readonly closed: Promise<Error | undefined>;
+  readTarget: (() => Uint8Array | undefined) | undefined;
 
   readonly #socket: Socket;
   readonly #runtime: Runtime;
@@ -88,6 +89,7 @@ export class SocketLink implements Link {
     // What still arrives is read and dropped: unread bytes would make the system reset the connection, and
     // the other side would lose what was sent to it last.
     this.onMessage = ignore;
+    this.readTarget = undefined;
     this.#socket.resume();
     this.#socket.end();
     const timer = this.#runtime.setTimeout(() => this.#socket.destroy(), timeoutMs);
@@ -104,7 +106,7 @@ export class SocketLink implements Link {
     const onBytes = (bytes: Uint8Array): void => this.#onMessage!(bytes);
     socket.pause();
     socket.on('data', onBytes);
-    readInto(socket, onBytes);
+    readInto(socket, onBytes, () => this.readTarget?.());
     socket.resume();
   }
 

@@ -21,6 +21,9 @@ const firstAllocationBytes = 4096;
  * packet that can hold a message of `maxMessageBytes`.
  */
 export class PacketReader {
+  /** Told of the memory that is set aside for what has not arrived whole. */
+  onGrowth: (bytes: number) => void = () => {};
+
   readonly #onPacket: (packet: Uint8Array) => void;
   readonly #maxPacketBytes: number;
   /** The beginning of a packet whose end has not arrived. */
@@ -48,6 +51,11 @@ export class PacketReader {
       this.#onPacket(this.#filled === 0 ? piece : this.#complete(piece));
       start = end + 1;
     }
+  }
+
+  /** Memory set aside for what has not arrived whole. */
+  get heldBytes(): number {
+    return this.#part.length;
   }
 
   /** Nothing is read any more. */
@@ -83,9 +91,9 @@ export class PacketReader {
   #keep(piece: Uint8Array): void {
     const needed = this.#filled + piece.length;
     if (needed > this.#part.length) {
-      const grown = allocate(
-        Math.min(this.#maxPacketBytes, Math.max(needed, 2 * this.#part.length, firstAllocationBytes)),
-      );
+      const length = Math.max(needed, 2 * this.#part.length, firstAllocationBytes);
+      const grown = allocate(Math.min(this.#maxPacketBytes, length));
+      this.onGrowth(grown.length);
       grown.set(this.#part.subarray(0, this.#filled));
       this.#part = grown;
     }

@@ -16,6 +16,7 @@ export const kinds = {
   ping: 4,
   pong: 5,
   part: 6,
+  acknowledge: 7,
   streamData: 8,
   streamCredit: 9,
   streamEnd: 10,

@@ -98,7 +98,7 @@ suite('protocol 9: streams', () => {
     assert.equal((await peer.expect(kinds.streamData)).body.length - 4, 50 - headerBytes);
   });
 
-  test('9.4 credit comes back when half of the window was read', async (t) => {
+  test('9.4 credit comes back when half of the window was read, at the latest', async (t) => {
     const { node, peer } = await pair(t);
     const opened = eventOf(node, 'node_stream');
     peer.write(open(1, 100));
@@ -108,7 +108,9 @@ suite('protocol 9: streams', () => {
     peer.write(data(1, half));
     await peer.synced();
     for (let rest = half.length; rest > 0; ) rest -= (await stream.read())!.length;
-    assert.deepEqual((await peer.expect(kinds.streamCredit)).body, body(1, windowBytes / 2));
+    const { body: given } = await peer.expect(kinds.streamCredit);
+    assert.deepEqual(given.subarray(0, 4), body(1));
+    assert.ok(given.readUInt32BE(4) >= windowBytes / 2, 'as much as was read, or more');
   });
 
   test('9.6 one direction may end before the other', async (t) => {

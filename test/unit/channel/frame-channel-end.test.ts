@@ -128,11 +128,20 @@ suite('liveness', () => {
     link.onMessage(dataFrame(FrameKind.message, 'x').subarray(0, 1));
     assert.deepEqual(await check(99), []);
     assert.deepEqual(await check(1), [FrameKind.ping]);
-    assert.deepEqual(await check(199), [FrameKind.ping]);
+    assert.deepEqual(await check(100), [FrameKind.ping]);
+    assert.deepEqual(await check(99), []);
     assert.deepEqual(await check(1), [], 'who is dead is not told');
     assert.deepEqual(link.endings, ['close 0']);
     link.end();
     await turn();
     assert.deepEqual(told, ['closed timeout by us']);
+  });
+
+  test('time that this process slept through is nobody’s silence', async () => {
+    const { runtime, link, channel } = openChannel({ limits: { pingAfterMs: 100, deadAfterMs: 300 } });
+    await runtime.advance(3_600_000);
+    channel.checkLiveness(runtime.now());
+    await turn();
+    assert.deepEqual([kindsOf(link), link.endings], [[FrameKind.ping], []]);
   });
 });

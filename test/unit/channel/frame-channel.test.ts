@@ -2,16 +2,15 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { FrameKind, idBody, smallFrame } from '../../../src/wire/frame.ts';
 import { decodeGoodbye } from '../../../src/wire/goodbye.ts';
-import { encodePayload, PayloadFormat } from '../../../src/wire/payload.ts';
+import { PayloadFormat } from '../../../src/wire/payload.ts';
 import { withCode } from '../../support/errors.ts';
 import { turn } from '../../support/turns.ts';
 import { dataFrame, hello, kindsOf, openChannel } from './open-channel.ts';
 
 suite('what arrives', () => {
   test('before the start is told after it, with what came behind the handshake first', () => {
-    const { body, format } = encodePayload('early');
-    const early = [{ kind: FrameKind.message, format, compression: 0, body: Uint8Array.from(body) }];
-    const { link, channel, told, handler } = openChannel({ early, isStarted: false });
+    const rest = [dataFrame(FrameKind.message, 'early')];
+    const { link, channel, told, handler } = openChannel({ rest, isStarted: false });
     link.onMessage(dataFrame(FrameKind.message, 'later'));
     assert.deepEqual(told, []);
     channel.start(handler);

@@ -5,7 +5,6 @@ import { resolveLimits } from '../../../src/limits.ts';
 import { FrameKind, smallFrame } from '../../../src/wire/frame.ts';
 import { decodeGoodbye, encodeGoodbye, type GoodbyeCode, goodbye } from '../../../src/wire/goodbye.ts';
 import { decodeHello, encodeHello, type Hello } from '../../../src/wire/hello.ts';
-import { encodePayload } from '../../../src/wire/payload.ts';
 import { withCode } from '../../support/errors.ts';
 import { FakeLink } from '../../support/fake-link.ts';
 import { turn } from '../../support/turns.ts';
@@ -67,7 +66,7 @@ suite('who dials', () => {
     link.onMessage(acceptFrame);
     assert.deepEqual(await said(), [FrameKind.accept]);
     const handshake = await shaking;
-    assert.deepEqual([handshake.theirs, handshake.version, handshake.early], [theirs, 1, []]);
+    assert.deepEqual([handshake.theirs, handshake.version, handshake.takeRest()], [theirs, 1, []]);
     assert.deepEqual(admitted, [theirs]);
     assert.deepEqual([runtime.pending, link.endings], [[], []]);
   });
@@ -90,14 +89,10 @@ suite('who is dialled', () => {
     const { link, shaking, said } = begin('inbound');
     link.onMessage(helloFrame());
     await said();
-    const { body } = encodePayload('early');
-    link.onMessage(
-      Buffer.concat([acceptFrame, smallFrame(FrameKind.message, body), goodbyeFrame('stopped')]),
-    );
-    assert.deepEqual(
-      (await shaking).early.map(({ kind }) => kind),
-      [FrameKind.message, FrameKind.goodbye],
-    );
+    const [begun, rest] = [Buffer.from('the beginning of a frame, '), Buffer.from('and the rest of it')];
+    link.onMessage(Buffer.concat([acceptFrame, begun]));
+    link.onMessage(rest);
+    assert.deepEqual(Buffer.concat((await shaking).takeRest()), Buffer.concat([begun, rest]));
   });
 });
 
@@ -185,7 +180,11 @@ suite('what breaks the protocol ends it with a reason:', () => {
       smallFrame(FrameKind.hello, Buffer.alloc(8_193)),
       /8193 bytes; at most 8192/,
     ],
-    ['too many frames', Buffer.concat(Array(4).fill(acceptFrame)), /more frames than a handshake has/],
+    [
+      'too many frames',
+      Buffer.concat(Array(4).fill(goodbyeFrame('stopped'))),
+      /more frames than a handshake has/,
+    ],
     ['two hellos', Buffer.concat([helloFrame(), helloFrame(), helloFrame(), helloFrame()]), /more frames/],
     [
       'too many bytes',

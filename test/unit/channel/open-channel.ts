@@ -1,10 +1,10 @@
 import type { ChannelHandler } from '../../../src/channel/channel.ts';
 import { FrameChannel } from '../../../src/channel/frame-channel.ts';
-import { Outgoing } from '../../../src/channel/outgoing.ts';
 import type { Data, Limits } from '../../../src/index.ts';
 import { resolveLimits } from '../../../src/limits.ts';
+import { MemoryBudget } from '../../../src/memory-budget.ts';
 import { idBody, smallFrame, writeFrameHeader } from '../../../src/wire/frame.ts';
-import { type Frame, FrameReader } from '../../../src/wire/frame-reader.ts';
+import type { Hello } from '../../../src/wire/hello.ts';
 import { encodePayload } from '../../../src/wire/payload.ts';
 import { FakeLink } from '../../support/fake-link.ts';
 import { VirtualRuntime } from '../../support/virtual-runtime.ts';
@@ -22,13 +22,19 @@ export const hello = {
 
 /** A channel whose other side is the test. */
 export function openChannel({
-  early = [],
+  rest = [],
   limits,
   isStarted = true,
+  hello: theirs = hello,
+  direction = 'outbound',
 }: {
-  early?: Frame[];
+  /** What came behind the handshake. */
+  rest?: Uint8Array[];
   limits?: Partial<Limits>;
   isStarted?: boolean;
+  /** What both sides say. */
+  hello?: Hello;
+  direction?: 'inbound' | 'outbound';
 } = {}) {
   const runtime = new VirtualRuntime();
   const link = new FakeLink();
@@ -36,14 +42,18 @@ export function openChannel({
   const channel = new FrameChannel(
     {
       link,
-      direction: 'outbound',
-      reader: new FrameReader(() => {}, { maxMessageBytes: resolved.maxMessageBytes + 4 }),
-      outgoing: new Outgoing(link, resolved),
-      theirs: hello,
+      direction,
+      ours: theirs,
+      theirs,
       version: 1,
-      early,
+      takeRest: () => rest,
     },
-    { limits: resolved, runtime, log: Object.assign(() => {}, { enabled: false }) },
+    {
+      limits: resolved,
+      budget: new MemoryBudget(resolved.memoryBudgetBytes),
+      runtime,
+      log: Object.assign(() => {}, { enabled: false }),
+    },
   );
   const told: string[] = [];
   const behaviour = {
@@ -63,7 +73,12 @@ export function openChannel({
     stream: () => undefined,
     unanswerable: (error) => void told.push(`unanswerable ${(error as Error).message}`),
     rejected: (error) => void told.push(`rejected ${(error as { code?: string }).code}`),
-    closed: ({ code, by }) => void told.push(`closed ${code} by ${by}`),
+    suspended: ({ code }) => void told.push(`suspended ${code}`),
+    resumed: () => void told.push('resumed'),
+    closed: ({ code, by }, unacknowledged) => {
+      told.push(`closed ${code} by ${by}`);
+      if (unacknowledged !== undefined) told.push(`unacknowledged ${unacknowledged.length}`);
+    },
   };
   if (isStarted) channel.start(handler);
   return { runtime, link, channel, told, behaviour, handler };

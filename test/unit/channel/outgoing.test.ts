@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { framesOf, Outgoing } from '../../../src/channel/outgoing.ts';
+import { Outgoing, sharedFramesOf } from '../../../src/channel/outgoing.ts';
 import { type Limits, resolveLimits } from '../../../src/limits.ts';
 import { FrameKind, frameHeaderBytes, idOf } from '../../../src/wire/frame.ts';
 import { withCode } from '../../support/errors.ts';
@@ -60,13 +60,13 @@ suite('messages', () => {
   });
 
   test('may be cut for many connections beforehand', async () => {
-    assert.equal(framesOf(payload(100)), undefined, 'a small one is copied');
+    assert.equal(sharedFramesOf(payload(100)), undefined, 'a small one is copied');
     const large = payload(500_000);
-    const frames = framesOf(large);
+    const shared = sharedFramesOf(large);
     for (let connection = 0; connection < 2; connection++) {
       const { link, outgoing } = outgoingOn();
       outgoing.send(message, payload(5));
-      outgoing.send(message, { ...large, frames });
+      outgoing.send(message, { ...large, shared });
       await turn();
       const [first, second] = link.takeFrames();
       assert.equal(first!.body.length, 5);

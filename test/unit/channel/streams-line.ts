@@ -74,9 +74,9 @@ export class LineEnd {
     else if (this.streams.onOpen(frame)) this.streams.offer(frame, this.#handler);
   }
 
-  /** The frames sent since the last call. */
-  sent(): Frame[] {
-    return this.link.frames.splice(0);
+  /** The frames sent since the last call, or the first of them. */
+  sent(count = Number.POSITIVE_INFINITY): Frame[] {
+    return this.link.frames.splice(0, count);
   }
 
   /** All streams end because the connection does. */
@@ -107,11 +107,20 @@ export class Line {
 
   /** Carries frames to and fro until there are none. */
   async flow(): Promise<void> {
-    do {
-      this.#carry(this.dialler, this.listener);
-      this.#carry(this.listener, this.dialler);
-      await turn();
-    } while (this.dialler.link.frames.length + this.listener.link.frames.length > 0);
+    do await this.step();
+    while (this.dialler.link.frames.length + this.listener.link.frames.length > 0);
+  }
+
+  /** Carries so many frames of the dialler, and all of the listener's. */
+  async step(frames = Number.POSITIVE_INFINITY): Promise<void> {
+    this.#carry(this.dialler, this.listener, frames);
+    this.#carry(this.listener, this.dialler);
+    await turn();
+  }
+
+  /** What a side may still send of a stream, and knows of. */
+  creditOf(side: LineEnd, id: number): number {
+    return this.#credit.get(this.#account(side, id)) ?? 0;
   }
 
   /** Opens a stream and hands over both of its ends. */
@@ -121,18 +130,22 @@ export class Line {
     return [await opening, this.listener.arrived.at(-1)!.stream];
   }
 
-  #carry(from: LineEnd, to: LineEnd): void {
-    for (const frame of from.sent()) {
+  #carry(from: LineEnd, to: LineEnd, frames?: number): void {
+    for (const frame of from.sent(frames)) {
       this.#audit(from, to, frame);
       to.receive(frame);
     }
   }
 
+  #account(side: LineEnd, id: number): string {
+    return `${side === this.dialler ? 'dialler' : 'listener'} ${id}`;
+  }
+
   /** No side ever sends more than the other has given it credit for. */
   #audit(from: LineEnd, to: LineEnd, { kind, body }: Frame): void {
     const id = idOf(kind, body);
-    const add = (end: LineEnd, bytes: number): void => {
-      const account = `${end === this.dialler ? 'dialler' : 'listener'} ${id}`;
+    const add = (side: LineEnd, bytes: number): void => {
+      const account = this.#account(side, id);
       const rest = (this.#credit.get(account) ?? 0) + bytes;
       if (rest < 0) throw new Error(`the ${account} sends ${-rest} bytes more than it may`);
       this.#credit.set(account, rest);

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { FrameKind, idOf } from '../../../src/wire/frame.ts';
+import type { ChannelStream } from '../../../src/channel/stream.ts';
+import { FrameKind, idBytes, idOf } from '../../../src/wire/frame.ts';
 import type { Frame } from '../../../src/wire/frame-reader.ts';
+import { streamDataHeaderBytes } from '../../../src/wire/stream-frames.ts';
 import { withCode } from '../../support/errors.ts';
 import { turns } from '../../support/turns.ts';
 import { abort, credit, data, end, Line, LineEnd, open, openStreams, readAll } from './streams-line.ts';
@@ -184,6 +186,57 @@ suite('the turns of the link', () => {
     assert.doesNotMatch(pieces.join(), /stream,stream/);
   });
 
+  test('streams that only wait for credit get equal shares', async () => {
+    const mebibyte = 1024 * kibibyte;
+    for (const count of [2, 8, 20, 32]) {
+      const line = new Line();
+      const received = Array.from({ length: count }, () => 0);
+      const total = (): number => received.reduce((sum, bytes) => sum + bytes, 0);
+      const streams: [ChannelStream, ChannelStream][] = [];
+      while (streams.length < count) streams.push(await line.stream());
+      for (const [index, [ours, theirs]] of streams.entries()) {
+        void (async () => {
+          for (;;) if (!ours.write(new Uint8Array(100_000))) await ours.drained();
+        })().catch(() => {});
+        void (async () => {
+          for (;;) received[index]! += (await theirs.read())!.length;
+        })().catch(() => {});
+      }
+      // Few frames at a time, as they come from a socket: those of the first streams then tend to run ahead.
+      const carryMore = async (bytes: number): Promise<void> => {
+        for (const end = total() + bytes; total() < end; ) await line.step(3);
+      };
+      await carryMore(count * mebibyte);
+      const before = received.slice();
+      await carryMore(count * 4 * mebibyte);
+      const shares = received.map((bytes, index) => (bytes - before[index]!) / (4 * mebibyte));
+      assert.ok(Math.max(...shares) < 1.1 && Math.min(...shares) > 0.9, `of ${count}: ${shares.join()}`);
+      line.dialler.close();
+      line.listener.close();
+    }
+  });
+
+  test('what there is no credit for is not cut into ever smaller frames', async () => {
+    const side = new LineEnd('outbound');
+    const opening = side.streams.open(null);
+    await turns(1);
+    side.sent();
+    side.receive(credit(1, 200 * kibibyte));
+    const stream = await opening;
+    stream.write(new Uint8Array(1024 * kibibyte));
+    const lengths = async (): Promise<number[]> => {
+      await turns(1);
+      return side.sent().map(({ body }) => body.length - idBytes);
+    };
+    const whole = 64 * kibibyte - streamDataHeaderBytes;
+    assert.deepEqual(await lengths(), [whole, whole, whole]);
+    side.receive(credit(1, 50 * kibibyte)); // with 8 KiB left over
+    assert.deepEqual(await lengths(), []);
+    side.receive(credit(1, 10 * kibibyte));
+    assert.deepEqual(await lengths(), [whole]);
+    side.close();
+  });
+
   test('credit comes before data', async () => {
     const line = new Line();
     const [ours, theirs] = await line.stream();
@@ -210,6 +263,51 @@ suite('the turns of the link', () => {
     const received = readAll(theirs);
     await line.flow();
     assert.equal((await received).length, 40 * kibibyte);
+  });
+});
+
+suite('the window', () => {
+  const streamWindowBytes = 64 * kibibyte;
+  const mebibyte = 1024 * kibibyte;
+
+  /** Sends so much of a stream, and answers how much more the other side has given credit for in the end. */
+  async function creditAfter(line: Line, stream: ChannelStream, bytes: number): Promise<number> {
+    stream.write(new Uint8Array(bytes));
+    await line.flow();
+    return line.creditOf(line.dialler, stream.id);
+  }
+
+  test('grows up to 4 MiB for who reads as fast as the stream arrives', async () => {
+    const line = new Line({ streamWindowBytes });
+    const [ours, theirs] = await line.stream();
+    void readAll(theirs).catch(() => {});
+    assert.ok((await creditAfter(line, ours, 10)) <= streamWindowBytes, 'a short stream needs no more');
+    const credit = await creditAfter(line, ours, 20 * mebibyte);
+    assert.ok(credit > 3 * mebibyte && credit <= 4 * mebibyte, `credit for ${credit} bytes`);
+    line.listener.close();
+  });
+
+  test('stays what it was for who does not keep up', async () => {
+    const line = new Line({ streamWindowBytes });
+    const [ours, theirs] = await line.stream();
+    ours.write(new Uint8Array(10 * mebibyte));
+    for (let reads = 0; reads < 100; reads++) {
+      await line.flow();
+      assert.ok(line.creditOf(line.dialler, ours.id) <= streamWindowBytes);
+      await theirs.read();
+    }
+    line.dialler.close();
+  });
+
+  test('is an equal share of 16 MiB, and shrinks to it when there are more streams', async () => {
+    const line = new Line({ streamWindowBytes });
+    const [ours, theirs] = await line.stream();
+    void readAll(theirs).catch(() => {});
+    await creditAfter(line, ours, 20 * mebibyte);
+    for (let count = 1; count < 64; count++) await line.stream();
+    const credit = await creditAfter(line, ours, 20 * mebibyte);
+    assert.ok(credit > 0 && credit <= mebibyte / 4, `credit for ${credit} bytes`);
+    line.listener.close();
   });
 });
 

@@ -1,0 +1,88 @@
+import type { Data } from '../data.ts';
+import { PeerloomError } from '../errors.ts';
+import { printable } from '../printable.ts';
+import type { Runtime } from '../runtime.ts';
+import { FrameKind, idBody, idOf } from '../wire/frame.ts';
+import type { Frame } from '../wire/frame-reader.ts';
+import type { Payload } from '../wire/payload.ts';
+import type { Outgoing } from './outgoing.ts';
+import { PendingAnswers, type WaitOptions } from './pending.ts';
+
+export interface QuestionsOptions {
+  readonly outgoing: Outgoing;
+  readonly runtime: Runtime;
+  readonly encode: (data: Data) => Payload;
+  /** `undefined`: it cannot be decoded. */
+  readonly decode: (frame: Frame) => { readonly data: Data } | undefined;
+}
+
+/** Characters of what the other side says of a failure. */
+const maxFailureLength = 500;
+
+/** What this side asks of the other: to handle a message, to answer a request, to show that it lives. */
+export class Questions {
+  readonly #options: QuestionsOptions;
+  /** Of requests, and of deliveries, whose answer is `undefined`. */
+  readonly #answers: PendingAnswers<Data | undefined>;
+  readonly #pongs: PendingAnswers<void>;
+
+  constructor(options: QuestionsOptions) {
+    this.#options = options;
+    this.#answers = new PendingAnswers(options.runtime);
+    this.#pongs = new PendingAnswers(options.runtime);
+  }
+
+  deliver(data: Data, options: WaitOptions | undefined): Promise<void> {
+    return this.#ask(FrameKind.deliver, data, options).then(() => {});
+  }
+
+  request(data: Data, options: WaitOptions | undefined): Promise<Data> {
+    return this.#ask(FrameKind.request, data, options).then((answer) => {
+      if (answer !== undefined) return answer;
+      throw new PeerloomError('ERR_PROTOCOL', 'the other side confirmed a request where it should answer it');
+    });
+  }
+
+  /** @returns the round trip in milliseconds. */
+  async ping(options: WaitOptions | undefined): Promise<number> {
+    const { outgoing, runtime } = this.#options;
+    const sentAt = runtime.now();
+    await this.#pongs.ask('ping', options, (id) => outgoing.urgent(FrameKind.ping, idBody(id)));
+    return runtime.now() - sentAt;
+  }
+
+  onPong({ kind, body }: Frame): void {
+    this.#pongs.answer(idOf(kind, body), undefined);
+  }
+
+  /** Answers that nobody waits for are not even decoded. */
+  onAnswer(frame: Frame): void {
+    const id = idOf(frame.kind, frame.body);
+    if (frame.kind === FrameKind.delivered) this.#answers.answer(id, undefined);
+    if (!this.#answers.has(id)) return;
+    const decoded = this.#options.decode(frame);
+    if (decoded === undefined) {
+      this.#answers.fail(id, new PeerloomError('ERR_MESSAGE_INVALID', 'the answer could not be decoded'));
+    } else if (frame.kind === FrameKind.failure) {
+      this.#answers.fail(id, new PeerloomError('ERR_HANDLER', failureText(decoded.data)));
+    } else {
+      this.#answers.answer(id, decoded.data);
+    }
+  }
+
+  failAll(error: PeerloomError): void {
+    this.#answers.failAll(error);
+    this.#pongs.failAll(error);
+  }
+
+  #ask(kind: number, data: Data, options: WaitOptions | undefined): Promise<Data | undefined> {
+    const payload = this.#options.encode(data);
+    const what = kind === FrameKind.request ? 'request' : 'deliver';
+    return this.#answers.ask(what, options, (id) => this.#options.outgoing.send(kind, payload, id));
+  }
+}
+
+/** What the other side says of its failure, fit for people to read. */
+function failureText(data: Data): string {
+  return typeof data === 'string' ? printable(data.slice(0, maxFailureLength)) : 'the other side failed';
+}

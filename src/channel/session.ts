@@ -1,0 +1,263 @@
+import type { Address } from '../address.ts';
+import { PeerloomError } from '../errors.ts';
+import type { Runtime, RuntimeTimer } from '../runtime.ts';
+import type { Link, Security } from '../transport/transport.ts';
+
+/** Bytes from the other side that are acknowledged at once; fewer after a while. */
+const acknowledgeBytes = 256 * 1024;
+const acknowledgeDelayMs = 50;
+
+/** Bytes that were sent and may have to be sent again. */
+interface Kept {
+  readonly bytes: Uint8Array;
+  readonly sent: (() => void) | undefined;
+  /** Where they begin in all that was ever sent. */
+  readonly start: number;
+}
+
+/** The channel that a session carries. */
+export interface SessionUser {
+  /** Bytes taken in so far. */
+  readonly readBytes: number;
+  /** How many of them belong to frames and messages that are there whole. */
+  readonly wholeBytes: number;
+  /** Sends an acknowledgement up to a position. */
+  acknowledge(position: number): void;
+  /** There is more room for what is to be kept. */
+  acknowledged(): void;
+  /** The link broke; another one may take its place. */
+  suspended(error: Error | undefined): void;
+  /** Another link has taken its place. */
+  resumed(): void;
+}
+
+/**
+ * A link that outlives the links it is made of. Both sides count bytes: what was sent is kept until the other
+ * side has acknowledged it, and after a break each goes on where the other stopped hearing, so that nothing is
+ * lost, doubled or moved. The channel above sees one unbroken flow. (docs/protocol.md, clauses 10.x)
+ */
+export class Session implements Link {
+  readonly id: string;
+  readonly remoteId: string;
+  readonly remoteAddress: Address;
+  readonly security: Security;
+  readonly startedAt: number;
+  readonly closed: Promise<Error | undefined>;
+  onMessage: (bytes: Uint8Array) => void = () => {};
+  readTarget: (() => Uint8Array | undefined) | undefined;
+  user!: SessionUser;
+
+  readonly #runtime: Runtime;
+  #settleClosed!: (error: Error | undefined) => void;
+  /** What carries it now; `undefined` while it is suspended. */
+  #link: Link | undefined;
+  #isEnding = false;
+  #isPaused = false;
+  #drainWaiters: (() => void)[] = [];
+
+  /** From the first byte that is not acknowledged on; those from `#next` on were not handed to the link yet. */
+  #kept: Kept[] = [];
+  #next = 0;
+  #acknowledgedBytes = 0;
+  #sentBytes = 0;
+  #isLinkFull = false;
+
+  /** Bytes taken in that are yet to be acknowledged; acknowledgements themselves are not. */
+  #owedBytes = 0;
+  #acknowledgedPosition = 0;
+  #timer: RuntimeTimer | undefined;
+
+  constructor(id: string, link: Link, runtime: Runtime) {
+    this.id = id;
+    this.remoteId = link.remoteId;
+    this.remoteAddress = link.remoteAddress;
+    this.security = link.security;
+    this.startedAt = link.startedAt;
+    this.#runtime = runtime;
+    this.closed = new Promise((resolve) => {
+      this.#settleClosed = resolve;
+    });
+    this.#attach(link);
+  }
+
+  /** No link carries it at present. */
+  get isSuspended(): boolean {
+    return this.#link === undefined;
+  }
+
+  /** Bytes that are kept for the case that they must be sent again. */
+  get keptBytes(): number {
+    return this.#sentBytes - this.#acknowledgedBytes;
+  }
+
+  send(bytes: Uint8Array, sent?: () => void): boolean {
+    this.#kept.push({ bytes, sent, start: this.#sentBytes });
+    this.#sentBytes += bytes.length;
+    this.#pump();
+    return this.#hasRoom;
+  }
+
+  drained(): Promise<void> {
+    if (this.#hasRoom || this.#isEnding) return Promise.resolve();
+    return new Promise((resolve) => this.#drainWaiters.push(resolve));
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#link?.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#link?.resume();
+  }
+
+  close(timeoutMs: number): void {
+    this.#end();
+    if (this.#link === undefined) this.#settleClosed(undefined);
+    for (const { bytes } of this.#kept.slice(this.#next)) this.#link?.send(bytes);
+    this.#link?.close(timeoutMs);
+  }
+
+  destroy(): void {
+    this.#end();
+    if (this.#link === undefined) this.#settleClosed(undefined);
+    this.#link?.destroy();
+  }
+
+  /** Gives the present link up, but not the session. */
+  suspend(error?: Error): void {
+    const link = this.#link;
+    if (link === undefined || this.#isEnding) return;
+    this.#link = undefined;
+    this.#isLinkFull = false;
+    link.onMessage = () => {};
+    link.readTarget = undefined;
+    link.destroy();
+    this.user.suspended(error);
+  }
+
+  /** Gives the present link up before another one takes its place; what this side says there. */
+  freeze(): { id: string; receivedBytes: number } {
+    this.suspend();
+    return { id: this.id, receivedBytes: this.user.readBytes };
+  }
+
+  /** Whether the other side can go on from there. */
+  canResumeAt(receivedBytes: number): boolean {
+    return !this.#isEnding && receivedBytes >= this.#acknowledgedBytes && receivedBytes <= this.#sentBytes;
+  }
+
+  /**
+   * Goes on over another link, whose handshake is done.
+   *
+   * @param promisedBytes what this side said there that it has taken in.
+   * @param receivedBytes what the other side said.
+   * @throws PeerloomError `ERR_PROTOCOL` when the two sides cannot go on from there.
+   */
+  resumeOver(
+    link: Link,
+    { promisedBytes, receivedBytes }: { promisedBytes: number; receivedBytes: number },
+    rest: readonly Uint8Array[],
+  ): void {
+    if (promisedBytes !== this.user.readBytes || !this.canResumeAt(receivedBytes)) {
+      throw new PeerloomError('ERR_PROTOCOL', 'the two sides do not agree where their session goes on');
+    }
+    this.suspend();
+    this.#next = this.#kept.findIndex(({ start, bytes }) => start + bytes.length > receivedBytes);
+    if (this.#next < 0) this.#next = this.#kept.length;
+    this.#attach(link);
+    if (this.#isPaused) link.pause();
+    const first = this.#kept[this.#next];
+    if (first !== undefined && first.start < receivedBytes) {
+      this.#next += 1;
+      link.send(first.bytes.subarray(receivedBytes - first.start));
+    }
+    this.#pump();
+    this.user.resumed();
+    for (const bytes of rest) this.#onBytes(bytes);
+  }
+
+  /** The other side has everything up to a position. @throws PeerloomError `ERR_PROTOCOL`. */
+  onAcknowledged(position: number, frameBytes: number): void {
+    this.#owedBytes -= frameBytes;
+    if (position > (this.#kept[this.#next]?.start ?? this.#sentBytes)) {
+      throw new PeerloomError('ERR_PROTOCOL', 'an acknowledgement of what was not sent');
+    }
+    if (position <= this.#acknowledgedBytes) return;
+    this.#acknowledgedBytes = position;
+    const { length } = this.#kept;
+    const rest = this.#kept.findIndex(({ start, bytes }) => start + bytes.length > position);
+    for (const { sent } of this.#kept.splice(0, rest < 0 ? length : rest)) sent?.();
+    this.#next -= length - this.#kept.length;
+    this.user.acknowledged();
+  }
+
+  /** What is not acknowledged: whole frames, from the beginning of a message on. */
+  unacknowledged(): Uint8Array[] {
+    return this.#kept.map(({ bytes, start }) => bytes.subarray(Math.max(0, this.#acknowledgedBytes - start)));
+  }
+
+  get #hasRoom(): boolean {
+    return this.#link !== undefined && !this.#isLinkFull;
+  }
+
+  #attach(link: Link): void {
+    this.#link = link;
+    link.onMessage = (bytes) => this.#onBytes(bytes);
+    link.readTarget = () => this.readTarget?.();
+    void link.closed.then((error) => this.#onLinkClosed(link, error));
+  }
+
+  /** Hands over what waits, as far as the link takes it. */
+  #pump(): void {
+    while (this.#hasRoom && this.#next < this.#kept.length) {
+      const link = this.#link!;
+      if (link.send(this.#kept[this.#next++]!.bytes)) continue;
+      this.#isLinkFull = true;
+      void link.drained().then(() => {
+        if (link !== this.#link) return;
+        this.#isLinkFull = false;
+        this.#pump();
+      });
+    }
+    if (this.#hasRoom) this.#wakeDrained();
+  }
+
+  #wakeDrained(): void {
+    for (const wake of this.#drainWaiters.splice(0)) wake();
+  }
+
+  #onBytes(bytes: Uint8Array): void {
+    this.#owedBytes += bytes.length;
+    this.onMessage(bytes);
+    if (this.#isEnding) return;
+    if (this.#owedBytes >= acknowledgeBytes) this.#acknowledge();
+    else if (this.#owedBytes > 0 && this.#timer === undefined) {
+      this.#timer = this.#runtime.setTimeout(() => this.#acknowledge(), acknowledgeDelayMs);
+    }
+  }
+
+  #acknowledge(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.isSuspended || this.#isEnding) return;
+    const { readBytes, wholeBytes } = this.user;
+    this.#owedBytes = readBytes - wholeBytes;
+    if (wholeBytes === this.#acknowledgedPosition) return;
+    this.#acknowledgedPosition = wholeBytes;
+    this.user.acknowledge(wholeBytes);
+  }
+
+  #onLinkClosed(link: Link, error: Error | undefined): void {
+    if (link !== this.#link) return;
+    if (this.#isEnding) this.#settleClosed(error);
+    else this.suspend(error);
+  }
+
+  #end(): void {
+    this.#isEnding = true;
+    this.#timer?.cancel();
+    this.#wakeDrained();
+  }
+}

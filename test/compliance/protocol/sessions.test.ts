@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { suite, type TestContext, test } from 'node:test';
+import type { Node, NodeConnection } from '../../../src/index.ts';
+import { newIdentity } from './second-identity.ts';
+import { connectPlain, dialPlain, eventOf, listenPlain, startNode } from './second-links.ts';
+import { frame, hello, kinds, type SecondPeer, textMessage, uint32 } from './second-peer.ts';
+
+const position = (value: number): Buffer => Buffer.concat([uint32(0), uint32(value)]);
+const acknowledge = (value: number): Buffer => frame(kinds.acknowledge, position(value));
+
+suite('protocol 10: sessions', () => {
+  test('10.1, 10.6 a listener begins the session that a dialler names', async (t) => {
+    const node = await startNode(t);
+    const peer = await dialPlain(node);
+    const { session } = await peer.shakeHands({ session: { id: 'ours', receivedBytes: 0 } });
+    assert.deepEqual(session, { id: 'ours', receivedBytes: 0, resumed: false });
+  });
+
+  test('10.1 a dialler asks for one only where the user wants it, and does without where it is not answered', async (t) => {
+    const { listener, node, connection } = await dialled(t, { session: undefined });
+    const lost = eventOf(node, 'outbound_node_disconnected');
+    listener.peer.socket.destroy();
+    await lost;
+    assert.equal(connection.isOpen, false);
+    const plain = await listenPlain(t);
+    const connecting = node.connectWithNode(`tcp://127.0.0.1:${plain.port}`);
+    const asked = await (await plain.accept()).answerHandshake();
+    assert.equal(asked.session, undefined);
+    await connecting;
+  });
+
+  test('10.1 another name in the answer is a breach', async (t) => {
+    const listener = await listenPlain(t);
+    const node = await startNode(t);
+    const connecting = node.connectWithNode(`tcp://127.0.0.1:${listener.port}`, { reconnect: true });
+    const refused = assert.rejects(connecting, { code: 'ERR_HANDSHAKE' });
+    const peer = await listener.accept();
+    await peer.answerHandshake({ session: { id: 'another', receivedBytes: 0 } }).catch(() => {});
+    await refused;
+  });
+
+  test('10.2, 10.3, 10.4 what arrives whole is acknowledged, acknowledgements are not', async (t) => {
+    const { node, peer } = await dialling(t);
+    const [message, half] = [textMessage('hello'), textMessage('half a frame').subarray(0, 10)];
+    const arrived = eventOf(node, 'node_message');
+    peer.write(message, half);
+    await arrived;
+    assert.deepEqual((await peer.expect(kinds.acknowledge)).body, position(message.length));
+    node.sendToNodes('back');
+    const { body } = await peer.expect(kinds.message);
+    peer.write(textMessage('half a frame').subarray(10), acknowledge(16 + 8 + body.length));
+    const rest = message.length + half.length + textMessage('half a frame').length - 10;
+    const second = await peer.expect(kinds.acknowledge);
+    assert.ok([rest, rest + 16].includes(second.body.readUInt32BE(4)), 'with the acknowledgement or without');
+    peer.write(acknowledge(16 + 8 + body.length + 16), frame(kinds.ping, uint32(1)));
+    await peer.expect(kinds.pong);
+  });
+
+  test('10.3 what breaks the rules of acknowledgements', async (t) => {
+    const offences = {
+      'a position that was not reached': acknowledge(1),
+      'half a position': frame(kinds.acknowledge, uint32(0)),
+      'a position of 2^53': frame(kinds.acknowledge, Buffer.concat([uint32(2 ** 21), uint32(0)])),
+    };
+    for (const [name, offence] of Object.entries(offences)) {
+      const { peer } = await dialling(t);
+      peer.write(offence);
+      assert.equal((await peer.goodbye()).code, 'protocol', name);
+    }
+    const peer = await connectPlain(await startNode(t));
+    peer.write(acknowledge(0));
+    assert.equal((await peer.goodbye()).code, 'protocol', 'without a session');
+  });
+
+  test('10.5, 10.7 a listener goes on in the middle of a frame, both ways, even where it has not seen the break', async (t) => {
+    const { node, peer, identity, connection } = await dialling(t);
+    const message = textMessage('cut in two');
+    peer.write(textMessage('first'), message.subarray(0, 12));
+    await eventOf(node, 'node_message');
+    connection.send('lost on its way');
+    const sent = frame(kinds.message, 'lost on its way', { format: 2 });
+    await peer.expect(kinds.message);
+    const again = await dialPlain(node, identity);
+    const received = eventOf(node, 'node_message');
+    const told = await again.shakeHands({ session: { id: 'ours', receivedBytes: 5 } });
+    const { receivedBytes, resumed } = told.session as { receivedBytes: number; resumed: boolean };
+    assert.deepEqual([receivedBytes, resumed], [textMessage('first').length + 12, true]);
+    again.write(message.subarray(12));
+    assert.deepEqual(await again.read(sent.length - 5), sent.subarray(5));
+    assert.equal((await received)[1], 'cut in two');
+    assert.deepEqual([...node.nodesInbound], [connection], 'the same connection');
+    await assert.rejects(async () => {
+      for (;;) await peer.next();
+    }, 'the older link ends');
+  });
+
+  test('10.5 a dialler goes on where the listener says', async (t) => {
+    const { listener, node, connection } = await dialled(t);
+    connection.send('one');
+    connection.send('two');
+    const one = frame(kinds.message, 'one', { format: 2 });
+    await listener.peer.expect(kinds.message);
+    const lost = eventOf(node, 'outbound_node_disconnected');
+    const again = eventOf(node, 'outbound_node_connected');
+    listener.peer.socket.destroy();
+    await lost;
+    connection.send('three');
+    const peer = await listener.accept();
+    const { body } = await peer.expect(kinds.hello);
+    const { session } = JSON.parse(body.toString());
+    assert.deepEqual([session.id, session.receivedBytes], [listener.session.id, 0]);
+    peer.write(hello({ session: { ...session, receivedBytes: one.length, resumed: true } }));
+    peer.write(frame(kinds.accept));
+    await peer.expect(kinds.accept);
+    assert.equal((await peer.expect(kinds.message)).body.toString(), 'two');
+    assert.equal((await peer.expect(kinds.message)).body.toString(), 'three');
+    assert.equal((await again)[0], connection);
+  });
+
+  test('10.6 bytes that are gone, or were never sent, begin a new session', async (t) => {
+    for (const receivedBytes of [10_000, 0]) {
+      const { node, peer, identity, connection } = await dialling(t);
+      connection.send('acknowledged');
+      const { body } = await peer.expect(kinds.message);
+      peer.write(acknowledge(8 + body.length), textMessage('seen'));
+      await eventOf(node, 'node_message');
+      const lost = eventOf(node, 'inbound_node_disconnected');
+      peer.socket.destroy();
+      await lost;
+      const gone = eventOf(node, 'node_session_lost');
+      const again = await dialPlain(node, identity);
+      const { session } = await again.shakeHands({ session: { id: 'ours', receivedBytes } });
+      assert.deepEqual(session, { id: 'ours', receivedBytes: 0, resumed: false });
+      assert.equal((await gone)[0], connection);
+    }
+  });
+
+  test('10.6 a listener that was restarted ends the session, and the user is told what was not acknowledged', async (t) => {
+    const { listener, node, connection } = await dialled(t);
+    connection.send({ number: 1 });
+    await listener.peer.expect(kinds.message);
+    const lost = eventOf(node, 'node_session_lost');
+    listener.peer.socket.destroy();
+    const peer = await listener.accept();
+    const { body } = await peer.expect(kinds.hello);
+    const { session } = JSON.parse(body.toString());
+    peer.write(hello({ session: { id: session.id, receivedBytes: 0 } }), frame(kinds.accept));
+    await peer.expect(kinds.accept);
+    const [who, what] = await lost;
+    assert.equal(who, connection);
+    assert.deepEqual(what, { count: 1, data: [{ number: 1 }] });
+    assert.equal(connection.isOpen, false);
+  });
+
+  test('10.8 a goodbye ends it', async (t) => {
+    const { node, peer, connection } = await dialling(t);
+    const ended = eventOf(node, 'inbound_node_disconnected');
+    peer.write(frame(kinds.goodbye, JSON.stringify({ code: 'disconnected', message: 'enough' })));
+    await ended;
+    assert.equal(connection.isOpen, false);
+  });
+});
+
+/** A session that the test has dialled. */
+async function dialling(t: TestContext) {
+  const node = await startNode(t);
+  const identity = newIdentity();
+  const connected = eventOf(node, 'inbound_node_connected');
+  const peer = await dialPlain(node, identity);
+  await peer.shakeHands({ session: { id: 'ours', receivedBytes: 0 } });
+  const [connection] = await connected;
+  return { node, peer, identity, connection };
+}
+
+/** A session that a node has dialled. */
+async function dialled(
+  t: TestContext,
+  answer?: Record<string, unknown>,
+): Promise<{
+  listener: { peer: SecondPeer; session: { id: string }; accept: () => Promise<SecondPeer> };
+  node: Node;
+  connection: NodeConnection;
+}> {
+  const listening = await listenPlain(t);
+  const node = await startNode(t, { reconnect: { minDelayMs: 1, maxDelayMs: 10 } });
+  const connecting = node.connectWithNode(`tcp://127.0.0.1:${listening.port}`, { reconnect: true });
+  const peer = await listening.accept();
+  const { session } = JSON.parse((await peer.expect(kinds.hello)).body.toString());
+  assert.equal(session.receivedBytes, 0);
+  peer.write(hello(answer ?? { session: { ...session, resumed: false } }), frame(kinds.accept));
+  await peer.expect(kinds.accept);
+  const connection = await connecting;
+  return { listener: { peer, session, accept: () => listening.accept() }, node, connection };
+}

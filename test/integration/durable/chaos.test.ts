@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ChaosProxy } from '../../support/chaos-proxy.ts';
+import { chaosSchedule } from '../../support/chaos-schedule.ts';
+import { Fixture } from '../../support/fixture.ts';
+import { assertNothingLost } from '../../support/talk-report.ts';
+import { TalkingProcess } from '../../support/talking-process.ts';
+import { within } from '../../support/turns.ts';
+
+/** `npm run chaos` does ten times as much. */
+const { PEERLOOM_CUTS = '30', PEERLOOM_SEED = '1' } = process.env;
+const cuts = Number(PEERLOOM_CUTS);
+const seed = Number(PEERLOOM_SEED);
+const timeoutMs = 2_000 * cuts;
+
+const node = {
+  reconnect: { minDelayMs: 1, maxDelayMs: 50 },
+  // Black holes are found out fast, in handshakes too.
+  limits: { pingAfterMs: 150, deadAfterMs: 600, handshakeTimeoutMs: 1_000, dialTimeoutMs: 1_000 },
+};
+const talk = {
+  seed,
+  messages: Math.ceil((1_000 * cuts) / 3),
+  maxMessageBytes: 256 * 1024,
+  requests: 15 * cuts,
+  streams: Math.ceil(cuts / 4),
+  streamBytes: 1024 * 1024,
+};
+
+test(`${talk.messages} messages each way, requests and streams, while the link is cut ${cuts} times: seed ${seed}`, {
+  timeout: 2 * timeoutMs,
+}, async (t) => {
+  const options = { host: '127.0.0.1', node, talk, progressEvery: 1_000 };
+  const listener = await TalkingProcess.start(t, options);
+  const dialler = await TalkingProcess.start(t, options);
+  const schedule = chaosSchedule({ seed, cuts, meanBytes: 800_000 });
+  const proxy = await ChaosProxy.start({ target: listener, schedule });
+  Fixture.of(t).defer(() => proxy.stop());
+  dialler.tell({ name: 'connect', host: '127.0.0.1', port: proxy.port });
+
+  const both = [listener, dialler];
+  const done = Promise.all(both.map((one) => one.event('done', 1, 2 * timeoutMs)));
+  await Promise.race([
+    done,
+    within(proxy.reached(cuts), () => `${cuts} cuts, there were ${proxy.cuts}`, timeoutMs),
+  ]);
+  for (const one of both) one.tell({ name: 'finish' });
+  for (const { report } of await done) assertNothingLost(report, talk);
+  assert.equal(proxy.cuts, cuts);
+  t.diagnostic(`${JSON.stringify(proxy.counts)}; connected ${dialler.count('connected')} times`);
+  for (const one of both) {
+    assert.equal(one.count('connected') - one.count('disconnected'), 1, 'each loss was told once');
+  }
+});

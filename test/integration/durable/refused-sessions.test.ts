@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { suite, type TestContext, test } from 'node:test';
+import { Identity, type Node, tcp } from '../../../src/index.ts';
+import { FrameKind, positionBody, smallFrame } from '../../../src/wire/frame.ts';
+import type { HelloSession } from '../../../src/wire/hello.ts';
+import { withCode } from '../../support/errors.ts';
+import { HandMadePeer } from '../../support/hand-made-peer.ts';
+import { startNodes } from '../../support/start-nodes.ts';
+import { turns, until } from '../../support/turns.ts';
+
+const engine = { name: 'tcp(), TLS', host: '127.0.0.1', transport: () => tcp() };
+
+/** A peer made by hand that asks for a session, by default from its beginning. */
+function dial(
+  t: TestContext,
+  node: Node,
+  { identity, ...asked }: Partial<HelloSession> & { identity: Identity },
+): Promise<HandMadePeer> {
+  const session = { id: 'the session', receivedBytes: 0, resumed: false, ...asked };
+  return HandMadePeer.dial(t, node, { engine, identity, hello: { session } });
+}
+
+/** A node, and a peer made by hand that had a session with it and lost the link. */
+async function startLost(t: TestContext, beforeLoss: (peer: HandMadePeer) => void = () => {}) {
+  const [node] = await startNodes(t, 1);
+  const identity = Identity.generate();
+  const peer = await dial(t, node, { identity });
+  await node.event('inbound_node_connected');
+  const connection = node.peer(peer);
+  connection.send('hello');
+  await until(() => peer.kinds.includes(FrameKind.message), 'the message arrives');
+  beforeLoss(peer);
+  await connection.ping().catch(() => {});
+  peer.link.destroy();
+  await node.event('inbound_node_disconnected');
+  return { node, identity, peer, connection };
+}
+
+suite('a session is resumed', () => {
+  test('by who has it, from where it stopped', async (t) => {
+    const { node, identity, connection } = await startLost(t);
+    connection.send('more');
+    const again = await dial(t, node, { identity });
+    assert.equal(again.theirs.session?.resumed, true);
+    await node.event('inbound_node_connected', 2);
+    assert.ok(node.peer(again) === connection);
+    const messages = () => again.kinds.filter((kind) => kind === FrameKind.message);
+    await until(() => messages().length === 2, 'everything comes that it does not say it has');
+  });
+
+  test('not by somebody else who knows its name', async (t) => {
+    const { node, identity, connection } = await startLost(t);
+    connection.send('a secret');
+    const impostor = await dial(t, node, { identity: Identity.generate() });
+    await node.event('inbound_node_connected', 2);
+    assert.equal(impostor.theirs.session?.resumed, false);
+    assert.ok(node.peer(impostor) !== connection);
+    await turns();
+    assert.ok(!impostor.kinds.includes(FrameKind.message));
+    const rightful = await dial(t, node, { identity });
+    assert.equal(rightful.theirs.session?.resumed, true);
+    await node.event('inbound_node_connected', 3);
+    assert.ok(node.peer(rightful) === connection);
+  });
+
+  test('not from behind what was sent', async (t) => {
+    for (const receivedBytes of [1_000_000, Number.MAX_SAFE_INTEGER]) {
+      const { node, identity, connection } = await startLost(t);
+      const again = await dial(t, node, { identity, receivedBytes });
+      assert.equal(again.theirs.session?.resumed, false, String(receivedBytes));
+      const { peer } = await node.event('node_session_lost');
+      assert.ok(peer === connection);
+      await node.event('inbound_node_connected', 2);
+      assert.ok(node.peer(again) !== connection);
+    }
+  });
+
+  test('not from before what was acknowledged', async (t) => {
+    const acknowledge = (peer: HandMadePeer): void => {
+      peer.link.send(smallFrame(FrameKind.acknowledge, positionBody(5)));
+      peer.link.send(smallFrame(FrameKind.pong, new Uint8Array(4)));
+    };
+    const { node, identity } = await startLost(t, acknowledge);
+    const again = await dial(t, node, { identity, receivedBytes: 4 });
+    assert.equal(again.theirs.session?.resumed, false);
+  });
+
+  test('not from a position that is none', async (t) => {
+    const { node, identity, connection } = await startLost(t);
+    for (const receivedBytes of [-1, 0.5, Number.NaN, 2 ** 53, '0']) {
+      const asking = dial(t, node, { identity, receivedBytes: receivedBytes as number });
+      await assert.rejects(asking, /session|hello/, String(receivedBytes));
+    }
+    for (const id of ['x'.repeat(65), 7]) {
+      await assert.rejects(dial(t, node, { identity, id: id as string }), /session|hello/, String(id));
+    }
+    const again = await dial(t, node, { identity });
+    assert.equal(again.theirs.session?.resumed, true, 'no harm was done');
+    await node.event('inbound_node_connected', 2);
+    assert.ok(node.peer(again) === connection);
+  });
+});
+
+suite('who breaks the rules of a session is left', () => {
+  const wrong = {
+    'an acknowledgement of what was not sent': positionBody(1_000_000),
+    'an acknowledgement without a position': new Uint8Array(7),
+    'an acknowledgement of more than there can be': new Uint8Array(8).fill(255),
+  };
+  for (const [what, body] of Object.entries(wrong)) {
+    test(what, async (t) => {
+      const [node] = await startNodes(t, 1);
+      const peer = await dial(t, node, { identity: Identity.generate() });
+      await node.event('inbound_node_connected');
+      const connection = node.peer(peer);
+      peer.link.send(smallFrame(FrameKind.acknowledge, body));
+      await node.event('inbound_node_disconnected');
+      assert.equal(connection.closeReason?.code, 'protocol');
+      assert.ok(!connection.isOpen);
+    });
+  }
+
+  test('an acknowledgement where there is no session', async (t) => {
+    const [node] = await startNodes(t, 1);
+    const peer = await HandMadePeer.dial(t, node, { engine });
+    await node.event('inbound_node_connected');
+    const connection = node.peer(peer);
+    peer.link.send(smallFrame(FrameKind.acknowledge, positionBody(0)));
+    await node.event('inbound_node_disconnected');
+    assert.equal(connection.closeReason?.code, 'protocol');
+  });
+
+  test('a listener that goes on from where nothing was sent, until it begins anew', async (t) => {
+    const [node] = await startNodes(t, 1, { options: { reconnect: { minDelayMs: 1, maxDelayMs: 5 } } });
+    let answers = 0;
+    const { port, peer } = await HandMadePeer.listen(t, {
+      engine,
+      session: ({ id }) => {
+        answers += 1;
+        const isLying = answers > 1 && answers < 5;
+        return { id, receivedBytes: isLying ? 1_000_000 : 0, resumed: isLying };
+      },
+    });
+    const connection = await node.connectWithNode('127.0.0.1', port, { reconnect: true });
+    (await peer).link.destroy();
+    await node.event('node_session_lost');
+    const { peer: next } = await node.event('outbound_node_connected', 2);
+    assert.ok(next !== connection);
+    assert.throws(() => connection.send('hello?'), withCode('ERR_CONNECTION_CLOSED'));
+  });
+});
+
+suite('who does not ask for a session is offered none', () => {
+  test('a peer that dials', async (t) => {
+    const [node] = await startNodes(t, 1);
+    const peer = await HandMadePeer.dial(t, node, { engine });
+    assert.equal(peer.theirs.session, undefined);
+    await node.event('inbound_node_connected');
+    const connection = node.peer(peer);
+    peer.link.destroy();
+    await node.event('inbound_node_disconnected');
+    assert.throws(() => connection.send('hello?'), withCode('ERR_CONNECTION_CLOSED'));
+  });
+
+  test('a node that connects without reconnect; with it, it asks', async (t) => {
+    for (const reconnect of [false, true]) {
+      const [node] = await startNodes(t, 1);
+      const { port, peer } = await HandMadePeer.listen(t, { engine });
+      const connection = await node.connectWithNode('127.0.0.1', port, { reconnect });
+      const { theirs, link } = await peer;
+      assert.equal(theirs.session !== undefined, reconnect);
+      link.destroy();
+      await node.event('outbound_node_disconnected');
+      assert.throws(
+        () => connection.send('hello?'),
+        withCode('ERR_CONNECTION_CLOSED'),
+        'a peer that knows no sessions has none',
+      );
+    }
+  });
+});

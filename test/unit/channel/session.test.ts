@@ -1,0 +1,228 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { Session } from '../../../src/channel/session.ts';
+import { FrameKind, frameHeaderBytes, positionBody, smallFrame } from '../../../src/wire/frame.ts';
+import { withCode } from '../../support/errors.ts';
+import { FakeLink } from '../../support/fake-link.ts';
+import { turn } from '../../support/turns.ts';
+import { VirtualRuntime } from '../../support/virtual-runtime.ts';
+import { dataFrame, hello, openChannel } from './open-channel.ts';
+
+const kibibyte = 1024;
+
+/** A session whose channel counts bytes, each of which is whole. */
+function open() {
+  const runtime = new VirtualRuntime();
+  const link = new FakeLink();
+  const session = new Session('name', link, runtime);
+  const told: string[] = [];
+  const user = {
+    readBytes: 0,
+    wholeBytes: 0,
+    acknowledge: (position: number) => void told.push(`acknowledge ${position}`),
+    acknowledged: () => void told.push('acknowledged'),
+    suspended: (error: Error | undefined) => void told.push(`suspended ${error?.message}`),
+    resumed: () => void told.push('resumed'),
+  };
+  session.user = user;
+  session.onMessage = (bytes) => {
+    user.readBytes += bytes.length;
+    user.wholeBytes = user.readBytes;
+  };
+  const resume = (receivedBytes: number, rest: Uint8Array[] = []): FakeLink => {
+    const next = new FakeLink();
+    session.resumeOver(next, { promisedBytes: user.readBytes, receivedBytes }, rest);
+    return next;
+  };
+  return { runtime, link, session, told, user, resume };
+}
+
+const sentBy = (link: FakeLink): string => Buffer.concat(link.pieces).toString();
+
+suite('after a break', () => {
+  test('goes on in the middle of a piece, and sends what came meanwhile behind it', async () => {
+    const { link, session, told, resume } = open();
+    for (const text of ['one ', 'two ', 'three ']) session.send(Buffer.from(text));
+    link.end(new Error('cut'));
+    await turn();
+    assert.equal(session.send(Buffer.from('four')), false, 'there is no room');
+    assert.deepEqual([session.isSuspended, told], [true, ['suspended cut']]);
+    const next = resume(6);
+    assert.equal(sentBy(next), 'o three four');
+    assert.deepEqual(told.slice(1), ['resumed']);
+  });
+
+  test('keeps nothing that was acknowledged, and gives its memory back', async () => {
+    const { session, told, resume } = open();
+    const free: number[] = [];
+    for (const index of [1, 2, 3]) session.send(new Uint8Array(10), () => void free.push(index));
+    assert.deepEqual([free, session.keptBytes], [[], 30]);
+    session.onAcknowledged(25, 0);
+    session.onAcknowledged(20, 0);
+    assert.deepEqual([free, session.keptBytes], [[1, 2], 5]);
+    assert.deepEqual(told, ['acknowledged'], 'what is no higher is passed over');
+    assert.deepEqual(
+      [session.canResumeAt(24), session.canResumeAt(25), session.canResumeAt(31)],
+      [false, true, false],
+    );
+    assert.equal(resume(25).pieces.length, 1);
+  });
+
+  test('holds back for a full link, and wakes who waits when there is room again', async () => {
+    const { session, resume, link } = open();
+    link.end();
+    await turn();
+    for (let index = 0; index < 5; index++) session.send(Uint8Array.of(index));
+    let isDrained = false;
+    void session.drained().then(() => {
+      isDrained = true;
+    });
+    const next = new FakeLink();
+    next.room = 2;
+    session.resumeOver(next, { promisedBytes: 0, receivedBytes: 0 }, []);
+    await turn();
+    assert.deepEqual([next.pieces.length, isDrained], [2, false]);
+    next.makeRoom();
+    await turn();
+    assert.deepEqual([Buffer.concat(next.pieces), isDrained], [Buffer.of(0, 1, 2, 3, 4), true]);
+    assert.equal(resume(5).pieces.length, 0);
+  });
+
+  test('stays paused, and hears no link but the last', async () => {
+    const { link, session, user, resume } = open();
+    session.pause();
+    const next = resume(0, [Buffer.from('rest')]);
+    assert.deepEqual([next.isPaused, user.readBytes, link.endings], [true, 4, ['destroy']]);
+    link.onMessage(Buffer.from('late'));
+    assert.equal(user.readBytes, 4);
+    session.resume();
+    assert.equal(next.isPaused, false);
+  });
+
+  test('does not go on where the sides disagree', async () => {
+    const { session, user } = open();
+    session.send(new Uint8Array(3));
+    user.readBytes = 7;
+    const disagree = withCode('ERR_PROTOCOL');
+    for (const [promisedBytes, receivedBytes] of [
+      [6, 3],
+      [7, 4],
+    ] as const) {
+      assert.throws(() => session.resumeOver(new FakeLink(), { promisedBytes, receivedBytes }, []), disagree);
+    }
+    assert.throws(() => session.onAcknowledged(4, 0), disagree);
+    assert.equal(session.isSuspended, false);
+  });
+
+  test('ends at once when it is closed meanwhile', async () => {
+    for (const end of ['close', 'destroy'] as const) {
+      const { link, session } = open();
+      link.end();
+      await turn();
+      session[end](1_000);
+      assert.equal(await session.closed, undefined);
+      assert.equal(session.canResumeAt(0), false);
+    }
+  });
+});
+
+suite('acknowledgements', () => {
+  test('go out after 256 KiB, or 50 ms, and not for acknowledgements', async () => {
+    const { runtime, link, session, told, user } = open();
+    link.onMessage(new Uint8Array(256 * kibibyte));
+    assert.deepEqual(told, [`acknowledge ${256 * kibibyte}`]);
+    link.onMessage(new Uint8Array(10));
+    await runtime.advance(49);
+    assert.equal(told.length, 1);
+    await runtime.advance(1);
+    assert.equal(told[1], `acknowledge ${256 * kibibyte + 10}`);
+    session.onMessage = (bytes) => {
+      user.readBytes = user.wholeBytes += bytes.length;
+      session.onAcknowledged(0, bytes.length);
+    };
+    link.onMessage(new Uint8Array(16));
+    await runtime.advance(1_000);
+    assert.deepEqual([told.length, runtime.pending], [2, []]);
+  });
+
+  test('wait for what is only half there', async () => {
+    const { runtime, link, session, told, user } = open();
+    session.onMessage = (bytes) => {
+      user.readBytes += bytes.length;
+    };
+    link.onMessage(new Uint8Array(300 * kibibyte));
+    await runtime.advance(1_000);
+    assert.deepEqual(told, []);
+    user.wholeBytes = user.readBytes;
+    link.onMessage(new Uint8Array(1));
+    assert.deepEqual(told, [`acknowledge ${300 * kibibyte}`]);
+  });
+});
+
+suite('a channel over a session', () => {
+  const session = { id: 'name', receivedBytes: 0, resumed: false };
+  const openSession = (limits = {}) =>
+    openChannel({ limits, hello: { ...hello, session }, direction: 'inbound' });
+  const acknowledge = (position: number) => smallFrame(FrameKind.acknowledge, positionBody(position));
+
+  test('tells of a break once what arrived before it is handled, and of nothing when it is mended by then', async () => {
+    const { link, channel, told, behaviour } = openSession();
+    const handled = Promise.withResolvers<boolean>();
+    behaviour.message = () => handled.promise;
+    link.onMessage(dataFrame(FrameKind.message, 'slow'));
+    link.end();
+    await turn();
+    assert.deepEqual([channel.isOpen, channel.isSuspended, told], [true, true, ['message slow']]);
+    handled.resolve(true);
+    await turn();
+    assert.deepEqual(told.slice(1), ['suspended lost']);
+  });
+
+  test('a listener waits so long and no longer', async () => {
+    const { link, channel, told, runtime } = openSession({ sessionTimeoutMs: 1_000 });
+    channel.send('one');
+    channel.send(new Uint8Array(40_000));
+    await turn();
+    link.onMessage(acknowledge(frameHeaderBytes + 3));
+    link.end();
+    await turn();
+    await runtime.advance(999);
+    channel.checkLiveness(runtime.now());
+    assert.equal(channel.isOpen, true);
+    await runtime.advance(1);
+    channel.checkLiveness(runtime.now());
+    await turn();
+    assert.deepEqual(told, ['suspended lost', 'closed timeout by us', 'unacknowledged 1']);
+    assert.throws(() => channel.send('late'), withCode('ERR_CONNECTION_CLOSED'));
+  });
+
+  test('a silent link is given up, but not the session', async () => {
+    const { link, channel, runtime } = openSession();
+    for (let checks = 0; checks < 3; checks++) {
+      await runtime.advance(15_000);
+      channel.checkLiveness(runtime.now());
+    }
+    assert.deepEqual([link.endings, channel.isSuspended, channel.isOpen], [['destroy'], true, true]);
+  });
+
+  test('what is kept counts against the cap of the queue', async () => {
+    const { channel, link } = openSession({ queueMaxBytes: 100_000 });
+    const piece = new Uint8Array(30_000);
+    assert.equal(channel.send(piece), true);
+    await turn();
+    assert.equal(channel.send(piece), true);
+    await turn();
+    assert.equal(channel.send(piece), false, 'half of it is in use');
+    let isDrained = false;
+    void channel.drained().then(() => {
+      isDrained = true;
+    });
+    await turn();
+    assert.throws(() => channel.send(piece), withCode('ERR_QUEUE_FULL'));
+    assert.equal(isDrained, false);
+    link.onMessage(acknowledge(2 * (frameHeaderBytes + piece.length)));
+    await turn();
+    assert.equal(isDrained, true);
+    assert.equal(channel.send(piece), true);
+  });
+});
