@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Row } from './row.ts';
 import { dial } from './rows/dial.ts';
 import { fanOut } from './rows/fan-out.ts';
+import { grant } from './rows/grant.ts';
 import { idleLinks } from './rows/idle-links.ts';
 import { inFlightRow } from './rows/in-flight.ts';
 import { json } from './rows/json.ts';
@@ -9,8 +10,10 @@ import { large } from './rows/large.ts';
 import { medium } from './rows/medium.ts';
 import { mixed } from './rows/mixed.ts';
 import { roundTrip } from './rows/round-trip.ts';
+import { signing } from './rows/signing.ts';
 import { small } from './rows/small.ts';
 import { typedArray } from './rows/typed-array.ts';
+import { vault } from './rows/vault.ts';
 
 /** A system that can be measured, and where its module is. */
 export interface SystemEntry {
@@ -36,12 +39,31 @@ const libp2p = { ...secure, module: './systems/rivals/libp2p.ts', needs: 'libp2p
 export const systems: readonly SystemEntry[] = [
   { name: 'peerloom', title: 'peerloom', module: './systems/peerloom.ts', variant: 'tls', ...secure },
   {
+    name: 'peerloom-durable',
+    title: 'peerloom durable',
+    module: './systems/peerloom.ts',
+    variant: 'durable',
+    ...secure,
+  },
+  {
     name: 'peerloom-plain',
     title: 'peerloom plain',
     module: './systems/peerloom.ts',
     variant: 'plain',
     isEncrypted: false,
     isAuthenticated: true,
+  },
+  {
+    name: 'secure-node',
+    title: 'SecureNode',
+    module: './systems/secure-node.ts',
+    variant: '',
+    ...secure,
+    cannot: {
+      dial: 'its links are those of peerloom',
+      mixed: 'its links are those of peerloom',
+      'idle-links': 'its links are those of peerloom',
+    },
   },
   { name: 'node-tls', title: 'node:tls', module: './systems/node-tls.ts', variant: '', ...secure },
   { name: 'node-net', title: 'node:net', module: './systems/node-net.ts', variant: '', ...plain },
@@ -85,6 +107,9 @@ export const systems: readonly SystemEntry[] = [
   },
 ];
 
+/** What only a SecureNode does. */
+const secureRows: readonly Row[] = [signing, vault, grant];
+
 export const rows: readonly Row[] = [
   small,
   json,
@@ -97,6 +122,7 @@ export const rows: readonly Row[] = [
   fanOut,
   mixed,
   idleLinks,
+  ...secureRows,
 ];
 
 /** Its package is in bench/node_modules, or it needs none. */
@@ -110,5 +136,6 @@ export function isInstalled(system: SystemEntry): boolean {
 /** Why a system has no figures in a row; undefined: it can do it. */
 export function whyNot(system: SystemEntry, row: Row): string | undefined {
   if (row.needsAuthentication && !system.isAuthenticated) return 'no authentication';
+  if (secureRows.includes(row) && system.name !== 'secure-node') return 'signs no messages and keeps no data';
   return system.cannot?.[row.name];
 }

@@ -7,6 +7,7 @@ import { WrongUse } from './failure.ts';
 interface KeysOptions {
   readonly passphraseEnv?: string;
   readonly newPassphraseEnv?: string;
+  readonly open?: boolean;
 }
 
 const keysHelp = `
@@ -46,10 +47,15 @@ export function addKeysCommand(program: Command): void {
     .command('passphrase <file>')
     .description('changes the passphrase, or adds one, or takes it away')
     .option(...passphraseOption)
-    .option('--new-passphrase-env <variable>', 'the one with the new passphrase; without it the file is open')
+    .option('--new-passphrase-env <variable>', 'the one with the new passphrase')
+    .option('--open', 'leave the file without a passphrase: who can read it is that node')
     .action((path: string, options: KeysOptions) => {
+      const { newPassphraseEnv, open } = options;
+      if ((newPassphraseEnv === undefined) !== (open === true)) {
+        throw new WrongUse('give the new passphrase as --new-passphrase-env, or --open to have none');
+      }
       const identity = load(path, options);
-      saveIdentity(identity, { path, ...passphraseIn(options.newPassphraseEnv) });
+      saveIdentity(identity, { path, ...passphraseIn(newPassphraseEnv) });
       show(identity);
     });
 }

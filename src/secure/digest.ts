@@ -47,16 +47,16 @@ export function signHash(identity: Identity, purpose: string, hash: string): Uin
 
 /** Whether the node of this id made the signature; false also when the id is none. */
 export function verifyHash(id: string, purpose: string, hash: string, signature: Uint8Array): boolean {
-  if (!isPeerId(id)) return false;
   const message = encodeText(`${purpose}:${hash}`);
   const nodeCrypto = optionalBuiltin('node:crypto');
-  if (nodeCrypto === undefined) return verifySignature(publicKeyFromId(id), message, signature);
-  let key = keyObjects.get(id);
-  if (key === undefined) {
-    const x = base64urlnopad.encode(publicKeyFromId(id));
-    key = nodeCrypto.createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
-    if (keyObjects.size >= maxKeyObjects) keyObjects.clear();
-    keyObjects.set(id, key);
-  }
+  const known = keyObjects.get(id);
+  if (known !== undefined) return nodeCrypto!.verify(null, message, known, signature);
+  if (!isPeerId(id)) return false;
+  const publicKey = publicKeyFromId(id);
+  if (nodeCrypto === undefined) return verifySignature(publicKey, message, signature);
+  const x = base64urlnopad.encode(publicKey);
+  const key = nodeCrypto.createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+  if (keyObjects.size >= maxKeyObjects) keyObjects.clear();
+  keyObjects.set(id, key);
   return nodeCrypto.verify(null, message, key, signature);
 }

@@ -17,6 +17,7 @@ export interface Letter {
   readonly kind: string;
   /** The only node that may take it as its own; left out: everybody. */
   readonly to?: string;
+  /** What it says. */
   readonly data: Data;
 }
 

@@ -1,3 +1,4 @@
+import type { ChannelStream } from '../channel/stream.ts';
 import type { Data } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
 import { canonicalJson } from './canonical-json.ts';
@@ -80,6 +81,13 @@ export class PostOffice {
     const { sealed } = fieldsOf(answer.data);
     if (!(sealed instanceof Uint8Array)) throw invalid('an answer holds nothing encrypted');
     return dataFromBytes(await opener.open(sealed, contextOf(to, ownId)));
+  }
+
+  /** Opens a stream to the first of some nodes that is a neighbour over an encrypted link; `undefined` when none is. */
+  async openStream(to: readonly string[], data: Data, timeoutMs: number): Promise<ChannelStream | undefined> {
+    const channels = to.map((id) => this.#channels.get(id));
+    const neighbour = channels.find((channel) => channel?.remote.security.encrypted);
+    return neighbour?.fetchStream(data, { timeoutMs });
   }
 
   /** Asks every node of the network who its neighbours are; each answers for itself, signed. */

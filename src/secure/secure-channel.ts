@@ -19,6 +19,8 @@ export interface SecureChannelOptions {
   readonly onClosed: (channel: SecureChannel) => void;
   /** Answers a `relay` or an `ask`. What it rejects with, the other side is not told. */
   readonly answer: (question: Envelope, channel: SecureChannel) => Promise<Data>;
+  /** Answers a stream that the other node, not its user, opened: false when it has failed. */
+  readonly serve: (question: Envelope, stream: ChannelStream) => Promise<boolean>;
   /** Runs handlers of the user while the node can tell which message they are given. */
   readonly handle: <Result>(envelope: Envelope, run: (data: Data) => Result) => Result;
 }
@@ -42,6 +44,10 @@ export class SecureChannel implements Channel {
     return this.#channel.isOpen;
   }
 
+  get isSuspended(): boolean {
+    return this.#channel.isSuspended;
+  }
+
   start(handler: ChannelHandler): void {
     this.#handler = handler;
     this.#channel.start({
@@ -53,9 +59,9 @@ export class SecureChannel implements Channel {
       message: (data) => this.#receive(data),
       request: (data) => this.#answer(data),
       stream: (header, stream) => this.#receiveStream(header, stream),
-      closed: (reason) => {
+      closed: (reason, unacknowledged) => {
         this.#options.onClosed(this);
-        handler.closed(reason);
+        handler.closed(reason, unacknowledged && contentsOf(unacknowledged));
       },
     });
   }
@@ -80,12 +86,21 @@ export class SecureChannel implements Channel {
     return this.#channel.openStream(this.#options.notary.sign('stream', header, this.remote.id), options);
   }
 
+  /** Opens a stream that the node on the other side answers, not its user. */
+  fetchStream(data: Data, options?: WaitOptions): Promise<ChannelStream> {
+    return this.#channel.openStream(this.#options.notary.sign('fetch', data, this.remote.id), options);
+  }
+
   ping(options?: WaitOptions): Promise<number> {
     return this.#channel.ping(options);
   }
 
   checkLiveness(now: number): void {
     this.#channel.checkLiveness(now);
+  }
+
+  giveUp(message: string): void {
+    this.#channel.giveUp(message);
   }
 
   close(goodbye: Goodbye): void {
@@ -126,10 +141,11 @@ export class SecureChannel implements Channel {
   #receiveStream(data: Data, stream: ChannelStream): Handled | undefined {
     let envelope: Envelope;
     try {
-      envelope = this.#examine(data, ['stream']);
+      envelope = this.#examine(data, ['stream', 'fetch']);
     } catch {
       return undefined;
     }
+    if (envelope.kind === 'fetch') return this.#options.serve(envelope, stream);
     return this.#options.handle(envelope, (header) => this.#handler!.stream(header, stream));
   }
 
@@ -182,4 +198,10 @@ export class SecureChannel implements Channel {
       throw error;
     }
   }
+}
+
+/** What the user put into envelopes of ours. */
+function contentsOf(envelopes: readonly Data[]): Data[] {
+  const letters = envelopes.map(fieldsOf);
+  return letters.filter(({ kind }) => kind === 'message' || kind === 'request').map(({ data }) => data!);
 }

@@ -23,8 +23,8 @@ import { VaultEngine, type VaultOptions, type VaultSetup } from './vault/vault-e
 /** How a {@link SecureNode} behaves; everything has a default. */
 export interface SecureNodeOptions extends NodeOptions {
   /**
-   * Milliseconds that the time of a message may differ from this node's, either way. Default 300,000: five
-   * minutes.
+   * Milliseconds that the time of a message may differ from this node's, either way. Default 600,000: five minutes
+   * for clocks, and five for a message that waits for its link to come back (`limits.sessionTimeoutMs`).
    */
   readonly timeWindowMs?: number;
   /** Messages remembered so that none is taken twice; some 100 bytes each. Default 262,144. */
@@ -74,7 +74,7 @@ export class SecureNode extends Node {
   /** @throws what {@link Node} throws. */
   constructor(host: string, port: number, options: SecureNodeOptions = {}) {
     const {
-      timeWindowMs = 300_000,
+      timeWindowMs = 600_000,
       maxSeenMessages = 262_144,
       wallClock = Date.now,
       vault,
@@ -99,6 +99,8 @@ export class SecureNode extends Node {
     const network = {
       ask: (to: string, topic: string, data: Data, timeoutMs: number) =>
         this.#post.ask(to, { topic, data }, timeoutMs),
+      openStream: (to: readonly string[], data: Data, timeoutMs: number) =>
+        this.#post.openStream(to, data, timeoutMs),
       neighbours: () => [...this.#post.channels.keys()],
     };
     const opener = this.#opener;
@@ -203,6 +205,15 @@ export class SecureNode extends Node {
     return dataFromBytes(await this.#opener.open(encrypted, dataContext));
   }
 
+  /**
+   * A message was not let through; it is counted in `messageCountRerr`. The error's code says why:
+   * `ERR_ENVELOPE_INVALID`, `ERR_TIME_WINDOW`, `ERR_REPLAYED`, `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID`,
+   * `ERR_NOT_ADDRESSEE`; `ERR_DECRYPTION` for a letter.
+   */
+  override nodeMessageRejected(peer: NodeConnection, error: Error): unknown {
+    return super.nodeMessageRejected(peer, error);
+  }
+
   /** @internal */
   override wrapChannel(channel: Channel): Channel {
     return new SecureChannel(channel, {
@@ -214,6 +225,7 @@ export class SecureNode extends Node {
       },
       onClosed: (closed) => this.#post.closed(closed),
       answer: (question, asker) => this.#post.answer(question, asker),
+      serve: ({ author, data }, stream) => this.vaultEngine.serve(data, author, stream),
       handle: (envelope, run) => this.#handle(envelope, run),
     });
   }

@@ -6,10 +6,10 @@ import { encodeText } from '../../wire/text.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import { dataFromBytes, dataToBytes } from '../data-bytes.ts';
 import { sha256Hex } from '../digest.ts';
+import type { ChunkReader } from './chunk-reader.ts';
 import type { CollectionName } from './delivery.ts';
 import type { OwnCollections } from './own-collections.ts';
 import { turn } from './turn.ts';
-import type { VaultReader } from './vault-reader.ts';
 import type { VaultStore } from './vault-store.ts';
 
 /**
@@ -29,7 +29,7 @@ export interface LargeItemsOptions {
   readonly ownId: string;
   readonly store: VaultStore;
   readonly own: OwnCollections;
-  readonly reader: VaultReader;
+  readonly reader: ChunkReader;
   readonly runtime: Runtime;
   /** Bytes of a chunk, encrypted. */
   readonly maxChunkBytes: number;
@@ -93,10 +93,10 @@ export class LargeItems {
   ): AsyncGenerator<Uint8Array, void> {
     const { item, blob } = found;
     const { key, hashes } = dataFromBytes(found.text) as unknown as Description;
-    for (const [number, hash] of hashes.entries()) {
-      const body = await this.#options.reader.chunk(name, { item, blob, number }, { hash, from });
+    let number = 0;
+    for await (const body of this.#options.reader.chunks(name, { item, blob, hashes }, from)) {
       const decipher = nodeCrypto().createDecipheriv(algorithm, key, nonceOf(number));
-      decipher.setAAD(associated(name.owner, blob, number));
+      decipher.setAAD(associated(name.owner, blob, number++));
       decipher.setAuthTag(body.subarray(-tagBytes));
       const parts = [decipher.update(body.subarray(0, -tagBytes)), decipher.final()];
       yield new Uint8Array(Buffer.concat(parts));

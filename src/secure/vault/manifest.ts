@@ -6,14 +6,38 @@ import { hashOf, isHash, signHash, verifyHash } from '../digest.ts';
 
 /** What an owner did to a collection. */
 export type Change =
-  | { readonly kind: 'create' }
-  | { readonly kind: 'grant'; readonly id: string; readonly history: boolean }
-  | { readonly kind: 'revoke'; readonly id: string; readonly reencrypt: boolean }
-  | { readonly kind: 'add-replica' | 'remove-replica'; readonly id: string };
+  | {
+      /** It was made. */
+      readonly kind: 'create';
+    }
+  | {
+      /** Somebody was let in. */
+      readonly kind: 'grant';
+      /** The reader. */
+      readonly id: string;
+      /** Older epochs were opened as well. */
+      readonly history: boolean;
+    }
+  | {
+      /** Somebody was shut out. */
+      readonly kind: 'revoke';
+      /** Who was a reader. */
+      readonly id: string;
+      /** All items are encrypted anew. */
+      readonly reencrypt: boolean;
+    }
+  | {
+      /** A node was asked to keep a copy, or not to any longer. */
+      readonly kind: 'add-replica' | 'remove-replica';
+      /** The replica. */
+      readonly id: string;
+    };
 
 /** One step in the history of a collection, signed by its owner and chained to the step before. */
 export interface LogEntry {
+  /** The id of the node that made and signed it. */
   readonly owner: string;
+  /** The name of the collection. */
   readonly collection: string;
   /** 1 for the first, then one more each time. */
   readonly sequence: number;
@@ -21,6 +45,7 @@ export interface LogEntry {
   readonly previous: string;
   /** Milliseconds since 1970, by the owner's clock. */
   readonly time: number;
+  /** What was done. */
   readonly change: Change;
   /** The number of the epoch that the change led to. */
   readonly epoch: number;
@@ -34,6 +59,7 @@ export interface LogEntry {
 
 /** A span of versions whose items are encrypted with one key. */
 export interface Epoch {
+  /** Its number: 1 for the first, then one more with each revocation. */
   readonly epoch: number;
   /** The first version of an item that can be of this epoch; it ends where the next one begins. */
   readonly from: number;
@@ -53,7 +79,9 @@ export interface ReaderInfo {
 export interface CollectionState {
   /** In their order, the current one last. Those that no item is left of may be missing. */
   readonly epochs: readonly Epoch[];
+  /** Who may read, by their ids. */
   readonly readers: { readonly [id: string]: ReaderInfo };
+  /** The ids of the nodes that keep a copy. */
   readonly replicas: readonly string[];
   /** Items of epochs up to this one are encrypted anew, one after the other; 0: of none. */
   readonly closed: number;

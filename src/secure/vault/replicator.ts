@@ -1,3 +1,4 @@
+import type { ChannelStream } from '../../channel/stream.ts';
 import type { Data } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
 import { fieldsOf } from '../fields.ts';
@@ -15,13 +16,20 @@ import type { VaultStore } from './vault-store.ts';
 export interface VaultNetwork {
   /** @throws PeerloomError when the node is not reached, or has no answer in time. */
   ask(to: string, topic: string, data: Data, timeoutMs: number): Promise<Data>;
+  /**
+   * Opens a stream to the first of some nodes that is a neighbour; `undefined` when none is. Rejects like
+   * {@link VaultNetwork.ask}.
+   */
+  openStream(to: readonly string[], data: Data, timeoutMs: number): Promise<ChannelStream | undefined>;
   /** Nodes that this one is connected with. */
   neighbours(): readonly string[];
 }
 
 /** What became of bringing a replica up to date. */
 export interface SyncResult {
+  /** The name of the collection. */
   readonly collection: string;
+  /** The id of the node that keeps a copy. */
   readonly replica: string;
   /** `undefined`: it has everything. */
   readonly error: Error | undefined;

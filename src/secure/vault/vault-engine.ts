@@ -1,9 +1,12 @@
+import type { ChannelStream } from '../../channel/stream.ts';
 import type { Data } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
 import type { Identity } from '../../identity.ts';
 import type { Runtime } from '../../runtime.ts';
 import { fieldsOf } from '../fields.ts';
 import type { HpkeOpener } from '../hpke.ts';
+import { ChunkReader } from './chunk-reader.ts';
+import { writeChunks } from './chunk-stream.ts';
 import { CollectionWatch } from './collection-watch.ts';
 import { EpochKeys } from './epoch-keys.ts';
 import { LargeItems } from './large-items.ts';
@@ -39,6 +42,8 @@ const defaultMaxReplicaBytes = 64 * 1024 * 1024;
 const watchLeaseMs = 60_000;
 const maxWatchers = 10_000;
 const noticeTimeoutMs = 10_000;
+/** Each holds some MiB. Who asks beyond that is given chunks one by one. */
+const maxStreams = 16;
 /** The other half of a message is for logs, states and signatures. */
 const itemShareOfMessage = 0.5;
 
@@ -56,6 +61,7 @@ export class VaultEngine {
   readonly #service: VaultService;
   readonly #watchers: Watchers;
   readonly #network: VaultNetwork;
+  #streams = 0;
 
   /** @throws PeerloomError `ERR_VAULT_FILE`; `ERR_TRANSPORT_UNAVAILABLE` outside Node.js. */
   constructor(setup: VaultSetup) {
@@ -94,7 +100,8 @@ export class VaultEngine {
       wallClock,
       onChange: (collection) => this.#onOwnChange(collection),
     });
-    const { own, reader } = this;
+    const { own } = this;
+    const reader = new ChunkReader({ ownId, store, reader: this.reader, network, runtime });
     this.large = new LargeItems({ ownId, store, own, reader, runtime, maxChunkBytes: batchBytes });
   }
 
@@ -117,6 +124,19 @@ export class VaultEngine {
     } catch (error) {
       if (error instanceof PeerloomError) return refusal(error.code) as unknown as Data;
       throw error;
+    }
+  }
+
+  /** Answers another node by a stream of chunks, which ends early where it may not have them. */
+  async serve(data: Data, asker: string, stream: ChannelStream): Promise<boolean> {
+    this.#streams += 1;
+    try {
+      await writeChunks(stream, this.#streams > maxStreams ? [] : this.#service.chunks(data, asker));
+      return true;
+    } catch {
+      return false;
+    } finally {
+      this.#streams -= 1;
     }
   }
 

@@ -1,6 +1,5 @@
 import type { Data } from '../../data.ts';
 import { type ErrorCode, PeerloomError } from '../../errors.ts';
-import { sha256Hex } from '../digest.ts';
 import { accept, type CollectionName } from './delivery.ts';
 import type { EpochKeys } from './epoch-keys.ts';
 import { openItem, type SealedItem } from './item.ts';
@@ -49,16 +48,8 @@ interface Outcome {
   readonly failures: Failure[];
 }
 
-/** A part of a large item. */
-export interface ChunkName {
-  readonly item: string;
-  readonly blob: string;
-  readonly number: number;
-}
-
 /** How long an owner that is silent keeps a reader from the replicas' answers. */
 const fetchTimeoutMs = 10_000;
-const chunkTimeoutMs = 30_000;
 
 /** What no honest node gives, and no slow one either. */
 const offences: ReadonlySet<ErrorCode> = new Set([
@@ -88,7 +79,7 @@ export class VaultReader {
    * @throws PeerloomError `ERR_NOT_PERMITTED`, `ERR_NOT_FOUND`, `ERR_NO_ROUTE`, those of {@link accept}.
    */
   async get(name: CollectionName, item: string, from: readonly string[]): Promise<OpenedItem> {
-    const sources = this.#sources(name, from);
+    const sources = this.sources(name, from);
     const outcome: Outcome = { isAnswered: false, failures: [] };
     await this.#fetchFromAll(name, item, sources, outcome);
     if (!isDecided(outcome)) await this.#fetchFromAll(name, item, this.#neighboursBut(sources), outcome);
@@ -127,40 +118,9 @@ export class VaultReader {
     });
   }
 
-  /**
-   * A chunk of a large item, from the first who has the true one.
-   *
-   * @throws PeerloomError of the last who did not give it.
-   */
-  async chunk(
-    name: CollectionName,
-    chunk: ChunkName,
-    options: { readonly hash: string; readonly from: readonly string[] },
-  ): Promise<Uint8Array> {
-    const { ownId, store, network } = this.#options;
-    const own = store.chunk(name.owner, chunk.blob, chunk.number);
-    if (own !== undefined && sha256Hex(own) === options.hash) return own;
-    const sources = this.#sources(name, options.from).filter((id) => id !== ownId);
-    let failure = new PeerloomError(
-      'ERR_VAULT_INVALID',
-      `chunk ${chunk.number} of ${chunk.item} is damaged here`,
-    );
-    for (const source of [...sources, ...this.#neighboursBut(sources)]) {
-      try {
-        const answer = await network.ask(source, vaultTopics.chunk, { ...name, ...chunk }, chunkTimeoutMs);
-        throwRefusal(answer, source);
-        if (answer instanceof Uint8Array && sha256Hex(answer) === options.hash) return answer;
-        failure = new PeerloomError('ERR_VAULT_INVALID', `${source} gave another chunk than the owner's`);
-      } catch (error) {
-        failure = error as PeerloomError;
-      }
-    }
-    throw failure;
-  }
-
   /** From the first who has a true answer, the owner before others. `undefined`: nobody, for now. */
   async changes(name: CollectionName, since: number): Promise<FetchAnswer | undefined> {
-    const sources = this.#sources(name, []);
+    const sources = this.sources(name, []);
     const others = name.owner === this.#options.ownId ? [] : this.#neighboursBut(sources);
     for (const source of [...sources, ...others]) {
       try {
@@ -199,7 +159,7 @@ export class VaultReader {
   }
 
   /** The owner first, then who may have a replica. */
-  #sources({ owner, collection }: CollectionName, from: readonly string[]): string[] {
+  sources({ owner, collection }: CollectionName, from: readonly string[]): string[] {
     const { ownId, store } = this.#options;
     if (owner === ownId) return [ownId];
     const known = store.collection(owner, collection)?.state.replicas ?? [];

@@ -67,6 +67,16 @@ export class VaultService {
     return body ?? refusal('ERR_NOT_FOUND');
   }
 
+  /** A part and those after it, for as long as the asker may read them. @throws PeerloomError `ERR_VAULT_INVALID`. */
+  *chunks(data: Data, asker: string): Generator<Uint8Array, void> {
+    const request = chunkRequestOf(data);
+    for (let { number } = request; ; number++) {
+      const chunk = this.chunk({ ...request, number }, asker);
+      if (!(chunk instanceof Uint8Array)) return;
+      yield chunk;
+    }
+  }
+
   /** @throws PeerloomError `ERR_VAULT_INVALID`, `ERR_MESSAGE_TOO_LARGE`. */
   storeChunk(data: Data, asker: string): number | Refusal {
     const { owner, collection, blob, number } = chunkRequestOf(data);
@@ -119,8 +129,8 @@ export class VaultService {
   }
 
   #checkRoom(bytes: number): void {
-    const { ownId, store, maxReplicaBytes } = this.#options;
-    if (store.foreignBytes(ownId) + bytes <= maxReplicaBytes) return;
+    const { store, maxReplicaBytes } = this.#options;
+    if (store.hasRoom(bytes, maxReplicaBytes)) return;
     const message = `this node keeps at most ${maxReplicaBytes} bytes for others`;
     throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
   }

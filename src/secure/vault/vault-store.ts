@@ -1,12 +1,7 @@
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
-import { requiredBuiltin } from '../../builtin.ts';
-import { PeerloomError } from '../../errors.ts';
 import type { CollectionName } from './delivery.ts';
 import type { SealedItem } from './item.ts';
 import type { CollectionState, LogEntry, Manifest } from './manifest.ts';
-import { vaultSchema } from './vault-schema.ts';
-
-const formatVersion = '1';
+import { VaultDatabase } from './vault-database.ts';
 
 /** A collection as it stands in the store. */
 export interface StoredCollection extends Manifest {
@@ -30,31 +25,20 @@ export interface EpochRange {
 }
 
 /**
- * Collections, their logs and their items, own ones and those of others, in SQLite: in memory, or in a file that
- * one process at a time may use. What a method changes, it changes in one transaction.
+ * Collections, their logs and their items, own ones and those of others. What a method changes, it changes in one
+ * transaction.
  */
 export class VaultStore {
-  readonly #database: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #database: VaultDatabase;
   readonly #collections = new Map<string, StoredCollection | undefined>();
+  readonly #ownId: string;
+  /** At least what belongs to others: counting takes long, and what new things replace is found out then. */
+  #foreignBytes = Number.POSITIVE_INFINITY;
 
-  /**
-   * @param path `undefined`: in memory.
-   * @throws PeerloomError `ERR_VAULT_FILE`; `ERR_TRANSPORT_UNAVAILABLE` outside Node.js.
-   */
+  /** @throws as the constructor of {@link VaultDatabase}. */
   constructor(path: string | undefined, ownId: string) {
-    const { DatabaseSync: Database } = requiredBuiltin('node:sqlite', 'The vault');
-    let database: DatabaseSync | undefined;
-    try {
-      if (path !== undefined) createPrivate(path);
-      database = new Database(path ?? ':memory:', { timeout: 0 });
-      this.#database = database;
-      database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
-      this.transaction(() => this.#prepare(ownId));
-    } catch (cause) {
-      database?.close();
-      throw fileError(path ?? ':memory:', cause);
-    }
+    this.#ownId = ownId;
+    this.#database = new VaultDatabase(path, ownId);
   }
 
   close(): void {
@@ -63,14 +47,9 @@ export class VaultStore {
 
   /** Runs a change as a whole or not at all; what it does in memory as well must come after. */
   transaction<Result>(change: () => Result): Result {
-    if (this.#database.isTransaction) return change();
-    this.#database.exec('BEGIN IMMEDIATE');
     try {
-      const result = change();
-      this.#database.exec('COMMIT');
-      return result;
+      return this.#database.transaction(change);
     } catch (error) {
-      this.#database.exec('ROLLBACK');
       this.#collections.clear();
       throw error;
     }
@@ -84,13 +63,16 @@ export class VaultStore {
 
   /** The names of an owner's collections. */
   collectionNames(owner: string): string[] {
-    const rows = this.#all('SELECT collection FROM collections WHERE owner = ? ORDER BY collection', owner);
+    const rows = this.#database.all(
+      'SELECT collection FROM collections WHERE owner = ? ORDER BY collection',
+      owner,
+    );
     return rows.map((row) => row.collection as string);
   }
 
   /** Whose collections there are. */
   owners(): string[] {
-    return this.#all('SELECT DISTINCT owner FROM collections').map((row) => row.owner as string);
+    return this.#database.all('SELECT DISTINCT owner FROM collections').map((row) => row.owner as string);
   }
 
   /** Puts new entries to the log, and the state that the last one proves. */
@@ -99,31 +81,34 @@ export class VaultStore {
     this.transaction(() => {
       for (const entry of log) {
         const text = JSON.stringify(entry);
-        this.#run('INSERT INTO log VALUES (?, ?, ?, ?)', owner, collection, entry.sequence, text);
+        this.#database.run('INSERT INTO log VALUES (?, ?, ?, ?)', owner, collection, entry.sequence, text);
+        this.#count(owner, text);
       }
-      this.#run(
+      const text = JSON.stringify(state);
+      this.#database.run(
         `INSERT INTO collections VALUES (?, ?, ?, 0)
          ON CONFLICT (owner, collection) DO UPDATE SET state = excluded.state`,
-        owner,
-        collection,
-        JSON.stringify(state),
+        ...[owner, collection, text],
       );
+      this.#count(owner, text);
     });
     this.#collections.delete(`${owner} ${collection}`);
   }
 
   setVersion(owner: string, collection: string, version: number): void {
-    this.#run(
+    this.#database.run(
       'UPDATE collections SET version = ? WHERE owner = ? AND collection = ?',
       version,
       owner,
       collection,
     );
-    this.#collections.delete(`${owner} ${collection}`);
+    const key = `${owner} ${collection}`;
+    const known = this.#collections.get(key);
+    if (known !== undefined) this.#collections.set(key, { ...known, version });
   }
 
   log(owner: string, collection: string, after: number): LogEntry[] {
-    const rows = this.#all(
+    const rows = this.#database.all(
       'SELECT entry FROM log WHERE owner = ? AND collection = ? AND sequence > ? ORDER BY sequence',
       owner,
       collection,
@@ -134,7 +119,7 @@ export class VaultStore {
 
   item(owner: string, collection: string, item: string): SealedItem | undefined {
     const sql = 'SELECT * FROM items WHERE owner = ? AND collection = ? AND item = ?';
-    const row = this.#statement(sql).get(owner, collection, item);
+    const row = this.#database.get(sql, owner, collection, item);
     return row === undefined ? undefined : itemOf(row);
   }
 
@@ -147,7 +132,7 @@ export class VaultStore {
     const sql = 'SELECT * FROM items WHERE owner = ? AND collection = ? AND version > ? ORDER BY version';
     const items: SealedItem[] = [];
     let bytes = 0;
-    for (const row of this.#statement(sql).iterate(owner, collection, after)) {
+    for (const row of this.#database.iterate(sql, owner, collection, after)) {
       const item = itemOf(row);
       bytes += item.body.length;
       if (bytes > maxBytes && items.length > 0) return { items, more: true };
@@ -158,18 +143,18 @@ export class VaultStore {
 
   itemNames(owner: string, collection: string): string[] {
     const sql = 'SELECT item FROM items WHERE owner = ? AND collection = ? AND NOT deleted ORDER BY item';
-    return this.#all(sql, owner, collection).map((row) => row.item as string);
+    return this.#database.all(sql, owner, collection).map((row) => row.item as string);
   }
 
   countItems(owner: string, collection: string): number {
     const sql = 'SELECT COUNT(*) AS count FROM items WHERE owner = ? AND collection = ? AND NOT deleted';
-    return this.#statement(sql).get(owner, collection)!.count as number;
+    return this.#database.get(sql, owner, collection)!.count as number;
   }
 
   /** Some of the items of epochs in a range. */
   itemsOfEpochs(name: CollectionName, { first, last, limit }: EpochRange): SealedItem[] {
     const sql = 'SELECT * FROM items WHERE owner = ? AND collection = ? AND epoch BETWEEN ? AND ? LIMIT ?';
-    return this.#all(sql, name.owner, name.collection, first, last, limit).map(itemOf);
+    return this.#database.all(sql, name.owner, name.collection, first, last, limit).map(itemOf);
   }
 
   saveItem({
@@ -185,103 +170,73 @@ export class VaultStore {
     signature,
   }: SealedItem): void {
     const values = [version, epoch, time, Number(deleted), blob, body, signature];
-    this.#run(
+    this.#database.run(
       `INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (owner, collection, item) DO UPDATE SET
        version = excluded.version, epoch = excluded.epoch, time = excluded.time, deleted = excluded.deleted,
        blob = excluded.blob, body = excluded.body, signature = excluded.signature`,
       ...[owner, collection, item, ...values],
     );
+    this.#count(owner, body);
   }
 
   saveChunk(owner: string, blob: string, number: number, body: Uint8Array): void {
-    this.#run('INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?)', owner, blob, number, body);
+    this.#database.run('INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?)', owner, blob, number, body);
+    this.#count(owner, body);
   }
 
   chunk(owner: string, blob: string, number: number): Uint8Array | undefined {
     const sql = 'SELECT body FROM chunks WHERE owner = ? AND blob = ? AND number = ?';
-    return this.#statement(sql).get(owner, blob, number)?.body as Uint8Array | undefined;
+    return this.#database.get(sql, owner, blob, number)?.body as Uint8Array | undefined;
   }
 
   countChunks(owner: string, blob: string): number {
     const sql = 'SELECT COUNT(*) AS count FROM chunks WHERE owner = ? AND blob = ?';
-    return this.#statement(sql).get(owner, blob)!.count as number;
+    return this.#database.get(sql, owner, blob)!.count as number;
   }
 
   /** Forgets what no item names. */
   removeChunks(owner: string, blob: string): void {
-    this.#run('DELETE FROM chunks WHERE owner = ? AND blob = ?', owner, blob);
+    this.#database.run('DELETE FROM chunks WHERE owner = ? AND blob = ?', owner, blob);
   }
 
   /** Forgets a collection of another node. */
   removeCollection(owner: string, collection: string): void {
     this.transaction(() => {
       for (const table of ['items', 'log', 'collections']) {
-        this.#run(`DELETE FROM ${table} WHERE owner = ? AND collection = ?`, owner, collection);
+        this.#database.run(`DELETE FROM ${table} WHERE owner = ? AND collection = ?`, owner, collection);
       }
     });
     this.#collections.delete(`${owner} ${collection}`);
   }
 
-  /** Bytes of what belongs to others. */
-  foreignBytes(ownId: string): number {
-    const sql = `SELECT (SELECT TOTAL(LENGTH(body)) FROM items WHERE owner <> :own)
-      + (SELECT TOTAL(LENGTH(body)) FROM chunks WHERE owner <> :own)
-      + (SELECT TOTAL(LENGTH(entry)) FROM log WHERE owner <> :own)
-      + (SELECT TOTAL(LENGTH(state)) FROM collections WHERE owner <> :own) AS bytes`;
-    return this.#statement(sql).get({ own: ownId })!.bytes as number;
+  /** Whether so many bytes of others would be no more than the maximum in all. */
+  hasRoom(bytes: number, maxBytes: number): boolean {
+    if (this.#foreignBytes + bytes > maxBytes) this.#foreignBytes = this.#countForeignBytes();
+    return this.#foreignBytes + bytes <= maxBytes;
+  }
+
+  #count(owner: string, { length }: { readonly length: number }): void {
+    if (owner !== this.#ownId) this.#foreignBytes += length;
+  }
+
+  #countForeignBytes(): number {
+    const sql = `SELECT (SELECT TOTAL(LENGTH(body)) FROM items WHERE owner <> ?1)
+      + (SELECT TOTAL(LENGTH(body)) FROM chunks WHERE owner <> ?1)
+      + (SELECT TOTAL(LENGTH(entry)) FROM log WHERE owner <> ?1)
+      + (SELECT TOTAL(LENGTH(state)) FROM collections WHERE owner <> ?1) AS bytes`;
+    return this.#database.get(sql, this.#ownId)!.bytes as number;
   }
 
   #readCollection(owner: string, collection: string): StoredCollection | undefined {
     const sql = `SELECT state, version, entry FROM collections JOIN log USING (owner, collection)
       WHERE owner = ? AND collection = ? ORDER BY sequence DESC LIMIT 1`;
-    const row = this.#statement(sql).get(owner, collection);
+    const row = this.#database.get(sql, owner, collection);
     if (row === undefined) return undefined;
     const [head, state] = [JSON.parse(row.entry as string), JSON.parse(row.state as string)];
     return { head, state, version: row.version as number };
-  }
-
-  #prepare(ownId: string): void {
-    this.#database.exec(vaultSchema);
-    this.#run('INSERT OR IGNORE INTO meta VALUES (?, ?), (?, ?)', 'format', formatVersion, 'owner', ownId);
-    const rows = this.#all('SELECT name, value FROM meta');
-    const { format, owner } = Object.fromEntries(rows.map(({ name, value }) => [name, value]));
-    if (format !== formatVersion) throw new Error('it was written by another version of peerloom');
-    if (owner !== ownId) throw new Error('it belongs to another identity');
-  }
-
-  #run(sql: string, ...values: SQLInputValue[]): void {
-    this.#statement(sql).run(...values);
-  }
-
-  #all(sql: string, ...values: SQLInputValue[]): Record<string, unknown>[] {
-    return this.#statement(sql).all(...values);
-  }
-
-  #statement(sql: string): StatementSync {
-    if (!this.#database.isOpen)
-      throw new PeerloomError('ERR_NOT_STARTED', 'the vault is closed: its node stopped');
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      statement = this.#database.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
   }
 }
 
 function itemOf(row: Record<string, unknown>): SealedItem {
   return { ...(row as unknown as SealedItem), deleted: row.deleted === 1 };
-}
-
-/** For this user's eyes alone: what the file says openly is who may read what. */
-function createPrivate(path: string): void {
-  const { closeSync, mkdirSync, openSync } = requiredBuiltin('node:fs', 'The vault');
-  mkdirSync(requiredBuiltin('node:path', 'The vault').dirname(path), { recursive: true, mode: 0o700 });
-  closeSync(openSync(path, 'a', 0o600));
-}
-
-function fileError(path: string, cause: unknown): PeerloomError {
-  const isBusy = (cause as { errcode?: number }).errcode === 5;
-  const reason = isBusy ? 'another process has it open' : (cause as Error).message;
-  return new PeerloomError('ERR_VAULT_FILE', `the vault ${path} cannot be used: ${reason}`, { cause });
 }

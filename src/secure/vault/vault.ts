@@ -1,6 +1,5 @@
 import type { Data } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
-import { isPeerId } from '../../identity.ts';
 import { checkData } from '../../wire/check-data.ts';
 import { dataFromBytes, dataToBytes } from '../data-bytes.ts';
 import { exportCollections, importCollections } from './backup.ts';
@@ -9,27 +8,33 @@ import { sealBytes } from './item.ts';
 import type { LogEntry, ReaderInfo } from './manifest.ts';
 import type { OwnCollections } from './own-collections.ts';
 import type { SyncResult } from './replicator.ts';
+import { checkId, checkNames } from './vault-arguments.ts';
 import type { VaultEngine } from './vault-engine.ts';
 import type { VaultStore } from './vault-store.ts';
 
 /** A reader of an own collection. */
 export interface Reader extends ReaderInfo {
+  /** The id of the node that may read. */
   readonly id: string;
 }
 
 /** An own collection. */
 export interface CollectionInfo {
+  /** Its name. */
   readonly collection: string;
   /** Items that are not deleted. */
   readonly items: number;
   /** One more for each revocation; the first is 1. */
   readonly epoch: number;
+  /** How many may read it. */
   readonly readers: number;
+  /** The ids of the nodes that keep a copy. */
   readonly replicas: readonly string[];
 }
 
 /** A state of an item. */
 export interface VaultChange {
+  /** Its name. */
   readonly item: string;
   /** `'stream'`: read it with {@link Vault.getStream}. */
   readonly kind: 'data' | 'stream' | 'deleted';
@@ -40,8 +45,6 @@ export interface VaultChange {
   /** Milliseconds since 1970, by the owner's clock. */
   readonly time: number;
 }
-
-const maxNameLength = 256;
 
 /**
  * Data of which this node is the owner, and data that others let it read. The content of items is encrypted
@@ -195,6 +198,7 @@ export class Vault {
    *
    * @param options.reencrypt encrypts all items with the new key and replaces them in the replicas, so that the
    * old key opens nothing that an honest node still has. Takes some tenths of a millisecond an item. Default false.
+   * @throws PeerloomError `ERR_NOT_FOUND` when there is no such collection.
    */
   async revoke(
     collection: string,
@@ -255,7 +259,10 @@ export class Vault {
     return this.#store.log(owner, collection, 0);
   }
 
-  /** The own collections, encrypted as they are: of use to nobody but this identity and its readers. */
+  /**
+   * The own collections, encrypted as they are: of use to nobody but this identity and its readers. Large items are
+   * in it, and all of it is in memory.
+   */
   export(): Uint8Array {
     return exportCollections(this.#store, this.#ownId);
   }
@@ -284,19 +291,5 @@ export class Vault {
   #checkOther(id: string): void {
     checkId('id', id);
     if (id === this.#ownId) throw new TypeError('id must be the id of another node, not of the owner');
-  }
-}
-
-function checkId(name: string, id: string): void {
-  if (typeof id !== 'string' || !isPeerId(id))
-    throw new TypeError(`${name} must be the id of a node, not '${id}'`);
-}
-
-function checkNames(names: Readonly<Record<string, string>>): void {
-  for (const [what, name] of Object.entries(names)) {
-    if (typeof name !== 'string' || !name.isWellFormed()) throw new TypeError(`${what} must be a text`);
-    if (name.length < 1 || name.length > maxNameLength) {
-      throw new RangeError(`${what} must be 1 to ${maxNameLength} characters long, not ${name.length}`);
-    }
   }
 }

@@ -43,7 +43,7 @@ suite('a process that is killed', () => {
       if (expected.begun !== undefined) cutShort += 1;
       await check(path, expected);
     }
-    assert.ok(confirmed > kills, `${confirmed} changes were confirmed`);
+    assert.ok(confirmed >= kills, `${confirmed} changes were confirmed`);
     assert.ok(cutShort > kills / 4, `${cutShort} changes were cut short`);
   });
 });

@@ -4,7 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
+import type { ChannelStream } from '../../../src/channel/stream.ts';
 import { type Data, Identity } from '../../../src/index.ts';
+import { writeChunks } from '../../../src/secure/vault/chunk-stream.ts';
 import { VaultStore } from '../../../src/secure/vault/vault-store.ts';
 import { withCode } from '../../support/errors.ts';
 import { type TestSecureNode, World } from './support/secure-nodes.ts';
@@ -42,6 +44,33 @@ async function leaveToReplica({ alice, replica }: Awaited<ReturnType<typeof setU
   await alice.stop();
 }
 
+const none = { streams: 0, chunks: 0 };
+
+/** Counts what a node gives of large items. */
+function countServed({ vaultEngine }: TestSecureNode): { streams: number; chunks: number } {
+  const counts = { ...none };
+  const serve = vaultEngine.serve.bind(vaultEngine);
+  const respond = vaultEngine.respond.bind(vaultEngine);
+  vaultEngine.serve = (...args) => {
+    counts.streams += 1;
+    return serve(...args);
+  };
+  vaultEngine.respond = (...args) => {
+    if (args[0] === 'vault-chunk') counts.chunks += 1;
+    return respond(...args);
+  };
+  return counts;
+}
+
+/** What a node gives in the place of the chunks. */
+const lies: Readonly<Record<string, (chunks: readonly Uint8Array[]) => readonly Uint8Array[]>> = {
+  altered: (chunks) => chunks.map((chunk) => chunk.map((byte) => byte ^ 1)),
+  swapped: (chunks) => chunks.toReversed(),
+  shortened: (chunks) => chunks.map((chunk) => chunk.subarray(1)),
+  'left out': (chunks) => chunks.slice(1),
+  'too long': () => [new Uint8Array(2 * mebibyte)],
+};
+
 suite('large items of the vault', () => {
   test('come back whole, to the owner and to a reader far away', async (t) => {
     const { alice, replica, bob } = await setUp(t);
@@ -61,30 +90,51 @@ suite('large items of the vault', () => {
     assert.ok((await read(bob, alice.id)).equals(film));
   });
 
+  test('come from a neighbour as one stream, from others chunk by chunk', async (t) => {
+    const scene = await setUp(t);
+    const { alice, replica, bob } = scene;
+    const [fromAlice, fromReplica] = [countServed(alice), countServed(replica)];
+    assert.ok((await read(bob, alice.id)).equals(film));
+    assert.deepEqual(
+      [fromAlice, fromReplica],
+      [{ streams: 0, chunks: 3 }, none],
+      'the owner is two hops away',
+    );
+    await leaveToReplica(scene);
+    assert.ok((await read(bob, alice.id, 'film')).equals(film));
+    assert.deepEqual(fromReplica, { streams: 1, chunks: 0 });
+  });
+
   test('a replica that alters, swaps or cuts chunks is found out', async (t) => {
     const scene = await setUp(t);
     const { alice, replica, bob } = scene;
     await leaveToReplica(scene);
     const engine = replica.vaultEngine;
-    const respond = engine.respond.bind(engine);
-    type Lie = (ask: (number: number) => Promise<Data>, number: number) => Promise<Data>;
-    const lies: Record<string, Lie> = {
-      altered: async (ask, number) => ((await ask(number)) as Uint8Array).map((byte) => byte ^ 1),
-      swapped: (ask, number) => ask(1 - number),
-      shortened: async (ask, number) => ((await ask(number)) as Uint8Array).subarray(1),
-      nonsense: async () => 'a chunk',
-    };
+    const served = countServed(replica);
+    const honest = engine.respond.bind(engine);
     for (const [what, lie] of Object.entries(lies)) {
-      engine.respond = (topic, data, asker) => {
-        if (topic !== 'vault-chunk') return respond(topic, data, asker);
-        const request = data as { readonly [key: string]: Data };
-        return lie((number) => respond(topic, { ...request, number }, asker), request.number as number);
+      const trueChunk = (number: number): Uint8Array => {
+        const { blob } = engine.store.item(alice.id, 'films', 'film')!;
+        return engine.store.chunk(alice.id, blob, number)!;
+      };
+      engine.serve = async (_data, _asker, stream) => {
+        await writeChunks(stream, lie([0, 1, 2].map(trueChunk))).catch(() => {}); // the reader gives it up
+        return true;
+      };
+      engine.respond = honest;
+      served.chunks = 0;
+      assert.ok((await read(bob, alice.id)).equals(film), `${what} in a stream: asked for again`);
+      assert.ok(served.chunks > 0);
+      engine.respond = async (topic, data, asker) => {
+        const chunk = lie([0, 1, 2].map(trueChunk))[(data as { number?: number }).number!];
+        return topic === 'vault-chunk' ? (chunk ?? 'none') : honest(topic, data, asker);
       };
       await assert.rejects(read(bob, alice.id), withCode('ERR_VAULT_INVALID'), what);
     }
+    engine.serve = async () => false;
     engine.respond = (topic, data, asker) => {
       const isLast = (data as { number?: Data }).number === 2;
-      return isLast ? Promise.resolve({ error: 'ERR_NOT_FOUND' }) : respond(topic, data, asker);
+      return isLast ? Promise.resolve({ error: 'ERR_NOT_FOUND' }) : honest(topic, data, asker);
     };
     const parts: number[] = [];
     const reading = (async () => {
@@ -92,6 +142,23 @@ suite('large items of the vault', () => {
     })();
     await assert.rejects(reading, withCode('ERR_NOT_FOUND'), 'cut off');
     assert.deepEqual(parts, [mebibyte, mebibyte]);
+  });
+
+  test('a revocation ends a stream', async (t) => {
+    const [alice, bob] = (await new World(t).line(2)) as [TestSecureNode, TestSecureNode];
+    const long = 16;
+    await alice.vault.putStream('films', 'film', Array(long).fill(new Uint8Array(mebibyte)));
+    await alice.vault.grant('films', bob.id);
+    const served = countServed(alice);
+    let chunks = 0;
+    const reading = (async () => {
+      for await (const _ of bob.vault.getStream(alice.id, 'films', 'film')) {
+        if (++chunks === 1) await alice.vault.revoke('films', bob.id);
+      }
+    })();
+    await assert.rejects(reading, withCode('ERR_NOT_PERMITTED'));
+    assert.equal(served.streams, 1);
+    assert.ok(chunks < long, `${chunks} chunks were on their way`);
   });
 
   test('are not given to who may not read them', async (t) => {
@@ -104,11 +171,50 @@ suite('large items of the vault', () => {
     assert.deepEqual(await ask(stranger), { error: 'ERR_NOT_PERMITTED' });
     await alice.vault.revoke('films', bob.id);
     assert.deepEqual(await ask(bob.id), { error: 'ERR_NOT_PERMITTED' });
+    for (const [who, data] of [
+      [stranger, request],
+      [bob.id, request],
+      [alice.id, null],
+      [alice.id, { ...request, number: 0.5 }],
+    ] as const) {
+      const written: Uint8Array[] = [];
+      const stream = { write: (bytes: Uint8Array) => written.push(bytes) > 0, end: () => {} };
+      const isServed = await alice.vaultEngine.serve(data, who, stream as unknown as ChannelStream);
+      assert.equal(isServed, who !== alice.id, 'nonsense fails');
+      assert.deepEqual(written, []);
+    }
     const store = { ...request, body: Uint8Array.of(1) };
     for (const asker of [bob.id, alice.id]) {
       const answer = await bob.vaultEngine.respond('vault-store-chunk', store, asker);
       assert.deepEqual(answer, { error: 'ERR_NOT_PERMITTED' });
     }
+  });
+
+  test('of those who do not read, sixteen hold a stream, and no more', async (t) => {
+    const { alice, bob } = await setUp(t);
+    const gate = Promise.withResolvers<void>();
+    const { blob } = alice.vaultEngine.store.item(alice.id, 'films', 'film')!;
+    const request = { owner: alice.id, collection: 'films', item: 'film', blob, number: 0 };
+    const written = Array<number>(20).fill(0);
+    const served = written.map((_, index) => {
+      const stream = {
+        write: (bytes: Uint8Array) => {
+          written[index]! += bytes.length;
+          return false;
+        },
+        drained: () => gate.promise,
+        end: () => {},
+      };
+      return alice.vaultEngine.serve(request, bob.id, stream as unknown as ChannelStream);
+    });
+    const aChunk = 4 + mebibyte + 16;
+    assert.deepEqual(written, [...Array(16).fill(aChunk), ...Array(4).fill(0)]);
+    gate.resolve();
+    await Promise.all(served);
+    const later: Uint8Array[] = [];
+    const stream = { write: (bytes: Uint8Array) => later.push(bytes) > 0, end: () => {} };
+    await alice.vaultEngine.serve(request, bob.id, stream as unknown as ChannelStream);
+    assert.equal(later.length, 2 * 3, 'their places are free again');
   });
 
   test('take no room once they are replaced or deleted, or when their source fails', async (t) => {

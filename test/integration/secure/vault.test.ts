@@ -1,23 +1,10 @@
 import assert from 'node:assert/strict';
-import { suite, type TestContext, test } from 'node:test';
+import { suite, test } from 'node:test';
 import type { Data } from '../../../src/index.ts';
 import { withCode } from '../../support/errors.ts';
 import { samples } from '../../support/samples.ts';
 import { until, within } from '../../support/turns.ts';
-import { connect, type TestSecureNode, World } from './support/secure-nodes.ts';
-
-type Trio = readonly [TestSecureNode, TestSecureNode, TestSecureNode];
-
-/** Alice, Bob and Carol, all connected. */
-async function trio(t: TestContext): Promise<{ world: World; nodes: Trio }> {
-  const world = new World(t);
-  const nodes = [await world.start('alice'), await world.start('bob'), await world.start('carol')] as const;
-  const [alice, bob, carol] = nodes;
-  await connect(alice, bob);
-  await connect(bob, carol);
-  await connect(carol, alice);
-  return { world, nodes };
-}
+import { type TestSecureNode, trio, World } from './support/secure-nodes.ts';
 
 suite('the vault', () => {
   test('an owner reads what it wrote, of every type', async (t) => {
@@ -98,88 +85,6 @@ suite('the vault', () => {
     await alice.vault.grant('far', bob.id);
     assert.deepStrictEqual(await bob.vault.get(alice.id, 'far', 'away'), Float64Array.of(1, 2));
     await assert.rejects(relay.vault.get(alice.id, 'far', 'away'), withCode('ERR_NOT_PERMITTED'));
-  });
-
-  test('a replica serves while the owner is away, without being able to read', async (t) => {
-    const { world, nodes } = await trio(t);
-    const [alice, bob, carol] = nodes;
-    await alice.vault.put('diary', 'monday', 'rain');
-    await alice.vault.grant('diary', bob.id);
-    await alice.vault.addReplica('diary', carol.id);
-    await alice.vault.put('diary', 'tuesday', 'sun');
-    assert.deepEqual(
-      (await alice.vault.sync()).map(({ error }) => error),
-      [undefined],
-    );
-    await assert.rejects(carol.vault.get(alice.id, 'diary', 'monday'), withCode('ERR_NOT_PERMITTED'));
-    await alice.stop();
-    assert.equal(
-      await bob.vault.get(alice.id, 'diary', 'monday'),
-      'rain',
-      'bob knew nothing of the collection',
-    );
-    assert.equal(await bob.vault.get(alice.id, 'diary', 'tuesday'), 'sun');
-    const dave = await world.start('dave');
-    await connect(dave, carol);
-    await assert.rejects(dave.vault.get(alice.id, 'diary', 'monday'), withCode('ERR_NOT_PERMITTED'));
-  });
-
-  test('a revocation reaches the replica, which then refuses as well', async (t) => {
-    const { nodes } = await trio(t);
-    const [alice, bob, carol] = nodes;
-    await alice.vault.put('diary', 'monday', 'rain');
-    await alice.vault.grant('diary', bob.id);
-    await alice.vault.addReplica('diary', carol.id);
-    assert.equal(await bob.vault.get(alice.id, 'diary', 'monday'), 'rain');
-    await alice.vault.revoke('diary', bob.id);
-    await alice.vault.put('diary', 'tuesday', 'secret');
-    await alice.vault.sync();
-    await alice.stop();
-    for (const item of ['monday', 'tuesday']) {
-      await assert.rejects(bob.vault.get(alice.id, 'diary', item), withCode('ERR_NOT_PERMITTED'));
-    }
-  });
-
-  test('the local copy serves when nobody can be reached', async (t) => {
-    const { nodes } = await trio(t);
-    const [alice, bob, carol] = nodes;
-    await alice.vault.put('diary', 'monday', 'rain');
-    await alice.vault.grant('diary', bob.id);
-    await bob.vault.get(alice.id, 'diary', 'monday');
-    await Promise.all([alice.stop(), carol.stop()]);
-    assert.equal(await bob.vault.get(alice.id, 'diary', 'monday'), 'rain');
-    const unread = bob.vault.get(alice.id, 'diary', 'tuesday');
-    await assert.rejects(unread, withCode('ERR_NO_ROUTE'));
-  });
-
-  test('a replica that is none any more deletes its copy', async (t) => {
-    const { nodes } = await trio(t);
-    const [alice, bob, carol] = nodes;
-    await alice.vault.put('diary', 'monday', 'rain');
-    await alice.vault.grant('diary', bob.id);
-    await alice.vault.addReplica('diary', carol.id);
-    await alice.vault.sync();
-    await alice.vault.removeReplica('diary', carol.id);
-    await alice.stop();
-    await assert.rejects(
-      bob.vault.get(alice.id, 'diary', 'monday', { from: [carol.id] }),
-      withCode('ERR_NOT_FOUND'),
-    );
-  });
-
-  test('a replica keeps no more than it allows', async (t) => {
-    const world = new World(t);
-    const alice = await world.start('alice');
-    const carol = await world.start('carol', { vault: { maxReplicaBytes: 5_000 } });
-    await connect(alice, carol);
-    await alice.vault.put('big', 'small', 'x'.repeat(500));
-    await alice.vault.addReplica('big', carol.id);
-    assert.deepEqual((await alice.vault.sync())[0]!.error, undefined);
-    await alice.vault.put('big', 'more', 'x'.repeat(4_000));
-    const [result] = await alice.vault.sync();
-    assert.throws(() => {
-      throw result!.error;
-    }, withCode('ERR_MESSAGE_TOO_LARGE'));
   });
 
   test('watch tells what is there, then each change, and ends with the permission', async (t) => {

@@ -49,7 +49,11 @@ suite('peerloom keys', () => {
     assert.equal(await run('passphrase', file, ...change), made);
     await assert.rejects(run('show', file, '--passphrase-env', 'PASS'), withCode('ERR_IDENTITY_PASSPHRASE'));
     assert.equal(await run('show', file, '--passphrase-env', 'OTHER'), made);
-    assert.equal(await run('passphrase', file, '--passphrase-env', 'OTHER'), made);
+    const open = ['passphrase', file, '--passphrase-env', 'OTHER'];
+    await assert.rejects(run(...open), WrongUse, 'not by leaving something out');
+    await assert.rejects(run(...open, '--open', '--new-passphrase-env', 'PASS'), WrongUse);
+    assert.equal(await run('show', file, '--passphrase-env', 'OTHER'), made);
+    assert.equal(await run(...open, '--open'), made);
     assert.equal(await run('show', file), made);
     await assert.rejects(run('show', file, '--passphrase-env', 'NOTHING'), WrongUse);
   });

@@ -20,7 +20,8 @@ async function run(
   const node = new SecureNode('owner', 1, { identity, vault: { path }, transports: [memory()] });
   const pick = (count: number): number => Math.floor(Math.random() * count);
   for (let value = firstValue; ; value++) {
-    const step = nextStep(value, pick, readers);
+    const isNew = node.vault.collections().length === 0; // nobody can be revoked yet
+    const step = isNew ? ({ kind: 'put', item: 'item 0', value } as const) : nextStep(value, pick, readers);
     writeSync(1, `begin ${JSON.stringify(step)}\n`);
     if (step.kind === 'put') await node.vault.put(collection, step.item, step.value);
     else if (step.kind === 'grant') await node.vault.grant(collection, step.id, { history: pick(2) === 0 });

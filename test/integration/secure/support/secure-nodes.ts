@@ -95,3 +95,16 @@ export async function connect(from: SecureNode, to: SecureNode): Promise<NodeCon
   await until(() => to.allNodes.some(({ id }) => id === from.id), 'both sides are connected');
   return connection;
 }
+
+export type Trio = readonly [TestSecureNode, TestSecureNode, TestSecureNode];
+
+/** Alice, Bob and Carol, all connected. */
+export async function trio(t: TestContext): Promise<{ world: World; nodes: Trio }> {
+  const world = new World(t);
+  const nodes = [await world.start('alice'), await world.start('bob'), await world.start('carol')] as const;
+  const [alice, bob, carol] = nodes;
+  await connect(alice, bob);
+  await connect(bob, carol);
+  await connect(carol, alice);
+  return { world, nodes };
+}

@@ -1,0 +1,23 @@
+// Runs the tests of which `npm test` runs a short share at their full length:
+//   npm run test:long                all of them
+//   npm run test:long -- crash       a vault's process killed 200 times while it writes, grants and revokes
+//   npm run test:long -- property    150 random histories of five vaults against a model of who may read what
+import { spawnSync } from 'node:child_process';
+
+const suites = {
+  crash: { file: 'test/integration/secure/vault-crash.test.ts', variable: 'PEERLOOM_KILLS', count: 200 },
+  property: { file: 'test/integration/secure/vault-property.test.ts', variable: 'PEERLOOM_RUNS', count: 150 },
+};
+
+const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(suites);
+const unknown = chosen.find((name) => !Object.hasOwn(suites, name));
+if (unknown !== undefined) {
+  console.error(`There is no long test '${unknown}': ${Object.keys(suites).join(', ')}`);
+  process.exit(2);
+}
+for (const name of chosen) {
+  const { file, variable, count } = suites[name];
+  const env = { ...process.env, [variable]: String(count) };
+  const { status } = spawnSync(process.execPath, ['--test', file], { env, stdio: 'inherit' });
+  if (status !== 0) process.exit(1);
+}

@@ -1,0 +1,80 @@
+import { PeerloomError } from '../../errors.ts';
+import type { Runtime } from '../../runtime.ts';
+import { sha256Hex } from '../digest.ts';
+import { ChunkStream } from './chunk-stream.ts';
+import type { CollectionName } from './delivery.ts';
+import type { VaultNetwork } from './replicator.ts';
+import { type ChunkRequest, throwRefusal, vaultTopics } from './vault-protocol.ts';
+import type { VaultReader } from './vault-reader.ts';
+import type { VaultStore } from './vault-store.ts';
+
+export interface ChunkReaderOptions {
+  readonly ownId: string;
+  readonly store: VaultStore;
+  readonly reader: VaultReader;
+  readonly network: VaultNetwork;
+  readonly runtime: Runtime;
+}
+
+/** The chunks of a large item, as its owner described them. */
+export interface ChunkList {
+  readonly item: string;
+  readonly blob: string;
+  /** The SHA-256 of each, 64 hexadecimal digits. */
+  readonly hashes: readonly string[];
+}
+
+const chunkTimeoutMs = 30_000;
+
+/**
+ * Reads chunks and proves each before it is given: what is kept here, what a neighbour sends as a stream, and what
+ * comes neither way, one by one, from whoever has the true one.
+ */
+export class ChunkReader {
+  readonly #options: ChunkReaderOptions;
+
+  constructor(options: ChunkReaderOptions) {
+    this.#options = options;
+  }
+
+  /** @throws PeerloomError of the last who did not give a chunk. */
+  async *chunks(
+    name: CollectionName,
+    { item, blob, hashes }: ChunkList,
+    from: readonly string[],
+  ): AsyncGenerator<Uint8Array, void> {
+    const { ownId, store, reader, network, runtime } = this.#options;
+    const sources = reader.sources(name, from).filter((id) => id !== ownId);
+    const requestFor = (number: number): ChunkRequest => ({ ...name, item, blob, number });
+    const stream = new ChunkStream({
+      runtime,
+      open: (number) => network.openStream(sources, { ...requestFor(number) }, chunkTimeoutMs),
+    });
+    try {
+      for (const [number, hash] of hashes.entries()) {
+        const kept = store.chunk(name.owner, blob, number);
+        if (kept !== undefined && sha256Hex(kept) === hash) yield kept;
+        else yield (await stream.next(number, hash)) ?? (await this.#ask(requestFor(number), hash, sources));
+      }
+    } finally {
+      stream.close();
+    }
+  }
+
+  async #ask(request: ChunkRequest, hash: string, named: readonly string[]): Promise<Uint8Array> {
+    const { network } = this.#options;
+    const message = `chunk ${request.number} of ${request.item} is damaged here`;
+    let failure = new PeerloomError('ERR_VAULT_INVALID', message);
+    for (const source of new Set([...named, ...network.neighbours()])) {
+      try {
+        const answer = await network.ask(source, vaultTopics.chunk, { ...request }, chunkTimeoutMs);
+        throwRefusal(answer, source);
+        if (answer instanceof Uint8Array && sha256Hex(answer) === hash) return answer;
+        failure = new PeerloomError('ERR_VAULT_INVALID', `${source} gave another chunk than the owner's`);
+      } catch (error) {
+        failure = error as PeerloomError;
+      }
+    }
+    throw failure;
+  }
+}

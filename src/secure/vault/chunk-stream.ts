@@ -1,0 +1,81 @@
+import type { ChannelStream } from '../../channel/stream.ts';
+import type { Runtime } from '../../runtime.ts';
+import { sha256Hex } from '../digest.ts';
+
+export interface ChunkStreamOptions {
+  /** Opens a stream of the chunks from a number on. `undefined`: nobody has one to offer. */
+  readonly open: (number: number) => Promise<ChannelStream | undefined>;
+  readonly runtime: Runtime;
+}
+
+/** Before each chunk its length, big-endian. */
+const prefixBytes = 4;
+/** What an owner cuts at the most: 1 MiB, and the tag. */
+const maxChunkBytes = 1024 * 1024 + 16;
+/** For one chunk, or for the answer that there is a stream. */
+const timeoutMs = 30_000;
+
+/** Writes chunks as fast as the other side reads them. */
+export async function writeChunks(stream: ChannelStream, chunks: Iterable<Uint8Array>): Promise<void> {
+  for (const chunk of chunks) {
+    const prefix = new Uint8Array(prefixBytes);
+    new DataView(prefix.buffer).setUint32(0, chunk.length);
+    stream.write(prefix);
+    if (!stream.write(chunk)) await stream.drained();
+  }
+  stream.end();
+}
+
+/** Reads what {@link writeChunks} wrote. It is opened for the first chunk, and given up with the first false one. */
+export class ChunkStream {
+  readonly #options: ChunkStreamOptions;
+  #stream: Promise<ChannelStream | undefined> | undefined;
+  #rest: Uint8Array = new Uint8Array(0);
+
+  constructor(options: ChunkStreamOptions) {
+    this.#options = options;
+  }
+
+  /** The next chunk, proven by its hash; `undefined` when it does not come, and ever after. */
+  async next(number: number, hash: string): Promise<Uint8Array | undefined> {
+    const { open, runtime } = this.#options;
+    this.#stream ??= open(number).catch(() => undefined);
+    const timer = runtime.setTimeout(() => this.close(), timeoutMs);
+    const chunk = await this.#read(await this.#stream).catch(() => undefined);
+    timer.cancel();
+    if (chunk !== undefined && sha256Hex(chunk) === hash) return chunk;
+    this.close();
+    return undefined;
+  }
+
+  close(): void {
+    void this.#stream?.then((stream) =>
+      stream?.abort({ code: 'aborted', message: 'no chunk is needed now' }),
+    );
+    this.#stream = Promise.resolve(undefined);
+  }
+
+  async #read(stream: ChannelStream | undefined): Promise<Uint8Array | undefined> {
+    const prefix = stream && (await this.#take(stream, prefixBytes));
+    if (prefix === undefined) return undefined;
+    const length = new DataView(prefix.buffer).getUint32(0);
+    return length > maxChunkBytes ? undefined : this.#take(stream!, length);
+  }
+
+  /** So many bytes; `undefined` when the stream ends before. */
+  async #take(stream: ChannelStream, length: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const bytes = new Uint8Array(length);
+    for (let filled = 0; filled < length; ) {
+      if (this.#rest.length === 0) {
+        const piece = await stream.read();
+        if (piece === undefined) return undefined;
+        this.#rest = piece;
+      }
+      const part = this.#rest.subarray(0, length - filled);
+      bytes.set(part, filled);
+      filled += part.length;
+      this.#rest = this.#rest.subarray(part.length);
+    }
+    return bytes;
+  }
+}
