@@ -44,7 +44,7 @@ export interface NodeEvents {
   node_message_rejected: [peer: NodeConnection, error: Error];
   /** A connection that this node tried to make failed; the caller of `connectWithNode` is told as well. */
   connection_error: [address: string, error: PeerloomError];
-  /** A handler of the user threw or rejected: the node lives on. Printed when nobody handles it. */
+  /** A handler of the user, or what decides on who connects, threw or rejected: the node lives on. Printed when nobody handles it. */
   node_error: [error: unknown, event: NodeEventName, peer: NodeConnection | undefined];
 }
 

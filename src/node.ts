@@ -98,6 +98,7 @@ export class Node extends NodeHandlers {
       options: this.#options,
       log: this.#logOf('connection'),
       port: () => this.#port,
+      onUserError: (error) => this.#dispatcher.failed(error, 'inbound_node_connected', undefined),
       adopt: (channel) => this.#adopt(channel),
     });
     this.#reconnector = new Reconnector({
@@ -416,10 +417,8 @@ export class Node extends NodeHandlers {
         this.#log(`a message of ${connection.id} was rejected: ${error.message}`);
         this.#dispatcher.emit('node_message_rejected', { peer: connection, data: error }, connection, error);
       },
-      suspended: (reason) => {
-        this.#onLinkLost(connection, reason);
-        this.#reconnector.onLost(connection.id);
-      },
+      unlinked: () => this.#reconnector.onUnlinked(connection.id),
+      suspended: (reason) => this.#onLinkLost(connection, reason),
       resumed: () => {
         NodeConnection.setCloseReason(connection, undefined);
         this.#linkedBy(connection).add(connection);

@@ -31,6 +31,8 @@ export interface PeeringOptions {
   readonly log: Log;
   /** The port listened on. */
   readonly port: () => number;
+  /** What the user gave to decide on who connects threw. */
+  readonly onUserError: (error: unknown) => void;
   /** Makes a connection of a channel and tells the user of it. */
   readonly adopt: (channel: NewChannel) => NodeConnection;
 }
@@ -119,6 +121,8 @@ export class Peering {
     void link.closed.then(() => this.#arriving.delete(link));
     const outcome = this.#answer(link, refusal).catch((error: Error) => {
       this.#setup.log(`${formatAddress(link.remoteAddress)}: no connection, ${error.message}`);
+      const isOfOthers = error instanceof PeerloomError || error instanceof HandshakeRefused;
+      if (!isOfOthers) this.#setup.onUserError(error);
       return undefined;
     });
     this.peers.setAnswering(link.remoteId, outcome);

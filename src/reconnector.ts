@@ -14,6 +14,8 @@ interface Entry {
   id: string;
   trials: number;
   timer: RuntimeTimer | undefined;
+  /** When the last trial succeeded. */
+  connectedAt: number;
 }
 
 export interface ReconnectorOptions {
@@ -37,7 +39,9 @@ export class Reconnector {
   /** Keeps the address of a connection connected from now on. */
   watch(connection: NodeConnection, address: string, connect: Connect): void {
     this.#entries.get(address)?.timer?.cancel();
-    this.#entries.set(address, { address, connect, id: connection.id, trials: 0, timer: undefined });
+    const { id } = connection;
+    const connectedAt = Number.NEGATIVE_INFINITY;
+    this.#entries.set(address, { address, connect, id, trials: 0, timer: undefined, connectedAt });
   }
 
   /** The user has left that node on purpose. */
@@ -48,6 +52,16 @@ export class Reconnector {
   /** There is no connection with that node any more. */
   onLost(id: string): void {
     for (const entry of this.#of(id)) if (entry.timer === undefined) this.#schedule(entry);
+  }
+
+  /** The link with that node broke, but not the session: it is tried at once, unless that was of no use just now. */
+  onUnlinked(id: string): void {
+    const { policy, runtime } = this.#options;
+    for (const entry of this.#of(id)) {
+      if (entry.timer !== undefined) continue;
+      if (runtime.now() - entry.connectedAt < policy.minDelayMs) this.#schedule(entry);
+      else this.#tryAfter(entry, 0);
+    }
   }
 
   stop(): void {
@@ -65,8 +79,14 @@ export class Reconnector {
 
   #schedule(entry: Entry): void {
     const { policy, runtime } = this.#options;
-    const delayMs = backoffDelayMs(entry.trials + 1, policy, () => runtime.random());
-    entry.timer = runtime.setTimeout(() => void this.#try(entry), delayMs);
+    this.#tryAfter(
+      entry,
+      backoffDelayMs(entry.trials + 1, policy, () => runtime.random()),
+    );
+  }
+
+  #tryAfter(entry: Entry, delayMs: number): void {
+    entry.timer = this.#options.runtime.setTimeout(() => void this.#try(entry), delayMs);
   }
 
   async #try(entry: Entry): Promise<void> {
@@ -76,6 +96,7 @@ export class Reconnector {
       entry.timer = undefined;
       entry.id = connection.id;
       entry.trials = 0;
+      entry.connectedAt = this.#options.runtime.now();
       if (!connection.isOpen || connection.isSuspended) this.onLost(entry.id);
     } catch {
       if (this.#entries.get(entry.address) !== entry) return;

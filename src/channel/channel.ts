@@ -50,7 +50,9 @@ export interface ChannelHandler {
   unanswerable(error: unknown): void;
   /** A message could not be decoded. */
   rejected(error: Error): void;
-  /** The link broke, but another one may take its place: `resumed`, or `closed`, follows. */
+  /** The link broke, but another one may take its place; said at once, while handlers may still run. */
+  unlinked(): void;
+  /** The same, once what arrived before is handled: `resumed`, or `closed`, follows. */
   suspended(reason: CloseReason): void;
   /** Everything goes on over another link. */
   resumed(): void;

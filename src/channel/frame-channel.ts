@@ -223,10 +223,15 @@ export class FrameChannel implements Channel, MemoryAccount {
     void link.closed.then(() => deadline.cancel());
   }
 
-  /** Goes on with the session over another link. @throws PeerloomError `ERR_PROTOCOL`, and the session is over. */
+  /**
+   * Goes on with the session over another link.
+   *
+   * @throws PeerloomError `ERR_PROTOCOL` when the sides do not agree where; the session is over if they never can.
+   */
   resumeOver({ link, ours, theirs, takeRest }: Handshake): void {
     const promisedBytes = ours.session!.receivedBytes;
     const receivedBytes = theirs.session!.receivedBytes;
+    if (!this.session!.canResumeAt(receivedBytes)) this.giveUp('the other side has lost its place');
     this.session!.resumeOver(link, { promisedBytes, receivedBytes }, takeRest());
   }
 
@@ -256,6 +261,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   /** What arrived before the break is handled before the user is told of it. */
   #onSuspended(error: Error | undefined): void {
     this.#suspendedAt = this.#options.runtime.now();
+    this.#handler?.unlinked();
     void this.#incoming.inbox.idle().then(() => {
       if (!this.isSuspended || this.#reportedSuspended) return;
       this.#reportedSuspended = true;

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import { formatAddress } from '../address.ts';
 import type { Data } from '../data.ts';
-import type { NodeCallback } from '../events.ts';
+import type { LostSession, NodeCallback } from '../events.ts';
 import type { NodeConnection } from '../node-connection.ts';
 import { describe, labelOf, messageLines, safeLine } from './describe.ts';
 
@@ -29,6 +29,12 @@ export function eventText(print: (line: string) => void): NodeCallback {
       case 'node_message_rejected':
         print(dim(`a message of ${labelOf(peer!)} was rejected: ${safeLine((data as Error).message)}`));
         break;
+      case 'node_session_lost': {
+        const { count } = data as LostSession;
+        const what = count === 1 ? 'the last message' : `the last ${count} messages`;
+        if (count > 0) print(dim(`${labelOf(peer!)} may not have got ${what}`));
+        break;
+      }
       case 'node_reconnection_error': {
         const { address, trials } = data as { address: string; trials: number };
         print(dim(`${address} does not answer, trial ${trials}`));

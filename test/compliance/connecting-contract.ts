@@ -187,7 +187,8 @@ export const connectingContract: Contract = {
     const [a] = await startNodes(t, 1, { engine });
     await assert.rejects(a.connectWithNode(strict.host, strict.port), withCode('ERR_NOT_ALLOWED'));
     await assert.rejects(strict.connectWithNode(a.host, a.port), failure);
-    assert.deepEqual([strict.names, a.names], [[], ['connection_error']]);
+    assert.deepEqual([strict.names, a.names], [['node_error'], ['connection_error']]);
+    assert.deepEqual(strict.events[0]!.data, { error: failure, event: 'inbound_node_connected' });
   },
 
   async 'authorize is told who asks, and may take its time'(t, engine) {

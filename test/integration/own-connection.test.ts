@@ -103,6 +103,8 @@ test('a createNewConnection that throws costs that connection, and nothing else'
   const lost = await a.connectWithNode(b.host, b.port);
   await a.event('outbound_node_disconnected');
   assert.equal(lost.closeReason?.code, 'lost');
+  const { error } = (await b.event('node_error')).data as { error: Error };
+  assert.equal(error.message, 'no object today');
   await assert.rejects(b.connectWithNode(other.host, other.port), /no object today/);
   assert.equal(b.allNodes.length, 0);
   const connection = await a.connectWithNode(other.host, other.port);

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import { belongings, lookOver } from './look-over.ts';
 import type { RecordingNode } from './recording-node.ts';
-import { turn, within } from './turns.ts';
-
-const unhandledRejections: unknown[] = [];
-process.on('unhandledRejection', (reason) => unhandledRejections.push(reason));
-
-/** What a node that was stopped must not leave behind. */
-const watchedResources = /^(TCP|TLS|Timeout|GetAddrInfo|Process|Pipe|FSReq|FSEvent)/;
+import { within } from './turns.ts';
 
 type Settle = (stopped: Promise<void>) => Promise<void>;
 
@@ -15,7 +10,7 @@ type Settle = (stopped: Promise<void>) => Promise<void>;
 export class Fixture {
   readonly #nodes = new Map<RecordingNode, Settle>();
   readonly #undoings: (() => unknown)[] = [];
-  readonly #resourcesBefore = activeResources();
+  readonly #before = belongings();
   static readonly #ofTest = new WeakMap<TestContext, Fixture>();
 
   /** The one of this test; the first call registers the teardown. */
@@ -55,8 +50,7 @@ export class Fixture {
     }
     if (failures.length > 0) throw failures[0];
     for (const node of this.#nodes.keys()) assertEventsArePaired(node);
-    await assertNothingIsLeftOpen(this.#resourcesBefore);
-    assert.deepEqual(unhandledRejections.splice(0), [], 'no promise was rejected without a handler');
+    await lookOver(this.#before);
   }
 }
 
@@ -77,23 +71,4 @@ function assertEventsArePaired(node: RecordingNode): void {
     assert.equal(turns.length % 2, 0, `what begins ends; ${story}`);
   }
   assert.equal(node.allNodes.length, 0, `no connection of '${node.name}' is left`);
-}
-
-function activeResources(): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const name of process.getActiveResourcesInfo()) {
-    if (watchedResources.test(name)) counts.set(name, (counts.get(name) ?? 0) + 1);
-  }
-  return counts;
-}
-
-async function assertNothingIsLeftOpen(before: Map<string, number>): Promise<void> {
-  const deadline = performance.now() + 3_000;
-  for (;;) {
-    const left = [...activeResources()].filter(([name, count]) => count > (before.get(name) ?? 0));
-    if (left.length === 0) return;
-    if (performance.now() > deadline)
-      assert.fail(`left open: ${left.map(([n, c]) => `${c} ${n}`).join(', ')}`);
-    await turn();
-  }
 }

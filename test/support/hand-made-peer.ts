@@ -60,7 +60,9 @@ export class HandMadePeer {
     const { transport, id, options } = prepare(t, { engine, runtime, identity, hello, session });
     const { promise, resolve } = Promise.withResolvers<HandMadePeer>();
     const { port } = await transport.listen({ scheme: undefined, host: engine.host, port: 0 }, (link) => {
-      resolve(HandMadePeer.#handshake(link, id, { ...options, direction: 'inbound' }));
+      const answering = HandMadePeer.#handshake(link, id, { ...options, direction: 'inbound' });
+      answering.catch(() => {}); // of a later link than the one that is waited for
+      resolve(answering);
     });
     return { port, peer: promise };
   }

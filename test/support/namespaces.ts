@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -28,14 +29,40 @@ let made = 0;
 export function namespacesMissing(): string | undefined {
   if (process.platform !== 'linux') return 'network namespaces exist on Linux only';
   if (process.getuid!() !== 0) return 'network namespaces need root';
+  return whyNot(() => inProbe(() => {}));
+}
+
+/** Why there can be no {@link BadLine} here. */
+export function badLineMissing(): string | undefined {
+  const missing = namespacesMissing();
+  if (missing !== undefined || netemMissing() === undefined) return missing;
+  return whyNot(() => {
+    accessSync('/dev/net/tun', constants.R_OK | constants.W_OK);
+    execFileSync('python3', ['-c', '']);
+  });
+}
+
+function netemMissing(): string | undefined {
+  const args = ['qdisc', 'add', 'dev', 'lo', 'root', 'netem', 'delay', '1ms'];
+  return whyNot(() => inProbe((name) => execFileSync('tc', ['-n', name, ...args], { stdio: 'pipe' })));
+}
+
+function inProbe(tryOut: (name: string) => unknown): void {
   const name = `peerloom-${process.pid}-probe`;
+  execFileSync('ip', ['netns', 'add', name], { stdio: 'pipe' });
   try {
-    execFileSync('ip', ['netns', 'add', name], { stdio: 'pipe' });
-    execFileSync('ip', ['netns', 'del', name], { stdio: 'pipe' });
+    tryOut(name);
+  } finally {
+    execFileSync('ip', ['netns', 'del', name]);
+  }
+}
+
+function whyNot(tryOut: () => void): string | undefined {
+  try {
+    tryOut();
     return undefined;
   } catch (error) {
-    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    return isMissing ? 'ip is missing: install iproute2' : `ip netns add: ${(error as Error).message.trim()}`;
+    return (error as Error).message.trim().replaceAll('\n', ' ');
   }
 }
 
@@ -116,14 +143,13 @@ export class NamespacePair {
 
   /** By netem of the kernel; where it has none, by a program of ours between two tunnels. */
   async #connectBadly(t: TestContext, { lossPercent, delayMs }: BadLine): Promise<void> {
-    await this.#connectWell();
-    const netem = ['netem', 'delay', `${delayMs}ms`, 'loss', `${lossPercent}%`];
-    try {
+    if (netemMissing() === undefined) {
+      await this.#connectWell();
+      const netem = ['netem', 'delay', `${delayMs}ms`, 'loss', `${lossPercent}%`];
       for (const { name } of this.#both)
         await run('tc', ['-n', name, 'qdisc', 'add', 'dev', wire, 'root', ...netem]);
       this.line = 'veth with netem';
-    } catch {
-      await ip('-n', this.a.name, 'link', 'del', wire);
+    } else {
       const names = await startLossyLink(t, [`${lossPercent}`, `${delayMs}`, seed]);
       for (const [index, { name }] of this.#both.entries())
         await ip('link', 'set', names[index]!, 'netns', name, 'name', wire);
@@ -146,13 +172,12 @@ async function startLossyLink(t: TestContext, args: string[]): Promise<string[]>
   return names.split(' ');
 }
 
+/** Whether the process that made it is gone; a zombie has no command line. */
 function isLeftover(name: string): boolean {
-  const pid = Number(namePattern.exec(name)?.[1] ?? process.pid);
-  try {
-    return process.kill(pid, 0) && false;
-  } catch {
-    return true;
-  }
+  const pid = namePattern.exec(name)?.[1];
+  if (pid === undefined) return false;
+  const path = `/proc/${pid}/cmdline`;
+  return !existsSync(path) || readFileSync(path, 'utf8') === '';
 }
 
 function deleteNamespaces(isDoomed: (name: string) => boolean): void {

@@ -47,6 +47,7 @@ export interface TalkReport {
 const none = (): Arrivals => ({ count: 0, skipped: 0, outOfTurn: 0, damaged: 0 });
 const blockBytes = 512 * 1024;
 const askers = 4;
+const forever = Number.POSITIVE_INFINITY;
 const pieceBytes = 50_000;
 
 /** One side of a conversation: sends numbered messages, questions and streams, and checks those of the other. */
@@ -58,6 +59,7 @@ export class Talk {
   readonly #answered = none();
   readonly #heldBytes: number[] = [];
   readonly #announced = Promise.withResolvers<number>();
+  #questions = 0;
   #streams = 0;
   #damagedStreams = 0;
   #isFinishing = false;
@@ -79,7 +81,7 @@ export class Talk {
       this.#sendStreams(connection),
       ...Array.from({ length: askers }, () => this.#askQuestions(connection)),
     ]);
-    await connection.deliver({ announced: sent }, { timeoutMs: Number.POSITIVE_INFINITY });
+    await connection.deliver({ announced: sent }, { timeoutMs: forever });
     return {
       announced: await this.#announced.promise,
       messages: this.#messages,
@@ -126,26 +128,21 @@ export class Talk {
   }
 
   async #sendMessages(connection: NodeConnection): Promise<number> {
-    const { messages, confirmEvery = Number.POSITIVE_INFINITY } = this.#options;
+    const { messages, confirmEvery = forever } = this.#options;
     let sent = 0;
     for (; this.#goesOn(sent, messages); sent++) {
       const data = this.#messageAt(sent);
-      if (sent % confirmEvery === confirmEvery - 1) {
-        await connection.deliver(data, { timeoutMs: Number.POSITIVE_INFINITY });
-      } else if (!connection.send(data)) {
-        await connection.drained();
-      }
+      if (sent % confirmEvery === confirmEvery - 1) await connection.deliver(data, { timeoutMs: forever });
+      else if (!sendSomehow(connection, data, sent)) await connection.drained();
     }
     return sent;
   }
-
-  #questions = 0;
 
   async #askQuestions(connection: NodeConnection): Promise<void> {
     while (this.#goesOn(this.#questions, this.#options.requests)) {
       const question = this.#questions++;
       const expected = { answer: this.#messageAt(question) };
-      const answer = await connection.request({ question }, { timeoutMs: Number.POSITIVE_INFINITY });
+      const answer = await connection.request({ question }, { timeoutMs: forever });
       this.#answered.count += 1;
       if (!isDeepStrictEqual(answer, expected)) this.#answered.damaged += 1;
     }
@@ -153,7 +150,7 @@ export class Talk {
 
   async #sendStreams(connection: NodeConnection): Promise<void> {
     while (this.#goesOn(this.#streams, this.#options.streams)) {
-      const stream = await connection.openStream(this.#streams, { timeoutMs: Number.POSITIVE_INFINITY });
+      const stream = await connection.openStream(this.#streams, { timeoutMs: forever });
       const [, isIntact] = await Promise.all([this.#writeStream(stream), this.#readStream(stream)]);
       this.#streams += 1;
       if (!isIntact) this.#damagedStreams += 1;
@@ -198,6 +195,16 @@ export class Talk {
     viewOf(bytes).setUint32(0, index);
     return bytes;
   }
+}
+
+/** In one of the ways there are; false: wait. */
+function sendSomehow(connection: NodeConnection, data: Data, index: number): boolean {
+  const { mainNode, id } = connection;
+  if (index % 5 === 0) return mainNode.sendToNode(id, data, { compression: index % 2 ? 'zlib' : 'none' });
+  if (index % 5 !== 1) return connection.send(data);
+  const { sent, congested, failed } = mainNode.sendToNodes(data);
+  if (sent !== 1) throw failed[0]?.error ?? new Error('nobody to send to');
+  return congested.length === 0;
 }
 
 function viewOf({ buffer, byteOffset, length }: Uint8Array): DataView {

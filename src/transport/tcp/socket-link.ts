@@ -63,7 +63,7 @@ export class SocketLink implements Link {
 
   send(bytes: Uint8Array, sent?: () => void): boolean {
     const socket = this.#socket;
-    if (socket.destroyed) return true;
+    if (!socket.writable) return true;
     socket.write(bytes, (error) => {
       if (error === undefined || error === null) sent?.();
       if (socket.writableLength <= highWaterBytes / 2) this.#wakeDrained();

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import '../../support/look-over.ts';
 
 export interface SecondFrame {
   readonly kind: number;

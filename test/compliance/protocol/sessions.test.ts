@@ -117,6 +117,20 @@ suite('protocol 10: sessions', () => {
     assert.equal((await again)[0], connection);
   });
 
+  test('10.5 a listener that names a position that cannot be ends the session', async (t) => {
+    const { listener, node, connection } = await dialled(t);
+    connection.send('one');
+    await listener.peer.expect(kinds.message);
+    const gone = eventOf(node, 'node_session_lost');
+    listener.peer.socket.destroy();
+    const peer = await listener.accept();
+    const { body } = await peer.expect(kinds.hello);
+    const { session } = JSON.parse(body.toString());
+    peer.write(hello({ session: { ...session, receivedBytes: 1_000, resumed: true } }), frame(kinds.accept));
+    assert.deepEqual((await gone)[1].data, ['one']);
+    assert.equal(connection.isOpen, false);
+  });
+
   test('10.6 bytes that are gone, or were never sent, begin a new session', async (t) => {
     for (const receivedBytes of [10_000, 0]) {
       const { node, peer, identity, connection } = await dialling(t);

@@ -16,7 +16,13 @@ const timeoutMs = 2_000 * cuts;
 const node = {
   reconnect: { minDelayMs: 1, maxDelayMs: 50 },
   // Black holes are found out fast, in handshakes too.
-  limits: { pingAfterMs: 150, deadAfterMs: 600, handshakeTimeoutMs: 1_000, dialTimeoutMs: 1_000 },
+  limits: {
+    pingAfterMs: 150,
+    deadAfterMs: 600,
+    handshakeTimeoutMs: 1_000,
+    dialTimeoutMs: 1_000,
+    queueMaxBytes: 8 * 1024 * 1024,
+  },
 };
 const talk = {
   seed,
@@ -45,7 +51,10 @@ test(`${talk.messages} messages each way, requests and streams, while the link i
     within(proxy.reached(cuts), () => `${cuts} cuts, there were ${proxy.cuts}`, timeoutMs),
   ]);
   for (const one of both) one.tell({ name: 'finish' });
-  for (const { report } of await done) assertNothingLost(report, talk);
+  for (const { report } of await done) {
+    assertNothingLost(report, talk);
+    t.diagnostic(`MiB held: ${report.heldBytes.map((bytes) => Math.round(bytes / 2 ** 20)).join(' ')}`);
+  }
   assert.equal(proxy.cuts, cuts);
   t.diagnostic(`${JSON.stringify(proxy.counts)}; connected ${dialler.count('connected')} times`);
   for (const one of both) {

@@ -82,11 +82,12 @@ suite('a connection with reconnect whose link is lost', () => {
     const late = connection.request('late');
     const delivered = reverse.deliver('confirmed');
     const lateStream = connection.openStream('late');
+    const ping = reverse.ping();
     await turns();
     streams[0]!.end();
     await comeBack();
     assert.deepEqual(await Promise.all([answer, late]), [{ answer: 'early' }, { answer: 'late' }]);
-    await delivered;
+    await Promise.all([delivered, ping]);
     assert.deepEqual(a.messages, ['confirmed']);
     assert.deepEqual(await Promise.all([readAll(stream), readAll(streams[0]!)]), [7, 200_000]);
     (await lateStream).end();
@@ -182,22 +183,25 @@ suite('a connection with reconnect whose link is lost', () => {
     assert.throws(() => next.send('hello?'), withCode('ERR_CONNECTION_CLOSED'));
   });
 
-  test('goes on over a connection made by hand meanwhile, whatever its options', async (t) => {
-    const { a, b, connection, reverse, lose } = await startDurable(t);
-    await lose();
-    connection.send('one');
-    reverse.send('one');
-    const byHand = await a.connectWithNode(b.host, b.port);
-    assert.ok(byHand === connection);
-    await byHand.deliver('two');
-    await reverse.deliver('two');
-    assert.deepEqual(
-      [a.messages, b.messages],
-      [
-        ['one', 'two'],
-        ['one', 'two'],
-      ],
-    );
+  test('goes on over a connection made by hand meanwhile, by either side', async (t) => {
+    for (const who of ['dialler', 'listener'] as const) {
+      const { a, b, connection, reverse, lose } = await startDurable(t);
+      await lose();
+      connection.send('one');
+      reverse.send('one');
+      if (who === 'dialler') assert.ok((await a.connectWithNode(b.host, b.port)) === connection);
+      else assert.ok((await b.connectWithNode(a.host, a.port)) === reverse);
+      await connection.deliver('two');
+      await reverse.deliver('two');
+      assert.deepEqual(
+        [a.messages, b.messages],
+        [
+          ['one', 'two'],
+          ['one', 'two'],
+        ],
+      );
+      assert.ok(a.nodesOutbound.has(connection) && b.nodesInbound.has(reverse));
+    }
   });
 
   test('does not keep a node from stopping', async (t) => {

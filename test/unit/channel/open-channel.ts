@@ -73,6 +73,7 @@ export function openChannel({
     stream: () => undefined,
     unanswerable: (error) => void told.push(`unanswerable ${(error as Error).message}`),
     rejected: (error) => void told.push(`rejected ${(error as { code?: string }).code}`),
+    unlinked: () => {},
     suspended: ({ code }) => void told.push(`suspended ${code}`),
     resumed: () => void told.push('resumed'),
     closed: ({ code, by }, unacknowledged) => {
