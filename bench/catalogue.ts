@@ -11,6 +11,7 @@ import { medium } from './rows/medium.ts';
 import { mixed } from './rows/mixed.ts';
 import { roundTrip } from './rows/round-trip.ts';
 import { signing } from './rows/signing.ts';
+import { sleepingReader } from './rows/sleeping-reader.ts';
 import { small } from './rows/small.ts';
 import { typedArray } from './rows/typed-array.ts';
 import { vault } from './rows/vault.ts';
@@ -62,6 +63,7 @@ export const systems: readonly SystemEntry[] = [
     cannot: {
       dial: 'its links are those of peerloom',
       mixed: 'its links are those of peerloom',
+      'sleeping-reader': 'its links are those of peerloom',
       'idle-links': 'its links are those of peerloom',
     },
   },
@@ -103,6 +105,7 @@ export const systems: readonly SystemEntry[] = [
       'fan-out': 'a thread for each link',
       'idle-links': 'a thread for each link',
       mixed: 'reads 4 KiB each 10 ms',
+      'sleeping-reader': 'reads 4 KiB each 10 ms',
     },
   },
 ];
@@ -121,6 +124,7 @@ export const rows: readonly Row[] = [
   dial,
   fanOut,
   mixed,
+  sleepingReader,
   idleLinks,
   ...secureRows,
 ];
