@@ -13,11 +13,30 @@ export function formatRatio(ratio: number): string {
 }
 
 /**
- * One line a metric, one column a system. The number behind a figure says how many times better the first
- * system is. Markdown, aligned, so that a terminal shows it well.
+ * One line a metric, one column a system; what one system alone can do has a table of its own. The number behind a
+ * figure says how many times better the first system is. Markdown, aligned, so that a terminal shows it well.
  */
 export function formatTable(report: Report): string {
   const notes: string[] = [];
+  const isAlone = (metric: Metric): boolean => withFigure(report, metric).length === 1;
+  const shared = report.metrics.filter((metric) => !isAlone(metric));
+  const tables = [
+    formatGrid({ ...report, metrics: shared }, notes),
+    ...report.systems.map((system) => {
+      const metrics = report.metrics.filter((metric) => withFigure(report, metric)[0] === system);
+      return formatGrid({ ...report, systems: [system], metrics: metrics.filter(isAlone) }, notes);
+    }),
+  ];
+  const list = notes.map((note, index) => `${index + 1}. n/a: ${note}`).join('\n');
+  return [...tables, list].filter((part) => part !== '').join('\n\n');
+}
+
+function withFigure(report: Report, metric: Metric): Report['systems'] {
+  return report.systems.filter(({ name }) => figureOf(report, metric, name) !== undefined);
+}
+
+function formatGrid(report: Report, notes: string[]): string {
+  if (report.metrics.length === 0) return '';
   const head = ['', ...report.systems.map(({ title }) => title)];
   const lines = report.metrics.map((metric) => [
     `${metric.title}, ${metric.unit}`,
@@ -29,15 +48,7 @@ export function formatTable(report: Report): string {
   const format = (line: readonly string[]): string =>
     `| ${line.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join(' | ')} |`;
   const rule = `|${widths.map((width, column) => (column === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`;
-  return [
-    format(head),
-    rule,
-    ...lines.map(format),
-    '',
-    ...notes.map((note, index) => `${index + 1}. n/a: ${note}`),
-  ]
-    .join('\n')
-    .trimEnd();
+  return [format(head), rule, ...lines.map(format)].join('\n');
 }
 
 function formatCell(

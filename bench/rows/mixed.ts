@@ -92,12 +92,12 @@ async function floodAndPing(link: Link, ping: () => Promise<unknown>, sampleMs: 
   const { messages } = binaryPayload(floodBytes);
   const flooding = flood(link, messages, endAtMs);
   const tripsMs: number[] = [];
-  while (sharedNowMs() < endAtMs) {
+  do {
     const before = sharedNowMs();
     await ping();
     tripsMs.push(sharedNowMs() - before);
     await delay(pauseMs);
-  }
+  } while (sharedNowMs() < endAtMs);
   return { tripsMs, count: await flooding, startedAtMs };
 }
 

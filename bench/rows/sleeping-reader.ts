@@ -6,7 +6,7 @@ import type { Link, Plan, System } from '../system.ts';
 const messageBytes = 64 * 1024;
 
 /** Long enough for a sender without a bound to take hundreds of MB. */
-const shortestSleepMs = 500;
+const shortestSleepMs = 250;
 
 /** The receiver gives up when nothing has arrived for so long. */
 const silenceMs = 5_000;
@@ -74,7 +74,7 @@ async function flood(link: Link, sleepMs: number): Promise<Flooding> {
     most = Math.max(most, process.memoryUsage.rss());
     if (sent === true) continue;
     const goesOn = sent === false ? link.drained() : sent;
-    await Promise.race([goesOn, delay(endAtMs - sharedNowMs())]);
+    await Promise.race([goesOn, delay(Math.max(0, endAtMs - sharedNowMs()))]);
   }
   return { count, grownBytes: most - before };
 }
