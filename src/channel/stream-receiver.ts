@@ -48,23 +48,29 @@ export class StreamReceiver {
     return this.#creditBytes >= this.#windowBytes / 4;
   }
 
-  /** @throws PeerloomError `ERR_PROTOCOL` when the other side sends more than it may. */
-  push(data: Uint8Array): void {
+  /**
+   * @returns the memory that it takes anew.
+   * @throws PeerloomError `ERR_PROTOCOL` when the other side sends more than it may.
+   */
+  push(data: Uint8Array): number {
     const costBytes = streamDataHeaderBytes + data.length;
     this.#openBytes -= costBytes;
     if (this.#openBytes < 0) throw new PeerloomError('ERR_PROTOCOL', 'more data of a stream than its window');
     const last = this.#chunks.at(-1);
     if (last === undefined || data.length >= blockBytes) {
       this.#chunks.push({ bytes: detached(data), filled: data.length, costBytes });
-    } else if (last.bytes.length - last.filled >= data.length) {
+      return data.length;
+    }
+    if (last.bytes.length - last.filled >= data.length) {
       last.bytes.set(data, last.filled);
       last.filled += data.length;
       last.costBytes += costBytes;
-    } else {
-      const bytes = allocate(blockBytes);
-      bytes.set(data);
-      this.#chunks.push({ bytes, filled: data.length, costBytes });
+      return 0;
     }
+    const bytes = allocate(blockBytes);
+    bytes.set(data);
+    this.#chunks.push({ bytes, filled: data.length, costBytes });
+    return blockBytes;
   }
 
   /** The next bytes; `undefined` when there are none. */

@@ -58,8 +58,9 @@ export class StreamSender {
     }
   }
 
-  /** Copies bytes behind what waits already. */
-  write(bytes: Uint8Array): void {
+  /** Copies bytes behind what waits already. @returns the memory that they take anew. */
+  write(bytes: Uint8Array): number {
+    const heldBytes = this.heldBytes;
     let taken = 0;
     while (taken < bytes.length) {
       let last = this.#chunks.at(-1);
@@ -73,6 +74,7 @@ export class StreamSender {
       taken += share;
     }
     this.#bufferedBytes += bytes.length;
+    return this.heldBytes - heldBytes;
   }
 
   /** The next frame; only where {@link StreamSender.canSend}. */

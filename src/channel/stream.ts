@@ -104,8 +104,7 @@ export class ChannelStream {
         `${bufferedBytes} bytes of the stream wait to be sent, ${bytes.length} more would pass the cap of ${queueMaxBytes} (limits.queueMaxBytes): wait for drained() when write() answers false`,
       );
     }
-    this.#sender.write(bytes);
-    this.#host.onGrowth(bytes.length);
+    this.#host.onGrowth(this.#sender.write(bytes));
     this.#host.wake(this);
     return this.#sender.bufferedBytes < streamWindowBytes;
   }
@@ -137,10 +136,10 @@ export class ChannelStream {
     if (data.length === 0 || this.#reading !== 'open' || this.#phase !== 'open') {
       throw new PeerloomError('ERR_PROTOCOL', `data where the stream ${this.id} has no place for it`);
     }
-    this.#receiver.push(data);
+    const keptBytes = this.#receiver.push(data);
     const reader = this.#readers.shift();
     if (reader === undefined) {
-      this.#host.onGrowth(data.length);
+      this.#host.onGrowth(keptBytes);
       return;
     }
     reader.resolve(this.#receiver.take());

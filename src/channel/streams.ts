@@ -5,6 +5,7 @@ import type { Runtime } from '../runtime.ts';
 import { FrameKind, idBytes, idOf, smallFrame } from '../wire/frame.ts';
 import type { Frame } from '../wire/frame-reader.ts';
 import type { Hello } from '../wire/hello.ts';
+import { joined } from '../wire/memory.ts';
 import { decodePayload, encodePayload, type Payload } from '../wire/payload.ts';
 import {
   decodeStreamAbort,
@@ -31,7 +32,7 @@ export interface StreamsOptions {
 }
 
 /** Windows of streams that are read as fast as they arrive: each of them, and all together. */
-const maxWindowBytes = 4 * 1024 * 1024;
+const maxWindowBytes = 2 * 1024 * 1024;
 const sharedWindowBytes = 16 * 1024 * 1024;
 
 /** Refusals that may wait on a peer that does not read. */
@@ -246,7 +247,7 @@ export class Streams implements StreamHost, FrameSource {
     for (const stream of this.#streams.values()) {
       if (bytes < maxControlBytes && stream.hasCredit) add(stream.takeControl());
     }
-    return joined(frames, bytes);
+    return joined(frames);
   }
 
   #refuse(id: number): void {
@@ -279,14 +280,4 @@ export class Streams implements StreamHost, FrameSource {
   #questionOf(id: number): number {
     return Math.ceil(id / 2);
   }
-}
-
-function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
 }
