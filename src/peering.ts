@@ -277,6 +277,8 @@ export class Peering {
       channel.resumeOver(handshake);
     } catch (error) {
       link.destroy();
+      // It has gone on over another link meanwhile.
+      if (direction === 'outbound') throw new HandshakeRefused(goodbye('duplicate'), 'them');
       throw error;
     }
     return channel;

@@ -78,7 +78,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     const { ours, theirs, direction } = handshake;
     const { limits, runtime } = options;
     const id = ours.session && theirs.session?.id;
-    this.session = id === undefined ? undefined : new Session(id, handshake.link, runtime);
+    this.session = id === undefined ? undefined : new Session(id, handshake.link, { ...limits, runtime });
     const link = this.session ?? handshake.link;
     this.#link = link;
     this.#theirs = theirs;
@@ -248,6 +248,7 @@ export class FrameChannel implements Channel, MemoryAccount {
       get wholeBytes() {
         return reader.wholeBytes;
       },
+      overflowed: () => this.#fail(goodbye('overload')),
       acknowledge: (position) => {
         const isRead = this.#outgoing.urgent(FrameKind.acknowledge, positionBody(position));
         if (!isRead) this.#fail(goodbye('overload'));

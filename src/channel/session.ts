@@ -7,6 +7,12 @@ import type { Link, Security } from '../transport/transport.ts';
 const acknowledgeBytes = 256 * 1024;
 const acknowledgeDelayMs = 50;
 
+/** What a piece that is kept costs beside its bytes. */
+const pieceCostBytes = 128;
+
+/** What may be on its way, unacknowledged, beside a full queue: more than the buffers of sockets hold. */
+const maxUnderWayBytes = 16 * 1024 * 1024;
+
 /** Bytes that were sent and may have to be sent again. */
 interface Kept {
   readonly bytes: Uint8Array;
@@ -15,12 +21,20 @@ interface Kept {
   readonly start: number;
 }
 
+export interface SessionOptions {
+  readonly runtime: Runtime;
+  /** Bytes that the channel may have waiting. */
+  readonly queueMaxBytes: number;
+}
+
 /** The channel that a session carries. */
 export interface SessionUser {
   /** Bytes taken in so far. */
   readonly readBytes: number;
   /** How many of them belong to frames and messages that are there whole. */
   readonly wholeBytes: number;
+  /** The other side takes, and does not acknowledge: there is no end to what is kept. */
+  overflowed(): void;
   /** Sends an acknowledgement up to a position. */
   acknowledge(position: number): void;
   /** There is more room for what is to be kept. */
@@ -48,10 +62,12 @@ export class Session implements Link {
   user!: SessionUser;
 
   readonly #runtime: Runtime;
+  readonly #maxKeptBytes: number;
   #settleClosed!: (error: Error | undefined) => void;
   /** What carries it now; `undefined` while it is suspended. */
   #link: Link | undefined;
   #isEnding = false;
+  #hasOverflowed = false;
   #isPaused = false;
   #drainWaiters: (() => void)[] = [];
 
@@ -67,8 +83,9 @@ export class Session implements Link {
   #acknowledgedPosition = 0;
   #timer: RuntimeTimer | undefined;
 
-  constructor(id: string, link: Link, runtime: Runtime) {
+  constructor(id: string, link: Link, { runtime, queueMaxBytes }: SessionOptions) {
     this.id = id;
+    this.#maxKeptBytes = queueMaxBytes + maxUnderWayBytes;
     this.remoteId = link.remoteId;
     this.remoteAddress = link.remoteAddress;
     this.security = link.security;
@@ -85,15 +102,26 @@ export class Session implements Link {
     return this.#link === undefined;
   }
 
-  /** Bytes that are kept for the case that they must be sent again. */
+  /** What is kept for the case that it must be sent again, with what that costs. */
   get keptBytes(): number {
-    return this.#sentBytes - this.#acknowledgedBytes;
+    return this.#sentBytes - this.#acknowledgedBytes + this.#kept.length * pieceCostBytes;
   }
 
   send(bytes: Uint8Array, sent?: () => void): boolean {
-    this.#kept.push({ bytes, sent, start: this.#sentBytes });
+    const start = this.#sentBytes;
+    // A small part of a large piece of memory would keep all of it.
+    if (2 * bytes.length < bytes.buffer.byteLength) {
+      this.#kept.push({ bytes: bytes.slice(), sent: undefined, start });
+      sent?.();
+    } else {
+      this.#kept.push({ bytes, sent, start });
+    }
     this.#sentBytes += bytes.length;
     this.#pump();
+    if (this.keptBytes > this.#maxKeptBytes && !this.#hasOverflowed) {
+      this.#hasOverflowed = true;
+      this.user.overflowed();
+    }
     return this.#hasRoom;
   }
 

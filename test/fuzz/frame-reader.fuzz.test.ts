@@ -10,6 +10,7 @@ import {
   writeUint32,
 } from '../../src/wire/frame.ts';
 import { type Frame, FrameReader } from '../../src/wire/frame-reader.ts';
+import { fuzz } from './fuzz.ts';
 
 const limits = { maxBodyBytes: 300, maxMessageBytes: 1_000 };
 
@@ -131,27 +132,30 @@ const anyMessage = fc
 
 suite('the frame reader', () => {
   test('any bytes, in any pieces, give the same frames and the same end', () => {
-    fc.assert(
+    fuzz(
+      'the frame reader',
       fc.property(anyStream, anyPieces, (stream, pieces) => {
         assert.deepEqual(read(stream, pieces), read(stream, []));
       }),
-      { numRuns: 5_000 },
+      5_000,
     );
   });
 
   test('what a well-behaved peer sends is read, in any pieces', () => {
-    fc.assert(
+    fuzz(
+      'the frame reader',
       fc.property(fc.array(anyMessage, { maxLength: 5 }), anyPieces, (messages, pieces) => {
         const stream = join(messages.map(({ bytes }) => bytes));
         const expected = messages.flatMap(({ frames }) => frames);
         assert.deepEqual(read(stream, pieces), { frames: plain(expected as Frame[]), error: undefined });
       }),
-      { numRuns: 1_000 },
+      1_000,
     );
   });
 
   test('and damaged, it is read up to the damage, or to its end', () => {
-    fc.assert(
+    fuzz(
+      'the frame reader',
       fc.property(
         fc.array(anyMessage, { minLength: 1, maxLength: 5 }),
         fc.nat(),
@@ -174,18 +178,19 @@ suite('the frame reader', () => {
           assert.deepEqual(frames.slice(0, intact), plain(expected as Frame[]));
         },
       ),
-      { numRuns: 1_000 },
+      1_000,
     );
   });
 
   test('no frame is longer than the limits', () => {
-    fc.assert(
+    fuzz(
+      'the frame reader',
       fc.property(anyStream, anyPieces, (stream, pieces) => {
         for (const { body } of read(stream, pieces).frames) {
           assert.ok(body.length <= limits.maxMessageBytes);
         }
       }),
-      { numRuns: 2_000 },
+      2_000,
     );
   });
 });

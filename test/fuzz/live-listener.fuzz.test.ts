@@ -1,172 +1,132 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { before, suite, test } from 'node:test';
-import { createSecureContext, TLSSocket } from 'node:tls';
 import fc from 'fast-check';
-import { Identity, Node } from '../../src/index.ts';
-import { createCertificate } from '../../src/transport/tcp/certificate.ts';
+import { Identity, systemRuntime } from '../../src/index.ts';
+import { authenticatePlain } from '../../src/transport/tcp/plain.ts';
 import { availableCompressions } from '../../src/wire/compression.ts';
-import { FrameKind, frameHeaderBytes, readUint32 } from '../../src/wire/frame.ts';
-import { helloWith, RawPeer, rawFrame } from '../integration/attacks/support/raw-peer.ts';
+import { FrameKind } from '../../src/wire/frame.ts';
+import { RawPeer, rawSocket } from '../integration/attacks/support/raw-peer.ts';
 import { attackScene } from '../integration/attacks/support/scene.ts';
+import { fuzzLive } from './fuzz.ts';
+import { anyMutations } from './mutations.ts';
+import { pythonRecording, recordNode } from './recordings.ts';
 
-/** The time that replaying mutations may take, for each of the two tests. */
-const timeLimitMs = 4_000;
+/** The time that replaying mutations may take, for each of the tests. */
+const timeLimitMs = 2_000;
 
-/** What a node says, byte for byte, to a listener that only listens: hello, accept and messages of every kind. */
-async function recordNode(): Promise<Buffer> {
-  const said: Buffer[] = [];
-  const secureContext = createSecureContext(createCertificate(Identity.generate()));
-  const server = createServer((socket) => {
-    const secured = new TLSSocket(socket, {
-      isServer: true,
-      secureContext,
-      requestCert: true,
-      rejectUnauthorized: false,
-      ALPNProtocols: ['peerloom'],
-    });
-    secured.on('error', () => {}).on('data', (bytes) => said.push(bytes));
-    const compressions = availableCompressions();
-    secured.write(Buffer.concat([helloWith({ compressions }), rawFrame(FrameKind.accept)]));
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
+/** Text, JSON, bytes, numbers, CBOR, one for each compression, the cut one and the delivery. */
+const messagesRecorded = 5 + availableCompressions().length + 2;
 
-  const node = new Node('127.0.0.1', 0, { name: 'recorded' });
-  await node.start();
-  const listener = await node.connectWithNode('127.0.0.1', (server.address() as AddressInfo).port);
-  const text = 'text that repeats itself '.repeat(20);
-  listener.send('text');
-  listener.send({ a: [1, 'two', null], b: { c: true } });
-  listener.send(Uint8Array.of(4, 0, 255));
-  listener.send(Float32Array.of(1.5, Number.NaN));
-  listener.send({ round: 3, weights: Float64Array.of(1, 2, 3) });
-  for (const compression of availableCompressions()) listener.send(text, { compression });
-  listener.send(new Uint8Array(300_000));
-  const unanswered = [listener.request({ ask: 'me' }), listener.deliver('delivered'), listener.ping()];
-  const settled = Promise.allSettled(unanswered);
-  await node.stop();
-  await settled;
-  server.close();
-  return Buffer.concat(said);
-}
+type Dial = (port: number) => Promise<RawPeer>;
 
-/** The frames of a stream, each with its header. */
-function cutIntoFrames(stream: Buffer): Buffer[] {
-  const frames: Buffer[] = [];
-  for (let at = 0; at < stream.length; ) {
-    const end = at + frameHeaderBytes + readUint32(stream, at);
-    frames.push(stream.subarray(at, end));
-    at = end;
-  }
-  return frames;
-}
-
-type Mutation = (frames: Buffer[]) => Buffer[];
-
-/** A byte somewhere, more often in the header or the first bytes of the body than behind them. */
-const place = fc.oneof(fc.nat(frameHeaderBytes - 1), fc.nat(40), fc.nat(300_000));
-
-const anyMutation: fc.Arbitrary<Mutation> = fc.oneof(
-  fc.tuple(fc.nat(), place, fc.integer({ min: 1, max: 255 })).map(
-    ([index, at, mask]): Mutation =>
-      (frames) =>
-        replace(frames, index, (frame) => {
-          const changed = Buffer.from(frame);
-          changed[at % changed.length]! ^= mask;
-          return [changed];
-        }),
-  ),
-  fc.nat().map(
-    (index): Mutation =>
-      (frames) =>
-        replace(frames, index, () => []),
-  ),
-  fc.nat().map(
-    (index): Mutation =>
-      (frames) =>
-        replace(frames, index, (frame) => [frame, frame]),
-  ),
-  fc.tuple(fc.nat(), place).map(
-    ([index, at]): Mutation =>
-      (frames) =>
-        replace(frames, index, (frame) => [frame.subarray(0, at % frame.length)]),
-  ),
-  fc.tuple(fc.nat(), fc.uint8Array({ maxLength: 30 })).map(
-    ([index, bytes]): Mutation =>
-      (frames) =>
-        replace(frames, index, (frame) => [frame, Buffer.from(bytes)]),
-  ),
-  fc.tuple(fc.nat(), fc.nat()).map(
-    ([from, to]): Mutation =>
-      (frames) => {
-        const moved = [...frames];
-        const [frame] = moved.splice(from % moved.length, 1);
-        moved.splice(to % (moved.length + 1), 0, frame!);
-        return moved;
-      },
-  ),
-);
-
-const anyMutations = fc.array(anyMutation, { minLength: 1, maxLength: 4 });
-
-function replace(frames: Buffer[], index: number, by: (frame: Buffer) => Buffer[]): Buffer[] {
-  if (frames.length === 0) return frames;
-  const at = index % frames.length;
-  return frames.flatMap((frame, place) => (place === at ? by(frame) : [frame]));
+async function dialPlain(port: number): Promise<RawPeer> {
+  const socket = rawSocket(port);
+  await once(socket, 'connect');
+  const identity = Identity.generate();
+  await authenticatePlain(socket, { identity, role: 'client', runtime: systemRuntime });
+  const peer = new RawPeer(socket, identity.id);
+  socket.resume(); // the handshake has left it paused
+  return peer;
 }
 
 suite('a listener that is fed with damaged recordings', () => {
-  const scene = attackScene({ maxGrowthMiB: 192 });
+  const scene = attackScene({ plain: true, p2pnetwork: true, maxGrowthMiB: 192 });
+  const python = pythonRecording();
   let hello: Buffer;
   let rest: Buffer[];
 
   before(async () => {
-    const [first, accept, ...others] = cutIntoFrames(await recordNode());
+    const [first, ...others] = await recordNode();
     hello = first!;
-    rest = [accept!, ...others];
+    rest = others;
   });
 
   /** Says the hello as it should be, and the rest at once. */
-  async function replayAfterHello(frames: Buffer[]): Promise<void> {
-    const peer = await RawPeer.dial(scene.port);
+  async function replayAfterHello(dial: Dial, frames: Buffer[]): Promise<void> {
+    const peer = await dial(scene.port);
     peer.write(hello);
     await peer.next(FrameKind.accept);
     peer.socket.end(Buffer.concat(frames));
     await peer.closed;
   }
 
-  async function replayAll(frames: Buffer[]): Promise<void> {
-    const peer = await RawPeer.dial(scene.port);
+  async function replayAll(dial: Dial, frames: Buffer[]): Promise<void> {
+    const peer = await dial(scene.port);
     peer.socket.end(Buffer.concat(frames));
     await peer.closed;
   }
 
-  async function fuzz(frames: Buffer[], replay: (frames: Buffer[]) => Promise<void>): Promise<void> {
-    let runs = 0;
-    const property = fc.asyncProperty(anyMutations, async (mutations) => {
-      runs += 1;
-      await replay(mutations.reduce((mutated, mutate) => mutate(mutated), frames));
-    });
-    const limits = { interruptAfterTimeLimit: timeLimitMs, markInterruptAsFailure: false };
-    await fc.assert(property, { numRuns: 500, ...limits });
-    assert.ok(runs > 20, `${runs} runs`);
+  /** Bytes, and nothing else. */
+  async function replayBytes(pieces: readonly Uint8Array[]): Promise<void> {
+    const socket = rawSocket(scene.port).resume();
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.end(Buffer.concat(pieces));
+    await closed;
+  }
+
+  let nodes = 0;
+
+  /** As a new Python node, whose packets follow when it is let in. */
+  async function replayPackets(packets: readonly Buffer[]): Promise<void> {
+    const id = `python ${nodes++}`;
+    const socket = rawSocket(scene.port).resume();
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.write(`${id}:10001`);
+    await scene.victim.event('connected', id);
+    socket.end(Buffer.concat(packets));
+    await closed;
+  }
+
+  async function fuzz(
+    subject: string,
+    pieces: Buffer[],
+    replay: (pieces: Buffer[]) => Promise<void>,
+  ): Promise<void> {
+    const property = fc.asyncProperty(anyMutations, (mutate) => replay(mutate(pieces)));
+    const runs = await fuzzLive(subject, property, timeLimitMs);
+    assert.ok(runs > 5, `${runs} runs`);
     while ((await scene.victim.call('stats')).connections > 1);
     const { failures, belated } = await scene.victim.call('stats');
     assert.deepEqual({ failures, belated }, { failures: 0, belated: 0 });
   }
 
-  test('a whole recording is understood', async () => {
+  for (const [protocol, dial] of [
+    ['TLS', (port: number) => RawPeer.dial(port)],
+    ['plain TCP', dialPlain],
+  ] as const) {
+    test(`${protocol}: a whole recording is understood`, async () => {
+      const before = await scene.victim.call('stats');
+      await replayAfterHello(dial, rest);
+      const after = await scene.victim.call('stats');
+      assert.equal(after.handled - before.handled, messagesRecorded);
+      assert.equal(after.rejected, before.rejected);
+    });
+
+    test(`${protocol}: damaged messages end their own connection at most`, () =>
+      fuzz(`live: messages over ${protocol}`, rest, (frames) => replayAfterHello(dial, frames)));
+
+    test(`${protocol}: damaged handshakes end their own connection at most`, () =>
+      fuzz(`live: handshakes over ${protocol}`, [hello, ...rest.slice(0, 3)], (frames) =>
+        replayAll(dial, frames),
+      ));
+  }
+
+  test('p2pnetwork: a whole recording is understood', async () => {
     const before = await scene.victim.call('stats');
-    await replayAfterHello(rest);
+    await replayPackets(python.packets);
+    while ((await scene.victim.call('stats')).connections > 1);
     const after = await scene.victim.call('stats');
-    // Text, JSON, bytes, numbers, CBOR, one for each compression, the cut one and the delivery.
-    assert.equal(after.handled - before.handled, 5 + availableCompressions().length + 2);
-    assert.equal(after.rejected, before.rejected);
+    assert.equal(after.handled - before.handled + after.rejected - before.rejected, python.packets.length);
   });
 
-  test('damaged messages end their own connection at most', () => fuzz(rest, replayAfterHello));
+  test('p2pnetwork: damaged packets end their own connection at most', () =>
+    fuzz('live: packets of p2pnetwork', [...python.packets], replayPackets));
 
-  test('damaged handshakes end their own connection at most', () =>
-    fuzz([hello, ...rest.slice(0, 3)], replayAll));
+  test('whatever a connection begins with ends that connection at most', () =>
+    fuzz(
+      'live: first bytes',
+      [python.introduction, Buffer.from('PEERLM1\n'), Buffer.of(0x16, 3, 1, 0, 90)],
+      replayBytes,
+    ));
 });

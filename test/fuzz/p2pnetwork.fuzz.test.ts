@@ -17,6 +17,7 @@ import { PacketReader, type StreamEnd } from '../../src/wire/p2pnetwork/packet-r
 import { encodeText } from '../../src/wire/text.ts';
 import { hasXz } from '../../src/wire/xz.ts';
 import { xzUncompressedBytes } from '../../src/wire/xz-size.ts';
+import { fuzz } from './fuzz.ts';
 
 const maxMessageBytes = 100_000;
 const compressions = hasXz() ? (['zlib', 'bzip2', 'lzma'] as const) : (['zlib', 'bzip2'] as const);
@@ -65,20 +66,22 @@ function encoded(data: Data, compression?: 'zlib' | 'bzip2' | 'lzma'): Uint8Arra
 
 suite('p2pnetwork packets, any data', () => {
   test('values come back equal, plain', () => {
-    fc.assert(
+    fuzz(
+      'p2pnetwork packets',
       fc.property(anyJson, (data) => {
         const packet = encoded(data);
         if (packet === undefined) return;
         assert.equal(packet.indexOf(4), packet.length - 1, 'a packet ends once');
         assert.deepEqual(decodePacket(packet.subarray(0, -1), maxMessageBytes), data);
       }),
-      { numRuns: 1000 },
+      1000,
     );
   });
 
   for (const compression of compressions) {
     test(`all values come back equal, ${compression}`, () => {
-      fc.assert(
+      fuzz(
+        'p2pnetwork packets',
         fc.property(anyJson, (data) => {
           const packet = encodePacket(data, compression);
           assert.equal(packet.indexOf(4), packet.length - 1, 'a packet ends once');
@@ -89,7 +92,8 @@ suite('p2pnetwork packets, any data', () => {
   }
 
   test('bytes come back as they were, or as the text that they are', () => {
-    fc.assert(
+    fuzz(
+      'p2pnetwork packets',
       fc.property(
         fc.uint8Array({ maxLength: 300 }),
         fc.constantFrom(undefined, ...compressions),
@@ -101,7 +105,7 @@ suite('p2pnetwork packets, any data', () => {
           assert.deepEqual(new Uint8Array(asBytes as Uint8Array), bytes);
         },
       ),
-      { numRuns: 500 },
+      500,
     );
   });
 });
@@ -129,7 +133,8 @@ suite('p2pnetwork packets, any bytes', () => {
   );
 
   test('decode or are refused, and nothing else', () => {
-    fc.assert(
+    fuzz(
+      'p2pnetwork packets',
       fc.property(anyPacket, (packet) => {
         try {
           decodePacket(packet, maxMessageBytes);
@@ -137,7 +142,7 @@ suite('p2pnetwork packets, any bytes', () => {
           assert.ok(error instanceof PeerloomError, String(error));
         }
       }),
-      { numRuns: 2000 },
+      2000,
     );
   });
 });
@@ -190,7 +195,8 @@ suite('p2pnetwork connections in any split', () => {
       minLength: 128,
       maxLength: 128,
     });
-    fc.assert(
+    fuzz(
+      'p2pnetwork connections',
       fc.property(anyMadeId, fc.array(anyJson, { maxLength: 6 }), anyCuts, (id, messages, cuts) => {
         const carried = messages.filter((data) => encoded(data) !== undefined);
         const bytes = Buffer.concat([encodeText(id), ...carried.map((data) => encodePacket(data))]);
@@ -204,7 +210,8 @@ suite('p2pnetwork connections in any split', () => {
     const anyId = fc
       .string({ unit: 'grapheme', minLength: 1, maxLength: 40 })
       .filter((id) => !/[:\p{Cc}]/u.test(id));
-    fc.assert(
+    fuzz(
+      'p2pnetwork connections',
       fc.property(anyId, fc.integer({ min: 0, max: 0xffff }), anyCuts, (id, port, cuts) => {
         const heard = hear(new IntroductionReader(), cut(introduction(id, port), cuts));
         assert.deepEqual(heard, { id, port, messages: [], end: { kind: 'whole' } });
@@ -213,7 +220,8 @@ suite('p2pnetwork connections in any split', () => {
   });
 
   test('of any bytes are read or refused, and nothing else', () => {
-    fc.assert(
+    fuzz(
+      'p2pnetwork connections',
       fc.property(fc.uint8Array({ maxLength: 600 }), anyCuts, fc.boolean(), (bytes, cuts, isAnswer) => {
         try {
           hear(isAnswer ? new AnswerReader('node') : new IntroductionReader(), cut(bytes, cuts));
@@ -221,7 +229,7 @@ suite('p2pnetwork connections in any split', () => {
           assert.ok(error instanceof PeerloomError, String(error));
         }
       }),
-      { numRuns: 1000 },
+      1000,
     );
   });
 });
@@ -235,7 +243,8 @@ suite('bzip2 and xz, any bytes', () => {
     .map((parts) => Buffer.concat(parts.flatMap(([bytes, times]) => Array<Uint8Array>(times).fill(bytes))));
 
   test('bzip2 brings all back', () => {
-    fc.assert(
+    fuzz(
+      'bzip2 and xz',
       fc.property(anyBytes, (bytes) => {
         const back = decompressBzip2(compressBzip2(bytes), bytes.length);
         assert.ok(Buffer.compare(back, bytes) === 0, `of ${bytes.length} bytes`);
@@ -248,7 +257,8 @@ suite('bzip2 and xz, any bytes', () => {
       minLength: 1,
       maxLength: 4,
     });
-    fc.assert(
+    fuzz(
+      'bzip2 and xz',
       fc.property(fc.uint8Array({ maxLength: 400 }), anyDamage, (bytes, damage) => {
         const damaged = compressBzip2(bytes);
         for (const [at, change] of damage) damaged[at % damaged.length]! ^= change;
@@ -259,13 +269,14 @@ suite('bzip2 and xz, any bytes', () => {
           if (error instanceof assert.AssertionError) throw error;
         }
       }),
-      { numRuns: 1000 },
+      1000,
     );
   });
 
   test('any xz-like bytes have a size or none', () => {
     const head = Buffer.from('/Td6WFoAAATm1rRGAgAhARYAAAB0L+Wj', 'base64');
-    fc.assert(
+    fuzz(
+      'bzip2 and xz',
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         try {
           assert.ok(xzUncompressedBytes(Buffer.concat([head, bytes])) >= 0);

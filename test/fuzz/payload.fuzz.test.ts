@@ -5,6 +5,7 @@ import type { Data } from '../../src/data.ts';
 import { PeerloomError } from '../../src/errors.ts';
 import { compress, compressionCodes, decompress } from '../../src/wire/compression.ts';
 import { decodePayload, encodePayload, PayloadFormat } from '../../src/wire/payload.ts';
+import { fuzz } from './fuzz.ts';
 
 /** Any UTF-16 code units, so that surrogates come alone too. */
 const anyString = fc.oneof(
@@ -98,23 +99,23 @@ function decodesOrIsInvalid(format: number, body: Uint8Array): void {
 suite('payloads', () => {
   test('any data comes back equal and of the same type', () => {
     const property = (data: Data) => assert.deepStrictEqual(throughTheWire(data), data);
-    fc.assert(fc.property(anyJson, property), { numRuns: 4_000 });
-    fc.assert(fc.property(anyData, property), { numRuns: 4_000 });
+    fuzz('payloads', fc.property(anyJson, property), 4_000);
+    fuzz('payloads', fc.property(anyData, property), 4_000);
   });
 
   test('any bytes in any format are data or ERR_MESSAGE_INVALID', () => {
-    fc.assert(fc.property(anyFormat, fc.uint8Array({ maxLength: 200 }), decodesOrIsInvalid), {
-      numRuns: 5_000,
-    });
-    fc.assert(
+    fuzz('payloads', fc.property(anyFormat, fc.uint8Array({ maxLength: 200 }), decodesOrIsInvalid), 5_000);
+    fuzz(
+      'payloads',
       fc.property(cborLike, (body) => decodesOrIsInvalid(PayloadFormat.cbor, body)),
-      { numRuns: 10_000 },
+      10_000,
     );
   });
 
   test('what was encoded and then damaged is data or ERR_MESSAGE_INVALID', () => {
     const damages = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })), { maxLength: 4 });
-    fc.assert(
+    fuzz(
+      'payloads',
       fc.property(
         anyData,
         damages,
@@ -129,7 +130,7 @@ suite('payloads', () => {
           decodesOrIsInvalid(otherFormat ?? format, damaged);
         },
       ),
-      { numRuns: 4_000 },
+      4_000,
     );
   });
 });
@@ -139,7 +140,8 @@ suite('compression', () => {
   const anyCompression = fc.constantFrom('zlib', 'brotli', 'zstd');
 
   test('any bytes come back, and damaged ones are refused or within the limit', () => {
-    fc.assert(
+    fuzz(
+      'compression',
       fc.property(
         anyCompression,
         fc.uint8Array({ maxLength: 300 }),
@@ -158,7 +160,7 @@ suite('compression', () => {
           }
         },
       ),
-      { numRuns: 2_000 },
+      2_000,
     );
   });
 });

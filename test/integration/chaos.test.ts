@@ -2,20 +2,10 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { PeerloomError } from '../../src/index.ts';
 import { engines } from '../support/engines.ts';
+import { randomFrom } from '../support/random-from.ts';
 import type { RecordingNode } from '../support/recording-node.ts';
 import { startNodes } from '../support/start-nodes.ts';
 import { turns, until } from '../support/turns.ts';
-
-/** Numbers from 0 up to 1 that a seed decides (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** What may become of a connection that others close at the same time. */
 const expected = new Set(['ERR_CONNECTION_CLOSED', 'ERR_NOT_CONNECTED']);

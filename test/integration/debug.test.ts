@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { base58 } from '@scure/base';
 import { Identity, saveIdentity } from '../../src/index.ts';
+import '../support/look-over.ts';
 
 const program = fileURLToPath(new URL('../support/programs/debugging-nodes.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'debug-'));

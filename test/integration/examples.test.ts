@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { suite, test } from 'node:test';
 import { promisify } from 'node:util';
+import '../support/look-over.ts';
 
 /** What each example prints; lines of different nodes that may come in either order are sorted. */
 const outputs: Record<string, { readonly lines: readonly string[]; readonly anyOrder?: true }> = {

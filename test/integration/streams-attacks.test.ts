@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { afterEach, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
 import { FrameKind } from '../../src/wire/frame.ts';
 import { streamDataHeaderBytes } from '../../src/wire/stream-frames.ts';
 import { RawPeer, rawFrame, uint32 } from './attacks/support/raw-peer.ts';
@@ -30,7 +30,6 @@ async function handled(peer: RawPeer): Promise<void> {
 
 suite('peers that misuse streams', () => {
   const scene = attackScene();
-  afterEach(() => scene.victim.call('handlers', 'prompt'));
 
   const breaches: Record<string, { frames: Buffer[]; reason: RegExp }> = {
     'a number that is the other side’s to give': { frames: [open(2)], reason: /opened with the number 2/ },

@@ -15,6 +15,7 @@ import { openItem, verifyItem } from '../../../src/secure/vault/item.ts';
 import { epochOfVersion, verifyLog, verifyState } from '../../../src/secure/vault/manifest.ts';
 import { VaultStore } from '../../../src/secure/vault/vault-store.ts';
 import { collection, type Step } from './support/owner-to-kill.ts';
+import '../../support/look-over.ts';
 
 /** PEERLOOM_KILLS=200 for the long run. */
 const kills = Number(process.env.PEERLOOM_KILLS ?? 25);

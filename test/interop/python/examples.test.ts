@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { suite, type TestContext, test } from 'node:test';
 import { within } from '../../support/turns.ts';
 import { pythonWithPackage } from './setup.ts';
+import '../../support/look-over.ts';
 
 const folder = join(import.meta.dirname, '../../../examples/python');
 

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import { within } from '../../support/turns.ts';
 import { pythonWithPackage } from './setup.ts';
+import '../../support/look-over.ts';
 
 /** What happened to a Python node, as peer.py tells it. */
 export interface PythonEvent {

@@ -2,6 +2,7 @@ import { on, once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { within } from '../../support/turns.ts';
+import '../../support/look-over.ts';
 
 /** A bare socket that plays a node, to see and to say exactly what crosses it. */
 export class RawPeer {

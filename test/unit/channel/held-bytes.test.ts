@@ -136,9 +136,12 @@ suite('memory that is held, and told of,', () => {
     const grown = counter();
     const [ours, theirs] = await line.stream();
     line.listener.streams.onGrowth = grown.grew;
+    const written = counter();
+    line.dialler.streams.onGrowth = written.grew;
     line.dialler.link.room = 0;
-    ours.write(new Uint8Array(100_000));
-    assert.equal(line.dialler.streams.heldBytes, 2 * 64 * kibibyte, 'the memory that it lies in');
+    for (let count = 0; count < 100; count++) ours.write(new Uint8Array(1_000));
+    const memoryBytes = 2 * 64 * kibibyte;
+    assert.deepEqual([line.dialler.streams.heldBytes, written.bytes], [memoryBytes, memoryBytes]);
     line.dialler.link.take(100);
     await line.flow();
     assert.equal(line.dialler.streams.heldBytes, 0);
@@ -152,5 +155,14 @@ suite('memory that is held, and told of,', () => {
     await line.flow();
     assert.equal((await waiting)!.length, 1_000);
     assert.equal(grown.bytes, 100_000, 'nothing was kept for who waited for it');
+
+    // Tiny frames lie in blocks, all of which are told of.
+    for (let count = 0; count < 20; count++) {
+      ours.write(new Uint8Array(1_000));
+      await line.flow();
+    }
+    const { heldBytes } = line.listener.streams;
+    assert.ok(heldBytes >= 20_000 && heldBytes <= 20_000 + 16 * kibibyte, `${heldBytes} bytes`);
+    assert.equal(grown.bytes, 100_000 + heldBytes);
   });
 });

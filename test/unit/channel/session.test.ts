@@ -14,12 +14,13 @@ const kibibyte = 1024;
 function open() {
   const runtime = new VirtualRuntime();
   const link = new FakeLink();
-  const session = new Session('name', link, runtime);
+  const session = new Session('name', link, { runtime, queueMaxBytes: 1024 * kibibyte });
   const told: string[] = [];
   const user = {
     readBytes: 0,
     wholeBytes: 0,
     acknowledge: (position: number) => void told.push(`acknowledge ${position}`),
+    overflowed: () => void told.push('overflowed'),
     acknowledged: () => void told.push('acknowledged'),
     suspended: (error: Error | undefined) => void told.push(`suspended ${error?.message}`),
     resumed: () => void told.push('resumed'),
@@ -56,10 +57,10 @@ suite('after a break', () => {
     const { session, told, resume } = open();
     const free: number[] = [];
     for (const index of [1, 2, 3]) session.send(new Uint8Array(10), () => void free.push(index));
-    assert.deepEqual([free, session.keptBytes], [[], 30]);
+    assert.deepEqual([free, session.keptBytes], [[], 30 + 3 * 128]);
     session.onAcknowledged(25, 0);
     session.onAcknowledged(20, 0);
-    assert.deepEqual([free, session.keptBytes], [[1, 2], 5]);
+    assert.deepEqual([free, session.keptBytes], [[1, 2], 5 + 128]);
     assert.deepEqual(told, ['acknowledged'], 'what is no higher is passed over');
     assert.deepEqual(
       [session.canResumeAt(24), session.canResumeAt(25), session.canResumeAt(31)],
@@ -122,6 +123,33 @@ suite('after a break', () => {
       session[end](1_000);
       assert.equal(await session.closed, undefined);
       assert.equal(session.canResumeAt(0), false);
+    }
+  });
+});
+
+suite('what is kept', () => {
+  test('keeps no large memory for a small piece', () => {
+    const { session, resume } = open();
+    const chunk = new Uint8Array(2_048).fill(1);
+    let isFree = false;
+    session.send(chunk.subarray(0, 100), () => {
+      isFree = true;
+    });
+    assert.equal(isFree, true);
+    chunk.fill(2);
+    assert.deepEqual(resume(0).pieces, [new Uint8Array(100).fill(1)]);
+  });
+
+  test('has an end where the other side acknowledges nothing, be the pieces large or tiny', () => {
+    for (const length of [12, 64 * kibibyte]) {
+      const { session, told } = open();
+      let pieces = 0;
+      while (told.length === 0 && pieces++ < 1_000_000) session.send(new Uint8Array(length));
+      assert.deepEqual(told, ['overflowed']);
+      const bytes = pieces * (length + 128);
+      assert.ok(bytes > 17 * 1024 * kibibyte && bytes < 18 * 1024 * kibibyte, `${bytes} bytes`);
+      session.send(new Uint8Array(length));
+      assert.equal(told.length, 1);
     }
   });
 });

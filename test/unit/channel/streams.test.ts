@@ -237,6 +237,26 @@ suite('the turns of the link', () => {
     side.close();
   });
 
+  test('what has become too much for the credit while it waited for the link waits for credit', async () => {
+    const side = new LineEnd('outbound');
+    const opening = side.streams.open(null);
+    await turns(1);
+    side.receive(credit(1, 100 * kibibyte));
+    const stream = await opening;
+    stream.write(new Uint8Array(80 * kibibyte));
+    await turns(1);
+    side.link.take(1);
+    stream.write(new Uint8Array(100)); // takes the room
+    await turns(1);
+    stream.write(new Uint8Array(100));
+    assert.equal(side.streams.isReady, true);
+    stream.write(new Uint8Array(60 * kibibyte));
+    assert.equal(side.streams.isReady, false);
+    side.receive(credit(1, 60 * kibibyte));
+    assert.equal(side.streams.isReady, true);
+    side.close();
+  });
+
   test('credit comes before data', async () => {
     const line = new Line();
     const [ours, theirs] = await line.stream();
@@ -277,13 +297,13 @@ suite('the window', () => {
     return line.creditOf(line.dialler, stream.id);
   }
 
-  test('grows up to 4 MiB for who reads as fast as the stream arrives', async () => {
+  test('grows up to 2 MiB for who reads as fast as the stream arrives', async () => {
     const line = new Line({ streamWindowBytes });
     const [ours, theirs] = await line.stream();
     void readAll(theirs).catch(() => {});
     assert.ok((await creditAfter(line, ours, 10)) <= streamWindowBytes, 'a short stream needs no more');
     const credit = await creditAfter(line, ours, 20 * mebibyte);
-    assert.ok(credit > 3 * mebibyte && credit <= 4 * mebibyte, `credit for ${credit} bytes`);
+    assert.ok(credit > mebibyte && credit <= 2 * mebibyte, `credit for ${credit} bytes`);
     line.listener.close();
   });
 

@@ -9,6 +9,7 @@ import {
 } from '../../../../src/index.ts';
 import { type Envelope, SecureNode, type SecureNodeOptions } from '../../../../src/secure/index.ts';
 import { until, within } from '../../../support/turns.ts';
+import '../../../support/look-over.ts';
 
 export interface Received {
   readonly peer: NodeConnection;

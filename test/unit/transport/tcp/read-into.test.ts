@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { suite, type TestContext, test } from 'node:test';
+import { systemRuntime } from '../../../../src/index.ts';
+import { readInto } from '../../../../src/transport/tcp/read-into.ts';
+import { SocketLink } from '../../../../src/transport/tcp/socket-link.ts';
+
+/** The two ends of a TCP connection; the second was accepted. */
+async function sockets(t: TestContext): Promise<[Socket, Socket]> {
+  const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const dialled = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const [accepted] = (await once(server, 'connection')) as [Socket];
+  t.after(() => {
+    for (const socket of [dialled, accepted]) socket.destroy();
+    server.close();
+  });
+  return [dialled, accepted];
+}
+
+/** What a socket is without the internals that are asked for. */
+function withoutInternals(socket: Socket): void {
+  const { _handle: handle } = socket as unknown as { _handle: object };
+  Object.defineProperty(handle, 'useUserBuffer', { value: undefined });
+}
+
+suite('reading into memory of ours', () => {
+  for (const isPossible of [true, false]) {
+    test(`a link reads the same ${isPossible ? 'with' : 'without'} it`, async (t) => {
+      const [dialled, accepted] = await sockets(t);
+      if (!isPossible) withoutInternals(accepted);
+      assert.equal(
+        readInto(
+          accepted,
+          () => {},
+          () => undefined,
+        ),
+        isPossible,
+        'this version of Node.js has what it needs',
+      );
+      const security = { protocol: 'tcp', encrypted: false, authenticated: true } as const;
+      const details = { remoteId: 'other', security, startedAt: 0, runtime: systemRuntime };
+      const link = new SocketLink(accepted, details);
+      const memory = new Uint8Array(300_000);
+      let filled = 0;
+      let placed = 0;
+      const done = Promise.withResolvers<void>();
+      link.readTarget = () => (filled < 100_000 ? undefined : memory.subarray(filled));
+      link.onMessage = (bytes) => {
+        if (bytes.buffer === memory.buffer) placed += bytes.length;
+        else memory.set(bytes, filled);
+        filled += bytes.length;
+        if (filled === memory.length) done.resolve();
+      };
+      const sent = Uint8Array.from(memory, (_, index) => index % 251);
+      dialled.write(sent);
+      await done.promise;
+      assert.deepEqual(memory, sent);
+      assert.equal(placed > 0, isPossible);
+    });
+  }
+});
