@@ -88,41 +88,38 @@ for (const engine of engines) {
     });
 
     test('share the link fairly, with each other and with messages', async (t) => {
+      const count = 32;
       const { b, connection } = await startPair(t, { engine });
-      const enoughBytes = 96 * mebibyte;
-      const received: number[] = [];
-      const enough = Promise.withResolvers<void>();
-      let total = 0;
+      const received = Array.from({ length: count }, () => 0);
+      let messageBytes = 0;
       b.on('node_stream', async (_peer, stream, header) => {
-        received[header as number] = 0;
-        for await (const bytes of stream) {
-          received[header as number]! += bytes.length;
-          total += bytes.length;
-          if (total > enoughBytes) return enough.resolve();
-        }
+        for await (const bytes of stream) received[header as number]! += bytes.length;
       });
+      b.on('node_message', (_peer, data) => {
+        messageBytes += (data as Uint8Array).length;
+      });
+      const streams = await Promise.all(Array.from({ length: count }, (_, n) => connection.openStream(n)));
       const piece = pattern(100_000);
-      const streams = await Promise.all(
-        Array.from({ length: 16 }, (_, index) => connection.openStream(index)),
-      );
-      for (const stream of streams) {
-        void (async () => {
-          while (total < enoughBytes) if (!stream.write(piece)) await stream.drained();
-        })().catch(() => {}); // left in the middle of reading
-      }
-      let delivered = 0;
-      while (total < enoughBytes) {
-        await connection.deliver(piece);
-        delivered += 1;
-      }
-      await enough.promise;
-      const mean = total / streams.length;
-      const shares = received.map((bytes) => bytes / mean);
-      assert.ok(
-        shares.every((share) => share > 0.8 && share < 1.2),
-        `shares of the mean: ${shares.join()}`,
-      );
-      assert.ok(delivered > 10, `${delivered} messages meanwhile`);
+      const keepSending = (way: { drained(): Promise<void> }, send: () => boolean): void => {
+        const sending = async (): Promise<never> => {
+          for (;;) if (!send()) await way.drained();
+        };
+        void assert.rejects(sending, withCode('ERR_CONNECTION_CLOSED')); // by the end of the test
+      };
+      for (const stream of streams) keepSending(stream, () => stream.write(piece));
+      keepSending(connection, () => connection.send(piece));
+
+      // What counts is what arrives once all of them are under way.
+      const total = (): number => received.reduce((sum, bytes) => sum + bytes, 0);
+      await until(() => Math.min(...received) > mebibyte, 'all streams are under way', 60_000);
+      const before = { received: received.slice(), total: total(), messageBytes };
+      const enough = 2 * mebibyte * count;
+      await until(() => total() - before.total > enough, 'the streams go on', 60_000);
+      const mean = (total() - before.total) / count;
+      const shares = received.map((bytes, index) => (bytes - before.received[index]!) / mean);
+      assert.ok(Math.min(...shares) > 0.8 && Math.max(...shares) < 1.2, `of the mean: ${shares.join()}`);
+      const ofMessages = (messageBytes - before.messageBytes) / (total() - before.total);
+      assert.ok(ofMessages > 0.1, `messages get ${ofMessages} of what 32 streams get`);
     });
 
     test('end for both sides when the connection does, behind what has arrived', async (t) => {

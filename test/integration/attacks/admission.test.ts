@@ -4,6 +4,7 @@ import { Admission } from '../../../src/admission.ts';
 import type { NodeOptions } from '../../../src/index.ts';
 import { resolveOptions } from '../../../src/options.ts';
 import { VirtualRuntime } from '../../support/virtual-runtime.ts';
+import '../../support/look-over.ts';
 
 const elsewhere = '203.0.113.7';
 

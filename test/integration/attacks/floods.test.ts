@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { suite, test } from 'node:test';
-import { Node } from '../../../src/index.ts';
+import { Identity, Node } from '../../../src/index.ts';
 import { FrameFlag, FrameKind } from '../../../src/wire/frame.ts';
-import { RawPeer, rawFrame, rawSocket, uint32 } from './support/raw-peer.ts';
+import { RawPeer, rawFrame, rawSocket, reset, uint32 } from './support/raw-peer.ts';
 import { attackScene } from './support/scene.ts';
 
-const { message, delivered, goodbye } = FrameKind;
+const { message, delivered, goodbye, ping, pong } = FrameKind;
 
 async function openSockets(port: number, count: number): Promise<Socket[]> {
   const sockets: Socket[] = [];
@@ -20,11 +20,20 @@ async function openSockets(port: number, count: number): Promise<Socket[]> {
   return sockets;
 }
 
+/** How many connections, and other files, this process may have. */
+function maxOpenFiles(): number {
+  const { userLimits } = process.report.getReport() as {
+    userLimits?: { open_files: { soft: number | string } };
+  };
+  const soft = Number(userLimits?.open_files.soft ?? 4_096);
+  return Number.isNaN(soft) ? Number.POSITIVE_INFINITY : soft; // the word 'unlimited'
+}
+
 /** A node comes new, asks, and leaves. */
 async function visit(port: number): Promise<void> {
   await using node = new Node('127.0.0.1', 0);
   await node.start();
-  const victim = await node.connectWithNode('127.0.0.1', port, { timeoutMs: 10_000 });
+  const victim = await node.connectWithNode('127.0.0.1', port, { timeoutMs: 60_000 });
   assert.equal(await victim.request('may I come in?'), 'may I come in?');
 }
 
@@ -33,6 +42,20 @@ suite('floods of connections', () => {
 
   test('2,000 silent sockets keep nobody out', async () => {
     await openSockets(scene.port, 2_000);
+    await visit(scene.port);
+  });
+
+  test('nor do 10,000 that dribble a byte of TLS each now and then', async (t) => {
+    const count = Math.min(10_000, maxOpenFiles() - 1_000);
+    if (count < 10_000) t.diagnostic(`${count} connections: the system lets this process open no more`);
+    const record = Buffer.concat([Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]), Buffer.alloc(500)]);
+    let alive: Socket[] = [];
+    let rounds = 0;
+    for (let opened = 0; opened < count; opened += 100, rounds++) {
+      alive = [...alive.filter(({ destroyed }) => !destroyed), ...(await openSockets(scene.port, 100))];
+      for (const socket of alive) socket.write(record.subarray(rounds % 11, (rounds % 11) + 1));
+      if (rounds % 25 === 0) await visit(scene.port);
+    }
     await visit(scene.port);
   });
 
@@ -45,8 +68,8 @@ suite('floods of connections', () => {
   test('nor do sockets that are gone before their turn', async () => {
     for (let round = 0; round < 2; round++) {
       const silent = await openSockets(scene.port, 100);
-      // Those that wait: resetting one that is being closed can hang Node.js at its exit.
-      for (const socket of silent.slice(32)) socket.resetAndDestroy();
+      // Those that wait for their turn.
+      for (const socket of silent.slice(32)) reset(socket);
       await scene.victim.call('stats');
       await visit(scene.port);
     }
@@ -70,9 +93,38 @@ suite('floods of connections', () => {
   });
 });
 
+suite('floods of farewells and pings', () => {
+  const scene = attackScene();
+
+  test('goodbyes in a loop: one ends the connection, and the next connection is as good as the first', async () => {
+    const { victim, port } = scene;
+    const identity = Identity.generate();
+    const farewells = Buffer.concat(
+      Array.from({ length: 10_000 }, () => rawFrame(goodbye, '{"code":"disconnected"}')),
+    );
+    for (let round = 0; round < 30; round++) {
+      const peer = await RawPeer.connect(port, {}, identity);
+      peer.write(farewells);
+      await peer.closed;
+      assert.equal((await victim.event('disconnected', peer.id)).code, 'disconnected by them');
+    }
+    assert.equal((await victim.call('stats')).connections, 1);
+  });
+
+  test('pings in a loop are all answered', async () => {
+    const peer = await RawPeer.connect(scene.port);
+    const lot = Buffer.concat(Array.from({ length: 1_000 }, () => rawFrame(ping, uint32(1))));
+    for (let rounds = 0; rounds < 200; rounds++) {
+      await peer.writeAll(lot);
+      for (let pongs = 0; pongs < 1_000; pongs++) await peer.next(pong);
+    }
+  });
+});
+
 suite('floods of peers', () => {
   const maxConnections = 10;
-  const scene = attackScene({ maxConnections });
+  // The handshake would end nobody here in time.
+  const scene = attackScene({ maxConnections, limits: { handshakeTimeoutMs: 600_000 } });
 
   test('past maxConnections each is told so, and may come when another leaves', async () => {
     const peers: RawPeer[] = [];
@@ -90,10 +142,8 @@ suite('floods of peers', () => {
 
   test('those who are refused cannot stay by saying nothing', async () => {
     for (let count = 1; count < maxConnections; count++) await RawPeer.connect(scene.port);
-    const startedAt = performance.now();
     const silent = await Promise.all(Array.from({ length: 30 }, () => RawPeer.dial(scene.port)));
     await Promise.all(silent.map(({ closed }) => closed));
-    assert.ok(performance.now() - startedAt < 3_000);
   });
 });
 

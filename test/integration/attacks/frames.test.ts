@@ -39,7 +39,7 @@ suite('frames that break the protocol', () => {
     'a cut message with nothing to follow': { frames: [firstFrame(10, 10)], reason: /nothing to follow/ },
     'a cut message inside another': {
       frames: [firstFrame(10, 5), firstFrame(10, 5)],
-      reason: /inside another/,
+      reason: /between the parts of another/,
     },
     'too few parts': { frames: [firstFrame(10, 5), rawFrame(part, 'abc')], reason: /do not fit/ },
     'a last part that is too long': {

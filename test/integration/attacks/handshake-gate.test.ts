@@ -4,6 +4,7 @@ import { resolveLimits } from '../../../src/limits.ts';
 import { HandshakeGate } from '../../../src/transport/tcp/handshake-gate.ts';
 import { turn } from '../../support/turns.ts';
 import { VirtualRuntime } from '../../support/virtual-runtime.ts';
+import '../../support/look-over.ts';
 
 const loopback = '127.0.0.1';
 const elsewhere = '203.0.113.7';

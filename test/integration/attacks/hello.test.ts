@@ -5,10 +5,9 @@ import { helloWith, RawPeer, rawFrame, uint32 } from './support/raw-peer.ts';
 import { attackScene } from './support/scene.ts';
 
 const { hello, accept, goodbye, message, ping } = FrameKind;
-const handshakeTimeoutMs = 700;
 
 suite('handshakes that break the protocol', () => {
-  const scene = attackScene({ limits: { handshakeTimeoutMs } });
+  const scene = attackScene();
 
   const refused: Record<string, { frames: Buffer[]; code: string; reason: RegExp }> = {
     'a message before the hello': {
@@ -144,18 +143,15 @@ suite('handshakes that break the protocol', () => {
   });
 
   test('a flood of empty frames while the node makes up its mind about the peer', async () => {
-    const peer = await RawPeer.dial(scene.port);
-    peer.write(helloWith({ name: 'doubtful' }));
-    peer.write(...Array.from({ length: 10_000 }, () => rawFrame(accept)));
-    const { code, message } = await peer.goodbye();
-    assert.equal(code, 'protocol');
-    assert.match(message, /more frames/);
-  });
-
-  test('a node that cannot make up its mind keeps to the time limit', async () => {
-    const peer = await RawPeer.dial(scene.port);
-    peer.write(helloWith({ name: 'doubtful' }));
-    assert.equal((await peer.goodbye()).code, 'timeout');
+    const floods = { 'more frames than a handshake has': hello, 'more than 8192 bytes': accept };
+    for (const [reason, kind] of Object.entries(floods)) {
+      const peer = await RawPeer.dial(scene.port);
+      peer.write(helloWith({ name: 'doubtful' }));
+      peer.write(...Array.from({ length: 10_000 }, () => rawFrame(kind)));
+      const { code, message } = await peer.goodbye();
+      assert.equal(code, 'protocol');
+      assert.ok(message.includes(reason), message);
+    }
   });
 
   test('a goodbye in place of the hello', async () => {
@@ -169,6 +165,17 @@ suite('handshakes that break the protocol', () => {
     peer.write(rawFrame(goodbye, 'x'));
     assert.equal((await peer.goodbye()).code, 'protocol');
   });
+});
+
+suite('handshakes that do not come to their end', () => {
+  const handshakeTimeoutMs = 1_000;
+  const scene = attackScene({ limits: { handshakeTimeoutMs } });
+
+  test('a node that cannot make up its mind keeps to the time limit', async () => {
+    const peer = await RawPeer.dial(scene.port);
+    peer.write(helloWith({ name: 'doubtful' }));
+    assert.equal((await peer.goodbye()).code, 'timeout');
+  });
 
   for (const [what, sent] of Object.entries({
     nothing: [],
@@ -180,20 +187,17 @@ suite('handshakes that break the protocol', () => {
       const peer = await RawPeer.dial(scene.port);
       peer.write(Buffer.concat(sent));
       assert.equal((await peer.goodbye()).code, 'timeout');
-      const elapsedMs = performance.now() - startedAt;
-      assert.ok(elapsedMs >= handshakeTimeoutMs - 5 && elapsedMs < 3 * handshakeTimeoutMs, `${elapsedMs} ms`);
+      assert.ok(performance.now() - startedAt >= handshakeTimeoutMs - 5);
     });
   }
 
-  test('a byte now and then does not stretch the time limit', async () => {
-    const startedAt = performance.now();
+  test('a byte now and then does not stretch the time limit', async (t) => {
     const peer = await RawPeer.dial(scene.port);
     const bytes = helloWith();
     let sent = 0;
     const dribble = setInterval(() => peer.write(bytes.subarray(sent, ++sent)), handshakeTimeoutMs / 10);
+    t.after(() => clearInterval(dribble));
     assert.equal((await peer.goodbye()).code, 'timeout');
-    clearInterval(dribble);
-    assert.ok(sent > 3);
-    assert.ok(performance.now() - startedAt < 3 * handshakeTimeoutMs);
+    assert.ok(sent > 1 && sent < bytes.length / 2, `${sent} of ${bytes.length} bytes were sent`);
   });
 });

@@ -4,21 +4,20 @@ import { FrameKind } from '../../../src/wire/frame.ts';
 import { RawPeer, rawFrame, uint32 } from './support/raw-peer.ts';
 import { attackScene } from './support/scene.ts';
 
-const pingAfterMs = 100;
-const deadAfterMs = 400;
+const pingAfterMs = 150;
+const deadAfterMs = 1_500;
 const { ping, pong, message } = FrameKind;
 
 suite('peers that fall silent', () => {
   const scene = attackScene({ limits: { pingAfterMs, deadAfterMs } });
 
   test('one that answers no ping is pinged, and given up', async () => {
+    const startedAt = performance.now();
     const peer = await RawPeer.connect(scene.port);
-    const silentSince = performance.now();
     await peer.next(ping);
     await peer.next(ping);
     await peer.closed;
-    const silenceMs = performance.now() - silentSince;
-    assert.ok(silenceMs >= deadAfterMs - 50 && silenceMs < 4 * deadAfterMs, `given up after ${silenceMs} ms`);
+    assert.ok(performance.now() - startedAt >= deadAfterMs - 5, 'not before its time');
     assert.equal((await scene.victim.event('disconnected', peer.id)).code, 'timeout by us');
   });
 

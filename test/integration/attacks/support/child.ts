@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { within } from '../../../support/turns.ts';
 
 /** Something that a child process tells on its own. */
 export interface ChildEvent {
@@ -13,22 +14,29 @@ export interface ChildEvent {
 
 type Reply = { readonly reply: number; readonly value?: unknown; readonly error?: string };
 
+/** Longer than anything takes that works at all, on a machine that has much else to do. */
+const patienceMs = 60_000;
+
 /** A program of this folder in a process of its own: it is asked by name, and its events are waited for. */
 export class Child<Commands extends Record<string, (argument: never) => unknown>> {
   readonly #process: ChildProcess;
+  readonly #program: string;
   readonly #exited: Promise<unknown>;
+  #failure: Error | undefined;
   readonly #asked = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   readonly #events: ChildEvent[] = [];
   #wake = Promise.withResolvers<void>();
   #count = 0;
 
   constructor(program: string, options: unknown) {
+    this.#program = program;
     this.#process = fork(fileURLToPath(new URL(program, import.meta.url)), [JSON.stringify(options)], {
       execArgv: ['--expose-gc'],
     });
     this.#exited = once(this.#process, 'exit').then(([code, signal]) => {
-      const error = new Error(`${program} ended with ${code ?? signal}`);
-      for (const { reject } of this.#asked.values()) reject(error);
+      this.#failure = new Error(`${program} ended with ${code ?? signal}`);
+      for (const { reject } of this.#asked.values()) reject(this.#failure);
+      this.#wake.resolve();
     });
     this.#process.on('message', (message: Reply | ChildEvent) => {
       if ('reply' in message) this.#settle(message);
@@ -40,11 +48,13 @@ export class Child<Commands extends Record<string, (argument: never) => unknown>
     command: Name,
     ...[argument]: Parameters<Commands[Name]>
   ): Promise<Awaited<ReturnType<Commands[Name]>>> {
+    if (this.#failure !== undefined) throw this.#failure;
     const call = ++this.#count;
     const answer = Promise.withResolvers<unknown>();
     this.#asked.set(call, answer);
     this.#process.send({ call, command, argument });
-    return (await answer.promise) as Awaited<ReturnType<Commands[Name]>>;
+    const value = await within(answer.promise, `${this.#program} answers '${command}'`, patienceMs);
+    return value as Awaited<ReturnType<Commands[Name]>>;
   }
 
   /** The next event of that name about that node, whether it has come already or not. */
@@ -52,7 +62,8 @@ export class Child<Commands extends Record<string, (argument: never) => unknown>
     for (;;) {
       const index = this.#events.findIndex((event) => event.name === name && event.id === id);
       if (index >= 0) return this.#events.splice(index, 1)[0]!;
-      await this.#wake.promise;
+      if (this.#failure !== undefined) throw this.#failure;
+      await within(this.#wake.promise, `${this.#program} tells '${name}' of ${id}`, patienceMs);
     }
   }
 

@@ -8,13 +8,16 @@ const paceMs = 10;
 /** What an honest peer saw of the node under attack since it was asked before. */
 export interface Observation {
   readonly answers: number;
-  readonly slowestMs: number;
+  /** The time within which 99 % of the answers came; where there are few of them, all but one. */
+  readonly p99Ms: number;
+  /** The most that this process woke up late: nothing that the other node has to answer for. */
+  readonly latestMs: number;
   readonly failures: readonly string[];
 }
 
 /** A node that asks another one all the time and takes note of how it is answered. */
 class HonestPeer extends Node {
-  #seen = { answers: 0, slowestMs: 0, failures: [] as string[] };
+  #seen = { answerMs: [] as number[], latestMs: 0, failures: [] as string[] };
   #round = 0;
   #roundEnded = Promise.withResolvers<void>();
 
@@ -32,9 +35,12 @@ class HonestPeer extends Node {
   async observe(): Promise<Observation> {
     const current = this.#round;
     while (this.#round < current + 2) await this.#roundEnded.promise;
-    const seen = this.#seen;
-    this.#seen = { answers: 0, slowestMs: 0, failures: [] };
-    return seen;
+    const { answerMs, latestMs, failures } = this.#seen;
+    this.#seen = { answerMs: [], latestMs: 0, failures: [] };
+    answerMs.sort((one, other) => one - other);
+    const late = Math.max(1, Math.floor(answerMs.length / 100));
+    const p99Ms = answerMs.at(-1 - late) ?? answerMs[0] ?? Number.POSITIVE_INFINITY;
+    return { answers: answerMs.length, p99Ms, latestMs, failures };
   }
 
   async #askFor(victim: NodeConnection): Promise<void> {
@@ -43,15 +49,18 @@ class HonestPeer extends Node {
     try {
       const answer = await victim.request(question);
       if (!isDeepStrictEqual(answer, question)) this.#seen.failures.push('a wrong answer');
-      this.#seen.answers += 1;
+      this.#seen.answerMs.push(performance.now() - askedAt);
     } catch (error) {
       this.#seen.failures.push((error as Error).message);
     }
-    this.#seen.slowestMs = Math.max(this.#seen.slowestMs, performance.now() - askedAt);
     this.#round += 1;
     this.#roundEnded.resolve();
     this.#roundEnded = Promise.withResolvers<void>();
-    setTimeout(() => void this.#askFor(victim), paceMs);
+    const dueAt = performance.now() + paceMs;
+    setTimeout(() => {
+      this.#seen.latestMs = Math.max(this.#seen.latestMs, performance.now() - dueAt);
+      void this.#askFor(victim);
+    }, paceMs);
   }
 }
 

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -7,6 +8,7 @@ import { FrameKind, frameHeaderBytes, writeFrameHeader } from '../../../../src/w
 import { type Frame, FrameReader } from '../../../../src/wire/frame-reader.ts';
 import { decodeGoodbye, type Goodbye } from '../../../../src/wire/goodbye.ts';
 import type { Hello } from '../../../../src/wire/hello.ts';
+import '../../../support/look-over.ts';
 
 const sockets = new Set<Socket>();
 
@@ -18,6 +20,12 @@ export function rawSocket(port: number): Socket {
 /** Ends what the tests have left open. */
 export function destroySockets(): void {
   for (const socket of sockets) socket.destroy();
+}
+
+/** Ends a connection the rude way; one that is ending already Node.js would keep for ever. */
+export function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 function tracked(socket: Socket): Socket {
@@ -107,7 +115,10 @@ export class RawPeer {
     };
     const carrier = rawSocket(port);
     const socket = tracked(connectTls({ socket: carrier, ...options }));
-    await once(socket, 'secureConnect');
+    const cut = once(socket, 'close').then(() =>
+      assert.fail('the connection closed during the TLS handshake'),
+    );
+    await Promise.race([once(socket, 'secureConnect'), cut]);
     return new RawPeer(socket, identity.id, carrier);
   }
 
@@ -142,7 +153,7 @@ export class RawPeer {
 
   /** Ends the connection the rude way. */
   reset(): void {
-    this.#carrier.resetAndDestroy();
+    reset(this.#carrier);
   }
 
   /** Reads nothing from now on. */

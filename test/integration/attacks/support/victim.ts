@@ -1,4 +1,4 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { readFileSync } from 'node:fs';
 import {
   type Data,
   type Limits,
@@ -6,6 +6,7 @@ import {
   type NodeConnection,
   PeerloomError,
   type PeerStream,
+  type TcpProtocol,
   tcp,
 } from '../../../../src/index.ts';
 import { serve, tell } from './child.ts';
@@ -17,6 +18,8 @@ export interface VictimOptions {
   readonly network?: string;
   /** Accept plain TCP beside TLS. */
   readonly plain?: boolean;
+  /** Accept nodes of the Python package as well. */
+  readonly p2pnetwork?: boolean;
 }
 
 /** What handlers do: end at once, end a turn of the event loop later, or wait until they are let go. */
@@ -89,18 +92,43 @@ class Victim extends Node {
   }
 }
 
-const { plain = false, ...nodeOptions } = JSON.parse(process.argv[2] ?? '{}') as VictimOptions;
+const { plain, p2pnetwork, ...nodeOptions } = JSON.parse(process.argv[2] ?? '{}') as VictimOptions;
+const accept: TcpProtocol[] = ['tls'];
+if (plain) accept.push('plain');
+if (p2pnetwork) accept.push('p2pnetwork');
 const node = new Victim('127.0.0.1', 0, {
   ...nodeOptions,
   authorize: (peer) => (peer.name === 'doubtful' ? new Promise<never>(() => {}) : true),
-  transports: [tcp({ accept: plain ? ['tls', 'plain'] : ['tls'] })],
+  transports: [tcp({ accept })],
 });
-const loopDelay = monitorEventLoopDelay({ resolution: 5 });
+
+/** What this thread computed in one go, at the most; a machine that has much else to do does not count. */
+const turn = { longestMs: 0, lastCpuMs: cpuMs() };
+setInterval(() => {
+  turn.longestMs = Math.max(turn.longestMs, cpuMs() - turn.lastCpuMs);
+  turn.lastCpuMs = cpuMs();
+}, 5);
+
+function cpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
+
+/** How long this thread has run, and how long it has waited for a processor. */
+let scheduled = schedule();
+
+function schedule(): { ran: number; waited: number } {
+  try {
+    const [ran, waited] = readFileSync('/proc/self/schedstat', 'utf8').split(' ').map(Number);
+    return { ran: ran!, waited: waited! };
+  } catch {
+    return { ran: 1, waited: 0 };
+  }
+}
 
 const commands = {
   async start(): Promise<{ port: number; id: string }> {
     await node.start();
-    loopDelay.enable();
     return { port: node.port, id: node.id };
   },
 
@@ -127,11 +155,19 @@ const commands = {
     return { usedMiB: (heapUsed + external) / 2 ** 20, peakMiB: process.resourceUsage().maxRSS / 1024 };
   },
 
-  /** The longest that the event loop was held up since this was asked last, in milliseconds. */
-  longestPauseMs() {
-    const longest = loopDelay.max / 1e6;
-    loopDelay.reset();
-    return longest;
+  /** The longest that the event loop was held up by computing since this was asked last, in milliseconds. */
+  longestTurnMs() {
+    const { longestMs } = turn;
+    turn.longestMs = 0;
+    return longestMs;
+  },
+
+  /** How many times longer all took since this was asked last, because others wanted the processors too. */
+  slowdown() {
+    const earlier = scheduled;
+    scheduled = schedule();
+    const ran = scheduled.ran - earlier.ran;
+    return ran > 0 ? (ran + scheduled.waited - earlier.waited) / ran : 1;
   },
 
   lastMessage() {
