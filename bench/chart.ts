@@ -43,6 +43,7 @@ export function formatChart(report: Report): string {
   const caption = `${report.date.slice(0, 10)}, ${report.machine.processor}, ${report.machine.cores} cores, Node ${report.versions.node}; ${legend}`;
   parts.unshift(text(0, 14, caption, { colour: colours.faint }));
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${y}" font-family="system-ui, sans-serif" font-size="11">
+<title>peerloom beside other systems</title>
 <rect width="100%" height="100%" fill="#ffffff"/>
 ${parts.join('\n')}
 </svg>

@@ -31,7 +31,10 @@ export interface Decoded {
   readonly plainBytes: number;
 }
 
-/** When so many bytes have been decompressed for one connection, the others get their turn. */
+/**
+ * When so many bytes have been decompressed for one connection, the others, and the garbage collector, get as much
+ * time as that took.
+ */
 const decompressedPerTurnBytes = 1024 * 1024;
 
 const emptyPayload: Payload = { format: 0, compression: 0, body: new Uint8Array(0) };
@@ -43,6 +46,7 @@ export class Incoming {
   readonly #maxBodyBytes: number;
   #handler: ChannelHandler | undefined;
   #decompressedBytes = 0;
+  #decompressingMs = 0;
   #ended = false;
 
   constructor(options: IncomingOptions) {
@@ -113,7 +117,10 @@ export class Incoming {
   }
 
   #decompress(body: Uint8Array, compression: number): Uint8Array {
-    const plain = decompress(body, compression, this.#options.limits.maxMessageBytes);
+    const { runtime, limits } = this.#options;
+    const startedAt = runtime.now();
+    const plain = decompress(body, compression, limits.maxMessageBytes);
+    this.#decompressingMs += runtime.now() - startedAt;
     this.#decompressedBytes += plain.length;
     return plain;
   }
@@ -125,8 +132,10 @@ export class Incoming {
     const handled = this.#handleDecoded(frame, this.decode(frame));
     if (this.#decompressedBytes < decompressedPerTurnBytes) return handled;
     this.#decompressedBytes = 0;
+    const pauseMs = this.#decompressingMs;
+    this.#decompressingMs = 0;
     const { runtime } = this.#options;
-    return Promise.all([handled, new Promise<void>((resolve) => runtime.setTimeout(resolve, 0))]);
+    return Promise.all([handled, new Promise<void>((resolve) => runtime.setTimeout(resolve, pauseMs))]);
   }
 
   #handleDecoded(frame: Frame, decoded: Decoded | undefined): undefined | Promise<unknown> {

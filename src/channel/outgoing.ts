@@ -187,7 +187,7 @@ export class Outgoing {
         chunk = this.#nextChunk(frameHeaderBytes + length);
         at = 0;
       }
-      // By hand: a call with an object for the header would cost a third of the speed.
+      // By hand: a call with an object for the header costs a tenth of the speed where many requests are under way.
       chunk[at] = 0;
       chunk[at + 1] = length >>> 16;
       chunk[at + 2] = length >>> 8;

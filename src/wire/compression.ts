@@ -91,7 +91,17 @@ interface Decompressed {
   readonly engine: { readonly bytesWritten: number };
 }
 
-type BuiltinDecompress = (body: Uint8Array, options: { maxOutputLength: number; info: true }) => unknown;
+interface BuiltinOptions {
+  readonly maxOutputLength: number;
+  readonly chunkSize: number;
+  readonly info: true;
+}
+
+type BuiltinDecompress = (body: Uint8Array, options: BuiltinOptions) => unknown;
+
+/** The memory tried first for what comes out; each time that it does not do, so many times more. */
+const firstOutputBytes = 64 * 1024;
+const outputGrowth = 16;
 
 function builtinCodecs(): readonly Codec[] {
   const zlib = optionalBuiltin('node:zlib');
@@ -120,17 +130,35 @@ function builtinCodecs(): readonly Codec[] {
   return codecs;
 }
 
+/**
+ * Decompresses into one piece of memory. In the small chunks that are the default a bomb would leave twice its
+ * size to the garbage collector: once in chunks, once put together.
+ */
 function bounded(decompress: BuiltinDecompress): Codec['decompress'] {
-  return (body, maxBytes) => {
-    let result: Decompressed;
+  const attempt = (body: Uint8Array, bytes: number): Decompressed | undefined => {
+    const options = {
+      maxOutputLength: Math.max(1, bytes),
+      chunkSize: Math.max(64, bytes),
+      info: true,
+    } as const;
     try {
-      result = decompress(body, { maxOutputLength: Math.max(1, maxBytes), info: true }) as Decompressed;
+      return decompress(body, options) as Decompressed;
     } catch (error) {
-      const isTooLarge = (error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE';
-      throw isTooLarge ? new Error(tooLarge(maxBytes), { cause: error }) : error;
+      if ((error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE') return undefined;
+      throw error;
     }
-    const surplus = body.length - result.engine.bytesWritten;
+  };
+  return (body, maxBytes) => {
+    let bytes = Math.min(firstOutputBytes, maxBytes);
+    let result = attempt(body, bytes);
+    while (result === undefined && bytes < maxBytes) {
+      bytes = Math.min(outputGrowth * bytes, maxBytes);
+      result = attempt(body, bytes);
+    }
+    if (result === undefined) throw new Error(tooLarge(maxBytes));
+    const { buffer, engine } = result;
+    const surplus = body.length - engine.bytesWritten;
     if (surplus > 0) throw new Error(`its end is followed by ${surplus} bytes`);
-    return result.buffer;
+    return 2 * buffer.length < buffer.buffer.byteLength ? Uint8Array.from(buffer) : buffer;
   };
 }
