@@ -294,7 +294,8 @@ export class Peering {
   #answerSession(remoteId: string, { id, receivedBytes }: HelloSession): HelloSession {
     const channel = this.#durable.get(remoteId);
     if (channel?.session.id !== id || !channel.session.canResumeAt(receivedBytes)) {
-      return { id, receivedBytes: 0, resumed: false };
+      // A name of its own: the other side may hold on to the old one when it does not get to hear this.
+      return { id: this.#randomName(), receivedBytes: 0, resumed: false };
     }
     return { ...channel.session.freeze(), resumed: true };
   }

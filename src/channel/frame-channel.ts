@@ -77,7 +77,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   constructor(handshake: Handshake, options: FrameChannelOptions) {
     const { ours, theirs, direction } = handshake;
     const { limits, runtime } = options;
-    const id = ours.session && theirs.session?.id;
+    const id = (direction === 'inbound' ? ours : ours.session && theirs)?.session?.id;
     this.session = id === undefined ? undefined : new Session(id, handshake.link, { ...limits, runtime });
     const link = this.session ?? handshake.link;
     this.#link = link;

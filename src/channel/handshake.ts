@@ -126,7 +126,7 @@ function checkHello(theirs: Hello, ours: Hello): number {
     );
   }
   const { session } = theirs;
-  if (ours.session !== undefined && session !== undefined && session.id !== ours.session.id) {
+  if (ours.session !== undefined && session?.resumed && session.id !== ours.session.id) {
     throw new PeerloomError('ERR_HANDSHAKE', 'the other side answers with another session');
   }
   return agreedVersion(theirs.versions, ours.versions);

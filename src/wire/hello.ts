@@ -29,11 +29,11 @@ export interface Hello {
 
 /** What a side says of a session (docs/protocol.md, clauses 10.x). */
 export interface HelloSession {
-  /** Chosen by the side that dialled first. */
+  /** Of a new session: chosen by the accepting side. */
   readonly id: string;
   /** Bytes received in it so far: the other side goes on from there. */
   readonly receivedBytes: number;
-  /** Said by the accepting side: it knows the session. Otherwise both begin a new one of that name. */
+  /** Said by the accepting side: it knows the session. Otherwise both begin the new one that it names. */
   readonly resumed: boolean;
 }
 

@@ -9,11 +9,11 @@ const position = (value: number): Buffer => Buffer.concat([uint32(0), uint32(val
 const acknowledge = (value: number): Buffer => frame(kinds.acknowledge, position(value));
 
 suite('protocol 10: sessions', () => {
-  test('10.1, 10.6 a listener begins the session that a dialler names', async (t) => {
+  test('10.1, 10.6 a listener begins a session, which it names', async (t) => {
     const node = await startNode(t);
     const peer = await dialPlain(node);
     const { session } = await peer.shakeHands({ session: { id: 'ours', receivedBytes: 0 } });
-    assert.deepEqual(session, { id: 'ours', receivedBytes: 0, resumed: false });
+    assertNew(session);
   });
 
   test('10.1 a dialler asks for one only where the user wants it, and does without where it is not answered', async (t) => {
@@ -29,13 +29,15 @@ suite('protocol 10: sessions', () => {
     await connecting;
   });
 
-  test('10.1 another name in the answer is a breach', async (t) => {
+  test('10.5 to go on with another session is a breach', async (t) => {
     const listener = await listenPlain(t);
     const node = await startNode(t);
     const connecting = node.connectWithNode(`tcp://127.0.0.1:${listener.port}`, { reconnect: true });
     const refused = assert.rejects(connecting, { code: 'ERR_HANDSHAKE' });
     const peer = await listener.accept();
-    await peer.answerHandshake({ session: { id: 'another', receivedBytes: 0 } }).catch(() => {});
+    await peer
+      .answerHandshake({ session: { id: 'another', receivedBytes: 0, resumed: true } })
+      .catch(() => {});
     await refused;
   });
 
@@ -73,7 +75,7 @@ suite('protocol 10: sessions', () => {
   });
 
   test('10.5, 10.7 a listener goes on in the middle of a frame, both ways, even where it has not seen the break', async (t) => {
-    const { node, peer, identity, connection } = await dialling(t);
+    const { node, peer, identity, connection, id } = await dialling(t);
     const message = textMessage('cut in two');
     peer.write(textMessage('first'), message.subarray(0, 12));
     await eventOf(node, 'node_message');
@@ -82,7 +84,7 @@ suite('protocol 10: sessions', () => {
     await peer.expect(kinds.message);
     const again = await dialPlain(node, identity);
     const received = eventOf(node, 'node_message');
-    const told = await again.shakeHands({ session: { id: 'ours', receivedBytes: 5 } });
+    const told = await again.shakeHands({ session: { id, receivedBytes: 5 } });
     const { receivedBytes, resumed } = told.session as { receivedBytes: number; resumed: boolean };
     assert.deepEqual([receivedBytes, resumed], [textMessage('first').length + 12, true]);
     again.write(message.subarray(12));
@@ -133,7 +135,7 @@ suite('protocol 10: sessions', () => {
 
   test('10.6 bytes that are gone, or were never sent, begin a new session', async (t) => {
     for (const receivedBytes of [10_000, 0]) {
-      const { node, peer, identity, connection } = await dialling(t);
+      const { node, peer, identity, connection, id } = await dialling(t);
       connection.send('acknowledged');
       const { body } = await peer.expect(kinds.message);
       peer.write(acknowledge(8 + body.length), textMessage('seen'));
@@ -143,8 +145,9 @@ suite('protocol 10: sessions', () => {
       await lost;
       const gone = eventOf(node, 'node_session_lost');
       const again = await dialPlain(node, identity);
-      const { session } = await again.shakeHands({ session: { id: 'ours', receivedBytes } });
-      assert.deepEqual(session, { id: 'ours', receivedBytes: 0, resumed: false });
+      const { session } = await again.shakeHands({ session: { id, receivedBytes } });
+      assertNew(session);
+      assert.notEqual((session as { id: string }).id, id);
       assert.equal((await gone)[0], connection);
     }
   });
@@ -181,9 +184,15 @@ async function dialling(t: TestContext) {
   const identity = newIdentity();
   const connected = eventOf(node, 'inbound_node_connected');
   const peer = await dialPlain(node, identity);
-  await peer.shakeHands({ session: { id: 'ours', receivedBytes: 0 } });
+  const { session } = await peer.shakeHands({ session: { id: 'ours', receivedBytes: 0 } });
   const [connection] = await connected;
-  return { node, peer, identity, connection };
+  return { node, peer, identity, connection, id: (session as { id: string }).id };
+}
+
+function assertNew(session: unknown): void {
+  const { id, ...rest } = session as { id: string };
+  assert.deepEqual(rest, { receivedBytes: 0, resumed: false });
+  assert.match(id, /^[0-9a-f]{32}$/);
 }
 
 /** A session that a node has dialled. */

@@ -32,14 +32,14 @@ async function startLost(t: TestContext, beforeLoss: (peer: HandMadePeer) => voi
   beforeLoss(peer);
   peer.link.close(1_000);
   await node.event('inbound_node_disconnected');
-  return { node, identity, peer, connection };
+  return { node, identity, peer, connection, id: peer.theirs.session!.id };
 }
 
 suite('a session is resumed', () => {
   test('by who has it, from where it stopped', async (t) => {
-    const { node, identity, connection } = await startLost(t);
+    const { node, identity, connection, id } = await startLost(t);
     connection.send('more');
-    const again = await dial(t, node, { identity });
+    const again = await dial(t, node, { identity, id });
     assert.equal(again.theirs.session?.resumed, true);
     await node.event('inbound_node_connected', 2);
     assert.ok(node.peer(again) === connection);
@@ -48,15 +48,15 @@ suite('a session is resumed', () => {
   });
 
   test('not by somebody else who knows its name', async (t) => {
-    const { node, identity, connection } = await startLost(t);
+    const { node, identity, connection, id } = await startLost(t);
     connection.send('a secret');
-    const impostor = await dial(t, node, { identity: Identity.generate() });
+    const impostor = await dial(t, node, { identity: Identity.generate(), id });
     await node.event('inbound_node_connected', 2);
     assert.equal(impostor.theirs.session?.resumed, false);
     assert.ok(node.peer(impostor) !== connection);
     await turns();
     assert.ok(!impostor.kinds.includes(FrameKind.message));
-    const rightful = await dial(t, node, { identity });
+    const rightful = await dial(t, node, { identity, id });
     assert.equal(rightful.theirs.session?.resumed, true);
     await node.event('inbound_node_connected', 3);
     assert.ok(node.peer(rightful) === connection);
@@ -64,8 +64,8 @@ suite('a session is resumed', () => {
 
   test('not from behind what was sent', async (t) => {
     for (const receivedBytes of [1_000_000, Number.MAX_SAFE_INTEGER]) {
-      const { node, identity, connection } = await startLost(t);
-      const again = await dial(t, node, { identity, receivedBytes });
+      const { node, identity, connection, id } = await startLost(t);
+      const again = await dial(t, node, { identity, id, receivedBytes });
       assert.equal(again.theirs.session?.resumed, false, String(receivedBytes));
       const { peer } = await node.event('node_session_lost');
       assert.ok(peer === connection);
@@ -78,23 +78,23 @@ suite('a session is resumed', () => {
     const acknowledge = (peer: HandMadePeer): void => {
       peer.link.send(smallFrame(FrameKind.acknowledge, positionBody(5)));
     };
-    const { node, identity } = await startLost(t, acknowledge);
-    const again = await dial(t, node, { identity, receivedBytes: 4 });
+    const { node, identity, id } = await startLost(t, acknowledge);
+    const again = await dial(t, node, { identity, id, receivedBytes: 4 });
     assert.equal(again.theirs.session?.resumed, false);
     await node.event('node_session_lost');
     await node.event('inbound_node_connected', 2);
   });
 
   test('not from a position that is none', async (t) => {
-    const { node, identity, connection } = await startLost(t);
+    const { node, identity, connection, id } = await startLost(t);
     for (const receivedBytes of [-1, 0.5, Number.NaN, 2 ** 53, '0']) {
-      const asking = dial(t, node, { identity, receivedBytes: receivedBytes as number });
+      const asking = dial(t, node, { identity, id, receivedBytes: receivedBytes as number });
       await assert.rejects(asking, /session|hello/, String(receivedBytes));
     }
-    for (const id of ['x'.repeat(65), 7]) {
-      await assert.rejects(dial(t, node, { identity, id: id as string }), /session|hello/, String(id));
+    for (const name of ['x'.repeat(65), 7]) {
+      await assert.rejects(dial(t, node, { identity, id: name as string }), /session|hello/, String(name));
     }
-    const again = await dial(t, node, { identity });
+    const again = await dial(t, node, { identity, id });
     assert.equal(again.theirs.session?.resumed, true, 'no harm was done');
     await node.event('inbound_node_connected', 2);
     assert.ok(node.peer(again) === connection);
