@@ -40,6 +40,7 @@ const anyMutation: fc.Arbitrary<Mutation> = fc.oneof(
   fc.tuple(fc.nat(), fc.nat()).map(
     ([from, to]): Mutation =>
       (frames) => {
+        if (frames.length === 0) return frames;
         const moved = [...frames];
         const [frame] = moved.splice(from % moved.length, 1);
         moved.splice(to % (moved.length + 1), 0, frame!);
