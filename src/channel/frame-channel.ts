@@ -20,8 +20,10 @@ import { decodeGoodbye, encodeGoodbye, type Goodbye, goodbye } from '../wire/goo
 import type { Hello } from '../wire/hello.ts';
 import type { Payload } from '../wire/payload.ts';
 import type { Channel, ChannelHandler, CloseReason, RemoteNode, SendOptions } from './channel.ts';
+import { Ending } from './ending.ts';
 import type { Handshake } from './handshake.ts';
 import { Incoming } from './incoming.ts';
+import { Liveness } from './liveness.ts';
 import { Outgoing } from './outgoing.ts';
 import type { WaitOptions } from './pending.ts';
 import { Questions } from './questions.ts';
@@ -59,20 +61,14 @@ export class FrameChannel implements Channel, MemoryAccount {
   readonly #streams: Streams;
   readonly #questions: Questions;
 
-  #state: 'open' | 'closing' | 'closed' = 'open';
+  readonly #liveness: Liveness;
+  readonly #ending = new Ending();
   #handler: ChannelHandler | undefined;
-  #reason: CloseReason | undefined;
-  /** This side chose to leave: nothing more is handled. */
-  #left = false;
-  #reported = false;
   /** What had not been handed to the session when it ended. */
   #unsent: readonly Uint8Array[] = [];
   /** The user was told that the session is suspended. */
   #reportedSuspended = false;
   #suspendedAt = 0;
-  #lastReceivedAt: number;
-  #lastPingAt = 0;
-  #checkedAt: number;
 
   constructor(handshake: Handshake, options: FrameChannelOptions) {
     const { ours, theirs, direction } = handshake;
@@ -87,7 +83,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     this.#outgoing = new Outgoing(link, limits, this.session);
     this.#reader = new FrameReader(
       (kind, format, compression, body) => {
-        const isMessage = kind === FrameKind.message && this.#state === 'open';
+        const isMessage = kind === FrameKind.message && this.#ending.isOpen;
         if (isMessage && this.#incoming.tryNow(format, compression, body)) return;
         this.#onFrame({ kind, format, compression, body });
       },
@@ -117,7 +113,7 @@ export class FrameChannel implements Channel, MemoryAccount {
       encode: (data) => this.#encode(data),
       decode: (frame) => this.#incoming.decode(frame),
     });
-    this.#lastReceivedAt = this.#checkedAt = runtime.now();
+    this.#liveness = new Liveness(limits, runtime.now());
     const { grew } = options.budget;
     this.#reader.onGrowth = this.#outgoing.onGrowth = grew;
     this.#incoming.inbox.onGrowth = this.#streams.onGrowth = grew;
@@ -129,7 +125,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   }
 
   get isOpen(): boolean {
-    return this.#state === 'open';
+    return this.#ending.isOpen;
   }
 
   get heldBytes(): number {
@@ -150,7 +146,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     this.#handler = handler;
     this.#options.budget.open(this);
     this.#incoming.start(handler);
-    if (this.#state === 'closed') this.#report();
+    if (this.#ending.isClosed) this.#report();
   }
 
   send(data: Data, options?: SendOptions): boolean {
@@ -183,36 +179,29 @@ export class FrameChannel implements Channel, MemoryAccount {
   }
 
   checkLiveness(now: number): void {
-    if (this.#state !== 'open') return;
+    if (!this.isOpen) return;
     const { limits } = this.#options;
     if (this.isSuspended) {
       const isOver = this.direction === 'inbound' && now - this.#suspendedAt >= limits.sessionTimeoutMs;
       if (isOver) this.giveUp(`the other side did not come back within ${limits.sessionTimeoutMs} ms`);
       return;
     }
-    // A check that comes late was slept through, by this process: that is not the other side's silence.
-    this.#lastReceivedAt += Math.max(0, now - this.#checkedAt - limits.pingAfterMs);
-    this.#checkedAt = now;
-    // While reading is paused nothing can be heard, but the ping still tells the other side that we live.
-    if (this.#incoming.inbox.paused) this.#lastReceivedAt = now - limits.pingAfterMs;
-    const silenceMs = now - this.#lastReceivedAt;
-    if (silenceMs >= limits.deadAfterMs) {
+    const due = this.#liveness.check(now, !this.#incoming.inbox.paused);
+    if (due === 'ping') {
+      this.#outgoing.urgent(FrameKind.ping, idBody(0));
+    } else if (due === 'end') {
       const message = `nothing was heard of the other side for ${limits.deadAfterMs} ms`;
       if (this.session === undefined) this.#fail(goodbye('timeout', message));
       else this.session.suspend(new PeerloomError('ERR_TIMEOUT', message));
-    } else if (silenceMs >= limits.pingAfterMs && now - this.#lastPingAt >= limits.pingAfterMs) {
-      this.#lastPingAt = now;
-      this.#outgoing.urgent(FrameKind.ping, idBody(0));
     }
   }
 
   close(farewell: Goodbye): void {
-    this.#left = true;
+    this.#ending.choose();
     this.#incoming.inbox.clear();
-    if (this.#state === 'closed') this.#report();
-    if (this.#state !== 'open') return;
-    this.#state = 'closing';
-    this.#reason = { ...farewell, by: 'us' };
+    if (this.#ending.isClosed) this.#report();
+    if (!this.isOpen) return;
+    this.#ending.begin({ ...farewell, by: 'us' });
     this.#streams.close(this.#closedError());
     const outgoing = this.#outgoing;
     const link = this.#link;
@@ -271,14 +260,14 @@ export class FrameChannel implements Channel, MemoryAccount {
   }
 
   #onResumed(): void {
-    this.#lastReceivedAt = this.#options.runtime.now();
+    this.#liveness.heard(this.#options.runtime.now());
     if (!this.#reportedSuspended) return;
     this.#reportedSuspended = false;
     this.#handler?.resumed();
   }
 
   #checkOpen(): void {
-    if (this.#state === 'open') return;
+    if (this.isOpen) return;
     throw new PeerloomError('ERR_CONNECTION_CLOSED', `the connection with ${this.remote.id} is closed`);
   }
 
@@ -287,7 +276,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   }
 
   #onBytes(bytes: Uint8Array): void {
-    this.#lastReceivedAt = this.#options.runtime.now();
+    this.#liveness.heard(this.#options.runtime.now());
     this.#guarded(() => this.#reader.push(bytes));
   }
 
@@ -306,10 +295,10 @@ export class FrameChannel implements Channel, MemoryAccount {
       case FrameKind.message:
       case FrameKind.deliver:
       case FrameKind.request:
-        if (this.#state === 'open') this.#incoming.offer(frame);
+        if (this.isOpen) this.#incoming.offer(frame);
         break;
       case FrameKind.streamOpen:
-        if (this.#state === 'open' && this.#streams.onOpen(frame)) this.#incoming.offer(frame);
+        if (this.isOpen && this.#streams.onOpen(frame)) this.#incoming.offer(frame);
         break;
       case FrameKind.streamData:
       case FrameKind.streamCredit:
@@ -346,7 +335,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   }
 
   #answer(kind: number, payload: Payload, id: number): void {
-    if (this.#state !== 'open') return;
+    if (!this.isOpen) return;
     try {
       this.#outgoing.send(kind, payload, id);
     } catch {
@@ -355,9 +344,8 @@ export class FrameChannel implements Channel, MemoryAccount {
   }
 
   #onGoodbye(farewell: Goodbye): void {
-    if (this.#state !== 'open') return;
-    this.#state = 'closing';
-    this.#reason = { ...farewell, by: 'them' };
+    if (!this.isOpen) return;
+    this.#ending.begin({ ...farewell, by: 'them' });
     this.#streams.close(this.#closedError());
     this.#reader.stop();
     this.#closeOutgoing();
@@ -366,10 +354,9 @@ export class FrameChannel implements Channel, MemoryAccount {
 
   /** Tells the other side why, as far as it still listens, and lets go of it. */
   #fail(farewell: Goodbye): void {
-    if (this.#state === 'closed') return;
+    if (this.#ending.isClosed) return;
     this.#options.log(`closing the connection with ${this.remote.id}: ${farewell.message}`);
-    this.#state = 'closing';
-    this.#reason ??= { ...farewell, by: 'us' };
+    this.#ending.begin({ ...farewell, by: 'us' });
     this.#streams.close(this.#closedError(), farewell.code === 'overload' ? 'dropped' : 'kept');
     this.#reader.stop();
     this.#closeOutgoing();
@@ -386,8 +373,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   }
 
   #onLinkClosed(error: Error | undefined): void {
-    this.#state = 'closed';
-    this.#reason ??= lost(error);
+    this.#ending.complete(lost(error));
     this.#reader.stop();
     this.#closeOutgoing();
     this.#incoming.end();
@@ -399,33 +385,25 @@ export class FrameChannel implements Channel, MemoryAccount {
 
   /** What the user has to know of when a session ends, unless this side chose to leave. */
   #unacknowledged(): readonly Data[] | undefined {
-    if (this.session === undefined || this.#left) return undefined;
+    if (this.session === undefined || this.#ending.isByChoice) return undefined;
     const pieces = [...this.session.unacknowledged(), ...this.#unsent];
     const messages = messagesIn(pieces, this.#theirs.maxMessageBytes);
-    return messages.length > 0 || this.#reason!.by !== 'them' ? messages : undefined;
+    return messages.length > 0 || this.#ending.reason.by !== 'them' ? messages : undefined;
   }
 
   #closedError(): PeerloomError {
     const { id } = this.remote;
     return new PeerloomError(
       'ERR_CONNECTION_CLOSED',
-      `the connection with ${id} closed: ${this.#reason!.message}`,
+      `the connection with ${id} closed: ${this.#ending.reason.message}`,
     );
   }
 
-  /**
-   * What arrived before the end is still handled, unless this side chose to leave: then a handler may be
-   * waiting for the report.
-   */
   #report(): void {
-    const report = (): void => {
-      if (this.#reported) return;
-      this.#reported = true;
+    this.#ending.report(this.#incoming.inbox, () => {
       this.#options.budget.close(this);
-      this.#handler!.closed(this.#reason!, this.#unacknowledged());
-    };
-    if (this.#left) report();
-    else void this.#incoming.inbox.idle().then(report);
+      this.#handler!.closed(this.#ending.reason, this.#unacknowledged());
+    });
   }
 }
 

@@ -1,44 +1,20 @@
 import { PeerloomError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { Link } from '../transport/transport.ts';
-import {
-  FrameFlag,
-  FrameKind,
-  frameHeaderBytes,
-  idBytes,
-  smallFrame,
-  totalBytes,
-  writeFrameHeader,
-  writeUint32,
-} from '../wire/frame.ts';
-import { allocate, joined } from '../wire/memory.ts';
+import { frameHeaderBytes, idBytes, smallFrame, writeUint32 } from '../wire/frame.ts';
+import { joined } from '../wire/memory.ts';
 import { ChunkPool } from './chunk-pool.ts';
+import {
+  chunkBytes,
+  maxUncutBytes,
+  type OutgoingPayload,
+  type SharedFrames,
+  writePiece,
+} from './cut-message.ts';
 import type { FrameSource } from './frame-source.ts';
-
-/** A message's data ready for the wire. */
-export interface OutgoingPayload {
-  readonly format: number;
-  readonly compression: number;
-  readonly body: Uint8Array;
-  /** The frames of it as a message, where they were made for many connections. */
-  readonly shared?: SharedFrames | undefined;
-}
-
-/** A large message that is made once and waits in many connections. */
-export interface SharedFrames {
-  readonly frames: readonly Uint8Array[];
-  /** How many connections have not sent it whole. */
-  holders: number;
-}
-
-/** Frames are gathered in chunks of this size, each one write to the link. */
-const chunkBytes = 64 * 1024;
 
 /** The first chunk of a turn: most turns of an idle link carry one small message. */
 const firstChunkBytes = 2 * 1024;
-
-/** Up to here a message is not cut, but moved to the next chunk whole. */
-const maxUncutBytes = 16 * 1024;
 
 /** Pongs and the like that may wait on a peer that does not read. */
 const maxUrgentBytes = 64 * 1024;
@@ -331,61 +307,9 @@ export class Outgoing {
   }
 }
 
-/** The frames of a large message, for many connections to share; a small one they copy. */
-export function sharedFramesOf(payload: OutgoingPayload): SharedFrames | undefined {
-  if (payload.body.length <= maxUncutBytes) return undefined;
-  const frames: Uint8Array[] = [];
-  let taken = 0;
-  do {
-    const rest = payload.body.length - taken + frameHeaderBytes + totalBytes;
-    const chunk = allocate(Math.min(chunkBytes, rest));
-    const piece = { kind: FrameKind.message, payload, id: undefined, taken };
-    const { filled, share } = writePiece(chunk, piece);
-    frames.push(chunk.subarray(0, filled));
-    taken += share;
-  } while (taken < payload.body.length);
-  return { frames, holders: 0 };
-}
-
 /** What was shared is held no more once its last frame is gone. */
 function letGo({ bytes, shared }: Waiting): void {
   if (shared?.frames.at(-1) === bytes) shared.holders -= 1;
-}
-
-interface Piece {
-  readonly kind: number;
-  readonly payload: OutgoingPayload;
-  readonly id: number | undefined;
-  /** Bytes of the body that earlier pieces carry. */
-  readonly taken: number;
-}
-
-/** Writes as much of a message as there is room for: one frame. */
-function writePiece(
-  target: Uint8Array,
-  { kind, payload, id, taken }: Piece,
-): { filled: number; share: number } {
-  const { format, compression, body } = payload;
-  const isFirst = taken === 0;
-  const prefixBytes = isFirst && id !== undefined ? idBytes : 0;
-  const isWhole = isFirst && frameHeaderBytes + prefixBytes + body.length <= target.length;
-  const before = isFirst && !isWhole ? totalBytes + prefixBytes : prefixBytes;
-  const share = Math.min(body.length - taken, target.length - frameHeaderBytes - before);
-  writeFrameHeader(target, 0, {
-    kind: isFirst ? kind : FrameKind.part,
-    flags: taken + share < body.length ? FrameFlag.more : 0,
-    format: isFirst ? format : 0,
-    compression: isFirst ? compression : 0,
-    length: before + share,
-  });
-  let at = frameHeaderBytes;
-  if (isFirst && !isWhole) {
-    writeUint32(target, at, prefixBytes + body.length);
-    at += totalBytes;
-  }
-  if (prefixBytes > 0) writeUint32(target, at, id!);
-  target.set(body.subarray(taken, taken + share), frameHeaderBytes + before);
-  return { filled: frameHeaderBytes + before + share, share };
 }
 
 function giveBack(chunk: Uint8Array<ArrayBuffer>): void {

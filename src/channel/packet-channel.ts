@@ -11,6 +11,7 @@ import { decodePacket, encodePacket } from '../wire/p2pnetwork/packet.ts';
 import { closingNotice, PacketReader } from '../wire/p2pnetwork/packet-reader.ts';
 import { encodeText } from '../wire/text.ts';
 import type { Channel, ChannelHandler, CloseReason, RemoteNode, SendOptions } from './channel.ts';
+import { Ending } from './ending.ts';
 import { Inbox } from './inbox.ts';
 import { PacketQueue } from './packet-queue.ts';
 import type { ChannelStream } from './stream.ts';
@@ -36,11 +37,8 @@ export class PacketChannel implements Channel, MemoryAccount {
   readonly #queue: PacketQueue;
   readonly #inbox: Inbox;
   readonly #reader: PacketReader;
-  #state: 'open' | 'closing' | 'closed' = 'open';
+  readonly #ending = new Ending();
   #handler: ChannelHandler | undefined;
-  #reason: CloseReason | undefined;
-  #left = false;
-  #reported = false;
 
   constructor(link: Link, limits: Limits, budget: MemoryBudget) {
     this.#link = link;
@@ -73,7 +71,7 @@ export class PacketChannel implements Channel, MemoryAccount {
   }
 
   get isOpen(): boolean {
-    return this.#state === 'open';
+    return this.#ending.isOpen;
   }
 
   /** Python nodes know no sessions. */
@@ -86,11 +84,11 @@ export class PacketChannel implements Channel, MemoryAccount {
     this.#budget.open(this);
     const connected = handler.connected();
     this.#inbox.open(typeof connected === 'object' ? connected : undefined);
-    if (this.#state === 'closed') this.#report();
+    if (this.#ending.isClosed) this.#report();
   }
 
   send(data: Data, options?: SendOptions): boolean {
-    if (this.#state !== 'open') {
+    if (!this.isOpen) {
       throw new PeerloomError('ERR_CONNECTION_CLOSED', `the connection with ${this.remote.id} is closed`);
     }
     return this.#queue.send(encodePacket(data, options?.compression));
@@ -122,12 +120,11 @@ export class PacketChannel implements Channel, MemoryAccount {
   giveUp(): void {}
 
   close(goodbye: Goodbye): void {
-    this.#left = true;
+    this.#ending.choose();
     this.#inbox.clear();
-    if (this.#state === 'closed') this.#report();
-    if (this.#state !== 'open') return;
-    this.#state = 'closing';
-    this.#reason = { ...goodbye, by: 'us' };
+    if (this.#ending.isClosed) this.#report();
+    if (!this.isOpen) return;
+    this.#ending.begin({ ...goodbye, by: 'us' });
     this.#reader.stop();
     this.#queue.release();
     this.#link.close(closeFlushMs);
@@ -144,8 +141,7 @@ export class PacketChannel implements Channel, MemoryAccount {
   #abandon(farewell: Goodbye): void {
     this.#reader.stop();
     this.#queue.close();
-    this.#reason ??= { ...farewell, by: 'us' };
-    this.#state = 'closing';
+    this.#ending.begin({ ...farewell, by: 'us' });
     this.#link.destroy();
   }
 
@@ -164,8 +160,7 @@ export class PacketChannel implements Channel, MemoryAccount {
   }
 
   #onLinkClosed(error: Error | undefined): void {
-    this.#state = 'closed';
-    this.#reason ??= this.#reasonOf(error);
+    this.#ending.complete(this.#reasonOf(error));
     this.#reader.stop();
     this.#queue.close();
     if (this.#handler !== undefined) this.#report();
@@ -182,14 +177,10 @@ export class PacketChannel implements Channel, MemoryAccount {
   }
 
   #report(): void {
-    const report = (): void => {
-      if (this.#reported) return;
-      this.#reported = true;
+    this.#ending.report(this.#inbox, () => {
       this.#budget.close(this);
-      this.#handler!.closed(this.#reason!);
-    };
-    if (this.#left) report();
-    else void this.#inbox.idle().then(report);
+      this.#handler!.closed(this.#ending.reason);
+    });
   }
 }
 

@@ -4,7 +4,7 @@ import { compress, compressionCodes } from '../wire/compression.ts';
 import type { Hello } from '../wire/hello.ts';
 import { encodePayload } from '../wire/payload.ts';
 import type { SendOptions } from './channel.ts';
-import { type OutgoingPayload, sharedFramesOf } from './outgoing.ts';
+import { type OutgoingPayload, sharedFramesOf } from './cut-message.ts';
 
 /** A message encoded for the wire. */
 interface EncodedMessage {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { sharedFramesOf } from '../../../src/channel/cut-message.ts';
 import { Inbox } from '../../../src/channel/inbox.ts';
-import { Outgoing, sharedFramesOf } from '../../../src/channel/outgoing.ts';
+import { Outgoing } from '../../../src/channel/outgoing.ts';
 import { resolveLimits } from '../../../src/limits.ts';
 import { FrameFlag, FrameKind, frameHeaderBytes, writeFrameHeader } from '../../../src/wire/frame.ts';
 import { FrameReader } from '../../../src/wire/frame-reader.ts';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { Outgoing, sharedFramesOf } from '../../../src/channel/outgoing.ts';
+import { sharedFramesOf } from '../../../src/channel/cut-message.ts';
+import { Outgoing } from '../../../src/channel/outgoing.ts';
 import { type Limits, resolveLimits } from '../../../src/limits.ts';
 import { FrameKind, frameHeaderBytes, idOf } from '../../../src/wire/frame.ts';
 import { withCode } from '../../support/errors.ts';

@@ -1,0 +1,56 @@
+import type { CloseReason } from './channel.ts';
+import type { Inbox } from './inbox.ts';
+
+/** How a channel ends: it closes for the first reason that is given, and its user is told once. */
+export class Ending {
+  #state: 'open' | 'closing' | 'closed' = 'open';
+  #reason: CloseReason | undefined;
+  #isByChoice = false;
+  #isReported = false;
+
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  get isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  /** Once it has begun. */
+  get reason(): CloseReason {
+    return this.#reason!;
+  }
+
+  /** This side chose to leave: nothing more is handled. */
+  get isByChoice(): boolean {
+    return this.#isByChoice;
+  }
+
+  choose(): void {
+    this.#isByChoice = true;
+  }
+
+  begin(reason: CloseReason): void {
+    if (this.#state === 'open') this.#state = 'closing';
+    this.#reason ??= reason;
+  }
+
+  complete(reason: CloseReason): void {
+    this.#state = 'closed';
+    this.#reason ??= reason;
+  }
+
+  /**
+   * What arrived before the end is still handled, unless this side chose to leave: then a handler may be waiting for
+   * the report.
+   */
+  report(inbox: Inbox, tell: () => void): void {
+    const once = (): void => {
+      if (this.#isReported) return;
+      this.#isReported = true;
+      tell();
+    };
+    if (this.#isByChoice) once();
+    else void inbox.idle().then(once);
+  }
+}
