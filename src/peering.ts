@@ -270,18 +270,24 @@ export class Peering {
   /** The channel that the two sides agreed to go on with, if it is one. */
   #goOn(handshake: Handshake): FrameChannel | undefined {
     const { link, direction, ours, theirs } = handshake;
-    const channel = this.#durable.get(link.remoteId);
     const said = direction === 'inbound' ? ours.session : theirs.session;
-    if (channel === undefined || !said?.resumed || said.id !== channel.session.id) return undefined;
+    if (!said?.resumed) return undefined;
+    const channel = this.#durable.get(link.remoteId);
     try {
+      if (channel?.session.id !== said.id) {
+        throw new PeerloomError(
+          'ERR_CONNECTION_CLOSED',
+          'the session ended while the two sides went on with it',
+        );
+      }
       channel.resumeOver(handshake);
+      return channel;
     } catch (error) {
       link.destroy();
-      // It has gone on over another link meanwhile.
+      // It has gone on over another link meanwhile, or has ended.
       if (direction === 'outbound') throw new HandshakeRefused(goodbye('duplicate'), 'them');
       throw error;
     }
-    return channel;
   }
 
   /** The one that is there, or a new one. */

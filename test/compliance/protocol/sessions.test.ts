@@ -3,7 +3,7 @@ import { suite, type TestContext, test } from 'node:test';
 import type { Node, NodeConnection } from '../../../src/index.ts';
 import { newIdentity } from './second-identity.ts';
 import { connectPlain, dialPlain, eventOf, listenPlain, startNode } from './second-links.ts';
-import { frame, hello, kinds, type SecondPeer, textMessage, uint32 } from './second-peer.ts';
+import { frame, hello, kinds, LinkEnded, type SecondPeer, textMessage, uint32 } from './second-peer.ts';
 
 const position = (value: number): Buffer => Buffer.concat([uint32(0), uint32(value)]);
 const acknowledge = (value: number): Buffer => frame(kinds.acknowledge, position(value));
@@ -167,6 +167,42 @@ suite('protocol 10: sessions', () => {
     assert.equal(who, connection);
     assert.deepEqual(what, { count: 1, data: [{ number: 1 }] });
     assert.equal(connection.isOpen, false);
+  });
+
+  test('10.9 a session that ends at the listener before the accept of the dialler goes on nowhere', async (t) => {
+    const { node, peer, identity, connection, id } = await dialling(t);
+    const lost = eventOf(node, 'inbound_node_disconnected');
+    peer.socket.destroy();
+    await lost;
+    const again = await dialPlain(node, identity);
+    again.write(hello({ session: { id, receivedBytes: 0 } }));
+    assert.equal(JSON.parse((await again.expect(kinds.hello)).body.toString()).session.resumed, true);
+    await again.expect(kinds.accept);
+    await node.disconnectWithNode(connection);
+    again.write(frame(kinds.accept), textMessage('for the session'));
+    await again.end();
+    assert.deepEqual([...node.nodesInbound], [], 'and no other begins in its place');
+    assert.equal(node.messageCountRecv, 0);
+  });
+
+  test('10.9 a session that ends at the dialler while the listener resumes it goes on nowhere', async (t) => {
+    const { listener, node, connection } = await dialled(t);
+    const lost = eventOf(node, 'outbound_node_disconnected');
+    listener.peer.socket.destroy();
+    await lost;
+    let connects = 0;
+    node.on('outbound_node_connected', () => {
+      connects += 1;
+    });
+    const peer = await listener.accept();
+    const { session } = JSON.parse((await peer.expect(kinds.hello)).body.toString());
+    await node.disconnectWithNode(connection);
+    peer.write(hello({ session: { ...session, resumed: true } }), frame(kinds.accept));
+    peer.write(textMessage('for the session'));
+    await assert.rejects(async () => {
+      for (;;) assert.notEqual((await peer.next()).kind, kinds.message);
+    }, LinkEnded);
+    assert.deepEqual([connects, node.messageCountRecv], [0, 0], 'and no other begins in its place');
   });
 
   test('10.8 a goodbye ends it', async (t) => {
