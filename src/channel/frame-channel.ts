@@ -202,7 +202,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     if (this.#ending.isClosed) this.#report();
     if (!this.isOpen) return;
     this.#ending.begin({ ...farewell, by: 'us' });
-    this.#streams.close(this.#closedError());
+    this.#streams.close(() => this.#closedError());
     const outgoing = this.#outgoing;
     const link = this.#link;
     if (this.session?.isSuspended) return void link.destroy();
@@ -346,7 +346,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   #onGoodbye(farewell: Goodbye): void {
     if (!this.isOpen) return;
     this.#ending.begin({ ...farewell, by: 'them' });
-    this.#streams.close(this.#closedError());
+    this.#streams.close(() => this.#closedError());
     this.#reader.stop();
     this.#closeOutgoing();
     this.#link.close(closeFlushMs);
@@ -357,7 +357,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     if (this.#ending.isClosed) return;
     this.#options.log(`closing the connection with ${this.remote.id}: ${farewell.message}`);
     this.#ending.begin({ ...farewell, by: 'us' });
-    this.#streams.close(this.#closedError(), farewell.code === 'overload' ? 'dropped' : 'kept');
+    this.#streams.close(() => this.#closedError(), farewell.code === 'overload' ? 'dropped' : 'kept');
     this.#reader.stop();
     this.#closeOutgoing();
     // Who breaks the protocol is not listened to any longer.
@@ -377,9 +377,8 @@ export class FrameChannel implements Channel, MemoryAccount {
     this.#reader.stop();
     this.#closeOutgoing();
     this.#incoming.end();
-    const closed = this.#closedError();
-    this.#streams.close(closed);
-    this.#questions.failAll(closed);
+    this.#streams.close(() => this.#closedError());
+    this.#questions.failAll(() => this.#closedError());
     if (this.#handler !== undefined) this.#report();
   }
 
@@ -392,11 +391,8 @@ export class FrameChannel implements Channel, MemoryAccount {
   }
 
   #closedError(): PeerloomError {
-    const { id } = this.remote;
-    return new PeerloomError(
-      'ERR_CONNECTION_CLOSED',
-      `the connection with ${id} closed: ${this.#ending.reason.message}`,
-    );
+    const message = `the connection with ${this.remote.id} closed: ${this.#ending.reason.message}`;
+    return new PeerloomError('ERR_CONNECTION_CLOSED', message);
   }
 
   #report(): void {

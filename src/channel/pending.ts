@@ -73,7 +73,10 @@ export class PendingAnswers<Answer> {
     this.#take(id)?.reject(error);
   }
 
-  failAll(error: PeerloomError): void {
+  /** @param reason called where somebody waits: the stack of an error costs more than the rest of an end. */
+  failAll(reason: () => PeerloomError): void {
+    if (this.#waiters.size === 0) return;
+    const error = reason();
     for (const id of [...this.#waiters.keys()]) this.fail(id, error);
   }
 

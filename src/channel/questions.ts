@@ -70,9 +70,9 @@ export class Questions {
     }
   }
 
-  failAll(error: PeerloomError): void {
-    this.#answers.failAll(error);
-    this.#pongs.failAll(error);
+  failAll(reason: () => PeerloomError): void {
+    this.#answers.failAll(reason);
+    this.#pongs.failAll(reason);
   }
 
   #ask(kind: number, data: Data, options: WaitOptions | undefined): Promise<Data | undefined> {

@@ -178,13 +178,15 @@ export class Streams implements StreamHost, FrameSource {
   }
 
   /** The connection is gone, and nothing is sent any more. */
-  close(error: PeerloomError, unread: 'kept' | 'dropped' = 'kept'): void {
+  close(reason: () => PeerloomError, unread: 'kept' | 'dropped' = 'kept'): void {
+    this.#openings.failAll(reason);
+    this.#refused = [];
+    if (this.#streams.size === 0) return;
+    const error = reason();
     const streams = [...this.#streams.values()];
     this.#streams.clear();
     this.#withControl.clear();
     this.#withData.clear();
-    this.#refused = [];
-    this.#openings.failAll(error);
     for (const stream of streams) stream.onConnectionClosed(error, unread);
   }
 

@@ -63,7 +63,7 @@ suite('a question', () => {
     await runtime.advance(10);
     await assert.rejects(short, withCode('ERR_TIMEOUT', /question: no answer within 10 ms/));
     assert.ok(!answers.has(sent[0]!) && answers.has(sent[1]!));
-    answers.failAll(new PeerloomError('ERR_CONNECTION_CLOSED', 'gone'));
+    answers.failAll(() => new PeerloomError('ERR_CONNECTION_CLOSED', 'gone'));
     await assert.rejects(long, withCode('ERR_CONNECTION_CLOSED', /gone/));
     assert.deepEqual(runtime.pending, []);
   });

@@ -81,7 +81,7 @@ export class LineEnd {
 
   /** All streams end because the connection does. */
   close(): void {
-    this.streams.close(new PeerloomError('ERR_CONNECTION_CLOSED', 'closed by the test'));
+    this.streams.close(() => new PeerloomError('ERR_CONNECTION_CLOSED', 'closed by the test'));
   }
 
   readonly #handler = {
