@@ -2,8 +2,9 @@
 
 import { type Address, addressOf, formatAddress, parseAddress } from './address.ts';
 import { attempt } from './attempt.ts';
-import type { Channel, ChannelHandler, CloseReason, SendOptions } from './channel/channel.ts';
+import type { Channel, SendOptions } from './channel/channel.ts';
 import { shareEncoding } from './channel/shared-encoding.ts';
+import { Connections } from './connections.ts';
 import type { Data } from './data.ts';
 import { createLog, type Log } from './debug.ts';
 import { PeerloomError } from './errors.ts';
@@ -18,12 +19,11 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from './options.ts';
-import { PeerStream } from './peer-stream.ts';
-import { type NewChannel, Peering } from './peering.ts';
+import { Peering } from './peering.ts';
 import { Reconnector } from './reconnector.ts';
 import type { RuntimeTimer } from './runtime.ts';
 import type { Link, Transport } from './transport/transport.ts';
-import { type Goodbye, goodbye } from './wire/goodbye.ts';
+import { goodbye } from './wire/goodbye.ts';
 
 /** A connection that did not take a message, and why. */
 export interface SendFailure {
@@ -68,12 +68,8 @@ export class Node extends NodeHandlers {
   readonly #dispatcher: Dispatcher;
   readonly #peering: Peering;
   readonly #reconnector: Reconnector;
+  readonly #connections: Connections;
   readonly #log: Log;
-  readonly #inbound = new Set<NodeConnection>();
-  readonly #outbound = new Set<NodeConnection>();
-  readonly #channels = new Map<NodeConnection, NewChannel>();
-  readonly #endings = new Map<NodeConnection, Promise<void>>();
-  readonly #counts = { sent: 0, received: 0, rejected: 0 };
   readonly #stopping = new AbortController();
   #port: number;
   #started: Promise<void> | undefined;
@@ -99,13 +95,22 @@ export class Node extends NodeHandlers {
       log: this.#logOf('connection'),
       port: () => this.#port,
       onUserError: (error) => this.#dispatcher.failed(error, 'inbound_node_connected', undefined),
-      adopt: (channel) => this.#adopt(channel),
+      adopt: (channel) => this.#connections.adopt(channel),
     });
     this.#reconnector = new Reconnector({
       policy: this.#options.reconnect,
       runtime: this.#options.runtime,
       onFailure: (address, trials) => this.#mayTryAgain(address, trials),
-      onGivenUp: (id) => this.#giveUp(id, 'connecting again was given up'),
+      onGivenUp: (id) => this.#connections.giveUp(id, 'connecting again was given up'),
+    });
+    this.#connections = new Connections({
+      peers: this.#peering.peers,
+      dispatcher: this.#dispatcher,
+      reconnector: this.#reconnector,
+      log: this.#log,
+      stopping: this.#stopping.signal,
+      create: (link, details) => this.createNewConnection(link, details),
+      wrap: (channel) => this.wrapChannel(channel),
     });
     const { identity, networkKey, limits, runtime, transports } = this.#options;
     const networkSecret = networkKey === undefined ? undefined : networkSecretOf(networkKey);
@@ -131,32 +136,32 @@ export class Node extends NodeHandlers {
 
   /** The connections that other nodes made. */
   get nodesInbound(): ReadonlySet<NodeConnection> {
-    return this.#inbound;
+    return this.#connections.inbound;
   }
 
   /** The connections that this node made. */
   get nodesOutbound(): ReadonlySet<NodeConnection> {
-    return this.#outbound;
+    return this.#connections.outbound;
   }
 
   /** All connections, as they are at this moment. */
   get allNodes(): readonly NodeConnection[] {
-    return [...this.#inbound, ...this.#outbound];
+    return [...this.#connections.inbound, ...this.#connections.outbound];
   }
 
   /** Messages, deliveries and requests sent; one to many counts for each. */
   get messageCountSend(): number {
-    return this.#counts.sent;
+    return this.#connections.counts.sent;
   }
 
   /** Messages, deliveries and requests that arrived and were handed to the handlers. */
   get messageCountRecv(): number {
-    return this.#counts.received;
+    return this.#connections.counts.received;
   }
 
   /** Messages that arrived and could not be decoded. */
   get messageCountRerr(): number {
-    return this.#counts.rejected;
+    return this.#connections.counts.rejected;
   }
 
   /**
@@ -200,13 +205,13 @@ export class Node extends NodeHandlers {
     this.#stopping.abort(notStarted('is stopping'));
     this.#reconnector.stop();
     this.#livenessTimer?.cancel();
-    const connections = [...this.#channels.keys()];
+    const connections = [...this.#connections.channels.keys()];
     await Promise.all([
-      ...connections.map((connection) => this.#leave(connection, goodbye('stopped'))),
+      ...connections.map((connection) => this.#connections.leave(connection, goodbye('stopped'))),
       this.#peering.stop(),
     ]);
     await Promise.all(this.#options.transports.map((transport) => transport.close()));
-    await Promise.all(this.#endings.values());
+    await this.#connections.ended();
     this.#log('stopped');
   }
 
@@ -276,7 +281,7 @@ export class Node extends NodeHandlers {
   async disconnectWithNode(connection: NodeConnection): Promise<void> {
     this.#reconnector.forget(connection.id);
     this.#peering.peers.leave(connection);
-    await this.#leave(connection, goodbye('disconnected'));
+    await this.#connections.leave(connection, goodbye('disconnected'));
   }
 
   /**
@@ -294,7 +299,7 @@ export class Node extends NodeHandlers {
     const congested: NodeConnection[] = [];
     const failed: SendFailure[] = [];
     let sent = 0;
-    for (const connection of this.#channels.keys()) {
+    for (const connection of this.#connections.channels.keys()) {
       if (excluded.has(connection)) continue;
       try {
         if (!connection.send(data, shared)) congested.push(connection);
@@ -314,7 +319,7 @@ export class Node extends NodeHandlers {
    */
   sendToNode(target: NodeConnection | string, data: Data, options?: SendOptions): boolean {
     const connection = typeof target === 'string' ? this.#peering.peers.get(target) : target;
-    if (connection === undefined || !this.#channels.has(connection)) {
+    if (connection === undefined || !this.#connections.channels.has(connection)) {
       const id = typeof target === 'string' ? target : target.id;
       throw new PeerloomError('ERR_NOT_CONNECTED', `this node has no open connection with ${id}`);
     }
@@ -335,8 +340,8 @@ export class Node extends NodeHandlers {
   printConnections(): void {
     console.log(`Connections of ${this.name || this.id}:`);
     for (const [title, connections] of [
-      ['inbound', this.#inbound],
-      ['outbound', this.#outbound],
+      ['inbound', this.#connections.inbound],
+      ['outbound', this.#connections.outbound],
     ] as const) {
       console.log(`- ${title}: ${connections.size}`);
       for (const { id, host, port } of connections) console.log(`    ${id} at ${host}:${port}`);
@@ -364,117 +369,6 @@ export class Node extends NodeHandlers {
     return this.on(event, once);
   }
 
-  #adopt(fresh: NewChannel): NodeConnection {
-    const { link, direction, host, port } = fresh;
-    const channel = this.wrapChannel(fresh.channel);
-    const { id, name, instance } = channel.remote;
-    const details = { id, name, host, port, direction, channel, counts: this.#counts };
-    const connection = this.createNewConnection(link, details);
-    const older = this.#peering.peers.add(connection, instance);
-    if (older?.isSuspended) this.#channels.get(older)!.channel.giveUp('the other node begins anew');
-    // One that has ended by itself may still have messages to hand over.
-    else if (older?.isOpen) void this.#end(older, goodbye('replaced'));
-    this.#channels.set(connection, { ...fresh, channel });
-    this.#linkedBy(connection).add(connection);
-    this.#log(`connected (${direction}) with ${id} at ${host} port ${port}`);
-    const ended = Promise.withResolvers<void>();
-    this.#endings.set(connection, ended.promise);
-    channel.start(this.#handlerOf(connection, ended.resolve));
-    if (this.#stopping.signal.aborted) channel.close(goodbye('stopped'));
-    return connection;
-  }
-
-  #handlerOf(connection: NodeConnection, ended: () => void): ChannelHandler {
-    const { direction } = connection;
-    const details = { peer: connection };
-    return {
-      connected: () => this.#dispatcher.emit(`${direction}_node_connected`, details, connection),
-      message: (data) => {
-        this.#counts.received += 1;
-        return this.#dispatcher.emitMessage(connection, data);
-      },
-      request: (data) => {
-        this.#counts.received += 1;
-        const details = { peer: connection, data };
-        return this.#dispatcher.ask('node_request', details, connection, data) as ReturnType<
-          ChannelHandler['request']
-        >;
-      },
-      stream: (header, channelStream) => {
-        if (!this.#dispatcher.handles('node_stream')) return undefined;
-        const stream = new PeerStream(connection, header, channelStream);
-        return this.#dispatcher.emit(
-          'node_stream',
-          { peer: connection, data: stream },
-          connection,
-          stream,
-          header,
-        );
-      },
-      unanswerable: (error) => this.#dispatcher.failed(error, 'node_request', connection),
-      rejected: (error) => {
-        this.#counts.rejected += 1;
-        this.#log(`a message of ${connection.id} was rejected: ${error.message}`);
-        this.#dispatcher.emit('node_message_rejected', { peer: connection, data: error }, connection, error);
-      },
-      unlinked: () => this.#reconnector.onUnlinked(connection.id),
-      suspended: (reason) => this.#onLinkLost(connection, reason),
-      resumed: () => {
-        NodeConnection.setCloseReason(connection, undefined);
-        this.#linkedBy(connection).add(connection);
-        this.#log(`connected (${direction}) with ${connection.id} again`);
-        this.#dispatcher.emit(`${direction}_node_connected`, details, connection);
-      },
-      closed: (reason, unacknowledged) => {
-        this.#onClosed(connection, reason, unacknowledged);
-        ended();
-      },
-    };
-  }
-
-  #linkedBy({ direction }: NodeConnection): Set<NodeConnection> {
-    return direction === 'inbound' ? this.#inbound : this.#outbound;
-  }
-
-  #onLinkLost(connection: NodeConnection, reason: CloseReason): void {
-    NodeConnection.setCloseReason(connection, reason);
-    if (!this.#linkedBy(connection).delete(connection)) return;
-    this.#log(`disconnected from ${connection.id}: ${reason.message}`);
-    this.#dispatcher.emit(`${connection.direction}_node_disconnected`, { peer: connection }, connection);
-  }
-
-  #onClosed(connection: NodeConnection, reason: CloseReason, unacknowledged?: readonly Data[]): void {
-    this.#channels.delete(connection);
-    this.#endings.delete(connection);
-    this.#peering.peers.remove(connection);
-    this.#onLinkLost(connection, reason);
-    if (unacknowledged !== undefined) {
-      const lost = { count: unacknowledged.length, data: unacknowledged };
-      this.#dispatcher.emit('node_session_lost', { peer: connection, data: lost }, connection, lost);
-    }
-    if (this.#peering.peers.get(connection.id) === undefined) this.#reconnector.onLost(connection.id);
-  }
-
-  /** Tells the user, then closes. */
-  async #leave(connection: NodeConnection, farewell: Goodbye): Promise<void> {
-    const isThere = this.#channels.has(connection) && connection.isOpen && !connection.isSuspended;
-    if (isThere && connection.direction === 'outbound') {
-      await this.#dispatcher.emit('node_disconnect_with_outbound_node', { peer: connection }, connection);
-    }
-    await this.#end(connection, farewell);
-  }
-
-  async #end(connection: NodeConnection, farewell: Goodbye): Promise<void> {
-    const ending = this.#endings.get(connection);
-    this.#channels.get(connection)?.channel.close(farewell);
-    await ending;
-  }
-
-  #giveUp(id: string, message: string): void {
-    const connection = this.#peering.peers.get(id);
-    if (connection !== undefined) this.#channels.get(connection)?.channel.giveUp(message);
-  }
-
   #mayTryAgain(address: string, trials: number): Promise<boolean> {
     this.#log(`connecting again with ${address} failed, trial ${trials}`);
     const data = { address, trials };
@@ -498,7 +392,7 @@ export class Node extends NodeHandlers {
     const { limits, runtime } = this.#options;
     this.#livenessTimer = runtime.setTimeout(() => {
       const now = runtime.now();
-      for (const { channel } of this.#channels.values()) channel.checkLiveness(now);
+      for (const channel of this.#connections.channels.values()) channel.checkLiveness(now);
       this.#watchLiveness();
     }, limits.pingAfterMs / 4);
   }

@@ -4,18 +4,20 @@ import type { Channel } from './channel/channel.ts';
 import { FrameChannel } from './channel/frame-channel.ts';
 import { type Handshake, HandshakeRefused, shakeHands } from './channel/handshake.ts';
 import { openPacketChannel, refusePacketLink } from './channel/packet-channel.ts';
-import type { Session } from './channel/session.ts';
 import type { Log } from './debug.ts';
-import { type ErrorCode, PeerloomError } from './errors.ts';
+import { DurableChannels } from './durable-channels.ts';
+import { PeerloomError } from './errors.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { ResolvedOptions } from './options.ts';
 import { PeerTable } from './peer-table.ts';
+import { randomName } from './random-name.ts';
+import { refusalError } from './refusal-error.ts';
 import type { Link, Transport } from './transport/transport.ts';
 import { unlessAborted } from './unless-aborted.ts';
 import { availableCompressions } from './wire/compression.ts';
-import { type Goodbye, type GoodbyeCode, goodbye } from './wire/goodbye.ts';
-import { type Hello, type HelloSession, protocolVersions } from './wire/hello.ts';
+import { type Goodbye, goodbye } from './wire/goodbye.ts';
+import { type Hello, protocolVersions } from './wire/hello.ts';
 
 /** A conversation that may begin. */
 export interface NewChannel {
@@ -57,22 +59,6 @@ interface Conversation {
   readonly refusal?: Goodbye | undefined;
 }
 
-/** The length of the random names of runs and sessions. */
-const nameBytes = 16;
-
-/** How the refusals of a handshake appear to who asked for the connection. */
-const refusalErrors: Partial<Record<GoodbyeCode, ErrorCode>> = {
-  network: 'ERR_NETWORK_MISMATCH',
-  version: 'ERR_VERSION',
-  self: 'ERR_SELF_CONNECTION',
-  protocol: 'ERR_HANDSHAKE',
-  timeout: 'ERR_TIMEOUT',
-  stopped: 'ERR_CONNECTION_CLOSED',
-  disconnected: 'ERR_CONNECTION_CLOSED',
-};
-
-type DurableChannel = FrameChannel & { readonly session: Session };
-
 /** Turns links into connections: handshakes in both directions, who is let in, one connection for each pair. */
 export class Peering {
   readonly peers: PeerTable;
@@ -81,8 +67,7 @@ export class Peering {
   readonly #admission: Admission;
   readonly #instance: string;
   readonly #budget: MemoryBudget;
-  /** The channels that outlive their links, by the id of the other side. */
-  readonly #durable = new Map<string, DurableChannel>();
+  readonly #durable: DurableChannels;
   /** Links that came in and are no connections yet. */
   readonly #arriving = new Set<Link>();
   readonly #stopping = new AbortController();
@@ -95,7 +80,8 @@ export class Peering {
     this.#admission = new Admission(options);
     this.#budget = new MemoryBudget(options.limits.memoryBudgetBytes);
     this.peers = new PeerTable(options.identity.id);
-    this.#instance = this.#randomName();
+    this.#instance = randomName(options.runtime);
+    this.#durable = new DurableChannels(options);
   }
 
   /**
@@ -224,7 +210,7 @@ export class Peering {
       refusePacketLink(link, direction, reason);
       throw new HandshakeRefused(reason, 'us');
     }
-    const session = direction === 'outbound' ? this.#sessionToAskFor(link.remoteId, isDurable) : undefined;
+    const session = direction === 'outbound' ? this.#durable.ask(link.remoteId, isDurable) : undefined;
     const handshake = await shakeHands(link, {
       direction,
       limits,
@@ -233,9 +219,9 @@ export class Peering {
       refusal,
       ...(direction === 'inbound' && { signal: this.#stopping.signal }),
       admit: (theirs) => this.#admit(link, theirs, direction),
-      session: (theirs) => this.#answerSession(link.remoteId, theirs),
+      session: (theirs) => this.#durable.answer(link.remoteId, theirs),
     });
-    return this.#goOn(handshake) ?? this.#begin(handshake);
+    return this.#durable.goOn(handshake) ?? this.#begin(handshake);
   }
 
   #begin(handshake: Handshake): FrameChannel {
@@ -246,64 +232,8 @@ export class Peering {
       budget: this.#budget,
       log: this.#setup.log,
     });
-    const { session } = channel;
-    if (session !== undefined) {
-      const id = session.remoteId;
-      this.#limitWaiting();
-      this.#durable.set(id, channel as DurableChannel);
-      void session.closed.then(() => {
-        if (this.#durable.get(id) === channel) this.#durable.delete(id);
-      });
-    }
+    this.#durable.keep(channel);
     return channel;
-  }
-
-  /** As many others may have gone and be waited for as may be here. */
-  #limitWaiting(): void {
-    const { maxConnections } = this.#options;
-    const waiting = [...this.#durable.values()].filter(
-      (one) => one.isSuspended && one.direction === 'inbound',
-    );
-    if (maxConnections > 0 && waiting.length >= maxConnections) waiting[0]!.giveUp('too many are waited for');
-  }
-
-  /** The channel that the two sides agreed to go on with, if it is one. */
-  #goOn(handshake: Handshake): FrameChannel | undefined {
-    const { link, direction, ours, theirs } = handshake;
-    const said = direction === 'inbound' ? ours.session : theirs.session;
-    if (!said?.resumed) return undefined;
-    const channel = this.#durable.get(link.remoteId);
-    try {
-      if (channel?.session.id !== said.id) {
-        throw new PeerloomError(
-          'ERR_CONNECTION_CLOSED',
-          'the session ended while the two sides went on with it',
-        );
-      }
-      channel.resumeOver(handshake);
-      return channel;
-    } catch (error) {
-      link.destroy();
-      // It has gone on over another link meanwhile, or has ended.
-      if (direction === 'outbound') throw new HandshakeRefused(goodbye('duplicate'), 'them');
-      throw error;
-    }
-  }
-
-  /** The one that is there, or a new one. */
-  #sessionToAskFor(id: string, isDurable: boolean): HelloSession | undefined {
-    const session = this.#durable.get(id)?.session.freeze();
-    if (session !== undefined) return { ...session, resumed: false };
-    return isDurable ? { id: this.#randomName(), receivedBytes: 0, resumed: false } : undefined;
-  }
-
-  #answerSession(remoteId: string, { id, receivedBytes }: HelloSession): HelloSession {
-    const channel = this.#durable.get(remoteId);
-    if (channel?.session.id !== id || !channel.session.canResumeAt(receivedBytes)) {
-      // A name of its own: the other side may hold on to the old one when it does not get to hear this.
-      return { id: this.#randomName(), receivedBytes: 0, resumed: false };
-    }
-    return { ...channel.session.freeze(), resumed: true };
   }
 
   #admit(
@@ -312,8 +242,7 @@ export class Peering {
     direction: 'inbound' | 'outbound',
   ): Goodbye | undefined | Promise<Goodbye | undefined> {
     if (link.remoteId === this.#options.identity.id) return goodbye('self');
-    const known = this.#durable.get(link.remoteId)?.session.id;
-    const resumes = known !== undefined && theirs.session?.id === known;
+    const resumes = this.#durable.isOf(link.remoteId, theirs.session);
     if (direction === 'inbound' && this.peers.decide(link.remoteId, { ...theirs, resumes }) === 'refuse')
       return goodbye('duplicate');
     return this.#judge(link, theirs, direction);
@@ -354,12 +283,6 @@ export class Peering {
     }
   }
 
-  #randomName(): string {
-    return this.#options.runtime
-      .randomBytes(nameBytes)
-      .reduce((text, byte) => text + byte.toString(16).padStart(2, '0'), '');
-  }
-
   #hello(replace: boolean): Hello {
     const { name, network, limits } = this.#options;
     return {
@@ -373,10 +296,4 @@ export class Peering {
       replace,
     };
   }
-}
-
-function refusalError({ goodbye: reason, by }: HandshakeRefused, address: string): PeerloomError {
-  const code = refusalErrors[reason.code] ?? 'ERR_NOT_ALLOWED';
-  const who = by === 'us' ? 'this node refused' : 'refused by';
-  return new PeerloomError(code, `${who} ${address}: ${reason.message}`);
 }

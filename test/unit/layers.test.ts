@@ -14,7 +14,7 @@ const layers: Record<string, { readonly modules: RegExp; readonly uses: readonly
   node: { modules: /^node\.ts$/, uses: ['peering', 'channel', 'link', 'wire', 'leaves'] },
   peering: {
     modules:
-      /^(admission|events|node-connection|node-handlers|options|peer-stream|peer-table|peering|reconnector)\.ts$/,
+      /^(admission|connections|durable-channels|events|node-connection|node-handlers|options|peer-stream|peer-table|peering|reconnector|refusal-error)\.ts$/,
     uses: ['defaults', 'channel', 'link', 'wire', 'leaves'],
   },
   defaults: { modules: /^default-transports\.ts$/, uses: ['transports', 'link'] },
@@ -25,7 +25,7 @@ const layers: Record<string, { readonly modules: RegExp; readonly uses: readonly
   wire: { modules: /^wire\//, uses: ['leaves'] },
   leaves: {
     modules:
-      /^(address|attempt|backoff|builtin|data|debug|errors|identity|identity-file|limits|memory-budget|network-secret|printable|runtime|unless-aborted)\.ts$/,
+      /^(address|attempt|backoff|builtin|data|debug|errors|identity|identity-file|limits|memory-budget|network-secret|printable|random-name|runtime|unless-aborted)\.ts$/,
     uses: [],
   },
 };

@@ -1,0 +1,159 @@
+import type { Channel, ChannelHandler, CloseReason } from './channel/channel.ts';
+import type { Data } from './data.ts';
+import type { Log } from './debug.ts';
+import type { Dispatcher } from './events.ts';
+import { type ConnectionDetails, type MessageCounts, NodeConnection } from './node-connection.ts';
+import { PeerStream } from './peer-stream.ts';
+import type { PeerTable } from './peer-table.ts';
+import type { NewChannel } from './peering.ts';
+import type { Reconnector } from './reconnector.ts';
+import type { Link } from './transport/transport.ts';
+import { type Goodbye, goodbye } from './wire/goodbye.ts';
+
+export interface ConnectionsOptions {
+  readonly peers: PeerTable;
+  readonly dispatcher: Dispatcher;
+  readonly reconnector: Reconnector;
+  readonly log: Log;
+  /** Aborted once the node stops. */
+  readonly stopping: AbortSignal;
+  /** Makes the object that the user holds. */
+  readonly create: (link: Link, details: ConnectionDetails) => NodeConnection;
+  /** What the connection uses in place of a channel. */
+  readonly wrap: (channel: Channel) => Channel;
+}
+
+/** The connections of a node, each from its channel to its last event: what happens to them, the user is told. */
+export class Connections {
+  /** Those that other nodes made and that have a link. */
+  readonly inbound = new Set<NodeConnection>();
+  /** Those that this node made and that have a link. */
+  readonly outbound = new Set<NodeConnection>();
+  /** Of all that have not closed. */
+  readonly channels = new Map<NodeConnection, Channel>();
+  readonly counts: MessageCounts = { sent: 0, received: 0, rejected: 0 };
+  readonly #options: ConnectionsOptions;
+  readonly #endings = new Map<NodeConnection, Promise<void>>();
+
+  constructor(options: ConnectionsOptions) {
+    this.#options = options;
+  }
+
+  /** Makes a connection of a channel; an older one with the same node ends. */
+  adopt({ link, channel: fresh, direction, host, port }: NewChannel): NodeConnection {
+    const { peers, log, stopping, create, wrap } = this.#options;
+    const channel = wrap(fresh);
+    const { id, name, instance } = channel.remote;
+    const details = { id, name, host, port, direction, channel, counts: this.counts };
+    const connection = create(link, details);
+    const older = peers.add(connection, instance);
+    if (older?.isSuspended) this.channels.get(older)!.giveUp('the other node begins anew');
+    // One that has ended by itself may still have messages to hand over.
+    else if (older?.isOpen) void this.#end(older, goodbye('replaced'));
+    this.channels.set(connection, channel);
+    this.#linkedBy(connection).add(connection);
+    log(`connected (${direction}) with ${id} at ${host} port ${port}`);
+    const ended = Promise.withResolvers<void>();
+    this.#endings.set(connection, ended.promise);
+    channel.start(this.#handlerOf(connection, ended.resolve));
+    if (stopping.aborted) channel.close(goodbye('stopped'));
+    return connection;
+  }
+
+  /** Tells the user, then closes; resolves when the disconnect event has fired. */
+  async leave(connection: NodeConnection, farewell: Goodbye): Promise<void> {
+    const isThere = this.channels.has(connection) && connection.isOpen && !connection.isSuspended;
+    if (isThere && connection.direction === 'outbound') {
+      const { dispatcher } = this.#options;
+      await dispatcher.emit('node_disconnect_with_outbound_node', { peer: connection }, connection);
+    }
+    await this.#end(connection, farewell);
+  }
+
+  /** Waits no longer for a suspended connection. */
+  giveUp(id: string, message: string): void {
+    const connection = this.#options.peers.get(id);
+    if (connection !== undefined) this.channels.get(connection)?.giveUp(message);
+  }
+
+  /** Resolves when those that are there now have ended. */
+  async ended(): Promise<void> {
+    await Promise.all(this.#endings.values());
+  }
+
+  #handlerOf(connection: NodeConnection, ended: () => void): ChannelHandler {
+    const { dispatcher, reconnector, log } = this.#options;
+    const { counts } = this;
+    const { direction } = connection;
+    const details = { peer: connection };
+    return {
+      connected: () => dispatcher.emit(`${direction}_node_connected`, details, connection),
+      message: (data) => {
+        counts.received += 1;
+        return dispatcher.emitMessage(connection, data);
+      },
+      request: (data) => {
+        counts.received += 1;
+        const details = { peer: connection, data };
+        return dispatcher.ask('node_request', details, connection, data) as ReturnType<
+          ChannelHandler['request']
+        >;
+      },
+      stream: (header, channelStream) => {
+        if (!dispatcher.handles('node_stream')) return undefined;
+        const stream = new PeerStream(connection, header, channelStream);
+        const details = { peer: connection, data: stream };
+        return dispatcher.emit('node_stream', details, connection, stream, header);
+      },
+      unanswerable: (error) => dispatcher.failed(error, 'node_request', connection),
+      rejected: (error) => {
+        counts.rejected += 1;
+        log(`a message of ${connection.id} was rejected: ${error.message}`);
+        dispatcher.emit('node_message_rejected', { peer: connection, data: error }, connection, error);
+      },
+      unlinked: () => reconnector.onUnlinked(connection.id),
+      suspended: (reason) => this.#onLinkLost(connection, reason),
+      resumed: () => {
+        NodeConnection.setCloseReason(connection, undefined);
+        this.#linkedBy(connection).add(connection);
+        log(`connected (${direction}) with ${connection.id} again`);
+        dispatcher.emit(`${direction}_node_connected`, details, connection);
+      },
+      closed: (reason, unacknowledged) => {
+        this.#onClosed(connection, reason, unacknowledged);
+        ended();
+      },
+    };
+  }
+
+  #linkedBy({ direction }: NodeConnection): Set<NodeConnection> {
+    return direction === 'inbound' ? this.inbound : this.outbound;
+  }
+
+  #onLinkLost(connection: NodeConnection, reason: CloseReason): void {
+    const { dispatcher, log } = this.#options;
+    NodeConnection.setCloseReason(connection, reason);
+    if (!this.#linkedBy(connection).delete(connection)) return;
+    log(`disconnected from ${connection.id}: ${reason.message}`);
+    dispatcher.emit(`${connection.direction}_node_disconnected`, { peer: connection }, connection);
+  }
+
+  #onClosed(connection: NodeConnection, reason: CloseReason, unacknowledged?: readonly Data[]): void {
+    const { peers, dispatcher, reconnector } = this.#options;
+    this.channels.delete(connection);
+    this.#endings.delete(connection);
+    peers.remove(connection);
+    this.#onLinkLost(connection, reason);
+    if (unacknowledged !== undefined) {
+      const lost = { count: unacknowledged.length, data: unacknowledged };
+      dispatcher.emit('node_session_lost', { peer: connection, data: lost }, connection, lost);
+    }
+    if (peers.get(connection.id) === undefined) reconnector.onLost(connection.id);
+  }
+
+  async #end(connection: NodeConnection, farewell: Goodbye): Promise<void> {
+    const ending = this.#endings.get(connection);
+    this.channels.get(connection)?.close(farewell);
+    await ending;
+  }
+}
