@@ -16,6 +16,8 @@ export interface Plan {
   readonly onMessage: (message: Message, link: Link) => void;
   /** For bare sockets with one-way traffic: the next bytes, beginning at `offset` of a message. */
   readonly onPiece: (bytes: Uint8Array, offset: number) => void;
+  /** The listening side has authenticated a dialler and taken it in. */
+  readonly onAccepted?: () => void;
 }
 
 /** One connection, authenticated where the system does that. */
@@ -26,6 +28,7 @@ export interface Link {
   request?(message: Uint8Array): Promise<unknown>;
   /** The smallest round trip that the system offers on a busy link; otherwise `request` is used. */
   ping?(): Promise<unknown>;
+  /** Where there is no traffic, in good order: what the dialler said last reaches the listener. */
   stop(): Promise<unknown>;
 }
 

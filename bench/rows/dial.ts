@@ -1,8 +1,17 @@
 import { sharedNowMs } from '../clock.ts';
+import { Tally } from '../payload.ts';
 import type { Row, Side } from '../row.ts';
 import type { Endpoint, Plan, System } from '../system.ts';
 
 const atOnce = 50;
+
+/** The listener gives up when it has accepted no one for so long. */
+const silenceMs = 5_000;
+
+interface Dialling {
+  readonly connections: number;
+  readonly perSecond: number;
+}
 
 const plan: Plan = {
   traffic: 'none',
@@ -12,7 +21,10 @@ const plan: Plan = {
   onPiece: () => {},
 };
 
-/** Authenticated connections, made and closed: one after the other, and by 50 identities at once. */
+/**
+ * Authenticated connections, made and closed: one after the other, and by 50 identities at once. A sample fails
+ * unless the listener, too, has authenticated every one.
+ */
 export const dial: Row = {
   name: 'dial',
   metrics: [
@@ -22,8 +34,13 @@ export const dial: Row = {
   needsAuthentication: true,
 
   async server(system: System): Promise<Side> {
-    const endpoint = await system.createEndpoint(plan);
-    return { address: await endpoint.listen(), actions: {}, stop: () => endpoint.stop() };
+    const tally = new Tally();
+    const endpoint = await system.createEndpoint({ ...plan, onAccepted: () => tally.add('') });
+    return {
+      address: await endpoint.listen(),
+      actions: { accepted: async (count: number) => (await tally.take(count, silenceMs)).count },
+      stop: () => endpoint.stop(),
+    };
   },
 
   async client(system: System, address: string): Promise<Side> {
@@ -32,30 +49,36 @@ export const dial: Row = {
     );
     return {
       actions: {
-        dial: async (sampleMs: number) => ({
-          dial: await dialFor(sampleMs, endpoints.slice(0, 1), address),
-          'dial-50': await dialFor(sampleMs, endpoints, address),
-        }),
+        dial: (sampleMs: number) => dialFor(sampleMs, endpoints.slice(0, 1), address),
+        'dial-50': (sampleMs: number) => dialFor(sampleMs, endpoints, address),
       },
       stop: () => Promise.all(endpoints.map((endpoint) => endpoint.stop())),
     };
   },
 
-  sample: ({ client }, sampleMs) => client<Record<string, number>>('dial', sampleMs),
+  async sample({ client, server }, sampleMs) {
+    const figures: Record<string, number> = {};
+    for (const metric of ['dial', 'dial-50']) {
+      const { connections, perSecond } = await client<Dialling>(metric, sampleMs);
+      const accepted = await server<number>('accepted', connections);
+      if (accepted < connections) throw new Error(`dialled ${connections}, accepted ${accepted}`);
+      figures[metric] = perSecond;
+    }
+    return figures;
+  },
 };
 
-/** @returns connections a second. */
-async function dialFor(sampleMs: number, endpoints: readonly Endpoint[], address: string): Promise<number> {
+async function dialFor(sampleMs: number, endpoints: readonly Endpoint[], address: string): Promise<Dialling> {
   const startedAtMs = sharedNowMs();
   const endAtMs = startedAtMs + sampleMs;
-  let made = 0;
+  let connections = 0;
   const dialOn = async (endpoint: Endpoint): Promise<void> => {
     do {
       const link = await endpoint.dial(address);
-      made += 1;
+      connections += 1;
       await link.stop();
     } while (sharedNowMs() < endAtMs);
   };
   await Promise.all(endpoints.map(dialOn));
-  return made / ((sharedNowMs() - startedAtMs) / 1000);
+  return { connections, perSecond: connections / ((sharedNowMs() - startedAtMs) / 1000) };
 }

@@ -17,7 +17,8 @@ export function bareLink(socket: Socket, plan: Plan): Link {
       new Promise((resolve) => {
         if (socket.closed) resolve(undefined);
         socket.once('close', resolve);
-        socket.destroy();
+        if (plan.traffic === 'none') socket.end();
+        else socket.destroy();
       }),
   };
   socket.on('error', () => {});

@@ -39,7 +39,10 @@ class TlsEndpoint implements Endpoint {
         rejectUnauthorized: false,
         noDelay: true,
       },
-      (socket) => this.#adopt(socket),
+      (socket) => {
+        this.#adopt(socket);
+        this.#plan.onAccepted?.();
+      },
     );
     this.#server.on('tlsClientError', () => {});
     return String(await listenOnLoopback(this.#server));

@@ -38,6 +38,10 @@ class PeerloomEndpoint extends Node implements Endpoint {
     return this.sendToNodes(message as Data).congested.map(asLink);
   }
 
+  override inboundNodeConnected(): void {
+    this.#plan.onAccepted?.();
+  }
+
   override nodeMessage(peer: NodeConnection, data: Data): void {
     this.#plan.onMessage(data as Message, asLink(peer));
   }
@@ -48,6 +52,6 @@ class PeerloomEndpoint extends Node implements Endpoint {
 }
 
 /** A connection has what a link needs, by the same names; only what it may send is narrower. */
-function asLink(connection: NodeConnection): Link {
+export function asLink(connection: NodeConnection): Link {
   return connection as unknown as Link;
 }

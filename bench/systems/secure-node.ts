@@ -1,6 +1,7 @@
 import { type Data, Identity, type NodeConnection, tcp } from '../../dist/index.js';
 import { SecureNode } from '../../dist/secure/index.js';
 import type { Endpoint, Link, Message, Plan, System } from '../system.ts';
+import { asLink } from './peerloom.ts';
 
 /** What rows of signing and of the vault need besides. */
 export interface SecurePlan extends Plan {
@@ -56,9 +57,4 @@ export class SecureEndpoint extends SecureNode implements Endpoint {
   override nodeRequest(_peer: NodeConnection, data: Data): Data {
     return data;
   }
-}
-
-/** A connection has what a link needs, by the same names; only what it may send is narrower. */
-function asLink(connection: NodeConnection): Link {
-  return connection as unknown as Link;
 }

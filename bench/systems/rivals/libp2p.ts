@@ -57,6 +57,9 @@ class Libp2pEndpoint implements Endpoint {
   }
 
   async handle(): Promise<void> {
+    this.#node.addEventListener('connection:open', ({ detail }) => {
+      if (detail.direction === 'inbound') this.#plan.onAccepted?.();
+    });
     await this.#node.handle(protocol, (stream) => void this.#adopt(stream));
     await this.#node.handle(pingProtocol, (stream) => {
       stream.addEventListener('message', ({ data }) => void stream.send(data));

@@ -20,7 +20,9 @@ class SecretEndpoint implements Endpoint {
 
   async listen(): Promise<string> {
     this.#server = createServer({ noDelay: true }, (socket) => {
-      this.#adopt(new NoiseSecretStream(false, socket, { keyPair: this.#keyPair }));
+      const stream = new NoiseSecretStream(false, socket, { keyPair: this.#keyPair });
+      this.#adopt(stream);
+      void stream.opened.then((isOpen) => isOpen && this.#plan.onAccepted?.());
     });
     return String(await listenOnLoopback(this.#server));
   }
@@ -46,7 +48,8 @@ class SecretEndpoint implements Endpoint {
         new Promise((resolve) => {
           if (!this.#links.has(link)) resolve(undefined);
           stream.once('close', resolve);
-          stream.destroy();
+          if (this.#plan.traffic === 'none') stream.end();
+          else stream.destroy();
         }),
     };
     stream.on('error', () => {});
