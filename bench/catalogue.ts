@@ -1,18 +1,16 @@
 import { existsSync } from 'node:fs';
 import type { Row } from './row.ts';
+import { large, medium, small } from './rows/binary.ts';
 import { dial } from './rows/dial.ts';
 import { fanOut } from './rows/fan-out.ts';
 import { grant } from './rows/grant.ts';
 import { idleLinks } from './rows/idle-links.ts';
 import { inFlightRow } from './rows/in-flight.ts';
 import { json } from './rows/json.ts';
-import { large } from './rows/large.ts';
-import { medium } from './rows/medium.ts';
 import { mixed } from './rows/mixed.ts';
 import { roundTrip } from './rows/round-trip.ts';
 import { signing } from './rows/signing.ts';
 import { sleepingReader } from './rows/sleeping-reader.ts';
-import { small } from './rows/small.ts';
 import { typedArray } from './rows/typed-array.ts';
 import { vault } from './rows/vault.ts';
 

@@ -1,4 +1,4 @@
-import type { Message, System } from './system.ts';
+import type { Message, Plan, System } from './system.ts';
 
 /** Different messages to send in turn: none is changed while it may still wait in a queue. */
 export interface Payload {
@@ -81,6 +81,16 @@ export class Tally {
     this.sum = 0;
     return taken;
   }
+}
+
+/** For an endpoint that counts what it receives one way. */
+export function tallyPlan(tally: Tally, options: Pick<Plan, 'messageBytes' | 'maxLinks'>): Plan {
+  return {
+    traffic: 'one-way',
+    ...options,
+    onMessage: (message) => tally.add(message),
+    onPiece: (bytes, offset) => tally.addPiece(bytes, offset, options.messageBytes),
+  };
 }
 
 /** Bytes that no compression shortens, the same in every run. */

@@ -1,7 +1,7 @@
 import { nextTurn, sharedNowMs } from '../clock.ts';
-import { binaryPayload, Tally } from '../payload.ts';
+import { binaryPayload, Tally, tallyPlan } from '../payload.ts';
 import type { Row, Scale, Side } from '../row.ts';
-import type { Endpoint, Link, Message, Plan, System } from '../system.ts';
+import type { Endpoint, Link, Message, System } from '../system.ts';
 
 const messageBytes = 1024;
 
@@ -18,16 +18,6 @@ interface Arrival {
   readonly doneAtMs: number;
 }
 
-function planFor(tally: Tally, maxLinks: number): Plan {
-  return {
-    traffic: 'one-way',
-    messageBytes,
-    maxLinks,
-    onMessage: (message) => tally.add(message),
-    onPiece: (bytes, offset) => tally.addPiece(bytes, offset, messageBytes),
-  };
-}
-
 /** 1 KiB to all neighbours at once. The client is in the middle; the server process holds the neighbours. */
 export const fanOut: Row = {
   name: 'fan-out',
@@ -36,7 +26,9 @@ export const fanOut: Row = {
   async server(system: System, scale: Scale): Promise<Side> {
     const tally = new Tally();
     const endpoints = await Promise.all(
-      Array.from({ length: scale.neighbours }, () => system.createEndpoint(planFor(tally, 1))),
+      Array.from({ length: scale.neighbours }, () =>
+        system.createEndpoint(tallyPlan(tally, { messageBytes, maxLinks: 1 })),
+      ),
     );
     const addresses = await Promise.all(endpoints.map((endpoint) => endpoint.listen()));
     return {
@@ -53,7 +45,9 @@ export const fanOut: Row = {
 
   async client(system: System, address: string): Promise<Side> {
     const addresses = address.split(' ');
-    const endpoint = await system.createEndpoint(planFor(new Tally(), addresses.length));
+    const endpoint = await system.createEndpoint(
+      tallyPlan(new Tally(), { messageBytes, maxLinks: addresses.length }),
+    );
     const { messages } = binaryPayload(messageBytes);
     const links: Link[] = [];
     for (const one of addresses) links.push(await endpoint.dial(one));

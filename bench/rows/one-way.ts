@@ -1,5 +1,5 @@
 import { nextTurn, sharedNowMs } from '../clock.ts';
-import { encodeFor, type Payload, Tally } from '../payload.ts';
+import { encodeFor, type Payload, Tally, tallyPlan } from '../payload.ts';
 import type { Metric, Row, Side } from '../row.ts';
 import type { Link, Message, Plan, Sent, System } from '../system.ts';
 
@@ -42,13 +42,11 @@ export function oneWayRow(options: OneWay): Row {
   const { metric, messageBytes, decode } = options;
 
   function planFor(tally: Tally): Plan {
+    const plan = tallyPlan(tally, { messageBytes, maxLinks: 1 });
     return {
-      traffic: options.varies ? 'exchange' : 'one-way',
-      messageBytes,
-      maxLinks: 1,
-      onMessage:
-        decode === undefined ? (message) => tally.add(message) : (message) => tally.add(decode(message)),
-      onPiece: (bytes, offset) => tally.addPiece(bytes, offset, messageBytes),
+      ...plan,
+      ...(options.varies && { traffic: 'exchange' }),
+      ...(decode && { onMessage: (message) => tally.add(decode(message)) }),
     };
   }
 

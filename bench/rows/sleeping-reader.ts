@@ -1,7 +1,7 @@
 import { delay, sharedNowMs } from '../clock.ts';
-import { binaryPayload, Tally } from '../payload.ts';
+import { binaryPayload, Tally, tallyPlan } from '../payload.ts';
 import type { Row, Side } from '../row.ts';
-import type { Link, Plan, System } from '../system.ts';
+import type { Link, System } from '../system.ts';
 
 const messageBytes = 64 * 1024;
 
@@ -16,16 +16,6 @@ interface Flooding {
   readonly grownBytes: number;
 }
 
-function planFor(tally: Tally): Plan {
-  return {
-    traffic: 'one-way',
-    messageBytes,
-    maxLinks: 1,
-    onMessage: (message) => tally.add(message),
-    onPiece: (bytes, offset) => tally.addPiece(bytes, offset, messageBytes),
-  };
-}
-
 /** What does a sender hold, whose reader sleeps? It sends for as long as it is let, and all must arrive later. */
 export const sleepingReader: Row = {
   name: 'sleeping-reader',
@@ -34,7 +24,7 @@ export const sleepingReader: Row = {
 
   async server(system: System): Promise<Side> {
     const tally = new Tally();
-    const endpoint = await system.createEndpoint(planFor(tally));
+    const endpoint = await system.createEndpoint(tallyPlan(tally, { messageBytes, maxLinks: 1 }));
     return {
       address: await endpoint.listen(),
       actions: {
@@ -48,7 +38,7 @@ export const sleepingReader: Row = {
   },
 
   async client(system: System, address: string): Promise<Side> {
-    const endpoint = await system.createEndpoint(planFor(new Tally()));
+    const endpoint = await system.createEndpoint(tallyPlan(new Tally(), { messageBytes, maxLinks: 1 }));
     const link = await endpoint.dial(address);
     return { actions: { flood: (sleepMs: number) => flood(link, sleepMs) }, stop: () => endpoint.stop() };
   },

@@ -1,27 +1,22 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { createSecureContext, TLSSocket } from 'node:tls';
+import { createSecureContext } from 'node:tls';
 import { Identity, Node } from '../../src/index.ts';
 import { createCertificate } from '../../src/transport/tcp/certificate.ts';
 import { availableCompressions } from '../../src/wire/compression.ts';
 import { FrameKind, frameHeaderBytes, readUint32 } from '../../src/wire/frame.ts';
 import { packetEnd } from '../../src/wire/p2pnetwork/packet-reader.ts';
 import { helloWith, rawFrame } from '../integration/attacks/support/raw-peer.ts';
+import { acceptTls } from '../integration/attacks/support/tls-listener.ts';
 
 /** What a node says, byte for byte, to a listener that only listens: hello, accept and frames of every kind. */
 export async function recordNode(): Promise<Buffer[]> {
   const said: Buffer[] = [];
   const secureContext = createSecureContext(createCertificate(Identity.generate()));
   const server = createServer((socket) => {
-    const secured = new TLSSocket(socket, {
-      isServer: true,
-      secureContext,
-      requestCert: true,
-      rejectUnauthorized: false,
-      ALPNProtocols: ['peerloom'],
-    });
-    secured.on('error', () => {}).on('data', (bytes) => said.push(bytes));
+    const secured = acceptTls(socket, secureContext);
+    secured.on('data', (bytes) => said.push(bytes));
     const compressions = availableCompressions();
     secured.write(Buffer.concat([helloWith({ compressions }), rawFrame(FrameKind.accept)]));
   }).listen(0, '127.0.0.1');

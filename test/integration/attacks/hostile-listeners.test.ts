@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { after, afterEach, before, suite, test } from 'node:test';
-import { createSecureContext, TLSSocket } from 'node:tls';
+import { createSecureContext } from 'node:tls';
 import { Worker } from 'node:worker_threads';
 import { Identity, Node, type NodeConnection, PeerloomError, tcp } from '../../../src/index.ts';
 import { createCertificate } from '../../../src/transport/tcp/certificate.ts';
@@ -10,6 +10,7 @@ import { plainPreface } from '../../../src/transport/tcp/sniff.ts';
 import { FrameKind } from '../../../src/wire/frame.ts';
 import { foreignCertificate } from './support/foreign-certificate.ts';
 import { helloWith, rawFrame } from './support/raw-peer.ts';
+import { acceptTls } from './support/tls-listener.ts';
 
 const { hello, accept, goodbye, message } = FrameKind;
 const ours = createCertificate(Identity.generate());
@@ -20,14 +21,8 @@ type Behaviour = (socket: Socket) => void;
 function overTls(certificate: { cert: string; key: string }, behaviour: Behaviour): Behaviour {
   const secureContext = createSecureContext(certificate);
   return (socket) => {
-    const secured = new TLSSocket(socket, {
-      isServer: true,
-      secureContext,
-      requestCert: true,
-      rejectUnauthorized: false,
-      ALPNProtocols: ['peerloom'],
-    });
-    secured.on('error', () => {}).once('secure', () => behaviour(secured));
+    const secured = acceptTls(socket, secureContext);
+    secured.once('secure', () => behaviour(secured));
   };
 }
 

@@ -1,0 +1,20 @@
+import { binaryPayload } from '../payload.ts';
+import type { Metric, Row } from '../row.ts';
+import { oneWayRow } from './one-way.ts';
+
+/** What a system costs for each message. */
+export const small = binaryRow(100, { name: 'small', title: '100 B binary', unit: 'messages/s' });
+
+export const medium = binaryRow(64 * 1024, { name: 'medium', title: '64 KiB binary', unit: 'MB/s' });
+
+export const large = binaryRow(1024 * 1024, { name: 'large', title: '1 MiB binary', unit: 'MB/s' });
+
+function binaryRow(messageBytes: number, metric: Omit<Metric, 'better'>): Row {
+  return oneWayRow({
+    name: metric.name,
+    metric: { ...metric, better: 'higher' },
+    messageBytes,
+    perMessage: metric.unit === 'MB/s' ? messageBytes / 1e6 : 1,
+    payload: () => binaryPayload(messageBytes),
+  });
+}
