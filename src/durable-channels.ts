@@ -1,13 +1,19 @@
 import type { FrameChannel } from './channel/frame-channel.ts';
-import { type Handshake, HandshakeRefused } from './channel/handshake.ts';
+import type { Handshake } from './channel/handshake.ts';
 import type { Session } from './channel/session.ts';
 import { PeerloomError } from './errors.ts';
 import { randomName } from './random-name.ts';
 import type { Runtime } from './runtime.ts';
-import { goodbye } from './wire/goodbye.ts';
 import type { HelloSession } from './wire/hello.ts';
 
 type DurableChannel = FrameChannel & { readonly session: Session };
+
+/** A session ended, or went on over another link, while the two sides agreed to go on with it. */
+export class NotResumed extends PeerloomError {
+  constructor(options?: ErrorOptions) {
+    super('ERR_CONNECTION_CLOSED', 'the two sides lost their session while they went on with it', options);
+  }
+}
 
 export interface DurableChannelsOptions {
   /** 0: without a limit. */
@@ -51,7 +57,7 @@ export class DurableChannels {
   /**
    * The channel that the two sides agreed to go on with, if it is one.
    *
-   * @throws HandshakeRefused, or PeerloomError `ERR_CONNECTION_CLOSED`, `ERR_PROTOCOL`; the link has ended then.
+   * @throws NotResumed; the link has ended then.
    */
   goOn(handshake: Handshake): FrameChannel | undefined {
     const { link, direction, ours, theirs } = handshake;
@@ -59,19 +65,12 @@ export class DurableChannels {
     if (!said?.resumed) return undefined;
     const channel = this.#channels.get(link.remoteId);
     try {
-      if (channel?.session.id !== said.id) {
-        throw new PeerloomError(
-          'ERR_CONNECTION_CLOSED',
-          'the session ended while the two sides went on with it',
-        );
-      }
+      if (channel?.session.id !== said.id) throw new NotResumed();
       channel.resumeOver(handshake);
       return channel;
-    } catch (error) {
+    } catch (cause) {
       link.destroy();
-      // It has gone on over another link meanwhile, or has ended.
-      if (direction === 'outbound') throw new HandshakeRefused(goodbye('duplicate'), 'them');
-      throw error;
+      throw cause instanceof NotResumed ? cause : new NotResumed({ cause });
     }
   }
 

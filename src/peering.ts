@@ -5,7 +5,7 @@ import { FrameChannel } from './channel/frame-channel.ts';
 import { type Handshake, HandshakeRefused, shakeHands } from './channel/handshake.ts';
 import { openPacketChannel, refusePacketLink } from './channel/packet-channel.ts';
 import type { Log } from './debug.ts';
-import { DurableChannels } from './durable-channels.ts';
+import { DurableChannels, NotResumed } from './durable-channels.ts';
 import { PeerloomError } from './errors.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { NodeConnection } from './node-connection.ts';
@@ -167,25 +167,21 @@ export class Peering {
       return this.#adopt({ link, channel, direction: 'outbound', host: address.host, port: address.port });
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof HandshakeRefused)) throw error;
-      if (error.by === 'them' && error.goodbye.code === 'duplicate')
-        return this.#afterDuplicate(link.remoteId, target, replace);
-      throw refusalError(error, formatAddress(address));
+      if (error instanceof NotResumed || isDuplicate(error)) {
+        const other = await this.#otherConnection(link.remoteId, signal);
+        if (other !== undefined) return other;
+        if (!replace) return this.#reach(target, true);
+      }
+      throw error instanceof HandshakeRefused ? refusalError(error, formatAddress(address)) : error;
     } finally {
       signal.removeEventListener('abort', onAbort);
     }
   }
 
-  /** The other side holds a connection with us: ours as well, or it comes up just now, or it is a dead one. */
-  async #afterDuplicate(id: string, target: Target, replaced: boolean): Promise<NodeConnection> {
+  /** What the other side may hold on to: a connection of ours as well, or one that comes up just now; else it is a dead one. */
+  async #otherConnection(id: string, signal: AbortSignal): Promise<NodeConnection | undefined> {
     const answering = Promise.resolve(this.peers.answering(id));
-    const connection = this.peers.lasting(id) ?? (await unlessAborted(answering, target.signal));
-    if (connection !== undefined) return connection;
-    if (!replaced) return this.#reach(target, true);
-    throw new PeerloomError(
-      'ERR_NOT_ALLOWED',
-      `${formatAddress(target.address)} holds on to an older connection with this node`,
-    );
+    return this.peers.lasting(id) ?? unlessAborted(answering, signal);
   }
 
   async #answer(link: Link, refusal: Goodbye | undefined): Promise<NodeConnection> {
@@ -296,4 +292,8 @@ export class Peering {
       replace,
     };
   }
+}
+
+function isDuplicate(error: unknown): boolean {
+  return error instanceof HandshakeRefused && error.by === 'them' && error.goodbye.code === 'duplicate';
 }

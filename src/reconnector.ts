@@ -92,7 +92,10 @@ export class Reconnector {
   async #try(entry: Entry): Promise<void> {
     try {
       const connection = await entry.connect(entry.id);
-      if (this.#entries.get(entry.address) !== entry) return void connection.stop();
+      const current = this.#entries.get(entry.address);
+      if (current === undefined) return void connection.stop();
+      // Who watches the address anew meanwhile has this very connection, most likely.
+      if (current !== entry) return;
       entry.timer = undefined;
       entry.id = connection.id;
       entry.trials = 0;

@@ -113,6 +113,20 @@ suite('a watched address', () => {
     assert.equal(trials.length, 1);
   });
 
+  test('may be watched anew during a trial, whose connection is left alone', async () => {
+    const { runtime, answers, reconnector, connect } = start();
+    const answer = Promise.withResolvers<NodeConnection>();
+    answers.push(answer.promise);
+    reconnector.watch(asConnection(new Connection('b')), 'b:1', connect);
+    reconnector.onLost('b');
+    await runtime.advance(1_000);
+    const connection = new Connection('b');
+    reconnector.watch(asConnection(connection), 'b:1', connect);
+    answer.resolve(asConnection(connection));
+    await runtime.advance(0);
+    assert.equal(connection.stopped, 0);
+  });
+
   test('of the same node as another is tried as well', async () => {
     const { runtime, trials, answers, reconnector, connect } = start();
     for (const address of ['b:1', 'b:2'])
