@@ -41,8 +41,8 @@ export interface Limits {
   /** Milliseconds of silence after which a connection counts as lost. Default 45,000. */
   readonly deadAfterMs: number;
   /**
-   * Milliseconds that a session, of a connection made with `reconnect`, waits at the node that was dialled
-   * for the other to come back. Default 300,000.
+   * Milliseconds that a session, of a connection made with `reconnect`, waits for the other node to come back, at a
+   * node that does not try to reach it itself: the one that was dialled. Default 300,000.
    */
   readonly sessionTimeoutMs: number;
 }

@@ -279,7 +279,9 @@ export class Node extends NodeHandlers {
    * send. What is queued goes out first. Resolves when the disconnect event has fired.
    */
   async disconnectWithNode(connection: NodeConnection): Promise<void> {
-    this.#reconnector.forget(connection.id);
+    const current = this.#peering.peers.get(connection.id);
+    // One that is gone must not end the watch over another that took its place.
+    if (current === undefined || current === connection) this.#reconnector.forget(connection.id);
     this.#peering.peers.leave(connection);
     await this.#connections.leave(connection, goodbye('disconnected'));
   }
@@ -392,7 +394,9 @@ export class Node extends NodeHandlers {
     const { limits, runtime } = this.#options;
     this.#livenessTimer = runtime.setTimeout(() => {
       const now = runtime.now();
-      for (const channel of this.#connections.channels.values()) channel.checkLiveness(now);
+      for (const [{ id }, channel] of this.#connections.channels) {
+        channel.checkLiveness(now, channel.isSuspended && this.#reconnector.watches(id));
+      }
       this.#watchLiveness();
     }, limits.pingAfterMs / 4);
   }

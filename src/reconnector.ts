@@ -49,6 +49,11 @@ export class Reconnector {
     for (const entry of this.#of(id)) this.#drop(entry);
   }
 
+  /** The node that answered somewhere last is connected again when it is lost. */
+  watches(id: string): boolean {
+    return this.#of(id).length > 0;
+  }
+
   /** There is no connection with that node any more. */
   onLost(id: string): void {
     for (const entry of this.#of(id)) if (entry.timer === undefined) this.#schedule(entry);

@@ -82,8 +82,12 @@ export interface Channel {
   openStream(header: Data, options?: WaitOptions): Promise<ChannelStream>;
   /** @returns the round trip in milliseconds. */
   ping(options?: WaitOptions): Promise<number>;
-  /** Pings a silent peer and gives up a dead one; called by the node now and then. */
-  checkLiveness(now: number): void;
+  /**
+   * Pings a silent peer and gives up a dead one; called by the node now and then.
+   *
+   * @param isSought this node tries to reach the other again: a suspended channel waits for as long as it does.
+   */
+  checkLiveness(now: number, isSought?: boolean): void;
   /** Waits for another link no longer, where it is suspended. */
   giveUp(message: string): void;
   /** Sends what waits, says goodbye and closes. */

@@ -178,11 +178,11 @@ export class FrameChannel implements Channel, MemoryAccount {
     return this.#questions.ping(options);
   }
 
-  checkLiveness(now: number): void {
+  checkLiveness(now: number, isSought = false): void {
     if (!this.isOpen) return;
     const { limits } = this.#options;
     if (this.isSuspended) {
-      const isOver = this.direction === 'inbound' && now - this.#suspendedAt >= limits.sessionTimeoutMs;
+      const isOver = !isSought && now - this.#suspendedAt >= limits.sessionTimeoutMs;
       if (isOver) this.giveUp(`the other side did not come back within ${limits.sessionTimeoutMs} ms`);
       return;
     }

@@ -95,8 +95,8 @@ export class SecureChannel implements Channel {
     return this.#channel.ping(options);
   }
 
-  checkLiveness(now: number): void {
-    this.#channel.checkLiveness(now);
+  checkLiveness(now: number, isSought?: boolean): void {
+    this.#channel.checkLiveness(now, isSought);
   }
 
   giveUp(message: string): void {

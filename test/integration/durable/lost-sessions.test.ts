@@ -87,6 +87,19 @@ suite('a session that cannot go on is told of, with what has no acknowledgement'
     assert.deepEqual(told, ['outbound_node_connected', 'outbound_node_disconnected', 'node_session_lost']);
   });
 
+  test('after which the new connection is kept, whatever is done to the old one', async (t) => {
+    const { a, connection, reverse, proxy, restart, pending } = await startBroken(t);
+    const again = await restart();
+    proxy.open();
+    await assertLost(a, connection, { data: unconfirmed, pending });
+    await assertNewConnection([a, again], [connection, reverse]);
+    const fresh = a.peer(again);
+    await a.disconnectWithNode(connection);
+    proxy.cut();
+    await a.event('outbound_node_connected', 3);
+    assert.ok(a.peer(again) === fresh, 'and goes on');
+  });
+
   test('when the reconnector gives up', async (t) => {
     const reconnect = { minDelayMs: 1, maxDelayMs: 5, maxTrials: 3 };
     const { a, connection, pending } = await startBroken(t, { dialler: { reconnect } });

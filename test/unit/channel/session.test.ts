@@ -224,6 +224,17 @@ suite('a channel over a session', () => {
     assert.throws(() => channel.send('late'), withCode('ERR_CONNECTION_CLOSED'));
   });
 
+  test('who tries to reach the other waits for as long as it tries', async () => {
+    const { link, channel, runtime } = openSession({ sessionTimeoutMs: 1_000 });
+    link.end();
+    await turn();
+    await runtime.advance(1_000_000);
+    channel.checkLiveness(runtime.now(), true);
+    assert.equal(channel.isOpen, true);
+    channel.checkLiveness(runtime.now(), false);
+    assert.equal(channel.isOpen, false);
+  });
+
   test('a silent link is given up, but not the session', async () => {
     const { link, channel, runtime } = openSession();
     for (let checks = 0; checks < 3; checks++) {
