@@ -5,6 +5,7 @@ import { PeerloomError } from '../../errors.ts';
 import { type Identity, idFromPublicKey } from '../../identity.ts';
 import { createCertificate, publicKeyOfCertificate } from './certificate.ts';
 import { exchangeProofs, type Role } from './proof.ts';
+import { reset } from './reset.ts';
 
 const version = 'TLSv1.3';
 const ciphers = 'TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384';
@@ -18,6 +19,9 @@ const pskCiphers = 'TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256';
 
 /** What a side that holds a network key says to one that holds another, or none. */
 const networkKeyAlerts = /ALERT_(DECRYPT_ERROR|HANDSHAKE_FAILURE)$/;
+
+/** What OpenSSL says of first bytes that are not those of TLS; it answers nothing then. */
+const noTls = /^ERR_SSL_(WRONG_VERSION_NUMBER|HTTP_REQUEST|HTTPS_PROXY_REQUEST)$/;
 const exporterLabel = 'EXPORTER-peerloom-proof';
 const exporterBytes = 32;
 
@@ -49,7 +53,7 @@ export function certificateTls(identity: Identity): TlsUpgrade {
         role === 'client'
           ? connectTls({ socket, secureContext, rejectUnauthorized: false, ALPNProtocols: alpn })
           : serverSocket(socket, secureContext);
-      await handshake(secured, role);
+      await handshake(secured, socket, role);
       const certificate = secured.getPeerX509Certificate();
       if (certificate === undefined) {
         throw new PeerloomError('ERR_HANDSHAKE', 'the other side showed no certificate');
@@ -93,7 +97,7 @@ export function networkKeyTls(identity: Identity, networkSecret: Uint8Array): Tl
               ...shared,
               pskCallback: () => networkSecret,
             } as ConstructorParameters<typeof TLSSocket>[1]);
-      await handshake(secured, role);
+      await handshake(secured, socket, role);
       // A server without the key would go on with a certificate: that is another network.
       if (!secured.isSessionReused() || secured.getPeerX509Certificate() !== undefined) {
         throw new PeerloomError('ERR_NETWORK_MISMATCH', 'the other side does not hold the network key');
@@ -115,20 +119,31 @@ function serverSocket(socket: Socket, secureContext: SecureContext): TLSSocket {
   });
 }
 
-function handshake(socket: TLSSocket, role: Role): Promise<void> {
+function handshake(secured: TLSSocket, socket: Socket, role: Role): Promise<void> {
   return new Promise((resolve, reject) => {
     const done = role === 'client' ? 'secureConnect' : 'secure';
-    const onError = (cause: Error): void => reject(handshakeError(cause));
+    const onError = (cause: Error & { code?: string }): void => {
+      // A Python node takes any other end than a reset for an id that is empty.
+      if (role === 'server' && noTls.test(cause.code ?? '')) reset(socket);
+      reject(handshakeError(cause, role));
+    };
     const onClose = (): void => reject(closedDuringHandshake());
-    socket.once('error', onError).once('close', onClose);
-    socket.once(done, () => {
-      socket.off('error', onError).off('close', onClose);
+    secured.once('error', onError).once('close', onClose);
+    secured.once(done, () => {
+      secured.off('error', onError).off('close', onClose);
       resolve();
     });
   });
 }
 
-function handshakeError(cause: Error & { code?: string }): PeerloomError {
+function handshakeError(cause: Error & { code?: string }, role: Role): PeerloomError {
+  if (noTls.test(cause.code ?? '')) {
+    const message =
+      role === 'client'
+        ? 'the other side speaks no TLS: tcp:// is for plain peerloom, p2pnetwork:// for nodes of the Python package'
+        : 'it speaks no TLS (plain peerloom or a p2pnetwork node, maybe), and tcp({ accept }) of this node allows nothing else';
+    return new PeerloomError('ERR_HANDSHAKE', message, { cause });
+  }
   if (networkKeyAlerts.test(cause.code ?? '')) {
     const message = 'the two sides do not hold the same network key, or the other is no peerloom node';
     return new PeerloomError('ERR_NETWORK_MISMATCH', message, { cause });

@@ -156,7 +156,7 @@ suite('Python nodes that are not let in', () => {
     {
       what: 'by a node that accepts TLS alone',
       options: () => ({ transports: undefined as never }),
-      log: /refused, it speaks neither TLS nor plain peerloom \(a p2pnetwork node, maybe\)/,
+      log: /refused, it speaks no TLS \(plain peerloom or a p2pnetwork node, maybe\)/,
     },
     {
       what: 'with the id of a peerloom node',
