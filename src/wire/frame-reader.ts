@@ -13,6 +13,9 @@ export interface Frame {
 /** A cut message grows its memory from here, so that a length that lies costs no more than this. */
 const firstAllocationBytes = 1024 * 1024;
 
+/** Then by this factor: to 4 MiB, and to the 16 MiB of the longest message. */
+const growth = 4;
+
 /** Fewer bytes are better read together with what follows them. */
 const smallestTargetBytes = 4 * 1024;
 
@@ -250,10 +253,10 @@ export class FrameReader {
     return taken;
   }
 
-  /** Doubles the memory of the message, so that it never holds more than twice what has arrived. */
+  /** The memory of a message is never more than four times what has arrived. */
   #growMessage(needed: number): void {
     if (needed <= this.#messageBody.length) return;
-    const length = Math.min(this.#message!.total, Math.max(needed, 2 * this.#messageBody.length));
+    const length = Math.min(this.#message!.total, Math.max(needed, growth * this.#messageBody.length));
     const grown = this.#setAside(length);
     grown.set(this.#messageBody.subarray(0, this.#messageFilled));
     this.#messageBody = grown;

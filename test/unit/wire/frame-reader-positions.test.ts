@@ -10,7 +10,7 @@ const pieces = Array.from({ length: 60 }, (_, index) =>
   content.subarray(index * 51_200, (index + 1) * 51_200),
 );
 
-/** Among others: a message of 3,000 KiB, which grows twice on its way, cut by a stream's data. */
+/** Among others: a message of 3,000 KiB, which grows on its way, cut by a stream's data. */
 const stream = Buffer.concat([
   frame({ kind: FrameKind.message, body: bytes(10) }),
   firstFrame(content.length, pieces[0]!, { kind: FrameKind.request }),
