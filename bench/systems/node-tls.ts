@@ -6,8 +6,8 @@ import {
   type Server,
   type TLSSocket,
 } from 'node:tls';
-import { Identity } from '../../src/index.ts';
-import { createCertificate } from '../../src/transport/tcp/certificate.ts';
+import { Identity } from '../../dist/index.js';
+import { createCertificate } from '../../dist/transport/tcp/certificate.js';
 import type { Endpoint, Link, Plan, System } from '../system.ts';
 import { bareLink } from './bare-link.ts';
 import { listenOnLoopback } from './listening.ts';

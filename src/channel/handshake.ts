@@ -158,7 +158,8 @@ class FrameQueue {
   #bytes = 0;
   #isComplete = false;
   #isRestAllowed = false;
-  #isDone = false;
+  /** What the link holds on to for as long as it lasts; the queue itself, until the handshake is done. */
+  readonly #current: { queue: FrameQueue | undefined } = { queue: this };
   /** What the other side did wrong: it counts for more than the good frames that arrived before it. */
   #breach: unknown;
   #wake = (): void => {};
@@ -178,11 +179,7 @@ class FrameQueue {
         this.fail(error);
       }
     };
-    void link.closed.then((cause) => {
-      if (this.#isDone) return;
-      const message = 'the other side closed the connection during the handshake';
-      this.fail(new PeerloomError('ERR_CONNECTION_CLOSED', message, { cause }));
-    });
+    failWithLink(link, this.#current);
   }
 
   /** From here on messages may follow the handshake in one piece. */
@@ -224,7 +221,7 @@ class FrameQueue {
 
   /** The handshake is done. @returns what takes over the bytes that arrived behind it. */
   finish(): () => readonly Uint8Array[] {
-    this.#isDone = true;
+    this.#current.queue = undefined;
     return () => this.#rest;
   }
 
@@ -262,4 +259,12 @@ class FrameQueue {
     if (this.#frames.length > maxHandshakeFrames)
       throw new PeerloomError('ERR_PROTOCOL', 'more frames than a handshake has');
   }
+}
+
+/** A function of its own: what it makes would otherwise hold on to the queue itself. */
+function failWithLink(link: Link, current: { readonly queue: FrameQueue | undefined }): void {
+  void link.closed.then((cause) => {
+    const message = 'the other side closed the connection during the handshake';
+    current.queue?.fail(new PeerloomError('ERR_CONNECTION_CLOSED', message, { cause }));
+  });
 }

@@ -44,7 +44,7 @@ suite('memory that is held, and told of,', () => {
     const part = frame(FrameKind.part, Buffer.alloc(200 * kibibyte), FrameFlag.more);
     for (let bytes = 100; bytes + 200 < 3 * kibibyte; bytes += 200) reader.push(part);
     assert.equal(reader.heldBytes, 3 * mebibyte);
-    assert.equal(grown.bytes, (1 + 2 + 3) * mebibyte, 'each time that it grew');
+    assert.equal(grown.bytes, (1 + 3) * mebibyte, 'each time that it grew');
     reader.push(frame(FrameKind.part, Buffer.alloc((3 * kibibyte - 2_900) * kibibyte)));
     assert.equal(reader.heldBytes, 0);
   });
