@@ -40,10 +40,25 @@ suite('protocol 2: links', () => {
     });
   }
 
+  for (const bytes of [
+    'GET / HTTP/1.1\r\n\r\n',
+    'CONNECT a HTTP/1.1\r\n\r\n',
+    'some-id:10001',
+    '\x16\x09\0\0\0\0',
+  ]) {
+    test(`2.1 ${JSON.stringify(bytes)} gets no answer where TLS alone is allowed`, async (t) => {
+      const peer = dialRaw(await startNode(t, { transports: [tcp()] }));
+      peer.write(Buffer.from(bytes, 'latin1'));
+      await peer.end();
+    });
+  }
+
   test('2.1, 2.2 plain gets no answer where it is not allowed', async (t) => {
-    const peer = dialRaw(await startNode(t, { transports: [tcp()] }));
-    peer.write(preface, randomBytes(32));
-    await peer.end();
+    for (const transport of [tcp(), tcp({ accept: ['tls', 'p2pnetwork'] })]) {
+      const peer = dialRaw(await startNode(t, { transports: [transport] }));
+      peer.write(preface, randomBytes(32));
+      await peer.end();
+    }
   });
 
   test('2.2 a dialler does not fall back to plain', async (t) => {
