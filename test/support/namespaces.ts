@@ -89,6 +89,10 @@ export class Namespace {
     await ip('-n', this.name, 'link', 'set', wire, state);
   }
 
+  async setLoopback(state: 'up' | 'down'): Promise<void> {
+    await ip('-n', this.name, 'link', 'set', 'lo', state);
+  }
+
   /** Takes another address in place of its own. */
   async moveTo(address: string): Promise<void> {
     await ip('-n', this.name, 'addr', 'flush', 'dev', wire);

@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { within } from '../../../support/turns.ts';
@@ -28,11 +28,12 @@ export class Child<Commands extends Record<string, (argument: never) => unknown>
   #wake = Promise.withResolvers<void>();
   #count = 0;
 
-  constructor(program: string, options: unknown) {
+  /** @param prefix A command to run it under, such as `ip netns exec name`. */
+  constructor(program: string, options: unknown, prefix: readonly string[] = []) {
     this.#program = program;
-    this.#process = fork(fileURLToPath(new URL(program, import.meta.url)), [JSON.stringify(options)], {
-      execArgv: ['--expose-gc'],
-    });
+    const file = fileURLToPath(new URL(program, import.meta.url));
+    const words = [...prefix, process.execPath, '--expose-gc', file, JSON.stringify(options)];
+    this.#process = spawn(words[0]!, words.slice(1), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#exited = once(this.#process, 'exit').then(([code, signal]) => {
       this.#failure = new Error(`${program} ended with ${code ?? signal}`);
       for (const { reject } of this.#asked.values()) reject(this.#failure);

@@ -13,6 +13,8 @@ import { serve, tell } from './child.ts';
 
 /** How the node under attack is set up. */
 export interface VictimOptions {
+  /** Default 127.0.0.1. */
+  readonly host?: string;
   readonly limits?: Partial<Limits>;
   readonly maxConnections?: number;
   readonly network?: string;
@@ -92,11 +94,16 @@ class Victim extends Node {
   }
 }
 
-const { plain, p2pnetwork, ...nodeOptions } = JSON.parse(process.argv[2] ?? '{}') as VictimOptions;
+const {
+  host = '127.0.0.1',
+  plain,
+  p2pnetwork,
+  ...nodeOptions
+} = JSON.parse(process.argv[2] ?? '{}') as VictimOptions;
 const accept: TcpProtocol[] = ['tls'];
 if (plain) accept.push('plain');
 if (p2pnetwork) accept.push('p2pnetwork');
-const node = new Victim('127.0.0.1', 0, {
+const node = new Victim(host, 0, {
   ...nodeOptions,
   authorize: (peer) => (peer.name === 'doubtful' ? new Promise<never>(() => {}) : true),
   transports: [tcp({ accept })],
