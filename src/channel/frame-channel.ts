@@ -275,15 +275,11 @@ export class FrameChannel implements Channel, MemoryAccount {
     return encodeFor(this.#theirs, data, options);
   }
 
+  /** Whatever the other side did wrong ends this connection, and nothing else. */
   #onBytes(bytes: Uint8Array): void {
     this.#liveness.heard(this.#options.runtime.now());
-    this.#guarded(() => this.#reader.push(bytes));
-  }
-
-  /** Whatever the other side did wrong ends this connection, and nothing else. */
-  #guarded(read: () => void): void {
     try {
-      read();
+      this.#reader.push(bytes);
     } catch (error) {
       this.#fail(goodbye('protocol', (error as Error).message));
     }

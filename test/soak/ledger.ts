@@ -16,6 +16,8 @@ export interface End {
   disconnects: number;
   /** This side chose to leave: what still arrives is not handled. */
   hasLeft: boolean;
+  /** The other side has said that it handled the last message. */
+  isConfirmed: boolean;
 }
 
 /** The books of a round: every connection from both of its sides, and what was wrong. */
@@ -52,6 +54,7 @@ export class Ledger {
       connects: 0,
       disconnects: 0,
       hasLeft: false,
+      isConfirmed: false,
     };
     this.#ends.set(name, end);
     return end;
@@ -69,9 +72,9 @@ export class Ledger {
     end.received = number;
   }
 
-  /** Nothing is on its way: what is still connected has received all that was sent. */
+  /** Nothing is on its way: who has handled the last message has received all before it. */
   checkOpen(): void {
-    this.#checkPairs((end, other) => end.connection.isOpen && other.connection.isOpen);
+    this.#checkPairs((_end, other) => other.isConfirmed);
   }
 
   /** All is over: each beginning has its end, and who left in good order had told everything. */

@@ -4,6 +4,7 @@ import {
   Node,
   type NodeConnection,
   type NodeOptions,
+  type PeerloomError,
   type PeerStream,
 } from '../../src/index.ts';
 import type { ConnectionDetails } from '../../src/node-connection.ts';
@@ -44,13 +45,19 @@ export class SoakNode extends Node {
     return hasRoom;
   }
 
-  /** The same, until it was handled. */
-  async tell(connection: NodeConnection, content: Data): Promise<void> {
+  /** Sends the last message for now, and waits until it was handled. */
+  async conclude(connection: NodeConnection, content: Data): Promise<void> {
     const end = this.ends.get(connection)!;
-    // The number is taken before the answer comes: it is sent at once, or throws at once.
-    const told = connection.deliver({ from: end.name, number: end.sent + 1, content });
+    const handled = connection.deliver({ from: end.name, number: end.sent + 1, content });
     end.sent += 1;
-    await told;
+    try {
+      await handled;
+      end.isConfirmed = true;
+    } catch (error) {
+      end.isConfirmed = false;
+      // The only one of the errors for which nothing was sent.
+      if ((error as PeerloomError).code === 'ERR_QUEUE_FULL') end.sent -= 1;
+    }
   }
 
   /** Breaks the link, as a cable that is pulled. */

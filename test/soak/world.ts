@@ -94,7 +94,7 @@ export class World {
     // Twice: some are connected again just now.
     for (let round = 0; round < 2; round++) {
       await this.#withEach(async (node, connection) => {
-        if (connection.isOpen) await node.tell(connection, 'the last of this round').catch(() => {});
+        if (connection.isOpen) await node.conclude(connection, 'the last of this round');
       });
     }
     this.ledger.checkOpen();
