@@ -64,11 +64,18 @@ export class SocketLink implements Link {
   send(bytes: Uint8Array, sent?: () => void): boolean {
     const socket = this.#socket;
     if (!socket.writable) return true;
+    let told = sent;
     socket.write(bytes, (error) => {
-      if (error === undefined || error === null) sent?.();
+      if (error === undefined || error === null) told?.();
       if (socket.writableLength <= highWaterBytes / 2) this.#wakeDrained();
     });
-    return socket.writableLength < highWaterBytes;
+    const { writableLength } = socket;
+    if (writableLength === 0) {
+      // The system has taken it; the callback comes only when no promise is left that a sender in a loop waits for.
+      told?.();
+      told = undefined;
+    }
+    return writableLength < highWaterBytes;
   }
 
   drained(): Promise<void> {
