@@ -1,23 +1,10 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { suite, type TestContext, test } from 'node:test';
+import type { Socket } from 'node:net';
+import { suite, test } from 'node:test';
 import { systemRuntime } from '../../../../src/index.ts';
 import { readInto } from '../../../../src/transport/tcp/read-into.ts';
 import { SocketLink } from '../../../../src/transport/tcp/socket-link.ts';
-
-/** The two ends of a TCP connection; the second was accepted. */
-async function sockets(t: TestContext): Promise<[Socket, Socket]> {
-  const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const dialled = connect((server.address() as AddressInfo).port, '127.0.0.1');
-  const [accepted] = (await once(server, 'connection')) as [Socket];
-  t.after(() => {
-    for (const socket of [dialled, accepted]) socket.destroy();
-    server.close();
-  });
-  return [dialled, accepted];
-}
+import { socketPair } from './socket-pair.ts';
 
 /** What a socket is without the internals that are asked for. */
 function withoutInternals(socket: Socket): void {
@@ -28,7 +15,7 @@ function withoutInternals(socket: Socket): void {
 suite('reading into memory of ours', () => {
   for (const isPossible of [true, false]) {
     test(`a link reads the same ${isPossible ? 'with' : 'without'} it`, async (t) => {
-      const [dialled, accepted] = await sockets(t);
+      const [dialled, accepted] = await socketPair(t);
       if (!isPossible) withoutInternals(accepted);
       assert.equal(
         readInto(

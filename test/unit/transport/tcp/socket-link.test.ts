@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import { suite, type TestContext, test } from 'node:test';
+import { systemRuntime } from '../../../../src/runtime.ts';
+import { SocketLink } from '../../../../src/transport/tcp/socket-link.ts';
+import { socketPair } from './socket-pair.ts';
+
+const security = { protocol: 'tcp', encrypted: false, authenticated: true } as const;
+
+/** A link over a plain socket, and the socket at its other end, which reads nothing. */
+async function open(t: TestContext): Promise<{ link: SocketLink; other: Socket }> {
+  const [socket, other] = await socketPair(t);
+  const link = new SocketLink(socket, { remoteId: 'b', security, startedAt: 0, runtime: systemRuntime });
+  return { link, other };
+}
+
+suite('what was sent is told', () => {
+  test('at once where the system has taken it, so that a sender in a loop can use its memory again', async (t) => {
+    const { link } = await open(t);
+    let told = 0;
+    for (let sent = 1; sent <= 10; sent++) {
+      link.send(new Uint8Array(1_000), () => {
+        told += 1;
+      });
+      assert.equal(told, sent);
+    }
+    await new Promise(setImmediate);
+    assert.equal(told, 10, 'and once');
+  });
+
+  test('later where the system has not', async (t) => {
+    const { link, other } = await open(t);
+    let waiting = 0;
+    const piece = new Uint8Array(64 * 1024);
+    let hasRoom = true;
+    while (hasRoom) {
+      waiting += 1;
+      hasRoom = link.send(piece, () => {
+        waiting -= 1;
+      });
+    }
+    assert.ok(waiting > 0);
+    const drained = link.drained();
+    other.resume();
+    await drained;
+    assert.ok(waiting <= 1, `${waiting} pieces are not told of`);
+  });
+});
