@@ -21,11 +21,11 @@ export const scales = {
     name: 'quick',
     rounds: 3,
     sampleMs: 80,
-    warmUpMs: 100,
+    warmUpMs: 50,
     keepsProcesses: true,
     neighbours: 50,
     idleEndpoints: 10,
-    idleMs: 500,
+    idleMs: 200,
   },
   full: {
     name: 'full',

@@ -17,7 +17,8 @@ export interface SessionOptions {
   readonly onProgress: (text: string, share: number) => void;
 }
 
-const orderTimeoutMs = 60_000;
+/** A system that has lost something answers never: a quick run waits less. */
+const orderTimeoutsMs = { quick: 15_000, full: 60_000 };
 
 /** The server and the client of one system, each in its process. */
 class Pair implements Sides {
@@ -28,7 +29,7 @@ class Pair implements Sides {
   constructor(system: SystemEntry, { python, scale }: SessionOptions) {
     this.#server = new WorkerProcess(system, python);
     this.#client = new WorkerProcess(system, python);
-    this.#timeoutMs = orderTimeoutMs + scale.idleMs;
+    this.#timeoutMs = orderTimeoutsMs[scale.name] + scale.idleMs;
   }
 
   async open(row: string, system: string, scale: Scale): Promise<void> {

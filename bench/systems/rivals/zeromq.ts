@@ -5,6 +5,9 @@ import type { Endpoint, Link, Message, Plan, System } from '../../system.ts';
 const highWaterBytes = 16 * 1024 * 1024;
 const defaultHighWater = 1_000;
 
+/** A router drops what passes its mark, and as many requests are under way. */
+const exchangeHighWater = 10_000;
+
 /**
  * ZeroMQ on TCP, plain: push and pull for one-way traffic, dealer and router for exchanges. The library allows
  * one `send` at a time, so that each is awaited.
@@ -24,7 +27,8 @@ class ZeroEndpoint implements Endpoint {
 
   constructor(plan: Plan) {
     this.#plan = plan;
-    this.#highWater = Math.max(2, Math.min(defaultHighWater, Math.floor(highWaterBytes / plan.messageBytes)));
+    const most = plan.traffic === 'exchange' ? exchangeHighWater : defaultHighWater;
+    this.#highWater = Math.max(2, Math.min(most, Math.floor(highWaterBytes / plan.messageBytes)));
   }
 
   async listen(): Promise<string> {
