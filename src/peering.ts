@@ -178,7 +178,7 @@ export class Peering {
     }
   }
 
-  /** What the other side may hold on to: a connection of ours as well, or one that comes up just now; else it is a dead one. */
+  /** What the other side may hold on to: a connection of ours as well, or one that comes up just now. */
   async #otherConnection(id: string, signal: AbortSignal): Promise<NodeConnection | undefined> {
     const answering = Promise.resolve(this.peers.answering(id));
     return this.peers.lasting(id) ?? unlessAborted(answering, signal);

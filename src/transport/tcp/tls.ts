@@ -22,6 +22,7 @@ const networkKeyAlerts = /ALERT_(DECRYPT_ERROR|HANDSHAKE_FAILURE)$/;
 
 /** What OpenSSL says of first bytes that are not those of TLS; it answers nothing then. */
 const noTls = /^ERR_SSL_(WRONG_VERSION_NUMBER|HTTP_REQUEST|HTTPS_PROXY_REQUEST)$/;
+
 const exporterLabel = 'EXPORTER-peerloom-proof';
 const exporterBytes = 32;
 
