@@ -1,7 +1,7 @@
 // Installs the packages of each folder named, where they are missing or older than its lock file. npm runs it
 // before the scripts that need them, on whatever Node the machine has: 18 is enough.
 import { spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 const minimum = [22, 18];
@@ -12,11 +12,14 @@ for (const folder of process.argv.slice(2)) {
   const lockFile = resolve(folder, 'package-lock.json');
   // npm writes this one last: an install that was cut short leaves none.
   const installed = resolve(folder, 'node_modules', '.package-lock.json');
-  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lockFile).mtimeMs) continue;
+  const completed = resolve(folder, 'node_modules', '.completed');
+  const isInstalled = isNewer(installed, lockFile);
+  if (isInstalled && isNewer(completed, installed)) continue;
   console.log(`Installing the packages of ${resolve(folder)} …`);
-  npm(process.execPath, folder, 'ci');
-  // npm leaves out what does not run on the Node that it runs on itself.
-  if (!isNewEnough(process.version)) npm(newNode(), folder, 'install', '--no-save');
+  if (!isInstalled) npm(process.execPath, folder, 'ci');
+  // npm left out what does not run on the Node that it ran on, whoever called it.
+  npm(newNode(), folder, 'install', '--no-save');
+  writeFileSync(completed, '');
 }
 newNode();
 
@@ -40,6 +43,10 @@ function newNode() {
     `This needs Node ${minimum.join('.')} or later and found ${version || 'none'}. Its own one is missing: run it as ` +
       'an npm script, and allow install scripts (npm rebuild node --ignore-scripts=false).',
   );
+}
+
+function isNewer(file, other) {
+  return existsSync(file) && statSync(file).mtimeMs >= statSync(other).mtimeMs;
 }
 
 function isNewEnough(version) {

@@ -5,16 +5,7 @@ import type { Limits } from '../limits.ts';
 import { budgetPassed, type MemoryAccount, type MemoryBudget } from '../memory-budget.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Link } from '../transport/transport.ts';
-import {
-  FrameKind,
-  frameHeaderBytes,
-  idBody,
-  idBytes,
-  idOf,
-  positionBody,
-  positionOf,
-  smallFrame,
-} from '../wire/frame.ts';
+import { FrameKind, frameHeaderBytes, idBody, idBytes, idOf, positionOf, smallFrame } from '../wire/frame.ts';
 import { type Frame, FrameReader } from '../wire/frame-reader.ts';
 import { decodeGoodbye, encodeGoodbye, type Goodbye, goodbye } from '../wire/goodbye.ts';
 import type { Hello } from '../wire/hello.ts';
@@ -238,10 +229,6 @@ export class FrameChannel implements Channel, MemoryAccount {
         return reader.wholeBytes;
       },
       overflowed: () => this.#fail(goodbye('overload')),
-      acknowledge: (position) => {
-        const isRead = this.#outgoing.urgent(FrameKind.acknowledge, positionBody(position));
-        if (!isRead) this.#fail(goodbye('overload'));
-      },
       acknowledged: () => this.#outgoing.wake(),
       suspended: (error) => this.#onSuspended(error),
       resumed: () => this.#onResumed(),
@@ -251,6 +238,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   /** What arrived before the break is handled before the user is told of it. */
   #onSuspended(error: Error | undefined): void {
     this.#suspendedAt = this.#options.runtime.now();
+    this.#reader.forgetUncounted();
     this.#handler?.unlinked();
     void this.#incoming.inbox.idle().then(() => {
       if (!this.isSuspended || this.#reportedSuspended) return;

@@ -20,7 +20,7 @@ const firstChunkBytes = 2 * 1024;
 const maxUrgentBytes = 64 * 1024;
 
 /** 4 MiB and 1 MiB at the most, for all connections of the process. */
-const chunks = new ChunkPool(chunkBytes, 64);
+const chunks = new ChunkPool(chunkBytes, 128);
 const firstChunks = new ChunkPool(firstChunkBytes, 512);
 
 /** Bytes that wait for the link, and the chunk that they lie in, if it is one of a pool. */

@@ -2,6 +2,7 @@ import type { Address } from '../address.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Runtime, RuntimeTimer } from '../runtime.ts';
 import type { Link, Security } from '../transport/transport.ts';
+import { FrameKind, positionBody, smallFrame } from '../wire/frame.ts';
 
 /** Bytes from the other side that are acknowledged at once; fewer after a while. */
 const acknowledgeBytes = 256 * 1024;
@@ -29,14 +30,12 @@ export interface SessionOptions {
 
 /** The channel that a session carries. */
 export interface SessionUser {
-  /** Bytes taken in so far. */
+  /** Bytes taken in so far, without those of acknowledgements. */
   readonly readBytes: number;
   /** How many of them belong to frames and messages that are there whole. */
   readonly wholeBytes: number;
   /** The other side takes, and does not acknowledge: there is no end to what is kept. */
   overflowed(): void;
-  /** Sends an acknowledgement up to a position. */
-  acknowledge(position: number): void;
   /** There is more room for what is to be kept. */
   acknowledged(): void;
   /** The link broke; another one may take its place. */
@@ -49,6 +48,9 @@ export interface SessionUser {
  * A link that outlives the links it is made of. Both sides count bytes: what was sent is kept until the other
  * side has acknowledged it, and after a break each goes on where the other stopped hearing, so that nothing is
  * lost, doubled or moved. The channel above sees one unbroken flow. (docs/protocol.md, clauses 10.x)
+ *
+ * Acknowledgements are not of that flow: each says all that those before it said, so that none is counted, kept
+ * or sent again.
  */
 export class Session implements Link {
   readonly id: string;
@@ -78,7 +80,7 @@ export class Session implements Link {
   #sentBytes = 0;
   #isLinkFull = false;
 
-  /** Bytes taken in that are yet to be acknowledged; acknowledgements themselves are not. */
+  /** Bytes taken in that are yet to be acknowledged. */
   #owedBytes = 0;
   #acknowledgedPosition = 0;
   #timer: RuntimeTimer | undefined;
@@ -239,17 +241,20 @@ export class Session implements Link {
 
   /** Hands over what waits, as far as the link takes it. */
   #pump(): void {
-    while (this.#hasRoom && this.#next < this.#kept.length) {
-      const link = this.#link!;
-      if (link.send(this.#kept[this.#next++]!.bytes)) continue;
-      this.#isLinkFull = true;
-      void link.drained().then(() => {
-        if (link !== this.#link) return;
-        this.#isLinkFull = false;
-        this.#pump();
-      });
-    }
+    while (this.#hasRoom && this.#next < this.#kept.length) this.#hand(this.#kept[this.#next++]!.bytes);
     if (this.#hasRoom) this.#wakeDrained();
+  }
+
+  #hand(bytes: Uint8Array): void {
+    const link = this.#link!;
+    if (link.send(bytes)) return;
+    this.#isLinkFull = true;
+    void link.drained().then(() => {
+      if (link !== this.#link) return;
+      this.#isLinkFull = false;
+      if (this.#owedBytes >= acknowledgeBytes) this.#acknowledge();
+      this.#pump();
+    });
   }
 
   #wakeDrained(): void {
@@ -261,20 +266,28 @@ export class Session implements Link {
     this.onMessage(bytes);
     if (this.#isEnding) return;
     if (this.#owedBytes >= acknowledgeBytes) this.#acknowledge();
-    else if (this.#owedBytes > 0 && this.#timer === undefined) {
-      this.#timer = this.#runtime.setTimeout(() => this.#acknowledge(), acknowledgeDelayMs);
-    }
+    else if (this.#owedBytes > 0) this.#awaitMore();
   }
 
+  #awaitMore(): void {
+    this.#timer ??= this.#runtime.setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#owedBytes > 0) this.#acknowledge();
+    }, acknowledgeDelayMs);
+  }
+
+  /** A link that is full is not made to take more: one acknowledgement, when it has room, says it all. */
   #acknowledge(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
     if (this.isSuspended || this.#isEnding) return;
+    if (this.#isLinkFull) {
+      this.#awaitMore();
+      return;
+    }
     const { readBytes, wholeBytes } = this.user;
     this.#owedBytes = readBytes - wholeBytes;
     if (wholeBytes === this.#acknowledgedPosition) return;
     this.#acknowledgedPosition = wholeBytes;
-    this.user.acknowledge(wholeBytes);
+    this.#hand(smallFrame(FrameKind.acknowledge, positionBody(wholeBytes)));
   }
 
   #onLinkClosed(link: Link, error: Error | undefined): void {

@@ -40,9 +40,12 @@ export class FrameReader {
   maxMessageBytes: number;
 
   #stopped = false;
-  /** Bytes pushed before the present ones. */
-  #pushedBytes = 0;
-  /** Where in all that was pushed the frame under way began, and the cut message under way. */
+  /** The copy of what is being pushed, from `#copyStart` on, that whole frames share: made with the first of them. */
+  #copy: ArrayBuffer | undefined;
+  #copyStart = 0;
+  /** Bytes pushed before the present ones; acknowledgements are not counted. */
+  #countedBytes = 0;
+  /** Where among them the frame under way began, and the cut message under way. */
   #frameStart = 0;
   #messageStart = 0;
   #header = new Uint8Array(longestHeaderBytes);
@@ -71,15 +74,15 @@ export class FrameReader {
     this.maxMessageBytes = limits.maxMessageBytes;
   }
 
-  /** Bytes read so far. */
+  /** Bytes read so far; those of acknowledgements do not count. */
   get readBytes(): number {
-    return this.#pushedBytes;
+    return this.#countedBytes;
   }
 
   /** How many of them are of frames, and of cut messages, that are there whole. */
   get wholeBytes(): number {
     if (this.#message !== undefined) return this.#messageStart;
-    return this.#remaining > 0 ? this.#frameStart : this.#pushedBytes - this.#headerFilled;
+    return this.#remaining > 0 ? this.#frameStart : this.#countedBytes - this.#headerFilled;
   }
 
   /** Memory set aside for what has not arrived whole. */
@@ -96,6 +99,19 @@ export class FrameReader {
     if (!this.#isOfMessage()) return this.#body.subarray(this.#bodyFilled);
     this.#growMessage(this.#messageFilled + 1);
     return this.#messageBody.subarray(this.#messageFilled, this.#messageFilled + this.#remaining);
+  }
+
+  /**
+   * What comes next begins with a frame, or goes on with the body of one that is kept until it has arrived: a header
+   * that came in part, and an acknowledgement, are forgotten.
+   */
+  forgetUncounted(): void {
+    this.#countedBytes -= this.#headerFilled;
+    this.#headerFilled = 0;
+    if (this.#remaining === 0 || this.#kind !== FrameKind.acknowledge) return;
+    this.#countedBytes = this.#frameStart;
+    this.#remaining = 0;
+    this.#body = empty;
   }
 
   /** Nothing is read any more. */
@@ -120,7 +136,8 @@ export class FrameReader {
       if (this.#headerFilled === 0) position = this.#readWholeFrames(bytes, position);
       if (position < bytes.length && !this.#stopped) position = this.#readHeader(bytes, position);
     }
-    this.#pushedBytes += position;
+    this.#countedBytes += position;
+    this.#copy = undefined;
     return position;
   }
 
@@ -128,8 +145,6 @@ export class FrameReader {
   #readWholeFrames(bytes: Uint8Array, from: number): number {
     let position = from;
     let rest = bytes.length - position - frameHeaderBytes;
-    /** One copy for all of them, made with the first. */
-    let kept: ArrayBuffer | undefined;
     const kindsEnd = this.#message === undefined ? 256 : FrameKind.message;
     while (rest >= 0 && !this.#stopped) {
       const length = readUint32(bytes, position);
@@ -140,9 +155,13 @@ export class FrameReader {
         kind === FrameKind.part ||
         kind >= kindsEnd;
       if (length > rest || isOdd) break;
-      kept ??= copyOf(bytes, from);
-      const body = new Uint8Array(kept, position - from + frameHeaderBytes, length);
+      if (this.#copy === undefined) {
+        this.#copy = copyOf(bytes, position);
+        this.#copyStart = position;
+      }
+      const body = new Uint8Array(this.#copy, position - this.#copyStart + frameHeaderBytes, length);
       this.onFrame(kind, bytes[position + 6]!, bytes[position + 7]!, body);
+      if (kind === FrameKind.acknowledge) this.#countedBytes -= frameHeaderBytes + length;
       position += frameHeaderBytes + length;
       rest -= frameHeaderBytes + length;
     }
@@ -157,7 +176,7 @@ export class FrameReader {
     if (this.#headerFilled === this.#headerBytesNeeded()) {
       const headerBytes = this.#headerFilled;
       this.#headerFilled = 0;
-      this.#frameStart = this.#pushedBytes + from + taken - headerBytes;
+      this.#frameStart = this.#countedBytes + from + taken - headerBytes;
       this.#begin();
     }
     return from + taken;
@@ -249,6 +268,7 @@ export class FrameReader {
       const body = this.#body;
       this.#body = empty;
       this.onFrame(this.#kind, this.#format, this.#compression, body);
+      if (this.#kind === FrameKind.acknowledge) this.#countedBytes -= frameHeaderBytes + body.length;
     }
     return taken;
   }

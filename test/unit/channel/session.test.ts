@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Session } from '../../../src/channel/session.ts';
-import { FrameKind, frameHeaderBytes, positionBody, smallFrame } from '../../../src/wire/frame.ts';
+import {
+  FrameKind,
+  frameHeaderBytes,
+  positionBody,
+  positionOf,
+  smallFrame,
+} from '../../../src/wire/frame.ts';
 import { withCode } from '../../support/errors.ts';
 import { FakeLink } from '../../support/fake-link.ts';
 import { turn } from '../../support/turns.ts';
@@ -19,7 +25,6 @@ function open() {
   const user = {
     readBytes: 0,
     wholeBytes: 0,
-    acknowledge: (position: number) => void told.push(`acknowledge ${position}`),
     overflowed: () => void told.push('overflowed'),
     acknowledged: () => void told.push('acknowledged'),
     suspended: (error: Error | undefined) => void told.push(`suspended ${error?.message}`),
@@ -37,6 +42,12 @@ function open() {
   };
   return { runtime, link, session, told, user, resume };
 }
+
+const acknowledgedOver = (link: FakeLink): number[] =>
+  link.takeFrames().map(({ kind, body }) => {
+    assert.equal(kind, FrameKind.acknowledge);
+    return positionOf(body);
+  });
 
 const sentBy = (link: FakeLink): string => Buffer.concat(link.pieces).toString();
 
@@ -155,35 +166,54 @@ suite('what is kept', () => {
 });
 
 suite('acknowledgements', () => {
-  test('go out after 256 KiB, or 50 ms, and not for acknowledgements', async () => {
-    const { runtime, link, session, told, user } = open();
+  test('go out after 256 KiB, or 50 ms, and are neither kept nor acknowledged', async () => {
+    const { runtime, link, session } = open();
     link.onMessage(new Uint8Array(256 * kibibyte));
-    assert.deepEqual(told, [`acknowledge ${256 * kibibyte}`]);
+    assert.deepEqual(acknowledgedOver(link), [256 * kibibyte]);
     link.onMessage(new Uint8Array(10));
-    await runtime.advance(49);
-    assert.equal(told.length, 1);
-    await runtime.advance(1);
-    assert.equal(told[1], `acknowledge ${256 * kibibyte + 10}`);
-    session.onMessage = (bytes) => {
-      user.readBytes = user.wholeBytes += bytes.length;
-      session.onAcknowledged(0, bytes.length);
-    };
+    await runtime.advance(50);
+    assert.deepEqual(acknowledgedOver(link), [256 * kibibyte + 10]);
+    session.onMessage = (bytes) => session.onAcknowledged(0, bytes.length);
     link.onMessage(new Uint8Array(16));
     await runtime.advance(1_000);
-    assert.deepEqual([told.length, runtime.pending], [2, []]);
+    assert.deepEqual([link.pieces, runtime.pending, session.keptBytes], [[], [], 0]);
+  });
+
+  test('come within 50 ms of the first byte that is not acknowledged', async () => {
+    const { runtime, link } = open();
+    link.onMessage(new Uint8Array(10));
+    await runtime.advance(49);
+    link.onMessage(new Uint8Array(10));
+    assert.deepEqual(link.pieces, []);
+    await runtime.advance(1);
+    assert.deepEqual(acknowledgedOver(link), [20]);
   });
 
   test('wait for what is only half there', async () => {
-    const { runtime, link, session, told, user } = open();
+    const { runtime, link, session, user } = open();
     session.onMessage = (bytes) => {
       user.readBytes += bytes.length;
     };
     link.onMessage(new Uint8Array(300 * kibibyte));
     await runtime.advance(1_000);
-    assert.deepEqual(told, []);
+    assert.deepEqual(link.pieces, []);
     user.wholeBytes = user.readBytes;
     link.onMessage(new Uint8Array(1));
-    assert.deepEqual(told, [`acknowledge ${300 * kibibyte}`]);
+    assert.deepEqual(acknowledgedOver(link), [300 * kibibyte]);
+  });
+
+  test('are one, however much arrives, while the link takes nothing', async () => {
+    const { runtime, link, session } = open();
+    link.room = 1;
+    session.send(new Uint8Array(1));
+    for (let index = 0; index < 1_000; index++) {
+      link.onMessage(new Uint8Array(256 * kibibyte));
+      await runtime.advance(100);
+    }
+    assert.equal(link.pieces.splice(0).length, 1);
+    link.makeRoom();
+    await turn();
+    assert.deepEqual(acknowledgedOver(link), [1_000 * 256 * kibibyte]);
   });
 });
 

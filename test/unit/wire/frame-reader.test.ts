@@ -109,6 +109,58 @@ suite('however the bytes come', () => {
   });
 });
 
+const acknowledgement = frame({ kind: FrameKind.acknowledge, body: bytes(8) });
+
+test('after a break anywhere it goes on with what it does not have, acknowledgements aside', () => {
+  const counted = [
+    frame({ body: bytes(3) }),
+    firstFrame(90, content.subarray(0, 20)),
+    part(content.subarray(20, 21)),
+    part(content.subarray(21), 0),
+    frame({ body: bytes(2) }),
+  ];
+  const sent = Buffer.concat(counted.flatMap((one) => [acknowledgement, one, acknowledgement]));
+  const flow = Buffer.concat(counted);
+  for (let at = 0; at <= sent.length; at++) {
+    const bodies: Uint8Array[] = [];
+    const reader = new FrameReader(
+      (kind, _format, _compression, body) => {
+        if (kind !== FrameKind.acknowledge) bodies.push(body);
+      },
+      { maxMessageBytes: mebibyte },
+    );
+    reader.push(sent.subarray(0, at));
+    reader.forgetUncounted();
+    reader.push(flow.subarray(reader.readBytes));
+    assert.deepEqual(bodies, [bytes(3), content, bytes(2)], `broken at ${at}`);
+    assert.deepEqual([reader.readBytes, reader.wholeBytes], [flow.length, flow.length]);
+  }
+});
+
+test('what is there whole ends with a frame, acknowledgements aside, however they stand', () => {
+  const first = firstFrame(90, content.subarray(0, 20));
+  const reader = new FrameReader(() => {}, { maxMessageBytes: mebibyte });
+  const message = frame({ body: bytes(3) });
+  reader.push(
+    Buffer.concat([message, first, acknowledgement, part(content.subarray(20, 21)), acknowledgement]),
+  );
+  assert.equal(reader.wholeBytes, message.length);
+  reader.push(part(content.subarray(21), 0));
+  assert.equal(reader.wholeBytes, reader.readBytes);
+});
+
+test('odd frames between whole ones do not have the rest copied again', () => {
+  const pair = Buffer.concat([part(bytes(1)), frame({ kind: FrameKind.ping, body: bytes(4) })]);
+  const piece = Buffer.concat(Array.from({ length: 3_000 }, () => pair));
+  const buffers = new Set<ArrayBufferLike>();
+  const reader = new FrameReader((_kind, _format, _compression, body) => buffers.add(body.buffer), {
+    maxMessageBytes: mebibyte,
+  });
+  reader.push(firstFrame(mebibyte, bytes(1)));
+  reader.push(piece);
+  assert.equal(buffers.size, 1);
+});
+
 suite('limits', () => {
   test('are exact', () => {
     const limits = { maxBodyBytes: 100, maxMessageBytes: 150 };
