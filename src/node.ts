@@ -243,8 +243,9 @@ export class Node extends NodeHandlers {
     try {
       const connection = await this.#connect(address, options);
       if (options.reconnect) {
-        const again = { ...options, signal: undefined };
-        this.#reconnector.watch(connection, text, (lastId) => this.#connect(address, { ...again, lastId }));
+        this.#reconnector.watch(connection, text, (lastId, signal) =>
+          this.#connect(address, { ...options, signal, lastId }),
+        );
         if (!connection.isOpen || connection.isSuspended) this.#reconnector.onLost(connection.id);
       }
       return connection;
@@ -256,10 +257,7 @@ export class Node extends NodeHandlers {
     }
   }
 
-  async #connect(
-    address: Address,
-    options: Omit<ConnectOptions, 'signal'> & { signal?: AbortSignal | undefined; lastId?: string },
-  ): Promise<NodeConnection> {
+  async #connect(address: Address, options: ConnectOptions & { lastId?: string }): Promise<NodeConnection> {
     if (this.#started === undefined) throw notStarted('is not running: await start() first');
     await this.#started;
     const stopping = this.#stopping.signal;

@@ -3,8 +3,8 @@ import type { NodeConnection } from './node-connection.ts';
 import type { ReconnectOptions } from './options.ts';
 import type { Runtime, RuntimeTimer } from './runtime.ts';
 
-/** Connects with the address once more; `lastId` is who answered there last. */
-type Connect = (lastId: string) => Promise<NodeConnection>;
+/** Connects with the address once more, unless the signal fires; `lastId` is who answered there last. */
+type Connect = (lastId: string, signal: AbortSignal) => Promise<NodeConnection>;
 
 /** An address that is to stay connected. */
 interface Entry {
@@ -14,6 +14,8 @@ interface Entry {
   id: string;
   trials: number;
   timer: RuntimeTimer | undefined;
+  /** Nobody wants the connection any more that a trial may bring. */
+  readonly dropped: AbortController;
   /** When the last trial succeeded. */
   connectedAt: number;
 }
@@ -39,9 +41,15 @@ export class Reconnector {
   /** Keeps the address of a connection connected from now on. */
   watch(connection: NodeConnection, address: string, connect: Connect): void {
     this.#entries.get(address)?.timer?.cancel();
-    const { id } = connection;
-    const connectedAt = Number.NEGATIVE_INFINITY;
-    this.#entries.set(address, { address, connect, id, trials: 0, timer: undefined, connectedAt });
+    this.#entries.set(address, {
+      address,
+      connect,
+      id: connection.id,
+      trials: 0,
+      timer: undefined,
+      dropped: new AbortController(),
+      connectedAt: Number.NEGATIVE_INFINITY,
+    });
   }
 
   /** The user has left that node on purpose. */
@@ -79,6 +87,7 @@ export class Reconnector {
 
   #drop(entry: Entry): void {
     entry.timer?.cancel();
+    entry.dropped.abort();
     this.#entries.delete(entry.address);
   }
 
@@ -96,7 +105,7 @@ export class Reconnector {
 
   async #try(entry: Entry): Promise<void> {
     try {
-      const connection = await entry.connect(entry.id);
+      const connection = await entry.connect(entry.id, entry.dropped.signal);
       const current = this.#entries.get(entry.address);
       if (current === undefined) return void connection.stop();
       // Who watches the address anew meanwhile has this very connection, most likely.

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
 import { suite, type TestContext, test } from 'node:test';
 import { Identity, type NodeConnection } from '../../src/index.ts';
 import { withCode } from '../support/errors.ts';
+import { Fixture } from '../support/fixture.ts';
 import { RecordingNode } from '../support/recording-node.ts';
 import { connect, makeNode, startNodes, startVirtualNodes } from '../support/start-nodes.ts';
 
@@ -232,4 +235,26 @@ test('over TLS: the peer restarts on the same port, and the connection is there 
   assert.deepEqual([first.messages, second.messages], [['one'], ['two']]);
   const [c] = await startNodes(t, 1);
   await connect(c, second);
+});
+
+test('over TLS: who leaves during a trial ends it, and no event follows', async (t) => {
+  for (const how of ['disconnect', 'stop'] as const) {
+    const options = { reconnect: { minDelayMs: 5, maxDelayMs: 20 }, limits: { dialTimeoutMs: 600_000 } };
+    const [a] = await startNodes(t, 1, { options });
+    const b = makeNode(t, {}, 1);
+    await b.start();
+    const connection = await a.connectWithNode(b.host, b.port, { reconnect: true });
+    const silent = createServer();
+    Fixture.of(t).defer(() => silent.close());
+    await b.stop();
+    await a.event('node_reconnection_error');
+    silent.listen(b.port, b.host);
+    const [socket] = (await once(silent, 'connection')) as [Socket];
+    socket.resume().on('error', () => {});
+    const { length } = a.events;
+    if (how === 'disconnect') await a.disconnectWithNode(connection);
+    else await a.stop();
+    await once(socket, 'close');
+    assert.deepEqual(a.names.slice(length), how === 'stop' ? ['node_request_to_stop'] : []);
+  }
 });

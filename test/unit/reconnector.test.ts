@@ -37,13 +37,15 @@ function start(options: Partial<ReconnectorOptions> = {}) {
     onGivenUp: (id) => void givenUp.push(id),
     ...options,
   });
-  const connect = async (): Promise<NodeConnection> => {
+  const signals: AbortSignal[] = [];
+  const connect = async (_lastId: string, signal: AbortSignal): Promise<NodeConnection> => {
     trials.push(runtime.now());
+    signals.push(signal);
     const answer = answers.shift() ?? new Error('nobody there');
     if (answer instanceof Error) throw answer;
     return answer instanceof Connection ? asConnection(answer) : answer;
   };
-  return { runtime, trials, failures, answers, reconnector, connect };
+  return { runtime, trials, signals, failures, answers, reconnector, connect };
 }
 
 suite('a watched address', () => {
@@ -177,15 +179,17 @@ suite('an address is given up', () => {
       assert.deepEqual(runtime.pending, []);
     });
 
-    test(`${how}: during a trial, whose failure is not told and whose success is undone`, async () => {
+    test(`${how}: during a trial, which is aborted; its failure is not told and its success is undone`, async () => {
       for (const succeeds of [false, true]) {
-        const { runtime, failures, answers, reconnector, connect } = start();
+        const { runtime, signals, failures, answers, reconnector, connect } = start();
         const answer = Promise.withResolvers<NodeConnection>();
         answers.push(answer.promise);
         reconnector.watch(asConnection(new Connection('b')), 'b:1', connect);
         reconnector.onLost('b');
         await runtime.advance(1_000);
+        assert.deepEqual([signals.length, signals[0]!.aborted], [1, false]);
         giveUp(reconnector);
+        assert.equal(signals[0]!.aborted, true);
         const connection = new Connection('b');
         if (succeeds) answer.resolve(asConnection(connection));
         else answer.reject(new Error('nobody there'));
