@@ -159,7 +159,7 @@ if (process.send !== undefined) {
     await fairness(connection);
   } finally {
     await rm(folder, { recursive: true });
-    receiver.disconnect();
+    receiver.kill();
     await node.stop();
   }
 }
