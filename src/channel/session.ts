@@ -3,24 +3,14 @@ import { PeerloomError } from '../errors.ts';
 import type { Runtime, RuntimeTimer } from '../runtime.ts';
 import type { Link, Security } from '../transport/transport.ts';
 import { FrameKind, positionBody, smallFrame } from '../wire/frame.ts';
+import { KeptPieces } from './kept-pieces.ts';
 
 /** Bytes from the other side that are acknowledged at once; fewer after a while. */
 const acknowledgeBytes = 256 * 1024;
 const acknowledgeDelayMs = 50;
 
-/** What a piece that is kept costs beside its bytes. */
-const pieceCostBytes = 128;
-
 /** What may be on its way, unacknowledged, beside a full queue: more than the buffers of sockets hold. */
 const maxUnderWayBytes = 16 * 1024 * 1024;
-
-/** Bytes that were sent and may have to be sent again. */
-interface Kept {
-  readonly bytes: Uint8Array;
-  readonly sent: (() => void) | undefined;
-  /** Where they begin in all that was ever sent. */
-  readonly start: number;
-}
 
 export interface SessionOptions {
   readonly runtime: Runtime;
@@ -73,11 +63,7 @@ export class Session implements Link {
   #isPaused = false;
   #drainWaiters: (() => void)[] = [];
 
-  /** From the first byte that is not acknowledged on; those from `#next` on were not handed to the link yet. */
-  #kept: Kept[] = [];
-  #next = 0;
-  #acknowledgedBytes = 0;
-  #sentBytes = 0;
+  readonly #kept = new KeptPieces();
   #isLinkFull = false;
 
   /** Bytes taken in that are yet to be acknowledged. */
@@ -106,19 +92,11 @@ export class Session implements Link {
 
   /** What is kept for the case that it must be sent again, with what that costs. */
   get keptBytes(): number {
-    return this.#sentBytes - this.#acknowledgedBytes + this.#kept.length * pieceCostBytes;
+    return this.#kept.costBytes;
   }
 
   send(bytes: Uint8Array, sent?: () => void): boolean {
-    const start = this.#sentBytes;
-    // A small part of a large piece of memory would keep all of it.
-    if (2 * bytes.length < bytes.buffer.byteLength) {
-      this.#kept.push({ bytes: bytes.slice(), sent: undefined, start });
-      sent?.();
-    } else {
-      this.#kept.push({ bytes, sent, start });
-    }
-    this.#sentBytes += bytes.length;
+    this.#kept.push(bytes, sent);
     this.#pump();
     if (this.keptBytes > this.#maxKeptBytes && !this.#hasOverflowed) {
       this.#hasOverflowed = true;
@@ -145,7 +123,7 @@ export class Session implements Link {
   close(timeoutMs: number): void {
     this.#end();
     if (this.#link === undefined) this.#settleClosed(undefined);
-    for (const { bytes } of this.#kept.slice(this.#next)) this.#link?.send(bytes);
+    for (const bytes of this.#kept.takeRest()) this.#link?.send(bytes);
     this.#link?.close(timeoutMs);
   }
 
@@ -175,7 +153,7 @@ export class Session implements Link {
 
   /** Whether the other side can go on from there. */
   canResumeAt(receivedBytes: number): boolean {
-    return !this.#isEnding && receivedBytes >= this.#acknowledgedBytes && receivedBytes <= this.#sentBytes;
+    return !this.#isEnding && this.#kept.has(receivedBytes);
   }
 
   /**
@@ -183,49 +161,39 @@ export class Session implements Link {
    *
    * @param promisedBytes what this side said there that it has taken in.
    * @param receivedBytes what the other side said.
+   * @param arrived what arrived behind the handshake.
    * @throws PeerloomError `ERR_PROTOCOL` when the two sides cannot go on from there.
    */
   resumeOver(
     link: Link,
     { promisedBytes, receivedBytes }: { promisedBytes: number; receivedBytes: number },
-    rest: readonly Uint8Array[],
+    arrived: readonly Uint8Array[],
   ): void {
     if (promisedBytes !== this.user.readBytes || !this.canResumeAt(receivedBytes)) {
       throw new PeerloomError('ERR_PROTOCOL', 'the two sides do not agree where their session goes on');
     }
     this.suspend();
-    this.#next = this.#kept.findIndex(({ start, bytes }) => start + bytes.length > receivedBytes);
-    if (this.#next < 0) this.#next = this.#kept.length;
     this.#attach(link);
     if (this.#isPaused) link.pause();
-    const first = this.#kept[this.#next];
-    if (first !== undefined && first.start < receivedBytes) {
-      this.#next += 1;
-      link.send(first.bytes.subarray(receivedBytes - first.start));
-    }
+    const rest = this.#kept.rewind(receivedBytes);
+    if (rest !== undefined) this.#hand(rest);
+    // The last acknowledgement may be lost, and nothing may follow that would bring another.
+    this.#acknowledgedPosition = 0;
+    this.#acknowledge();
     this.#pump();
     this.user.resumed();
-    for (const bytes of rest) this.#onBytes(bytes);
+    for (const bytes of arrived) this.#onBytes(bytes);
   }
 
   /** The other side has everything up to a position. @throws PeerloomError `ERR_PROTOCOL`. */
   onAcknowledged(position: number, frameBytes: number): void {
     this.#owedBytes -= frameBytes;
-    if (position > (this.#kept[this.#next]?.start ?? this.#sentBytes)) {
-      throw new PeerloomError('ERR_PROTOCOL', 'an acknowledgement of what was not sent');
-    }
-    if (position <= this.#acknowledgedBytes) return;
-    this.#acknowledgedBytes = position;
-    const { length } = this.#kept;
-    const rest = this.#kept.findIndex(({ start, bytes }) => start + bytes.length > position);
-    for (const { sent } of this.#kept.splice(0, rest < 0 ? length : rest)) sent?.();
-    this.#next -= length - this.#kept.length;
-    this.user.acknowledged();
+    if (this.#kept.acknowledge(position)) this.user.acknowledged();
   }
 
   /** What is not acknowledged: whole frames, from the beginning of a message on. */
   unacknowledged(): Uint8Array[] {
-    return this.#kept.map(({ bytes, start }) => bytes.subarray(Math.max(0, this.#acknowledgedBytes - start)));
+    return this.#kept.unacknowledged();
   }
 
   get #hasRoom(): boolean {
@@ -241,7 +209,7 @@ export class Session implements Link {
 
   /** Hands over what waits, as far as the link takes it. */
   #pump(): void {
-    while (this.#hasRoom && this.#next < this.#kept.length) this.#hand(this.#kept[this.#next++]!.bytes);
+    while (this.#hasRoom && this.#kept.hasNext) this.#hand(this.#kept.next());
     if (this.#hasRoom) this.#wakeDrained();
   }
 

@@ -202,6 +202,18 @@ suite('acknowledgements', () => {
     assert.deepEqual(acknowledgedOver(link), [300 * kibibyte]);
   });
 
+  test('are said anew after a break, behind what goes on in the middle of a frame', async () => {
+    const { link, session, resume } = open();
+    session.send(Buffer.from('three '));
+    link.onMessage(new Uint8Array(256 * kibibyte));
+    link.end();
+    await turn();
+    const next = resume(2);
+    assert.equal(Buffer.from(next.pieces.shift()!).toString(), 'ree ');
+    assert.deepEqual(acknowledgedOver(next), [256 * kibibyte]);
+    assert.deepEqual(acknowledgedOver(resume(6)), [256 * kibibyte], 'each time');
+  });
+
   test('are one, however much arrives, while the link takes nothing', async () => {
     const { runtime, link, session } = open();
     link.room = 1;
