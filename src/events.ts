@@ -5,9 +5,12 @@ import type { Node } from './node.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { PeerStream } from './peer-stream.ts';
 
-/** What is left of a connection made with `reconnect` that ended without a goodbye. */
+/** What is left of a connection made with `reconnect` that could not go on, or was ended while it was suspended. */
 export interface LostSession {
-  /** Messages, deliveries and requests that the other node has not acknowledged: it may have them, or not. */
+  /**
+   * Messages that the other node has not acknowledged, with the deliveries and requests that were still waited for: it
+   * may have them, or not.
+   */
   readonly count: number;
   /** Their data, in the order in which they were sent. */
   readonly data: readonly Data[];

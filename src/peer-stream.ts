@@ -117,7 +117,8 @@ export class PeerStream implements AsyncIterable<Uint8Array> {
 
   /**
    * The same as a stream of Node.js, for `pipeline()` and the like; use one of the two from then on. Destroying it
-   * aborts this; what breaks this off is its `'error'`, which like any stream's must be listened to.
+   * aborts this; what breaks this off is its `'error'`, which unlike that of other streams need not be listened to:
+   * no other node can end the process by going away.
    *
    * @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE` where the runtime is not Node.js.
    */
@@ -141,6 +142,7 @@ export class PeerStream implements AsyncIterable<Uint8Array> {
         done(error);
       },
     });
+    duplex.on('error', () => {});
     this.closed.catch((error) => duplex.destroy(error));
     return duplex;
   }

@@ -57,6 +57,8 @@ export class FrameChannel implements Channel, MemoryAccount {
   #handler: ChannelHandler | undefined;
   /** What had not been handed to the session when it ended. */
   #unsent: readonly Uint8Array[] = [];
+  /** What the user has to know of then. */
+  #unacknowledged: readonly Data[] | undefined;
   /** The user was told that the session is suspended. */
   #reportedSuspended = false;
   #suspendedAt = 0;
@@ -196,7 +198,10 @@ export class FrameChannel implements Channel, MemoryAccount {
     this.#streams.close(() => this.#closedError());
     const outgoing = this.#outgoing;
     const link = this.#link;
-    if (this.session?.isSuspended) return void link.destroy();
+    if (this.session?.isSuspended) {
+      this.#closeOutgoing();
+      return void link.destroy();
+    }
     outgoing.sendOwn(FrameKind.goodbye, encodeGoodbye(farewell));
     const deadline = this.#options.runtime.setTimeout(() => link.destroy(), closeFlushMs);
     void outgoing.flushed().then(() => link.close(closeFlushMs));
@@ -360,18 +365,24 @@ export class FrameChannel implements Channel, MemoryAccount {
     this.#ending.complete(lost(error));
     this.#reader.stop();
     this.#closeOutgoing();
+    this.#unacknowledged = this.#findUnacknowledged();
     this.#incoming.end();
     this.#streams.close(() => this.#closedError());
     this.#questions.failAll(() => this.#closedError());
     if (this.#handler !== undefined) this.#report();
   }
 
-  /** What the user has to know of when a session ends, unless this side chose to leave. */
-  #unacknowledged(): readonly Data[] | undefined {
-    if (this.session === undefined || this.#ending.isByChoice) return undefined;
-    const pieces = [...this.session.unacknowledged(), ...this.#unsent];
-    const messages = messagesIn(pieces, this.#theirs.maxMessageBytes);
-    return messages.length > 0 || this.#ending.reason.by !== 'them' ? messages : undefined;
+  /** Unless this side chose to leave while there was a link, which took what was sent. */
+  #findUnacknowledged(): readonly Data[] | undefined {
+    const { session } = this;
+    const hasLeft = this.#ending.isByChoice && !session?.isSuspended;
+    if (session === undefined || hasLeft) return undefined;
+    const messages = messagesIn([...session.unacknowledged(), ...this.#unsent], {
+      maxMessageBytes: this.#theirs.maxMessageBytes,
+      isAwaited: (id) => this.#questions.isAwaited(id),
+    });
+    const isTold = messages.length > 0 || !(this.#ending.isByChoice || this.#ending.reason.by === 'them');
+    return isTold ? messages : undefined;
   }
 
   #closedError(): PeerloomError {
@@ -382,7 +393,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   #report(): void {
     this.#ending.report(this.#incoming.inbox, () => {
       this.#options.budget.close(this);
-      this.#handler!.closed(this.#ending.reason, this.#unacknowledged());
+      this.#handler!.closed(this.#ending.reason, this.#unacknowledged);
     });
   }
 }

@@ -55,6 +55,11 @@ export class Questions {
     this.#pongs.answer(idOf(kind, body), undefined);
   }
 
+  /** Somebody waits for the answer to this delivery or request. */
+  isAwaited(id: number): boolean {
+    return this.#answers.has(id);
+  }
+
   /** Answers that nobody waits for are not even decoded. */
   onAnswer(frame: Frame): void {
     const id = idOf(frame.kind, frame.body);

@@ -1,16 +1,23 @@
 import type { Data } from '../data.ts';
 import { decompress } from '../wire/compression.ts';
-import { FrameKind, idBytes } from '../wire/frame.ts';
+import { FrameKind, idBytes, idOf } from '../wire/frame.ts';
 import { FrameReader } from '../wire/frame-reader.ts';
 import { decodePayload } from '../wire/payload.ts';
 
-/** The data of the messages, deliveries and requests in whole frames of ours, as far as they are whole. */
-export function messagesIn(pieces: readonly Uint8Array[], maxMessageBytes: number): Data[] {
+/**
+ * The data of the messages in whole frames of ours, and of the deliveries and requests that are still waited for: of
+ * the others whoever asked knows already.
+ */
+export function messagesIn(
+  pieces: readonly Uint8Array[],
+  { maxMessageBytes, isAwaited }: { maxMessageBytes: number; isAwaited: (id: number) => boolean },
+): Data[] {
   const messages: Data[] = [];
   const reader = new FrameReader(
     (kind, format, compression, body) => {
       const isMessage = kind === FrameKind.message;
-      if (!isMessage && kind !== FrameKind.deliver && kind !== FrameKind.request) return;
+      const isQuestion = kind === FrameKind.deliver || kind === FrameKind.request;
+      if (!isMessage && !(isQuestion && isAwaited(idOf(kind, body)))) return;
       const encoded = isMessage ? body : body.subarray(idBytes);
       const plain = compression === 0 ? encoded : decompress(encoded, compression, maxMessageBytes);
       messages.push(decodePayload(format, plain));

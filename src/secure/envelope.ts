@@ -6,7 +6,7 @@ import { checkData } from '../wire/check-data.ts';
 import { hashOf, isHash, signHash, verifyHash } from './digest.ts';
 
 /** What an envelope says: everything in it but the hash and the signature, which are made of it. */
-export interface Letter {
+export type Letter = {
   /** The id of the node that wrote and signed it, whoever brought it. */
   readonly author: string;
   /** Milliseconds since 1970, by the author's clock. */
@@ -19,17 +19,15 @@ export interface Letter {
   readonly to?: string;
   /** What it says. */
   readonly data: Data;
-}
+};
 
 /** A letter with the proof of who wrote it. It is data: sent on as it is, it proves the same to the next node. */
-export interface Envelope extends Letter {
+export type Envelope = Letter & {
   /** The SHA-256 of the letter's canonical JSON, 64 hexadecimal digits. */
   readonly hash: string;
   /** The author's Ed25519 signature of the hash for the purpose `'peerloom-envelope-1'`, base64url. */
   readonly signature: string;
-  /** It is plain data. */
-  readonly [key: string]: Data;
-}
+};
 
 export const messageIdBytes = 16;
 

@@ -1,6 +1,7 @@
 import { PeerloomError } from '../errors.ts';
 import { FrameFlag, FrameKind, frameHeaderBytes, maxFrameBodyBytes, readUint32 } from './frame.ts';
 import { allocate } from './memory.ts';
+import { MessageParts, place } from './message-parts.ts';
 
 /** A frame as it was read; the bodies of neighbouring frames may lie in the same memory. */
 export interface Frame {
@@ -9,12 +10,6 @@ export interface Frame {
   readonly compression: number;
   readonly body: Uint8Array<ArrayBuffer>;
 }
-
-/** A cut message grows its memory from here, so that a length that lies costs no more than this. */
-const firstAllocationBytes = 1024 * 1024;
-
-/** Then by this factor: to 4 MiB, and to the 16 MiB of the longest message. */
-const growth = 4;
 
 /** Fewer bytes are better read together with what follows them. */
 const smallestTargetBytes = 4 * 1024;
@@ -45,9 +40,8 @@ export class FrameReader {
   #copyStart = 0;
   /** Bytes pushed before the present ones; acknowledgements are not counted. */
   #countedBytes = 0;
-  /** Where among them the frame under way began, and the cut message under way. */
+  /** Where among them the frame under way began. */
   #frameStart = 0;
-  #messageStart = 0;
   #header = new Uint8Array(longestHeaderBytes);
   #headerFilled = 0;
 
@@ -60,10 +54,8 @@ export class FrameReader {
   #body: Uint8Array<ArrayBuffer> = empty;
   #bodyFilled = 0;
 
-  /** The cut message under way; its parts are written straight into its memory. */
-  #message: { kind: number; format: number; compression: number; total: number } | undefined;
-  #messageBody: Uint8Array<ArrayBuffer> = empty;
-  #messageFilled = 0;
+  /** The cut message under way. */
+  #parts: MessageParts | undefined;
 
   constructor(
     onFrame: FrameReader['onFrame'],
@@ -81,13 +73,13 @@ export class FrameReader {
 
   /** How many of them are of frames, and of cut messages, that are there whole. */
   get wholeBytes(): number {
-    if (this.#message !== undefined) return this.#messageStart;
+    if (this.#parts !== undefined) return this.#parts.message.start;
     return this.#remaining > 0 ? this.#frameStart : this.#countedBytes - this.#headerFilled;
   }
 
   /** Memory set aside for what has not arrived whole. */
   get heldBytes(): number {
-    return this.#body.length + this.#messageBody.length;
+    return this.#body.length + (this.#parts?.heldBytes ?? 0);
   }
 
   /**
@@ -97,8 +89,7 @@ export class FrameReader {
   get target(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#remaining < smallestTargetBytes) return undefined;
     if (!this.#isOfMessage()) return this.#body.subarray(this.#bodyFilled);
-    this.#growMessage(this.#messageFilled + 1);
-    return this.#messageBody.subarray(this.#messageFilled, this.#messageFilled + this.#remaining);
+    return this.#parts!.target(this.#remaining);
   }
 
   /**
@@ -117,8 +108,8 @@ export class FrameReader {
   /** Nothing is read any more. */
   stop(): void {
     this.#stopped = true;
-    this.#message = undefined;
-    this.#messageBody = this.#body = empty;
+    this.#parts = undefined;
+    this.#body = empty;
   }
 
   /**
@@ -145,7 +136,7 @@ export class FrameReader {
   #readWholeFrames(bytes: Uint8Array, from: number): number {
     let position = from;
     let rest = bytes.length - position - frameHeaderBytes;
-    const kindsEnd = this.#message === undefined ? 256 : FrameKind.message;
+    const kindsEnd = this.#parts === undefined ? 256 : FrameKind.message;
     while (rest >= 0 && !this.#stopped) {
       const length = readUint32(bytes, position);
       const kind = bytes[position + 4]!;
@@ -202,7 +193,7 @@ export class FrameReader {
     if (this.#flags > FrameFlag.more) {
       throw new PeerloomError('ERR_PROTOCOL', `unknown frame flags ${this.#flags}`);
     }
-    if (this.#message !== undefined && this.#kind >= FrameKind.message) {
+    if (this.#parts !== undefined && this.#kind >= FrameKind.message) {
       throw new PeerloomError('ERR_PROTOCOL', 'a message between the parts of another');
     }
     if (this.#kind === FrameKind.part) {
@@ -230,16 +221,22 @@ export class FrameReader {
     }
     if (length < 5 || total <= length - 4)
       throw new PeerloomError('ERR_PROTOCOL', 'a cut message with nothing to follow');
-    this.#message = { kind: this.#kind, format: this.#format, compression: this.#compression, total };
-    this.#messageStart = this.#frameStart;
-    this.#messageBody = this.#setAside(Math.min(total, firstAllocationBytes));
-    this.#messageFilled = 0;
+    this.#parts = new MessageParts(
+      {
+        kind: this.#kind,
+        format: this.#format,
+        compression: this.#compression,
+        totalBytes: total,
+        start: this.#frameStart,
+      },
+      (bytes) => this.#setAside(bytes),
+    );
   }
 
   /** Parts must fill the message exactly, and only the last one may end it. */
   #checkPart(length: number): void {
-    if (this.#message === undefined) throw new PeerloomError('ERR_PROTOCOL', 'a part without its message');
-    const rest = this.#message.total - this.#messageFilled;
+    if (this.#parts === undefined) throw new PeerloomError('ERR_PROTOCOL', 'a part without its message');
+    const rest = this.#parts.missingBytes;
     const isLast = this.#flags !== FrameFlag.more;
     if (length === 0 || (isLast ? length !== rest : length >= rest)) {
       throw new PeerloomError('ERR_PROTOCOL', 'the parts of a message do not fit the length it began with');
@@ -256,9 +253,7 @@ export class FrameReader {
     const piece = bytes.subarray(position, position + taken);
     this.#remaining -= taken;
     if (this.#isOfMessage()) {
-      this.#growMessage(this.#messageFilled + taken);
-      place(piece, this.#messageBody, this.#messageFilled);
-      this.#messageFilled += taken;
+      this.#parts!.add(piece);
       if (this.#remaining === 0) this.#endPart();
       return taken;
     }
@@ -273,15 +268,6 @@ export class FrameReader {
     return taken;
   }
 
-  /** The memory of a message is never more than four times what has arrived. */
-  #growMessage(needed: number): void {
-    if (needed <= this.#messageBody.length) return;
-    const length = Math.min(this.#message!.total, Math.max(needed, growth * this.#messageBody.length));
-    const grown = this.#setAside(length);
-    grown.set(this.#messageBody.subarray(0, this.#messageFilled));
-    this.#messageBody = grown;
-  }
-
   #setAside(length: number): Uint8Array<ArrayBuffer> {
     this.onGrowth(length);
     return allocate(length);
@@ -289,20 +275,13 @@ export class FrameReader {
 
   #endPart(): void {
     if (this.#flags === FrameFlag.more) return;
-    const { kind, format, compression } = this.#message!;
-    const body = this.#messageBody;
-    this.#message = undefined;
-    this.#messageBody = empty;
-    this.onFrame(kind, format, compression, body);
+    const { message, body } = this.#parts!;
+    this.#parts = undefined;
+    this.onFrame(message.kind, message.format, message.compression, body);
   }
 }
 
 const empty = new Uint8Array(0);
-
-/** Copies a piece, unless it lies there already: see {@link FrameReader.target}. */
-function place(piece: Uint8Array, memory: Uint8Array, offset: number): void {
-  if (piece.buffer !== memory.buffer) memory.set(piece, offset);
-}
 
 function copyOf(bytes: Uint8Array, from: number): ArrayBuffer {
   const copy = allocate(bytes.length - from);

@@ -1,4 +1,5 @@
 import { type Data, Node, type NodeConnection } from 'peerloom';
+import type { Envelope } from 'peerloom/secure';
 
 class Listener extends Node {
   override nodeMessage(peer: NodeConnection, data: Data) {
@@ -11,6 +12,9 @@ await Promise.all([listener.start(), speaker.start()]);
 const connection = await speaker.connectWithNode('127.0.0.1', listener.port);
 await connection.deliver({ hello: 'world' });
 await Promise.all([speaker.stop(), listener.stop()]);
+
+/** An envelope is data. */
+export const asData = (envelope: Envelope): Data => envelope;
 
 // @ts-expect-error A message holds no functions: were it accepted, Data would be `any` here.
 export const wrong: Data = () => {};
