@@ -1,4 +1,5 @@
 import { PeerloomError } from '../errors.ts';
+import { allocate } from '../wire/memory.ts';
 import { maxStreamCredit, streamDataHeaderBytes, writeStreamDataHeader } from '../wire/stream-frames.ts';
 import { ChunkPool } from './chunk-pool.ts';
 import type { Piece } from './frame-source.ts';
@@ -83,7 +84,8 @@ export class StreamSender {
     const length = Math.min(first.to - first.from, this.#credit - streamDataHeaderBytes);
     const isWhole = length === first.to - first.from;
     // What the credit cuts off is copied: the rest needs the room before it for a header of its own.
-    const memory = isWhole ? first.memory : chunks.take();
+    const cutBytes = streamDataHeaderBytes + length;
+    const memory = isWhole ? first.memory : 2 * cutBytes < chunkBytes ? allocate(cutBytes) : chunks.take();
     const start = isWhole ? first.from - streamDataHeaderBytes : 0;
     if (isWhole) {
       this.#chunks.shift();

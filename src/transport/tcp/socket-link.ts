@@ -15,6 +15,9 @@ export interface SocketLinkDetails {
 /** Bytes on their way through the socket at which the link is full: two chunks keep it busy, and a ping waits for no more. */
 const highWaterBytes = 128 * 1024;
 
+/** What a write under way costs beside its bytes: tiny ones would pile up to many times the high-water mark. */
+const writeCostBytes = 2 * 1024;
+
 /** A link over a socket, TLS or plain, whose other side has been authenticated. */
 export class SocketLink implements Link {
   readonly remoteId: string;
@@ -30,6 +33,7 @@ export class SocketLink implements Link {
   #error: Error | undefined;
   #onMessage: ((bytes: Uint8Array) => void) | undefined;
   #drainWaiters: (() => void)[] = [];
+  #writesUnderWay = 0;
 
   constructor(socket: Socket, details: SocketLinkDetails) {
     const { remoteId, security, startedAt, announcedPort, runtime } = details;
@@ -65,21 +69,23 @@ export class SocketLink implements Link {
     const socket = this.#socket;
     if (!socket.writable) return true;
     let told = sent;
+    this.#writesUnderWay += 1;
     socket.write(bytes, (error) => {
+      this.#writesUnderWay -= 1;
       if (error === undefined || error === null) told?.();
-      if (socket.writableLength <= highWaterBytes / 2) this.#wakeDrained();
+      if (this.#underWayBytes <= highWaterBytes / 2) this.#wakeDrained();
     });
-    const { writableLength } = socket;
-    if (writableLength === 0) {
+    if (socket.writableLength === 0) {
       // The system has taken it; the callback comes only when no promise is left that a sender in a loop waits for.
       told?.();
       told = undefined;
+      return true;
     }
-    return writableLength < highWaterBytes;
+    return this.#underWayBytes < highWaterBytes;
   }
 
   drained(): Promise<void> {
-    if (this.#socket.destroyed || this.#socket.writableLength < highWaterBytes) return Promise.resolve();
+    if (this.#socket.destroyed || this.#underWayBytes < highWaterBytes) return Promise.resolve();
     return new Promise((resolve) => this.#drainWaiters.push(resolve));
   }
 
@@ -105,6 +111,11 @@ export class SocketLink implements Link {
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  get #underWayBytes(): number {
+    const { writableLength } = this.#socket;
+    return writableLength === 0 ? 0 : writableLength + this.#writesUnderWay * writeCostBytes;
   }
 
   /** What arrived before is still in the socket. */

@@ -159,6 +159,24 @@ suite('somebody who', () => {
     victim.close();
   });
 
+  test('gives credit byte by byte makes the sender hold no more than the bytes', async () => {
+    const victim = new LineEnd('inbound');
+    const held: Uint8Array[] = [];
+    victim.outgoing.close();
+    for (let index = 0; index < 64; index++) victim.receive(open(2 * index + 1, 1));
+    await turn();
+    for (const { stream } of victim.arrived) stream.write(new Uint8Array(100_000));
+    const before = heldBytes();
+    for (let round = 0; round < 20; round++) {
+      for (let index = 0; index < 64; index++) victim.receive(credit(2 * index + 1, frameBytes + 1));
+      while (victim.streams.isReady) held.push(victim.streams.take().bytes);
+    }
+    assert.ok(held.length >= 20 * 64, `${held.length} frames`);
+    const growth = heldBytes() - before;
+    assert.ok(growth < 2 * mebibyte, `${growth} bytes are held for ${held.length} bytes of data`);
+    victim.close();
+  });
+
   test('asks for much and reads nothing makes the sender hold no more than it was given to send', async () => {
     const side = new LineEnd('outbound');
     const streams = await openStreams(side, 256);

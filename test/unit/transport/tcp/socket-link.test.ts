@@ -46,3 +46,24 @@ suite('what was sent is told', () => {
     assert.ok(waiting <= 1, `${waiting} pieces are not told of`);
   });
 });
+
+test('is full of tiny writes long before their bytes fill it: each costs memory of its own', async (t) => {
+  const { link, other } = await open(t);
+  const filling = new Uint8Array(16 * 1024);
+  let underWay = 0;
+  // Until the system takes no more, and the first piece waits in the process.
+  while (underWay === 0) {
+    underWay += 1;
+    link.send(filling, () => {
+      underWay -= 1;
+    });
+    await new Promise(setImmediate);
+  }
+  let tiny = 1;
+  while (link.send(new Uint8Array(1)) && tiny < 10_000) tiny += 1;
+  assert.ok(tiny > 10 && tiny < 100, `${tiny} writes`);
+  const drained = link.drained();
+  other.resume();
+  await drained;
+  assert.equal(link.send(new Uint8Array(1)), true);
+});
