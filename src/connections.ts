@@ -119,8 +119,8 @@ export class Connections {
         log(`connected (${direction}) with ${connection.id} again`);
         dispatcher.emit(`${direction}_node_connected`, details, connection);
       },
-      closed: (reason, unacknowledged) => {
-        this.#onClosed(connection, reason, unacknowledged);
+      closed: (reason, readUnacknowledged) => {
+        this.#onClosed(connection, reason, readUnacknowledged);
         ended();
       },
     };
@@ -138,14 +138,19 @@ export class Connections {
     dispatcher.emit(`${connection.direction}_node_disconnected`, { peer: connection }, connection);
   }
 
-  #onClosed(connection: NodeConnection, reason: CloseReason, unacknowledged?: readonly Data[]): void {
+  #onClosed(
+    connection: NodeConnection,
+    reason: CloseReason,
+    readUnacknowledged?: () => readonly Data[] | undefined,
+  ): void {
     const { peers, dispatcher, reconnector } = this.#options;
     this.channels.delete(connection);
     this.#endings.delete(connection);
     peers.remove(connection);
     this.#onLinkLost(connection, reason);
-    if (unacknowledged !== undefined) {
-      const lost = { count: unacknowledged.length, data: unacknowledged };
+    const data = dispatcher.handles('node_session_lost') ? readUnacknowledged?.() : undefined;
+    if (data !== undefined) {
+      const lost = { count: data.length, data };
       dispatcher.emit('node_session_lost', { peer: connection, data: lost }, connection, lost);
     }
     if (peers.get(connection.id) === undefined) reconnector.onLost(connection.id);

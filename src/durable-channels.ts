@@ -1,9 +1,12 @@
+import { isLoopback, sourceOf } from './address.ts';
 import type { FrameChannel } from './channel/frame-channel.ts';
 import type { Handshake } from './channel/handshake.ts';
 import type { Session } from './channel/session.ts';
 import { PeerloomError } from './errors.ts';
+import type { Limits } from './limits.ts';
 import { randomName } from './random-name.ts';
 import type { Runtime } from './runtime.ts';
+import type { Link } from './transport/transport.ts';
 import type { HelloSession } from './wire/hello.ts';
 
 type DurableChannel = FrameChannel & { readonly session: Session };
@@ -18,6 +21,7 @@ export class NotResumed extends PeerloomError {
 export interface DurableChannelsOptions {
   /** 0: without a limit. */
   readonly maxConnections: number;
+  readonly limits: Pick<Limits, 'maxInboundPerAddress'>;
   readonly runtime: Runtime;
 }
 
@@ -35,23 +39,23 @@ export class DurableChannels {
   }
 
   /** Whether the session that a node asks for is the one that is there. */
-  isOf(remoteId: string, session: HelloSession | undefined): boolean {
-    return session !== undefined && session.id === this.#channels.get(remoteId)?.session.id;
+  isOf(link: Link, session: HelloSession | undefined): boolean {
+    return session !== undefined && session.id === this.#over(link)?.session.id;
   }
 
   /** What the side that dials asks for: the session that is there, or a new one. */
-  ask(remoteId: string, isDurable: boolean): HelloSession | undefined {
-    const session = this.#channels.get(remoteId)?.session.freeze();
+  ask(link: Link, isDurable: boolean): HelloSession | undefined {
+    const session = this.#over(link)?.session.freeze();
     if (session !== undefined) return { ...session, resumed: false };
     return isDurable ? this.#newSession() : undefined;
   }
 
   /** What the side that accepts says to that. */
-  answer(remoteId: string, { id, receivedBytes }: HelloSession): HelloSession {
-    const channel = this.#channels.get(remoteId);
+  answer(link: Link, { id, receivedBytes }: HelloSession): HelloSession {
+    const session = this.#over(link)?.session;
     // A name of its own: the other side may hold on to the old one when it does not get to hear this.
-    if (channel?.session.id !== id || !channel.session.canResumeAt(receivedBytes)) return this.#newSession();
-    return { ...channel.session.freeze(), resumed: true };
+    if (session?.id !== id || !session.canResumeAt(receivedBytes)) return this.#newSession();
+    return { ...session.freeze(), resumed: true };
   }
 
   /**
@@ -63,7 +67,7 @@ export class DurableChannels {
     const { link, direction, ours, theirs } = handshake;
     const said = direction === 'inbound' ? ours.session : theirs.session;
     if (!said?.resumed) return undefined;
-    const channel = this.#channels.get(link.remoteId);
+    const channel = this.#over(link);
     try {
       if (channel?.session.id !== said.id) throw new NotResumed();
       channel.resumeOver(handshake);
@@ -78,20 +82,32 @@ export class DurableChannels {
   keep(channel: FrameChannel): void {
     if (!isDurable(channel)) return;
     const { remoteId, closed } = channel.session;
-    this.#limitWaiting();
     this.#channels.set(remoteId, channel);
+    channel.session.onLost = () => this.#limitWaiting(channel);
     void closed.then(() => {
       if (this.#channels.get(remoteId) === channel) this.#channels.delete(remoteId);
     });
   }
 
-  /** As many others may have gone and be waited for as may be here. */
-  #limitWaiting(): void {
-    const { maxConnections } = this.#options;
+  /** The channel that may go on over a link: what was said under encryption does not go on without it. */
+  #over({ remoteId, security }: Link): DurableChannel | undefined {
+    const channel = this.#channels.get(remoteId);
+    return channel?.session.security.protocol === security.protocol ? channel : undefined;
+  }
+
+  /**
+   * As many others may have gone and be waited for as may be here, and as many of one address. Past that the one that
+   * was heard least goes, the latest of several: whoever begins sessions and leaves them pushes out no one but itself.
+   */
+  #limitWaiting(last: DurableChannel): void {
+    const { maxConnections, limits } = this.#options;
     const waiting = [...this.#channels.values()].filter(
-      (one) => one.isSuspended && one.direction === 'inbound',
+      ({ isSuspended, direction }) => isSuspended && direction === 'inbound',
     );
-    if (maxConnections > 0 && waiting.length >= maxConnections) waiting[0]!.giveUp('too many are waited for');
+    const source = sourceOfPeer(last);
+    const ofSource = source === undefined ? [] : waiting.filter((one) => sourceOfPeer(one) === source);
+    if (isPast(ofSource.length, limits.maxInboundPerAddress)) giveUpOne(ofSource);
+    else if (isPast(waiting.length, maxConnections)) giveUpOne(waiting);
   }
 
   #newSession(): HelloSession {
@@ -101,4 +117,22 @@ export class DurableChannels {
 
 function isDurable(channel: FrameChannel): channel is DurableChannel {
   return channel.session !== undefined;
+}
+
+/** Where a peer comes from; nothing where that is no resource. */
+function sourceOfPeer({ session }: DurableChannel): string | undefined {
+  const { host } = session.remoteAddress;
+  return session.security.protocol === 'memory' || isLoopback(host) ? undefined : sourceOf(host);
+}
+
+/** @param limit 0: without a limit. */
+function isPast(count: number, limit: number): boolean {
+  return limit > 0 && count > limit;
+}
+
+function giveUpOne(waiting: readonly DurableChannel[]): void {
+  const least = waiting.reduce((one, next) =>
+    next.session.heardBytes <= one.session.heardBytes ? next : one,
+  );
+  least.giveUp('too many are waited for');
 }

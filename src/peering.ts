@@ -206,7 +206,7 @@ export class Peering {
       refusePacketLink(link, direction, reason);
       throw new HandshakeRefused(reason, 'us');
     }
-    const session = direction === 'outbound' ? this.#durable.ask(link.remoteId, isDurable) : undefined;
+    const session = direction === 'outbound' ? this.#durable.ask(link, isDurable) : undefined;
     const handshake = await shakeHands(link, {
       direction,
       limits,
@@ -215,7 +215,7 @@ export class Peering {
       refusal,
       ...(direction === 'inbound' && { signal: this.#stopping.signal }),
       admit: (theirs) => this.#admit(link, theirs, direction),
-      session: (theirs) => this.#durable.answer(link.remoteId, theirs),
+      session: (theirs) => this.#durable.answer(link, theirs),
     });
     return this.#durable.goOn(handshake) ?? this.#begin(handshake);
   }
@@ -238,7 +238,7 @@ export class Peering {
     direction: 'inbound' | 'outbound',
   ): Goodbye | undefined | Promise<Goodbye | undefined> {
     if (link.remoteId === this.#options.identity.id) return goodbye('self');
-    const resumes = this.#durable.isOf(link.remoteId, theirs.session);
+    const resumes = this.#durable.isOf(link, theirs.session);
     if (direction === 'inbound' && this.peers.decide(link.remoteId, { ...theirs, resumes }) === 'refuse')
       return goodbye('duplicate');
     return this.#judge(link, theirs, direction);

@@ -110,10 +110,12 @@ export class Reconnector {
       if (current === undefined) return void connection.stop();
       // Who watches the address anew meanwhile has this very connection, most likely.
       if (current !== entry) return;
+      const lastId = entry.id;
       entry.timer = undefined;
       entry.id = connection.id;
       entry.trials = 0;
       entry.connectedAt = this.#options.runtime.now();
+      if (lastId !== entry.id) this.#giveUp(lastId);
       if (!connection.isOpen || connection.isSuspended) this.onLost(entry.id);
     } catch {
       if (this.#entries.get(entry.address) !== entry) return;
@@ -122,7 +124,11 @@ export class Reconnector {
       if (this.#entries.get(entry.address) !== entry) return;
       if (goesOn && entry.trials < this.#options.policy.maxTrials) return this.#schedule(entry);
       this.#drop(entry);
-      if (this.#of(entry.id).length === 0) this.#options.onGivenUp(entry.id);
+      this.#giveUp(entry.id);
     }
+  }
+
+  #giveUp(id: string): void {
+    if (!this.watches(id)) this.#options.onGivenUp(id);
   }
 }

@@ -59,9 +59,10 @@ export interface ChannelHandler {
   /**
    * Exactly once, after everything else.
    *
-   * @param unacknowledged of a session that could not go on: the messages that the other side may not have.
+   * @param readUnacknowledged of a session that could not go on: reads the messages that the other side may not have,
+   * which costs something; `undefined` where there is nothing to tell.
    */
-  closed(reason: CloseReason, unacknowledged?: readonly Data[]): void;
+  closed(reason: CloseReason, readUnacknowledged?: () => readonly Data[] | undefined): void;
 }
 
 /** The conversation with one other node, over one link, after the handshake. */

@@ -58,7 +58,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   /** What had not been handed to the session when it ended. */
   #unsent: readonly Uint8Array[] = [];
   /** What the user has to know of then. */
-  #unacknowledged: readonly Data[] | undefined;
+  #readUnacknowledged: (() => readonly Data[] | undefined) | undefined;
   /** The user was told that the session is suspended. */
   #reportedSuspended = false;
   #suspendedAt = 0;
@@ -110,7 +110,10 @@ export class FrameChannel implements Channel, MemoryAccount {
     const { grew } = options.budget;
     this.#reader.onGrowth = this.#outgoing.onGrowth = grew;
     this.#incoming.inbox.onGrowth = this.#streams.onGrowth = grew;
-    if (this.session !== undefined) this.#useSession(this.session);
+    if (this.session !== undefined) {
+      this.session.onGrowth = grew;
+      this.#useSession(this.session);
+    }
     link.onMessage = (bytes) => this.#onBytes(bytes);
     link.readTarget = () => this.#reader.target;
     void link.closed.then((error) => this.#onLinkClosed(error));
@@ -365,7 +368,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     this.#ending.complete(lost(error));
     this.#reader.stop();
     this.#closeOutgoing();
-    this.#unacknowledged = this.#findUnacknowledged();
+    this.#readUnacknowledged = this.#findUnacknowledged();
     this.#incoming.end();
     this.#streams.close(() => this.#closedError());
     this.#questions.failAll(() => this.#closedError());
@@ -373,16 +376,18 @@ export class FrameChannel implements Channel, MemoryAccount {
   }
 
   /** Unless this side chose to leave while there was a link, which took what was sent. */
-  #findUnacknowledged(): readonly Data[] | undefined {
+  #findUnacknowledged(): (() => readonly Data[] | undefined) | undefined {
     const { session } = this;
     const hasLeft = this.#ending.isByChoice && !session?.isSuspended;
     if (session === undefined || hasLeft) return undefined;
-    const messages = messagesIn([...session.unacknowledged(), ...this.#unsent], {
-      maxMessageBytes: this.#theirs.maxMessageBytes,
-      isAwaited: (id) => this.#questions.isAwaited(id),
-    });
-    const isTold = messages.length > 0 || !(this.#ending.isByChoice || this.#ending.reason.by === 'them');
-    return isTold ? messages : undefined;
+    const pieces = [...session.unacknowledged(), ...this.#unsent];
+    const awaited = this.#questions.awaited();
+    const { maxMessageBytes } = this.#theirs;
+    const isByWord = this.#ending.isByChoice || this.#ending.reason.by === 'them';
+    return () => {
+      const messages = messagesIn(pieces, { maxMessageBytes, isAwaited: (id) => awaited.has(id) });
+      return messages.length > 0 || !isByWord ? messages : undefined;
+    };
   }
 
   #closedError(): PeerloomError {
@@ -393,7 +398,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   #report(): void {
     this.#ending.report(this.#incoming.inbox, () => {
       this.#options.budget.close(this);
-      this.#handler!.closed(this.#ending.reason, this.#unacknowledged);
+      this.#handler!.closed(this.#ending.reason, this.#readUnacknowledged);
     });
   }
 }

@@ -69,6 +69,10 @@ export class PendingAnswers<Answer> {
     return this.#waiters.has(id);
   }
 
+  ids(): ReadonlySet<number> {
+    return new Set(this.#waiters.keys());
+  }
+
   fail(id: number, error: PeerloomError): void {
     this.#take(id)?.reject(error);
   }

@@ -55,9 +55,9 @@ export class Questions {
     this.#pongs.answer(idOf(kind, body), undefined);
   }
 
-  /** Somebody waits for the answer to this delivery or request. */
-  isAwaited(id: number): boolean {
-    return this.#answers.has(id);
+  /** The numbers of the deliveries and requests whose answer somebody waits for. */
+  awaited(): ReadonlySet<number> {
+    return this.#answers.ids();
   }
 
   /** Answers that nobody waits for are not even decoded. */

@@ -51,6 +51,10 @@ export class Session implements Link {
   readonly closed: Promise<Error | undefined>;
   onMessage: (bytes: Uint8Array) => void = () => {};
   readTarget: (() => Uint8Array | undefined) | undefined;
+  /** Told of what is kept anew. */
+  onGrowth: (bytes: number) => void = () => {};
+  /** Told when the link is lost; one that is given up for another is not. */
+  onLost: () => void = () => {};
   user!: SessionUser;
 
   readonly #runtime: Runtime;
@@ -59,6 +63,8 @@ export class Session implements Link {
   /** What carries it now; `undefined` while it is suspended. */
   #link: Link | undefined;
   #isEnding = false;
+  /** How long the link may take to close, once it has been given everything. */
+  #closeTimeoutMs: number | undefined;
   #hasOverflowed = false;
   #isPaused = false;
   #drainWaiters: (() => void)[] = [];
@@ -96,7 +102,7 @@ export class Session implements Link {
   }
 
   send(bytes: Uint8Array, sent?: () => void): boolean {
-    this.#kept.push(bytes, sent);
+    this.onGrowth(this.#kept.push(bytes, sent));
     this.#pump();
     if (this.keptBytes > this.#maxKeptBytes && !this.#hasOverflowed) {
       this.#hasOverflowed = true;
@@ -120,11 +126,18 @@ export class Session implements Link {
     this.#link?.resume();
   }
 
+  /** What waits still goes out, as fast as the link takes it. */
   close(timeoutMs: number): void {
     this.#end();
-    if (this.#link === undefined) this.#settleClosed(undefined);
-    for (const bytes of this.#kept.takeRest()) this.#link?.send(bytes);
-    this.#link?.close(timeoutMs);
+    const link = this.#link;
+    if (link === undefined) {
+      this.#settleClosed(undefined);
+      return;
+    }
+    const timer = this.#runtime.setTimeout(() => link.destroy(), timeoutMs);
+    void link.closed.then(() => timer.cancel());
+    this.#closeTimeoutMs = timeoutMs;
+    this.#pump();
   }
 
   destroy(): void {
@@ -133,21 +146,20 @@ export class Session implements Link {
     this.#link?.destroy();
   }
 
-  /** Gives the present link up, but not the session. */
+  /** Bytes that were heard of the other side so far. */
+  get heardBytes(): number {
+    return this.user.readBytes;
+  }
+
+  /** The present link is lost, but not the session. */
   suspend(error?: Error): void {
-    const link = this.#link;
-    if (link === undefined || this.#isEnding) return;
-    this.#link = undefined;
-    this.#isLinkFull = false;
-    link.onMessage = () => {};
-    link.readTarget = undefined;
-    link.destroy();
-    this.user.suspended(error);
+    this.#unlink(error);
+    this.onLost();
   }
 
   /** Gives the present link up before another one takes its place; what this side says there. */
   freeze(): { id: string; receivedBytes: number } {
-    this.suspend();
+    this.#unlink();
     return { id: this.id, receivedBytes: this.user.readBytes };
   }
 
@@ -172,11 +184,12 @@ export class Session implements Link {
     if (promisedBytes !== this.user.readBytes || !this.canResumeAt(receivedBytes)) {
       throw new PeerloomError('ERR_PROTOCOL', 'the two sides do not agree where their session goes on');
     }
-    this.suspend();
+    this.#unlink();
     this.#attach(link);
     if (this.#isPaused) link.pause();
-    const rest = this.#kept.rewind(receivedBytes);
-    if (rest !== undefined) this.#hand(rest);
+    this.#kept.rewind(receivedBytes);
+    // The link may begin in the middle of a frame, where nothing may come between.
+    if (this.#kept.hasNext) this.#hand(this.#kept.next());
     // The last acknowledgement may be lost, and nothing may follow that would bring another.
     this.#acknowledgedPosition = 0;
     this.#acknowledge();
@@ -207,10 +220,26 @@ export class Session implements Link {
     void link.closed.then((error) => this.#onLinkClosed(link, error));
   }
 
+  /** Gives the present link up, but not the session. */
+  #unlink(error?: Error): void {
+    const link = this.#link;
+    if (link === undefined || this.#isEnding) return;
+    this.#link = undefined;
+    this.#isLinkFull = false;
+    link.onMessage = () => {};
+    link.readTarget = undefined;
+    link.destroy();
+    this.user.suspended(error);
+  }
+
   /** Hands over what waits, as far as the link takes it. */
   #pump(): void {
     while (this.#hasRoom && this.#kept.hasNext) this.#hand(this.#kept.next());
-    if (this.#hasRoom) this.#wakeDrained();
+    if (!this.#hasRoom) return;
+    this.#wakeDrained();
+    if (this.#closeTimeoutMs === undefined) return;
+    this.#link!.close(this.#closeTimeoutMs);
+    this.#closeTimeoutMs = undefined;
   }
 
   #hand(bytes: Uint8Array): void {

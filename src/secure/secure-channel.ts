@@ -59,9 +59,9 @@ export class SecureChannel implements Channel {
       message: (data) => this.#receive(data),
       request: (data) => this.#answer(data),
       stream: (header, stream) => this.#receiveStream(header, stream),
-      closed: (reason, unacknowledged) => {
+      closed: (reason, readUnacknowledged) => {
         this.#options.onClosed(this);
-        handler.closed(reason, unacknowledged && contentsOf(unacknowledged));
+        handler.closed(reason, readUnacknowledged && (() => contentsOf(readUnacknowledged())));
       },
     });
   }
@@ -201,7 +201,7 @@ export class SecureChannel implements Channel {
 }
 
 /** What the user put into envelopes of ours. */
-function contentsOf(envelopes: readonly Data[]): Data[] {
-  const letters = envelopes.map(fieldsOf);
-  return letters.filter(({ kind }) => kind === 'message' || kind === 'request').map(({ data }) => data!);
+function contentsOf(envelopes: readonly Data[] | undefined): Data[] | undefined {
+  const letters = envelopes?.map(fieldsOf);
+  return letters?.filter(({ kind }) => kind === 'message' || kind === 'request').map(({ data }) => data!);
 }

@@ -45,7 +45,7 @@ function start(options: Partial<ReconnectorOptions> = {}) {
     if (answer instanceof Error) throw answer;
     return answer instanceof Connection ? asConnection(answer) : answer;
   };
-  return { runtime, trials, signals, failures, answers, reconnector, connect };
+  return { runtime, trials, signals, failures, givenUp, answers, reconnector, connect };
 }
 
 suite('a watched address', () => {
@@ -93,6 +93,17 @@ suite('a watched address', () => {
     reconnector.onLost('c');
     await runtime.advance(1_000);
     assert.equal(trials.length, 2);
+  });
+
+  test('whose last node is not waited for any more once another one answers there', async () => {
+    const { runtime, givenUp, answers, reconnector, connect } = start();
+    reconnector.watch(asConnection(new Connection('b')), 'b:1', connect);
+    for (const id of ['b', 'c', 'd']) {
+      answers.push(new Connection(id));
+      reconnector.onLost(id === 'd' ? 'c' : 'b');
+      await runtime.advance(1_000);
+    }
+    assert.deepEqual(givenUp, ['b', 'c']);
   });
 
   test('is tried at once again when the new connection has closed already', async () => {

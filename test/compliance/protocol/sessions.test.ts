@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
 import type { Node, NodeConnection } from '../../../src/index.ts';
 import { newIdentity } from './second-identity.ts';
-import { connectPlain, dialPlain, eventOf, listenPlain, startNode } from './second-links.ts';
+import { connectPlain, dialPlain, dialTls, eventOf, listenPlain, startNode } from './second-links.ts';
 import { frame, hello, kinds, LinkEnded, type SecondPeer, textMessage, uint32 } from './second-peer.ts';
 
 const position = (value: number): Buffer => Buffer.concat([uint32(0), uint32(value)]);
@@ -85,6 +85,48 @@ suite('protocol 10: sessions', () => {
     const peer = await connectPlain(await startNode(t));
     peer.write(acknowledge(0));
     assert.equal((await peer.goodbye()).code, 'protocol', 'without a session');
+  });
+
+  test('10.4 who takes and does not acknowledge is left, and the user is told what was not acknowledged', async (t) => {
+    const { node, peer, connection } = await dialling(t);
+    const lost = eventOf(node, 'node_session_lost');
+    connection.send({ number: 1 });
+    await peer.expect(kinds.message);
+    const opening = connection.openStream();
+    const number = (await peer.expect(kinds.streamOpen)).body.subarray(0, 4);
+    peer.write(frame(kinds.streamCredit, Buffer.concat([number, uint32(2 ** 31 - 1)])));
+    const stream = await opening;
+    const writing = (async () => {
+      for (;;) if (!stream.write(new Uint8Array(2 ** 18))) await stream.drained();
+    })();
+    writing.catch(() => {});
+    let readBytes = 0;
+    let next = await peer.next();
+    for (; next.kind === kinds.streamData; next = await peer.next()) readBytes += next.body.length;
+    assert.equal(next.kind, kinds.goodbye);
+    assert.equal(JSON.parse(next.body.toString()).code, 'overload');
+    assert.ok(readBytes > 16 * 2 ** 20 && readBytes < 50 * 2 ** 20, `${readBytes} bytes`);
+    assert.deepEqual(await lost, [connection, { count: 1, data: [{ number: 1 }] }]);
+    await assert.rejects(writing, { code: 'ERR_CONNECTION_CLOSED' });
+  });
+
+  test('10.5 what began under encryption does not go on without it', async (t) => {
+    const node = await startNode(t);
+    const identity = newIdentity();
+    const connected = eventOf(node, 'inbound_node_connected');
+    const peer = await dialTls(node, { identity });
+    const { session } = await peer.shakeHands({ session: { id: 'ours', receivedBytes: 0 } });
+    const [connection] = await connected;
+    const broken = eventOf(node, 'inbound_node_disconnected');
+    peer.socket.destroy();
+    await broken;
+    connection.send('a secret');
+    const again = await dialPlain(node, identity);
+    const lost = eventOf(node, 'node_session_lost');
+    const { id } = session as { id: string };
+    assertNew((await again.shakeHands({ session: { id, receivedBytes: 0 } })).session);
+    assert.deepEqual((await lost)[1], { count: 1, data: ['a secret'] });
+    await again.synced();
   });
 
   test('10.5, 10.7 a listener goes on in the middle of a frame, both ways, even where it has not seen the break', async (t) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
-import { Identity, type Node, tcp } from '../../../src/index.ts';
+import { Identity, type Node, type NodeOptions, tcp } from '../../../src/index.ts';
 import { FrameKind, positionBody, smallFrame } from '../../../src/wire/frame.ts';
 import type { HelloSession } from '../../../src/wire/hello.ts';
 import { withCode } from '../../support/errors.ts';
@@ -21,8 +21,14 @@ function dial(
 }
 
 /** A node, and a peer made by hand that had a session with it and lost the link. */
-async function startLost(t: TestContext, beforeLoss: (peer: HandMadePeer) => void = () => {}) {
-  const [node] = await startNodes(t, 1);
+async function startLost(
+  t: TestContext,
+  {
+    beforeLoss = () => {},
+    options = {},
+  }: { beforeLoss?: (peer: HandMadePeer) => void; options?: NodeOptions } = {},
+) {
+  const [node] = await startNodes(t, 1, { options });
   const identity = Identity.generate();
   const peer = await dial(t, node, { identity });
   await node.event('inbound_node_connected');
@@ -62,6 +68,25 @@ suite('a session is resumed', () => {
     assert.ok(node.peer(rightful) === connection);
   });
 
+  test('however many strangers begin sessions and leave them', async (t) => {
+    const say = (peer: HandMadePeer): void => {
+      peer.link.send(Buffer.from('\0\0\0\x05\x10\0\x02\0hello', 'latin1'));
+    };
+    const scene = await startLost(t, { beforeLoss: say, options: { maxConnections: 3 } });
+    const { node, identity, connection, id } = scene;
+    for (let index = 0; index < 10; index++) {
+      const stranger = await dial(t, node, { identity: Identity.generate() });
+      await node.event('inbound_node_connected', index + 2);
+      stranger.link.close(1_000);
+      await node.event('inbound_node_disconnected', index + 2);
+    }
+    assert.equal(node.sendToNodes('to all that are waited for').sent, 3);
+    const again = await dial(t, node, { identity, id });
+    assert.equal(again.theirs.session?.resumed, true);
+    await node.event('inbound_node_connected', 12);
+    assert.ok(node.peer(again) === connection);
+  });
+
   test('not from behind what was sent', async (t) => {
     for (const receivedBytes of [1_000_000, Number.MAX_SAFE_INTEGER]) {
       const { node, identity, connection, id } = await startLost(t);
@@ -78,7 +103,7 @@ suite('a session is resumed', () => {
     const acknowledge = (peer: HandMadePeer): void => {
       peer.link.send(smallFrame(FrameKind.acknowledge, positionBody(5)));
     };
-    const { node, identity, id } = await startLost(t, acknowledge);
+    const { node, identity, id } = await startLost(t, { beforeLoss: acknowledge });
     const again = await dial(t, node, { identity, id, receivedBytes: 4 });
     assert.equal(again.theirs.session?.resumed, false);
     await node.event('node_session_lost');

@@ -76,8 +76,9 @@ export function openChannel({
     unlinked: () => {},
     suspended: ({ code }) => void told.push(`suspended ${code}`),
     resumed: () => void told.push('resumed'),
-    closed: ({ code, by }, unacknowledged) => {
+    closed: ({ code, by }, readUnacknowledged) => {
       told.push(`closed ${code} by ${by}`);
+      const unacknowledged = readUnacknowledged?.();
       if (unacknowledged !== undefined) told.push(`unacknowledged ${unacknowledged.length}`);
     },
   };
