@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { after } from 'node:test';
 import { turn } from './turns.ts';
 
@@ -15,6 +16,32 @@ process.on('warning', ({ name, message }) => {
   if (name === 'MaxListenersExceededWarning') warnings.push(message);
 });
 
+/** Signals that the source listened to: one that lasts must not gather the listeners of what is long over. */
+const signals = new Set<WeakRef<AbortSignal>>();
+const known = new WeakSet<AbortSignal>();
+const { addEventListener } = AbortSignal.prototype;
+AbortSignal.prototype.addEventListener = function (
+  this: AbortSignal,
+  ...args: [type: string, listener: EventListener]
+) {
+  const caller = new Error().stack!.split('\n')[2]!;
+  if (caller.includes('/src/') && !known.has(this)) {
+    known.add(this);
+    signals.add(new WeakRef(this));
+  }
+  addEventListener.apply(this, args);
+} as typeof addEventListener;
+
+function listenersOfSignals(): number {
+  let count = 0;
+  for (const reference of signals) {
+    const signal = reference.deref();
+    if (signal === undefined) signals.delete(reference);
+    else count += getEventListeners(signal, 'abort').length;
+  }
+  return count;
+}
+
 /** What there is of everything that can be left behind, by kind. */
 export type Belongings = ReadonlyMap<string, number>;
 
@@ -27,6 +54,7 @@ export function belongings(): Belongings {
   for (const event of process.eventNames()) {
     counts.set(`listeners of process '${String(event)}'`, process.listenerCount(event));
   }
+  counts.set('listeners of signals', listenersOfSignals());
   return counts;
 }
 
@@ -49,7 +77,7 @@ const atStart = belongings();
 
 /** Of the whole file, whatever its tests do themselves; the test runner has listeners of its own. */
 after(async () => {
-  const own = [...belongings()].filter(([name]) => name.startsWith('listeners'));
+  const own = [...belongings()].filter(([name]) => name.startsWith('listeners of process'));
   try {
     await lookOver(new Map([...atStart, ...own]));
   } catch (error) {

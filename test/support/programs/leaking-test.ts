@@ -3,6 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
 import type { NodeConnection } from '../../../src/index.ts';
+import { unlessAborted } from '../../../src/unless-aborted.ts';
 import { Fixture } from '../fixture.ts';
 import { RecordingNode } from '../recording-node.ts';
 
@@ -24,6 +25,11 @@ const leaks: Record<string, (fixture: Fixture) => void | Promise<void>> = {
   'a listener too many': () => {
     const emitter = new EventEmitter();
     for (let count = 0; count <= EventEmitter.defaultMaxListeners; count++) emitter.on('event', () => {});
+  },
+  'a listener of a signal': () => {
+    const lasting = new AbortController();
+    void unlessAborted(new Promise(() => {}), lasting.signal);
+    setTimeout(() => lasting.abort(), leakMs).unref();
   },
   'a connection without its end': (fixture) => {
     const node = new RecordingNode('127.0.0.1', 0);

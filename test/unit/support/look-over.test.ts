@@ -25,6 +25,8 @@ suite('what a test leaves behind is found', { concurrency: 4 }, () => {
     ['a rejection', /nobody looks/, true],
     ['a rejection', /nobody looks/, false],
     ['a listener of the process', /left behind: 1 listeners of process 'SIGHUP'/, true],
+    ['a listener of a signal', /left behind: 1 listeners of signals/, true],
+    ['a listener of a signal', /left behind: 1 listeners of signals/, false],
     ['a listener too many', /nothing has a listener too many/, true],
     ['a listener too many', /nothing has a listener too many/, false],
     ['a connection without its end', /what begins ends/, true],
