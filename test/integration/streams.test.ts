@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
-import { Readable, Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { suite, type TestContext, test } from 'node:test';
+import { suite, test } from 'node:test';
 import {
   type Data,
   memory,
@@ -10,11 +8,12 @@ import {
   type NodeOptions,
   type PeerStream,
 } from '../../src/index.ts';
-import { type Engine, engines } from '../support/engines.ts';
+import { engines } from '../support/engines.ts';
 import { withCode } from '../support/errors.ts';
 import { RecordingNode } from '../support/recording-node.ts';
 import { samples } from '../support/samples.ts';
 import { startPair, startVirtualNodes } from '../support/start-nodes.ts';
+import { startStream } from '../support/start-stream.ts';
 import { turns, until, within } from '../support/turns.ts';
 
 const kibibyte = 1024;
@@ -35,14 +34,6 @@ async function writeAll(stream: PeerStream, bytes: Uint8Array, pieceBytes = 50_0
   for (let at = 0; at < bytes.length; at += pieceBytes) {
     if (!stream.write(bytes.subarray(at, at + pieceBytes))) await stream.drained();
   }
-}
-
-/** Two nodes, their connection, and a stream from the first to the second. */
-async function startStream(t: TestContext, options: { engine?: Engine; options?: NodeOptions } = {}) {
-  const { a, b, connection, reverse } = await startPair(t, options);
-  const stream = await connection.openStream('test');
-  const theirs = (await b.event('node_stream')).data as PeerStream;
-  return { a, b, connection, reverse, stream, theirs };
 }
 
 for (const engine of engines) {
@@ -322,89 +313,5 @@ suite('PeerStream', () => {
     await late;
     await assert.rejects(connection.openStream(3, { timeoutMs: 0 }), RangeError);
     assert.equal(b.of('node_stream').length, 0);
-  });
-});
-
-suite('as a stream of Node.js', () => {
-  test('it goes into a pipeline, both ways', async (t) => {
-    const { b, connection } = await startPair(t);
-    b.on('node_stream', async (_peer, stream) => {
-      const duplex = stream.toDuplex();
-      const upperCase = new Transform({
-        transform: (bytes: Buffer, _encoding, done) => done(null, bytes.toString().toUpperCase()),
-      });
-      await pipeline(duplex, upperCase, duplex);
-    });
-    const stream = await connection.openStream();
-    const duplex = stream.toDuplex();
-    const text = 'to be written large '.repeat(100_000);
-    const [received] = await Promise.all([duplex.toArray(), pipeline(Readable.from([text]), duplex)]);
-    assert.equal(Buffer.concat(received).toString(), text.toUpperCase());
-    await within(stream.closed, 'the stream is closed in an orderly way');
-  });
-
-  test('its reader holds the writer back', async (t) => {
-    const { stream, theirs } = await startStream(t);
-    const [writing, reading] = [stream.toDuplex(), theirs.toDuplex()];
-    let written = 0;
-    while (written < 64 * mebibyte && writing.writable) {
-      const hasRoom = writing.write(new Uint8Array(64 * kibibyte));
-      written += 64 * kibibyte;
-      if (hasRoom) continue;
-      const drained = new Promise((resolve) => writing.once('drain', () => resolve(true)));
-      if (!(await Promise.race([drained, turns(200).then(() => false)]))) break;
-    }
-    assert.ok(written < 2 * mebibyte, `${written} bytes are on their way`);
-    writing.end();
-    let read = 0;
-    for await (const bytes of reading.end()) read += bytes.length;
-    assert.equal(read, written);
-  });
-
-  test('destroying it aborts the stream, and an abort destroys it', async (t) => {
-    const { stream, theirs } = await startStream(t);
-    const duplex = theirs.toDuplex();
-    const failed = new Promise<Error>((resolve) => duplex.once('error', resolve));
-    const ours = stream.toDuplex();
-    ours.on('error', () => {}).destroy(new Error('the disk is full'));
-    assert.ok(withCode('ERR_STREAM_ABORTED', /^the disk is full$/)(await failed));
-    assert.equal(duplex.destroyed, true);
-    await assert.rejects(stream.closed, withCode('ERR_STREAM_ABORTED'));
-  });
-});
-
-suite('as web streams', () => {
-  test('it is piped, both ways', async (t) => {
-    const { b, connection } = await startPair(t);
-    b.on('node_stream', async (_peer, stream) => {
-      const { readable, writable } = stream.toWeb();
-      await readable.pipeThrough(new CompressionStream('gzip') as never).pipeTo(writable);
-    });
-    const stream = await connection.openStream();
-    const { readable, writable } = stream.toWeb();
-    const content = pattern(mebibyte);
-    const sent = new Blob([content]).stream().pipeTo(writable);
-    const unzipped = readable.pipeThrough(new DecompressionStream('gzip') as never);
-    const received = await new Response(unzipped).arrayBuffer();
-    await sent;
-    assert.equal(Buffer.compare(Buffer.from(received), content), 0);
-    await within(stream.closed, 'the stream is closed in an orderly way');
-  });
-
-  test('cancelling or aborting it aborts the stream, and an abort fails both', async (t) => {
-    for (const giveUp of [
-      ({ readable }: ReadableWritablePair) => readable.cancel('enough'),
-      ({ writable }: ReadableWritablePair) => writable.abort('enough'),
-    ]) {
-      const { stream, theirs } = await startStream(t);
-      const there = theirs.toWeb();
-      const reader = there.readable.getReader();
-      const writer = there.writable.getWriter();
-      const enough = withCode('ERR_STREAM_ABORTED', /^enough$/);
-      const ends = [assert.rejects(reader.read(), enough), assert.rejects(writer.closed, enough)];
-      await giveUp(stream.toWeb());
-      await within(Promise.all(ends), 'both ends of the other side fail');
-      await assert.rejects(stream.closed, enough);
-    }
   });
 });
