@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { suite, test } from 'node:test';
@@ -87,6 +89,13 @@ suite('as a stream of Node.js', () => {
     assert.ok(withCode('ERR_STREAM_ABORTED', /^the disk is full$/)(await failed));
     assert.equal(duplex.destroyed, true);
     await assert.rejects(stream.closed, withCode('ERR_STREAM_ABORTED'));
+  });
+
+  test('a node that stops after a pipeline that succeeded does not end the process', async () => {
+    const program = join(import.meta.dirname, '../support/programs/pipeline-then-stop.ts');
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [program], { timeout: 20_000 });
+    assert.equal(stdout, 'after the pipeline: ERR_CONNECTION_CLOSED\n');
+    assert.equal(stderr, '');
   });
 });
 
