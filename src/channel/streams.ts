@@ -79,7 +79,7 @@ export class Streams implements StreamHost, FrameSource {
     if (this.#streams.size >= maxStreams) {
       throw new PeerloomError(
         'ERR_STREAM_LIMIT',
-        `the connection has ${maxStreams} streams (limits.maxStreams): end or abort one of them first`,
+        `the connection has ${maxStreams} streams (limits.maxStreams): each takes its place until both sides have ended it and read it to its end, or one has aborted it`,
       );
     }
     let stream: ChannelStream | undefined;
