@@ -6,8 +6,16 @@ import { suite, test } from 'node:test';
 import { promisify } from 'node:util';
 import '../support/look-over.ts';
 
-/** What each example prints; lines of different nodes that may come in either order are sorted. */
-const outputs: Record<string, { readonly lines: readonly string[]; readonly anyOrder?: true }> = {
+interface Output {
+  readonly lines: readonly string[];
+  /** Lines of different nodes that may come in either order are sorted. */
+  readonly anyOrder?: true;
+  /** Default 64. */
+  readonly mostLines?: number;
+}
+
+/** What each example prints. */
+const outputs: Record<string, Output> = {
   'callback.ts': {
     anyOrder: true,
     lines: [
@@ -52,10 +60,11 @@ const outputs: Record<string, { readonly lines: readonly string[]; readonly anyO
     ],
   },
   'file-transfer.ts': {
+    mostLines: 100,
     lines: [
       'sender: begins',
       'sender: stopped by ERR_CONNECTION_CLOSED',
-      'sender: goes on',
+      'sender: goes on at N %',
       'receiver: holiday.mp4 is here, and as it was sent',
     ],
   },
@@ -134,6 +143,7 @@ suite('examples', () => {
       const lines = stdout
         .trimEnd()
         .replace(/:\d{4,5}\b/g, ':PORT')
+        .replace(/\d+ %/, 'N %')
         .split('\n');
       const { lines: expected, anyOrder } = outputs[name]!;
       assert.deepEqual(anyOrder ? lines.sort() : lines, expected);
@@ -143,7 +153,8 @@ suite('examples', () => {
     test(`${name} says how to run it`, () => {
       const text = readFileSync(join(folder, name), 'utf8');
       assert.match(text, new RegExp(`^// .*(\n// .*)*\n// Run it: node examples/${name}\n`));
-      assert.ok(text.split('\n').length < 65, 'it is short');
+      const { mostLines = 64 } = outputs[name]!;
+      assert.ok(text.trimEnd().split('\n').length <= mostLines, 'it is short');
     });
   }
 
