@@ -1,39 +1,69 @@
-// A connection that comes back by itself, to the same node and no other: its id is pinned.
+// A connection that comes back by itself: as it was after a cut, and as a new one when the other node was restarted.
 // Run it: node examples/reconnect.ts
-import { Identity, Node, type NodeConnection } from '../src/index.ts';
+import {
+  type ConnectionDetails,
+  type Data,
+  Identity,
+  type Link,
+  type LostSession,
+  Node,
+  type NodeConnection,
+} from '../src/index.ts';
 
 class Client extends Node {
+  cut = () => {};
+  #last: NodeConnection | undefined;
+  #lost: Data[] = [];
+
   override outboundNodeConnected(peer: NodeConnection) {
-    console.log(`connected with ${peer.name}`);
+    console.log(`connected with ${peer.name}${peer === this.#last ? ' again' : ''}`);
+    this.#last = peer;
+    this.#resend(peer.id);
   }
 
   override outboundNodeDisconnected(peer: NodeConnection) {
     console.log(`disconnected: ${peer.closeReason?.message}`);
   }
 
-  override nodeReconnectionError(_address: string, trials: number) {
-    if (trials === 1) restarted = restart(); // it is gone; answering false here would give up
+  override nodeSessionLost(peer: NodeConnection, { count, data }: LostSession) {
+    console.log(`${count} not acknowledged: ${data}`);
+    this.#lost.push(...data);
+    this.#resend(peer.id);
+  }
+
+  #resend(id: string) {
+    const peer = this.allNodes.find((one) => one.id === id); // the new one may be there already, or come later
+    if (peer !== undefined) for (const data of this.#lost.splice(0)) peer.send(data);
+  }
+
+  override createNewConnection(link: Link, details: ConnectionDetails) {
+    this.cut = () => link.destroy(); // what a broken cable would do
+    return super.createNewConnection(link, details);
+  }
+}
+
+class Server extends Node {
+  override nodeMessage(_peer: NodeConnection, data: Data) {
+    console.log(`${this.name}: ${data}`);
   }
 }
 
 const identity = Identity.generate(); // { path, passphrase } keeps it in a file
-const server = new Node('127.0.0.1', 0, { name: 'server', identity });
+const server = new Server('127.0.0.1', 0, { name: 'server', identity });
 const client = new Client('127.0.0.1', 0, { reconnect: { minDelayMs: 50, maxDelayMs: 200 } });
-let restarted: Promise<Node> | undefined;
 await Promise.all([server.start(), client.start()]);
 const { port } = server;
 
 const connection = await client.connectWithNode('127.0.0.1', port, { reconnect: true, id: identity.id });
-await connection.ping();
-const back = new Promise((resolve) => client.once('outbound_node_connected', resolve));
+client.cut();
+await connection.deliver('one');
+
+connection.send('two');
 await server.stop();
-await back;
+const restarted = new Server('127.0.0.1', port, { name: 'restarted server', identity });
+const resent = new Promise((resolve) => restarted.once('node_message', resolve));
+await restarted.start();
+await resent;
 
 await client.stop();
-await (await restarted)?.stop();
-
-async function restart() {
-  const again = new Node('127.0.0.1', port, { name: 'server, started again', identity });
-  await again.start();
-  return again;
-}
+await restarted.stop();

@@ -78,10 +78,16 @@ const outputs: Record<string, Output> = {
     ],
   },
   'reconnect.ts': {
+    mostLines: 70,
     lines: [
       'connected with server',
+      'disconnected: the link ended without a goodbye',
+      'connected with server again',
+      'server: one',
       'disconnected: the node stopped',
-      'connected with server, started again',
+      '1 not acknowledged: two',
+      'connected with restarted server',
+      'restarted server: two',
       'disconnected: the node stopped',
     ],
   },
@@ -158,14 +164,20 @@ suite('examples', () => {
     });
   }
 
-  test('the program of the README is two-nodes.ts, and prints what the README says', () => {
-    const [, program, output] = /```ts\n(.*?)```\n\n```text\n(.*?)```/s.exec(readme)!;
-    const example = readFileSync(join(folder, 'two-nodes.ts'), 'utf8')
-      .replace(/^\/\/ .*\n\/\/ Run it.*\n/, '')
-      .replace('../src/index.ts', 'peerloom');
-    assert.equal(program, example);
-    assert.deepEqual(output!.trimEnd().split('\n'), outputs['two-nodes.ts']!.lines);
-  });
+  for (const [page, name] of [
+    ['README.md', 'two-nodes.ts'],
+    ['docs/reconnect.md', 'reconnect.ts'],
+  ] as const) {
+    test(`the program of ${page} is ${name}, and prints what the page says`, () => {
+      const text = readFileSync(join(folder, '..', page), 'utf8');
+      const [, program, output] = /```ts\n((?:(?!```).)*)```\n\n```text\n(.*?)```/s.exec(text)!;
+      const example = readFileSync(join(folder, name), 'utf8')
+        .replace(/^\/\/ .*\n\/\/ Run it.*\n/, '')
+        .replace('../src/index.ts', 'peerloom');
+      assert.equal(program, example);
+      assert.deepEqual(output!.trimEnd().split('\n'), outputs[name]!.lines);
+    });
+  }
 
   test('the README lists the examples', () => {
     for (const name of names) assert.ok(readme.includes(`(examples/${name})`), name);
