@@ -236,6 +236,24 @@ suite('PeerStream', () => {
     await stream.closed;
   });
 
+  test('takes its place until the side that only reads has ended it too', async (t) => {
+    const { b, connection } = await startPair(t, { engine: engines[0]! });
+    const read: PeerStream[] = [];
+    b.on('node_stream', async (_peer, stream) => {
+      await readAll(stream);
+      read.push(stream);
+    });
+    for (let count = 0; count < 256; count++) (await connection.openStream()).end();
+    await until(() => read.length === 256, 'all are read to the end');
+    await assert.rejects(
+      connection.openStream(),
+      withCode('ERR_STREAM_LIMIT', /until both sides have ended/),
+    );
+    read[0]!.end();
+    await connection.deliver('which comes behind the end');
+    await connection.openStream();
+  });
+
   test('is not closed while something is left to read', async (t) => {
     const { stream, theirs } = await startStream(t);
     stream.write(Buffer.from('unread'));
