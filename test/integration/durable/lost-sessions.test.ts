@@ -138,4 +138,33 @@ suite('a session that cannot go on is told of, with what has no acknowledgement'
     await b.peer(again).deliver('hello');
     assert.deepEqual(again.messages, ['hello']);
   });
+
+  test('but for what has failed meanwhile: who asked knows already', async (t) => {
+    const { a, connection, proxy, lose, restart } = await startDurable(t);
+    await lose();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const failed = [
+      assert.rejects(connection.deliver('late', { timeoutMs: 20 }), withCode('ERR_TIMEOUT')),
+      assert.rejects(connection.request('aborted', { signal }), withCode('ERR_ABORTED')),
+    ];
+    controller.abort();
+    await Promise.all(failed);
+    connection.send('message');
+    await restart();
+    proxy.open();
+    await assertLost(a, connection, { data: ['message'], pending: [] });
+  });
+
+  test('also when that is nothing, unless it ended by a goodbye', async (t) => {
+    const { a, connection, reverse, proxy, lose, restart } = await startDurable(t);
+    await lose();
+    const again = await restart();
+    proxy.open();
+    await assertLost(a, connection, { data: [], pending: [] });
+    await assertNewConnection([a, again], [connection, reverse]);
+    await again.stop();
+    await a.event('outbound_node_disconnected', 2);
+    assert.equal(a.of('node_session_lost').length, 1);
+  });
 });
