@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import { checkOptions, shown } from './arguments.ts';
 import { requiredBuiltin } from './builtin.ts';
 import { PeerloomError } from './errors.ts';
 import { Identity, prefixed } from './identity.ts';
@@ -55,9 +56,14 @@ export function saveIdentity(identity: Identity, file: IdentityFile): void {
   }
 }
 
-function checkFile({ path, passphrase }: IdentityFile): void {
+const fileNames = ['path', 'passphrase'] as const satisfies readonly (keyof IdentityFile)[];
+
+/** A passphrase under a wrong name would leave the key open. */
+function checkFile(file: IdentityFile): void {
+  checkOptions(file, fileNames, 'identity');
+  const { path, passphrase } = file;
   if (typeof path !== 'string' || path === '') {
-    throw new TypeError(`identity.path must be the path of a file, not ${JSON.stringify(path)}`);
+    throw new TypeError(`identity.path must be the path of a file, not ${shown(path)}`);
   }
   if (passphrase === undefined) return;
   if (typeof passphrase !== 'string' || passphrase === '') {

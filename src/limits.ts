@@ -1,3 +1,5 @@
+import { checkOptions, checkType } from './arguments.ts';
+
 /** The bounds a node keeps; docs/limits.md gives the reason for each and the test that attacks it. */
 export interface Limits {
   /** Milliseconds for the whole handshake, from the first byte of a connection to its event. Default 10,000. */
@@ -18,7 +20,7 @@ export interface Limits {
   readonly inboundPerSecondPerAddress: number;
   /** Bytes of one message, before and after decompression. Default 16 MiB. */
   readonly maxMessageBytes: number;
-  /** Bytes waiting to go out on a connection at which `send` starts to answer false. Default 1 MiB. */
+  /** Bytes waiting to go out on a connection at which `send` starts to answer false. Default 1 MiB; at most `queueMaxBytes`. */
   readonly queueHighWaterBytes: number;
   /** Bytes waiting to go out on a connection past which `send` throws `ERR_QUEUE_FULL`. Default 32 MiB. */
   readonly queueMaxBytes: number;
@@ -83,20 +85,15 @@ const maximums: Partial<Record<string, number>> = { streamWindowBytes: 2 ** 30 }
  * The defaults with the given ones in their place.
  *
  * @throws TypeError for an unknown name or a value that is no number, RangeError for one out of range, a
- * `deadAfterMs` that leaves no time for a ping, or a `memoryBudgetBytes` that one peer within its own limits passes.
+ * `deadAfterMs` that leaves no time for a ping, a `queueHighWaterBytes` given above `queueMaxBytes`, or a
+ * `memoryBudgetBytes` that one peer within its own limits passes.
  */
 export function resolveLimits(given: Partial<Limits> = {}): Limits {
-  if (typeof given !== 'object' || given === null) throw new TypeError('limits must be an object');
+  checkOptions(given, Object.keys(defaultLimits), 'limits');
   const limits: Record<string, number> = { ...defaultLimits };
   for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(defaultLimits, name)) {
-      throw new TypeError(
-        `limits.${name} is not a limit; there are ${Object.keys(defaultLimits).join(', ')}`,
-      );
-    }
     if (value === undefined) continue;
-    if (typeof value !== 'number')
-      throw new TypeError(`limits.${name} must be a number, not ${typeof value}`);
+    checkType(`limits.${name}`, value, 'number');
     const minimum = minimums[name] ?? 1;
     const maximum = maximums[name] ?? Number.MAX_SAFE_INTEGER;
     if (!Number.isSafeInteger(value) || value < minimum) {
@@ -109,6 +106,12 @@ export function resolveLimits(given: Partial<Limits> = {}): Limits {
   if (deadAfterMs <= pingAfterMs) {
     throw new RangeError(
       `limits.deadAfterMs must be above limits.pingAfterMs, ${pingAfterMs}, not ${deadAfterMs}`,
+    );
+  }
+  // Who lowers the cap alone has senders that wait for the error.
+  if (given.queueHighWaterBytes !== undefined && given.queueHighWaterBytes > limits.queueMaxBytes!) {
+    throw new RangeError(
+      `limits.queueHighWaterBytes must be at most limits.queueMaxBytes, ${limits.queueMaxBytes}, not ${given.queueHighWaterBytes}`,
     );
   }
   for (const name of ['maxMessageBytes', 'queueMaxBytes']) {

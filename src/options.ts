@@ -1,7 +1,8 @@
+import { checkOptions, checkSignal, checkTimeout, checkType, shown } from './arguments.ts';
 import { defaultTransports } from './default-transports.ts';
 import { PeerloomError } from './errors.ts';
 import type { NodeCallback } from './events.ts';
-import { Identity } from './identity.ts';
+import { Identity, isPeerId } from './identity.ts';
 import { type IdentityFile, loadOrCreateIdentity } from './identity-file.ts';
 import { type Limits, resolveLimits } from './limits.ts';
 import { type Runtime, systemRuntime } from './runtime.ts';
@@ -104,7 +105,7 @@ export interface ResolvedOptions {
   readonly runtime: Runtime;
 }
 
-const optionNames: ReadonlySet<string> = new Set([
+const optionNames = [
   'name',
   'debug',
   'callback',
@@ -119,9 +120,33 @@ const optionNames: ReadonlySet<string> = new Set([
   'reconnect',
   'limits',
   'runtime',
-] satisfies (keyof NodeOptions)[]);
+] as const satisfies readonly (keyof NodeOptions)[];
 
-const reconnectNames = Object.keys(defaultOptions.reconnect).join(', ');
+const reconnectNames = Object.keys(defaultOptions.reconnect);
+
+const connectNames = [
+  'reconnect',
+  'id',
+  'timeoutMs',
+  'signal',
+] as const satisfies readonly (keyof ConnectOptions)[];
+
+const transportMethods = [
+  'attach',
+  'listen',
+  'dial',
+  'close',
+] as const satisfies readonly (keyof Transport)[];
+
+const runtimeMethods = [
+  'now',
+  'setTimeout',
+  'random',
+  'randomBytes',
+] as const satisfies readonly (keyof Runtime)[];
+
+/** The id that a node of the Python package makes when it is given none. */
+const pythonIdPattern = /^[\da-f]{128}$/;
 
 /**
  * Checks options and fills in what is missing; what it is given stays as it is.
@@ -129,11 +154,7 @@ const reconnectNames = Object.keys(defaultOptions.reconnect).join(', ');
  * @throws TypeError or RangeError with the option's name, the rule and the value; PeerloomError `ERR_IDENTITY_…`.
  */
 export function resolveOptions(given: NodeOptions = {}): ResolvedOptions {
-  checkType('options', given, 'object');
-  for (const name of Object.keys(given)) {
-    if (!optionNames.has(name))
-      throw new TypeError(`${name} is not an option; there are ${[...optionNames].join(', ')}`);
-  }
+  checkOptions(given, optionNames);
   const { callback, authorize, networkKey } = given;
   const name = checkType('name', given.name ?? defaultOptions.name, 'string');
   if (name.length > maxNameLength) {
@@ -144,56 +165,95 @@ export function resolveOptions(given: NodeOptions = {}): ResolvedOptions {
     throw new RangeError(`network must be at most 256 characters long, not ${network.length}`);
   if (callback !== undefined) checkType('callback', callback, 'function');
   if (authorize !== undefined) checkType('authorize', authorize, 'function');
-  if (networkKey !== undefined && checkType('networkKey', networkKey, 'string').length === 0) {
+  // A secret is not shown, whatever it is.
+  if (networkKey !== undefined && typeof networkKey !== 'string')
+    throw new TypeError(`networkKey must be a string, not ${typeof networkKey}`);
+  if (networkKey === '')
     throw new TypeError('networkKey must not be empty: leave it out for a network without a key');
-  }
-  const transports = given.transports ?? defaultTransports();
-  if (!Array.isArray(transports) || transports.length === 0) {
-    throw new TypeError('transports must be a list with at least one transport, such as [tcp()]');
-  }
   return Object.freeze({
     name,
     network,
     callback,
     authorize,
     networkKey,
-    transports,
+    transports: checkTransports(given.transports ?? defaultTransports()),
     debug: checkType('debug', given.debug ?? defaultOptions.debug, 'boolean'),
     maxConnections: checkWhole('maxConnections', given.maxConnections ?? defaultOptions.maxConnections, 0),
-    allow: given.allow === undefined ? undefined : idSet('allow', given.allow),
-    deny: idSet('deny', given.deny ?? []),
+    allow: given.allow === undefined ? undefined : allowedIds(given.allow),
+    deny: deniedIds(given.deny ?? []),
     reconnect: resolveReconnect(given.reconnect),
     limits: resolveLimits(given.limits),
-    runtime: given.runtime ?? systemRuntime,
+    runtime: checkRuntime(given.runtime ?? systemRuntime),
     identity: resolveIdentity(given.identity),
   });
+}
+
+function checkTransports(transports: readonly Transport[]): readonly Transport[] {
+  if (!Array.isArray(transports)) {
+    throw new TypeError(`transports must be a list such as [tcp()], not ${shown(transports)}`);
+  }
+  if (transports.length === 0) {
+    throw new TypeError('transports must be a list with at least one transport, such as [tcp()]');
+  }
+  for (const transport of transports) {
+    if (Array.isArray(transport?.schemes) && hasMethods(transport, transportMethods)) continue;
+    throw new TypeError(`each of transports must be a Transport such as tcp(), not ${shown(transport)}`);
+  }
+  return transports;
+}
+
+function checkRuntime(runtime: Runtime): Runtime {
+  if (hasMethods(runtime, runtimeMethods)) return runtime;
+  throw new TypeError(
+    `runtime must be a Runtime such as systemRuntime, with ${runtimeMethods.join(', ')}, not ${shown(runtime)}`,
+  );
+}
+
+function hasMethods(value: unknown, names: readonly string[]): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
+}
+
+/** A node of the Python package proves no id, and so is on no such list. */
+function allowedIds(given: Iterable<string>): ReadonlySet<string> {
+  const ids = idSet('allow', given);
+  for (const id of ids) if (!isPeerId(id)) throw noId('allow', id, "'12D3KooW' and 44 characters");
+  return ids;
+}
+
+function deniedIds(given: Iterable<string>): ReadonlySet<string> {
+  const ids = idSet('deny', given);
+  for (const id of ids) {
+    if (isPeerId(id) || pythonIdPattern.test(id)) continue;
+    throw noId('deny', id, "'12D3KooW' and 44 characters, or 128 hexadecimal digits of a Python node");
+  }
+  return ids;
 }
 
 function idSet(name: string, ids: Iterable<string>): ReadonlySet<string> {
   // A single id is a string, which is a list of its letters as well.
   if (typeof ids !== 'object' || ids === null || !(Symbol.iterator in ids)) {
-    throw new TypeError(`${name} must be a list of ids, not a ${typeof ids}`);
+    throw new TypeError(`${name} must be a list of ids, not ${shown(ids)}`);
   }
-  const set = new Set(ids);
-  for (const id of set) checkType(`each id of ${name}`, id, 'string');
-  return set;
+  return new Set(ids);
 }
 
-function resolveIdentity(identity: NodeOptions['identity']): Identity {
+function noId(name: string, id: unknown, rule: string): TypeError {
+  return new TypeError(`each of ${name} must be the id of a node, ${rule}, not ${shown(id)}`);
+}
+
+/** @throws TypeError, and what {@link loadOrCreateIdentity} throws. */
+export function resolveIdentity(identity: NodeOptions['identity']): Identity {
   if (identity === undefined) return Identity.generate();
   if (identity instanceof Identity) return identity;
   if (typeof identity !== 'object' || identity === null) {
-    throw new TypeError('identity must be an Identity or { path, passphrase }');
+    throw new TypeError(`identity must be an Identity or { path, passphrase }, not ${shown(identity)}`);
   }
   return loadOrCreateIdentity(identity);
 }
 
 function resolveReconnect(given: ReconnectOptions = {}): Required<ReconnectOptions> {
-  checkType('reconnect', given, 'object');
-  for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(defaultOptions.reconnect, name))
-      throw new TypeError(`reconnect.${name} is not an option; there are ${reconnectNames}`);
-  }
+  checkOptions(given, reconnectNames, 'reconnect');
   const { minDelayMs, maxDelayMs, maxTrials } = { ...defaultOptions.reconnect, ...defined(given) };
   checkWhole('reconnect.minDelayMs', minDelayMs, 1);
   checkWhole('reconnect.maxDelayMs', maxDelayMs, minDelayMs);
@@ -203,25 +263,16 @@ function resolveReconnect(given: ReconnectOptions = {}): Required<ReconnectOptio
 
 /** @throws TypeError or RangeError. */
 export function checkConnectOptions(options: ConnectOptions): void {
-  checkType('options', options, 'object');
+  checkOptions(options, connectNames);
   if (options.id !== undefined) checkType('id', options.id, 'string');
   if (options.reconnect !== undefined) checkType('reconnect', options.reconnect, 'boolean');
-  if (options.timeoutMs !== undefined && !(checkType('timeoutMs', options.timeoutMs, 'number') > 0)) {
-    throw new RangeError(`timeoutMs must be above 0, not ${options.timeoutMs}`);
-  }
+  if (options.timeoutMs !== undefined) checkTimeout(options.timeoutMs);
+  checkSignal(options.signal);
   if (options.signal?.aborted) {
     throw new PeerloomError('ERR_ABORTED', 'the signal given to connectWithNode had fired already', {
       cause: options.signal.reason,
     });
   }
-}
-
-function checkType<Value>(name: string, value: Value, type: string): Value {
-  if (typeof value !== type || value === null) {
-    const article = type === 'object' ? 'an' : 'a';
-    throw new TypeError(`${name} must be ${article} ${type}, not ${value === null ? 'null' : typeof value}`);
-  }
-  return value;
 }
 
 function checkWhole(name: string, value: number, minimum: number): number {

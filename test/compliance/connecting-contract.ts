@@ -166,7 +166,7 @@ export const connectingContract: Contract = {
     const [a, b] = await startNodes(t, 2, { engine });
     const refusals: NodeOptions[] = [
       { deny: [a.id, b.id] },
-      { allow: ['nobody'] },
+      { allow: [] },
       { authorize: () => false },
       { authorize: async () => false },
     ];

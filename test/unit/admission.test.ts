@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Admission } from '../../src/admission.ts';
-import type { NodeOptions, PeerDetails } from '../../src/index.ts';
+import { Identity, type NodeOptions, type PeerDetails } from '../../src/index.ts';
 import { resolveOptions } from '../../src/options.ts';
 import { VirtualRuntime } from '../support/virtual-runtime.ts';
 
@@ -104,8 +104,9 @@ suite('one address', () => {
 });
 
 suite('a peer', () => {
+  const [alice, bob] = [Identity.generate().id, Identity.generate().id];
   const peer: PeerDetails = {
-    id: 'alice',
+    id: alice,
     name: 'Alice',
     host: '192.0.2.1',
     port: 10_001,
@@ -120,20 +121,20 @@ suite('a peer', () => {
   });
 
   test('must be on the list of the allowed, where there is one', async () => {
-    assert.equal(await judged({ allow: ['alice', 'bob'] }), 'welcome');
-    assert.equal(await judged({ allow: ['bob'] }), 'refused');
+    assert.equal(await judged({ allow: [alice, bob] }), 'welcome');
+    assert.equal(await judged({ allow: [bob] }), 'refused');
     assert.equal(await judged({ allow: [] }), 'refused');
   });
 
   test('that proves nothing is on no list of the allowed, whatever it calls itself', async () => {
-    const { gate } = admission({ allow: ['alice'] });
+    const { gate } = admission({ allow: [alice] });
     const security = { ...peer.security, authenticated: false };
     assert.equal((await gate.judge({ ...peer, security }))?.code, 'refused');
   });
 
   test('must not be on the list of the denied, which wins', async () => {
-    assert.equal(await judged({ deny: ['bob'] }), 'welcome');
-    assert.equal(await judged({ deny: ['alice'], allow: ['alice'] }), 'refused');
+    assert.equal(await judged({ deny: [bob] }), 'welcome');
+    assert.equal(await judged({ deny: [alice], allow: [alice] }), 'refused');
   });
 
   test('is what authorize says, where true alone means yes', async () => {
@@ -146,7 +147,7 @@ suite('a peer', () => {
 
   test('that a list refuses is not shown to authorize', async () => {
     const authorize = (): boolean => assert.fail('it was asked');
-    assert.equal(await judged({ deny: ['alice'], authorize }), 'refused');
+    assert.equal(await judged({ deny: [alice], authorize }), 'refused');
   });
 
   test('is shown to authorize as it is', async (t) => {

@@ -311,6 +311,13 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
       name: 'RangeError',
       message: 'identity.passphrase must be at most 1024 bytes long, not 1026',
     });
+    const misspelt = { ...file, pasphrase: 'a' };
+    const error = {
+      name: 'TypeError',
+      message: /^identity\.pasphrase is not an option; there are path, passphrase$/,
+    };
+    assert.throws(() => loadOrCreateIdentity(misspelt), error);
+    assert.throws(() => saveIdentity(Identity.generate(), misspelt), error);
     assert.equal(fs.existsSync(file.path), false);
   });
 

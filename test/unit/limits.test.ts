@@ -23,14 +23,18 @@ test('the number of connections from one address may be without a limit', () => 
   assert.equal(resolveLimits({ maxInboundPerAddress: 0 }).maxInboundPerAddress, 0);
 });
 
+test('the cap of the queue may be lowered alone', () => {
+  assert.equal(resolveLimits({ queueMaxBytes: 1_000 }).queueMaxBytes, 1_000);
+});
+
 suite('what is no limit is refused:', () => {
   const wrong: [unknown, new (message: string) => Error, RegExp][] = [
-    [null, TypeError, /limits must be an object/],
-    [5, TypeError, /limits must be an object/],
-    [{ speed: 5 }, TypeError, /limits\.speed is not a limit; there are handshakeTimeoutMs, /],
-    [{ toString: 5 }, TypeError, /limits\.toString is not a limit/],
-    [{ maxMessageBytes: '5' }, TypeError, /limits\.maxMessageBytes must be a number, not string/],
-    [{ maxMessageBytes: null }, TypeError, /limits\.maxMessageBytes must be a number, not object/],
+    [null, TypeError, /limits must be an object, not null/],
+    [5, TypeError, /limits must be an object, not 5/],
+    [{ speed: 5 }, TypeError, /limits\.speed is not an option; there are handshakeTimeoutMs, /],
+    [{ toString: 5 }, TypeError, /limits\.toString is not an option/],
+    [{ maxMessageBytes: '5' }, TypeError, /limits\.maxMessageBytes must be a number, not '5'/],
+    [{ maxMessageBytes: null }, TypeError, /limits\.maxMessageBytes must be a number, not null/],
     [{ maxHalfOpen: 0 }, RangeError, /limits\.maxHalfOpen must be a whole number of at least 1, not 0/],
     [{ maxInboundPerAddress: -1 }, RangeError, /limits\.maxInboundPerAddress .* at least 0, not -1/],
     [{ maxMessageBytes: 1.5 }, RangeError, /not 1.5/],
@@ -45,6 +49,11 @@ suite('what is no limit is refused:', () => {
       { deadAfterMs: 10_000 },
       RangeError,
       /limits\.deadAfterMs must be above limits\.pingAfterMs, 15000, not 10000/,
+    ],
+    [
+      { queueHighWaterBytes: 2 ** 26 },
+      RangeError,
+      /limits\.queueHighWaterBytes must be at most limits\.queueMaxBytes, 33554432, not 67108864/,
     ],
     [
       { memoryBudgetBytes: 2 ** 24 },

@@ -43,6 +43,7 @@ test('undefined means the default', () => {
 });
 
 test('what is given is taken, and stays as it is', () => {
+  const ids = [Identity.generate().id, Identity.generate().id];
   const given = Object.freeze({
     name: 'alice',
     network: 'students',
@@ -51,8 +52,8 @@ test('what is given is taken, and stays as it is', () => {
     maxConnections: 0,
     callback: () => {},
     authorize: () => true,
-    allow: Object.freeze(['a', 'b']),
-    deny: new Set(['c']),
+    allow: Object.freeze(ids),
+    deny: new Set(['0f'.repeat(64), ...ids]),
     reconnect: Object.freeze({ minDelayMs: 5 }),
     limits: Object.freeze({ maxMessageBytes: 1_000 }),
     identity: Identity.generate(),
@@ -62,8 +63,8 @@ test('what is given is taken, and stays as it is', () => {
   const resolved = resolveOptions(given);
   assert.deepEqual(resolved, {
     ...given,
-    allow: new Set(['a', 'b']),
-    deny: new Set(['c']),
+    allow: new Set(ids),
+    deny: given.deny,
     reconnect: { ...resolveOptions().reconnect, minDelayMs: 5 },
     limits: { ...defaultLimits, maxMessageBytes: 1_000 },
   });
@@ -72,38 +73,56 @@ test('what is given is taken, and stays as it is', () => {
 });
 
 test('lists are read once: later changes to them do not count', () => {
-  const allow = ['a'];
+  const { id } = Identity.generate();
+  const allow = [id];
   const resolved = resolveOptions({ allow });
-  allow.push('b');
-  assert.deepEqual(resolved.allow, new Set(['a']));
+  allow.push(Identity.generate().id);
+  assert.deepEqual(resolved.allow, new Set([id]));
 });
 
 suite('what cannot be is refused with its name, the rule and the value:', () => {
   const wrong: [object | null | string, new (message: string) => Error, RegExp][] = [
     [null, TypeError, /options must be an object, not null/],
-    ['fast', TypeError, /options must be an object, not string/],
+    ['fast', TypeError, /options must be an object, not 'fast'/],
     [{ nmae: 'alice' }, TypeError, /nmae is not an option; there are name, debug, /],
-    [{ name: 5 }, TypeError, /name must be a string, not number/],
+    [{ name: 5 }, TypeError, /name must be a string, not 5/],
     [{ name: 'x'.repeat(65) }, RangeError, /name must be at most 64 characters long, not 65/],
-    [{ network: 5 }, TypeError, /network must be a string, not number/],
+    [{ network: 5 }, TypeError, /network must be a string, not 5/],
     [{ network: 'x'.repeat(257) }, RangeError, /network must be at most 256 characters long, not 257/],
     [{ networkKey: 5 }, TypeError, /networkKey must be a string, not number/],
     [{ networkKey: '' }, TypeError, /networkKey must not be empty/],
-    [{ callback: 'text' }, TypeError, /callback must be a function, not string/],
-    [{ authorize: true }, TypeError, /authorize must be a function, not boolean/],
-    [{ debug: 'yes' }, TypeError, /debug must be a boolean, not string/],
+    [{ callback: 'text' }, TypeError, /callback must be a function, not 'text'/],
+    [{ authorize: true }, TypeError, /authorize must be a function, not true/],
+    [{ debug: 'yes' }, TypeError, /debug must be a boolean, not 'yes'/],
     [{ maxConnections: -1 }, RangeError, /maxConnections must be a whole number of at least 0, not -1/],
     [{ maxConnections: 1.5 }, RangeError, /maxConnections .* not 1.5/],
-    [{ maxConnections: '5' }, TypeError, /maxConnections must be a number, not string/],
+    [{ maxConnections: '5' }, TypeError, /maxConnections must be a number, not '5'/],
     [{ transports: [] }, TypeError, /transports must be a list with at least one transport/],
-    [{ transports: tcp() }, TypeError, /transports must be a list/],
-    [{ identity: 5 }, TypeError, /identity must be an Identity or \{ path, passphrase \}/],
-    [{ identity: {} }, TypeError, /identity\.path must be the path of a file/],
-    [{ allow: '12D3KooW' }, TypeError, /allow must be a list of ids, not a string/],
-    [{ deny: 5 }, TypeError, /deny must be a list of ids, not a number/],
-    [{ deny: [5] }, TypeError, /each id of deny must be a string, not number/],
-    [{ limits: { maxMessageByte: 5 } }, TypeError, /limits\.maxMessageByte is not a limit/],
-    [{ reconnect: true }, TypeError, /reconnect must be an object, not boolean/],
+    [{ transports: tcp() }, TypeError, /transports must be a list such as \[tcp\(\)\], not an instance of /],
+    [{ transports: ['tcp'] }, TypeError, /each of transports must be a Transport such as tcp\(\), not 'tcp'/],
+    [{ transports: [tcp] }, TypeError, /each of transports .* not a function/],
+    [{ transports: [memory(), { schemes: [] }] }, TypeError, /each of transports .* not an object/],
+    [
+      { runtime: {} },
+      TypeError,
+      /runtime must be a Runtime such as systemRuntime, with now, .* not an object/,
+    ],
+    [{ runtime: 'virtual' }, TypeError, /runtime must be a Runtime .* not 'virtual'/],
+    [{ identity: 5 }, TypeError, /identity must be an Identity or \{ path, passphrase \}, not 5/],
+    [{ identity: {} }, TypeError, /identity\.path must be the path of a file, not undefined/],
+    [
+      { identity: { path: 'a.pem', pasphrase: 'a' } },
+      TypeError,
+      /identity\.pasphrase is not an option; there are path, passphrase$/,
+    ],
+    [{ allow: '12D3KooW' }, TypeError, /allow must be a list of ids, not '12D3KooW'/],
+    [{ deny: 5 }, TypeError, /deny must be a list of ids, not 5/],
+    [{ deny: [5] }, TypeError, /each of deny must be the id of a node, .* not 5/],
+    [{ deny: ['bob'] }, TypeError, /each of deny must be the id of a node, .* not 'bob'/],
+    [{ allow: [Identity.generate().id, 'bob'] }, TypeError, /each of allow must be the id .* not 'bob'/],
+    [{ allow: ['0f'.repeat(64)] }, TypeError, /each of allow must be the id of a node, '12D3KooW' and/],
+    [{ limits: { maxMessageByte: 5 } }, TypeError, /limits\.maxMessageByte is not an option/],
+    [{ reconnect: true }, TypeError, /reconnect must be an object, not true/],
     [
       { reconnect: { minDelay: 5 } },
       TypeError,
@@ -116,7 +135,7 @@ suite('what cannot be is refused with its name, the rule and the value:', () => 
     ],
     [{ reconnect: { minDelayMs: 70_000 } }, RangeError, /reconnect\.maxDelayMs .* at least 70000, not 60000/],
     [{ reconnect: { maxTrials: 0 } }, RangeError, /reconnect\.maxTrials .* at least 1, not 0/],
-    [{ reconnect: { maxTrials: '3' } }, TypeError, /reconnect\.maxTrials must be a number, not string/],
+    [{ reconnect: { maxTrials: '3' } }, TypeError, /reconnect\.maxTrials must be a number, not '3'/],
   ];
   for (const [options, kind, message] of wrong) {
     test(String(message), () => {
@@ -136,10 +155,17 @@ suite('the options of connectWithNode', () => {
 
   test('are refused at once when they cannot be', () => {
     const wrong: [object | null, RegExp][] = [
-      [null, /options must be an object/],
-      [{ id: 5 }, /id must be a string, not number/],
-      [{ reconnect: 'yes' }, /reconnect must be a boolean, not string/],
-      [{ timeoutMs: '5' }, /timeoutMs must be a number, not string/],
+      [null, /options must be an object, not null/],
+      [['x'], /options must be an object, not a list/],
+      [{ recconect: true }, /recconect is not an option; there are reconnect, id, timeoutMs, signal/],
+      [{ signal: 'x' }, /signal must be an AbortSignal, not 'x'/],
+      [
+        { signal: new AbortController() },
+        /signal must be an AbortSignal, not an instance of AbortController/,
+      ],
+      [{ id: 5 }, /id must be a string, not 5/],
+      [{ reconnect: 'yes' }, /reconnect must be a boolean, not 'yes'/],
+      [{ timeoutMs: '5' }, /timeoutMs must be a number, not '5'/],
       [{ timeoutMs: 0 }, /timeoutMs must be above 0, not 0/],
       [{ timeoutMs: Number.NaN }, /timeoutMs must be above 0, not NaN/],
     ];

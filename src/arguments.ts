@@ -1,0 +1,53 @@
+import { printable } from './printable.ts';
+
+/** Characters of a text that an error shows. */
+const maxShownCharacters = 100;
+
+/** A value as the message of an error names it: what is short as it stands in a program, the rest by its kind. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') {
+    const start = printable(value.slice(0, maxShownCharacters));
+    return value.length > maxShownCharacters ? `'${start}…'` : `'${start}'`;
+  }
+  if (typeof value === 'function') return 'a function';
+  if (typeof value !== 'object' || value === null) return String(value);
+  if (Array.isArray(value)) return 'a list';
+  const name: unknown = value.constructor?.name;
+  return typeof name !== 'string' || name === '' || name === 'Object'
+    ? 'an object'
+    : `an instance of ${name}`;
+}
+
+/** @throws TypeError with the argument's name, the rule and the value. */
+export function checkType<Value>(name: string, value: Value, type: string): Value {
+  const isOfType = typeof value === type && value !== null && !(type === 'object' && Array.isArray(value));
+  if (isOfType) return value;
+  throw new TypeError(`${name} must be ${type === 'object' ? 'an' : 'a'} ${type}, not ${shown(value)}`);
+}
+
+/**
+ * Refuses options that are no object, and names among them that are not known, which a slip of the pen makes.
+ *
+ * @param owner the option that they are part of; none for those that a function is given.
+ * @throws TypeError with the name and those that there are.
+ */
+export function checkOptions(given: object, known: readonly string[], owner?: string): void {
+  checkType(owner ?? 'options', given, 'object');
+  for (const name of Object.keys(given)) {
+    if (known.includes(name)) continue;
+    const path = owner === undefined ? name : `${owner}.${name}`;
+    throw new TypeError(`${path} is not an option; there are ${known.join(', ')}`);
+  }
+}
+
+/** @throws TypeError or RangeError when it is no time to wait. */
+export function checkTimeout(timeoutMs: unknown): asserts timeoutMs is number {
+  checkType('timeoutMs', timeoutMs, 'number');
+  if (!((timeoutMs as number) > 0)) throw new RangeError(`timeoutMs must be above 0, not ${timeoutMs}`);
+}
+
+/** @throws TypeError when there is one that is no AbortSignal. */
+export function checkSignal(signal: unknown): void {
+  if (signal === undefined || signal instanceof AbortSignal) return;
+  throw new TypeError(`signal must be an AbortSignal, not ${shown(signal)}`);
+}
