@@ -1,3 +1,4 @@
+import { checkOptions, checkSignal, checkTimeout } from '../arguments.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Runtime, RuntimeTimer } from '../runtime.ts';
 
@@ -34,9 +35,9 @@ export class PendingAnswers<Answer> {
    * @throws at once what `send` throws, TypeError or RangeError, PeerloomError `ERR_ABORTED`: nothing was sent then.
    */
   ask(what: string, options: WaitOptions | undefined, send: (id: number) => void): Promise<Answer> {
+    if (options !== undefined) checkWait(options);
     const timeoutMs = options?.timeoutMs ?? defaultWaitMs;
     const signal = options?.signal;
-    checkTimeout(timeoutMs);
     if (signal?.aborted) throw aborted(what, signal);
     const id = this.#freeId();
     send(id);
@@ -100,13 +101,14 @@ export class PendingAnswers<Answer> {
   }
 }
 
-function aborted(what: string, signal: AbortSignal): PeerloomError {
-  return new PeerloomError('ERR_ABORTED', `${what}: aborted`, { cause: signal.reason });
+const waitNames = ['timeoutMs', 'signal'] as const satisfies readonly (keyof WaitOptions)[];
+
+function checkWait(options: WaitOptions): void {
+  checkOptions(options, waitNames);
+  if (options.timeoutMs !== undefined) checkTimeout(options.timeoutMs);
+  checkSignal(options.signal);
 }
 
-/** @throws TypeError or RangeError when it is no time to wait. */
-export function checkTimeout(timeoutMs: unknown): asserts timeoutMs is number {
-  if (typeof timeoutMs !== 'number')
-    throw new TypeError(`timeoutMs must be a number, not ${typeof timeoutMs}`);
-  if (!(timeoutMs > 0)) throw new RangeError(`timeoutMs must be above 0, not ${timeoutMs}`);
+function aborted(what: string, signal: AbortSignal): PeerloomError {
+  return new PeerloomError('ERR_ABORTED', `${what}: aborted`, { cause: signal.reason });
 }

@@ -195,6 +195,32 @@ suite('the wait', () => {
     });
   }
 
+  test('of each of them has options that are known', async (t) => {
+    const { connection } = await startPair(t);
+    const waits = {
+      ...questions,
+      ping: (connection: NodeConnection, options?: object) => connection.ping(options),
+      openStream: (connection: NodeConnection, options?: object) => connection.openStream(null, options),
+    };
+    for (const ask of Object.values(waits)) {
+      for (const [options, message] of [
+        [{ timeout: 5 }, /timeout is not an option; there are timeoutMs, signal/],
+        [5_000, /options must be an object, not 5000/],
+        [null, /options must be an object, not null/],
+        [
+          { signal: new AbortController() },
+          /signal must be an AbortSignal, not an instance of AbortController/,
+        ],
+      ] as const) {
+        await assert.rejects(
+          ask(connection, options as object),
+          (error) => error instanceof TypeError && message.test(error.message),
+        );
+      }
+    }
+    assert.equal(connection.isOpen, true);
+  });
+
   test('of ping ends in time, can be aborted, and ends with the connection', async (t) => {
     const { b, connection, runtime } = await startVirtualPair(t);
     assert.equal(await runtime.settle(connection.ping()), 0);
