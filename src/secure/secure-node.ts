@@ -1,13 +1,13 @@
 import { base64urlnopad } from '@scure/base';
+import { checkOptions, checkTimeout } from '../arguments.ts';
 import type { Channel, SendOptions } from '../channel/channel.ts';
 import type { Data } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
-import { Identity, isPeerId } from '../identity.ts';
-import { loadOrCreateIdentity } from '../identity-file.ts';
+import { type Identity, isPeerId } from '../identity.ts';
 import { defaultLimits } from '../limits.ts';
 import { Node, type SendReport } from '../node.ts';
 import type { NodeConnection } from '../node-connection.ts';
-import type { NodeOptions } from '../options.ts';
+import { type NodeOptions, resolveIdentity } from '../options.ts';
 import { systemRuntime } from '../runtime.ts';
 import { dataFromBytes, dataToBytes } from './data-bytes.ts';
 import { hashOf, signHash, verifyHash } from './digest.ts';
@@ -42,6 +42,7 @@ export interface SecureWaitOptions {
 }
 
 const defaultTimeoutMs = 5_000;
+const vaultNames = ['path', 'maxReplicaBytes'] as const satisfies readonly (keyof VaultOptions)[];
 const dataPurpose = 'peerloom-data-1';
 const dataContext = { info: 'peerloom-data-1' };
 
@@ -82,7 +83,8 @@ export class SecureNode extends Node {
     } = options;
     checkWhole('timeWindowMs', timeWindowMs);
     checkWhole('maxSeenMessages', maxSeenMessages);
-    const identity = identityOf(rest.identity);
+    if (vault !== undefined) checkOptions(vault, vaultNames, 'vault');
+    const identity = resolveIdentity(rest.identity);
     super(host, port, { ...rest, identity });
     const runtime = rest.runtime ?? systemRuntime;
     this.#identity = identity;
@@ -256,13 +258,11 @@ export class SecureNode extends Node {
   }
 }
 
-function identityOf(identity: NodeOptions['identity']): Identity {
-  if (identity === undefined) return Identity.generate();
-  return identity instanceof Identity ? identity : loadOrCreateIdentity(identity);
-}
-
-function timeout(options: SecureWaitOptions | undefined): number {
-  return options?.timeoutMs ?? defaultTimeoutMs;
+function timeout(options: SecureWaitOptions = {}): number {
+  checkOptions(options, ['timeoutMs']);
+  const { timeoutMs = defaultTimeoutMs } = options;
+  checkTimeout(timeoutMs);
+  return timeoutMs;
 }
 
 function checkWhole(name: string, value: number): void {

@@ -1,3 +1,4 @@
+import { checkOptions, checkSignal } from '../../arguments.ts';
 import type { Data } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
 import { checkData } from '../../wire/check-data.ts';
@@ -114,6 +115,7 @@ export class Vault {
   ): Promise<Data> {
     checkNames({ collection, item });
     checkId('owner', owner);
+    checkOptions(options, ['from']);
     const { text, blob } = await this.#find({ owner, collection }, item, [...(options.from ?? [])]);
     if (blob === '') return dataFromBytes(text);
     throw new PeerloomError(
@@ -151,6 +153,7 @@ export class Vault {
   ): AsyncGenerator<Uint8Array, void> {
     checkNames({ collection, item });
     checkId('owner', owner);
+    checkOptions(options, ['from']);
     const from = [...(options.from ?? [])];
     const { text, blob } = await this.#find({ owner, collection }, item, from);
     if (blob === '')
@@ -172,6 +175,8 @@ export class Vault {
   ): AsyncGenerator<VaultChange, void> {
     checkNames({ collection });
     checkId('owner', owner);
+    checkOptions(options, ['since', 'signal']);
+    checkSignal(options.signal);
     const changes = this.#engine.watch.changes({ owner, collection }, options.since ?? 0, options.signal);
     for await (const { text, blob, ...change } of changes) {
       if (text === undefined) yield { ...change, kind: 'deleted', value: undefined };
@@ -189,6 +194,7 @@ export class Vault {
   async grant(collection: string, id: string, options: { readonly history?: boolean } = {}): Promise<void> {
     checkNames({ collection });
     this.#checkOther(id);
+    checkOptions(options, ['history']);
     await this.#own.grant(collection, id, options.history ?? false);
   }
 
@@ -207,6 +213,7 @@ export class Vault {
   ): Promise<void> {
     checkNames({ collection });
     this.#checkOther(id);
+    checkOptions(options, ['reencrypt']);
     await this.#own.revoke(collection, id, options.reencrypt ?? false);
   }
 

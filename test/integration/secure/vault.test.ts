@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { Data } from '../../../src/index.ts';
+import { type Data, Identity } from '../../../src/index.ts';
 import { withCode } from '../../support/errors.ts';
 import { samples } from '../../support/samples.ts';
 import { until, within } from '../../support/turns.ts';
@@ -194,6 +194,13 @@ suite('the vault', () => {
     await assert.rejects(vault.grant('c', id), /another node/);
     await assert.rejects(vault.get('bob', 'c', 'x'), /owner must be/);
     await assert.rejects(vault.revoke('c', 'bob'), TypeError);
+    const bob = Identity.generate().id;
+    const misspelt = { reencript: true, histroy: true, form: [] } as object;
+    await assert.rejects(vault.grant('c', bob, misspelt), /reencript is not an option; there are history/);
+    await assert.rejects(vault.revoke('c', bob, misspelt), /there are reencrypt/);
+    await assert.rejects(vault.get(bob, 'c', 'x', misspelt), /there are from/);
+    await assert.rejects(vault.getStream(bob, 'c', 'x', misspelt).next(), /there are from/);
+    await assert.rejects(vault.watch(bob, 'c', misspelt).next(), /there are since, signal/);
     await assert.rejects(
       vault.put('c', 'x', new Uint8Array(8 * 1024 * 1024)),
       withCode('ERR_MESSAGE_TOO_LARGE'),
