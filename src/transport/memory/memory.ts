@@ -1,4 +1,5 @@
 import { type Address, formatAddress } from '../../address.ts';
+import { checkOptions, shown } from '../../arguments.ts';
 import { PeerloomError } from '../../errors.ts';
 import type { Link, Transport, TransportContext } from '../transport.ts';
 import { memoryLinkPair } from './memory-link.ts';
@@ -28,11 +29,15 @@ const processHub = new MemoryHub();
  * Links within this process: for tests, teaching and simulation. Hosts are any names.
  *
  * @param options.hub Default: one for the whole process.
+ * @throws TypeError with the option, the rule and the value.
  * @example
  * new Node('alice', 1, { transports: [memory()] });
  */
 export function memory(options: { readonly hub?: MemoryHub } = {}): Transport {
-  return new MemoryTransport(options.hub ?? processHub);
+  checkOptions(options, ['hub']);
+  const { hub = processHub } = options;
+  if (!(hub instanceof MemoryHub)) throw new TypeError(`hub must be a MemoryHub, not ${shown(hub)}`);
+  return new MemoryTransport(hub);
 }
 
 class MemoryTransport implements Transport {

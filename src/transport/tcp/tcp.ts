@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Address, formatAddress } from '../../address.ts';
+import { checkOptions, shown } from '../../arguments.ts';
 import { PeerloomError } from '../../errors.ts';
 import { unlessAborted } from '../../unless-aborted.ts';
 import { introducedBy, introduceTo } from '../p2pnetwork/exchange-ids.ts';
@@ -29,6 +30,7 @@ export interface TcpOptions {
   readonly accept?: readonly TcpProtocol[];
 }
 
+const tcpNames = ['accept'] as const satisfies readonly (keyof TcpOptions)[];
 const known: readonly TcpProtocol[] = ['tls', 'plain', 'p2pnetwork'];
 const schemeProtocols = { tls: 'tls', tcp: 'plain', p2pnetwork: 'p2pnetwork' } as const;
 
@@ -41,16 +43,20 @@ const security: Record<TcpProtocol, Security> = {
 /**
  * TCP, with mutual TLS 1.3: the default transport.
  *
+ * @throws TypeError with the option, the rule and the value.
  * @example
  * new Node('127.0.0.1', 10001, { transports: [tcp({ accept: ['tls', 'plain'] })] });
  */
 export function tcp(options: TcpOptions = {}): Transport {
+  checkOptions(options, tcpNames);
   const accept = options.accept ?? ['tls'];
-  if (!Array.isArray(accept) || accept.length === 0)
-    throw new TypeError("accept must be a list such as ['tls']");
+  if (!Array.isArray(accept)) {
+    throw new TypeError(`tcp({ accept }) must be a list such as ['tls'], not ${shown(accept)}`);
+  }
+  if (accept.length === 0) throw new TypeError("tcp({ accept }) must not be empty: leave it out for ['tls']");
   for (const protocol of accept) {
-    if (!known.includes(protocol))
-      throw new TypeError(`accept holds '${protocol}'; known are ${known.join(', ')}`);
+    if (known.includes(protocol)) continue;
+    throw new TypeError(`tcp({ accept }) must hold nothing but ${known.join(', ')}, not ${shown(protocol)}`);
   }
   return new TcpTransport(new Set(accept));
 }
@@ -84,7 +90,9 @@ class TcpTransport implements Transport {
     }
     const isOpen = this.#accept.has('plain') || this.#accept.has('p2pnetwork');
     if (context.networkSecret !== undefined && isOpen) {
-      throw new TypeError("networkKey needs encryption: leave 'plain' and 'p2pnetwork' out of accept");
+      throw new TypeError(
+        "networkKey needs encryption: leave 'plain' and 'p2pnetwork' out of tcp({ accept })",
+      );
     }
     this.#context = context;
     this.#gate = new HandshakeGate(context.limits, context.runtime);
