@@ -1,3 +1,4 @@
+import { checkType, shown } from './arguments.ts';
 import { PeerloomError } from './errors.ts';
 
 /** Where a node can be reached. */
@@ -16,7 +17,7 @@ export interface Address {
  * @throws PeerloomError `ERR_ADDRESS_INVALID`, which says what is wrong with the text.
  */
 export function parseAddress(text: string): Address {
-  if (typeof text !== 'string') throw new TypeError(`address must be a string, not ${typeof text}`);
+  checkType('address', text, 'string');
   if (text.startsWith('/')) throw invalid(text, 'no transport of this node reads multiaddrs');
   const { scheme, host, port } = addressPattern.exec(text)!.groups!;
   if (!host) throw invalid(text, 'it has no host');
@@ -41,12 +42,12 @@ const addressPattern = /^(?:(?<scheme>[a-z][a-z\d+.-]*):\/\/)?(?<host>\[[^\]]*\]
  * @throws RangeError when the port is out of range.
  */
 export function addressOf(host: string, port: number, use: 'dial' | 'listen' = 'dial'): Address {
-  if (typeof host !== 'string') throw new TypeError(`host must be a string, not ${typeof host}`);
+  checkType('host', host, 'string');
   const bareHost = withoutBrackets(host);
   if (!isHost(bareHost)) {
-    throw new TypeError(`host must be a name or an IP address such as '127.0.0.1', not '${host}'`);
+    throw new TypeError(`host must be a name or an IP address such as '127.0.0.1', not ${shown(host)}`);
   }
-  if (typeof port !== 'number') throw new TypeError(`port must be a number, not ${typeof port}`);
+  checkType('port', port, 'number');
   const minPort = use === 'listen' ? 0 : 1;
   if (!isPort(port, minPort)) {
     throw new RangeError(`port must be a whole number from ${minPort} to 65535, not ${port}`);

@@ -1,3 +1,4 @@
+import { shown } from './arguments.ts';
 import type { Handled } from './channel/channel.ts';
 import type { Data } from './data.ts';
 import { PeerloomError } from './errors.ts';
@@ -121,7 +122,7 @@ export class Dispatcher {
       );
     }
     if (typeof listener !== 'function')
-      throw new TypeError(`listener must be a function, not ${typeof listener}`);
+      throw new TypeError(`listener must be a function, not ${shown(listener)}`);
     this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), listener]);
   }
 

@@ -8,7 +8,7 @@ export type { LostSession, NodeCallback, NodeEventName, NodeEvents, NodeListener
 export { Identity } from './identity.ts';
 export { type IdentityFile, saveIdentity } from './identity-file.ts';
 export { defaultLimits, type Limits } from './limits.ts';
-export { Node, type SendFailure, type SendReport } from './node.ts';
+export { Node, type SendFailure, type SendReport, type SendToNodesOptions } from './node.ts';
 export { type ConnectionDetails, NodeConnection } from './node-connection.ts';
 export type { ConnectOptions, NodeOptions, PeerDetails, ReconnectOptions } from './options.ts';
 export { type NodeDuplex, PeerStream } from './peer-stream.ts';

@@ -100,7 +100,7 @@ export class NodeConnection {
    *
    * @returns false when more than `limits.queueHighWaterBytes` (1 MiB) wait to go out: the message is on its
    * way all the same, but a sender of many should await {@link NodeConnection.drained}.
-   * @throws TypeError when no message can hold the data.
+   * @throws TypeError when no message can hold the data, or an option is not known.
    * @throws PeerloomError `ERR_CONNECTION_CLOSED`, `ERR_QUEUE_FULL`, `ERR_MESSAGE_TOO_LARGE`,
    * `ERR_COMPRESSION_UNAVAILABLE`.
    */

@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { type Address, addressOf, formatAddress, parseAddress } from './address.ts';
+import { checkOptions, shown } from './arguments.ts';
 import { attempt } from './attempt.ts';
 import type { Channel, SendOptions } from './channel/channel.ts';
 import { shareEncoding } from './channel/shared-encoding.ts';
@@ -31,6 +32,12 @@ export interface SendFailure {
   readonly connection: NodeConnection;
   /** What {@link NodeConnection.send} threw. */
   readonly error: Error;
+}
+
+/** How to send a message to many. */
+export interface SendToNodesOptions extends SendOptions {
+  /** Whom to leave out, as connections or ids. Default: nobody. */
+  readonly exclude?: Iterable<NodeConnection | string>;
 }
 
 /** What became of a message to many. */
@@ -224,6 +231,7 @@ export class Node extends NodeHandlers {
    * Connects with another node, or finds the connection with it that is there already, and resolves when ids
    * are exchanged. With `reconnect` the address is kept connected once the first attempt has succeeded.
    *
+   * @throws TypeError or RangeError for wrong arguments, with the rule and the value.
    * @throws PeerloomError `ERR_CONNECTION_REFUSED`, `ERR_HOST_NOT_FOUND`, `ERR_HOST_UNREACHABLE`,
    * `ERR_TIMEOUT`, `ERR_HANDSHAKE`, `ERR_ID_MISMATCH`, `ERR_SELF_CONNECTION`, `ERR_NETWORK_MISMATCH`,
    * `ERR_VERSION`, `ERR_NOT_ALLOWED`, `ERR_PLAIN_NOT_ALLOWED`, `ERR_ADDRESS_INVALID`, `ERR_NOT_STARTED`, `ERR_ABORTED`.
@@ -235,10 +243,13 @@ export class Node extends NodeHandlers {
     portOrOptions?: number | ConnectOptions,
     maybeOptions?: ConnectOptions,
   ): Promise<NodeConnection> {
-    const isHost = typeof portOrOptions === 'number';
-    const address = isHost ? addressOf(hostOrAddress, portOrOptions) : parseAddress(hostOrAddress);
-    const options = (isHost ? maybeOptions : portOrOptions) ?? {};
-    checkConnectOptions(options);
+    // Anything else than options stands where the port does, be it one or not.
+    const isHost =
+      maybeOptions !== undefined || (portOrOptions !== undefined && typeof portOrOptions !== 'object');
+    const address = isHost ? addressOf(hostOrAddress, portOrOptions as number) : parseAddress(hostOrAddress);
+    const options = checkConnectOptions(
+      isHost ? maybeOptions : (portOrOptions as ConnectOptions | undefined),
+    );
     const text = formatAddress(address);
     try {
       const connection = await this.#connect(address, options);
@@ -274,9 +285,16 @@ export class Node extends NodeHandlers {
 
   /**
    * Closes a connection: an outbound one after `node_disconnect_with_outbound_node`, whose handlers may still
-   * send. What is queued goes out first. Resolves when the disconnect event has fired.
+   * send. What is queued goes out first. Resolves when the disconnect event has fired; at once for one that has
+   * closed already.
+   *
+   * @throws TypeError for what is no connection of this node.
    */
   async disconnectWithNode(connection: NodeConnection): Promise<void> {
+    if (!(connection instanceof NodeConnection) || connection.mainNode !== this) {
+      const given = connection instanceof NodeConnection ? 'one of another node' : shown(connection);
+      throw new TypeError(`connection must be a NodeConnection of this node, not ${given}`);
+    }
     const current = this.#peering.peers.get(connection.id);
     // One that is gone must not end the watch over another that took its place.
     if (current === undefined || current === connection) this.#reconnector.forget(connection.id);
@@ -285,22 +303,22 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * Sends a message to all neighbours; it is encoded once.
+   * Sends a message to all neighbours; it is encoded once. `exclude` leaves some of them out, given as connections
+   * or ids.
    *
-   * @throws TypeError when no message can hold the data. What fails for single connections is in the report.
+   * @throws TypeError when no message can hold the data, an option is not known, or `exclude` is no list of
+   * connections and ids. What fails for single connections is in the report.
    */
-  sendToNodes(
-    data: Data,
-    options: SendOptions & { readonly exclude?: Iterable<NodeConnection> } = {},
-  ): SendReport {
-    const { exclude, ...sendOptions } = options;
-    const excluded = new Set(exclude ?? []);
+  sendToNodes(data: Data, options: SendToNodesOptions = {}): SendReport {
+    checkOptions(options, sendToNodesNames);
+    const { exclude = [], ...sendOptions } = options;
+    const excluded = excludedFrom(exclude);
     const shared = shareEncoding(data, sendOptions);
     const congested: NodeConnection[] = [];
     const failed: SendFailure[] = [];
     let sent = 0;
     for (const connection of this.#connections.channels.keys()) {
-      if (excluded.has(connection)) continue;
+      if (excluded.has(connection) || excluded.has(connection.id)) continue;
       try {
         if (!connection.send(data, shared)) congested.push(connection);
         sent += 1;
@@ -315,9 +333,13 @@ export class Node extends NodeHandlers {
    * Sends a message to one neighbour, given as its connection or its id.
    *
    * @returns false above the connection's high-water mark, see {@link NodeConnection.send}.
-   * @throws PeerloomError `ERR_NOT_CONNECTED`, and what {@link NodeConnection.send} throws.
+   * @throws PeerloomError `ERR_NOT_CONNECTED`, and what {@link NodeConnection.send} throws; TypeError for a target
+   * that is neither.
    */
   sendToNode(target: NodeConnection | string, data: Data, options?: SendOptions): boolean {
+    if (typeof target !== 'string' && !(target instanceof NodeConnection)) {
+      throw new TypeError(`target must be a NodeConnection of this node, or its id, not ${shown(target)}`);
+    }
     const connection = typeof target === 'string' ? this.#peering.peers.get(target) : target;
     if (connection === undefined || !this.#connections.channels.has(connection)) {
       const id = typeof target === 'string' ? target : target.id;
@@ -402,6 +424,22 @@ export class Node extends NodeHandlers {
   #logOf(part: string): Log {
     return createLog(part, this.#options.name || this.id.slice(-6), () => this.debug);
   }
+}
+
+const sendToNodesNames = ['compression', 'exclude'] as const satisfies readonly (keyof SendToNodesOptions)[];
+
+function excludedFrom(exclude: Iterable<NodeConnection | string>): ReadonlySet<NodeConnection | string> {
+  const rule = 'exclude must be a list of connections and ids, such as [connection]';
+  // A single id is a string, which is a list of its letters as well.
+  if (typeof exclude !== 'object' || exclude === null || !(Symbol.iterator in exclude)) {
+    throw new TypeError(`${rule}, not ${shown(exclude)}`);
+  }
+  const excluded = new Set(exclude);
+  for (const one of excluded) {
+    if (typeof one === 'string' || one instanceof NodeConnection) continue;
+    throw new TypeError(`${rule}; it holds ${shown(one)}`);
+  }
+  return excluded;
 }
 
 function notStarted(what: string): PeerloomError {

@@ -261,8 +261,8 @@ function resolveReconnect(given: ReconnectOptions = {}): Required<ReconnectOptio
   return { minDelayMs, maxDelayMs, maxTrials };
 }
 
-/** @throws TypeError or RangeError. */
-export function checkConnectOptions(options: ConnectOptions): void {
+/** @throws TypeError or RangeError; PeerloomError `ERR_ABORTED`. */
+export function checkConnectOptions(options: ConnectOptions = {}): ConnectOptions {
   checkOptions(options, connectNames);
   if (options.id !== undefined) checkType('id', options.id, 'string');
   if (options.reconnect !== undefined) checkType('reconnect', options.reconnect, 'boolean');
@@ -273,6 +273,7 @@ export function checkConnectOptions(options: ConnectOptions): void {
       cause: options.signal.reason,
     });
   }
+  return options;
 }
 
 function checkWhole(name: string, value: number, minimum: number): number {

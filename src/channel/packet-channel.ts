@@ -14,6 +14,7 @@ import type { Channel, ChannelHandler, CloseReason, RemoteNode, SendOptions } fr
 import { Ending } from './ending.ts';
 import { Inbox } from './inbox.ts';
 import { PacketQueue } from './packet-queue.ts';
+import { checkSendOptions } from './shared-encoding.ts';
 import type { ChannelStream } from './stream.ts';
 
 /** How long what waits may take to go out when the connection is closed; a Python node reads 4 MiB in that time. */
@@ -91,6 +92,7 @@ export class PacketChannel implements Channel, MemoryAccount {
     if (!this.isOpen) {
       throw new PeerloomError('ERR_CONNECTION_CLOSED', `the connection with ${this.remote.id} is closed`);
     }
+    if (options !== undefined) checkSendOptions(options);
     return this.#queue.send(encodePacket(data, options?.compression));
   }
 

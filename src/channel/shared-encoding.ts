@@ -1,3 +1,4 @@
+import { checkOptions, shown } from '../arguments.ts';
 import type { Compression, Data } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
 import { compress, compressionCodes } from '../wire/compression.ts';
@@ -57,8 +58,9 @@ export function encodeFor(
 }
 
 function encodeMessage(data: Data, options: SendOptions): EncodedMessage {
-  const shared = (options as SharedOptions)[sharedMessage];
+  const shared = (options as SharedOptions | null)?.[sharedMessage];
   if (shared !== undefined && Object.is(shared.data, data)) return shared;
+  checkSendOptions(options);
   const payload = encodePayload(data);
   const compression = options.compression ?? 'none';
   checkCompression(compression);
@@ -73,10 +75,21 @@ function encodeMessage(data: Data, options: SendOptions): EncodedMessage {
   };
 }
 
+const sendNames = ['compression'] as const satisfies readonly (keyof SendOptions)[];
+
+/**
+ * Those of {@link shareEncoding} were checked there, once for all connections.
+ *
+ * @throws TypeError with the name that is not known, or what is given in place of options.
+ */
+export function checkSendOptions(options: SendOptions): void {
+  if ((options as SharedOptions | null)?.[sharedMessage] === undefined) checkOptions(options, sendNames);
+}
+
 function checkCompression(compression: Compression): void {
   if (Object.hasOwn(compressionCodes, compression)) return;
   const known = Object.keys(compressionCodes).join(', ');
-  throw new TypeError(`compression must be one of ${known}, not '${compression}'`);
+  throw new TypeError(`compression must be one of ${known}, not ${shown(compression)}`);
 }
 
 function tooLarge(length: number, maxBytes: number): PeerloomError {

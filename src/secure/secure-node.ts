@@ -1,11 +1,11 @@
 import { base64urlnopad } from '@scure/base';
 import { checkOptions, checkTimeout } from '../arguments.ts';
-import type { Channel, SendOptions } from '../channel/channel.ts';
+import type { Channel } from '../channel/channel.ts';
 import type { Data } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
 import { type Identity, isPeerId } from '../identity.ts';
 import { defaultLimits } from '../limits.ts';
-import { Node, type SendReport } from '../node.ts';
+import { Node, type SendReport, type SendToNodesOptions } from '../node.ts';
 import type { NodeConnection } from '../node-connection.ts';
 import { type NodeOptions, resolveIdentity } from '../options.ts';
 import { systemRuntime } from '../runtime.ts';
@@ -141,10 +141,7 @@ export class SecureNode extends Node {
     return this.#message;
   }
 
-  override sendToNodes(
-    data: Data,
-    options?: SendOptions & { readonly exclude?: Iterable<NodeConnection> },
-  ): SendReport {
+  override sendToNodes(data: Data, options?: SendToNodesOptions): SendReport {
     return super.sendToNodes(this.#notary.envelopeFor(data, 'message'), options);
   }
 

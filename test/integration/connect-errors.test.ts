@@ -97,6 +97,22 @@ suite('connectWithNode', () => {
     );
     await assert.rejects(dial('127.0.0.1', 65_536), RangeError);
     await assert.rejects(dial('', 1), TypeError);
+    for (const port of ['10001', true, 1n]) {
+      await assert.rejects(
+        dial('127.0.0.1', port),
+        new TypeError(`port must be a number, not ${typeof port === 'string' ? `'${port}'` : port}`),
+      );
+    }
+    await assert.rejects(dial('127.0.0.1', undefined, {}), /port must be a number, not undefined/);
+    for (const [options, message] of [
+      [{ recconect: true }, /recconect is not an option; there are reconnect, id, timeoutMs, signal/],
+      [null, /options must be an object, not null/],
+      ['yes', /options must be an object, not 'yes'/],
+      [{ signal: {} }, /signal must be an AbortSignal, not an object/],
+    ] as const) {
+      await assert.rejects(dial('127.0.0.1', 1, options), message);
+      if (typeof options === 'object') await assert.rejects(dial('127.0.0.1:1', options), message);
+    }
     await assert.rejects(
       dial('127.0.0.1', 1, { reconnect: 'yes' }),
       /reconnect must be a boolean, not 'yes'/,

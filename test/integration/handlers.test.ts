@@ -119,7 +119,7 @@ suite('the three ways to program', () => {
       () => node.on('node_mesage' as 'node_message', () => {}),
       /event must be one of .*node_mesage/s,
     );
-    assert.throws(() => node.on('node_message', 'text' as never), /listener must be a function, not string/);
+    assert.throws(() => node.on('node_message', 'text' as never), /listener must be a function, not 'text'/);
   });
 });
 

@@ -44,6 +44,37 @@ suite('sendToNodes', () => {
     assert.deepEqual(second!.messages, ['and now']);
   });
 
+  test('leaves out whom it is told to by its id, beside connections', async (t) => {
+    const { hub, leaves } = await startHub(t, 3);
+    const [first, second, third] = leaves;
+    const exclude = new Set([first!.id, hub.peer(second!)]);
+    assert.equal(hub.sendToNodes('for the third', { exclude }).sent, 1);
+    assert.equal(await third!.message(), 'for the third');
+    await hub.peer(first!).deliver('and now');
+    assert.deepEqual(first!.messages, ['and now']);
+  });
+
+  test('refuses what is no list of whom to leave out, and sends nothing', async (t) => {
+    const { hub, leaves } = await startHub(t, 1);
+    const connection = hub.peer(leaves[0]!);
+    const rule = 'exclude must be a list of connections and ids, such as [connection]';
+    const wrong: [unknown, string][] = [
+      [connection, `${rule}, not an instance of NodeConnection`],
+      [connection.id, `${rule}, not '${connection.id}'`],
+      [null, `${rule}, not null`],
+      [[5], `${rule}; it holds 5`],
+      [[hub], `${rule}; it holds an instance of RecordingNode`],
+    ];
+    for (const [exclude, message] of wrong) {
+      assert.throws(() => hub.sendToNodes('to nobody', { exclude } as object), new TypeError(message));
+    }
+    const misspelt = { exlude: [connection] } as object;
+    const unknown = new TypeError('exlude is not an option; there are compression, exclude');
+    assert.throws(() => hub.sendToNodes('to nobody', misspelt), unknown);
+    assert.throws(() => hub.sendToNodes('to nobody', null as never), /options must be an object, not null/);
+    assert.equal(hub.messageCountSend, 0);
+  });
+
   test('encodes once, with the compression that was asked for', async (t) => {
     const { hub, leaves } = await startHub(t, 4);
     const forOne = countingData();
@@ -129,6 +160,47 @@ suite('sendToNode', () => {
   });
 });
 
+test('sendToNode refuses what is neither a connection nor an id', async (t) => {
+  const { a } = await startPair(t);
+  for (const [target, text] of [
+    [5, '5'],
+    [undefined, 'undefined'],
+    [null, 'null'],
+    [{ id: a.id }, 'an object'],
+  ]) {
+    assert.throws(
+      () => a.sendToNode(target as never, 'hello'),
+      new TypeError(`target must be a NodeConnection of this node, or its id, not ${text}`),
+    );
+  }
+});
+
+suite('disconnectWithNode', () => {
+  test('refuses what is no connection of this node', async (t) => {
+    const { a, b, connection, reverse } = await startPair(t);
+    for (const [given, text] of [
+      [b.id, `'${b.id}'`],
+      [undefined, 'undefined'],
+      [{}, 'an object'],
+      [reverse, 'one of another node'],
+    ]) {
+      await assert.rejects(
+        a.disconnectWithNode(given as never),
+        new TypeError(`connection must be a NodeConnection of this node, not ${text}`),
+      );
+    }
+    assert.deepEqual([connection.isOpen, reverse.isOpen], [true, true]);
+  });
+
+  test('of a connection that has closed already does nothing', async (t) => {
+    const { a, connection } = await startPair(t);
+    await a.disconnectWithNode(connection);
+    const names = [...a.names];
+    await a.disconnectWithNode(connection);
+    assert.deepEqual(a.names, names);
+  });
+});
+
 suite('a closed connection', () => {
   test('takes nothing more, in either direction', async (t) => {
     const { b, connection, reverse } = await startPair(t);
@@ -204,6 +276,21 @@ test('a compression that is not one is refused at once', async (t) => {
       error instanceof TypeError &&
       /compression must be one of none, zlib, .* not 'gzip'/.test(error.message),
   );
+});
+
+test('options of a message that are not known, or none, are refused at once', async (t) => {
+  const { a, connection } = await startPair(t);
+  const wrong: [unknown, string][] = [
+    [{ compresion: 'zlib' }, 'compresion is not an option; there are compression'],
+    ['zlib', "options must be an object, not 'zlib'"],
+    [5, 'options must be an object, not 5'],
+    [null, 'options must be an object, not null'],
+  ];
+  for (const [options, message] of wrong) {
+    assert.throws(() => connection.send('hello', options as object), new TypeError(message));
+    assert.throws(() => a.sendToNode(connection, 'hello', options as object), new TypeError(message));
+  }
+  assert.equal(a.messageCountSend, 0);
 });
 
 test('connections with several transports: the first is for addresses without a scheme', async (t) => {

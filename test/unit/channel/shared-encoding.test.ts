@@ -70,6 +70,16 @@ test('what the other side cannot read is refused, and so is what is no compressi
   assert.throws(() => shareEncoding('text', wrong), TypeError);
 });
 
+test('options are checked, once where they are shared', () => {
+  const misspelt = { compresion: 'zlib' } as object;
+  const unknown = /compresion is not an option; there are compression/;
+  assert.throws(() => encodeFor(anybody, 'text', misspelt), unknown);
+  assert.throws(() => shareEncoding('text', misspelt), unknown);
+  const shared = shareEncoding('text');
+  // Somebody adds to it, after it was checked.
+  assert.doesNotThrow(() => encodeFor(anybody, 'other', { ...shared, ...misspelt }));
+});
+
 test('NaN is shared as well', () => {
   const options = shareEncoding(Number.NaN);
   assert.equal(encodeFor(anybody, Number.NaN, options), encodeFor(anybody, Number.NaN, options));
