@@ -1,4 +1,5 @@
 import { isLoopback, sourceOf } from './address.ts';
+import { shown } from './arguments.ts';
 import type { PeerDetails, ResolvedOptions } from './options.ts';
 import type { Runtime } from './runtime.ts';
 import { type Goodbye, goodbye } from './wire/goodbye.ts';
@@ -6,14 +7,19 @@ import { type Goodbye, goodbye } from './wire/goodbye.ts';
 /** Addresses whose recent connections are remembered. */
 const maxRememberedAddresses = 4_096;
 
+/** Told when `authorize` gives something else than a boolean. */
+type OnWrongAnswer = (error: TypeError, direction: PeerDetails['direction']) => void;
+
 /** Decides who may connect: the bounds on inbound connections, the lists, then the user's own function. */
 export class Admission {
   readonly #options: ResolvedOptions;
+  readonly #onWrongAnswer: OnWrongAnswer;
   readonly #arrivals: ArrivalRate;
   readonly #inbound = new Map<unknown, string>();
 
-  constructor(options: ResolvedOptions) {
+  constructor(options: ResolvedOptions, onWrongAnswer: OnWrongAnswer) {
     this.#options = options;
+    this.#onWrongAnswer = onWrongAnswer;
     this.#arrivals = new ArrivalRate(options.limits.inboundPerSecondPerAddress, options.runtime);
   }
 
@@ -45,13 +51,18 @@ export class Admission {
     this.#inbound.delete(token);
   }
 
-  /** Why a peer is not welcome; an `authorize` that throws admits nobody. */
+  /** Why a peer is not welcome; an `authorize` that throws, or answers anything but true, admits nobody. */
   async judge(peer: PeerDetails): Promise<Goodbye | undefined> {
     const { allow, deny, authorize } = this.#options;
     const isListed = peer.security.authenticated && allow?.has(peer.id);
     if (deny.has(peer.id) || (allow !== undefined && !isListed)) return goodbye('refused');
     if (authorize === undefined) return undefined;
-    return (await authorize(peer)) === true ? undefined : goodbye('refused');
+    const answer: unknown = await authorize(peer);
+    if (typeof answer !== 'boolean') {
+      const message = `authorize must return a boolean, or a promise of one, not ${shown(answer)}`;
+      this.#onWrongAnswer(new TypeError(message), peer.direction);
+    }
+    return answer === true ? undefined : goodbye('refused');
   }
 }
 

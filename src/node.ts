@@ -101,7 +101,8 @@ export class Node extends NodeHandlers {
       options: this.#options,
       log: this.#logOf('connection'),
       port: () => this.#port,
-      onUserError: (error) => this.#dispatcher.failed(error, 'inbound_node_connected', undefined),
+      onUserError: (error, direction) =>
+        this.#dispatcher.failed(error, `${direction}_node_connected`, undefined),
       adopt: (channel) => this.#connections.adopt(channel),
     });
     this.#reconnector = new Reconnector({

@@ -43,7 +43,10 @@ export interface NodeOptions {
   readonly network?: string;
   /** Only nodes that hold the same key connect, and nobody else learns anything of the node. Default: none. */
   readonly networkKey?: string;
-  /** Decides on each peer, inbound and outbound, before any event. Default: all are welcome. */
+  /**
+   * Decides on each peer, inbound and outbound, before any event. True alone lets it in; what is no boolean is told
+   * by `node_error` as well. Default: all are welcome.
+   */
   readonly authorize?: (peer: PeerDetails) => boolean | Promise<boolean>;
   /** The ids of the only nodes to connect with. Default: all. */
   readonly allow?: Iterable<string>;

@@ -33,8 +33,8 @@ export interface PeeringOptions {
   readonly log: Log;
   /** The port listened on. */
   readonly port: () => number;
-  /** What the user gave to decide on who connects threw. */
-  readonly onUserError: (error: unknown) => void;
+  /** What the user gave to decide on who connects threw, or gave no answer that counts. */
+  readonly onUserError: (error: unknown, direction: 'inbound' | 'outbound') => void;
   /** Makes a connection of a channel and tells the user of it. */
   readonly adopt: (channel: NewChannel) => NodeConnection;
 }
@@ -77,7 +77,7 @@ export class Peering {
     const { options } = setup;
     this.#setup = setup;
     this.#options = options;
-    this.#admission = new Admission(options);
+    this.#admission = new Admission(options, setup.onUserError);
     this.#budget = new MemoryBudget(options.limits.memoryBudgetBytes);
     this.peers = new PeerTable(options.identity.id);
     this.#instance = randomName(options.runtime);
@@ -108,7 +108,7 @@ export class Peering {
     const outcome = this.#answer(link, refusal).catch((error: Error) => {
       this.#setup.log(`${formatAddress(link.remoteAddress)}: no connection, ${error.message}`);
       const isOfOthers = error instanceof PeerloomError || error instanceof HandshakeRefused;
-      if (!isOfOthers) this.#setup.onUserError(error);
+      if (!isOfOthers) this.#setup.onUserError(error, 'inbound');
       return undefined;
     });
     this.peers.setAnswering(link.remoteId, outcome);

@@ -191,6 +191,23 @@ export const connectingContract: Contract = {
     assert.deepEqual(strict.events[0]!.data, { error: failure, event: 'inbound_node_connected' });
   },
 
+  async 'an authorize that answers no boolean admits nobody, and is told of'(t, engine) {
+    const options = { authorize: () => 'yes' as never };
+    const [strict] = await startNodes(t, 1, { engine, options });
+    const [a] = await startNodes(t, 1, { engine });
+    await assert.rejects(a.connectWithNode(strict.host, strict.port), withCode('ERR_NOT_ALLOWED'));
+    await assert.rejects(strict.connectWithNode(a.host, a.port), withCode('ERR_NOT_ALLOWED'));
+    const error = new TypeError("authorize must return a boolean, or a promise of one, not 'yes'");
+    assert.deepEqual(strict.names, ['node_error', 'node_error', 'connection_error']);
+    assert.deepEqual(
+      strict.events.slice(0, 2).map(({ data }) => data),
+      [
+        { error, event: 'inbound_node_connected' },
+        { error, event: 'outbound_node_connected' },
+      ],
+    );
+  },
+
   async 'authorize is told who asks, and may take its time'(t, engine) {
     const asked: unknown[] = [];
     const [a] = await startNodes(t, 1, { engine });

@@ -7,7 +7,10 @@ import { VirtualRuntime } from '../support/virtual-runtime.ts';
 
 function admission(options: NodeOptions = {}) {
   const runtime = new VirtualRuntime();
-  const gate = new Admission(resolveOptions({ ...options, runtime }));
+  const wrongAnswers: string[] = [];
+  const gate = new Admission(resolveOptions({ ...options, runtime }), ({ message }, direction) =>
+    wrongAnswers.push(`${direction}: ${message}`),
+  );
   let count = 0;
   /** Lets one more in; its token, or why not. */
   const enter = (address?: string): object | string => {
@@ -15,7 +18,7 @@ function admission(options: NodeOptions = {}) {
     const refusal = gate.enter(token, address);
     return refusal === undefined ? token : `${refusal.code}: ${refusal.message}`;
   };
-  return { gate, runtime, enter };
+  return { gate, runtime, enter, wrongAnswers };
 }
 
 const isIn = (outcome: object | string): boolean => typeof outcome === 'object';
@@ -143,6 +146,14 @@ suite('a peer', () => {
     for (const answer of [false, undefined, 1, 'yes', Promise.resolve(false)]) {
       assert.equal(await judged({ authorize: () => answer as boolean }), 'refused');
     }
+  });
+
+  test('is refused by an answer that is no boolean, which is told', async () => {
+    const answers = [undefined, 'yes', Promise.resolve(1), {}, false, Promise.resolve(false), true];
+    const { gate, wrongAnswers } = admission({ authorize: () => answers.shift() as boolean });
+    while (answers.length > 0) await gate.judge({ ...peer, direction: 'outbound' });
+    const rule = 'outbound: authorize must return a boolean, or a promise of one, not';
+    assert.deepEqual(wrongAnswers, [`${rule} undefined`, `${rule} 'yes'`, `${rule} 1`, `${rule} an object`]);
   });
 
   test('that a list refuses is not shown to authorize', async () => {

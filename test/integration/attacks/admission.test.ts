@@ -15,7 +15,7 @@ class Desk {
   #count = 0;
 
   constructor(options: NodeOptions = {}) {
-    this.#admission = new Admission(resolveOptions({ ...options, runtime: this.runtime }));
+    this.#admission = new Admission(resolveOptions({ ...options, runtime: this.runtime }), assert.fail);
   }
 
   /** @returns why there is no place. */
