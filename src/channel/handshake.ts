@@ -82,7 +82,7 @@ export async function shakeHands(link: Link, options: HandshakeOptions): Promise
     if (noRoom !== undefined) throw new HandshakeRefused(noRoom, 'us');
     if (direction === 'outbound') link.send(smallFrame(FrameKind.hello, encodeHello(hello)));
     const theirs = decodeHello((await frames.next(FrameKind.hello)).body, hello.versions);
-    const version = checkHello(theirs, hello);
+    const version = checkHello(theirs, hello, direction);
     if (direction === 'outbound') await frames.next(FrameKind.accept);
     const refusal = await frames.unlessFailed(options.admit(theirs));
     if (refusal !== undefined) throw new HandshakeRefused(refusal, 'us');
@@ -115,21 +115,24 @@ function withSession(hello: Hello, { session }: Hello, options: HandshakeOptions
   return session && options.session ? { ...hello, session: options.session(session) } : hello;
 }
 
-function checkHello(theirs: Hello, ours: Hello): number {
+function checkHello(theirs: Hello, ours: Hello, direction: 'inbound' | 'outbound'): number {
   if (theirs.network !== ours.network) {
-    throw new HandshakeRefused(
-      goodbye(
-        'network',
-        `this node belongs to the network '${ours.network}', the other to '${printable(theirs.network)}'`,
-      ),
-      'us',
-    );
+    const [dialler, listener] = direction === 'inbound' ? [theirs, ours] : [ours, theirs];
+    throw new HandshakeRefused(goodbye('network', otherNetwork(dialler, listener)), 'us');
   }
   const { session } = theirs;
   if (ours.session !== undefined && session?.resumed && session.id !== ours.session.id) {
     throw new PeerloomError('ERR_HANDSHAKE', 'the other side answers with another session');
   }
   return agreedVersion(theirs.versions, ours.versions);
+}
+
+/** Both sides read it, so it says nothing of this one or the other; what to do comes first, as names may be long. */
+function otherNetwork(dialler: Hello, listener: Hello): string {
+  const [of, to] = [dialler, listener].map(({ network }) =>
+    network === '' ? 'the network without a name' : `the network '${printable(network)}'`,
+  );
+  return `give both nodes the same network: the node that dials belongs to ${of}, the one that it dials to ${to}`;
 }
 
 /** What to tell the other side of an error; nothing where it spoke last, or cannot hear. */

@@ -108,7 +108,15 @@ export const connectingContract: Contract = {
       [a, c],
       [c, a],
     ] as const) {
-      await assert.rejects(from.connectWithNode(to.host, to.port), withCode('ERR_NETWORK_MISMATCH'));
+      const [of, other] = from === a ? ['red', 'blue'] : ['blue', 'red'];
+      const networks = `the node that dials belongs to the network '${of}', the one that it dials to the network '${other}'`;
+      await assert.rejects(
+        from.connectWithNode(to.host, to.port),
+        withCode(
+          'ERR_NETWORK_MISMATCH',
+          new RegExp(`^refused by .*:${to.port}: give both nodes the same network: ${networks}$`),
+        ),
+      );
     }
     await connect(a, b);
     assert.deepEqual(c.names, ['connection_error']);
@@ -128,7 +136,14 @@ export const connectingContract: Contract = {
       [d, a],
     ] as const) {
       const refusal = from.connectWithNode(to.host, to.port);
-      await assert.rejects(refusal, withCode('ERR_NETWORK_MISMATCH'), `${from.name} dials ${to.name}`);
+      const advice = new RegExp(
+        `${to.port}: the two sides do not hold the same network key: give both nodes `,
+      );
+      await assert.rejects(
+        refusal,
+        withCode('ERR_NETWORK_MISMATCH', advice),
+        `${from.name} dials ${to.name}`,
+      );
       await assert.rejects(refusal, ({ message }: Error) => !message.includes(to.id));
     }
     await connect(a, b);

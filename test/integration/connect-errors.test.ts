@@ -64,9 +64,16 @@ suite('connectWithNode', () => {
     for (const scheme of ['tls', 'tcp']) {
       await assert.rejects(
         node.connectWithNode(`${scheme}://127.0.0.1:${hangingUp}`),
-        withCode('ERR_CONNECTION_CLOSED'),
+        withCode('ERR_CONNECTION_CLOSED', new RegExp(`127\\.0\\.0\\.1:${hangingUp}`)),
       );
-      await assert.rejects(node.connectWithNode(`${scheme}://127.0.0.1:${web}`), withCode('ERR_HANDSHAKE'));
+      const problem =
+        scheme === 'tls'
+          ? 'the other side speaks no TLS: check that a peerloom node listens there'
+          : 'the other side does not speak plain peerloom';
+      await assert.rejects(
+        node.connectWithNode(`${scheme}://127.0.0.1:${web}`),
+        withCode('ERR_HANDSHAKE', new RegExp(`^${scheme}://127\\.0\\.0\\.1:${web}: ${problem}`)),
+      );
     }
     assert.deepEqual(new Set(node.names), new Set(['connection_error']));
   });

@@ -86,7 +86,7 @@ class MemoryTransport implements Transport {
     if (!sameSecret(listener.context.networkSecret, this.#context!.networkSecret)) {
       throw new PeerloomError(
         'ERR_NETWORK_MISMATCH',
-        `the node at ${text} does not hold the same network key`,
+        `${text}: the two sides do not hold the same network key: give both nodes the same networkKey, or none`,
       );
     }
     const [ours, theirs] = memoryLinkPair(

@@ -120,7 +120,10 @@ class TcpTransport implements Transport {
     try {
       socket = this.#keep(await openSocket(address, context, signal));
       const side: Side = { role: 'client', startedAt, expectedId };
-      return await unlessAborted(this.#authenticate(socket, protocol, side), signal);
+      const authenticated = this.#authenticate(socket, protocol, side).catch((error) => {
+        throw inDial(error, address);
+      });
+      return await unlessAborted(authenticated, signal);
     } catch (error) {
       if (socket !== undefined && protocol === 'p2pnetwork') reset(socket);
       else socket?.destroy();
@@ -250,6 +253,13 @@ class TcpTransport implements Transport {
     socket.once('close', () => this.#sockets.delete(socket));
     return socket;
   }
+}
+
+/** What goes wrong between the two sides of a connection, with the address that the caller knows it by. */
+function inDial(error: unknown, address: Address): unknown {
+  if (!(error instanceof PeerloomError)) return error;
+  const { code, message, cause } = error;
+  return new PeerloomError(code, `${formatAddress(address)}: ${message}`, { cause });
 }
 
 function notSpoken(protocol: SniffedProtocol): PeerloomError {

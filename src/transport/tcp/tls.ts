@@ -20,6 +20,9 @@ const pskCiphers = 'TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256';
 /** What a side that holds a network key says to one that holds another, or none. */
 const networkKeyAlerts = /ALERT_(DECRYPT_ERROR|HANDSHAKE_FAILURE)$/;
 
+const networkKeyMessage =
+  'the two sides do not hold the same network key: give both nodes the same networkKey, or none, and check that the other is a peerloom node';
+
 /** What OpenSSL says of first bytes that are not those of TLS; it answers nothing then. */
 const noTls = /^ERR_SSL_(WRONG_VERSION_NUMBER|HTTP_REQUEST|HTTPS_PROXY_REQUEST)$/;
 
@@ -101,7 +104,7 @@ export function networkKeyTls(identity: Identity, networkSecret: Uint8Array): Tl
       await handshake(secured, socket, role);
       // A server without the key would go on with a certificate: that is another network.
       if (!secured.isSessionReused() || secured.getPeerX509Certificate() !== undefined) {
-        throw new PeerloomError('ERR_NETWORK_MISMATCH', 'the other side does not hold the network key');
+        throw new PeerloomError('ERR_NETWORK_MISMATCH', networkKeyMessage);
       }
       const binding = secured.exportKeyingMaterial(exporterBytes, exporterLabel, Buffer.alloc(0));
       return { socket: secured, remoteId: await exchangeProofs(secured, { identity, role, binding }) };
@@ -141,16 +144,17 @@ function handshakeError(cause: Error & { code?: string }, role: Role): PeerloomE
   if (noTls.test(cause.code ?? '')) {
     const message =
       role === 'client'
-        ? 'the other side speaks no TLS: tcp:// is for plain peerloom, p2pnetwork:// for nodes of the Python package'
+        ? 'the other side speaks no TLS: check that a peerloom node listens there, and no other program; tcp:// is for plain peerloom, p2pnetwork:// for nodes of the Python package'
         : 'it speaks no TLS (plain peerloom or a p2pnetwork node, maybe), and tcp({ accept }) of this node allows nothing else';
     return new PeerloomError('ERR_HANDSHAKE', message, { cause });
   }
   if (networkKeyAlerts.test(cause.code ?? '')) {
-    const message = 'the two sides do not hold the same network key, or the other is no peerloom node';
-    return new PeerloomError('ERR_NETWORK_MISMATCH', message, { cause });
+    return new PeerloomError('ERR_NETWORK_MISMATCH', networkKeyMessage, { cause });
   }
   if (cause.code === 'ECONNRESET') return closedDuringHandshake(cause);
-  return new PeerloomError('ERR_HANDSHAKE', `the TLS handshake failed: ${plainWords(cause)}`, { cause });
+  const advice = role === 'client' ? '; check that a peerloom node listens there, and no other program' : '';
+  const message = `the TLS handshake failed: ${plainWords(cause)}${advice}`;
+  return new PeerloomError('ERR_HANDSHAKE', message, { cause });
 }
 
 function closedDuringHandshake(cause?: Error): PeerloomError {

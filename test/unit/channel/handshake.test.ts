@@ -150,6 +150,24 @@ suite('a refusal', () => {
     });
   }
 
+  test('of another network says what to do, in words that are true on both sides', async () => {
+    for (const [direction, networks] of [
+      [
+        'inbound',
+        "dials belongs to the network without a name, the one that it dials to the network 'students'",
+      ],
+      [
+        'outbound',
+        "dials belongs to the network 'students', the one that it dials to the network without a name",
+      ],
+    ] as const) {
+      const { link, shaking } = begin(direction);
+      link.onMessage(helloFrame({ network: '' }));
+      const message = `give both nodes the same network: the node that ${networks}`;
+      await assert.rejects(shaking, { message });
+    }
+  });
+
   test('for want of room does not even listen', async () => {
     const { link, shaking } = begin('inbound', { refusal: goodbye('full') });
     await assert.rejects(shaking, refusedBy('us', 'full'));
