@@ -20,10 +20,16 @@ export function explainFailure(error: unknown): number {
   // Its own errors, and help, commander has printed already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.fine : exitCodes.wrongUse;
   if (!(error instanceof WrongUse || error instanceof PeerloomError)) throw error;
-  // The option has another name here than in a program.
-  complain(error.message.replace('identity.passphrase', '--passphrase-env'));
+  complain(inWordsOfCommandLine(error.message));
   const isWrongUse = error instanceof WrongUse || error.code === 'ERR_ADDRESS_INVALID';
   return isWrongUse ? exitCodes.wrongUse : exitCodes.failed;
+}
+
+/** Some options have another name here than in a program. */
+function inWordsOfCommandLine(message: string): string {
+  return message
+    .replaceAll('identity.passphrase', '--passphrase-env')
+    .replaceAll('networkKey', '--network-key');
 }
 
 /** One line on the standard error output. */

@@ -46,10 +46,7 @@ function createProgram(): Command {
   const program = new Command('peerloom')
     .description('A peer-to-peer network in one command, always encrypted.')
     .version(version)
-    .exitOverride()
-    .configureOutput({
-      outputError: (text) => complain(text.replace('error: ', '').trim().replaceAll('\n', ' ')),
-    });
+    .exitOverride();
   program
     .command('node')
     .description('runs a node to talk with')
@@ -82,9 +79,21 @@ function createProgram(): Command {
       process.exitCode = await runDemo();
     });
   addKeysCommand(program);
+  pointToHelp(program, program.name());
   return program
     .addHelpText('after', `\npeerloom help node tells all about a node.`)
     .addHelpText('afterAll', exitCodeHelp);
+}
+
+/** Who has used a command wrongly is told in one line, with where the rest is written. */
+function pointToHelp(command: Command, path: string): void {
+  command.configureOutput({
+    outputError: (text) => {
+      const problem = text.replace('error: ', '').trim().replaceAll('\n', ' ').replace(/\.$/, '');
+      complain(`${problem}; see ${path} --help`);
+    },
+  });
+  for (const one of command.commands) pointToHelp(one, `${path} ${one.name()}`);
 }
 
 function parsePort(text: string): number {
@@ -93,12 +102,19 @@ function parsePort(text: string): number {
 }
 
 function addAddress(text: string, others: readonly string[]): readonly string[] {
+  if (schemeOf(text) === 'tcp') {
+    const message = 'tcp:// is plain TCP, and peerloom node speaks TLS alone: leave it out, or write tls://.';
+    throw new InvalidArgumentError(message);
+  }
+  return [...others, text];
+}
+
+function schemeOf(text: string): string | undefined {
   try {
-    parseAddress(text);
+    return parseAddress(text).scheme;
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message);
   }
-  return [...others, text];
 }
 
 // Whoever reads the output may stop doing so, as in `peerloom node --json | head -1`.

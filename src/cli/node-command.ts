@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { Node } from '../node.ts';
 import type { NodeOptions } from '../options.ts';
 import { chat } from './chat.ts';
@@ -30,11 +31,14 @@ export async function runNode(options: NodeCommandOptions): Promise<number> {
   const { host, port, connect, reconnect, identity, passphraseEnv, stay, json, ...rest } = options;
   const prompt = process.stdin.isTTY && process.stdout.isTTY && !json ? new Prompt() : undefined;
   const print = (line: string): void => (prompt === undefined ? console.log(line) : prompt.print(line));
+  const isNew = identity !== undefined && !existsSync(identity);
   const node = createNode(host, port, {
     ...rest,
     ...identityOf(identity, passphraseEnv),
     callback: (json ? eventJson : eventText)(print),
   });
+  // A slip in the path would otherwise pass for a node whose id has changed.
+  if (isNew) complain(`made a new identity in ${identity}`);
 
   async function run(): Promise<number> {
     await node.start();

@@ -18,7 +18,9 @@ function idOf({ stdout }: { stdout: string }): string {
 test('a node keeps its id in a file, and has a new one without', async (t) => {
   const file = identityFile(t);
   const first = await run(t, ['node', '--json', '--identity', file]);
+  assert.equal(first.stderr, `peerloom: made a new identity in ${file}\n`);
   const second = await run(t, ['node', '--json', '--identity', file]);
+  assert.equal(second.stderr, '');
   const other = await run(t, ['node', '--json']);
   assert.equal(idOf(second), idOf(first));
   assert.notEqual(idOf(other), idOf(first));

@@ -42,16 +42,24 @@ test('an old Node.js is told which one is needed', async (t) => {
 
 suite('wrong use gets one line and exit code 2', () => {
   const cases: readonly (readonly [args: readonly string[], complaint: RegExp])[] = [
-    [['--foo'], /unknown option '--foo'/],
-    [['foo'], /unknown command 'foo'/],
-    [['demo', 'foo'], /too many arguments for 'demo'/],
-    [['node', '--prot', '1'], /unknown option '--prot' \(Did you mean --port\?\)/],
-    [['node', '--name'], /'--name <name>' argument missing/],
+    [['--foo'], /unknown option '--foo'; see peerloom --help$/m],
+    [['foo'], /unknown command 'foo'; see peerloom --help$/m],
+    [['demo', 'foo'], /too many arguments for 'demo'.*; see peerloom demo --help$/m],
+    [['node', '--prot', '1'], /option '--prot' \(Did you mean --port\?\); see peerloom node --help$/m],
+    [['node', '--name'], /'--name <name>' argument missing; see peerloom node --help$/m],
+    [['keys', 'new'], /missing required argument 'file'; see peerloom keys new --help$/m],
     [['node', '--name', 'x'.repeat(65)], /name must be at most 64 characters/],
-    [['node', '--port', '70000'], /'70000' is invalid\. It must be a whole number from 0 to 65535/],
+    [
+      ['node', '--port', '70000'],
+      /'70000' is invalid\. It must be a whole number from 0 to 65535; see peerloom node --help$/m,
+    ],
     [['node', '--port', '1e3'], /'1e3' is invalid/],
     [['node', '--host', 'a/b'], /host must be a name or an IP address .*'a\/b'/],
     [['node', '--connect', 'somewhere'], /'somewhere' cannot be used: it has no port/],
+    [
+      ['node', '--connect', 'tcp://127.0.0.1:1'],
+      /tcp:\/\/ is plain TCP, and peerloom node speaks TLS alone: leave it out, or write tls:\/\/; see/,
+    ],
     [['node', '--connect', 'pigeon://a:1'], /no transport of this node dials pigeon:\/\//],
     [['node', '--passphrase-env', 'HOME'], /--passphrase-env .* give --identity/],
     [['node', '--identity', 'a.pem', '--passphrase-env', 'PEERLOOM_UNSET'], /variable PEERLOOM_UNSET/],
@@ -94,13 +102,21 @@ suite('what fails while running gets one line and exit code 1', () => {
     const { address } = await startNode(t, ['--network', 'one']);
     const { code, stderr } = await run(t, ['node', '--network', 'two', '--connect', address]);
     assert.equal(code, 1);
-    assert.match(stderr, /^peerloom: .*network.*\n$/);
+    const networks =
+      "the node that dials belongs to the network 'two', the one that it dials to the network 'one'";
+    const refusal = `refused by ${address}: give both nodes the same network: ${networks}`;
+    assert.equal(stderr, `peerloom: ${refusal}\n`);
   });
 
   test('one that holds another network key', async (t) => {
     const { address } = await startNode(t, ['--network-key', 'one']);
     const { code, stderr } = await run(t, ['node', '--connect', address], { PEERLOOM_NETWORK_KEY: 'two' });
     assert.equal(code, 1);
-    assert.match(stderr, /^peerloom: .*\n$/);
+    assert.match(
+      stderr,
+      new RegExp(
+        `^peerloom: ${address}: the two sides do not hold .*give both nodes the same --network-key.*\n$`,
+      ),
+    );
   });
 });
