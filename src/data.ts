@@ -20,6 +20,14 @@ export type NumericTypedArray =
 /**
  * What a message can be: a JSON value in which bytes and typed arrays may stand anywhere. Everything arrives
  * equal and of the same type: `'123'` stays a string, `-0` stays `-0`, a `Float32Array` stays one.
+ *
+ * TypeScript takes an object whose type is a `type` for data, but none of an `interface`, which others may extend and
+ * which so has no index signature: declare messages by `type`.
+ *
+ * @example
+ * type Round = { round: number; weights: Float32Array };
+ * const round: Round = { round: 1, weights: new Float32Array([0.5, 0.25]) };
+ * node.sendToNodes(round);
  */
 export type Data =
   | JsonScalar

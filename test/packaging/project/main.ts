@@ -18,3 +18,13 @@ export const asData = (envelope: Envelope): Data => envelope;
 
 // @ts-expect-error A message holds no functions: were it accepted, Data would be `any` here.
 export const wrong: Data = () => {};
+
+type Round = { readonly round: number };
+interface OpenRound {
+  readonly round: number;
+}
+const round: Round = { round: 1 };
+const openRound: OpenRound = round;
+export const declaredByType: Data = round;
+// @ts-expect-error An interface has no index signature, as the comment of Data says.
+export const declaredByInterface: Data = openRound;
