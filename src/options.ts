@@ -2,7 +2,7 @@ import { checkOptions, checkSignal, checkTimeout, checkType, shown } from './arg
 import { defaultTransports } from './default-transports.ts';
 import { PeerloomError } from './errors.ts';
 import type { NodeCallback } from './events.ts';
-import { Identity, isPeerId } from './identity.ts';
+import { Identity } from './identity.ts';
 import { type IdentityFile, loadOrCreateIdentity } from './identity-file.ts';
 import { type Limits, resolveLimits } from './limits.ts';
 import { type Runtime, systemRuntime } from './runtime.ts';
@@ -148,9 +148,6 @@ const runtimeMethods = [
   'randomBytes',
 ] as const satisfies readonly (keyof Runtime)[];
 
-/** The id that a node of the Python package makes when it is given none. */
-const pythonIdPattern = /^[\da-f]{128}$/;
-
 /**
  * Checks options and fills in what is missing; what it is given stays as it is.
  *
@@ -182,8 +179,8 @@ export function resolveOptions(given: NodeOptions = {}): ResolvedOptions {
     transports: checkTransports(given.transports ?? defaultTransports()),
     debug: checkType('debug', given.debug ?? defaultOptions.debug, 'boolean'),
     maxConnections: checkWhole('maxConnections', given.maxConnections ?? defaultOptions.maxConnections, 0),
-    allow: given.allow === undefined ? undefined : allowedIds(given.allow),
-    deny: deniedIds(given.deny ?? []),
+    allow: given.allow === undefined ? undefined : idSet('allow', given.allow),
+    deny: idSet('deny', given.deny ?? []),
     reconnect: resolveReconnect(given.reconnect),
     limits: resolveLimits(given.limits),
     runtime: checkRuntime(given.runtime ?? systemRuntime),
@@ -217,32 +214,16 @@ function hasMethods(value: unknown, names: readonly string[]): boolean {
   return names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
 }
 
-/** A node of the Python package proves no id, and so is on no such list. */
-function allowedIds(given: Iterable<string>): ReadonlySet<string> {
-  const ids = idSet('allow', given);
-  for (const id of ids) if (!isPeerId(id)) throw noId('allow', id, "'12D3KooW' and 44 characters");
-  return ids;
-}
-
-function deniedIds(given: Iterable<string>): ReadonlySet<string> {
-  const ids = idSet('deny', given);
-  for (const id of ids) {
-    if (isPeerId(id) || pythonIdPattern.test(id)) continue;
-    throw noId('deny', id, "'12D3KooW' and 44 characters, or 128 hexadecimal digits of a Python node");
-  }
-  return ids;
-}
-
 function idSet(name: string, ids: Iterable<string>): ReadonlySet<string> {
   // A single id is a string, which is a list of its letters as well.
   if (typeof ids !== 'object' || ids === null || !(Symbol.iterator in ids)) {
     throw new TypeError(`${name} must be a list of ids, not ${shown(ids)}`);
   }
+  // Not more than that: a node of the Python package may have any text for its id.
+  for (const id of ids) {
+    if (typeof id !== 'string') throw new TypeError(`${name} must be a list of ids; it holds ${shown(id)}`);
+  }
   return new Set(ids);
-}
-
-function noId(name: string, id: unknown, rule: string): TypeError {
-  return new TypeError(`each of ${name} must be the id of a node, ${rule}, not ${shown(id)}`);
 }
 
 /** @throws TypeError, and what {@link loadOrCreateIdentity} throws. */

@@ -117,10 +117,7 @@ suite('what cannot be is refused with its name, the rule and the value:', () => 
     ],
     [{ allow: '12D3KooW' }, TypeError, /allow must be a list of ids, not '12D3KooW'/],
     [{ deny: 5 }, TypeError, /deny must be a list of ids, not 5/],
-    [{ deny: [5] }, TypeError, /each of deny must be the id of a node, .* not 5/],
-    [{ deny: ['bob'] }, TypeError, /each of deny must be the id of a node, .* not 'bob'/],
-    [{ allow: [Identity.generate().id, 'bob'] }, TypeError, /each of allow must be the id .* not 'bob'/],
-    [{ allow: ['0f'.repeat(64)] }, TypeError, /each of allow must be the id of a node, '12D3KooW' and/],
+    [{ deny: [5] }, TypeError, /deny must be a list of ids; it holds 5/],
     [{ limits: { maxMessageByte: 5 } }, TypeError, /limits\.maxMessageByte is not an option/],
     [{ reconnect: true }, TypeError, /reconnect must be an object, not true/],
     [

@@ -163,7 +163,7 @@ suite('Python nodes that are not let in', () => {
       id: peerId,
       log: /refused, it claims the id of a peerloom node/,
     },
-    { what: 'where some ids are allowed', options: () => ({ allow: [peerId] }), log: /does not admit/ },
+    { what: 'with an id that is allowed', options: ({ id }) => ({ allow: [id] }), log: /does not admit/ },
     { what: 'with an id that is denied', options: ({ id }) => ({ deny: [id] }), log: /does not admit/ },
     { what: 'by authorize', options: () => ({ authorize: () => false }), log: /does not admit/ },
   ];
@@ -214,7 +214,7 @@ suite('Python nodes that are not let in', () => {
     const claiming = await PythonNode.start(t, { id: peerId });
     if (claiming === undefined) return;
     const welcome = (await PythonNode.start(t))!;
-    const ours = await startOurs(t, { allow: [peerId] });
+    const ours = await startOurs(t, { allow: [welcome.id, peerId] });
     await assert.rejects(dialPython(ours, claiming), withCode('ERR_HANDSHAKE', /claims the id/));
     await assert.rejects(dialPython(ours, welcome), withCode('ERR_NOT_ALLOWED'));
     for (const python of [claiming, welcome]) await python.until('inbound_node_disconnected');
