@@ -286,8 +286,8 @@ export class Node extends NodeHandlers {
 
   /**
    * Closes a connection: an outbound one after `node_disconnect_with_outbound_node`, whose handlers may still
-   * send. What is queued goes out first. Resolves when the disconnect event has fired; at once for one that has
-   * closed already.
+   * send. What is queued goes out first; where there is no link, `node_session_lost` tells of it. Resolves when the
+   * disconnect event has fired; at once for one that has closed already.
    *
    * @throws TypeError for what is no connection of this node.
    */
