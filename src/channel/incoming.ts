@@ -37,6 +37,9 @@ export interface Decoded {
  */
 const decompressedPerTurnBytes = 1024 * 1024;
 
+/** They get more where decompressing is fast: garbage must not grow faster than it is found and given back. */
+const decompressedBytesPerMs = 1024 * 1024;
+
 const emptyPayload: Payload = { format: 0, compression: 0, body: new Uint8Array(0) };
 
 /** Messages, deliveries and requests on their way from the link to the user's handlers. */
@@ -131,8 +134,8 @@ export class Incoming {
     if (this.#ended && frame.kind === FrameKind.request) return undefined;
     const handled = this.#handleDecoded(frame, this.decode(frame));
     if (this.#decompressedBytes < decompressedPerTurnBytes) return handled;
+    const pauseMs = Math.max(this.#decompressingMs, this.#decompressedBytes / decompressedBytesPerMs);
     this.#decompressedBytes = 0;
-    const pauseMs = this.#decompressingMs;
     this.#decompressingMs = 0;
     const { runtime } = this.#options;
     return Promise.all([handled, new Promise<void>((resolve) => runtime.setTimeout(resolve, pauseMs))]);
