@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -12,16 +13,21 @@ export interface ChildEvent {
   readonly message: string;
 }
 
+/** What a program answers to. After `stop` nothing may be left that keeps its process alive. */
+type Commands = Record<string, (argument: never) => unknown> & { readonly stop: () => Promise<void> };
+
 type Reply = { readonly reply: number; readonly value?: unknown; readonly error?: string };
 
 /** Longer than anything takes that works at all, on a machine that has much else to do. */
 const patienceMs = 60_000;
 
 /** A program of this folder in a process of its own: it is asked by name, and its events are waited for. */
-export class Child<Commands extends Record<string, (argument: never) => unknown>> {
+export class Child<Known extends Commands> {
   readonly #process: ChildProcess;
   readonly #program: string;
-  readonly #exited: Promise<unknown>;
+  readonly #ended: Promise<number | string>;
+  /** What it wrote to its standard error: nothing, unless something went wrong. */
+  #complaints = '';
   #failure: Error | undefined;
   readonly #asked = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   readonly #events: ChildEvent[] = [];
@@ -32,12 +38,19 @@ export class Child<Commands extends Record<string, (argument: never) => unknown>
   constructor(program: string, options: unknown, prefix: readonly string[] = []) {
     this.#program = program;
     const file = fileURLToPath(new URL(program, import.meta.url));
-    const words = [...prefix, process.execPath, '--expose-gc', file, JSON.stringify(options)];
-    this.#process = spawn(words[0]!, words.slice(1), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    this.#exited = once(this.#process, 'exit').then(([code, signal]) => {
+    // Older Node.js warns of the types that it strips.
+    const flags = ['--expose-gc', '--disable-warning=ExperimentalWarning'];
+    const words = [...prefix, process.execPath, ...flags, file, JSON.stringify(options)];
+    this.#process = spawn(words[0]!, words.slice(1), { stdio: ['ignore', 'inherit', 'pipe', 'ipc'] });
+    this.#process.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.#complaints += text;
+      process.stderr.write(text);
+    });
+    this.#ended = once(this.#process, 'close').then(([code, signal]) => {
       this.#failure = new Error(`${program} ended with ${code ?? signal}`);
       for (const { reject } of this.#asked.values()) reject(this.#failure);
       this.#wake.resolve();
+      return code ?? signal;
     });
     this.#process.on('message', (message: Reply | ChildEvent) => {
       if ('reply' in message) this.#settle(message);
@@ -45,17 +58,15 @@ export class Child<Commands extends Record<string, (argument: never) => unknown>
     });
   }
 
-  async call<Name extends keyof Commands & string>(
+  get pid(): number {
+    return this.#process.pid!;
+  }
+
+  call<Name extends keyof Known & string>(
     command: Name,
-    ...[argument]: Parameters<Commands[Name]>
-  ): Promise<Awaited<ReturnType<Commands[Name]>>> {
-    if (this.#failure !== undefined) throw this.#failure;
-    const call = ++this.#count;
-    const answer = Promise.withResolvers<unknown>();
-    this.#asked.set(call, answer);
-    this.#process.send({ call, command, argument });
-    const value = await within(answer.promise, `${this.#program} answers '${command}'`, patienceMs);
-    return value as Awaited<ReturnType<Commands[Name]>>;
+    ...[argument]: Parameters<Known[Name]>
+  ): Promise<Awaited<ReturnType<Known[Name]>>> {
+    return this.#call(command, argument) as Promise<Awaited<ReturnType<Known[Name]>>>;
   }
 
   /** The next event of that name about that node, whether it has come already or not. */
@@ -68,9 +79,35 @@ export class Child<Commands extends Record<string, (argument: never) => unknown>
     }
   }
 
+  /** How many events of that name about that node nobody has waited for. */
+  count(name: string, id: string): number {
+    return this.#events.filter((event) => event.name === name && event.id === id).length;
+  }
+
+  /** Has the program stop what it does; its process must end by itself then, and have complained of nothing. */
   async stop(): Promise<void> {
-    this.#process.kill('SIGKILL'); // a victim that hangs would not hear anything milder
-    await this.#exited;
+    try {
+      await this.#call('stop');
+      assert.equal(await within(this.#ended, `${this.#program} ends by itself`, patienceMs), 0);
+      assert.equal(this.#complaints, '', `${this.#program} has nothing to complain of`);
+    } finally {
+      await this.kill();
+    }
+  }
+
+  /** For one that may be in no state to stop. */
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await this.#ended;
+  }
+
+  #call(command: string, argument?: unknown): Promise<unknown> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const call = ++this.#count;
+    const answer = Promise.withResolvers<unknown>();
+    this.#asked.set(call, answer);
+    this.#process.send({ call, command, argument });
+    return within(answer.promise, `${this.#program} answers '${command}'`, patienceMs);
   }
 
   #settle({ reply, value, error }: Reply): void {
@@ -87,19 +124,26 @@ export class Child<Commands extends Record<string, (argument: never) => unknown>
   }
 }
 
-/** The other end, in the child process: answers calls until the parent lets go of it. */
-export function serve(commands: Record<string, (argument: never) => unknown>): void {
+/** The other end, in the child process: answers calls until it is told to stop, or the parent is gone. */
+export function serve(commands: Commands): void {
+  const exit = (): void => process.exit();
+  const answer = (reply: Reply): Promise<void> =>
+    new Promise((resolve) => process.send!(reply, undefined, undefined, () => resolve()));
   process.on(
     'message',
     async ({ call, command, argument }: { call: number; command: string; argument: never }) => {
       try {
-        process.send!({ reply: call, value: await commands[command]!(argument) });
+        await answer({ reply: call, value: await commands[command]!(argument) });
       } catch (error) {
-        process.send!({ reply: call, error: String(error) });
+        await answer({ reply: call, error: String(error) });
       }
+      if (command !== 'stop') return;
+      // From here on only what was left behind keeps this process alive.
+      process.off('disconnect', exit);
+      process.disconnect();
     },
   );
-  process.once('disconnect', () => process.exit());
+  process.once('disconnect', exit);
 }
 
 export function tell(event: ChildEvent): void {

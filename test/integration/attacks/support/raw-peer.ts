@@ -4,7 +4,13 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { Identity } from '../../../../src/identity.ts';
 import { createCertificate } from '../../../../src/transport/tcp/certificate.ts';
-import { FrameKind, frameHeaderBytes, writeFrameHeader } from '../../../../src/wire/frame.ts';
+import {
+  FrameFlag,
+  FrameKind,
+  frameHeaderBytes,
+  maxFrameBodyBytes,
+  writeFrameHeader,
+} from '../../../../src/wire/frame.ts';
 import { type Frame, FrameReader } from '../../../../src/wire/frame-reader.ts';
 import { decodeGoodbye, type Goodbye } from '../../../../src/wire/goodbye.ts';
 import type { Hello } from '../../../../src/wire/hello.ts';
@@ -49,6 +55,19 @@ export function rawFrame(kind: number, content: string | Uint8Array = '', fields
   const header = Buffer.alloc(frameHeaderBytes);
   writeFrameHeader(header, 0, { kind, flags: 0, format: 0, compression: 0, length: body.length, ...fields });
   return Buffer.concat([header, body]);
+}
+
+/** The frames of a message, request or delivery of any length: in pieces, where it does not fit into one. */
+export function rawFrames(kind: number, body: Uint8Array, fields: FrameFields = {}): Buffer[] {
+  if (body.length <= maxFrameBodyBytes) return [rawFrame(kind, body, fields)];
+  const pieceBytes = maxFrameBodyBytes - 4;
+  const first = Buffer.concat([uint32(body.length), body.subarray(0, pieceBytes)]);
+  const frames = [rawFrame(kind, first, { ...fields, flags: FrameFlag.more })];
+  for (let at = pieceBytes; at < body.length; at += pieceBytes) {
+    const flags = at + pieceBytes < body.length ? FrameFlag.more : 0;
+    frames.push(rawFrame(FrameKind.part, body.subarray(at, at + pieceBytes), { flags }));
+  }
+  return frames;
 }
 
 /** Four bytes: the number that pairs a question with its answer, or the length of a cut message. */

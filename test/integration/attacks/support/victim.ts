@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import {
   type Data,
   type Limits,
@@ -114,23 +113,11 @@ const turn = { longestMs: 0, lastCpuMs: cpuMs() };
 setInterval(() => {
   turn.longestMs = Math.max(turn.longestMs, cpuMs() - turn.lastCpuMs);
   turn.lastCpuMs = cpuMs();
-}, 5);
+}, 5).unref();
 
 function cpuMs(): number {
   const { user, system } = process.threadCpuUsage();
   return (user + system) / 1000;
-}
-
-/** How long this thread has run, and how long it has waited for a processor. */
-let scheduled = schedule();
-
-function schedule(): { ran: number; waited: number } {
-  try {
-    const [ran, waited] = readFileSync('/proc/self/schedstat', 'utf8').split(' ').map(Number);
-    return { ran: ran!, waited: waited! };
-  } catch {
-    return { ran: 1, waited: 0 };
-  }
 }
 
 const commands = {
@@ -154,12 +141,17 @@ const commands = {
     };
   },
 
-  /** In MiB: what is in use once the garbage is gone, and the most that the process ever had. */
+  /** In MiB: what is in use once the garbage is gone; what the process has, and the most that it ever had. */
   memory() {
     gc!();
     gc!(); // the second waits for the memory that the first gave back
-    const { heapUsed, external } = process.memoryUsage();
-    return { usedMiB: (heapUsed + external) / 2 ** 20, peakMiB: process.resourceUsage().maxRSS / 1024 };
+    const { heapUsed, external, rss } = process.memoryUsage();
+    const nowMiB = rss / 2 ** 20;
+    return {
+      usedMiB: (heapUsed + external) / 2 ** 20,
+      nowMiB,
+      peakMiB: process.resourceUsage().maxRSS / 1024,
+    };
   },
 
   /** The longest that the event loop was held up by computing since this was asked last, in milliseconds. */
@@ -167,14 +159,6 @@ const commands = {
     const { longestMs } = turn;
     turn.longestMs = 0;
     return longestMs;
-  },
-
-  /** How many times longer all took since this was asked last, because others wanted the processors too. */
-  slowdown() {
-    const earlier = scheduled;
-    scheduled = schedule();
-    const ran = scheduled.ran - earlier.ran;
-    return ran > 0 ? (ran + scheduled.waited - earlier.waited) / ran : 1;
   },
 
   lastMessage() {
