@@ -7,7 +7,7 @@ import { FrameFlag, FrameKind } from '../../../src/wire/frame.ts';
 import { RawPeer, rawFrame, rawSocket, reset, uint32 } from './support/raw-peer.ts';
 import { attackScene } from './support/scene.ts';
 
-const { message, delivered, goodbye, ping, pong } = FrameKind;
+const { message, response, failure, delivered, goodbye, ping, pong } = FrameKind;
 
 async function openSockets(port: number, count: number): Promise<Socket[]> {
   const sockets: Socket[] = [];
@@ -49,12 +49,12 @@ suite('floods of connections', () => {
     const count = Math.min(10_000, maxOpenFiles() - 1_000);
     if (count < 10_000) t.diagnostic(`${count} connections: the system lets this process open no more`);
     const record = Buffer.concat([Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]), Buffer.alloc(500)]);
-    let alive: Socket[] = [];
-    let rounds = 0;
-    for (let opened = 0; opened < count; opened += 100, rounds++) {
-      alive = [...alive.filter(({ destroyed }) => !destroyed), ...(await openSockets(scene.port, 100))];
-      for (const socket of alive) socket.write(record.subarray(rounds % 11, (rounds % 11) + 1));
-      if (rounds % 25 === 0) await visit(scene.port);
+    let alive: { readonly socket: Socket; sent: number }[] = [];
+    for (let opened = 0; opened < count; opened += 100) {
+      const lot = (await openSockets(scene.port, 100)).map((socket) => ({ socket, sent: 0 }));
+      alive = [...alive.filter(({ socket }) => !socket.destroyed), ...lot];
+      for (const one of alive) one.socket.write(record.subarray(one.sent, ++one.sent));
+      if (opened % 2_500 === 0) await visit(scene.port);
     }
     await visit(scene.port);
   });
@@ -107,8 +107,11 @@ suite('floods of farewells and pings', () => {
       peer.write(farewells);
       await peer.closed;
       assert.equal((await victim.event('disconnected', peer.id)).code, 'disconnected by them');
+      assert.equal((await victim.call('stats')).connections, 1);
+      await victim.event('connected', peer.id);
+      for (const name of ['connected', 'disconnected'])
+        assert.equal(victim.count(name, peer.id), 0, `'${name}' is told once`);
     }
-    assert.equal((await victim.call('stats')).connections, 1);
   });
 
   test('pings in a loop are all answered', async () => {
@@ -170,11 +173,30 @@ suite('floods of frames', () => {
     const peer = await RawPeer.connect(scene.port);
     const lot = Buffer.concat(Array.from({ length: 10_000 }, () => rawFrame(message, '', { format: 2 })));
     for (let count = 0; count < 50; count++) await peer.writeAll(lot);
-    const unasked = Buffer.concat(Array.from({ length: 10_000 }, () => rawFrame(delivered, uint32(1))));
-    for (let count = 0; count < 50; count++) await peer.writeAll(unasked);
+    const pongs = Buffer.concat(Array.from({ length: 10_000 }, () => rawFrame(pong, uint32(1))));
+    for (let count = 0; count < 50; count++) await peer.writeAll(pongs);
     await peer.synced();
     assert.equal((await scene.victim.call('stats')).handled, 500_000);
   });
+
+  for (const [name, kind] of Object.entries({ response, failure, delivered })) {
+    test(`200,000 frames of the kind ${name} that answer nothing are passed over, and nothing of them is kept`, async () => {
+      const { victim, port } = scene;
+      const before = await victim.call('memory');
+      const peer = await RawPeer.connect(port);
+      for (let first = 0; first < 200_000; first += 2_000) {
+        const answers = Array.from({ length: 2_000 }, (_, index) =>
+          rawFrame(kind, Buffer.concat([uint32(first + index), Buffer.alloc(200, 'x')]), { format: 2 }),
+        );
+        await peer.writeAll(Buffer.concat(answers));
+      }
+      await peer.synced();
+      const grown = (await victim.call('memory')).usedMiB - before.usedMiB;
+      assert.ok(grown < 8, `${grown} MiB are kept`);
+      assert.equal(victim.count('disconnected', peer.id), 0);
+      assert.equal(victim.count('rejected', peer.id), 0);
+    });
+  }
 
   test('a message in a million pieces', async () => {
     const { victim, port } = scene;
