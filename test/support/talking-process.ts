@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { TestContext } from 'node:test';
@@ -10,39 +11,51 @@ type EventOf<Name extends TalkingEvent['name']> = TalkingEvent & { readonly name
 
 const program = fileURLToPath(new URL('programs/talking-node.ts', import.meta.url));
 
+/** Longer than connections get to send what waits. */
+const stopMs = 30_000;
+
 /** A process with a node that talks (programs/talking-node.ts). */
 export class TalkingProcess {
   readonly #child: ChildProcess;
+  readonly #ended: Promise<number | string>;
   readonly #events: TalkingEvent[] = [];
+  /** What it wrote to its standard error: nothing, unless something went wrong. */
+  #complaints = '';
   #failure: Error | undefined;
   #wake = Promise.withResolvers<void>();
 
   private constructor(prefix: readonly string[], options: TalkingOptions) {
-    const [command, ...args] = [...prefix, process.execPath, program, JSON.stringify(options)];
-    this.#child = spawn(command!, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    // Older Node.js warns of the types that it strips.
+    const node = [process.execPath, '--disable-warning=ExperimentalWarning'];
+    const [command, ...args] = [...prefix, ...node, program, JSON.stringify(options)];
+    this.#child = spawn(command!, args, { stdio: ['ignore', 'inherit', 'pipe', 'ipc'] });
+    this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.#complaints += text;
+      process.stderr.write(text);
+    });
     this.#child.on('message', (event: TalkingEvent) => {
       this.#events.push(event);
       if (event.name === 'failed') this.#failure ??= new Error(event.message);
       this.#changed();
     });
-    this.#child.on('exit', (code, signal) => {
+    this.#ended = once(this.#child, 'close').then(([code, signal]) => {
       this.#failure ??= new Error(`a talking process ended with ${code ?? signal}`);
       this.#changed();
+      return code ?? signal;
     });
   }
 
-  /** Starts one, under a command such as `ip netns exec name` where there is a prefix, until the test ends. */
+  /**
+   * Starts one, under a command such as `ip netns exec name` where there is a prefix. When the test ends its node is
+   * stopped; its process must end by itself then, and have complained of nothing.
+   */
   static async start(
     t: TestContext,
     options: TalkingOptions,
     prefix: readonly string[] = [],
   ): Promise<TalkingProcess> {
     const talking = new TalkingProcess(prefix, options);
-    const exited = once(talking.#child, 'exit');
-    Fixture.of(t).defer(async () => {
-      talking.#child.kill('SIGKILL');
-      await exited;
-    });
+    Fixture.of(t).defer(() => talking.#stop());
     await talking.event('listening');
     return talking;
   }
@@ -67,6 +80,17 @@ export class TalkingProcess {
   /** The next event of a name. */
   next<Name extends TalkingEvent['name']>(name: Name, timeoutMs?: number): Promise<EventOf<Name>> {
     return this.event(name, this.count(name) + 1, timeoutMs);
+  }
+
+  async #stop(): Promise<void> {
+    try {
+      if (this.#child.connected) this.tell({ name: 'stop' });
+      assert.equal(await within(this.#ended, 'a talking process ends by itself', stopMs), 0);
+      assert.equal(this.#complaints, '', 'a talking process has nothing to complain of');
+    } finally {
+      this.#child.kill('SIGKILL');
+      await this.#ended;
+    }
   }
 
   async #event<Name extends TalkingEvent['name']>(name: Name, nth: number): Promise<EventOf<Name>> {

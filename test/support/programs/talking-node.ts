@@ -80,11 +80,14 @@ class TalkingNode extends Node {
 }
 
 const node = new TalkingNode(host, 0, nodeOptions);
-process.on('disconnect', () => process.exit());
+const exit = (): void => process.exit();
+process.on('disconnect', exit);
 process.on('message', async (command: TalkingCommand) => {
   if (command.name === 'finish') talk.finish();
   else if (command.name === 'stop') {
     await node.stop();
+    // From here on only what was left behind keeps this process alive.
+    process.off('disconnect', exit);
     process.disconnect();
   } else {
     await node
