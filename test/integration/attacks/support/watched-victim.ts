@@ -80,13 +80,17 @@ export class WatchedVictim {
     const { answers, p99Ms, longestMs, failures } = await this.#honestPeer.call('observe');
     await this.victim.call('handlers', 'prompt');
     const grownMiB = (await this.#resident()).peakMiB - this.#idle.nowMiB;
-    assert.deepEqual(failures, [], 'the honest peer is not disturbed');
     assert.ok(answers > 0);
-    const beyond = 'longer than those of an idle node';
-    assert.ok(p99Ms < this.#maxP99Ms, `99 % of the answers of the victim took up to ${p99Ms} ms ${beyond}`);
-    assert.ok(longestMs < maxLongestMs, `an answer of the victim took ${longestMs} ms ${beyond}`);
-    const allowed = `${this.#maxGrowthMiB} are allowed`;
-    assert.ok(grownMiB < this.#maxGrowthMiB, `the victim has grown by ${grownMiB} MiB, ${allowed}`);
+    const bounds: [what: string, value: number, allowed: number][] = [
+      ['ms more than an idle node for 99 % of the answers', p99Ms, this.#maxP99Ms],
+      ['ms more than an idle node for an answer', longestMs, maxLongestMs],
+      ['MiB more than when idle', grownMiB, this.#maxGrowthMiB],
+    ];
+    const passed = bounds.filter(([, value, allowed]) => value >= allowed);
+    const stories = passed.map(
+      ([what, value, allowed]) => `the victim took ${value} ${what}; ${allowed} are allowed`,
+    );
+    assert.deepEqual([...failures, ...stories], [], 'the honest peer is not disturbed, nor does memory grow');
   }
 
   /** Waits until the honest peer is the only one left, looks what the others have left behind, and stops it all. */
