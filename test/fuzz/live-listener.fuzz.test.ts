@@ -31,7 +31,7 @@ async function dialPlain(port: number): Promise<RawPeer> {
 }
 
 suite('a listener that is fed with damaged recordings', () => {
-  const scene = attackScene({ plain: true, p2pnetwork: true, maxGrowthMiB: 192 });
+  const scene = attackScene({ plain: true, p2pnetwork: true });
   const python = pythonRecording();
   let hello: Buffer;
   let rest: Buffer[];

@@ -23,8 +23,15 @@ export interface VictimOptions {
   readonly p2pnetwork?: boolean;
 }
 
-/** What handlers do: end at once, end a turn of the event loop later, or wait until they are let go. */
-type Manner = 'prompt' | 'slow' | 'hold';
+/** What handlers do: end at once, end a turn of the event loop later, leave the peer then, wait until they are let go. */
+type Manner = 'prompt' | 'slow' | 'leave' | 'hold';
+
+/** What became of a question. */
+export interface Outcome {
+  readonly value?: Data;
+  readonly code?: string;
+  readonly message?: string;
+}
 
 /** The node under attack: echoes requests, counts messages, and tells what happens to it. */
 class Victim extends Node {
@@ -49,6 +56,7 @@ class Victim extends Node {
     this.lastMessage = data;
     this.handled += 1;
     if (peer.closeReason !== undefined) this.belated += 1;
+    if (this.manner === 'leave') return new Promise(setImmediate).then(() => peer.stop());
     return this.#hold();
   }
 
@@ -88,7 +96,7 @@ class Victim extends Node {
 
   #hold(): void | Promise<void> {
     if (this.manner === 'prompt') return undefined;
-    if (this.manner === 'slow') return new Promise(setImmediate);
+    if (this.manner !== 'hold') return new Promise(setImmediate);
     return new Promise((resolve) => this.#letGo.push(resolve));
   }
 }
@@ -196,6 +204,19 @@ const commands = {
       return 'sent';
     } catch (error) {
       return (error as PeerloomError).code;
+    }
+  },
+
+  /** Asks a peer, and answers how that went. */
+  async ask({ id, question }: { id: string; question: 'request' | 'deliver' }): Promise<Outcome> {
+    const peer = node.allNodes.find((one) => one.id === id)!;
+    try {
+      if (question === 'request') return { value: await peer.request('?') };
+      await peer.deliver('?');
+      return {};
+    } catch (error) {
+      const { code, message } = error as PeerloomError;
+      return { code, message };
     }
   },
 
