@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Node, type NodeConnection } from '../../../../src/index.ts';
 import { serve } from './child.ts';
-import { waitedMs } from './kernel.ts';
+import { waitedMs, waitsOf } from './kernel.ts';
 
 /** Milliseconds between two questions, whatever is still unanswered. */
 const paceMs = 10;
@@ -82,8 +82,8 @@ class HonestPeer extends Node {
 
   #askBoth({ attacked, idle, pid }: { attacked: NodeConnection; idle: NodeConnection; pid: number }) {
     const question = { count: this.#count++, text: 'still there?' };
-    const waitedBefore = waitedMs(pid);
-    const attackedMs = answerMs(attacked, question).then((ms) => ms - (waitedMs(pid) - waitedBefore));
+    const before = waitsOf(pid);
+    const attackedMs = answerMs(attacked, question).then((ms) => ms - waitedMs(pid, before));
     const asked = Promise.all([attackedMs, answerMs(idle, question)]).then(
       ([victim, control]) => void this.#seen.longerMs.push(victim - control),
       (error: Error) => void this.#seen.failures.push(error.message),

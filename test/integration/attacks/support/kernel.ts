@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 /** Physical memory of a process, in MiB. */
 export interface Resident {
@@ -16,10 +16,28 @@ export function residentOf(pid: number): Resident | undefined {
   return { nowMiB: mebibytes('VmRSS'), peakMiB: mebibytes('VmHWM') };
 }
 
-const hasSchedule = existsSync('/proc/self/schedstat');
+/** How long each thread of a process had something to do and no processor to do it on, by its number. */
+export type Waits = ReadonlyMap<string, number>;
 
-/** How long the main thread of a process had something to do and no processor to do it on; 0 where nobody knows. */
-export function waitedMs(pid: number): number {
-  if (!hasSchedule) return 0;
-  return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[1]) / 1e6;
+/** Nothing where the system has no /proc. */
+export function waitsOf(pid: number): Waits {
+  const waits = new Map<string, number>();
+  const tasks = `/proc/${pid}/task`;
+  if (!existsSync(`${tasks}/${pid}/schedstat`)) return waits;
+  for (const thread of readdirSync(tasks)) {
+    const [, nanoseconds] = readFileSync(`${tasks}/${thread}/schedstat`, 'utf8').split(' ');
+    waits.set(thread, Number(nanoseconds) / 1e6);
+  }
+  return waits;
+}
+
+/** The garbage collector's threads, for which the main one waits, are believed so much and no more. */
+const maxHelperWaitMs = 100;
+
+/** For how long a process could not go on, since it had waited so long before, because others had the processors. */
+export function waitedMs(pid: number, before: Waits): number {
+  const waits = [...waitsOf(pid)].map(([thread, ms]) => ({ thread, ms: ms - (before.get(thread) ?? 0) }));
+  const isMain = ({ thread }: { thread: string }): boolean => thread === `${pid}`;
+  const helpers = waits.filter((wait) => !isMain(wait)).map(({ ms }) => ms);
+  return (waits.find(isMain)?.ms ?? 0) + Math.min(maxHelperWaitMs, Math.max(0, ...helpers));
 }

@@ -166,7 +166,7 @@ export class RawPeer {
 
   /** Writes when the system takes it. */
   async writeAll(bytes: Uint8Array): Promise<void> {
-    if (this.socket.write(bytes)) return;
+    if (this.#isClosed || this.socket.write(bytes)) return;
     await Promise.race([new Promise((resolve) => this.socket.once('drain', resolve)), this.closed]);
   }
 
