@@ -32,7 +32,7 @@ export function waitsOf(pid: number): Waits {
 }
 
 /** The garbage collector's threads, for which the main one waits, are believed so much and no more. */
-const maxHelperWaitMs = 100;
+const maxHelperWaitMs = 200;
 
 /** For how long a process could not go on, since it had waited so long before, because others had the processors. */
 export function waitedMs(pid: number, before: Waits): number {
