@@ -20,6 +20,11 @@ export interface Limits {
   readonly inboundPerSecondPerAddress: number;
   /** Bytes of one message, before and after decompression. Default 16 MiB. */
   readonly maxMessageBytes: number;
+  /**
+   * Lists, objects and their keys, byte strings and typed arrays in one message; the bytes and elements in them do
+   * not count. Default 1,000,000.
+   */
+  readonly maxContainers: number;
   /** Bytes waiting to go out on a connection at which `send` starts to answer false. Default 1 MiB; at most `queueMaxBytes`. */
   readonly queueHighWaterBytes: number;
   /** Bytes waiting to go out on a connection past which `send` throws `ERR_QUEUE_FULL`. Default 32 MiB. */
@@ -64,6 +69,7 @@ export const defaultLimits = {
   maxInboundPerAddress: 8,
   inboundPerSecondPerAddress: 10,
   maxMessageBytes: 16 * 1024 * 1024,
+  maxContainers: 1_000_000,
   queueHighWaterBytes: 1024 * 1024,
   queueMaxBytes: 32 * 1024 * 1024,
   unhandledMaxBytes: 4 * 1024 * 1024,

@@ -314,7 +314,7 @@ export class Node extends NodeHandlers {
     checkOptions(options, sendToNodesNames);
     const { exclude = [], ...sendOptions } = options;
     const excluded = excludedFrom(exclude);
-    const shared = shareEncoding(data, sendOptions);
+    const shared = shareEncoding(data, sendOptions, this.#options.limits.maxContainers);
     const congested: NodeConnection[] = [];
     const failed: SendFailure[] = [];
     let sent = 0;

@@ -8,7 +8,6 @@ import type { Link } from '../transport/transport.ts';
 import { FrameKind, frameHeaderBytes, idBody, idBytes, idOf, positionOf, smallFrame } from '../wire/frame.ts';
 import { type Frame, FrameReader } from '../wire/frame-reader.ts';
 import { decodeGoodbye, encodeGoodbye, type Goodbye, goodbye } from '../wire/goodbye.ts';
-import type { Hello } from '../wire/hello.ts';
 import type { Payload } from '../wire/payload.ts';
 import type { Channel, ChannelHandler, CloseReason, RemoteNode, SendOptions } from './channel.ts';
 import { Ending } from './ending.ts';
@@ -19,7 +18,7 @@ import { Outgoing } from './outgoing.ts';
 import type { WaitOptions } from './pending.ts';
 import { Questions } from './questions.ts';
 import { Session } from './session.ts';
-import { encodeFor } from './shared-encoding.ts';
+import { encodeFor, type Receiver } from './shared-encoding.ts';
 import type { ChannelStream } from './stream.ts';
 import { Streams } from './streams.ts';
 import { messagesIn } from './unacknowledged.ts';
@@ -43,7 +42,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   /** Where both sides agreed on one: the link, which outlives those that it is made of. */
   readonly session: Session | undefined;
   readonly #link: Link;
-  readonly #theirs: Hello;
+  readonly #theirs: Receiver;
   readonly direction: 'inbound' | 'outbound';
   readonly #reader: FrameReader;
   readonly #outgoing: Outgoing;
@@ -70,7 +69,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     this.session = id === undefined ? undefined : new Session(id, handshake.link, { ...limits, runtime });
     const link = this.session ?? handshake.link;
     this.#link = link;
-    this.#theirs = theirs;
+    this.#theirs = { ...theirs, maxContainers: limits.maxContainers };
     this.direction = direction;
     this.#options = options;
     this.#outgoing = new Outgoing(link, limits, this.session);

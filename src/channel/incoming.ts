@@ -6,7 +6,7 @@ import type { Link } from '../transport/transport.ts';
 import { decompress } from '../wire/compression.ts';
 import { FrameKind, idBytes, idOf } from '../wire/frame.ts';
 import type { Frame } from '../wire/frame-reader.ts';
-import { decodePayload, encodePayload, type Payload } from '../wire/payload.ts';
+import { decodePayload, encodePayload, type Payload, unfoldedBytes } from '../wire/payload.ts';
 import type { ChannelHandler, Handled } from './channel.ts';
 import { Inbox } from './inbox.ts';
 
@@ -27,8 +27,9 @@ export interface IncomingOptions {
 /** The data of a frame. */
 export interface Decoded {
   readonly data: Data;
-  /** Bytes of the payload, decompressed. */
-  readonly plainBytes: number;
+  readonly format: number;
+  /** The payload, decompressed. */
+  readonly plain: Uint8Array;
 }
 
 /**
@@ -73,14 +74,14 @@ export class Incoming {
     if (compression !== 0 || !this.inbox.isIdle || body.length > this.#maxBodyBytes) return false;
     let data: Data;
     try {
-      data = decodePayload(format, body);
+      data = decodePayload(format, body, this.#options.limits);
     } catch (error) {
       this.#handler!.rejected(error as Error);
       return true;
     }
     const handled = this.#handler!.message(data);
     if (typeof handled === 'object') {
-      this.inbox.takeInHand(body.length);
+      this.inbox.takeInHand(unfoldedBytes(format, body));
       this.inbox.wait(handled);
     }
     return true;
@@ -109,7 +110,7 @@ export class Incoming {
       let plain: Uint8Array = kind === FrameKind.message ? body : body.subarray(idBytes);
       if (compression !== 0) plain = this.#decompress(plain, compression);
       else if (kind === FrameKind.request) plain = detached(plain);
-      return { data: decodePayload(format, plain), plainBytes: plain.length };
+      return { data: decodePayload(format, plain, this.#options.limits), format, plain };
     } catch (error) {
       this.#handler!.rejected(error as Error);
       // A few bytes can cost milliseconds here, which an attacker would repeat.
@@ -149,9 +150,9 @@ export class Incoming {
     return typeof handled === 'object' ? handled : undefined;
   }
 
-  #handleMessage({ data, plainBytes }: Decoded): Handled {
+  #handleMessage({ data, format, plain }: Decoded): Handled {
     const handled = this.#handler!.message(data);
-    if (typeof handled === 'object') this.inbox.takeInHand(plainBytes);
+    if (typeof handled === 'object') this.inbox.takeInHand(unfoldedBytes(format, plain));
     return handled;
   }
 
@@ -170,15 +171,16 @@ export class Incoming {
   #handleRequest({ kind, body }: Frame, decoded: Decoded | undefined): undefined | Promise<void> {
     const id = idOf(kind, body);
     if (decoded === undefined) return this.#fail(id, 'the request could not be decoded');
-    const { data, plainBytes } = decoded;
+    const { data, format, plain } = decoded;
     try {
       const answer = this.#handler!.request(data);
       if (!(answer instanceof Promise)) return this.#respond(id, answer);
-      const room = this.inbox.hold(plainBytes);
+      const heldBytes = unfoldedBytes(format, plain);
+      const room = this.inbox.hold(heldBytes);
       answer
         .then((value) => this.#respond(id, value))
         .catch(() => this.#failToAnswer(id))
-        .finally(() => this.inbox.release(plainBytes));
+        .finally(() => this.inbox.release(heldBytes));
       return room;
     } catch {
       return this.#failToAnswer(id);

@@ -7,8 +7,9 @@ import type { Runtime } from '../runtime.ts';
 import type { Link } from '../transport/transport.ts';
 import type { Frame } from '../wire/frame-reader.ts';
 import { type Goodbye, goodbye } from '../wire/goodbye.ts';
-import { decodePacket, encodePacket } from '../wire/p2pnetwork/packet.ts';
+import { decodePacketBody, encodePacket, packetBody } from '../wire/p2pnetwork/packet.ts';
 import { closingNotice, PacketReader } from '../wire/p2pnetwork/packet-reader.ts';
+import { PayloadFormat, unfoldedBytes } from '../wire/payload.ts';
 import { encodeText } from '../wire/text.ts';
 import type { Channel, ChannelHandler, CloseReason, RemoteNode, SendOptions } from './channel.ts';
 import { Ending } from './ending.ts';
@@ -33,7 +34,7 @@ const pauseAfterIdsMs = 50;
 export class PacketChannel implements Channel, MemoryAccount {
   readonly remote: RemoteNode;
   readonly #link: Link;
-  readonly #maxMessageBytes: number;
+  readonly #limits: Limits;
   readonly #budget: MemoryBudget;
   readonly #queue: PacketQueue;
   readonly #inbox: Inbox;
@@ -44,7 +45,7 @@ export class PacketChannel implements Channel, MemoryAccount {
   constructor(link: Link, limits: Limits, budget: MemoryBudget) {
     this.#link = link;
     this.#budget = budget;
-    this.#maxMessageBytes = limits.maxMessageBytes;
+    this.#limits = limits;
     this.remote = {
       id: link.remoteId,
       name: '',
@@ -148,16 +149,19 @@ export class PacketChannel implements Channel, MemoryAccount {
   }
 
   #handle({ body }: Frame): undefined | Promise<boolean> {
+    const { maxMessageBytes, maxContainers } = this.#limits;
+    let plain: Uint8Array;
     let data: Data;
     try {
-      data = decodePacket(body, this.#maxMessageBytes);
+      plain = packetBody(body, maxMessageBytes);
+      data = decodePacketBody(plain, maxContainers);
     } catch (error) {
       this.#handler!.rejected(error as Error);
       return undefined;
     }
     const handled = this.#handler!.message(data);
     if (typeof handled !== 'object') return undefined;
-    this.#inbox.takeInHand(body.length);
+    this.#inbox.takeInHand(unfoldedBytes(isJson(data) ? PayloadFormat.json : PayloadFormat.bytes, plain));
     return handled;
   }
 
@@ -218,6 +222,11 @@ export function refusePacketLink(link: Link, direction: 'inbound' | 'outbound', 
   }
   link.send(closingNotice(message));
   link.close(closeFlushMs);
+}
+
+/** Of what a packet can hold; the rest is text and bytes. */
+function isJson(data: Data): boolean {
+  return typeof data === 'object' && !(data instanceof Uint8Array);
 }
 
 function frameOf(packet: Uint8Array): Frame {

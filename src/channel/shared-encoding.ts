@@ -3,7 +3,7 @@ import type { Compression, Data } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
 import { compress, compressionCodes } from '../wire/compression.ts';
 import type { Hello } from '../wire/hello.ts';
-import { encodePayload } from '../wire/payload.ts';
+import { countContainers, encodePayload, type Payload } from '../wire/payload.ts';
 import type { SendOptions } from './channel.ts';
 import { type OutgoingPayload, sharedFramesOf } from './cut-message.ts';
 
@@ -12,6 +12,14 @@ interface EncodedMessage {
   readonly payload: OutgoingPayload;
   /** Before compression: what the other side's limit is held against. */
   readonly plainBytes: number;
+  /** Lists, objects and so on; 0 where there cannot be too many. */
+  readonly containers: number;
+}
+
+/** What one other side takes. */
+export interface Receiver extends Pick<Hello, 'maxMessageBytes' | 'compressions'> {
+  /** It has not said: this side takes its own limit for that of the other. */
+  readonly maxContainers: number;
 }
 
 const sharedMessage = Symbol('a message encoded for many connections');
@@ -26,9 +34,9 @@ interface SharedOptions extends SendOptions {
  *
  * @throws TypeError when no message can hold the data; PeerloomError `ERR_COMPRESSION_UNAVAILABLE`.
  */
-export function shareEncoding(data: Data, options: SendOptions = {}): SendOptions {
-  const { payload, plainBytes } = encodeMessage(data, options);
-  const shared = { data, payload: { ...payload, shared: sharedFramesOf(payload) }, plainBytes };
+export function shareEncoding(data: Data, options: SendOptions, maxContainers: number): SendOptions {
+  const { payload, ...rest } = encodeMessage(data, options, maxContainers);
+  const shared = { data, payload: { ...payload, shared: sharedFramesOf(payload) }, ...rest };
   return { ...options, [sharedMessage]: shared } as SharedOptions;
 }
 
@@ -39,17 +47,19 @@ export function shareEncoding(data: Data, options: SendOptions = {}): SendOption
  * `ERR_COMPRESSION_UNAVAILABLE`.
  */
 export function encodeFor(
-  { maxMessageBytes, compressions }: Pick<Hello, 'maxMessageBytes' | 'compressions'>,
+  { maxMessageBytes, compressions, maxContainers }: Receiver,
   data: Data,
   options: SendOptions | undefined,
 ): OutgoingPayload {
   if (options === undefined) {
     const payload = encodePayload(data);
     if (payload.body.length > maxMessageBytes) throw tooLarge(payload.body.length, maxMessageBytes);
+    if (containersIn(payload, maxContainers) > maxContainers) throw tooMany(maxContainers);
     return payload;
   }
-  const { payload, plainBytes } = encodeMessage(data, options);
+  const { payload, plainBytes, containers } = encodeMessage(data, options, maxContainers);
   if (plainBytes > maxMessageBytes) throw tooLarge(plainBytes, maxMessageBytes);
+  if (containers > maxContainers) throw tooMany(maxContainers);
   const compression = options.compression ?? 'none';
   if (compression !== 'none' && !compressions.includes(compression)) {
     throw new PeerloomError('ERR_COMPRESSION_UNAVAILABLE', `the other side cannot read ${compression}`);
@@ -57,22 +67,29 @@ export function encodeFor(
   return payload;
 }
 
-function encodeMessage(data: Data, options: SendOptions): EncodedMessage {
+function encodeMessage(data: Data, options: SendOptions, maxContainers: number): EncodedMessage {
   const shared = (options as SharedOptions | null)?.[sharedMessage];
   if (shared !== undefined && Object.is(shared.data, data)) return shared;
   checkSendOptions(options);
   const payload = encodePayload(data);
   const compression = options.compression ?? 'none';
   checkCompression(compression);
-  if (compression === 'none') return { payload, plainBytes: payload.body.length };
   const plainBytes = payload.body.length;
+  const containers = containersIn(payload, maxContainers);
+  if (compression === 'none') return { payload, plainBytes, containers };
   const body = compress(payload.body, compression);
   // What does not shrink goes as it is: grown, it could pass the limit that its plain form keeps.
-  if (body.length >= plainBytes) return { payload, plainBytes };
+  if (body.length >= plainBytes) return { payload, plainBytes, containers };
   return {
     payload: { format: payload.format, compression: compressionCodes[compression], body },
     plainBytes,
+    containers,
   };
+}
+
+/** Each takes a byte at least, so small messages need not be looked at. */
+function containersIn({ format, body }: Payload, maxContainers: number): number {
+  return body.length > maxContainers ? countContainers(format, body) : 0;
 }
 
 const sendNames = ['compression'] as const satisfies readonly (keyof SendOptions)[];
@@ -96,5 +113,12 @@ function tooLarge(length: number, maxBytes: number): PeerloomError {
   return new PeerloomError(
     'ERR_MESSAGE_TOO_LARGE',
     `the message has ${length} bytes, the other side takes ${maxBytes} (its limits.maxMessageBytes)`,
+  );
+}
+
+function tooMany(maxContainers: number): PeerloomError {
+  return new PeerloomError(
+    'ERR_MESSAGE_TOO_LARGE',
+    `the message holds more than ${maxContainers} lists, objects, keys, byte strings and typed arrays: use typed arrays for numbers, cut it into several, or raise limits.maxContainers on both sides`,
   );
 }

@@ -129,7 +129,7 @@ export class Streams implements StreamHost, FrameSource {
     try {
       if (compression !== 0)
         throw new PeerloomError('ERR_MESSAGE_INVALID', 'the header of a stream is compressed');
-      header = decodePayload(format, decodeStreamOpen(body).header.slice());
+      header = decodePayload(format, decodeStreamOpen(body).header.slice(), this.limits);
     } catch (error) {
       handler.rejected(error as Error);
       stream.abort({ code: 'aborted', message: 'the header of the stream could not be decoded' });

@@ -20,7 +20,8 @@ export function messagesIn(
       if (!isMessage && !(isQuestion && isAwaited(idOf(kind, body)))) return;
       const encoded = isMessage ? body : body.subarray(idBytes);
       const plain = compression === 0 ? encoded : decompress(encoded, compression, maxMessageBytes);
-      messages.push(decodePayload(format, plain));
+      // What this side has sent is within its limits.
+      messages.push(decodePayload(format, plain, { maxContainers: Number.POSITIVE_INFINITY }));
     },
     { maxMessageBytes: maxMessageBytes + idBytes },
   );

@@ -1,9 +1,23 @@
+import { encodeFor } from '../channel/shared-encoding.ts';
 import type { Data } from '../data.ts';
-import { decodePayload, encodePayload } from '../wire/payload.ts';
+import { defaultLimits } from '../limits.ts';
+import { decodePayload } from '../wire/payload.ts';
 
-/** Data as the bytes that are encrypted: one byte for the format, then the body, both as in docs/protocol.md. */
+/** Nobody knows yet who reads it, or when. */
+const anybody = {
+  maxMessageBytes: Number.POSITIVE_INFINITY,
+  maxContainers: defaultLimits.maxContainers,
+  compressions: [],
+};
+
+/**
+ * Data as the bytes that are encrypted: one byte for the format, then the body, both as in docs/protocol.md.
+ *
+ * @throws TypeError when no message can hold the data; PeerloomError `ERR_MESSAGE_TOO_LARGE` when it holds more than
+ * `maxContainers` by default.
+ */
 export function dataToBytes(data: Data): Uint8Array {
-  const { format, body } = encodePayload(data);
+  const { format, body } = encodeFor(anybody, data, undefined);
   const bytes = new Uint8Array(1 + body.length);
   bytes[0] = format;
   bytes.set(body, 1);

@@ -10,6 +10,8 @@ import {
   type TypeEncoder,
 } from 'cborg';
 import type { Data } from '../data.ts';
+import { countCborContainers } from './cbor-containers.ts';
+import { type ShapeLimits, tooManyContainers } from './nesting.ts';
 import { decodeText, encodeText } from './text.ts';
 import { type ElementType, elementBytes, elementTypeOf, elementTypes, typedArrayOf } from './typed-arrays.ts';
 
@@ -43,9 +45,10 @@ const decodeOptions: DecodeOptions = {
   tags: {
     ...Object.fromEntries(elementTypes.map((type) => [type.tag, typedArrayDecoder(type)])),
     [embeddedJsonTag]: (content) => {
-      const value: unknown = JSON.parse(decodeText(content() as Uint8Array));
-      if (typeof value !== 'string') throw new Error('embedded JSON that is not a string');
-      return value;
+      const json = decodeText(content() as Uint8Array);
+      // Looked at before it is parsed: a list could unfold to much.
+      if (!/^[ \t\n\r]*"/.test(json)) throw new Error('embedded JSON that is not a string');
+      return JSON.parse(json);
     },
   },
 };
@@ -102,7 +105,11 @@ export function encodeCbor(data: Data): Uint8Array {
   return encode(data, encodeOptions);
 }
 
-/** @throws Error for bytes that are not the CBOR of one value of {@link Data}. */
-export function decodeCbor(body: Uint8Array, maxDepth: number): Data {
+/** @throws Error for bytes that are not the CBOR of one value of {@link Data}, or that pass the limits. */
+export function decodeCbor(body: Uint8Array, { maxDepth, maxContainers }: ShapeLimits): Data {
+  // Each takes a byte at least.
+  if (body.length > maxContainers && countCborContainers(body, maxContainers) > maxContainers) {
+    throw new Error(tooManyContainers(maxContainers));
+  }
   return decode(body, { ...decodeOptions, tokenizer: new StrictTokenizer(body, maxDepth) });
 }

@@ -1,19 +1,48 @@
 const quote = 0x22;
 const backslash = 0x5c;
 
+/** What a message may hold. */
+export interface ShapeLimits {
+  /** How many lists and objects may stand inside one another. */
+  readonly maxDepth: number;
+  /** How many lists, objects, keys, byte strings and typed arrays there may be in all. */
+  readonly maxContainers: number;
+}
+
+const noLimits: ShapeLimits = {
+  maxDepth: Number.POSITIVE_INFINITY,
+  maxContainers: Number.POSITIVE_INFINITY,
+};
+
 /**
- * Holds JSON text to a depth before it is parsed. Bodies too short to nest deeper are not looked at.
+ * Holds JSON text to its limits before it is parsed. Bodies too short to pass them are not looked at.
  *
- * @throws Error when lists and objects stand inside one another deeper than `maxDepth`.
+ * @throws Error that says which limit is passed.
  */
-export function checkJsonNesting(body: Uint8Array, maxDepth: number): void {
-  if (body.length <= 2 * maxDepth) return;
+export function checkJsonShape(body: Uint8Array, limits: ShapeLimits): void {
+  if (body.length > 2 * limits.maxDepth || body.length > limits.maxContainers) {
+    countJsonContainers(body, limits);
+  }
+}
+
+/**
+ * The lists, objects and keys in JSON text, whether it is valid or not.
+ *
+ * @throws Error as soon as a limit is passed.
+ */
+export function countJsonContainers(body: Uint8Array, limits = noLimits): number {
+  const { maxDepth, maxContainers } = limits;
   let depth = 0;
+  let count = 0;
   for (let index = 0; index < body.length; index++) {
     switch (body[index]) {
       case 0x5b: // [
       case 0x7b: // {
         if (++depth > maxDepth) throw new Error(`nested deeper than ${maxDepth} levels`);
+        if (++count > maxContainers) throw new Error(tooManyContainers(maxContainers));
+        break;
+      case 0x3a: // :
+        if (++count > maxContainers) throw new Error(tooManyContainers(maxContainers));
         break;
       case 0x5d: // ]
       case 0x7d: // }
@@ -25,4 +54,9 @@ export function checkJsonNesting(body: Uint8Array, maxDepth: number): void {
         break;
     }
   }
+  return count;
+}
+
+export function tooManyContainers(maxContainers: number): string {
+  return `it holds more than ${maxContainers} lists, objects, keys, byte strings and typed arrays (limits.maxContainers)`;
 }

@@ -1,9 +1,11 @@
 import type { Data, NumericTypedArray } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
+import { defaultLimits } from '../limits.ts';
 import { printable } from '../printable.ts';
 import { decodeCbor, encodeCbor } from './cbor.ts';
+import { countCborContainers } from './cbor-containers.ts';
 import { checkData, hasEscapedKey, isPlainJson, maxDataDepth } from './check-data.ts';
-import { checkJsonNesting } from './nesting.ts';
+import { checkJsonShape, countJsonContainers, type ShapeLimits } from './nesting.ts';
 import { decodeText, encodeText } from './text.ts';
 import { type ElementType, elementBytes, elementTypeOf, elementTypes, typedArrayOf } from './typed-arrays.ts';
 
@@ -37,6 +39,9 @@ export interface Payload {
   readonly compression: number;
   readonly body: Uint8Array;
 }
+
+/** About what a list, an object, a key, a byte string or a typed array takes when decoded. */
+const containerCostBytes = 128;
 
 const elementTypeByFormat = new Map<number, ElementType>(
   elementTypes.map((type) => [PayloadFormat[type.kind], type]),
@@ -72,9 +77,13 @@ export function encodePayload(data: Data): Payload {
  *
  * @throws PeerloomError `ERR_MESSAGE_INVALID`, never anything else.
  */
-export function decodePayload(format: number, body: Uint8Array, options: { maxDepth?: number } = {}): Data {
+export function decodePayload(
+  format: number,
+  body: Uint8Array,
+  { maxDepth = maxDataDepth, maxContainers = defaultLimits.maxContainers }: Partial<ShapeLimits> = {},
+): Data {
   try {
-    return decode(format, body, options.maxDepth ?? maxDataDepth);
+    return decode(format, body, { maxDepth, maxContainers });
   } catch (cause) {
     const name = formatNames.get(format) ?? `format ${format}`;
     const reason = printable(cause instanceof Error ? cause.message : String(cause));
@@ -84,21 +93,33 @@ export function decodePayload(format: number, body: Uint8Array, options: { maxDe
   }
 }
 
+/** What a body costs once it is decoded: its bytes, and something for each object that is made of them. */
+export function unfoldedBytes(format: number, body: Uint8Array): number {
+  return body.length + containerCostBytes * countContainers(format, body);
+}
+
+/** How many lists, objects, keys, byte strings and typed arrays a body holds. */
+export function countContainers(format: number, body: Uint8Array): number {
+  if (format === PayloadFormat.json) return countJsonContainers(body);
+  if (format === PayloadFormat.cbor) return countCborContainers(body);
+  return 0;
+}
+
 function payload(format: PayloadFormat, body: Uint8Array): Payload {
   return { format, compression: 0, body };
 }
 
-function decode(format: number, body: Uint8Array, maxDepth: number): Data {
+function decode(format: number, body: Uint8Array, limits: ShapeLimits): Data {
   switch (format) {
     case PayloadFormat.json:
-      checkJsonNesting(body, maxDepth);
+      checkJsonShape(body, limits);
       return JSON.parse(decodeText(body));
     case PayloadFormat.text:
       return decodeText(body);
     case PayloadFormat.bytes:
       return plainBytes(body);
     case PayloadFormat.cbor:
-      return decodeCbor(plainBytes(body), maxDepth);
+      return decodeCbor(plainBytes(body), limits);
   }
   const type = elementTypeByFormat.get(format);
   if (type === undefined) throw new Error('this format is not known');

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { Data } from '../../src/data.ts';
 import { PeerloomError } from '../../src/errors.ts';
 import { compress, compressionCodes, decompress } from '../../src/wire/compression.ts';
-import { decodePayload, encodePayload, PayloadFormat } from '../../src/wire/payload.ts';
+import { countContainers, decodePayload, encodePayload, PayloadFormat } from '../../src/wire/payload.ts';
 import { fuzz } from './fuzz.ts';
 
 /** Any UTF-16 code units, so that surrogates come alone too. */
@@ -83,6 +83,20 @@ function throughTheWire(data: Data): Data {
   return decodePayload(format, Uint8Array.from(body));
 }
 
+/** By the data itself; text that is no UTF-8 travels as bytes where there are binaries beside it. */
+function containersIn(data: Data): number {
+  const isCbor = encodePayload(data).format === PayloadFormat.cbor;
+  const count = (value: unknown): number => {
+    if (typeof value === 'string') return isCbor && !value.isWellFormed() ? 1 : 0;
+    if (typeof value !== 'object' || value === null) return 0;
+    if (ArrayBuffer.isView(value)) return 1;
+    if (Array.isArray(value)) return value.reduce((sum, item) => sum + count(item), 1);
+    const entries = Object.entries(value);
+    return entries.reduce((sum, [key, item]) => sum + 1 + count(key) + count(item), 1);
+  };
+  return count(data);
+}
+
 /** What decodes must be data, which goes through the wire again; what does not has one error. */
 function decodesOrIsInvalid(format: number, body: Uint8Array): void {
   let data: Data;
@@ -101,6 +115,16 @@ suite('payloads', () => {
     const property = (data: Data) => assert.deepStrictEqual(throughTheWire(data), data);
     fuzz('payloads', fc.property(anyJson, property), 4_000);
     fuzz('payloads', fc.property(anyData, property), 4_000);
+  });
+
+  test('the lists, objects, keys and binaries of any data are counted', () => {
+    const property = (data: Data) => {
+      const { format, body } = encodePayload(data);
+      const isWhole = format !== PayloadFormat.json && format !== PayloadFormat.cbor;
+      assert.equal(countContainers(format, body), isWhole ? 0 : containersIn(data));
+    };
+    fuzz('payloads', fc.property(anyJson, property), 2_000);
+    fuzz('payloads', fc.property(anyData, property), 2_000);
   });
 
   test('any bytes in any format are data or ERR_MESSAGE_INVALID', () => {

@@ -1,7 +1,8 @@
 import type { Compression, Data, NumericTypedArray } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
+import { defaultLimits } from '../../limits.ts';
 import { maxDataDepth } from '../check-data.ts';
-import { checkJsonNesting } from '../nesting.ts';
+import { checkJsonShape } from '../nesting.ts';
 import { decodeText, encodeText } from '../text.ts';
 import { elementBytes, elementTypeOf } from '../typed-arrays.ts';
 import { pack, unpack } from './compressed.ts';
@@ -38,22 +39,47 @@ export function encodePacket(data: Data, compression: Compression = 'none'): Uin
   return withEnd(encodeText(pack(body, compression)), compressedMark, packetEnd);
 }
 
+/** Whether a packet without its end says that it is compressed. */
+export function isCompressed(packet: Uint8Array): boolean {
+  return packet.at(-1) === compressedMark;
+}
+
 /**
- * The data of a packet without its end, as a Python node would guess it. A whole number that stands alone and is
- * beyond 2^53 is taken for text, which is what it was sent as. Bytes may lie over the memory of `packet`.
+ * What a packet without its end holds, decompressed.
  *
  * @throws PeerloomError `ERR_MESSAGE_INVALID`, `ERR_MESSAGE_TOO_LARGE`, `ERR_DECOMPRESSION`,
  * `ERR_COMPRESSION_UNAVAILABLE`.
  */
+export function packetBody(packet: Uint8Array, maxMessageBytes: number): Uint8Array {
+  if (isCompressed(packet)) return unpack(packet.subarray(0, -1), maxMessageBytes);
+  if (packet.length <= maxMessageBytes) return packet;
+  const message = `a message of ${packet.length} bytes; at most ${maxMessageBytes} are allowed`;
+  throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
+}
+
+/**
+ * The data of such a body, as a Python node would guess it. A whole number that stands alone and is beyond 2^53 is
+ * taken for text, which is what it was sent as. Bytes may lie over the memory of `body`.
+ *
+ * @throws PeerloomError `ERR_MESSAGE_INVALID`.
+ */
+export function decodePacketBody(body: Uint8Array, maxContainers: number): Data {
+  const text = asText(body);
+  if (text === undefined) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
+  if (!looksLikeJson.test(text) || isLongNumber(text)) return text;
+  try {
+    checkJsonShape(body, { maxDepth: maxDataDepth, maxContainers });
+    return readJson(text);
+  } catch (cause) {
+    if (cause instanceof SyntaxError) return text;
+    const message = `a message cannot be decoded: ${(cause as Error).message}`;
+    throw new PeerloomError('ERR_MESSAGE_INVALID', message, { cause });
+  }
+}
+
+/** Both in one, within the default of what a message may hold. */
 export function decodePacket(packet: Uint8Array, maxMessageBytes: number): Data {
-  if (packet.at(-1) === compressedMark) {
-    return decodeBody(unpack(packet.subarray(0, -1), maxMessageBytes));
-  }
-  if (packet.length > maxMessageBytes) {
-    const message = `a message of ${packet.length} bytes; at most ${maxMessageBytes} are allowed`;
-    throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
-  }
-  return decodeBody(packet);
+  return decodePacketBody(packetBody(packet, maxMessageBytes), defaultLimits.maxContainers);
 }
 
 function encodeBody(data: Data): Uint8Array {
@@ -83,7 +109,7 @@ function checkNotJson(bytes: Uint8Array): Uint8Array {
 /** Also for what a Python node fails on: JSON nested too deep, and numbers too long. */
 function isJson(text: string, bytes: Uint8Array): boolean {
   try {
-    checkJsonNesting(bytes, maxDataDepth);
+    checkJsonShape(bytes, { maxDepth: maxDataDepth, maxContainers: Number.POSITIVE_INFINITY });
     readJson(text);
     return true;
   } catch (error) {
@@ -105,25 +131,6 @@ function checkReserved(body: Uint8Array): void {
     'ERR_NOT_REPRESENTABLE',
     `this message cannot go to a Python node as it is, since ${reason}; with { compression: 'zlib' } it can`,
   );
-}
-
-function decodeBody(body: Uint8Array): Data {
-  const text = asText(body);
-  if (text === undefined) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
-  if (!looksLikeJson.test(text) || isLongNumber(text)) return text;
-  try {
-    checkJsonNesting(body, maxDataDepth);
-    return readJson(text);
-  } catch (cause) {
-    if (cause instanceof SyntaxError) return text;
-    throw new PeerloomError(
-      'ERR_MESSAGE_INVALID',
-      `a message cannot be decoded: ${(cause as Error).message}`,
-      {
-        cause,
-      },
-    );
-  }
 }
 
 function isLongNumber(text: string): boolean {

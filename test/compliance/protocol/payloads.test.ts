@@ -95,6 +95,12 @@ const undecodable: Record<string, readonly [format: number, body: Buffer, compre
   '5.6 a tag on text': [4, hex('d84d 6161')],
   '5.6 an unknown tag': [4, hex('c0 4100')],
   '5.6 embedded JSON that is no text': [4, hex('d90106 4131')],
+  '5.13 JSON of more than a million lists': [1, deflateSync(`[${'[],'.repeat(1_000_000)}0]`), 1],
+  '5.13 CBOR of more than a million lists': [
+    4,
+    deflateSync(Buffer.concat([hex('9a 000f4240'), Buffer.alloc(1_000_000, 0x80)])),
+    1,
+  ],
   '5.8 an unknown compression': [2, hex('61'), 6],
 };
 
@@ -144,6 +150,17 @@ suite('protocol 5: payloads', () => {
       assert.equal(node.messageCountRerr, 1);
     });
   }
+
+  test('5.13 a million lists, objects and keys are taken', async (t) => {
+    const { node, peer, next, connection } = await pair(t);
+    const body = `[${'{"a":[]},'.repeat(333_333)}0]`;
+    peer.write(frame(kinds.message, deflateSync(body), { format: 1, compression: 1 }));
+    const data = await next();
+    assert.equal((data as Data[]).length, 333_334);
+    assert.equal(node.messageCountRerr, 0);
+    const error = { code: 'ERR_MESSAGE_TOO_LARGE' };
+    assert.throws(() => connection.send([data, []]), error);
+  });
 
   for (const [name, body] of Object.entries(damaged)) {
     test(`5.8, 5.9, 5.12 a stream that ${name} is a breach`, async (t) => {

@@ -22,6 +22,12 @@ function nested(byte: number, end: string, levels: number): Uint8Array {
   return Buffer.concat([Buffer.alloc(levels, byte), Buffer.from(end.repeat(levels))]);
 }
 
+/** The CBOR of a list of the same item many times over. */
+function listOf(count: number, item: Uint8Array): Uint8Array {
+  const head = Buffer.concat([Uint8Array.of(0x9a), uint32(count)]);
+  return Buffer.concat([head, Buffer.alloc(count * item.length, item)]);
+}
+
 suite('payloads that cannot be decoded', () => {
   const scene = attackScene();
 
@@ -41,6 +47,21 @@ suite('payloads that cannot be decoded', () => {
     },
     'CBOR nested 100,000 deep': { format: cbor, body: nested(0x81, '', 100_000) },
     'CBOR that does not end': { format: cbor, body: Uint8Array.of(0x9f, 0x01, 0xff) },
+    'JSON with 5 million lists': {
+      format: json,
+      compression: compressionCodes.zlib,
+      body: compress(Buffer.from(`[${'[],'.repeat(5_000_000)}0]`), 'zlib'),
+    },
+    'CBOR with 16 million empty objects': {
+      format: cbor,
+      compression: compressionCodes.zlib,
+      body: compress(listOf(maxMessageBytes - 5, Uint8Array.of(0xa0)), 'zlib'),
+    },
+    'CBOR with 3 million typed arrays': {
+      format: cbor,
+      compression: compressionCodes.zlib,
+      body: compress(listOf(3_000_000, Uint8Array.of(0xd8, 0x45, 0x42, 1, 2)), 'zlib'),
+    },
     'three bytes of 32-bit numbers': { format: float32, body: Uint8Array.of(1, 2, 3) },
     'format 0': { format: 0, body: 'x' },
     'format 255': { format: 255, body: 'x' },

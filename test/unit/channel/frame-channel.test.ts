@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type { Data } from '../../../src/data.ts';
 import { FrameKind, idBody, smallFrame } from '../../../src/wire/frame.ts';
 import { decodeGoodbye } from '../../../src/wire/goodbye.ts';
 import { PayloadFormat } from '../../../src/wire/payload.ts';
@@ -56,6 +57,58 @@ suite('what arrives', () => {
     for (const kind of [FrameKind.delivered, FrameKind.pong]) link.onMessage(smallFrame(kind, idBody(9)));
     await turn();
     assert.deepEqual([told, link.pieces, link.endings], [[], [], []]);
+  });
+});
+
+suite('what is in the hands of handlers counts by what it was unfolded to:', () => {
+  const lists = Array.from({ length: 10_000 }, () => []);
+  const unfolded = 10_001 * 128;
+  for (const [name, data] of Object.entries({ JSON: lists, CBOR: [...lists.slice(1), Uint8Array.of(1)] })) {
+    test(`${name} in a message`, () => {
+      const { link, channel, behaviour } = openChannel();
+      link.onMessage(dataFrame(FrameKind.message, data));
+      assert.equal(channel.heldBytes, 0);
+      behaviour.message = () => new Promise(() => {});
+      link.onMessage(dataFrame(FrameKind.message, data));
+      assert.ok(channel.heldBytes > unfolded);
+    });
+
+    test(`${name} in a request, until it is answered`, async () => {
+      const { link, channel, behaviour } = openChannel();
+      const answer = Promise.withResolvers<Data>();
+      behaviour.request = () => answer.promise;
+      link.onMessage(dataFrame(FrameKind.request, data, { id: 1 }));
+      assert.ok(channel.heldBytes > unfolded);
+      answer.resolve('done');
+      await turn();
+      assert.equal(channel.heldBytes, 0);
+    });
+  }
+});
+
+suite('a message that holds too many lists', () => {
+  const limits = { maxContainers: 100 };
+  const tooMany = Array.from({ length: 100 }, () => []);
+
+  test('is rejected, and the connection goes on', () => {
+    const { link, channel, told } = openChannel({ limits });
+    link.onMessage(dataFrame(FrameKind.message, tooMany));
+    link.onMessage(dataFrame(FrameKind.message, 'after it'));
+    assert.deepEqual(told, ['rejected ERR_MESSAGE_INVALID', 'message after it']);
+    assert.ok(channel.isOpen);
+  });
+
+  test('is not sent, nor asked, nor answered', async () => {
+    const { link, channel, told, behaviour } = openChannel({ limits });
+    const error = withCode('ERR_MESSAGE_TOO_LARGE', /more than 100 lists/);
+    assert.throws(() => channel.send(tooMany), error);
+    assert.throws(() => channel.request(tooMany), error);
+    assert.throws(() => channel.deliver(tooMany), error);
+    behaviour.request = () => tooMany;
+    link.onMessage(dataFrame(FrameKind.request, 'which?', { id: 1 }));
+    assert.match(told.join(), /unanswerable the message holds more than 100 lists/);
+    await turn();
+    assert.deepEqual(kindsOf(link), [FrameKind.failure]);
   });
 });
 

@@ -13,6 +13,6 @@ test('options that are not known are refused towards a Python node too', () => {
     () => channel.send('hello', { compresion: 'zlib' } as object),
     new TypeError('compresion is not an option; there are compression'),
   );
-  channel.send('for all', shareEncoding('for all', { compression: 'zlib' }));
+  channel.send('for all', shareEncoding('for all', { compression: 'zlib' }, 100));
   assert.equal(link.pieces.length, 1);
 });

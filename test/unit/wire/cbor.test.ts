@@ -4,8 +4,9 @@ import type { Data } from '../../../src/data.ts';
 import { decodeCbor, encodeCbor } from '../../../src/wire/cbor.ts';
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
-const decodeHex = (text: string, maxDepth = 256) =>
-  decodeCbor(Uint8Array.from(Buffer.from(text, 'hex')), maxDepth);
+const within = { maxDepth: 256, maxContainers: 1_000_000 };
+const decodeHex = (text: string, maxDepth = 256, maxContainers = 1_000_000) =>
+  decodeCbor(Uint8Array.from(Buffer.from(text, 'hex')), { maxDepth, maxContainers });
 
 suite('the bytes are those of RFC 8949 and RFC 8746', () => {
   const examples: [Data, string][] = [
@@ -80,7 +81,7 @@ suite('what is not the CBOR of data is refused', () => {
 test('text is read strictly and whole, whatever the size of its length', () => {
   for (const length of [0, 23, 24, 255, 256, 65_535, 65_536]) {
     const data = [`\ufeff${'x'.repeat(Math.max(0, length - 3))}`, 'é'.repeat(length >> 1)];
-    assert.deepStrictEqual(decodeCbor(encodeCbor(data), 256), data);
+    assert.deepStrictEqual(decodeCbor(encodeCbor(data), within), data);
   }
 });
 
@@ -106,18 +107,49 @@ suite('nesting is counted', () => {
     for (const head of [[0x81], [0xa1, 0x61, 0x61], [0xd8, 0x55]]) {
       const bytes = new Uint8Array(3_000_000).map((_, index) => head[index % head.length]!);
       assert.throws(
-        () => decodeCbor(bytes, 256),
+        () => decodeCbor(bytes, within),
         (error) => !(error instanceof RangeError),
       );
     }
   });
 });
 
+suite('lists, objects, keys and binaries are counted', () => {
+  const refused = (text: string, maxContainers: number) =>
+    assert.throws(() => decodeHex(text, 256, maxContainers), /more than \d lists.*limits\.maxContainers/);
+  test('lists and objects', () => {
+    assert.deepStrictEqual(decodeHex('8380a080', 256, 4), [[], {}, []]);
+    refused('8480a08080', 4);
+  });
+  test('keys', () => {
+    assert.deepStrictEqual(decodeHex('a2616100616200', 256, 3), { a: 0, b: 0 });
+    refused('a2616100616200', 2);
+  });
+  test('bytes and typed arrays', () => {
+    assert.deepStrictEqual(decodeHex('8241014101', 256, 3), [Uint8Array.of(1), Uint8Array.of(1)]);
+    refused('8241014101', 2);
+    refused('82d8484101d8484101', 2);
+  });
+  test('and nothing is built of what holds more', () => {
+    refused('84808080', 3); // and is cut
+  });
+});
+
+test('embedded JSON is not even parsed unless it is a string', (t) => {
+  const parse = t.mock.method(JSON, 'parse');
+  for (const json of ['[[],[],[]]', ' {"a":"b"}', '5']) {
+    const bytes = Buffer.from(json);
+    assert.throws(() => decodeHex(`d90106${(0x40 + bytes.length).toString(16)}${bytes.toString('hex')}`));
+  }
+  assert.equal(parse.mock.callCount(), 0);
+  assert.equal(decodeHex(`d9010645${Buffer.from(' "a" ').toString('hex')}`), 'a');
+});
+
 test('a large typed array is copied once and no element touched', () => {
   const data = { round: 3, weights: new Float32Array(1 << 20).fill(0.5) };
   const encoded = encodeCbor(data);
   assert.ok(encoded.length < data.weights.byteLength + 64);
-  const decoded = decodeCbor(encoded, 256) as typeof data;
+  const decoded = decodeCbor(encoded, within) as typeof data;
   assert.notEqual(decoded.weights.buffer, encoded.buffer);
   assert.equal(decoded.weights.buffer.byteLength, data.weights.byteLength);
   assert.deepStrictEqual(decoded, data);

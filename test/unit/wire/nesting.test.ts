@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkJsonNesting } from '../../../src/wire/nesting.ts';
+import { checkJsonShape, countJsonContainers } from '../../../src/wire/nesting.ts';
 
-const check = (text: string, maxDepth: number) => checkJsonNesting(new TextEncoder().encode(text), maxDepth);
+const check = (text: string, maxDepth: number, maxContainers = 1_000_000) =>
+  checkJsonShape(new TextEncoder().encode(text), { maxDepth, maxContainers });
 
 test('lists and objects count alike, and only while they are open', () => {
   check('[{"a":[]},{"b":[]},[[]]]', 3);
@@ -20,4 +21,18 @@ test('brackets inside strings do not count, quotes that are escaped do not end t
 test('what is too short to be a deeper value is left to the parser', () => {
   check('[[[[', 2);
   assert.throws(() => check('[[[]]', 2), /deeper/);
+});
+
+test('lists, objects and keys are counted together, whatever stands in strings', () => {
+  const count = (text: string) => countJsonContainers(new TextEncoder().encode(text));
+  assert.equal(count('[[],{},{"a":[1,2],"b":"x"}]'), 4 + 2 + 1);
+  assert.equal(count('["[{:", "\\"[:", 5, null]'), 1);
+  assert.equal(count('"[]"'), 0);
+});
+
+test('more of them than the limit are refused, however little nested', () => {
+  check('[[],[],[],[]]', 256, 5);
+  assert.throws(() => check('[[],[],[],[]]', 256, 4), /more than 4 lists.*limits\.maxContainers/);
+  check('{"a":0,"b":1}', 256, 3);
+  assert.throws(() => check('{"a":0,"b":1}', 256, 2), /more than 2 lists/);
 });

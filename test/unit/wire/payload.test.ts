@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { Data } from '../../../src/data.ts';
 import { PeerloomError } from '../../../src/errors.ts';
-import { decodePayload, encodePayload, PayloadFormat } from '../../../src/wire/payload.ts';
+import { decodePayload, encodePayload, PayloadFormat, unfoldedBytes } from '../../../src/wire/payload.ts';
 
 const utf8 = new TextEncoder();
 
@@ -203,6 +203,17 @@ test('a property that others put on Object.prototype changes nothing', () => {
   }
 });
 
+test('what data costs counts the lists, objects and binaries in it, but not its elements', () => {
+  const cost = (data: Data) => {
+    const { format, body } = encodePayload(data);
+    return unfoldedBytes(format, body) - body.length;
+  };
+  assert.equal(cost('[[[['), 0);
+  assert.equal(cost(new Float32Array(100)), 0);
+  assert.equal(cost([[], { a: 1 }]), 4 * 128);
+  assert.equal(cost([new Float32Array(100)]), 2 * 128);
+});
+
 suite('what cannot be decoded is ERR_MESSAGE_INVALID', () => {
   test('an unknown format', () => {
     for (const format of [0, 16, 255]) assertInvalid(format, '1', new RegExp(`format ${format}.*not known`));
@@ -239,6 +250,18 @@ suite('what cannot be decoded is ERR_MESSAGE_INVALID', () => {
     assertInvalid(PayloadFormat.json, whole(257), /deeper than 256/);
     assertInvalid(PayloadFormat.json, open(5_000_000), /deeper than 256/);
     assertInvalid(PayloadFormat.json, '{"a":'.repeat(1_000_000), /deeper than 256/);
+  });
+  test('more lists, objects and binaries than a message may hold', () => {
+    const few = { maxContainers: 10 };
+    const binary = (length: number) => Array.from({ length }, () => Uint8Array.of(1));
+    for (const data of [Array.from({ length: 10 }, () => []), binary(10)]) {
+      const { format, body } = encodePayload(data);
+      const isInvalid = { code: 'ERR_MESSAGE_INVALID', message: /more than 10 lists/ };
+      assert.throws(() => decodePayload(format, body, few), isInvalid);
+      assert.deepStrictEqual(decodePayload(format, body, { maxContainers: 11 }), data);
+    }
+    const many = Array.from({ length: 1_000_000 }, () => []);
+    assertInvalid(PayloadFormat.json, JSON.stringify(many), /more than 1000000 lists/);
   });
   test('part of an element', () => {
     for (const [format, bytes] of [
