@@ -18,6 +18,9 @@ import { type ElementType, elementBytes, elementTypeOf, elementTypes, typedArray
 // cborg, not cbor2: typed arrays at several GB/s both ways (cbor2 reads them element by element, 0.25 GB/s),
 // and bigints, dates and maps stay out. It reads text leniently and nests without a bound: see StrictTokenizer.
 
+/** Up to here it is cheaper to look at each character than to decode text once more. */
+const shortTextBytes = 32;
+
 /** CBOR text is UTF-8, so a string with lone surrogates goes as embedded JSON, which escapes them. */
 const embeddedJsonTag = 262;
 
@@ -53,6 +56,11 @@ const decodeOptions: DecodeOptions = {
   },
 };
 
+function isAscii(text: string): boolean {
+  for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) > 0x7f) return false;
+  return true;
+}
+
 function tagged(tag: number, bytes: Uint8Array): Token[] {
   return [new Token(Type.tag, tag), new Token(Type.bytes, bytes)];
 }
@@ -79,7 +87,7 @@ class StrictTokenizer extends Tokenizer {
     if (this.#tagged && token.type !== Type.bytes) throw new Error('a tag on something else than bytes');
     this.#tagged = token.type === Type.tag;
     if (!this.#tagged) this.#count(token);
-    if (token.type === Type.string) token.value = this.#textFrom(start);
+    if (token.type === Type.string) token.value = this.#textFrom(start, token.value);
     return token;
   }
 
@@ -92,11 +100,14 @@ class StrictTokenizer extends Tokenizer {
     if (open.length > this.#maxDepth) throw new Error(`nested deeper than ${this.#maxDepth} levels`);
   }
 
-  /** Reads the string again whose head is at `start` (RFC 8949 section 3: one byte, then 0, 1, 2, 4 or 8 of length). */
-  #textFrom(start: number): string {
+  /** Reads the string again, unless it is short and plain, whose head is at `start` (RFC 8949 section 3: one byte, then 0, 1, 2, 4 or 8 of length). */
+  #textFrom(start: number, lenient: string): string {
     const additional = this.data[start]! & 0x1f;
     const head = additional < 24 ? 1 : 1 + 2 ** (additional - 24);
-    return decodeText(this.data.subarray(start + head, this.pos()));
+    const from = start + head;
+    const length = this.pos() - from;
+    if (length <= shortTextBytes && length === lenient.length && isAscii(lenient)) return lenient;
+    return decodeText(this.data.subarray(from, this.pos()));
   }
 }
 

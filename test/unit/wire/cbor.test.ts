@@ -85,6 +85,22 @@ test('text is read strictly and whole, whatever the size of its length', () => {
   }
 });
 
+test('short text too', () => {
+  for (const text of [
+    '',
+    'a',
+    '\ufeff',
+    '\ufeffa',
+    '\ufffd',
+    'é',
+    'x'.repeat(32),
+    'x'.repeat(33),
+    `${'x'.repeat(31)}é`,
+  ])
+    assert.equal(decodeCbor(encodeCbor([text]), within)?.toString(), text);
+  for (const bytes of ['61ff', '62c328', '61c3', '63eda080']) assert.throws(() => decodeHex(bytes));
+});
+
 suite('nesting is counted', () => {
   const deep = (levels: number, head: string, end: string) => head.repeat(levels) + end;
   test('lists', () => {
