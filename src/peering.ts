@@ -5,6 +5,7 @@ import { FrameChannel } from './channel/frame-channel.ts';
 import { type Handshake, HandshakeRefused, shakeHands } from './channel/handshake.ts';
 import { openPacketChannel, refusePacketLink } from './channel/packet-channel.ts';
 import type { Log } from './debug.ts';
+import { DecompressionTurns } from './decompression-turns.ts';
 import { DurableChannels, NotResumed } from './durable-channels.ts';
 import { PeerloomError } from './errors.ts';
 import { MemoryBudget } from './memory-budget.ts';
@@ -67,6 +68,7 @@ export class Peering {
   readonly #admission: Admission;
   readonly #instance: string;
   readonly #budget: MemoryBudget;
+  readonly #turns: DecompressionTurns;
   readonly #durable: DurableChannels;
   /** Links that came in and are no connections yet. */
   readonly #arriving = new Set<Link>();
@@ -79,6 +81,7 @@ export class Peering {
     this.#options = options;
     this.#admission = new Admission(options, setup.onUserError);
     this.#budget = new MemoryBudget(options.limits.memoryBudgetBytes);
+    this.#turns = new DecompressionTurns(options.runtime);
     this.peers = new PeerTable(options.identity.id);
     this.#instance = randomName(options.runtime);
     this.#durable = new DurableChannels(options);
@@ -201,7 +204,8 @@ export class Peering {
       const reason = refusal ?? (await this.#admitPackets(link, direction));
       const ownId = this.#options.identity.id;
       if (reason === undefined) {
-        return openPacketChannel(link, { direction, ownId, limits, runtime, budget: this.#budget });
+        const [budget, turns] = [this.#budget, this.#turns];
+        return openPacketChannel(link, { direction, ownId, limits, runtime, budget, turns });
       }
       refusePacketLink(link, direction, reason);
       throw new HandshakeRefused(reason, 'us');
@@ -226,6 +230,7 @@ export class Peering {
       limits,
       runtime,
       budget: this.#budget,
+      turns: this.#turns,
       log: this.#setup.log,
     });
     this.#durable.keep(channel);

@@ -1,5 +1,6 @@
 import type { Data } from '../data.ts';
 import type { Log } from '../debug.ts';
+import type { DecompressionTurns } from '../decompression-turns.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import { budgetPassed, type MemoryAccount, type MemoryBudget } from '../memory-budget.ts';
@@ -26,6 +27,7 @@ import { messagesIn } from './unacknowledged.ts';
 export interface FrameChannelOptions {
   readonly limits: Limits;
   readonly budget: MemoryBudget;
+  readonly turns: DecompressionTurns;
   readonly runtime: Runtime;
   readonly log: Log;
 }
@@ -92,7 +94,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     this.#incoming = new Incoming({
       link,
       limits,
-      runtime,
+      turns: options.turns,
       respond: (id, data) => this.#answer(FrameKind.response, this.#encode(data), id),
       answer: (kind, payload, id) => this.#answer(kind, payload, id),
       onStream: (frame, handler) => this.#streams.offer(frame, handler),
@@ -129,7 +131,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   }
 
   shed(): void {
-    this.#incoming.inbox.clear();
+    this.#incoming.clear();
     this.#fail(goodbye('overload', budgetPassed));
   }
 
@@ -193,7 +195,7 @@ export class FrameChannel implements Channel, MemoryAccount {
 
   close(farewell: Goodbye): void {
     this.#ending.choose();
-    this.#incoming.inbox.clear();
+    this.#incoming.clear();
     if (this.#ending.isClosed) this.#report();
     if (!this.isOpen) return;
     this.#ending.begin({ ...farewell, by: 'us' });
@@ -352,7 +354,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     this.#reader.stop();
     this.#closeOutgoing();
     // Who breaks the protocol is not listened to any longer.
-    if (farewell.code === 'protocol') this.#incoming.inbox.clear();
+    if (farewell.code === 'protocol') this.#incoming.clear();
     const isHeard = farewell.code !== 'timeout';
     if (isHeard) this.#link.send(smallFrame(FrameKind.goodbye, encodeGoodbye(farewell)));
     this.#link.close(isHeard ? failFlushMs : 0);

@@ -1,7 +1,7 @@
 import type { Data } from '../data.ts';
+import type { DecompressionTurns } from '../decompression-turns.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
-import type { Runtime } from '../runtime.ts';
 import type { Link } from '../transport/transport.ts';
 import { decompress } from '../wire/compression.ts';
 import { FrameKind, idBytes, idOf } from '../wire/frame.ts';
@@ -13,7 +13,8 @@ import { Inbox } from './inbox.ts';
 export interface IncomingOptions {
   readonly link: Link;
   readonly limits: Limits;
-  readonly runtime: Runtime;
+  /** Those of all connections of the node. */
+  readonly turns: DecompressionTurns;
   /** Sends an answer of the user's. May throw what `send` throws for data that cannot be sent. */
   readonly respond: (id: number, data: Data) => void;
   /** Sends one of ours. */
@@ -32,15 +33,6 @@ export interface Decoded {
   readonly plain: Uint8Array;
 }
 
-/**
- * When so many bytes have been decompressed for one connection, the others, and the garbage collector, get as much
- * time as that took.
- */
-const decompressedPerTurnBytes = 1024 * 1024;
-
-/** They get more where decompressing is fast: garbage must not grow faster than it is found and given back. */
-const decompressedBytesPerMs = 1024 * 1024;
-
 const emptyPayload: Payload = { format: 0, compression: 0, body: new Uint8Array(0) };
 
 /** Messages, deliveries and requests on their way from the link to the user's handlers. */
@@ -49,8 +41,6 @@ export class Incoming {
   readonly #options: IncomingOptions;
   readonly #maxBodyBytes: number;
   #handler: ChannelHandler | undefined;
-  #decompressedBytes = 0;
-  #decompressingMs = 0;
   #ended = false;
 
   constructor(options: IncomingOptions) {
@@ -104,6 +94,12 @@ export class Incoming {
     this.inbox.makeRoom();
   }
 
+  /** What has arrived is handled no more. */
+  clear(): void {
+    this.inbox.clear();
+    this.#options.turns.leave(this);
+  }
+
   /** The data of a frame; what cannot be decoded is told to the user, and counted. */
   decode({ kind, format, compression, body }: Frame): Decoded | undefined {
     try {
@@ -113,7 +109,7 @@ export class Incoming {
       return { data: decodePayload(format, plain, this.#options.limits), format, plain };
     } catch (error) {
       this.#handler!.rejected(error as Error);
-      // A few bytes can cost milliseconds here, which an attacker would repeat.
+      // A few bytes can cost half a second here, which an attacker would repeat.
       if ((error as PeerloomError).code === 'ERR_DECOMPRESSION')
         this.#options.onAbuse(error as PeerloomError);
       return undefined;
@@ -121,28 +117,22 @@ export class Incoming {
   }
 
   #decompress(body: Uint8Array, compression: number): Uint8Array {
-    const { runtime, limits } = this.#options;
-    const startedAt = runtime.now();
-    const plain = decompress(body, compression, limits.maxMessageBytes);
-    this.#decompressingMs += runtime.now() - startedAt;
-    this.#decompressedBytes += plain.length;
-    return plain;
+    const { turns, limits } = this.#options;
+    return turns.count(() => decompress(body, compression, limits.maxMessageBytes));
   }
 
   /** Runs the user's handler for a frame whose turn has come. */
   #handle(frame: Frame): undefined | Promise<unknown> {
     if (frame.kind === FrameKind.streamOpen) return void this.#options.onStream(frame, this.#handler!);
-    if (this.#ended && frame.kind === FrameKind.request) return undefined;
-    const handled = this.#handleDecoded(frame, this.decode(frame));
-    if (this.#decompressedBytes < decompressedPerTurnBytes) return handled;
-    const pauseMs = Math.max(this.#decompressingMs, this.#decompressedBytes / decompressedBytesPerMs);
-    this.#decompressedBytes = 0;
-    this.#decompressingMs = 0;
-    const { runtime } = this.#options;
-    return Promise.all([handled, new Promise<void>((resolve) => runtime.setTimeout(resolve, pauseMs))]);
+    if (frame.compression === 0) return this.#handleNow(frame);
+    const { turns } = this.#options;
+    if (!turns.isFree) this.inbox.takeInHand(frame.body.length);
+    return turns.take(this, () => this.#handleNow(frame));
   }
 
-  #handleDecoded(frame: Frame, decoded: Decoded | undefined): undefined | Promise<unknown> {
+  #handleNow(frame: Frame): undefined | Promise<unknown> {
+    if (this.#ended && frame.kind === FrameKind.request) return undefined;
+    const decoded = this.decode(frame);
     if (frame.kind === FrameKind.request) return this.#handleRequest(frame, decoded);
     if (frame.kind === FrameKind.deliver) return this.#handleDeliver(frame, decoded);
     if (decoded === undefined) return undefined;

@@ -1,4 +1,5 @@
 import type { Data } from '../data.ts';
+import type { DecompressionTurns } from '../decompression-turns.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import { budgetPassed, type MemoryAccount, type MemoryBudget } from '../memory-budget.ts';
@@ -7,7 +8,7 @@ import type { Runtime } from '../runtime.ts';
 import type { Link } from '../transport/transport.ts';
 import type { Frame } from '../wire/frame-reader.ts';
 import { type Goodbye, goodbye } from '../wire/goodbye.ts';
-import { decodePacketBody, encodePacket, packetBody } from '../wire/p2pnetwork/packet.ts';
+import { decodePacketBody, encodePacket, isCompressed, packetBody } from '../wire/p2pnetwork/packet.ts';
 import { closingNotice, PacketReader } from '../wire/p2pnetwork/packet-reader.ts';
 import { PayloadFormat, unfoldedBytes } from '../wire/payload.ts';
 import { encodeText } from '../wire/text.ts';
@@ -27,6 +28,12 @@ const closeFlushMs = 15_000;
  */
 const pauseAfterIdsMs = 50;
 
+export interface PacketChannelOptions {
+  readonly limits: Limits;
+  readonly budget: MemoryBudget;
+  readonly turns: DecompressionTurns;
+}
+
 /**
  * The conversation with a node of the Python package p2pnetwork: messages only. It has no pings, no answers and no
  * goodbye, and nothing in it is encrypted or authenticated.
@@ -36,15 +43,17 @@ export class PacketChannel implements Channel, MemoryAccount {
   readonly #link: Link;
   readonly #limits: Limits;
   readonly #budget: MemoryBudget;
+  readonly #turns: DecompressionTurns;
   readonly #queue: PacketQueue;
   readonly #inbox: Inbox;
   readonly #reader: PacketReader;
   readonly #ending = new Ending();
   #handler: ChannelHandler | undefined;
 
-  constructor(link: Link, limits: Limits, budget: MemoryBudget) {
+  constructor(link: Link, { limits, budget, turns }: PacketChannelOptions) {
     this.#link = link;
     this.#budget = budget;
+    this.#turns = turns;
     this.#limits = limits;
     this.remote = {
       id: link.remoteId,
@@ -68,7 +77,7 @@ export class PacketChannel implements Channel, MemoryAccount {
 
   /** Nothing can be said to a Python node but data: the link just ends. */
   shed(): void {
-    this.#inbox.clear();
+    this.#clear();
     this.#abandon(goodbye('overload', budgetPassed));
   }
 
@@ -124,7 +133,7 @@ export class PacketChannel implements Channel, MemoryAccount {
 
   close(goodbye: Goodbye): void {
     this.#ending.choose();
-    this.#inbox.clear();
+    this.#clear();
     if (this.#ending.isClosed) this.#report();
     if (!this.isOpen) return;
     this.#ending.begin({ ...goodbye, by: 'us' });
@@ -148,12 +157,18 @@ export class PacketChannel implements Channel, MemoryAccount {
     this.#link.destroy();
   }
 
-  #handle({ body }: Frame): undefined | Promise<boolean> {
-    const { maxMessageBytes, maxContainers } = this.#limits;
+  #handle({ body }: Frame): undefined | Promise<unknown> {
+    if (!isCompressed(body)) return this.#handleNow(body);
+    if (!this.#turns.isFree) this.#inbox.takeInHand(body.length);
+    return this.#turns.take(this, () => this.#handleNow(body));
+  }
+
+  #handleNow(body: Uint8Array): undefined | Promise<unknown> {
+    const { maxContainers } = this.#limits;
     let plain: Uint8Array;
     let data: Data;
     try {
-      plain = packetBody(body, maxMessageBytes);
+      plain = this.#bodyOf(body);
       data = decodePacketBody(plain, maxContainers);
     } catch (error) {
       this.#handler!.rejected(error as Error);
@@ -163,6 +178,18 @@ export class PacketChannel implements Channel, MemoryAccount {
     if (typeof handled !== 'object') return undefined;
     this.#inbox.takeInHand(unfoldedBytes(isJson(data) ? PayloadFormat.json : PayloadFormat.bytes, plain));
     return handled;
+  }
+
+  #bodyOf(packet: Uint8Array): Uint8Array {
+    const { maxMessageBytes } = this.#limits;
+    const read = (): Uint8Array => packetBody(packet, maxMessageBytes);
+    return isCompressed(packet) ? this.#turns.count(read) : read();
+  }
+
+  /** What has arrived is handled no more. */
+  #clear(): void {
+    this.#inbox.clear();
+    this.#turns.leave(this);
   }
 
   #onLinkClosed(error: Error | undefined): void {
@@ -190,12 +217,10 @@ export class PacketChannel implements Channel, MemoryAccount {
   }
 }
 
-export interface PacketHandshake {
+export interface PacketHandshake extends PacketChannelOptions {
   readonly direction: 'inbound' | 'outbound';
   readonly ownId: string;
-  readonly limits: Limits;
   readonly runtime: Runtime;
-  readonly budget: MemoryBudget;
 }
 
 /**
@@ -204,8 +229,8 @@ export interface PacketHandshake {
  * @throws PeerloomError `ERR_CONNECTION_CLOSED`.
  */
 export async function openPacketChannel(link: Link, handshake: PacketHandshake): Promise<PacketChannel> {
-  const { direction, ownId, limits, runtime, budget } = handshake;
-  const channel = new PacketChannel(link, limits, budget);
+  const { direction, ownId, runtime } = handshake;
+  const channel = new PacketChannel(link, handshake);
   if (direction === 'inbound') link.send(encodeText(ownId));
   const pause = new Promise<void>((resolve) => runtime.setTimeout(resolve, pauseAfterIdsMs));
   await Promise.race([pause, link.closed]);

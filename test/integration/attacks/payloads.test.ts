@@ -123,6 +123,27 @@ const slow: Partial<Record<Compression, WatchedOptions>> = {
   lzma: { maxP99Ms: 400, maxGrowthMiB: 192 },
 };
 
+suite('compressed messages of many peers', () => {
+  const scene = attackScene({ maxP99Ms: 1_500, maxGrowthMiB: 400 });
+
+  test('eight peers that send what takes longest leave an honest one its answers', async () => {
+    const { victim, port } = scene;
+    const slow = compress(Buffer.alloc(maxMessageBytes, 'ab'), 'bzip2');
+    assert.ok(slow.length < 1_000);
+    const frame = rawFrame(message, slow, { format: bytes, compression: compressionCodes.bzip2 });
+    const peers = await Promise.all(Array.from({ length: 8 }, () => RawPeer.connect(port)));
+    const honest = await RawPeer.connect(port);
+    const { handled } = await victim.call('stats');
+    for (const peer of peers) peer.write(...Array.from({ length: 40 }, () => frame));
+    let answers = 0;
+    for (; (await victim.call('stats')).handled < handled + 10; answers++) await honest.synced();
+    assert.ok(answers > 50, `${answers} answers while 10 such messages were handled`);
+    // Whoever just leaves has still handled what it sent.
+    for (const peer of peers) peer.write(rawFrame(FrameKind.part, 'breach'));
+    for (const peer of peers) assert.equal((await peer.goodbye()).code, 'protocol');
+  });
+});
+
 const compressions = availableCompressions().filter((name) => name !== 'none');
 
 for (const name of compressions) {

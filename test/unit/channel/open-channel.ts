@@ -1,5 +1,6 @@
 import type { ChannelHandler } from '../../../src/channel/channel.ts';
 import { FrameChannel } from '../../../src/channel/frame-channel.ts';
+import { DecompressionTurns } from '../../../src/decompression-turns.ts';
 import type { Data, Limits } from '../../../src/index.ts';
 import { resolveLimits } from '../../../src/limits.ts';
 import { MemoryBudget } from '../../../src/memory-budget.ts';
@@ -27,6 +28,8 @@ export function openChannel({
   isStarted = true,
   hello: theirs = hello,
   direction = 'outbound',
+  runtime = new VirtualRuntime(),
+  turns = new DecompressionTurns(runtime),
 }: {
   /** What came behind the handshake. */
   rest?: Uint8Array[];
@@ -35,8 +38,10 @@ export function openChannel({
   /** What both sides say. */
   hello?: Hello;
   direction?: 'inbound' | 'outbound';
+  runtime?: VirtualRuntime;
+  /** Shared with other channels. */
+  turns?: DecompressionTurns;
 } = {}) {
-  const runtime = new VirtualRuntime();
   const link = new FakeLink();
   const resolved = resolveLimits(limits);
   const channel = new FrameChannel(
@@ -51,6 +56,7 @@ export function openChannel({
     {
       limits: resolved,
       budget: new MemoryBudget(resolved.memoryBudgetBytes),
+      turns,
       runtime,
       log: Object.assign(() => {}, { enabled: false }),
     },
