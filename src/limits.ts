@@ -21,8 +21,7 @@ export interface Limits {
   /** Bytes of one message, before and after decompression. Default 16 MiB. */
   readonly maxMessageBytes: number;
   /**
-   * Lists, objects and their keys, byte strings and typed arrays in one message; the bytes and elements in them do
-   * not count. Default 1,000,000.
+   * Lists, objects, byte strings and typed arrays in one message; what they hold does not count. Default 1,000,000.
    */
   readonly maxContainers: number;
   /** Bytes waiting to go out on a connection at which `send` starts to answer false. Default 1 MiB; at most `queueMaxBytes`. */

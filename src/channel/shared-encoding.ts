@@ -119,6 +119,6 @@ function tooLarge(length: number, maxBytes: number): PeerloomError {
 function tooMany(maxContainers: number): PeerloomError {
   return new PeerloomError(
     'ERR_MESSAGE_TOO_LARGE',
-    `the message holds more than ${maxContainers} lists, objects, keys, byte strings and typed arrays: use typed arrays for numbers, cut it into several, or raise limits.maxContainers on both sides`,
+    `the message holds more than ${maxContainers} lists, objects, byte strings and typed arrays: use typed arrays for numbers, cut it into several, or raise limits.maxContainers on both sides`,
   );
 }

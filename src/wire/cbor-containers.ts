@@ -5,7 +5,7 @@ const arrayType = 4;
 const mapType = 5;
 
 /**
- * The lists, objects, keys and byte strings, typed arrays among them, that CBOR says it holds, from the heads of its
+ * The lists, objects and byte strings, typed arrays among them, that CBOR says it holds, from the heads of its
  * items alone. Stops once there are more than `most`. What is no CBOR is counted too, somehow.
  */
 export function countCborContainers(body: Uint8Array, most = Number.POSITIVE_INFINITY): number {
@@ -18,8 +18,7 @@ export function countCborContainers(body: Uint8Array, most = Number.POSITIVE_INF
     const length = lengthBytes === 0 ? additional : bigEndian(body, index + 1, lengthBytes);
     index += 1 + lengthBytes;
     if (type === bytesType || type === textType) index += length;
-    if (type === bytesType || type === arrayType) count += 1;
-    else if (type === mapType) count += 1 + length;
+    if (type === bytesType || type === arrayType || type === mapType) count += 1;
   }
   return count;
 }

@@ -98,7 +98,7 @@ export function unfoldedBytes(format: number, body: Uint8Array): number {
   return body.length + containerCostBytes * countContainers(format, body);
 }
 
-/** How many lists, objects, keys, byte strings and typed arrays a body holds. */
+/** How many lists, objects, byte strings and typed arrays a body holds. */
 export function countContainers(format: number, body: Uint8Array): number {
   if (format === PayloadFormat.json) return countJsonContainers(body);
   if (format === PayloadFormat.cbor) return countCborContainers(body);

@@ -151,12 +151,12 @@ suite('protocol 5: payloads', () => {
     });
   }
 
-  test('5.13 a million lists, objects and keys are taken', async (t) => {
+  test('5.13 a million lists and objects are taken', async (t) => {
     const { node, peer, next, connection } = await pair(t);
-    const body = `[${'{"a":[]},'.repeat(333_333)}0]`;
+    const body = `[${'{"a":[]},'.repeat(499_999)}0]`;
     peer.write(frame(kinds.message, deflateSync(body), { format: 1, compression: 1 }));
     const data = await next();
-    assert.equal((data as Data[]).length, 333_334);
+    assert.equal((data as Data[]).length, 500_000);
     assert.equal(node.messageCountRerr, 0);
     const error = { code: 'ERR_MESSAGE_TOO_LARGE' };
     assert.throws(() => connection.send([data, []]), error);

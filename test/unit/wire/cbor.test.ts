@@ -130,16 +130,15 @@ suite('nesting is counted', () => {
   });
 });
 
-suite('lists, objects, keys and binaries are counted', () => {
+suite('lists, objects and binaries are counted', () => {
   const refused = (text: string, maxContainers: number) =>
     assert.throws(() => decodeHex(text, 256, maxContainers), /more than \d lists.*limits\.maxContainers/);
   test('lists and objects', () => {
     assert.deepStrictEqual(decodeHex('8380a080', 256, 4), [[], {}, []]);
     refused('8480a08080', 4);
   });
-  test('keys', () => {
-    assert.deepStrictEqual(decodeHex('a2616100616200', 256, 3), { a: 0, b: 0 });
-    refused('a2616100616200', 2);
+  test('keys are not', () => {
+    assert.deepStrictEqual(decodeHex('a2616100616200', 256, 1), { a: 0, b: 0 });
   });
   test('bytes and typed arrays', () => {
     assert.deepStrictEqual(decodeHex('8241014101', 256, 3), [Uint8Array.of(1), Uint8Array.of(1)]);
