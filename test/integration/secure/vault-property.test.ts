@@ -125,10 +125,10 @@ class Five {
     const model = this.models[step.owner]!;
     const { id } = this.nodes[step.reader]!;
     if (step.kind === 'grant') {
-      await vault.grant(collection, id, step);
+      await vault.grant(collection, id, { history: step.history });
       model.grant(step.reader, step.history);
     } else if (model.exists) {
-      await vault.revoke(collection, id, step);
+      await vault.revoke(collection, id, { reencrypt: step.reencrypt });
       model.revoke(step.reader, step.reencrypt);
     }
   }
