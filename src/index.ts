@@ -8,11 +8,12 @@ export type { LostSession, NodeCallback, NodeEventName, NodeEvents, NodeListener
 export { Identity } from './identity.ts';
 export { type IdentityFile, saveIdentity } from './identity-file.ts';
 export { defaultLimits, type Limits } from './limits.ts';
-export { Node, type SendFailure, type SendReport, type SendToNodesOptions } from './node.ts';
+export { Node } from './node.ts';
 export { type ConnectionDetails, NodeConnection } from './node-connection.ts';
 export type { ConnectOptions, NodeOptions, PeerDetails, ReconnectOptions } from './options.ts';
 export { type NodeDuplex, PeerStream } from './peer-stream.ts';
 export { type Runtime, type RuntimeTimer, systemRuntime } from './runtime.ts';
+export type { SendFailure, SendReport, SendToNodesOptions } from './send-to-many.ts';
 export { MemoryHub, memory } from './transport/memory/memory.ts';
 export { type TcpOptions, type TcpProtocol, tcp } from './transport/tcp/tcp.ts';
 export type { Link, Security, Transport, TransportContext } from './transport/transport.ts';

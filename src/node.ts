@@ -1,10 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { type Address, addressOf, formatAddress, parseAddress } from './address.ts';
-import { checkOptions, shown } from './arguments.ts';
+import { shown } from './arguments.ts';
 import { attempt } from './attempt.ts';
 import type { Channel, SendOptions } from './channel/channel.ts';
-import { shareEncoding } from './channel/shared-encoding.ts';
 import { Connections } from './connections.ts';
 import type { Data } from './data.ts';
 import { createLog, type Log } from './debug.ts';
@@ -23,32 +22,9 @@ import {
 import { Peering } from './peering.ts';
 import { Reconnector } from './reconnector.ts';
 import type { RuntimeTimer } from './runtime.ts';
+import { type SendReport, type SendToNodesOptions, sendToMany } from './send-to-many.ts';
 import type { Link, Transport } from './transport/transport.ts';
 import { goodbye } from './wire/goodbye.ts';
-
-/** A connection that did not take a message, and why. */
-export interface SendFailure {
-  /** The connection; it may have closed meanwhile. */
-  readonly connection: NodeConnection;
-  /** What {@link NodeConnection.send} threw. */
-  readonly error: Error;
-}
-
-/** How to send a message to many. */
-export interface SendToNodesOptions extends SendOptions {
-  /** Whom to leave out, as connections or ids. Default: nobody. */
-  readonly exclude?: Iterable<NodeConnection | string>;
-}
-
-/** What became of a message to many. */
-export interface SendReport {
-  /** Connections that took the message. */
-  readonly sent: number;
-  /** Those of them that are above their high-water mark: wait for their `drained()` before sending much more. */
-  readonly congested: readonly NodeConnection[];
-  /** Connections that did not take it, with the reason. */
-  readonly failed: readonly SendFailure[];
-}
 
 /**
  * A node of a peer-to-peer network: it listens, connects to others, and tells what happens by events. Extend
@@ -311,23 +287,8 @@ export class Node extends NodeHandlers {
    * connections and ids. What fails for single connections is in the report.
    */
   sendToNodes(data: Data, options: SendToNodesOptions = {}): SendReport {
-    checkOptions(options, sendToNodesNames);
-    const { exclude = [], ...sendOptions } = options;
-    const excluded = excludedFrom(exclude);
-    const shared = shareEncoding(data, sendOptions, this.#options.limits.maxContainers);
-    const congested: NodeConnection[] = [];
-    const failed: SendFailure[] = [];
-    let sent = 0;
-    for (const connection of this.#connections.channels.keys()) {
-      if (excluded.has(connection) || excluded.has(connection.id)) continue;
-      try {
-        if (!connection.send(data, shared)) congested.push(connection);
-        sent += 1;
-      } catch (error) {
-        failed.push({ connection, error: error as Error });
-      }
-    }
-    return { sent, congested, failed };
+    const { maxContainers } = this.#options.limits;
+    return sendToMany(data, options, { connections: this.#connections.channels.keys(), maxContainers });
   }
 
   /**
@@ -425,22 +386,6 @@ export class Node extends NodeHandlers {
   #logOf(part: string): Log {
     return createLog(part, this.#options.name || this.id.slice(-6), () => this.debug);
   }
-}
-
-const sendToNodesNames = ['compression', 'exclude'] as const satisfies readonly (keyof SendToNodesOptions)[];
-
-function excludedFrom(exclude: Iterable<NodeConnection | string>): ReadonlySet<NodeConnection | string> {
-  const rule = 'exclude must be a list of connections and ids, such as [connection]';
-  // A single id is a string, which is a list of its letters as well.
-  if (typeof exclude !== 'object' || exclude === null || !(Symbol.iterator in exclude)) {
-    throw new TypeError(`${rule}, not ${shown(exclude)}`);
-  }
-  const excluded = new Set(exclude);
-  for (const one of excluded) {
-    if (typeof one === 'string' || one instanceof NodeConnection) continue;
-    throw new TypeError(`${rule}; it holds ${shown(one)}`);
-  }
-  return excluded;
 }
 
 function notStarted(what: string): PeerloomError {

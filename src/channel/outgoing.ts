@@ -19,9 +19,11 @@ const firstChunkBytes = 2 * 1024;
 /** Pongs and the like that may wait on a peer that does not read. */
 const maxUrgentBytes = 64 * 1024;
 
-/** 8 MiB each at the most, for all connections of the process: what sessions keep until it is acknowledged comes back in lots. */
+/** 8 MiB at the most, for all connections of the process: what sessions keep until it is acknowledged comes back in lots. */
 const chunks = new ChunkPool(chunkBytes, 128);
-const firstChunks = new ChunkPool(firstChunkBytes, 4096);
+
+/** 1 MiB at the most. */
+const firstChunks = new ChunkPool(firstChunkBytes, 512);
 
 /** Bytes that wait for the link, and the chunk that they lie in, if it is one of a pool. */
 interface Waiting {
