@@ -1,3 +1,4 @@
+import type { PeerloomError } from './errors.ts';
 import type { Runtime, RuntimeTimer } from './runtime.ts';
 
 /** When so many bytes have been decompressed, everything else gets as much time as that took. */
@@ -42,6 +43,9 @@ export class DecompressionTurns {
       const plain = decompress();
       bytes = plain.length;
       return plain;
+    } catch (error) {
+      if ((error as PeerloomError).code === 'ERR_COMPRESSION_UNAVAILABLE') bytes = 0;
+      throw error;
     } finally {
       this.#bytes += bytes;
       this.#tookMs += this.#runtime.now() - startedAtMs;

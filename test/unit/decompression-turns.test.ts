@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { DecompressionTurns } from '../../src/decompression-turns.ts';
+import { type ErrorCode, PeerloomError } from '../../src/errors.ts';
 import { VirtualRuntime } from '../support/virtual-runtime.ts';
 
 const mebibyte = 2 ** 20;
@@ -99,5 +100,17 @@ suite('decompression', () => {
     assert.deepEqual(runtime.pending, []);
     await runtime.advance(1_000);
     assert.deepEqual([done, turns.isFree], [['a 100'], true]);
+  });
+
+  test('makes nobody wait for a compression that is not known, but for what is damaged', () => {
+    const { turns } = scene();
+    const failing = (code: ErrorCode) => () =>
+      turns.count(() => {
+        throw new PeerloomError(code, 'as the test says');
+      });
+    assert.throws(failing('ERR_COMPRESSION_UNAVAILABLE'));
+    assert.equal(turns.isFree, true);
+    assert.throws(failing('ERR_DECOMPRESSION'));
+    assert.equal(turns.isFree, false);
   });
 });
