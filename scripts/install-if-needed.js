@@ -16,21 +16,25 @@ for (const folder of process.argv.slice(2)) {
   const isInstalled = isNewer(installed, lockFile);
   if (isInstalled && isNewer(completed, installed)) continue;
   console.log(`Installing the packages of ${resolve(folder)} …`);
-  if (!isInstalled) npm(process.execPath, folder, 'ci');
+  if (!isInstalled && !npm(process.execPath, folder, 'ci')) fail(`npm ci failed in ${resolve(folder)}`);
   // npm left out what does not run on the Node that it ran on, whoever called it.
-  npm(newNode(), folder, 'install', '--no-save');
+  if (!npm(newNode(), folder, 'install', '--no-save')) {
+    if (!isInstalled) fail(`npm install failed in ${resolve(folder)}`);
+    console.error('Going on with what is installed; optional packages may be missing.');
+  }
   writeFileSync(completed, '');
 }
 newNode();
 
+/** @returns whether it succeeded. */
 function npm(node, folder, ...args) {
   // Inside a script of npm, npm says where it is.
   const { npm_execpath: path } = process.env;
   const [command, first] = path ? [node, [path]] : ['npm', []];
   const options = { cwd: folder, stdio: 'inherit', shell: path ? false : shell };
   const { status, error } = spawnSync(command, [...first, ...args, ...quiet], options);
-  if (status !== 0)
-    fail(`npm ${args[0]} failed in ${resolve(folder)}: ${error ? error.message : 'see above'}`);
+  if (error) console.error(error.message);
+  return status === 0;
 }
 
 /** The Node that npm's scripts run on: the package `node` brings it. */
