@@ -1,4 +1,5 @@
-import type { PeerloomError } from './errors.ts';
+import { ComputingPace, type Pace } from './computing-pace.ts';
+import { PeerloomError } from './errors.ts';
 import type { Runtime, RuntimeTimer } from './runtime.ts';
 
 /** When so many bytes have been decompressed, everything else gets as much time as that took. */
@@ -7,23 +8,37 @@ const decompressedPerTurnBytes = 1024 * 1024;
 /** It gets more where decompressing is fast: garbage must not grow faster than it is found and given back. */
 const decompressedBytesPerMs = 1024 * 1024;
 
+/** Decompresses, at once or not. */
+export type Decompress = (pace: Pace) => Uint8Array | Promise<Uint8Array>;
+
+/** What was decompressed; throws what that threw. */
+export type Outcome = () => Uint8Array;
+
 interface Waiting {
-  readonly go: () => void;
-  readonly drop: () => void;
+  go(): void;
+  drop(): void;
+}
+
+/** What is decompressed in steps, or by another thread. */
+interface UnderWay {
+  readonly connection: object | undefined;
+  drop(): void;
 }
 
 /**
  * Keeps what all peers of a node send compressed to half of its time: a few hundred bytes can take half a second, and
- * a peer that may not go on is soon replaced by another. After each MiB nobody decompresses for as long as that took;
- * who wants to meanwhile goes in the order of asking, one message of each connection at a time.
+ * a peer that may not go on is soon replaced by another. One message is decompressed at a time. After each MiB nobody
+ * does for as long as that took; who wants to meanwhile goes in the order of asking, one message of each connection at
+ * a time.
  */
 export class DecompressionTurns {
   readonly #runtime: Runtime;
   readonly #waiting = new Map<object, Waiting>();
+  readonly #underWay = new Set<UnderWay>();
   #bytes = 0;
   #tookMs = 0;
   #freeAtMs = Number.NEGATIVE_INFINITY;
-  /** Only while somebody waits. */
+  /** Only while somebody waits for it. */
   #timer: RuntimeTimer | undefined;
 
   constructor(runtime: Runtime) {
@@ -32,77 +47,126 @@ export class DecompressionTurns {
 
   /** Nobody has to wait. */
   get isFree(): boolean {
-    return this.#waiting.size === 0 && this.#isOver();
-  }
-
-  /** Decompresses at once, and counts what comes out. */
-  count(decompress: () => Uint8Array): Uint8Array {
-    const startedAtMs = this.#runtime.now();
-    let bytes = decompressedPerTurnBytes; // of what fails: it may have been more
-    try {
-      const plain = decompress();
-      bytes = plain.length;
-      return plain;
-    } catch (error) {
-      if ((error as PeerloomError).code === 'ERR_COMPRESSION_UNAVAILABLE') bytes = 0;
-      throw error;
-    } finally {
-      this.#bytes += bytes;
-      this.#tookMs += this.#runtime.now() - startedAtMs;
-      if (this.#bytes >= decompressedPerTurnBytes) this.#pause();
-    }
+    return this.#waiting.size === 0 && this.#underWay.size === 0 && this.#isOver();
   }
 
   /**
-   * Does something that decompresses: now, or when it is the turn of `connection`, which asks for nothing more until
-   * then.
+   * Decompresses something, and does with it what `conclude` says: now, or when it is the turn of `connection`, which
+   * asks for nothing more until then.
    *
-   * @returns a promise where it has to wait; of nothing, when the connection leaves meanwhile.
+   * @returns what `conclude` does, or a promise of it; of nothing, when the connection leaves meanwhile.
    */
-  take<Result>(connection: object, action: () => Result): Result | Promise<Awaited<Result> | undefined> {
-    if (this.isFree) return action();
+  take<Result>(
+    connection: object,
+    decompress: Decompress,
+    conclude: (outcome: Outcome) => Result,
+  ): Result | Promise<Awaited<Result> | undefined> {
+    if (this.isFree) return this.#begin(connection, decompress, conclude);
     return new Promise((resolve) => {
-      const go = (): void => resolve(action() as Awaited<Result>);
+      const go = (): void => resolve(this.#begin(connection, decompress, conclude) as Awaited<Result>);
       this.#waiting.set(connection, { go, drop: () => resolve(undefined) });
-      this.#timer ??= this.#wakeLater();
+      this.#wakeInTime();
     });
+  }
+
+  /** The same without a turn, for what this side has asked for; whoever leaves. */
+  begin(decompress: Decompress, conclude: (outcome: Outcome) => void): void {
+    void this.#begin(undefined, decompress, conclude);
   }
 
   /** Nothing of this connection is to be handled any more. */
   leave(connection: object): void {
     this.#waiting.get(connection)?.drop();
     this.#waiting.delete(connection);
+    for (const each of this.#underWay) if (each.connection === connection) each.drop();
     if (this.#waiting.size > 0) return;
     this.#timer?.cancel();
     this.#timer = undefined;
+  }
+
+  #begin<Result>(
+    connection: object | undefined,
+    decompress: Decompress,
+    conclude: (outcome: Outcome) => Result,
+  ): Result | Promise<Awaited<Result> | undefined> {
+    const pace = new ComputingPace(this.#runtime);
+    const ended = (bytes: number, outcome: Outcome): Outcome => {
+      this.#count(bytes, pace.tookMs);
+      return outcome;
+    };
+    const succeeded = (plain: Uint8Array): Outcome => ended(plain.length, () => plain);
+    const failed = (error: unknown): Outcome =>
+      ended(costOf(error), () => {
+        throw error;
+      });
+    let output: Uint8Array | Promise<Uint8Array>;
+    try {
+      output = decompress(pace);
+    } catch (error) {
+      return conclude(failed(error));
+    }
+    if (!(output instanceof Promise)) return conclude(succeeded(output));
+    return this.#follow(connection, pace, output.then(succeeded, failed), conclude);
+  }
+
+  /** Others wait until it has ended, even when nobody wants it any more: a thread cannot be stopped. */
+  #follow<Result>(
+    connection: object | undefined,
+    pace: ComputingPace,
+    output: Promise<Outcome>,
+    conclude: (outcome: Outcome) => Result,
+  ): Promise<Awaited<Result> | undefined> {
+    const dropped = Promise.withResolvers<undefined>();
+    let isWanted = true;
+    const drop = (): void => {
+      isWanted = false;
+      pace.stop();
+      dropped.resolve(undefined);
+    };
+    const entry = { connection, drop };
+    this.#underWay.add(entry);
+    const concluded = output.then((outcome) => {
+      this.#underWay.delete(entry);
+      this.#wakeInTime();
+      return isWanted ? conclude(outcome) : undefined;
+    });
+    return Promise.race([concluded, dropped.promise]) as Promise<Awaited<Result> | undefined>;
   }
 
   #isOver(): boolean {
     return this.#runtime.now() >= this.#freeAtMs;
   }
 
-  #pause(): void {
+  #count(bytes: number, tookMs: number): void {
+    this.#bytes += bytes;
+    this.#tookMs += tookMs;
+    if (this.#bytes < decompressedPerTurnBytes) return;
     const pauseMs = Math.max(this.#tookMs, this.#bytes / decompressedBytesPerMs);
     this.#freeAtMs = this.#runtime.now() + pauseMs;
     this.#bytes = 0;
     this.#tookMs = 0;
   }
 
-  #wakeLater(): RuntimeTimer {
+  #wakeInTime(): void {
+    if (this.#waiting.size === 0 || this.#underWay.size > 0) return;
     const delayMs = Math.max(0, this.#freeAtMs - this.#runtime.now());
-    return this.#runtime.setTimeout(() => this.#wake(), delayMs);
+    this.#timer ??= this.#runtime.setTimeout(() => this.#wake(), delayMs);
   }
 
   /** One at a time, so that between two of them others are heard. */
   #wake(): void {
     this.#timer = undefined;
-    if (this.#isOver()) {
-      const [first] = this.#waiting;
-      if (first !== undefined) {
-        this.#waiting.delete(first[0]);
-        first[1].go();
-      }
+    const [first] = this.#waiting;
+    if (first !== undefined && this.#underWay.size === 0 && this.#isOver()) {
+      this.#waiting.delete(first[0]);
+      first[1].go();
     }
-    if (this.#waiting.size > 0) this.#timer ??= this.#wakeLater();
+    this.#wakeInTime();
   }
+}
+
+/** Of what has failed nobody knows how much it was. */
+function costOf(error: unknown): number {
+  const isUnknown = error instanceof PeerloomError && error.code === 'ERR_COMPRESSION_UNAVAILABLE';
+  return isUnknown ? 0 : decompressedPerTurnBytes;
 }

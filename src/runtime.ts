@@ -9,6 +9,8 @@ export interface RuntimeTimer {
  * virtual time the same program runs the same way each time.
  */
 export interface Runtime {
+  /** Its time passes only when all has been done that was to do: nothing may be left to other threads. Default false. */
+  readonly isVirtual?: boolean;
   /** Milliseconds since an arbitrary moment; never goes back. */
   now(): number;
   /** Runs `callback` once, `delayMs` milliseconds from now at the earliest, never before this call returns. */

@@ -105,7 +105,7 @@ export class FrameChannel implements Channel, MemoryAccount {
       outgoing: this.#outgoing,
       runtime,
       encode: (data) => this.#encode(data),
-      decode: (frame) => this.#incoming.decode(frame),
+      read: (frame, conclude) => this.#incoming.readAnswer(frame, conclude),
     });
     this.#liveness = new Liveness(limits, runtime.now());
     const { grew } = options.budget;

@@ -1,5 +1,5 @@
 import type { Data } from '../data.ts';
-import type { DecompressionTurns } from '../decompression-turns.ts';
+import type { Decompress, DecompressionTurns, Outcome } from '../decompression-turns.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { Link } from '../transport/transport.ts';
@@ -100,12 +100,15 @@ export class Incoming {
     this.#options.turns.leave(this);
   }
 
-  /** The data of a frame; what cannot be decoded is told to the user, and counted. */
-  decode({ kind, format, compression, body }: Frame): Decoded | undefined {
+  /** Reads the data of an answer, at once if it can; what cannot be decoded is told to the user, and counted. */
+  readAnswer(frame: Frame, conclude: (decoded: Decoded | undefined) => void): void {
+    if (frame.compression === 0) conclude(this.#decode(frame, () => payloadOf(frame)));
+    else this.#options.turns.begin(this.#decompress(frame), (plain) => conclude(this.#decode(frame, plain)));
+  }
+
+  #decode({ format }: Frame, payload: Outcome): Decoded | undefined {
     try {
-      let plain: Uint8Array = kind === FrameKind.message ? body : body.subarray(idBytes);
-      if (compression !== 0) plain = this.#decompress(plain, compression);
-      else if (kind === FrameKind.request) plain = detached(plain);
+      const plain = payload();
       return { data: decodePayload(format, plain, this.#options.limits), format, plain };
     } catch (error) {
       this.#handler!.rejected(error as Error);
@@ -116,23 +119,32 @@ export class Incoming {
     }
   }
 
-  #decompress(body: Uint8Array, compression: number): Uint8Array {
-    const { turns, limits } = this.#options;
-    return turns.count(() => decompress(body, compression, limits.maxMessageBytes));
+  #decompress(frame: Frame): Decompress {
+    const { maxMessageBytes } = this.#options.limits;
+    return (pace) => decompress(payloadOf(frame), frame.compression, maxMessageBytes, pace);
   }
 
   /** Runs the user's handler for a frame whose turn has come. */
   #handle(frame: Frame): undefined | Promise<unknown> {
     if (frame.kind === FrameKind.streamOpen) return void this.#options.onStream(frame, this.#handler!);
-    if (frame.compression === 0) return this.#handleNow(frame);
-    const { turns } = this.#options;
-    if (!turns.isFree) this.inbox.takeInHand(frame.body.length);
-    return turns.take(this, () => this.#handleNow(frame));
+    if (this.#isMoot(frame)) return undefined;
+    if (frame.compression === 0) return this.#handleNow(frame, () => payloadOf(frame));
+    let isHandled = false;
+    const handled = this.#options.turns.take(this, this.#decompress(frame), (plain) => {
+      isHandled = true;
+      return this.#isMoot(frame) ? undefined : this.#handleNow(frame, plain);
+    });
+    if (!isHandled) this.inbox.takeInHand(frame.body.length);
+    return handled;
   }
 
-  #handleNow(frame: Frame): undefined | Promise<unknown> {
-    if (this.#ended && frame.kind === FrameKind.request) return undefined;
-    const decoded = this.decode(frame);
+  /** Nobody waits for the answer any more. */
+  #isMoot({ kind }: Frame): boolean {
+    return this.#ended && kind === FrameKind.request;
+  }
+
+  #handleNow(frame: Frame, payload: Outcome): undefined | Promise<unknown> {
+    const decoded = this.#decode(frame, payload);
     if (frame.kind === FrameKind.request) return this.#handleRequest(frame, decoded);
     if (frame.kind === FrameKind.deliver) return this.#handleDeliver(frame, decoded);
     if (decoded === undefined) return undefined;
@@ -194,6 +206,12 @@ export class Incoming {
   #fail(id: number, message: string): undefined {
     this.#options.answer(FrameKind.failure, encodePayload(message), id);
   }
+}
+
+function payloadOf({ kind, compression, body }: Frame): Uint8Array {
+  if (kind === FrameKind.message) return body;
+  const payload = body.subarray(idBytes);
+  return kind === FrameKind.request && compression === 0 ? detached(payload) : payload;
 }
 
 /** Many requests may be in hand at once: a small one must not keep all the memory that it arrived in. */

@@ -1,5 +1,5 @@
 import type { Data } from '../data.ts';
-import type { DecompressionTurns } from '../decompression-turns.ts';
+import type { DecompressionTurns, Outcome } from '../decompression-turns.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import { budgetPassed, type MemoryAccount, type MemoryBudget } from '../memory-budget.ts';
@@ -158,17 +158,27 @@ export class PacketChannel implements Channel, MemoryAccount {
   }
 
   #handle({ body }: Frame): undefined | Promise<unknown> {
-    if (!isCompressed(body)) return this.#handleNow(body);
-    if (!this.#turns.isFree) this.#inbox.takeInHand(body.length);
-    return this.#turns.take(this, () => this.#handleNow(body));
+    const { maxMessageBytes } = this.#limits;
+    if (!isCompressed(body)) return this.#handleNow(() => packetBody(body, maxMessageBytes));
+    let isHandled = false;
+    const handled = this.#turns.take(
+      this,
+      (pace) => packetBody(body, maxMessageBytes, pace),
+      (plain) => {
+        isHandled = true;
+        return this.#handleNow(plain);
+      },
+    );
+    if (!isHandled) this.#inbox.takeInHand(body.length);
+    return handled;
   }
 
-  #handleNow(body: Uint8Array): undefined | Promise<unknown> {
+  #handleNow(payload: Outcome): undefined | Promise<unknown> {
     const { maxContainers } = this.#limits;
     let plain: Uint8Array;
     let data: Data;
     try {
-      plain = this.#bodyOf(body);
+      plain = payload();
       data = decodePacketBody(plain, maxContainers);
     } catch (error) {
       this.#handler!.rejected(error as Error);
@@ -178,12 +188,6 @@ export class PacketChannel implements Channel, MemoryAccount {
     if (typeof handled !== 'object') return undefined;
     this.#inbox.takeInHand(unfoldedBytes(isJson(data) ? PayloadFormat.json : PayloadFormat.bytes, plain));
     return handled;
-  }
-
-  #bodyOf(packet: Uint8Array): Uint8Array {
-    const { maxMessageBytes } = this.#limits;
-    const read = (): Uint8Array => packetBody(packet, maxMessageBytes);
-    return isCompressed(packet) ? this.#turns.count(read) : read();
   }
 
   /** What has arrived is handled no more. */

@@ -12,9 +12,13 @@ export interface WaitOptions {
 
 export const defaultWaitMs = 30_000;
 
-interface Waiter<Answer> {
+/** Somebody who asked. */
+export interface Asker<Answer> {
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: PeerloomError) => void;
+}
+
+interface Waiter<Answer> extends Asker<Answer> {
   readonly timer: RuntimeTimer | undefined;
   readonly stopListening: (() => void) | undefined;
 }
@@ -42,7 +46,7 @@ export class PendingAnswers<Answer> {
     const id = this.#freeId();
     send(id);
     return new Promise((resolve, reject) => {
-      const fail = (error: PeerloomError) => this.#take(id)?.reject(error);
+      const fail = (error: PeerloomError) => this.fail(id, error);
       const timer =
         timeoutMs === Number.POSITIVE_INFINITY
           ? undefined
@@ -62,12 +66,7 @@ export class PendingAnswers<Answer> {
 
   /** Answers that nobody waits for, late ones among them, are passed over. */
   answer(id: number, answer: Answer): void {
-    this.#take(id)?.resolve(answer);
-  }
-
-  /** Somebody waits for this answer. */
-  has(id: number): boolean {
-    return this.#waiters.has(id);
+    this.take(id)?.resolve(answer);
   }
 
   ids(): ReadonlySet<number> {
@@ -75,7 +74,7 @@ export class PendingAnswers<Answer> {
   }
 
   fail(id: number, error: PeerloomError): void {
-    this.#take(id)?.reject(error);
+    this.take(id)?.reject(error);
   }
 
   /** @param reason called where somebody waits: the stack of an error costs more than the rest of an end. */
@@ -85,7 +84,8 @@ export class PendingAnswers<Answer> {
     for (const id of [...this.#waiters.keys()]) this.fail(id, error);
   }
 
-  #take(id: number): Waiter<Answer> | undefined {
+  /** Who waits for this answer, if anybody does, and is from now on told by the caller. */
+  take(id: number): Asker<Answer> | undefined {
     const waiter = this.#waiters.get(id);
     if (waiter === undefined) return undefined;
     this.#waiters.delete(id);

@@ -12,8 +12,8 @@ export interface QuestionsOptions {
   readonly outgoing: Outgoing;
   readonly runtime: Runtime;
   readonly encode: (data: Data) => Payload;
-  /** `undefined`: it cannot be decoded. */
-  readonly decode: (frame: Frame) => { readonly data: Data } | undefined;
+  /** Of an answer; it may take a while. `undefined`: it cannot be decoded. */
+  readonly read: (frame: Frame, conclude: (decoded: { readonly data: Data } | undefined) => void) => void;
 }
 
 /** Characters of what the other side says of a failure. */
@@ -60,19 +60,23 @@ export class Questions {
     return this.#answers.ids();
   }
 
-  /** Answers that nobody waits for are not even decoded. */
+  /** Answers that nobody waits for are not even decoded; what has come is an answer, though the link end now. */
   onAnswer(frame: Frame): void {
-    const id = idOf(frame.kind, frame.body);
-    if (frame.kind === FrameKind.delivered) this.#answers.answer(id, undefined);
-    if (!this.#answers.has(id)) return;
-    const decoded = this.#options.decode(frame);
-    if (decoded === undefined) {
-      this.#answers.fail(id, new PeerloomError('ERR_MESSAGE_INVALID', 'the answer could not be decoded'));
-    } else if (frame.kind === FrameKind.failure) {
-      this.#answers.fail(id, new PeerloomError('ERR_HANDLER', failureText(decoded.data)));
-    } else {
-      this.#answers.answer(id, decoded.data);
+    const asker = this.#answers.take(idOf(frame.kind, frame.body));
+    if (asker === undefined) return;
+    if (frame.kind === FrameKind.delivered) {
+      asker.resolve(undefined);
+      return;
     }
+    this.#options.read(frame, (decoded) => {
+      if (decoded === undefined) {
+        asker.reject(new PeerloomError('ERR_MESSAGE_INVALID', 'the answer could not be decoded'));
+      } else if (frame.kind === FrameKind.failure) {
+        asker.reject(new PeerloomError('ERR_HANDLER', failureText(decoded.data)));
+      } else {
+        asker.resolve(decoded.data);
+      }
+    });
   }
 
   failAll(reason: () => PeerloomError): void {

@@ -1,10 +1,11 @@
-import { optionalBuiltin } from '../builtin.ts';
+import type { Pace } from '../computing-pace.ts';
 import type { Compression } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
 import { compressBzip2 } from './bzip2/compress.ts';
-import { decompressBzip2 } from './bzip2/decompress.ts';
-import { compressXz, decompressXz, hasXz } from './xz.ts';
-import { checkZstdEnd } from './zstd-frame.ts';
+import { bzip2Steps, decompressBzip2 } from './bzip2/decompress.ts';
+import { type Codec, tooLarge } from './codec.ts';
+import { compressXz, decompressXz, decompressXzAside, hasXz } from './xz.ts';
+import { zlibCodecs } from './zlib.ts';
 
 /** The byte that names a compression on the wire. */
 export const compressionCodes = {
@@ -16,24 +17,21 @@ export const compressionCodes = {
   lzma: 5,
 } as const satisfies Record<Compression, number>;
 
-/** At its own default, 11, brotli takes seconds for a mebibyte. */
-const brotliQuality = 4;
-
-/** Base 2 logarithm of the bytes a zstd frame may make the reader set aside; RFC 8878 section 3.1.1.1.2 asks for 8 MiB. */
-const zstdMaxWindowLog = 23;
-
-interface Codec {
-  readonly name: Compression;
-  readonly isAvailable?: () => boolean;
-  readonly compress: (body: Uint8Array) => Uint8Array;
-  /** @throws Error that says what is wrong with the data. */
-  readonly decompress: (body: Uint8Array, maxBytes: number) => Uint8Array;
-}
-
 const codecs: readonly Codec[] = [
-  ...builtinCodecs(),
-  { name: 'bzip2', compress: compressBzip2, decompress: decompressBzip2 },
-  { name: 'lzma', isAvailable: hasXz, compress: compressXz, decompress: decompressXz },
+  ...zlibCodecs(),
+  {
+    name: 'bzip2',
+    compress: compressBzip2,
+    decompress: (body, maxBytes, pace) =>
+      pace === undefined ? decompressBzip2(body, maxBytes) : walk(bzip2Steps(body, maxBytes), pace.pause),
+  },
+  {
+    name: 'lzma',
+    isAvailable: hasXz,
+    compress: compressXz,
+    decompress: (body, maxBytes, pace) =>
+      (pace?.canUseThreads === true ? decompressXzAside : decompressXz)(body, maxBytes),
+  },
 ];
 
 /** What this runtime can compress and decompress; in a browser, which has nothing that does so at once, not much. */
@@ -47,24 +45,54 @@ export function compress(body: Uint8Array, compression: Compression): Uint8Array
 }
 
 /**
- * Stops as soon as there is more than `maxBytes`, and takes exactly one complete compressed stream.
+ * Stops as soon as there is more than `maxBytes`, and takes exactly one complete compressed stream. At a pace it
+ * computes for a few milliseconds in one go, and gives a promise where it needs more.
  *
  * @throws PeerloomError `ERR_DECOMPRESSION` when damaged, cut, followed by more, or larger than `maxBytes`;
  * `ERR_COMPRESSION_UNAVAILABLE` for a code that is not known here.
  */
-export function decompress(body: Uint8Array, code: number, maxBytes: number): Uint8Array {
-  const output = code === compressionCodes.none ? body : decompressOne(body, codecFor(code), maxBytes);
-  if (output.length > maxBytes) throw damaged(tooLarge(maxBytes));
-  return output;
+export function decompress(body: Uint8Array, code: number, maxBytes: number): Uint8Array;
+export function decompress(
+  body: Uint8Array,
+  code: number,
+  maxBytes: number,
+  pace: Pace | undefined,
+): Uint8Array | Promise<Uint8Array>;
+export function decompress(
+  body: Uint8Array,
+  code: number,
+  maxBytes: number,
+  pace?: Pace,
+): Uint8Array | Promise<Uint8Array> {
+  try {
+    if (code !== compressionCodes.none) {
+      const output = codecFor(code).decompress(body, maxBytes, pace);
+      return output instanceof Promise ? output.catch(fail) : output;
+    }
+    if (body.length > maxBytes) throw tooLarge(maxBytes);
+    return body;
+  } catch (error) {
+    return fail(error);
+  }
 }
 
-function decompressOne(body: Uint8Array, codec: Codec, maxBytes: number): Uint8Array {
-  try {
-    return codec.decompress(body, maxBytes);
-  } catch (cause) {
-    // A library that is missing is no fault of the data.
-    if (cause instanceof PeerloomError) throw cause;
-    throw damaged((cause as Error).message, { cause });
+function fail(cause: unknown): never {
+  // A library that is missing is no fault of the data.
+  if (cause instanceof PeerloomError) throw cause;
+  throw new PeerloomError(
+    'ERR_DECOMPRESSION',
+    `a message cannot be decompressed: ${(cause as Error).message}`,
+    { cause },
+  );
+}
+
+/** Goes on to the end, at once where no pause is made. */
+function walk<Result>(steps: Generator<void, Result>, pause: Pace['pause']): Result | Promise<Result> {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+    const rest = pause();
+    if (rest !== undefined) return rest.then(() => walk(steps, pause));
   }
 }
 
@@ -75,90 +103,4 @@ function codecFor(wanted: Compression | number): Codec {
     'ERR_COMPRESSION_UNAVAILABLE',
     `this runtime has no compression ${wanted}; it has ${availableCompressions().join(', ')}`,
   );
-}
-
-function tooLarge(maxBytes: number): string {
-  return `it is larger than ${maxBytes} bytes`;
-}
-
-function damaged(reason: string, options?: { cause: unknown }): PeerloomError {
-  return new PeerloomError('ERR_DECOMPRESSION', `a message cannot be decompressed: ${reason}`, options);
-}
-
-/** What a decompressing function of Node.js gives when it is asked for `info`, which its types do not know. */
-interface Decompressed {
-  readonly buffer: Uint8Array;
-  readonly engine: { readonly bytesWritten: number };
-}
-
-interface BuiltinOptions {
-  readonly maxOutputLength: number;
-  readonly chunkSize: number;
-  readonly info: true;
-}
-
-type BuiltinDecompress = (body: Uint8Array, options: BuiltinOptions) => unknown;
-
-/** The memory tried first for what comes out; each time that it does not do, so many times more. */
-const firstOutputBytes = 64 * 1024;
-const outputGrowth = 16;
-
-function builtinCodecs(): readonly Codec[] {
-  const zlib = optionalBuiltin('node:zlib');
-  if (zlib === undefined) return [];
-  const { BROTLI_PARAM_QUALITY, ZSTD_d_windowLogMax } = zlib.constants;
-  const codecs: Codec[] = [
-    { name: 'zlib', compress: (body) => zlib.deflateSync(body), decompress: bounded(zlib.inflateSync) },
-    {
-      name: 'brotli',
-      compress: (body) =>
-        zlib.brotliCompressSync(body, { params: { [BROTLI_PARAM_QUALITY]: brotliQuality } }),
-      decompress: bounded(zlib.brotliDecompressSync),
-    },
-  ];
-  if (typeof zlib.zstdCompressSync === 'function') {
-    const params = { [ZSTD_d_windowLogMax]: zstdMaxWindowLog };
-    codecs.push({
-      name: 'zstd',
-      compress: (body) => zlib.zstdCompressSync(body),
-      decompress: bounded((body, options) => {
-        checkZstdEnd(body);
-        return zlib.zstdDecompressSync(body, { ...options, params });
-      }),
-    });
-  }
-  return codecs;
-}
-
-/**
- * Decompresses into one piece of memory. In the small chunks that are the default a bomb would leave twice its
- * size to the garbage collector: once in chunks, once put together.
- */
-function bounded(decompress: BuiltinDecompress): Codec['decompress'] {
-  const attempt = (body: Uint8Array, bytes: number): Decompressed | undefined => {
-    const options = {
-      maxOutputLength: Math.max(1, bytes),
-      chunkSize: Math.max(64, bytes),
-      info: true,
-    } as const;
-    try {
-      return decompress(body, options) as Decompressed;
-    } catch (error) {
-      if ((error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE') return undefined;
-      throw error;
-    }
-  };
-  return (body, maxBytes) => {
-    let bytes = Math.min(firstOutputBytes, maxBytes);
-    let result = attempt(body, bytes);
-    while (result === undefined && bytes < maxBytes) {
-      bytes = Math.min(outputGrowth * bytes, maxBytes);
-      result = attempt(body, bytes);
-    }
-    if (result === undefined) throw new Error(tooLarge(maxBytes));
-    const { buffer, engine } = result;
-    const surplus = body.length - engine.bytesWritten;
-    if (surplus > 0) throw new Error(`its end is followed by ${surplus} bytes`);
-    return 2 * buffer.length < buffer.buffer.byteLength ? Uint8Array.from(buffer) : buffer;
-  };
 }

@@ -6,11 +6,14 @@ import { xzUncompressedBytes } from './xz-size.ts';
 interface XzLibrary {
   compressSync(bytes: Uint8Array): Uint8Array;
   decompressSync(bytes: Uint8Array): Uint8Array;
+  decompressStream(bytes: ReadableStream<Uint8Array>): ReadableStream<Uint8Array>;
 }
 
 const packageName = '@napi-rs/lzma';
 /** Less is not worth the copy. */
 const leastAdoptedBytes = 64 * 1024;
+/** Less takes a millisecond or two. */
+const leastAsideBytes = 256 * 1024;
 
 let library: XzLibrary | undefined;
 let isThere: boolean | undefined;
@@ -47,8 +50,39 @@ export function compressXz(bytes: Uint8Array): Uint8Array {
  */
 export function decompressXz(bytes: Uint8Array, maxBytes: number): Uint8Array {
   const { decompressSync } = loadLibrary();
-  if (xzUncompressedBytes(bytes) > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
+  checkSize(bytes, maxBytes);
   return adopt(decompressSync(bytes));
+}
+
+/** The same; what is large is left to another thread. */
+export function decompressXzAside(bytes: Uint8Array, maxBytes: number): Uint8Array | Promise<Uint8Array> {
+  const { decompressStream, decompressSync } = loadLibrary();
+  const size = checkSize(bytes, maxBytes);
+  if (size < leastAsideBytes) return adopt(decompressSync(bytes));
+  const input = new ReadableStream<Uint8Array>({
+    start(controller) {
+      controller.enqueue(bytes);
+      controller.close();
+    },
+  });
+  return gather(decompressStream(input), size);
+}
+
+/** The library's own promise of all bytes would leave several times their memory behind in its threads. */
+async function gather(stream: ReadableStream<Uint8Array>, size: number): Promise<Uint8Array> {
+  const output = new Uint8Array(size);
+  let length = 0;
+  for await (const chunk of stream) {
+    output.set(chunk, length);
+    length += chunk.length;
+  }
+  return output.subarray(0, length);
+}
+
+function checkSize(bytes: Uint8Array, maxBytes: number): number {
+  const size = xzUncompressedBytes(bytes);
+  if (size > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
+  return size;
 }
 
 /** Memory of the library waits for the garbage collector and then for its turn: large messages would pile up. */

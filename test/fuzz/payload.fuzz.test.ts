@@ -3,9 +3,9 @@ import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import type { Data } from '../../src/data.ts';
 import { PeerloomError } from '../../src/errors.ts';
-import { compress, compressionCodes, decompress } from '../../src/wire/compression.ts';
+import { availableCompressions, compress, compressionCodes, decompress } from '../../src/wire/compression.ts';
 import { countContainers, decodePayload, encodePayload, PayloadFormat } from '../../src/wire/payload.ts';
-import { fuzz } from './fuzz.ts';
+import { fuzz, fuzzLive } from './fuzz.ts';
 
 /** Any UTF-16 code units, so that surrogates come alone too. */
 const anyString = fc.oneof(
@@ -186,5 +186,38 @@ suite('compression', () => {
       ),
       2_000,
     );
+  });
+
+  test('large ones that are damaged end alike at once and at a pace', async () => {
+    const body = Buffer.alloc(400_000, 'a sentence again and again, '.repeat(500));
+    const names = availableCompressions().filter((name) => name !== 'none');
+    const compressed = new Map(names.map((name) => [name, compress(body, name)]));
+    const outcomeOf = async (
+      attempt: () => Uint8Array | Promise<Uint8Array>,
+    ): Promise<Uint8Array | string> => {
+      try {
+        return await attempt();
+      } catch (error) {
+        assert.ok(error instanceof PeerloomError, String(error));
+        return error.message;
+      }
+    };
+    const property = fc.asyncProperty(
+      fc.constantFrom(...names),
+      fc.nat(),
+      fc.nat(255),
+      fc.constantFrom(body.length, 2 * body.length, 300_000),
+      async (name, at, mask, maxBytes) => {
+        const damaged = Uint8Array.from(compressed.get(name)!);
+        damaged[at % damaged.length]! ^= mask;
+        const code = compressionCodes[name];
+        const pace = { canUseThreads: true, pause: () => Promise.resolve() };
+        const atOnce = await outcomeOf(() => decompress(damaged, code, maxBytes));
+        const atPace = await outcomeOf(() => decompress(damaged, code, maxBytes, pace));
+        assert.deepEqual(typeof atPace, typeof atOnce);
+        if (typeof atOnce !== 'string') assert.equal(Buffer.compare(atPace as Uint8Array, atOnce), 0);
+      },
+    );
+    await fuzzLive('compression', property, 2_000);
   });
 });

@@ -12,6 +12,8 @@ const maxAdvanceMs = 24 * 3_600_000;
 
 /** A clock that stands still until a test moves it; nodes with it need the memory transport. */
 export class VirtualRuntime implements Runtime {
+  /** Set to false, other threads may do a part of what is to be done, in real time. */
+  isVirtual = true;
   /** What `random()` answers: full jitter becomes the bound that it is drawn below. */
   nextRandom: () => number = () => 1 - 2 ** -53;
   readonly #timers = new Set<Timer>();

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { DecompressionTurns } from '../../src/decompression-turns.ts';
+import { type Decompress, DecompressionTurns, type Outcome } from '../../src/decompression-turns.ts';
 import { type ErrorCode, PeerloomError } from '../../src/errors.ts';
+import { systemRuntime } from '../../src/runtime.ts';
 import { VirtualRuntime } from '../support/virtual-runtime.ts';
 
 const mebibyte = 2 ** 20;
@@ -16,28 +17,39 @@ function scene() {
     if (!connections.has(name)) connections.set(name, { name });
     return connections.get(name)!;
   };
+  const conclude = (name: string) => (outcome: Outcome) => {
+    done.push(`${name} ${runtime.now()}`);
+    return { name, bytes: outcome().length };
+  };
+  const take = (name: string, decompress: Decompress) =>
+    turns.take(connection(name), decompress, conclude(name));
   const unfold = (name: string, bytes = mebibyte) =>
-    turns.take(connection(name), () => {
-      turns.count(() => {
-        runtime.compute(100);
-        return new Uint8Array(bytes);
-      });
-      done.push(`${name} ${runtime.now()}`);
-      return name;
+    take(name, () => {
+      runtime.compute(100);
+      return new Uint8Array(bytes);
     });
-  return { runtime, turns, done, unfold, leave: (name: string) => turns.leave(connection(name)) };
+  /** Four steps of 100 ms. */
+  const stepByStep: Decompress = async ({ pause }) => {
+    for (let step = 0; step < 4; step++) {
+      if (step > 0) await pause();
+      runtime.compute(100);
+    }
+    return new Uint8Array(mebibyte);
+  };
+  const leave = (name: string) => turns.leave(connection(name));
+  return { runtime, turns, done, conclude, take, unfold, stepByStep, leave };
 }
 
 suite('decompression', () => {
   test('pauses for all connections after a MiB of any, for as long as that took', async () => {
     const { runtime, turns, done, unfold } = scene();
-    assert.equal(unfold('a'), 'a');
+    assert.deepEqual(unfold('a'), { name: 'a', bytes: mebibyte });
     assert.equal(turns.isFree, false);
     const other = unfold('b');
     await runtime.advance(99);
     assert.deepEqual(done, ['a 100']);
     await runtime.advance(1);
-    assert.equal(await other, 'b');
+    assert.deepEqual(await other, { name: 'b', bytes: mebibyte });
     assert.deepEqual(done, ['a 100', 'b 300']);
   });
 
@@ -74,12 +86,12 @@ suite('decompression', () => {
   });
 
   test('that fails counts in full', () => {
-    const { runtime, turns } = scene();
+    const { runtime, turns, take } = scene();
     const fail = (): Uint8Array => {
       runtime.compute(50);
       throw new Error('damaged');
     };
-    assert.throws(() => turns.count(fail), /damaged/);
+    assert.throws(() => take('a', fail), /damaged/);
     assert.equal(turns.isFree, false);
     runtime.compute(50);
     assert.equal(turns.isFree, true);
@@ -103,14 +115,120 @@ suite('decompression', () => {
   });
 
   test('makes nobody wait for a compression that is not known, but for what is damaged', () => {
-    const { turns } = scene();
+    const { turns, take } = scene();
     const failing = (code: ErrorCode) => () =>
-      turns.count(() => {
+      take('a', () => {
         throw new PeerloomError(code, 'as the test says');
       });
-    assert.throws(failing('ERR_COMPRESSION_UNAVAILABLE'));
+    assert.throws(failing('ERR_COMPRESSION_UNAVAILABLE'), PeerloomError);
     assert.equal(turns.isFree, true);
-    assert.throws(failing('ERR_DECOMPRESSION'));
+    assert.throws(failing('ERR_DECOMPRESSION'), PeerloomError);
     assert.equal(turns.isFree, false);
+  });
+});
+
+suite('decompression that does not end at once', () => {
+  test('pauses after each step for as long as that took, and nobody comes between', async () => {
+    const { runtime, done, take, unfold, stepByStep } = scene();
+    const first = take('a', stepByStep);
+    unfold('b');
+    await runtime.advance(2_000);
+    assert.deepEqual(await first, { name: 'a', bytes: mebibyte });
+    assert.deepEqual(done, ['a 700', 'b 900'], '4 steps and 3 pauses; a pause for the last step, and b');
+  });
+
+  test('does not pause after less than 10 ms', async () => {
+    const { runtime, take } = scene();
+    let pauses = 0;
+    const plain = await take('a', async ({ pause }) => {
+      for (let step = 0; step < 100; step++) {
+        runtime.compute(1);
+        const rest = pause();
+        if (rest === undefined) continue;
+        pauses++;
+        await runtime.advance(10);
+        await rest;
+      }
+      return new Uint8Array(1);
+    });
+    assert.deepEqual([plain, pauses], [{ name: 'a', bytes: 1 }, 10]);
+  });
+
+  test('counts the time that a thread took', async () => {
+    const { runtime, done, take, unfold } = scene();
+    const thread = Promise.withResolvers<Uint8Array>();
+    const first = take('a', () => thread.promise);
+    unfold('b');
+    await runtime.advance(200);
+    assert.deepEqual([done, runtime.pending], [[], []]);
+    thread.resolve(new Uint8Array(mebibyte));
+    await first;
+    await runtime.advance(1_000);
+    assert.deepEqual(done, ['a 200', 'b 500']);
+  });
+
+  test('that fails is told of, and counts in full', async () => {
+    const { runtime, turns, take } = scene();
+    const fail: Decompress = async ({ pause }) => {
+      runtime.compute(50);
+      await pause();
+      throw new Error('damaged');
+    };
+    const failing = take('a', fail) as Promise<unknown>;
+    const rejected = assert.rejects(failing, /damaged/);
+    await runtime.advance(50);
+    await rejected;
+    assert.equal(turns.isFree, false);
+    await runtime.advance(1);
+    assert.equal(turns.isFree, true);
+  });
+
+  test('is given up at its next pause when who sent it leaves, and nothing is left', async () => {
+    const { runtime, turns, done, take, unfold, stepByStep, leave } = scene();
+    const [first, second] = [take('a', stepByStep), unfold('b')];
+    await runtime.advance(200);
+    leave('a');
+    assert.equal(await first, undefined);
+    await runtime.advance(2_000);
+    assert.ok(await second);
+    assert.equal(done.length, 1);
+    assert.deepEqual([turns.isFree, runtime.pending], [true, []]);
+  });
+
+  test('of a thread holds up all others until it ends, though who sent it has left', async () => {
+    const { runtime, turns, done, take, unfold, leave } = scene();
+    const thread = Promise.withResolvers<Uint8Array>();
+    const first = take('a', () => thread.promise);
+    const second = unfold('b');
+    leave('a');
+    assert.equal(await first, undefined);
+    await runtime.advance(1_000);
+    assert.deepEqual([done, turns.isFree], [[], false], 'else an attacker could keep many threads busy');
+    thread.resolve(new Uint8Array(1));
+    await runtime.advance(1);
+    assert.deepEqual(await second, { name: 'b', bytes: mebibyte });
+    assert.deepEqual(done, ['b 1100']);
+  });
+
+  test('of an answer waits for nobody, and others for it', async () => {
+    const { runtime, turns, done, conclude, unfold, stepByStep } = scene();
+    unfold('a');
+    unfold('b');
+    turns.begin(stepByStep, conclude('answer'));
+    await runtime.advance(2_000);
+    assert.deepEqual(done, ['a 100', 'answer 800', 'b 1000']);
+    assert.deepEqual(runtime.pending, []);
+  });
+
+  test('may use threads where time passes by itself', () => {
+    const seen: boolean[] = [];
+    const look: Decompress = ({ canUseThreads }) => {
+      seen.push(canUseThreads);
+      return new Uint8Array(1);
+    };
+    for (const runtime of [systemRuntime, new VirtualRuntime()]) {
+      new DecompressionTurns(runtime).begin(look, () => {});
+    }
+    assert.deepEqual(seen, [true, false]);
   });
 });

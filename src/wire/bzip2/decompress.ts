@@ -19,6 +19,11 @@ import { Output } from './output.ts';
 /** A valid block has no more groups of symbols; encoders that announce more fill up with unused selectors. */
 const maxSelectors = 18_002;
 
+/** How much a step does: of groups of symbols, of rows of a sorted block, of bytes that go into a checksum. */
+const stepGroups = 1024;
+const stepRows = 64 * 1024;
+const crcStepBytes = 1024 * 1024;
+
 /** The memory of a sorted block grows from here, so that a short message costs little. */
 const firstBlockBytes = 16 * 1024;
 
@@ -28,6 +33,14 @@ const firstBlockBytes = 16 * 1024;
  * @throws Error when the data is damaged, cut, followed by more, or larger than `maxBytes`.
  */
 export function decompressBzip2(bytes: Uint8Array, maxBytes: number): Uint8Array {
+  const steps = bzip2Steps(bytes, maxBytes);
+  let step = steps.next();
+  while (step.done !== true) step = steps.next();
+  return step.value;
+}
+
+/** The same, in steps of a few milliseconds each. */
+export function* bzip2Steps(bytes: Uint8Array, maxBytes: number): Generator<void, Uint8Array> {
   const bits = new BitReader(bytes);
   if (bits.read(24) !== signature) throw new Error('it is not bzip2');
   const level = bits.read(8) - 0x30;
@@ -45,9 +58,8 @@ export function decompressBzip2(bytes: Uint8Array, maxBytes: number): Uint8Array
     }
     if (mark[0] !== blockMark[0] || mark[1] !== blockMark[1]) throw new Error('a block is damaged');
     const start = output.length;
-    readBlock(bits, level * levelBytes, output);
-    if (blockCrc(output.bytes, start, output.length) !== expectedCrc)
-      throw new Error('its checksum is wrong');
+    yield* readBlock(bits, level * levelBytes, output);
+    if ((yield* crcFrom(start, output.bytes)) !== expectedCrc) throw new Error('its checksum is wrong');
     crc = combineCrc(crc, expectedCrc);
   }
 }
@@ -56,16 +68,25 @@ function readUint32(bits: BitReader): number {
   return bits.read(16) * 0x10000 + bits.read(16);
 }
 
-function readBlock(bits: BitReader, maxBlockBytes: number, output: Output): void {
+function* crcFrom(start: number, bytes: Uint8Array): Generator<void, number> {
+  let crc = 0;
+  for (let position = start; position < bytes.length; position += crcStepBytes) {
+    crc = blockCrc(bytes, position, Math.min(bytes.length, position + crcStepBytes), crc);
+    yield;
+  }
+  return crc;
+}
+
+function* readBlock(bits: BitReader, maxBlockBytes: number, output: Output): Generator<void, void> {
   if (bits.read(1) === 1) throw new Error('it has randomised blocks, which nothing has written since 1998');
   const origin = bits.read(24);
-  const lastColumn = readSymbols(bits, maxBlockBytes);
+  const lastColumn = yield* readSymbols(bits, maxBlockBytes);
   if (origin >= lastColumn.length) throw new Error('a block is damaged');
-  unsort(lastColumn, origin, output);
+  yield* unsort(lastColumn, origin, output);
 }
 
 /** Undoes the Huffman codes, the moving to front and the counts of zeros. */
-function readSymbols(bits: BitReader, maxBlockBytes: number): Uint8Array {
+function* readSymbols(bits: BitReader, maxBlockBytes: number): Generator<void, Uint8Array> {
   const front = readBytesInUse(bits);
   const endOfBlock = front.length + 1;
   const tableCount = bits.read(3);
@@ -79,7 +100,8 @@ function readSymbols(bits: BitReader, maxBlockBytes: number): Uint8Array {
   const block = new Output(maxBlockBytes, { firstBytes: firstBlockBytes, subject: 'a block' });
   let run = 0;
   let digit = 1;
-  for (const selector of selectors) {
+  for (const [index, selector] of selectors.entries()) {
+    if (index % stepGroups === stepGroups - 1) yield;
     const table = tables[selector]!;
     for (let left = groupSize; left > 0; left--) {
       const symbol = table.read(bits);
@@ -135,12 +157,13 @@ function readSelectors(bits: BitReader, tableCount: number): number[] {
 }
 
 /** Undoes the Burrows-Wheeler transform, and the first run-length step on the way out. */
-function unsort(lastColumn: Uint8Array, origin: number, output: Output): void {
+function* unsort(lastColumn: Uint8Array, origin: number, output: Output): Generator<void, void> {
   const next = successors(lastColumn);
   let previous = -1;
   let equal = 0;
   let row = next[origin]!;
   for (let left = lastColumn.length; left > 0; left--) {
+    if (left % stepRows === 0) yield;
     const byte = lastColumn[row]!;
     row = next[row]!;
     if (equal === runThreshold) {

@@ -40,9 +40,9 @@ const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/** CRC-32 with the most significant bit first, of the bytes from `start` to `end`. */
-export function blockCrc(bytes: Uint8Array, start: number, end: number): number {
-  let crc = -1;
+/** CRC-32 with the most significant bit first, of what has the CRC `before`, and the bytes from `start` to `end`. */
+export function blockCrc(bytes: Uint8Array, start: number, end: number, before = 0): number {
+  let crc = ~before;
   for (let index = start; index < end; index++) {
     crc = (crc << 8) ^ crcTable[(crc >>> 24) ^ bytes[index]!]!;
   }

@@ -1,3 +1,4 @@
+import type { Pace } from '../../computing-pace.ts';
 import type { Compression } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
 import { compress, compressionCodes, decompress } from '../compression.ts';
@@ -21,12 +22,12 @@ export function pack(body: Uint8Array, compression: Compression): string {
 }
 
 /**
- * Undoes {@link pack}.
+ * Undoes {@link pack}; at a pace it may give a promise, see `decompress`.
  *
  * @throws PeerloomError `ERR_DECOMPRESSION` when damaged or larger than `maxBytes`, `ERR_MESSAGE_INVALID` when it
  * is not base64 or names no compression, `ERR_COMPRESSION_UNAVAILABLE` when this node lacks it.
  */
-export function unpack(packed: Uint8Array, maxBytes: number): Uint8Array {
+export function unpack(packed: Uint8Array, maxBytes: number, pace?: Pace): Uint8Array | Promise<Uint8Array> {
   const base64 = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength).toString('latin1');
   const named = Buffer.from(base64, 'base64');
   const lastBytes = named.subarray(-longestName).toString('latin1');
@@ -36,5 +37,5 @@ export function unpack(packed: Uint8Array, maxBytes: number): Uint8Array {
       'a packet ends as a compressed one does, but does not hold base64 with a compression named';
     throw new PeerloomError('ERR_MESSAGE_INVALID', message);
   }
-  return decompress(named.subarray(0, -name.length), compressionCodes[name], maxBytes);
+  return decompress(named.subarray(0, -name.length), compressionCodes[name], maxBytes, pace);
 }

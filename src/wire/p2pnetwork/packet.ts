@@ -1,3 +1,4 @@
+import type { Pace } from '../../computing-pace.ts';
 import type { Compression, Data, NumericTypedArray } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
 import { defaultLimits } from '../../limits.ts';
@@ -50,8 +51,19 @@ export function isCompressed(packet: Uint8Array): boolean {
  * @throws PeerloomError `ERR_MESSAGE_INVALID`, `ERR_MESSAGE_TOO_LARGE`, `ERR_DECOMPRESSION`,
  * `ERR_COMPRESSION_UNAVAILABLE`.
  */
-export function packetBody(packet: Uint8Array, maxMessageBytes: number): Uint8Array {
-  if (isCompressed(packet)) return unpack(packet.subarray(0, -1), maxMessageBytes);
+export function packetBody(packet: Uint8Array, maxMessageBytes: number): Uint8Array;
+/** At a pace it may give a promise, see `decompress`. */
+export function packetBody(
+  packet: Uint8Array,
+  maxMessageBytes: number,
+  pace: Pace | undefined,
+): Uint8Array | Promise<Uint8Array>;
+export function packetBody(
+  packet: Uint8Array,
+  maxMessageBytes: number,
+  pace?: Pace,
+): Uint8Array | Promise<Uint8Array> {
+  if (isCompressed(packet)) return unpack(packet.subarray(0, -1), maxMessageBytes, pace);
   if (packet.length <= maxMessageBytes) return packet;
   const message = `a message of ${packet.length} bytes; at most ${maxMessageBytes} are allowed`;
   throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import { before, suite, test } from 'node:test';
-import type { Compression } from '../../../src/index.ts';
 import { availableCompressions, compress, compressionCodes } from '../../../src/wire/compression.ts';
 import { FrameKind } from '../../../src/wire/frame.ts';
 import { PayloadFormat } from '../../../src/wire/payload.ts';
 import { bombs } from './support/bombs.ts';
 import { type FrameFields, RawPeer, rawFrame, rawFrames, uint32 } from './support/raw-peer.ts';
 import { attackScene } from './support/scene.ts';
-import type { WatchedOptions } from './support/watched-victim.ts';
 
 const { message, request, deliver, failure } = FrameKind;
 const { json, text, bytes, cbor, float32 } = PayloadFormat;
@@ -114,17 +112,8 @@ suite('payloads that cannot be decoded', () => {
   }
 });
 
-/**
- * Where a single message of 16 MiB can take 100 ms on a machine that has anything else to do; the library for lzma
- * also takes as much memory again as what comes out.
- */
-const slow: Partial<Record<Compression, WatchedOptions>> = {
-  bzip2: { maxP99Ms: 200 },
-  lzma: { maxP99Ms: 400, maxGrowthMiB: 192 },
-};
-
 suite('compressed messages of many peers', () => {
-  const scene = attackScene({ maxP99Ms: 1_500, maxGrowthMiB: 400 });
+  const scene = attackScene();
 
   test('eight peers that send what takes longest leave an honest one its answers', async () => {
     const { victim, port } = scene;
@@ -136,8 +125,8 @@ suite('compressed messages of many peers', () => {
     const { handled } = await victim.call('stats');
     for (const peer of peers) peer.write(...Array.from({ length: 40 }, () => frame));
     let answers = 0;
-    for (; (await victim.call('stats')).handled < handled + 10; answers++) await honest.synced();
-    assert.ok(answers > 50, `${answers} answers while 10 such messages were handled`);
+    for (; (await victim.call('stats')).handled < handled + 6; answers++) await honest.synced();
+    assert.ok(answers > 100, `${answers} answers while 6 such messages were handled`);
     // Whoever just leaves has still handled what it sent.
     for (const peer of peers) peer.write(rawFrame(FrameKind.part, 'breach'));
     for (const peer of peers) assert.equal((await peer.goodbye()).code, 'protocol');
@@ -148,7 +137,7 @@ const compressions = availableCompressions().filter((name) => name !== 'none');
 
 for (const name of compressions) {
   suite(`${name} bombs`, () => {
-    const scene = attackScene(slow[name]);
+    const scene = attackScene();
     const compression = compressionCodes[name];
     const tooLarge: Record<string, Uint8Array> = {
       'a byte': compress(new Uint8Array(maxMessageBytes + 1), name),

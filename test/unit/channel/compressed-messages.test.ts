@@ -5,18 +5,22 @@ import { PacketChannel } from '../../../src/channel/packet-channel.ts';
 import { DecompressionTurns } from '../../../src/decompression-turns.ts';
 import { resolveLimits } from '../../../src/limits.ts';
 import { MemoryBudget } from '../../../src/memory-budget.ts';
-import { FrameKind, smallFrame, writeFrameHeader } from '../../../src/wire/frame.ts';
+import { FrameKind, idBody, idOf, smallFrame, writeFrameHeader } from '../../../src/wire/frame.ts';
 import { encodePacket } from '../../../src/wire/p2pnetwork/packet.ts';
 import { PayloadFormat } from '../../../src/wire/payload.ts';
 import { FakeLink } from '../../support/fake-link.ts';
-import { turn } from '../../support/turns.ts';
+import { turn, until } from '../../support/turns.ts';
 import { VirtualRuntime } from '../../support/virtual-runtime.ts';
 import { dataFrame, kindsOf, openChannel } from './open-channel.ts';
 
-function compressed(text: string): Uint8Array {
-  const body = deflateSync(text);
-  const frame = smallFrame(FrameKind.message, body);
-  const fields = { kind: FrameKind.message, flags: 0, format: PayloadFormat.text, compression: 1 };
+function compressed(text: string, kind: number = FrameKind.message, id?: number): Uint8Array {
+  return frameOf(deflateSync(text), kind, id);
+}
+
+function frameOf(payload: Uint8Array, kind: number = FrameKind.message, id?: number): Uint8Array {
+  const body = id === undefined ? payload : Buffer.concat([idBody(id), payload]);
+  const frame = smallFrame(kind, body);
+  const fields = { kind, flags: 0, format: PayloadFormat.text, compression: 1 };
   writeFrameHeader(frame, 0, { ...fields, length: body.length });
   return frame;
 }
@@ -25,10 +29,11 @@ function compressed(text: string): Uint8Array {
 function busyNode() {
   const runtime = new VirtualRuntime();
   const turns = new DecompressionTurns(runtime);
-  turns.count(() => {
+  const unfold = () => {
     runtime.compute(100);
     return new Uint8Array(2 ** 20);
-  });
+  };
+  turns.begin(unfold, () => {});
   return { ...openChannel({ runtime, turns }), turns };
 }
 
@@ -100,5 +105,84 @@ suite('while the node has decompressed enough', () => {
     await runtime.advance(100);
     assert.deepEqual(told, ['message last', 'closed lost by link']);
     assert.deepEqual(runtime.pending, []);
+  });
+});
+
+suite('a large message that another thread decompresses', () => {
+  const large = 'large '.repeat(2 ** 18);
+
+  function threadedNode() {
+    const runtime = new VirtualRuntime();
+    runtime.isVirtual = false;
+    const scene = openChannel({ runtime });
+    const heard = () => scene.told.map((line) => line.slice(0, 'message large'.length));
+    return { ...scene, heard };
+  }
+
+  test('holds up what comes after it, and counts meanwhile', async () => {
+    const { link, told, heard, channel, runtime } = threadedNode();
+    link.onMessage(compressed(large));
+    assert.deepEqual(told, []);
+    assert.ok(channel.heldBytes > 0);
+    link.onMessage(dataFrame(FrameKind.message, 'next'));
+    await until(() => told.length === 2, 'both messages');
+    assert.equal(told[0], `message ${large}`);
+    assert.deepEqual(heard(), ['message large', 'message next']);
+    assert.equal(channel.heldBytes, 0);
+    assert.deepEqual(runtime.pending, []);
+  });
+
+  test('is handled when the link ends, and before the end is told', async () => {
+    const { link, told, heard } = threadedNode();
+    link.onMessage(compressed(large));
+    link.end();
+    await until(() => told.length === 2, 'the end');
+    assert.deepEqual(heard(), ['message large', 'closed lost b']);
+  });
+
+  test('is not handled when it asks for an answer, and the link ends', async () => {
+    const { link, told } = threadedNode();
+    link.onMessage(compressed(large, FrameKind.request, 1));
+    link.end();
+    await until(() => told.length > 0, 'the end');
+    assert.deepEqual(told, ['closed lost by link']);
+  });
+
+  test('is dropped when this side closes, which waits for no thread', async () => {
+    const { link, told, channel } = threadedNode();
+    link.onMessage(compressed(large));
+    channel.close({ code: 'disconnected', message: 'enough' });
+    link.end();
+    await turn();
+    await turn();
+    assert.deepEqual(told, ['closed disconnected by us']);
+    const another = threadedNode();
+    another.link.onMessage(compressed(large));
+    await until(() => another.told.length === 1, 'a later message');
+    assert.deepEqual(told, ['closed disconnected by us']);
+  });
+
+  test('that is damaged is rejected, and ends the connection', async () => {
+    const { link, told } = threadedNode();
+    const body = deflateSync(large).map((byte, index, { length }) => (index < length - 4 ? byte : ~byte));
+    link.onMessage(frameOf(body));
+    link.onMessage(dataFrame(FrameKind.message, 'never handled'));
+    await until(() => told.length === 1, 'the refusal');
+    assert.deepEqual(told, ['rejected ERR_DECOMPRESSION']);
+    assert.deepEqual(kindsOf(link), [FrameKind.goodbye]);
+    link.end();
+    await until(() => told.length === 2, 'the end');
+    assert.equal(told[1], 'closed protocol by us');
+  });
+
+  test('is an answer all the same when the link ends after it', async () => {
+    const { link, channel, told } = threadedNode();
+    const answer = channel.request('question');
+    await turn();
+    const [question] = link.takeFrames();
+    link.onMessage(compressed(large, FrameKind.response, idOf(question!.kind, question!.body)));
+    link.end();
+    assert.equal(await answer, large);
+    assert.deepEqual(told, ['closed lost by link']);
   });
 });

@@ -1,0 +1,23 @@
+import type { Pace } from '../computing-pace.ts';
+import type { Compression } from '../data.ts';
+
+/** One compression. */
+export interface Codec {
+  readonly name: Compression;
+  readonly isAvailable?: () => boolean;
+  readonly compress: (body: Uint8Array) => Uint8Array;
+  /**
+   * At a pace it may give a promise, where it takes long.
+   *
+   * @throws Error that says what is wrong with the data, as does the promise.
+   */
+  readonly decompress: (
+    body: Uint8Array,
+    maxBytes: number,
+    pace: Pace | undefined,
+  ) => Uint8Array | Promise<Uint8Array>;
+}
+
+export function tooLarge(maxBytes: number): Error {
+  return new Error(`it is larger than ${maxBytes} bytes`);
+}
