@@ -18,6 +18,9 @@ export interface Codec {
   ) => Uint8Array | Promise<Uint8Array>;
 }
 
+/** Of compressed bytes: more may take long, whatever comes out, since they can be tables without any data. */
+export const mostBytesAtOnce = 16 * 1024;
+
 export function tooLarge(maxBytes: number): Error {
   return new Error(`it is larger than ${maxBytes} bytes`);
 }

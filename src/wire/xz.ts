@@ -1,5 +1,6 @@
 import { optionalBuiltin } from '../builtin.ts';
 import { PeerloomError } from '../errors.ts';
+import { mostBytesAtOnce } from './codec.ts';
 import { xzUncompressedBytes } from './xz-size.ts';
 
 /** What is used of the package. */
@@ -54,11 +55,11 @@ export function decompressXz(bytes: Uint8Array, maxBytes: number): Uint8Array {
   return adopt(decompressSync(bytes));
 }
 
-/** The same; what is large is left to another thread. */
+/** The same; what is large, compressed or not, is left to another thread. */
 export function decompressXzAside(bytes: Uint8Array, maxBytes: number): Uint8Array | Promise<Uint8Array> {
   const { decompressStream, decompressSync } = loadLibrary();
   const size = checkSize(bytes, maxBytes);
-  if (size < leastAsideBytes) return adopt(decompressSync(bytes));
+  if (size < leastAsideBytes && bytes.length <= mostBytesAtOnce) return adopt(decompressSync(bytes));
   const input = new ReadableStream<Uint8Array>({
     start(controller) {
       controller.enqueue(bytes);

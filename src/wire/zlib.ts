@@ -1,5 +1,5 @@
 import { optionalBuiltin } from '../builtin.ts';
-import { type Codec, tooLarge } from './codec.ts';
+import { type Codec, mostBytesAtOnce, tooLarge } from './codec.ts';
 import { checkZstdEnd } from './zstd-frame.ts';
 
 /** At its own default, 11, brotli takes seconds for a mebibyte. */
@@ -86,8 +86,8 @@ function bounded(decompressSync: DecompressSync, decompress: Decompress): Codec[
       );
     }).then((result) => wholeOutput(body, result, maxBytes), undefinedIfTooLarge);
 
-  const growAside = async (body: Uint8Array, maxBytes: number): Promise<Uint8Array> => {
-    for (const bytes of outputSizes(maxBytes).slice(1)) {
+  const growAside = async (body: Uint8Array, maxBytes: number, sizes: readonly number[]) => {
+    for (const bytes of sizes) {
       const output = await attemptAside(body, bytes);
       if (output !== undefined) return output;
     }
@@ -95,11 +95,13 @@ function bounded(decompressSync: DecompressSync, decompress: Decompress): Codec[
   };
 
   return (body, maxBytes, pace) => {
-    for (const [index, bytes] of outputSizes(maxBytes).entries()) {
-      if (index > 0 && pace?.canUseThreads === true) return growAside(body, maxBytes);
+    const sizes = outputSizes(maxBytes);
+    const atOnce = pace?.canUseThreads !== true ? sizes.length : body.length <= mostBytesAtOnce ? 1 : 0;
+    for (const bytes of sizes.slice(0, atOnce)) {
       const output = attempt(body, bytes);
       if (output !== undefined) return output;
     }
+    if (atOnce < sizes.length) return growAside(body, maxBytes, sizes.slice(atOnce));
     throw tooLarge(maxBytes);
   };
 }

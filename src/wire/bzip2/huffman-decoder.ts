@@ -4,13 +4,17 @@ import { maxCodeBits } from './format.ts';
 /**
  * The code lengths of a table, each as steps from the one before.
  *
- * @throws Error for a length that the format does not allow.
+ * @throws Error for a length that the format does not allow, and for more steps than lead to any.
  */
 export function readCodeLengths(bits: BitReader, symbolCount: number): Uint8Array {
   const lengths = new Uint8Array(symbolCount);
   let length = bits.read(5);
   for (let symbol = 0; symbol < symbolCount; symbol++) {
-    while (bits.read(1) === 1) length += bits.read(1) === 0 ? 1 : -1;
+    let steps = 0;
+    while (bits.read(1) === 1) {
+      length += bits.read(1) === 0 ? 1 : -1;
+      if (++steps > maxCodeBits) throw new Error('a block is damaged');
+    }
     if (length < 1 || length > maxCodeBits) throw new Error('a block is damaged');
     lengths[symbol] = length;
   }

@@ -6,6 +6,7 @@ import { PayloadFormat } from '../../../src/wire/payload.ts';
 import { bombs } from './support/bombs.ts';
 import { type FrameFields, RawPeer, rawFrame, rawFrames, uint32 } from './support/raw-peer.ts';
 import { attackScene } from './support/scene.ts';
+import { xzTables, zlibTables } from './support/tables.ts';
 
 const { message, request, deliver, failure } = FrameKind;
 const { json, text, bytes, cbor, float32 } = PayloadFormat;
@@ -130,6 +131,31 @@ suite('compressed messages of many peers', () => {
     // Whoever just leaves has still handled what it sent.
     for (const peer of peers) peer.write(rawFrame(FrameKind.part, 'breach'));
     for (const peer of peers) assert.equal((await peer.goodbye()).code, 'protocol');
+  });
+});
+
+suite('compressed messages that are all tables', () => {
+  const scene = attackScene();
+
+  test('16 MiB of zlib, which take more than a second and give nothing', async () => {
+    const { victim, port } = scene;
+    const peer = await RawPeer.connect(port);
+    const { handled } = await victim.call('stats');
+    const body = zlibTables(maxMessageBytes);
+    peer.write(...rawFrames(message, body, { format: bytes, compression: compressionCodes.zlib }));
+    while ((await victim.call('stats')).handled === handled);
+    assert.equal((await victim.call('lastMessage')).json, '{}');
+  });
+
+  test('lzma that begins anew for each byte, and is damaged in the end', async () => {
+    const { victim, port } = scene;
+    for (let count = 0; count < 3; count++) {
+      const peer = await RawPeer.connect(port);
+      const body = xzTables(200_000);
+      peer.write(...rawFrames(message, body, { format: bytes, compression: compressionCodes.lzma }));
+      assert.equal((await victim.event('rejected', peer.id)).code, 'ERR_DECOMPRESSION');
+      assert.match((await peer.goodbye()).message, /checksum/);
+    }
   });
 });
 

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { BitReader, BitWriter } from '../../../../src/wire/bzip2/bits.ts';
 import { compressBzip2 } from '../../../../src/wire/bzip2/compress.ts';
 import { decompressBzip2 } from '../../../../src/wire/bzip2/decompress.ts';
+import { readCodeLengths } from '../../../../src/wire/bzip2/huffman-decoder.ts';
 
 const limit = 4 * 1024 * 1024;
 const random = xorshift(1);
@@ -84,6 +86,14 @@ suite('bzip2 data that is not right', () => {
     assert.equal(decompressBzip2(compressed, bytes.length).length, bytes.length);
     const expected = { message: `it is larger than ${bytes.length - 1} bytes` };
     assert.throws(() => decompressBzip2(compressed, bytes.length - 1), expected);
+  });
+
+  test('whose code lengths go up and down without end', () => {
+    const bits = new BitWriter();
+    bits.write(1, 5);
+    for (let count = 0; count < 11; count++) bits.write(0b1011, 4);
+    bits.write(0, 1);
+    assert.throws(() => readCodeLengths(new BitReader(bits.finish()), 1), { message: 'a block is damaged' });
   });
 
   test('something else', () => {
