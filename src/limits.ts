@@ -34,7 +34,7 @@ export interface Limits {
   readonly maxStreams: number;
   /**
    * Bytes that a stream receives ahead of its reader, and at which its `write` starts to answer false; those that
-   * are read as fast as they arrive get up to 2 MiB, of 16 MiB that a connection has for them. Default 256 KiB.
+   * are read as fast as they arrive get up to 8 MiB, of 16 MiB that a connection has for them. Default 256 KiB.
    */
   readonly streamWindowBytes: number;
   /**

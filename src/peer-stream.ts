@@ -15,7 +15,7 @@ export type NodeDuplex =
  * joined and cut on the way.
  *
  * What is not read holds the other side back once 256 KiB (`limits.streamWindowBytes`) have arrived, or up to
- * 2 MiB where all before was read as fast as it arrived; and it holds up nothing but this stream. A stream takes
+ * 8 MiB where all before was read as fast as it arrived; and it holds up nothing but this stream. A stream takes
  * up one of the 256 of its connection (`limits.maxStreams`) until both sides have ended and read it to the end, or
  * one of them has aborted it.
  *

@@ -1,5 +1,5 @@
 import { PeerloomError } from '../errors.ts';
-import { allocate } from '../wire/memory.ts';
+import { allocate, handOut } from '../wire/memory.ts';
 import { streamDataHeaderBytes } from '../wire/stream-frames.ts';
 
 /** What is shorter and has to wait is joined in blocks, so that tiny frames cost little memory. */
@@ -83,6 +83,7 @@ export class StreamReceiver {
     if (chunk === undefined) return undefined;
     this.#creditBytes += chunk.costBytes;
     this.#hasRead = true;
+    handOut(chunk.filled);
     return chunk.bytes.subarray(0, chunk.filled);
   }
 

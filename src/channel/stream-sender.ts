@@ -7,8 +7,12 @@ import type { Piece } from './frame-source.ts';
 /** A chunk is a frame: its header and its data, together one write to the link. */
 const chunkBytes = 64 * 1024;
 
-/** 4 MiB at the most, for all streams of the process. */
+/** For who writes more at a time: each frame costs the other side as much as 20 KiB of data. */
+const largeChunkBytes = 256 * 1024;
+
+/** 4 MiB of each at the most, for all streams of the process. */
 const chunks = new ChunkPool(chunkBytes, 64);
+const largeChunks = new ChunkPool(largeChunkBytes, 16);
 
 /** Data in the memory of a chunk; before `from` there is room for the header of a frame. */
 interface Chunk {
@@ -22,6 +26,7 @@ export class StreamSender {
   readonly #id: number;
   #chunks: Chunk[] = [];
   #bufferedBytes = 0;
+  #heldBytes = 0;
   #credit = 0;
   /** Half of the window that the stream began with. */
   #enoughCredit = 0;
@@ -37,7 +42,7 @@ export class StreamSender {
 
   /** The memory that they lie in. */
   get heldBytes(): number {
-    return this.#chunks.length * chunkBytes;
+    return this.#heldBytes;
   }
 
   /**
@@ -61,21 +66,23 @@ export class StreamSender {
 
   /** Copies bytes behind what waits already. @returns the memory that they take anew. */
   write(bytes: Uint8Array): number {
-    const heldBytes = this.heldBytes;
+    const heldBytes = this.#heldBytes;
     let taken = 0;
     while (taken < bytes.length) {
       let last = this.#chunks.at(-1);
-      if (last === undefined || last.to === chunkBytes) {
-        last = { memory: chunks.take(), from: streamDataHeaderBytes, to: streamDataHeaderBytes };
+      if (last === undefined || last.to === last.memory.length) {
+        const memory = memoryFor(Math.max(chunkBytes, streamDataHeaderBytes + bytes.length - taken));
+        last = { memory, from: streamDataHeaderBytes, to: streamDataHeaderBytes };
         this.#chunks.push(last);
+        this.#heldBytes += memory.length;
       }
-      const share = Math.min(bytes.length - taken, chunkBytes - last.to);
+      const share = Math.min(bytes.length - taken, last.memory.length - last.to);
       last.memory.set(bytes.subarray(taken, taken + share), last.to);
       last.to += share;
       taken += share;
     }
     this.#bufferedBytes += bytes.length;
-    return this.heldBytes - heldBytes;
+    return this.#heldBytes - heldBytes;
   }
 
   /** The next frame; only where {@link StreamSender.canSend}. */
@@ -85,10 +92,11 @@ export class StreamSender {
     const isWhole = length === first.to - first.from;
     // What the credit cuts off is copied: the rest needs the room before it for a header of its own.
     const cutBytes = streamDataHeaderBytes + length;
-    const memory = isWhole ? first.memory : 2 * cutBytes < chunkBytes ? allocate(cutBytes) : chunks.take();
+    const memory = isWhole ? first.memory : memoryFor(cutBytes);
     const start = isWhole ? first.from - streamDataHeaderBytes : 0;
     if (isWhole) {
       this.#chunks.shift();
+      this.#heldBytes -= memory.length;
     } else {
       memory.set(first.memory.subarray(first.from, first.from + length), streamDataHeaderBytes);
       first.from += length;
@@ -97,13 +105,24 @@ export class StreamSender {
     const end = start + streamDataHeaderBytes + length;
     this.#bufferedBytes -= length;
     this.#credit -= streamDataHeaderBytes + length;
-    return { bytes: memory.subarray(start, end), sent: () => chunks.give(memory) };
+    return { bytes: memory.subarray(start, end), sent: () => giveBack(memory) };
   }
 
   /** Forgets what waits. */
   clear(): void {
-    for (const { memory } of this.#chunks) chunks.give(memory);
+    for (const { memory } of this.#chunks) giveBack(memory);
     this.#chunks = [];
-    this.#bufferedBytes = 0;
+    this.#bufferedBytes = this.#heldBytes = 0;
   }
+}
+
+/** So much, or a chunk that may be larger, or smaller where no frame is that large. */
+function memoryFor(bytes: number): Uint8Array<ArrayBuffer> {
+  if (2 * bytes < chunkBytes) return allocate(bytes);
+  return (bytes <= chunkBytes ? chunks : largeChunks).take();
+}
+
+function giveBack(memory: Uint8Array<ArrayBuffer>): void {
+  chunks.give(memory);
+  largeChunks.give(memory);
 }

@@ -32,7 +32,7 @@ export interface StreamsOptions {
 }
 
 /** Windows of streams that are read as fast as they arrive: each of them, and all together. */
-const maxWindowBytes = 2 * 1024 * 1024;
+const maxWindowBytes = 8 * 1024 * 1024;
 const sharedWindowBytes = 16 * 1024 * 1024;
 
 /** Refusals that may wait on a peer that does not read. */

@@ -156,7 +156,7 @@ suite('the turns of the link', () => {
     const side = new LineEnd('outbound');
     const streams = await openStreams(side, 3);
     side.link.take(0);
-    for (const stream of streams) stream.write(new Uint8Array(150 * kibibyte));
+    for (const stream of streams) stream.write(new Uint8Array(600 * kibibyte));
     for (let pieces = 0; pieces < 6; pieces++) {
       side.link.take(1);
       await turns(1);
@@ -216,24 +216,49 @@ suite('the turns of the link', () => {
     }
   });
 
-  test('what there is no credit for is not cut into ever smaller frames', async () => {
+  /** A stream with credit for 200 KiB, and how to look at what it sends. */
+  async function openedStream() {
     const side = new LineEnd('outbound');
     const opening = side.streams.open(null);
     await turns(1);
     side.sent();
     side.receive(credit(1, 200 * kibibyte));
-    const stream = await opening;
-    stream.write(new Uint8Array(1024 * kibibyte));
     const lengths = async (): Promise<number[]> => {
       await turns(1);
       return side.sent().map(({ body }) => body.length - idBytes);
     };
+    return { side, stream: await opening, lengths };
+  }
+
+  test('what there is no credit for is not cut into ever smaller frames', async () => {
+    const { side, stream, lengths } = await openedStream();
     const whole = 64 * kibibyte - streamDataHeaderBytes;
+    for (let count = 0; count < 16; count++) stream.write(new Uint8Array(whole));
     assert.deepEqual(await lengths(), [whole, whole, whole]);
     side.receive(credit(1, 50 * kibibyte)); // with 8 KiB left over
     assert.deepEqual(await lengths(), []);
     side.receive(credit(1, 10 * kibibyte));
     assert.deepEqual(await lengths(), [whole]);
+    side.close();
+  });
+
+  test('what is written at once goes in large frames, and waits for half of the first window at most', async () => {
+    const { side, stream, lengths } = await openedStream();
+    const large = 256 * kibibyte - streamDataHeaderBytes;
+    const half = 100 * kibibyte;
+    stream.write(new Uint8Array(1024 * kibibyte));
+    assert.deepEqual(await lengths(), [200 * kibibyte - streamDataHeaderBytes], 'as much as there is credit');
+    side.receive(credit(1, 55 * kibibyte));
+    assert.deepEqual(await lengths(), []);
+    side.receive(credit(1, kibibyte + streamDataHeaderBytes));
+    assert.deepEqual(await lengths(), [56 * kibibyte], 'the rest of the first frame');
+    side.receive(credit(1, half - 1));
+    assert.deepEqual(await lengths(), []);
+    side.receive(credit(1, 1));
+    assert.deepEqual(await lengths(), [half - streamDataHeaderBytes]);
+    side.receive(credit(1, 1024 * kibibyte));
+    const sizes = [large - half + streamDataHeaderBytes, large, large];
+    assert.deepEqual((await lengths()).slice(0, 3), sizes);
     side.close();
   });
 
@@ -266,7 +291,7 @@ suite('the turns of the link', () => {
     theirs.write(new Uint8Array(1)); // takes the room
     await turns(1);
     theirs.write(new Uint8Array(100 * kibibyte));
-    for (let reads = 0; reads < 3; reads++) await theirs.read();
+    await theirs.read();
     line.listener.sent();
     line.listener.link.take(1);
     await turns(1);
@@ -297,20 +322,20 @@ suite('the window', () => {
     return line.creditOf(line.dialler, stream.id);
   }
 
-  test('grows up to 2 MiB for who reads as fast as the stream arrives', async () => {
+  test('grows up to 8 MiB for who reads as fast as the stream arrives', async () => {
     const line = new Line({ streamWindowBytes });
     const [ours, theirs] = await line.stream();
     void readAll(theirs).catch(() => {});
     assert.ok((await creditAfter(line, ours, 10)) <= streamWindowBytes, 'a short stream needs no more');
-    const credit = await creditAfter(line, ours, 20 * mebibyte);
-    assert.ok(credit > mebibyte && credit <= 2 * mebibyte, `credit for ${credit} bytes`);
+    const credit = await creditAfter(line, ours, 30 * mebibyte);
+    assert.ok(credit > 4 * mebibyte && credit <= 8 * mebibyte, `credit for ${credit} bytes`);
     line.listener.close();
   });
 
   test('stays what it was for who does not keep up', async () => {
     const line = new Line({ streamWindowBytes });
     const [ours, theirs] = await line.stream();
-    ours.write(new Uint8Array(10 * mebibyte));
+    for (let count = 0; count < 200; count++) ours.write(new Uint8Array(50_000));
     for (let reads = 0; reads < 100; reads++) {
       await line.flow();
       assert.ok(line.creditOf(line.dialler, ours.id) <= streamWindowBytes);
