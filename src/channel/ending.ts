@@ -1,6 +1,13 @@
 import type { CloseReason } from './channel.ts';
 import type { Inbox } from './inbox.ts';
 
+/** A link that ended by itself. */
+export function lostReason(error: Error | undefined): CloseReason {
+  const message =
+    error === undefined ? 'the link ended without a goodbye' : `the link broke: ${error.message}`;
+  return { code: 'lost', message, by: 'link' };
+}
+
 /** How a channel ends: it closes for the first reason that is given, and its user is told once. */
 export class Ending {
   #state: 'open' | 'closing' | 'closed' = 'open';

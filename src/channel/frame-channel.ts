@@ -10,8 +10,8 @@ import { FrameKind, frameHeaderBytes, idBody, idBytes, idOf, positionOf, smallFr
 import { type Frame, FrameReader } from '../wire/frame-reader.ts';
 import { decodeGoodbye, encodeGoodbye, type Goodbye, goodbye } from '../wire/goodbye.ts';
 import type { Payload } from '../wire/payload.ts';
-import type { Channel, ChannelHandler, CloseReason, RemoteNode, SendOptions } from './channel.ts';
-import { Ending } from './ending.ts';
+import type { Channel, ChannelHandler, RemoteNode, SendOptions } from './channel.ts';
+import { Ending, lostReason } from './ending.ts';
 import type { Handshake } from './handshake.ts';
 import { Incoming } from './incoming.ts';
 import { Liveness } from './liveness.ts';
@@ -22,7 +22,8 @@ import { Session } from './session.ts';
 import { encodeFor, type Receiver } from './shared-encoding.ts';
 import type { ChannelStream } from './stream.ts';
 import { Streams } from './streams.ts';
-import { messagesIn } from './unacknowledged.ts';
+import { Suspension } from './suspension.ts';
+import { readerOfUnacknowledged } from './unacknowledged.ts';
 
 export interface FrameChannelOptions {
   readonly limits: Limits;
@@ -60,9 +61,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   #unsent: readonly Uint8Array[] = [];
   /** What the user has to know of then. */
   #readUnacknowledged: (() => readonly Data[] | undefined) | undefined;
-  /** The user was told that the session is suspended. */
-  #reportedSuspended = false;
-  #suspendedAt = 0;
+  readonly #suspension: Suspension;
 
   constructor(handshake: Handshake, options: FrameChannelOptions) {
     const { ours, theirs, direction } = handshake;
@@ -108,6 +107,12 @@ export class FrameChannel implements Channel, MemoryAccount {
       read: (frame, conclude) => this.#incoming.readAnswer(frame, conclude),
     });
     this.#liveness = new Liveness(limits, runtime.now());
+    this.#suspension = new Suspension({
+      runtime,
+      inbox: this.#incoming.inbox,
+      isSuspended: () => this.isSuspended,
+      handler: () => this.#handler,
+    });
     const { grew } = options.budget;
     this.#reader.onGrowth = this.#outgoing.onGrowth = grew;
     this.#incoming.inbox.onGrowth = this.#streams.onGrowth = grew;
@@ -179,7 +184,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     if (!this.isOpen) return;
     const { limits } = this.#options;
     if (this.isSuspended) {
-      const isOver = !isSought && now - this.#suspendedAt >= limits.sessionTimeoutMs;
+      const isOver = !isSought && this.#suspension.lastsMs(now) >= limits.sessionTimeoutMs;
       if (isOver) this.giveUp(`the other side did not come back within ${limits.sessionTimeoutMs} ms`);
       return;
     }
@@ -239,28 +244,15 @@ export class FrameChannel implements Channel, MemoryAccount {
       },
       overflowed: () => this.#fail(goodbye('overload')),
       acknowledged: () => this.#outgoing.wake(),
-      suspended: (error) => this.#onSuspended(error),
-      resumed: () => this.#onResumed(),
+      suspended: (error) => {
+        reader.forgetUncounted();
+        this.#suspension.begin(error);
+      },
+      resumed: () => {
+        this.#liveness.heard(this.#options.runtime.now());
+        this.#suspension.end();
+      },
     };
-  }
-
-  /** What arrived before the break is handled before the user is told of it. */
-  #onSuspended(error: Error | undefined): void {
-    this.#suspendedAt = this.#options.runtime.now();
-    this.#reader.forgetUncounted();
-    this.#handler?.unlinked();
-    void this.#incoming.inbox.idle().then(() => {
-      if (!this.isSuspended || this.#reportedSuspended) return;
-      this.#reportedSuspended = true;
-      this.#handler?.suspended(lost(error));
-    });
-  }
-
-  #onResumed(): void {
-    this.#liveness.heard(this.#options.runtime.now());
-    if (!this.#reportedSuspended) return;
-    this.#reportedSuspended = false;
-    this.#handler?.resumed();
   }
 
   #checkOpen(): void {
@@ -366,29 +358,22 @@ export class FrameChannel implements Channel, MemoryAccount {
   }
 
   #onLinkClosed(error: Error | undefined): void {
-    this.#ending.complete(lost(error));
+    this.#ending.complete(lostReason(error));
     this.#reader.stop();
     this.#closeOutgoing();
-    this.#readUnacknowledged = this.#findUnacknowledged();
+    if (this.session !== undefined) {
+      this.#readUnacknowledged = readerOfUnacknowledged({
+        session: this.session,
+        unsent: this.#unsent,
+        awaited: this.#questions.awaited(),
+        maxMessageBytes: this.#theirs.maxMessageBytes,
+        ending: this.#ending,
+      });
+    }
     this.#incoming.end();
     this.#streams.close(() => this.#closedError());
     this.#questions.failAll(() => this.#closedError());
     if (this.#handler !== undefined) this.#report();
-  }
-
-  /** Unless this side chose to leave while there was a link, which took what was sent. */
-  #findUnacknowledged(): (() => readonly Data[] | undefined) | undefined {
-    const { session } = this;
-    const hasLeft = this.#ending.isByChoice && !session?.isSuspended;
-    if (session === undefined || hasLeft) return undefined;
-    const pieces = [...session.unacknowledged(), ...this.#unsent];
-    const awaited = this.#questions.awaited();
-    const { maxMessageBytes } = this.#theirs;
-    const isByWord = this.#ending.isByChoice || this.#ending.reason.by === 'them';
-    return () => {
-      const messages = messagesIn(pieces, { maxMessageBytes, isAwaited: (id) => awaited.has(id) });
-      return messages.length > 0 || !isByWord ? messages : undefined;
-    };
   }
 
   #closedError(): PeerloomError {
@@ -402,12 +387,6 @@ export class FrameChannel implements Channel, MemoryAccount {
       this.#handler!.closed(this.#ending.reason, this.#readUnacknowledged);
     });
   }
-}
-
-function lost(error: Error | undefined): CloseReason {
-  const message =
-    error === undefined ? 'the link ended without a goodbye' : `the link broke: ${error.message}`;
-  return { code: 'lost', message, by: 'link' };
 }
 
 function misplaced(kind: number): PeerloomError {

@@ -13,7 +13,7 @@ import { closingNotice, PacketReader } from '../wire/p2pnetwork/packet-reader.ts
 import { PayloadFormat, unfoldedBytes } from '../wire/payload.ts';
 import { encodeText } from '../wire/text.ts';
 import type { Channel, ChannelHandler, CloseReason, RemoteNode, SendOptions } from './channel.ts';
-import { Ending } from './ending.ts';
+import { Ending, lostReason } from './ending.ts';
 import { Inbox } from './inbox.ts';
 import { PacketQueue } from './packet-queue.ts';
 import { checkSendOptions } from './shared-encoding.ts';
@@ -207,7 +207,7 @@ export class PacketChannel implements Channel, MemoryAccount {
   #reasonOf(error: Error | undefined): CloseReason {
     const end = this.#reader.end();
     if (end.kind === 'notice') return { code: 'refused', message: printable(end.reason), by: 'them' };
-    if (error !== undefined) return { code: 'lost', message: `the link broke: ${error.message}`, by: 'link' };
+    if (error !== undefined) return lostReason(error);
     if (end.kind === 'whole')
       return { code: 'disconnected', message: 'the node closed the connection', by: 'them' };
     return { code: 'lost', message: 'the link ended in the middle of a message', by: 'link' };

@@ -3,12 +3,41 @@ import { decompress } from '../wire/compression.ts';
 import { FrameKind, idBytes, idOf } from '../wire/frame.ts';
 import { FrameReader } from '../wire/frame-reader.ts';
 import { decodePayload } from '../wire/payload.ts';
+import type { Ending } from './ending.ts';
+import type { Session } from './session.ts';
+
+export interface UnacknowledgedOptions {
+  readonly session: Session;
+  /** What had not been handed to the session. */
+  readonly unsent: readonly Uint8Array[];
+  /** The deliveries and requests that are still waited for: of the others whoever asked knows already. */
+  readonly awaited: ReadonlySet<number>;
+  readonly maxMessageBytes: number;
+  readonly ending: Ending;
+}
 
 /**
- * The data of the messages in whole frames of ours, and of the deliveries and requests that are still waited for: of
- * the others whoever asked knows already.
+ * How to read what the user has to know of when a session is over: `undefined` where that is nothing, since this side
+ * chose to leave while there was a link, which took what was sent.
  */
-export function messagesIn(
+export function readerOfUnacknowledged({
+  session,
+  unsent,
+  awaited,
+  maxMessageBytes,
+  ending,
+}: UnacknowledgedOptions): (() => readonly Data[] | undefined) | undefined {
+  if (ending.isByChoice && !session.isSuspended) return undefined;
+  const pieces = [...session.unacknowledged(), ...unsent];
+  const isByWord = ending.isByChoice || ending.reason.by === 'them';
+  return () => {
+    const messages = messagesIn(pieces, { maxMessageBytes, isAwaited: (id) => awaited.has(id) });
+    return messages.length > 0 || !isByWord ? messages : undefined;
+  };
+}
+
+/** The data of the messages in whole frames of ours, and of the deliveries and requests that are still waited for. */
+function messagesIn(
   pieces: readonly Uint8Array[],
   { maxMessageBytes, isAwaited }: { maxMessageBytes: number; isAwaited: (id: number) => boolean },
 ): Data[] {
