@@ -4,32 +4,31 @@ import type { Runtime } from './runtime.ts';
 export interface Pace {
   /** Asked every few milliseconds: `undefined` to go on, or a promise of when to. */
   readonly pause: () => undefined | Promise<void>;
-  /** Other threads may do it. */
-  readonly canUseThreads: boolean;
+  /** Leaves work to other threads, which may do it while others are heard. `undefined`: there are none. */
+  readonly aside: (<Result>(work: Promise<Result>) => Promise<Result>) | undefined;
 }
 
-/** What has computed for so long pauses for as long as it has. */
-const minPauseMs = 10;
+/** In milliseconds. What has computed for so long pauses for as long as it has. */
+export const minPauseMs = 10;
 
 /** Keeps something that computes for long to half of the time. */
 export class ComputingPace implements Pace {
+  readonly aside: Pace['aside'];
   readonly #runtime: Runtime;
   readonly #stopped = Promise.withResolvers<never>();
   #beganAtMs: number;
+  #computedMs = 0;
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
     this.#beganAtMs = runtime.now();
     this.#stopped.promise.catch(() => {});
+    if (runtime.isVirtual !== true) this.aside = (work) => this.#waitFor(work);
   }
 
-  get canUseThreads(): boolean {
-    return this.#runtime.isVirtual !== true;
-  }
-
-  /** Milliseconds since the beginning, or since the last pause. */
+  /** Milliseconds that were computed since the last pause, by this thread. */
   get tookMs(): number {
-    return this.#runtime.now() - this.#beganAtMs;
+    return this.#computedMs + this.#runtime.now() - this.#beganAtMs;
   }
 
   readonly pause = (): undefined | Promise<void> => {
@@ -39,9 +38,18 @@ export class ComputingPace implements Pace {
     const timer = this.#runtime.setTimeout(rested.resolve, tookMs);
     return Promise.race([rested.promise, this.#stopped.promise]).finally(() => {
       timer.cancel();
+      this.#computedMs = 0;
       this.#beganAtMs = this.#runtime.now();
     });
   };
+
+  #waitFor<Result>(work: Promise<Result>): Promise<Result> {
+    const { tookMs } = this;
+    return work.finally(() => {
+      this.#computedMs = tookMs;
+      this.#beganAtMs = this.#runtime.now();
+    });
+  }
 
   /** From now on pauses fail, with an Error: what computes is given up. */
   stop(): void {

@@ -1,4 +1,4 @@
-import { ComputingPace, type Pace } from './computing-pace.ts';
+import { ComputingPace, minPauseMs, type Pace } from './computing-pace.ts';
 import { PeerloomError } from './errors.ts';
 import type { Runtime, RuntimeTimer } from './runtime.ts';
 
@@ -21,20 +21,20 @@ interface Waiting {
 
 /** What is decompressed in steps, or by another thread. */
 interface UnderWay {
-  readonly connection: object | undefined;
+  readonly asker: object;
   drop(): void;
 }
 
 /**
  * Keeps what all peers of a node send compressed to half of its time: a few hundred bytes can take half a second, and
- * a peer that may not go on is soon replaced by another. One message is decompressed at a time. After each MiB nobody
- * does for as long as that took; who wants to meanwhile goes in the order of asking, one message of each connection at
- * a time.
+ * a peer that may not go on is soon replaced by another. One message is decompressed at a time. After each MiB, and
+ * each 10 ms, nobody does for as long as that took this thread; who wants to meanwhile goes in the order of asking, one
+ * message of each connection at a time, and one answer.
  */
 export class DecompressionTurns {
   readonly #runtime: Runtime;
   readonly #waiting = new Map<object, Waiting>();
-  readonly #underWay = new Set<UnderWay>();
+  #underWay: UnderWay | undefined;
   #bytes = 0;
   #tookMs = 0;
   #freeAtMs = Number.NEGATIVE_INFINITY;
@@ -47,45 +47,40 @@ export class DecompressionTurns {
 
   /** Nobody has to wait. */
   get isFree(): boolean {
-    return this.#waiting.size === 0 && this.#underWay.size === 0 && this.#isOver();
+    return this.#waiting.size === 0 && this.#underWay === undefined && this.#isOver();
   }
 
   /**
-   * Decompresses something, and does with it what `conclude` says: now, or when it is the turn of `connection`, which
-   * asks for nothing more until then.
+   * Decompresses something, and does with it what `conclude` says: now, or when it is the turn of `asker`, who asks
+   * for nothing more until then.
    *
-   * @returns what `conclude` does, or a promise of it; of nothing, when the connection leaves meanwhile.
+   * @returns what `conclude` does, or a promise of it; of nothing, when the asker leaves meanwhile.
    */
   take<Result>(
-    connection: object,
+    asker: object,
     decompress: Decompress,
     conclude: (outcome: Outcome) => Result,
   ): Result | Promise<Awaited<Result> | undefined> {
-    if (this.isFree) return this.#begin(connection, decompress, conclude);
+    if (this.isFree) return this.#begin(asker, decompress, conclude);
     return new Promise((resolve) => {
-      const go = (): void => resolve(this.#begin(connection, decompress, conclude) as Awaited<Result>);
-      this.#waiting.set(connection, { go, drop: () => resolve(undefined) });
+      const go = (): void => resolve(this.#begin(asker, decompress, conclude) as Awaited<Result>);
+      this.#waiting.set(asker, { go, drop: () => resolve(undefined) });
       this.#wakeInTime();
     });
   }
 
-  /** The same without a turn, for what this side has asked for; whoever leaves. */
-  begin(decompress: Decompress, conclude: (outcome: Outcome) => void): void {
-    void this.#begin(undefined, decompress, conclude);
-  }
-
-  /** Nothing of this connection is to be handled any more. */
-  leave(connection: object): void {
-    this.#waiting.get(connection)?.drop();
-    this.#waiting.delete(connection);
-    for (const each of this.#underWay) if (each.connection === connection) each.drop();
+  /** Nothing that this one has asked for is wanted any more. */
+  leave(asker: object): void {
+    this.#waiting.get(asker)?.drop();
+    this.#waiting.delete(asker);
+    if (this.#underWay?.asker === asker) this.#underWay.drop();
     if (this.#waiting.size > 0) return;
     this.#timer?.cancel();
     this.#timer = undefined;
   }
 
   #begin<Result>(
-    connection: object | undefined,
+    asker: object,
     decompress: Decompress,
     conclude: (outcome: Outcome) => Result,
   ): Result | Promise<Awaited<Result> | undefined> {
@@ -106,12 +101,12 @@ export class DecompressionTurns {
       return conclude(failed(error));
     }
     if (!(output instanceof Promise)) return conclude(succeeded(output));
-    return this.#follow(connection, pace, output.then(succeeded, failed), conclude);
+    return this.#follow(asker, pace, output.then(succeeded, failed), conclude);
   }
 
   /** Others wait until it has ended, even when nobody wants it any more: a thread cannot be stopped. */
   #follow<Result>(
-    connection: object | undefined,
+    asker: object,
     pace: ComputingPace,
     output: Promise<Outcome>,
     conclude: (outcome: Outcome) => Result,
@@ -123,10 +118,9 @@ export class DecompressionTurns {
       pace.stop();
       dropped.resolve(undefined);
     };
-    const entry = { connection, drop };
-    this.#underWay.add(entry);
+    this.#underWay = { asker, drop };
     const concluded = output.then((outcome) => {
-      this.#underWay.delete(entry);
+      this.#underWay = undefined;
       this.#wakeInTime();
       return isWanted ? conclude(outcome) : undefined;
     });
@@ -140,7 +134,7 @@ export class DecompressionTurns {
   #count(bytes: number, tookMs: number): void {
     this.#bytes += bytes;
     this.#tookMs += tookMs;
-    if (this.#bytes < decompressedPerTurnBytes) return;
+    if (this.#bytes < decompressedPerTurnBytes && this.#tookMs < minPauseMs) return;
     const pauseMs = Math.max(this.#tookMs, this.#bytes / decompressedBytesPerMs);
     this.#freeAtMs = this.#runtime.now() + pauseMs;
     this.#bytes = 0;
@@ -148,7 +142,7 @@ export class DecompressionTurns {
   }
 
   #wakeInTime(): void {
-    if (this.#waiting.size === 0 || this.#underWay.size > 0) return;
+    if (this.#waiting.size === 0 || this.#underWay !== undefined) return;
     const delayMs = Math.max(0, this.#freeAtMs - this.#runtime.now());
     this.#timer ??= this.#runtime.setTimeout(() => this.#wake(), delayMs);
   }
@@ -157,7 +151,7 @@ export class DecompressionTurns {
   #wake(): void {
     this.#timer = undefined;
     const [first] = this.#waiting;
-    if (first !== undefined && this.#underWay.size === 0 && this.#isOver()) {
+    if (first !== undefined && this.#underWay === undefined && this.#isOver()) {
       this.#waiting.delete(first[0]);
       first[1].go();
     }

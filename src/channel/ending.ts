@@ -51,13 +51,13 @@ export class Ending {
    * What arrived before the end is still handled, unless this side chose to leave: then a handler may be waiting for
    * the report.
    */
-  report(inbox: Inbox, tell: () => void): void {
+  report(incoming: Pick<Inbox, 'idle'>, tell: () => void): void {
     const once = (): void => {
       if (this.#isReported) return;
       this.#isReported = true;
       tell();
     };
     if (this.#isByChoice) once();
-    else void inbox.idle().then(once);
+    else void incoming.idle().then(once);
   }
 }

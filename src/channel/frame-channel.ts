@@ -96,6 +96,8 @@ export class FrameChannel implements Channel, MemoryAccount {
       turns: options.turns,
       respond: (id, data) => this.#answer(FrameKind.response, this.#encode(data), id),
       answer: (kind, payload, id) => this.#answer(kind, payload, id),
+      isAwaited: (answer) => this.#questions.isAwaited(answer),
+      onAnswer: (answer, decoded) => this.#questions.conclude(answer, decoded),
       onStream: (frame, handler) => this.#streams.offer(frame, handler),
       onAbuse: (error) => this.#fail(goodbye('protocol', error.message)),
     });
@@ -104,18 +106,18 @@ export class FrameChannel implements Channel, MemoryAccount {
       outgoing: this.#outgoing,
       runtime,
       encode: (data) => this.#encode(data),
-      read: (frame, conclude) => this.#incoming.readAnswer(frame, conclude),
+      read: (answer) => this.#incoming.readAnswer(answer),
     });
     this.#liveness = new Liveness(limits, runtime.now());
     this.#suspension = new Suspension({
       runtime,
-      inbox: this.#incoming.inbox,
+      incoming: this.#incoming,
       isSuspended: () => this.isSuspended,
       handler: () => this.#handler,
     });
     const { grew } = options.budget;
     this.#reader.onGrowth = this.#outgoing.onGrowth = grew;
-    this.#incoming.inbox.onGrowth = this.#streams.onGrowth = grew;
+    this.#incoming.onGrowth = this.#streams.onGrowth = grew;
     if (this.session !== undefined) {
       this.session.onGrowth = grew;
       this.#useSession(this.session);
@@ -131,7 +133,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   }
 
   get heldBytes(): number {
-    const read = this.#reader.heldBytes + this.#incoming.inbox.heldBytes;
+    const read = this.#reader.heldBytes + this.#incoming.heldBytes;
     return read + this.#streams.heldBytes + this.#outgoing.heldBytes + (this.session?.keptBytes ?? 0);
   }
 
@@ -188,7 +190,7 @@ export class FrameChannel implements Channel, MemoryAccount {
       if (isOver) this.giveUp(`the other side did not come back within ${limits.sessionTimeoutMs} ms`);
       return;
     }
-    const due = this.#liveness.check(now, !this.#incoming.inbox.paused);
+    const due = this.#liveness.check(now, !this.#incoming.isPaused);
     if (due === 'ping') {
       this.#outgoing.urgent(FrameKind.ping, idBody(0));
     } else if (due === 'end') {
@@ -372,7 +374,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     }
     this.#incoming.end();
     this.#streams.close(() => this.#closedError());
-    this.#questions.failAll(() => this.#closedError());
+    this.#questions.end(() => this.#closedError(), this.#incoming.answersRead());
     if (this.#handler !== undefined) this.#report();
   }
 
@@ -382,7 +384,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   }
 
   #report(): void {
-    this.#ending.report(this.#incoming.inbox, () => {
+    this.#ending.report(this.#incoming, () => {
       this.#options.budget.close(this);
       this.#handler!.closed(this.#ending.reason, this.#readUnacknowledged);
     });

@@ -72,9 +72,15 @@ export class Inbox {
     this.onGrowth(bytes);
   }
 
-  /** Reading is paused because too much waits. */
-  get paused(): boolean {
-    return this.#paused;
+  /**
+   * Does something that may take long with what is in hand, and counts so many bytes until it is done: what is found
+   * out in the end counts instead, see {@link Inbox.takeInHand}.
+   */
+  heldWhile(bytes: number, work: () => undefined | Promise<unknown>): undefined | Promise<unknown> {
+    this.#inHandBytes = 0;
+    const pending = work();
+    if (pending !== undefined && this.#inHandBytes === 0) this.takeInHand(bytes);
+    return pending;
   }
 
   /** Begins with what has come so far, after `before` has settled. */

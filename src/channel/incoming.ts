@@ -1,13 +1,15 @@
 import type { Data } from '../data.ts';
-import type { Decompress, DecompressionTurns, Outcome } from '../decompression-turns.ts';
+import type { DecompressionTurns, Outcome } from '../decompression-turns.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { Link } from '../transport/transport.ts';
-import { decompress } from '../wire/compression.ts';
 import { FrameKind, idBytes, idOf } from '../wire/frame.ts';
 import type { Frame } from '../wire/frame-reader.ts';
 import { decodePayload, encodePayload, type Payload, unfoldedBytes } from '../wire/payload.ts';
+import { Brake } from './brake.ts';
 import type { ChannelHandler, Handled } from './channel.ts';
+import { CompressedAnswers } from './compressed-answers.ts';
+import { decompressionOf, payloadOf } from './frame-payload.ts';
 import { Inbox } from './inbox.ts';
 
 export interface IncomingOptions {
@@ -19,6 +21,10 @@ export interface IncomingOptions {
   readonly respond: (id: number, data: Data) => void;
   /** Sends one of ours. */
   readonly answer: (kind: number, payload: Payload, id: number) => void;
+  /** Somebody waits for this answer. */
+  readonly isAwaited: (answer: Frame) => boolean;
+  /** Hands on an answer; `undefined`: it cannot be decoded. */
+  readonly onAnswer: (answer: Frame, decoded: Decoded | undefined) => void;
   /** Hands on a stream that the other side opened. */
   readonly onStream: (frame: Frame, handler: ChannelHandler) => void;
   /** The other side sent what no honest peer sends. */
@@ -37,7 +43,10 @@ const emptyPayload: Payload = { format: 0, compression: 0, body: new Uint8Array(
 
 /** Messages, deliveries and requests on their way from the link to the user's handlers. */
 export class Incoming {
+  /** Messages, deliveries and requests. */
   readonly inbox: Inbox;
+  readonly #answers: CompressedAnswers;
+  readonly #brake: Brake;
   readonly #options: IncomingOptions;
   readonly #maxBodyBytes: number;
   #handler: ChannelHandler | undefined;
@@ -46,7 +55,41 @@ export class Incoming {
   constructor(options: IncomingOptions) {
     this.#options = options;
     this.#maxBodyBytes = options.limits.maxMessageBytes + idBytes;
-    this.inbox = new Inbox(options.link, (frame) => this.#handle(frame), options.limits.unhandledMaxBytes);
+    const { link, limits, turns, isAwaited } = options;
+    this.#brake = new Brake(link);
+    this.inbox = new Inbox(this.#brake.pedal(), (frame) => this.#handle(frame), limits.unhandledMaxBytes);
+    this.#answers = new CompressedAnswers({
+      link: this.#brake.pedal(),
+      limits,
+      turns,
+      isAwaited,
+      onAnswer: (frame, payload) => this.#concludeAnswer(frame, payload),
+    });
+  }
+
+  set onGrowth(onGrowth: (bytes: number) => void) {
+    this.inbox.onGrowth = this.#answers.inbox.onGrowth = onGrowth;
+  }
+
+  get heldBytes(): number {
+    return this.inbox.heldBytes + this.#answers.inbox.heldBytes;
+  }
+
+  /** Reading is paused because too much waits. */
+  get isPaused(): boolean {
+    return this.#brake.isHeld;
+  }
+
+  /** Resolves when nothing waits and nothing is being handled. */
+  idle(): Promise<void> {
+    return this.#answers.inbox.isIdle
+      ? this.inbox.idle()
+      : this.#answers.inbox.idle().then(() => this.idle());
+  }
+
+  /** Resolves when all answers that have come were read, or dropped. */
+  answersRead(): Promise<void> {
+    return this.#answers.inbox.idle();
   }
 
   start(handler: ChannelHandler): void {
@@ -98,12 +141,17 @@ export class Incoming {
   clear(): void {
     this.inbox.clear();
     this.#options.turns.leave(this);
+    this.#answers.clear();
   }
 
-  /** Reads the data of an answer, at once if it can; what cannot be decoded is told to the user, and counted. */
-  readAnswer(frame: Frame, conclude: (decoded: Decoded | undefined) => void): void {
-    if (frame.compression === 0) conclude(this.#decode(frame, () => payloadOf(frame)));
-    else this.#options.turns.begin(this.#decompress(frame), (plain) => conclude(this.#decode(frame, plain)));
+  /** Reads an answer, at once if it can; what cannot be decoded is told to the user, and counted. */
+  readAnswer(frame: Frame): void {
+    if (frame.compression !== 0) this.#answers.inbox.offer(frame);
+    else this.#concludeAnswer(frame, () => payloadOf(frame));
+  }
+
+  #concludeAnswer(frame: Frame, payload: Outcome): void {
+    this.#options.onAnswer(frame, this.#decode(frame, payload));
   }
 
   #decode({ format }: Frame, payload: Outcome): Decoded | undefined {
@@ -119,23 +167,17 @@ export class Incoming {
     }
   }
 
-  #decompress(frame: Frame): Decompress {
-    const { maxMessageBytes } = this.#options.limits;
-    return (pace) => decompress(payloadOf(frame), frame.compression, maxMessageBytes, pace);
-  }
-
   /** Runs the user's handler for a frame whose turn has come. */
   #handle(frame: Frame): undefined | Promise<unknown> {
     if (frame.kind === FrameKind.streamOpen) return void this.#options.onStream(frame, this.#handler!);
     if (this.#isMoot(frame)) return undefined;
     if (frame.compression === 0) return this.#handleNow(frame, () => payloadOf(frame));
-    let isHandled = false;
-    const handled = this.#options.turns.take(this, this.#decompress(frame), (plain) => {
-      isHandled = true;
-      return this.#isMoot(frame) ? undefined : this.#handleNow(frame, plain);
-    });
-    if (!isHandled) this.inbox.takeInHand(frame.body.length);
-    return handled;
+    const { turns, limits } = this.#options;
+    return this.inbox.heldWhile(frame.body.length, () =>
+      turns.take(this, decompressionOf(frame, limits.maxMessageBytes), (payload) =>
+        this.#isMoot(frame) ? undefined : this.#handleNow(frame, payload),
+      ),
+    );
   }
 
   /** Nobody waits for the answer any more. */
@@ -206,15 +248,4 @@ export class Incoming {
   #fail(id: number, message: string): undefined {
     this.#options.answer(FrameKind.failure, encodePayload(message), id);
   }
-}
-
-function payloadOf({ kind, compression, body }: Frame): Uint8Array {
-  if (kind === FrameKind.message) return body;
-  const payload = body.subarray(idBytes);
-  return kind === FrameKind.request && compression === 0 ? detached(payload) : payload;
-}
-
-/** Many requests may be in hand at once: a small one must not keep all the memory that it arrived in. */
-function detached(body: Uint8Array): Uint8Array {
-  return 2 * body.length < body.buffer.byteLength ? body.slice() : body;
 }

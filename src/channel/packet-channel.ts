@@ -160,17 +160,13 @@ export class PacketChannel implements Channel, MemoryAccount {
   #handle({ body }: Frame): undefined | Promise<unknown> {
     const { maxMessageBytes } = this.#limits;
     if (!isCompressed(body)) return this.#handleNow(() => packetBody(body, maxMessageBytes));
-    let isHandled = false;
-    const handled = this.#turns.take(
-      this,
-      (pace) => packetBody(body, maxMessageBytes, pace),
-      (plain) => {
-        isHandled = true;
-        return this.#handleNow(plain);
-      },
+    return this.#inbox.heldWhile(body.length, () =>
+      this.#turns.take(
+        this,
+        (pace) => packetBody(body, maxMessageBytes, pace),
+        (payload) => this.#handleNow(payload),
+      ),
     );
-    if (!isHandled) this.#inbox.takeInHand(body.length);
-    return handled;
   }
 
   #handleNow(payload: Outcome): undefined | Promise<unknown> {

@@ -12,13 +12,9 @@ export interface WaitOptions {
 
 export const defaultWaitMs = 30_000;
 
-/** Somebody who asked. */
-export interface Asker<Answer> {
+interface Waiter<Answer> {
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: PeerloomError) => void;
-}
-
-interface Waiter<Answer> extends Asker<Answer> {
   readonly timer: RuntimeTimer | undefined;
   readonly stopListening: (() => void) | undefined;
 }
@@ -66,7 +62,12 @@ export class PendingAnswers<Answer> {
 
   /** Answers that nobody waits for, late ones among them, are passed over. */
   answer(id: number, answer: Answer): void {
-    this.take(id)?.resolve(answer);
+    this.#take(id)?.resolve(answer);
+  }
+
+  /** Somebody waits for this answer. */
+  has(id: number): boolean {
+    return this.#waiters.has(id);
   }
 
   ids(): ReadonlySet<number> {
@@ -74,18 +75,21 @@ export class PendingAnswers<Answer> {
   }
 
   fail(id: number, error: PeerloomError): void {
-    this.take(id)?.reject(error);
+    this.#take(id)?.reject(error);
   }
 
-  /** @param reason called where somebody waits: the stack of an error costs more than the rest of an end. */
-  failAll(reason: () => PeerloomError): void {
-    if (this.#waiters.size === 0) return;
+  /**
+   * @param reason called where somebody waits: the stack of an error costs more than the rest of an end.
+   * @param except those that go on waiting.
+   */
+  failAll(reason: () => PeerloomError, except?: ReadonlySet<number>): void {
+    const ids = [...this.#waiters.keys()].filter((id) => !except?.has(id));
+    if (ids.length === 0) return;
     const error = reason();
-    for (const id of [...this.#waiters.keys()]) this.fail(id, error);
+    for (const id of ids) this.fail(id, error);
   }
 
-  /** Who waits for this answer, if anybody does, and is from now on told by the caller. */
-  take(id: number): Asker<Answer> | undefined {
+  #take(id: number): Waiter<Answer> | undefined {
     const waiter = this.#waiters.get(id);
     if (waiter === undefined) return undefined;
     this.#waiters.delete(id);

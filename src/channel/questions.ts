@@ -12,8 +12,8 @@ export interface QuestionsOptions {
   readonly outgoing: Outgoing;
   readonly runtime: Runtime;
   readonly encode: (data: Data) => Payload;
-  /** Of an answer; it may take a while. `undefined`: it cannot be decoded. */
-  readonly read: (frame: Frame, conclude: (decoded: { readonly data: Data } | undefined) => void) => void;
+  /** Decodes an answer, at once or in its turn; then {@link Questions.conclude} is called. */
+  readonly read: (answer: Frame) => void;
 }
 
 /** Characters of what the other side says of a failure. */
@@ -25,6 +25,8 @@ export class Questions {
   /** Of requests, and of deliveries, whose answer is `undefined`. */
   readonly #answers: PendingAnswers<Data | undefined>;
   readonly #pongs: PendingAnswers<void>;
+  /** The numbers of compressed answers that have come, and were not read yet. */
+  readonly #arrived = new Set<number>();
 
   constructor(options: QuestionsOptions) {
     this.#options = options;
@@ -57,31 +59,43 @@ export class Questions {
 
   /** The numbers of the deliveries and requests whose answer somebody waits for. */
   awaited(): ReadonlySet<number> {
-    return this.#answers.ids();
+    const ids = new Set(this.#answers.ids());
+    for (const id of this.#arrived) ids.delete(id);
+    return ids;
   }
 
-  /** Answers that nobody waits for are not even decoded; what has come is an answer, though the link end now. */
+  /** Somebody still waits for this answer. */
+  isAwaited({ kind, body }: Frame): boolean {
+    return this.#answers.has(idOf(kind, body));
+  }
+
+  /** Answers that nobody waits for are not even decoded. */
   onAnswer(frame: Frame): void {
-    const asker = this.#answers.take(idOf(frame.kind, frame.body));
-    if (asker === undefined) return;
-    if (frame.kind === FrameKind.delivered) {
-      asker.resolve(undefined);
-      return;
-    }
-    this.#options.read(frame, (decoded) => {
-      if (decoded === undefined) {
-        asker.reject(new PeerloomError('ERR_MESSAGE_INVALID', 'the answer could not be decoded'));
-      } else if (frame.kind === FrameKind.failure) {
-        asker.reject(new PeerloomError('ERR_HANDLER', failureText(decoded.data)));
-      } else {
-        asker.resolve(decoded.data);
-      }
-    });
+    const id = idOf(frame.kind, frame.body);
+    if (frame.kind === FrameKind.delivered) this.#answers.answer(id, undefined);
+    if (!this.#answers.has(id) || this.#arrived.has(id)) return;
+    if (frame.compression !== 0) this.#arrived.add(id);
+    this.#options.read(frame);
   }
 
-  failAll(reason: () => PeerloomError): void {
-    this.#answers.failAll(reason);
+  /** @param decoded `undefined`: it cannot be decoded. */
+  conclude(frame: Frame, decoded: { readonly data: Data } | undefined): void {
+    const id = idOf(frame.kind, frame.body);
+    this.#arrived.delete(id);
+    if (decoded === undefined) {
+      this.#answers.fail(id, new PeerloomError('ERR_MESSAGE_INVALID', 'the answer could not be decoded'));
+    } else if (frame.kind === FrameKind.failure) {
+      this.#answers.fail(id, new PeerloomError('ERR_HANDLER', failureText(decoded.data)));
+    } else {
+      this.#answers.answer(id, decoded.data);
+    }
+  }
+
+  /** No answer comes any more: all fail but those whose answer is being read, until `answersRead`. */
+  end(reason: () => PeerloomError, answersRead: Promise<void>): void {
     this.#pongs.failAll(reason);
+    this.#answers.failAll(reason, this.#arrived);
+    if (this.#arrived.size > 0) void answersRead.then(() => this.#answers.failAll(reason));
   }
 
   #ask(kind: number, data: Data, options: WaitOptions | undefined): Promise<Data | undefined> {

@@ -5,7 +5,7 @@ import type { Inbox } from './inbox.ts';
 
 export interface SuspensionOptions {
   readonly runtime: Runtime;
-  readonly inbox: Inbox;
+  readonly incoming: Pick<Inbox, 'idle'>;
   /** The connection is open, and no link carries it. */
   readonly isSuspended: () => boolean;
   /** The user, as soon as there is one. */
@@ -24,10 +24,10 @@ export class Suspension {
 
   /** What arrived before the break is handled before the user is told of it. */
   begin(error: Error | undefined): void {
-    const { runtime, inbox, isSuspended, handler } = this.#options;
+    const { runtime, incoming, isSuspended, handler } = this.#options;
     this.#beganAtMs = runtime.now();
     handler()?.unlinked();
-    void inbox.idle().then(() => {
+    void incoming.idle().then(() => {
       if (!isSuspended() || this.#isReported) return;
       this.#isReported = true;
       handler()?.suspended(lostReason(error));

@@ -30,7 +30,9 @@ const codecs: readonly Codec[] = [
     isAvailable: hasXz,
     compress: compressXz,
     decompress: (body, maxBytes, pace) =>
-      (pace?.canUseThreads === true ? decompressXzAside : decompressXz)(body, maxBytes),
+      pace?.aside === undefined
+        ? decompressXz(body, maxBytes)
+        : decompressXzAside(body, maxBytes, pace.aside),
   },
 ];
 

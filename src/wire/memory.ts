@@ -1,3 +1,5 @@
+import { optionalBuiltin } from '../builtin.ts';
+
 interface NodeBuffer {
   allocUnsafeSlow(length: number): Uint8Array<ArrayBuffer>;
 }
@@ -24,7 +26,7 @@ export function handOut(bytes: number): void {
   handedOut += bytes;
   if (handedOut < handedOutBytes) return;
   handedOut = 0;
-  globalThis.process?.memoryUsage?.();
+  optionalBuiltin('node:v8')?.getHeapStatistics();
 }
 
 /** The pieces behind each other, in memory of their own. */

@@ -1,4 +1,5 @@
 import { optionalBuiltin } from '../builtin.ts';
+import type { Pace } from '../computing-pace.ts';
 import { PeerloomError } from '../errors.ts';
 import { mostBytesAtOnce } from './codec.ts';
 import { xzUncompressedBytes } from './xz-size.ts';
@@ -56,7 +57,11 @@ export function decompressXz(bytes: Uint8Array, maxBytes: number): Uint8Array {
 }
 
 /** The same; what is large, compressed or not, is left to another thread. */
-export function decompressXzAside(bytes: Uint8Array, maxBytes: number): Uint8Array | Promise<Uint8Array> {
+export function decompressXzAside(
+  bytes: Uint8Array,
+  maxBytes: number,
+  aside: NonNullable<Pace['aside']>,
+): Uint8Array | Promise<Uint8Array> {
   const { decompressStream, decompressSync } = loadLibrary();
   const size = checkSize(bytes, maxBytes);
   if (size < leastAsideBytes && bytes.length <= mostBytesAtOnce) return adopt(decompressSync(bytes));
@@ -66,7 +71,7 @@ export function decompressXzAside(bytes: Uint8Array, maxBytes: number): Uint8Arr
       controller.close();
     },
   });
-  return gather(decompressStream(input), size);
+  return aside(gather(decompressStream(input), size));
 }
 
 /** The library's own promise of all bytes would leave several times their memory behind in its threads. */

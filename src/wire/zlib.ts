@@ -96,13 +96,14 @@ function bounded(decompressSync: DecompressSync, decompress: Decompress): Codec[
 
   return (body, maxBytes, pace) => {
     const sizes = outputSizes(maxBytes);
-    const atOnce = pace?.canUseThreads !== true ? sizes.length : body.length <= mostBytesAtOnce ? 1 : 0;
+    const aside = pace?.aside;
+    const atOnce = aside === undefined ? sizes.length : body.length <= mostBytesAtOnce ? 1 : 0;
     for (const bytes of sizes.slice(0, atOnce)) {
       const output = attempt(body, bytes);
       if (output !== undefined) return output;
     }
-    if (atOnce < sizes.length) return growAside(body, maxBytes, sizes.slice(atOnce));
-    throw tooLarge(maxBytes);
+    if (aside === undefined || sizes.length === atOnce) throw tooLarge(maxBytes);
+    return aside(growAside(body, maxBytes, sizes.slice(atOnce)));
   };
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
+import type { Pace } from '../../src/computing-pace.ts';
 import type { Data } from '../../src/data.ts';
 import { PeerloomError } from '../../src/errors.ts';
 import { availableCompressions, compress, compressionCodes, decompress } from '../../src/wire/compression.ts';
@@ -211,7 +212,7 @@ suite('compression', () => {
         const damaged = Uint8Array.from(compressed.get(name)!);
         damaged[at % damaged.length]! ^= mask;
         const code = compressionCodes[name];
-        const pace = { canUseThreads: true, pause: () => Promise.resolve() };
+        const pace: Pace = { pause: () => Promise.resolve(), aside: (work) => work };
         const atOnce = await outcomeOf(() => decompress(damaged, code, maxBytes));
         const atPace = await outcomeOf(() => decompress(damaged, code, maxBytes, pace));
         assert.deepEqual(typeof atPace, typeof atOnce);

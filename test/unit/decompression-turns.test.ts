@@ -23,9 +23,9 @@ function scene() {
   };
   const take = (name: string, decompress: Decompress) =>
     turns.take(connection(name), decompress, conclude(name));
-  const unfold = (name: string, bytes = mebibyte) =>
+  const unfold = (name: string, bytes = mebibyte, tookMs = 100) =>
     take(name, () => {
-      runtime.compute(100);
+      runtime.compute(tookMs);
       return new Uint8Array(bytes);
     });
   /** Four steps of 100 ms. */
@@ -57,11 +57,27 @@ suite('decompression', () => {
     const { done, unfold, turns, runtime } = scene();
     for (let count = 0; count < 8; count++) {
       assert.equal(turns.isFree, true);
-      unfold('a', mebibyte / 8);
+      unfold('a', mebibyte / 8, 1);
     }
     assert.equal(turns.isFree, false);
     assert.equal(done.length, 8);
-    await runtime.advance(800);
+    await runtime.advance(8);
+    assert.equal(turns.isFree, true);
+  });
+
+  test('pauses after 10 ms as well, however little came out of it', async () => {
+    const { runtime, turns, take } = scene();
+    const tables: Decompress = () => {
+      runtime.compute(4);
+      return new Uint8Array(1);
+    };
+    for (const isFree of [true, true, false]) {
+      take('a', tables);
+      assert.equal(turns.isFree, isFree);
+    }
+    await runtime.advance(11);
+    assert.equal(turns.isFree, false);
+    await runtime.advance(1);
     assert.equal(turns.isFree, true);
   });
 
@@ -154,17 +170,21 @@ suite('decompression that does not end at once', () => {
     assert.deepEqual([plain, pauses], [{ name: 'a', bytes: 1 }, 10]);
   });
 
-  test('counts the time that a thread took', async () => {
+  test('counts what this thread computed, not what another did', async () => {
     const { runtime, done, take, unfold } = scene();
+    runtime.isVirtual = false;
     const thread = Promise.withResolvers<Uint8Array>();
-    const first = take('a', () => thread.promise);
+    const first = take('a', ({ aside }) => {
+      runtime.compute(20);
+      return aside!(thread.promise);
+    });
     unfold('b');
     await runtime.advance(200);
     assert.deepEqual([done, runtime.pending], [[], []]);
     thread.resolve(new Uint8Array(mebibyte));
     await first;
     await runtime.advance(1_000);
-    assert.deepEqual(done, ['a 200', 'b 500']);
+    assert.deepEqual(done, ['a 220', 'b 340']);
   });
 
   test('that fails is told of, and counts in full', async () => {
@@ -197,8 +217,9 @@ suite('decompression that does not end at once', () => {
 
   test('of a thread holds up all others until it ends, though who sent it has left', async () => {
     const { runtime, turns, done, take, unfold, leave } = scene();
+    runtime.isVirtual = false;
     const thread = Promise.withResolvers<Uint8Array>();
-    const first = take('a', () => thread.promise);
+    const first = take('a', ({ aside }) => aside!(thread.promise));
     const second = unfold('b');
     leave('a');
     assert.equal(await first, undefined);
@@ -210,24 +231,14 @@ suite('decompression that does not end at once', () => {
     assert.deepEqual(done, ['b 1100']);
   });
 
-  test('of an answer waits for nobody, and others for it', async () => {
-    const { runtime, turns, done, conclude, unfold, stepByStep } = scene();
-    unfold('a');
-    unfold('b');
-    turns.begin(stepByStep, conclude('answer'));
-    await runtime.advance(2_000);
-    assert.deepEqual(done, ['a 100', 'answer 800', 'b 1000']);
-    assert.deepEqual(runtime.pending, []);
-  });
-
   test('may use threads where time passes by itself', () => {
     const seen: boolean[] = [];
-    const look: Decompress = ({ canUseThreads }) => {
-      seen.push(canUseThreads);
+    const look: Decompress = ({ aside }) => {
+      seen.push(aside !== undefined);
       return new Uint8Array(1);
     };
     for (const runtime of [systemRuntime, new VirtualRuntime()]) {
-      new DecompressionTurns(runtime).begin(look, () => {});
+      new DecompressionTurns(runtime).take({}, look, () => {});
     }
     assert.deepEqual(seen, [true, false]);
   });

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { compress } from '../../../src/wire/compression.ts';
 import { FrameKind } from '../../../src/wire/frame.ts';
+import { PayloadFormat } from '../../../src/wire/payload.ts';
 import { bombs } from './support/bombs.ts';
 import { type FrameFields, RawPeer, rawFrame } from './support/raw-peer.ts';
 import { attackScene } from './support/scene.ts';
@@ -66,6 +68,20 @@ suite('peers that answer wrongly', () => {
     const body = await bombs.brotli();
     const wrong = ask('request', { kind: response, body, compression: 2 });
     await assertFails(wrong, 'ERR_MESSAGE_INVALID', /could not be decoded/);
+  });
+
+  test('40 answers at once that each unfold to 16 MiB: one at a time', async () => {
+    const peer = await connect();
+    const [count, bytes] = [40, 16 * 2 ** 20];
+    const asked = scene.victim.call('askMany', { id: peer.id, count });
+    const body = compress(Buffer.alloc(bytes, 'ab'), 'brotli');
+    for (let answers = 0; answers < count; answers++) {
+      const id = (await peer.next(FrameKind.request)).body.subarray(0, 4);
+      peer.write(
+        rawFrame(response, Buffer.concat([id, body]), { format: PayloadFormat.bytes, compression: 2 }),
+      );
+    }
+    assert.equal(await asked, count * bytes);
   });
 
   test('a failure cannot write on a terminal, nor fill it', async () => {

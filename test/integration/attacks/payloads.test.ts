@@ -6,7 +6,7 @@ import { PayloadFormat } from '../../../src/wire/payload.ts';
 import { bombs } from './support/bombs.ts';
 import { type FrameFields, RawPeer, rawFrame, rawFrames, uint32 } from './support/raw-peer.ts';
 import { attackScene } from './support/scene.ts';
-import { xzTables, zlibTables } from './support/tables.ts';
+import { bzip2Tables, xzTables, zlibTables } from './support/tables.ts';
 
 const { message, request, deliver, failure } = FrameKind;
 const { json, text, bytes, cbor, float32 } = PayloadFormat;
@@ -145,6 +145,19 @@ suite('compressed messages that are all tables', () => {
     peer.write(...rawFrames(message, body, { format: bytes, compression: compressionCodes.zlib }));
     while ((await victim.call('stats')).handled === handled);
     assert.equal((await victim.call('lastMessage')).json, '{}');
+  });
+
+  test('bzip2 in many small messages, of next to nothing', async () => {
+    const { victim, port } = scene;
+    const frame = rawFrame(message, bzip2Tables(30), { format: bytes, compression: compressionCodes.bzip2 });
+    const peer = await RawPeer.connect(port);
+    const { handled } = await victim.call('stats');
+    await victim.call('handlers', 'hold');
+    peer.write(rawFrame(message, 'held', { format: text }), ...Array.from({ length: 50 }, () => frame));
+    await peer.synced();
+    await victim.call('handlers', 'prompt');
+    while ((await victim.call('stats')).handled < handled + 51);
+    assert.equal((await victim.call('lastMessage')).json, JSON.stringify(new Uint8Array(30)));
   });
 
   test('lzma that begins anew for each byte, and is damaged in the end', async () => {

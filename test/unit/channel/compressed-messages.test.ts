@@ -33,7 +33,7 @@ function busyNode() {
     runtime.compute(100);
     return new Uint8Array(2 ** 20);
   };
-  turns.begin(unfold, () => {});
+  turns.take({}, unfold, () => {});
   return { ...openChannel({ runtime, turns }), turns };
 }
 
@@ -175,14 +175,86 @@ suite('a large message that another thread decompresses', () => {
     assert.equal(told[1], 'closed protocol by us');
   });
 
-  test('is an answer all the same when the link ends after it', async () => {
-    const { link, channel, told } = threadedNode();
-    const answer = channel.request('question');
+  /** Asks so many questions, and has each answered by the same frame but for its number. */
+  async function answered(count: number, payload: Uint8Array, timeoutMs?: number) {
+    const scene = threadedNode();
+    const options = timeoutMs === undefined ? {} : { timeoutMs };
+    const answers = Array.from({ length: count }, () => scene.channel.request('question', options));
     await turn();
-    const [question] = link.takeFrames();
-    link.onMessage(compressed(large, FrameKind.response, idOf(question!.kind, question!.body)));
+    for (const { kind, body } of scene.link.takeFrames()) {
+      scene.link.onMessage(frameOf(payload, FrameKind.response, idOf(kind, body)));
+    }
+    return { ...scene, answers };
+  }
+
+  test('is an answer all the same when the link ends after it, and before the end is told', async () => {
+    const { link, answers, told, runtime } = await answered(2, deflateSync(large));
     link.end();
-    assert.equal(await answer, large);
-    assert.deepEqual(told, ['closed lost by link']);
+    for (const answer of answers) {
+      void answer.then((data) => told.push(`answer of ${(data as string).length}`));
+    }
+    await until(() => {
+      void runtime.advance(1);
+      return told.length === 3;
+    }, 'the answers and the end');
+    const line = `answer of ${large.length}`;
+    assert.deepEqual(told, [line, line, 'closed lost by link']);
+  });
+
+  test('that is an answer and damaged is told of before the end', async () => {
+    const damaged = deflateSync(large).map((byte, index, { length }) => (index < length - 4 ? byte : ~byte));
+    const { link, answers, told } = await answered(1, damaged);
+    link.end();
+    await assert.rejects(answers[0]!, { code: 'ERR_MESSAGE_INVALID' });
+    await until(() => told.length === 2, 'the end');
+    assert.deepEqual(told, ['rejected ERR_DECOMPRESSION', 'closed lost by link']);
+  });
+
+  test('is no answer any more once this side has closed', async () => {
+    const { channel, link, answers, told } = await answered(3, deflateSync(large));
+    channel.close({ code: 'disconnected', message: 'enough' });
+    link.end();
+    for (const answer of answers) await assert.rejects(answer, { code: 'ERR_CONNECTION_CLOSED' });
+    assert.deepEqual(told, ['closed disconnected by us']);
+  });
+
+  test('is an answer that times out while it waits, and is not even decompressed then', async () => {
+    const { answers, runtime, channel } = await answered(20, deflateSync(large), 50);
+    const late = Promise.allSettled(answers.slice(1));
+    assert.equal(await answers[0], large);
+    await runtime.advance(50);
+    for (const { status } of await late) assert.equal(status, 'rejected');
+    await until(() => channel.heldBytes === 0, 'nothing is kept');
+  });
+
+  test('is one answer of many that wait, counted, for one to be decompressed at a time', async () => {
+    const { answers, channel, runtime, link } = await answered(100, deflateSync('x'.repeat(100_000)));
+    assert.ok(channel.heldBytes > 99 * 64 * 1024);
+    assert.equal(link.isPaused, true);
+    const all = Promise.all(answers);
+    let isOver = false;
+    void all.then(() => {
+      isOver = true;
+    });
+    await until(() => {
+      void runtime.advance(1);
+      return isOver;
+    }, 'all answers');
+    assert.equal(channel.heldBytes, 0);
+    assert.equal(link.isPaused, false);
+  });
+
+  test('holds up no answer that is not compressed, nor messages an answer', async () => {
+    const { link, channel, behaviour, told } = threadedNode();
+    behaviour.message = () => new Promise(() => {});
+    link.onMessage(dataFrame(FrameKind.message, 'held'));
+    const [first, second] = [channel.request('question'), channel.request('question')];
+    await turn();
+    const [one, other] = link.takeFrames().map(({ kind, body }) => idOf(kind, body));
+    link.onMessage(frameOf(deflateSync(large), FrameKind.response, one));
+    link.onMessage(dataFrame(FrameKind.response, 'plain', { id: other! }));
+    assert.equal(await Promise.race([first, second]), 'plain');
+    assert.equal(await first, large);
+    assert.deepEqual(told, ['message held']);
   });
 });

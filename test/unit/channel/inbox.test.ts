@@ -124,14 +124,12 @@ suite('the link', () => {
     assert.equal(link.isPaused, false);
     inbox.offer(frame(10, 900));
     assert.equal(link.isPaused, true);
-    assert.equal(inbox.paused, true);
     let left = 10;
     while (link.isPaused) {
       await finish();
       left -= 1;
     }
     assert.ok(left > 2 && left <= 5, `resumed with ${left} of 10 left`);
-    assert.equal(inbox.paused, false);
   });
 
   test('is paused by many tiny frames as well', () => {

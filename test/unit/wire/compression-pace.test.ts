@@ -14,13 +14,13 @@ const mebibyte = 1024 * 1024;
 const large = Buffer.alloc(2 * mebibyte, 'two MiB of this sentence; ');
 const small = large.subarray(0, 10_000);
 
-const threaded: Pace = { pause: () => undefined, canUseThreads: true };
+const threaded: Pace = { pause: () => undefined, aside: (work) => work };
 
 /** Rests at each pause, in one thread. */
 function resting(): Pace & { readonly pauses: number } {
   const pace = {
     pauses: 0,
-    canUseThreads: false,
+    aside: undefined,
     pause: () => {
       pace.pauses++;
       return turn();

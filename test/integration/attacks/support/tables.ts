@@ -1,3 +1,6 @@
+import { BitWriter } from '../../../../src/wire/bzip2/bits.ts';
+import { blockCrc, blockMark, combineCrc, endMark, signature } from '../../../../src/wire/bzip2/format.ts';
+
 /*
  * Compressed data that takes long and gives next to nothing: all of it is about how the data would be compressed, if
  * there were any.
@@ -27,4 +30,33 @@ export function xzTables(chunks: number): Uint8Array {
   const check = Buffer.alloc(8);
   const index = Uint8Array.of(0, 1, 1, 1, 0, 0, 0, 0);
   return Buffer.concat([padded, check, index, Buffer.alloc(12)]);
+}
+
+/** A bzip2 stream, see src/wire/bzip2/format.ts, of blocks of one zero byte with six tables for all bytes there are. */
+export function bzip2Tables(blocks: number): Uint8Array {
+  const bits = new BitWriter();
+  const write = (...pairs: [value: number, count: number][]): void => {
+    for (const [value, count] of pairs) bits.write(value, count);
+  };
+  const writeCrc = (crc: number): void => write([crc >>> 16, 16], [crc & 0xffff, 16]);
+  const writeMark = (mark: readonly [number, number]): void => write([mark[0], 24], [mark[1], 24]);
+  const crc = blockCrc(Uint8Array.of(0), 0, 1);
+  let whole = 0;
+  write([signature, 24], [0x39, 8]);
+  for (let block = 0; block < blocks; block++) {
+    writeMark(blockMark);
+    writeCrc(crc);
+    write([0, 1], [0, 24], [0xffff, 16]);
+    for (let range = 0; range < 16; range++) write([0xffff, 16]);
+    write([6, 3], [1, 15], [0, 1]);
+    for (let table = 0; table < 6; table++) {
+      write([9, 5]);
+      for (let symbol = 0; symbol < 258; symbol++) write([0, 1]);
+    }
+    write([0, 9], [257, 9]);
+    whole = combineCrc(whole, crc);
+  }
+  writeMark(endMark);
+  writeCrc(whole);
+  return bits.finish();
 }

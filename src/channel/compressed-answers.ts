@@ -1,0 +1,46 @@
+import type { DecompressionTurns, Outcome } from '../decompression-turns.ts';
+import type { Limits } from '../limits.ts';
+import type { Link } from '../transport/transport.ts';
+import type { Frame } from '../wire/frame-reader.ts';
+import { decompressionOf } from './frame-payload.ts';
+import { Inbox } from './inbox.ts';
+
+export interface CompressedAnswersOptions {
+  readonly link: Pick<Link, 'pause' | 'resume'>;
+  readonly limits: Limits;
+  readonly turns: DecompressionTurns;
+  /** Somebody still waits for it. */
+  readonly isAwaited: (answer: Frame) => boolean;
+  readonly onAnswer: (answer: Frame, payload: Outcome) => void;
+}
+
+/**
+ * Answers that have to be decompressed: one at a time, in turn with everything else that must be. They wait for no
+ * message, since a handler may wait for them.
+ */
+export class CompressedAnswers {
+  readonly inbox: Inbox;
+  readonly #options: CompressedAnswersOptions;
+
+  constructor(options: CompressedAnswersOptions) {
+    this.#options = options;
+    this.inbox = new Inbox(options.link, (frame) => this.#handle(frame), options.limits.unhandledMaxBytes);
+    this.inbox.open(undefined);
+  }
+
+  /** What has arrived is dropped. */
+  clear(): void {
+    this.inbox.clear();
+    this.#options.turns.leave(this);
+  }
+
+  #handle(frame: Frame): undefined | Promise<unknown> {
+    const { turns, limits, isAwaited, onAnswer } = this.#options;
+    if (!isAwaited(frame)) return undefined;
+    return this.inbox.heldWhile(frame.body.length, () =>
+      turns.take(this, decompressionOf(frame, limits.maxMessageBytes), (payload): undefined => {
+        onAnswer(frame, payload);
+      }),
+    );
+  }
+}
