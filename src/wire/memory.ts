@@ -14,13 +14,13 @@ export function allocate(length: number): Uint8Array<ArrayBuffer> {
 }
 
 /** When so much was handed out, the memory of what is not used any more is asked for. */
-const handedOutBytes = 48 * 1024 * 1024;
+const handedOutBytes = 32 * 1024 * 1024;
 
 let handedOut = 0;
 
 /**
  * Counts memory that goes to the user, who is soon done with it. V8 gives back the buffers that it has found unused
- * when it next collects garbage, or is asked about its heap: asked now and then, it keeps some 10 MiB less.
+ * when it next collects garbage, or is asked about its heap: asked now and then, it keeps half as much.
  */
 export function handOut(bytes: number): void {
   handedOut += bytes;
