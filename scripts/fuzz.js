@@ -6,14 +6,20 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { Command } from 'commander';
 
 /** How many times as much as `npm test` each round does, but for the first, which is to find the simple things soon. */
 const scale = 10;
 
-const options = { cases: { type: 'string', default: '1000000' } };
-const { values, positionals } = parseArgs({ options, allowPositionals: true });
-const [minutes, minCases] = [positionals[0] ?? 10, values.cases].map(Number);
+const command = new Command('npm run fuzz --')
+  .description('Runs the fuzz tests until the time is up and enough cases were tried, or something is found.')
+  .argument('[minutes]', 'how long', Number, 10)
+  .option('--cases <count>', 'how many at least', Number, 1_000_000)
+  .showHelpAfterError('(--help says more)')
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
+  .parse();
+const [minutes] = command.processedArgs;
+const { cases: minCases } = command.opts();
 if (!(minutes > 0 && minCases >= 0)) {
   console.error('npm run fuzz -- MINUTES --cases COUNT: both must be numbers, the minutes above 0');
   process.exit(2);

@@ -1,24 +1,26 @@
 // Lets many nodes live together for a while and looks for what should not be:
 //   npm run soak                                       50 nodes for 10 minutes
 //   npm run soak -- --minutes 60 --nodes 100 --seed 7  or as you like
-import { parseArgs } from 'node:util';
+import { Command } from 'commander';
 import { type Round, resources, soak } from '../test/soak/soak.ts';
 
 /** How long a process with nothing left to do may take to end. */
 const endMs = 10_000;
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '10' },
-    nodes: { type: 'string', default: '50' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-  },
-});
-const [minutes, nodes, seed] = [values.minutes, values.nodes, values.seed].map(Number) as [
-  number,
-  number,
-  number,
-];
+const { minutes, nodes, seed } = new Command('npm run soak --')
+  .description('Lets many nodes live together for a while and looks for what should not be.')
+  .option('--minutes <number>', 'how long', Number, 10)
+  .option('--nodes <count>', 'how many, from 4 on', Number, 50)
+  .option(
+    '--seed <number>',
+    'what happens; default: something else each time',
+    Number,
+    Date.now() % 1_000_000,
+  )
+  .showHelpAfterError('(--help says more)')
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
+  .parse()
+  .opts<{ minutes: number; nodes: number; seed: number }>();
 if (!(minutes > 0 && nodes >= 4 && Number.isInteger(nodes) && Number.isInteger(seed))) {
   console.error('--minutes must be above 0, --nodes a whole number from 4 on, --seed a whole number');
   process.exit(2);

@@ -112,10 +112,15 @@ function median(values: readonly number[]): number {
   return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)]!;
 }
 
+/** What this process writes to, where that is a pipe or a terminal: no node has any. */
+const standardStreams = new Set(['PipeWrap', 'TTYWrap']);
+
 /** What keeps the process alive, by kind. */
 export function resources(): Record<string, number> {
   const counts: Record<string, number> = {};
-  for (const name of process.getActiveResourcesInfo()) counts[name] = (counts[name] ?? 0) + 1;
+  for (const name of process.getActiveResourcesInfo()) {
+    if (!standardStreams.has(name)) counts[name] = (counts[name] ?? 0) + 1;
+  }
   return counts;
 }
 
