@@ -98,7 +98,16 @@ export class Ledger {
       const other = this.#ends.get(end.partner ?? '');
       if (other === undefined) continue;
       const isRight = isWhole(end, other) ? end.received === other.sent : end.received <= other.sent;
-      this.check(isRight, () => `${end.name} received ${end.received} of ${other.sent} from ${other.name}`);
+      const told = (): string => `${end.name} received ${end.received} of ${other.sent} from ${other.name}`;
+      this.check(isRight, () => `${told()} (${storyOf(end)}; ${storyOf(other)})`);
     }
   }
+}
+
+/** What may explain why something did not arrive. */
+function storyOf({ name, connection, connects, disconnects, hasLeft, isConfirmed }: End): string {
+  const { direction, closeReason } = connection;
+  const end = closeReason === undefined ? 'open' : `${closeReason.code} by ${closeReason.by}`;
+  const counts = `connected ${connects}, disconnected ${disconnects} times`;
+  return `${name}: ${direction}, ${end}, ${counts}${hasLeft ? ', left' : ''}${isConfirmed ? ', confirmed' : ''}`;
 }

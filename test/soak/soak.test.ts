@@ -33,7 +33,8 @@ suite('the books of a soak', () => {
   /** Two ends that have talked, and what is found to be wrong with them. */
   function books() {
     const found: string[] = [];
-    const ledger = new Ledger((violation) => found.push(violation));
+    // In brackets what both sides know of the connection.
+    const ledger = new Ledger((violation) => found.push(violation.replace(/ \(.*\)$/, '')));
     const mainNode = new Node('127.0.0.1', 1, { name: 'node' });
     const [ours, theirs] = [0, 1].map(() => {
       const connection = { mainNode, isOpen: true } as { isOpen: boolean; closeReason?: CloseReason };
