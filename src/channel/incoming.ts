@@ -45,8 +45,10 @@ const emptyPayload: Payload = { format: 0, compression: 0, body: new Uint8Array(
 export class Incoming {
   /** Messages, deliveries and requests. */
   readonly inbox: Inbox;
-  readonly #answers: CompressedAnswers;
+  /** From the first one on: most connections never have any. */
+  #answers: CompressedAnswers | undefined;
   readonly #brake: Brake;
+  #onGrowth: (bytes: number) => void = () => {};
   readonly #options: IncomingOptions;
   readonly #maxBodyBytes: number;
   #handler: ChannelHandler | undefined;
@@ -55,24 +57,17 @@ export class Incoming {
   constructor(options: IncomingOptions) {
     this.#options = options;
     this.#maxBodyBytes = options.limits.maxMessageBytes + idBytes;
-    const { link, limits, turns, isAwaited } = options;
+    const { link, limits } = options;
     this.#brake = new Brake(link);
     this.inbox = new Inbox(this.#brake.pedal(), (frame) => this.#handle(frame), limits.unhandledMaxBytes);
-    this.#answers = new CompressedAnswers({
-      link: this.#brake.pedal(),
-      limits,
-      turns,
-      isAwaited,
-      onAnswer: (frame, payload) => this.#concludeAnswer(frame, payload),
-    });
   }
 
   set onGrowth(onGrowth: (bytes: number) => void) {
-    this.inbox.onGrowth = this.#answers.inbox.onGrowth = onGrowth;
+    this.inbox.onGrowth = this.#onGrowth = onGrowth;
   }
 
   get heldBytes(): number {
-    return this.inbox.heldBytes + this.#answers.inbox.heldBytes;
+    return this.inbox.heldBytes + (this.#answers?.inbox.heldBytes ?? 0);
   }
 
   /** Reading is paused because too much waits. */
@@ -82,14 +77,15 @@ export class Incoming {
 
   /** Resolves when nothing waits and nothing is being handled. */
   idle(): Promise<void> {
-    return this.#answers.inbox.isIdle
+    const answers = this.#answers?.inbox;
+    return answers === undefined || answers.isIdle
       ? this.inbox.idle()
-      : this.#answers.inbox.idle().then(() => this.idle());
+      : answers.idle().then(() => this.idle());
   }
 
   /** Resolves when all answers that have come were read, or dropped. */
   answersRead(): Promise<void> {
-    return this.#answers.inbox.idle();
+    return this.#answers?.inbox.idle() ?? Promise.resolve();
   }
 
   start(handler: ChannelHandler): void {
@@ -141,13 +137,30 @@ export class Incoming {
   clear(): void {
     this.inbox.clear();
     this.#options.turns.leave(this);
-    this.#answers.clear();
+    this.#answers?.clear();
   }
 
   /** Reads an answer, at once if it can; what cannot be decoded is told to the user, and counted. */
   readAnswer(frame: Frame): void {
-    if (frame.compression !== 0) this.#answers.inbox.offer(frame);
-    else this.#concludeAnswer(frame, () => payloadOf(frame));
+    if (frame.compression === 0) {
+      this.#concludeAnswer(frame, () => payloadOf(frame));
+      return;
+    }
+    this.#answers ??= this.#makeAnswers();
+    this.#answers.inbox.offer(frame);
+  }
+
+  #makeAnswers(): CompressedAnswers {
+    const { limits, turns, isAwaited } = this.#options;
+    const answers = new CompressedAnswers({
+      link: this.#brake.pedal(),
+      limits,
+      turns,
+      isAwaited,
+      onAnswer: (frame, payload) => this.#concludeAnswer(frame, payload),
+    });
+    answers.inbox.onGrowth = this.#onGrowth;
+    return answers;
   }
 
   #concludeAnswer(frame: Frame, payload: Outcome): void {
