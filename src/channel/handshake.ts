@@ -77,6 +77,7 @@ export async function shakeHands(link: Link, options: HandshakeOptions): Promise
   }, rest);
   const onAbort = (): void => frames.fail(options.signal!.reason);
   options.signal?.addEventListener('abort', onAbort);
+  let goesOn = false;
   try {
     options.signal?.throwIfAborted();
     if (noRoom !== undefined) throw new HandshakeRefused(noRoom, 'us');
@@ -89,6 +90,7 @@ export async function shakeHands(link: Link, options: HandshakeOptions): Promise
     const ours = direction === 'inbound' ? withSession(hello, theirs, options) : hello;
     frames.allowRest();
     if (direction === 'inbound') {
+      goesOn = ours.session?.resumed === true;
       link.send(joined([smallFrame(FrameKind.hello, encodeHello(ours)), acceptFrame()]));
       await frames.next(FrameKind.accept);
     } else {
@@ -97,7 +99,8 @@ export async function shakeHands(link: Link, options: HandshakeOptions): Promise
     return { link, direction, ours, theirs, version, takeRest: frames.finish() };
   } catch (error) {
     frames.stop();
-    const farewell = farewellFor(error);
+    // To the other side all that follows is of the session: perhaps the rest of a frame.
+    const farewell = goesOn ? undefined : farewellFor(error);
     if (farewell !== undefined) link.send(smallFrame(FrameKind.goodbye, encodeGoodbye(farewell)));
     link.close(refusalFlushMs);
     throw error;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
-import type { Node, NodeConnection } from '../../../src/index.ts';
+import type { Node, NodeConnection, NodeOptions } from '../../../src/index.ts';
 import { newIdentity } from './second-identity.ts';
 import { connectPlain, dialPlain, dialTls, eventOf, listenPlain, startNode } from './second-links.ts';
 import { frame, hello, kinds, LinkEnded, type SecondPeer, textMessage, uint32 } from './second-peer.ts';
@@ -260,6 +260,29 @@ suite('protocol 10: sessions', () => {
     assert.deepEqual([connects, node.messageCountRecv], [0, 0], 'and no other begins in its place');
   });
 
+  test('10.10 a listener that fails before the accept of the dialler says no goodbye within a session', async (t) => {
+    const { node, peer, identity, connection, id } = await dialling(t, {
+      limits: { handshakeTimeoutMs: 500 },
+    });
+    const sent = frame(kinds.message, 'cut in two', { format: 2 });
+    connection.send('cut in two');
+    await peer.expect(kinds.message);
+    const askAgain = async (): Promise<SecondPeer> => {
+      const again = await dialPlain(node, identity);
+      again.write(hello({ session: { id, receivedBytes: 12 } }));
+      assert.equal(JSON.parse((await again.expect(kinds.hello)).body.toString()).session.resumed, true);
+      await again.expect(kinds.accept);
+      return again;
+    };
+    const tooLate = await askAgain();
+    await tooLate.end();
+    const inTime = await askAgain();
+    inTime.write(frame(kinds.accept));
+    assert.deepEqual(await inTime.read(sent.length - 12), sent.subarray(12));
+    const stopped = await askAgain();
+    await Promise.all([node.stop(), stopped.end()]);
+  });
+
   test('10.8 a goodbye ends it', async (t) => {
     const { node, peer, connection } = await dialling(t);
     const ended = eventOf(node, 'inbound_node_disconnected');
@@ -270,8 +293,8 @@ suite('protocol 10: sessions', () => {
 });
 
 /** A session that the test has dialled. */
-async function dialling(t: TestContext) {
-  const node = await startNode(t);
+async function dialling(t: TestContext, options?: NodeOptions) {
+  const node = await startNode(t, options);
   const identity = newIdentity();
   const connected = eventOf(node, 'inbound_node_connected');
   const peer = await dialPlain(node, identity);
