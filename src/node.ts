@@ -274,7 +274,7 @@ export class Node extends NodeHandlers {
     }
     const current = this.#peering.peers.get(connection.id);
     // One that is gone must not end the watch over another that took its place.
-    if (current === undefined || current === connection) this.#reconnector.forget(connection.id);
+    if (current === undefined || current === connection) this.#reconnector.forget(connection);
     this.#peering.peers.leave(connection);
     await this.#connections.leave(connection, goodbye('disconnected'));
   }

@@ -33,13 +33,16 @@ export interface ReconnectorOptions {
 export class Reconnector {
   readonly #options: ReconnectorOptions;
   readonly #entries = new Map<string, Entry>();
+  /** The user has left them, perhaps before they are watched: at their connect event. */
+  readonly #left = new WeakSet<NodeConnection>();
 
   constructor(options: ReconnectorOptions) {
     this.#options = options;
   }
 
-  /** Keeps the address of a connection connected from now on. */
+  /** Keeps the address of a connection connected from now on, unless the user has left it. */
   watch(connection: NodeConnection, address: string, connect: Connect): void {
+    if (this.#left.has(connection)) return;
     this.#entries.get(address)?.timer?.cancel();
     this.#entries.set(address, {
       address,
@@ -53,8 +56,9 @@ export class Reconnector {
   }
 
   /** The user has left that node on purpose. */
-  forget(id: string): void {
-    for (const entry of this.#of(id)) this.#drop(entry);
+  forget(connection: NodeConnection): void {
+    this.#left.add(connection);
+    for (const entry of this.#of(connection.id)) this.#drop(entry);
   }
 
   /** The node that answered somewhere last is connected again when it is lost. */
@@ -110,6 +114,7 @@ export class Reconnector {
       if (current === undefined) return void connection.stop();
       // Who watches the address anew meanwhile has this very connection, most likely.
       if (current !== entry) return;
+      if (this.#left.has(connection)) this.#drop(entry);
       const lastId = entry.id;
       entry.timer = undefined;
       entry.id = connection.id;

@@ -157,6 +157,20 @@ suite('a connection with reconnect: true', () => {
     }
   });
 
+  test('stays ended where it is left at its connect event, be it the first or that of a new node', async (t) => {
+    const { a, b, runtime, lose, restart, trialTimes } = await startKeeping(t);
+    await lose();
+    a.on('outbound_node_connected', (peer) => void peer.stop());
+    await restart(Identity.generate());
+    await runtime.advance(3_600_000);
+    assert.equal(a.of('outbound_node_connected').length, 2);
+    const left = await runtime.settle(a.connectWithNode(b.host, b.port, { reconnect: true }));
+    await runtime.advance(3_600_000);
+    assert.ok(!left.isOpen);
+    assert.equal(a.of('outbound_node_connected').length, 3);
+    assert.deepEqual(trialTimes, []);
+  });
+
   test('stays ended once the node is stopped, with no event after', async (t) => {
     const { a, runtime, lose, restart } = await startKeeping(t);
     await lose();

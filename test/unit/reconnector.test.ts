@@ -177,7 +177,10 @@ suite('an address is given up', () => {
   });
 
   for (const [how, giveUp] of [
-    ['when its node is left on purpose', (reconnector: Reconnector) => reconnector.forget('b')],
+    [
+      'when its node is left on purpose',
+      (reconnector: Reconnector) => reconnector.forget(asConnection(new Connection('b'))),
+    ],
     ['when the node stops', (reconnector: Reconnector) => reconnector.stop()],
   ] as const) {
     test(`${how}: while it waits`, async () => {
@@ -217,7 +220,7 @@ suite('an address is given up', () => {
     reconnector.watch(asConnection(new Connection('b')), 'b:1', connect);
     reconnector.onLost('b');
     await runtime.advance(1_000);
-    reconnector.forget('b');
+    reconnector.forget(asConnection(new Connection('b')));
     thinking.resolve(true);
     await runtime.advance(3_600_000);
     assert.equal(trials.length, 1);
