@@ -40,10 +40,11 @@ export class Connections {
   }
 
   /** Makes a connection of a channel; an older one with the same node ends. */
-  adopt({ link, channel: fresh, direction, host, port }: NewChannel): NodeConnection {
+  adopt({ link, channel: fresh, host, port }: NewChannel): NodeConnection {
     const { peers, log, stopping, create, wrap } = this.#options;
     const channel = wrap(fresh);
-    const { id, name, instance } = channel.remote;
+    const { direction, remote } = channel;
+    const { id, name, instance } = remote;
     const details = { id, name, host, port, direction, channel, counts: this.counts };
     const connection = create(link, details);
     const older = peers.add(connection, instance);

@@ -6,7 +6,7 @@ import { PeerloomError } from './errors.ts';
 import type { Limits } from './limits.ts';
 import { randomName } from './random-name.ts';
 import type { Runtime } from './runtime.ts';
-import type { Link } from './transport/transport.ts';
+import type { Link, Security } from './transport/transport.ts';
 import type { HelloSession } from './wire/hello.ts';
 
 type DurableChannel = FrameChannel & { readonly session: Session };
@@ -25,10 +25,21 @@ export interface DurableChannelsOptions {
   readonly runtime: Runtime;
 }
 
+/** Past so many the oldest goes. */
+const maxOffers = 1_000;
+
+/** A session that this side has named, and that begins for it with the accept of the other. */
+interface Offer {
+  readonly id: string;
+  readonly protocol: Security['protocol'];
+}
+
 /** The channels that outlive their links, one for each other node, and what is said of them in handshakes. */
 export class DurableChannels {
   readonly #options: DurableChannelsOptions;
   readonly #channels = new Map<string, DurableChannel>();
+  /** By the other node: where the accept does not arrive, the session may have begun there, and goes on here. */
+  readonly #offers = new Map<string, Offer>();
 
   constructor(options: DurableChannelsOptions) {
     this.#options = options;
@@ -38,24 +49,36 @@ export class DurableChannels {
     return this.#channels.has(remoteId);
   }
 
-  /** Whether the session that a node asks for is the one that is there. */
+  /** Whether a node asks for the session that is there, or on offer. */
   isOf(link: Link, session: HelloSession | undefined): boolean {
-    return session !== undefined && session.id === this.#over(link)?.session.id;
+    if (session === undefined) return false;
+    return session.id === this.#over(link)?.session.id || this.#isOffered(link, session);
+  }
+
+  /** Whether a node asks for a position at which it was before it went on over another link. */
+  isLate(link: Link, asked: HelloSession | undefined): boolean {
+    const session = this.#over(link)?.session;
+    return asked !== undefined && session?.id === asked.id && session.isPast(asked.receivedBytes);
   }
 
   /** What the side that dials asks for: the session that is there, or a new one. */
   ask(link: Link, isDurable: boolean): HelloSession | undefined {
     const session = this.#over(link)?.session.freeze();
     if (session !== undefined) return { ...session, resumed: false };
+    const offer = this.#offerOver(link);
+    if (offer !== undefined) return { id: offer.id, receivedBytes: 0, resumed: false };
     return isDurable ? this.#newSession() : undefined;
   }
 
   /** What the side that accepts says to that. */
-  answer(link: Link, { id, receivedBytes }: HelloSession): HelloSession {
+  answer(link: Link, asked: HelloSession): HelloSession {
     const session = this.#over(link)?.session;
+    if (session?.id === asked.id && session.canResumeAt(asked.receivedBytes)) {
+      return { ...session.freeze(), resumed: true };
+    }
+    if (this.#isOffered(link, asked)) return { ...asked, resumed: true };
     // A name of its own: the other side may hold on to the old one when it does not get to hear this.
-    if (session?.id !== id || !session.canResumeAt(receivedBytes)) return this.#newSession();
-    return { ...session.freeze(), resumed: true };
+    return this.#offer(link);
   }
 
   /**
@@ -66,10 +89,13 @@ export class DurableChannels {
   goOn(handshake: Handshake): FrameChannel | undefined {
     const { link, direction, ours, theirs } = handshake;
     const said = direction === 'inbound' ? ours.session : theirs.session;
-    if (!said?.resumed) return undefined;
+    if (said === undefined) return undefined;
     const channel = this.#over(link);
+    const isThere = channel?.session.id === said.id;
+    if (!isThere && (!said.resumed || this.#isOffered(link, said))) return undefined;
     try {
-      if (channel?.session.id !== said.id) throw new NotResumed();
+      // Not resumed, and there: it has begun meanwhile, over a later link.
+      if (!isThere || !said.resumed) throw new NotResumed();
       channel.resumeOver(handshake);
       return channel;
     } catch (cause) {
@@ -80,6 +106,7 @@ export class DurableChannels {
 
   /** Keeps a new channel for as long as its session lasts, if it has one. */
   keep(channel: FrameChannel): void {
+    this.#offers.delete(channel.remote.id);
     if (!isDurable(channel)) return;
     const { remoteId, closed } = channel.session;
     this.#channels.set(remoteId, channel);
@@ -108,6 +135,28 @@ export class DurableChannels {
     const ofSource = source === undefined ? [] : waiting.filter((one) => sourceOfPeer(one) === source);
     if (isPast(ofSource.length, limits.maxInboundPerAddress)) giveUpOne(ofSource);
     else if (isPast(waiting.length, maxConnections)) giveUpOne(waiting);
+  }
+
+  #offer({ remoteId, security }: Link): HelloSession {
+    const session = this.#newSession();
+    // The latest stands last.
+    this.#offers.delete(remoteId);
+    this.#offers.set(remoteId, { id: session.id, protocol: security.protocol });
+    for (const oldest of this.#offers.keys()) {
+      if (this.#offers.size <= maxOffers) break;
+      this.#offers.delete(oldest);
+    }
+    return session;
+  }
+
+  #offerOver({ remoteId, security }: Link): Offer | undefined {
+    const offer = this.#offers.get(remoteId);
+    return offer?.protocol === security.protocol ? offer : undefined;
+  }
+
+  /** This side has said nothing in it yet, so that nobody has heard any of it. */
+  #isOffered(link: Link, { id, receivedBytes }: HelloSession): boolean {
+    return receivedBytes === 0 && this.#offerOver(link)?.id === id;
   }
 
   #newSession(): HelloSession {

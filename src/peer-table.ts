@@ -11,6 +11,11 @@ interface Asked {
   readonly resumes?: boolean;
 }
 
+interface Fresh {
+  readonly instance: string;
+  readonly direction: 'inbound' | 'outbound';
+}
+
 interface Entry {
   readonly connection: NodeConnection;
   readonly instance: string;
@@ -88,6 +93,17 @@ export class PeerTable {
       return this.#connections.get(id)!.instance === instance ? 'refuse' : 'accept';
     }
     return this.#dialling.has(id) && this.#ownId < id ? 'refuse' : 'accept';
+  }
+
+  /**
+   * On the end of a handshake during which another connection than `before` came up with the same run of that node:
+   * whether that one stays, because the lower id dialled it.
+   */
+  prevails(id: string, before: NodeConnection | undefined, fresh: Fresh): boolean {
+    const other = this.lasting(id);
+    if (other === undefined || other === before || other.direction === fresh.direction) return false;
+    const isByLower = (other.direction === 'outbound') === this.#ownId < id;
+    return isByLower && this.#connections.get(id)!.instance === fresh.instance;
   }
 }
 

@@ -24,7 +24,7 @@ import { type Hello, protocolVersions } from './wire/hello.ts';
 export interface NewChannel {
   readonly link: Link;
   readonly channel: Channel;
-  readonly direction: 'inbound' | 'outbound';
+  /** Outbound: as dialled. Inbound: where the link came from, and where the other node says it listens. */
   readonly host: string;
   readonly port: number;
 }
@@ -162,12 +162,13 @@ export class Peering {
 
   async #open(link: Link, target: Target, replace: boolean): Promise<NodeConnection> {
     const { address, signal } = target;
+    const before = this.peers.lasting(link.remoteId);
     const onAbort = (): void => link.destroy();
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       const { isDurable } = target;
       const channel = await this.#converse(link, { direction: 'outbound', replace, isDurable });
-      return this.#adopt({ link, channel, direction: 'outbound', host: address.host, port: address.port });
+      return this.#adopt(link, channel, before, address);
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof NotResumed || isDuplicate(error)) {
@@ -188,10 +189,10 @@ export class Peering {
   }
 
   async #answer(link: Link, refusal: Goodbye | undefined): Promise<NodeConnection> {
+    const before = this.peers.lasting(link.remoteId);
     const channel = await this.#converse(link, { direction: 'inbound', refusal });
     this.#arriving.delete(link);
-    const { host } = link.remoteAddress;
-    return this.#adopt({ link, channel, direction: 'inbound', host, port: channel.remote.listeningPort });
+    return this.#adopt(link, channel, before);
   }
 
   /** The handshake in the language of the link; the channel may be one that goes on. */
@@ -226,15 +227,15 @@ export class Peering {
 
   #begin(handshake: Handshake): FrameChannel {
     const { limits, runtime } = this.#options;
-    const channel = new FrameChannel(handshake, {
+    // One that goes on and was on offer was asked for by the other side, whoever dialled now.
+    const isOffered = handshake.theirs.session?.resumed;
+    return new FrameChannel(isOffered ? { ...handshake, direction: 'inbound' } : handshake, {
       limits,
       runtime,
       budget: this.#budget,
       turns: this.#turns,
       log: this.#setup.log,
     });
-    this.#durable.keep(channel);
-    return channel;
   }
 
   #admit(
@@ -243,9 +244,12 @@ export class Peering {
     direction: 'inbound' | 'outbound',
   ): Goodbye | undefined | Promise<Goodbye | undefined> {
     if (link.remoteId === this.#options.identity.id) return goodbye('self');
-    const resumes = this.#durable.isOf(link, theirs.session);
-    if (direction === 'inbound' && this.peers.decide(link.remoteId, { ...theirs, resumes }) === 'refuse')
-      return goodbye('duplicate');
+    const { session } = theirs;
+    const resumes = this.#durable.isOf(link, session);
+    const isSecond =
+      this.peers.decide(link.remoteId, { ...theirs, resumes }) === 'refuse' ||
+      this.#durable.isLate(link, session);
+    if (direction === 'inbound' && isSecond) return goodbye('duplicate');
     return this.#judge(link, theirs, direction);
   }
 
@@ -270,16 +274,31 @@ export class Peering {
     return this.#admission.judge({ id, name, host: remoteAddress.host, port, direction, security });
   }
 
-  #adopt(channel: NewChannel): NodeConnection {
-    const resumed = this.#connections.get(channel.channel);
+  /** @param before the connection that was there when the handshake began. */
+  #adopt(
+    link: Link,
+    channel: Channel,
+    before: NodeConnection | undefined,
+    dialled?: Address,
+  ): NodeConnection {
+    const resumed = this.#connections.get(channel);
     if (resumed !== undefined) return resumed;
+    const { direction, remote } = channel;
+    if (this.peers.prevails(remote.id, before, { direction, instance: remote.instance })) {
+      const farewell = goodbye('duplicate');
+      channel.close(farewell);
+      throw new HandshakeRefused(farewell, 'us');
+    }
+    if (channel instanceof FrameChannel) this.#durable.keep(channel);
+    const origin = { host: link.remoteAddress.host, port: remote.listeningPort };
+    const { host, port } = direction === 'outbound' ? dialled! : origin;
     try {
-      const connection = this.#setup.adopt(channel);
-      this.#connections.set(channel.channel, connection);
+      const connection = this.#setup.adopt({ link, channel, host, port });
+      this.#connections.set(channel, connection);
       return connection;
     } catch (error) {
-      // The user's own createNewConnection threw.
-      channel.link.destroy();
+      // The user's own createNewConnection threw: it takes nobody.
+      channel.close(goodbye('refused'));
       throw error;
     }
   }
@@ -300,5 +319,5 @@ export class Peering {
 }
 
 function isDuplicate(error: unknown): boolean {
-  return error instanceof HandshakeRefused && error.by === 'them' && error.goodbye.code === 'duplicate';
+  return error instanceof HandshakeRefused && error.goodbye.code === 'duplicate';
 }

@@ -68,6 +68,8 @@ export interface ChannelHandler {
 /** The conversation with one other node, over one link, after the handshake. */
 export interface Channel {
   readonly remote: RemoteNode;
+  /** `'outbound'`: this side asked for it. */
+  readonly direction: 'inbound' | 'outbound';
   /** Messages can be sent. */
   readonly isOpen: boolean;
   /** It is open, but waits for another link. */

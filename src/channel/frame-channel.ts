@@ -201,8 +201,11 @@ export class FrameChannel implements Channel, MemoryAccount {
   }
 
   close(farewell: Goodbye): void {
-    this.#ending.choose();
-    this.#incoming.clear();
+    // That a newer connection takes the place of this one, nobody has chosen.
+    if (farewell.code !== 'replaced') {
+      this.#ending.choose();
+      this.#incoming.clear();
+    }
     if (this.#ending.isClosed) this.#report();
     if (!this.isOpen) return;
     this.#ending.begin({ ...farewell, by: 'us' });

@@ -77,7 +77,7 @@ export async function shakeHands(link: Link, options: HandshakeOptions): Promise
   }, rest);
   const onAbort = (): void => frames.fail(options.signal!.reason);
   options.signal?.addEventListener('abort', onAbort);
-  let goesOn = false;
+  let said: HelloSession | undefined;
   try {
     options.signal?.throwIfAborted();
     if (noRoom !== undefined) throw new HandshakeRefused(noRoom, 'us');
@@ -90,7 +90,7 @@ export async function shakeHands(link: Link, options: HandshakeOptions): Promise
     const ours = direction === 'inbound' ? withSession(hello, theirs, options) : hello;
     frames.allowRest();
     if (direction === 'inbound') {
-      goesOn = ours.session?.resumed === true;
+      said = ours.session;
       link.send(joined([smallFrame(FrameKind.hello, encodeHello(ours)), acceptFrame()]));
       await frames.next(FrameKind.accept);
     } else {
@@ -99,8 +99,7 @@ export async function shakeHands(link: Link, options: HandshakeOptions): Promise
     return { link, direction, ours, theirs, version, takeRest: frames.finish() };
   } catch (error) {
     frames.stop();
-    // To the other side all that follows is of the session: perhaps the rest of a frame.
-    const farewell = goesOn ? undefined : farewellFor(error);
+    const farewell = mayGoOn(said, error) ? undefined : farewellFor(error);
     if (farewell !== undefined) link.send(smallFrame(FrameKind.goodbye, encodeGoodbye(farewell)));
     link.close(refusalFlushMs);
     throw error;
@@ -136,6 +135,15 @@ function otherNetwork(dialler: Hello, listener: Hello): string {
     network === '' ? 'the network without a name' : `the network '${printable(network)}'`,
   );
   return `give both nodes the same network: the node that dials belongs to ${of}, the one that it dials to ${to}`;
+}
+
+/**
+ * The other side may have accepted already. Then all that follows is to it of the session that goes on, perhaps the rest
+ * of a frame; and a new one, which a goodbye would end, comes up over the next link.
+ */
+function mayGoOn(session: HelloSession | undefined, error: unknown): boolean {
+  const isLate = error instanceof PeerloomError && error.code === 'ERR_TIMEOUT';
+  return session !== undefined && (session.resumed || isLate);
 }
 
 /** What to tell the other side of an error; nothing where it spoke last, or cannot hear. */

@@ -98,9 +98,14 @@ export class KeptPieces {
     return true;
   }
 
+  /** The other side has acknowledged what follows a position. */
+  isPast(position: number): boolean {
+    return position < this.#acknowledgedBytes;
+  }
+
   /** What follows a position is there. */
   has(position: number): boolean {
-    return position >= this.#acknowledgedBytes && position <= this.#sentBytes;
+    return !this.isPast(position) && position <= this.#sentBytes;
   }
 
   /** Another link is given everything from a position on that it has. */

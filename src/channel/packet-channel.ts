@@ -29,6 +29,7 @@ const closeFlushMs = 15_000;
 const pauseAfterIdsMs = 50;
 
 export interface PacketChannelOptions {
+  readonly direction: 'inbound' | 'outbound';
   readonly limits: Limits;
   readonly budget: MemoryBudget;
   readonly turns: DecompressionTurns;
@@ -40,6 +41,7 @@ export interface PacketChannelOptions {
  */
 export class PacketChannel implements Channel, MemoryAccount {
   readonly remote: RemoteNode;
+  readonly direction: 'inbound' | 'outbound';
   readonly #link: Link;
   readonly #limits: Limits;
   readonly #budget: MemoryBudget;
@@ -50,7 +52,8 @@ export class PacketChannel implements Channel, MemoryAccount {
   readonly #ending = new Ending();
   #handler: ChannelHandler | undefined;
 
-  constructor(link: Link, { limits, budget, turns }: PacketChannelOptions) {
+  constructor(link: Link, { direction, limits, budget, turns }: PacketChannelOptions) {
+    this.direction = direction;
     this.#link = link;
     this.#budget = budget;
     this.#turns = turns;
@@ -132,8 +135,10 @@ export class PacketChannel implements Channel, MemoryAccount {
   giveUp(): void {}
 
   close(goodbye: Goodbye): void {
-    this.#ending.choose();
-    this.#clear();
+    if (goodbye.code !== 'replaced') {
+      this.#ending.choose();
+      this.#clear();
+    }
     if (this.#ending.isClosed) this.#report();
     if (!this.isOpen) return;
     this.#ending.begin({ ...goodbye, by: 'us' });
@@ -218,7 +223,6 @@ export class PacketChannel implements Channel, MemoryAccount {
 }
 
 export interface PacketHandshake extends PacketChannelOptions {
-  readonly direction: 'inbound' | 'outbound';
   readonly ownId: string;
   readonly runtime: Runtime;
 }

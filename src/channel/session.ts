@@ -168,6 +168,11 @@ export class Session implements Link {
     return !this.#isEnding && this.#kept.has(receivedBytes);
   }
 
+  /** The other side has gone on from there: whoever names that position said so before. */
+  isPast(receivedBytes: number): boolean {
+    return this.#kept.isPast(receivedBytes);
+  }
+
   /**
    * Goes on over another link, whose handshake is done.
    *

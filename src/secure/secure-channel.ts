@@ -40,6 +40,10 @@ export class SecureChannel implements Channel {
     return this.#channel.remote;
   }
 
+  get direction(): 'inbound' | 'outbound' {
+    return this.#channel.direction;
+  }
+
   get isOpen(): boolean {
     return this.#channel.isOpen;
   }

@@ -100,9 +100,10 @@ test('a createNewConnection that throws costs that connection, and nothing else'
   const [a, other] = await startNodes(t, 2);
   const [b] = await startNodes(t, 1, { kind: FailingNode });
   // The handshake is over for the one side, and so it has a connection that ends at once.
-  const lost = await a.connectWithNode(b.host, b.port);
+  const refused = await a.connectWithNode(b.host, b.port, { reconnect: true });
   await a.event('outbound_node_disconnected');
-  assert.equal(lost.closeReason?.code, 'lost');
+  assert.deepEqual([refused.closeReason?.code, refused.closeReason?.by], ['refused', 'them']);
+  assert.ok(!refused.isOpen, 'nothing is kept for another link');
   const { error } = (await b.event('node_error')).data as { error: Error };
   assert.equal(error.message, 'no object today');
   await assert.rejects(b.connectWithNode(other.host, other.port), /no object today/);

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { HandshakeRefused } from '../../src/channel/handshake.ts';
-import { Identity } from '../../src/index.ts';
+import { Identity, type NodeCallback } from '../../src/index.ts';
+import { FrameKind } from '../../src/wire/frame.ts';
 import { engines } from '../support/engines.ts';
 import { HandMadePeer } from '../support/hand-made-peer.ts';
 import { startNodes } from '../support/start-nodes.ts';
 import { within } from '../support/turns.ts';
+import { dataFrame } from '../unit/channel/open-channel.ts';
 
 const engine = engines[1]!;
 
@@ -21,6 +23,22 @@ suite('a node that is connected and connects again', () => {
     );
     assert.equal(node.peer(first).isOpen, true);
     assert.deepEqual(node.names, ['inbound_node_connected']);
+  });
+
+  test('loses nothing that had arrived: what waits for a handler is handled before the older connection has ended', async (t) => {
+    const busy = Promise.withResolvers<void>();
+    const callback: NodeCallback = (event) => (event === 'node_message' ? busy.promise : undefined);
+    const [node] = await startNodes(t, 1, { engine, options: { callback } });
+    const identity = Identity.generate();
+    const first = await HandMadePeer.dial(t, node, { engine, identity });
+    for (const text of ['one', 'two', 'three']) first.link.send(dataFrame(FrameKind.message, text));
+    await node.event('node_message');
+    await HandMadePeer.dial(t, node, { engine, identity, hello: { replace: true } });
+    await node.event('inbound_node_connected', 2);
+    busy.resolve();
+    await node.event('inbound_node_disconnected');
+    assert.deepEqual(node.messages, ['one', 'two', 'three']);
+    assert.equal(node.names.at(-1), 'inbound_node_disconnected');
   });
 
   for (const [why, hello] of [

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FrameChannel } from '../../src/channel/frame-channel.ts';
 import { DurableChannels } from '../../src/durable-channels.ts';
+import type { Link } from '../../src/index.ts';
 import { VirtualRuntime } from '../support/virtual-runtime.ts';
 
 /** Channels that are kept, and that lose their links when the test says so. */
@@ -25,6 +26,7 @@ function start({ maxConnections = 3, maxInboundPerAddress = 2 } = {}) {
     };
     const channel = {
       session,
+      remote: { id },
       direction,
       isSuspended: false,
       giveUp: () => {
@@ -40,7 +42,7 @@ function start({ maxConnections = 3, maxInboundPerAddress = 2 } = {}) {
     durable.keep(channel as unknown as FrameChannel);
     return channel;
   };
-  return { givenUp, keep };
+  return { durable, givenUp, keep };
 }
 
 test('as many are waited for as may be here; who was heard least goes, the latest of several', () => {
@@ -71,4 +73,20 @@ test('0 is no limit', () => {
   const { givenUp, keep } = start({ maxConnections: 0, maxInboundPerAddress: 0 });
   for (let index = 0; index < 50; index++) keep(`${index}`, { host: '192.0.2.1' }).lose();
   assert.deepEqual(givenUp, []);
+});
+
+test('a session is on offer to each node until it begins, to so many of them that memory has an end', () => {
+  const { durable, keep } = start();
+  const linkOf = (remoteId: string) => ({ remoteId, security: { protocol: 'tls' } }) as unknown as Link;
+  const asked = { id: 'theirs', receivedBytes: 0, resumed: false };
+  const offers = Array.from({ length: 1_001 }, (_, index) => {
+    const link = linkOf(`${index}`);
+    return { link, asked: { ...asked, id: durable.answer(link, asked).id } };
+  });
+  assert.equal(durable.answer(offers[1_000]!.link, offers[1_000]!.asked).resumed, true);
+  assert.deepEqual(durable.ask(offers[1_000]!.link, false), offers[1_000]!.asked, 'either side may dial');
+  keep('1000');
+  assert.equal(durable.answer(offers[1_000]!.link, offers[1_000]!.asked).resumed, false, 'it has begun');
+  const areThere = offers.map(({ link, asked }) => durable.isOf(link, asked));
+  assert.deepEqual([areThere.indexOf(true), areThere.lastIndexOf(true)], [1, 999]);
 });

@@ -79,6 +79,29 @@ suite('a node that dials us', () => {
   });
 });
 
+test('of two that came up at once the one stays that the lower id dialled', () => {
+  for (const [own, direction, stays] of [
+    ['a', 'outbound', true],
+    ['a', 'inbound', false],
+    ['z', 'inbound', true],
+    ['z', 'outbound', false],
+  ] as const) {
+    const table = new PeerTable(own);
+    const other = { ...connectionWith('m'), direction } as NodeConnection;
+    const fresh = { instance: 'run 1', direction: direction === 'inbound' ? 'outbound' : 'inbound' } as const;
+    assert.equal(table.prevails('m', undefined, fresh), false, 'there is no other');
+    table.add(other, 'run 1');
+    assert.equal(table.prevails('m', undefined, fresh), stays);
+    assert.equal(table.prevails('m', other, fresh), false, 'it was there before');
+    assert.equal(
+      table.prevails('m', undefined, { ...fresh, direction }),
+      false,
+      'the same side dialled twice',
+    );
+    assert.equal(table.prevails('m', undefined, { ...fresh, instance: 'run 2' }), false, 'it was restarted');
+  }
+});
+
 test('handshakes under way are remembered until they end, well or badly', async () => {
   const table = new PeerTable('m');
   const dialling = Promise.withResolvers<NodeConnection>();

@@ -73,6 +73,45 @@ suite('protocol 8: one connection for each pair of nodes', () => {
     await theirs.synced();
   });
 
+  test('8.6 ours is the lower id: what we dialled stays, though theirs comes up as well', async (t) => {
+    const node = await startNode(t);
+    const identity = identityBeside(node.id, 'higher');
+    const { dialled, theirs } = await bothDial(t, node, identity);
+    const ours = await answeredBy(node, identity, { replace: true });
+    theirs.write(hello(), frame(kinds.accept));
+    const connection = await dialled;
+    ours.write(frame(kinds.accept));
+    assert.equal((await ours.goodbye()).code, 'duplicate');
+    assert.deepEqual(node.allNodes, [connection]);
+    await theirs.expect(kinds.accept);
+    await theirs.synced();
+  });
+
+  test('8.6 ours is the higher id: what they dialled stays, whichever comes up first', async (t) => {
+    for (const isFirst of [true, false]) {
+      const node = await startNode(t);
+      const identity = identityBeside(node.id, 'lower');
+      const { dialled, theirs } = await bothDial(t, node, identity);
+      const ours = await answeredBy(node, identity);
+      const connected = eventOf(node, 'inbound_node_connected');
+      if (isFirst) {
+        ours.write(frame(kinds.accept));
+        await connected;
+      }
+      theirs.write(hello(), frame(kinds.accept));
+      await theirs.expect(kinds.accept);
+      const connection = isFirst ? await dialled : undefined;
+      if (!isFirst) {
+        await dialled;
+        ours.write(frame(kinds.accept));
+      }
+      const [inbound] = await connected;
+      assert.equal((await theirs.goodbye()).code, isFirst ? 'duplicate' : 'replaced');
+      assert.equal(connection ?? inbound, inbound);
+      await ours.synced();
+    }
+  });
+
   test('8.5 a dialler that is told of a connection it does not have dials again, with replace', async (t) => {
     const { node, listener, address } = await setUp(t);
     const connected = node.connectWithNode(address);
@@ -111,6 +150,19 @@ async function bothDial(t: TestContext, node: Node, identity: SecondIdentity) {
   const theirs = await listener.accept();
   await theirs.expect(kinds.hello);
   return { dialled, theirs };
+}
+
+/** Our own link, on which the node waits for our accept. */
+async function answeredBy(
+  node: Node,
+  identity: SecondIdentity,
+  fields: Record<string, unknown> = {},
+): Promise<SecondPeer> {
+  const peer = await dialPlain(node, identity);
+  peer.write(hello(fields));
+  await peer.expect(kinds.hello);
+  await peer.expect(kinds.accept);
+  return peer;
 }
 
 async function sayDuplicate(peer: SecondPeer): Promise<void> {

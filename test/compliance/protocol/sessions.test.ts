@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
 import type { Node, NodeConnection, NodeOptions } from '../../../src/index.ts';
-import { newIdentity } from './second-identity.ts';
+import { newIdentity, type SecondIdentity } from './second-identity.ts';
 import { connectPlain, dialPlain, dialTls, eventOf, listenPlain, startNode } from './second-links.ts';
 import { frame, hello, kinds, LinkEnded, type SecondPeer, textMessage, uint32 } from './second-peer.ts';
 
@@ -188,23 +188,27 @@ suite('protocol 10: sessions', () => {
     assert.equal(connection.isOpen, false);
   });
 
-  test('10.6 bytes that are gone, or were never sent, begin a new session', async (t) => {
-    for (const receivedBytes of [10_000, 0]) {
-      const { node, peer, identity, connection, id } = await dialling(t);
-      connection.send('acknowledged');
-      const { body } = await peer.expect(kinds.message);
-      peer.write(acknowledge(8 + body.length), textMessage('seen'));
-      await eventOf(node, 'node_message');
-      const lost = eventOf(node, 'inbound_node_disconnected');
-      peer.socket.destroy();
-      await lost;
-      const gone = eventOf(node, 'node_session_lost');
-      const again = await dialPlain(node, identity);
-      const { session } = await again.shakeHands({ session: { id, receivedBytes } });
-      assertNew(session);
-      assert.notEqual((session as { id: string }).id, id);
-      assert.equal((await gone)[0], connection);
+  test('10.6 bytes that were never sent begin a new session; a hello that is late is a duplicate', async (t) => {
+    const { node, peer, identity, connection, id } = await dialling(t);
+    connection.send('acknowledged');
+    const { body } = await peer.expect(kinds.message);
+    peer.write(acknowledge(8 + body.length), textMessage('seen'));
+    await eventOf(node, 'node_message');
+    for (const replace of [false, true]) {
+      const late = await dialPlain(node, identity);
+      late.write(hello({ session: { id, receivedBytes: 0 }, replace }));
+      assert.equal((await late.goodbye()).code, 'duplicate');
     }
+    await peer.synced();
+    const lost = eventOf(node, 'inbound_node_disconnected');
+    peer.socket.destroy();
+    await lost;
+    const gone = eventOf(node, 'node_session_lost');
+    const again = await dialPlain(node, identity);
+    const { session } = await again.shakeHands({ session: { id, receivedBytes: 10_000 } });
+    assertNew(session);
+    assert.notEqual((session as { id: string }).id, id);
+    assert.equal((await gone)[0], connection);
   });
 
   test('10.6 a listener that was restarted ends the session, and the user is told what was not acknowledged', async (t) => {
@@ -214,9 +218,8 @@ suite('protocol 10: sessions', () => {
     const lost = eventOf(node, 'node_session_lost');
     listener.peer.socket.destroy();
     const peer = await listener.accept();
-    const { body } = await peer.expect(kinds.hello);
-    const { session } = JSON.parse(body.toString());
-    peer.write(hello({ session: { id: session.id, receivedBytes: 0 } }), frame(kinds.accept));
+    await peer.expect(kinds.hello);
+    peer.write(hello({ session: { id: 'another', receivedBytes: 0 } }), frame(kinds.accept));
     await peer.expect(kinds.accept);
     const [who, what] = await lost;
     assert.equal(who, connection);
@@ -267,20 +270,71 @@ suite('protocol 10: sessions', () => {
     const sent = frame(kinds.message, 'cut in two', { format: 2 });
     connection.send('cut in two');
     await peer.expect(kinds.message);
-    const askAgain = async (): Promise<SecondPeer> => {
-      const again = await dialPlain(node, identity);
-      again.write(hello({ session: { id, receivedBytes: 12 } }));
-      assert.equal(JSON.parse((await again.expect(kinds.hello)).body.toString()).session.resumed, true);
-      await again.expect(kinds.accept);
-      return again;
-    };
-    const tooLate = await askAgain();
-    await tooLate.end();
-    const inTime = await askAgain();
-    inTime.write(frame(kinds.accept));
-    assert.deepEqual(await inTime.read(sent.length - 12), sent.subarray(12));
-    const stopped = await askAgain();
-    await Promise.all([node.stop(), stopped.end()]);
+    const session = { id, receivedBytes: 12 };
+    const tooLate = await answered(node, identity, session);
+    assert.equal(tooLate.session.resumed, true);
+    await tooLate.peer.end();
+    const inTime = await answered(node, identity, session);
+    inTime.peer.write(frame(kinds.accept));
+    assert.deepEqual(await inTime.peer.read(sent.length - 12), sent.subarray(12));
+    const stopped = await answered(node, identity, session);
+    await Promise.all([node.stop(), stopped.peer.end()]);
+  });
+
+  test('10.11 a listener that hears no accept keeps the new session on offer', async (t) => {
+    const node = await startNode(t, { limits: { handshakeTimeoutMs: 500 } });
+    const identity = newIdentity();
+    const tooLate = await answered(node, identity, { id: 'ours', receivedBytes: 0 });
+    await tooLate.peer.end();
+    const { id } = tooLate.session;
+    const cut = await answered(node, identity, { id, receivedBytes: 0 });
+    assert.deepEqual(cut.session, { id, receivedBytes: 0, resumed: true });
+    cut.peer.socket.destroy();
+    const message = eventOf(node, 'node_message');
+    const last = await answered(node, identity, { id, receivedBytes: 0 });
+    assert.deepEqual(last.session, { id, receivedBytes: 0, resumed: true });
+    last.peer.write(frame(kinds.accept), textMessage('said before it began'));
+    const [connection, data] = await message;
+    assert.equal(data, 'said before it began');
+    connection.send('and back');
+    assert.equal((await last.peer.expect(kinds.message)).body.toString(), 'and back');
+    const broken = eventOf(node, 'inbound_node_disconnected');
+    last.peer.socket.destroy();
+    await broken;
+    const later = await answered(node, identity, { id, receivedBytes: 0 });
+    assert.deepEqual(later.session, {
+      id,
+      receivedBytes: textMessage('said before it began').length,
+      resumed: true,
+    });
+  });
+
+  test('10.11 another session, another position and another kind of link get a new one', async (t) => {
+    const node = await startNode(t);
+    const identity = newIdentity();
+    const offer = async () => (await answered(node, identity, { id: 'ours', receivedBytes: 0 })).session.id;
+    assertNew((await answered(node, identity, { id: await offer(), receivedBytes: 1 })).session);
+    const earlier = await offer();
+    await offer();
+    assertNew((await answered(node, identity, { id: earlier, receivedBytes: 0 })).session);
+    const overTls = await dialTls(node, { identity });
+    assertNew((await overTls.shakeHands({ session: { id: await offer(), receivedBytes: 0 } })).session);
+  });
+
+  test('10.11 an accept that comes too late begins nothing', async (t) => {
+    const node = await startNode(t);
+    const identity = newIdentity();
+    const early = await answered(node, identity, { id: 'ours', receivedBytes: 0 });
+    const { id } = early.session;
+    const connected = eventOf(node, 'inbound_node_connected');
+    const later = await answered(node, identity, { id, receivedBytes: 0 });
+    later.peer.write(frame(kinds.accept));
+    const [connection] = await connected;
+    early.peer.write(frame(kinds.accept), textMessage('too late'));
+    await early.peer.end();
+    await later.peer.synced();
+    assert.deepEqual([...node.nodesInbound], [connection]);
+    assert.equal(node.messageCountRecv, 0);
   });
 
   test('10.8 a goodbye ends it', async (t) => {
@@ -301,6 +355,19 @@ async function dialling(t: TestContext, options?: NodeOptions) {
   const { session } = await peer.shakeHands({ session: { id: 'ours', receivedBytes: 0 } });
   const [connection] = await connected;
   return { node, peer, identity, connection, id: (session as { id: string }).id };
+}
+
+/** A link on which the node waits for the accept of the dialler, with the session that it named. */
+async function answered(
+  node: Node,
+  identity: SecondIdentity,
+  session: { id: string; receivedBytes: number },
+): Promise<{ peer: SecondPeer; session: { id: string; resumed?: boolean } }> {
+  const peer = await dialPlain(node, identity);
+  peer.write(hello({ session }));
+  const { body } = await peer.expect(kinds.hello);
+  await peer.expect(kinds.accept);
+  return { peer, session: JSON.parse(body.toString()).session };
 }
 
 function assertNew(session: unknown): void {

@@ -103,11 +103,12 @@ suite('a session is resumed', () => {
     const acknowledge = (peer: HandMadePeer): void => {
       peer.link.send(smallFrame(FrameKind.acknowledge, positionBody(5)));
     };
-    const { node, identity, id } = await startLost(t, { beforeLoss: acknowledge });
-    const again = await dial(t, node, { identity, id, receivedBytes: 4 });
-    assert.equal(again.theirs.session?.resumed, false);
-    await node.event('node_session_lost');
+    const { node, identity, connection, id } = await startLost(t, { beforeLoss: acknowledge });
+    await assert.rejects(dial(t, node, { identity, id, receivedBytes: 4 }), /connected already/);
+    const again = await dial(t, node, { identity, id, receivedBytes: 5 });
+    assert.equal(again.theirs.session?.resumed, true, 'a hello that was late does no harm');
     await node.event('inbound_node_connected', 2);
+    assert.ok(node.peer(again) === connection);
   });
 
   test('not from a position that is none', async (t) => {

@@ -57,7 +57,8 @@ suite('while the node has decompressed enough', () => {
     const { runtime, turns, told, handler } = busyNode();
     const [link, other] = [new FakeLink(), new FakeLink()];
     const limits = resolveLimits();
-    const options = { limits, budget: new MemoryBudget(limits.memoryBudgetBytes), turns };
+    const budget = new MemoryBudget(limits.memoryBudgetBytes);
+    const options = { direction: 'inbound', limits, budget, turns } as const;
     const [channel, leaving] = [link, other].map((each) => new PacketChannel(each, options));
     for (const each of [channel!, leaving!]) each.start(handler);
     other.onMessage(encodePacket('never handled', 'zlib'));

@@ -11,6 +11,7 @@ import { FakeLink } from '../../support/fake-link.ts';
 test('options that are not known are refused towards a Python node too', () => {
   const link = new FakeLink();
   const channel = new PacketChannel(link, {
+    direction: 'inbound',
     limits: defaultLimits,
     budget: new MemoryBudget(defaultLimits.memoryBudgetBytes),
     turns: new DecompressionTurns(systemRuntime),

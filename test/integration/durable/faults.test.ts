@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { linkFaults, nodeActs } from '../../support/faulty-links.ts';
+import { talkWithFaults } from '../../support/talk-with-faults.ts';
+
+/** `npm run fuzz` tries plans of several faults. */
+suite('nothing is lost, doubled, moved or untold, whatever happens once, at whatever moment', async () => {
+  const calm = await talkWithFaults({ plan: [] });
+
+  test('nothing at all', () => {
+    assert.deepEqual(calm.problems, []);
+    assert.ok(calm.pieces > 100, `${calm.pieces} pieces`);
+  });
+
+  for (const what of [...linkFaults, ...nodeActs]) {
+    test(what, async () => {
+      for (let at = 1; at <= calm.pieces; at++) {
+        const { problems } = await talkWithFaults({ plan: [{ at, what }] });
+        assert.deepEqual(problems, [], `at ${at}`);
+      }
+    });
+  }
+});

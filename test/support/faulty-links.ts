@@ -1,0 +1,110 @@
+import type { Link, Transport } from '../../src/index.ts';
+import type { VirtualRuntime } from './virtual-runtime.ts';
+
+export type Side = 'a' | 'b';
+
+/** What may befall a link: it breaks, in the middle of a piece or not; it goes quiet, one way or both; it is slow. */
+export const linkFaults = ['cut', 'half', 'deaf', 'mute a', 'mute b', 'slow'] as const;
+
+/** What its nodes may do at that moment: connect, be it a second time, disconnect, stop. */
+export const nodeActs = ['connect a', 'connect b', 'leave a', 'leave b', 'stop a', 'stop b'] as const;
+
+export type LinkFault = (typeof linkFaults)[number];
+export type NodeAct = (typeof nodeActs)[number];
+
+export interface Fault {
+  /** The piece at which it happens: all that the two sides hand to their links, in that order, from 1 on. */
+  readonly at: number;
+  readonly what: LinkFault | NodeAct;
+}
+
+export interface FaultyLinksOptions {
+  readonly runtime: VirtualRuntime;
+  readonly plan: readonly Fault[];
+  readonly onAct: (act: NodeAct) => void;
+}
+
+/** The longest that a slow link holds a piece up. */
+const maxDelayMs = 3_000;
+
+/** What has befallen a link, for both of its ends. */
+class Condition {
+  readonly quiet = new Set<Side>();
+  isSlow = false;
+  /** When the last piece of a side arrives. */
+  readonly arrivesAt = { a: 0, b: 0 };
+}
+
+/** Links between two nodes, in memory, to which something happens at given moments. */
+export class FaultyLinks {
+  /** Pieces that were sent so far. */
+  pieces = 0;
+  /** Nothing happens any more; what has befallen a link stays. */
+  isOver = false;
+  /** Pieces that are held up. */
+  heldUp = 0;
+  readonly #options: FaultyLinksOptions;
+  /** Of the link that is being made. */
+  #condition = new Condition();
+
+  constructor(options: FaultyLinksOptions) {
+    this.#options = options;
+  }
+
+  /** @param inner memory(), on a hub of the two nodes. */
+  transport(inner: Transport, side: Side): Transport {
+    return {
+      schemes: inner.schemes,
+      attach: (context) => inner.attach(context),
+      listen: (address, onLink) =>
+        inner.listen(address, (link) => onLink(this.#spoil(link, side, this.#condition))),
+      dial: async (address, signal, id) => {
+        const condition = new Condition();
+        this.#condition = condition;
+        return this.#spoil(await inner.dial(address, signal, id), side, condition);
+      },
+      close: () => inner.close(),
+    };
+  }
+
+  #spoil(link: Link, side: Side, condition: Condition): Link {
+    const send = link.send.bind(link);
+    link.send = (bytes, sent) => {
+      const piece = bytes.slice();
+      sent?.();
+      this.pieces += 1;
+      const due = this.#due();
+      for (const quiet of ['a', 'b'] as const) {
+        if (due.has('deaf') || due.has(`mute ${quiet}`)) condition.quiet.add(quiet);
+      }
+      if (due.has('slow')) condition.isSlow = true;
+      // No user's code runs while a link takes a piece.
+      for (const act of nodeActs) if (due.has(act)) queueMicrotask(() => this.#options.onAct(act));
+      let hasRoom = true;
+      if (!due.has('cut') && !condition.quiet.has(side)) {
+        const part = due.has('half') ? piece.subarray(0, piece.length >> 1) : piece;
+        hasRoom = condition.isSlow ? this.#holdUp(() => send(part), side, condition) : send(part);
+      }
+      if (due.has('cut')) link.destroy();
+      if (due.has('half')) link.close(maxDelayMs);
+      return hasRoom;
+    };
+    return link;
+  }
+
+  #due(): Set<Fault['what']> {
+    const faults = this.isOver ? [] : this.#options.plan.filter(({ at }) => at === this.pieces);
+    return new Set(faults.map(({ what }) => what));
+  }
+
+  #holdUp(send: () => void, side: Side, { arrivesAt }: Condition): true {
+    const { runtime } = this.#options;
+    arrivesAt[side] = Math.max(arrivesAt[side], runtime.now() + maxDelayMs * runtime.random());
+    this.heldUp += 1;
+    runtime.setTimeout(() => {
+      this.heldUp -= 1;
+      send();
+    }, arrivesAt[side] - runtime.now());
+    return true;
+  }
+}
