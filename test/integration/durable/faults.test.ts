@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { linkFaults, nodeActs } from '../../support/faulty-links.ts';
+import '../../support/look-over.ts';
 import { talkWithFaults } from '../../support/talk-with-faults.ts';
 
 /** `npm run fuzz` tries plans of several faults. */
