@@ -176,6 +176,14 @@ suite('a large message that another thread decompresses', () => {
     assert.equal(told[1], 'closed protocol by us');
   });
 
+  /** Other threads take real time, and turns virtual time, that passes meanwhile. */
+  function untilInTime(runtime: VirtualRuntime, isSo: () => boolean, what: string): Promise<void> {
+    return until(() => {
+      void runtime.advance(1);
+      return isSo();
+    }, what);
+  }
+
   /** Asks so many questions, and has each answered by the same frame but for its number. */
   async function answered(count: number, payload: Uint8Array, timeoutMs?: number) {
     const scene = threadedNode();
@@ -194,10 +202,7 @@ suite('a large message that another thread decompresses', () => {
     for (const answer of answers) {
       void answer.then((data) => told.push(`answer of ${(data as string).length}`));
     }
-    await until(() => {
-      void runtime.advance(1);
-      return told.length === 3;
-    }, 'the answers and the end');
+    await untilInTime(runtime, () => told.length === 3, 'the answers and the end');
     const line = `answer of ${large.length}`;
     assert.deepEqual(told, [line, line, 'closed lost by link']);
   });
@@ -225,7 +230,7 @@ suite('a large message that another thread decompresses', () => {
     assert.equal(await answers[0], large);
     await runtime.advance(50);
     for (const { status } of await late) assert.equal(status, 'rejected');
-    await until(() => channel.heldBytes === 0, 'nothing is kept');
+    await untilInTime(runtime, () => channel.heldBytes === 0, 'nothing is kept');
   });
 
   test('is one answer of many that wait, counted, for one to be decompressed at a time', async () => {
@@ -237,10 +242,7 @@ suite('a large message that another thread decompresses', () => {
     void all.then(() => {
       isOver = true;
     });
-    await until(() => {
-      void runtime.advance(1);
-      return isOver;
-    }, 'all answers');
+    await untilInTime(runtime, () => isOver, 'all answers');
     assert.equal(channel.heldBytes, 0);
     assert.equal(link.isPaused, false);
   });
