@@ -310,7 +310,7 @@ export class Node extends NodeHandlers {
     return connection.send(data, options);
   }
 
-  /** Makes the object for a new connection; override it for a class of your own. */
+  /** Makes the object for a new connection; override it for a class of your own. Where it throws, the peer is refused. */
   createNewConnection(link: Link, details: ConnectionDetails): NodeConnection {
     return new NodeConnection(this, link, details);
   }

@@ -2,23 +2,19 @@ import { type Address, formatAddress } from './address.ts';
 import { Admission } from './admission.ts';
 import type { Channel } from './channel/channel.ts';
 import { FrameChannel } from './channel/frame-channel.ts';
-import { type Handshake, HandshakeRefused, shakeHands } from './channel/handshake.ts';
-import { openPacketChannel, refusePacketLink } from './channel/packet-channel.ts';
+import { HandshakeRefused } from './channel/handshake.ts';
+import { refusePacketLink } from './channel/packet-channel.ts';
 import type { Log } from './debug.ts';
-import { DecompressionTurns } from './decompression-turns.ts';
 import { DurableChannels, NotResumed } from './durable-channels.ts';
 import { PeerloomError } from './errors.ts';
-import { MemoryBudget } from './memory-budget.ts';
+import { Handshakes } from './handshakes.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { ResolvedOptions } from './options.ts';
 import { PeerTable } from './peer-table.ts';
-import { randomName } from './random-name.ts';
 import { refusalError } from './refusal-error.ts';
 import type { Link, Transport } from './transport/transport.ts';
 import { unlessAborted } from './unless-aborted.ts';
-import { availableCompressions } from './wire/compression.ts';
 import { type Goodbye, goodbye } from './wire/goodbye.ts';
-import { type Hello, protocolVersions } from './wire/hello.ts';
 
 /** A conversation that may begin. */
 export interface NewChannel {
@@ -52,24 +48,14 @@ interface Target {
   readonly isDurable: boolean;
 }
 
-/** What is asked of a new link. */
-interface Conversation {
-  readonly direction: 'inbound' | 'outbound';
-  readonly replace?: boolean;
-  readonly isDurable?: boolean;
-  readonly refusal?: Goodbye | undefined;
-}
-
-/** Turns links into connections: handshakes in both directions, who is let in, one connection for each pair. */
+/** Turns links into connections, in both directions, one for each pair of nodes. */
 export class Peering {
   readonly peers: PeerTable;
   readonly #options: ResolvedOptions;
   readonly #setup: PeeringOptions;
   readonly #admission: Admission;
-  readonly #instance: string;
-  readonly #budget: MemoryBudget;
-  readonly #turns: DecompressionTurns;
   readonly #durable: DurableChannels;
+  readonly #handshakes: Handshakes;
   /** Links that came in and are no connections yet. */
   readonly #arriving = new Set<Link>();
   readonly #stopping = new AbortController();
@@ -80,11 +66,17 @@ export class Peering {
     this.#setup = setup;
     this.#options = options;
     this.#admission = new Admission(options, setup.onUserError);
-    this.#budget = new MemoryBudget(options.limits.memoryBudgetBytes);
-    this.#turns = new DecompressionTurns(options.runtime);
     this.peers = new PeerTable(options.identity.id);
-    this.#instance = randomName(options.runtime);
     this.#durable = new DurableChannels(options);
+    this.#handshakes = new Handshakes({
+      options,
+      log: setup.log,
+      port: setup.port,
+      admission: this.#admission,
+      peers: this.peers,
+      durable: this.#durable,
+      stopping: this.#stopping.signal,
+    });
   }
 
   /**
@@ -167,7 +159,7 @@ export class Peering {
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       const { isDurable } = target;
-      const channel = await this.#converse(link, { direction: 'outbound', replace, isDurable });
+      const channel = await this.#handshakes.shake(link, { direction: 'outbound', replace, isDurable });
       return this.#adopt(link, channel, before, address);
     } catch (error) {
       signal.throwIfAborted();
@@ -190,88 +182,9 @@ export class Peering {
 
   async #answer(link: Link, refusal: Goodbye | undefined): Promise<NodeConnection> {
     const before = this.peers.lasting(link.remoteId);
-    const channel = await this.#converse(link, { direction: 'inbound', refusal });
+    const channel = await this.#handshakes.shake(link, { direction: 'inbound', refusal });
     this.#arriving.delete(link);
     return this.#adopt(link, channel, before);
-  }
-
-  /** The handshake in the language of the link; the channel may be one that goes on. */
-  async #converse(
-    link: Link,
-    { direction, replace = false, isDurable = false, refusal }: Conversation,
-  ): Promise<Channel> {
-    const { limits, runtime } = this.#options;
-    if (link.security.protocol === 'p2pnetwork') {
-      const reason = refusal ?? (await this.#admitPackets(link, direction));
-      const ownId = this.#options.identity.id;
-      if (reason === undefined) {
-        const [budget, turns] = [this.#budget, this.#turns];
-        return openPacketChannel(link, { direction, ownId, limits, runtime, budget, turns });
-      }
-      refusePacketLink(link, direction, reason);
-      throw new HandshakeRefused(reason, 'us');
-    }
-    const session = direction === 'outbound' ? this.#durable.ask(link, isDurable) : undefined;
-    const handshake = await shakeHands(link, {
-      direction,
-      limits,
-      runtime,
-      hello: { ...this.#hello(replace), ...(session && { session }) },
-      refusal,
-      ...(direction === 'inbound' && { signal: this.#stopping.signal }),
-      admit: (theirs) => this.#admit(link, theirs, direction),
-      session: (theirs) => this.#durable.answer(link, theirs),
-    });
-    return this.#durable.goOn(handshake) ?? this.#begin(handshake);
-  }
-
-  #begin(handshake: Handshake): FrameChannel {
-    const { limits, runtime } = this.#options;
-    // One that goes on and was on offer was asked for by the other side, whoever dialled now.
-    const isOffered = handshake.theirs.session?.resumed;
-    return new FrameChannel(isOffered ? { ...handshake, direction: 'inbound' } : handshake, {
-      limits,
-      runtime,
-      budget: this.#budget,
-      turns: this.#turns,
-      log: this.#setup.log,
-    });
-  }
-
-  #admit(
-    link: Link,
-    theirs: Hello,
-    direction: 'inbound' | 'outbound',
-  ): Goodbye | undefined | Promise<Goodbye | undefined> {
-    if (link.remoteId === this.#options.identity.id) return goodbye('self');
-    const { session } = theirs;
-    const resumes = this.#durable.isOf(link, session);
-    const isSecond =
-      this.peers.decide(link.remoteId, { ...theirs, resumes }) === 'refuse' ||
-      this.#durable.isLate(link, session);
-    if (direction === 'inbound' && isSecond) return goodbye('duplicate');
-    return this.#judge(link, theirs, direction);
-  }
-
-  /** The side that dials finds out about duplicates before. */
-  #admitPackets(
-    link: Link,
-    direction: 'inbound' | 'outbound',
-  ): Goodbye | undefined | Promise<Goodbye | undefined> {
-    const { remoteId } = link;
-    const underWay = this.peers.answering(remoteId) ?? this.peers.dialling(remoteId);
-    const isSecond = direction === 'inbound' && underWay !== undefined;
-    if (isSecond || this.peers.lasting(remoteId) !== undefined) return goodbye('duplicate');
-    return this.#judge(link, { name: '', port: link.announcedPort ?? 0 }, direction);
-  }
-
-  #judge(
-    link: Link,
-    { name, port }: Pick<Hello, 'name' | 'port'>,
-    direction: 'inbound' | 'outbound',
-  ): Promise<Goodbye | undefined> {
-    const { remoteId: id, remoteAddress, security } = link;
-    return this.#admission.judge({ id, name, host: remoteAddress.host, port, direction, security });
   }
 
   /** @param before the connection that was there when the handshake began. */
@@ -284,12 +197,14 @@ export class Peering {
     const resumed = this.#connections.get(channel);
     if (resumed !== undefined) return resumed;
     const { direction, remote } = channel;
-    if (this.peers.prevails(remote.id, before, { direction, instance: remote.instance })) {
-      const farewell = goodbye('duplicate');
-      channel.close(farewell);
-      throw new HandshakeRefused(farewell, 'us');
+    if (channel instanceof FrameChannel) {
+      if (this.peers.prevails(remote.id, before, { direction, instance: remote.instance })) {
+        const farewell = goodbye('duplicate');
+        channel.close(farewell);
+        throw new HandshakeRefused(farewell, 'us');
+      }
+      this.#durable.keep(channel);
     }
-    if (channel instanceof FrameChannel) this.#durable.keep(channel);
     const origin = { host: link.remoteAddress.host, port: remote.listeningPort };
     const { host, port } = direction === 'outbound' ? dialled! : origin;
     try {
@@ -301,20 +216,6 @@ export class Peering {
       channel.close(goodbye('refused'));
       throw error;
     }
-  }
-
-  #hello(replace: boolean): Hello {
-    const { name, network, limits } = this.#options;
-    return {
-      versions: protocolVersions,
-      network,
-      port: this.#setup.port(),
-      name,
-      instance: this.#instance,
-      maxMessageBytes: limits.maxMessageBytes,
-      compressions: availableCompressions(),
-      replace,
-    };
   }
 }
 

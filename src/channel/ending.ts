@@ -1,3 +1,4 @@
+import type { Goodbye } from '../wire/goodbye.ts';
 import type { CloseReason } from './channel.ts';
 import type { Inbox } from './inbox.ts';
 
@@ -33,8 +34,14 @@ export class Ending {
     return this.#isByChoice;
   }
 
-  choose(): void {
-    this.#isByChoice = true;
+  /**
+   * This side says goodbye.
+   *
+   * @returns whether it chose to: that a newer connection takes the place of this one, nobody has chosen.
+   */
+  choose({ code }: Goodbye): boolean {
+    this.#isByChoice ||= code !== 'replaced';
+    return this.#isByChoice;
   }
 
   begin(reason: CloseReason): void {

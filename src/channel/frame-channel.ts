@@ -201,11 +201,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   }
 
   close(farewell: Goodbye): void {
-    // That a newer connection takes the place of this one, nobody has chosen.
-    if (farewell.code !== 'replaced') {
-      this.#ending.choose();
-      this.#incoming.clear();
-    }
+    if (this.#ending.choose(farewell)) this.#incoming.clear();
     if (this.#ending.isClosed) this.#report();
     if (!this.isOpen) return;
     this.#ending.begin({ ...farewell, by: 'us' });

@@ -135,10 +135,7 @@ export class PacketChannel implements Channel, MemoryAccount {
   giveUp(): void {}
 
   close(goodbye: Goodbye): void {
-    if (goodbye.code !== 'replaced') {
-      this.#ending.choose();
-      this.#clear();
-    }
+    if (this.#ending.choose(goodbye)) this.#clear();
     if (this.#ending.isClosed) this.#report();
     if (!this.isOpen) return;
     this.#ending.begin({ ...goodbye, by: 'us' });
