@@ -14,10 +14,13 @@ import { type Fault, FaultyLinks, type NodeAct, type Side } from './faulty-links
 import { randomFrom } from './random-from.ts';
 import { VirtualRuntime } from './virtual-runtime.ts';
 
+/** In virtual time nothing is by chance: the same talk goes the same way each time. */
 export interface FaultyTalk {
-  /** In virtual time nothing is by chance: the same plan and seed go the same way each time. */
-  readonly seed?: number;
   readonly plan: readonly Fault[];
+  /** Whose id is the lower one, which decides where both connect at once. Default a. */
+  readonly lower?: Side;
+  /** Of delays. */
+  readonly seed?: number;
 }
 
 interface Entry {
@@ -48,7 +51,9 @@ const limits = {
   dialTimeoutMs: 5_000,
 };
 
-const identities = { a: Identity.generate(), b: Identity.generate() };
+const [lowest, highest] = [1, 2]
+  .map((seed) => Identity.fromSeed(new Uint8Array(32).fill(seed)))
+  .sort((one, other) => (one.id < other.id ? -1 : 1)) as [Identity, Identity];
 
 /**
  * Node a keeps connected with b; on their first connection each sends messages, a delivery, a request and a stream,
@@ -56,7 +61,7 @@ const identities = { a: Identity.generate(), b: Identity.generate() };
  *
  * @returns what should not be, and how many pieces were sent.
  */
-export async function talkWithFaults({ plan, seed = 1 }: FaultyTalk): Promise<{
+export async function talkWithFaults({ plan, lower = 'a', seed = 1 }: FaultyTalk): Promise<{
   problems: readonly string[];
   pieces: number;
 }> {
@@ -65,10 +70,11 @@ export async function talkWithFaults({ plan, seed = 1 }: FaultyTalk): Promise<{
   const hub = new MemoryHub();
   const problems: string[] = [];
   const links = new FaultyLinks({ runtime, plan, onAct: (act) => talkers[act.at(-1) as Side].do(act) });
-  const talkers = {
-    a: new Talker('a', { runtime, problems, links, hub }),
-    b: new Talker('b', { runtime, problems, links, hub }),
+  const make = (side: Side): Talker => {
+    const identity = side === lower ? lowest : highest;
+    return new Talker(side, { identity, runtime, problems, links, hub });
   };
+  const talkers = { a: make('a'), b: make('b') };
   const both = [talkers.a, talkers.b];
   for (const talker of both) await talker.start();
   const connect = (): Promise<unknown> => talkers.a.connect();
@@ -88,6 +94,7 @@ export async function talkWithFaults({ plan, seed = 1 }: FaultyTalk): Promise<{
 }
 
 interface TalkerOptions {
+  readonly identity: Identity;
   readonly runtime: VirtualRuntime;
   readonly hub: MemoryHub;
   readonly links: FaultyLinks;
@@ -112,10 +119,10 @@ class Talker extends Node {
   readonly #runtime: VirtualRuntime;
   readonly #problems: string[];
 
-  constructor(side: Side, { runtime, hub, links, problems }: TalkerOptions) {
+  constructor(side: Side, { identity, runtime, hub, links, problems }: TalkerOptions) {
     super('faulty', side === 'a' ? 1 : 2, {
       name: side,
-      identity: identities[side],
+      identity,
       runtime,
       limits,
       reconnect: { minDelayMs: 20, maxDelayMs: 500, maxTrials: 30 },
@@ -124,6 +131,10 @@ class Talker extends Node {
     this.side = side;
     this.#runtime = runtime;
     this.#problems = problems;
+    for (const direction of ['inbound', 'outbound'] as const) {
+      this.on(`${direction}_node_connected`, (peer) => this.#onConnected(peer));
+      this.on(`${direction}_node_disconnected`, (peer) => this.#onDisconnected(peer));
+    }
   }
 
   connect(): Promise<NodeConnection> {
@@ -139,22 +150,6 @@ class Talker extends Node {
     this.hasLeft = true;
     const done = act.startsWith('stop') ? this.stop() : this.disconnectWithNode(this.#first!);
     done.catch((error) => this.#found(`cannot ${act}: ${error}`));
-  }
-
-  override outboundNodeConnected(peer: NodeConnection): void {
-    this.#onConnected(peer);
-  }
-
-  override inboundNodeConnected(peer: NodeConnection): void {
-    this.#onConnected(peer);
-  }
-
-  override outboundNodeDisconnected(peer: NodeConnection): void {
-    this.#onDisconnected(peer);
-  }
-
-  override inboundNodeDisconnected(peer: NodeConnection): void {
-    this.#onDisconnected(peer);
   }
 
   override nodeMessage(peer: NodeConnection, data: Data): void {

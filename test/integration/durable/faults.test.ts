@@ -15,9 +15,11 @@ suite('nothing is lost, doubled, moved or untold, whatever happens once, at what
 
   for (const what of [...linkFaults, ...nodeActs]) {
     test(what, async () => {
-      for (let at = 1; at <= calm.pieces; at++) {
-        const { problems } = await talkWithFaults({ plan: [{ at, what }] });
-        assert.deepEqual(problems, [], `at ${at}`);
+      for (const lower of ['a', 'b'] as const) {
+        for (let at = 1; at <= calm.pieces; at++) {
+          const { problems } = await talkWithFaults({ plan: [{ at, what }], lower });
+          assert.deepEqual(problems, [], `at ${at}, ${lower} has the lower id`);
+        }
       }
     });
   }
