@@ -14,7 +14,8 @@ export interface Scene {
 /**
  * Sets a scene for the suite that this is called in: a victim that is watched. After each test handlers are prompt
  * again, the honest peer must have been answered throughout, in time, and the victim's memory must have stayed
- * within bounds; in the end nothing of the attacks may be left, and the victim must stop without a complaint.
+ * within bounds; it must get rid of all others. In the end nothing of the attacks may be left, and the victim must
+ * stop without a complaint.
  */
 export function attackScene(options: WatchedOptions = {}): Scene {
   const scene = {} as { -readonly [Name in keyof Scene]: Scene[Name] };
@@ -33,6 +34,7 @@ export function attackScene(options: WatchedOptions = {}): Scene {
   afterEach(async () => {
     destroySockets();
     await watched.attackEnds();
+    await watched.recovered();
   });
 
   after(async () => {

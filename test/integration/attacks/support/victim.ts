@@ -207,7 +207,6 @@ const commands = {
     }
   },
 
-  /** Asks a peer, and answers how that went. */
   /** Asks so many questions at once; how long the answers are together, which are not kept. */
   async askMany({ id, count }: { id: string; count: number }): Promise<number> {
     const peer = node.allNodes.find((each) => each.id === id)!;
@@ -218,6 +217,7 @@ const commands = {
     return (await Promise.all(lengths)).reduce((sum, length) => sum + length, 0);
   },
 
+  /** Asks a peer, and answers how that went. */
   async ask({ id, question }: { id: string; question: 'request' | 'deliver' }): Promise<Outcome> {
     const peer = node.allNodes.find((one) => one.id === id)!;
     try {

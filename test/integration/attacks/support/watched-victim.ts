@@ -93,11 +93,21 @@ export class WatchedVictim {
     assert.deepEqual([...failures, ...stories], []);
   }
 
-  /** Waits until the honest peer is the only one left, looks what the others have left behind, and stops it all. */
+  /** Waits until the honest peer is the only one left, and nothing of the others is still to be handled. */
+  async recovered(): Promise<void> {
+    const deadline = performance.now() + recoveryMs;
+    while ((await this.victim.call('stats')).connections > 1) {
+      assert.ok(performance.now() < deadline, 'the victim keeps connections whose peers are gone');
+    }
+  }
+
+  /** Looks what the attacks have left behind, once it has recovered, and stops it all. */
   async stop(): Promise<void> {
     const all = [this.#honestPeer, this.victim, this.#control];
     try {
-      await this.#recover();
+      await this.recovered();
+      const leftMiB = (await this.victim.call('memory')).usedMiB - this.#idle.usedMiB;
+      assert.ok(leftMiB < maxLeftMiB, `the attacks have left ${leftMiB} MiB behind`);
       for (const one of all) await one.stop();
     } finally {
       await Promise.all(all.map((one) => one.kill()));
@@ -106,16 +116,6 @@ export class WatchedVictim {
 
   get #host(): string {
     return this.#options.host ?? '127.0.0.1';
-  }
-
-  async #recover(): Promise<void> {
-    await this.victim.call('handlers', 'prompt');
-    const deadline = performance.now() + recoveryMs;
-    while ((await this.victim.call('stats')).connections > 1) {
-      assert.ok(performance.now() < deadline, 'the victim keeps connections whose peers are gone');
-    }
-    const leftMiB = (await this.victim.call('memory')).usedMiB - this.#idle.usedMiB;
-    assert.ok(leftMiB < maxLeftMiB, `the attacks have left ${leftMiB} MiB behind`);
   }
 
   /** From outside, where the system tells it. */
