@@ -191,7 +191,7 @@ export const linkContract: Contract = {
     theirs.link.pause();
     for (let index = 0; index < 320; index++) ours.link.send(new Uint8Array(100_000));
     ours.link.close(50);
-    await within(ours.link.closed, 'this side ends although the other reads nothing', 3_000);
+    await within(ours.link.closed, 'this side ends although the other reads nothing');
     theirs.link.resume();
     await within(theirs.link.closed, 'the other side ends');
   },

@@ -34,7 +34,7 @@ export interface SoakReport {
 }
 
 const maxRoundMs = 30_000;
-const minRounds = 4;
+const minRounds = 6;
 
 /** Rounds after which caches and pools are full. */
 const warmUpRounds = 2;
@@ -102,14 +102,10 @@ export async function soak({ nodes, minutes, seed, onRound, onViolation }: SoakO
   return { rounds, grownMiB, violations: ledger.violationCount };
 }
 
-/** From the median of the first third to that of the last. */
+/** From the least of the first half to that of the second: what is not collected yet only adds. */
 function growth(values: readonly number[]): number {
-  const third = Math.max(1, Math.floor(values.length / 3));
-  return median(values.slice(-third)) - median(values.slice(0, third));
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)]!;
+  const half = Math.floor(values.length / 2);
+  return Math.min(...values.slice(half)) - Math.min(...values.slice(0, half));
 }
 
 /** What this process writes to, where that is a pipe or a terminal: no node has any. */

@@ -1,3 +1,6 @@
+/** Much longer than anything takes on a machine that is slow and busy. */
+const patienceMs = 60_000;
+
 /** One turn of the event loop: everything that is ready has run when it resolves. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
@@ -9,7 +12,7 @@ export async function turns(count = 20): Promise<void> {
 }
 
 /** Takes turns until something is so; for what no event tells. */
-export async function until(isSo: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
+export async function until(isSo: () => boolean, what: string, timeoutMs = patienceMs): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!isSo()) {
     if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
@@ -21,7 +24,7 @@ export async function until(isSo: () => boolean, what: string, timeoutMs = 10_00
 export async function within<Value>(
   value: Promise<Value>,
   what: string | (() => string),
-  timeoutMs = 10_000,
+  timeoutMs = patienceMs,
 ): Promise<Value> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

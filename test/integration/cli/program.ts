@@ -7,9 +7,6 @@ import { within } from '../../support/turns.ts';
 
 const bin = fileURLToPath(new URL('../../../bin/peerloom.js', import.meta.url));
 
-/** A busy machine starts processes slowly. */
-const patienceMs = 60_000;
-
 /** The environment in which Node.js runs this source before the program. */
 export function preload(source: string): NodeJS.ProcessEnv {
   return { NODE_OPTIONS: `--import=data:text/javascript;base64,${Buffer.from(source).toString('base64')}` };
@@ -65,11 +62,7 @@ export class Program {
       this.#recheck();
       return { code, stdout: this.#stdout, stderr: this.#stderr };
     });
-    this.ended = within(
-      ended,
-      () => `the end of ${args.join(' ')}\n${this.#stdout}${this.#stderr}`,
-      patienceMs,
-    );
+    this.ended = within(ended, () => `the end of ${args.join(' ')}\n${this.#stdout}${this.#stderr}`);
     this.ended.catch(() => {});
   }
 
@@ -120,7 +113,7 @@ export class Program {
       };
       this.#recheck();
     });
-    return within(found, () => `${what}\n${this.#stdout}${this.#stderr}`, patienceMs);
+    return within(found, () => `${what}\n${this.#stdout}${this.#stderr}`);
   }
 }
 

@@ -184,11 +184,14 @@ suite('a large message that another thread decompresses', () => {
     }, what);
   }
 
-  /** Asks so many questions, and has each answered by the same frame but for its number. */
-  async function answered(count: number, payload: Uint8Array, timeoutMs?: number) {
+  /**
+   * Asks so many questions, and has each answered by the same frame but for its number.
+   *
+   * @param timeoutMs An hour by default: virtual time may pass much faster than threads work.
+   */
+  async function answered(count: number, payload: Uint8Array, timeoutMs = 3_600_000) {
     const scene = threadedNode();
-    const options = timeoutMs === undefined ? {} : { timeoutMs };
-    const answers = Array.from({ length: count }, () => scene.channel.request('question', options));
+    const answers = Array.from({ length: count }, () => scene.channel.request('question', { timeoutMs }));
     await turn();
     for (const { kind, body } of scene.link.takeFrames()) {
       scene.link.onMessage(frameOf(payload, FrameKind.response, idOf(kind, body)));

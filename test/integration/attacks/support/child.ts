@@ -18,9 +18,6 @@ type Commands = Record<string, (argument: never) => unknown> & { readonly stop: 
 
 type Reply = { readonly reply: number; readonly value?: unknown; readonly error?: string };
 
-/** Longer than anything takes that works at all, on a machine that has much else to do. */
-const patienceMs = 60_000;
-
 /** A program of this folder in a process of its own: it is asked by name, and its events are waited for. */
 export class Child<Known extends Commands> {
   readonly #process: ChildProcess;
@@ -75,7 +72,7 @@ export class Child<Known extends Commands> {
       const index = this.#events.findIndex((event) => event.name === name && event.id === id);
       if (index >= 0) return this.#events.splice(index, 1)[0]!;
       if (this.#failure !== undefined) throw this.#failure;
-      await within(this.#wake.promise, `${this.#program} tells '${name}' of ${id}`, patienceMs);
+      await within(this.#wake.promise, `${this.#program} tells '${name}' of ${id}`);
     }
   }
 
@@ -88,7 +85,7 @@ export class Child<Known extends Commands> {
   async stop(): Promise<void> {
     try {
       await this.#call('stop');
-      assert.equal(await within(this.#ended, `${this.#program} ends by itself`, patienceMs), 0);
+      assert.equal(await within(this.#ended, `${this.#program} ends by itself`), 0);
       assert.equal(this.#complaints, '', `${this.#program} has nothing to complain of`);
     } finally {
       await this.kill();
@@ -107,7 +104,7 @@ export class Child<Known extends Commands> {
     const answer = Promise.withResolvers<unknown>();
     this.#asked.set(call, answer);
     this.#process.send({ call, command, argument });
-    return within(answer.promise, `${this.#program} answers '${command}'`, patienceMs);
+    return within(answer.promise, `${this.#program} answers '${command}'`);
   }
 
   #settle({ reply, value, error }: Reply): void {
