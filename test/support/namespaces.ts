@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -180,14 +180,25 @@ async function startLossyLink(t: TestContext, args: string[]): Promise<string[]>
 function isLeftover(name: string): boolean {
   const pid = namePattern.exec(name)?.[1];
   if (pid === undefined) return false;
-  const path = `/proc/${pid}/cmdline`;
-  return !existsSync(path) || readFileSync(path, 'utf8') === '';
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8') === '';
+  } catch {
+    return true;
+  }
 }
 
+/** Another test may delete the same ones. */
 function deleteNamespaces(isDoomed: (name: string) => boolean): void {
-  const names = execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' }).split('\n');
-  for (const line of names) {
-    const name = line.split(' ')[0]!;
-    if (name !== '' && isDoomed(name)) execFileSync('ip', ['netns', 'del', name]);
+  for (const name of namespaces().filter(isDoomed)) {
+    try {
+      execFileSync('ip', ['netns', 'del', name]);
+    } catch (error) {
+      if (namespaces().includes(name)) throw error;
+    }
   }
+}
+
+function namespaces(): string[] {
+  const lines = execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' }).split('\n');
+  return lines.map((line) => line.split(' ')[0]!).filter((name) => name !== '');
 }

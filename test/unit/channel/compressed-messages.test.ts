@@ -115,9 +115,10 @@ suite('a large message that another thread decompresses', () => {
   function threadedNode() {
     const runtime = new VirtualRuntime();
     runtime.isVirtual = false;
-    const scene = openChannel({ runtime });
+    const turns = new DecompressionTurns(runtime);
+    const scene = openChannel({ runtime, turns });
     const heard = () => scene.told.map((line) => line.slice(0, 'message large'.length));
-    return { ...scene, heard };
+    return { ...scene, heard, turns };
   }
 
   test('holds up what comes after it, and counts meanwhile', async () => {
@@ -150,16 +151,17 @@ suite('a large message that another thread decompresses', () => {
   });
 
   test('is dropped when this side closes, which waits for no thread', async () => {
-    const { link, told, channel } = threadedNode();
+    const { link, told, channel, runtime, turns } = threadedNode();
     link.onMessage(compressed(large));
     channel.close({ code: 'disconnected', message: 'enough' });
     link.end();
     await turn();
     await turn();
     assert.deepEqual(told, ['closed disconnected by us']);
-    const another = threadedNode();
+    // The next one's turn comes when the thread is done with the first.
+    const another = openChannel({ runtime, turns });
     another.link.onMessage(compressed(large));
-    await until(() => another.told.length === 1, 'a later message');
+    await untilInTime(runtime, () => another.told.length === 1, 'a later message');
     assert.deepEqual(told, ['closed disconnected by us']);
   });
 

@@ -8,7 +8,8 @@ const program = resolve(import.meta.dirname, '../../support/programs/leaking-tes
 /** Runs a test that leaves something behind, looked over at its own end or at that of its file. */
 async function run(leak: string, isItsOwn: boolean): Promise<{ isPassed: boolean; output: string }> {
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-  const args = ['--test-reporter=tap', program, leak, String(isItsOwn)];
+  // It need not wait for what it leaves behind.
+  const args = ['--test-force-exit', '--test-reporter=tap', program, leak, String(isItsOwn)];
   return new Promise((settle) => {
     execFile(process.execPath, args, { env }, (error, stdout, stderr) => {
       settle({ isPassed: error === null, output: `${stdout}${stderr}` });
