@@ -29,9 +29,12 @@ const connection = await user.connectWithNode('127.0.0.1', calculator.port);
 const numbers = [3, 1, 2];
 console.log('sum:', await connection.request({ operation: 'sum', numbers }));
 console.log('sort:', await connection.request({ operation: 'sort', numbers }));
-for (const operation of ['ponder', 'guess']) {
+for (const [operation, timeoutMs] of [
+  ['ponder', 200],
+  ['guess', 30_000],
+] as const) {
   try {
-    await connection.request({ operation, numbers }, { timeoutMs: 200 });
+    await connection.request({ operation, numbers }, { timeoutMs });
   } catch (error) {
     if (error instanceof PeerloomError) console.log(`${operation}: ${error.code}`);
   }

@@ -19,7 +19,8 @@ const names = new Map(nodes.map((node) => [node.id, node.name]));
 for (const node of nodes) await node.start();
 
 const connection = await alice.connectWithNode('127.0.0.1', bob.port);
-await carol.connectWithNode('127.0.0.1', bob.port);
+const another = await carol.connectWithNode('127.0.0.1', bob.port);
+await another.ping(); // bob knows of her now as well
 
 alice.sendToNodes('hello, everybody'); // from bob to carol as well
 await connection.ping();

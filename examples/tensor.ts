@@ -10,7 +10,7 @@ class Server extends Node {
 
   override nodeMessage(_worker: NodeConnection, data: Data) {
     this.#weights.push(data as Float32Array);
-    if (this.#weights.length < this.allNodes.length) return;
+    if (this.#weights.length < workers.length) return;
     const mean = this.#weights[0]!.map((_, index) => {
       const sum = this.#weights.reduce((total, weights) => total + weights[index]!, 0);
       return sum / this.#weights.length;

@@ -29,9 +29,10 @@ for (const engine of engines.slice(0, 2)) {
         isStopped = await Promise.race([connection.drained().then(() => false), turns(400).then(() => true)]);
       }
       assert.ok(isStopped, 'the sender is told to wait');
-      // 4 MiB unhandled, 1 MiB in the queue, and what the system takes on the way.
-      assert.ok(sent * piece.length < 24 * mebibyte, `${sent} × 64 KiB were taken`);
-      assert.ok(sent * piece.length > 4 * mebibyte);
+      // 4 MiB unhandled and 1 MiB in the queue; what the system takes on the way may be much more.
+      const takenBytes = sent * piece.length;
+      assert.ok(takenBytes > 4 * mebibyte, `${takenBytes} bytes were taken`);
+      if (engine.name === 'memory()') assert.ok(takenBytes < 6 * mebibyte, `${takenBytes} bytes were taken`);
       assert.equal(b.messages.length, 1);
       gate.resolve();
       await within(connection.drained(), 'the sender may go on');
@@ -184,9 +185,10 @@ suite('data that the caller changes right after send()', () => {
 test('what a connection has received and not handled is bounded while it pauses and resumes', async (t) => {
   const { b, connection } = await startPair(t, { options: { limits: { unhandledMaxBytes: 100_000 } } });
   let underWay = 0;
+  let mostUnderWay = 0;
   b.on('node_message', async () => {
     underWay += 1;
-    assert.equal(underWay, 1, 'one at a time');
+    mostUnderWay = Math.max(mostUnderWay, underWay);
     await turns(1);
     underWay -= 1;
   });
@@ -199,4 +201,5 @@ test('what a connection has received and not handled is bounded while it pauses 
     b.messages.map((data) => (data as Uint8Array)[19_999]),
     Array.from({ length: count }, (_, index) => index % 256),
   );
+  assert.equal(mostUnderWay, 1, 'one at a time');
 });

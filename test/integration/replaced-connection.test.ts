@@ -31,7 +31,8 @@ suite('a node that is connected and connects again', () => {
     const [node] = await startNodes(t, 1, { engine, options: { callback } });
     const identity = Identity.generate();
     const first = await HandMadePeer.dial(t, node, { engine, identity });
-    for (const text of ['one', 'two', 'three']) first.link.send(dataFrame(FrameKind.message, text));
+    const frames = ['one', 'two', 'three'].map((text) => dataFrame(FrameKind.message, text));
+    first.link.send(Buffer.concat(frames)); // in one piece: all have arrived when one has
     await node.event('node_message');
     await HandMadePeer.dial(t, node, { engine, identity, hello: { replace: true } });
     await node.event('inbound_node_connected', 2);

@@ -93,7 +93,7 @@ suite('as a stream of Node.js', () => {
 
   test('a node that stops after a pipeline that succeeded does not end the process', async () => {
     const program = join(import.meta.dirname, '../support/programs/pipeline-then-stop.ts');
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, [program], { timeout: 20_000 });
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [program], { timeout: 60_000 });
     assert.equal(stdout, 'after the pipeline: ERR_CONNECTION_CLOSED\n');
     assert.equal(stderr, '');
   });

@@ -30,7 +30,7 @@ suite('docs/streams.md', () => {
       const cwd = mkdtempSync(join(tmpdir(), 'streams-page-'));
       t.after(() => rmSync(cwd, { recursive: true }));
       const args = ['--input-type=module-typescript', '-e', source];
-      const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { cwd, timeout: 20_000 });
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { cwd, timeout: 60_000 });
       assert.equal(stdout, output);
       assert.equal(stderr, '');
     });

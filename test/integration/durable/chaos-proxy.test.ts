@@ -116,9 +116,9 @@ suite('the chaos proxy', () => {
   test('stalls for as long as it should, and then loses nothing', async (t) => {
     const { proxy, link } = await startProxy(t, [{ kind: 'stall', afterBytes: 3, durationMs: 200 }]);
     const { client, server } = await link();
+    const began = performance.now();
     client.socket.write('abcdef');
     await until(() => proxy.counts.stall === 1, 'the stall begins');
-    const began = performance.now();
     server.socket.write('ghi');
     await until(() => server.received === 'abcdef' && client.received === 'ghi', 'everything arrives');
     assert.ok(performance.now() - began > 150, 'in neither direction before its time');

@@ -5,13 +5,13 @@ import { chaosSchedule } from '../../support/chaos-schedule.ts';
 import { Fixture } from '../../support/fixture.ts';
 import { assertNothingLost } from '../../support/talk-report.ts';
 import { TalkingProcess } from '../../support/talking-process.ts';
-import { within } from '../../support/turns.ts';
+import { until, within } from '../../support/turns.ts';
 
 /** `npm run chaos` does ten times as much. */
 const { PEERLOOM_CUTS = '30', PEERLOOM_SEED = '1' } = process.env;
 const cuts = Number(PEERLOOM_CUTS);
 const seed = Number(PEERLOOM_SEED);
-const timeoutMs = 2_000 * cuts;
+const timeoutMs = 4_000 * cuts;
 
 const node = {
   reconnect: { minDelayMs: 1, maxDelayMs: 50 },
@@ -34,7 +34,7 @@ const talk = {
 };
 
 test(`${talk.messages} messages each way, requests and streams, while the link is cut ${cuts} times: seed ${seed}`, {
-  timeout: 2 * timeoutMs,
+  timeout: 2 * timeoutMs + 30_000,
 }, async (t) => {
   const options = { host: '127.0.0.1', node, talk, progressEvery: 1_000 };
   const listener = await TalkingProcess.start(t, options);
@@ -46,18 +46,17 @@ test(`${talk.messages} messages each way, requests and streams, while the link i
 
   const both = [listener, dialler];
   const done = Promise.all(both.map((one) => one.event('done', 1, 2 * timeoutMs)));
-  await Promise.race([
-    done,
-    within(proxy.reached(cuts), () => `${cuts} cuts, there were ${proxy.cuts}`, timeoutMs),
-  ]);
+  const cut = Promise.race([done, proxy.reached(cuts)]);
+  await within(cut, () => `${cuts} cuts, there were ${proxy.cuts}`, timeoutMs);
   for (const one of both) one.tell({ name: 'finish' });
   for (const { report } of await done) {
     assertNothingLost(report, talk);
     t.diagnostic(`MiB held: ${report.heldBytes.map((bytes) => Math.round(bytes / 2 ** 20)).join(' ')}`);
   }
-  assert.equal(proxy.cuts, cuts);
+  assert.ok(proxy.cuts >= cuts);
   t.diagnostic(`${JSON.stringify(proxy.counts)}; connected ${dialler.count('connected')} times`);
   for (const one of both) {
-    assert.equal(one.count('connected') - one.count('disconnected'), 1, 'each loss was told once');
+    const links = (): number => one.count('connected') - one.count('disconnected');
+    await until(() => links() === 1, 'each loss is told once');
   }
 });

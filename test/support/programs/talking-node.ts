@@ -90,10 +90,19 @@ process.on('message', async (command: TalkingCommand) => {
     process.off('disconnect', exit);
     process.disconnect();
   } else {
-    await node
-      .connectWithNode(command.host, command.port, { reconnect: true })
-      .catch((error: Error) => fail(error.message));
+    await connect(command.host, command.port);
   }
 });
+
+/** The first attempts may be cut as well. */
+async function connect(host: string, port: number, attempts = 10): Promise<void> {
+  try {
+    await node.connectWithNode(host, port, { reconnect: true });
+  } catch (error) {
+    if (attempts > 1) return connect(host, port, attempts - 1);
+    fail((error as Error).message);
+  }
+}
+
 await node.start();
 tell({ name: 'listening', port: node.port });
