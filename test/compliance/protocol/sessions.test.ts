@@ -268,7 +268,7 @@ suite('protocol 10: sessions', () => {
 
   test('10.10 a listener that fails before the accept of the dialler says no goodbye within a session', async (t) => {
     const { node, peer, identity, connection, id } = await dialling(t, {
-      limits: { handshakeTimeoutMs: 500 },
+      limits: { handshakeTimeoutMs: 2_000 },
     });
     const sent = frame(kinds.message, 'cut in two', { format: 2 });
     connection.send('cut in two');
@@ -285,7 +285,7 @@ suite('protocol 10: sessions', () => {
   });
 
   test('10.11 a listener that hears no accept keeps the new session on offer', async (t) => {
-    const node = await startNode(t, { limits: { handshakeTimeoutMs: 500 } });
+    const node = await startNode(t, { limits: { handshakeTimeoutMs: 2_000 } });
     const identity = newIdentity();
     const tooLate = await answered(node, identity, { id: 'ours', receivedBytes: 0 });
     await tooLate.peer.end();

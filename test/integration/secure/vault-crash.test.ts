@@ -32,7 +32,9 @@ interface Expected {
 }
 
 suite('a process that is killed', () => {
-  test(`${kills} times leaves every change that was confirmed, and no half of one`, async (t) => {
+  test(`${kills} times leaves every change that was confirmed, and no half of one`, {
+    timeout: 600_000,
+  }, async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'peerloom-crash-'));
     t.after(() => rmSync(folder, { recursive: true, force: true }));
     const path = join(folder, 'vault.db');

@@ -210,11 +210,9 @@ const commands = {
   /** Asks so many questions at once; how long the answers are together, which are not kept. */
   async askMany({ id, count }: { id: string; count: number }): Promise<number> {
     const peer = node.allNodes.find((each) => each.id === id)!;
-    const lengths = Array.from(
-      { length: count },
-      async () => ((await peer.request('?')) as Uint8Array).length,
-    );
-    return (await Promise.all(lengths)).reduce((sum, length) => sum + length, 0);
+    const ask = async (): Promise<number> =>
+      ((await peer.request('?', { timeoutMs: Number.POSITIVE_INFINITY })) as Uint8Array).length;
+    return (await Promise.all(Array.from({ length: count }, ask))).reduce((sum, length) => sum + length, 0);
   },
 
   /** Asks a peer, and answers how that went. */
