@@ -185,6 +185,7 @@ suite('the wait', () => {
       await b.event(name === 'request' ? 'node_request' : 'node_message');
       controller.abort(reason);
       await assert.rejects(asking, aborted);
+      assert.equal(b.messageCountRecv, 1);
     });
 
     test(`of ${name} must be a time`, async (t) => {

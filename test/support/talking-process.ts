@@ -11,9 +11,6 @@ type EventOf<Name extends TalkingEvent['name']> = TalkingEvent & { readonly name
 
 const program = fileURLToPath(new URL('programs/talking-node.ts', import.meta.url));
 
-/** Longer than connections get to send what waits. */
-const stopMs = 30_000;
-
 /** A process with a node that talks (programs/talking-node.ts). */
 export class TalkingProcess {
   readonly #child: ChildProcess;
@@ -78,14 +75,14 @@ export class TalkingProcess {
   }
 
   /** The next event of a name. */
-  next<Name extends TalkingEvent['name']>(name: Name, timeoutMs?: number): Promise<EventOf<Name>> {
-    return this.event(name, this.count(name) + 1, timeoutMs);
+  next<Name extends TalkingEvent['name']>(name: Name): Promise<EventOf<Name>> {
+    return this.event(name, this.count(name) + 1);
   }
 
   async #stop(): Promise<void> {
     try {
       if (this.#child.connected) this.tell({ name: 'stop' });
-      assert.equal(await within(this.#ended, 'a talking process ends by itself', stopMs), 0);
+      assert.equal(await within(this.#ended, 'a talking process ends by itself'), 0);
       assert.equal(this.#complaints, '', 'a talking process has nothing to complain of');
     } finally {
       this.#child.kill('SIGKILL');

@@ -16,8 +16,6 @@ interface Scene {
   readonly mend: (pair: NamespacePair) => Promise<void>;
 }
 
-const waitMs = 60_000;
-
 const full: TalkOptions = {
   seed: 1,
   messages: 2_000,
@@ -45,9 +43,9 @@ async function converse(t: TestContext, { badLine, limits, talk, breaks, mend }:
     TalkingProcess.start(t, { host: address, node, talk, progressEvery: talk.messages / 10 }, prefix);
   const [dialler, listener] = [await start(pair.a), await start(pair.b)];
   const both = [dialler, listener];
-  const progress = () => Promise.all(both.map((one) => one.next('progress', waitMs)));
+  const progress = () => Promise.all(both.map((one) => one.next('progress')));
   const all = (name: 'connected' | 'disconnected', nth: readonly number[]) =>
-    Promise.all(both.map((one, index) => one.event(name, nth[index], waitMs)));
+    Promise.all(both.map((one, index) => one.event(name, nth[index])));
 
   dialler.tell({ name: 'connect', host: pair.b.address, port: listener.port });
   for (const breakLine of breaks) {
@@ -64,7 +62,7 @@ async function converse(t: TestContext, { badLine, limits, talk, breaks, mend }:
   }
   await progress();
   for (const one of both) one.tell({ name: 'finish' });
-  for (const one of both) assertNothingLost((await one.event('done', 1, waitMs)).report, talk);
+  for (const one of both) assertNothingLost((await one.event('done', 1)).report, talk);
   assert.ok(dialler.count('connected') > breaks.length);
 }
 

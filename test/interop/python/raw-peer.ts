@@ -95,7 +95,7 @@ export class RawPeer {
     const watcher = () => condition() && resolve();
     this.#watchers.add(watcher);
     try {
-      await within(promise, () => `bytes from a Python node; there are ${this.received.length}`, 30_000);
+      await within(promise, () => `bytes from a Python node; there are ${this.received.length}`);
     } finally {
       this.#watchers.delete(watcher);
     }
