@@ -21,7 +21,6 @@ const compressions: Compression[] = ['none', 'zlib', 'brotli', 'zstd'];
 for (const compression of compressions) {
   console.log(`writer: sends with ${compression}`);
   connection.send(poem, { compression });
-  await connection.ping(); // a round trip: time for it to arrive
 }
 
 // To many at once it is compressed once.
