@@ -17,7 +17,7 @@ export interface ConnectionsOptions {
   readonly log: Log;
   /** Aborted once the node stops. */
   readonly stopping: AbortSignal;
-  /** Makes the object that the user holds. */
+  /** Makes the object that the user holds; throws where the user's own code does, or returns something else. */
   readonly create: (link: Link, details: ConnectionDetails) => NodeConnection;
   /** What the connection uses in place of a channel. */
   readonly wrap: (channel: Channel) => Channel;

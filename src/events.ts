@@ -5,6 +5,7 @@ import { PeerloomError } from './errors.ts';
 import type { Node } from './node.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { PeerStream } from './peer-stream.ts';
+import { isPromiseLike } from './promise-like.ts';
 
 /** What is left of a connection made with `reconnect` that could not go on, or was ended while it was suspended. */
 export interface LostSession {
@@ -148,7 +149,7 @@ export class Dispatcher {
     let handled: Handled = true;
     try {
       const result: unknown = this.#node.nodeMessage(peer, data);
-      if (isPromise(result)) handled = this.#settled('node_message', peer, result);
+      if (isPromiseLike(result)) handled = this.#settled('node_message', peer, result);
     } catch (error) {
       this.failed(error, 'node_message', peer);
       handled = false;
@@ -176,7 +177,7 @@ export class Dispatcher {
   ask(event: NodeEventName, details: EventDetails, ...args: unknown[]): unknown {
     try {
       const answer = this.#methodOf(event).apply(this.#node, args);
-      return answer !== undefined && !isPromise(answer)
+      return answer !== undefined && !isPromiseLike(answer)
         ? answer
         : this.#askOthers(answer, event, details, args);
     } catch (error) {
@@ -239,7 +240,7 @@ export class Dispatcher {
   ): Handled {
     try {
       const result = handler(...args);
-      return isPromise(result) ? this.#settled(event, peer, result) : true;
+      return isPromiseLike(result) ? this.#settled(event, peer, result) : true;
     } catch (error) {
       this.failed(error, event, peer);
       return false;
@@ -276,12 +277,6 @@ function isEndOfStream(error: unknown): boolean {
   return (
     error instanceof PeerloomError &&
     (error.code === 'ERR_STREAM_ABORTED' || error.code === 'ERR_CONNECTION_CLOSED')
-  );
-}
-
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function'
   );
 }
 

@@ -48,6 +48,11 @@ export class Identity {
     return new Identity(Uint8Array.from(seed));
   }
 
+  /** @internal False for what merely looks like an identity: a Proxy, a copy, one of another copy of the package. */
+  static isGenuine(value: unknown): value is Identity {
+    return typeof value === 'object' && value !== null && #seed in value;
+  }
+
   /** The Ed25519 signature of the message, 64 bytes. */
   sign(message: Uint8Array): Uint8Array {
     return this.#sign(message);

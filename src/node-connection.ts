@@ -1,8 +1,10 @@
+import { shown } from './arguments.ts';
 import type { Channel, CloseReason, SendOptions } from './channel/channel.ts';
 import type { WaitOptions } from './channel/pending.ts';
 import type { Data } from './data.ts';
 import type { Node } from './node.ts';
 import { PeerStream } from './peer-stream.ts';
+import { isPromiseLike } from './promise-like.ts';
 import type { Link, Security } from './transport/transport.ts';
 
 /** What a connection is made of; {@link Node.createNewConnection} passes it on. */
@@ -173,6 +175,39 @@ export class NodeConnection {
   /** Closes the connection; resolves when the disconnect event has fired. The same as {@link Node.disconnectWithNode}. */
   stop(): Promise<void> {
     return this.mainNode.disconnectWithNode(this);
+  }
+
+  /**
+   * @internal False for what merely looks like a connection: a Proxy, what `Object.create` made, a connection of
+   * another copy of the package. Those lack the private fields, and would fail at a moment when nobody expects it.
+   */
+  static isGenuine(value: unknown): value is NodeConnection {
+    return typeof value === 'object' && value !== null && #channel in value;
+  }
+
+  /** @internal @throws TypeError unless the value was made for this node and from these details. */
+  static checkCreated(
+    value: unknown,
+    mainNode: Node,
+    { channel }: ConnectionDetails,
+  ): asserts value is NodeConnection {
+    const rule =
+      'createNewConnection must return a NodeConnection, made by `new` from the node, the link and the details';
+    if (isPromiseLike(value)) {
+      value.then(undefined, () => {});
+      throw new TypeError(`${rule}, not a promise: it cannot be asynchronous`);
+    }
+    if (!NodeConnection.isGenuine(value)) {
+      const hint =
+        'a Proxy, a copy made by Object.create, or a class of another copy of peerloom does not do';
+      throw new TypeError(`${rule}, not ${shown(value)}; ${hint}`);
+    }
+    if (value.mainNode !== mainNode) throw new TypeError(`${rule}; it returned one of another node`);
+    if (value.#channel !== channel) {
+      throw new TypeError(
+        `${rule}; it returned one that was made from other details, such as an earlier one`,
+      );
+    }
   }
 
   /** @internal */

@@ -93,7 +93,7 @@ export class Node extends NodeHandlers {
       reconnector: this.#reconnector,
       log: this.#log,
       stopping: this.#stopping.signal,
-      create: (link, details) => this.createNewConnection(link, details),
+      create: (link, details) => this.#create(link, details),
       wrap: (channel) => this.wrapChannel(channel),
     });
     const { identity, networkKey, limits, runtime, transports } = this.#options;
@@ -268,8 +268,8 @@ export class Node extends NodeHandlers {
    * @throws TypeError for what is no connection of this node.
    */
   async disconnectWithNode(connection: NodeConnection): Promise<void> {
-    if (!(connection instanceof NodeConnection) || connection.mainNode !== this) {
-      const given = connection instanceof NodeConnection ? 'one of another node' : shown(connection);
+    if (!NodeConnection.isGenuine(connection) || connection.mainNode !== this) {
+      const given = NodeConnection.isGenuine(connection) ? 'one of another node' : shown(connection);
       throw new TypeError(`connection must be a NodeConnection of this node, not ${given}`);
     }
     const current = this.#peering.peers.get(connection.id);
@@ -299,7 +299,7 @@ export class Node extends NodeHandlers {
    * that is neither.
    */
   sendToNode(target: NodeConnection | string, data: Data, options?: SendOptions): boolean {
-    if (typeof target !== 'string' && !(target instanceof NodeConnection)) {
+    if (typeof target !== 'string' && !NodeConnection.isGenuine(target)) {
       throw new TypeError(`target must be a NodeConnection of this node, or its id, not ${shown(target)}`);
     }
     const connection = typeof target === 'string' ? this.#peering.peers.get(target) : target;
@@ -310,7 +310,11 @@ export class Node extends NodeHandlers {
     return connection.send(data, options);
   }
 
-  /** Makes the object for a new connection; override it for a class of your own. Where it throws, the peer is refused. */
+  /**
+   * Makes the object for a new connection; override it for a class of your own. If it throws, or returns anything but
+   * a new NodeConnection made from what it was given, the node refuses the peer: `connectWithNode` rejects, and
+   * `node_error` reports it for an inbound connection.
+   */
   createNewConnection(link: Link, details: ConnectionDetails): NodeConnection {
     return new NodeConnection(this, link, details);
   }
@@ -351,6 +355,12 @@ export class Node extends NodeHandlers {
       return listener(...args);
     };
     return this.on(event, once);
+  }
+
+  #create(link: Link, details: ConnectionDetails): NodeConnection {
+    const connection: unknown = this.createNewConnection(link, details);
+    NodeConnection.checkCreated(connection, this, details);
+    return connection;
   }
 
   #mayTryAgain(address: string, trials: number): Promise<boolean> {

@@ -229,9 +229,14 @@ function idSet(name: string, ids: Iterable<string>): ReadonlySet<string> {
 /** @throws TypeError, and what {@link loadOrCreateIdentity} throws. */
 export function resolveIdentity(identity: NodeOptions['identity']): Identity {
   if (identity === undefined) return Identity.generate();
-  if (identity instanceof Identity) return identity;
+  if (Identity.isGenuine(identity)) return identity;
   if (typeof identity !== 'object' || identity === null) {
     throw new TypeError(`identity must be an Identity or { path, passphrase }, not ${shown(identity)}`);
+  }
+  if ('toPkcs8' in identity) {
+    throw new TypeError(
+      'identity must be an Identity of this copy of peerloom, and neither a Proxy nor a copy of one; Identity.fromSeed makes one',
+    );
   }
   return loadOrCreateIdentity(identity);
 }

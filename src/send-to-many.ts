@@ -67,7 +67,7 @@ function excludedFrom(exclude: Iterable<NodeConnection | string>): ReadonlySet<N
   }
   const excluded = new Set(exclude);
   for (const one of excluded) {
-    if (typeof one === 'string' || one instanceof NodeConnection) continue;
+    if (typeof one === 'string' || NodeConnection.isGenuine(one)) continue;
     throw new TypeError(`${rule}; it holds ${shown(one)}`);
   }
   return excluded;

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { suite, test } from 'node:test';
 import {
   type ConnectionDetails,
   type Data,
   type Link,
+  type Node,
   NodeConnection,
   type SendOptions,
 } from '../../src/index.ts';
+import type * as Copy from '../../src/node-connection.ts';
 import { RecordingNode } from '../support/recording-node.ts';
-import { startNodes, startPair } from '../support/start-nodes.ts';
+import { connect, startNodes, startPair } from '../support/start-nodes.ts';
 
 /** Stamps what it sends, and counts. */
 class StampingConnection extends NodeConnection {
@@ -110,4 +112,72 @@ test('a createNewConnection that throws costs that connection, and nothing else'
   assert.equal(b.allNodes.length, 0);
   const connection = await a.connectWithNode(other.host, other.port);
   await connection.deliver('still fine');
+});
+
+suite('a createNewConnection that returns no connection of its own', () => {
+  /** A variable, so that TypeScript does not look for the file. */
+  const otherCopy = '../../src/node-connection.ts?another-copy';
+  type Create = (node: Node, link: Link, details: ConnectionDetails) => unknown;
+  const make: Create = (node, link, details) => new NodeConnection(node, link, details);
+  let earlier: NodeConnection | undefined;
+  const kinds: Record<string, Create> = {
+    'a Proxy': (...made) => new Proxy(make(...made) as NodeConnection, {}),
+    'a copy by Object.create': (...made) => Object.create(make(...made) as NodeConnection),
+    'an object without a class': (...made) => ({ ...(make(...made) as NodeConnection) }),
+    'a promise': async (...made) => make(...made),
+    'a promise that is rejected': () => Promise.reject(undefined),
+    nothing: () => undefined,
+    null: () => null,
+    'one of another node': (node, link, details) => make(startedElsewhere(node), link, details),
+    'one that was made before': (...made) => {
+      earlier ??= make(...made) as NodeConnection;
+      return made[2].direction === 'outbound' ? earlier : undefined;
+    },
+    'one of a second copy of the package': (node, link, details) =>
+      new copy.NodeConnection(node as never, link, details),
+  };
+  let copy: typeof Copy;
+  const startedElsewhere = (node: Node): Node => Object.create(node);
+
+  for (const [kind, create] of Object.entries(kinds)) {
+    test(`is refused at once, with a TypeError, and costs nothing else: ${kind}`, async (t) => {
+      copy = (await import(otherCopy)) as typeof Copy;
+      class WrongNode extends RecordingNode {
+        isWrong = true;
+        override createNewConnection(link: Link, details: ConnectionDetails): NodeConnection {
+          const right = super.createNewConnection(link, details);
+          return this.isWrong ? (create(this, link, details) as NodeConnection) : right;
+        }
+      }
+      const [a] = await startNodes(t, 1);
+      const [b] = await startNodes(t, 1, { kind: WrongNode });
+      const rule = /^createNewConnection must return a NodeConnection, made by `new`/;
+      const isClear = (error: unknown): boolean => error instanceof TypeError && rule.test(error.message);
+
+      const refused = await a.connectWithNode(b.host, b.port);
+      const { error } = (await b.event('node_error')).data as { error: Error };
+      assert.ok(isClear(error), String(error));
+      await a.event('outbound_node_disconnected');
+      assert.equal(refused.closeReason?.code, 'refused');
+
+      await assert.rejects(b.connectWithNode(a.host, a.port), isClear);
+      assert.equal(b.allNodes.length, 0);
+
+      b.isWrong = false;
+      const connection = await connect(a, b);
+      await connection.deliver('still there');
+      await connection.stop();
+      await b.event('inbound_node_disconnected');
+    });
+  }
+});
+
+test('what looks like a connection and is none is refused wherever a connection is given', async (t) => {
+  const { a, connection } = await startPair(t);
+  for (const fake of [new Proxy(connection, {}), Object.create(connection) as NodeConnection]) {
+    await assert.rejects(a.disconnectWithNode(fake), TypeError);
+    assert.throws(() => a.sendToNode(fake, 'hello'), TypeError);
+    assert.throws(() => a.sendToNodes('hello', { exclude: [fake] }), TypeError);
+  }
+  assert.ok(connection.isOpen);
 });

@@ -25,7 +25,7 @@ const layers: Record<string, { readonly modules: RegExp; readonly uses: readonly
   wire: { modules: /^wire\//, uses: ['leaves'] },
   leaves: {
     modules:
-      /^(address|arguments|attempt|backoff|builtin|computing-pace|data|debug|decompression-turns|errors|identity|identity-file|limits|memory-budget|network-secret|printable|random-name|runtime|unless-aborted)\.ts$/,
+      /^(address|arguments|attempt|backoff|builtin|computing-pace|data|debug|decompression-turns|errors|identity|identity-file|limits|memory-budget|network-secret|printable|promise-like|random-name|runtime|unless-aborted)\.ts$/,
     uses: [],
   },
 };

@@ -98,6 +98,16 @@ suite('what cannot be is refused with its name, the rule and the value:', () => 
     [{ maxConnections: 1.5 }, RangeError, /maxConnections .* not 1.5/],
     [{ maxConnections: '5' }, TypeError, /maxConnections must be a number, not '5'/],
     [{ transports: [] }, TypeError, /transports must be a list with at least one transport/],
+    [
+      { identity: new Proxy(Identity.generate(), {}) },
+      TypeError,
+      /identity must be an Identity of this copy/,
+    ],
+    [
+      { identity: Object.create(Identity.generate()) },
+      TypeError,
+      /identity must be an Identity of this copy/,
+    ],
     [{ transports: tcp() }, TypeError, /transports must be a list such as \[tcp\(\)\], not an instance of /],
     [{ transports: ['tcp'] }, TypeError, /each of transports must be a Transport such as tcp\(\), not 'tcp'/],
     [{ transports: [tcp] }, TypeError, /each of transports .* not a function/],

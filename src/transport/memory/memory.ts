@@ -15,6 +15,11 @@ export class MemoryHub {
   readonly listeners = new Map<string, Listener>();
   #lastPort = 49_151;
 
+  /** @internal False for what merely looks like a hub, such as a Proxy. */
+  static isGenuine(value: unknown): value is MemoryHub {
+    return typeof value === 'object' && value !== null && #lastPort in value;
+  }
+
   /** @internal A port that nobody listens on. */
   freePort(host: string): number {
     do this.#lastPort = this.#lastPort >= 65_535 ? 49_152 : this.#lastPort + 1;
@@ -36,7 +41,7 @@ const processHub = new MemoryHub();
 export function memory(options: { readonly hub?: MemoryHub } = {}): Transport {
   checkOptions(options, ['hub']);
   const { hub = processHub } = options;
-  if (!(hub instanceof MemoryHub)) throw new TypeError(`hub must be a MemoryHub, not ${shown(hub)}`);
+  if (!MemoryHub.isGenuine(hub)) throw new TypeError(`hub must be a MemoryHub, not ${shown(hub)}`);
   return new MemoryTransport(hub);
 }
 
