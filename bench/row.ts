@@ -46,6 +46,8 @@ export interface Metric {
   readonly title: string;
   readonly unit: string;
   readonly better: 'higher' | 'lower';
+  /** Too noisy on a shared machine for a comparison of two checkouts to depend on it. */
+  readonly isTail?: boolean;
 }
 
 /** One process's part in a row. Inputs and results travel between processes as JSON. */

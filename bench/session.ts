@@ -1,6 +1,6 @@
 import { type SystemEntry, whyNot } from './catalogue.ts';
-import type { Call, Row, Scale, Sides } from './row.ts';
-import { type Request, WorkerProcess } from './worker-process.ts';
+import { Pair } from './pair.ts';
+import type { Row, Scale } from './row.ts';
 
 /** All samples of one metric, or why there are none. */
 export type Outcome = { readonly samples: number[] } | { readonly notAvailable: string };
@@ -15,46 +15,6 @@ export interface SessionOptions {
   readonly python: string;
   /** Called before each piece of work; `share` of all is done. */
   readonly onProgress: (text: string, share: number) => void;
-}
-
-/** A system that has lost something answers never: a quick run waits less. */
-const orderTimeoutsMs = { quick: 15_000, full: 60_000 };
-
-/** The server and the client of one system, each in its process. */
-class Pair implements Sides {
-  readonly #server: WorkerProcess;
-  readonly #client: WorkerProcess;
-  readonly #timeoutMs: number;
-
-  constructor(system: SystemEntry, { python, scale }: SessionOptions) {
-    this.#server = new WorkerProcess(system, python);
-    this.#client = new WorkerProcess(system, python);
-    this.#timeoutMs = orderTimeoutsMs[scale.name] + scale.idleMs;
-  }
-
-  async open(row: string, system: string, scale: Scale): Promise<void> {
-    const order = { do: 'open', row, system, scale } as const;
-    const dial = await this.#order<string>(this.#server, order);
-    await this.#order(this.#client, { ...order, dial });
-  }
-
-  readonly client: Call = (action, input) => this.#order(this.#client, { do: 'act', action, input });
-  readonly server: Call = (action, input) => this.#order(this.#server, { do: 'act', action, input });
-
-  async close(): Promise<void> {
-    await this.#order(this.#client, { do: 'close' });
-    await this.#order(this.#server, { do: 'close' });
-  }
-
-  /** One side alone would wait for ever where the other has died. */
-  #order<Result>(worker: WorkerProcess, request: Request): Promise<Result> {
-    const answer = worker.order<Result>(request, this.#timeoutMs);
-    return Promise.race([answer, this.#client.died, this.#server.died]);
-  }
-
-  async stop(): Promise<void> {
-    await Promise.all([this.#client.stop(), this.#server.stop()]);
-  }
 }
 
 /**

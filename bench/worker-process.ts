@@ -2,10 +2,16 @@ import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { SystemEntry } from './catalogue.ts';
+import { checkoutVariable } from './systems/package-under-test.ts';
 import type { Answer, Order } from './worker.ts';
 
 type Distribute<Type> = Type extends unknown ? Omit<Type, 'id'> : never;
 export type Request = Distribute<Order>;
+
+export interface WorkerOptions {
+  readonly python: string;
+  readonly checkout: string | undefined;
+}
 
 /** One of the two processes of a system: orders go in, answers come out. */
 export class WorkerProcess {
@@ -19,8 +25,8 @@ export class WorkerProcess {
   readonly died: Promise<never>;
   #lastId = 0;
 
-  constructor(system: SystemEntry, python: string) {
-    const { child, tell } = system.isPython ? startPython(system, python) : startNode();
+  constructor(system: SystemEntry, { python, checkout }: WorkerOptions) {
+    const { child, tell } = system.isPython ? startPython(system, python) : startNode(checkout);
     this.#child = child;
     this.#tell = tell;
     if (system.isPython) {
@@ -75,9 +81,14 @@ interface Started {
   readonly tell: (order: Order) => void;
 }
 
-function startNode(): Started {
+function startNode(checkout: string | undefined): Started {
   const script = fileURLToPath(new URL('worker.ts', import.meta.url));
-  const child = fork(script, { execArgv: ['--expose-gc'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const env = { ...process.env, ...(checkout !== undefined && { [checkoutVariable]: checkout }) };
+  const child = fork(script, {
+    env,
+    execArgv: ['--expose-gc'],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
   return { child, tell: (order) => child.send(order) };
 }
 

@@ -1,5 +1,8 @@
-import { type Data, Node, type NodeConnection, tcp } from '../../dist/index.js';
+import type { Data, NodeConnection } from '../../dist/index.js';
 import type { Endpoint, Link, Message, Plan, System } from '../system.ts';
+import { builtModule } from './package-under-test.ts';
+
+const { Node, tcp }: typeof import('../../dist/index.js') = await import(builtModule('index.js'));
 
 /** @param variant `tls`, `plain`, or `durable`: over TLS, and with connections that outlive their sockets. */
 export function createSystem(variant: string): System {

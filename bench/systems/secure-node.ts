@@ -1,7 +1,12 @@
-import { type Data, Identity, type NodeConnection, tcp } from '../../dist/index.js';
-import { SecureNode } from '../../dist/secure/index.js';
+import type { Data, NodeConnection } from '../../dist/index.js';
 import type { Endpoint, Link, Message, Plan, System } from '../system.ts';
+import { builtModule } from './package-under-test.ts';
 import { asLink } from './peerloom.ts';
+
+const { Identity, tcp }: typeof import('../../dist/index.js') = await import(builtModule('index.js'));
+const { SecureNode }: typeof import('../../dist/secure/index.js') = await import(
+  builtModule('secure/index.js')
+);
 
 /** What rows of signing and of the vault need besides. */
 export interface SecurePlan extends Plan {
