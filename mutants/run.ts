@@ -1,0 +1,113 @@
+// Puts small defects into the source, one at a time, and counts how many of them the tests notice:
+//   npm run mutants                                        a tenth of the lines of every folder
+//   npm run mutants -- src/secure --share 1                all of one folder, which takes hours
+//   npm run mutants -- src/wire --share 0.1 --seed 7       the same lines again
+import { spawnSync } from 'node:child_process';
+import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { randomFrom } from '../test/support/random-from.ts';
+import { type Folder, folders } from './folders.ts';
+import { sample } from './sample.ts';
+
+/** Of the mutants that the tests should notice, in percent. */
+const wantedScore = 90;
+
+/** A mutant that does not end is noticed when a test file takes this much longer than usual. */
+const extraTimeMs = 20_000;
+
+const stryker = join(import.meta.dirname, 'node_modules/@stryker-mutator/core/bin/stryker.js');
+
+interface Options {
+  readonly share: number;
+  readonly seed: number;
+}
+
+interface MutationReport {
+  readonly files: Readonly<Record<string, { readonly mutants: readonly { readonly status: string }[] }>>;
+}
+
+const command = new Command('npm run mutants --')
+  .description('Puts small defects into the source and counts how many of them the tests notice.')
+  .argument('[folders...]', `any of ${Object.keys(folders).join(', ')}`, [])
+  .option('--share <share>', 'of the lines of each folder, above 0 and up to 1', Number, 0.1)
+  .option(
+    '--seed <number>',
+    'which lines; default: others each time',
+    Number,
+    Math.floor(Math.random() * 1e6),
+  )
+  .showHelpAfterError('(--help says more)')
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
+  .parse();
+const { share, seed } = command.opts<Options>();
+const chosen = command.args.length > 0 ? command.args : Object.keys(folders);
+const unknown = chosen.find((name) => !Object.hasOwn(folders, name));
+if (unknown !== undefined)
+  command.error(`error: '${unknown}' is not one of ${Object.keys(folders).join(', ')}`);
+if (!(share > 0 && share <= 1)) command.error('error: --share must be a number above 0 and up to 1');
+if (!Number.isSafeInteger(seed)) command.error('error: --seed must be a whole number');
+
+const scratch = join('.stryker-tmp', 'peerloom');
+mkdirSync(scratch, { recursive: true });
+const scores = chosen.map((name) => ({ name, score: test(name, folders[name]!) }));
+rmSync('.stryker-tmp', { recursive: true, force: true });
+
+console.log(`\nMutants that the tests noticed, --share ${share} --seed ${seed}`);
+for (const { name, score } of scores) console.log(`${percent(score).padStart(7)}  ${name}`);
+if (scores.some(({ score }) => !(score >= wantedScore))) {
+  console.error(`Below ${wantedScore} % in a folder, or nothing was measured there.`);
+  process.exitCode = 1;
+}
+
+/** @returns the share of mutants noticed, in percent; NaN where the run failed or had none. */
+function test(name: string, { sources, tests, runsInChildProcesses = false }: Folder): number {
+  const files = globSync([...sources])
+    .map((path) => path.replaceAll('\\', '/'))
+    .sort();
+  const mutate = sample(files, share, randomFrom(seed));
+  const report = join(scratch, 'report.json');
+  const config = join(scratch, 'config.json');
+  writeFileSync(
+    config,
+    JSON.stringify({
+      mutate,
+      testRunner: 'tap',
+      tap: { testFiles: tests, nodeArgs: ['--test-reporter=tap', '-r', '{{hookFile}}', '{{testFile}}'] },
+      coverageAnalysis: runsInChildProcesses ? 'off' : 'perTest',
+      concurrency: Math.max(1, Math.floor(availableParallelism() / 2)),
+      timeoutMS: extraTimeMs,
+      mutator: { excludedMutations: ['StringLiteral'] },
+      disableTypeChecks: false,
+      ignorePatterns: ['bench', 'docs', 'dist', 'mutants'],
+      reporters: ['clear-text', 'progress-append-only', 'json'],
+      clearTextReporter: { allowColor: false, reportTests: false },
+      jsonReporter: { fileName: report },
+      allowEmpty: true,
+    }),
+  );
+  console.log(`\n${name}`);
+  rmSync(report, { force: true });
+  spawnSync(process.execPath, [stryker, 'run', config], { stdio: 'inherit' });
+  return scoreOf(report);
+}
+
+function scoreOf(report: string): number {
+  let mutation: MutationReport;
+  try {
+    mutation = JSON.parse(readFileSync(report, 'utf8')) as MutationReport;
+  } catch {
+    return Number.NaN;
+  }
+  const statuses = Object.values(mutation.files).flatMap(({ mutants }) =>
+    mutants.map(({ status }) => status),
+  );
+  const noticed = statuses.filter((status) => status === 'Killed' || status === 'Timeout').length;
+  const unnoticed = statuses.filter((status) => status === 'Survived' || status === 'NoCoverage').length;
+  return (100 * noticed) / (noticed + unnoticed);
+}
+
+function percent(score: number): string {
+  return Number.isNaN(score) ? 'none' : `${score.toFixed(1)} %`;
+}
