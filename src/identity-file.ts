@@ -3,6 +3,7 @@ import { checkOptions, shown } from './arguments.ts';
 import { requiredBuiltin } from './builtin.ts';
 import { PeerloomError } from './errors.ts';
 import { Identity, prefixed } from './identity.ts';
+import { createPrivateFile, readPrivateFile, replacePrivateFile } from './private-file.ts';
 
 /** Where an identity is kept. */
 export interface IdentityFile {
@@ -18,17 +19,21 @@ const pbkdf2Iterations = 600_000;
 /** Node.js reads no longer ones. */
 const maxPassphraseBytes = 1_024;
 
+/** Some hundred are enough for a key; the rest is for text around it. */
+const maxFileBytes = 64 * 1024;
+
 const seedBytes = 32;
 
 /**
  * The identity in the file: PKCS#8 as PEM, encrypted or not, as `openssl pkey` reads and writes it. A missing file
  * is created with a new identity, for this user's eyes alone; when several processes create it at once, one of them
- * wins and all get the same identity.
+ * wins and all get the same identity. When other users of the machine can read or change the file, a warning of the
+ * process says so (`PEERLOOM_IDENTITY_OPEN`).
  *
  * @throws PeerloomError `ERR_IDENTITY_PASSPHRASE` when the passphrase is missing or wrong, or given for a file that
  * is not encrypted and so not protected; `ERR_IDENTITY_KIND` when the key is not Ed25519; `ERR_IDENTITY_DAMAGED`
- * when the file holds no private key; `ERR_IDENTITY_FILE` when the system refuses; `ERR_TRANSPORT_UNAVAILABLE`
- * outside Node.js.
+ * when the file holds no private key; `ERR_IDENTITY_FILE` when the system refuses, or a pipe, a device or a folder is
+ * there; `ERR_TRANSPORT_UNAVAILABLE` outside Node.js.
  * @throws TypeError or RangeError when the path or the passphrase cannot be one.
  */
 export function loadOrCreateIdentity(file: IdentityFile): Identity {
@@ -40,20 +45,16 @@ export function loadOrCreateIdentity(file: IdentityFile): Identity {
 
 /**
  * Puts an identity into a file, also to change its passphrase. What the file held is replaced as a whole: at each
- * moment either the old content is there or the new one.
+ * moment either the old content is there or the new one. When the path is a symbolic link, the file that it leads to
+ * is replaced. Other names of the file (hard links) keep the old content.
  *
- * @throws PeerloomError `ERR_IDENTITY_FILE` when the system refuses; `ERR_TRANSPORT_UNAVAILABLE` outside Node.js.
+ * @throws PeerloomError `ERR_IDENTITY_FILE` when the system refuses, or there is something else than a file; `ERR_TRANSPORT_UNAVAILABLE` outside Node.js.
  * @throws TypeError or RangeError when the path or the passphrase cannot be one.
  */
 export function saveIdentity(identity: Identity, file: IdentityFile): void {
   checkFile(file);
-  const { renameSync } = builtin('node:fs');
   const pem = pemOf(identity, file);
-  try {
-    write(pem, file.path, renameSync);
-  } catch (error) {
-    throw fileError(file.path, error);
-  }
+  onFile(file, () => replacePrivateFile(file.path, pem));
 }
 
 const fileNames = ['path', 'passphrase'] as const satisfies readonly (keyof IdentityFile)[];
@@ -79,52 +80,31 @@ function checkFile(file: IdentityFile): void {
 
 /** `undefined` when there is no such file. */
 function load(file: IdentityFile): Identity | undefined {
-  const { readFileSync } = builtin('node:fs');
-  let pem: string;
-  try {
-    pem = readFileSync(file.path, 'utf8');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw fileError(file.path, error);
-  }
-  return identityOfPem(pem, file);
+  const content = onFile(file, () => readPrivateFile(file.path, maxFileBytes));
+  if (content === undefined) return undefined;
+  if (content.isOpenToOthers) warnOfOthers(file.path);
+  return identityOfPem(content.text, file);
 }
 
 /** `undefined` when such a file has appeared meanwhile. */
 function create(file: IdentityFile): Identity | undefined {
   const identity = Identity.generate();
   const pem = pemOf(identity, file);
+  return onFile(file, () => createPrivateFile(file.path, pem)) ? identity : undefined;
+}
+
+function onFile<Result>({ path }: IdentityFile, work: () => Result): Result {
   try {
-    write(pem, file.path, placeNew);
+    return work();
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return undefined;
-    throw fileError(file.path, error);
-  }
-  return identity;
-}
-
-/** Writes the whole content to a temporary file beside `path`, which `place` then puts there. */
-function write(pem: string, path: string, place: (temporary: string, path: string) => void): void {
-  const { mkdirSync, rmSync, writeFileSync } = builtin('node:fs');
-  const temporary = `${path}.${crypto.randomUUID()}.tmp`;
-  try {
-    mkdirSync(builtin('node:path').dirname(path), { recursive: true, mode: 0o700 });
-    writeFileSync(temporary, pem, { mode: 0o600, flag: 'wx', flush: true });
-    place(temporary, path);
-  } finally {
-    rmSync(temporary, { force: true });
+    throw error instanceof PeerloomError ? error : fileError(path, error);
   }
 }
 
-/** Fails with EEXIST where a file has appeared. */
-function placeNew(temporary: string, path: string): void {
-  const { constants, copyFileSync, linkSync } = builtin('node:fs');
-  try {
-    linkSync(temporary, path);
-  } catch {
-    // Some file systems have no hard links. A copy clobbers nothing either, but is not there at one stroke.
-    copyFileSync(temporary, path, constants.COPYFILE_EXCL);
-  }
+/** Not an error: a secret that a container is given is often readable for all of its users. */
+function warnOfOthers(path: string): void {
+  const message = `other users of this machine can read or change the identity file ${path}; restrict it: chmod 600 ${path}`;
+  process.emitWarning(message, { type: 'PeerloomWarning', code: 'PEERLOOM_IDENTITY_OPEN' });
 }
 
 function identityOfPem(pem: string, { path, passphrase }: IdentityFile): Identity {
@@ -134,7 +114,7 @@ function identityOfPem(pem: string, { path, passphrase }: IdentityFile): Identit
   }
   let key: KeyObject;
   try {
-    key = builtin('node:crypto').createPrivateKey({ key: pem, format: 'pem', passphrase });
+    key = nodeCrypto().createPrivateKey({ key: pem, format: 'pem', passphrase });
   } catch (cause) {
     // A wrong passphrase turns the key into noise, which fails in as many ways as damage does.
     if (encrypted) {
@@ -179,7 +159,7 @@ function pemOf(identity: Identity, { passphrase }: IdentityFile): string {
  * as well, but with 2,048 iterations. All lengths are fixed, 48 bytes of PKCS#8 becoming 64, so the DER is a template.
  */
 function encryptedPkcs8(pkcs8: Uint8Array, passphrase: string): Uint8Array {
-  const { createCipheriv, pbkdf2Sync, randomBytes } = builtin('node:crypto');
+  const { createCipheriv, pbkdf2Sync, randomBytes } = nodeCrypto();
   const salt = randomBytes(16);
   const iv = randomBytes(16);
   const key = pbkdf2Sync(passphrase, salt, pbkdf2Iterations, 32, 'sha256');
@@ -216,6 +196,6 @@ function codeOf(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException).code;
 }
 
-function builtin<Name extends 'node:crypto' | 'node:fs' | 'node:path'>(name: Name) {
-  return requiredBuiltin(name, 'An identity file');
+function nodeCrypto() {
+  return requiredBuiltin('node:crypto', 'An identity file');
 }

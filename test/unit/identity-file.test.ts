@@ -67,7 +67,7 @@ describe('a missing file', () => {
     const file = { path: path.join(temporaryFolder(t), 'identity.pem') };
     const { linkSync } = fs;
     t.mock.method(fs, 'linkSync', (from: string, to: string) => {
-      fs.writeFileSync(to, byOpenssl.plain);
+      fs.writeFileSync(to, byOpenssl.plain, { mode: 0o600 });
       linkSync(from, to);
     });
     assert.equal(publicKeyOf(loadOrCreateIdentity(file)), byOpenssl.publicKey);
@@ -181,6 +181,152 @@ describe('saveIdentity', () => {
   });
 });
 
+const onWindows = process.platform === 'win32';
+
+describe('a file that is a symbolic link', { skip: onWindows && 'links need privileges' }, () => {
+  test('is read, and a new passphrase reaches the file that the link leads to', (t) => {
+    const file = fileOf(t, byOpenssl.plain);
+    const link = { path: path.join(temporaryFolder(t), 'link.pem') };
+    fs.symlinkSync(file.path, link.path);
+    saveIdentity(loadOrCreateIdentity(link), { ...link, passphrase });
+    assert.ok(fs.lstatSync(link.path).isSymbolicLink());
+    assert.match(fs.readFileSync(file.path, 'utf8'), /^-----BEGIN ENCRYPTED PRIVATE KEY-----/);
+    assert.equal(publicKeyOf(loadOrCreateIdentity({ ...file, passphrase })), byOpenssl.publicKey);
+    assert.deepEqual(fs.readdirSync(path.dirname(file.path)), ['identity.pem']);
+    assert.deepEqual(fs.readdirSync(path.dirname(link.path)), ['link.pem']);
+  });
+
+  test('is not replaced when it leads nowhere', (t) => {
+    const file = { path: path.join(temporaryFolder(t), 'identity.pem') };
+    fs.symlinkSync('nowhere', file.path);
+    const error = { code: 'ERR_IDENTITY_FILE', message: /it is a link that leads nowhere\.$/ };
+    assert.throws(() => saveIdentity(Identity.generate(), file), error);
+    assert.deepEqual(fs.readdirSync(path.dirname(file.path)), ['identity.pem']);
+  });
+});
+
+describe('what is not a regular file', { skip: onWindows && 'there are no such files' }, () => {
+  const error = {
+    code: 'ERR_IDENTITY_FILE',
+    message: /it is a pipe, a socket or a device; name a regular file\.$/,
+  };
+
+  test('a pipe is refused at once, though nobody writes to it', (t) => {
+    const file = { path: path.join(temporaryFolder(t), 'identity.pem') };
+    assert.equal(spawnSync('mkfifo', [file.path]).status, 0);
+    const source = `
+      import { loadOrCreateIdentity } from ${JSON.stringify(import.meta.resolve('../../src/identity-file.ts'))};
+      try { loadOrCreateIdentity(${JSON.stringify(file)}); } catch (error) { console.log(error.code, error.message); }`;
+    const args = ['--input-type=module', '-e', source];
+    const { stdout, signal } = spawnSync(process.execPath, args, { timeout: 30_000, killSignal: 'SIGKILL' });
+    assert.equal(signal, null, 'it did not wait');
+    assert.match(stdout.toString(), /^ERR_IDENTITY_FILE .* it is a pipe/);
+    assert.throws(() => saveIdentity(Identity.generate(), file), error);
+    assert.ok(fs.lstatSync(file.path).isFIFO(), 'it is still there');
+  });
+
+  test('a file that becomes a pipe after it was looked at is not waited for', (t) => {
+    const file = fileOf(t, byOpenssl.plain);
+    const { openSync } = fs;
+    t.mock.method(fs, 'openSync', (name: string, flags: number) => {
+      fs.rmSync(name);
+      spawnSync('mkfifo', [name]);
+      return openSync(name, flags);
+    });
+    assert.throws(() => loadOrCreateIdentity(file), error);
+  });
+
+  test('a device is neither read nor replaced', (t) => {
+    const link = { path: path.join(temporaryFolder(t), 'identity.pem') };
+    fs.symlinkSync('/dev/null', link.path);
+    assert.throws(() => loadOrCreateIdentity(link), error);
+    assert.throws(() => saveIdentity(Identity.generate(), link), error);
+    assert.ok(fs.statSync('/dev/null').isCharacterDevice());
+  });
+});
+
+describe('a file that other users can get at', { skip: onWindows && 'rights are not in the mode' }, () => {
+  /** The modes of files of which the process warns. */
+  async function warned(t: TestContext, modes: readonly number[], content: string): Promise<string[]> {
+    const warnings: string[] = [];
+    const listener = ({ name, message, code }: Error & { code?: string }): void => {
+      assert.deepEqual([name, code], ['PeerloomWarning', 'PEERLOOM_IDENTITY_OPEN']);
+      warnings.push(/identity-(\d+)\.pem; restrict it: chmod 600 /.exec(message)![1]!);
+    };
+    process.on('warning', listener);
+    t.after(() => process.off('warning', listener));
+    const folder = temporaryFolder(t);
+    for (const mode of modes) {
+      const file = { path: path.join(folder, `identity-${mode.toString(8)}.pem`) };
+      fs.writeFileSync(file.path, content);
+      fs.chmodSync(file.path, mode);
+      loadOrCreateIdentity(content === byOpenssl.plain ? file : { ...file, passphrase });
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    return warnings;
+  }
+
+  test('is read with a warning, whether they can read it or write to it', async (t) => {
+    const modes = [0o640, 0o604, 0o620, 0o602, 0o644, 0o600, 0o400];
+    assert.deepEqual(await warned(t, modes, byOpenssl.plain), ['640', '604', '620', '602', '644']);
+  });
+
+  test('is read with a warning also when it is encrypted', async (t) => {
+    assert.deepEqual(await warned(t, [0o644, 0o600], byOpenssl.pbkdf2), ['644']);
+  });
+});
+
+describe('on the disk', () => {
+  /** The folders whose names were synced, with the files that were in them at that moment. */
+  function watchSyncs(t: TestContext): Map<string, string[]> {
+    const synced = new Map<string, string[]>();
+    const opened = new Map<number, string>();
+    const { fsyncSync, openSync } = fs;
+    t.mock.method(fs, 'openSync', (...args: Parameters<typeof openSync>) => {
+      const descriptor = openSync(...args);
+      opened.set(descriptor, String(args[0]));
+      return descriptor;
+    });
+    t.mock.method(fs, 'fsyncSync', (descriptor: number) => {
+      const name = opened.get(descriptor)!;
+      if (fs.statSync(name).isDirectory()) synced.set(name, fs.readdirSync(name));
+      fsyncSync(descriptor);
+    });
+    return synced;
+  }
+
+  test('the name of a new file, and of each new folder, is synced', {
+    skip: onWindows && 'it cannot be',
+  }, (t) => {
+    const folder = temporaryFolder(t);
+    const synced = watchSyncs(t);
+    loadOrCreateIdentity({ path: path.join(folder, 'deep', 'er', 'identity.pem') });
+    const inFolders = [folder, path.join(folder, 'deep'), path.join(folder, 'deep', 'er')].map((one) => {
+      return synced.get(one)?.filter((name) => !name.endsWith('.tmp'));
+    });
+    assert.deepEqual(inFolders, [['deep'], ['er'], ['identity.pem']]);
+  });
+
+  test('the name is synced once the new content has it', { skip: onWindows && 'it cannot be' }, (t) => {
+    const file = fileOf(t, byOpenssl.plain);
+    const synced = watchSyncs(t);
+    saveIdentity(Identity.generate(), file);
+    assert.deepEqual(synced.get(path.dirname(file.path)), ['identity.pem']);
+  });
+
+  test('a system that cannot sync folders is no hindrance, a disk that fails is told', (t) => {
+    let code = '';
+    t.mock.method(fs, 'fsyncSync', (descriptor: number) => {
+      if (fs.fstatSync(descriptor).isDirectory()) throw systemError(code);
+    });
+    const file = fileOf(t, byOpenssl.plain);
+    for (code of ['EISDIR', 'EPERM', 'EINVAL']) saveIdentity(Identity.generate(), file);
+    code = 'EIO';
+    const error = { code: 'ERR_IDENTITY_FILE', message: /EIO: said by the system\.$/ };
+    assert.throws(() => saveIdentity(Identity.generate(), file), error);
+  });
+});
+
 describe('errors', () => {
   const refused = (t: TestContext, content: string, options: { passphrase?: string }, error: object) => {
     const file = fileOf(t, content);
@@ -247,6 +393,12 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
     }
   }
 
+  test('a file that is much too large for a key', (t) => {
+    const file = fileOf(t, byOpenssl.plain + '#'.repeat(64 * 1024));
+    const error = { code: 'ERR_IDENTITY_FILE', message: /it has 65655 bytes, at most 65536 are read\.$/ };
+    assert.throws(() => loadOrCreateIdentity(file), error);
+  });
+
   test('a folder', (t) => {
     const folder = temporaryFolder(t);
     const error = { code: 'ERR_IDENTITY_FILE', message: /it is a folder; add the name of a file\.$/ };
@@ -262,7 +414,7 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
   });
 
   test('a link that leads nowhere', {
-    skip: process.platform === 'win32' && 'links need privileges',
+    skip: onWindows && 'links need privileges',
   }, (t) => {
     const file = { path: path.join(temporaryFolder(t), 'identity.pem') };
     fs.symlinkSync('nowhere', file.path);
@@ -336,7 +488,7 @@ function temporaryFolder(t: TestContext): string {
 
 function fileOf(t: TestContext, content: string): { path: string } {
   const file = { path: path.join(temporaryFolder(t), 'identity.pem') };
-  fs.writeFileSync(file.path, content);
+  fs.writeFileSync(file.path, content, { mode: 0o600 });
   return file;
 }
 

@@ -25,7 +25,7 @@ const layers: Record<string, { readonly modules: RegExp; readonly uses: readonly
   wire: { modules: /^wire\//, uses: ['leaves'] },
   leaves: {
     modules:
-      /^(address|arguments|attempt|backoff|builtin|computing-pace|data|debug|decompression-turns|errors|identity|identity-file|limits|memory-budget|network-secret|printable|promise-like|random-name|runtime|unless-aborted)\.ts$/,
+      /^(address|arguments|attempt|backoff|builtin|computing-pace|data|debug|decompression-turns|errors|identity|identity-file|limits|memory-budget|network-secret|placed-file|printable|private-file|promise-like|random-name|runtime|synced-folder|unless-aborted)\.ts$/,
     uses: [],
   },
 };
@@ -39,7 +39,7 @@ const typesUpward = ['events.ts → node.ts', 'node-connection.ts → node.ts'];
 const onNode = /^(transport\/tcp|cli)\//;
 
 /** Where the clock and randomness of the system are read: keys never come from a runtime, which may be seeded. */
-const usesGlobals = /^(runtime\.ts|identity\.ts|identity-file\.ts|cli\/.*)$/;
+const usesGlobals = /^(runtime\.ts|identity\.ts|identity-file\.ts|private-file\.ts|cli\/.*)$/;
 
 interface Import {
   readonly from: string;
