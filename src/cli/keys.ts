@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Identity } from '../identity.ts';
 import { type IdentityFile, loadOrCreateIdentity, saveIdentity } from '../identity-file.ts';
-import { WrongUse } from './failure.ts';
+import { complain, WrongUse } from './failure.ts';
 
 interface KeysOptions {
   readonly passphraseEnv?: string;
@@ -55,7 +55,11 @@ export function addKeysCommand(program: Command): void {
         throw new WrongUse('give the new passphrase as --new-passphrase-env, or --open to have none');
       }
       const identity = load(path, options);
+      const names = statSync(path).nlink;
       saveIdentity(identity, { path, ...passphraseIn(newPassphraseEnv) });
+      if (names > 1) {
+        complain('the old file has other names (hard links), and under these the key stays as it was');
+      }
       show(identity);
     });
 }

@@ -5,6 +5,7 @@ import { runDemo } from './demo/demo.ts';
 import { complain, explainFailure } from './failure.ts';
 import { addKeysCommand } from './keys.ts';
 import { type NodeCommandOptions, runNode } from './node-command.ts';
+import { guardOutputs } from './outputs.ts';
 
 const nodeHelp = `
 On a terminal there is a prompt: what you type goes to everybody you are
@@ -117,8 +118,7 @@ function schemeOf(text: string): string | undefined {
   }
 }
 
-// Whoever reads the output may stop doing so, as in `peerloom node --json | head -1`.
-process.stdout.on('error', () => process.exit());
+guardOutputs();
 
 const program = createProgram();
 const words = process.argv.slice(2);

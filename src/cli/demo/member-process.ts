@@ -2,6 +2,7 @@
 import type { NodeEventName } from '../../events.ts';
 import { type Compression, type Data, Node, type NodeConnection } from '../../index.ts';
 import { describe } from '../describe.ts';
+import { guardOutputs } from '../outputs.ts';
 import { fingerprint, type Ledger } from './ledger.ts';
 
 /** What a member can be told to do. */
@@ -34,6 +35,8 @@ export interface Account extends Ledger {
 }
 
 export type Report = EventReport | { readonly account: Account } | { readonly failure: string };
+
+guardOutputs();
 
 const maxDetailCharacters = 60;
 const sent: Record<string, string[]> = {};

@@ -82,6 +82,10 @@ export class Program {
     this.#process.stdout!.destroy();
   }
 
+  closeErrorOutput(): void {
+    this.#process.stderr!.destroy();
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#process.kill(signal);
   }
