@@ -2,10 +2,10 @@ import { ed25519 } from '@noble/curves/ed25519.js';
 import { concatBytes, hexToBytes } from '@noble/curves/utils.js';
 import { base58 } from '@scure/base';
 import { optionalBuiltin } from './builtin.ts';
+import { isPublicKey, verifierOf } from './ed25519.ts';
 
 const seedBytes = 32;
 const publicKeyBytes = 32;
-const signatureBytes = 64;
 const peerIdPattern = /^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/;
 
 /**
@@ -67,11 +67,15 @@ export class Identity {
 /**
  * The PeerId of an Ed25519 public key (libp2p specifications, "Peer Ids and Keys").
  *
- * @throws RangeError when the key is not 32 bytes long.
+ * @throws RangeError when the key is not 32 bytes long, not written canonically, or of small order: anybody could
+ * sign for such a key (docs/protocol.md, clause 1.5).
  */
 export function idFromPublicKey(publicKey: Uint8Array): string {
   if (publicKey.length !== publicKeyBytes) {
     throw new RangeError(`publicKey must be ${publicKeyBytes} bytes long, not ${publicKey.length}`);
+  }
+  if (!isPublicKey(publicKey)) {
+    throw new RangeError('publicKey must be the canonical encoding of an Ed25519 key of large order');
   }
   // Identity multihash of a protobuf: type 1 (Ed25519), then the key.
   return base58.encode(prefixed('0024 0801 1220', publicKey));
@@ -95,14 +99,12 @@ export function isPeerId(text: string): boolean {
   return decodedId(text) !== undefined;
 }
 
-/** False also when the key or the signature cannot be one. */
+/**
+ * Whether a signature is valid by the one rule of docs/protocol.md, clause 1.4. False also when the key or the
+ * signature has another length.
+ */
 export function verifySignature(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  if (publicKey.length !== publicKeyBytes || signature.length !== signatureBytes) return false;
-  const nodeCrypto = optionalBuiltin('node:crypto');
-  if (nodeCrypto === undefined) return ed25519.verify(signature, message, publicKey, { zip215: false });
-  const spki = Buffer.from(prefixed('302a 3005 0603 2b6570 0321 00', publicKey));
-  const key = nodeCrypto.createPublicKey({ key: spki, format: 'der', type: 'spki' });
-  return nodeCrypto.verify(null, message, key, signature);
+  return verifierOf(publicKey)(message, signature);
 }
 
 interface Signer {
@@ -110,7 +112,7 @@ interface Signer {
   readonly sign: (message: Uint8Array) => Uint8Array;
 }
 
-/** Node.js signs and verifies some fifteen times as fast as JavaScript, a browser's only synchronous way. */
+/** Node.js signs some fifteen times as fast as JavaScript, a browser's only synchronous way. */
 function signerOf(seed: Uint8Array): Signer {
   const nodeCrypto = optionalBuiltin('node:crypto');
   if (nodeCrypto === undefined) {
@@ -128,7 +130,7 @@ function signerOf(seed: Uint8Array): Signer {
 function decodedId(id: string): Uint8Array | undefined {
   if (!peerIdPattern.test(id)) return undefined;
   const publicKey = base58.decode(id).subarray(-publicKeyBytes);
-  return idFromPublicKey(publicKey) === id ? publicKey : undefined;
+  return isPublicKey(publicKey) && idFromPublicKey(publicKey) === id ? publicKey : undefined;
 }
 
 /** RFC 8410. */

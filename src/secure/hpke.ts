@@ -34,10 +34,16 @@ export interface HpkeContext {
  * The X25519 public key that belongs to a node's id: the point of its Ed25519 key on the curve's other form
  * (RFC 7748 section 4.1). So an id is all it takes to encrypt to a node.
  *
- * @throws TypeError when the id is none.
+ * @throws TypeError when the text is not the id of a node: also when it has the form of one, but no point of the
+ * curve has that key.
  */
 export function encryptionKeyOf(id: string): Uint8Array {
-  return ed25519.utils.toMontgomery(publicKeyFromId(id));
+  const publicKey = publicKeyFromId(id);
+  try {
+    return ed25519.utils.toMontgomery(publicKey);
+  } catch (cause) {
+    throw new TypeError(`id must be the id of a node; no key pair belongs to '${id}'`, { cause });
+  }
 }
 
 /** The X25519 keys of an identity; the public one is {@link encryptionKeyOf} its id. */

@@ -1,4 +1,5 @@
 import { createPrivateKey, type KeyObject, randomBytes, X509Certificate } from 'node:crypto';
+import { isPublicKey } from '../../ed25519.ts';
 import { PeerloomError } from '../../errors.ts';
 import { type Identity, prefixed } from '../../identity.ts';
 
@@ -40,7 +41,8 @@ export function createCertificate(identity: Identity): Certificate {
 /**
  * The Ed25519 public key of a certificate, 32 bytes.
  *
- * @throws PeerloomError `ERR_HANDSHAKE` when its key is of another kind, or cannot be read.
+ * @throws PeerloomError `ERR_HANDSHAKE` when its key is of another kind, cannot be read, or is one that anybody can
+ * sign for (docs/protocol.md, clause 1.5).
  */
 export function publicKeyOfCertificate(certificate: X509Certificate): Uint8Array {
   const publicKey = readPublicKey(certificate);
@@ -50,7 +52,12 @@ export function publicKeyOfCertificate(certificate: X509Certificate): Uint8Array
       `the certificate of the other side holds a key of kind ${publicKey.asymmetricKeyType}, not Ed25519`,
     );
   }
-  return Uint8Array.from(Buffer.from(publicKey.export({ format: 'jwk' }).x!, 'base64url'));
+  const bytes = Uint8Array.from(Buffer.from(publicKey.export({ format: 'jwk' }).x!, 'base64url'));
+  if (!isPublicKey(bytes)) {
+    const message = 'the certificate of the other side holds a key that anybody can sign for';
+    throw new PeerloomError('ERR_HANDSHAKE', message);
+  }
+  return bytes;
 }
 
 function readPublicKey(certificate: X509Certificate): KeyObject {
