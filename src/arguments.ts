@@ -18,6 +18,12 @@ export function shown(value: unknown): string {
     : `an instance of ${name}`;
 }
 
+/** What was thrown, in words: users and libraries throw anything, `null` too. */
+export function messageOf(thrown: unknown): string {
+  const message: unknown = (thrown as Error | null | undefined)?.message;
+  return typeof message === 'string' ? message : shown(thrown);
+}
+
 /** @throws TypeError with the argument's name, the rule and the value. */
 export function checkType<Value>(name: string, value: Value, type: string): Value {
   const isOfType = typeof value === type && value !== null && !(type === 'object' && Array.isArray(value));

@@ -19,7 +19,11 @@ const maxDoublings = 31;
  * @returns whole milliseconds, below the bound.
  */
 export function backoffDelayMs(trial: number, options: BackoffOptions, random: () => number): number {
+  return Math.floor(random() * backoffBoundMs(trial, options));
+}
+
+/** The longest that {@link backoffDelayMs} can be for that trial. */
+export function backoffBoundMs(trial: number, { minDelayMs, maxDelayMs }: BackoffOptions): number {
   const doublings = Math.min(trial - 1, maxDoublings);
-  const boundMs = Math.min(options.minDelayMs * 2 ** doublings, options.maxDelayMs);
-  return Math.floor(random() * boundMs);
+  return Math.min(minDelayMs * 2 ** doublings, maxDelayMs);
 }

@@ -1,6 +1,8 @@
+import { formatAddress } from './address.ts';
 import type { Channel, ChannelHandler, CloseReason } from './channel/channel.ts';
 import type { Data } from './data.ts';
 import type { Log } from './debug.ts';
+import { PeerloomError } from './errors.ts';
 import type { Dispatcher } from './events.ts';
 import { type ConnectionDetails, type MessageCounts, NodeConnection } from './node-connection.ts';
 import { PeerStream } from './peer-stream.ts';
@@ -22,6 +24,10 @@ export interface ConnectionsOptions {
   /** What the connection uses in place of a channel. */
   readonly wrap: (channel: Channel) => Channel;
 }
+
+/** Heard by nobody when the node was restarted: then its earlier run is gone. */
+const byAnotherRun =
+  'another process with the same identity took the place of this connection: give each process an identity of its own';
 
 /** The connections of a node, each from its channel to its last event: what happens to them, the user is told. */
 export class Connections {
@@ -50,7 +56,7 @@ export class Connections {
     const older = peers.add(connection, instance);
     if (older?.isSuspended) this.channels.get(older)!.giveUp('the other node begins anew');
     // One that has ended by itself may still have messages to hand over.
-    else if (older?.isOpen) void this.#end(older, goodbye('replaced'));
+    else if (older?.isOpen) void this.#end(older, this.#replacedBy(instance, older));
     this.channels.set(connection, channel);
     this.#linkedBy(connection).add(connection);
     log(`connected (${direction}) with ${id} at ${host} port ${port}`);
@@ -69,6 +75,12 @@ export class Connections {
       await dispatcher.emit('node_disconnect_with_outbound_node', { peer: connection }, connection);
     }
     await this.#end(connection, farewell);
+  }
+
+  /** Two processes use the identity of that node. The one that is connected learns of it by the end of its connection. */
+  endConflict(connection: NodeConnection): void {
+    this.#options.log(`two processes use the identity ${connection.id}: both are told`);
+    void this.#end(connection, goodbye('conflict'));
   }
 
   /** Waits no longer for a suspended connection. */
@@ -127,6 +139,11 @@ export class Connections {
     };
   }
 
+  #replacedBy(instance: string, older: NodeConnection): Goodbye {
+    const isSameRun = this.channels.get(older)?.remote.instance === instance;
+    return isSameRun ? goodbye('replaced') : goodbye('replaced', byAnotherRun);
+  }
+
   #linkedBy({ direction }: NodeConnection): Set<NodeConnection> {
     return direction === 'inbound' ? this.inbound : this.outbound;
   }
@@ -149,6 +166,9 @@ export class Connections {
     this.#endings.delete(connection);
     peers.remove(connection);
     this.#onLinkLost(connection, reason);
+    const isConflict = reason.code === 'conflict' && reason.by === 'them';
+    if (isConflict)
+      dispatcher.warn(inUseElsewhere(connection), `${connection.direction}_node_disconnected`, connection);
     const data = dispatcher.handles('node_session_lost') ? readUnacknowledged?.() : undefined;
     if (data !== undefined) {
       const lost = { count: data.length, data };
@@ -162,4 +182,12 @@ export class Connections {
     this.channels.get(connection)?.close(farewell);
     await ending;
   }
+}
+
+function inUseElsewhere({ host, port }: NodeConnection): PeerloomError {
+  const address = formatAddress({ scheme: undefined, host, port });
+  return new PeerloomError(
+    'ERR_IDENTITY_IN_USE',
+    `${address} is connected to another process with the identity of this node as well: give each process an identity of its own`,
+  );
 }

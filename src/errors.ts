@@ -25,6 +25,7 @@ export const errorCodes = {
     'the node that answered is not the one that was asked for, or claimed an id that is not its own',
   ERR_IDENTITY_DAMAGED: 'the identity file cannot be read as an Ed25519 private key in PKCS#8 PEM',
   ERR_IDENTITY_FILE: 'the identity file cannot be read or written',
+  ERR_IDENTITY_IN_USE: 'another process uses the identity of this node',
   ERR_IDENTITY_KIND: 'the identity file holds a key of another kind than Ed25519',
   ERR_IDENTITY_PASSPHRASE: 'the passphrase of the identity file is missing or wrong',
   ERR_MESSAGE_INVALID: 'a message cannot be decoded',

@@ -41,15 +41,18 @@ export interface NodeEvents {
   node_request: [peer: NodeConnection, data: Data];
   /** The other node opened a stream, whose `openStream` resolves now. */
   node_stream: [peer: NodeConnection, stream: PeerStream, header: Data];
-  /** Connecting again failed for the `trials`th time; a handler that returns false gives up. */
-  node_reconnection_error: [address: string, trials: number];
+  /** Connecting again failed for the `trials`th time, with this error; a handler that returns false gives up. */
+  node_reconnection_error: [address: string, trials: number, error: unknown];
   /** A connection made with `reconnect` could not go on where it broke off; these messages may not have arrived. */
   node_session_lost: [peer: NodeConnection, lost: LostSession];
   /** A message that cannot be decoded arrived; it is counted in `messageCountRerr`. */
   node_message_rejected: [peer: NodeConnection, error: Error];
   /** A connection that this node tried to make failed; the caller of `connectWithNode` is told as well. */
   connection_error: [address: string, error: PeerloomError];
-  /** A handler of the user, or what decides on who connects, threw or rejected: the node lives on. Printed when nobody handles it. */
+  /**
+   * A handler of the user, or what decides on who connects, threw or rejected; or another process uses the identity of
+   * this node (a PeerloomError `ERR_IDENTITY_IN_USE`). The node keeps running. Printed when nobody handles it.
+   */
   node_error: [error: unknown, event: NodeEventName, peer: NodeConnection | undefined];
 }
 
@@ -268,6 +271,16 @@ export class Dispatcher {
       console.error(`A handler of ${event} failed; the node goes on.`, error);
       return;
     }
+    this.#emitError(error, event, peer);
+  }
+
+  /** Reports a mistake in how nodes are set up, which no caller gets as an error. */
+  warn(error: PeerloomError, event: NodeEventName, peer?: NodeConnection): void {
+    if (this.handles('node_error')) this.#emitError(error, event, peer);
+    else console.error(error.message);
+  }
+
+  #emitError(error: unknown, event: NodeEventName, peer: NodeConnection | undefined): void {
     this.emit('node_error', { peer, data: { error, event } }, error, event, peer);
   }
 }

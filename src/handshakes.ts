@@ -7,6 +7,7 @@ import type { Log } from './debug.ts';
 import { DecompressionTurns } from './decompression-turns.ts';
 import type { DurableChannels } from './durable-channels.ts';
 import { MemoryBudget } from './memory-budget.ts';
+import type { NodeConnection } from './node-connection.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { PeerTable } from './peer-table.ts';
 import { randomName } from './random-name.ts';
@@ -31,6 +32,8 @@ export interface HandshakesOptions {
   readonly admission: Admission;
   readonly peers: PeerTable;
   readonly durable: DurableChannels;
+  /** Another process uses the identity of the node behind this connection, which has to hear of it. */
+  readonly onConflict: (connection: NodeConnection) => void;
   /** Aborted, with what to tell who is about to connect, once the node stops. */
   readonly stopping: AbortSignal;
 }
@@ -103,9 +106,14 @@ export class Handshakes {
     if (link.remoteId === this.#options.identity.id) return goodbye('self');
     const { session } = theirs;
     const resumes = this.#setup.durable.isOf(link, session);
-    const isSecond =
-      this.#setup.peers.decide(link.remoteId, { ...theirs, resumes }) === 'refuse' ||
-      this.#setup.durable.isLate(link, session);
+    const { peers, durable } = this.#setup;
+    const decision = peers.decide(link.remoteId, { ...theirs, resumes });
+    if (direction === 'inbound' && decision === 'conflict') {
+      const rival = peers.takeUntoldRival(link.remoteId);
+      if (rival !== undefined) this.#setup.onConflict(rival);
+      return goodbye('conflict');
+    }
+    const isSecond = decision === 'refuse' || durable.isLate(link, session);
     if (direction === 'inbound' && isSecond) return goodbye('duplicate');
     return this.#judge(link, theirs, direction);
   }

@@ -54,8 +54,8 @@ export abstract class NodeHandlers {
     return undefined;
   }
 
-  /** Connecting again failed for the `trials`th time; answer false to give up on that address. */
-  nodeReconnectionError(_address: string, _trials: number): unknown {
+  /** Connecting again failed for the `trials`th time, with this error; return false to give up on that address. */
+  nodeReconnectionError(_address: string, _trials: number, _error: unknown): unknown {
     return undefined;
   }
 
@@ -77,7 +77,7 @@ export abstract class NodeHandlers {
     return undefined;
   }
 
-  /** A handler of yours threw or rejected. Printed when nobody handles it. */
+  /** A handler of yours threw or rejected, or another process uses this node's identity. Printed when nobody handles it. */
   nodeError(_error: unknown, _event: NodeEventName, _peer: NodeConnection | undefined): unknown {
     return undefined;
   }

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { type Address, addressOf, formatAddress, parseAddress } from './address.ts';
-import { shown } from './arguments.ts';
+import { messageOf, shown } from './arguments.ts';
 import { attempt } from './attempt.ts';
 import type { Channel, SendOptions } from './channel/channel.ts';
 import { Connections } from './connections.ts';
@@ -80,11 +80,12 @@ export class Node extends NodeHandlers {
       onUserError: (error, direction) =>
         this.#dispatcher.failed(error, `${direction}_node_connected`, undefined),
       adopt: (channel) => this.#connections.adopt(channel),
+      onConflict: (connection) => this.#connections.endConflict(connection),
     });
     this.#reconnector = new Reconnector({
       policy: this.#options.reconnect,
       runtime: this.#options.runtime,
-      onFailure: (address, trials) => this.#mayTryAgain(address, trials),
+      onFailure: (address, trials, error) => this.#mayTryAgain(address, trials, error),
       onGivenUp: (id) => this.#connections.giveUp(id, 'connecting again was given up'),
     });
     this.#connections = new Connections({
@@ -238,7 +239,7 @@ export class Node extends NodeHandlers {
       }
       return connection;
     } catch (error) {
-      this.#log(`no connection with ${text}: ${(error as Error).message}`);
+      this.#log(`no connection with ${text}: ${messageOf(error)}`);
       if (error instanceof PeerloomError)
         this.#dispatcher.emit('connection_error', { data: { address: text, error } }, text, error);
       throw error;
@@ -363,10 +364,12 @@ export class Node extends NodeHandlers {
     return connection;
   }
 
-  #mayTryAgain(address: string, trials: number): Promise<boolean> {
-    this.#log(`connecting again with ${address} failed, trial ${trials}`);
-    const data = { address, trials };
-    return this.#dispatcher.consult('node_reconnection_error', { data }, address, trials);
+  #mayTryAgain(address: string, trials: number, error: unknown): Promise<boolean> {
+    this.#log(`connecting again with ${address} failed, attempt ${trials}: ${messageOf(error)}`);
+    const isConflict = error instanceof PeerloomError && error.code === 'ERR_IDENTITY_IN_USE';
+    if (isConflict && trials === 1) this.#dispatcher.warn(error, 'node_reconnection_error');
+    const data = { address, trials, error };
+    return this.#dispatcher.consult('node_reconnection_error', { data }, address, trials, error);
   }
 
   #transportFor(address: Address): Transport {

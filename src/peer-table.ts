@@ -1,7 +1,8 @@
 import type { NodeConnection } from './node-connection.ts';
+import { RivalRuns } from './rival-runs.ts';
 
 /** What to do with a handshake that a node begins with us. */
-export type PairDecision = 'accept' | 'refuse';
+export type PairDecision = 'accept' | 'refuse' | 'conflict';
 
 interface Asked {
   readonly instance: string;
@@ -27,13 +28,15 @@ interface Entry {
  *
  * When two nodes dial each other at once, both keep the connection that the lower id dialled: the lower one
  * refuses the other's attempt as a duplicate, the higher one accepts. When a node asks that we hold an older
- * connection with, it gives way if that node was restarted since, or says that it has lost it.
+ * connection with, it gives way if that node was restarted since, or says that it has lost it. When it comes from a
+ * run that has given way to the present one, two processes use one identity, and the present connection stays.
  */
 export class PeerTable {
   readonly #ownId: string;
   readonly #connections = new Map<string, Entry>();
   readonly #dialling = new Map<string, Promise<NodeConnection>>();
   readonly #answering = new Map<string, Promise<NodeConnection | undefined>>();
+  readonly #rivals = new RivalRuns();
 
   constructor(ownId: string) {
     this.#ownId = ownId;
@@ -59,9 +62,12 @@ export class PeerTable {
 
   /** @returns the connection that it takes the place of. */
   add(connection: NodeConnection, instance: string): NodeConnection | undefined {
-    const older = this.get(connection.id);
-    this.#connections.set(connection.id, { connection, instance, isLeaving: false });
-    return older;
+    const { id } = connection;
+    const older = this.#connections.get(id);
+    const isOusted = this.lasting(id) !== undefined && older!.instance !== instance;
+    if (isOusted) this.#rivals.replaced(id, older!.instance);
+    this.#connections.set(id, { connection, instance, isLeaving: false });
+    return older?.connection;
   }
 
   remove(connection: NodeConnection): void {
@@ -88,11 +94,19 @@ export class PeerTable {
 
   /** On the hello of a node that dialled us. */
   decide(id: string, { instance, replace, resumes = false }: Asked): PairDecision {
+    const isHere = this.lasting(id) !== undefined;
+    const isSameRun = this.#connections.get(id)?.instance === instance;
+    if (isHere && !isSameRun && this.#rivals.wasReplaced(id, instance)) return 'conflict';
     if (replace) return 'accept';
-    if (!resumes && this.lasting(id) !== undefined) {
-      return this.#connections.get(id)!.instance === instance ? 'refuse' : 'accept';
-    }
+    if (!resumes && isHere) return isSameRun ? 'refuse' : 'accept';
     return this.#dialling.has(id) && this.#ownId < id ? 'refuse' : 'accept';
+  }
+
+  /** After a conflict: the connection of the other run, where that run was not told yet. */
+  takeUntoldRival(id: string): NodeConnection | undefined {
+    const connection = this.lasting(id);
+    if (connection === undefined) return undefined;
+    return this.#rivals.tell(id, this.#connections.get(id)!.instance) ? connection : undefined;
   }
 
   /**

@@ -34,6 +34,8 @@ export interface PeeringOptions {
   readonly onUserError: (error: unknown, direction: 'inbound' | 'outbound') => void;
   /** Makes a connection of a channel and tells the user of it. */
   readonly adopt: (channel: NewChannel) => NodeConnection;
+  /** Another process uses the identity of the node behind this connection, which has to hear of it. */
+  readonly onConflict: (connection: NodeConnection) => void;
 }
 
 /** Where a dial goes, and what it must find there. */
@@ -75,6 +77,7 @@ export class Peering {
       admission: this.#admission,
       peers: this.peers,
       durable: this.#durable,
+      onConflict: setup.onConflict,
       stopping: this.#stopping.signal,
     });
   }

@@ -1,4 +1,4 @@
-import { backoffDelayMs } from './backoff.ts';
+import { backoffBoundMs, backoffDelayMs } from './backoff.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { ReconnectOptions } from './options.ts';
 import type { Runtime, RuntimeTimer } from './runtime.ts';
@@ -12,7 +12,10 @@ interface Entry {
   readonly connect: Connect;
   /** Who answered there last. */
   id: string;
+  /** Trials in a row that failed. */
   trials: number;
+  /** Delays since the last connection that lasted: the next delay is one step longer. */
+  waits: number;
   timer: RuntimeTimer | undefined;
   /** Nobody wants the connection any more that a trial may bring. */
   readonly dropped: AbortController;
@@ -24,12 +27,19 @@ export interface ReconnectorOptions {
   readonly policy: Required<ReconnectOptions>;
   readonly runtime: Runtime;
   /** A trial failed; false gives up. */
-  readonly onFailure: (address: string, trials: number) => Promise<boolean>;
+  readonly onFailure: (address: string, trials: number, error: unknown) => Promise<boolean>;
   /** The node that answered there last is not tried any more. */
   readonly onGivenUp: (id: string) => void;
 }
 
-/** Connects again, with growing delays, where connections made with `reconnect: true` are lost. */
+/** A connection has lasted after this many first delays at the latest, however long the next delay is. */
+const lastedAfterFirstDelays = 10;
+
+/**
+ * Connects again, with growing delays, where connections made with `reconnect: true` are lost. That a trial succeeds
+ * does not shorten the delays: a peer that ends each connection at once would be dialled without a pause. A connection
+ * has to last as long as the next delay may be, or ten times the first one.
+ */
 export class Reconnector {
   readonly #options: ReconnectorOptions;
   readonly #entries = new Map<string, Entry>();
@@ -49,6 +59,7 @@ export class Reconnector {
       connect,
       id: connection.id,
       trials: 0,
+      waits: 0,
       timer: undefined,
       dropped: new AbortController(),
       connectedAt: Number.NEGATIVE_INFINITY,
@@ -68,16 +79,23 @@ export class Reconnector {
 
   /** There is no connection with that node any more. */
   onLost(id: string): void {
-    for (const entry of this.#of(id)) if (entry.timer === undefined) this.#schedule(entry);
-  }
-
-  /** The link with that node broke, but not the session: it is tried at once, unless that was of no use just now. */
-  onUnlinked(id: string): void {
-    const { policy, runtime } = this.#options;
     for (const entry of this.#of(id)) {
       if (entry.timer !== undefined) continue;
-      if (runtime.now() - entry.connectedAt < policy.minDelayMs) this.#schedule(entry);
-      else this.#tryAfter(entry, 0);
+      if (this.#hasLasted(entry)) entry.waits = 0;
+      this.#schedule(entry);
+    }
+  }
+
+  /** The link with that node broke, but not the session: the first trial comes at once if the link had lasted. */
+  onUnlinked(id: string): void {
+    for (const entry of this.#of(id)) {
+      if (entry.timer !== undefined) continue;
+      if (this.#hasLasted(entry)) {
+        entry.waits = 0;
+        this.#tryAfter(entry, 0);
+      } else {
+        this.#schedule(entry);
+      }
     }
   }
 
@@ -95,11 +113,18 @@ export class Reconnector {
     this.#entries.delete(entry.address);
   }
 
+  #hasLasted({ connectedAt, waits }: Entry): boolean {
+    const { policy, runtime } = this.#options;
+    const enoughMs = Math.min(backoffBoundMs(waits + 1, policy), lastedAfterFirstDelays * policy.minDelayMs);
+    return runtime.now() - connectedAt >= enoughMs;
+  }
+
   #schedule(entry: Entry): void {
     const { policy, runtime } = this.#options;
+    entry.waits += 1;
     this.#tryAfter(
       entry,
-      backoffDelayMs(entry.trials + 1, policy, () => runtime.random()),
+      backoffDelayMs(entry.waits, policy, () => runtime.random()),
     );
   }
 
@@ -122,10 +147,10 @@ export class Reconnector {
       entry.connectedAt = this.#options.runtime.now();
       if (lastId !== entry.id) this.#giveUp(lastId);
       if (!connection.isOpen || connection.isSuspended) this.onLost(entry.id);
-    } catch {
+    } catch (error) {
       if (this.#entries.get(entry.address) !== entry) return;
       entry.trials += 1;
-      const goesOn = await this.#options.onFailure(entry.address, entry.trials);
+      const goesOn = await this.#options.onFailure(entry.address, entry.trials, error);
       if (this.#entries.get(entry.address) !== entry) return;
       if (goesOn && entry.trials < this.#options.policy.maxTrials) return this.#schedule(entry);
       this.#drop(entry);

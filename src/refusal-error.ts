@@ -3,6 +3,7 @@ import { type ErrorCode, PeerloomError } from './errors.ts';
 import type { GoodbyeCode } from './wire/goodbye.ts';
 
 const codes: Partial<Record<GoodbyeCode, ErrorCode>> = {
+  conflict: 'ERR_IDENTITY_IN_USE',
   network: 'ERR_NETWORK_MISMATCH',
   version: 'ERR_VERSION',
   self: 'ERR_SELF_CONNECTION',

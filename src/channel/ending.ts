@@ -37,10 +37,11 @@ export class Ending {
   /**
    * This side says goodbye.
    *
-   * @returns whether it chose to: that a newer connection takes the place of this one, nobody has chosen.
+   * @returns whether it chose to. Nobody chose that a newer connection takes the place of this one, or that another
+   * process uses the same identity.
    */
   choose({ code }: Goodbye): boolean {
-    this.#isByChoice ||= code !== 'replaced';
+    this.#isByChoice ||= code !== 'replaced' && code !== 'conflict';
     return this.#isByChoice;
   }
 

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import { formatAddress } from '../address.ts';
+import { messageOf } from '../arguments.ts';
 import type { Data } from '../data.ts';
 import type { LostSession, NodeCallback } from '../events.ts';
 import type { NodeConnection } from '../node-connection.ts';
@@ -40,6 +41,9 @@ export function eventText(print: (line: string) => void): NodeCallback {
         print(dim(`${address} does not answer, trial ${trials}`));
         break;
       }
+      case 'node_error':
+        print(dim(safeLine(messageOf((data as { error: unknown }).error))));
+        break;
     }
   };
 }

@@ -7,6 +7,7 @@ export const goodbyeCodes = {
   stopped: 'the node stopped',
   duplicate: 'the two nodes are connected already',
   replaced: 'a newer connection of the same node took its place',
+  conflict: 'another process uses the same identity',
   full: 'the node has as many connections as it allows',
   refused: 'the node does not admit this peer',
   network: 'the nodes belong to different networks',

@@ -54,20 +54,23 @@ suite('a connection with reconnect: true', () => {
     assert.deepEqual(again.messages, ['back again']);
   });
 
-  test('is tried after 1 s, doubling to 60 s, each with full jitter; success begins anew', async (t) => {
+  test('is tried after 1 s, doubling to 60 s, each with full jitter; a connection that lasted begins anew', async (t) => {
     const { b, runtime, trialTimes, restart, a, lose } = await startKeeping(t);
     await lose();
     const lostAt = runtime.now();
     await runtime.advance(300_000);
     const delays = trialTimes.map((time, index) => time - (trialTimes[index - 1] ?? lostAt));
     assert.deepEqual(delays, [999, 1_999, 3_999, 7_999, 15_999, 31_999, 59_999, 59_999, 59_999]);
+    const { error } = a.of('node_reconnection_error')[0]!.data as { error: unknown };
+    assert.ok(withCode('ERR_CONNECTION_REFUSED')(error), 'the error says why');
     assert.deepEqual(
       a.of('node_reconnection_error').map(({ data }) => data),
-      delays.map((_, index) => ({ address: `virtual:${b.port}`, trials: index + 1 })),
+      delays.map((_, index) => ({ address: `virtual:${b.port}`, trials: index + 1, error })),
     );
     const again = await restart();
     await runtime.advance(60_000);
     assert.equal(a.allNodes.length, 1);
+    await runtime.advance(10_000);
     runtime.nextRandom = () => 0.25;
     await lose(again);
     const lostAgainAt = runtime.now();
@@ -198,11 +201,11 @@ suite('a connection with reconnect: true', () => {
     const { a, runtime, lose, restart } = await startKeeping(t);
     await lose();
     const other = await restart(Identity.generate());
-    await runtime.advance(1_000);
+    await runtime.advance(10_000);
     assert.equal(a.allNodes[0]!.id, other.id);
     await lose(other);
     const third = await restart();
-    await runtime.advance(1_000);
+    await runtime.advance(10_000);
     assert.equal(a.allNodes[0]!.id, third.id, 'the new one is followed as well');
   });
 
@@ -218,6 +221,33 @@ suite('a connection with reconnect: true', () => {
     assert.deepEqual(other.names, []);
     assert.ok(a.of('node_reconnection_error').length > 1);
   });
+});
+
+test('clients that a server ends at once come back ever more slowly', async (t) => {
+  const { nodes, runtime, engine } = await startVirtualNodes(t, 1);
+  const [server] = nodes;
+  const clients = Array.from({ length: 5 }, (_, index) =>
+    makeNode(t, { engine, options: { runtime } }, index + 1),
+  );
+  for (const client of clients) {
+    await client.start();
+    await runtime.settle(client.connectWithNode(server.host, server.port, { reconnect: true }));
+  }
+  server.on('inbound_node_connected', (peer) => void peer.stop());
+  for (const peer of server.allNodes) void peer.stop();
+  const arrivals = (): number => server.of('inbound_node_connected').length;
+  const perMinute: number[] = [];
+  for (let minute = 0; minute < 5; minute++) {
+    const before = arrivals();
+    await runtime.advance(60_000);
+    perMinute.push(arrivals() - before);
+  }
+  assert.ok(perMinute[0]! <= 6 * clients.length, `${perMinute}`);
+  assert.deepEqual(
+    perMinute.slice(2),
+    [5, 5, 5],
+    'one a minute for each client, with the jitter at its most',
+  );
 });
 
 test('without reconnect a lost connection stays lost; a first attempt that fails is not repeated', async (t) => {

@@ -42,9 +42,17 @@ suite('a node that is connected and connects again', () => {
     assert.equal(node.names.at(-1), 'inbound_node_disconnected');
   });
 
-  for (const [why, hello] of [
-    ['was restarted since', { instance: 'another run' }],
-    ['says that it has lost the first', { replace: true }],
+  for (const [why, hello, message] of [
+    [
+      'was restarted since',
+      { instance: 'another run' },
+      'another process with the same identity took the place of this connection: give each process an identity of its own',
+    ],
+    [
+      'says that it has lost the first',
+      { replace: true },
+      'a newer connection of the same node took its place',
+    ],
   ] as const) {
     test(`takes the place of its older connection when it ${why}`, async (t) => {
       const [node] = await startNodes(t, 1, { engine });
@@ -57,7 +65,7 @@ suite('a node that is connected and connects again', () => {
       await within(first.link.closed, 'the older link ends');
       assert.deepEqual(older!.closeReason, {
         code: 'replaced',
-        message: 'a newer connection of the same node took its place',
+        message,
         by: 'us',
       });
       assert.ok(node.peer(second) === newer);

@@ -63,6 +63,30 @@ suite('a node that dials us', () => {
     assert.equal(table.decide('a', asks('run 1')), 'accept', 'what closes stands in nobody’s way');
   });
 
+  test('from a run that gave way to the present one is a conflict, whatever it says, while that one is here', () => {
+    const table = new PeerTable('m');
+    table.add(connectionWith('a'), 'run 1');
+    const present = connectionWith('a');
+    table.add(present, 'run 2');
+    assert.equal(table.decide('a', asks('run 1')), 'conflict');
+    assert.equal(table.decide('a', asks('run 1', true)), 'conflict');
+    assert.equal(table.decide('a', asks('run 2')), 'refuse');
+    assert.equal(table.decide('a', asks('run 3')), 'accept');
+    assert.equal(table.takeUntoldRival('a'), present);
+    assert.equal(table.takeUntoldRival('a'), undefined, 'it is told once');
+    present.isOpen = false;
+    assert.equal(table.decide('a', asks('run 1')), 'accept', 'only one of them is here');
+  });
+
+  test('from a run whose connection had ended before another one came is no conflict', () => {
+    const table = new PeerTable('m');
+    const earlier = connectionWith('a');
+    table.add(earlier, 'run 1');
+    earlier.isOpen = false;
+    table.add(connectionWith('a'), 'run 2');
+    assert.equal(table.decide('a', asks('run 1')), 'accept');
+  });
+
   test('while we dial it: the dial of the lower id wins, on both sides', async () => {
     const lower = new PeerTable('a');
     const higher = new PeerTable('z');

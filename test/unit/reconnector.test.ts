@@ -64,7 +64,7 @@ suite('a watched address', () => {
     assert.deepEqual(runtime.pending, []);
   });
 
-  test('is tried with growing delays, which begin anew after a success', async () => {
+  test('is tried with growing delays, which begin anew once a connection has lasted', async () => {
     const { runtime, trials, failures, answers, reconnector, connect } = start();
     reconnector.watch(asConnection(new Connection('b')), 'b:1', connect);
     reconnector.onLost('b');
@@ -72,12 +72,49 @@ suite('a watched address', () => {
     assert.deepEqual(trials, [999, 999 + 1_999, 999 + 1_999 + 3_999, 999 + 1_999 + 2 * 3_999]);
     assert.deepEqual(failures, ['b:1 1', 'b:1 2', 'b:1 3', 'b:1 4']);
     answers.push(new Connection('b'));
-    await runtime.advance(4_000);
+    await runtime.advance(2 * policy.maxDelayMs);
     reconnector.onLost('b');
     const lostAt = runtime.now();
     await runtime.advance(1_000);
     assert.equal(trials.at(-1), lostAt + 999);
     assert.equal(failures.at(-1), 'b:1 1');
+  });
+
+  for (const [what, lose] of [
+    ['connections', 'onLost'],
+    ['links of a session', 'onUnlinked'],
+  ] as const) {
+    test(`whose ${what} end at once is tried with delays that grow to the longest, though each trial succeeds`, async () => {
+      const { runtime, trials, answers, reconnector, connect } = start();
+      reconnector.watch(asConnection(new Connection('b')), 'b:1', connect);
+      const delays: number[] = [];
+      for (let loss = 0; loss < 6; loss++) {
+        answers.push(new Connection('b'));
+        reconnector[lose]('b');
+        const lostAt = runtime.now();
+        while (trials.length === loss) await runtime.advance(1);
+        delays.push(trials.at(-1)! - lostAt);
+      }
+      const first = lose === 'onLost' ? [] : [0];
+      assert.deepEqual(delays, [...first, 999, 1_999, 3_999, 3_999, 3_999, 3_999].slice(0, 6));
+    });
+  }
+
+  test('begins anew after ten times the first delay, however long the next delay may be', async () => {
+    const { runtime, trials, answers, reconnector, connect } = start({
+      policy: { ...policy, maxDelayMs: 60_000 },
+    });
+    reconnector.watch(asConnection(new Connection('b')), 'b:1', connect);
+    reconnector.onLost('b');
+    await runtime.advance(200_000);
+    const failed = trials.length;
+    answers.push(new Connection('b'), new Connection('b'));
+    while (trials.length === failed) await runtime.advance(1_000);
+    await runtime.advance(10_000);
+    reconnector.onLost('b');
+    const lostAt = runtime.now();
+    await runtime.advance(1_000);
+    assert.equal(trials.at(-1), lostAt + 999);
   });
 
   test('follows the node that answers there now', async () => {
@@ -101,12 +138,12 @@ suite('a watched address', () => {
     for (const id of ['b', 'c', 'd']) {
       answers.push(new Connection(id));
       reconnector.onLost(id === 'd' ? 'c' : 'b');
-      await runtime.advance(1_000);
+      await runtime.advance(policy.maxDelayMs);
     }
     assert.deepEqual(givenUp, ['b', 'c']);
   });
 
-  test('is tried at once again when the new connection has closed already', async () => {
+  test('is tried again, after a longer delay, when the new connection has closed already', async () => {
     const { runtime, trials, answers, reconnector, connect } = start();
     reconnector.watch(asConnection(new Connection('b')), 'b:1', connect);
     const closed = new Connection('b');
@@ -114,7 +151,7 @@ suite('a watched address', () => {
     answers.push(closed, new Connection('b'));
     reconnector.onLost('b');
     await runtime.advance(10_000);
-    assert.deepEqual(trials, [999, 999 + 999]);
+    assert.deepEqual(trials, [999, 999 + 1_999]);
   });
 
   test('is watched once: watching it again takes the place of the first', async () => {

@@ -50,6 +50,27 @@ suite('protocol 8: one connection for each pair of nodes', () => {
     });
   }
 
+  test('8.7 an instance that was replaced and comes back is refused, and the other one is told once', async (t) => {
+    const node = await startNode(t);
+    const identity = newIdentity();
+    const first = await connectPlain(node, { identity, hello: { instance: 'first' } });
+    let second = await connectPlain(node, { identity, hello: { instance: 'second' } });
+    assert.equal((await first.goodbye()).code, 'replaced');
+    first.socket.end();
+    for (const replace of [false, true]) {
+      const ended = replace ? undefined : eventOf(node, 'inbound_node_disconnected');
+      const again = await dialPlain(node, identity);
+      again.write(hello({ instance: 'first', replace }));
+      assert.equal((await again.goodbye()).code, 'conflict');
+      if (replace) continue;
+      assert.equal((await second.goodbye()).code, 'conflict');
+      second.socket.end();
+      await ended;
+      second = await connectPlain(node, { identity, hello: { instance: 'second' } });
+    }
+    await second.synced();
+  });
+
   test('1.3, 8.4, 8.5 both dial, ours is the lower id: what we dialled stays', async (t) => {
     const node = await startNode(t);
     const identity = identityBeside(node.id, 'lower');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Data } from '../../../src/index.ts';
+import { eventText } from '../../../src/cli/event-text.ts';
+import { type Data, Identity } from '../../../src/index.ts';
 import { startNodes } from '../../support/start-nodes.ts';
 import { Program, startNode } from './program.ts';
 
@@ -82,6 +83,24 @@ test('for people, a request and a lost neighbour are told', async (t) => {
   await program.prints(/\nben sent a request, which nobody answers here: "the time, please"\n/);
   await node.stop();
   await program.prints(/\nben is gone: the node stopped\n/);
+});
+
+test('for people, an identity that two processes use is named', async (t) => {
+  const identity = Identity.generate();
+  const lines: string[] = [];
+  const [server] = await startNodes(t, 1);
+  const [older, newer] = await startNodes(t, 2, {
+    options: { identity, callback: eventText((line) => lines.push(line)) },
+  });
+  await older.connectWithNode(server.host, server.port);
+  await newer.connectWithNode(server.host, server.port);
+  await older.event('outbound_node_disconnected');
+  await assert.rejects(older.connectWithNode(server.host, server.port), { code: 'ERR_IDENTITY_IN_USE' });
+  await newer.event('node_error');
+  assert.ok(
+    lines.some((line) => /another process with the identity of this node/.test(line)),
+    lines.join('\n'),
+  );
 });
 
 test('--debug tells every step on the standard error output, and the output stays JSON', async (t) => {
