@@ -1,4 +1,3 @@
-import createDebug from 'debug';
 import { printable } from './printable.ts';
 
 /** Prints a step in plain words where debugging is on; `enabled` guards what would be costly to put together. */
@@ -9,14 +8,44 @@ export interface Log {
 }
 
 /**
- * The log of one part of a node: on when `isOn()` says so (the node's `debug` switch) or the environment
- * variable `DEBUG` names the part, as in `DEBUG=peerloom:*`. Lines go to the standard error output.
+ * The log of one part of a node: on when `isOn()` says so (the node's `debug` switch), or when the environment
+ * variable `DEBUG` named the part as the program started, as in `DEBUG=peerloom:*`. Lines go to the standard error
+ * output; in pages to the console, and the patterns come from `localStorage.debug`.
  */
 export function createLog(part: string, label: string, isOn: () => boolean): Log {
-  const byEnvironment = createDebug(`peerloom:${part}`);
+  const name = `peerloom:${part}`;
+  const isNamed = matches(patterns(), name);
   const log = (step: string): void => {
-    if (byEnvironment.enabled) byEnvironment('%s: %s', label, printable(step));
+    if (isNamed) console.error(`${name} ${label}: ${printable(step)}`);
     else if (isOn()) console.error(`DEBUG (${label}): ${printable(step)}`);
   };
-  return Object.defineProperty(log, 'enabled', { get: () => byEnvironment.enabled || isOn() }) as Log;
+  return Object.defineProperty(log, 'enabled', { get: () => isNamed || isOn() }) as Log;
+}
+
+/**
+ * Whether patterns name a part, by the rules of the npm package `debug`: separated by commas or spaces, `*` stands for
+ * any text, and a pattern that begins with `-` excludes.
+ */
+export function matches(patterns: string, name: string): boolean {
+  const all = patterns.split(/[\s,]+/).filter((pattern) => pattern !== '');
+  const excluded = all.filter((pattern) => pattern.startsWith('-')).map((pattern) => pattern.slice(1));
+  const included = all.filter((pattern) => !pattern.startsWith('-'));
+  const isMatch = (pattern: string): boolean => expressionOf(pattern).test(name);
+  return included.some(isMatch) && !excluded.some(isMatch);
+}
+
+function expressionOf(pattern: string): RegExp {
+  const escaped = pattern.split('*').map((text) => text.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'));
+  return new RegExp(`^${escaped.join('.*')}$`);
+}
+
+function patterns(): string {
+  try {
+    const { env } = globalThis.process ?? {};
+    // Node.js has a localStorage too, and warns when it is looked at.
+    return (env === undefined ? globalThis.localStorage?.getItem('debug') : env.DEBUG) ?? '';
+  } catch {
+    // Deno without permission to read the environment; pages that may not keep anything.
+    return '';
+  }
 }
