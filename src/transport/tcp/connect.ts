@@ -1,9 +1,10 @@
 import { lookup } from 'node:dns/promises';
-import { connect as connectSocket, isIP, type Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import type { Address } from '../../address.ts';
 import { PeerloomError } from '../../errors.ts';
 import { unlessAborted } from '../../unless-aborted.ts';
 import type { TransportContext } from '../transport.ts';
+import { dialSocket } from './sockets.ts';
 
 /**
  * Opens a TCP connection to the first address of the host that answers.
@@ -19,7 +20,7 @@ export async function openSocket(
     isIP(host) > 0 ? [{ address: host }] : await unlessAborted(lookup(host, { all: true }), signal);
   let failure: unknown;
   for (const { address } of addresses) {
-    const socket = connectSocket({ host: address, port, noDelay: true });
+    const socket = dialSocket(address, port);
     const timer = runtime.setTimeout(() => {
       const message = `${host} port ${port} did not answer within ${limits.dialAddressTimeoutMs} ms`;
       socket.destroy(new PeerloomError('ERR_TIMEOUT', message));

@@ -30,7 +30,6 @@ export class SocketLink implements Link {
 
   readonly #socket: Socket;
   readonly #runtime: Runtime;
-  #error: Error | undefined;
   #onMessage: ((bytes: Uint8Array) => void) | undefined;
   #drainWaiters: (() => void)[] = [];
   #writesUnderWay = 0;
@@ -44,12 +43,11 @@ export class SocketLink implements Link {
     this.announcedPort = announcedPort;
     this.#socket = socket;
     this.#runtime = runtime;
-    socket.on('error', (error) => {
-      this.#error ??= error;
-    });
+    // The socket may have failed before this link was made of it.
     this.closed = new Promise((resolve) => {
-      if (socket.closed) resolve(undefined);
-      else socket.once('close', () => resolve(this.#error));
+      const end = (): void => resolve(socket.errored ?? undefined);
+      if (socket.closed) end();
+      else socket.once('close', end);
     });
     socket.once('close', () => this.#wakeDrained());
   }

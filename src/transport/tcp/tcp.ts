@@ -1,4 +1,4 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { type Address, formatAddress } from '../../address.ts';
 import { checkOptions, shown } from '../../arguments.ts';
 import { PeerloomError } from '../../errors.ts';
@@ -13,6 +13,7 @@ import { PythonLink } from './python-link.ts';
 import { reset } from './reset.ts';
 import { type SniffedProtocol, sniff } from './sniff.ts';
 import { remoteAddressOf, SocketLink } from './socket-link.ts';
+import { socketListener } from './sockets.ts';
 import { explain } from './system-errors.ts';
 import { certificateTls, networkKeyTls, type TlsUpgrade } from './tls.ts';
 
@@ -99,7 +100,7 @@ class TcpTransport implements Transport {
   }
 
   async listen(address: Address, onLink: (link: Link) => void): Promise<Address> {
-    const server = createServer({ noDelay: true }, (socket) => this.#onSocket(socket, onLink));
+    const server = socketListener((socket) => this.#onSocket(socket, onLink));
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => reject(explain(error, address, 'listening')));
       server.listen(address.port, address.host, resolve);
@@ -249,7 +250,6 @@ class TcpTransport implements Transport {
 
   #keep(socket: Socket): Socket {
     this.#sockets.add(socket);
-    socket.on('error', () => {});
     socket.once('close', () => this.#sockets.delete(socket));
     return socket;
   }

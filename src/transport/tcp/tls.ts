@@ -1,11 +1,12 @@
 import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { connect as connectTls, createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
+import { createSecureContext, type SecureContext, type TLSSocket, type TLSSocketOptions } from 'node:tls';
 import { PeerloomError } from '../../errors.ts';
 import { type Identity, idFromPublicKey } from '../../identity.ts';
 import { createCertificate, publicKeyOfCertificate } from './certificate.ts';
 import { exchangeProofs, type Role } from './proof.ts';
 import { reset } from './reset.ts';
+import { tlsClient, tlsServer } from './sockets.ts';
 
 const version = 'TLSv1.3';
 const ciphers = 'TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384';
@@ -55,7 +56,7 @@ export function certificateTls(identity: Identity): TlsUpgrade {
     async secure(socket, role) {
       const secured =
         role === 'client'
-          ? connectTls({ socket, secureContext, rejectUnauthorized: false, ALPNProtocols: alpn })
+          ? tlsClient(socket, { secureContext, rejectUnauthorized: false, ALPNProtocols: alpn })
           : serverSocket(socket, secureContext);
       await handshake(secured, socket, role);
       const certificate = secured.getPeerX509Certificate();
@@ -88,19 +89,17 @@ export function networkKeyTls(identity: Identity, networkSecret: Uint8Array): Tl
     async secure(socket, role) {
       const secured =
         role === 'client'
-          ? connectTls({
-              socket,
+          ? tlsClient(socket, {
               secureContext,
               ...shared,
               rejectUnauthorized: false,
               pskCallback: () => ({ psk: networkSecret, identity: 'peerloom' }),
             })
-          : new TLSSocket(socket, {
-              isServer: true,
+          : tlsServer(socket, {
               secureContext,
               ...shared,
               pskCallback: () => networkSecret,
-            } as ConstructorParameters<typeof TLSSocket>[1]);
+            } as TLSSocketOptions);
       await handshake(secured, socket, role);
       // A server without the key would go on with a certificate: that is another network.
       if (!secured.isSessionReused() || secured.getPeerX509Certificate() !== undefined) {
@@ -114,8 +113,7 @@ export function networkKeyTls(identity: Identity, networkSecret: Uint8Array): Tl
 
 function serverSocket(socket: Socket, secureContext: SecureContext): TLSSocket {
   // With both, OpenSSL refuses a client that shows no certificate; whose it is we check by its key.
-  return new TLSSocket(socket, {
-    isServer: true,
+  return tlsServer(socket, {
     secureContext,
     requestCert: true,
     rejectUnauthorized: true,

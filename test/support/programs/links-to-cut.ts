@@ -1,0 +1,200 @@
+/**
+ * Cuts links of one kind at every byte of their handshakes and of their end, and counts what nobody caught:
+ * `node links-to-cut.ts '{"kind":"tls","isEvery":true}'`. Both ends are in this process.
+ */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { Node, type NodeOptions, PeerloomError, tcp } from '../../../src/index.ts';
+import { type Cut, CuttingProxy, cuts } from '../cutting-proxy.ts';
+import { until } from '../turns.ts';
+
+export type LinkKind = 'tls' | 'network key' | 'plain' | 'p2pnetwork dialler' | 'p2pnetwork listener';
+
+export interface CutOptions {
+  readonly kind: LinkKind;
+  /** At every byte; otherwise only at some of those deep inside a long piece, such as the keys of TLS. */
+  readonly isEvery: boolean;
+}
+
+export interface CutReport {
+  /** Bytes of a link that nobody cuts. */
+  readonly bytes: number;
+  /** Where a link was to be cut, and at how many places it was. */
+  readonly planned: number;
+  readonly cutAt: number;
+  readonly links: number;
+  /** What `connectWithNode` rejected with, by its code. */
+  readonly codes: Readonly<Record<string, number>>;
+  /** Errors that nobody caught, and those that a dial may not end with. */
+  readonly faults: readonly string[];
+}
+
+/** So many dials at a time. */
+const lanes = 12;
+
+/** Further from the ends of a piece than this, one byte of so many is enough. */
+const marginBytes = 40;
+const sparse = 5;
+
+const faults: string[] = [];
+const codes: Record<string, number> = {};
+process.on('uncaughtException', (error) => faults.push(`uncaught: ${error.stack}`));
+process.on('unhandledRejection', (error) => faults.push(`unhandled: ${(error as Error).stack}`));
+
+/** One end that dials through the proxy, until the link has ended on both sides. */
+interface Act {
+  dial(signal: AbortSignal): Promise<void>;
+}
+
+interface Scene {
+  readonly listenerPort: number;
+  act(proxyPort: number): Promise<Act>;
+}
+
+const stops: (() => unknown)[] = [];
+
+async function startNode(options: NodeOptions): Promise<Node> {
+  const node = new Node('127.0.0.1', 0, { maxConnections: 0, ...options });
+  await node.start();
+  node.on('node_error', (error) => faults.push(`node_error: ${(error as Error).stack}`));
+  stops.push(() => node.stop());
+  return node;
+}
+
+/** Two nodes of which one dials the other. */
+async function twoNodes(makeOptions: () => NodeOptions, scheme: string): Promise<Scene> {
+  const listener = await startNode(makeOptions());
+  return {
+    listenerPort: listener.port,
+    async act(proxyPort) {
+      const dialler = await startNode(makeOptions());
+      return {
+        async dial(signal) {
+          await connectAndStop(dialler, `${scheme}://127.0.0.1:${proxyPort}`, signal);
+          await until(
+            () => dialler.allNodes.length === 0 && !listener.allNodes.some(({ id }) => id === dialler.id),
+            'both ends have lost the link',
+          );
+        },
+      };
+    },
+  };
+}
+
+async function connectAndStop(dialler: Node, address: string, signal: AbortSignal): Promise<void> {
+  try {
+    const connection = await dialler.connectWithNode(address, { signal });
+    await connection.stop();
+  } catch (error) {
+    if (!(error instanceof PeerloomError)) return void faults.push(`dial: ${(error as Error).stack}`);
+    codes[error.code] = (codes[error.code] ?? 0) + 1;
+  }
+}
+
+const p2pnetwork = () => ({ transports: [tcp({ accept: ['tls', 'plain', 'p2pnetwork'] })] });
+
+/** A listener that answers as a Python node does, and leaves when it is told something. */
+async function pythonListener(): Promise<Scene> {
+  const server: Server = createServer({ noDelay: true }, (socket: Socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.write('python-listener'));
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  stops.push(() => server.close());
+  return {
+    listenerPort: (server.address() as AddressInfo).port,
+    async act(proxyPort) {
+      const dialler = await startNode(p2pnetwork());
+      return {
+        async dial(signal) {
+          await connectAndStop(dialler, `p2pnetwork://127.0.0.1:${proxyPort}`, signal);
+          await until(() => dialler.allNodes.length === 0, 'the dialler has lost the link');
+        },
+      };
+    },
+  };
+}
+
+/** A dialler that says what a Python node does, then a message, and leaves. */
+async function pythonDialler(): Promise<Scene> {
+  const listener = await startNode(p2pnetwork());
+  let count = 0;
+  return {
+    listenerPort: listener.port,
+    async act(proxyPort) {
+      count += 1;
+      const id = `python-${count}`;
+      return {
+        async dial(signal) {
+          const socket = connect({ host: '127.0.0.1', port: proxyPort, noDelay: true });
+          socket.on('error', () => {});
+          signal.addEventListener('abort', () => socket.resetAndDestroy());
+          socket.once('connect', () => socket.write(`${id}:12345`));
+          socket.once('data', () => socket.end('"a message"\u0004'));
+          await new Promise((resolve) => socket.once('close', resolve));
+          await until(() => !listener.allNodes.some((node) => node.id === id), 'the listener has lost it');
+        },
+      };
+    },
+  };
+}
+
+const scenes: Record<LinkKind, () => Promise<Scene>> = {
+  tls: () => twoNodes(() => ({ transports: [tcp()] }), 'tls'),
+  'network key': () => twoNodes(() => ({ transports: [tcp()], networkKey: 'a shared key' }), 'tls'),
+  plain: () => twoNodes(() => ({ transports: [tcp({ accept: ['tls', 'plain'] })] }), 'tcp'),
+  'p2pnetwork dialler': pythonListener,
+  'p2pnetwork listener': pythonDialler,
+};
+
+async function run(kind: LinkKind): Promise<CutReport> {
+  const scene = await scenes[kind]();
+  const crew = await Promise.all(
+    Array.from({ length: lanes }, async () => {
+      const proxy = await CuttingProxy.start(scene.listenerPort);
+      stops.push(() => proxy.close());
+      return { proxy, act: await scene.act(proxy.port) };
+    }),
+  );
+  let links = 0;
+  const cutAt = new Set<number>();
+  const dial = async ({ proxy, act }: (typeof crew)[number], atByte: number, cut: Cut): Promise<void> => {
+    const abortion = new AbortController();
+    proxy.plan({ atByte, cut, onCut: () => abortion.abort() });
+    links += 1;
+    await act.dial(abortion.signal);
+    await until(() => proxy.isIdle, 'the proxy has lost the link');
+    if (proxy.last.isCut) cutAt.add(atByte);
+  };
+
+  const [first] = crew;
+  await dial(first!, Number.POSITIVE_INFINITY, 'reset');
+  const { bytes, stops: pieces } = first!.proxy.last;
+  const jobs: (readonly [atByte: number, cut: Cut])[] = [];
+  for (let atByte = 1; atByte <= bytes; atByte++) {
+    if (isEvery || !isInside(atByte, pieces) || atByte % sparse === 0) {
+      jobs.push([atByte, cuts[jobs.length % cuts.length]!]);
+    }
+  }
+  // Where a piece ends both sides have got to another state: there it is done in every way.
+  for (const stop of pieces) for (const cut of cuts) jobs.push([stop, cut]);
+  const planned = new Set(jobs.map(([atByte]) => atByte)).size;
+  jobs.reverse();
+  await Promise.all(
+    crew.map(async (member) => {
+      for (let job = jobs.pop(); job !== undefined; job = jobs.pop()) await dial(member, ...job);
+    }),
+  );
+  return { bytes, planned, cutAt: cutAt.size, links, codes, faults };
+}
+
+/** Deep inside a long piece, of which the other side can do nothing with a part. */
+function isInside(atByte: number, ends: readonly number[]): boolean {
+  return ends.every((end) => Math.abs(atByte - end) > marginBytes) && atByte > marginBytes;
+}
+
+const { kind, isEvery } = JSON.parse(process.argv[2]!) as CutOptions;
+const report = await run(kind);
+await Promise.all(stops.map((stop) => stop()));
+// What a socket throws is told a turn later.
+setImmediate(() => console.log(JSON.stringify(report)));
