@@ -47,8 +47,12 @@ export interface NodeEvents {
   node_session_lost: [peer: NodeConnection, lost: LostSession];
   /** A message that cannot be decoded arrived; it is counted in `messageCountRerr`. */
   node_message_rejected: [peer: NodeConnection, error: Error];
-  /** A connection that this node tried to make failed; the caller of `connectWithNode` is told as well. */
-  connection_error: [address: string, error: PeerloomError];
+  /**
+   * A connection did not come up. `'outbound'`: `connectWithNode` rejects with the same error. `'inbound'`: the
+   * handshake of a node that dialled this one failed, or this node refused it; `address` is where it came from. More
+   * than ten inbound failures a second are reported together.
+   */
+  connection_error: [address: string, error: PeerloomError, direction: 'inbound' | 'outbound'];
   /**
    * A handler of the user, or what decides on who connects, threw or rejected; or another process uses the identity of
    * this node (a PeerloomError `ERR_IDENTITY_IN_USE`). The node keeps running. Printed when nobody handles it.

@@ -72,8 +72,8 @@ export abstract class NodeHandlers {
     return undefined;
   }
 
-  /** A connection that this node tried to make failed. */
-  connectionError(_address: string, _error: PeerloomError): unknown {
+  /** A connection that this node made, or another node made to it, did not come up. */
+  connectionError(_address: string, _error: PeerloomError, _direction: 'inbound' | 'outbound'): unknown {
     return undefined;
   }
 

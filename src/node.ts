@@ -9,6 +9,7 @@ import type { Data } from './data.ts';
 import { createLog, type Log } from './debug.ts';
 import { PeerloomError } from './errors.ts';
 import { Dispatcher, type NodeEventName, type NodeEvents, type NodeListener } from './events.ts';
+import { InboundFailures } from './inbound-failures.ts';
 import { networkSecretOf } from './network-secret.ts';
 import { type ConnectionDetails, NodeConnection } from './node-connection.ts';
 import { NodeHandlers, overrides } from './node-handlers.ts';
@@ -23,7 +24,7 @@ import { Peering } from './peering.ts';
 import { Reconnector } from './reconnector.ts';
 import type { RuntimeTimer } from './runtime.ts';
 import { type SendReport, type SendToNodesOptions, sendToMany } from './send-to-many.ts';
-import type { Link, Transport } from './transport/transport.ts';
+import type { Link, Transport, TransportContext } from './transport/transport.ts';
 import { goodbye } from './wire/goodbye.ts';
 
 /**
@@ -52,6 +53,7 @@ export class Node extends NodeHandlers {
   readonly #peering: Peering;
   readonly #reconnector: Reconnector;
   readonly #connections: Connections;
+  readonly #inboundFailures: InboundFailures;
   readonly #log: Log;
   readonly #stopping = new AbortController();
   #port: number;
@@ -79,6 +81,7 @@ export class Node extends NodeHandlers {
       port: () => this.#port,
       onUserError: (error, direction) =>
         this.#dispatcher.failed(error, `${direction}_node_connected`, undefined),
+      onInboundFailure: (from, error) => this.#inboundFailures.add(from, error),
       adopt: (channel) => this.#connections.adopt(channel),
       onConflict: (connection) => this.#connections.endConflict(connection),
     });
@@ -99,8 +102,14 @@ export class Node extends NodeHandlers {
     });
     const { identity, networkKey, limits, runtime, transports } = this.#options;
     const networkSecret = networkKey === undefined ? undefined : networkSecretOf(networkKey);
+    this.#inboundFailures = new InboundFailures(runtime, (address, error) =>
+      this.#reportFailure(address, error, 'inbound'),
+    );
+    const onInboundFailure: TransportContext['onInboundFailure'] = (from, error) =>
+      this.#inboundFailures.add(from, error);
     for (const transport of transports) {
-      transport.attach({ identity, networkSecret, limits, runtime, log: this.#logOf('transport') });
+      const log = this.#logOf('transport');
+      transport.attach({ identity, networkSecret, limits, runtime, log, onInboundFailure });
     }
   }
 
@@ -189,6 +198,7 @@ export class Node extends NodeHandlers {
     await this.#dispatcher.emit('node_request_to_stop', {});
     this.#stopping.abort(notStarted('is stopping'));
     this.#reconnector.stop();
+    this.#inboundFailures.stop();
     this.#livenessTimer?.cancel();
     const connections = [...this.#connections.channels.keys()];
     await Promise.all([
@@ -240,10 +250,14 @@ export class Node extends NodeHandlers {
       return connection;
     } catch (error) {
       this.#log(`no connection with ${text}: ${messageOf(error)}`);
-      if (error instanceof PeerloomError)
-        this.#dispatcher.emit('connection_error', { data: { address: text, error } }, text, error);
+      if (error instanceof PeerloomError) this.#reportFailure(text, error, 'outbound');
       throw error;
     }
+  }
+
+  #reportFailure(address: string, error: PeerloomError, direction: 'inbound' | 'outbound'): void {
+    const data = { address, error, direction };
+    this.#dispatcher.emit('connection_error', { data }, address, error, direction);
   }
 
   async #connect(address: Address, options: ConnectOptions & { lastId?: string }): Promise<NodeConnection> {

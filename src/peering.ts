@@ -32,6 +32,8 @@ export interface PeeringOptions {
   readonly port: () => number;
   /** What the user gave to decide on who connects threw, or gave no answer that counts. */
   readonly onUserError: (error: unknown, direction: 'inbound' | 'outbound') => void;
+  /** The handshake of an inbound link failed, or this node refused the peer. */
+  readonly onInboundFailure: (from: Address, error: PeerloomError) => void;
   /** Makes a connection of a channel and tells the user of it. */
   readonly adopt: (channel: NewChannel) => NodeConnection;
   /** Another process uses the identity of the node behind this connection, which has to hear of it. */
@@ -49,6 +51,9 @@ interface Target {
   /** The connection is to outlive its link. */
   readonly isDurable: boolean;
 }
+
+/** How long the end of a second link may take. */
+const duplicateFlushMs = 1_000;
 
 /** Turns links into connections, in both directions, one for each pair of nodes. */
 export class Peering {
@@ -105,8 +110,7 @@ export class Peering {
     void link.closed.then(() => this.#arriving.delete(link));
     const outcome = this.#answer(link, refusal).catch((error: Error) => {
       this.#setup.log(`${formatAddress(link.remoteAddress)}: no connection, ${error.message}`);
-      const isOfOthers = error instanceof PeerloomError || error instanceof HandshakeRefused;
-      if (!isOfOthers) this.#setup.onUserError(error, 'inbound');
+      this.#reportInbound(link, error);
       return undefined;
     });
     this.peers.setAnswering(link.remoteId, outcome);
@@ -136,7 +140,8 @@ export class Peering {
     const dialling = this.peers.dialling(remoteId);
     if (!replace && (existing ?? dialling) !== undefined) {
       if (link.security.protocol === 'p2pnetwork') refusePacketLink(link, 'outbound', goodbye('duplicate'));
-      else link.destroy();
+      // In an orderly way: the listener would take a link that breaks off for a failure.
+      else link.close(duplicateFlushMs);
       return existing ?? this.#join(dialling!, target);
     }
     const isAlone = this.peers.get(remoteId) === undefined || this.#durable.has(remoteId);
@@ -188,6 +193,33 @@ export class Peering {
     const channel = await this.#handshakes.shake(link, { direction: 'inbound', refusal });
     this.#arriving.delete(link);
     return this.#adopt(link, channel, before);
+  }
+
+  /**
+   * Reports why an inbound link became no connection, unless that is how two nodes come to have one connection: the
+   * second link is a duplicate, its dialler gave it up, or a broken session begins anew.
+   */
+  #reportInbound(link: Link, error: Error): void {
+    const { remoteAddress } = link;
+    if (error instanceof HandshakeRefused) {
+      if (error.goodbye.code === 'duplicate') return;
+      this.#setup.onInboundFailure(remoteAddress, refusalError(error, formatAddress(remoteAddress)));
+      return;
+    }
+    if (!(error instanceof PeerloomError)) {
+      this.#setup.onUserError(error, 'inbound');
+      return;
+    }
+    const isGivenUp = error.code === 'ERR_CONNECTION_CLOSED' && this.#hasAnother(link);
+    if (!isGivenUp && !(error instanceof NotResumed)) this.#setup.onInboundFailure(remoteAddress, error);
+  }
+
+  /** Whether this node has, or is about to have, another link with the same node, or the link leads to itself. */
+  #hasAnother(link: Link): boolean {
+    const { remoteId } = link;
+    if (remoteId === this.#options.identity.id) return true;
+    if ((this.peers.lasting(remoteId) ?? this.peers.dialling(remoteId)) !== undefined) return true;
+    return [...this.#arriving].some((other) => other !== link && other.remoteId === remoteId);
   }
 
   /** @param before the connection that was there when the handshake began. */

@@ -1,5 +1,6 @@
 import type { Address } from '../address.ts';
 import type { Log } from '../debug.ts';
+import type { PeerloomError } from '../errors.ts';
 import type { Identity } from '../identity.ts';
 import type { Limits } from '../limits.ts';
 import type { Runtime } from '../runtime.ts';
@@ -74,13 +75,16 @@ export interface TransportContext {
   readonly runtime: Runtime;
   /** Takes each step, and what goes wrong, in plain words. */
   readonly log: Log;
+  /** Takes, once for each connection, why one that came in never became a link; the node reports it to the user. */
+  readonly onInboundFailure: (from: Address, error: PeerloomError) => void;
 }
 
 /**
  * A way to reach other nodes: an engine under {@link Node}. Everything above it is the same for all.
  *
- * A transport belongs to one node. Its links are authenticated when it hands them over; handshakes that
- * fail, or take longer than the limits allow, are its own affair and go to the log alone.
+ * A transport belongs to one node. Its links are authenticated when it hands them over. When the handshake of an
+ * inbound connection fails, or takes longer than the limits allow, the transport ends that connection and reports it
+ * through {@link TransportContext.onInboundFailure}.
  */
 export interface Transport {
   /** The schemes of the addresses that it dials; the first is the one of addresses without a scheme. */

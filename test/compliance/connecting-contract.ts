@@ -1,10 +1,27 @@
 import assert from 'node:assert/strict';
-import type { NodeOptions } from '../../src/index.ts';
+import type { NodeOptions, PeerloomError } from '../../src/index.ts';
 import { withCode } from '../support/errors.ts';
 import type { RecordingNode } from '../support/recording-node.ts';
 import { connect, startNodes } from '../support/start-nodes.ts';
 import { turns, until } from '../support/turns.ts';
 import type { Contract } from './transport.ts';
+
+interface InboundFailure {
+  readonly address: string;
+  readonly error: PeerloomError;
+  readonly direction: string;
+}
+
+/** The events of a node without failures: those of the links that other nodes gave up. */
+function namesOfConnections(node: RecordingNode): string[] {
+  return node.names.filter((name) => name !== 'connection_error');
+}
+
+/** What a node has reported of inbound connections. */
+function inboundFailures(node: RecordingNode): InboundFailure[] {
+  const failures = node.of('connection_error').map(({ data }) => data as InboundFailure);
+  return failures.filter(({ direction }) => direction === 'inbound');
+}
 
 /** Which nodes come together, and how often, whatever carries it. */
 export const connectingContract: Contract = {
@@ -82,7 +99,7 @@ export const connectingContract: Contract = {
     await assert.rejects(first, withCode('ERR_ABORTED'));
     gate.resolve(true);
     await (await patient).deliver('hello');
-    assert.deepEqual(b.names, ['inbound_node_connected', 'node_message']);
+    assert.deepEqual(namesOfConnections(b), ['inbound_node_connected', 'node_message']);
   },
 
   async 'a node does not connect with itself'(t, engine) {
@@ -97,7 +114,7 @@ export const connectingContract: Contract = {
     const connection = await a.connectWithNode(b.host, b.port, { id: b.id });
     assert.equal(connection.id, b.id);
     await connection.deliver('hello');
-    assert.deepEqual(b.names, ['inbound_node_connected', 'node_message']);
+    assert.deepEqual(namesOfConnections(b), ['inbound_node_connected', 'node_message']);
   },
 
   async 'networks of different names do not connect'(t, engine) {
@@ -119,7 +136,8 @@ export const connectingContract: Contract = {
       );
     }
     await connect(a, b);
-    assert.deepEqual(c.names, ['connection_error']);
+    await until(() => inboundFailures(c).length === 1, 'the listener reports the failure');
+    assert.deepEqual(c.names, ['connection_error', 'connection_error']);
   },
 
   async 'only holders of the network key connect'(t, engine) {
@@ -149,9 +167,40 @@ export const connectingContract: Contract = {
     await connect(a, b);
     await a.peer(b).deliver('among us');
     for (const stranger of [c, d]) {
-      assert.deepEqual(new Set(stranger.names), new Set(['connection_error']));
+      await until(() => inboundFailures(stranger).length === 1, 'the listener reports the failure');
+      assert.deepEqual(stranger.names, ['connection_error', 'connection_error']);
     }
     assert.deepEqual(new Set(b.names), new Set(['inbound_node_connected', 'node_message']));
+  },
+
+  async 'a listener reports who did not come to connect, with the reason'(t, engine) {
+    const [a] = await startNodes(t, 1, { engine });
+    const [strict] = await startNodes(t, 1, { engine, options: { deny: [a.id] } });
+    await assert.rejects(a.connectWithNode(strict.host, strict.port), withCode('ERR_NOT_ALLOWED'));
+    const [other] = await startNodes(t, 1, { engine, options: { network: 'another' } });
+    await assert.rejects(a.connectWithNode(other.host, other.port), withCode('ERR_NETWORK_MISMATCH'));
+    for (const [node, code] of [
+      [strict, 'ERR_NOT_ALLOWED'],
+      [other, 'ERR_NETWORK_MISMATCH'],
+    ] as const) {
+      await node.event('connection_error');
+      const [{ address, error }] = inboundFailures(node) as [InboundFailure];
+      assert.equal(error.code, code);
+      assert.match(address, /^\S+:\d+$/);
+    }
+  },
+
+  async 'a second link between the same two nodes is no failure'(t, engine) {
+    const [a, b] = await startNodes(t, 2, { engine });
+    await Promise.all([a.connectWithNode(b.host, b.port), b.connectWithNode(a.host, a.port)]);
+    for (let round = 0; round < 3; round++) {
+      await a.connectWithNode(b.host, b.port);
+      await b.connectWithNode(a.host, a.port);
+    }
+    await a.peer(b).deliver('hello');
+    await b.peer(a).deliver('hello');
+    await turns();
+    assert.deepEqual([...inboundFailures(a), ...inboundFailures(b)], []);
   },
 
   async 'no more inbound connections than the node allows'(t, engine) {
@@ -189,9 +238,10 @@ export const connectingContract: Contract = {
       const [strict] = await startNodes(t, 1, { engine, options });
       await assert.rejects(a.connectWithNode(strict.host, strict.port), withCode('ERR_NOT_ALLOWED'));
       await assert.rejects(strict.connectWithNode(b.host, b.port), withCode('ERR_NOT_ALLOWED'));
-      assert.deepEqual(strict.names, ['connection_error']);
+      assert.deepEqual(strict.names, ['connection_error', 'connection_error']);
     }
-    assert.deepEqual(b.names, []);
+    await until(() => inboundFailures(b).length === refusals.length, 'the refused side reports it as well');
+    assert.deepEqual(new Set(b.names), new Set(['connection_error']));
     assert.deepEqual(new Set(a.names), new Set(['connection_error']));
   },
 
@@ -213,9 +263,9 @@ export const connectingContract: Contract = {
     await assert.rejects(a.connectWithNode(strict.host, strict.port), withCode('ERR_NOT_ALLOWED'));
     await assert.rejects(strict.connectWithNode(a.host, a.port), withCode('ERR_NOT_ALLOWED'));
     const error = new TypeError("authorize must return a boolean, or a promise of one, not 'yes'");
-    assert.deepEqual(strict.names, ['node_error', 'node_error', 'connection_error']);
+    assert.deepEqual(new Set(strict.names), new Set(['node_error', 'connection_error']));
     assert.deepEqual(
-      strict.events.slice(0, 2).map(({ data }) => data),
+      strict.of('node_error').map(({ data }) => data),
       [
         { error, event: 'inbound_node_connected' },
         { error, event: 'outbound_node_connected' },

@@ -34,8 +34,9 @@ suite('connectWithNode', () => {
     const dial = a.connectWithNode(b.host, b.port);
     await assert.rejects(dial, withCode('ERR_CONNECTION_REFUSED', /start that node first/));
     const error = await dial.catch((reason) => reason);
-    assert.deepEqual(told, [[`127.0.0.1:${b.port}`, error]]);
-    assert.deepEqual((await a.event('connection_error')).data, { address: `127.0.0.1:${b.port}`, error });
+    const address = `127.0.0.1:${b.port}`;
+    assert.deepEqual(told, [[address, error, 'outbound']]);
+    assert.deepEqual((await a.event('connection_error')).data, { address, error, direction: 'outbound' });
   });
 
   test('gives up on a server that accepts and says nothing', async (t) => {

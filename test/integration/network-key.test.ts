@@ -72,7 +72,8 @@ suite('a node with a network key', () => {
       await within(closed, 'the node ends the connection');
       assert.equal(isSecure, false);
       assert.equal(Buffer.concat(heard).length, 0);
-      assert.deepEqual(node.names, []);
+      await node.event('connection_error');
+      assert.deepEqual(node.names, ['connection_error']);
     });
   }
 

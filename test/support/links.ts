@@ -15,6 +15,7 @@ export function transportContext(networkKey?: string): TransportContext {
     limits: resolveLimits(),
     runtime: systemRuntime,
     log: Object.assign(() => {}, { enabled: false }),
+    onInboundFailure: () => {},
   };
 }
 

@@ -88,17 +88,13 @@ class MemoryTransport implements Transport {
         `nothing listens at ${text}: start that node first, or check the port`,
       );
     }
+    const from = { scheme: undefined, host: 'memory', port: this.#hub.freePort('memory') };
     if (!sameSecret(listener.context.networkSecret, this.#context!.networkSecret)) {
-      throw new PeerloomError(
-        'ERR_NETWORK_MISMATCH',
-        `${text}: the two sides do not hold the same network key: give both nodes the same networkKey, or none`,
-      );
+      listener.context.onInboundFailure(from, otherNetworkKey());
+      throw otherNetworkKey(`${text}: `);
     }
     const [ours, theirs] = memoryLinkPair(
-      {
-        context: this.#context!,
-        address: { scheme: undefined, host: 'memory', port: this.#hub.freePort('memory') },
-      },
+      { context: this.#context!, address: from },
       { context: listener.context, address },
     );
     listener.onLink(theirs);
@@ -117,6 +113,13 @@ class MemoryTransport implements Transport {
     void link.closed.then(() => this.#links.delete(link));
     return link;
   }
+}
+
+function otherNetworkKey(prefix = ''): PeerloomError {
+  return new PeerloomError(
+    'ERR_NETWORK_MISMATCH',
+    `${prefix}the two sides do not hold the same network key: give both nodes the same networkKey, or none`,
+  );
 }
 
 function key(host: string, port: number): string {

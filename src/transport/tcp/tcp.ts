@@ -158,26 +158,37 @@ class TcpTransport implements Transport {
 
   #onSocket(socket: Socket, onLink: (link: Link) => void): void {
     this.#keep(socket);
-    const { log, limits, runtime } = this.#context!;
+    const { log, limits, runtime, onInboundFailure } = this.#context!;
     const address = remoteAddressOf(socket);
-    const from = formatAddress(address);
+    let isOver = false;
+    const fail = (error: PeerloomError): void => {
+      // What ends a connection makes its handshake fail as well: only the first of the two is the reason.
+      if (isOver) return;
+      isOver = true;
+      log(`${formatAddress(address)}: refused, ${error.message}`);
+      onInboundFailure(address, error);
+    };
+    const drop = (error: PeerloomError): void => {
+      fail(error);
+      this.#drop(socket);
+    };
     const handshake = async (): Promise<void> => {
       const timer = runtime.setTimeout(() => {
-        log(`${from}: no handshake within ${limits.handshakeTimeoutMs} ms`);
-        this.#drop(socket);
+        drop(new PeerloomError('ERR_TIMEOUT', `no handshake within ${limits.handshakeTimeoutMs} ms`));
       }, limits.handshakeTimeoutMs);
       try {
-        onLink(await this.#accepted(socket, runtime.now()));
+        const link = await this.#accepted(socket, runtime.now());
+        isOver = true;
+        onLink(link);
       } catch (error) {
-        log(`${from}: refused, ${(error as Error).message}`);
+        fail(error instanceof PeerloomError ? error : unexpected(error));
         socket.destroySoon();
       } finally {
         timer.cancel();
       }
     };
     this.#gate!.enter(address.host, handshake, () => {
-      log(`${from}: dropped, too many handshakes are under way`);
-      this.#drop(socket);
+      drop(new PeerloomError('ERR_NOT_ALLOWED', 'too many handshakes are under way'));
     });
   }
 
@@ -260,6 +271,10 @@ function inDial(error: unknown, address: Address): unknown {
   if (!(error instanceof PeerloomError)) return error;
   const { code, message, cause } = error;
   return new PeerloomError(code, `${formatAddress(address)}: ${message}`, { cause });
+}
+
+function unexpected(cause: unknown): PeerloomError {
+  return new PeerloomError('ERR_HANDSHAKE', `the handshake failed: ${(cause as Error).message}`, { cause });
 }
 
 function notSpoken(protocol: SniffedProtocol): PeerloomError {

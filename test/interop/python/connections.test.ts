@@ -177,7 +177,10 @@ suite('Python nodes that are not let in', () => {
       assert.equal(await python.connect(ours.port), false);
       ours.debug = false;
       assert.match(mock.calls.map(({ arguments: [line] }) => line).join('\n'), log);
-      assert.deepEqual(ours.names, []);
+      assert.deepEqual(ours.names, ['connection_error']);
+      const { error, direction } = ours.events[0]!.data as { error: Error; direction: string };
+      assert.match(`refused, ${error.message}`, log);
+      assert.equal(direction, 'inbound');
       assert.deepEqual(python.events, []);
     });
   }
