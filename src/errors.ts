@@ -52,6 +52,8 @@ export const errorCodes = {
   ERR_STREAM_LIMIT: 'the connection has as many streams as one of its two sides allows',
   ERR_TIME_WINDOW: 'a signed message is too old, or from the future: one of the two clocks may be wrong',
   ERR_TIMEOUT: 'the operation took longer than its time limit',
+  ERR_TOO_MANY_MESSAGES:
+    'a signed message is refused: its neighbour brought more authors than this node can remember',
   ERR_TRANSPORT_IN_USE: 'the transport already belongs to another node',
   ERR_TRANSPORT_UNAVAILABLE: 'this runtime lacks what the transport or the file storage needs',
   ERR_UNREACHABLE: 'the address could not be reached for another reason, given as the cause',

@@ -17,6 +17,15 @@ export interface NotaryOptions {
   readonly maxSeenMessages: number;
 }
 
+/** The neighbour that brings a message, and what is known of the link to it. */
+export interface Bringer {
+  readonly id: string;
+  /** Whose share of the memory its messages count against: its own, or that of all neighbours of one address. */
+  readonly source: string;
+  /** Nobody else can put anything into the link. */
+  readonly isEncrypted: boolean;
+}
+
 /** Signs what goes out and examines what comes in. */
 export class Notary {
   readonly #options: NotaryOptions;
@@ -25,9 +34,11 @@ export class Notary {
   readonly #genuine = new WeakSet<object>();
 
   constructor(options: NotaryOptions) {
-    const { timeWindowMs, maxSeenMessages } = options;
+    const { runtime, timeWindowMs, maxSeenMessages } = options;
     this.#options = options;
-    this.#seen = new SeenMessages({ timeWindowMs, maxMessages: maxSeenMessages });
+    const random = new DataView(runtime.randomBytes(8).slice().buffer);
+    const seed = { low: random.getUint32(0), high: random.getUint32(4) };
+    this.#seen = new SeenMessages({ timeWindowMs, maxMessages: maxSeenMessages, seed });
   }
 
   /** @throws TypeError for data that cannot be signed. */
@@ -54,20 +65,31 @@ export class Notary {
   /**
    * Examines what another node sent.
    *
-   * @throws PeerloomError `ERR_ENVELOPE_INVALID`, `ERR_TIME_WINDOW`, `ERR_REPLAYED`, `ERR_HASH_MISMATCH`,
-   * `ERR_SIGNATURE_INVALID`.
+   * @throws PeerloomError `ERR_ENVELOPE_INVALID`, `ERR_TIME_WINDOW`, `ERR_REPLAYED`, `ERR_TOO_MANY_MESSAGES`,
+   * `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID`.
    */
-  examine(data: Data): Envelope {
+  examine(data: Data, bringer: Bringer): Envelope {
     const envelope = readEnvelope(data);
-    const now = this.#options.wallClock();
-    this.#seen.checkTime(envelope, now);
-    // What this node wrote itself is no news to it, whoever brings it back.
-    if (envelope.author === this.#options.identity.id || this.#seen.has(envelope)) {
-      throw new PeerloomError('ERR_REPLAYED', `the message ${envelope.id} of ${envelope.author} came before`);
+    if (envelope.author === this.#options.identity.id) {
+      const message = `this node wrote the message ${envelope.id} itself, and a neighbour brings it back`;
+      throw new PeerloomError('ERR_REPLAYED', message);
     }
+    const { source } = bringer;
+    const now = this.#options.wallClock();
+    const isByAuthor = envelope.author === bringer.id;
+    const isDirect = isByAuthor && this.#isForThisAlone(envelope, bringer);
+    const remember = this.#seen.check(envelope, { now, source, isByAuthor, isDirect });
     verify(envelope);
-    this.#seen.add(envelope, now);
+    remember();
     this.#genuine.add(envelope);
     return envelope;
+  }
+
+  /**
+   * What a neighbour says to this node alone can only have come over the link between them: what waited for the link,
+   * or for a slow handler, is not too old.
+   */
+  #isForThisAlone({ to }: Envelope, { isEncrypted }: Bringer): boolean {
+    return isEncrypted && to === this.#options.identity.id;
   }
 }

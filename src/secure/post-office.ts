@@ -114,7 +114,7 @@ export class PostOffice {
   /** `undefined` for a letter that has come before. */
   #examine(data: Data, channel: SecureChannel): Envelope | undefined {
     try {
-      const letter = this.#options.notary.examine(data);
+      const letter = this.#options.notary.examine(data, channel.bringer);
       const isLetter =
         letter.kind === 'letter' && letter.to !== undefined && letter.data instanceof Uint8Array;
       if (isLetter || letter.kind === 'survey') return letter;

@@ -1,3 +1,4 @@
+import { isLoopback, sourceOf } from '../address.ts';
 import type { Channel, ChannelHandler, Handled, RemoteNode, SendOptions } from '../channel/channel.ts';
 import type { WaitOptions } from '../channel/pending.ts';
 import type { ChannelStream } from '../channel/stream.ts';
@@ -6,7 +7,7 @@ import { PeerloomError } from '../errors.ts';
 import type { Goodbye } from '../wire/goodbye.ts';
 import type { Envelope } from './envelope.ts';
 import { fieldsOf } from './fields.ts';
-import type { Notary } from './notary.ts';
+import type { Bringer, Notary } from './notary.ts';
 
 /** What neighbours ask each other: for the user, for what a letter is to be relayed, and for the node itself. */
 export type RequestKind = 'request' | 'relay' | 'ask';
@@ -27,11 +28,13 @@ export interface SecureChannelOptions {
 
 /** A conversation in which everything that is said is signed, and nothing is heard before it is proven. */
 export class SecureChannel implements Channel {
+  readonly bringer: Bringer;
   readonly #channel: Channel;
   readonly #options: SecureChannelOptions;
   #handler: ChannelHandler | undefined;
 
   constructor(channel: Channel, options: SecureChannelOptions) {
+    this.bringer = bringerOf(channel.remote);
     this.#channel = channel;
     this.#options = options;
   }
@@ -179,7 +182,7 @@ export class SecureChannel implements Channel {
     const { notary, ownId } = this.#options;
     const { id } = this.remote;
     try {
-      const envelope = notary.examine(data);
+      const envelope = notary.examine(data, this.bringer);
       if (!kinds.includes(envelope.kind)) {
         throw new PeerloomError(
           'ERR_ENVELOPE_INVALID',
@@ -202,6 +205,13 @@ export class SecureChannel implements Channel {
       throw error;
     }
   }
+}
+
+/** Where an address costs nothing, each neighbour counts for itself. */
+function bringerOf({ id, security, address }: RemoteNode): Bringer {
+  const { protocol, encrypted } = security;
+  const isFree = protocol === 'memory' || isLoopback(address.host);
+  return { id, source: isFree ? id : sourceOf(address.host), isEncrypted: encrypted };
 }
 
 /** What the user put into envelopes of ours. */

@@ -28,7 +28,10 @@ export interface SecureNodeOptions extends NodeOptions {
    * for clocks, and five for a message that waits for its link to come back (`limits.sessionTimeoutMs`).
    */
   readonly timeWindowMs?: number;
-  /** Messages remembered so that none is taken twice; some 100 bytes each. Default 262,144. */
+  /**
+   * Messages remembered so that none is taken twice: at most 80 bytes each, and memory is taken as they come. At least
+   * 16. Default 262,144.
+   */
   readonly maxSeenMessages?: number;
   /** Milliseconds since 1970. Default `Date.now`. */
   readonly wallClock?: () => number;
@@ -82,8 +85,8 @@ export class SecureNode extends Node {
       vault,
       ...rest
     } = options;
-    checkWhole('timeWindowMs', timeWindowMs);
-    checkWhole('maxSeenMessages', maxSeenMessages);
+    checkWhole('timeWindowMs', timeWindowMs, 1);
+    checkWhole('maxSeenMessages', maxSeenMessages, 16);
     if (vault !== undefined) checkOptions(vault, vaultNames, 'vault');
     const identity = resolveIdentity(rest.identity);
     super(host, port, { ...rest, identity });
@@ -207,8 +210,8 @@ export class SecureNode extends Node {
 
   /**
    * A message was not let through; it is counted in `messageCountRerr`. The error's code says why:
-   * `ERR_ENVELOPE_INVALID`, `ERR_TIME_WINDOW`, `ERR_REPLAYED`, `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID`,
-   * `ERR_NOT_ADDRESSEE`; `ERR_DECRYPTION` for a letter.
+   * `ERR_ENVELOPE_INVALID`, `ERR_TIME_WINDOW`, `ERR_REPLAYED`, `ERR_TOO_MANY_MESSAGES`, `ERR_HASH_MISMATCH`,
+   * `ERR_SIGNATURE_INVALID`, `ERR_NOT_ADDRESSEE`; `ERR_DECRYPTION` for a letter.
    */
   override nodeMessageRejected(peer: NodeConnection, error: Error): unknown {
     return super.nodeMessageRejected(peer, error);
@@ -263,8 +266,8 @@ function timeout(options: SecureWaitOptions = {}): number {
   return timeoutMs;
 }
 
-function checkWhole(name: string, value: number): void {
-  if (!Number.isSafeInteger(value) || value < 1) {
-    throw new RangeError(`${name} must be a whole number of at least 1, not ${value}`);
+function checkWhole(name: string, value: number, minimum: number): void {
+  if (!Number.isSafeInteger(value) || value < minimum) {
+    throw new RangeError(`${name} must be a whole number of at least ${minimum}, not ${value}`);
   }
 }

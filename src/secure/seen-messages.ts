@@ -1,81 +1,158 @@
 import { PeerloomError } from '../errors.ts';
-import type { Letter } from './envelope.ts';
+import { encodeText } from '../wire/text.ts';
+import { sha256Hex } from './digest.ts';
+import type { Envelope } from './envelope.ts';
+import type { Fingerprint } from './fingerprint-table.ts';
+import { type Arrival, MessageMemory, type Source } from './message-memory.ts';
 
 export interface SeenOptions {
-  /** Milliseconds that a message's time may differ from ours; also how long it is remembered. */
+  /** Milliseconds that a message's time may differ from ours. */
   readonly timeWindowMs: number;
-  /** Messages remembered in all; one author has at most a sixteenth of them. */
+  /** Messages remembered in all. */
   readonly maxMessages: number;
+  /** Random, so that nobody can choose messages that are slow to find. */
+  readonly seed: Fingerprint;
 }
 
-interface Author {
-  /** The times of the messages by their ids, in the order in which they came. */
-  readonly messages: Map<string, number>;
-  /** Messages up to this time were forgotten, so that none of them can be told from a replay. */
-  floor: number;
-  newest: number;
+/** How a message comes. */
+export interface Coming {
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** Whose share of the memory it counts against. */
+  readonly source: string;
+  /** The neighbour that brings it is its author. */
+  readonly isByAuthor: boolean;
+  /** And it is for this node alone, over a link that nobody else can put anything into. */
+  readonly isDirect: boolean;
 }
 
-const maxShare = 16;
+/** A source may take this part of the memory that is free, and an author this part of what its source has left. */
+const share = 1 / 4;
 
 /**
- * Tells each message once. Memory is bounded by count and by age, and what had to be forgotten too early is
- * refused instead of let through: an author who floods loses own messages that come late, and nobody else's.
+ * A neighbour may always have so many messages of its own: more than it can sign in a millisecond, since it loses those
+ * that have the same time as the last one it has given up.
+ */
+const neighbourShare = 64;
+
+/** An author beyond its share gives up so many messages with each new one, until it is within. */
+const givenUpPerMessage = 2;
+
+/** With each message, so many authors are looked at for messages that are out of date. */
+const lookedAtPerMessage = 2;
+
+/** Before a message is refused for lack of room all authors are looked at, but not more often than this. */
+const fullLookMs = 1_000;
+
+/**
+ * Lets each message through once. A message is remembered until its time is out of the window, when it is refused for
+ * that. The memory has an end all the same, and what would pass it is refused, not let through:
+ *
+ * - An author beyond its share gives up its earliest messages. Everything of that author up to their time is refused
+ *   from then on, so an author who floods loses own late messages.
+ * - A new author is refused when the source of the message, the neighbour that brought it, has used up its share.
+ *
+ * Shares are parts of what is free, so there is room for one source more, and one author more, whoever floods.
  */
 export class SeenMessages {
   readonly #options: SeenOptions;
-  /** The author heard of last is the last. */
-  readonly #authors = new Map<string, Author>();
-  /** Messages up to this time of authors that are not remembered may be replays. */
-  #floor = Number.NEGATIVE_INFINITY;
-  #size = 0;
+  readonly #memory: MessageMemory;
+  readonly #sources = new Map<string, Source>();
+  #lookedAtAllAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: SeenOptions) {
     this.#options = options;
+    this.#memory = new MessageMemory(options.seed);
   }
 
-  /** @throws PeerloomError `ERR_TIME_WINDOW`. */
-  checkTime({ id, time }: Letter, now: number): void {
+  /** Bytes that are taken, whether messages fill them or not. */
+  get heldBytes(): number {
+    return this.#memory.heldBytes;
+  }
+
+  /**
+   * Whether a message may be let through, if it is proven.
+   *
+   * @returns remembers the message. To be called once it is proven, in the same turn.
+   * @throws PeerloomError `ERR_TIME_WINDOW`, `ERR_REPLAYED`, `ERR_TOO_MANY_MESSAGES`.
+   */
+  check(envelope: Envelope, { now, source, isByAuthor, isDirect }: Coming): () => void {
+    const { author, id, hash, time } = envelope;
     const { timeWindowMs } = this.#options;
-    if (Math.abs(now - time) <= timeWindowMs) return;
-    const message = `the message ${id} is of ${time}, more than ${timeWindowMs} ms from our ${now}`;
-    throw new PeerloomError('ERR_TIME_WINDOW', message);
+    const isOld = time < now - timeWindowMs;
+    if (time > now + timeWindowMs || (isOld && !isDirect)) {
+      const message = `the message ${id} is of ${time}, more than ${timeWindowMs} ms from our ${now}`;
+      throw new PeerloomError('ERR_TIME_WINDOW', message);
+    }
+    // Nobody else can bring it any more, and the link brings nothing twice.
+    if (isOld) return () => {};
+    const arrival: Arrival = {
+      author: fingerprintOf(sha256Hex(encodeText(author))),
+      message: fingerprintOf(hash),
+      time,
+      source: this.#sourceNamed(source),
+    };
+    const isKnown = isDirect ? this.#memory.holds(arrival) : this.#memory.mayHaveHeld(arrival);
+    if (isKnown)
+      throw new PeerloomError('ERR_REPLAYED', `the message ${id} of ${author} came before, or may have`);
+    const hasRoom = (): boolean => this.#hasRoom(arrival, isByAuthor);
+    if (!hasRoom() && !(this.#lookAtAll(now) && hasRoom())) {
+      const message = `${source} brought messages of too many authors: the message ${id} of ${author}, who is new, is refused`;
+      throw new PeerloomError('ERR_TOO_MANY_MESSAGES', message);
+    }
+    return () => this.#add(arrival, { now, isByAuthor });
   }
 
-  /** Whether a message has come before, or may have. */
-  has({ author, id, time }: Letter): boolean {
-    const known = this.#authors.get(author);
-    return known?.messages.has(id) === true || time <= (known?.floor ?? this.#floor);
-  }
-
-  /** Remembers a message, once it is proven. */
-  add({ author, id, time }: Letter, now: number): void {
-    const known = this.#authors.get(author) ?? { messages: new Map(), floor: this.#floor, newest: time };
-    this.#authors.delete(author);
-    this.#authors.set(author, known);
-    known.messages.set(id, time);
-    known.newest = Math.max(known.newest, time);
-    this.#size += 1;
-    this.#trim(known, now);
-    while (this.#size > this.#options.maxMessages) this.#forgetAuthor(now);
-  }
-
-  #trim(author: Author, now: number): void {
+  #add(arrival: Arrival, { now, isByAuthor }: Pick<Coming, 'now' | 'isByAuthor'>): void {
+    const memory = this.#memory;
     const { timeWindowMs, maxMessages } = this.#options;
-    for (const [id, time] of author.messages) {
-      const isExpired = time < now - timeWindowMs;
-      if (!isExpired && author.messages.size <= maxMessages / maxShare) return;
-      if (!isExpired) author.floor = Math.max(author.floor, time);
-      author.messages.delete(id);
-      this.#size -= 1;
+    const { author, source } = arrival;
+    memory.expire(now - timeWindowMs, lookedAtPerMessage);
+    memory.add(arrival);
+    const maxCount = Math.max((this.#roomOfSource - source.count) * share, isByAuthor ? neighbourShare : 1);
+    for (let count = 0; count < givenUpPerMessage; count++) {
+      const ofAuthor = memory.countOf(author);
+      if (ofAuthor === 1 || (ofAuthor <= maxCount && memory.size <= maxMessages)) break;
+      memory.forgetEarliest(author);
     }
   }
 
-  #forgetAuthor(now: number): void {
-    const [id, { newest, messages }] = this.#authors.entries().next().value!;
-    // Not beyond our own time: one author with a fast clock would silence all the others.
-    this.#floor = Math.max(this.#floor, Math.min(newest, now));
-    this.#authors.delete(id);
-    this.#size -= messages.size;
+  /**
+   * An author who is remembered makes room for new messages by giving up old ones. A neighbour may always speak for
+   * itself: what others bring leaves something free.
+   */
+  #hasRoom({ author, source }: Arrival, isByAuthor: boolean): boolean {
+    if (this.#memory.countOf(author) > 0) return true;
+    return isByAuthor ? this.#memory.size < this.#options.maxMessages : source.count < this.#roomOfSource;
   }
+
+  /** The messages that a source may have in memory. */
+  get #roomOfSource(): number {
+    return Math.floor((this.#options.maxMessages - this.#memory.size) * share);
+  }
+
+  #lookAtAll(now: number): boolean {
+    // The clock may have been set back.
+    if (Math.abs(now - this.#lookedAtAllAt) < fullLookMs) return false;
+    this.#lookedAtAllAt = now;
+    this.#memory.expireAll(now - this.#options.timeWindowMs);
+    return true;
+  }
+
+  #sourceNamed(name: string): Source {
+    const known = this.#sources.get(name);
+    if (known !== undefined) return known;
+    for (const [old, { count }] of this.#sources) if (count === 0) this.#sources.delete(old);
+    const source = { count: 0 };
+    this.#sources.set(name, source);
+    return source;
+  }
+}
+
+/** The first 64 bits of a hash: to find another text with the same ones takes longer than the window lasts. */
+function fingerprintOf(hexadecimal: string): Fingerprint {
+  return {
+    low: Number.parseInt(hexadecimal.slice(0, 8), 16),
+    high: Number.parseInt(hexadecimal.slice(8, 16), 16),
+  };
 }
