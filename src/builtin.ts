@@ -1,6 +1,7 @@
 import { PeerloomError } from './errors.ts';
 
 type Builtins = {
+  'node:async_hooks': typeof import('node:async_hooks');
   'node:crypto': typeof import('node:crypto');
   'node:fs': typeof import('node:fs');
   'node:module': typeof import('node:module');

@@ -10,12 +10,14 @@ import type { PeerTable } from './peer-table.ts';
 import type { NewChannel } from './peering.ts';
 import type { Reconnector } from './reconnector.ts';
 import type { Link } from './transport/transport.ts';
+import type { WaitedHandlers } from './waited-handlers.ts';
 import { type Goodbye, goodbye } from './wire/goodbye.ts';
 
 export interface ConnectionsOptions {
   readonly peers: PeerTable;
   readonly dispatcher: Dispatcher;
   readonly reconnector: Reconnector;
+  readonly waitedHandlers: WaitedHandlers;
   readonly log: Log;
   /** Aborted once the node stops. */
   readonly stopping: AbortSignal;
@@ -29,6 +31,14 @@ export interface ConnectionsOptions {
 const byAnotherRun =
   'another process with the same identity took the place of this connection: give each process an identity of its own';
 
+/** A connection that this node is about to end. */
+interface Leaving {
+  /** Resolves when the disconnect event has fired. */
+  readonly ended: Promise<void>;
+  /** The handlers that may still send a last message are running. */
+  isAsking: boolean;
+}
+
 /** The connections of a node, each from its channel to its last event: what happens to them, the user is told. */
 export class Connections {
   /** Those that other nodes made and that have a link. */
@@ -40,6 +50,7 @@ export class Connections {
   readonly counts: MessageCounts = { sent: 0, received: 0, rejected: 0 };
   readonly #options: ConnectionsOptions;
   readonly #endings = new Map<NodeConnection, Promise<void>>();
+  readonly #leavings = new WeakMap<NodeConnection, Leaving>();
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
@@ -67,14 +78,32 @@ export class Connections {
     return connection;
   }
 
-  /** Tells the user, then closes; resolves when the disconnect event has fired. */
-  async leave(connection: NodeConnection, farewell: Goodbye): Promise<void> {
+  /** Handlers that may still send a last message run, and the end of the connection waits for them. */
+  isAskedBefore(connection: NodeConnection): boolean {
+    return this.#leavings.get(connection)?.isAsking === true;
+  }
+
+  /** Tells the user, once for each connection, then closes. Resolves when the disconnect event has fired. */
+  leave(connection: NodeConnection, farewell: Goodbye): Promise<void> {
+    return this.#leavings.get(connection)?.ended ?? this.#leave(connection, farewell);
+  }
+
+  #leave(connection: NodeConnection, farewell: Goodbye): Promise<void> {
     const isThere = this.channels.has(connection) && connection.isOpen && !connection.isSuspended;
-    if (isThere && connection.direction === 'outbound') {
-      const { dispatcher } = this.#options;
-      await dispatcher.emit('node_disconnect_with_outbound_node', { peer: connection }, connection);
-    }
-    await this.#end(connection, farewell);
+    if (!isThere || connection.direction === 'inbound') return this.#end(connection, farewell);
+    const { promise: ended, resolve } = Promise.withResolvers<void>();
+    const leaving: Leaving = { ended, isAsking: true };
+    this.#leavings.set(connection, leaving);
+    const { dispatcher, waitedHandlers } = this.#options;
+    const asked = waitedHandlers.run(() =>
+      dispatcher.emit('node_disconnect_with_outbound_node', { peer: connection }, connection),
+    );
+    const end = (): Promise<void> => {
+      leaving.isAsking = false;
+      return this.#end(connection, farewell);
+    };
+    resolve(asked.then(end));
+    return ended;
   }
 
   /** Two processes use the identity of that node. The one that is connected learns of it by the end of its connection. */

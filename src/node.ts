@@ -25,6 +25,7 @@ import { Reconnector } from './reconnector.ts';
 import type { RuntimeTimer } from './runtime.ts';
 import { type SendReport, type SendToNodesOptions, sendToMany } from './send-to-many.ts';
 import type { Link, Transport, TransportContext } from './transport/transport.ts';
+import { WaitedHandlers } from './waited-handlers.ts';
 import { goodbye } from './wire/goodbye.ts';
 
 /**
@@ -56,6 +57,7 @@ export class Node extends NodeHandlers {
   readonly #inboundFailures: InboundFailures;
   readonly #log: Log;
   readonly #stopping = new AbortController();
+  readonly #waitedHandlers = new WaitedHandlers();
   #port: number;
   #started: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
@@ -95,6 +97,7 @@ export class Node extends NodeHandlers {
       peers: this.#peering.peers,
       dispatcher: this.#dispatcher,
       reconnector: this.#reconnector,
+      waitedHandlers: this.#waitedHandlers,
       log: this.#log,
       stopping: this.#stopping.signal,
       create: (link, details) => this.#create(link, details),
@@ -184,18 +187,25 @@ export class Node extends NodeHandlers {
 
   /**
    * Stops: `node_request_to_stop` first, then a goodbye to every connection once its queue is sent. Resolves
-   * when all sockets and timers are gone; calling it again gives the same promise.
+   * when all sockets and timers are gone; calling it again waits for the same end.
+   *
+   * In a handler of `node_request_to_stop` or `node_disconnect_with_outbound_node` it resolves at once, because the
+   * node waits for that handler before it stops.
    */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
-    return this.#stopped;
+    return this.#waitedHandlers.isCaller ? Promise.resolve() : this.#stopped;
   }
 
   async #stop(): Promise<void> {
-    if (this.#started === undefined) return;
-    await this.#started.catch(() => {});
+    if (this.#started !== undefined) await this.#stopStarted(this.#started);
+    await this.releaseAfterStop();
+  }
+
+  async #stopStarted(started: Promise<void>): Promise<void> {
+    await started.catch(() => {});
     this.#log('stopping');
-    await this.#dispatcher.emit('node_request_to_stop', {});
+    await this.#waitedHandlers.run(() => this.#dispatcher.emit('node_request_to_stop', {}));
     this.#stopping.abort(notStarted('is stopping'));
     this.#reconnector.stop();
     this.#inboundFailures.stop();
@@ -278,7 +288,8 @@ export class Node extends NodeHandlers {
   /**
    * Closes a connection: an outbound one after `node_disconnect_with_outbound_node`, whose handlers may still
    * send. What is queued goes out first; where there is no link, `node_session_lost` tells of it. Resolves when the
-   * disconnect event has fired; at once for one that has closed already.
+   * disconnect event has fired; at once for a connection that has closed already, and in a handler of
+   * `node_disconnect_with_outbound_node`, which the node waits for.
    *
    * @throws TypeError for what is no connection of this node.
    */
@@ -291,7 +302,8 @@ export class Node extends NodeHandlers {
     // One that is gone must not end the watch over another that took its place.
     if (current === undefined || current === connection) this.#reconnector.forget(connection);
     this.#peering.peers.leave(connection);
-    await this.#connections.leave(connection, goodbye('disconnected'));
+    const ended = this.#connections.leave(connection, goodbye('disconnected'));
+    if (!(this.#connections.isAskedBefore(connection) && this.#waitedHandlers.isCaller)) await ended;
   }
 
   /**
@@ -338,6 +350,9 @@ export class Node extends NodeHandlers {
   wrapChannel(channel: Channel): Channel {
     return channel;
   }
+
+  /** @internal Where a subclass of ours lets go of what it holds, once the node has stopped. */
+  releaseAfterStop(): void | Promise<void> {}
 
   /** Prints who is connected. */
   printConnections(): void {

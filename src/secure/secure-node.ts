@@ -73,7 +73,6 @@ export class SecureNode extends Node {
   readonly #vaultSetup: VaultSetup;
   #vault: Vault | undefined;
   #engine: VaultEngine | undefined;
-  #vaultClosed: Promise<void> | undefined;
   #message: Envelope | undefined;
 
   /** @throws what {@link Node} throws. */
@@ -130,10 +129,8 @@ export class SecureNode extends Node {
     return this.#engine;
   }
 
-  override async stop(): Promise<void> {
-    await super.stop();
-    this.#vaultClosed ??= this.#engine?.close();
-    await this.#vaultClosed;
+  override async releaseAfterStop(): Promise<void> {
+    await this.#engine?.close();
   }
 
   /**

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { MemoryHub, memory } from '../../src/index.ts';
+import { MemoryHub, memory, type NodeConnection } from '../../src/index.ts';
 import { engines } from '../support/engines.ts';
 import { withCode } from '../support/errors.ts';
 import { holdingTransport } from '../support/holding-transport.ts';
 import { openLine } from '../support/links.ts';
 import { connect, makeNode, startNodes, startPair, startVirtualNodes } from '../support/start-nodes.ts';
-import { turns, until, within } from '../support/turns.ts';
+import { turn, turns, until, within } from '../support/turns.ts';
 
 const mebibyte = 1024 * 1024;
 const notStarted = withCode('ERR_NOT_STARTED');
@@ -152,6 +152,109 @@ suite('stop', () => {
     await a.event('outbound_node_disconnected');
     await within(b.stop(), 'the node stops');
     assert.equal(connection.closeReason?.code, 'stopped');
+  });
+
+  /** How a handler calls what waits for it: at once, or behind an await. */
+  const moments = {
+    'at once': async (stop: () => Promise<void>) => stop(),
+    'behind an await': async (stop: () => Promise<void>) => {
+      await turn();
+      await stop();
+    },
+    'behind what it sent': async (stop: () => Promise<void>, peer?: NodeConnection) => {
+      await peer?.deliver('the last message');
+      await stop();
+    },
+  };
+  const waitedFor = ['node_request_to_stop', 'node_disconnect_with_outbound_node'] as const;
+
+  for (const [when, call] of Object.entries(moments)) {
+    for (const event of waitedFor) {
+      test(`inside a handler that stop() waits for, ${when}, ends the node as well: ${event}`, async (t) => {
+        const { a, b, connection } = await startPair(t);
+        let calls = 0;
+        let returned = 0;
+        a.on(event, async (peer?: NodeConnection) => {
+          calls += 1;
+          await call(() => a.stop(), peer);
+          assert.ok(connection.isOpen, 'the node waits for this handler before it stops');
+          returned += 1;
+        });
+        await within(a.stop(), 'the node stops');
+        assert.deepEqual([calls, returned], [1, 1]);
+        assert.equal(a.of('outbound_node_disconnected').length, 1);
+        assert.deepEqual(
+          b.messages,
+          when === 'behind what it sent' && event !== 'node_request_to_stop' ? ['the last message'] : [],
+        );
+      });
+
+      test(`inside a handler that runs before a connection ends, ${when}: the first stop() comes from ${event}`, async (t) => {
+        const { a, connection } = await startPair(t);
+        a.on(event, async (peer?: NodeConnection) => {
+          await call(() => a.stop(), peer);
+          await connection.stop();
+        });
+        await within(connection.stop(), 'the connection ends');
+        await within(a.stop(), 'the node stops');
+        for (const waited of waitedFor) assert.equal(a.of(waited).length, 1);
+      });
+    }
+
+    test(`of a connection inside the handler that runs before its end, ${when}, calls the handler once`, async (t) => {
+      for (const end of ['connection', 'node'] as const) {
+        const { a, connection } = await startPair(t);
+        const calls: NodeConnection[] = [];
+        a.on('node_disconnect_with_outbound_node', async (peer) => {
+          calls.push(peer);
+          await call(() => peer.stop(), peer);
+          await call(() => a.disconnectWithNode(peer), peer);
+        });
+        await within(end === 'node' ? a.stop() : connection.stop(), `the ${end} stops`);
+        assert.deepEqual(calls, [connection]);
+        assert.equal(a.of('outbound_node_disconnected').length, 1);
+      }
+    });
+  }
+
+  test('of two connections, and of two nodes, whose handlers stop each other', async (t) => {
+    const { a, b } = await startPair(t);
+    const [c] = await startNodes(t, 1);
+    await connect(a, c);
+    a.on('node_disconnect_with_outbound_node', async () => {
+      await turn();
+      for (const peer of a.allNodes) await peer.stop();
+    });
+    a.on('node_request_to_stop', () => b.stop());
+    b.on('node_request_to_stop', () => a.stop());
+    await within(a.stop(), 'the node stops');
+    await within(b.stop(), 'the other one stops');
+    assert.equal(a.of('outbound_node_disconnected').length, 2);
+  });
+
+  test('called several times at once fires each event once, and each call waits for the end', async (t) => {
+    const { a, connection } = await startPair(t);
+    a.on('node_disconnect_with_outbound_node', () => turns());
+    const isOver = (): boolean => a.of('outbound_node_disconnected').length === 1;
+    const calls = [
+      connection.stop(),
+      connection.stop(),
+      a.disconnectWithNode(connection),
+      a.stop(),
+      a.stop(),
+    ];
+    for (const over of await Promise.all(calls.map((call) => call.then(isOver)))) assert.ok(over);
+    for (const event of waitedFor) assert.equal(a.of(event).length, 1);
+  });
+
+  test('started by a handler that has returned waits for the end', async (t) => {
+    const { a } = await startPair(t);
+    const stopped = Promise.withResolvers<number>();
+    a.on('node_request_to_stop', () => {
+      setImmediate(() => void a.stop().then(() => stopped.resolve(a.allNodes.length)));
+    });
+    await a.stop();
+    assert.equal(await stopped.promise, 0);
   });
 
   test('of both sides at once gives each side its one event', async (t) => {
