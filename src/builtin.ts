@@ -8,6 +8,7 @@ type Builtins = {
   'node:path': typeof import('node:path');
   'node:sqlite': typeof import('node:sqlite');
   'node:stream': typeof import('node:stream');
+  'node:url': typeof import('node:url');
   'node:v8': typeof import('node:v8');
   'node:zlib': typeof import('node:zlib');
 };

@@ -19,6 +19,7 @@ import { Notary } from './notary.ts';
 import { type Mail, PostOffice } from './post-office.ts';
 import { SecureChannel } from './secure-channel.ts';
 import { Vault } from './vault/vault.ts';
+import { checkVaultOptions } from './vault/vault-arguments.ts';
 import { VaultEngine, type VaultOptions, type VaultSetup } from './vault/vault-engine.ts';
 
 /** How a {@link SecureNode} behaves; everything has a default. */
@@ -46,7 +47,6 @@ export interface SecureWaitOptions {
 }
 
 const defaultTimeoutMs = 5_000;
-const vaultNames = ['path', 'maxReplicaBytes'] as const satisfies readonly (keyof VaultOptions)[];
 const dataPurpose = 'peerloom-data-1';
 const dataContext = { info: 'peerloom-data-1' };
 
@@ -86,7 +86,7 @@ export class SecureNode extends Node {
     } = options;
     checkWhole('timeWindowMs', timeWindowMs, 1);
     checkWhole('maxSeenMessages', maxSeenMessages, 16);
-    if (vault !== undefined) checkOptions(vault, vaultNames, 'vault');
+    if (vault !== undefined) checkVaultOptions(vault);
     const identity = resolveIdentity(rest.identity);
     super(host, port, { ...rest, identity });
     const runtime = rest.runtime ?? systemRuntime;

@@ -45,6 +45,8 @@ const maxChunks = 1024;
 export class LargeItems {
   readonly #options: LargeItemsOptions;
   readonly #chunkBytes: number;
+  /** Blobs of items that failed, whose chunks are still there. */
+  readonly #abandoned = new Set<string>();
 
   constructor(options: LargeItemsOptions) {
     this.#options = options;
@@ -63,6 +65,7 @@ export class LargeItems {
     const key = new Uint8Array(randomBytes(32));
     const hashes: string[] = [];
     let size = 0;
+    this.#removeAbandoned();
     try {
       for await (const text of inChunks(source, this.#chunkBytes)) {
         const number = hashes.length;
@@ -80,8 +83,10 @@ export class LargeItems {
       const text = dataToBytes(description as unknown as Data);
       await own.put(collection, item, { text, deleted: false, blob });
     } catch (error) {
-      store.removeChunks(ownId, blob);
+      this.#abandoned.add(blob);
       throw error;
+    } finally {
+      this.#removeAbandoned();
     }
   }
 
@@ -100,6 +105,19 @@ export class LargeItems {
       decipher.setAuthTag(body.subarray(-tagBytes));
       const parts = [decipher.update(body.subarray(0, -tagBytes)), decipher.final()];
       yield new Uint8Array(Buffer.concat(parts));
+    }
+  }
+
+  /** A full disk can refuse even this. Then the next large item tries again, and so does the next start. */
+  #removeAbandoned(): void {
+    const { ownId, store } = this.#options;
+    for (const blob of this.#abandoned) {
+      try {
+        store.removeChunks(ownId, blob);
+      } catch {
+        return;
+      }
+      this.#abandoned.delete(blob);
     }
   }
 }

@@ -1,4 +1,6 @@
+import { checkOptions, shown } from '../../arguments.ts';
 import { isPeerId } from '../../identity.ts';
+import type { VaultOptions } from './vault-engine.ts';
 
 const maxNameLength = 256;
 
@@ -15,5 +17,21 @@ export function checkNames(names: Readonly<Record<string, string>>): void {
     if (name.length < 1 || name.length > maxNameLength) {
       throw new RangeError(`${what} must be 1 to ${maxNameLength} characters long, not ${name.length}`);
     }
+  }
+}
+
+const optionNames = ['path', 'maxReplicaBytes'] as const satisfies readonly (keyof VaultOptions)[];
+
+/** @throws TypeError and RangeError, which name the option. */
+export function checkVaultOptions(options: VaultOptions): void {
+  checkOptions(options, optionNames, 'vault');
+  const { path, maxReplicaBytes } = options;
+  if (path !== undefined && (typeof path !== 'string' || path === '' || path.includes('\0'))) {
+    throw new TypeError(`vault.path must be the path of a file, not ${shown(path)}`);
+  }
+  if (maxReplicaBytes !== undefined && !(typeof maxReplicaBytes === 'number' && maxReplicaBytes >= 0)) {
+    throw new RangeError(
+      `vault.maxReplicaBytes must be a number of at least 0, not ${shown(maxReplicaBytes)}`,
+    );
   }
 }

@@ -1,7 +1,8 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { requiredBuiltin } from '../../builtin.ts';
 import { PeerloomError } from '../../errors.ts';
-import { vaultSchema } from './vault-schema.ts';
+import { applicationId, explained, vaultFileAt, vaultFileError } from './vault-file.ts';
+import { abandonedChunks, vaultSchema } from './vault-schema.ts';
 
 /** A row of a table. */
 export type Row = Record<string, SQLOutputValue>;
@@ -10,6 +11,7 @@ const formatVersion = '1';
 
 /** The SQLite of a vault: in memory, or a file of one identity that one process at a time may use. */
 export class VaultDatabase {
+  readonly #path: string | undefined;
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
 
@@ -19,16 +21,18 @@ export class VaultDatabase {
    */
   constructor(path: string | undefined, ownId: string) {
     const { DatabaseSync: Database } = requiredBuiltin('node:sqlite', 'The vault');
+    this.#path = path;
     let database: DatabaseSync | undefined;
     try {
-      if (path !== undefined) createPrivate(path);
-      database = new Database(path ?? ':memory:', { timeout: 0 });
+      database = new Database(path === undefined ? ':memory:' : vaultFileAt(path), { timeout: 0 });
       this.#database = database;
-      database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+      database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL');
       this.transaction(() => this.#prepare(ownId));
+      // Not before: what marks the file as a vault must be in the file itself, not in its write-ahead log.
+      database.exec('PRAGMA journal_mode = WAL');
     } catch (cause) {
       database?.close();
-      throw fileError(path ?? ':memory:', cause);
+      throw cause instanceof PeerloomError ? cause : vaultFileError(cause, path);
     }
   }
 
@@ -38,42 +42,65 @@ export class VaultDatabase {
 
   /** Runs a change as a whole or not at all. One within another is part of it. */
   transaction<Result>(change: () => Result): Result {
-    if (this.#database.isTransaction) return change();
-    this.#database.exec('BEGIN IMMEDIATE');
+    const database = this.#database;
+    if (database.isTransaction) return change();
+    this.#guard(() => database.exec('BEGIN IMMEDIATE'));
     try {
       const result = change();
-      this.#database.exec('COMMIT');
+      this.#guard(() => database.exec('COMMIT'));
       return result;
     } catch (error) {
-      this.#database.exec('ROLLBACK');
+      // A full disk, for one, has SQLite roll back by itself.
+      if (database.isTransaction) database.exec('ROLLBACK');
       throw error;
     }
   }
 
   run(sql: string, ...values: SQLInputValue[]): void {
-    this.#statement(sql).run(...values);
+    this.#guard(() => this.#statement(sql).run(...values));
   }
 
   /** The first row. */
   get(sql: string, ...values: SQLInputValue[]): Row | undefined {
-    return this.#statement(sql).get(...values);
+    return this.#guard(() => this.#statement(sql).get(...values));
   }
 
   all(sql: string, ...values: SQLInputValue[]): Row[] {
-    return this.#statement(sql).all(...values);
+    return this.#guard(() => this.#statement(sql).all(...values));
   }
 
-  iterate(sql: string, ...values: SQLInputValue[]): Iterable<Row> {
-    return this.#statement(sql).iterate(...values);
+  *iterate(sql: string, ...values: SQLInputValue[]): Generator<Row, void> {
+    const rows = this.#guard(() => this.#statement(sql).iterate(...values));
+    try {
+      for (;;) {
+        const next = this.#guard(() => rows.next());
+        if (next.done) return;
+        yield next.value;
+      }
+    } finally {
+      rows.return?.();
+    }
   }
 
   #prepare(ownId: string): void {
-    this.#database.exec(vaultSchema);
-    this.run('INSERT OR IGNORE INTO meta VALUES (?, ?), (?, ?)', 'format', formatVersion, 'owner', ownId);
+    if (this.get('SELECT 1 FROM sqlite_schema') === undefined) {
+      this.#database.exec(`PRAGMA application_id = ${applicationId}; ${vaultSchema}`);
+      this.run('INSERT INTO meta VALUES (?, ?), (?, ?)', 'format', formatVersion, 'owner', ownId);
+    }
     const rows = this.all('SELECT name, value FROM meta');
     const { format, owner } = Object.fromEntries(rows.map(({ name, value }) => [name, value]));
     if (format !== formatVersion) throw new Error('it was written by another version of peerloom');
     if (owner !== ownId) throw new Error('it belongs to another identity');
+    this.run(abandonedChunks);
+  }
+
+  /** Says of the file, in words for people, what SQLite says of it. */
+  #guard<Result>(work: () => Result): Result {
+    try {
+      return work();
+    } catch (error) {
+      throw explained(error, this.#path);
+    }
   }
 
   #statement(sql: string): StatementSync {
@@ -86,17 +113,4 @@ export class VaultDatabase {
     }
     return statement;
   }
-}
-
-/** For this user's eyes alone: what the file says openly is who may read what. */
-function createPrivate(path: string): void {
-  const { closeSync, mkdirSync, openSync } = requiredBuiltin('node:fs', 'The vault');
-  mkdirSync(requiredBuiltin('node:path', 'The vault').dirname(path), { recursive: true, mode: 0o700 });
-  closeSync(openSync(path, 'a', 0o600));
-}
-
-function fileError(path: string, cause: unknown): PeerloomError {
-  const isBusy = (cause as { errcode?: number }).errcode === 5;
-  const reason = isBusy ? 'another process has it open' : (cause as Error).message;
-  return new PeerloomError('ERR_VAULT_FILE', `the vault ${path} cannot be used: ${reason}`, { cause });
 }

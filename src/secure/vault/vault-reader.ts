@@ -69,6 +69,8 @@ const words: ReadonlySet<ErrorCode> = new Set(['ERR_NOT_PERMITTED', 'ERR_NOT_FOU
  */
 export class VaultReader {
   readonly #options: VaultReaderOptions;
+  /** Errors of this node's own file. They look like refusals of nodes whose file fails. */
+  readonly #ownFaults = new WeakSet<Error>();
 
   constructor(options: VaultReaderOptions) {
     this.#options = options;
@@ -76,13 +78,17 @@ export class VaultReader {
 
   /**
    * @param from nodes to ask besides the owner and the replicas that are known.
-   * @throws PeerloomError `ERR_NOT_PERMITTED`, `ERR_NOT_FOUND`, `ERR_NO_ROUTE`, those of {@link accept}.
+   * @throws PeerloomError `ERR_NOT_PERMITTED`, `ERR_NOT_FOUND`, `ERR_NO_ROUTE`, those of {@link accept};
+   * `ERR_VAULT_FILE` when this node cannot keep what it was given.
    */
   async get(name: CollectionName, item: string, from: readonly string[]): Promise<OpenedItem> {
     const sources = this.sources(name, from);
     const outcome: Outcome = { isAnswered: false, failures: [] };
     await this.#fetchFromAll(name, item, sources, outcome);
     if (!isDecided(outcome)) await this.#fetchFromAll(name, item, this.#neighboursBut(sources), outcome);
+    const own = outcome.failures.find(({ error }) => this.#ownFaults.has(error));
+    // A copy that is here already could be older than what did not fit on the disk.
+    if (own !== undefined) throw own.error;
     if (!outcome.isAnswered) checkFailures(outcome.failures, this.#local(name, item) !== undefined);
     const found = this.#local(name, item);
     if (found === undefined) throw new PeerloomError('ERR_NOT_FOUND', `nobody has an item ${item}`);
@@ -130,7 +136,8 @@ export class VaultReader {
         const upTo = answer.items.at(-1)?.version ?? since;
         return { ...answer, upTo, more: answer.more && upTo > since };
       } catch (error) {
-        if ((error as PeerloomError).code === 'ERR_NOT_PERMITTED') throw error;
+        const { code } = error as PeerloomError;
+        if (code === 'ERR_NOT_PERMITTED' || this.#ownFaults.has(error as Error)) throw error;
       }
     }
     return undefined;
@@ -143,7 +150,7 @@ export class VaultReader {
     what: Pick<FetchRequest, 'item' | 'since' | 'watch'>,
   ): Promise<FetchAnswer> {
     const { ownId, store, network, fetchHere } = this.#options;
-    const after = store.collection(name.owner, name.collection)?.head.sequence ?? 0;
+    const after = this.#here(() => store.collection(name.owner, name.collection))?.head.sequence ?? 0;
     const request: FetchRequest = { ...name, after, ...what };
     const data =
       source === ownId
@@ -154,8 +161,18 @@ export class VaultReader {
     if (what.item !== undefined && (answer.items.length !== 1 || answer.items[0]!.item !== what.item)) {
       throw new PeerloomError('ERR_VAULT_INVALID', `${source} gave something else than ${what.item}`);
     }
-    accept(store, name, answer);
+    this.#here(() => accept(store, name, answer));
     return answer;
+  }
+
+  /** Does something that concerns no other node: when this node's file fails, no other node is to blame. */
+  #here<Result>(work: () => Result): Result {
+    try {
+      return work();
+    } catch (error) {
+      if ((error as PeerloomError).code === 'ERR_VAULT_FILE') this.#ownFaults.add(error as Error);
+      throw error;
+    }
   }
 
   /** The owner first, then who may have a replica. */
