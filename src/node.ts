@@ -162,7 +162,8 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * Begins to listen.
+   * Begins to listen, on all transports or on none: when it fails, the node is as it was before and may be started
+   * again.
    *
    * @throws PeerloomError `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS_UNAVAILABLE`, `ERR_HOST_NOT_FOUND`;
    * `ERR_NOT_STARTED` for a node that was stopped: make a new one.
@@ -174,6 +175,23 @@ export class Node extends NodeHandlers {
   }
 
   async #start(): Promise<void> {
+    const askedPort = this.#port;
+    try {
+      await this.#listen();
+    } catch (error) {
+      // Nodes may have connected with a transport that listened already.
+      await this.#leaveAll();
+      await Promise.allSettled(this.#options.transports.map((transport) => transport.close()));
+      await this.#connections.ended();
+      this.#port = askedPort;
+      this.#started = undefined;
+      throw error;
+    }
+    this.#log(`listening on ${this.host} port ${this.#port} as ${this.id}`);
+    this.#watchLiveness();
+  }
+
+  async #listen(): Promise<void> {
     const [first, ...others] = this.#options.transports;
     const onLink = (link: Link): void => this.#peering.accept(link);
     const bound = await first!.listen({ scheme: undefined, host: this.host, port: this.#port }, onLink);
@@ -181,8 +199,13 @@ export class Node extends NodeHandlers {
     for (const transport of others) {
       await transport.listen({ scheme: undefined, host: this.host, port: this.#port }, onLink);
     }
-    this.#log(`listening on ${this.host} port ${this.#port} as ${this.id}`);
-    this.#watchLiveness();
+  }
+
+  async #leaveAll(): Promise<void> {
+    const connections = [...this.#connections.channels.keys()];
+    await Promise.all(
+      connections.map((connection) => this.#connections.leave(connection, goodbye('stopped'))),
+    );
   }
 
   /**
@@ -203,18 +226,18 @@ export class Node extends NodeHandlers {
   }
 
   async #stopStarted(started: Promise<void>): Promise<void> {
-    await started.catch(() => {});
+    const isUp = await started.then(
+      () => true,
+      () => false,
+    );
+    if (!isUp) return;
     this.#log('stopping');
     await this.#waitedHandlers.run(() => this.#dispatcher.emit('node_request_to_stop', {}));
     this.#stopping.abort(notStarted('is stopping'));
     this.#reconnector.stop();
     this.#inboundFailures.stop();
     this.#livenessTimer?.cancel();
-    const connections = [...this.#connections.channels.keys()];
-    await Promise.all([
-      ...connections.map((connection) => this.#connections.leave(connection, goodbye('stopped'))),
-      this.#peering.stop(),
-    ]);
+    await Promise.all([this.#leaveAll(), this.#peering.stop()]);
     await Promise.all(this.#options.transports.map((transport) => transport.close()));
     await this.#connections.ended();
     this.#log('stopped');

@@ -110,6 +110,9 @@ export interface Transport {
    * `ERR_TIMEOUT`, `ERR_HANDSHAKE`, `ERR_PLAIN_NOT_ALLOWED`, `ERR_UNREACHABLE`.
    */
   dial(address: Address, signal: AbortSignal, expectedId?: string): Promise<Link>;
-  /** Stops listening, ends handshakes under way, destroys the links that are left and resolves when all have ended. */
+  /**
+   * Stops listening, ends handshakes under way, destroys the links that are left and resolves when all have ended. The
+   * transport may listen again afterwards.
+   */
   close(): Promise<void>;
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import type { Link } from '../../src/index.ts';
 import { withCode } from '../support/errors.ts';
 import { Fixture } from '../support/fixture.ts';
-import { openLine, transportContext } from '../support/links.ts';
+import { LinkEnd, openLine, transportContext } from '../support/links.ts';
 import { turns, within } from '../support/turns.ts';
 import type { Contract } from './transport.ts';
 
@@ -61,6 +62,20 @@ export const linkContract: Contract = {
     await listener.transport.close();
     const address = { scheme: undefined, host: engine.host, port };
     assert.deepEqual(await dialler.transport.listen(address, () => {}), address);
+  },
+
+  async 'a transport that has closed listens again'(t, engine) {
+    const { port, dialler, listener, link } = await openLine(t, engine);
+    await link();
+    await listener.transport.close();
+    const links = Promise.withResolvers<Link>();
+    const address = { scheme: undefined, host: engine.host, port };
+    assert.deepEqual(await listener.transport.listen(address, links.resolve), address);
+    const [ours, theirs] = await Promise.all([dialler.transport.dial(address, never), links.promise]);
+    const there = new LinkEnd(theirs);
+    ours.onMessage = () => {};
+    ours.send(new Uint8Array(3));
+    await there.arrived(3);
   },
 
   async 'nobody there is a refused connection'(t, engine) {

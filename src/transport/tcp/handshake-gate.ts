@@ -74,6 +74,7 @@ export class HandshakeGate {
   /** Drops everything. */
   close(): void {
     this.#eviction?.cancel();
+    this.#eviction = undefined;
     for (const { drop } of this.#waiting.splice(0)) drop();
     for (const { evict } of this.#underWay) evict();
   }

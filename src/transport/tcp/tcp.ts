@@ -103,7 +103,8 @@ class TcpTransport implements Transport {
     const server = socketListener((socket) => this.#onSocket(socket, onLink));
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => reject(explain(error, address, 'listening')));
-      server.listen(address.port, address.host, resolve);
+      // Otherwise the workers of a cluster share a port, and a dialler reaches any of them.
+      server.listen({ port: address.port, host: address.host, exclusive: true }, resolve);
     });
     server.on('error', (error) => this.#context!.log(`the listener failed: ${error.message}`));
     this.#server = server;
@@ -134,6 +135,7 @@ class TcpTransport implements Transport {
 
   async close(): Promise<void> {
     const server = this.#server;
+    this.#server = undefined;
     const closed = server && new Promise<void>((resolve) => server.close(() => resolve()));
     this.#gate?.close();
     const ended = [...this.#sockets].map((socket) => new Promise((end) => socket.once('close', end)));
