@@ -58,7 +58,7 @@ progress.stop();
 
 console.log(formatTable(report));
 if (options.json) writeFileSync(options.json, `${JSON.stringify(report, null, 1)}\n`);
-if (options.svg) writeFileSync(options.svg, formatChart(report));
+if (options.svg) writeFileSync(options.svg, await formatChart(report));
 
 function toList(text: string): readonly string[] {
   return text.split(',').map((name) => name.trim());
