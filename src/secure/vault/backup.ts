@@ -1,51 +1,107 @@
 import type { Data } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
 import { dataFromBytes, dataToBytes } from '../data-bytes.ts';
-import { accept, type Delivery } from './delivery.ts';
+import { sha256Hex } from '../digest.ts';
+import { fieldsOf } from '../fields.ts';
+import { accept, type CollectionName, type Delivery } from './delivery.ts';
+import type { EpochKeys } from './epoch-keys.ts';
+import { openItem, type SealedItem, verifyItem } from './item.ts';
+import { descriptionOf } from './large-description.ts';
+import { type CollectionState, currentEpoch, verifyLog, verifyState } from './manifest.ts';
+import { deliveryOf } from './vault-protocol.ts';
 import type { VaultStore } from './vault-store.ts';
 
-const format = 'peerloom-vault-export-1';
-
+/** Everything in it is signed by the owner, or proven by what is signed: an export passes through many hands. */
 interface Backup {
-  readonly format: string;
+  readonly format: typeof format;
   readonly owner: string;
-  readonly collections: readonly (Delivery & {
-    readonly collection: string;
-    readonly version: number;
-    /** The chunks of large items, by their blob. */
-    readonly chunks: { readonly [blob: string]: readonly Uint8Array[] };
-  })[];
+  readonly collections: readonly CollectionBackup[];
 }
+
+interface CollectionBackup extends Delivery {
+  readonly collection: string;
+  readonly state: CollectionState;
+  /** The chunks of large items, by their blob. */
+  readonly chunks: Chunks;
+}
+
+type Chunks = Readonly<Record<string, readonly Uint8Array[]>>;
+
+const format = 'peerloom-vault-export-2';
 
 /** Everything of an owner, as it is kept. */
 export function exportCollections(store: VaultStore, owner: string): Uint8Array {
-  const collections = store.collectionNames(owner).map((collection) => {
-    const { state, version } = store.collection(owner, collection)!;
+  const collections = store.collectionNames(owner).map((collection): CollectionBackup => {
+    const { state } = store.collection(owner, collection)!;
     const { items } = store.items(owner, collection, { after: -1, maxBytes: Number.POSITIVE_INFINITY });
     const blobs = items.map(({ blob }) => blob).filter((blob) => blob !== '');
     const chunks = Object.fromEntries(blobs.map((blob) => [blob, chunksOf(store, owner, blob)]));
-    return { collection, version, log: store.log(owner, collection, 0), state, items, chunks };
+    return { collection, log: store.log(owner, collection, 0), state, items, chunks };
   });
   const backup: Backup = { format, owner, collections };
   return dataToBytes(backup as unknown as Data);
 }
 
-/** All of it, or nothing. @throws PeerloomError `ERR_VAULT_INVALID` and those of {@link accept}. */
-export function importCollections(store: VaultStore, owner: string, exported: Uint8Array): void {
-  const backup = read(exported);
-  if (backup.owner !== owner) {
-    throw new PeerloomError('ERR_VAULT_INVALID', `the export is of ${backup.owner}, not of this identity`);
-  }
+/**
+ * Takes in all of an export, or nothing.
+ *
+ * @throws PeerloomError `ERR_VAULT_INVALID`, `ERR_NOT_PERMITTED` and `ERR_DECRYPTION` for chunks that the owner's items
+ * do not prove, and those of {@link accept}.
+ */
+export async function importCollections(
+  { store, keys }: { readonly store: VaultStore; readonly keys: EpochKeys },
+  owner: string,
+  exported: Uint8Array,
+): Promise<void> {
+  const backup = backupOf(exported);
+  if (backup.owner !== owner) throw invalid(`the export is of ${backup.owner}, not of this identity`);
+  for (const part of backup.collections) await verifyChunks(keys, { owner, ...part });
   store.transaction(() => {
-    for (const { collection, version, chunks, ...delivery } of backup.collections) {
-      const known = store.collection(owner, collection)?.version ?? 0;
-      accept(store, { owner, collection }, delivery);
-      for (const [blob, bodies] of Object.entries(chunks)) {
-        for (const [number, body] of bodies.entries()) store.saveChunk(owner, blob, number, body);
+    for (const { collection, chunks, ...delivery } of backup.collections) {
+      const { state, version } = accept(store, { owner, collection }, delivery);
+      for (const { item, blob } of delivery.items) {
+        if (blob === '' || store.item(owner, collection, item)!.blob !== blob) continue;
+        for (const [number, body] of chunks[blob]!.entries()) store.saveChunk(owner, blob, number, body);
       }
-      store.setVersion(owner, collection, Math.max(known, version));
+      store.setVersion(owner, collection, Math.max(version, lastVersion(state, delivery.items)));
     }
   });
+}
+
+/** The last version that the owner has given out, from what is signed. */
+function lastVersion(state: CollectionState, items: readonly SealedItem[]): number {
+  return items.reduce((last, { version }) => Math.max(last, version), currentEpoch(state).from - 1);
+}
+
+/** @throws PeerloomError unless each chunk is one of an item of the collection, and as it was put. */
+async function verifyChunks(keys: EpochKeys, part: CollectionBackup & CollectionName): Promise<void> {
+  try {
+    await verifyChunksOf(keys, part);
+  } catch (cause) {
+    throw cause instanceof PeerloomError ? cause : invalid('a collection has another form', { cause });
+  }
+}
+
+async function verifyChunksOf(
+  keys: EpochKeys,
+  { log, state, items, chunks, ...name }: CollectionBackup & CollectionName,
+): Promise<void> {
+  const large = items.filter(({ blob }) => blob !== '');
+  if (Object.keys(chunks).length !== large.length) throw invalid('the export has chunks of no item');
+  if (large.length === 0) return;
+  verifyLog(log, name, undefined);
+  verifyState(state, log.at(-1)!);
+  for (const item of large) {
+    verifyItem(item);
+    const epoch = state.epochs.find((one) => one.epoch === item.epoch);
+    const key = await keys.unwrap({ ...name, epoch: item.epoch }, epoch);
+    const { hashes } = descriptionOf(openItem(item, key));
+    const bodies = Object.hasOwn(chunks, item.blob) ? chunks[item.blob]! : [];
+    const isWhole = bodies.length === hashes.length;
+    if (!isWhole || bodies.some((body, number) => sha256Hex(body) !== hashes[number])) {
+      throw invalid(`chunks of ${item.item} are missing or damaged`);
+    }
+  }
 }
 
 function chunksOf(store: VaultStore, owner: string, blob: string): Uint8Array[] {
@@ -55,12 +111,30 @@ function chunksOf(store: VaultStore, owner: string, blob: string): Uint8Array[] 
   );
 }
 
-function read(exported: Uint8Array): Backup {
+/** The outer form only; what is inside is proven later. */
+function backupOf(exported: Uint8Array): Backup {
+  let backup: Data;
   try {
-    const backup = dataFromBytes(exported) as unknown as Backup;
-    if (backup.format === format && Array.isArray(backup.collections)) return backup;
-    throw new Error('it has another form');
+    backup = dataFromBytes(exported);
   } catch (cause) {
-    throw new PeerloomError('ERR_VAULT_INVALID', 'this is no export of a vault', { cause });
+    throw invalid('this is not an export of a vault', { cause });
   }
+  const { format: found, owner, collections } = fieldsOf(backup);
+  const isBackup = found === format && typeof owner === 'string' && Array.isArray(collections);
+  if (!isBackup || !collections.every(isCollection)) throw invalid('this is not an export of a vault');
+  return backup as unknown as Backup;
+}
+
+function isCollection(part: Data): boolean {
+  const { collection, state, chunks } = fieldsOf(part);
+  const bodies = Object.values(fieldsOf(chunks ?? null));
+  const isForm = typeof collection === 'string' && state !== null && typeof chunks === 'object';
+  deliveryOf(part);
+  return (
+    isForm && bodies.every((list) => Array.isArray(list) && list.every((body) => body instanceof Uint8Array))
+  );
+}
+
+function invalid(message: string, options?: { cause: unknown }): PeerloomError {
+  return new PeerloomError('ERR_VAULT_INVALID', message, options);
 }

@@ -1,29 +1,15 @@
 import { requiredBuiltin } from '../../builtin.ts';
-import type { Data } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
 import type { Runtime } from '../../runtime.ts';
 import { encodeText } from '../../wire/text.ts';
 import { canonicalJson } from '../canonical-json.ts';
-import { dataFromBytes, dataToBytes } from '../data-bytes.ts';
 import { sha256Hex } from '../digest.ts';
 import type { ChunkReader } from './chunk-reader.ts';
 import type { CollectionName } from './delivery.ts';
+import { describe, descriptionOf, maxChunks } from './large-description.ts';
 import type { OwnCollections } from './own-collections.ts';
 import { turn } from './turn.ts';
 import type { VaultStore } from './vault-store.ts';
-
-/**
- * What the text of a large item says: the key of its chunks, and the hash of each, in their order. The item is signed,
- * so the hashes are, and with them order and end of the content.
- */
-interface Description {
-  /** Bytes in all. */
-  readonly size: number;
-  /** AES-256. Used for these chunks alone; the nonce is the chunk's number. */
-  readonly key: Uint8Array;
-  /** The SHA-256 of each encrypted chunk, 64 hexadecimal digits. */
-  readonly hashes: readonly string[];
-}
 
 export interface LargeItemsOptions {
   readonly ownId: string;
@@ -38,8 +24,6 @@ export interface LargeItemsOptions {
 const algorithm = 'aes-256-gcm';
 const tagBytes = 16;
 const chunkBytes = 1024 * 1024;
-/** 1 GiB, whose hashes fit into one item. */
-const maxChunks = 1024;
 
 /** Items that are too large for a message: kept, given and read in chunks. */
 export class LargeItems {
@@ -79,8 +63,7 @@ export class LargeItems {
         size += text.length;
         await turn(runtime);
       }
-      const description: Description = { size, key, hashes };
-      const text = dataToBytes(description as unknown as Data);
+      const text = describe({ size, key, hashes });
       await own.put(collection, item, { text, deleted: false, blob });
     } catch (error) {
       this.#abandoned.add(blob);
@@ -97,15 +80,19 @@ export class LargeItems {
     from: readonly string[],
   ): AsyncGenerator<Uint8Array, void> {
     const { item, blob } = found;
-    const { key, hashes } = dataFromBytes(found.text) as unknown as Description;
+    const { size, key, hashes } = descriptionOf(found.text);
     let number = 0;
+    let bytes = 0;
     for await (const body of this.#options.reader.chunks(name, { item, blob, hashes }, from)) {
-      const decipher = nodeCrypto().createDecipheriv(algorithm, key, nonceOf(number));
-      decipher.setAAD(associated(name.owner, blob, number++));
-      decipher.setAuthTag(body.subarray(-tagBytes));
-      const parts = [decipher.update(body.subarray(0, -tagBytes)), decipher.final()];
-      yield new Uint8Array(Buffer.concat(parts));
+      const text = opened(body, key, { owner: name.owner, blob, number: number++ });
+      bytes += text.length;
+      yield text;
     }
+    if (bytes === size) return;
+    throw new PeerloomError(
+      'ERR_VAULT_INVALID',
+      `${item} has ${bytes} bytes, not the ${size} that its owner said`,
+    );
   }
 
   /** A full disk can refuse even this. Then the next large item tries again, and so does the next start. */
@@ -142,6 +129,24 @@ async function* inChunks(
     }
   }
   if (filled > 0) yield chunk.subarray(0, filled);
+}
+
+/** @throws PeerloomError `ERR_DECRYPTION`: its owner made it with another key, or for another place. */
+function opened(
+  body: Uint8Array,
+  key: Uint8Array,
+  { owner, blob, number }: { readonly owner: string; readonly blob: string; readonly number: number },
+): Uint8Array {
+  try {
+    const decipher = nodeCrypto().createDecipheriv(algorithm, key, nonceOf(number));
+    decipher.setAAD(associated(owner, blob, number));
+    decipher.setAuthTag(body.subarray(-tagBytes));
+    const parts = [decipher.update(body.subarray(0, -tagBytes)), decipher.final()];
+    return new Uint8Array(Buffer.concat(parts));
+  } catch (cause) {
+    const message = `chunk ${number} of a large item does not open with the key that its owner gave`;
+    throw new PeerloomError('ERR_DECRYPTION', message, { cause });
+  }
 }
 
 /** 12 bytes, big-endian. */

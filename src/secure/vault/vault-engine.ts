@@ -51,6 +51,7 @@ const itemShareOfMessage = 0.5;
 export class VaultEngine {
   readonly ownId: string;
   readonly store: VaultStore;
+  readonly keys: EpochKeys;
   readonly own: OwnCollections;
   readonly reader: VaultReader;
   readonly watch: CollectionWatch;
@@ -72,6 +73,7 @@ export class VaultEngine {
     const batchBytes = Math.floor(setup.maxMessageBytes * itemShareOfMessage);
     this.ownId = ownId;
     this.store = store;
+    this.keys = keys;
     this.maxBodyBytes = batchBytes;
     this.#network = network;
     this.#watchers = new Watchers(() => runtime.now(), watchLeaseMs, maxWatchers);

@@ -125,7 +125,8 @@ export function fetchAnswerOf(data: Data): FetchAnswer {
   throw new PeerloomError('ERR_VAULT_INVALID', 'the answer of a vault has another form');
 }
 
-function deliveryOf(data: Data): Delivery {
+/** The outer form only. @throws PeerloomError `ERR_VAULT_INVALID`. */
+export function deliveryOf(data: Data): Delivery {
   const { log, state, items } = fieldsOf(data);
   const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
   const isList = (list: unknown): boolean => Array.isArray(list) && list.every(isObject);

@@ -275,13 +275,15 @@ export class Vault {
   }
 
   /**
-   * Takes in what {@link Vault.export} gave, where it is newer than what is here.
+   * Takes in what {@link Vault.export} gave, all of it or nothing. Each part is proven first, the chunks of large
+   * items too.
    *
-   * @throws PeerloomError `ERR_VAULT_INVALID` when it is damaged or of another identity, `ERR_ROLLBACK`,
-   * `ERR_FORK` when this vault has gone another way since.
+   * @throws PeerloomError `ERR_VAULT_INVALID`, `ERR_SIGNATURE_INVALID`, `ERR_HASH_MISMATCH` or `ERR_DECRYPTION` when
+   * the export is damaged, `ERR_VAULT_INVALID` when it is of another identity, `ERR_ROLLBACK` when something here is
+   * newer, `ERR_FORK` when this vault has gone another way since.
    */
   async import(exported: Uint8Array): Promise<void> {
-    await this.#own.exclusively(async () => importCollections(this.#store, this.#ownId, exported));
+    await this.#own.exclusively(() => importCollections(this.#engine, this.#ownId, exported));
   }
 
   async #find(

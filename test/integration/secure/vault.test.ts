@@ -216,9 +216,11 @@ suite('the vault', () => {
     assert.ok(!Buffer.from(exported).includes('old'));
     const other = await world.start('other');
     await assert.rejects(other.vault.import(exported), withCode('ERR_VAULT_INVALID'));
+    const { body } = alice.vaultEngine.store.item(alice.id, 'a', 'x')!;
     const damaged = Uint8Array.from(exported);
-    damaged[damaged.length - 10]! ^= 1;
-    await assert.rejects(alice.vault.import(damaged));
+    damaged[Buffer.from(exported).indexOf(body) + 20]! ^= 1;
+    await assert.rejects(alice.vault.import(damaged), withCode('ERR_SIGNATURE_INVALID'));
+    await assert.rejects(alice.vault.import(exported.subarray(0, -10)), withCode('ERR_VAULT_INVALID'));
     await alice.vault.put('a', 'x', 'new');
     await assert.rejects(alice.vault.import(exported), withCode('ERR_ROLLBACK'));
     assert.equal(await alice.vault.get(alice.id, 'a', 'x'), 'new');

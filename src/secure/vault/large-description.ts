@@ -1,0 +1,50 @@
+import type { Data } from '../../data.ts';
+import { PeerloomError } from '../../errors.ts';
+import { dataFromBytes, dataToBytes } from '../data-bytes.ts';
+import { isHash } from '../digest.ts';
+import { fieldsOf } from '../fields.ts';
+
+/**
+ * What the text of a large item says: the key of its chunks, and the hash of each, in their order. The item is signed,
+ * so the hashes are, and with them order and end of the content.
+ */
+export interface Description {
+  /** Bytes in all. */
+  readonly size: number;
+  /** AES-256. Used for these chunks alone; the nonce is the chunk's number. */
+  readonly key: Uint8Array;
+  /** The SHA-256 of each encrypted chunk, 64 hexadecimal digits. */
+  readonly hashes: readonly string[];
+}
+
+/** 1 GiB, whose hashes fit into one item. */
+export const maxChunks = 1024;
+
+const keyBytes = 32;
+
+export function describe({ size, key, hashes }: Description): Uint8Array {
+  return dataToBytes({ size, key, hashes });
+}
+
+/** @throws PeerloomError `ERR_VAULT_INVALID` when its owner put something else into the item. */
+export function descriptionOf(text: Uint8Array): Description {
+  const description = fieldsOf(decoded(text));
+  const { size, key, hashes } = description;
+  const isForm =
+    Number.isSafeInteger(size) &&
+    key instanceof Uint8Array &&
+    key.length === keyBytes &&
+    Array.isArray(hashes) &&
+    hashes.length <= maxChunks &&
+    hashes.every(isHash);
+  if (isForm) return description as unknown as Description;
+  throw new PeerloomError('ERR_VAULT_INVALID', 'a large item does not say what its chunks are');
+}
+
+function decoded(text: Uint8Array): Data {
+  try {
+    return dataFromBytes(text);
+  } catch (cause) {
+    throw new PeerloomError('ERR_VAULT_INVALID', 'a large item cannot be decoded', { cause });
+  }
+}
