@@ -300,6 +300,7 @@ export class Session implements Link {
 
   #end(): void {
     this.#isEnding = true;
+    this.readTarget = undefined;
     this.#timer?.cancel();
     this.#wakeDrained();
   }

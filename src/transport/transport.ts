@@ -35,12 +35,12 @@ export interface Link {
   readonly announcedPort?: number | undefined;
   /**
    * Called with each piece that arrives, which must be read during the call: its memory is used again. Set it
-   * in the turn in which the link was handed over.
+   * in the turn in which the link was handed over. If it throws, the link ends with that error.
    */
   onMessage: (bytes: Uint8Array) => void;
   /**
    * Tells where the next bytes would best be read to: a link that can do so hands exactly that piece of memory,
-   * as far as it is filled, to `onMessage`.
+   * as far as it is filled, to `onMessage`. A link that is closed or destroyed does not ask any more.
    */
   readTarget?: (() => Uint8Array | undefined) | undefined;
   /**

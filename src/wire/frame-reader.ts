@@ -21,8 +21,8 @@ const longestHeaderBytes = frameHeaderBytes + 4;
  * Cuts the bytes of a link into frames and puts cut messages together again. Lengths are checked before
  * anything is kept for them.
  *
- * `push` throws PeerloomError `ERR_PROTOCOL` or `ERR_MESSAGE_TOO_LARGE`, after which the reader is of no
- * more use.
+ * `push` throws PeerloomError `ERR_PROTOCOL` or `ERR_MESSAGE_TOO_LARGE`, and what `onFrame` throws. The reader has
+ * stopped then: it holds nothing, has no target, and reads nothing more.
  */
 export class FrameReader {
   /** Called with each frame, in order. */
@@ -74,7 +74,7 @@ export class FrameReader {
   /** How many of them are of frames, and of cut messages, that are there whole. */
   get wholeBytes(): number {
     if (this.#parts !== undefined) return this.#parts.message.start;
-    return this.#remaining > 0 ? this.#frameStart : this.#countedBytes - this.#headerFilled;
+    return this.#remaining > 0 || this.#stopped ? this.#frameStart : this.#countedBytes - this.#headerFilled;
   }
 
   /** Memory set aside for what has not arrived whole. */
@@ -83,11 +83,11 @@ export class FrameReader {
   }
 
   /**
-   * Where the next bytes belong, when that is known of many of them: who has them written there, and pushes that
-   * very piece, saves a copy.
+   * Where the next bytes belong, if the reader knows that of many of them. A link that reads them there, and pushes
+   * that very piece, saves a copy. The target is never empty: a socket would ask for another one for ever.
    */
   get target(): Uint8Array<ArrayBuffer> | undefined {
-    if (this.#remaining < smallestTargetBytes) return undefined;
+    if (this.#stopped || this.#remaining < smallestTargetBytes) return undefined;
     if (!this.#isOfMessage()) return this.#body.subarray(this.#bodyFilled);
     return this.#parts!.target(this.#remaining);
   }
@@ -105,10 +105,14 @@ export class FrameReader {
     this.#body = empty;
   }
 
-  /** Nothing is read any more. */
+  /** Reads nothing more, and drops the frame or message that is under way. */
   stop(): void {
+    if (this.#stopped) return;
+    this.#frameStart = this.wholeBytes;
     this.#stopped = true;
     this.#parts = undefined;
+    this.#remaining = 0;
+    this.#headerFilled = 0;
     this.#body = empty;
   }
 
@@ -118,6 +122,17 @@ export class FrameReader {
    * @returns how many were read: all of them, unless the reader was stopped.
    */
   push(bytes: Uint8Array): number {
+    try {
+      return this.#read(bytes);
+    } catch (error) {
+      this.stop();
+      throw error;
+    } finally {
+      this.#copy = undefined;
+    }
+  }
+
+  #read(bytes: Uint8Array): number {
     let position = 0;
     while (position < bytes.length && !this.#stopped) {
       if (this.#remaining > 0) {
@@ -128,7 +143,6 @@ export class FrameReader {
       if (position < bytes.length && !this.#stopped) position = this.#readHeader(bytes, position);
     }
     this.#countedBytes += position;
-    this.#copy = undefined;
     return position;
   }
 

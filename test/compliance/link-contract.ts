@@ -201,6 +201,43 @@ export const linkContract: Contract = {
     assert.equal(ours.received, 0);
   },
 
+  async 'a listener that throws ends its link with that error, and nothing else'(t, engine) {
+    const line = await openLine(t, engine);
+    const [one, other] = [await line.link(), await line.link()];
+    const error = new Error('the listener failed');
+    one.theirs.link.onMessage = () => {
+      throw error;
+    };
+    one.ours.link.send(new Uint8Array(100));
+    assert.equal(await within(one.theirs.link.closed, 'the link ends'), error);
+    await within(one.ours.link.closed, 'the other side ends');
+    other.ours.link.send(new Uint8Array(100));
+    await other.theirs.arrived(100);
+  },
+
+  async 'a side that has closed, or was destroyed, calls no listener, not even a new one'(t, engine) {
+    const line = await openLine(t, engine);
+    for (const end of ['close', 'destroy'] as const) {
+      const { ours, theirs } = await line.link();
+      let calls = 0;
+      theirs.link.pause();
+      ours.link.send(new Uint8Array(100_000));
+      await turns();
+      theirs.link[end](10_000);
+      theirs.link.onMessage = () => {
+        calls += 1;
+      };
+      theirs.link.readTarget = () => {
+        calls += 1;
+        return undefined;
+      };
+      ours.link.send(new Uint8Array(100_000));
+      ours.link.close(10_000);
+      await within(Promise.all([ours.link.closed, theirs.link.closed]), 'both sides end');
+      assert.equal(calls, 0, end);
+    }
+  },
+
   async 'closing takes no longer than it may'(t, engine) {
     const { ours, theirs } = await (await openLine(t, engine)).link();
     theirs.link.pause();

@@ -31,7 +31,7 @@ class MemoryLink implements Link {
 
   readonly #runtime: Runtime;
   #other: MemoryLink | undefined;
-  #settleClosed: () => void = () => {};
+  #settleClosed: (error: Error | undefined) => void = () => {};
   #state: 'open' | 'ending' | 'closed' = 'open';
 
   /** What the other side sent and this side has not been given yet. */
@@ -48,7 +48,7 @@ class MemoryLink implements Link {
     this.#runtime = runtime;
     this.startedAt = runtime.now();
     this.closed = new Promise((resolve) => {
-      this.#settleClosed = () => resolve(undefined);
+      this.#settleClosed = resolve;
     });
   }
 
@@ -58,7 +58,8 @@ class MemoryLink implements Link {
 
   /** The two sides share no memory: each piece is copied. */
   send(bytes: Uint8Array, sent?: () => void): boolean {
-    const copy = bytes.slice();
+    // Not slice(), which shares the memory where the bytes are a Buffer.
+    const copy = new Uint8Array(bytes);
     sent?.();
     return this.#state !== 'open' || this.#other!.#arrive(copy);
   }
@@ -80,7 +81,6 @@ class MemoryLink implements Link {
   close(timeoutMs: number): void {
     if (this.#state !== 'open') return;
     this.#state = 'ending';
-    this.onMessage = () => {};
     this.resume();
     this.#other!.#otherEnded = true;
     this.#other!.#scheduleDelivery();
@@ -89,11 +89,15 @@ class MemoryLink implements Link {
   }
 
   destroy(): void {
+    this.#end(undefined);
+  }
+
+  #end(error: Error | undefined): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#delivery?.cancel();
     this.#drop();
-    this.#settleClosed();
+    this.#settleClosed(error);
     this.#wakeDrained();
     this.#other!.#drop();
     this.#other!.#otherEnded = true;
@@ -119,10 +123,20 @@ class MemoryLink implements Link {
     while (this.#arriving.length > 0 && !this.#paused && this.#state !== 'closed') {
       const bytes = this.#arriving.shift()!;
       this.#arrivingBytes -= bytes.length;
-      this.onMessage(bytes);
+      // A side that closes drops what still arrives.
+      if (this.#state === 'open') this.#hand(bytes);
     }
     if (this.#arrivingBytes < highWaterBytes) this.#other!.#wakeDrained();
     if (this.#otherEnded && this.#arriving.length === 0) this.destroy();
+  }
+
+  /** A listener that throws ends this link, not the process. */
+  #hand(bytes: Uint8Array): void {
+    try {
+      this.onMessage(bytes);
+    } catch (error) {
+      this.#end(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   /** What has not been given to this side never will be. */

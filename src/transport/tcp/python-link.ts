@@ -34,9 +34,8 @@ export class PythonLink extends SocketLink {
 
   override close(timeoutMs: number): void {
     if (this.#socket.destroyed) return;
-    // What still arrives is dropped; were it not read, the other side could be stuck in sending and read nothing.
-    this.onMessage = () => {};
-    this.resume();
+    // The link goes on reading: a Python node that cannot send does not read either.
+    this.dropArrivals();
     const end = (): void => this.destroy();
     const timers = [this.#runtime.setTimeout(end, timeoutMs)];
     this.#socket.write('', () => {
@@ -50,5 +49,6 @@ export class PythonLink extends SocketLink {
 
   override destroy(): void {
     reset(this.#socket);
+    super.destroy();
   }
 }

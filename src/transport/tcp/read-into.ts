@@ -15,6 +15,9 @@ const sharedBuffer = new Uint8Array(64 * 1024);
  *
  * Node.js offers this as the option `onread` to sockets that it dials itself, and to no others. This sets what
  * that option sets; where a version of Node.js has it otherwise, the answer is false and `'data'` events do.
+ *
+ * Node.js calls both functions from inside its read callback, where an error ends the process. They must not throw;
+ * {@link guarded} makes them so.
  */
 export function readInto(
   socket: Socket,
@@ -34,7 +37,26 @@ export function readInto(
     onBytes(memory.subarray(0, length));
     return true;
   };
-  internals[generator] = () => target() ?? sharedBuffer;
+  internals[generator] = () => {
+    const memory = target();
+    // Node.js asks again at once, and for ever, when it is given empty memory.
+    return memory === undefined || memory.length === 0 ? sharedBuffer : memory;
+  };
   handle.useUserBuffer(sharedBuffer);
   return true;
+}
+
+/** The same function, but when it throws, the socket ends with that error. */
+export function guarded<Argument, Result>(
+  socket: Socket,
+  work: (argument: Argument) => Result,
+): (argument: Argument) => Result | undefined {
+  return (argument) => {
+    try {
+      return work(argument);
+    } catch (error) {
+      socket.destroy(error instanceof Error ? error : new Error(String(error)));
+      return undefined;
+    }
+  };
 }

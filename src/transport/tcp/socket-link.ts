@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Address } from '../../address.ts';
 import type { Runtime } from '../../runtime.ts';
 import type { Link, Security } from '../transport.ts';
-import { readInto } from './read-into.ts';
+import { guarded, readInto } from './read-into.ts';
 
 export interface SocketLinkDetails {
   readonly remoteId: string;
@@ -31,6 +31,7 @@ export class SocketLink implements Link {
   readonly #socket: Socket;
   readonly #runtime: Runtime;
   #onMessage: ((bytes: Uint8Array) => void) | undefined;
+  #isDetached = false;
   #drainWaiters: (() => void)[] = [];
   #writesUnderWay = 0;
 
@@ -97,18 +98,32 @@ export class SocketLink implements Link {
 
   close(timeoutMs: number): void {
     if (this.#socket.destroyed) return;
-    // What still arrives is read and dropped: unread bytes would make the system reset the connection, and
-    // the other side would lose what was sent to it last.
-    this.onMessage = ignore;
-    this.readTarget = undefined;
-    this.#socket.resume();
+    this.dropArrivals();
     this.#socket.end();
     const timer = this.#runtime.setTimeout(() => this.#socket.destroy(), timeoutMs);
     void this.closed.then(() => timer.cancel());
   }
 
   destroy(): void {
+    this.#detach();
     this.#socket.destroy();
+  }
+
+  /**
+   * From now on what arrives is read and dropped. Unread bytes would make the system reset the connection, and the
+   * other side would lose what was sent to it last.
+   */
+  dropArrivals(): void {
+    if (this.#onMessage === undefined) this.onMessage = ignore;
+    this.#detach();
+    this.#socket.resume();
+  }
+
+  /** The link calls no listener any more and asks for no target: what they belong to may be gone. */
+  #detach(): void {
+    this.#isDetached = true;
+    this.#onMessage = ignore;
+    this.readTarget = undefined;
   }
 
   get #underWayBytes(): number {
@@ -119,10 +134,13 @@ export class SocketLink implements Link {
   /** What arrived before is still in the socket. */
   #startReading(): void {
     const socket = this.#socket;
-    const onBytes = (bytes: Uint8Array): void => this.#onMessage!(bytes);
+    const onBytes = guarded(socket, (bytes: Uint8Array): void => {
+      if (!this.#isDetached) this.#onMessage!(bytes);
+    });
+    const target = guarded(socket, () => (this.#isDetached ? undefined : this.readTarget?.()));
     socket.pause();
     socket.on('data', onBytes);
-    readInto(socket, onBytes, () => this.readTarget?.());
+    readInto(socket, onBytes, () => target(undefined));
     socket.resume();
   }
 

@@ -63,6 +63,82 @@ suite('where bytes are read to', () => {
   });
 });
 
+/** Everything that a reader can be in the middle of, in few bytes, and the places where that begins and ends. */
+const states = [
+  frame({ kind: FrameKind.message, body: bytes(10) }),
+  frame({ kind: FrameKind.streamData, body: bytes(9_000) }),
+  firstFrame(30_000, bytes(10_000), { kind: FrameKind.message }),
+  part(bytes(10_000)),
+  frame({ kind: FrameKind.ping, body: bytes(4) }),
+  frame({ kind: FrameKind.streamData, body: bytes(9_000) }),
+  part(bytes(10_000), 0),
+  frame({ kind: FrameKind.message, body: bytes(10) }),
+];
+const inEveryState = Buffer.concat(states);
+const borders = states.map((_, index) => Buffer.concat(states.slice(0, index)).length);
+const places = [...borders, inEveryState.length].flatMap((border) =>
+  [-5_000, -1, 0, 1, 8, 9, 12, 13, 100].map((offset) => border + offset),
+);
+
+suite('a reader that has ended, whatever it was in the middle of,', () => {
+  const assertEnded = (reader: FrameReader, place: number): void => {
+    const { readBytes, wholeBytes } = reader;
+    assert.equal(reader.target, undefined, `at ${place}`);
+    assert.equal(reader.heldBytes, 0, `at ${place}`);
+    assert.equal(reader.push(inEveryState), 0, `at ${place}`);
+    assert.equal(reader.target, undefined, `at ${place}`);
+    assert.deepEqual([reader.readBytes, reader.wholeBytes], [readBytes, wholeBytes], `at ${place}`);
+  };
+  const readers = places
+    .filter((place) => place >= 0 && place <= inEveryState.length)
+    .map((place) => {
+      const { frames, reader } = reading();
+      reader.push(inEveryState.subarray(0, place));
+      return { frames, reader, place };
+    });
+
+  test('reads nothing, holds nothing and has no target once it is stopped', () => {
+    for (const { reader, frames, place } of readers) {
+      const { wholeBytes } = reader;
+      const { length } = frames;
+      reader.stop();
+      assert.equal(reader.wholeBytes, wholeBytes, `at ${place}`);
+      assertEnded(reader, place);
+      reader.stop();
+      assertEnded(reader, place);
+      assert.equal(frames.length, length, `at ${place}`);
+    }
+  });
+
+  test('does so by itself when it refuses a frame, and when whoever it hands a frame to throws', () => {
+    const breach = frame({ flags: 77 });
+    for (const border of [...borders, inEveryState.length]) {
+      const refusing = reading().reader;
+      refusing.push(inEveryState.subarray(0, border));
+      assert.throws(() => refusing.push(breach), /unknown frame flags 77/);
+      assertEnded(refusing, border);
+      const throwing = reading().reader;
+      throwing.push(inEveryState.subarray(0, border));
+      throwing.onFrame = () => {
+        throw new Error('no');
+      };
+      assert.throws(
+        () => throwing.push(Buffer.concat([inEveryState.subarray(border), states[0]!])),
+        /^Error: no$/,
+      );
+      assertEnded(throwing, border);
+    }
+  });
+
+  test('has no target that is empty before', () => {
+    const { reader } = reading();
+    for (const byte of inEveryState) {
+      assert.ok(reader.target?.length !== 0);
+      reader.push(Uint8Array.of(byte));
+    }
+  });
+});
+
 suite('positions', () => {
   test('of whole frames: not of a frame, or a cut message, that is there in part', () => {
     const first = frame({ kind: FrameKind.message, body: bytes(10) });

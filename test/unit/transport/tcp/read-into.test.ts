@@ -13,6 +13,28 @@ function withoutInternals(socket: Socket): void {
 }
 
 suite('reading into memory of ours', () => {
+  const security = { protocol: 'tcp', encrypted: false, authenticated: true } as const;
+
+  for (const [name, target, isAnError] of [
+    ['is empty is passed over', () => new Uint8Array(0), false],
+    ['cannot be told ends the link', () => assert.fail('no target'), true],
+  ] as const) {
+    test(`a target that ${name}`, async (t) => {
+      const [dialled, accepted] = await socketPair(t);
+      const details = { remoteId: 'other', security, startedAt: 0, runtime: systemRuntime };
+      const link = new SocketLink(accepted, details);
+      let arrived = 0;
+      link.readTarget = target;
+      link.onMessage = (bytes) => {
+        arrived += bytes.length;
+      };
+      dialled.end(new Uint8Array(1_000_000));
+      const error = await link.closed;
+      assert.equal(error?.message, isAnError ? 'no target' : undefined);
+      assert.equal(arrived === 1_000_000, !isAnError);
+    });
+  }
+
   for (const isPossible of [true, false]) {
     test(`a link reads the same ${isPossible ? 'with' : 'without'} it`, async (t) => {
       const [dialled, accepted] = await socketPair(t);
@@ -26,7 +48,6 @@ suite('reading into memory of ours', () => {
         isPossible,
         'this version of Node.js has what it needs',
       );
-      const security = { protocol: 'tcp', encrypted: false, authenticated: true } as const;
       const details = { remoteId: 'other', security, startedAt: 0, runtime: systemRuntime };
       const link = new SocketLink(accepted, details);
       const memory = new Uint8Array(300_000);
