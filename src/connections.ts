@@ -153,6 +153,10 @@ export class Connections {
         log(`a message of ${connection.id} was rejected: ${error.message}`);
         dispatcher.emit('node_message_rejected', { peer: connection, data: error }, connection, error);
       },
+      returned: (messages) => {
+        log(`${connection.id} sent back ${messages.count} messages: ${messages.code}`);
+        dispatcher.emit('node_message_returned', { peer: connection, data: messages }, connection, messages);
+      },
       unlinked: () => reconnector.onUnlinked(connection.id),
       suspended: (reason) => this.#onLinkLost(connection, reason),
       resumed: () => {

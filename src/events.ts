@@ -1,5 +1,5 @@
 import { shown } from './arguments.ts';
-import type { Handled } from './channel/channel.ts';
+import type { Handled, ReturnedMessages } from './channel/channel.ts';
 import type { Data } from './data.ts';
 import { PeerloomError } from './errors.ts';
 import type { Node } from './node.ts';
@@ -47,6 +47,8 @@ export interface NodeEvents {
   node_session_lost: [peer: NodeConnection, lost: LostSession];
   /** A message that cannot be decoded arrived; it is counted in `messageCountRerr`. */
   node_message_rejected: [peer: NodeConnection, error: Error];
+  /** The other node sent messages of ours back: they came too late, for example. Between SecureNodes. */
+  node_message_returned: [peer: NodeConnection, messages: ReturnedMessages];
   /**
    * A connection did not come up. `'outbound'`: `connectWithNode` rejects with the same error. `'inbound'`: the
    * handshake of a node that dialled this one failed, or this node refused it; `address` is where it came from. More
@@ -88,6 +90,7 @@ export const eventMethods = {
   node_reconnection_error: 'nodeReconnectionError',
   node_session_lost: 'nodeSessionLost',
   node_message_rejected: 'nodeMessageRejected',
+  node_message_returned: 'nodeMessageReturned',
   connection_error: 'connectionError',
   node_error: 'nodeError',
 } as const satisfies Record<NodeEventName, string>;

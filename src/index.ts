@@ -1,5 +1,5 @@
 export type { Address } from './address.ts';
-export type { CloseReason, SendOptions } from './channel/channel.ts';
+export type { CloseReason, ReturnedMessages, SendOptions } from './channel/channel.ts';
 export type { WaitOptions } from './channel/pending.ts';
 export type { Compression, Data, JsonScalar, NumericTypedArray } from './data.ts';
 export type { Log } from './debug.ts';

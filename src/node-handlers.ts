@@ -1,3 +1,4 @@
+import type { ReturnedMessages } from './channel/channel.ts';
 import type { Data } from './data.ts';
 import type { PeerloomError } from './errors.ts';
 import { eventMethods, type LostSession, type NodeEventName } from './events.ts';
@@ -69,6 +70,14 @@ export abstract class NodeHandlers {
 
   /** A message arrived that cannot be decoded; it is counted in {@link Node.messageCountRerr}. */
   nodeMessageRejected(_peer: NodeConnection, _error: Error): unknown {
+    return undefined;
+  }
+
+  /**
+   * The other node could not take messages of ours and sent them back: `messages.code` says why. It happens between
+   * SecureNodes.
+   */
+  nodeMessageReturned(_peer: NodeConnection, _messages: ReturnedMessages): unknown {
     return undefined;
   }
 

@@ -1,5 +1,6 @@
 import type { Address } from '../address.ts';
 import type { Compression, Data } from '../data.ts';
+import type { ErrorCode } from '../errors.ts';
 import type { Security } from '../transport/transport.ts';
 import type { Goodbye, GoodbyeCode } from '../wire/goodbye.ts';
 import type { WaitOptions } from './pending.ts';
@@ -38,6 +39,15 @@ export interface RemoteNode {
 /** Whether all the handlers of an event ran without throwing; a promise when one of them is asynchronous. */
 export type Handled = boolean | Promise<boolean>;
 
+/** Messages that the other node sent back, because it could not take them. */
+export interface ReturnedMessages {
+  /** Why: one code for all of them. */
+  readonly code: ErrorCode;
+  readonly count: number;
+  /** Their data, in the order in which they were sent. Messages of more than 64 KiB, and those of other authors, are not here. */
+  readonly data: readonly Data[];
+}
+
 /** What a channel reports, in order and one at a time but for requests. */
 export interface ChannelHandler {
   connected(): Handled;
@@ -50,6 +60,8 @@ export interface ChannelHandler {
   unanswerable(error: unknown): void;
   /** A message could not be decoded. */
   rejected(error: Error): void;
+  /** Messages of this side came back. */
+  returned(messages: ReturnedMessages): void;
   /** The link broke, but another one may take its place; said at once, while handlers may still run. */
   unlinked(): void;
   /** The same, once what arrived before is handled: `resumed`, or `closed`, follows. */

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import { formatAddress } from '../address.ts';
 import { messageOf } from '../arguments.ts';
+import type { ReturnedMessages } from '../channel/channel.ts';
 import type { Data } from '../data.ts';
 import type { LostSession, NodeCallback } from '../events.ts';
 import type { NodeConnection } from '../node-connection.ts';
@@ -30,6 +31,11 @@ export function eventText(print: (line: string) => void): NodeCallback {
       case 'node_message_rejected':
         print(dim(`a message of ${labelOf(peer!)} was rejected: ${safeLine((data as Error).message)}`));
         break;
+      case 'node_message_returned': {
+        const { count, code } = data as ReturnedMessages;
+        print(dim(`${labelOf(peer!)} sent back ${count} ${count === 1 ? 'message' : 'messages'}: ${code}`));
+        break;
+      }
       case 'node_session_lost': {
         const { count } = data as LostSession;
         const what = count === 1 ? 'the last message' : `the last ${count} messages`;

@@ -73,10 +73,9 @@ export class MessageMemory {
     return this.#messages.find(message) !== none;
   }
 
-  /** The message is in memory, or may have been. */
-  mayHaveHeld(arrival: Arrival): boolean {
-    const { author, time } = arrival;
-    if (time <= this.#floor || this.holds(arrival)) return true;
+  /** The message may have been in memory. */
+  mayHaveHeld({ author, time }: Arrival): boolean {
+    if (time <= this.#floor) return true;
     const record = this.#authors.find(author);
     return record !== none && time <= this.#floorOf[record]!;
   }

@@ -4,7 +4,7 @@ import { PeerloomError } from '../errors.ts';
 import type { Identity } from '../identity.ts';
 import type { Runtime } from '../runtime.ts';
 import { type Envelope, messageIdBytes, readEnvelope, sign, verify } from './envelope.ts';
-import { SeenMessages } from './seen-messages.ts';
+import { SeenMessages, type Timeliness } from './seen-messages.ts';
 
 export interface NotaryOptions {
   readonly identity: Identity;
@@ -25,6 +25,9 @@ export interface Bringer {
   /** Nobody else can put anything into the link. */
   readonly isEncrypted: boolean;
 }
+
+/** What others may bring on their way through the network. */
+const carriedKinds: ReadonlySet<string> = new Set(['letter', 'survey']);
 
 /** Signs what goes out and examines what comes in. */
 export class Notary {
@@ -74,11 +77,13 @@ export class Notary {
       const message = `this node wrote the message ${envelope.id} itself, and a neighbour brings it back`;
       throw new PeerloomError('ERR_REPLAYED', message);
     }
-    const { source } = bringer;
-    const now = this.#options.wallClock();
-    const isByAuthor = envelope.author === bringer.id;
-    const isDirect = isByAuthor && this.#isForThisAlone(envelope, bringer);
-    const remember = this.#seen.check(envelope, { now, source, isByAuthor, isDirect });
+    const { id, source } = bringer;
+    const remember = this.#seen.check(envelope, {
+      now: this.#options.wallClock(),
+      source,
+      isByAuthor: envelope.author === id,
+      timeliness: this.#timelinessOf(envelope, bringer),
+    });
     verify(envelope);
     remember();
     this.#genuine.add(envelope);
@@ -86,10 +91,12 @@ export class Notary {
   }
 
   /**
-   * What a neighbour says to this node alone can only have come over the link between them: what waited for the link,
-   * or for a slow handler, is not too old.
+   * What a neighbour says to this node alone can only have come over the link between them. It may have waited there,
+   * for the link to come back or for a slow handler, and clocks that differ do not matter to questions and answers.
    */
-  #isForThisAlone({ to }: Envelope, { isEncrypted }: Bringer): boolean {
-    return isEncrypted && to === this.#options.identity.id;
+  #timelinessOf({ author, to, kind }: Envelope, { id, isEncrypted }: Bringer): Timeliness {
+    const isBetweenBoth = isEncrypted && author === id && to === this.#options.identity.id;
+    if (!isBetweenBoth || carriedKinds.has(kind)) return 'in the window';
+    return kind === 'message' ? 'late' : 'whenever';
   }
 }

@@ -4,10 +4,12 @@ import type { WaitOptions } from '../channel/pending.ts';
 import type { ChannelStream } from '../channel/stream.ts';
 import type { Data } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
+import type { Runtime } from '../runtime.ts';
 import type { Goodbye } from '../wire/goodbye.ts';
 import type { Envelope } from './envelope.ts';
 import { fieldsOf } from './fields.ts';
 import type { Bringer, Notary } from './notary.ts';
+import { Returns, readReturned } from './returns.ts';
 
 /** What neighbours ask each other: for the user, for what a letter is to be relayed, and for the node itself. */
 export type RequestKind = 'request' | 'relay' | 'ask';
@@ -15,6 +17,7 @@ export type RequestKind = 'request' | 'relay' | 'ask';
 /** What a {@link SecureChannel} tells of itself and hands on. */
 export interface SecureChannelOptions {
   readonly ownId: string;
+  readonly runtime: Runtime;
   readonly notary: Notary;
   readonly onOpen: (channel: SecureChannel) => void;
   readonly onClosed: (channel: SecureChannel) => void;
@@ -31,12 +34,18 @@ export class SecureChannel implements Channel {
   readonly bringer: Bringer;
   readonly #channel: Channel;
   readonly #options: SecureChannelOptions;
+  readonly #returns: Returns;
   #handler: ChannelHandler | undefined;
 
   constructor(channel: Channel, options: SecureChannelOptions) {
     this.bringer = bringerOf(channel.remote);
     this.#channel = channel;
     this.#options = options;
+    this.#returns = new Returns({
+      id: channel.remote.id,
+      runtime: options.runtime,
+      send: (returned) => channel.send(options.notary.sign('returned', returned, channel.remote.id)),
+    });
   }
 
   get remote(): RemoteNode {
@@ -67,6 +76,7 @@ export class SecureChannel implements Channel {
       request: (data) => this.#answer(data),
       stream: (header, stream) => this.#receiveStream(header, stream),
       closed: (reason, readUnacknowledged) => {
+        this.#returns.close();
         this.#options.onClosed(this);
         handler.closed(reason, readUnacknowledged && (() => contentsOf(readUnacknowledged())));
       },
@@ -137,11 +147,24 @@ export class SecureChannel implements Channel {
   #receive(data: Data): Handled {
     let envelope: Envelope;
     try {
-      envelope = this.#examine(data, ['message']);
-    } catch {
+      envelope = this.#examine(data, ['message', 'returned']);
+    } catch (error) {
+      // Never what was returned, which would go back and forth.
+      const isMessage = fieldsOf(data).kind === 'message';
+      const room = isMessage ? this.#returns.add(data, error) : undefined;
+      return room === undefined ? false : room.then(() => false);
+    }
+    return envelope.kind === 'message' ? this.hand(envelope) : this.#receiveReturned(envelope);
+  }
+
+  #receiveReturned({ data }: Envelope): boolean {
+    try {
+      this.#handler!.returned(readReturned(data, { ownId: this.#options.ownId, id: this.remote.id }));
+      return true;
+    } catch (error) {
+      this.refuse(error as Error);
       return false;
     }
-    return this.hand(envelope);
   }
 
   /** The header is signed; what follows in the stream is as safe as the link. */

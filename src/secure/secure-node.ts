@@ -8,7 +8,7 @@ import { defaultLimits } from '../limits.ts';
 import { Node } from '../node.ts';
 import type { NodeConnection } from '../node-connection.ts';
 import { type NodeOptions, resolveIdentity } from '../options.ts';
-import { systemRuntime } from '../runtime.ts';
+import { type Runtime, systemRuntime } from '../runtime.ts';
 import type { SendReport, SendToNodesOptions } from '../send-to-many.ts';
 import { dataFromBytes, dataToBytes } from './data-bytes.ts';
 import { hashOf, signHash, verifyHash } from './digest.ts';
@@ -69,7 +69,7 @@ export class SecureNode extends Node {
   readonly #notary: Notary;
   readonly #opener: HpkeOpener;
   readonly #post: PostOffice;
-  readonly #now: () => number;
+  readonly #runtime: Runtime;
   readonly #vaultSetup: VaultSetup;
   #vault: Vault | undefined;
   #engine: VaultEngine | undefined;
@@ -91,7 +91,7 @@ export class SecureNode extends Node {
     super(host, port, { ...rest, identity });
     const runtime = rest.runtime ?? systemRuntime;
     this.#identity = identity;
-    this.#now = () => runtime.now();
+    this.#runtime = runtime;
     this.#opener = new HpkeOpener(encryptionKeysOf(identity));
     this.#notary = new Notary({ identity, runtime, wallClock, timeWindowMs, maxSeenMessages });
     this.#post = new PostOffice({
@@ -168,9 +168,9 @@ export class SecureNode extends Node {
    * @throws PeerloomError `ERR_NO_ROUTE`, `ERR_NOT_CONNECTED`, `ERR_TIMEOUT`.
    */
   async ping(id: string, options?: SecureWaitOptions): Promise<number> {
-    const start = this.#now();
+    const start = this.#runtime.now();
     await this.#post.ask(this.#other(id), { topic: 'ping', data: null }, timeout(options));
-    return this.#now() - start;
+    return this.#runtime.now() - start;
   }
 
   /** Asks the whole network who is connected with whom; each node answers for itself, signed. */
@@ -218,6 +218,7 @@ export class SecureNode extends Node {
   override wrapChannel(channel: Channel): Channel {
     return new SecureChannel(channel, {
       ownId: this.id,
+      runtime: this.#runtime,
       notary: this.#notary,
       onOpen: (opened) => {
         this.#post.opened(opened);

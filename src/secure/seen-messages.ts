@@ -14,6 +14,19 @@ export interface SeenOptions {
   readonly seed: Fingerprint;
 }
 
+/** A message that may have come before: that cannot be told any more. */
+export class MessageTooLate extends PeerloomError {
+  constructor(message: string) {
+    super('ERR_REPLAYED', message);
+  }
+}
+
+/**
+ * When a message may come: while its time is in the window; later as well, when nobody but this link can bring it; or
+ * whenever its link brings it, when its kind is refused of all others.
+ */
+export type Timeliness = 'in the window' | 'late' | 'whenever';
+
 /** How a message comes. */
 export interface Coming {
   /** Milliseconds since 1970. */
@@ -22,8 +35,7 @@ export interface Coming {
   readonly source: string;
   /** The neighbour that brings it is its author. */
   readonly isByAuthor: boolean;
-  /** And it is for this node alone, over a link that nobody else can put anything into. */
-  readonly isDirect: boolean;
+  readonly timeliness: Timeliness;
 }
 
 /** A source may take this part of the memory that is free, and an author this part of what its source has left. */
@@ -76,25 +88,30 @@ export class SeenMessages {
    * @returns remembers the message. To be called once it is proven, in the same turn.
    * @throws PeerloomError `ERR_TIME_WINDOW`, `ERR_REPLAYED`, `ERR_TOO_MANY_MESSAGES`.
    */
-  check(envelope: Envelope, { now, source, isByAuthor, isDirect }: Coming): () => void {
+  check(envelope: Envelope, { now, source, isByAuthor, timeliness }: Coming): () => void {
     const { author, id, hash, time } = envelope;
     const { timeWindowMs } = this.#options;
-    const isOld = time < now - timeWindowMs;
-    if (time > now + timeWindowMs || (isOld && !isDirect)) {
+    const isOutside = Math.abs(now - time) > timeWindowMs;
+    if (isOutside && (timeliness === 'in the window' || (timeliness === 'late' && time > now))) {
       const message = `the message ${id} is of ${time}, more than ${timeWindowMs} ms from our ${now}`;
       throw new PeerloomError('ERR_TIME_WINDOW', message);
     }
-    // Nobody else can bring it any more, and the link brings nothing twice.
-    if (isOld) return () => {};
+    // Nobody else can bring it, and a link brings nothing twice.
+    if (isOutside) return () => {};
     const arrival: Arrival = {
       author: fingerprintOf(sha256Hex(encodeText(author))),
       message: fingerprintOf(hash),
       time,
       source: this.#sourceNamed(source),
     };
-    const isKnown = isDirect ? this.#memory.holds(arrival) : this.#memory.mayHaveHeld(arrival);
-    if (isKnown)
-      throw new PeerloomError('ERR_REPLAYED', `the message ${id} of ${author} came before, or may have`);
+    if (this.#memory.holds(arrival)) {
+      throw new PeerloomError('ERR_REPLAYED', `the message ${id} of ${author} came before`);
+    }
+    if (timeliness === 'in the window' && this.#memory.mayHaveHeld(arrival)) {
+      throw new MessageTooLate(
+        `the message ${id} of ${author} comes after many later ones, and may be a replay`,
+      );
+    }
     const hasRoom = (): boolean => this.#hasRoom(arrival, isByAuthor);
     if (!hasRoom() && !(this.#lookAtAll(now) && hasRoom())) {
       const message = `${source} brought messages of too many authors: the message ${id} of ${author}, who is new, is refused`;

@@ -77,6 +77,7 @@ export function openChannel({
       return behaviour.request(data);
     },
     stream: () => undefined,
+    returned: ({ count, code }) => void told.push(`returned ${count} ${code}`),
     unanswerable: (error) => void told.push(`unanswerable ${(error as Error).message}`),
     rejected: (error) => void told.push(`rejected ${(error as { code?: string }).code}`),
     unlinked: () => {},

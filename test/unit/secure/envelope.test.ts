@@ -158,20 +158,24 @@ suite('envelopes', () => {
     const bob = Identity.generate();
     const notary = notaryOf(bob, clock);
     const link = { id: alice.id, source: alice.id, isEncrypted: true };
-    const written = (to?: string) => notaryOf(alice, clock).sign('message', 'it waited', to);
-    const [toBob, again, overPlain, byOthers, toAll] = [bob.id, bob.id, bob.id, bob.id, undefined].map(
-      written,
-    );
+    const written = (to: string | undefined, kind = 'message', time = clock.now): Envelope =>
+      notaryOf(alice, { now: time }).sign(kind, 'it waited', to);
+    const [toBob, again, overPlain, byOthers] = Array.from({ length: 4 }, () => written(bob.id));
+    const toAll = written(undefined);
+    const carried = ['letter', 'survey'].map((kind) => written(bob.id, kind));
     clock.now += 60 * minute;
     notary.examine(toBob!, link);
     const tooOld = withCode('ERR_TIME_WINDOW');
     assert.throws(() => notary.examine(overPlain!, { ...link, isEncrypted: false }), tooOld);
     assert.throws(() => notary.examine(byOthers!, neighbour), tooOld);
-    assert.throws(() => notary.examine(toAll!, link), tooOld);
+    for (const envelope of [toAll, ...carried]) assert.throws(() => notary.examine(envelope, link), tooOld);
     clock.now -= 60 * minute;
     notary.examine(again!, link);
     assert.throws(() => notary.examine(again!, link), withCode('ERR_REPLAYED'));
-    const early = notaryOf(alice, { now: clock.now + 5 * minute + 1 }).sign('message', 'too early', bob.id);
-    assert.throws(() => notary.examine(early, link), tooOld, 'but from the future it cannot be');
+    const early = clock.now + 5 * minute + 1;
+    assert.throws(() => notary.examine(written(bob.id, 'message', early), link), tooOld);
+    const question = written(bob.id, 'request', early);
+    assert.throws(() => notary.examine(question, { ...link, isEncrypted: false }), tooOld);
+    notary.examine(question, link);
   });
 });

@@ -25,7 +25,13 @@ function message(author: string, time: number): Envelope {
 
 /** Lets a message through. */
 function take(seen: SeenMessages, envelope: Envelope, coming: Partial<Coming> = {}): void {
-  seen.check(envelope, { now: start, source: 'neighbour', isByAuthor: false, isDirect: false, ...coming })();
+  seen.check(envelope, {
+    now: start,
+    source: 'neighbour',
+    isByAuthor: false,
+    timeliness: 'in the window',
+    ...coming,
+  })();
 }
 
 /** Lets messages through until one is refused. */

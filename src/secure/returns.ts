@@ -1,0 +1,131 @@
+import type { ReturnedMessages } from '../channel/channel.ts';
+import type { Data } from '../data.ts';
+import { type ErrorCode, PeerloomError } from '../errors.ts';
+import type { Runtime, RuntimeTimer } from '../runtime.ts';
+import { encodePayload } from '../wire/payload.ts';
+import { readEnvelope, verify } from './envelope.ts';
+import { fieldsOf } from './fields.ts';
+import { MessageTooLate } from './seen-messages.ts';
+
+export interface ReturnsOptions {
+  /** The neighbour. */
+  readonly id: string;
+  readonly runtime: Runtime;
+  /** Sends some messages back. */
+  readonly send: (returned: Data) => void;
+}
+
+/** What goes back together: it begins with the first message, and leaves this much later. */
+const gatheringMs = 50;
+
+/** Past either of these the neighbour's next message is not looked at before what was gathered has left. */
+const maxGathered = 64;
+const maxGatheredBytes = 64 * 1024;
+
+/** What an honest neighbour may have sent, and could send again. */
+const returnedCodes = [
+  'ERR_TIME_WINDOW',
+  'ERR_TOO_MANY_MESSAGES',
+  'ERR_REPLAYED',
+] as const satisfies ErrorCode[];
+
+/**
+ * Sends back what a neighbour sent and this node could not take for a reason that is not the neighbour's fault, so that
+ * the neighbour learns of the loss. It returns no more than it was given, and no faster than it is read.
+ */
+export class Returns {
+  readonly #options: ReturnsOptions;
+  readonly #gathered = new Map<string, { count: number; readonly messages: Data[] }>();
+  #count = 0;
+  #bytes = 0;
+  #left = Promise.withResolvers<void>();
+  #timer: RuntimeTimer | undefined;
+
+  constructor(options: ReturnsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Takes a message that was refused.
+   *
+   * @returns a promise of room for the next one; `undefined` where there is room, or nothing is returned.
+   */
+  add(message: Data, error: unknown): Promise<void> | undefined {
+    if (!isReturned(error)) return undefined;
+    // What it passed on for others is counted alone: it could not tell whether that is true.
+    const isOwn = fieldsOf(message).author === this.#options.id;
+    const bytes = isOwn ? encodePayload(message).body.length : Number.POSITIVE_INFINITY;
+    const gathered = this.#gathered.get(error.code) ?? { count: 0, messages: [] };
+    this.#gathered.set(error.code, gathered);
+    gathered.count += 1;
+    this.#count += 1;
+    if (bytes <= maxGatheredBytes) {
+      gathered.messages.push(message);
+      this.#bytes += bytes;
+    }
+    this.#timer ??= this.#options.runtime.setTimeout(() => this.#leave(), gatheringMs);
+    return this.#count < maxGathered && this.#bytes < maxGatheredBytes ? undefined : this.#left.promise;
+  }
+
+  /** Nothing can be sent any more. */
+  close(): void {
+    this.#timer?.cancel();
+    this.#gathered.clear();
+    this.#left.resolve();
+  }
+
+  #leave(): void {
+    const left = this.#left;
+    this.#left = Promise.withResolvers();
+    this.#timer = undefined;
+    for (const [code, { count, messages }] of this.#gathered) {
+      try {
+        this.#options.send({ code, count, messages });
+      } catch {
+        // The neighbour does not read what it is sent: it cannot be told.
+      }
+    }
+    this.#gathered.clear();
+    this.#count = this.#bytes = 0;
+    left.resolve();
+  }
+}
+
+/**
+ * Reads what a neighbour sends back.
+ *
+ * @throws PeerloomError `ERR_ENVELOPE_INVALID`, `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID`: only what this node said
+ * to that neighbour, or to all, may come back as its own.
+ */
+export function readReturned(
+  data: Data,
+  between: { readonly ownId: string; readonly id: string },
+): ReturnedMessages {
+  const { code, count, messages } = fieldsOf(data);
+  const known = returnedCodes.find((one) => one === code);
+  const isReturn = known !== undefined && Number.isSafeInteger(count) && Array.isArray(messages);
+  if (!isReturn || (count as number) < messages.length || messages.length > maxGathered) throw invalid();
+  return {
+    code: known,
+    count: count as number,
+    data: messages.map((message) => contentOf(message, between)),
+  };
+}
+
+function contentOf(message: Data, { ownId, id }: { readonly ownId: string; readonly id: string }): Data {
+  const envelope = readEnvelope(message);
+  const { author, kind, to = id } = envelope;
+  if (author !== ownId || kind !== 'message' || to !== id) throw invalid();
+  verify(envelope);
+  return envelope.data;
+}
+
+function invalid(): PeerloomError {
+  return new PeerloomError('ERR_ENVELOPE_INVALID', 'what was sent back is not what this node sent');
+}
+
+function isReturned(error: unknown): error is PeerloomError {
+  if (error instanceof MessageTooLate) return true;
+  const { code } = error as PeerloomError;
+  return code === 'ERR_TIME_WINDOW' || code === 'ERR_TOO_MANY_MESSAGES';
+}
