@@ -3,11 +3,13 @@ import { PeerloomError } from '../../errors.ts';
 import { dataFromBytes, dataToBytes } from '../data-bytes.ts';
 import { sha256Hex } from '../digest.ts';
 import { fieldsOf } from '../fields.ts';
-import { accept, type CollectionName, type Delivery } from './delivery.ts';
+import { type CollectionState, currentEpoch } from './collection-state.ts';
+import { acceptOwn, type CollectionName, type Delivery } from './delivery.ts';
 import type { EpochKeys } from './epoch-keys.ts';
 import { openItem, type SealedItem, verifyItem } from './item.ts';
 import { descriptionOf } from './large-description.ts';
-import { type CollectionState, currentEpoch, verifyLog, verifyState } from './manifest.ts';
+import { verifyLog, verifyState } from './manifest.ts';
+import { runNow } from './steps.ts';
 import { deliveryOf } from './vault-protocol.ts';
 import type { VaultStore } from './vault-store.ts';
 
@@ -33,10 +35,10 @@ const format = 'peerloom-vault-export-2';
 export function exportCollections(store: VaultStore, owner: string): Uint8Array {
   const collections = store.collectionNames(owner).map((collection): CollectionBackup => {
     const { state } = store.collection(owner, collection)!;
-    const { items } = store.items(owner, collection, { after: -1, maxBytes: Number.POSITIVE_INFINITY });
+    const items = [...allItems(store, owner, collection)];
     const blobs = items.map(({ blob }) => blob).filter((blob) => blob !== '');
     const chunks = Object.fromEntries(blobs.map((blob) => [blob, chunksOf(store, owner, blob)]));
-    return { collection, log: store.log(owner, collection, 0), state, items, chunks };
+    return { collection, log: store.wholeLog(owner, collection), state, items, chunks };
   });
   const backup: Backup = { format, owner, collections };
   return dataToBytes(backup as unknown as Data);
@@ -46,7 +48,7 @@ export function exportCollections(store: VaultStore, owner: string): Uint8Array 
  * Takes in all of an export, or nothing.
  *
  * @throws PeerloomError `ERR_VAULT_INVALID`, `ERR_NOT_PERMITTED` and `ERR_DECRYPTION` for chunks that the owner's items
- * do not prove, and those of {@link accept}.
+ * do not prove, and those of {@link acceptOwn}.
  */
 export async function importCollections(
   { store, keys }: { readonly store: VaultStore; readonly keys: EpochKeys },
@@ -58,7 +60,7 @@ export async function importCollections(
   for (const part of backup.collections) await verifyChunks(keys, { owner, ...part });
   store.transaction(() => {
     for (const { collection, chunks, ...delivery } of backup.collections) {
-      const { state, version } = accept(store, { owner, collection }, delivery);
+      const { state, version } = acceptOwn(store, { owner, collection }, delivery);
       for (const { item, blob } of delivery.items) {
         if (blob === '' || store.item(owner, collection, item)!.blob !== blob) continue;
         for (const [number, body] of chunks[blob]!.entries()) store.saveChunk(owner, blob, number, body);
@@ -89,8 +91,8 @@ async function verifyChunksOf(
   const large = items.filter(({ blob }) => blob !== '');
   if (Object.keys(chunks).length !== large.length) throw invalid('the export has chunks of no item');
   if (large.length === 0) return;
-  verifyLog(log, name, undefined);
-  verifyState(state, log.at(-1)!);
+  runNow(verifyLog(log, name, undefined));
+  runNow(verifyState(state, log.at(-1)!));
   for (const item of large) {
     verifyItem(item);
     const epoch = state.epochs.find((one) => one.epoch === item.epoch);
@@ -101,6 +103,15 @@ async function verifyChunksOf(
     if (!isWhole || bodies.some((body, number) => sha256Hex(body) !== hashes[number])) {
       throw invalid(`chunks of ${item.item} are missing or damaged`);
     }
+  }
+}
+
+function* allItems(store: VaultStore, owner: string, collection: string): Generator<SealedItem> {
+  for (let after = -1; ; ) {
+    const { items, more } = store.items(owner, collection, { after, maxBytes: Number.POSITIVE_INFINITY });
+    yield* items;
+    if (!more) return;
+    after = items.at(-1)!.version;
   }
 }
 
@@ -129,7 +140,7 @@ function isCollection(part: Data): boolean {
   const { collection, state, chunks } = fieldsOf(part);
   const bodies = Object.values(fieldsOf(chunks ?? null));
   const isForm = typeof collection === 'string' && state !== null && typeof chunks === 'object';
-  deliveryOf(part);
+  deliveryOf(part, Number.POSITIVE_INFINITY);
   return (
     isForm && bodies.every((list) => Array.isArray(list) && list.every((body) => body instanceof Uint8Array))
   );

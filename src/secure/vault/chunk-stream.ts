@@ -1,6 +1,7 @@
 import type { ChannelStream } from '../../channel/stream.ts';
 import type { Runtime } from '../../runtime.ts';
 import { sha256Hex } from '../digest.ts';
+import { chunkBytes, tagBytes } from './vault-limits.ts';
 
 export interface ChunkStreamOptions {
   /** Opens a stream of the chunks from a number on. `undefined`: nobody has one to offer. */
@@ -10,8 +11,7 @@ export interface ChunkStreamOptions {
 
 /** Before each chunk its length, big-endian. */
 const prefixBytes = 4;
-/** What an owner cuts at the most: 1 MiB, and the tag. */
-const maxChunkBytes = 1024 * 1024 + 16;
+const maxChunkBytes = chunkBytes + tagBytes;
 /** For one chunk, or for the answer that there is a stream. */
 const timeoutMs = 30_000;
 

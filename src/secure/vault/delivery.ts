@@ -1,14 +1,10 @@
+import type { Pace } from '../../computing-pace.ts';
 import { PeerloomError } from '../../errors.ts';
+import { type CollectionState, epochOfVersion } from './collection-state.ts';
 import { type SealedItem, verifyItem } from './item.ts';
-import {
-  type CollectionState,
-  epochOfVersion,
-  forked,
-  type LogEntry,
-  verifyEntry,
-  verifyLog,
-  verifyState,
-} from './manifest.ts';
+import { checkFollows, forked, type LogEntry, verifyEntry, verifyLog, verifyState } from './manifest.ts';
+import { runNow, runPaced, type Steps } from './steps.ts';
+import type { Keeping } from './store-usage.ts';
 import type { StoredCollection, VaultStore } from './vault-store.ts';
 
 /** Which collection, and whose. */
@@ -19,66 +15,146 @@ export interface CollectionName {
 
 /** What one node gives another of a collection. */
 export interface Delivery {
-  /** The log beyond what the receiver has, or its last entry alone. */
+  /** The log beyond what the receiver has, or the next part of it; its last entry alone when there is nothing new. */
   readonly log: readonly LogEntry[];
-  /** What the last entry of the log proves; `null` when the receiver has it. */
+  /** What the last entry of the log proves; `null` when the receiver has it, or when more of the log is to come. */
   readonly state: CollectionState | null;
   readonly items: readonly SealedItem[];
 }
 
+/** A delivery that was proven. */
+export interface Accepted {
+  /** The collection as it stands now; `undefined` while part of its log is still to come. */
+  readonly collection: StoredCollection | undefined;
+  /** Items for which there is no room; they are not older than what is here. */
+  readonly unkept: readonly SealedItem[];
+}
+
 /**
  * Takes a delivery into the store once every part of it is proven to be its owner's, and nothing older than what
- * is there; otherwise nothing of it.
+ * is there; otherwise nothing of it. The proof runs outside of the transaction and lets others run in between.
  *
+ * @param keeping for collections of other owners.
  * @throws PeerloomError `ERR_VAULT_INVALID`, `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID`, `ERR_FORK`,
- * `ERR_ROLLBACK`.
+ * `ERR_ROLLBACK`; `ERR_MESSAGE_TOO_LARGE` when there is no room.
  */
-export function accept(store: VaultStore, name: CollectionName, delivery: Delivery): StoredCollection {
+export async function accept(
+  store: VaultStore,
+  name: CollectionName,
+  { delivery, keeping, pace }: { delivery: Delivery; keeping: Keeping; pace: Pick<Pace, 'pause'> },
+): Promise<Accepted> {
   try {
-    return store.transaction(() => {
-      acceptLog(store, name, delivery);
-      const collection = store.collection(name.owner, name.collection)!;
-      for (const item of delivery.items) acceptItem(store, name, { item, state: collection.state });
-      return collection;
-    });
+    await runPaced(prove(store, name, delivery), pace);
+    return keep(store, name, { delivery, keeping });
   } catch (error) {
-    if (error instanceof PeerloomError) throw error;
-    throw new PeerloomError('ERR_VAULT_INVALID', 'a delivery has another form', { cause: error });
+    throw offenceOf(error);
   }
 }
 
-function acceptLog(store: VaultStore, name: CollectionName, { log, state }: Delivery): void {
+/** The same for an own collection, at once. */
+export function acceptOwn(store: VaultStore, name: CollectionName, delivery: Delivery): StoredCollection {
+  try {
+    runNow(prove(store, name, delivery));
+    return keep(store, name, { delivery }).collection!;
+  } catch (error) {
+    throw offenceOf(error);
+  }
+}
+
+function offenceOf(error: unknown): PeerloomError {
+  if (error instanceof PeerloomError) return error;
+  return new PeerloomError('ERR_VAULT_INVALID', 'a delivery has another form', { cause: error });
+}
+
+/** Stops after each signature. */
+function* prove(store: VaultStore, name: CollectionName, { log, state, items }: Delivery): Steps<void> {
   const { owner, collection } = name;
-  const known = store.collection(owner, collection)?.head;
+  const known = store.lastEntry(owner, collection);
   const head = log.at(-1);
   if (head === undefined) throw new PeerloomError('ERR_VAULT_INVALID', 'a delivery has no log');
-  if (known !== undefined) {
-    for (const entry of log) if (entry.sequence <= known.sequence) checkSame(store, name, entry);
-    if (head.epoch < known.epoch) {
-      const message = `the epoch ${head.epoch} of ${collection} is over: ${known.epoch} has been seen`;
-      throw new PeerloomError('ERR_ROLLBACK', message);
-    }
+  checkKnown(store, name, { log, known });
+  if (known !== undefined && head.epoch < known.epoch) {
+    const message = `the epoch ${head.epoch} of ${collection} is over: ${known.epoch} has been seen`;
+    throw new PeerloomError('ERR_ROLLBACK', message);
   }
-  const news = log.filter(({ sequence }) => sequence > (known?.sequence ?? 0));
-  verifyLog(news, name, known);
-  if (news.length === 0) return;
-  if (state === null) throw new PeerloomError('ERR_VAULT_INVALID', 'a delivery has no state');
-  verifyState(state, head);
-  store.saveManifest(news, state);
+  yield* verifyLog(newsOf(log, known), name, known);
+  const stored = store.collection(owner, collection);
+  const isNewer = head.sequence > (stored?.head.sequence ?? 0);
+  if (isNewer && state !== null) yield* verifyState(state, head);
+  const current = isNewer ? state : stored!.state;
+  if (current === null && items.length > 0) {
+    throw new PeerloomError('ERR_VAULT_INVALID', 'a delivery has items, and no state that they belong to');
+  }
+  for (const item of items) {
+    proveItem(store, name, { item, state: current! });
+    yield;
+  }
+}
+
+/** Holds what was proven against what has come meanwhile. */
+function keep(
+  store: VaultStore,
+  name: CollectionName,
+  { delivery: { log, state, items }, keeping }: { delivery: Delivery; keeping?: Keeping },
+): Accepted {
+  const { owner, collection } = name;
+  const head = log.at(-1)!;
+  store.transaction(() => {
+    let last = store.lastEntry(owner, collection);
+    checkKnown(store, name, { log, known: last });
+    const news = newsOf(log, last);
+    for (const entry of news) {
+      checkFollows(entry, last);
+      last = entry;
+    }
+    const isNewer = head.sequence > (store.collection(owner, collection)?.head.sequence ?? 0);
+    const proven = isNewer && state !== null ? { head, state } : undefined;
+    store.saveManifest(name, { log: news, proven }, keeping);
+  });
+  return { collection: store.collection(owner, collection), unkept: keepItems(store, items) };
+}
+
+/** @returns the items for which there is no room. */
+function keepItems(store: VaultStore, items: readonly SealedItem[]): readonly SealedItem[] {
+  const isNewer = ({ owner, collection, item, version }: SealedItem): boolean =>
+    (store.item(owner, collection, item)?.version ?? -1) < version;
+  const newer = items.filter(isNewer);
+  if (newer.length === 0) return [];
+  try {
+    store.transaction(() => {
+      for (const item of newer) store.saveItem(item);
+    });
+    return [];
+  } catch (error) {
+    if ((error as PeerloomError).code === 'ERR_MESSAGE_TOO_LARGE') return newer;
+    throw error;
+  }
+}
+
+/** The entries beyond the one that is the last here. */
+function newsOf(log: readonly LogEntry[], known: LogEntry | undefined): readonly LogEntry[] {
+  return log.filter(({ sequence }) => sequence > (known?.sequence ?? 0));
 }
 
 /** An entry that is there already must be the same one. */
-function checkSame(store: VaultStore, { owner, collection }: CollectionName, entry: LogEntry): void {
-  const [own] = store.log(owner, collection, entry.sequence - 1);
-  if (own?.hash === entry.hash) return;
-  verifyEntry(entry);
-  if (entry.owner !== owner || entry.collection !== collection) {
-    throw new PeerloomError('ERR_VAULT_INVALID', 'a log entry of another collection');
+function checkKnown(
+  store: VaultStore,
+  { owner, collection }: CollectionName,
+  { log, known }: { readonly log: readonly LogEntry[]; readonly known: LogEntry | undefined },
+): void {
+  for (const entry of log) {
+    if (known === undefined || entry.sequence > known.sequence) continue;
+    const own = store.entry(owner, collection, entry.sequence);
+    if (own?.hash === entry.hash) continue;
+    verifyEntry(entry);
+    if (entry.owner !== owner || entry.collection !== collection) {
+      throw new PeerloomError('ERR_VAULT_INVALID', 'a log entry of another collection');
+    }
+    throw forked(entry);
   }
-  throw forked(entry);
 }
 
-function acceptItem(
+function proveItem(
   store: VaultStore,
   { owner, collection }: CollectionName,
   { item, state }: { readonly item: SealedItem; readonly state: CollectionState },
@@ -97,8 +173,6 @@ function acceptItem(
     const message = `version ${item.version} of ${item.item} is over: ${known.version} has been seen`;
     throw new PeerloomError('ERR_ROLLBACK', message);
   }
-  if (known?.version === item.version) return;
-  store.saveItem(item);
 }
 
 /** Whether what was delivered is, in all of its parts, what is there and was proven before. */
@@ -106,6 +180,12 @@ function isSame(known: SealedItem, item: SealedItem): boolean {
   return Object.entries(known).every(([name, value]: [string, unknown]) => {
     const other: unknown = item[name as keyof SealedItem];
     if (!(value instanceof Uint8Array) || !(other instanceof Uint8Array)) return value === other;
-    return value.length === other.length && value.every((byte, index) => byte === other[index]);
+    return areEqual(value, other);
   });
+}
+
+function areEqual(one: Uint8Array, other: Uint8Array): boolean {
+  if (one.length !== other.length) return false;
+  for (let index = 0; index < one.length; index++) if (one[index] !== other[index]) return false;
+  return true;
 }

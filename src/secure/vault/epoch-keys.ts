@@ -3,7 +3,7 @@ import { requiredBuiltin } from '../../builtin.ts';
 import { PeerloomError } from '../../errors.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import { encryptionKeyOf, type HpkeContext, type HpkeOpener, hpkeSeal } from '../hpke.ts';
-import type { Epoch } from './manifest.ts';
+import type { Epoch } from './collection-state.ts';
 
 /** An epoch of a collection. */
 export interface EpochName {

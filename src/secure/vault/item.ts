@@ -5,6 +5,8 @@ import type { Identity } from '../../identity.ts';
 import { encodeText } from '../../wire/text.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import { hashOf, sha256Hex, signHash, verifyHash } from '../digest.ts';
+import { hasFields, isBlob, isCount, isName } from './vault-arguments.ts';
+import { maxBodyBytes, tagBytes } from './vault-limits.ts';
 
 /** Which item, and which state of it; bound to the content by encryption and by the owner's signature. */
 export interface ItemHeader {
@@ -34,7 +36,19 @@ export interface SealedItem extends ItemHeader {
 const purpose = 'peerloom-vault-item-1';
 const algorithm = 'aes-256-gcm';
 const nonceBytes = 12;
-const tagBytes = 16;
+const signatureBytes = 64;
+const itemFields = [
+  'owner',
+  'collection',
+  'item',
+  'version',
+  'epoch',
+  'time',
+  'deleted',
+  'blob',
+  'body',
+  'signature',
+] as const satisfies readonly (keyof SealedItem)[];
 
 /** What an item's body is longer than the text. */
 export const sealBytes = nonceBytes + tagBytes;
@@ -73,14 +87,17 @@ export function openItem(item: SealedItem, key: Uint8Array): Uint8Array {
 export function verifyItem(item: SealedItem): void {
   const { owner, collection, item: name, version, epoch, time, deleted, blob, body, signature } = item;
   const isForm =
-    typeof collection === 'string' &&
-    typeof name === 'string' &&
-    [version, epoch, time].every((count) => Number.isSafeInteger(count) && count >= 0) &&
+    hasFields(item, itemFields) &&
+    isName(collection) &&
+    isName(name) &&
+    [version, epoch, time].every(isCount) &&
     typeof deleted === 'boolean' &&
-    isBlob(blob) &&
+    (blob === '' || isBlob(blob)) &&
     body instanceof Uint8Array &&
     body.length > sealBytes &&
-    signature instanceof Uint8Array;
+    body.length <= maxBodyBytes &&
+    signature instanceof Uint8Array &&
+    signature.length === signatureBytes;
   if (!isForm) throw new PeerloomError('ERR_VAULT_INVALID', 'an item has another form');
   if (!verifyHash(owner, purpose, signedHash(headerOf(item), body), signature)) {
     throw new PeerloomError(
@@ -88,10 +105,6 @@ export function verifyItem(item: SealedItem): void {
       `version ${version} of ${name} was not signed by ${owner}`,
     );
   }
-}
-
-function isBlob(blob: unknown): boolean {
-  return typeof blob === 'string' && /^([0-9a-f]{32})?$/.test(blob);
 }
 
 function headerOf({ body: _, signature: __, ...header }: SealedItem): ItemHeader {

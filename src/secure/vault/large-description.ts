@@ -3,6 +3,7 @@ import { PeerloomError } from '../../errors.ts';
 import { dataFromBytes, dataToBytes } from '../data-bytes.ts';
 import { isHash } from '../digest.ts';
 import { fieldsOf } from '../fields.ts';
+import { maxChunks } from './vault-limits.ts';
 
 /**
  * What the text of a large item says: the key of its chunks, and the hash of each, in their order. The item is signed,
@@ -16,9 +17,6 @@ export interface Description {
   /** The SHA-256 of each encrypted chunk, 64 hexadecimal digits. */
   readonly hashes: readonly string[];
 }
-
-/** 1 GiB, whose hashes fit into one item. */
-export const maxChunks = 1024;
 
 const keyBytes = 32;
 

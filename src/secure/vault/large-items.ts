@@ -6,9 +6,10 @@ import { canonicalJson } from '../canonical-json.ts';
 import { sha256Hex } from '../digest.ts';
 import type { ChunkReader } from './chunk-reader.ts';
 import type { CollectionName } from './delivery.ts';
-import { describe, descriptionOf, maxChunks } from './large-description.ts';
+import { describe, descriptionOf } from './large-description.ts';
 import type { OwnCollections } from './own-collections.ts';
 import { turn } from './turn.ts';
+import { chunkBytes, maxChunks, tagBytes } from './vault-limits.ts';
 import type { VaultStore } from './vault-store.ts';
 
 export interface LargeItemsOptions {
@@ -22,8 +23,6 @@ export interface LargeItemsOptions {
 }
 
 const algorithm = 'aes-256-gcm';
-const tagBytes = 16;
-const chunkBytes = 1024 * 1024;
 
 /** Items that are too large for a message: kept, given and read in chunks. */
 export class LargeItems {

@@ -3,6 +3,9 @@ import type { Data } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
 import { type Identity, isPeerId } from '../../identity.ts';
 import { hashOf, isHash, signHash, verifyHash } from '../digest.ts';
+import { type CollectionState, currentEpoch, isState } from './collection-state.ts';
+import type { Steps } from './steps.ts';
+import { hasFields, isCount, isName } from './vault-arguments.ts';
 
 /** What an owner did to a collection. */
 export type Change =
@@ -57,36 +60,6 @@ export interface LogEntry {
   readonly signature: string;
 }
 
-/** A span of versions whose items are encrypted with one key. */
-export interface Epoch {
-  /** Its number: 1 for the first, then one more with each revocation. */
-  readonly epoch: number;
-  /** The first version of an item that can be of this epoch; it ends where the next one begins. */
-  readonly from: number;
-  /** The key, wrapped for the owner and each reader by their ids: HPKE, base64url. */
-  readonly wraps: { readonly [id: string]: string };
-}
-
-/** Since when somebody may read, and whether also what was written before. */
-export interface ReaderInfo {
-  /** Milliseconds since 1970. */
-  readonly since: number;
-  /** Older epochs are open as well. */
-  readonly history: boolean;
-}
-
-/** Who may read a collection, and with which keys. */
-export interface CollectionState {
-  /** In their order, the current one last. Those that no item is left of may be missing. */
-  readonly epochs: readonly Epoch[];
-  /** Who may read, by their ids. */
-  readonly readers: { readonly [id: string]: ReaderInfo };
-  /** The ids of the nodes that keep a copy. */
-  readonly replicas: readonly string[];
-  /** Items of epochs up to this one are encrypted anew, one after the other; 0: of none. */
-  readonly closed: number;
-}
-
 /** Where a collection stands: the last entry of its log, and the state that this entry proves. */
 export interface Manifest {
   readonly head: LogEntry;
@@ -94,6 +67,18 @@ export interface Manifest {
 }
 
 const purpose = 'peerloom-vault-log-1';
+const entryFields = [
+  'owner',
+  'collection',
+  'sequence',
+  'previous',
+  'time',
+  'change',
+  'epoch',
+  'state',
+  'hash',
+  'signature',
+] as const satisfies readonly (keyof LogEntry)[];
 
 /** The next step of a collection, signed. */
 export function nextManifest(
@@ -118,25 +103,31 @@ export function nextManifest(
 }
 
 /**
- * Holds a log to its owner's signatures and to its chain.
+ * Checks that a log is its owner's, and that each entry follows the one before. Stops after each entry.
  *
  * @param last the entry that the first one must follow; `undefined`: it must be the first of all.
  * @throws PeerloomError `ERR_VAULT_INVALID`, `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID`, `ERR_FORK`.
  */
-export function verifyLog(
+export function* verifyLog(
   log: readonly LogEntry[],
   { owner, collection }: { readonly owner: string; readonly collection: string },
   last: LogEntry | undefined,
-): void {
+): Steps<void> {
   let before = last;
   for (const entry of log) {
     verifyEntry(entry);
     if (entry.owner !== owner || entry.collection !== collection)
       throw invalid('a log entry of another collection');
-    if (entry.sequence !== (before?.sequence ?? 0) + 1) throw invalid('the log has a gap');
-    if (entry.previous !== (before?.hash ?? '')) throw forked(entry);
+    checkFollows(entry, before);
     before = entry;
+    yield;
   }
+}
+
+/** @throws PeerloomError `ERR_VAULT_INVALID` for a gap, `ERR_FORK` where the entry follows another history. */
+export function checkFollows(entry: LogEntry, before: LogEntry | undefined): void {
+  if (entry.sequence !== (before?.sequence ?? 0) + 1) throw invalid('the log has a gap');
+  if (entry.previous !== (before?.hash ?? '')) throw forked(entry);
 }
 
 /** What proves that an owner has told two histories, or one of its own that is older. */
@@ -147,21 +138,17 @@ export function forked({ collection, sequence }: LogEntry): PeerloomError {
   );
 }
 
-/** @throws PeerloomError `ERR_VAULT_INVALID` when the state is not the one that the entry names. */
-export function verifyState(state: CollectionState, head: LogEntry): void {
-  if (!isState(state) || currentEpoch(state).epoch !== head.epoch)
-    throw invalid('the state of a collection has another form');
+/**
+ * Checks a state against the entry that names its hash. Stops now and then.
+ *
+ * @throws PeerloomError `ERR_VAULT_INVALID`.
+ */
+export function* verifyState(state: CollectionState, head: LogEntry): Steps<void> {
+  const isKnownForm = yield* isState(state);
+  if (!isKnownForm || currentEpoch(state).epoch !== head.epoch)
+    throw invalid('the state of a collection has another form, or is too large');
   if (hashOf(state as unknown as Data) !== head.state)
     throw invalid('the state is not the one that was signed');
-}
-
-/** The epoch of a state that a version belongs to. */
-export function epochOfVersion(state: CollectionState, version: number): Epoch | undefined {
-  return state.epochs.findLast(({ from }) => from <= version);
-}
-
-export function currentEpoch(state: CollectionState): Epoch {
-  return state.epochs.at(-1)!;
 }
 
 /** @throws PeerloomError `ERR_VAULT_INVALID`, `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID`. */
@@ -169,10 +156,12 @@ export function verifyEntry(entry: LogEntry): void {
   const { hash, signature, ...unsigned } = entry;
   const { owner, collection, sequence, previous, time, epoch, state } = unsigned;
   const isForm =
+    hasFields(entry, entryFields) &&
     isHash(hash) &&
     isHash(state) &&
     /^[\w-]{86}$/.test(signature) &&
-    typeof collection === 'string' &&
+    isName(collection) &&
+    isChange(entry.change) &&
     isCount(sequence) &&
     isCount(time) &&
     isCount(epoch) &&
@@ -184,31 +173,27 @@ export function verifyEntry(entry: LogEntry): void {
   }
 }
 
-function isState({ epochs, readers, replicas, closed }: CollectionState): boolean {
-  return (
-    isCount(closed) &&
-    Array.isArray(epochs) &&
-    epochs.length > 0 &&
-    epochs.every((one, index) => isEpoch(one) && (index === 0 || isAfter(one, epochs[index - 1]!))) &&
-    typeof readers === 'object' &&
-    readers !== null &&
-    Object.keys(readers).every(isPeerId) &&
-    Array.isArray(replicas) &&
-    replicas.every(isPeerId)
-  );
-}
-
-function isEpoch({ epoch, from, wraps }: Epoch): boolean {
-  if (!isCount(epoch) || !isCount(from) || typeof wraps !== 'object' || wraps === null) return false;
-  return Object.entries(wraps).every(([id, wrap]) => isPeerId(id) && typeof wrap === 'string');
-}
-
-function isAfter(one: Epoch, earlier: Epoch): boolean {
-  return one.epoch > earlier.epoch && one.from >= earlier.from;
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
+function isChange(change: Change): boolean {
+  switch (change?.kind) {
+    case 'create':
+      return hasFields(change, ['kind']);
+    case 'grant':
+      return (
+        hasFields(change, ['kind', 'id', 'history']) &&
+        isPeerId(change.id) &&
+        typeof change.history === 'boolean'
+      );
+    case 'revoke':
+      return (
+        hasFields(change, ['kind', 'id', 'reencrypt']) &&
+        isPeerId(change.id) &&
+        typeof change.reencrypt === 'boolean'
+      );
+    case 'add-replica':
+    case 'remove-replica':
+      return hasFields(change, ['kind', 'id']) && isPeerId(change.id);
+  }
+  return false;
 }
 
 function invalid(message: string): PeerloomError {

@@ -1,9 +1,10 @@
 import { PeerloomError } from '../../errors.ts';
 import type { Identity } from '../../identity.ts';
 import type { Runtime } from '../../runtime.ts';
+import { type CollectionState, currentEpoch, epochOfVersion } from './collection-state.ts';
 import type { EpochKeys, EpochName } from './epoch-keys.ts';
 import { openItem, type SealedItem, sealItem } from './item.ts';
-import { type Change, type CollectionState, currentEpoch, epochOfVersion, nextManifest } from './manifest.ts';
+import { type Change, nextManifest } from './manifest.ts';
 import { Serial } from './serial.ts';
 import { turn } from './turn.ts';
 import type { StoredCollection, VaultStore } from './vault-store.ts';
@@ -156,7 +157,7 @@ export class OwnCollections {
     const head = this.#store.collection(this.#ownId, collection)?.head;
     const step = { time: this.#now(), change, state: this.#pruned(collection, state) };
     const manifest = nextManifest(this.#options.identity, { collection, head }, step);
-    this.#store.saveManifest([manifest.head], manifest.state);
+    this.#store.saveManifest({ owner: this.#ownId, collection }, { log: [manifest.head], proven: manifest });
   }
 
   /** Without the epochs that no item is left of. */

@@ -1,12 +1,13 @@
 import type { ChannelStream } from '../../channel/stream.ts';
 import type { Data } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
-import { fieldsOf } from '../fields.ts';
 import type { SealedItem } from './item.ts';
+import { isCount } from './vault-arguments.ts';
 import {
   type StoreAnswer,
   type StoreChunkRequest,
   type StoreRequest,
+  storeAnswerOf,
   throwRefusal,
   vaultTopics,
 } from './vault-protocol.ts';
@@ -129,14 +130,12 @@ export class Replicator {
       const { head, state, version } = store.collection(ownId, collection)!;
       const isReplica = state.replicas.includes(replica);
       if (has.sequence >= head.sequence && (has.version >= version || !isReplica)) return;
-      const before = has;
       const pieces = this.#missing(collection, has, isReplica);
       for (const item of pieces.items) if (item.blob !== '') await this.#deliverChunks(item, replica);
       has = await this.#deliver(collection, replica, pieces);
-      if (!isReplica) return;
-      if (has.sequence <= before.sequence && has.version <= before.version) {
-        throw new PeerloomError('ERR_VAULT_INVALID', `${replica} does not keep what it is given`);
-      }
+      const sent = pieces.log.at(-1)!.sequence;
+      if (!isReplica && sent === head.sequence) return; // it has deleted all of it
+      if (has.sequence < sent || has.version < pieces.upTo) throw notKept(replica);
     }
   }
 
@@ -145,7 +144,9 @@ export class Replicator {
     const { head, state, version } = store.collection(ownId, collection)!;
     if (has.sequence < head.sequence) {
       // Before the items: who is no replica yet takes none.
-      return { log: store.log(ownId, collection, has.sequence), state, items: [], upTo: has.version };
+      const log = store.log(ownId, collection, { after: has.sequence, maxBytes: batchBytes });
+      const isWhole = log.at(-1)!.sequence === head.sequence;
+      return { log, state: isWhole ? state : null, items: [], upTo: has.version };
     }
     const range = { after: has.version, maxBytes: batchBytes };
     const { items, more } = isReplica ? store.items(ownId, collection, range) : { items: [], more: false };
@@ -154,15 +155,19 @@ export class Replicator {
 
   async #deliverChunks({ owner, collection, item, blob }: SealedItem, replica: string): Promise<void> {
     const { store, network } = this.#options;
-    const count = store.countChunks(owner, blob);
     const tell = async (number: number, body: Uint8Array | null): Promise<number> => {
       const request: StoreChunkRequest = { owner, collection, item, blob, number, body };
       const answer = await network.ask(replica, vaultTopics.storeChunk, { ...request }, deliveryTimeoutMs);
       throwRefusal(answer, replica);
-      return Number(answer);
+      if (!isCount(answer)) throw notKept(replica);
+      return answer;
     };
-    for (let number = await tell(0, null); number < count; number++) {
-      await tell(number, store.chunk(owner, blob, number) ?? null);
+    for (let number = await tell(0, null); ; ) {
+      const chunk = store.chunk(owner, blob, number);
+      if (chunk === undefined) return; // that was all, or the item is another one by now
+      const has = await tell(number, chunk);
+      if (has <= number) throw notKept(replica);
+      number = has;
     }
   }
 
@@ -176,10 +181,13 @@ export class Replicator {
       deliveryTimeoutMs,
     );
     throwRefusal(answer, replica);
-    const { sequence, version } = fieldsOf(answer);
-    if (typeof sequence === 'number' && typeof version === 'number') return { sequence, version };
-    throw new PeerloomError('ERR_VAULT_INVALID', `${replica} does not say what it has`);
+    return storeAnswerOf(answer);
   }
+}
+
+/** Progress is what was just sent and nothing else: an owner must not be kept busy for ever. */
+function notKept(replica: string): PeerloomError {
+  return new PeerloomError('ERR_VAULT_INVALID', `${replica} does not keep what it is given`);
 }
 
 function keyOf({ collection, replica }: Pair): string {

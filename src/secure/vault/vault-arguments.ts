@@ -1,8 +1,29 @@
 import { checkOptions, shown } from '../../arguments.ts';
 import { isPeerId } from '../../identity.ts';
 import type { VaultOptions } from './vault-engine.ts';
+import { maxNameLength } from './vault-limits.ts';
 
-const maxNameLength = 256;
+/** Whether another node's text can be the name of a collection or of an item. */
+export function isName(name: unknown): name is string {
+  return typeof name === 'string' && name.length >= 1 && name.length <= maxNameLength && name.isWellFormed();
+}
+
+/** A whole number that is not negative and that no arithmetic rounds. */
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** 32 hexadecimal digits that name the chunks of a large item. */
+export function isBlob(blob: unknown): blob is string {
+  return typeof blob === 'string' && /^[0-9a-f]{32}$/.test(blob);
+}
+
+/** Whether an object of another node has these fields and no others, which nobody would count. */
+export function hasFields(value: unknown, names: readonly string[]): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
+  const keys = Object.keys(value);
+  return keys.length === names.length && names.every((name) => Object.hasOwn(value, name));
+}
 
 /** @throws TypeError, which names the argument. */
 export function checkId(name: string, id: string): void {
@@ -20,18 +41,21 @@ export function checkNames(names: Readonly<Record<string, string>>): void {
   }
 }
 
-const optionNames = ['path', 'maxReplicaBytes'] as const satisfies readonly (keyof VaultOptions)[];
+const optionNames = [
+  'path',
+  'maxReplicaBytes',
+  'maxCopyBytes',
+] as const satisfies readonly (keyof VaultOptions)[];
 
 /** @throws TypeError and RangeError, which name the option. */
 export function checkVaultOptions(options: VaultOptions): void {
   checkOptions(options, optionNames, 'vault');
-  const { path, maxReplicaBytes } = options;
+  const { path, maxReplicaBytes, maxCopyBytes } = options;
   if (path !== undefined && (typeof path !== 'string' || path === '' || path.includes('\0'))) {
     throw new TypeError(`vault.path must be the path of a file, not ${shown(path)}`);
   }
-  if (maxReplicaBytes !== undefined && !(typeof maxReplicaBytes === 'number' && maxReplicaBytes >= 0)) {
-    throw new RangeError(
-      `vault.maxReplicaBytes must be a number of at least 0, not ${shown(maxReplicaBytes)}`,
-    );
+  for (const [name, bytes] of Object.entries({ maxReplicaBytes, maxCopyBytes })) {
+    if (bytes === undefined || (typeof bytes === 'number' && bytes >= 0)) continue;
+    throw new RangeError(`vault.${name} must be a number of at least 0, not ${shown(bytes)}`);
   }
 }

@@ -7,7 +7,7 @@ import { abandonedChunks, vaultSchema } from './vault-schema.ts';
 /** A row of a table. */
 export type Row = Record<string, SQLOutputValue>;
 
-const formatVersion = '1';
+const formatVersion = '2';
 
 /** The SQLite of a vault: in memory, or a file of one identity that one process at a time may use. */
 export class VaultDatabase {
@@ -36,6 +36,10 @@ export class VaultDatabase {
     }
   }
 
+  get isOpen(): boolean {
+    return this.#database.isOpen;
+  }
+
   close(): void {
     this.#database.close();
   }
@@ -56,8 +60,9 @@ export class VaultDatabase {
     }
   }
 
-  run(sql: string, ...values: SQLInputValue[]): void {
-    this.#guard(() => this.#statement(sql).run(...values));
+  /** @returns how many rows it changed. */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return this.#guard(() => Number(this.#statement(sql).run(...values).changes));
   }
 
   /** The first row. */

@@ -1,9 +1,9 @@
 import type { ChannelStream } from '../../channel/stream.ts';
+import type { Pace } from '../../computing-pace.ts';
 import type { Data } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
 import type { Identity } from '../../identity.ts';
 import type { Runtime } from '../../runtime.ts';
-import { fieldsOf } from '../fields.ts';
 import type { HpkeOpener } from '../hpke.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import { writeChunks } from './chunk-stream.ts';
@@ -12,7 +12,9 @@ import { EpochKeys } from './epoch-keys.ts';
 import { LargeItems } from './large-items.ts';
 import { OwnCollections } from './own-collections.ts';
 import { Replicator, type VaultNetwork } from './replicator.ts';
-import { refusal, vaultTopics } from './vault-protocol.ts';
+import { defaultBounds } from './store-usage.ts';
+import { maxBodyBytes } from './vault-limits.ts';
+import { changedCollectionOf, refusal, vaultTopics } from './vault-protocol.ts';
 import { VaultReader } from './vault-reader.ts';
 import { VaultService } from './vault-service.ts';
 import { VaultStore } from './vault-store.ts';
@@ -22,8 +24,13 @@ import { Watchers } from './watchers.ts';
 export interface VaultOptions {
   /** The file; folders on the way to it are made where they are missing. Default: in memory. */
   readonly path?: string;
-  /** Bytes kept of other owners' collections, beyond which none is replicated; 0: none. Default 64 MiB. */
+  /** Bytes kept for other owners, beyond which the node takes no more of them; 0: none. Default 64 MiB. */
   readonly maxReplicaBytes?: number;
+  /**
+   * Bytes kept of what this node has read of other owners. Beyond that reading still works, but the node keeps
+   * nothing new: no copy for when nobody can be reached, and no version to hold an older one against. Default 64 MiB.
+   */
+  readonly maxCopyBytes?: number;
 }
 
 /** What a vault needs of its node. */
@@ -38,7 +45,6 @@ export interface VaultSetup extends VaultOptions {
   readonly maxMessageBytes: number;
 }
 
-const defaultMaxReplicaBytes = 64 * 1024 * 1024;
 const watchLeaseMs = 60_000;
 const maxWatchers = 10_000;
 const noticeTimeoutMs = 10_000;
@@ -46,6 +52,9 @@ const noticeTimeoutMs = 10_000;
 const maxStreams = 16;
 /** The other half of a message is for logs, states and signatures. */
 const itemShareOfMessage = 0.5;
+
+/** For whoever has let others run already. */
+const unpaced: Pick<Pace, 'pause'> = { pause: () => undefined };
 
 /** The parts of a vault, put together: own collections, reading those of others, serving, and replicas. */
 export class VaultEngine {
@@ -68,9 +77,11 @@ export class VaultEngine {
   constructor(setup: VaultSetup) {
     const { identity, opener, runtime, wallClock, network } = setup;
     const ownId = identity.id;
-    const store = new VaultStore(setup.path, ownId);
+    const { maxCopyBytes, maxReplicaBytes } = { ...defaultBounds, ...setup };
+    const store = new VaultStore(setup.path, ownId, { maxCopyBytes, maxReplicaBytes });
     const keys = new EpochKeys(ownId, opener);
-    const batchBytes = Math.floor(setup.maxMessageBytes * itemShareOfMessage);
+    const shareBytes = Math.floor(setup.maxMessageBytes * itemShareOfMessage);
+    const batchBytes = Math.min(shareBytes, maxBodyBytes);
     this.ownId = ownId;
     this.store = store;
     this.keys = keys;
@@ -81,7 +92,6 @@ export class VaultEngine {
       ownId,
       store,
       batchBytes,
-      maxReplicaBytes: setup.maxReplicaBytes ?? defaultMaxReplicaBytes,
       onWatch: (owner, collection, id) => this.#watchers.add(`${owner} ${collection}`, id),
       onChange: (owner, collection) => this.#tellWatchers(owner, collection),
     });
@@ -90,6 +100,7 @@ export class VaultEngine {
       store,
       keys,
       network,
+      runtime,
       fetchHere: (request) => this.#service.fetch(request as unknown as Data, ownId) as unknown as Data,
     });
     this.watch = new CollectionWatch(this.reader, runtime);
@@ -104,17 +115,17 @@ export class VaultEngine {
     });
     const { own } = this;
     const reader = new ChunkReader({ ownId, store, reader: this.reader, network, runtime });
-    this.large = new LargeItems({ ownId, store, own, reader, runtime, maxChunkBytes: batchBytes });
+    this.large = new LargeItems({ ownId, store, own, reader, runtime, maxChunkBytes: shareBytes });
   }
 
   /** Answers another node. What is wrong with a question, the other node is told by its code. */
-  async respond(topic: string, data: Data, asker: string): Promise<Data> {
+  async respond(topic: string, data: Data, asker: string, pace = unpaced): Promise<Data> {
     try {
       switch (topic) {
         case vaultTopics.fetch:
           return this.#service.fetch(data, asker) as unknown as Data;
         case vaultTopics.store:
-          return this.#service.storeReplica(data, asker) as unknown as Data;
+          return (await this.#service.storeReplica(data, asker, pace)) as unknown as Data;
         case vaultTopics.chunk:
           return this.#service.chunk(data, asker) as unknown as Data;
         case vaultTopics.storeChunk:
@@ -168,8 +179,8 @@ export class VaultEngine {
   }
 
   #onChanged(data: Data): null {
-    const { owner, collection } = fieldsOf(data);
-    this.watch.wake(String(owner), String(collection));
+    const { owner, collection } = changedCollectionOf(data);
+    this.watch.wake(owner, collection);
     return null;
   }
 }

@@ -1,7 +1,10 @@
 import type { Data } from '../../data.ts';
 import { type ErrorCode, errorCodes, PeerloomError } from '../../errors.ts';
+import { isPeerId } from '../../identity.ts';
 import { fieldsOf } from '../fields.ts';
-import type { Delivery } from './delivery.ts';
+import type { CollectionName, Delivery } from './delivery.ts';
+import { isBlob, isCount, isName } from './vault-arguments.ts';
+import { chunkBytes, maxChunks, maxDelivered, tagBytes } from './vault-limits.ts';
 
 /** What nodes ask each other about vaults. */
 export const vaultTopics = {
@@ -86,50 +89,79 @@ export function throwRefusal(answer: Data, from: string): void {
 
 /** @throws PeerloomError `ERR_VAULT_INVALID`. */
 export function fetchRequestOf(data: Data): FetchRequest {
-  const request = fieldsOf(data);
-  const { owner, collection, after, item, since, watch } = request;
+  const { after, item, since, watch } = fieldsOf(data);
   const isRequest =
-    typeof owner === 'string' &&
-    typeof collection === 'string' &&
-    typeof after === 'number' &&
-    (item === undefined || typeof item === 'string') &&
-    (since === undefined || typeof since === 'number') &&
+    isNamed(data) &&
+    isCount(after) &&
+    (item === undefined || isName(item)) &&
+    (since === undefined || isCount(since)) &&
     (watch === undefined || typeof watch === 'boolean');
-  if (!isRequest) throw new PeerloomError('ERR_VAULT_INVALID', 'a question to a vault has another form');
+  if (!isRequest) throw invalid('a request for items');
   return data as unknown as FetchRequest;
 }
 
 /** @throws PeerloomError `ERR_VAULT_INVALID`. */
 export function chunkRequestOf(data: Data): ChunkRequest {
-  const { owner, collection, item, blob, number } = {
-    ...(data as Partial<Record<keyof ChunkRequest, Data>>),
-  };
-  const isText = [owner, collection, item, blob].every((text) => typeof text === 'string');
-  if (isText && blob !== '' && Number.isSafeInteger(number)) return data as unknown as ChunkRequest;
-  throw new PeerloomError('ERR_VAULT_INVALID', 'a question for a chunk has another form');
+  const { item, blob, number } = fieldsOf(data);
+  const isRequest = isNamed(data) && isName(item) && isBlob(blob) && isCount(number) && number < maxChunks;
+  if (!isRequest) throw invalid('a request for a chunk');
+  return data as unknown as ChunkRequest;
+}
+
+/** @throws PeerloomError `ERR_VAULT_INVALID`. */
+export function storeChunkRequestOf(data: Data): StoreChunkRequest {
+  const { body } = fieldsOf(data);
+  const isChunk = body instanceof Uint8Array && body.length <= chunkBytes + tagBytes;
+  if (!isChunk && body !== null) throw invalid('a chunk for a replica');
+  return chunkRequestOf(data) as StoreChunkRequest;
 }
 
 /** The outer form only; {@link accept} looks into it. @throws PeerloomError `ERR_VAULT_INVALID`. */
 export function storeRequestOf(data: Data): StoreRequest {
-  const { owner, collection, upTo } = fieldsOf(data);
-  if (typeof owner === 'string' && typeof collection === 'string' && Number.isSafeInteger(upTo)) {
-    return deliveryOf(data) as StoreRequest;
-  }
-  throw new PeerloomError('ERR_VAULT_INVALID', 'what a replica is given has another form');
+  if (isNamed(data) && isCount(fieldsOf(data).upTo)) return deliveryOf(data) as StoreRequest;
+  throw invalid('a delivery for a replica');
+}
+
+/** What a replica says that it has. @throws PeerloomError `ERR_VAULT_INVALID`. */
+export function storeAnswerOf(data: Data): StoreAnswer {
+  const { sequence, version } = fieldsOf(data);
+  if (isCount(sequence) && isCount(version)) return { sequence, version };
+  throw invalid('the answer of a replica');
 }
 
 /** The outer form only. @throws PeerloomError `ERR_VAULT_INVALID`. */
 export function fetchAnswerOf(data: Data): FetchAnswer {
   const { upTo, more } = fieldsOf(data);
-  if (Number.isSafeInteger(upTo) && typeof more === 'boolean') return deliveryOf(data) as FetchAnswer;
-  throw new PeerloomError('ERR_VAULT_INVALID', 'the answer of a vault has another form');
+  if (isCount(upTo) && typeof more === 'boolean') return deliveryOf(data) as FetchAnswer;
+  throw invalid('the answer of a vault');
 }
 
-/** The outer form only. @throws PeerloomError `ERR_VAULT_INVALID`. */
-export function deliveryOf(data: Data): Delivery {
+/** Which collection a notice of a change is about. @throws PeerloomError `ERR_VAULT_INVALID`. */
+export function changedCollectionOf(data: Data): CollectionName {
+  if (isNamed(data)) return data as unknown as CollectionName;
+  throw invalid('a notice of a change');
+}
+
+function isNamed(data: Data): boolean {
+  const { owner, collection } = fieldsOf(data);
+  return typeof owner === 'string' && isPeerId(owner) && isName(collection);
+}
+
+/**
+ * The outer form only.
+ *
+ * @param maxLength of the log and of the list of items.
+ * @throws PeerloomError `ERR_VAULT_INVALID`.
+ */
+export function deliveryOf(data: Data, maxLength: number = maxDelivered): Delivery {
   const { log, state, items } = fieldsOf(data);
   const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
-  const isList = (list: unknown): boolean => Array.isArray(list) && list.every(isObject);
+  const isList = (list: unknown): boolean =>
+    Array.isArray(list) && list.length <= maxLength && list.every(isObject);
   if (isList(log) && isList(items) && typeof state === 'object') return data as unknown as Delivery;
-  throw new PeerloomError('ERR_VAULT_INVALID', 'a delivery has another form');
+  throw invalid('a delivery');
+}
+
+function invalid(what: string): PeerloomError {
+  return new PeerloomError('ERR_VAULT_INVALID', `${what} has another form than the protocol says`);
 }

@@ -1,10 +1,12 @@
 import type { Data } from '../../data.ts';
 import { type ErrorCode, PeerloomError } from '../../errors.ts';
+import type { Runtime } from '../../runtime.ts';
+import { epochOfVersion } from './collection-state.ts';
 import { accept, type CollectionName } from './delivery.ts';
 import type { EpochKeys } from './epoch-keys.ts';
 import { openItem, type SealedItem } from './item.ts';
-import { epochOfVersion } from './manifest.ts';
 import type { VaultNetwork } from './replicator.ts';
+import { turnPace } from './turn.ts';
 import {
   type FetchAnswer,
   type FetchRequest,
@@ -19,6 +21,7 @@ export interface VaultReaderOptions {
   readonly store: VaultStore;
   readonly keys: EpochKeys;
   readonly network: VaultNetwork;
+  readonly runtime: Runtime;
   /** What this node itself would answer. */
   readonly fetchHere: (request: FetchRequest) => Data;
 }
@@ -46,6 +49,15 @@ interface Outcome {
   isAnswered: boolean;
   /** The owner's first. */
   readonly failures: Failure[];
+  /** The newest answer for which this node has no room. */
+  unkept: SealedItem | undefined;
+}
+
+/** An answer that was proven. */
+interface Fetched {
+  readonly answer: FetchAnswer;
+  /** Items for which this node has no room. */
+  readonly unkept: readonly SealedItem[];
 }
 
 /** How long an owner that is silent keeps a reader from the replicas' answers. */
@@ -60,6 +72,9 @@ const offences: ReadonlySet<ErrorCode> = new Set([
   'ERR_ROLLBACK',
 ]);
 
+/** What fails at this node: its file, or its bounds. */
+const faults: ReadonlySet<ErrorCode> = new Set(['ERR_VAULT_FILE', 'ERR_MESSAGE_TOO_LARGE']);
+
 /** What an owner says, and others must not talk it out of. */
 const words: ReadonlySet<ErrorCode> = new Set(['ERR_NOT_PERMITTED', 'ERR_NOT_FOUND']);
 
@@ -69,7 +84,7 @@ const words: ReadonlySet<ErrorCode> = new Set(['ERR_NOT_PERMITTED', 'ERR_NOT_FOU
  */
 export class VaultReader {
   readonly #options: VaultReaderOptions;
-  /** Errors of this node's own file. They look like refusals of nodes whose file fails. */
+  /** Errors of this node's own store. They look like refusals of nodes whose store fails. */
   readonly #ownFaults = new WeakSet<Error>();
 
   constructor(options: VaultReaderOptions) {
@@ -79,18 +94,18 @@ export class VaultReader {
   /**
    * @param from nodes to ask besides the owner and the replicas that are known.
    * @throws PeerloomError `ERR_NOT_PERMITTED`, `ERR_NOT_FOUND`, `ERR_NO_ROUTE`, those of {@link accept};
-   * `ERR_VAULT_FILE` when this node cannot keep what it was given.
+   * `ERR_VAULT_FILE`, `ERR_MESSAGE_TOO_LARGE` when this node cannot keep what it was given.
    */
   async get(name: CollectionName, item: string, from: readonly string[]): Promise<OpenedItem> {
     const sources = this.sources(name, from);
-    const outcome: Outcome = { isAnswered: false, failures: [] };
+    const outcome: Outcome = { isAnswered: false, failures: [], unkept: undefined };
     await this.#fetchFromAll(name, item, sources, outcome);
     if (!isDecided(outcome)) await this.#fetchFromAll(name, item, this.#neighboursBut(sources), outcome);
     const own = outcome.failures.find(({ error }) => this.#ownFaults.has(error));
     // A copy that is here already could be older than what did not fit on the disk.
     if (own !== undefined) throw own.error;
     if (!outcome.isAnswered) checkFailures(outcome.failures, this.#local(name, item) !== undefined);
-    const found = this.#local(name, item);
+    const found = newer(this.#local(name, item), outcome.unkept);
     if (found === undefined) throw new PeerloomError('ERR_NOT_FOUND', `nobody has an item ${item}`);
     return this.open(name, found);
   }
@@ -107,8 +122,9 @@ export class VaultReader {
       const tell = async (source: string): Promise<void> => {
         const isOwner = source === name.owner;
         try {
-          await this.#fetch(name, source, { item });
+          const { unkept } = await this.#fetch(name, source, { item });
           outcome.isAnswered = true;
+          outcome.unkept = newer(outcome.unkept, unkept[0]);
           if (isOwner) resolve();
         } catch (error) {
           const failure = { isOwner, error: error as PeerloomError };
@@ -130,10 +146,10 @@ export class VaultReader {
     const others = name.owner === this.#options.ownId ? [] : this.#neighboursBut(sources);
     for (const source of [...sources, ...others]) {
       try {
-        const answer = await this.#fetch(name, source, { since, watch: true });
-        if (source === name.owner) return answer;
+        const { answer } = await this.#fetch(name, source, { since, watch: true });
         // Only an owner is believed that there is nothing in between.
-        const upTo = answer.items.at(-1)?.version ?? since;
+        const seen = source === name.owner ? answer.upTo : (answer.items.at(-1)?.version ?? since);
+        const upTo = Math.max(seen, since);
         return { ...answer, upTo, more: answer.more && upTo > since };
       } catch (error) {
         const { code } = error as PeerloomError;
@@ -143,34 +159,47 @@ export class VaultReader {
     return undefined;
   }
 
-  /** Fetches from one node, and keeps what is proven. */
+  /** Fetches from one node, and keeps what is proven; a long log comes in several answers. */
   async #fetch(
     name: CollectionName,
     source: string,
     what: Pick<FetchRequest, 'item' | 'since' | 'watch'>,
-  ): Promise<FetchAnswer> {
-    const { ownId, store, network, fetchHere } = this.#options;
-    const after = this.#here(() => store.collection(name.owner, name.collection))?.head.sequence ?? 0;
-    const request: FetchRequest = { ...name, after, ...what };
+  ): Promise<Fetched> {
+    const { store, runtime } = this.#options;
+    const known = await this.#here(() => store.collection(name.owner, name.collection));
+    let after = known?.head.sequence ?? 0;
+    for (;;) {
+      const answer = await this.#ask(source, { ...name, after, ...what });
+      const isOther = answer.items.length > 1 || answer.items.some(({ item }) => item !== what.item);
+      if (what.item !== undefined && isOther) throw wrongAnswer(source, what.item);
+      const given = { delivery: answer, keeping: 'copy', pace: turnPace(runtime) } as const;
+      const { collection, unkept } = await this.#here(() => accept(store, name, given));
+      const { sequence } = answer.log.at(-1)!;
+      if (collection !== undefined && collection.head.sequence >= sequence) {
+        if (what.item !== undefined && answer.items.length === 0) throw wrongAnswer(source, what.item);
+        return { answer, unkept };
+      }
+      if (sequence <= after) throw wrongAnswer(source, 'the rest of the log');
+      after = sequence;
+    }
+  }
+
+  async #ask(source: string, request: FetchRequest): Promise<FetchAnswer> {
+    const { ownId, network, fetchHere } = this.#options;
     const data =
       source === ownId
         ? fetchHere(request)
         : await network.ask(source, vaultTopics.fetch, request as unknown as Data, fetchTimeoutMs);
     throwRefusal(data, source);
-    const answer = fetchAnswerOf(data);
-    if (what.item !== undefined && (answer.items.length !== 1 || answer.items[0]!.item !== what.item)) {
-      throw new PeerloomError('ERR_VAULT_INVALID', `${source} gave something else than ${what.item}`);
-    }
-    this.#here(() => accept(store, name, answer));
-    return answer;
+    return fetchAnswerOf(data);
   }
 
-  /** Does something that concerns no other node: when this node's file fails, no other node is to blame. */
-  #here<Result>(work: () => Result): Result {
+  /** Does something that concerns no other node: when it fails here, no other node is to blame. */
+  async #here<Result>(work: () => Result | Promise<Result>): Promise<Result> {
     try {
-      return work();
+      return await work();
     } catch (error) {
-      if ((error as PeerloomError).code === 'ERR_VAULT_FILE') this.#ownFaults.add(error as Error);
+      if (faults.has((error as PeerloomError).code)) this.#ownFaults.add(error as Error);
       throw error;
     }
   }
@@ -207,6 +236,14 @@ export class VaultReader {
     const text = openItem(sealed, key);
     return { item, version, time, text: deleted ? undefined : text, blob };
   }
+}
+
+function newer(one: SealedItem | undefined, other: SealedItem | undefined): SealedItem | undefined {
+  return (one?.version ?? -1) >= (other?.version ?? -1) ? one : other;
+}
+
+function wrongAnswer(source: string, what: string): PeerloomError {
+  return new PeerloomError('ERR_VAULT_INVALID', `${source} gave something else than ${what}`);
 }
 
 /** Whether others need not be asked: there is an answer, or the owner has spoken. */

@@ -1,9 +1,10 @@
+import type { Pace } from '../../computing-pace.ts';
 import type { Data } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
-import { fieldsOf } from '../fields.ts';
-import { accept, type Delivery } from './delivery.ts';
+import type { CollectionState } from './collection-state.ts';
+import { accept } from './delivery.ts';
 import type { SealedItem } from './item.ts';
-import type { CollectionState } from './manifest.ts';
+import { runPaced } from './steps.ts';
 import {
   chunkRequestOf,
   type FetchAnswer,
@@ -12,6 +13,8 @@ import {
   type Refusal,
   refusal,
   type StoreAnswer,
+  type StoreRequest,
+  storeChunkRequestOf,
   storeRequestOf,
 } from './vault-protocol.ts';
 import type { StoredCollection, VaultStore } from './vault-store.ts';
@@ -21,8 +24,6 @@ export interface VaultServiceOptions {
   readonly store: VaultStore;
   /** Bytes of items in one answer, but for one item at least. */
   readonly batchBytes: number;
-  /** Bytes of other owners' collections. */
-  readonly maxReplicaBytes: number;
   /** Somebody wants to hear of changes. */
   readonly onWatch: (owner: string, collection: string, id: string) => void;
   /** A replica of this node's has something new. */
@@ -54,7 +55,8 @@ export class VaultService {
     const item = store.item(owner, collection, request.item);
     if (item === undefined) return refusal('ERR_NOT_FOUND');
     if (!mayRead(item)) return refusal('ERR_NOT_PERMITTED');
-    return { ...this.#news(stored, request.after), items: [item], upTo: item.version, more: false };
+    const news = this.#news(stored, request.after);
+    return { ...news, items: news.more ? [] : [item], upTo: item.version };
   }
 
   /** A part of a large item, for who may read it. @throws PeerloomError `ERR_VAULT_INVALID`. */
@@ -79,36 +81,45 @@ export class VaultService {
 
   /** @throws PeerloomError `ERR_VAULT_INVALID`, `ERR_MESSAGE_TOO_LARGE`. */
   storeChunk(data: Data, asker: string): number | Refusal {
-    const { owner, collection, blob, number } = chunkRequestOf(data);
+    const { owner, collection, blob, number, body } = storeChunkRequestOf(data);
     const { ownId, store } = this.#options;
     const isReplica = store.collection(owner, collection)?.state.replicas.includes(ownId);
     if (asker !== owner || owner === ownId || !isReplica) return refusal('ERR_NOT_PERMITTED');
-    const { body } = fieldsOf(data);
-    if (body instanceof Uint8Array) {
-      this.#checkRoom(body.length);
-      store.saveChunk(owner, blob, number, body);
-    }
+    if (body === null) return store.countChunks(owner, blob);
+    if (number > store.countChunks(owner, blob)) return refusal('ERR_VAULT_INVALID');
+    store.saveChunk(owner, blob, number, body);
     return store.countChunks(owner, blob);
   }
 
   /** @throws PeerloomError for what the owner did not sign, or for too much of it. */
-  storeReplica(data: Data, asker: string): StoreAnswer | Refusal {
+  async storeReplica(data: Data, asker: string, pace: Pick<Pace, 'pause'>): Promise<StoreAnswer | Refusal> {
     const request = storeRequestOf(data);
-    const { owner, collection, upTo } = request;
+    const { owner, collection } = request;
     const { ownId, store, onChange } = this.#options;
     if (asker !== owner || owner === ownId) return refusal('ERR_NOT_PERMITTED');
     const isQuestion = request.log.length === 0;
     if (!isQuestion) {
-      this.#checkRoom(sizeOf(request));
-      store.transaction(() => {
-        const { state } = accept(store, request, request);
-        if (state.replicas.includes(ownId)) store.setVersion(owner, collection, upTo);
-        else store.removeCollection(owner, collection);
-      });
+      await this.#keep(request, pace);
       onChange(owner, collection);
     }
-    const stored = store.collection(owner, collection);
-    return { sequence: stored?.head.sequence ?? 0, version: stored?.version ?? 0 };
+    const sequence = store.lastEntry(owner, collection)?.sequence ?? 0;
+    return { sequence, version: store.collection(owner, collection)?.version ?? 0 };
+  }
+
+  async #keep(request: StoreRequest, pace: Pick<Pace, 'pause'>): Promise<void> {
+    const { owner, collection: name, upTo } = request;
+    const { ownId, store } = this.#options;
+    const { collection, unkept } = await accept(store, request, {
+      delivery: request,
+      keeping: 'replica',
+      pace,
+    });
+    if (unkept.length > 0) {
+      throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', 'this node has no room for more of other owners');
+    }
+    if (collection === undefined) return; // the rest of the log is still to come
+    if (collection.state.replicas.includes(ownId)) store.setVersion(owner, name, upTo);
+    else await runPaced(store.removeCollection(owner, name), pace);
   }
 
   #itemsSince(
@@ -117,27 +128,22 @@ export class VaultService {
     mayRead: (item: SealedItem) => boolean,
   ): FetchAnswer {
     const { store, batchBytes } = this.#options;
+    const news = this.#news(stored, after);
+    if (news.more) return { ...news, items: [], upTo: since };
     const { items, more } = store.items(owner, collection, { after: since, maxBytes: batchBytes });
-    const upTo = items.at(-1)?.version ?? since;
-    return { ...this.#news(stored, after), items: items.filter(mayRead), upTo, more };
+    return { ...news, items: items.filter(mayRead), upTo: items.at(-1)?.version ?? since, more };
   }
 
-  #news({ head, state }: StoredCollection, after: number): Omit<Delivery, 'items'> {
+  /** What is beyond an entry of the log: the next part of it, and with the last part the state. */
+  #news({ head, state }: StoredCollection, after: number): Pick<FetchAnswer, 'log' | 'state' | 'more'> {
     const { owner, collection, sequence } = head;
-    const log = this.#options.store.log(owner, collection, Math.min(after, sequence - 1));
-    return { log, state: after < sequence ? state : null };
+    const { store, batchBytes } = this.#options;
+    const range = { after: Math.min(after, sequence - 1), maxBytes: batchBytes };
+    const part = store.log(owner, collection, range);
+    const log = part.filter((entry) => entry.sequence <= sequence);
+    const more = log.at(-1)!.sequence < sequence;
+    return { log, state: more || after >= sequence ? null : state, more };
   }
-
-  #checkRoom(bytes: number): void {
-    const { store, maxReplicaBytes } = this.#options;
-    if (store.hasRoom(bytes, maxReplicaBytes)) return;
-    const message = `this node keeps at most ${maxReplicaBytes} bytes for others`;
-    throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
-  }
-}
-
-function sizeOf({ log, state, items }: Delivery): number {
-  return items.reduce((sum, { body }) => sum + (body?.length ?? 0), JSON.stringify([log, state]).length);
 }
 
 function isOpenTo(reader: string, state: CollectionState, { epoch }: SealedItem): boolean {

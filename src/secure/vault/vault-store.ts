@@ -1,7 +1,11 @@
+import { CollectionCache } from './collection-cache.ts';
 import type { CollectionName } from './delivery.ts';
 import type { SealedItem } from './item.ts';
-import type { CollectionState, LogEntry, Manifest } from './manifest.ts';
+import type { LogEntry, Manifest } from './manifest.ts';
+import type { Steps } from './steps.ts';
+import { defaultBounds, type Keeping, type StoreBounds, StoreUsage } from './store-usage.ts';
 import { VaultDatabase } from './vault-database.ts';
+import { maxDelivered } from './vault-limits.ts';
 
 /** A collection as it stands in the store. */
 export interface StoredCollection extends Manifest {
@@ -9,11 +13,17 @@ export interface StoredCollection extends Manifest {
   readonly version: number;
 }
 
-/** Which items, in the order of their versions. */
-export interface ItemRange {
-  /** Items of later versions only. */
+/** The next entries of a log, and what the last of them proves; `undefined`: the rest of the log is still to come. */
+export interface ManifestPart {
+  readonly log: readonly LogEntry[];
+  readonly proven: Manifest | undefined;
+}
+
+/** Which items or log entries, in their order: {@link maxDelivered} of them at most. */
+export interface Range {
+  /** Items of later versions, or entries of later sequences, only. */
   readonly after: number;
-  /** The bodies together stay below this, but for one item at least. */
+  /** All together stay below this, but one at least is given. */
   readonly maxBytes: number;
 }
 
@@ -24,41 +34,57 @@ export interface EpochRange {
   readonly limit: number;
 }
 
+/** What an item takes in a delivery beside its body and its names; a character takes three bytes at most. */
+const headerBytes = 400;
+const maxCharacterBytes = 3;
+
+/** Rows that are deleted in one transaction. */
+const deletedAtOnce = 256;
+
 /**
  * Collections, their logs and their items, own ones and those of others. What a method changes, it changes in one
- * transaction.
+ * transaction, and no transaction leaves more of other owners than the bounds allow.
  */
 export class VaultStore {
   readonly #database: VaultDatabase;
-  readonly #collections = new Map<string, StoredCollection | undefined>();
-  readonly #ownId: string;
-  /** At least what belongs to others: counting takes long, and what new things replace is found out then. */
-  #foreignBytes = Number.POSITIVE_INFINITY;
+  readonly #collections = new CollectionCache();
+  readonly #isInMemory: boolean;
+  readonly #usage: StoreUsage;
 
   /** @throws as the constructor of {@link VaultDatabase}. */
-  constructor(path: string | undefined, ownId: string) {
-    this.#ownId = ownId;
+  constructor(path: string | undefined, ownId: string, bounds: StoreBounds = defaultBounds) {
+    this.#isInMemory = path === undefined;
     this.#database = new VaultDatabase(path, ownId);
+    this.#usage = new StoreUsage(this.#database, bounds);
   }
 
   close(): void {
     this.#database.close();
   }
 
-  /** Runs a change as a whole or not at all; what it does in memory as well must come after. */
+  /** Bytes of memory that other owners' collections take. */
+  get heldBytes(): number {
+    const isMemory = this.#isInMemory && this.#database.isOpen;
+    return isMemory ? this.#usage.bytes('copy') + this.#usage.bytes('replica') : 0;
+  }
+
+  /**
+   * Runs a change as a whole or not at all; what it does in memory as well must come after.
+   *
+   * @throws PeerloomError `ERR_MESSAGE_TOO_LARGE` when more would be kept of others than the bounds allow.
+   */
   transaction<Result>(change: () => Result): Result {
     try {
-      return this.#database.transaction(change);
+      return this.#database.transaction(() => this.#usage.within(change));
     } catch (error) {
       this.#collections.clear();
       throw error;
     }
   }
 
+  /** A collection whose state is proven. Names that nobody has used leave nothing behind. */
   collection(owner: string, collection: string): StoredCollection | undefined {
-    const key = `${owner} ${collection}`;
-    if (!this.#collections.has(key)) this.#collections.set(key, this.#readCollection(owner, collection));
-    return this.#collections.get(key);
+    return this.#collections.get(owner, collection) ?? this.#readCollection(owner, collection);
   }
 
   /** The names of an owner's collections. */
@@ -70,51 +96,69 @@ export class VaultStore {
     return rows.map((row) => row.collection as string);
   }
 
-  /** Whose collections there are. */
-  owners(): string[] {
-    return this.#database.all('SELECT DISTINCT owner FROM collections').map((row) => row.owner as string);
-  }
-
-  /** Puts new entries to the log, and the state that the last one proves. */
-  saveManifest(log: readonly LogEntry[], state: CollectionState): void {
-    const { owner, collection } = log.at(-1)!;
+  /** Adds entries to the log of a collection, and the state that the last one proves. What was a copy may become a replica. */
+  saveManifest(
+    { owner, collection }: CollectionName,
+    { log, proven }: ManifestPart,
+    keeping: Keeping | 'own' = 'own',
+  ): void {
     this.transaction(() => {
+      this.#database.run(
+        `INSERT INTO collections VALUES (?1, ?2, '', 0, 0, ?3, 600 + 2 * octet_length(?2))
+         ON CONFLICT DO UPDATE SET keeping = 'replica' WHERE keeping = 'copy' AND excluded.keeping = 'replica'`,
+        ...[owner, collection, keeping],
+      );
       for (const entry of log) {
         const text = JSON.stringify(entry);
         this.#database.run('INSERT INTO log VALUES (?, ?, ?, ?)', owner, collection, entry.sequence, text);
-        this.#count(owner, text);
       }
-      const text = JSON.stringify(state);
+      if (proven === undefined) return;
       this.#database.run(
-        `INSERT INTO collections VALUES (?, ?, ?, 0)
-         ON CONFLICT (owner, collection) DO UPDATE SET state = excluded.state`,
-        ...[owner, collection, text],
+        `UPDATE collections SET bytes = bytes - octet_length(state) + octet_length(?3), state = ?3, sequence = ?4
+         WHERE owner = ?1 AND collection = ?2`,
+        ...[owner, collection, JSON.stringify(proven.state), proven.head.sequence],
       );
-      this.#count(owner, text);
     });
-    this.#collections.delete(`${owner} ${collection}`);
+    this.#collections.delete(owner, collection);
   }
 
   setVersion(owner: string, collection: string, version: number): void {
-    this.#database.run(
-      'UPDATE collections SET version = ? WHERE owner = ? AND collection = ?',
-      version,
-      owner,
-      collection,
-    );
-    const key = `${owner} ${collection}`;
-    const known = this.#collections.get(key);
-    if (known !== undefined) this.#collections.set(key, { ...known, version });
+    const sql = 'UPDATE collections SET version = ? WHERE owner = ? AND collection = ?';
+    this.#database.run(sql, version, owner, collection);
+    this.#collections.setVersion(owner, collection, version);
   }
 
-  log(owner: string, collection: string, after: number): LogEntry[] {
-    const rows = this.#database.all(
-      'SELECT entry FROM log WHERE owner = ? AND collection = ? AND sequence > ? ORDER BY sequence',
-      owner,
-      collection,
-      after,
-    );
-    return rows.map((row) => JSON.parse(row.entry as string));
+  /** The next entries of a log. */
+  log(owner: string, collection: string, { after, maxBytes }: Range): LogEntry[] {
+    const sql = 'SELECT entry FROM log WHERE owner = ? AND collection = ? AND sequence > ? ORDER BY sequence';
+    const log: LogEntry[] = [];
+    let bytes = 0;
+    for (const row of this.#database.iterate(sql, owner, collection, after)) {
+      const entry = row.entry as string;
+      bytes += entry.length + maxCharacterBytes * collection.length;
+      if (log.length === maxDelivered || (bytes > maxBytes && log.length > 0)) break;
+      log.push(JSON.parse(entry));
+    }
+    return log;
+  }
+
+  /** All of a log, however long it is. */
+  wholeLog(owner: string, collection: string): LogEntry[] {
+    const sql = 'SELECT entry FROM log WHERE owner = ? AND collection = ? ORDER BY sequence';
+    return this.#database.all(sql, owner, collection).map((row) => JSON.parse(row.entry as string));
+  }
+
+  entry(owner: string, collection: string, sequence: number): LogEntry | undefined {
+    const sql = 'SELECT entry FROM log WHERE owner = ? AND collection = ? AND sequence = ?';
+    const row = this.#database.get(sql, owner, collection, sequence);
+    return row === undefined ? undefined : JSON.parse(row.entry as string);
+  }
+
+  /** The last entry of a log; its state may still be to come, see {@link StoredCollection.head}. */
+  lastEntry(owner: string, collection: string): LogEntry | undefined {
+    const sql = 'SELECT entry FROM log WHERE owner = ? AND collection = ? ORDER BY sequence DESC LIMIT 1';
+    const row = this.#database.get(sql, owner, collection);
+    return row === undefined ? undefined : JSON.parse(row.entry as string);
   }
 
   item(owner: string, collection: string, item: string): SealedItem | undefined {
@@ -127,15 +171,16 @@ export class VaultStore {
   items(
     owner: string,
     collection: string,
-    { after, maxBytes }: ItemRange,
+    { after, maxBytes }: Range,
   ): { items: SealedItem[]; more: boolean } {
     const sql = 'SELECT * FROM items WHERE owner = ? AND collection = ? AND version > ? ORDER BY version';
     const items: SealedItem[] = [];
     let bytes = 0;
     for (const row of this.#database.iterate(sql, owner, collection, after)) {
       const item = itemOf(row);
-      bytes += item.body.length;
-      if (bytes > maxBytes && items.length > 0) return { items, more: true };
+      bytes += item.body.length + headerBytes + maxCharacterBytes * (collection.length + item.item.length);
+      const isFull = items.length === maxDelivered || (bytes > maxBytes && items.length > 0);
+      if (isFull) return { items, more: true };
       items.push(item);
     }
     return { items, more: false };
@@ -176,12 +221,15 @@ export class VaultStore {
        blob = excluded.blob, body = excluded.body, signature = excluded.signature`,
       ...[owner, collection, item, ...values],
     );
-    this.#count(owner, body);
   }
 
   saveChunk(owner: string, blob: string, number: number, body: Uint8Array): void {
-    this.#database.run('INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?)', owner, blob, number, body);
-    this.#count(owner, body);
+    this.transaction(() => {
+      // Not REPLACE, which deletes without a trigger.
+      const sql = `INSERT INTO chunks VALUES (?, ?, ?, ?)
+        ON CONFLICT (owner, blob, number) DO UPDATE SET body = excluded.body`;
+      this.#database.run(sql, owner, blob, number, body);
+    });
   }
 
   chunk(owner: string, blob: string, number: number): Uint8Array | undefined {
@@ -199,41 +247,30 @@ export class VaultStore {
     this.#database.run('DELETE FROM chunks WHERE owner = ? AND blob = ?', owner, blob);
   }
 
-  /** Forgets a collection of another node. */
-  removeCollection(owner: string, collection: string): void {
-    this.transaction(() => {
-      for (const table of ['items', 'log', 'collections']) {
-        this.#database.run(`DELETE FROM ${table} WHERE owner = ? AND collection = ?`, owner, collection);
+  /** Forgets a collection of another node. Stops after each transaction: there may be many items. */
+  *removeCollection(owner: string, collection: string): Steps<void> {
+    for (const table of ['items', 'log']) {
+      const key = table === 'items' ? 'item' : 'sequence';
+      const sql = `DELETE FROM ${table} WHERE owner = ?1 AND collection = ?2 AND ${key} IN
+        (SELECT ${key} FROM ${table} WHERE owner = ?1 AND collection = ?2 LIMIT ${deletedAtOnce})`;
+      while (this.#database.run(sql, owner, collection) > 0) {
+        this.#collections.delete(owner, collection);
+        yield;
       }
-    });
-    this.#collections.delete(`${owner} ${collection}`);
-  }
-
-  /** Whether so many bytes of others would be no more than the maximum in all. */
-  hasRoom(bytes: number, maxBytes: number): boolean {
-    if (this.#foreignBytes + bytes > maxBytes) this.#foreignBytes = this.#countForeignBytes();
-    return this.#foreignBytes + bytes <= maxBytes;
-  }
-
-  #count(owner: string, { length }: { readonly length: number }): void {
-    if (owner !== this.#ownId) this.#foreignBytes += length;
-  }
-
-  #countForeignBytes(): number {
-    const sql = `SELECT (SELECT TOTAL(LENGTH(body)) FROM items WHERE owner <> ?1)
-      + (SELECT TOTAL(LENGTH(body)) FROM chunks WHERE owner <> ?1)
-      + (SELECT TOTAL(LENGTH(entry)) FROM log WHERE owner <> ?1)
-      + (SELECT TOTAL(LENGTH(state)) FROM collections WHERE owner <> ?1) AS bytes`;
-    return this.#database.get(sql, this.#ownId)!.bytes as number;
+    }
+    this.#database.run('DELETE FROM collections WHERE owner = ? AND collection = ?', owner, collection);
+    this.#collections.delete(owner, collection);
   }
 
   #readCollection(owner: string, collection: string): StoredCollection | undefined {
-    const sql = `SELECT state, version, entry FROM collections JOIN log USING (owner, collection)
-      WHERE owner = ? AND collection = ? ORDER BY sequence DESC LIMIT 1`;
+    const sql = `SELECT state, version, entry FROM collections JOIN log USING (owner, collection, sequence)
+      WHERE owner = ? AND collection = ?`;
     const row = this.#database.get(sql, owner, collection);
     if (row === undefined) return undefined;
     const [head, state] = [JSON.parse(row.entry as string), JSON.parse(row.state as string)];
-    return { head, state, version: row.version as number };
+    const stored = { head, state, version: row.version as number };
+    this.#collections.set(stored, (row.state as string).length);
+    return stored;
   }
 }
 

@@ -4,9 +4,10 @@ import { PeerloomError } from '../../errors.ts';
 import { checkData } from '../../wire/check-data.ts';
 import { dataFromBytes, dataToBytes } from '../data-bytes.ts';
 import { exportCollections, importCollections } from './backup.ts';
+import type { ReaderInfo } from './collection-state.ts';
 import type { CollectionName } from './delivery.ts';
 import { sealBytes } from './item.ts';
-import type { LogEntry, ReaderInfo } from './manifest.ts';
+import type { LogEntry } from './manifest.ts';
 import type { OwnCollections } from './own-collections.ts';
 import type { SyncResult } from './replicator.ts';
 import { checkId, checkNames } from './vault-arguments.ts';
@@ -76,8 +77,8 @@ export class Vault {
    *
    * @param collection up to 256 characters, like the item's name; both are kept in the open.
    * @throws TypeError or RangeError for names that are none, and data that no message can hold.
-   * @throws PeerloomError `ERR_MESSAGE_TOO_LARGE` for more than half of `limits.maxMessageBytes` (8 MiB): see
-   * {@link Vault.putStream}.
+   * @throws PeerloomError `ERR_MESSAGE_TOO_LARGE` for more than 1 MiB, or half of `limits.maxMessageBytes` where that
+   * is less: see {@link Vault.putStream}.
    */
   async put(collection: string, item: string, data: Data): Promise<void> {
     checkNames({ collection, item });
@@ -85,7 +86,7 @@ export class Vault {
     const text = dataToBytes(data);
     const maxBytes = this.#engine.maxBodyBytes - sealBytes;
     if (text.length > maxBytes) {
-      const message = `an item of ${text.length} bytes; at most ${maxBytes} are allowed`;
+      const message = `an item of ${text.length} bytes; at most ${maxBytes} are allowed: use putStream for more`;
       throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
     }
     await this.#own.put(collection, item, { text, deleted: false, blob: '' });
@@ -263,7 +264,7 @@ export class Vault {
   /** All that was done to a collection, of this node or as far as it is known of another: signed, and chained. */
   audit(collection: string, owner: string = this.#ownId): LogEntry[] {
     checkNames({ collection });
-    return this.#store.log(owner, collection, 0);
+    return this.#store.wholeLog(owner, collection);
   }
 
   /**

@@ -10,9 +10,11 @@ import { setTimeout as after } from 'node:timers/promises';
 import { Identity } from '../../../src/index.ts';
 import { dataFromBytes } from '../../../src/secure/data-bytes.ts';
 import { encryptionKeysOf, HpkeOpener } from '../../../src/secure/hpke.ts';
+import { epochOfVersion } from '../../../src/secure/vault/collection-state.ts';
 import { EpochKeys } from '../../../src/secure/vault/epoch-keys.ts';
 import { openItem, verifyItem } from '../../../src/secure/vault/item.ts';
-import { epochOfVersion, verifyLog, verifyState } from '../../../src/secure/vault/manifest.ts';
+import { verifyLog, verifyState } from '../../../src/secure/vault/manifest.ts';
+import { runNow } from '../../../src/secure/vault/steps.ts';
 import { VaultStore } from '../../../src/secure/vault/vault-store.ts';
 import { collection, type Step } from './support/owner-to-kill.ts';
 import '../../support/look-over.ts';
@@ -85,8 +87,8 @@ async function check(path: string, expected: Expected): Promise<void> {
   const keys = new EpochKeys(owner.id, new HpkeOpener(encryptionKeysOf(owner)));
   const name = { owner: owner.id, collection };
   const { head, state, version } = store.collection(owner.id, collection)!;
-  verifyLog(store.log(owner.id, collection, 0), name, undefined);
-  verifyState(state, head);
+  runNow(verifyLog(store.wholeLog(owner.id, collection), name, undefined));
+  runNow(verifyState(state, head));
   const found = new Map<string, number>();
   for (const item of store.items(owner.id, collection, { after: 0, maxBytes: Number.POSITIVE_INFINITY })
     .items) {
