@@ -1,15 +1,16 @@
 /**
- * A cluster whose workers run one node each, on the ports of the command line in turn; `same` stands for the port of
- * the worker before. It tells the port of each node, or the code of the error of its start, and ends with its parent.
+ * A cluster whose two workers run one node each, both on port 0, or on one port that was free a moment ago. It tells
+ * the port of each node, or the code of the error of its start, and ends with its parent.
  */
 import cluster from 'node:cluster';
 import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { Node } from '../../../src/index.ts';
 
 if (cluster.isPrimary) {
   const results: (number | string)[] = [];
-  for (const argument of process.argv.slice(2)) {
-    const port = argument === 'same' ? String(results.at(-1)) : argument;
+  const port = process.argv[2] === 'one-port' ? await freePort() : 0;
+  for (let worker = 0; worker < 2; worker++) {
     const [result] = (await once(cluster.fork({ NODE_PORT: port }), 'message')) as [number | string];
     results.push(result);
   }
@@ -22,4 +23,13 @@ if (cluster.isPrimary) {
     () => process.send!(node.port),
     (error) => process.send!(error.code),
   );
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
 }

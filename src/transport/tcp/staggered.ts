@@ -1,0 +1,66 @@
+import type { Runtime } from '../../runtime.ts';
+
+/** RFC 8305, section 8: the recommended Connection Attempt Delay. */
+const attemptDelayMs = 250;
+
+export interface StaggeredAttempts<Candidate, Result> {
+  readonly candidates: readonly Candidate[];
+  /** Tries one; gives up, and rejects, when the signal fires. */
+  readonly attempt: (candidate: Candidate, signal: AbortSignal) => Promise<Result>;
+  /** Gets a result that came after another one had won. */
+  readonly discard: (result: Result) => void;
+  readonly runtime: Runtime;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Tries candidates one after the other, as "Happy Eyeballs" has it (RFC 8305, section 5): the next attempt begins when
+ * the one before it has failed, or after 250 ms, and does not end the earlier ones. The first to succeed wins, and the
+ * others end.
+ *
+ * @throws the signal's reason; what the attempt of the last candidate threw, when all have failed.
+ */
+export async function staggered<Candidate, Result>({
+  candidates,
+  attempt,
+  discard,
+  runtime,
+  signal,
+}: StaggeredAttempts<Candidate, Result>): Promise<Result> {
+  signal.throwIfAborted();
+  const ending = new AbortController();
+  const onAbort = (): void => ending.abort(signal.reason);
+  signal.addEventListener('abort', onAbort);
+  let winner: { readonly result: Result } | undefined;
+  const won = Promise.withResolvers<void>();
+  let failure: unknown;
+  const run = async (candidate: Candidate, isLast: boolean): Promise<void> => {
+    try {
+      const result = await attempt(candidate, ending.signal);
+      if (winner !== undefined || ending.signal.aborted) return discard(result);
+      winner = { result };
+      won.resolve();
+    } catch (error) {
+      if (isLast) failure = error;
+    }
+  };
+  try {
+    const attempts: Promise<void>[] = [];
+    for (const [index, candidate] of candidates.entries()) {
+      const tried = run(candidate, index === candidates.length - 1);
+      attempts.push(tried);
+      const delay = Promise.withResolvers<void>();
+      const timer = runtime.setTimeout(delay.resolve, attemptDelayMs);
+      await Promise.race([won.promise, tried, delay.promise]);
+      timer.cancel();
+      if (winner !== undefined || signal.aborted) break;
+    }
+    await Promise.race([won.promise, Promise.all(attempts)]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    ending.abort();
+  }
+  if (winner !== undefined) return winner.result;
+  signal.throwIfAborted();
+  throw failure;
+}
