@@ -6,7 +6,7 @@ import { PeerloomError } from './errors.ts';
 import type { Limits } from './limits.ts';
 import { randomName } from './random-name.ts';
 import type { Runtime } from './runtime.ts';
-import type { Link, Security } from './transport/transport.ts';
+import type { Link } from './transport/transport.ts';
 import type { HelloSession } from './wire/hello.ts';
 
 type DurableChannel = FrameChannel & { readonly session: Session };
@@ -28,25 +28,23 @@ export interface DurableChannelsOptions {
 /** Past so many the oldest goes. */
 const maxOffers = 1_000;
 
-/** A session that this side has named, and that begins for it with the accept of the other. */
-interface Offer {
-  readonly id: string;
-  readonly protocol: Security['protocol'];
-}
-
 /** The channels that outlive their links, one for each other node, and what is said of them in handshakes. */
 export class DurableChannels {
   readonly #options: DurableChannelsOptions;
   readonly #channels = new Map<string, DurableChannel>();
-  /** By the other node: where the accept does not arrive, the session may have begun there, and goes on here. */
-  readonly #offers = new Map<string, Offer>();
+  /**
+   * The ids of sessions that this side has named and that begin for it with the accept of the other, by protocol and
+   * node. Where the accept does not arrive, the session may have begun there, and goes on here.
+   */
+  readonly #offers = new Map<string, string>();
 
   constructor(options: DurableChannelsOptions) {
     this.#options = options;
   }
 
-  has(remoteId: string): boolean {
-    return this.#channels.has(remoteId);
+  /** Whether there is a channel that may go on over this link. */
+  hasOver(link: Link): boolean {
+    return this.#over(link) !== undefined;
   }
 
   /** Whether a node asks for the session that is there, or on offer. */
@@ -65,8 +63,8 @@ export class DurableChannels {
   ask(link: Link, isDurable: boolean): HelloSession | undefined {
     const session = this.#over(link)?.session.freeze();
     if (session !== undefined) return { ...session, resumed: false };
-    const offer = this.#offerOver(link);
-    if (offer !== undefined) return { id: offer.id, receivedBytes: 0, resumed: false };
+    const offered = this.#offers.get(offerKey(link));
+    if (offered !== undefined) return { id: offered, receivedBytes: 0, resumed: false };
     return isDurable ? this.#newSession() : undefined;
   }
 
@@ -106,7 +104,7 @@ export class DurableChannels {
 
   /** Keeps a new channel for as long as its session lasts, if it has one. */
   keep(channel: FrameChannel): void {
-    this.#offers.delete(channel.remote.id);
+    this.#offers.delete(offerKey({ remoteId: channel.remote.id, security: channel.remote.security }));
     if (!isDurable(channel)) return;
     const { remoteId, closed } = channel.session;
     this.#channels.set(remoteId, channel);
@@ -137,11 +135,12 @@ export class DurableChannels {
     else if (isPast(waiting.length, maxConnections)) giveUpOne(waiting);
   }
 
-  #offer({ remoteId, security }: Link): HelloSession {
+  #offer(link: Link): HelloSession {
     const session = this.#newSession();
+    const key = offerKey(link);
     // The latest stands last.
-    this.#offers.delete(remoteId);
-    this.#offers.set(remoteId, { id: session.id, protocol: security.protocol });
+    this.#offers.delete(key);
+    this.#offers.set(key, session.id);
     for (const oldest of this.#offers.keys()) {
       if (this.#offers.size <= maxOffers) break;
       this.#offers.delete(oldest);
@@ -149,19 +148,19 @@ export class DurableChannels {
     return session;
   }
 
-  #offerOver({ remoteId, security }: Link): Offer | undefined {
-    const offer = this.#offers.get(remoteId);
-    return offer?.protocol === security.protocol ? offer : undefined;
-  }
-
   /** This side has said nothing in it yet, so that nobody has heard any of it. */
   #isOffered(link: Link, { id, receivedBytes }: HelloSession): boolean {
-    return receivedBytes === 0 && this.#offerOver(link)?.id === id;
+    return receivedBytes === 0 && this.#offers.get(offerKey(link)) === id;
   }
 
   #newSession(): HelloSession {
     return { id: randomName(this.#options.runtime), receivedBytes: 0, resumed: false };
   }
+}
+
+/** A link of one kind leaves the offers over other kinds alone. */
+function offerKey({ remoteId, security }: Pick<Link, 'remoteId' | 'security'>): string {
+  return `${security.protocol} ${remoteId}`;
 }
 
 function isDurable(channel: FrameChannel): channel is DurableChannel {

@@ -9,7 +9,7 @@ import type { DurableChannels } from './durable-channels.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { ResolvedOptions } from './options.ts';
-import type { PeerTable } from './peer-table.ts';
+import { outrankedMessage, type PeerTable } from './peer-table.ts';
 import { randomName } from './random-name.ts';
 import type { Link } from './transport/transport.ts';
 import { availableCompressions } from './wire/compression.ts';
@@ -107,14 +107,15 @@ export class Handshakes {
     const { session } = theirs;
     const resumes = this.#setup.durable.isOf(link, session);
     const { peers, durable } = this.#setup;
-    const decision = peers.decide(link.remoteId, { ...theirs, resumes });
+    const { security } = link;
+    const decision = peers.decide(link.remoteId, { ...theirs, resumes, security });
     if (direction === 'inbound' && decision === 'conflict') {
       const rival = peers.takeUntoldRival(link.remoteId);
       if (rival !== undefined) this.#setup.onConflict(rival);
       return goodbye('conflict');
     }
     const isSecond = decision === 'refuse' || durable.isLate(link, session);
-    if (direction === 'inbound' && isSecond) return goodbye('duplicate');
+    if (direction === 'inbound' && isSecond) return this.#duplicate(link);
     return this.#judge(link, theirs, direction);
   }
 
@@ -123,11 +124,21 @@ export class Handshakes {
     link: Link,
     direction: 'inbound' | 'outbound',
   ): Goodbye | undefined | Promise<Goodbye | undefined> {
-    const { remoteId } = link;
-    const underWay = this.#setup.peers.answering(remoteId) ?? this.#setup.peers.dialling(remoteId);
+    const { remoteId, security } = link;
+    const { peers } = this.#setup;
+    const underWay = peers.answering(remoteId, security) ?? peers.dialling(remoteId, security);
     const isSecond = direction === 'inbound' && underWay !== undefined;
-    if (isSecond || this.#setup.peers.lasting(remoteId) !== undefined) return goodbye('duplicate');
+    if (isSecond || peers.lasting(remoteId) !== undefined || peers.outranks(remoteId, security)) {
+      return this.#duplicate(link);
+    }
     return this.#judge(link, { name: '', port: link.announcedPort ?? 0 }, direction);
+  }
+
+  #duplicate({ remoteId, security }: Link): Goodbye {
+    return goodbye(
+      'duplicate',
+      this.#setup.peers.outranks(remoteId, security) ? outrankedMessage : undefined,
+    );
   }
 
   #judge(

@@ -15,5 +15,6 @@ export { type NodeDuplex, PeerStream } from './peer-stream.ts';
 export { type Runtime, type RuntimeTimer, systemRuntime } from './runtime.ts';
 export type { SendFailure, SendReport, SendToNodesOptions } from './send-to-many.ts';
 export { MemoryHub, memory } from './transport/memory/memory.ts';
+export type { Security } from './transport/security.ts';
 export { type TcpOptions, type TcpProtocol, tcp } from './transport/tcp/tcp.ts';
-export type { Link, Security, Transport, TransportContext } from './transport/transport.ts';
+export type { ExpectedPeer, Link, Transport, TransportContext } from './transport/transport.ts';

@@ -5,7 +5,8 @@ import type { Data } from './data.ts';
 import type { Node } from './node.ts';
 import { PeerStream } from './peer-stream.ts';
 import { isPromiseLike } from './promise-like.ts';
-import type { Link, Security } from './transport/transport.ts';
+import type { Security } from './transport/security.ts';
+import type { Link } from './transport/transport.ts';
 
 /** What a connection is made of; {@link Node.createNewConnection} passes it on. */
 export interface ConnectionDetails {

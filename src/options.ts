@@ -6,7 +6,8 @@ import { Identity } from './identity.ts';
 import { type IdentityFile, loadOrCreateIdentity } from './identity-file.ts';
 import { type Limits, resolveLimits } from './limits.ts';
 import { type Runtime, systemRuntime } from './runtime.ts';
-import type { Security, Transport } from './transport/transport.ts';
+import type { Security } from './transport/security.ts';
+import type { Transport } from './transport/transport.ts';
 import { maxNameLength } from './wire/hello.ts';
 
 /** What is known of a node that asks to connect, or answers. */

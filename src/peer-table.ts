@@ -1,5 +1,10 @@
 import type { NodeConnection } from './node-connection.ts';
 import { RivalRuns } from './rival-runs.ts';
+import { promisesLess, type Security } from './transport/security.ts';
+
+/** What a node hears whose link promises less than the one that is there. */
+export const outrankedMessage =
+  'the two nodes are connected over a link that promises more, and this one does not take its place: dial as before, or disconnect first';
 
 /** What to do with a handshake that a node begins with us. */
 export type PairDecision = 'accept' | 'refuse' | 'conflict';
@@ -10,11 +15,20 @@ interface Asked {
   readonly replace: boolean;
   /** It wants to go on with the session that we hold with it. */
   readonly resumes?: boolean;
+  /** What its link promises. */
+  readonly security: Security;
 }
 
 interface Fresh {
   readonly instance: string;
   readonly direction: 'inbound' | 'outbound';
+  readonly security: Security;
+}
+
+/** A handshake under way, and what its link promises. */
+interface Handshake<Outcome> {
+  readonly outcome: Promise<Outcome>;
+  readonly security: Security;
 }
 
 interface Entry {
@@ -30,12 +44,15 @@ interface Entry {
  * refuses the other's attempt as a duplicate, the higher one accepts. When a node asks that we hold an older
  * connection with, it gives way if that node was restarted since, or says that it has lost it. When it comes from a
  * run that has given way to the present one, two processes use one identity, and the present connection stays.
+ *
+ * All this holds among links that promise the same. A link that promises less never takes the place of one that
+ * promises more, nor is it handed out to somebody who dialled one that promises more; the reverse is fine.
  */
 export class PeerTable {
   readonly #ownId: string;
   readonly #connections = new Map<string, Entry>();
-  readonly #dialling = new Map<string, Promise<NodeConnection>>();
-  readonly #answering = new Map<string, Promise<NodeConnection | undefined>>();
+  readonly #dialling = new Map<string, Handshake<NodeConnection>>();
+  readonly #answering = new Map<string, Handshake<NodeConnection | undefined>>();
   readonly #rivals = new RivalRuns();
 
   constructor(ownId: string) {
@@ -46,12 +63,21 @@ export class PeerTable {
     return this.#connections.get(id)?.connection;
   }
 
-  /** The connection with that node, unless it is suspended or about to end. */
-  lasting(id: string): NodeConnection | undefined {
-    const entry = this.#connections.get(id);
-    if (entry === undefined || entry.isLeaving) return undefined;
-    const { connection } = entry;
-    return connection.isOpen && !connection.isSuspended ? connection : undefined;
+  /**
+   * The connection with that node, unless it is suspended or about to end.
+   *
+   * @param least what it must promise at least.
+   */
+  lasting(id: string, least?: Security): NodeConnection | undefined {
+    const connection = this.#kept(id);
+    if (connection === undefined || connection.isSuspended) return undefined;
+    return least !== undefined && promisesLess(connection.security, least) ? undefined : connection;
+  }
+
+  /** Whether there is a connection with that node, perhaps suspended, that promises more than such a link. */
+  outranks(id: string, security: Security): boolean {
+    const connection = this.#kept(id);
+    return connection !== undefined && promisesLess(security, connection.security);
   }
 
   /** This node is about to close the connection: it stands in the way of no new one. */
@@ -74,32 +100,35 @@ export class PeerTable {
     if (this.get(connection.id) === connection) this.#connections.delete(connection.id);
   }
 
-  /** Our handshake with that node under way. */
-  dialling(id: string): Promise<NodeConnection> | undefined {
-    return this.#dialling.get(id);
+  /** Our handshake with that node under way, over a link that promises no less. */
+  dialling(id: string, least: Security): Promise<NodeConnection> | undefined {
+    return outcomeOf(this.#dialling.get(id), least);
   }
 
-  /** That node's handshake with us under way. */
-  answering(id: string): Promise<NodeConnection | undefined> | undefined {
-    return this.#answering.get(id);
+  /** That node's handshake with us under way, over a link that promises no less. */
+  answering(id: string, least: Security): Promise<NodeConnection | undefined> | undefined {
+    return outcomeOf(this.#answering.get(id), least);
   }
 
-  setDialling(id: string, outcome: Promise<NodeConnection>): void {
-    keepWhilePending(this.#dialling, id, outcome);
+  setDialling(id: string, outcome: Promise<NodeConnection>, security: Security): void {
+    keepWhilePending(this.#dialling, id, { outcome, security });
   }
 
-  setAnswering(id: string, outcome: Promise<NodeConnection | undefined>): void {
-    keepWhilePending(this.#answering, id, outcome);
+  setAnswering(id: string, outcome: Promise<NodeConnection | undefined>, security: Security): void {
+    keepWhilePending(this.#answering, id, { outcome, security });
   }
 
   /** On the hello of a node that dialled us. */
-  decide(id: string, { instance, replace, resumes = false }: Asked): PairDecision {
+  decide(id: string, { instance, replace, resumes = false, security }: Asked): PairDecision {
+    if (this.outranks(id, security)) return 'refuse';
     const isHere = this.lasting(id) !== undefined;
     const isSameRun = this.#connections.get(id)?.instance === instance;
     if (isHere && !isSameRun && this.#rivals.wasReplaced(id, instance)) return 'conflict';
     if (replace) return 'accept';
-    if (!resumes && isHere) return isSameRun ? 'refuse' : 'accept';
-    return this.#dialling.has(id) && this.#ownId < id ? 'refuse' : 'accept';
+    if (!resumes && this.lasting(id, security) !== undefined) return isSameRun ? 'refuse' : 'accept';
+    const dialling = this.#dialling.get(id)?.security;
+    if (dialling === undefined || promisesLess(dialling, security)) return 'accept';
+    return this.#ownId < id || promisesLess(security, dialling) ? 'refuse' : 'accept';
   }
 
   /** After a conflict: the connection of the other run, where that run was not told yet. */
@@ -110,25 +139,43 @@ export class PeerTable {
   }
 
   /**
-   * On the end of a handshake during which another connection than `before` came up with the same run of that node:
-   * whether that one stays, because the lower id dialled it.
+   * On the end of a handshake: whether a connection with that node stays in place of the new one, because it promises
+   * more; or because it came up during the handshake (it is not `before`), with the same run of that node, and the
+   * lower id dialled it.
    */
   prevails(id: string, before: NodeConnection | undefined, fresh: Fresh): boolean {
-    const other = this.lasting(id);
+    if (this.outranks(id, fresh.security)) return true;
+    const other = this.lasting(id, fresh.security);
     if (other === undefined || other === before || other.direction === fresh.direction) return false;
     const isByLower = (other.direction === 'outbound') === this.#ownId < id;
     return isByLower && this.#connections.get(id)!.instance === fresh.instance;
   }
+
+  /** The connection with that node, unless it is about to end. */
+  #kept(id: string): NodeConnection | undefined {
+    const entry = this.#connections.get(id);
+    return entry?.isLeaving || !entry?.connection.isOpen ? undefined : entry.connection;
+  }
 }
 
+function outcomeOf<Outcome>(
+  handshake: Handshake<Outcome> | undefined,
+  least: Security,
+): Promise<Outcome> | undefined {
+  return handshake === undefined || promisesLess(handshake.security, least) ? undefined : handshake.outcome;
+}
+
+/** The latest one, unless an earlier one promises more. */
 function keepWhilePending<Outcome>(
-  map: Map<string, Promise<Outcome>>,
+  map: Map<string, Handshake<Outcome>>,
   id: string,
-  outcome: Promise<Outcome>,
+  handshake: Handshake<Outcome>,
 ): void {
-  map.set(id, outcome);
+  const earlier = map.get(id);
+  if (earlier !== undefined && promisesLess(handshake.security, earlier.security)) return;
+  map.set(id, handshake);
   const remove = (): void => {
-    if (map.get(id) === outcome) map.delete(id);
+    if (map.get(id) === handshake) map.delete(id);
   };
-  outcome.then(remove, remove);
+  handshake.outcome.then(remove, remove);
 }

@@ -10,9 +10,9 @@ import { PeerloomError } from './errors.ts';
 import { Handshakes } from './handshakes.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { ResolvedOptions } from './options.ts';
-import { PeerTable } from './peer-table.ts';
+import { outrankedMessage, PeerTable } from './peer-table.ts';
 import { refusalError } from './refusal-error.ts';
-import type { Link, Transport } from './transport/transport.ts';
+import type { ExpectedPeer, Link, Transport } from './transport/transport.ts';
 import { unlessAborted } from './unless-aborted.ts';
 import { type Goodbye, goodbye } from './wire/goodbye.ts';
 
@@ -113,7 +113,7 @@ export class Peering {
       this.#reportInbound(link, error);
       return undefined;
     });
-    this.peers.setAnswering(link.remoteId, outcome);
+    this.peers.setAnswering(link.remoteId, outcome, link.security);
   }
 
   /** Refuses who is about to connect; resolves when their links have ended. */
@@ -124,8 +124,8 @@ export class Peering {
 
   async #reach(target: Target, replace: boolean): Promise<NodeConnection> {
     const { transport, address, signal, id, lastId } = target;
-    const link = await transport.dial(address, signal, id ?? lastId);
-    const { remoteId } = link;
+    const link = await transport.dial(address, signal, expectedAt(id, lastId));
+    const { remoteId, security } = link;
     if (id !== undefined && id !== remoteId) {
       link.destroy();
       const message = `${formatAddress(address)} is the node ${remoteId}, not ${id}`;
@@ -136,17 +136,22 @@ export class Peering {
       const message = `${formatAddress(address)} leads to this node itself: give the address of another one`;
       throw new PeerloomError('ERR_SELF_CONNECTION', message);
     }
-    const existing = this.peers.lasting(remoteId);
-    const dialling = this.peers.dialling(remoteId);
-    if (!replace && (existing ?? dialling) !== undefined) {
-      if (link.security.protocol === 'p2pnetwork') refusePacketLink(link, 'outbound', goodbye('duplicate'));
+    const existing = this.peers.lasting(remoteId, security);
+    const dialling = this.peers.dialling(remoteId, security);
+    const isOutranked = this.peers.outranks(remoteId, security);
+    if ((!replace || isOutranked) && (existing ?? dialling) !== undefined) {
+      if (security.protocol === 'p2pnetwork') refusePacketLink(link, 'outbound', goodbye('duplicate'));
       // In an orderly way: the listener would take a link that breaks off for a failure.
       else link.close(duplicateFlushMs);
       return existing ?? this.#join(dialling!, target);
     }
-    const isAlone = this.peers.get(remoteId) === undefined || this.#durable.has(remoteId);
+    if (isOutranked) {
+      link.close(duplicateFlushMs);
+      throw new PeerloomError('ERR_NOT_ALLOWED', `${formatAddress(address)}: ${outrankedMessage}`);
+    }
+    const isAlone = this.peers.get(remoteId) === undefined || this.#durable.hasOver(link);
     const opening = this.#open(link, target, replace || !isAlone);
-    this.peers.setDialling(remoteId, opening);
+    this.peers.setDialling(remoteId, opening, security);
     return opening;
   }
 
@@ -172,7 +177,7 @@ export class Peering {
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof NotResumed || isDuplicate(error)) {
-        const other = await this.#otherConnection(link.remoteId, signal);
+        const other = await this.#otherConnection(link, signal);
         if (other !== undefined) return other;
         if (!replace) return this.#reach(target, true);
       }
@@ -183,9 +188,12 @@ export class Peering {
   }
 
   /** What the other side may hold on to: a connection of ours as well, or one that comes up just now. */
-  async #otherConnection(id: string, signal: AbortSignal): Promise<NodeConnection | undefined> {
-    const answering = Promise.resolve(this.peers.answering(id));
-    return this.peers.lasting(id) ?? unlessAborted(answering, signal);
+  async #otherConnection(
+    { remoteId, security }: Link,
+    signal: AbortSignal,
+  ): Promise<NodeConnection | undefined> {
+    const answering = Promise.resolve(this.peers.answering(remoteId, security));
+    return this.peers.lasting(remoteId, security) ?? unlessAborted(answering, signal);
   }
 
   async #answer(link: Link, refusal: Goodbye | undefined): Promise<NodeConnection> {
@@ -216,9 +224,9 @@ export class Peering {
 
   /** Whether this node has, or is about to have, another link with the same node, or the link leads to itself. */
   #hasAnother(link: Link): boolean {
-    const { remoteId } = link;
+    const { remoteId, security } = link;
     if (remoteId === this.#options.identity.id) return true;
-    if ((this.peers.lasting(remoteId) ?? this.peers.dialling(remoteId)) !== undefined) return true;
+    if ((this.peers.lasting(remoteId) ?? this.peers.dialling(remoteId, security)) !== undefined) return true;
     return [...this.#arriving].some((other) => other !== link && other.remoteId === remoteId);
   }
 
@@ -232,14 +240,18 @@ export class Peering {
     const resumed = this.#connections.get(channel);
     if (resumed !== undefined) return resumed;
     const { direction, remote } = channel;
-    if (channel instanceof FrameChannel) {
-      if (this.peers.prevails(remote.id, before, { direction, instance: remote.instance })) {
-        const farewell = goodbye('duplicate');
-        channel.close(farewell);
-        throw new HandshakeRefused(farewell, 'us');
-      }
-      this.#durable.keep(channel);
+    const { instance } = remote;
+    const { security } = link;
+    const isSecond =
+      channel instanceof FrameChannel
+        ? this.peers.prevails(remote.id, before, { direction, instance, security })
+        : this.peers.outranks(remote.id, security);
+    if (isSecond) {
+      const farewell = goodbye('duplicate');
+      channel.close(farewell);
+      throw new HandshakeRefused(farewell, 'us');
     }
+    if (channel instanceof FrameChannel) this.#durable.keep(channel);
     const origin = { host: link.remoteAddress.host, port: remote.listeningPort };
     const { host, port } = direction === 'outbound' ? dialled! : origin;
     try {
@@ -252,6 +264,11 @@ export class Peering {
       throw error;
     }
   }
+}
+
+function expectedAt(id: string | undefined, lastId: string | undefined): ExpectedPeer | undefined {
+  if (id !== undefined) return { id, isPinned: true };
+  return lastId === undefined ? undefined : { id: lastId, isPinned: false };
 }
 
 function isDuplicate(error: unknown): boolean {

@@ -1,7 +1,7 @@
 import type { Address } from '../address.ts';
 import type { Compression, Data } from '../data.ts';
 import type { ErrorCode } from '../errors.ts';
-import type { Security } from '../transport/transport.ts';
+import type { Security } from '../transport/security.ts';
 import type { Goodbye, GoodbyeCode } from '../wire/goodbye.ts';
 import type { WaitOptions } from './pending.ts';
 import type { ChannelStream } from './stream.ts';

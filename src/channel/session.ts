@@ -1,7 +1,8 @@
 import type { Address } from '../address.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Runtime, RuntimeTimer } from '../runtime.ts';
-import type { Link, Security } from '../transport/transport.ts';
+import type { Security } from '../transport/security.ts';
+import type { Link } from '../transport/transport.ts';
 import { FrameKind, positionBody, smallFrame } from '../wire/frame.ts';
 import { KeptPieces } from './kept-pieces.ts';
 

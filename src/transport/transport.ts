@@ -4,16 +4,7 @@ import type { PeerloomError } from '../errors.ts';
 import type { Identity } from '../identity.ts';
 import type { Limits } from '../limits.ts';
 import type { Runtime } from '../runtime.ts';
-
-/** What a link promises about who is on the other side and who can read along. */
-export interface Security {
-  /** What carries the link. */
-  readonly protocol: 'tls' | 'tcp' | 'p2pnetwork' | 'memory';
-  /** Nobody between the two nodes can read or change what they say. */
-  readonly encrypted: boolean;
-  /** The id of the other side was proven with its key, not just claimed. */
-  readonly authenticated: boolean;
-}
+import type { Security } from './security.ts';
 
 /**
  * An ordered, reliable, authenticated two-way flow of bytes between two nodes.
@@ -79,6 +70,13 @@ export interface TransportContext {
   readonly onInboundFailure: (from: Address, error: PeerloomError) => void;
 }
 
+/** Who should answer a dial. */
+export interface ExpectedPeer {
+  readonly id: string;
+  /** Only this node may answer. Otherwise it is the one that answered there last, and another may have come. */
+  readonly isPinned: boolean;
+}
+
 /**
  * A way to reach other nodes: an engine under {@link Node}. Everything above it is the same for all.
  *
@@ -103,13 +101,14 @@ export interface Transport {
    */
   listen(address: Address, onLink: (link: Link) => void): Promise<Address>;
   /**
-   * Makes a link to the node at an address. The signal carries the reason to reject with as its `reason`. The
-   * caller checks the id; `expectedId` helps transports whose ids have no end that can be seen.
+   * Makes a link to the node at an address. The signal carries the reason to reject with as its `reason`. A transport
+   * that proves this node's own id to the other side first checks that the pinned node answers. The caller checks the
+   * id of every link again. An id that is not pinned helps transports whose ids have no end that can be seen.
    *
    * @throws PeerloomError `ERR_CONNECTION_REFUSED`, `ERR_HOST_NOT_FOUND`, `ERR_HOST_UNREACHABLE`,
-   * `ERR_TIMEOUT`, `ERR_HANDSHAKE`, `ERR_PLAIN_NOT_ALLOWED`, `ERR_UNREACHABLE`.
+   * `ERR_TIMEOUT`, `ERR_HANDSHAKE`, `ERR_ID_MISMATCH`, `ERR_PLAIN_NOT_ALLOWED`, `ERR_UNREACHABLE`.
    */
-  dial(address: Address, signal: AbortSignal, expectedId?: string): Promise<Link>;
+  dial(address: Address, signal: AbortSignal, expected?: ExpectedPeer): Promise<Link>;
   /**
    * Stops listening, ends handshakes under way, destroys the links that are left and resolves when all have ended. The
    * transport may listen again afterwards.

@@ -26,7 +26,7 @@ function start({ maxConnections = 3, maxInboundPerAddress = 2 } = {}) {
     };
     const channel = {
       session,
-      remote: { id },
+      remote: { id, security: { protocol: 'tls' } },
       direction,
       isSuspended: false,
       giveUp: () => {
@@ -77,7 +77,8 @@ test('0 is no limit', () => {
 
 test('a session is on offer to each node until it begins, to so many of them that memory has an end', () => {
   const { durable, keep } = start();
-  const linkOf = (remoteId: string) => ({ remoteId, security: { protocol: 'tls' } }) as unknown as Link;
+  const linkOf = (remoteId: string, protocol = 'tls') =>
+    ({ remoteId, security: { protocol } }) as unknown as Link;
   const asked = { id: 'theirs', receivedBytes: 0, resumed: false };
   const offers = Array.from({ length: 1_001 }, (_, index) => {
     const link = linkOf(`${index}`);
@@ -85,8 +86,14 @@ test('a session is on offer to each node until it begins, to so many of them tha
   });
   assert.equal(durable.answer(offers[1_000]!.link, offers[1_000]!.asked).resumed, true);
   assert.deepEqual(durable.ask(offers[1_000]!.link, false), offers[1_000]!.asked, 'either side may dial');
+  durable.answer(linkOf('1000', 'tcp'), asked);
+  assert.equal(
+    durable.answer(offers[1_000]!.link, offers[1_000]!.asked).resumed,
+    true,
+    'an offer over plain TCP does not take its place',
+  );
   keep('1000');
   assert.equal(durable.answer(offers[1_000]!.link, offers[1_000]!.asked).resumed, false, 'it has begun');
   const areThere = offers.map(({ link, asked }) => durable.isOf(link, asked));
-  assert.deepEqual([areThere.indexOf(true), areThere.lastIndexOf(true)], [1, 999]);
+  assert.deepEqual([areThere.indexOf(true), areThere.lastIndexOf(true)], [2, 999]);
 });

@@ -21,7 +21,7 @@ const layers: Record<string, { readonly modules: RegExp; readonly uses: readonly
   channel: { modules: /^channel\//, uses: ['link', 'wire', 'leaves'] },
   transports: { modules: /^transport\/(tcp|memory)\//, uses: ['foreign', 'link', 'leaves'] },
   foreign: { modules: /^transport\/p2pnetwork\//, uses: ['link', 'wire', 'leaves'] },
-  link: { modules: /^transport\/transport\.ts$/, uses: ['leaves'] },
+  link: { modules: /^transport\/(security|transport)\.ts$/, uses: ['leaves'] },
   wire: { modules: /^wire\//, uses: ['leaves'] },
   leaves: {
     modules:

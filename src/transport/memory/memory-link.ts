@@ -1,6 +1,7 @@
 import type { Address } from '../../address.ts';
 import type { Runtime, RuntimeTimer } from '../../runtime.ts';
-import type { Link, Security, TransportContext } from '../transport.ts';
+import type { Security } from '../security.ts';
+import type { Link, TransportContext } from '../transport.ts';
 
 interface End {
   readonly context: TransportContext;

@@ -1,33 +1,88 @@
 import type { Socket } from 'node:net';
 import { PeerloomError } from '../../errors.ts';
-import type { Identity } from '../../identity.ts';
+import { type Identity, idFromPublicKey, verifySignature } from '../../identity.ts';
 import type { Runtime } from '../../runtime.ts';
-import { exchangeProofs, type Role } from './proof.ts';
+import type { Role } from './proof.ts';
 import { readExactly } from './read-exactly.ts';
 import { plainPreface } from './sniff.ts';
 
 const nonceBytes = 32;
+const publicKeyBytes = 32;
+const signatureBytes = 64;
+const openingBytes = plainPreface.length + nonceBytes + publicKeyBytes;
+
+export interface PlainSide {
+  readonly identity: Identity;
+  readonly role: Role;
+  readonly runtime: Runtime;
+  /** @throws when the node that has proven this id is not the one that must answer. */
+  readonly checkId: (id: string) => void;
+}
+
+/** What the two sides said first, which each signs. */
+interface Openings {
+  readonly dialler: Uint8Array;
+  readonly listener: Uint8Array;
+}
 
 /**
- * The handshake of plain TCP: it proves the two ids with their keys, but what follows can be read, and
- * changed, by whoever sits on the way (docs/protocol.md, clauses 2.x).
+ * The handshake of plain TCP: it proves the two ids with their keys, but whoever sits on the way can read, and
+ * change, what follows (docs/protocol.md, clauses 2.x).
  *
- *    preface (8) · nonce (32)  in both directions, then the proofs over both nonces
+ *    dialler   preface (8) · nonce (32) · public key (32)                  ──►
+ *              ◄── preface (8) · nonce (32) · public key (32) · signature (64)   listener
+ *              signature (64)                                              ──►
+ *
+ * Each signature covers both openings, so a proof names both sides and is of no use towards anybody else. The dialler
+ * signs last, after it has seen that it reached the node it wants.
  *
  * @returns the id of the other side.
- * @throws PeerloomError `ERR_HANDSHAKE`, `ERR_CONNECTION_CLOSED`.
+ * @throws PeerloomError `ERR_HANDSHAKE`, `ERR_CONNECTION_CLOSED`, and what `checkId` throws.
  */
-export async function authenticatePlain(
-  socket: Socket,
-  { identity, role, runtime }: { identity: Identity; role: Role; runtime: Runtime },
-): Promise<string> {
-  const nonce = runtime.randomBytes(nonceBytes);
-  socket.write(Buffer.concat([plainPreface, nonce]));
-  const opening = await readExactly(socket, plainPreface.length + nonceBytes);
+export function authenticatePlain(socket: Socket, side: PlainSide): Promise<string> {
+  return side.role === 'client' ? dialPlain(socket, side) : acceptPlain(socket, side);
+}
+
+async function dialPlain(socket: Socket, side: PlainSide): Promise<string> {
+  const ours = openingOf(side);
+  socket.write(ours);
+  const theirs = await readExactly(socket, openingBytes);
+  if (ours.equals(theirs)) throw new PeerloomError('ERR_HANDSHAKE', 'the other side echoes what it is sent');
+  const publicKey = publicKeyIn(theirs);
+  const openings = { dialler: ours, listener: theirs };
+  checkProof(publicKey, statement('server', openings), await readExactly(socket, signatureBytes));
+  const remoteId = idFromPublicKey(publicKey);
+  side.checkId(remoteId);
+  socket.write(side.identity.sign(statement('client', openings)));
+  return remoteId;
+}
+
+async function acceptPlain(socket: Socket, side: PlainSide): Promise<string> {
+  const theirs = await readExactly(socket, openingBytes);
+  const publicKey = publicKeyIn(theirs);
+  const ours = openingOf(side);
+  const openings = { dialler: theirs, listener: ours };
+  socket.write(Buffer.concat([ours, side.identity.sign(statement('server', openings))]));
+  checkProof(publicKey, statement('client', openings), await readExactly(socket, signatureBytes));
+  return idFromPublicKey(publicKey);
+}
+
+function openingOf({ identity, runtime }: PlainSide): Buffer {
+  return Buffer.concat([plainPreface, runtime.randomBytes(nonceBytes), identity.publicKey]);
+}
+
+function publicKeyIn(opening: Buffer): Uint8Array {
   if (!plainPreface.equals(opening.subarray(0, plainPreface.length))) {
     throw new PeerloomError('ERR_HANDSHAKE', 'the other side does not speak plain peerloom of this version');
   }
-  const theirs = opening.subarray(plainPreface.length);
-  const binding = Buffer.concat(role === 'client' ? [nonce, theirs] : [theirs, nonce]);
-  return exchangeProofs(socket, { identity, role, binding });
+  return Uint8Array.from(opening.subarray(-publicKeyBytes));
+}
+
+function checkProof(publicKey: Uint8Array, signed: Uint8Array, signature: Uint8Array): void {
+  if (verifySignature(publicKey, signed, signature)) return;
+  throw new PeerloomError('ERR_HANDSHAKE', 'the other side does not hold the key of the id that it claims');
+}
+
+function statement(role: Role, { dialler, listener }: Openings): Uint8Array {
+  return Buffer.concat([Buffer.from(`peerloom plain proof 1 ${role} `), dialler, listener]);
 }

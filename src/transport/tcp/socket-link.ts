@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import type { Address } from '../../address.ts';
 import type { Runtime } from '../../runtime.ts';
-import type { Link, Security } from '../transport.ts';
+import type { Security } from '../security.ts';
+import type { Link } from '../transport.ts';
 import { guarded, readInto } from './read-into.ts';
 
 export interface SocketLinkDetails {

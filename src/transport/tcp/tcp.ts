@@ -4,7 +4,8 @@ import { checkOptions, shown } from '../../arguments.ts';
 import { PeerloomError } from '../../errors.ts';
 import { unlessAborted } from '../../unless-aborted.ts';
 import { introducedBy, introduceTo } from '../p2pnetwork/exchange-ids.ts';
-import type { Link, Security, Transport, TransportContext } from '../transport.ts';
+import type { Security } from '../security.ts';
+import type { ExpectedPeer, Link, Transport, TransportContext } from '../transport.ts';
 import { openSocket } from './connect.ts';
 import { HandshakeGate } from './handshake-gate.ts';
 import { authenticatePlain } from './plain.ts';
@@ -66,7 +67,7 @@ export function tcp(options: TcpOptions = {}): Transport {
 interface Side {
   readonly role: Role;
   readonly startedAt: number;
-  readonly expectedId?: string | undefined;
+  readonly expected?: ExpectedPeer | undefined;
 }
 
 class TcpTransport implements Transport {
@@ -112,7 +113,7 @@ class TcpTransport implements Transport {
     return { ...address, port: this.#port };
   }
 
-  async dial(address: Address, signal: AbortSignal, expectedId?: string): Promise<Link> {
+  async dial(address: Address, signal: AbortSignal, expected?: ExpectedPeer): Promise<Link> {
     const scheme = (address.scheme ?? this.schemes[0]) as keyof typeof schemeProtocols;
     const protocol = schemeProtocols[scheme];
     this.#checkAllowed(protocol, address);
@@ -121,7 +122,7 @@ class TcpTransport implements Transport {
     let socket: Socket | undefined;
     try {
       socket = this.#keep(await openSocket(address, context, signal));
-      const side: Side = { role: 'client', startedAt, expectedId };
+      const side: Side = { role: 'client', startedAt, expected };
       const authenticated = this.#authenticate(socket, protocol, side).catch((error) => {
         throw inDial(error, address);
       });
@@ -228,14 +229,14 @@ class TcpTransport implements Transport {
     }
   }
 
-  async #exchangeIds(socket: Socket, { role, startedAt, expectedId }: Side): Promise<Link> {
+  async #exchangeIds(socket: Socket, { role, startedAt, expected }: Side): Promise<Link> {
     const { identity, runtime, limits } = this.#context!;
     // There are no pings: TCP itself must find out that a node is gone.
     socket.setKeepAlive(true, limits.pingAfterMs);
     const { id, port } =
       role === 'server'
         ? await introducedBy(socket, runtime)
-        : await introduceTo(socket, { id: identity.id, port: this.#port, expectedId }, runtime);
+        : await introduceTo(socket, { id: identity.id, port: this.#port, expectedId: expected?.id }, runtime);
     const details = { remoteId: id, announcedPort: port, security: security.p2pnetwork };
     return new PythonLink(socket, { ...details, startedAt, runtime });
   }
@@ -246,7 +247,8 @@ class TcpTransport implements Transport {
     const { identity, networkSecret, runtime } = this.#context!;
     const details = { security: security[protocol], startedAt, runtime };
     if (protocol === 'plain') {
-      const remoteId = await authenticatePlain(socket, { identity, role, runtime });
+      const checkId = (id: string): void => checkPinned(id, side.expected);
+      const remoteId = await authenticatePlain(socket, { identity, role, runtime, checkId });
       return new SocketLink(socket, { remoteId, ...details });
     }
     this.#tls ??=
@@ -266,6 +268,12 @@ class TcpTransport implements Transport {
     socket.once('close', () => this.#sockets.delete(socket));
     return socket;
   }
+}
+
+/** Before this node proves its own id to somebody whom the caller did not mean. */
+function checkPinned(id: string, expected: ExpectedPeer | undefined): void {
+  if (expected === undefined || !expected.isPinned || expected.id === id) return;
+  throw new PeerloomError('ERR_ID_MISMATCH', `it is the node ${id}, not ${expected.id}`);
 }
 
 /** What goes wrong between the two sides of a connection, with the address that the caller knows it by. */

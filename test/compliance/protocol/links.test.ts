@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { suite, type TestContext, test } from 'node:test';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import { Identity, tcp } from '../../../src/index.ts';
-import { certificateOf, identityOfSeed, newIdentity } from './second-identity.ts';
+import { certificateOf, identityOfSeed, newIdentity, type SecondIdentity } from './second-identity.ts';
 import {
   connectPlain,
   dialPlain,
@@ -14,13 +14,17 @@ import {
   dialWithKey,
   eventOf,
   exchangeProofs,
+  listenPlain,
+  type Openings,
+  openPlain,
+  plainSignature,
   preface,
   preSharedKey,
   proofOf,
   startNode,
   tracked,
 } from './second-links.ts';
-import { frame, hello, kinds } from './second-peer.ts';
+import { frame, hello, kinds, LinkEnded } from './second-peer.ts';
 
 suite('protocol 1: identities', () => {
   test('1.1, 1.2 the id of a key', () => {
@@ -149,7 +153,7 @@ suite('protocol 2: links with a network key', () => {
   const networkKey = 'a long and secret text, ñ';
   const withKey = () => ({ transports: [tcp()], networkKey });
 
-  test('2.7, 2.9, 2.11 who holds the key gets in', async (t) => {
+  test('2.7, 2.9, 2.10 who holds the key gets in', async (t) => {
     const node = await startNode(t, withKey());
     const peer = await dialWithKey(node, networkKey);
     assert.equal(peer.remoteId, node.id);
@@ -205,7 +209,7 @@ suite('protocol 2: links with a network key', () => {
 });
 
 suite('protocol 2: plain links', () => {
-  test('2.10, 2.11 both sides prove their ids', async (t) => {
+  test('2.11 both sides prove their ids', async (t) => {
     const node = await startNode(t);
     const identity = newIdentity();
     const connected = eventOf(node, 'inbound_node_connected');
@@ -214,35 +218,55 @@ suite('protocol 2: plain links', () => {
     assert.equal((await connected)[0].id, identity.id);
   });
 
+  test('2.11 a dialler, seen by the listener', async (t) => {
+    const node = await startNode(t);
+    const listener = await listenPlain(t);
+    const connected = node.connectWithNode(`tcp://127.0.0.1:${listener.port}`);
+    const peer = await listener.accept();
+    assert.equal(peer.remoteId, node.id);
+    await peer.answerHandshake();
+    await connected;
+  });
+
   for (const [what, prove] of Object.entries({
-    'with the nonces in the other order': (ours: Buffer, theirs: Buffer) =>
-      proofOf(newIdentity(), 'client', Buffer.concat([theirs, ours])),
-    'of another link': (_: Buffer, theirs: Buffer) =>
-      proofOf(newIdentity(), 'client', Buffer.concat([randomBytes(32), theirs])),
-    'in the role of the other side': (ours: Buffer, theirs: Buffer) =>
-      proofOf(newIdentity(), 'server', Buffer.concat([ours, theirs])),
-    'by another key than it shows': (ours: Buffer, theirs: Buffer) =>
-      proofOf(
-        { ...newIdentity(), publicKey: newIdentity().publicKey },
-        'client',
-        Buffer.concat([ours, theirs]),
-      ),
-  })) {
-    test(`2.10, 2.11 a proof ${what} is refused`, async (t) => {
-      const peer = dialRaw(await startNode(t));
-      const nonce = randomBytes(32);
-      peer.write(preface, nonce);
-      const theirs = (await peer.read(40)).subarray(8);
-      await peer.read(96);
-      peer.write(prove(nonce, theirs), hello());
+    'over the openings in the other order': (openings, identity) =>
+      plainSignature(identity, 'client', { dialler: openings.listener, listener: openings.dialler }),
+    'for another listener': ({ dialler, listener }, identity) => {
+      const other = Buffer.concat([listener.subarray(0, 40), newIdentity().publicKey]);
+      return plainSignature(identity, 'client', { dialler, listener: other });
+    },
+    'of another link': ({ dialler, listener }, identity) => {
+      const other = Buffer.concat([preface, randomBytes(32), listener.subarray(40)]);
+      return plainSignature(identity, 'client', { dialler, listener: other });
+    },
+    'in the role of the other side': (openings, identity) => plainSignature(identity, 'server', openings),
+    'by another key than the opening has': (openings) => plainSignature(newIdentity(), 'client', openings),
+    'of clause 2.10': ({ dialler, listener }, identity) => {
+      const binding = Buffer.concat([dialler, listener]);
+      return proofOf(identity, 'client', binding).subarray(32);
+    },
+  } satisfies Record<string, (openings: Openings, identity: SecondIdentity) => Buffer>)) {
+    test(`2.11 a signature ${what} is refused`, async (t) => {
+      const identity = newIdentity();
+      const { peer, openings } = await openPlain(await startNode(t), identity);
+      peer.write(prove(openings, identity), hello());
       await peer.end();
     });
   }
 
-  test('2.10 a listener that speaks something else is left', async (t) => {
-    const port = await listen(t, (socket) => socket.write(`PEERLM2\n${'n'.repeat(32)}${'p'.repeat(96)}`));
+  test('2.11 a listener that speaks something else is left', async (t) => {
+    const port = await listen(t, (socket) => socket.write(`PEERLM2\n${'n'.repeat(128)}`));
     const node = await startNode(t);
     await assert.rejects(node.connectWithNode(`tcp://127.0.0.1:${port}`), { code: 'ERR_HANDSHAKE' });
+  });
+
+  test('2.14 a dialler that must reach another node proves nothing', async (t) => {
+    const node = await startNode(t);
+    const listener = await listenPlain(t);
+    const dialled = node.connectWithNode(`tcp://127.0.0.1:${listener.port}`, { id: newIdentity().id });
+    const mismatch = assert.rejects(dialled, { code: 'ERR_ID_MISMATCH' });
+    await assert.rejects(listener.accept(), LinkEnded);
+    await mismatch;
   });
 
   test('2.12 a handshake that comes byte by byte', async (t) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
 import type { Node } from '../../../src/index.ts';
 import { identityBeside, newIdentity, type SecondIdentity } from './second-identity.ts';
-import { connectPlain, dialPlain, eventOf, listenPlain, startNode } from './second-links.ts';
+import { connectPlain, dialPlain, dialTls, eventOf, listenPlain, startNode } from './second-links.ts';
 import { frame, hello, kinds, type SecondPeer } from './second-peer.ts';
 
 suite('protocol 8: one connection for each pair of nodes', () => {
@@ -153,6 +153,77 @@ suite('protocol 8: one connection for each pair of nodes', () => {
       await sayDuplicate(peer);
     }
     await refused;
+  });
+});
+
+suite('protocol 8: links that promise less', () => {
+  for (const [what, fields] of Object.entries({
+    'of the same run': {},
+    'of a later run': { instance: 'second run' },
+    'that says replace': { replace: true },
+  })) {
+    test(`8.8 a plain link ${what} does not take the place of a TLS one`, async (t) => {
+      const { node, identity } = await setUp(t);
+      const first = await dialTls(node, { identity });
+      await first.shakeHands();
+      const second = await dialPlain(node, identity);
+      second.write(hello(fields));
+      assert.equal((await second.goodbye()).code, 'duplicate');
+      await first.synced();
+      assert.deepEqual(
+        node.allNodes.map(({ security }) => security.protocol),
+        ['tls'],
+      );
+    });
+  }
+
+  test('8.8 nor of a suspended session', async (t) => {
+    const { node, identity, listener, address } = await setUp(t);
+    const connected = eventOf(node, 'inbound_node_connected');
+    const first = await dialTls(node, { identity });
+    const { session } = await first.shakeHands({ session: { id: 'ours', receivedBytes: 0 } });
+    const [connection] = await connected;
+    const suspended = eventOf(node, 'inbound_node_disconnected');
+    first.socket.destroy();
+    await suspended;
+    connection.send('kept');
+
+    const second = await dialPlain(node, identity);
+    second.write(hello({ replace: true, instance: 'second run' }));
+    assert.equal((await second.goodbye()).code, 'duplicate');
+    const refused = assert.rejects(node.connectWithNode(address), { code: 'ERR_NOT_ALLOWED' });
+    await (await listener.accept()).end();
+    await refused;
+
+    const { id } = session as { id: string };
+    const third = await dialTls(node, { identity });
+    const resumed = await third.shakeHands({ session: { id, receivedBytes: 0 } });
+    assert.equal((resumed.session as { resumed?: boolean }).resumed, true);
+    await third.expect(kinds.message);
+  });
+
+  test('8.8 a TLS link takes the place of a plain one, of which the hello says nothing', async (t) => {
+    const { node, identity } = await setUp(t);
+    const first = await connectPlain(node, { identity });
+    const second = await dialTls(node, { identity });
+    await second.shakeHands();
+    assert.equal((await first.goodbye()).code, 'replaced');
+    first.socket.end();
+    await second.synced();
+  });
+
+  test('8.8 where both dial, the TLS link stays, be the id of its dialler lower or higher', async (t) => {
+    for (const side of ['lower', 'higher'] as const) {
+      const node = await startNode(t);
+      const identity = identityBeside(node.id, side);
+      const { dialled, theirs } = await bothDial(t, node, identity);
+      const ours = await dialTls(node, { identity });
+      await ours.shakeHands();
+      await sayDuplicate(theirs);
+      const connection = await dialled;
+      assert.deepEqual([connection.direction, connection.security.protocol], ['inbound', 'tls']);
+      await ours.synced();
+    }
   });
 });
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createPublicKey, randomBytes, scryptSync, sign, verify } from 'node:crypto';
+import { createPublicKey, type KeyObject, randomBytes, scryptSync, sign, verify } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
@@ -41,14 +41,47 @@ export function dialRaw({ port }: { readonly port: number }): SecondPeer {
   return tracked(connect({ host: '127.0.0.1', port, noDelay: true }));
 }
 
-/** Clauses 2.10 and 2.11, as the dialler. */
+/** Clause 2.11, as the dialler. */
 export async function dialPlain(node: Node, identity: SecondIdentity = newIdentity()): Promise<SecondPeer> {
-  const peer = dialRaw(node);
-  const nonce = randomBytes(32);
-  peer.write(preface, nonce);
-  assert.deepEqual(await peer.read(8), preface);
-  await exchangeProofs(peer, identity, 'client', Buffer.concat([nonce, await peer.read(32)]));
+  const { peer, openings } = await openPlain(node, identity);
+  peer.write(plainSignature(identity, 'client', openings));
   return peer;
+}
+
+/** What the two sides of a plain link say first. */
+export interface Openings {
+  readonly dialler: Buffer;
+  readonly listener: Buffer;
+}
+
+/** The same up to the signature of the listener, which is right. */
+export async function openPlain(
+  node: Pick<Node, 'port'>,
+  { publicKey }: Pick<SecondIdentity, 'publicKey'>,
+): Promise<{ peer: SecondPeer; openings: Openings; signature: Buffer }> {
+  const peer = dialRaw(node);
+  const dialler = Buffer.concat([preface, randomBytes(32), publicKey]);
+  peer.write(dialler);
+  const listener = await peer.read(72);
+  assert.deepEqual(listener.subarray(0, 8), preface);
+  const openings = { dialler, listener };
+  const signature = await peer.read(64);
+  const key = keyOf(listener.subarray(40));
+  assert.ok(verify(null, plainStatement('server', openings), key, signature));
+  peer.remoteId = idOf(listener.subarray(40));
+  return { peer, openings, signature };
+}
+
+export function plainSignature(
+  { privateKey }: Pick<SecondIdentity, 'privateKey'>,
+  role: Role,
+  openings: Openings,
+): Buffer {
+  return sign(null, plainStatement(role, openings), privateKey);
+}
+
+export function plainStatement(role: Role, { dialler, listener }: Openings): Buffer {
+  return Buffer.concat([Buffer.from(`peerloom plain proof 1 ${role} `), dialler, listener]);
 }
 
 /** A plain link, and the handshake over it. */
@@ -91,11 +124,14 @@ export async function listenPlain(
         });
       }
       const peer = arrivals.shift()!;
-      assert.deepEqual(await peer.read(8), preface);
-      const theirs = await peer.read(32);
-      const nonce = randomBytes(32);
-      peer.write(preface, nonce);
-      await exchangeProofs(peer, identity, 'server', Buffer.concat([theirs, nonce]));
+      const dialler = await peer.read(72);
+      assert.deepEqual(dialler.subarray(0, 8), preface);
+      const listener = Buffer.concat([preface, randomBytes(32), identity.publicKey]);
+      const openings = { dialler, listener };
+      peer.write(listener, plainSignature(identity, 'server', openings));
+      const key = keyOf(dialler.subarray(40));
+      assert.ok(verify(null, plainStatement('client', openings), key, await peer.read(64)));
+      peer.remoteId = idOf(dialler.subarray(40));
       return peer;
     },
   };
@@ -145,7 +181,7 @@ export function preSharedKey(networkKey: string): Buffer {
   return scryptSync(Buffer.from(networkKey), 'peerloom network key 1', 32, cost);
 }
 
-/** Clause 2.11. */
+/** Clause 2.10. */
 export async function exchangeProofs(
   peer: SecondPeer,
   identity: SecondIdentity,
@@ -154,8 +190,7 @@ export async function exchangeProofs(
 ): Promise<void> {
   peer.write(proofOf(identity, role, binding));
   const theirs = await peer.read(96);
-  const spki = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), theirs.subarray(0, 32)]);
-  const key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
+  const key = keyOf(theirs.subarray(0, 32));
   const statement = statementOf(role === 'client' ? 'server' : 'client', binding);
   assert.ok(verify(null, statement, key, theirs.subarray(32)));
   peer.remoteId = idOf(theirs.subarray(0, 32));
@@ -171,6 +206,11 @@ export function proofOf(
 
 function statementOf(role: Role, binding: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`peerloom proof 1 ${role} `), binding]);
+}
+
+function keyOf(publicKey: Uint8Array): KeyObject {
+  const spki = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), publicKey]);
+  return createPublicKey({ key: spki, format: 'der', type: 'spki' });
 }
 
 /** A peer that ends with the test. */

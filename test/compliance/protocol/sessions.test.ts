@@ -113,7 +113,7 @@ suite('protocol 10: sessions', () => {
     await assert.rejects(writing, { code: 'ERR_CONNECTION_CLOSED' });
   });
 
-  test('10.5 what began under encryption does not go on without it', async (t) => {
+  test('8.8, 10.5 what began under encryption does not go on without it', async (t) => {
     const node = await startNode(t);
     const identity = newIdentity();
     const connected = eventOf(node, 'inbound_node_connected');
@@ -125,10 +125,22 @@ suite('protocol 10: sessions', () => {
     await broken;
     connection.send('a secret');
     const again = await dialPlain(node, identity);
-    const lost = eventOf(node, 'node_session_lost');
     const { id } = session as { id: string };
+    again.write(hello({ session: { id, receivedBytes: 0 } }));
+    assert.equal((await again.goodbye()).code, 'duplicate');
+    assert.equal(connection.isSuspended, true);
+  });
+
+  test('8.8, 10.5 a session that began over plain TCP does not go on over TLS, which takes its place', async (t) => {
+    const { node, peer, identity, connection, id } = await dialling(t);
+    const broken = eventOf(node, 'inbound_node_disconnected');
+    peer.socket.destroy();
+    await broken;
+    connection.send('not acknowledged');
+    const lost = eventOf(node, 'node_session_lost');
+    const again = await dialTls(node, { identity });
     assertNew((await again.shakeHands({ session: { id, receivedBytes: 0 } })).session);
-    assert.deepEqual((await lost)[1], { count: 1, data: ['a secret'] });
+    assert.deepEqual((await lost)[1], { count: 1, data: ['not acknowledged'] });
     await again.synced();
   });
 
