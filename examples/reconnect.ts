@@ -32,12 +32,12 @@ class Client extends Node {
   }
 
   #resend(id: string) {
-    const peer = this.allNodes.find((one) => one.id === id); // the new one may be there already, or come later
+    const peer = this.allNodes.find((one) => one.id === id); // the new connection may come earlier or later
     if (peer !== undefined) for (const data of this.#lost.splice(0)) peer.send(data);
   }
 
   override createNewConnection(link: Link, details: ConnectionDetails) {
-    this.cut = () => link.destroy(); // what a broken cable would do
+    this.cut = () => link.destroy(); // as a broken cable would
     return super.createNewConnection(link, details);
   }
 }
