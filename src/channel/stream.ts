@@ -17,6 +17,8 @@ export interface StreamHost {
   wake(stream: ChannelStream): void;
   /** The stream is over and its place is free. */
   remove(stream: ChannelStream): void;
+  /** A stream of ours is given up before they have answered: they learn of it, and its place is free. */
+  withdraw(stream: ChannelStream): void;
 }
 
 interface Reader {
@@ -123,8 +125,13 @@ export class ChannelStream {
   /** Gives both directions up, on both sides. */
   abort(reason: StreamAbort, cause?: unknown): void {
     if (this.#error !== undefined || this.#isOver()) return;
-    this.#abort = reason;
     this.#giveUp(abortError(reason, cause));
+    // A side that never answers would keep the place for ever.
+    if (this.#phase === 'asked') {
+      this.#host.withdraw(this);
+      return;
+    }
+    this.#abort = reason;
     this.#host.wake(this);
   }
 
@@ -192,7 +199,7 @@ export class ChannelStream {
     return this.#receiver.takeCredit();
   }
 
-  /** There is a frame about the stream. An abort waits until the opening was answered: it cannot overtake it then. */
+  /** There is a frame about the stream. Frames of a stream that is not open yet would overtake its opening. */
   get hasControl(): boolean {
     if (this.#phase === 'asked') return false;
     if (this.#error !== undefined) return this.#abort !== undefined;

@@ -14,6 +14,7 @@ import {
   encodeStreamOpen,
   maxStreamHeaderBytes,
   openPrefixBytes,
+  type StreamAbort,
   streamAbortBody,
 } from '../wire/stream-frames.ts';
 import type { ChannelHandler } from './channel.ts';
@@ -39,6 +40,9 @@ const sharedWindowBytes = 16 * 1024 * 1024;
 const maxWaitingRefusals = 16_384;
 
 const maxId = 2 ** 32 - 1;
+
+/** A short message, because as many of these may wait as there are openings. */
+const withdrawn: StreamAbort = { code: 'aborted', message: 'the opening was given up' };
 
 /** Frames about streams are joined up to here. */
 const maxControlBytes = 16 * 1024;
@@ -214,6 +218,12 @@ export class Streams implements StreamHost, FrameSource {
     this.#streams.delete(stream.id);
     this.#withControl.delete(stream);
     this.#withData.delete(stream);
+  }
+
+  withdraw(stream: ChannelStream): void {
+    // Behind the opening, which may still wait to be sent.
+    this.#options.outgoing.sendOwn(FrameKind.streamAbort, streamAbortBody(stream.id, withdrawn));
+    this.remove(stream);
   }
 
   get isReady(): boolean {

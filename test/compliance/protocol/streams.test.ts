@@ -151,6 +151,24 @@ suite('protocol 9: streams', () => {
     await failed;
   });
 
+  test('9.7, 9.8 openings that we give up because the other side says nothing, more than it may have streams', async (t) => {
+    const { connection, peer } = await pair(t);
+    const openings = Array.from({ length: 257 }, async (_, index) => {
+      const late = connection.openStream(index, { timeoutMs: 20 });
+      await assert.rejects(late, { code: index < 256 ? 'ERR_TIMEOUT' : 'ERR_STREAM_LIMIT' });
+    });
+    await Promise.all(openings);
+    const numbers: number[] = [];
+    for (let index = 0; index < 256; index++) {
+      numbers.push((await peer.expect(kinds.streamOpen)).body.readUInt32BE(0));
+    }
+    for (const number of numbers) assert.equal((await aborted(peer, number)).code, 'aborted');
+    for (const number of numbers) peer.write(credit(number, 100), data(number, 'x'), end(number));
+    const { stream, number } = await openStream(connection, peer, 1_000);
+    stream.write(Buffer.from('there is a place again'));
+    assert.equal((await peer.expect(kinds.streamData)).body.readUInt32BE(0), number);
+  });
+
   test('9.7 a stream that nobody takes', async (t) => {
     const { peer } = await pair(t);
     peer.write(open(1, 100));

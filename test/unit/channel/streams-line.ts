@@ -71,7 +71,7 @@ export class LineEnd {
   /** Takes in a frame as a connection does. */
   receive(frame: Frame): void {
     if (frame.kind !== streamOpen) this.streams.onFrame(frame);
-    else if (this.streams.onOpen(frame)) this.streams.offer(frame, this.#handler);
+    else if (this.streams.onOpen(frame)) this.streams.offer(frame, this.handler);
   }
 
   /** The frames sent since the last call, or the first of them. */
@@ -84,7 +84,8 @@ export class LineEnd {
     this.streams.close(() => new PeerloomError('ERR_CONNECTION_CLOSED', 'closed by the test'));
   }
 
-  readonly #handler = {
+  /** Takes what is offered. */
+  readonly handler = {
     stream: (header: Data, stream: ChannelStream) => {
       this.arrived.push({ header, stream });
       return this.handle(stream);

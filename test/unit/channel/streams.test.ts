@@ -438,23 +438,48 @@ suite('opening a stream', () => {
     );
   });
 
-  test('ends in time; the other side is told when it answers, and the place is taken until then', async () => {
+  test('ends in time: the other side is told behind the opening, and the place is free though it never answers', async () => {
     const side = new LineEnd('outbound', { maxStreams: 1 });
-    const opening = assert.rejects(
-      side.streams.open(null, { timeoutMs: 50 }),
-      withCode('ERR_TIMEOUT', /openStream/),
-    );
-    await side.runtime.advance(50);
+    side.link.take(0);
+    for (const id of [1, 3, 5]) {
+      const late = withCode('ERR_TIMEOUT', /openStream/);
+      const opening = assert.rejects(side.streams.open(id, { timeoutMs: 50 }), late);
+      await side.runtime.advance(50);
+      await opening;
+    }
+    side.link.take(10);
+    await turns(1);
+    assert.deepEqual(summary(side.sent()), [
+      [streamOpen, 1],
+      [streamAbort, 1],
+      [streamOpen, 3],
+      [streamAbort, 3],
+      [streamOpen, 5],
+      [streamAbort, 5],
+    ]);
+    for (const id of [1, 3, 5]) side.receive(credit(id, 100));
+    await turns(1);
+    assert.deepEqual(side.sent(), [], 'an answer that comes too late is passed over');
+    const opening = side.streams.open(null);
+    await turns(1);
+    assert.deepEqual(summary(side.sent()), [[streamOpen, 7]]);
+    side.receive(credit(7, 100));
     await opening;
-    assert.deepEqual(summary(side.sent()), [[streamOpen, 1]]);
-    await assert.rejects(side.streams.open(null), withCode('ERR_STREAM_LIMIT'));
-    side.receive(credit(1, 100));
+  });
+
+  test('that is given up before its turn has come is not handed over, and takes no place there either', async () => {
+    const side = new LineEnd('inbound', { maxStreams: 1 });
+    const first = open(1, 1_000);
+    assert.equal(side.streams.onOpen(first), true);
+    side.receive(abort(1));
+    side.streams.offer(first, side.handler);
+    side.receive(open(3, 1_000));
     await turns(1);
-    assert.deepEqual(summary(side.sent()), [[streamAbort, 1]]);
-    side.streams.open(null).catch(() => {});
-    await turns(1);
-    assert.deepEqual(summary(side.sent()), [[streamOpen, 3]]);
-    side.close();
+    assert.deepEqual(
+      side.arrived.map(({ stream }) => stream.id),
+      [3],
+    );
+    assert.deepEqual(summary(side.sent()), [[streamCredit, 3]]);
   });
 
   test('takes any data of up to 64 KiB as its header', async () => {
