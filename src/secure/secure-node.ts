@@ -16,6 +16,7 @@ import type { Envelope } from './envelope.ts';
 import { encryptionKeyOf, encryptionKeysOf, HpkeOpener, hpkeSeal } from './hpke.ts';
 import { type NetworkMap, networkMapOf } from './network-map.ts';
 import { Notary } from './notary.ts';
+import { PeerTurns } from './peer-turns.ts';
 import { type Mail, PostOffice } from './post-office.ts';
 import { SecureChannel } from './secure-channel.ts';
 import { Vault } from './vault/vault.ts';
@@ -69,6 +70,8 @@ export class SecureNode extends Node {
   readonly #notary: Notary;
   readonly #opener: HpkeOpener;
   readonly #post: PostOffice;
+  /** In which other nodes have the vault compute. */
+  readonly #turns: PeerTurns;
   readonly #runtime: Runtime;
   readonly #vaultSetup: VaultSetup;
   #vault: Vault | undefined;
@@ -94,6 +97,7 @@ export class SecureNode extends Node {
     this.#runtime = runtime;
     this.#opener = new HpkeOpener(encryptionKeysOf(identity));
     this.#notary = new Notary({ identity, runtime, wallClock, timeWindowMs, maxSeenMessages });
+    this.#turns = new PeerTurns(runtime);
     this.#post = new PostOffice({
       ownId: identity.id,
       notary: this.#notary,
@@ -224,7 +228,10 @@ export class SecureNode extends Node {
         this.#post.opened(opened);
         this.#engine?.onConnected();
       },
-      onClosed: (closed) => this.#post.closed(closed),
+      onClosed: (closed) => {
+        this.#post.closed(closed);
+        this.#turns.leave(closed);
+      },
       answer: (question, asker) => this.#post.answer(question, asker),
       serve: ({ author, data }, stream) => this.vaultEngine.serve(data, author, stream),
       handle: (envelope, run) => this.#handle(envelope, run),
@@ -247,7 +254,8 @@ export class SecureNode extends Node {
       case 'ping':
         return null;
     }
-    return this.vaultEngine.respond(topic, data, letter.author);
+    const { author } = letter;
+    return this.#turns.run(channel, (pace) => this.vaultEngine.respond(topic, data, author, pace));
   }
 
   #other(id: string): string {

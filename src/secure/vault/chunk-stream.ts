@@ -15,15 +15,28 @@ const maxChunkBytes = chunkBytes + tagBytes;
 /** For one chunk, or for the answer that there is a stream. */
 const timeoutMs = 30_000;
 
-/** Writes chunks as fast as the other side reads them. */
-export async function writeChunks(stream: ChannelStream, chunks: Iterable<Uint8Array>): Promise<void> {
+/** Writes chunks as fast as the other side reads them; one that reads nothing for long is given up. */
+export async function writeChunks(
+  stream: ChannelStream,
+  chunks: Iterable<Uint8Array>,
+  runtime: Runtime,
+): Promise<void> {
   for (const chunk of chunks) {
     const prefix = new Uint8Array(prefixBytes);
     new DataView(prefix.buffer).setUint32(0, chunk.length);
     stream.write(prefix);
-    if (!stream.write(chunk)) await stream.drained();
+    if (!stream.write(chunk)) await drainedInTime(stream, runtime);
   }
   stream.end();
+}
+
+async function drainedInTime(stream: ChannelStream, runtime: Runtime): Promise<void> {
+  const giveUp = (): void => {
+    stream.abort({ code: 'aborted', message: `nothing was read for ${timeoutMs} ms` });
+  };
+  const timer = runtime.setTimeout(giveUp, timeoutMs);
+  await stream.drained();
+  timer.cancel();
 }
 
 /** Reads what {@link writeChunks} wrote. It is opened for the first chunk, and given up with the first false one. */

@@ -5,6 +5,9 @@ import type { OpenedItem, VaultReader } from './vault-reader.ts';
 /** How often a watch asks by itself, in milliseconds: changes are told, but a node that was away is not. */
 const pollMs = 15_000;
 
+/** How long a watch waits after an answer without news, in milliseconds. */
+const breathMs = 100;
+
 /** Follows collections: fetches what is new when it is told that there is, and now and then. */
 export class CollectionWatch {
   readonly #reader: VaultReader;
@@ -18,8 +21,8 @@ export class CollectionWatch {
   }
 
   /** There is something new. */
-  wake(owner: string, collection: string): void {
-    for (const waker of this.#wakers.get(keyOf({ owner, collection })) ?? []) waker();
+  wake(name: CollectionName): void {
+    for (const waker of this.#wakers.get(keyOf(name)) ?? []) waker();
   }
 
   /** There may be something new anywhere. */
@@ -39,19 +42,34 @@ export class CollectionWatch {
     signal: AbortSignal | undefined,
   ): AsyncGenerator<OpenedItem> {
     let after = since;
-    while (!this.#isClosed && !signal?.aborted) {
+    const isOver = (): boolean => this.#isClosed || signal?.aborted === true;
+    while (!isOver()) {
       const next = this.#next(name, signal);
       try {
         const page = await this.#reader.changes(name, after);
         for (const item of page?.items ?? []) {
-          if (this.#reader.isReadable(name, item)) yield await this.#reader.open(name, item);
+          if (!this.#reader.isReadable(name, item)) continue;
+          const opened = await this.#reader.open(name, item);
+          if (isOver()) return;
+          yield opened;
+          if (isOver()) return;
         }
+        const isNews = (page?.upTo ?? after) > after;
         after = page?.upTo ?? after;
-        if (!page?.more) await next.promise;
+        if (page?.more) continue;
+        await next.promise;
+        if (!isNews && !isOver()) await this.#breath();
       } finally {
         next.cancel();
       }
     }
+  }
+
+  /** Whoever tells of changes that are none must not have this node ask as fast as it can. */
+  #breath(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#runtime.setTimeout(resolve, breathMs);
+    });
   }
 
   #next(name: CollectionName, signal: AbortSignal | undefined): { promise: Promise<void>; cancel(): void } {

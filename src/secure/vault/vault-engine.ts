@@ -5,14 +5,17 @@ import { PeerloomError } from '../../errors.ts';
 import type { Identity } from '../../identity.ts';
 import type { Runtime } from '../../runtime.ts';
 import type { HpkeOpener } from '../hpke.ts';
+import { ChangeNotices } from './change-notices.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import { writeChunks } from './chunk-stream.ts';
 import { CollectionWatch } from './collection-watch.ts';
+import type { CollectionName } from './delivery.ts';
 import { EpochKeys } from './epoch-keys.ts';
 import { LargeItems } from './large-items.ts';
 import { OwnCollections } from './own-collections.ts';
 import { Replicator, type VaultNetwork } from './replicator.ts';
 import { defaultBounds } from './store-usage.ts';
+import { StreamPlaces } from './stream-places.ts';
 import { maxBodyBytes } from './vault-limits.ts';
 import { changedCollectionOf, refusal, vaultTopics } from './vault-protocol.ts';
 import { VaultReader } from './vault-reader.ts';
@@ -45,11 +48,6 @@ export interface VaultSetup extends VaultOptions {
   readonly maxMessageBytes: number;
 }
 
-const watchLeaseMs = 60_000;
-const maxWatchers = 10_000;
-const noticeTimeoutMs = 10_000;
-/** Each holds some MiB. Who asks beyond that is given chunks one by one. */
-const maxStreams = 16;
 /** The other half of a message is for logs, states and signatures. */
 const itemShareOfMessage = 0.5;
 
@@ -69,15 +67,16 @@ export class VaultEngine {
   /** Bytes of an item's body. */
   readonly maxBodyBytes: number;
   readonly #service: VaultService;
-  readonly #watchers: Watchers;
-  readonly #network: VaultNetwork;
-  #streams = 0;
+  readonly #notices: ChangeNotices;
+  readonly #places = new StreamPlaces();
+  readonly #runtime: Runtime;
 
   /** @throws PeerloomError `ERR_VAULT_FILE`; `ERR_TRANSPORT_UNAVAILABLE` outside Node.js. */
   constructor(setup: VaultSetup) {
     const { identity, opener, runtime, wallClock, network } = setup;
     const ownId = identity.id;
-    const { maxCopyBytes, maxReplicaBytes } = { ...defaultBounds, ...setup };
+    const { maxCopyBytes = defaultBounds.maxCopyBytes, maxReplicaBytes = defaultBounds.maxReplicaBytes } =
+      setup;
     const store = new VaultStore(setup.path, ownId, { maxCopyBytes, maxReplicaBytes });
     const keys = new EpochKeys(ownId, opener);
     const shareBytes = Math.floor(setup.maxMessageBytes * itemShareOfMessage);
@@ -86,14 +85,15 @@ export class VaultEngine {
     this.store = store;
     this.keys = keys;
     this.maxBodyBytes = batchBytes;
-    this.#network = network;
-    this.#watchers = new Watchers(() => runtime.now(), watchLeaseMs, maxWatchers);
+    this.#runtime = runtime;
+    const watchers = new Watchers(() => runtime.now());
+    this.#notices = new ChangeNotices(network, watchers);
     this.#service = new VaultService({
       ownId,
       store,
       batchBytes,
-      onWatch: (owner, collection, id) => this.#watchers.add(`${owner} ${collection}`, id),
-      onChange: (owner, collection) => this.#tellWatchers(owner, collection),
+      onWatch: (name, id) => watchers.add(name, id),
+      onChange: (name) => this.#tellWatchers(name),
     });
     this.reader = new VaultReader({
       ownId,
@@ -131,7 +131,7 @@ export class VaultEngine {
         case vaultTopics.storeChunk:
           return this.#service.storeChunk(data, asker) as unknown as Data;
         case vaultTopics.changed:
-          return this.#onChanged(data);
+          return this.#onChanged(data, asker);
       }
       throw new PeerloomError('ERR_VAULT_INVALID', 'a question to a vault is about something unknown');
     } catch (error) {
@@ -142,14 +142,17 @@ export class VaultEngine {
 
   /** Answers another node by a stream of chunks, which ends early where it may not have them. */
   async serve(data: Data, asker: string, stream: ChannelStream): Promise<boolean> {
-    this.#streams += 1;
+    if (!this.#places.enter(asker)) {
+      stream.end();
+      return true;
+    }
     try {
-      await writeChunks(stream, this.#streams > maxStreams ? [] : this.#service.chunks(data, asker));
+      await writeChunks(stream, this.#service.chunks(data, asker), this.#runtime);
       return true;
     } catch {
       return false;
     } finally {
-      this.#streams -= 1;
+      this.#places.leave(asker);
     }
   }
 
@@ -167,20 +170,20 @@ export class VaultEngine {
   }
 
   #onOwnChange(collection: string): void {
-    this.#tellWatchers(this.ownId, collection);
+    this.#tellWatchers({ owner: this.ownId, collection });
     void this.replicator.sync([collection]);
   }
 
-  #tellWatchers(owner: string, collection: string): void {
-    this.watch.wake(owner, collection);
-    for (const id of this.#watchers.of(`${owner} ${collection}`)) {
-      this.#network.ask(id, vaultTopics.changed, { owner, collection }, noticeTimeoutMs).catch(() => {});
-    }
+  #tellWatchers(name: CollectionName): void {
+    this.watch.wake(name);
+    this.#notices.send(name);
   }
 
-  #onChanged(data: Data): null {
+  /** Only nodes that were asked know what there is to tell. */
+  #onChanged(data: Data, asker: string): null {
     const { owner, collection } = changedCollectionOf(data);
-    this.watch.wake(owner, collection);
+    const name = { owner, collection };
+    if (this.reader.sources(name, []).includes(asker)) this.watch.wake(name);
     return null;
   }
 }

@@ -2,7 +2,7 @@ import type { Pace } from '../../computing-pace.ts';
 import type { Data } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
 import type { CollectionState } from './collection-state.ts';
-import { accept } from './delivery.ts';
+import { accept, type CollectionName } from './delivery.ts';
 import type { SealedItem } from './item.ts';
 import { runPaced } from './steps.ts';
 import {
@@ -25,9 +25,9 @@ export interface VaultServiceOptions {
   /** Bytes of items in one answer, but for one item at least. */
   readonly batchBytes: number;
   /** Somebody wants to hear of changes. */
-  readonly onWatch: (owner: string, collection: string, id: string) => void;
+  readonly onWatch: (name: CollectionName, id: string) => void;
   /** A replica of this node's has something new. */
-  readonly onChange: (owner: string, collection: string) => void;
+  readonly onChange: (name: CollectionName) => void;
 }
 
 /** Answers other nodes: gives readers what they may read, and keeps replicas for owners who named this node. */
@@ -50,7 +50,7 @@ export class VaultService {
     const seesAll = asker === owner || replicas.includes(asker);
     if (!seesAll && !Object.hasOwn(readers, asker)) return refusal('ERR_NOT_PERMITTED');
     const mayRead = (item: SealedItem): boolean => seesAll || isOpenTo(asker, stored.state, item);
-    if (request.watch) onWatch(owner, collection, asker);
+    if (request.watch) onWatch({ owner, collection }, asker);
     if (request.item === undefined) return this.#itemsSince(stored, request, mayRead);
     const item = store.item(owner, collection, request.item);
     if (item === undefined) return refusal('ERR_NOT_FOUND');
@@ -100,7 +100,7 @@ export class VaultService {
     const isQuestion = request.log.length === 0;
     if (!isQuestion) {
       await this.#keep(request, pace);
-      onChange(owner, collection);
+      onChange({ owner, collection });
     }
     const sequence = store.lastEntry(owner, collection)?.sequence ?? 0;
     return { sequence, version: store.collection(owner, collection)?.version ?? 0 };

@@ -1,31 +1,68 @@
-/** Who wants to hear of changes of a collection, until their time is up. */
+import type { CollectionName } from './delivery.ts';
+
+interface Watcher {
+  readonly id: string;
+  readonly collection: string;
+  readonly until: number;
+}
+
+/** Milliseconds for which a node that watches is told of changes; it asks again in time. */
+const leaseMs = 60_000;
+const maxWatchers = 10_000;
+/** So that no node takes the places of all others. */
+const maxWatchersPerNode = 256;
+
+/** Which nodes want to hear of changes of which collections, until their time is up. */
 export class Watchers {
   readonly #now: () => number;
-  readonly #leaseMs: number;
-  readonly #maxWatchers: number;
-  readonly #until = new Map<string, { readonly id: string; readonly key: string; readonly until: number }>();
+  readonly #watchers = new Map<string, Watcher>();
+  /** How many each node has. */
+  readonly #counts = new Map<string, number>();
 
-  constructor(now: () => number, leaseMs: number, maxWatchers: number) {
+  constructor(now: () => number) {
     this.#now = now;
-    this.#leaseMs = leaseMs;
-    this.#maxWatchers = maxWatchers;
   }
 
-  /** The one who asked longest ago makes room. */
-  add(key: string, id: string): void {
-    const name = `${key} ${id}`;
-    this.#until.delete(name);
-    this.#until.set(name, { id, key, until: this.#now() + this.#leaseMs });
-    const [oldest] = this.#until.keys();
-    if (this.#until.size > this.#maxWatchers) this.#until.delete(oldest!);
-  }
-
-  of(key: string): string[] {
-    const now = this.#now();
-    for (const [name, { until }] of this.#until) {
-      if (until > now) break;
-      this.#until.delete(name);
+  /** The node's own oldest place makes room, or the oldest of all. */
+  add(name: CollectionName, id: string): void {
+    this.remove(name, id);
+    if ((this.#counts.get(id) ?? 0) === maxWatchersPerNode) {
+      const [oldest] = [...this.#watchers].find(([, watcher]) => watcher.id === id)!;
+      this.#remove(oldest);
     }
-    return [...this.#until.values()].filter((watcher) => watcher.key === key).map(({ id }) => id);
+    const collection = collectionKeyOf(name);
+    this.#watchers.set(`${collection} ${id}`, { id, collection, until: this.#now() + leaseMs });
+    this.#counts.set(id, (this.#counts.get(id) ?? 0) + 1);
+    const [oldest] = this.#watchers.keys();
+    if (this.#watchers.size > maxWatchers) this.#remove(oldest!);
   }
+
+  remove(name: CollectionName, id: string): void {
+    this.#remove(`${collectionKeyOf(name)} ${id}`);
+  }
+
+  of(name: CollectionName): string[] {
+    const now = this.#now();
+    for (const [key, { until }] of this.#watchers) {
+      if (until > now) break;
+      this.#remove(key);
+    }
+    const collection = collectionKeyOf(name);
+    return [...this.#watchers.values()]
+      .filter((watcher) => watcher.collection === collection)
+      .map(({ id }) => id);
+  }
+
+  #remove(key: string): void {
+    const watcher = this.#watchers.get(key);
+    if (watcher === undefined) return;
+    this.#watchers.delete(key);
+    const left = this.#counts.get(watcher.id)! - 1;
+    if (left === 0) this.#counts.delete(watcher.id);
+    else this.#counts.set(watcher.id, left);
+  }
+}
+
+function collectionKeyOf({ owner, collection }: CollectionName): string {
+  return `${owner} ${collection}`;
 }

@@ -51,7 +51,7 @@ async function written(): Promise<Uint8Array> {
       isEnded = true;
     },
   };
-  await writeChunks(stream as unknown as ChannelStream, chunks);
+  await writeChunks(stream as unknown as ChannelStream, chunks, new VirtualRuntime());
   assert.ok(isEnded);
   return new Uint8Array(Buffer.concat(pieces));
 }
@@ -98,5 +98,28 @@ suite('a stream of chunks', () => {
     const chunkStream = new ChunkStream({ open, runtime: new VirtualRuntime() });
     assert.equal(await chunkStream.next(0, hashes[0]!), undefined);
     chunkStream.close();
+  });
+
+  test('whose reader takes nothing for 30 s is aborted, and no timer is left', async () => {
+    const runtime = new VirtualRuntime();
+    const drained = Promise.withResolvers<void>();
+    let isAborted = false;
+    const stream = {
+      write: () => {
+        if (isAborted) throw new Error('the stream was aborted');
+        return false;
+      },
+      drained: () => drained.promise,
+      abort: () => {
+        isAborted = true;
+        drained.resolve();
+      },
+      end: () => assert.fail('it has not come to its end'),
+    };
+    const writing = writeChunks(stream as unknown as ChannelStream, chunks, runtime);
+    await runtime.advance(29_999);
+    assert.equal(isAborted, false);
+    await Promise.all([runtime.advance(1), assert.rejects(writing, /was aborted/)]);
+    assert.deepEqual(runtime.pending, []);
   });
 });

@@ -1,0 +1,102 @@
+import { ComputingPace, minPauseMs, type Pace } from '../computing-pace.ts';
+import { PeerloomError } from '../errors.ts';
+import type { Runtime } from '../runtime.ts';
+import { Serial } from './vault/serial.ts';
+import { turn } from './vault/turn.ts';
+
+/** The connection over which work is asked for, and which pays for it. */
+export interface Asker {
+  /** Resolves when answers that were given have gone out, so that another one may wait to be sent. */
+  drained(): Promise<void>;
+}
+
+interface Job {
+  readonly work: (pace: Pace) => Promise<unknown>;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What one asker waits for. */
+interface Line {
+  readonly jobs: Job[];
+  /** Of the job that runs now. */
+  pace: ComputingPace | undefined;
+}
+
+/**
+ * Keeps what all peers of a node make it compute for them to half of its time. One piece of work is done at a time, the
+ * askers take turns, and after each 10 ms of computing nothing is done for anybody for as long as that took. An asker
+ * that does not read its answers gets no further turn.
+ */
+export class PeerTurns {
+  readonly #runtime: Runtime;
+  readonly #lines = new Map<Asker, Line>();
+  readonly #serial = new Serial();
+  /** Computed since the last rest. */
+  #tookMs = 0;
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+  }
+
+  /**
+   * Does some work when it is the asker's turn.
+   *
+   * @returns what the work does. Rejects with `ERR_CONNECTION_CLOSED` when the asker leaves before its turn.
+   */
+  run<Result>(asker: Asker, work: (pace: Pace) => Promise<Result>): Promise<Result> {
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const job = { work, resolve, reject };
+    const line = this.#lines.get(asker);
+    if (line === undefined) void this.#serve(asker, job);
+    else line.jobs.push(job);
+    return promise as Promise<Result>;
+  }
+
+  /** Nothing that this one has asked for is wanted any more. */
+  leave(asker: Asker): void {
+    const line = this.#lines.get(asker);
+    if (line === undefined) return;
+    line.pace?.stop();
+    for (const { reject } of line.jobs.splice(0)) {
+      reject(new PeerloomError('ERR_CONNECTION_CLOSED', 'the node that asked has left'));
+    }
+  }
+
+  /** Asks for a turn for the next job alone, so that each asker waits behind all the others. */
+  async #serve(asker: Asker, first: Job): Promise<void> {
+    const line: Line = { jobs: [first], pace: undefined };
+    this.#lines.set(asker, line);
+    while (line.jobs.length > 0) {
+      await asker.drained();
+      await this.#serial.run(() => this.#doNext(line));
+    }
+    this.#lines.delete(asker);
+  }
+
+  async #doNext(line: Line): Promise<void> {
+    const job = line.jobs.shift();
+    if (job === undefined) return; // the asker has left
+    const pace = new ComputingPace(this.#runtime);
+    line.pace = pace;
+    try {
+      job.resolve(await job.work(pace));
+    } catch (error) {
+      job.reject(error);
+    }
+    // Whoever waits for the result signs it now, or encodes it, which counts as well.
+    await turn(this.#runtime);
+    line.pace = undefined;
+    await this.#rest(pace.tookMs);
+  }
+
+  async #rest(tookMs: number): Promise<void> {
+    this.#tookMs += tookMs;
+    if (this.#tookMs < minPauseMs) return;
+    const pauseMs = this.#tookMs;
+    this.#tookMs = 0;
+    await new Promise<void>((resolve) => {
+      this.#runtime.setTimeout(resolve, pauseMs);
+    });
+  }
+}

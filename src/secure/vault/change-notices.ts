@@ -1,0 +1,57 @@
+import type { CollectionName } from './delivery.ts';
+import type { VaultNetwork } from './replicator.ts';
+import { vaultTopics } from './vault-protocol.ts';
+import type { Watchers } from './watchers.ts';
+
+/** Notices to nodes that are not neighbours: each is a letter that the whole network carries. */
+const maxLettersUnderWay = 16;
+const noticeTimeoutMs = 10_000;
+
+interface Notice {
+  readonly id: string;
+  readonly name: CollectionName;
+}
+
+/** Tells those who watch a collection to fetch again; several changes become one notice while it waits. */
+export class ChangeNotices {
+  readonly #network: VaultNetwork;
+  readonly #watchers: Watchers;
+  readonly #waiting = new Map<string, Notice>();
+  #lettersUnderWay = 0;
+
+  constructor(network: VaultNetwork, watchers: Watchers) {
+    this.#network = network;
+    this.#watchers = watchers;
+  }
+
+  send(name: CollectionName): void {
+    const neighbours = new Set(this.#network.neighbours());
+    for (const id of this.#watchers.of(name)) {
+      const notice = { id, name };
+      if (neighbours.has(id)) void this.#tell(notice);
+      else this.#waiting.set(`${id} ${name.owner} ${name.collection}`, notice);
+    }
+    this.#sendLetters();
+  }
+
+  #sendLetters(): void {
+    for (const [key, notice] of this.#waiting) {
+      if (this.#lettersUnderWay === maxLettersUnderWay) return;
+      this.#waiting.delete(key);
+      this.#lettersUnderWay += 1;
+      void this.#tell(notice).then(() => {
+        this.#lettersUnderWay -= 1;
+        this.#sendLetters();
+      });
+    }
+  }
+
+  /** One that cannot be reached asks by itself when it is back. */
+  async #tell({ id, name: { owner, collection } }: Notice): Promise<void> {
+    try {
+      await this.#network.ask(id, vaultTopics.changed, { owner, collection }, noticeTimeoutMs);
+    } catch {
+      this.#watchers.remove({ owner, collection }, id);
+    }
+  }
+}
