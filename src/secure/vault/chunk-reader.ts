@@ -37,12 +37,16 @@ export class ChunkReader {
     this.#options = options;
   }
 
-  /** @throws PeerloomError of the last who did not give a chunk. */
+  /**
+   * @throws PeerloomError `ERR_ITEM_CHANGED` when the item was put again or deleted meanwhile; otherwise of the last
+   * who did not give a chunk.
+   */
   async *chunks(
     name: CollectionName,
-    { item, blob, hashes }: ChunkList,
+    list: ChunkList,
     from: readonly string[],
   ): AsyncGenerator<Uint8Array, void> {
+    const { item, blob, hashes } = list;
     const { ownId, store, reader, network, runtime } = this.#options;
     const sources = reader.sources(name, from).filter((id) => id !== ownId);
     const requestFor = (number: number): ChunkRequest => ({ ...name, item, blob, number });
@@ -56,15 +60,33 @@ export class ChunkReader {
         if (kept !== undefined && sha256Hex(kept) === hash) yield kept;
         else yield (await stream.next(number, hash)) ?? (await this.#ask(requestFor(number), hash, sources));
       }
+    } catch (error) {
+      throw (await this.#isChanged(name, list, from)) ? changed(item) : error;
     } finally {
       stream.close();
     }
   }
 
+  /** Nobody is to blame when the chunks are gone because their item is another one now. */
+  async #isChanged(
+    name: CollectionName,
+    { item, blob }: ChunkList,
+    from: readonly string[],
+  ): Promise<boolean> {
+    const { ownId, store, reader } = this.#options;
+    if (name.owner === ownId) return store.item(name.owner, name.collection, item)?.blob !== blob;
+    try {
+      return (await reader.get(name, item, from)).blob !== blob;
+    } catch {
+      return false; // the first error says more
+    }
+  }
+
   async #ask(request: ChunkRequest, hash: string, named: readonly string[]): Promise<Uint8Array> {
-    const { network } = this.#options;
+    const { ownId, network } = this.#options;
     const message = `chunk ${request.number} of ${request.item} is damaged here`;
-    let failure = new PeerloomError('ERR_VAULT_INVALID', message);
+    const damaged = new PeerloomError('ERR_VAULT_INVALID', message);
+    let failure = damaged;
     for (const source of new Set([...named, ...network.neighbours()])) {
       try {
         const answer = await network.ask(source, vaultTopics.chunk, { ...request }, chunkTimeoutMs);
@@ -75,6 +97,11 @@ export class ChunkReader {
         failure = error as PeerloomError;
       }
     }
-    throw failure;
+    throw request.owner === ownId ? damaged : failure;
   }
+}
+
+function changed(item: string): PeerloomError {
+  const message = `${item} was put again or deleted while it was read: read it again`;
+  return new PeerloomError('ERR_ITEM_CHANGED', message);
 }

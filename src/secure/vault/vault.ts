@@ -144,7 +144,8 @@ export class Vault {
    * Reads what {@link Vault.putStream} put. Each chunk is proven before it is given; one that nobody gives as it was
    * ends the loop with an error. They are not kept here.
    *
-   * @throws PeerloomError as {@link Vault.get}; `ERR_VAULT_INVALID` for an item that was put in one piece.
+   * @throws PeerloomError as {@link Vault.get}; `ERR_VAULT_INVALID` for an item that was put in one piece;
+   * `ERR_ITEM_CHANGED` when the item was put again or deleted meanwhile.
    */
   async *getStream(
     owner: string,
