@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { PeerloomError } from '../../errors.ts';
-import { isPeerId } from '../../identity.ts';
 import type { Runtime, RuntimeTimer } from '../../runtime.ts';
+import { PeerIdClaimed } from '../../wire/p2pnetwork/claimed-id.ts';
 import {
   AnswerReader,
   type IdRead,
@@ -10,8 +10,10 @@ import {
   introduction,
 } from '../../wire/p2pnetwork/ids.ts';
 
-/** Silence after which an id whose end nothing marks counts as whole. */
-const silenceMs = 100;
+export { PeerIdClaimed };
+
+/** How long a peerloom node that dialled gets to read who answers; it hangs up then. */
+const answerFlushMs = 1_000;
 
 /** What we say of ourselves to a node that we dial. */
 export interface Introduction {
@@ -27,7 +29,8 @@ export type ClaimedId = Pick<IdRead, 'id' | 'port'>;
 /**
  * Begins the handshake of the Python package, as the side that dials, and waits for the answer.
  *
- * @throws PeerloomError `ERR_HANDSHAKE`, `ERR_CONNECTION_CLOSED`.
+ * @throws PeerloomError `ERR_HANDSHAKE`, `ERR_CONNECTION_CLOSED`, `ERR_SELF_CONNECTION`; {@link PeerIdClaimed} where a
+ * peerloom node answers.
  */
 export function introduceTo(
   socket: Socket,
@@ -35,33 +38,60 @@ export function introduceTo(
   runtime: Runtime,
 ): Promise<ClaimedId> {
   socket.write(introduction(id, port));
-  return readId(socket, new AnswerReader(expectedId), runtime);
+  const advice =
+    ': a Python node refuses this one, or a peerloom node listens there that accepts no Python nodes (tls:// reaches it)';
+  return readId(socket, new AnswerReader({ ownId: id, expectedId }), { runtime, advice });
 }
 
 /**
  * Waits for the introduction of a node that dialled us. It is answered once the node is known to be welcome: without
- * an answer it knows that it is not.
+ * an answer it knows that it is not. A dialler that gives the id of a peerloom node gets the id of this node, from which a
+ * peerloom node learns to dial by TLS.
  *
  * @throws PeerloomError `ERR_HANDSHAKE`, `ERR_CONNECTION_CLOSED`.
  */
-export function introducedBy(socket: Socket, runtime: Runtime): Promise<ClaimedId> {
-  return readId(socket, new IntroductionReader(), runtime);
+export async function introducedBy(socket: Socket, ownId: string, runtime: Runtime): Promise<ClaimedId> {
+  try {
+    return await readId(socket, new IntroductionReader(), { runtime, advice: '' });
+  } catch (error) {
+    if (error instanceof PeerIdClaimed) await tell(socket, ownId, runtime);
+    throw error;
+  }
 }
 
-async function readId(socket: Socket, reader: IdReader, runtime: Runtime): Promise<ClaimedId> {
-  const { id, port, rest } = await readWith(socket, reader, runtime);
+interface Reading {
+  readonly runtime: Runtime;
+  /** What to add when the connection ends too early. */
+  readonly advice: string;
+}
+
+async function readId(socket: Socket, reader: IdReader, reading: Reading): Promise<ClaimedId> {
+  const { id, port, rest } = await readWith(socket, reader, reading);
   if (rest.length > 0) socket.unshift(Buffer.from(rest));
-  if (isPeerId(id)) {
-    const message = 'it claims the id of a peerloom node, which only TLS can prove: is the scheme right?';
-    throw new PeerloomError('ERR_HANDSHAKE', message);
-  }
   return { id, port };
 }
 
-function readWith(socket: Socket, reader: IdReader, runtime: Runtime): Promise<IdRead> {
+/** Resolves when the other side has hung up, or has had the time to. */
+async function tell(socket: Socket, text: string, runtime: Runtime): Promise<void> {
+  if (socket.destroyed) return;
+  socket.write(text);
+  // Its end shows only while the socket is read.
+  socket.resume();
+  await new Promise<void>((resolve) => {
+    const timer = runtime.setTimeout(resolve, answerFlushMs);
+    socket.once('close', () => {
+      timer.cancel();
+      resolve();
+    });
+  });
+}
+
+function readWith(socket: Socket, reader: IdReader, { runtime, advice }: Reading): Promise<IdRead> {
   return new Promise((resolve, reject) => {
     let silence: RuntimeTimer | undefined;
+    let isOver = false;
     const finish = (settle: () => void): void => {
+      isOver = true;
       silence?.cancel();
       socket.off('data', onData).off('end', onEnd).off('close', onEnd);
       socket.pause();
@@ -77,11 +107,11 @@ function readWith(socket: Socket, reader: IdReader, runtime: Runtime): Promise<I
     };
     const onData = (bytes: Buffer): void => {
       silence?.cancel();
-      silence = runtime.setTimeout(() => attempt(() => reader.settle()), silenceMs);
       attempt(() => reader.push(bytes));
+      if (!isOver) silence = runtime.setTimeout(() => attempt(() => reader.settle()), reader.silenceMs);
     };
     const onEnd = (): void => {
-      const message = 'the connection ended before the other side had said its id';
+      const message = `the connection ended before the other side had said its id${advice}`;
       finish(() => reject(new PeerloomError('ERR_CONNECTION_CLOSED', message, { cause: socket.errored })));
     };
     if (socket.readableEnded || socket.destroyed) {

@@ -3,7 +3,7 @@ import { type Address, formatAddress } from '../../address.ts';
 import { checkOptions, shown } from '../../arguments.ts';
 import { PeerloomError } from '../../errors.ts';
 import { unlessAborted } from '../../unless-aborted.ts';
-import { introducedBy, introduceTo } from '../p2pnetwork/exchange-ids.ts';
+import { introducedBy, introduceTo, PeerIdClaimed } from '../p2pnetwork/exchange-ids.ts';
 import type { Security } from '../security.ts';
 import type { ExpectedPeer, Link, Transport, TransportContext } from '../transport.ts';
 import { openSocket } from './connect.ts';
@@ -27,7 +27,8 @@ export interface TcpOptions {
    * The protocols to accept, and to dial, on the one port. Default `['tls']`. `'plain'` is neither encrypted
    * nor safe from changes on the way; both sides must allow it, and a connection never falls back to it.
    * `'p2pnetwork'` lets nodes of the Python package in, which are not even authenticated; to dial one, its
-   * address `p2pnetwork://host:port` is enough.
+   * address `p2pnetwork://host:port` is enough. `p2pnetwork+tls://host:port` dials such a node too, and uses TLS once a
+   * peerloom node answers there.
    */
   readonly accept?: readonly TcpProtocol[];
 }
@@ -35,6 +36,9 @@ export interface TcpOptions {
 const tcpNames = ['accept'] as const satisfies readonly (keyof TcpOptions)[];
 const known: readonly TcpProtocol[] = ['tls', 'plain', 'p2pnetwork'];
 const schemeProtocols = { tls: 'tls', tcp: 'plain', p2pnetwork: 'p2pnetwork' } as const;
+
+/** For a node that is either of the Python package or of peerloom, while a network moves from one to the other. */
+const eitherScheme = 'p2pnetwork+tls';
 
 const security: Record<TcpProtocol, Security> = {
   tls: { protocol: 'tls', encrypted: true, authenticated: true },
@@ -70,6 +74,11 @@ interface Side {
   readonly expected?: ExpectedPeer | undefined;
 }
 
+interface Dial {
+  readonly signal: AbortSignal;
+  readonly expected?: ExpectedPeer | undefined;
+}
+
 class TcpTransport implements Transport {
   readonly schemes: readonly string[];
   readonly #accept: ReadonlySet<TcpProtocol>;
@@ -83,7 +92,8 @@ class TcpTransport implements Transport {
   constructor(accept: ReadonlySet<TcpProtocol>) {
     this.#accept = accept;
     const first = accept.has('tls') ? 'tls' : accept.has('plain') ? 'tcp' : 'p2pnetwork';
-    this.schemes = [first, ...Object.keys(schemeProtocols).filter((scheme) => scheme !== first)];
+    const others = Object.keys(schemeProtocols).filter((scheme) => scheme !== first);
+    this.schemes = [first, ...others, eitherScheme];
   }
 
   attach(context: TransportContext): void {
@@ -114,8 +124,30 @@ class TcpTransport implements Transport {
   }
 
   async dial(address: Address, signal: AbortSignal, expected?: ExpectedPeer): Promise<Link> {
-    const scheme = (address.scheme ?? this.schemes[0]) as keyof typeof schemeProtocols;
-    const protocol = schemeProtocols[scheme];
+    const scheme = address.scheme ?? this.schemes[0];
+    if (scheme === eitherScheme) return this.#dialEither(address, signal, expected);
+    return this.#dialBy(schemeProtocols[scheme as keyof typeof schemeProtocols], address, {
+      signal,
+      expected,
+    });
+  }
+
+  /**
+   * The first bytes of TLS would end the listening of a Python node for good, so TLS is spoken only to a node that has
+   * answered the introduction of the Python package with the id of a peerloom node.
+   */
+  async #dialEither(address: Address, signal: AbortSignal, expected?: ExpectedPeer): Promise<Link> {
+    this.#checkAllowed('tls', address);
+    try {
+      return await this.#dialBy('p2pnetwork', address, { signal, expected });
+    } catch (error) {
+      if (!((error as Error).cause instanceof PeerIdClaimed)) throw error;
+      this.#context!.log(`${formatAddress(address)}: a peerloom node answers, which is dialled by TLS now`);
+      return this.#dialBy('tls', address, { signal, expected });
+    }
+  }
+
+  async #dialBy(protocol: TcpProtocol, address: Address, { signal, expected }: Dial): Promise<Link> {
     this.#checkAllowed(protocol, address);
     const context = this.#context!;
     const startedAt = context.runtime.now();
@@ -235,7 +267,7 @@ class TcpTransport implements Transport {
     socket.setKeepAlive(true, limits.pingAfterMs);
     const { id, port } =
       role === 'server'
-        ? await introducedBy(socket, runtime)
+        ? await introducedBy(socket, identity.id, runtime)
         : await introduceTo(socket, { id: identity.id, port: this.#port, expectedId: expected?.id }, runtime);
     const details = { remoteId: id, announcedPort: port, security: security.p2pnetwork };
     return new PythonLink(socket, { ...details, startedAt, runtime });
@@ -280,7 +312,10 @@ function checkPinned(id: string, expected: ExpectedPeer | undefined): void {
 function inDial(error: unknown, address: Address): unknown {
   if (!(error instanceof PeerloomError)) return error;
   const { code, message, cause } = error;
-  return new PeerloomError(code, `${formatAddress(address)}: ${message}`, { cause });
+  const isPeerloom = error instanceof PeerIdClaimed;
+  return new PeerloomError(code, `${formatAddress(address)}: ${message}`, {
+    cause: isPeerloom ? error : cause,
+  });
 }
 
 function unexpected(cause: unknown): PeerloomError {

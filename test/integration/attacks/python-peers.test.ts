@@ -60,7 +60,7 @@ suite('attacks by p2pnetwork', () => {
     endless.write('x'.repeat(10_000));
     await closed(endless);
     const silent = await dial(victim);
-    silent.write('a');
+    silent.write('a:');
     await closed(silent);
     await ask();
     assert.equal(victim.of('inbound_node_connected').length, 1);

@@ -8,6 +8,7 @@ import { hasXz } from '../../../src/wire/xz.ts';
 import { type PythonEvent, PythonNode, type PythonNodeOptions } from './python-node.ts';
 import { RawPeer } from './raw-peer.ts';
 
+const ownId = '12D3KooWus';
 const maxBytes = 16 * 1024 * 1024;
 const compressions = ['none', 'zlib', 'bzip2', 'lzma'] as const;
 const withoutXz = hasXz() || process.env.CI === 'true' ? false : 'the package @napi-rs/lzma is not installed';
@@ -101,11 +102,11 @@ suite('ids and a real Python node', () => {
     test(`it takes our introduction, and we its answer (${style})`, async (t) => {
       const python = await PythonNode.start(t, { style });
       if (python === undefined) return;
-      const raw = await RawPeer.dial(t, python.port, introduction('12D3KooWus', 10001));
-      const answered = new AnswerReader().push(await raw.take(128));
+      const raw = await RawPeer.dial(t, python.port, introduction(ownId, 10001));
+      const answered = new AnswerReader({ ownId }).push(await raw.take(128));
       assert.equal(answered?.id, python.id);
       const [connected] = await python.until('inbound_node_connected');
-      assert.equal(connected!.peer, '12D3KooWus');
+      assert.equal(connected!.peer, ownId);
     });
   }
 
@@ -119,10 +120,10 @@ suite('ids and a real Python node', () => {
     const read = reader.push(await raw.take(`a node of its own:${python.port}`.length)) ?? reader.settle();
     assert.equal(read?.id, 'a node of its own');
     assert.equal(read?.port, python.port);
-    raw.write('12D3KooWus');
+    raw.write(ownId);
     assert.equal(await connecting, true);
     const [connected] = await python.until('outbound_node_connected');
-    assert.equal(connected!.peer, '12D3KooWus');
+    assert.equal(connected!.peer, ownId);
   });
 });
 
@@ -133,7 +134,7 @@ async function dial(
 ): Promise<{ python: PythonNode; raw: RawPeer } | undefined> {
   const python = await PythonNode.start(t, options);
   if (python === undefined) return undefined;
-  const raw = await RawPeer.dial(t, python.port, introduction('12D3KooWus', 10001));
+  const raw = await RawPeer.dial(t, python.port, introduction(ownId, 10001));
   await raw.take(python.id.length);
   await python.until('inbound_node_connected');
   return { python, raw };

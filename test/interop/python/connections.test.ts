@@ -1,7 +1,7 @@
 /** How connections with nodes of the Python package begin and end. */
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
-import { Identity, type NodeEventName, type NodeOptions, type PeerDetails } from '../../../src/index.ts';
+import { Identity, type NodeEventName, type NodeOptions, type PeerDetails, tcp } from '../../../src/index.ts';
 import { withCode } from '../../support/errors.ts';
 import type { RecordingNode } from '../../support/recording-node.ts';
 import { startNodes } from '../../support/start-nodes.ts';
@@ -130,6 +130,24 @@ suite('connections with Python nodes', () => {
     assert.deepEqual(python.of('exception'), []);
   });
 
+  for (const id of ['an old node', '0123456789abcdef'.repeat(8)]) {
+    test(`begin with an id alone, as versions before 1.2 send it (${id.slice(0, 11)})`, async (t) => {
+      const ours = await startOurs(t);
+      const raw = await RawPeer.dial(t, ours.port, id);
+      assert.equal((await raw.take(ours.id.length)).toString(), ours.id);
+      const { peer } = await ours.event('inbound_node_connected');
+      assert.equal(peer!.id, id);
+      assert.equal(peer!.port, 0);
+      raw.write('{"a":1}\u0004');
+      assert.deepEqual(await ours.message(), { a: 1 });
+      peer!.send('hello');
+      assert.equal((await raw.takeUntil(4)).toString(), 'hello');
+      raw.socket.resetAndDestroy();
+      await ours.event('inbound_node_disconnected');
+      assert.deepEqual(ours.of('connection_error'), []);
+    });
+  }
+
   test('an id that is known is told from a message right behind it', async (t) => {
     const { port, next } = await RawPeer.listenOn(t);
     const ours = await startOurs(t, { reconnect: { minDelayMs: 1, maxDelayMs: 1 } });
@@ -150,7 +168,6 @@ suite('Python nodes that are not let in', () => {
   const cases: readonly {
     what: string;
     options?: (python: PythonNode) => NodeOptions;
-    id?: string;
     log: RegExp;
   }[] = [
     {
@@ -158,18 +175,13 @@ suite('Python nodes that are not let in', () => {
       options: () => ({ transports: undefined as never }),
       log: /refused, it speaks no TLS \(plain peerloom or a p2pnetwork node, maybe\)/,
     },
-    {
-      what: 'with the id of a peerloom node',
-      id: peerId,
-      log: /refused, it claims the id of a peerloom node/,
-    },
     { what: 'with an id that is allowed', options: ({ id }) => ({ allow: [id] }), log: /does not admit/ },
     { what: 'with an id that is denied', options: ({ id }) => ({ deny: [id] }), log: /does not admit/ },
     { what: 'by authorize', options: () => ({ authorize: () => false }), log: /does not admit/ },
   ];
-  for (const { what, options, id, log } of cases) {
+  for (const { what, options, log } of cases) {
     test(what, async (t) => {
-      const python = await PythonNode.start(t, id === undefined ? {} : { id });
+      const python = await PythonNode.start(t);
       if (python === undefined) return;
       const ours = await startStrict(t, options?.(python) ?? {});
       const { mock } = t.mock.method(console, 'error', () => {});
@@ -182,6 +194,31 @@ suite('Python nodes that are not let in', () => {
       assert.match(`refused, ${error.message}`, log);
       assert.equal(direction, 'inbound');
       assert.deepEqual(python.events, []);
+    });
+  }
+
+  test('with the id of a peerloom node', async (t) => {
+    const python = await PythonNode.start(t, { id: peerId });
+    if (python === undefined) return;
+    const ours = await startOurs(t);
+    // A peerloom node that gives its id must learn who answers; a Python node takes that for a welcome, until the reset.
+    assert.equal(await python.connect(ours.port), true);
+    await python.until('outbound_node_disconnected');
+    assert.deepEqual(ours.names, ['connection_error']);
+    const { error } = ours.events[0]!.data as { error: Error };
+    assert.ok(withCode('ERR_HANDSHAKE', /claims the id of a peerloom node/)(error));
+    await python.send({ text: 'nobody hears this' });
+  });
+
+  for (const id of [`${peerId}\u200b`, 'boss\u3164', '\u202egnp.exe', '\uff11\uff12D3KooWboss']) {
+    test(`with an id that looks like another (${JSON.stringify(id.slice(-6))})`, async (t) => {
+      const python = await PythonNode.start(t, { id });
+      if (python === undefined) return;
+      const ours = await startOurs(t);
+      assert.equal(await python.connect(ours.port), false);
+      await assert.rejects(dialPython(ours, python), withCode('ERR_HANDSHAKE', /its id holds|claims the id/));
+      assert.deepEqual(ours.names, ['connection_error', 'connection_error']);
+      assert.equal(ours.allNodes.length, 0);
     });
   }
 
@@ -271,15 +308,147 @@ suite('second connections with a Python node', () => {
       assert.equal(await ours.message(), 'hello');
     });
   }
+});
 
-  test('a node of ours is not dialled as a Python node', async (t) => {
+suite('a p2pnetwork:// address where no Python node listens', () => {
+  test('tells that a peerloom node listens there, and which scheme reaches it', async (t) => {
     const [ours, other] = [await startOurs(t), await startOurs(t)];
     const dialling = ours.connectWithNode(`p2pnetwork://127.0.0.1:${other.port}`);
-    await assert.rejects(dialling, withCode('ERR_CONNECTION_CLOSED'));
-    const itself = ours.connectWithNode(`p2pnetwork://127.0.0.1:${ours.port}`);
-    await assert.rejects(itself, withCode('ERR_CONNECTION_CLOSED'));
+    const cause =
+      /p2pnetwork:\/\/127.0.0.1:\d+: it claims the id of a peerloom node.*tls:\/\/.*p2pnetwork\+tls:\/\//;
+    await assert.rejects(dialling, withCode('ERR_HANDSHAKE', cause));
+    const { error, direction } = (await other.event('connection_error')).data as {
+      error: Error;
+      direction: string;
+    };
+    assert.ok(withCode('ERR_HANDSHAKE', /claims the id of a peerloom node/)(error));
+    assert.equal(direction, 'inbound');
     assert.equal((await ours.connectWithNode('127.0.0.1', other.port)).security.protocol, 'tls');
   });
+
+  test('tells that a node without Python peers may listen there', async (t) => {
+    const ours = await startOurs(t);
+    const [other] = await startNodes(t, 1);
+    const dialling = ours.connectWithNode(`p2pnetwork://127.0.0.1:${other.port}`);
+    await assert.rejects(dialling, withCode('ERR_CONNECTION_CLOSED', /tls:\/\/ reaches it/));
+  });
+
+  for (const accept of [['tls', 'p2pnetwork'], ['tls']] as const) {
+    test(`leads to no connection with itself (accept: ${accept})`, async (t) => {
+      const [ours] = await startNodes(t, 1, { options: { transports: [tcp({ accept })] } });
+      const itself = ours.connectWithNode(`p2pnetwork://127.0.0.1:${ours.port}`);
+      await assert.rejects(
+        itself,
+        withCode(accept.length > 1 ? 'ERR_SELF_CONNECTION' : 'ERR_CONNECTION_CLOSED'),
+      );
+      assert.deepEqual(new Set(ours.names), new Set(['connection_error']));
+    });
+  }
+
+  for (const [what, answer] of [
+    ['an echo', (said: string) => said],
+    ['an echo with a greeting', (said: string) => `you said: ${said}`],
+    ['an echo that is slow to begin', (said: string) => said.slice(0, 10)],
+  ] as const) {
+    test(`leads to no connection with ${what}`, async (t) => {
+      const { port, accepted } = await RawPeer.listen(t);
+      const ours = await startOurs(t);
+      const dialling = ours.connectWithNode(`p2pnetwork://127.0.0.1:${port}`);
+      const echo = await accepted;
+      const said = (await echo.take(`${ours.id}:${ours.port}`.length)).toString();
+      echo.write(answer(said));
+      await assert.rejects(
+        dialling,
+        withCode(what.includes('slow') ? 'ERR_HANDSHAKE' : 'ERR_SELF_CONNECTION'),
+      );
+      assert.deepEqual(ours.names, ['connection_error']);
+    });
+  }
+});
+
+suite('a p2pnetwork+tls:// address', () => {
+  const either = (port: number): string => `p2pnetwork+tls://127.0.0.1:${port}`;
+
+  test('leads to a Python node, and does it no harm', async (t) => {
+    const python = await PythonNode.start(t);
+    if (python === undefined) return;
+    const ours = await startOurs(t);
+    const peer = await ours.connectWithNode(either(python.port));
+    assert.equal(peer.security.protocol, 'p2pnetwork');
+    peer.send('hello');
+    await python.until('node_message');
+    assert.equal((await python.state()).listening, true);
+  });
+
+  test('leads to a peerloom node by TLS', async (t) => {
+    const [ours, other] = [await startOurs(t), await startOurs(t)];
+    const peer = await ours.connectWithNode(either(other.port), { id: other.id });
+    assert.deepEqual([peer.id, peer.security.protocol], [other.id, 'tls']);
+    await peer.deliver('hello');
+    assert.equal(await ours.connectWithNode(either(other.port)), peer);
+  });
+
+  test('does not speak TLS to a node that has not shown what it is', async (t) => {
+    const { port, next } = await RawPeer.listenOn(t);
+    const ours = await startOurs(t);
+    for (const end of ['close', 'silence', 'nonsense'] as const) {
+      const dialling = ours.connectWithNode(either(port), { timeoutMs: end === 'silence' ? 300 : 10_000 });
+      const raw = await next();
+      await raw.take(ours.id.length);
+      if (end === 'close') raw.socket.end();
+      if (end === 'nonsense') raw.write('\x16\x03\x01');
+      await assert.rejects(dialling);
+      await raw.over();
+      assert.ok(!raw.received.includes(0x16), `no TLS after ${end}`);
+    }
+    const waiting = next();
+    const probe = await RawPeer.dial(t, port, 'nobody dialled between');
+    assert.equal((await (await waiting).take(22)).toString(), 'nobody dialled between');
+    probe.socket.destroy();
+  });
+
+  test('follows a node that moves from Python to peerloom, and back', async (t) => {
+    const python = await PythonNode.start(t);
+    if (python === undefined) return;
+    const { port } = python;
+    const ours = await startOurs(t, { reconnect: { minDelayMs: 10, maxDelayMs: 100 } });
+    await ours.connectWithNode(either(port), { reconnect: true });
+    await python.kill();
+    await ours.event('outbound_node_disconnected');
+    const moved = await startOurs(t, {}, port);
+    await ours.event('outbound_node_connected', 2);
+    assert.equal(ours.allNodes[0]!.id, moved.id);
+    assert.equal(ours.allNodes[0]!.security.protocol, 'tls');
+    await ours.allNodes[0]!.deliver('welcome');
+    await moved.stop();
+    const back = (await PythonNode.start(t, { port }))!;
+    await ours.event('outbound_node_connected', 3);
+    ours.peer(back).send('welcome back');
+    await back.until('node_message');
+    assert.equal((await back.state()).listening, true);
+  });
+
+  test('is refused where the node does not speak TLS, or holds a network key', async (t) => {
+    const [old] = await startNodes(t, 1, { options: { transports: [tcp({ accept: ['p2pnetwork'] })] } });
+    await assert.rejects(old.connectWithNode(either(1)), withCode('ERR_ADDRESS_INVALID', /TLS/));
+    const [closed] = await startNodes(t, 1, { options: { networkKey: 'a shared key' } });
+    await assert.rejects(closed.connectWithNode(either(1)), withCode('ERR_NETWORK_MISMATCH'));
+  });
+});
+
+test('reconnecting by p2pnetwork:// tells why it fails once a peerloom node listens there', async (t) => {
+  const python = await PythonNode.start(t);
+  if (python === undefined) return;
+  const { port } = python;
+  const ours = await startOurs(t, { reconnect: { minDelayMs: 10, maxDelayMs: 20 } });
+  const told = Promise.withResolvers<unknown>();
+  ours.on('node_reconnection_error', (_address, _trials, error) => {
+    if (/claims the id of a peerloom node/.test((error as Error).message)) told.resolve(error);
+  });
+  await ours.connectWithNode(`p2pnetwork://127.0.0.1:${port}`, { reconnect: true });
+  await python.kill();
+  await startOurs(t, {}, port);
+  assert.ok(withCode('ERR_HANDSHAKE', /p2pnetwork\+tls:\/\//)(await within(told.promise, 'the cause')));
 });
 
 /** With the options of a default node where they leave the transports open. */

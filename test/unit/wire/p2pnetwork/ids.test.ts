@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { Identity } from '../../../../src/identity.ts';
+import { PeerIdClaimed } from '../../../../src/wire/p2pnetwork/claimed-id.ts';
 import {
   AnswerReader,
   type IdRead,
@@ -10,6 +12,8 @@ import {
 import { encodeText } from '../../../../src/wire/text.ts';
 
 const madeId = '0123456789abcdef'.repeat(8);
+const peerId = Identity.generate().id;
+const ownId = Identity.generate().id;
 const packet = '{"a":1}\u0004';
 
 interface Heard {
@@ -47,7 +51,7 @@ function refuses(reader: IdReader, text: string | Uint8Array, message: RegExp): 
 suite('the introduction of a node that dialled us', () => {
   for (const [id, port] of [
     [madeId, 10001],
-    ['12D3KooW', 65535],
+    ['a node', 65535],
     ['zażółć 🐍', 8001],
     ['n', 0],
   ] as const) {
@@ -74,13 +78,39 @@ suite('the introduction of a node that dialled us', () => {
     }
   });
 
-  test('is waited for while it has no port', () => {
+  test('is waited for longer while it has no port, which may follow', () => {
     const reader = new IntroductionReader();
     assert.equal(reader.push(encodeText('n')), undefined);
-    assert.equal(reader.settle(), undefined);
+    const patienceMs = reader.silenceMs;
     assert.equal(reader.push(encodeText(':')), undefined);
+    assert.ok(reader.silenceMs < patienceMs && patienceMs <= 1_000);
     assert.equal(reader.settle(), undefined);
     assert.equal(reader.push(encodeText('10001'))?.id, 'n');
+  });
+
+  for (const id of ['n', 'zażółć 🐍', '1a2b3c4d', madeId]) {
+    test(`may be an id alone, in every split, once nothing follows: '${id.slice(0, 12)}'`, () => {
+      for (const reads of splits(id)) {
+        const reader = new IntroductionReader();
+        for (const bytes of reads) assert.equal(reader.push(bytes), undefined);
+        assert.deepEqual(reader.settle(), { id, port: 0, rest: new Uint8Array(0) });
+      }
+    });
+  }
+
+  test('of an id alone ends with the first read when a message follows before the silence', () => {
+    for (const following of [packet, 'hello\u0004', `hello\u0004${packet}`]) {
+      for (const id of ['n', madeId]) {
+        const reads = [id, following].map(encodeText);
+        assert.deepEqual(hear(new IntroductionReader(), reads), { id, port: 0, rest: following });
+      }
+    }
+    assert.deepEqual(hear(new IntroductionReader(), [encodeText(madeId + packet)]), {
+      id: madeId,
+      port: 0,
+      rest: packet,
+    });
+    refuses(new IntroductionReader(), 'nhello\u0004', /arrived as one/);
   });
 
   test('is refused when it cannot be one', () => {
@@ -92,6 +122,9 @@ suite('the introduction of a node that dialled us', () => {
     refuses(new IntroductionReader(), Uint8Array.of(0xff, 0x3a, 0x31), /UTF-8/);
     refuses(new IntroductionReader(), `${'x'.repeat(257)}:10001`, /longer than 256/);
     refuses(new IntroductionReader(), 'x'.repeat(257), /longer than 256/);
+    refuses(new IntroductionReader(), `${peerId}:10001`, /id of a peerloom node.*p2pnetwork\+tls:\/\//);
+    refuses(new IntroductionReader(), peerId, /id of a peerloom node/);
+    assert.equal(new IntroductionReader().settle(), undefined);
   });
 });
 
@@ -99,46 +132,74 @@ suite('the answer of a node that we dialled', () => {
   test('an id that it made is told from what follows, in every split', () => {
     for (const following of ['', packet, `abc${packet}`, packet.repeat(3)]) {
       for (const reads of splits(madeId + following)) {
-        assert.deepEqual(hear(new AnswerReader(), reads), { id: madeId, port: 0, rest: following });
+        assert.deepEqual(hear(new AnswerReader({ ownId }), reads), { id: madeId, port: 0, rest: following });
       }
     }
   });
 
   test('an id that is expected is told from what follows, in every split', () => {
     for (const reads of splits(`node${packet}`)) {
-      assert.deepEqual(hear(new AnswerReader('node'), reads), { id: 'node', port: 0, rest: packet });
+      assert.deepEqual(hear(new AnswerReader({ ownId, expectedId: 'node' }), reads), {
+        id: 'node',
+        port: 0,
+        rest: packet,
+      });
     }
   });
 
   test('any other id is whole after a silence, in every split', () => {
     for (const reads of splits('zażółć 🐍')) {
-      assert.deepEqual(hear(new AnswerReader(), reads), { id: 'zażółć 🐍', port: 0, rest: '' });
+      assert.deepEqual(hear(new AnswerReader({ ownId }), reads), { id: 'zażółć 🐍', port: 0, rest: '' });
     }
   });
 
   test('any other id ends with the first read when a packet follows before the silence', () => {
     const reads = ['node', packet].map(encodeText);
-    assert.deepEqual(hear(new AnswerReader(), reads), { id: 'node', port: 0, rest: packet });
+    assert.deepEqual(hear(new AnswerReader({ ownId }), reads), { id: 'node', port: 0, rest: packet });
   });
 
   test('another id than expected is told as it is', () => {
-    assert.equal(hear(new AnswerReader('node'), [encodeText('other')])?.id, 'other');
-    assert.equal(hear(new AnswerReader('node'), [encodeText('node2')])?.id, 'node2');
-    assert.equal(hear(new AnswerReader('node'), [encodeText(madeId)])?.id, madeId);
+    assert.equal(hear(new AnswerReader({ ownId, expectedId: 'node' }), [encodeText('other')])?.id, 'other');
+    assert.equal(hear(new AnswerReader({ ownId, expectedId: 'node' }), [encodeText('node2')])?.id, 'node2');
+    assert.equal(hear(new AnswerReader({ ownId, expectedId: 'node' }), [encodeText(madeId)])?.id, madeId);
   });
 
   test('is refused when nothing tells it from the packet in the same read', () => {
-    refuses(new AnswerReader(), `node${packet}`, /dial again.*\{ id \}/);
-    refuses(new AnswerReader('other'), `node${packet}`, /dial again.*\{ id \}/);
+    refuses(new AnswerReader({ ownId }), `node${packet}`, /dial again.*\{ id \}/);
+    refuses(new AnswerReader({ ownId, expectedId: 'other' }), `node${packet}`, /dial again.*\{ id \}/);
   });
 
   test('is refused when it cannot be one', () => {
-    refuses(new AnswerReader(), 'a\nb', /control characters/);
-    refuses(new AnswerReader(), Uint8Array.of(0xff), /UTF-8/);
-    refuses(new AnswerReader(), 'x'.repeat(257), /longer than 256/);
+    refuses(new AnswerReader({ ownId }), 'a\nb', /control characters/);
+    refuses(new AnswerReader({ ownId }), Uint8Array.of(0xff), /UTF-8/);
+    refuses(new AnswerReader({ ownId }), 'x'.repeat(257), /longer than 256/);
+  });
+
+  test('of a peerloom node is told at once, in every split', () => {
+    for (const reads of splits(peerId + packet)) {
+      const reader = new AnswerReader({ ownId });
+      assert.throws(() => {
+        for (const bytes of reads) reader.push(bytes);
+      }, PeerIdClaimed);
+    }
+  });
+
+  test('that holds our own id comes from ourselves or from an echo, in every split', () => {
+    const echoes = [`${ownId}:10001`, ownId, `you said ${ownId}:10001`, `> ${ownId}:10001\u0004`];
+    for (const echo of echoes) {
+      for (const reads of splits(echo)) {
+        const reader = new AnswerReader({ ownId });
+        assert.throws(
+          () => {
+            for (const bytes of reads) reader.push(bytes);
+          },
+          { code: 'ERR_SELF_CONNECTION' },
+        );
+      }
+    }
   });
 
   test('nothing is no answer', () => {
-    assert.equal(new AnswerReader().settle(), undefined);
+    assert.equal(new AnswerReader({ ownId }).settle(), undefined);
   });
 });
