@@ -29,7 +29,13 @@ export interface JsonEvent {
   readonly [key: string]: unknown;
 }
 
-/** A running `peerloom`, which does not outlive the test. */
+/** Another program than `peerloom`, and where it runs. */
+export interface OtherProgram {
+  readonly script: string;
+  readonly cwd: string;
+}
+
+/** A running `peerloom`, or another program, which does not outlive the test. */
 export class Program {
   /** Resolves when nobody holds its output any more, neither itself nor a process that it started. */
   readonly ended: Promise<Ending>;
@@ -38,9 +44,10 @@ export class Program {
   #stderr = '';
   #recheck = (): void => {};
 
-  constructor(t: TestContext, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  constructor(t: TestContext, args: readonly string[], env: NodeJS.ProcessEnv = {}, other?: OtherProgram) {
     const { NODE_OPTIONS, DEBUG, FORCE_COLOR, ...inherited } = process.env;
-    this.#process = spawn(process.execPath, [bin, ...args], {
+    this.#process = spawn(process.execPath, [other?.script ?? bin, ...args], {
+      cwd: other?.cwd,
       env: { ...inherited, NO_COLOR: '1', ...env },
     });
     const closed = once(this.#process, 'close');
