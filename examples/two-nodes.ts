@@ -19,7 +19,7 @@ await alice.start();
 await bob.start();
 
 const connection = await alice.connectWithNode('127.0.0.1', bob.port);
-await connection.deliver('hello'); // send() does not wait; deliver() does, until bob's nodeMessage has run
+await connection.deliver('hello'); // unlike send(), deliver() waits until bob's nodeMessage has run
 
 await alice.stop();
 await bob.stop();
