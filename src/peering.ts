@@ -4,6 +4,7 @@ import type { Channel } from './channel/channel.ts';
 import { FrameChannel } from './channel/frame-channel.ts';
 import { HandshakeRefused } from './channel/handshake.ts';
 import { refusePacketLink } from './channel/packet-channel.ts';
+import { ClaimedIds } from './claimed-ids.ts';
 import type { Log } from './debug.ts';
 import { DurableChannels, NotResumed } from './durable-channels.ts';
 import { PeerloomError } from './errors.ts';
@@ -63,6 +64,7 @@ export class Peering {
   readonly #admission: Admission;
   readonly #durable: DurableChannels;
   readonly #handshakes: Handshakes;
+  readonly #claimedIds = new ClaimedIds();
   /** Links that came in and are no connections yet. */
   readonly #arriving = new Set<Link>();
   readonly #stopping = new AbortController();
@@ -113,7 +115,10 @@ export class Peering {
       this.#reportInbound(link, error);
       return undefined;
     });
-    this.peers.setAnswering(link.remoteId, outcome, link.security);
+    const { remoteId, security } = link;
+    // A second link of a Python node is refused, and must not hide that the first is about to become a connection.
+    const isSecond = !security.authenticated && this.peers.answering(remoteId, security) !== undefined;
+    if (!isSecond) this.peers.setAnswering(remoteId, outcome, security);
   }
 
   /** Refuses who is about to connect; resolves when their links have ended. */
@@ -136,6 +141,7 @@ export class Peering {
       const message = `${formatAddress(address)} leads to this node itself: give the address of another one`;
       throw new PeerloomError('ERR_SELF_CONNECTION', message);
     }
+    this.#claim(link, 'outbound');
     const existing = this.peers.lasting(remoteId, security);
     const dialling = this.peers.dialling(remoteId, security);
     const isOutranked = this.peers.outranks(remoteId, security);
@@ -153,6 +159,16 @@ export class Peering {
     const opening = this.#open(link, target, replace || !isAlone);
     this.peers.setDialling(remoteId, opening, security);
     return opening;
+  }
+
+  /** @throws PeerloomError `ERR_ID_MISMATCH` when another node claims the same id; the link has ended then. */
+  #claim(link: Link, direction: 'inbound' | 'outbound'): void {
+    const place = this.#claimedIds.claim(link, direction);
+    if (place === undefined) return;
+    const { remoteId, remoteAddress } = link;
+    const message = `the node at ${formatAddress(remoteAddress)} claims the id '${remoteId}', which the node at ${place} uses: give each Python node an id of its own`;
+    refusePacketLink(link, direction, goodbye('duplicate', message));
+    throw new PeerloomError('ERR_ID_MISMATCH', message);
   }
 
   /** Waits for what another caller is doing already; should that fail, this one still has its own chance. */
@@ -197,6 +213,7 @@ export class Peering {
   }
 
   async #answer(link: Link, refusal: Goodbye | undefined): Promise<NodeConnection> {
+    if (refusal === undefined) this.#claim(link, 'inbound');
     const before = this.peers.lasting(link.remoteId);
     const channel = await this.#handshakes.shake(link, { direction: 'inbound', refusal });
     this.#arriving.delete(link);

@@ -19,7 +19,7 @@ export class PeerIdClaimed extends PeerloomError {
   constructor() {
     super(
       'ERR_HANDSHAKE',
-      'it claims the id of a peerloom node, which only TLS can prove: between peerloom nodes the scheme is tls://, or p2pnetwork+tls:// while the node at the address may be of either kind',
+      'it claims the id of a peerloom node, which only TLS can prove: dial peerloom nodes by tls://, or by p2pnetwork+tls:// where a node of either kind may listen',
     );
   }
 }

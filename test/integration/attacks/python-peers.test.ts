@@ -128,6 +128,33 @@ suite('attacks by p2pnetwork', () => {
     await ask();
   });
 
+  test('nobody takes the place of a node that is about to be let in, however often it says its id', async (t) => {
+    const gate = Promise.withResolvers<boolean>();
+    const asked = Promise.withResolvers<void>();
+    const { victim, ask } = await scene(t, {
+      authorize: ({ security }) => {
+        if (security.authenticated) return true;
+        asked.resolve();
+        return gate.promise;
+      },
+    });
+    const first = await dial(victim);
+    const answered = once(first, 'data');
+    first.write('a Python node:10001');
+    await asked.promise;
+    for (let attack = 0; attack < 3; attack++) {
+      const socket = await dial(victim);
+      socket.write('a Python node:10001');
+      await closed(socket);
+    }
+    gate.resolve(true);
+    await answered;
+    first.write('still here\u0004');
+    assert.equal(await victim.message(), 'still here');
+    assert.equal(victim.of('inbound_node_connected').length, 2);
+    await ask();
+  });
+
   test('one that reads nothing holds up nobody who stops', async (t) => {
     // In a hurry only when it stops: the honest peer must get in.
     const { victim } = await scene(t, {

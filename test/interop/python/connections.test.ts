@@ -310,6 +310,71 @@ suite('second connections with a Python node', () => {
   }
 });
 
+suite('two Python nodes that chose the same id', () => {
+  async function startTwo(t: TestContext): Promise<[PythonNode, PythonNode] | undefined> {
+    const first = await PythonNode.start(t, { id: 'my-host' });
+    return first && [first, (await PythonNode.start(t, { id: 'my-host' }))!];
+  }
+
+  test('are not taken for each other by who dials them', async (t) => {
+    const both = await startTwo(t);
+    if (both === undefined) return;
+    const [first, second] = both;
+    const ours = await startOurs(t);
+    const peer = await dialPython(ours, first);
+    const reason = new RegExp(`'my-host', which the node at 127.0.0.1:${first.port} uses`);
+    await assert.rejects(dialPython(ours, second), withCode('ERR_ID_MISMATCH', reason));
+    assert.equal(await dialPython(ours, first), peer);
+    ours.sendToNode('my-host', 'for the first');
+    await first.until('node_message');
+    assert.deepEqual(second.of('node_message'), []);
+    await ours.disconnectWithNode(peer);
+    const other = await dialPython(ours, second);
+    assert.equal(other.port, second.port);
+    other.send('for the second');
+    await second.until('node_message');
+    assert.equal(first.of('node_message').length, 1);
+  });
+
+  test('nor when both are dialled at once', async (t) => {
+    const both = await startTwo(t);
+    if (both === undefined) return;
+    const ours = await startOurs(t);
+    const dials = await Promise.allSettled(both.map((node) => dialPython(ours, node)));
+    const [index] = dials.flatMap(({ status }, at) => (status === 'fulfilled' ? [at] : []));
+    assert.equal(dials.filter(({ status }) => status === 'fulfilled').length, 1);
+    const { reason } = dials.find(({ status }) => status === 'rejected') as PromiseRejectedResult;
+    assert.ok(withCode('ERR_ID_MISMATCH')(reason));
+    const reached = both[index!]!;
+    assert.equal(ours.allNodes[0]!.port, reached.port);
+    ours.sendToNode('my-host', 'hello');
+    await reached.until('node_message');
+  });
+
+  test('nor when they dial', async (t) => {
+    const both = await startTwo(t);
+    if (both === undefined) return;
+    const [first, second] = both;
+    const ours = await startOurs(t);
+    assert.equal(await first.connect(ours.port), true);
+    await ours.event('inbound_node_connected');
+    assert.equal(await second.connect(ours.port), false);
+    await assert.rejects(dialPython(ours, second), withCode('ERR_ID_MISMATCH'));
+    assert.equal(await dialPython(ours, first), ours.peer(first));
+    const failures = ours
+      .of('connection_error')
+      .map(({ data }) => data as { error: Error; direction: string });
+    assert.deepEqual(
+      failures.map(({ direction }) => direction),
+      ['inbound', 'outbound'],
+    );
+    assert.ok(withCode('ERR_ID_MISMATCH', /an id of its own/)(failures[0]!.error));
+    await first.send({ text: 'still here' });
+    assert.equal(await ours.message(), 'still here');
+    assert.equal(ours.allNodes.length, 1);
+  });
+});
+
 suite('a p2pnetwork:// address where no Python node listens', () => {
   test('tells that a peerloom node listens there, and which scheme reaches it', async (t) => {
     const [ours, other] = [await startOurs(t), await startOurs(t)];
