@@ -4,6 +4,7 @@ import type { Runtime } from './runtime.ts';
 export interface AttemptLimits {
   /** For the errors: `'connecting with 127.0.0.1:10001'`. */
   readonly what: string;
+  /** `Infinity`: no limit. */
   readonly timeoutMs: number;
   readonly runtime: Runtime;
   /** Fires, with the reason, when the node stops. */
@@ -27,14 +28,14 @@ export async function attempt<Result>(
   const onStop = (): void => ending.abort(stopping.reason);
   const onSignal = (): void =>
     ending.abort(new PeerloomError('ERR_ABORTED', `${what} was aborted`, { cause: signal?.reason }));
-  const timer = runtime.setTimeout(onTimeout, timeoutMs);
+  const timer = timeoutMs === Number.POSITIVE_INFINITY ? undefined : runtime.setTimeout(onTimeout, timeoutMs);
   stopping.addEventListener('abort', onStop);
   signal?.addEventListener('abort', onSignal);
   if (signal?.aborted) onSignal();
   try {
     return await run(ending.signal);
   } finally {
-    timer.cancel();
+    timer?.cancel();
     stopping.removeEventListener('abort', onStop);
     signal?.removeEventListener('abort', onSignal);
   }

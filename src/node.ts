@@ -4,9 +4,11 @@ import { type Address, addressOf, formatAddress, parseAddress } from './address.
 import { messageOf, shown } from './arguments.ts';
 import { attempt } from './attempt.ts';
 import type { Channel, SendOptions } from './channel/channel.ts';
+import type { WaitOptions } from './channel/pending.ts';
 import { Connections } from './connections.ts';
 import type { Data } from './data.ts';
 import { createLog, type Log } from './debug.ts';
+import { dialUntilUp } from './dial-until-up.ts';
 import { PeerloomError } from './errors.ts';
 import { Dispatcher, type NodeEventName, type NodeEvents, type NodeListener } from './events.ts';
 import { InboundFailures } from './inbound-failures.ts';
@@ -22,9 +24,11 @@ import {
 } from './options.ts';
 import { Peering } from './peering.ts';
 import { Reconnector } from './reconnector.ts';
+import { type Answer, type RequestFromNodesOptions, requestFromMany } from './request-from-nodes.ts';
 import type { RuntimeTimer } from './runtime.ts';
 import { type SendReport, type SendToNodesOptions, sendToMany } from './send-to-many.ts';
 import type { Link, Transport, TransportContext } from './transport/transport.ts';
+import { type WantedNodes, waitForNodes } from './wait-for-nodes.ts';
 import { WaitedHandlers } from './waited-handlers.ts';
 import { goodbye } from './wire/goodbye.ts';
 
@@ -250,7 +254,9 @@ export class Node extends NodeHandlers {
 
   /**
    * Connects with another node, or finds the connection with it that is there already, and resolves when ids
-   * are exchanged. With `reconnect` the address is kept connected once the first attempt has succeeded.
+   * are exchanged. With `reconnect` the address is kept connected once the first attempt has succeeded; with `retry`
+   * the node keeps trying until an attempt succeeds. The other node fires its connected event at about the same time,
+   * perhaps a moment later: there {@link Node.waitForNodes} waits for it.
    *
    * @throws TypeError or RangeError for wrong arguments, with the rule and the value.
    * @throws PeerloomError `ERR_CONNECTION_REFUSED`, `ERR_HOST_NOT_FOUND`, `ERR_HOST_UNREACHABLE`,
@@ -273,7 +279,9 @@ export class Node extends NodeHandlers {
     );
     const text = formatAddress(address);
     try {
-      const connection = await this.#connect(address, options);
+      const connection = await (options.retry
+        ? this.#connectUntilUp(address, options)
+        : this.#connect(address, options));
       if (options.reconnect) {
         this.#reconnector.watch(connection, text, (lastId, signal) =>
           this.#connect(address, { ...options, signal, lastId }),
@@ -286,6 +294,23 @@ export class Node extends NodeHandlers {
       if (error instanceof PeerloomError) this.#reportFailure(text, error, 'outbound');
       throw error;
     }
+  }
+
+  #connectUntilUp(address: Address, options: ConnectOptions): Promise<NodeConnection> {
+    const { reconnect: policy, runtime } = this.#options;
+    const text = formatAddress(address);
+    const timeoutMs = Number.POSITIVE_INFINITY;
+    const stopping = this.#stopping.signal;
+    return attempt(
+      { what: `connecting with ${text}`, timeoutMs, runtime, stopping, signal: options.signal },
+      (signal) =>
+        dialUntilUp(() => this.#connect(address, options), {
+          policy,
+          runtime,
+          signal,
+          onFailure: (trials, error) => this.#mayTryAgain(text, trials, error),
+        }),
+    );
   }
 
   #reportFailure(address: string, error: PeerloomError, direction: 'inbound' | 'outbound'): void {
@@ -339,6 +364,39 @@ export class Node extends NodeHandlers {
   sendToNodes(data: Data, options: SendToNodesOptions = {}): SendReport {
     const { maxContainers } = this.#options.limits;
     return sendToMany(data, options, { connections: this.#connections.channels.keys(), maxContainers });
+  }
+
+  /**
+   * Asks all neighbours at once; what their `node_request` handlers return are the answers.
+   *
+   * @returns the answers and the failures, as they come: each has its `peer`, and `data` or an `error`. Leaving the
+   * loop early aborts the requests that have no answer yet. Answers take up to `timeoutMs`, 30,000 by default.
+   * @throws TypeError or RangeError at once for wrong options. The iteration throws PeerloomError
+   * `ERR_TOO_FEW_ANSWERS` as soon as fewer than `atLeast` can still answer.
+   * @example
+   * for await (const { peer, data, error } of node.requestFromNodes('what time is it?')) {
+   *   console.log(peer.name, error === undefined ? data : error.message);
+   * }
+   */
+  requestFromNodes(data: Data, options: RequestFromNodesOptions = {}): AsyncIterable<Answer> {
+    return requestFromMany(data, options, [...this.#connections.channels.keys()]);
+  }
+
+  /**
+   * Waits until this node is connected with so many peers, or with those of the ids, whichever side dialled.
+   *
+   * @returns all connections; for ids, one for each, in their order.
+   * @throws TypeError or RangeError for wrong arguments; PeerloomError `ERR_TIMEOUT` after `timeoutMs` (30,000 by
+   * default), `ERR_ABORTED`, `ERR_NOT_STARTED` when the node stops meanwhile.
+   */
+  async waitForNodes(countOrIds: WantedNodes, options?: WaitOptions): Promise<readonly NodeConnection[]> {
+    const host = {
+      connections: () => this.allNodes,
+      dispatcher: this.#dispatcher,
+      runtime: this.#options.runtime,
+      stopping: this.#stopping.signal,
+    };
+    return waitForNodes(host, countOrIds, options);
   }
 
   /**

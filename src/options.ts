@@ -75,9 +75,14 @@ export interface ReconnectOptions {
 export interface ConnectOptions {
   /** Connects again, by the rules of {@link NodeOptions.reconnect}, when the connection is lost. Default false. */
   readonly reconnect?: boolean;
+  /**
+   * Keeps trying until the node can be reached, by the rules of {@link NodeOptions.reconnect}. Each failed attempt
+   * fires `node_reconnection_error`, whose handler may return false to give up. Default false: the first failure rejects.
+   */
+  readonly retry?: boolean | undefined;
   /** The id of the node that must answer; another one is refused with `ERR_ID_MISMATCH`. */
   readonly id?: string;
-  /** Milliseconds for all of it. Default `limits.dialTimeoutMs`, 15,000. */
+  /** Milliseconds for an attempt. Default `limits.dialTimeoutMs`, 15,000. */
   readonly timeoutMs?: number;
   /** Gives up with `ERR_ABORTED`. */
   readonly signal?: AbortSignal;
@@ -130,6 +135,7 @@ const reconnectNames = Object.keys(defaultOptions.reconnect);
 
 const connectNames = [
   'reconnect',
+  'retry',
   'id',
   'timeoutMs',
   'signal',
@@ -256,6 +262,7 @@ export function checkConnectOptions(options: ConnectOptions = {}): ConnectOption
   checkOptions(options, connectNames);
   if (options.id !== undefined) checkType('id', options.id, 'string');
   if (options.reconnect !== undefined) checkType('reconnect', options.reconnect, 'boolean');
+  if (options.retry !== undefined) checkType('retry', options.retry, 'boolean');
   if (options.timeoutMs !== undefined) checkTimeout(options.timeoutMs);
   checkSignal(options.signal);
   if (options.signal?.aborted) {

@@ -58,7 +58,7 @@ function createProgram(): Command {
         .argParser(addAddress)
         .default([], 'none'),
     )
-    .option('--reconnect', 'connects with them again whenever they are lost')
+    .option('--reconnect', 'keeps trying until they are up, and connects again when they are lost')
     .option('--name <name>', 'what the node calls itself; others see it')
     .option('--identity <file>', 'the file that keeps who the node is; made if missing')
     .option('--passphrase-env <variable>', 'the environment variable with its passphrase')

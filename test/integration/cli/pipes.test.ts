@@ -100,6 +100,16 @@ test('a node that was told to connect does not wait for others when all are gone
   assert.match(stderr, /^peerloom: nobody is connected any more: the rest was not sent\n$/);
 });
 
+test('--reconnect keeps trying a node that is not up yet', async (t) => {
+  const [earlier] = await startNodes(t, 1);
+  const { port } = earlier;
+  await earlier.stop();
+  const program = new Program(t, ['node', '--json', '--reconnect', '--connect', `127.0.0.1:${port}`]);
+  await program.event('node_reconnection_error');
+  const { id } = await startNode(t, ['--port', String(port)]);
+  assert.equal(((await program.event('outbound_node_connected')).peer as { id: string }).id, id);
+});
+
 test('--reconnect waits until the other is there again', async (t) => {
   const [first] = await startNodes(t, 1);
   const { port } = first;

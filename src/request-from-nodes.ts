@@ -1,0 +1,101 @@
+import { checkOptions, checkSignal, checkTimeout, shown } from './arguments.ts';
+import { defaultWaitMs, type WaitOptions } from './channel/pending.ts';
+import type { Data } from './data.ts';
+import { PeerloomError } from './errors.ts';
+import type { NodeConnection } from './node-connection.ts';
+
+/** How to ask many nodes at once. */
+export interface RequestFromNodesOptions extends WaitOptions {
+  /** How many must answer. Default 0: the iteration ends without an error even if nobody does. */
+  readonly atLeast?: number | undefined;
+}
+
+/** What came of a request to one of many nodes: its data, or the error if it failed. */
+export type Answer<Response = Data> =
+  | { readonly peer: NodeConnection; readonly data: Response; readonly error?: undefined }
+  | { readonly peer: NodeConnection; readonly data?: undefined; readonly error: Error };
+
+const optionNames = [
+  'atLeast',
+  'timeoutMs',
+  'signal',
+] as const satisfies readonly (keyof RequestFromNodesOptions)[];
+
+/**
+ * Sends a request over each connection at once.
+ *
+ * @returns the answers and the failures, as they come. Leaving the loop early aborts the requests that have no answer.
+ * @throws TypeError or RangeError at once for wrong options. The iteration throws PeerloomError `ERR_TOO_FEW_ANSWERS`
+ * as soon as fewer than `atLeast` can still answer.
+ */
+export function requestFromMany(
+  data: Data,
+  options: RequestFromNodesOptions,
+  connections: readonly NodeConnection[],
+): AsyncIterable<Answer> {
+  checkOptions(options, optionNames);
+  const { atLeast = 0, timeoutMs = defaultWaitMs, signal } = options;
+  if (!Number.isSafeInteger(atLeast) || atLeast < 0) {
+    throw new RangeError(`atLeast must be a whole number of at least 0, not ${shown(atLeast)}`);
+  }
+  checkTimeout(timeoutMs);
+  checkSignal(signal);
+  const leaving = new AbortController();
+  const wait = {
+    timeoutMs,
+    signal: signal === undefined ? leaving.signal : AbortSignal.any([signal, leaving.signal]),
+  };
+  const answers = new Arrivals<Answer>();
+  for (const peer of connections) {
+    peer.request(data, wait).then(
+      (response) => answers.add({ peer, data: response }),
+      (error: Error) => answers.add({ peer, error }),
+    );
+  }
+  return iterate(answers, { count: connections.length, atLeast, leaving });
+}
+
+async function* iterate(
+  answers: Arrivals<Answer>,
+  { count, atLeast, leaving }: { count: number; atLeast: number; leaving: AbortController },
+): AsyncGenerator<Answer, void, void> {
+  let failures = 0;
+  try {
+    for (let arrived = 0; ; arrived++) {
+      if (count - failures < atLeast) throw tooFew(count - failures, atLeast);
+      if (arrived === count) return;
+      const answer = await answers.next();
+      if (answer.error !== undefined) failures += 1;
+      yield answer;
+    }
+  } finally {
+    leaving.abort();
+  }
+}
+
+function tooFew(possible: number, atLeast: number): PeerloomError {
+  return new PeerloomError(
+    'ERR_TOO_FEW_ANSWERS',
+    `${atLeast} nodes must answer (atLeast), and no more than ${possible} can: connect with more nodes, or allow them more time`,
+  );
+}
+
+/** Values that come at any time, taken one by one. */
+class Arrivals<Value> {
+  readonly #values: Value[] = [];
+  #wake = (): void => {};
+
+  add(value: Value): void {
+    this.#values.push(value);
+    this.#wake();
+  }
+
+  async next(): Promise<Value> {
+    while (this.#values.length === 0) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    return this.#values.shift()!;
+  }
+}

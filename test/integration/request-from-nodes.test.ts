@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { suite, type TestContext, test } from 'node:test';
+import type { Answer } from '../../src/index.ts';
+import { withCode } from '../support/errors.ts';
+import type { RecordingNode } from '../support/recording-node.ts';
+import { connect, startNodes } from '../support/start-nodes.ts';
+
+async function startStar(t: TestContext): Promise<[RecordingNode, RecordingNode[]]> {
+  const [asker, ...others] = await startNodes(t, 4);
+  for (const other of others) await connect(asker, other);
+  return [asker, others];
+}
+
+async function collect(answers: AsyncIterable<Answer>): Promise<Answer[]> {
+  const collected: Answer[] = [];
+  for await (const answer of answers) collected.push(answer);
+  return collected;
+}
+
+suite('requestFromNodes', () => {
+  test('gives the answers as they come, and the peers that failed', async (t) => {
+    const [asker, [quick, slow, broken]] = await startStar(t);
+    const gate = Promise.withResolvers<string>();
+    quick!.on('node_request', () => 'quick');
+    slow!.on('node_request', () => gate.promise);
+    broken!.on('node_request', () => Promise.reject(new Error('no')));
+    broken!.on('node_error', () => {});
+    const answers: Answer[] = [];
+    for await (const answer of asker.requestFromNodes('who?')) {
+      answers.push(answer);
+      if (answers.length === 2) gate.resolve('slow');
+    }
+    assert.deepEqual(answers.at(-1), { peer: asker.peer(slow!), data: 'slow' });
+    const byPeer = new Map(answers.map((answer) => [answer.peer.id, answer]));
+    assert.equal(byPeer.get(quick!.id)!.data, 'quick');
+    assert.ok(withCode('ERR_HANDLER')(byPeer.get(broken!.id)!.error));
+  });
+
+  test('throws as soon as too few can still answer', async (t) => {
+    const [asker, [silent, ...answering]] = await startStar(t);
+    for (const node of answering) node.on('node_request', () => 1);
+    silent!.on('node_request', () => Promise.reject(new Error('no')));
+    silent!.on('node_error', () => {});
+    await assert.rejects(
+      collect(asker.requestFromNodes('x', { atLeast: 3 })),
+      withCode('ERR_TOO_FEW_ANSWERS'),
+    );
+    await assert.rejects(
+      collect(asker.requestFromNodes('x', { atLeast: 4 })),
+      withCode('ERR_TOO_FEW_ANSWERS'),
+    );
+    assert.equal((await collect(asker.requestFromNodes('x', { atLeast: 2 }))).length, 3);
+  });
+
+  test('gives up the requests without an answer when the loop is left', async (t) => {
+    const [asker, [quick, ...silent]] = await startStar(t);
+    quick!.on('node_request', () => 'enough');
+    for (const node of silent) node.on('node_request', () => new Promise(() => {}));
+    for await (const { data } of asker.requestFromNodes('x', { timeoutMs: Number.POSITIVE_INFINITY })) {
+      assert.equal(data, 'enough');
+      break;
+    }
+  });
+
+  test('of a node without neighbours ends at once', async (t) => {
+    const [alone] = await startNodes(t, 1);
+    assert.deepEqual(await collect(alone.requestFromNodes('x')), []);
+    await assert.rejects(
+      collect(alone.requestFromNodes('x', { atLeast: 1 })),
+      withCode('ERR_TOO_FEW_ANSWERS'),
+    );
+  });
+
+  test('refuses wrong options at once', async (t) => {
+    const [node] = await startNodes(t, 1);
+    assert.throws(() => node.requestFromNodes('x', { atLeast: -1 }), RangeError);
+    assert.throws(() => node.requestFromNodes('x', { atleast: 1 } as never), TypeError);
+  });
+});
