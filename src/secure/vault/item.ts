@@ -72,7 +72,8 @@ export function sealItem(
 export function openItem(item: SealedItem, key: Uint8Array): Uint8Array {
   const { body } = item;
   try {
-    const decipher = nodeCrypto().createDecipheriv(algorithm, key, body.subarray(0, nonceBytes));
+    const nonce = body.subarray(0, nonceBytes);
+    const decipher = nodeCrypto().createDecipheriv(algorithm, key, nonce, { authTagLength: tagBytes });
     decipher.setAAD(associated(headerOf(item)));
     decipher.setAuthTag(body.subarray(-tagBytes));
     const text = [decipher.update(body.subarray(nonceBytes, -tagBytes)), decipher.final()];

@@ -47,30 +47,31 @@ suite('attacks on the vault: others', () => {
     assert.throws(() => openItem(posing, key), withCode('ERR_DECRYPTION'));
   });
 
-  test('a wrap opens for its reader, its epoch and its collection alone', async () => {
+  test('a wrap opens for its reader, its epoch and its collection alone, also once it was opened', async () => {
     const [alice, bob, carol] = [Identity.generate(), Identity.generate(), Identity.generate()];
     const keysOf = (who: Identity) => new EpochKeys(who.id, new HpkeOpener(encryptionKeysOf(who)));
+    const [ofAlice, ofBob, ofCarol] = [keysOf(alice), keysOf(bob), keysOf(carol)];
     const name = { owner: alice.id, collection, epoch: 1 };
-    const epoch = await keysOf(alice).newEpoch(name, 0, [bob.id]);
-    const key = await keysOf(alice).unwrap(name, epoch);
-    assert.deepEqual(await keysOf(bob).unwrap(name, epoch), key);
-    await assert.rejects(keysOf(carol).unwrap(name, epoch), withCode('ERR_NOT_PERMITTED'));
-    const swapped = {
-      ...epoch,
-      wraps: { [carol.id]: epoch.wraps[bob.id]!, [bob.id]: epoch.wraps[alice.id]! },
-    };
-    for (const who of [bob, carol]) {
-      await assert.rejects(keysOf(who).unwrap(name, swapped), withCode('ERR_DECRYPTION'));
+    const epoch = await ofAlice.newEpoch(name, 0, [bob.id]);
+    const key = await ofAlice.unwrap(name, epoch);
+    const wrap = epoch.wraps[bob.id]!;
+    for (const round of ['cold', 'warm']) {
+      await assert.rejects(ofCarol.unwrap(name, epoch), withCode('ERR_NOT_PERMITTED'), round);
+      const swapped = { ...epoch, wraps: { [carol.id]: wrap, [bob.id]: epoch.wraps[alice.id]! } };
+      for (const keys of [ofBob, ofCarol]) {
+        await assert.rejects(keys.unwrap(name, swapped), withCode('ERR_DECRYPTION'), round);
+      }
+      for (const other of [
+        { ...name, epoch: 2 },
+        { ...name, collection: 'x' },
+        { ...name, owner: carol.id },
+      ]) {
+        await assert.rejects(ofBob.unwrap(other, epoch), withCode('ERR_DECRYPTION'), round);
+      }
+      const broken = { ...epoch, wraps: { [bob.id]: '!' } };
+      await assert.rejects(ofBob.unwrap(name, broken), withCode('ERR_DECRYPTION'), round);
+      assert.deepEqual(await ofBob.unwrap(name, epoch), key, round);
     }
-    for (const other of [
-      { ...name, epoch: 2 },
-      { ...name, collection: 'x' },
-      { ...name, owner: carol.id },
-    ]) {
-      await assert.rejects(keysOf(bob).unwrap(other, epoch), withCode('ERR_DECRYPTION'));
-    }
-    const broken = { ...epoch, wraps: { [bob.id]: '!' } };
-    await assert.rejects(keysOf(bob).unwrap(name, broken), withCode('ERR_DECRYPTION'));
   });
 
   test('nobody but the owner stores in a replica', async (t) => {
