@@ -314,7 +314,7 @@ suite('a channel over a session', () => {
     openChannel({ limits, hello: { ...hello, session }, direction: 'inbound' });
   const acknowledge = (position: number) => smallFrame(FrameKind.acknowledge, positionBody(position));
 
-  test('tells of a break once what arrived before it is handled, and of nothing when it is mended by then', async () => {
+  test('reports a break once what arrived before it is handled', async () => {
     const { link, channel, told, behaviour } = openSession();
     const handled = Promise.withResolvers<boolean>();
     behaviour.message = () => handled.promise;
@@ -325,6 +325,47 @@ suite('a channel over a session', () => {
     handled.resolve(true);
     await turn();
     assert.deepEqual(told.slice(1), ['suspended lost']);
+  });
+
+  test('reports no break that is over by then, and one that lasts once, however many there were', async () => {
+    const opened = openSession();
+    const { channel, told, behaviour } = opened;
+    let { link } = opened;
+    const resume = (): void => {
+      const at = (receivedBytes: number) => ({
+        ...hello,
+        session: { ...session, receivedBytes, resumed: true },
+      });
+      const ours = at(channel.session!.heardBytes);
+      link = new FakeLink();
+      channel.resumeOver({ link, direction: 'inbound', version: 1, ours, theirs: at(0), takeRest: () => [] });
+    };
+    const cut = async (): Promise<void> => {
+      link.end();
+      await turn();
+    };
+    let handled = Promise.withResolvers<boolean>();
+    behaviour.message = () => handled.promise;
+    link.onMessage(dataFrame(FrameKind.message, 'slow'));
+    await cut();
+    resume();
+    handled.resolve(true);
+    await turn();
+    assert.deepEqual([channel.isSuspended, told], [false, ['message slow']], 'neither the break nor its end');
+
+    handled = Promise.withResolvers();
+    link.onMessage(dataFrame(FrameKind.message, 'slow again'));
+    for (let breaks = 0; breaks < 3; breaks++) {
+      if (breaks > 0) resume();
+      await cut();
+    }
+    handled.resolve(true);
+    await turn();
+    assert.deepEqual(told.slice(1), ['message slow again', 'suspended lost']);
+    resume();
+    assert.deepEqual(told.slice(3), ['resumed']);
+    await cut();
+    assert.deepEqual(told.slice(4), ['suspended lost']);
   });
 
   test('a listener waits so long and no longer', async () => {
