@@ -103,6 +103,27 @@ suite('an owner brings a replica up to date', () => {
     assert.deepEqual(itemsAt(replica, alice), ['late', 'one']);
   });
 
+  test('by a try of its own for whoever asks while one is under way, which may fail', async () => {
+    const { vaults, alice, replica } = await setUp();
+    vaults.leave(replica);
+    await alice.vault.addReplica('c', replica.id);
+    await alice.vault.sync();
+    vaults.comeBack(replica);
+    const gate = Promise.withResolvers<void>();
+    vaults.answer(replica, async () => {
+      await gate.promise;
+      vaults.answer(replica, undefined);
+      return { error: 'ERR_VAULT_FILE' };
+    });
+    const tries = [alice.vault.sync(), alice.vault.sync()];
+    await turns();
+    gate.resolve();
+    const [first, second] = (await Promise.all(tries)).flat();
+    assert.ok(withCode('ERR_VAULT_FILE')(first!.error));
+    assert.equal(second!.error, undefined);
+    assert.deepEqual(itemsAt(replica, alice), ['one']);
+  });
+
   test('one time for all changes that come while it is under way', async () => {
     const { vaults, alice, replica, questions } = await setUp();
     await alice.vault.addReplica('c', replica.id);
