@@ -2,6 +2,7 @@ import { shown } from './arguments.ts';
 import type { Handled, ReturnedMessages } from './channel/channel.ts';
 import type { Data } from './data.ts';
 import { PeerloomError } from './errors.ts';
+import { type AnyListener, Listeners, type Registration } from './listeners.ts';
 import type { Node } from './node.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { PeerStream } from './peer-stream.ts';
@@ -95,7 +96,6 @@ export const eventMethods = {
   node_error: 'nodeError',
 } as const satisfies Record<NodeEventName, string>;
 
-type AnyListener = (...args: never[]) => unknown;
 type AnyHandler = (...args: unknown[]) => unknown;
 
 /** What an event carries, in the forms that the three styles of handlers take it. */
@@ -114,7 +114,8 @@ export class Dispatcher {
   readonly #node: Node;
   readonly #callback: NodeCallback | undefined;
   readonly #isOverridden: (event: NodeEventName) => boolean;
-  readonly #listeners = new Map<NodeEventName, AnyListener[]>();
+  /** Of the events that have some. */
+  readonly #listeners = new Map<NodeEventName, Listeners>();
 
   constructor(
     node: Node,
@@ -126,21 +127,27 @@ export class Dispatcher {
     this.#isOverridden = isOverridden;
   }
 
-  on(event: NodeEventName, listener: AnyListener): void {
+  /** @param isOnce for the next such event only. */
+  on(event: NodeEventName, listener: AnyListener, isOnce = false): void {
     if (!Object.hasOwn(eventMethods, event)) {
       throw new TypeError(
-        `event must be one of ${Object.keys(eventMethods).join(', ')}, not '${String(event)}'`,
+        `event must be one of ${Object.keys(eventMethods).join(', ')}, not ${shown(event)}`,
       );
     }
     if (typeof listener !== 'function')
       throw new TypeError(`listener must be a function, not ${shown(listener)}`);
-    this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), listener]);
+    let listeners = this.#listeners.get(event);
+    if (listeners === undefined) {
+      listeners = new Listeners();
+      this.#listeners.set(event, listeners);
+    }
+    listeners.add(listener, isOnce);
   }
 
   off(event: NodeEventName, listener: AnyListener): void {
-    const rest = this.#listeners.get(event)?.filter((one) => one !== listener) ?? [];
-    if (rest.length > 0) this.#listeners.set(event, rest);
-    else this.#listeners.delete(event);
+    const listeners = this.#listeners.get(event);
+    listeners?.remove(listener);
+    if (listeners?.size === 0) this.#listeners.delete(event);
   }
 
   /** Somebody listens to the event; a callback counts, whatever it does. */
@@ -173,10 +180,22 @@ export class Dispatcher {
     if (this.#callback !== undefined) {
       handled = this.#run(event, peer, this.#callback as AnyHandler, [event, this.#node, peer, data]);
     }
-    for (const listener of this.#listeners.get(event) ?? []) {
-      handled = both(handled, this.#run(event, peer, listener as AnyHandler, args));
+    const listeners = this.#listeners.get(event);
+    if (listeners === undefined) return handled;
+    for (const registration of listeners.list) {
+      if (!this.#begins(event, registration)) continue;
+      handled = both(handled, this.#run(event, peer, registration.listener as AnyHandler, args));
     }
     return handled;
+  }
+
+  /** A listener of `once` is removed before it is called. */
+  #begins(event: NodeEventName, registration: Registration): boolean {
+    if (!registration.isOnce) return true;
+    const listeners = this.#listeners.get(event);
+    const begins = listeners?.take(registration) === true;
+    if (listeners?.size === 0) this.#listeners.delete(event);
+    return begins;
   }
 
   /**
@@ -206,8 +225,9 @@ export class Dispatcher {
     try {
       let answer = await first;
       if (answer === undefined) answer = await this.#callback?.(event, this.#node, peer, data);
-      for (const listener of this.#listeners.get(event) ?? []) {
-        if (answer === undefined) answer = await (listener as AnyHandler)(...args);
+      for (const registration of this.#listeners.get(event)?.list ?? []) {
+        if (answer !== undefined) break;
+        if (this.#begins(event, registration)) answer = await (registration.listener as AnyHandler)(...args);
       }
       return answer;
     } catch (error) {
@@ -225,7 +245,13 @@ export class Dispatcher {
     const handlers = [
       () => this.#methodOf(event).apply(this.#node, args),
       () => this.#callback?.(event, this.#node, peer, data),
-      ...(this.#listeners.get(event) ?? []).map((listener) => () => (listener as AnyHandler)(...args)),
+      ...(this.#listeners.get(event)?.list ?? [])
+        .filter((registration) => this.#begins(event, registration))
+        .map(
+          ({ listener }) =>
+            () =>
+              (listener as AnyHandler)(...args),
+        ),
     ];
     const answers = handlers.map(async (handler) => {
       try {

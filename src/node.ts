@@ -10,7 +10,7 @@ import type { Data } from './data.ts';
 import { createLog, type Log } from './debug.ts';
 import { dialUntilUp } from './dial-until-up.ts';
 import { PeerloomError } from './errors.ts';
-import { Dispatcher, type NodeEventName, type NodeEvents, type NodeListener } from './events.ts';
+import { Dispatcher, type NodeEventName, type NodeListener } from './events.ts';
 import { InboundFailures } from './inbound-failures.ts';
 import { networkSecretOf } from './network-secret.ts';
 import { type ConnectionDetails, NodeConnection } from './node-connection.ts';
@@ -453,7 +453,10 @@ export class Node extends NodeHandlers {
     return this;
   }
 
-  /** Takes back what {@link Node.on} did. */
+  /**
+   * Removes a listener that {@link Node.on} or {@link Node.once} added; where they added it several times, the latest of
+   * these.
+   */
   off<Name extends NodeEventName>(event: Name, listener: NodeListener<Name>): this {
     this.#dispatcher.off(event, listener);
     return this;
@@ -461,11 +464,8 @@ export class Node extends NodeHandlers {
 
   /** Like {@link Node.on}, for the next such event only. */
   once<Name extends NodeEventName>(event: Name, listener: NodeListener<Name>): this {
-    const once = (...args: NodeEvents[Name]): unknown => {
-      this.off(event, once);
-      return listener(...args);
-    };
-    return this.on(event, once);
+    this.#dispatcher.on(event, listener, true);
+    return this;
   }
 
   #create(link: Link, details: ConnectionDetails): NodeConnection {

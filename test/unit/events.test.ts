@@ -107,6 +107,74 @@ suite('emit', () => {
     assert.deepEqual(calls, ['first', 'second', 'first', 'third']);
   });
 
+  test('calls a listener of once for one event, also where an event comes out of another one', () => {
+    const dispatcher = dispatcherFor({});
+    const calls: unknown[] = [];
+    let depth = 0;
+    dispatcher.on('node_message', () => {
+      depth += 1;
+      if (depth === 1) dispatcher.emitMessage(peer, 'inner');
+    });
+    dispatcher.on('node_message', (...[, data]: unknown[]) => void calls.push(data), true);
+    dispatcher.emitMessage(peer, 'outer');
+    dispatcher.emitMessage(peer, 'later');
+    assert.deepEqual(calls, ['inner']);
+    assert.equal(dispatcherFor({}).handles('node_message'), false);
+  });
+
+  test('takes back what once added, by the function that it was given', () => {
+    const dispatcher = dispatcherFor({});
+    const calls: string[] = [];
+    const listener = (): void => void calls.push('called');
+    dispatcher.on('node_message', listener, true);
+    dispatcher.off('node_message', listener);
+    assert.equal(dispatcher.handles('node_message'), false);
+    dispatcher.on('node_message', () => dispatcher.off('node_message', listener));
+    dispatcher.on('node_message', listener, true);
+    dispatcher.emitMessage(peer, 'data');
+    assert.deepEqual(calls, [], 'also while the event is dispatched');
+  });
+
+  test('calls a listener as often as it was added, and takes back one at a time', () => {
+    const dispatcher = dispatcherFor({});
+    const calls: string[] = [];
+    const twice = (): void => void calls.push('twice');
+    dispatcher.on('node_message', twice);
+    dispatcher.on('node_message', () => void calls.push('between'));
+    dispatcher.on('node_message', twice);
+    dispatcher.emitMessage(peer, 'data');
+    dispatcher.off('node_message', twice);
+    dispatcher.emitMessage(peer, 'data');
+    assert.deepEqual(calls, ['twice', 'between', 'twice', 'twice', 'between']);
+    for (let index = 0; index < 2; index++) dispatcher.on('node_request', twice, true);
+    for (let index = 0; index < 3; index++) dispatcher.emit('node_request', { peer });
+    assert.equal(calls.length, 7, 'once twice is two events');
+  });
+
+  test('100,000 listeners come and go in a moment: none costs more because of the others', () => {
+    const dispatcher = dispatcherFor({});
+    const listeners = Array.from({ length: 100_000 }, () => () => {});
+    const startedAt = performance.now();
+    for (const listener of listeners) dispatcher.on('node_message', listener);
+    for (const listener of listeners) dispatcher.off('node_message', listener);
+    const seconds = (performance.now() - startedAt) / 1_000;
+    // A tenth of a second on an idle machine; more than a minute where each of them copies a list of the others.
+    assert.ok(seconds < 10, `${seconds} s`);
+    assert.equal(dispatcher.handles('node_message'), false);
+  });
+
+  test('a listener of once is asked and consulted once', async () => {
+    const dispatcher = dispatcherFor({});
+    dispatcher.on('node_request', () => 'first', true);
+    dispatcher.on('node_request', () => 'second', true);
+    const answers: unknown[] = [];
+    for (let index = 0; index < 3; index++) answers.push(await dispatcher.ask('node_request', { peer }));
+    assert.deepEqual(answers, ['first', 'second', undefined]);
+    dispatcher.on('node_reconnection_error', () => false, true);
+    assert.equal(await dispatcher.consult('node_reconnection_error', {}), false);
+    assert.equal(await dispatcher.consult('node_reconnection_error', {}), true);
+  });
+
   test('takes back a listener that was never there', () => {
     dispatcherFor({}).off('node_message', () => {});
   });

@@ -1,0 +1,59 @@
+/** Called with what the event carries. */
+export type AnyListener = (...args: never[]) => unknown;
+
+/** A listener that was added, by `on` or by `once`. */
+export interface Registration {
+  readonly listener: AnyListener;
+  readonly isOnce: boolean;
+}
+
+/**
+ * The listeners of one event, in the order in which they were added, one as often as it was added. Adding and removing
+ * take the same time however many there are.
+ */
+export class Listeners {
+  readonly #registrations = new Set<Registration>();
+  readonly #ofListener = new Map<AnyListener, Registration[]>();
+  #list: readonly Registration[] | undefined;
+
+  get size(): number {
+    return this.#registrations.size;
+  }
+
+  /** As they are now: later changes do not change the list. */
+  get list(): readonly Registration[] {
+    this.#list ??= [...this.#registrations];
+    return this.#list;
+  }
+
+  add(listener: AnyListener, isOnce: boolean): void {
+    const registration = { listener, isOnce };
+    this.#registrations.add(registration);
+    this.#list = undefined;
+    const earlier = this.#ofListener.get(listener);
+    if (earlier === undefined) this.#ofListener.set(listener, [registration]);
+    else earlier.push(registration);
+  }
+
+  /** Removes a listener; where it was added several times, the latest of these. */
+  remove(listener: AnyListener): void {
+    const latest = this.#ofListener.get(listener)?.at(-1);
+    if (latest !== undefined) this.#delete(latest);
+  }
+
+  /** Removes a registration. @returns whether it was still there. */
+  take(registration: Registration): boolean {
+    if (!this.#registrations.has(registration)) return false;
+    this.#delete(registration);
+    return true;
+  }
+
+  #delete(registration: Registration): void {
+    this.#registrations.delete(registration);
+    this.#list = undefined;
+    const { listener } = registration;
+    const registrations = this.#ofListener.get(listener)!;
+    if (registrations.length === 1) this.#ofListener.delete(listener);
+    else registrations.splice(registrations.lastIndexOf(registration), 1);
+  }
+}
