@@ -11,17 +11,27 @@ export function shown(value: unknown): string {
   }
   if (typeof value === 'function') return 'a function';
   if (typeof value !== 'object' || value === null) return String(value);
-  if (Array.isArray(value)) return 'a list';
-  const name: unknown = value.constructor?.name;
-  return typeof name !== 'string' || name === '' || name === 'Object'
-    ? 'an object'
-    : `an instance of ${name}`;
+  try {
+    if (Array.isArray(value)) return 'a list';
+    const name: unknown = value.constructor?.name;
+    const isNamed = typeof name === 'string' && name !== '' && name !== 'Object';
+    return isNamed ? `an instance of ${printable(name.slice(0, maxShownCharacters))}` : 'an object';
+  } catch {
+    // A getter of it, or a revoked Proxy.
+    return 'an object that throws when it is looked at';
+  }
 }
 
-/** What was thrown, in words: users and libraries throw anything, `null` too. */
+/** What was thrown, in words: users and libraries throw anything, `null` and objects that throw themselves too. */
 export function messageOf(thrown: unknown): string {
-  const message: unknown = (thrown as Error | null | undefined)?.message;
-  return typeof message === 'string' ? message : shown(thrown);
+  if (typeof thrown === 'string') return thrown;
+  try {
+    const message: unknown = (thrown as Error | null | undefined)?.message;
+    if (typeof message === 'string') return message;
+  } catch {
+    // Then it is named by its kind.
+  }
+  return shown(thrown);
 }
 
 /** @throws TypeError with the argument's name, the rule and the value. */
@@ -54,6 +64,18 @@ export function checkTimeout(timeoutMs: unknown): asserts timeoutMs is number {
 
 /** @throws TypeError when there is one that is no AbortSignal. */
 export function checkSignal(signal: unknown): void {
-  if (signal === undefined || signal instanceof AbortSignal) return;
+  if (signal === undefined || signal instanceof AbortSignal || isForeignSignal(signal)) return;
   throw new TypeError(`signal must be an AbortSignal, not ${shown(signal)}`);
+}
+
+/** An AbortSignal of another realm, such as that of a test in jsdom. */
+function isForeignSignal(value: unknown): value is AbortSignal {
+  if (typeof value !== 'object' || Object.prototype.toString.call(value) !== '[object AbortSignal]')
+    return false;
+  const { aborted, addEventListener, removeEventListener } = value as AbortSignal;
+  return (
+    typeof aborted === 'boolean' &&
+    typeof addEventListener === 'function' &&
+    typeof removeEventListener === 'function'
+  );
 }

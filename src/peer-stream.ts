@@ -1,7 +1,9 @@
+import { messageOf, shown } from './arguments.ts';
 import { requiredBuiltin } from './builtin.ts';
 import type { ChannelStream } from './channel/stream.ts';
 import type { Data } from './data.ts';
 import type { NodeConnection } from './node-connection.ts';
+import { bytesOf } from './wire/typed-arrays.ts';
 
 /** A `Duplex` of `node:stream`; `any` where the types of Node.js are not installed. */
 export type NodeDuplex =
@@ -88,10 +90,9 @@ export class PeerStream implements AsyncIterable<Uint8Array> {
    * `ERR_CONNECTION_CLOSED`, `ERR_HANDLER`.
    */
   write(bytes: Uint8Array): boolean {
-    if (!(bytes instanceof Uint8Array)) {
-      throw new TypeError(`bytes must be a Uint8Array, not ${bytes === null ? 'null' : typeof bytes}`);
-    }
-    return this.#stream.write(bytes);
+    const given = bytesOf(bytes);
+    if (given === undefined) throw new TypeError(`bytes must be a Uint8Array, not ${shown(bytes)}`);
+    return this.#stream.write(given);
   }
 
   /** Resolves when `write` would answer true again, or would throw. */
@@ -111,8 +112,8 @@ export class PeerStream implements AsyncIterable<Uint8Array> {
    * @param reason a sentence or an error, whose message the other side is told. Default `'the stream was aborted'`.
    */
   abort(reason: unknown = 'the stream was aborted'): void {
-    const message = reason instanceof Error ? reason.message : String(reason);
-    this.#stream.abort({ code: 'aborted', message }, reason instanceof Error ? reason : undefined);
+    const cause = typeof reason === 'object' && reason !== null ? reason : undefined;
+    this.#stream.abort({ code: 'aborted', message: messageOf(reason) }, cause);
   }
 
   /**

@@ -12,6 +12,7 @@ import { decodePacketBody, encodePacket, isCompressed, packetBody } from '../wir
 import { closingNotice, PacketReader } from '../wire/p2pnetwork/packet-reader.ts';
 import { PayloadFormat, unfoldedBytes } from '../wire/payload.ts';
 import { encodeText } from '../wire/text.ts';
+import { bytesOf } from '../wire/typed-arrays.ts';
 import type { Channel, ChannelHandler, CloseReason, RemoteNode, SendOptions } from './channel.ts';
 import { Ending, lostReason } from './ending.ts';
 import { Inbox } from './inbox.ts';
@@ -252,7 +253,7 @@ export function refusePacketLink(link: Link, direction: 'inbound' | 'outbound', 
 
 /** Of what a packet can hold; the rest is text and bytes. */
 function isJson(data: Data): boolean {
-  return typeof data === 'object' && !(data instanceof Uint8Array);
+  return typeof data === 'object' && bytesOf(data) === undefined;
 }
 
 function frameOf(packet: Uint8Array): Frame {

@@ -13,7 +13,14 @@ import type { Data } from '../data.ts';
 import { countCborContainers } from './cbor-containers.ts';
 import { type ShapeLimits, tooManyContainers } from './nesting.ts';
 import { decodeText, encodeText } from './text.ts';
-import { type ElementType, elementBytes, elementTypeOf, elementTypes, typedArrayOf } from './typed-arrays.ts';
+import {
+  bytesOf,
+  type ElementType,
+  elementBytes,
+  elementTypeOf,
+  elementTypes,
+  typedArrayOf,
+} from './typed-arrays.ts';
 
 // cborg, not cbor2: typed arrays at several GB/s both ways (cbor2 reads them element by element, 0.25 GB/s),
 // and bigints, dates and maps stay out. It reads text leniently and nests without a bound: see StrictTokenizer.
@@ -29,11 +36,17 @@ const encodeTypedArray: TypeEncoder = (value) => {
   return type === undefined ? null : tagged(type.tag, elementBytes(value, type));
 };
 
+/** cborg takes it for an object without a class: a Float16Array, and bytes of another realm. */
+const encodeUnknown: TypeEncoder = (value, ...rest) => {
+  const bytes = ArrayBuffer.isView(value) ? bytesOf(value) : undefined;
+  return bytes === undefined ? encodeTypedArray(value, ...rest) : new Token(Type.bytes, bytes);
+};
+
 const encodeOptions: EncodeOptions = {
   mapSorter: () => 0, // keys stay in their order, as in JSON
   typeEncoders: {
     ...Object.fromEntries(elementTypes.map((type) => [type.className, encodeTypedArray])),
-    Object: encodeTypedArray, // what cborg takes a Float16Array for
+    Object: encodeUnknown,
     number: (value) => (Object.is(value, -0) ? new Token(Type.float, value) : null),
     string: (value) =>
       value.isWellFormed() ? null : tagged(embeddedJsonTag, encodeText(JSON.stringify(value))),
@@ -122,5 +135,24 @@ export function decodeCbor(body: Uint8Array, { maxDepth, maxContainers }: ShapeL
   if (body.length > maxContainers && countCborContainers(body, maxContainers) > maxContainers) {
     throw new Error(tooManyContainers(maxContainers));
   }
-  return decode(body, { ...decodeOptions, tokenizer: new StrictTokenizer(body, maxDepth) });
+  const read = (options: DecodeOptions): unknown =>
+    decode(body, { ...options, tokenizer: new StrictTokenizer(body, maxDepth) });
+  try {
+    return read(decodeOptions) as Data;
+  } catch (error) {
+    // Where Object.prototype is frozen, no assignment makes a key of one of its names, such as `constructor`.
+    if (!(error instanceof TypeError && Object.isFrozen(Object.prototype))) throw error;
+    return withObjects(read({ ...decodeOptions, useMaps: true }));
+  }
+}
+
+/** Makes the objects that cborg has read as maps. */
+function withObjects(value: unknown): Data {
+  if (Array.isArray(value)) return value.map(withObjects);
+  if (!(value instanceof Map)) return value as Data;
+  const entries = Array.from(value as Map<unknown, unknown>, ([key, item]): [string, Data] => {
+    if (typeof key !== 'string') throw new Error(`a key that is a ${typeof key}`);
+    return [key, withObjects(item)];
+  });
+  return Object.fromEntries(entries);
 }

@@ -1,4 +1,4 @@
-import { elementTypeOf } from './typed-arrays.ts';
+import { bytesOf, elementTypeOf } from './typed-arrays.ts';
 
 /** How many lists and objects may stand inside one another; the outermost is the first. */
 export const maxDataDepth = 256;
@@ -94,12 +94,19 @@ function findOffence(value: unknown, ancestors: object[]): string | undefined {
 }
 
 function isPlainObject(value: object): value is Record<string, unknown> {
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return (
+    prototype === Object.prototype || prototype === null || isForeignObjectPrototype(prototype as object)
+  );
+}
+
+/** `Object.prototype` of another realm, such as that of a test in Jest: nothing else is like it without a prototype. */
+function isForeignObjectPrototype(prototype: object): boolean {
+  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf');
 }
 
 function isBinary(value: object): boolean {
-  return value instanceof Uint8Array || elementTypeOf(value) !== undefined;
+  return bytesOf(value) !== undefined || elementTypeOf(value) !== undefined;
 }
 
 /** A key as it would stand in a program. */

@@ -7,7 +7,14 @@ import { countCborContainers } from './cbor-containers.ts';
 import { checkData, hasEscapedKey, isPlainJson, maxDataDepth } from './check-data.ts';
 import { checkJsonShape, countJsonContainers, type ShapeLimits } from './nesting.ts';
 import { decodeText, encodeText } from './text.ts';
-import { type ElementType, elementBytes, elementTypeOf, elementTypes, typedArrayOf } from './typed-arrays.ts';
+import {
+  bytesOf,
+  type ElementType,
+  elementBytes,
+  elementTypeOf,
+  elementTypes,
+  typedArrayOf,
+} from './typed-arrays.ts';
 
 /** How a message's data is written: one byte on the wire. */
 export const PayloadFormat = {
@@ -58,11 +65,12 @@ const formatNames = new Map<number, string>(
  */
 export function encodePayload(data: Data): Payload {
   if (typeof data === 'string' && data.isWellFormed()) return payload(PayloadFormat.text, encodeText(data));
+  const bytes = bytesOf(data);
+  if (bytes !== undefined) return payload(PayloadFormat.bytes, bytes);
   if (isPlainJson(data)) {
     const json = JSON.stringify(data);
     if (!json.includes('\\') || !hasEscapedKey(data)) return payload(PayloadFormat.json, encodeText(json));
   }
-  if (data instanceof Uint8Array) return payload(PayloadFormat.bytes, data);
   const type = elementTypeOf(data);
   if (type === undefined) {
     checkData(data);

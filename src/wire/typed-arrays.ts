@@ -31,15 +31,27 @@ export const elementTypes: readonly ElementType[] = [
 const byClassName: ReadonlyMap<string, ElementType> = new Map(
   elementTypes.map((type) => [type.className, type]),
 );
+/** What a typed array is, of whatever realm and whatever it calls itself; `undefined` for all else. */
+const classNameOf = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  Symbol.toStringTag,
+)!.get! as (this: unknown) => string | undefined;
+
 const hostIsLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
-/**
- * `undefined` for all but typed arrays, and for bytes. Goes by the name, which holds across realms and for
- * subclasses.
- */
+/** `undefined` for all but typed arrays, and for bytes. Holds across realms and for subclasses. */
 export function elementTypeOf(value: unknown): ElementType | undefined {
-  if (!ArrayBuffer.isView(value)) return undefined;
-  return byClassName.get((value as NumericTypedArray)[Symbol.toStringTag]);
+  return ArrayBuffer.isView(value) ? byClassName.get(classNameOf.call(value)!) : undefined;
+}
+
+/**
+ * The value itself where it is a Uint8Array of this realm, a view of its memory where it is one of another realm (the
+ * tests of Jest and Vitest run in one), `undefined` for all else.
+ */
+export function bytesOf(value: unknown): Uint8Array | undefined {
+  if (value instanceof Uint8Array) return value;
+  if (!ArrayBuffer.isView(value) || classNameOf.call(value) !== 'Uint8Array') return undefined;
+  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
 }
 
 /** The bytes of the elements; the caller's memory itself where the host is little-endian. */

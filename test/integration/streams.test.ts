@@ -283,6 +283,27 @@ suite('PeerStream', () => {
     await assert.rejects(stream.read(), aborted);
   });
 
+  test('is aborted with any reason, whatever that is', async (t) => {
+    const { proxy: revoked, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const reasons: [unknown, RegExp][] = [
+      [Object.create(null), /^an object$/],
+      [null, /^null$/],
+      [Symbol('s'), /^Symbol\(s\)$/],
+      [5, /^5$/],
+      [{ message: 'like an error' }, /^like an error$/],
+      [revoked, /^an object that throws/],
+      [undefined, /^the stream was aborted$/],
+    ];
+    for (const [reason, message] of reasons) {
+      const { stream, theirs } = await startStream(t);
+      stream.abort(reason);
+      for (const { closed } of [stream, theirs]) {
+        await assert.rejects(closed, withCode('ERR_STREAM_ABORTED', message));
+      }
+    }
+  });
+
   test('abort tells people only what they can see', async (t) => {
     const { stream, theirs } = await startStream(t);
     stream.abort(`\u001b[2J${'x'.repeat(1_000)}`);

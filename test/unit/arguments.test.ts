@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { checkOptions, checkSignal, checkTimeout, shown } from '../../src/arguments.ts';
+import { checkOptions, checkSignal, checkTimeout, messageOf, shown } from '../../src/arguments.ts';
 
 suite('options', () => {
   test('are refused with the name that is not known, and those that are', () => {
@@ -77,4 +77,35 @@ test('values are shown as they stand in a program, or by their kind, and texts n
     [new Own(), 'an instance of Own'],
   ];
   for (const [value, text] of values) assert.equal(shown(value), text);
+});
+
+/** Values that a user function may throw, or give as a reason, and that break who looks at them without care. */
+function oddValues(): [unknown, string][] {
+  const { proxy: revoked, revoke } = Proxy.revocable({}, {});
+  revoke();
+  const hostile = {
+    get message(): string {
+      throw new Error('a getter that throws');
+    },
+    get constructor(): never {
+      throw new Error('another one');
+    },
+  };
+  return [
+    [null, 'null'],
+    [undefined, 'undefined'],
+    [Symbol('s'), 'Symbol(s)'],
+    [5n, '5'],
+    ['text', 'text'],
+    [Object.create(null), 'an object'],
+    [{ message: 5 }, 'an object'],
+    [{ message: 'of an object' }, 'of an object'],
+    [new Error('of an error'), 'of an error'],
+    [revoked, 'an object that throws when it is looked at'],
+    [hostile, 'an object that throws when it is looked at'],
+  ];
+}
+
+test('whatever was thrown has a text', () => {
+  for (const [thrown, text] of oddValues()) assert.equal(messageOf(thrown), text);
 });

@@ -28,7 +28,7 @@ export function hasFields(value: unknown, names: readonly string[]): value is Re
 /** @throws TypeError, which names the argument. */
 export function checkId(name: string, id: string): void {
   if (typeof id !== 'string' || !isPeerId(id))
-    throw new TypeError(`${name} must be the id of a node, not '${id}'`);
+    throw new TypeError(`${name} must be the id of a node, not ${shown(id)}`);
 }
 
 /** @param names of collections and items. @throws TypeError and RangeError, which name the argument. */

@@ -5,7 +5,7 @@ import { defaultLimits } from '../../limits.ts';
 import { maxDataDepth } from '../check-data.ts';
 import { checkJsonShape } from '../nesting.ts';
 import { decodeText, encodeText } from '../text.ts';
-import { elementBytes, elementTypeOf } from '../typed-arrays.ts';
+import { bytesOf, elementBytes, elementTypeOf } from '../typed-arrays.ts';
 import { pack, unpack } from './compressed.ts';
 import { packetEnd } from './packet-reader.ts';
 import { readJson, writeJson } from './python-json.ts';
@@ -96,7 +96,8 @@ export function decodePacket(packet: Uint8Array, maxMessageBytes: number): Data 
 
 function encodeBody(data: Data): Uint8Array {
   if (typeof data === 'string') return encodeText(arrivesAsText(data) ? data : JSON.stringify(data));
-  if (data instanceof Uint8Array) return checkNotJson(data);
+  const bytes = bytesOf(data);
+  if (bytes !== undefined) return checkNotJson(bytes);
   const type = elementTypeOf(data);
   if (type === undefined) return encodeText(writeJson(data));
   return checkNotJson(elementBytes(data as NumericTypedArray, type));
