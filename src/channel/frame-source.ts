@@ -1,4 +1,4 @@
-/** Bytes for the link, and whom to tell when it needs their memory no more. */
+/** Bytes for the link, and what it calls when it does not need their memory any more. */
 export interface Piece {
   readonly bytes: Uint8Array;
   readonly sent?: () => void;

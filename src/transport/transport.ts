@@ -35,7 +35,8 @@ export interface Link {
    */
   readTarget?: (() => Uint8Array | undefined) | undefined;
   /**
-   * Takes bytes to send, which the caller must leave alone until `sent` is called: the link needs them no more.
+   * Takes bytes to send, and calls `sent` when it does not need their memory any more: once, and never after it has
+   * failed or was destroyed. Until then, and for ever where `sent` is not called, the caller must not change them.
    *
    * @returns false: the link has taken them but is full; wait for {@link Link.drained} before sending more.
    */

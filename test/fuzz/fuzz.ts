@@ -1,5 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import fc from 'fast-check';
+import '../support/checked-pools.ts';
 
 /** How many times as much as `npm test` does; `npm run fuzz` sets it, and collects the counts. */
 const scale = Number(process.env.PEERLOOM_FUZZ_SCALE ?? 1);

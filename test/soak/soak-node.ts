@@ -8,6 +8,7 @@ import {
   type PeerStream,
 } from '../../src/index.ts';
 import type { ConnectionDetails } from '../../src/node-connection.ts';
+import '../support/checked-pools.ts';
 import type { End, Ledger } from './ledger.ts';
 
 /** A message that both sides keep books of. */

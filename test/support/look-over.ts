@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { after } from 'node:test';
+import './checked-pools.ts';
 import { turn } from './turns.ts';
 
 /** What a node that was stopped must not leave behind: each of them would keep its process alive. */

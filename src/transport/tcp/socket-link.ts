@@ -72,11 +72,13 @@ export class SocketLink implements Link {
     this.#writesUnderWay += 1;
     socket.write(bytes, (error) => {
       this.#writesUnderWay -= 1;
-      if (error === undefined || error === null) told?.();
+      // Versions of Node.js differ in what they report of a write that was given up when the socket was destroyed.
+      if ((error === undefined || error === null) && !socket.destroyed) told?.();
       if (this.#underWayBytes <= highWaterBytes / 2) this.#wakeDrained();
     });
-    if (socket.writableLength === 0) {
-      // The system has taken it; the callback comes only when no promise is left that a sender in a loop waits for.
+    // Nothing waits after a write that failed at once, either.
+    if (socket.writableLength === 0 && socket.errored === null) {
+      // The system has copied it; the callback comes only when no promise is left that a sender in a loop waits for.
       told?.();
       told = undefined;
       return true;

@@ -6,6 +6,7 @@ import {
   type NodeOptions,
   type PeerStream,
 } from '../../../src/index.ts';
+import '../checked-pools.ts';
 import { Talk, type TalkOptions, type TalkReport } from '../talk.ts';
 
 export interface TalkingOptions {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import '../../../support/checked-pools.ts';
 import { within } from '../../../support/turns.ts';
 
 /** Something that a child process tells on its own. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { suite, type TestContext, test } from 'node:test';
 import { systemRuntime } from '../../../../src/runtime.ts';
 import { SocketLink } from '../../../../src/transport/tcp/socket-link.ts';
@@ -44,6 +45,41 @@ suite('what was sent is told', () => {
     other.resume();
     await drained;
     assert.ok(waiting <= 1, `${waiting} pieces are not told of`);
+  });
+});
+
+suite('what was not sent is not told', () => {
+  test('where the socket was destroyed, though it reports a write as done', async () => {
+    let done!: (error?: Error | null) => void;
+    // As versions of Node.js do that ask first whether the stream is destroyed, and then for the error of the write.
+    const socket = new Duplex({
+      read() {},
+      write(_bytes, _encoding, callback) {
+        done = callback;
+      },
+    }) as unknown as Socket;
+    const link = new SocketLink(socket, { remoteId: 'b', security, startedAt: 0, runtime: systemRuntime });
+    let told = 0;
+    link.send(new Uint8Array(10), () => {
+      told += 1;
+    });
+    link.destroy();
+    done(null);
+    await link.closed;
+    assert.equal(told, 0);
+  });
+
+  test('where the write fails at once', async (t) => {
+    const { link, other } = await open(t);
+    let told = 0;
+    other.resetAndDestroy();
+    for (let sent = 0; sent < 3; sent++) {
+      link.send(new Uint8Array(1_000), () => {
+        told += 1;
+      });
+    }
+    assert.match(String(await link.closed), /ECONNRESET|EPIPE/);
+    assert.equal(told, 0);
   });
 });
 
