@@ -8,6 +8,7 @@ import {
   writeUint32,
 } from '../wire/frame.ts';
 import { allocate } from '../wire/memory.ts';
+import { SharedFrame } from './shared-frame.ts';
 
 /** A message's data ready for the wire. */
 export interface OutgoingPayload {
@@ -15,14 +16,7 @@ export interface OutgoingPayload {
   readonly compression: number;
   readonly body: Uint8Array;
   /** The frames of it as a message, where they were made for many connections. */
-  readonly shared?: SharedFrames | undefined;
-}
-
-/** A large message that is made once and waits in many connections. */
-export interface SharedFrames {
-  readonly frames: readonly Uint8Array[];
-  /** How many connections have not sent it whole. */
-  holders: number;
+  readonly shared?: readonly SharedFrame[] | undefined;
 }
 
 /** Frames are gathered in chunks of this size, each one write to the link. */
@@ -32,19 +26,19 @@ export const chunkBytes = 64 * 1024;
 export const maxUncutBytes = 16 * 1024;
 
 /** The frames of a large message, for many connections to share; a small one they copy. */
-export function sharedFramesOf(payload: OutgoingPayload): SharedFrames | undefined {
+export function sharedFramesOf(payload: OutgoingPayload): readonly SharedFrame[] | undefined {
   if (payload.body.length <= maxUncutBytes) return undefined;
-  const frames: Uint8Array[] = [];
+  const frames: SharedFrame[] = [];
   let taken = 0;
   do {
     const rest = payload.body.length - taken + frameHeaderBytes + totalBytes;
     const chunk = allocate(Math.min(chunkBytes, rest));
     const piece = { kind: FrameKind.message, payload, id: undefined, taken };
     const { filled, share } = writePiece(chunk, piece);
-    frames.push(chunk.subarray(0, filled));
+    frames.push(new SharedFrame(chunk.subarray(0, filled)));
     taken += share;
   } while (taken < payload.body.length);
-  return { frames, holders: 0 };
+  return frames;
 }
 
 interface Piece {

@@ -14,6 +14,7 @@ export class Ending {
   #state: 'open' | 'closing' | 'closed' = 'open';
   #reason: CloseReason | undefined;
   #isByChoice = false;
+  #isUrgent = false;
   #isReported = false;
 
   get isOpen(): boolean {
@@ -45,6 +46,11 @@ export class Ending {
     return this.#isByChoice;
   }
 
+  /** The report waits for no handler, since memory is kept until it is made. */
+  hurry(): void {
+    this.#isUrgent = true;
+  }
+
   begin(reason: CloseReason): void {
     if (this.#state === 'open') this.#state = 'closing';
     this.#reason ??= reason;
@@ -56,8 +62,8 @@ export class Ending {
   }
 
   /**
-   * What arrived before the end is still handled, unless this side chose to leave: then a handler may be waiting for
-   * the report.
+   * What arrived before the end is still handled before the report. Where this side chose to leave the report comes at
+   * once, since a handler may be waiting for it, and so does an urgent one.
    */
   report(incoming: Pick<Inbox, 'idle'>, tell: () => void): void {
     const once = (): void => {
@@ -65,7 +71,7 @@ export class Ending {
       this.#isReported = true;
       tell();
     };
-    if (this.#isByChoice) once();
+    if (this.#isByChoice || this.#isUrgent) once();
     else void incoming.idle().then(once);
   }
 }

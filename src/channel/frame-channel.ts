@@ -24,6 +24,7 @@ import type { ChannelStream } from './stream.ts';
 import { Streams } from './streams.ts';
 import { Suspension } from './suspension.ts';
 import { readerOfUnacknowledged } from './unacknowledged.ts';
+import { UnreadStreams } from './unread-streams.ts';
 
 export interface FrameChannelOptions {
   readonly limits: Limits;
@@ -57,9 +58,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   readonly #liveness: Liveness;
   readonly #ending = new Ending();
   #handler: ChannelHandler | undefined;
-  /** What had not been handed to the session when it ended. */
-  #unsent: readonly Uint8Array[] = [];
-  /** What the user has to know of then. */
+  /** What the user has to know of when the session is over. */
   #readUnacknowledged: (() => readonly Data[] | undefined) | undefined;
   readonly #suspension: Suspension;
 
@@ -134,12 +133,16 @@ export class FrameChannel implements Channel, MemoryAccount {
 
   get heldBytes(): number {
     const read = this.#reader.heldBytes + this.#incoming.heldBytes;
-    return read + this.#streams.heldBytes + this.#outgoing.heldBytes + (this.session?.keptBytes ?? 0);
+    return read + this.#streams.heldBytes + this.#outgoing.heldBytes + (this.session?.heldBytes ?? 0);
   }
 
+  /** What a session keeps goes to its user, or is dropped, without waiting for a handler that runs. */
   shed(): void {
     this.#incoming.clear();
+    this.#ending.hurry();
     this.#fail(goodbye('overload', budgetPassed));
+    this.session?.abandon();
+    if (this.#ending.isClosed) this.#report();
   }
 
   get isSuspended(): boolean {
@@ -205,7 +208,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     if (this.#ending.isClosed) this.#report();
     if (!this.isOpen) return;
     this.#ending.begin({ ...farewell, by: 'us' });
-    this.#streams.close(() => this.#closedError());
+    this.#closeStreams('kept');
     const outgoing = this.#outgoing;
     const link = this.#link;
     if (this.session?.isSuspended) {
@@ -332,7 +335,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   #onGoodbye(farewell: Goodbye): void {
     if (!this.isOpen) return;
     this.#ending.begin({ ...farewell, by: 'them' });
-    this.#streams.close(() => this.#closedError());
+    this.#closeStreams('kept');
     this.#reader.stop();
     this.#closeOutgoing();
     this.#link.close(closeFlushMs);
@@ -343,7 +346,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     if (this.#ending.isClosed) return;
     this.#options.log(`closing the connection with ${this.remote.id}: ${farewell.message}`);
     this.#ending.begin({ ...farewell, by: 'us' });
-    this.#streams.close(() => this.#closedError(), farewell.code === 'overload' ? 'dropped' : 'kept');
+    this.#closeStreams(farewell.code === 'overload' ? 'dropped' : 'kept');
     this.#reader.stop();
     this.#closeOutgoing();
     // Who breaks the protocol is not listened to any longer.
@@ -353,8 +356,17 @@ export class FrameChannel implements Channel, MemoryAccount {
     this.#link.close(isHeard ? failFlushMs : 0);
   }
 
+  #closeStreams(unread: 'kept' | 'dropped'): void {
+    const left = this.#streams.close(() => this.#closedError(), unread);
+    if (left.length === 0) return;
+    const { budget } = this.#options;
+    budget.open(new UnreadStreams(left, { budget, dropped: () => this.#closedError(budgetPassed) }));
+  }
+
   #closeOutgoing(): void {
-    if (this.session !== undefined && this.#unsent.length === 0) this.#unsent = this.#outgoing.waiting();
+    if (this.session !== undefined) {
+      for (const { bytes, shared } of this.#outgoing.waiting()) this.session.keepUnsent(bytes, shared);
+    }
     this.#outgoing.close();
   }
 
@@ -365,27 +377,29 @@ export class FrameChannel implements Channel, MemoryAccount {
     if (this.session !== undefined) {
       this.#readUnacknowledged = readerOfUnacknowledged({
         session: this.session,
-        unsent: this.#unsent,
         awaited: this.#questions.awaited(),
         maxMessageBytes: this.#theirs.maxMessageBytes,
         ending: this.#ending,
       });
     }
     this.#incoming.end();
-    this.#streams.close(() => this.#closedError());
+    this.#closeStreams('kept');
     this.#questions.end(() => this.#closedError(), this.#incoming.answersRead());
     if (this.#handler !== undefined) this.#report();
   }
 
-  #closedError(): PeerloomError {
-    const message = `the connection with ${this.remote.id} closed: ${this.#ending.reason.message}`;
+  #closedError(reason = this.#ending.reason.message): PeerloomError {
+    const message = `the connection with ${this.remote.id} closed: ${reason}`;
     return new PeerloomError('ERR_CONNECTION_CLOSED', message);
   }
 
   #report(): void {
     this.#ending.report(this.#incoming, () => {
       this.#options.budget.close(this);
-      this.#handler!.closed(this.#ending.reason, this.#readUnacknowledged);
+      const readUnacknowledged = this.#readUnacknowledged;
+      this.#readUnacknowledged = undefined;
+      this.#handler!.closed(this.#ending.reason, readUnacknowledged);
+      this.session?.forget();
     });
   }
 }

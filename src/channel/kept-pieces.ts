@@ -1,26 +1,14 @@
 import { PeerloomError } from '../errors.ts';
 import { ChunkPool } from './chunk-pool.ts';
+import { KeptPiece, type PieceLink } from './kept-piece.ts';
+import type { SharedFrame } from './shared-frame.ts';
 
 /** Small pieces are copied behind each other into blocks, so that tiny ones cost no more than their bytes. */
 const blockBytes = 16 * 1024;
 const smallBytes = 4 * 1024;
 
-/** What a larger piece costs beside its bytes. */
-const pieceCostBytes = 128;
-
 /** 8 MiB at the most, for all sessions of the process. */
 const blocks = new ChunkPool(blockBytes, 512);
-
-interface Piece {
-  readonly memory: Uint8Array;
-  /** Gives the memory back. */
-  readonly release: (() => void) | undefined;
-  /** Where it begins in all that was ever sent. */
-  readonly start: number;
-  /** Small pieces may be added to it. */
-  readonly isBlock: boolean;
-  filled: number;
-}
 
 /**
  * What a session has sent, until the other side has acknowledged it.
@@ -30,7 +18,9 @@ interface Piece {
  */
 export class KeptPieces {
   /** From the one on that is not acknowledged whole. */
-  readonly #pieces: Piece[] = [];
+  #pieces: KeptPiece[] = [];
+  /** What a session that ends never gave to a link. */
+  #unsent: KeptPiece[] = [];
   /** The piece from which the link is given next. */
   #next = 0;
   #acknowledgedBytes = 0;
@@ -38,9 +28,14 @@ export class KeptPieces {
   #sentBytes = 0;
   #costBytes = 0;
 
-  /** The memory that it takes. */
+  /** The memory that all pieces take. */
   get costBytes(): number {
     return this.#costBytes;
+  }
+
+  /** The same, but what other sessions share is split between them. */
+  get heldBytes(): number {
+    return heldBytesOf(this.#pieces) + heldBytesOf(this.#unsent);
   }
 
   /** Something waits for the link. */
@@ -49,32 +44,38 @@ export class KeptPieces {
   }
 
   /**
-   * @param sent called once the bytes are not needed any more.
+   * @param release called once neither this session nor a link needs the memory any more.
+   * @param shared set where other sessions keep the same memory.
    * @returns the memory that this takes anew.
    */
-  push(bytes: Uint8Array, sent: (() => void) | undefined): number {
+  push(bytes: Uint8Array, release?: () => void, shared?: SharedFrame): number {
     const costBytes = this.#costBytes;
     if (bytes.length <= smallBytes) {
       this.#join(bytes);
-      sent?.();
+      release?.();
     } else if (2 * bytes.length < bytes.buffer.byteLength) {
       // A small part of a large piece of memory would keep all of it.
-      this.#add({ memory: bytes.slice(), release: undefined, isBlock: false, filled: bytes.length });
-      sent?.();
+      this.#add(new KeptPiece({ memory: bytes.slice(), start: this.#sentBytes, filled: bytes.length }));
+      release?.();
     } else {
-      this.#add({ memory: bytes, release: sent, isBlock: false, filled: bytes.length });
+      const { length: filled } = bytes;
+      this.#add(new KeptPiece({ memory: bytes, start: this.#sentBytes, filled, release, shared }));
     }
     this.#sentBytes += bytes.length;
     return this.#costBytes - costBytes;
   }
 
-  /** What the link is to be given next; only where {@link KeptPieces.hasNext}. */
-  next(): Uint8Array {
-    const { memory, start, filled } = this.#pieces[this.#next]!;
-    const bytes = memory.subarray(this.#handedBytes - start, filled);
-    this.#handedBytes = start + filled;
+  /**
+   * Hands the next piece to a link; only where {@link KeptPieces.hasNext}.
+   *
+   * @returns whether the link has room for more.
+   */
+  handNextTo(link: PieceLink): boolean {
+    const position = this.#handedBytes;
+    const piece = this.#pieces[this.#next]!;
+    this.#handedBytes = piece.end;
     this.#next += 1;
-    return bytes;
+    return piece.handTo(link, position);
   }
 
   /**
@@ -92,8 +93,8 @@ export class KeptPieces {
     const whole = this.#wholeUpTo(position);
     this.#next -= whole;
     for (const piece of this.#pieces.splice(0, whole)) {
-      this.#costBytes -= costOf(piece);
-      piece.release?.();
+      this.#costBytes -= piece.costBytes;
+      piece.acknowledged();
     }
     return true;
   }
@@ -114,18 +115,31 @@ export class KeptPieces {
     this.#next = this.#wholeUpTo(position);
   }
 
+  /** Keeps what no link gets any more, behind all that was sent. */
+  keepUnsent(bytes: Uint8Array, shared?: SharedFrame): void {
+    this.#unsent.push(new KeptPiece({ memory: bytes, start: this.#sentBytes, filled: bytes.length, shared }));
+  }
+
   /** What is not acknowledged: whole frames, from the beginning of a message on. */
   unacknowledged(): Uint8Array[] {
-    return this.#pieces.map(({ memory, start, filled }) =>
-      memory.subarray(Math.max(0, this.#acknowledgedBytes - start), filled),
-    );
+    return [...this.#pieces, ...this.#unsent].map((piece) => piece.from(this.#acknowledgedBytes));
+  }
+
+  /** Forgets everything: the session is over, and its user has heard what was not acknowledged. */
+  clear(): void {
+    for (const piece of [...this.#pieces, ...this.#unsent]) piece.drop();
+    this.#pieces = [];
+    this.#unsent = [];
+    this.#next = this.#costBytes = 0;
+    this.#handedBytes = this.#acknowledgedBytes = this.#sentBytes;
   }
 
   #join(bytes: Uint8Array): void {
     let last = this.#pieces.at(-1);
     if (last === undefined || !last.isBlock || last.filled + bytes.length > blockBytes) {
       const memory = blocks.take();
-      last = this.#add({ memory, release: () => blocks.give(memory), isBlock: true, filled: 0 });
+      const release = (): void => blocks.give(memory);
+      last = this.#add(new KeptPiece({ memory, start: this.#sentBytes, filled: 0, isBlock: true, release }));
     } else if (this.#next === this.#pieces.length) {
       this.#next -= 1;
     }
@@ -133,20 +147,19 @@ export class KeptPieces {
     last.filled += bytes.length;
   }
 
-  #add(piece: Omit<Piece, 'start'>): Piece {
-    const added = { ...piece, start: this.#sentBytes };
-    this.#pieces.push(added);
-    this.#costBytes += costOf(added);
-    return added;
+  #add(piece: KeptPiece): KeptPiece {
+    this.#pieces.push(piece);
+    this.#costBytes += piece.costBytes;
+    return piece;
   }
 
   /** How many pieces end at or before a position. */
   #wholeUpTo(position: number): number {
-    const index = this.#pieces.findIndex(({ start, filled }) => start + filled > position);
+    const index = this.#pieces.findIndex(({ end }) => end > position);
     return index < 0 ? this.#pieces.length : index;
   }
 }
 
-function costOf({ memory }: Piece): number {
-  return memory.length + pieceCostBytes;
+function heldBytesOf(pieces: readonly KeptPiece[]): number {
+  return pieces.reduce((bytes, piece) => bytes + piece.heldBytes, 0);
 }

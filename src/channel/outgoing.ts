@@ -4,14 +4,9 @@ import type { Link } from '../transport/transport.ts';
 import { frameHeaderBytes, idBytes, smallFrame, writeUint32 } from '../wire/frame.ts';
 import { joined } from '../wire/memory.ts';
 import { ChunkPool } from './chunk-pool.ts';
-import {
-  chunkBytes,
-  maxUncutBytes,
-  type OutgoingPayload,
-  type SharedFrames,
-  writePiece,
-} from './cut-message.ts';
+import { chunkBytes, maxUncutBytes, type OutgoingPayload, writePiece } from './cut-message.ts';
 import type { FrameSource } from './frame-source.ts';
+import type { SharedFrame } from './shared-frame.ts';
 
 /** The first chunk of a turn: most turns of an idle link carry one small message. */
 const firstChunkBytes = 2 * 1024;
@@ -25,11 +20,18 @@ const chunks = new ChunkPool(chunkBytes, 128);
 /** 1 MiB at the most. */
 const firstChunks = new ChunkPool(firstChunkBytes, 512);
 
-/** Bytes that wait for the link, and the chunk that they lie in, if it is one of a pool. */
+/** Bytes that wait for the link. */
 interface Waiting {
   readonly bytes: Uint8Array;
+  /** What they lie in, where it is of a pool. */
   readonly chunk: Uint8Array<ArrayBuffer> | undefined;
-  readonly shared?: SharedFrames;
+  /** Set where other connections hold them too. */
+  readonly shared: SharedFrame | undefined;
+}
+
+/** A link, or a session, which keeps what was sent and so has to know what others share. */
+export interface OutgoingLink extends Pick<Link, 'drained'> {
+  send(bytes: Uint8Array, sent?: () => void, shared?: SharedFrame): boolean;
 }
 
 /**
@@ -42,7 +44,7 @@ interface Waiting {
  *    streams ────────────────────────────────────────►
  */
 export class Outgoing {
-  readonly #link: Link;
+  readonly #link: OutgoingLink;
   readonly #limits: Limits;
   /** Holds what was sent until it is acknowledged, which counts against the cap. */
   readonly #keeper: { readonly keptBytes: number } | undefined;
@@ -64,7 +66,7 @@ export class Outgoing {
   #drainWaiters: (() => void)[] = [];
   #flushWaiters: (() => void)[] = [];
 
-  constructor(link: Link, limits: Limits, keeper?: { readonly keptBytes: number }) {
+  constructor(link: OutgoingLink, limits: Limits, keeper?: { readonly keptBytes: number }) {
     this.#link = link;
     this.#limits = limits;
     this.#keeper = keeper;
@@ -73,7 +75,7 @@ export class Outgoing {
   /** The memory that waits for the link; what many connections share is split between them. */
   get heldBytes(): number {
     let bytes = this.#chunkFilled + this.#urgentBytes;
-    for (const waiting of this.#waiting) bytes += waiting.bytes.length / (waiting.shared?.holders || 1);
+    for (const waiting of this.#waiting) bytes += waiting.shared?.bytesEach ?? waiting.bytes.length;
     return bytes;
   }
 
@@ -124,9 +126,9 @@ export class Outgoing {
   }
 
   /** What the link has not taken, whole frames in their order. */
-  waiting(): Uint8Array[] {
+  waiting(): readonly Pick<Waiting, 'bytes' | 'shared'>[] {
     this.#sealChunk();
-    return this.#waiting.map(({ bytes }) => bytes);
+    return this.#waiting;
   }
 
   /** Resolves below half the high-water mark, or when the connection closes. */
@@ -206,11 +208,11 @@ export class Outgoing {
         hasRoom = this.#link.send(this.#takeUrgent());
       } else if (index < this.#waiting.length && !(this.#isSourcesTurn && this.source?.isReady)) {
         const waiting = this.#waiting[index++]!;
-        const { bytes, chunk } = waiting;
+        const { bytes, chunk, shared } = waiting;
         this.#waitingBytes -= bytes.length;
-        letGo(waiting);
         this.#isSourcesTurn = true;
-        hasRoom = this.#link.send(bytes, chunk && (() => giveBack(chunk)));
+        hasRoom = this.#link.send(bytes, chunk && (() => giveBack(chunk)), shared);
+        letGo(waiting);
       } else if (this.source?.isReady) {
         const { bytes, sent } = this.source.take();
         this.#isSourcesTurn = false;
@@ -269,7 +271,10 @@ export class Outgoing {
   #sealChunk(): void {
     const chunk = this.#chunk;
     if (chunk === undefined) return;
-    if (this.#chunkFilled > 0) this.#pushWaiting({ bytes: chunk.subarray(0, this.#chunkFilled), chunk });
+    if (this.#chunkFilled > 0) {
+      const bytes = chunk.subarray(0, this.#chunkFilled);
+      this.#pushWaiting({ bytes, chunk, shared: undefined });
+    }
     this.#chunk = undefined;
     this.#chunkFilled = 0;
   }
@@ -281,10 +286,12 @@ export class Outgoing {
     this.onGrowth(length);
   }
 
-  #pushFrames(shared: SharedFrames): void {
+  #pushFrames(frames: readonly SharedFrame[]): void {
     this.#sealChunk();
-    shared.holders += 1;
-    for (const bytes of shared.frames) this.#pushWaiting({ bytes, chunk: undefined, shared });
+    for (const shared of frames) {
+      shared.holders += 1;
+      this.#pushWaiting({ bytes: shared.bytes, chunk: undefined, shared });
+    }
   }
 
   /** Copies a large message into chunks, cut where one ends. */
@@ -309,9 +316,8 @@ export class Outgoing {
   }
 }
 
-/** What was shared is held no more once its last frame is gone. */
-function letGo({ bytes, shared }: Waiting): void {
-  if (shared?.frames.at(-1) === bytes) shared.holders -= 1;
+function letGo({ shared }: Waiting): void {
+  if (shared !== undefined) shared.holders -= 1;
 }
 
 function giveBack(chunk: Uint8Array<ArrayBuffer>): void {

@@ -5,6 +5,7 @@ import type { Security } from '../transport/security.ts';
 import type { Link } from '../transport/transport.ts';
 import { FrameKind, positionBody, smallFrame } from '../wire/frame.ts';
 import { KeptPieces } from './kept-pieces.ts';
+import type { SharedFrame } from './shared-frame.ts';
 
 /** Bytes from the other side that are acknowledged at once; fewer after a while. */
 const acknowledgeBytes = 256 * 1024;
@@ -102,8 +103,17 @@ export class Session implements Link {
     return this.#kept.costBytes;
   }
 
-  send(bytes: Uint8Array, sent?: () => void): boolean {
-    this.onGrowth(this.#kept.push(bytes, sent));
+  /** The memory of that, and of what was never sent; what sessions share is split between them. */
+  get heldBytes(): number {
+    return this.#kept.heldBytes;
+  }
+
+  /**
+   * @param sent called once the other side has acknowledged the bytes and no link holds them.
+   * @param shared set where other sessions are given the same bytes.
+   */
+  send(bytes: Uint8Array, sent?: () => void, shared?: SharedFrame): boolean {
+    this.onGrowth(this.#kept.push(bytes, sent, shared));
     this.#pump();
     if (this.keptBytes > this.#maxKeptBytes && !this.#hasOverflowed) {
       this.#hasOverflowed = true;
@@ -145,6 +155,13 @@ export class Session implements Link {
     this.#end();
     if (this.#link === undefined) this.#settleClosed(undefined);
     this.#link?.destroy();
+  }
+
+  /** Ends the session now. Its link may still send what it was handed, unless that stops in the middle of a frame. */
+  abandon(): void {
+    this.#end();
+    if (this.#kept.hasNext) this.#link?.destroy();
+    this.#settleClosed(undefined);
   }
 
   /** Bytes that were heard of the other side so far. */
@@ -195,7 +212,7 @@ export class Session implements Link {
     if (this.#isPaused) link.pause();
     this.#kept.rewind(receivedBytes);
     // The link may begin in the middle of a frame, where nothing may come between.
-    if (this.#kept.hasNext) this.#hand(this.#kept.next());
+    if (this.#kept.hasNext) this.#handNext();
     // The last acknowledgement may be lost, and nothing may follow that would bring another.
     this.#acknowledgedPosition = 0;
     this.#acknowledge();
@@ -210,9 +227,19 @@ export class Session implements Link {
     if (this.#kept.acknowledge(position)) this.user.acknowledged();
   }
 
-  /** What is not acknowledged: whole frames, from the beginning of a message on. */
+  /** Keeps what the channel has not sent, and never will: the user may have to hear of it. */
+  keepUnsent(bytes: Uint8Array, shared?: SharedFrame): void {
+    this.#kept.keepUnsent(bytes, shared);
+  }
+
+  /** What is not acknowledged, or was never sent: whole frames, from the beginning of a message on. */
   unacknowledged(): Uint8Array[] {
     return this.#kept.unacknowledged();
+  }
+
+  /** Forgets what was kept, once the session is over and the user has heard of it. */
+  forget(): void {
+    this.#kept.clear();
   }
 
   get #hasRoom(): boolean {
@@ -240,7 +267,7 @@ export class Session implements Link {
 
   /** Hands over what waits, as far as the link takes it. */
   #pump(): void {
-    while (this.#hasRoom && this.#kept.hasNext) this.#hand(this.#kept.next());
+    while (this.#hasRoom && this.#kept.hasNext) this.#handNext();
     if (!this.#hasRoom) return;
     this.#wakeDrained();
     if (this.#closeTimeoutMs === undefined) return;
@@ -248,9 +275,12 @@ export class Session implements Link {
     this.#closeTimeoutMs = undefined;
   }
 
-  #hand(bytes: Uint8Array): void {
+  #handNext(): void {
     const link = this.#link!;
-    if (link.send(bytes)) return;
+    if (!this.#kept.handNextTo(link)) this.#waitFor(link);
+  }
+
+  #waitFor(link: Link): void {
     this.#isLinkFull = true;
     void link.drained().then(() => {
       if (link !== this.#link) return;
@@ -290,7 +320,8 @@ export class Session implements Link {
     this.#owedBytes = readBytes - wholeBytes;
     if (wholeBytes === this.#acknowledgedPosition) return;
     this.#acknowledgedPosition = wholeBytes;
-    this.#hand(smallFrame(FrameKind.acknowledge, positionBody(wholeBytes)));
+    const link = this.#link!;
+    if (!link.send(smallFrame(FrameKind.acknowledge, positionBody(wholeBytes)))) this.#waitFor(link);
   }
 
   #onLinkClosed(link: Link, error: Error | undefined): void {

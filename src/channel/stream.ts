@@ -124,7 +124,11 @@ export class ChannelStream {
 
   /** Gives both directions up, on both sides. */
   abort(reason: StreamAbort, cause?: unknown): void {
-    if (this.#error !== undefined || this.#isOver()) return;
+    if (this.#error !== undefined) {
+      this.dropUnread(abortError(reason, cause));
+      return;
+    }
+    if (this.#isOver()) return;
     this.#giveUp(abortError(reason, cause));
     // A side that never answers would keep the place for ever.
     if (this.#phase === 'asked') {
@@ -184,6 +188,14 @@ export class ChannelStream {
     }
     if (this.#writing === 'ended' && this.#reading === 'ended') this.#closed.resolve();
     this.#fail(error);
+  }
+
+  /** What has arrived can no longer be read, after the connection has ended. */
+  dropUnread(error: Error): void {
+    if (this.#receiver.isEmpty) return;
+    this.#receiver.clear();
+    this.#reading = 'failed';
+    this.#error = error;
   }
 
   // What the connection does.

@@ -181,17 +181,22 @@ export class Streams implements StreamHost, FrameSource {
     }
   }
 
-  /** The connection is gone, and nothing is sent any more. */
-  close(reason: () => PeerloomError, unread: 'kept' | 'dropped' = 'kept'): void {
+  /**
+   * The connection is gone, and nothing is sent any more.
+   *
+   * @returns the streams that still hold what they have received.
+   */
+  close(reason: () => PeerloomError, unread: 'kept' | 'dropped' = 'kept'): readonly ChannelStream[] {
     this.#openings.failAll(reason);
     this.#refused = [];
-    if (this.#streams.size === 0) return;
+    if (this.#streams.size === 0) return [];
     const error = reason();
     const streams = [...this.#streams.values()];
     this.#streams.clear();
     this.#withControl.clear();
     this.#withData.clear();
     for (const stream of streams) stream.onConnectionClosed(error, unread);
+    return streams.filter(({ heldBytes }) => heldBytes > 0);
   }
 
   /** What waits in all of them. */

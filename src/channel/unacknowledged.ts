@@ -8,8 +8,6 @@ import type { Session } from './session.ts';
 
 export interface UnacknowledgedOptions {
   readonly session: Session;
-  /** What had not been handed to the session. */
-  readonly unsent: readonly Uint8Array[];
   /** The deliveries and requests that are still waited for: of the others whoever asked knows already. */
   readonly awaited: ReadonlySet<number>;
   readonly maxMessageBytes: number;
@@ -22,13 +20,12 @@ export interface UnacknowledgedOptions {
  */
 export function readerOfUnacknowledged({
   session,
-  unsent,
   awaited,
   maxMessageBytes,
   ending,
 }: UnacknowledgedOptions): (() => readonly Data[] | undefined) | undefined {
   if (ending.isByChoice && !session.isSuspended) return undefined;
-  const pieces = [...session.unacknowledged(), ...unsent];
+  const pieces = session.unacknowledged();
   const isByWord = ending.isByChoice || ending.reason.by === 'them';
   return () => {
     const messages = messagesIn(pieces, { maxMessageBytes, isAwaited: (id) => awaited.has(id) });

@@ -11,15 +11,21 @@ import { until } from '../support/turns.ts';
 const mebibyte = 2 ** 20;
 const limits = { memoryBudgetBytes: 32 * mebibyte };
 
-test('a large message to many counts once: nobody goes', async (t) => {
-  const [hub] = await startNodes(t, 1, { options: { limits } });
-  const others = await startNodes(t, 12);
-  for (const other of others) await connect(other, hub);
-  const data = new Uint8Array(3 * mebibyte);
-  assert.equal(hub.sendToNodes(data).sent, 12);
-  for (const other of others) assert.equal(((await other.message()) as Uint8Array).length, data.length);
-  assert.equal(hub.allNodes.length, 12);
-});
+for (const [who, reconnect] of [
+  ['', false],
+  [', also where each connection keeps it until it is acknowledged', true],
+] as const) {
+  test(`a large message to many counts once: nobody goes${who}`, async (t) => {
+    const [hub] = await startNodes(t, 1, { options: { limits } });
+    const others = await startNodes(t, 12);
+    for (const other of others) await other.connectWithNode(hub.host, hub.port, { reconnect });
+    await hub.event('inbound_node_connected', 12);
+    const data = new Uint8Array(3 * mebibyte);
+    assert.equal(hub.sendToNodes(data).sent, 12);
+    for (const other of others) assert.equal(((await other.message()) as Uint8Array).length, data.length);
+    assert.equal(hub.allNodes.length, 12);
+  });
+}
 
 test('peers that send large messages all the time are within it, however much they send', async (t) => {
   const [hub] = await startNodes(t, 1, { options: { limits } });

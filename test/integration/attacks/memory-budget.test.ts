@@ -20,7 +20,10 @@ function* beginning(totalBytes: number, bytes: number): Iterable<Buffer> {
 }
 
 suite('peers that keep their own limits, and pass the budget together', () => {
-  const scene = attackScene({ limits: { memoryBudgetBytes: budgetMiB * mebibyte } });
+  const scene = attackScene({
+    limits: { memoryBudgetBytes: budgetMiB * mebibyte },
+    keepsConnections: true,
+  });
   let gone: RawPeer[] = [];
 
   afterEach(async () => {
@@ -117,6 +120,49 @@ suite('peers that keep their own limits, and pass the budget together', () => {
     const left = await staying(peers);
     assert.ok(left.length >= 1 && left.length < 8, `${left.length} of 8 stay`);
     assert.ok(mostMiB - usedBefore < budgetMiB + 16, `${mostMiB - usedBefore} MiB were held`);
+  });
+
+  test('what was for peers that have left counts while a handler of theirs runs', async () => {
+    const { victim, port } = scene;
+    const usedBefore = await usedMiB();
+    await victim.call('handlers', 'hold messages');
+    for (let count = 0; count < 10; count++) {
+      const session = { id: 'a session', receivedBytes: 0, resumed: false };
+      const peer = await RawPeer.connect(port, { session });
+      peer.turnDeaf();
+      const question = rawFrame(request, Buffer.alloc(10_000), { format: bytesFormat });
+      for (let asked = 0; asked < 1_500; asked++) await peer.writeAll(question);
+      await peer.writeAll(rawFrame(message, 'takes long', { format: bytesFormat }));
+      await peer.writeAll(rawFrame(FrameKind.goodbye, '{"code":"stopped","message":""}'));
+      peer.socket.end();
+      const sendOne = { id: peer.id, bytes: 1 };
+      while ((await victim.call('sendOne', sendOne)) === 'sent');
+      peer.reset();
+    }
+    const grown = (await usedMiB()) - usedBefore;
+    assert.ok(grown < budgetMiB + 8, `${grown} MiB are held`);
+  });
+
+  test('what streams of peers that have left received counts until it is read', async () => {
+    const { victim, port } = scene;
+    const usedBefore = await usedMiB();
+    await victim.call('handlers', 'hold');
+    const window = 256 * 1024;
+    for (let count = 0; count < 20; count++) {
+      const peer = await RawPeer.connect(port);
+      for (let id = 1; id < 30; id += 2) {
+        peer.write(
+          rawFrame(streamOpen, Buffer.concat([uint32(id), uint32(window)]), { format: bytesFormat }),
+        );
+        await peer.next(streamCredit);
+        await peer.writeAll(rawFrame(streamData, Buffer.concat([uint32(id), Buffer.alloc(window - 100)])));
+      }
+      await peer.synced();
+      peer.reset();
+      await victim.event('disconnected', peer.id);
+    }
+    const grown = (await usedMiB()) - usedBefore;
+    assert.ok(grown < budgetMiB + 8, `${grown} MiB are held`);
   });
 
   test('the same for streams that nobody reads', async () => {

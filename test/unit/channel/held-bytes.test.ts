@@ -3,16 +3,42 @@ import { suite, test } from 'node:test';
 import { sharedFramesOf } from '../../../src/channel/cut-message.ts';
 import { Inbox } from '../../../src/channel/inbox.ts';
 import { Outgoing } from '../../../src/channel/outgoing.ts';
+import { Session } from '../../../src/channel/session.ts';
+import { UnreadStreams } from '../../../src/channel/unread-streams.ts';
+import { PeerloomError } from '../../../src/errors.ts';
 import { resolveLimits } from '../../../src/limits.ts';
-import { FrameFlag, FrameKind, frameHeaderBytes, writeFrameHeader } from '../../../src/wire/frame.ts';
+import type { MemoryAccount } from '../../../src/memory-budget.ts';
+import {
+  FrameFlag,
+  FrameKind,
+  frameHeaderBytes,
+  smallFrame,
+  writeFrameHeader,
+} from '../../../src/wire/frame.ts';
 import { FrameReader } from '../../../src/wire/frame-reader.ts';
+import { encodeGoodbye, goodbye } from '../../../src/wire/goodbye.ts';
 import { PacketReader } from '../../../src/wire/p2pnetwork/packet-reader.ts';
+import { withCode } from '../../support/errors.ts';
 import { FakeLink } from '../../support/fake-link.ts';
+import { HoldingLink } from '../../support/holding-link.ts';
 import { turn } from '../../support/turns.ts';
+import { VirtualRuntime } from '../../support/virtual-runtime.ts';
+import { dataFrame, hello, openChannel } from './open-channel.ts';
 import { Line } from './streams-line.ts';
 
 const kibibyte = 1024;
 const mebibyte = 1024 * kibibyte;
+
+const session = { id: 'name', receivedBytes: 0, resumed: false };
+
+const quietUser = {
+  readBytes: 0,
+  wholeBytes: 0,
+  overflowed() {},
+  acknowledged() {},
+  suspended() {},
+  resumed() {},
+};
 
 /** Adds up what it is told. */
 function counter() {
@@ -130,6 +156,104 @@ suite('memory that is held, and told of,', () => {
       [0, 0, 0],
     );
     assert.ok(Math.abs(ends[3]!.outgoing.heldBytes - 300_000) < 200, `${ends[3]!.outgoing.heldBytes} bytes`);
+  });
+
+  test('for sessions is what was not acknowledged; a message to many counts once, until the last has it', async () => {
+    const body = new Uint8Array(300_000);
+    const payload = { format: 3, compression: 0, body };
+    const shared = sharedFramesOf(payload)!;
+    const runtime = new VirtualRuntime();
+    const ends = Array.from({ length: 4 }, () => {
+      const link = new HoldingLink();
+      const session = new Session('name', link, { runtime, queueMaxBytes: mebibyte });
+      session.user = { ...quietUser };
+      const outgoing = new Outgoing(session, resolveLimits(), session);
+      outgoing.send(FrameKind.message, { ...payload, shared });
+      return { link, session, outgoing };
+    });
+    const sum = (): number =>
+      ends.reduce((bytes, { session, outgoing }) => bytes + session.heldBytes + outgoing.heldBytes, 0);
+    const isOnce = (): void => assert.ok(Math.abs(sum() - 300_000) < 10_000, `${sum()} bytes are held`);
+    isOnce();
+    await turn();
+    isOnce();
+    const [first, second, third, last] = ends as [
+      (typeof ends)[0],
+      (typeof ends)[0],
+      (typeof ends)[0],
+      (typeof ends)[0],
+    ];
+    assert.ok(first.session.keptBytes > 300_000, 'the cap of each connection counts all of it');
+    const frameBytes = shared.map(({ bytes }) => bytes.length);
+    first.session.onAcknowledged(frameBytes[0]!, 0);
+    isOnce();
+    second.session.onAcknowledged(
+      frameBytes.reduce((all, one) => all + one),
+      0,
+    );
+    third.session.forget();
+    isOnce();
+    assert.deepEqual([second.session.heldBytes, third.session.heldBytes], [0, 0]);
+    first.session.forget();
+    assert.ok(last.session.heldBytes > 300_000);
+  });
+
+  test('for a session that has ended is what was kept and what was not sent, until its user has heard of it', async () => {
+    const { channel, link, told, behaviour } = openChannel({ hello: { ...hello, session } });
+    const handled = Promise.withResolvers<boolean>();
+    behaviour.message = () => handled.promise;
+    link.onMessage(dataFrame(FrameKind.message, 'takes long'));
+    link.room = 1;
+    for (let count = 0; count < 20; count++) channel.send(new Uint8Array(60_000));
+    await turn();
+    link.onMessage(smallFrame(FrameKind.goodbye, encodeGoodbye(goodbye('stopped'))));
+    link.end();
+    await turn();
+    assert.ok(channel.heldBytes > 20 * 60_000, `${channel.heldBytes} bytes, while the handler runs`);
+    handled.resolve(true);
+    await turn();
+    assert.deepEqual(told.slice(1), ['closed stopped by them', 'unacknowledged 20']);
+    assert.equal(channel.heldBytes, 0, 'whoever holds on to the connection');
+  });
+
+  test('for streams whose connection has ended is what was not read', async () => {
+    const line = new Line();
+    const [ours, theirs] = await line.stream();
+    for (const bytes of [60_000, 40_000]) {
+      ours.write(new Uint8Array(bytes));
+      await line.flow();
+    }
+    const error = new PeerloomError('ERR_CONNECTION_CLOSED', 'over');
+    const [left, ...none] = line.listener.streams.close(() => error);
+    assert.deepEqual([left, none], [theirs, []]);
+    const open = new Set<MemoryAccount>();
+    const budget = { close: (account: MemoryAccount) => void open.delete(account) };
+    const dropped = new PeerloomError('ERR_CONNECTION_CLOSED', 'too much');
+    const account = new UnreadStreams([theirs], { budget, dropped: () => dropped });
+    open.add(account);
+    assert.equal(account.heldBytes, 100_000);
+    account.closeIfRead();
+    assert.equal(open.size, 1);
+
+    assert.equal((await theirs.read())!.length, 60_000);
+    assert.equal(account.heldBytes, 40_000);
+    account.shed();
+    assert.equal(account.heldBytes, 0);
+    account.closeIfRead();
+    assert.equal(open.size, 0);
+    await assert.rejects(theirs.read(), dropped);
+  });
+
+  test('for a stream that is aborted after its connection has ended is nothing', async () => {
+    const line = new Line();
+    const [ours, theirs] = await line.stream();
+    ours.write(new Uint8Array(1_000));
+    await line.flow();
+    line.listener.streams.close(() => new PeerloomError('ERR_CONNECTION_CLOSED', 'over'));
+    assert.equal(theirs.heldBytes, 1_000);
+    theirs.abort({ code: 'aborted', message: 'enough' });
+    assert.equal(theirs.heldBytes, 0);
+    await assert.rejects(theirs.read(), withCode('ERR_STREAM_ABORTED', /enough/));
   });
 
   test('for streams is what was not read, and what was not sent', async () => {

@@ -30,6 +30,8 @@ export function openChannel({
   direction = 'outbound',
   runtime = new VirtualRuntime(),
   turns = new DecompressionTurns(runtime),
+  link = new FakeLink(),
+  budget,
 }: {
   /** What came behind the handshake. */
   rest?: Uint8Array[];
@@ -41,8 +43,10 @@ export function openChannel({
   runtime?: VirtualRuntime;
   /** Shared with other channels. */
   turns?: DecompressionTurns;
+  link?: FakeLink;
+  /** Shared with other channels. */
+  budget?: MemoryBudget;
 } = {}) {
-  const link = new FakeLink();
   const resolved = resolveLimits(limits);
   const channel = new FrameChannel(
     {
@@ -55,7 +59,7 @@ export function openChannel({
     },
     {
       limits: resolved,
-      budget: new MemoryBudget(resolved.memoryBudgetBytes),
+      budget: budget ?? new MemoryBudget(resolved.memoryBudgetBytes),
       turns,
       runtime,
       log: Object.assign(() => {}, { enabled: false }),

@@ -8,18 +8,19 @@ import {
   positionOf,
   smallFrame,
 } from '../../../src/wire/frame.ts';
+import { encodeGoodbye, goodbye } from '../../../src/wire/goodbye.ts';
 import { withCode } from '../../support/errors.ts';
 import { FakeLink } from '../../support/fake-link.ts';
+import { HoldingLink } from '../../support/holding-link.ts';
 import { turn } from '../../support/turns.ts';
 import { VirtualRuntime } from '../../support/virtual-runtime.ts';
-import { dataFrame, hello, openChannel } from './open-channel.ts';
+import { dataFrame, hello, kindsOf, openChannel } from './open-channel.ts';
 
 const kibibyte = 1024;
 
 /** A session whose channel counts bytes, each of which is whole. */
-function open() {
+function open(link = new FakeLink()) {
   const runtime = new VirtualRuntime();
-  const link = new FakeLink();
   const session = new Session('name', link, { runtime, queueMaxBytes: 1024 * kibibyte });
   const told: string[] = [];
   const user = {
@@ -152,6 +153,51 @@ suite('after a break', () => {
       assert.equal(await session.closed, undefined);
       assert.equal(session.canResumeAt(0), false);
     }
+  });
+});
+
+suite('memory of what was sent', () => {
+  const length = 10_000;
+  const sendOver = (session: Session, free: number[]): void => {
+    for (const index of [1, 2, 3]) session.send(new Uint8Array(length), () => void free.push(index));
+  };
+
+  test('comes back once it is acknowledged and the link is done with it, whichever comes first', () => {
+    const link = new HoldingLink();
+    const { session } = open(link);
+    const free: number[] = [];
+    sendOver(session, free);
+    session.onAcknowledged(2 * length, 0);
+    assert.deepEqual(free, [], 'a peer says it has what no link has sent');
+    link.transmit(1);
+    assert.deepEqual(free, [1]);
+    link.transmit();
+    assert.deepEqual(free, [1, 2]);
+    session.onAcknowledged(3 * length, 0);
+    assert.deepEqual(free, [1, 2, 3]);
+  });
+
+  test('never comes back where a link held it that has ended, whatever is acknowledged over the next one', async () => {
+    const link = new HoldingLink();
+    const { session, resume } = open(link);
+    const free: number[] = [];
+    sendOver(session, free);
+    link.transmit(1);
+    link.end();
+    await turn();
+    resume(length);
+    session.onAcknowledged(3 * length, 0);
+    assert.deepEqual(free, [1], 'the second and the third the first link may still read');
+  });
+
+  test('comes back to the pool of blocks under the same conditions', () => {
+    const link = new HoldingLink();
+    const { session } = open(link);
+    const small = new Uint8Array(1_000).fill(1);
+    for (let count = 0; count < 40; count++) session.send(small);
+    session.onAcknowledged(40 * small.length, 0);
+    for (let count = 0; count < 40; count++) session.send(small.fill(2));
+    link.assertIntact();
   });
 });
 
@@ -366,6 +412,43 @@ suite('a channel over a session', () => {
     assert.deepEqual(told.slice(3), ['resumed']);
     await cut();
     assert.deepEqual(told.slice(4), ['suspended lost']);
+  });
+
+  test('that makes the peers cost too much ends at once: its user is told while a handler runs', async () => {
+    for (const hasEnded of [false, true]) {
+      const { channel, link, told, behaviour } = openSession();
+      behaviour.message = () => new Promise(() => {});
+      link.onMessage(dataFrame(FrameKind.message, 'takes for ever'));
+      link.room = 3;
+      for (let count = 0; count < 20; count++) channel.send(new Uint8Array(60_000));
+      await turn();
+      if (hasEnded) {
+        link.onMessage(smallFrame(FrameKind.goodbye, encodeGoodbye(goodbye('stopped'))));
+        link.end();
+      }
+      await turn();
+      assert.deepEqual(told.slice(1), [], 'the end waits for the handler');
+      channel.shed();
+      await turn();
+      const reason = hasEnded ? 'closed stopped by them' : 'closed overload by us';
+      assert.deepEqual(told.slice(1), [reason, 'unacknowledged 20']);
+      assert.ok(channel.heldBytes < 20, 'nothing but what the handler has in hand');
+      assert.ok(
+        hasEnded || link.endings.includes('destroy'),
+        'the link stopped in the middle of what is gone',
+      );
+    }
+  });
+
+  test('says why it ends where the link has taken everything', async () => {
+    const { channel, link, told } = openSession();
+    channel.send(new Uint8Array(60_000));
+    await turn();
+    channel.shed();
+    await turn();
+    assert.deepEqual(told, ['closed overload by us', 'unacknowledged 1']);
+    assert.deepEqual(kindsOf(link), [FrameKind.message, FrameKind.goodbye]);
+    assert.deepEqual(link.endings, ['close 1000']);
   });
 
   test('a listener waits so long and no longer', async () => {

@@ -21,10 +21,15 @@ export interface VictimOptions {
   readonly plain?: boolean;
   /** Accept nodes of the Python package as well. */
   readonly p2pnetwork?: boolean;
+  /** Hold on to the objects of connections that have ended. */
+  readonly keepsConnections?: boolean;
 }
 
-/** What handlers do: end at once, end a turn of the event loop later, leave the peer then, wait until they are let go. */
-type Manner = 'prompt' | 'slow' | 'leave' | 'hold';
+/**
+ * What handlers do: end at once, end a turn of the event loop later, leave the peer then, wait until they are let go,
+ * do that with messages but answer requests.
+ */
+type Manner = 'prompt' | 'slow' | 'leave' | 'hold' | 'hold messages';
 
 /** What became of a question. */
 export interface Outcome {
@@ -45,10 +50,11 @@ class Victim extends Node {
   /** Errors in the handlers of this class. */
   failures = 0;
   lastMessage: Data = null;
+  readonly past: NodeConnection[] = [];
   #letGo: (() => void)[] = [];
 
   override async nodeRequest(peer: NodeConnection, data: Data): Promise<Data> {
-    if (peer.name === 'raw') await this.#hold();
+    if (peer.name === 'raw' && this.manner !== 'hold messages') await this.#hold();
     return data;
   }
 
@@ -68,6 +74,7 @@ class Victim extends Node {
   }
 
   override inboundNodeConnected(peer: NodeConnection): void {
+    if (keepsConnections) this.past.push(peer);
     tell({ name: 'connected', id: peer.id, code: '', message: peer.name });
   }
 
@@ -96,7 +103,7 @@ class Victim extends Node {
 
   #hold(): void | Promise<void> {
     if (this.manner === 'prompt') return undefined;
-    if (this.manner !== 'hold') return new Promise(setImmediate);
+    if (!this.manner.startsWith('hold')) return new Promise(setImmediate);
     return new Promise((resolve) => this.#letGo.push(resolve));
   }
 }
@@ -105,6 +112,7 @@ const {
   host = '127.0.0.1',
   plain,
   p2pnetwork,
+  keepsConnections = false,
   ...nodeOptions
 } = JSON.parse(process.argv[2] ?? '{}') as VictimOptions;
 const accept: TcpProtocol[] = ['tls'];
@@ -179,7 +187,7 @@ const commands = {
   /** What the handlers do from now on. */
   handlers(manner: Manner) {
     node.manner = manner;
-    if (manner !== 'hold') node.letGo();
+    if (!manner.startsWith('hold')) node.letGo();
   },
 
   /** Sends messages to one peer until its queue refuses one. */

@@ -1,0 +1,15 @@
+/** A frame of a large message to many: it is made once, and waits in many connections. */
+export class SharedFrame {
+  readonly bytes: Uint8Array;
+  /** How many connections hold it. */
+  holders = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+
+  /** What one of its holders counts. */
+  get bytesEach(): number {
+    return this.bytes.length / Math.max(1, this.holders);
+  }
+}
