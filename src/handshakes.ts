@@ -6,7 +6,7 @@ import { openPacketChannel, refusePacketLink } from './channel/packet-channel.ts
 import type { Log } from './debug.ts';
 import { DecompressionTurns } from './decompression-turns.ts';
 import type { DurableChannels } from './durable-channels.ts';
-import { MemoryBudget } from './memory-budget.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { ResolvedOptions } from './options.ts';
 import { outrankedMessage, type PeerTable } from './peer-table.ts';
@@ -26,6 +26,7 @@ export interface Conversation {
 
 export interface HandshakesOptions {
   readonly options: ResolvedOptions;
+  readonly budget: MemoryBudget;
   readonly log: Log;
   /** The port listened on. */
   readonly port: () => number;
@@ -47,11 +48,11 @@ export class Handshakes {
   readonly #turns: DecompressionTurns;
 
   constructor(setup: HandshakesOptions) {
-    const { options } = setup;
+    const { options, budget } = setup;
     this.#setup = setup;
     this.#options = options;
     this.#instance = randomName(options.runtime);
-    this.#budget = new MemoryBudget(options.limits.memoryBudgetBytes);
+    this.#budget = budget;
     this.#turns = new DecompressionTurns(options.runtime);
   }
 

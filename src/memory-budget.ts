@@ -23,6 +23,7 @@ const parts = 64;
 export class MemoryBudget {
   readonly #maxBytes: number;
   readonly #accounts = new Set<MemoryAccount>();
+  #sharedBytes = (): number => 0;
   /** What may be kept anew before it is looked again. */
   #roomBytes: number;
   #isLooking = false;
@@ -30,6 +31,14 @@ export class MemoryBudget {
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
     this.#roomBytes = maxBytes;
+  }
+
+  /**
+   * Takes into the sum what is kept for peers and for none of them in particular. Nobody can be ended for it, so it
+   * must have a bound of its own that leaves room for connections. What it keeps anew must be told as well.
+   */
+  share(sharedBytes: () => number): void {
+    this.#sharedBytes = sharedBytes;
   }
 
   /** Takes an account into the sum. */
@@ -54,7 +63,7 @@ export class MemoryBudget {
   readonly #look = (): void => {
     this.#isLooking = false;
     const costs = Array.from(this.#accounts, (account) => ({ account, bytes: account.heldBytes }));
-    let sum = costs.reduce((total, { bytes }) => total + bytes, 0);
+    let sum = costs.reduce((total, { bytes }) => total + bytes, this.#sharedBytes());
     if (sum > this.#maxBytes) costs.sort((one, other) => other.bytes - one.bytes);
     for (const { account, bytes } of costs) {
       if (sum <= this.#maxBytes) break;

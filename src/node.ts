@@ -12,6 +12,7 @@ import { dialUntilUp } from './dial-until-up.ts';
 import { PeerloomError } from './errors.ts';
 import { Dispatcher, type NodeEventName, type NodeListener } from './events.ts';
 import { InboundFailures } from './inbound-failures.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import { networkSecretOf } from './network-secret.ts';
 import { type ConnectionDetails, NodeConnection } from './node-connection.ts';
 import { NodeHandlers, overrides } from './node-handlers.ts';
@@ -52,6 +53,8 @@ export class Node extends NodeHandlers {
   readonly host: string;
   /** Prints every step when true. */
   debug: boolean;
+  /** @internal For what a subclass of ours keeps for peers. */
+  readonly memoryBudget: MemoryBudget;
 
   readonly #options: ResolvedOptions;
   readonly #dispatcher: Dispatcher;
@@ -81,8 +84,10 @@ export class Node extends NodeHandlers {
     this.debug = this.#options.debug;
     this.#log = this.#logOf('node');
     this.#dispatcher = new Dispatcher(this, this.#options.callback, (event) => overrides(this, event));
+    this.memoryBudget = new MemoryBudget(this.#options.limits.memoryBudgetBytes);
     this.#peering = new Peering({
       options: this.#options,
+      budget: this.memoryBudget,
       log: this.#logOf('connection'),
       port: () => this.#port,
       onUserError: (error, direction) =>

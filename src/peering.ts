@@ -9,6 +9,7 @@ import type { Log } from './debug.ts';
 import { DurableChannels, NotResumed } from './durable-channels.ts';
 import { PeerloomError } from './errors.ts';
 import { Handshakes } from './handshakes.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { ResolvedOptions } from './options.ts';
 import { outrankedMessage, PeerTable } from './peer-table.ts';
@@ -28,6 +29,7 @@ export interface NewChannel {
 
 export interface PeeringOptions {
   readonly options: ResolvedOptions;
+  readonly budget: MemoryBudget;
   readonly log: Log;
   /** The port listened on. */
   readonly port: () => number;
@@ -79,6 +81,7 @@ export class Peering {
     this.#durable = new DurableChannels(options);
     this.#handshakes = new Handshakes({
       options,
+      budget: setup.budget,
       log: setup.log,
       port: setup.port,
       admission: this.#admission,

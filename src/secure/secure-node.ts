@@ -4,7 +4,7 @@ import type { Channel } from '../channel/channel.ts';
 import type { Data } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
 import { type Identity, isPeerId } from '../identity.ts';
-import { defaultLimits } from '../limits.ts';
+import { resolveLimits } from '../limits.ts';
 import { Node } from '../node.ts';
 import type { NodeConnection } from '../node-connection.ts';
 import { type NodeOptions, resolveIdentity } from '../options.ts';
@@ -19,6 +19,7 @@ import { Notary } from './notary.ts';
 import { PeerTurns } from './peer-turns.ts';
 import { type Mail, PostOffice } from './post-office.ts';
 import { SecureChannel } from './secure-channel.ts';
+import { storeBoundsOf } from './vault/store-usage.ts';
 import { Vault } from './vault/vault.ts';
 import { checkVaultOptions } from './vault/vault-arguments.ts';
 import { VaultEngine, type VaultOptions, type VaultSetup } from './vault/vault-engine.ts';
@@ -104,7 +105,7 @@ export class SecureNode extends Node {
       opener: this.#opener,
       respond: (mail, letter, channel) => this.#respond(mail, letter, channel),
     });
-    const maxMessageBytes = rest.limits?.maxMessageBytes ?? defaultLimits.maxMessageBytes;
+    const { maxMessageBytes, memoryBudgetBytes } = resolveLimits(rest.limits);
     const network = {
       ask: (to: string, topic: string, data: Data, timeoutMs: number) =>
         this.#post.ask(to, { topic, data }, timeoutMs),
@@ -113,8 +114,18 @@ export class SecureNode extends Node {
       neighbours: () => [...this.#post.channels.keys()],
     };
     const opener = this.#opener;
-    this.#vaultSetup = { ...vault, identity, opener, runtime, wallClock, network, maxMessageBytes };
-    if (vault?.path !== undefined) this.#engine = new VaultEngine(this.#vaultSetup);
+    this.#vaultSetup = {
+      ...vault,
+      ...storeBoundsOf(vault ?? {}, memoryBudgetBytes),
+      identity,
+      opener,
+      runtime,
+      wallClock,
+      network,
+      maxMessageBytes,
+    };
+    this.memoryBudget.share(() => this.#engine?.store.heldBytes ?? 0);
+    if (vault?.path !== undefined) this.#openVault();
   }
 
   /**
@@ -129,8 +140,7 @@ export class SecureNode extends Node {
 
   /** @internal */
   get vaultEngine(): VaultEngine {
-    this.#engine ??= new VaultEngine(this.#vaultSetup);
-    return this.#engine;
+    return this.#engine ?? this.#openVault();
   }
 
   override async releaseAfterStop(): Promise<void> {
@@ -236,6 +246,12 @@ export class SecureNode extends Node {
       serve: ({ author, data }, stream) => this.vaultEngine.serve(data, author, stream),
       handle: (envelope, run) => this.#handle(envelope, run),
     });
+  }
+
+  #openVault(): VaultEngine {
+    this.#engine = new VaultEngine(this.#vaultSetup);
+    if (this.#vaultSetup.path === undefined) this.#engine.store.onGrowth = this.memoryBudget.grew;
+    return this.#engine;
   }
 
   #handle<Result>(envelope: Envelope, run: (data: Data) => Result): Result {

@@ -113,4 +113,18 @@ suite('a budget', () => {
     await turn();
     assert.deepEqual(givenUp, ['b']);
   });
+
+  test('counts what is shared as well, for which nobody in particular goes', async () => {
+    const { budget, accounts, givenUp } = budgetOf({ a: 1_000, b: 2_000 });
+    let sharedBytes = 3_400;
+    budget.share(() => sharedBytes);
+    budget.grew(6_401);
+    await turn();
+    assert.deepEqual(givenUp, [], 'used up to the last byte');
+    sharedBytes += 1;
+    budget.grew(maxBytes / 64 + 1);
+    await turn();
+    assert.deepEqual(givenUp, ['b']);
+    assert.equal(accounts[0]!.bytes, 1_000);
+  });
 });

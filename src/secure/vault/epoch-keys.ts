@@ -4,6 +4,7 @@ import { PeerloomError } from '../../errors.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import { encryptionKeyOf, type HpkeContext, type HpkeOpener, hpkeSeal } from '../hpke.ts';
 import type { Epoch } from './collection-state.ts';
+import { inBatches } from './in-batches.ts';
 
 /** An epoch of a collection. */
 export interface EpochName {
@@ -29,8 +30,8 @@ export class EpochKeys {
   /** An epoch with a new key, open to this node and the readers. */
   async newEpoch(name: EpochName, from: number, readers: readonly string[]): Promise<Epoch> {
     const key = new Uint8Array(requiredBuiltin('node:crypto', 'The vault').randomBytes(keyBytes));
-    const wraps = [this.#ownId, ...readers].map(async (id) => [id, await wrap(key, name, id)] as const);
-    return { epoch: name.epoch, from, wraps: Object.fromEntries(await Promise.all(wraps)) };
+    const wraps = await inBatches([this.#ownId, ...readers], async (id) => [id, await wrap(key, name, id)]);
+    return { epoch: name.epoch, from, wraps: Object.fromEntries(wraps) };
   }
 
   /** The epoch, open to one more reader. */

@@ -1,12 +1,14 @@
 import { PeerloomError } from '../../errors.ts';
 import type { Identity } from '../../identity.ts';
 import type { Runtime } from '../../runtime.ts';
-import { type CollectionState, currentEpoch, epochOfVersion } from './collection-state.ts';
+import { type CollectionState, currentEpoch, epochOfVersion, stateLength } from './collection-state.ts';
 import type { EpochKeys, EpochName } from './epoch-keys.ts';
+import { inBatches } from './in-batches.ts';
 import { openItem, type SealedItem, sealItem } from './item.ts';
 import { type Change, nextManifest } from './manifest.ts';
 import { Serial } from './serial.ts';
 import { turn } from './turn.ts';
+import { maxStateLength } from './vault-limits.ts';
 import type { StoredCollection, VaultStore } from './vault-store.ts';
 
 export interface OwnCollectionsOptions {
@@ -74,12 +76,12 @@ export class OwnCollections {
       const known = Object.hasOwn(state.readers, id) ? state.readers[id]! : undefined;
       if (known !== undefined && (known.history || !history)) return;
       const current = currentEpoch(state);
-      const epochs = state.epochs.map((epoch) => {
+      const epochs = await inBatches(state.epochs, async (epoch) => {
         if (!history && epoch !== current) return epoch;
         return this.#options.keys.openTo(id, this.#nameOf(collection, epoch.epoch), epoch);
       });
       const readers = { ...state.readers, [id]: { since: known?.since ?? this.#now(), history } };
-      const opened = { ...state, epochs: await Promise.all(epochs), readers };
+      const opened = { ...state, epochs, readers };
       this.#advance(collection, { kind: 'grant', id, history }, opened);
     });
   }
@@ -95,9 +97,11 @@ export class OwnCollections {
       const next = await this.#options.keys.newEpoch(name, from, Object.keys(readers));
       const epochs = state.epochs.map(({ wraps: { [id]: _, ...wraps }, ...rest }) => ({ ...rest, wraps }));
       const closed = reencrypt ? epoch : state.closed;
+      const revoked = { ...state, epochs: [...epochs, next], readers, closed };
+      const isTooLarge = stateLength(revoked) > maxStateLength;
       this.#store.transaction(() => {
         const change = { kind: 'revoke', id, reencrypt } as const;
-        this.#advance(collection, change, { ...state, epochs: [...epochs, next], readers, closed });
+        this.#advance(collection, change, isTooLarge && reencrypt ? this.#openToOwner(revoked) : revoked);
         this.#store.setVersion(this.#ownId, collection, from - 1);
       });
       await this.#reencrypt(collection);
@@ -156,8 +160,18 @@ export class OwnCollections {
   #advance(collection: string, change: Change, state: CollectionState): void {
     const head = this.#store.collection(this.#ownId, collection)?.head;
     const step = { time: this.#now(), change, state: this.#pruned(collection, state) };
+    if (stateLength(step.state) > maxStateLength) throw tooManyReaders(collection);
     const manifest = nextManifest(this.#options.identity, { collection, head }, step);
     this.#store.saveManifest({ owner: this.#ownId, collection }, { log: [manifest.head], proven: manifest });
+  }
+
+  /** With old epochs open to the owner alone: readers get their items with the new one, as these are encrypted anew. */
+  #openToOwner(state: CollectionState): CollectionState {
+    const current = currentEpoch(state);
+    const epochs = state.epochs.map((epoch) => {
+      return epoch === current ? epoch : { ...epoch, wraps: { [this.#ownId]: epoch.wraps[this.#ownId]! } };
+    });
+    return { ...state, epochs };
   }
 
   /** Without the epochs that no item is left of. */
@@ -226,4 +240,11 @@ export class OwnCollections {
   #now(): number {
     return Math.trunc(this.#options.wallClock());
   }
+}
+
+function tooManyReaders(collection: string): PeerloomError {
+  return new PeerloomError(
+    'ERR_MESSAGE_TOO_LARGE',
+    `${collection} has too many readers, or epochs that are open to them: a revoke with { reencrypt: true } ends all earlier epochs`,
+  );
 }

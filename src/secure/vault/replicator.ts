@@ -1,6 +1,7 @@
 import type { ChannelStream } from '../../channel/stream.ts';
 import type { Data } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
+import { inBatches } from './in-batches.ts';
 import type { SealedItem } from './item.ts';
 import { isCount } from './vault-arguments.ts';
 import {
@@ -70,13 +71,13 @@ export class Replicator {
   }
 
   /** Tries once with each replica. */
-  async sync(collections: readonly string[]): Promise<SyncResult[]> {
-    return Promise.all(this.#pairs(collections).map((pair) => this.#try(pair)));
+  sync(collections: readonly string[]): Promise<SyncResult[]> {
+    return inBatches(this.#pairs(collections), (pair) => this.#try(pair));
   }
 
   /** Tries again where it did not work before. */
   retry(): void {
-    for (const pair of this.#behind.values()) void this.#try(pair);
+    void inBatches([...this.#behind.values()], (pair) => this.#try(pair));
   }
 
   /** Brings a replica up to date, or tells one that it is none any more. */

@@ -15,14 +15,39 @@ export const defaultBounds: StoreBounds = {
   maxReplicaBytes: 64 * 1024 * 1024,
 };
 
+/** Of the node's budget, for each of the two bounds of a vault in memory: half of the budget is left to connections. */
+const shareOfBudget = 0.25;
+
+/** @throws RangeError when a vault in memory is to keep more than the node's memory budget has room for. */
+export function storeBoundsOf(
+  { path, ...given }: Partial<StoreBounds> & { readonly path?: string },
+  memoryBudgetBytes: number,
+): StoreBounds {
+  const mostBytes = path === undefined ? memoryBudgetBytes * shareOfBudget : Number.POSITIVE_INFINITY;
+  const boundOf = (name: keyof StoreBounds): number => {
+    const bytes = given[name] ?? Math.min(defaultBounds[name], mostBytes);
+    if (bytes <= mostBytes) return bytes;
+    throw new RangeError(
+      `vault.${name} must be at most ${mostBytes} for a vault in memory, a quarter of limits.memoryBudgetBytes, not ${bytes}: give the vault a path, or raise the limit`,
+    );
+  };
+  return { maxCopyBytes: boundOf('maxCopyBytes'), maxReplicaBytes: boundOf('maxReplicaBytes') };
+}
+
 /** How much a vault keeps of other owners: triggers of the database count each row with the change itself. */
 export class StoreUsage {
+  /** Told of what is kept anew. */
+  onGrowth: (bytes: number) => void = () => {};
   readonly #database: VaultDatabase;
   readonly #bounds: StoreBounds;
 
   constructor(database: VaultDatabase, bounds: StoreBounds) {
     this.#database = database;
     this.#bounds = bounds;
+  }
+
+  get totalBytes(): number {
+    return this.bytes('copy') + this.bytes('replica');
   }
 
   bytes(keeping: Keeping): number {
@@ -44,6 +69,8 @@ export class StoreUsage {
     if (this.bytes('copy') > Math.max(maxCopyBytes, copyBytes)) {
       throw tooMuch(`at most ${maxCopyBytes} bytes of what it has read (vault.maxCopyBytes)`);
     }
+    const grownBytes = this.totalBytes - copyBytes - replicaBytes;
+    if (grownBytes > 0) this.onGrowth(grownBytes);
     return result;
   }
 }

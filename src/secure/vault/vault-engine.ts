@@ -27,11 +27,15 @@ import { Watchers } from './watchers.ts';
 export interface VaultOptions {
   /** The file; folders on the way to it are made where they are missing. Default: in memory. */
   readonly path?: string;
-  /** Bytes kept for other owners, beyond which the node takes no more of them; 0: none. Default 64 MiB. */
+  /**
+   * Bytes kept for other owners, beyond which the node takes no more of them; 0: none. Default 64 MiB; in memory at most
+   * a quarter of `limits.memoryBudgetBytes`.
+   */
   readonly maxReplicaBytes?: number;
   /**
    * Bytes kept of what this node has read of other owners. Beyond that reading still works, but the node keeps
-   * nothing new: no copy for when nobody can be reached, and no version to hold an older one against. Default 64 MiB.
+   * nothing new: no copy for when nobody can be reached, and no version to hold an older one against. Default
+   * and maximum as above.
    */
   readonly maxCopyBytes?: number;
 }

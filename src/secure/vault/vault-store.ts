@@ -64,8 +64,12 @@ export class VaultStore {
 
   /** Bytes of memory that other owners' collections take. */
   get heldBytes(): number {
-    const isMemory = this.#isInMemory && this.#database.isOpen;
-    return isMemory ? this.#usage.bytes('copy') + this.#usage.bytes('replica') : 0;
+    return this.#isInMemory && this.#database.isOpen ? this.#usage.totalBytes : 0;
+  }
+
+  /** Told of what is kept anew. */
+  set onGrowth(onGrowth: (bytes: number) => void) {
+    this.#usage.onGrowth = onGrowth;
   }
 
   /**

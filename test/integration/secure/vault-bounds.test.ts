@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
-import type { Data } from '../../../src/index.ts';
+import { type Data, Identity } from '../../../src/index.ts';
 import type { Change } from '../../../src/secure/vault/manifest.ts';
+import { withCode } from '../../support/errors.ts';
 import { HandMadeOwner } from './support/hand-made-owner.ts';
 import { type TestSecureNode, World } from './support/secure-nodes.ts';
 
@@ -220,5 +221,48 @@ suite('what the vault takes of other nodes has bounds', () => {
       if (seen.push(item) === 10) break;
     }
     assert.ok(bob.vaultEngine.store.countItems(alice.id, 'diary') <= 2);
+  });
+
+  test('an owner grants no more than a state can hold, and can revoke all the same', async (t) => {
+    const alice = await new World(t).start('alice');
+    const { store } = alice.vaultEngine;
+    const epochs = 41;
+    for (let epoch = 1; epoch <= epochs; epoch++) {
+      await alice.vault.put('diary', `${epoch}`, epoch);
+      if (epoch === epochs) break;
+      const { id } = Identity.generate();
+      await alice.vault.grant('diary', id);
+      await alice.vault.revoke('diary', id);
+    }
+    // As if each reader had been granted all of it, one by one.
+    const { head, state } = store.collection(alice.id, 'diary')!;
+    assert.equal(state.epochs.length, epochs);
+    const ids = Array.from({ length: 302 }, () => Identity.generate().id);
+    const wraps = Object.fromEntries(ids.map((id) => [id, 'w'.repeat(107)]));
+    const full = {
+      ...state,
+      epochs: state.epochs.map((epoch) => ({ ...epoch, wraps: { ...wraps, ...epoch.wraps } })),
+      readers: Object.fromEntries(ids.map((id) => [id, { since: 1, history: true }])),
+    };
+    store.saveManifest({ owner: alice.id, collection: 'diary' }, { log: [], proven: { head, state: full } });
+    const tooMany = withCode('ERR_MESSAGE_TOO_LARGE', /reencrypt/);
+    await alice.vault.grant('diary', Identity.generate().id, { history: true });
+    const grantMore = async () => {
+      for (let more = 0; more < 4; more++) {
+        await alice.vault.grant('diary', Identity.generate().id, { history: true });
+      }
+    };
+    await assert.rejects(grantMore, tooMany);
+    await assert.rejects(alice.vault.revoke('diary', ids[0]!), tooMany);
+    const isReader = () => alice.vault.readers('diary').some(({ id }) => id === ids[0]);
+    assert.equal(isReader(), true);
+    await alice.vault.revoke('diary', ids[0]!, { reencrypt: true });
+    assert.equal(isReader(), false);
+    for (const item of ['1', '41'])
+      assert.equal(await alice.vault.get(alice.id, 'diary', item), Number(item));
+    const { state: after } = store.collection(alice.id, 'diary')!;
+    assert.equal(Object.keys(after.epochs.at(-1)!.wraps).length, Object.keys(after.readers).length + 1);
+    assert.ok(JSON.stringify(after).length <= 2 * 2 ** 20);
+    await alice.vault.grant('diary', Identity.generate().id);
   });
 });
