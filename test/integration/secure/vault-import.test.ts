@@ -215,6 +215,26 @@ suite('the import of a vault', () => {
     assert.deepEqual(Buffer.concat(parts), Buffer.from(film), 'the chunks that were here are as they were');
   });
 
+  test('that is refused for its last collection has taken nothing of the first, also not in memory', async (t) => {
+    const identity = Identity.generate();
+    const first = await startOwner(t, identity);
+    await first.vault.put('a', 'one', 1);
+    await first.vault.grant('a', Identity.generate().id);
+    await first.vault.put('b', 'two', 2);
+    const { body } = first.vaultEngine.store.item(first.id, 'b', 'two')!;
+    const damaged = Uint8Array.from(first.vault.export());
+    damaged[Buffer.from(damaged).indexOf(body) + 20]! ^= 1;
+    const second = await startOwner(t, identity);
+    await assert.rejects(second.vault.import(damaged), withCode('ERR_SIGNATURE_INVALID'));
+    assert.deepEqual([second.vault.collections(), second.vault.readers('a')], [[], []]);
+    await second.vault.put('a', 'other', 3);
+    assert.deepEqual(
+      second.vault.audit('a').map(({ sequence, change }) => [sequence, change.kind]),
+      [[1, 'create']],
+    );
+    assert.equal(await second.vault.get(second.id, 'a', 'other'), 3);
+  });
+
   test('refuses what is not an export', async (t) => {
     const alice = await startOwner(t, Identity.generate());
     const format = 'peerloom-vault-export-2';
