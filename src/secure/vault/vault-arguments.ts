@@ -41,6 +41,12 @@ export function checkNames(names: Readonly<Record<string, string>>): void {
   }
 }
 
+/** @throws RangeError, which names the argument. */
+export function checkCount(name: string, count: unknown): void {
+  if (!isCount(count))
+    throw new RangeError(`${name} must be a whole number of at least 0, not ${shown(count)}`);
+}
+
 const optionNames = [
   'path',
   'maxReplicaBytes',

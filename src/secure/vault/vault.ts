@@ -10,7 +10,7 @@ import { sealBytes } from './item.ts';
 import type { LogEntry } from './manifest.ts';
 import type { OwnCollections } from './own-collections.ts';
 import type { SyncResult } from './replicator.ts';
-import { checkId, checkNames } from './vault-arguments.ts';
+import { checkCount, checkId, checkNames } from './vault-arguments.ts';
 import type { VaultEngine } from './vault-engine.ts';
 import type { VaultStore } from './vault-store.ts';
 
@@ -178,8 +178,10 @@ export class Vault {
     checkNames({ collection });
     checkId('owner', owner);
     checkOptions(options, ['since', 'signal']);
-    checkSignal(options.signal);
-    const changes = this.#engine.watch.changes({ owner, collection }, options.since ?? 0, options.signal);
+    const { since = 0, signal } = options;
+    checkCount('since', since);
+    checkSignal(signal);
+    const changes = this.#engine.watch.changes({ owner, collection }, since, signal);
     for await (const { text, blob, ...change } of changes) {
       if (text === undefined) yield { ...change, kind: 'deleted', value: undefined };
       else if (blob !== '') yield { ...change, kind: 'stream', value: undefined };

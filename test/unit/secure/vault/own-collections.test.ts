@@ -289,6 +289,11 @@ suite('what a vault says of itself', () => {
       [/reencyrpt is not an option/, vault.revoke('c', bob, { reencyrpt: true } as never)],
       [/form is not an option/, vault.get(alice.id, 'c', 'i', { form: [] } as never)],
       [/form is not an option/, vault.getStream(alice.id, 'c', 'i', { form: [] } as never).next()],
+      [
+        /^since must be a whole number of at least 0, not -1/,
+        vault.watch(alice.id, 'c', { since: -1 }).next(),
+      ],
+      [/^since must be .*, not 'x'/, vault.watch(alice.id, 'c', { since: 'x' as never }).next()],
       [/sinse is not an option/, vault.watch(alice.id, 'c', { sinse: 1 } as never).next()],
     ];
     for (const [message, call] of wrong) {
