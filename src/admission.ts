@@ -2,6 +2,7 @@ import { isLoopback, sourceOf } from './address.ts';
 import { shown } from './arguments.ts';
 import type { PeerDetails, ResolvedOptions } from './options.ts';
 import type { Runtime } from './runtime.ts';
+import { ThrownByUser } from './thrown-by-user.ts';
 import { type Goodbye, goodbye } from './wire/goodbye.ts';
 
 /** Addresses whose recent connections are remembered. */
@@ -51,18 +52,30 @@ export class Admission {
     this.#inbound.delete(token);
   }
 
-  /** Why a peer is not welcome; an `authorize` that throws, or answers anything but true, admits nobody. */
+  /**
+   * Why a peer is not welcome. An `authorize` that throws, or returns anything but true, admits nobody.
+   *
+   * @throws ThrownByUser.
+   */
   async judge(peer: PeerDetails): Promise<Goodbye | undefined> {
     const { allow, deny, authorize } = this.#options;
     const isListed = peer.security.authenticated && allow?.has(peer.id);
     if (deny.has(peer.id) || (allow !== undefined && !isListed)) return goodbye('refused');
     if (authorize === undefined) return undefined;
-    const answer: unknown = await authorize(peer);
+    const answer = await this.#ask(authorize, peer);
     if (typeof answer !== 'boolean') {
       const message = `authorize must return a boolean, or a promise of one, not ${shown(answer)}`;
       this.#onWrongAnswer(new TypeError(message), peer.direction);
     }
     return answer === true ? undefined : goodbye('refused');
+  }
+
+  async #ask(authorize: NonNullable<ResolvedOptions['authorize']>, peer: PeerDetails): Promise<unknown> {
+    try {
+      return await authorize(peer);
+    } catch (error) {
+      throw new ThrownByUser(error);
+    }
   }
 }
 

@@ -34,6 +34,16 @@ export function messageOf(thrown: unknown): string {
   return shown(thrown);
 }
 
+/** What was thrown, as an error: itself where it is one. */
+export function errorOf(thrown: unknown): Error {
+  try {
+    if (thrown instanceof Error) return thrown;
+  } catch {
+    // A revoked Proxy.
+  }
+  return new Error(messageOf(thrown), { cause: thrown });
+}
+
 /** @throws TypeError with the argument's name, the rule and the value. */
 export function checkType<Value>(name: string, value: Value, type: string): Value {
   const isOfType = typeof value === type && value !== null && !(type === 'object' && Array.isArray(value));

@@ -90,3 +90,12 @@ export class PeerloomError extends Error {
     this.code = code;
   }
 }
+
+/** For what a user threw: `instanceof` itself throws for a revoked Proxy. */
+export function isPeerloomError(thrown: unknown): thrown is PeerloomError {
+  try {
+    return thrown instanceof PeerloomError;
+  } catch {
+    return false;
+  }
+}

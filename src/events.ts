@@ -1,7 +1,7 @@
-import { shown } from './arguments.ts';
+import { messageOf, shown } from './arguments.ts';
 import type { Handled, ReturnedMessages } from './channel/channel.ts';
 import type { Data } from './data.ts';
-import { PeerloomError } from './errors.ts';
+import { isPeerloomError, type PeerloomError } from './errors.ts';
 import { type AnyListener, Listeners, type Registration } from './listeners.ts';
 import type { Node } from './node.ts';
 import type { NodeConnection } from './node-connection.ts';
@@ -301,7 +301,7 @@ export class Dispatcher {
   failed(error: unknown, event: NodeEventName, peer: NodeConnection | undefined): void {
     if (event === 'node_stream' && isEndOfStream(error)) return;
     if (event === 'node_error' || !this.handles('node_error')) {
-      console.error(`A handler of ${event} failed; the node goes on.`, error);
+      print(`A handler of ${event} failed; the node goes on.`, error);
       return;
     }
     this.#emitError(error, event, peer);
@@ -318,11 +318,19 @@ export class Dispatcher {
   }
 }
 
+function print(text: string, thrown: unknown): void {
+  try {
+    console.error(text, thrown);
+  } catch {
+    // It is an object that throws when it is printed.
+    console.error(text, messageOf(thrown));
+  }
+}
+
 /** The other side gave the stream up, or the connection broke: that is no fault of the handler that reads it. */
 function isEndOfStream(error: unknown): boolean {
   return (
-    error instanceof PeerloomError &&
-    (error.code === 'ERR_STREAM_ABORTED' || error.code === 'ERR_CONNECTION_CLOSED')
+    isPeerloomError(error) && (error.code === 'ERR_STREAM_ABORTED' || error.code === 'ERR_CONNECTION_CLOSED')
   );
 }
 

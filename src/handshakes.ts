@@ -63,7 +63,7 @@ export class Handshakes {
   ): Promise<Channel> {
     const { limits, runtime } = this.#options;
     if (link.security.protocol === 'p2pnetwork') {
-      const reason = refusal ?? (await this.#admitPackets(link, direction));
+      const reason = refusal ?? (await this.#judgePackets(link, direction));
       const ownId = this.#options.identity.id;
       if (reason === undefined) {
         const [budget, turns] = [this.#budget, this.#turns];
@@ -118,6 +118,16 @@ export class Handshakes {
     const isSecond = decision === 'refuse' || durable.isLate(link, session);
     if (direction === 'inbound' && isSecond) return this.#duplicate(link);
     return this.#judge(link, theirs, direction);
+  }
+
+  async #judgePackets(link: Link, direction: 'inbound' | 'outbound'): Promise<Goodbye | undefined> {
+    try {
+      return await this.#admitPackets(link, direction);
+    } catch (error) {
+      // The user's own function threw: it admits nobody.
+      refusePacketLink(link, direction, goodbye('refused'));
+      throw error;
+    }
   }
 
   /** The side that dials finds out about duplicates before. */

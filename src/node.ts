@@ -9,7 +9,7 @@ import { Connections } from './connections.ts';
 import type { Data } from './data.ts';
 import { createLog, type Log } from './debug.ts';
 import { dialUntilUp } from './dial-until-up.ts';
-import { PeerloomError } from './errors.ts';
+import { isPeerloomError, PeerloomError } from './errors.ts';
 import { Dispatcher, type NodeEventName, type NodeListener } from './events.ts';
 import { InboundFailures } from './inbound-failures.ts';
 import { MemoryBudget } from './memory-budget.ts';
@@ -28,6 +28,7 @@ import { Reconnector } from './reconnector.ts';
 import { type Answer, type RequestFromNodesOptions, requestFromMany } from './request-from-nodes.ts';
 import type { RuntimeTimer } from './runtime.ts';
 import { type SendReport, type SendToNodesOptions, sendToMany } from './send-to-many.ts';
+import { ThrownByUser } from './thrown-by-user.ts';
 import type { Link, Transport, TransportContext } from './transport/transport.ts';
 import { type WantedNodes, waitForNodes } from './wait-for-nodes.ts';
 import { WaitedHandlers } from './waited-handlers.ts';
@@ -296,7 +297,7 @@ export class Node extends NodeHandlers {
       return connection;
     } catch (error) {
       this.#log(`no connection with ${text}: ${messageOf(error)}`);
-      if (error instanceof PeerloomError) this.#reportFailure(text, error, 'outbound');
+      if (isPeerloomError(error)) this.#reportFailure(text, error, 'outbound');
       throw error;
     }
   }
@@ -474,14 +475,18 @@ export class Node extends NodeHandlers {
   }
 
   #create(link: Link, details: ConnectionDetails): NodeConnection {
-    const connection: unknown = this.createNewConnection(link, details);
-    NodeConnection.checkCreated(connection, this, details);
-    return connection;
+    try {
+      const connection: unknown = this.createNewConnection(link, details);
+      NodeConnection.checkCreated(connection, this, details);
+      return connection;
+    } catch (error) {
+      throw new ThrownByUser(error);
+    }
   }
 
   #mayTryAgain(address: string, trials: number, error: unknown): Promise<boolean> {
     this.#log(`connecting again with ${address} failed, attempt ${trials}: ${messageOf(error)}`);
-    const isConflict = error instanceof PeerloomError && error.code === 'ERR_IDENTITY_IN_USE';
+    const isConflict = isPeerloomError(error) && error.code === 'ERR_IDENTITY_IN_USE';
     if (isConflict && trials === 1) this.#dispatcher.warn(error, 'node_reconnection_error');
     const data = { address, trials, error };
     return this.#dispatcher.consult('node_reconnection_error', { data }, address, trials, error);

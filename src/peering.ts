@@ -1,5 +1,6 @@
 import { type Address, formatAddress } from './address.ts';
 import { Admission } from './admission.ts';
+import { messageOf } from './arguments.ts';
 import type { Channel } from './channel/channel.ts';
 import { FrameChannel } from './channel/frame-channel.ts';
 import { HandshakeRefused } from './channel/handshake.ts';
@@ -14,6 +15,7 @@ import type { NodeConnection } from './node-connection.ts';
 import type { ResolvedOptions } from './options.ts';
 import { outrankedMessage, PeerTable } from './peer-table.ts';
 import { refusalError } from './refusal-error.ts';
+import { ThrownByUser } from './thrown-by-user.ts';
 import type { ExpectedPeer, Link, Transport } from './transport/transport.ts';
 import { unlessAborted } from './unless-aborted.ts';
 import { type Goodbye, goodbye } from './wire/goodbye.ts';
@@ -113,8 +115,8 @@ export class Peering {
     void link.closed.then(() => this.#admission.leave(link));
     this.#arriving.add(link);
     void link.closed.then(() => this.#arriving.delete(link));
-    const outcome = this.#answer(link, refusal).catch((error: Error) => {
-      this.#setup.log(`${formatAddress(link.remoteAddress)}: no connection, ${error.message}`);
+    const outcome = this.#answer(link, refusal).catch((error: unknown) => {
+      this.#setup.log(`${formatAddress(link.remoteAddress)}: no connection, ${messageOf(error)}`);
       this.#reportInbound(link, error);
       return undefined;
     });
@@ -200,6 +202,7 @@ export class Peering {
         if (other !== undefined) return other;
         if (!replace) return this.#reach(target, true);
       }
+      if (error instanceof ThrownByUser) throw error.thrown;
       throw error instanceof HandshakeRefused ? refusalError(error, formatAddress(address)) : error;
     } finally {
       signal.removeEventListener('abort', onAbort);
@@ -227,7 +230,7 @@ export class Peering {
    * Reports why an inbound link became no connection, unless that is how two nodes come to have one connection: the
    * second link is a duplicate, its dialler gave it up, or a broken session begins anew.
    */
-  #reportInbound(link: Link, error: Error): void {
+  #reportInbound(link: Link, error: unknown): void {
     const { remoteAddress } = link;
     if (error instanceof HandshakeRefused) {
       if (error.goodbye.code === 'duplicate') return;
@@ -235,7 +238,7 @@ export class Peering {
       return;
     }
     if (!(error instanceof PeerloomError)) {
-      this.#setup.onUserError(error, 'inbound');
+      this.#setup.onUserError(error instanceof ThrownByUser ? error.thrown : error, 'inbound');
       return;
     }
     const isGivenUp = error.code === 'ERR_CONNECTION_CLOSED' && this.#hasAnother(link);

@@ -1,3 +1,4 @@
+import { messageOf } from '../arguments.ts';
 import type { Data } from '../data.ts';
 import type { Log } from '../debug.ts';
 import type { DecompressionTurns } from '../decompression-turns.ts';
@@ -274,7 +275,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     try {
       this.#reader.push(bytes);
     } catch (error) {
-      this.#fail(goodbye('protocol', (error as Error).message));
+      this.#fail(goodbye('protocol', messageOf(error)));
     }
   }
 

@@ -1,3 +1,4 @@
+import { messageOf } from '../arguments.ts';
 import type { Data } from '../data.ts';
 import type { DecompressionTurns, Outcome } from '../decompression-turns.ts';
 import { PeerloomError } from '../errors.ts';
@@ -149,7 +150,7 @@ export class PacketChannel implements Channel, MemoryAccount {
     try {
       this.#reader.push(bytes);
     } catch (error) {
-      this.#abandon(goodbye('protocol', (error as Error).message));
+      this.#abandon(goodbye('protocol', messageOf(error)));
     }
   }
 

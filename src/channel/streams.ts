@@ -1,3 +1,4 @@
+import { messageOf } from '../arguments.ts';
 import type { Data } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
@@ -97,7 +98,7 @@ export class Streams implements StreamHost, FrameSource {
       });
       return stream!;
     } catch (error) {
-      stream?.abort({ code: 'aborted', message: (error as Error).message }, error);
+      stream?.abort({ code: 'aborted', message: messageOf(error) }, error);
       throw error;
     }
   }

@@ -44,7 +44,9 @@ export async function runNode(options: NodeCommandOptions): Promise<number> {
     await node.start();
     print(json ? listeningJson(node) : `Listening on ${addressOf(node)}\nas ${node.id}`);
     await Promise.all(
-      connect.map((address) => node.connectWithNode(address, { reconnect: reconnect ?? false, retry: reconnect ?? false })),
+      connect.map((address) =>
+        node.connectWithNode(address, { reconnect: reconnect ?? false, retry: reconnect ?? false }),
+      ),
     );
     if (prompt !== undefined) {
       print('Type to talk; /help tells what else there is.');

@@ -1,4 +1,5 @@
 import type { Address } from '../../address.ts';
+import { errorOf } from '../../arguments.ts';
 import type { Runtime, RuntimeTimer } from '../../runtime.ts';
 import type { Security } from '../security.ts';
 import type { Link, TransportContext } from '../transport.ts';
@@ -136,7 +137,7 @@ class MemoryLink implements Link {
     try {
       this.onMessage(bytes);
     } catch (error) {
-      this.#end(error instanceof Error ? error : new Error(String(error)));
+      this.#end(errorOf(error));
     }
   }
 

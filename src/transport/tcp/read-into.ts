@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { errorOf } from '../../arguments.ts';
 
 /** What a socket has inside when it was made with the option `onread`. */
 interface Internals {
@@ -55,7 +56,7 @@ export function guarded<Argument, Result>(
     try {
       return work(argument);
     } catch (error) {
-      socket.destroy(error instanceof Error ? error : new Error(String(error)));
+      socket.destroy(errorOf(error));
       return undefined;
     }
   };

@@ -1,6 +1,6 @@
 import type { Server, Socket } from 'node:net';
 import { type Address, formatAddress } from '../../address.ts';
-import { checkOptions, shown } from '../../arguments.ts';
+import { checkOptions, messageOf, shown } from '../../arguments.ts';
 import { PeerloomError } from '../../errors.ts';
 import { unlessAborted } from '../../unless-aborted.ts';
 import { introducedBy, introduceTo, PeerIdClaimed } from '../p2pnetwork/exchange-ids.ts';
@@ -319,7 +319,7 @@ function inDial(error: unknown, address: Address): unknown {
 }
 
 function unexpected(cause: unknown): PeerloomError {
-  return new PeerloomError('ERR_HANDSHAKE', `the handshake failed: ${(cause as Error).message}`, { cause });
+  return new PeerloomError('ERR_HANDSHAKE', `the handshake failed: ${messageOf(cause)}`, { cause });
 }
 
 function notSpoken(protocol: SniffedProtocol): PeerloomError {
