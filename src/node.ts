@@ -113,7 +113,7 @@ export class Node extends NodeHandlers {
       create: (link, details) => this.#create(link, details),
       wrap: (channel) => this.wrapChannel(channel),
     });
-    const { identity, networkKey, limits, runtime, transports } = this.#options;
+    const { identity, network, networkKey, limits, runtime, transports } = this.#options;
     const networkSecret = networkKey === undefined ? undefined : networkSecretOf(networkKey);
     this.#inboundFailures = new InboundFailures(runtime, (address, error) =>
       this.#reportFailure(address, error, 'inbound'),
@@ -122,7 +122,7 @@ export class Node extends NodeHandlers {
       this.#inboundFailures.add(from, error);
     for (const transport of transports) {
       const log = this.#logOf('transport');
-      transport.attach({ identity, networkSecret, limits, runtime, log, onInboundFailure });
+      transport.attach({ identity, network, networkSecret, limits, runtime, log, onInboundFailure });
     }
   }
 

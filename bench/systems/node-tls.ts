@@ -12,7 +12,7 @@ import type { Endpoint, Link, Plan, System } from '../system.ts';
 import { bareLink } from './bare-link.ts';
 import { listenOnLoopback } from './listening.ts';
 
-/** Bare mutual TLS 1.3 with self-signed Ed25519 certificates: the same security, and nothing else. */
+/** Bare mutual TLS 1.3 with self-signed certificates: the same security, and nothing else. */
 export function createSystem(): System {
   return { carries: 'bytes', createEndpoint: async (plan) => new TlsEndpoint(plan, Identity.generate()) };
 }
@@ -26,7 +26,8 @@ class TlsEndpoint implements Endpoint {
 
   constructor(plan: Plan, identity: Identity) {
     this.#plan = plan;
-    this.#certificate = createCertificate(identity);
+    const { cert, key } = createCertificate(identity);
+    this.#certificate = { cert, key };
     this.#secureContext = createSecureContext({ ...this.#certificate, minVersion: 'TLSv1.3' });
   }
 

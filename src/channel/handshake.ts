@@ -84,6 +84,9 @@ export async function shakeHands(link: Link, options: HandshakeOptions): Promise
     if (direction === 'outbound') link.send(smallFrame(FrameKind.hello, encodeHello(hello)));
     const theirs = decodeHello((await frames.next(FrameKind.hello)).body, hello.versions);
     const version = checkHello(theirs, hello, direction);
+    if (link.isOfOtherNetwork) {
+      throw new PeerloomError('ERR_HANDSHAKE', 'the other side proved its id for another network');
+    }
     if (direction === 'outbound') await frames.next(FrameKind.accept);
     const refusal = await frames.unlessFailed(options.admit(theirs));
     if (refusal !== undefined) throw new HandshakeRefused(refusal, 'us');

@@ -24,6 +24,8 @@ export interface Link {
   readonly startedAt: number;
   /** The port that the other side says it listens on, where it says so before the link is handed over. */
   readonly announcedPort?: number | undefined;
+  /** The other side proved its id for another network than this node's, and has to say so in its hello. */
+  readonly isOfOtherNetwork?: boolean;
   /**
    * Called with each piece that arrives, which must be read during the call: its memory is used again. Set it
    * in the turn in which the link was handed over. If it throws, the link ends with that error.
@@ -59,6 +61,8 @@ export interface Link {
 export interface TransportContext {
   /** Who the node is: links are authenticated with its key. */
   readonly identity: Identity;
+  /** The name of the network that the node belongs to; empty for none. */
+  readonly network: string;
   /** 32 bytes made from the node's `networkKey`; both sides of a link must hold the same. */
   readonly networkSecret: Uint8Array | undefined;
   /** The bounds to keep. */

@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { Identity, Node } from '../../src/index.ts';
 import { createCertificate } from '../../src/transport/tcp/certificate.ts';
+import { dialProofBytes } from '../../src/transport/tcp/dial-proof.ts';
 import { availableCompressions } from '../../src/wire/compression.ts';
 import { FrameKind, frameHeaderBytes, readUint32 } from '../../src/wire/frame.ts';
 import { packetEnd } from '../../src/wire/p2pnetwork/packet-reader.ts';
@@ -43,7 +44,7 @@ export async function recordNode(): Promise<Buffer[]> {
   await node.stop();
   await settled;
   server.close();
-  return cutIntoFrames(Buffer.concat(said));
+  return cutIntoFrames(Buffer.concat(said).subarray(dialProofBytes));
 }
 
 /** The frames of a stream, each with its header. */

@@ -11,6 +11,7 @@ import { within } from './turns.ts';
 export function transportContext(networkKey?: string): TransportContext {
   return {
     identity: Identity.generate(),
+    network: '',
     networkSecret: networkKey === undefined ? undefined : networkSecretOf(networkKey),
     limits: resolveLimits(),
     runtime: systemRuntime,

@@ -68,7 +68,7 @@ export async function tellStory(network: DemoNetwork, print: (line: string) => v
   }
   await Promise.all(memberNames.map(start));
 
-  print(headingLine('They connect, over mutual TLS: a ring with three chords'));
+  print(headingLine('They connect, over TLS: a ring with three chords'));
   for (const [from, to] of links) {
     await network.tell(from, { do: 'connect', port: ports.get(to)! });
     await network.connected(to, from);

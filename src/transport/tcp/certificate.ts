@@ -1,75 +1,148 @@
-import { createPrivateKey, type KeyObject, randomBytes, X509Certificate } from 'node:crypto';
-import { isPublicKey } from '../../ed25519.ts';
+import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { PeerloomError } from '../../errors.ts';
-import { type Identity, prefixed } from '../../identity.ts';
+import { type Identity, verifySignature } from '../../identity.ts';
+import { DerReader, der, Tag } from './der.ts';
 
-/** What TLS needs of an identity, both as PEM. */
+/** A key for TLS and the certificate that says whose it is. */
 export interface Certificate {
+  /** PEM. */
   readonly cert: string;
-  /** The private key, unencrypted PKCS#8. */
+  /** The private key, unencrypted PKCS#8 in PEM. */
   readonly key: string;
+  readonly der: Uint8Array;
 }
 
+/** X.690: the object identifiers of a common name, of ECDSA with SHA-256, and of the extension of libp2p. */
+const commonName = Buffer.from('550403', 'hex');
+const ecdsaWithSha256 = Buffer.from('2a8648ce3d040302', 'hex');
+const libp2pKey = Buffer.from('2b0601040183a25a0101', 'hex');
+
+/** The identity signs the key of TLS behind these words (libp2p specifications, "libp2p TLS Handshake"). */
+const signedWords = Buffer.from('libp2p-tls-handshake:');
+
+/** A protobuf as libp2p writes public keys: type 1 (Ed25519), 32 bytes. */
+const publicKeyPrefix = Buffer.from('08011220', 'hex');
+const publicKeyBytes = 32;
+
+/** Our certificates have some 380 bytes. Nobody needs many more. */
+const maxCertificateBytes = 4_096;
+
 /**
- * A self-signed X.509 certificate of the identity's key (RFC 5280, RFC 8410). Only the key in it counts: names and
- * dates are the same for every node, so that it tells nothing else and no clock can be wrong for it.
+ * A fresh key for TLS and its self-signed certificate (RFC 5280), in which the identity signs that the key is its own,
+ * as libp2p does it. Only that extension counts: names and dates are the same for every node, so that they tell
+ * nothing and no clock can be wrong for them.
  *
- * Every field has a fixed length, so the DER is a template around serial number, public key and signature.
+ * The key is P-256, which every TLS library accepts; Ed25519 some do not.
  */
 export function createCertificate(identity: Identity): Certificate {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const keyInfo = publicKey.export({ format: 'der', type: 'spki' });
   const serialNumber = randomBytes(16);
   serialNumber[0] = (serialNumber[0]! & 0x3f) | 0x40; // positive, without leading zeros, which DER would drop
-  const algorithm = prefixed('3005 0603 2b6570'); // Ed25519
-  const name = prefixed('3013 3111 300f 0603 550403 0c08', ascii('peerloom')); // common name
-  const validity = prefixed('3020 170d', ascii('700101000000Z'), prefixed('180f'), ascii('99991231235959Z'));
-  const toBeSigned = prefixed(
-    '308196',
-    prefixed('a003 0201 02'), // version 3: some TLS stacks take no other
-    prefixed('0210', serialNumber),
+  const algorithm = der(Tag.sequence, der(Tag.objectIdentifier, ecdsaWithSha256));
+  const name = nameOf('peerloom');
+  const toBeSigned = der(
+    Tag.sequence,
+    der(Tag.version, der(Tag.integer, Uint8Array.of(2))), // version 3, which has extensions
+    der(Tag.integer, serialNumber),
     algorithm,
     name, // issuer
-    validity,
+    der(
+      Tag.sequence,
+      der(Tag.utcTime, Buffer.from('700101000000Z')),
+      der(Tag.generalizedTime, Buffer.from('99991231235959Z')),
+    ),
     name, // subject
-    prefixed('302a', algorithm, prefixed('0321 00', identity.publicKey)),
+    keyInfo,
+    der(Tag.extensions, der(Tag.sequence, keyExtension(identity, keyInfo))),
   );
-  const signature = prefixed('0341 00', identity.sign(toBeSigned));
-  const certificate = new X509Certificate(prefixed('3081e3', toBeSigned, algorithm, signature));
-  const key = createPrivateKey({ key: Buffer.from(identity.toPkcs8()), format: 'der', type: 'pkcs8' });
-  return { cert: certificate.toString(), key: key.export({ format: 'pem', type: 'pkcs8' }).toString() };
+  const signature = sign('sha256', toBeSigned, privateKey);
+  const certificate = der(
+    Tag.sequence,
+    toBeSigned,
+    algorithm,
+    der(Tag.bitString, Uint8Array.of(0), signature),
+  );
+  const key = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
+  return { cert: pemOf(certificate), key, der: certificate };
 }
 
 /**
- * The Ed25519 public key of a certificate, 32 bytes.
+ * The Ed25519 public key of the node that certified the key of a certificate. TLS has its owner prove that it holds
+ * that key; the signature of the certificate itself and all else in it are passed over.
  *
- * @throws PeerloomError `ERR_HANDSHAKE` when its key is of another kind, cannot be read, or is one that anybody can
- * sign for (docs/protocol.md, clause 1.5).
+ * @throws PeerloomError `ERR_HANDSHAKE`.
  */
-export function publicKeyOfCertificate(certificate: X509Certificate): Uint8Array {
-  const publicKey = readPublicKey(certificate);
-  if (publicKey.asymmetricKeyType !== 'ed25519') {
-    throw new PeerloomError(
-      'ERR_HANDSHAKE',
-      `the certificate of the other side holds a key of kind ${publicKey.asymmetricKeyType}, not Ed25519`,
-    );
-  }
-  const bytes = Uint8Array.from(Buffer.from(publicKey.export({ format: 'jwk' }).x!, 'base64url'));
-  if (!isPublicKey(bytes)) {
-    const message = 'the certificate of the other side holds a key that anybody can sign for';
+export function certifiedBy(certificate: Uint8Array): Uint8Array {
+  if (certificate.length > maxCertificateBytes) {
+    const message = `the certificate of the other side has ${certificate.length} bytes, more than ${maxCertificateBytes}`;
     throw new PeerloomError('ERR_HANDSHAKE', message);
   }
-  return bytes;
-}
-
-function readPublicKey(certificate: X509Certificate): KeyObject {
-  try {
-    return certificate.publicKey;
-  } catch (cause) {
-    throw new PeerloomError('ERR_HANDSHAKE', 'the certificate of the other side holds no known key', {
-      cause,
-    });
+  const toBeSigned = new DerReader(certificate).enter(Tag.sequence).enter(Tag.sequence);
+  toBeSigned.read(Tag.version);
+  toBeSigned.read(Tag.integer); // serial number
+  // Signature algorithm, issuer, validity, subject.
+  for (let skipped = 0; skipped < 4; skipped++) toBeSigned.read(Tag.sequence);
+  const keyInfo = toBeSigned.readWhole(Tag.sequence);
+  const { publicKey, signature } = signedKeyIn(toBeSigned);
+  if (!verifySignature(publicKey, Buffer.concat([signedWords, keyInfo]), signature)) {
+    const message = 'the certificate of the other side is not signed by the node that it names';
+    throw new PeerloomError('ERR_HANDSHAKE', message);
   }
+  return publicKey;
 }
 
-function ascii(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
+function keyExtension(identity: Identity, keyInfo: Uint8Array): Buffer {
+  const signature = identity.sign(Buffer.concat([signedWords, keyInfo]));
+  const signedKey = der(
+    Tag.sequence,
+    der(Tag.octetString, publicKeyPrefix, identity.publicKey),
+    der(Tag.octetString, signature),
+  );
+  return der(Tag.sequence, der(Tag.objectIdentifier, libp2pKey), der(Tag.octetString, signedKey));
+}
+
+function signedKeyIn(toBeSigned: DerReader): { publicKey: Uint8Array; signature: Uint8Array } {
+  const value = toBeSigned.nextTag === Tag.extensions ? libp2pValueIn(toBeSigned) : undefined;
+  if (value === undefined) {
+    const message = 'the certificate of the other side does not say which node it belongs to';
+    throw new PeerloomError('ERR_HANDSHAKE', message);
+  }
+  const signedKey = new DerReader(value).enter(Tag.sequence);
+  const key = signedKey.read(Tag.octetString);
+  const signature = signedKey.read(Tag.octetString);
+  const isEd25519 =
+    key.length === publicKeyPrefix.length + publicKeyBytes &&
+    publicKeyPrefix.equals(key.subarray(0, publicKeyPrefix.length));
+  if (!isEd25519) {
+    const message = 'the certificate of the other side is signed by another kind of key than Ed25519';
+    throw new PeerloomError('ERR_HANDSHAKE', message);
+  }
+  return { publicKey: Uint8Array.from(key.subarray(publicKeyPrefix.length)), signature };
+}
+
+function libp2pValueIn(toBeSigned: DerReader): Uint8Array | undefined {
+  const extensions = toBeSigned.enter(Tag.extensions).enter(Tag.sequence);
+  while (!extensions.isAtEnd) {
+    const extension = extensions.enter(Tag.sequence);
+    const isOurs = libp2pKey.equals(extension.read(Tag.objectIdentifier));
+    if (extension.nextTag === Tag.boolean) extension.read(Tag.boolean); // critical or not
+    const value = extension.read(Tag.octetString);
+    if (isOurs) return value;
+  }
+  return undefined;
+}
+
+function nameOf(text: string): Buffer {
+  const attribute = der(
+    Tag.sequence,
+    der(Tag.objectIdentifier, commonName),
+    der(Tag.utf8String, Buffer.from(text)),
+  );
+  return der(Tag.sequence, der(Tag.set, attribute));
+}
+
+function pemOf(certificate: Buffer): string {
+  const lines = certificate.toString('base64').replace(/.{1,64}/g, '$&\n');
+  return `-----BEGIN CERTIFICATE-----\n${lines}-----END CERTIFICATE-----\n`;
 }

@@ -10,6 +10,7 @@ export interface SocketLinkDetails {
   readonly security: Security;
   readonly startedAt: number;
   readonly announcedPort?: number;
+  readonly isOfOtherNetwork?: boolean;
   readonly runtime: Runtime;
 }
 
@@ -26,6 +27,7 @@ export class SocketLink implements Link {
   readonly security: Security;
   readonly startedAt: number;
   readonly announcedPort: number | undefined;
+  readonly isOfOtherNetwork: boolean;
   readonly closed: Promise<Error | undefined>;
   readTarget: (() => Uint8Array | undefined) | undefined;
 
@@ -37,12 +39,13 @@ export class SocketLink implements Link {
   #writesUnderWay = 0;
 
   constructor(socket: Socket, details: SocketLinkDetails) {
-    const { remoteId, security, startedAt, announcedPort, runtime } = details;
+    const { remoteId, security, startedAt, announcedPort, isOfOtherNetwork = false, runtime } = details;
     this.remoteId = remoteId;
     this.remoteAddress = remoteAddressOf(socket);
     this.security = security;
     this.startedAt = startedAt;
     this.announcedPort = announcedPort;
+    this.isOfOtherNetwork = isOfOtherNetwork;
     this.#socket = socket;
     this.#runtime = runtime;
     // The socket may have failed before this link was made of it.

@@ -6,8 +6,10 @@ import { unlessAborted } from '../../unless-aborted.ts';
 import { introducedBy, introduceTo, PeerIdClaimed } from '../p2pnetwork/exchange-ids.ts';
 import type { Security } from '../security.ts';
 import type { ExpectedPeer, Link, Transport, TransportContext } from '../transport.ts';
+import { CertificateTls } from './certificate-tls.ts';
 import { openSocket } from './connect.ts';
 import { HandshakeGate } from './handshake-gate.ts';
+import { networkKeyTls } from './network-key-tls.ts';
 import { authenticatePlain } from './plain.ts';
 import type { Role } from './proof.ts';
 import { PythonLink } from './python-link.ts';
@@ -16,7 +18,7 @@ import { type SniffedProtocol, sniff } from './sniff.ts';
 import { remoteAddressOf, SocketLink } from './socket-link.ts';
 import { socketListener } from './sockets.ts';
 import { explain } from './system-errors.ts';
-import { certificateTls, networkKeyTls, type TlsUpgrade } from './tls.ts';
+import type { TlsUpgrade } from './tls.ts';
 
 /** What a node speaks on TCP. */
 export type TcpProtocol = 'tls' | 'plain' | 'p2pnetwork';
@@ -47,7 +49,7 @@ const security: Record<TcpProtocol, Security> = {
 };
 
 /**
- * TCP, with mutual TLS 1.3: the default transport.
+ * TCP, with TLS 1.3 in which both sides prove their ids: the default transport.
  *
  * @throws TypeError with the option, the rule and the value.
  * @example
@@ -276,17 +278,19 @@ class TcpTransport implements Transport {
   async #authenticate(socket: Socket, protocol: TcpProtocol, side: Side): Promise<Link> {
     if (protocol === 'p2pnetwork') return this.#exchangeIds(socket, side);
     const { role, startedAt } = side;
-    const { identity, networkSecret, runtime } = this.#context!;
+    const { identity, networkSecret, network, runtime } = this.#context!;
     const details = { security: security[protocol], startedAt, runtime };
+    const checkId = (id: string): void => checkPinned(id, side.expected);
     if (protocol === 'plain') {
-      const checkId = (id: string): void => checkPinned(id, side.expected);
       const remoteId = await authenticatePlain(socket, { identity, role, runtime, checkId });
       return new SocketLink(socket, { remoteId, ...details });
     }
     this.#tls ??=
-      networkSecret === undefined ? certificateTls(identity) : networkKeyTls(identity, networkSecret);
-    const { socket: secured, remoteId } = await this.#tls.secure(socket, role);
-    return new SocketLink(secured, { remoteId, ...details });
+      networkSecret === undefined
+        ? new CertificateTls({ identity, network, runtime })
+        : networkKeyTls(identity, networkSecret);
+    const { socket: secured, ...proven } = await this.#tls.secure(socket, { role, checkId });
+    return new SocketLink(secured, { ...proven, ...details });
   }
 
   /** Without a word; by a reset where it could be a Python node. */

@@ -1,4 +1,13 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import assert from 'node:assert/strict';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  verify,
+  type X509Certificate,
+} from 'node:crypto';
 
 // A second implementation of the protocol, written from docs/protocol.md: nothing here imports src.
 
@@ -52,9 +61,30 @@ const signatureAlgorithms: Record<string, string> = {
   ec: '06082a8648ce3d040302',
 };
 
-/** A self-signed certificate, as different from the ones of src as TLS allows; both parts as PEM. */
-export function certificateOf(privateKey: KeyObject, name = 'anything'): { cert: string; key: string } {
-  const kind = privateKey.asymmetricKeyType!;
+/** What a node says about the key of a certificate: DER of clause 2.5. */
+export interface SignedKey {
+  readonly publicKey: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+export interface CertificateOptions {
+  readonly name?: string;
+  /** The key of TLS. Default: a new one on P-256. */
+  readonly key?: KeyObject;
+  /** Other extensions, before the one that counts. */
+  readonly before?: readonly Buffer[];
+  /** What stands in the extension that counts; `undefined` leaves it out. Default: what is right. */
+  readonly signedKey?: (keyInfo: Buffer) => SignedKey | undefined;
+}
+
+/** A certificate of clause 2.5, as different from the ones of src as TLS allows; both parts as PEM. */
+export function certificateOf(
+  identity: SecondIdentity,
+  options: CertificateOptions = {},
+): { cert: string; key: string } {
+  const { name = 'anything', before = [], signedKey = signedBy(identity) } = options;
+  const { key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey } = options;
+  const kind = key.asymmetricKeyType!;
   const algorithm = der(0x30, Buffer.from(signatureAlgorithms[kind]!, 'hex'));
   const commonName = der(
     0x30,
@@ -64,6 +94,9 @@ export function certificateOf(privateKey: KeyObject, name = 'anything'): { cert:
     0x30,
     ...['800101000000Z', '800102000000Z'].map((date) => der(0x17, Buffer.from(date))),
   );
+  const keyInfo = createPublicKey(key).export({ format: 'der', type: 'spki' });
+  const signed = signedKey(keyInfo);
+  const extensions = [...before, ...(signed === undefined ? [] : [extensionOf(signed)])];
   const toBeSigned = der(
     0x30,
     Buffer.from('a003020102', 'hex'),
@@ -72,18 +105,53 @@ export function certificateOf(privateKey: KeyObject, name = 'anything'): { cert:
     commonName,
     expired,
     commonName,
-    createPublicKey(privateKey).export({ format: 'der', type: 'spki' }),
+    keyInfo,
+    ...(extensions.length === 0 ? [] : [der(0xa3, der(0x30, ...extensions))]),
   );
-  const signature = sign(kind === 'ed25519' ? null : 'sha256', toBeSigned, privateKey);
+  const signature = sign(kind === 'ed25519' ? null : 'sha256', toBeSigned, key);
   const certificate = der(0x30, toBeSigned, algorithm, der(0x03, Buffer.of(0), signature));
   const lines = certificate.toString('base64').replace(/.{1,64}/g, '$&\n');
   return {
     cert: `-----BEGIN CERTIFICATE-----\n${lines}-----END CERTIFICATE-----\n`,
-    key: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+    key: key.export({ format: 'pem', type: 'pkcs8' }).toString(),
   };
 }
 
-function der(tag: number, ...contents: Buffer[]): Buffer {
+export function signedBy({ publicKey, privateKey }: Omit<SecondIdentity, 'id'>) {
+  return (keyInfo: Buffer): SignedKey => ({
+    publicKey,
+    signature: sign(null, Buffer.concat([Buffer.from('libp2p-tls-handshake:'), keyInfo]), privateKey),
+  });
+}
+
+const libp2pKey = Buffer.from('060a2b0601040183a25a0101', 'hex');
+
+/** Marked as critical, which ours are not. */
+function extensionOf({ publicKey, signature }: SignedKey): Buffer {
+  const key = der(0x04, Buffer.from('08011220', 'hex'), Buffer.from(publicKey));
+  const value = der(0x30, key, der(0x04, Buffer.from(signature)));
+  return der(0x30, libp2pKey, Buffer.from('0101ff', 'hex'), der(0x04, value));
+}
+
+/** The public key of the node that signed the key of a certificate; the bytes of ours stand at the end of it. */
+export function signerOf(certificate: X509Certificate): Buffer {
+  const { raw, publicKey } = certificate;
+  const at = raw.indexOf(libp2pKey);
+  assert.ok(at > 0, 'the certificate has the extension of libp2p');
+  const key = raw.subarray(raw.indexOf(Buffer.from('042408011220', 'hex'), at) + 6).subarray(0, 32);
+  const signature = raw.subarray(raw.indexOf(Buffer.from('0440', 'hex'), at + 48) + 2).subarray(0, 64);
+  const keyInfo = publicKey.export({ format: 'der', type: 'spki' });
+  const statement = Buffer.concat([Buffer.from('libp2p-tls-handshake:'), keyInfo]);
+  assert.ok(verify(null, statement, keyOf(key), signature));
+  return key;
+}
+
+export function keyOf(publicKey: Uint8Array): KeyObject {
+  const spki = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), publicKey]);
+  return createPublicKey({ key: spki, format: 'der', type: 'spki' });
+}
+
+export function der(tag: number, ...contents: Buffer[]): Buffer {
   const content = Buffer.concat(contents);
   const { length } = content;
   const head = length < 128 ? [length] : length < 256 ? [0x81, length] : [0x82, length >> 8, length & 255];

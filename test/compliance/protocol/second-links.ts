@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { createPublicKey, type KeyObject, randomBytes, scryptSync, sign, verify } from 'node:crypto';
+import { createHash, randomBytes, scryptSync, sign, verify, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
-import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { Node, type NodeEventName, type NodeEvents, type NodeOptions, tcp } from '../../../src/index.ts';
-import { certificateOf, idOf, newIdentity, type SecondIdentity } from './second-identity.ts';
+import { idOf, keyOf, newIdentity, type SecondIdentity, signerOf } from './second-identity.ts';
 import { SecondPeer } from './second-peer.ts';
 
 type Role = 'client' | 'server';
@@ -139,36 +139,106 @@ export async function listenPlain(
 
 /** Clauses 2.3 to 2.6, as the dialler. */
 export async function dialTls(
-  node: Node,
-  options: ConnectionOptions & { identity?: SecondIdentity } = {},
+  node: Pick<Node, 'port'>,
+  options: ConnectionOptions & { identity?: SecondIdentity; network?: string } = {},
 ): Promise<SecondPeer> {
-  const { identity = newIdentity(), ...rest } = options;
+  const { identity = newIdentity(), network = '', ...rest } = options;
+  const { peer, certificateHash, listenerKey } = await openTls(node, rest);
+  peer.write(dialProof(identity, { certificateHash, listenerKey, network }));
+  return peer;
+}
+
+/** What both sides of a TLS link know before the dialler proves its id. */
+export interface Dialled {
+  readonly certificateHash: Buffer;
+  readonly listenerKey: Buffer;
+}
+
+export interface OpenedTls extends Dialled {
+  readonly peer: SecondPeer;
+  /** What the listener showed. */
+  readonly certificate: X509Certificate;
+  readonly certificates: number;
+}
+
+/** The same without the proof. */
+export async function openTls(node: Pick<Node, 'port'>, options: ConnectionOptions = {}): Promise<OpenedTls> {
   const socket = connectTls({
     host: '127.0.0.1',
     port: node.port,
     rejectUnauthorized: false,
     minVersion: 'TLSv1.3',
     ALPNProtocols: ['peerloom'],
-    ...certificateOf(identity.privateKey),
-    ...rest,
+    ...options,
   });
   const peer = tracked(socket);
   await once(socket, 'secureConnect');
-  const key = socket.getPeerX509Certificate()?.publicKey;
-  if (key !== undefined) peer.remoteId = idOf(key.export({ format: 'der', type: 'spki' }).subarray(-32));
-  return peer;
+  let shown = socket.getPeerCertificate(true);
+  const certificate = new X509Certificate(shown.raw);
+  let certificates = 1;
+  while (shown.issuerCertificate !== undefined && shown.issuerCertificate !== shown) {
+    shown = shown.issuerCertificate;
+    certificates += 1;
+  }
+  const listenerKey = signerOf(certificate);
+  peer.remoteId = idOf(listenerKey);
+  const certificateHash = sha256(certificate.raw);
+  return { peer, certificate, certificates, listenerKey, certificateHash };
+}
+
+export interface DialProofFields extends Dialled {
+  readonly network?: string;
+  readonly nonce?: Buffer;
+  /** The public key that it shows. Default: the one that signs. */
+  readonly shown?: Buffer;
+  readonly words?: string;
+}
+
+/** Clause 2.6. */
+export function dialProof(
+  { publicKey, privateKey }: Pick<SecondIdentity, 'publicKey' | 'privateKey'>,
+  fields: DialProofFields,
+): Buffer {
+  const { certificateHash, listenerKey, network = '', nonce = randomBytes(16), shown = publicKey } = fields;
+  const { words = 'peerloom dial proof 1 ' } = fields;
+  const networkHash = sha256(Buffer.from(network));
+  const statement = [Buffer.from(words), certificateHash, shown, listenerKey, networkHash, nonce];
+  return Buffer.concat([shown, nonce, networkHash, sign(null, Buffer.concat(statement), privateKey)]);
+}
+
+export function checkDialProof(proof: Buffer, { certificateHash, listenerKey }: Dialled): Buffer {
+  const publicKey = proof.subarray(0, 32);
+  const nonce = proof.subarray(32, 48);
+  const networkHash = proof.subarray(48, 80);
+  const words = Buffer.from('peerloom dial proof 1 ');
+  const statement = Buffer.concat([words, certificateHash, publicKey, listenerKey, networkHash, nonce]);
+  assert.ok(verify(null, statement, keyOf(publicKey), proof.subarray(80)));
+  return publicKey;
+}
+
+/** Of the certificate of a PEM text. */
+export function hashOf(cert: string): Buffer {
+  return sha256(new X509Certificate(cert).raw);
+}
+
+function sha256(bytes: Uint8Array): Buffer {
+  return createHash('sha256').update(bytes).digest();
 }
 
 /** Clauses 2.7 to 2.9, as the dialler. */
 export async function dialWithKey(node: Node, networkKey: string): Promise<SecondPeer> {
   const psk = preSharedKey(networkKey);
-  const peer = await dialTls(node, {
-    cert: undefined,
-    key: undefined,
+  const socket = connectTls({
+    host: '127.0.0.1',
+    port: node.port,
+    rejectUnauthorized: false,
+    minVersion: 'TLSv1.3',
+    ALPNProtocols: ['peerloom'],
     ciphers: 'TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256',
     pskCallback: () => ({ psk, identity: 'peerloom' }),
   });
-  const socket = peer.socket as TLSSocket;
+  const peer = tracked(socket);
+  await once(socket, 'secureConnect');
   assert.equal(socket.isSessionReused(), true, 'the key was used');
   const binding = socket.exportKeyingMaterial(32, 'EXPORTER-peerloom-proof', Buffer.alloc(0));
   await exchangeProofs(peer, newIdentity(), 'client', binding);
@@ -206,11 +276,6 @@ export function proofOf(
 
 function statementOf(role: Role, binding: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`peerloom proof 1 ${role} `), binding]);
-}
-
-function keyOf(publicKey: Uint8Array): KeyObject {
-  const spki = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), publicKey]);
-  return createPublicKey({ key: spki, format: 'der', type: 'spki' });
 }
 
 /** A peer that ends with the test. */

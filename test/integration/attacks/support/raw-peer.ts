@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { Identity } from '../../../../src/identity.ts';
-import { createCertificate } from '../../../../src/transport/tcp/certificate.ts';
+import { proveDial, sha256 } from '../../../../src/transport/tcp/dial-proof.ts';
+import { KnownCertificates } from '../../../../src/transport/tcp/known-certificates.ts';
 import {
   FrameFlag,
   FrameKind,
@@ -127,12 +129,18 @@ export class RawPeer {
 
   /** Authenticates over TLS, and says nothing yet. */
   static async dial(port: number, identity: Identity = Identity.generate()): Promise<RawPeer> {
-    const options = {
-      rejectUnauthorized: false,
-      ALPNProtocols: ['peerloom'],
-      ...createCertificate(identity),
-    };
+    const peer = await RawPeer.openTls(port, identity);
+    const certificate = (peer.socket as TLSSocket).getPeerX509Certificate()!.raw;
+    const dialled = new KnownCertificates().read(certificate);
+    const nonce = randomBytes(16);
+    peer.write(proveDial(identity, { nonce, networkHash: sha256(Buffer.from('')), dialled }));
+    return peer;
+  }
+
+  /** Speaks TLS, and proves nothing yet. */
+  static async openTls(port: number, identity: Identity = Identity.generate()): Promise<RawPeer> {
     const carrier = rawSocket(port);
+    const options = { rejectUnauthorized: false, ALPNProtocols: ['peerloom'] };
     const socket = tracked(connectTls({ socket: carrier, ...options }));
     const cut = once(socket, 'close').then(() =>
       assert.fail('the connection closed during the TLS handshake'),

@@ -6,7 +6,7 @@ export function acceptTls(socket: Socket, secureContext: SecureContext): TLSSock
   const secured = new TLSSocket(socket, {
     isServer: true,
     secureContext,
-    requestCert: true,
+    requestCert: false,
     rejectUnauthorized: false,
     ALPNProtocols: ['peerloom'],
   });

@@ -1,0 +1,84 @@
+import type { Socket } from 'node:net';
+import { createSecureContext } from 'node:tls';
+import { PeerloomError } from '../../errors.ts';
+import { type Identity, idFromPublicKey } from '../../identity.ts';
+import type { Runtime } from '../../runtime.ts';
+import { checkDialProof, dialProofBytes, proveDial, sha256 } from './dial-proof.ts';
+import { KnownCertificates } from './known-certificates.ts';
+import { ListenerCertificates } from './listener-certificates.ts';
+import { readExactly } from './read-exactly.ts';
+import { tlsClient, tlsServer } from './sockets.ts';
+import { type AuthenticatedSocket, handshake, type TlsSide, type TlsUpgrade } from './tls.ts';
+import { alpn, tlsSettings } from './tls-settings.ts';
+
+const nonceBytes = 16;
+
+export interface CertificateTlsOptions {
+  readonly identity: Identity;
+  /** The name of the network. */
+  readonly network: string;
+  readonly runtime: Runtime;
+}
+
+/**
+ * TLS in which the listener alone shows a certificate, made by its identity. The dialler proves its own id inside, at
+ * once, so that nobody works on the certificates of strangers and it costs no round trip.
+ */
+export class CertificateTls implements TlsUpgrade {
+  readonly #identity: Identity;
+  readonly #runtime: Runtime;
+  readonly #networkHash: Uint8Array;
+  readonly #certificates: ListenerCertificates;
+  readonly #known = new KnownCertificates();
+  readonly #dialling = createSecureContext(tlsSettings);
+
+  constructor({ identity, network, runtime }: CertificateTlsOptions) {
+    this.#identity = identity;
+    this.#runtime = runtime;
+    this.#networkHash = sha256(Buffer.from(network));
+    this.#certificates = new ListenerCertificates(identity, runtime);
+  }
+
+  secure(socket: Socket, side: TlsSide): Promise<AuthenticatedSocket> {
+    return side.role === 'client' ? this.#dial(socket, side) : this.#accept(socket);
+  }
+
+  async #dial(socket: Socket, { role, checkId }: TlsSide): Promise<AuthenticatedSocket> {
+    const secured = tlsClient(socket, {
+      secureContext: this.#dialling,
+      rejectUnauthorized: false, // the certificate is checked below
+      ALPNProtocols: alpn,
+    });
+    await handshake(secured, socket, role);
+    // Node.js hands it over once.
+    const certificate = secured.getPeerX509Certificate()?.raw;
+    if (certificate === undefined) {
+      throw new PeerloomError('ERR_HANDSHAKE', 'the other side showed no certificate');
+    }
+    const dialled = this.#known.read(certificate);
+    const remoteId = idFromPublicKey(dialled.listenerKey);
+    checkId(remoteId);
+    const nonce = this.#runtime.randomBytes(nonceBytes);
+    const proof = proveDial(this.#identity, { nonce, networkHash: this.#networkHash, dialled });
+    // What the node says first, in the same turn, goes out in one piece with the proof.
+    secured.cork();
+    secured.write(proof);
+    process.nextTick(() => secured.uncork());
+    return { socket: secured, remoteId };
+  }
+
+  async #accept(socket: Socket): Promise<AuthenticatedSocket> {
+    const certificate = this.#certificates.latest();
+    const secured = tlsServer(socket, {
+      secureContext: certificate.secureContext,
+      requestCert: false,
+      rejectUnauthorized: false, // Bun wants a certificate otherwise
+      ALPNProtocols: alpn,
+    });
+    await handshake(secured, socket, 'server');
+    const proof = checkDialProof(await readExactly(secured, dialProofBytes), certificate);
+    certificate.use(proof);
+    const isOfOtherNetwork = !Buffer.from(this.#networkHash).equals(proof.networkHash);
+    return { socket: secured, remoteId: idFromPublicKey(proof.publicKey), isOfOtherNetwork };
+  }
+}

@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { type Verify, verifierOf } from '../../ed25519.ts';
+import { PeerloomError } from '../../errors.ts';
+import type { Identity } from '../../identity.ts';
+import { Recent } from './recent.ts';
+
+const publicKeyBytes = 32;
+const nonceBytes = 16;
+const hashBytes = 32;
+const signatureBytes = 64;
+
+/** How long a proof is. */
+export const dialProofBytes = publicKeyBytes + nonceBytes + hashBytes + signatureBytes;
+
+/** What both sides of a TLS connection know when the dialler proves its id. */
+export interface DialledTls {
+  /** SHA-256 of the listener's certificate. */
+  readonly certificateHash: Uint8Array;
+  /** The Ed25519 public key of the listener. */
+  readonly listenerKey: Uint8Array;
+}
+
+/** A proof that verifies. It counts once: the listener remembers the nonce. */
+export interface DialProof {
+  readonly publicKey: Uint8Array;
+  readonly nonce: Uint8Array;
+  /** Of the name of the network that the dialler belongs to. */
+  readonly networkHash: Uint8Array;
+}
+
+export function sha256(bytes: Uint8Array): Uint8Array {
+  return createHash('sha256').update(bytes).digest();
+}
+
+/**
+ * How a dialler proves its id, as the first bytes that it sends inside TLS (docs/protocol.md, clauses 2.x):
+ *
+ *    public key (32) · nonce (16) · SHA-256 of the network's name (32) · signature (64)
+ *
+ * The signature covers the listener's certificate, so whoever passes the proof on can use it nowhere else; both keys,
+ * so it names both sides; and the nonce, so it works once.
+ */
+export function proveDial(
+  identity: Identity,
+  { nonce, networkHash, dialled }: { nonce: Uint8Array; networkHash: Uint8Array; dialled: DialledTls },
+): Uint8Array {
+  const proof = { publicKey: identity.publicKey, nonce, networkHash };
+  return Buffer.concat([identity.publicKey, nonce, networkHash, identity.sign(statement(proof, dialled))]);
+}
+
+/** Diallers that are remembered. */
+const maxDiallers = 256;
+
+/** To prepare a key for checking costs a third of the check, and diallers come back. */
+const verifiers = new Recent<Verify>(maxDiallers);
+
+/** @throws PeerloomError `ERR_HANDSHAKE` when the proof is wrong. */
+export function checkDialProof(bytes: Uint8Array, dialled: DialledTls): DialProof {
+  const publicKey = Uint8Array.from(bytes.subarray(0, publicKeyBytes));
+  const nonce = bytes.subarray(publicKeyBytes, publicKeyBytes + nonceBytes);
+  const networkHash = bytes.subarray(publicKeyBytes + nonceBytes, -signatureBytes);
+  const proof = { publicKey, nonce, networkHash };
+  const verify = verifiers.of(publicKey, () => verifierOf(publicKey));
+  if (!verify(statement(proof, dialled), bytes.subarray(-signatureBytes))) {
+    throw new PeerloomError('ERR_HANDSHAKE', 'the other side does not hold the key of the id that it claims');
+  }
+  return proof;
+}
+
+/** Every part but the first has a fixed length. */
+function statement({ publicKey, nonce, networkHash }: DialProof, dialled: DialledTls): Uint8Array {
+  return Buffer.concat([
+    Buffer.from('peerloom dial proof 1 '),
+    dialled.certificateHash,
+    publicKey,
+    dialled.listenerKey,
+    networkHash,
+    nonce,
+  ]);
+}

@@ -1,0 +1,46 @@
+import { createSecureContext, type TLSSocketOptions } from 'node:tls';
+import { PeerloomError } from '../../errors.ts';
+import type { Identity } from '../../identity.ts';
+import { exchangeProofs } from './proof.ts';
+import { tlsClient, tlsServer } from './sockets.ts';
+import { handshake, networkKeyMessage, type TlsUpgrade } from './tls.ts';
+import { alpn, tlsSettings } from './tls-settings.ts';
+
+/** A pre-shared key of TLS 1.3 needs a cipher with the hash that it was made for, which is SHA-256. */
+const settings = {
+  ...tlsSettings,
+  ciphers: 'TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256',
+};
+
+const exporterLabel = 'EXPORTER-peerloom-proof';
+const exporterBytes = 32;
+
+/**
+ * For networks with a key: TLS with that key, pre-shared (RFC 8446, section 2.2), in place of certificates. A stranger
+ * who does not hold the key learns nothing of the node. The ids are proven inside, bound to this very session.
+ */
+export function networkKeyTls(identity: Identity, networkSecret: Uint8Array): TlsUpgrade {
+  const secureContext = createSecureContext(settings);
+  // The versions and the ciphers are looked at once more where there is a key.
+  const shared = { ...settings, secureContext, rejectUnauthorized: false, ALPNProtocols: alpn };
+  return {
+    async secure(socket, { role, checkId }) {
+      const secured =
+        role === 'client'
+          ? tlsClient(socket, {
+              ...shared,
+              pskCallback: () => ({ psk: networkSecret, identity: 'peerloom' }),
+            })
+          : tlsServer(socket, { ...shared, pskCallback: () => networkSecret } as TLSSocketOptions);
+      await handshake(secured, socket, role);
+      // A server without the key would go on with a certificate: that is another network.
+      if (!secured.isSessionReused() || secured.getPeerX509Certificate() !== undefined) {
+        throw new PeerloomError('ERR_NETWORK_MISMATCH', networkKeyMessage);
+      }
+      const binding = secured.exportKeyingMaterial(exporterBytes, exporterLabel, Buffer.alloc(0));
+      const remoteId = await exchangeProofs(secured, { identity, role, binding });
+      checkId(remoteId);
+      return { socket: secured, remoteId };
+    },
+  };
+}
