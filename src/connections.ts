@@ -130,9 +130,9 @@ export class Connections {
     const details = { peer: connection };
     return {
       connected: () => dispatcher.emit(`${direction}_node_connected`, details, connection),
-      message: (data) => {
+      message: (data, text) => {
         counts.received += 1;
-        return dispatcher.emitMessage(connection, data);
+        return dispatcher.emitMessage(connection, data, text);
       },
       request: (data) => {
         counts.received += 1;

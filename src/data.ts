@@ -18,8 +18,9 @@ export type NumericTypedArray =
   | Float64Array;
 
 /**
- * What a message can be: a JSON value in which bytes and typed arrays may stand anywhere. Everything arrives
- * equal and of the same type: `'123'` stays a string, `-0` stays `-0`, a `Float32Array` stays one.
+ * What a message can be: a JSON value in which bytes, typed arrays and bigints may stand anywhere. Everything arrives
+ * equal and of the same type: `'123'` stays a string, `-0` stays `-0`, a `Float32Array` stays one. A bigint has at most
+ * 4,300 digits.
  *
  * TypeScript takes an object whose type is a `type` for data, but none of an `interface`, which others may extend and
  * which so has no index signature: declare messages by `type`.
@@ -31,6 +32,7 @@ export type NumericTypedArray =
  */
 export type Data =
   | JsonScalar
+  | bigint
   | Uint8Array
   | NumericTypedArray
   | readonly Data[]

@@ -32,8 +32,11 @@ export interface NodeEvents {
   outbound_node_disconnected: [peer: NodeConnection];
   /** Exactly once for each `inbound_node_connected`. */
   inbound_node_disconnected: [peer: NodeConnection];
-  /** A message arrived. */
-  node_message: [peer: NodeConnection, data: Data];
+  /**
+   * A message arrived. `text` is there when a Python node sent it as text: what the data was read from, to check a
+   * signature over it, or to pass it on with `verbatim`.
+   */
+  node_message: [peer: NodeConnection, data: Data, text?: string];
   /** Before we close an outbound connection: a last message still goes out. */
   node_disconnect_with_outbound_node: [peer: NodeConnection];
   /** Before this node stops. */
@@ -66,12 +69,16 @@ export interface NodeEvents {
 /** The names of the events, as {@link Node.on} and the callback have them. */
 export type NodeEventName = keyof NodeEvents;
 
-/** Called with every event; `data` is a message, a request's data, or what else the event carries. */
+/**
+ * Called with every event; `data` is a message, a request's data, or what else the event carries. `text` is that of
+ * `node_message`, see {@link NodeEvents}.
+ */
 export type NodeCallback = (
   event: NodeEventName,
   node: Node,
   connectedNode: NodeConnection | undefined,
   data: unknown,
+  text?: string,
 ) => void;
 
 /** What {@link Node.on} takes: it is given what {@link NodeEvents} lists for its event, and may be asynchronous. */
@@ -101,8 +108,10 @@ type AnyHandler = (...args: unknown[]) => unknown;
 /** What an event carries, in the forms that the three styles of handlers take it. */
 export interface EventDetails {
   readonly peer?: NodeConnection | undefined;
-  /** The last argument of the callback. */
+  /** The fourth argument of the callback. */
   readonly data?: unknown;
+  /** The last one, of messages that have it. */
+  readonly text?: string | undefined;
 }
 
 /**
@@ -162,23 +171,28 @@ export class Dispatcher {
   }
 
   /** The same for a message, without the detours: it runs a million times a second. */
-  emitMessage(peer: NodeConnection, data: Data): Handled {
+  emitMessage(peer: NodeConnection, data: Data, text?: string): Handled {
     let handled: Handled = true;
     try {
-      const result: unknown = this.#node.nodeMessage(peer, data);
+      const node = this.#node;
+      const result: unknown =
+        text === undefined ? node.nodeMessage(peer, data) : node.nodeMessage(peer, data, text);
       if (isPromiseLike(result)) handled = this.#settled('node_message', peer, result);
     } catch (error) {
       this.failed(error, 'node_message', peer);
       handled = false;
     }
     if (this.#callback === undefined && this.#listeners.size === 0) return handled;
-    return both(handled, this.#emitToOthers('node_message', { peer, data }, [peer, data]));
+    const args = text === undefined ? [peer, data] : [peer, data, text];
+    return both(handled, this.#emitToOthers('node_message', { peer, data, text }, args));
   }
 
-  #emitToOthers(event: NodeEventName, { peer, data }: EventDetails, args: unknown[]): Handled {
+  #emitToOthers(event: NodeEventName, { peer, data, text }: EventDetails, args: unknown[]): Handled {
     let handled: Handled = true;
     if (this.#callback !== undefined) {
-      handled = this.#run(event, peer, this.#callback as AnyHandler, [event, this.#node, peer, data]);
+      const given = [event, this.#node, peer, data];
+      if (text !== undefined) given.push(text);
+      handled = this.#run(event, peer, this.#callback as AnyHandler, given);
     }
     const listeners = this.#listeners.get(event);
     if (listeners === undefined) return handled;

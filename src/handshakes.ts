@@ -67,7 +67,8 @@ export class Handshakes {
       const ownId = this.#options.identity.id;
       if (reason === undefined) {
         const [budget, turns] = [this.#budget, this.#turns];
-        return openPacketChannel(link, { direction, ownId, limits, runtime, budget, turns });
+        const { bigIntegers } = this.#options.p2pnetwork;
+        return openPacketChannel(link, { direction, ownId, limits, runtime, budget, turns, bigIntegers });
       }
       refusePacketLink(link, direction, reason);
       throw new HandshakeRefused(reason, 'us');

@@ -10,7 +10,13 @@ export { type IdentityFile, saveIdentity } from './identity-file.ts';
 export { defaultLimits, type Limits } from './limits.ts';
 export { Node } from './node.ts';
 export { type ConnectionDetails, NodeConnection } from './node-connection.ts';
-export type { ConnectOptions, NodeOptions, PeerDetails, ReconnectOptions } from './options.ts';
+export type {
+  ConnectOptions,
+  NodeOptions,
+  P2pnetworkOptions,
+  PeerDetails,
+  ReconnectOptions,
+} from './options.ts';
 export { type NodeDuplex, PeerStream } from './peer-stream.ts';
 export type { Answer, RequestFromNodesOptions } from './request-from-nodes.ts';
 export { type Runtime, type RuntimeTimer, systemRuntime } from './runtime.ts';

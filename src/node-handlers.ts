@@ -27,8 +27,11 @@ export abstract class NodeHandlers {
     return undefined;
   }
 
-  /** A message arrived. While this runs the next one of that peer waits, and past 4 MiB so does the peer. */
-  nodeMessage(_peer: NodeConnection, _data: Data): unknown {
+  /**
+   * A message arrived. While this runs the next one of that peer waits, and past 4 MiB so does the peer. `text` is what
+   * a message of a Python node was read from.
+   */
+  nodeMessage(_peer: NodeConnection, _data: Data, _text?: string): unknown {
     return undefined;
   }
 

@@ -55,10 +55,21 @@ export interface NodeOptions {
   readonly deny?: Iterable<string>;
   /** How connections made with `reconnect: true` are tried again. */
   readonly reconnect?: ReconnectOptions;
+  /** How messages of Python nodes are read. */
+  readonly p2pnetwork?: P2pnetworkOptions;
   /** The bounds that the node keeps. */
   readonly limits?: Partial<Limits>;
   /** Where time and randomness come from. Default: the system. */
   readonly runtime?: Runtime;
+}
+
+/** How messages of Python nodes are read. */
+export interface P2pnetworkOptions {
+  /**
+   * Whole numbers beyond 2^53 arrive as bigints. Default false: a message with such a number is rejected, since it would
+   * arrive as another number; one that stands alone arrives as text.
+   */
+  readonly bigIntegers?: boolean;
 }
 
 /** When to try again, and how often. */
@@ -93,6 +104,7 @@ export const defaultOptions = {
   debug: false,
   maxConnections: 128,
   network: '',
+  p2pnetwork: { bigIntegers: false },
   reconnect: { minDelayMs: 1_000, maxDelayMs: 60_000, maxTrials: Number.POSITIVE_INFINITY },
 } as const satisfies NodeOptions;
 
@@ -110,6 +122,7 @@ export interface ResolvedOptions {
   readonly allow: ReadonlySet<string> | undefined;
   readonly deny: ReadonlySet<string>;
   readonly reconnect: Required<ReconnectOptions>;
+  readonly p2pnetwork: Required<P2pnetworkOptions>;
   readonly limits: Limits;
   readonly runtime: Runtime;
 }
@@ -127,6 +140,7 @@ const optionNames = [
   'allow',
   'deny',
   'reconnect',
+  'p2pnetwork',
   'limits',
   'runtime',
 ] as const satisfies readonly (keyof NodeOptions)[];
@@ -189,6 +203,7 @@ export function resolveOptions(given: NodeOptions = {}): ResolvedOptions {
     allow: given.allow === undefined ? undefined : idSet('allow', given.allow),
     deny: idSet('deny', given.deny ?? []),
     reconnect: resolveReconnect(given.reconnect),
+    p2pnetwork: resolveP2pnetwork(given.p2pnetwork),
     limits: resolveLimits(given.limits),
     runtime: checkRuntime(given.runtime ?? systemRuntime),
     identity: resolveIdentity(given.identity),
@@ -255,6 +270,12 @@ function resolveReconnect(given: ReconnectOptions = {}): Required<ReconnectOptio
   checkWhole('reconnect.maxDelayMs', maxDelayMs, minDelayMs);
   if (maxTrials !== Number.POSITIVE_INFINITY) checkWhole('reconnect.maxTrials', maxTrials, 1);
   return { minDelayMs, maxDelayMs, maxTrials };
+}
+
+function resolveP2pnetwork(given: P2pnetworkOptions = {}): Required<P2pnetworkOptions> {
+  checkOptions(given, Object.keys(defaultOptions.p2pnetwork), 'p2pnetwork');
+  const { bigIntegers } = { ...defaultOptions.p2pnetwork, ...defined(given) };
+  return { bigIntegers: checkType('p2pnetwork.bigIntegers', bigIntegers, 'boolean') };
 }
 
 /** @throws TypeError or RangeError; PeerloomError `ERR_ABORTED`. */

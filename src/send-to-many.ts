@@ -28,7 +28,11 @@ export interface SendReport {
   readonly failed: readonly SendFailure[];
 }
 
-const optionNames = ['compression', 'exclude'] as const satisfies readonly (keyof SendToNodesOptions)[];
+const optionNames = [
+  'compression',
+  'verbatim',
+  'exclude',
+] as const satisfies readonly (keyof SendToNodesOptions)[];
 
 /**
  * Sends a message over each connection that is not left out; it is encoded once.

@@ -20,6 +20,12 @@ export interface CloseReason {
 export interface SendOptions {
   /** Default `'none'`. The other side must know it: `ERR_COMPRESSION_UNAVAILABLE` otherwise. */
   readonly compression?: Compression;
+  /**
+   * Sends text to a Python node exactly as it is. That node reads it as JSON if it can, so the text can be that of a
+   * message to pass on. Without it such text goes in quotes, and arrives as text. Peerloom nodes get the text either
+   * way. Default false.
+   */
+  readonly verbatim?: boolean;
 }
 
 /** What a node knows of another one that it is connected to. */
@@ -51,7 +57,8 @@ export interface ReturnedMessages {
 /** What a channel reports, in order and one at a time but for requests. */
 export interface ChannelHandler {
   connected(): Handled;
-  message(data: Data): Handled;
+  /** @param text of a Python node's message: what the data was read from. */
+  message(data: Data, text?: string): Handled;
   /** `undefined`: nobody answers. May reject. */
   request(data: Data): Data | Promise<Data | undefined>;
   /** The other side opened a stream. `undefined`: nobody handles streams. */

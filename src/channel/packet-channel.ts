@@ -9,7 +9,14 @@ import type { Runtime } from '../runtime.ts';
 import type { Link } from '../transport/transport.ts';
 import type { Frame } from '../wire/frame-reader.ts';
 import { type Goodbye, goodbye } from '../wire/goodbye.ts';
-import { decodePacketBody, encodePacket, isCompressed, packetBody } from '../wire/p2pnetwork/packet.ts';
+import {
+  decodePacketBody,
+  encodePacket,
+  isCompressed,
+  type PacketContent,
+  type PacketReading,
+  packetBody,
+} from '../wire/p2pnetwork/packet.ts';
 import { closingNotice, PacketReader } from '../wire/p2pnetwork/packet-reader.ts';
 import { PayloadFormat, unfoldedBytes } from '../wire/payload.ts';
 import { encodeText } from '../wire/text.ts';
@@ -35,6 +42,8 @@ export interface PacketChannelOptions {
   readonly limits: Limits;
   readonly budget: MemoryBudget;
   readonly turns: DecompressionTurns;
+  /** Whole numbers beyond 2^53 are read as bigints. */
+  readonly bigIntegers: boolean;
 }
 
 /**
@@ -51,11 +60,13 @@ export class PacketChannel implements Channel, MemoryAccount {
   readonly #queue: PacketQueue;
   readonly #inbox: Inbox;
   readonly #reader: PacketReader;
+  readonly #reading: PacketReading;
   readonly #ending = new Ending();
   #handler: ChannelHandler | undefined;
 
-  constructor(link: Link, { direction, limits, budget, turns }: PacketChannelOptions) {
+  constructor(link: Link, { direction, limits, budget, turns, bigIntegers }: PacketChannelOptions) {
     this.direction = direction;
+    this.#reading = { maxContainers: limits.maxContainers, bigIntegers };
     this.#link = link;
     this.#budget = budget;
     this.#turns = turns;
@@ -108,7 +119,7 @@ export class PacketChannel implements Channel, MemoryAccount {
       throw new PeerloomError('ERR_CONNECTION_CLOSED', `the connection with ${this.remote.id} is closed`);
     }
     if (options !== undefined) checkSendOptions(options);
-    return this.#queue.send(encodePacket(data, options?.compression));
+    return this.#queue.send(encodePacket(data, options));
   }
 
   drained(): Promise<void> {
@@ -174,19 +185,21 @@ export class PacketChannel implements Channel, MemoryAccount {
   }
 
   #handleNow(payload: Outcome): undefined | Promise<unknown> {
-    const { maxContainers } = this.#limits;
     let plain: Uint8Array;
-    let data: Data;
+    let content: PacketContent;
     try {
       plain = payload();
-      data = decodePacketBody(plain, maxContainers);
+      content = decodePacketBody(plain, this.#reading);
     } catch (error) {
       this.#handler!.rejected(error as Error);
       return undefined;
     }
-    const handled = this.#handler!.message(data);
+    const { data, text } = content;
+    const handled = this.#handler!.message(data, text);
     if (typeof handled !== 'object') return undefined;
-    this.#inbox.takeInHand(unfoldedBytes(isJson(data) ? PayloadFormat.json : PayloadFormat.bytes, plain));
+    const textBytes = text === undefined || text === data ? 0 : plain.length;
+    const format = isJson(data) ? PayloadFormat.json : PayloadFormat.bytes;
+    this.#inbox.takeInHand(unfoldedBytes(format, plain) + textBytes);
     return handled;
   }
 

@@ -1,4 +1,4 @@
-import { checkOptions, shown } from '../arguments.ts';
+import { checkOptions, checkType, shown } from '../arguments.ts';
 import type { Compression, Data } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
 import { compress, compressionCodes } from '../wire/compression.ts';
@@ -92,7 +92,7 @@ function containersIn({ format, body }: Payload, maxContainers: number): number 
   return body.length > maxContainers ? countContainers(format, body) : 0;
 }
 
-const sendNames = ['compression'] as const satisfies readonly (keyof SendOptions)[];
+const sendNames = ['compression', 'verbatim'] as const satisfies readonly (keyof SendOptions)[];
 
 /**
  * Those of {@link shareEncoding} were checked there, once for all connections.
@@ -100,7 +100,9 @@ const sendNames = ['compression'] as const satisfies readonly (keyof SendOptions
  * @throws TypeError with the name that is not known, or what is given in place of options.
  */
 export function checkSendOptions(options: SendOptions): void {
-  if ((options as SharedOptions | null)?.[sharedMessage] === undefined) checkOptions(options, sendNames);
+  if ((options as SharedOptions | null)?.[sharedMessage] !== undefined) return;
+  checkOptions(options, sendNames);
+  if (options.verbatim !== undefined) checkType('verbatim', options.verbatim, 'boolean');
 }
 
 function checkCompression(compression: Compression): void {

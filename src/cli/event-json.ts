@@ -33,6 +33,7 @@ function representable(_key: string, value: unknown): unknown {
   if (typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))) {
     return { $number: Object.is(value, -0) ? '-0' : String(value) };
   }
+  if (typeof value === 'bigint') return { $bigint: String(value) };
   if (value instanceof Error) return { code: (value as { code?: unknown }).code, message: value.message };
   return value;
 }

@@ -22,7 +22,8 @@ and then those of the node, by their names:
 A disconnect has a "reason":{"code":…,"message":…,"by":…}, an error an
 "error":{"code":…,"message":…}. In data, what is binary is
 {"$binary":"<base64>","type":"Float32Array"}, its elements little-endian; bytes are a
-Uint8Array. Numbers that JSON lacks are {"$number":"NaN"}, "Infinity", "-Infinity", "-0".
+Uint8Array. Numbers that JSON lacks are {"$number":"NaN"}, "Infinity", "-Infinity", "-0";
+bigints are {"$bigint":"<decimal digits>"}.
 
 Examples:
   Two people talking, in two terminals:

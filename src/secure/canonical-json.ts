@@ -4,11 +4,12 @@ import { elementBytes, elementTypeOf } from '../wire/typed-arrays.ts';
 
 /**
  * The one JSON text of a value, by RFC 8785: keys sorted by their UTF-16 code units, no white space, numbers as
- * ECMAScript writes them. What JSON has no form for becomes an object with one of two marks, and a key that begins
+ * ECMAScript writes them. What JSON has no form for becomes an object with one of three marks, and a key that begins
  * with `$` gets a second one, so that no two values share a text:
  *
  * - bytes and typed arrays: `{"$binary":"<base64>","type":"Float32Array"}`, elements little-endian;
- * - the numbers that JSON lacks: `{"$number":"NaN"}`, `"Infinity"`, `"-Infinity"`, `"-0"`.
+ * - the numbers that JSON lacks: `{"$number":"NaN"}`, `"Infinity"`, `"-Infinity"`, `"-0"`;
+ * - bigints: `{"$bigint":"<decimal digits>"}`, with a `-` before those of a negative one.
  *
  * @param data what a message can hold.
  * @throws TypeError for text that is not well-formed Unicode (RFC 8785 section 3.2.2.2).
@@ -19,6 +20,8 @@ export function canonicalJson(data: Data): string {
       return quoted(data);
     case 'boolean':
       return String(data);
+    case 'bigint':
+      return `{"$bigint":"${data}"}`;
     case 'number':
       if (Object.is(data, -0)) return '{"$number":"-0"}';
       return Number.isFinite(data) ? String(data) : `{"$number":"${data}"}`;

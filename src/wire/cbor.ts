@@ -10,6 +10,7 @@ import {
   type TypeEncoder,
 } from 'cborg';
 import type { Data } from '../data.ts';
+import { bigIntegerTags, decodeBigInteger, encodeBigInteger } from './big-integers.ts';
 import { countCborContainers } from './cbor-containers.ts';
 import { type ShapeLimits, tooManyContainers } from './nesting.ts';
 import { decodeText, encodeText } from './text.ts';
@@ -23,7 +24,7 @@ import {
 } from './typed-arrays.ts';
 
 // cborg, not cbor2: typed arrays at several GB/s both ways (cbor2 reads them element by element, 0.25 GB/s),
-// and bigints, dates and maps stay out. It reads text leniently and nests without a bound: see StrictTokenizer.
+// and dates and maps stay out. It reads text leniently and nests without a bound: see StrictTokenizer.
 
 /** Up to here it is cheaper to look at each character than to decode text once more. */
 const shortTextBytes = 32;
@@ -48,6 +49,10 @@ const encodeOptions: EncodeOptions = {
     ...Object.fromEntries(elementTypes.map((type) => [type.className, encodeTypedArray])),
     Object: encodeUnknown,
     number: (value) => (Object.is(value, -0) ? new Token(Type.float, value) : null),
+    bigint: (value) => {
+      const { tag, bytes } = encodeBigInteger(value);
+      return tagged(tag, bytes);
+    },
     string: (value) =>
       value.isWellFormed() ? null : tagged(embeddedJsonTag, encodeText(JSON.stringify(value))),
   },
@@ -60,6 +65,7 @@ const decodeOptions: DecodeOptions = {
   rejectDuplicateMapKeys: true,
   tags: {
     ...Object.fromEntries(elementTypes.map((type) => [type.tag, typedArrayDecoder(type)])),
+    ...Object.fromEntries(Object.values(bigIntegerTags).map((tag) => [tag, bigIntegerDecoder(tag)])),
     [embeddedJsonTag]: (content) => {
       const json = decodeText(content() as Uint8Array);
       // Looked at before it is parsed: a list could unfold to much.
@@ -80,6 +86,11 @@ function tagged(tag: number, bytes: Uint8Array): Token[] {
 
 function typedArrayDecoder(type: ElementType): TagDecoder {
   return (content) => typedArrayOf(content() as Uint8Array, type);
+}
+
+/** Always a bigint, however small: that is what it was when it was sent. */
+function bigIntegerDecoder(tag: number): TagDecoder {
+  return (content) => decodeBigInteger(tag, content() as Uint8Array);
 }
 
 /** Holds what cborg reads to valid UTF-8, to a depth, and to tags on byte strings only. */

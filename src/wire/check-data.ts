@@ -1,3 +1,4 @@
+import { isInBounds, maxBigIntegerDigits } from './big-integers.ts';
 import { bytesOf, elementTypeOf } from './typed-arrays.ts';
 
 /** How many lists and objects may stand inside one another; the outermost is the first. */
@@ -53,7 +54,7 @@ export function hasEscapedKey(value: unknown): boolean {
 export function checkData(data: unknown): void {
   const offence = findOffence(data, []);
   if (offence !== undefined) {
-    throw new TypeError(`data${offence}; a message holds JSON values, bytes and typed arrays`);
+    throw new TypeError(`data${offence}; a message holds JSON values, bytes, typed arrays and bigints`);
   }
 }
 
@@ -64,6 +65,8 @@ function findOffence(value: unknown, ancestors: object[]): string | undefined {
     case 'boolean':
     case 'number':
       return undefined;
+    case 'bigint':
+      return isInBounds(value) ? undefined : ` is a bigint of more than ${maxBigIntegerDigits} digits`;
     case 'object':
       break;
     default:

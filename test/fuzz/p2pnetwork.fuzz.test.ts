@@ -59,7 +59,7 @@ function isLargeWhole(value: unknown): boolean {
 /** Those that the format carries as they are, or `undefined`. */
 function encoded(data: Data, compression?: 'zlib' | 'bzip2' | 'lzma'): Uint8Array | undefined {
   try {
-    return encodePacket(data, compression);
+    return encodePacket(data, { compression });
   } catch (error) {
     assert.ok(error instanceof PeerloomError && error.code === 'ERR_NOT_REPRESENTABLE', String(error));
     return undefined;
@@ -85,13 +85,25 @@ suite('p2pnetwork packets, any data', () => {
       fuzz(
         'p2pnetwork packets',
         fc.property(anyJson, (data) => {
-          const packet = encodePacket(data, compression);
+          const packet = encodePacket(data, { compression });
           assert.equal(packet.indexOf(4), packet.length - 1, 'a packet ends once');
           assert.deepEqual(decodePacket(packet.subarray(0, -1), maxMessageBytes), data);
         }),
       );
     });
   }
+
+  test('bigints beyond 2^53 come back equal where they are asked for', () => {
+    const anyBig = fc.bigInt().filter((value) => value < -(2n ** 53n) || value > 2n ** 53n);
+    fuzz(
+      'p2pnetwork packets',
+      fc.property(anyBig, fc.array(anyJson, { maxLength: 3 }), (value, beside) => {
+        const packet = encoded([value, ...beside]);
+        if (packet === undefined) return;
+        assert.deepEqual(decodePacket(packet.subarray(0, -1), maxMessageBytes, true), [value, ...beside]);
+      }),
+    );
+  });
 
   test('bytes come back as they were, or as the text that they are', () => {
     fuzz(

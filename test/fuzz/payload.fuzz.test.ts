@@ -55,7 +55,7 @@ function dataWith(leaf: fc.Arbitrary<Data>): fc.Arbitrary<Data> {
   })).data;
 }
 const anyJson = dataWith(anyScalar);
-const anyData = dataWith(fc.oneof(anyScalar, anyBinary));
+const anyData = dataWith(fc.oneof(anyScalar, anyBinary, fc.bigInt()));
 
 const anyFormat = fc.integer({ min: 0, max: 17 });
 const formats = Object.values(PayloadFormat);
@@ -73,6 +73,8 @@ const cborLike = fc
         [0xd9, 1, 6, 0x42, 0x22, 0x22],
         [0x61, 0x61],
         [0xd8, 0x44],
+        [0xc2, 0x41, 5],
+        [0xc3, 0x40],
       ),
     ),
     { maxLength: 30 },
@@ -89,6 +91,7 @@ function containersIn(data: Data): number {
   const isCbor = encodePayload(data).format === PayloadFormat.cbor;
   const count = (value: unknown): number => {
     if (typeof value === 'string') return isCbor && !value.isWellFormed() ? 1 : 0;
+    if (typeof value === 'bigint') return 1;
     if (typeof value !== 'object' || value === null) return 0;
     if (ArrayBuffer.isView(value)) return 1;
     if (Array.isArray(value)) return value.reduce((sum, item) => sum + count(item), 1);

@@ -29,13 +29,13 @@ export class RecordingNode extends Node {
     const waiters = new Set<Waiter>();
     super(host, port, {
       ...options,
-      callback(name, node, peer, data) {
+      callback(name, node, peer, data, ...rest) {
         events.push({ name, peer, data });
         for (const waiter of waiters) {
           const event = waiter.isMet();
           if (event !== undefined && waiters.delete(waiter)) waiter.resolve(event);
         }
-        return options.callback?.(name, node, peer, data);
+        return options.callback?.(name, node, peer, data, ...rest);
       },
     });
     this.events = events;

@@ -23,6 +23,7 @@ test('without any, everything has its default', () => {
     allow: undefined,
     deny: new Set(),
     reconnect: { minDelayMs: 1_000, maxDelayMs: 60_000, maxTrials: Number.POSITIVE_INFINITY },
+    p2pnetwork: { bigIntegers: false },
     limits: defaultLimits,
     runtime: systemRuntime,
   });
@@ -55,6 +56,7 @@ test('what is given is taken, and stays as it is', () => {
     allow: Object.freeze(ids),
     deny: new Set(['0f'.repeat(64), ...ids]),
     reconnect: Object.freeze({ minDelayMs: 5 }),
+    p2pnetwork: Object.freeze({ bigIntegers: true }),
     limits: Object.freeze({ maxMessageBytes: 1_000 }),
     identity: Identity.generate(),
     transports: Object.freeze([memory()]),
@@ -129,6 +131,13 @@ suite('what cannot be is refused with its name, the rule and the value:', () => 
     [{ deny: 5 }, TypeError, /deny must be a list of ids, not 5/],
     [{ deny: [5] }, TypeError, /deny must be a list of ids; it holds 5/],
     [{ limits: { maxMessageByte: 5 } }, TypeError, /limits\.maxMessageByte is not an option/],
+    [{ p2pnetwork: true }, TypeError, /p2pnetwork must be an object, not true/],
+    [
+      { p2pnetwork: { bigInts: true } },
+      TypeError,
+      /p2pnetwork\.bigInts is not an option; there are bigIntegers/,
+    ],
+    [{ p2pnetwork: { bigIntegers: 1 } }, TypeError, /p2pnetwork\.bigIntegers must be a boolean, not 1/],
     [{ reconnect: true }, TypeError, /reconnect must be an object, not true/],
     [
       { reconnect: { minDelay: 5 } },

@@ -1,14 +1,16 @@
+import { shown } from '../../arguments.ts';
 import type { Pace } from '../../computing-pace.ts';
 import type { Compression, Data, NumericTypedArray } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
 import { defaultLimits } from '../../limits.ts';
+import { maxBigIntegerDigits } from '../big-integers.ts';
 import { maxDataDepth } from '../check-data.ts';
 import { checkJsonShape } from '../nesting.ts';
 import { decodeText, encodeText } from '../text.ts';
 import { bytesOf, elementBytes, elementTypeOf } from '../typed-arrays.ts';
 import { pack, unpack } from './compressed.ts';
 import { packetEnd } from './packet-reader.ts';
-import { readJson, writeJson } from './python-json.ts';
+import { isLongWhole, type JsonReading, readJson, writeJson } from './python-json.ts';
 
 /*
  * A packet does not say of what type its data is. Both sides guess: what JSON can be read from is that value, other
@@ -24,15 +26,37 @@ const compressedMark = 0x02;
 /** What a value in JSON can begin with; the names stand alone. */
 const looksLikeJson = /^[ \t\n\r]*(?:["[{]|-?\d|(?:true|false|null|NaN|-?Infinity)[ \t\n\r]*$)/;
 
+/** How a packet is written. */
+export interface PacketOptions {
+  readonly compression?: Compression | undefined;
+  /** The data is text that goes as it is, whatever the other side reads in it. */
+  readonly verbatim?: boolean | undefined;
+}
+
+/** How a packet is read, and within which limits. */
+export interface PacketReading extends JsonReading {
+  readonly maxContainers: number;
+}
+
+/** What a packet holds. */
+export interface PacketContent {
+  readonly data: Data;
+  /** The text that the data was read from, or is; `undefined` for bytes. */
+  readonly text: string | undefined;
+}
+
 /**
  * The packet that makes a Python node see this data. Typed arrays go as their bytes, the lowest of each element
  * first; text that the other side would take for JSON goes as JSON text, and arrives as it was.
  *
  * @throws PeerloomError `ERR_NOT_REPRESENTABLE` for what would arrive as something else,
- * `ERR_COMPRESSION_UNAVAILABLE`; TypeError for what is not data.
+ * `ERR_COMPRESSION_UNAVAILABLE`; TypeError for what is not data, or is to go as it is and no text.
  */
-export function encodePacket(data: Data, compression: Compression = 'none'): Uint8Array {
-  const body = encodeBody(data);
+export function encodePacket(
+  data: Data,
+  { compression = 'none', verbatim = false }: PacketOptions = {},
+): Uint8Array {
+  const body = verbatim ? verbatimBody(data) : encodeBody(data);
   if (compression === 'none') {
     checkReserved(body);
     return withEnd(body, packetEnd);
@@ -70,28 +94,39 @@ export function packetBody(
 }
 
 /**
- * The data of such a body, as a Python node would guess it. A whole number that stands alone and is beyond 2^53 is
- * taken for text, which is what it was sent as. Bytes may lie over the memory of `body`.
+ * The data of such a body, as a Python node would guess it. Without bigints, a whole number that stands alone and is
+ * beyond 2^53 is taken for text, which is what it was sent as. Bytes may lie over the memory of `body`.
  *
  * @throws PeerloomError `ERR_MESSAGE_INVALID`.
  */
-export function decodePacketBody(body: Uint8Array, maxContainers: number): Data {
+export function decodePacketBody(body: Uint8Array, reading: PacketReading): PacketContent {
   const text = asText(body);
-  if (text === undefined) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
-  if (!looksLikeJson.test(text) || isLongNumber(text)) return text;
+  if (text === undefined) {
+    return { data: new Uint8Array(body.buffer, body.byteOffset, body.byteLength), text };
+  }
+  if (!looksLikeJson.test(text) || isTextOfDigits(text, reading)) return { data: text, text };
   try {
-    checkJsonShape(body, { maxDepth: maxDataDepth, maxContainers });
-    return readJson(text);
+    checkJsonShape(body, { maxDepth: maxDataDepth, maxContainers: reading.maxContainers });
+    return { data: readJson(text, reading), text };
   } catch (cause) {
-    if (cause instanceof SyntaxError) return text;
+    if (cause instanceof SyntaxError) return { data: text, text };
     const message = `a message cannot be decoded: ${(cause as Error).message}`;
     throw new PeerloomError('ERR_MESSAGE_INVALID', message, { cause });
   }
 }
 
 /** Both in one, within the default of what a message may hold. */
-export function decodePacket(packet: Uint8Array, maxMessageBytes: number): Data {
-  return decodePacketBody(packetBody(packet, maxMessageBytes), defaultLimits.maxContainers);
+export function decodePacket(packet: Uint8Array, maxMessageBytes: number, bigIntegers = false): Data {
+  const reading = { maxContainers: defaultLimits.maxContainers, bigIntegers };
+  return decodePacketBody(packetBody(packet, maxMessageBytes), reading).data;
+}
+
+function verbatimBody(data: Data): Uint8Array {
+  if (typeof data !== 'string') throw new TypeError(`verbatim is for text, and data is ${shown(data)}`);
+  if (!data.isWellFormed()) {
+    throw new PeerloomError('ERR_NOT_REPRESENTABLE', 'text with half a character cannot go as it is');
+  }
+  return encodeText(data);
 }
 
 function encodeBody(data: Data): Uint8Array {
@@ -123,7 +158,7 @@ function checkNotJson(bytes: Uint8Array): Uint8Array {
 function isJson(text: string, bytes: Uint8Array): boolean {
   try {
     checkJsonShape(bytes, { maxDepth: maxDataDepth, maxContainers: Number.POSITIVE_INFINITY });
-    readJson(text);
+    readJson(text, { bigIntegers: true });
     return true;
   } catch (error) {
     return !(error instanceof SyntaxError);
@@ -146,8 +181,10 @@ function checkReserved(body: Uint8Array): void {
   );
 }
 
-function isLongNumber(text: string): boolean {
-  return /^\s*-?\d{16,}\s*$/.test(text) && !Number.isSafeInteger(Number(text));
+/** A whole number that stands alone and that this side does not read as one. */
+function isTextOfDigits(text: string, { bigIntegers }: JsonReading): boolean {
+  const digits = text.trim();
+  return isLongWhole(digits) && (!bigIntegers || digits.length > maxBigIntegerDigits);
 }
 
 /** `undefined` for what is not UTF-8. */

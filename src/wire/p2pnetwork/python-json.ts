@@ -1,11 +1,18 @@
 import type { Data } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
+import { maxBigIntegerDigits } from '../big-integers.ts';
 import { checkData, isPlainJson } from '../check-data.ts';
 
 /*
  * JSON as Python's `json` module writes and reads it. Beyond the standard, NaN, Infinity and -Infinity are numbers;
  * whole numbers keep all their digits, and have no sign when they are 0: '-0.0' is what JSON.parse reads in '-0'.
  */
+
+/** How a text is read. */
+export interface JsonReading {
+  /** Whole numbers beyond 2^53 become bigints. Otherwise they are refused, since a number would be another one. */
+  readonly bigIntegers: boolean;
+}
 
 /** What JSON.parse may read otherwise: the names of numbers, long digits, and keys with escapes. */
 const needsCare = /NaN|Infinity|\d{16}|\\/;
@@ -26,13 +33,13 @@ export function writeJson(data: Data): string {
  *
  * @throws SyntaxError when it is no JSON, RangeError when it holds a whole number that this side cannot.
  */
-export function readJson(text: string): Data {
-  return needsCare.test(text) ? new Reader(text).readAll() : JSON.parse(text);
+export function readJson(text: string, { bigIntegers }: JsonReading): Data {
+  return needsCare.test(text) ? new Reader(text, bigIntegers).readAll() : JSON.parse(text);
 }
 
 function write(value: Data, path: string): string {
   if (Object.is(value, -0)) return '-0.0';
-  if (typeof value === 'number') return String(value);
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   if (ArrayBuffer.isView(value)) {
     throw new PeerloomError(
@@ -51,10 +58,12 @@ function write(value: Data, path: string): string {
 /** By hand, since JSON.parse rounds whole numbers, and V8's may take an escaped key for another. */
 class Reader {
   readonly #text: string;
+  readonly #bigIntegers: boolean;
   #position = 0;
 
-  constructor(text: string) {
+  constructor(text: string, bigIntegers: boolean) {
     this.#text = text;
+    this.#bigIntegers = bigIntegers;
   }
 
   readAll(): Data {
@@ -113,10 +122,18 @@ class Reader {
     this.#position += found.length;
     if (found in names) return names[found as keyof typeof names];
     const number = Number(found);
-    if (/^-?\d+$/.test(found) && !Number.isSafeInteger(number)) {
-      throw new RangeError(`it holds ${found}, which is beyond 2^53: send such numbers as text`);
+    return isLongWhole(found) ? this.#readLongWhole(found) : number;
+  }
+
+  #readLongWhole(digits: string): bigint {
+    if (digits.length > maxBigIntegerDigits + 1) {
+      throw new RangeError(`it holds a whole number of ${digits.length} digits`);
     }
-    return number;
+    if (this.#bigIntegers) return BigInt(digits);
+    const start = digits.length > 40 ? `${digits.slice(0, 40)}…` : digits;
+    throw new RangeError(
+      `it holds ${start}, which is beyond 2^53: set the option p2pnetwork: { bigIntegers: true }, or send such numbers as text`,
+    );
   }
 
   /** The next character that is not white space, which stays to be read. */
@@ -141,6 +158,11 @@ class Reader {
 const whiteSpace = /[ \t\n\r]*/y;
 const word = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|-?Infinity|NaN|true|false|null/y;
 const names = { true: true, false: false, null: null };
+
+/** Whether it is a whole number without a fraction or an exponent that no number of JavaScript holds for sure. */
+export function isLongWhole(digits: string): boolean {
+  return /^-?\d{16,}$/.test(digits) && !Number.isSafeInteger(Number(digits));
+}
 
 /** Whether an odd number of backslashes stands before a place. */
 function isEscaped(text: string, place: number): boolean {

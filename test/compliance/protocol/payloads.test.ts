@@ -30,6 +30,8 @@ const examples: Record<string, readonly [Data, format: number, body: Buffer]> = 
   '5.5 a list with a typed array': [[1, Float32Array.of(1.5)], 4, hex('82 01 d855 44 0000c03f')],
   '5.5, 5.7 minus zero': [-0, 4, hex('f98000')],
   '5.5, 5.7 infinity': [Number.NEGATIVE_INFINITY, 4, hex('f9fc00')],
+  '5.5 a bigint': [2n ** 64n, 4, hex('c249 010000000000000000')],
+  '5.5 a negative bigint': [{ a: -1n }, 4, hex('a1 6161 c340')],
   '5.6 a surrogate alone': ['a\ud800', 1, Buffer.from('"a\\ud800"')],
   '5.6 a surrogate alone, beside bytes': [
     ['\ud800', Uint8Array.of(7)],
@@ -48,6 +50,7 @@ const readable: Record<string, readonly [Data, Buffer]> = {
     [Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER],
     hex('82 1b001fffffffffffff 3b001ffffffffffffe'),
   ],
+  'bigints with zeros before them': [[5n, -6n, 0n], hex('83 c2 42 0005 c3 41 05 c2 41 00')],
   scalars: [{ a: false, b: true, c: null, d: 'ñ' }, hex('a4 6161f4 6162f5 6163f6 6164 62c3b1')],
   'every typed array': [
     [
@@ -88,6 +91,7 @@ const undecodable: Record<string, readonly [format: number, body: Buffer, compre
   '5.5 undefined': [4, hex('f7')],
   '5.5 an integer too large': [4, hex('1b0020000000000000')],
   '5.5 a negative integer too large': [4, hex('3b001fffffffffffff')],
+  '5.5 a bigint of more than 4,300 digits': [4, Buffer.concat([hex('c2 5906fb'), Buffer.alloc(1_787, 1)])],
   '5.5 a key twice': [4, hex('a2 616101 616102')],
   '5.5 a key that is no text': [4, hex('a1 0101')],
   '5.5 a simple value': [4, hex('e0')],

@@ -77,7 +77,7 @@ suite('packets and a real Python node', () => {
       const { python, raw } = pair;
       const samples = compression === 'none' ? toPython : [...toPython, ...toPythonCompressed];
       for (const [index, [what, data, expected]] of samples.entries()) {
-        raw.write(encodePacket(data, compression));
+        raw.write(encodePacket(data, { compression }));
         const messages = await python.until('node_message', index + 1);
         const { event: _event, peer: _peer, ...arrived } = messages.at(-1)!;
         assert.deepEqual(arrived, expected, what);

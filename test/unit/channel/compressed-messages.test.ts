@@ -58,11 +58,11 @@ suite('while the node has decompressed enough', () => {
     const [link, other] = [new FakeLink(), new FakeLink()];
     const limits = resolveLimits();
     const budget = new MemoryBudget(limits.memoryBudgetBytes);
-    const options = { direction: 'inbound', limits, budget, turns } as const;
+    const options = { direction: 'inbound', limits, budget, turns, bigIntegers: false } as const;
     const [channel, leaving] = [link, other].map((each) => new PacketChannel(each, options));
     for (const each of [channel!, leaving!]) each.start(handler);
-    other.onMessage(encodePacket('never handled', 'zlib'));
-    link.onMessage(encodePacket('first', 'zlib'));
+    other.onMessage(encodePacket('never handled', { compression: 'zlib' }));
+    link.onMessage(encodePacket('first', { compression: 'zlib' }));
     link.onMessage(encodePacket('second'));
     assert.ok(channel!.heldBytes > 0);
     leaving!.close({ code: 'disconnected', message: 'enough' });

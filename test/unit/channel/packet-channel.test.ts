@@ -15,10 +15,11 @@ test('options that are not known are refused towards a Python node too', () => {
     limits: defaultLimits,
     budget: new MemoryBudget(defaultLimits.memoryBudgetBytes),
     turns: new DecompressionTurns(systemRuntime),
+    bigIntegers: false,
   });
   assert.throws(
     () => channel.send('hello', { compresion: 'zlib' } as object),
-    new TypeError('compresion is not an option; there are compression'),
+    new TypeError('compresion is not an option; there are compression, verbatim'),
   );
   channel.send('for all', shareEncoding('for all', { compression: 'zlib' }, 100));
   assert.equal(link.pieces.length, 1);

@@ -65,6 +65,7 @@ suite('canonical JSON', () => {
     assert.equal(canonicalJson(Float32Array.of(1.5)), '{"$binary":"AADAPw==","type":"Float32Array"}');
     assert.equal(canonicalJson(Uint8Array.of(4, 255)), '{"$binary":"BP8=","type":"Uint8Array"}');
     assert.equal(canonicalJson([Number.NaN, -0]), '[{"$number":"NaN"},{"$number":"-0"}]');
+    assert.equal(canonicalJson([2n ** 64n, -1n]), '[{"$bigint":"18446744073709551616"},{"$bigint":"-1"}]');
     assert.equal(canonicalJson({ $binary: 'BP8=', $$: 1 }), '{"$$$":1,"$$binary":"BP8="}');
   });
 

@@ -26,6 +26,9 @@ suite('the bytes are those of RFC 8949 and RFC 8746', () => {
     [Int16Array.of(1), 'd84d420100'],
     [Int32Array.of(1), 'd84e4401000000'],
     [BigInt64Array.of(1n), 'd84f480100000000000000'],
+    [18446744073709551616n, 'c249010000000000000000'], // RFC 8949 appendix A
+    [-18446744073709551617n, 'c349010000000000000000'],
+    [0n, 'c240'],
     [Float32Array.of(1), 'd855440000803f'],
     [Float64Array.of(1), 'd85648000000000000f03f'],
     ['\ud800', `d9010648${hex(Buffer.from('"\\ud800"'))}`], // IANA's tag 262, embedded JSON
@@ -63,7 +66,8 @@ suite('what is not the CBOR of data is refused', () => {
     'a surrogate as UTF-8': '63eda080',
     'a key that is not UTF-8': 'a161ff01',
     'a date': 'c11a514b67b0',
-    'a bignum': 'c249010000000000000000',
+    'a bignum of more than 4,300 digits': `c25906fb${'01'.repeat(1_787)}`,
+    'a bignum of text': 'c26161',
     'a tag of nothing': 'd855',
     'a typed array of text': 'd8556461626364',
     'a typed array of a list': 'd8558101',

@@ -152,8 +152,7 @@ suite('what no message can hold is a TypeError that says where it is', () => {
     ['a function', { list: [1, 2, () => 0] }, 'data.list[2] is a function'],
     ['a method named toJSON', { toJSON: () => 1 }, 'data.toJSON is a function'],
     ['a symbol', { 'a key': Symbol('s') }, 'data["a key"] is a symbol'],
-    ['a bigint', { größe: 1n }, 'data.größe is a bigint'],
-    ['a bigint beside bytes', [Uint8Array.of(1), 1n], 'data[1] is a bigint'],
+    ['a huge bigint', { größe: 10n ** 4300n }, 'data.größe is a bigint of more than 4300 digits'],
     ['a cycle', cycle, 'data.list[1].again is part of a cycle'],
     ['a Date', { when: new Date(0) }, 'data.when is an instance of Date'],
     ['a Map', new Map(), 'data is an instance of Map'],
@@ -166,7 +165,7 @@ suite('what no message can hold is a TypeError that says where it is', () => {
   ];
   for (const [name, data, message] of offences) {
     test(name, () => {
-      const expected = `${message}; a message holds JSON values, bytes and typed arrays`;
+      const expected = `${message}; a message holds JSON values, bytes, typed arrays and bigints`;
       assert.throws(() => encodePayload(data as Data), new TypeError(expected));
     });
   }

@@ -2,18 +2,18 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { deflateSync } from 'node:zlib';
 import type { Data } from '../../../../src/data.ts';
-import { decodePacket, encodePacket } from '../../../../src/wire/p2pnetwork/packet.ts';
+import { decodePacket, decodePacketBody, encodePacket } from '../../../../src/wire/p2pnetwork/packet.ts';
 import { hasXz } from '../../../../src/wire/xz.ts';
 
 const maxBytes = 1024 * 1024;
 const wireText = (data: Data, compression?: 'zlib') =>
-  Buffer.from(encodePacket(data, compression)).toString('latin1');
+  Buffer.from(encodePacket(data, { compression })).toString('latin1');
 const decode = (packet: string | Uint8Array, limit = maxBytes) =>
   decodePacket(typeof packet === 'string' ? Buffer.from(packet) : packet, limit);
 
 /** What a node makes of a packet that we wrote. */
 function through(data: Data, compression?: 'zlib' | 'bzip2' | 'lzma'): Data {
-  return decode(encodePacket(data, compression).subarray(0, -1));
+  return decode(encodePacket(data, { compression }).subarray(0, -1));
 }
 
 /** What `compressed` looks like in a packet, without its end. */
@@ -72,7 +72,7 @@ suite('what a packet cannot carry', () => {
   for (const [what, data, message] of refused) {
     test(`${what}, unless it is compressed`, () => {
       assert.throws(() => encodePacket(data), { code: 'ERR_NOT_REPRESENTABLE', message });
-      assert.ok(encodePacket(data, 'zlib').length > 0);
+      assert.ok(encodePacket(data, { compression: 'zlib' }).length > 0);
     });
   }
 
@@ -80,7 +80,10 @@ suite('what a packet cannot carry', () => {
     const message = /data\.layers\[1\]\.weights is a Float32Array/;
     const data = { layers: [0, { weights: Float32Array.of(1) }] };
     assert.throws(() => encodePacket(data), { code: 'ERR_NOT_REPRESENTABLE', message });
-    assert.throws(() => encodePacket(data, 'zlib'), { code: 'ERR_NOT_REPRESENTABLE', message });
+    assert.throws(() => encodePacket(data, { compression: 'zlib' }), {
+      code: 'ERR_NOT_REPRESENTABLE',
+      message,
+    });
     assert.throws(() => encodePacket([Uint8Array.of(1)]), {
       code: 'ERR_NOT_REPRESENTABLE',
       message: /data\[0\]/,
@@ -100,7 +103,7 @@ suite('what a packet cannot carry', () => {
     test(`bytes that are JSON, compressed or not: ${json.slice(0, 12)}`, () => {
       for (const compression of ['none', 'zlib'] as const) {
         const expected = { code: 'ERR_NOT_REPRESENTABLE', message: /send the value itself/ };
-        assert.throws(() => encodePacket(Buffer.from(json), compression), expected);
+        assert.throws(() => encodePacket(Buffer.from(json), { compression }), expected);
       }
     });
   }
@@ -108,7 +111,7 @@ suite('what a packet cannot carry', () => {
   for (const compression of ['brotli', 'zstd'] as const) {
     test(`the compression ${compression}`, () => {
       const expected = { code: 'ERR_COMPRESSION_UNAVAILABLE', message: /zlib, bzip2, lzma, not/ };
-      assert.throws(() => encodePacket('hello', compression), expected);
+      assert.throws(() => encodePacket('hello', { compression }), expected);
     });
   }
 });
@@ -168,8 +171,56 @@ suite('a packet as data', () => {
   }
 
   test('a whole number inside a value that cannot be kept is an error, not another number', () => {
-    const expected = { code: 'ERR_MESSAGE_INVALID', message: /12345678901234567890.*as text/ };
+    const expected = {
+      code: 'ERR_MESSAGE_INVALID',
+      message: /12345678901234567890.*bigIntegers: true.*as text/,
+    };
     assert.throws(() => decode('{"n": 12345678901234567890}'), expected);
+  });
+
+  test('whole numbers beyond 2^53 arrive as bigints where that is asked for', () => {
+    for (const [text, expected] of [
+      ['{"t": 1795975852112668106}', { t: 1795975852112668106n }],
+      ['1795975852112668106', 1795975852112668106n],
+      [' -9007199254740993 ', -9007199254740993n],
+      ['[9007199254740991, 9007199254740992, 9007199254740993.0]', [2 ** 53 - 1, 2n ** 53n, 2 ** 53]],
+      ['[1e20, 1.5, 10.0]', [1e20, 1.5, 10]],
+      [`[${'9'.repeat(4300)}]`, [10n ** 4300n - 1n]],
+      ['9'.repeat(4301), '9'.repeat(4301)],
+    ] as const) {
+      assert.deepEqual(decodePacket(Buffer.from(text), maxBytes, true), expected, text.slice(0, 60));
+    }
+    const tooLong = { code: 'ERR_MESSAGE_INVALID', message: /whole number of 5000 digits/ };
+    assert.throws(() => decodePacket(Buffer.from(`[${'9'.repeat(5000)}]`), maxBytes, true), tooLong);
+  });
+
+  test('bigints go as whole numbers with all their digits', () => {
+    for (const value of [0n, -1n, 2n ** 53n, -(2n ** 70n)]) {
+      assert.equal(wireText(value), `${value}\u0004`);
+      assert.equal(wireText({ a: [value] }), `{"a":[${value}]}\u0004`);
+    }
+    const huge = { name: 'TypeError', message: /more than 4300 digits/ };
+    assert.throws(() => encodePacket([10n ** 4300n]), huge);
+  });
+
+  test('a packet says which text its data was read from', () => {
+    const reading = { maxContainers: 10, bigIntegers: false };
+    for (const text of [' {"b": 1, "10": 10.0}', '"quoted"', '10.0', 'plain', '']) {
+      assert.equal(decodePacketBody(Buffer.from(text), reading).text, text);
+    }
+    assert.equal(decodePacketBody(Uint8Array.of(0xff), reading).text, undefined);
+  });
+
+  test('text goes as it is when it is sent so', () => {
+    for (const text of [' {"b": 1, "10": 10.0}', '"quoted"', '10.0', 'plain', '\ufeff']) {
+      assert.equal(Buffer.from(encodePacket(text, { verbatim: true })).toString(), `${text}\u0004`);
+    }
+    const refused = (data: Data, error: object) =>
+      assert.throws(() => encodePacket(data, { verbatim: true }), error);
+    refused({ a: 1 }, { name: 'TypeError', message: /verbatim is for text, and data is an object/ });
+    refused(Uint8Array.of(1), { name: 'TypeError', message: /verbatim/ });
+    for (const text of ['', 'a\u0004', 'a\u0002', '\ud800']) refused(text, { code: 'ERR_NOT_REPRESENTABLE' });
+    assert.ok(encodePacket('a\u0004', { verbatim: true, compression: 'zlib' }).length > 0);
   });
 
   test('values that are nested too deep are refused', () => {
@@ -191,7 +242,7 @@ suite('compressed packets', () => {
     });
 
     test(`a ${compression} bomb stops at the limit`, { skip }, () => {
-      const bomb = encodePacket('a'.repeat(1_000_000), compression).subarray(0, -1);
+      const bomb = encodePacket('a'.repeat(1_000_000), { compression }).subarray(0, -1);
       assert.ok(bomb.length < 5000);
       assert.throws(() => decode(bomb, 999_999), {
         code: 'ERR_DECOMPRESSION',
@@ -210,7 +261,7 @@ suite('compressed packets', () => {
   }
 
   const wireOf = (compression: 'zlib' | 'bzip2' | 'lzma') =>
-    Buffer.from(encodePacket('hello '.repeat(100), compression)).toString('latin1');
+    Buffer.from(encodePacket('hello '.repeat(100), { compression })).toString('latin1');
 
   for (const packet of [
     '\u0002',
