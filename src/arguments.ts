@@ -52,6 +52,17 @@ export function checkType<Value>(name: string, value: Value, type: string): Valu
 }
 
 /**
+ * Refuses text with half of a surrogate pair. It has no UTF-8 of its own: all such halves become the same character,
+ * so that different keys, names and ids would be one.
+ *
+ * @throws TypeError with the argument's name, but not the text, which may be a secret.
+ */
+export function checkWellFormed(name: string, text: string): string {
+  if (text.isWellFormed()) return text;
+  throw new TypeError(`${name} must be well-formed Unicode; it holds half of a surrogate pair`);
+}
+
+/**
  * Refuses options that are no object, and names among them that are not known, which a slip of the pen makes.
  *
  * @param owner the option that they are part of; none for those that a function is given.

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { checkOptions, shown } from './arguments.ts';
+import { checkOptions, checkWellFormed, shown } from './arguments.ts';
 import { requiredBuiltin } from './builtin.ts';
 import { PeerloomError } from './errors.ts';
 import { Identity, prefixed } from './identity.ts';
@@ -70,6 +70,7 @@ function checkFile(file: IdentityFile): void {
   if (typeof passphrase !== 'string' || passphrase === '') {
     throw new TypeError('identity.passphrase must be a text that is not empty; leave it out for none');
   }
+  checkWellFormed('identity.passphrase', passphrase);
   const bytes = new TextEncoder().encode(passphrase).length;
   if (bytes > maxPassphraseBytes) {
     throw new RangeError(

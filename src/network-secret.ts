@@ -7,7 +7,7 @@ const salt = 'peerloom network key 1';
 const known = new Map<string, Uint8Array>();
 const maxKnown = 16;
 
-/** The 32 bytes that both sides must hold, from the text that the user gave. */
+/** The 32 bytes that both sides must hold, from the text that the user gave, which is well-formed. */
 export function networkSecretOf(networkKey: string): Uint8Array {
   const earlier = known.get(networkKey);
   if (earlier !== undefined) return earlier;

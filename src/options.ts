@@ -1,7 +1,8 @@
-import { checkOptions, checkSignal, checkTimeout, checkType, shown } from './arguments.ts';
+import { checkOptions, checkSignal, checkTimeout, checkType, checkWellFormed, shown } from './arguments.ts';
 import { defaultTransports } from './default-transports.ts';
 import { PeerloomError } from './errors.ts';
 import type { NodeCallback } from './events.ts';
+import { checkAllowed, checkGivenId } from './given-id.ts';
 import { Identity } from './identity.ts';
 import { type IdentityFile, loadOrCreateIdentity } from './identity-file.ts';
 import { type Limits, resolveLimits } from './limits.ts';
@@ -177,11 +178,12 @@ const runtimeMethods = [
 export function resolveOptions(given: NodeOptions = {}): ResolvedOptions {
   checkOptions(given, optionNames);
   const { callback, authorize, networkKey } = given;
-  const name = checkType('name', given.name ?? defaultOptions.name, 'string');
+  const name = checkWellFormed('name', checkType('name', given.name ?? defaultOptions.name, 'string'));
   if (name.length > maxNameLength) {
     throw new RangeError(`name must be at most ${maxNameLength} characters long, not ${name.length}`);
   }
   const network = checkType('network', given.network ?? defaultOptions.network, 'string');
+  checkWellFormed('network', network);
   if (network.length > 256)
     throw new RangeError(`network must be at most 256 characters long, not ${network.length}`);
   if (callback !== undefined) checkType('callback', callback, 'function');
@@ -191,6 +193,7 @@ export function resolveOptions(given: NodeOptions = {}): ResolvedOptions {
     throw new TypeError(`networkKey must be a string, not ${typeof networkKey}`);
   if (networkKey === '')
     throw new TypeError('networkKey must not be empty: leave it out for a network without a key');
+  if (networkKey !== undefined) checkWellFormed('networkKey', networkKey);
   return Object.freeze({
     name,
     network,
@@ -200,7 +203,7 @@ export function resolveOptions(given: NodeOptions = {}): ResolvedOptions {
     transports: checkTransports(given.transports ?? defaultTransports()),
     debug: checkType('debug', given.debug ?? defaultOptions.debug, 'boolean'),
     maxConnections: checkWhole('maxConnections', given.maxConnections ?? defaultOptions.maxConnections, 0),
-    allow: given.allow === undefined ? undefined : idSet('allow', given.allow),
+    allow: given.allow === undefined ? undefined : checkAllowed(idSet('allow', given.allow)),
     deny: idSet('deny', given.deny ?? []),
     reconnect: resolveReconnect(given.reconnect),
     p2pnetwork: resolveP2pnetwork(given.p2pnetwork),
@@ -241,11 +244,12 @@ function idSet(name: string, ids: Iterable<string>): ReadonlySet<string> {
   if (typeof ids !== 'object' || ids === null || !(Symbol.iterator in ids)) {
     throw new TypeError(`${name} must be a list of ids, not ${shown(ids)}`);
   }
-  // Not more than that: a node of the Python package may have any text for its id.
-  for (const id of ids) {
+  const set = new Set(ids);
+  for (const id of set) {
     if (typeof id !== 'string') throw new TypeError(`${name} must be a list of ids; it holds ${shown(id)}`);
+    checkGivenId(name, id);
   }
-  return new Set(ids);
+  return set;
 }
 
 /** @throws TypeError, and what {@link loadOrCreateIdentity} throws. */
@@ -281,7 +285,7 @@ function resolveP2pnetwork(given: P2pnetworkOptions = {}): Required<P2pnetworkOp
 /** @throws TypeError or RangeError; PeerloomError `ERR_ABORTED`. */
 export function checkConnectOptions(options: ConnectOptions = {}): ConnectOptions {
   checkOptions(options, connectNames);
-  if (options.id !== undefined) checkType('id', options.id, 'string');
+  if (options.id !== undefined) checkGivenId('id', checkType('id', options.id, 'string'));
   if (options.reconnect !== undefined) checkType('reconnect', options.reconnect, 'boolean');
   if (options.retry !== undefined) checkType('retry', options.retry, 'boolean');
   if (options.timeoutMs !== undefined) checkTimeout(options.timeoutMs);

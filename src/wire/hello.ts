@@ -123,5 +123,5 @@ function isWhole(value: unknown, minimum: number): value is number {
 }
 
 function isText(value: unknown, maxLength: number): value is string {
-  return typeof value === 'string' && value.length <= maxLength;
+  return typeof value === 'string' && value.length <= maxLength && value.isWellFormed();
 }

@@ -463,6 +463,13 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
       name: 'RangeError',
       message: 'identity.passphrase must be at most 1024 bytes long, not 1026',
     });
+    // All halves of surrogate pairs become one character: two passphrases would open one file.
+    for (const half of ['secret \ud800', 'secret \udc01']) {
+      assert.throws(() => loadOrCreateIdentity({ ...file, passphrase: half }), {
+        name: 'TypeError',
+        message: 'identity.passphrase must be well-formed Unicode; it holds half of a surrogate pair',
+      });
+    }
     const misspelt = { ...file, pasphrase: 'a' };
     const error = {
       name: 'TypeError',

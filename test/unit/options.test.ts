@@ -82,6 +82,53 @@ test('lists are read once: later changes to them do not count', () => {
   assert.deepEqual(resolved.allow, new Set([id]));
 });
 
+/** Texts that a slip of the pen makes of an id, by what is wrong with them. */
+const id = Identity.fromSeed(new Uint8Array(32).fill(7)).id;
+const slips: Record<string, string> = {
+  'a space before it': ` ${id}`,
+  'a line feed behind it': `${id}\n`,
+  'small letters': id.toLowerCase(),
+  capitals: id.toUpperCase(),
+  'a letter too few': id.slice(0, -1),
+  'a letter too many': `${id}x`,
+  'a letter that base58 lacks': id.replace(/.$/, '0'),
+  'an id of another key in wide letters': `１${id.slice(1)}`,
+  'an invisible character': `${id.slice(0, 20)}\u200b${id.slice(20)}`,
+  'half of a surrogate pair': 'a Python node \ud800',
+  'a digest in capitals': '0F'.repeat(64),
+  nothing: '',
+};
+
+suite('an id that no node can have is refused, by what is wrong with it:', () => {
+  for (const [slip, text] of Object.entries(slips)) {
+    test(slip, () => {
+      assert.throws(() => resolveOptions({ allow: [id, text] }), {
+        name: 'TypeError',
+        message: /^allow must be the whole id of a node/,
+      });
+      assert.throws(() => resolveOptions({ deny: [id, text] }), {
+        name: 'TypeError',
+        message: /^deny must be the whole id of a node, letter by letter .* is the id of no node$/,
+      });
+      assert.throws(() => checkConnectOptions({ id: text }), {
+        name: 'TypeError',
+        message: /^id must be the whole id of a node/,
+      });
+    });
+  }
+
+  test('a Python node may be denied, and dialled, by any id that it can have, but not be allowed by it', () => {
+    for (const python of ['0f'.repeat(64), 'of its own', 'émile: 1', '7']) {
+      assert.deepEqual(resolveOptions({ deny: [python] }).deny, new Set([python]));
+      assert.deepEqual(checkConnectOptions({ id: python }), { id: python });
+      assert.throws(() => resolveOptions({ allow: [python] }), {
+        name: 'TypeError',
+        message: /^allow must hold ids that begin with 12D3KooW, not '.*': a Python node only claims its id/,
+      });
+    }
+  });
+});
+
 suite('what cannot be is refused with its name, the rule and the value:', () => {
   const wrong: [object | null | string, new (message: string) => Error, RegExp][] = [
     [null, TypeError, /options must be an object, not null/],
@@ -93,6 +140,13 @@ suite('what cannot be is refused with its name, the rule and the value:', () => 
     [{ network: 'x'.repeat(257) }, RangeError, /network must be at most 256 characters long, not 257/],
     [{ networkKey: 5 }, TypeError, /networkKey must be a string, not number/],
     [{ networkKey: '' }, TypeError, /networkKey must not be empty/],
+    [{ name: 'half \ud800' }, TypeError, /^name must be well-formed Unicode/],
+    [{ network: 'half \udc00' }, TypeError, /^network must be well-formed Unicode/],
+    [
+      { networkKey: 'secret\ud800' },
+      TypeError,
+      /^networkKey must be well-formed Unicode; it holds half of a surrogate pair$/,
+    ],
     [{ callback: 'text' }, TypeError, /callback must be a function, not 'text'/],
     [{ authorize: true }, TypeError, /authorize must be a function, not true/],
     [{ debug: 'yes' }, TypeError, /debug must be a boolean, not 'yes'/],
@@ -173,7 +227,7 @@ suite('the options of connectWithNode', () => {
     const wrong: [object | null, RegExp][] = [
       [null, /options must be an object, not null/],
       [['x'], /options must be an object, not a list/],
-      [{ recconect: true }, /recconect is not an option; there are reconnect, id, timeoutMs, signal/],
+      [{ recconect: true }, /recconect is not an option; there are reconnect, retry, id, timeoutMs, signal/],
       [{ signal: 'x' }, /signal must be an AbortSignal, not 'x'/],
       [
         { signal: new AbortController() },

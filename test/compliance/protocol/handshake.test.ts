@@ -71,10 +71,10 @@ suite('protocol 4: the handshake', () => {
 
   const wrongFields: Record<string, unknown[]> = {
     versions: [undefined, 1, [], [1], [-1, 1], [2, 1], ['1', '1'], [1.5, 2]],
-    network: [undefined, null, 1, 'x'.repeat(257)],
+    network: [undefined, null, 1, 'x'.repeat(257), 'half \ud800'],
     port: [undefined, -1, 65_536, '1', 0.5],
-    name: [undefined, null, 1, 'x'.repeat(65)],
-    instance: [undefined, null, 1, 'x'.repeat(65)],
+    name: [undefined, null, 1, 'x'.repeat(65), 'half \udc00'],
+    instance: [undefined, null, 1, 'x'.repeat(65), '\ud800'],
     maxMessageBytes: [undefined, 0, -1, '1', 1e300],
     compressions: [undefined, null, 'zlib', {}],
   };
