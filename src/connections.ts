@@ -1,5 +1,5 @@
 import { formatAddress } from './address.ts';
-import type { Channel, ChannelHandler, CloseReason } from './channel/channel.ts';
+import type { Channel, ChannelHandler, CloseReason, Handled } from './channel/channel.ts';
 import type { Data } from './data.ts';
 import type { Log } from './debug.ts';
 import { PeerloomError } from './errors.ts';
@@ -10,12 +10,14 @@ import type { PeerTable } from './peer-table.ts';
 import type { NewChannel } from './peering.ts';
 import type { Reconnector } from './reconnector.ts';
 import type { Link } from './transport/transport.ts';
+import type { TypedHandlers } from './typed-handlers.ts';
 import type { WaitedHandlers } from './waited-handlers.ts';
 import { type Goodbye, goodbye } from './wire/goodbye.ts';
 
 export interface ConnectionsOptions {
   readonly peers: PeerTable;
   readonly dispatcher: Dispatcher;
+  readonly typedHandlers: TypedHandlers;
   readonly reconnector: Reconnector;
   readonly waitedHandlers: WaitedHandlers;
   readonly log: Log;
@@ -124,18 +126,38 @@ export class Connections {
   }
 
   #handlerOf(connection: NodeConnection, ended: () => void): ChannelHandler {
-    const { dispatcher, reconnector, log } = this.#options;
+    const { dispatcher, typedHandlers, reconnector, log } = this.#options;
     const { counts } = this;
     const { direction } = connection;
     const details = { peer: connection };
+    const reject = (error: Error): void => {
+      counts.rejected += 1;
+      log(`a message of ${connection.id} was rejected: ${error.message}`);
+      dispatcher.emit('node_message_rejected', { peer: connection, data: error }, connection, error);
+    };
     return {
       connected: () => dispatcher.emit(`${direction}_node_connected`, details, connection),
       message: (data, text) => {
         counts.received += 1;
-        return dispatcher.emitMessage(connection, data, text);
+        const typed = typedHandlers.ofMessage(data);
+        return typed === undefined
+          ? dispatcher.emitMessage(connection, data, text)
+          : unlessRejected(() => typedHandlers.receive(typed, { peer: connection, data, reject }));
+      },
+      delivery: (data) => {
+        counts.received += 1;
+        const typed = typedHandlers.ofMessage(data);
+        return typed === undefined
+          ? dispatcher.emitMessage(connection, data)
+          : typedHandlers.receive(typed, { peer: connection, data, reject });
       },
       request: (data) => {
         counts.received += 1;
+        const typed = typedHandlers.ofRequest(data);
+        if (typed !== undefined) {
+          const arrival = { peer: connection, data, reject };
+          return typedHandlers.answer(typed, arrival) as ReturnType<ChannelHandler['request']>;
+        }
         const details = { peer: connection, data };
         return dispatcher.ask('node_request', details, connection, data) as ReturnType<
           ChannelHandler['request']
@@ -148,11 +170,7 @@ export class Connections {
         return dispatcher.emit('node_stream', details, connection, stream, header);
       },
       unanswerable: (error) => dispatcher.failed(error, 'node_request', connection),
-      rejected: (error) => {
-        counts.rejected += 1;
-        log(`a message of ${connection.id} was rejected: ${error.message}`);
-        dispatcher.emit('node_message_rejected', { peer: connection, data: error }, connection, error);
-      },
+      rejected: reject,
       returned: (messages) => {
         log(`${connection.id} sent back ${messages.count} messages: ${messages.code}`);
         dispatcher.emit('node_message_returned', { peer: connection, data: messages }, connection, messages);
@@ -223,4 +241,14 @@ function inUseElsewhere({ host, port }: NodeConnection): PeerloomError {
     'ERR_IDENTITY_IN_USE',
     `${address} is connected to another process with the identity of this node as well: give each process an identity of its own`,
   );
+}
+
+/** The rejection was reported; a sender that does not wait learns nothing of it. */
+function unlessRejected(receive: () => Handled): Handled {
+  try {
+    const handled = receive();
+    return typeof handled === 'object' ? handled.catch(() => false) : handled;
+  } catch {
+    return false;
+  }
 }

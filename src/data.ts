@@ -22,11 +22,11 @@ export type NumericTypedArray =
  * equal and of the same type: `'123'` stays a string, `-0` stays `-0`, a `Float32Array` stays one. A bigint has at most
  * 4,300 digits.
  *
- * TypeScript takes an object whose type is a `type` for data, but none of an `interface`, which others may extend and
- * which so has no index signature: declare messages by `type`.
+ * Properties that are `undefined` are left out of objects, as JSON does. TypeScript accepts any object, also one whose
+ * type is an `interface`; `send` refuses at run time what no message can hold, such as functions and dates.
  *
  * @example
- * type Round = { round: number; weights: Float32Array };
+ * interface Round { round: number; weights: Float32Array; comment?: string }
  * const round: Round = { round: 1, weights: new Float32Array([0.5, 0.25]) };
  * node.sendToNodes(round);
  */
@@ -36,7 +36,9 @@ export type Data =
   | Uint8Array
   | NumericTypedArray
   | readonly Data[]
-  | { readonly [key: string]: Data };
+  // An interface has no index signature, and so is assignable to one of `any` alone.
+  // biome-ignore lint/suspicious/noExplicitAny: see above
+  | { readonly [key: string]: any };
 
 /**
  * The compressions a message can be sent with; each runs on the sending and the receiving side alone. `'lzma'` (the

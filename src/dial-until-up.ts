@@ -1,6 +1,6 @@
 import { backoffDelayMs } from './backoff.ts';
 import { type ErrorCode, PeerloomError } from './errors.ts';
-import type { ReconnectOptions } from './options.ts';
+import type { ReconnectPolicy } from './options.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Trying again cannot mend these. */
@@ -14,7 +14,7 @@ const finalCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 export interface DialUntilUpOptions {
-  readonly policy: Required<ReconnectOptions>;
+  readonly policy: ReconnectPolicy;
   readonly runtime: Runtime;
   /** Ends the waits between attempts, with its reason. */
   readonly signal: AbortSignal;

@@ -46,6 +46,7 @@ export const errorCodes = {
   ERR_QUEUE_FULL: 'the outgoing queue of the connection is at its cap',
   ERR_REPLAYED: 'a signed message came before, or comes so late that this cannot be told',
   ERR_ROLLBACK: 'an older state was offered than this node has seen already',
+  ERR_SCHEMA: 'a typed message, request or answer does not fit its schema',
   ERR_SELF_CONNECTION: 'the address leads to this node itself',
   ERR_SIGNATURE_INVALID: 'a signature was not made by the node that it names',
   ERR_STREAM_ABORTED: 'one of the two sides gave the stream up, for the reason in the message',

@@ -81,8 +81,13 @@ export type NodeCallback = (
   text?: string,
 ) => void;
 
-/** What {@link Node.on} takes: it is given what {@link NodeEvents} lists for its event, and may be asynchronous. */
-export type NodeListener<Name extends NodeEventName> = (...args: NodeEvents[Name]) => unknown;
+/**
+ * What {@link Node.on} takes: it is given what {@link NodeEvents} lists for its event, and may be asynchronous. Like an
+ * overridden method, it may declare its data as a type of its own.
+ */
+export type NodeListener<Name extends NodeEventName> = {
+  method(...args: NodeEvents[Name]): unknown;
+}['method'];
 
 /** The overridable method of each event: its name in camel case. */
 export const eventMethods = {
@@ -166,7 +171,7 @@ export class Dispatcher {
 
   /** Runs all handlers of an event. */
   emit(event: NodeEventName, details: EventDetails, ...args: unknown[]): Handled {
-    const handled = this.#run(event, details.peer, this.#methodOf(event).bind(this.#node), args);
+    const handled = this.run(event, details.peer, this.#methodOf(event).bind(this.#node), args);
     return both(handled, this.#emitToOthers(event, details, args));
   }
 
@@ -192,13 +197,13 @@ export class Dispatcher {
     if (this.#callback !== undefined) {
       const given = [event, this.#node, peer, data];
       if (text !== undefined) given.push(text);
-      handled = this.#run(event, peer, this.#callback as AnyHandler, given);
+      handled = this.run(event, peer, this.#callback as AnyHandler, given);
     }
     const listeners = this.#listeners.get(event);
     if (listeners === undefined) return handled;
     for (const registration of listeners.list) {
       if (!this.#begins(event, registration)) continue;
-      handled = both(handled, this.#run(event, peer, registration.listener as AnyHandler, args));
+      handled = both(handled, this.run(event, peer, registration.listener as AnyHandler, args));
     }
     return handled;
   }
@@ -282,11 +287,12 @@ export class Dispatcher {
     return this.#node[eventMethods[event]] as AnyHandler;
   }
 
-  #run(
+  /** Runs one handler; what it throws, or rejects with, becomes a `node_error`. */
+  run(
     event: NodeEventName,
     peer: NodeConnection | undefined,
     handler: AnyHandler,
-    args: unknown[],
+    args: unknown[] = [],
   ): Handled {
     try {
       const result = handler(...args);

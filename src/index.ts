@@ -7,7 +7,7 @@ export { type ErrorCode, errorCodes, PeerloomError } from './errors.ts';
 export type { LostSession, NodeCallback, NodeEventName, NodeEvents, NodeListener } from './events.ts';
 export { Identity } from './identity.ts';
 export { type IdentityFile, saveIdentity } from './identity-file.ts';
-export { defaultLimits, type Limits } from './limits.ts';
+export { defaultLimits, type LimitOptions, type Limits } from './limits.ts';
 export { Node } from './node.ts';
 export { type ConnectionDetails, NodeConnection } from './node-connection.ts';
 export type {
@@ -25,4 +25,14 @@ export { MemoryHub, memory } from './transport/memory/memory.ts';
 export type { Security } from './transport/security.ts';
 export { type TcpOptions, type TcpProtocol, tcp } from './transport/tcp/tcp.ts';
 export type { ExpectedPeer, Link, Transport, TransportContext } from './transport/transport.ts';
+export {
+  defineMessage,
+  defineRequest,
+  type MessageType,
+  type RequestType,
+  type SchemaIssue,
+  type SchemaResult,
+  type StandardSchema,
+  type TypedData,
+} from './typed-messages.ts';
 export type { WantedNodes } from './wait-for-nodes.ts';

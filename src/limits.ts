@@ -80,6 +80,9 @@ export const defaultLimits = {
   sessionTimeoutMs: 300_000,
 } as const satisfies Limits;
 
+/** Limits to set; the others keep their defaults. */
+export type LimitOptions = { readonly [Name in keyof Limits]?: Limits[Name] | undefined };
+
 /** Where the smallest value is not 1; 0 means: no limit. */
 const minimums: Partial<Record<string, number>> = { maxInboundPerAddress: 0, streamWindowBytes: 1_024 };
 
@@ -93,7 +96,7 @@ const maximums: Partial<Record<string, number>> = { streamWindowBytes: 2 ** 30 }
  * `deadAfterMs` that leaves no time for a ping, a `queueHighWaterBytes` given above `queueMaxBytes`, or a
  * `memoryBudgetBytes` that one peer within its own limits passes.
  */
-export function resolveLimits(given: Partial<Limits> = {}): Limits {
+export function resolveLimits(given: LimitOptions = {}): Limits {
   checkOptions(given, Object.keys(defaultLimits), 'limits');
   const limits: Record<string, number> = { ...defaultLimits };
   for (const [name, value] of Object.entries(given)) {

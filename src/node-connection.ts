@@ -7,6 +7,7 @@ import { PeerStream } from './peer-stream.ts';
 import { isPromiseLike } from './promise-like.ts';
 import type { Security } from './transport/security.ts';
 import type { Link } from './transport/transport.ts';
+import { checked, isRequestType, type RequestType } from './typed-messages.ts';
 
 /** What a connection is made of; {@link Node.createNewConnection} passes it on. */
 export interface ConnectionDetails {
@@ -130,13 +131,30 @@ export class NodeConnection {
   }
 
   /**
-   * Asks the other node; what its `node_request` handler returns is the answer.
+   * Asks the other node; what its `node_request` handler returns is the answer. A kind of request, made by
+   * {@link defineRequest}, may stand before the data: then the answer is checked by its schema.
    *
-   * @throws PeerloomError `ERR_HANDLER` when it threw or had no answer, `ERR_TIMEOUT`, `ERR_ABORTED`, and
-   * those of `send`.
+   * @typeParam Response the type of the answer that the caller expects; without a kind nothing checks it.
+   * @throws PeerloomError `ERR_HANDLER` when the handler threw or had no answer, `ERR_SCHEMA` when the request or its
+   * answer does not fit, `ERR_TIMEOUT`, `ERR_ABORTED`, and those of `send`.
    */
-  async request(data: Data, options?: WaitOptions): Promise<Data> {
-    const answer = this.#channel.request(data, options);
+  request<Response, ParsedResponse, Request>(
+    type: RequestType<Request, unknown, Response, ParsedResponse>,
+    data: Request,
+    options?: WaitOptions,
+  ): Promise<ParsedResponse>;
+  request<Response = Data>(data: Data, options?: WaitOptions): Promise<Response>;
+  async request(
+    typeOrData: RequestType | Data,
+    dataOrOptions?: unknown,
+    options?: WaitOptions,
+  ): Promise<unknown> {
+    if (isRequestType(typeOrData)) {
+      const { kind, response } = typeOrData;
+      const answer = await this.request({ kind, data: dataOrOptions }, options);
+      return checked(`the answer to the request '${kind}'`, response, answer);
+    }
+    const answer = this.#channel.request(typeOrData, dataOrOptions as WaitOptions | undefined);
     this.#counts.sent += 1;
     return await answer;
   }
@@ -168,9 +186,13 @@ export class NodeConnection {
     this.#info.set(key, value);
   }
 
-  /** What {@link NodeConnection.setInfo} was given last for the key; otherwise `undefined`. */
-  getInfo(key: string): unknown {
-    return this.#info.get(key);
+  /**
+   * What {@link NodeConnection.setInfo} was given last for the key; otherwise `undefined`.
+   *
+   * @typeParam Value the type that the caller expects; nothing checks it.
+   */
+  getInfo<Value = unknown>(key: string): Value {
+    return this.#info.get(key) as Value;
   }
 
   /** Closes the connection; resolves when the disconnect event has fired. The same as {@link Node.disconnectWithNode}. */

@@ -30,6 +30,8 @@ import type { RuntimeTimer } from './runtime.ts';
 import { type SendReport, type SendToNodesOptions, sendToMany } from './send-to-many.ts';
 import { ThrownByUser } from './thrown-by-user.ts';
 import type { Link, Transport, TransportContext } from './transport/transport.ts';
+import { type TypedHandler, TypedHandlers } from './typed-handlers.ts';
+import type { MessageType, RequestType } from './typed-messages.ts';
 import { type WantedNodes, waitForNodes } from './wait-for-nodes.ts';
 import { WaitedHandlers } from './waited-handlers.ts';
 import { goodbye } from './wire/goodbye.ts';
@@ -59,6 +61,7 @@ export class Node extends NodeHandlers {
 
   readonly #options: ResolvedOptions;
   readonly #dispatcher: Dispatcher;
+  readonly #typedHandlers: TypedHandlers;
   readonly #peering: Peering;
   readonly #reconnector: Reconnector;
   readonly #connections: Connections;
@@ -86,6 +89,7 @@ export class Node extends NodeHandlers {
     this.#log = this.#logOf('node');
     this.#dispatcher = new Dispatcher(this, this.#options.callback, (event) => overrides(this, event));
     this.memoryBudget = new MemoryBudget(this.#options.limits.memoryBudgetBytes);
+    this.#typedHandlers = new TypedHandlers(this.#dispatcher);
     this.#peering = new Peering({
       options: this.#options,
       budget: this.memoryBudget,
@@ -106,6 +110,7 @@ export class Node extends NodeHandlers {
     this.#connections = new Connections({
       peers: this.#peering.peers,
       dispatcher: this.#dispatcher,
+      typedHandlers: this.#typedHandlers,
       reconnector: this.#reconnector,
       waitedHandlers: this.#waitedHandlers,
       log: this.#log,
@@ -471,6 +476,28 @@ export class Node extends NodeHandlers {
   /** Like {@link Node.on}, for the next such event only. */
   once<Name extends NodeEventName>(event: Name, listener: NodeListener<Name>): this {
     this.#dispatcher.on(event, listener, true);
+    return this;
+  }
+
+  /**
+   * Handles a kind of message, or answers a kind of request, made by {@link defineMessage} or {@link defineRequest}. The
+   * handler is given only data that has passed the schema; other data is rejected with `ERR_SCHEMA`. Messages of the
+   * kind no longer go to `node_message`, nor requests of the kind to `node_request`.
+   *
+   * @throws TypeError for something that is not a kind, or a kind that has a handler already.
+   * @example
+   * node.handle(line, (peer, { text }) => console.log(`${peer.name}: ${text}`));
+   */
+  handle<Parsed>(
+    type: MessageType<never, Parsed>,
+    handler: (peer: NodeConnection, data: Parsed) => unknown,
+  ): this;
+  handle<ParsedRequest, Response>(
+    type: RequestType<unknown, ParsedRequest, Response>,
+    handler: (peer: NodeConnection, data: ParsedRequest) => Response | Promise<Response>,
+  ): this;
+  handle(type: MessageType | RequestType, handler: (peer: NodeConnection, data: never) => unknown): this {
+    this.#typedHandlers.add(type, handler as TypedHandler);
     return this;
   }
 

@@ -5,7 +5,7 @@ import type { NodeCallback } from './events.ts';
 import { checkAllowed, checkGivenId } from './given-id.ts';
 import { Identity } from './identity.ts';
 import { type IdentityFile, loadOrCreateIdentity } from './identity-file.ts';
-import { type Limits, resolveLimits } from './limits.ts';
+import { type LimitOptions, type Limits, resolveLimits } from './limits.ts';
 import { type Runtime, systemRuntime } from './runtime.ts';
 import type { Security } from './transport/security.ts';
 import type { Transport } from './transport/transport.ts';
@@ -30,38 +30,38 @@ export interface PeerDetails {
 /** How a node behaves; everything has a default. */
 export interface NodeOptions {
   /** For people to read; up to 64 characters. Told to every peer. Default: empty. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Prints every step. Default false; `DEBUG=peerloom:*` in the environment does the same. */
-  readonly debug?: boolean;
+  readonly debug?: boolean | undefined;
   /** Called with every event, after the overridden method. */
-  readonly callback?: NodeCallback;
+  readonly callback?: NodeCallback | undefined;
   /** Inbound connections; 0: no limit. Default 128. */
-  readonly maxConnections?: number;
+  readonly maxConnections?: number | undefined;
   /** Who the node is: a key pair, or the file that keeps it, made when missing. Default: a new one each time. */
-  readonly identity?: Identity | IdentityFile;
+  readonly identity?: Identity | IdentityFile | undefined;
   /** How to reach other nodes; the first is for addresses without a scheme. Default `[tcp()]`. */
-  readonly transports?: readonly Transport[];
+  readonly transports?: readonly Transport[] | undefined;
   /** Only nodes of the same network connect. Default: one without a name. */
-  readonly network?: string;
+  readonly network?: string | undefined;
   /** Only nodes that hold the same key connect, and nobody else learns anything of the node. Default: none. */
-  readonly networkKey?: string;
+  readonly networkKey?: string | undefined;
   /**
    * Decides on each peer, inbound and outbound, before any event. True alone lets it in; what is no boolean is told
    * by `node_error` as well. Default: all are welcome.
    */
-  readonly authorize?: (peer: PeerDetails) => boolean | Promise<boolean>;
+  readonly authorize?: ((peer: PeerDetails) => boolean | Promise<boolean>) | undefined;
   /** The ids of the only nodes to connect with. Default: all. */
-  readonly allow?: Iterable<string>;
+  readonly allow?: Iterable<string> | undefined;
   /** Ids of nodes never to connect with. Default: none. */
-  readonly deny?: Iterable<string>;
+  readonly deny?: Iterable<string> | undefined;
   /** How connections made with `reconnect: true` are tried again. */
-  readonly reconnect?: ReconnectOptions;
+  readonly reconnect?: ReconnectOptions | undefined;
   /** How messages of Python nodes are read. */
-  readonly p2pnetwork?: P2pnetworkOptions;
+  readonly p2pnetwork?: P2pnetworkOptions | undefined;
   /** The bounds that the node keeps. */
-  readonly limits?: Partial<Limits>;
+  readonly limits?: LimitOptions | undefined;
   /** Where time and randomness come from. Default: the system. */
-  readonly runtime?: Runtime;
+  readonly runtime?: Runtime | undefined;
 }
 
 /** How messages of Python nodes are read. */
@@ -70,34 +70,37 @@ export interface P2pnetworkOptions {
    * Whole numbers beyond 2^53 arrive as bigints. Default false: a message with such a number is rejected, since it would
    * arrive as another number; one that stands alone arrives as text.
    */
-  readonly bigIntegers?: boolean;
+  readonly bigIntegers?: boolean | undefined;
 }
 
 /** When to try again, and how often. */
 export interface ReconnectOptions {
   /** Milliseconds before the first trial; each further one waits up to twice as long. Default 1,000. */
-  readonly minDelayMs?: number;
+  readonly minDelayMs?: number | undefined;
   /** The longest wait between two trials, in milliseconds. Default 60,000. */
-  readonly maxDelayMs?: number;
+  readonly maxDelayMs?: number | undefined;
   /** Trials in a row before giving up. Default `Infinity`. */
-  readonly maxTrials?: number;
+  readonly maxTrials?: number | undefined;
 }
+
+/** {@link ReconnectOptions} with nothing left open. */
+export type ReconnectPolicy = { readonly [Name in keyof ReconnectOptions]-?: number };
 
 /** How to connect. */
 export interface ConnectOptions {
   /** Connects again, by the rules of {@link NodeOptions.reconnect}, when the connection is lost. Default false. */
-  readonly reconnect?: boolean;
+  readonly reconnect?: boolean | undefined;
   /**
    * Keeps trying until the node can be reached, by the rules of {@link NodeOptions.reconnect}. Each failed attempt
    * fires `node_reconnection_error`, whose handler may return false to give up. Default false: the first failure rejects.
    */
   readonly retry?: boolean | undefined;
   /** The id of the node that must answer; another one is refused with `ERR_ID_MISMATCH`. */
-  readonly id?: string;
+  readonly id?: string | undefined;
   /** Milliseconds for an attempt. Default `limits.dialTimeoutMs`, 15,000. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Gives up with `ERR_ABORTED`. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export const defaultOptions = {
@@ -122,8 +125,8 @@ export interface ResolvedOptions {
   readonly authorize: NodeOptions['authorize'];
   readonly allow: ReadonlySet<string> | undefined;
   readonly deny: ReadonlySet<string>;
-  readonly reconnect: Required<ReconnectOptions>;
-  readonly p2pnetwork: Required<P2pnetworkOptions>;
+  readonly reconnect: ReconnectPolicy;
+  readonly p2pnetwork: { readonly [Name in keyof P2pnetworkOptions]-?: boolean };
   readonly limits: Limits;
   readonly runtime: Runtime;
 }
@@ -267,7 +270,7 @@ export function resolveIdentity(identity: NodeOptions['identity']): Identity {
   return loadOrCreateIdentity(identity);
 }
 
-function resolveReconnect(given: ReconnectOptions = {}): Required<ReconnectOptions> {
+function resolveReconnect(given: ReconnectOptions = {}): ReconnectPolicy {
   checkOptions(given, reconnectNames, 'reconnect');
   const { minDelayMs, maxDelayMs, maxTrials } = { ...defaultOptions.reconnect, ...defined(given) };
   checkWhole('reconnect.minDelayMs', minDelayMs, 1);
@@ -276,7 +279,9 @@ function resolveReconnect(given: ReconnectOptions = {}): Required<ReconnectOptio
   return { minDelayMs, maxDelayMs, maxTrials };
 }
 
-function resolveP2pnetwork(given: P2pnetworkOptions = {}): Required<P2pnetworkOptions> {
+function resolveP2pnetwork(given: P2pnetworkOptions = {}): {
+  readonly [Name in keyof P2pnetworkOptions]-?: boolean;
+} {
   checkOptions(given, Object.keys(defaultOptions.p2pnetwork), 'p2pnetwork');
   const { bigIntegers } = { ...defaultOptions.p2pnetwork, ...defined(given) };
   return { bigIntegers: checkType('p2pnetwork.bigIntegers', bigIntegers, 'boolean') };

@@ -103,7 +103,11 @@ export class Peering {
     transport: Transport,
     address: Address,
     signal: AbortSignal,
-    { id, lastId, reconnect = false }: { id?: string; lastId?: string; reconnect?: boolean },
+    {
+      id,
+      lastId,
+      reconnect = false,
+    }: { id?: string | undefined; lastId?: string; reconnect?: boolean | undefined },
   ): Promise<NodeConnection> {
     return this.#reach({ transport, address, signal, id, lastId, isDurable: reconnect }, false);
   }

@@ -1,6 +1,6 @@
 import { backoffBoundMs, backoffDelayMs } from './backoff.ts';
 import type { NodeConnection } from './node-connection.ts';
-import type { ReconnectOptions } from './options.ts';
+import type { ReconnectPolicy } from './options.ts';
 import type { Runtime, RuntimeTimer } from './runtime.ts';
 
 /** Connects with the address once more, unless the signal fires; `lastId` is who answered there last. */
@@ -24,7 +24,7 @@ interface Entry {
 }
 
 export interface ReconnectorOptions {
-  readonly policy: Required<ReconnectOptions>;
+  readonly policy: ReconnectPolicy;
   readonly runtime: Runtime;
   /** A trial failed; false gives up. */
   readonly onFailure: (address: string, trials: number, error: unknown) => Promise<boolean>;

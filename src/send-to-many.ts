@@ -7,7 +7,7 @@ import { NodeConnection } from './node-connection.ts';
 /** How to send a message to many. */
 export interface SendToNodesOptions extends SendOptions {
   /** Whom to leave out, as connections or ids. Default: nobody. */
-  readonly exclude?: Iterable<NodeConnection | string>;
+  readonly exclude?: Iterable<NodeConnection | string> | undefined;
 }
 
 /** A connection that did not take a message, and why. */

@@ -19,13 +19,13 @@ export interface CloseReason {
 /** How to send a message. */
 export interface SendOptions {
   /** Default `'none'`. The other side must know it: `ERR_COMPRESSION_UNAVAILABLE` otherwise. */
-  readonly compression?: Compression;
+  readonly compression?: Compression | undefined;
   /**
    * Sends text to a Python node exactly as it is. That node reads it as JSON if it can, so the text can be that of a
    * message to pass on. Without it such text goes in quotes, and arrives as text. Peerloom nodes get the text either
    * way. Default false.
    */
-  readonly verbatim?: boolean;
+  readonly verbatim?: boolean | undefined;
 }
 
 /** What a node knows of another one that it is connected to. */
@@ -59,6 +59,8 @@ export interface ChannelHandler {
   connected(): Handled;
   /** @param text of a Python node's message: what the data was read from. */
   message(data: Data, text?: string): Handled;
+  /** A message whose sender waits for its handlers. May throw, or reject with, a reason that the sender may know. */
+  delivery(data: Data): Handled;
   /** `undefined`: nobody answers. May reject. */
   request(data: Data): Data | Promise<Data | undefined>;
   /** The other side opened a stream. `undefined`: nobody handles streams. */

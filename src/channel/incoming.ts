@@ -39,6 +39,8 @@ export interface Decoded {
   readonly plain: Uint8Array;
 }
 
+const failedToAnswer = 'the other side failed to answer this request';
+
 const emptyPayload: Payload = { format: 0, compression: 0, body: new Uint8Array(0) };
 
 /** Messages, deliveries and requests on their way from the link to the user's handlers. */
@@ -203,12 +205,11 @@ export class Incoming {
     if (frame.kind === FrameKind.request) return this.#handleRequest(frame, decoded);
     if (frame.kind === FrameKind.deliver) return this.#handleDeliver(frame, decoded);
     if (decoded === undefined) return undefined;
-    const handled = this.#handleMessage(decoded);
+    const handled = this.#takenInHand(decoded, this.#handler!.message(decoded.data));
     return typeof handled === 'object' ? handled : undefined;
   }
 
-  #handleMessage({ data, format, plain }: Decoded): Handled {
-    const handled = this.#handler!.message(data);
+  #takenInHand({ format, plain }: Decoded, handled: Handled): Handled {
     if (typeof handled === 'object') this.inbox.takeInHand(unfoldedBytes(format, plain));
     return handled;
   }
@@ -220,8 +221,14 @@ export class Incoming {
       if (isHandled) this.#options.answer(FrameKind.delivered, emptyPayload, id);
       else this.#fail(id, 'a handler of the other side failed');
     };
-    const handled = this.#handleMessage(decoded);
-    return typeof handled === 'object' ? handled.then(conclude) : conclude(handled);
+    const fail = (error: unknown): undefined =>
+      this.#failBecause(id, error, 'a handler of the other side failed');
+    try {
+      const handled = this.#takenInHand(decoded, this.#handler!.delivery(decoded.data));
+      return typeof handled === 'object' ? handled.then(conclude, fail) : conclude(handled);
+    } catch (error) {
+      return fail(error);
+    }
   }
 
   /** Requests are answered side by side: one that takes long holds up no other. */
@@ -236,16 +243,18 @@ export class Incoming {
       const room = this.inbox.hold(heldBytes);
       answer
         .then((value) => this.#respond(id, value))
-        .catch(() => this.#failToAnswer(id))
+        .catch((error) => this.#failBecause(id, error, failedToAnswer))
         .finally(() => this.inbox.release(heldBytes));
       return room;
-    } catch {
-      return this.#failToAnswer(id);
+    } catch (error) {
+      return this.#failBecause(id, error, failedToAnswer);
     }
   }
 
-  #failToAnswer(id: number): undefined {
-    return this.#fail(id, 'the other side failed to answer this request');
+  /** Says why where the sender can mend it: by data that fits. All other errors are nobody's business but the user's. */
+  #failBecause(id: number, error: unknown, otherwise: string): undefined {
+    const isSchema = error instanceof PeerloomError && error.code === 'ERR_SCHEMA';
+    this.#fail(id, isSchema ? { code: error.code, message: error.message } : otherwise);
   }
 
   #respond(id: number, answer: Data | undefined): undefined {
@@ -258,7 +267,7 @@ export class Incoming {
     }
   }
 
-  #fail(id: number, message: string): undefined {
-    this.#options.answer(FrameKind.failure, encodePayload(message), id);
+  #fail(id: number, reason: string | { readonly code: string; readonly message: string }): undefined {
+    this.#options.answer(FrameKind.failure, encodePayload(reason), id);
   }
 }

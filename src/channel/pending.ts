@@ -5,9 +5,9 @@ import type { Runtime, RuntimeTimer } from '../runtime.ts';
 /** How long to wait for the other side. */
 export interface WaitOptions {
   /** Milliseconds until `ERR_TIMEOUT`; `Infinity`: as long as the connection lasts. Default 30,000. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Ends the wait with `ERR_ABORTED`. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export const defaultWaitMs = 30_000;

@@ -85,7 +85,7 @@ export class Questions {
     if (decoded === undefined) {
       this.#answers.fail(id, new PeerloomError('ERR_MESSAGE_INVALID', 'the answer could not be decoded'));
     } else if (frame.kind === FrameKind.failure) {
-      this.#answers.fail(id, new PeerloomError('ERR_HANDLER', failureText(decoded.data)));
+      this.#answers.fail(id, failureOf(decoded.data));
     } else {
       this.#answers.answer(id, decoded.data);
     }
@@ -105,7 +105,13 @@ export class Questions {
   }
 }
 
-/** What the other side says of its failure, fit for people to read. */
-function failureText(data: Data): string {
-  return typeof data === 'string' ? printable(data.slice(0, maxFailureLength)) : 'the other side failed';
+/** What the other side says of its failure, fit for people to read: a sentence, or one with a code that it may choose. */
+function failureOf(data: Data): PeerloomError {
+  const { code, message = data } = (typeof data === 'object' && data !== null ? data : {}) as Record<
+    string,
+    unknown
+  >;
+  const text =
+    typeof message === 'string' ? printable(message.slice(0, maxFailureLength)) : 'the other side failed';
+  return new PeerloomError(code === 'ERR_SCHEMA' ? code : 'ERR_HANDLER', text);
 }

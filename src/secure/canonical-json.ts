@@ -11,6 +11,8 @@ import { elementBytes, elementTypeOf } from '../wire/typed-arrays.ts';
  * - the numbers that JSON lacks: `{"$number":"NaN"}`, `"Infinity"`, `"-Infinity"`, `"-0"`;
  * - bigints: `{"$bigint":"<decimal digits>"}`, with a `-` before those of a negative one.
  *
+ * Properties that are undefined are left out, as a message leaves them out.
+ *
  * @param data what a message can hold.
  * @throws TypeError for text that is not well-formed Unicode (RFC 8785 section 3.2.2.2).
  */
@@ -34,6 +36,7 @@ export function canonicalJson(data: Data): string {
 
 function object(value: { readonly [key: string]: Data }): string {
   const members = Object.keys(value)
+    .filter((key) => value[key] !== undefined)
     .sort()
     .map((key) => `${quoted(key.startsWith('$') ? `$${key}` : key)}:${canonicalJson(value[key]!)}`);
   return `{${members.join(',')}}`;

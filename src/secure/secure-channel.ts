@@ -73,6 +73,7 @@ export class SecureChannel implements Channel {
         return handler.connected();
       },
       message: (data) => this.#receive(data),
+      delivery: (data) => this.#receive(data),
       request: (data) => this.#answer(data),
       stream: (header, stream) => this.#receiveStream(header, stream),
       closed: (reason, readUnacknowledged) => {

@@ -30,22 +30,22 @@ export interface SecureNodeOptions extends NodeOptions {
    * Milliseconds that the time of a message may differ from this node's, either way. Default 600,000: five minutes
    * for clocks, and five for a message that waits for its link to come back (`limits.sessionTimeoutMs`).
    */
-  readonly timeWindowMs?: number;
+  readonly timeWindowMs?: number | undefined;
   /**
    * Messages remembered so that none is taken twice: at most 80 bytes each, and memory is taken as they come. At least
    * 16. Default 262,144.
    */
-  readonly maxSeenMessages?: number;
+  readonly maxSeenMessages?: number | undefined;
   /** Milliseconds since 1970. Default `Date.now`. */
-  readonly wallClock?: () => number;
+  readonly wallClock?: (() => number) | undefined;
   /** Where the vault is kept, and how much it holds for others. Default: in memory. */
-  readonly vault?: VaultOptions;
+  readonly vault?: VaultOptions | undefined;
 }
 
 /** How long to wait for other nodes. */
 export interface SecureWaitOptions {
   /** Milliseconds. Default 5,000. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 const defaultTimeoutMs = 5_000;

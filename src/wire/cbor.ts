@@ -45,6 +45,7 @@ const encodeUnknown: TypeEncoder = (value, ...rest) => {
 
 const encodeOptions: EncodeOptions = {
   mapSorter: () => 0, // keys stay in their order, as in JSON
+  ignoreUndefinedProperties: true,
   typeEncoders: {
     ...Object.fromEntries(elementTypes.map((type) => [type.className, encodeTypedArray])),
     Object: encodeUnknown,

@@ -31,7 +31,9 @@ export function isPlainJson(value: unknown, levels = maxDataDepth): boolean {
   if (!isPlainObject(value)) return false;
   // Twice as fast as Object.keys. What it may see beyond own keys can only turn the answer to `false`.
   for (const key in value) {
-    if (!isPlainJson(value[key], levels - 1)) return false;
+    const item = value[key];
+    // Left out, by JSON.stringify as well.
+    if (item !== undefined && !isPlainJson(item, levels - 1)) return false;
   }
   return true;
 }
@@ -86,11 +88,14 @@ function findOffence(value: unknown, ancestors: object[]): string | undefined {
     }
   } else if (isPlainObject(value)) {
     for (const key of Object.keys(value)) {
-      const offence = findOffence(value[key], ancestors);
+      const item = value[key];
+      if (item === undefined) continue;
+      const offence = findOffence(item, ancestors);
       if (offence !== undefined) return `${step(key)}${offence}`;
     }
   } else {
-    return ` is an instance of ${className(value)}`;
+    const name = className(value);
+    return name === 'Promise' ? ' is a promise: did you forget await?' : ` is an instance of ${name}`;
   }
   ancestors.pop();
   return undefined;

@@ -32,7 +32,7 @@ export interface TcpOptions {
    * address `p2pnetwork://host:port` is enough. `p2pnetwork+tls://host:port` dials such a node too, and uses TLS once a
    * peerloom node answers there.
    */
-  readonly accept?: readonly TcpProtocol[];
+  readonly accept?: readonly TcpProtocol[] | undefined;
 }
 
 const tcpNames = ['accept'] as const satisfies readonly (keyof TcpOptions)[];

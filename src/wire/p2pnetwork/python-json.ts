@@ -51,7 +51,7 @@ function write(value: Data, path: string): string {
   if (Array.isArray(value)) {
     return `[${value.map((item, index) => write(item, `${path}[${index}]`)).join(',')}]`;
   }
-  const members = Object.entries(value);
+  const members = Object.entries(value).filter(([, item]) => item !== undefined);
   return `{${members.map(([key, item]) => `${JSON.stringify(key)}:${write(item, `${path}.${key}`)}`).join(',')}}`;
 }
 

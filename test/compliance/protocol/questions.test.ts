@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
-import type { NodeOptions } from '../../../src/index.ts';
+import { z } from 'zod';
+import { defineMessage, type NodeOptions } from '../../../src/index.ts';
 import { connectPlain, eventOf, startNode } from './second-links.ts';
 import { frame, kinds, textMessage, uint32 } from './second-peer.ts';
 
@@ -42,6 +43,30 @@ suite('protocol 6: questions and answers', () => {
     const second = assert.rejects(connection.deliver('x'), { code: 'ERR_HANDLER', message: 'broken' });
     peer.write(numbered(kinds.failure, (await peer.expect(kinds.deliver)).body.readUInt32BE(0), 'broken'));
     await second;
+  });
+
+  test('6.3 a failure with a code', async (t) => {
+    const { node, connection, peer } = await pair(t);
+    node.handle(defineMessage('line', z.string()), () => {});
+    const asJson = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
+    const json = { format: 1 };
+    peer.write(frame(kinds.deliver, Buffer.concat([uint32(7), asJson({ kind: 'line', data: 5 })]), json));
+    const { format, body } = await peer.expect(kinds.failure);
+    assert.deepEqual([format, body.readUInt32BE(0)], [json.format, 7]);
+    const failure = JSON.parse(body.subarray(4).toString());
+    assert.deepEqual([failure.code, typeof failure.message], ['ERR_SCHEMA', 'string']);
+
+    for (const [code, expected] of [
+      ['ERR_SCHEMA', 'ERR_SCHEMA'],
+      ['ERR_QUEUE_FULL', 'ERR_HANDLER'],
+      [7, 'ERR_HANDLER'],
+    ] as const) {
+      const failing = assert.rejects(connection.deliver('x'), { code: expected, message: 'why' });
+      const { body } = await peer.expect(kinds.deliver);
+      const reason = asJson({ code, message: 'why' });
+      peer.write(frame(kinds.failure, Buffer.concat([body.subarray(0, 4), reason]), json));
+      await failing;
+    }
   });
 
   test('6.2 requests may be answered in any order', async (t) => {

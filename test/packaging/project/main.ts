@@ -16,8 +16,8 @@ await Promise.all([speaker.stop(), listener.stop()]);
 /** An envelope is data. */
 export const asData = (envelope: Envelope): Data => envelope;
 
-// @ts-expect-error A message holds no functions: were it accepted, Data would be `any` here.
-export const wrong: Data = () => {};
+// @ts-expect-error A message holds no symbols: were it accepted, Data would be `any` here.
+export const wrong: Data = Symbol('wrong');
 
 type Round = { readonly round: number };
 interface OpenRound {
@@ -26,5 +26,4 @@ interface OpenRound {
 const round: Round = { round: 1 };
 const openRound: OpenRound = round;
 export const declaredByType: Data = round;
-// @ts-expect-error An interface has no index signature, as the comment of Data says.
 export const declaredByInterface: Data = openRound;

@@ -76,6 +76,7 @@ export function openChannel({
       told.push(`message ${data}`);
       return behaviour.message(data);
     },
+    delivery: (data) => handler.message(data),
     request: (data) => {
       told.push(`request ${data}`);
       return behaviour.request(data);
