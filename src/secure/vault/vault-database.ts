@@ -1,11 +1,14 @@
-import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { requiredBuiltin } from '../../builtin.ts';
 import { PeerloomError } from '../../errors.ts';
 import { applicationId, explained, vaultFileAt, vaultFileError } from './vault-file.ts';
 import { abandonedChunks, vaultSchema } from './vault-schema.ts';
 
+/** What a column holds. Not the type of node:sqlite: the declarations must compile without those of Node.js. */
+export type SqlValue = null | number | bigint | string | Uint8Array;
+
 /** A row of a table. */
-export type Row = Record<string, SQLOutputValue>;
+export type Row = Record<string, SqlValue>;
 
 const formatVersion = '2';
 
@@ -61,20 +64,20 @@ export class VaultDatabase {
   }
 
   /** @returns how many rows it changed. */
-  run(sql: string, ...values: SQLInputValue[]): number {
+  run(sql: string, ...values: SqlValue[]): number {
     return this.#guard(() => Number(this.#statement(sql).run(...values).changes));
   }
 
   /** The first row. */
-  get(sql: string, ...values: SQLInputValue[]): Row | undefined {
+  get(sql: string, ...values: SqlValue[]): Row | undefined {
     return this.#guard(() => this.#statement(sql).get(...values));
   }
 
-  all(sql: string, ...values: SQLInputValue[]): Row[] {
+  all(sql: string, ...values: SqlValue[]): Row[] {
     return this.#guard(() => this.#statement(sql).all(...values));
   }
 
-  *iterate(sql: string, ...values: SQLInputValue[]): Generator<Row, void> {
+  *iterate(sql: string, ...values: SqlValue[]): Generator<Row, void> {
     const rows = this.#guard(() => this.#statement(sql).iterate(...values));
     try {
       for (;;) {
