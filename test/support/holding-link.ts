@@ -15,9 +15,9 @@ export class HoldingLink extends FakeLink {
   readonly #held: Held[] = [];
   #isDestroyed = false;
 
-  /** How many pieces the link holds. */
-  get heldPieces(): number {
-    return this.#held.length;
+  /** The memory of the pieces that the link holds. */
+  get heldMemory(): readonly ArrayBufferLike[] {
+    return this.#held.map(({ bytes }) => bytes.buffer);
   }
 
   override send(bytes: Uint8Array, sent?: () => void): boolean {
@@ -28,8 +28,10 @@ export class HoldingLink extends FakeLink {
 
   /** Lets so many pieces go out, the oldest first. */
   transmit(count = Number.POSITIVE_INFINITY): void {
-    for (const { bytes, sent } of this.#isDestroyed ? [] : this.#held.splice(0, count))
-      super.send(bytes, sent);
+    for (const { bytes, sent } of this.#isDestroyed ? [] : this.#held.splice(0, count)) {
+      this.pieces.push(bytes.slice());
+      sent?.();
+    }
   }
 
   /** The link never sends what it still holds. A system may look at that memory for a while all the same. */

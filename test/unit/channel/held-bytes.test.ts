@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { sharedFramesOf } from '../../../src/channel/cut-message.ts';
 import { Inbox } from '../../../src/channel/inbox.ts';
 import { Outgoing } from '../../../src/channel/outgoing.ts';
@@ -21,7 +23,7 @@ import { PacketReader } from '../../../src/wire/p2pnetwork/packet-reader.ts';
 import { withCode } from '../../support/errors.ts';
 import { FakeLink } from '../../support/fake-link.ts';
 import { HoldingLink } from '../../support/holding-link.ts';
-import { turn } from '../../support/turns.ts';
+import { turn, until } from '../../support/turns.ts';
 import { VirtualRuntime } from '../../support/virtual-runtime.ts';
 import { dataFrame, hello, openChannel } from './open-channel.ts';
 import { Line } from './streams-line.ts';
@@ -223,6 +225,8 @@ suite('memory that is held, and told of,', () => {
       ours.write(new Uint8Array(bytes));
       await line.flow();
     }
+    ours.end();
+    await line.flow();
     const error = new PeerloomError('ERR_CONNECTION_CLOSED', 'over');
     const [left, ...none] = line.listener.streams.close(() => error);
     assert.deepEqual([left, none], [theirs, []]);
@@ -241,7 +245,34 @@ suite('memory that is held, and told of,', () => {
     assert.equal(account.heldBytes, 0);
     account.closeIfRead();
     assert.equal(open.size, 0);
-    await assert.rejects(theirs.read(), dropped);
+    await assert.rejects(theirs.read(), dropped, 'what is missing does not look like the end');
+  });
+
+  test('for streams that nobody holds is nothing: their account is closed', async () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    let isOpen = true;
+    const budget = {
+      close: () => {
+        isOpen = false;
+      },
+    };
+    const open = async (): Promise<void> => {
+      const line = new Line();
+      const [ours] = await line.stream();
+      ours.write(new Uint8Array(1_000));
+      await line.flow();
+      const error = new PeerloomError('ERR_CONNECTION_CLOSED', 'over');
+      new UnreadStreams(
+        line.listener.streams.close(() => error),
+        { budget, dropped: () => error },
+      );
+    };
+    await open();
+    await until(() => {
+      collectGarbage();
+      return !isOpen;
+    }, 'the account is closed');
   });
 
   test('for a stream that is aborted after its connection has ended is nothing', async () => {

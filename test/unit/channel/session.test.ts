@@ -195,9 +195,17 @@ suite('memory of what was sent', () => {
     const { session } = open(link);
     const small = new Uint8Array(1_000).fill(1);
     for (let count = 0; count < 40; count++) session.send(small);
+    const blocks = new Set(link.heldMemory);
     session.onAcknowledged(40 * small.length, 0);
     for (let count = 0; count < 40; count++) session.send(small.fill(2));
     link.assertIntact();
+    link.transmit();
+    session.onAcknowledged(80 * small.length, 0);
+    for (let count = 0; count < 80; count++) session.send(small);
+    assert.ok(
+      link.heldMemory.some((memory) => blocks.has(memory)),
+      'they are used again',
+    );
   });
 });
 
