@@ -4,17 +4,17 @@
 import { type Data, Node, type NodeConnection, tcp } from '../../src/index.ts';
 
 class MeanNode extends Node {
-  override nodeMessage(peer: NodeConnection, data: Data) {
-    const values = float32Of(data);
+  override nodeMessage(peer: NodeConnection, data: Data, text?: string) {
+    const values = float32Of(data, text);
     const sum = values.reduce((total, value) => total + value, 0);
     console.log(`${values.length} elements arrived`);
     peer.send({ count: values.length, mean: sum / values.length });
   }
 }
 
-/** Bytes that happen to be UTF-8, such as zeros, arrive from Python as a text. */
-function float32Of(data: Data): Float32Array {
-  const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : (data as Uint8Array);
+/** Bytes that happen to be UTF-8, such as zeros, arrive from Python as text. */
+function float32Of(data: Data, text: string | undefined): Float32Array {
+  const bytes = text === undefined ? (data as Uint8Array) : new TextEncoder().encode(text);
   return new Float32Array(bytes.slice().buffer);
 }
 

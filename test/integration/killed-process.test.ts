@@ -38,7 +38,7 @@ test('a peer whose process is killed is lost at once, with one event: outbound',
 test('a peer whose process is killed is lost at once, with one event: inbound', async (t) => {
   const [node] = await startNodes(t, 1);
   const { child } = await startChild(t);
-  child.send(node.port);
+  child.send(`127.0.0.1:${node.port}`);
   await node.event('inbound_node_connected');
   const connection = node.allNodes[0]!;
   // Much is on its way to it when it dies.

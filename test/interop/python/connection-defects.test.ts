@@ -1,5 +1,8 @@
 /** What docs/python.md says of version 1.2, seen on the package itself. */
 import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
 import { suite } from 'node:test';
 import { encodePacket } from '../../../src/wire/p2pnetwork/packet.ts';
 import { dial, listensNoMore, messages, readsNoMore, timeToRead, withNode, withPair } from './pair.ts';
@@ -16,6 +19,42 @@ suite('connections of version 1.2', { concurrency: 4 }, () => {
     assert.deepEqual(python.of('inbound_node_disconnected'), []);
     await python.send({ text: 'this fails', to: 'us' });
     await python.until('inbound_node_disconnected');
+  });
+
+  withNode(
+    'a peerloom process that was killed is not noticed before the second message',
+    async (python, t) => {
+      const child = fork(join(import.meta.dirname, '../../support/programs/node-to-kill.ts'));
+      const exited = once(child, 'exit');
+      t.after(() => child.kill('SIGKILL'));
+      await once(child, 'message');
+      child.send(`p2pnetwork://127.0.0.1:${python.port}`);
+      // The system resets the connection of a process that has not read everything.
+      await once(child, 'message');
+      const killed = (await python.until('inbound_node_connected'))[0]!.peer!;
+      child.kill('SIGKILL');
+      await exited;
+      await timeToRead(t, python);
+      await python.send({ text: 'lost', to: killed });
+      assert.ok((await python.state()).inbound.includes(killed));
+      assert.deepEqual(python.of('inbound_node_disconnected'), []);
+      await python.send({ text: 'this fails', to: killed });
+      await python.until('inbound_node_disconnected');
+    },
+  );
+
+  withNode('stop() fires no node_disconnect_with_outbound_node', async (python, t) => {
+    const { port, accepted } = await RawPeer.listen(t);
+    const connecting = python.connect(port);
+    const raw = await accepted;
+    raw.write('us');
+    await connecting;
+    await python.stop({ wait: true });
+    await raw.over();
+    assert.deepEqual(
+      python.events.map(({ event }) => event),
+      ['outbound_node_connected', 'node_request_to_stop', 'outbound_node_disconnected'],
+    );
   });
 
   withPair('a reset connection is noticed at once, after the data before it', async ({ python, raw }) => {
@@ -145,6 +184,11 @@ suite('connections of version 1.2', { concurrency: 4 }, () => {
     },
     { tell_port: false },
   );
+
+  withNode('two nodes with the same id are both accepted', async (python, t) => {
+    for (let count = 1; count <= 2; count++) await dial(t, python);
+    assert.deepEqual((await python.state()).inbound, ['us', 'us']);
+  });
 
   withPair('two nodes have several connections', async ({ python }, t) => {
     await dial(t, python);

@@ -88,6 +88,18 @@ suite('messages with Python nodes', () => {
     }
   });
 
+  withMixedPair(
+    'an object arrives as a dict, and its JSON text as a str',
+    'we dial',
+    async ({ python, peer }) => {
+      peer.send({ a: 1 });
+      peer.send(JSON.stringify({ a: 1 }));
+      const [first, second] = await python.until('node_message', 2);
+      assert.deepEqual([first!.type, first!.json], ['dict', '{"a":1}']);
+      assert.deepEqual([second!.type, second!.hex], ['str', hexOf('{"a":1}')]);
+    },
+  );
+
   withMixedPair('what cannot go is refused by name', 'they dial', async ({ ours, python, peer }) => {
     assert.throws(() => peer.send('a\u0004b'), withCode('ERR_NOT_REPRESENTABLE', /0x04.*compression/));
     assert.throws(() => peer.send(Uint8Array.of(4)), withCode('ERR_NOT_REPRESENTABLE', /compression/));
