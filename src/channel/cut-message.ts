@@ -41,6 +41,19 @@ export function sharedFramesOf(payload: OutgoingPayload): readonly SharedFrame[]
   return frames;
 }
 
+/**
+ * The first frame of shared ones, for a connection that sends them with a number: the others are the same for all kinds
+ * of messages.
+ */
+export function numberedFirstFrame(
+  shared: readonly SharedFrame[],
+  { kind, payload, id }: { kind: number; payload: OutgoingPayload; id: number },
+): Uint8Array {
+  const frame = allocate(shared[0]!.bytes.length + idBytes);
+  writePiece(frame, { kind, payload, id, taken: 0 });
+  return frame;
+}
+
 interface Piece {
   readonly kind: number;
   readonly payload: OutgoingPayload;

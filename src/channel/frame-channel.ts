@@ -20,7 +20,7 @@ import { Outgoing } from './outgoing.ts';
 import type { WaitOptions } from './pending.ts';
 import { Questions } from './questions.ts';
 import { Session } from './session.ts';
-import { encodeFor, type Receiver } from './shared-encoding.ts';
+import { encodeFor, type Receiver, sharedOptionsOf } from './shared-encoding.ts';
 import type { ChannelStream } from './stream.ts';
 import { Streams } from './streams.ts';
 import { Suspension } from './suspension.ts';
@@ -105,7 +105,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     this.#questions = new Questions({
       outgoing: this.#outgoing,
       runtime,
-      encode: (data) => this.#encode(data),
+      encode: (data, options) => this.#encode(data, sharedOptionsOf(options)),
       read: (answer) => this.#incoming.readAnswer(answer),
     });
     this.#liveness = new Liveness(limits, runtime.now());

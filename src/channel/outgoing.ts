@@ -4,7 +4,13 @@ import type { Link } from '../transport/transport.ts';
 import { frameHeaderBytes, idBytes, smallFrame, writeUint32 } from '../wire/frame.ts';
 import { joined } from '../wire/memory.ts';
 import { ChunkPool } from './chunk-pool.ts';
-import { chunkBytes, maxUncutBytes, type OutgoingPayload, writePiece } from './cut-message.ts';
+import {
+  chunkBytes,
+  maxUncutBytes,
+  numberedFirstFrame,
+  type OutgoingPayload,
+  writePiece,
+} from './cut-message.ts';
 import type { FrameSource } from './frame-source.ts';
 import type { SharedFrame } from './shared-frame.ts';
 
@@ -159,7 +165,7 @@ export class Outgoing {
     const length = id === undefined ? body.length : body.length + idBytes;
     if (length > maxUncutBytes) {
       if (payload.shared === undefined) this.#writeLarge(kind, payload, id);
-      else this.#pushFrames(payload.shared);
+      else this.#pushShared(payload.shared, { kind, payload, id });
     } else {
       let chunk = this.#chunk;
       let at = this.#chunkFilled;
@@ -286,11 +292,20 @@ export class Outgoing {
     this.onGrowth(length);
   }
 
-  #pushFrames(frames: readonly SharedFrame[]): void {
+  #pushShared(
+    shared: readonly SharedFrame[],
+    { kind, payload, id }: { kind: number; payload: OutgoingPayload; id: number | undefined },
+  ): void {
     this.#sealChunk();
-    for (const shared of frames) {
-      shared.holders += 1;
-      this.#pushWaiting({ bytes: shared.bytes, chunk: undefined, shared });
+    let frames = shared;
+    if (id !== undefined) {
+      const bytes = numberedFirstFrame(shared, { kind, payload, id });
+      this.#pushWaiting({ bytes, chunk: undefined, shared: undefined });
+      frames = shared.slice(1);
+    }
+    for (const frame of frames) {
+      frame.holders += 1;
+      this.#pushWaiting({ bytes: frame.bytes, chunk: undefined, shared: frame });
     }
   }
 

@@ -4,14 +4,14 @@ import { printable } from '../printable.ts';
 import type { Runtime } from '../runtime.ts';
 import { FrameKind, idBody, idOf } from '../wire/frame.ts';
 import type { Frame } from '../wire/frame-reader.ts';
-import type { Payload } from '../wire/payload.ts';
+import type { OutgoingPayload } from './cut-message.ts';
 import type { Outgoing } from './outgoing.ts';
 import { PendingAnswers, type WaitOptions } from './pending.ts';
 
 export interface QuestionsOptions {
   readonly outgoing: Outgoing;
   readonly runtime: Runtime;
-  readonly encode: (data: Data) => Payload;
+  readonly encode: (data: Data, options: WaitOptions | undefined) => OutgoingPayload;
   /** Decodes an answer, at once or in its turn; then {@link Questions.conclude} is called. */
   readonly read: (answer: Frame) => void;
 }
@@ -99,7 +99,7 @@ export class Questions {
   }
 
   #ask(kind: number, data: Data, options: WaitOptions | undefined): Promise<Data | undefined> {
-    const payload = this.#options.encode(data);
+    const payload = this.#options.encode(data, options);
     const what = kind === FrameKind.request ? 'request' : 'deliver';
     return this.#answers.ask(what, options, (id) => this.#options.outgoing.send(kind, payload, id));
   }

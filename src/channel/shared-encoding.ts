@@ -6,6 +6,7 @@ import type { Hello } from '../wire/hello.ts';
 import { countContainers, encodePayload, type Payload } from '../wire/payload.ts';
 import type { SendOptions } from './channel.ts';
 import { type OutgoingPayload, sharedFramesOf } from './cut-message.ts';
+import type { WaitOptions } from './pending.ts';
 
 /** A message encoded for the wire. */
 interface EncodedMessage {
@@ -38,6 +39,31 @@ export function shareEncoding(data: Data, options: SendOptions, maxContainers: n
   const { payload, ...rest } = encodeMessage(data, options, maxContainers);
   const shared = { data, payload: { ...payload, shared: sharedFramesOf(payload) }, ...rest };
   return { ...options, [sharedMessage]: shared } as SharedOptions;
+}
+
+/** Data that was encoded once, for requests to many other nodes. */
+export interface SharedRequest {
+  readonly data: Data;
+  /** Of the payload. */
+  readonly bytes: number;
+  /** The options to ask with. */
+  optionsWith(options: WaitOptions): WaitOptions;
+}
+
+/** @throws TypeError when no message can hold the data. */
+export function shareRequest(data: Data, maxContainers: number): SharedRequest {
+  const shared = shareEncoding(data, {}, maxContainers) as SharedOptions;
+  return {
+    data,
+    bytes: shared[sharedMessage]!.plainBytes,
+    optionsWith: (options) => ({ ...shared, ...options }) as WaitOptions,
+  };
+}
+
+/** What {@link encodeFor} has to know of the options of a request. */
+export function sharedOptionsOf(options: WaitOptions | undefined): SendOptions | undefined {
+  const shared = options as SharedOptions | undefined;
+  return shared?.[sharedMessage] === undefined ? undefined : shared;
 }
 
 /**

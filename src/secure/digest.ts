@@ -1,3 +1,4 @@
+import type { Hash } from 'node:crypto';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { optionalBuiltin } from '../builtin.ts';
@@ -5,11 +6,14 @@ import type { Data } from '../data.ts';
 import { type Verify, verifierOf } from '../ed25519.ts';
 import { type Identity, isPeerId, publicKeyFromId } from '../identity.ts';
 import { encodeText } from '../wire/text.ts';
-import { canonicalJson } from './canonical-json.ts';
+import { base64Text, canonicalJson, writeCanonicalJson } from './canonical-json.ts';
 
 /** Node.js takes a third as long to make one as to verify with it. */
 const verifiers = new Map<string, Verify>();
 const maxVerifiers = 4_096;
+
+/** Shorter bytes are hashed together with what stands around them. */
+const joinedBytes = 4_096;
 
 const hashPattern = /^[0-9a-f]{64}$/;
 
@@ -20,7 +24,28 @@ const hashPattern = /^[0-9a-f]{64}$/;
  * @throws TypeError for text that is not well-formed Unicode.
  */
 export function hashOf(data: Data): string {
-  return sha256Hex(encodeText(canonicalJson(data)));
+  const nodeCrypto = optionalBuiltin('node:crypto');
+  if (nodeCrypto === undefined) return sha256Hex(encodeText(canonicalJson(data)));
+  let text = '';
+  let hash: Hash | undefined;
+  writeCanonicalJson(data, {
+    text: (piece) => {
+      text += piece;
+    },
+    base64: (bytes) => {
+      const piece = base64Text(bytes);
+      if (bytes.length < joinedBytes) {
+        text += piece;
+        return;
+      }
+      // Not joined with the rest: to flatten a text of many MiB takes longer than to hash it.
+      hash = (hash ?? nodeCrypto.createHash('sha256')).update(text, 'utf8').update(piece, 'latin1');
+      text = '';
+    },
+  });
+  return hash === undefined
+    ? nodeCrypto.hash('sha256', text, 'hex')
+    : hash.update(text, 'utf8').digest('hex');
 }
 
 /** @returns 64 hexadecimal digits. */

@@ -1,4 +1,3 @@
-import { isPeerId } from '../identity.ts';
 import type { Envelope } from './envelope.ts';
 import { fieldsOf } from './fields.ts';
 
@@ -10,7 +9,7 @@ export interface NetworkMap {
   readonly links: readonly (readonly [string, string])[];
 }
 
-/** @param statements what nodes said of their neighbours, proven to be theirs. */
+/** @param statements lists of neighbours, each proven to be its author's. */
 export function networkMapOf(
   ownId: string,
   neighbours: readonly string[],
@@ -27,13 +26,6 @@ export function networkMapOf(
     }
   };
   add(ownId, neighbours);
-  for (const { author, data } of statements) {
-    const { neighbours: others } = fieldsOf(data);
-    if (Array.isArray(others))
-      add(
-        author,
-        others.filter((id) => typeof id === 'string' && isPeerId(id)),
-      );
-  }
+  for (const { author, data } of statements) add(author, fieldsOf(data).neighbours as string[]);
   return { nodes: [...nodes], links: [...links.values()] };
 }

@@ -44,6 +44,16 @@ export class Notary {
     this.#seen = new SeenMessages({ timeWindowMs, maxMessages: maxSeenMessages, seed });
   }
 
+  /** Bytes that the memory of messages takes. */
+  get heldBytes(): number {
+    return this.#seen.heldBytes;
+  }
+
+  /** Told of memory that is taken anew. */
+  set onGrowth(onGrowth: (bytes: number) => void) {
+    this.#seen.onGrowth = onGrowth;
+  }
+
   /** @throws TypeError for data that cannot be signed. */
   sign(kind: string, data: Data, to?: string): Envelope {
     const { identity, runtime, wallClock } = this.#options;

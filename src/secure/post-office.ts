@@ -1,13 +1,20 @@
 import type { ChannelStream } from '../channel/stream.ts';
 import type { Data } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
+import type { Runtime } from '../runtime.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { dataFromBytes, dataToBytes } from './data-bytes.ts';
 import { type Envelope, readEnvelope, verify } from './envelope.ts';
+import { type Errand, largeBytes } from './errand.ts';
+import type { ErrandPlaces, Place } from './errand-places.ts';
+import { Errands } from './errands.ts';
 import { fieldsOf } from './fields.ts';
 import { encryptionKeyOf, type HpkeContext, type HpkeOpener, hpkeSeal } from './hpke.ts';
 import type { Notary } from './notary.ts';
+import type { PeerTurns } from './peer-turns.ts';
+import type { RelayAnswer, RelayRequest } from './relay-messages.ts';
 import type { SecureChannel } from './secure-channel.ts';
+import { type Origin, Surveys } from './surveys.ts';
 
 /** A question from one node to another, and what it is about. */
 export type Mail = { readonly topic: string; readonly data: Data };
@@ -15,17 +22,23 @@ export type Mail = { readonly topic: string; readonly data: Data };
 export interface PostOfficeOptions {
   readonly ownId: string;
   readonly notary: Notary;
+  readonly runtime: Runtime;
+  /** In which large letters are looked at. */
+  readonly turns: PeerTurns;
+  /** Bytes of a message. */
+  readonly maxMessageBytes: number;
+  /** Room for what is passed on for neighbours. */
+  readonly places: ErrandPlaces;
   readonly opener: HpkeOpener;
   /** Answers what another node asks. What it rejects with, that node is not told. */
   readonly respond: (mail: Mail, letter: Envelope, channel: SecureChannel) => Promise<Data>;
 }
 
-/** What each hop leaves to the next one of the time that it was given. */
-const budgetShare = 0.9;
-const minBudgetMs = 20;
-const maxBudgetMs = 60_000;
-/** Node ids that one question about the network may bring back. */
-const maxStatements = 10_000;
+/** Bytes of a letter, or of an answer: what is longer goes to a neighbour, through a stream, or into a vault. */
+const maxLetterBytes = 4 * 1024 * 1024;
+
+/** HPKE adds a key and a tag. */
+const maxSealedBytes = maxLetterBytes + 48;
 
 /**
  * Carries letters beyond the neighbours: from node to node by flooding, each node once, as requests whose answers
@@ -35,9 +48,21 @@ const maxStatements = 10_000;
 export class PostOffice {
   readonly #options: PostOfficeOptions;
   readonly #channels = new Map<string, SecureChannel>();
+  readonly #errands = new Errands();
+  readonly #surveys: Surveys;
 
   constructor(options: PostOfficeOptions) {
+    const { ownId, notary, runtime, maxMessageBytes } = options;
     this.#options = options;
+    this.#surveys = new Surveys({
+      ownId,
+      notary,
+      runtime,
+      errands: this.#errands,
+      neighbours: () => [...this.#channels.keys()],
+      carriers: (except) => this.#allBut(except),
+      maxBytes: Math.min(maxLetterBytes, maxMessageBytes / 2),
+    });
   }
 
   /** Open connections by the id of the node on the other side. */
@@ -52,6 +77,7 @@ export class PostOffice {
   closed(channel: SecureChannel): void {
     const { id } = channel.remote;
     if (this.#channels.get(id) === channel) this.#channels.delete(id);
+    this.#errands.left(channel);
   }
 
   /**
@@ -71,16 +97,17 @@ export class PostOffice {
     if (this.#channels.size === 0) {
       throw new PeerloomError('ERR_NOT_CONNECTED', 'this node has no connection that could carry a letter');
     }
-    const text = await hpkeSeal(encryptionKeyOf(to), dataToBytes(mail), contextOf(ownId, to));
+    const bytes = dataToBytes(mail);
+    checkLength(bytes, maxLetterBytes);
+    const text = await hpkeSeal(encryptionKeyOf(to), bytes, contextOf(ownId, to));
     const letter = notary.sign('letter', text, to);
     const answer = await this.#forward(letter, timeoutMs);
-    if (answer === null) {
+    if (answer === undefined) {
       const message = `no node that was reached within ${timeoutMs} ms leads to ${to}`;
       throw new PeerloomError('ERR_NO_ROUTE', message);
     }
     const { sealed } = fieldsOf(answer.data);
-    if (!(sealed instanceof Uint8Array)) throw invalid('an answer holds nothing encrypted');
-    return dataFromBytes(await opener.open(sealed, contextOf(to, ownId)));
+    return dataFromBytes(await opener.open(sealed as Uint8Array, contextOf(to, ownId)));
   }
 
   /** Opens a stream to the first of some nodes that is a neighbour over an encrypted link; `undefined` when none is. */
@@ -91,39 +118,78 @@ export class PostOffice {
   }
 
   /** Asks every node of the network who its neighbours are; each answers for itself, signed. */
-  async survey(timeoutMs: number): Promise<Envelope[]> {
-    const { ownId, notary } = this.#options;
-    const question = notary.sign('survey', null);
-    const statements = await this.#surveyOthers(question, timeoutMs, ownId);
-    return statements.filter((statement) => isAnswer(statement, question, 'neighbours'));
+  survey(timeoutMs: number): Promise<Envelope[]> {
+    return this.#surveys.ask(timeoutMs);
   }
 
-  /** Takes what a neighbour asks of this node, or passes on for another. */
-  async answer(question: Envelope, channel: SecureChannel): Promise<Data> {
-    if (question.kind === 'ask') return this.#options.respond(mailOf(question.data), question, channel);
-    const { letter: data, budgetMs } = fieldsOf(question.data);
-    if (data === undefined || typeof budgetMs !== 'number') throw invalid('nothing is to be relayed');
-    const letter = this.#examine(data, channel);
-    if (letter === undefined) return null;
-    const budget = Math.min(budgetMs, maxBudgetMs) * budgetShare;
-    if (letter.kind === 'survey') return this.#answerSurvey(letter, budget, channel);
-    if (letter.to === this.#options.ownId) return this.#open(letter, channel);
-    return this.#forward(letter, budget, channel.remote.id);
+  /** Answers what a neighbour asks this node itself. */
+  answer(question: Envelope, channel: SecureChannel): Promise<Data> {
+    return this.#options.respond(mailOf(question.data), question, channel);
   }
 
-  /** `undefined` for a letter that has come before. */
-  #examine(data: Data, channel: SecureChannel): Envelope | undefined {
+  /**
+   * Takes what a neighbour brings for this node, or for another.
+   *
+   * @returns whether it is taken: an answer follows then.
+   */
+  async relay({ letter: data, budgetMs }: RelayRequest, channel: SecureChannel): Promise<boolean> {
+    const place = this.#options.places.take(channel.remote.id, fieldsOf(data));
+    if (place === undefined) return false;
     try {
-      const letter = this.#options.notary.examine(data, channel.bringer);
-      const isLetter =
-        letter.kind === 'letter' && letter.to !== undefined && letter.data instanceof Uint8Array;
-      if (isLetter || letter.kind === 'survey') return letter;
-      throw invalid(`what is relayed is no letter but a ${letter.kind}`);
+      const letter = await this.#examineInTurn(data, channel);
+      void this.#fulfil(letter, budgetMs, { channel, place });
+      return true;
     } catch (error) {
-      if ((error as PeerloomError).code === 'ERR_REPLAYED') return undefined;
+      place.leave();
+      if ((error as PeerloomError).code === 'ERR_REPLAYED')
+        return this.#answerAgain(readEnvelope(data), channel);
       channel.refuse(error as Error);
-      throw error;
+      return false;
     }
+  }
+
+  /** A neighbour answers what it was given to pass on. */
+  answered({ hash, answer }: RelayAnswer, channel: SecureChannel): Promise<void> {
+    return this.#errands.answered(hash, answer, channel);
+  }
+
+  async #fulfil(
+    letter: Envelope,
+    budgetMs: number,
+    { channel, place }: { readonly channel: SecureChannel; readonly place: Place },
+  ): Promise<void> {
+    const { hash, kind, to } = letter;
+    const origin = { id: channel.remote.id, place };
+    let answer: Promise<Data>;
+    if (kind === 'survey') answer = this.#surveys.answer(letter, budgetMs, origin);
+    else if (to === this.#options.ownId) answer = this.#open(letter, channel);
+    else answer = this.#forward(letter, budgetMs, origin).then((found) => (found as unknown as Data) ?? null);
+    channel.answerRelay(hash, await answer.catch(() => null));
+    place.leave();
+  }
+
+  #answerAgain(letter: Envelope, channel: SecureChannel): boolean {
+    const own = letter.kind === 'survey' ? this.#surveys.ownAnswerTo(letter) : undefined;
+    if (own === undefined) return false;
+    channel.answerRelay(letter.hash, [own as unknown as Data]);
+    return true;
+  }
+
+  /** To hash a large one takes some milliseconds, and to give it to all neighbours takes as long again. */
+  async #examineInTurn(data: Data, channel: SecureChannel): Promise<Envelope> {
+    const content = fieldsOf(data).data;
+    const isLarge = content instanceof Uint8Array && content.length > largeBytes;
+    if (!isLarge) return this.#examine(data, channel);
+    return this.#options.turns.run(channel, async () => this.#examine(data, channel));
+  }
+
+  #examine(data: Data, channel: SecureChannel): Envelope {
+    const { kind, to, data: content } = fieldsOf(data);
+    const isLetter = kind === 'letter' && to !== undefined && content instanceof Uint8Array;
+    const isSurvey = kind === 'survey' && to === undefined && content === null;
+    if (!isLetter && !isSurvey) throw invalid('what is to be passed on is not a letter, nor a survey');
+    if (isLetter) checkLength(content, maxSealedBytes);
+    return this.#options.notary.examine(data, channel.bringer);
   }
 
   async #open(letter: Envelope, channel: SecureChannel): Promise<Data> {
@@ -137,42 +203,28 @@ export class PostOffice {
       throw error;
     }
     const answer = dataToBytes(await respond(mail, letter, channel));
+    checkLength(answer, maxLetterBytes);
     const sealed = await hpkeSeal(encryptionKeyOf(author), answer, contextOf(ownId, author));
-    return notary.sign('answer', { question: letter.id, sealed }, author);
+    return notary.sign('answer', { question: letter.id, sealed }, author) as unknown as Data;
   }
 
-  /** The first answer of the addressee's, `null` when nobody leads there. */
-  async #forward(letter: Envelope, budgetMs: number, cameFrom?: string): Promise<Envelope | null> {
-    const addressee = this.#channels.get(letter.to!);
-    const carriers = addressee === undefined ? this.#allBut(cameFrom) : [addressee];
-    const answers = carriers.map(async (channel) => {
-      const answer = await relay(channel, letter, budgetMs);
-      if (isAnswer(answer, letter, 'answer')) return answer;
-      throw invalid('this way leads nowhere');
-    });
-    return Promise.any(answers).catch(() => null);
-  }
-
-  async #answerSurvey(question: Envelope, budgetMs: number, channel: SecureChannel): Promise<Data> {
-    const neighbours = [...this.#channels.keys()];
-    const own = this.#options.notary.sign(
-      'neighbours',
-      { question: question.id, neighbours },
-      question.author,
-    );
-    return [own, ...(await this.#surveyOthers(question, budgetMs, channel.remote.id))];
-  }
-
-  async #surveyOthers(question: Envelope, budgetMs: number, cameFrom: string): Promise<Envelope[]> {
-    const byAuthor = new Map<string, Envelope>();
-    const asked = this.#allBut(cameFrom).map(async (channel) => {
-      const answer = await relay(channel, question, budgetMs).catch(() => null);
-      for (const statement of Array.isArray(answer) ? (answer as Envelope[]) : []) {
-        if (byAuthor.size < maxStatements) byAuthor.set(String(statement?.author), statement);
-      }
-    });
-    await Promise.all(asked);
-    return [...byAuthor.values()];
+  /**
+   * @param origin who brought the letter; left out: this node wrote it.
+   * @returns the first answer of the addressee's, `undefined` when no neighbour leads there.
+   */
+  async #forward(letter: Envelope, budgetMs: number, origin?: Origin): Promise<Envelope | undefined> {
+    const { author, id, to } = letter;
+    const addressee = this.#channels.get(to!);
+    const carriers = addressee === undefined ? this.#allBut(origin?.id) : [addressee];
+    let found: Envelope | undefined;
+    const onAnswer = (answer: Data, _channel: SecureChannel, errand: Errand): void => {
+      if (!isAnswer(answer, { author, id, to })) return;
+      found = answer;
+      errand.end();
+    };
+    const { runtime } = this.#options;
+    await this.#errands.run({ letter, budgetMs, runtime, onAnswer }, carriers, origin?.place);
+    return found;
   }
 
   #allBut(id: string | undefined): SecureChannel[] {
@@ -180,24 +232,25 @@ export class PostOffice {
   }
 }
 
-function relay(channel: SecureChannel, letter: Envelope, budgetMs: number): Promise<Data> {
-  const timeoutMs = Math.max(budgetMs, minBudgetMs);
-  return channel.exchange('relay', { letter, budgetMs: timeoutMs }, { timeoutMs });
-}
-
 /** HPKE's context: a ciphertext that another author signs as its own does not open. */
 function contextOf(author: string, to: string): HpkeContext {
   return { info: 'peerloom-letter-1', associated: canonicalJson([author, to]) };
 }
 
-/** Whether this is what the addressee of a letter, or anybody asked by a survey, signed in answer to it. */
-function isAnswer(data: Data, letter: Envelope, kind: 'answer' | 'neighbours'): data is Envelope {
+/** Whether this is what the addressee of a letter signed in answer to it. */
+function isAnswer(
+  data: Data,
+  letter: { readonly author: string; readonly id: string; readonly to: string | undefined },
+): data is Envelope & Data {
   try {
     const answer = readEnvelope(data);
+    const { question, sealed } = fieldsOf(answer.data);
+    const isOfAddressee = answer.author === letter.to && answer.to === letter.author;
+    const isToThis = answer.kind === 'answer' && question === letter.id && sealed instanceof Uint8Array;
+    if (!isOfAddressee || !isToThis) return false;
+    checkLength(sealed, maxSealedBytes);
     verify(answer);
-    const { question } = fieldsOf(answer.data);
-    const isTheirs = letter.to === undefined || answer.author === letter.to;
-    return isTheirs && answer.kind === kind && answer.to === letter.author && question === letter.id;
+    return true;
   } catch {
     return false;
   }
@@ -211,4 +264,10 @@ function mailOf(data: Data): Mail {
 
 function invalid(message: string): PeerloomError {
   return new PeerloomError('ERR_ENVELOPE_INVALID', message);
+}
+
+function checkLength({ length }: Uint8Array, maxBytes: number): void {
+  if (length <= maxBytes) return;
+  const message = `a letter, or its answer, has ${length} bytes; at most ${maxBytes} are passed on: use a stream, or the vault`;
+  throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
 }

@@ -1,6 +1,7 @@
 import { isLoopback, sourceOf } from '../address.ts';
 import type { Channel, ChannelHandler, Handled, RemoteNode, SendOptions } from '../channel/channel.ts';
 import type { WaitOptions } from '../channel/pending.ts';
+import type { SharedRequest } from '../channel/shared-encoding.ts';
 import type { ChannelStream } from '../channel/stream.ts';
 import type { Data } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
@@ -9,10 +10,17 @@ import type { Goodbye } from '../wire/goodbye.ts';
 import type { Envelope } from './envelope.ts';
 import { fieldsOf } from './fields.ts';
 import type { Bringer, Notary } from './notary.ts';
+import {
+  type RelayAnswer,
+  type RelayRequest,
+  relayAnswer,
+  relayAnswerOf,
+  relayRequestOf,
+} from './relay-messages.ts';
 import { Returns, readReturned } from './returns.ts';
 
-/** What neighbours ask each other: for the user, for what a letter is to be relayed, and for the node itself. */
-export type RequestKind = 'request' | 'relay' | 'ask';
+/** What neighbours ask each other: for the user, and for the node itself. */
+export type RequestKind = 'request' | 'ask';
 
 /** What a {@link SecureChannel} tells of itself and hands on. */
 export interface SecureChannelOptions {
@@ -21,8 +29,12 @@ export interface SecureChannelOptions {
   readonly notary: Notary;
   readonly onOpen: (channel: SecureChannel) => void;
   readonly onClosed: (channel: SecureChannel) => void;
-  /** Answers a `relay` or an `ask`. What it rejects with, the other side is not told. */
+  /** Answers an `ask`. What it rejects with, the other side is not told. */
   readonly answer: (question: Envelope, channel: SecureChannel) => Promise<Data>;
+  /** Takes what the other side passes on: false when nothing follows. */
+  readonly relay: (request: RelayRequest, channel: SecureChannel) => Promise<boolean>;
+  /** Takes what the other side answers to something that it was to pass on. */
+  readonly relayed: (answer: RelayAnswer, channel: SecureChannel) => Promise<void>;
   /** Answers a stream that the other node, not its user, opened: false when it has failed. */
   readonly serve: (question: Envelope, stream: ChannelStream) => Promise<boolean>;
   /** Runs handlers of the user while the node can tell which message they are given. */
@@ -35,6 +47,9 @@ export class SecureChannel implements Channel {
   readonly #channel: Channel;
   readonly #options: SecureChannelOptions;
   readonly #returns: Returns;
+  /** The large things that wait for room, one after another. */
+  #lane: Promise<void> = Promise.resolve();
+  #linkBack: Promise<void> | undefined;
   #handler: ChannelHandler | undefined;
 
   constructor(channel: Channel, options: SecureChannelOptions) {
@@ -62,6 +77,11 @@ export class SecureChannel implements Channel {
 
   get isSuspended(): boolean {
     return this.#channel.isSuspended;
+  }
+
+  /** What is sent need not wait for another link. */
+  get hasLink(): boolean {
+    return this.isOpen && !this.isSuspended;
   }
 
   start(handler: ChannelHandler): void {
@@ -131,6 +151,41 @@ export class SecureChannel implements Channel {
     return this.#channel.request(question, options).then((answer) => this.#answerTo(question, answer));
   }
 
+  /**
+   * Has the other side pass a letter on. It proves itself, so nothing else is signed.
+   *
+   * @returns whether an answer follows.
+   */
+  async relay(request: SharedRequest, timeoutMs: number): Promise<boolean> {
+    return (await this.#channel.request(request.data, request.optionsWith({ timeoutMs }))) === true;
+  }
+
+  /** Answers what the other side brought, if it can be reached. */
+  answerRelay(hash: string, answer: Data): void {
+    try {
+      this.#channel.request(relayAnswer(hash, answer)).catch(() => {});
+    } catch {
+      // It has closed, or takes no more: nobody hears the answer.
+    }
+  }
+
+  /** Resolves when the other side can be reached again, or the channel has closed. */
+  linked(): Promise<void> {
+    if (this.hasLink) return Promise.resolve();
+    // The answer to a ping is the first sign of it.
+    const done = (): void => {
+      this.#linkBack = undefined;
+    };
+    this.#linkBack ??= this.#channel.ping({ timeoutMs: Number.POSITIVE_INFINITY }).then(done, done);
+    return this.#linkBack;
+  }
+
+  /** Resolves when little waits to go out, and everybody who asked for that before has had a turn. */
+  roomForLarge(): Promise<void> {
+    this.#lane = this.#lane.then(() => this.linked()).then(() => this.#channel.drained());
+    return this.#lane;
+  }
+
   /** Runs the user's handlers of a message. */
   hand(envelope: Envelope): Handled {
     return this.#options.handle(envelope, (data) => this.#handler!.message(data));
@@ -181,7 +236,11 @@ export class SecureChannel implements Channel {
   }
 
   async #answer(data: Data): Promise<Data | undefined> {
-    const question = this.#examine(data, ['request', 'relay', 'ask']);
+    const relayed = relayRequestOf(data);
+    if (relayed !== undefined) return this.#options.relay(relayed, this);
+    const relayAnswered = relayAnswerOf(data);
+    if (relayAnswered !== undefined) return this.#options.relayed(relayAnswered, this).then(() => null);
+    const question = this.#examine(data, ['request', 'ask']);
     const isForUser = question.kind === 'request';
     const { notary, answer } = this.#options;
     const content = await (isForUser ? this.#handler!.request(question.data) : answer(question, this));

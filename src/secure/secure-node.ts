@@ -13,6 +13,7 @@ import type { SendReport, SendToNodesOptions } from '../send-to-many.ts';
 import { dataFromBytes, dataToBytes } from './data-bytes.ts';
 import { hashOf, signHash, verifyHash } from './digest.ts';
 import type { Envelope } from './envelope.ts';
+import { ErrandPlaces } from './errand-places.ts';
 import { encryptionKeyOf, encryptionKeysOf, HpkeOpener, hpkeSeal } from './hpke.ts';
 import { type NetworkMap, networkMapOf } from './network-map.ts';
 import { Notary } from './notary.ts';
@@ -49,6 +50,9 @@ export interface SecureWaitOptions {
 }
 
 const defaultTimeoutMs = 5_000;
+
+/** The part of the memory budget that letters of neighbours may take while they are under way. */
+const placesShareOfBudget = 1 / 4;
 const dataPurpose = 'peerloom-data-1';
 const dataContext = { info: 'peerloom-data-1' };
 
@@ -71,7 +75,8 @@ export class SecureNode extends Node {
   readonly #notary: Notary;
   readonly #opener: HpkeOpener;
   readonly #post: PostOffice;
-  /** In which other nodes have the vault compute. */
+  readonly #places: ErrandPlaces;
+  /** In which other nodes have this one compute. */
   readonly #turns: PeerTurns;
   readonly #runtime: Runtime;
   readonly #vaultSetup: VaultSetup;
@@ -99,13 +104,18 @@ export class SecureNode extends Node {
     this.#opener = new HpkeOpener(encryptionKeysOf(identity));
     this.#notary = new Notary({ identity, runtime, wallClock, timeWindowMs, maxSeenMessages });
     this.#turns = new PeerTurns(runtime);
+    const { maxMessageBytes, memoryBudgetBytes } = resolveLimits(rest.limits);
+    this.#places = new ErrandPlaces(memoryBudgetBytes * placesShareOfBudget);
     this.#post = new PostOffice({
       ownId: identity.id,
       notary: this.#notary,
+      runtime,
+      turns: this.#turns,
+      maxMessageBytes,
+      places: this.#places,
       opener: this.#opener,
       respond: (mail, letter, channel) => this.#respond(mail, letter, channel),
     });
-    const { maxMessageBytes, memoryBudgetBytes } = resolveLimits(rest.limits);
     const network = {
       ask: (to: string, topic: string, data: Data, timeoutMs: number) =>
         this.#post.ask(to, { topic, data }, timeoutMs),
@@ -124,7 +134,10 @@ export class SecureNode extends Node {
       network,
       maxMessageBytes,
     };
-    this.memoryBudget.share(() => this.#engine?.store.heldBytes ?? 0);
+    this.#places.onGrowth = this.#notary.onGrowth = this.memoryBudget.grew;
+    this.memoryBudget.share(
+      () => this.#places.heldBytes + this.#notary.heldBytes + (this.#engine?.store.heldBytes ?? 0),
+    );
     if (vault?.path !== undefined) this.#openVault();
   }
 
@@ -164,8 +177,9 @@ export class SecureNode extends Node {
    * Sends data to one node, a neighbour or not, encrypted so that it alone can read it (HPKE, RFC 9180). The
    * nodes between see who writes to whom, and how much. Resolves when the other node's handlers have run.
    *
+   * @param data up to 4 MiB, encoded; for more open a stream to a neighbour, or put it into the vault.
    * @throws PeerloomError `ERR_NO_ROUTE` when no way leads there, `ERR_NOT_CONNECTED` without any connection,
-   * `ERR_HANDLER` when a handler there threw.
+   * `ERR_HANDLER` when a handler there threw, `ERR_MESSAGE_TOO_LARGE`.
    * @throws TypeError when the id is none, or no message can hold the data.
    */
   async sendTo(id: string, data: Data, options?: SecureWaitOptions): Promise<void> {
@@ -243,6 +257,8 @@ export class SecureNode extends Node {
         this.#turns.leave(closed);
       },
       answer: (question, asker) => this.#post.answer(question, asker),
+      relay: (request, bringer) => this.#post.relay(request, bringer),
+      relayed: (answer, carrier) => this.#post.answered(answer, carrier),
       serve: ({ author, data }, stream) => this.vaultEngine.serve(data, author, stream),
       handle: (envelope, run) => this.#handle(envelope, run),
     });

@@ -70,6 +70,8 @@ export class SeenMessages {
   readonly #options: SeenOptions;
   readonly #memory: MessageMemory;
   readonly #sources = new Map<string, Source>();
+  /** Told of memory that is taken anew. */
+  onGrowth: (bytes: number) => void = () => {};
   #lookedAtAllAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: SeenOptions) {
@@ -125,7 +127,9 @@ export class SeenMessages {
     const { timeWindowMs, maxMessages } = this.#options;
     const { author, source } = arrival;
     memory.expire(now - timeWindowMs, lookedAtPerMessage);
+    const { heldBytes } = memory;
     memory.add(arrival);
+    this.onGrowth(memory.heldBytes - heldBytes);
     const maxCount = Math.max((this.#roomOfSource - source.count) * share, isByAuthor ? neighbourShare : 1);
     for (let count = 0; count < givenUpPerMessage; count++) {
       const ofAuthor = memory.countOf(author);

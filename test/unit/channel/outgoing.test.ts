@@ -75,6 +75,25 @@ suite('messages', () => {
     }
   });
 
+  test('that were cut for many may be requests too, each with its own number', async () => {
+    for (const size of [16_385, 32_768, 65_511, 65_516, 65_517, 65_524, 65_525, 65_536, 262_144, 500_000]) {
+      const large = payload(size);
+      const shared = sharedFramesOf(large)!;
+      const numbers = [7, 0xfedcba98];
+      for (const id of numbers) {
+        const { link, outgoing } = outgoingOn();
+        outgoing.send(message, payload(5));
+        outgoing.send(request, { ...large, shared }, id);
+        outgoing.send(message, payload(6));
+        await turn();
+        const [first, second, third, ...none] = link.takeFrames();
+        assert.deepEqual([first!.body.length, third!.body.length, none], [5, 6, []]);
+        assert.deepEqual([second!.kind, second!.format, idOf(request, second!.body)], [request, 3, id]);
+        assert.ok(Buffer.from(second!.body.subarray(4)).equals(large.body), `${size} bytes`);
+      }
+    }
+  });
+
   test('wait while the link is full', async () => {
     const { link, outgoing } = outgoingOn();
     link.room = 1;

@@ -1,0 +1,114 @@
+import { type SharedRequest, shareRequest } from '../channel/shared-encoding.ts';
+import type { Data } from '../data.ts';
+import { defaultLimits } from '../limits.ts';
+import type { Runtime, RuntimeTimer } from '../runtime.ts';
+import type { Envelope } from './envelope.ts';
+import { relayRequest } from './relay-messages.ts';
+import type { SecureChannel } from './secure-channel.ts';
+
+const minBudgetMs = 20;
+
+/** A longer letter waits until its carrier has room, and for those before it. */
+export const largeBytes = 64 * 1024;
+
+export interface ErrandOptions {
+  readonly letter: Envelope;
+  /** Milliseconds for all of it. */
+  readonly budgetMs: number;
+  readonly runtime: Runtime;
+  /** Takes what a neighbour answers, of which nothing is proven; `null`: that way leads nowhere. */
+  readonly onAnswer: (answer: Data, channel: SecureChannel, errand: Errand) => void | Promise<void>;
+}
+
+/**
+ * A letter on its way through neighbours. It is written once, however many carry it, and let go of when all of them have
+ * it. Their answers come later.
+ */
+export class Errand {
+  /** The hash of the letter. */
+  readonly hash: string;
+  /** Resolves when all neighbours have answered, nobody has any more time, or nobody waits any more. */
+  readonly ended: Promise<void>;
+  readonly #runtime: Runtime;
+  readonly #endsAtMs: number;
+  readonly #onAnswer: ErrandOptions['onAnswer'];
+  readonly #isLarge: boolean;
+  /** Neighbours whose answer may still come. */
+  readonly #waitsFor = new Set<SecureChannel>();
+  /** Answers that are being looked at. */
+  #answers = 0;
+  /** What neighbours are given. Nothing is kept of it when all have it. */
+  #request: SharedRequest | undefined;
+  #settle!: () => void;
+  #isEnded = false;
+  readonly #timer: RuntimeTimer;
+
+  constructor({ letter, budgetMs, runtime, onAnswer }: ErrandOptions) {
+    const ownBudgetMs = Math.max(budgetMs, minBudgetMs);
+    this.hash = letter.hash;
+    this.#runtime = runtime;
+    this.#endsAtMs = runtime.now() + ownBudgetMs;
+    this.#onAnswer = onAnswer;
+    const request = relayRequest(letter as unknown as Data, ownBudgetMs);
+    this.#request = shareRequest(request, defaultLimits.maxContainers);
+    this.#isLarge = this.#request.bytes > largeBytes;
+    this.ended = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+    this.#timer = runtime.setTimeout(() => this.end(), ownBudgetMs);
+  }
+
+  /** Nobody waits for an answer any more. */
+  get isOver(): boolean {
+    return this.#isEnded || this.#runtime.now() >= this.#endsAtMs;
+  }
+
+  /**
+   * Gives the letter to neighbours.
+   *
+   * @returns resolves when each of them has it, or will not get it.
+   */
+  async giveTo(carriers: readonly SecureChannel[]): Promise<void> {
+    for (const channel of carriers) this.#waitsFor.add(channel);
+    await Promise.all(carriers.map((channel) => this.#giveTo(channel)));
+    this.#request = undefined;
+    this.#endIfAnswered();
+  }
+
+  /** A neighbour answers, once. */
+  async answered(answer: Data, channel: SecureChannel): Promise<void> {
+    if (this.isOver || !this.#waitsFor.delete(channel)) return;
+    this.#answers += 1;
+    await this.#onAnswer(answer, channel, this);
+    this.#answers -= 1;
+    this.#endIfAnswered();
+  }
+
+  /** A neighbour does not answer any more. */
+  left(channel: SecureChannel): void {
+    if (this.#waitsFor.delete(channel)) this.#endIfAnswered();
+  }
+
+  end(): void {
+    this.#isEnded = true;
+    this.#timer.cancel();
+    this.#settle();
+  }
+
+  async #giveTo(channel: SecureChannel): Promise<void> {
+    try {
+      if (this.#isLarge) await Promise.race([channel.roomForLarge(), this.ended]);
+      else if (!channel.hasLink) await Promise.race([channel.linked(), this.ended]);
+      if (this.isOver) return;
+      const isTaken = channel.relay(this.#request!, this.#endsAtMs - this.#runtime.now());
+      if ((await Promise.race([isTaken, this.ended])) !== false) return;
+    } catch {
+      // It has closed, takes no more, or does not answer.
+    }
+    this.left(channel);
+  }
+
+  #endIfAnswered(): void {
+    if (this.#waitsFor.size === 0 && this.#answers === 0) this.end();
+  }
+}

@@ -1,0 +1,33 @@
+import type { Data } from '../data.ts';
+import { Errand, type ErrandOptions } from './errand.ts';
+import type { Place } from './errand-places.ts';
+import type { SecureChannel } from './secure-channel.ts';
+
+/** The letters that are under way, by their hashes: each goes through this node once. */
+export class Errands {
+  readonly #underWay = new Map<string, Errand>();
+
+  /**
+   * Gives a letter to neighbours, and takes their answers.
+   *
+   * @param place what it takes until all neighbours have it; left out: this node wrote it.
+   * @returns resolves when there are no more answers to wait for.
+   */
+  async run(options: ErrandOptions, carriers: readonly SecureChannel[], place?: Place): Promise<void> {
+    const errand = new Errand(options);
+    this.#underWay.set(errand.hash, errand);
+    void errand.giveTo(carriers).then(() => place?.given());
+    await errand.ended;
+    this.#underWay.delete(errand.hash);
+  }
+
+  /** A neighbour answers a letter that it was given. */
+  async answered(hash: string, answer: Data, channel: SecureChannel): Promise<void> {
+    await this.#underWay.get(hash)?.answered(answer, channel);
+  }
+
+  /** Nothing more comes of a neighbour. */
+  left(channel: SecureChannel): void {
+    for (const errand of this.#underWay.values()) errand.left(channel);
+  }
+}

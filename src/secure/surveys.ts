@@ -1,0 +1,143 @@
+import { ComputingPace } from '../computing-pace.ts';
+import type { Data } from '../data.ts';
+import { PeerloomError } from '../errors.ts';
+import { isPeerId } from '../identity.ts';
+import type { Runtime } from '../runtime.ts';
+import { type Envelope, readEnvelope, verify } from './envelope.ts';
+import type { Errand } from './errand.ts';
+import type { Place } from './errand-places.ts';
+import type { Errands } from './errands.ts';
+import { fieldsOf } from './fields.ts';
+import type { Notary } from './notary.ts';
+import type { SecureChannel } from './secure-channel.ts';
+import { Statements } from './statements.ts';
+
+export interface SurveysOptions {
+  readonly ownId: string;
+  readonly notary: Notary;
+  readonly runtime: Runtime;
+  readonly errands: Errands;
+  /** Ids of all neighbours. */
+  readonly neighbours: () => readonly string[];
+  /** The neighbours that can be asked, but for one. */
+  readonly carriers: (except: string | undefined) => readonly SecureChannel[];
+  /** Bytes of what one survey brings back, and so of an answer to it. */
+  readonly maxBytes: number;
+}
+
+/** The neighbour that brought a survey, or a letter, and the room that it takes here. */
+export interface Origin {
+  readonly id: string;
+  readonly place: Place;
+}
+
+/** What a neighbour answers for itself and those behind it. */
+interface SurveyAnswer {
+  readonly answer: readonly Data[];
+  readonly survey: Envelope;
+  readonly channel: SecureChannel;
+  readonly errand: Errand;
+}
+
+/** Statements that are looked at in one answer. */
+const maxStatements = 10_000;
+/** Neighbours that a node may name. */
+const maxNeighbours = 1_024;
+/** Surveys whose own statement is remembered. */
+const maxAnswered = 256;
+
+/**
+ * Asks the whole network who is connected with whom. The question goes from node to node, each passes it on once, and
+ * the answers come back the same way. Each node answers for itself, signed, and each hop checks every statement: what is
+ * made up goes no further, and takes no other statement's place.
+ */
+export class Surveys {
+  readonly #options: SurveysOptions;
+  /** Own statements by the hash of the survey that they answer. */
+  readonly #answered = new Map<string, Envelope>();
+
+  constructor(options: SurveysOptions) {
+    this.#options = options;
+  }
+
+  /** @returns one statement of each node that answers. */
+  ask(timeoutMs: number): Promise<Envelope[]> {
+    return this.#askOthers(this.#options.notary.sign('survey', null), timeoutMs);
+  }
+
+  /** Answers a survey that a neighbour brings, for this node and for those behind it. */
+  async answer(survey: Envelope, budgetMs: number, origin: Origin): Promise<Data> {
+    const own = this.#stateFor(survey);
+    return [own, ...(await this.#askOthers(survey, budgetMs, origin))] as unknown as Data;
+  }
+
+  /**
+   * The answer to a survey that has come before, of this node alone: the neighbour that brought it first may keep the
+   * other one to itself.
+   */
+  ownAnswerTo({ hash }: Envelope): Envelope | undefined {
+    return this.#answered.get(hash);
+  }
+
+  #stateFor(survey: Envelope): Envelope {
+    const { notary, neighbours } = this.#options;
+    const data = { question: survey.id, neighbours: neighbours().slice(0, maxNeighbours) };
+    const own = notary.sign('neighbours', data, survey.author);
+    this.#answered.set(survey.hash, own);
+    if (this.#answered.size > maxAnswered) this.#answered.delete(this.#answered.keys().next().value!);
+    return own;
+  }
+
+  async #askOthers(survey: Envelope, budgetMs: number, origin?: Origin): Promise<Envelope[]> {
+    const { runtime, errands, carriers, maxBytes } = this.#options;
+    const statements = new Statements(maxBytes);
+    const onAnswer = (answer: Data, channel: SecureChannel, errand: Errand): void | Promise<void> => {
+      if (Array.isArray(answer)) return this.#gather(statements, { answer, survey, channel, errand });
+    };
+    const options = { letter: survey, budgetMs, runtime, onAnswer };
+    await errands.run(options, carriers(origin?.id), origin?.place);
+    return statements.all;
+  }
+
+  /** A neighbour that passes on what it should have found to be false is not heard any further. */
+  async #gather(statements: Statements, { answer, survey, channel, errand }: SurveyAnswer): Promise<void> {
+    const { ownId, runtime } = this.#options;
+    const { id } = channel.remote;
+    const pace = new ComputingPace(runtime);
+    try {
+      for (const data of answer.slice(0, maxStatements)) {
+        if (errand.isOver) return;
+        const statement = readEnvelope(data);
+        if (statement.author === ownId || statements.has(statement, id)) continue;
+        const neighbours = checkStatement(statement, survey);
+        statements.add(statement, neighbours, id);
+        const pause = pace.pause();
+        if (pause !== undefined) await pause;
+      }
+    } catch (error) {
+      channel.refuse(error as Error);
+    }
+  }
+}
+
+/**
+ * Proves that a node said this of its neighbours in answer to a survey.
+ *
+ * @returns how many neighbours it names.
+ * @throws PeerloomError `ERR_ENVELOPE_INVALID`, `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID`.
+ */
+function checkStatement(statement: Envelope, survey: Envelope): number {
+  const { kind, to, data } = statement;
+  const { question, neighbours, ...rest } = fieldsOf(data);
+  const isAnswer = kind === 'neighbours' && to === survey.author && question === survey.id;
+  const isPlain = Array.isArray(neighbours) && Object.keys(rest).length === 0;
+  if (!isAnswer || !isPlain || neighbours.length > maxNeighbours || !neighbours.every(isId)) {
+    throw new PeerloomError('ERR_ENVELOPE_INVALID', 'what answers a survey is not a list of neighbours');
+  }
+  verify(statement);
+  return neighbours.length;
+}
+
+function isId(id: Data): boolean {
+  return typeof id === 'string' && isPeerId(id);
+}

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { suite, type TestContext, test } from 'node:test';
+import { type Data, Identity, MemoryHub, memory, Node, type NodeConnection } from '../../../src/index.ts';
+import { type Envelope, sign } from '../../../src/secure/envelope.ts';
+import { until } from '../../support/turns.ts';
+import { connect, TestSecureNode } from './support/secure-nodes.ts';
+
+const MiB = 1024 * 1024;
+const neighbourCount = 12;
+
+/** Takes what it is to pass on, and never says what has become of it. */
+class Neighbour extends Node {
+  readonly requests: Data[] = [];
+  reply: () => unknown = () => true;
+
+  override nodeRequest(_peer: NodeConnection, data: Data): unknown {
+    this.requests.push(data);
+    return this.reply();
+  }
+}
+
+/** Hears what has become of the letters that it brings. */
+class Mallory extends Node {
+  readonly answers: Data[] = [];
+
+  override nodeRequest(_peer: NodeConnection, data: Data): unknown {
+    this.answers.push((data as { readonly answer: Data }).answer);
+    return null;
+  }
+}
+
+/** A relay whose budget would not hold a letter for each neighbour, and Mallory among its neighbours. */
+async function setUp(t: TestContext) {
+  const hub = new MemoryHub();
+  const transports = () => [memory({ hub })];
+  const limits = { memoryBudgetBytes: 36 * MiB };
+  const relay = new TestSecureNode('relay', 1, { transports: transports(), limits });
+  const honest = new TestSecureNode('honest', 1, { transports: transports() });
+  const identity = Identity.generate();
+  const mallory = new Mallory('mallory', 1, { transports: transports(), identity });
+  const neighbours = Array.from(
+    { length: neighbourCount },
+    (_, index) => new Neighbour(`neighbour${index}`, 1, { transports: transports() }),
+  );
+  const nodes = [relay, honest, mallory, ...neighbours];
+  t.after(() => Promise.all(nodes.map((node) => node.stop())));
+  await Promise.all(nodes.map((node) => node.start()));
+  for (const neighbour of neighbours) await neighbour.connectWithNode('relay', 1);
+  await connect(honest, relay);
+  const connection = await mallory.connectWithNode('relay', 1);
+  await until(() => relay.allNodes.length === nodes.length - 1, 'all are connected');
+  const letter = (bytes: number): Envelope => {
+    const id = randomBytes(16).toString('hex');
+    const to = Identity.generate().id;
+    const data = new Uint8Array(bytes);
+    return sign(identity, { author: identity.id, time: Date.now(), id, kind: 'letter', to, data });
+  };
+  const bring = (bytes: number, budgetMs: number): Promise<Data> =>
+    connection.request({ relay: letter(bytes) as unknown as Data, budgetMs }, { timeoutMs: 60_000 });
+  /** Nobody was dropped, and the relay answers. */
+  const isWell = async (): Promise<void> => {
+    assert.equal(relay.allNodes.length, nodes.length - 1);
+    await honest.ping(relay.id, { timeoutMs: 60_000 });
+    assert.deepEqual(relay.errors, []);
+  };
+  return { relay, honest, neighbours, mallory, bring, isWell };
+}
+
+suite('large letters to nobody', () => {
+  test('go to every neighbour, and none of them pays for it', async (t) => {
+    const { relay, neighbours, mallory, bring, isWell } = await setUp(t);
+    assert.equal(await bring(4 * MiB, 2_000), true);
+    await until(() => mallory.answers.length === 1, 'mallory is told');
+    assert.deepEqual(mallory.answers, [null]);
+    for (const { requests } of neighbours) assert.equal(requests.length, 1);
+    assert.deepEqual(relay.rejected, []);
+    await isWell();
+  });
+
+  test('many at once, are refused when too many are under way', async (t) => {
+    const { neighbours, mallory, bring, isWell } = await setUp(t);
+    for (const neighbour of neighbours) neighbour.reply = () => new Promise(() => {});
+    const taken = await Promise.all(Array.from({ length: 8 }, () => bring(4 * MiB - 1_024, 3_000)));
+    assert.deepEqual([taken.filter((isTaken) => isTaken).length, taken.length], [2, 8]);
+    await isWell();
+    await until(() => mallory.answers.length === 2, 'mallory is told of those that were taken');
+    assert.equal(await bring(4 * MiB, 500), true, 'then there is room again');
+    await isWell();
+  });
+
+  test('small ones are refused when too many are under way, and those of others are not', async (t) => {
+    const { honest, relay, bring, isWell } = await setUp(t);
+    const taken = await Promise.all(Array.from({ length: 1_200 }, () => bring(100, 20_000)));
+    assert.equal(taken.filter((isTaken) => isTaken).length, 1_024);
+    await isWell();
+    const { nodes } = await honest.discover({ timeoutMs: 1_000 });
+    assert.ok(nodes.includes(relay.id), 'a survey of another neighbour is answered');
+  });
+
+  test('of 15 MiB go nowhere', async (t) => {
+    const { relay, neighbours, bring, isWell } = await setUp(t);
+    assert.equal(await bring(15 * MiB, 2_000), false);
+    assert.deepEqual(
+      neighbours.flatMap(({ requests }) => requests),
+      [],
+    );
+    assert.deepEqual(relay.rejected, []);
+    assert.equal(await bring(5 * MiB, 2_000), false);
+    assert.deepEqual(relay.rejected, ['ERR_MESSAGE_TOO_LARGE']);
+    await isWell();
+  });
+});

@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { type Data, Identity, systemRuntime } from '../../../src/index.ts';
+import { ErrandPlaces } from '../../../src/secure/errand-places.ts';
+import { turns, until } from '../../support/turns.ts';
+import { bring, line, link, TestPost } from './post-network.ts';
+
+const runtime = systemRuntime;
+const MiB = 1024 * 1024;
+const letter = (bytes: number) => ({ data: new Uint8Array(bytes) });
+
+suite('room for letters under way', () => {
+  test('is for 1,024 letters of a neighbour, and comes back when they leave', () => {
+    const places = new ErrandPlaces(64 * MiB);
+    const taken = Array.from({ length: 1_024 }, () => places.take('mallory', {})!);
+    assert.ok(taken.every((place) => place !== undefined));
+    assert.equal(places.take('mallory', {}), undefined);
+    assert.ok(places.take('other', {}));
+    taken[0]!.given();
+    assert.equal(places.take('mallory', {}), undefined, 'it is still under way');
+    taken[0]!.leave();
+    assert.ok(places.take('mallory', {}));
+    assert.equal(places.take('mallory', {}), undefined);
+    for (const place of taken.slice(1)) place.leave();
+    assert.equal(Array.from({ length: 1_024 }, () => places.take('mallory', {})).indexOf(undefined), 1_023);
+  });
+
+  test('is for 8 MiB of a neighbour, until all have them', () => {
+    const places = new ErrandPlaces(64 * MiB);
+    const most = 8 * MiB - 512;
+    assert.equal(places.take('mallory', letter(most + 1)), undefined);
+    const place = places.take('mallory', letter(most))!;
+    assert.equal(places.take('mallory', {}), undefined);
+    assert.ok(places.take('other', letter(most)));
+    place.given();
+    const next = places.take('mallory', letter(most))!;
+    assert.ok(next);
+    place.leave();
+    assert.equal(places.take('mallory', {}), undefined, 'nothing comes back twice');
+    next.leave();
+    assert.ok(places.take('mallory', letter(most)));
+  });
+
+  test('is for 8,192 letters, and for 64 MiB, of all neighbours together', () => {
+    const many = new ErrandPlaces(64 * MiB);
+    for (let count = 0; count < 8_192; count++) assert.ok(many.take(`neighbour ${count % 10}`, {}));
+    assert.equal(many.take('one more', {}), undefined);
+    const large = new ErrandPlaces(64 * MiB);
+    const places = Array.from({ length: 8 }, (_, index) =>
+      large.take(`neighbour ${index}`, letter(8 * MiB - 512)),
+    );
+    assert.ok(places.every((place) => place !== undefined));
+    assert.equal(large.take('one more', {}), undefined);
+    places[0]!.given();
+    assert.ok(large.take('one more', letter(8 * MiB - 512)));
+    assert.equal(large.take('another', {}), undefined);
+  });
+});
+
+suite('a letter that is passed on', () => {
+  /** A, and two neighbours that take what they are given and answer when a test says so. */
+  function scene() {
+    const [a, b] = line(runtime, 2) as [TestPost, TestPost];
+    const [one, other] = [new TestPost(runtime), new TestPost(runtime)];
+    link(b, one);
+    link(b, other);
+    const brought = bring(a, b, a.notary.sign('letter', new Uint8Array(80), Identity.generate().id), 50_000);
+    const state = { answer: 'none yet' as Data | undefined };
+    void brought.then((answer) => {
+      state.answer = answer;
+    });
+    for (const neighbour of [one, other]) neighbour.relay = () => undefined;
+    const areAsked = (): boolean => one.requests.length === 1 && other.requests.length === 1;
+    const say = (from: TestPost, answer: Data, hash = hashOf(one)): void =>
+      from.post.channels.get(b.id)!.answerRelay(hash, answer);
+    return { a, b, one, other, state, brought, areAsked, say };
+  }
+
+  const hashOf = ({ requests }: TestPost): string => (requests[0]!.letter as { readonly hash: string }).hash;
+
+  test('is waited for until every neighbour has answered', async () => {
+    const { one, other, state, areAsked, say } = scene();
+    await until(areAsked, 'both have it');
+    say(one, null);
+    await turns();
+    assert.equal(state.answer, 'none yet');
+    say(other, null);
+    await turns();
+    assert.equal(state.answer, null);
+  });
+
+  test('is answered once by each neighbour, and by nobody who was not given it', async () => {
+    const { a, b, one, other, state, areAsked, say } = scene();
+    await until(areAsked, 'both have it');
+    const stranger = new TestPost(runtime);
+    link(b, stranger);
+    say(one, null);
+    say(one, null);
+    say(stranger, null, hashOf(one));
+    say(a, null, hashOf(one));
+    say(other, null, 'another hash');
+    await turns();
+    assert.equal(state.answer, 'none yet');
+    say(other, null);
+    await turns();
+    assert.equal(state.answer, null);
+  });
+
+  test('is not waited for any more where a neighbour has left, or does not take it', async () => {
+    const { b, one, other, state, areAsked } = scene();
+    await until(areAsked, 'both have it');
+    b.post.closed(b.post.channels.get(one.id)!);
+    await turns();
+    assert.equal(state.answer, 'none yet');
+    b.post.closed(b.post.channels.get(other.id)!);
+    await turns();
+    assert.equal(state.answer, null);
+  });
+
+  test('does not come back to this node when it fails to be taken', async () => {
+    const [a, b, c] = line(runtime, 3) as [TestPost, TestPost, TestPost];
+    const toC = b.post.channels.get(c.id)!;
+    toC.relay = () => {
+      throw new Error('it is closed');
+    };
+    const to = Identity.generate().id;
+    assert.equal(await bring(a, b, a.notary.sign('letter', new Uint8Array(80), to)), null);
+    toC.relay = () => Promise.reject(new Error('it closed'));
+    assert.equal(await bring(a, b, a.notary.sign('letter', new Uint8Array(80), to)), null);
+    toC.relay = async () => false;
+    assert.equal(await bring(a, b, a.notary.sign('letter', new Uint8Array(80), to)), null);
+    assert.deepEqual(b.refused, []);
+  });
+
+  test('and its answer arrives also when the neighbour answers before it says that it takes it', async () => {
+    const [a, b, c] = line(runtime, 3) as [TestPost, TestPost, TestPost];
+    const toC = b.post.channels.get(c.id)!;
+    const relay = toC.relay.bind(toC);
+    toC.relay = async (shared, timeoutMs) => {
+      const isTaken = await relay(shared, timeoutMs);
+      await until(() => c.mail.length === 1, 'it has arrived');
+      await turns();
+      return isTaken;
+    };
+    assert.deepEqual(await a.post.ask(c.id, { topic: 'test', data: 1 }, 30_000), { echo: 1 });
+  });
+
+  test('frees its place when it is over, so that a neighbour may bring ever more, one after another', async () => {
+    const [a, b, c] = line(runtime, 3) as [TestPost, TestPost, TestPost];
+    for (let count = 0; count < 1_100; count++) {
+      const to = count % 2 === 0 ? Identity.generate().id : c.id;
+      assert.equal(await bring(a, b, a.notary.sign('letter', new Uint8Array(80), to)), null);
+    }
+    assert.equal(await bring(a, b, 'no letter'), undefined);
+    for (let count = 0; count < 1_100; count++) await bring(a, b, 'no letter');
+    assert.deepEqual(await a.post.ask(c.id, { topic: 'test', data: 1 }, 30_000), { echo: 1 });
+  });
+});

@@ -1,0 +1,160 @@
+import type { SharedRequest } from '../../../src/channel/shared-encoding.ts';
+import { type Data, Identity, type PeerloomError, type Runtime } from '../../../src/index.ts';
+import { ErrandPlaces } from '../../../src/secure/errand-places.ts';
+import { encryptionKeysOf, HpkeOpener } from '../../../src/secure/hpke.ts';
+import { Notary } from '../../../src/secure/notary.ts';
+import { PeerTurns } from '../../../src/secure/peer-turns.ts';
+import { type Mail, PostOffice } from '../../../src/secure/post-office.ts';
+import { type RelayRequest, relayRequestOf } from '../../../src/secure/relay-messages.ts';
+import type { SecureChannel } from '../../../src/secure/secure-channel.ts';
+import { decodePayload, encodePayload } from '../../../src/wire/payload.ts';
+
+let now = 1_700_000_000_000;
+
+/** Each message has another time. */
+export const wallClock = (): number => ++now;
+
+/** What a neighbour is asked to pass on, and what it answers in place of a post office. */
+export type Relay = (request: RelayRequest, from: TestPost) => Data | undefined | Promise<Data | undefined>;
+
+/** A node of which there is its post office alone. */
+export class TestPost {
+  readonly identity = Identity.generate();
+  readonly notary: Notary;
+  readonly post: PostOffice;
+  /** What it was asked to pass on, in order. */
+  readonly requests: RelayRequest[] = [];
+  /** What it did not let through. */
+  readonly refused: string[] = [];
+  /** Mail for this node. */
+  readonly mail: Mail[] = [];
+  /** Answers in place of the post office, where a test sets it: the node is hostile. */
+  relay: Relay | undefined;
+  respond: (mail: Mail) => Promise<Data> = async ({ data }) => ({ echo: data });
+
+  constructor(runtime: Runtime, maxMessageBytes = 16 * 1024 * 1024) {
+    const { identity } = this;
+    const options = { identity, runtime, wallClock, timeWindowMs: 60_000, maxSeenMessages: 4_096 };
+    this.notary = new Notary(options);
+    this.post = new PostOffice({
+      ownId: identity.id,
+      notary: this.notary,
+      runtime,
+      turns: new PeerTurns(runtime),
+      maxMessageBytes,
+      places: new ErrandPlaces(64 * 1024 * 1024),
+      opener: new HpkeOpener(encryptionKeysOf(identity)),
+      respond: (mail) => {
+        this.mail.push(mail);
+        return this.respond(mail);
+      },
+    });
+  }
+
+  get id(): string {
+    return this.identity.id;
+  }
+}
+
+/** One direction of a link: what `from` holds of `to`. */
+export class TestLink {
+  isSuspended = false;
+  isEncrypted = true;
+  /** Resolves when the link has room for something large. */
+  room: () => Promise<void> = () => Promise.resolve();
+  back: Promise<void> = Promise.resolve();
+  readonly channel: SecureChannel;
+  /** How long this link was asked to wait for each answer. */
+  readonly timeouts: number[] = [];
+  /** What was answered over it to letters that came over it. */
+  readonly answers: Data[] = [];
+  other!: TestLink;
+
+  constructor(from: TestPost, to: TestPost) {
+    const link = this;
+    this.channel = {
+      remote: {
+        id: to.id,
+        get security() {
+          return { protocol: 'memory', encrypted: link.isEncrypted, authenticated: true };
+        },
+      },
+      bringer: { id: to.id, source: to.id, isEncrypted: true },
+      get hasLink() {
+        return !link.isSuspended;
+      },
+      linked: () => link.back,
+      roomForLarge: () => link.room(),
+      drained: () => Promise.resolve(),
+      refuse: (error: PeerloomError) => void from.refused.push(error.code),
+      exchange: async (kind: string, mail: Data) => {
+        const question = from.notary.sign(kind, mail, to.id);
+        return to.post.answer(to.notary.examine(question, link.other.channel.bringer), link.other.channel);
+      },
+      relay: async (shared: SharedRequest, timeoutMs: number) => {
+        link.timeouts.push(timeoutMs);
+        return link.#carry(from, to, overTheWire(shared.data));
+      },
+      answerRelay: (hash: string, answer: Data) => {
+        link.answers.push(answer);
+        void to.post.answered({ hash, answer: overTheWire(answer) }, link.other.channel);
+      },
+    } as unknown as SecureChannel;
+  }
+
+  async #carry(from: TestPost, to: TestPost, data: Data): Promise<boolean> {
+    const request = relayRequestOf(data)!;
+    to.requests.push(request);
+    const { relay } = to;
+    if (relay === undefined) return to.post.relay(request, this.other.channel);
+    const { hash } = request.letter as { readonly hash: string };
+    void (async () => {
+      const answer = await relay(request, from);
+      if (answer !== undefined) this.other.channel.answerRelay(hash, answer);
+    })();
+    return true;
+  }
+}
+
+/** Connects two nodes. */
+export function link(one: TestPost, other: TestPost): readonly [TestLink, TestLink] {
+  const links = [new TestLink(one, other), new TestLink(other, one)] as const;
+  [links[0].other, links[1].other] = [links[1], links[0]];
+  one.post.opened(links[0].channel);
+  other.post.opened(links[1].channel);
+  return links;
+}
+
+/** Has a node bring a letter to a neighbour, and waits for what comes of it; `undefined`: it was not taken. */
+export async function bring(
+  from: TestPost,
+  to: TestPost,
+  letter: unknown,
+  budgetMs: unknown = 5_000,
+): Promise<Data | undefined> {
+  const back = to.post.channels.get(from.id)! as unknown as {
+    answerRelay: (hash: string, answer: Data) => void;
+  };
+  const { answerRelay } = back;
+  const answered = Promise.withResolvers<Data>();
+  back.answerRelay = (hash, answer) => {
+    if (hash === (letter as { hash?: unknown } | null)?.hash) answered.resolve(answer);
+    answerRelay(hash, answer);
+  };
+  const channel = from.post.channels.get(to.id)!;
+  const isTaken = await channel.relay({ data: { relay: letter, budgetMs } } as never, 5_000);
+  return isTaken ? answered.promise : undefined;
+}
+
+/** Nodes, each connected with the next. */
+export function line(runtime: Runtime, count: number): TestPost[] {
+  const posts = Array.from({ length: count }, () => new TestPost(runtime));
+  for (let index = 1; index < count; index++) link(posts[index - 1]!, posts[index]!);
+  return posts;
+}
+
+/** As it arrives: nothing is shared with the sender. */
+function overTheWire(data: Data): Data {
+  const { format, body } = encodePayload(data);
+  return decodePayload(format, body.slice());
+}

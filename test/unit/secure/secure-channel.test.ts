@@ -1,0 +1,396 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import type { Channel, ChannelHandler, RemoteNode } from '../../../src/channel/channel.ts';
+import { shareRequest } from '../../../src/channel/shared-encoding.ts';
+import type { ChannelStream } from '../../../src/channel/stream.ts';
+import { type Data, Identity, systemRuntime } from '../../../src/index.ts';
+import type { Envelope } from '../../../src/secure/envelope.ts';
+import { Notary } from '../../../src/secure/notary.ts';
+import type { RelayAnswer, RelayRequest } from '../../../src/secure/relay-messages.ts';
+import { SecureChannel } from '../../../src/secure/secure-channel.ts';
+import { withCode } from '../../support/errors.ts';
+import { turns } from '../../support/turns.ts';
+import { wallClock } from './post-network.ts';
+
+const alice = Identity.generate();
+const bob = Identity.generate();
+const carol = Identity.generate();
+
+function notaryOf(identity: Identity): Notary {
+  const bounds = { timeWindowMs: 60_000, maxSeenMessages: 4_096 };
+  return new Notary({ identity, runtime: systemRuntime, wallClock, ...bounds });
+}
+
+/** Alice's end of a link to Bob, of whom a test plays the part. */
+function open(remote: Partial<RemoteNode> = {}) {
+  const notary = notaryOf(alice);
+  const told: string[] = [];
+  const asked: { readonly question: Envelope; readonly answer: (data: unknown) => void }[] = [];
+  const sent: Data[] = [];
+  const relayed: (RelayRequest | RelayAnswer)[] = [];
+  let inner!: ChannelHandler;
+  const state = {
+    fail: '',
+    isOpen: true,
+    isSuspended: false,
+    pings: 0,
+    pong: Promise.withResolvers<number>(),
+  };
+  const drains: (() => void)[] = [];
+  const channel = {
+    remote: {
+      id: bob.id,
+      address: { scheme: undefined, host: '192.0.2.1', port: 1 },
+      security: { protocol: 'tls', encrypted: true, authenticated: true },
+      ...remote,
+    },
+    direction: 'outbound',
+    get isOpen() {
+      return state.isOpen;
+    },
+    get isSuspended() {
+      return state.isSuspended;
+    },
+    start: (handler: ChannelHandler) => {
+      inner = handler;
+    },
+    send: (data: Data) => sent.push(data) > 0,
+    drained: () => new Promise<void>((resolve) => drains.push(resolve)),
+    request: (question: Data) => {
+      if (state.fail === 'at once') throw new Error('the connection is closed');
+      if (state.fail === 'later') return Promise.reject(new Error('the connection closed'));
+      return new Promise((resolve) =>
+        asked.push({ question: question as unknown as Envelope, answer: resolve as never }),
+      );
+    },
+    openStream: async (header: Data) => void sent.push(header),
+    ping: () => {
+      state.pings += 1;
+      return state.pong.promise;
+    },
+  } as unknown as Channel;
+  const secure = new SecureChannel(channel, {
+    ownId: alice.id,
+    runtime: systemRuntime,
+    notary,
+    onOpen: () => void told.push('open'),
+    onClosed: () => void told.push('closed'),
+    answer: async ({ data }) => (data === 'nothing' ? (undefined as never) : { answered: data }),
+    relay: async (request) => {
+      relayed.push(request);
+      return true;
+    },
+    relayed: async (answer) => void relayed.push(answer),
+    serve: async ({ data }) => {
+      told.push(`serve ${data}`);
+      return true;
+    },
+    handle: (envelope, run) => {
+      told.push(`handle ${envelope.kind} of ${nameOf(envelope.author)}`);
+      return run(envelope.data);
+    },
+  });
+  secure.start({
+    connected: () => told.push('connected') > 0,
+    message: (data: Data) => told.push(`message ${JSON.stringify(data)}`) > 0,
+    request: (data: Data) => (data === 'nothing' ? (undefined as never) : { echo: data }),
+    stream: (header: Data) => told.push(`stream ${header}`) > 0,
+    rejected: (error: { code?: string }) => void told.push(error.code!),
+    closed: (_reason: unknown, read?: () => readonly Data[] | undefined) =>
+      void told.push(`closed ${JSON.stringify(read?.())}`),
+  } as unknown as ChannelHandler);
+  /** What somebody signs for Alice, or for another one; `null`: for all. */
+  const signed = (kind: string, data: Data, by = bob, to: string | null = alice.id): Data =>
+    notaryOf(by).sign(kind, data, to ?? undefined) as unknown as Data;
+  return { secure, inner, state, drains, told, asked, sent, relayed, signed, notary };
+}
+
+const nameOf = (id: string): string => (id === bob.id ? 'bob' : id === carol.id ? 'carol' : 'another');
+
+suite('what a neighbour says', () => {
+  test('is handed on once it is proven, and is of a kind that has its place', () => {
+    const { inner, told, signed } = open();
+    assert.equal(inner.message(signed('message', 'for alice')), true);
+    assert.equal(inner.message(signed('message', 'for all', bob, null)), true);
+    assert.equal(inner.message(signed('message', 'of carol', carol, null)), true);
+    assert.deepEqual(told, [
+      'handle message of bob',
+      'message "for alice"',
+      'handle message of bob',
+      'message "for all"',
+      'handle message of carol',
+      'message "of carol"',
+    ]);
+  });
+
+  test('is refused, and told, when it is not', async () => {
+    const { inner, told, signed } = open();
+    const refused: [Data, string][] = [
+      [signed('message', 'for bob', carol, bob.id), 'ERR_NOT_ADDRESSEE'],
+      [signed('request', 'a request'), 'ERR_ENVELOPE_INVALID'],
+      [signed('response', 'a response'), 'ERR_ENVELOPE_INVALID'],
+      [signed('stream', 'a stream'), 'ERR_ENVELOPE_INVALID'],
+      [signed('letter', 'a letter'), 'ERR_ENVELOPE_INVALID'],
+      ['text', 'ERR_ENVELOPE_INVALID'],
+      [{ ...(signed('message', 1) as object), data: 2 }, 'ERR_HASH_MISMATCH'],
+    ];
+    for (const [data] of refused) assert.equal(await inner.message(data), false);
+    assert.deepEqual(
+      told,
+      refused.map(([, code]) => code),
+    );
+  });
+
+  test('as a request is answered, signed, for the neighbour alone', async () => {
+    const { inner, signed, told } = open();
+    const bobs = notaryOf(bob);
+    for (const [kind, expected] of [
+      ['request', { echo: 'hello' }],
+      ['ask', { answered: 'hello' }],
+    ] as const) {
+      const question = signed(kind, 'hello') as unknown as Envelope;
+      const response = await inner.request(question as unknown as Data);
+      const {
+        author,
+        to,
+        kind: of,
+        data,
+      } = bobs.examine(response as Data, {
+        id: alice.id,
+        source: 'alice',
+        isEncrypted: true,
+      });
+      assert.deepEqual([author, to, of], [alice.id, bob.id, 'response']);
+      assert.deepEqual(data, { question: question.id, answer: expected });
+      assert.equal(await inner.request(signed(kind, 'nothing')), undefined);
+    }
+    assert.deepEqual(told, []);
+  });
+
+  test('as a request in the name of another is refused', async () => {
+    const { inner, told, signed } = open();
+    for (const kind of ['request', 'ask']) {
+      await assert.rejects(
+        async () => inner.request(signed(kind, 'of carol', carol)),
+        withCode('ERR_SIGNATURE_INVALID'),
+      );
+      await assert.rejects(
+        async () => inner.request(signed(kind, 'for carol', bob, carol.id)),
+        withCode('ERR_NOT_ADDRESSEE'),
+      );
+    }
+    for (const kind of ['message', 'response', 'stream', 'fetch', 'relay']) {
+      await assert.rejects(async () => inner.request(signed(kind, 1)), withCode('ERR_ENVELOPE_INVALID'));
+    }
+    assert.equal(told.length, 9);
+  });
+
+  test('as a stream is handed to the user, or served; in the name of another it is refused', async () => {
+    const { inner, told, signed } = open();
+    const stream = {} as ChannelStream;
+    assert.equal(inner.stream(signed('stream', 'a film'), stream), true);
+    assert.equal(await inner.stream(signed('fetch', 'chunks'), stream), true);
+    assert.equal(inner.stream(signed('stream', 'of carol', carol), stream), undefined);
+    assert.equal(inner.stream(signed('fetch', 'of carol', carol), stream), undefined);
+    assert.equal(inner.stream(signed('message', 1), stream), undefined);
+    assert.equal(inner.stream('text', stream), undefined);
+    const invalid = [
+      'ERR_SIGNATURE_INVALID',
+      'ERR_SIGNATURE_INVALID',
+      'ERR_ENVELOPE_INVALID',
+      'ERR_ENVELOPE_INVALID',
+    ];
+    assert.deepEqual(told, ['handle stream of bob', 'stream a film', 'serve chunks', ...invalid]);
+  });
+
+  test('that is to be passed on needs no signature of its own', async () => {
+    const { inner, relayed, told, signed } = open();
+    assert.equal(await inner.request({ relay: 'a letter', budgetMs: 1_000 }), true);
+    assert.equal(await inner.request({ relayed: 'hash', answer: 1 }), null);
+    assert.deepEqual(relayed, [
+      { letter: 'a letter', budgetMs: 900 },
+      { hash: 'hash', answer: 1 },
+    ]);
+    for (const data of [
+      { relay: 1 },
+      { budgetMs: 1 },
+      { relay: 1, budgetMs: '1' },
+      { relay: 1, budgetMs: 0 },
+      { relay: 1, budgetMs: -1 },
+      { relay: 1, budgetMs: Number.NaN },
+      { relayed: 1, answer: 1 },
+      { relayed: 'hash' },
+    ] as Data[]) {
+      await assert.rejects(async () => inner.request(data), withCode('ERR_ENVELOPE_INVALID'));
+    }
+    await assert.rejects(async () => inner.request(signed('relay', { letter: 1, budgetMs: 1 })));
+    assert.equal(relayed.length, 2);
+    assert.equal(told.length, 9);
+  });
+});
+
+suite('what this node asks a neighbour', () => {
+  test('is signed, and answered by what that neighbour signed for it', async () => {
+    const { secure, asked, signed } = open();
+    const answer = secure.request('hello');
+    const [{ question, answer: give }] = asked as [(typeof asked)[0]];
+    assert.deepEqual(
+      [question.author, question.to, question.kind, question.data],
+      [alice.id, bob.id, 'request', 'hello'],
+    );
+    give(signed('response', { question: question.id, answer: 'hi' }));
+    assert.equal(await answer, 'hi');
+  });
+
+  test('is not answered by the response to another question, nor by one of somebody else', async () => {
+    const { secure, asked, signed, told } = open();
+    const lies: [(question: Envelope) => Data, string][] = [
+      [() => signed('response', { question: '0'.repeat(32), answer: 'a lie' }), 'ERR_ENVELOPE_INVALID'],
+      [() => signed('response', { answer: 'a lie' }), 'ERR_ENVELOPE_INVALID'],
+      [({ id }) => signed('response', { question: id }), 'ERR_ENVELOPE_INVALID'],
+      [({ id }) => signed('response', { question: id, answer: 1 }, carol), 'ERR_SIGNATURE_INVALID'],
+      [({ id }) => signed('response', { question: id, answer: 1 }, bob, carol.id), 'ERR_NOT_ADDRESSEE'],
+      [({ id }) => signed('message', { question: id, answer: 1 }), 'ERR_ENVELOPE_INVALID'],
+      [() => 'text', 'ERR_ENVELOPE_INVALID'],
+      [(question) => question as unknown as Data, 'ERR_REPLAYED'],
+    ];
+    for (const [lie, code] of lies) {
+      const answer = secure.request('hello');
+      const { question, answer: give } = asked.at(-1)!;
+      give(lie(question));
+      await assert.rejects(answer, withCode(code as 'ERR_REPLAYED'));
+    }
+    assert.deepEqual(
+      told,
+      lies.map(([, code]) => code),
+    );
+  });
+
+  test('to take a stream is signed too', async () => {
+    const { secure, sent } = open();
+    await secure.openStream('a film');
+    await secure.fetchStream('chunks');
+    const [stream, fetch] = sent as unknown as [Envelope, Envelope];
+    assert.deepEqual([stream.kind, stream.data, stream.to], ['stream', 'a film', bob.id]);
+    assert.deepEqual([fetch.kind, fetch.data, fetch.to], ['fetch', 'chunks', bob.id]);
+  });
+});
+
+suite('what a neighbour is given to pass on', () => {
+  const request = shareRequest({ relay: 'a letter', budgetMs: 1_000 }, 1_000);
+
+  test('is taken when it says so, and in no other case', async () => {
+    const { secure, asked } = open();
+    for (const [answer, isTaken] of [
+      [true, true],
+      [false, false],
+      [null, false],
+      ['yes', false],
+    ] as const) {
+      const taken = secure.relay(request, 1_000);
+      const { question, answer: give } = asked.at(-1)!;
+      assert.deepEqual(question, { relay: 'a letter', budgetMs: 1_000 });
+      give(answer);
+      assert.equal(await taken, isTaken);
+    }
+  });
+
+  test('is answered without a signature, as far as it can be reached', async () => {
+    const { secure, asked, state } = open();
+    secure.answerRelay('hash', { an: 'answer' });
+    assert.deepEqual(asked.at(-1)!.question, { relayed: 'hash', answer: { an: 'answer' } });
+    state.fail = 'at once';
+    secure.answerRelay('hash', null);
+    state.fail = 'later';
+    secure.answerRelay('hash', null);
+    await turns();
+  });
+});
+
+suite('a channel', () => {
+  test('counts what is brought against its address, and against the node where an address costs nothing', () => {
+    const address = (host: string) => ({ scheme: undefined, host, port: 1 });
+    const tls = { protocol: 'tls', encrypted: true, authenticated: true } as const;
+    const sources: [Partial<RemoteNode>, string][] = [
+      [{ address: address('192.0.2.7') }, '192.0.2.7'],
+      [{ address: address('2001:db8:1:2:3:4:5:6') }, '2001:db8:1:2::/64'],
+      [{ address: address('127.0.0.1') }, bob.id],
+      [{ address: address('::1') }, bob.id],
+      [{ security: { ...tls, protocol: 'memory' } }, bob.id],
+    ];
+    for (const [remote, source] of sources) {
+      assert.deepEqual(open(remote).secure.bringer, { id: bob.id, source, isEncrypted: true });
+    }
+    const plain = { protocol: 'tcp', encrypted: false, authenticated: true } as const;
+    assert.equal(open({ security: plain }).secure.bringer.isEncrypted, false);
+  });
+
+  test('is registered when it opens and taken off when it closes, and tells what may be lost of the user alone', () => {
+    const { inner, told, signed } = open();
+    inner.connected();
+    const kept = [
+      signed('message', 'a message'),
+      signed('request', { a: 1 }),
+      signed('ask', 'of the node'),
+      signed('response', 'an answer'),
+      { relay: signed('letter', 'a letter'), budgetMs: 1 },
+    ] as Data[];
+    inner.closed({ code: 'lost', message: 'it broke', by: 'link' }, () => kept);
+    inner.closed({ code: 'lost', message: 'it broke', by: 'link' }, () => undefined);
+    inner.closed({ code: 'lost', message: 'it broke', by: 'link' });
+    const opened = ['open', 'connected', 'closed', 'closed ["a message",{"a":1}]'];
+    assert.deepEqual(told, [...opened, 'closed', 'closed undefined', 'closed', 'closed undefined']);
+  });
+
+  test('has room for something large when little waits, and for one after another', async () => {
+    const { secure, drains } = open();
+    const order: number[] = [];
+    for (const number of [1, 2]) void secure.roomForLarge().then(() => order.push(number));
+    await turns();
+    assert.deepEqual([order, drains.length], [[], 1]);
+    drains[0]!();
+    await turns();
+    assert.deepEqual([order, drains.length], [[1], 2]);
+    drains[1]!();
+    await turns();
+    assert.deepEqual(order, [1, 2]);
+  });
+
+  test('is linked again when a ping comes back, one ping for all who wait', async () => {
+    const { secure, state } = open();
+    assert.equal(secure.hasLink, true);
+    await secure.linked();
+    assert.equal(state.pings, 0);
+    state.isSuspended = true;
+    assert.equal(secure.hasLink, false);
+    let linked = 0;
+    for (const _ of [1, 2]) void secure.linked().then(() => (linked += 1));
+    await turns();
+    assert.deepEqual([linked, state.pings], [0, 1]);
+    state.pong.resolve(1);
+    await turns();
+    assert.equal(linked, 2);
+    state.pong = Promise.withResolvers();
+    const closing = secure.linked();
+    assert.equal(state.pings, 2);
+    state.pong.reject(new Error('the connection closed'));
+    await closing;
+    state.isSuspended = false;
+    state.isOpen = false;
+    assert.equal(secure.hasLink, false, 'one that has closed has none');
+  });
+
+  test('waits with something large until its link is back', async () => {
+    const { secure, state, drains } = open();
+    state.isSuspended = true;
+    let hasRoom = false;
+    void secure.roomForLarge().then(() => (hasRoom = true));
+    await turns();
+    assert.deepEqual([drains.length, hasRoom], [0, false]);
+    state.pong.resolve(1);
+    await turns();
+    drains[0]!();
+    await turns();
+    assert.equal(hasRoom, true);
+  });
+});
