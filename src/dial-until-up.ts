@@ -1,5 +1,5 @@
 import { backoffDelayMs } from './backoff.ts';
-import { type ErrorCode, PeerloomError } from './errors.ts';
+import { type ErrorCode, isPeerloomError } from './errors.ts';
 import type { ReconnectPolicy } from './options.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -37,7 +37,7 @@ export async function dialUntilUp<Connection>(
       return await dial();
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof PeerloomError && finalCodes.has(error.code)) throw error;
+      if (isPeerloomError(error) && finalCodes.has(error.code)) throw error;
       const goesOn = await onFailure(attempts, error);
       if (!goesOn || attempts >= policy.maxTrials) throw error;
       await delay(

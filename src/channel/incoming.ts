@@ -1,6 +1,6 @@
 import type { Data } from '../data.ts';
 import type { DecompressionTurns, Outcome } from '../decompression-turns.ts';
-import { PeerloomError } from '../errors.ts';
+import { isPeerloomError, PeerloomError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { Link } from '../transport/transport.ts';
 import { FrameKind, idBytes, idOf } from '../wire/frame.ts';
@@ -253,7 +253,7 @@ export class Incoming {
 
   /** Says why where the sender can mend it: by data that fits. All other errors are nobody's business but the user's. */
   #failBecause(id: number, error: unknown, otherwise: string): undefined {
-    const isSchema = error instanceof PeerloomError && error.code === 'ERR_SCHEMA';
+    const isSchema = isPeerloomError(error) && error.code === 'ERR_SCHEMA';
     this.#fail(id, isSchema ? { code: error.code, message: error.message } : otherwise);
   }
 

@@ -9,6 +9,7 @@ import {
   type NodeEventName,
   type NodeOptions,
   PeerloomError,
+  systemRuntime,
   tcp,
 } from '../../src/index.ts';
 import { Fixture } from '../support/fixture.ts';
@@ -162,4 +163,24 @@ for (const [how, failWith] of Object.entries(failures)) {
       });
     });
   }
+}
+
+for (const name of ['now', 'setTimeout', 'randomBytes'] as const) {
+  test(`a runtime whose ${name} throws null during a dial fails that dial, and no later one`, async (t) => {
+    let isBroken = false;
+    const whole = systemRuntime[name] as (...args: unknown[]) => unknown;
+    const runtime = {
+      ...systemRuntime,
+      [name]: (...args: unknown[]) => {
+        if (isBroken) throw null;
+        return whole(...args);
+      },
+    };
+    const { user, other } = await startUser(t, { runtime });
+    isBroken = true;
+    const { error } = await thrownBy(user.connectWithNode(other.host, other.port));
+    isBroken = false;
+    assert.doesNotMatch(String(error), /Cannot (read|destructure)/);
+    await (await connect(user, other)).deliver('whole again');
+  });
 }

@@ -1,4 +1,5 @@
 import { type Address, formatAddress } from '../../address.ts';
+import { messageOf } from '../../arguments.ts';
 import { type ErrorCode, PeerloomError } from '../../errors.ts';
 
 type Explanation = readonly [ErrorCode, (address: string) => string];
@@ -36,11 +37,11 @@ const dialling: Record<string, Explanation> = {
 /** An error of the system in our words; one of ours is passed through. */
 export function explain(error: unknown, address: Address, doing: 'listening' | 'dialling'): Error {
   if (error instanceof PeerloomError) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
+  const { code } = (error ?? {}) as NodeJS.ErrnoException;
   const text = formatAddress(address);
   const [ours, say] = (doing === 'listening' ? listening : dialling)[code ?? ''] ?? [
     doing === 'listening' ? ('ERR_ADDRESS_UNAVAILABLE' as const) : ('ERR_UNREACHABLE' as const),
-    () => `${doing} ${text} failed: ${message}`,
+    () => `${doing} ${text} failed: ${messageOf(error)}`,
   ];
   return new PeerloomError(ours, say(text), { cause: error });
 }
