@@ -1,3 +1,4 @@
+import { didYouMean } from './nearest-name.ts';
 import { printable } from './printable.ts';
 
 /** Characters of a text that an error shows. */
@@ -73,7 +74,7 @@ export function checkOptions(given: object, known: readonly string[], owner?: st
   for (const name of Object.keys(given)) {
     if (known.includes(name)) continue;
     const path = owner === undefined ? name : `${owner}.${name}`;
-    throw new TypeError(`${path} is not an option; there are ${known.join(', ')}`);
+    throw new TypeError(`${path} is not an option; there are ${known.join(', ')}${didYouMean(name, known)}`);
   }
 }
 

@@ -3,6 +3,7 @@ import type { Handled, ReturnedMessages } from './channel/channel.ts';
 import type { Data } from './data.ts';
 import { isPeerloomError, type PeerloomError } from './errors.ts';
 import { type AnyListener, Listeners, type Registration } from './listeners.ts';
+import { didYouMean } from './nearest-name.ts';
 import type { Node } from './node.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { PeerStream } from './peer-stream.ts';
@@ -144,9 +145,9 @@ export class Dispatcher {
   /** @param isOnce for the next such event only. */
   on(event: NodeEventName, listener: AnyListener, isOnce = false): void {
     if (!Object.hasOwn(eventMethods, event)) {
-      throw new TypeError(
-        `event must be one of ${Object.keys(eventMethods).join(', ')}, not ${shown(event)}`,
-      );
+      const known = Object.keys(eventMethods);
+      const hint = typeof event === 'string' ? didYouMean(event, known) : '';
+      throw new TypeError(`event must be one of ${known.join(', ')}, not ${shown(event)}${hint}`);
     }
     if (typeof listener !== 'function')
       throw new TypeError(`listener must be a function, not ${shown(listener)}`);

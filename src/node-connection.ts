@@ -2,6 +2,7 @@ import { shown } from './arguments.ts';
 import type { Channel, CloseReason, SendOptions } from './channel/channel.ts';
 import type { WaitOptions } from './channel/pending.ts';
 import type { Data } from './data.ts';
+import type { Inspect } from './inspect.ts';
 import type { Node } from './node.ts';
 import { PeerStream } from './peer-stream.ts';
 import { isPromiseLike } from './promise-like.ts';
@@ -193,6 +194,23 @@ export class NodeConnection {
    */
   getInfo<Value = unknown>(key: string): Value {
     return this.#info.get(key) as Value;
+  }
+
+  /** What `console.log(connection)` shows: with whom it is, how, and in which state. */
+  [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: object, inspect: Inspect): string {
+    const { id, name, host, port, direction } = this;
+    const state = !this.isOpen ? 'closed' : this.isSuspended ? 'suspended' : 'open';
+    const shownConnection = {
+      id,
+      name,
+      address: `${host}:${port}`,
+      direction,
+      protocol: this.security.protocol,
+      state,
+      ...(this.#closeReason !== undefined && { closeReason: this.#closeReason.message }),
+      ...(this.#info.size > 0 && { info: Object.fromEntries(this.#info) }),
+    };
+    return `${this.constructor.name} ${inspect(shownConnection, options)}`;
   }
 
   /** Closes the connection; resolves when the disconnect event has fired. The same as {@link Node.disconnectWithNode}. */

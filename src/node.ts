@@ -12,6 +12,7 @@ import { dialUntilUp } from './dial-until-up.ts';
 import { isPeerloomError, PeerloomError } from './errors.ts';
 import { Dispatcher, type NodeEventName, type NodeListener } from './events.ts';
 import { InboundFailures } from './inbound-failures.ts';
+import type { Inspect } from './inspect.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { networkSecretOf } from './network-secret.ts';
 import { type ConnectionDetails, NodeConnection } from './node-connection.ts';
@@ -445,6 +446,28 @@ export class Node extends NodeHandlers {
 
   /** @internal Where a subclass of ours lets go of what it holds, once the node has stopped. */
   releaseAfterStop(): void | Promise<void> {}
+
+  /** What `console.log(node)` shows: who it is, where it listens, and whom it is connected with. */
+  [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: object, inspect: Inspect): string {
+    const { id, name, host, port } = this;
+    const state = this.#stopped !== undefined ? 'stopped' : this.#started === undefined ? 'new' : 'started';
+    const peersOf = (connections: Iterable<NodeConnection>): string[] =>
+      [...connections].map((peer) => peer.name || peer.id);
+    const shownNode = {
+      id,
+      name,
+      address: `${host}:${port}`,
+      state,
+      inbound: peersOf(this.nodesInbound),
+      outbound: peersOf(this.nodesOutbound),
+      messages: {
+        sent: this.messageCountSend,
+        received: this.messageCountRecv,
+        rejected: this.messageCountRerr,
+      },
+    };
+    return `${this.constructor.name} ${inspect(shownNode, options)}`;
+  }
 
   /** Prints who is connected. */
   printConnections(): void {

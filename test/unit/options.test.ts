@@ -179,7 +179,7 @@ suite('what cannot be is refused with its name, the rule and the value:', () => 
     [
       { identity: { path: 'a.pem', pasphrase: 'a' } },
       TypeError,
-      /identity\.pasphrase is not an option; there are path, passphrase$/,
+      /identity\.pasphrase is not an option; there are path, passphrase; did you mean 'passphrase'\?$/,
     ],
     [{ allow: '12D3KooW' }, TypeError, /allow must be a list of ids, not '12D3KooW'/],
     [{ deny: 5 }, TypeError, /deny must be a list of ids, not 5/],
