@@ -75,13 +75,11 @@ export class FrameChannel implements Channel, MemoryAccount {
     this.#options = options;
     this.#outgoing = new Outgoing(link, limits, this.session);
     this.#reader = new FrameReader(
-      (kind, format, compression, body) => {
-        const isMessage = kind === FrameKind.message && this.#ending.isOpen;
-        if (isMessage && this.#incoming.tryNow(format, compression, body)) return;
-        this.#onFrame({ kind, format, compression, body });
-      },
+      (kind, format, compression, body) => this.#onFrame({ kind, format, compression, body }),
       { maxMessageBytes: limits.maxMessageBytes + idBytes },
     );
+    this.#reader.takesAtOnce = (format, compression, bytes, start, end) =>
+      this.#ending.isOpen && this.#incoming.tryNow(format, compression, bytes, start, end);
     this.remote = {
       id: link.remoteId,
       name: theirs.name,
@@ -271,11 +269,15 @@ export class FrameChannel implements Channel, MemoryAccount {
 
   /** Whatever the other side did wrong ends this connection, and nothing else. */
   #onBytes(bytes: Uint8Array): void {
-    this.#liveness.heard(this.#options.runtime.now());
+    const now = this.#options.runtime.now();
+    this.#liveness.heard(now);
+    this.#incoming.ownMemory.beginArrival(now);
     try {
       this.#reader.push(bytes);
     } catch (error) {
       this.#fail(goodbye('protocol', messageOf(error)));
+    } finally {
+      this.#incoming.ownMemory.endArrival();
     }
   }
 

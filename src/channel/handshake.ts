@@ -8,6 +8,7 @@ import { type Frame, FrameReader } from '../wire/frame-reader.ts';
 import { decodeGoodbye, encodeGoodbye, type Goodbye, type GoodbyeCode, goodbye } from '../wire/goodbye.ts';
 import { agreedVersion, decodeHello, encodeHello, type Hello, type HelloSession } from '../wire/hello.ts';
 import { joined } from '../wire/memory.ts';
+import { copyOf } from '../wire/own-memory.ts';
 
 /*
  *   dialling side                        accepting side
@@ -249,7 +250,7 @@ class FrameQueue {
   #push(bytes: Uint8Array): void {
     const read = this.#isComplete ? 0 : this.#reader.push(bytes);
     if (!this.#isComplete || read === bytes.length) return;
-    this.#rest.push(bytes.slice(read));
+    this.#rest.push(copyOf(bytes, read));
     this.#bytes += bytes.length - read;
     this.#checkAmount();
   }

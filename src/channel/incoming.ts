@@ -5,7 +5,8 @@ import type { Limits } from '../limits.ts';
 import type { Link } from '../transport/transport.ts';
 import { FrameKind, idBytes, idOf } from '../wire/frame.ts';
 import type { Frame } from '../wire/frame-reader.ts';
-import { decodePayload, encodePayload, type Payload, unfoldedBytes } from '../wire/payload.ts';
+import { alone, OwnMemory } from '../wire/own-memory.ts';
+import { decodePayload, encodePayload, isDataItself, type Payload, unfoldedBytes } from '../wire/payload.ts';
 import { Brake } from './brake.ts';
 import type { ChannelHandler, Handled } from './channel.ts';
 import { CompressedAnswers } from './compressed-answers.ts';
@@ -47,6 +48,8 @@ const emptyPayload: Payload = { format: 0, compression: 0, body: new Uint8Array(
 export class Incoming {
   /** Messages, deliveries and requests. */
   readonly inbox: Inbox;
+  /** Where the bytes go that users receive. */
+  readonly ownMemory = new OwnMemory();
   /** From the first one on: most connections never have any. */
   #answers: CompressedAnswers | undefined;
   readonly #brake: Brake;
@@ -97,12 +100,16 @@ export class Incoming {
   }
 
   /**
-   * Handles a message without an object for its frame, where nothing is in the way: the common case.
+   * Handles a message without an object for its frame, where nothing is in the way: the common case. Its payload lies
+   * in `bytes` from `start` to `end`, only during the call.
    *
    * @returns false: it must be offered as a frame.
    */
-  tryNow(format: number, compression: number, body: Uint8Array<ArrayBuffer>): boolean {
-    if (compression !== 0 || !this.inbox.isIdle || body.length > this.#maxBodyBytes) return false;
+  tryNow(format: number, compression: number, bytes: Uint8Array, start: number, end: number): boolean {
+    if (compression !== 0 || !this.inbox.isIdle || end - start > this.#maxBodyBytes) return false;
+    const body = isDataItself(format)
+      ? this.ownMemory.take(bytes, start, end)
+      : new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
     let data: Data;
     try {
       data = decodePayload(format, body, this.#options.limits);
@@ -169,9 +176,11 @@ export class Incoming {
     this.#options.onAnswer(frame, this.#decode(frame, payload));
   }
 
-  #decode({ format }: Frame, payload: Outcome): Decoded | undefined {
+  #decode(frame: Frame, payload: Outcome): Decoded | undefined {
+    const { format } = frame;
     try {
-      const plain = payload();
+      const given = payload();
+      const plain = isDataItself(format) ? this.#owned(frame, given) : given;
       return { data: decodePayload(format, plain, this.#options.limits), format, plain };
     } catch (error) {
       this.#handler!.rejected(error as Error);
@@ -180,6 +189,12 @@ export class Incoming {
         this.#options.onAbuse(error as PeerloomError);
       return undefined;
     }
+  }
+
+  /** A payload that the user receives as it is, in memory of its own. */
+  #owned({ compression }: Frame, payload: Uint8Array): Uint8Array {
+    // Memory that was decompressed into holds nothing else of the connection, but may end with what nobody wrote.
+    return compression === 0 ? this.ownMemory.takeWhole(payload) : alone(payload);
   }
 
   /** Runs the user's handler for a frame whose turn has come. */

@@ -9,6 +9,7 @@ import type { Runtime } from '../runtime.ts';
 import type { Link } from '../transport/transport.ts';
 import type { Frame } from '../wire/frame-reader.ts';
 import { type Goodbye, goodbye } from '../wire/goodbye.ts';
+import { copyOf } from '../wire/own-memory.ts';
 import {
   decodePacketBody,
   encodePacket,
@@ -271,7 +272,7 @@ function isJson(data: Data): boolean {
 }
 
 function frameOf(packet: Uint8Array): Frame {
-  return { kind: 0, format: 0, compression: 0, body: packet.slice() as Uint8Array<ArrayBuffer> };
+  return { kind: 0, format: 0, compression: 0, body: copyOf(packet) };
 }
 
 function notSupported(what: string): PeerloomError {

@@ -1,5 +1,6 @@
 import { PeerloomError } from '../errors.ts';
 import { allocate, handOut } from '../wire/memory.ts';
+import { alone, copyOf } from '../wire/own-memory.ts';
 import { streamDataHeaderBytes } from '../wire/stream-frames.ts';
 
 /** What is shorter and has to wait is joined in blocks, so that tiny frames cost little memory. */
@@ -62,7 +63,7 @@ export class StreamReceiver {
     if (this.#openBytes < 0) throw new PeerloomError('ERR_PROTOCOL', 'more data of a stream than its window');
     const last = this.#chunks.at(-1);
     if (last === undefined || data.length >= blockBytes) {
-      this.#chunks.push({ bytes: detached(data), filled: data.length, costBytes });
+      this.#chunks.push({ bytes: alone(data), filled: data.length, costBytes });
       return data.length;
     }
     if (last.bytes.length - last.filled >= data.length) {
@@ -84,7 +85,8 @@ export class StreamReceiver {
     this.#creditBytes += chunk.costBytes;
     this.#hasRead = true;
     handOut(chunk.filled);
-    return chunk.bytes.subarray(0, chunk.filled);
+    const { bytes, filled } = chunk;
+    return filled === bytes.length ? bytes : copyOf(bytes, 0, filled);
   }
 
   /**
@@ -111,9 +113,4 @@ export class StreamReceiver {
   clear(): void {
     this.#chunks = [];
   }
-}
-
-/** A small part of a large piece of memory keeps all of it. */
-function detached(data: Uint8Array): Uint8Array {
-  return 2 * data.length < data.buffer.byteLength ? data.slice() : data;
 }

@@ -7,6 +7,7 @@ import { FrameKind, idBytes, idOf, smallFrame } from '../wire/frame.ts';
 import type { Frame } from '../wire/frame-reader.ts';
 import type { Hello } from '../wire/hello.ts';
 import { joined } from '../wire/memory.ts';
+import { copyOf } from '../wire/own-memory.ts';
 import { decodePayload, encodePayload, type Payload } from '../wire/payload.ts';
 import {
   decodeStreamAbort,
@@ -134,7 +135,7 @@ export class Streams implements StreamHost, FrameSource {
     try {
       if (compression !== 0)
         throw new PeerloomError('ERR_MESSAGE_INVALID', 'the header of a stream is compressed');
-      header = decodePayload(format, decodeStreamOpen(body).header.slice(), this.limits);
+      header = decodePayload(format, copyOf(decodeStreamOpen(body).header), this.limits);
     } catch (error) {
       handler.rejected(error as Error);
       stream.abort({ code: 'aborted', message: 'the header of the stream could not be decoded' });

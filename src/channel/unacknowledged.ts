@@ -2,7 +2,8 @@ import type { Data } from '../data.ts';
 import { decompress } from '../wire/compression.ts';
 import { FrameKind, idBytes, idOf } from '../wire/frame.ts';
 import { FrameReader } from '../wire/frame-reader.ts';
-import { decodePayload } from '../wire/payload.ts';
+import { alone } from '../wire/own-memory.ts';
+import { decodePayload, isDataItself } from '../wire/payload.ts';
 import type { Ending } from './ending.ts';
 import type { Session } from './session.ts';
 
@@ -47,7 +48,8 @@ function messagesIn(
       const encoded = isMessage ? body : body.subarray(idBytes);
       const plain = compression === 0 ? encoded : decompress(encoded, compression, maxMessageBytes);
       // What this side has sent is within its limits.
-      messages.push(decodePayload(format, plain, { maxContainers: Number.POSITIVE_INFINITY }));
+      const given = isDataItself(format) ? alone(plain) : plain;
+      messages.push(decodePayload(format, given, { maxContainers: Number.POSITIVE_INFINITY }));
     },
     { maxMessageBytes: maxMessageBytes + idBytes },
   );

@@ -1,6 +1,7 @@
 import { encodeFor } from '../channel/shared-encoding.ts';
 import type { Data } from '../data.ts';
 import { defaultLimits } from '../limits.ts';
+import { copyOf } from '../wire/own-memory.ts';
 import { decodePayload } from '../wire/payload.ts';
 
 /** Nobody knows yet who reads it, or when. */
@@ -26,5 +27,5 @@ export function dataToBytes(data: Data): Uint8Array {
 
 /** @throws PeerloomError `ERR_MESSAGE_INVALID`. */
 export function dataFromBytes(bytes: Uint8Array): Data {
-  return decodePayload(bytes[0] ?? 0, bytes.subarray(1));
+  return decodePayload(bytes[0] ?? 0, copyOf(bytes, 1));
 }

@@ -39,7 +39,7 @@ export class Notary {
   constructor(options: NotaryOptions) {
     const { runtime, timeWindowMs, maxSeenMessages } = options;
     this.#options = options;
-    const random = new DataView(runtime.randomBytes(8).slice().buffer);
+    const random = new DataView(new Uint8Array(runtime.randomBytes(8)).buffer);
     const seed = { low: random.getUint32(0), high: random.getUint32(4) };
     this.#seen = new SeenMessages({ timeWindowMs, maxMessages: maxSeenMessages, seed });
   }

@@ -11,6 +11,16 @@ export interface Frame {
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
+type TakesAtOnce = (
+  format: number,
+  compression: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+) => boolean;
+
+const takesNone: TakesAtOnce = () => false;
+
 /** Fewer bytes are better read together with what follows them. */
 const smallestTargetBytes = 4 * 1024;
 
@@ -27,6 +37,11 @@ const longestHeaderBytes = frameHeaderBytes + 4;
 export class FrameReader {
   /** Called with each frame, in order. */
   onFrame: (kind: number, format: number, compression: number, body: Uint8Array<ArrayBuffer>) => void;
+  /**
+   * Takes a message that has arrived whole, before anything of it is copied: its payload lies in `bytes` from `start`
+   * to `end`, only during the call. Returns false to be given it by `onFrame`.
+   */
+  takesAtOnce: TakesAtOnce = takesNone;
   /** Told of the memory that is set aside for what has not arrived whole. */
   onGrowth: (bytes: number) => void = () => {};
   /** The longest body of a single frame. */
@@ -160,12 +175,19 @@ export class FrameReader {
         kind === FrameKind.part ||
         kind >= kindsEnd;
       if (length > rest || isOdd) break;
-      if (this.#copy === undefined) {
-        this.#copy = copyOf(bytes, position);
-        this.#copyStart = position;
+      const format = bytes[position + 6]!;
+      const compression = bytes[position + 7]!;
+      const start = position + frameHeaderBytes;
+      const isTaken =
+        kind === FrameKind.message && this.takesAtOnce(format, compression, bytes, start, start + length);
+      if (!isTaken) {
+        if (this.#copy === undefined) {
+          this.#copy = copyOf(bytes, position);
+          this.#copyStart = position;
+        }
+        const body = new Uint8Array(this.#copy, start - this.#copyStart, length);
+        this.onFrame(kind, format, compression, body);
       }
-      const body = new Uint8Array(this.#copy, position - this.#copyStart + frameHeaderBytes, length);
-      this.onFrame(kind, bytes[position + 6]!, bytes[position + 7]!, body);
       if (kind === FrameKind.acknowledge) this.#countedBytes -= frameHeaderBytes + length;
       position += frameHeaderBytes + length;
       rest -= frameHeaderBytes + length;

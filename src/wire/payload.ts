@@ -80,8 +80,8 @@ export function encodePayload(data: Data): Payload {
 }
 
 /**
- * Reads what {@link encodePayload} wrote, whoever wrote it. Bytes and typed arrays may lie over the memory of
- * `body`.
+ * Reads what {@link encodePayload} wrote, whoever wrote it. Where {@link isDataItself}, the data lies over the memory
+ * of `body`; all other data has memory of its own.
  *
  * @throws PeerloomError `ERR_MESSAGE_INVALID`, never anything else.
  */
@@ -99,6 +99,11 @@ export function decodePayload(
       cause,
     });
   }
+}
+
+/** Whether the decoded data is the body itself, and not made of it. */
+export function isDataItself(format: number): boolean {
+  return format === PayloadFormat.bytes || format > PayloadFormat.cbor;
 }
 
 /** What a body costs once it is decoded: its bytes, and something for each object that is made of them. */

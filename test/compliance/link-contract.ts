@@ -177,6 +177,15 @@ export const linkContract: Contract = {
     assert.ok(returned === returnedBefore || returned === 321, `${returned - returnedBefore} came back`);
   },
 
+  async 'what arrives never lies in the memory of the sender, also where that is a Buffer'(t, engine) {
+    const { ours, theirs } = await (await openLine(t, engine)).link();
+    const memory = Buffer.alloc(1_000, 'x');
+    const arrived = Promise.withResolvers<ArrayBufferLike>();
+    theirs.link.onMessage = ({ buffer }) => arrived.resolve(buffer);
+    ours.link.send(memory);
+    assert.notEqual(await within(arrived.promise, 'it arrives'), memory.buffer);
+  },
+
   async 'a side that pauses holds the other back, in bounded memory'(t, engine) {
     const { ours, theirs } = await (await openLine(t, engine)).link();
     const piece = new Uint8Array(65_536);

@@ -6,6 +6,7 @@ import { defaultLimits } from '../../limits.ts';
 import { maxBigIntegerDigits } from '../big-integers.ts';
 import { maxDataDepth } from '../check-data.ts';
 import { checkJsonShape } from '../nesting.ts';
+import { alone } from '../own-memory.ts';
 import { decodeText, encodeText } from '../text.ts';
 import { bytesOf, elementBytes, elementTypeOf } from '../typed-arrays.ts';
 import { pack, unpack } from './compressed.ts';
@@ -95,14 +96,16 @@ export function packetBody(
 
 /**
  * The data of such a body, as a Python node would guess it. Without bigints, a whole number that stands alone and is
- * beyond 2^53 is taken for text, which is what it was sent as. Bytes may lie over the memory of `body`.
+ * beyond 2^53 is taken for text, which is what it was sent as. Bytes have memory of their own, which is
+ * that of `body` where nothing else lies there.
  *
  * @throws PeerloomError `ERR_MESSAGE_INVALID`.
  */
 export function decodePacketBody(body: Uint8Array, reading: PacketReading): PacketContent {
   const text = asText(body);
   if (text === undefined) {
-    return { data: new Uint8Array(body.buffer, body.byteOffset, body.byteLength), text };
+    const { buffer, byteOffset, byteLength } = alone(body);
+    return { data: new Uint8Array(buffer, byteOffset, byteLength), text };
   }
   if (!looksLikeJson.test(text) || isTextOfDigits(text, reading)) return { data: text, text };
   try {

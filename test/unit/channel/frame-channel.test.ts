@@ -206,3 +206,34 @@ suite('whoever breaks the protocol', () => {
     assert.deepEqual(told, ['closed overload by us']);
   });
 });
+
+test('a handler may transfer what it receives, also in a flood where messages share memory', () => {
+  const { link, told, behaviour } = openChannel();
+  const numbers = Array.from({ length: 20_000 }, (_, index) => index);
+  const flood = Buffer.concat(
+    numbers.flatMap((index) => [
+      dataFrame(FrameKind.message, new Uint8Array(100).fill(index % 251)),
+      dataFrame(FrameKind.message, `text ${index}`),
+    ]),
+  );
+  const received: (string | number)[] = [];
+  let shared = 0;
+  behaviour.message = (data) => {
+    told.length = 0;
+    if (!(data instanceof Uint8Array)) {
+      received.push(data as string);
+      return true;
+    }
+    assert.ok(data.length === 100 && data.every((byte) => byte === data[0]));
+    received.push(data[0]!);
+    if (data.buffer.byteLength > 100) shared += 1;
+    structuredClone(null, { transfer: [data.buffer as ArrayBuffer] });
+    return true;
+  };
+  for (let at = 0; at < flood.length; at += 16_384) link.onMessage(flood.subarray(at, at + 16_384));
+  assert.deepEqual(
+    received,
+    numbers.flatMap((index) => [index % 251, `text ${index}`]),
+  );
+  assert.ok(shared > 3_000, `${shared} messages shared memory`);
+});

@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ChannelHandler } from '../../../src/channel/channel.ts';
 import { PacketChannel } from '../../../src/channel/packet-channel.ts';
 import { shareEncoding } from '../../../src/channel/shared-encoding.ts';
 import { DecompressionTurns } from '../../../src/decompression-turns.ts';
+import type { Data } from '../../../src/index.ts';
 import { defaultLimits } from '../../../src/limits.ts';
 import { MemoryBudget } from '../../../src/memory-budget.ts';
 import { systemRuntime } from '../../../src/runtime.ts';
+import { encodePacket } from '../../../src/wire/p2pnetwork/packet.ts';
 import { FakeLink } from '../../support/fake-link.ts';
+import { until } from '../../support/turns.ts';
 
-test('options that are not known are refused towards a Python node too', () => {
+function openChannel() {
   const link = new FakeLink();
   const channel = new PacketChannel(link, {
     direction: 'inbound',
@@ -17,10 +21,38 @@ test('options that are not known are refused towards a Python node too', () => {
     turns: new DecompressionTurns(systemRuntime),
     bigIntegers: false,
   });
+  return { link, channel };
+}
+
+test('options that are not known are refused towards a Python node too', () => {
+  const { link, channel } = openChannel();
   assert.throws(
     () => channel.send('hello', { compresion: 'zlib' } as object),
     new TypeError('compresion is not an option; there are compression, verbatim'),
   );
   channel.send('for all', shareEncoding('for all', { compression: 'zlib' }, 100));
   assert.equal(link.pieces.length, 1);
+});
+
+test('bytes that a Python node sends are in memory of their own, however they arrive', async () => {
+  const { link, channel } = openChannel();
+  const received: Uint8Array[] = [];
+  const handler = { connected: () => true, message: (data: Data) => received.push(data as Uint8Array) > 0 };
+  channel.start(handler as unknown as ChannelHandler);
+  const sent = [1, 2, 3].map((first) => Uint8Array.of(0xff, first, 0xfe));
+  const packets = Buffer.concat(
+    sent.flatMap((bytes) => [
+      encodePacket(bytes),
+      encodePacket(bytes, { compression: 'zlib' }),
+      encodePacket(bytes, { compression: 'bzip2' }),
+    ]),
+  );
+  const expected = sent.flatMap((bytes) => [bytes, bytes, bytes]);
+  link.onMessage(packets);
+  link.onMessage(Uint8Array.from(packets));
+  await until(() => received.length >= 18, 'all are decompressed');
+  assert.deepEqual(received, [...expected, ...expected]);
+  for (const { buffer, byteLength } of received) assert.equal(buffer.byteLength, byteLength);
+  packets.fill(0);
+  structuredClone(null, { transfer: received.map(({ buffer }) => buffer as ArrayBuffer) });
 });

@@ -161,6 +161,65 @@ test('odd frames between whole ones do not have the rest copied again', () => {
   assert.equal(buffers.size, 1);
 });
 
+suite('a message that is taken at once', () => {
+  const message = (index: number): Buffer => frame({ format: 7, compression: index, body: bytes(20, index) });
+
+  function reading(isTaken: (count: number) => boolean) {
+    const taken: number[] = [];
+    const handed: Frame[] = [];
+    const reader = new FrameReader(
+      (kind, format, compression, body) => void handed.push({ kind, format, compression, body }),
+      { maxMessageBytes: mebibyte },
+    );
+    reader.takesAtOnce = (format, compression, memory, start, end) => {
+      assert.equal(format, 7);
+      assert.deepEqual(Uint8Array.from(memory.subarray(start, end)), bytes(20, compression));
+      if (isTaken(taken.length)) taken.push(compression);
+      return taken.at(-1) === compression;
+    };
+    return { reader, taken, handed };
+  }
+
+  test('is not handed on, and nothing is copied for it', () => {
+    const { reader, taken, handed } = reading(() => true);
+    reader.push(Buffer.concat([1, 2, 3].map(message)));
+    assert.deepEqual([taken, handed], [[1, 2, 3], []]);
+    assert.equal(reader.readBytes, 3 * message(1).length);
+  });
+
+  test('is handed on, in its order, where it is refused', () => {
+    const { reader, taken, handed } = reading((count) => count < 2);
+    const ping = frame({ kind: FrameKind.ping, body: bytes(4) });
+    reader.push(Buffer.concat([message(1), ping, message(2), message(3), message(4)]));
+    assert.deepEqual(taken, [1, 2]);
+    assert.deepEqual(handed, [
+      { kind: FrameKind.ping, format: 0, compression: 0, body: bytes(4) },
+      { kind: FrameKind.message, format: 7, compression: 3, body: bytes(20, 3) },
+      { kind: FrameKind.message, format: 7, compression: 4, body: bytes(20, 4) },
+    ]);
+  });
+
+  test('has arrived whole: what comes in pieces, or is of another kind, is not offered', () => {
+    const { reader, taken, handed } = reading(() => true);
+    for (const byte of message(1)) reader.push(Uint8Array.of(byte));
+    reader.push(firstFrame(40, bytes(30), { format: 7 }));
+    reader.push(part(bytes(10), 0));
+    reader.push(frame({ kind: FrameKind.deliver, format: 7, body: bytes(20) }));
+    assert.deepEqual([taken, handed.length], [[], 3]);
+  });
+
+  test('ends the reading where the reader is stopped meanwhile', () => {
+    const { reader, taken } = reading((count) => count < 2);
+    const { takesAtOnce } = reader;
+    reader.takesAtOnce = (...args) => {
+      const isTaken = takesAtOnce(...args);
+      if (taken.length === 2) reader.stop();
+      return isTaken;
+    };
+    assert.equal(reader.push(Buffer.concat([1, 2, 3].map(message))), 2 * message(1).length);
+  });
+});
+
 suite('limits', () => {
   test('are exact', () => {
     const limits = { maxBodyBytes: 100, maxMessageBytes: 150 };
