@@ -1,6 +1,6 @@
 import type { Server, Socket } from 'node:net';
 import { type Address, formatAddress } from '../../address.ts';
-import { checkOptions, messageOf, shown } from '../../arguments.ts';
+import { checkOptions, shown } from '../../arguments.ts';
 import { PeerloomError } from '../../errors.ts';
 import { unlessAborted } from '../../unless-aborted.ts';
 import { introducedBy, introduceTo, PeerIdClaimed } from '../p2pnetwork/exchange-ids.ts';
@@ -8,13 +8,14 @@ import type { Security } from '../security.ts';
 import type { ExpectedPeer, Link, Transport, TransportContext } from '../transport.ts';
 import { CertificateTls } from './certificate-tls.ts';
 import { openSocket } from './connect.ts';
+import { checkPinned, inDial, notSpoken, unexpected } from './handshake-errors.ts';
 import { HandshakeGate } from './handshake-gate.ts';
 import { networkKeyTls } from './network-key-tls.ts';
 import { authenticatePlain } from './plain.ts';
 import type { Role } from './proof.ts';
 import { PythonLink } from './python-link.ts';
 import { reset } from './reset.ts';
-import { type SniffedProtocol, sniff } from './sniff.ts';
+import { sniff } from './sniff.ts';
 import { remoteAddressOf, SocketLink } from './socket-link.ts';
 import { socketListener } from './sockets.ts';
 import { explain } from './system-errors.ts';
@@ -304,33 +305,4 @@ class TcpTransport implements Transport {
     socket.once('close', () => this.#sockets.delete(socket));
     return socket;
   }
-}
-
-/** Before this node proves its own id to somebody whom the caller did not mean. */
-function checkPinned(id: string, expected: ExpectedPeer | undefined): void {
-  if (expected === undefined || !expected.isPinned || expected.id === id) return;
-  throw new PeerloomError('ERR_ID_MISMATCH', `it is the node ${id}, not ${expected.id}`);
-}
-
-/** What goes wrong between the two sides of a connection, with the address that the caller knows it by. */
-function inDial(error: unknown, address: Address): unknown {
-  if (!(error instanceof PeerloomError)) return error;
-  const { code, message, cause } = error;
-  const isPeerloom = error instanceof PeerIdClaimed;
-  return new PeerloomError(code, `${formatAddress(address)}: ${message}`, {
-    cause: isPeerloom ? error : cause,
-  });
-}
-
-function unexpected(cause: unknown): PeerloomError {
-  return new PeerloomError('ERR_HANDSHAKE', `the handshake failed: ${messageOf(cause)}`, { cause });
-}
-
-function notSpoken(protocol: SniffedProtocol): PeerloomError {
-  const what =
-    protocol === 'unknown' ? 'neither TLS nor plain peerloom (a p2pnetwork node, maybe)' : protocol;
-  return new PeerloomError(
-    'ERR_HANDSHAKE',
-    `it speaks ${what}, which tcp({ accept }) of this node leaves out`,
-  );
 }

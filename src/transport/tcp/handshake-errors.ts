@@ -1,0 +1,35 @@
+import { type Address, formatAddress } from '../../address.ts';
+import { messageOf } from '../../arguments.ts';
+import { PeerloomError } from '../../errors.ts';
+import { PeerIdClaimed } from '../p2pnetwork/exchange-ids.ts';
+import type { ExpectedPeer } from '../transport.ts';
+import type { SniffedProtocol } from './sniff.ts';
+
+/** Before this node proves its own id to somebody whom the caller did not mean. */
+export function checkPinned(id: string, expected: ExpectedPeer | undefined): void {
+  if (expected === undefined || !expected.isPinned || expected.id === id) return;
+  throw new PeerloomError('ERR_ID_MISMATCH', `it is the node ${id}, not ${expected.id}`);
+}
+
+/** What goes wrong between the two sides of a connection, with the address that the caller knows it by. */
+export function inDial(error: unknown, address: Address): unknown {
+  if (!(error instanceof PeerloomError)) return error;
+  const { code, message, cause } = error;
+  const isPeerloom = error instanceof PeerIdClaimed;
+  return new PeerloomError(code, `${formatAddress(address)}: ${message}`, {
+    cause: isPeerloom ? error : cause,
+  });
+}
+
+export function unexpected(cause: unknown): PeerloomError {
+  return new PeerloomError('ERR_HANDSHAKE', `the handshake failed: ${messageOf(cause)}`, { cause });
+}
+
+export function notSpoken(protocol: SniffedProtocol): PeerloomError {
+  const what =
+    protocol === 'unknown' ? 'neither TLS nor plain peerloom (a p2pnetwork node, maybe)' : protocol;
+  return new PeerloomError(
+    'ERR_HANDSHAKE',
+    `it speaks ${what}, which tcp({ accept }) of this node leaves out`,
+  );
+}
