@@ -75,7 +75,7 @@ suite('values of another realm, such as that of a test in Jest or of vm,', () =>
       'Object.create({ inherited: 1 })': /data is an instance of/,
       'Object.create(Object.create(null))': /data is an instance of/,
       'new DataView(new ArrayBuffer(1))': /an instance of DataView/,
-      'Promise.resolve(1)': /an instance of Promise/,
+      'Promise.resolve(1)': /data is a promise/,
       '() => 1': /data is a function/,
     };
     for (const [code, message] of Object.entries(wrong)) {
