@@ -27,14 +27,19 @@ export function vaultFileAt(path: string): string {
   throw new Error('it is not a vault but a file of something else, which stays as it is; name another path');
 }
 
-/** From the header alone: an immutable file needs neither locks nor recovery, which would change it. */
+/**
+ * From the header alone: an immutable file needs neither locks nor recovery, which would change it. The rest of a vault
+ * may still be in its write-ahead log, and the header ahead of the file, when its process ended in the middle of a
+ * checkpoint. SQLite calls that damage, except for whoever repairs files, with a schema that is writable.
+ */
 function applicationIdOf(file: string): number | undefined {
   const { DatabaseSync: Database } = requiredBuiltin('node:sqlite', 'The vault');
   const url = requiredBuiltin('node:url', 'The vault').pathToFileURL(file);
   url.searchParams.set('immutable', '1');
   let database: DatabaseSync | undefined;
   try {
-    database = new Database(url, { readOnly: true });
+    database = new Database(url, { readOnly: true, defensive: false });
+    database.exec('PRAGMA writable_schema = ON');
     return database.prepare('PRAGMA application_id').get()!.application_id as number;
   } catch (error) {
     if (primaryCode(error) === notDatabase) return undefined;

@@ -139,6 +139,26 @@ suite('the file of a vault', () => {
     for (const name of readdirSync(folder)) assert.equal(statSync(join(folder, name)).mode & 0o077, 0, name);
   });
 
+  test('opens after its process ended in the middle of a checkpoint: the header is ahead of the file', (t) => {
+    const path = join(temporaryFolder(t), 'vault.db');
+    const { id } = Identity.generate();
+    const store = new VaultStore(path, id);
+    const fields = { owner: id, collection: 'c', epoch: 1, time: 0, deleted: false, blob: '' };
+    const contents = { body: new Uint8Array(10_000), signature: new Uint8Array(64) };
+    const numbers = Array.from({ length: 50 }, (_, index) => index);
+    for (const version of numbers) store.saveItem({ ...fields, ...contents, item: `${version}`, version });
+    const [before, log] = [readFileSync(path), readFileSync(`${path}-wal`)];
+    store.close();
+    const after = readFileSync(path);
+    assert.ok(after.length > before.length, 'the checkpoint made the file longer');
+    const pageBytes = 4_096;
+    writeFileSync(path, Buffer.concat([after.subarray(0, pageBytes), before.subarray(pageBytes)]));
+    writeFileSync(`${path}-wal`, log);
+    const again = new VaultStore(path, id);
+    for (const version of numbers) assert.equal(again.item(id, 'c', `${version}`)?.version, version);
+    again.close();
+  });
+
   test('is of one process and one identity, and says what is wrong', async (t) => {
     const folder = temporaryFolder(t);
     const path = join(folder, 'vault.db');
