@@ -108,19 +108,20 @@ export class VaultStore {
   ): void {
     this.transaction(() => {
       this.#database.run(
-        `INSERT INTO collections VALUES (?1, ?2, '', 0, 0, ?3, 600 + 2 * octet_length(?2))
+        `INSERT INTO collections VALUES (?, ?, '', 0, 0, ?, 600 + 2 * octet_length(?))
          ON CONFLICT DO UPDATE SET keeping = 'replica' WHERE keeping = 'copy' AND excluded.keeping = 'replica'`,
-        ...[owner, collection, keeping],
+        ...[owner, collection, keeping, collection],
       );
       for (const entry of log) {
         const text = JSON.stringify(entry);
         this.#database.run('INSERT INTO log VALUES (?, ?, ?, ?)', owner, collection, entry.sequence, text);
       }
       if (proven === undefined) return;
+      const text = JSON.stringify(proven.state);
       this.#database.run(
-        `UPDATE collections SET bytes = bytes - octet_length(state) + octet_length(?3), state = ?3, sequence = ?4
-         WHERE owner = ?1 AND collection = ?2`,
-        ...[owner, collection, JSON.stringify(proven.state), proven.head.sequence],
+        `UPDATE collections SET bytes = bytes - octet_length(state) + octet_length(?), state = ?, sequence = ?
+         WHERE owner = ? AND collection = ?`,
+        ...[text, text, proven.head.sequence, owner, collection],
       );
     });
     this.#collections.delete(owner, collection);
@@ -255,9 +256,9 @@ export class VaultStore {
   *removeCollection(owner: string, collection: string): Steps<void> {
     for (const table of ['items', 'log']) {
       const key = table === 'items' ? 'item' : 'sequence';
-      const sql = `DELETE FROM ${table} WHERE owner = ?1 AND collection = ?2 AND ${key} IN
-        (SELECT ${key} FROM ${table} WHERE owner = ?1 AND collection = ?2 LIMIT ${deletedAtOnce})`;
-      while (this.#database.run(sql, owner, collection) > 0) {
+      const sql = `DELETE FROM ${table} WHERE owner = ? AND collection = ? AND ${key} IN
+        (SELECT ${key} FROM ${table} WHERE owner = ? AND collection = ? LIMIT ${deletedAtOnce})`;
+      while (this.#database.run(sql, owner, collection, owner, collection) > 0) {
         this.#collections.delete(owner, collection);
         yield;
       }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -167,6 +167,13 @@ suite('what SQLite says', () => {
     assert.throws(() => again.run("UPDATE log SET entry = 'y'"), damaged);
     again.close();
   });
+});
+
+test('no statement numbers its parameters: Node.js 22.18 does not bind those', () => {
+  const folder = join(import.meta.dirname, '../../../../src/secure/vault');
+  const sources = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'));
+  assert.ok(sources.some((source) => source.includes('VALUES (?, ?')));
+  for (const source of sources) assert.doesNotMatch(source, /\?\d/);
 });
 
 suite('rows', () => {
