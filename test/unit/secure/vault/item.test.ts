@@ -10,6 +10,7 @@ import {
   sealItem,
   verifyItem,
 } from '../../../../src/secure/vault/item.ts';
+import { maxBodyBytes } from '../../../../src/secure/vault/vault-limits.ts';
 import { withCode } from '../../../support/errors.ts';
 
 const owner = Identity.generate();
@@ -68,7 +69,10 @@ suite('an item', () => {
       sealed.body.map((byte, index) => (index === 20 ? byte ^ 1 : byte)),
       sealed.body.subarray(0, 28),
     ];
-    assert.throws(() => openItem(sealed, new Uint8Array(32)), withCode('ERR_DECRYPTION', /epoch 2/));
+    assert.throws(
+      () => openItem(sealed, new Uint8Array(32)),
+      (error: Error) => withCode('ERR_DECRYPTION', /epoch 2/)(error) && error.cause instanceof Error,
+    );
     for (const body of [...bodies, new Uint8Array(3)]) {
       assert.throws(() => openItem({ ...sealed, body }, key), withCode('ERR_DECRYPTION'));
     }
@@ -108,12 +112,25 @@ suite('an item', () => {
     for (const form of forms) {
       assert.throws(() => verifyItem(signed(form)), withCode('ERR_VAULT_INVALID'), JSON.stringify(form));
     }
-    for (const signature of ['x', undefined, null]) {
+    for (const signature of [
+      'x',
+      undefined,
+      null,
+      new Uint8Array(63),
+      new Uint8Array(65),
+      new Uint8Array(0),
+    ]) {
       const item = { ...sealed, signature } as unknown as SealedItem;
       assert.throws(() => verifyItem(item), withCode('ERR_VAULT_INVALID'));
     }
     const asList = { ...sealed, body: [...sealed.body] } as unknown as SealedItem;
     assert.throws(() => verifyItem(asList), withCode('ERR_VAULT_INVALID'));
+  });
+
+  test('has a body of a mebibyte at most', () => {
+    const fill = (bytes: number) => sealItem(owner, header, { key, text: new Uint8Array(bytes - sealBytes) });
+    verifyItem(fill(maxBodyBytes));
+    assert.throws(() => verifyItem(fill(maxBodyBytes + 1)), withCode('ERR_VAULT_INVALID'));
   });
 
   test('may have no content at all', () => {
