@@ -69,7 +69,9 @@ suite('sendToNodes', () => {
       assert.throws(() => hub.sendToNodes('to nobody', { exclude } as object), new TypeError(message));
     }
     const misspelt = { exlude: [connection] } as object;
-    const unknown = new TypeError('exlude is not an option; there are compression, verbatim, exclude');
+    const unknown = new TypeError(
+      "exlude is not an option; there are compression, verbatim, exclude; did you mean 'exclude'?",
+    );
     assert.throws(() => hub.sendToNodes('to nobody', misspelt), unknown);
     assert.throws(() => hub.sendToNodes('to nobody', null as never), /options must be an object, not null/);
     assert.equal(hub.messageCountSend, 0);
@@ -281,7 +283,10 @@ test('a compression that is not one is refused at once', async (t) => {
 test('options of a message that are not known, or none, are refused at once', async (t) => {
   const { a, connection } = await startPair(t);
   const wrong: [unknown, string][] = [
-    [{ compresion: 'zlib' }, 'compresion is not an option; there are compression, verbatim'],
+    [
+      { compresion: 'zlib' },
+      "compresion is not an option; there are compression, verbatim; did you mean 'compression'?",
+    ],
     ['zlib', "options must be an object, not 'zlib'"],
     [5, 'options must be an object, not 5'],
     [null, 'options must be an object, not null'],

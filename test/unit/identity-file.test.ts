@@ -473,7 +473,8 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
     const misspelt = { ...file, pasphrase: 'a' };
     const error = {
       name: 'TypeError',
-      message: /^identity\.pasphrase is not an option; there are path, passphrase; did you mean 'passphrase'\?$/,
+      message:
+        /^identity\.pasphrase is not an option; there are path, passphrase; did you mean 'passphrase'\?$/,
     };
     assert.throws(() => loadOrCreateIdentity(misspelt), error);
     assert.throws(() => saveIdentity(Identity.generate(), misspelt), error);

@@ -28,7 +28,9 @@ test('options that are not known are refused towards a Python node too', () => {
   const { link, channel } = openChannel();
   assert.throws(
     () => channel.send('hello', { compresion: 'zlib' } as object),
-    new TypeError('compresion is not an option; there are compression, verbatim'),
+    new TypeError(
+      "compresion is not an option; there are compression, verbatim; did you mean 'compression'?",
+    ),
   );
   channel.send('for all', shareEncoding('for all', { compression: 'zlib' }, 100));
   assert.equal(link.pieces.length, 1);

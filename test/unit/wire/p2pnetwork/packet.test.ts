@@ -56,7 +56,10 @@ suite('data as a packet', () => {
 
   test('what is not data is refused as everywhere', () => {
     assert.throws(() => encodePacket((() => {}) as unknown as Data), TypeError);
-    assert.throws(() => encodePacket({ a: undefined } as unknown as Data), TypeError);
+    assert.throws(() => encodePacket([undefined] as unknown as Data), TypeError);
+    for (const beside of [1, -0, 1n]) {
+      assert.deepEqual(through({ a: undefined, beside } as unknown as Data), { beside: Number(beside) });
+    }
   });
 });
 
