@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Dispatcher, eventMethods, type NodeCallback, type NodeEventName } from '../../src/events.ts';
-import { type Data, Node, type NodeConnection } from '../../src/index.ts';
+import { type Data, Node, type NodeConnection, PeerloomError } from '../../src/index.ts';
 
 const peer = { id: 'peer' } as NodeConnection;
 
@@ -204,6 +204,24 @@ suite('a failure', () => {
       ['node_error', { error: failure, event: 'node_message' }],
       ['node_message', 'data'],
     ]);
+  });
+
+  test('is told of every event, whatever it is, but for a node_stream whose stream was given up or lost', () => {
+    const codes = ['ERR_STREAM_ABORTED', 'ERR_CONNECTION_CLOSED', 'ERR_TIMEOUT'] as const;
+    for (const code of codes) {
+      const error = new PeerloomError(code, 'no');
+      for (const event of Object.keys(eventMethods) as NodeEventName[]) {
+        if (event === 'node_error') continue;
+        const told: unknown[] = [];
+        const dispatcher = dispatcherFor({ nodeError: (...args: unknown[]) => void told.push(args) });
+        dispatcher.on(event, () => {
+          throw error;
+        });
+        dispatcher.emit(event, { peer }, peer);
+        const isNoFault = event === 'node_stream' && code !== 'ERR_TIMEOUT';
+        assert.deepEqual(told, isNoFault ? [] : [[error, event, peer]], `${code} of ${event}`);
+      }
+    }
   });
 
   test('is printed where nobody handles it, and so is one of node_error itself', (t) => {

@@ -163,6 +163,20 @@ suite('a watched address', () => {
     assert.equal(trials.length, 1);
   });
 
+  test('that is watched again while it waits is not tried: there is a connection with it', async () => {
+    const { runtime, trials, reconnector, connect } = start();
+    reconnector.watch(asConnection(new Connection('b')), 'b:1', connect);
+    reconnector.onLost('b');
+    await runtime.advance(500);
+    reconnector.watch(asConnection(new Connection('b')), 'b:1', connect);
+    assert.deepEqual(runtime.pending, []);
+    await runtime.advance(60_000);
+    assert.deepEqual(trials, []);
+    reconnector.onLost('b');
+    await runtime.advance(1_000);
+    assert.equal(trials.length, 1, 'and is tried when that is lost');
+  });
+
   test('may be watched anew during a trial, whose connection is left alone', async () => {
     const { runtime, answers, reconnector, connect } = start();
     const answer = Promise.withResolvers<NodeConnection>();

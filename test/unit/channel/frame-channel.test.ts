@@ -207,6 +207,30 @@ suite('whoever breaks the protocol', () => {
   });
 });
 
+suite('a frame that is too short for its number ends the connection at once, also behind a slow handler:', () => {
+  const { deliver, request, streamOpen, delivered, response, failure } = FrameKind;
+  const kinds = { deliver, request, streamOpen, delivered, response, failure };
+  for (const [name, kind] of Object.entries(kinds)) {
+    test(name, async () => {
+      for (const length of [0, 1, 3]) {
+        const { link, told, behaviour } = openChannel();
+        const handling = Promise.withResolvers<boolean>();
+        behaviour.message = () => handling.promise;
+        link.onMessage(dataFrame(FrameKind.message, 'slow'));
+        link.onMessage(smallFrame(kind, new Uint8Array(length)));
+        await turn();
+        const [frame] = link.takeFrames();
+        assert.equal(frame?.kind, FrameKind.goodbye);
+        assert.equal(decodeGoodbye(frame.body).code, 'protocol');
+        link.end();
+        handling.resolve(true);
+        await turn();
+        assert.deepEqual(told, ['message slow', 'closed protocol by us']);
+      }
+    });
+  }
+});
+
 test('a handler may transfer what it receives, also in a flood where messages share memory', () => {
   const { link, told, behaviour } = openChannel();
   const numbers = Array.from({ length: 20_000 }, (_, index) => index);

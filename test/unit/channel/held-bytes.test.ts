@@ -4,22 +4,27 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { sharedFramesOf } from '../../../src/channel/cut-message.ts';
 import { Inbox } from '../../../src/channel/inbox.ts';
+import { Incoming } from '../../../src/channel/incoming.ts';
 import { Outgoing } from '../../../src/channel/outgoing.ts';
 import { Session } from '../../../src/channel/session.ts';
 import { UnreadStreams } from '../../../src/channel/unread-streams.ts';
+import { DecompressionTurns } from '../../../src/decompression-turns.ts';
 import { PeerloomError } from '../../../src/errors.ts';
 import { resolveLimits } from '../../../src/limits.ts';
 import type { MemoryAccount } from '../../../src/memory-budget.ts';
+import { compress } from '../../../src/wire/compression.ts';
 import {
   FrameFlag,
   FrameKind,
   frameHeaderBytes,
+  idBody,
   smallFrame,
   writeFrameHeader,
 } from '../../../src/wire/frame.ts';
 import { FrameReader } from '../../../src/wire/frame-reader.ts';
 import { encodeGoodbye, goodbye } from '../../../src/wire/goodbye.ts';
 import { PacketReader } from '../../../src/wire/p2pnetwork/packet-reader.ts';
+import { encodePayload } from '../../../src/wire/payload.ts';
 import { withCode } from '../../support/errors.ts';
 import { FakeLink } from '../../support/fake-link.ts';
 import { HoldingLink } from '../../support/holding-link.ts';
@@ -127,6 +132,43 @@ suite('memory that is held, and told of,', () => {
     assert.equal(inbox.heldBytes, 500 + 128);
     inbox.release(500);
     assert.equal(inbox.heldBytes, 0);
+  });
+
+  test('for compressed answers that wait is told as well', async () => {
+    const grown = counter();
+    const runtime = new VirtualRuntime();
+    const turns = new DecompressionTurns(runtime);
+    // Another connection has had so much decompressed that all others wait.
+    turns.take(
+      {},
+      () => {
+        runtime.compute(100);
+        return new Uint8Array(mebibyte);
+      },
+      () => {},
+    );
+    const answers: string[] = [];
+    const incoming = new Incoming({
+      link: new FakeLink(),
+      limits: resolveLimits(),
+      turns,
+      respond: () => {},
+      answer: () => {},
+      isAwaited: () => true,
+      onAnswer: (_frame, decoded) => void answers.push(String(decoded?.data)),
+      onStream: () => {},
+      onAbuse: (error) => assert.fail(error),
+    });
+    incoming.onGrowth = grown.grew;
+    for (const id of [1, 2, 3]) {
+      const text = encodePayload(`answer ${id}`);
+      const body = Buffer.concat([idBody(id), compress(text.body, 'zlib')]);
+      incoming.readAnswer({ kind: FrameKind.response, format: text.format, compression: 1, body });
+    }
+    assert.ok(incoming.heldBytes > 2 * 64 * kibibyte, 'nobody knows what they unfold to');
+    assert.equal(grown.bytes, incoming.heldBytes);
+    await runtime.advance(1_000);
+    assert.deepEqual([answers, incoming.heldBytes], [['answer 1', 'answer 2', 'answer 3'], 0]);
   });
 
   test('for messages to send is what the link has not taken; a message to many counts once', async () => {

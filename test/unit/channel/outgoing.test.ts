@@ -157,6 +157,37 @@ suite('the queue', () => {
     );
   });
 
+  for (const keptBytes of [0, 30_000]) {
+    test(`holds exactly its cap, and not a byte more, where ${keptBytes} bytes of it are kept`, async () => {
+      const link = new FakeLink();
+      const keeper = { keptBytes };
+      const outgoing = new Outgoing(link, resolveLimits({ queueMaxBytes: 100_000 }), keeper);
+      link.room = 1;
+      outgoing.send(message, payload(10));
+      await turn();
+      outgoing.send(message, payload(1_000));
+      const room = 100_000 - keptBytes - outgoing.queuedBytes;
+      assert.throws(() => outgoing.send(message, payload(room + 1)), withCode('ERR_QUEUE_FULL'));
+      outgoing.send(message, payload(room));
+      assert.throws(() => outgoing.send(message, payload(1)), withCode('ERR_QUEUE_FULL'));
+    });
+  }
+
+  test('says false from the high-water mark on, and while more than half of the cap is kept', async () => {
+    const link = new FakeLink();
+    link.room = 0;
+    const keeper = { keptBytes: 50_000 };
+    const limits = resolveLimits({ queueMaxBytes: 100_000, queueHighWaterBytes: 20_000 });
+    const outgoing = new Outgoing(link, limits, keeper);
+    assert.equal(outgoing.send(message, payload(1_000)), true);
+    keeper.keptBytes = 50_001;
+    assert.equal(outgoing.send(message, payload(1_000)), false);
+    keeper.keptBytes = 50_000;
+    const below = 20_000 - outgoing.queuedBytes - 1;
+    assert.equal(outgoing.send(message, payload(below - 1_000)), true);
+    assert.equal(outgoing.send(message, payload(20_000 - outgoing.queuedBytes)), false);
+  });
+
   test('takes a message larger than its cap when it is empty', async () => {
     const { link, outgoing } = outgoingOn({ queueMaxBytes: 1_000 });
     outgoing.send(message, payload(50_000));

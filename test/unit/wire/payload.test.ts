@@ -180,11 +180,17 @@ suite('what no message can hold is a TypeError that says where it is', () => {
 
 test('a key that JSON escapes is not read as one that was seen before', () => {
   for (const key of ['\\', '\n', '"', '\ud800', '\\\\', '\\x']) {
-    for (const data of [{ [key]: 1 }, [{ a: 'a quote: "', [key]: 1 }]]) {
+    for (const data of [
+      { [key]: 1 },
+      [{ a: 'a quote: "', [key]: 1 }],
+      { list: [{ a: 'a quote: "', [key]: 1 }] },
+      { a: 'a quote: "', b: { c: 'a quote: "', [key]: 1 } },
+    ]) {
       assert.deepStrictEqual(throughTheWire(data), data);
     }
   }
   assert.equal(encodePayload({ a: '"\n' }).format, PayloadFormat.json);
+  assert.equal(encodePayload({ a: [{ b: { '"': 1 } }] }).format, PayloadFormat.cbor);
 });
 
 test('the same object twice is no cycle', () => {
