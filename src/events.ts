@@ -87,6 +87,7 @@ export type NodeCallback = (
  * overridden method, it may declare its data as a type of its own.
  */
 export type NodeListener<Name extends NodeEventName> = {
+  /** As a method, whose parameters may be narrower than declared. */
   method(...args: NodeEvents[Name]): unknown;
 }['method'];
 

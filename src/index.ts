@@ -18,7 +18,7 @@ export type {
   ReconnectOptions,
 } from './options.ts';
 export { type NodeDuplex, PeerStream } from './peer-stream.ts';
-export type { Answer, RequestFromNodesOptions } from './request-from-nodes.ts';
+export type { Answer, FailedAnswer, GivenAnswer, RequestFromNodesOptions } from './request-from-nodes.ts';
 export { type Runtime, type RuntimeTimer, systemRuntime } from './runtime.ts';
 export type { SendFailure, SendReport, SendToNodesOptions } from './send-to-many.ts';
 export { MemoryHub, memory } from './transport/memory/memory.ts';
@@ -30,8 +30,12 @@ export {
   defineRequest,
   type MessageType,
   type RequestType,
+  type SchemaFailure,
   type SchemaIssue,
+  type SchemaPathStep,
   type SchemaResult,
+  type SchemaSuccess,
+  type SchemaTypes,
   type StandardSchema,
   type TypedData,
 } from './typed-messages.ts';

@@ -133,7 +133,7 @@ export class NodeConnection {
 
   /**
    * Asks the other node; what its `node_request` handler returns is the answer. A kind of request, made by
-   * {@link defineRequest}, may stand before the data: then the answer is checked by its schema.
+   * `defineRequest`, may stand before the data: then the answer is checked by its schema.
    *
    * @typeParam Response the type of the answer that the caller expects; without a kind nothing checks it.
    * @throws PeerloomError `ERR_HANDLER` when the handler threw or had no answer, `ERR_SCHEMA` when the request or its

@@ -503,7 +503,7 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * Handles a kind of message, or answers a kind of request, made by {@link defineMessage} or {@link defineRequest}. The
+   * Handles a kind of message, or answers a kind of request, made by `defineMessage` or `defineRequest`. The
    * handler is given only data that has passed the schema; other data is rejected with `ERR_SCHEMA`. Messages of the
    * kind no longer go to `node_message`, nor requests of the kind to `node_request`.
    *

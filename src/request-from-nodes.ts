@@ -11,9 +11,27 @@ export interface RequestFromNodesOptions extends WaitOptions {
 }
 
 /** What came of a request to one of many nodes: its data, or the error if it failed. */
-export type Answer<Response = Data> =
-  | { readonly peer: NodeConnection; readonly data: Response; readonly error?: undefined }
-  | { readonly peer: NodeConnection; readonly data?: undefined; readonly error: Error };
+export type Answer<Response = Data> = GivenAnswer<Response> | FailedAnswer;
+
+/** A node answered. */
+export interface GivenAnswer<Response = Data> {
+  /** The connection with the node. */
+  readonly peer: NodeConnection;
+  /** Its answer. */
+  readonly data: Response;
+  /** Of answers that failed. */
+  readonly error?: undefined;
+}
+
+/** A node did not answer. */
+export interface FailedAnswer {
+  /** The connection with the node. */
+  readonly peer: NodeConnection;
+  /** Of answers that were given. */
+  readonly data?: undefined;
+  /** Why, as {@link NodeConnection.request} rejects. */
+  readonly error: Error;
+}
 
 const optionNames = [
   'atLeast',

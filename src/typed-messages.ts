@@ -16,21 +16,47 @@ export interface StandardSchema<Input = unknown, Output = Input> {
     /** Checks a value. */
     readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
     /** For TypeScript alone. */
-    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+    readonly types?: SchemaTypes<Input, Output> | undefined;
   };
 }
 
+/** The types before and after a schema; they exist for TypeScript alone. */
+export interface SchemaTypes<Input, Output> {
+  /** What goes in. */
+  readonly input: Input;
+  /** What comes out. */
+  readonly output: Output;
+}
+
 /** What {@link StandardSchema} says of a value: the value as it is to be used, or what is wrong with it. */
-export type SchemaResult<Output> =
-  | { readonly value: Output; readonly issues?: undefined }
-  | { readonly issues: readonly SchemaIssue[] };
+export type SchemaResult<Output> = SchemaSuccess<Output> | SchemaFailure;
+
+/** The value fits. */
+export interface SchemaSuccess<Output> {
+  /** As it is to be used. */
+  readonly value: Output;
+  /** Of values that do not fit. */
+  readonly issues?: undefined;
+}
+
+/** The value does not fit. */
+export interface SchemaFailure {
+  /** What is wrong, one thing at the least. */
+  readonly issues: readonly SchemaIssue[];
+}
+
+/** A step of a path, as some libraries give it. */
+export interface SchemaPathStep {
+  /** The key of an object, or the index of a list. */
+  readonly key: PropertyKey;
+}
 
 /** One thing that is wrong with a value. */
 export interface SchemaIssue {
   /** A sentence for people. */
   readonly message: string;
   /** Where in the value. */
-  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+  readonly path?: readonly (PropertyKey | SchemaPathStep)[] | undefined;
 }
 
 /** A typed message as it travels: plain JSON, if its data is. */

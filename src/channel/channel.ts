@@ -49,6 +49,7 @@ export type Handled = boolean | Promise<boolean>;
 export interface ReturnedMessages {
   /** Why: one code for all of them. */
   readonly code: ErrorCode;
+  /** How many messages came back. */
   readonly count: number;
   /** Their data, in the order in which they were sent. Messages of more than 64 KiB, and those of other authors, are not here. */
   readonly data: readonly Data[];

@@ -77,6 +77,7 @@ export interface TransportContext {
 
 /** Who should answer a dial. */
 export interface ExpectedPeer {
+  /** The id that it must prove. */
   readonly id: string;
   /** Only this node may answer. Otherwise it is the one that answered there last, and another may have come. */
   readonly isPinned: boolean;
