@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { type ErrorCode, Identity } from '../../../../src/index.ts';
 import { hashOf } from '../../../../src/secure/digest.ts';
-import { type CollectionState, epochOfVersion } from '../../../../src/secure/vault/collection-state.ts';
+import {
+  type CollectionState,
+  epochOfVersion,
+  stateLength,
+} from '../../../../src/secure/vault/collection-state.ts';
 import {
   type Change,
   type LogEntry,
@@ -13,6 +17,7 @@ import {
   verifyState,
 } from '../../../../src/secure/vault/manifest.ts';
 import { runNow } from '../../../../src/secure/vault/steps.ts';
+import { maxStateLength } from '../../../../src/secure/vault/vault-limits.ts';
 import { withCode } from '../../../support/errors.ts';
 
 const owner = Identity.generate();
@@ -91,6 +96,21 @@ suite('a log', () => {
     refused('ERR_VAULT_INVALID', () => proveLog(log, { ...name, collection: 'd' }, undefined), another);
     refused('ERR_VAULT_INVALID', () => proveLog(log, { ...name, owner: reader }, undefined), another);
   });
+
+  test('is refused with an entry that was altered, wherever it stands', () => {
+    const log = chain(3);
+    for (const index of log.keys()) {
+      const altered = log.with(index, { ...log[index]!, time: 99 });
+      refused('ERR_HASH_MISMATCH', () => proveLog(altered, name, undefined));
+    }
+  });
+
+  test('is checked entry by entry, so that others can run in between', () => {
+    const steps = verifyLog(chain(5), name, undefined);
+    let stops = 0;
+    while (!steps.next().done) stops += 1;
+    assert.equal(stops, 5);
+  });
 });
 
 suite('an entry of a log', () => {
@@ -153,6 +173,10 @@ suite('an entry of a log', () => {
       { change: { kind: 'add-replica', id: 'nobody' } },
       { change: { kind: 'remove-replica' } },
       { change: { kind: 'grant', id: reader } },
+      { change: { kind: 'grant', id: reader, history: 1 } },
+      { change: { kind: 'revoke', id: reader, reencrypt: true, history: true } },
+      { change: { kind: 'create', id: reader } },
+      { secret: 'in a field that nobody looks at' } as object,
       { change: { kind: 'grant', id: 'nobody', history: true } },
       { change: { kind: 'revoke', id: reader, reencrypt: 1 } },
       { sequence: 2, previous: '' },
@@ -207,6 +231,17 @@ suite('a state', () => {
       { readers: null },
       { readers: 7 },
       { readers: { nobody: { since: 1, history: false } } },
+      { readers: { [reader]: { since: -1, history: false } } },
+      { readers: { [reader]: { since: 1, history: 1 } } },
+      { readers: { [reader]: { since: 1 } } },
+      { readers: { [reader]: { since: 1, history: true, more: 1 } } },
+      { readers: { [reader]: { since: 1, history: true }, [owner.id]: null } },
+      { readers: [] },
+      { epochs: [{ ...first, wraps: [] }, second] },
+      { epochs: [{ ...first, wraps: { [owner.id]: 'x'.repeat(108) } }, second] },
+      { epochs: [{ ...first, more: 1 }, second] },
+      { more: 1 },
+      { replicas: [reader, 7] },
       { replicas: null },
       { replicas: ['nobody'] },
       { replicas: { 0: reader } },
@@ -221,6 +256,56 @@ suite('a state', () => {
       const unusable = withCode('ERR_VAULT_INVALID', /another form/);
       assert.throws(() => proveState(other, step(undefined).head), unusable);
     }
+  });
+
+  test('may be two mebibytes long, and is counted before anything else of it is looked at', () => {
+    const withReplicas = (count: number) => ({ ...state, replicas: Array<string>(count).fill(reader) });
+    const most = Math.floor((maxStateLength - stateLength({ ...state, replicas: [] })) / 80);
+    const allowed = withReplicas(most);
+    proveState(allowed, step(undefined, { state: allowed }).head);
+    const tooLong = { ...withReplicas(most + 1), readers: { nobody: null } } as unknown as CollectionState;
+    const { head } = step(undefined, { state: tooLong });
+    const steps = verifyState({ ...tooLong, replicas: withReplicas(most + 1).replicas }, head);
+    assert.throws(() => steps.next(), withCode('ERR_VAULT_INVALID', /too large/));
+  });
+
+  test('is never longer as JSON than it is counted, and not much shorter', () => {
+    const ids = Array.from({ length: 40 }, () => Identity.generate().id);
+    const wraps = (count: number) =>
+      Object.fromEntries(ids.slice(0, count).map((id) => [id, 'w'.repeat(107)]));
+    const readers = (count: number) =>
+      Object.fromEntries(ids.slice(0, count).map((id) => [id, { since: 1_700_000_000_000, history: false }]));
+    for (const [epochs, perEpoch, readerCount, replicas] of [
+      [1, 0, 0, 0],
+      [1, 40, 0, 0],
+      [4, 30, 30, 5],
+      [30, 1, 0, 0],
+      [1, 1, 40, 0],
+      [1, 1, 0, 40],
+    ] as const) {
+      const one: CollectionState = {
+        epochs: Array.from({ length: epochs }, (_, index) => ({
+          epoch: index,
+          from: 1_700_000_000_000 + index,
+          wraps: wraps(perEpoch),
+        })),
+        readers: readers(readerCount),
+        replicas: ids.slice(0, replicas),
+        closed: 0,
+      };
+      const [counted, length] = [stateLength(one), JSON.stringify(one).length];
+      assert.ok(counted >= length && counted <= 1.45 * length + 120, `${counted} for ${length} characters`);
+    }
+  });
+
+  test('is checked in steps, so that others can run in between', () => {
+    const ids = Array.from({ length: 600 }, () => Identity.generate().id);
+    const large = { ...state, replicas: [...ids, ...ids] };
+    const { head } = step(undefined, { state: large });
+    const steps = verifyState(large, head);
+    let stops = 0;
+    while (!steps.next().done) stops += 1;
+    assert.equal(stops, 2, 'after 256 ids, each counted once');
   });
 
   test('tells the epoch of a version', () => {
