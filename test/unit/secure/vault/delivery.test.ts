@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
 import { type Data, Identity } from '../../../../src/index.ts';
 import { accept, type Delivery } from '../../../../src/secure/vault/delivery.ts';
-import { sealItem } from '../../../../src/secure/vault/item.ts';
+import { type SealedItem, sealItem } from '../../../../src/secure/vault/item.ts';
 import { type LogEntry, nextManifest } from '../../../../src/secure/vault/manifest.ts';
 import { VaultStore } from '../../../../src/secure/vault/vault-store.ts';
 import { withCode } from '../../../support/errors.ts';
@@ -192,4 +192,137 @@ suite('a delivery', () => {
       assert.equal(store.collection(alice.id, collection), undefined);
     }
   });
+
+  test('in parts is taken part by part; the collection is there with its state', async (t) => {
+    const { alice, store, take } = await setUp(t);
+    for (let count = 0; count < 4; count++) await alice.vault.grant(collection, Identity.generate().id);
+    const honest = await deliveryOf(alice, 0);
+    const part = (first: number, last: number) => ({
+      log: honest.log.slice(first, last),
+      state: null,
+      items: [],
+    });
+    for (const [first, last] of [
+      [0, 2],
+      [1, 3],
+      [0, 1],
+      [3, 5],
+    ] as const) {
+      const { collection: stored, unkept } = await take(part(first, last));
+      assert.deepEqual([stored, unkept], [undefined, []]);
+    }
+    assert.equal(store.lastEntry(alice.id, collection)!.sequence, 5);
+    await assert.rejects(
+      take(part(3, 4)).then(() => take({ ...honest, log: honest.log.slice(0, 4) })),
+      withCode('ERR_VAULT_INVALID'),
+    );
+    await assert.rejects(
+      take({ ...honest, state: null, log: honest.log.slice(5) }),
+      withCode('ERR_VAULT_INVALID', /items, and no state/),
+    );
+    const { collection: whole } = await take({ ...honest, log: honest.log.slice(5) });
+    assert.deepEqual([whole!.head, whole!.state], [honest.log[5], honest.state]);
+  });
+
+  test('that overlaps with another one is held against what has come meanwhile', async (t) => {
+    const { alice, bob, store, head } = await setUp(t);
+    const name = { owner: alice.id, collection };
+    const first = await deliveryOf(alice, 0);
+    const [entry] = first.log as [LogEntry];
+    const step = { time: 7, change: { kind: 'grant', id: bob, history: true } as const, state: first.state! };
+    const fork = nextManifest(alice.identity, { collection, head: entry }, step);
+    const other = { log: [entry, fork.head], state: fork.state, items: [] };
+    const interleave = interleaving(store, name);
+    await interleave(first, first);
+    assert.equal(head(), 2);
+    await alice.vault.put(collection, 'one', 'newer');
+    const newer = await deliveryOf(alice, 2);
+    const { unkept } = await interleave({ ...first, log: first.log.slice(1) }, newer);
+    assert.deepEqual(unkept, []);
+    assert.equal(store.item(alice.id, collection, 'one')!.version, newer.items[0]!.version, 'not taken back');
+    await alice.vault.grant(collection, Identity.generate().id);
+    await alice.vault.grant(collection, Identity.generate().id);
+    const both = await deliveryOf(alice, 2);
+    await interleave({ ...both, log: both.log.slice(0, 1), state: null, items: [] }, both);
+    assert.equal(head(), 4);
+    const empty = new VaultStore(undefined, Identity.generate().id);
+    t.after(() => empty.close());
+    const forked = interleaving(empty, name);
+    await assert.rejects(forked(other, first), withCode('ERR_FORK'));
+    assert.equal(empty.collection(alice.id, collection)!.head.hash, first.log[1]!.hash);
+  });
+
+  test('whose items are here already is not proven again, but every other item is', async (t) => {
+    const { alice, store, take } = await setUp(t);
+    const honest = await deliveryOf(alice, 0);
+    await take(honest);
+    const [item] = honest.items as [SealedItem];
+    // Nobody signed it: only what is the same passes.
+    const unsigned = { ...item, signature: new Uint8Array(64) };
+    store.saveItem(unsigned);
+    await take({ ...honest, items: [unsigned] });
+    const body = (change: (bytes: Uint8Array) => Uint8Array) => ({
+      ...unsigned,
+      body: change(unsigned.body),
+    });
+    const others: SealedItem[] = [
+      { ...unsigned, time: unsigned.time + 1 },
+      { ...unsigned, version: unsigned.version + 1 },
+      { ...unsigned, blob: 'a'.repeat(32) },
+      { ...unsigned, deleted: true },
+      { ...unsigned, signature: new Uint8Array(64).fill(1) },
+      body((bytes) => bytes.with(0, bytes[0]! ^ 1)),
+      body((bytes) => bytes.with(bytes.length - 1, bytes.at(-1)! ^ 1)),
+      body((bytes) => bytes.subarray(0, -1)),
+      body((bytes) => Uint8Array.of(...bytes, 0)),
+      body((bytes) => [...bytes] as unknown as Uint8Array),
+    ];
+    for (const other of others) {
+      await assert.rejects(take({ ...honest, items: [other] }), /^PeerloomError/, JSON.stringify(other));
+    }
+  });
+
+  test('for which there is no room is proven, and given back', async (t) => {
+    const { alice } = await setUp(t);
+    const store = new VaultStore(undefined, Identity.generate().id, {
+      maxCopyBytes: 6_000,
+      maxReplicaBytes: 0,
+    });
+    t.after(() => store.close());
+    const name = { owner: alice.id, collection };
+    const pace = { pause: () => undefined };
+    const take = (delivery: Delivery) => accept(store, name, { delivery, keeping: 'copy', pace });
+    await alice.vault.put(collection, 'large', 'x'.repeat(10_000));
+    const honest = await deliveryOf(alice, 0);
+    const { collection: stored, unkept } = await take(honest);
+    assert.deepEqual([stored!.head.sequence, unkept], [2, honest.items]);
+    assert.equal(store.item(alice.id, collection, 'one'), undefined, 'all of them or none');
+    assert.deepEqual((await take({ ...honest, items: honest.items.slice(0, 1) })).unkept, []);
+    const forged = { ...honest.items[1]!, time: 1 };
+    await assert.rejects(take({ ...honest, items: [forged] }), withCode('ERR_SIGNATURE_INVALID'));
+    store.saveItem = () => {
+      throw new Error('a fault of the program');
+    };
+    await assert.rejects(take(honest), (error: Error) => {
+      return withCode('ERR_VAULT_INVALID')(error) && /a fault of the program/.test(String(error.cause));
+    });
+  });
 });
+
+/** Takes one delivery, and another one while the first is proven but not kept. */
+function interleaving(store: VaultStore, name: { readonly owner: string; readonly collection: string }) {
+  return async (slow: Delivery, quick: Delivery) => {
+    const gate = Promise.withResolvers<void>();
+    let isProven = false;
+    const pause = () => {
+      if (isProven) return undefined;
+      isProven = true;
+      return gate.promise;
+    };
+    const taken = accept(store, name, { delivery: slow, keeping: 'copy', pace: { pause } });
+    taken.catch(() => {});
+    await accept(store, name, { delivery: quick, keeping: 'copy', pace: { pause: () => undefined } });
+    gate.resolve();
+    return taken;
+  };
+}
