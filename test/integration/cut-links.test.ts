@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import '../support/look-over.ts';
 import type { CutReport, LinkKind } from '../support/programs/links-to-cut.ts';
 
 const program = fileURLToPath(new URL('../support/programs/links-to-cut.ts', import.meta.url));

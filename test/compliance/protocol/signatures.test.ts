@@ -16,6 +16,7 @@ import { certifiedBy } from '../../../src/transport/tcp/certificate.ts';
 import { notCanonicalKeys, smallOrderKeys, speccheckCases } from '../../support/ed25519-cases.ts';
 import { withCode } from '../../support/errors.ts';
 import { certificateOf, newIdentity } from './second-identity.ts';
+import '../../support/look-over.ts';
 
 type Check = (
   publicKey: Uint8Array,
