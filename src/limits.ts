@@ -1,6 +1,6 @@
 import { checkOptions, checkType } from './arguments.ts';
 
-/** The bounds a node keeps; docs/limits.md gives the reason for each and the test that attacks it. */
+/** The limits that a node keeps. docs/limits.md says what happens beyond each of them, docs/attacks.md why it exists. */
 export interface Limits {
   /** Milliseconds for the whole handshake, from the first byte of a connection to its event. Default 10,000. */
   readonly handshakeTimeoutMs: number;

@@ -40,24 +40,45 @@ suite('README.md', () => {
 });
 
 suite('documents', () => {
-  for (const path of globSync('{*.md,docs/*.md,docs/adr/*.md}', { cwd: root })) {
+  for (const path of globSync('{*.md,docs/**/*.md,bench/*.md,examples/**/*.md}', {
+    cwd: root,
+    exclude: ['docs/api/**', '**/node_modules/**'],
+  })) {
     test(`the links of ${path} lead somewhere`, () => {
-      const text = readFileSync(join(root, path), 'utf8');
-      for (const [, target, anchor] of text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)) {
+      for (const [, target, anchor] of proseOf(join(root, path)).matchAll(
+        /\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g,
+      )) {
         const file = target === '' ? join(root, path) : join(root, dirname(path), target!);
         assert.ok(existsSync(file), `${target} in ${path}`);
         if (anchor !== undefined) assert.ok(anchorsOf(file).includes(anchor), `#${anchor} in ${path}`);
       }
     });
   }
+
+  test('that the sources and the tests name are there', () => {
+    for (const path of globSync('{src,test,examples,bench}/**/*.ts', {
+      cwd: root,
+      exclude: ['**/node_modules/**'],
+    })) {
+      const text = readFileSync(join(root, path), 'utf8');
+      for (const [file] of text.matchAll(/\bdocs\/[\w-]+(?:\/[\w-]+)*\.(?:md|svg)\b/g)) {
+        assert.ok(existsSync(join(root, file)), `${file} in ${path}`);
+      }
+    }
+  });
 });
 
 function section(title: string): string {
   return new RegExp(`^## ${title}\n(.*?)^## `, 'ms').exec(readme)![1]!;
 }
 
+/** A document without its blocks of code, where `#` begins a comment. */
+function proseOf(file: string): string {
+  return readFileSync(file, 'utf8').replaceAll(/^( *)```.*?^\1```$/gms, '');
+}
+
 function anchorsOf(file: string): string[] {
-  return Array.from(readFileSync(file, 'utf8').matchAll(/^#+ (.*)$/gm), ([, heading]) =>
+  return Array.from(proseOf(file).matchAll(/^#+ (.*)$/gm), ([, heading]) =>
     heading!
       .toLowerCase()
       .replaceAll(/[^\w\s-]/g, '')
