@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { suite, test } from 'node:test';
 import { errorCodes } from '../../../src/errors.ts';
+import { goodbyeCodes } from '../../../src/wire/goodbye.ts';
 
 suite('docs/errors.md', () => {
   const text = readFileSync(resolve(import.meta.dirname, '../../../docs/errors.md'), 'utf8');
@@ -24,5 +25,10 @@ suite('docs/errors.md', () => {
         code,
       );
     }
+  });
+
+  test('has every close reason, that of a broken link first', () => {
+    const reasons = Array.from(text.matchAll(/^\| `([a-z]+)` \|/gm), ([, code]) => code);
+    assert.deepEqual(reasons, ['lost', ...Object.keys(goodbyeCodes)]);
   });
 });
