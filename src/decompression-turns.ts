@@ -62,8 +62,15 @@ export class DecompressionTurns {
     conclude: (outcome: Outcome) => Result,
   ): Result | Promise<Awaited<Result> | undefined> {
     if (this.isFree) return this.#begin(asker, decompress, conclude);
-    return new Promise((resolve) => {
-      const go = (): void => resolve(this.#begin(asker, decompress, conclude) as Awaited<Result>);
+    return new Promise((resolve, reject) => {
+      const go = (): void => {
+        try {
+          resolve(this.#begin(asker, decompress, conclude) as Awaited<Result>);
+        } catch (error) {
+          // Thrown from a timer it would end the process.
+          reject(error);
+        }
+      };
       this.#waiting.set(asker, { go, drop: () => resolve(undefined) });
       this.#wakeInTime();
     });

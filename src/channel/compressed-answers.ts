@@ -12,6 +12,8 @@ export interface CompressedAnswersOptions {
   /** Somebody still waits for it. */
   readonly isAwaited: (answer: Frame) => boolean;
   readonly onAnswer: (answer: Frame, payload: Outcome) => void;
+  /** Reading an answer failed, but not because of what it holds. */
+  readonly onFailure: (error: unknown) => void;
 }
 
 /**
@@ -24,7 +26,13 @@ export class CompressedAnswers {
 
   constructor(options: CompressedAnswersOptions) {
     this.#options = options;
-    this.inbox = new Inbox(options.link, (frame) => this.#handle(frame), options.limits.unhandledMaxBytes);
+    const { link, limits, onFailure } = options;
+    this.inbox = new Inbox({
+      link,
+      maxBytes: limits.unhandledMaxBytes,
+      handle: (frame) => this.#handle(frame),
+      onFailure,
+    });
     this.inbox.open(undefined);
   }
 

@@ -98,6 +98,7 @@ export class FrameChannel implements Channel, MemoryAccount {
       onAnswer: (answer, decoded) => this.#questions.conclude(answer, decoded),
       onStream: (frame, handler) => this.#streams.offer(frame, handler),
       onAbuse: (error) => this.#fail(goodbye('protocol', error.message)),
+      onFailure: (error) => this.#fail(goodbye('protocol', messageOf(error))),
     });
     this.#streams = new Streams({ direction, theirs, limits, runtime, outgoing: this.#outgoing });
     this.#questions = new Questions({

@@ -14,6 +14,19 @@ interface Waiting {
   readonly costBytes: number;
 }
 
+export interface InboxOptions {
+  /** Paused past the limit. */
+  readonly link: { pause(): void; resume(): void };
+  readonly maxBytes: number;
+  /** Handles a frame; the next one waits for the promise, if there is one. */
+  readonly handle: (frame: Frame) => undefined | Promise<unknown>;
+  /**
+   * Handling a frame that had to wait failed, for another reason than a handler of the user's: the connection has to
+   * end. Nobody else would catch the error, and the process would end in its place.
+   */
+  readonly onFailure: (error: unknown) => void;
+}
+
 /**
  * The frames of a connection that wait for the user's handlers: one is handled at a time, in order, and an
  * asynchronous handler holds up the next. Past the limit the link is paused, so the other side is held back.
@@ -22,9 +35,7 @@ export class Inbox {
   /** Told of what is kept anew. */
   onGrowth: (bytes: number) => void = () => {};
 
-  readonly #handle: (frame: Frame) => undefined | Promise<unknown>;
-  readonly #link: { pause(): void; resume(): void };
-  readonly #maxBytes: number;
+  readonly #options: InboxOptions;
 
   #busy = true;
   #waiting: (Waiting | undefined)[] = [];
@@ -40,14 +51,8 @@ export class Inbox {
   #idleWaiters: (() => void)[] = [];
 
   /** Holds everything back until {@link Inbox.open}. */
-  constructor(
-    link: { pause(): void; resume(): void },
-    handle: (frame: Frame) => undefined | Promise<unknown>,
-    maxBytes: number,
-  ) {
-    this.#link = link;
-    this.#handle = handle;
-    this.#maxBytes = maxBytes;
+  constructor(options: InboxOptions) {
+    this.#options = options;
   }
 
   /** Nothing waits and nothing is being handled: what comes now may be handled at once. */
@@ -89,13 +94,13 @@ export class Inbox {
     else this.#runAfter(before);
   }
 
-  /** Handles a frame now, or keeps it while another is being handled. */
+  /** Handles a frame now, or keeps it while another is being handled. @throws what handling it throws. */
   offer(frame: Frame): void {
     if (this.#busy) {
       this.#keep(frame);
       return;
     }
-    const pending = this.#handle(frame);
+    const pending = this.#options.handle(frame);
     if (pending !== undefined) this.wait(pending);
   }
 
@@ -108,7 +113,7 @@ export class Inbox {
     this.#answeringBytes += bytes + frameCostBytes;
     this.onGrowth(bytes + frameCostBytes);
     this.#pauseOrResume();
-    if (this.#answeringBytes <= this.#maxBytes) return undefined;
+    if (this.#answeringBytes <= this.#options.maxBytes) return undefined;
     return new Promise((resolve) => {
       this.#onRoom = resolve;
     });
@@ -118,7 +123,7 @@ export class Inbox {
   release(bytes: number): void {
     this.#answeringBytes -= bytes + frameCostBytes;
     this.#pauseOrResume();
-    if (this.#answeringBytes <= this.#maxBytes) this.makeRoom();
+    if (this.#answeringBytes <= this.#options.maxBytes) this.makeRoom();
   }
 
   /** Goes on, however much is still in somebody's hands. */
@@ -170,21 +175,30 @@ export class Inbox {
 
   #pauseOrResume(): void {
     const bytes = this.#waitingBytes + this.#answeringBytes;
-    if (this.#paused ? bytes > this.#maxBytes / 2 : bytes <= this.#maxBytes) return;
+    if (this.#paused ? bytes > this.#options.maxBytes / 2 : bytes <= this.#options.maxBytes) return;
     this.#paused = !this.#paused;
-    if (this.#paused) this.#link.pause();
-    else this.#link.resume();
+    if (this.#paused) this.#options.link.pause();
+    else this.#options.link.resume();
   }
 
   #runAfter(pending: Promise<unknown>): void {
-    void pending.then(() => this.#run());
+    void pending.catch((error: unknown) => this.#options.onFailure(error)).then(() => this.#run());
+  }
+
+  #handleWaiting(frame: Frame): undefined | Promise<unknown> {
+    try {
+      return this.#options.handle(frame);
+    } catch (error) {
+      this.#options.onFailure(error);
+      return undefined;
+    }
   }
 
   #run(): void {
     this.#busy = true;
     this.#inHandBytes = 0;
     for (let frame = this.#take(); frame !== undefined; frame = this.#take()) {
-      const pending = this.#handle(frame);
+      const pending = this.#handleWaiting(frame);
       if (pending !== undefined) {
         this.#runAfter(pending);
         return;

@@ -30,6 +30,8 @@ export interface IncomingOptions {
   readonly onStream: (frame: Frame, handler: ChannelHandler) => void;
   /** The other side sent what no honest peer sends. */
   readonly onAbuse: (error: PeerloomError) => void;
+  /** Handling something that had to wait failed, but not in a handler of the user's. */
+  readonly onFailure: (error: unknown) => void;
 }
 
 /** The data of a frame. */
@@ -62,9 +64,14 @@ export class Incoming {
   constructor(options: IncomingOptions) {
     this.#options = options;
     this.#maxBodyBytes = options.limits.maxMessageBytes + idBytes;
-    const { link, limits } = options;
+    const { link, limits, onFailure } = options;
     this.#brake = new Brake(link);
-    this.inbox = new Inbox(this.#brake.pedal(), (frame) => this.#handle(frame), limits.unhandledMaxBytes);
+    this.inbox = new Inbox({
+      link: this.#brake.pedal(),
+      maxBytes: limits.unhandledMaxBytes,
+      handle: (frame) => this.#handle(frame),
+      onFailure,
+    });
   }
 
   set onGrowth(onGrowth: (bytes: number) => void) {
@@ -160,13 +167,14 @@ export class Incoming {
   }
 
   #makeAnswers(): CompressedAnswers {
-    const { limits, turns, isAwaited } = this.#options;
+    const { limits, turns, isAwaited, onFailure } = this.#options;
     const answers = new CompressedAnswers({
       link: this.#brake.pedal(),
       limits,
       turns,
       isAwaited,
       onAnswer: (frame, payload) => this.#concludeAnswer(frame, payload),
+      onFailure,
     });
     answers.inbox.onGrowth = this.#onGrowth;
     return answers;

@@ -81,7 +81,15 @@ export class PacketChannel implements Channel, MemoryAccount {
       security: link.security,
     };
     this.#queue = new PacketQueue(link, limits);
-    this.#inbox = new Inbox(link, (frame) => this.#handle(frame), limits.unhandledMaxBytes);
+    this.#inbox = new Inbox({
+      link,
+      maxBytes: limits.unhandledMaxBytes,
+      handle: (frame) => this.#handle(frame),
+      onFailure: (error) => {
+        this.#clear();
+        this.#abandon(goodbye('protocol', messageOf(error)));
+      },
+    });
     this.#reader = new PacketReader((packet) => this.#inbox.offer(frameOf(packet)), limits.maxMessageBytes);
     this.#queue.onGrowth = this.#inbox.onGrowth = this.#reader.onGrowth = budget.grew;
     link.onMessage = (bytes) => this.#onBytes(bytes);

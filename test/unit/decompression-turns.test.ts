@@ -243,3 +243,19 @@ suite('decompression that does not end at once', () => {
     assert.deepEqual(seen, [true, false]);
   });
 });
+
+test('an error of who asked, in its turn, is its own to handle', async () => {
+  const { runtime, turns, unfold } = scene();
+  unfold('a');
+  const failing = turns.take(
+    {},
+    () => new Uint8Array(1),
+    () => {
+      throw new Error('a defect');
+    },
+  ) as Promise<unknown>;
+  const failed = assert.rejects(failing, /a defect/);
+  await runtime.advance(200);
+  await failed;
+  assert.equal(turns.isFree, true);
+});

@@ -60,6 +60,22 @@ suite('what arrives', () => {
   });
 });
 
+test('an error of ours while a message is handled that had to wait ends that connection, not the process', async () => {
+  const { link, channel, told, behaviour } = openChannel();
+  const first = Promise.withResolvers<boolean>();
+  behaviour.message = () => first.promise;
+  for (const data of ['one', 'two', 'three']) link.onMessage(dataFrame(FrameKind.message, data));
+  behaviour.message = () => {
+    throw new Error('a defect');
+  };
+  first.resolve(true);
+  await turn();
+  assert.deepEqual(told, ['message one', 'message two']);
+  assert.equal(channel.isOpen, false);
+  const [farewell] = link.takeFrames();
+  assert.deepEqual(decodeGoodbye(farewell!.body), { code: 'protocol', message: 'a defect' });
+});
+
 suite('what is in the hands of handlers counts by what it was unfolded to:', () => {
   const lists = Array.from({ length: 10_000 }, () => []);
   const unfolded = 10_001 * 128;

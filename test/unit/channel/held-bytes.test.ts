@@ -111,7 +111,12 @@ suite('memory that is held, and told of,', () => {
     const grown = counter();
     const handling = Promise.withResolvers<void>();
     let isSlow = false;
-    const inbox = new Inbox(new FakeLink(), () => (isSlow ? handling.promise : undefined), mebibyte);
+    const inbox = new Inbox({
+      link: new FakeLink(),
+      maxBytes: mebibyte,
+      handle: () => (isSlow ? handling.promise : undefined),
+      onFailure: (error) => assert.fail(error as Error),
+    });
     inbox.onGrowth = grown.grew;
     const offer = (): void =>
       inbox.offer({ kind: 16, format: 3, compression: 0, body: new Uint8Array(1_000) });
@@ -158,6 +163,7 @@ suite('memory that is held, and told of,', () => {
       onAnswer: (_frame, decoded) => void answers.push(String(decoded?.data)),
       onStream: () => {},
       onAbuse: (error) => assert.fail(error),
+      onFailure: (error) => assert.fail(error as Error),
     });
     incoming.onGrowth = grown.grew;
     for (const id of [1, 2, 3]) {

@@ -6,6 +6,9 @@ import { turn } from '../../support/turns.ts';
 
 const maxBytes = 10_000;
 
+/** The format of frames that cannot be handled. */
+const throwing = -1;
+
 /** A frame in memory of its own. */
 const frame = (format: number, bytes = 100, compression = 0): Frame => ({
   kind: 16,
@@ -22,24 +25,27 @@ function openInbox({ isAsync = false, isOpen = true } = {}) {
     resume: () => Object.assign(link, { isPaused: false }),
   };
   const handled: number[] = [];
+  const failures: unknown[] = [];
   const running: PromiseWithResolvers<void>[] = [];
-  const inbox = new Inbox(
+  const inbox = new Inbox({
     link,
-    ({ format }) => {
+    maxBytes,
+    handle: ({ format }) => {
       handled.push(format);
+      if (format === throwing) throw new Error('no handler of the user threw this');
       if (!isAsync) return undefined;
       const run = Promise.withResolvers<void>();
       running.push(run);
       return run.promise;
     },
-    maxBytes,
-  );
+    onFailure: (error) => failures.push(error),
+  });
   if (isOpen) inbox.open(undefined);
   const finish = async (): Promise<void> => {
     running.shift()!.resolve();
     await turn();
   };
-  return { link, inbox, handled, finish };
+  return { link, inbox, handled, failures, running, finish };
 }
 
 suite('frames', () => {
@@ -112,6 +118,31 @@ suite('frames', () => {
     assert.deepEqual(handled, [0]);
     inbox.offer(frame(7));
     assert.deepEqual(handled, [0, 7], 'and it goes on');
+  });
+});
+
+suite('an error while a frame is handled', () => {
+  test('is thrown where the frame did not have to wait', () => {
+    const { inbox, failures } = openInbox();
+    assert.throws(() => inbox.offer(frame(throwing)), /no handler/);
+    assert.deepEqual([failures, inbox.isIdle], [[], true]);
+  });
+
+  test('is told where it had to, and the others are handled', async () => {
+    const { inbox, handled, failures, finish } = openInbox({ isAsync: true });
+    for (const format of [1, throwing, 2]) inbox.offer(frame(format));
+    await finish();
+    assert.deepEqual([handled, failures.length], [[1, throwing, 2], 1]);
+    await finish();
+    assert.equal(inbox.isIdle, true);
+  });
+
+  test('is told where it comes later', async () => {
+    const { inbox, handled, failures, running } = openInbox({ isAsync: true });
+    for (const format of [1, 2]) inbox.offer(frame(format));
+    running.shift()!.reject(new Error('later'));
+    await turn();
+    assert.deepEqual([handled, failures], [[1, 2], [new Error('later')]]);
   });
 });
 

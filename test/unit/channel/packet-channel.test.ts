@@ -58,3 +58,21 @@ test('bytes that a Python node sends are in memory of their own, however they ar
   packets.fill(0);
   structuredClone(null, { transfer: received.map(({ buffer }) => buffer as ArrayBuffer) });
 });
+
+test('an error of ours while a message is handled that had to wait ends that connection, not the process', async () => {
+  const { link, channel } = openChannel();
+  const connected = Promise.withResolvers<boolean>();
+  const ends: string[] = [];
+  const handler = {
+    connected: () => connected.promise,
+    message: () => {
+      throw new Error('a defect');
+    },
+    closed: ({ message }: { message: string }) => void ends.push(message),
+  };
+  channel.start(handler as unknown as ChannelHandler);
+  link.onMessage(Buffer.concat([encodePacket('one'), encodePacket('two')]));
+  connected.resolve(true);
+  await until(() => ends.length > 0, 'the channel is closed');
+  assert.deepEqual([ends, link.endings], [['a defect'], ['destroy']]);
+});
