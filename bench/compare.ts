@@ -67,7 +67,7 @@ if (options.json) {
 if (!comparisons.every(holds)) process.exitCode = 1;
 
 function checkBuilt(folder: string): string {
-  if (existsSync(join(folder, 'dist/index.js'))) return resolve(folder);
+  if (existsSync(join(folder, 'dist/index.d.ts'))) return resolve(folder);
   return command.error(`error: ${folder} has no dist: run \`npm run build\` there first`);
 }
 

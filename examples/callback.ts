@@ -1,6 +1,6 @@
 // One function for all events, in place of a class of your own.
 // Run it: node examples/callback.ts
-import { Node, type NodeCallback } from '../src/index.ts';
+import { Node, type NodeCallback } from 'peerloom';
 
 const callback: NodeCallback = (event, node, connectedNode, data) => {
   const from = connectedNode === undefined ? '' : ` (${connectedNode.name})`;

@@ -1,6 +1,6 @@
 // Compression is chosen for each message; the receiver sees the data alone.
 // Run it: node examples/compression.ts
-import { type Compression, type Data, Node, type NodeConnection } from '../src/index.ts';
+import { type Compression, type Data, Node, type NodeConnection } from 'peerloom';
 
 const poem = 'All in the golden afternoon full leisurely we glide; '.repeat(2_000);
 

@@ -1,7 +1,7 @@
 // Dictionaries travel as JSON and arrive as they were sent: here an election, with a field that says what a
 // message is about.
 // Run it: node examples/dictionaries.ts
-import { type Data, Node, type NodeConnection } from '../src/index.ts';
+import { type Data, Node, type NodeConnection } from 'peerloom';
 
 interface Vote {
   readonly about: 'vote';

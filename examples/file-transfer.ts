@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { MultiBar } from 'cli-progress';
-import { type Data, Node, type NodeConnection, type PeerStream } from '../src/index.ts';
+import { type Data, Node, type NodeConnection, type PeerStream } from 'peerloom';
 
 const bars = new MultiBar({ format: '{bar} {percentage} %', forceRedraw: true, stream: process.stdout });
 

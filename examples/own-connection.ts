@@ -1,6 +1,6 @@
 // Connections that know and do more: extend NodeConnection, and have the node make them.
 // Run it: node examples/own-connection.ts
-import { type ConnectionDetails, type Data, type Link, Node, NodeConnection } from '../src/index.ts';
+import { type ConnectionDetails, type Data, type Link, Node, NodeConnection } from 'peerloom';
 
 class GuestConnection extends NodeConnection {
   #lines = 0;

@@ -8,7 +8,7 @@ import {
   type LostSession,
   Node,
   type NodeConnection,
-} from '../src/index.ts';
+} from 'peerloom';
 
 class Client extends Node {
   cut = () => {};

@@ -1,6 +1,6 @@
 // Questions and answers: what nodeRequest returns, or resolves to, goes back to who asked.
 // Run it: node examples/request.ts
-import { type Data, Node, type NodeConnection, PeerloomError } from '../src/index.ts';
+import { type Data, Node, type NodeConnection, PeerloomError } from 'peerloom';
 
 class Calculator extends Node {
   override async nodeRequest(_peer: NodeConnection, data: Data) {

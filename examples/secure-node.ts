@@ -1,7 +1,7 @@
 // Every message is signed by who wrote it, whoever brings it; sendTo encrypts to one node alone.
 // Run it: node examples/secure-node.ts
-import type { Data, NodeConnection } from '../src/index.ts';
-import { SecureNode } from '../src/secure/index.ts';
+import type { Data, NodeConnection } from 'peerloom';
+import { SecureNode } from 'peerloom/secure';
 
 class MyNode extends SecureNode {
   override nodeMessage(peer: NodeConnection, data: Data) {

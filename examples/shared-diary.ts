@@ -1,7 +1,7 @@
 // Alice owns a diary and decides who reads it; a replica, which cannot, serves it while she is offline.
 // Run it: node examples/shared-diary.ts
-import type { PeerloomError } from '../src/index.ts';
-import { SecureNode } from '../src/secure/index.ts';
+import type { PeerloomError } from 'peerloom';
+import { SecureNode } from 'peerloom/secure';
 
 const [alice, bob, carol, replica] = ['alice', 'bob', 'carol', 'replica'].map(
   (name) => new SecureNode('127.0.0.1', 0, { name }),

@@ -1,7 +1,7 @@
 // Federated averaging: workers send their weights as a Float32Array, the server sends back the mean. Typed
 // arrays arrive as what they are, without a detour over text.
 // Run it: node examples/tensor.ts
-import { type Data, Node, type NodeConnection } from '../src/index.ts';
+import { type Data, Node, type NodeConnection } from 'peerloom';
 
 const rounds = 3;
 

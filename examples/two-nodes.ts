@@ -1,6 +1,6 @@
 // Two nodes on this machine: extend Node, override the events that matter, connect, send.
 // Run it: node examples/two-nodes.ts
-import { type Data, Node, type NodeConnection } from '../src/index.ts';
+import { type Data, Node, type NodeConnection } from 'peerloom';
 
 class MyNode extends Node {
   override inboundNodeConnected(peer: NodeConnection) {

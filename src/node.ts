@@ -26,7 +26,12 @@ import {
 } from './options.ts';
 import { Peering } from './peering.ts';
 import { Reconnector } from './reconnector.ts';
-import { type Answer, type RequestFromNodesOptions, requestFromMany } from './request-from-nodes.ts';
+import {
+  type Answer,
+  type RequestArguments,
+  type RequestFromNodesOptions,
+  requestFromMany,
+} from './request-from-nodes.ts';
 import type { RuntimeTimer } from './runtime.ts';
 import { type SendReport, type SendToNodesOptions, sendToMany } from './send-to-many.ts';
 import { ThrownByUser } from './thrown-by-user.ts';
@@ -379,8 +384,10 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * Asks all neighbours at once; what their `node_request` handlers return are the answers.
+   * Asks all neighbours at once; what their `node_request` handlers return are the answers. A kind of request, made by
+   * `defineRequest`, may stand before the data: then each answer is checked by its schema, and has its type.
    *
+   * @typeParam Response the type of the answers that the caller expects; without a kind nothing checks it.
    * @returns the answers and the failures, as they come: each has its `peer`, and `data` or an `error`. Leaving the
    * loop early aborts the requests that have no answer yet. Answers take up to `timeoutMs`, 30,000 by default.
    * @throws TypeError or RangeError at once for wrong options. The iteration throws PeerloomError
@@ -390,8 +397,17 @@ export class Node extends NodeHandlers {
    *   console.log(peer.name, error === undefined ? data : error.message);
    * }
    */
-  requestFromNodes(data: Data, options: RequestFromNodesOptions = {}): AsyncIterable<Answer> {
-    return requestFromMany(data, options, [...this.#connections.channels.keys()]);
+  requestFromNodes<Response, ParsedResponse, Request>(
+    type: RequestType<Request, unknown, Response, ParsedResponse>,
+    data: Request,
+    options?: RequestFromNodesOptions,
+  ): AsyncIterable<Answer<ParsedResponse>>;
+  requestFromNodes<Response = Data>(
+    data: Data,
+    options?: RequestFromNodesOptions,
+  ): AsyncIterable<Answer<Response>>;
+  requestFromNodes(...request: RequestArguments): AsyncIterable<Answer<unknown>> {
+    return requestFromMany([...this.#connections.channels.keys()], request);
   }
 
   /**

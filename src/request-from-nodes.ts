@@ -3,6 +3,7 @@ import { defaultWaitMs, type WaitOptions } from './channel/pending.ts';
 import type { Data } from './data.ts';
 import { PeerloomError } from './errors.ts';
 import type { NodeConnection } from './node-connection.ts';
+import { isRequestType, type RequestType } from './typed-messages.ts';
 
 /** How to ask many nodes at once. */
 export interface RequestFromNodesOptions extends WaitOptions {
@@ -39,6 +40,11 @@ const optionNames = [
   'signal',
 ] as const satisfies readonly (keyof RequestFromNodesOptions)[];
 
+/** A request as the user gives it: its data, behind its kind where it has one, and the options. */
+export type RequestArguments =
+  | readonly [type: RequestType, data: unknown, options?: RequestFromNodesOptions | undefined]
+  | readonly [data: Data, options?: RequestFromNodesOptions | undefined];
+
 /**
  * Sends a request over each connection at once.
  *
@@ -47,10 +53,10 @@ const optionNames = [
  * as soon as fewer than `atLeast` can still answer.
  */
 export function requestFromMany(
-  data: Data,
-  options: RequestFromNodesOptions,
   connections: readonly NodeConnection[],
-): AsyncIterable<Answer> {
+  request: RequestArguments,
+): AsyncIterable<Answer<unknown>> {
+  const [type, data, options = {}] = isTyped(request) ? request : [undefined, ...request];
   checkOptions(options, optionNames);
   const { atLeast = 0, timeoutMs = defaultWaitMs, signal } = options;
   if (!Number.isSafeInteger(atLeast) || atLeast < 0) {
@@ -63,9 +69,11 @@ export function requestFromMany(
     timeoutMs,
     signal: signal === undefined ? leaving.signal : AbortSignal.any([signal, leaving.signal]),
   };
-  const answers = new Arrivals<Answer>();
+  const answers = new Arrivals<Answer<unknown>>();
   for (const peer of connections) {
-    peer.request(data, wait).then(
+    const answered =
+      type === undefined ? peer.request<unknown>(data as Data, wait) : peer.request(type, data, wait);
+    answered.then(
       (response) => answers.add({ peer, data: response }),
       (error: Error) => answers.add({ peer, error }),
     );
@@ -73,10 +81,16 @@ export function requestFromMany(
   return iterate(answers, { count: connections.length, atLeast, leaving });
 }
 
+function isTyped(
+  request: RequestArguments,
+): request is Extract<RequestArguments, readonly [RequestType, ...unknown[]]> {
+  return isRequestType(request[0]);
+}
+
 async function* iterate(
-  answers: Arrivals<Answer>,
+  answers: Arrivals<Answer<unknown>>,
   { count, atLeast, leaving }: { count: number; atLeast: number; leaving: AbortController },
-): AsyncGenerator<Answer, void, void> {
+): AsyncGenerator<Answer<unknown>, void, void> {
   let failures = 0;
   try {
     for (let arrived = 0; ; arrived++) {

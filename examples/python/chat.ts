@@ -2,7 +2,7 @@
 // Run it: node examples/python/chat.ts anna 10001
 // And in another terminal, after `pip install p2pnetwork==1.2`: python3 examples/python/chat.py boris 10002 10001
 import { createInterface } from 'node:readline';
-import { type Data, Node, type NodeConnection, tcp } from '../../src/index.ts';
+import { type Data, Node, type NodeConnection, tcp } from 'peerloom';
 
 const [name = 'anna', port = '10001', dialled] = process.argv.slice(2);
 

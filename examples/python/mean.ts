@@ -1,7 +1,7 @@
 // Answers each tensor of a Python node with the number of its elements and their mean.
 // Run it: node examples/python/mean.ts 10001
 // And in another terminal, after `pip install p2pnetwork==1.2`: python3 examples/python/mean.py 10001
-import { type Data, Node, type NodeConnection, tcp } from '../../src/index.ts';
+import { type Data, Node, type NodeConnection, tcp } from 'peerloom';
 
 class MeanNode extends Node {
   override nodeMessage(peer: NodeConnection, data: Data, text?: string) {

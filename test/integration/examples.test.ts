@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { suite, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -134,6 +135,7 @@ const outputs: Record<string, Output> = {
 };
 
 const folder = resolve(import.meta.dirname, '../../examples');
+const fromSource = new URL('../support/peerloom-from-source.ts', import.meta.url).href;
 const readme = readFileSync(join(folder, '../README.md'), 'utf8');
 
 suite('examples', () => {
@@ -145,7 +147,11 @@ suite('examples', () => {
 
   for (const name of names) {
     test(`${name} prints what it should`, async () => {
-      const { stdout, stderr } = await promisify(execFile)(process.execPath, [join(folder, name)]);
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, [
+        '--import',
+        fromSource,
+        join(folder, name),
+      ]);
       const lines = stdout
         .trimEnd()
         .replace(/:\d{4,5}\b/g, ':PORT')
@@ -171,13 +177,31 @@ suite('examples', () => {
     test(`the program of ${page} is ${name}, and prints what the page says`, () => {
       const text = readFileSync(join(folder, '..', page), 'utf8');
       const [, program, output] = /```ts\n((?:(?!```).)*)```\n\n```text\n(.*?)```/s.exec(text)!;
-      const example = readFileSync(join(folder, name), 'utf8')
-        .replace(/^\/\/ .*\n\/\/ Run it.*\n/, '')
-        .replace('../src/index.ts', 'peerloom');
+      const example = readFileSync(join(folder, name), 'utf8').replace(/^\/\/ .*\n\/\/ Run it.*\n/, '');
       assert.equal(program, example);
       assert.deepEqual(output!.trimEnd().split('\n'), outputs[name]!.lines);
     });
   }
+
+  test('run in a clone on its sources, and on what was built where it was', async (t) => {
+    const clone = mkdtempSync(join(tmpdir(), 'clone-'));
+    t.after(() => rmSync(clone, { recursive: true }));
+    const root = join(folder, '..');
+    for (const name of ['package.json', 'scripts', 'examples']) {
+      cpSync(join(root, name), join(clone, name), { recursive: true });
+    }
+    for (const name of ['src', 'node_modules']) symlinkSync(join(root, name), join(clone, name), 'junction');
+    const runInClone = async (path: string) => {
+      const { stdout } = await promisify(execFile)(process.execPath, [path], { cwd: clone });
+      return stdout;
+    };
+    await runInClone('scripts/link-sources.js');
+    assert.match(await runInClone('examples/two-nodes.ts'), /^bob: alice has connected\n/);
+    assert.match(await runInClone('examples/secure-node.ts'), /^bob: alice wrote/);
+    writeFileSync(join(clone, 'dist/index.js'), 'console.log("built"); process.exit(); export const Node = null;');
+    await runInClone('scripts/link-sources.js');
+    assert.equal(await runInClone('examples/two-nodes.ts'), 'built\n');
+  });
 
   test('the README lists the examples', () => {
     for (const name of names) assert.ok(readme.includes(`(examples/${name})`), name);

@@ -6,13 +6,17 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
-import { FileReceiver, sendFile } from '../../examples/file-transfer.ts';
 import { type Data, Node, NodeConnection, type PeerStream } from '../../src/index.ts';
 import { ChaosProxy } from '../support/chaos-proxy.ts';
 import { withCode } from '../support/errors.ts';
 import '../support/look-over.ts';
+import '../support/peerloom-from-source.ts';
+
+// Hooks work for what is loaded after them.
+const { FileReceiver, sendFile } = await import('../../examples/file-transfer.ts');
 
 const mebibyte = 2 ** 20;
+const fromSource = new URL('../support/peerloom-from-source.ts', import.meta.url).href;
 const content = randomBytes(8 * mebibyte);
 
 /** Counts what is written to its streams. */
@@ -128,7 +132,13 @@ suite('examples/file-transfer.ts', () => {
 async function outputOnTerminal(path: string): Promise<string> {
   const pretence = 'data:text/javascript,process.stdout.isTTY=true';
   const program = resolve(import.meta.dirname, '../..', path);
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', pretence, program]);
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    '--import',
+    fromSource,
+    '--import',
+    pretence,
+    program,
+  ]);
   return stdout;
 }
 

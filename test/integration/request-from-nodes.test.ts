@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
-import type { Answer } from '../../src/index.ts';
+import { z } from 'zod';
+import { type Answer, defineRequest, type PeerloomError } from '../../src/index.ts';
 import { withCode } from '../support/errors.ts';
 import type { RecordingNode } from '../support/recording-node.ts';
 import { connect, startNodes } from '../support/start-nodes.ts';
@@ -11,8 +12,8 @@ async function startStar(t: TestContext): Promise<[RecordingNode, RecordingNode[
   return [asker, others];
 }
 
-async function collect(answers: AsyncIterable<Answer>): Promise<Answer[]> {
-  const collected: Answer[] = [];
+async function collect<Response>(answers: AsyncIterable<Answer<Response>>): Promise<Answer<Response>[]> {
+  const collected: Answer<Response>[] = [];
   for await (const answer of answers) collected.push(answer);
   return collected;
 }
@@ -50,6 +51,26 @@ suite('requestFromNodes', () => {
       withCode('ERR_TOO_FEW_ANSWERS'),
     );
     assert.equal((await collect(asker.requestFromNodes('x', { atLeast: 2 }))).length, 3);
+  });
+
+  test('checks typed answers by their schema, and counts those that do not fit as failures', async (t) => {
+    const [asker, [fitting, unfitting]] = await startStar(t);
+    const load = defineRequest('load', {
+      request: z.object({ of: z.string() }),
+      response: z.coerce.number(),
+    });
+    fitting!.handle(load, (_peer, { of }) => of.length);
+    unfitting!.on('node_request', () => 'much');
+    const loads: number[] = [];
+    const failures: unknown[] = [];
+    for await (const { data, error } of asker.requestFromNodes(load, { of: 'cpu' }, { atLeast: 1 })) {
+      if (error === undefined) loads.push(data);
+      else failures.push((error as PeerloomError).code);
+    }
+    assert.deepEqual(loads, [3]);
+    assert.deepEqual(failures.sort(), ['ERR_HANDLER', 'ERR_SCHEMA']);
+    const tooMany = asker.requestFromNodes(load, { of: 'cpu' }, { atLeast: 2 });
+    await assert.rejects(collect(tooMany), withCode('ERR_TOO_FEW_ANSWERS'));
   });
 
   test('gives up the requests without an answer when the loop is left', async (t) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, glob, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { access, cp, glob, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { after, before, suite, test } from 'node:test';
@@ -49,16 +49,37 @@ suite('the packed package', () => {
 
   test('holds nothing else than it should', async () => {
     const expected = new Set([
+      'ARCHITECTURE.md',
       'CHANGELOG.md',
+      'CONTRIBUTING.md',
       'LICENSE',
       'README.md',
+      'SECURITY.md',
       'bin',
       'dist',
       'docs',
+      'examples',
       'package.json',
       'src',
     ]);
     assert.deepEqual(new Set(await readdir(installed)), expected);
+  });
+
+  test('holds every page and program that its README and documents link to', async () => {
+    for (const page of await list(installed, '{README.md,docs/**/*.md}')) {
+      const text = await readFile(join(installed, page), 'utf8');
+      for (const [, target] of text.matchAll(/\]\((?!https?:)([^)#]+)/g)) {
+        const path = join(dirname(page), target!);
+        // Only a clone has the tests and the benchmarks.
+        if (!/^(test|bench)\b/.test(path)) await access(join(installed, path));
+      }
+    }
+  });
+
+  test('its examples run where they are copied to', async () => {
+    await cp(join(installed, 'examples/two-nodes.ts'), join(project, 'two-nodes.ts'));
+    const { stdout } = await run(project, process.execPath, 'two-nodes.ts');
+    assert.match(stdout, /^bob: alice has connected\n/);
   });
 
   test('brings at most 30 packages, without native code or install scripts', async () => {

@@ -50,6 +50,13 @@ export async function compiles(node: Node, peer: NodeConnection, vote: Vote): Pr
   node.handle(line, (_peer, { text, at }) => text.repeat(at));
   node.handle(history, (_peer, { since }) => [`${since}`]);
   const lines: string[] = await peer.request(history, { since: 0 });
+  for await (const { data, error } of node.requestFromNodes(history, { since: 0 })) {
+    const answered: string[] | undefined = data;
+    if (error === undefined) lines.push(...data);
+    else answered?.push(error.message);
+  }
+  // @ts-expect-error the request has another type
+  node.requestFromNodes(history, { since: 'yesterday' });
   // @ts-expect-error the request has another type
   await peer.request(history, { since: 'yesterday' });
   // @ts-expect-error the message has another type

@@ -10,6 +10,7 @@ import { pythonWithPackage } from './setup.ts';
 import '../../support/look-over.ts';
 
 const folder = join(import.meta.dirname, '../../../examples/python');
+const fromSource = new URL('../../support/peerloom-from-source.ts', import.meta.url).href;
 
 suite('examples/python', () => {
   test('a chat of both kinds', async (t) => {
@@ -57,7 +58,7 @@ class Program {
     this.#name = name;
     this.#process = spawn(command, [join(folder, name), ...args], {
       stdio: ['pipe', 'pipe', 'inherit'],
-      env: { ...process.env, PYTHONUTF8: '1' },
+      env: { ...process.env, NODE_OPTIONS: `--import=${fromSource}`, PYTHONUTF8: '1' },
     });
     this.#lines = createInterface({ input: this.#process.stdout! })[Symbol.asyncIterator]();
     t.after(() => this.kill());
