@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { suite, test } from 'node:test';
 import { promisify } from 'node:util';
 import '../support/look-over.ts';
+import { Program } from './cli/program.ts';
 
 interface Output {
   readonly lines: readonly string[];
@@ -17,6 +18,10 @@ interface Output {
 
 /** What each example prints. */
 const outputs: Record<string, Output> = {
+  'averaging.ts': {
+    mostLines: 60,
+    lines: [1.5, 2.25, 2.625].map((mean, index) => `round ${index + 1}: 3 workers, 1000 weights of ${mean}`),
+  },
   'callback.ts': {
     anyOrder: true,
     lines: [
@@ -31,6 +36,7 @@ const outputs: Record<string, Output> = {
       'second: node_request_to_stop',
     ],
   },
+  'chain.ts': { mostLines: 60, lines: ['block 0: ada pays ben 5', 'block 1: cleo pays ada 2'] },
   'compression.ts': {
     anyOrder: true,
     lines: [
@@ -69,6 +75,10 @@ const outputs: Record<string, Output> = {
       'receiver: holiday.mp4 is here, and as it was sent',
     ],
   },
+  'jobs.ts': {
+    mostLines: 60,
+    lines: ['boss: without cleo from here on: ERR_CONNECTION_CLOSED', 'boss: 5133 primes below 50000'],
+  },
   'own-connection.ts': {
     anyOrder: true,
     lines: [
@@ -78,6 +88,7 @@ const outputs: Record<string, Output> = {
       'house: guest in room 1: What a view! (line 2)',
     ],
   },
+  'presence.ts': { mostLines: 60, lines: ['ben is busy', 'cleo is away'] },
   'reconnect.ts': {
     mostLines: 70,
     lines: [
@@ -122,9 +133,6 @@ const outputs: Record<string, Output> = {
       'replica reads nothing: ERR_NOT_PERMITTED',
     ],
   },
-  'tensor.ts': {
-    lines: ['one', 'two', 'six'].map((name) => `${name}: 1000 weights of 2.625 after 3 rounds`),
-  },
   'two-nodes.ts': {
     lines: [
       'bob: alice has connected',
@@ -142,10 +150,32 @@ suite('examples', () => {
   const names = readdirSync(folder).filter((name) => name.endsWith('.ts'));
 
   test('all are here', () => {
-    assert.deepEqual(names.sort(), Object.keys(outputs));
+    assert.deepEqual(names.sort(), ['chat.ts', ...Object.keys(outputs)].sort());
   });
 
-  for (const name of names) {
+  test('chat.ts carries lines, and tells a newcomer what was said before', async (t) => {
+    const start = (...args: string[]) =>
+      new Program(
+        t,
+        args,
+        { NODE_OPTIONS: `--import=${fromSource}` },
+        { script: join(folder, 'chat.ts'), cwd: folder },
+      );
+    const addressOf = async (program: Program) =>
+      `127.0.0.1:${(await program.prints(/listening on port (\d+)/))[1]}`;
+    const ada = start('ada', '0');
+    const ben = start('ben', '0', await addressOf(ada));
+    await Promise.all([ben.prints(/\* found ada\n/), ada.prints(/\* ben is here\n/)]);
+    ben.type('hello\n');
+    await ada.prints(/ben: hello\n/);
+    const cleo = start('cleo', '0', await addressOf(ada));
+    await cleo.prints(/\* found ada\nben: hello\n/);
+    ben.endInput();
+    assert.equal((await ben.ended).code, 0);
+    await ada.prints(/\* ben is gone\n/);
+  });
+
+  for (const name of Object.keys(outputs)) {
     test(`${name} prints what it should`, async () => {
       const { stdout, stderr } = await promisify(execFile)(process.execPath, [
         '--import',
@@ -161,11 +191,13 @@ suite('examples', () => {
       assert.deepEqual(anyOrder ? lines.sort() : lines, expected);
       assert.equal(stderr, '');
     });
+  }
 
+  for (const name of names) {
     test(`${name} says how to run it`, () => {
       const text = readFileSync(join(folder, name), 'utf8');
-      assert.match(text, new RegExp(`^// .*(\n// .*)*\n// Run it: node examples/${name}\n`));
-      const { mostLines = 64 } = outputs[name]!;
+      assert.match(text, new RegExp(`^// .*(\n// .*)*\n// Run it: node examples/${name}( ada 10001)?\n`));
+      const { mostLines = 64 } = outputs[name] ?? { mostLines: 60 };
       assert.ok(text.trimEnd().split('\n').length <= mostLines, 'it is short');
     });
   }
@@ -198,7 +230,10 @@ suite('examples', () => {
     await runInClone('scripts/link-sources.js');
     assert.match(await runInClone('examples/two-nodes.ts'), /^bob: alice has connected\n/);
     assert.match(await runInClone('examples/secure-node.ts'), /^bob: alice wrote/);
-    writeFileSync(join(clone, 'dist/index.js'), 'console.log("built"); process.exit(); export const Node = null;');
+    writeFileSync(
+      join(clone, 'dist/index.js'),
+      'console.log("built"); process.exit(); export const Node = null;',
+    );
     await runInClone('scripts/link-sources.js');
     assert.equal(await runInClone('examples/two-nodes.ts'), 'built\n');
   });
