@@ -1,5 +1,5 @@
-// Installs the packages of each folder named, where they are missing or older than its lock file. npm runs it
-// before the scripts that need them, on whatever Node the machine has: 18 is enough.
+// Installs the packages of each folder named, where they are missing or older than its lock file. npm runs it after
+// each install, and before the scripts that need them, on whatever Node the machine has: 18 is enough.
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -7,6 +7,10 @@ import { resolve } from 'node:path';
 const minimum = [22, 18];
 const quiet = ['--no-audit', '--no-fund', '--loglevel=error'];
 const shell = process.platform === 'win32';
+
+// An install that runs below runs this script, too.
+const isInstalling = 'PEERLOOM_INSTALLING';
+if (process.env[isInstalling] !== undefined) process.exit();
 
 for (const folder of process.argv.slice(2)) {
   const lockFile = resolve(folder, 'package-lock.json');
@@ -31,7 +35,8 @@ function npm(node, folder, ...args) {
   // Inside a script of npm, npm says where it is.
   const { npm_execpath: path } = process.env;
   const [command, first] = path ? [node, [path]] : ['npm', []];
-  const options = { cwd: folder, stdio: 'inherit', shell: path ? false : shell };
+  const env = { ...process.env, [isInstalling]: 'true' };
+  const options = { cwd: folder, env, stdio: 'inherit', shell: path ? false : shell };
   const { status, error } = spawnSync(command, [...first, ...args, ...quiet], options);
   if (error) console.error(error.message);
   return status === 0;

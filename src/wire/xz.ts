@@ -17,22 +17,13 @@ const leastAdoptedBytes = 64 * 1024;
 /** Less takes a millisecond or two. */
 const leastAsideBytes = 256 * 1024;
 
-let library: XzLibrary | undefined;
-let isThere: boolean | undefined;
+/** The result of the only attempt to load it: peers who send lzma must not make this node search the disk each time. */
+let attempt: { readonly library: XzLibrary } | { readonly error: PeerloomError } | undefined;
 
-/** Whether the optional package is installed, and runs here; found out once. */
+/** Whether the optional package is installed, and runs here. */
 export function hasXz(): boolean {
-  isThere ??= canLoad();
-  return isThere;
-}
-
-function canLoad(): boolean {
-  try {
-    loadLibrary();
-    return true;
-  } catch {
-    return false;
-  }
+  attempt ??= tryToLoad();
+  return 'library' in attempt;
 }
 
 /**
@@ -100,18 +91,28 @@ function adopt(output: Uint8Array): Uint8Array {
   return copy;
 }
 
-/** Loaded when first needed, and not bundled: most nodes never need it. */
 function loadLibrary(): XzLibrary {
+  attempt ??= tryToLoad();
+  if ('library' in attempt) return attempt.library;
+  throw attempt.error;
+}
+
+/** Loaded when first needed, and not bundled: most nodes never need it. */
+function tryToLoad(): NonNullable<typeof attempt> {
   try {
-    library ??= packageRequire()(`${packageName}/xz`) as XzLibrary;
-    return library;
+    return { library: packageRequire()(`${packageName}/xz`) as XzLibrary };
   } catch (cause) {
-    throw new PeerloomError(
-      'ERR_COMPRESSION_UNAVAILABLE',
-      `the compression lzma needs the package ${packageName}: npm install ${packageName}`,
-      { cause },
-    );
+    const message = `the compression lzma needs the package ${packageName}${remedyFor(cause)}`;
+    return { error: new PeerloomError('ERR_COMPRESSION_UNAVAILABLE', message, { cause }) };
   }
+}
+
+/** npm leaves the package's binary out when it runs on a Node.js for which there is none. */
+function remedyFor(cause: unknown): string {
+  const isMissing = (cause as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND';
+  if (isMissing) return `: npm install ${packageName}`;
+  const { version = 'this runtime' } = globalThis.process ?? {};
+  return `, which does not load here; install it again with the Node.js that runs it (${version}): npm install ${packageName}`;
 }
 
 function packageRequire(): NodeJS.Require {

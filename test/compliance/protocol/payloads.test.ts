@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
 import { brotliCompressSync, deflateSync, gzipSync, inflateSync, zstdCompressSync } from 'node:zlib';
 import type { Compression, Data } from '../../../src/index.ts';
+import { lzmaOptions, requireLzma } from '../../support/lzma.ts';
 import { connectPlain, eventOf, startNode } from './second-links.ts';
 import { frame, kinds, type SecondPeer, textMessage } from './second-peer.ts';
 
@@ -193,7 +194,8 @@ suite('protocol 5: payloads', () => {
     ),
   };
   for (const [index, [compression, body]] of Object.entries(streams).entries()) {
-    test(`5.8 ${compression}`, async (t) => {
+    test(`5.8 ${compression}`, compression === 'lzma' ? lzmaOptions : {}, async (t) => {
+      if (compression === 'lzma') requireLzma();
       const { peer, next, connection } = await pair(t, { compressions: Object.keys(streams) });
       peer.write(frame(kinds.message, body, { format: 2, compression: index + 1 }));
       assert.equal(await next(), long);

@@ -3,6 +3,7 @@ import { before, suite, test } from 'node:test';
 import { availableCompressions, compress, compressionCodes } from '../../../src/wire/compression.ts';
 import { FrameKind } from '../../../src/wire/frame.ts';
 import { PayloadFormat } from '../../../src/wire/payload.ts';
+import { lzmaOptions } from '../../support/lzma.ts';
 import { bombs } from './support/bombs.ts';
 import { type FrameFields, RawPeer, rawFrame, rawFrames, uint32 } from './support/raw-peer.ts';
 import { attackScene } from './support/scene.ts';
@@ -163,7 +164,7 @@ suite('compressed messages that are all tables', () => {
     assert.equal((await victim.call('lastMessage')).json, JSON.stringify(new Uint8Array(30)));
   });
 
-  test('lzma that begins anew for each byte, and is damaged in the end', async () => {
+  test('lzma that begins anew for each byte, and is damaged in the end', lzmaOptions, async () => {
     const { victim, port } = scene;
     for (let count = 0; count < 3; count++) {
       const peer = await RawPeer.connect(port);

@@ -4,14 +4,13 @@ import type { Data } from '../../../src/data.ts';
 import { AnswerReader, IntroductionReader, introduction } from '../../../src/wire/p2pnetwork/ids.ts';
 import { decodePacket, encodePacket } from '../../../src/wire/p2pnetwork/packet.ts';
 import { packetEnd } from '../../../src/wire/p2pnetwork/packet-reader.ts';
-import { hasXz } from '../../../src/wire/xz.ts';
+import { lzmaOptions } from '../../support/lzma.ts';
 import { type PythonEvent, PythonNode, type PythonNodeOptions } from './python-node.ts';
 import { RawPeer } from './raw-peer.ts';
 
 const ownId = '12D3KooWus';
 const maxBytes = 16 * 1024 * 1024;
 const compressions = ['none', 'zlib', 'bzip2', 'lzma'] as const;
-const withoutXz = hasXz() || process.env.CI === 'true' ? false : 'the package @napi-rs/lzma is not installed';
 
 const hexOf = (text: string) => Buffer.from(text).toString('hex');
 const asStr = (text: string) => ({ type: 'str', hex: hexOf(text) });
@@ -70,7 +69,7 @@ const fromPython: readonly [string, { json?: unknown; text?: string; hex?: strin
 
 suite('packets and a real Python node', () => {
   for (const compression of compressions) {
-    const options = { skip: compression === 'lzma' && withoutXz };
+    const options = compression === 'lzma' ? lzmaOptions : {};
     test(`ours arrive there, compression ${compression}`, options, async (t) => {
       const pair = await dial(t);
       if (pair === undefined) return;

@@ -3,10 +3,13 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { Data } from '../../../src/index.ts';
 import { withCode } from '../../support/errors.ts';
+import { lzmaOptions } from '../../support/lzma.ts';
 import { dialPython, directions, startOurs, withMixedPair } from './nodes.ts';
 import { type PythonEvent, type PythonMessage, PythonNode } from './python-node.ts';
 
-const compressions = ['none', 'zlib', 'bzip2', 'lzma'] as const;
+const compressions = lzmaOptions.skip
+  ? (['none', 'zlib', 'bzip2'] as const)
+  : (['none', 'zlib', 'bzip2', 'lzma'] as const);
 const mebibyte = 1024 * 1024;
 const hexOf = (data: string | Uint8Array) => Buffer.from(data as Uint8Array).toString('hex');
 
@@ -131,13 +134,12 @@ suite('messages with Python nodes', () => {
     'a message that unfolds beyond the limit is rejected',
     'they dial',
     async ({ ours, python }) => {
-      for (const compression of ['zlib', 'bzip2', 'lzma']) {
-        await python.send({ text: 'x'.repeat(200_000), compression });
-      }
+      const packing = compressions.slice(1);
+      for (const compression of packing) await python.send({ text: 'x'.repeat(200_000), compression });
       await python.send({ text: 'after' });
       assert.equal(await ours.message(), 'after');
       const errors = ours.of('node_message_rejected').map(({ data }) => (data as Error).message);
-      assert.equal(errors.length, 3);
+      assert.equal(errors.length, packing.length);
       for (const message of errors) assert.match(message, /larger than 100000 bytes/);
     },
     { ours: { limits: { maxMessageBytes: 100_000 } } },

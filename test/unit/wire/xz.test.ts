@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { compressXz, decompressXz, hasXz } from '../../../src/wire/xz.ts';
+import { compressXz, decompressXz } from '../../../src/wire/xz.ts';
 import { xzUncompressedBytes } from '../../../src/wire/xz-size.ts';
+import { lzmaOptions } from '../../support/lzma.ts';
 
 const limit = 4 * 1024 * 1024;
 
@@ -15,7 +16,6 @@ const fromPython: readonly [string, Uint8Array][] = [
     Buffer.from('a'.repeat(1000)),
   ],
 ];
-const skip = !hasXz() && process.env.CI !== 'true' ? 'the package @napi-rs/lzma is not installed' : false;
 
 suite('the size of xz data', () => {
   for (const [base64, bytes] of fromPython) {
@@ -48,7 +48,7 @@ suite('the size of xz data', () => {
   });
 });
 
-suite('xz', { skip }, () => {
+suite('xz', lzmaOptions, () => {
   for (const [base64, bytes] of fromPython) {
     test(`reads what Python wrote: ${bytes.length} bytes`, () => {
       assert.deepEqual(
