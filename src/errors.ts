@@ -1,5 +1,5 @@
 /**
- * Every code that a {@link PeerloomError} can carry, with what it means. docs/errors.md is held against this table.
+ * Every code of a {@link PeerloomError}, with its meaning. docs/errors.md has the same table, with what to do about each.
  *
  * @enum
  */
@@ -67,12 +67,12 @@ export const errorCodes = {
   ERR_VERSION: 'the two sides have no protocol version in common',
 } as const;
 
-/** The text codes of {@link errorCodes}. */
+/** One of the codes in {@link errorCodes}. */
 export type ErrorCode = keyof typeof errorCodes;
 
 /**
- * The one class of errors that peerloom raises while running; match on `code`. Wrong arguments are
- * `TypeError` or `RangeError` instead, thrown at once.
+ * The class of all errors that peerloom throws while it runs; match on `code`. Wrong arguments cause a `TypeError` or
+ * `RangeError` instead, at once.
  *
  * @example
  * try {
@@ -87,7 +87,12 @@ export class PeerloomError extends Error {
   /** One of {@link errorCodes}. */
   readonly code: ErrorCode;
 
-  /** The message says what to do about it; the cause is what the system or a library said. */
+  /**
+   * Creates an error.
+   *
+   * @param message says what happened, why, and what to do about it.
+   * @param options `cause`: what the system or a library reported.
+   */
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.code = code;

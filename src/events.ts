@@ -9,70 +9,73 @@ import type { NodeConnection } from './node-connection.ts';
 import type { PeerStream } from './peer-stream.ts';
 import { isPromiseLike } from './promise-like.ts';
 
-/** What is left of a connection made with `reconnect` that could not go on, or was ended while it was suspended. */
+/** The messages of a session that could not resume, or that was ended while it was suspended. */
 export interface LostSession {
   /**
-   * Messages that the other node has not acknowledged, with the deliveries and requests that were still waited for: it
-   * may have them, or not.
+   * The number of messages that the peer has not acknowledged, including deliveries and requests without an answer. The
+   * peer may have received them or not.
    */
   readonly count: number;
-  /** Their data, in the order in which they were sent. */
+  /** The data of these messages, in the order in which they were sent. */
   readonly data: readonly Data[];
 }
 
-/** The events of a node, with what their methods and listeners are given. */
+/** The events of a node, with the arguments of their methods and listeners. */
 export interface NodeEvents {
-  /** Our connection to a node is up, ids exchanged. */
+  /** A connection that this node dialled is up. */
   outbound_node_connected: [peer: NodeConnection];
-  /** A node's connection to us is up, ids exchanged. */
+  /** A connection that the peer dialled is up. */
   inbound_node_connected: [peer: NodeConnection];
   /**
-   * Exactly once for each `outbound_node_connected`, whatever ended it; `peer.closeReason` says what. A connection
-   * made with `reconnect` takes messages all the same, and is the same object when it is connected again.
+   * An outbound connection ended. Fires exactly once for each `outbound_node_connected`; `peer.closeReason` says why. A
+   * connection made with `reconnect` still accepts messages, and stays the same object when it is connected again.
    */
   outbound_node_disconnected: [peer: NodeConnection];
-  /** Exactly once for each `inbound_node_connected`. */
+  /** An inbound connection ended. Fires exactly once for each `inbound_node_connected`; `peer.closeReason` says why. */
   inbound_node_disconnected: [peer: NodeConnection];
   /**
-   * A message arrived. `text` is there when a Python node sent it as text: what the data was read from, to check a
-   * signature over it, or to pass it on with `verbatim`.
+   * A message arrived. If a Python node sent it as text, `text` is the text that the data was read from: check
+   * signatures over it, or pass it on with `verbatim`.
    */
   node_message: [peer: NodeConnection, data: Data, text?: string];
-  /** Before we close an outbound connection: a last message still goes out. */
+  /** This node is about to close an outbound connection. Handlers may still send. */
   node_disconnect_with_outbound_node: [peer: NodeConnection];
-  /** Before this node stops. */
+  /** This node is about to stop. All connections are still open. */
   node_request_to_stop: [];
-  /** A request arrived; what the handler returns, or resolves to, is the answer. */
+  /** A request arrived. The handler returns the response, or a promise of it. */
   node_request: [peer: NodeConnection, data: Data];
-  /** The other node opened a stream, whose `openStream` resolves now. */
+  /** The peer opened a stream. Its `openStream` resolves now. */
   node_stream: [peer: NodeConnection, stream: PeerStream, header: Data];
-  /** Connecting again failed for the `trials`th time, with this error; a handler that returns false gives up. */
+  /**
+   * An attempt to connect again, or to connect with `retry`, failed. `trials` counts the failures in a row. A handler
+   * that returns false gives up on the address.
+   */
   node_reconnection_error: [address: string, trials: number, error: unknown];
-  /** A connection made with `reconnect` could not go on where it broke off; these messages may not have arrived. */
+  /** A connection made with `reconnect` could not resume its session. The messages in `lost` may not have arrived. */
   node_session_lost: [peer: NodeConnection, lost: LostSession];
-  /** A message that cannot be decoded arrived; it is counted in `messageCountRerr`. */
+  /** A message was rejected, for example because it cannot be decoded. `messageCountRerr` counts it. */
   node_message_rejected: [peer: NodeConnection, error: Error];
-  /** The other node sent messages of ours back: they came too late, for example. Between SecureNodes. */
+  /** A SecureNode returned messages of this node, for example because they came too late. */
   node_message_returned: [peer: NodeConnection, messages: ReturnedMessages];
   /**
-   * A connection did not come up. `'outbound'`: `connectWithNode` rejects with the same error. `'inbound'`: the
-   * handshake of a node that dialled this one failed, or this node refused it; `address` is where it came from. More
-   * than ten inbound failures a second are reported together.
+   * A connection could not be made. `'outbound'`: `connectWithNode` rejects with the same error. `'inbound'`: the
+   * handshake of a node that dialled this one failed, or this node refused it; `address` is that node's address. The
+   * node reports at most ten inbound failures a second, and then one that counts the others.
    */
   connection_error: [address: string, error: PeerloomError, direction: 'inbound' | 'outbound'];
   /**
-   * A handler of the user, or what decides on who connects, threw or rejected; or another process uses the identity of
-   * this node (a PeerloomError `ERR_IDENTITY_IN_USE`). The node keeps running. Printed when nobody handles it.
+   * A handler, `authorize` or `createNewConnection` threw or rejected, or another process uses the identity of this
+   * node (a PeerloomError `ERR_IDENTITY_IN_USE`). The node keeps running. Without a handler, the node prints the error.
    */
   node_error: [error: unknown, event: NodeEventName, peer: NodeConnection | undefined];
 }
 
-/** The names of the events, as {@link Node.on} and the callback have them. */
+/** The name of an event, for {@link Node.on} and the callback. */
 export type NodeEventName = keyof NodeEvents;
 
 /**
- * Called with every event; `data` is a message, a request's data, or what else the event carries. `text` is that of
- * `node_message`, see {@link NodeEvents}.
+ * A function that is called with every event. `data` is the message, the request, or whatever else the event carries.
+ * `text` is the text of a `node_message`, see {@link NodeEvents}.
  */
 export type NodeCallback = (
   event: NodeEventName,
@@ -83,8 +86,8 @@ export type NodeCallback = (
 ) => void;
 
 /**
- * What {@link Node.on} takes: it is given what {@link NodeEvents} lists for its event, and may be asynchronous. Like an
- * overridden method, it may declare its data as a type of its own.
+ * A listener for {@link Node.on}. It receives the arguments that {@link NodeEvents} lists for the event, and may be
+ * asynchronous. Like an overridden method, it may declare its data as a narrower type.
  */
 export type NodeListener<Name extends NodeEventName> = {
   /** As a method, whose parameters may be narrower than declared. */

@@ -2,53 +2,61 @@ import { checkOptions, checkType } from './arguments.ts';
 
 /** The limits that a node keeps. docs/limits.md says what happens beyond each of them, docs/attacks.md why it exists. */
 export interface Limits {
-  /** Milliseconds for the whole handshake, from the first byte of a connection to its event. Default 10,000. */
+  /** Milliseconds for the whole handshake, from the first byte of a connection to its connected event. Default 10,000. */
   readonly handshakeTimeoutMs: number;
-  /** Bytes read from a peer before it is authenticated; also the longest hello. Default 8,192. */
+  /** Bytes that a peer may send before it is authenticated, and the length of the longest hello. Default 8,192. */
   readonly maxHandshakeBytes: number;
-  /** Inbound handshakes under way at once; further ones wait. Default 32. */
+  /** Inbound handshakes at the same time; further ones wait. Default 32. */
   readonly maxHalfOpen: number;
-  /** The same for one remote address; loopback is exempt. Default 4. */
+  /** Inbound handshakes at the same time from one remote address; loopback is exempt. Default 4. */
   readonly maxHalfOpenPerAddress: number;
-  /** Milliseconds to reach one network address of a host. Default 5,000. */
+  /** Milliseconds to reach one of the network addresses of a host. Default 5,000. */
   readonly dialAddressTimeoutMs: number;
-  /** Milliseconds for connecting in all: name, addresses, handshake. Default 15,000. */
+  /** Milliseconds for dialling in all: name lookup, every address, handshake. Default 15,000. */
   readonly dialTimeoutMs: number;
-  /** Inbound connections from one remote address; loopback is exempt; 0: no limit. Default 8. */
+  /** Inbound connections, and suspended inbound sessions, of one remote address; loopback is exempt. 0: no limit. Default 8. */
   readonly maxInboundPerAddress: number;
-  /** New inbound connections a second from one remote address, and the burst; loopback is exempt. Default 10. */
+  /**
+   * New inbound connections from one remote address in a second; as many may come at once. Loopback is exempt.
+   * Default 10.
+   */
   readonly inboundPerSecondPerAddress: number;
-  /** Bytes of one message, before and after decompression. Default 16 MiB. */
+  /** Bytes of one message, compressed and decompressed. Default 16 MiB. */
   readonly maxMessageBytes: number;
   /**
-   * Lists, objects, byte strings and typed arrays in one message; what they hold does not count. Default 1,000,000.
+   * Lists, objects, byte arrays and typed arrays in one message, together. Their elements do not count. Default
+   * 1,000,000.
    */
   readonly maxContainers: number;
-  /** Bytes waiting to go out on a connection at which `send` starts to answer false. Default 1 MiB; at most `queueMaxBytes`. */
+  /**
+   * Bytes that wait to go out on a connection when `send` begins to return false. Default 1 MiB; at most
+   * `queueMaxBytes`.
+   */
   readonly queueHighWaterBytes: number;
-  /** Bytes waiting to go out on a connection past which `send` throws `ERR_QUEUE_FULL`. Default 32 MiB. */
+  /** Bytes that may wait to go out on a connection; beyond them `send` throws `ERR_QUEUE_FULL`. Default 32 MiB. */
   readonly queueMaxBytes: number;
-  /** Bytes received on a connection and not yet handled at which its reading pauses. Default 4 MiB. */
+  /** Bytes received on a connection that may wait for handlers; beyond them the node pauses reading. Default 4 MiB. */
   readonly unhandledMaxBytes: number;
   /** Streams of one connection, whichever side opened them. Default 256. */
   readonly maxStreams: number;
   /**
-   * Bytes that a stream receives ahead of its reader, and at which its `write` starts to answer false; those that
-   * are read as fast as they arrive get up to 8 MiB, of 16 MiB that a connection has for them. Default 256 KiB.
+   * Bytes that a stream receives ahead of its reader, and bytes that wait to be sent when its `write` begins to return
+   * false. A stream that is read as fast as it arrives gets up to 8 MiB, out of 16 MiB for all streams of the
+   * connection. From 1,024 to 2^30. Default 256 KiB.
    */
   readonly streamWindowBytes: number;
   /**
-   * Bytes that all peers together may make the node keep; past it the connections that most is kept for are ended
-   * first, with the goodbye `overload`. Default 256 MiB; at least `maxMessageBytes` and `queueMaxBytes`.
+   * Bytes that all peers together may make the node keep. Beyond them the node ends connections with the goodbye
+   * `overload`, the most expensive one first. Default 256 MiB; at least `maxMessageBytes` and `queueMaxBytes`.
    */
   readonly memoryBudgetBytes: number;
-  /** Milliseconds of silence after which a connection is pinged. Default 15,000. */
+  /** Milliseconds of silence after which the node pings a peer. Default 15,000. */
   readonly pingAfterMs: number;
-  /** Milliseconds of silence after which a connection counts as lost. Default 45,000. */
+  /** Milliseconds of silence after which the node ends a connection; above `pingAfterMs`. Default 45,000. */
   readonly deadAfterMs: number;
   /**
-   * Milliseconds that a session, of a connection made with `reconnect`, waits for the other node to come back, at a
-   * node that does not try to reach it itself: the one that was dialled. Default 300,000.
+   * Milliseconds that a dialled node keeps the session of a peer that connected with `reconnect` and lost its link.
+   * Default 300,000.
    */
   readonly sessionTimeoutMs: number;
 }
@@ -80,7 +88,7 @@ export const defaultLimits = {
   sessionTimeoutMs: 300_000,
 } as const satisfies Limits;
 
-/** Limits to set; the others keep their defaults. */
+/** The limits to set; all others keep their defaults. */
 export type LimitOptions = { readonly [Name in keyof Limits]?: Limits[Name] | undefined };
 
 /** Where the smallest value is not 1; 0 means: no limit. */
@@ -90,11 +98,11 @@ const minimums: Partial<Record<string, number>> = { maxInboundPerAddress: 0, str
 const maximums: Partial<Record<string, number>> = { streamWindowBytes: 2 ** 30 };
 
 /**
- * The defaults with the given ones in their place.
+ * Completes the given limits with the defaults.
  *
- * @throws TypeError for an unknown name or a value that is no number, RangeError for one out of range, a
- * `deadAfterMs` that leaves no time for a ping, a `queueHighWaterBytes` given above `queueMaxBytes`, or a
- * `memoryBudgetBytes` that one peer within its own limits passes.
+ * @throws TypeError for an unknown name or a value that is not a number.
+ * @throws RangeError for a value out of range, a `deadAfterMs` that leaves no time for a ping, a given
+ * `queueHighWaterBytes` above `queueMaxBytes`, or a `memoryBudgetBytes` that one peer could exceed within its own limits.
  */
 export function resolveLimits(given: LimitOptions = {}): Limits {
   checkOptions(given, Object.keys(defaultLimits), 'limits');

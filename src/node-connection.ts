@@ -10,17 +10,17 @@ import type { Security } from './transport/security.ts';
 import type { Link } from './transport/transport.ts';
 import { checked, isRequestType, type RequestType } from './typed-messages.ts';
 
-/** What a connection is made of; {@link Node.createNewConnection} passes it on. */
+/** The details of a new connection. {@link Node.createNewConnection} passes them to the constructor. */
 export interface ConnectionDetails {
-  /** The id of the other node, proven by its key. */
+  /** The peer's id. It is proven, unless `security.authenticated` is false. */
   readonly id: string;
-  /** What the other node calls itself. */
+  /** The name that the peer gives itself. */
   readonly name: string;
-  /** Outbound: as dialled. Inbound: the address that the connection came from. */
+  /** Outbound: the host that was dialled. Inbound: the address that the connection came from. */
   readonly host: string;
-  /** Outbound: as dialled. Inbound: the port that the other node says it listens on. */
+  /** Outbound: the port that was dialled. Inbound: the port that the peer says it listens on. */
   readonly port: number;
-  /** `'outbound'`: this node made the connection. */
+  /** `'outbound'`: this node dialled. `'inbound'`: the peer dialled. */
   readonly direction: 'inbound' | 'outbound';
   /** @internal */
   readonly channel: Channel;
@@ -36,8 +36,8 @@ export interface MessageCounts {
 }
 
 /**
- * A connection with another node. Extend it, and override {@link Node.createNewConnection}, to give
- * connections more to know or to do.
+ * A connection with another node, its peer. To add fields or methods, extend this class and override
+ * {@link Node.createNewConnection}.
  *
  * @example
  * class ChatConnection extends NodeConnection {
@@ -52,24 +52,24 @@ export interface MessageCounts {
 export class NodeConnection {
   /** The node that the connection belongs to. */
   readonly mainNode: Node;
-  /** The id of the other node, proven by its key. */
+  /** The peer's id. It is proven, unless `security.authenticated` is false. */
   readonly id: string;
-  /** What the other node calls itself; may be empty, proves nothing. */
+  /** The name that the peer gives itself. It may be empty, and proves nothing. */
   readonly name: string;
-  /** Outbound: as dialled. Inbound: the address that the connection came from. */
+  /** Outbound: the host that was dialled. Inbound: the address that the connection came from. */
   readonly host: string;
-  /** Outbound: as dialled. Inbound: the port that the other node says it listens on. */
+  /** Outbound: the port that was dialled. Inbound: the port that the peer says it listens on. */
   readonly port: number;
-  /** `'outbound'`: this node made the connection. */
+  /** `'outbound'`: this node dialled. `'inbound'`: the peer dialled. */
   readonly direction: 'inbound' | 'outbound';
-  /** What the link promises: who is on the other side, and who can read along. */
+  /** Whether the link is encrypted, and whether the peer's id is proven. */
   readonly security: Security;
   readonly #channel: Channel;
   readonly #counts: MessageCounts;
   readonly #info = new Map<string, unknown>();
   #closeReason: CloseReason | undefined;
 
-  /** Called by {@link Node.createNewConnection}, with what that was given. */
+  /** Called by {@link Node.createNewConnection}, with that method's arguments. */
   constructor(mainNode: Node, link: Link, details: ConnectionDetails) {
     this.mainNode = mainNode;
     this.id = details.id;
@@ -82,30 +82,30 @@ export class NodeConnection {
     this.#counts = details.counts;
   }
 
-  /** Messages can be sent. */
+  /** Whether messages can be sent. A suspended connection is open. */
   get isOpen(): boolean {
     return this.#channel.isOpen;
   }
 
   /**
-   * The connection was made with `reconnect`, its link broke, and it waits for another one: what is sent
-   * meanwhile is kept, and goes out then.
+   * Whether the connection, made with `reconnect`, has lost its link and waits for another one. What you send meanwhile
+   * is kept and goes out then.
    */
   get isSuspended(): boolean {
     return this.#channel.isSuspended;
   }
 
-  /** Why the connection ended, or is suspended; `undefined` while it lasts. */
+  /** Why the connection ended or is suspended; otherwise `undefined`. docs/errors.md explains the codes. */
   get closeReason(): CloseReason | undefined {
     return this.#closeReason;
   }
 
   /**
-   * Sends a message. The data may be changed afterwards: it is encoded, or copied, before this returns.
+   * Sends a message. You may change the data afterwards: it is encoded or copied before this returns.
    *
-   * @returns false when more than `limits.queueHighWaterBytes` (1 MiB) wait to go out: the message is on its
-   * way all the same, but a sender of many should await {@link NodeConnection.drained}.
-   * @throws TypeError when no message can hold the data, or an option is not known.
+   * @returns false when more than `limits.queueHighWaterBytes` (1 MiB) wait to go out. The message is on its way all the
+   * same, but await {@link NodeConnection.drained} before you send more.
+   * @throws TypeError if a message cannot hold the data, or an option is unknown.
    * @throws PeerloomError `ERR_CONNECTION_CLOSED`, `ERR_QUEUE_FULL`, `ERR_MESSAGE_TOO_LARGE`,
    * `ERR_COMPRESSION_UNAVAILABLE`.
    */
@@ -115,15 +115,16 @@ export class NodeConnection {
     return hasRoom;
   }
 
-  /** Resolves when `send` would answer true again, or the connection has closed. */
+  /** Resolves when `send` would return true again, or the connection has closed. */
   drained(): Promise<void> {
     return this.#channel.drained();
   }
 
   /**
-   * Sends a message and resolves once the other side's handlers of it have run.
+   * Sends a message, and resolves when the peer's handlers of it have run.
    *
-   * @throws PeerloomError `ERR_HANDLER` when one of them threw, `ERR_TIMEOUT`, `ERR_ABORTED`, and those of `send`.
+   * @throws PeerloomError `ERR_HANDLER` if one of them threw, `ERR_TIMEOUT` after `timeoutMs` (30,000 by default),
+   * `ERR_ABORTED`, and the errors of `send`.
    */
   async deliver(data: Data, options?: WaitOptions): Promise<void> {
     const delivered = this.#channel.deliver(data, options);
@@ -132,12 +133,12 @@ export class NodeConnection {
   }
 
   /**
-   * Asks the other node; what its `node_request` handler returns is the answer. A kind of request, made by
-   * `defineRequest`, may stand before the data: then the answer is checked by its schema.
+   * Sends a request, and resolves with what the peer's `node_request` handler returns. Pass a kind made by
+   * `defineRequest` before the data to have the response checked by its schema.
    *
-   * @typeParam Response the type of the answer that the caller expects; without a kind nothing checks it.
-   * @throws PeerloomError `ERR_HANDLER` when the handler threw or had no answer, `ERR_SCHEMA` when the request or its
-   * answer does not fit, `ERR_TIMEOUT`, `ERR_ABORTED`, and those of `send`.
+   * @typeParam Response the type of the expected response. Without a kind, nothing checks it.
+   * @throws PeerloomError `ERR_HANDLER` if the handler threw or returned nothing, `ERR_SCHEMA` if the request or the
+   * response does not fit, `ERR_TIMEOUT` after `timeoutMs` (30,000 by default), `ERR_ABORTED`, and the errors of `send`.
    */
   request<Response, ParsedResponse, Request>(
     type: RequestType<Request, unknown, Response, ParsedResponse>,
@@ -161,42 +162,45 @@ export class NodeConnection {
   }
 
   /**
-   * Opens a stream of bytes beside the messages, for what is larger than a message may be, or not there in
-   * one piece. It is handed to the other node's `node_stream` handlers behind the messages sent before, and
-   * this resolves then.
+   * Opens a stream of bytes beside the messages, for data that is larger than a message may be, or that you do not have
+   * in one piece. Resolves when the peer's `node_stream` handlers have been called, in order with the messages sent
+   * before.
    *
-   * @param header says what it is about: any data, up to 64 KiB. Default `null`.
-   * @throws PeerloomError `ERR_STREAM_LIMIT` when one of the two sides has as many streams as it allows
-   * (`limits.maxStreams`, 256), `ERR_HANDLER` when nobody handles streams there, `ERR_TIMEOUT`, `ERR_ABORTED`,
-   * and those of `send`; TypeError when no message can hold the header.
+   * @param header tells the peer what the stream is about: any data, up to 64 KiB. Default `null`.
+   * @throws PeerloomError `ERR_STREAM_LIMIT` if one of the two sides has as many streams as it allows
+   * (`limits.maxStreams`, 256), `ERR_HANDLER` if the peer has no handler, `ERR_TIMEOUT` after `timeoutMs` (30,000 by
+   * default), `ERR_ABORTED`, and the errors of `send`.
+   * @throws TypeError if a message cannot hold the header.
    */
   async openStream(header: Data = null, options?: WaitOptions): Promise<PeerStream> {
     return new PeerStream(this, header, await this.#channel.openStream(header, options));
   }
 
   /**
+   * Measures the round trip to the peer.
+   *
    * @returns the round trip in milliseconds.
-   * @throws PeerloomError `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_CONNECTION_CLOSED`.
+   * @throws PeerloomError `ERR_TIMEOUT` after `timeoutMs` (30,000 by default), `ERR_ABORTED`, `ERR_CONNECTION_CLOSED`.
    */
   ping(options?: WaitOptions): Promise<number> {
     return this.#channel.ping(options);
   }
 
-  /** Remembers something about this connection. */
+  /** Stores a value of yours with this connection, under a key. */
   setInfo(key: string, value: unknown): void {
     this.#info.set(key, value);
   }
 
   /**
-   * What {@link NodeConnection.setInfo} was given last for the key; otherwise `undefined`.
+   * Returns the value that {@link NodeConnection.setInfo} stored last under the key, or `undefined`.
    *
-   * @typeParam Value the type that the caller expects; nothing checks it.
+   * @typeParam Value the type of the expected value. Nothing checks it.
    */
   getInfo<Value = unknown>(key: string): Value {
     return this.#info.get(key) as Value;
   }
 
-  /** What `console.log(connection)` shows: with whom it is, how, and in which state. */
+  /** What `console.log(connection)` shows: the peer, its address, the protocol and the state. */
   [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: object, inspect: Inspect): string {
     const { id, name, host, port, direction } = this;
     const state = !this.isOpen ? 'closed' : this.isSuspended ? 'suspended' : 'open';
@@ -213,7 +217,7 @@ export class NodeConnection {
     return `${this.constructor.name} ${inspect(shownConnection, options)}`;
   }
 
-  /** Closes the connection; resolves when the disconnect event has fired. The same as {@link Node.disconnectWithNode}. */
+  /** Closes the connection, as {@link Node.disconnectWithNode} does. Resolves when the disconnect event has fired. */
   stop(): Promise<void> {
     return this.mainNode.disconnectWithNode(this);
   }

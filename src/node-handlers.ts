@@ -5,91 +5,95 @@ import { eventMethods, type LostSession, type NodeEventName } from './events.ts'
 import type { NodeConnection } from './node-connection.ts';
 import type { PeerStream } from './peer-stream.ts';
 
-/** The methods of a node's events: override those that matter. Each may be asynchronous. */
+/** The methods of a node's events. Override those that you need; each may be asynchronous. */
 export abstract class NodeHandlers {
-  /** Our connection to a node is up. */
+  /** A connection that this node dialled is up. */
   outboundNodeConnected(_peer: NodeConnection): unknown {
     return undefined;
   }
 
-  /** A node's connection to us is up. */
+  /** A connection that the peer dialled is up. */
   inboundNodeConnected(_peer: NodeConnection): unknown {
     return undefined;
   }
 
-  /** A connection that we made has ended; `peer.closeReason` says why. */
+  /** A connection that this node dialled has ended; `peer.closeReason` says why. */
   outboundNodeDisconnected(_peer: NodeConnection): unknown {
     return undefined;
   }
 
-  /** A connection that the other node made has ended; `peer.closeReason` says why. */
+  /** A connection that the peer dialled has ended; `peer.closeReason` says why. */
   inboundNodeDisconnected(_peer: NodeConnection): unknown {
     return undefined;
   }
 
   /**
-   * A message arrived. While this runs the next one of that peer waits, and past 4 MiB so does the peer. `text` is what
-   * a message of a Python node was read from.
+   * A message arrived. While an asynchronous handler runs, the next message of that peer waits; when 4 MiB
+   * (`limits.unhandledMaxBytes`) wait, the peer cannot send more. `text` is the text that a message of a Python node was
+   * read from.
    */
   nodeMessage(_peer: NodeConnection, _data: Data, _text?: string): unknown {
     return undefined;
   }
 
-  /** We are about to close a connection that we made: a last message still goes out. */
+  /** This node is about to close an outbound connection. You may still send. */
   nodeDisconnectWithOutboundNode(_peer: NodeConnection): unknown {
     return undefined;
   }
 
-  /** This node is about to stop; all connections are still there. */
+  /** This node is about to stop. All connections are still open. */
   nodeRequestToStop(): unknown {
     return undefined;
   }
 
-  /** Answers a request: `Data`, or a promise of it; `undefined` leaves it to the callback and the listeners. */
+  /** Returns the response to a request, or a promise of it. `undefined` leaves it to the callback and the listeners. */
   nodeRequest(_peer: NodeConnection, _data: Data): unknown {
     return undefined;
   }
 
   /**
-   * The other node opened a stream to us. Others are handled meanwhile, even while this runs. A stream that this throws or
-   * rejects for is aborted; one that nobody handles is refused.
+   * The peer opened a stream. Other messages and streams are handled while this runs. If this throws or rejects, the
+   * stream is aborted. If no handler exists, the stream is refused.
    */
   nodeStream(_peer: NodeConnection, _stream: PeerStream, _header: Data): unknown {
     return undefined;
   }
 
-  /** Connecting again failed for the `trials`th time, with this error; return false to give up on that address. */
+  /** An attempt to connect again failed; `trials` counts the failures in a row. Return false to give up on the address. */
   nodeReconnectionError(_address: string, _trials: number, _error: unknown): unknown {
     return undefined;
   }
 
   /**
-   * A connection made with `reconnect` broke and could not go on, because the other node was restarted or stayed
-   * away too long: `lost` has the messages that it has not acknowledged.
+   * A connection made with `reconnect` could not resume its session, for example because the peer was restarted or
+   * stayed away too long. `lost` has the messages that the peer has not acknowledged.
    */
   nodeSessionLost(_peer: NodeConnection, _lost: LostSession): unknown {
     return undefined;
   }
 
-  /** A message arrived that cannot be decoded; it is counted in {@link Node.messageCountRerr}. */
+  /** A message was rejected, for example because it cannot be decoded. {@link Node.messageCountRerr} counts it. */
   nodeMessageRejected(_peer: NodeConnection, _error: Error): unknown {
     return undefined;
   }
 
   /**
-   * The other node could not take messages of ours and sent them back: `messages.code` says why. It happens between
-   * SecureNodes.
+   * A SecureNode could not accept messages of this node and returned them; `messages.code` says why. Only SecureNodes
+   * do this.
    */
   nodeMessageReturned(_peer: NodeConnection, _messages: ReturnedMessages): unknown {
     return undefined;
   }
 
-  /** A connection that this node made, or another node made to it, did not come up. */
+  /** A connection could not be made, by this node (`'outbound'`) or to it (`'inbound'`). */
   connectionError(_address: string, _error: PeerloomError, _direction: 'inbound' | 'outbound'): unknown {
     return undefined;
   }
 
-  /** A handler of yours threw or rejected, or another process uses this node's identity. Printed when nobody handles it. */
+  /**
+   * A handler of yours threw or rejected, or another process uses this node's identity. Without a handler, the node
+   * prints the error.
+   */
   nodeError(_error: unknown, _event: NodeEventName, _peer: NodeConnection | undefined): unknown {
     return undefined;
   }

@@ -43,8 +43,8 @@ import { WaitedHandlers } from './waited-handlers.ts';
 import { goodbye } from './wire/goodbye.ts';
 
 /**
- * A node of a peer-to-peer network: it listens, connects to others, and tells what happens by events. Extend
- * it and override the events that matter, or give a callback, or listen with {@link Node.on}.
+ * A node of a peer-to-peer network. It listens, connects to other nodes, and reports what happens through events. Extend
+ * it and override the methods of the events that you need, or pass a callback, or add listeners with {@link Node.on}.
  *
  * @example
  * class MyNode extends Node {
@@ -58,9 +58,9 @@ import { goodbye } from './wire/goodbye.ts';
  * node.sendToNodes('hello');
  */
 export class Node extends NodeHandlers {
-  /** The address listened on. */
+  /** The address that the node listens on. */
   readonly host: string;
-  /** Prints every step when true. */
+  /** Whether the node prints every step. */
   debug: boolean;
   /** @internal For what a subclass of ours keeps for peers. */
   readonly memoryBudget: MemoryBudget;
@@ -81,8 +81,9 @@ export class Node extends NodeHandlers {
   #livenessTimer: RuntimeTimer | undefined;
 
   /**
-   * @param host the address to listen on: `'127.0.0.1'`, `'0.0.0.0'` for all of this machine, `'::'`.
-   * @param port 1 to 65535; 0: the system picks one, see {@link Node.port}.
+   * @param host the address to listen on: `'127.0.0.1'` for this machine only, `'0.0.0.0'` or `'::'` for all its
+   * addresses.
+   * @param port 1 to 65535. 0: the system picks a free port, see {@link Node.port}.
    * @throws TypeError or RangeError for wrong arguments; PeerloomError `ERR_IDENTITY_…` for the identity's file.
    */
   constructor(host: string, port: number, options?: NodeOptions) {
@@ -137,57 +138,57 @@ export class Node extends NodeHandlers {
     }
   }
 
-  /** The libp2p PeerId of the node's public key: `'12D3KooW…'`. */
+  /** The node's id: the libp2p PeerId of its public key, `'12D3KooW…'`. */
   get id(): string {
     return this.#options.identity.id;
   }
 
-  /** The port listened on; the one bound, after {@link Node.start}. */
+  /** The port that the node listens on. With port 0 it is 0 until {@link Node.start} has resolved. */
   get port(): number {
     return this.#port;
   }
 
-  /** What the node calls itself. */
+  /** The node's name, which every peer sees. It may be empty. */
   get name(): string {
     return this.#options.name;
   }
 
-  /** The connections that other nodes made. */
+  /** The connections that other nodes dialled. */
   get nodesInbound(): ReadonlySet<NodeConnection> {
     return this.#connections.inbound;
   }
 
-  /** The connections that this node made. */
+  /** The connections that this node dialled. */
   get nodesOutbound(): ReadonlySet<NodeConnection> {
     return this.#connections.outbound;
   }
 
-  /** All connections, as they are at this moment. */
+  /** All connections at this moment, in a new list. */
   get allNodes(): readonly NodeConnection[] {
     return [...this.#connections.inbound, ...this.#connections.outbound];
   }
 
-  /** Messages, deliveries and requests sent; one to many counts for each. */
+  /** Messages, deliveries and requests sent. A message to several peers counts for each of them. */
   get messageCountSend(): number {
     return this.#connections.counts.sent;
   }
 
-  /** Messages, deliveries and requests that arrived and were handed to the handlers. */
+  /** Messages, deliveries and requests received and handed to handlers. */
   get messageCountRecv(): number {
     return this.#connections.counts.received;
   }
 
-  /** Messages that arrived and could not be decoded. */
+  /** Messages that arrived and were rejected, for example because they could not be decoded. */
   get messageCountRerr(): number {
     return this.#connections.counts.rejected;
   }
 
   /**
-   * Begins to listen, on all transports or on none: when it fails, the node is as it was before and may be started
+   * Begins to listen, on all transports or on none. If this fails, the node is as it was before, and you may call it
    * again.
    *
    * @throws PeerloomError `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS_UNAVAILABLE`, `ERR_HOST_NOT_FOUND`;
-   * `ERR_NOT_STARTED` for a node that was stopped: make a new one.
+   * `ERR_NOT_STARTED` for a node that was stopped: a stopped node cannot start again.
    */
   start(): Promise<void> {
     if (this.#stopped !== undefined) return Promise.reject(notStarted('was stopped: make a new one'));
@@ -230,11 +231,11 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * Stops: `node_request_to_stop` first, then a goodbye to every connection once its queue is sent. Resolves
-   * when all sockets and timers are gone; calling it again waits for the same end.
+   * Stops the node: fires `node_request_to_stop`, sends what is queued, and says goodbye to every peer. Resolves when all
+   * sockets and timers are gone. Calling it again waits for the same end.
    *
-   * In a handler of `node_request_to_stop` or `node_disconnect_with_outbound_node` it resolves at once, because the
-   * node waits for that handler before it stops.
+   * In a handler of `node_request_to_stop` or `node_disconnect_with_outbound_node` it resolves at once, because the node
+   * waits for that handler before it stops.
    */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
@@ -270,10 +271,10 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * Connects with another node, or finds the connection with it that is there already, and resolves when ids
-   * are exchanged. With `reconnect` the address is kept connected once the first attempt has succeeded; with `retry`
-   * the node keeps trying until an attempt succeeds. The other node fires its connected event at about the same time,
-   * perhaps a moment later: there {@link Node.waitForNodes} waits for it.
+   * Connects with another node, or returns the existing connection with it. Resolves when both sides have admitted each
+   * other. With `reconnect`, the node keeps the address connected once the first attempt has succeeded. With `retry`, it
+   * keeps trying until an attempt succeeds. The other node fires its connected event at about the same time, perhaps a
+   * moment later; there, {@link Node.waitForNodes} waits for it.
    *
    * @throws TypeError or RangeError for wrong arguments, with the rule and the value.
    * @throws PeerloomError `ERR_CONNECTION_REFUSED`, `ERR_HOST_NOT_FOUND`, `ERR_HOST_UNREACHABLE`,
@@ -351,12 +352,12 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * Closes a connection: an outbound one after `node_disconnect_with_outbound_node`, whose handlers may still
-   * send. What is queued goes out first; where there is no link, `node_session_lost` tells of it. Resolves when the
-   * disconnect event has fired; at once for a connection that has closed already, and in a handler of
-   * `node_disconnect_with_outbound_node`, which the node waits for.
+   * Closes a connection, and stops reconnecting with that peer. For an outbound connection,
+   * `node_disconnect_with_outbound_node` fires first, whose handlers may still send. The node sends what is queued; if the
+   * connection is suspended, `node_session_lost` reports it instead. Resolves when the disconnect event has fired. In a
+   * handler of `node_disconnect_with_outbound_node`, and for a connection that has closed already, it resolves at once.
    *
-   * @throws TypeError for what is no connection of this node.
+   * @throws TypeError for anything that is not a connection of this node.
    */
   async disconnectWithNode(connection: NodeConnection): Promise<void> {
     if (!NodeConnection.isGenuine(connection) || connection.mainNode !== this) {
@@ -372,11 +373,11 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * Sends a message to all neighbours; it is encoded once. `exclude` leaves some of them out, given as connections
-   * or ids.
+   * Sends a message to all peers. The node encodes it once. `exclude` lists peers to leave out, as connections or ids.
    *
-   * @throws TypeError when no message can hold the data, an option is not known, or `exclude` is no list of
-   * connections and ids. What fails for single connections is in the report.
+   * @returns a report: how many peers the message was sent to, which of them are congested, and which failed.
+   * @throws TypeError if a message cannot hold the data, an option is unknown, or `exclude` is not a list of connections
+   * and ids. Failures of single connections are in the report.
    */
   sendToNodes(data: Data, options: SendToNodesOptions = {}): SendReport {
     const { maxContainers } = this.#options.limits;
@@ -384,14 +385,14 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * Asks all neighbours at once; what their `node_request` handlers return are the answers. A kind of request, made by
-   * `defineRequest`, may stand before the data: then each answer is checked by its schema, and has its type.
+   * Sends a request to all peers at once. Their `node_request` handlers return the answers. Pass a kind made by
+   * `defineRequest` before the data to have each answer checked by its schema, and typed.
    *
-   * @typeParam Response the type of the answers that the caller expects; without a kind nothing checks it.
-   * @returns the answers and the failures, as they come: each has its `peer`, and `data` or an `error`. Leaving the
-   * loop early aborts the requests that have no answer yet. Answers take up to `timeoutMs`, 30,000 by default.
+   * @typeParam Response the type of the expected answers. Without a kind, nothing checks it.
+   * @returns the answers and failures, as they arrive. Each has its `peer`, and `data` or an `error`. Leaving the loop
+   * early aborts the requests that have no answer yet. A peer has `timeoutMs` (30,000 by default) to answer.
    * @throws TypeError or RangeError at once for wrong options. The iteration throws PeerloomError
-   * `ERR_TOO_FEW_ANSWERS` as soon as fewer than `atLeast` can still answer.
+   * `ERR_TOO_FEW_ANSWERS` as soon as fewer than `atLeast` peers can still answer.
    * @example
    * for await (const { peer, data, error } of node.requestFromNodes('what time is it?')) {
    *   console.log(peer.name, error === undefined ? data : error.message);
@@ -411,11 +412,11 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * Waits until this node is connected with so many peers, or with those of the ids, whichever side dialled.
+   * Waits until this node is connected with that many peers, or with the peers of these ids, whichever side dialled.
    *
-   * @returns all connections; for ids, one for each, in their order.
+   * @returns all connections; for ids, one connection for each, in the order of the ids.
    * @throws TypeError or RangeError for wrong arguments; PeerloomError `ERR_TIMEOUT` after `timeoutMs` (30,000 by
-   * default), `ERR_ABORTED`, `ERR_NOT_STARTED` when the node stops meanwhile.
+   * default), `ERR_ABORTED`, `ERR_NOT_STARTED` if the node stops meanwhile.
    */
   async waitForNodes(countOrIds: WantedNodes, options?: WaitOptions): Promise<readonly NodeConnection[]> {
     const host = {
@@ -428,11 +429,12 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * Sends a message to one neighbour, given as its connection or its id.
+   * Sends a message to one peer.
    *
+   * @param target the peer's connection or id.
    * @returns false above the connection's high-water mark, see {@link NodeConnection.send}.
-   * @throws PeerloomError `ERR_NOT_CONNECTED`, and what {@link NodeConnection.send} throws; TypeError for a target
-   * that is neither.
+   * @throws PeerloomError `ERR_NOT_CONNECTED`, and the errors of {@link NodeConnection.send}.
+   * @throws TypeError for another kind of target.
    */
   sendToNode(target: NodeConnection | string, data: Data, options?: SendOptions): boolean {
     if (typeof target !== 'string' && !NodeConnection.isGenuine(target)) {
@@ -447,9 +449,9 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * Makes the object for a new connection; override it for a class of your own. If it throws, or returns anything but
-   * a new NodeConnection made from what it was given, the node refuses the peer: `connectWithNode` rejects, and
-   * `node_error` reports it for an inbound connection.
+   * Creates the object for a new connection. Override it to use your own class. If it throws, or returns anything but a
+   * new NodeConnection made from its arguments, the node refuses the peer: `connectWithNode` rejects, and `node_error`
+   * reports it for an inbound connection.
    */
   createNewConnection(link: Link, details: ConnectionDetails): NodeConnection {
     return new NodeConnection(this, link, details);
@@ -463,7 +465,7 @@ export class Node extends NodeHandlers {
   /** @internal Where a subclass of ours lets go of what it holds, once the node has stopped. */
   releaseAfterStop(): void | Promise<void> {}
 
-  /** What `console.log(node)` shows: who it is, where it listens, and whom it is connected with. */
+  /** What `console.log(node)` shows: id, name, address, state, peers and message counts. */
   [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: object, inspect: Inspect): string {
     const { id, name, host, port } = this;
     const state = this.#stopped !== undefined ? 'stopped' : this.#started === undefined ? 'new' : 'started';
@@ -485,7 +487,7 @@ export class Node extends NodeHandlers {
     return `${this.constructor.name} ${inspect(shownNode, options)}`;
   }
 
-  /** Prints who is connected. */
+  /** Prints the ids and addresses of all peers. */
   printConnections(): void {
     console.log(`Connections of ${this.name || this.id}:`);
     for (const [title, connections] of [
@@ -497,33 +499,37 @@ export class Node extends NodeHandlers {
     }
   }
 
-  /** Calls a function at each such event, after the overridden method and the callback. */
+  /**
+   * Adds a listener, which is called at each event of that name, after the overridden method and the callback.
+   *
+   * @throws TypeError for an unknown event or a listener that is not a function.
+   */
   on<Name extends NodeEventName>(event: Name, listener: NodeListener<Name>): this {
     this.#dispatcher.on(event, listener);
     return this;
   }
 
   /**
-   * Removes a listener that {@link Node.on} or {@link Node.once} added; where they added it several times, the latest of
-   * these.
+   * Removes a listener that {@link Node.on} or {@link Node.once} added. If they added it several times, this removes the
+   * latest one.
    */
   off<Name extends NodeEventName>(event: Name, listener: NodeListener<Name>): this {
     this.#dispatcher.off(event, listener);
     return this;
   }
 
-  /** Like {@link Node.on}, for the next such event only. */
+  /** Adds a listener for the next event of that name only. */
   once<Name extends NodeEventName>(event: Name, listener: NodeListener<Name>): this {
     this.#dispatcher.on(event, listener, true);
     return this;
   }
 
   /**
-   * Handles a kind of message, or answers a kind of request, made by `defineMessage` or `defineRequest`. The
-   * handler is given only data that has passed the schema; other data is rejected with `ERR_SCHEMA`. Messages of the
-   * kind no longer go to `node_message`, nor requests of the kind to `node_request`.
+   * Handles a kind of message made by `defineMessage`, or answers a kind of request made by `defineRequest`. The handler
+   * receives only data that fits the schema; other data is rejected with `ERR_SCHEMA`. Messages of the kind no longer
+   * fire `node_message`, and requests of the kind no longer fire `node_request`.
    *
-   * @throws TypeError for something that is not a kind, or a kind that has a handler already.
+   * @throws TypeError for anything that is not a kind, or for a kind that has a handler already.
    * @example
    * node.handle(line, (peer, { text }) => console.log(`${peer.name}: ${text}`));
    */

@@ -11,95 +11,104 @@ import type { Security } from './transport/security.ts';
 import type { Transport } from './transport/transport.ts';
 import { maxNameLength } from './wire/hello.ts';
 
-/** What is known of a node that asks to connect, or answers. */
+/** A peer that wants to connect, or that was dialled, for {@link NodeOptions.authorize} to decide on. */
 export interface PeerDetails {
-  /** Proven by its key. */
+  /** Its id. The peer has proven that it holds the key, unless `security.authenticated` is false. */
   readonly id: string;
-  /** What it calls itself; proves nothing. */
+  /** The name that it gives itself, which proves nothing. */
   readonly name: string;
-  /** Where its end of the connection is. */
+  /** The address of its end of the connection. */
   readonly host: string;
-  /** Where it says it listens. */
+  /** The port that it says it listens on. */
   readonly port: number;
-  /** `'outbound'`: this node asks to connect. */
+  /** `'outbound'`: this node dialled. `'inbound'`: the peer dialled. */
   readonly direction: 'inbound' | 'outbound';
-  /** What the link promises. */
+  /** Whether the link is encrypted, and whether the id is proven. */
   readonly security: Security;
 }
 
-/** How a node behaves; everything has a default. */
+/** The options of a node. Each has a default. */
 export interface NodeOptions {
-  /** For people to read; up to 64 characters. Told to every peer. Default: empty. */
+  /** A name for people to read, of up to 64 characters. Every peer sees it. Default: empty. */
   readonly name?: string | undefined;
   /** Prints every step. Default false; `DEBUG=peerloom:*` in the environment does the same. */
   readonly debug?: boolean | undefined;
-  /** Called with every event, after the overridden method. */
+  /** A function that is called with every event, after the overridden method. Default: none. */
   readonly callback?: NodeCallback | undefined;
-  /** Inbound connections; 0: no limit. Default 128. */
+  /** The most inbound connections; 0: no limit. Default 128. */
   readonly maxConnections?: number | undefined;
-  /** Who the node is: a key pair, or the file that keeps it, made when missing. Default: a new one each time. */
+  /** The node's key pair, or the file that keeps it and is created if missing. Default: a new key pair each time. */
   readonly identity?: Identity | IdentityFile | undefined;
-  /** How to reach other nodes; the first is for addresses without a scheme. Default `[tcp()]`. */
+  /** The ways to reach other nodes. The first one serves addresses without a scheme. Default `[tcp()]`. */
   readonly transports?: readonly Transport[] | undefined;
-  /** Only nodes of the same network connect. Default: one without a name. */
+  /** The name of the network, of up to 256 characters. Only nodes of the same network connect. Default: empty. */
   readonly network?: string | undefined;
-  /** Only nodes that hold the same key connect, and nobody else learns anything of the node. Default: none. */
+  /**
+   * A secret text. Only nodes that hold the same one connect; strangers learn only that something speaks TLS on the
+   * port. Default: none.
+   */
   readonly networkKey?: string | undefined;
   /**
-   * Decides on each peer, inbound and outbound, before any event. True alone lets it in; what is no boolean is told
-   * by `node_error` as well. Default: all are welcome.
+   * Decides on each peer, inbound and outbound, before any event. Only `true` admits the peer. For a result that is not
+   * a boolean, `node_error` fires as well. Default: every peer is admitted.
    */
   readonly authorize?: ((peer: PeerDetails) => boolean | Promise<boolean>) | undefined;
-  /** The ids of the only nodes to connect with. Default: all. */
+  /** The ids of the only nodes that may connect. Default: all. */
   readonly allow?: Iterable<string> | undefined;
-  /** Ids of nodes never to connect with. Default: none. */
+  /** The ids of nodes that may not connect. Default: none. */
   readonly deny?: Iterable<string> | undefined;
-  /** How connections made with `reconnect: true` are tried again. */
+  /** How the node reconnects where `connectWithNode` was given `reconnect` or `retry`. Default: see its fields. */
   readonly reconnect?: ReconnectOptions | undefined;
   /** How messages of Python nodes are read. */
   readonly p2pnetwork?: P2pnetworkOptions | undefined;
-  /** The bounds that the node keeps. */
+  /** Limits of memory, time and connections, each by its name. Default: see {@link Limits}. */
   readonly limits?: LimitOptions | undefined;
-  /** Where time and randomness come from. Default: the system. */
+  /** The source of time and randomness. Default: the system. */
   readonly runtime?: Runtime | undefined;
 }
 
 /** How messages of Python nodes are read. */
 export interface P2pnetworkOptions {
   /**
-   * Whole numbers beyond 2^53 arrive as bigints. Default false: a message with such a number is rejected, since it would
-   * arrive as another number; one that stands alone arrives as text.
+   * Whole numbers beyond 2^53 arrive as bigints. Default false: a message that contains such a number is rejected,
+   * because the number would change. A message that is nothing but such a number arrives as text.
    */
   readonly bigIntegers?: boolean | undefined;
 }
 
-/** When to try again, and how often. */
+/** When a node tries to connect again, and how often. */
 export interface ReconnectOptions {
-  /** Milliseconds before the first trial; each further one waits up to twice as long. Default 1,000. */
+  /**
+   * The longest wait before the first attempt, in milliseconds. It doubles with each attempt, and each wait is a random
+   * part of it. Default 1,000.
+   */
   readonly minDelayMs?: number | undefined;
-  /** The longest wait between two trials, in milliseconds. Default 60,000. */
+  /** The longest wait between two attempts, in milliseconds. Default 60,000. */
   readonly maxDelayMs?: number | undefined;
-  /** Trials in a row before giving up. Default `Infinity`. */
+  /** Failed attempts in a row before the node gives up. Default `Infinity`. */
   readonly maxTrials?: number | undefined;
 }
 
-/** {@link ReconnectOptions} with nothing left open. */
+/** {@link ReconnectOptions}, completed with the defaults. */
 export type ReconnectPolicy = { readonly [Name in keyof ReconnectOptions]-?: number };
 
-/** How to connect. */
+/** The options of {@link Node.connectWithNode}. */
 export interface ConnectOptions {
-  /** Connects again, by the rules of {@link NodeOptions.reconnect}, when the connection is lost. Default false. */
+  /**
+   * Connects again, by the rules of {@link NodeOptions.reconnect}, when the connection breaks, and resumes the session.
+   * The first attempt must succeed, unless `retry` is true. Default false.
+   */
   readonly reconnect?: boolean | undefined;
   /**
    * Keeps trying until the node can be reached, by the rules of {@link NodeOptions.reconnect}. Each failed attempt
    * fires `node_reconnection_error`, whose handler may return false to give up. Default false: the first failure rejects.
    */
   readonly retry?: boolean | undefined;
-  /** The id of the node that must answer; another one is refused with `ERR_ID_MISMATCH`. */
+  /** The id of the expected node. Any other node is refused with `ERR_ID_MISMATCH`. Default: any node. */
   readonly id?: string | undefined;
-  /** Milliseconds for an attempt. Default `limits.dialTimeoutMs`, 15,000. */
+  /** Milliseconds for one attempt; then it fails with `ERR_TIMEOUT`. Default `limits.dialTimeoutMs`, 15,000. */
   readonly timeoutMs?: number | undefined;
-  /** Gives up with `ERR_ABORTED`. */
+  /** When it fires, `connectWithNode` rejects with `ERR_ABORTED`. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -112,7 +121,7 @@ export const defaultOptions = {
   reconnect: { minDelayMs: 1_000, maxDelayMs: 60_000, maxTrials: Number.POSITIVE_INFINITY },
 } as const satisfies NodeOptions;
 
-/** Options with nothing left open. */
+/** {@link NodeOptions}, checked and completed with the defaults. */
 export interface ResolvedOptions {
   readonly name: string;
   readonly debug: boolean;
@@ -174,7 +183,7 @@ const runtimeMethods = [
 ] as const satisfies readonly (keyof Runtime)[];
 
 /**
- * Checks options and fills in what is missing; what it is given stays as it is.
+ * Checks options and adds the defaults, without changing its argument.
  *
  * @throws TypeError or RangeError with the option's name, the rule and the value; PeerloomError `ERR_IDENTITY_…`.
  */

@@ -12,14 +12,14 @@ export type NodeDuplex =
   import('node:stream').Duplex;
 
 /**
- * Bytes in order, in both directions, beside the messages of a connection and the other streams: made by
- * {@link NodeConnection.openStream}, and handed to the other node as the event `node_stream`. Pieces may be
- * joined and cut on the way.
+ * A stream of bytes in both directions, beside the messages and the other streams of a connection. One node opens it
+ * with {@link NodeConnection.openStream}; the other node receives it with the event `node_stream`. Bytes arrive in
+ * order, but pieces may be joined and split on the way.
  *
- * What is not read holds the other side back once 256 KiB (`limits.streamWindowBytes`) have arrived, or up to
- * 8 MiB where all before was read as fast as it arrived; and it holds up nothing but this stream. A stream takes
- * up one of the 256 of its connection (`limits.maxStreams`) until both sides have ended and read it to the end, or
- * one of them has aborted it.
+ * If you do not read, the peer can send 256 KiB (`limits.streamWindowBytes`), or up to 8 MiB if you have read everything
+ * before as fast as it arrived. A slow reader holds up nothing but this stream. A stream takes one of the 256 places of
+ * its connection (`limits.maxStreams`) until both sides have ended it and read it to the end, or one of them has aborted
+ * it.
  *
  * @example
  * const stream = await connection.openStream({ name: 'holiday.mp4' });
@@ -29,9 +29,9 @@ export type NodeDuplex =
  * stream.end();
  */
 export class PeerStream implements AsyncIterable<Uint8Array> {
-  /** The connection that it belongs to. */
+  /** The connection that the stream belongs to. */
   readonly connection: NodeConnection;
-  /** What `openStream` was given. */
+  /** The header that was passed to `openStream`. */
   readonly header: Data;
   readonly #stream: ChannelStream;
 
@@ -42,30 +42,31 @@ export class PeerStream implements AsyncIterable<Uint8Array> {
     this.#stream = stream;
   }
 
-  /** The same on both sides, and no other stream of the connection ever has it. */
+  /** A number that is the same on both sides, and unique among all streams of the connection. */
   get id(): number {
     return this.#stream.id;
   }
 
   /**
-   * Resolves when both sides have ended the stream and everything that arrived was read. Rejects with what
-   * broke it off: `ERR_STREAM_ABORTED`, `ERR_CONNECTION_CLOSED`, `ERR_HANDLER`. Nobody has to look at it.
+   * Resolves when both sides have ended the stream and everything that arrived was read. Rejects if the stream broke:
+   * `ERR_STREAM_ABORTED`, `ERR_CONNECTION_CLOSED`, `ERR_HANDLER`. You may ignore it: it never causes an unhandled
+   * rejection.
    */
   get closed(): Promise<void> {
     return this.#stream.closed;
   }
 
   /**
-   * The next bytes, as soon as there are some; `undefined` when the other side has ended.
+   * Resolves with the next bytes, as soon as there are some, or with `undefined` when the peer has ended the stream.
    *
-   * @throws PeerloomError `ERR_STREAM_ABORTED`, `ERR_HANDLER`, at once; `ERR_CONNECTION_CLOSED` behind what
-   * has arrived.
+   * @throws PeerloomError `ERR_STREAM_ABORTED` or `ERR_HANDLER` at once; `ERR_CONNECTION_CLOSED` after the bytes that have
+   * arrived.
    */
   read(): Promise<Uint8Array | undefined> {
     return this.#stream.read();
   }
 
-  /** Reads to the end. Leaving the loop before aborts the stream; {@link PeerStream.read} does not. */
+  /** Reads to the end. Leaving the loop early aborts the stream; to keep it open, use {@link PeerStream.read}. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void> {
     let isAtEnd = false;
     try {
@@ -81,13 +82,13 @@ export class PeerStream implements AsyncIterable<Uint8Array> {
   }
 
   /**
-   * Writes bytes, which may be changed afterwards: they are copied.
+   * Writes bytes. You may change them afterwards: they are copied.
    *
    * @returns false when 256 KiB (`limits.streamWindowBytes`) or more wait to be sent: await
    * {@link PeerStream.drained} before the next write.
-   * @throws PeerloomError `ERR_STREAM_ENDED` after {@link PeerStream.end}; `ERR_QUEUE_FULL` past 32 MiB
-   * (`limits.queueMaxBytes`) for who did not wait; what broke the stream off: `ERR_STREAM_ABORTED`,
-   * `ERR_CONNECTION_CLOSED`, `ERR_HANDLER`.
+   * @throws PeerloomError `ERR_STREAM_ENDED` after {@link PeerStream.end}; `ERR_QUEUE_FULL` if more than 32 MiB
+   * (`limits.queueMaxBytes`) would wait; `ERR_STREAM_ABORTED`, `ERR_CONNECTION_CLOSED` or `ERR_HANDLER` if the stream
+   * broke.
    */
   write(bytes: Uint8Array): boolean {
     const given = bytesOf(bytes);
@@ -95,21 +96,21 @@ export class PeerStream implements AsyncIterable<Uint8Array> {
     return this.#stream.write(given);
   }
 
-  /** Resolves when `write` would answer true again, or would throw. */
+  /** Resolves when `write` would return true again, or would throw. */
   drained(): Promise<void> {
     return this.#stream.drained();
   }
 
-  /** Says that nothing more will be written: the other side reads to the end, and may still write. */
+  /** Ends this side of the stream: you will write nothing more. The peer may still write. */
   end(): void {
     this.#stream.end();
   }
 
   /**
-   * Gives the stream up in both directions. What waits to be sent or read is dropped; reading and writing fail
-   * with `ERR_STREAM_ABORTED` and the reason as the message, on the other side as well.
+   * Aborts the stream in both directions. Bytes that wait to be sent or read are dropped. Reading and writing fail with
+   * `ERR_STREAM_ABORTED` and the reason as the message, on both sides.
    *
-   * @param reason a sentence or an error, whose message the other side is told. Default `'the stream was aborted'`.
+   * @param reason a sentence, or an error whose message the peer receives. Default `'the stream was aborted'`.
    */
   abort(reason: unknown = 'the stream was aborted'): void {
     const cause = typeof reason === 'object' && reason !== null ? reason : undefined;
@@ -117,11 +118,11 @@ export class PeerStream implements AsyncIterable<Uint8Array> {
   }
 
   /**
-   * The same as a stream of Node.js, for `pipeline()` and the like; use one of the two from then on. Destroying it
-   * aborts this; what breaks this off is its `'error'`, which unlike that of other streams need not be listened to:
-   * no other node can end the process by going away.
+   * Returns the stream as a Node.js `Duplex`, for `pipeline()` and similar functions. From then on, use only the
+   * `Duplex`. Destroying it aborts the stream. If the stream breaks, the `Duplex` emits `'error'`. Unlike with other
+   * streams you need not listen to it: a peer that goes away cannot end the process.
    *
-   * @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE` where the runtime is not Node.js.
+   * @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE` if the runtime is not Node.js.
    */
   toDuplex(): NodeDuplex {
     const { Duplex } = requiredBuiltin('node:stream', 'toDuplex()');
@@ -149,8 +150,8 @@ export class PeerStream implements AsyncIterable<Uint8Array> {
   }
 
   /**
-   * The same as a pair of WHATWG streams; use one of the two from then on. Cancelling the one or aborting the
-   * other aborts this.
+   * Returns the stream as a pair of WHATWG streams. From then on, use only the pair. Cancelling `readable` or aborting
+   * `writable` aborts the stream.
    */
   toWeb(): ReadableWritablePair<Uint8Array, Uint8Array> {
     const readable = new ReadableStream<Uint8Array>(

@@ -4,27 +4,27 @@ import { shareEncoding } from './channel/shared-encoding.ts';
 import type { Data } from './data.ts';
 import { NodeConnection } from './node-connection.ts';
 
-/** How to send a message to many. */
+/** The options of {@link Node.sendToNodes}. */
 export interface SendToNodesOptions extends SendOptions {
-  /** Whom to leave out, as connections or ids. Default: nobody. */
+  /** The peers to leave out, as connections or ids. Default: none. */
   readonly exclude?: Iterable<NodeConnection | string> | undefined;
 }
 
-/** A connection that did not take a message, and why. */
+/** A connection over which a message could not be sent, and the reason. */
 export interface SendFailure {
-  /** The connection; it may have closed meanwhile. */
+  /** The connection. It may have closed meanwhile. */
   readonly connection: NodeConnection;
-  /** What {@link NodeConnection.send} threw. */
+  /** The error that {@link NodeConnection.send} threw. */
   readonly error: Error;
 }
 
-/** What became of a message to many. */
+/** The result of {@link Node.sendToNodes}. */
 export interface SendReport {
-  /** Connections that took the message. */
+  /** How many connections accepted the message. */
   readonly sent: number;
-  /** Those of them that are above their high-water mark: wait for their `drained()` before sending much more. */
+  /** Which of them are above their high-water mark: await their `drained()` before you send much more. */
   readonly congested: readonly NodeConnection[];
-  /** Connections that did not take it, with the reason. */
+  /** The connections that did not accept it, with the reason. */
   readonly failed: readonly SendFailure[];
 }
 

@@ -25,27 +25,27 @@ import { Vault } from './vault/vault.ts';
 import { checkVaultOptions } from './vault/vault-arguments.ts';
 import { VaultEngine, type VaultOptions, type VaultSetup } from './vault/vault-engine.ts';
 
-/** How a {@link SecureNode} behaves; everything has a default. */
+/** The options of a {@link SecureNode}. Each has a default. */
 export interface SecureNodeOptions extends NodeOptions {
   /**
-   * Milliseconds that the time of a message may differ from this node's, either way. Default 600,000: five minutes
-   * for clocks, and five for a message that waits for its link to come back (`limits.sessionTimeoutMs`).
+   * Milliseconds that the time of a message may differ from this node's clock, either way. At least 1. Default 600,000:
+   * five minutes for clocks, and five for a message that waits for its link to come back (`limits.sessionTimeoutMs`).
    */
   readonly timeWindowMs?: number | undefined;
   /**
-   * Messages remembered so that none is taken twice: at most 80 bytes each, and memory is taken as they come. At least
-   * 16. Default 262,144.
+   * Messages that the node remembers, to recognise replays. Each takes at most 80 bytes; memory grows as messages come.
+   * At least 16. Default 262,144.
    */
   readonly maxSeenMessages?: number | undefined;
-  /** Milliseconds since 1970. Default `Date.now`. */
+  /** The clock: returns milliseconds since 1970. Default `Date.now`. */
   readonly wallClock?: (() => number) | undefined;
-  /** Where the vault is kept, and how much it holds for others. Default: in memory. */
+  /** Where the vault is stored, and how much it stores for others. Default: in memory. */
   readonly vault?: VaultOptions | undefined;
 }
 
-/** How long to wait for other nodes. */
+/** How long to wait for nodes that may not be neighbours. */
 export interface SecureWaitOptions {
-  /** Milliseconds. Default 5,000. */
+  /** Milliseconds until the call gives up. Default 5,000. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -57,9 +57,9 @@ const dataPurpose = 'peerloom-data-1';
 const dataContext = { info: 'peerloom-data-1' };
 
 /**
- * A node whose messages are signed by who wrote them and checked before any event fires: what is altered, forged,
- * late or repeated fires `node_message_rejected` and reaches no handler. All nodes of the network must be
- * SecureNodes.
+ * A node that signs its messages, and checks the messages that it receives before any event fires. A message that is
+ * altered, forged, late or repeated fires `node_message_rejected` and reaches no handler. All nodes of the network must
+ * be SecureNodes. See docs/secure-node.md.
  *
  * @example
  * class Diary extends SecureNode {
@@ -84,7 +84,12 @@ export class SecureNode extends Node {
   #engine: VaultEngine | undefined;
   #message: Envelope | undefined;
 
-  /** @throws what {@link Node} throws. */
+  /**
+   * @param host as in {@link Node}.
+   * @param port as in {@link Node}.
+   * @throws TypeError or RangeError for wrong arguments.
+   * @throws PeerloomError `ERR_IDENTITY_…` for the identity file, `ERR_VAULT_FILE` for the file of the vault.
+   */
   constructor(host: string, port: number, options: SecureNodeOptions = {}) {
     const {
       timeWindowMs = 600_000,
@@ -142,7 +147,7 @@ export class SecureNode extends Node {
   }
 
   /**
-   * The data that this node owns, and that others let it read.
+   * The vault: data that this node owns, and data of other owners that this node may read.
    *
    * @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE` outside Node.js.
    */
@@ -161,9 +166,8 @@ export class SecureNode extends Node {
   }
 
   /**
-   * The signed message whose handlers run just now: who wrote it, when, and its data. It is there until a handler
-   * first awaits, so take from it what you need before. Sent on as it is (`sendToNodes(this.message)`), it stays
-   * its author's word.
+   * The signed message whose handlers run now: its author, time and data. It is there until a handler first awaits, so
+   * read from it before that. Pass it on unchanged with `sendToNodes(this.message)`: receivers still see its author.
    */
   get message(): Envelope | undefined {
     return this.#message;
@@ -174,13 +178,13 @@ export class SecureNode extends Node {
   }
 
   /**
-   * Sends data to one node, a neighbour or not, encrypted so that it alone can read it (HPKE, RFC 9180). The
-   * nodes between see who writes to whom, and how much. Resolves when the other node's handlers have run.
+   * Sends data to any node of the network, encrypted so that only that node can read it (HPKE, RFC 9180). The nodes in
+   * between see who writes to whom, when and how much. Resolves when the other node's handlers have run.
    *
-   * @param data up to 4 MiB, encoded; for more open a stream to a neighbour, or put it into the vault.
-   * @throws PeerloomError `ERR_NO_ROUTE` when no way leads there, `ERR_NOT_CONNECTED` without any connection,
-   * `ERR_HANDLER` when a handler there threw, `ERR_MESSAGE_TOO_LARGE`.
-   * @throws TypeError when the id is none, or no message can hold the data.
+   * @param data up to 4 MiB when encoded. For more, open a stream to a neighbour, or put the data into the vault.
+   * @throws PeerloomError `ERR_NO_ROUTE` if no path leads to the node, `ERR_NOT_CONNECTED` without any connection,
+   * `ERR_HANDLER` if a handler there threw, `ERR_MESSAGE_TOO_LARGE`.
+   * @throws TypeError if the id is not the id of another node, or a message cannot hold the data.
    */
   async sendTo(id: string, data: Data, options?: SecureWaitOptions): Promise<void> {
     const isHandled = await this.#post.askSealed(
@@ -192,7 +196,9 @@ export class SecureNode extends Node {
   }
 
   /**
-   * @returns milliseconds from here to a node, a neighbour or not, and back.
+   * Measures the round trip to any node of the network.
+   *
+   * @returns the round trip in milliseconds.
    * @throws PeerloomError `ERR_NO_ROUTE`, `ERR_NOT_CONNECTED`, `ERR_TIMEOUT`.
    */
   async ping(id: string, options?: SecureWaitOptions): Promise<number> {
@@ -201,40 +207,44 @@ export class SecureNode extends Node {
     return this.#runtime.now() - start;
   }
 
-  /** Asks the whole network who is connected with whom; each node answers for itself, signed. */
+  /** Asks all nodes of the network for their neighbours. Each node answers for itself, with its signature. */
   async discover(options?: SecureWaitOptions): Promise<NetworkMap> {
     const neighbours = [...this.#post.channels.keys()];
     return networkMapOf(this.id, neighbours, await this.#post.survey(timeout(options)));
   }
 
-  /** The SHA-256 of data's canonical JSON (RFC 8785), 64 hexadecimal digits. */
+  /** Returns the SHA-256 of the data's canonical JSON (RFC 8785), as 64 hexadecimal digits. */
   hash(data: Data): string {
     return hashOf(data);
   }
 
-  /** This node's Ed25519 signature of data, base64url, for {@link SecureNode.verify}. */
+  /** Returns this node's Ed25519 signature of the data in base64url, for {@link SecureNode.verify}. */
   sign(data: Data): string {
     return base64urlnopad.encode(signHash(this.#identity, dataPurpose, hashOf(data)));
   }
 
-  /** Whether a node signed that data. */
+  /** Returns whether the node with that id signed the data. */
   verify(id: string, data: Data, signature: string): boolean {
     if (!/^[\w-]{86}$/.test(signature)) return false;
     return verifyHash(id, dataPurpose, hashOf(data), base64urlnopad.decode(signature));
   }
 
-  /** Encrypts data so that only the node of that id can {@link SecureNode.decrypt} it. */
+  /** Encrypts data so that only the node with that id can {@link SecureNode.decrypt} it. */
   async encrypt(id: string, data: Data): Promise<Uint8Array> {
     return hpkeSeal(encryptionKeyOf(id), dataToBytes(data), dataContext);
   }
 
-  /** @throws PeerloomError `ERR_DECRYPTION` for what was altered, or encrypted to another node. */
+  /**
+   * Decrypts what {@link SecureNode.encrypt} encrypted for this node.
+   *
+   * @throws PeerloomError `ERR_DECRYPTION` if the data was altered, or encrypted for another node.
+   */
   async decrypt(encrypted: Uint8Array): Promise<Data> {
     return dataFromBytes(await this.#opener.open(encrypted, dataContext));
   }
 
   /**
-   * A message was not let through; it is counted in `messageCountRerr`. The error's code says why:
+   * A message was rejected. `messageCountRerr` counts it. The error's code says why:
    * `ERR_ENVELOPE_INVALID`, `ERR_TIME_WINDOW`, `ERR_REPLAYED`, `ERR_TOO_MANY_MESSAGES`, `ERR_HASH_MISMATCH`,
    * `ERR_SIGNATURE_INVALID`, `ERR_NOT_ADDRESSEE`; `ERR_DECRYPTION` for a letter.
    */

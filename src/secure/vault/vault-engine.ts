@@ -23,19 +23,19 @@ import { VaultService } from './vault-service.ts';
 import { VaultStore } from './vault-store.ts';
 import { Watchers } from './watchers.ts';
 
-/** Where a vault is kept, and how much it holds. */
+/** Where a vault is stored, and how much it stores for others. */
 export interface VaultOptions {
-  /** The file; folders on the way to it are made where they are missing. Default: in memory. */
+  /** The path of the file. Missing folders are created. Default: in memory. */
   readonly path?: string;
   /**
-   * Bytes kept for other owners, beyond which the node takes no more of them; 0: none. Default 64 MiB; in memory at most
-   * a quarter of `limits.memoryBudgetBytes`.
+   * Bytes that the node keeps for other owners. Beyond them, owners get `ERR_MESSAGE_TOO_LARGE`. 0: the node is nobody's
+   * replica. Default 64 MiB; in memory at most a quarter of `limits.memoryBudgetBytes`.
    */
   readonly maxReplicaBytes?: number;
   /**
-   * Bytes kept of what this node has read of other owners. Beyond that reading still works, but the node keeps
-   * nothing new: no copy for when nobody can be reached, and no version to hold an older one against. Default
-   * and maximum as above.
+   * Bytes that the node keeps of what it has read from other owners. Beyond them, reading still works, but the node keeps
+   * no copy of new items: it cannot read them while nobody can be reached, and does not recognise an older version.
+   * Default 64 MiB; in memory at most a quarter of `limits.memoryBudgetBytes`.
    */
   readonly maxCopyBytes?: number;
 }

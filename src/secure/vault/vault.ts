@@ -14,44 +14,44 @@ import { checkCount, checkId, checkNames } from './vault-arguments.ts';
 import type { VaultEngine } from './vault-engine.ts';
 import type { VaultStore } from './vault-store.ts';
 
-/** A reader of an own collection. */
+/** A reader of a collection that this node owns. */
 export interface Reader extends ReaderInfo {
   /** The id of the node that may read. */
   readonly id: string;
 }
 
-/** An own collection. */
+/** A collection that this node owns. */
 export interface CollectionInfo {
   /** Its name. */
   readonly collection: string;
-  /** Items that are not deleted. */
+  /** The number of items that are not deleted. */
   readonly items: number;
-  /** One more for each revocation; the first is 1. */
+  /** The current epoch. It begins with 1, and each revocation adds 1. */
   readonly epoch: number;
-  /** How many may read it. */
+  /** The number of nodes that may read it. */
   readonly readers: number;
   /** The ids of the nodes that keep a copy. */
   readonly replicas: readonly string[];
 }
 
-/** A state of an item. */
+/** A state of an item, as {@link Vault.watch} yields it. */
 export interface VaultChange {
   /** Its name. */
   readonly item: string;
-  /** `'stream'`: read it with {@link Vault.getStream}. */
+  /** `'data'`: `value` has the content. `'stream'`: read it with {@link Vault.getStream}. `'deleted'`: it is gone. */
   readonly kind: 'data' | 'stream' | 'deleted';
-  /** `undefined` unless the kind is `'data'`. */
+  /** The content; `undefined` unless the kind is `'data'`. */
   readonly value: Data | undefined;
-  /** Grows with each change of the collection. */
+  /** A number that grows with each change of the collection. */
   readonly version: number;
   /** Milliseconds since 1970, by the owner's clock. */
   readonly time: number;
 }
 
 /**
- * Data of which this node is the owner, and data that others let it read. The content of items is encrypted
- * wherever it is kept, and on its way; names of collections and items, sizes, times and who may read what are
- * not. Reached as `node.vault`.
+ * Data that this node owns, and data of other owners that this node may read: `node.vault` of a SecureNode. The content
+ * of items is encrypted on every disk and on its way. Names of collections and items, sizes, times and readers are not.
+ * See docs/secure-node.md.
  *
  * @example
  * await alice.vault.put('health', 'blood-pressure', { sys: 120, dia: 80 });
@@ -73,12 +73,14 @@ export class Vault {
   }
 
   /**
-   * Keeps an item of an own collection, which is made when it is missing. Resolves when it is on the disk.
+   * Puts an item into a collection of this node, and creates the collection if it is missing. Resolves when the item is on
+   * the disk.
    *
-   * @param collection up to 256 characters, like the item's name; both are kept in the open.
-   * @throws TypeError or RangeError for names that are none, and data that no message can hold.
-   * @throws PeerloomError `ERR_MESSAGE_TOO_LARGE` for more than 1 MiB, or half of `limits.maxMessageBytes` where that
-   * is less: see {@link Vault.putStream}.
+   * @param collection the name of the collection: 1 to 256 characters, not encrypted.
+   * @param item the name of the item: 1 to 256 characters, not encrypted.
+   * @throws TypeError or RangeError for wrong names, and for data that a message cannot hold.
+   * @throws PeerloomError `ERR_MESSAGE_TOO_LARGE` for more than 1 MiB, or half of `limits.maxMessageBytes` if that is
+   * less: use {@link Vault.putStream}. `ERR_VAULT_FILE` if the file cannot be written.
    */
   async put(collection: string, item: string, data: Data): Promise<void> {
     checkNames({ collection, item });
@@ -92,21 +94,22 @@ export class Vault {
     await this.#own.put(collection, item, { text, deleted: false, blob: '' });
   }
 
-  /** Deletes an item of an own collection, here and where it is replicated. Who has read it may have kept it. */
+  /** Deletes an item of a collection of this node, here and in the replicas. Nodes that have read it may have kept it. */
   async delete(collection: string, item: string): Promise<void> {
     checkNames({ collection, item });
     await this.#own.put(collection, item, { text: dataToBytes(null), deleted: true, blob: '' });
   }
 
   /**
-   * Reads an item of an own collection, or of another owner's. Of that it asks the owner and the replicas, and
-   * takes the newest that it can prove; when nobody can be reached, the copy of an earlier read.
+   * Reads an item of this node or of another owner. For another owner's item, the node asks the owner and the replicas,
+   * and returns the newest version that it can prove. If it can reach none of them, it returns the copy of an earlier
+   * read.
    *
-   * @param options.from ids of nodes to ask besides. Default: while nothing is known of the collection, all
-   * neighbours.
-   * @throws PeerloomError `ERR_NOT_PERMITTED` when the owner has not granted it or has revoked it,
-   * `ERR_NOT_FOUND`, `ERR_NO_ROUTE`; `ERR_ROLLBACK`, `ERR_FORK`, `ERR_SIGNATURE_INVALID`,
-   * `ERR_HASH_MISMATCH`, `ERR_VAULT_INVALID`, `ERR_DECRYPTION` when all who answered gave something untrue.
+   * @param options.from ids of further nodes to ask. Default: all neighbours, as long as nothing is known of the
+   * collection.
+   * @throws PeerloomError `ERR_NOT_PERMITTED` if the owner has not granted this node permission, or has revoked it;
+   * `ERR_NOT_FOUND`; `ERR_NO_ROUTE`. `ERR_ROLLBACK`, `ERR_FORK`, `ERR_SIGNATURE_INVALID`, `ERR_HASH_MISMATCH`,
+   * `ERR_VAULT_INVALID` or `ERR_DECRYPTION` if all nodes that answered sent wrong data.
    */
   async get(
     owner: string,
@@ -126,10 +129,11 @@ export class Vault {
   }
 
   /**
-   * Like {@link Vault.put}, for up to 1 GiB of bytes, kept in chunks of 1 MiB.
+   * Puts an item of up to 1 GiB of bytes, in chunks of 1 MiB.
    *
-   * @param source its bytes, in pieces of any length.
-   * @throws PeerloomError `ERR_MESSAGE_TOO_LARGE`; and what the source throws. Nothing is kept then.
+   * @param source the bytes, in pieces of any length.
+   * @throws PeerloomError `ERR_MESSAGE_TOO_LARGE`, `ERR_VAULT_FILE`, and whatever the source throws. The item is not
+   * stored then.
    */
   async putStream(
     collection: string,
@@ -141,11 +145,12 @@ export class Vault {
   }
 
   /**
-   * Reads what {@link Vault.putStream} put. Each chunk is proven before it is given; one that nobody gives as it was
-   * ends the loop with an error. They are not kept here.
+   * Reads an item that {@link Vault.putStream} put, chunk by chunk. Each chunk is checked before you receive it. If no
+   * node has the right chunk, the loop ends with an error. This node keeps no copy of the chunks.
    *
-   * @throws PeerloomError as {@link Vault.get}; `ERR_VAULT_INVALID` for an item that was put in one piece;
-   * `ERR_ITEM_CHANGED` when the item was put again or deleted meanwhile.
+   * @param options.from as in {@link Vault.get}.
+   * @throws PeerloomError as {@link Vault.get}; `ERR_VAULT_INVALID` for an item that was put with {@link Vault.put};
+   * `ERR_ITEM_CHANGED` if the item was put again or deleted meanwhile.
    */
   async *getStream(
     owner: string,
@@ -164,11 +169,12 @@ export class Vault {
   }
 
   /**
-   * The items of a collection as they are, the oldest change first, then each change as it comes, until the loop
-   * ends, the node stops or the signal fires. Changes in quick succession may appear as the last of them.
+   * Yields the items of a collection as they are, the oldest change first, and then each change as it comes, until the
+   * loop ends, the node stops or the signal fires. Of changes in quick succession, only the last one may appear.
    *
-   * @param options.since a version: leaves out what is not newer.
-   * @throws PeerloomError `ERR_NOT_PERMITTED`, at once or when the owner revokes.
+   * @param options.since a version; items that are not newer are left out. Default 0.
+   * @param options.signal ends the loop when it fires.
+   * @throws PeerloomError `ERR_NOT_PERMITTED`, at once or when the owner revokes the permission.
    */
   async *watch(
     owner: string,
@@ -190,10 +196,13 @@ export class Vault {
   }
 
   /**
-   * Lets a node read a collection: what was written since the last revocation, and what will be. Costs the same
-   * however many items there are.
+   * Lets a node read a collection: everything written since the last revocation, and everything written later. The cost
+   * does not depend on the number of items.
    *
-   * @param options.history opens what was written before as well. Default false.
+   * @param collection the name of the collection, which is created if it is missing.
+   * @param id the id of the reader, which may be offline.
+   * @param options.history opens everything that was written before as well. Default false.
+   * @throws PeerloomError `ERR_MESSAGE_TOO_LARGE` if the collection has too many readers.
    */
   async grant(collection: string, id: string, options: { readonly history?: boolean } = {}): Promise<void> {
     checkNames({ collection });
@@ -203,12 +212,13 @@ export class Vault {
   }
 
   /**
-   * Begins a new epoch without a reader: nothing written from now on can it read, whoever gives it the ciphertext.
-   * Owner and replicas give it nothing any more. What it has read already, or fetched, cannot be taken back.
+   * Takes a reader's permission away and begins a new epoch. The reader cannot decrypt anything that is written from now
+   * on. Owner and replicas no longer serve it. What it has already fetched cannot be taken back.
    *
-   * @param options.reencrypt encrypts all items with the new key and replaces them in the replicas, so that the
-   * old key opens nothing that an honest node still has. Takes some tenths of a millisecond an item. Default false.
-   * @throws PeerloomError `ERR_NOT_FOUND` when there is no such collection.
+   * @param options.reencrypt encrypts all items with the new key and replaces them in the replicas, so that the old key
+   * opens nothing that an honest node still has. Takes some tenths of a millisecond for each item. Default false.
+   * @throws PeerloomError `ERR_NOT_FOUND` if there is no such collection, `ERR_MESSAGE_TOO_LARGE` if it has too many
+   * readers; with `reencrypt` that cannot happen.
    */
   async revoke(
     collection: string,
@@ -221,14 +231,14 @@ export class Vault {
     await this.#own.revoke(collection, id, options.reencrypt ?? false);
   }
 
-  /** Names a node that keeps a copy of what is encrypted and serves it to readers. It cannot read it. */
+  /** Adds a replica: a node that keeps a copy of the encrypted collection and serves it to readers. It cannot read it. */
   async addReplica(collection: string, id: string): Promise<void> {
     checkNames({ collection });
     this.#checkOther(id);
     await this.#own.setReplica(collection, id, true);
   }
 
-  /** Asks a replica to delete its copy; whether it does is its word alone. */
+  /** Asks a replica to delete its copy. Nothing proves that it does. */
   async removeReplica(collection: string, id: string): Promise<void> {
     checkNames({ collection });
     this.#checkOther(id);
@@ -236,19 +246,22 @@ export class Vault {
     await this.#engine.replicator.push({ collection, replica: id }).catch(() => {});
   }
 
-  /** Brings the replicas of all own collections up to date. They are anyway, when they can be reached. */
+  /**
+   * Brings the replicas of all collections of this node up to date, and resolves with the result for each. Replicas that
+   * can be reached are also updated without this call.
+   */
   sync(): Promise<SyncResult[]> {
     return this.#engine.replicator.sync(this.#store.collectionNames(this.#ownId));
   }
 
-  /** Who may read an own collection now. */
+  /** Returns the current readers of a collection of this node. */
   readers(collection: string): Reader[] {
     checkNames({ collection });
     const readers = this.#store.collection(this.#ownId, collection)?.state.readers ?? {};
     return Object.entries(readers).map(([id, info]) => ({ id, ...info }));
   }
 
-  /** The own collections. */
+  /** Returns the collections of this node. */
   collections(): CollectionInfo[] {
     return this.#store.collectionNames(this.#ownId).map((collection) => {
       const { head, state } = this.#store.collection(this.#ownId, collection)!;
@@ -258,33 +271,38 @@ export class Vault {
     });
   }
 
-  /** The names of the items of an own collection. */
+  /** Returns the names of the items in a collection of this node. */
   items(collection: string): string[] {
     checkNames({ collection });
     return this.#store.itemNames(this.#ownId, collection);
   }
 
-  /** All that was done to a collection, of this node or as far as it is known of another: signed, and chained. */
+  /**
+   * Returns the log of a collection: every grant, revocation and change of replicas, signed and chained. For another
+   * owner's collection it returns what this node knows of the log.
+   *
+   * @param owner the id of the owner. Default: this node.
+   */
   audit(collection: string, owner: string = this.#ownId): LogEntry[] {
     checkNames({ collection });
     return this.#store.wholeLog(owner, collection);
   }
 
   /**
-   * The own collections, encrypted as they are: of use to nobody but this identity and its readers. Large items are
-   * in it, and all of it is in memory.
+   * Returns all collections of this node, still encrypted: only this identity and its readers can use them. The export
+   * includes large items, and is held in memory as a whole.
    */
   export(): Uint8Array {
     return exportCollections(this.#store, this.#ownId);
   }
 
   /**
-   * Takes in what {@link Vault.export} gave, all of it or nothing. Each part is proven first, the chunks of large
-   * items too.
+   * Imports what {@link Vault.export} returned, all of it or nothing. The vault checks the proof of each part first,
+   * including the chunks of large items.
    *
-   * @throws PeerloomError `ERR_VAULT_INVALID`, `ERR_SIGNATURE_INVALID`, `ERR_HASH_MISMATCH` or `ERR_DECRYPTION` when
-   * the export is damaged, `ERR_VAULT_INVALID` when it is of another identity, `ERR_ROLLBACK` when something here is
-   * newer, `ERR_FORK` when this vault has gone another way since.
+   * @throws PeerloomError `ERR_VAULT_INVALID`, `ERR_SIGNATURE_INVALID`, `ERR_HASH_MISMATCH` or `ERR_DECRYPTION` if the
+   * export is damaged; `ERR_VAULT_INVALID` if it belongs to another identity; `ERR_ROLLBACK` if this vault has newer data;
+   * `ERR_FORK` if this vault has changed in another way since the export.
    */
   async import(exported: Uint8Array): Promise<void> {
     await this.#own.exclusively(() => importCollections(this.#engine, this.#ownId, exported));
