@@ -139,21 +139,22 @@ export class Connections {
       connected: () => dispatcher.emit(`${direction}_node_connected`, details, connection),
       message: (data, text) => {
         counts.received += 1;
-        const typed = typedHandlers.ofMessage(data);
+        const typed = typedHandlers.ofMessage(data, connection);
         return typed === undefined
           ? dispatcher.emitMessage(connection, data, text)
           : unlessRejected(() => typedHandlers.receive(typed, { peer: connection, data, reject }));
       },
       delivery: (data) => {
         counts.received += 1;
-        const typed = typedHandlers.ofMessage(data);
+        const typed = typedHandlers.ofMessage(data, connection);
+        if (typed === undefined && !dispatcher.handles('node_message')) return undefined;
         return typed === undefined
           ? dispatcher.emitMessage(connection, data)
           : typedHandlers.receive(typed, { peer: connection, data, reject });
       },
       request: (data) => {
         counts.received += 1;
-        const typed = typedHandlers.ofRequest(data);
+        const typed = typedHandlers.ofRequest(data, connection);
         if (typed !== undefined) {
           const arrival = { peer: connection, data, reject };
           return typedHandlers.answer(typed, arrival) as ReturnType<ChannelHandler['request']>;

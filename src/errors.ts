@@ -30,6 +30,7 @@ export const errorCodes = {
   ERR_IDENTITY_KIND: 'the identity file holds a key that is not Ed25519',
   ERR_IDENTITY_PASSPHRASE: 'the passphrase of the identity file is missing or wrong',
   ERR_ITEM_CHANGED: 'the item was put again or deleted while it was being read',
+  ERR_KIND_UNKNOWN: 'a peer sends typed messages or requests that nobody here handles',
   ERR_MESSAGE_INVALID: 'a message cannot be decoded',
   ERR_MESSAGE_TOO_LARGE: 'the message is larger than one of the two sides allows',
   ERR_NETWORK_MISMATCH: 'the other side belongs to another network, or does not hold the network key',

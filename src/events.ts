@@ -64,8 +64,10 @@ export interface NodeEvents {
    */
   connection_error: [address: string, error: PeerloomError, direction: 'inbound' | 'outbound'];
   /**
-   * A handler, `authorize` or `createNewConnection` threw or rejected, or another process uses the identity of this
-   * node (a PeerloomError `ERR_IDENTITY_IN_USE`). The node keeps running. Without a handler, the node prints the error.
+   * A handler, `authorize` or `createNewConnection` threw or rejected; another process uses the identity of this node
+   * (a PeerloomError `ERR_IDENTITY_IN_USE`); or a peer sends a kind of message or request that nobody handles
+   * (`ERR_KIND_UNKNOWN`, once for each peer and kind). The node keeps running. Without a handler, the node prints the
+   * error.
    */
   node_error: [error: unknown, event: NodeEventName, peer: NodeConnection | undefined];
 }

@@ -91,8 +91,8 @@ export abstract class NodeHandlers {
   }
 
   /**
-   * A handler of yours threw or rejected, or another process uses this node's identity. Without a handler, the node
-   * prints the error.
+   * A handler of yours threw or rejected, another process uses this node's identity, or a peer sends a kind of message
+   * that nobody handles. Without a handler, the node prints the error.
    */
   nodeError(_error: unknown, _event: NodeEventName, _peer: NodeConnection | undefined): unknown {
     return undefined;

@@ -14,6 +14,7 @@ import {
   type StandardSchema,
   type TypedData,
 } from './typed-messages.ts';
+import { UnknownKinds } from './unknown-kinds.ts';
 
 /** Handles a message, or answers a request, whose data has passed its schema. */
 export type TypedHandler = (peer: NodeConnection, data: unknown) => unknown;
@@ -39,6 +40,7 @@ export class TypedHandlers {
   readonly #dispatcher: Dispatcher;
   readonly #messages = new Map<string, Registered>();
   readonly #requests = new Map<string, Registered>();
+  readonly #unknownKinds = new UnknownKinds();
 
   constructor(dispatcher: Dispatcher) {
     this.#dispatcher = dispatcher;
@@ -69,13 +71,28 @@ export class TypedHandlers {
   }
 
   /** @returns undefined for data without a kind, or with one that has no handler. */
-  ofMessage(data: unknown): Registered | undefined {
-    return this.#messages.size === 0 ? undefined : this.#messages.get(kindOf(data) ?? '');
+  ofMessage(data: unknown, peer: NodeConnection): Registered | undefined {
+    return this.#isInUse ? this.#find('node_message', data, peer) : undefined;
   }
 
   /** @returns undefined for data without a kind, or with one that has no handler. */
-  ofRequest(data: unknown): Registered | undefined {
-    return this.#requests.size === 0 ? undefined : this.#requests.get(kindOf(data) ?? '');
+  ofRequest(data: unknown, peer: NodeConnection): Registered | undefined {
+    return this.#isInUse ? this.#find('node_request', data, peer) : undefined;
+  }
+
+  get #isInUse(): boolean {
+    return this.#messages.size > 0 || this.#requests.size > 0;
+  }
+
+  #find(event: 'node_message' | 'node_request', data: unknown, peer: NodeConnection): Registered | undefined {
+    const handlers = event === 'node_message' ? this.#messages : this.#requests;
+    const kind = kindOf(data);
+    const found = handlers.get(kind ?? '');
+    if (found === undefined && !this.#dispatcher.handles(event)) {
+      const error = this.#unknownKinds.report(event, { peer, kind, known: [...handlers.keys()] });
+      if (error !== undefined) this.#dispatcher.warn(error, event, peer);
+    }
+    return found;
   }
 
   /**

@@ -60,8 +60,11 @@ export interface ChannelHandler {
   connected(): Handled;
   /** @param text of a Python node's message: what the data was read from. */
   message(data: Data, text?: string): Handled;
-  /** A message whose sender waits for its handlers. May throw, or reject with, a reason that the sender may know. */
-  delivery(data: Data): Handled;
+  /**
+   * A message whose sender waits for its handlers. `undefined`: nobody handles it. May throw, or reject with, a reason
+   * that the sender may know.
+   */
+  delivery(data: Data): Handled | undefined;
   /** `undefined`: nobody answers. May reject. */
   request(data: Data): Data | Promise<Data | undefined>;
   /** The other side opened a stream. `undefined`: nobody handles streams. */

@@ -247,7 +247,9 @@ export class Incoming {
     const fail = (error: unknown): undefined =>
       this.#failBecause(id, error, 'a handler of the other side failed');
     try {
-      const handled = this.#takenInHand(decoded, this.#handler!.delivery(decoded.data));
+      const delivered = this.#handler!.delivery(decoded.data);
+      if (delivered === undefined) return this.#fail(id, 'the other side has no handler for this message');
+      const handled = this.#takenInHand(decoded, delivered);
       return typeof handled === 'object' ? handled.then(conclude, fail) : conclude(handled);
     } catch (error) {
       return fail(error);

@@ -92,8 +92,8 @@ export class SecureChannel implements Channel {
         this.#options.onOpen(this);
         return handler.connected();
       },
-      message: (data) => this.#receive(data),
-      delivery: (data) => this.#receive(data),
+      message: (data) => this.#receive(data, (content) => handler.message(content)),
+      delivery: (data) => this.#receive(data, (content) => handler.delivery(content)),
       request: (data) => this.#answer(data),
       stream: (header, stream) => this.#receiveStream(header, stream),
       closed: (reason, readUnacknowledged) => {
@@ -200,7 +200,7 @@ export class SecureChannel implements Channel {
     return this.#options.notary.envelopeFor(data, 'message', this.remote.id);
   }
 
-  #receive(data: Data): Handled {
+  #receive<Result>(data: Data, hand: (content: Data) => Result): Handled | Result {
     let envelope: Envelope;
     try {
       envelope = this.#examine(data, ['message', 'returned']);
@@ -210,7 +210,9 @@ export class SecureChannel implements Channel {
       const room = isMessage ? this.#returns.add(data, error) : undefined;
       return room === undefined ? false : room.then(() => false);
     }
-    return envelope.kind === 'message' ? this.hand(envelope) : this.#receiveReturned(envelope);
+    return envelope.kind === 'message'
+      ? this.#options.handle(envelope, hand)
+      : this.#receiveReturned(envelope);
   }
 
   #receiveReturned({ data }: Envelope): boolean {

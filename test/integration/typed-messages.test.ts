@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
 import { z } from 'zod';
-import { type Data, defineMessage, defineRequest, type NodeConnection } from '../../src/index.ts';
+import {
+  type Data,
+  defineMessage,
+  defineRequest,
+  Node,
+  type NodeConnection,
+  type PeerloomError,
+} from '../../src/index.ts';
 import { withCode } from '../support/errors.ts';
+import { Fixture } from '../support/fixture.ts';
 import { RecordingNode } from '../support/recording-node.ts';
 import { startPair } from '../support/start-nodes.ts';
 
@@ -64,6 +72,30 @@ suite('typed messages', () => {
     });
     await assert.rejects(connection.deliver(line({ text: 'x' })), withCode('ERR_HANDLER'));
     assert.equal(((await b.event('node_error')).data as { error: Error }).error.message, 'broken');
+  });
+
+  test('of a kind that nobody handles are reported once for each kind, with a hint', async (t) => {
+    const [a, b] = [new Node('127.0.0.1', 0, { name: 'a' }), new Node('127.0.0.1', 0)];
+    await Promise.all([a.start(), b.start()]);
+    Fixture.of(t).defer(() => Promise.all([a.stop(), b.stop()]));
+    const errors: unknown[] = [];
+    b.on('node_error', (error) => errors.push((error as PeerloomError).message));
+    b.handle(line, () => {});
+    b.handle(history, () => []);
+    const connection = await a.connectWithNode('127.0.0.1', b.port);
+    for (const kind of ['lien', 'lien', 'other']) connection.send({ kind, data: null });
+    connection.send('plain');
+    const unhandled = (error: Error) =>
+      withCode('ERR_HANDLER')(error) && /has no handler/.test(error.message);
+    await assert.rejects(connection.deliver({ kind: 'lien', data: null }), unhandled);
+    await assert.rejects(connection.request({ kind: 'histroy', data: null }), withCode('ERR_HANDLER'));
+    const from = `a (…${a.id.slice(-6)})`;
+    assert.deepEqual(errors, [
+      `${from} sends messages of the kind 'lien', and nobody here handles them: handle that kind, or node_message; did you mean 'line'?`,
+      `${from} sends messages of the kind 'other', and nobody here handles them: handle that kind, or node_message`,
+      `${from} sends messages without a kind, and nobody here handles them: handle node_message`,
+      `${from} sends requests of the kind 'histroy', and nobody here handles them: handle that kind, or node_request; did you mean 'history'?`,
+    ]);
   });
 
   test('cannot have two handlers of one kind, or one of no kind', async (t) => {

@@ -33,6 +33,13 @@ suite('protocol 6: questions and answers', () => {
     assert.match(body.subarray(4).toString(), /handler .* failed/);
   });
 
+  test('6.1, 6.3 a delivery that nobody handles', async (t) => {
+    const { peer } = await pair(t);
+    peer.write(numbered(kinds.deliver, 7, 'parcel'));
+    const { body } = await peer.expect(kinds.failure);
+    assert.match(body.subarray(4).toString(), /no handler/);
+  });
+
   test('6.1, 6.3 an answer to our own', async (t) => {
     const { connection, peer } = await pair(t);
     const first = connection.deliver('parcel');

@@ -5,6 +5,7 @@ const { identity, networkKey, message, debug } = JSON.parse(process.argv[2]!);
 const [a, b] = [{ name: 'alice', identity }, { name: 'bob' }].map(
   (options) => new Node('127.0.0.1', 0, { ...options, networkKey, debug, transports: [tcp()] }),
 ) as [Node, Node];
+a.on('node_message', () => {});
 await a.start();
 await b.start();
 const stranger = new Node('127.0.0.1', 0, { networkKey: 'another key', debug });
