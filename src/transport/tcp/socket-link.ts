@@ -35,6 +35,7 @@ export class SocketLink implements Link {
   readonly #runtime: Runtime;
   #onMessage: ((bytes: Uint8Array) => void) | undefined;
   #isDetached = false;
+  #isDestroyedHere = false;
   #drainWaiters: (() => void)[] = [];
   #writesUnderWay = 0;
 
@@ -50,7 +51,8 @@ export class SocketLink implements Link {
     this.#runtime = runtime;
     // The socket may have failed before this link was made of it.
     this.closed = new Promise((resolve) => {
-      const end = (): void => resolve(socket.errored ?? undefined);
+      // Deno reports a write that was under way when this side destroyed the socket as an error of the socket.
+      const end = (): void => resolve(this.#isDestroyedHere ? undefined : (socket.errored ?? undefined));
       if (socket.closed) end();
       else socket.once('close', end);
     });
@@ -112,6 +114,7 @@ export class SocketLink implements Link {
 
   destroy(): void {
     this.#detach();
+    this.#isDestroyedHere ||= !this.#socket.destroyed;
     this.#socket.destroy();
   }
 
