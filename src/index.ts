@@ -1,3 +1,5 @@
+import './supported-node.ts';
+
 export type { Address } from './address.ts';
 export type { CloseReason, ReturnedMessages, SendOptions } from './channel/channel.ts';
 export type { WaitOptions } from './channel/pending.ts';

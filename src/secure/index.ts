@@ -1,3 +1,5 @@
+import '../supported-node.ts';
+
 export { canonicalJson } from './canonical-json.ts';
 export { hashOf } from './digest.ts';
 export type { Envelope, Letter } from './envelope.ts';
