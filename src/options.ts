@@ -45,7 +45,7 @@ export interface NodeOptions {
   readonly network?: string | undefined;
   /**
    * A secret text. Only nodes that hold the same one connect; strangers learn only that something speaks TLS on the
-   * port. Default: none.
+   * port. Over `tcp()` it needs Node.js: on Deno and Bun, `new Node` throws `ERR_TRANSPORT_UNAVAILABLE`. Default: none.
    */
   readonly networkKey?: string | undefined;
   /**

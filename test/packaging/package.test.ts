@@ -3,7 +3,9 @@ import { access, cp, glob, readdir, readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { before, suite, test } from 'node:test';
 import { publint } from 'publint';
+import './examples-elsewhere.ts';
 import './old-node.ts';
+import './runtimes.ts';
 import { bin, packed, readJson, run } from './packed.ts';
 
 /** The package as users get it: packed, installed into an empty project, type-checked, run. */

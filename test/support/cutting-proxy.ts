@@ -111,7 +111,7 @@ async function strike({ cut, onCut }: CutPlan, { near, far }: { near: Socket; fa
 }
 
 /** `resetAndDestroy` alone would first send what waits, and leave open a socket that is ending. */
-function reset(socket: Socket): void {
+export function reset(socket: Socket): void {
   if (!socket.writableEnded) socket.resetAndDestroy();
   socket.destroy();
 }

@@ -15,6 +15,18 @@ const settings = {
 const exporterLabel = 'EXPORTER-peerloom-proof';
 const exporterBytes = 32;
 
+/** Runtimes whose TLS takes no external pre-shared key; Deno has no exporter for the proofs either. */
+const withoutPresharedKeys = { deno: 'Deno', bun: 'Bun' } as const;
+
+/** @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE` on a runtime that cannot keep strangers out by a network key. */
+export function checkPresharedKeys(versions: Readonly<Record<string, string | undefined>>): void {
+  for (const [key, name] of Object.entries(withoutPresharedKeys)) {
+    if (versions[key] === undefined) continue;
+    const message = `networkKey needs TLS with a pre-shared key, which ${name} ${versions[key]} does not have: run this node on Node.js, or leave networkKey out of all nodes and list their ids in allow`;
+    throw new PeerloomError('ERR_TRANSPORT_UNAVAILABLE', message);
+  }
+}
+
 /**
  * For networks with a key: TLS with that key, pre-shared (RFC 8446, section 2.2), in place of certificates. A stranger
  * who does not hold the key learns nothing of the node. The ids are proven inside, bound to this very session.

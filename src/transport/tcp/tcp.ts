@@ -10,7 +10,7 @@ import { CertificateTls } from './certificate-tls.ts';
 import { openSocket } from './connect.ts';
 import { checkPinned, inDial, notSpoken, unexpected } from './handshake-errors.ts';
 import { HandshakeGate } from './handshake-gate.ts';
-import { networkKeyTls } from './network-key-tls.ts';
+import { checkPresharedKeys, networkKeyTls } from './network-key-tls.ts';
 import { authenticatePlain } from './plain.ts';
 import type { Role } from './proof.ts';
 import { PythonLink } from './python-link.ts';
@@ -109,6 +109,7 @@ class TcpTransport implements Transport {
         "networkKey needs encryption: leave 'plain' and 'p2pnetwork' out of tcp({ accept })",
       );
     }
+    if (context.networkSecret !== undefined) checkPresharedKeys(process.versions);
     this.#context = context;
     this.#gate = new HandshakeGate(context.limits, context.runtime);
   }

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import { Cable } from '../support/cable.ts';
+import { packed, reasonToSkip } from './packed.ts';
+import { PeerProcess } from './peer-process.ts';
+import { programOf, type RuntimeProgram } from './runtime-programs.ts';
+
+const runtimes: Record<string, () => RuntimeProgram> = {
+  [`Node.js ${process.versions.node}`]: () => ({ command: process.execPath, args: [] }),
+  'Node.js 22.18': () => programOf('node22'),
+  'Node.js 26': () => programOf('node26'),
+  Deno: () => programOf('deno'),
+  Bun: () => programOf('bun'),
+};
+const names = Object.keys(runtimes);
+
+/** Every supported runtime talks with every other one, and with itself, over TLS. */
+suite('runtimes', { skip: await reasonToSkip('runtimes'), timeout: 240_000 }, () => {
+  const peers = new Map<string, { peer: PeerProcess; port: number }>();
+  const peer = (name: string): PeerProcess => peers.get(name)!.peer;
+
+  before(async () => {
+    const { project } = await packed();
+    for (const name of names) peers.set(name, await PeerProcess.start(project, runtimes[name]!()));
+  });
+
+  after(() => {
+    for (const { peer } of peers.values()) peer.kill();
+  });
+
+  for (const dialler of names) {
+    for (const listener of names) {
+      test(`${dialler} dials ${listener}: data, a request, a stream, and a cut link`, async (t) => {
+        const cable = await Cable.to(peers.get(listener)!.port);
+        t.after(() => cable.close());
+        assert.deepEqual(await peer(dialler).ask('talk', { port: cable.port }), {
+          array: true,
+          stream: true,
+          response: [2, 4, 6],
+          security: 'tls',
+        });
+        assert.equal(cable.links, 1);
+        cable.cut();
+        assert.deepEqual(await peer(dialler).ask('resume'), {
+          numbers: Array.from({ length: 20 }, (_, at) => at),
+          events: ['outbound_node_connected', 'outbound_node_disconnected', 'outbound_node_connected'],
+        });
+        assert.equal(cable.links, 2);
+      });
+    }
+  }
+
+  for (const name of names) {
+    test(`${name}: a replica of a vault keeps what its owner has put`, async () => {
+      assert.equal(await peer(name).ask('vault'), 'rain');
+    });
+  }
+
+  for (const name of names.filter((name) => name.startsWith('Node.js'))) {
+    test(`${name}: a network key`, async () => {
+      assert.equal(await peer(name).ask('networkKey'), 'tls');
+    });
+  }
+
+  for (const name of ['Deno', 'Bun']) {
+    test(`${name}: says that it cannot use a network key, and does not blame the peer`, async () => {
+      await assert.rejects(peer(name).ask('networkKey'), {
+        code: 'ERR_TRANSPORT_UNAVAILABLE',
+        message: new RegExp(
+          `networkKey needs TLS with a pre-shared key, which ${name} [\\d.]+ does not have: `,
+        ),
+      });
+    });
+  }
+});
