@@ -12,6 +12,7 @@ interface Locked {
 
 for (const [folder, fewest] of [
   ['.', 50],
+  ['test/packaging/bundlers', 50],
   ['test/packaging/runtimes', 12],
 ] as const) {
   suite(`package-lock.json of ${folder}`, () => {

@@ -3,6 +3,7 @@ import { access, cp, glob, readdir, readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { before, suite, test } from 'node:test';
 import { publint } from 'publint';
+import './bundles.ts';
 import './examples-elsewhere.ts';
 import './old-node.ts';
 import './runtimes.ts';

@@ -1,0 +1,14 @@
+import { PeerloomError } from '../../errors.ts';
+import type { Transport } from '../transport.ts';
+import type { TcpOptions } from './tcp.ts';
+
+/**
+ * What bundlers put in the place of `tcp.ts` in a bundle for browsers, by the field `browser` of package.json: the
+ * modules of Node.js that TCP needs are not there.
+ *
+ * @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE`.
+ */
+export function tcp(_options?: TcpOptions): Transport {
+  const message = 'a browser has no TCP: give the node transports that work there, such as memory()';
+  throw new PeerloomError('ERR_TRANSPORT_UNAVAILABLE', message);
+}

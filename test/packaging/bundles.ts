@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { before, suite, test } from 'node:test';
+import { packed, reasonToSkip, run } from './packed.ts';
+
+interface Bundling {
+  readonly input: string;
+  readonly output: string;
+  readonly target: 'node' | 'browser';
+}
+
+type Bundlers = Record<string, (bundling: Bundling) => Promise<void>>;
+
+const skip = await reasonToSkip('bundlers');
+const names = ['esbuild', 'rollup', 'vite', 'webpack'];
+
+suite('bundles of the packed package', { skip }, () => {
+  let project: string;
+  let bundlers: Bundlers;
+
+  before(async () => {
+    ({ project } = await packed());
+    // The compiler must not ask for types of packages that may be missing.
+    const build: string = './bundlers/build.js';
+    ({ bundlers } = (await import(build)) as { bundlers: Bundlers });
+    assert.deepEqual(Object.keys(bundlers), names);
+  });
+
+  for (const name of names) {
+    test(`${name}, for Node.js: runs`, async () => {
+      const bundle = await bundled(name, 'node-program.js', 'node');
+      const { stdout, stderr } = await run(project, process.execPath, bundle);
+      assert.deepEqual([stdout, stderr], ['alice: world\n', '']);
+    });
+
+    test(`${name}, for browsers: runs without anything of Node.js`, async () => {
+      const bundle = await bundled(name, 'browser-program.js', 'browser');
+      const { stdout, stderr } = await run(
+        project,
+        process.execPath,
+        join(import.meta.dirname, 'web-globals.js'),
+        bundle,
+      );
+      assert.deepEqual(
+        [stdout.split('\n'), stderr],
+        [
+          [
+            'alice: world',
+            'ERR_TRANSPORT_UNAVAILABLE: a browser has no TCP: give the node transports that work there, such as memory()',
+            'ERR_TRANSPORT_UNAVAILABLE: The vault needs Node.js, which has node:sqlite',
+            '',
+          ],
+          '',
+        ],
+      );
+    });
+  }
+
+  for (const name of ['esbuild', 'webpack']) {
+    test(`${name}, of a CommonJS program: runs`, async () => {
+      const bundle = await bundled(name, 'node-program.cjs', 'node');
+      const { stdout, stderr } = await run(project, process.execPath, bundle);
+      assert.deepEqual([stdout, stderr], ['alice: world\n', '']);
+    });
+  }
+
+  test('require() gives what import does', async () => {
+    const { stdout, stderr } = await run(project, process.execPath, 'node-program.cjs');
+    assert.deepEqual([stdout, stderr], ['alice: world\n', '']);
+    const program = `
+      import { createRequire } from 'node:module';
+      import * as imported from 'peerloom';
+      import * as secure from 'peerloom/secure';
+      const require = createRequire(import.meta.url);
+      console.log(require('peerloom') === imported, require('peerloom/secure') === secure);
+    `;
+    const same = await run(project, process.execPath, '--input-type=module', '--eval', program);
+    assert.equal(same.stdout, 'true true\n');
+  });
+
+  /** @returns the file made of a program of the project. */
+  async function bundled(name: string, program: string, target: Bundling['target']): Promise<string> {
+    const folder = join(project, 'bundles', `${name}-${program}`);
+    await mkdir(folder, { recursive: true });
+    const output = join(folder, target === 'node' ? 'bundle.mjs' : 'bundle.js');
+    await bundlers[name]!({ input: join(project, program), output, target });
+    return output;
+  }
+});
