@@ -17,6 +17,9 @@ const wantedScore = 90;
 /** A mutant that does not end is noticed when a test file takes this much longer than usual. */
 const extraTimeMs = 20_000;
 
+/** The first run, without a mutant, may take this long: a busy machine needs more than the default of five. */
+const firstRunMinutes = 30;
+
 const stryker = join(import.meta.dirname, 'node_modules/@stryker-mutator/core/bin/stryker.js');
 
 interface Options {
@@ -78,6 +81,7 @@ function test(name: string, { sources, tests, runsInChildProcesses = false }: Fo
       coverageAnalysis: runsInChildProcesses ? 'off' : 'perTest',
       concurrency: Math.max(1, Math.floor(availableParallelism() / 2)),
       timeoutMS: extraTimeMs,
+      dryRunTimeoutMinutes: firstRunMinutes,
       mutator: { excludedMutations: ['StringLiteral'] },
       disableTypeChecks: false,
       ignorePatterns: ['bench', 'docs', 'dist', 'mutants'],

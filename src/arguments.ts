@@ -101,3 +101,8 @@ function isForeignSignal(value: unknown): value is AbortSignal {
     typeof removeEventListener === 'function'
   );
 }
+
+export function hasMethods(value: unknown, names: readonly string[]): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
+}

@@ -65,9 +65,9 @@ export interface NodeEvents {
   connection_error: [address: string, error: PeerloomError, direction: 'inbound' | 'outbound'];
   /**
    * A handler, `authorize` or `createNewConnection` threw or rejected; another process uses the identity of this node
-   * (a PeerloomError `ERR_IDENTITY_IN_USE`); or a peer sends a kind of message or request that nobody handles
-   * (`ERR_KIND_UNKNOWN`, once for each peer and kind). The node keeps running. Without a handler, the node prints the
-   * error.
+   * (a PeerloomError `ERR_IDENTITY_IN_USE`); the option `runtime` failed (a TypeError, with `'node_error'` as its
+   * event); or a peer sends a kind of message or request that nobody handles (`ERR_KIND_UNKNOWN`, once for each peer
+   * and kind). The node keeps running. Without a handler, the node prints the error.
    */
   node_error: [error: unknown, event: NodeEventName, peer: NodeConnection | undefined];
 }
@@ -335,7 +335,7 @@ export class Dispatcher {
   }
 
   /** Reports a mistake in how nodes are set up, which no caller gets as an error. */
-  warn(error: PeerloomError, event: NodeEventName, peer?: NodeConnection): void {
+  warn(error: Error, event: NodeEventName, peer?: NodeConnection): void {
     if (this.handles('node_error')) this.#emitError(error, event, peer);
     else console.error(error.message);
   }

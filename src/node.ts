@@ -5,6 +5,7 @@ import { messageOf, shown } from './arguments.ts';
 import { attempt } from './attempt.ts';
 import type { Channel, SendOptions } from './channel/channel.ts';
 import type { WaitOptions } from './channel/pending.ts';
+import { checkedRuntime } from './checked-runtime.ts';
 import { Connections } from './connections.ts';
 import type { Data } from './data.ts';
 import { createLog, type Log } from './debug.ts';
@@ -32,7 +33,7 @@ import {
   type RequestFromNodesOptions,
   requestFromMany,
 } from './request-from-nodes.ts';
-import type { RuntimeTimer } from './runtime.ts';
+import type { Runtime, RuntimeTimer } from './runtime.ts';
 import { type SendReport, type SendToNodesOptions, sendToMany } from './send-to-many.ts';
 import { ThrownByUser } from './thrown-by-user.ts';
 import type { Link, Transport, TransportContext } from './transport/transport.ts';
@@ -64,6 +65,8 @@ export class Node extends NodeHandlers {
   debug: boolean;
   /** @internal For what a subclass of ours keeps for peers. */
   readonly memoryBudget: MemoryBudget;
+  /** @internal What a subclass of ours takes time and randomness from. */
+  readonly checkedRuntime: Runtime;
 
   readonly #options: ResolvedOptions;
   readonly #dispatcher: Dispatcher;
@@ -89,12 +92,14 @@ export class Node extends NodeHandlers {
   constructor(host: string, port: number, options?: NodeOptions) {
     super();
     const address = addressOf(host, port, 'listen');
-    this.#options = resolveOptions(options);
+    const resolved = resolveOptions(options);
+    this.#dispatcher = new Dispatcher(this, resolved.callback, (event) => overrides(this, event));
+    this.checkedRuntime = checkedRuntime(resolved.runtime, (error) => this.#reportLater(error));
+    this.#options = Object.freeze({ ...resolved, runtime: this.checkedRuntime });
     this.host = address.host;
     this.#port = address.port;
     this.debug = this.#options.debug;
     this.#log = this.#logOf('node');
-    this.#dispatcher = new Dispatcher(this, this.#options.callback, (event) => overrides(this, event));
     this.memoryBudget = new MemoryBudget(this.#options.limits.memoryBudgetBytes);
     this.#typedHandlers = new TypedHandlers(this.#dispatcher);
     this.#peering = new Peering({
@@ -329,6 +334,11 @@ export class Node extends NodeHandlers {
           onFailure: (trials, error) => this.#mayTryAgain(text, trials, error),
         }),
     );
+  }
+
+  /** Reports a failure of the options' functions once the code that called them has returned. */
+  #reportLater(error: TypeError): void {
+    queueMicrotask(() => this.#dispatcher.warn(error, 'node_error'));
   }
 
   #reportFailure(address: string, error: PeerloomError, direction: 'inbound' | 'outbound'): void {

@@ -1,4 +1,13 @@
-import { checkOptions, checkSignal, checkTimeout, checkType, checkWellFormed, shown } from './arguments.ts';
+import {
+  checkOptions,
+  checkSignal,
+  checkTimeout,
+  checkType,
+  checkWellFormed,
+  hasMethods,
+  shown,
+} from './arguments.ts';
+import { checkRuntime } from './checked-runtime.ts';
 import { defaultTransports } from './default-transports.ts';
 import { PeerloomError } from './errors.ts';
 import type { NodeCallback } from './events.ts';
@@ -63,7 +72,10 @@ export interface NodeOptions {
   readonly p2pnetwork?: P2pnetworkOptions | undefined;
   /** Limits of memory, time and connections, each by its name. Default: see {@link Limits}. */
   readonly limits?: LimitOptions | undefined;
-  /** The source of time and randomness. Default: the system. */
+  /**
+   * The source of time and randomness. If a method throws or returns nonsense, the node uses the system's for that call,
+   * and `node_error` reports the first failure of each method. Default: the system.
+   */
   readonly runtime?: Runtime | undefined;
 }
 
@@ -175,13 +187,6 @@ const transportMethods = [
   'close',
 ] as const satisfies readonly (keyof Transport)[];
 
-const runtimeMethods = [
-  'now',
-  'setTimeout',
-  'random',
-  'randomBytes',
-] as const satisfies readonly (keyof Runtime)[];
-
 /**
  * Checks options and adds the defaults, without changing its argument.
  *
@@ -237,18 +242,6 @@ function checkTransports(transports: readonly Transport[]): readonly Transport[]
     throw new TypeError(`each of transports must be a Transport such as tcp(), not ${shown(transport)}`);
   }
   return transports;
-}
-
-function checkRuntime(runtime: Runtime): Runtime {
-  if (hasMethods(runtime, runtimeMethods)) return runtime;
-  throw new TypeError(
-    `runtime must be a Runtime such as systemRuntime, with ${runtimeMethods.join(', ')}, not ${shown(runtime)}`,
-  );
-}
-
-function hasMethods(value: unknown, names: readonly string[]): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
 }
 
 function idSet(name: string, ids: Iterable<string>): ReadonlySet<string> {

@@ -8,7 +8,7 @@ import { resolveLimits } from '../limits.ts';
 import { Node } from '../node.ts';
 import type { NodeConnection } from '../node-connection.ts';
 import { type NodeOptions, resolveIdentity } from '../options.ts';
-import { type Runtime, systemRuntime } from '../runtime.ts';
+import type { Runtime } from '../runtime.ts';
 import type { SendReport, SendToNodesOptions } from '../send-to-many.ts';
 import { dataFromBytes, dataToBytes } from './data-bytes.ts';
 import { hashOf, signHash, verifyHash } from './digest.ts';
@@ -103,7 +103,7 @@ export class SecureNode extends Node {
     if (vault !== undefined) checkVaultOptions(vault);
     const identity = resolveIdentity(rest.identity);
     super(host, port, { ...rest, identity });
-    const runtime = rest.runtime ?? systemRuntime;
+    const runtime = this.checkedRuntime;
     this.#identity = identity;
     this.#runtime = runtime;
     this.#opener = new HpkeOpener(encryptionKeysOf(identity));

@@ -9,6 +9,7 @@ import {
   type NodeEventName,
   type NodeOptions,
   PeerloomError,
+  type Runtime,
   systemRuntime,
   tcp,
 } from '../../src/index.ts';
@@ -165,22 +166,43 @@ for (const [how, failWith] of Object.entries(failures)) {
   }
 }
 
-for (const name of ['now', 'setTimeout', 'randomBytes'] as const) {
-  test(`a runtime whose ${name} throws null during a dial fails that dial, and no later one`, async (t) => {
+const brokenMethods: Record<string, Partial<Record<keyof Runtime, () => unknown>>> = {
+  'whose now throws null': { now: failures.throws(null) },
+  'whose now returns NaN': { now: () => Number.NaN },
+  'whose setTimeout throws null': { setTimeout: failures.throws(null) },
+  'whose timers have no cancel and never run': { setTimeout: () => ({}) },
+  'whose random throws null': { random: failures.throws(null) },
+  'whose random returns NaN': { random: () => Number.NaN },
+  'whose randomBytes throws null': { randomBytes: failures.throws(null) },
+  'whose randomBytes returns too little': { randomBytes: () => new Uint8Array(1) },
+};
+for (const [name, broken] of Object.entries(brokenMethods)) {
+  test(`a runtime ${name}, from any moment on, is reported once and stops nothing`, async (t) => {
     let isBroken = false;
-    const whole = systemRuntime[name] as (...args: unknown[]) => unknown;
-    const runtime = {
-      ...systemRuntime,
-      [name]: (...args: unknown[]) => {
-        if (isBroken) throw null;
-        return whole(...args);
-      },
-    };
-    const { user, other } = await startUser(t, { runtime });
+    const methods = Object.entries(systemRuntime).map(([method, whole]) => [
+      method,
+      (...args: unknown[]) =>
+        isBroken && broken[method as keyof Runtime] ? broken[method as keyof Runtime]!() : whole(...args),
+    ]);
+    const runtime = Object.fromEntries(methods) as Runtime;
+    const limits = { pingAfterMs: 200, deadAfterMs: 60_000 };
+    const reconnect = { minDelayMs: 1, maxDelayMs: 5 };
+    const { user, other } = await startUser(t, { runtime, limits, reconnect });
     isBroken = true;
-    const { error } = await thrownBy(user.connectWithNode(other.host, other.port));
-    isBroken = false;
-    assert.doesNotMatch(String(error), /Cannot (read|destructure)/);
-    await (await connect(user, other)).deliver('whole again');
+    const connection = await user.connectWithNode(other.host, other.port, { reconnect: true });
+    await connection.deliver('by a new connection');
+    await connection.deliver('long'.repeat(100_000), { timeoutMs: 20_000 });
+    assert.ok((await connection.ping()) >= 0);
+    await other.disconnectWithNode(await other.peer(user));
+    await user.event('outbound_node_connected', 2);
+    await user.peer(other).deliver('connected again');
+    await other.peer(user).deliver('the other way');
+    await within(user.stop(), 'the node stops');
+    const errors = errorsOf(user);
+    assert.ok(errors.length <= 1, `${errors.length} reports`);
+    for (const { error, event } of errors) {
+      assert.match((error as Error).message, /^runtime\.\w+ (threw|must)/);
+      assert.equal(event, 'node_error');
+    }
   });
 }

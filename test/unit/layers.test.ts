@@ -25,7 +25,7 @@ const layers: Record<string, { readonly modules: RegExp; readonly uses: readonly
   wire: { modules: /^wire\//, uses: ['leaves'] },
   leaves: {
     modules:
-      /^(address|arguments|attempt|backoff|builtin|computing-pace|data|debug|decompression-turns|ed25519|errors|identity|identity-file|inspect|limits|listeners|memory-budget|nearest-name|network-secret|peer-label|placed-file|printable|private-file|promise-like|random-name|runtime|supported-node|synced-folder|thrown-by-user|typed-messages|unless-aborted|waited-handlers)\.ts$/,
+      /^(address|arguments|attempt|backoff|builtin|computing-pace|data|debug|decompression-turns|ed25519|errors|identity|identity-file|inspect|limits|listeners|memory-budget|nearest-name|network-secret|peer-label|placed-file|printable|private-file|promise-like|random-name|runtime|supported-node|synced-folder|thrown-by-user|typed-messages|unless-aborted|checked-runtime|waited-handlers)\.ts$/,
     uses: [],
   },
 };

@@ -1,0 +1,157 @@
+import { checkType, hasMethods, messageOf, shown } from './arguments.ts';
+import { type Runtime, type RuntimeTimer, systemRuntime } from './runtime.ts';
+
+type Method = Exclude<keyof Runtime, 'isVirtual'>;
+
+const methods = ['now', 'setTimeout', 'random', 'randomBytes'] as const satisfies readonly Method[];
+
+/**
+ * Checks what can be checked without drawing random numbers, which a seeded runtime counts.
+ *
+ * @throws TypeError with the method and what it did.
+ */
+export function checkRuntime(given: Runtime): Runtime {
+  if (!hasMethods(given, methods)) {
+    const example = `a Runtime such as systemRuntime, with ${methods.join(', ')}`;
+    throw new TypeError(`runtime must be ${example}, not ${shown(given)}`);
+  }
+  if (given.isVirtual !== undefined) checkType('runtime.isVirtual', given.isVirtual, 'boolean');
+  const checked = checkedRuntime(given, (error) => {
+    throw error;
+  });
+  checked.now();
+  checked.setTimeout(() => {}, 0).cancel();
+  return given;
+}
+
+/**
+ * A runtime that cannot break the node that uses it. A node asks for the time inside callbacks of sockets and timers,
+ * where an exception would end the process, and a time of NaN would make it wait forever. If a method of the given
+ * runtime throws or returns something that it must not, the system's time and randomness stand in for that call.
+ *
+ * @param report receives the first failure of each method.
+ */
+export function checkedRuntime(given: Runtime, report: (error: TypeError) => void): Runtime {
+  return given === systemRuntime ? given : new CheckedRuntime(given, report);
+}
+
+class CheckedRuntime implements Runtime {
+  readonly isVirtual: boolean;
+  readonly #given: Runtime;
+  readonly #report: (error: TypeError) => void;
+  readonly #reported = new Set<Method>();
+  /** The latest time that `now` returned. */
+  #lastMs = Number.NEGATIVE_INFINITY;
+  /** The system's time when the given clock failed; undefined while it works. */
+  #failedAtMs: number | undefined;
+
+  constructor(given: Runtime, report: (error: TypeError) => void) {
+    this.isVirtual = given.isVirtual === true;
+    this.#given = given;
+    this.#report = report;
+  }
+
+  now(): number {
+    const ms = this.#call('now', () => this.#given.now(), clockProblem(this.#lastMs));
+    this.#lastMs = ms ?? this.#timeWithoutClock();
+    if (ms !== undefined) this.#failedAtMs = undefined;
+    return this.#lastMs;
+  }
+
+  /** A clock that stood still would let nothing time out. */
+  #timeWithoutClock(): number {
+    const systemMs = systemRuntime.now();
+    const sinceLastMs = systemMs - (this.#failedAtMs ?? systemMs);
+    this.#failedAtMs = systemMs;
+    return Number.isFinite(this.#lastMs) ? this.#lastMs + sinceLastMs : systemMs;
+  }
+
+  setTimeout(callback: () => void, delayMs: number): RuntimeTimer {
+    let isDone = false;
+    let isReturned = false;
+    let isEarly = false;
+    const run = (): void => {
+      if (!isReturned) isEarly = true;
+      if (isDone || !isReturned) return;
+      isDone = true;
+      callback();
+    };
+    const timer =
+      this.#call(
+        'setTimeout',
+        () => this.#given.setTimeout(run, delayMs),
+        (given) => (isEarly ? 'must not call back before it returns' : timerProblem(given)),
+      ) ?? systemRuntime.setTimeout(run, delayMs);
+    isReturned = true;
+    const cancel = (): void => {
+      if (isDone) return;
+      isDone = true;
+      this.#call('setTimeout', () => timer.cancel(), noProblem);
+    };
+    return { cancel };
+  }
+
+  random(): number {
+    return this.#call('random', () => this.#given.random(), randomProblem) ?? systemRuntime.random();
+  }
+
+  randomBytes(length: number): Uint8Array {
+    const given = this.#call('randomBytes', () => this.#given.randomBytes(length), bytesProblem(length));
+    return given ?? systemRuntime.randomBytes(length);
+  }
+
+  /** @returns what the method returned; undefined if it failed. */
+  #call<Result>(
+    method: Method,
+    call: () => Result,
+    problemOf: (result: Result) => string | undefined,
+  ): Result | undefined {
+    let failure: [problem: string, options?: ErrorOptions];
+    try {
+      const result = call();
+      const problem = problemOf(result);
+      if (problem === undefined) return result;
+      failure = [problem];
+    } catch (thrown) {
+      failure = [`threw: ${messageOf(thrown)}`, { cause: thrown }];
+    }
+    this.#failed(method, ...failure);
+    return undefined;
+  }
+
+  #failed(method: Method, problem: string, options?: ErrorOptions): void {
+    if (this.#reported.has(method)) return;
+    this.#reported.add(method);
+    this.#report(new TypeError(`runtime.${method} ${problem}`, options));
+  }
+}
+
+/** What is wrong with a time, where the latest one was `lastMs`. */
+function clockProblem(lastMs: number): (ms: unknown) => string | undefined {
+  return (ms) => {
+    if (!Number.isFinite(ms)) return `must return a finite number, not ${shown(ms)}`;
+    return (ms as number) < lastMs ? `must never go back; it returned ${ms} after ${lastMs}` : undefined;
+  };
+}
+
+function timerProblem(timer: RuntimeTimer): string | undefined {
+  return typeof timer?.cancel === 'function'
+    ? undefined
+    : `must return a timer with cancel, not ${shown(timer)}`;
+}
+
+function randomProblem(value: number): string | undefined {
+  if (typeof value === 'number' && value >= 0 && value < 1) return undefined;
+  return `must return a number of at least 0 and below 1, not ${shown(value)}`;
+}
+
+function bytesProblem(length: number): (bytes: Uint8Array) => string | undefined {
+  return (bytes) => {
+    // Also of another realm.
+    const isBytes = Object.prototype.toString.call(bytes) === '[object Uint8Array]';
+    if (!isBytes) return `must return a Uint8Array, not ${shown(bytes)}`;
+    return bytes.length === length ? undefined : `must return ${length} bytes, not ${bytes.length}`;
+  };
+}
+
+const noProblem = (): undefined => undefined;
