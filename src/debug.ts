@@ -1,3 +1,4 @@
+import { printError } from './print-error.ts';
 import { printable } from './printable.ts';
 
 /** Prints a step in plain words where debugging is on; `enabled` guards what would be costly to put together. */
@@ -16,8 +17,8 @@ export function createLog(part: string, label: string, isOn: () => boolean): Log
   const name = `peerloom:${part}`;
   const isNamed = matches(patterns(), name);
   const log = (step: string): void => {
-    if (isNamed) console.error(`${name} ${label}: ${printable(step)}`);
-    else if (isOn()) console.error(`DEBUG (${label}): ${printable(step)}`);
+    if (isNamed) printError(`${name} ${label}: ${printable(step)}`);
+    else if (isOn()) printError(`DEBUG (${label}): ${printable(step)}`);
   };
   return Object.defineProperty(log, 'enabled', { get: () => isNamed || isOn() }) as Log;
 }

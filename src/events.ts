@@ -7,6 +7,7 @@ import { didYouMean } from './nearest-name.ts';
 import type { Node } from './node.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { PeerStream } from './peer-stream.ts';
+import { printError } from './print-error.ts';
 import { isPromiseLike } from './promise-like.ts';
 
 /** The messages of a session that could not resume, or that was ended while it was suspended. */
@@ -337,7 +338,7 @@ export class Dispatcher {
   /** Reports a mistake in how nodes are set up, which no caller gets as an error. */
   warn(error: Error, event: NodeEventName, peer?: NodeConnection): void {
     if (this.handles('node_error')) this.#emitError(error, event, peer);
-    else console.error(error.message);
+    else printError(error.message);
   }
 
   #emitError(error: unknown, event: NodeEventName, peer: NodeConnection | undefined): void {
@@ -350,7 +351,7 @@ function print(text: string, thrown: unknown): void {
     console.error(text, thrown);
   } catch {
     // It is an object that throws when it is printed.
-    console.error(text, messageOf(thrown));
+    printError(text, messageOf(thrown));
   }
 }
 

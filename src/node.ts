@@ -36,6 +36,7 @@ import {
 import type { Runtime, RuntimeTimer } from './runtime.ts';
 import { type SendReport, type SendToNodesOptions, sendToMany } from './send-to-many.ts';
 import { ThrownByUser } from './thrown-by-user.ts';
+import { listenPort } from './transport/own-transport.ts';
 import type { Link, Transport, TransportContext } from './transport/transport.ts';
 import { type TypedHandler, TypedHandlers } from './typed-handlers.ts';
 import type { MessageType, RequestType } from './typed-messages.ts';
@@ -208,7 +209,7 @@ export class Node extends NodeHandlers {
     } catch (error) {
       // Nodes may have connected with a transport that listened already.
       await this.#leaveAll();
-      await Promise.allSettled(this.#options.transports.map((transport) => transport.close()));
+      await this.#closeTransports();
       await this.#connections.ended();
       this.#port = askedPort;
       this.#started = undefined;
@@ -221,11 +222,14 @@ export class Node extends NodeHandlers {
   async #listen(): Promise<void> {
     const [first, ...others] = this.#options.transports;
     const onLink = (link: Link): void => this.#peering.accept(link);
-    const bound = await first!.listen({ scheme: undefined, host: this.host, port: this.#port }, onLink);
-    this.#port = bound.port;
-    for (const transport of others) {
-      await transport.listen({ scheme: undefined, host: this.host, port: this.#port }, onLink);
-    }
+    const address = { scheme: undefined, host: this.host, port: this.#port };
+    this.#port = await listenPort(first!, address, onLink);
+    for (const transport of others) await listenPort(transport, { ...address, port: this.#port }, onLink);
+  }
+
+  /** All of them, also if one throws. */
+  #closeTransports(): Promise<PromiseSettledResult<void>[]> {
+    return Promise.allSettled(this.#options.transports.map(async (transport) => transport.close()));
   }
 
   async #leaveAll(): Promise<void> {
@@ -248,8 +252,11 @@ export class Node extends NodeHandlers {
   }
 
   async #stop(): Promise<void> {
-    if (this.#started !== undefined) await this.#stopStarted(this.#started);
-    await this.releaseAfterStop();
+    try {
+      if (this.#started !== undefined) await this.#stopStarted(this.#started);
+    } finally {
+      await this.releaseAfterStop();
+    }
   }
 
   async #stopStarted(started: Promise<void>): Promise<void> {
@@ -265,9 +272,10 @@ export class Node extends NodeHandlers {
     this.#inboundFailures.stop();
     this.#livenessTimer?.cancel();
     await Promise.all([this.#leaveAll(), this.#peering.stop()]);
-    await Promise.all(this.#options.transports.map((transport) => transport.close()));
+    const closed = await this.#closeTransports();
     await this.#connections.ended();
     this.#log('stopped');
+    for (const outcome of closed) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
   /** @see Node.stop */

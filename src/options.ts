@@ -289,20 +289,24 @@ function resolveP2pnetwork(given: P2pnetworkOptions = {}): {
   return { bigIntegers: checkType('p2pnetwork.bigIntegers', bigIntegers, 'boolean') };
 }
 
-/** @throws TypeError or RangeError; PeerloomError `ERR_ABORTED`. */
-export function checkConnectOptions(options: ConnectOptions = {}): ConnectOptions {
-  checkOptions(options, connectNames);
-  if (options.id !== undefined) checkGivenId('id', checkType('id', options.id, 'string'));
-  if (options.reconnect !== undefined) checkType('reconnect', options.reconnect, 'boolean');
-  if (options.retry !== undefined) checkType('retry', options.retry, 'boolean');
-  if (options.timeoutMs !== undefined) checkTimeout(options.timeoutMs);
-  checkSignal(options.signal);
-  if (options.signal?.aborted) {
+/**
+ * @returns a copy, since a getter might return something else the next time.
+ * @throws TypeError or RangeError; PeerloomError `ERR_ABORTED`.
+ */
+export function checkConnectOptions(given: ConnectOptions = {}): ConnectOptions {
+  checkOptions(given, connectNames);
+  const { reconnect, retry, id, timeoutMs, signal } = given;
+  if (id !== undefined) checkGivenId('id', checkType('id', id, 'string'));
+  if (reconnect !== undefined) checkType('reconnect', reconnect, 'boolean');
+  if (retry !== undefined) checkType('retry', retry, 'boolean');
+  if (timeoutMs !== undefined) checkTimeout(timeoutMs);
+  checkSignal(signal);
+  if (signal?.aborted) {
     throw new PeerloomError('ERR_ABORTED', 'the signal given to connectWithNode had fired already', {
-      cause: options.signal.reason,
+      cause: signal.reason,
     });
   }
-  return options;
+  return defined({ reconnect, retry, id, timeoutMs, signal });
 }
 
 function checkWhole(name: string, value: number, minimum: number): number {

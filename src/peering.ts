@@ -16,6 +16,7 @@ import type { ResolvedOptions } from './options.ts';
 import { outrankedMessage, PeerTable } from './peer-table.ts';
 import { refusalError } from './refusal-error.ts';
 import { ThrownByUser } from './thrown-by-user.ts';
+import { dialLink } from './transport/own-transport.ts';
 import type { ExpectedPeer, Link, Transport } from './transport/transport.ts';
 import { unlessAborted } from './unless-aborted.ts';
 import { type Goodbye, goodbye } from './wire/goodbye.ts';
@@ -138,7 +139,7 @@ export class Peering {
 
   async #reach(target: Target, replace: boolean): Promise<NodeConnection> {
     const { transport, address, signal, id, lastId } = target;
-    const link = await transport.dial(address, signal, expectedAt(id, lastId));
+    const link = await dialLink(transport, { address, signal, expected: expectedAt(id, lastId) });
     const { remoteId, security } = link;
     if (id !== undefined && id !== remoteId) {
       link.destroy();

@@ -21,11 +21,11 @@ const layers: Record<string, { readonly modules: RegExp; readonly uses: readonly
   channel: { modules: /^channel\//, uses: ['link', 'wire', 'leaves'] },
   transports: { modules: /^transport\/(tcp|memory)\//, uses: ['foreign', 'link', 'leaves'] },
   foreign: { modules: /^transport\/p2pnetwork\//, uses: ['link', 'wire', 'leaves'] },
-  link: { modules: /^transport\/(security|transport)\.ts$/, uses: ['leaves'] },
+  link: { modules: /^transport\/(own-transport|security|transport)\.ts$/, uses: ['leaves'] },
   wire: { modules: /^wire\//, uses: ['leaves'] },
   leaves: {
     modules:
-      /^(address|arguments|attempt|backoff|builtin|computing-pace|data|debug|decompression-turns|ed25519|errors|identity|identity-file|inspect|limits|listeners|memory-budget|nearest-name|network-secret|peer-label|placed-file|printable|private-file|promise-like|random-name|runtime|supported-node|synced-folder|thrown-by-user|typed-messages|unless-aborted|checked-runtime|waited-handlers)\.ts$/,
+      /^(address|arguments|attempt|backoff|builtin|computing-pace|data|debug|decompression-turns|ed25519|errors|identity|identity-file|inspect|limits|listeners|memory-budget|nearest-name|network-secret|peer-label|placed-file|printable|private-file|promise-like|random-name|runtime|supported-node|synced-folder|thrown-by-user|typed-messages|unless-aborted|checked-runtime|print-error|waited-handlers)\.ts$/,
     uses: [],
   },
 };

@@ -1,0 +1,60 @@
+import type { Address } from '../address.ts';
+import { hasMethods, shown } from '../arguments.ts';
+import { isPromiseLike } from '../promise-like.ts';
+import { unlessAborted } from '../unless-aborted.ts';
+import type { ExpectedPeer, Link, Transport } from './transport.ts';
+
+/** The arguments of {@link Transport.dial}. */
+export interface Dial {
+  readonly address: Address;
+  readonly signal: AbortSignal;
+  readonly expected: ExpectedPeer | undefined;
+}
+
+const linkMethods = [
+  'send',
+  'drained',
+  'pause',
+  'resume',
+  'close',
+  'destroy',
+] as const satisfies readonly (keyof Link)[];
+
+/**
+ * Dials by a transport, which may be one of the user's own: if it ignores the signal, nobody waits for it, and a link
+ * that it makes later is destroyed.
+ *
+ * @throws the reason of the signal; what the transport throws; TypeError if it returns something else than a Link.
+ */
+export async function dialLink(transport: Transport, { address, signal, expected }: Dial): Promise<Link> {
+  const dialling = startDial(transport, { address, signal, expected });
+  try {
+    return await unlessAborted(dialling, signal);
+  } catch (error) {
+    if (signal.aborted) dialling.then((link) => link.destroy()).catch(() => {});
+    throw error;
+  }
+}
+
+async function startDial(transport: Transport, { address, signal, expected }: Dial): Promise<Link> {
+  const link: unknown = await transport.dial(address, signal, expected);
+  if (hasMethods(link, linkMethods) && isPromiseLike((link as Link).closed)) return link as Link;
+  throw new TypeError(`dial of a transport must resolve to a Link, not ${shown(link)}`);
+}
+
+/**
+ * Listens by a transport.
+ *
+ * @returns the port that it listens on.
+ * @throws what the transport throws; TypeError if it returns something else than the address.
+ */
+export async function listenPort(
+  transport: Transport,
+  address: Address,
+  onLink: (link: Link) => void,
+): Promise<number> {
+  const bound = (await transport.listen(address, onLink)) as Address | undefined;
+  const port = bound?.port;
+  if (Number.isInteger(port) && port! >= 0 && port! <= 65_535) return port!;
+  throw new TypeError(`listen of a transport must resolve to an address with its port, not ${shown(bound)}`);
+}
