@@ -30,13 +30,13 @@ export function describe(data: unknown, maxCharacters: number): string {
   return text.length > maxCharacters ? `${text.slice(0, maxCharacters)}…` : text;
 }
 
-/** The longest message that is shown whole. */
+/** The longest message that a terminal shows whole. */
 const maxShownCharacters = 10_000;
 
 /** A message as it stands in a conversation: text as it is, of as many lines as it has. */
-export function messageLines(data: Data): string[] {
+export function messageLines(data: Data, long: 'cut' | 'whole' = 'cut'): string[] {
   if (typeof data !== 'string') return [describe(data, maxShownCharacters)];
-  if (data.length <= maxShownCharacters) return safeLines(data);
+  if (long === 'whole' || data.length <= maxShownCharacters) return safeLines(data);
   const rest = (data.length - maxShownCharacters).toLocaleString('en');
   return safeLines(`${data.slice(0, maxShownCharacters)}… (${rest} more characters)`);
 }

@@ -7,8 +7,12 @@ import type { LostSession, NodeCallback } from '../events.ts';
 import type { NodeConnection } from '../node-connection.ts';
 import { describe, labelOf, messageLines, safeLine } from './describe.ts';
 
-/** Tells people of events: a callback for a node's options. */
-export function eventText(print: (line: string) => void): NodeCallback {
+/**
+ * Tells people of events: a callback for a node's options.
+ *
+ * @param long what becomes of long messages: a terminal shows their start, a file gets the whole of them.
+ */
+export function eventText(print: (line: string) => void, long: 'cut' | 'whole' = 'cut'): NodeCallback {
   return (event, _node, peer, data) => {
     switch (event) {
       case 'inbound_node_connected':
@@ -23,7 +27,7 @@ export function eventText(print: (line: string) => void): NodeCallback {
         break;
       }
       case 'node_message':
-        for (const line of messageLines(data as Data)) print(`${name(peer!)}: ${line}`);
+        for (const line of messageLines(data as Data, long)) print(`${name(peer!)}: ${line}`);
         break;
       case 'node_request':
         print(dim(`${labelOf(peer!)} sent a request, which nobody answers here: ${describe(data, 200)}`));

@@ -8,12 +8,13 @@ import { type NodeCommandOptions, runNode } from './node-command.ts';
 import { guardOutputs } from './outputs.ts';
 
 const nodeHelp = `
-On a terminal there is a prompt: what you type goes to everybody you are
-connected with; /peers, /help and /quit are commands. When the input is something
-else, or with --json, each line of it is a message to everybody. Until somebody is
+On a terminal there is a prompt: what you type goes to all peers. /help lists the
+commands: /who, /connect, /disconnect, /ping, /json, /quit. When the input is something
+else, or with --json, each line of it is a message to all peers. Until somebody is
 connected the lines wait; once the input has ended and all is confirmed, the node
 leaves. A node that was told to --connect, and not to --reconnect, does not wait for
-others when all are gone.
+others when all are gone. Without any input (</dev/null, a service, a container) the
+node runs until a signal. SIGTERM and Ctrl-C say goodbye to all peers first.
 
 --json prints one object a line for each event, the first of them
   {"event":"listening","id":…,"name":…,"host":…,"port":…}
@@ -32,13 +33,13 @@ Examples:
   Send one line:
     echo hello | peerloom node --connect 127.0.0.1:10001
   Listen, and hand what arrives to another program:
-    peerloom node --port 10001 --json --stay < /dev/null | jq .data
+    peerloom node --port 10001 --json < /dev/null | jq .data
   Keep an identity in a file, which a passphrase protects:
     PASS=… peerloom node --port 10001 --identity ada.pem --passphrase-env PASS`;
 
 const exitCodeHelp = `
 Exit codes:
-  0  all went well, or a signal ended it
+  0  all went well, also when SIGTERM or Ctrl-C ended it
   1  something failed: a port in use, nobody at an address, a wrong passphrase,
      a line that was not confirmed
   2  wrong use of the command line`;
@@ -67,7 +68,7 @@ function createProgram(): Command {
     .addOption(
       new Option('--network-key <key>', 'only nodes with the same key connect').env('PEERLOOM_NETWORK_KEY'),
     )
-    .option('--stay', 'goes on after the end of the input, until a signal')
+    .option('--stay', 'runs on after the end of the input, until a signal')
     .option('--json', 'prints one event a line, as JSON')
     .option('--debug', 'prints every step, on the standard error output')
     .addHelpText('after', nodeHelp)

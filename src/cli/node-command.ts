@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, fstatSync } from 'node:fs';
 import { Node } from '../node.ts';
 import type { NodeOptions } from '../options.ts';
 import { chat } from './chat.ts';
@@ -35,7 +35,7 @@ export async function runNode(options: NodeCommandOptions): Promise<number> {
   const node = createNode(host, port, {
     ...rest,
     ...identityOf(identity, passphraseEnv),
-    callback: (json ? eventJson : eventText)(print),
+    callback: json ? eventJson(print) : eventText(print, prompt === undefined ? 'whole' : 'cut'),
   });
   // A slip in the path would otherwise pass for a node whose id has changed.
   if (isNew) complain(`made a new identity in ${identity}`);
@@ -43,19 +43,21 @@ export async function runNode(options: NodeCommandOptions): Promise<number> {
   async function run(): Promise<number> {
     await node.start();
     print(json ? listeningJson(node) : `Listening on ${addressOf(node)}\nas ${node.id}`);
-    await Promise.all(
-      connect.map((address) =>
-        node.connectWithNode(address, { reconnect: reconnect ?? false, retry: reconnect ?? false }),
-      ),
-    );
+    const connectOptions = { reconnect: reconnect ?? false, retry: reconnect ?? false };
+    await Promise.all(connect.map((address) => node.connectWithNode(address, connectOptions)));
     if (prompt !== undefined) {
       print('Type to talk; /help tells what else there is.');
-      await chat(node, prompt);
+      await chat(node, prompt, connectOptions);
       return exitCodes.fine;
     }
+    if (!stay && isNothing(process.stdin.fd)) {
+      complain('there is no input, so the node runs until a signal ends it (Ctrl-C, SIGTERM)');
+      await new Promise(() => {});
+    }
     const waits = connect.length === 0 || reconnect === true;
-    const isComplete = await sendLines(node, { waits, warn: complain });
+    const { lines, isComplete } = await sendLines(node, { waits, warn: complain });
     if (stay) await new Promise(() => {});
+    if (lines === 0) complain('the input was empty, so the node leaves; --stay keeps it running');
     return isComplete ? exitCodes.fine : exitCodes.failed;
   }
 
@@ -66,6 +68,11 @@ export async function runNode(options: NodeCommandOptions): Promise<number> {
     await node.stop();
     process.stdin.destroy();
   }
+}
+
+/** The input is the null device, as services and containers have it. */
+function isNothing(input: number): boolean {
+  return !process.stdin.isTTY && fstatSync(input).isCharacterDevice();
 }
 
 function createNode(host: string, port: number, options: NodeOptions): Node {

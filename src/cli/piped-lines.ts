@@ -14,14 +14,21 @@ export interface LineOptions {
   readonly warn: (line: string) => void;
 }
 
+/** What became of the lines. */
+export interface SentLines {
+  /** How many there were. */
+  readonly lines: number;
+  /** All of them were confirmed. */
+  readonly isComplete: boolean;
+}
+
 /**
  * Sends each line of the standard input to all neighbours and has it confirmed by them. Reading waits for those
  * that are slow.
  *
- * @returns at the end of the input, whether everything was confirmed.
  * @throws PeerloomError `ERR_NOT_CONNECTED` when nobody is connected and nothing is to be waited for.
  */
-export async function sendLines(node: Node, options: LineOptions): Promise<boolean> {
+export async function sendLines(node: Node, options: LineOptions): Promise<SentLines> {
   const unconfirmed = new Set<Promise<void>>();
   const failed = new Set<NodeConnection>();
 
@@ -35,7 +42,9 @@ export async function sendLines(node: Node, options: LineOptions): Promise<boole
     }
   }
 
-  for await (const line of createInterface({ input: process.stdin })) {
+  let lines = 0;
+  for await (const line of linesOfInput()) {
+    lines += 1;
     for (const connection of await neighbours(node, options)) {
       const confirmation = deliver(line, connection).then(() => void unconfirmed.delete(confirmation));
       unconfirmed.add(confirmation);
@@ -44,7 +53,16 @@ export async function sendLines(node: Node, options: LineOptions): Promise<boole
     if (unconfirmed.size > maxUnconfirmed) await Promise.all(unconfirmed);
   }
   await Promise.all(unconfirmed);
-  return failed.size === 0;
+  return { lines, isComplete: failed.size === 0 };
+}
+
+/** A terminal would cut lines at 4,096 bytes; readline, which reads each key, does not. */
+function linesOfInput(): AsyncIterable<string> {
+  const { stdin, stderr } = process;
+  if (!stdin.isTTY || !stderr.isTTY) return createInterface({ input: stdin });
+  const lines = createInterface({ input: stdin, output: stderr, terminal: true, prompt: '' });
+  // The terminal makes no signal of Ctrl-C while readline reads keys.
+  return lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
 }
 
 /** The open connections, as soon as there is one. */

@@ -137,6 +137,27 @@ test('--stay goes on after the end of the input; a signal ends it in order', asy
   assert.equal(connection.closeReason!.code, 'stopped');
 });
 
+test('without any input the node runs until a signal, and says so', async (t) => {
+  const program = new Program(t, ['node', '--json'], {}, { input: 'ignore' });
+  await program.complains(/^peerloom: there is no input, so the node runs until a signal .*\n/);
+  const { host, port } = await program.event('listening');
+  const [node] = await startNodes(t, 1);
+  const connection = await node.connectWithNode(String(host), Number(port));
+  await connection.deliver('are you there?');
+  program.signal('SIGTERM');
+  assert.equal((await program.ended).code, 0);
+  await node.event('outbound_node_disconnected');
+  assert.equal(connection.closeReason!.code, 'stopped');
+});
+
+test('an empty input is named as the reason to leave', async (t) => {
+  const { program } = await startNode(t);
+  program.endInput();
+  const { code, stderr } = await program.ended;
+  assert.equal(code, 0);
+  assert.equal(stderr, 'peerloom: the input was empty, so the node leaves; --stay keeps it running\n');
+});
+
 test('an output that nobody reads any more ends the node without a word', async (t) => {
   const { program, address } = await startNode(t);
   program.closeOutput();

@@ -29,10 +29,13 @@ export interface JsonEvent {
   readonly [key: string]: unknown;
 }
 
-/** Another program than `peerloom`, and where it runs. */
-export interface OtherProgram {
-  readonly script: string;
-  readonly cwd: string;
+/** How a program starts. */
+export interface Start {
+  /** Another one than `peerloom`. */
+  readonly script?: string;
+  readonly cwd?: string;
+  /** `'ignore'`: there is none, as services have it. */
+  readonly input?: 'pipe' | 'ignore';
 }
 
 /** A running `peerloom`, or another program, which does not outlive the test. */
@@ -44,10 +47,11 @@ export class Program {
   #stderr = '';
   #recheck = (): void => {};
 
-  constructor(t: TestContext, args: readonly string[], env: NodeJS.ProcessEnv = {}, other?: OtherProgram) {
+  constructor(t: TestContext, args: readonly string[], env: NodeJS.ProcessEnv = {}, start: Start = {}) {
     const { NODE_OPTIONS, DEBUG, FORCE_COLOR, ...inherited } = process.env;
-    this.#process = spawn(process.execPath, [other?.script ?? bin, ...args], {
-      cwd: other?.cwd,
+    this.#process = spawn(process.execPath, [start.script ?? bin, ...args], {
+      cwd: start.cwd,
+      stdio: [start.input ?? 'pipe', 'pipe', 'pipe'],
       env: { ...inherited, NO_COLOR: '1', ...env },
     });
     const closed = once(this.#process, 'close');
@@ -56,7 +60,7 @@ export class Program {
       return closed;
     });
     const { stdin, stdout, stderr } = this.#process;
-    stdin!.on('error', () => {});
+    stdin?.on('error', () => {});
     stdout!.setEncoding('utf8').on('data', (text: string) => {
       this.#stdout += text;
       this.#recheck();

@@ -1,0 +1,140 @@
+import type { Data } from '../data.ts';
+import { didYouMean } from '../nearest-name.ts';
+import type { Node } from '../node.ts';
+import type { NodeConnection } from '../node-connection.ts';
+import type { ConnectOptions } from '../options.ts';
+import { labelOf, safeLine } from './describe.ts';
+import { addressOf, peerText } from './event-text.ts';
+
+/** With fewer characters a slip could name another peer. */
+const minIdEnd = 4;
+
+/** How long `/ping` waits. */
+const pingTimeoutMs = 5_000;
+
+/** What the commands of a conversation work with. */
+export interface CommandContext {
+  readonly node: Node;
+  readonly print: (line: string) => void;
+  /** Sends data to all peers, and says so where that fails. */
+  readonly send: (data: Data) => void;
+  /** Ends the conversation. */
+  readonly leave: () => void;
+  /** How `/connect` connects. */
+  readonly connectOptions: ConnectOptions;
+}
+
+/** What the user asked for cannot be done; the message says what to do instead. */
+class CannotDo extends Error {}
+
+interface Command {
+  /** Behind the name. */
+  readonly argument?: string;
+  readonly help: string;
+  readonly run: (context: CommandContext, argument: string) => void | Promise<void>;
+}
+
+const commands: Readonly<Record<string, Command>> = {
+  '/who': {
+    help: 'the peers: name, id, address',
+    run: ({ node, print }) => {
+      for (const peer of node.allNodes) print(peerText(peer));
+      if (node.allNodes.length === 0) print(nobody(node));
+    },
+  },
+  '/connect': {
+    argument: 'ADDRESS',
+    help: 'connects with a node: /connect 127.0.0.1:10001',
+    run: async ({ node, print, connectOptions }, address) => {
+      const before = new Set(node.allNodes);
+      print(`connecting with ${address} …`);
+      const peer = await node.connectWithNode(address, connectOptions);
+      if (before.has(peer)) print(`${labelOf(peer)} is connected already`);
+    },
+  },
+  '/disconnect': {
+    argument: 'NAME|ID',
+    help: 'ends the connection with a peer',
+    run: ({ node }, name) => peerNamed(name, node).stop(),
+  },
+  '/ping': {
+    argument: 'NAME|ID',
+    help: 'measures the round trip to a peer',
+    run: async ({ node, print }, name) => {
+      const peer = peerNamed(name, node);
+      const roundTripMs = await peer.ping({ timeoutMs: pingTimeoutMs });
+      print(`${labelOf(peer)} answered within ${roundTripMs.toFixed(1)} ms`);
+    },
+  },
+  '/json': {
+    argument: 'JSON',
+    help: 'sends data instead of text: /json {"round": 1}',
+    run: ({ send }, json) => send(parsed(json)),
+  },
+  '/help': {
+    help: 'this text',
+    run: ({ print }) => {
+      print('What you type goes to all peers. The up key brings back what you typed before. Besides:');
+      for (const [name, { argument = '', help }] of Object.entries(commands)) {
+        print(`  ${`${name} ${argument}`.padEnd(20)} ${help}`);
+      }
+      print(`  ${'//text'.padEnd(20)} sends a text that begins with a slash: /text`);
+    },
+  },
+  '/quit': { help: 'leave (so do Ctrl-C and Ctrl-D)', run: ({ leave }) => leave() },
+};
+
+/** Runs a line that begins with a slash. What it cannot do, it says in one line. */
+export async function runCommand(line: string, context: CommandContext): Promise<void> {
+  const [, name, argument] = /^(\S+)\s*(.*)$/s.exec(line) as unknown as [string, string, string];
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  try {
+    if (command === undefined) {
+      const hint = didYouMean(name, Object.keys(commands)) || '.';
+      throw new CannotDo(
+        `There is no ${name}${hint} /help lists the commands; //… sends a text with a slash.`,
+      );
+    }
+    if (command.argument !== undefined && argument === '') {
+      throw new CannotDo(`Write: ${name} ${command.argument}  (${command.help})`);
+    }
+    await command.run(context, argument);
+  } catch (error) {
+    const { message } = error as Error;
+    context.print(safeLine(error instanceof CannotDo ? message : `${name}: ${message}`));
+  }
+}
+
+/** Says that nobody is connected, and how to change it. */
+export function nobody(node: Node): string {
+  return `Nobody is connected. Connect with /connect ADDRESS, or let others: peerloom node --connect ${addressOf(node)}`;
+}
+
+/** A peer by its name, its id, or the end of its id. */
+function peerNamed(text: string, node: Node): NodeConnection {
+  const exact = node.allNodes.find(({ id }) => id === text);
+  if (exact !== undefined) return exact;
+  const end = text.replace(/^…/, '');
+  const isEndOf = (id: string): boolean => end.length >= minIdEnd && id.endsWith(end);
+  const found = node.allNodes.filter(({ name, id }) => name === text || isEndOf(id));
+  if (found.length === 1) return found[0]!;
+  if (found.length > 1) {
+    const ids = found.map(({ id }) => id).join(', ');
+    throw new CannotDo(`${found.length} peers fit '${text}': give the id of one: ${ids}`);
+  }
+  const hint = didYouMean(
+    text,
+    node.allNodes.map(({ name }) => name),
+  );
+  throw new CannotDo(`No peer is called '${text}'${hint || '.'} /who lists the peers.`);
+}
+
+function parsed(json: string): Data {
+  try {
+    return JSON.parse(json) as Data;
+  } catch (error) {
+    throw new CannotDo(
+      `Not sent, because it is not JSON: ${(error as Error).message}. Write: /json {"a": 1}`,
+    );
+  }
+}
