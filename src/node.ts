@@ -395,7 +395,7 @@ export class Node extends NodeHandlers {
    *
    * @returns a report: how many peers the message was sent to, which of them are congested, and which failed.
    * @throws TypeError if a message cannot hold the data, an option is unknown, or `exclude` is not a list of connections
-   * and ids. Failures of single connections are in the report.
+   * and ids, or holds an id that no node can have. Failures of single connections are in the report.
    */
   sendToNodes(data: Data, options: SendToNodesOptions = {}): SendReport {
     const { maxContainers } = this.#options.limits;

@@ -2,6 +2,7 @@ import { checkOptions, shown } from './arguments.ts';
 import type { SendOptions } from './channel/channel.ts';
 import { shareEncoding } from './channel/shared-encoding.ts';
 import type { Data } from './data.ts';
+import { checkGivenId } from './given-id.ts';
 import { NodeConnection } from './node-connection.ts';
 
 /** The options of {@link Node.sendToNodes}. */
@@ -37,7 +38,7 @@ const optionNames = [
 /**
  * Sends a message over each connection that is not left out; it is encoded once.
  *
- * @throws TypeError when no message can hold the data, or for wrong options.
+ * @throws TypeError when no message can hold the data, for wrong options, or for an id that no node can have.
  */
 export function sendToMany(
   data: Data,
@@ -46,12 +47,13 @@ export function sendToMany(
 ): SendReport {
   checkOptions(options, optionNames);
   const { exclude = [], ...sendOptions } = options;
-  const excluded = excludedFrom(exclude);
+  const receivers = [...connections];
+  const excluded = excludedFrom(exclude, receivers);
   const shared = shareEncoding(data, sendOptions, maxContainers);
   const congested: NodeConnection[] = [];
   const failed: SendFailure[] = [];
   let sent = 0;
-  for (const connection of connections) {
+  for (const connection of receivers) {
     if (excluded.has(connection) || excluded.has(connection.id)) continue;
     try {
       if (!connection.send(data, shared)) congested.push(connection);
@@ -63,7 +65,10 @@ export function sendToMany(
   return { sent, congested, failed };
 }
 
-function excludedFrom(exclude: Iterable<NodeConnection | string>): ReadonlySet<NodeConnection | string> {
+function excludedFrom(
+  exclude: Iterable<NodeConnection | string>,
+  connections: readonly NodeConnection[],
+): ReadonlySet<NodeConnection | string> {
   const rule = 'exclude must be a list of connections and ids, such as [connection]';
   // A single id is a string, which is a list of its letters as well.
   if (typeof exclude !== 'object' || exclude === null || !(Symbol.iterator in exclude)) {
@@ -71,7 +76,12 @@ function excludedFrom(exclude: Iterable<NodeConnection | string>): ReadonlySet<N
   }
   const excluded = new Set(exclude);
   for (const one of excluded) {
-    if (typeof one === 'string' || NodeConnection.isGenuine(one)) continue;
+    if (typeof one === 'string') {
+      // An id with a slip in it would leave nobody out. Those of peers need no check.
+      if (!connections.some(({ id }) => id === one)) checkGivenId('exclude', one);
+      continue;
+    }
+    if (NodeConnection.isGenuine(one)) continue;
     throw new TypeError(`${rule}; it holds ${shown(one)}`);
   }
   return excluded;

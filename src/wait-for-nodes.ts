@@ -2,6 +2,7 @@ import { checkOptions, checkSignal, checkTimeout, shown } from './arguments.ts';
 import { attempt } from './attempt.ts';
 import { defaultWaitMs, type WaitOptions } from './channel/pending.ts';
 import type { Dispatcher } from './events.ts';
+import { checkGivenId } from './given-id.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { Runtime } from './runtime.ts';
 import { unlessAborted } from './unless-aborted.ts';
@@ -66,7 +67,10 @@ function find(
 
 function checkWanted(wanted: unknown): void {
   if (Number.isSafeInteger(wanted) && (wanted as number) >= 0) return;
-  if (Array.isArray(wanted) && wanted.every((id) => typeof id === 'string')) return;
+  if (Array.isArray(wanted) && wanted.every((id) => typeof id === 'string')) {
+    for (const id of wanted) checkGivenId('waitForNodes', id);
+    return;
+  }
   throw new TypeError(
     `waitForNodes takes a whole number of at least 0, or a list of ids, not ${shown(wanted)}`,
   );

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
-import { type Data, type NodeConnection, type SendOptions, tcp } from '../../src/index.ts';
+import { type Data, Identity, type NodeConnection, type SendOptions, tcp } from '../../src/index.ts';
 import { withCode } from '../support/errors.ts';
 import type { RecordingNode } from '../support/recording-node.ts';
 import { connect, startNodes, startPair } from '../support/start-nodes.ts';
@@ -75,6 +75,22 @@ suite('sendToNodes', () => {
     assert.throws(() => hub.sendToNodes('to nobody', misspelt), unknown);
     assert.throws(() => hub.sendToNodes('to nobody', null as never), /options must be an object, not null/);
     assert.equal(hub.messageCountSend, 0);
+  });
+
+  test('refuses to leave out an id that no node can have, and sends nothing', async (t) => {
+    const { hub, leaves } = await startHub(t, 1);
+    const { id } = hub.peer(leaves[0]!);
+    for (const slip of [` ${id}`, id.toLowerCase(), id.slice(0, -1), `${id}\u200b`, '']) {
+      assert.throws(
+        () => hub.sendToNodes('not for the peer', { exclude: [slip] }),
+        /exclude must be the whole id of a node, .* is the id of no node/,
+        JSON.stringify(slip),
+      );
+    }
+    assert.equal(hub.messageCountSend, 0);
+    // Nodes that have left may still be on the list.
+    const exclude = [Identity.generate().id, 'a Python node', id];
+    assert.equal(hub.sendToNodes('not for the peer', { exclude }).sent, 0);
   });
 
   test('encodes once, with the compression that was asked for', async (t) => {

@@ -52,4 +52,13 @@ suite('waitForNodes', () => {
       await assert.rejects(node.waitForNodes(wrong as number), TypeError, String(wrong));
     }
   });
+
+  test('refuses an id that no node can have, which would never come', async (t) => {
+    const node = makeNode(t);
+    const slips = [` ${node.id}`, node.id.toLowerCase(), node.id.slice(0, -1), ''];
+    for (const slip of slips) {
+      const rule = /^waitForNodes must be the whole id of a node/;
+      await assert.rejects(node.waitForNodes(['somebody', slip]), { name: 'TypeError', message: rule });
+    }
+  });
 });
