@@ -39,10 +39,16 @@ export class Admission {
       const { maxInboundPerAddress } = limits;
       const sameSource = [...this.#inbound.values()].filter((one) => one === source).length;
       if (maxInboundPerAddress > 0 && sameSource >= maxInboundPerAddress) {
-        return goodbye('full', `the node allows ${maxInboundPerAddress} connections from one address`);
+        return goodbye(
+          'full',
+          `the node allows ${maxInboundPerAddress} connections from one address (limits.maxInboundPerAddress)`,
+        );
       }
       if (!this.#arrivals.take(source))
-        return goodbye('full', 'too many connections a second from this address');
+        return goodbye(
+          'full',
+          'too many connections from this address in one second (limits.inboundPerSecondPerAddress)',
+        );
     }
     this.#inbound.set(token, source);
     return undefined;

@@ -74,7 +74,9 @@ export function checkOptions(given: object, known: readonly string[], owner?: st
   for (const name of Object.keys(given)) {
     if (known.includes(name)) continue;
     const path = owner === undefined ? name : `${owner}.${name}`;
-    throw new TypeError(`${path} is not an option; there are ${known.join(', ')}${didYouMean(name, known)}`);
+    throw new TypeError(
+      `${path} is not an option; the options are ${known.join(', ')}${didYouMean(name, known)}`,
+    );
   }
 }
 

@@ -24,10 +24,17 @@ export async function attempt<Result>(
   const { what, timeoutMs, runtime, stopping, signal } = limits;
   const ending = new AbortController();
   const onTimeout = (): void =>
-    ending.abort(new PeerloomError('ERR_TIMEOUT', `${what} took more than ${timeoutMs} ms`));
+    ending.abort(
+      new PeerloomError(
+        'ERR_TIMEOUT',
+        `${what} took more than ${timeoutMs} ms: try again, or pass a larger timeoutMs`,
+      ),
+    );
   const onStop = (): void => ending.abort(stopping.reason);
   const onSignal = (): void =>
-    ending.abort(new PeerloomError('ERR_ABORTED', `${what} was aborted`, { cause: signal?.reason }));
+    ending.abort(
+      new PeerloomError('ERR_ABORTED', `${what} was aborted by the signal`, { cause: signal?.reason }),
+    );
   const timer = timeoutMs === Number.POSITIVE_INFINITY ? undefined : runtime.setTimeout(onTimeout, timeoutMs);
   stopping.addEventListener('abort', onStop);
   signal?.addEventListener('abort', onSignal);

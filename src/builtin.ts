@@ -29,7 +29,10 @@ export function optionalBuiltin<Name extends keyof Builtins>(name: Name): Builti
 export function requiredBuiltin<Name extends keyof Builtins>(name: Name, purpose: string): Builtins[Name] {
   const module = optionalBuiltin(name);
   if (module === undefined) {
-    throw new PeerloomError('ERR_TRANSPORT_UNAVAILABLE', `${purpose} needs Node.js, which has ${name}`);
+    throw new PeerloomError(
+      'ERR_TRANSPORT_UNAVAILABLE',
+      `${purpose} needs ${name} of Node.js, which this runtime does not have`,
+    );
   }
   return module;
 }

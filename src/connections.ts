@@ -67,7 +67,7 @@ export class Connections {
     const details = { id, name, host, port, direction, channel, counts: this.counts };
     const connection = create(link, details);
     const older = peers.add(connection, instance);
-    if (older?.isSuspended) this.channels.get(older)!.giveUp('the other node begins anew');
+    if (older?.isSuspended) this.channels.get(older)!.giveUp('the other node began a new session');
     // One that has ended by itself may still have messages to hand over.
     else if (older?.isOpen) void this.#end(older, this.#replacedBy(instance, older));
     this.channels.set(connection, channel);
@@ -110,7 +110,7 @@ export class Connections {
 
   /** Two processes use the identity of that node. The one that is connected learns of it by the end of its connection. */
   endConflict(connection: NodeConnection): void {
-    this.#options.log(`two processes use the identity ${connection.id}: both are told`);
+    this.#options.log(`two processes use the identity ${connection.id}: reporting it to both`);
     void this.#end(connection, goodbye('conflict'));
   }
 
@@ -132,7 +132,7 @@ export class Connections {
     const details = { peer: connection };
     const reject = (error: Error): void => {
       counts.rejected += 1;
-      log(`a message of ${connection.id} was rejected: ${error.message}`);
+      log(`rejected a message of ${connection.id}: ${error.message}`);
       dispatcher.emit('node_message_rejected', { peer: connection, data: error }, connection, error);
     };
     return {
@@ -173,7 +173,7 @@ export class Connections {
       unanswerable: (error) => dispatcher.failed(error, 'node_request', connection),
       rejected: reject,
       returned: (messages) => {
-        log(`${connection.id} sent back ${messages.count} messages: ${messages.code}`);
+        log(`${connection.id} returned ${messages.count} messages: ${messages.code}`);
         dispatcher.emit('node_message_returned', { peer: connection, data: messages }, connection, messages);
       },
       unlinked: () => reconnector.onUnlinked(connection.id),
@@ -240,7 +240,7 @@ function inUseElsewhere({ host, port }: NodeConnection): PeerloomError {
   const address = formatAddress({ scheme: undefined, host, port });
   return new PeerloomError(
     'ERR_IDENTITY_IN_USE',
-    `${address} is connected to another process with the identity of this node as well: give each process an identity of its own`,
+    `another process with the identity of this node is connected with ${address}: give each process an identity of its own`,
   );
 }
 

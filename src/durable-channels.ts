@@ -14,7 +14,11 @@ type DurableChannel = FrameChannel & { readonly session: Session };
 /** A session ended, or went on over another link, while the two sides agreed to go on with it. */
 export class NotResumed extends PeerloomError {
   constructor(options?: ErrorOptions) {
-    super('ERR_CONNECTION_CLOSED', 'the two sides lost their session while they went on with it', options);
+    super(
+      'ERR_CONNECTION_CLOSED',
+      'the session ended while the two sides resumed it: connect again',
+      options,
+    );
   }
 }
 
@@ -182,5 +186,5 @@ function giveUpOne(waiting: readonly DurableChannel[]): void {
   const least = waiting.reduce((one, next) =>
     next.session.heardBytes <= one.session.heardBytes ? next : one,
   );
-  least.giveUp('too many are waited for');
+  least.giveUp('too many sessions are suspended (maxConnections, limits.maxInboundPerAddress)');
 }

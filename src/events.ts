@@ -329,7 +329,7 @@ export class Dispatcher {
   failed(error: unknown, event: NodeEventName, peer: NodeConnection | undefined): void {
     if (event === 'node_stream' && isEndOfStream(error)) return;
     if (event === 'node_error' || !this.handles('node_error')) {
-      print(`A handler of ${event} failed; the node goes on.`, error);
+      print(`A handler of ${event} failed; the node keeps running:`, error);
       return;
     }
     this.#emitError(error, event, peer);

@@ -6,8 +6,7 @@ import { encodeText } from './wire/text.ts';
 /** Every id of a peerloom node begins so, in this case. */
 const peerIdStart = '12d3koow';
 
-const rule =
-  'must be the whole id of a node, letter by letter and in the right case, without spaces around it';
+const rule = 'must be the complete id of a node, in the right case and without spaces around it';
 
 /**
  * Refuses text that no node can have for its id: a deny list with a slip in it would deny nobody.
@@ -17,8 +16,7 @@ const rule =
 export function checkGivenId(name: string, id: string): void {
   if (isPeerId(id)) return;
   const isMiswritten = id.toLowerCase().includes(peerIdStart) || isDigestInCapitals(id);
-  if (isMiswritten || !isPythonId(id))
-    throw new TypeError(`${name} ${rule}; ${shown(id)} is the id of no node`);
+  if (isMiswritten || !isPythonId(id)) throw new TypeError(`${name} ${rule}; ${shown(id)} cannot be an id`);
 }
 
 /** @throws TypeError: a list of those who may connect holds ids that are proven, which those of Python nodes are not. */
@@ -26,7 +24,7 @@ export function checkAllowed(ids: ReadonlySet<string>): ReadonlySet<string> {
   for (const id of ids) {
     if (isPeerId(id)) continue;
     throw new TypeError(
-      `allow must hold ids that begin with 12D3KooW, not ${shown(id)}: a Python node only claims its id, so it is not let in by it; decide on it in authorize`,
+      `allow must hold ids that begin with 12D3KooW, not ${shown(id)}: a Python node only claims its id, so decide on Python nodes in authorize`,
     );
   }
   return ids;

@@ -39,7 +39,8 @@ const seedBytes = 32;
 export function loadOrCreateIdentity(file: IdentityFile): Identity {
   checkFile(file);
   const identity = load(file) ?? create(file) ?? load(file);
-  if (identity === undefined) throw fileError(file.path, new Error('it is a link that leads nowhere'));
+  if (identity === undefined)
+    throw fileError(file.path, new Error('it is a symbolic link to a file that does not exist'));
   return identity;
 }
 
@@ -68,7 +69,9 @@ function checkFile(file: IdentityFile): void {
   }
   if (passphrase === undefined) return;
   if (typeof passphrase !== 'string' || passphrase === '') {
-    throw new TypeError('identity.passphrase must be a text that is not empty; leave it out for none');
+    throw new TypeError(
+      'identity.passphrase must be a string that is not empty; leave it out for a file that is not encrypted',
+    );
   }
   checkWellFormed('identity.passphrase', passphrase);
   const bytes = new TextEncoder().encode(passphrase).length;
@@ -125,14 +128,14 @@ function identityOfPem(pem: string, { path, passphrase }: IdentityFile): Identit
     }
     throw new PeerloomError(
       'ERR_IDENTITY_DAMAGED',
-      `The identity file ${path} holds no private key in PKCS#8 PEM. Restore it from a copy; without it, a new identity has a new id.`,
+      `The identity file ${path} does not hold a private key in PKCS#8 PEM. Restore it from a copy: a new identity would have another id.`,
       { cause },
     );
   }
   if (key.asymmetricKeyType !== 'ed25519') {
     throw new PeerloomError(
       'ERR_IDENTITY_KIND',
-      `The identity file ${path} holds a key of kind ${key.asymmetricKeyType}, but a node needs Ed25519. Name another file; where there is none, it is created.`,
+      `The identity file ${path} holds a key of kind ${key.asymmetricKeyType}, but a node needs Ed25519. Use another path: if no file is there, the node creates one.`,
     );
   }
   if (!encrypted && passphrase !== undefined) {
@@ -178,11 +181,11 @@ function passphraseError(problem: string, options?: { cause: unknown }): Peerloo
 }
 
 const reasons: Readonly<Record<string, string>> = {
-  EACCES: 'this user may not read and write it',
+  EACCES: 'this user has no permission to read and write it',
   EEXIST: 'a part of the path is not a folder',
   EISDIR: 'it is a folder; add the name of a file',
   ENOTDIR: 'a part of the path is not a folder',
-  EPERM: 'this user may not read and write it',
+  EPERM: 'this user has no permission to read and write it',
   EROFS: 'the file system is read-only; choose another path',
 };
 

@@ -54,7 +54,7 @@ export class InboundFailures {
     this.#timer = this.#runtime.setTimeout(() => this.#endSecond(), secondMs);
     this.#reported = 1;
     const { code, message, cause } = last.error;
-    const text = `${message} (the last of ${omitted} inbound connections that failed within a second and are not reported one by one)`;
+    const text = `${message} (the last of ${omitted} inbound connections that failed within a second and are not reported separately)`;
     this.#report(last.address, new PeerloomError(code, text, { cause }));
   }
 }

@@ -244,13 +244,13 @@ export class NodeConnection {
     }
     if (!NodeConnection.isGenuine(value)) {
       const hint =
-        'a Proxy, a copy made by Object.create, or a class of another copy of peerloom does not do';
+        'a Proxy, a copy made by Object.create, or a class of another copy of peerloom is not accepted';
       throw new TypeError(`${rule}, not ${shown(value)}; ${hint}`);
     }
-    if (value.mainNode !== mainNode) throw new TypeError(`${rule}; it returned one of another node`);
+    if (value.mainNode !== mainNode) throw new TypeError(`${rule}; it returned a connection of another node`);
     if (value.#channel !== channel) {
       throw new TypeError(
-        `${rule}; it returned one that was made from other details, such as an earlier one`,
+        `${rule}; it returned a connection made from other details, perhaps an earlier connection`,
       );
     }
   }

@@ -118,7 +118,7 @@ export class Node extends NodeHandlers {
       policy: this.#options.reconnect,
       runtime: this.#options.runtime,
       onFailure: (address, trials, error) => this.#mayTryAgain(address, trials, error),
-      onGivenUp: (id) => this.#connections.giveUp(id, 'connecting again was given up'),
+      onGivenUp: (id) => this.#connections.giveUp(id, 'the node gave up reconnecting'),
     });
     this.#connections = new Connections({
       peers: this.#peering.peers,
@@ -379,7 +379,7 @@ export class Node extends NodeHandlers {
    */
   async disconnectWithNode(connection: NodeConnection): Promise<void> {
     if (!NodeConnection.isGenuine(connection) || connection.mainNode !== this) {
-      const given = NodeConnection.isGenuine(connection) ? 'one of another node' : shown(connection);
+      const given = NodeConnection.isGenuine(connection) ? 'a connection of another node' : shown(connection);
       throw new TypeError(`connection must be a NodeConnection of this node, not ${given}`);
     }
     const current = this.#peering.peers.get(connection.id);
@@ -461,7 +461,10 @@ export class Node extends NodeHandlers {
     const connection = typeof target === 'string' ? this.#peering.peers.get(target) : target;
     if (connection === undefined || !this.#connections.channels.has(connection)) {
       const id = typeof target === 'string' ? target : target.id;
-      throw new PeerloomError('ERR_NOT_CONNECTED', `this node has no open connection with ${id}`);
+      throw new PeerloomError(
+        'ERR_NOT_CONNECTED',
+        `this node has no open connection with ${id}: call connectWithNode first`,
+      );
     }
     return connection.send(data, options);
   }
@@ -575,7 +578,7 @@ export class Node extends NodeHandlers {
   }
 
   #mayTryAgain(address: string, trials: number, error: unknown): Promise<boolean> {
-    this.#log(`connecting again with ${address} failed, attempt ${trials}: ${messageOf(error)}`);
+    this.#log(`attempt ${trials} to connect with ${address} failed: ${messageOf(error)}`);
     const isConflict = isPeerloomError(error) && error.code === 'ERR_IDENTITY_IN_USE';
     if (isConflict && trials === 1) this.#dispatcher.warn(error, 'node_reconnection_error');
     const data = { address, trials, error };
@@ -591,7 +594,7 @@ export class Node extends NodeHandlers {
     const known = transports.flatMap(({ schemes }) => schemes.map((one) => `${one}://`)).join(', ');
     throw new PeerloomError(
       'ERR_ADDRESS_INVALID',
-      `no transport of this node dials ${scheme}://; it has ${known}`,
+      `no transport of this node dials ${scheme}:// addresses; this node dials ${known}`,
     );
   }
 

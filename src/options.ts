@@ -266,7 +266,7 @@ export function resolveIdentity(identity: NodeOptions['identity']): Identity {
   }
   if ('toPkcs8' in identity) {
     throw new TypeError(
-      'identity must be an Identity of this copy of peerloom, and neither a Proxy nor a copy of one; Identity.fromSeed makes one',
+      'identity must be an Identity made by this copy of peerloom, not a Proxy or a copy of it; Identity.fromSeed makes one',
     );
   }
   return loadOrCreateIdentity(identity);
@@ -302,7 +302,7 @@ export function checkConnectOptions(given: ConnectOptions = {}): ConnectOptions 
   if (timeoutMs !== undefined) checkTimeout(timeoutMs);
   checkSignal(signal);
   if (signal?.aborted) {
-    throw new PeerloomError('ERR_ABORTED', 'the signal given to connectWithNode had fired already', {
+    throw new PeerloomError('ERR_ABORTED', 'the signal passed to connectWithNode had already fired', {
       cause: signal.reason,
     });
   }

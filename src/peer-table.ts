@@ -4,7 +4,7 @@ import { promisesLess, type Security } from './transport/security.ts';
 
 /** What a node hears whose link promises less than the one that is there. */
 export const outrankedMessage =
-  'the two nodes are connected over a link that promises more, and this one does not take its place: dial as before, or disconnect first';
+  'the two nodes are already connected over a safer link, which this link must not replace: dial with the same scheme as before, or disconnect first';
 
 /** What to do with a handshake that a node begins with us. */
 export type PairDecision = 'accept' | 'refuse' | 'conflict';

@@ -121,7 +121,9 @@ export class Peering {
     this.#arriving.add(link);
     void link.closed.then(() => this.#arriving.delete(link));
     const outcome = this.#answer(link, refusal).catch((error: unknown) => {
-      this.#setup.log(`${formatAddress(link.remoteAddress)}: no connection, ${messageOf(error)}`);
+      this.#setup.log(
+        `${formatAddress(link.remoteAddress)}: the inbound connection failed: ${messageOf(error)}`,
+      );
       this.#reportInbound(link, error);
       return undefined;
     });
@@ -143,12 +145,12 @@ export class Peering {
     const { remoteId, security } = link;
     if (id !== undefined && id !== remoteId) {
       link.destroy();
-      const message = `${formatAddress(address)} is the node ${remoteId}, not ${id}`;
+      const message = `the node at ${formatAddress(address)} has the id ${remoteId}, not the expected ${id}: if it has a new identity on purpose, expect its new id`;
       throw new PeerloomError('ERR_ID_MISMATCH', message);
     }
     if (remoteId === this.#options.identity.id) {
       link.destroy();
-      const message = `${formatAddress(address)} leads to this node itself: give the address of another one`;
+      const message = `${formatAddress(address)} leads to this node itself: use the address of another node`;
       throw new PeerloomError('ERR_SELF_CONNECTION', message);
     }
     this.#claim(link, 'outbound');

@@ -24,7 +24,8 @@ export function readPrivateFile(path: string, maxBytes: number): FileContent | u
   try {
     const status = fstatSync(descriptor);
     checkRegular(status);
-    if (status.size > maxBytes) throw new Error(`it has ${status.size} bytes, at most ${maxBytes} are read`);
+    if (status.size > maxBytes)
+      throw new Error(`it has ${status.size} bytes, but at most ${maxBytes} are allowed`);
     const isOpenToOthers = process.platform !== 'win32' && (status.mode & 0o077) !== 0;
     return { text: readFileSync(descriptor, 'utf8'), isOpenToOthers };
   } finally {
@@ -51,7 +52,8 @@ export function createPrivateFile(path: string, content: string): boolean {
  */
 export function replacePrivateFile(path: string, content: string): void {
   const { realpathSync, renameSync } = fs();
-  if (!isRegularFile(path) && isTaken(path)) throw new Error('it is a link that leads nowhere');
+  if (!isRegularFile(path) && isTaken(path))
+    throw new Error('it is a symbolic link to a file that does not exist');
   write(isTaken(path) ? realpathSync(path) : path, content, (temporary, target) => {
     renameSync(temporary, target);
     return true;
@@ -68,7 +70,7 @@ export function isRegularFile(path: string): boolean {
 function checkRegular(status: { isFile(): boolean; isDirectory(): boolean }): void {
   if (status.isFile()) return;
   if (status.isDirectory()) throw Object.assign(new Error('it is a folder'), { code: 'EISDIR' });
-  throw new Error('it is a pipe, a socket or a device; name a regular file');
+  throw new Error('it is a pipe, a socket or a device; use a regular file');
 }
 
 /** Writes the content to a temporary file beside the path, which `place` then puts there. */

@@ -108,7 +108,7 @@ async function* iterate(
 function tooFew(possible: number, atLeast: number): PeerloomError {
   return new PeerloomError(
     'ERR_TOO_FEW_ANSWERS',
-    `${atLeast} nodes must answer (atLeast), and no more than ${possible} can: connect with more nodes, or allow them more time`,
+    `${atLeast} nodes must answer (atLeast), but only ${possible} can: connect with more nodes, or give them more time`,
   );
 }
 

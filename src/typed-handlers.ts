@@ -146,6 +146,7 @@ function afterCheck(
 }
 
 function addTo(handlers: Map<string, Registered>, kind: string, registered: Registered): void {
-  if (handlers.has(kind)) throw new TypeError(`the kind '${kind}' has a handler already: one is enough`);
+  if (handlers.has(kind))
+    throw new TypeError(`the kind '${kind}' already has a handler: a kind can have only one`);
   handlers.set(kind, registered);
 }

@@ -195,7 +195,7 @@ function describe({ message, path = [] }: SchemaIssue): string {
 
 function checkKind(kind: unknown): void {
   if (typeof kind === 'string' && kind !== '') return;
-  throw new TypeError(`kind must be a text that is not empty, not ${shown(kind)}`);
+  throw new TypeError(`kind must be a string that is not empty, not ${shown(kind)}`);
 }
 
 function checkSchema(name: string, schema: unknown): void {

@@ -56,7 +56,7 @@ export function hasEscapedKey(value: unknown): boolean {
 export function checkData(data: unknown): void {
   const offence = findOffence(data, []);
   if (offence !== undefined) {
-    throw new TypeError(`data${offence}; a message holds JSON values, bytes, typed arrays and bigints`);
+    throw new TypeError(`data${offence}; a message can hold JSON values, bytes, typed arrays and bigints`);
   }
 }
 

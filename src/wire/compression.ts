@@ -103,6 +103,6 @@ function codecFor(wanted: Compression | number): Codec {
   if (codec !== undefined) return codec;
   throw new PeerloomError(
     'ERR_COMPRESSION_UNAVAILABLE',
-    `this runtime has no compression ${wanted}; it has ${availableCompressions().join(', ')}`,
+    `this runtime does not have the compression ${wanted}; it has ${availableCompressions().join(', ')}`,
   );
 }

@@ -256,7 +256,7 @@ export class FrameReader {
       );
     }
     if (length < 5 || total <= length - 4)
-      throw new PeerloomError('ERR_PROTOCOL', 'a cut message with nothing to follow');
+      throw new PeerloomError('ERR_PROTOCOL', 'a cut message without further parts');
     this.#parts = new MessageParts(
       {
         kind: this.#kind,

@@ -115,7 +115,7 @@ export function parseObject(body: Uint8Array, what: string): Record<string, unkn
 }
 
 function wrongHello(): PeerloomError {
-  return new PeerloomError('ERR_HANDSHAKE', 'the hello of the other side lacks a field, or has a wrong one');
+  return new PeerloomError('ERR_HANDSHAKE', 'a field in the hello of the other side is missing or wrong');
 }
 
 function isWhole(value: unknown, minimum: number): value is number {

@@ -135,7 +135,7 @@ function decode(format: number, body: Uint8Array, limits: ShapeLimits): Data {
       return decodeCbor(plainBytes(body), limits);
   }
   const type = elementTypeByFormat.get(format);
-  if (type === undefined) throw new Error('this format is not known');
+  if (type === undefined) throw new Error('its format is unknown');
   return typedArrayOf(body, type);
 }
 

@@ -55,7 +55,7 @@ export function encodeStreamOpen(windowBytes: number, header: Payload): Payload 
 export function decodeStreamOpen(body: Uint8Array): { windowBytes: number; header: Uint8Array } {
   const headerAt = idBytes + openPrefixBytes;
   if (body.length < headerAt || body.length > headerAt + maxStreamHeaderBytes) {
-    throw new PeerloomError('ERR_PROTOCOL', `a stream cannot be opened with ${body.length} bytes`);
+    throw new PeerloomError('ERR_PROTOCOL', `a frame that opens a stream cannot have ${body.length} bytes`);
   }
   const windowBytes = readUint32(body, idBytes);
   if (windowBytes === 0 || windowBytes > maxStreamCredit) {
@@ -74,7 +74,7 @@ export function streamCreditBody(id: number, bytes: number): Uint8Array {
 /** @throws PeerloomError `ERR_PROTOCOL`. */
 export function decodeStreamCredit(body: Uint8Array): number {
   const bytes = body.length === 2 * idBytes ? readUint32(body, idBytes) : 0;
-  if (bytes === 0) throw new PeerloomError('ERR_PROTOCOL', 'credit for a stream without an amount');
+  if (bytes === 0) throw new PeerloomError('ERR_PROTOCOL', 'a credit for a stream without an amount');
   return bytes;
 }
 

@@ -70,7 +70,9 @@ export function typedArrayOf(bytes: Uint8Array, type: ElementType): NumericTyped
   const TypedArray = (globalThis as Partial<Record<ClassName, Constructor>>)[className];
   if (TypedArray === undefined) throw new Error(`this runtime has no ${className}`);
   if (bytes.byteLength % bytesPerElement !== 0) {
-    throw new Error(`${bytes.byteLength} bytes are no whole number of ${bytesPerElement}-byte elements`);
+    throw new Error(
+      `${bytes.byteLength} bytes are not a multiple of ${bytesPerElement}, the size of an element`,
+    );
   }
   const ordered = hostIsLittleEndian ? bytes : reverseElements(bytes, bytesPerElement);
   const aligned = ordered.byteOffset % bytesPerElement === 0 ? ordered : new Uint8Array(ordered);

@@ -112,7 +112,7 @@ function remedyFor(cause: unknown): string {
   const isMissing = (cause as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND';
   if (isMissing) return `: npm install ${packageName}`;
   const { version = 'this runtime' } = globalThis.process ?? {};
-  return `, which does not load here; install it again with the Node.js that runs it (${version}): npm install ${packageName}`;
+  return `, which does not load here; install it again with the Node.js that runs this program (${version}): npm install ${packageName}`;
 }
 
 function packageRequire(): NodeJS.Require {

@@ -201,7 +201,7 @@ suite('a handler that fails', () => {
     await assert.rejects(connection.deliver('hello'), withCode('ERR_HANDLER'));
     assert.deepEqual(
       printed.mock.calls.map((call) => call.arguments),
-      [['A handler of node_message failed; the node goes on.', failure]],
+      [['A handler of node_message failed; the node keeps running:', failure]],
     );
     node.on('node_error', () => {});
     await assert.rejects(connection.deliver('hello'), withCode('ERR_HANDLER'));
@@ -218,7 +218,7 @@ suite('a handler that fails', () => {
     await assert.rejects(connection.deliver('hello'), withCode('ERR_HANDLER'));
     assert.deepEqual(
       printed.mock.calls.map((call) => call.arguments),
-      [['A handler of node_error failed; the node goes on.', worse]],
+      [['A handler of node_error failed; the node keeps running:', worse]],
     );
     assert.equal(b.of('node_error').length, 1);
   });

@@ -100,7 +100,7 @@ suite('typed messages', () => {
 
   test('cannot have two handlers of one kind, or one of no kind', async (t) => {
     const { b } = await startChat(t);
-    assert.throws(() => b.handle(line, () => {}), /'line' has a handler already/);
+    assert.throws(() => b.handle(line, () => {}), /'line' already has a handler/);
     assert.throws(() => b.handle({ kind: 'x' } as never, () => {}), /defineMessage or defineRequest/);
     const other = defineMessage('other', z.string());
     assert.throws(() => b.handle(other, 'x' as never), /handler must be a function/);

@@ -55,7 +55,10 @@ suite('one address', () => {
     const { gate, enter } = admission();
     const tokens = Array.from({ length: 8 }, () => enter('192.0.2.1'));
     assert.ok(tokens.every(isIn));
-    assert.equal(enter('192.0.2.1'), 'full: the node allows 8 connections from one address');
+    assert.equal(
+      enter('192.0.2.1'),
+      'full: the node allows 8 connections from one address (limits.maxInboundPerAddress)',
+    );
     assert.ok(isIn(enter('192.0.2.2')));
     for (let index = 0; index < 50; index++) assert.ok(isIn(enter(index % 2 === 0 ? '127.0.0.5' : '::1')));
     gate.leave(tokens[0]);

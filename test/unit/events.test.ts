@@ -236,8 +236,8 @@ suite('a failure', () => {
     assert.deepEqual(
       printed.mock.calls.map((call) => call.arguments),
       [
-        ['A handler of node_message failed; the node goes on.', failure],
-        ['A handler of node_error failed; the node goes on.', failure],
+        ['A handler of node_message failed; the node keeps running:', failure],
+        ['A handler of node_error failed; the node keeps running:', failure],
       ],
     );
   });

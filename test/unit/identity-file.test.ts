@@ -199,7 +199,10 @@ describe('a file that is a symbolic link', { skip: onWindows && 'links need priv
   test('is not replaced when it leads nowhere', (t) => {
     const file = { path: path.join(temporaryFolder(t), 'identity.pem') };
     fs.symlinkSync('nowhere', file.path);
-    const error = { code: 'ERR_IDENTITY_FILE', message: /it is a link that leads nowhere\.$/ };
+    const error = {
+      code: 'ERR_IDENTITY_FILE',
+      message: /it is a symbolic link to a file that does not exist\.$/,
+    };
     assert.throws(() => saveIdentity(Identity.generate(), file), error);
     assert.deepEqual(fs.readdirSync(path.dirname(file.path)), ['identity.pem']);
   });
@@ -208,7 +211,7 @@ describe('a file that is a symbolic link', { skip: onWindows && 'links need priv
 describe('what is not a regular file', { skip: onWindows && 'there are no such files' }, () => {
   const error = {
     code: 'ERR_IDENTITY_FILE',
-    message: /it is a pipe, a socket or a device; name a regular file\.$/,
+    message: /it is a pipe, a socket or a device; use a regular file\.$/,
   };
 
   test('a pipe is refused at once, though nobody writes to it', (t) => {
@@ -387,7 +390,7 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
   for (const [what, content] of Object.entries(damaged)) {
     for (const options of [{}, { passphrase }]) {
       test(`${what}, ${'passphrase' in options ? 'with' : 'without'} a passphrase`, (t) => {
-        const message = /holds no private key in PKCS#8 PEM\. Restore it/;
+        const message = /does not hold a private key in PKCS#8 PEM\. Restore it/;
         refused(t, content, options, { code: 'ERR_IDENTITY_DAMAGED', message });
       });
     }
@@ -395,7 +398,7 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
 
   test('a file that is much too large for a key', (t) => {
     const file = fileOf(t, byOpenssl.plain + '#'.repeat(64 * 1024));
-    const error = { code: 'ERR_IDENTITY_FILE', message: /it has 65655 bytes, at most 65536 are read\.$/ };
+    const error = { code: 'ERR_IDENTITY_FILE', message: /it has 65655 bytes, but at most 65536 are allowed\.$/ };
     assert.throws(() => loadOrCreateIdentity(file), error);
   });
 
@@ -418,7 +421,10 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
   }, (t) => {
     const file = { path: path.join(temporaryFolder(t), 'identity.pem') };
     fs.symlinkSync('nowhere', file.path);
-    const error = { code: 'ERR_IDENTITY_FILE', message: /it is a link that leads nowhere\.$/ };
+    const error = {
+      code: 'ERR_IDENTITY_FILE',
+      message: /it is a symbolic link to a file that does not exist\.$/,
+    };
     assert.throws(() => loadOrCreateIdentity(file), error);
   });
 
@@ -427,7 +433,10 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
     t.mock.method(fs, 'readFileSync', () => {
       throw systemError('EACCES');
     });
-    const error = { code: 'ERR_IDENTITY_FILE', message: /this user may not read and write it\.$/ };
+    const error = {
+      code: 'ERR_IDENTITY_FILE',
+      message: /this user has no permission to read and write it\.$/,
+    };
     assert.throws(() => loadOrCreateIdentity(file), error);
   });
 
@@ -456,7 +465,10 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
       assert.throws(() => loadOrCreateIdentity({ path: wrong as never }), error);
     }
     for (const wrong of ['', 7, null]) {
-      const error = { name: 'TypeError', message: /^identity\.passphrase must be a text that is not empty/ };
+      const error = {
+        name: 'TypeError',
+        message: /^identity\.passphrase must be a string that is not empty/,
+      };
       assert.throws(() => loadOrCreateIdentity({ ...file, passphrase: wrong as never }), error);
     }
     assert.throws(() => loadOrCreateIdentity({ ...file, passphrase: 'ä'.repeat(513) }), {
@@ -474,7 +486,7 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
     const error = {
       name: 'TypeError',
       message:
-        /^identity\.pasphrase is not an option; there are path, passphrase; did you mean 'passphrase'\?$/,
+        /^identity\.pasphrase is not an option; the options are path, passphrase; did you mean 'passphrase'\?$/,
     };
     assert.throws(() => loadOrCreateIdentity(misspelt), error);
     assert.throws(() => saveIdentity(Identity.generate(), misspelt), error);

@@ -104,15 +104,15 @@ suite('an id that no node can have is refused, by what is wrong with it:', () =>
     test(slip, () => {
       assert.throws(() => resolveOptions({ allow: [id, text] }), {
         name: 'TypeError',
-        message: /^allow must be the whole id of a node/,
+        message: /^allow must be the complete id of a node/,
       });
       assert.throws(() => resolveOptions({ deny: [id, text] }), {
         name: 'TypeError',
-        message: /^deny must be the whole id of a node, letter by letter .* is the id of no node$/,
+        message: /^deny must be the complete id of a node, in the right case .* cannot be an id$/,
       });
       assert.throws(() => checkConnectOptions({ id: text }), {
         name: 'TypeError',
-        message: /^id must be the whole id of a node/,
+        message: /^id must be the complete id of a node/,
       });
     });
   }
@@ -133,7 +133,7 @@ suite('what cannot be is refused with its name, the rule and the value:', () => 
   const wrong: [object | null | string, new (message: string) => Error, RegExp][] = [
     [null, TypeError, /options must be an object, not null/],
     ['fast', TypeError, /options must be an object, not 'fast'/],
-    [{ nmae: 'alice' }, TypeError, /nmae is not an option; there are name, debug, /],
+    [{ nmae: 'alice' }, TypeError, /nmae is not an option; the options are name, debug, /],
     [{ name: 5 }, TypeError, /name must be a string, not 5/],
     [{ name: 'x'.repeat(65) }, RangeError, /name must be at most 64 characters long, not 65/],
     [{ network: 5 }, TypeError, /network must be a string, not 5/],
@@ -157,12 +157,12 @@ suite('what cannot be is refused with its name, the rule and the value:', () => 
     [
       { identity: new Proxy(Identity.generate(), {}) },
       TypeError,
-      /identity must be an Identity of this copy/,
+      /identity must be an Identity made by this copy/,
     ],
     [
       { identity: Object.create(Identity.generate()) },
       TypeError,
-      /identity must be an Identity of this copy/,
+      /identity must be an Identity made by this copy/,
     ],
     [{ transports: tcp() }, TypeError, /transports must be a list such as \[tcp\(\)\], not an instance of /],
     [{ transports: ['tcp'] }, TypeError, /each of transports must be a Transport such as tcp\(\), not 'tcp'/],
@@ -179,7 +179,7 @@ suite('what cannot be is refused with its name, the rule and the value:', () => 
     [
       { identity: { path: 'a.pem', pasphrase: 'a' } },
       TypeError,
-      /identity\.pasphrase is not an option; there are path, passphrase; did you mean 'passphrase'\?$/,
+      /identity\.pasphrase is not an option; the options are path, passphrase; did you mean 'passphrase'\?$/,
     ],
     [{ allow: '12D3KooW' }, TypeError, /allow must be a list of ids, not '12D3KooW'/],
     [{ deny: 5 }, TypeError, /deny must be a list of ids, not 5/],
@@ -189,14 +189,14 @@ suite('what cannot be is refused with its name, the rule and the value:', () => 
     [
       { p2pnetwork: { bigInts: true } },
       TypeError,
-      /p2pnetwork\.bigInts is not an option; there are bigIntegers/,
+      /p2pnetwork\.bigInts is not an option; the options are bigIntegers/,
     ],
     [{ p2pnetwork: { bigIntegers: 1 } }, TypeError, /p2pnetwork\.bigIntegers must be a boolean, not 1/],
     [{ reconnect: true }, TypeError, /reconnect must be an object, not true/],
     [
       { reconnect: { minDelay: 5 } },
       TypeError,
-      /reconnect\.minDelay is not an option; there are minDelayMs, /,
+      /reconnect\.minDelay is not an option; the options are minDelayMs, /,
     ],
     [
       { reconnect: { minDelayMs: 0 } },
@@ -227,7 +227,7 @@ suite('the options of connectWithNode', () => {
     const wrong: [object | null, RegExp][] = [
       [null, /options must be an object, not null/],
       [['x'], /options must be an object, not a list/],
-      [{ recconect: true }, /recconect is not an option; there are reconnect, retry, id, timeoutMs, signal/],
+      [{ recconect: true }, /recconect is not an option; the options are reconnect, retry, id, timeoutMs, signal/],
       [{ signal: 'x' }, /signal must be an AbortSignal, not 'x'/],
       [
         { signal: new AbortController() },

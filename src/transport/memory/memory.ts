@@ -58,7 +58,10 @@ class MemoryTransport implements Transport {
 
   attach(context: TransportContext): void {
     if (this.#context !== undefined) {
-      throw new PeerloomError('ERR_TRANSPORT_IN_USE', 'a memory() belongs to one node: make one for each');
+      throw new PeerloomError(
+        'ERR_TRANSPORT_IN_USE',
+        'a memory() transport belongs to one node: make one for each node',
+      );
     }
     this.#context = context;
   }

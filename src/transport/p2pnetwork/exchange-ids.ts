@@ -111,7 +111,7 @@ function readWith(socket: Socket, reader: IdReader, { runtime, advice }: Reading
       if (!isOver) silence = runtime.setTimeout(() => attempt(() => reader.settle()), reader.silenceMs);
     };
     const onEnd = (): void => {
-      const message = `the connection ended before the other side had said its id${advice}`;
+      const message = `the connection ended before the other side had sent its id${advice}`;
       finish(() => reject(new PeerloomError('ERR_CONNECTION_CLOSED', message, { cause: socket.errored })));
     };
     if (socket.readableEnded || socket.destroyed) {

@@ -41,12 +41,12 @@ export function readClaimedId(bytes: Uint8Array): string {
   if (id === '') throw new PeerloomError('ERR_HANDSHAKE', 'its id is empty');
   if (isPeerId(id)) throw new PeerIdClaimed();
   if (invisible.test(id)) {
-    const message = 'its id holds control characters or others that show nothing';
+    const message = 'its id contains control characters or other invisible characters';
     throw new PeerloomError('ERR_HANDSHAKE', message);
   }
   // Some characters are other forms of these, such as wide ones.
   if (id.normalize('NFKC').includes(peerIdStart)) {
-    const message = `its id holds ${peerIdStart}, with which only the ids of peerloom nodes begin`;
+    const message = `its id contains ${peerIdStart}, with which only ids of peerloom nodes begin`;
     throw new PeerloomError('ERR_HANDSHAKE', message);
   }
   return id;

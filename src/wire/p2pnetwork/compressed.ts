@@ -34,7 +34,7 @@ export function unpack(packed: Uint8Array, maxBytes: number, pace?: Pace): Uint8
   const name = names.find((candidate) => lastBytes.endsWith(candidate));
   if (name === undefined || named.toString('base64') !== base64) {
     const message =
-      'a packet ends as a compressed one does, but does not hold base64 with a compression named';
+      'a packet is marked as compressed, but is not base64 that ends with the name of a compression';
     throw new PeerloomError('ERR_MESSAGE_INVALID', message);
   }
   return decompress(named.subarray(0, -name.length), compressionCodes[name], maxBytes, pace);

@@ -176,21 +176,24 @@ function cut(read: Uint8Array, end: number): IdRead {
 }
 
 function notAnIntroduction(): PeerloomError {
-  return new PeerloomError('ERR_HANDSHAKE', "it did not begin with 'id:port'; an id must not hold a colon");
+  return new PeerloomError(
+    'ERR_HANDSHAKE',
+    "it did not begin with 'id:port'; an id must not contain a colon",
+  );
 }
 
 function arrivedAsOne(): PeerloomError {
   return new PeerloomError(
     'ERR_HANDSHAKE',
-    "the node's id and its first message arrived as one, with nothing between them: dial again, or say which " +
-      'id it has with { id }',
+    "the node's id and its first message arrived together, with nothing between them: dial again, or " +
+      'pass the id of that node as { id }',
   );
 }
 
 function ownAnswer(): PeerloomError {
   return new PeerloomError(
     'ERR_SELF_CONNECTION',
-    'the answer holds the id of this node: the address leads to this node itself, or to a program that sends back what it gets',
+    'the answer holds the id of this node: the address leads to this node itself, or to a program that sends back what it receives',
   );
 }
 

@@ -125,9 +125,12 @@ export function decodePacket(packet: Uint8Array, maxMessageBytes: number, bigInt
 }
 
 function verbatimBody(data: Data): Uint8Array {
-  if (typeof data !== 'string') throw new TypeError(`verbatim is for text, and data is ${shown(data)}`);
+  if (typeof data !== 'string') throw new TypeError(`verbatim is only for text, but data is ${shown(data)}`);
   if (!data.isWellFormed()) {
-    throw new PeerloomError('ERR_NOT_REPRESENTABLE', 'text with half a character cannot go as it is');
+    throw new PeerloomError(
+      'ERR_NOT_REPRESENTABLE',
+      'text with half of a surrogate pair cannot be sent verbatim',
+    );
   }
   return encodeText(data);
 }
@@ -151,7 +154,7 @@ function checkNotJson(bytes: Uint8Array): Uint8Array {
   if (text !== undefined && looksLikeJson.test(text) && isJson(text, bytes)) {
     throw new PeerloomError(
       'ERR_NOT_REPRESENTABLE',
-      'these bytes are JSON text, and would arrive at a Python node as its value: send the value itself',
+      'these bytes are JSON text, which a Python node would receive as a value: send the value itself',
     );
   }
   return bytes;
@@ -171,16 +174,16 @@ function isJson(text: string, bytes: Uint8Array): boolean {
 /** @throws PeerloomError `ERR_NOT_REPRESENTABLE` where the end of the packet would be seen in the wrong place. */
 function checkReserved(body: Uint8Array): void {
   const reason = body.includes(packetEnd)
-    ? 'the byte 0x04 ends a message there'
+    ? 'the byte 0x04 would end it'
     : body.length === 0
-      ? 'no bytes at all make it read nothing any more'
+      ? 'an empty message would stop the node from reading'
       : body.at(-1) === compressedMark
-        ? 'the byte 0x02 at the end marks a compressed message there'
+        ? 'the byte 0x02 at the end would mark it as compressed'
         : undefined;
   if (reason === undefined) return;
   throw new PeerloomError(
     'ERR_NOT_REPRESENTABLE',
-    `this message cannot go to a Python node as it is, since ${reason}; with { compression: 'zlib' } it can`,
+    `a Python node cannot receive this message as it is: ${reason}. Send it with { compression: 'zlib' }`,
   );
 }
 

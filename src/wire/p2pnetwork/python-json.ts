@@ -44,8 +44,8 @@ function write(value: Data, path: string): string {
   if (ArrayBuffer.isView(value)) {
     throw new PeerloomError(
       'ERR_NOT_REPRESENTABLE',
-      `${path} is a ${value.constructor.name}, and a Python node takes binary only as a whole message: send it ` +
-        'alone, or as a list of numbers',
+      `${path} is a ${value.constructor.name}, but a Python node receives binary data only as a whole message: ` +
+        'send it separately, or as a list of numbers',
     );
   }
   if (Array.isArray(value)) {
@@ -207,7 +207,7 @@ class Reader {
   }
 
   #unexpected(): SyntaxError {
-    return new SyntaxError(`it is no JSON from character ${this.#position}`);
+    return new SyntaxError(`it is not JSON from character ${this.#position} on`);
   }
 }
 

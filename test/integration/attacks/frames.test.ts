@@ -35,8 +35,8 @@ suite('frames that break the protocol', () => {
       frames: [firstFrame(2 ** 24 + 5, 1)],
       reason: /a message of 16777221 bytes/,
     },
-    'a cut message of no length': { frames: [firstFrame(0, 0)], reason: /nothing to follow/ },
-    'a cut message with nothing to follow': { frames: [firstFrame(10, 10)], reason: /nothing to follow/ },
+    'a cut message of no length': { frames: [firstFrame(0, 0)], reason: /without further parts/ },
+    'a cut message without further parts': { frames: [firstFrame(10, 10)], reason: /without further parts/ },
     'a cut message inside another': {
       frames: [firstFrame(10, 5), firstFrame(10, 5)],
       reason: /between the parts of another/,

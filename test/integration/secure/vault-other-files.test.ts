@@ -159,7 +159,12 @@ suite('a file that is not a vault', () => {
     spawnSync('mkfifo', [join(folder, 'pipe')]);
     symlinkSync('/dev/null', join(folder, 'device'));
     symlinkSync('nowhere', join(folder, 'link'));
-    const reasons = { folder: /folder/, pipe: /pipe/, device: /device/, link: /leads nowhere/ };
+    const reasons = {
+      folder: /folder/,
+      pipe: /pipe/,
+      device: /device/,
+      link: /symbolic link to a file that does not exist/,
+    };
     for (const [name, reason] of Object.entries(reasons)) {
       assert.throws(() => new VaultStore(join(folder, name), id), withCode('ERR_VAULT_FILE', reason));
     }

@@ -29,7 +29,7 @@ test('options that are not known are refused towards a Python node too', () => {
   assert.throws(
     () => channel.send('hello', { compresion: 'zlib' } as object),
     new TypeError(
-      "compresion is not an option; there are compression, verbatim; did you mean 'compression'?",
+      "compresion is not an option; the options are compression, verbatim; did you mean 'compression'?",
     ),
   );
   channel.send('for all', shareEncoding('for all', { compression: 'zlib' }, 100));

@@ -164,7 +164,7 @@ suite('what no message can hold is a TypeError that says where it is', () => {
   ];
   for (const [name, data, message] of offences) {
     test(name, () => {
-      const expected = `${message}; a message holds JSON values, bytes, typed arrays and bigints`;
+      const expected = `${message}; a message can hold JSON values, bytes, typed arrays and bigints`;
       assert.throws(() => encodePayload(data as Data), new TypeError(expected));
     });
   }
@@ -220,7 +220,7 @@ test('what data costs counts the lists, objects and binaries in it, but not its 
 
 suite('what cannot be decoded is ERR_MESSAGE_INVALID', () => {
   test('an unknown format', () => {
-    for (const format of [0, 16, 255]) assertInvalid(format, '1', new RegExp(`format ${format}.*not known`));
+    for (const format of [0, 16, 255]) assertInvalid(format, '1', new RegExp(`format ${format}.*unknown`));
   });
   test('text that is not UTF-8', () => {
     for (const bytes of [[0xff], [0xc3, 0x28], [0xed, 0xa0, 0x80], [0xe2, 0x82], [0xc0, 0x80]]) {
@@ -274,7 +274,7 @@ suite('what cannot be decoded is ERR_MESSAGE_INVALID', () => {
       [PayloadFormat.float64, 4],
       [PayloadFormat.bigInt64, 9],
     ] as const) {
-      assertInvalid(format, new Uint8Array(bytes), /no whole number/);
+      assertInvalid(format, new Uint8Array(bytes), /not a multiple/);
     }
   });
   test('a typed array that this runtime does not have', (t) => {

@@ -11,7 +11,7 @@ suite('xz without its package', () => {
     ],
     'has no binary for this Node.js': [
       new Error('Cannot find native binding.'),
-      /which does not load here; install it again with the Node.js that runs it \(v\d.*\): npm install @napi-rs\/lzma$/,
+      /which does not load here; install it again with the Node.js that runs this program \(v\d.*\): npm install @napi-rs\/lzma$/,
     ],
   };
   for (const [name, [cause, message]] of Object.entries(cases)) {

@@ -110,7 +110,7 @@ suite('the introduction of a node that dialled us', () => {
       port: 0,
       rest: packet,
     });
-    refuses(new IntroductionReader(), 'nhello\u0004', /arrived as one/);
+    refuses(new IntroductionReader(), 'nhello\u0004', /arrived together/);
   });
 
   test('is refused when it cannot be one', () => {
