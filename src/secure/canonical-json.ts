@@ -92,7 +92,7 @@ function writeBinary(value: Uint8Array | NumericTypedArray, sink: TextSink): voi
 function quoted(text: string): string {
   if (!text.isWellFormed()) {
     throw new TypeError(
-      `data holds text with half a character, ${JSON.stringify(text)}, which cannot be signed`,
+      `data contains text with half of a surrogate pair, ${JSON.stringify(text)}, which cannot be signed`,
     );
   }
   return JSON.stringify(text);

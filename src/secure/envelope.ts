@@ -78,7 +78,10 @@ export function readEnvelope(data: Data): Envelope {
 export function verify(envelope: Envelope): void {
   const { hash, signature, ...letter } = envelope;
   if (hashOfReceived(letter as unknown as Data) !== hash) {
-    throw new PeerloomError('ERR_HASH_MISMATCH', `the message ${envelope.id} is not the one that was hashed`);
+    throw new PeerloomError(
+      'ERR_HASH_MISMATCH',
+      `the message ${envelope.id} was altered after it was signed`,
+    );
   }
   if (!verifyHash(envelope.author, purpose, hash, base64urlnopad.decode(signature))) {
     const message = `the message ${envelope.id} was not signed by ${envelope.author}`;
@@ -96,16 +99,16 @@ function hashOfReceived(letter: Data): string {
 
 function offenceOf(data: Data): string | undefined {
   if (typeof data !== 'object' || data === null || Array.isArray(data) || ArrayBuffer.isView(data)) {
-    return 'it is no object';
+    return 'it is not an object';
   }
   const { author, time, id, kind, to, hash, signature } = data as Partial<Record<keyof Envelope, Data>>;
-  if (!Object.hasOwn(data, 'data')) return 'it holds no data';
-  if (typeof author !== 'string' || !isPeerId(author)) return 'its author is no id';
-  if (!Number.isSafeInteger(time)) return 'its time is no whole number';
+  if (!Object.hasOwn(data, 'data')) return 'it has no data';
+  if (typeof author !== 'string' || !isPeerId(author)) return 'its author is not an id';
+  if (!Number.isSafeInteger(time)) return 'its time is not a whole number';
   if (typeof id !== 'string' || !idPattern.test(id)) return 'its id is not 32 hexadecimal digits';
-  if (typeof kind !== 'string' || !kindPattern.test(kind)) return 'its kind is no word';
-  if (to !== undefined && (typeof to !== 'string' || !isPeerId(to))) return 'its recipient is no id';
+  if (typeof kind !== 'string' || !kindPattern.test(kind)) return 'its kind is not a word';
+  if (to !== undefined && (typeof to !== 'string' || !isPeerId(to))) return 'its recipient is not an id';
   if (!isHash(hash)) return 'its hash is not 64 hexadecimal digits';
-  if (typeof signature !== 'string' || !signaturePattern.test(signature)) return 'its signature is none';
-  return Object.keys(data).every((key) => fields.has(key)) ? undefined : 'it has a field too many';
+  if (typeof signature !== 'string' || !signaturePattern.test(signature)) return 'its signature is malformed';
+  return Object.keys(data).every((key) => fields.has(key)) ? undefined : 'it has an unknown field';
 }

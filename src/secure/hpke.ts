@@ -89,7 +89,7 @@ export class HpkeOpener {
       const encapsulated = sealed.slice(0, encapsulatedBytes);
       return await suite.Open(await this.#keys, encapsulated, sealed.slice(encapsulatedBytes), options);
     } catch (cause) {
-      const message = 'what was encrypted to this node does not open: altered, or made for another place';
+      const message = 'the data cannot be decrypted: it was altered, or encrypted for another node or place';
       throw new PeerloomError('ERR_DECRYPTION', message, { cause });
     }
   }

@@ -84,7 +84,7 @@ export class Notary {
   examine(data: Data, bringer: Bringer): Envelope {
     const envelope = readEnvelope(data);
     if (envelope.author === this.#options.identity.id) {
-      const message = `this node wrote the message ${envelope.id} itself, and a neighbour brings it back`;
+      const message = `this node wrote the message ${envelope.id} itself, and a neighbour sent it back`;
       throw new PeerloomError('ERR_REPLAYED', message);
     }
     const { id, source } = bringer;

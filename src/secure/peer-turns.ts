@@ -59,7 +59,7 @@ export class PeerTurns {
     if (line === undefined) return;
     line.pace?.stop();
     for (const { reject } of line.jobs.splice(0)) {
-      reject(new PeerloomError('ERR_CONNECTION_CLOSED', 'the node that asked has left'));
+      reject(new PeerloomError('ERR_CONNECTION_CLOSED', 'the node that asked has disconnected'));
     }
   }
 

@@ -95,7 +95,10 @@ export class PostOffice {
   async askSealed(to: string, mail: Mail, timeoutMs: number): Promise<Data> {
     const { ownId, notary, opener } = this.#options;
     if (this.#channels.size === 0) {
-      throw new PeerloomError('ERR_NOT_CONNECTED', 'this node has no connection that could carry a letter');
+      throw new PeerloomError(
+        'ERR_NOT_CONNECTED',
+        'this node has no connection over which it could send the letter: call connectWithNode first',
+      );
     }
     const bytes = dataToBytes(mail);
     checkLength(bytes, maxLetterBytes);
@@ -103,7 +106,7 @@ export class PostOffice {
     const letter = notary.sign('letter', text, to);
     const answer = await this.#forward(letter, timeoutMs);
     if (answer === undefined) {
-      const message = `no node that was reached within ${timeoutMs} ms leads to ${to}`;
+      const message = `no path to ${to} was found within ${timeoutMs} ms: connect with it, or with a node that leads to it`;
       throw new PeerloomError('ERR_NO_ROUTE', message);
     }
     const { sealed } = fieldsOf(answer.data);
@@ -187,7 +190,8 @@ export class PostOffice {
     const { kind, to, data: content } = fieldsOf(data);
     const isLetter = kind === 'letter' && to !== undefined && content instanceof Uint8Array;
     const isSurvey = kind === 'survey' && to === undefined && content === null;
-    if (!isLetter && !isSurvey) throw invalid('what is to be passed on is not a letter, nor a survey');
+    if (!isLetter && !isSurvey)
+      throw invalid('a neighbour asked to pass on something that is neither a letter nor a survey');
     if (isLetter) checkLength(content, maxSealedBytes);
     return this.#options.notary.examine(data, channel.bringer);
   }
@@ -268,6 +272,6 @@ function invalid(message: string): PeerloomError {
 
 function checkLength({ length }: Uint8Array, maxBytes: number): void {
   if (length <= maxBytes) return;
-  const message = `a letter, or its answer, has ${length} bytes; at most ${maxBytes} are passed on: use a stream, or the vault`;
+  const message = `the letter or its answer has ${length} bytes, but at most ${maxBytes} are allowed: use a stream or the vault`;
   throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
 }

@@ -121,7 +121,10 @@ function contentOf(message: Data, { ownId, id }: { readonly ownId: string; reado
 }
 
 function invalid(): PeerloomError {
-  return new PeerloomError('ERR_ENVELOPE_INVALID', 'what was sent back is not what this node sent');
+  return new PeerloomError(
+    'ERR_ENVELOPE_INVALID',
+    'a neighbour returned a message that this node did not send',
+  );
 }
 
 function isReturned(error: unknown): error is PeerloomError {

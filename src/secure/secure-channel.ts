@@ -253,7 +253,7 @@ export class SecureChannel implements Channel {
   #answerTo(question: Envelope, response: Data): Data {
     const { question: id, answer } = fieldsOf(this.#examine(response, ['response']).data);
     if (id === question.id && answer !== undefined) return answer;
-    const error = new PeerloomError('ERR_ENVELOPE_INVALID', 'a response is one to another question');
+    const error = new PeerloomError('ERR_ENVELOPE_INVALID', 'a response belongs to another request');
     this.refuse(error);
     throw error;
   }
@@ -271,17 +271,17 @@ export class SecureChannel implements Channel {
       if (!kinds.includes(envelope.kind)) {
         throw new PeerloomError(
           'ERR_ENVELOPE_INVALID',
-          `a message of the kind ${envelope.kind} is out of place`,
+          `a message of the kind ${envelope.kind} is not allowed here`,
         );
       }
       if (envelope.to !== undefined && envelope.to !== ownId) {
         throw new PeerloomError(
           'ERR_NOT_ADDRESSEE',
-          `the message ${envelope.id} is meant for ${envelope.to}`,
+          `the message ${envelope.id} is meant for ${envelope.to}, not for this node`,
         );
       }
       if (envelope.kind !== 'message' && envelope.author !== id) {
-        const message = `${id} can ask and answer for itself only, not for ${envelope.author}`;
+        const message = `${id} can send requests and responses only for itself, not for ${envelope.author}`;
         throw new PeerloomError('ERR_SIGNATURE_INVALID', message);
       }
       return envelope;

@@ -302,7 +302,7 @@ export class SecureNode extends Node {
 
   #other(id: string): string {
     if (!isPeerId(id)) throw new TypeError(`id must be the id of a node, not '${id}'`);
-    if (id === this.id) throw new TypeError('id must be the id of another node, not of this one');
+    if (id === this.id) throw new TypeError('id must be the id of another node, not of this node');
     return id;
   }
 }

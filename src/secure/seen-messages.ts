@@ -95,7 +95,7 @@ export class SeenMessages {
     const { timeWindowMs } = this.#options;
     const isOutside = Math.abs(now - time) > timeWindowMs;
     if (isOutside && (timeliness === 'in the window' || (timeliness === 'late' && time > now))) {
-      const message = `the message ${id} is of ${time}, more than ${timeWindowMs} ms from our ${now}`;
+      const message = `the message ${id} has the time ${time}, more than ${timeWindowMs} ms (timeWindowMs) from this node's ${now}: check both clocks`;
       throw new PeerloomError('ERR_TIME_WINDOW', message);
     }
     // Nobody else can bring it, and a link brings nothing twice.
@@ -107,16 +107,16 @@ export class SeenMessages {
       source: this.#sourceNamed(source),
     };
     if (this.#memory.holds(arrival)) {
-      throw new PeerloomError('ERR_REPLAYED', `the message ${id} of ${author} came before`);
+      throw new PeerloomError('ERR_REPLAYED', `the message ${id} of ${author} arrived before`);
     }
     if (timeliness === 'in the window' && this.#memory.mayHaveHeld(arrival)) {
       throw new MessageTooLate(
-        `the message ${id} of ${author} comes after many later ones, and may be a replay`,
+        `the message ${id} of ${author} arrived after many later messages, and may be a replay`,
       );
     }
     const hasRoom = (): boolean => this.#hasRoom(arrival, isByAuthor);
     if (!hasRoom() && !(this.#lookAtAll(now) && hasRoom())) {
-      const message = `${source} brought messages of too many authors: the message ${id} of ${author}, who is new, is refused`;
+      const message = `${source} brought messages of too many authors (maxSeenMessages), so the message ${id} of the new author ${author} is refused`;
       throw new PeerloomError('ERR_TOO_MANY_MESSAGES', message);
     }
     return () => this.#add(arrival, { now, isByAuthor });

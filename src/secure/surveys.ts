@@ -132,7 +132,7 @@ function checkStatement(statement: Envelope, survey: Envelope): number {
   const isAnswer = kind === 'neighbours' && to === survey.author && question === survey.id;
   const isPlain = Array.isArray(neighbours) && Object.keys(rest).length === 0;
   if (!isAnswer || !isPlain || neighbours.length > maxNeighbours || !neighbours.every(isId)) {
-    throw new PeerloomError('ERR_ENVELOPE_INVALID', 'what answers a survey is not a list of neighbours');
+    throw new PeerloomError('ERR_ENVELOPE_INVALID', 'the answer to a survey is not a list of neighbours');
   }
   verify(statement);
   return neighbours.length;

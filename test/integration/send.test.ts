@@ -200,7 +200,7 @@ suite('disconnectWithNode', () => {
       [b.id, `'${b.id}'`],
       [undefined, 'undefined'],
       [{}, 'an object'],
-      [reverse, 'one of another node'],
+      [reverse, 'a connection of another node'],
     ]) {
       await assert.rejects(
         a.disconnectWithNode(given as never),

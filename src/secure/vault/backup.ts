@@ -56,7 +56,7 @@ export async function importCollections(
   exported: Uint8Array,
 ): Promise<void> {
   const backup = backupOf(exported);
-  if (backup.owner !== owner) throw invalid(`the export is of ${backup.owner}, not of this identity`);
+  if (backup.owner !== owner) throw invalid(`the export belongs to ${backup.owner}, not to this identity`);
   for (const part of backup.collections) await verifyChunks(keys, { owner, ...part });
   store.transaction(() => {
     for (const { collection, chunks, ...delivery } of backup.collections) {
@@ -80,7 +80,9 @@ async function verifyChunks(keys: EpochKeys, part: CollectionBackup & Collection
   try {
     await verifyChunksOf(keys, part);
   } catch (cause) {
-    throw cause instanceof PeerloomError ? cause : invalid('a collection has another form', { cause });
+    throw cause instanceof PeerloomError
+      ? cause
+      : invalid('a collection in the export is malformed', { cause });
   }
 }
 
@@ -89,7 +91,8 @@ async function verifyChunksOf(
   { log, state, items, chunks, ...name }: CollectionBackup & CollectionName,
 ): Promise<void> {
   const large = items.filter(({ blob }) => blob !== '');
-  if (Object.keys(chunks).length !== large.length) throw invalid('the export has chunks of no item');
+  if (Object.keys(chunks).length !== large.length)
+    throw invalid('the export has chunks that belong to no item');
   if (large.length === 0) return;
   runNow(verifyLog(log, name, undefined));
   runNow(verifyState(state, log.at(-1)!));

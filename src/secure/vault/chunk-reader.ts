@@ -84,7 +84,7 @@ export class ChunkReader {
 
   async #ask(request: ChunkRequest, hash: string, named: readonly string[]): Promise<Uint8Array> {
     const { ownId, network } = this.#options;
-    const message = `chunk ${request.number} of ${request.item} is damaged here`;
+    const message = `chunk ${request.number} of ${request.item} is damaged on this node`;
     const damaged = new PeerloomError('ERR_VAULT_INVALID', message);
     let failure = damaged;
     for (const source of new Set([...named, ...network.neighbours()])) {
@@ -92,7 +92,7 @@ export class ChunkReader {
         const answer = await network.ask(source, vaultTopics.chunk, { ...request }, chunkTimeoutMs);
         throwRefusal(answer, source);
         if (answer instanceof Uint8Array && sha256Hex(answer) === hash) return answer;
-        failure = new PeerloomError('ERR_VAULT_INVALID', `${source} gave another chunk than the owner's`);
+        failure = new PeerloomError('ERR_VAULT_INVALID', `${source} sent a chunk that is not the owner's`);
       } catch (error) {
         failure = error as PeerloomError;
       }

@@ -63,7 +63,7 @@ export function acceptOwn(store: VaultStore, name: CollectionName, delivery: Del
 
 function offenceOf(error: unknown): PeerloomError {
   if (error instanceof PeerloomError) return error;
-  return new PeerloomError('ERR_VAULT_INVALID', 'a delivery has another form', { cause: error });
+  return new PeerloomError('ERR_VAULT_INVALID', 'a delivery is malformed', { cause: error });
 }
 
 /** Stops after each signature. */
@@ -74,7 +74,7 @@ function* prove(store: VaultStore, name: CollectionName, { log, state, items }: 
   if (head === undefined) throw new PeerloomError('ERR_VAULT_INVALID', 'a delivery has no log');
   checkKnown(store, name, { log, known });
   if (known !== undefined && head.epoch < known.epoch) {
-    const message = `the epoch ${head.epoch} of ${collection} is over: ${known.epoch} has been seen`;
+    const message = `the epoch ${head.epoch} of ${collection} is outdated: this node has seen ${known.epoch}`;
     throw new PeerloomError('ERR_ROLLBACK', message);
   }
   yield* verifyLog(newsOf(log, known), name, known);
@@ -83,7 +83,10 @@ function* prove(store: VaultStore, name: CollectionName, { log, state, items }: 
   if (isNewer && state !== null) yield* verifyState(state, head);
   const current = isNewer ? state : stored!.state;
   if (current === null && items.length > 0) {
-    throw new PeerloomError('ERR_VAULT_INVALID', 'a delivery has items, and no state that they belong to');
+    throw new PeerloomError(
+      'ERR_VAULT_INVALID',
+      'a delivery has items without the state that they belong to',
+    );
   }
   for (const item of items) {
     proveItem(store, name, { item, state: current! });
@@ -163,14 +166,14 @@ function proveItem(
   if (known !== undefined && isSame(known, item)) return;
   verifyItem(item);
   if (item.owner !== owner || item.collection !== collection) {
-    throw new PeerloomError('ERR_VAULT_INVALID', `an item of ${item.collection} was given for ${collection}`);
+    throw new PeerloomError('ERR_VAULT_INVALID', `an item of ${item.collection} was sent for ${collection}`);
   }
   if (epochOfVersion(state, item.version)?.epoch !== item.epoch) {
-    const message = `version ${item.version} of ${item.item} is not of epoch ${item.epoch}`;
+    const message = `version ${item.version} of ${item.item} does not belong to epoch ${item.epoch}`;
     throw new PeerloomError('ERR_VAULT_INVALID', message);
   }
   if (known !== undefined && known.version > item.version) {
-    const message = `version ${item.version} of ${item.item} is over: ${known.version} has been seen`;
+    const message = `version ${item.version} of ${item.item} is outdated: this node has seen ${known.version}`;
     throw new PeerloomError('ERR_ROLLBACK', message);
   }
 }

@@ -54,7 +54,7 @@ export class EpochKeys {
     const known = this.#cache.get(cacheKey);
     if (known !== undefined) return known;
     const key = await this.#opener.open(decoded(wrapped), context);
-    if (key.length !== keyBytes) throw new PeerloomError('ERR_DECRYPTION', 'what a wrap holds is no key');
+    if (key.length !== keyBytes) throw new PeerloomError('ERR_DECRYPTION', 'a wrap does not contain a key');
     if (this.#cache.size >= maxCached) this.#cache.clear();
     this.#cache.set(cacheKey, key);
     return key;
@@ -74,6 +74,6 @@ function decoded(wrapped: string): Uint8Array {
   try {
     return base64urlnopad.decode(wrapped);
   } catch (cause) {
-    throw new PeerloomError('ERR_DECRYPTION', 'a wrap is no base64url', { cause });
+    throw new PeerloomError('ERR_DECRYPTION', 'a wrap is not base64url', { cause });
   }
 }

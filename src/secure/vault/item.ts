@@ -79,7 +79,7 @@ export function openItem(item: SealedItem, key: Uint8Array): Uint8Array {
     const text = [decipher.update(body.subarray(nonceBytes, -tagBytes)), decipher.final()];
     return new Uint8Array(Buffer.concat(text));
   } catch (cause) {
-    const message = `version ${item.version} of ${item.item} does not open with the key of epoch ${item.epoch}`;
+    const message = `version ${item.version} of ${item.item} cannot be decrypted with the key of epoch ${item.epoch}`;
     throw new PeerloomError('ERR_DECRYPTION', message, { cause });
   }
 }
@@ -99,7 +99,7 @@ export function verifyItem(item: SealedItem): void {
     body.length <= maxBodyBytes &&
     signature instanceof Uint8Array &&
     signature.length === signatureBytes;
-  if (!isForm) throw new PeerloomError('ERR_VAULT_INVALID', 'an item has another form');
+  if (!isForm) throw new PeerloomError('ERR_VAULT_INVALID', 'an item is malformed');
   if (!verifyHash(owner, purpose, signedHash(headerOf(item), body), signature)) {
     throw new PeerloomError(
       'ERR_SIGNATURE_INVALID',

@@ -36,7 +36,7 @@ export function descriptionOf(text: Uint8Array): Description {
     hashes.length <= maxChunks &&
     hashes.every(isHash);
   if (isForm) return description as unknown as Description;
-  throw new PeerloomError('ERR_VAULT_INVALID', 'a large item does not say what its chunks are');
+  throw new PeerloomError('ERR_VAULT_INVALID', 'a large item does not describe its chunks');
 }
 
 function decoded(text: Uint8Array): Data {

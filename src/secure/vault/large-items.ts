@@ -90,7 +90,7 @@ export class LargeItems {
     if (bytes === size) return;
     throw new PeerloomError(
       'ERR_VAULT_INVALID',
-      `${item} has ${bytes} bytes, not the ${size} that its owner said`,
+      `${item} has ${bytes} bytes, not the ${size} that its owner signed`,
     );
   }
 
@@ -145,7 +145,7 @@ function opened(
     const parts = [decipher.update(body.subarray(0, -tagBytes)), decipher.final()];
     return new Uint8Array(Buffer.concat(parts));
   } catch (cause) {
-    const message = `chunk ${number} of a large item does not open with the key that its owner gave`;
+    const message = `chunk ${number} of a large item cannot be decrypted with its owner's key`;
     throw new PeerloomError('ERR_DECRYPTION', message, { cause });
   }
 }

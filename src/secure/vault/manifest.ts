@@ -134,7 +134,7 @@ export function checkFollows(entry: LogEntry, before: LogEntry | undefined): voi
 export function forked({ collection, sequence }: LogEntry): PeerloomError {
   return new PeerloomError(
     'ERR_FORK',
-    `entry ${sequence} of the log of ${collection} is another than before`,
+    `entry ${sequence} of the log of ${collection} differs from the entry that this node has seen`,
   );
 }
 
@@ -146,9 +146,9 @@ export function forked({ collection, sequence }: LogEntry): PeerloomError {
 export function* verifyState(state: CollectionState, head: LogEntry): Steps<void> {
   const isKnownForm = yield* isState(state);
   if (!isKnownForm || currentEpoch(state).epoch !== head.epoch)
-    throw invalid('the state of a collection has another form, or is too large');
+    throw invalid('the state of a collection is malformed, or too large');
   if (hashOf(state as unknown as Data) !== head.state)
-    throw invalid('the state is not the one that was signed');
+    throw invalid('the state is not the one that the owner signed');
 }
 
 /** @throws PeerloomError `ERR_VAULT_INVALID`, `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID`. */
@@ -166,7 +166,7 @@ export function verifyEntry(entry: LogEntry): void {
     isCount(time) &&
     isCount(epoch) &&
     (sequence === 1 ? previous === '' : isHash(previous));
-  if (!isForm) throw invalid('a log entry has another form');
+  if (!isForm) throw invalid('a log entry is malformed');
   if (hashOf(unsigned) !== hash) throw new PeerloomError('ERR_HASH_MISMATCH', 'a log entry was altered');
   if (!verifyHash(owner, purpose, hash, base64urlnopad.decode(signature))) {
     throw new PeerloomError('ERR_SIGNATURE_INVALID', `a log entry was not signed by ${owner}`);

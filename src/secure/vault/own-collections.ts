@@ -245,6 +245,6 @@ export class OwnCollections {
 function tooManyReaders(collection: string): PeerloomError {
   return new PeerloomError(
     'ERR_MESSAGE_TOO_LARGE',
-    `${collection} has too many readers, or epochs that are open to them: a revoke with { reencrypt: true } ends all earlier epochs`,
+    `${collection} has too many readers, or too many epochs that are open to them: revoke one with { reencrypt: true }, which ends all earlier epochs`,
   );
 }

@@ -188,7 +188,7 @@ export class Replicator {
 
 /** Progress is what was just sent and nothing else: an owner must not be kept busy for ever. */
 function notKept(replica: string): PeerloomError {
-  return new PeerloomError('ERR_VAULT_INVALID', `${replica} does not keep what it is given`);
+  return new PeerloomError('ERR_VAULT_INVALID', `${replica} does not keep what it receives`);
 }
 
 function keyOf({ collection, replica }: Pair): string {

@@ -76,5 +76,5 @@ export class StoreUsage {
 }
 
 function tooMuch(what: string): PeerloomError {
-  return new PeerloomError('ERR_MESSAGE_TOO_LARGE', `this node keeps ${what}`);
+  return new PeerloomError('ERR_MESSAGE_TOO_LARGE', `this node has no room: it keeps ${what}`);
 }

@@ -137,7 +137,7 @@ export class VaultEngine {
         case vaultTopics.changed:
           return this.#onChanged(data, asker);
       }
-      throw new PeerloomError('ERR_VAULT_INVALID', 'a question to a vault is about something unknown');
+      throw new PeerloomError('ERR_VAULT_INVALID', 'a request to the vault has an unknown topic');
     } catch (error) {
       if (error instanceof PeerloomError) return refusal(error.code) as unknown as Data;
       throw error;

@@ -19,12 +19,12 @@ export const applicationId = 0x70_6c_76_74;
 export function vaultFileAt(path: string): string {
   const file = requiredBuiltin('node:path', 'The vault').resolve(path);
   if (!isRegularFile(file)) createPrivateFile(file, '');
-  if (!isRegularFile(file)) throw new Error('it is a link that leads nowhere');
+  if (!isRegularFile(file)) throw new Error('it is a symbolic link to a file that does not exist');
   const { accessSync, constants, statSync } = requiredBuiltin('node:fs', 'The vault');
   accessSync(file, constants.R_OK | constants.W_OK);
   const isNew = statSync(file).size === 0;
   if (isNew || applicationIdOf(file) === applicationId) return file;
-  throw new Error('it is not a vault but a file of something else, which stays as it is; name another path');
+  throw new Error('it is not a vault but another file, which was not changed; use another path');
 }
 
 /**
@@ -53,7 +53,7 @@ const notDatabase = 26;
 
 /** What the file or its disk is to blame for, by SQLite's primary result codes; with words of our own for some. */
 const faults: ReadonlyMap<number | undefined, string | undefined> = new Map([
-  [5, 'it is open already, in another process or in this one'],
+  [5, 'it is already open, in another process or in this one'],
   [8, undefined],
   [10, undefined],
   [11, 'it is damaged; restore a copy of it, or import an export into a new vault'],

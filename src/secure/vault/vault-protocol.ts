@@ -163,5 +163,5 @@ export function deliveryOf(data: Data, maxLength: number = maxDelivered): Delive
 }
 
 function invalid(what: string): PeerloomError {
-  return new PeerloomError('ERR_VAULT_INVALID', `${what} has another form than the protocol says`);
+  return new PeerloomError('ERR_VAULT_INVALID', `${what} is malformed`);
 }

@@ -106,7 +106,8 @@ export class VaultReader {
     if (own !== undefined) throw own.error;
     if (!outcome.isAnswered) checkFailures(outcome.failures, this.#local(name, item) !== undefined);
     const found = newer(this.#local(name, item), outcome.unkept);
-    if (found === undefined) throw new PeerloomError('ERR_NOT_FOUND', `nobody has an item ${item}`);
+    if (found === undefined)
+      throw new PeerloomError('ERR_NOT_FOUND', `no node that answered has the item ${item}`);
     return this.open(name, found);
   }
 
@@ -243,7 +244,7 @@ function newer(one: SealedItem | undefined, other: SealedItem | undefined): Seal
 }
 
 function wrongAnswer(source: string, what: string): PeerloomError {
-  return new PeerloomError('ERR_VAULT_INVALID', `${source} gave something else than ${what}`);
+  return new PeerloomError('ERR_VAULT_INVALID', `${source} did not send ${what}`);
 }
 
 /** Whether others need not be asked: there is an answer, or the owner has spoken. */
@@ -265,5 +266,9 @@ function checkFailures(failures: readonly Failure[], hasCopy: boolean): void {
   if (hasCopy) return;
   if (notFound !== undefined) throw notFound.error;
   const cause = failures[0]?.error;
-  throw new PeerloomError('ERR_NO_ROUTE', 'neither the owner nor a replica can be reached', { cause });
+  throw new PeerloomError(
+    'ERR_NO_ROUTE',
+    'neither the owner nor a replica can be reached: connect with one of them, or with a node that leads to it',
+    { cause },
+  );
 }

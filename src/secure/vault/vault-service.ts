@@ -115,7 +115,10 @@ export class VaultService {
       pace,
     });
     if (unkept.length > 0) {
-      throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', 'this node has no room for more of other owners');
+      throw new PeerloomError(
+        'ERR_MESSAGE_TOO_LARGE',
+        'this node has no room for more data of other owners (vault.maxReplicaBytes)',
+      );
     }
     if (collection === undefined) return; // the rest of the log is still to come
     if (collection.state.replicas.includes(ownId)) store.setVersion(owner, name, upTo);

@@ -88,7 +88,7 @@ export class Vault {
     const text = dataToBytes(data);
     const maxBytes = this.#engine.maxBodyBytes - sealBytes;
     if (text.length > maxBytes) {
-      const message = `an item of ${text.length} bytes; at most ${maxBytes} are allowed: use putStream for more`;
+      const message = `the item has ${text.length} bytes, but at most ${maxBytes} are allowed: use putStream for more`;
       throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
     }
     await this.#own.put(collection, item, { text, deleted: false, blob: '' });
@@ -164,7 +164,10 @@ export class Vault {
     const from = [...(options.from ?? [])];
     const { text, blob } = await this.#find({ owner, collection }, item, from);
     if (blob === '')
-      throw new PeerloomError('ERR_VAULT_INVALID', `the item ${item} is no stream: read it with get`);
+      throw new PeerloomError(
+        'ERR_VAULT_INVALID',
+        `the item ${item} was not put as a stream: read it with get`,
+      );
     yield* this.#engine.large.get({ owner, collection }, { item, text, blob }, from);
   }
 

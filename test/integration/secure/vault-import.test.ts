@@ -249,7 +249,7 @@ suite('the import of a vault', () => {
     ]) {
       await assert.rejects(
         alice.vault.import(dataToBytes(data)),
-        withCode('ERR_VAULT_INVALID', /not an export|another form/),
+        withCode('ERR_VAULT_INVALID', /not an export|malformed/),
       );
     }
     await assert.rejects(alice.vault.import(Uint8Array.of(2, 255)), withCode('ERR_VAULT_INVALID'));

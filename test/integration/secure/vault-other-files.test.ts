@@ -55,7 +55,7 @@ suite('the lock of a vault', () => {
     const folder = temporaryFolder(t);
     const path = join(folder, 'vault.db');
     const store = new VaultStore(path, id);
-    assert.match(openElsewhere(path), /^ERR_VAULT_FILE .* it is open already/);
+    assert.match(openElsewhere(path), /^ERR_VAULT_FILE .* it is already open/);
     symlinkSync(path, join(folder, 'link.db'));
     const another = [
       [path, id],
@@ -63,8 +63,8 @@ suite('the lock of a vault', () => {
       [path, Identity.generate().id],
     ] as const;
     for (const [where, who] of another) {
-      assert.throws(() => new VaultStore(where, who), withCode('ERR_VAULT_FILE', /it is open already/));
-      assert.match(openElsewhere(path), /^ERR_VAULT_FILE .* it is open already/);
+      assert.throws(() => new VaultStore(where, who), withCode('ERR_VAULT_FILE', /it is already open/));
+      assert.match(openElsewhere(path), /^ERR_VAULT_FILE .* it is already open/);
     }
     store.saveChunk(id, 'a'.repeat(32), 0, Uint8Array.of(1));
     store.close();
@@ -81,7 +81,7 @@ suite('the lock of a vault', () => {
     const child = spawn(process.execPath, ['--input-type=module', '-e', source]);
     t.after(() => child.kill('SIGKILL'));
     await once(child.stdout, 'data');
-    assert.throws(() => new VaultStore(path, id), withCode('ERR_VAULT_FILE', /it is open already/));
+    assert.throws(() => new VaultStore(path, id), withCode('ERR_VAULT_FILE', /it is already open/));
     child.kill('SIGKILL');
     await once(child, 'exit');
     new VaultStore(path, id).close();

@@ -82,7 +82,7 @@ suite('a delivery', () => {
     ];
     for (const item of wrong) {
       const delivery = { ...honest, items: [item] };
-      await assert.rejects(take(delivery), withCode('ERR_VAULT_INVALID', /is not of epoch/));
+      await assert.rejects(take(delivery), withCode('ERR_VAULT_INVALID', /does not belong to epoch/));
     }
     await take({ ...honest, items: [reseal({})] });
   });
@@ -98,7 +98,7 @@ suite('a delivery', () => {
     const wrong = [sealed(alice.identity, { collection: 'd' }), sealed(mallory, { owner: mallory.id })];
     for (const item of wrong) {
       const delivery = { ...honest, items: [item] };
-      await assert.rejects(take(delivery), withCode('ERR_VAULT_INVALID', /was given for c/));
+      await assert.rejects(take(delivery), withCode('ERR_VAULT_INVALID', /was sent for c/));
     }
   });
 
@@ -130,13 +130,16 @@ suite('a delivery', () => {
     await take(old);
     await alice.vault.revoke(collection, bob);
     await take(await deliveryOf(alice, head()));
-    await assert.rejects(take(old), withCode('ERR_ROLLBACK', /the epoch 1 of c is over/));
+    await assert.rejects(take(old), withCode('ERR_ROLLBACK', /the epoch 1 of c is outdated/));
   });
 
   test('must bring what its log proves, and a log', async (t) => {
     const { alice, store, take, head } = await setUp(t);
     const honest = await deliveryOf(alice, 0);
-    await assert.rejects(take({ ...honest, state: null }), withCode('ERR_VAULT_INVALID', /no state/));
+    await assert.rejects(
+      take({ ...honest, state: null }),
+      withCode('ERR_VAULT_INVALID', /without the state/),
+    );
     await assert.rejects(take({ ...honest, log: [] }), withCode('ERR_VAULT_INVALID', /no log/));
     const other = { ...honest.state!, closed: 1 };
     await assert.rejects(take({ ...honest, state: other }), withCode('ERR_VAULT_INVALID'));
@@ -218,7 +221,7 @@ suite('a delivery', () => {
     );
     await assert.rejects(
       take({ ...honest, state: null, log: honest.log.slice(5) }),
-      withCode('ERR_VAULT_INVALID', /items, and no state/),
+      withCode('ERR_VAULT_INVALID', /items without the state/),
     );
     const { collection: whole } = await take({ ...honest, log: honest.log.slice(5) });
     assert.deepEqual([whole!.head, whole!.state], [honest.log[5], honest.state]);

@@ -116,7 +116,10 @@ suite('a large item', () => {
     ];
     for (const chunks of wrong) {
       await putByHand(alice, { size: 100 * chunks.length, key, hashes: chunks.map(sha256Hex) }, chunks);
-      await assert.rejects(read(bob, alice, 'made'), withCode('ERR_DECRYPTION', /large item does not open/));
+      await assert.rejects(
+        read(bob, alice, 'made'),
+        withCode('ERR_DECRYPTION', /large item cannot be decrypted/),
+      );
     }
     const chunk = chunkOf(alice, text, 0);
     await putByHand(alice, { size: 100, key: key.map((byte) => byte ^ 1), hashes: [sha256Hex(chunk)] }, [
@@ -165,7 +168,7 @@ suite('a large item', () => {
     for (const other of [bob, replica]) vaults.leave(other);
     await assert.rejects(
       read(alice, alice),
-      withCode('ERR_VAULT_INVALID', /^chunk 1 of film is damaged here$/),
+      withCode('ERR_VAULT_INVALID', /^chunk 1 of film is damaged on this node$/),
     );
   });
 
@@ -181,7 +184,7 @@ suite('a large item', () => {
       vaults.answer(replica, ({ topic }, honest) => (topic === 'vault-chunk' ? lie : honest()));
       await assert.rejects(
         read(bob, alice),
-        withCode('ERR_VAULT_INVALID', /gave another chunk than the owner's/),
+        withCode('ERR_VAULT_INVALID', /sent a chunk that is not the owner's/),
       );
     }
     vaults.answer(replica, ({ topic }, honest) =>

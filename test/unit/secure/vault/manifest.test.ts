@@ -187,10 +187,10 @@ suite('an entry of a log', () => {
       const entry = { ...unsigned, ...form };
       const hash = hashOf(entry as never);
       const signed = { ...entry, hash, signature: 'A'.repeat(86) } as LogEntry;
-      refused('ERR_VAULT_INVALID', () => verifyEntry(signed), /another form/);
+      refused('ERR_VAULT_INVALID', () => verifyEntry(signed), /malformed/);
     }
     for (const signature of ['A'.repeat(85), 'A'.repeat(87), '!'.repeat(86)]) {
-      refused('ERR_VAULT_INVALID', () => verifyEntry({ ...step(undefined).head, signature }), /another form/);
+      refused('ERR_VAULT_INVALID', () => verifyEntry({ ...step(undefined).head, signature }), /malformed/);
     }
   });
 });
@@ -207,9 +207,9 @@ suite('a state', () => {
   test('is refused when the entry names another one', () => {
     const { head } = step(undefined);
     const other = { ...state, replicas: [] };
-    refused('ERR_VAULT_INVALID', () => proveState(other, head), /not the one that was signed/);
+    refused('ERR_VAULT_INVALID', () => proveState(other, head), /not the one that the owner signed/);
     const older = { ...state, epochs: state.epochs.slice(0, 1) };
-    refused('ERR_VAULT_INVALID', () => proveState(older, head), /another form/);
+    refused('ERR_VAULT_INVALID', () => proveState(older, head), /malformed/);
   });
 
   test('is refused in another form, though the owner signed it', () => {
@@ -249,11 +249,11 @@ suite('a state', () => {
     for (const form of forms) {
       const other = { ...state, ...form } as CollectionState;
       const { head } = step(undefined, { state: other });
-      refused('ERR_VAULT_INVALID', () => proveState(other, head), /another form/);
+      refused('ERR_VAULT_INVALID', () => proveState(other, head), /malformed/);
     }
     for (const epochs of [[], {}, null]) {
       const other = { ...state, epochs } as unknown as CollectionState;
-      const unusable = withCode('ERR_VAULT_INVALID', /another form/);
+      const unusable = withCode('ERR_VAULT_INVALID', /malformed/);
       assert.throws(() => proveState(other, step(undefined).head), unusable);
     }
   });

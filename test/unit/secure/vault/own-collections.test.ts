@@ -274,9 +274,9 @@ suite('what a vault says of itself', () => {
     const { vault } = alice;
     const long = 'x'.repeat(257);
     const wrong: [RegExp, Promise<unknown>][] = [
-      [/^collection must be a text/, vault.put(7 as never, 'i', 1)],
-      [/^item must be a text/, vault.put('c', null as never, 1)],
-      [/^item must be a text/, vault.put('c', '\ud800', 1)],
+      [/^collection must be a string/, vault.put(7 as never, 'i', 1)],
+      [/^item must be a string/, vault.put('c', null as never, 1)],
+      [/^item must be a string/, vault.put('c', '\ud800', 1)],
       [/^item must be 1 to 256 characters long, not 0/, vault.put('c', '', 1)],
       [/^collection must be 1 to 256 characters long, not 257/, vault.put(long, 'i', 1)],
       [/^owner must be the id of a node, not 'x'/, vault.get('x', 'c', 'i')],

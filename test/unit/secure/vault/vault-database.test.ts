@@ -101,7 +101,7 @@ suite('a transaction', () => {
     const database = openInMemory(t);
     failWith(t, 'BEGIN IMMEDIATE', 5);
     const change = () => database.transaction(() => assert.fail('it has not begun'));
-    assert.throws(change, withCode('ERR_VAULT_FILE', /it is open already/));
+    assert.throws(change, withCode('ERR_VAULT_FILE', /it is already open/));
   });
 });
 
@@ -109,7 +109,7 @@ suite('what SQLite says', () => {
   test('is told in words of ours when the file or its disk is to blame', (t) => {
     const database = openInMemory(t);
     const reasons: [number, RegExp][] = [
-      [5, /^the vault in memory cannot be used: it is open already, in another process or in this one$/],
+      [5, /^the vault in memory cannot be used: it is already open, in another process or in this one$/],
       [8, /: said by SQLite$/],
       [10, /: said by SQLite$/],
       [11, /: it is damaged; restore a copy of it, or import an export into a new vault$/],
