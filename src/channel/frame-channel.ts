@@ -190,14 +190,17 @@ export class FrameChannel implements Channel, MemoryAccount {
     const { limits } = this.#options;
     if (this.isSuspended) {
       const isOver = !isSought && this.#suspension.lastsMs(now) >= limits.sessionTimeoutMs;
-      if (isOver) this.giveUp(`the other side did not come back within ${limits.sessionTimeoutMs} ms`);
+      if (isOver)
+        this.giveUp(
+          `the other side did not come back within ${limits.sessionTimeoutMs} ms (limits.sessionTimeoutMs)`,
+        );
       return;
     }
     const due = this.#liveness.check(now, !this.#incoming.isPaused);
     if (due === 'ping') {
       this.#outgoing.urgent(FrameKind.ping, idBody(0));
     } else if (due === 'end') {
-      const message = `nothing was heard of the other side for ${limits.deadAfterMs} ms`;
+      const message = `the other side was silent for ${limits.deadAfterMs} ms (limits.deadAfterMs)`;
       if (this.session === undefined) this.#fail(goodbye('timeout', message));
       else this.session.suspend(new PeerloomError('ERR_TIMEOUT', message));
     }
@@ -229,7 +232,8 @@ export class FrameChannel implements Channel, MemoryAccount {
   resumeOver({ link, ours, theirs, takeRest }: Handshake): void {
     const promisedBytes = ours.session!.receivedBytes;
     const receivedBytes = theirs.session!.receivedBytes;
-    if (!this.session!.canResumeAt(receivedBytes)) this.giveUp('the other side has lost its place');
+    if (!this.session!.canResumeAt(receivedBytes))
+      this.giveUp('the other side cannot resume the session: it lost what it had received');
     this.session!.resumeOver(link, { promisedBytes, receivedBytes }, takeRest());
   }
 
@@ -261,7 +265,10 @@ export class FrameChannel implements Channel, MemoryAccount {
 
   #checkOpen(): void {
     if (this.isOpen) return;
-    throw new PeerloomError('ERR_CONNECTION_CLOSED', `the connection with ${this.remote.id} is closed`);
+    throw new PeerloomError(
+      'ERR_CONNECTION_CLOSED',
+      `the connection with ${this.remote.id} is closed: connect again`,
+    );
   }
 
   #encode(data: Data, options?: SendOptions): Payload {
@@ -409,5 +416,5 @@ export class FrameChannel implements Channel, MemoryAccount {
 }
 
 function misplaced(kind: number): PeerloomError {
-  return new PeerloomError('ERR_PROTOCOL', `a frame of kind ${kind} has no place here`);
+  return new PeerloomError('ERR_PROTOCOL', `a frame of kind ${kind} is not allowed here`);
 }

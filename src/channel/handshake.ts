@@ -74,7 +74,12 @@ export async function shakeHands(link: Link, options: HandshakeOptions): Promise
   const frames = new FrameQueue(link, limits);
   const rest = Math.max(1, link.startedAt + limits.handshakeTimeoutMs - runtime.now());
   const timer = runtime.setTimeout(() => {
-    frames.fail(new PeerloomError('ERR_TIMEOUT', `no handshake within ${limits.handshakeTimeoutMs} ms`));
+    frames.fail(
+      new PeerloomError(
+        'ERR_TIMEOUT',
+        `the handshake took more than ${limits.handshakeTimeoutMs} ms (limits.handshakeTimeoutMs)`,
+      ),
+    );
   }, rest);
   const onAbort = (): void => frames.fail(options.signal!.reason);
   options.signal?.addEventListener('abort', onAbort);
@@ -224,7 +229,7 @@ class FrameQueue {
     if (frame.kind !== kind) {
       throw new PeerloomError(
         'ERR_PROTOCOL',
-        `frame of kind ${frame.kind} where the handshake has kind ${kind}`,
+        `a frame of kind ${frame.kind} came where the handshake needs kind ${kind}`,
       );
     }
     return frame;
@@ -271,11 +276,11 @@ class FrameQueue {
     if (!this.#isRestAllowed && this.#bytes > maxHandshakeBytes) {
       throw new PeerloomError(
         'ERR_PROTOCOL',
-        `more than ${maxHandshakeBytes} bytes before the handshake was done`,
+        `the other side sent more than ${maxHandshakeBytes} bytes before the handshake was complete`,
       );
     }
     if (this.#frames.length > maxHandshakeFrames)
-      throw new PeerloomError('ERR_PROTOCOL', 'more frames than a handshake has');
+      throw new PeerloomError('ERR_PROTOCOL', 'the other side sent more frames than a handshake has');
   }
 }
 

@@ -283,7 +283,7 @@ export class Incoming {
   }
 
   #respond(id: number, answer: Data | undefined): undefined {
-    if (answer === undefined) return this.#fail(id, 'the other side has no answer to this request');
+    if (answer === undefined) return this.#fail(id, 'the other side returned no response to this request');
     try {
       this.#options.respond(id, answer);
     } catch (error) {

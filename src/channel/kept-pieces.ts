@@ -86,7 +86,7 @@ export class KeptPieces {
    */
   acknowledge(position: number): boolean {
     if (position > this.#handedBytes) {
-      throw new PeerloomError('ERR_PROTOCOL', 'an acknowledgement of what was not sent');
+      throw new PeerloomError('ERR_PROTOCOL', 'the other side acknowledged bytes that were not sent');
     }
     if (position <= this.#acknowledgedBytes) return false;
     this.#acknowledgedBytes = position;

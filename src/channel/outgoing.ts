@@ -326,7 +326,7 @@ export class Outgoing {
   #queueFull(length: number): PeerloomError {
     return new PeerloomError(
       'ERR_QUEUE_FULL',
-      `${this.queuedBytes + (this.#keeper?.keptBytes ?? 0)} bytes wait to be sent, ${length} more would pass the cap of ${this.#limits.queueMaxBytes} (limits.queueMaxBytes): wait for drained() when send() answers false`,
+      `${this.queuedBytes + (this.#keeper?.keptBytes ?? 0)} bytes wait to be sent, and ${length} more would exceed ${this.#limits.queueMaxBytes} (limits.queueMaxBytes): await drained() when send() returns false`,
     );
   }
 }

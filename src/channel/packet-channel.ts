@@ -125,7 +125,10 @@ export class PacketChannel implements Channel, MemoryAccount {
 
   send(data: Data, options?: SendOptions): boolean {
     if (!this.isOpen) {
-      throw new PeerloomError('ERR_CONNECTION_CLOSED', `the connection with ${this.remote.id} is closed`);
+      throw new PeerloomError(
+        'ERR_CONNECTION_CLOSED',
+        `the connection with ${this.remote.id} is closed: connect again`,
+      );
     }
     if (options !== undefined) checkSendOptions(options);
     return this.#queue.send(encodePacket(data, options));
@@ -284,6 +287,6 @@ function frameOf(packet: Uint8Array): Frame {
 }
 
 function notSupported(what: string): PeerloomError {
-  const message = `${what} cannot be done with a p2pnetwork node: it knows messages only, so use send`;
+  const message = `${what} does not work with a p2pnetwork node, which only knows messages: use send`;
   return new PeerloomError('ERR_NOT_SUPPORTED', message);
 }

@@ -31,7 +31,7 @@ export class PacketQueue {
     if (queued > queueMaxBytes && this.#waitingBytes > 0) {
       throw new PeerloomError(
         'ERR_QUEUE_FULL',
-        `${this.#waitingBytes} bytes wait to be sent, ${packet.length} more would pass the cap of ${queueMaxBytes} (limits.queueMaxBytes): wait for drained() when send() answers false`,
+        `${this.#waitingBytes} bytes wait to be sent, and ${packet.length} more would exceed ${queueMaxBytes} (limits.queueMaxBytes): await drained() when send() returns false`,
       );
     }
     this.#waiting.push(packet);

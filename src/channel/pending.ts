@@ -47,7 +47,13 @@ export class PendingAnswers<Answer> {
         timeoutMs === Number.POSITIVE_INFINITY
           ? undefined
           : this.#runtime.setTimeout(
-              () => fail(new PeerloomError('ERR_TIMEOUT', `${what}: no answer within ${timeoutMs} ms`)),
+              () =>
+                fail(
+                  new PeerloomError(
+                    'ERR_TIMEOUT',
+                    `${what}: no answer within ${timeoutMs} ms; try again, or pass a larger timeoutMs`,
+                  ),
+                ),
               timeoutMs,
             );
       let stopListening: (() => void) | undefined;
@@ -114,5 +120,5 @@ function checkWait(options: WaitOptions): void {
 }
 
 function aborted(what: string, signal: AbortSignal): PeerloomError {
-  return new PeerloomError('ERR_ABORTED', `${what}: aborted`, { cause: signal.reason });
+  return new PeerloomError('ERR_ABORTED', `${what}: aborted by the signal`, { cause: signal.reason });
 }

@@ -41,7 +41,7 @@ export class Questions {
   request(data: Data, options: WaitOptions | undefined): Promise<Data> {
     return this.#ask(FrameKind.request, data, options).then((answer) => {
       if (answer !== undefined) return answer;
-      throw new PeerloomError('ERR_PROTOCOL', 'the other side confirmed a request where it should answer it');
+      throw new PeerloomError('ERR_PROTOCOL', 'the other side confirmed a request instead of answering it');
     });
   }
 

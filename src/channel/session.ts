@@ -205,7 +205,7 @@ export class Session implements Link {
     arrived: readonly Uint8Array[],
   ): void {
     if (promisedBytes !== this.user.readBytes || !this.canResumeAt(receivedBytes)) {
-      throw new PeerloomError('ERR_PROTOCOL', 'the two sides do not agree where their session goes on');
+      throw new PeerloomError('ERR_PROTOCOL', 'the two sides do not agree on where to resume their session');
     }
     this.#unlink();
     this.#attach(link);

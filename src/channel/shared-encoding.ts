@@ -88,7 +88,10 @@ export function encodeFor(
   if (containers > maxContainers) throw tooMany(maxContainers);
   const compression = options.compression ?? 'none';
   if (compression !== 'none' && !compressions.includes(compression)) {
-    throw new PeerloomError('ERR_COMPRESSION_UNAVAILABLE', `the other side cannot read ${compression}`);
+    throw new PeerloomError(
+      'ERR_COMPRESSION_UNAVAILABLE',
+      `the other side does not know the compression ${compression}: use another one`,
+    );
   }
   return payload;
 }
@@ -140,13 +143,13 @@ function checkCompression(compression: Compression): void {
 function tooLarge(length: number, maxBytes: number): PeerloomError {
   return new PeerloomError(
     'ERR_MESSAGE_TOO_LARGE',
-    `the message has ${length} bytes, the other side takes ${maxBytes} (its limits.maxMessageBytes)`,
+    `the message has ${length} bytes, but the other side allows at most ${maxBytes} (its limits.maxMessageBytes)`,
   );
 }
 
 function tooMany(maxContainers: number): PeerloomError {
   return new PeerloomError(
     'ERR_MESSAGE_TOO_LARGE',
-    `the message holds more than ${maxContainers} lists, objects, byte strings and typed arrays: use typed arrays for numbers, cut it into several, or raise limits.maxContainers on both sides`,
+    `the message holds more than ${maxContainers} lists, objects, byte arrays and typed arrays: use typed arrays for numbers, send several messages, or raise limits.maxContainers on both sides`,
   );
 }

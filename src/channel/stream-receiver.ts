@@ -60,7 +60,11 @@ export class StreamReceiver {
   push(data: Uint8Array): number {
     const costBytes = streamDataHeaderBytes + data.length;
     this.#openBytes -= costBytes;
-    if (this.#openBytes < 0) throw new PeerloomError('ERR_PROTOCOL', 'more data of a stream than its window');
+    if (this.#openBytes < 0)
+      throw new PeerloomError(
+        'ERR_PROTOCOL',
+        'the other side sent more data of a stream than its window allows',
+      );
     const last = this.#chunks.at(-1);
     if (last === undefined || data.length >= blockBytes) {
       this.#chunks.push({ bytes: alone(data), filled: data.length, costBytes });

@@ -60,7 +60,10 @@ export class StreamSender {
     this.#enoughCredit ||= bytes / 2;
     this.#credit += bytes;
     if (this.#credit > maxStreamCredit) {
-      throw new PeerloomError('ERR_PROTOCOL', `a stream with credit for ${this.#credit} bytes`);
+      throw new PeerloomError(
+        'ERR_PROTOCOL',
+        `the credit of a stream grew to ${this.#credit} bytes, more than is allowed`,
+      );
     }
   }
 

@@ -96,14 +96,17 @@ export class ChannelStream {
   write(bytes: Uint8Array): boolean {
     if (this.#error !== undefined) throw this.#error;
     if (this.#writing !== 'open') {
-      throw new PeerloomError('ERR_STREAM_ENDED', `the stream ${this.id} was ended: nothing can follow`);
+      throw new PeerloomError(
+        'ERR_STREAM_ENDED',
+        `the stream ${this.id} was ended: write everything before end()`,
+      );
     }
     const { queueMaxBytes, streamWindowBytes } = this.#host.limits;
     const { bufferedBytes } = this.#sender;
     if (bufferedBytes > 0 && bufferedBytes + bytes.length > queueMaxBytes) {
       throw new PeerloomError(
         'ERR_QUEUE_FULL',
-        `${bufferedBytes} bytes of the stream wait to be sent, ${bytes.length} more would pass the cap of ${queueMaxBytes} (limits.queueMaxBytes): wait for drained() when write() answers false`,
+        `${bufferedBytes} bytes of the stream wait to be sent, and ${bytes.length} more would exceed ${queueMaxBytes} (limits.queueMaxBytes): await drained() when write() returns false`,
       );
     }
     this.#host.onGrowth(this.#sender.write(bytes));
@@ -145,7 +148,7 @@ export class ChannelStream {
   onData(data: Uint8Array): void {
     if (this.#error !== undefined) return;
     if (data.length === 0 || this.#reading !== 'open' || this.#phase !== 'open') {
-      throw new PeerloomError('ERR_PROTOCOL', `data where the stream ${this.id} has no place for it`);
+      throw new PeerloomError('ERR_PROTOCOL', `the stream ${this.id} received data where none is allowed`);
     }
     const keptBytes = this.#receiver.push(data);
     const reader = this.#readers.shift();
@@ -167,7 +170,7 @@ export class ChannelStream {
   onEnd(): void {
     if (this.#error !== undefined) return;
     if (this.#reading !== 'open' || this.#phase !== 'open') {
-      throw new PeerloomError('ERR_PROTOCOL', `a second end of the stream ${this.id}`);
+      throw new PeerloomError('ERR_PROTOCOL', `the stream ${this.id} was ended a second time`);
     }
     this.#reading = 'ended';
     for (const { resolve } of this.#readers.splice(0)) resolve(undefined);

@@ -44,7 +44,10 @@ const maxWaitingRefusals = 16_384;
 const maxId = 2 ** 32 - 1;
 
 /** A short message, because as many of these may wait as there are openings. */
-const withdrawn: StreamAbort = { code: 'aborted', message: 'the opening was given up' };
+const withdrawn: StreamAbort = {
+  code: 'aborted',
+  message: 'the side that opened the stream gave up waiting',
+};
 
 /** Frames about streams are joined up to here. */
 const maxControlBytes = 16 * 1024;
@@ -85,7 +88,7 @@ export class Streams implements StreamHost, FrameSource {
     if (this.#streams.size >= maxStreams) {
       throw new PeerloomError(
         'ERR_STREAM_LIMIT',
-        `the connection has ${maxStreams} streams (limits.maxStreams): each takes its place until both sides have ended it and read it to its end, or one has aborted it`,
+        `the connection has ${maxStreams} streams (limits.maxStreams): each keeps its place until both sides have ended it and read it to the end, or one side has aborted it`,
       );
     }
     let stream: ChannelStream | undefined;
@@ -271,7 +274,10 @@ export class Streams implements StreamHost, FrameSource {
 
   #refuse(id: number): void {
     if (this.#refused.push(id) > maxWaitingRefusals) {
-      throw new PeerloomError('ERR_PROTOCOL', 'streams opened in a loop, and no refusal is read');
+      throw new PeerloomError(
+        'ERR_PROTOCOL',
+        'the other side opens streams in a loop and does not read that they are refused',
+      );
     }
     this.#options.outgoing.wake();
   }
@@ -293,7 +299,10 @@ export class Streams implements StreamHost, FrameSource {
   #idOf(question: number): number {
     const id = this.#options.direction === 'outbound' ? 2 * question - 1 : 2 * question;
     if (id <= maxId) return id;
-    throw new PeerloomError('ERR_STREAM_LIMIT', 'the connection has used up the numbers of its streams');
+    throw new PeerloomError(
+      'ERR_STREAM_LIMIT',
+      'the connection has used up the numbers for its streams: connect again',
+    );
   }
 
   #questionOf(id: number): number {

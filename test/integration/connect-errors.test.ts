@@ -113,7 +113,10 @@ suite('connectWithNode', () => {
     }
     await assert.rejects(dial('127.0.0.1', undefined, {}), /port must be a number, not undefined/);
     for (const [options, message] of [
-      [{ recconect: true }, /recconect is not an option; the options are reconnect, retry, id, timeoutMs, signal/],
+      [
+        { recconect: true },
+        /recconect is not an option; the options are reconnect, retry, id, timeoutMs, signal/,
+      ],
       [null, /options must be an object, not null/],
       ['yes', /options must be an object, not 'yes'/],
       [{ signal: {} }, /signal must be an AbortSignal, not an object/],

@@ -48,7 +48,7 @@ suite('bundles of the packed package', { skip }, () => {
           [
             'alice: world',
             'ERR_TRANSPORT_UNAVAILABLE: a browser has no TCP: give the node transports that work there, such as memory()',
-            'ERR_TRANSPORT_UNAVAILABLE: The vault needs Node.js, which has node:sqlite',
+            'ERR_TRANSPORT_UNAVAILABLE: The vault needs node:sqlite of Node.js, which this runtime does not have',
             '',
           ],
           '',

@@ -398,7 +398,10 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
 
   test('a file that is much too large for a key', (t) => {
     const file = fileOf(t, byOpenssl.plain + '#'.repeat(64 * 1024));
-    const error = { code: 'ERR_IDENTITY_FILE', message: /it has 65655 bytes, but at most 65536 are allowed\.$/ };
+    const error = {
+      code: 'ERR_IDENTITY_FILE',
+      message: /it has 65655 bytes, but at most 65536 are allowed\.$/,
+    };
     assert.throws(() => loadOrCreateIdentity(file), error);
   });
 

@@ -227,7 +227,10 @@ suite('the options of connectWithNode', () => {
     const wrong: [object | null, RegExp][] = [
       [null, /options must be an object, not null/],
       [['x'], /options must be an object, not a list/],
-      [{ recconect: true }, /recconect is not an option; the options are reconnect, retry, id, timeoutMs, signal/],
+      [
+        { recconect: true },
+        /recconect is not an option; the options are reconnect, retry, id, timeoutMs, signal/,
+      ],
       [{ signal: 'x' }, /signal must be an AbortSignal, not 'x'/],
       [
         { signal: new AbortController() },

@@ -73,7 +73,7 @@ class MemoryTransport implements Transport {
     if (this.#hub.listeners.has(taken)) {
       throw new PeerloomError(
         'ERR_ADDRESS_IN_USE',
-        `${taken} is in use: choose another port, or 0 to have one picked`,
+        `${taken} is in use: choose another port, or use port 0 to get a free one`,
       );
     }
     this.#hub.listeners.set(taken, { context: this.#context!, onLink: (link) => onLink(this.#keep(link)) });

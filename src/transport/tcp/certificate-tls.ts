@@ -53,7 +53,10 @@ export class CertificateTls implements TlsUpgrade {
     // Node.js hands it over once.
     const certificate = secured.getPeerX509Certificate()?.raw;
     if (certificate === undefined) {
-      throw new PeerloomError('ERR_HANDSHAKE', 'the other side showed no certificate');
+      throw new PeerloomError(
+        'ERR_HANDSHAKE',
+        'the other side showed no certificate: check that a peerloom node listens there',
+      );
     }
     const dialled = this.#known.read(certificate);
     const remoteId = idFromPublicKey(dialled.listenerKey);

@@ -75,7 +75,7 @@ export function createCertificate(identity: Identity): Certificate {
  */
 export function certifiedBy(certificate: Uint8Array): Uint8Array {
   if (certificate.length > maxCertificateBytes) {
-    const message = `the certificate of the other side has ${certificate.length} bytes, more than ${maxCertificateBytes}`;
+    const message = `the certificate of the other side has ${certificate.length} bytes, but at most ${maxCertificateBytes} are allowed`;
     throw new PeerloomError('ERR_HANDSHAKE', message);
   }
   const toBeSigned = new DerReader(certificate).enter(Tag.sequence).enter(Tag.sequence);
@@ -115,7 +115,7 @@ function signedKeyIn(toBeSigned: DerReader): { publicKey: Uint8Array; signature:
     key.length === publicKeyPrefix.length + publicKeyBytes &&
     publicKeyPrefix.equals(key.subarray(0, publicKeyPrefix.length));
   if (!isEd25519) {
-    const message = 'the certificate of the other side is signed by another kind of key than Ed25519';
+    const message = 'the certificate of the other side is signed by a key that is not Ed25519';
     throw new PeerloomError('ERR_HANDSHAKE', message);
   }
   return { publicKey: Uint8Array.from(key.subarray(publicKeyPrefix.length)), signature };

@@ -28,7 +28,7 @@ export async function openSocket(
     attempt: async ({ address }, ending) => {
       const socket = dial(address, port);
       const timer = runtime.setTimeout(() => {
-        const message = `${host} port ${port} did not answer within ${limits.dialAddressTimeoutMs} ms`;
+        const message = `${host} port ${port} did not answer within ${limits.dialAddressTimeoutMs} ms (limits.dialAddressTimeoutMs): check the host, the port and the firewall`;
         socket.destroy(new PeerloomError('ERR_TIMEOUT', message));
       }, limits.dialAddressTimeoutMs);
       try {

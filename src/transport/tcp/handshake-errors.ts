@@ -8,7 +8,10 @@ import type { SniffedProtocol } from './sniff.ts';
 /** Before this node proves its own id to somebody whom the caller did not mean. */
 export function checkPinned(id: string, expected: ExpectedPeer | undefined): void {
   if (expected === undefined || !expected.isPinned || expected.id === id) return;
-  throw new PeerloomError('ERR_ID_MISMATCH', `it is the node ${id}, not ${expected.id}`);
+  throw new PeerloomError(
+    'ERR_ID_MISMATCH',
+    `it has the id ${id}, not the expected ${expected.id}: if it has a new identity on purpose, expect its new id`,
+  );
 }
 
 /** What goes wrong between the two sides of a connection, with the address that the caller knows it by. */
@@ -30,6 +33,6 @@ export function notSpoken(protocol: SniffedProtocol): PeerloomError {
     protocol === 'unknown' ? 'neither TLS nor plain peerloom (a p2pnetwork node, maybe)' : protocol;
   return new PeerloomError(
     'ERR_HANDSHAKE',
-    `it speaks ${what}, which tcp({ accept }) of this node leaves out`,
+    `it speaks ${what}, which this node does not accept: see the option tcp({ accept })`,
   );
 }

@@ -39,7 +39,8 @@ export class ListenerCertificate implements DialledTls {
   /** @throws PeerloomError `ERR_HANDSHAKE` when the proof was used before. */
   use({ nonce }: Pick<DialProof, 'nonce'>): void {
     const key = Buffer.from(nonce).toString('latin1');
-    if (this.#nonces.has(key)) throw new PeerloomError('ERR_HANDSHAKE', 'its proof was used before');
+    if (this.#nonces.has(key))
+      throw new PeerloomError('ERR_HANDSHAKE', 'the proof of its id was used before');
     this.#nonces.add(key);
   }
 }

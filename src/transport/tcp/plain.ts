@@ -47,7 +47,8 @@ async function dialPlain(socket: Socket, side: PlainSide): Promise<string> {
   const ours = openingOf(side);
   socket.write(ours);
   const theirs = await readExactly(socket, openingBytes);
-  if (ours.equals(theirs)) throw new PeerloomError('ERR_HANDSHAKE', 'the other side echoes what it is sent');
+  if (ours.equals(theirs))
+    throw new PeerloomError('ERR_HANDSHAKE', 'the other side sends back what it receives');
   const publicKey = publicKeyIn(theirs);
   const openings = { dialler: ours, listener: theirs };
   checkProof(publicKey, statement('server', openings), await readExactly(socket, signatureBytes));

@@ -5,19 +5,22 @@ import { type ErrorCode, PeerloomError } from '../../errors.ts';
 type Explanation = readonly [ErrorCode, (address: string) => string];
 
 const listening: Record<string, Explanation> = {
-  EADDRINUSE: ['ERR_ADDRESS_IN_USE', (a) => `${a} is in use: choose another port, or 0 to have one picked`],
+  EADDRINUSE: [
+    'ERR_ADDRESS_IN_USE',
+    (a) => `${a} is in use: choose another port, or use port 0 to get a free one`,
+  ],
   EADDRNOTAVAIL: [
     'ERR_ADDRESS_UNAVAILABLE',
-    (a) => `${a} is no address of this machine: listen on 127.0.0.1 or 0.0.0.0`,
+    (a) => `${a} is not an address of this machine: listen on 127.0.0.1 or 0.0.0.0`,
   ],
   EACCES: [
     'ERR_ADDRESS_UNAVAILABLE',
-    (a) => `${a} may not be used: ports below 1024 need rights, choose a higher one`,
+    (a) => `${a} cannot be used: this user has no permission for ports below 1024, so choose a higher one`,
   ],
   ENOTFOUND: ['ERR_HOST_NOT_FOUND', (a) => `the host of ${a} does not resolve: check its name`],
   EAI_AGAIN: [
     'ERR_HOST_NOT_FOUND',
-    (a) => `the host of ${a} does not resolve at the moment: check the name service`,
+    (a) => `the host of ${a} does not resolve at the moment: check the DNS settings, or try again`,
   ],
 };
 
@@ -26,12 +29,15 @@ const dialling: Record<string, Explanation> = {
     'ERR_CONNECTION_REFUSED',
     (a) => `nothing listens at ${a}: start that node first, or check the port`,
   ],
-  ECONNRESET: ['ERR_CONNECTION_CLOSED', (a) => `${a} closed the connection at once`],
+  ECONNRESET: [
+    'ERR_CONNECTION_CLOSED',
+    (a) => `${a} closed the connection at once: check that a peerloom node listens there`,
+  ],
   ENOTFOUND: listening.ENOTFOUND!,
   EAI_AGAIN: listening.EAI_AGAIN!,
   EHOSTUNREACH: ['ERR_HOST_UNREACHABLE', (a) => `no route leads to ${a}: check the network`],
   ENETUNREACH: ['ERR_HOST_UNREACHABLE', (a) => `no route leads to ${a}: check the network`],
-  ETIMEDOUT: ['ERR_TIMEOUT', (a) => `${a} did not answer in time`],
+  ETIMEDOUT: ['ERR_TIMEOUT', (a) => `${a} did not answer in time: check the host, the port and the firewall`],
 };
 
 /** An error of the system in our words; one of ours is passed through. */

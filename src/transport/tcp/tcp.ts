@@ -65,7 +65,7 @@ export function tcp(options: TcpOptions = {}): Transport {
   if (accept.length === 0) throw new TypeError("tcp({ accept }) must not be empty: leave it out for ['tls']");
   for (const protocol of accept) {
     if (known.includes(protocol)) continue;
-    throw new TypeError(`tcp({ accept }) must hold nothing but ${known.join(', ')}, not ${shown(protocol)}`);
+    throw new TypeError(`tcp({ accept }) must hold only ${known.join(', ')}, not ${shown(protocol)}`);
   }
   return new TcpTransport(new Set(accept));
 }
@@ -101,7 +101,10 @@ class TcpTransport implements Transport {
 
   attach(context: TransportContext): void {
     if (this.#context !== undefined) {
-      throw new PeerloomError('ERR_TRANSPORT_IN_USE', 'a tcp() belongs to one node: make one for each');
+      throw new PeerloomError(
+        'ERR_TRANSPORT_IN_USE',
+        'a tcp() transport belongs to one node: make one for each node',
+      );
     }
     const isOpen = this.#accept.has('plain') || this.#accept.has('p2pnetwork');
     if (context.networkSecret !== undefined && isOpen) {
@@ -146,7 +149,7 @@ class TcpTransport implements Transport {
       return await this.#dialBy('p2pnetwork', address, { signal, expected });
     } catch (error) {
       if (!((error as Error).cause instanceof PeerIdClaimed)) throw error;
-      this.#context!.log(`${formatAddress(address)}: a peerloom node answers, which is dialled by TLS now`);
+      this.#context!.log(`${formatAddress(address)}: a peerloom node answered, dialling again by TLS`);
       return this.#dialBy('tls', address, { signal, expected });
     }
   }
@@ -184,7 +187,7 @@ class TcpTransport implements Transport {
   #checkAllowed(protocol: TcpProtocol, address: Address): void {
     const text = formatAddress(address);
     if (protocol === 'p2pnetwork' && this.#context!.networkSecret !== undefined) {
-      const message = `${text} is a p2pnetwork node, which cannot hold the networkKey of this node`;
+      const message = `${text} is the address of a p2pnetwork node, but this node has a networkKey, which such nodes cannot have`;
       throw new PeerloomError('ERR_NETWORK_MISMATCH', message);
     }
     if (protocol === 'p2pnetwork' || this.#accept.has(protocol)) return;
@@ -192,7 +195,10 @@ class TcpTransport implements Transport {
       const message = `${text} is plain TCP, which this node does not allow: use tcp({ accept: ['tls', 'plain'] })`;
       throw new PeerloomError('ERR_PLAIN_NOT_ALLOWED', message);
     }
-    throw new PeerloomError('ERR_ADDRESS_INVALID', `${text} is TLS, which this node's tcp() leaves out`);
+    throw new PeerloomError(
+      'ERR_ADDRESS_INVALID',
+      `${text} is a TLS address, but this node does not use TLS: add 'tls' to tcp({ accept })`,
+    );
   }
 
   #onSocket(socket: Socket, onLink: (link: Link) => void): void {
@@ -213,7 +219,12 @@ class TcpTransport implements Transport {
     };
     const handshake = async (): Promise<void> => {
       const timer = runtime.setTimeout(() => {
-        drop(new PeerloomError('ERR_TIMEOUT', `no handshake within ${limits.handshakeTimeoutMs} ms`));
+        drop(
+          new PeerloomError(
+            'ERR_TIMEOUT',
+            `the handshake took more than ${limits.handshakeTimeoutMs} ms (limits.handshakeTimeoutMs)`,
+          ),
+        );
       }, limits.handshakeTimeoutMs);
       try {
         const link = await this.#accepted(socket, runtime.now());
@@ -227,7 +238,12 @@ class TcpTransport implements Transport {
       }
     };
     this.#gate!.enter(address.host, handshake, () => {
-      drop(new PeerloomError('ERR_NOT_ALLOWED', 'too many handshakes are under way'));
+      drop(
+        new PeerloomError(
+          'ERR_NOT_ALLOWED',
+          'too many handshakes at once (limits.maxHalfOpen, limits.maxHalfOpenPerAddress)',
+        ),
+      );
     });
   }
 

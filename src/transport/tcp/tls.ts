@@ -8,7 +8,7 @@ import { reset } from './reset.ts';
 const networkKeyAlerts = /ALERT_(DECRYPT_ERROR|HANDSHAKE_FAILURE)$/;
 
 export const networkKeyMessage =
-  'the two sides do not hold the same network key: give both nodes the same networkKey, or none, and check that the other is a peerloom node';
+  'the two sides do not hold the same network key: give both nodes the same networkKey, or none, and check that a peerloom node listens there';
 
 /** What OpenSSL says of first bytes that are not those of TLS; it answers nothing then. */
 const noTls = /^ERR_SSL_(WRONG_VERSION_NUMBER|HTTP_REQUEST|HTTPS_PROXY_REQUEST)$/;
@@ -58,7 +58,7 @@ function handshakeError(cause: Error & { code?: string }, role: Role): PeerloomE
     const message =
       role === 'client'
         ? 'the other side speaks no TLS: check that a peerloom node listens there, and no other program; tcp:// is for plain peerloom, p2pnetwork:// for nodes of the Python package'
-        : 'it speaks no TLS (plain peerloom or a p2pnetwork node, maybe), and tcp({ accept }) of this node allows nothing else';
+        : 'it does not speak TLS (perhaps it is a plain peerloom node or a p2pnetwork node), and this node accepts only TLS: see the option tcp({ accept })';
     return new PeerloomError('ERR_HANDSHAKE', message, { cause });
   }
   if (networkKeyAlerts.test(cause.code ?? '')) {

@@ -27,8 +27,8 @@ suite('frames that break the protocol', () => {
     },
     'an unknown kind of frame': { frames: [rawFrame(99)], reason: /kind 99/ },
     'an unknown flag': { frames: [rawFrame(message, 'x', { ...text, flags: 2 })], reason: /flags 2/ },
-    'a second hello': { frames: [rawFrame(FrameKind.hello, '{}')], reason: /kind 1 has no place/ },
-    'a second accept': { frames: [rawFrame(FrameKind.accept)], reason: /kind 2 has no place/ },
+    'a second hello': { frames: [rawFrame(FrameKind.hello, '{}')], reason: /kind 1 is not allowed here/ },
+    'a second accept': { frames: [rawFrame(FrameKind.accept)], reason: /kind 2 is not allowed here/ },
     'a part without its message': { frames: [rawFrame(part, 'x')], reason: /part without its message/ },
     'a cut ping': { frames: [rawFrame(ping, uint32(8), more)], reason: /only messages may be cut/ },
     'a cut message longer than the limit': {

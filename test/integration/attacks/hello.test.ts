@@ -13,23 +13,27 @@ suite('handshakes that break the protocol', () => {
     'a message before the hello': {
       frames: [rawFrame(message, 'hi', { format: 2 })],
       code: 'protocol',
-      reason: /kind 16 where the handshake has kind 1/,
+      reason: /kind 16 came where the handshake needs kind 1/,
     },
-    'an accept before the hello': { frames: [rawFrame(accept)], code: 'protocol', reason: /kind 2 where/ },
+    'an accept before the hello': {
+      frames: [rawFrame(accept)],
+      code: 'protocol',
+      reason: /kind 2 came where/,
+    },
     'a ping before the hello': {
       frames: [rawFrame(ping, uint32(1))],
       code: 'protocol',
-      reason: /kind 4 where/,
+      reason: /kind 4 came where/,
     },
     'a second hello in place of the accept': {
       frames: [helloWith(), helloWith()],
       code: 'protocol',
-      reason: /kind 1 where the handshake has kind 2/,
+      reason: /kind 1 came where the handshake needs kind 2/,
     },
     'a message in place of the accept': {
       frames: [helloWith(), rawFrame(message, 'hi', { format: 2 })],
       code: 'protocol',
-      reason: /kind 16 where/,
+      reason: /kind 16 came where/,
     },
     'a hello of more than 8 KiB': {
       frames: [rawFrame(hello, `{"versions":[1,1],"x":"${'x'.repeat(8 * 1024)}"}`)],

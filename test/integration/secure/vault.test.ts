@@ -196,7 +196,10 @@ suite('the vault', () => {
     await assert.rejects(vault.revoke('c', 'bob'), TypeError);
     const bob = Identity.generate().id;
     const misspelt = { reencript: true, histroy: true, form: [] } as object;
-    await assert.rejects(vault.grant('c', bob, misspelt), /reencript is not an option; the options are history/);
+    await assert.rejects(
+      vault.grant('c', bob, misspelt),
+      /reencript is not an option; the options are history/,
+    );
     await assert.rejects(vault.revoke('c', bob, misspelt), /there are reencrypt/);
     await assert.rejects(vault.get(bob, 'c', 'x', misspelt), /there are from/);
     await assert.rejects(vault.getStream(bob, 'c', 'x', misspelt).next(), /there are from/);

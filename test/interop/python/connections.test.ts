@@ -173,7 +173,7 @@ suite('Python nodes that are not let in', () => {
     {
       what: 'by a node that accepts TLS alone',
       options: () => ({ transports: undefined as never }),
-      log: /refused, it speaks no TLS \(plain peerloom or a p2pnetwork node, maybe\)/,
+      log: /refused, it does not speak TLS \(perhaps it is a plain peerloom node or a p2pnetwork node\)/,
     },
     { what: 'by a list of those who are', options: () => ({ allow: [peerId] }), log: /does not admit/ },
     { what: 'with an id that is denied', options: ({ id }) => ({ deny: [id] }), log: /does not admit/ },

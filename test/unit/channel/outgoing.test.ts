@@ -146,7 +146,10 @@ suite('the queue', () => {
     await turn();
     outgoing.send(message, payload(90_000));
     const { queuedBytes } = outgoing;
-    assert.throws(() => outgoing.send(message, payload(20_000)), withCode('ERR_QUEUE_FULL', /cap of 100000/));
+    assert.throws(
+      () => outgoing.send(message, payload(20_000)),
+      withCode('ERR_QUEUE_FULL', /would exceed 100000/),
+    );
     assert.equal(outgoing.queuedBytes, queuedBytes);
     outgoing.send(message, payload(5_000));
     link.makeRoom();

@@ -83,7 +83,7 @@ test('each other side has its own limit, which is held against the plain data', 
   ]) {
     assert.throws(
       () => encodeFor(anybody, text, options),
-      withCode('ERR_MESSAGE_TOO_LARGE', /has 1001 bytes, the other side takes 1000/),
+      withCode('ERR_MESSAGE_TOO_LARGE', /has 1001 bytes, but the other side allows at most 1000/),
     );
     encodeFor({ ...anybody, maxMessageBytes: 1_001 }, text, options);
   }

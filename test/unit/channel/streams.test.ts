@@ -400,7 +400,7 @@ suite('opening a stream', () => {
         side.streams.open(null),
         withCode(
           'ERR_STREAM_LIMIT',
-          /2 streams \(limits.maxStreams\).* until both sides have ended it and read it to its end, or one has aborted it$/,
+          /2 streams \(limits.maxStreams\).* until both sides have ended it and read it to the end, or one side has aborted it$/,
         ),
       );
       assert.deepEqual(side.sent(), []);

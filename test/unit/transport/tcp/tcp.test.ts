@@ -10,7 +10,7 @@ test('what tcp() cannot be made of is refused with the rule and the value', () =
     [['plain'], 'options must be an object, not a list'],
     [{ accept: 'tls' }, "tcp({ accept }) must be a list such as ['tls'], not 'tls'"],
     [{ accept: [] }, "tcp({ accept }) must not be empty: leave it out for ['tls']"],
-    [{ accept: ['tls', 'http'] }, "tcp({ accept }) must hold nothing but tls, plain, p2pnetwork, not 'http'"],
+    [{ accept: ['tls', 'http'] }, "tcp({ accept }) must hold only tls, plain, p2pnetwork, not 'http'"],
   ];
   for (const [options, message] of wrong) {
     assert.throws(() => tcp(options as TcpOptions), new TypeError(message));
