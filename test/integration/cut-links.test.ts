@@ -18,6 +18,7 @@ const kinds: readonly LinkKind[] = [
   'plain',
   'p2pnetwork dialler',
   'p2pnetwork listener',
+  'p2pnetwork, then tls',
 ];
 
 async function cutLinks(kind: LinkKind): Promise<CutReport> {

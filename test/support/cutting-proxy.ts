@@ -16,7 +16,7 @@ export interface CutPlan {
   readonly onCut?: () => void;
 }
 
-/** What became of one link through the proxy. */
+/** What became of the links that a plan was for. */
 export interface CutLink {
   /** How many bytes the proxy handed on. */
   bytes: number;
@@ -53,13 +53,16 @@ export class CuttingProxy {
     return this.#open === 0;
   }
 
-  /** The next link is cut as the plan says, those after it are not. */
+  /**
+   * Cuts one link as the plan says, and none after it. Bytes count from now on, over all links: a dial may make several,
+   * one after the other.
+   */
   plan(plan: CutPlan | undefined): void {
     this.#plan = plan;
     this.#last = { bytes: 0, isCut: false, stops: [] };
   }
 
-  /** The link that came after the last call of {@link CuttingProxy.plan}. */
+  /** The links since the last call of {@link CuttingProxy.plan}, up to the one that was cut. */
   get last(): CutLink {
     return this.#last;
   }
@@ -69,9 +72,9 @@ export class CuttingProxy {
   }
 
   #relay(near: Socket): void {
-    const plan = this.#plan ?? { atByte: Number.POSITIVE_INFINITY, cut: 'reset' };
-    const link: CutLink = this.#plan === undefined ? { bytes: 0, isCut: false, stops: [] } : this.#last;
-    this.#plan = undefined;
+    const planned = this.#last.isCut ? undefined : this.#plan;
+    const plan = planned ?? { atByte: Number.POSITIVE_INFINITY, cut: 'reset' };
+    const link: CutLink = planned === undefined ? { bytes: 0, isCut: false, stops: [] } : this.#last;
     const far = connect({ host: '127.0.0.1', port: this.#targetPort, allowHalfOpen: true, noDelay: true });
     const hand = (from: Socket, to: Socket): void => {
       this.#open += 1;

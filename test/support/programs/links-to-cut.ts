@@ -8,7 +8,13 @@ import { Node, type NodeOptions, PeerloomError, tcp } from '../../../src/index.t
 import { type Cut, CuttingProxy, cuts } from '../cutting-proxy.ts';
 import { until } from '../turns.ts';
 
-export type LinkKind = 'tls' | 'network key' | 'plain' | 'p2pnetwork dialler' | 'p2pnetwork listener';
+export type LinkKind =
+  | 'tls'
+  | 'network key'
+  | 'plain'
+  | 'p2pnetwork dialler'
+  | 'p2pnetwork listener'
+  | 'p2pnetwork, then tls';
 
 export interface CutOptions {
   readonly kind: LinkKind;
@@ -145,6 +151,7 @@ const scenes: Record<LinkKind, () => Promise<Scene>> = {
   plain: () => twoNodes(() => ({ transports: [tcp({ accept: ['tls', 'plain'] })] }), 'tcp'),
   'p2pnetwork dialler': pythonListener,
   'p2pnetwork listener': pythonDialler,
+  'p2pnetwork, then tls': () => twoNodes(p2pnetwork, 'p2pnetwork+tls'),
 };
 
 async function run(kind: LinkKind): Promise<CutReport> {
