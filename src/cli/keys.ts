@@ -21,18 +21,18 @@ Examples:
 
 const passphraseOption = [
   '--passphrase-env <variable>',
-  'the environment variable with its passphrase',
+  'the environment variable that holds the passphrase of the file',
 ] as const;
 
 /** Registers `peerloom keys`, with what can be done to the file of an identity. */
 export function addKeysCommand(program: Command): void {
   const keys = program
     .command('keys')
-    .description('makes and shows the key file of a node, and changes its passphrase')
+    .description('create and show the key file of a node, and change its passphrase')
     .addHelpText('after', keysHelp);
   keys
     .command('new <file>')
-    .description('makes a file with a new identity; none is overwritten')
+    .description('create a file with a new identity; an existing file is never overwritten')
     .option(...passphraseOption)
     .action((path: string, { passphraseEnv }: KeysOptions) => {
       if (existsSync(path)) throw new WrongUse(`${path} is there already; name another file`);
@@ -40,25 +40,25 @@ export function addKeysCommand(program: Command): void {
     });
   keys
     .command('show <file>')
-    .description('prints the id and the public key')
+    .description('print the id and the public key')
     .option(...passphraseOption)
     .action((path: string, options: KeysOptions) => show(load(path, options)));
   keys
     .command('passphrase <file>')
-    .description('changes the passphrase, or adds one, or takes it away')
+    .description('change, add or remove the passphrase')
     .option(...passphraseOption)
-    .option('--new-passphrase-env <variable>', 'the one with the new passphrase')
-    .option('--open', 'leave the file without a passphrase: who can read it is that node')
+    .option('--new-passphrase-env <variable>', 'the environment variable that holds the new passphrase')
+    .option('--open', 'leave the file without a passphrase: anybody who can read it can act as this node')
     .action((path: string, options: KeysOptions) => {
       const { newPassphraseEnv, open } = options;
       if ((newPassphraseEnv === undefined) !== (open === true)) {
-        throw new WrongUse('give the new passphrase as --new-passphrase-env, or --open to have none');
+        throw new WrongUse('pass the new passphrase with --new-passphrase-env, or use --open for none');
       }
       const identity = load(path, options);
       const names = statSync(path).nlink;
       saveIdentity(identity, { path, ...passphraseIn(newPassphraseEnv) });
       if (names > 1) {
-        complain('the old file has other names (hard links), and under these the key stays as it was');
+        complain('the old file has other names (hard links), which still lead to the file as it was before');
       }
       show(identity);
     });

@@ -10,18 +10,18 @@ import { guardOutputs } from './outputs.ts';
 const nodeHelp = `
 On a terminal there is a prompt: what you type goes to all peers. /help lists the
 commands: /who, /connect, /disconnect, /ping, /json, /quit. When the input is something
-else, or with --json, each line of it is a message to all peers. Until somebody is
-connected the lines wait; once the input has ended and all is confirmed, the node
-leaves. A node that was told to --connect, and not to --reconnect, does not wait for
-others when all are gone. Without any input (</dev/null, a service, a container) the
+else, or with --json, each line of it is a message to all peers. The lines wait until
+a peer is connected. Once the input has ended and all lines are confirmed, the node
+stops. A node with --connect and without --reconnect does not wait for other peers
+when all have left. Without any input (</dev/null, a service, a container) the
 node runs until a signal. SIGTERM and Ctrl-C say goodbye to all peers first.
 
---json prints one object a line for each event, the first of them
+--json prints one object per line for each event. The first event is
   {"event":"listening","id":…,"name":…,"host":…,"port":…}
-and then those of the node, by their names:
+Then come the events of the node, by their names:
   {"event":"node_message","peer":{"id":…,"name":…,"host":…,"port":…,"direction":…},"data":…}
 A disconnect has a "reason":{"code":…,"message":…,"by":…}, an error an
-"error":{"code":…,"message":…}. In data, what is binary is
+"error":{"code":…,"message":…}. In data, binary values are
 {"$binary":"<base64>","type":"Float32Array"}, its elements little-endian; bytes are a
 Uint8Array. Numbers that JSON lacks are {"$number":"NaN"}, "Infinity", "-Infinity", "-0";
 bigints are {"$bigint":"<decimal digits>"}.
@@ -32,15 +32,15 @@ Examples:
     peerloom node --port 10002 --name ben --connect 127.0.0.1:10001
   Send one line:
     echo hello | peerloom node --connect 127.0.0.1:10001
-  Listen, and hand what arrives to another program:
+  Listen, and pass what arrives to another program:
     peerloom node --port 10001 --json < /dev/null | jq .data
-  Keep an identity in a file, which a passphrase protects:
+  Keep the identity in a file that a passphrase protects:
     PASS=… peerloom node --port 10001 --identity ada.pem --passphrase-env PASS`;
 
 const exitCodeHelp = `
 Exit codes:
   0  all went well, also when SIGTERM or Ctrl-C ended it
-  1  something failed: a port in use, nobody at an address, a wrong passphrase,
+  1  something failed: a port in use, no node at an address, a wrong passphrase,
      a line that was not confirmed
   2  wrong use of the command line`;
 
@@ -52,39 +52,43 @@ function createProgram(): Command {
     .exitOverride();
   program
     .command('node')
-    .description('runs a node to talk with')
-    .option('--host <host>', 'the address to listen on; 0.0.0.0: all of this machine', '127.0.0.1')
+    .description('run a node that sends and receives messages')
+    .option(
+      '--host <host>',
+      'the address to listen on; 0.0.0.0 means all addresses of this machine',
+      '127.0.0.1',
+    )
     .option('--port <port>', 'the port to listen on', parsePort, 0)
     .addOption(
       new Option('--connect <address...>', 'host:port of nodes to connect with')
         .argParser(addAddress)
         .default([], 'none'),
     )
-    .option('--reconnect', 'keeps trying until they are up, and connects again when they are lost')
-    .option('--name <name>', 'what the node calls itself; others see it')
-    .option('--identity <file>', 'the file that keeps who the node is; made if missing')
-    .option('--passphrase-env <variable>', 'the environment variable with its passphrase')
+    .option('--reconnect', 'keep trying until these nodes are up, and reconnect when a connection breaks')
+    .option('--name <name>', 'the name of the node, which other nodes see')
+    .option('--identity <file>', "the file with the node's key; created if missing")
+    .option('--passphrase-env <variable>', 'the environment variable that holds the passphrase of this file')
     .option('--network <name>', 'only nodes of the same network connect')
     .addOption(
       new Option('--network-key <key>', 'only nodes with the same key connect').env('PEERLOOM_NETWORK_KEY'),
     )
-    .option('--stay', 'runs on after the end of the input, until a signal')
-    .option('--json', 'prints one event a line, as JSON')
-    .option('--debug', 'prints every step, on the standard error output')
+    .option('--stay', 'keep running after the end of the input, until a signal')
+    .option('--json', 'print one event per line, as JSON')
+    .option('--debug', 'print every step to standard error')
     .addHelpText('after', nodeHelp)
     .action(async (options: NodeCommandOptions) => {
       process.exitCode = await runNode(options);
     });
   program
     .command('demo')
-    .description('shows five nodes, each its own process, that connect, talk, leave and get killed')
+    .description('show five nodes, each in its own process, that connect, talk, leave and get killed')
     .action(async () => {
       process.exitCode = await runDemo();
     });
   addKeysCommand(program);
   pointToHelp(program, program.name());
   return program
-    .addHelpText('after', `\npeerloom help node tells all about a node.`)
+    .addHelpText('after', `\n'peerloom help node' explains all options of a node.`)
     .addHelpText('afterAll', exitCodeHelp);
 }
 

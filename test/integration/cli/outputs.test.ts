@@ -117,7 +117,10 @@ suite('the key file', { skip: process.platform === 'win32' && 'rights are not in
     const { code, stderr } = await change();
     assert.deepEqual(
       [code, stderr],
-      [0, 'peerloom: the old file has other names (hard links), and under these the key stays as it was\n'],
+      [
+        0,
+        'peerloom: the old file has other names (hard links), which still lead to the file as it was before\n',
+      ],
     );
   });
 });
