@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { Cable } from '../support/cable.ts';
 import { packed, reasonToSkip } from './packed.ts';
@@ -51,6 +54,16 @@ suite('runtimes', { skip: await reasonToSkip('runtimes'), timeout: 240_000 }, ()
   }
 
   for (const name of names) {
+    test(`${name}: TLS and plain TCP on a port that Python nodes share`, async () => {
+      assert.deepEqual(await peer(name).ask('sharedPort'), ['tls', 'tcp', 'tls']);
+    });
+
+    test(`${name}: files of an identity and of a vault`, async (t) => {
+      const folder = await mkdtemp(join(tmpdir(), 'peerloom-files-'));
+      t.after(() => rm(folder, { recursive: true }));
+      assert.deepEqual(await peer(name).ask('files', { folder }), { isSameId: true, item: 'rain' });
+    });
+
     test(`${name}: a replica of a vault keeps what its owner has put`, async () => {
       assert.equal(await peer(name).ask('vault'), 'rain');
     });

@@ -1,6 +1,6 @@
 // One runtime's part in a talk: a node that listens, and one that dials when a line on stdin asks for it.
 import { createInterface } from 'node:readline';
-import { Node } from 'peerloom';
+import { Node, tcp } from 'peerloom';
 import { SecureNode } from 'peerloom/secure';
 
 class Listener extends Node {
@@ -100,9 +100,38 @@ const tasks = {
     return security.protocol;
   },
 
-  async stop() {
-    await listener.stop();
-    lines.close();
+  /** One port for TLS, plain TCP and Python nodes: the listener looks at the first bytes of each connection. */
+  async sharedPort() {
+    const options = () => ({ transports: [tcp({ accept: ['tls', 'plain', 'p2pnetwork'] })] });
+    const target = new Node('127.0.0.1', 0, options());
+    await target.start();
+    const protocols = [];
+    for (const scheme of ['tls', 'tcp', 'p2pnetwork+tls']) {
+      const node = new Node('127.0.0.1', 0, options());
+      await node.start();
+      const { security } = await node.connectWithNode(`${scheme}://127.0.0.1:${target.port}`);
+      protocols.push(security.protocol);
+      await node.stop();
+    }
+    await target.stop();
+    return protocols;
+  },
+
+  /** The identity and the vault of a node that is made again. */
+  async files({ folder }) {
+    const options = () => ({
+      identity: { path: `${folder}/key.pem`, passphrase: 'words' },
+      vault: { path: `${folder}/vault.sqlite` },
+    });
+    const before = new SecureNode('127.0.0.1', 0, options());
+    await before.start();
+    await before.vault.put('diary', 'monday', 'rain');
+    await before.stop();
+    const after = new SecureNode('127.0.0.1', 0, options());
+    await after.start();
+    const item = await after.vault.get(before.id, 'diary', 'monday');
+    await after.stop();
+    return { isSameId: after.id === before.id, item };
   },
 };
 
