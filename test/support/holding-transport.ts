@@ -19,10 +19,11 @@ export function holdingTransport(inner: Transport): HoldingTransport {
       if (!transport.isHolding) return inner.dial(address, signal, id);
       transport.held += 1;
       return new Promise((_, reject) => {
-        signal.addEventListener('abort', () => {
+        const onAbort = (): void => {
           transport.held -= 1;
           reject(signal.reason);
-        });
+        };
+        signal.addEventListener('abort', onAbort, { once: true });
       });
     },
   };
