@@ -64,7 +64,7 @@ export interface ChannelHandler {
    * A message whose sender waits for its handlers. `undefined`: nobody handles it. May throw, or reject with, a reason
    * that the sender may know.
    */
-  delivery(data: Data): Handled | undefined;
+  delivery(data: Data): Handled | undefined | Promise<boolean | undefined>;
   /** `undefined`: nobody answers. May reject. */
   request(data: Data): Data | Promise<Data | undefined>;
   /** The other side opened a stream. `undefined`: nobody handles streams. */

@@ -8,7 +8,7 @@ import type { Frame } from '../wire/frame-reader.ts';
 import { alone, OwnMemory } from '../wire/own-memory.ts';
 import { decodePayload, encodePayload, isDataItself, type Payload, unfoldedBytes } from '../wire/payload.ts';
 import { Brake } from './brake.ts';
-import type { ChannelHandler, Handled } from './channel.ts';
+import type { ChannelHandler } from './channel.ts';
 import { CompressedAnswers } from './compressed-answers.ts';
 import { decompressionOf, payloadOf } from './frame-payload.ts';
 import { Inbox } from './inbox.ts';
@@ -232,7 +232,7 @@ export class Incoming {
     return typeof handled === 'object' ? handled : undefined;
   }
 
-  #takenInHand({ format, plain }: Decoded, handled: Handled): Handled {
+  #takenInHand<Result>({ format, plain }: Decoded, handled: Result): Result {
     if (typeof handled === 'object') this.inbox.takeInHand(unfoldedBytes(format, plain));
     return handled;
   }
@@ -240,16 +240,15 @@ export class Incoming {
   #handleDeliver({ kind, body }: Frame, decoded: Decoded | undefined): undefined | Promise<void> {
     const id = idOf(kind, body);
     if (decoded === undefined) return this.#fail(id, 'the message could not be decoded');
-    const conclude = (isHandled: boolean): undefined => {
+    const conclude = (isHandled: boolean | undefined): undefined => {
       if (isHandled) this.#options.answer(FrameKind.delivered, emptyPayload, id);
-      else this.#fail(id, 'a handler of the other side failed');
+      else if (isHandled === false) this.#fail(id, 'a handler of the other side failed');
+      else this.#fail(id, 'the other side has no handler for this message');
     };
     const fail = (error: unknown): undefined =>
       this.#failBecause(id, error, 'a handler of the other side failed');
     try {
-      const delivered = this.#handler!.delivery(decoded.data);
-      if (delivered === undefined) return this.#fail(id, 'the other side has no handler for this message');
-      const handled = this.#takenInHand(decoded, delivered);
+      const handled = this.#takenInHand(decoded, this.#handler!.delivery(decoded.data));
       return typeof handled === 'object' ? handled.then(conclude, fail) : conclude(handled);
     } catch (error) {
       return fail(error);

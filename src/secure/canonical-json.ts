@@ -1,13 +1,21 @@
 import { base64 } from '@scure/base';
 import type { Data, NumericTypedArray } from '../data.ts';
 import { elementBytes, elementTypeOf } from '../wire/typed-arrays.ts';
+import { sortedKeys } from './sorted-keys.ts';
+import type { Steps } from './steps.ts';
 
-/** Takes the pieces of a text, in their order. */
-export interface TextSink {
-  text(piece: string): void;
-  /** The base64 text of some bytes. */
-  base64(bytes: Uint8Array): void;
-}
+type Fields = { readonly [key: string]: Data | undefined };
+type Binary = Uint8Array | NumericTypedArray;
+
+/** What a value costs to write beside its text, counted in characters. */
+const valueCost = 64;
+const binaryCost = 256;
+
+/** What a piece costs to write, but for the last part of it: some milliseconds. */
+const pieceCost = 256 * 1024;
+
+/** Longer text, and longer binary data, is written bit by bit: a multiple of three, so that base64 can be joined. */
+const longLength = 48 * 1024;
 
 /**
  * The one JSON text of a value, by RFC 8785: keys sorted by their UTF-16 code units, no white space, numbers as
@@ -24,28 +32,179 @@ export interface TextSink {
  * @throws TypeError for text that is not well-formed Unicode (RFC 8785 section 3.2.2.2).
  */
 export function canonicalJson(data: Data): string {
-  let text = '';
-  writeCanonicalJson(data, {
-    text: (piece) => {
-      text += piece;
-    },
-    base64: (bytes) => {
-      text += base64Text(bytes);
-    },
-  });
+  const json = new CanonicalJson(data);
+  let text = json.nextPiece();
+  while (!json.isWhole) text += json.nextPiece();
   return text;
 }
 
-/** Writes {@link canonicalJson} piece by piece. @throws TypeError as that does. */
-export function writeCanonicalJson(data: Data, sink: TextSink): void {
-  if (typeof data !== 'object' || data === null) sink.text(scalarText(data));
-  else if (Array.isArray(data)) writeList(data, sink);
-  else if (ArrayBuffer.isView(data)) writeBinary(data as Uint8Array | NumericTypedArray, sink);
-  else writeObject(data as { readonly [key: string]: Data }, sink);
+/**
+ * {@link canonicalJson} in pieces, each written in some milliseconds at most, so that whoever needs it can let others
+ * run in between. Most values have a single piece.
+ */
+export class CanonicalJson {
+  /** Each is a part of the one before it. */
+  readonly #open: Part[] = [];
+  #text = '';
+  #cost = 0;
+
+  constructor(data: Data) {
+    this.put(data);
+  }
+
+  /** There are no more pieces. */
+  get isWhole(): boolean {
+    return this.#open.length === 0;
+  }
+
+  /** @throws TypeError for text that is not well-formed Unicode. */
+  nextPiece(): string {
+    const open = this.#open;
+    while (open.length > 0 && this.#cost < pieceCost) {
+      if (!open.at(-1)!.writeNext(this)) open.pop();
+    }
+    const piece = this.#text;
+    this.#text = '';
+    this.#cost = 0;
+    return piece;
+  }
+
+  /** For the parts of it: writes some text. */
+  write(text: string, cost = text.length): void {
+    this.#text += text;
+    this.#cost += cost;
+  }
+
+  /** For the parts of it: writes a value, at once or before anything else. */
+  put(data: Data): void {
+    this.#cost += valueCost;
+    if (typeof data === 'string' && data.length > longLength) this.#open.push(new LongText(data));
+    else if (typeof data !== 'object' || data === null) this.write(scalarText(data));
+    else if (Array.isArray(data)) this.#open.push(new List(data));
+    else if (ArrayBuffer.isView(data)) this.#open.push(new BinaryData(data as Binary));
+    else this.#open.push(new DataObject(data as Fields));
+  }
+}
+
+/** What is written bit by bit. */
+interface Part {
+  /** Writes the next bit of it, or puts what comes next. @returns false: that was the last one, and only text. */
+  writeNext(json: CanonicalJson): boolean;
+}
+
+class List implements Part {
+  readonly #items: readonly Data[];
+  #next = 0;
+
+  constructor(items: readonly Data[]) {
+    this.#items = items;
+  }
+
+  writeNext(json: CanonicalJson): boolean {
+    const index = this.#next++;
+    if (index === this.#items.length) {
+      json.write(index === 0 ? '[]' : ']');
+      return false;
+    }
+    json.write(index === 0 ? '[' : ',');
+    json.put(this.#items[index]!);
+    return true;
+  }
+}
+
+class DataObject implements Part {
+  readonly #fields: Fields;
+  readonly #sorting: Steps<string[]>;
+  #keys: readonly string[] | undefined;
+  #next = 0;
+  #isEmpty = true;
+  /** What belongs to the key that was written last. */
+  #value: Data | undefined;
+
+  constructor(fields: Fields) {
+    this.#fields = fields;
+    this.#sorting = sortedKeys(Object.keys(fields));
+  }
+
+  writeNext(json: CanonicalJson): boolean {
+    if (this.#keys === undefined) this.#sort(json);
+    else if (this.#value !== undefined) this.#writeValue(json, this.#value);
+    else if (this.#next < this.#keys.length) this.#writeKey(json, this.#keys[this.#next++]!);
+    else {
+      json.write(this.#isEmpty ? '{}' : '}');
+      return false;
+    }
+    return true;
+  }
+
+  #sort(json: CanonicalJson): void {
+    const { done, value } = this.#sorting.next();
+    if (done) this.#keys = value;
+    else json.write('', pieceCost);
+  }
+
+  #writeKey(json: CanonicalJson, key: string): void {
+    const value = this.#fields[key];
+    if (value === undefined) return;
+    json.write(this.#isEmpty ? '{' : ',');
+    this.#isEmpty = false;
+    this.#value = value;
+    json.put(key.startsWith('$') ? `$${key}` : key);
+  }
+
+  #writeValue(json: CanonicalJson, value: Data): void {
+    this.#value = undefined;
+    json.write(':');
+    json.put(value);
+  }
+}
+
+class LongText implements Part {
+  readonly #text: string;
+  #next = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  writeNext(json: CanonicalJson): boolean {
+    const start = this.#next;
+    const end = start + longLength;
+    // Both halves of a character stay together.
+    const isCut = isHighSurrogate(this.#text.charCodeAt(end - 1));
+    this.#next = isCut ? end + 1 : end;
+    if (start === 0) json.write('"');
+    json.write(quoted(this.#text.slice(start, this.#next)).slice(1, -1));
+    const isMore = this.#next < this.#text.length;
+    if (!isMore) json.write('"');
+    return isMore;
+  }
+}
+
+class BinaryData implements Part {
+  readonly #bytes: Uint8Array;
+  readonly #className: string;
+  #next = 0;
+
+  constructor(value: Binary) {
+    const type = elementTypeOf(value);
+    this.#bytes = type === undefined ? (value as Uint8Array) : elementBytes(value, type);
+    this.#className = type?.className ?? 'Uint8Array';
+  }
+
+  writeNext(json: CanonicalJson): boolean {
+    if (this.#next === 0) json.write('{"$binary":"', binaryCost);
+    const piece = this.#bytes.subarray(this.#next, this.#next + longLength);
+    this.#next += longLength;
+    json.write(base64Text(piece), piece.length);
+    const isMore = this.#next < this.#bytes.length;
+    if (!isMore) json.write(`","type":"${this.#className}"}`);
+    return isMore;
+  }
 }
 
 /** Node's `Buffer` does it some hundred times as fast. */
-export function base64Text(bytes: Uint8Array): string {
+function base64Text(bytes: Uint8Array): string {
   const { Buffer } = globalThis;
   if (Buffer === undefined) return base64.encode(bytes);
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
@@ -59,41 +218,13 @@ function scalarText(data: string | number | bigint | boolean | null): string {
   return Number.isFinite(data) ? String(data) : `{"$number":"${data}"}`;
 }
 
-function writeList(list: readonly Data[], sink: TextSink): void {
-  let separator = '[';
-  for (const item of list) {
-    sink.text(separator);
-    writeCanonicalJson(item, sink);
-    separator = ',';
-  }
-  sink.text(list.length === 0 ? '[]' : ']');
-}
-
-function writeObject(value: { readonly [key: string]: Data }, sink: TextSink): void {
-  const keys = Object.keys(value)
-    .filter((key) => value[key] !== undefined)
-    .sort();
-  let separator = '{';
-  for (const key of keys) {
-    sink.text(`${separator}${quoted(key.startsWith('$') ? `$${key}` : key)}:`);
-    writeCanonicalJson(value[key]!, sink);
-    separator = ',';
-  }
-  sink.text(keys.length === 0 ? '{}' : '}');
-}
-
-function writeBinary(value: Uint8Array | NumericTypedArray, sink: TextSink): void {
-  const type = elementTypeOf(value);
-  sink.text('{"$binary":"');
-  sink.base64(type === undefined ? (value as Uint8Array) : elementBytes(value, type));
-  sink.text(`","type":"${type?.className ?? 'Uint8Array'}"}`);
+function isHighSurrogate(codeUnit: number): boolean {
+  return codeUnit >= 0xd800 && codeUnit < 0xdc00;
 }
 
 function quoted(text: string): string {
-  if (!text.isWellFormed()) {
-    throw new TypeError(
-      `data contains text with half of a surrogate pair, ${JSON.stringify(text)}, which cannot be signed`,
-    );
-  }
-  return JSON.stringify(text);
+  if (text.isWellFormed()) return JSON.stringify(text);
+  const at = text.search(/\p{Surrogate}/u);
+  const around = JSON.stringify(text.slice(Math.max(0, at - 20), at + 20));
+  throw new TypeError(`data contains text with half of a surrogate pair, ${around}, which cannot be signed`);
 }

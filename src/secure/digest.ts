@@ -1,4 +1,3 @@
-import type { Hash } from 'node:crypto';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { optionalBuiltin } from '../builtin.ts';
@@ -6,14 +5,12 @@ import type { Data } from '../data.ts';
 import { type Verify, verifierOf } from '../ed25519.ts';
 import { type Identity, isPeerId, publicKeyFromId } from '../identity.ts';
 import { encodeText } from '../wire/text.ts';
-import { base64Text, canonicalJson, writeCanonicalJson } from './canonical-json.ts';
+import { CanonicalJson } from './canonical-json.ts';
+import { runNow, type Steps } from './steps.ts';
 
 /** Node.js takes a third as long to make one as to verify with it. */
 const verifiers = new Map<string, Verify>();
 const maxVerifiers = 4_096;
-
-/** Shorter bytes are hashed together with what stands around them. */
-const joinedBytes = 4_096;
 
 const hashPattern = /^[0-9a-f]{64}$/;
 
@@ -24,28 +21,21 @@ const hashPattern = /^[0-9a-f]{64}$/;
  * @throws TypeError for text that is not well-formed Unicode.
  */
 export function hashOf(data: Data): string {
+  return runNow(hashSteps(data));
+}
+
+/** {@link hashOf} in steps of some milliseconds at most; for most values one is enough. */
+export function* hashSteps(data: Data): Steps<string> {
   const nodeCrypto = optionalBuiltin('node:crypto');
-  if (nodeCrypto === undefined) return sha256Hex(encodeText(canonicalJson(data)));
-  let text = '';
-  let hash: Hash | undefined;
-  writeCanonicalJson(data, {
-    text: (piece) => {
-      text += piece;
-    },
-    base64: (bytes) => {
-      const piece = base64Text(bytes);
-      if (bytes.length < joinedBytes) {
-        text += piece;
-        return;
-      }
-      // Not joined with the rest: to flatten a text of many MiB takes longer than to hash it.
-      hash = (hash ?? nodeCrypto.createHash('sha256')).update(text, 'utf8').update(piece, 'latin1');
-      text = '';
-    },
-  });
-  return hash === undefined
-    ? nodeCrypto.hash('sha256', text, 'hex')
-    : hash.update(text, 'utf8').digest('hex');
+  const json = new CanonicalJson(data);
+  const first = json.nextPiece();
+  if (json.isWhole) return nodeCrypto?.hash('sha256', first, 'hex') ?? sha256Hex(encodeText(first));
+  const hash = nodeCrypto?.createHash('sha256') ?? sha256.create();
+  for (let piece = first; ; piece = json.nextPiece()) {
+    hash.update(encodeText(piece));
+    if (json.isWhole) return bytesToHex(hash.digest());
+    yield;
+  }
 }
 
 /** @returns 64 hexadecimal digits. */

@@ -3,7 +3,8 @@ import type { Data } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
 import { type Identity, isPeerId } from '../identity.ts';
 import { checkData } from '../wire/check-data.ts';
-import { hashOf, isHash, signHash, verifyHash } from './digest.ts';
+import { hashOf, hashSteps, isHash, signHash, verifyHash } from './digest.ts';
+import { runNow, type Steps } from './steps.ts';
 
 /** What an envelope says: everything in it but the hash and the signature, which are made of it. */
 export type Letter = {
@@ -76,8 +77,13 @@ export function readEnvelope(data: Data): Envelope {
  * @throws PeerloomError `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID`, `ERR_ENVELOPE_INVALID`.
  */
 export function verify(envelope: Envelope): void {
+  runNow(verifySteps(envelope));
+}
+
+/** {@link verify} in steps; for most letters one is enough. */
+export function* verifySteps(envelope: Envelope): Steps<void> {
   const { hash, signature, ...letter } = envelope;
-  if (hashOfReceived(letter as unknown as Data) !== hash) {
+  if ((yield* hashReceived(letter as unknown as Data)) !== hash) {
     throw new PeerloomError(
       'ERR_HASH_MISMATCH',
       `the message ${envelope.id} was altered after it was signed`,
@@ -89,9 +95,9 @@ export function verify(envelope: Envelope): void {
   }
 }
 
-function hashOfReceived(letter: Data): string {
+function* hashReceived(letter: Data): Steps<string> {
   try {
-    return hashOf(letter);
+    return yield* hashSteps(letter);
   } catch (cause) {
     throw new PeerloomError('ERR_ENVELOPE_INVALID', 'a message cannot be hashed', { cause });
   }

@@ -79,9 +79,12 @@ export class Errand {
   async answered(answer: Data, channel: SecureChannel): Promise<void> {
     if (this.isOver || !this.#waitsFor.delete(channel)) return;
     this.#answers += 1;
-    await this.#onAnswer(answer, channel, this);
-    this.#answers -= 1;
-    this.#endIfAnswered();
+    try {
+      await this.#onAnswer(answer, channel, this);
+    } finally {
+      this.#answers -= 1;
+      this.#endIfAnswered();
+    }
   }
 
   /** A neighbour does not answer any more. */

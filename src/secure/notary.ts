@@ -3,8 +3,9 @@ import type { Data } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Identity } from '../identity.ts';
 import type { Runtime } from '../runtime.ts';
-import { type Envelope, messageIdBytes, readEnvelope, sign, verify } from './envelope.ts';
+import { type Envelope, messageIdBytes, readEnvelope, sign, verifySteps } from './envelope.ts';
 import { SeenMessages, type Timeliness } from './seen-messages.ts';
+import { runNow, type Steps } from './steps.ts';
 
 export interface NotaryOptions {
   readonly identity: Identity;
@@ -82,19 +83,29 @@ export class Notary {
    * `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID`.
    */
   examine(data: Data, bringer: Bringer): Envelope {
+    return runNow(this.examineSteps(data, bringer));
+  }
+
+  /** {@link Notary.examine} in steps; for most messages one is enough. */
+  *examineSteps(data: Data, bringer: Bringer): Steps<Envelope> {
     const envelope = readEnvelope(data);
     if (envelope.author === this.#options.identity.id) {
       const message = `this node wrote the message ${envelope.id} itself, and a neighbour sent it back`;
       throw new PeerloomError('ERR_REPLAYED', message);
     }
-    const { id, source } = bringer;
-    const remember = this.#seen.check(envelope, {
+    const coming = {
       now: this.#options.wallClock(),
-      source,
-      isByAuthor: envelope.author === id,
+      source: bringer.source,
+      isByAuthor: envelope.author === bringer.id,
       timeliness: this.#timelinessOf(envelope, bringer),
-    });
-    verify(envelope);
+    };
+    const proof = verifySteps(envelope);
+    let remember = this.#seen.check(envelope, coming);
+    while (!proof.next().done) {
+      yield;
+      // Meanwhile the same message may have come another way.
+      remember = this.#seen.check(envelope, coming);
+    }
     remember();
     this.#genuine.add(envelope);
     return envelope;

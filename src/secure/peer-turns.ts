@@ -1,6 +1,7 @@
 import { ComputingPace, minPauseMs, type Pace } from '../computing-pace.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Runtime } from '../runtime.ts';
+import type { Steps } from './steps.ts';
 import { Serial } from './vault/serial.ts';
 import { turn } from './vault/turn.ts';
 
@@ -51,6 +52,34 @@ export class PeerTurns {
     if (line === undefined) void this.#serve(asker, job);
     else line.jobs.push(job);
     return promise as Promise<Result>;
+  }
+
+  /**
+   * Does work that has steps: the first one now, and those after it in turns, a few milliseconds in each, so that all
+   * askers get on side by side.
+   *
+   * @returns what the work does, at once where one step is enough. Rejects as {@link PeerTurns.run} does.
+   */
+  begin<Result>(asker: Asker, steps: Steps<Result>): Result | Promise<Result> {
+    const beganAtMs = this.#runtime.now();
+    const { done, value } = steps.next();
+    if (done) return value;
+    this.#tookMs += this.#runtime.now() - beganAtMs;
+    return this.#continue(asker, steps);
+  }
+
+  async #continue<Result>(asker: Asker, steps: Steps<Result>): Promise<Result> {
+    for (;;) {
+      const { done, value } = await this.run(asker, async () => this.#doSome(steps));
+      if (done) return value;
+    }
+  }
+
+  #doSome<Result>(steps: Steps<Result>): IteratorResult<undefined, Result> {
+    const endsAtMs = this.#runtime.now() + minPauseMs;
+    let step = steps.next();
+    while (!step.done && this.#runtime.now() < endsAtMs) step = steps.next();
+    return step;
   }
 
   /** Nothing that this one has asked for is wanted any more. */

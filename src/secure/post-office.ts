@@ -4,7 +4,7 @@ import { PeerloomError } from '../errors.ts';
 import type { Runtime } from '../runtime.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { dataFromBytes, dataToBytes } from './data-bytes.ts';
-import { type Envelope, readEnvelope, verify } from './envelope.ts';
+import { type Envelope, readEnvelope, verifySteps } from './envelope.ts';
 import { type Errand, largeBytes } from './errand.ts';
 import type { ErrandPlaces, Place } from './errand-places.ts';
 import { Errands } from './errands.ts';
@@ -14,6 +14,7 @@ import type { Notary } from './notary.ts';
 import type { PeerTurns } from './peer-turns.ts';
 import type { RelayAnswer, RelayRequest } from './relay-messages.ts';
 import type { SecureChannel } from './secure-channel.ts';
+import { runNow, runPaced, type Steps } from './steps.ts';
 import { type Origin, Surveys } from './surveys.ts';
 
 /** A question from one node to another, and what it is about. */
@@ -182,18 +183,18 @@ export class PostOffice {
   async #examineInTurn(data: Data, channel: SecureChannel): Promise<Envelope> {
     const content = fieldsOf(data).data;
     const isLarge = content instanceof Uint8Array && content.length > largeBytes;
-    if (!isLarge) return this.#examine(data, channel);
-    return this.#options.turns.run(channel, async () => this.#examine(data, channel));
+    if (!isLarge) return runNow(this.#examine(data, channel));
+    return this.#options.turns.run(channel.hearing, (pace) => runPaced(this.#examine(data, channel), pace));
   }
 
-  #examine(data: Data, channel: SecureChannel): Envelope {
+  #examine(data: Data, channel: SecureChannel): Steps<Envelope> {
     const { kind, to, data: content } = fieldsOf(data);
     const isLetter = kind === 'letter' && to !== undefined && content instanceof Uint8Array;
     const isSurvey = kind === 'survey' && to === undefined && content === null;
     if (!isLetter && !isSurvey)
       throw invalid('a neighbour asked to pass on something that is neither a letter nor a survey');
     if (isLetter) checkLength(content, maxSealedBytes);
-    return this.#options.notary.examine(data, channel.bringer);
+    return this.#options.notary.examineSteps(data, channel.bringer);
   }
 
   async #open(letter: Envelope, channel: SecureChannel): Promise<Data> {
@@ -221,9 +222,10 @@ export class PostOffice {
     const addressee = this.#channels.get(to!);
     const carriers = addressee === undefined ? this.#allBut(origin?.id) : [addressee];
     let found: Envelope | undefined;
-    const onAnswer = (answer: Data, _channel: SecureChannel, errand: Errand): void => {
-      if (!isAnswer(answer, { author, id, to })) return;
-      found = answer;
+    const onAnswer = async (answer: Data, { hearing }: SecureChannel, errand: Errand): Promise<void> => {
+      const isTrue = await hearing.begin(isAnswer(answer, { author, id, to }));
+      if (!isTrue || errand.isOver) return;
+      found = answer as unknown as Envelope;
       errand.end();
     };
     const { runtime } = this.#options;
@@ -241,19 +243,19 @@ function contextOf(author: string, to: string): HpkeContext {
   return { info: 'peerloom-letter-1', associated: canonicalJson([author, to]) };
 }
 
-/** Whether this is what the addressee of a letter signed in answer to it. */
-function isAnswer(
+/** Whether this is what the addressee of a letter signed in answer to it, and nothing else beside it. */
+function* isAnswer(
   data: Data,
   letter: { readonly author: string; readonly id: string; readonly to: string | undefined },
-): data is Envelope & Data {
+): Steps<boolean> {
   try {
     const answer = readEnvelope(data);
-    const { question, sealed } = fieldsOf(answer.data);
+    const { question, sealed, ...rest } = fieldsOf(answer.data);
     const isOfAddressee = answer.author === letter.to && answer.to === letter.author;
     const isToThis = answer.kind === 'answer' && question === letter.id && sealed instanceof Uint8Array;
-    if (!isOfAddressee || !isToThis) return false;
+    if (!isOfAddressee || !isToThis || Object.keys(rest).length > 0) return false;
     checkLength(sealed, maxSealedBytes);
-    verify(answer);
+    yield* verifySteps(answer);
     return true;
   } catch {
     return false;

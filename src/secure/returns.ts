@@ -3,9 +3,11 @@ import type { Data } from '../data.ts';
 import { type ErrorCode, PeerloomError } from '../errors.ts';
 import type { Runtime, RuntimeTimer } from '../runtime.ts';
 import { encodePayload } from '../wire/payload.ts';
-import { readEnvelope, verify } from './envelope.ts';
+import { CanonicalJson } from './canonical-json.ts';
+import { readEnvelope, verifySteps } from './envelope.ts';
 import { fieldsOf } from './fields.ts';
 import { MessageTooLate } from './seen-messages.ts';
+import type { Steps } from './steps.ts';
 
 export interface ReturnsOptions {
   /** The neighbour. */
@@ -54,7 +56,7 @@ export class Returns {
     if (!isReturned(error)) return undefined;
     // What it passed on for others is counted alone: it could not tell whether that is true.
     const isOwn = fieldsOf(message).author === this.#options.id;
-    const bytes = isOwn ? encodePayload(message).body.length : Number.POSITIVE_INFINITY;
+    const bytes = isOwn ? lengthOf(message) : Number.POSITIVE_INFINITY;
     const gathered = this.#gathered.get(error.code) ?? { count: 0, messages: [] };
     this.#gathered.set(error.code, gathered);
     gathered.count += 1;
@@ -91,32 +93,43 @@ export class Returns {
   }
 }
 
+/** Bytes that a message takes; infinitely many for one that takes long to encode. */
+function lengthOf(message: Data): number {
+  const json = new CanonicalJson(message);
+  json.nextPiece();
+  return json.isWhole ? encodePayload(message).body.length : Number.POSITIVE_INFINITY;
+}
+
 /**
- * Reads what a neighbour sends back.
+ * Reads what a neighbour sends back; stops after each message, and now and then.
  *
  * @throws PeerloomError `ERR_ENVELOPE_INVALID`, `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID`: only what this node said
  * to that neighbour, or to all, may come back as its own.
  */
-export function readReturned(
+export function* readReturned(
   data: Data,
   between: { readonly ownId: string; readonly id: string },
-): ReturnedMessages {
+): Steps<ReturnedMessages> {
   const { code, count, messages } = fieldsOf(data);
   const known = returnedCodes.find((one) => one === code);
   const isReturn = known !== undefined && Number.isSafeInteger(count) && Array.isArray(messages);
   if (!isReturn || (count as number) < messages.length || messages.length > maxGathered) throw invalid();
-  return {
-    code: known,
-    count: count as number,
-    data: messages.map((message) => contentOf(message, between)),
-  };
+  const contents: Data[] = [];
+  for (const message of messages) {
+    contents.push(yield* contentOf(message, between));
+    yield;
+  }
+  return { code: known, count: count as number, data: contents };
 }
 
-function contentOf(message: Data, { ownId, id }: { readonly ownId: string; readonly id: string }): Data {
+function* contentOf(
+  message: Data,
+  { ownId, id }: { readonly ownId: string; readonly id: string },
+): Steps<Data> {
   const envelope = readEnvelope(message);
   const { author, kind, to = id } = envelope;
   if (author !== ownId || kind !== 'message' || to !== id) throw invalid();
-  verify(envelope);
+  yield* verifySteps(envelope);
   return envelope.data;
 }
 

@@ -1,4 +1,3 @@
-import { isLoopback, sourceOf } from '../address.ts';
 import type { Channel, ChannelHandler, Handled, RemoteNode, SendOptions } from '../channel/channel.ts';
 import type { WaitOptions } from '../channel/pending.ts';
 import type { SharedRequest } from '../channel/shared-encoding.ts';
@@ -9,7 +8,9 @@ import type { Runtime } from '../runtime.ts';
 import type { Goodbye } from '../wire/goodbye.ts';
 import type { Envelope } from './envelope.ts';
 import { fieldsOf } from './fields.ts';
+import { bringerOf, Hearing } from './hearing.ts';
 import type { Bringer, Notary } from './notary.ts';
+import type { PeerTurns } from './peer-turns.ts';
 import {
   type RelayAnswer,
   type RelayRequest,
@@ -27,6 +28,8 @@ export interface SecureChannelOptions {
   readonly ownId: string;
   readonly runtime: Runtime;
   readonly notary: Notary;
+  /** In which large messages of all neighbours are proven. */
+  readonly turns: PeerTurns;
   readonly onOpen: (channel: SecureChannel) => void;
   readonly onClosed: (channel: SecureChannel) => void;
   /** Answers an `ask`. What it rejects with, the other side is not told. */
@@ -41,9 +44,13 @@ export interface SecureChannelOptions {
   readonly handle: <Result>(envelope: Envelope, run: (data: Data) => Result) => Result;
 }
 
+/** What handlers of the user make of a message; false where it is refused. */
+type Received<Result> = Result | boolean | Promise<Result | boolean>;
+
 /** A conversation in which everything that is said is signed, and nothing is heard before it is proven. */
 export class SecureChannel implements Channel {
   readonly bringer: Bringer;
+  readonly hearing: Hearing;
   readonly #channel: Channel;
   readonly #options: SecureChannelOptions;
   readonly #returns: Returns;
@@ -56,6 +63,13 @@ export class SecureChannel implements Channel {
     this.bringer = bringerOf(channel.remote);
     this.#channel = channel;
     this.#options = options;
+    this.hearing = new Hearing({
+      ownId: options.ownId,
+      bringer: this.bringer,
+      notary: options.notary,
+      turns: options.turns,
+      onRefused: (error) => this.refuse(error),
+    });
     this.#returns = new Returns({
       id: channel.remote.id,
       runtime: options.runtime,
@@ -98,6 +112,7 @@ export class SecureChannel implements Channel {
       stream: (header, stream) => this.#receiveStream(header, stream),
       closed: (reason, readUnacknowledged) => {
         this.#returns.close();
+        this.hearing.close();
         this.#options.onClosed(this);
         handler.closed(reason, readUnacknowledged && (() => contentsOf(readUnacknowledged())));
       },
@@ -200,27 +215,38 @@ export class SecureChannel implements Channel {
     return this.#options.notary.envelopeFor(data, 'message', this.remote.id);
   }
 
-  #receive<Result>(data: Data, hand: (content: Data) => Result): Handled | Result {
-    let envelope: Envelope;
+  #receive<Result>(data: Data, hand: (content: Data) => Result | Promise<Result>): Received<Result> {
+    let examined: Envelope | Promise<Envelope>;
     try {
-      envelope = this.#examine(data, ['message', 'returned']);
+      examined = this.hearing.examine(data, ['message', 'returned']);
     } catch (error) {
-      // Never what was returned, which would go back and forth.
-      const isMessage = fieldsOf(data).kind === 'message';
-      const room = isMessage ? this.#returns.add(data, error) : undefined;
-      return room === undefined ? false : room.then(() => false);
+      return this.#giveBack(data, error);
     }
-    return envelope.kind === 'message'
-      ? this.#options.handle(envelope, hand)
-      : this.#receiveReturned(envelope);
+    if (!(examined instanceof Promise)) return this.#take(examined, hand);
+    return examined.then(
+      (envelope) => this.#take(envelope, hand),
+      (error) => this.#giveBack(data, error),
+    );
   }
 
-  #receiveReturned({ data }: Envelope): boolean {
+  #take<Result>(envelope: Envelope, hand: (content: Data) => Result | Promise<Result>): Received<Result> {
+    return envelope.kind === 'message' ? this.#options.handle(envelope, hand) : this.#takeReturned(envelope);
+  }
+
+  #giveBack(data: Data, error: unknown): Handled {
+    // Never what was returned, which would go back and forth.
+    const isMessage = fieldsOf(data).kind === 'message';
+    const room = isMessage ? this.#returns.add(data, error) : undefined;
+    return room === undefined ? false : room.then(() => false);
+  }
+
+  async #takeReturned({ data }: Envelope): Promise<boolean> {
+    const between = { ownId: this.#options.ownId, id: this.remote.id };
     try {
-      this.#handler!.returned(readReturned(data, { ownId: this.#options.ownId, id: this.remote.id }));
+      const returned = await this.hearing.begin(readReturned(data, between));
+      this.#handler!.returned(returned);
       return true;
-    } catch (error) {
-      this.refuse(error as Error);
+    } catch {
       return false;
     }
   }
@@ -229,7 +255,7 @@ export class SecureChannel implements Channel {
   #receiveStream(data: Data, stream: ChannelStream): Handled | undefined {
     let envelope: Envelope;
     try {
-      envelope = this.#examine(data, ['stream', 'fetch']);
+      envelope = this.hearing.examineNow(data, ['stream', 'fetch']); // a header is short
     } catch {
       return undefined;
     }
@@ -242,7 +268,9 @@ export class SecureChannel implements Channel {
     if (relayed !== undefined) return this.#options.relay(relayed, this);
     const relayAnswered = relayAnswerOf(data);
     if (relayAnswered !== undefined) return this.#options.relayed(relayAnswered, this).then(() => null);
-    const question = this.#examine(data, ['request', 'ask']);
+    const examined = this.hearing.examine(data, ['request', 'ask']);
+    // Small ones are handed on in the order in which they came.
+    const question = examined instanceof Promise ? await examined : examined;
     const isForUser = question.kind === 'request';
     const { notary, answer } = this.#options;
     const content = await (isForUser ? this.#handler!.request(question.data) : answer(question, this));
@@ -250,53 +278,13 @@ export class SecureChannel implements Channel {
     return notary.sign('response', { question: question.id, answer: content }, this.remote.id);
   }
 
-  #answerTo(question: Envelope, response: Data): Data {
-    const { question: id, answer } = fieldsOf(this.#examine(response, ['response']).data);
+  async #answerTo(question: Envelope, response: Data): Promise<Data> {
+    const { question: id, answer } = fieldsOf((await this.hearing.examine(response, ['response'])).data);
     if (id === question.id && answer !== undefined) return answer;
     const error = new PeerloomError('ERR_ENVELOPE_INVALID', 'a response belongs to another request');
     this.refuse(error);
     throw error;
   }
-
-  /**
-   * What was said, once it is proven that the other side may say it to us.
-   *
-   * @throws PeerloomError for what is refused; the user has been told.
-   */
-  #examine(data: Data, kinds: readonly string[]): Envelope {
-    const { notary, ownId } = this.#options;
-    const { id } = this.remote;
-    try {
-      const envelope = notary.examine(data, this.bringer);
-      if (!kinds.includes(envelope.kind)) {
-        throw new PeerloomError(
-          'ERR_ENVELOPE_INVALID',
-          `a message of the kind ${envelope.kind} is not allowed here`,
-        );
-      }
-      if (envelope.to !== undefined && envelope.to !== ownId) {
-        throw new PeerloomError(
-          'ERR_NOT_ADDRESSEE',
-          `the message ${envelope.id} is meant for ${envelope.to}, not for this node`,
-        );
-      }
-      if (envelope.kind !== 'message' && envelope.author !== id) {
-        const message = `${id} can send requests and responses only for itself, not for ${envelope.author}`;
-        throw new PeerloomError('ERR_SIGNATURE_INVALID', message);
-      }
-      return envelope;
-    } catch (error) {
-      this.refuse(error as Error);
-      throw error;
-    }
-  }
-}
-
-/** Where an address costs nothing, each neighbour counts for itself. */
-function bringerOf({ id, security, address }: RemoteNode): Bringer {
-  const { protocol, encrypted } = security;
-  const isFree = protocol === 'memory' || isLoopback(address.host);
-  return { id, source: isFree ? id : sourceOf(address.host), isEncrypted: encrypted };
 }
 
 /** What the user put into envelopes of ours. */

@@ -258,6 +258,7 @@ export class SecureNode extends Node {
       ownId: this.id,
       runtime: this.#runtime,
       notary: this.#notary,
+      turns: this.#turns,
       onOpen: (opened) => {
         this.#post.opened(opened);
         this.#engine?.onConnected();

@@ -3,13 +3,13 @@ import { PeerloomError } from '../../errors.ts';
 import { dataFromBytes, dataToBytes } from '../data-bytes.ts';
 import { sha256Hex } from '../digest.ts';
 import { fieldsOf } from '../fields.ts';
+import { runNow } from '../steps.ts';
 import { type CollectionState, currentEpoch } from './collection-state.ts';
 import { acceptOwn, type CollectionName, type Delivery } from './delivery.ts';
 import type { EpochKeys } from './epoch-keys.ts';
 import { openItem, type SealedItem, verifyItem } from './item.ts';
 import { descriptionOf } from './large-description.ts';
 import { verifyLog, verifyState } from './manifest.ts';
-import { runNow } from './steps.ts';
 import { deliveryOf } from './vault-protocol.ts';
 import type { VaultStore } from './vault-store.ts';
 

@@ -1,5 +1,5 @@
 import { isPeerId } from '../../identity.ts';
-import type { Steps } from './steps.ts';
+import type { Steps } from '../steps.ts';
 import { hasFields, isCount } from './vault-arguments.ts';
 import { maxStateLength } from './vault-limits.ts';
 

@@ -1,9 +1,9 @@
 import type { Pace } from '../../computing-pace.ts';
 import { PeerloomError } from '../../errors.ts';
+import { runNow, runPaced, type Steps } from '../steps.ts';
 import { type CollectionState, epochOfVersion } from './collection-state.ts';
 import { type SealedItem, verifyItem } from './item.ts';
 import { checkFollows, forked, type LogEntry, verifyEntry, verifyLog, verifyState } from './manifest.ts';
-import { runNow, runPaced, type Steps } from './steps.ts';
 import type { Keeping } from './store-usage.ts';
 import type { StoredCollection, VaultStore } from './vault-store.ts';
 

@@ -2,9 +2,9 @@ import { base64urlnopad } from '@scure/base';
 import type { Data } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
 import { type Identity, isPeerId } from '../../identity.ts';
-import { hashOf, isHash, signHash, verifyHash } from '../digest.ts';
+import { hashOf, hashSteps, isHash, signHash, verifyHash } from '../digest.ts';
+import type { Steps } from '../steps.ts';
 import { type CollectionState, currentEpoch, isState } from './collection-state.ts';
-import type { Steps } from './steps.ts';
 import { hasFields, isCount, isName } from './vault-arguments.ts';
 
 /** What an owner did to a collection. */
@@ -147,7 +147,7 @@ export function* verifyState(state: CollectionState, head: LogEntry): Steps<void
   const isKnownForm = yield* isState(state);
   if (!isKnownForm || currentEpoch(state).epoch !== head.epoch)
     throw invalid('the state of a collection is malformed, or too large');
-  if (hashOf(state as unknown as Data) !== head.state)
+  if ((yield* hashSteps(state as unknown as Data)) !== head.state)
     throw invalid('the state is not the one that the owner signed');
 }
 

@@ -1,10 +1,10 @@
 import type { Pace } from '../../computing-pace.ts';
 import type { Data } from '../../data.ts';
 import { PeerloomError } from '../../errors.ts';
+import { runPaced } from '../steps.ts';
 import type { CollectionState } from './collection-state.ts';
 import { accept, type CollectionName } from './delivery.ts';
 import type { SealedItem } from './item.ts';
-import { runPaced } from './steps.ts';
 import {
   chunkRequestOf,
   type FetchAnswer,

@@ -1,8 +1,8 @@
+import type { Steps } from '../steps.ts';
 import { CollectionCache } from './collection-cache.ts';
 import type { CollectionName } from './delivery.ts';
 import type { SealedItem } from './item.ts';
 import type { LogEntry, Manifest } from './manifest.ts';
-import type { Steps } from './steps.ts';
 import { defaultBounds, type Keeping, type StoreBounds, StoreUsage } from './store-usage.ts';
 import { VaultDatabase } from './vault-database.ts';
 import { maxDelivered } from './vault-limits.ts';

@@ -81,7 +81,7 @@ suite('large letters to nobody', () => {
   test('many at once, are refused when too many are under way', async (t) => {
     const { neighbours, mallory, bring, isWell } = await setUp(t);
     for (const neighbour of neighbours) neighbour.reply = () => new Promise(() => {});
-    const taken = await Promise.all(Array.from({ length: 8 }, () => bring(4 * MiB - 1_024, 3_000)));
+    const taken = await Promise.all(Array.from({ length: 8 }, () => bring(4 * MiB - 1_024, 8_000)));
     assert.deepEqual([taken.filter((isTaken) => isTaken).length, taken.length], [2, 8]);
     await isWell();
     await until(() => mallory.answers.length === 2, 'mallory is told of those that were taken');

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { canonicalJson } from '../../../src/secure/canonical-json.ts';
+import type { Data } from '../../../src/index.ts';
+import { CanonicalJson, canonicalJson } from '../../../src/secure/canonical-json.ts';
 import { samples } from '../../support/samples.ts';
 
 /** RFC 8785: sections 3.2.3 (the whole example), 3.2.3 (sorting), and appendix B (numbers, as IEEE 754 bits). */
@@ -90,5 +91,91 @@ suite('canonical JSON', () => {
         }
       }),
     );
+  });
+});
+
+/** The pieces of a text. */
+function piecesOf(data: Data): string[] {
+  const json = new CanonicalJson(data);
+  const pieces = [json.nextPiece()];
+  while (!json.isWhole) pieces.push(json.nextPiece());
+  return pieces;
+}
+
+/** A list that counts how often one of its items is taken. */
+function countedList(items: readonly Data[]): { list: Data; taken: () => number } {
+  let count = 0;
+  const get = (target: object, key: string | symbol): unknown => {
+    if (key !== 'length') count++;
+    return Reflect.get(target, key);
+  };
+  return { list: new Proxy(items, { get }) as Data, taken: () => count };
+}
+
+suite('canonical JSON in pieces', () => {
+  const longText = 48 * 1024;
+
+  test('is the text as a whole, and most values have a single piece', () => {
+    const data = { b: [1, 'two', { c: null }], a: new Uint8Array(60_000), text: 'x'.repeat(60_000) };
+    const base64 = Buffer.from(data.a).toString('base64');
+    const text = `{"a":{"$binary":"${base64}","type":"Uint8Array"},"b":[1,"two",{"c":null}],"text":"${data.text}"}`;
+    assert.deepEqual(piecesOf(data), [text]);
+  });
+
+  test('of many values takes few of them at a time', () => {
+    const { list, taken } = countedList(Array.from({ length: 100_000 }, (_, index) => index));
+    const json = new CanonicalJson(list);
+    let text = '';
+    for (let before = 0; !json.isWhole; before = taken()) {
+      text += json.nextPiece();
+      assert.ok(taken() - before < 10_000, `${taken() - before} numbers at once`);
+    }
+    assert.equal(text, JSON.stringify(Array.from({ length: 100_000 }, (_, index) => index)));
+  });
+
+  test('of many keys sorts a part of them at a time', () => {
+    const keys = Array.from({ length: 50_000 }, (_, index) => `key ${(index * 7_919) % 50_000}`);
+    const pieces = piecesOf(Object.fromEntries(keys.map((key) => [key, 1])));
+    assert.equal(pieces.join(''), `{${keys.sort().map((key) => `"${key}":1`)}}`);
+    assert.ok(pieces.length > 100, `${pieces.length} pieces`);
+  });
+
+  test('of long text and binary data is short, and joins', () => {
+    for (const length of [longText - 1, longText, longText + 1, 10 * longText, 1_000_001]) {
+      const text = `\n${'ä😀'.repeat(length / 3)}`.slice(0, length).toWellFormed();
+      const bytes = Uint8Array.from({ length }, (_, index) => index);
+      const pieces = piecesOf({ bytes, [text]: text });
+      const base64 = Buffer.from(bytes).toString('base64');
+      const quoted = JSON.stringify(text);
+      const expected = `{${quoted}:${quoted},"bytes":{"$binary":"${base64}","type":"Uint8Array"}}`;
+      assert.equal(pieces.join(''), expected);
+      assert.ok(pieces.every((piece) => piece.length < 500_000));
+    }
+  });
+
+  test('keeps the halves of a character together wherever the text is cut', () => {
+    for (const before of [longText - 2, longText - 1, longText]) {
+      const text = `${'x'.repeat(before)}😀${'y'.repeat(longText)}`;
+      assert.equal(canonicalJson(text), JSON.stringify(text));
+    }
+  });
+
+  test('refuses half a character wherever it is, and names the place, not all of the text', () => {
+    const x = (length: number): string => 'x'.repeat(length);
+    for (const text of [
+      `${x(longText - 1)}\ud83d`,
+      `${x(longText - 1)}\ud83d${x(longText)}`,
+      `${x(longText)}\ude00${x(longText)}`,
+      `${x(1_000_000)}\ud83d`,
+      '\ud83d'.repeat(100_000),
+    ]) {
+      for (const data of [text, { [text]: 1 }]) {
+        assert.throws(
+          () => canonicalJson(data),
+          (error) =>
+            error instanceof TypeError && /\\ud83d|\\ude00/.test(error.message) && error.message.length < 400,
+        );
+      }
+    }
   });
 });

@@ -5,6 +5,7 @@ import { Identity, systemRuntime } from '../../../src/index.ts';
 import { hashOf, signHash } from '../../../src/secure/digest.ts';
 import { type Envelope, sign } from '../../../src/secure/envelope.ts';
 import { Notary } from '../../../src/secure/notary.ts';
+import { runNow } from '../../../src/secure/steps.ts';
 import { withCode } from '../../support/errors.ts';
 import { samples } from '../../support/samples.ts';
 
@@ -177,5 +178,22 @@ suite('envelopes', () => {
     const question = written(bob.id, 'request', early);
     assert.throws(() => notary.examine(question, { ...link, isEncrypted: false }), tooOld);
     notary.examine(question, link);
+  });
+
+  test('a large message is examined in steps, and the same one that comes another way meanwhile counts once', () => {
+    const { notary, clock } = reader();
+    const large = written(Array(100_000).fill(1), clock);
+    const [one, other] = [notary, notary].map((each) => each.examineSteps(large as never, neighbour));
+    for (const steps of [one!, other!]) assert.equal(steps.next().done, false);
+    assert.equal(runNow(one!), large);
+    assert.throws(() => runNow(other!), withCode('ERR_REPLAYED'));
+    assert.throws(() => notary.examine(large, neighbour), withCode('ERR_REPLAYED'));
+    const altered = { ...written(Array(100_000).fill(1), clock), data: Array(100_000).fill(2) };
+    assert.throws(() => notary.examine(altered, neighbour), withCode('ERR_HASH_MISMATCH'));
+    assert.throws(
+      () => notary.examine(altered, neighbour),
+      withCode('ERR_HASH_MISMATCH'),
+      'it is not remembered',
+    );
   });
 });

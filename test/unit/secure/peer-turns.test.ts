@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { type Asker, PeerTurns } from '../../../src/secure/peer-turns.ts';
+import type { Steps } from '../../../src/secure/steps.ts';
 import { withCode } from '../../support/errors.ts';
 import { VirtualRuntime } from '../../support/virtual-runtime.ts';
 
@@ -22,6 +23,22 @@ function scene() {
       done.push(`${name} ${runtime.now()}`);
     });
   return { runtime, turns, done, asker, compute };
+}
+
+/** So many steps, each of which does something. */
+function* stepsOf(count: number, step = (): void => {}): Steps<string> {
+  for (let done = 1; done < count; done++) {
+    step();
+    yield;
+  }
+  step();
+  return 'done';
+}
+
+function* failingAfter(count: number): Steps<string> {
+  yield* stepsOf(count + 1);
+  if (count > 0) yield;
+  throw new Error('a step failed');
 }
 
 suite('the turns of peers', () => {
@@ -113,6 +130,58 @@ suite('the turns of peers', () => {
     const again = compute('a', 1);
     await runtime.advance(100);
     await again;
+  });
+
+  test('work that one step is enough for is done at once', () => {
+    const { turns, asker } = scene();
+    assert.equal(turns.begin(asker('a'), stepsOf(1)), 'done');
+    assert.throws(() => turns.begin(asker('a'), failingAfter(0)), /a step failed/);
+  });
+
+  test('work of many steps goes on side by side with that of others, 10 ms of it in a turn', async () => {
+    const { runtime, turns, done, asker, compute } = scene();
+    const step = (name: string) => (): void => {
+      runtime.compute(4);
+      done.push(name);
+    };
+    const long = ['a', 'b'].map((name) => turns.begin(asker(name), stepsOf(7, step(name))));
+    const short = compute('c', 1);
+    assert.equal(done.join(''), 'ab');
+    await runtime.advance(1_000);
+    assert.deepEqual(await Promise.all([...long, short]), ['done', 'done', undefined]);
+    assert.equal(done.map((one) => one.slice(0, 1)).join(''), 'abaaabbbcaaabbb');
+  });
+
+  test('after 10 ms of steps nobody computes for as long as they took', async () => {
+    const { runtime, turns, done, asker } = scene();
+    const step = (): void => {
+      runtime.compute(10);
+      done.push(`${runtime.now()}`);
+    };
+    const all = turns.begin(asker('a'), stepsOf(4, step));
+    await runtime.advance(1_000);
+    assert.equal(await all, 'done');
+    assert.deepEqual(done, ['10', '20', '50', '70'], 'the first step counts as well');
+  });
+
+  test('of steps of one that leaves nothing more is done, and an error is told', async () => {
+    const { runtime, turns, asker } = scene();
+    let steps = 0;
+    const step = (): void => {
+      steps += 1;
+      runtime.compute(10);
+    };
+    const left = turns.begin(asker('a'), stepsOf(1_000, step));
+    const failed = turns.begin(asker('b'), failingAfter(3));
+    await Promise.all([assert.rejects(async () => failed, /a step failed/), runtime.advance(100)]);
+    assert.ok(steps > 1 && steps < 20);
+    const before = steps;
+    turns.leave(asker('a'));
+    await Promise.all([
+      assert.rejects(async () => left, withCode('ERR_CONNECTION_CLOSED')),
+      runtime.advance(1_000),
+    ]);
+    assert.equal(steps, before);
   });
 
   test("an error is the asker's alone", async () => {

@@ -1,6 +1,7 @@
 import type { SharedRequest } from '../../../src/channel/shared-encoding.ts';
 import { type Data, Identity, type PeerloomError, type Runtime } from '../../../src/index.ts';
 import { ErrandPlaces } from '../../../src/secure/errand-places.ts';
+import { Hearing } from '../../../src/secure/hearing.ts';
 import { encryptionKeysOf, HpkeOpener } from '../../../src/secure/hpke.ts';
 import { Notary } from '../../../src/secure/notary.ts';
 import { PeerTurns } from '../../../src/secure/peer-turns.ts';
@@ -21,6 +22,7 @@ export type Relay = (request: RelayRequest, from: TestPost) => Data | undefined 
 export class TestPost {
   readonly identity = Identity.generate();
   readonly notary: Notary;
+  readonly turns: PeerTurns;
   readonly post: PostOffice;
   /** What it was asked to pass on, in order. */
   readonly requests: RelayRequest[] = [];
@@ -36,11 +38,12 @@ export class TestPost {
     const { identity } = this;
     const options = { identity, runtime, wallClock, timeWindowMs: 60_000, maxSeenMessages: 4_096 };
     this.notary = new Notary(options);
+    this.turns = new PeerTurns(runtime);
     this.post = new PostOffice({
       ownId: identity.id,
       notary: this.notary,
       runtime,
-      turns: new PeerTurns(runtime),
+      turns: this.turns,
       maxMessageBytes,
       places: new ErrandPlaces(64 * 1024 * 1024),
       opener: new HpkeOpener(encryptionKeysOf(identity)),
@@ -72,21 +75,25 @@ export class TestLink {
 
   constructor(from: TestPost, to: TestPost) {
     const link = this;
+    const bringer = { id: to.id, source: to.id, isEncrypted: true };
+    const { notary, turns } = from;
+    const onRefused = (error: unknown): void => void from.refused.push((error as PeerloomError).code);
     this.channel = {
+      hearing: new Hearing({ ownId: from.id, bringer, notary, turns, onRefused }),
       remote: {
         id: to.id,
         get security() {
           return { protocol: 'memory', encrypted: link.isEncrypted, authenticated: true };
         },
       },
-      bringer: { id: to.id, source: to.id, isEncrypted: true },
+      bringer,
       get hasLink() {
         return !link.isSuspended;
       },
       linked: () => link.back,
       roomForLarge: () => link.room(),
       drained: () => Promise.resolve(),
-      refuse: (error: PeerloomError) => void from.refused.push(error.code),
+      refuse: onRefused,
       exchange: async (kind: string, mail: Data) => {
         const question = from.notary.sign(kind, mail, to.id);
         return to.post.answer(to.notary.examine(question, link.other.channel.bringer), link.other.channel);

@@ -137,6 +137,10 @@ suite('a relay', () => {
         const answer = { question: letter.id, sealed: 'text' };
         return bob.notary.sign('answer', answer, alice.id) as unknown as Data;
       },
+      async (letter) => {
+        const answer = { ...((await answerTo(letter, 1)) as object), more: 'of it' };
+        return bob.notary.sign('answer', answer, alice.id) as unknown as Data;
+      },
     ];
     for (const lie of lies) {
       mallory.relay = ({ letter }) => lie(letterIn(letter));

@@ -6,6 +6,7 @@ import type { ChannelStream } from '../../../src/channel/stream.ts';
 import { type Data, Identity, systemRuntime } from '../../../src/index.ts';
 import type { Envelope } from '../../../src/secure/envelope.ts';
 import { Notary } from '../../../src/secure/notary.ts';
+import { PeerTurns } from '../../../src/secure/peer-turns.ts';
 import type { RelayAnswer, RelayRequest } from '../../../src/secure/relay-messages.ts';
 import { SecureChannel } from '../../../src/secure/secure-channel.ts';
 import { withCode } from '../../support/errors.ts';
@@ -73,6 +74,7 @@ function open(remote: Partial<RemoteNode> = {}) {
     ownId: alice.id,
     runtime: systemRuntime,
     notary,
+    turns: new PeerTurns(systemRuntime),
     onOpen: () => void told.push('open'),
     onClosed: () => void told.push('closed'),
     answer: async ({ data }) => (data === 'nothing' ? (undefined as never) : { answered: data }),
@@ -93,8 +95,13 @@ function open(remote: Partial<RemoteNode> = {}) {
   secure.start({
     connected: () => told.push('connected') > 0,
     message: (data: Data) => told.push(`message ${JSON.stringify(data)}`) > 0,
+    delivery: () => undefined,
     request: (data: Data) => (data === 'nothing' ? (undefined as never) : { echo: data }),
     stream: (header: Data) => told.push(`stream ${header}`) > 0,
+    returned: ({ count, data }: { count: number; data: readonly Data[] }) => {
+      const items = data.map((one) => (Array.isArray(one) ? `${one.length} items` : one));
+      told.push(`returned ${count}: ${items}`);
+    },
     rejected: (error: { code?: string }) => void told.push(error.code!),
     closed: (_reason: unknown, read?: () => readonly Data[] | undefined) =>
       void told.push(`closed ${JSON.stringify(read?.())}`),
@@ -226,6 +233,99 @@ suite('what a neighbour says', () => {
     await assert.rejects(async () => inner.request(signed('relay', { letter: 1, budgetMs: 1 })));
     assert.equal(relayed.length, 2);
     assert.equal(told.length, 9);
+  });
+});
+
+suite('what a neighbour says that takes long to prove', () => {
+  const large = Array(100_000).fill(1);
+
+  test('is handed on later, while others are heard, and only when it is proven', async () => {
+    const { inner, told, signed } = open();
+    const message = inner.message(signed('message', large));
+    assert.ok(message instanceof Promise);
+    assert.equal(inner.message(signed('message', 'small')), true);
+    assert.deepEqual(told, ['handle message of bob', 'message "small"']);
+    assert.equal(await message, true);
+    assert.deepEqual([told.length, told[3]!.length], [4, 'message '.length + 200_001]);
+    const altered = { ...(signed('message', large) as object), data: Array(100_000).fill(2) };
+    assert.equal(await inner.message(altered), false);
+    assert.deepEqual(told.slice(4), ['ERR_HASH_MISMATCH']);
+    assert.equal(await inner.delivery(signed('message', large)), undefined, 'nobody handles it');
+  });
+
+  test('as a request, or as the answer to one, is proven in the same way', async () => {
+    const { secure, inner, asked, signed, told } = open();
+    const question = signed('request', large) as unknown as Envelope;
+    const response = (await inner.request(question as unknown as Data)) as unknown as Envelope;
+    assert.deepEqual(response.data, { question: question.id, answer: { echo: large } });
+    const answer = secure.request('hello');
+    const [{ question: own, answer: give }] = asked as [(typeof asked)[0]];
+    give(signed('response', { question: own.id, answer: large }));
+    assert.deepEqual(await answer, large);
+    assert.deepEqual(told, []);
+  });
+
+  test('is forgotten when the connection closes before, and nobody is told', async () => {
+    const { secure, inner, asked, signed, told } = open();
+    const message = inner.message(signed('message', large));
+    const request = inner.request(signed('request', large)) as Promise<unknown>;
+    const answer = secure.request('hello');
+    asked[0]!.answer(signed('response', { question: asked[0]!.question.id, answer: large }));
+    await Promise.resolve(); // it has begun with the answer, and has had no turn yet
+    inner.closed({ code: 'overload', message: 'too much', by: 'us' });
+    const closed = withCode('ERR_CONNECTION_CLOSED');
+    assert.equal(await message, false);
+    await Promise.all([assert.rejects(request, closed), assert.rejects(answer, closed)]);
+    assert.deepEqual(told, ['closed', 'closed undefined']);
+  });
+
+  test('is not waited for until this side has been read', async () => {
+    const { inner, signed, drains } = open();
+    assert.equal(await inner.message(signed('message', large)), true);
+    assert.deepEqual(drains, []);
+  });
+});
+
+suite('what a neighbour sends back', () => {
+  test('is reported once all of it is proven to be what this node said to it', async () => {
+    const { inner, told, notary, signed } = open();
+    const sent = (data: Data) => notary.sign('message', data, bob.id) as unknown as Data;
+    const back = (messages: readonly Data[], count = messages.length) =>
+      inner.message(signed('returned', { code: 'ERR_TIME_WINDOW', count, messages }));
+    assert.equal(await back([sent(1), sent(Array(50_000).fill(2))], 7), true);
+    const altered = { ...(sent(Array(50_000).fill(3)) as object), data: Array(50_000).fill(4) } as Data;
+    assert.equal(await back([sent(1), altered]), false);
+    assert.equal(await back([signed('message', 1)]), false);
+    assert.equal(await back([notary.sign('message', 1, carol.id) as unknown as Data]), false);
+    assert.equal(await back([notary.sign('request', 1, bob.id) as unknown as Data]), false);
+    assert.equal(await back([sent(1)], 0), false);
+    assert.equal(await back(Array.from({ length: 65 }, () => sent(1))), false);
+    const invalid = Array(5).fill('ERR_ENVELOPE_INVALID');
+    assert.deepEqual(told, ['returned 7: 1,50000 items', 'ERR_HASH_MISMATCH', ...invalid]);
+  });
+
+  test('is read message by message, and others are heard in between', async () => {
+    const { inner, told, notary, signed } = open();
+    const messages = [1, 2].map((data) => notary.sign('message', data, bob.id) as unknown as Data);
+    const returned = inner.message(signed('returned', { code: 'ERR_REPLAYED', count: 2, messages }));
+    assert.equal(inner.message(signed('message', 'small')), true);
+    assert.equal(await returned, true);
+    assert.deepEqual(told, ['handle message of bob', 'message "small"', 'returned 2: 1,2']);
+  });
+
+  test('and is large, is not encoded to find out how large it is', async () => {
+    const { inner, signed, told } = open();
+    let reads = 0;
+    const list = new Proxy(Array(1_000_000).fill(1), {
+      get: (target, key) => {
+        reads += 1;
+        return Reflect.get(target, key);
+      },
+    });
+    const late = { ...(signed('message', 1) as object), time: 1, data: list, to: undefined };
+    assert.equal(await inner.message(late as unknown as Data), false);
+    assert.deepEqual(told, ['ERR_TIME_WINDOW']);
+    assert.ok(reads < 10_000, `${reads} reads`);
   });
 });
 

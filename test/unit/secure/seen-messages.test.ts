@@ -176,6 +176,22 @@ suite('messages that were seen', () => {
     for (let count = 0; count < 1_000; count++) take(seen, message('author', start + count));
   });
 
+  test('an author whose clock is ahead makes nobody else late', () => {
+    const seen = memoryFor(4_096);
+    take(seen, message('alice', start - 1));
+    for (let count = 0; count < 2_000; count++) {
+      take(seen, message(`mallory ${count % 4}`, start + timeWindowMs - 2_000 + count));
+    }
+    take(seen, message('alice', start - 2));
+    take(seen, message('bob', start - timeWindowMs));
+  });
+
+  test('a flood that is refused makes nobody late', () => {
+    const seen = memoryFor(4_096);
+    flood(seen, () => message(randomUUID(), start - 1), { source: 'mallory' });
+    take(seen, message('bob', start - 2), { source: 'honest' });
+  });
+
   test('many authors of one neighbour who all say much leave room for a new one', () => {
     const seen = memoryFor(4_096);
     for (let count = 0; count < 50_000; count++) take(seen, message(`author ${count % 30}`, start + count));

@@ -215,6 +215,22 @@ suite('a neighbour that answers a survey', () => {
     assert.equal(Object.keys(said).length, 4, 'relay, two honest ones, the author');
   });
 
+  test('with 10,000 statements is heard to the end, and with more no further', async () => {
+    const { asker, answerWith } = scene();
+    const [one, last] = [Identity.generate(), Identity.generate()];
+    for (const [count, isHeard] of [
+      [9_999, true],
+      [10_000, false],
+    ] as const) {
+      answerWith(({ letter }) => {
+        const again = Array(count).fill(statementOf(one, letter));
+        return [...again, statementOf(last, letter)] as unknown as Data;
+      });
+      const said = await survey(asker, 60_000);
+      assert.deepEqual([one.id in said, last.id in said], [true, isHeard]);
+    }
+  });
+
   test('with ever new ids leaves room for what others say', async () => {
     const small = 64 * 1024;
     const [asker, far] = [new TestPost(runtime, small), new TestPost(runtime)];

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { type ErrorCode, Identity } from '../../../../src/index.ts';
 import { hashOf } from '../../../../src/secure/digest.ts';
+import { runNow } from '../../../../src/secure/steps.ts';
 import {
   type CollectionState,
   epochOfVersion,
@@ -16,7 +17,6 @@ import {
   verifyLog,
   verifyState,
 } from '../../../../src/secure/vault/manifest.ts';
-import { runNow } from '../../../../src/secure/vault/steps.ts';
 import { maxStateLength } from '../../../../src/secure/vault/vault-limits.ts';
 import { withCode } from '../../../support/errors.ts';
 

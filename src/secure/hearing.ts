@@ -1,0 +1,105 @@
+import { isLoopback, sourceOf } from '../address.ts';
+import type { RemoteNode } from '../channel/channel.ts';
+import type { Data } from '../data.ts';
+import { PeerloomError } from '../errors.ts';
+import type { Envelope } from './envelope.ts';
+import type { Bringer, Notary } from './notary.ts';
+import type { Asker, PeerTurns } from './peer-turns.ts';
+import { runNow, type Steps } from './steps.ts';
+
+export interface HearingOptions {
+  readonly ownId: string;
+  readonly bringer: Bringer;
+  readonly notary: Notary;
+  /** Those of all neighbours of the node. */
+  readonly turns: PeerTurns;
+  /** Tells the user of what was not let through. */
+  readonly onRefused: (error: Error) => void;
+}
+
+/** Proves what one neighbour says: most messages at once, large ones in turns with those of other neighbours. */
+export class Hearing implements Asker {
+  readonly #options: HearingOptions;
+  #isClosed = false;
+
+  constructor(options: HearingOptions) {
+    this.#options = options;
+  }
+
+  /** Nothing is waited for: two nodes that send each other much would wait until the other one reads. */
+  drained(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Nothing more comes of the neighbour, and what is being proven is not wanted any more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#options.turns.leave(this);
+  }
+
+  /**
+   * What was said, once it is proven that the neighbour may say it to us.
+   *
+   * @throws PeerloomError for what is refused, or rejects with it; the user has been told.
+   */
+  examine(data: Data, kinds: readonly string[]): Envelope | Promise<Envelope> {
+    return this.begin(this.#proof(data, kinds));
+  }
+
+  /** The same at once, for what is short. */
+  examineNow(data: Data, kinds: readonly string[]): Envelope {
+    try {
+      return runNow(this.#proof(data, kinds));
+    } catch (error) {
+      return this.#refuse(error);
+    }
+  }
+
+  /** Does work for the neighbour, at once where one step is enough. Errors are as those of {@link Hearing.examine}. */
+  begin<Result>(work: Steps<Result>): Result | Promise<Result> {
+    try {
+      const begun = this.#options.turns.begin(this, work);
+      if (!(begun instanceof Promise)) return begun;
+      return begun.then(
+        (result) => (this.#isClosed ? this.#refuse(closed()) : result),
+        (error) => this.#refuse(error),
+      );
+    } catch (error) {
+      return this.#refuse(error);
+    }
+  }
+
+  *#proof(data: Data, kinds: readonly string[]): Steps<Envelope> {
+    const { ownId, bringer, notary } = this.#options;
+    const envelope = yield* notary.examineSteps(data, bringer);
+    const { author, id, kind, to } = envelope;
+    if (!kinds.includes(kind)) {
+      throw new PeerloomError('ERR_ENVELOPE_INVALID', `a message of the kind ${kind} is not allowed here`);
+    }
+    if (to !== undefined && to !== ownId) {
+      throw new PeerloomError('ERR_NOT_ADDRESSEE', `the message ${id} is meant for ${to}, not for this node`);
+    }
+    if (kind !== 'message' && author !== bringer.id) {
+      const message = `${bringer.id} can send requests and responses only for itself, not for ${author}`;
+      throw new PeerloomError('ERR_SIGNATURE_INVALID', message);
+    }
+    return envelope;
+  }
+
+  /** After the end nothing is told: what had arrived went with the connection. */
+  #refuse(error: unknown): never {
+    if (!this.#isClosed) this.#options.onRefused(error as Error);
+    throw error;
+  }
+}
+
+/** Where an address costs nothing, each neighbour counts for itself. */
+export function bringerOf({ id, security, address }: RemoteNode): Bringer {
+  const { protocol, encrypted } = security;
+  const isFree = protocol === 'memory' || isLoopback(address.host);
+  return { id, source: isFree ? id : sourceOf(address.host), isEncrypted: encrypted };
+}
+
+function closed(): PeerloomError {
+  return new PeerloomError('ERR_CONNECTION_CLOSED', 'the connection closed before a message was proven');
+}
