@@ -5,6 +5,7 @@ import type { Log } from './debug.ts';
 import { PeerloomError } from './errors.ts';
 import type { Dispatcher } from './events.ts';
 import { type ConnectionDetails, type MessageCounts, NodeConnection } from './node-connection.ts';
+import { peerLabel } from './peer-label.ts';
 import { PeerStream } from './peer-stream.ts';
 import type { PeerTable } from './peer-table.ts';
 import type { NewChannel } from './peering.ts';
@@ -72,7 +73,7 @@ export class Connections {
     else if (older?.isOpen) void this.#end(older, this.#replacedBy(instance, older));
     this.channels.set(connection, channel);
     this.#linkedBy(connection).add(connection);
-    log(`connected (${direction}) with ${id} at ${host} port ${port}`);
+    log(`connected (${direction}) with ${peerLabel(remote)} at ${host} port ${port}`);
     const ended = Promise.withResolvers<void>();
     this.#endings.set(connection, ended.promise);
     channel.start(this.#handlerOf(connection, ended.resolve));
@@ -110,7 +111,7 @@ export class Connections {
 
   /** Two processes use the identity of that node. The one that is connected learns of it by the end of its connection. */
   endConflict(connection: NodeConnection): void {
-    this.#options.log(`two processes use the identity ${connection.id}: reporting it to both`);
+    this.#options.log(`two processes use the identity of ${peerLabel(connection)}: reporting it to both`);
     void this.#end(connection, goodbye('conflict'));
   }
 
@@ -132,7 +133,7 @@ export class Connections {
     const details = { peer: connection };
     const reject = (error: Error): void => {
       counts.rejected += 1;
-      log(`rejected a message of ${connection.id}: ${error.message}`);
+      log(`rejected a message of ${peerLabel(connection)}: ${error.message}`);
       dispatcher.emit('node_message_rejected', { peer: connection, data: error }, connection, error);
     };
     return {
@@ -173,7 +174,7 @@ export class Connections {
       unanswerable: (error) => dispatcher.failed(error, 'node_request', connection),
       rejected: reject,
       returned: (messages) => {
-        log(`${connection.id} returned ${messages.count} messages: ${messages.code}`);
+        log(`${peerLabel(connection)} returned ${messages.count} messages: ${messages.code}`);
         dispatcher.emit('node_message_returned', { peer: connection, data: messages }, connection, messages);
       },
       unlinked: () => reconnector.onUnlinked(connection.id),
@@ -181,7 +182,7 @@ export class Connections {
       resumed: () => {
         NodeConnection.setCloseReason(connection, undefined);
         this.#linkedBy(connection).add(connection);
-        log(`connected (${direction}) with ${connection.id} again`);
+        log(`connected (${direction}) with ${peerLabel(connection)} again`);
         dispatcher.emit(`${direction}_node_connected`, details, connection);
       },
       closed: (reason, readUnacknowledged) => {
@@ -204,7 +205,7 @@ export class Connections {
     const { dispatcher, log } = this.#options;
     NodeConnection.setCloseReason(connection, reason);
     if (!this.#linkedBy(connection).delete(connection)) return;
-    log(`disconnected from ${connection.id}: ${reason.message}`);
+    log(`disconnected from ${peerLabel(connection)}: ${reason.message}`);
     dispatcher.emit(`${connection.direction}_node_disconnected`, { peer: connection }, connection);
   }
 

@@ -28,6 +28,8 @@ export interface HandshakesOptions {
   readonly options: ResolvedOptions;
   readonly budget: MemoryBudget;
   readonly log: Log;
+  /** The log of what goes over connections. */
+  readonly traffic: Log;
   /** The port listened on. */
   readonly port: () => number;
   readonly admission: Admission;
@@ -68,7 +70,17 @@ export class Handshakes {
       if (reason === undefined) {
         const [budget, turns] = [this.#budget, this.#turns];
         const { bigIntegers } = this.#options.p2pnetwork;
-        return openPacketChannel(link, { direction, ownId, limits, runtime, budget, turns, bigIntegers });
+        const { traffic } = this.#setup;
+        return openPacketChannel(link, {
+          direction,
+          ownId,
+          limits,
+          runtime,
+          budget,
+          turns,
+          bigIntegers,
+          traffic,
+        });
       }
       refusePacketLink(link, direction, reason);
       throw new HandshakeRefused(reason, 'us');
@@ -97,6 +109,7 @@ export class Handshakes {
       budget: this.#budget,
       turns: this.#turns,
       log: this.#setup.log,
+      traffic: this.#setup.traffic,
     });
   }
 

@@ -27,7 +27,7 @@ function plain(name: string): string {
 }
 
 /** How many characters must be inserted, deleted or replaced (Levenshtein). */
-function editDistance(one: string, other: string): number {
+export function editDistance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);
   for (let index = 1; index <= one.length; index++) {
     const next = [index];

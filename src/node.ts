@@ -15,6 +15,7 @@ import { Dispatcher, type NodeEventName, type NodeListener } from './events.ts';
 import { InboundFailures } from './inbound-failures.ts';
 import type { Inspect } from './inspect.ts';
 import { MemoryBudget } from './memory-budget.ts';
+import { misspeltMethods } from './misspelt-methods.ts';
 import { networkSecretOf } from './network-secret.ts';
 import { type ConnectionDetails, NodeConnection } from './node-connection.ts';
 import { NodeHandlers, overrides } from './node-handlers.ts';
@@ -26,6 +27,7 @@ import {
   resolveOptions,
 } from './options.ts';
 import { Peering } from './peering.ts';
+import { printError } from './print-error.ts';
 import { Reconnector } from './reconnector.ts';
 import {
   type Answer,
@@ -107,6 +109,7 @@ export class Node extends NodeHandlers {
       options: this.#options,
       budget: this.memoryBudget,
       log: this.#logOf('connection'),
+      traffic: this.#logOf('message'),
       port: () => this.#port,
       onUserError: (error, direction) =>
         this.#dispatcher.failed(error, `${direction}_node_connected`, undefined),
@@ -198,8 +201,23 @@ export class Node extends NodeHandlers {
    */
   start(): Promise<void> {
     if (this.#stopped !== undefined) return Promise.reject(notStarted('was stopped: make a new one'));
+    this.#warnOfMisspeltMethods();
     this.#started ??= this.#start();
     return this.#started;
+  }
+
+  /** At the start, when listeners and handlers of typed messages are there. */
+  #warnOfMisspeltMethods(): void {
+    const handling = {
+      base: Node.prototype,
+      handles: (event: NodeEventName) => this.#dispatcher.handles(event),
+      hasTyped: this.#typedHandlers.isInUse,
+    };
+    for (const { name, meant } of misspeltMethods(this, handling)) {
+      printError(
+        `${this.constructor.name} has a method ${name}, which the node never calls: did you mean ${meant}?`,
+      );
+    }
   }
 
   async #start(): Promise<void> {

@@ -34,6 +34,8 @@ export interface PeeringOptions {
   readonly options: ResolvedOptions;
   readonly budget: MemoryBudget;
   readonly log: Log;
+  /** The log of what goes over connections. */
+  readonly traffic: Log;
   /** The port listened on. */
   readonly port: () => number;
   /** What the user gave to decide on who connects threw, or gave no answer that counts. */
@@ -86,6 +88,7 @@ export class Peering {
       options,
       budget: setup.budget,
       log: setup.log,
+      traffic: setup.traffic,
       port: setup.port,
       admission: this.#admission,
       peers: this.peers,

@@ -72,15 +72,16 @@ export class TypedHandlers {
 
   /** @returns undefined for data without a kind, or with one that has no handler. */
   ofMessage(data: unknown, peer: NodeConnection): Registered | undefined {
-    return this.#isInUse ? this.#find('node_message', data, peer) : undefined;
+    return this.isInUse ? this.#find('node_message', data, peer) : undefined;
   }
 
   /** @returns undefined for data without a kind, or with one that has no handler. */
   ofRequest(data: unknown, peer: NodeConnection): Registered | undefined {
-    return this.#isInUse ? this.#find('node_request', data, peer) : undefined;
+    return this.isInUse ? this.#find('node_request', data, peer) : undefined;
   }
 
-  get #isInUse(): boolean {
+  /** Some kind has a handler. */
+  get isInUse(): boolean {
     return this.#messages.size > 0 || this.#requests.size > 0;
   }
 

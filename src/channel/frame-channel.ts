@@ -5,6 +5,7 @@ import type { DecompressionTurns } from '../decompression-turns.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import { budgetPassed, type MemoryAccount, type MemoryBudget } from '../memory-budget.ts';
+import { peerLabel } from '../peer-label.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Link } from '../transport/transport.ts';
 import { FrameKind, frameHeaderBytes, idBody, idBytes, idOf, positionOf, smallFrame } from '../wire/frame.ts';
@@ -24,6 +25,7 @@ import { encodeFor, type Receiver, sharedOptionsOf } from './shared-encoding.ts'
 import type { ChannelStream } from './stream.ts';
 import { Streams } from './streams.ts';
 import { Suspension } from './suspension.ts';
+import { Trace } from './trace.ts';
 import { readerOfUnacknowledged } from './unacknowledged.ts';
 import { UnreadStreams } from './unread-streams.ts';
 
@@ -33,6 +35,8 @@ export interface FrameChannelOptions {
   readonly turns: DecompressionTurns;
   readonly runtime: Runtime;
   readonly log: Log;
+  /** The log of what goes over the connection. */
+  readonly traffic: Log;
 }
 
 /** How long the link may take to send what waits when a connection is closed on purpose. */
@@ -51,6 +55,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   readonly direction: 'inbound' | 'outbound';
   readonly #reader: FrameReader;
   readonly #outgoing: Outgoing;
+  readonly #trace: Trace;
   readonly #options: FrameChannelOptions;
   readonly #incoming: Incoming;
   readonly #streams: Streams;
@@ -79,7 +84,9 @@ export class FrameChannel implements Channel, MemoryAccount {
       { maxMessageBytes: limits.maxMessageBytes + idBytes },
     );
     this.#reader.takesAtOnce = (format, compression, bytes, start, end) =>
-      this.#ending.isOpen && this.#incoming.tryNow(format, compression, bytes, start, end);
+      !this.#trace.enabled &&
+      this.#ending.isOpen &&
+      this.#incoming.tryNow(format, compression, bytes, start, end);
     this.remote = {
       id: link.remoteId,
       name: theirs.name,
@@ -88,6 +95,7 @@ export class FrameChannel implements Channel, MemoryAccount {
       instance: theirs.instance,
       security: link.security,
     };
+    this.#trace = this.#outgoing.trace = new Trace(options.traffic, this.remote);
     this.#incoming = new Incoming({
       link,
       limits,
@@ -100,7 +108,14 @@ export class FrameChannel implements Channel, MemoryAccount {
       onAbuse: (error) => this.#fail(goodbye('protocol', error.message)),
       onFailure: (error) => this.#fail(goodbye('protocol', messageOf(error))),
     });
-    this.#streams = new Streams({ direction, theirs, limits, runtime, outgoing: this.#outgoing });
+    this.#streams = new Streams({
+      direction,
+      theirs,
+      limits,
+      runtime,
+      outgoing: this.#outgoing,
+      trace: this.#trace,
+    });
     this.#questions = new Questions({
       outgoing: this.#outgoing,
       runtime,
@@ -267,7 +282,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     if (this.isOpen) return;
     throw new PeerloomError(
       'ERR_CONNECTION_CLOSED',
-      `the connection with ${this.remote.id} is closed: connect again`,
+      `the connection with ${peerLabel(this.remote)} is closed: connect again`,
     );
   }
 
@@ -291,6 +306,7 @@ export class FrameChannel implements Channel, MemoryAccount {
 
   #onFrame(frame: Frame): void {
     const { kind, body } = frame;
+    if (this.#trace.enabled) this.#trace.received(frame);
     switch (kind) {
       case FrameKind.message:
       case FrameKind.deliver:
@@ -355,7 +371,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   /** Tells the other side why, as far as it still listens, and lets go of it. */
   #fail(farewell: Goodbye): void {
     if (this.#ending.isClosed) return;
-    this.#options.log(`closing the connection with ${this.remote.id}: ${farewell.message}`);
+    this.#options.log(`closing the connection with ${peerLabel(this.remote)}: ${farewell.message}`);
     this.#ending.begin({ ...farewell, by: 'us' });
     this.#closeStreams(farewell.code === 'overload' ? 'dropped' : 'kept');
     this.#reader.stop();
@@ -400,7 +416,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   }
 
   #closedError(reason = this.#ending.reason.message): PeerloomError {
-    const message = `the connection with ${this.remote.id} closed: ${reason}`;
+    const message = `the connection with ${peerLabel(this.remote)} closed: ${reason}`;
     return new PeerloomError('ERR_CONNECTION_CLOSED', message);
   }
 

@@ -13,6 +13,7 @@ import {
 } from './cut-message.ts';
 import type { FrameSource } from './frame-source.ts';
 import type { SharedFrame } from './shared-frame.ts';
+import type { Trace } from './trace.ts';
 
 /** The first chunk of a turn: most turns of an idle link carry one small message. */
 const firstChunkBytes = 2 * 1024;
@@ -56,6 +57,8 @@ export class Outgoing {
   readonly #keeper: { readonly keptBytes: number } | undefined;
   /** Told of what is kept anew. */
   onGrowth: (bytes: number) => void = () => {};
+  /** Logs what is sent. */
+  trace: Trace | undefined;
   /** What is asked for frames, in turn with the messages, when the link has room. */
   source: FrameSource | undefined;
 
@@ -105,6 +108,7 @@ export class Outgoing {
       throw this.#queueFull(length);
     }
     this.#write(kind, payload, id);
+    if (this.trace?.enabled) this.trace.sent({ kind, ...payload }, id);
     return queuedBytes < queueHighWaterBytes && keptBytes <= queueMaxBytes / 2;
   }
 

@@ -1,9 +1,11 @@
 import { messageOf } from '../arguments.ts';
 import type { Data } from '../data.ts';
+import type { Log } from '../debug.ts';
 import type { DecompressionTurns, Outcome } from '../decompression-turns.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import { budgetPassed, type MemoryAccount, type MemoryBudget } from '../memory-budget.ts';
+import { peerLabel } from '../peer-label.ts';
 import { printable } from '../printable.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Link } from '../transport/transport.ts';
@@ -28,6 +30,7 @@ import { Inbox } from './inbox.ts';
 import { PacketQueue } from './packet-queue.ts';
 import { checkSendOptions } from './shared-encoding.ts';
 import type { ChannelStream } from './stream.ts';
+import { Trace } from './trace.ts';
 
 /** How long what waits may take to go out when the connection is closed; a Python node reads 4 MiB in that time. */
 const closeFlushMs = 15_000;
@@ -45,6 +48,8 @@ export interface PacketChannelOptions {
   readonly turns: DecompressionTurns;
   /** Whole numbers beyond 2^53 are read as bigints. */
   readonly bigIntegers: boolean;
+  /** The log of what goes over the connection. */
+  readonly traffic: Log;
 }
 
 /**
@@ -62,10 +67,11 @@ export class PacketChannel implements Channel, MemoryAccount {
   readonly #inbox: Inbox;
   readonly #reader: PacketReader;
   readonly #reading: PacketReading;
+  readonly #trace: Trace;
   readonly #ending = new Ending();
   #handler: ChannelHandler | undefined;
 
-  constructor(link: Link, { direction, limits, budget, turns, bigIntegers }: PacketChannelOptions) {
+  constructor(link: Link, { direction, limits, budget, turns, bigIntegers, traffic }: PacketChannelOptions) {
     this.direction = direction;
     this.#reading = { maxContainers: limits.maxContainers, bigIntegers };
     this.#link = link;
@@ -80,6 +86,7 @@ export class PacketChannel implements Channel, MemoryAccount {
       instance: '',
       security: link.security,
     };
+    this.#trace = new Trace(traffic, this.remote);
     this.#queue = new PacketQueue(link, limits);
     this.#inbox = new Inbox({
       link,
@@ -127,11 +134,13 @@ export class PacketChannel implements Channel, MemoryAccount {
     if (!this.isOpen) {
       throw new PeerloomError(
         'ERR_CONNECTION_CLOSED',
-        `the connection with ${this.remote.id} is closed: connect again`,
+        `the connection with ${peerLabel(this.remote)} is closed: connect again`,
       );
     }
     if (options !== undefined) checkSendOptions(options);
-    return this.#queue.send(encodePacket(data, options));
+    const packet = encodePacket(data, options);
+    if (this.#trace.enabled) this.#trace.packet('to', packet.length);
+    return this.#queue.send(packet);
   }
 
   drained(): Promise<void> {
@@ -185,6 +194,7 @@ export class PacketChannel implements Channel, MemoryAccount {
   }
 
   #handle({ body }: Frame): undefined | Promise<unknown> {
+    if (this.#trace.enabled) this.#trace.packet('from', body.length);
     const { maxMessageBytes } = this.#limits;
     if (!isCompressed(body)) return this.#handleNow(() => packetBody(body, maxMessageBytes));
     return this.#inbox.heldWhile(body.length, () =>

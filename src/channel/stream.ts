@@ -40,6 +40,8 @@ export function abortError({ code, message }: StreamAbort, cause?: unknown): Pee
 /** An ordered flow of bytes in each direction, beside the messages of a connection. */
 export class ChannelStream {
   readonly id: number;
+  /** Bytes of each direction, for the log. */
+  readonly counts = { sent: 0, received: 0 };
   readonly #host: StreamHost;
   readonly #sender: StreamSender;
   readonly #receiver: StreamReceiver;
@@ -109,6 +111,7 @@ export class ChannelStream {
         `${bufferedBytes} bytes of the stream wait to be sent, and ${bytes.length} more would exceed ${queueMaxBytes} (limits.queueMaxBytes): await drained() when write() returns false`,
       );
     }
+    this.counts.sent += bytes.length;
     this.#host.onGrowth(this.#sender.write(bytes));
     this.#host.wake(this);
     return this.#sender.bufferedBytes < streamWindowBytes;
@@ -150,6 +153,7 @@ export class ChannelStream {
     if (data.length === 0 || this.#reading !== 'open' || this.#phase !== 'open') {
       throw new PeerloomError('ERR_PROTOCOL', `the stream ${this.id} received data where none is allowed`);
     }
+    this.counts.received += data.length;
     const keptBytes = this.#receiver.push(data);
     const reader = this.#readers.shift();
     if (reader === undefined) {

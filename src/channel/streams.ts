@@ -24,6 +24,7 @@ import type { FrameSource, Piece } from './frame-source.ts';
 import type { Outgoing } from './outgoing.ts';
 import { PendingAnswers, type WaitOptions } from './pending.ts';
 import { abortError, ChannelStream, type StreamHost } from './stream.ts';
+import type { Trace } from './trace.ts';
 
 export interface StreamsOptions {
   /** The two sides take numbers of their own: the dialler odd ones, the listener even ones. */
@@ -32,6 +33,7 @@ export interface StreamsOptions {
   readonly theirs: Pick<Hello, 'maxMessageBytes'>;
   readonly limits: Limits;
   readonly runtime: Runtime;
+  readonly trace: Trace;
 }
 
 /** Windows of streams that are read as fast as they arrive: each of them, and all together. */
@@ -225,7 +227,8 @@ export class Streams implements StreamHost, FrameSource {
   }
 
   remove(stream: ChannelStream): void {
-    this.#streams.delete(stream.id);
+    const { trace } = this.#options;
+    if (this.#streams.delete(stream.id) && trace.enabled) trace.streamOver(stream.id, stream.counts);
     this.#withControl.delete(stream);
     this.#withData.delete(stream);
   }

@@ -17,6 +17,12 @@ export const compressionCodes = {
   lzma: 5,
 } as const satisfies Record<Compression, number>;
 
+/** For people; a code that nobody knows is named by its number. */
+export function compressionNameOf(code: number): string {
+  const names = Object.entries(compressionCodes);
+  return names.find(([, one]) => one === code)?.[0] ?? `compression ${code}`;
+}
+
 const codecs: readonly Codec[] = [
   ...zlibCodecs(),
   {

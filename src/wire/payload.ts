@@ -93,12 +93,17 @@ export function decodePayload(
   try {
     return decode(format, body, { maxDepth, maxContainers });
   } catch (cause) {
-    const name = formatNames.get(format) ?? `format ${format}`;
+    const name = formatNameOf(format);
     const reason = printable(cause instanceof Error ? cause.message : String(cause));
     throw new PeerloomError('ERR_MESSAGE_INVALID', `a message (${name}) cannot be decoded: ${reason}`, {
       cause,
     });
   }
+}
+
+/** For people; a format that nobody knows is named by its number. */
+export function formatNameOf(format: number): string {
+  return formatNames.get(format) ?? `format ${format}`;
 }
 
 /** Whether the decoded data is the body itself, and not made of it. */

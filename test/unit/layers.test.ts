@@ -14,7 +14,7 @@ const layers: Record<string, { readonly modules: RegExp; readonly uses: readonly
   node: { modules: /^node\.ts$/, uses: ['peering', 'channel', 'link', 'wire', 'leaves'] },
   peering: {
     modules:
-      /^(admission|claimed-ids|connections|dial-until-up|durable-channels|events|given-id|handshakes|inbound-failures|node-connection|node-handlers|options|peer-stream|peer-table|peering|reconnector|refusal-error|request-from-nodes|rival-runs|send-to-many|typed-handlers|unknown-kinds|wait-for-nodes)\.ts$/,
+      /^(admission|claimed-ids|connections|dial-until-up|durable-channels|events|given-id|handshakes|inbound-failures|misspelt-methods|node-connection|node-handlers|options|peer-stream|peer-table|peering|reconnector|refusal-error|request-from-nodes|rival-runs|send-to-many|typed-handlers|unknown-kinds|wait-for-nodes)\.ts$/,
     uses: ['defaults', 'channel', 'link', 'wire', 'leaves'],
   },
   defaults: { modules: /^default-transports\.ts$/, uses: ['transports', 'link'] },

@@ -14,4 +14,13 @@ await stranger.connectWithNode('127.0.0.1', a.port).catch(() => {});
 const connection = await b.connectWithNode('127.0.0.1', a.port);
 await connection.deliver(message);
 await connection.request(message).catch(() => {});
+connection.send({ weights: new Float32Array(3) }, { compression: 'zlib' });
+a.on('node_stream', async (_peer, stream) => {
+  for await (const _ of stream);
+  stream.end();
+});
+const stream = await connection.openStream('a header');
+stream.write(new Uint8Array(1_000));
+stream.end();
+await stream.closed;
 for (const node of [stranger, b, a]) await node.stop();

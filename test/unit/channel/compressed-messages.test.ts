@@ -9,6 +9,7 @@ import { FrameKind, idBody, idOf, smallFrame, writeFrameHeader } from '../../../
 import { encodePacket } from '../../../src/wire/p2pnetwork/packet.ts';
 import { PayloadFormat } from '../../../src/wire/payload.ts';
 import { FakeLink } from '../../support/fake-link.ts';
+import { silentLog } from '../../support/silent-log.ts';
 import { turn, until } from '../../support/turns.ts';
 import { VirtualRuntime } from '../../support/virtual-runtime.ts';
 import { dataFrame, kindsOf, openChannel } from './open-channel.ts';
@@ -58,7 +59,14 @@ suite('while the node has decompressed enough', () => {
     const [link, other] = [new FakeLink(), new FakeLink()];
     const limits = resolveLimits();
     const budget = new MemoryBudget(limits.memoryBudgetBytes);
-    const options = { direction: 'inbound', limits, budget, turns, bigIntegers: false } as const;
+    const options = {
+      direction: 'inbound',
+      limits,
+      budget,
+      turns,
+      bigIntegers: false,
+      traffic: silentLog,
+    } as const;
     const [channel, leaving] = [link, other].map((each) => new PacketChannel(each, options));
     for (const each of [channel!, leaving!]) each.start(handler);
     other.onMessage(encodePacket('never handled', { compression: 'zlib' }));

@@ -8,6 +8,7 @@ import { idBody, smallFrame, writeFrameHeader } from '../../../src/wire/frame.ts
 import type { Hello } from '../../../src/wire/hello.ts';
 import { encodePayload } from '../../../src/wire/payload.ts';
 import { FakeLink } from '../../support/fake-link.ts';
+import { silentLog } from '../../support/silent-log.ts';
 import { VirtualRuntime } from '../../support/virtual-runtime.ts';
 
 export const hello = {
@@ -62,7 +63,8 @@ export function openChannel({
       budget: budget ?? new MemoryBudget(resolved.memoryBudgetBytes),
       turns,
       runtime,
-      log: Object.assign(() => {}, { enabled: false }),
+      log: silentLog,
+      traffic: silentLog,
     },
   );
   const told: string[] = [];

@@ -10,6 +10,7 @@ import { MemoryBudget } from '../../../src/memory-budget.ts';
 import { systemRuntime } from '../../../src/runtime.ts';
 import { encodePacket } from '../../../src/wire/p2pnetwork/packet.ts';
 import { FakeLink } from '../../support/fake-link.ts';
+import { silentLog } from '../../support/silent-log.ts';
 import { until } from '../../support/turns.ts';
 
 function openChannel() {
@@ -20,6 +21,7 @@ function openChannel() {
     budget: new MemoryBudget(defaultLimits.memoryBudgetBytes),
     turns: new DecompressionTurns(systemRuntime),
     bigIntegers: false,
+    traffic: silentLog,
   });
   return { link, channel };
 }

@@ -2,6 +2,7 @@ import type { ChannelHandler, Handled } from '../../../src/channel/channel.ts';
 import { Outgoing } from '../../../src/channel/outgoing.ts';
 import type { ChannelStream } from '../../../src/channel/stream.ts';
 import { Streams } from '../../../src/channel/streams.ts';
+import { Trace } from '../../../src/channel/trace.ts';
 import { type Data, type Limits, type Link, PeerloomError } from '../../../src/index.ts';
 import { resolveLimits } from '../../../src/limits.ts';
 import { FrameKind, idOf } from '../../../src/wire/frame.ts';
@@ -12,6 +13,7 @@ import {
   decodeStreamOpen,
   streamDataHeaderBytes,
 } from '../../../src/wire/stream-frames.ts';
+import { silentLog } from '../../support/silent-log.ts';
 import { turn } from '../../support/turns.ts';
 import { VirtualRuntime } from '../../support/virtual-runtime.ts';
 
@@ -64,8 +66,9 @@ export class LineEnd {
     const { runtime } = this;
     const all = resolveLimits(limits);
     this.outgoing = new Outgoing(this.link as unknown as Link, all);
+    const trace = new Trace(silentLog, { id: 'other', name: '' });
     const theirs = { maxMessageBytes: all.maxMessageBytes };
-    this.streams = new Streams({ direction, outgoing: this.outgoing, theirs, limits: all, runtime });
+    this.streams = new Streams({ direction, outgoing: this.outgoing, theirs, limits: all, runtime, trace });
   }
 
   /** Takes in a frame as a connection does. */
