@@ -288,6 +288,7 @@ class FrameQueue {
 function failWithLink(link: Link, current: { readonly queue: FrameQueue | undefined }): void {
   void link.closed.then((cause) => {
     const message = 'the other side closed the connection during the handshake';
-    current.queue?.fail(new PeerloomError('ERR_CONNECTION_CLOSED', message, { cause }));
+    const isOurs = cause instanceof PeerloomError; // the transport ended the link, and says why
+    current.queue?.fail(isOurs ? cause : new PeerloomError('ERR_CONNECTION_CLOSED', message, { cause }));
   });
 }

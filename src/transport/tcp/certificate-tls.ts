@@ -2,22 +2,20 @@ import type { Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { PeerloomError } from '../../errors.ts';
 import { type Identity, idFromPublicKey } from '../../identity.ts';
-import type { Runtime } from '../../runtime.ts';
 import { checkDialProof, dialProofBytes, proveDial, sha256 } from './dial-proof.ts';
 import { KnownCertificates } from './known-certificates.ts';
 import { ListenerCertificates } from './listener-certificates.ts';
 import { readExactly } from './read-exactly.ts';
 import { tlsClient, tlsServer } from './sockets.ts';
-import { type AuthenticatedSocket, handshake, type TlsSide, type TlsUpgrade } from './tls.ts';
+import { type AuthenticatedSocket, handshake, type TlsBounds, type TlsSide, type TlsUpgrade } from './tls.ts';
 import { alpn, tlsSettings } from './tls-settings.ts';
 
 const nonceBytes = 16;
 
-export interface CertificateTlsOptions {
+export interface CertificateTlsOptions extends TlsBounds {
   readonly identity: Identity;
   /** The name of the network. */
   readonly network: string;
-  readonly runtime: Runtime;
 }
 
 /**
@@ -26,15 +24,15 @@ export interface CertificateTlsOptions {
  */
 export class CertificateTls implements TlsUpgrade {
   readonly #identity: Identity;
-  readonly #runtime: Runtime;
+  readonly #bounds: TlsBounds;
   readonly #networkHash: Uint8Array;
   readonly #certificates: ListenerCertificates;
   readonly #known = new KnownCertificates();
   readonly #dialling = createSecureContext(tlsSettings);
 
-  constructor({ identity, network, runtime }: CertificateTlsOptions) {
+  constructor({ identity, network, limits, runtime }: CertificateTlsOptions) {
     this.#identity = identity;
-    this.#runtime = runtime;
+    this.#bounds = { limits, runtime };
     this.#networkHash = sha256(Buffer.from(network));
     this.#certificates = new ListenerCertificates(identity, runtime);
   }
@@ -49,7 +47,7 @@ export class CertificateTls implements TlsUpgrade {
       rejectUnauthorized: false, // the certificate is checked below
       ALPNProtocols: alpn,
     });
-    await handshake(secured, socket, role);
+    await handshake(secured, socket, { role, ...this.#bounds });
     // Node.js hands it over once.
     const certificate = secured.getPeerX509Certificate()?.raw;
     if (certificate === undefined) {
@@ -61,7 +59,7 @@ export class CertificateTls implements TlsUpgrade {
     const dialled = this.#known.read(certificate);
     const remoteId = idFromPublicKey(dialled.listenerKey);
     checkId(remoteId);
-    const nonce = this.#runtime.randomBytes(nonceBytes);
+    const nonce = this.#bounds.runtime.randomBytes(nonceBytes);
     const proof = proveDial(this.#identity, { nonce, networkHash: this.#networkHash, dialled });
     // What the node says first, in the same turn, goes out in one piece with the proof.
     secured.cork();
@@ -78,7 +76,7 @@ export class CertificateTls implements TlsUpgrade {
       rejectUnauthorized: false, // Bun wants a certificate otherwise
       ALPNProtocols: alpn,
     });
-    await handshake(secured, socket, 'server');
+    await handshake(secured, socket, { role: 'server', ...this.#bounds });
     const proof = checkDialProof(await readExactly(secured, dialProofBytes), certificate);
     certificate.use(proof);
     const isOfOtherNetwork = !Buffer.from(this.#networkHash).equals(proof.networkHash);

@@ -3,7 +3,7 @@ import { PeerloomError } from '../../errors.ts';
 import type { Identity } from '../../identity.ts';
 import { exchangeProofs } from './proof.ts';
 import { tlsClient, tlsServer } from './sockets.ts';
-import { handshake, networkKeyMessage, type TlsUpgrade } from './tls.ts';
+import { handshake, networkKeyMessage, type TlsBounds, type TlsUpgrade } from './tls.ts';
 import { alpn, tlsSettings } from './tls-settings.ts';
 
 /** A pre-shared key of TLS 1.3 needs a cipher with the hash that it was made for, which is SHA-256. */
@@ -27,11 +27,16 @@ export function checkPresharedKeys(versions: Readonly<Record<string, string | un
   }
 }
 
+export interface NetworkKeyTlsOptions extends TlsBounds {
+  readonly identity: Identity;
+  readonly networkSecret: Uint8Array;
+}
+
 /**
  * For networks with a key: TLS with that key, pre-shared (RFC 8446, section 2.2), in place of certificates. A stranger
  * who does not hold the key learns nothing of the node. The ids are proven inside, bound to this very session.
  */
-export function networkKeyTls(identity: Identity, networkSecret: Uint8Array): TlsUpgrade {
+export function networkKeyTls({ identity, networkSecret, ...bounds }: NetworkKeyTlsOptions): TlsUpgrade {
   const secureContext = createSecureContext(settings);
   // The versions and the ciphers are looked at once more where there is a key.
   const shared = { ...settings, secureContext, rejectUnauthorized: false, ALPNProtocols: alpn };
@@ -44,7 +49,7 @@ export function networkKeyTls(identity: Identity, networkSecret: Uint8Array): Tl
               pskCallback: () => ({ psk: networkSecret, identity: 'peerloom' }),
             })
           : tlsServer(socket, { ...shared, pskCallback: () => networkSecret } as TLSSocketOptions);
-      await handshake(secured, socket, role);
+      await handshake(secured, socket, { role, ...bounds });
       // A server without the key would go on with a certificate: that is another network.
       if (!secured.isSessionReused() || secured.getPeerX509Certificate() !== undefined) {
         throw new PeerloomError('ERR_NETWORK_MISMATCH', networkKeyMessage);

@@ -25,8 +25,10 @@ export function readExactly(socket: Socket, length: number): Promise<Buffer> {
     };
     const onEnd = (): void => {
       stop();
+      const cause = socket.errored;
       const message = 'the other side closed the connection during the handshake';
-      reject(new PeerloomError('ERR_CONNECTION_CLOSED', message, { cause: socket.errored }));
+      const isOurs = cause instanceof PeerloomError;
+      reject(isOurs ? cause : new PeerloomError('ERR_CONNECTION_CLOSED', message, { cause }));
     };
     if (socket.readableEnded || socket.destroyed) {
       onEnd();

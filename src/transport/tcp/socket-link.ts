@@ -3,7 +3,7 @@ import type { Address } from '../../address.ts';
 import type { Runtime } from '../../runtime.ts';
 import type { Security } from '../security.ts';
 import type { Link } from '../transport.ts';
-import { guarded, readInto } from './read-into.ts';
+import { FairReader } from './fair-reader.ts';
 
 export interface SocketLinkDetails {
   readonly remoteId: string;
@@ -34,8 +34,8 @@ export class SocketLink implements Link {
   readonly #socket: Socket;
   readonly #runtime: Runtime;
   #onMessage: ((bytes: Uint8Array) => void) | undefined;
-  #isDetached = false;
   #isDestroyedHere = false;
+  #reader: FairReader | undefined;
   #drainWaiters: (() => void)[] = [];
   #writesUnderWay = 0;
 
@@ -52,7 +52,11 @@ export class SocketLink implements Link {
     // The socket may have failed before this link was made of it.
     this.closed = new Promise((resolve) => {
       // Deno reports a write that was under way when this side destroyed the socket as an error of the socket.
-      const end = (): void => resolve(this.#isDestroyedHere ? undefined : (socket.errored ?? undefined));
+      const settle = (): void => resolve(this.#isDestroyedHere ? undefined : (socket.errored ?? undefined));
+      const end = (): void => {
+        if (this.#reader === undefined) settle();
+        else this.#reader.whenEmpty(settle);
+      };
       if (socket.closed) end();
       else socket.once('close', end);
     });
@@ -97,11 +101,11 @@ export class SocketLink implements Link {
   }
 
   pause(): void {
-    this.#socket.pause();
+    this.#reader?.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#reader?.resume();
   }
 
   close(timeoutMs: number): void {
@@ -125,14 +129,13 @@ export class SocketLink implements Link {
   dropArrivals(): void {
     if (this.#onMessage === undefined) this.onMessage = ignore;
     this.#detach();
-    this.#socket.resume();
   }
 
   /** The link calls no listener any more and asks for no target: what they belong to may be gone. */
   #detach(): void {
-    this.#isDetached = true;
     this.#onMessage = ignore;
     this.readTarget = undefined;
+    this.#reader?.drop();
   }
 
   get #underWayBytes(): number {
@@ -140,17 +143,12 @@ export class SocketLink implements Link {
     return writableLength === 0 ? 0 : writableLength + this.#writesUnderWay * writeCostBytes;
   }
 
-  /** What arrived before is still in the socket. */
   #startReading(): void {
-    const socket = this.#socket;
-    const onBytes = guarded(socket, (bytes: Uint8Array): void => {
-      if (!this.#isDetached) this.#onMessage!(bytes);
+    this.#reader = new FairReader(this.#socket, {
+      runtime: this.#runtime,
+      deliver: (bytes) => this.#onMessage!(bytes),
+      target: () => this.readTarget?.(),
     });
-    const target = guarded(socket, () => (this.#isDetached ? undefined : this.readTarget?.()));
-    socket.pause();
-    socket.on('data', onBytes);
-    readInto(socket, onBytes, () => target(undefined));
-    socket.resume();
   }
 
   #wakeDrained(): void {

@@ -8,6 +8,7 @@ import type { Security } from '../security.ts';
 import type { ExpectedPeer, Link, Transport, TransportContext } from '../transport.ts';
 import { CertificateTls } from './certificate-tls.ts';
 import { openSocket } from './connect.ts';
+import { longHandshake } from './handshake-bytes.ts';
 import { checkPinned, inDial, notSpoken, unexpected } from './handshake-errors.ts';
 import { HandshakeGate } from './handshake-gate.ts';
 import { checkPresharedKeys, networkKeyTls } from './network-key-tls.ts';
@@ -257,7 +258,7 @@ class TcpTransport implements Transport {
     // Its hello, as long again at most, may have come in one piece with the end of the handshake.
     if (socket.bytesRead > 2 * maxHandshakeBytes) {
       link.destroy();
-      throw new PeerloomError('ERR_HANDSHAKE', `its handshake was longer than ${maxHandshakeBytes} bytes`);
+      throw longHandshake(maxHandshakeBytes);
     }
     return link;
   }
@@ -296,7 +297,7 @@ class TcpTransport implements Transport {
   async #authenticate(socket: Socket, protocol: TcpProtocol, side: Side): Promise<Link> {
     if (protocol === 'p2pnetwork') return this.#exchangeIds(socket, side);
     const { role, startedAt } = side;
-    const { identity, networkSecret, network, runtime } = this.#context!;
+    const { identity, networkSecret, network, limits, runtime } = this.#context!;
     const details = { security: security[protocol], startedAt, runtime };
     const checkId = (id: string): void => checkPinned(id, side.expected);
     if (protocol === 'plain') {
@@ -305,8 +306,8 @@ class TcpTransport implements Transport {
     }
     this.#tls ??=
       networkSecret === undefined
-        ? new CertificateTls({ identity, network, runtime })
-        : networkKeyTls(identity, networkSecret);
+        ? new CertificateTls({ identity, network, limits, runtime })
+        : networkKeyTls({ identity, networkSecret, limits, runtime });
     const { socket: secured, ...proven } = await this.#tls.secure(socket, { role, checkId });
     return new SocketLink(secured, { ...proven, ...details });
   }

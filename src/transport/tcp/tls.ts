@@ -1,6 +1,10 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { PeerloomError } from '../../errors.ts';
+import type { Limits } from '../../limits.ts';
+import type { Runtime } from '../../runtime.ts';
+import { boundHandshakeBytes, longHandshake } from './handshake-bytes.ts';
+import { boundKeyUpdates } from './key-updates.ts';
 import type { Role } from './proof.ts';
 import { reset } from './reset.ts';
 
@@ -36,9 +40,22 @@ export interface TlsUpgrade {
   secure(socket: Socket, side: TlsSide): Promise<AuthenticatedSocket>;
 }
 
-/** Resolves when TLS is up. */
-export function handshake(secured: TLSSocket, socket: Socket, role: Role): Promise<void> {
-  return new Promise((resolve, reject) => {
+/** What bounds the work that the other side can make TLS do. */
+export interface TlsBounds {
+  readonly limits: Limits;
+  readonly runtime: Runtime;
+}
+
+/** Resolves when TLS is up on the socket. */
+export function handshake(
+  secured: TLSSocket,
+  socket: Socket,
+  { role, limits, runtime }: TlsBounds & { readonly role: Role },
+): Promise<void> {
+  boundKeyUpdates(secured, role, runtime);
+  const maxBytes = limits.maxHandshakeBytes;
+  const stopChecking = boundHandshakeBytes(socket, secured, { maxBytes, runtime });
+  return new Promise<void>((resolve, reject) => {
     const done = role === 'client' ? 'secureConnect' : 'secure';
     const onError = (cause: Error & { code?: string }): void => {
       // A Python node takes any other end than a reset for an id that is empty.
@@ -49,11 +66,15 @@ export function handshake(secured: TLSSocket, socket: Socket, role: Role): Promi
     secured.once('error', onError).once('close', onClose);
     secured.once(done, () => {
       secured.off('error', onError).off('close', onClose);
-      resolve();
+      // The first frames of a dialler may have come with the end of its handshake; a listener waits for them.
+      if (role === 'client' && socket.bytesRead > maxBytes) reject(longHandshake(maxBytes));
+      else resolve();
     });
-  });
+  }).finally(stopChecking);
 }
+
 function handshakeError(cause: Error & { code?: string }, role: Role): PeerloomError {
+  if (cause instanceof PeerloomError) return cause;
   if (noTls.test(cause.code ?? '')) {
     const message =
       role === 'client'

@@ -7,10 +7,13 @@ import { Worker } from 'node:worker_threads';
 import { Identity, Node, type NodeConnection, PeerloomError, tcp } from '../../../src/index.ts';
 import { createCertificate } from '../../../src/transport/tcp/certificate.ts';
 import { plainPreface } from '../../../src/transport/tcp/sniff.ts';
+import { tlsSettings } from '../../../src/transport/tcp/tls-settings.ts';
 import { FrameKind } from '../../../src/wire/frame.ts';
 import { foreignCertificate } from './support/foreign-certificate.ts';
 import { helloWith, rawFrame } from './support/raw-peer.ts';
+import { asDuplex } from './support/record-peer.ts';
 import { acceptTls } from './support/tls-listener.ts';
+import { recordCiphers, TlsRecords } from './support/tls-records.ts';
 
 const { hello, accept, goodbye, message } = FrameKind;
 const ours = createCertificate(Identity.generate());
@@ -31,6 +34,18 @@ function saying(...frames: Uint8Array[]): Behaviour {
 }
 
 const nothing: Behaviour = () => {};
+
+function sayingTickets(socket: Socket): void {
+  const secureContext = createSecureContext({ ...tlsSettings, ...ours, ciphers: recordCiphers });
+  const secured = acceptTls(asDuplex(socket) as Socket, secureContext);
+  let records: TlsRecords | undefined;
+  secured.on('keylog', (line) => {
+    records ??= TlsRecords.from(line, 'SERVER_TRAFFIC_SECRET_0');
+  });
+  secured.once('secure', () => {
+    socket.write(Buffer.concat(Array.from({ length: 1_000 }, () => records!.sessionTicket())));
+  });
+}
 
 suite('listeners that do not keep to the protocol', () => {
   let node: Node;
@@ -90,6 +105,17 @@ suite('listeners that do not keep to the protocol', () => {
     'shows a certificate of another curve': {
       behaviour: overTls(foreignCertificate('ec'), nothing),
       code: 'ERR_HANDSHAKE',
+    },
+    'shows many certificates, 60 KB together': {
+      behaviour: overTls(
+        { cert: ours.cert + foreignCertificate('ed25519', 15_000).cert.repeat(4), key: ours.key },
+        nothing,
+      ),
+      code: 'ERR_HANDSHAKE',
+    },
+    'sends session tickets in a loop': {
+      behaviour: sayingTickets,
+      code: 'ERR_PROTOCOL',
     },
     'says nothing after TLS': { behaviour: overTls(ours, nothing), code: 'ERR_TIMEOUT' },
     'says nonsense after TLS': {

@@ -94,6 +94,12 @@ export function helloWith(fields: Partial<Record<keyof Hello, unknown>> = {}): B
   return rawFrame(FrameKind.hello, JSON.stringify(hello));
 }
 
+/** What a dialler says first to a listener that shows this certificate, in DER. */
+export function proofFor(certificate: Uint8Array, identity: Identity): Uint8Array {
+  const dialled = new KnownCertificates().read(certificate);
+  return proveDial(identity, { nonce: randomBytes(16), networkHash: sha256(Buffer.from('')), dialled });
+}
+
 /** A peer that speaks the protocol by hand, so that it can break it. */
 export class RawPeer {
   readonly id: string;
@@ -130,10 +136,7 @@ export class RawPeer {
   /** Authenticates over TLS, and says nothing yet. */
   static async dial(port: number, identity: Identity = Identity.generate()): Promise<RawPeer> {
     const peer = await RawPeer.openTls(port, identity);
-    const certificate = (peer.socket as TLSSocket).getPeerX509Certificate()!.raw;
-    const dialled = new KnownCertificates().read(certificate);
-    const nonce = randomBytes(16);
-    peer.write(proveDial(identity, { nonce, networkHash: sha256(Buffer.from('')), dialled }));
+    peer.write(proofFor((peer.socket as TLSSocket).getPeerX509Certificate()!.raw, identity));
     return peer;
   }
 

@@ -9,6 +9,8 @@ export interface Scene {
   readonly victim: Child<VictimCommands>;
   readonly port: number;
   readonly victimId: string;
+  /** What the honest peer saw before does not count: called by tests that prepare for long. */
+  readonly attackBegins: () => Promise<void>;
 }
 
 /**
@@ -27,6 +29,7 @@ export function attackScene(options: WatchedOptions = {}): Scene {
     scene.victim = watched.victim;
     scene.port = watched.address.port;
     scene.victimId = watched.id;
+    scene.attackBegins = () => watched.attackBegins();
   });
 
   beforeEach(() => watched.attackBegins());

@@ -1,0 +1,64 @@
+import type { Runtime } from '../../runtime.ts';
+
+const turnsOfRuntimes = new WeakMap<Runtime, ReadingTurns>();
+
+/**
+ * The queue of links that have read for long in one go. One of them goes on in each turn of the event loop, so that
+ * links which read little wait for one of them at most, however many there are.
+ */
+export class ReadingTurns {
+  readonly #runtime: Runtime;
+  /** In the order of waiting. */
+  readonly #waiting = new Set<() => void>();
+  #isScheduled = false;
+  #turn = 0;
+  #isTurnWatched = false;
+
+  /** All links that share an event loop share the queue. */
+  static of(runtime: Runtime): ReadingTurns {
+    const turns = turnsOfRuntimes.get(runtime) ?? new ReadingTurns(runtime);
+    turnsOfRuntimes.set(runtime, turns);
+    return turns;
+  }
+
+  private constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+  }
+
+  /** Changes with each turn of the event loop in which it is asked for. */
+  get turn(): number {
+    if (!this.#isTurnWatched) {
+      this.#isTurnWatched = true;
+      this.#runtime.setTimeout(() => {
+        this.#isTurnWatched = false;
+        this.#turn += 1;
+      }, 0);
+    }
+    return this.#turn;
+  }
+
+  /** Calls `goOn` when it is its turn: never at once, and once for each time that it waits. */
+  wait(goOn: () => void): void {
+    this.#waiting.add(goOn);
+    this.#schedule();
+  }
+
+  /** It waits no more. */
+  leave(goOn: () => void): void {
+    this.#waiting.delete(goOn);
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#waiting.size === 0) return;
+    this.#isScheduled = true;
+    this.#runtime.setTimeout(() => {
+      this.#isScheduled = false;
+      const [first] = this.#waiting;
+      if (first !== undefined) {
+        this.#waiting.delete(first);
+        first();
+      }
+      this.#schedule();
+    }, 0);
+  }
+}
