@@ -82,17 +82,22 @@ export function verify(envelope: Envelope): void {
 
 /** {@link verify} in steps; for most letters one is enough. */
 export function* verifySteps(envelope: Envelope): Steps<void> {
-  const { hash, signature, ...letter } = envelope;
-  if ((yield* hashReceived(letter as unknown as Data)) !== hash) {
-    throw new PeerloomError(
-      'ERR_HASH_MISMATCH',
-      `the message ${envelope.id} was altered after it was signed`,
-    );
-  }
+  const { hash, signature } = envelope;
+  yield* verifyHashSteps(envelope);
   if (!verifyHash(envelope.author, purpose, hash, base64urlnopad.decode(signature))) {
     const message = `the message ${envelope.id} was not signed by ${envelope.author}`;
     throw new PeerloomError('ERR_SIGNATURE_INVALID', message);
   }
+}
+
+/**
+ * Proves, in steps, that the letter is what was hashed, whoever signed it.
+ *
+ * @throws PeerloomError `ERR_HASH_MISMATCH`, `ERR_ENVELOPE_INVALID`.
+ */
+export function* verifyHashSteps({ hash, signature: _, ...letter }: Envelope): Steps<void> {
+  if ((yield* hashReceived(letter as unknown as Data)) === hash) return;
+  throw new PeerloomError('ERR_HASH_MISMATCH', `the message ${letter.id} was altered after it was signed`);
 }
 
 function* hashReceived(letter: Data): Steps<string> {

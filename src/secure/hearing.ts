@@ -3,7 +3,7 @@ import type { RemoteNode } from '../channel/channel.ts';
 import type { Data } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Envelope } from './envelope.ts';
-import type { Bringer, Notary } from './notary.ts';
+import { type Bringer, DuplicateMessage, type Notary } from './notary.ts';
 import type { Asker, PeerTurns } from './peer-turns.ts';
 import { runNow, type Steps } from './steps.ts';
 
@@ -15,6 +15,8 @@ export interface HearingOptions {
   readonly turns: PeerTurns;
   /** Tells the user of what was not let through. */
   readonly onRefused: (error: Error) => void;
+  /** A message for all nodes came that this node has seen, and is dropped. */
+  readonly onDuplicate: () => void;
 }
 
 /** Proves what one neighbour says: most messages at once, large ones in turns with those of other neighbours. */
@@ -70,8 +72,8 @@ export class Hearing implements Asker {
   }
 
   *#proof(data: Data, kinds: readonly string[]): Steps<Envelope> {
-    const { ownId, bringer, notary } = this.#options;
-    const envelope = yield* notary.examineSteps(data, bringer);
+    const { ownId, bringer } = this.#options;
+    const envelope = yield* this.#examined(data, kinds);
     const { author, id, kind, to } = envelope;
     if (!kinds.includes(kind)) {
       throw new PeerloomError('ERR_ENVELOPE_INVALID', `a message of the kind ${kind} is not allowed here`);
@@ -86,9 +88,23 @@ export class Hearing implements Asker {
     return envelope;
   }
 
+  *#examined(data: Data, kinds: readonly string[]): Steps<Envelope> {
+    const { bringer, notary } = this.#options;
+    try {
+      return yield* notary.examineSteps(data, bringer);
+    } catch (error) {
+      // A message where none belongs is no copy that somebody passes on.
+      const isMisplaced = error instanceof DuplicateMessage && !kinds.includes('message');
+      throw isMisplaced ? new PeerloomError('ERR_REPLAYED', error.message) : error;
+    }
+  }
+
   /** After the end nothing is told: what had arrived went with the connection. */
   #refuse(error: unknown): never {
-    if (!this.#isClosed) this.#options.onRefused(error as Error);
+    if (!this.#isClosed) {
+      if (error instanceof DuplicateMessage) this.#options.onDuplicate();
+      else this.#options.onRefused(error as Error);
+    }
     throw error;
   }
 }

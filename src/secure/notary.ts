@@ -3,8 +3,15 @@ import type { Data } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
 import type { Identity } from '../identity.ts';
 import type { Runtime } from '../runtime.ts';
-import { type Envelope, messageIdBytes, readEnvelope, sign, verifySteps } from './envelope.ts';
-import { SeenMessages, type Timeliness } from './seen-messages.ts';
+import {
+  type Envelope,
+  messageIdBytes,
+  readEnvelope,
+  sign,
+  verifyHashSteps,
+  verifySteps,
+} from './envelope.ts';
+import { MessageSeen, SeenMessages, type Timeliness } from './seen-messages.ts';
 import { runNow, type Steps } from './steps.ts';
 
 export interface NotaryOptions {
@@ -29,6 +36,17 @@ export interface Bringer {
 
 /** What others may bring on their way through the network. */
 const carriedKinds: ReadonlySet<string> = new Set(['letter', 'survey']);
+
+/** A message for all nodes, proven before, that another neighbour passes on: nobody is to blame. */
+export class DuplicateMessage extends PeerloomError {
+  constructor(message: string) {
+    super('ERR_REPLAYED', message);
+  }
+}
+
+function isForAll({ kind, to }: Envelope): boolean {
+  return kind === 'message' && to === undefined;
+}
 
 /** Signs what goes out and examines what comes in. */
 export class Notary {
@@ -79,7 +97,7 @@ export class Notary {
   /**
    * Examines what another node sent.
    *
-   * @throws PeerloomError `ERR_ENVELOPE_INVALID`, `ERR_TIME_WINDOW`, `ERR_REPLAYED`, `ERR_TOO_MANY_MESSAGES`,
+   * @throws DuplicateMessage; PeerloomError `ERR_ENVELOPE_INVALID`, `ERR_TIME_WINDOW`, `ERR_REPLAYED`, `ERR_TOO_MANY_MESSAGES`,
    * `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID`.
    */
   examine(data: Data, bringer: Bringer): Envelope {
@@ -89,9 +107,22 @@ export class Notary {
   /** {@link Notary.examine} in steps; for most messages one is enough. */
   *examineSteps(data: Data, bringer: Bringer): Steps<Envelope> {
     const envelope = readEnvelope(data);
+    try {
+      return yield* this.#examine(envelope, bringer);
+    } catch (error) {
+      if (!(error instanceof MessageSeen && isForAll(envelope))) throw error;
+      // What this node wrote was never remembered, so only the signature tells it from a forgery.
+      const isOwn = envelope.author === this.#options.identity.id;
+      yield* isOwn ? verifySteps(envelope) : verifyHashSteps(envelope);
+      throw new DuplicateMessage(error.message);
+    }
+  }
+
+  *#examine(envelope: Envelope, bringer: Bringer): Steps<Envelope> {
     if (envelope.author === this.#options.identity.id) {
-      const message = `this node wrote the message ${envelope.id} itself, and a neighbour sent it back`;
-      throw new PeerloomError('ERR_REPLAYED', message);
+      throw new MessageSeen(
+        `this node wrote the message ${envelope.id} itself, and a neighbour sent it back`,
+      );
     }
     const coming = {
       now: this.#options.wallClock(),

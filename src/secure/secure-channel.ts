@@ -9,7 +9,7 @@ import type { Goodbye } from '../wire/goodbye.ts';
 import type { Envelope } from './envelope.ts';
 import { fieldsOf } from './fields.ts';
 import { bringerOf, Hearing } from './hearing.ts';
-import type { Bringer, Notary } from './notary.ts';
+import { type Bringer, DuplicateMessage, type Notary } from './notary.ts';
 import type { PeerTurns } from './peer-turns.ts';
 import {
   type RelayAnswer,
@@ -32,6 +32,8 @@ export interface SecureChannelOptions {
   readonly turns: PeerTurns;
   readonly onOpen: (channel: SecureChannel) => void;
   readonly onClosed: (channel: SecureChannel) => void;
+  /** A message for all nodes came that this node has seen, and was dropped. */
+  readonly onDuplicate: () => void;
   /** Answers an `ask`. What it rejects with, the other side is not told. */
   readonly answer: (question: Envelope, channel: SecureChannel) => Promise<Data>;
   /** Takes what the other side passes on: false when nothing follows. */
@@ -69,6 +71,7 @@ export class SecureChannel implements Channel {
       notary: options.notary,
       turns: options.turns,
       onRefused: (error) => this.refuse(error),
+      onDuplicate: options.onDuplicate,
     });
     this.#returns = new Returns({
       id: channel.remote.id,
@@ -234,6 +237,7 @@ export class SecureChannel implements Channel {
   }
 
   #giveBack(data: Data, error: unknown): Handled {
+    if (error instanceof DuplicateMessage) return true;
     // Never what was returned, which would go back and forth.
     const isMessage = fieldsOf(data).kind === 'message';
     const room = isMessage ? this.#returns.add(data, error) : undefined;

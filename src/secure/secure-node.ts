@@ -83,6 +83,7 @@ export class SecureNode extends Node {
   #vault: Vault | undefined;
   #engine: VaultEngine | undefined;
   #message: Envelope | undefined;
+  #duplicates = 0;
 
   /**
    * @param host as in {@link Node}.
@@ -252,6 +253,14 @@ export class SecureNode extends Node {
     return super.nodeMessageRejected(peer, error);
   }
 
+  /**
+   * Messages for all nodes that arrived again, because several neighbours passed them on. The node drops them; no event
+   * fires.
+   */
+  get messageCountDuplicate(): number {
+    return this.#duplicates;
+  }
+
   /** @internal */
   override wrapChannel(channel: Channel): Channel {
     return new SecureChannel(channel, {
@@ -259,6 +268,9 @@ export class SecureNode extends Node {
       runtime: this.#runtime,
       notary: this.#notary,
       turns: this.#turns,
+      onDuplicate: () => {
+        this.#duplicates += 1;
+      },
       onOpen: (opened) => {
         this.#post.opened(opened);
         this.#engine?.onConnected();

@@ -14,6 +14,13 @@ export interface SeenOptions {
   readonly seed: Fingerprint;
 }
 
+/** A message that came before. */
+export class MessageSeen extends PeerloomError {
+  constructor(message: string) {
+    super('ERR_REPLAYED', message);
+  }
+}
+
 /** A message that may have come before: that cannot be told any more. */
 export class MessageTooLate extends PeerloomError {
   constructor(message: string) {
@@ -107,7 +114,7 @@ export class SeenMessages {
       source: this.#sourceNamed(source),
     };
     if (this.#memory.holds(arrival)) {
-      throw new PeerloomError('ERR_REPLAYED', `the message ${id} of ${author} arrived before`);
+      throw new MessageSeen(`the message ${id} of ${author} arrived before`);
     }
     if (timeliness === 'in the window' && this.#memory.mayHaveHeld(arrival)) {
       throw new MessageTooLate(

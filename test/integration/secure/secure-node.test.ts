@@ -117,9 +117,54 @@ suite('SecureNode', () => {
     link.send(envelope);
     link.send(envelope);
     const codes = ['ERR_HASH_MISMATCH', 'ERR_HASH_MISMATCH', 'ERR_SIGNATURE_INVALID', 'ERR_TIME_WINDOW'];
-    assert.deepEqual(await victim.refused(5), [...codes, 'ERR_REPLAYED']);
+    assert.deepEqual(await victim.refused(4), codes);
+    await until(() => victim.messageCountDuplicate === 1, 'the second copy is dropped and counted');
+    link.send({ ...envelope, data: 'pay 500' });
+    assert.deepEqual(await victim.refused(5), [...codes, 'ERR_HASH_MISMATCH']);
     assert.deepEqual(victim.data, ['pay 5'], 'the true one counts once, whoever brought it');
     assert.equal(victim.received[0]!.author, author.id);
+  });
+
+  test('copies that several neighbours pass on are dropped and counted, and are no rejections', async (t) => {
+    class Gossip extends TestSecureNode {
+      override nodeMessage(peer: NodeConnection, data: Data) {
+        this.sendToNodes(this.message!, { exclude: [peer] });
+        return super.nodeMessage(peer, data);
+      }
+    }
+    const hub = new MemoryHub();
+    const nodes = ['a', 'b', 'c', 'd'].map((name) => new Gossip(name, 1, { transports: [memory({ hub })] }));
+    t.after(() => Promise.all(nodes.map((node) => node.stop())));
+    for (const node of nodes) await node.start();
+    for (const node of nodes) {
+      for (const { host } of nodes) if (node.host < host) await node.connectWithNode(host, 1);
+    }
+    for (const node of nodes) await node.waitForNodes(3);
+    nodes[0]!.sendToNodes('news');
+    // Each of the other three passes it on to the two that it did not come from.
+    const duplicates = () => nodes.reduce((sum, node) => sum + node.messageCountDuplicate, 0);
+    await until(() => duplicates() === 6, 'every copy but the first has arrived');
+    for (const node of nodes) {
+      assert.deepEqual(node.data, node === nodes[0] ? [] : ['news']);
+      assert.deepEqual([node.rejected, node.messageCountRerr], [[], 0]);
+    }
+  });
+
+  test('a delivery that passes on what the peer has seen succeeds', async (t) => {
+    const hub = new MemoryHub();
+    const [a, b] = ['a', 'b'].map((name) => new TestSecureNode(name, 1, { transports: [memory({ hub })] }));
+    const relay = new SecureNode('relay', 1, { transports: [memory({ hub })] });
+    t.after(() => Promise.all([a!.stop(), b!.stop(), relay.stop()]));
+    await Promise.all([a!.start(), b!.start(), relay.start()]);
+    await a!.connectWithNode('b', 1);
+    await a!.connectWithNode('relay', 1);
+    const toB = await relay.connectWithNode('b', 1);
+    const heard = new Promise<Data>((resolve) => relay.once('node_message', () => resolve(relay.message!)));
+    a!.sendToNodes('news');
+    const news = await heard;
+    await until(() => b!.data.length === 1, 'b has heard it of a');
+    await toB.deliver(news);
+    assert.deepEqual([b!.data, b!.rejected, b!.messageCountDuplicate], [['news'], [], 1]);
   });
 
   test('sendTo reaches a node far away, which alone can read it', async (t) => {

@@ -79,7 +79,7 @@ export class TestLink {
     const { notary, turns } = from;
     const onRefused = (error: unknown): void => void from.refused.push((error as PeerloomError).code);
     this.channel = {
-      hearing: new Hearing({ ownId: from.id, bringer, notary, turns, onRefused }),
+      hearing: new Hearing({ ownId: from.id, bringer, notary, turns, onRefused, onDuplicate: () => {} }),
       remote: {
         id: to.id,
         get security() {

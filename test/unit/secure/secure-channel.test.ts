@@ -77,6 +77,7 @@ function open(remote: Partial<RemoteNode> = {}) {
     turns: new PeerTurns(systemRuntime),
     onOpen: () => void told.push('open'),
     onClosed: () => void told.push('closed'),
+    onDuplicate: () => void told.push('duplicate'),
     answer: async ({ data }) => (data === 'nothing' ? (undefined as never) : { answered: data }),
     relay: async (request) => {
       relayed.push(request);
