@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Node, type NodeConnection } from '../../../../src/index.ts';
+import { SecureNode } from '../../../../src/secure/index.ts';
 import { serve } from './child.ts';
 import { waitedMs, waitsOf } from './kernel.ts';
 
@@ -30,13 +31,16 @@ export interface Observation {
   readonly failures: readonly string[];
 }
 
+const { secure = false } = JSON.parse(process.argv[2] ?? '{}') as { readonly secure?: boolean };
+const Base: typeof Node = secure ? SecureNode : Node;
+
 /**
  * A node that asks two others at the same moments, the one under attack and an idle one, and takes note of how
  * much longer the first takes: what the machine costs, and this process, they have in common. The time that the
  * first only waits for a processor is not counted either, as the kernel tells it; a node that computes for long, or
  * stands still, does not wait for one.
  */
-class HonestPeer extends Node {
+class HonestPeer extends Base {
   #seen = { longerMs: [] as number[], failures: [] as string[] };
   readonly #waiting = new Set<Promise<void>>();
   #ask = async (): Promise<void> => {};

@@ -8,6 +8,7 @@ import {
   type TcpProtocol,
   tcp,
 } from '../../../../src/index.ts';
+import { SecureNode } from '../../../../src/secure/index.ts';
 import { serve, tell } from './child.ts';
 
 /** How the node under attack is set up. */
@@ -23,6 +24,8 @@ export interface VictimOptions {
   readonly p2pnetwork?: boolean;
   /** Hold on to the objects of connections that have ended. */
   readonly keepsConnections?: boolean;
+  /** A SecureNode. */
+  readonly secure?: boolean;
 }
 
 /**
@@ -38,8 +41,18 @@ export interface Outcome {
   readonly message?: string;
 }
 
+const {
+  host = '127.0.0.1',
+  plain,
+  p2pnetwork,
+  keepsConnections = false,
+  secure = false,
+  ...nodeOptions
+} = JSON.parse(process.argv[2] ?? '{}') as VictimOptions;
+const Base: typeof Node = secure ? SecureNode : Node;
+
 /** The node under attack: echoes requests, counts messages, and tells what happens to it. */
-class Victim extends Node {
+class Victim extends Base {
   manner: Manner = 'prompt';
   /** Messages that reached the handler after the disconnect event of their peer. */
   belated = 0;
@@ -108,13 +121,6 @@ class Victim extends Node {
   }
 }
 
-const {
-  host = '127.0.0.1',
-  plain,
-  p2pnetwork,
-  keepsConnections = false,
-  ...nodeOptions
-} = JSON.parse(process.argv[2] ?? '{}') as VictimOptions;
 const accept: TcpProtocol[] = ['tls'];
 if (plain) accept.push('plain');
 if (p2pnetwork) accept.push('p2pnetwork');

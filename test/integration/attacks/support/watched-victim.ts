@@ -42,8 +42,9 @@ export class WatchedVictim {
     this.#maxP99Ms = maxP99Ms;
     this.#options = victimOptions;
     this.victim = new Child('victim.ts', victimOptions, prefix);
-    this.#control = new Child('victim.ts', { host: this.#host }, prefix);
-    this.#honestPeer = new Child('honest-peer.ts', {}, prefix);
+    const { secure } = victimOptions;
+    this.#control = new Child('victim.ts', { host: this.#host, secure }, prefix);
+    this.#honestPeer = new Child('honest-peer.ts', { secure }, prefix);
   }
 
   get address(): Address {

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { afterEach, suite, test } from 'node:test';
+import { attackScene } from './support/scene.ts';
+import { SigningPeer } from './support/signing-peer.ts';
+
+suite('a SecureNode', () => {
+  const attackers: SigningPeer[] = [];
+  // Before the scene looks at what is left.
+  afterEach(() => Promise.all(attackers.splice(0).map((attacker) => attacker.stop())));
+  const scene = attackScene({ secure: true });
+
+  async function attacker(): Promise<SigningPeer> {
+    const peer = new SigningPeer();
+    attackers.push(peer);
+    await peer.attack(scene.port);
+    return peer;
+  }
+
+  test('that gets messages of a hundred thousand values, which take long to prove, hears others meanwhile', async () => {
+    const numbers = Array(200_000).fill(1);
+    const rows = Array.from({ length: 20_000 }, (_, index) => ({ b: index, a: 'x' }));
+    const peers = [await attacker(), await attacker()];
+    const sent = peers.flatMap((peer) =>
+      [numbers, rows, numbers, rows, numbers].map((data) =>
+        peer.victim.deliver(peer.signed('message', data)),
+      ),
+    );
+    await Promise.all(sent);
+    assert.equal((await scene.victim.call('stats')).handled, sent.length);
+  });
+});

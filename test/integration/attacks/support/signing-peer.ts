@@ -1,0 +1,30 @@
+import { randomBytes } from 'node:crypto';
+import { type Data, Identity, Node, type NodeConnection } from '../../../../src/index.ts';
+import { sign } from '../../../../src/secure/envelope.ts';
+
+/** A neighbour of a SecureNode that signs by hand whatever it likes. */
+export class SigningPeer extends Node {
+  readonly identity: Identity;
+  #victim: NodeConnection | undefined;
+
+  constructor(identity = Identity.generate()) {
+    super('127.0.0.1', 0, { identity });
+    this.identity = identity;
+  }
+
+  async attack(port: number): Promise<void> {
+    await this.start();
+    this.#victim = await this.connectWithNode('127.0.0.1', port);
+  }
+
+  get victim(): NodeConnection {
+    return this.#victim!;
+  }
+
+  signed(kind: string, data: Data): Data {
+    const id = randomBytes(16).toString('hex');
+    const { id: to } = this.victim;
+    const letter = { author: this.identity.id, time: Date.now(), id, kind, to, data };
+    return sign(this.identity, letter) as unknown as Data;
+  }
+}
