@@ -1,9 +1,9 @@
 import { formatAddress } from './address.ts';
-import type { Channel, ChannelHandler, CloseReason, Handled } from './channel/channel.ts';
+import type { Channel, ChannelHandler, CloseReason, Handled, SlowHandler } from './channel/channel.ts';
 import type { Data } from './data.ts';
 import type { Log } from './debug.ts';
 import { PeerloomError } from './errors.ts';
-import type { Dispatcher } from './events.ts';
+import type { Dispatcher, SlowNodeHandler } from './events.ts';
 import { type ConnectionDetails, type MessageCounts, NodeConnection } from './node-connection.ts';
 import { peerLabel } from './peer-label.ts';
 import { PeerStream } from './peer-stream.ts';
@@ -173,6 +173,7 @@ export class Connections {
       },
       unanswerable: (error) => dispatcher.failed(error, 'node_request', connection),
       rejected: reject,
+      slow: (handler) => this.#onSlow(connection, handler),
       returned: (messages) => {
         log(`${peerLabel(connection)} returned ${messages.count} messages: ${messages.code}`);
         dispatcher.emit('node_message_returned', { peer: connection, data: messages }, connection, messages);
@@ -190,6 +191,15 @@ export class Connections {
         ended();
       },
     };
+  }
+
+  #onSlow(connection: NodeConnection, { handler, ...details }: SlowHandler): void {
+    const { dispatcher, log } = this.#options;
+    const connected = `${connection.direction}_node_connected` as const;
+    const event = ({ connected, message: 'node_message', request: 'node_request' } as const)[handler];
+    const slow: SlowNodeHandler = { event, ...details };
+    log(slowText(connection.id, slow));
+    dispatcher.emit('node_handler_slow', { peer: connection, data: slow }, connection, slow);
   }
 
   #replacedBy(instance: string, older: NodeConnection): Goodbye {
@@ -235,6 +245,20 @@ export class Connections {
     this.channels.get(connection)?.close(farewell);
     await ending;
   }
+}
+
+function slowText(id: string, { event, runsMs, waiting, waitingBytes, deliveries }: SlowNodeHandler): string {
+  const seconds = Math.round(runsMs / 1_000);
+  const what = event === 'node_request' ? 'requests wait for a handler to settle' : 'messages wait behind it';
+  const runs =
+    event === 'node_request'
+      ? `all handlers of ${event} that may run at once for ${id} have been running for ${seconds} s`
+      : `a handler of ${event} for ${id} has been running for ${seconds} s`;
+  const deadlock =
+    deliveries === 0
+      ? ''
+      : `; it has called deliver() ${deliveries} times for the same node without an answer: if it awaits that, and the other side does the same, both wait for each other`;
+  return `${runs}; ${waiting} ${what} (${waitingBytes} bytes)${deadlock}`;
 }
 
 function inUseElsewhere({ host, port }: NodeConnection): PeerloomError {

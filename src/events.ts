@@ -21,6 +21,23 @@ export interface LostSession {
   readonly data: readonly Data[];
 }
 
+/** A handler that has been running for 10 s, and what waits for it. */
+export interface SlowNodeHandler {
+  /** The event that it handles. `node_request`: all handlers of requests that may run at once (`limits.maxRequests`). */
+  readonly event: 'outbound_node_connected' | 'inbound_node_connected' | 'node_message' | 'node_request';
+  /** For how long it has been running, in milliseconds. */
+  readonly runsMs: number;
+  /** How many messages and deliveries of the peer wait behind it; of `node_request`, how many requests wait. */
+  readonly waiting: number;
+  /** The bytes of these, 128 more than the content of each. */
+  readonly waitingBytes: number;
+  /**
+   * How many times it has called `deliver` for the same peer without an answer. If both sides await that in a handler,
+   * they wait for each other until the time limit.
+   */
+  readonly deliveries: number;
+}
+
 /** The events of a node, with the arguments of their methods and listeners. */
 export interface NodeEvents {
   /** A connection that this node dialled is up. */
@@ -56,6 +73,8 @@ export interface NodeEvents {
   node_session_lost: [peer: NodeConnection, lost: LostSession];
   /** A message was rejected, for example because it cannot be decoded. `messageCountRerr` counts it. */
   node_message_rejected: [peer: NodeConnection, error: Error];
+  /** A handler has been running for 10 s; it fires once for each such run. */
+  node_handler_slow: [peer: NodeConnection, slow: SlowNodeHandler];
   /** A SecureNode returned messages of this node, for example because they came too late. */
   node_message_returned: [peer: NodeConnection, messages: ReturnedMessages];
   /**
@@ -112,6 +131,7 @@ export const eventMethods = {
   node_session_lost: 'nodeSessionLost',
   node_message_rejected: 'nodeMessageRejected',
   node_message_returned: 'nodeMessageReturned',
+  node_handler_slow: 'nodeHandlerSlow',
   connection_error: 'connectionError',
   node_error: 'nodeError',
 } as const satisfies Record<NodeEventName, string>;

@@ -185,6 +185,7 @@ export class Handshakes {
       instance: this.#instance,
       maxMessageBytes: limits.maxMessageBytes,
       compressions: availableCompressions(),
+      windows: { messages: limits.unhandledMaxBytes, requests: limits.unhandledMaxBytes },
       replace,
     };
   }

@@ -6,7 +6,14 @@ export type { WaitOptions } from './channel/pending.ts';
 export type { Compression, Data, JsonScalar, NumericTypedArray } from './data.ts';
 export type { Log } from './debug.ts';
 export { type ErrorCode, errorCodes, PeerloomError } from './errors.ts';
-export type { LostSession, NodeCallback, NodeEventName, NodeEvents, NodeListener } from './events.ts';
+export type {
+  LostSession,
+  NodeCallback,
+  NodeEventName,
+  NodeEvents,
+  NodeListener,
+  SlowNodeHandler,
+} from './events.ts';
 export { Identity } from './identity.ts';
 export { type IdentityFile, saveIdentity } from './identity-file.ts';
 export { defaultLimits, type LimitOptions, type Limits } from './limits.ts';

@@ -35,8 +35,13 @@ export interface Limits {
   readonly queueHighWaterBytes: number;
   /** Bytes that may wait to go out on a connection; beyond them `send` throws `ERR_QUEUE_FULL`. Default 32 MiB. */
   readonly queueMaxBytes: number;
-  /** Bytes received on a connection that may wait for handlers; beyond them the node pauses reading. Default 4 MiB. */
+  /**
+   * Bytes of messages, and as many of requests, that a peer may send before handlers are done with those that it has
+   * sent; further ones wait at the peer. Each counts 128 bytes more than its content. Default 4 MiB.
+   */
   readonly unhandledMaxBytes: number;
+  /** Requests of a connection whose handlers have not settled; further ones wait. Default 64. */
+  readonly maxRequests: number;
   /** Streams of one connection, whichever side opened them. Default 256. */
   readonly maxStreams: number;
   /**
@@ -80,6 +85,7 @@ export const defaultLimits = {
   queueHighWaterBytes: 1024 * 1024,
   queueMaxBytes: 32 * 1024 * 1024,
   unhandledMaxBytes: 4 * 1024 * 1024,
+  maxRequests: 64,
   maxStreams: 256,
   streamWindowBytes: 256 * 1024,
   memoryBudgetBytes: 256 * 1024 * 1024,

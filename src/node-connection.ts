@@ -163,8 +163,8 @@ export class NodeConnection {
 
   /**
    * Opens a stream of bytes beside the messages, for data that is larger than a message may be, or that you do not have
-   * in one piece. Resolves when the peer's `node_stream` handlers have been called, in order with the messages sent
-   * before.
+   * in one piece. Resolves when the peer's `node_stream` handlers have been called, which does not wait for the
+   * messages sent before.
    *
    * @param header tells the peer what the stream is about: any data, up to 64 KiB. Default `null`.
    * @throws PeerloomError `ERR_STREAM_LIMIT` if one of the two sides has as many streams as it allows

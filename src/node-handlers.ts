@@ -1,7 +1,7 @@
 import type { ReturnedMessages } from './channel/channel.ts';
 import type { Data } from './data.ts';
 import type { PeerloomError } from './errors.ts';
-import { eventMethods, type LostSession, type NodeEventName } from './events.ts';
+import { eventMethods, type LostSession, type NodeEventName, type SlowNodeHandler } from './events.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { PeerStream } from './peer-stream.ts';
 
@@ -29,8 +29,8 @@ export abstract class NodeHandlers {
 
   /**
    * A message arrived. While an asynchronous handler runs, the next message of that peer waits; when 4 MiB
-   * (`limits.unhandledMaxBytes`) wait, the peer cannot send more. `text` is the text that a message of a Python node was
-   * read from.
+   * (`limits.unhandledMaxBytes`) are not handled, further ones wait at the peer. Requests and streams do not wait. `text`
+   * is the text that a message of a Python node was read from.
    */
   nodeMessage(_peer: NodeConnection, _data: Data, _text?: string): unknown {
     return undefined;
@@ -82,6 +82,14 @@ export abstract class NodeHandlers {
    * do this.
    */
   nodeMessageReturned(_peer: NodeConnection, _messages: ReturnedMessages): unknown {
+    return undefined;
+  }
+
+  /**
+   * A handler of yours has been running for 10 s, and `slow` says what waits for it. It fires once for each such run of a
+   * connect or message handler, and when requests have been waiting for as long.
+   */
+  nodeHandlerSlow(_peer: NodeConnection, _slow: SlowNodeHandler): unknown {
     return undefined;
   }
 

@@ -55,7 +55,20 @@ export interface ReturnedMessages {
   readonly data: readonly Data[];
 }
 
-/** What a channel reports, in order and one at a time but for requests. */
+/** A handler that has run for long, and what waits for it. */
+export interface SlowHandler {
+  /** That of the connection, of a message or delivery, or those of as many requests as may run at once. */
+  readonly handler: 'connected' | 'message' | 'request';
+  readonly runsMs: number;
+  /** How many messages and deliveries wait behind it; of requests, how many requests. */
+  readonly waiting: number;
+  /** What these cost. */
+  readonly waitingBytes: number;
+  /** Deliveries to the same node, made while it runs, that are not confirmed. */
+  readonly deliveries: number;
+}
+
+/** What a channel reports. Messages and deliveries come one at a time, requests and streams at any time after `connected`. */
 export interface ChannelHandler {
   connected(): Handled;
   /** @param text of a Python node's message: what the data was read from. */
@@ -73,6 +86,8 @@ export interface ChannelHandler {
   unanswerable(error: unknown): void;
   /** A message could not be decoded. */
   rejected(error: Error): void;
+  /** A handler runs for long; told once. */
+  slow(handler: SlowHandler): void;
   /** Messages of this side came back. */
   returned(messages: ReturnedMessages): void;
   /** The link broke, but another one may take its place; said at once, while handlers may still run. */

@@ -1,12 +1,13 @@
 import type { DecompressionTurns, Outcome } from '../decompression-turns.ts';
 import type { Limits } from '../limits.ts';
-import type { Link } from '../transport/transport.ts';
 import type { Frame } from '../wire/frame-reader.ts';
 import { decompressionOf } from './frame-payload.ts';
 import { Inbox } from './inbox.ts';
+import { LinkPause, type Pausable } from './link-pause.ts';
 
 export interface CompressedAnswersOptions {
-  readonly link: Pick<Link, 'pause' | 'resume'>;
+  /** Paused while too many wait: that is bounded by what was asked, and they wait for no handler. */
+  readonly link: Pausable;
   readonly limits: Limits;
   readonly turns: DecompressionTurns;
   /** Somebody still waits for it. */
@@ -23,17 +24,23 @@ export interface CompressedAnswersOptions {
 export class CompressedAnswers {
   readonly inbox: Inbox;
   readonly #options: CompressedAnswersOptions;
+  readonly #pause: LinkPause;
 
   constructor(options: CompressedAnswersOptions) {
     this.#options = options;
     const { link, limits, onFailure } = options;
+    this.#pause = new LinkPause(link, limits.unhandledMaxBytes);
     this.inbox = new Inbox({
-      link,
-      maxBytes: limits.unhandledMaxBytes,
       handle: (frame) => this.#handle(frame),
       onFailure,
+      onWaiting: (bytes) => this.#pause.update(bytes),
     });
     this.inbox.open(undefined);
+  }
+
+  /** Reading is paused because too much waits. */
+  get isPaused(): boolean {
+    return this.#pause.isPaused;
   }
 
   /** What has arrived is dropped. */

@@ -12,12 +12,14 @@ import { FrameKind, frameHeaderBytes, idBody, idBytes, idOf, positionOf, smallFr
 import { type Frame, FrameReader } from '../wire/frame-reader.ts';
 import { decodeGoodbye, encodeGoodbye, type Goodbye, goodbye } from '../wire/goodbye.ts';
 import type { Payload } from '../wire/payload.ts';
+import { decodeCredit } from '../wire/windows.ts';
 import type { Channel, ChannelHandler, RemoteNode, SendOptions } from './channel.ts';
 import { Ending, lostReason } from './ending.ts';
 import type { Handshake } from './handshake.ts';
 import { Incoming } from './incoming.ts';
 import { Liveness } from './liveness.ts';
 import { Outgoing } from './outgoing.ts';
+import { letGo } from './outgoing-frames.ts';
 import type { WaitOptions } from './pending.ts';
 import { Questions } from './questions.ts';
 import { Session } from './session.ts';
@@ -78,7 +80,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     this.#theirs = { ...theirs, maxContainers: limits.maxContainers };
     this.direction = direction;
     this.#options = options;
-    this.#outgoing = new Outgoing(link, limits, this.session);
+    this.#outgoing = new Outgoing({ link, limits, windows: theirs.windows, keeper: this.session });
     this.#reader = new FrameReader(
       (kind, format, compression, body) => this.#onFrame({ kind, format, compression, body }),
       { maxMessageBytes: limits.maxMessageBytes + idBytes },
@@ -86,7 +88,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     this.#reader.takesAtOnce = (format, compression, bytes, start, end) =>
       !this.#trace.enabled &&
       this.#ending.isOpen &&
-      this.#incoming.tryNow(format, compression, bytes, start, end);
+      this.#incoming.messages.tryNow(format, compression, bytes, start, end);
     this.remote = {
       id: link.remoteId,
       name: theirs.name,
@@ -99,12 +101,16 @@ export class FrameChannel implements Channel, MemoryAccount {
     this.#incoming = new Incoming({
       link,
       limits,
+      runtime,
+      windows: ours.windows,
+      grant: (lane, position) => this.#outgoing.credit(lane, position),
       turns: options.turns,
       respond: (id, data) => this.#answer(FrameKind.response, this.#encode(data), id),
       answer: (kind, payload, id) => this.#answer(kind, payload, id),
       isAwaited: (answer) => this.#questions.isAwaited(answer),
       onAnswer: (answer, decoded) => this.#questions.conclude(answer, decoded),
       onStream: (frame, handler) => this.#streams.offer(frame, handler),
+      deliveriesSince: (beganAtMs) => this.#questions.deliveriesSince(beganAtMs),
       onAbuse: (error) => this.#fail(goodbye('protocol', error.message)),
       onFailure: (error) => this.#fail(goodbye('protocol', messageOf(error))),
     });
@@ -233,7 +239,7 @@ export class FrameChannel implements Channel, MemoryAccount {
       this.#closeOutgoing();
       return void link.destroy();
     }
-    outgoing.sendOwn(FrameKind.goodbye, encodeGoodbye(farewell));
+    outgoing.sendLast(FrameKind.goodbye, encodeGoodbye(farewell));
     const deadline = this.#options.runtime.setTimeout(() => link.destroy(), closeFlushMs);
     void outgoing.flushed().then(() => link.close(closeFlushMs));
     void link.closed.then(() => deadline.cancel());
@@ -294,13 +300,13 @@ export class FrameChannel implements Channel, MemoryAccount {
   #onBytes(bytes: Uint8Array): void {
     const now = this.#options.runtime.now();
     this.#liveness.heard(now);
-    this.#incoming.ownMemory.beginArrival(now);
+    this.#incoming.decoder.ownMemory.beginArrival(now);
     try {
       this.#reader.push(bytes);
     } catch (error) {
       this.#fail(goodbye('protocol', messageOf(error)));
     } finally {
-      this.#incoming.ownMemory.endArrival();
+      this.#incoming.decoder.ownMemory.endArrival();
     }
   }
 
@@ -312,9 +318,10 @@ export class FrameChannel implements Channel, MemoryAccount {
       case FrameKind.deliver:
       case FrameKind.request:
         if (this.isOpen) this.#incoming.offer(frame);
+        else this.#incoming.drop(frame);
         break;
       case FrameKind.streamOpen:
-        if (this.isOpen && this.#streams.onOpen(frame)) this.#incoming.offer(frame);
+        if (this.isOpen && this.#streams.onOpen(frame)) this.#incoming.offerStream(frame);
         break;
       case FrameKind.streamData:
       case FrameKind.streamCredit:
@@ -333,6 +340,11 @@ export class FrameChannel implements Channel, MemoryAccount {
       case FrameKind.pong:
         this.#questions.onPong(frame);
         break;
+      case FrameKind.credit: {
+        const { lane, position } = decodeCredit(body);
+        this.#outgoing.onCredit(lane, position);
+        break;
+      }
       case FrameKind.acknowledge:
         if (this.session === undefined) throw misplaced(kind);
         this.session.onAcknowledged(positionOf(body), frameHeaderBytes + body.length);
@@ -353,7 +365,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   #answer(kind: number, payload: Payload, id: number): void {
     if (!this.isOpen) return;
     try {
-      this.#outgoing.send(kind, payload, id);
+      this.#outgoing.sendFreely(kind, payload, id);
     } catch {
       this.#fail(goodbye('overload'));
     }
@@ -391,8 +403,9 @@ export class FrameChannel implements Channel, MemoryAccount {
   }
 
   #closeOutgoing(): void {
-    if (this.session !== undefined) {
-      for (const { bytes, shared } of this.#outgoing.waiting()) this.session.keepUnsent(bytes, shared);
+    for (const piece of this.#outgoing.takeWaiting()) {
+      this.session?.keepUnsent(piece.bytes, piece.shared);
+      letGo(piece);
     }
     this.#outgoing.close();
   }
@@ -423,6 +436,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   #report(): void {
     this.#ending.report(this.#incoming, () => {
       this.#options.budget.close(this);
+      this.#incoming.close();
       const readUnacknowledged = this.#readUnacknowledged;
       this.#readUnacknowledged = undefined;
       this.#handler!.closed(this.#ending.reason, readUnacknowledged);

@@ -1,23 +1,11 @@
 import type { Frame } from '../wire/frame-reader.ts';
-
-/** What a frame costs beside its memory, so that many tiny ones are bounded too. */
-const frameCostBytes = 128;
-
-/** The same for a compressed one: nobody knows yet what it will unfold to. */
-const compressedFrameCostBytes = 64 * 1024;
+import { messageCostBytes } from '../wire/windows.ts';
+import { KeptBodies, type KeptFrame } from './kept-bodies.ts';
 
 /** The places of handled frames at the front of the queue are given up in lots. */
 const lotLength = 1_024;
 
-interface Waiting {
-  readonly frame: Frame;
-  readonly costBytes: number;
-}
-
 export interface InboxOptions {
-  /** Paused past the limit. */
-  readonly link: { pause(): void; resume(): void };
-  readonly maxBytes: number;
   /** Handles a frame; the next one waits for the promise, if there is one. */
   readonly handle: (frame: Frame) => undefined | Promise<unknown>;
   /**
@@ -25,29 +13,35 @@ export interface InboxOptions {
    * end. Nobody else would catch the error, and the process would end in its place.
    */
   readonly onFailure: (error: unknown) => void;
+  /** Told of what a frame costs once it was handled; of nothing for what was handled before the first frame. */
+  readonly onHandled?: ((costBytes: number) => void) | undefined;
+  /** Told of what waits when it becomes more or less. */
+  readonly onWaiting?: ((bytes: number) => void) | undefined;
+}
+
+/** What a frame costs beside the memory of its body: that of the objects around it. */
+export function costOf(bodyBytes: number): number {
+  return bodyBytes + messageCostBytes;
 }
 
 /**
  * The frames of a connection that wait for the user's handlers: one is handled at a time, in order, and an
- * asynchronous handler holds up the next. Past the limit the link is paused, so the other side is held back.
+ * asynchronous handler holds up the next.
  */
 export class Inbox {
   /** Told of what is kept anew. */
   onGrowth: (bytes: number) => void = () => {};
 
   readonly #options: InboxOptions;
-
   #busy = true;
-  #waiting: (Waiting | undefined)[] = [];
+  #waiting: (KeptFrame | undefined)[] = [];
   #next = 0;
   #waitingBytes = 0;
-  #lastBuffer: ArrayBufferLike | undefined;
-  /** Of requests that are being answered. */
-  #answeringBytes = 0;
-  /** Of what is being handled, when that takes long. */
+  readonly #bodies = new KeptBodies();
+  /** What the frame costs that is being handled. */
+  #currentBytes = 0;
+  /** What it holds, when handling it takes long. */
   #inHandBytes = 0;
-  #onRoom: (() => void) | undefined;
-  #paused = false;
   #idleWaiters: (() => void)[] = [];
 
   /** Holds everything back until {@link Inbox.open}. */
@@ -62,12 +56,28 @@ export class Inbox {
 
   /** What waits, and what is in the hands of the user. */
   get heldBytes(): number {
-    return this.#waitingBytes + this.#answeringBytes + this.#inHandBytes;
+    return this.#waitingBytes + this.#inHandBytes;
   }
 
-  /** Holds back what comes until something handled outside has settled. */
-  wait(pending: Promise<unknown>): void {
+  /** What the frames cost that wait, and the one that is being handled. */
+  get unhandledBytes(): number {
+    return this.#waitingBytes + this.#currentBytes;
+  }
+
+  /** How many frames wait. */
+  get waitingCount(): number {
+    return this.#waiting.length - this.#next;
+  }
+
+  /** What these cost. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** Holds back what comes until something handled outside has settled, which costs so much. */
+  wait(pending: Promise<unknown>, costBytes: number): void {
     this.#busy = true;
+    this.#currentBytes = costBytes;
     this.#runAfter(pending);
   }
 
@@ -100,36 +110,10 @@ export class Inbox {
       this.#keep(frame);
       return;
     }
+    const costBytes = costOf(frame.body.length);
     const pending = this.#options.handle(frame);
-    if (pending !== undefined) this.wait(pending);
-  }
-
-  /**
-   * Counts what was handed over and is still in somebody's hands.
-   *
-   * @returns where that is too much, a promise of room: until then nothing more should be handed over.
-   */
-  hold(bytes: number): undefined | Promise<void> {
-    this.#answeringBytes += bytes + frameCostBytes;
-    this.onGrowth(bytes + frameCostBytes);
-    this.#pauseOrResume();
-    if (this.#answeringBytes <= this.#options.maxBytes) return undefined;
-    return new Promise((resolve) => {
-      this.#onRoom = resolve;
-    });
-  }
-
-  /** Counts it no more. */
-  release(bytes: number): void {
-    this.#answeringBytes -= bytes + frameCostBytes;
-    this.#pauseOrResume();
-    if (this.#answeringBytes <= this.#options.maxBytes) this.makeRoom();
-  }
-
-  /** Goes on, however much is still in somebody's hands. */
-  makeRoom(): void {
-    this.#onRoom?.();
-    this.#onRoom = undefined;
+    if (pending === undefined) this.#options.onHandled?.(costBytes);
+    else this.wait(pending, costBytes);
   }
 
   /** Resolves when nothing waits and nothing is being handled. */
@@ -138,51 +122,50 @@ export class Inbox {
     return new Promise((resolve) => this.#idleWaiters.push(resolve));
   }
 
-  /** Forgets what waits. */
-  clear(): void {
+  /** Forgets what waits. @returns what that cost. */
+  clear(): number {
+    const waitingBytes = this.#waitingBytes;
     this.#waiting = [];
     this.#next = 0;
-    this.#waitingBytes = 0;
-    this.#lastBuffer = undefined;
-    this.#pauseOrResume();
+    this.#bodies.clear();
+    if (waitingBytes > 0) this.#addWaiting(-waitingBytes);
+    return waitingBytes;
   }
 
-  /** Frames share the memory that they arrived in, and all of it is kept while one of them waits. */
   #keep(frame: Frame): void {
-    const { buffer } = frame.body;
-    const costBytes =
-      (frame.compression === 0 ? frameCostBytes : compressedFrameCostBytes) +
-      (buffer === this.#lastBuffer ? 0 : buffer.byteLength);
-    this.#lastBuffer = buffer;
-    this.#waiting.push({ frame, costBytes });
-    this.#waitingBytes += costBytes;
+    const kept = { frame };
+    const costBytes = costOf(frame.body.length);
+    this.#waiting.push(kept);
+    this.#bodies.keep(kept);
+    this.#addWaiting(costBytes);
     this.onGrowth(costBytes);
-    this.#pauseOrResume();
   }
 
   #take(): Frame | undefined {
-    const first = this.#waiting[this.#next];
-    if (first === undefined) return undefined;
+    const kept = this.#waiting[this.#next];
+    if (kept === undefined) return undefined;
     this.#waiting[this.#next++] = undefined;
     if (this.#next === lotLength) {
       this.#waiting.splice(0, lotLength);
       this.#next = 0;
     }
-    this.#waitingBytes -= first.costBytes;
-    this.#pauseOrResume();
-    return first.frame;
+    this.#addWaiting(-costOf(kept.frame.body.length));
+    return kept.frame;
   }
 
-  #pauseOrResume(): void {
-    const bytes = this.#waitingBytes + this.#answeringBytes;
-    if (this.#paused ? bytes > this.#options.maxBytes / 2 : bytes <= this.#options.maxBytes) return;
-    this.#paused = !this.#paused;
-    if (this.#paused) this.#options.link.pause();
-    else this.#options.link.resume();
+  #addWaiting(bytes: number): void {
+    this.#waitingBytes += bytes;
+    this.#options.onWaiting?.(this.#waitingBytes);
   }
 
   #runAfter(pending: Promise<unknown>): void {
-    void pending.catch((error: unknown) => this.#options.onFailure(error)).then(() => this.#run());
+    pending.then(
+      () => this.#run(),
+      (error: unknown) => {
+        this.#options.onFailure(error);
+        this.#run();
+      },
+    );
   }
 
   #handleWaiting(frame: Frame): undefined | Promise<unknown> {
@@ -194,15 +177,23 @@ export class Inbox {
     }
   }
 
+  #endCurrent(): void {
+    const costBytes = this.#currentBytes;
+    this.#inHandBytes = this.#currentBytes = 0;
+    this.#options.onHandled?.(costBytes);
+  }
+
   #run(): void {
     this.#busy = true;
-    this.#inHandBytes = 0;
+    this.#endCurrent();
     for (let frame = this.#take(); frame !== undefined; frame = this.#take()) {
+      this.#currentBytes = costOf(frame.body.length);
       const pending = this.#handleWaiting(frame);
       if (pending !== undefined) {
         this.#runAfter(pending);
         return;
       }
+      this.#endCurrent();
     }
     this.clear();
     this.#busy = false;

@@ -27,6 +27,7 @@ import { bytesOf } from '../wire/typed-arrays.ts';
 import type { Channel, ChannelHandler, CloseReason, RemoteNode, SendOptions } from './channel.ts';
 import { Ending, lostReason } from './ending.ts';
 import { Inbox } from './inbox.ts';
+import { LinkPause } from './link-pause.ts';
 import { PacketQueue } from './packet-queue.ts';
 import { checkSendOptions } from './shared-encoding.ts';
 import type { ChannelStream } from './stream.ts';
@@ -88,9 +89,9 @@ export class PacketChannel implements Channel, MemoryAccount {
     };
     this.#trace = new Trace(traffic, this.remote);
     this.#queue = new PacketQueue(link, limits);
+    const pause = new LinkPause(link, limits.unhandledMaxBytes);
     this.#inbox = new Inbox({
-      link,
-      maxBytes: limits.unhandledMaxBytes,
+      onWaiting: (bytes) => pause.update(bytes),
       handle: (frame) => this.#handle(frame),
       onFailure: (error) => {
         this.#clear();

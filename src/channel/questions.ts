@@ -25,6 +25,8 @@ export class Questions {
   /** Of requests, and of deliveries, whose answer is `undefined`. */
   readonly #answers: PendingAnswers<Data | undefined>;
   readonly #pongs: PendingAnswers<void>;
+  /** When each delivery was sent that is not confirmed. */
+  readonly #deliveries = new Map<number, number>();
   /** The numbers of compressed answers that have come, and were not read yet. */
   readonly #arrived = new Set<number>();
 
@@ -35,11 +37,29 @@ export class Questions {
   }
 
   deliver(data: Data, options: WaitOptions | undefined): Promise<void> {
-    return this.#ask(FrameKind.deliver, data, options).then(() => {});
+    const { outgoing, runtime } = this.#options;
+    const payload = this.#options.encode(data, options);
+    let delivery: number | undefined;
+    const forget = (): void => void this.#deliveries.delete(delivery!);
+    return this.#answers
+      .ask('deliver', options, (id) => {
+        outgoing.send(FrameKind.deliver, payload, id);
+        delivery = id;
+        this.#deliveries.set(id, runtime.now());
+      })
+      .finally(forget)
+      .then(() => {});
+  }
+
+  /** Deliveries begun since a time that are not confirmed. */
+  deliveriesSince(beganAtMs: number): number {
+    return [...this.#deliveries.values()].filter((sentAtMs) => sentAtMs >= beganAtMs).length;
   }
 
   request(data: Data, options: WaitOptions | undefined): Promise<Data> {
-    return this.#ask(FrameKind.request, data, options).then((answer) => {
+    const payload = this.#options.encode(data, options);
+    const send = (id: number): void => void this.#options.outgoing.send(FrameKind.request, payload, id);
+    return this.#answers.ask('request', options, send).then((answer) => {
       if (answer !== undefined) return answer;
       throw new PeerloomError('ERR_PROTOCOL', 'the other side confirmed a request instead of answering it');
     });
@@ -96,12 +116,6 @@ export class Questions {
     this.#pongs.failAll(reason);
     this.#answers.failAll(reason, this.#arrived);
     if (this.#arrived.size > 0) void answersRead.then(() => this.#answers.failAll(reason));
-  }
-
-  #ask(kind: number, data: Data, options: WaitOptions | undefined): Promise<Data | undefined> {
-    const payload = this.#options.encode(data, options);
-    const what = kind === FrameKind.request ? 'request' : 'deliver';
-    return this.#answers.ask(what, options, (id) => this.#options.outgoing.send(kind, payload, id));
   }
 }
 

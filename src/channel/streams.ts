@@ -98,7 +98,7 @@ export class Streams implements StreamHost, FrameSource {
       await this.#openings.ask('openStream', options, (question) => {
         const opening = new ChannelStream(this.#idOf(question), 'asked', this);
         const body = encodeStreamOpen(opening.takeWindow(), payload);
-        this.#options.outgoing.send(FrameKind.streamOpen, body, opening.id);
+        this.#options.outgoing.sendFreely(FrameKind.streamOpen, body, opening.id);
         this.#streams.set(opening.id, opening);
         stream = opening;
       });
@@ -132,7 +132,7 @@ export class Streams implements StreamHost, FrameSource {
     return true;
   }
 
-  /** Hands a stream of theirs to the user, when its turn has come. */
+  /** Hands a stream of theirs to the user. */
   offer({ kind, format, compression, body }: Frame, handler: ChannelHandler): void {
     const stream = this.#streams.get(idOf(kind, body));
     if (stream === undefined || stream.hasFailed) return;

@@ -43,6 +43,7 @@ export const FrameKind = {
   streamCredit: 9,
   streamEnd: 10,
   streamAbort: 11,
+  credit: 12,
   message: 16,
   deliver: 17,
   delivered: 18,
@@ -102,7 +103,7 @@ export function writeUint32(target: Uint8Array, offset: number, value: number): 
   target[offset + 3] = value;
 }
 
-/** A place in the bytes of a session, 8 bytes long; whole numbers up to 2^53 - 1. */
+/** A place in the bytes of a session, or of a lane, 8 bytes long; whole numbers up to 2^53 - 1. */
 export function positionBody(position: number): Uint8Array {
   const body = new Uint8Array(positionBytes);
   writeUint32(body, 0, Math.floor(position / 2 ** 32));
@@ -114,7 +115,7 @@ export function positionBody(position: number): Uint8Array {
 export function positionOf(body: Uint8Array): number {
   const position = body.length === positionBytes ? readUint32(body, 0) * 2 ** 32 + readUint32(body, 4) : -1;
   if (Number.isSafeInteger(position) && position >= 0) return position;
-  throw new PeerloomError('ERR_PROTOCOL', 'an acknowledgement without its position');
+  throw new PeerloomError('ERR_PROTOCOL', 'a frame without its position');
 }
 
 /** The body of a frame that holds nothing but its number. */

@@ -1,6 +1,7 @@
 import type { Compression } from '../data.ts';
 import { PeerloomError } from '../errors.ts';
 import { printable } from '../printable.ts';
+import type { Windows } from './windows.ts';
 
 /** The versions of the protocol that this code speaks, lowest and highest. */
 export const protocolVersions = [1, 1] as const;
@@ -21,6 +22,8 @@ export interface Hello {
   readonly maxMessageBytes: number;
   /** The compressions that can be read. */
   readonly compressions: readonly Compression[];
+  /** What the receiver may send at first, the same each time within a session (clauses 12.x). */
+  readonly windows: Windows;
   /** The sender has no connection to the receiver left: an older one is to give way. */
   readonly replace: boolean;
   /** The connection is to outlive its link, or goes on with one that did. */
@@ -76,9 +79,16 @@ export function decodeHello(body: Uint8Array, ourVersions: Hello['versions'] = p
     instance,
     maxMessageBytes,
     compressions: compressions.filter((one) => typeof one === 'string') as Compression[],
+    windows: decodeWindows(hello.windows),
     replace: hello.replace === true,
     ...(hello.session !== undefined && { session: decodeSession(hello.session) }),
   };
+}
+
+function decodeWindows(windows: unknown): Windows {
+  const { messages, requests } = (windows ?? {}) as Record<string, unknown>;
+  if (!isWhole(messages, 1) || !isWhole(requests, 1)) throw wrongHello();
+  return { messages, requests };
 }
 
 function decodeSession(session: unknown): HelloSession {

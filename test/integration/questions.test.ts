@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
 import type { Data, NodeConnection } from '../../src/index.ts';
 import { withCode } from '../support/errors.ts';
+import { HandMadePeer } from '../support/hand-made-peer.ts';
 import { RecordingNode } from '../support/recording-node.ts';
 import { startPair, startVirtualNodes } from '../support/start-nodes.ts';
 import { turns } from '../support/turns.ts';
@@ -224,13 +225,14 @@ suite('the wait', () => {
   });
 
   test('of ping ends in time, can be aborted, and ends with the connection', async (t) => {
-    const { b, connection, runtime } = await startVirtualPair(t);
-    assert.equal(await runtime.settle(connection.ping()), 0);
-    await assert.rejects(connection.ping({ signal: AbortSignal.abort() }), withCode('ERR_ABORTED'));
-    // A peer that reads nothing any more: it is busy with more than it keeps.
-    b.on('node_message', () => new Promise(() => {}));
-    for (let index = 0; index < 80; index++) connection.send(new Uint8Array(100_000));
+    const { nodes, runtime, engine } = await startVirtualNodes(t, 2);
+    const [a, b] = nodes;
+    const answering = await runtime.settle(a.connectWithNode(b.host, b.port));
+    assert.equal(await runtime.settle(answering.ping()), 0);
+    await assert.rejects(answering.ping({ signal: AbortSignal.abort() }), withCode('ERR_ABORTED'));
+    const silent = await runtime.settle(HandMadePeer.dial(t, a, { engine, runtime }));
     await runtime.advance(0);
+    const connection = a.allNodes.find(({ id }) => id === silent.id)!;
     const lost = assert.rejects(connection.ping(), withCode('ERR_TIMEOUT', /30000 ms/));
     const short = assert.rejects(connection.ping({ timeoutMs: 10 }), withCode('ERR_TIMEOUT', /10 ms/));
     await runtime.advance(30_000);

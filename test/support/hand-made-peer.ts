@@ -14,6 +14,7 @@ import { type Hello, protocolVersions } from '../../src/wire/hello.ts';
 import type { Engine } from './engines.ts';
 import { Fixture } from './fixture.ts';
 import { transportContext } from './links.ts';
+import { defaultWindows } from './windows.ts';
 
 export interface HandMadeOptions {
   readonly engine: Engine;
@@ -93,6 +94,7 @@ function prepare(
     instance: 'by hand',
     maxMessageBytes: context.limits.maxMessageBytes,
     compressions: availableCompressions(),
+    windows: defaultWindows,
     replace: false,
     ...hello,
   };

@@ -22,6 +22,7 @@ export const kinds = {
   streamCredit: 9,
   streamEnd: 10,
   streamAbort: 11,
+  credit: 12,
   message: 16,
   deliver: 17,
   delivered: 18,
@@ -61,6 +62,7 @@ export const validHello = {
   instance: 'first run',
   maxMessageBytes: 2 ** 24,
   compressions: ['zlib'],
+  windows: { messages: 2 ** 22, requests: 2 ** 22 },
 };
 
 export function hello(fields: Record<string, unknown> = {}): Buffer {

@@ -2,12 +2,19 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { brotliCompressSync } from 'node:zlib';
 import { FrameKind } from '../../../src/wire/frame.ts';
+import { creditBody, decodeCredit, Lane, messageCostBytes } from '../../../src/wire/windows.ts';
 import { RawPeer, rawFrame, uint32 } from './support/raw-peer.ts';
 import { attackScene } from './support/scene.ts';
 
 const mebibyte = 2 ** 20;
 const bytesFormat = 3;
 const { message, request, ping, delivered } = FrameKind;
+
+/** What a peer may send of messages, or of requests, before handlers are done with them. */
+const windowBytes = 4 * mebibyte;
+
+/** What a message with a body of so many bytes uses up of it. */
+const cost = (bytes: number): number => bytes + messageCostBytes;
 
 function times(count: number, bytes: Buffer): Buffer {
   return Buffer.concat(Array.from({ length: count }, () => bytes));
@@ -28,43 +35,71 @@ suite('peers that send faster than they are handled', () => {
     return (await scene.victim.call('memory')).usedMiB;
   }
 
-  test('messages for a handler that does not end are read up to 4 MiB', async () => {
+  test('messages for a handler that does not end wait up to 4 MiB, and one beyond them ends the connection', async () => {
     const { victim, port } = scene;
     const usedBefore = await usedMiB();
     const { handled } = await victim.call('stats');
     await victim.call('handlers', 'hold');
     const peer = await RawPeer.connect(port);
     const kibibyte = rawFrame(message, Buffer.alloc(1024), { format: bytesFormat });
-    for (let count = 0; count < 64; count++) peer.write(times(1024, kibibyte));
-    await stalled(peer);
-    assert.ok(peer.socket.writableLength > 16 * mebibyte, 'the sender is held back');
+    peer.write(times(Math.ceil(windowBytes / cost(1024)), kibibyte));
+    await peer.synced();
     assert.equal((await victim.call('stats')).handled, handled + 1);
     const grown = (await usedMiB()) - usedBefore;
     assert.ok(grown < 8, `${grown} MiB wait`);
+    peer.write(kibibyte);
+    assert.equal((await peer.goodbye()).code, 'protocol');
+  });
 
-    await victim.call('handlers', 'slow');
-    await peer.synced();
+  test('messages far beyond the window cost no more than one beyond it', async () => {
+    const { victim, port } = scene;
+    const usedBefore = await usedMiB();
+    const { handled } = await victim.call('stats');
+    await victim.call('handlers', 'hold');
+    const ids: string[] = [];
+    for (let count = 0; count < 8; count++) {
+      const peer = await RawPeer.connect(port);
+      ids.push(peer.id);
+      const piece = rawFrame(message, Buffer.alloc(64 * 1024), { format: bytesFormat });
+      for (let sent = 0; sent < 64 && !peer.socket.destroyed; sent++) await peer.writeAll(times(16, piece));
+      await peer.closed;
+    }
+    assert.equal((await victim.call('stats')).handled, handled + 8);
+    const grown = (await usedMiB()) - usedBefore;
+    assert.ok(grown < 16, `${grown} MiB are left`);
+    // The end is told once the handler is done that still runs.
     await victim.call('handlers', 'prompt');
+    for (const id of ids) assert.equal((await victim.event('disconnected', id)).code, 'protocol by us');
+  });
+
+  test('a peer that keeps to its window loses nothing, and costs no more than it', async () => {
+    const { victim, port } = scene;
+    const usedBefore = await usedMiB();
+    const { handled } = await victim.call('stats');
+    await victim.call('handlers', 'slow');
+    const peer = await RawPeer.connect(port);
+    const bytes = 16 * 1024;
+    const one = rawFrame(message, Buffer.alloc(bytes), { format: bytesFormat });
+    const count = 192 * 64;
+    let granted = windowBytes;
+    for (let sent = 0; sent < count; sent++) {
+      while (sent * cost(bytes) >= granted) {
+        const { lane, position } = decodeCredit((await peer.next(FrameKind.credit)).body);
+        assert.equal(lane, Lane.messages);
+        assert.ok(position > granted);
+        granted = position;
+      }
+      await peer.writeAll(one);
+      if (sent % 1_024 === 0) {
+        const grown = (await usedMiB()) - usedBefore;
+        assert.ok(grown < 24, `${grown} MiB are held after ${sent} messages`);
+      }
+    }
     peer.write(
       rawFrame(FrameKind.deliver, Buffer.concat([uint32(1), Buffer.alloc(1)]), { format: bytesFormat }),
     );
     await peer.next(delivered);
-    assert.equal((await victim.call('stats')).handled, handled + 64 * 1024 + 1, 'nothing is lost');
-  });
-
-  test('what was handled is let go of while the queue never empties', async () => {
-    const { victim, port } = scene;
-    const usedBefore = await usedMiB();
-    await victim.call('handlers', 'slow');
-    const peer = await RawPeer.connect(port);
-    const batch = times(64, rawFrame(message, Buffer.alloc(16 * 1024), { format: bytesFormat }));
-    for (let sent = 0; sent < 192; sent++) {
-      await peer.writeAll(batch);
-      if (sent % 16 === 0) {
-        const grown = (await usedMiB()) - usedBefore;
-        assert.ok(grown < 24, `${grown} MiB are held after ${sent} MiB`);
-      }
-    }
+    assert.equal((await victim.call('stats')).handled, handled + count + 1, 'nothing is lost');
   });
 
   test('small messages do not hold the large pieces of memory that they came in', async () => {
@@ -76,25 +111,26 @@ suite('peers that send faster than they are handled', () => {
     // What nobody asked for costs nothing and waits for nothing, but fills the TLS record of 16 KiB.
     const fill = times(1360, rawFrame(delivered, uint32(1)));
     const record = Buffer.concat([rawFrame(message, 'x', { format: bytesFormat }), fill]);
-    for (let count = 0; count < 4_000; count++) peer.write(record);
-    await stalled(peer);
+    for (let count = 0; count < 4_000; count++) await peer.writeAll(record);
+    await peer.synced();
     const grown = (await usedMiB()) - usedBefore;
     assert.equal((await victim.call('stats')).handled, handled + 1);
     assert.ok(grown < 8, `single bytes hold ${grown} MiB`);
   });
 
-  test('requests that wait for their answer count like messages that wait', async () => {
+  test('64 requests wait for their answer at once, 4 MiB of others wait, and one beyond them ends the connection', async () => {
     const { victim, port } = scene;
+    const usedBefore = await usedMiB();
     await victim.call('handlers', 'hold');
     const peer = await RawPeer.connect(port);
-    const batch = times(
-      1_000,
-      rawFrame(request, Buffer.concat([uint32(1), Buffer.alloc(1_000)]), { format: bytesFormat }),
-    );
-    for (let count = 0; count < 64; count++) peer.write(batch);
-    await stalled(peer);
-    const { held } = await victim.call('stats');
-    assert.ok(held > 1_000 && held < 4_500, `${held} requests are under way`);
+    const one = rawFrame(request, Buffer.concat([uint32(1), Buffer.alloc(1_000)]), { format: bytesFormat });
+    peer.write(times(Math.ceil(windowBytes / cost(1_004)), one));
+    await peer.synced();
+    assert.equal((await victim.call('stats')).held, 64);
+    const grown = (await usedMiB()) - usedBefore;
+    assert.ok(grown < 8, `${grown} MiB wait`);
+    peer.write(one);
+    assert.equal((await peer.goodbye()).code, 'protocol');
   });
 
   test('small requests do not hold the large pieces of memory that they came in', async () => {
@@ -106,7 +142,7 @@ suite('peers that send faster than they are handled', () => {
     const record = Buffer.concat([rawFrame(request, uint32(1), { format: bytesFormat }), fill]);
     for (let count = 0; count < 4_000; count++) await peer.writeAll(record);
     await peer.synced();
-    assert.equal((await victim.call('stats')).held, 4_000);
+    assert.equal((await victim.call('stats')).held, 64);
     const grown = (await usedMiB()) - usedBefore;
     assert.ok(grown < 16, `4,000 requests hold ${grown} MiB`);
   });
@@ -162,6 +198,7 @@ suite('peers that do not read', () => {
     assert.ok(taken > 31 * mebibyte && taken < 35 * mebibyte, `refused after ${taken} bytes`);
 
     peer.socket.resume();
+    peer.write(rawFrame(FrameKind.credit, creditBody(Lane.messages, 2 ** 40)));
     for (let count = 0; count < accepted; count++) {
       assert.equal((await peer.next(message)).body.length, bytes);
     }

@@ -81,7 +81,7 @@ suite('large letters to nobody', () => {
   test('many at once, are refused when too many are under way', async (t) => {
     const { neighbours, mallory, bring, isWell } = await setUp(t);
     for (const neighbour of neighbours) neighbour.reply = () => new Promise(() => {});
-    const taken = await Promise.all(Array.from({ length: 8 }, () => bring(4 * MiB - 1_024, 8_000)));
+    const taken = await Promise.all(Array.from({ length: 8 }, () => bring(4 * MiB - 1_024, 10_000)));
     assert.deepEqual([taken.filter((isTaken) => isTaken).length, taken.length], [2, 8]);
     await isWell();
     await until(() => mallory.answers.length === 2, 'mallory is told of those that were taken');
@@ -91,7 +91,7 @@ suite('large letters to nobody', () => {
 
   test('small ones are refused when too many are under way, and those of others are not', async (t) => {
     const { honest, relay, bring, isWell } = await setUp(t);
-    const taken = await Promise.all(Array.from({ length: 1_200 }, () => bring(100, 20_000)));
+    const taken = await Promise.all(Array.from({ length: 1_200 }, () => bring(100, 60_000)));
     assert.equal(taken.filter((isTaken) => isTaken).length, 1_024);
     await isWell();
     const { nodes } = await honest.discover({ timeoutMs: 1_000 });

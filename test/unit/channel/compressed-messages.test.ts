@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { deflateSync } from 'node:zlib';
 import { PacketChannel } from '../../../src/channel/packet-channel.ts';
 import { DecompressionTurns } from '../../../src/decompression-turns.ts';
-import { resolveLimits } from '../../../src/limits.ts';
+import { type Limits, resolveLimits } from '../../../src/limits.ts';
 import { MemoryBudget } from '../../../src/memory-budget.ts';
 import { FrameKind, idBody, idOf, smallFrame, writeFrameHeader } from '../../../src/wire/frame.ts';
 import { encodePacket } from '../../../src/wire/p2pnetwork/packet.ts';
@@ -120,11 +120,11 @@ suite('while the node has decompressed enough', () => {
 suite('a large message that another thread decompresses', () => {
   const large = 'large '.repeat(2 ** 18);
 
-  function threadedNode() {
+  function threadedNode(limits?: Partial<Limits>) {
     const runtime = new VirtualRuntime();
     runtime.isVirtual = false;
     const turns = new DecompressionTurns(runtime);
-    const scene = openChannel({ runtime, turns });
+    const scene = openChannel({ runtime, turns, ...(limits && { limits }) });
     const heard = () => scene.told.map((line) => line.slice(0, 'message large'.length));
     return { ...scene, heard, turns };
   }
@@ -199,8 +199,12 @@ suite('a large message that another thread decompresses', () => {
    *
    * @param timeoutMs An hour by default: virtual time may pass much faster than threads work.
    */
-  async function answered(count: number, payload: Uint8Array, timeoutMs = 3_600_000) {
-    const scene = threadedNode();
+  async function answered(
+    count: number,
+    payload: Uint8Array,
+    { timeoutMs = 3_600_000, limits }: { timeoutMs?: number; limits?: Partial<Limits> } = {},
+  ) {
+    const scene = threadedNode(limits);
     const answers = Array.from({ length: count }, () => scene.channel.request('question', { timeoutMs }));
     await turn();
     for (const { kind, body } of scene.link.takeFrames()) {
@@ -238,7 +242,7 @@ suite('a large message that another thread decompresses', () => {
   });
 
   test('is an answer that times out while it waits, and is not even decompressed then', async () => {
-    const { answers, runtime, channel } = await answered(20, deflateSync(large), 50);
+    const { answers, runtime, channel } = await answered(20, deflateSync(large), { timeoutMs: 50 });
     const late = Promise.allSettled(answers.slice(1));
     assert.equal(await answers[0], large);
     await runtime.advance(50);
@@ -247,8 +251,10 @@ suite('a large message that another thread decompresses', () => {
   });
 
   test('is one answer of many that wait, counted, for one to be decompressed at a time', async () => {
-    const { answers, channel, runtime, link } = await answered(100, deflateSync('x'.repeat(100_000)));
-    assert.ok(channel.heldBytes > 99 * 64 * 1024);
+    const limits = { unhandledMaxBytes: 10_000 };
+    const payload = deflateSync('x'.repeat(100_000));
+    const { answers, channel, runtime, link } = await answered(100, payload, { limits });
+    assert.ok(channel.heldBytes > 99 * 128);
     assert.equal(link.isPaused, true);
     const all = Promise.all(answers);
     let isOver = false;

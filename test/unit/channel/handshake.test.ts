@@ -18,6 +18,7 @@ const ours: Hello = {
   instance: 'a',
   maxMessageBytes: 1_000,
   compressions: ['none'],
+  windows: { messages: 4_194_304, requests: 4_194_304 },
   replace: false,
 };
 const theirs: Hello = { ...ours, port: 2, name: 'theirs', instance: 'b' };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Inbox } from '../../../src/channel/inbox.ts';
+import { LinkPause } from '../../../src/channel/link-pause.ts';
 import type { Frame } from '../../../src/wire/frame-reader.ts';
 import { turn } from '../../support/turns.ts';
 
@@ -10,10 +11,10 @@ const maxBytes = 10_000;
 const throwing = -1;
 
 /** A frame in memory of its own. */
-const frame = (format: number, bytes = 100, compression = 0): Frame => ({
+const frame = (format: number, bytes = 100): Frame => ({
   kind: 16,
   format,
-  compression,
+  compression: 0,
   body: new Uint8Array(bytes),
 });
 
@@ -24,14 +25,18 @@ function openInbox({ isAsync = false, isOpen = true } = {}) {
     pause: () => Object.assign(link, { isPaused: true }),
     resume: () => Object.assign(link, { isPaused: false }),
   };
+  const pause = new LinkPause(link, maxBytes);
+  const costs: number[] = [];
   const handled: number[] = [];
+  const bodies: Uint8Array[] = [];
   const failures: unknown[] = [];
   const running: PromiseWithResolvers<void>[] = [];
   const inbox = new Inbox({
-    link,
-    maxBytes,
-    handle: ({ format }) => {
+    onWaiting: (bytes) => pause.update(bytes),
+    onHandled: (costBytes) => costs.push(costBytes),
+    handle: ({ format, body }) => {
       handled.push(format);
+      bodies.push(body);
       if (format === throwing) throw new Error('no handler of the user threw this');
       if (!isAsync) return undefined;
       const run = Promise.withResolvers<void>();
@@ -45,7 +50,7 @@ function openInbox({ isAsync = false, isOpen = true } = {}) {
     running.shift()!.resolve();
     await turn();
   };
-  return { link, inbox, handled, failures, running, finish };
+  return { link, inbox, handled, bodies, costs, failures, running, finish };
 }
 
 suite('frames', () => {
@@ -89,7 +94,7 @@ suite('frames', () => {
   test('wait for what is handled outside', async () => {
     const { inbox, handled } = openInbox();
     const outside = Promise.withResolvers<void>();
-    inbox.wait(outside.promise);
+    inbox.wait(outside.promise, 50);
     inbox.offer(frame(1));
     assert.deepEqual(handled, []);
     outside.resolve();
@@ -172,51 +177,78 @@ suite('the link', () => {
     }
     assert.ok(count < maxBytes / 50, `${count} empty frames`);
   });
+});
 
-  test('is paused by few compressed frames, which may unfold to much', () => {
-    const { link, inbox } = openInbox({ isAsync: true });
-    inbox.offer(frame(1));
-    inbox.offer(frame(2, 10, 1));
-    assert.equal(link.isPaused, true);
+suite('what a frame costs', () => {
+  test('is told once it was handled, of one that was handled outside too', async () => {
+    const { inbox, costs, finish } = openInbox({ isAsync: true });
+    costs.length = 0;
+    inbox.offer(frame(1, 100));
+    inbox.offer(frame(2, 0));
+    assert.equal(inbox.unhandledBytes, 228 + 128);
+    assert.deepEqual(costs, []);
+    await finish();
+    assert.deepEqual(costs, [228]);
+    await finish();
+    assert.deepEqual([costs, inbox.unhandledBytes], [[228, 128], 0]);
+    inbox.wait(Promise.resolve(), 50);
+    assert.equal(inbox.unhandledBytes, 50);
+    await turn();
+    assert.deepEqual(costs, [228, 128, 50]);
   });
 
-  test('is paused by what small frames keep alive, counted once', () => {
-    const { link, inbox } = openInbox({ isAsync: true });
-    inbox.offer(frame(0));
-    const memory = new ArrayBuffer(8_000);
-    for (let index = 0; index < 5; index++) {
-      inbox.offer({ ...frame(index), body: new Uint8Array(memory, index, 1) });
-    }
-    assert.equal(link.isPaused, false);
-    inbox.offer({ ...frame(9), body: new Uint8Array(new ArrayBuffer(8_000), 0, 1) });
-    assert.equal(link.isPaused, true);
+  test('is told at once where nothing takes long', () => {
+    const { inbox, costs } = openInbox();
+    costs.length = 0;
+    inbox.offer(frame(1, 72));
+    assert.deepEqual(costs, [200]);
   });
 });
 
-suite('what is held outside', () => {
-  test('counts until it is released, and past the limit nothing more is handed over', async () => {
-    const { link, inbox } = openInbox();
-    assert.equal(inbox.hold(6_000), undefined);
-    const room = inbox.hold(6_000);
-    assert.equal(link.isPaused, true);
-    let hasRoom = false;
-    void room!.then(() => {
-      hasRoom = true;
+suite('frames that wait', () => {
+  /** A piece of memory that arrived, with these frames in it. */
+  const framesIn = (memoryBytes: number, lengths: readonly number[]): Frame[] => {
+    const memory = new Uint8Array(memoryBytes).map((_, index) => index % 251);
+    let at = 0;
+    return lengths.map((length) => {
+      const body = new Uint8Array(memory.buffer, at, length);
+      at += length + 8;
+      return { ...frame(1), body };
     });
-    await turn();
-    assert.equal(hasRoom, false);
-    inbox.release(6_000);
-    await turn();
-    assert.equal(hasRoom, true);
-    inbox.release(6_000);
-    assert.equal(link.isPaused, false);
+  };
+
+  test('are moved out of memory that they fill to less than half', async () => {
+    const { inbox, bodies, running, finish } = openInbox({ isAsync: true });
+    inbox.offer(frame(0));
+    const sent = [60, 10, 500, 3].flatMap((length) => framesIn(10_000, [length, length]));
+    const expected = sent.map(({ body }) => [...body]);
+    for (const one of sent) inbox.offer(one);
+    while (running.length > 0) await finish();
+    const arrived = bodies.slice(1);
+    assert.deepEqual(
+      arrived.map((body) => [...body]),
+      expected,
+    );
+    const memories = new Set(arrived.slice(0, -2).map(({ buffer }) => buffer));
+    assert.equal(memories.size, 1, 'all but the latest are together in one block');
+    assert.equal(memories.has(sent[0]!.body.buffer), false);
   });
 
-  test('is no hindrance any more when room is made by force', async () => {
-    const { inbox } = openInbox();
-    const room = inbox.hold(2 * maxBytes);
-    inbox.makeRoom();
-    await room;
+  test('stay where they are where that is worth nothing', async () => {
+    const { inbox, bodies, running, finish } = openInbox({ isAsync: true });
+    inbox.offer(frame(0));
+    const sent = [framesIn(1_000, [400, 400]), framesIn(1_000, [1])].flat();
+    for (const one of sent) inbox.offer(one);
+    while (running.length > 0) await finish();
+    assert.equal(bodies[1]!.buffer, sent[0]!.body.buffer);
+  });
+
+  test('have memory of their own when they are large', async () => {
+    const { inbox, bodies, running, finish } = openInbox({ isAsync: true });
+    inbox.offer(frame(0));
+    for (const one of [framesIn(100_000, [30_000]), framesIn(10, [1])].flat()) inbox.offer(one);
+    while (running.length > 0) await finish();
+    assert.equal(bodies[1]!.buffer.byteLength, 30_000);
   });
 });
 

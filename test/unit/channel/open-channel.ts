@@ -10,6 +10,7 @@ import { encodePayload } from '../../../src/wire/payload.ts';
 import { FakeLink } from '../../support/fake-link.ts';
 import { silentLog } from '../../support/silent-log.ts';
 import { VirtualRuntime } from '../../support/virtual-runtime.ts';
+import { defaultWindows } from '../../support/windows.ts';
 
 export const hello = {
   versions: [1, 1],
@@ -19,6 +20,7 @@ export const hello = {
   instance: 'run 1',
   maxMessageBytes: 1_000_000,
   compressions: ['none', 'zlib'],
+  windows: defaultWindows,
   replace: false,
 } as const;
 
@@ -84,6 +86,8 @@ export function openChannel({
       return behaviour.request(data);
     },
     stream: () => undefined,
+    slow: ({ handler, waiting, deliveries }) =>
+      void told.push(`slow ${handler}, ${waiting} wait, ${deliveries} deliveries`),
     returned: ({ count, code }) => void told.push(`returned ${count} ${code}`),
     unanswerable: (error) => void told.push(`unanswerable ${(error as Error).message}`),
     rejected: (error) => void told.push(`rejected ${(error as { code?: string }).code}`),

@@ -7,6 +7,7 @@ import { FrameKind, frameHeaderBytes, idOf } from '../../../src/wire/frame.ts';
 import { withCode } from '../../support/errors.ts';
 import { FakeLink } from '../../support/fake-link.ts';
 import { turn } from '../../support/turns.ts';
+import { endlessWindows } from '../../support/windows.ts';
 
 const { message, request, ping, pong, goodbye } = FrameKind;
 
@@ -18,7 +19,7 @@ const payload = (bytes: number, seed = 0) => ({
 
 function outgoingOn(limits: Partial<Limits> = {}) {
   const link = new FakeLink();
-  return { link, outgoing: new Outgoing(link, resolveLimits(limits)) };
+  return { link, outgoing: new Outgoing({ link, limits: resolveLimits(limits), windows: endlessWindows }) };
 }
 
 suite('messages', () => {
@@ -164,7 +165,12 @@ suite('the queue', () => {
     test(`holds exactly its cap, and not a byte more, where ${keptBytes} bytes of it are kept`, async () => {
       const link = new FakeLink();
       const keeper = { keptBytes };
-      const outgoing = new Outgoing(link, resolveLimits({ queueMaxBytes: 100_000 }), keeper);
+      const outgoing = new Outgoing({
+        link,
+        limits: resolveLimits({ queueMaxBytes: 100_000 }),
+        windows: endlessWindows,
+        keeper,
+      });
       link.room = 1;
       outgoing.send(message, payload(10));
       await turn();
@@ -181,7 +187,7 @@ suite('the queue', () => {
     link.room = 0;
     const keeper = { keptBytes: 50_000 };
     const limits = resolveLimits({ queueMaxBytes: 100_000, queueHighWaterBytes: 20_000 });
-    const outgoing = new Outgoing(link, limits, keeper);
+    const outgoing = new Outgoing({ link, limits, windows: endlessWindows, keeper });
     assert.equal(outgoing.send(message, payload(1_000)), true);
     keeper.keptBytes = 50_001;
     assert.equal(outgoing.send(message, payload(1_000)), false);

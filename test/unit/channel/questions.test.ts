@@ -10,13 +10,14 @@ import { encodePayload } from '../../../src/wire/payload.ts';
 import { withCode } from '../../support/errors.ts';
 import { FakeLink } from '../../support/fake-link.ts';
 import { VirtualRuntime } from '../../support/virtual-runtime.ts';
+import { endlessWindows } from '../../support/windows.ts';
 
 /** Questions whose answers are read when the test says so. */
 function ask() {
   const runtime = new VirtualRuntime();
   const read: Frame[] = [];
   const questions = new Questions({
-    outgoing: new Outgoing(new FakeLink(), defaultLimits),
+    outgoing: new Outgoing({ link: new FakeLink(), limits: defaultLimits, windows: endlessWindows }),
     runtime,
     encode: encodePayload,
     read: (answer) => void read.push(answer),

@@ -16,6 +16,7 @@ import {
 import { silentLog } from '../../support/silent-log.ts';
 import { turn } from '../../support/turns.ts';
 import { VirtualRuntime } from '../../support/virtual-runtime.ts';
+import { endlessWindows } from '../../support/windows.ts';
 
 const { streamOpen, streamData, streamCredit, streamEnd, streamAbort } = FrameKind;
 
@@ -65,7 +66,11 @@ export class LineEnd {
   constructor(direction: 'inbound' | 'outbound', limits: Partial<Limits> = {}) {
     const { runtime } = this;
     const all = resolveLimits(limits);
-    this.outgoing = new Outgoing(this.link as unknown as Link, all);
+    this.outgoing = new Outgoing({
+      link: this.link as unknown as Link,
+      limits: all,
+      windows: endlessWindows,
+    });
     const trace = new Trace(silentLog, { id: 'other', name: '' });
     const theirs = { maxMessageBytes: all.maxMessageBytes };
     this.streams = new Streams({ direction, outgoing: this.outgoing, theirs, limits: all, runtime, trace });

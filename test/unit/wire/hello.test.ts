@@ -11,6 +11,7 @@ const hello: Hello = {
   instance: '0123456789abcdef',
   maxMessageBytes: 16 * 1024 * 1024,
   compressions: ['none', 'zlib'],
+  windows: { messages: 4_194_304, requests: 4_194_304 },
   replace: false,
 };
 

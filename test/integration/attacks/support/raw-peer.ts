@@ -88,6 +88,7 @@ export function helloWith(fields: Partial<Record<keyof Hello, unknown>> = {}): B
     instance: 'raw',
     maxMessageBytes: 2 ** 24,
     compressions: ['none'],
+    windows: { messages: 4_194_304, requests: 4_194_304 },
     replace: false,
     ...fields,
   };
