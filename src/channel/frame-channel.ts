@@ -58,6 +58,8 @@ export class FrameChannel implements Channel, MemoryAccount {
   readonly #reader: FrameReader;
   readonly #outgoing: Outgoing;
   readonly #trace: Trace;
+  /** Looked up once for each piece that arrives, not for each message. */
+  #isTraced = false;
   readonly #options: FrameChannelOptions;
   readonly #incoming: Incoming;
   readonly #streams: Streams;
@@ -86,7 +88,7 @@ export class FrameChannel implements Channel, MemoryAccount {
       { maxMessageBytes: limits.maxMessageBytes + idBytes },
     );
     this.#reader.takesAtOnce = (format, compression, bytes, start, end) =>
-      !this.#trace.enabled &&
+      !this.#isTraced &&
       this.#ending.isOpen &&
       this.#incoming.messages.tryNow(format, compression, bytes, start, end);
     this.remote = {
@@ -299,6 +301,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   /** Whatever the other side did wrong ends this connection, and nothing else. */
   #onBytes(bytes: Uint8Array): void {
     const now = this.#options.runtime.now();
+    this.#isTraced = this.#trace.enabled;
     this.#liveness.heard(now);
     this.#incoming.decoder.ownMemory.beginArrival(now);
     try {
@@ -312,7 +315,7 @@ export class FrameChannel implements Channel, MemoryAccount {
 
   #onFrame(frame: Frame): void {
     const { kind, body } = frame;
-    if (this.#trace.enabled) this.#trace.received(frame);
+    if (this.#isTraced) this.#trace.received(frame);
     switch (kind) {
       case FrameKind.message:
       case FrameKind.deliver:

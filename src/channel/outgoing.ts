@@ -58,6 +58,8 @@ export class Outgoing {
   /** The goodbye, while messages wait that go before it. */
   #last: { readonly kind: number; readonly body: Uint8Array } | undefined;
   #hasLast = false;
+  /** Whether what is sent is logged: looked up once in each turn of the event loop, not for each message. */
+  #tracesTurn = false;
   #linkFull = false;
   #flushScheduled = false;
   #closed = false;
@@ -103,7 +105,7 @@ export class Outgoing {
     if (queuedBytes + keptBytes > limits.queueMaxBytes && queuedBytes + keptBytes > length) {
       throw this.#queueFull(this.queuedBytes, length);
     }
-    if (this.trace?.enabled) this.trace.sent({ kind, ...payload }, id);
+    if (this.#isTraced()) this.trace!.sent({ kind, ...payload }, id);
     const lane = kind === FrameKind.request ? this.#requests : this.#messages;
     if (lane.mayBegin(id === undefined ? length : length + idBytes)) {
       this.#write(kind, payload, id);
@@ -127,7 +129,7 @@ export class Outgoing {
     if (waitingBytes > 0 && waitingBytes + length > limits.queueMaxBytes) {
       throw this.#queueFull(this.#frames.bytes, length);
     }
-    if (this.trace?.enabled) this.trace.sent({ kind, ...payload }, id);
+    if (this.#isTraced()) this.trace!.sent({ kind, ...payload }, id);
     this.#write(kind, payload, id);
   }
 
@@ -211,6 +213,11 @@ export class Outgoing {
   #write(kind: number, payload: OutgoingPayload, id: number | undefined): void {
     this.#frames.write(kind, payload, id);
     if (!this.#flushScheduled) this.#scheduleFlush();
+  }
+
+  #isTraced(): boolean {
+    if (!this.#flushScheduled) this.#tracesTurn = this.trace?.enabled === true;
+    return this.#tracesTurn;
   }
 
   #countLanes(): void {
