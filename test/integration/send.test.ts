@@ -83,7 +83,7 @@ suite('sendToNodes', () => {
     for (const slip of [` ${id}`, id.toLowerCase(), id.slice(0, -1), `${id}\u200b`, '']) {
       assert.throws(
         () => hub.sendToNodes('not for the peer', { exclude: [slip] }),
-        /exclude must be the whole id of a node, .* is the id of no node/,
+        /exclude must be the complete id of a node, .* cannot be an id/,
         JSON.stringify(slip),
       );
     }

@@ -57,7 +57,7 @@ suite('waitForNodes', () => {
     const node = makeNode(t);
     const slips = [` ${node.id}`, node.id.toLowerCase(), node.id.slice(0, -1), ''];
     for (const slip of slips) {
-      const rule = /^waitForNodes must be the whole id of a node/;
+      const rule = /^waitForNodes must be the complete id of a node/;
       await assert.rejects(node.waitForNodes(['somebody', slip]), { name: 'TypeError', message: rule });
     }
   });

@@ -2,6 +2,7 @@
 import { Node } from '../../../src/index.ts';
 
 const node = new Node('127.0.0.1', 0, { name: 'to be killed' });
+node.on('node_message', () => {});
 await node.start();
 process.on('message', async (address: string) => {
   await node.connectWithNode(address);

@@ -1,6 +1,8 @@
 import type { TestContext } from 'node:test';
 import {
+  type ConnectionDetails,
   type Data,
+  type Link,
   MemoryHub,
   memory,
   type NodeConnection,
@@ -23,6 +25,13 @@ export class TestSecureNode extends SecureNode {
   readonly received: Received[] = [];
   readonly rejected: string[] = [];
   readonly errors: unknown[] = [];
+  /** Of its connections, in the order in which they were made. */
+  readonly links: Link[] = [];
+
+  override createNewConnection(link: Link, details: ConnectionDetails): NodeConnection {
+    this.links.push(link);
+    return super.createNewConnection(link, details);
+  }
 
   override nodeMessage(peer: NodeConnection, data: Data): unknown {
     const message = this.message!;

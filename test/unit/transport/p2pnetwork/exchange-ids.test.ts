@@ -55,7 +55,7 @@ suite('the ids of the Python package', () => {
     const [dialler, listener] = await socketPair(t);
     const outcome = assert.rejects(
       introducedBy(listener, ownId, runtime),
-      withCode('ERR_CONNECTION_CLOSED', /had said its id$/),
+      withCode('ERR_CONNECTION_CLOSED', /had sent its id$/),
     );
     dialler.write('python');
     await timerOf(runtime);
