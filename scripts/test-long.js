@@ -2,11 +2,19 @@
 //   npm run test:long                all of them
 //   npm run test:long -- crash       a vault's process killed 200 times while it writes, grants and revokes
 //   npm run test:long -- property    150 random histories of five vaults against a model of who may read what
+//   npm run test:long -- cuts        links of each kind cut at every byte of their handshakes
+//   npm run test:long -- faults      a fault at each moment of a session, with either side as the lower id
 import { spawnSync } from 'node:child_process';
 
 const suites = {
   crash: { file: 'test/integration/secure/vault-crash.test.ts', variable: 'PEERLOOM_KILLS', count: 200 },
   property: { file: 'test/integration/secure/vault-property.test.ts', variable: 'PEERLOOM_RUNS', count: 150 },
+  cuts: { file: 'test/integration/cut-links.test.ts', variable: 'PEERLOOM_CUT_AT_EVERY_BYTE', count: 1 },
+  faults: {
+    file: 'test/integration/durable/faults.test.ts',
+    variable: 'PEERLOOM_FAULTS_ON_BOTH_SIDES',
+    count: 1,
+  },
 };
 
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(suites);
