@@ -182,8 +182,9 @@ export class FrameReader {
         kind === FrameKind.message && this.takesAtOnce(format, compression, bytes, start, start + length);
       if (!isTaken) {
         if (this.#copy === undefined) {
-          this.#copy = copyOf(bytes, position);
-          this.#copyStart = position;
+          // Without the header in front of it, a body that came by itself is alone in its memory.
+          this.#copy = copyOf(bytes, start);
+          this.#copyStart = start;
         }
         const body = new Uint8Array(this.#copy, start - this.#copyStart, length);
         this.onFrame(kind, format, compression, body);
@@ -321,7 +322,7 @@ const empty = new Uint8Array(0);
 
 function copyOf(bytes: Uint8Array, from: number): ArrayBuffer {
   const copy = allocate(bytes.length - from);
-  copy.set(from === 0 ? bytes : bytes.subarray(from));
+  copy.set(bytes.subarray(from));
   return copy.buffer;
 }
 

@@ -10,6 +10,12 @@ const shareMs = 5;
 /** What TLS has decrypted by then is delivered all the same, until so much time has passed in all. */
 const maxBurstMs = 10;
 
+/** A link that has read less in one turn does not look at the clock, whose price a small message would feel. */
+const untimedBytes = 4_096;
+
+/** Each piece counts for so much more than its bytes, so that tiny ones are timed too. */
+const pieceBytes = 128;
+
 export interface Reading {
   readonly runtime: Runtime;
   /** Takes what arrives. If it throws, the socket ends with that error. */
@@ -32,10 +38,12 @@ export class FairReader {
   readonly #runtime: Runtime;
   readonly #turns: ReadingTurns;
   readonly #deliver: (bytes: Uint8Array) => void;
-  #burstBeganAtMs = 0;
+  /** The turn of the event loop in which it last read, and how much it has read in it, piece by piece. */
+  #turn = -1;
+  #turnBytes = 0;
+  /** When the timed part of that turn's reading began. */
+  #burstBeganAtMs: number | undefined;
   #readAtMs = 0;
-  /** The turn of the event loop in which the burst began. */
-  #burstTurn = -1;
   #isWaiting = false;
   #isPaused = false;
   #isDropping = false;
@@ -92,27 +100,44 @@ export class FairReader {
       this.#held.push(Uint8Array.prototype.slice.call(bytes));
       return;
     }
+    if (!this.#isTimed(bytes.length)) {
+      this.#deliverNow(bytes);
+      return;
+    }
     this.#deliverTimed(bytes);
     if (!this.#isWaiting && !this.#isDropping && this.#burstMs >= shareMs) this.#wait();
   }
 
+  #isTimed(byteLength: number): boolean {
+    const { turn } = this.#turns;
+    if (turn !== this.#turn) this.#beginTurn(turn, 0);
+    this.#turnBytes += pieceBytes + byteLength;
+    return this.#turnBytes >= untimedBytes;
+  }
+
+  #beginTurn(turn: number, bytes: number): void {
+    this.#turn = turn;
+    this.#turnBytes = bytes;
+    this.#burstBeganAtMs = undefined;
+  }
+
   get #burstMs(): number {
-    return this.#readAtMs - this.#burstBeganAtMs;
+    return this.#burstBeganAtMs === undefined ? 0 : this.#readAtMs - this.#burstBeganAtMs;
   }
 
   #deliverTimed(bytes: Uint8Array): void {
-    const { turn } = this.#turns;
-    if (turn !== this.#burstTurn) {
-      this.#burstTurn = turn;
-      this.#burstBeganAtMs = this.#runtime.now();
-    }
+    this.#burstBeganAtMs ??= this.#runtime.now();
+    this.#deliverNow(bytes);
+    this.#readAtMs = this.#runtime.now();
+  }
+
+  #deliverNow(bytes: Uint8Array): void {
     try {
       this.#deliver(bytes);
     } catch (error) {
       this.drop();
       this.#socket.destroy(errorOf(error));
     }
-    this.#readAtMs = this.#runtime.now();
   }
 
   #wait(): void {
@@ -122,7 +147,7 @@ export class FairReader {
   }
 
   readonly #goOn = (): void => {
-    this.#burstTurn = -1;
+    this.#beginTurn(this.#turns.turn, untimedBytes);
     const held = this.#held;
     let delivered = 0;
     while (delivered < held.length && !this.#isPaused && !this.#isDropping) {

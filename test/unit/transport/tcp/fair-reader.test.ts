@@ -6,22 +6,32 @@ import { type Runtime, systemRuntime } from '../../../../src/runtime.ts';
 import { SocketLink } from '../../../../src/transport/tcp/socket-link.ts';
 import { turn } from '../../../support/turns.ts';
 
+/** Pieces so large that a link times the reading of each. */
+const pieceOf = (text: string): Buffer => Buffer.from(text.padEnd(4_096));
+
+const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString().trimEnd();
+
 const security = { protocol: 'tcp', encrypted: false, authenticated: true } as const;
 
 suite('links that read for long', () => {
   let nowMs: number;
   /** What waits for the next turn of the event loop. */
   let immediates: (() => void)[];
+  let clockReads: number;
   let runtime: Runtime;
   let received: string[];
 
   beforeEach(() => {
     nowMs = 0;
+    clockReads = 0;
     immediates = [];
     received = [];
     runtime = {
       ...systemRuntime,
-      now: () => nowMs,
+      now: () => {
+        clockReads++;
+        return nowMs;
+      },
       setTimeout(callback, delayMs) {
         assert.equal(delayMs, 0);
         immediates.push(callback);
@@ -40,12 +50,12 @@ suite('links that read for long', () => {
     socket.on('error', () => {});
     const link = new SocketLink(socket, { remoteId: 'b', security, startedAt: 0, runtime });
     link.onMessage = (bytes) => {
-      received.push(name + Buffer.from(bytes).toString());
+      received.push(name + textOf(bytes));
       nowMs += costMs;
     };
     /** As TLS does with all that it has, whether the socket is paused or not. */
     const arrive = (...pieces: string[]): void => {
-      for (const piece of pieces) socket.emit('data', Buffer.from(piece));
+      for (const piece of pieces) socket.emit('data', pieceOf(piece));
     };
     return { link, socket, arrive };
   }
@@ -88,7 +98,7 @@ suite('links that read for long', () => {
   test('keep copies: the memory of a piece is used again', () => {
     const { socket, arrive } = linkTaking(10);
     arrive('1');
-    const piece = Buffer.from('2');
+    const piece = pieceOf('2');
     socket.emit('data', piece);
     piece.fill('x');
     nextTurn();
@@ -103,6 +113,24 @@ suite('links that read for long', () => {
     }
     assert.equal(received.length, 10);
     assert.equal(socket.isPaused(), false);
+  });
+
+  test('do not look at the clock where they read a small message in each turn', () => {
+    const { socket } = linkTaking(0);
+    const before = clockReads;
+    for (let count = 0; count < 400; count++) {
+      socket.emit('data', Buffer.from('small'));
+      nextTurn();
+    }
+    assert.equal(received.length, 400);
+    assert.ok(clockReads - before <= 40, `${clockReads - before} looks at the clock`);
+  });
+
+  test('that get many small pieces in one turn wait all the same', () => {
+    const { socket } = linkTaking(1);
+    for (let count = 0; count < 60; count++) socket.emit('data', Buffer.from('small'));
+    assert.equal(socket.isPaused(), true);
+    assert.ok(received.length < 60, `${received.length} were delivered`);
   });
 
   test('deliver nothing while they are paused, and go on when they are resumed', () => {
@@ -123,7 +151,7 @@ suite('links that read for long', () => {
     const { link, arrive } = linkTaking(10);
     arrive('1', '2', '3');
     link.onMessage = (bytes) => {
-      received.push(Buffer.from(bytes).toString());
+      received.push(textOf(bytes));
       link.pause();
     };
     nextTurn();
@@ -163,7 +191,7 @@ suite('links that read for long', () => {
     const { link, arrive } = linkTaking(10);
     arrive('1', '2', '3');
     link.onMessage = (bytes) => {
-      received.push(Buffer.from(bytes).toString());
+      received.push(textOf(bytes));
       throw new Error('no more');
     };
     nextTurn();
