@@ -37,10 +37,11 @@ export class Page {
   writeFiles(t: TestContext, change = (source: string): string => source): string {
     const folder = mkdtempSync(join(tmpdir(), 'page-'));
     t.after(() => rmSync(folder, { recursive: true }));
-    const source = pathToFileURL(join(root, 'src/index.ts'));
-    for (const [name, text] of this.#files) {
-      writeFileSync(join(folder, name), change(text.replaceAll("'peerloom'", `'${source}'`)));
-    }
+    const fromSource = (text: string): string =>
+      text
+        .replaceAll("'peerloom'", `'${pathToFileURL(join(root, 'src/index.ts'))}'`)
+        .replaceAll("'peerloom/secure'", `'${pathToFileURL(join(root, 'src/secure/index.ts'))}'`);
+    for (const [name, text] of this.#files) writeFileSync(join(folder, name), change(fromSource(text)));
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
     return folder;
   }
