@@ -3,7 +3,13 @@ import { type Runtime, type RuntimeTimer, systemRuntime } from './runtime.ts';
 
 type Method = Exclude<keyof Runtime, 'isVirtual'>;
 
-const methods = ['now', 'setTimeout', 'random', 'randomBytes'] as const satisfies readonly Method[];
+const methods = [
+  'now',
+  'wallNow',
+  'setTimeout',
+  'random',
+  'randomBytes',
+] as const satisfies readonly Method[];
 
 /**
  * Checks what can be checked without drawing random numbers, which a seeded runtime counts.
@@ -20,6 +26,7 @@ export function checkRuntime(given: Runtime): Runtime {
     throw error;
   });
   checked.now();
+  checked.wallNow();
   checked.setTimeout(() => {}, 0).cancel();
   return given;
 }
@@ -56,6 +63,10 @@ class CheckedRuntime implements Runtime {
     this.#lastMs = ms ?? this.#timeWithoutClock();
     if (ms !== undefined) this.#failedAtMs = undefined;
     return this.#lastMs;
+  }
+
+  wallNow(): number {
+    return this.#call('wallNow', () => this.#given.wallNow(), wallClockProblem) ?? systemRuntime.wallNow();
   }
 
   /** A clock that stood still would let nothing time out. */
@@ -132,6 +143,14 @@ function clockProblem(lastMs: number): (ms: unknown) => string | undefined {
     if (!Number.isFinite(ms)) return `must return a finite number, not ${shown(ms)}`;
     return (ms as number) < lastMs ? `must never go back; it returned ${ms} after ${lastMs}` : undefined;
   };
+}
+
+/** The earliest and latest time that a `Date` can hold. */
+const maxWallClockMs = 8.64e15;
+
+function wallClockProblem(ms: unknown): string | undefined {
+  const isTime = Number.isFinite(ms) && Math.abs(ms as number) <= maxWallClockMs;
+  return isTime ? undefined : `must return milliseconds since 1970, not ${shown(ms)}`;
 }
 
 function timerProblem(timer: RuntimeTimer): string | undefined {

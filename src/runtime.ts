@@ -13,6 +13,11 @@ export interface Runtime {
   readonly isVirtual?: boolean;
   /** Milliseconds since an arbitrary moment; never goes back. */
   now(): number;
+  /**
+   * The wall clock: milliseconds since 1970 (UTC), as `Date.now` returns. Unlike {@link Runtime.now} it may jump and go
+   * back. Nodes use it only for times that other nodes or later runs read, such as those of a SecureNode's messages.
+   */
+  wallNow(): number;
   /** Runs `callback` once, `delayMs` milliseconds from now at the earliest, never before this call returns. */
   setTimeout(callback: () => void, delayMs: number): RuntimeTimer;
   /** A number from 0 up to, without, 1: for jitter and sampling, never for secrets. */
@@ -27,6 +32,7 @@ const maxTimerDelayMs = 2 ** 31 - 1;
 /** Real time and randomness of the system. Delays are capped at 24.8 days, so `Infinity` is one that never ends. */
 export const systemRuntime: Runtime = {
   now: () => performance.now(),
+  wallNow: () => Date.now(),
   setTimeout(callback, delayMs) {
     if (delayMs === 0 && typeof setImmediate === 'function') {
       const immediate = setImmediate(callback);

@@ -17,8 +17,6 @@ import { runNow, type Steps } from './steps.ts';
 export interface NotaryOptions {
   readonly identity: Identity;
   readonly runtime: Runtime;
-  /** Milliseconds since 1970. */
-  readonly wallClock: () => number;
   /** Milliseconds that a message's time may differ from ours. */
   readonly timeWindowMs: number;
   /** Messages remembered, so that none is taken twice. */
@@ -75,9 +73,9 @@ export class Notary {
 
   /** @throws TypeError for data that cannot be signed. */
   sign(kind: string, data: Data, to?: string): Envelope {
-    const { identity, runtime, wallClock } = this.#options;
+    const { identity, runtime } = this.#options;
     const author = identity.id;
-    const time = Math.trunc(wallClock());
+    const time = Math.trunc(runtime.wallNow());
     const id = bytesToHex(runtime.randomBytes(messageIdBytes));
     const letter = { author, time, id, kind, data };
     const envelope = sign(identity, to === undefined ? letter : { ...letter, to });
@@ -125,7 +123,7 @@ export class Notary {
       );
     }
     const coming = {
-      now: this.#options.wallClock(),
+      now: this.#options.runtime.wallNow(),
       source: bringer.source,
       isByAuthor: envelope.author === bringer.id,
       timeliness: this.#timelinessOf(envelope, bringer),

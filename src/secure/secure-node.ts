@@ -37,8 +37,6 @@ export interface SecureNodeOptions extends NodeOptions {
    * At least 16. Default 262,144.
    */
   readonly maxSeenMessages?: number | undefined;
-  /** The clock: returns milliseconds since 1970. Default `Date.now`. */
-  readonly wallClock?: (() => number) | undefined;
   /** Where the vault is stored, and how much it stores for others. Default: in memory. */
   readonly vault?: VaultOptions | undefined;
 }
@@ -92,13 +90,7 @@ export class SecureNode extends Node {
    * @throws PeerloomError `ERR_IDENTITY_…` for the identity file, `ERR_VAULT_FILE` for the file of the vault.
    */
   constructor(host: string, port: number, options: SecureNodeOptions = {}) {
-    const {
-      timeWindowMs = 600_000,
-      maxSeenMessages = 262_144,
-      wallClock = Date.now,
-      vault,
-      ...rest
-    } = options;
+    const { timeWindowMs = 600_000, maxSeenMessages = 262_144, vault, ...rest } = options;
     checkWhole('timeWindowMs', timeWindowMs, 1);
     checkWhole('maxSeenMessages', maxSeenMessages, 16);
     if (vault !== undefined) checkVaultOptions(vault);
@@ -108,7 +100,7 @@ export class SecureNode extends Node {
     this.#identity = identity;
     this.#runtime = runtime;
     this.#opener = new HpkeOpener(encryptionKeysOf(identity));
-    this.#notary = new Notary({ identity, runtime, wallClock, timeWindowMs, maxSeenMessages });
+    this.#notary = new Notary({ identity, runtime, timeWindowMs, maxSeenMessages });
     this.#turns = new PeerTurns(runtime);
     const { maxMessageBytes, memoryBudgetBytes } = resolveLimits(rest.limits);
     this.#places = new ErrandPlaces(memoryBudgetBytes * placesShareOfBudget);
@@ -136,7 +128,6 @@ export class SecureNode extends Node {
       identity,
       opener,
       runtime,
-      wallClock,
       network,
       maxMessageBytes,
     };

@@ -25,6 +25,10 @@ export class VirtualRuntime implements Runtime {
     return this.#now;
   }
 
+  wallNow(): number {
+    return 978_307_200_000 + this.#now; // from 2001-01-01
+  }
+
   setTimeout(callback: () => void, delayMs: number): RuntimeTimer {
     if (!(delayMs >= 0)) throw new RangeError(`a delay of ${delayMs} ms`);
     const timer = { at: this.#now + delayMs, order: this.#order++, callback };

@@ -22,7 +22,7 @@ function checked(methods: Partial<Runtime>): { runtime: Runtime; errors: TypeErr
 suite('a runtime that is given', () => {
   const refused: Record<string, [given: unknown, message: RegExp]> = {
     'is none': ['now', /runtime must be a Runtime such as systemRuntime, .* not 'now'/],
-    'lacks a method': [{ ...systemRuntime, random: 1 }, /with now, setTimeout, random, randomBytes/],
+    'lacks a method': [{ ...systemRuntime, random: 1 }, /with now, wallNow, setTimeout, random, randomBytes/],
     'is virtual perhaps': [
       { ...systemRuntime, isVirtual: 'yes' },
       /runtime.isVirtual must be a boolean, not 'yes'/,
@@ -31,6 +31,11 @@ suite('a runtime that is given', () => {
       { ...systemRuntime, now: () => Number.NaN },
       /runtime.now must return a finite number, not NaN/,
     ],
+    'has no wall clock': [
+      { ...systemRuntime, wallNow: () => Number.NaN },
+      /runtime.wallNow must return milliseconds since 1970, not NaN/,
+    ],
+    'throws for the wall clock': [{ ...systemRuntime, wallNow: fails }, /runtime.wallNow threw: null/],
     'throws for the time': [{ ...systemRuntime, now: fails }, /runtime.now threw: null/],
     'has timers without cancel': [
       { ...systemRuntime, setTimeout: () => 7 },
@@ -84,6 +89,27 @@ suite('a runtime that fails later', () => {
     const read = [runtime.now(), runtime.now(), runtime.now()];
     assert.deepEqual([read[0], read[1], read[2]], [10, 10, 20]);
     assert.match(errors[0]!.message, /must never go back; it returned 5 after 10/);
+  });
+
+  for (const [name, wallNow] of Object.entries({ ...values, 'a time too late': (): number => 1e16 })) {
+    test(`has the system's wall clock instead: ${name}`, () => {
+      const { runtime, errors } = checked({ wallNow });
+      const before = Date.now();
+      const times = [runtime.wallNow(), runtime.wallNow()];
+      assert.ok(times.every((ms) => ms >= before && ms <= Date.now()));
+      assert.equal(errors.length, 1, 'one report');
+      assert.match(
+        errors[0]!.message,
+        /^runtime\.wallNow (threw: null|must return milliseconds since 1970, not )/,
+      );
+    });
+  }
+
+  test('may have a wall clock that goes back', () => {
+    const times = [10.5, -5];
+    const { runtime, errors } = checked({ wallNow: () => times.shift()! });
+    assert.deepEqual([runtime.wallNow(), runtime.wallNow()], [10.5, -5]);
+    assert.deepEqual(errors, []);
   });
 
   const timers: Record<string, Runtime['setTimeout']> = {

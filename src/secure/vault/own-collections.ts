@@ -16,8 +16,6 @@ export interface OwnCollectionsOptions {
   readonly store: VaultStore;
   readonly keys: EpochKeys;
   readonly runtime: Runtime;
-  /** Milliseconds since 1970. */
-  readonly wallClock: () => number;
   /** A collection has changed, and the change is kept. */
   readonly onChange: (collection: string) => void;
 }
@@ -238,7 +236,7 @@ export class OwnCollections {
   }
 
   #now(): number {
-    return Math.trunc(this.#options.wallClock());
+    return Math.trunc(this.#options.runtime.wallNow());
   }
 }
 

@@ -45,8 +45,6 @@ export interface VaultSetup extends VaultOptions {
   readonly identity: Identity;
   readonly opener: HpkeOpener;
   readonly runtime: Runtime;
-  /** Milliseconds since 1970. */
-  readonly wallClock: () => number;
   readonly network: VaultNetwork;
   /** Bytes of one message. */
   readonly maxMessageBytes: number;
@@ -77,7 +75,7 @@ export class VaultEngine {
 
   /** @throws PeerloomError `ERR_VAULT_FILE`; `ERR_TRANSPORT_UNAVAILABLE` outside Node.js. */
   constructor(setup: VaultSetup) {
-    const { identity, opener, runtime, wallClock, network } = setup;
+    const { identity, opener, runtime, network } = setup;
     const ownId = identity.id;
     const { maxCopyBytes = defaultBounds.maxCopyBytes, maxReplicaBytes = defaultBounds.maxReplicaBytes } =
       setup;
@@ -114,7 +112,6 @@ export class VaultEngine {
       store,
       keys,
       runtime,
-      wallClock,
       onChange: (collection) => this.#onOwnChange(collection),
     });
     const { own } = this;

@@ -11,6 +11,7 @@ import {
   Node,
   type NodeConnection,
   type ReturnedMessages,
+  systemRuntime,
 } from '../../../src/index.ts';
 import { sign } from '../../../src/secure/envelope.ts';
 import type { SecureNodeOptions } from '../../../src/secure/index.ts';
@@ -50,8 +51,8 @@ async function pair(t: TestContext, options: SecureNodeOptions = {}) {
   const clock = { now: 1_000_000_000_000, skewOfBob: 0 };
   const hub = new MemoryHub();
   const start = async (name: string, skew: () => number): Promise<Sender> => {
-    const wallClock = () => clock.now + skew();
-    const node = new Sender(name, 1, { name, transports: [memory({ hub })], wallClock, ...options });
+    const runtime = { ...systemRuntime, wallNow: () => clock.now + skew() };
+    const node = new Sender(name, 1, { name, transports: [memory({ hub })], runtime, ...options });
     t.after(() => node.stop());
     await node.start();
     return node;
@@ -146,7 +147,7 @@ suite('what comes late', () => {
     const thief = new Node('thief', 1, { transports: [memory({ hub })] });
     const victim = new TestSecureNode('victim', 1, {
       transports: [memory({ hub })],
-      wallClock: () => clock.now,
+      runtime: { ...systemRuntime, wallNow: () => clock.now },
     });
     t.after(() => Promise.all([thief.stop(), victim.stop()]));
     await Promise.all([thief.start(), victim.start()]);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { suite, type TestContext, test } from 'node:test';
-import { type Data, Identity, MemoryHub, memory, Node } from '../../../src/index.ts';
+import { type Data, Identity, MemoryHub, memory, Node, systemRuntime } from '../../../src/index.ts';
 import { type Envelope, sign } from '../../../src/secure/envelope.ts';
 import { until } from '../../support/turns.ts';
 import { connect, TestSecureNode } from './support/secure-nodes.ts';
@@ -15,7 +15,7 @@ async function setUp(t: TestContext) {
   const transports = () => [memory({ hub })];
   const alice = new TestSecureNode('alice', 1, {
     transports: transports(),
-    wallClock: () => Date.now() + skewMs,
+    runtime: { ...systemRuntime, wallNow: () => Date.now() + skewMs },
   });
   const bob = new TestSecureNode('bob', 1, { transports: transports(), maxSeenMessages });
   const mallory = new Node('mallory', 1, { transports: transports() });

@@ -23,11 +23,9 @@ function reader(now = 1_000_000_000_000) {
 }
 
 function notaryOf(identity: Identity, clock: { now: number }, maxSeenMessages = 1_000): Notary {
-  const wallClock = () => clock.now;
   return new Notary({
     identity,
-    runtime: systemRuntime,
-    wallClock,
+    runtime: { ...systemRuntime, wallNow: () => clock.now },
     timeWindowMs: 5 * minute,
     maxSeenMessages,
   });

@@ -13,7 +13,17 @@ import { decodePayload, encodePayload } from '../../../src/wire/payload.ts';
 let now = 1_700_000_000_000;
 
 /** Each message has another time. */
-export const wallClock = (): number => ++now;
+export const wallNow = (): number => ++now;
+
+function eachTimeAnother(runtime: Runtime): Runtime {
+  return {
+    now: () => runtime.now(),
+    wallNow,
+    setTimeout: (callback, delayMs) => runtime.setTimeout(callback, delayMs),
+    random: () => runtime.random(),
+    randomBytes: (length) => runtime.randomBytes(length),
+  };
+}
 
 /** What a neighbour is asked to pass on, and what it answers in place of a post office. */
 export type Relay = (request: RelayRequest, from: TestPost) => Data | undefined | Promise<Data | undefined>;
@@ -36,8 +46,8 @@ export class TestPost {
 
   constructor(runtime: Runtime, maxMessageBytes = 16 * 1024 * 1024) {
     const { identity } = this;
-    const options = { identity, runtime, wallClock, timeWindowMs: 60_000, maxSeenMessages: 4_096 };
-    this.notary = new Notary(options);
+    const bounds = { timeWindowMs: 60_000, maxSeenMessages: 4_096 };
+    this.notary = new Notary({ identity, runtime: eachTimeAnother(runtime), ...bounds });
     this.turns = new PeerTurns(runtime);
     this.post = new PostOffice({
       ownId: identity.id,

@@ -11,7 +11,7 @@ import type { RelayAnswer, RelayRequest } from '../../../src/secure/relay-messag
 import { SecureChannel } from '../../../src/secure/secure-channel.ts';
 import { withCode } from '../../support/errors.ts';
 import { turns } from '../../support/turns.ts';
-import { wallClock } from './post-network.ts';
+import { wallNow } from './post-network.ts';
 
 const alice = Identity.generate();
 const bob = Identity.generate();
@@ -19,7 +19,7 @@ const carol = Identity.generate();
 
 function notaryOf(identity: Identity): Notary {
   const bounds = { timeWindowMs: 60_000, maxSeenMessages: 4_096 };
-  return new Notary({ identity, runtime: systemRuntime, wallClock, ...bounds });
+  return new Notary({ identity, runtime: { ...systemRuntime, wallNow }, ...bounds });
 }
 
 /** Alice's end of a link to Bob, of whom a test plays the part. */

@@ -5,7 +5,7 @@ import type { Envelope } from '../../../src/secure/envelope.ts';
 import { sign } from '../../../src/secure/envelope.ts';
 import type { RelayRequest } from '../../../src/secure/relay-messages.ts';
 import { until } from '../../support/turns.ts';
-import { bring, line, link, TestPost, wallClock } from './post-network.ts';
+import { bring, line, link, TestPost, wallNow } from './post-network.ts';
 
 const runtime = systemRuntime;
 
@@ -28,7 +28,7 @@ function statementOf(author: Identity, survey: Data, changes: object = {}): Enve
   const data = { question, neighbours: [Identity.generate().id], ...changes } as Data;
   return sign(author, {
     author: author.id,
-    time: wallClock(),
+    time: wallNow(),
     id: '0'.repeat(32),
     kind: 'neighbours',
     to,

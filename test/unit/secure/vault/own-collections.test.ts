@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { Identity } from '../../../../src/index.ts';
+import { Identity, systemRuntime } from '../../../../src/index.ts';
 import { currentEpoch } from '../../../../src/secure/vault/collection-state.ts';
 import { withCode } from '../../../support/errors.ts';
 import { turns } from '../../../support/turns.ts';
@@ -10,7 +10,7 @@ import { type Member, Vaults } from './support/vaults.ts';
 function setUp() {
   const vaults = new Vaults();
   const clock = { now: 1_000_000.75 };
-  const alice = vaults.start({ wallClock: () => clock.now });
+  const alice = vaults.start({ runtime: { ...systemRuntime, wallNow: () => clock.now } });
   const [bob, carol] = [Identity.generate().id, Identity.generate().id];
   return { vaults, clock, alice, bob, carol };
 }

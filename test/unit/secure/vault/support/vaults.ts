@@ -27,7 +27,6 @@ export interface Member {
 export interface MemberOptions extends VaultOptions {
   readonly identity?: Identity;
   readonly runtime?: Runtime;
-  readonly wallClock?: () => number;
   readonly maxMessageBytes?: number;
 }
 
@@ -42,7 +41,6 @@ export class Vaults {
   start({ identity = Identity.generate(), runtime = systemRuntime, ...options }: MemberOptions = {}): Member {
     const { id } = identity;
     const engine = new VaultEngine({
-      wallClock: Date.now,
       maxMessageBytes: 16 * 1024 * 1024,
       ...options,
       identity,
