@@ -239,4 +239,18 @@ suite('messages that were seen', () => {
     };
     assert.equal(takeMany(), takeMany());
   });
+
+  test('a late message passes where only its link can bring it, and one from the future where its kind allows it', () => {
+    const seen = memoryFor(64);
+    const [old, future] = [start - timeWindowMs - 1, start + timeWindowMs + 1];
+    const outside = withCode('ERR_TIME_WINDOW', /check both clocks/);
+    assert.throws(() => take(seen, message('alice', old)), outside);
+    assert.throws(() => take(seen, message('alice', future)), outside);
+    take(seen, message('alice', old), { timeliness: 'late' });
+    assert.throws(() => take(seen, message('alice', future), { timeliness: 'late' }), outside);
+    take(seen, message('alice', old), { timeliness: 'whenever' });
+    take(seen, message('alice', future), { timeliness: 'whenever' });
+    take(seen, message('alice', start - timeWindowMs));
+    take(seen, message('alice', start + timeWindowMs), { timeliness: 'late' });
+  });
 });

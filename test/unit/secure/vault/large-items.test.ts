@@ -221,4 +221,29 @@ suite('a large item', () => {
     await assert.rejects(tooMuch, withCode('ERR_MESSAGE_TOO_LARGE', /more is larger than the 16384 bytes/));
     assert.deepEqual(alice.vault.items('c'), ['whole']);
   });
+
+  test('whose source fails, or whose item is refused, leaves no chunk', async () => {
+    const { alice } = await setUp();
+    const { store, own } = alice.engine;
+    const blobs = new Set<string>();
+    const save = store.saveChunk.bind(store);
+    store.saveChunk = (...args) => {
+      blobs.add(args[1]);
+      save(...args);
+    };
+    const kept = () => [...blobs].map((one) => store.countChunks(alice.id, one));
+    async function* failing() {
+      yield film;
+      throw new Error('the source failed');
+    }
+    for (const item of ['film', 'new']) {
+      await assert.rejects(alice.vault.putStream('c', item, failing()), /the source failed/);
+    }
+    own.put = async () => {
+      throw new Error('no room for the item');
+    };
+    await assert.rejects(alice.vault.putStream('c', 'new', [film]), /no room for the item/);
+    assert.deepEqual(kept(), [0, 0, 0]);
+    assert.ok((await read(alice, alice)).equals(film), 'the item that was there is as it was');
+  });
 });

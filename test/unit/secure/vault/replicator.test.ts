@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type { Data } from '../../../../src/index.ts';
 import { dataToBytes } from '../../../../src/secure/data-bytes.ts';
 import { Replicator } from '../../../../src/secure/vault/replicator.ts';
 import { withCode } from '../../../support/errors.ts';
@@ -208,5 +209,34 @@ suite('an owner brings a replica up to date', () => {
     assert.equal(replica.engine.store.collection(alice.id, 'c'), undefined);
     const given = vaults.asked.slice(before).flatMap(({ data }) => data.items as unknown[]);
     assert.deepEqual(given, []);
+  });
+
+  test('and gives up one that does not keep what it receives, whatever it claims to have', async () => {
+    const maxQuestions = 30;
+    const { vaults, alice, replica } = await setUp();
+    await alice.vault.putStream('c', 'film', [new Uint8Array(20_000)]);
+    vaults.leave(replica);
+    await alice.vault.addReplica('c', replica.id);
+    await alice.vault.sync();
+    vaults.comeBack(replica);
+    const { head, version } = alice.engine.store.collection(alice.id, 'c')!;
+    const { sequence } = head;
+    const claims: [string, Data, Data][] = [
+      ['nothing', { sequence: 0, version: 0 }, 0],
+      ['a part of the log', { sequence: 1, version: 0 }, 0],
+      ['the log alone', { sequence, version: 0 }, 0],
+      ['the log, and no more chunks', { sequence, version: 0 }, 1],
+      ['all items but one', { sequence, version: version - 1 }, 1_000],
+    ];
+    for (const [what, stored, chunks] of claims) {
+      const before = vaults.asked.length;
+      vaults.answer(replica, ({ topic }) => {
+        if (vaults.asked.length - before > maxQuestions) throw new Error('asked without end');
+        return topic === 'vault-store' ? stored : chunks;
+      });
+      assert.ok(withCode('ERR_VAULT_INVALID', /does not keep/)((await errorsOf(alice))[0]), what);
+    }
+    vaults.answer(replica, undefined);
+    assert.deepEqual(await errorsOf(alice), [undefined], 'it is tried again');
   });
 });
