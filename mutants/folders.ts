@@ -44,7 +44,10 @@ export const folders: Readonly<Record<string, Folder>> = {
   },
   'src/secure': {
     sources: ['src/secure/*.ts'],
-    tests: ['test/unit/secure/*.test.ts', 'test/integration/secure/*.test.ts'],
+    tests: [
+      'test/unit/secure/*.test.ts',
+      'test/integration/secure/{secure-node,replays,lost-links,surveys}.test.ts',
+    ],
   },
   'src/secure/vault': {
     sources: ['src/secure/vault/*.ts'],
