@@ -14,9 +14,34 @@ const nodes = 'test/integration/*.test.ts';
 
 /** By the name that `npm run mutants` takes. */
 export const folders: Readonly<Record<string, Folder>> = {
-  src: {
-    sources: ['src/*.ts'],
-    tests: ['test/unit/*.test.ts', 'test/unit/channel/*.test.ts', transports, nodes],
+  'src/base': {
+    sources: ['src/base/*.ts'],
+    tests: ['test/unit/base/*.test.ts', 'test/unit/channel/*.test.ts', nodes],
+  },
+  'src/identity': {
+    sources: ['src/identity/*.ts'],
+    tests: [
+      'test/unit/identity/*.test.ts',
+      'test/integration/identity.test.ts',
+      'test/integration/network-key.test.ts',
+      protocol,
+    ],
+  },
+  'src/api': {
+    sources: ['src/api/*.ts'],
+    tests: ['test/unit/api/*.test.ts', transports, nodes],
+  },
+  'src/node': {
+    sources: ['src/node/*.ts'],
+    tests: [transports, nodes],
+  },
+  'src/peers': {
+    sources: ['src/peers/*.ts'],
+    tests: ['test/unit/peers/*.test.ts', transports, nodes],
+  },
+  'src/p2pnetwork': {
+    sources: ['src/p2pnetwork/*.ts'],
+    tests: ['test/unit/p2pnetwork/*.test.ts', 'test/compliance/protocol/python-nodes.test.ts'],
   },
   'src/wire': {
     sources: ['src/wire/**/*.ts'],

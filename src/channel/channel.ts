@@ -1,10 +1,10 @@
-import type { Address } from '../address.ts';
-import type { Compression, Data } from '../data.ts';
-import type { ErrorCode } from '../errors.ts';
+import type { Address } from '../base/address.ts';
+import type { Compression, Data } from '../base/data.ts';
+import type { ErrorCode } from '../base/errors.ts';
 import type { Security } from '../transport/security.ts';
-import type { Goodbye, GoodbyeCode } from '../wire/goodbye.ts';
+import type { Goodbye, GoodbyeCode } from '../wire/frames/goodbye.ts';
 import type { WaitOptions } from './pending.ts';
-import type { ChannelStream } from './stream.ts';
+import type { ChannelStream } from './streams/stream.ts';
 
 /** Why a connection ended. */
 export interface CloseReason {

@@ -1,6 +1,6 @@
-import type { Goodbye } from '../wire/goodbye.ts';
+import type { Goodbye } from '../wire/frames/goodbye.ts';
 import type { CloseReason } from './channel.ts';
-import type { Inbox } from './inbox.ts';
+import type { Inbox } from './receive/inbox.ts';
 
 /** A link that ended by itself. */
 export function lostReason(error: Error | undefined): CloseReason {

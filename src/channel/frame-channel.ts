@@ -1,35 +1,43 @@
-import { messageOf } from '../arguments.ts';
-import type { Data } from '../data.ts';
-import type { Log } from '../debug.ts';
-import type { DecompressionTurns } from '../decompression-turns.ts';
-import { PeerloomError } from '../errors.ts';
-import type { Limits } from '../limits.ts';
-import { budgetPassed, type MemoryAccount, type MemoryBudget } from '../memory-budget.ts';
-import { peerLabel } from '../peer-label.ts';
-import type { Runtime } from '../runtime.ts';
+import { messageOf } from '../base/arguments.ts';
+import type { Data } from '../base/data.ts';
+import type { Log } from '../base/debug.ts';
+import type { DecompressionTurns } from '../base/decompression-turns.ts';
+import { PeerloomError } from '../base/errors.ts';
+import type { Limits } from '../base/limits.ts';
+import { budgetPassed, type MemoryAccount, type MemoryBudget } from '../base/memory-budget.ts';
+import { peerLabel } from '../base/peer-label.ts';
+import type { Runtime } from '../base/runtime.ts';
 import type { Link } from '../transport/transport.ts';
-import { FrameKind, frameHeaderBytes, idBody, idBytes, idOf, positionOf, smallFrame } from '../wire/frame.ts';
-import { type Frame, FrameReader } from '../wire/frame-reader.ts';
-import { decodeGoodbye, encodeGoodbye, type Goodbye, goodbye } from '../wire/goodbye.ts';
-import type { Payload } from '../wire/payload.ts';
-import { decodeCredit } from '../wire/windows.ts';
+import {
+  FrameKind,
+  frameHeaderBytes,
+  idBody,
+  idBytes,
+  idOf,
+  positionOf,
+  smallFrame,
+} from '../wire/frames/frame.ts';
+import { type Frame, FrameReader } from '../wire/frames/frame-reader.ts';
+import { decodeGoodbye, encodeGoodbye, type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
+import { decodeCredit } from '../wire/frames/windows.ts';
+import type { Payload } from '../wire/payloads/payload.ts';
 import type { Channel, ChannelHandler, RemoteNode, SendOptions } from './channel.ts';
 import { Ending, lostReason } from './ending.ts';
 import type { Handshake } from './handshake.ts';
-import { Incoming } from './incoming.ts';
 import { Liveness } from './liveness.ts';
-import { Outgoing } from './outgoing.ts';
-import { letGo } from './outgoing-frames.ts';
 import type { WaitOptions } from './pending.ts';
 import { Questions } from './questions.ts';
-import { Session } from './session.ts';
-import { encodeFor, type Receiver, sharedOptionsOf } from './shared-encoding.ts';
-import type { ChannelStream } from './stream.ts';
-import { Streams } from './streams.ts';
-import { Suspension } from './suspension.ts';
+import { Incoming } from './receive/incoming.ts';
+import { Outgoing } from './send/outgoing.ts';
+import { letGo } from './send/outgoing-frames.ts';
+import { encodeFor, type Receiver, sharedOptionsOf } from './send/shared-encoding.ts';
+import { readerOfUnacknowledged } from './send/unacknowledged.ts';
+import { Session } from './session/session.ts';
+import { Suspension } from './session/suspension.ts';
+import type { ChannelStream } from './streams/stream.ts';
+import { Streams } from './streams/streams.ts';
+import { UnreadStreams } from './streams/unread-streams.ts';
 import { Trace } from './trace.ts';
-import { readerOfUnacknowledged } from './unacknowledged.ts';
-import { UnreadStreams } from './unread-streams.ts';
 
 export interface FrameChannelOptions {
   readonly limits: Limits;

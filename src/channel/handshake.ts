@@ -1,14 +1,26 @@
-import { PeerloomError } from '../errors.ts';
-import type { Limits } from '../limits.ts';
-import { printable } from '../printable.ts';
-import type { Runtime } from '../runtime.ts';
+import { PeerloomError } from '../base/errors.ts';
+import type { Limits } from '../base/limits.ts';
+import { printable } from '../base/printable.ts';
+import type { Runtime } from '../base/runtime.ts';
 import type { Link } from '../transport/transport.ts';
-import { FrameKind, smallFrame } from '../wire/frame.ts';
-import { type Frame, FrameReader } from '../wire/frame-reader.ts';
-import { decodeGoodbye, encodeGoodbye, type Goodbye, type GoodbyeCode, goodbye } from '../wire/goodbye.ts';
-import { agreedVersion, decodeHello, encodeHello, type Hello, type HelloSession } from '../wire/hello.ts';
-import { joined } from '../wire/memory.ts';
-import { copyOf } from '../wire/own-memory.ts';
+import { FrameKind, smallFrame } from '../wire/frames/frame.ts';
+import { type Frame, FrameReader } from '../wire/frames/frame-reader.ts';
+import {
+  decodeGoodbye,
+  encodeGoodbye,
+  type Goodbye,
+  type GoodbyeCode,
+  goodbye,
+} from '../wire/frames/goodbye.ts';
+import {
+  agreedVersion,
+  decodeHello,
+  encodeHello,
+  type Hello,
+  type HelloSession,
+} from '../wire/frames/hello.ts';
+import { joined } from '../wire/frames/memory.ts';
+import { copyOf } from '../wire/frames/own-memory.ts';
 
 /*
  *   dialling side                        accepting side

@@ -1,4 +1,4 @@
-import type { Limits } from '../limits.ts';
+import type { Limits } from '../base/limits.ts';
 
 /** How long the other side has been silent, and what to make of it. */
 export class Liveness {

@@ -1,6 +1,6 @@
-import { checkOptions, checkSignal, checkTimeout } from '../arguments.ts';
-import { PeerloomError } from '../errors.ts';
-import type { Runtime, RuntimeTimer } from '../runtime.ts';
+import { checkOptions, checkSignal, checkTimeout } from '../base/arguments.ts';
+import { PeerloomError } from '../base/errors.ts';
+import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 
 /** How long to wait for the other side. */
 export interface WaitOptions {

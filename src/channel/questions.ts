@@ -1,12 +1,12 @@
-import type { Data } from '../data.ts';
-import { PeerloomError } from '../errors.ts';
-import { printable } from '../printable.ts';
-import type { Runtime } from '../runtime.ts';
-import { FrameKind, idBody, idOf } from '../wire/frame.ts';
-import type { Frame } from '../wire/frame-reader.ts';
-import type { OutgoingPayload } from './cut-message.ts';
-import type { Outgoing } from './outgoing.ts';
+import type { Data } from '../base/data.ts';
+import { PeerloomError } from '../base/errors.ts';
+import { printable } from '../base/printable.ts';
+import type { Runtime } from '../base/runtime.ts';
+import { FrameKind, idBody, idOf } from '../wire/frames/frame.ts';
+import type { Frame } from '../wire/frames/frame-reader.ts';
 import { PendingAnswers, type WaitOptions } from './pending.ts';
+import type { OutgoingPayload } from './send/cut-message.ts';
+import type { Outgoing } from './send/outgoing.ts';
 
 export interface QuestionsOptions {
   readonly outgoing: Outgoing;

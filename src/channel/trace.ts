@@ -1,8 +1,8 @@
-import type { Log } from '../debug.ts';
-import { peerLabel } from '../peer-label.ts';
-import { compressionNameOf } from '../wire/compression.ts';
-import { FrameKind, idBytes, idOf } from '../wire/frame.ts';
-import { formatNameOf } from '../wire/payload.ts';
+import type { Log } from '../base/debug.ts';
+import { peerLabel } from '../base/peer-label.ts';
+import { compressionNameOf } from '../wire/compression/compression.ts';
+import { FrameKind, idBytes, idOf } from '../wire/frames/frame.ts';
+import { formatNameOf } from '../wire/payloads/payload.ts';
 
 /** A frame with a payload, behind the number that received frames of most kinds begin with. */
 interface TracedFrame {

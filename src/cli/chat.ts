@@ -1,6 +1,6 @@
-import type { Data } from '../data.ts';
-import type { Node } from '../node.ts';
-import type { ConnectOptions } from '../options.ts';
+import type { ConnectOptions } from '../api/options.ts';
+import type { Data } from '../base/data.ts';
+import type { Node } from '../node/node.ts';
 import { nobody, runCommand } from './commands.ts';
 import { labelOf } from './describe.ts';
 import type { Prompt } from './prompt.ts';

@@ -1,8 +1,8 @@
-import type { Data } from '../data.ts';
-import { didYouMean } from '../nearest-name.ts';
-import type { Node } from '../node.ts';
-import type { NodeConnection } from '../node-connection.ts';
-import type { ConnectOptions } from '../options.ts';
+import type { NodeConnection } from '../api/node-connection.ts';
+import type { ConnectOptions } from '../api/options.ts';
+import type { Data } from '../base/data.ts';
+import { didYouMean } from '../base/nearest-name.ts';
+import type { Node } from '../node/node.ts';
 import { labelOf, safeLine } from './describe.ts';
 import { addressOf, peerText } from './event-text.ts';
 

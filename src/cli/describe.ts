@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
-import type { Data } from '../data.ts';
-import { printable } from '../printable.ts';
+import type { Data } from '../base/data.ts';
+import { printable } from '../base/printable.ts';
 
 /** How a node is called on the screen; what it calls itself proves nothing. */
 export function labelOf({ id, name }: { readonly id: string; readonly name: string }): string {

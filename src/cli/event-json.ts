@@ -1,6 +1,6 @@
-import type { NodeCallback } from '../events.ts';
-import type { Node } from '../node.ts';
-import type { NodeConnection } from '../node-connection.ts';
+import type { NodeCallback } from '../api/events.ts';
+import type { NodeConnection } from '../api/node-connection.ts';
+import type { Node } from '../node/node.ts';
 
 /** Tells programs of events, one line of JSON for each: a callback for a node's options. */
 export function eventJson(print: (line: string) => void): NodeCallback {

@@ -1,10 +1,10 @@
 import { styleText } from 'node:util';
-import { formatAddress } from '../address.ts';
-import { messageOf } from '../arguments.ts';
+import type { LostSession, NodeCallback } from '../api/events.ts';
+import type { NodeConnection } from '../api/node-connection.ts';
+import { formatAddress } from '../base/address.ts';
+import { messageOf } from '../base/arguments.ts';
+import type { Data } from '../base/data.ts';
 import type { ReturnedMessages } from '../channel/channel.ts';
-import type { Data } from '../data.ts';
-import type { LostSession, NodeCallback } from '../events.ts';
-import type { NodeConnection } from '../node-connection.ts';
 import { describe, labelOf, messageLines, safeLine } from './describe.ts';
 
 /**

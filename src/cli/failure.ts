@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import { CommanderError } from 'commander';
-import { PeerloomError } from '../errors.ts';
+import { PeerloomError } from '../base/errors.ts';
 
 /** What the command line asks for cannot be. */
 export class WrongUse extends Error {

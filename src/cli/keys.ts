@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { Identity } from '../identity.ts';
-import { type IdentityFile, loadOrCreateIdentity, saveIdentity } from '../identity-file.ts';
+import type { Identity } from '../identity/identity.ts';
+import { type IdentityFile, loadOrCreateIdentity, saveIdentity } from '../identity/identity-file.ts';
 import { complain, WrongUse } from './failure.ts';
 
 interface KeysOptions {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { parseAddress } from '../address.ts';
+import { parseAddress } from '../base/address.ts';
 import { runDemo } from './demo/demo.ts';
 import { complain, explainFailure } from './failure.ts';
 import { addKeysCommand } from './keys.ts';

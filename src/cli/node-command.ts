@@ -1,6 +1,6 @@
 import { existsSync, fstatSync } from 'node:fs';
-import { Node } from '../node.ts';
-import type { NodeOptions } from '../options.ts';
+import type { NodeOptions } from '../api/options.ts';
+import { Node } from '../node/node.ts';
 import { chat } from './chat.ts';
 import { eventJson, listeningJson } from './event-json.ts';
 import { addressOf, eventText } from './event-text.ts';

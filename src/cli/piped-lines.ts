@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
-import { PeerloomError } from '../errors.ts';
-import type { Node } from '../node.ts';
-import type { NodeConnection } from '../node-connection.ts';
+import type { NodeConnection } from '../api/node-connection.ts';
+import { PeerloomError } from '../base/errors.ts';
+import type { Node } from '../node/node.ts';
 import { labelOf } from './describe.ts';
 
 /** Lines on their way that a neighbour has not confirmed; past this, reading waits. */

@@ -1,6 +1,6 @@
 import { base64 } from '@scure/base';
-import type { Data, NumericTypedArray } from '../data.ts';
-import { elementBytes, elementTypeOf } from '../wire/typed-arrays.ts';
+import type { Data, NumericTypedArray } from '../base/data.ts';
+import { elementBytes, elementTypeOf } from '../wire/payloads/typed-arrays.ts';
 import { sortedKeys } from './sorted-keys.ts';
 import type { Steps } from './steps.ts';
 

@@ -1,8 +1,8 @@
-import { encodeFor } from '../channel/shared-encoding.ts';
-import type { Data } from '../data.ts';
-import { defaultLimits } from '../limits.ts';
-import { copyOf } from '../wire/own-memory.ts';
-import { decodePayload } from '../wire/payload.ts';
+import type { Data } from '../base/data.ts';
+import { defaultLimits } from '../base/limits.ts';
+import { encodeFor } from '../channel/send/shared-encoding.ts';
+import { copyOf } from '../wire/frames/own-memory.ts';
+import { decodePayload } from '../wire/payloads/payload.ts';
 
 /** Nobody knows yet who reads it, or when. */
 const anybody = {

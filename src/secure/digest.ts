@@ -1,10 +1,10 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
-import { optionalBuiltin } from '../builtin.ts';
-import type { Data } from '../data.ts';
-import { type Verify, verifierOf } from '../ed25519.ts';
-import { type Identity, isPeerId, publicKeyFromId } from '../identity.ts';
-import { encodeText } from '../wire/text.ts';
+import { optionalBuiltin } from '../base/builtin.ts';
+import type { Data } from '../base/data.ts';
+import { type Verify, verifierOf } from '../identity/ed25519.ts';
+import { type Identity, isPeerId, publicKeyFromId } from '../identity/identity.ts';
+import { encodeText } from '../wire/payloads/text.ts';
 import { CanonicalJson } from './canonical-json.ts';
 import { runNow, type Steps } from './steps.ts';
 

@@ -1,8 +1,8 @@
 import { base64urlnopad } from '@scure/base';
-import type { Data } from '../data.ts';
-import { PeerloomError } from '../errors.ts';
-import { type Identity, isPeerId } from '../identity.ts';
-import { checkData } from '../wire/check-data.ts';
+import type { Data } from '../base/data.ts';
+import { PeerloomError } from '../base/errors.ts';
+import { type Identity, isPeerId } from '../identity/identity.ts';
+import { checkData } from '../wire/payloads/check-data.ts';
 import { hashOf, hashSteps, isHash, signHash, verifyHash } from './digest.ts';
 import { runNow, type Steps } from './steps.ts';
 

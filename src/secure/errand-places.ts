@@ -1,4 +1,4 @@
-import type { Data } from '../data.ts';
+import type { Data } from '../base/data.ts';
 
 /** Letters of one neighbour that are under way at a time, and their bytes until all neighbours have them. */
 const maxErrands = 1_024;

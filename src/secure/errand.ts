@@ -1,7 +1,7 @@
-import { type SharedRequest, shareRequest } from '../channel/shared-encoding.ts';
-import type { Data } from '../data.ts';
-import { defaultLimits } from '../limits.ts';
-import type { Runtime, RuntimeTimer } from '../runtime.ts';
+import type { Data } from '../base/data.ts';
+import { defaultLimits } from '../base/limits.ts';
+import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
+import { type SharedRequest, shareRequest } from '../channel/send/shared-encoding.ts';
 import type { Envelope } from './envelope.ts';
 import { relayRequest } from './relay-messages.ts';
 import type { SecureChannel } from './secure-channel.ts';

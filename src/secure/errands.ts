@@ -1,4 +1,4 @@
-import type { Data } from '../data.ts';
+import type { Data } from '../base/data.ts';
 import { Errand, type ErrandOptions } from './errand.ts';
 import type { Place } from './errand-places.ts';
 import type { SecureChannel } from './secure-channel.ts';

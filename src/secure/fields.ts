@@ -1,4 +1,4 @@
-import type { Data } from '../data.ts';
+import type { Data } from '../base/data.ts';
 
 /** What an object of another node holds, to be looked at; nothing for what is no object. */
 export function fieldsOf(data: Data): { readonly [name: string]: Data | undefined } {

@@ -1,7 +1,7 @@
-import { isLoopback, sourceOf } from '../address.ts';
+import { isLoopback, sourceOf } from '../base/address.ts';
+import type { Data } from '../base/data.ts';
+import { PeerloomError } from '../base/errors.ts';
 import type { RemoteNode } from '../channel/channel.ts';
-import type { Data } from '../data.ts';
-import { PeerloomError } from '../errors.ts';
 import type { Envelope } from './envelope.ts';
 import { type Bringer, DuplicateMessage, type Notary } from './notary.ts';
 import type { Asker, PeerTurns } from './peer-turns.ts';

@@ -7,9 +7,9 @@ import {
   KEM_DHKEM_X25519_HKDF_SHA256,
   type KeyPair,
 } from 'hpke';
-import { PeerloomError } from '../errors.ts';
-import { type Identity, publicKeyFromId } from '../identity.ts';
-import { encodeText } from '../wire/text.ts';
+import { PeerloomError } from '../base/errors.ts';
+import { type Identity, publicKeyFromId } from '../identity/identity.ts';
+import { encodeText } from '../wire/payloads/text.ts';
 
 // The first suite of RFC 9180's appendix: AES-128 is as strong as X25519, and the RFC's test vectors are its own.
 const suite = new CipherSuite(KEM_DHKEM_X25519_HKDF_SHA256, KDF_HKDF_SHA256, AEAD_AES_128_GCM);

@@ -1,4 +1,4 @@
-import '../supported-node.ts';
+import '../base/supported-node.ts';
 
 export { canonicalJson } from './canonical-json.ts';
 export { hashOf } from './digest.ts';

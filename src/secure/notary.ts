@@ -1,8 +1,8 @@
 import { bytesToHex } from '@noble/hashes/utils.js';
-import type { Data } from '../data.ts';
-import { PeerloomError } from '../errors.ts';
-import type { Identity } from '../identity.ts';
-import type { Runtime } from '../runtime.ts';
+import type { Data } from '../base/data.ts';
+import { PeerloomError } from '../base/errors.ts';
+import type { Runtime } from '../base/runtime.ts';
+import type { Identity } from '../identity/identity.ts';
 import {
   type Envelope,
   messageIdBytes,

@@ -1,6 +1,6 @@
-import { ComputingPace, minPauseMs, type Pace } from '../computing-pace.ts';
-import { PeerloomError } from '../errors.ts';
-import type { Runtime } from '../runtime.ts';
+import { ComputingPace, minPauseMs, type Pace } from '../base/computing-pace.ts';
+import { PeerloomError } from '../base/errors.ts';
+import type { Runtime } from '../base/runtime.ts';
 import type { Steps } from './steps.ts';
 import { Serial } from './vault/serial.ts';
 import { turn } from './vault/turn.ts';

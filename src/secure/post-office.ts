@@ -1,7 +1,7 @@
-import type { ChannelStream } from '../channel/stream.ts';
-import type { Data } from '../data.ts';
-import { PeerloomError } from '../errors.ts';
-import type { Runtime } from '../runtime.ts';
+import type { Data } from '../base/data.ts';
+import { PeerloomError } from '../base/errors.ts';
+import type { Runtime } from '../base/runtime.ts';
+import type { ChannelStream } from '../channel/streams/stream.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { dataFromBytes, dataToBytes } from './data-bytes.ts';
 import { type Envelope, readEnvelope, verifySteps } from './envelope.ts';

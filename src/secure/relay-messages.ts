@@ -1,4 +1,4 @@
-import type { Data } from '../data.ts';
+import type { Data } from '../base/data.ts';
 import { fieldsOf } from './fields.ts';
 
 /** What each hop leaves to the next one of the time that it was given. */

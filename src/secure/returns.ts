@@ -1,8 +1,8 @@
+import type { Data } from '../base/data.ts';
+import { type ErrorCode, PeerloomError } from '../base/errors.ts';
+import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 import type { ReturnedMessages } from '../channel/channel.ts';
-import type { Data } from '../data.ts';
-import { type ErrorCode, PeerloomError } from '../errors.ts';
-import type { Runtime, RuntimeTimer } from '../runtime.ts';
-import { encodePayload } from '../wire/payload.ts';
+import { encodePayload } from '../wire/payloads/payload.ts';
 import { CanonicalJson } from './canonical-json.ts';
 import { readEnvelope, verifySteps } from './envelope.ts';
 import { fieldsOf } from './fields.ts';

@@ -1,11 +1,11 @@
+import type { Data } from '../base/data.ts';
+import { PeerloomError } from '../base/errors.ts';
+import type { Runtime } from '../base/runtime.ts';
 import type { Channel, ChannelHandler, Handled, RemoteNode, SendOptions } from '../channel/channel.ts';
 import type { WaitOptions } from '../channel/pending.ts';
-import type { SharedRequest } from '../channel/shared-encoding.ts';
-import type { ChannelStream } from '../channel/stream.ts';
-import type { Data } from '../data.ts';
-import { PeerloomError } from '../errors.ts';
-import type { Runtime } from '../runtime.ts';
-import type { Goodbye } from '../wire/goodbye.ts';
+import type { SharedRequest } from '../channel/send/shared-encoding.ts';
+import type { ChannelStream } from '../channel/streams/stream.ts';
+import type { Goodbye } from '../wire/frames/goodbye.ts';
 import type { Envelope } from './envelope.ts';
 import { fieldsOf } from './fields.ts';
 import { bringerOf, Hearing } from './hearing.ts';

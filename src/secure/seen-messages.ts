@@ -1,5 +1,5 @@
-import { PeerloomError } from '../errors.ts';
-import { encodeText } from '../wire/text.ts';
+import { PeerloomError } from '../base/errors.ts';
+import { encodeText } from '../wire/payloads/text.ts';
 import { sha256Hex } from './digest.ts';
 import type { Envelope } from './envelope.ts';
 import type { Fingerprint } from './fingerprint-table.ts';

@@ -1,8 +1,8 @@
-import { ComputingPace } from '../computing-pace.ts';
-import type { Data } from '../data.ts';
-import { PeerloomError } from '../errors.ts';
-import { isPeerId } from '../identity.ts';
-import type { Runtime } from '../runtime.ts';
+import { ComputingPace } from '../base/computing-pace.ts';
+import type { Data } from '../base/data.ts';
+import { PeerloomError } from '../base/errors.ts';
+import type { Runtime } from '../base/runtime.ts';
+import { isPeerId } from '../identity/identity.ts';
 import { type Envelope, readEnvelope, verify } from './envelope.ts';
 import type { Errand } from './errand.ts';
 import type { Place } from './errand-places.ts';

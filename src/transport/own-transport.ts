@@ -1,7 +1,7 @@
-import type { Address } from '../address.ts';
-import { hasMethods, shown } from '../arguments.ts';
-import { isPromiseLike } from '../promise-like.ts';
-import { unlessAborted } from '../unless-aborted.ts';
+import type { Address } from '../base/address.ts';
+import { hasMethods, shown } from '../base/arguments.ts';
+import { isPromiseLike } from '../base/promise-like.ts';
+import { unlessAborted } from '../base/unless-aborted.ts';
 import type { ExpectedPeer, Link, Transport } from './transport.ts';
 
 /** The arguments of {@link Transport.dial}. */

@@ -1,9 +1,9 @@
-import type { Address } from '../address.ts';
-import type { Log } from '../debug.ts';
-import type { PeerloomError } from '../errors.ts';
-import type { Identity } from '../identity.ts';
-import type { Limits } from '../limits.ts';
-import type { Runtime } from '../runtime.ts';
+import type { Address } from '../base/address.ts';
+import type { Log } from '../base/debug.ts';
+import type { PeerloomError } from '../base/errors.ts';
+import type { Limits } from '../base/limits.ts';
+import type { Runtime } from '../base/runtime.ts';
+import type { Identity } from '../identity/identity.ts';
 import type { Security } from './security.ts';
 
 /**

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { FrameKind, frameHeaderBytes, positionBody, smallFrame } from '../../src/wire/frame.ts';
-import { streamCreditBody } from '../../src/wire/stream-frames.ts';
+import { FrameKind, frameHeaderBytes, positionBody, smallFrame } from '../../src/wire/frames/frame.ts';
+import { streamCreditBody } from '../../src/wire/frames/stream-frames.ts';
 import { HoldingLink } from '../support/holding-link.ts';
 import { turn } from '../support/turns.ts';
 import { hello, openChannel } from '../unit/channel/open-channel.ts';

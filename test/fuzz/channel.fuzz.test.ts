@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { FrameKind, writeUint32 } from '../../src/wire/frame.ts';
-import { decodeGoodbye } from '../../src/wire/goodbye.ts';
+import { FrameKind, writeUint32 } from '../../src/wire/frames/frame.ts';
+import { decodeGoodbye } from '../../src/wire/frames/goodbye.ts';
 import { rawFrame } from '../integration/attacks/support/raw-peer.ts';
 import { turn } from '../support/turns.ts';
 import { openChannel } from '../unit/channel/open-channel.ts';

@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { type Data, Identity, PeerloomError } from '../../src/index.ts';
 import { readEnvelope, sign, verify } from '../../src/secure/envelope.ts';
-import { decodePayload, encodePayload } from '../../src/wire/payload.ts';
+import { decodePayload, encodePayload } from '../../src/wire/payloads/payload.ts';
 import { fuzz } from './fuzz.ts';
 
 const identity = Identity.generate();

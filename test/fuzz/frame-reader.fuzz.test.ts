@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { PeerloomError } from '../../src/errors.ts';
+import { PeerloomError } from '../../src/base/errors.ts';
 import {
   FrameFlag,
   FrameKind,
   frameHeaderBytes,
   writeFrameHeader,
   writeUint32,
-} from '../../src/wire/frame.ts';
-import { type Frame, FrameReader } from '../../src/wire/frame-reader.ts';
+} from '../../src/wire/frames/frame.ts';
+import { type Frame, FrameReader } from '../../src/wire/frames/frame-reader.ts';
 import { fuzz } from './fuzz.ts';
 
 const limits = { maxBodyBytes: 300, maxMessageBytes: 1_000 };

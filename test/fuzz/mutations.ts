@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { frameHeaderBytes } from '../../src/wire/frame.ts';
+import { frameHeaderBytes } from '../../src/wire/frames/frame.ts';
 
 /** Some damage to the pieces of a recording. */
 export type Mutation = (frames: Buffer[]) => Buffer[];

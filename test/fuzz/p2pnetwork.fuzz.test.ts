@@ -1,23 +1,23 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import type { Data } from '../../src/data.ts';
-import { PeerloomError } from '../../src/errors.ts';
-import { compressBzip2 } from '../../src/wire/bzip2/compress.ts';
-import { decompressBzip2 } from '../../src/wire/bzip2/decompress.ts';
-import { readClaimedId } from '../../src/wire/p2pnetwork/claimed-id.ts';
+import type { Data } from '../../src/base/data.ts';
+import { PeerloomError } from '../../src/base/errors.ts';
+import { readClaimedId } from '../../src/p2pnetwork/claimed-id.ts';
 import {
   AnswerReader,
   type IdRead,
   type IdReader,
   IntroductionReader,
   introduction,
-} from '../../src/wire/p2pnetwork/ids.ts';
-import { decodePacket, encodePacket } from '../../src/wire/p2pnetwork/packet.ts';
-import { PacketReader, type StreamEnd } from '../../src/wire/p2pnetwork/packet-reader.ts';
-import { encodeText } from '../../src/wire/text.ts';
-import { hasXz } from '../../src/wire/xz.ts';
-import { xzUncompressedBytes } from '../../src/wire/xz-size.ts';
+} from '../../src/p2pnetwork/ids.ts';
+import { decodePacket, encodePacket } from '../../src/p2pnetwork/packet.ts';
+import { PacketReader, type StreamEnd } from '../../src/p2pnetwork/packet-reader.ts';
+import { compressBzip2 } from '../../src/wire/compression/bzip2/compress.ts';
+import { decompressBzip2 } from '../../src/wire/compression/bzip2/decompress.ts';
+import { hasXz } from '../../src/wire/compression/xz.ts';
+import { xzUncompressedBytes } from '../../src/wire/compression/xz-size.ts';
+import { encodeText } from '../../src/wire/payloads/text.ts';
 import { fuzz } from './fuzz.ts';
 
 const maxMessageBytes = 100_000;

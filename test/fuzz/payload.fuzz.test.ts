@@ -1,11 +1,21 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import type { Pace } from '../../src/computing-pace.ts';
-import type { Data } from '../../src/data.ts';
-import { PeerloomError } from '../../src/errors.ts';
-import { availableCompressions, compress, compressionCodes, decompress } from '../../src/wire/compression.ts';
-import { countContainers, decodePayload, encodePayload, PayloadFormat } from '../../src/wire/payload.ts';
+import type { Pace } from '../../src/base/computing-pace.ts';
+import type { Data } from '../../src/base/data.ts';
+import { PeerloomError } from '../../src/base/errors.ts';
+import {
+  availableCompressions,
+  compress,
+  compressionCodes,
+  decompress,
+} from '../../src/wire/compression/compression.ts';
+import {
+  countContainers,
+  decodePayload,
+  encodePayload,
+  PayloadFormat,
+} from '../../src/wire/payloads/payload.ts';
 import { fuzz, fuzzLive } from './fuzz.ts';
 
 /** Any UTF-16 code units, so that surrogates come alone too. */

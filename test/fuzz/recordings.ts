@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { Identity, Node } from '../../src/index.ts';
+import { packetEnd } from '../../src/p2pnetwork/packet-reader.ts';
 import { createCertificate } from '../../src/transport/tcp/certificate.ts';
 import { dialProofBytes } from '../../src/transport/tcp/dial-proof.ts';
-import { availableCompressions } from '../../src/wire/compression.ts';
-import { FrameKind, frameHeaderBytes, readUint32 } from '../../src/wire/frame.ts';
-import { packetEnd } from '../../src/wire/p2pnetwork/packet-reader.ts';
+import { availableCompressions } from '../../src/wire/compression/compression.ts';
+import { FrameKind, frameHeaderBytes, readUint32 } from '../../src/wire/frames/frame.ts';
 import { helloWith, rawFrame } from '../integration/attacks/support/raw-peer.ts';
 import { acceptTls } from '../integration/attacks/support/tls-listener.ts';
 

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { PeerloomError } from '../../src/errors.ts';
-import { FrameKind, idOf, positionBody, positionOf } from '../../src/wire/frame.ts';
-import { decodeGoodbye, encodeGoodbye, goodbye, goodbyeCodes } from '../../src/wire/goodbye.ts';
-import { decodeHello, encodeHello, maxNameLength, protocolVersions } from '../../src/wire/hello.ts';
+import { PeerloomError } from '../../src/base/errors.ts';
+import { FrameKind, idOf, positionBody, positionOf } from '../../src/wire/frames/frame.ts';
+import { decodeGoodbye, encodeGoodbye, goodbye, goodbyeCodes } from '../../src/wire/frames/goodbye.ts';
+import { decodeHello, encodeHello, maxNameLength, protocolVersions } from '../../src/wire/frames/hello.ts';
 import {
   decodeStreamAbort,
   decodeStreamCredit,
   decodeStreamOpen,
   maxStreamCredit,
   maxStreamHeaderBytes,
-} from '../../src/wire/stream-frames.ts';
+} from '../../src/wire/frames/stream-frames.ts';
 import { fuzz } from './fuzz.ts';
 
 const hello = {

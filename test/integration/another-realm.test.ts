@@ -4,7 +4,7 @@ import { suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { runInNewContext } from 'node:vm';
-import { checkSignal } from '../../src/arguments.ts';
+import { checkSignal } from '../../src/base/arguments.ts';
 import type { Data } from '../../src/index.ts';
 import { withCode } from '../support/errors.ts';
 import { startPair } from '../support/start-nodes.ts';

@@ -13,7 +13,7 @@ const ancestorEvents = [
   'node_disconnect_with_outbound_node',
   'node_request_to_stop',
 ];
-const connectionModule = new URL('../../src/node-connection.ts', import.meta.url).href;
+const connectionModule = new URL('../../src/api/node-connection.ts', import.meta.url).href;
 
 test('the demo shows all events and every kind of message, loses none, and ends by itself', async (t) => {
   const { code, stdout, stderr } = await run(t, ['demo']);

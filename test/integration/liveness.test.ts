@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FrameKind } from '../../src/wire/frame.ts';
+import { FrameKind } from '../../src/wire/frames/frame.ts';
 import { withCode } from '../support/errors.ts';
 import { HandMadePeer } from '../support/hand-made-peer.ts';
 import { startVirtualNodes } from '../support/start-nodes.ts';

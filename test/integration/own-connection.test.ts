@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type * as Copy from '../../src/api/node-connection.ts';
 import {
   type ConnectionDetails,
   type Data,
@@ -8,7 +9,6 @@ import {
   NodeConnection,
   type SendOptions,
 } from '../../src/index.ts';
-import type * as Copy from '../../src/node-connection.ts';
 import { RecordingNode } from '../support/recording-node.ts';
 import { connect, startNodes, startPair } from '../support/start-nodes.ts';
 
@@ -116,7 +116,7 @@ test('a createNewConnection that throws costs that connection, and nothing else'
 
 suite('a createNewConnection that returns no connection of its own', () => {
   /** A variable, so that TypeScript does not look for the file. */
-  const otherCopy = '../../src/node-connection.ts?another-copy';
+  const otherCopy = '../../src/api/node-connection.ts?another-copy';
   type Create = (node: Node, link: Link, details: ConnectionDetails) => unknown;
   const make: Create = (node, link, details) => new NodeConnection(node, link, details);
   let earlier: NodeConnection | undefined;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
-import type { LostSession } from '../../src/events.ts';
+import type { LostSession } from '../../src/api/events.ts';
 import type { Data, Node, PeerStream } from '../../src/index.ts';
 import { SecureNode } from '../../src/secure/index.ts';
 import { engines } from '../support/engines.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { HandshakeRefused } from '../../src/channel/handshake.ts';
 import { Identity, type NodeCallback } from '../../src/index.ts';
-import { FrameKind } from '../../src/wire/frame.ts';
+import { FrameKind } from '../../src/wire/frames/frame.ts';
 import { engines } from '../support/engines.ts';
 import { HandMadePeer } from '../support/hand-made-peer.ts';
 import { startNodes } from '../support/start-nodes.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { FrameKind } from '../../src/wire/frame.ts';
-import { streamDataHeaderBytes } from '../../src/wire/stream-frames.ts';
+import { FrameKind } from '../../src/wire/frames/frame.ts';
+import { streamDataHeaderBytes } from '../../src/wire/frames/stream-frames.ts';
 import { RawPeer, rawFrame, uint32 } from './attacks/support/raw-peer.ts';
 import { attackScene } from './attacks/support/scene.ts';
 

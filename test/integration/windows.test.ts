@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
 import type { Data, NodeConnection } from '../../src/index.ts';
-import { FrameKind } from '../../src/wire/frame.ts';
-import { creditBody, Lane } from '../../src/wire/windows.ts';
+import { FrameKind } from '../../src/wire/frames/frame.ts';
+import { creditBody, Lane } from '../../src/wire/frames/windows.ts';
 import { engines } from '../support/engines.ts';
 import { HandMadePeer } from '../support/hand-made-peer.ts';
 import { heldBytes } from '../support/memory.ts';

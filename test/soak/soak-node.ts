@@ -1,3 +1,4 @@
+import type { ConnectionDetails } from '../../src/api/node-connection.ts';
 import {
   type Data,
   type Link,
@@ -7,7 +8,6 @@ import {
   type PeerloomError,
   type PeerStream,
 } from '../../src/index.ts';
-import type { ConnectionDetails } from '../../src/node-connection.ts';
 import '../support/checked-pools.ts';
 import type { End, Ledger } from './ledger.ts';
 

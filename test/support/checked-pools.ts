@@ -1,4 +1,4 @@
-import { type PoolWatch, watchPools } from '../../src/channel/chunk-pool.ts';
+import { type PoolWatch, watchPools } from '../../src/channel/send/chunk-pool.ts';
 
 /** Frames that begin with it are refused by every reader: 3.6 GB of a kind that does not exist. */
 const poison = 0xdb;

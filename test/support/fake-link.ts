@@ -1,5 +1,5 @@
 import type { Link } from '../../src/index.ts';
-import { type Frame, FrameReader } from '../../src/wire/frame-reader.ts';
+import { type Frame, FrameReader } from '../../src/wire/frames/frame-reader.ts';
 import './checked-pools.ts';
 
 /** A link with no other side: the test takes what is sent, and says what arrives. */

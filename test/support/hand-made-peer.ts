@@ -8,9 +8,9 @@ import {
   systemRuntime,
   type Transport,
 } from '../../src/index.ts';
-import { availableCompressions } from '../../src/wire/compression.ts';
-import { FrameReader } from '../../src/wire/frame-reader.ts';
-import { type Hello, protocolVersions } from '../../src/wire/hello.ts';
+import { availableCompressions } from '../../src/wire/compression/compression.ts';
+import { FrameReader } from '../../src/wire/frames/frame-reader.ts';
+import { type Hello, protocolVersions } from '../../src/wire/frames/hello.ts';
 import type { Engine } from './engines.ts';
 import { Fixture } from './fixture.ts';
 import { transportContext } from './links.ts';

@@ -1,8 +1,8 @@
 import type { TestContext } from 'node:test';
-import { Identity } from '../../src/identity.ts';
+import { resolveLimits } from '../../src/base/limits.ts';
+import { Identity } from '../../src/identity/identity.ts';
+import { networkSecretOf } from '../../src/identity/network-secret.ts';
 import { type Link, systemRuntime, type Transport, type TransportContext } from '../../src/index.ts';
-import { resolveLimits } from '../../src/limits.ts';
-import { networkSecretOf } from '../../src/network-secret.ts';
 import type { Engine } from './engines.ts';
 import { Fixture } from './fixture.ts';
 import { within } from './turns.ts';

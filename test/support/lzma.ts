@@ -1,4 +1,4 @@
-import { compressXz } from '../../src/wire/xz.ts';
+import { compressXz } from '../../src/wire/compression/xz.ts';
 
 /** For tests that need lzma. Without its package they are skipped, except on the build server. */
 export const lzmaOptions: { readonly skip: string | false } = {

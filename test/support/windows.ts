@@ -1,4 +1,4 @@
-import type { Windows } from '../../src/wire/windows.ts';
+import type { Windows } from '../../src/wire/frames/windows.ts';
 
 /** As wide as those of a node with default limits. */
 export const defaultWindows: Windows = { messages: 4_194_304, requests: 4_194_304 };

@@ -21,16 +21,16 @@ const forbidden: ReadonlySet<string> = new Set([
 /** The modules that use the system's time or randomness all the same, what they use, and why. */
 const exceptions: Record<string, readonly string[]> = {
   // The system runtime itself.
-  'runtime.ts': ['Date', 'getRandomValues', 'performance', 'random', 'setImmediate', 'setTimeout'],
+  'base/runtime.ts': ['Date', 'getRandomValues', 'performance', 'random', 'setImmediate', 'setTimeout'],
   // Keys, and what protects them, never come from a runtime that a user wrote.
-  'identity.ts': ['getRandomValues'],
-  'identity-file.ts': ['randomBytes'],
+  'identity/identity.ts': ['getRandomValues'],
+  'identity/identity-file.ts': ['randomBytes'],
   'secure/vault/epoch-keys.ts': ['randomBytes'],
   'secure/vault/item.ts': ['randomBytes'],
   'secure/vault/large-items.ts': ['randomBytes'],
   'transport/tcp/certificate.ts': ['generateKeyPairSync', 'randomBytes'],
   // Names of temporary files.
-  'private-file.ts': ['randomUUID'],
+  'identity/private-file.ts': ['randomUUID'],
   // A program of its own, in other processes than its nodes.
   'cli/demo/demo-network.ts': ['setTimeout'],
 };

@@ -1,4 +1,4 @@
-import { Node } from '../../node.ts';
+import { Node } from '../../node/node.ts';
 import { chat } from '../chat.ts';
 import { eventText } from '../event-text.ts';
 import { complain, exitCodes } from '../failure.ts';

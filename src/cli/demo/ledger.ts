@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Data } from '../../data.ts';
+import type { Data } from '../../base/data.ts';
 
 /** What one node counted itself: the fingerprints of its messages, by the name of the neighbour. */
 export interface Ledger {

@@ -1,5 +1,5 @@
 // The program of one node of the demo. It does as it is told, and tells of its events, over Node's IPC.
-import type { NodeEventName } from '../../events.ts';
+import type { NodeEventName } from '../../api/events.ts';
 import { type Compression, type Data, Node, type NodeConnection } from '../../index.ts';
 import { describe } from '../describe.ts';
 import { guardOutputs } from '../outputs.ts';

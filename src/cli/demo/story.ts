@@ -1,4 +1,4 @@
-import type { Compression, Data } from '../../data.ts';
+import type { Compression, Data } from '../../base/data.ts';
 import { actionLine, headingLine, type MemberName, memberNames } from './demo-lines.ts';
 import type { DemoNetwork } from './demo-network.ts';
 

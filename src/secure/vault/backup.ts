@@ -1,5 +1,5 @@
-import type { Data } from '../../data.ts';
-import { PeerloomError } from '../../errors.ts';
+import type { Data } from '../../base/data.ts';
+import { PeerloomError } from '../../base/errors.ts';
 import { dataFromBytes, dataToBytes } from '../data-bytes.ts';
 import { sha256Hex } from '../digest.ts';
 import { fieldsOf } from '../fields.ts';

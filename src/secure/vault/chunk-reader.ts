@@ -1,5 +1,5 @@
-import { PeerloomError } from '../../errors.ts';
-import type { Runtime } from '../../runtime.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import type { Runtime } from '../../base/runtime.ts';
 import { sha256Hex } from '../digest.ts';
 import { ChunkStream } from './chunk-stream.ts';
 import type { CollectionName } from './delivery.ts';

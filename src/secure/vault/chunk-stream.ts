@@ -1,5 +1,5 @@
-import type { ChannelStream } from '../../channel/stream.ts';
-import type { Runtime } from '../../runtime.ts';
+import type { Runtime } from '../../base/runtime.ts';
+import type { ChannelStream } from '../../channel/streams/stream.ts';
 import { sha256Hex } from '../digest.ts';
 import { chunkBytes, tagBytes } from './vault-limits.ts';
 

@@ -1,4 +1,4 @@
-import { isPeerId } from '../../identity.ts';
+import { isPeerId } from '../../identity/identity.ts';
 import type { Steps } from '../steps.ts';
 import { hasFields, isCount } from './vault-arguments.ts';
 import { maxStateLength } from './vault-limits.ts';

@@ -1,4 +1,4 @@
-import type { Runtime } from '../../runtime.ts';
+import type { Runtime } from '../../base/runtime.ts';
 import type { CollectionName } from './delivery.ts';
 import type { OpenedItem, VaultReader } from './vault-reader.ts';
 

@@ -1,5 +1,5 @@
-import type { Pace } from '../../computing-pace.ts';
-import { PeerloomError } from '../../errors.ts';
+import type { Pace } from '../../base/computing-pace.ts';
+import { PeerloomError } from '../../base/errors.ts';
 import { runNow, runPaced, type Steps } from '../steps.ts';
 import { type CollectionState, epochOfVersion } from './collection-state.ts';
 import { type SealedItem, verifyItem } from './item.ts';

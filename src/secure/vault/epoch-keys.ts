@@ -1,6 +1,6 @@
 import { base64urlnopad } from '@scure/base';
-import { requiredBuiltin } from '../../builtin.ts';
-import { PeerloomError } from '../../errors.ts';
+import { requiredBuiltin } from '../../base/builtin.ts';
+import { PeerloomError } from '../../base/errors.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import { encryptionKeyOf, type HpkeContext, type HpkeOpener, hpkeSeal } from '../hpke.ts';
 import type { Epoch } from './collection-state.ts';

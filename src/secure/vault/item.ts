@@ -1,8 +1,8 @@
-import { requiredBuiltin } from '../../builtin.ts';
-import type { Data } from '../../data.ts';
-import { PeerloomError } from '../../errors.ts';
-import type { Identity } from '../../identity.ts';
-import { encodeText } from '../../wire/text.ts';
+import { requiredBuiltin } from '../../base/builtin.ts';
+import type { Data } from '../../base/data.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import type { Identity } from '../../identity/identity.ts';
+import { encodeText } from '../../wire/payloads/text.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import { hashOf, sha256Hex, signHash, verifyHash } from '../digest.ts';
 import { hasFields, isBlob, isCount, isName } from './vault-arguments.ts';

@@ -1,7 +1,7 @@
-import { requiredBuiltin } from '../../builtin.ts';
-import { PeerloomError } from '../../errors.ts';
-import type { Runtime } from '../../runtime.ts';
-import { encodeText } from '../../wire/text.ts';
+import { requiredBuiltin } from '../../base/builtin.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import type { Runtime } from '../../base/runtime.ts';
+import { encodeText } from '../../wire/payloads/text.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import { sha256Hex } from '../digest.ts';
 import type { ChunkReader } from './chunk-reader.ts';

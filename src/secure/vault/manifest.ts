@@ -1,7 +1,7 @@
 import { base64urlnopad } from '@scure/base';
-import type { Data } from '../../data.ts';
-import { PeerloomError } from '../../errors.ts';
-import { type Identity, isPeerId } from '../../identity.ts';
+import type { Data } from '../../base/data.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import { type Identity, isPeerId } from '../../identity/identity.ts';
 import { hashOf, hashSteps, isHash, signHash, verifyHash } from '../digest.ts';
 import type { Steps } from '../steps.ts';
 import { type CollectionState, currentEpoch, isState } from './collection-state.ts';

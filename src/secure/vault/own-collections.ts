@@ -1,6 +1,6 @@
-import { PeerloomError } from '../../errors.ts';
-import type { Identity } from '../../identity.ts';
-import type { Runtime } from '../../runtime.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import type { Runtime } from '../../base/runtime.ts';
+import type { Identity } from '../../identity/identity.ts';
 import { type CollectionState, currentEpoch, epochOfVersion, stateLength } from './collection-state.ts';
 import type { EpochKeys, EpochName } from './epoch-keys.ts';
 import { inBatches } from './in-batches.ts';

@@ -1,6 +1,6 @@
-import type { ChannelStream } from '../../channel/stream.ts';
-import type { Data } from '../../data.ts';
-import { PeerloomError } from '../../errors.ts';
+import type { Data } from '../../base/data.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import type { ChannelStream } from '../../channel/streams/stream.ts';
 import { inBatches } from './in-batches.ts';
 import type { SealedItem } from './item.ts';
 import { isCount } from './vault-arguments.ts';

@@ -1,4 +1,4 @@
-import { PeerloomError } from '../../errors.ts';
+import { PeerloomError } from '../../base/errors.ts';
 import type { VaultDatabase } from './vault-database.ts';
 
 /** What a collection of another owner is kept for: reading it again, or for its owner. */

@@ -1,5 +1,5 @@
-import { minPauseMs, type Pace } from '../../computing-pace.ts';
-import type { Runtime } from '../../runtime.ts';
+import { minPauseMs, type Pace } from '../../base/computing-pace.ts';
+import type { Runtime } from '../../base/runtime.ts';
 
 /** Lets everything else that is ready run: long work calls it now and then. */
 export function turn(runtime: Runtime): Promise<void> {

@@ -1,5 +1,5 @@
-import { checkOptions, shown } from '../../arguments.ts';
-import { isPeerId } from '../../identity.ts';
+import { checkOptions, shown } from '../../base/arguments.ts';
+import { isPeerId } from '../../identity/identity.ts';
 import type { VaultOptions } from './vault-engine.ts';
 import { maxNameLength } from './vault-limits.ts';
 

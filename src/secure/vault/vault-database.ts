@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { requiredBuiltin } from '../../builtin.ts';
-import { PeerloomError } from '../../errors.ts';
+import { requiredBuiltin } from '../../base/builtin.ts';
+import { PeerloomError } from '../../base/errors.ts';
 import { applicationId, explained, vaultFileAt, vaultFileError } from './vault-file.ts';
 import { abandonedChunks, vaultSchema } from './vault-schema.ts';
 

@@ -1,9 +1,9 @@
-import type { ChannelStream } from '../../channel/stream.ts';
-import type { Pace } from '../../computing-pace.ts';
-import type { Data } from '../../data.ts';
-import { PeerloomError } from '../../errors.ts';
-import type { Identity } from '../../identity.ts';
-import type { Runtime } from '../../runtime.ts';
+import type { Pace } from '../../base/computing-pace.ts';
+import type { Data } from '../../base/data.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import type { Runtime } from '../../base/runtime.ts';
+import type { ChannelStream } from '../../channel/streams/stream.ts';
+import type { Identity } from '../../identity/identity.ts';
 import type { HpkeOpener } from '../hpke.ts';
 import { ChangeNotices } from './change-notices.ts';
 import { ChunkReader } from './chunk-reader.ts';

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { requiredBuiltin } from '../../builtin.ts';
-import { PeerloomError } from '../../errors.ts';
-import { createPrivateFile, isRegularFile } from '../../private-file.ts';
+import { requiredBuiltin } from '../../base/builtin.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import { createPrivateFile, isRegularFile } from '../../identity/private-file.ts';
 
 /** Says in the header of an SQLite file that it is a vault: 'plvt' in ASCII. */
 export const applicationId = 0x70_6c_76_74;

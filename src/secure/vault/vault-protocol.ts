@@ -1,6 +1,6 @@
-import type { Data } from '../../data.ts';
-import { type ErrorCode, errorCodes, PeerloomError } from '../../errors.ts';
-import { isPeerId } from '../../identity.ts';
+import type { Data } from '../../base/data.ts';
+import { type ErrorCode, errorCodes, PeerloomError } from '../../base/errors.ts';
+import { isPeerId } from '../../identity/identity.ts';
 import { fieldsOf } from '../fields.ts';
 import type { CollectionName, Delivery } from './delivery.ts';
 import { isBlob, isCount, isName } from './vault-arguments.ts';

@@ -1,6 +1,6 @@
-import type { Data } from '../../data.ts';
-import { type ErrorCode, PeerloomError } from '../../errors.ts';
-import type { Runtime } from '../../runtime.ts';
+import type { Data } from '../../base/data.ts';
+import { type ErrorCode, PeerloomError } from '../../base/errors.ts';
+import type { Runtime } from '../../base/runtime.ts';
 import { epochOfVersion } from './collection-state.ts';
 import { accept, type CollectionName } from './delivery.ts';
 import type { EpochKeys } from './epoch-keys.ts';

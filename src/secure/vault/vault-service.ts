@@ -1,6 +1,6 @@
-import type { Pace } from '../../computing-pace.ts';
-import type { Data } from '../../data.ts';
-import { PeerloomError } from '../../errors.ts';
+import type { Pace } from '../../base/computing-pace.ts';
+import type { Data } from '../../base/data.ts';
+import { PeerloomError } from '../../base/errors.ts';
 import { runPaced } from '../steps.ts';
 import type { CollectionState } from './collection-state.ts';
 import { accept, type CollectionName } from './delivery.ts';

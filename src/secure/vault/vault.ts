@@ -1,7 +1,7 @@
-import { checkOptions, checkSignal } from '../../arguments.ts';
-import type { Data } from '../../data.ts';
-import { PeerloomError } from '../../errors.ts';
-import { checkData } from '../../wire/check-data.ts';
+import { checkOptions, checkSignal } from '../../base/arguments.ts';
+import type { Data } from '../../base/data.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import { checkData } from '../../wire/payloads/check-data.ts';
 import { dataFromBytes, dataToBytes } from '../data-bytes.ts';
 import { exportCollections, importCollections } from './backup.ts';
 import type { ReaderInfo } from './collection-state.ts';

@@ -1,6 +1,6 @@
-import type { Address } from '../../address.ts';
-import { errorOf } from '../../arguments.ts';
-import type { Runtime, RuntimeTimer } from '../../runtime.ts';
+import type { Address } from '../../base/address.ts';
+import { errorOf } from '../../base/arguments.ts';
+import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 import type { Security } from '../security.ts';
 import type { Link, TransportContext } from '../transport.ts';
 

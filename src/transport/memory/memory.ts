@@ -1,6 +1,6 @@
-import { type Address, formatAddress } from '../../address.ts';
-import { checkOptions, shown } from '../../arguments.ts';
-import { PeerloomError } from '../../errors.ts';
+import { type Address, formatAddress } from '../../base/address.ts';
+import { checkOptions, shown } from '../../base/arguments.ts';
+import { PeerloomError } from '../../base/errors.ts';
 import type { Link, Transport, TransportContext } from '../transport.ts';
 import { memoryLinkPair } from './memory-link.ts';
 

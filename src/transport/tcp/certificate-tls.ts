@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
-import { PeerloomError } from '../../errors.ts';
-import { type Identity, idFromPublicKey } from '../../identity.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import { type Identity, idFromPublicKey } from '../../identity/identity.ts';
 import { checkDialProof, dialProofBytes, proveDial, sha256 } from './dial-proof.ts';
 import { KnownCertificates } from './known-certificates.ts';
 import { ListenerCertificates } from './listener-certificates.ts';

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
-import { PeerloomError } from '../../errors.ts';
-import { type Identity, verifySignature } from '../../identity.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import { type Identity, verifySignature } from '../../identity/identity.ts';
 import { DerReader, der, Tag } from './der.ts';
 
 /** A key for TLS and the certificate that says whose it is. */

@@ -1,7 +1,7 @@
 import { isIP, type Socket } from 'node:net';
-import type { Address } from '../../address.ts';
-import { PeerloomError } from '../../errors.ts';
-import { unlessAborted } from '../../unless-aborted.ts';
+import type { Address } from '../../base/address.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import { unlessAborted } from '../../base/unless-aborted.ts';
 import type { TransportContext } from '../transport.ts';
 import { hostLookup } from './host-lookup.ts';
 import { dialSocket } from './sockets.ts';

@@ -1,4 +1,4 @@
-import { PeerloomError } from '../../errors.ts';
+import { PeerloomError } from '../../base/errors.ts';
 
 /** The tags of DER (X.690) that certificates of ours are made of. */
 export const Tag = {

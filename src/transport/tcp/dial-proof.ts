@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { type Verify, verifierOf } from '../../ed25519.ts';
-import { PeerloomError } from '../../errors.ts';
-import type { Identity } from '../../identity.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import { type Verify, verifierOf } from '../../identity/ed25519.ts';
+import type { Identity } from '../../identity/identity.ts';
 import { Recent } from './recent.ts';
 
 const publicKeyBytes = 32;

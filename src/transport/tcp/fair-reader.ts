@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import { errorOf } from '../../arguments.ts';
-import type { Runtime } from '../../runtime.ts';
+import { errorOf } from '../../base/arguments.ts';
+import type { Runtime } from '../../base/runtime.ts';
 import { guarded, readInto } from './read-into.ts';
 import { ReadingTurns } from './reading-turns.ts';
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { PeerloomError } from '../../errors.ts';
-import type { Runtime, RuntimeTimer } from '../../runtime.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 
 /** How often handshakes are looked at: OpenSSL reports nothing while a message is incomplete. */
 const checkEveryMs = 5;

@@ -1,7 +1,7 @@
-import { type Address, formatAddress } from '../../address.ts';
-import { messageOf } from '../../arguments.ts';
-import { PeerloomError } from '../../errors.ts';
-import { PeerIdClaimed } from '../p2pnetwork/exchange-ids.ts';
+import { type Address, formatAddress } from '../../base/address.ts';
+import { messageOf } from '../../base/arguments.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import { PeerIdClaimed } from '../../p2pnetwork/exchange-ids.ts';
 import type { ExpectedPeer } from '../transport.ts';
 import type { SniffedProtocol } from './sniff.ts';
 

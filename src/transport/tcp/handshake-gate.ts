@@ -1,6 +1,6 @@
-import { isLoopback, sourceOf } from '../../address.ts';
-import type { Limits } from '../../limits.ts';
-import type { Runtime, RuntimeTimer } from '../../runtime.ts';
+import { isLoopback, sourceOf } from '../../base/address.ts';
+import type { Limits } from '../../base/limits.ts';
+import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 
 /** A handshake that takes longer than this gives way when others wait. */
 const patienceMs = 1_000;

@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises';
-import { PeerloomError } from '../../errors.ts';
+import { PeerloomError } from '../../base/errors.ts';
 
 /** An address of a host. */
 export interface HostAddress {

@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls';
-import { PeerloomError } from '../../errors.ts';
-import type { Runtime } from '../../runtime.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import type { Runtime } from '../../base/runtime.ts';
 import type { Role } from './proof.ts';
 
 /** Key updates and session tickets that the other side may send at once. */

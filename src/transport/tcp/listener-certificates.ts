@@ -1,7 +1,7 @@
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { PeerloomError } from '../../errors.ts';
-import type { Identity } from '../../identity.ts';
-import type { Runtime } from '../../runtime.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import type { Runtime } from '../../base/runtime.ts';
+import type { Identity } from '../../identity/identity.ts';
 import { createCertificate } from './certificate.ts';
 import { type DialledTls, type DialProof, sha256 } from './dial-proof.ts';
 import { tlsSettings } from './tls-settings.ts';

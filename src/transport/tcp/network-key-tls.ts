@@ -1,6 +1,6 @@
 import { createSecureContext, type TLSSocketOptions } from 'node:tls';
-import { PeerloomError } from '../../errors.ts';
-import type { Identity } from '../../identity.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import type { Identity } from '../../identity/identity.ts';
 import { exchangeProofs } from './proof.ts';
 import { tlsClient, tlsServer } from './sockets.ts';
 import { handshake, networkKeyMessage, type TlsBounds, type TlsUpgrade } from './tls.ts';

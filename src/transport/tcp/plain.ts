@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import { PeerloomError } from '../../errors.ts';
-import { type Identity, idFromPublicKey, verifySignature } from '../../identity.ts';
-import type { Runtime } from '../../runtime.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import type { Runtime } from '../../base/runtime.ts';
+import { type Identity, idFromPublicKey, verifySignature } from '../../identity/identity.ts';
 import type { Role } from './proof.ts';
 import { readExactly } from './read-exactly.ts';
 import { plainPreface } from './sniff.ts';

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import { PeerloomError } from '../../errors.ts';
-import { type Identity, idFromPublicKey, verifySignature } from '../../identity.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import { type Identity, idFromPublicKey, verifySignature } from '../../identity/identity.ts';
 import { readExactly } from './read-exactly.ts';
 
 export type Role = 'client' | 'server';

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Runtime } from '../../runtime.ts';
+import type { Runtime } from '../../base/runtime.ts';
 import { reset } from './reset.ts';
 import { SocketLink, type SocketLinkDetails } from './socket-link.ts';
 

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { PeerloomError } from '../../errors.ts';
+import { PeerloomError } from '../../base/errors.ts';
 
 /**
  * The next `length` bytes of a socket that is not flowing; what follows stays unread.

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { errorOf } from '../../arguments.ts';
+import { errorOf } from '../../base/arguments.ts';
 
 /** What a socket has inside when it was made with the option `onread`. */
 interface Internals {

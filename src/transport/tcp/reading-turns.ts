@@ -1,4 +1,4 @@
-import type { Runtime } from '../../runtime.ts';
+import type { Runtime } from '../../base/runtime.ts';
 
 const turnsOfRuntimes = new WeakMap<Runtime, ReadingTurns>();
 

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { PeerloomError } from '../../errors.ts';
+import { PeerloomError } from '../../base/errors.ts';
 
 /** What a connection that came in speaks. */
 export type SniffedProtocol = 'tls' | 'plain' | 'unknown';

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import type { Address } from '../../address.ts';
-import type { Runtime } from '../../runtime.ts';
+import type { Address } from '../../base/address.ts';
+import type { Runtime } from '../../base/runtime.ts';
 import type { Security } from '../security.ts';
 import type { Link } from '../transport.ts';
 import { FairReader } from './fair-reader.ts';

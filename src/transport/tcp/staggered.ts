@@ -1,4 +1,4 @@
-import type { Runtime } from '../../runtime.ts';
+import type { Runtime } from '../../base/runtime.ts';
 
 /** RFC 8305, section 8: the recommended Connection Attempt Delay. */
 const attemptDelayMs = 250;

@@ -1,6 +1,6 @@
-import { type Address, formatAddress } from '../../address.ts';
-import { messageOf } from '../../arguments.ts';
-import { type ErrorCode, PeerloomError } from '../../errors.ts';
+import { type Address, formatAddress } from '../../base/address.ts';
+import { messageOf } from '../../base/arguments.ts';
+import { type ErrorCode, PeerloomError } from '../../base/errors.ts';
 
 type Explanation = readonly [ErrorCode, (address: string) => string];
 

@@ -1,4 +1,4 @@
-import { PeerloomError } from '../../errors.ts';
+import { PeerloomError } from '../../base/errors.ts';
 import type { Transport } from '../transport.ts';
 import type { TcpOptions } from './tcp.ts';
 

@@ -1,9 +1,9 @@
 import type { Server, Socket } from 'node:net';
-import { type Address, formatAddress } from '../../address.ts';
-import { checkOptions, shown } from '../../arguments.ts';
-import { PeerloomError } from '../../errors.ts';
-import { unlessAborted } from '../../unless-aborted.ts';
-import { introducedBy, introduceTo, PeerIdClaimed } from '../p2pnetwork/exchange-ids.ts';
+import { type Address, formatAddress } from '../../base/address.ts';
+import { checkOptions, shown } from '../../base/arguments.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import { unlessAborted } from '../../base/unless-aborted.ts';
+import { introducedBy, introduceTo, PeerIdClaimed } from '../../p2pnetwork/exchange-ids.ts';
 import type { Security } from '../security.ts';
 import type { ExpectedPeer, Link, Transport, TransportContext } from '../transport.ts';
 import { CertificateTls } from './certificate-tls.ts';

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { PeerloomError } from '../../errors.ts';
-import type { Limits } from '../../limits.ts';
-import type { Runtime } from '../../runtime.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import type { Limits } from '../../base/limits.ts';
+import type { Runtime } from '../../base/runtime.ts';
 import { boundHandshakeBytes, longHandshake } from './handshake-bytes.ts';
 import { boundKeyUpdates } from './key-updates.ts';
 import type { Role } from './proof.ts';

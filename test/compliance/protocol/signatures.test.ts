@@ -4,14 +4,14 @@ import { mock, suite, test } from 'node:test';
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { bytesToNumberLE } from '@noble/curves/utils.js';
 import { base58 } from '@scure/base';
-import { isCanonicalSignature, isPublicKey } from '../../../src/ed25519.ts';
+import { isCanonicalSignature, isPublicKey } from '../../../src/identity/ed25519.ts';
 import {
   Identity,
   idFromPublicKey,
   isPeerId,
   publicKeyFromId,
   verifySignature,
-} from '../../../src/identity.ts';
+} from '../../../src/identity/identity.ts';
 import { certifiedBy } from '../../../src/transport/tcp/certificate.ts';
 import { notCanonicalKeys, smallOrderKeys, speccheckCases } from '../../support/ed25519-cases.ts';
 import { withCode } from '../../support/errors.ts';

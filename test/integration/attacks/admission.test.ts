@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { Admission } from '../../../src/admission.ts';
+import { resolveOptions } from '../../../src/api/options.ts';
 import type { NodeOptions } from '../../../src/index.ts';
-import { resolveOptions } from '../../../src/options.ts';
+import { Admission } from '../../../src/peers/admission.ts';
 import { VirtualRuntime } from '../../support/virtual-runtime.ts';
 import '../../support/look-over.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { compress } from '../../../src/wire/compression.ts';
-import { FrameKind } from '../../../src/wire/frame.ts';
-import { PayloadFormat } from '../../../src/wire/payload.ts';
+import { compress } from '../../../src/wire/compression/compression.ts';
+import { FrameKind } from '../../../src/wire/frames/frame.ts';
+import { PayloadFormat } from '../../../src/wire/payloads/payload.ts';
 import { bombs } from './support/bombs.ts';
 import { type FrameFields, RawPeer, rawFrame } from './support/raw-peer.ts';
 import { attackScene } from './support/scene.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { brotliCompressSync } from 'node:zlib';
-import { FrameKind } from '../../../src/wire/frame.ts';
-import { creditBody, decodeCredit, Lane, messageCostBytes } from '../../../src/wire/windows.ts';
+import { FrameKind } from '../../../src/wire/frames/frame.ts';
+import { creditBody, decodeCredit, Lane, messageCostBytes } from '../../../src/wire/frames/windows.ts';
 import { RawPeer, rawFrame, uint32 } from './support/raw-peer.ts';
 import { attackScene } from './support/scene.ts';
 

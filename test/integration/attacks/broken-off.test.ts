@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { FrameFlag, FrameKind } from '../../../src/wire/frame.ts';
+import { FrameFlag, FrameKind } from '../../../src/wire/frames/frame.ts';
 import { RawPeer, rawFrame, uint32 } from './support/raw-peer.ts';
 import { attackScene, type Scene } from './support/scene.ts';
 

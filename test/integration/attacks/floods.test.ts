@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { suite, test } from 'node:test';
 import { Identity, Node } from '../../../src/index.ts';
-import { FrameFlag, FrameKind } from '../../../src/wire/frame.ts';
+import { FrameFlag, FrameKind } from '../../../src/wire/frames/frame.ts';
 import { RawPeer, rawFrame, rawSocket, reset, uint32 } from './support/raw-peer.ts';
 import { attackScene } from './support/scene.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, suite, test } from 'node:test';
-import { resolveLimits } from '../../../src/limits.ts';
+import { resolveLimits } from '../../../src/base/limits.ts';
 import { HandshakeGate } from '../../../src/transport/tcp/handshake-gate.ts';
 import { turn } from '../../support/turns.ts';
 import { VirtualRuntime } from '../../support/virtual-runtime.ts';

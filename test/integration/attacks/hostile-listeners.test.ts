@@ -8,7 +8,7 @@ import { Identity, Node, type NodeConnection, PeerloomError, tcp } from '../../.
 import { createCertificate } from '../../../src/transport/tcp/certificate.ts';
 import { plainPreface } from '../../../src/transport/tcp/sniff.ts';
 import { tlsSettings } from '../../../src/transport/tcp/tls-settings.ts';
-import { FrameKind } from '../../../src/wire/frame.ts';
+import { FrameKind } from '../../../src/wire/frames/frame.ts';
 import { foreignCertificate } from './support/foreign-certificate.ts';
 import { helloWith, rawFrame } from './support/raw-peer.ts';
 import { asDuplex } from './support/record-peer.ts';

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { before, suite, test } from 'node:test';
-import { availableCompressions, compress, compressionCodes } from '../../../src/wire/compression.ts';
-import { FrameKind } from '../../../src/wire/frame.ts';
-import { PayloadFormat } from '../../../src/wire/payload.ts';
+import {
+  availableCompressions,
+  compress,
+  compressionCodes,
+} from '../../../src/wire/compression/compression.ts';
+import { FrameKind } from '../../../src/wire/frames/frame.ts';
+import { PayloadFormat } from '../../../src/wire/payloads/payload.ts';
 import { lzmaOptions } from '../../support/lzma.ts';
 import { bombs } from './support/bombs.ts';
 import { type FrameFields, RawPeer, rawFrame, rawFrames, uint32 } from './support/raw-peer.ts';

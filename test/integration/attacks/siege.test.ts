@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, suite, test } from 'node:test';
 import { Node } from '../../../src/index.ts';
-import { FrameKind } from '../../../src/wire/frame.ts';
+import { FrameKind } from '../../../src/wire/frames/frame.ts';
 import { within } from '../../support/turns.ts';
 import { destroySockets, helloWith, RawPeer, rawFrame, rawSocket } from './support/raw-peer.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { suite, test } from 'node:test';
-import { FrameKind } from '../../../src/wire/frame.ts';
+import { FrameKind } from '../../../src/wire/frames/frame.ts';
 import { turn, within } from '../../support/turns.ts';
 import { rawFrame, rawSocket, uint32 } from './support/raw-peer.ts';
 import { clientHello, connectRecords, openRecords, type RecordPeer } from './support/record-peer.ts';

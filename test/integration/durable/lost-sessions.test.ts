@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
-import type { LostSession } from '../../../src/events.ts';
+import type { LostSession } from '../../../src/api/events.ts';
 import { type Data, Identity, type NodeConnection, type NodeOptions } from '../../../src/index.ts';
 import { withCode } from '../../support/errors.ts';
 import type { RecordingNode } from '../../support/recording-node.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
 import { Identity, type Node, type NodeOptions, tcp } from '../../../src/index.ts';
-import { FrameKind, positionBody, smallFrame } from '../../../src/wire/frame.ts';
-import type { HelloSession } from '../../../src/wire/hello.ts';
+import { FrameKind, positionBody, smallFrame } from '../../../src/wire/frames/frame.ts';
+import type { HelloSession } from '../../../src/wire/frames/hello.ts';
 import { withCode } from '../../support/errors.ts';
 import { HandMadePeer } from '../../support/hand-made-peer.ts';
 import { startNodes } from '../../support/start-nodes.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
-import type { Data } from '../../../src/data.ts';
-import { AnswerReader, IntroductionReader, introduction } from '../../../src/wire/p2pnetwork/ids.ts';
-import { decodePacket, encodePacket } from '../../../src/wire/p2pnetwork/packet.ts';
-import { packetEnd } from '../../../src/wire/p2pnetwork/packet-reader.ts';
+import type { Data } from '../../../src/base/data.ts';
+import { AnswerReader, IntroductionReader, introduction } from '../../../src/p2pnetwork/ids.ts';
+import { decodePacket, encodePacket } from '../../../src/p2pnetwork/packet.ts';
+import { packetEnd } from '../../../src/p2pnetwork/packet-reader.ts';
 import { lzmaOptions } from '../../support/lzma.ts';
 import { type PythonEvent, PythonNode, type PythonNodeOptions } from './python-node.ts';
 import { RawPeer } from './raw-peer.ts';

@@ -4,7 +4,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { suite } from 'node:test';
-import { encodePacket } from '../../../src/wire/p2pnetwork/packet.ts';
+import { encodePacket } from '../../../src/p2pnetwork/packet.ts';
 import { dial, listensNoMore, messages, readsNoMore, timeToRead, withNode, withPair } from './pair.ts';
 import { RawPeer } from './raw-peer.ts';
 

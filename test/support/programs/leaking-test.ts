@@ -2,8 +2,8 @@
 import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
+import { unlessAborted } from '../../../src/base/unless-aborted.ts';
 import type { NodeConnection } from '../../../src/index.ts';
-import { unlessAborted } from '../../../src/unless-aborted.ts';
 import { Fixture } from '../fixture.ts';
 import { RecordingNode } from '../recording-node.ts';
 

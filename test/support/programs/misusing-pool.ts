@@ -1,5 +1,5 @@
 // A user of a pool that breaks its rules, to see that this is found: node misusing-pool.ts 'gives back twice'
-import { ChunkPool } from '../../../src/channel/chunk-pool.ts';
+import { ChunkPool } from '../../../src/channel/send/chunk-pool.ts';
 import '../checked-pools.ts';
 
 const pool = new ChunkPool(16, 1);

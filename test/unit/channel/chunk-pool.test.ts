@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { ChunkPool } from '../../../src/channel/chunk-pool.ts';
+import { ChunkPool } from '../../../src/channel/send/chunk-pool.ts';
 import '../../support/checked-pools.ts';
 
 suite('a pool of chunks', () => {

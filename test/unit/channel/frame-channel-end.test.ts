@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { FrameKind, smallFrame } from '../../../src/wire/frame.ts';
-import { encodeGoodbye, goodbye } from '../../../src/wire/goodbye.ts';
+import { FrameKind, smallFrame } from '../../../src/wire/frames/frame.ts';
+import { encodeGoodbye, goodbye } from '../../../src/wire/frames/goodbye.ts';
 import { withCode } from '../../support/errors.ts';
 import { turn } from '../../support/turns.ts';
 import { dataFrame, kindsOf, openChannel } from './open-channel.ts';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { Data } from '../../../src/data.ts';
-import { FrameKind, idBody, smallFrame } from '../../../src/wire/frame.ts';
-import { decodeGoodbye } from '../../../src/wire/goodbye.ts';
-import { encodePayload } from '../../../src/wire/payload.ts';
-import { encodeStreamOpen } from '../../../src/wire/stream-frames.ts';
-import { creditBody, decodeCredit, Lane } from '../../../src/wire/windows.ts';
+import type { Data } from '../../../src/base/data.ts';
+import { FrameKind, idBody, smallFrame } from '../../../src/wire/frames/frame.ts';
+import { decodeGoodbye } from '../../../src/wire/frames/goodbye.ts';
+import { encodeStreamOpen } from '../../../src/wire/frames/stream-frames.ts';
+import { creditBody, decodeCredit, Lane } from '../../../src/wire/frames/windows.ts';
+import { encodePayload } from '../../../src/wire/payloads/payload.ts';
 import type { FakeLink } from '../../support/fake-link.ts';
 import { turn } from '../../support/turns.ts';
 import { dataFrame, hello, kindsOf, openChannel } from './open-channel.ts';

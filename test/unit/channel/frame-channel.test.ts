@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { Data } from '../../../src/data.ts';
-import { FrameKind, idBody, smallFrame } from '../../../src/wire/frame.ts';
-import { decodeGoodbye } from '../../../src/wire/goodbye.ts';
-import { PayloadFormat } from '../../../src/wire/payload.ts';
+import type { Data } from '../../../src/base/data.ts';
+import { FrameKind, idBody, smallFrame } from '../../../src/wire/frames/frame.ts';
+import { decodeGoodbye } from '../../../src/wire/frames/goodbye.ts';
+import { PayloadFormat } from '../../../src/wire/payloads/payload.ts';
 import { withCode } from '../../support/errors.ts';
 import { turn } from '../../support/turns.ts';
 import { dataFrame, hello, kindsOf, openChannel } from './open-channel.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { HandlerWatch } from '../../../src/channel/handler-watch.ts';
+import { HandlerWatch } from '../../../src/channel/receive/handler-watch.ts';
 import { VirtualRuntime } from '../../support/virtual-runtime.ts';
 
 function watchWith() {

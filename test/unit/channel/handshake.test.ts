@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { resolveLimits } from '../../../src/base/limits.ts';
 import { type HandshakeOptions, HandshakeRefused, shakeHands } from '../../../src/channel/handshake.ts';
-import { resolveLimits } from '../../../src/limits.ts';
-import { FrameKind, smallFrame } from '../../../src/wire/frame.ts';
-import { decodeGoodbye, encodeGoodbye, type GoodbyeCode, goodbye } from '../../../src/wire/goodbye.ts';
-import { decodeHello, encodeHello, type Hello } from '../../../src/wire/hello.ts';
+import { FrameKind, smallFrame } from '../../../src/wire/frames/frame.ts';
+import { decodeGoodbye, encodeGoodbye, type GoodbyeCode, goodbye } from '../../../src/wire/frames/goodbye.ts';
+import { decodeHello, encodeHello, type Hello } from '../../../src/wire/frames/hello.ts';
 import { withCode } from '../../support/errors.ts';
 import { FakeLink } from '../../support/fake-link.ts';
 import { turn } from '../../support/turns.ts';

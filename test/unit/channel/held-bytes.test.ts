@@ -2,17 +2,18 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { sharedFramesOf } from '../../../src/channel/cut-message.ts';
-import { Inbox } from '../../../src/channel/inbox.ts';
-import { Incoming } from '../../../src/channel/incoming.ts';
-import { Outgoing } from '../../../src/channel/outgoing.ts';
-import { Session } from '../../../src/channel/session.ts';
-import { UnreadStreams } from '../../../src/channel/unread-streams.ts';
-import { DecompressionTurns } from '../../../src/decompression-turns.ts';
-import { PeerloomError } from '../../../src/errors.ts';
-import { resolveLimits } from '../../../src/limits.ts';
-import type { MemoryAccount } from '../../../src/memory-budget.ts';
-import { compress } from '../../../src/wire/compression.ts';
+import { DecompressionTurns } from '../../../src/base/decompression-turns.ts';
+import { PeerloomError } from '../../../src/base/errors.ts';
+import { resolveLimits } from '../../../src/base/limits.ts';
+import type { MemoryAccount } from '../../../src/base/memory-budget.ts';
+import { Inbox } from '../../../src/channel/receive/inbox.ts';
+import { Incoming } from '../../../src/channel/receive/incoming.ts';
+import { sharedFramesOf } from '../../../src/channel/send/cut-message.ts';
+import { Outgoing } from '../../../src/channel/send/outgoing.ts';
+import { Session } from '../../../src/channel/session/session.ts';
+import { UnreadStreams } from '../../../src/channel/streams/unread-streams.ts';
+import { PacketReader } from '../../../src/p2pnetwork/packet-reader.ts';
+import { compress } from '../../../src/wire/compression/compression.ts';
 import {
   FrameFlag,
   FrameKind,
@@ -20,11 +21,10 @@ import {
   idBody,
   smallFrame,
   writeFrameHeader,
-} from '../../../src/wire/frame.ts';
-import { FrameReader } from '../../../src/wire/frame-reader.ts';
-import { encodeGoodbye, goodbye } from '../../../src/wire/goodbye.ts';
-import { PacketReader } from '../../../src/wire/p2pnetwork/packet-reader.ts';
-import { encodePayload } from '../../../src/wire/payload.ts';
+} from '../../../src/wire/frames/frame.ts';
+import { FrameReader } from '../../../src/wire/frames/frame-reader.ts';
+import { encodeGoodbye, goodbye } from '../../../src/wire/frames/goodbye.ts';
+import { encodePayload } from '../../../src/wire/payloads/payload.ts';
 import { withCode } from '../../support/errors.ts';
 import { FakeLink } from '../../support/fake-link.ts';
 import { HoldingLink } from '../../support/holding-link.ts';

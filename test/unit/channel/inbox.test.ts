@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { Inbox } from '../../../src/channel/inbox.ts';
-import { LinkPause } from '../../../src/channel/link-pause.ts';
-import type { Frame } from '../../../src/wire/frame-reader.ts';
+import { Inbox } from '../../../src/channel/receive/inbox.ts';
+import { LinkPause } from '../../../src/channel/send/link-pause.ts';
+import type { Frame } from '../../../src/wire/frames/frame-reader.ts';
 import { turn } from '../../support/turns.ts';
 
 const maxBytes = 10_000;

@@ -1,12 +1,12 @@
+import { DecompressionTurns } from '../../../src/base/decompression-turns.ts';
+import { resolveLimits } from '../../../src/base/limits.ts';
+import { MemoryBudget } from '../../../src/base/memory-budget.ts';
 import type { ChannelHandler } from '../../../src/channel/channel.ts';
 import { FrameChannel } from '../../../src/channel/frame-channel.ts';
-import { DecompressionTurns } from '../../../src/decompression-turns.ts';
 import type { Data, Limits } from '../../../src/index.ts';
-import { resolveLimits } from '../../../src/limits.ts';
-import { MemoryBudget } from '../../../src/memory-budget.ts';
-import { idBody, smallFrame, writeFrameHeader } from '../../../src/wire/frame.ts';
-import type { Hello } from '../../../src/wire/hello.ts';
-import { encodePayload } from '../../../src/wire/payload.ts';
+import { idBody, smallFrame, writeFrameHeader } from '../../../src/wire/frames/frame.ts';
+import type { Hello } from '../../../src/wire/frames/hello.ts';
+import { encodePayload } from '../../../src/wire/payloads/payload.ts';
 import { FakeLink } from '../../support/fake-link.ts';
 import { silentLog } from '../../support/silent-log.ts';
 import { VirtualRuntime } from '../../support/virtual-runtime.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { sharedFramesOf } from '../../../src/channel/cut-message.ts';
-import { Outgoing } from '../../../src/channel/outgoing.ts';
-import { type Limits, resolveLimits } from '../../../src/limits.ts';
-import { FrameKind, frameHeaderBytes, idOf } from '../../../src/wire/frame.ts';
+import { type Limits, resolveLimits } from '../../../src/base/limits.ts';
+import { sharedFramesOf } from '../../../src/channel/send/cut-message.ts';
+import { Outgoing } from '../../../src/channel/send/outgoing.ts';
+import { FrameKind, frameHeaderBytes, idOf } from '../../../src/wire/frames/frame.ts';
 import { withCode } from '../../support/errors.ts';
 import { FakeLink } from '../../support/fake-link.ts';
 import { turn } from '../../support/turns.ts';

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { Outgoing } from '../../../src/channel/outgoing.ts';
+import { PeerloomError } from '../../../src/base/errors.ts';
+import { defaultLimits } from '../../../src/base/limits.ts';
 import { Questions } from '../../../src/channel/questions.ts';
-import { PeerloomError } from '../../../src/errors.ts';
-import { defaultLimits } from '../../../src/limits.ts';
-import { FrameKind, idBody } from '../../../src/wire/frame.ts';
-import type { Frame } from '../../../src/wire/frame-reader.ts';
-import { encodePayload } from '../../../src/wire/payload.ts';
+import { Outgoing } from '../../../src/channel/send/outgoing.ts';
+import { FrameKind, idBody } from '../../../src/wire/frames/frame.ts';
+import type { Frame } from '../../../src/wire/frames/frame-reader.ts';
+import { encodePayload } from '../../../src/wire/payloads/payload.ts';
 import { withCode } from '../../support/errors.ts';
 import { FakeLink } from '../../support/fake-link.ts';
 import { VirtualRuntime } from '../../support/virtual-runtime.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { ReceiveWindow } from '../../../src/channel/receive-window.ts';
+import { ReceiveWindow } from '../../../src/channel/receive/receive-window.ts';
 import { withCode } from '../../support/errors.ts';
 
 function openWindow(bytes: number) {

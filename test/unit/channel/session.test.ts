@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { Session } from '../../../src/channel/session.ts';
+import { Session } from '../../../src/channel/session/session.ts';
 import {
   FrameKind,
   frameHeaderBytes,
   positionBody,
   positionOf,
   smallFrame,
-} from '../../../src/wire/frame.ts';
-import { encodeGoodbye, goodbye } from '../../../src/wire/goodbye.ts';
+} from '../../../src/wire/frames/frame.ts';
+import { encodeGoodbye, goodbye } from '../../../src/wire/frames/goodbye.ts';
 import { withCode } from '../../support/errors.ts';
 import { FakeLink } from '../../support/fake-link.ts';
 import { HoldingLink } from '../../support/holding-link.ts';

@@ -5,10 +5,10 @@ import {
   sharedOptionsOf,
   shareEncoding,
   shareRequest,
-} from '../../../src/channel/shared-encoding.ts';
+} from '../../../src/channel/send/shared-encoding.ts';
 import type { Compression, Data } from '../../../src/index.ts';
-import { decompress } from '../../../src/wire/compression.ts';
-import { decodePayload } from '../../../src/wire/payload.ts';
+import { decompress } from '../../../src/wire/compression/compression.ts';
+import { decodePayload } from '../../../src/wire/payloads/payload.ts';
 import { withCode } from '../../support/errors.ts';
 
 const maxContainers = 1_000;

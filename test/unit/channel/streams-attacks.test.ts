@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { Frame } from '../../../src/wire/frame-reader.ts';
+import type { Frame } from '../../../src/wire/frames/frame-reader.ts';
 import { withCode } from '../../support/errors.ts';
 import { heldBytes } from '../../support/memory.ts';
 import { turn } from '../../support/turns.ts';

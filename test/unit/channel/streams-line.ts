@@ -1,18 +1,18 @@
+import { resolveLimits } from '../../../src/base/limits.ts';
 import type { ChannelHandler, Handled } from '../../../src/channel/channel.ts';
-import { Outgoing } from '../../../src/channel/outgoing.ts';
-import type { ChannelStream } from '../../../src/channel/stream.ts';
-import { Streams } from '../../../src/channel/streams.ts';
+import { Outgoing } from '../../../src/channel/send/outgoing.ts';
+import type { ChannelStream } from '../../../src/channel/streams/stream.ts';
+import { Streams } from '../../../src/channel/streams/streams.ts';
 import { Trace } from '../../../src/channel/trace.ts';
 import { type Data, type Limits, type Link, PeerloomError } from '../../../src/index.ts';
-import { resolveLimits } from '../../../src/limits.ts';
-import { FrameKind, idOf } from '../../../src/wire/frame.ts';
-import { type Frame, FrameReader } from '../../../src/wire/frame-reader.ts';
-import { PayloadFormat } from '../../../src/wire/payload.ts';
+import { FrameKind, idOf } from '../../../src/wire/frames/frame.ts';
+import { type Frame, FrameReader } from '../../../src/wire/frames/frame-reader.ts';
 import {
   decodeStreamCredit,
   decodeStreamOpen,
   streamDataHeaderBytes,
-} from '../../../src/wire/stream-frames.ts';
+} from '../../../src/wire/frames/stream-frames.ts';
+import { PayloadFormat } from '../../../src/wire/payloads/payload.ts';
 import { silentLog } from '../../support/silent-log.ts';
 import { turn } from '../../support/turns.ts';
 import { VirtualRuntime } from '../../support/virtual-runtime.ts';

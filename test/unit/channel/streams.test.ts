@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import type { ChannelStream } from '../../../src/channel/stream.ts';
-import { FrameKind, idBytes, idOf } from '../../../src/wire/frame.ts';
-import type { Frame } from '../../../src/wire/frame-reader.ts';
-import { streamDataHeaderBytes } from '../../../src/wire/stream-frames.ts';
+import type { ChannelStream } from '../../../src/channel/streams/stream.ts';
+import { FrameKind, idBytes, idOf } from '../../../src/wire/frames/frame.ts';
+import type { Frame } from '../../../src/wire/frames/frame-reader.ts';
+import { streamDataHeaderBytes } from '../../../src/wire/frames/stream-frames.ts';
 import { withCode } from '../../support/errors.ts';
 import { turns } from '../../support/turns.ts';
 import { abort, credit, data, end, Line, LineEnd, open, openStreams, readAll } from './streams-line.ts';

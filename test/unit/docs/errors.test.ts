@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { suite, test } from 'node:test';
-import { errorCodes } from '../../../src/errors.ts';
-import { goodbyeCodes } from '../../../src/wire/goodbye.ts';
+import { errorCodes } from '../../../src/base/errors.ts';
+import { goodbyeCodes } from '../../../src/wire/frames/goodbye.ts';
 
 suite('docs/errors.md', () => {
   const text = readFileSync(resolve(import.meta.dirname, '../../../docs/errors.md'), 'utf8');

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { suite, test } from 'node:test';
-import { defaultLimits } from '../../../src/limits.ts';
-import { defaultOptions } from '../../../src/options.ts';
+import { defaultOptions } from '../../../src/api/options.ts';
+import { defaultLimits } from '../../../src/base/limits.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
 const limits = read('docs/limits.md');

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { suite, test } from 'node:test';
-import { compressionCodes } from '../../../src/wire/compression.ts';
-import { FrameKind } from '../../../src/wire/frame.ts';
-import { goodbyeCodes } from '../../../src/wire/goodbye.ts';
-import { PayloadFormat } from '../../../src/wire/payload.ts';
+import { compressionCodes } from '../../../src/wire/compression/compression.ts';
+import { FrameKind } from '../../../src/wire/frames/frame.ts';
+import { goodbyeCodes } from '../../../src/wire/frames/goodbye.ts';
+import { PayloadFormat } from '../../../src/wire/payloads/payload.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
 const protocol = readFileSync(join(root, 'docs/protocol.md'), 'utf8');

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { suite, test } from 'node:test';
-import { eventMethods } from '../../../src/events.ts';
-import { defaultOptions } from '../../../src/options.ts';
+import { eventMethods } from '../../../src/api/events.ts';
+import { defaultOptions } from '../../../src/api/options.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
@@ -15,7 +15,7 @@ suite('README.md', () => {
   });
 
   test('lists every option with its default', () => {
-    const source = readFileSync(join(root, 'src/options.ts'), 'utf8');
+    const source = readFileSync(join(root, 'src/api/options.ts'), 'utf8');
     const [, members] = /export interface NodeOptions \{(.*?)\n\}/s.exec(source)!;
     const names = Array.from(members!.matchAll(/^ {2}readonly (\w+)\?:/gm), ([, name]) => name!);
     const table = Array.from(

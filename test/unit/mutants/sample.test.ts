@@ -5,7 +5,7 @@ import { sample } from '../../../mutants/sample.ts';
 import { randomFrom } from '../../support/random-from.ts';
 
 suite('the lines that mutation tests try', () => {
-  const file = resolve(import.meta.dirname, '../../../src/node.ts');
+  const file = resolve(import.meta.dirname, '../../../src/node/node.ts');
 
   test('are the same for the same seed, and others for another', () => {
     const chosen = sample([file], 0.2, randomFrom(1));

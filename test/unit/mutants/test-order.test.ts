@@ -20,15 +20,15 @@ suite('the tests that look for a mutant', () => {
       frame,
       session,
     ]);
-    assert.deepEqual(testOrder(all, all, 'src/channel/session.ts'), [
+    assert.deepEqual(testOrder(all, all, 'src/channel/session/session.ts'), [
       session,
       ...all.filter((file) => file !== session),
     ]);
-    assert.deepEqual(testOrder(all.toReversed(), all, 'src/options.ts'), all);
+    assert.deepEqual(testOrder(all.toReversed(), all, 'src/api/options.ts'), all);
   });
 
   test('are no others than those that run the line', () => {
     const files = [all[3]!, all[2]!];
-    assert.deepEqual(testOrder(files, all, 'src/wire/frame-reader.ts'), [all[2], all[3]]);
+    assert.deepEqual(testOrder(files, all, 'src/wire/frames/frame-reader.ts'), [all[2], all[3]]);
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { ChannelStream } from '../../../src/channel/stream.ts';
+import type { ChannelStream } from '../../../src/channel/streams/stream.ts';
 import { sha256Hex } from '../../../src/secure/digest.ts';
 import { ChunkStream, writeChunks } from '../../../src/secure/vault/chunk-stream.ts';
 import { VirtualRuntime } from '../../support/virtual-runtime.ts';

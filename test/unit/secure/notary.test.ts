@@ -14,8 +14,7 @@ function notaryOf(identity: Identity, maxSeenMessages = 4_096) {
   const clock = { now };
   const notary = new Notary({
     identity,
-    runtime: systemRuntime,
-    wallClock: () => clock.now,
+    runtime: { ...systemRuntime, wallNow: () => clock.now },
     timeWindowMs,
     maxSeenMessages,
   });

@@ -1,4 +1,4 @@
-import type { SharedRequest } from '../../../src/channel/shared-encoding.ts';
+import type { SharedRequest } from '../../../src/channel/send/shared-encoding.ts';
 import { type Data, Identity, type PeerloomError, type Runtime } from '../../../src/index.ts';
 import { ErrandPlaces } from '../../../src/secure/errand-places.ts';
 import { Hearing } from '../../../src/secure/hearing.ts';
@@ -8,7 +8,7 @@ import { PeerTurns } from '../../../src/secure/peer-turns.ts';
 import { type Mail, PostOffice } from '../../../src/secure/post-office.ts';
 import { type RelayRequest, relayRequestOf } from '../../../src/secure/relay-messages.ts';
 import type { SecureChannel } from '../../../src/secure/secure-channel.ts';
-import { decodePayload, encodePayload } from '../../../src/wire/payload.ts';
+import { decodePayload, encodePayload } from '../../../src/wire/payloads/payload.ts';
 
 let now = 1_700_000_000_000;
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { Channel, ChannelHandler, RemoteNode } from '../../../src/channel/channel.ts';
-import { shareRequest } from '../../../src/channel/shared-encoding.ts';
-import type { ChannelStream } from '../../../src/channel/stream.ts';
+import { shareRequest } from '../../../src/channel/send/shared-encoding.ts';
+import type { ChannelStream } from '../../../src/channel/streams/stream.ts';
 import { type Data, Identity, systemRuntime } from '../../../src/index.ts';
 import type { Envelope } from '../../../src/secure/envelope.ts';
 import { Notary } from '../../../src/secure/notary.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import type { Data } from '../../../src/data.ts';
-import { decodeBigInteger, encodeBigInteger, isInBounds } from '../../../src/wire/big-integers.ts';
-import { decodePayload, encodePayload, PayloadFormat } from '../../../src/wire/payload.ts';
+import type { Data } from '../../../src/base/data.ts';
+import { decodeBigInteger, encodeBigInteger, isInBounds } from '../../../src/wire/payloads/big-integers.ts';
+import { decodePayload, encodePayload, PayloadFormat } from '../../../src/wire/payloads/payload.ts';
 
 const largest = 10n ** 4_300n - 1n;
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { Data } from '../../../src/data.ts';
-import { encodeCbor } from '../../../src/wire/cbor.ts';
-import { countCborContainers } from '../../../src/wire/cbor-containers.ts';
+import type { Data } from '../../../src/base/data.ts';
+import { encodeCbor } from '../../../src/wire/payloads/cbor.ts';
+import { countCborContainers } from '../../../src/wire/payloads/cbor-containers.ts';
 
 suite('what CBOR holds is counted from its heads', () => {
   const examples: [Data, number][] = [

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { Data } from '../../../src/data.ts';
-import { decodeCbor, encodeCbor } from '../../../src/wire/cbor.ts';
+import type { Data } from '../../../src/base/data.ts';
+import { decodeCbor, encodeCbor } from '../../../src/wire/payloads/cbor.ts';
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 const within = { maxDepth: 256, maxContainers: 1_000_000 };

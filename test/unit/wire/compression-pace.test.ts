@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { Pace } from '../../../src/computing-pace.ts';
-import { PeerloomError } from '../../../src/errors.ts';
+import type { Pace } from '../../../src/base/computing-pace.ts';
+import { PeerloomError } from '../../../src/base/errors.ts';
 import {
   availableCompressions,
   compress,
   compressionCodes,
   decompress,
-} from '../../../src/wire/compression.ts';
+} from '../../../src/wire/compression/compression.ts';
 import { turn } from '../../support/turns.ts';
 
 const mebibyte = 1024 * 1024;

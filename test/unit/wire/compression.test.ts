@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { suite, test } from 'node:test';
 import zlib from 'node:zlib';
-import type { Compression } from '../../../src/data.ts';
-import { PeerloomError } from '../../../src/errors.ts';
+import type { Compression } from '../../../src/base/data.ts';
+import { PeerloomError } from '../../../src/base/errors.ts';
 import {
   availableCompressions,
   compress,
   compressionCodes,
   decompress,
-} from '../../../src/wire/compression.ts';
-import { hasXz } from '../../../src/wire/xz.ts';
+} from '../../../src/wire/compression/compression.ts';
+import { hasXz } from '../../../src/wire/compression/xz.ts';
 import { lzmaOptions } from '../../support/lzma.ts';
 
 const mebibyte = 1024 * 1024;
@@ -154,8 +154,8 @@ test('a runtime without node:zlib has none of its compressions', async (t) => {
     process.getBuiltinModule = getBuiltinModule;
   });
   delete (process as { getBuiltinModule?: unknown }).getBuiltinModule;
-  const fresh: typeof import('../../../src/wire/compression.ts') = await import(
-    `../../../src/wire/compression.ts?${'without-zlib'}`
+  const fresh: typeof import('../../../src/wire/compression/compression.ts') = await import(
+    `../../../src/wire/compression/compression.ts?${'without-zlib'}`
   );
   const left = fresh.availableCompressions();
   assert.deepEqual(left.slice(0, 2), ['none', 'bzip2']);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { FrameFlag, FrameKind, frameHeaderBytes } from '../../../src/wire/frame.ts';
-import { FrameReader } from '../../../src/wire/frame-reader.ts';
+import { FrameFlag, FrameKind, frameHeaderBytes } from '../../../src/wire/frames/frame.ts';
+import { FrameReader } from '../../../src/wire/frames/frame-reader.ts';
 import { withCode } from '../../support/errors.ts';
 import { bytes, firstFrame, frame, part, read } from './raw-frames.ts';
 

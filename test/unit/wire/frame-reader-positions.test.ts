@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { FrameFlag, FrameKind } from '../../../src/wire/frame.ts';
-import { type Frame, FrameReader } from '../../../src/wire/frame-reader.ts';
+import { FrameFlag, FrameKind } from '../../../src/wire/frames/frame.ts';
+import { type Frame, FrameReader } from '../../../src/wire/frames/frame-reader.ts';
 import { bytes, firstFrame, frame, part } from './raw-frames.ts';
 
 const kibibyte = 1024;

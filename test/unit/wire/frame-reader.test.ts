@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { FrameFlag, FrameKind, maxFrameBodyBytes } from '../../../src/wire/frame.ts';
-import { type Frame, FrameReader } from '../../../src/wire/frame-reader.ts';
+import { FrameFlag, FrameKind, maxFrameBodyBytes } from '../../../src/wire/frames/frame.ts';
+import { type Frame, FrameReader } from '../../../src/wire/frames/frame-reader.ts';
 import { withCode } from '../../support/errors.ts';
 import { heldBytes } from '../../support/memory.ts';
 import { bytes, firstFrame, frame, part, read } from './raw-frames.ts';

@@ -9,7 +9,7 @@ import {
   smallFrame,
   writeFrameHeader,
   writeUint32,
-} from '../../../src/wire/frame.ts';
+} from '../../../src/wire/frames/frame.ts';
 import { withCode } from '../../support/errors.ts';
 
 test('a frame begins with its length, big-endian, then kind, flags, format and compression', () => {

@@ -6,7 +6,7 @@ import {
   type GoodbyeCode,
   goodbye,
   goodbyeCodes,
-} from '../../../src/wire/goodbye.ts';
+} from '../../../src/wire/frames/goodbye.ts';
 import { withCode } from '../../support/errors.ts';
 
 const utf8 = new TextEncoder();

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { agreedVersion, decodeHello, encodeHello, type Hello, parseObject } from '../../../src/wire/hello.ts';
+import {
+  agreedVersion,
+  decodeHello,
+  encodeHello,
+  type Hello,
+  parseObject,
+} from '../../../src/wire/frames/hello.ts';
 import { withCode } from '../../support/errors.ts';
 
 const hello: Hello = {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkJsonShape, countJsonContainers } from '../../../src/wire/nesting.ts';
+import { checkJsonShape, countJsonContainers } from '../../../src/wire/payloads/nesting.ts';
 
 const check = (text: string, maxDepth: number, maxContainers = 1_000_000) =>
   checkJsonShape(new TextEncoder().encode(text), { maxDepth, maxContainers });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { alone, copyOf, OwnMemory } from '../../../src/wire/own-memory.ts';
+import { alone, copyOf, OwnMemory } from '../../../src/wire/frames/own-memory.ts';
 import { bytes } from './raw-frames.ts';
 
 /** Has a connection bring so many payloads of a length, all in one piece. */

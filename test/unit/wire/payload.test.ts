@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { Data } from '../../../src/data.ts';
-import { PeerloomError } from '../../../src/errors.ts';
-import { decodePayload, encodePayload, PayloadFormat, unfoldedBytes } from '../../../src/wire/payload.ts';
+import type { Data } from '../../../src/base/data.ts';
+import { PeerloomError } from '../../../src/base/errors.ts';
+import {
+  decodePayload,
+  encodePayload,
+  PayloadFormat,
+  unfoldedBytes,
+} from '../../../src/wire/payloads/payload.ts';
 
 const utf8 = new TextEncoder();
 

@@ -1,5 +1,5 @@
-import { FrameFlag, FrameKind, frameHeaderBytes, writeFrameHeader } from '../../../src/wire/frame.ts';
-import { type Frame, FrameReader } from '../../../src/wire/frame-reader.ts';
+import { FrameFlag, FrameKind, frameHeaderBytes, writeFrameHeader } from '../../../src/wire/frames/frame.ts';
+import { type Frame, FrameReader } from '../../../src/wire/frames/frame-reader.ts';
 
 const more = FrameFlag.more;
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeText, encodeText } from '../../../src/wire/text.ts';
+import { decodeText, encodeText } from '../../../src/wire/payloads/text.ts';
 
 const text = 'a żółć 漢字 👋 \0 \ufeff';
 
@@ -12,8 +12,8 @@ test('text and back, in a runtime without Buffer', async (t) => {
     globalThis.Buffer = Buffer;
   });
   delete (globalThis as { Buffer?: unknown }).Buffer;
-  const fresh: typeof import('../../../src/wire/text.ts') = await import(
-    `../../../src/wire/text.ts?${'without-buffer'}`
+  const fresh: typeof import('../../../src/wire/payloads/text.ts') = await import(
+    `../../../src/wire/payloads/text.ts?${'without-buffer'}`
   );
   const bytes = fresh.encodeText(text);
   assert.equal(Object.getPrototypeOf(bytes), Uint8Array.prototype);

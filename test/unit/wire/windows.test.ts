@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { FrameKind, smallFrame } from '../../../src/wire/frame.ts';
-import { type Frame, FrameReader } from '../../../src/wire/frame-reader.ts';
-import { creditBody, decodeCredit, Lane, laneOf } from '../../../src/wire/windows.ts';
+import { FrameKind, smallFrame } from '../../../src/wire/frames/frame.ts';
+import { type Frame, FrameReader } from '../../../src/wire/frames/frame-reader.ts';
+import { creditBody, decodeCredit, Lane, laneOf } from '../../../src/wire/frames/windows.ts';
 import { withCode } from '../../support/errors.ts';
 
 /** Lane 1, up to 2^40 + 7. */

@@ -23,7 +23,9 @@ suite('xz without its package', () => {
         },
       });
       t.after(() => hooks.deregister());
-      const fresh: typeof import('../../../src/wire/xz.ts') = await import(`../../../src/wire/xz.ts?${name}`);
+      const fresh: typeof import('../../../src/wire/compression/xz.ts') = await import(
+        `../../../src/wire/compression/xz.ts?${name}`
+      );
       assert.equal(fresh.hasXz(), false);
       const error = { code: 'ERR_COMPRESSION_UNAVAILABLE', message, cause };
       assert.throws(() => fresh.compressXz(new Uint8Array(0)), error);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { compressXz, decompressXz } from '../../../src/wire/xz.ts';
-import { xzUncompressedBytes } from '../../../src/wire/xz-size.ts';
+import { compressXz, decompressXz } from '../../../src/wire/compression/xz.ts';
+import { xzUncompressedBytes } from '../../../src/wire/compression/xz-size.ts';
 import { lzmaOptions } from '../../support/lzma.ts';
 
 const limit = 4 * 1024 * 1024;

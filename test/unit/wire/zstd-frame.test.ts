@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import zlib from 'node:zlib';
-import { checkZstdEnd } from '../../../src/wire/zstd-frame.ts';
+import { checkZstdEnd } from '../../../src/wire/compression/zstd-frame.ts';
 
 const magic = [0x28, 0xb5, 0x2f, 0xfd];
 const rawBlock = [4 << 3, 0, 0, 1, 2, 3, 4];

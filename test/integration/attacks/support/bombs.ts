@@ -2,8 +2,8 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { constants, crc32, createBrotliCompress, deflateRawSync } from 'node:zlib';
 import type { Compression } from '../../../../src/index.ts';
-import { combineCrc } from '../../../../src/wire/bzip2/format.ts';
-import { compress } from '../../../../src/wire/compression.ts';
+import { combineCrc } from '../../../../src/wire/compression/bzip2/format.ts';
+import { compress } from '../../../../src/wire/compression/compression.ts';
 
 const gibibyte = 2 ** 30;
 const mebibyte = 2 ** 20;
@@ -47,7 +47,7 @@ function zstdBomb(): Uint8Array {
   return Buffer.concat([frameHead, ...times(gibibyte / blockBytes - 1, block(false)), block(true)]);
 }
 
-/** See src/wire/bzip2/format.ts: a block does not end at a byte, so that bits are put together here. */
+/** See src/wire/compression/bzip2/format.ts: a block does not end at a byte, so that bits are put together here. */
 function bzip2Bomb(): Uint8Array {
   const blockBytes = 16 * mebibyte;
   const one = [...compress(new Uint8Array(blockBytes), 'bzip2')].map((byte) => bitsOf(byte, 8)).join('');
@@ -61,7 +61,7 @@ function bzip2Bomb(): Uint8Array {
   return Uint8Array.from(bits.match(/.{1,8}/g)!, (byte) => Number.parseInt(byte.padEnd(8, '0'), 2));
 }
 
-/** See src/wire/xz-size.ts: header, equal blocks, an index that has the two sizes of each, footer. */
+/** See src/wire/compression/xz-size.ts: header, equal blocks, an index that has the two sizes of each, footer. */
 function xzBomb(): Uint8Array {
   const blockBytes = 4 * mebibyte;
   const one = Buffer.from(compress(new Uint8Array(blockBytes), 'lzma'));

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { Identity } from '../../../../src/identity.ts';
+import { Identity } from '../../../../src/identity/identity.ts';
 import { proveDial, sha256 } from '../../../../src/transport/tcp/dial-proof.ts';
 import { KnownCertificates } from '../../../../src/transport/tcp/known-certificates.ts';
 import {
@@ -12,10 +12,10 @@ import {
   frameHeaderBytes,
   maxFrameBodyBytes,
   writeFrameHeader,
-} from '../../../../src/wire/frame.ts';
-import { type Frame, FrameReader } from '../../../../src/wire/frame-reader.ts';
-import { decodeGoodbye, type Goodbye } from '../../../../src/wire/goodbye.ts';
-import type { Hello } from '../../../../src/wire/hello.ts';
+} from '../../../../src/wire/frames/frame.ts';
+import { type Frame, FrameReader } from '../../../../src/wire/frames/frame-reader.ts';
+import { decodeGoodbye, type Goodbye } from '../../../../src/wire/frames/goodbye.ts';
+import type { Hello } from '../../../../src/wire/frames/hello.ts';
 import '../../../support/look-over.ts';
 
 const sockets = new Set<Socket>();

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
-import { Identity } from '../../../../src/identity.ts';
+import { Identity } from '../../../../src/identity/identity.ts';
 import { proofFor, RawPeer, rawSocket } from './raw-peer.ts';
 import { recordCiphers, TlsRecords } from './tls-records.ts';
 

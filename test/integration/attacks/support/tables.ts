@@ -1,5 +1,11 @@
-import { BitWriter } from '../../../../src/wire/bzip2/bits.ts';
-import { blockCrc, blockMark, combineCrc, endMark, signature } from '../../../../src/wire/bzip2/format.ts';
+import { BitWriter } from '../../../../src/wire/compression/bzip2/bits.ts';
+import {
+  blockCrc,
+  blockMark,
+  combineCrc,
+  endMark,
+  signature,
+} from '../../../../src/wire/compression/bzip2/format.ts';
 
 /*
  * Compressed data that takes long and gives next to nothing: all of it is about how the data would be compressed, if
@@ -21,7 +27,7 @@ export function zlibTables(bytes: number): Uint8Array {
   return Buffer.concat([Uint8Array.of(0x78, 0x9c), blocks, lastBlock, adler]);
 }
 
-/** An .xz stream, see src/wire/xz-size.ts, whose chunks begin all anew for a byte each; its checks are wrong. */
+/** An .xz stream, see src/wire/compression/xz-size.ts, whose chunks begin all anew for a byte each; its checks are wrong. */
 export function xzTables(chunks: number): Uint8Array {
   const headers = Buffer.from('/Td6WFoAAATm1rRGAgAhARYAAAB0L+Wj', 'base64');
   const chunk = Uint8Array.of(0xe0, 0, 0, 0, 5, 0x5d, 0, 0, 0, 0, 0, 0);
@@ -32,7 +38,7 @@ export function xzTables(chunks: number): Uint8Array {
   return Buffer.concat([padded, check, index, Buffer.alloc(12)]);
 }
 
-/** A bzip2 stream, see src/wire/bzip2/format.ts, of blocks of one zero byte with six tables for all bytes there are. */
+/** A bzip2 stream, see src/wire/compression/bzip2/format.ts, of blocks of one zero byte with six tables for all bytes there are. */
 export function bzip2Tables(blocks: number): Uint8Array {
   const bits = new BitWriter();
   const write = (...pairs: [value: number, count: number][]): void => {

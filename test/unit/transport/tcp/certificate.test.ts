@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { suite, test } from 'node:test';
-import { Identity, idFromPublicKey } from '../../../../src/identity.ts';
+import { Identity, idFromPublicKey } from '../../../../src/identity/identity.ts';
 import { certifiedBy, createCertificate } from '../../../../src/transport/tcp/certificate.ts';
 import { DerReader, der } from '../../../../src/transport/tcp/der.ts';
 import { withCode } from '../../../support/errors.ts';

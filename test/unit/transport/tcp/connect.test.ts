@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { resolveLimits } from '../../../../src/limits.ts';
+import { resolveLimits } from '../../../../src/base/limits.ts';
 import { openSocket } from '../../../../src/transport/tcp/connect.ts';
 import { HostLookup } from '../../../../src/transport/tcp/host-lookup.ts';
 import { until } from '../../../support/turns.ts';

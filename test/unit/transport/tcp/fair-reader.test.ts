@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { beforeEach, suite, test } from 'node:test';
-import { type Runtime, systemRuntime } from '../../../../src/runtime.ts';
+import { type Runtime, systemRuntime } from '../../../../src/base/runtime.ts';
 import { SocketLink } from '../../../../src/transport/tcp/socket-link.ts';
 import { turn } from '../../../support/turns.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { suite, test } from 'node:test';
-import { Identity } from '../../../../src/identity.ts';
+import { Identity } from '../../../../src/identity/identity.ts';
 import { createCertificate } from '../../../../src/transport/tcp/certificate.ts';
 import { checkDialProof, proveDial, sha256 } from '../../../../src/transport/tcp/dial-proof.ts';
 import { KnownCertificates } from '../../../../src/transport/tcp/known-certificates.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { suite, type TestContext, test } from 'node:test';
-import { systemRuntime } from '../../../../src/runtime.ts';
+import { systemRuntime } from '../../../../src/base/runtime.ts';
 import { SocketLink } from '../../../../src/transport/tcp/socket-link.ts';
 import { socketPair } from './socket-pair.ts';
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { BitReader, BitWriter } from '../../../../src/wire/bzip2/bits.ts';
-import { compressBzip2 } from '../../../../src/wire/bzip2/compress.ts';
-import { decompressBzip2 } from '../../../../src/wire/bzip2/decompress.ts';
-import { readCodeLengths } from '../../../../src/wire/bzip2/huffman-decoder.ts';
+import { BitReader, BitWriter } from '../../../../src/wire/compression/bzip2/bits.ts';
+import { compressBzip2 } from '../../../../src/wire/compression/bzip2/compress.ts';
+import { decompressBzip2 } from '../../../../src/wire/compression/bzip2/decompress.ts';
+import { readCodeLengths } from '../../../../src/wire/compression/bzip2/huffman-decoder.ts';
 
 const limit = 4 * 1024 * 1024;
 const random = xorshift(1);

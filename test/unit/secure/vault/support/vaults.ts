@@ -1,6 +1,6 @@
+import type { Runtime } from '../../../../../src/base/runtime.ts';
+import { systemRuntime } from '../../../../../src/base/runtime.ts';
 import { type Data, Identity, PeerloomError } from '../../../../../src/index.ts';
-import type { Runtime } from '../../../../../src/runtime.ts';
-import { systemRuntime } from '../../../../../src/runtime.ts';
 import { dataFromBytes, dataToBytes } from '../../../../../src/secure/data-bytes.ts';
 import { encryptionKeysOf, HpkeOpener } from '../../../../../src/secure/hpke.ts';
 import { Vault } from '../../../../../src/secure/vault/vault.ts';

@@ -1,0 +1,45 @@
+import { shown } from '../base/arguments.ts';
+import { isPeerId } from '../identity/identity.ts';
+import { readClaimedId } from '../p2pnetwork/claimed-id.ts';
+import { encodeText } from '../wire/payloads/text.ts';
+
+/** Every id of a peerloom node begins so, in this case. */
+const peerIdStart = '12d3koow';
+
+const rule = 'must be the complete id of a node, in the right case and without spaces around it';
+
+/**
+ * Refuses text that no node can have for its id: a deny list with a slip in it would deny nobody.
+ *
+ * @throws TypeError with the argument's name, the rule and the text.
+ */
+export function checkGivenId(name: string, id: string): void {
+  if (isPeerId(id)) return;
+  const isMiswritten = id.toLowerCase().includes(peerIdStart) || isDigestInCapitals(id);
+  if (isMiswritten || !isPythonId(id)) throw new TypeError(`${name} ${rule}; ${shown(id)} cannot be an id`);
+}
+
+/** @throws TypeError: a list of those who may connect holds ids that are proven, which those of Python nodes are not. */
+export function checkAllowed(ids: ReadonlySet<string>): ReadonlySet<string> {
+  for (const id of ids) {
+    if (isPeerId(id)) continue;
+    throw new TypeError(
+      `allow must hold ids that begin with 12D3KooW, not ${shown(id)}: a Python node only claims its id, so decide on Python nodes in authorize`,
+    );
+  }
+  return ids;
+}
+
+/** The id that a Python node makes itself is a SHA-512 in small letters. */
+function isDigestInCapitals(id: string): boolean {
+  return /^[\da-f]{128}$/i.test(id) && id !== id.toLowerCase();
+}
+
+/** Whether a Python node may have it, whose users may choose any id. */
+function isPythonId(id: string): boolean {
+  try {
+    return readClaimedId(encodeText(id)) === id;
+  } catch {
+    return false;
+  }
+}

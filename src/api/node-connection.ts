@@ -1,0 +1,262 @@
+import { shown } from '../base/arguments.ts';
+import type { Data } from '../base/data.ts';
+import type { Inspect } from '../base/inspect.ts';
+import { isPromiseLike } from '../base/promise-like.ts';
+import type { Channel, CloseReason, SendOptions } from '../channel/channel.ts';
+import type { WaitOptions } from '../channel/pending.ts';
+import type { Node } from '../node/node.ts';
+import type { Security } from '../transport/security.ts';
+import type { Link } from '../transport/transport.ts';
+import { PeerStream } from './peer-stream.ts';
+import { checked, isRequestType, type RequestType } from './typed-messages.ts';
+
+/** The details of a new connection. {@link Node.createNewConnection} passes them to the constructor. */
+export interface ConnectionDetails {
+  /** The peer's id. It is proven, unless `security.authenticated` is false. */
+  readonly id: string;
+  /** The name that the peer gives itself. */
+  readonly name: string;
+  /** Outbound: the host that was dialled. Inbound: the address that the connection came from. */
+  readonly host: string;
+  /** Outbound: the port that was dialled. Inbound: the port that the peer says it listens on. */
+  readonly port: number;
+  /** `'outbound'`: this node dialled. `'inbound'`: the peer dialled. */
+  readonly direction: 'inbound' | 'outbound';
+  /** @internal */
+  readonly channel: Channel;
+  /** @internal */
+  readonly counts: MessageCounts;
+}
+
+/** @internal */
+export interface MessageCounts {
+  sent: number;
+  received: number;
+  rejected: number;
+}
+
+/**
+ * A connection with another node, its peer. To add fields or methods, extend this class and override
+ * {@link Node.createNewConnection}.
+ *
+ * @example
+ * class ChatConnection extends NodeConnection {
+ *   nickname = 'unknown';
+ * }
+ * class ChatNode extends Node {
+ *   override createNewConnection(link: Link, details: ConnectionDetails) {
+ *     return new ChatConnection(this, link, details);
+ *   }
+ * }
+ */
+export class NodeConnection {
+  /** The node that the connection belongs to. */
+  readonly mainNode: Node;
+  /** The peer's id. It is proven, unless `security.authenticated` is false. */
+  readonly id: string;
+  /** The name that the peer gives itself. It may be empty, and proves nothing. */
+  readonly name: string;
+  /** Outbound: the host that was dialled. Inbound: the address that the connection came from. */
+  readonly host: string;
+  /** Outbound: the port that was dialled. Inbound: the port that the peer says it listens on. */
+  readonly port: number;
+  /** `'outbound'`: this node dialled. `'inbound'`: the peer dialled. */
+  readonly direction: 'inbound' | 'outbound';
+  /** Whether the link is encrypted, and whether the peer's id is proven. */
+  readonly security: Security;
+  readonly #channel: Channel;
+  readonly #counts: MessageCounts;
+  readonly #info = new Map<string, unknown>();
+  #closeReason: CloseReason | undefined;
+
+  /** Called by {@link Node.createNewConnection}, with that method's arguments. */
+  constructor(mainNode: Node, link: Link, details: ConnectionDetails) {
+    this.mainNode = mainNode;
+    this.id = details.id;
+    this.name = details.name;
+    this.host = details.host;
+    this.port = details.port;
+    this.direction = details.direction;
+    this.security = link.security;
+    this.#channel = details.channel;
+    this.#counts = details.counts;
+  }
+
+  /** Whether messages can be sent. A suspended connection is open. */
+  get isOpen(): boolean {
+    return this.#channel.isOpen;
+  }
+
+  /**
+   * Whether the connection, made with `reconnect`, has lost its link and waits for another one. What you send meanwhile
+   * is kept and goes out then.
+   */
+  get isSuspended(): boolean {
+    return this.#channel.isSuspended;
+  }
+
+  /** Why the connection ended or is suspended; otherwise `undefined`. docs/errors.md explains the codes. */
+  get closeReason(): CloseReason | undefined {
+    return this.#closeReason;
+  }
+
+  /**
+   * Sends a message. You may change the data afterwards: it is encoded or copied before this returns.
+   *
+   * @returns false when more than `limits.queueHighWaterBytes` (1 MiB) wait to go out. The message is on its way all the
+   * same, but await {@link NodeConnection.drained} before you send more.
+   * @throws TypeError if a message cannot hold the data, or an option is unknown.
+   * @throws PeerloomError `ERR_CONNECTION_CLOSED`, `ERR_QUEUE_FULL`, `ERR_MESSAGE_TOO_LARGE`,
+   * `ERR_COMPRESSION_UNAVAILABLE`.
+   */
+  send(data: Data, options?: SendOptions): boolean {
+    const hasRoom = this.#channel.send(data, options);
+    this.#counts.sent += 1;
+    return hasRoom;
+  }
+
+  /** Resolves when `send` would return true again, or the connection has closed. */
+  drained(): Promise<void> {
+    return this.#channel.drained();
+  }
+
+  /**
+   * Sends a message, and resolves when the peer's handlers of it have run.
+   *
+   * @throws PeerloomError `ERR_HANDLER` if one of them threw, `ERR_TIMEOUT` after `timeoutMs` (30,000 by default),
+   * `ERR_ABORTED`, and the errors of `send`.
+   */
+  async deliver(data: Data, options?: WaitOptions): Promise<void> {
+    const delivered = this.#channel.deliver(data, options);
+    this.#counts.sent += 1;
+    await delivered;
+  }
+
+  /**
+   * Sends a request, and resolves with what the peer's `node_request` handler returns. Pass a kind made by
+   * `defineRequest` before the data to have the response checked by its schema.
+   *
+   * @typeParam Response the type of the expected response. Without a kind, nothing checks it.
+   * @throws PeerloomError `ERR_HANDLER` if the handler threw or returned nothing, `ERR_SCHEMA` if the request or the
+   * response does not fit, `ERR_TIMEOUT` after `timeoutMs` (30,000 by default), `ERR_ABORTED`, and the errors of `send`.
+   */
+  request<Response, ParsedResponse, Request>(
+    type: RequestType<Request, unknown, Response, ParsedResponse>,
+    data: Request,
+    options?: WaitOptions,
+  ): Promise<ParsedResponse>;
+  request<Response = Data>(data: Data, options?: WaitOptions): Promise<Response>;
+  async request(
+    typeOrData: RequestType | Data,
+    dataOrOptions?: unknown,
+    options?: WaitOptions,
+  ): Promise<unknown> {
+    if (isRequestType(typeOrData)) {
+      const { kind, response } = typeOrData;
+      const answer = await this.request({ kind, data: dataOrOptions }, options);
+      return checked(`the answer to the request '${kind}'`, response, answer);
+    }
+    const answer = this.#channel.request(typeOrData, dataOrOptions as WaitOptions | undefined);
+    this.#counts.sent += 1;
+    return await answer;
+  }
+
+  /**
+   * Opens a stream of bytes beside the messages, for data that is larger than a message may be, or that you do not have
+   * in one piece. Resolves when the peer's `node_stream` handlers have been called, which does not wait for the
+   * messages sent before.
+   *
+   * @param header tells the peer what the stream is about: any data, up to 64 KiB. Default `null`.
+   * @throws PeerloomError `ERR_STREAM_LIMIT` if one of the two sides has as many streams as it allows
+   * (`limits.maxStreams`, 256), `ERR_HANDLER` if the peer has no handler, `ERR_TIMEOUT` after `timeoutMs` (30,000 by
+   * default), `ERR_ABORTED`, and the errors of `send`.
+   * @throws TypeError if a message cannot hold the header.
+   */
+  async openStream(header: Data = null, options?: WaitOptions): Promise<PeerStream> {
+    return new PeerStream(this, header, await this.#channel.openStream(header, options));
+  }
+
+  /**
+   * Measures the round trip to the peer.
+   *
+   * @returns the round trip in milliseconds.
+   * @throws PeerloomError `ERR_TIMEOUT` after `timeoutMs` (30,000 by default), `ERR_ABORTED`, `ERR_CONNECTION_CLOSED`.
+   */
+  ping(options?: WaitOptions): Promise<number> {
+    return this.#channel.ping(options);
+  }
+
+  /** Stores a value of yours with this connection, under a key. */
+  setInfo(key: string, value: unknown): void {
+    this.#info.set(key, value);
+  }
+
+  /**
+   * Returns the value that {@link NodeConnection.setInfo} stored last under the key, or `undefined`.
+   *
+   * @typeParam Value the type of the expected value. Nothing checks it.
+   */
+  getInfo<Value = unknown>(key: string): Value {
+    return this.#info.get(key) as Value;
+  }
+
+  /** What `console.log(connection)` shows: the peer, its address, the protocol and the state. */
+  [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: object, inspect: Inspect): string {
+    const { id, name, host, port, direction } = this;
+    const state = !this.isOpen ? 'closed' : this.isSuspended ? 'suspended' : 'open';
+    const shownConnection = {
+      id,
+      name,
+      address: `${host}:${port}`,
+      direction,
+      protocol: this.security.protocol,
+      state,
+      ...(this.#closeReason !== undefined && { closeReason: this.#closeReason.message }),
+      ...(this.#info.size > 0 && { info: Object.fromEntries(this.#info) }),
+    };
+    return `${this.constructor.name} ${inspect(shownConnection, options)}`;
+  }
+
+  /** Closes the connection, as {@link Node.disconnectWithNode} does. Resolves when the disconnect event has fired. */
+  stop(): Promise<void> {
+    return this.mainNode.disconnectWithNode(this);
+  }
+
+  /**
+   * @internal False for what merely looks like a connection: a Proxy, what `Object.create` made, a connection of
+   * another copy of the package. Those lack the private fields, and would fail at a moment when nobody expects it.
+   */
+  static isGenuine(value: unknown): value is NodeConnection {
+    return typeof value === 'object' && value !== null && #channel in value;
+  }
+
+  /** @internal @throws TypeError unless the value was made for this node and from these details. */
+  static checkCreated(
+    value: unknown,
+    mainNode: Node,
+    { channel }: ConnectionDetails,
+  ): asserts value is NodeConnection {
+    const rule =
+      'createNewConnection must return a NodeConnection, made by `new` from the node, the link and the details';
+    if (isPromiseLike(value)) {
+      value.then(undefined, () => {});
+      throw new TypeError(`${rule}, not a promise: it cannot be asynchronous`);
+    }
+    if (!NodeConnection.isGenuine(value)) {
+      const hint =
+        'a Proxy, a copy made by Object.create, or a class of another copy of peerloom is not accepted';
+      throw new TypeError(`${rule}, not ${shown(value)}; ${hint}`);
+    }
+    if (value.mainNode !== mainNode) throw new TypeError(`${rule}; it returned a connection of another node`);
+    if (value.#channel !== channel) {
+      throw new TypeError(
+        `${rule}; it returned a connection made from other details, perhaps an earlier connection`,
+      );
+    }
+  }
+
+  /** @internal */
+  static setCloseReason(connection: NodeConnection, reason: CloseReason | undefined): void {
+    connection.#closeReason = reason;
+  }
+}

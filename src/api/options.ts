@@ -1,0 +1,326 @@
+import {
+  checkOptions,
+  checkSignal,
+  checkTimeout,
+  checkType,
+  checkWellFormed,
+  hasMethods,
+  shown,
+} from '../base/arguments.ts';
+import { checkRuntime } from '../base/checked-runtime.ts';
+import { PeerloomError } from '../base/errors.ts';
+import { type LimitOptions, type Limits, resolveLimits } from '../base/limits.ts';
+import { type Runtime, systemRuntime } from '../base/runtime.ts';
+import { Identity } from '../identity/identity.ts';
+import { type IdentityFile, loadOrCreateIdentity } from '../identity/identity-file.ts';
+import type { Security } from '../transport/security.ts';
+import type { Transport } from '../transport/transport.ts';
+import { maxNameLength } from '../wire/frames/hello.ts';
+import { defaultTransports } from './default-transports.ts';
+import type { NodeCallback } from './events.ts';
+import { checkAllowed, checkGivenId } from './given-id.ts';
+
+/** A peer that wants to connect, or that was dialled, for {@link NodeOptions.authorize} to decide on. */
+export interface PeerDetails {
+  /** Its id. The peer has proven that it holds the key, unless `security.authenticated` is false. */
+  readonly id: string;
+  /** The name that it gives itself, which proves nothing. */
+  readonly name: string;
+  /** The address of its end of the connection. */
+  readonly host: string;
+  /** The port that it says it listens on. */
+  readonly port: number;
+  /** `'outbound'`: this node dialled. `'inbound'`: the peer dialled. */
+  readonly direction: 'inbound' | 'outbound';
+  /** Whether the link is encrypted, and whether the id is proven. */
+  readonly security: Security;
+}
+
+/** The options of a node. Each has a default. */
+export interface NodeOptions {
+  /** A name for people to read, of up to 64 characters. Every peer sees it. Default: empty. */
+  readonly name?: string | undefined;
+  /** Prints every step. Default false; `DEBUG=peerloom:*` in the environment does the same. */
+  readonly debug?: boolean | undefined;
+  /** A function that is called with every event, after the overridden method. Default: none. */
+  readonly callback?: NodeCallback | undefined;
+  /** The most inbound connections; 0: no limit. Default 128. */
+  readonly maxConnections?: number | undefined;
+  /** The node's key pair, or the file that keeps it and is created if missing. Default: a new key pair each time. */
+  readonly identity?: Identity | IdentityFile | undefined;
+  /** The ways to reach other nodes. The first one serves addresses without a scheme. Default `[tcp()]`. */
+  readonly transports?: readonly Transport[] | undefined;
+  /** The name of the network, of up to 256 characters. Only nodes of the same network connect. Default: empty. */
+  readonly network?: string | undefined;
+  /**
+   * A secret text. Only nodes that hold the same one connect; strangers learn only that something speaks TLS on the
+   * port. Over `tcp()` it needs Node.js: on Deno and Bun, `new Node` throws `ERR_TRANSPORT_UNAVAILABLE`. Default: none.
+   */
+  readonly networkKey?: string | undefined;
+  /**
+   * Decides on each peer, inbound and outbound, before any event. Only `true` admits the peer. For a result that is not
+   * a boolean, `node_error` fires as well. Default: every peer is admitted.
+   */
+  readonly authorize?: ((peer: PeerDetails) => boolean | Promise<boolean>) | undefined;
+  /** The ids of the only nodes that may connect. Default: all. */
+  readonly allow?: Iterable<string> | undefined;
+  /** The ids of nodes that may not connect. Default: none. */
+  readonly deny?: Iterable<string> | undefined;
+  /** How the node reconnects where `connectWithNode` was given `reconnect` or `retry`. Default: see its fields. */
+  readonly reconnect?: ReconnectOptions | undefined;
+  /** How messages of Python nodes are read. */
+  readonly p2pnetwork?: P2pnetworkOptions | undefined;
+  /** Limits of memory, time and connections, each by its name. Default: see {@link Limits}. */
+  readonly limits?: LimitOptions | undefined;
+  /**
+   * The source of time and randomness. If a method throws or returns nonsense, the node uses the system's for that call,
+   * and `node_error` reports the first failure of each method. Default: the system.
+   */
+  readonly runtime?: Runtime | undefined;
+}
+
+/** How messages of Python nodes are read. */
+export interface P2pnetworkOptions {
+  /**
+   * Whole numbers beyond 2^53 arrive as bigints. Default false: a message that contains such a number is rejected,
+   * because the number would change. A message that is nothing but such a number arrives as text.
+   */
+  readonly bigIntegers?: boolean | undefined;
+}
+
+/** When a node tries to connect again, and how often. */
+export interface ReconnectOptions {
+  /**
+   * The longest wait before the first attempt, in milliseconds. It doubles with each attempt, and each wait is a random
+   * part of it. Default 1,000.
+   */
+  readonly minDelayMs?: number | undefined;
+  /** The longest wait between two attempts, in milliseconds. Default 60,000. */
+  readonly maxDelayMs?: number | undefined;
+  /** Failed attempts in a row before the node gives up. Default `Infinity`. */
+  readonly maxTrials?: number | undefined;
+}
+
+/** {@link ReconnectOptions}, completed with the defaults. */
+export type ReconnectPolicy = { readonly [Name in keyof ReconnectOptions]-?: number };
+
+/** The options of {@link Node.connectWithNode}. */
+export interface ConnectOptions {
+  /**
+   * Connects again, by the rules of {@link NodeOptions.reconnect}, when the connection breaks, and resumes the session.
+   * The first attempt must succeed, unless `retry` is true. Default false.
+   */
+  readonly reconnect?: boolean | undefined;
+  /**
+   * Keeps trying until the node can be reached, by the rules of {@link NodeOptions.reconnect}. Each failed attempt
+   * fires `node_reconnection_error`, whose handler may return false to give up. Default false: the first failure rejects.
+   */
+  readonly retry?: boolean | undefined;
+  /** The id of the expected node. Any other node is refused with `ERR_ID_MISMATCH`. Default: any node. */
+  readonly id?: string | undefined;
+  /** Milliseconds for one attempt; then it fails with `ERR_TIMEOUT`. Default `limits.dialTimeoutMs`, 15,000. */
+  readonly timeoutMs?: number | undefined;
+  /** When it fires, `connectWithNode` rejects with `ERR_ABORTED`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export const defaultOptions = {
+  name: '',
+  debug: false,
+  maxConnections: 128,
+  network: '',
+  p2pnetwork: { bigIntegers: false },
+  reconnect: { minDelayMs: 1_000, maxDelayMs: 60_000, maxTrials: Number.POSITIVE_INFINITY },
+} as const satisfies NodeOptions;
+
+/** {@link NodeOptions}, checked and completed with the defaults. */
+export interface ResolvedOptions {
+  readonly name: string;
+  readonly debug: boolean;
+  readonly callback: NodeCallback | undefined;
+  readonly maxConnections: number;
+  readonly identity: Identity;
+  readonly transports: readonly Transport[];
+  readonly network: string;
+  readonly networkKey: string | undefined;
+  readonly authorize: NodeOptions['authorize'];
+  readonly allow: ReadonlySet<string> | undefined;
+  readonly deny: ReadonlySet<string>;
+  readonly reconnect: ReconnectPolicy;
+  readonly p2pnetwork: { readonly [Name in keyof P2pnetworkOptions]-?: boolean };
+  readonly limits: Limits;
+  readonly runtime: Runtime;
+}
+
+const optionNames = [
+  'name',
+  'debug',
+  'callback',
+  'maxConnections',
+  'identity',
+  'transports',
+  'network',
+  'networkKey',
+  'authorize',
+  'allow',
+  'deny',
+  'reconnect',
+  'p2pnetwork',
+  'limits',
+  'runtime',
+] as const satisfies readonly (keyof NodeOptions)[];
+
+const reconnectNames = Object.keys(defaultOptions.reconnect);
+
+const connectNames = [
+  'reconnect',
+  'retry',
+  'id',
+  'timeoutMs',
+  'signal',
+] as const satisfies readonly (keyof ConnectOptions)[];
+
+const transportMethods = [
+  'attach',
+  'listen',
+  'dial',
+  'close',
+] as const satisfies readonly (keyof Transport)[];
+
+/**
+ * Checks options and adds the defaults, without changing its argument.
+ *
+ * @throws TypeError or RangeError with the option's name, the rule and the value; PeerloomError `ERR_IDENTITY_…`.
+ */
+export function resolveOptions(given: NodeOptions = {}): ResolvedOptions {
+  checkOptions(given, optionNames);
+  const { callback, authorize, networkKey } = given;
+  const name = checkWellFormed('name', checkType('name', given.name ?? defaultOptions.name, 'string'));
+  if (name.length > maxNameLength) {
+    throw new RangeError(`name must be at most ${maxNameLength} characters long, not ${name.length}`);
+  }
+  const network = checkType('network', given.network ?? defaultOptions.network, 'string');
+  checkWellFormed('network', network);
+  if (network.length > 256)
+    throw new RangeError(`network must be at most 256 characters long, not ${network.length}`);
+  if (callback !== undefined) checkType('callback', callback, 'function');
+  if (authorize !== undefined) checkType('authorize', authorize, 'function');
+  // A secret is not shown, whatever it is.
+  if (networkKey !== undefined && typeof networkKey !== 'string')
+    throw new TypeError(`networkKey must be a string, not ${typeof networkKey}`);
+  if (networkKey === '')
+    throw new TypeError('networkKey must not be empty: leave it out for a network without a key');
+  if (networkKey !== undefined) checkWellFormed('networkKey', networkKey);
+  return Object.freeze({
+    name,
+    network,
+    callback,
+    authorize,
+    networkKey,
+    transports: checkTransports(given.transports ?? defaultTransports()),
+    debug: checkType('debug', given.debug ?? defaultOptions.debug, 'boolean'),
+    maxConnections: checkWhole('maxConnections', given.maxConnections ?? defaultOptions.maxConnections, 0),
+    allow: given.allow === undefined ? undefined : checkAllowed(idSet('allow', given.allow)),
+    deny: idSet('deny', given.deny ?? []),
+    reconnect: resolveReconnect(given.reconnect),
+    p2pnetwork: resolveP2pnetwork(given.p2pnetwork),
+    limits: resolveLimits(given.limits),
+    runtime: checkRuntime(given.runtime ?? systemRuntime),
+    identity: resolveIdentity(given.identity),
+  });
+}
+
+function checkTransports(transports: readonly Transport[]): readonly Transport[] {
+  if (!Array.isArray(transports)) {
+    throw new TypeError(`transports must be a list such as [tcp()], not ${shown(transports)}`);
+  }
+  if (transports.length === 0) {
+    throw new TypeError('transports must be a list with at least one transport, such as [tcp()]');
+  }
+  for (const transport of transports) {
+    if (Array.isArray(transport?.schemes) && hasMethods(transport, transportMethods)) continue;
+    throw new TypeError(`each of transports must be a Transport such as tcp(), not ${shown(transport)}`);
+  }
+  return transports;
+}
+
+function idSet(name: string, ids: Iterable<string>): ReadonlySet<string> {
+  // A single id is a string, which is a list of its letters as well.
+  if (typeof ids !== 'object' || ids === null || !(Symbol.iterator in ids)) {
+    throw new TypeError(`${name} must be a list of ids, not ${shown(ids)}`);
+  }
+  const set = new Set(ids);
+  for (const id of set) {
+    if (typeof id !== 'string') throw new TypeError(`${name} must be a list of ids; it holds ${shown(id)}`);
+    checkGivenId(name, id);
+  }
+  return set;
+}
+
+/** @throws TypeError, and what {@link loadOrCreateIdentity} throws. */
+export function resolveIdentity(identity: NodeOptions['identity']): Identity {
+  if (identity === undefined) return Identity.generate();
+  if (Identity.isGenuine(identity)) return identity;
+  if (typeof identity !== 'object' || identity === null) {
+    throw new TypeError(`identity must be an Identity or { path, passphrase }, not ${shown(identity)}`);
+  }
+  if ('toPkcs8' in identity) {
+    throw new TypeError(
+      'identity must be an Identity made by this copy of peerloom, not a Proxy or a copy of it; Identity.fromSeed makes one',
+    );
+  }
+  return loadOrCreateIdentity(identity);
+}
+
+function resolveReconnect(given: ReconnectOptions = {}): ReconnectPolicy {
+  checkOptions(given, reconnectNames, 'reconnect');
+  const { minDelayMs, maxDelayMs, maxTrials } = { ...defaultOptions.reconnect, ...defined(given) };
+  checkWhole('reconnect.minDelayMs', minDelayMs, 1);
+  checkWhole('reconnect.maxDelayMs', maxDelayMs, minDelayMs);
+  if (maxTrials !== Number.POSITIVE_INFINITY) checkWhole('reconnect.maxTrials', maxTrials, 1);
+  return { minDelayMs, maxDelayMs, maxTrials };
+}
+
+function resolveP2pnetwork(given: P2pnetworkOptions = {}): {
+  readonly [Name in keyof P2pnetworkOptions]-?: boolean;
+} {
+  checkOptions(given, Object.keys(defaultOptions.p2pnetwork), 'p2pnetwork');
+  const { bigIntegers } = { ...defaultOptions.p2pnetwork, ...defined(given) };
+  return { bigIntegers: checkType('p2pnetwork.bigIntegers', bigIntegers, 'boolean') };
+}
+
+/**
+ * @returns a copy, since a getter might return something else the next time.
+ * @throws TypeError or RangeError; PeerloomError `ERR_ABORTED`.
+ */
+export function checkConnectOptions(given: ConnectOptions = {}): ConnectOptions {
+  checkOptions(given, connectNames);
+  const { reconnect, retry, id, timeoutMs, signal } = given;
+  if (id !== undefined) checkGivenId('id', checkType('id', id, 'string'));
+  if (reconnect !== undefined) checkType('reconnect', reconnect, 'boolean');
+  if (retry !== undefined) checkType('retry', retry, 'boolean');
+  if (timeoutMs !== undefined) checkTimeout(timeoutMs);
+  checkSignal(signal);
+  if (signal?.aborted) {
+    throw new PeerloomError('ERR_ABORTED', 'the signal passed to connectWithNode had already fired', {
+      cause: signal.reason,
+    });
+  }
+  return defined({ reconnect, retry, id, timeoutMs, signal });
+}
+
+function checkWhole(name: string, value: number, minimum: number): number {
+  checkType(name, value, 'number');
+  if (!Number.isSafeInteger(value) || value < minimum) {
+    throw new RangeError(`${name} must be a whole number of at least ${minimum}, not ${value}`);
+  }
+  return value;
+}
+
+/** Without what is `undefined`, which means the default. */
+function defined<Options extends object>(
+  options: Options,
+): { [Name in keyof Options]-?: Exclude<Options[Name], undefined> } {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
+}

@@ -1,0 +1,153 @@
+import { shown } from '../base/arguments.ts';
+import type { Data } from '../base/data.ts';
+import { isPromiseLike } from '../base/promise-like.ts';
+import type { Handled } from '../channel/channel.ts';
+import type { Dispatcher } from './events.ts';
+import type { NodeConnection } from './node-connection.ts';
+import {
+  checked,
+  isMessageType,
+  isRequestType,
+  kindOf,
+  type MessageType,
+  type RequestType,
+  type StandardSchema,
+  type TypedData,
+} from './typed-messages.ts';
+import { UnknownKinds } from './unknown-kinds.ts';
+
+/** Handles a message, or answers a request, whose data has passed its schema. */
+export type TypedHandler = (peer: NodeConnection, data: unknown) => unknown;
+
+/** The handler of a kind. */
+export interface Registered {
+  /** For errors: `"a message of the kind 'line'"`. */
+  readonly what: string;
+  readonly schema: StandardSchema;
+  readonly handler: TypedHandler;
+}
+
+/** Something that came over a connection. */
+export interface Arrival {
+  readonly peer: NodeConnection;
+  readonly data: Data;
+  /** Reports that the data does not fit. */
+  readonly reject: (error: Error) => void;
+}
+
+/** The handlers of typed messages and requests that a node has, by their kinds. */
+export class TypedHandlers {
+  readonly #dispatcher: Dispatcher;
+  readonly #messages = new Map<string, Registered>();
+  readonly #requests = new Map<string, Registered>();
+  readonly #unknownKinds = new UnknownKinds();
+
+  constructor(dispatcher: Dispatcher) {
+    this.#dispatcher = dispatcher;
+  }
+
+  /**
+   * @throws TypeError for something that is not a kind, a handler that is not a function, or a kind that has a handler
+   * already.
+   */
+  add(type: MessageType | RequestType, handler: TypedHandler): void {
+    if (typeof handler !== 'function')
+      throw new TypeError(`handler must be a function, not ${shown(handler)}`);
+    if (isMessageType(type)) {
+      addTo(this.#messages, type.kind, {
+        what: `a message of the kind '${type.kind}'`,
+        schema: type.schema,
+        handler,
+      });
+    } else if (isRequestType(type)) {
+      addTo(this.#requests, type.kind, {
+        what: `a request of the kind '${type.kind}'`,
+        schema: type.request,
+        handler,
+      });
+    } else {
+      throw new TypeError(`type must come from defineMessage or defineRequest, not ${shown(type)}`);
+    }
+  }
+
+  /** @returns undefined for data without a kind, or with one that has no handler. */
+  ofMessage(data: unknown, peer: NodeConnection): Registered | undefined {
+    return this.isInUse ? this.#find('node_message', data, peer) : undefined;
+  }
+
+  /** @returns undefined for data without a kind, or with one that has no handler. */
+  ofRequest(data: unknown, peer: NodeConnection): Registered | undefined {
+    return this.isInUse ? this.#find('node_request', data, peer) : undefined;
+  }
+
+  /** Some kind has a handler. */
+  get isInUse(): boolean {
+    return this.#messages.size > 0 || this.#requests.size > 0;
+  }
+
+  #find(event: 'node_message' | 'node_request', data: unknown, peer: NodeConnection): Registered | undefined {
+    const handlers = event === 'node_message' ? this.#messages : this.#requests;
+    const kind = kindOf(data);
+    const found = handlers.get(kind ?? '');
+    if (found === undefined && !this.#dispatcher.handles(event)) {
+      const error = this.#unknownKinds.report(event, { peer, kind, known: [...handlers.keys()] });
+      if (error !== undefined) this.#dispatcher.warn(error, event, peer);
+    }
+    return found;
+  }
+
+  /**
+   * Checks a message and calls its handler, whose own errors become a `node_error`.
+   *
+   * @throws PeerloomError `ERR_SCHEMA`, or rejects with it, once it is reported.
+   */
+  receive({ what, schema, handler }: Registered, { peer, data, reject }: Arrival): Handled {
+    const handle = (valid: unknown): Handled =>
+      this.#dispatcher.run('node_message', peer, () => handler(peer, valid));
+    return afterCheck({ what, schema, data, reject }, handle) as Handled;
+  }
+
+  /**
+   * Checks a request and asks its handler for the answer.
+   *
+   * @throws PeerloomError `ERR_SCHEMA`, once it is reported, or what the handler threw, after its `node_error`.
+   */
+  answer({ what, schema, handler }: Registered, { peer, data, reject }: Arrival): unknown {
+    const fail = (error: unknown): never => {
+      this.#dispatcher.failed(error, 'node_request', peer);
+      throw error;
+    };
+    return afterCheck({ what, schema, data, reject }, (valid) => {
+      try {
+        const answer = handler(peer, valid);
+        return isPromiseLike(answer) ? Promise.resolve(answer).catch(fail) : answer;
+      } catch (error) {
+        return fail(error);
+      }
+    });
+  }
+}
+
+/** Goes on with the data that a schema has passed, later where the schema takes its time. */
+function afterCheck(
+  { what, schema, data, reject }: Pick<Registered, 'what' | 'schema'> & Pick<Arrival, 'data' | 'reject'>,
+  goOn: (valid: unknown) => unknown,
+): unknown {
+  const refuse = (error: unknown): never => {
+    reject(error as Error);
+    throw error;
+  };
+  let valid: unknown;
+  try {
+    valid = checked(what, schema, (data as TypedData).data);
+  } catch (error) {
+    return refuse(error);
+  }
+  return valid instanceof Promise ? valid.catch(refuse).then(goOn) : goOn(valid);
+}
+
+function addTo(handlers: Map<string, Registered>, kind: string, registered: Registered): void {
+  if (handlers.has(kind))
+    throw new TypeError(`the kind '${kind}' already has a handler: a kind can have only one`);
+  handlers.set(kind, registered);
+}

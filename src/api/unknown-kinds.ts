@@ -1,0 +1,46 @@
+import { PeerloomError } from '../base/errors.ts';
+import { didYouMean } from '../base/nearest-name.ts';
+import { peerLabel } from '../base/peer-label.ts';
+import { printable } from '../base/printable.ts';
+import type { NodeConnection } from './node-connection.ts';
+
+/** A peer may make a node report so many kinds, and all peers together so many. */
+const maxKindsOfPeer = 8;
+const maxKinds = 256;
+
+/** Longer kinds are cut. */
+const maxKindLength = 64;
+
+/** Something that came, and that nobody handles. */
+export interface Unhandled {
+  readonly peer: NodeConnection;
+  /** `undefined`: the data has none. */
+  readonly kind: string | undefined;
+  /** The kinds that have a handler. */
+  readonly known: readonly string[];
+}
+
+/** The kinds of messages and requests that came and that nobody handles: each is reported once for each peer. */
+export class UnknownKinds {
+  readonly #reported = new Map<string, Set<string>>();
+  #count = 0;
+
+  /** @returns what to report; `undefined` where that was done, or where too much was. */
+  report(
+    event: 'node_message' | 'node_request',
+    { peer, kind, known }: Unhandled,
+  ): PeerloomError | undefined {
+    const name = kind?.slice(0, maxKindLength);
+    const what = event === 'node_message' ? 'messages' : 'requests';
+    const key = name === undefined ? what : `${what} ${name}`;
+    const ofPeer = this.#reported.get(peer.id) ?? new Set();
+    if (ofPeer.has(key) || ofPeer.size >= maxKindsOfPeer || this.#count >= maxKinds) return undefined;
+    this.#reported.set(peer.id, ofPeer.add(key));
+    this.#count += 1;
+    const handle = `handle that kind, or ${event}`;
+    const remedy = name === undefined ? `handle ${event}` : `${handle}${didYouMean(name, known)}`;
+    const kinds = name === undefined ? 'without a kind' : `of the kind '${printable(name)}'`;
+    const message = `${peerLabel(peer)} sends ${what} ${kinds}, and nobody here handles them: ${remedy}`;
+    return new PeerloomError('ERR_KIND_UNKNOWN', message);
+  }
+}

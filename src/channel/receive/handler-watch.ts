@@ -1,0 +1,55 @@
+import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
+
+/** A handler that runs for so long is named. */
+export const slowHandlerMs = 10_000;
+
+export interface HandlerWatchOptions<What> {
+  readonly runtime: Runtime;
+  /** A handler, which began at a time of the runtime, still runs; told once of each. */
+  readonly onSlow: (what: What, beganAtMs: number) => void;
+}
+
+/** Looks for handlers that run for long, of those that run one at a time: with one timer, however many there are. */
+export class HandlerWatch<What> {
+  readonly #options: HandlerWatchOptions<What>;
+  #running: What | undefined;
+  #beganAtMs = 0;
+  #timer: RuntimeTimer | undefined;
+
+  constructor(options: HandlerWatchOptions<What>) {
+    this.#options = options;
+  }
+
+  began(what: What): void {
+    const { runtime } = this.#options;
+    this.#running = what;
+    this.#beganAtMs = runtime.now();
+    this.#timer ??= runtime.setTimeout(this.#look, slowHandlerMs);
+  }
+
+  ended(): void {
+    this.#running = undefined;
+  }
+
+  /** Nobody has to know any more. */
+  close(): void {
+    this.#running = undefined;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  readonly #look = (): void => {
+    this.#timer = undefined;
+    const what = this.#running;
+    if (what === undefined) return;
+    const { runtime, onSlow } = this.#options;
+    const leftMs = this.#beganAtMs + slowHandlerMs - runtime.now();
+    // A timer of the system may come a little early.
+    if (leftMs >= 1) {
+      this.#timer = runtime.setTimeout(this.#look, leftMs);
+      return;
+    }
+    this.#running = undefined;
+    onSlow(what, this.#beganAtMs);
+  };
+}

@@ -1,0 +1,204 @@
+import type { Frame } from '../../wire/frames/frame-reader.ts';
+import { messageCostBytes } from '../../wire/frames/windows.ts';
+import { KeptBodies, type KeptFrame } from './kept-bodies.ts';
+
+/** The places of handled frames at the front of the queue are given up in lots. */
+const lotLength = 1_024;
+
+export interface InboxOptions {
+  /** Handles a frame; the next one waits for the promise, if there is one. */
+  readonly handle: (frame: Frame) => undefined | Promise<unknown>;
+  /**
+   * Handling a frame that had to wait failed, for another reason than a handler of the user's: the connection has to
+   * end. Nobody else would catch the error, and the process would end in its place.
+   */
+  readonly onFailure: (error: unknown) => void;
+  /** Told of what a frame costs once it was handled; of nothing for what was handled before the first frame. */
+  readonly onHandled?: ((costBytes: number) => void) | undefined;
+  /** Told of what waits when it becomes more or less. */
+  readonly onWaiting?: ((bytes: number) => void) | undefined;
+}
+
+/** What a frame costs beside the memory of its body: that of the objects around it. */
+export function costOf(bodyBytes: number): number {
+  return bodyBytes + messageCostBytes;
+}
+
+/**
+ * The frames of a connection that wait for the user's handlers: one is handled at a time, in order, and an
+ * asynchronous handler holds up the next.
+ */
+export class Inbox {
+  /** Told of what is kept anew. */
+  onGrowth: (bytes: number) => void = () => {};
+
+  readonly #options: InboxOptions;
+  #busy = true;
+  #waiting: (KeptFrame | undefined)[] = [];
+  #next = 0;
+  #waitingBytes = 0;
+  readonly #bodies = new KeptBodies();
+  /** What the frame costs that is being handled. */
+  #currentBytes = 0;
+  /** What it holds, when handling it takes long. */
+  #inHandBytes = 0;
+  #idleWaiters: (() => void)[] = [];
+
+  /** Holds everything back until {@link Inbox.open}. */
+  constructor(options: InboxOptions) {
+    this.#options = options;
+  }
+
+  /** Nothing waits and nothing is being handled: what comes now may be handled at once. */
+  get isIdle(): boolean {
+    return !this.#busy;
+  }
+
+  /** What waits, and what is in the hands of the user. */
+  get heldBytes(): number {
+    return this.#waitingBytes + this.#inHandBytes;
+  }
+
+  /** What the frames cost that wait, and the one that is being handled. */
+  get unhandledBytes(): number {
+    return this.#waitingBytes + this.#currentBytes;
+  }
+
+  /** How many frames wait. */
+  get waitingCount(): number {
+    return this.#waiting.length - this.#next;
+  }
+
+  /** What these cost. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** Holds back what comes until something handled outside has settled, which costs so much. */
+  wait(pending: Promise<unknown>, costBytes: number): void {
+    this.#busy = true;
+    this.#currentBytes = costBytes;
+    this.#runAfter(pending);
+  }
+
+  /** Counts what is being handled, until the next is. */
+  takeInHand(bytes: number): void {
+    this.#inHandBytes = bytes;
+    this.onGrowth(bytes);
+  }
+
+  /**
+   * Does something that may take long with what is in hand, and counts so many bytes until it is done: what is found
+   * out in the end counts instead, see {@link Inbox.takeInHand}.
+   */
+  heldWhile(bytes: number, work: () => undefined | Promise<unknown>): undefined | Promise<unknown> {
+    this.#inHandBytes = 0;
+    const pending = work();
+    if (pending !== undefined && this.#inHandBytes === 0) this.takeInHand(bytes);
+    return pending;
+  }
+
+  /** Begins with what has come so far, after `before` has settled. */
+  open(before: undefined | Promise<unknown>): void {
+    if (before === undefined) this.#run();
+    else this.#runAfter(before);
+  }
+
+  /** Handles a frame now, or keeps it while another is being handled. @throws what handling it throws. */
+  offer(frame: Frame): void {
+    if (this.#busy) {
+      this.#keep(frame);
+      return;
+    }
+    const costBytes = costOf(frame.body.length);
+    const pending = this.#options.handle(frame);
+    if (pending === undefined) this.#options.onHandled?.(costBytes);
+    else this.wait(pending, costBytes);
+  }
+
+  /** Resolves when nothing waits and nothing is being handled. */
+  idle(): Promise<void> {
+    if (!this.#busy) return Promise.resolve();
+    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  /** Forgets what waits. @returns what that cost. */
+  clear(): number {
+    const waitingBytes = this.#waitingBytes;
+    this.#waiting = [];
+    this.#next = 0;
+    this.#bodies.clear();
+    if (waitingBytes > 0) this.#addWaiting(-waitingBytes);
+    return waitingBytes;
+  }
+
+  #keep(frame: Frame): void {
+    const kept = { frame };
+    const costBytes = costOf(frame.body.length);
+    this.#waiting.push(kept);
+    this.#bodies.keep(kept);
+    this.#addWaiting(costBytes);
+    this.onGrowth(costBytes);
+  }
+
+  #take(): Frame | undefined {
+    const kept = this.#waiting[this.#next];
+    if (kept === undefined) return undefined;
+    this.#waiting[this.#next++] = undefined;
+    if (this.#next === lotLength) {
+      this.#waiting.splice(0, lotLength);
+      this.#next = 0;
+    }
+    this.#addWaiting(-costOf(kept.frame.body.length));
+    return kept.frame;
+  }
+
+  #addWaiting(bytes: number): void {
+    this.#waitingBytes += bytes;
+    this.#options.onWaiting?.(this.#waitingBytes);
+  }
+
+  #runAfter(pending: Promise<unknown>): void {
+    pending.then(
+      () => this.#run(),
+      (error: unknown) => {
+        this.#options.onFailure(error);
+        this.#run();
+      },
+    );
+  }
+
+  #handleWaiting(frame: Frame): undefined | Promise<unknown> {
+    try {
+      return this.#options.handle(frame);
+    } catch (error) {
+      this.#options.onFailure(error);
+      return undefined;
+    }
+  }
+
+  #endCurrent(): void {
+    const costBytes = this.#currentBytes;
+    this.#inHandBytes = this.#currentBytes = 0;
+    this.#options.onHandled?.(costBytes);
+  }
+
+  #run(): void {
+    this.#busy = true;
+    this.#endCurrent();
+    for (let frame = this.#take(); frame !== undefined; frame = this.#take()) {
+      this.#currentBytes = costOf(frame.body.length);
+      const pending = this.#handleWaiting(frame);
+      if (pending !== undefined) {
+        this.#runAfter(pending);
+        return;
+      }
+      this.#endCurrent();
+    }
+    this.clear();
+    this.#busy = false;
+    const waiters = this.#idleWaiters;
+    this.#idleWaiters = [];
+    for (const wake of waiters) wake();
+  }
+}

@@ -1,0 +1,49 @@
+import { PeerloomError } from '../../base/errors.ts';
+
+/**
+ * What the other side may send of one lane. It ends a window's length behind what was handled; the other side is told
+ * when half of the window is used up, so that few frames say so and it never has to wait without a reason.
+ *
+ *    ── handled ──┬── waiting, or in hand ──┬── still to come ──┐
+ *    handledBytes ┘                         └      grantedBytes ┘
+ */
+export class ReceiveWindow {
+  readonly #windowBytes: number;
+  readonly #grant: (position: number) => void;
+  #handledBytes = 0;
+  #grantedBytes: number;
+  /** Where the other side is told of more. */
+  #grantAtBytes: number;
+
+  /** @param grant tells the other side up to which position it may send. */
+  constructor(windowBytes: number, grant: (position: number) => void) {
+    this.#windowBytes = this.#grantedBytes = windowBytes;
+    this.#grantAtBytes = Math.ceil(windowBytes / 2);
+    this.#grant = grant;
+  }
+
+  /**
+   * A message has come, while others are not handled that cost so much.
+   *
+   * @throws PeerloomError `ERR_PROTOCOL` when it should not have been sent yet.
+   */
+  check(unhandledBytes: number): void {
+    if (this.#handledBytes + unhandledBytes < this.#grantedBytes) return;
+    throw new PeerloomError(
+      'ERR_PROTOCOL',
+      'the other side sent a message beyond the window that it was granted',
+    );
+  }
+
+  /** What costs so much was handled, or is dropped. */
+  handled(costBytes: number): void {
+    this.#handledBytes += costBytes;
+    if (this.#handledBytes >= this.#grantAtBytes) this.#extend();
+  }
+
+  #extend(): void {
+    this.#grantedBytes = this.#handledBytes + this.#windowBytes;
+    this.#grantAtBytes = this.#handledBytes + Math.ceil(this.#windowBytes / 2);
+    this.#grant(this.#grantedBytes);
+  }
+}

@@ -1,0 +1,314 @@
+import { PeerloomError } from '../../base/errors.ts';
+import type { Limits } from '../../base/limits.ts';
+import type { Link } from '../../transport/transport.ts';
+import { FrameKind, idBytes, smallFrame } from '../../wire/frames/frame.ts';
+import { joined } from '../../wire/frames/memory.ts';
+import { creditBody, Lane, type Windows } from '../../wire/frames/windows.ts';
+import type { Trace } from '../trace.ts';
+import type { OutgoingPayload } from './cut-message.ts';
+import type { FrameSource } from './frame-source.ts';
+import { giveBack, letGo, OutgoingFrames, type WaitingPiece } from './outgoing-frames.ts';
+import { SendLane } from './send-lane.ts';
+import type { SharedFrame } from './shared-frame.ts';
+
+/** Pongs and the like that may wait on a peer that does not read. */
+const maxUrgentBytes = 64 * 1024;
+
+/** A link, or a session, which keeps what was sent and so has to know what others share. */
+export interface OutgoingLink extends Pick<Link, 'drained'> {
+  send(bytes: Uint8Array, sent?: () => void, shared?: SharedFrame): boolean;
+}
+
+export interface OutgoingOptions {
+  readonly link: OutgoingLink;
+  readonly limits: Limits;
+  /** What the other side takes of messages and requests at first. */
+  readonly windows: Windows;
+  /** Holds what was sent until it is acknowledged, which counts against the cap. */
+  readonly keeper?: { readonly keptBytes: number } | undefined;
+}
+
+/**
+ * The way out of a connection: gathers the frames of one turn of the event loop into few writes, keeps what
+ * the link does not take yet, within the cap, and lets pings overtake it. Messages and requests that the other side's
+ * windows do not allow yet wait in lanes of their own. Streams wait outside, and take turns with the other frames.
+ *
+ *    messages ──► lane ──┐
+ *    requests ──► lane ──┼──► frames ──► link
+ *    answers ────────────┘                │
+ *    urgent, credits ────────────────────►│
+ *    streams ────────────────────────────►│
+ */
+export class Outgoing {
+  /** Logs what is sent. */
+  trace: Trace | undefined;
+  readonly #options: OutgoingOptions;
+  readonly #frames = new OutgoingFrames();
+  readonly #messages: SendLane;
+  readonly #requests: SendLane;
+  /** Bytes that wait in the two lanes. */
+  #laneBytes = 0;
+  /** What is asked for frames, in turn with the messages, when the link has room. */
+  source: FrameSource | undefined;
+
+  #urgent: Uint8Array[] = [];
+  #urgentBytes = 0;
+  /** The credits that the other side has not been told of; the latest of a lane says it all. */
+  #credits: (number | undefined)[] = [];
+  /** The goodbye, while messages wait that go before it. */
+  #last: { readonly kind: number; readonly body: Uint8Array } | undefined;
+  #hasLast = false;
+  /** Whether what is sent is logged: looked up once in each turn of the event loop, not for each message. */
+  #tracesTurn = false;
+  #linkFull = false;
+  #flushScheduled = false;
+  #closed = false;
+  #isSourcesTurn = false;
+  #drainWaiters: (() => void)[] = [];
+  #flushWaiters: (() => void)[] = [];
+
+  constructor(options: OutgoingOptions) {
+    const { windows } = options;
+    this.#options = options;
+    this.#messages = new SendLane(windows.messages);
+    this.#requests = new SendLane(windows.requests);
+    this.#frames.onPiece = () => this.#pump();
+  }
+
+  /** Told of what is kept anew. */
+  set onGrowth(onGrowth: (bytes: number) => void) {
+    this.#frames.onGrowth = this.#messages.onGrowth = this.#requests.onGrowth = onGrowth;
+  }
+
+  /** The memory that waits for the link; what many connections share is split between them. */
+  get heldBytes(): number {
+    const inLanes = this.#messages.heldBytes + this.#requests.heldBytes;
+    return this.#frames.heldBytes + inLanes + this.#urgentBytes;
+  }
+
+  /** Bytes that the link has not taken yet. */
+  get queuedBytes(): number {
+    return this.#frames.bytes + this.#laneBytes;
+  }
+
+  /**
+   * Sends a message, delivery or request; `id` pairs it with its answer.
+   *
+   * @returns false above the high-water mark.
+   * @throws PeerloomError `ERR_QUEUE_FULL`; nothing of the frame was taken then.
+   */
+  send(kind: number, payload: OutgoingPayload, id?: number): boolean {
+    const { length } = payload.body;
+    const { limits, keeper } = this.#options;
+    const queuedBytes = this.queuedBytes + length;
+    const keptBytes = keeper === undefined ? 0 : keeper.keptBytes;
+    if (queuedBytes + keptBytes > limits.queueMaxBytes && queuedBytes + keptBytes > length) {
+      throw this.#queueFull(this.queuedBytes, length);
+    }
+    if (this.#isTraced()) this.trace!.sent({ kind, ...payload }, id);
+    const lane = kind === FrameKind.request ? this.#requests : this.#messages;
+    if (lane.mayBegin(id === undefined ? length : length + idBytes)) {
+      this.#write(kind, payload, id);
+    } else {
+      lane.queue.write(kind, payload, id);
+      this.#countLanes();
+    }
+    return queuedBytes < limits.queueHighWaterBytes && keptBytes <= limits.queueMaxBytes / 2;
+  }
+
+  /**
+   * Sends a frame that no window holds up: an answer, or the opening of a stream. It waits for no lane, and what waits
+   * in lanes does not count against it.
+   *
+   * @throws PeerloomError `ERR_QUEUE_FULL`; nothing of the frame was taken then.
+   */
+  sendFreely(kind: number, payload: OutgoingPayload, id: number): void {
+    const { length } = payload.body;
+    const { limits, keeper } = this.#options;
+    const waitingBytes = this.#frames.bytes + (keeper?.keptBytes ?? 0);
+    if (waitingBytes > 0 && waitingBytes + length > limits.queueMaxBytes) {
+      throw this.#queueFull(this.#frames.bytes, length);
+    }
+    if (this.#isTraced()) this.trace!.sent({ kind, ...payload }, id);
+    this.#write(kind, payload, id);
+  }
+
+  /** Sends a frame of the connection's own, however much waits. */
+  sendOwn(kind: number, body: Uint8Array): void {
+    this.#write(kind, { format: 0, compression: 0, body }, undefined);
+  }
+
+  /** Sends a frame behind all that was sent before, and no credit after it. */
+  sendLast(kind: number, body: Uint8Array): void {
+    this.#hasLast = true;
+    this.#last = { kind, body };
+    this.#sendLastInTurn();
+  }
+
+  /**
+   * Sends a small frame ahead of everything that waits.
+   *
+   * @returns false when the other side leaves so many of them unread that it must be given up.
+   */
+  urgent(kind: number, body: Uint8Array): boolean {
+    const frame = smallFrame(kind, body);
+    this.#urgent.push(frame);
+    this.#urgentBytes += frame.length;
+    this.wake();
+    return this.#urgentBytes <= maxUrgentBytes;
+  }
+
+  /** Tells the other side how far its lane may send, ahead of everything that waits. */
+  credit(lane: Lane, position: number): void {
+    if (this.#hasLast && this.#last === undefined) return;
+    this.#credits[lane] = position;
+    this.wake();
+  }
+
+  /** The other side has told how far a lane may send. */
+  onCredit(lane: Lane, position: number): void {
+    if (this.#closed) return;
+    const waitedBytes = this.#laneBytes;
+    (lane === Lane.messages ? this.#messages : this.#requests).extend(position, this.#frames);
+    if (waitedBytes === 0) return;
+    this.#countLanes();
+    this.#sendLastInTurn();
+    this.wake();
+  }
+
+  /** The source has become ready, less is kept, or there is something new to send. */
+  wake(): void {
+    if (!this.#flushScheduled) this.#scheduleFlush();
+  }
+
+  /** Takes what the link has not taken: whole frames, of each lane in their order. */
+  takeWaiting(): readonly WaitingPiece[] {
+    this.#laneBytes = 0;
+    return [...this.#frames.takeAll(), ...this.#messages.takeAll(), ...this.#requests.takeAll()];
+  }
+
+  /** Resolves below half the high-water mark, or when the connection closes. */
+  drained(): Promise<void> {
+    if (this.#isDrained()) return Promise.resolve();
+    return new Promise((resolve) => this.#drainWaiters.push(resolve));
+  }
+
+  /** Resolves when the link has taken everything, or the connection closes. */
+  flushed(): Promise<void> {
+    if (this.queuedBytes === 0 && this.#urgent.length === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#flushWaiters.push(resolve));
+  }
+
+  /** Drops what waits; nothing is sent any more. */
+  close(): void {
+    this.#closed = true;
+    for (const piece of this.takeWaiting()) letGo(piece);
+    this.#urgent = [];
+    this.#credits = [];
+    this.#last = undefined;
+    this.#urgentBytes = 0;
+    this.#wakeWaiters();
+  }
+
+  #write(kind: number, payload: OutgoingPayload, id: number | undefined): void {
+    this.#frames.write(kind, payload, id);
+    if (!this.#flushScheduled) this.#scheduleFlush();
+  }
+
+  #isTraced(): boolean {
+    if (!this.#flushScheduled) this.#tracesTurn = this.trace?.enabled === true;
+    return this.#tracesTurn;
+  }
+
+  #countLanes(): void {
+    this.#laneBytes = this.#messages.queuedBytes + this.#requests.queuedBytes;
+  }
+
+  #sendLastInTurn(): void {
+    const last = this.#last;
+    if (last === undefined || this.#laneBytes > 0) return;
+    this.#last = undefined;
+    this.sendOwn(last.kind, last.body);
+  }
+
+  #scheduleFlush(): void {
+    this.#flushScheduled = true;
+    queueMicrotask(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    this.#flushScheduled = false;
+    if (this.#closed) return;
+    if (!this.#linkFull) this.#frames.seal();
+    this.#pump();
+  };
+
+  /** Hands over what waits, as far as the link takes it. */
+  #pump(): void {
+    const { link } = this.#options;
+    const frames = this.#frames;
+    while (!this.#linkFull) {
+      let hasRoom: boolean;
+      if (this.#urgent.length > 0 || this.#credits.length > 0) {
+        hasRoom = link.send(this.#takeUrgent());
+      } else if (frames.hasPiece && !(this.#isSourcesTurn && this.source?.isReady)) {
+        const piece = frames.shift()!;
+        const { bytes, chunk, shared } = piece;
+        this.#isSourcesTurn = true;
+        hasRoom = link.send(bytes, chunk && (() => giveBack(chunk)), shared);
+        letGo(piece);
+      } else if (this.source?.isReady) {
+        const { bytes, sent } = this.source.take();
+        this.#isSourcesTurn = false;
+        hasRoom = link.send(bytes, sent);
+      } else {
+        break;
+      }
+      if (!hasRoom) this.#waitForLink();
+    }
+    this.#wakeWaiters();
+  }
+
+  #takeUrgent(): Uint8Array {
+    const frames = this.#urgent;
+    for (const lane of Object.values(Lane)) {
+      const position = this.#credits[lane];
+      if (position !== undefined) frames.push(smallFrame(FrameKind.credit, creditBody(lane, position)));
+    }
+    this.#urgent = [];
+    this.#urgentBytes = 0;
+    this.#credits = [];
+    return joined(frames);
+  }
+
+  #waitForLink(): void {
+    this.#linkFull = true;
+    void this.#options.link.drained().then(() => {
+      this.#linkFull = false;
+      this.#flush();
+    });
+  }
+
+  #isDrained(): boolean {
+    const { limits, keeper } = this.#options;
+    const isKeeping = keeper !== undefined && keeper.keptBytes > limits.queueMaxBytes / 2;
+    return this.#closed || (this.queuedBytes <= limits.queueHighWaterBytes / 2 && !isKeeping);
+  }
+
+  #wakeWaiters(): void {
+    if (this.#drainWaiters.length > 0 && this.#isDrained()) {
+      for (const wake of this.#drainWaiters.splice(0)) wake();
+    }
+    if (this.#flushWaiters.length > 0 && this.queuedBytes === 0) {
+      for (const wake of this.#flushWaiters.splice(0)) wake();
+    }
+  }
+
+  #queueFull(queuedBytes: number, length: number): PeerloomError {
+    const { limits, keeper } = this.#options;
+    return new PeerloomError(
+      'ERR_QUEUE_FULL',
+      `${queuedBytes + (keeper?.keptBytes ?? 0)} bytes wait to be sent, and ${length} more would exceed ${limits.queueMaxBytes} (limits.queueMaxBytes): await drained() when send() returns false`,
+    );
+  }
+}

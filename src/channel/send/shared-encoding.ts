@@ -1,0 +1,155 @@
+import { checkOptions, checkType, shown } from '../../base/arguments.ts';
+import type { Compression, Data } from '../../base/data.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import { compress, compressionCodes } from '../../wire/compression/compression.ts';
+import type { Hello } from '../../wire/frames/hello.ts';
+import { countContainers, encodePayload, type Payload } from '../../wire/payloads/payload.ts';
+import type { SendOptions } from '../channel.ts';
+import type { WaitOptions } from '../pending.ts';
+import { type OutgoingPayload, sharedFramesOf } from './cut-message.ts';
+
+/** A message encoded for the wire. */
+interface EncodedMessage {
+  readonly payload: OutgoingPayload;
+  /** Before compression: what the other side's limit is held against. */
+  readonly plainBytes: number;
+  /** Lists, objects and so on; 0 where there cannot be too many. */
+  readonly containers: number;
+}
+
+/** What one other side takes. */
+export interface Receiver extends Pick<Hello, 'maxMessageBytes' | 'compressions'> {
+  /** It has not said: this side takes its own limit for that of the other. */
+  readonly maxContainers: number;
+}
+
+const sharedMessage = Symbol('a message encoded for many connections');
+
+interface SharedOptions extends SendOptions {
+  readonly [sharedMessage]?: EncodedMessage & { readonly data: Data };
+}
+
+/**
+ * Options for sending the same data to many connections: it is encoded and compressed here, once. A
+ * connection that overrides `send` and passes other data on is not affected.
+ *
+ * @throws TypeError when no message can hold the data; PeerloomError `ERR_COMPRESSION_UNAVAILABLE`.
+ */
+export function shareEncoding(data: Data, options: SendOptions, maxContainers: number): SendOptions {
+  const { payload, ...rest } = encodeMessage(data, options, maxContainers);
+  const shared = { data, payload: { ...payload, shared: sharedFramesOf(payload) }, ...rest };
+  return { ...options, [sharedMessage]: shared } as SharedOptions;
+}
+
+/** Data that was encoded once, for requests to many other nodes. */
+export interface SharedRequest {
+  readonly data: Data;
+  /** Of the payload. */
+  readonly bytes: number;
+  /** The options to ask with. */
+  optionsWith(options: WaitOptions): WaitOptions;
+}
+
+/** @throws TypeError when no message can hold the data. */
+export function shareRequest(data: Data, maxContainers: number): SharedRequest {
+  const shared = shareEncoding(data, {}, maxContainers) as SharedOptions;
+  return {
+    data,
+    bytes: shared[sharedMessage]!.plainBytes,
+    optionsWith: (options) => ({ ...shared, ...options }) as WaitOptions,
+  };
+}
+
+/** What {@link encodeFor} has to know of the options of a request. */
+export function sharedOptionsOf(options: WaitOptions | undefined): SendOptions | undefined {
+  const shared = options as SharedOptions | undefined;
+  return shared?.[sharedMessage] === undefined ? undefined : shared;
+}
+
+/**
+ * Encodes and compresses, as far as {@link shareEncoding} has not done so already, what one other side is to read.
+ *
+ * @throws TypeError when no message can hold the data; PeerloomError `ERR_MESSAGE_TOO_LARGE`,
+ * `ERR_COMPRESSION_UNAVAILABLE`.
+ */
+export function encodeFor(
+  { maxMessageBytes, compressions, maxContainers }: Receiver,
+  data: Data,
+  options: SendOptions | undefined,
+): OutgoingPayload {
+  if (options === undefined) {
+    const payload = encodePayload(data);
+    if (payload.body.length > maxMessageBytes) throw tooLarge(payload.body.length, maxMessageBytes);
+    if (containersIn(payload, maxContainers) > maxContainers) throw tooMany(maxContainers);
+    return payload;
+  }
+  const { payload, plainBytes, containers } = encodeMessage(data, options, maxContainers);
+  if (plainBytes > maxMessageBytes) throw tooLarge(plainBytes, maxMessageBytes);
+  if (containers > maxContainers) throw tooMany(maxContainers);
+  const compression = options.compression ?? 'none';
+  if (compression !== 'none' && !compressions.includes(compression)) {
+    throw new PeerloomError(
+      'ERR_COMPRESSION_UNAVAILABLE',
+      `the other side does not know the compression ${compression}: use another one`,
+    );
+  }
+  return payload;
+}
+
+function encodeMessage(data: Data, options: SendOptions, maxContainers: number): EncodedMessage {
+  const shared = (options as SharedOptions | null)?.[sharedMessage];
+  if (shared !== undefined && Object.is(shared.data, data)) return shared;
+  checkSendOptions(options);
+  const payload = encodePayload(data);
+  const compression = options.compression ?? 'none';
+  checkCompression(compression);
+  const plainBytes = payload.body.length;
+  const containers = containersIn(payload, maxContainers);
+  if (compression === 'none') return { payload, plainBytes, containers };
+  const body = compress(payload.body, compression);
+  // What does not shrink goes as it is: grown, it could pass the limit that its plain form keeps.
+  if (body.length >= plainBytes) return { payload, plainBytes, containers };
+  return {
+    payload: { format: payload.format, compression: compressionCodes[compression], body },
+    plainBytes,
+    containers,
+  };
+}
+
+/** Each takes a byte at least, so small messages need not be looked at. */
+function containersIn({ format, body }: Payload, maxContainers: number): number {
+  return body.length > maxContainers ? countContainers(format, body) : 0;
+}
+
+const sendNames = ['compression', 'verbatim'] as const satisfies readonly (keyof SendOptions)[];
+
+/**
+ * Those of {@link shareEncoding} were checked there, once for all connections.
+ *
+ * @throws TypeError with the name that is not known, or what is given in place of options.
+ */
+export function checkSendOptions(options: SendOptions): void {
+  if ((options as SharedOptions | null)?.[sharedMessage] !== undefined) return;
+  checkOptions(options, sendNames);
+  if (options.verbatim !== undefined) checkType('verbatim', options.verbatim, 'boolean');
+}
+
+function checkCompression(compression: Compression): void {
+  if (Object.hasOwn(compressionCodes, compression)) return;
+  const known = Object.keys(compressionCodes).join(', ');
+  throw new TypeError(`compression must be one of ${known}, not ${shown(compression)}`);
+}
+
+function tooLarge(length: number, maxBytes: number): PeerloomError {
+  return new PeerloomError(
+    'ERR_MESSAGE_TOO_LARGE',
+    `the message has ${length} bytes, but the other side allows at most ${maxBytes} (its limits.maxMessageBytes)`,
+  );
+}
+
+function tooMany(maxContainers: number): PeerloomError {
+  return new PeerloomError(
+    'ERR_MESSAGE_TOO_LARGE',
+    `the message holds more than ${maxContainers} lists, objects, byte arrays and typed arrays: use typed arrays for numbers, send several messages, or raise limits.maxContainers on both sides`,
+  );
+}

@@ -1,0 +1,62 @@
+import type { Data } from '../../base/data.ts';
+import { decompress } from '../../wire/compression/compression.ts';
+import { FrameKind, idBytes, idOf } from '../../wire/frames/frame.ts';
+import { FrameReader } from '../../wire/frames/frame-reader.ts';
+import { alone } from '../../wire/frames/own-memory.ts';
+import { decodePayload, isDataItself } from '../../wire/payloads/payload.ts';
+import type { Ending } from '../ending.ts';
+import type { Session } from '../session/session.ts';
+
+export interface UnacknowledgedOptions {
+  readonly session: Session;
+  /** The deliveries and requests that are still waited for: of the others whoever asked knows already. */
+  readonly awaited: ReadonlySet<number>;
+  readonly maxMessageBytes: number;
+  readonly ending: Ending;
+}
+
+/**
+ * How to read what the user has to know of when a session is over: `undefined` where that is nothing, since this side
+ * chose to leave while there was a link, which took what was sent.
+ */
+export function readerOfUnacknowledged({
+  session,
+  awaited,
+  maxMessageBytes,
+  ending,
+}: UnacknowledgedOptions): (() => readonly Data[] | undefined) | undefined {
+  if (ending.isByChoice && !session.isSuspended) return undefined;
+  const pieces = session.unacknowledged();
+  const isByWord = ending.isByChoice || ending.reason.by === 'them';
+  return () => {
+    const messages = messagesIn(pieces, { maxMessageBytes, isAwaited: (id) => awaited.has(id) });
+    return messages.length > 0 || !isByWord ? messages : undefined;
+  };
+}
+
+/** The data of the messages in whole frames of ours, and of the deliveries and requests that are still waited for. */
+function messagesIn(
+  pieces: readonly Uint8Array[],
+  { maxMessageBytes, isAwaited }: { maxMessageBytes: number; isAwaited: (id: number) => boolean },
+): Data[] {
+  const messages: Data[] = [];
+  const reader = new FrameReader(
+    (kind, format, compression, body) => {
+      const isMessage = kind === FrameKind.message;
+      const isQuestion = kind === FrameKind.deliver || kind === FrameKind.request;
+      if (!isMessage && !(isQuestion && isAwaited(idOf(kind, body)))) return;
+      const encoded = isMessage ? body : body.subarray(idBytes);
+      const plain = compression === 0 ? encoded : decompress(encoded, compression, maxMessageBytes);
+      // What this side has sent is within its limits.
+      const given = isDataItself(format) ? alone(plain) : plain;
+      messages.push(decodePayload(format, given, { maxContainers: Number.POSITIVE_INFINITY }));
+    },
+    { maxMessageBytes: maxMessageBytes + idBytes },
+  );
+  try {
+    for (const piece of pieces) reader.push(piece);
+  } catch {
+    // The other side has acknowledged a part of a frame, which no honest one does: the rest cannot be read.
+  }
+  return messages;
+}

@@ -1,0 +1,165 @@
+import { PeerloomError } from '../../base/errors.ts';
+import { ChunkPool } from '../send/chunk-pool.ts';
+import type { SharedFrame } from '../send/shared-frame.ts';
+import { KeptPiece, type PieceLink } from './kept-piece.ts';
+
+/** Small pieces are copied behind each other into blocks, so that tiny ones cost no more than their bytes. */
+const blockBytes = 16 * 1024;
+const smallBytes = 4 * 1024;
+
+/** 8 MiB at the most, for all sessions of the process. */
+const blocks = new ChunkPool(blockBytes, 512);
+
+/**
+ * What a session has sent, until the other side has acknowledged it.
+ *
+ *    ── acknowledged ──┬── handed to the link ──┬── waiting ──┐
+ *    acknowledgedBytes ┘            handedBytes ┘   sentBytes ┘
+ */
+export class KeptPieces {
+  /** From the one on that is not acknowledged whole. */
+  #pieces: KeptPiece[] = [];
+  /** What a session that ends never gave to a link. */
+  #unsent: KeptPiece[] = [];
+  /** The piece from which the link is given next. */
+  #next = 0;
+  #acknowledgedBytes = 0;
+  #handedBytes = 0;
+  #sentBytes = 0;
+  #costBytes = 0;
+
+  /** The memory that all pieces take. */
+  get costBytes(): number {
+    return this.#costBytes;
+  }
+
+  /** The same, but what other sessions share is split between them. */
+  get heldBytes(): number {
+    return heldBytesOf(this.#pieces) + heldBytesOf(this.#unsent);
+  }
+
+  /** Something waits for the link. */
+  get hasNext(): boolean {
+    return this.#handedBytes < this.#sentBytes;
+  }
+
+  /**
+   * @param release called once neither this session nor a link needs the memory any more.
+   * @param shared set where other sessions keep the same memory.
+   * @returns the memory that this takes anew.
+   */
+  push(bytes: Uint8Array, release?: () => void, shared?: SharedFrame): number {
+    const costBytes = this.#costBytes;
+    if (bytes.length <= smallBytes) {
+      this.#join(bytes);
+      release?.();
+    } else if (2 * bytes.length < bytes.buffer.byteLength) {
+      // A small part of a large piece of memory would keep all of it.
+      this.#add(new KeptPiece({ memory: bytes.slice(), start: this.#sentBytes, filled: bytes.length }));
+      release?.();
+    } else {
+      const { length: filled } = bytes;
+      this.#add(new KeptPiece({ memory: bytes, start: this.#sentBytes, filled, release, shared }));
+    }
+    this.#sentBytes += bytes.length;
+    return this.#costBytes - costBytes;
+  }
+
+  /**
+   * Hands the next piece to a link; only where {@link KeptPieces.hasNext}.
+   *
+   * @returns whether the link has room for more.
+   */
+  handNextTo(link: PieceLink): boolean {
+    const position = this.#handedBytes;
+    const piece = this.#pieces[this.#next]!;
+    this.#handedBytes = piece.end;
+    this.#next += 1;
+    return piece.handTo(link, position);
+  }
+
+  /**
+   * The other side has everything up to a position.
+   *
+   * @returns false: it said so before.
+   * @throws PeerloomError `ERR_PROTOCOL` for what the link was not given.
+   */
+  acknowledge(position: number): boolean {
+    if (position > this.#handedBytes) {
+      throw new PeerloomError('ERR_PROTOCOL', 'the other side acknowledged bytes that were not sent');
+    }
+    if (position <= this.#acknowledgedBytes) return false;
+    this.#acknowledgedBytes = position;
+    const whole = this.#wholeUpTo(position);
+    this.#next -= whole;
+    for (const piece of this.#pieces.splice(0, whole)) {
+      this.#costBytes -= piece.costBytes;
+      piece.acknowledged();
+    }
+    return true;
+  }
+
+  /** The other side has acknowledged what follows a position. */
+  isPast(position: number): boolean {
+    return position < this.#acknowledgedBytes;
+  }
+
+  /** What follows a position is there. */
+  has(position: number): boolean {
+    return !this.isPast(position) && position <= this.#sentBytes;
+  }
+
+  /** Another link is given everything from a position on that it has. */
+  rewind(position: number): void {
+    this.#handedBytes = position;
+    this.#next = this.#wholeUpTo(position);
+  }
+
+  /** Keeps what no link gets any more, behind all that was sent. */
+  keepUnsent(bytes: Uint8Array, shared?: SharedFrame): void {
+    this.#unsent.push(new KeptPiece({ memory: bytes, start: this.#sentBytes, filled: bytes.length, shared }));
+  }
+
+  /** What is not acknowledged: whole frames, from the beginning of a message on. */
+  unacknowledged(): Uint8Array[] {
+    return [...this.#pieces, ...this.#unsent].map((piece) => piece.from(this.#acknowledgedBytes));
+  }
+
+  /** Forgets everything: the session is over, and its user has heard what was not acknowledged. */
+  clear(): void {
+    for (const piece of [...this.#pieces, ...this.#unsent]) piece.drop();
+    this.#pieces = [];
+    this.#unsent = [];
+    this.#next = this.#costBytes = 0;
+    this.#handedBytes = this.#acknowledgedBytes = this.#sentBytes;
+  }
+
+  #join(bytes: Uint8Array): void {
+    let last = this.#pieces.at(-1);
+    if (last === undefined || !last.isBlock || last.filled + bytes.length > blockBytes) {
+      const memory = blocks.take();
+      const release = (): void => blocks.give(memory);
+      last = this.#add(new KeptPiece({ memory, start: this.#sentBytes, filled: 0, isBlock: true, release }));
+    } else if (this.#next === this.#pieces.length) {
+      this.#next -= 1;
+    }
+    last.memory.set(bytes, last.filled);
+    last.filled += bytes.length;
+  }
+
+  #add(piece: KeptPiece): KeptPiece {
+    this.#pieces.push(piece);
+    this.#costBytes += piece.costBytes;
+    return piece;
+  }
+
+  /** How many pieces end at or before a position. */
+  #wholeUpTo(position: number): number {
+    const index = this.#pieces.findIndex(({ end }) => end > position);
+    return index < 0 ? this.#pieces.length : index;
+  }
+}
+
+function heldBytesOf(pieces: readonly KeptPiece[]): number {
+  return pieces.reduce((bytes, piece) => bytes + piece.heldBytes, 0);
+}

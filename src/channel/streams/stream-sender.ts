@@ -1,0 +1,135 @@
+import { PeerloomError } from '../../base/errors.ts';
+import { allocate } from '../../wire/frames/memory.ts';
+import {
+  maxStreamCredit,
+  streamDataHeaderBytes,
+  writeStreamDataHeader,
+} from '../../wire/frames/stream-frames.ts';
+import { ChunkPool } from '../send/chunk-pool.ts';
+import type { Piece } from '../send/frame-source.ts';
+
+/** A chunk is a frame: its header and its data, together one write to the link. */
+const chunkBytes = 64 * 1024;
+
+/** For who writes more at a time: each frame costs the other side as much as 20 KiB of data. */
+const largeChunkBytes = 256 * 1024;
+
+/** 4 MiB of each at the most, for all streams of the process. */
+const chunks = new ChunkPool(chunkBytes, 64);
+const largeChunks = new ChunkPool(largeChunkBytes, 16);
+
+/** Data in the memory of a chunk; before `from` there is room for the header of a frame. */
+interface Chunk {
+  readonly memory: Uint8Array<ArrayBuffer>;
+  from: number;
+  to: number;
+}
+
+/** What a stream has to send, kept until the link asks for it and the other side's credit allows it. */
+export class StreamSender {
+  readonly #id: number;
+  #chunks: Chunk[] = [];
+  #bufferedBytes = 0;
+  #heldBytes = 0;
+  #credit = 0;
+  /** Half of the window that the stream began with. */
+  #enoughCredit = 0;
+
+  constructor(id: number) {
+    this.#id = id;
+  }
+
+  /** Bytes written and not sent yet. */
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
+  /** The memory that they lie in. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /**
+   * There is data, and credit for the next chunk of it: what is cut comes back as small credit, which would cut
+   * the next one. More than half of the window is not waited for.
+   */
+  get canSend(): boolean {
+    if (this.#bufferedBytes === 0 || this.#credit <= streamDataHeaderBytes) return false;
+    const { from, to } = this.#chunks[0]!;
+    return this.#credit >= Math.min(streamDataHeaderBytes + to - from, this.#enoughCredit);
+  }
+
+  /** @throws PeerloomError `ERR_PROTOCOL` for more credit than there may be. */
+  addCredit(bytes: number): void {
+    this.#enoughCredit ||= bytes / 2;
+    this.#credit += bytes;
+    if (this.#credit > maxStreamCredit) {
+      throw new PeerloomError(
+        'ERR_PROTOCOL',
+        `the credit of a stream grew to ${this.#credit} bytes, more than is allowed`,
+      );
+    }
+  }
+
+  /** Copies bytes behind what waits already. @returns the memory that they take anew. */
+  write(bytes: Uint8Array): number {
+    const heldBytes = this.#heldBytes;
+    let taken = 0;
+    while (taken < bytes.length) {
+      let last = this.#chunks.at(-1);
+      if (last === undefined || last.to === last.memory.length) {
+        const memory = memoryFor(Math.max(chunkBytes, streamDataHeaderBytes + bytes.length - taken));
+        last = { memory, from: streamDataHeaderBytes, to: streamDataHeaderBytes };
+        this.#chunks.push(last);
+        this.#heldBytes += memory.length;
+      }
+      const share = Math.min(bytes.length - taken, last.memory.length - last.to);
+      last.memory.set(bytes.subarray(taken, taken + share), last.to);
+      last.to += share;
+      taken += share;
+    }
+    this.#bufferedBytes += bytes.length;
+    return this.#heldBytes - heldBytes;
+  }
+
+  /** The next frame; only where {@link StreamSender.canSend}. */
+  take(): Piece {
+    const first = this.#chunks[0]!;
+    const length = Math.min(first.to - first.from, this.#credit - streamDataHeaderBytes);
+    const isWhole = length === first.to - first.from;
+    // What the credit cuts off is copied: the rest needs the room before it for a header of its own.
+    const cutBytes = streamDataHeaderBytes + length;
+    const memory = isWhole ? first.memory : memoryFor(cutBytes);
+    const start = isWhole ? first.from - streamDataHeaderBytes : 0;
+    if (isWhole) {
+      this.#chunks.shift();
+      this.#heldBytes -= memory.length;
+    } else {
+      memory.set(first.memory.subarray(first.from, first.from + length), streamDataHeaderBytes);
+      first.from += length;
+    }
+    writeStreamDataHeader(memory, start, this.#id, length);
+    const end = start + streamDataHeaderBytes + length;
+    this.#bufferedBytes -= length;
+    this.#credit -= streamDataHeaderBytes + length;
+    return { bytes: memory.subarray(start, end), sent: () => giveBack(memory) };
+  }
+
+  /** Forgets what waits. */
+  clear(): void {
+    for (const { memory } of this.#chunks) giveBack(memory);
+    this.#chunks = [];
+    this.#bufferedBytes = this.#heldBytes = 0;
+  }
+}
+
+/** So much, or a chunk that may be larger, or smaller where no frame is that large. */
+function memoryFor(bytes: number): Uint8Array<ArrayBuffer> {
+  if (2 * bytes < chunkBytes) return allocate(bytes);
+  return (bytes <= chunkBytes ? chunks : largeChunks).take();
+}
+
+function giveBack(memory: Uint8Array<ArrayBuffer>): void {
+  chunks.give(memory);
+  largeChunks.give(memory);
+}

@@ -1,0 +1,301 @@
+import { type ErrorCode, PeerloomError } from '../../base/errors.ts';
+import type { Limits } from '../../base/limits.ts';
+import { FrameKind, idBody, smallFrame } from '../../wire/frames/frame.ts';
+import { type StreamAbort, streamAbortBody, streamCreditBody } from '../../wire/frames/stream-frames.ts';
+import type { Piece } from '../send/frame-source.ts';
+import { StreamReceiver } from './stream-receiver.ts';
+import { StreamSender } from './stream-sender.ts';
+
+/** What a stream needs of the connection that it belongs to. */
+export interface StreamHost {
+  readonly limits: Limits;
+  /** The largest window of a stream. */
+  readonly windowShareBytes: number;
+  /** Told of what is kept anew. */
+  onGrowth(bytes: number): void;
+  /** The stream may have frames to send. */
+  wake(stream: ChannelStream): void;
+  /** The stream is over and its place is free. */
+  remove(stream: ChannelStream): void;
+  /** A stream of ours is given up before they have answered: they learn of it, and its place is free. */
+  withdraw(stream: ChannelStream): void;
+}
+
+interface Reader {
+  readonly resolve: (bytes: Uint8Array | undefined) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const abortErrors: Record<StreamAbort['code'], ErrorCode> = {
+  aborted: 'ERR_STREAM_ABORTED',
+  limit: 'ERR_STREAM_LIMIT',
+  handler: 'ERR_HANDLER',
+};
+
+/** What those who read or write are told. */
+export function abortError({ code, message }: StreamAbort, cause?: unknown): PeerloomError {
+  return new PeerloomError(abortErrors[code], message, cause === undefined ? {} : { cause });
+}
+
+/** An ordered flow of bytes in each direction, beside the messages of a connection. */
+export class ChannelStream {
+  readonly id: number;
+  /** Bytes of each direction, for the log. */
+  readonly counts = { sent: 0, received: 0 };
+  readonly #host: StreamHost;
+  readonly #sender: StreamSender;
+  readonly #receiver: StreamReceiver;
+  readonly #closed = Promise.withResolvers<void>();
+
+  /** `'asked'`: by us, and they have not answered; `'offered'`: by them, and we have not taken it. */
+  #phase: 'asked' | 'offered' | 'open';
+  #writing: 'open' | 'ending' | 'ended' = 'open';
+  #reading: 'open' | 'ended' | 'failed' = 'open';
+  #error: Error | undefined;
+  /** An abort of ours that they have not been told of. */
+  #abort: StreamAbort | undefined;
+  #readers: Reader[] = [];
+  #drainWaiters: (() => void)[] = [];
+
+  constructor(id: number, phase: 'asked' | 'offered', host: StreamHost) {
+    this.id = id;
+    this.#phase = phase;
+    this.#host = host;
+    this.#sender = new StreamSender(id);
+    this.#receiver = new StreamReceiver(host.limits.streamWindowBytes);
+    this.#closed.promise.catch(() => {});
+  }
+
+  /** Resolves when both directions have come to their end; rejects with what broke them off. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  /** What waits to be read, and to be sent. */
+  get heldBytes(): number {
+    return this.#receiver.heldBytes + this.#sender.heldBytes;
+  }
+
+  /** It was given up. */
+  get hasFailed(): boolean {
+    return this.#error !== undefined;
+  }
+
+  // What the user does.
+
+  /** The next bytes; `undefined` at the end. */
+  read(): Promise<Uint8Array | undefined> {
+    const bytes = this.#receiver.take();
+    if (bytes !== undefined) {
+      this.#afterRead();
+      return Promise.resolve(bytes);
+    }
+    if (this.#reading === 'failed') return Promise.reject(this.#error!);
+    if (this.#reading === 'ended') return Promise.resolve(undefined);
+    return new Promise((resolve, reject) => this.#readers.push({ resolve, reject }));
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.#error !== undefined) throw this.#error;
+    if (this.#writing !== 'open') {
+      throw new PeerloomError(
+        'ERR_STREAM_ENDED',
+        `the stream ${this.id} was ended: write everything before end()`,
+      );
+    }
+    const { queueMaxBytes, streamWindowBytes } = this.#host.limits;
+    const { bufferedBytes } = this.#sender;
+    if (bufferedBytes > 0 && bufferedBytes + bytes.length > queueMaxBytes) {
+      throw new PeerloomError(
+        'ERR_QUEUE_FULL',
+        `${bufferedBytes} bytes of the stream wait to be sent, and ${bytes.length} more would exceed ${queueMaxBytes} (limits.queueMaxBytes): await drained() when write() returns false`,
+      );
+    }
+    this.counts.sent += bytes.length;
+    this.#host.onGrowth(this.#sender.write(bytes));
+    this.#host.wake(this);
+    return this.#sender.bufferedBytes < streamWindowBytes;
+  }
+
+  drained(): Promise<void> {
+    if (this.#isDrained()) return Promise.resolve();
+    return new Promise((resolve) => this.#drainWaiters.push(resolve));
+  }
+
+  end(): void {
+    if (this.#writing !== 'open') return;
+    this.#writing = 'ending';
+    this.#host.wake(this);
+  }
+
+  /** Gives both directions up, on both sides. */
+  abort(reason: StreamAbort, cause?: unknown): void {
+    if (this.#error !== undefined) {
+      this.dropUnread(abortError(reason, cause));
+      return;
+    }
+    if (this.#isOver()) return;
+    this.#giveUp(abortError(reason, cause));
+    // A side that never answers would keep the place for ever.
+    if (this.#phase === 'asked') {
+      this.#host.withdraw(this);
+      return;
+    }
+    this.#abort = reason;
+    this.#host.wake(this);
+  }
+
+  // What the other side does.
+
+  /** @throws PeerloomError `ERR_PROTOCOL`, as do the next three. */
+  onData(data: Uint8Array): void {
+    if (this.#error !== undefined) return;
+    if (data.length === 0 || this.#reading !== 'open' || this.#phase !== 'open') {
+      throw new PeerloomError('ERR_PROTOCOL', `the stream ${this.id} received data where none is allowed`);
+    }
+    this.counts.received += data.length;
+    const keptBytes = this.#receiver.push(data);
+    const reader = this.#readers.shift();
+    if (reader === undefined) {
+      this.#host.onGrowth(keptBytes);
+      return;
+    }
+    reader.resolve(this.#receiver.take());
+    this.#afterRead();
+  }
+
+  /** The first credit for a stream of ours says that they have taken it; that for one of theirs opens it. */
+  onCredit(bytes: number): void {
+    if (this.#phase === 'asked') this.#phase = 'open';
+    this.#sender.addCredit(bytes);
+    this.#host.wake(this);
+  }
+
+  onEnd(): void {
+    if (this.#error !== undefined) return;
+    if (this.#reading !== 'open' || this.#phase !== 'open') {
+      throw new PeerloomError('ERR_PROTOCOL', `the stream ${this.id} was ended a second time`);
+    }
+    this.#reading = 'ended';
+    for (const { resolve } of this.#readers.splice(0)) resolve(undefined);
+    this.#settle();
+  }
+
+  onAbort(error: Error): void {
+    if (this.#error === undefined) this.#giveUp(error);
+    this.#host.remove(this);
+  }
+
+  /** The connection is gone; what has arrived can still be read, unless it has to be dropped. */
+  onConnectionClosed(error: Error, unread: 'kept' | 'dropped'): void {
+    if (this.#error !== undefined) return;
+    if (unread === 'dropped') {
+      this.#giveUp(error);
+      return;
+    }
+    if (this.#writing === 'ended' && this.#reading === 'ended') this.#closed.resolve();
+    this.#fail(error);
+  }
+
+  /** What has arrived can no longer be read, after the connection has ended. */
+  dropUnread(error: Error): void {
+    if (this.#receiver.isEmpty) return;
+    this.#receiver.clear();
+    this.#reading = 'failed';
+    this.#error = error;
+  }
+
+  // What the connection does.
+
+  /** Takes a stream of theirs. */
+  accept(): void {
+    this.#phase = 'open';
+    this.#host.wake(this);
+  }
+
+  /** The window to open a stream of ours with. */
+  takeWindow(): number {
+    return this.#receiver.takeCredit();
+  }
+
+  /** There is a frame about the stream. Frames of a stream that is not open yet would overtake its opening. */
+  get hasControl(): boolean {
+    if (this.#phase === 'asked') return false;
+    if (this.#error !== undefined) return this.#abort !== undefined;
+    return this.hasCredit && this.#receiver.isCreditDue;
+  }
+
+  /** There is credit that can go along with other frames. */
+  get hasCredit(): boolean {
+    const isReceiving = this.#phase === 'open' && this.#reading === 'open';
+    return isReceiving && this.#receiver.hasCredit;
+  }
+
+  /** The frame of either. */
+  takeControl(): Uint8Array {
+    if (this.#abort !== undefined) {
+      this.#host.remove(this);
+      return smallFrame(FrameKind.streamAbort, streamAbortBody(this.id, this.#abort));
+    }
+    this.#receiver.adapt(this.#host.windowShareBytes);
+    return smallFrame(FrameKind.streamCredit, streamCreditBody(this.id, this.#receiver.takeCredit()));
+  }
+
+  /** There is a frame with data, or with the end of it. */
+  get hasData(): boolean {
+    if (this.#phase !== 'open' || this.#error !== undefined) return false;
+    return this.#sender.canSend || (this.#writing === 'ending' && this.#sender.bufferedBytes === 0);
+  }
+
+  /** That frame. */
+  takeData(): Piece {
+    if (this.#sender.bufferedBytes > 0) {
+      const piece = this.#sender.take();
+      if (this.#isDrained()) this.#wakeDrained();
+      return piece;
+    }
+    this.#writing = 'ended';
+    this.#settle();
+    return { bytes: smallFrame(FrameKind.streamEnd, idBody(this.id)) };
+  }
+
+  #isDrained(): boolean {
+    const isOpen = this.#error === undefined && this.#writing === 'open';
+    return !isOpen || this.#sender.bufferedBytes <= this.#host.limits.streamWindowBytes / 2;
+  }
+
+  #wakeDrained(): void {
+    for (const wake of this.#drainWaiters.splice(0)) wake();
+  }
+
+  #afterRead(): void {
+    if (this.hasControl) this.#host.wake(this);
+    this.#settle();
+  }
+
+  #isOver(): boolean {
+    return this.#writing === 'ended' && this.#reading === 'ended' && this.#receiver.isEmpty;
+  }
+
+  #settle(): void {
+    if (this.#error !== undefined || !this.#isOver()) return;
+    this.#closed.resolve();
+    this.#host.remove(this);
+  }
+
+  /** What has arrived is dropped too. */
+  #giveUp(error: Error): void {
+    this.#receiver.clear();
+    this.#reading = 'failed';
+    this.#fail(error);
+  }
+
+  #fail(error: Error): void {
+    this.#error = error;
+    this.#sender.clear();
+    if (this.#reading === 'open') this.#reading = 'failed';
+    for (const { reject } of this.#readers.splice(0)) reject(error);
+    this.#wakeDrained();
+    this.#closed.reject(error);
+  }
+}

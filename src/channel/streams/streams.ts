@@ -1,0 +1,314 @@
+import { messageOf } from '../../base/arguments.ts';
+import type { Data } from '../../base/data.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import type { Limits } from '../../base/limits.ts';
+import type { Runtime } from '../../base/runtime.ts';
+import { FrameKind, idBytes, idOf, smallFrame } from '../../wire/frames/frame.ts';
+import type { Frame } from '../../wire/frames/frame-reader.ts';
+import type { Hello } from '../../wire/frames/hello.ts';
+import { joined } from '../../wire/frames/memory.ts';
+import { copyOf } from '../../wire/frames/own-memory.ts';
+import {
+  decodeStreamAbort,
+  decodeStreamCredit,
+  decodeStreamOpen,
+  encodeStreamOpen,
+  maxStreamHeaderBytes,
+  openPrefixBytes,
+  type StreamAbort,
+  streamAbortBody,
+} from '../../wire/frames/stream-frames.ts';
+import { decodePayload, encodePayload, type Payload } from '../../wire/payloads/payload.ts';
+import type { ChannelHandler } from '../channel.ts';
+import { PendingAnswers, type WaitOptions } from '../pending.ts';
+import type { FrameSource, Piece } from '../send/frame-source.ts';
+import type { Outgoing } from '../send/outgoing.ts';
+import type { Trace } from '../trace.ts';
+import { abortError, ChannelStream, type StreamHost } from './stream.ts';
+
+export interface StreamsOptions {
+  /** The two sides take numbers of their own: the dialler odd ones, the listener even ones. */
+  readonly direction: 'inbound' | 'outbound';
+  readonly outgoing: Outgoing;
+  readonly theirs: Pick<Hello, 'maxMessageBytes'>;
+  readonly limits: Limits;
+  readonly runtime: Runtime;
+  readonly trace: Trace;
+}
+
+/** Windows of streams that are read as fast as they arrive: each of them, and all together. */
+const maxWindowBytes = 8 * 1024 * 1024;
+const sharedWindowBytes = 16 * 1024 * 1024;
+
+/** Refusals that may wait on a peer that does not read. */
+const maxWaitingRefusals = 16_384;
+
+const maxId = 2 ** 32 - 1;
+
+/** A short message, because as many of these may wait as there are openings. */
+const withdrawn: StreamAbort = {
+  code: 'aborted',
+  message: 'the side that opened the stream gave up waiting',
+};
+
+/** Frames about streams are joined up to here. */
+const maxControlBytes = 16 * 1024;
+
+/**
+ * The streams of a connection. What they have to send is asked for when the link has room for it: frames
+ * about streams first, then data, a frame of each stream in turn.
+ */
+export class Streams implements StreamHost, FrameSource {
+  readonly limits: Limits;
+  onGrowth: (bytes: number) => void = () => {};
+  readonly #options: StreamsOptions;
+  /** All that take up a place, whoever opened them. */
+  readonly #streams = new Map<number, ChannelStream>();
+  readonly #withControl = new Set<ChannelStream>();
+  readonly #withData = new Set<ChannelStream>();
+  #refused: number[] = [];
+  /** The n-th question is the n-th stream of ours. */
+  readonly #openings: PendingAnswers<void>;
+  #lastTheirId = 0;
+
+  constructor(options: StreamsOptions) {
+    this.limits = options.limits;
+    this.#options = options;
+    this.#openings = new PendingAnswers(options.runtime);
+    options.outgoing.source = this;
+  }
+
+  /**
+   * Opens a stream; resolves when the other side has taken it.
+   *
+   * @throws PeerloomError `ERR_STREAM_LIMIT`, `ERR_HANDLER`, `ERR_MESSAGE_TOO_LARGE`, `ERR_QUEUE_FULL`,
+   * `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_CONNECTION_CLOSED`; TypeError for a header that no message can hold.
+   */
+  async open(header: Data, options?: WaitOptions): Promise<ChannelStream> {
+    const payload = this.#encodeHeader(header);
+    const { maxStreams } = this.limits;
+    if (this.#streams.size >= maxStreams) {
+      throw new PeerloomError(
+        'ERR_STREAM_LIMIT',
+        `the connection has ${maxStreams} streams (limits.maxStreams): each keeps its place until both sides have ended it and read it to the end, or one side has aborted it`,
+      );
+    }
+    let stream: ChannelStream | undefined;
+    try {
+      await this.#openings.ask('openStream', options, (question) => {
+        const opening = new ChannelStream(this.#idOf(question), 'asked', this);
+        const body = encodeStreamOpen(opening.takeWindow(), payload);
+        this.#options.outgoing.sendFreely(FrameKind.streamOpen, body, opening.id);
+        this.#streams.set(opening.id, opening);
+        stream = opening;
+      });
+      return stream!;
+    } catch (error) {
+      stream?.abort({ code: 'aborted', message: messageOf(error) }, error);
+      throw error;
+    }
+  }
+
+  /**
+   * Takes in the opening of a stream of theirs.
+   *
+   * @returns false: there is no place for it, and it is refused.
+   * @throws PeerloomError `ERR_PROTOCOL`.
+   */
+  onOpen({ kind, body }: Frame): boolean {
+    const id = idOf(kind, body);
+    const { windowBytes } = decodeStreamOpen(body);
+    if (this.#isOurs(id) || id <= this.#lastTheirId) {
+      throw new PeerloomError('ERR_PROTOCOL', `a stream cannot be opened with the number ${id}`);
+    }
+    this.#lastTheirId = id;
+    if (this.#streams.size >= this.limits.maxStreams) {
+      this.#refuse(id);
+      return false;
+    }
+    const stream = new ChannelStream(id, 'offered', this);
+    this.#streams.set(id, stream);
+    stream.onCredit(windowBytes);
+    return true;
+  }
+
+  /** Hands a stream of theirs to the user. */
+  offer({ kind, format, compression, body }: Frame, handler: ChannelHandler): void {
+    const stream = this.#streams.get(idOf(kind, body));
+    if (stream === undefined || stream.hasFailed) return;
+    let header: Data;
+    try {
+      if (compression !== 0)
+        throw new PeerloomError('ERR_MESSAGE_INVALID', 'the header of a stream is compressed');
+      header = decodePayload(format, copyOf(decodeStreamOpen(body).header), this.limits);
+    } catch (error) {
+      handler.rejected(error as Error);
+      stream.abort({ code: 'aborted', message: 'the header of the stream could not be decoded' });
+      return;
+    }
+    const handled = handler.stream(header, stream);
+    if (handled === undefined) {
+      stream.abort({ code: 'handler', message: 'the other side has no handler for streams' });
+      return;
+    }
+    stream.accept();
+    const conclude = (isHandled: boolean): void => {
+      if (!isHandled) stream.abort({ code: 'handler', message: 'a handler of the other side failed' });
+    };
+    if (typeof handled === 'object') void handled.then(conclude);
+    else conclude(handled);
+  }
+
+  /**
+   * Takes in all other frames of streams. Those of streams that are not there are passed over: they were on
+   * their way when the stream was given up.
+   *
+   * @throws PeerloomError `ERR_PROTOCOL`.
+   */
+  onFrame({ kind, body }: Frame): void {
+    const id = idOf(kind, body);
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return;
+    switch (kind) {
+      case FrameKind.streamData:
+        stream.onData(body.subarray(idBytes));
+        break;
+      case FrameKind.streamCredit:
+        stream.onCredit(decodeStreamCredit(body));
+        if (this.#isOurs(id)) this.#openings.answer(this.#questionOf(id), undefined);
+        break;
+      case FrameKind.streamEnd:
+        stream.onEnd();
+        break;
+      case FrameKind.streamAbort: {
+        const error = abortError(decodeStreamAbort(body));
+        stream.onAbort(error);
+        if (this.#isOurs(id)) this.#openings.fail(this.#questionOf(id), error);
+      }
+    }
+  }
+
+  /**
+   * The connection is gone, and nothing is sent any more.
+   *
+   * @returns the streams that still hold what they have received.
+   */
+  close(reason: () => PeerloomError, unread: 'kept' | 'dropped' = 'kept'): readonly ChannelStream[] {
+    this.#openings.failAll(reason);
+    this.#refused = [];
+    if (this.#streams.size === 0) return [];
+    const error = reason();
+    const streams = [...this.#streams.values()];
+    this.#streams.clear();
+    this.#withControl.clear();
+    this.#withData.clear();
+    for (const stream of streams) stream.onConnectionClosed(error, unread);
+    return streams.filter(({ heldBytes }) => heldBytes > 0);
+  }
+
+  /** What waits in all of them. */
+  get heldBytes(): number {
+    let bytes = 0;
+    for (const stream of this.#streams.values()) bytes += stream.heldBytes;
+    return bytes;
+  }
+
+  get windowShareBytes(): number {
+    const share = Math.min(maxWindowBytes, Math.floor(sharedWindowBytes / this.#streams.size));
+    return Math.max(this.limits.streamWindowBytes, share);
+  }
+
+  wake(stream: ChannelStream): void {
+    if (this.#streams.get(stream.id) !== stream) return;
+    if (stream.hasControl) this.#withControl.add(stream);
+    if (stream.hasData) this.#withData.add(stream);
+    else this.#withData.delete(stream);
+    if (this.isReady) this.#options.outgoing.wake();
+  }
+
+  remove(stream: ChannelStream): void {
+    const { trace } = this.#options;
+    if (this.#streams.delete(stream.id) && trace.enabled) trace.streamOver(stream.id, stream.counts);
+    this.#withControl.delete(stream);
+    this.#withData.delete(stream);
+  }
+
+  withdraw(stream: ChannelStream): void {
+    // Behind the opening, which may still wait to be sent.
+    this.#options.outgoing.sendOwn(FrameKind.streamAbort, streamAbortBody(stream.id, withdrawn));
+    this.remove(stream);
+  }
+
+  get isReady(): boolean {
+    return this.#withData.size > 0 || this.#withControl.size > 0 || this.#refused.length > 0;
+  }
+
+  take(): Piece {
+    if (this.#withControl.size > 0 || this.#refused.length > 0) return { bytes: this.#takeControl() };
+    const [stream] = this.#withData as Iterable<ChannelStream> as [ChannelStream];
+    this.#withData.delete(stream);
+    const piece = stream.takeData();
+    if (stream.hasData) this.#withData.add(stream);
+    return piece;
+  }
+
+  #takeControl(): Uint8Array {
+    const frames: Uint8Array[] = [];
+    let bytes = 0;
+    const add = (frame: Uint8Array): void => {
+      frames.push(frame);
+      bytes += frame.length;
+    };
+    while (bytes < maxControlBytes && this.#refused.length > 0) {
+      const body = streamAbortBody(this.#refused.pop()!, { code: 'limit', message: '' });
+      add(smallFrame(FrameKind.streamAbort, body));
+    }
+    for (const stream of this.#withControl) {
+      if (bytes >= maxControlBytes) break;
+      this.#withControl.delete(stream);
+      add(stream.takeControl());
+    }
+    // The smaller credits go along: one write for all of them, in place of one for each.
+    for (const stream of this.#streams.values()) {
+      if (bytes < maxControlBytes && stream.hasCredit) add(stream.takeControl());
+    }
+    return joined(frames);
+  }
+
+  #refuse(id: number): void {
+    if (this.#refused.push(id) > maxWaitingRefusals) {
+      throw new PeerloomError(
+        'ERR_PROTOCOL',
+        'the other side opens streams in a loop and does not read that they are refused',
+      );
+    }
+    this.#options.outgoing.wake();
+  }
+
+  #encodeHeader(header: Data): Payload {
+    const payload = encodePayload(header);
+    const maxBytes = Math.min(maxStreamHeaderBytes, this.#options.theirs.maxMessageBytes - openPrefixBytes);
+    if (payload.body.length <= maxBytes) return payload;
+    throw new PeerloomError(
+      'ERR_MESSAGE_TOO_LARGE',
+      `the header of the stream has ${payload.body.length} bytes, at most ${maxBytes} are allowed: send the rest through the stream`,
+    );
+  }
+
+  #isOurs(id: number): boolean {
+    return (id % 2 === 1) === (this.#options.direction === 'outbound');
+  }
+
+  #idOf(question: number): number {
+    const id = this.#options.direction === 'outbound' ? 2 * question - 1 : 2 * question;
+    if (id <= maxId) return id;
+    throw new PeerloomError(
+      'ERR_STREAM_LIMIT',
+      'the connection has used up the numbers for its streams: connect again',
+    );
+  }
+
+  #questionOf(id: number): number {
+    return Math.ceil(id / 2);
+  }
+}

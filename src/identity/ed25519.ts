@@ -1,0 +1,105 @@
+import { ed25519 } from '@noble/curves/ed25519.js';
+import { bytesToNumberLE, concatBytes, hexToBytes } from '@noble/curves/utils.js';
+import { sha512 } from '@noble/hashes/sha2.js';
+import { optionalBuiltin } from '../base/builtin.ts';
+
+/** Checks signatures of one public key. */
+export type Verify = (message: Uint8Array, signature: Uint8Array) => boolean;
+
+const publicKeyBytes = 32;
+const signatureBytes = 64;
+
+/** RFC 8410: what stands before the 32 bytes of a public key in DER. */
+const spkiPrefix = hexToBytes('302a300506032b6570032100');
+
+const { Point } = ed25519;
+
+/**
+ * The y coordinates of the points of order 1, 2, 4 and 8, little-endian. The sign of x does not matter: with either
+ * sign, such an encoding names a point of small order, or no point at all.
+ */
+const smallOrderYs = [
+  '0100000000000000000000000000000000000000000000000000000000000000',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  '0000000000000000000000000000000000000000000000000000000000000000',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+].map(hexToBytes);
+
+/** 2^255 − 19, the order of the field, little-endian. */
+const fieldOrder = hexToBytes('edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f');
+
+/** L, the order of the group, little-endian. */
+const groupOrder = hexToBytes('edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010');
+
+/**
+ * Whether 32 bytes may be the public key of a node: written canonically, and not of small order
+ * (docs/protocol.md, clause 1.5). Whether a point of the curve has that y is left to the first signature.
+ */
+export function isPublicKey(bytes: Uint8Array): boolean {
+  return bytes.length === publicKeyBytes && isCanonicalPoint(bytes, 0);
+}
+
+/**
+ * The part of the rule for signatures that needs no arithmetic (docs/protocol.md, clause 1.4). Libraries disagree
+ * on it, so no runtime leaves it to its library.
+ */
+export function isCanonicalSignature(signature: Uint8Array): boolean {
+  return (
+    signature.length === signatureBytes &&
+    isCanonicalPoint(signature, 0) &&
+    isLess(signature, publicKeyBytes, groupOrder)
+  );
+}
+
+/**
+ * What checks signatures of a public key, by the one rule of docs/protocol.md, clause 1.4, whatever the runtime. It
+ * costs a third of a check to make, so it is worth keeping.
+ */
+export function verifierOf(publicKey: Uint8Array): Verify {
+  if (!isPublicKey(publicKey)) return () => false;
+  const nodeCrypto = optionalBuiltin('node:crypto');
+  if (nodeCrypto === undefined) return portableVerifierOf(publicKey);
+  const spki = Buffer.concat([spkiPrefix, publicKey]);
+  const key = nodeCrypto.createPublicKey({ key: spki, format: 'der', type: 'spki' });
+  return (message, signature) =>
+    isCanonicalSignature(signature) && nodeCrypto.verify(null, message, key, signature);
+}
+
+/** In JavaScript alone, a browser's only synchronous way. The library's own check multiplies by the cofactor. */
+function portableVerifierOf(publicKey: Uint8Array): Verify {
+  let minusA: InstanceType<typeof Point>;
+  try {
+    minusA = Point.fromBytes(publicKey).negate();
+  } catch {
+    return () => false; // no point of the curve has that y
+  }
+  return (message, signature) => {
+    if (!isCanonicalSignature(signature)) return false;
+    const r = signature.subarray(0, publicKeyBytes);
+    const s = bytesToNumberLE(signature.subarray(publicKeyBytes));
+    const k = Point.Fn.create(bytesToNumberLE(sha512(concatBytes(r, publicKey, message))));
+    const expected = Point.BASE.multiplyUnsafe(s).add(minusA.multiplyUnsafe(k)).toBytes();
+    return expected.every((byte, at) => byte === r[at]);
+  };
+}
+
+function isCanonicalPoint(bytes: Uint8Array, offset: number): boolean {
+  if (!isLess(bytes, offset, fieldOrder, 0x7f)) return false;
+  return !smallOrderYs.some((y) => isEqual(bytes, offset, y));
+}
+
+/** Whether 32 little-endian bytes are a number below a bound; `topMask` takes the sign of x out of the last one. */
+function isLess(bytes: Uint8Array, offset: number, bound: Uint8Array, topMask = 0xff): boolean {
+  for (let at = publicKeyBytes - 1; at >= 0; at--) {
+    const byte = bytes[offset + at]! & (at === publicKeyBytes - 1 ? topMask : 0xff);
+    if (byte !== bound[at]) return byte < bound[at]!;
+  }
+  return false;
+}
+
+/** But for the sign of x. */
+function isEqual(bytes: Uint8Array, offset: number, y: Uint8Array): boolean {
+  for (let at = 0; at < publicKeyBytes - 1; at++) if (bytes[offset + at] !== y[at]) return false;
+  return (bytes[offset + publicKeyBytes - 1]! & 0x7f) === y[publicKeyBytes - 1];
+}

@@ -1,0 +1,148 @@
+import { ed25519 } from '@noble/curves/ed25519.js';
+import { concatBytes, hexToBytes } from '@noble/curves/utils.js';
+import { base58 } from '@scure/base';
+import { optionalBuiltin } from '../base/builtin.ts';
+import { isPublicKey, verifierOf } from './ed25519.ts';
+
+const seedBytes = 32;
+const publicKeyBytes = 32;
+const peerIdPattern = /^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/;
+
+/**
+ * Who a node is: an Ed25519 key pair (RFC 8032). The private half cannot be seen in logs or JSON.
+ *
+ * @example
+ * const node = new Node('127.0.0.1', 10001, { identity: Identity.generate() });
+ */
+export class Identity {
+  /** The libp2p PeerId of the public key: `'12D3KooW…'`, 52 characters. */
+  readonly id: string;
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array;
+  readonly #seed: Uint8Array;
+  readonly #sign: Signer['sign'];
+
+  private constructor(seed: Uint8Array) {
+    const { publicKey, sign } = signerOf(seed);
+    this.id = idFromPublicKey(publicKey);
+    this.publicKey = publicKey;
+    this.#seed = seed;
+    this.#sign = sign;
+  }
+
+  /** A new identity, from the secure randomness of the system. */
+  static generate(): Identity {
+    return new Identity(crypto.getRandomValues(new Uint8Array(seedBytes)));
+  }
+
+  /**
+   * The identity of a seed, always the same one. Who has the seed is the node.
+   *
+   * @param seed 32 bytes, the private key of RFC 8032.
+   * @throws RangeError when the seed is not 32 bytes long.
+   */
+  static fromSeed(seed: Uint8Array): Identity {
+    if (seed.length !== seedBytes) {
+      throw new RangeError(`seed must be ${seedBytes} bytes long, not ${seed.length}`);
+    }
+    return new Identity(Uint8Array.from(seed));
+  }
+
+  /** @internal False for what merely looks like an identity: a Proxy, a copy, one of another copy of the package. */
+  static isGenuine(value: unknown): value is Identity {
+    return typeof value === 'object' && value !== null && #seed in value;
+  }
+
+  /** The Ed25519 signature of the message, 64 bytes. */
+  sign(message: Uint8Array): Uint8Array {
+    return this.#sign(message);
+  }
+
+  /** The private key, unencrypted, as PKCS#8 in DER (RFC 8410), 48 bytes. Keep it secret. */
+  toPkcs8(): Uint8Array {
+    return pkcs8Of(this.#seed);
+  }
+}
+
+/**
+ * The PeerId of an Ed25519 public key (libp2p specifications, "Peer Ids and Keys").
+ *
+ * @throws RangeError when the key is not 32 bytes long, not written canonically, or of small order: anybody could
+ * sign for such a key (docs/protocol.md, clause 1.5).
+ */
+export function idFromPublicKey(publicKey: Uint8Array): string {
+  if (publicKey.length !== publicKeyBytes) {
+    throw new RangeError(`publicKey must be ${publicKeyBytes} bytes long, not ${publicKey.length}`);
+  }
+  if (!isPublicKey(publicKey)) {
+    throw new RangeError('publicKey must be the canonical encoding of an Ed25519 key of large order');
+  }
+  // Identity multihash of a protobuf: type 1 (Ed25519), then the key.
+  return base58.encode(prefixed('0024 0801 1220', publicKey));
+}
+
+/**
+ * The Ed25519 public key that a PeerId holds, 32 bytes.
+ *
+ * @throws TypeError when the text is not the PeerId of an Ed25519 key.
+ */
+export function publicKeyFromId(id: string): Uint8Array {
+  const publicKey = decodedId(id);
+  if (publicKey === undefined) {
+    throw new TypeError(`id must be the PeerId of an Ed25519 key, '12D3KooW' and 44 characters, not '${id}'`);
+  }
+  return publicKey;
+}
+
+/** Whether the text is the PeerId of an Ed25519 key, as all nodes have. */
+export function isPeerId(text: string): boolean {
+  return decodedId(text) !== undefined;
+}
+
+/**
+ * Whether a signature is valid by the one rule of docs/protocol.md, clause 1.4. False also when the key or the
+ * signature has another length.
+ */
+export function verifySignature(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  return verifierOf(publicKey)(message, signature);
+}
+
+interface Signer {
+  readonly publicKey: Uint8Array;
+  readonly sign: (message: Uint8Array) => Uint8Array;
+}
+
+/** Node.js signs some fifteen times as fast as JavaScript, a browser's only synchronous way. */
+function signerOf(seed: Uint8Array): Signer {
+  const nodeCrypto = optionalBuiltin('node:crypto');
+  if (nodeCrypto === undefined) {
+    return { publicKey: ed25519.getPublicKey(seed), sign: (message) => ed25519.sign(message, seed) };
+  }
+  const pkcs8 = Buffer.from(pkcs8Of(seed));
+  const key = nodeCrypto.createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
+  const spki = nodeCrypto.createPublicKey(key).export({ format: 'der', type: 'spki' });
+  return {
+    publicKey: Uint8Array.from(spki.subarray(-publicKeyBytes)),
+    sign: (message) => Uint8Array.from(nodeCrypto.sign(null, message, key)),
+  };
+}
+
+function decodedId(id: string): Uint8Array | undefined {
+  if (!peerIdPattern.test(id)) return undefined;
+  const publicKey = base58.decode(id).subarray(-publicKeyBytes);
+  return isPublicKey(publicKey) && idFromPublicKey(publicKey) === id ? publicKey : undefined;
+}
+
+/** RFC 8410. */
+function pkcs8Of(seed: Uint8Array): Uint8Array {
+  return prefixed('302e 0201 00 3005 0603 2b6570 0422 0420', seed);
+}
+
+/**
+ * Bytes written in hexadecimal, then others: enough to write binary formats in which every length is fixed.
+ *
+ * @internal
+ */
+export function prefixed(hexadecimal: string, ...content: Uint8Array[]): Uint8Array {
+  return concatBytes(hexToBytes(hexadecimal.replaceAll(' ', '')), ...content);
+}

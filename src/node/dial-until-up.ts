@@ -1,0 +1,65 @@
+import type { ReconnectPolicy } from '../api/options.ts';
+import { backoffDelayMs } from '../base/backoff.ts';
+import { type ErrorCode, isPeerloomError } from '../base/errors.ts';
+import type { Runtime } from '../base/runtime.ts';
+
+/** Trying again cannot mend these. */
+const finalCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'ERR_ABORTED',
+  'ERR_ADDRESS_INVALID',
+  'ERR_NOT_STARTED',
+  'ERR_PLAIN_NOT_ALLOWED',
+  'ERR_SELF_CONNECTION',
+  'ERR_TRANSPORT_UNAVAILABLE',
+]);
+
+export interface DialUntilUpOptions {
+  readonly policy: ReconnectPolicy;
+  readonly runtime: Runtime;
+  /** Ends the waits between attempts, with its reason. */
+  readonly signal: AbortSignal;
+  /** An attempt failed; false gives up. */
+  readonly onFailure: (attempts: number, error: unknown) => Promise<boolean>;
+}
+
+/**
+ * Dials until it succeeds: with growing delays, by the policy of reconnecting.
+ *
+ * @throws the error of the last attempt when the attempts are used up, somebody gives up, or trying again cannot help;
+ * the reason of the signal.
+ */
+export async function dialUntilUp<Connection>(
+  dial: () => Promise<Connection>,
+  { policy, runtime, signal, onFailure }: DialUntilUpOptions,
+): Promise<Connection> {
+  for (let attempts = 1; ; attempts++) {
+    try {
+      return await dial();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (isPeerloomError(error) && finalCodes.has(error.code)) throw error;
+      const goesOn = await onFailure(attempts, error);
+      if (!goesOn || attempts >= policy.maxTrials) throw error;
+      await delay(
+        backoffDelayMs(attempts, policy, () => runtime.random()),
+        runtime,
+        signal,
+      );
+    }
+  }
+}
+
+function delay(delayMs: number, runtime: Runtime, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const onAbort = (): void => {
+      timer.cancel();
+      reject(signal.reason);
+    };
+    const timer = runtime.setTimeout(() => {
+      signal.removeEventListener('abort', onAbort);
+      resolve();
+    }, delayMs);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+}

@@ -1,0 +1,65 @@
+import { eventMethods, type NodeEventName } from '../api/events.ts';
+import { editDistance } from '../base/nearest-name.ts';
+
+/** A method of a user's class that is never called, and the one that it was meant to be. */
+export interface MisspeltMethod {
+  readonly name: string;
+  readonly meant: string;
+}
+
+/** What is known of the node whose class is looked at. */
+export interface Handling {
+  /** The class that users extend: its methods, and those behind it, are none of theirs. */
+  readonly base: object;
+  readonly handles: (event: NodeEventName) => boolean;
+  /** There are handlers of typed messages or requests, which users may have given any name. */
+  readonly hasTyped: boolean;
+}
+
+/** Two slips at most. */
+const maxDistance = 2;
+
+/** Classes that were looked at: each is reported once. */
+const seen = new WeakSet<object>();
+
+/**
+ * Finds methods of a user's class whose name is nearly that of an event's method: `nodeMesage`, `node_message`,
+ * `onMessage`. Only methods of events that nobody handles count, since a class that handles an event knows its name.
+ */
+export function misspeltMethods(
+  node: object,
+  { base, handles, hasTyped }: Handling,
+): readonly MisspeltMethod[] {
+  const kind = Object.getPrototypeOf(node) as object;
+  if (seen.has(kind)) return [];
+  seen.add(kind);
+  const unhandled = (Object.keys(eventMethods) as NodeEventName[]).filter((event) => !handles(event));
+  return [...methodsOf(node, base)].flatMap((name) => {
+    const event = unhandled.find((one) => isSlip(name, one, hasTyped));
+    return event === undefined ? [] : { name, meant: eventMethods[event] };
+  });
+}
+
+/** Names of functions that the object or a class of the user has, and `base` does not. */
+function methodsOf(node: object, base: object): Set<string> {
+  const names = new Set<string>();
+  for (let place = node; place !== base && place !== null; place = Object.getPrototypeOf(place)) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(place))) {
+      if (typeof value === 'function' && !(name in base)) names.add(name);
+    }
+  }
+  return names;
+}
+
+function isSlip(name: string, event: NodeEventName, hasTyped: boolean): boolean {
+  const given = plain(name);
+  const meant = plain(eventMethods[event]);
+  // Errors have handlers of users' own more often than not, and so have typed messages.
+  const mayBegin = !hasTyped && !event.endsWith('error');
+  if (mayBegin && (given === `on${meant}` || given === `on${meant.replace(/^node/, '')}`)) return true;
+  return given !== `${meant}s` && editDistance(given, meant) <= maxDistance;
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replaceAll('_', '');
+}

@@ -1,0 +1,303 @@
+import { messageOf } from '../base/arguments.ts';
+import type { Data } from '../base/data.ts';
+import type { Log } from '../base/debug.ts';
+import type { DecompressionTurns, Outcome } from '../base/decompression-turns.ts';
+import { PeerloomError } from '../base/errors.ts';
+import type { Limits } from '../base/limits.ts';
+import { budgetPassed, type MemoryAccount, type MemoryBudget } from '../base/memory-budget.ts';
+import { peerLabel } from '../base/peer-label.ts';
+import { printable } from '../base/printable.ts';
+import type { Runtime } from '../base/runtime.ts';
+import type { Channel, ChannelHandler, CloseReason, RemoteNode, SendOptions } from '../channel/channel.ts';
+import { Ending, lostReason } from '../channel/ending.ts';
+import { Inbox } from '../channel/receive/inbox.ts';
+import { LinkPause } from '../channel/send/link-pause.ts';
+import { checkSendOptions } from '../channel/send/shared-encoding.ts';
+import type { ChannelStream } from '../channel/streams/stream.ts';
+import { Trace } from '../channel/trace.ts';
+import type { Link } from '../transport/transport.ts';
+import type { Frame } from '../wire/frames/frame-reader.ts';
+import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
+import { copyOf } from '../wire/frames/own-memory.ts';
+import { PayloadFormat, unfoldedBytes } from '../wire/payloads/payload.ts';
+import { encodeText } from '../wire/payloads/text.ts';
+import { bytesOf } from '../wire/payloads/typed-arrays.ts';
+import {
+  decodePacketBody,
+  encodePacket,
+  isCompressed,
+  type PacketContent,
+  type PacketReading,
+  packetBody,
+} from './packet.ts';
+import { PacketQueue } from './packet-queue.ts';
+import { closingNotice, PacketReader } from './packet-reader.ts';
+
+/** How long what waits may take to go out when the connection is closed; a Python node reads 4 MiB in that time. */
+const closeFlushMs = 15_000;
+
+/**
+ * A Python node takes all that it reads at once, up to 4 KiB, for our id, and a node that we have dialled may be given
+ * our first message before the event that we are connected: it sleeps 10 ms between two reads.
+ */
+const pauseAfterIdsMs = 50;
+
+export interface PacketChannelOptions {
+  readonly direction: 'inbound' | 'outbound';
+  readonly limits: Limits;
+  readonly budget: MemoryBudget;
+  readonly turns: DecompressionTurns;
+  /** Whole numbers beyond 2^53 are read as bigints. */
+  readonly bigIntegers: boolean;
+  /** The log of what goes over the connection. */
+  readonly traffic: Log;
+}
+
+/**
+ * The conversation with a node of the Python package p2pnetwork: messages only. It has no pings, no answers and no
+ * goodbye, and nothing in it is encrypted or authenticated.
+ */
+export class PacketChannel implements Channel, MemoryAccount {
+  readonly remote: RemoteNode;
+  readonly direction: 'inbound' | 'outbound';
+  readonly #link: Link;
+  readonly #limits: Limits;
+  readonly #budget: MemoryBudget;
+  readonly #turns: DecompressionTurns;
+  readonly #queue: PacketQueue;
+  readonly #inbox: Inbox;
+  readonly #reader: PacketReader;
+  readonly #reading: PacketReading;
+  readonly #trace: Trace;
+  readonly #ending = new Ending();
+  #handler: ChannelHandler | undefined;
+
+  constructor(link: Link, { direction, limits, budget, turns, bigIntegers, traffic }: PacketChannelOptions) {
+    this.direction = direction;
+    this.#reading = { maxContainers: limits.maxContainers, bigIntegers };
+    this.#link = link;
+    this.#budget = budget;
+    this.#turns = turns;
+    this.#limits = limits;
+    this.remote = {
+      id: link.remoteId,
+      name: '',
+      address: link.remoteAddress,
+      listeningPort: link.announcedPort ?? 0,
+      instance: '',
+      security: link.security,
+    };
+    this.#trace = new Trace(traffic, this.remote);
+    this.#queue = new PacketQueue(link, limits);
+    const pause = new LinkPause(link, limits.unhandledMaxBytes);
+    this.#inbox = new Inbox({
+      onWaiting: (bytes) => pause.update(bytes),
+      handle: (frame) => this.#handle(frame),
+      onFailure: (error) => {
+        this.#clear();
+        this.#abandon(goodbye('protocol', messageOf(error)));
+      },
+    });
+    this.#reader = new PacketReader((packet) => this.#inbox.offer(frameOf(packet)), limits.maxMessageBytes);
+    this.#queue.onGrowth = this.#inbox.onGrowth = this.#reader.onGrowth = budget.grew;
+    link.onMessage = (bytes) => this.#onBytes(bytes);
+    void link.closed.then((error) => this.#onLinkClosed(error));
+  }
+
+  get heldBytes(): number {
+    return this.#queue.heldBytes + this.#inbox.heldBytes + this.#reader.heldBytes;
+  }
+
+  /** Nothing can be said to a Python node but data: the link just ends. */
+  shed(): void {
+    this.#clear();
+    this.#abandon(goodbye('overload', budgetPassed));
+  }
+
+  get isOpen(): boolean {
+    return this.#ending.isOpen;
+  }
+
+  /** Python nodes know no sessions. */
+  get isSuspended(): boolean {
+    return false;
+  }
+
+  start(handler: ChannelHandler): void {
+    this.#handler = handler;
+    this.#budget.open(this);
+    const connected = handler.connected();
+    this.#inbox.open(typeof connected === 'object' ? connected : undefined);
+    if (this.#ending.isClosed) this.#report();
+  }
+
+  send(data: Data, options?: SendOptions): boolean {
+    if (!this.isOpen) {
+      throw new PeerloomError(
+        'ERR_CONNECTION_CLOSED',
+        `the connection with ${peerLabel(this.remote)} is closed: connect again`,
+      );
+    }
+    if (options !== undefined) checkSendOptions(options);
+    const packet = encodePacket(data, options);
+    if (this.#trace.enabled) this.#trace.packet('to', packet.length);
+    return this.#queue.send(packet);
+  }
+
+  drained(): Promise<void> {
+    return this.#queue.drained();
+  }
+
+  deliver(): Promise<void> {
+    throw notSupported('deliver');
+  }
+
+  request(): Promise<Data> {
+    throw notSupported('request');
+  }
+
+  openStream(): Promise<ChannelStream> {
+    throw notSupported('openStream');
+  }
+
+  async ping(): Promise<never> {
+    throw notSupported('ping');
+  }
+
+  /** Nothing can be asked of a Python node: TCP itself, with its keep-alive, tells when one is gone. */
+  checkLiveness(): void {}
+
+  giveUp(): void {}
+
+  close(goodbye: Goodbye): void {
+    if (this.#ending.choose(goodbye)) this.#clear();
+    if (this.#ending.isClosed) this.#report();
+    if (!this.isOpen) return;
+    this.#ending.begin({ ...goodbye, by: 'us' });
+    this.#reader.stop();
+    this.#queue.release();
+    this.#link.close(closeFlushMs);
+  }
+
+  #onBytes(bytes: Uint8Array): void {
+    try {
+      this.#reader.push(bytes);
+    } catch (error) {
+      this.#abandon(goodbye('protocol', messageOf(error)));
+    }
+  }
+
+  #abandon(farewell: Goodbye): void {
+    this.#reader.stop();
+    this.#queue.close();
+    this.#ending.begin({ ...farewell, by: 'us' });
+    this.#link.destroy();
+  }
+
+  #handle({ body }: Frame): undefined | Promise<unknown> {
+    if (this.#trace.enabled) this.#trace.packet('from', body.length);
+    const { maxMessageBytes } = this.#limits;
+    if (!isCompressed(body)) return this.#handleNow(() => packetBody(body, maxMessageBytes));
+    return this.#inbox.heldWhile(body.length, () =>
+      this.#turns.take(
+        this,
+        (pace) => packetBody(body, maxMessageBytes, pace),
+        (payload) => this.#handleNow(payload),
+      ),
+    );
+  }
+
+  #handleNow(payload: Outcome): undefined | Promise<unknown> {
+    let plain: Uint8Array;
+    let content: PacketContent;
+    try {
+      plain = payload();
+      content = decodePacketBody(plain, this.#reading);
+    } catch (error) {
+      this.#handler!.rejected(error as Error);
+      return undefined;
+    }
+    const { data, text } = content;
+    const handled = this.#handler!.message(data, text);
+    if (typeof handled !== 'object') return undefined;
+    const textBytes = text === undefined || text === data ? 0 : plain.length;
+    const format = isJson(data) ? PayloadFormat.json : PayloadFormat.bytes;
+    this.#inbox.takeInHand(unfoldedBytes(format, plain) + textBytes);
+    return handled;
+  }
+
+  /** What has arrived is handled no more. */
+  #clear(): void {
+    this.#inbox.clear();
+    this.#turns.leave(this);
+  }
+
+  #onLinkClosed(error: Error | undefined): void {
+    this.#ending.complete(this.#reasonOf(error));
+    this.#reader.stop();
+    this.#queue.close();
+    if (this.#handler !== undefined) this.#report();
+  }
+
+  /** A Python node just closes, or says why not; there is no telling an end on purpose from an accident. */
+  #reasonOf(error: Error | undefined): CloseReason {
+    const end = this.#reader.end();
+    if (end.kind === 'notice') return { code: 'refused', message: printable(end.reason), by: 'them' };
+    if (error !== undefined) return lostReason(error);
+    if (end.kind === 'whole')
+      return { code: 'disconnected', message: 'the node closed the connection', by: 'them' };
+    return { code: 'lost', message: 'the link ended in the middle of a message', by: 'link' };
+  }
+
+  #report(): void {
+    this.#ending.report(this.#inbox, () => {
+      this.#budget.close(this);
+      this.#handler!.closed(this.#ending.reason);
+    });
+  }
+}
+
+export interface PacketHandshake extends PacketChannelOptions {
+  readonly ownId: string;
+  readonly runtime: Runtime;
+}
+
+/**
+ * Ends the handshake, on a link over which the other node has said its id, and begins the conversation.
+ *
+ * @throws PeerloomError `ERR_CONNECTION_CLOSED`.
+ */
+export async function openPacketChannel(link: Link, handshake: PacketHandshake): Promise<PacketChannel> {
+  const { direction, ownId, runtime } = handshake;
+  const channel = new PacketChannel(link, handshake);
+  if (direction === 'inbound') link.send(encodeText(ownId));
+  const pause = new Promise<void>((resolve) => runtime.setTimeout(resolve, pauseAfterIdsMs));
+  await Promise.race([pause, link.closed]);
+  if (channel.isOpen) return channel;
+  // A Python node that has dialled us while we dialled it finds out only now that it needs one of the two.
+  throw new PeerloomError('ERR_CONNECTION_CLOSED', 'the node hung up after the ids were exchanged');
+}
+
+/** Hangs up on a node: one that dialled us gets no answer, which tells it; one that we dialled is told why. */
+export function refusePacketLink(link: Link, direction: 'inbound' | 'outbound', { message }: Goodbye): void {
+  if (direction === 'inbound') {
+    link.destroy();
+    return;
+  }
+  link.send(closingNotice(message));
+  link.close(closeFlushMs);
+}
+
+/** Of what a packet can hold; the rest is text and bytes. */
+function isJson(data: Data): boolean {
+  return typeof data === 'object' && bytesOf(data) === undefined;
+}
+
+function frameOf(packet: Uint8Array): Frame {
+  return { kind: 0, format: 0, compression: 0, body: copyOf(packet) };
+}
+
+function notSupported(what: string): PeerloomError {
+  const message = `${what} does not work with a p2pnetwork node, which only knows messages: use send`;
+  return new PeerloomError('ERR_NOT_SUPPORTED', message);
+}

@@ -1,0 +1,21 @@
+import { type ErrorCode, PeerloomError } from '../base/errors.ts';
+import type { HandshakeRefused } from '../channel/handshake.ts';
+import type { GoodbyeCode } from '../wire/frames/goodbye.ts';
+
+const codes: Partial<Record<GoodbyeCode, ErrorCode>> = {
+  conflict: 'ERR_IDENTITY_IN_USE',
+  network: 'ERR_NETWORK_MISMATCH',
+  version: 'ERR_VERSION',
+  self: 'ERR_SELF_CONNECTION',
+  protocol: 'ERR_HANDSHAKE',
+  timeout: 'ERR_TIMEOUT',
+  stopped: 'ERR_CONNECTION_CLOSED',
+  disconnected: 'ERR_CONNECTION_CLOSED',
+};
+
+/** How the refusal of a handshake appears to who asked for the connection. */
+export function refusalError({ goodbye: reason, by }: HandshakeRefused, address: string): PeerloomError {
+  const code = codes[reason.code] ?? 'ERR_NOT_ALLOWED';
+  const who = by === 'us' ? 'this node refused' : 'refused by';
+  return new PeerloomError(code, `${who} ${address}: ${reason.message}`);
+}

@@ -1,0 +1,114 @@
+import type { Pace } from '../../base/computing-pace.ts';
+import type { Compression } from '../../base/data.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import { type Codec, tooLarge } from '../payloads/codec.ts';
+import { compressBzip2 } from './bzip2/compress.ts';
+import { bzip2Steps, decompressBzip2 } from './bzip2/decompress.ts';
+import { compressXz, decompressXz, decompressXzAside, hasXz } from './xz.ts';
+import { zlibCodecs } from './zlib.ts';
+
+/** The byte that names a compression on the wire. */
+export const compressionCodes = {
+  none: 0,
+  zlib: 1,
+  brotli: 2,
+  zstd: 3,
+  bzip2: 4,
+  lzma: 5,
+} as const satisfies Record<Compression, number>;
+
+/** For people; a code that nobody knows is named by its number. */
+export function compressionNameOf(code: number): string {
+  const names = Object.entries(compressionCodes);
+  return names.find(([, one]) => one === code)?.[0] ?? `compression ${code}`;
+}
+
+const codecs: readonly Codec[] = [
+  ...zlibCodecs(),
+  {
+    name: 'bzip2',
+    compress: compressBzip2,
+    decompress: (body, maxBytes, pace) =>
+      pace === undefined ? decompressBzip2(body, maxBytes) : walk(bzip2Steps(body, maxBytes), pace.pause),
+  },
+  {
+    name: 'lzma',
+    isAvailable: hasXz,
+    compress: compressXz,
+    decompress: (body, maxBytes, pace) =>
+      pace?.aside === undefined
+        ? decompressXz(body, maxBytes)
+        : decompressXzAside(body, maxBytes, pace.aside),
+  },
+];
+
+/** What this runtime can compress and decompress; in a browser, which has nothing that does so at once, not much. */
+export function availableCompressions(): readonly Compression[] {
+  return ['none', ...codecs.filter(({ isAvailable }) => isAvailable?.() ?? true).map(({ name }) => name)];
+}
+
+/** @throws PeerloomError `ERR_COMPRESSION_UNAVAILABLE`. */
+export function compress(body: Uint8Array, compression: Compression): Uint8Array {
+  return compression === 'none' ? body : codecFor(compression).compress(body);
+}
+
+/**
+ * Stops as soon as there is more than `maxBytes`, and takes exactly one complete compressed stream. At a pace it
+ * computes for a few milliseconds in one go, and gives a promise where it needs more.
+ *
+ * @throws PeerloomError `ERR_DECOMPRESSION` when damaged, cut, followed by more, or larger than `maxBytes`;
+ * `ERR_COMPRESSION_UNAVAILABLE` for a code that is not known here.
+ */
+export function decompress(body: Uint8Array, code: number, maxBytes: number): Uint8Array;
+export function decompress(
+  body: Uint8Array,
+  code: number,
+  maxBytes: number,
+  pace: Pace | undefined,
+): Uint8Array | Promise<Uint8Array>;
+export function decompress(
+  body: Uint8Array,
+  code: number,
+  maxBytes: number,
+  pace?: Pace,
+): Uint8Array | Promise<Uint8Array> {
+  try {
+    if (code !== compressionCodes.none) {
+      const output = codecFor(code).decompress(body, maxBytes, pace);
+      return output instanceof Promise ? output.catch(fail) : output;
+    }
+    if (body.length > maxBytes) throw tooLarge(maxBytes);
+    return body;
+  } catch (error) {
+    return fail(error);
+  }
+}
+
+function fail(cause: unknown): never {
+  // A library that is missing is no fault of the data.
+  if (cause instanceof PeerloomError) throw cause;
+  throw new PeerloomError(
+    'ERR_DECOMPRESSION',
+    `a message cannot be decompressed: ${(cause as Error).message}`,
+    { cause },
+  );
+}
+
+/** Goes on to the end, at once where no pause is made. */
+function walk<Result>(steps: Generator<void, Result>, pause: Pace['pause']): Result | Promise<Result> {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+    const rest = pause();
+    if (rest !== undefined) return rest.then(() => walk(steps, pause));
+  }
+}
+
+function codecFor(wanted: Compression | number): Codec {
+  const codec = codecs.find(({ name }) => name === wanted || compressionCodes[name] === wanted);
+  if (codec !== undefined) return codec;
+  throw new PeerloomError(
+    'ERR_COMPRESSION_UNAVAILABLE',
+    `this runtime does not have the compression ${wanted}; it has ${availableCompressions().join(', ')}`,
+  );
+}

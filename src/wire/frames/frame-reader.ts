@@ -1,0 +1,331 @@
+import { PeerloomError } from '../../base/errors.ts';
+import { FrameFlag, FrameKind, frameHeaderBytes, maxFrameBodyBytes, readUint32 } from './frame.ts';
+import { allocate } from './memory.ts';
+import { MessageParts, place } from './message-parts.ts';
+
+/** A frame as it was read; the bodies of neighbouring frames may lie in the same memory. */
+export interface Frame {
+  readonly kind: number;
+  readonly format: number;
+  readonly compression: number;
+  readonly body: Uint8Array<ArrayBuffer>;
+}
+
+type TakesAtOnce = (
+  format: number,
+  compression: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+) => boolean;
+
+const takesNone: TakesAtOnce = () => false;
+
+/** Fewer bytes are better read together with what follows them. */
+const smallestTargetBytes = 4 * 1024;
+
+/** A header, and the length of the whole in the first frame of a cut message. */
+const longestHeaderBytes = frameHeaderBytes + 4;
+
+/**
+ * Cuts the bytes of a link into frames and puts cut messages together again. Lengths are checked before
+ * anything is kept for them.
+ *
+ * `push` throws PeerloomError `ERR_PROTOCOL` or `ERR_MESSAGE_TOO_LARGE`, and what `onFrame` throws. The reader has
+ * stopped then: it holds nothing, has no target, and reads nothing more.
+ */
+export class FrameReader {
+  /** Called with each frame, in order. */
+  onFrame: (kind: number, format: number, compression: number, body: Uint8Array<ArrayBuffer>) => void;
+  /**
+   * Takes a message that has arrived whole, before anything of it is copied: its payload lies in `bytes` from `start`
+   * to `end`, only during the call. Returns false to be given it by `onFrame`.
+   */
+  takesAtOnce: TakesAtOnce = takesNone;
+  /** Told of the memory that is set aside for what has not arrived whole. */
+  onGrowth: (bytes: number) => void = () => {};
+  /** The longest body of a single frame. */
+  maxBodyBytes: number;
+  /** The longest message put together from parts. */
+  maxMessageBytes: number;
+
+  #stopped = false;
+  /** The copy of what is being pushed, from `#copyStart` on, that whole frames share: made with the first of them. */
+  #copy: ArrayBuffer | undefined;
+  #copyStart = 0;
+  /** Bytes pushed before the present ones; acknowledgements are not counted. */
+  #countedBytes = 0;
+  /** Where among them the frame under way began. */
+  #frameStart = 0;
+  #header = new Uint8Array(longestHeaderBytes);
+  #headerFilled = 0;
+
+  /** The frame under way, when its body did not arrive with its header. */
+  #kind = 0;
+  #flags = 0;
+  #format = 0;
+  #compression = 0;
+  #remaining = 0;
+  #body: Uint8Array<ArrayBuffer> = empty;
+  #bodyFilled = 0;
+
+  /** The cut message under way. */
+  #parts: MessageParts | undefined;
+
+  constructor(
+    onFrame: FrameReader['onFrame'],
+    limits: { readonly maxBodyBytes?: number; readonly maxMessageBytes: number },
+  ) {
+    this.onFrame = onFrame;
+    this.maxBodyBytes = limits.maxBodyBytes ?? maxFrameBodyBytes;
+    this.maxMessageBytes = limits.maxMessageBytes;
+  }
+
+  /** Bytes read so far; those of acknowledgements do not count. */
+  get readBytes(): number {
+    return this.#countedBytes;
+  }
+
+  /** How many of them are of frames, and of cut messages, that are there whole. */
+  get wholeBytes(): number {
+    if (this.#parts !== undefined) return this.#parts.message.start;
+    return this.#remaining > 0 || this.#stopped ? this.#frameStart : this.#countedBytes - this.#headerFilled;
+  }
+
+  /** Memory set aside for what has not arrived whole. */
+  get heldBytes(): number {
+    return this.#body.length + (this.#parts?.heldBytes ?? 0);
+  }
+
+  /**
+   * Where the next bytes belong, if the reader knows that of many of them. A link that reads them there, and pushes
+   * that very piece, saves a copy. The target is never empty: a socket would ask for another one for ever.
+   */
+  get target(): Uint8Array<ArrayBuffer> | undefined {
+    if (this.#stopped || this.#remaining < smallestTargetBytes) return undefined;
+    if (!this.#isOfMessage()) return this.#body.subarray(this.#bodyFilled);
+    return this.#parts!.target(this.#remaining);
+  }
+
+  /**
+   * What comes next begins with a frame, or goes on with the body of one that is kept until it has arrived: a header
+   * that came in part, and an acknowledgement, are forgotten.
+   */
+  forgetUncounted(): void {
+    this.#countedBytes -= this.#headerFilled;
+    this.#headerFilled = 0;
+    if (this.#remaining === 0 || this.#kind !== FrameKind.acknowledge) return;
+    this.#countedBytes = this.#frameStart;
+    this.#remaining = 0;
+    this.#body = empty;
+  }
+
+  /** Reads nothing more, and drops the frame or message that is under way. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#frameStart = this.wholeBytes;
+    this.#stopped = true;
+    this.#parts = undefined;
+    this.#remaining = 0;
+    this.#headerFilled = 0;
+    this.#body = empty;
+  }
+
+  /**
+   * Reads the next bytes of the link; they are only looked at during the call.
+   *
+   * @returns how many were read: all of them, unless the reader was stopped.
+   */
+  push(bytes: Uint8Array): number {
+    try {
+      return this.#read(bytes);
+    } catch (error) {
+      this.stop();
+      throw error;
+    } finally {
+      this.#copy = undefined;
+    }
+  }
+
+  #read(bytes: Uint8Array): number {
+    let position = 0;
+    while (position < bytes.length && !this.#stopped) {
+      if (this.#remaining > 0) {
+        position += this.#fill(bytes, position);
+        continue;
+      }
+      if (this.#headerFilled === 0) position = this.#readWholeFrames(bytes, position);
+      if (position < bytes.length && !this.#stopped) position = this.#readHeader(bytes, position);
+    }
+    this.#countedBytes += position;
+    return position;
+  }
+
+  /** The hot path: frames that lie in these bytes whole. It leaves all others, and the odd ones, alone. */
+  #readWholeFrames(bytes: Uint8Array, from: number): number {
+    let position = from;
+    let rest = bytes.length - position - frameHeaderBytes;
+    const kindsEnd = this.#parts === undefined ? 256 : FrameKind.message;
+    while (rest >= 0 && !this.#stopped) {
+      const length = readUint32(bytes, position);
+      const kind = bytes[position + 4]!;
+      const isOdd =
+        length > this.maxBodyBytes ||
+        bytes[position + 5] !== 0 ||
+        kind === FrameKind.part ||
+        kind >= kindsEnd;
+      if (length > rest || isOdd) break;
+      const format = bytes[position + 6]!;
+      const compression = bytes[position + 7]!;
+      const start = position + frameHeaderBytes;
+      const isTaken =
+        kind === FrameKind.message && this.takesAtOnce(format, compression, bytes, start, start + length);
+      if (!isTaken) {
+        if (this.#copy === undefined) {
+          // Without the header in front of it, a body that came by itself is alone in its memory.
+          this.#copy = copyOf(bytes, start);
+          this.#copyStart = start;
+        }
+        const body = new Uint8Array(this.#copy, start - this.#copyStart, length);
+        this.onFrame(kind, format, compression, body);
+      }
+      if (kind === FrameKind.acknowledge) this.#countedBytes -= frameHeaderBytes + length;
+      position += frameHeaderBytes + length;
+      rest -= frameHeaderBytes + length;
+    }
+    return position;
+  }
+
+  /** A header that may come in pieces, and the decision where its body goes. */
+  #readHeader(bytes: Uint8Array, from: number): number {
+    const taken = Math.min(this.#headerBytesNeeded() - this.#headerFilled, bytes.length - from);
+    this.#header.set(bytes.subarray(from, from + taken), this.#headerFilled);
+    this.#headerFilled += taken;
+    if (this.#headerFilled === this.#headerBytesNeeded()) {
+      const headerBytes = this.#headerFilled;
+      this.#headerFilled = 0;
+      this.#frameStart = this.#countedBytes + from + taken - headerBytes;
+      this.#begin();
+    }
+    return from + taken;
+  }
+
+  #headerBytesNeeded(): number {
+    if (this.#headerFilled < frameHeaderBytes) return frameHeaderBytes;
+    return startsMessage(this.#header[4]!, this.#header[5]!) ? longestHeaderBytes : frameHeaderBytes;
+  }
+
+  /** Checks a complete header, and makes room for its body. */
+  #begin(): void {
+    const header = this.#header;
+    const length = readUint32(header, 0);
+    this.#kind = header[4]!;
+    this.#flags = header[5]!;
+    this.#format = header[6]!;
+    this.#compression = header[7]!;
+    if (length > this.maxBodyBytes) {
+      const message = `a frame of ${length} bytes; at most ${this.maxBodyBytes} are allowed`;
+      throw new PeerloomError('ERR_PROTOCOL', message);
+    }
+    if (this.#flags > FrameFlag.more) {
+      throw new PeerloomError('ERR_PROTOCOL', `unknown frame flags ${this.#flags}`);
+    }
+    if (this.#parts !== undefined && this.#kind >= FrameKind.message) {
+      throw new PeerloomError('ERR_PROTOCOL', 'a message between the parts of another');
+    }
+    if (this.#kind === FrameKind.part) {
+      this.#checkPart(length);
+      this.#remaining = length;
+    } else if (this.#flags === FrameFlag.more) {
+      this.#startMessage(length, readUint32(header, frameHeaderBytes));
+      this.#remaining = length - 4;
+    } else if (length === 0) {
+      this.onFrame(this.#kind, this.#format, this.#compression, empty);
+    } else {
+      this.#body = this.#setAside(length);
+      this.#bodyFilled = 0;
+      this.#remaining = length;
+    }
+  }
+
+  #startMessage(length: number, total: number): void {
+    if (this.#kind < FrameKind.message) throw new PeerloomError('ERR_PROTOCOL', 'only messages may be cut');
+    if (total > this.maxMessageBytes) {
+      throw new PeerloomError(
+        'ERR_MESSAGE_TOO_LARGE',
+        `a message of ${total} bytes; at most ${this.maxMessageBytes} are allowed`,
+      );
+    }
+    if (length < 5 || total <= length - 4)
+      throw new PeerloomError('ERR_PROTOCOL', 'a cut message without further parts');
+    this.#parts = new MessageParts(
+      {
+        kind: this.#kind,
+        format: this.#format,
+        compression: this.#compression,
+        totalBytes: total,
+        start: this.#frameStart,
+      },
+      (bytes) => this.#setAside(bytes),
+    );
+  }
+
+  /** Parts must fill the message exactly, and only the last one may end it. */
+  #checkPart(length: number): void {
+    if (this.#parts === undefined) throw new PeerloomError('ERR_PROTOCOL', 'a part without its message');
+    const rest = this.#parts.missingBytes;
+    const isLast = this.#flags !== FrameFlag.more;
+    if (length === 0 || (isLast ? length !== rest : length >= rest)) {
+      throw new PeerloomError('ERR_PROTOCOL', 'the parts of a message do not fit the length it began with');
+    }
+  }
+
+  #isOfMessage(): boolean {
+    return this.#kind === FrameKind.part || this.#flags === FrameFlag.more;
+  }
+
+  /** Copies what belongs to the frame under way; answers how much that was. */
+  #fill(bytes: Uint8Array, position: number): number {
+    const taken = Math.min(this.#remaining, bytes.length - position);
+    const piece = bytes.subarray(position, position + taken);
+    this.#remaining -= taken;
+    if (this.#isOfMessage()) {
+      this.#parts!.add(piece);
+      if (this.#remaining === 0) this.#endPart();
+      return taken;
+    }
+    place(piece, this.#body, this.#bodyFilled);
+    this.#bodyFilled += taken;
+    if (this.#remaining === 0) {
+      const body = this.#body;
+      this.#body = empty;
+      this.onFrame(this.#kind, this.#format, this.#compression, body);
+      if (this.#kind === FrameKind.acknowledge) this.#countedBytes -= frameHeaderBytes + body.length;
+    }
+    return taken;
+  }
+
+  #setAside(length: number): Uint8Array<ArrayBuffer> {
+    this.onGrowth(length);
+    return allocate(length);
+  }
+
+  #endPart(): void {
+    if (this.#flags === FrameFlag.more) return;
+    const { message, body } = this.#parts!;
+    this.#parts = undefined;
+    this.onFrame(message.kind, message.format, message.compression, body);
+  }
+}
+
+const empty = new Uint8Array(0);
+
+function copyOf(bytes: Uint8Array, from: number): ArrayBuffer {
+  const copy = allocate(bytes.length - from);
+  copy.set(bytes.subarray(from));
+  return copy.buffer;
+}
+
+function startsMessage(kind: number, flags: number): boolean {
+  return flags === FrameFlag.more && kind !== FrameKind.part;
+}

@@ -1,0 +1,137 @@
+import type { Compression } from '../../base/data.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import { printable } from '../../base/printable.ts';
+import type { Windows } from './windows.ts';
+
+/** The versions of the protocol that this code speaks, lowest and highest. */
+export const protocolVersions = [1, 1] as const;
+
+/** What two nodes tell each other first (docs/protocol.md, clauses 4.x). */
+export interface Hello {
+  /** Lowest and highest version of the protocol spoken. */
+  readonly versions: readonly [number, number];
+  /** Nodes of different networks do not connect; `''` is the default one. */
+  readonly network: string;
+  /** The port listened on. */
+  readonly port: number;
+  /** For people to read; may be empty, proves nothing. */
+  readonly name: string;
+  /** Random for each run of a node: tells a node that restarted from one that runs on. */
+  readonly instance: string;
+  /** The longest message taken, before and after decompression. */
+  readonly maxMessageBytes: number;
+  /** The compressions that can be read. */
+  readonly compressions: readonly Compression[];
+  /** What the receiver may send at first, the same each time within a session (clauses 12.x). */
+  readonly windows: Windows;
+  /** The sender has no connection to the receiver left: an older one is to give way. */
+  readonly replace: boolean;
+  /** The connection is to outlive its link, or goes on with one that did. */
+  readonly session?: HelloSession | undefined;
+}
+
+/** What a side says of a session (docs/protocol.md, clauses 10.x). */
+export interface HelloSession {
+  /** Of a new session: chosen by the accepting side. */
+  readonly id: string;
+  /** Bytes received in it so far: the other side goes on from there. */
+  readonly receivedBytes: number;
+  /** Said by the accepting side: it knows the session. Otherwise both begin the new one that it names. */
+  readonly resumed: boolean;
+}
+
+export const maxNameLength = 64;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+export function encodeHello(hello: Hello): Uint8Array {
+  return encoder.encode(JSON.stringify(hello));
+}
+
+/**
+ * Fields that are not known are passed over. The versions come first: they say which fields there are.
+ *
+ * @throws PeerloomError `ERR_HANDSHAKE` when it is no hello, `ERR_VERSION` when no version is shared.
+ */
+export function decodeHello(body: Uint8Array, ourVersions: Hello['versions'] = protocolVersions): Hello {
+  const hello = parseObject(body, 'hello');
+  const { versions, network, port, name, instance, maxMessageBytes, compressions } = hello;
+  const [lowest, highest] = Array.isArray(versions) ? versions : [];
+  if (!isWhole(lowest, 0) || !isWhole(highest, lowest)) throw wrongHello();
+  agreedVersion([lowest, highest], ourVersions);
+  if (
+    !isText(network, 256) ||
+    !isWhole(port, 0) ||
+    port > 65_535 ||
+    !isText(name, maxNameLength) ||
+    !isText(instance, 64) ||
+    !isWhole(maxMessageBytes, 1) ||
+    !Array.isArray(compressions)
+  ) {
+    throw wrongHello();
+  }
+  return {
+    versions: [lowest, highest],
+    network,
+    port,
+    name: printable(name),
+    instance,
+    maxMessageBytes,
+    compressions: compressions.filter((one) => typeof one === 'string') as Compression[],
+    windows: decodeWindows(hello.windows),
+    replace: hello.replace === true,
+    ...(hello.session !== undefined && { session: decodeSession(hello.session) }),
+  };
+}
+
+function decodeWindows(windows: unknown): Windows {
+  const { messages, requests } = (windows ?? {}) as Record<string, unknown>;
+  if (!isWhole(messages, 1) || !isWhole(requests, 1)) throw wrongHello();
+  return { messages, requests };
+}
+
+function decodeSession(session: unknown): HelloSession {
+  const { id, receivedBytes, resumed } = (session ?? {}) as Record<string, unknown>;
+  if (!isText(id, 64) || !isWhole(receivedBytes, 0)) throw wrongHello();
+  return { id, receivedBytes, resumed: resumed === true };
+}
+
+/**
+ * The highest version that both sides speak.
+ *
+ * @throws PeerloomError `ERR_VERSION` when there is none.
+ */
+export function agreedVersion(theirs: Hello['versions'], ours: Hello['versions'] = protocolVersions): number {
+  const version = Math.min(theirs[1], ours[1]);
+  if (version < Math.max(theirs[0], ours[0])) {
+    throw new PeerloomError(
+      'ERR_VERSION',
+      `this node speaks versions ${ours[0]} to ${ours[1]} of the protocol, the other ${theirs[0]} to ${theirs[1]}: update the older of the two`,
+    );
+  }
+  return version;
+}
+
+/** The JSON object that a body holds. */
+export function parseObject(body: Uint8Array, what: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(decoder.decode(body));
+    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+  } catch (cause) {
+    throw new PeerloomError('ERR_HANDSHAKE', `the ${what} of the other side is not JSON`, { cause });
+  }
+  throw new PeerloomError('ERR_HANDSHAKE', `the ${what} of the other side is not an object`);
+}
+
+function wrongHello(): PeerloomError {
+  return new PeerloomError('ERR_HANDSHAKE', 'a field in the hello of the other side is missing or wrong');
+}
+
+function isWhole(value: unknown, minimum: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= minimum;
+}
+
+function isText(value: unknown, maxLength: number): value is string {
+  return typeof value === 'string' && value.length <= maxLength && value.isWellFormed();
+}

@@ -1,0 +1,49 @@
+import { PeerloomError } from '../../base/errors.ts';
+import { FrameKind, positionBody, positionOf } from './frame.ts';
+
+/*
+ * Windows (docs/protocol.md, clauses 12.x): what a side may send of messages and of requests before the other side's
+ * handlers are done with those that it has. A credit names a lane and the position up to which it may send:
+ *
+ *    0      1          9
+ *    +------+----------+
+ *    | lane | position |
+ *    +------+----------+
+ *       u8     u64 BE
+ */
+
+/** What a message costs of its window beside its body: many tiny ones are bounded too. */
+export const messageCostBytes = 128;
+
+/** The lanes that have a window. Everything else is sent without one. */
+export const Lane = {
+  /** Messages and deliveries. */
+  messages: 0,
+  requests: 1,
+} as const;
+export type Lane = (typeof Lane)[keyof typeof Lane];
+
+/** The windows of a side: what the other side may send at first. */
+export interface Windows {
+  readonly messages: number;
+  readonly requests: number;
+}
+
+/** The lane of a kind of frames, if it has one. */
+export function laneOf(kind: number): Lane | undefined {
+  if (kind === FrameKind.message || kind === FrameKind.deliver) return Lane.messages;
+  return kind === FrameKind.request ? Lane.requests : undefined;
+}
+
+export function creditBody(lane: Lane, position: number): Uint8Array {
+  return Uint8Array.of(lane, ...positionBody(position));
+}
+
+/** @throws PeerloomError `ERR_PROTOCOL` for a lane that is not known, or a body of another length. */
+export function decodeCredit(body: Uint8Array): { lane: Lane; position: number } {
+  const lane = body[0];
+  if (lane !== Lane.messages && lane !== Lane.requests) {
+    throw new PeerloomError('ERR_PROTOCOL', 'the other side sent credit for an unknown lane');
+  }
+  return { lane, position: positionOf(body.subarray(1)) };
+}

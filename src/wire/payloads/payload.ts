@@ -1,0 +1,151 @@
+import type { Data, NumericTypedArray } from '../../base/data.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import { defaultLimits } from '../../base/limits.ts';
+import { printable } from '../../base/printable.ts';
+import { decodeCbor, encodeCbor } from './cbor.ts';
+import { countCborContainers } from './cbor-containers.ts';
+import { checkData, hasEscapedKey, isPlainJson, maxDataDepth } from './check-data.ts';
+import { checkJsonShape, countJsonContainers, type ShapeLimits } from './nesting.ts';
+import { decodeText, encodeText } from './text.ts';
+import {
+  bytesOf,
+  type ElementType,
+  elementBytes,
+  elementTypeOf,
+  elementTypes,
+  typedArrayOf,
+} from './typed-arrays.ts';
+
+/** How a message's data is written: one byte on the wire. */
+export const PayloadFormat = {
+  json: 1,
+  text: 2,
+  bytes: 3,
+  cbor: 4,
+  int8: 5,
+  uint8Clamped: 6,
+  int16: 7,
+  uint16: 8,
+  int32: 9,
+  uint32: 10,
+  bigInt64: 11,
+  bigUint64: 12,
+  float16: 13,
+  float32: 14,
+  float64: 15,
+} as const;
+export type PayloadFormat = (typeof PayloadFormat)[keyof typeof PayloadFormat];
+
+/**
+ * A message's data ready for the wire. `body` may alias the caller's memory when the data is binary: who keeps
+ * it beyond the current turn copies it.
+ */
+export interface Payload {
+  readonly format: number;
+  /** A code of `compressionCodes`; 0: none. */
+  readonly compression: number;
+  readonly body: Uint8Array;
+}
+
+/** About what a list, an object, a key, a byte string or a typed array takes when decoded. */
+const containerCostBytes = 128;
+
+const elementTypeByFormat = new Map<number, ElementType>(
+  elementTypes.map((type) => [PayloadFormat[type.kind], type]),
+);
+const formatNames = new Map<number, string>(
+  Object.entries(PayloadFormat).map(([name, format]) => [format, name]),
+);
+
+/**
+ * Writes data in the plainest format that loses nothing: text and bare binary as they are, JSON for what JSON
+ * can hold, CBOR for everything else. Keys that are symbols are not data and stay behind.
+ *
+ * @throws TypeError with the path of the first value that no format can carry.
+ */
+export function encodePayload(data: Data): Payload {
+  if (typeof data === 'string' && data.isWellFormed()) return payload(PayloadFormat.text, encodeText(data));
+  const bytes = bytesOf(data);
+  if (bytes !== undefined) return payload(PayloadFormat.bytes, bytes);
+  if (isPlainJson(data)) {
+    const json = JSON.stringify(data);
+    if (!json.includes('\\') || !hasEscapedKey(data)) return payload(PayloadFormat.json, encodeText(json));
+  }
+  const type = elementTypeOf(data);
+  if (type === undefined) {
+    checkData(data);
+    return payload(PayloadFormat.cbor, encodeCbor(data));
+  }
+  return payload(PayloadFormat[type.kind], elementBytes(data as NumericTypedArray, type));
+}
+
+/**
+ * Reads what {@link encodePayload} wrote, whoever wrote it. Where {@link isDataItself}, the data lies over the memory
+ * of `body`; all other data has memory of its own.
+ *
+ * @throws PeerloomError `ERR_MESSAGE_INVALID`, never anything else.
+ */
+export function decodePayload(
+  format: number,
+  body: Uint8Array,
+  { maxDepth = maxDataDepth, maxContainers = defaultLimits.maxContainers }: Partial<ShapeLimits> = {},
+): Data {
+  try {
+    return decode(format, body, { maxDepth, maxContainers });
+  } catch (cause) {
+    const name = formatNameOf(format);
+    const reason = printable(cause instanceof Error ? cause.message : String(cause));
+    throw new PeerloomError('ERR_MESSAGE_INVALID', `a message (${name}) cannot be decoded: ${reason}`, {
+      cause,
+    });
+  }
+}
+
+/** For people; a format that nobody knows is named by its number. */
+export function formatNameOf(format: number): string {
+  return formatNames.get(format) ?? `format ${format}`;
+}
+
+/** Whether the decoded data is the body itself, and not made of it. */
+export function isDataItself(format: number): boolean {
+  return format === PayloadFormat.bytes || format > PayloadFormat.cbor;
+}
+
+/** What a body costs once it is decoded: its bytes, and something for each object that is made of them. */
+export function unfoldedBytes(format: number, body: Uint8Array): number {
+  return body.length + containerCostBytes * countContainers(format, body);
+}
+
+/** How many lists, objects, byte strings and typed arrays a body holds. */
+export function countContainers(format: number, body: Uint8Array): number {
+  if (format === PayloadFormat.json) return countJsonContainers(body);
+  if (format === PayloadFormat.cbor) return countCborContainers(body);
+  return 0;
+}
+
+function payload(format: PayloadFormat, body: Uint8Array): Payload {
+  return { format, compression: 0, body };
+}
+
+function decode(format: number, body: Uint8Array, limits: ShapeLimits): Data {
+  switch (format) {
+    case PayloadFormat.json:
+      checkJsonShape(body, limits);
+      return JSON.parse(decodeText(body));
+    case PayloadFormat.text:
+      return decodeText(body);
+    case PayloadFormat.bytes:
+      return plainBytes(body);
+    case PayloadFormat.cbor:
+      return decodeCbor(plainBytes(body), limits);
+  }
+  const type = elementTypeByFormat.get(format);
+  if (type === undefined) throw new Error('its format is unknown');
+  return typedArrayOf(body, type);
+}
+
+/** A Buffer is a Uint8Array with other methods (its slice, for one); data and decoders get the plain kind. */
+function plainBytes(body: Uint8Array): Uint8Array {
+  if (body.constructor === Uint8Array) return body;
+  return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
+}

@@ -1,0 +1,89 @@
+import type { NumericTypedArray } from '../../base/data.ts';
+
+/** One class of typed arrays as it travels: elements in a row, little-endian. */
+export interface ElementType {
+  /** Its name among the payload formats. */
+  readonly kind: Kind;
+  readonly className: ClassName;
+  /** Its CBOR tag, RFC 8746 section 2.1, for little-endian elements. */
+  readonly tag: number;
+  readonly bytesPerElement: 1 | 2 | 4 | 8;
+}
+
+type ClassName = NumericTypedArray[typeof Symbol.toStringTag];
+type Kind = Uncapitalize<ClassName extends `${infer Name}Array` ? Name : never>;
+type Constructor = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => NumericTypedArray;
+
+export const elementTypes: readonly ElementType[] = [
+  { kind: 'int8', className: 'Int8Array', tag: 72, bytesPerElement: 1 },
+  { kind: 'uint8Clamped', className: 'Uint8ClampedArray', tag: 68, bytesPerElement: 1 },
+  { kind: 'int16', className: 'Int16Array', tag: 77, bytesPerElement: 2 },
+  { kind: 'uint16', className: 'Uint16Array', tag: 69, bytesPerElement: 2 },
+  { kind: 'int32', className: 'Int32Array', tag: 78, bytesPerElement: 4 },
+  { kind: 'uint32', className: 'Uint32Array', tag: 70, bytesPerElement: 4 },
+  { kind: 'bigInt64', className: 'BigInt64Array', tag: 79, bytesPerElement: 8 },
+  { kind: 'bigUint64', className: 'BigUint64Array', tag: 71, bytesPerElement: 8 },
+  { kind: 'float16', className: 'Float16Array', tag: 84, bytesPerElement: 2 },
+  { kind: 'float32', className: 'Float32Array', tag: 85, bytesPerElement: 4 },
+  { kind: 'float64', className: 'Float64Array', tag: 86, bytesPerElement: 8 },
+];
+
+const byClassName: ReadonlyMap<string, ElementType> = new Map(
+  elementTypes.map((type) => [type.className, type]),
+);
+/** What a typed array is, of whatever realm and whatever it calls itself; `undefined` for all else. */
+const classNameOf = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  Symbol.toStringTag,
+)!.get! as (this: unknown) => string | undefined;
+
+const hostIsLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+/** `undefined` for all but typed arrays, and for bytes. Holds across realms and for subclasses. */
+export function elementTypeOf(value: unknown): ElementType | undefined {
+  return ArrayBuffer.isView(value) ? byClassName.get(classNameOf.call(value)!) : undefined;
+}
+
+/**
+ * The value itself where it is a Uint8Array of this realm, a view of its memory where it is one of another realm (the
+ * tests of Jest and Vitest run in one), `undefined` for all else.
+ */
+export function bytesOf(value: unknown): Uint8Array | undefined {
+  if (value instanceof Uint8Array) return value;
+  if (!ArrayBuffer.isView(value) || classNameOf.call(value) !== 'Uint8Array') return undefined;
+  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+}
+
+/** The bytes of the elements; the caller's memory itself where the host is little-endian. */
+export function elementBytes(view: ArrayBufferView, type: ElementType): Uint8Array {
+  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  return hostIsLittleEndian ? bytes : reverseElements(bytes, type.bytesPerElement);
+}
+
+/**
+ * The typed array of these bytes: over their memory where its alignment allows it, else over a copy.
+ *
+ * @throws Error when the bytes are not a whole number of elements, or the runtime lacks the class.
+ */
+export function typedArrayOf(bytes: Uint8Array, type: ElementType): NumericTypedArray {
+  const { className, bytesPerElement } = type;
+  const TypedArray = (globalThis as Partial<Record<ClassName, Constructor>>)[className];
+  if (TypedArray === undefined) throw new Error(`this runtime has no ${className}`);
+  if (bytes.byteLength % bytesPerElement !== 0) {
+    throw new Error(
+      `${bytes.byteLength} bytes are not a multiple of ${bytesPerElement}, the size of an element`,
+    );
+  }
+  const ordered = hostIsLittleEndian ? bytes : reverseElements(bytes, bytesPerElement);
+  const aligned = ordered.byteOffset % bytesPerElement === 0 ? ordered : new Uint8Array(ordered);
+  return new TypedArray(aligned.buffer, aligned.byteOffset, aligned.byteLength / bytesPerElement);
+}
+
+/** A copy in which every element has its bytes in the other order. */
+export function reverseElements(bytes: Uint8Array, bytesPerElement: number): Uint8Array {
+  const reversed = new Uint8Array(bytes);
+  for (let start = 0; start < reversed.length; start += bytesPerElement) {
+    reversed.subarray(start, start + bytesPerElement).reverse();
+  }
+  return reversed;
+}

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DecompressionTurns } from '../../../src/base/decompression-turns.ts';
+import { defaultLimits } from '../../../src/base/limits.ts';
+import { MemoryBudget } from '../../../src/base/memory-budget.ts';
+import { systemRuntime } from '../../../src/base/runtime.ts';
+import type { ChannelHandler } from '../../../src/channel/channel.ts';
+import { shareEncoding } from '../../../src/channel/send/shared-encoding.ts';
+import type { Data } from '../../../src/index.ts';
+import { encodePacket } from '../../../src/p2pnetwork/packet.ts';
+import { PacketChannel } from '../../../src/p2pnetwork/packet-channel.ts';
+import { FakeLink } from '../../support/fake-link.ts';
+import { silentLog } from '../../support/silent-log.ts';
+import { until } from '../../support/turns.ts';
+
+function openChannel() {
+  const link = new FakeLink();
+  const channel = new PacketChannel(link, {
+    direction: 'inbound',
+    limits: defaultLimits,
+    budget: new MemoryBudget(defaultLimits.memoryBudgetBytes),
+    turns: new DecompressionTurns(systemRuntime),
+    bigIntegers: false,
+    traffic: silentLog,
+  });
+  return { link, channel };
+}
+
+test('options that are not known are refused towards a Python node too', () => {
+  const { link, channel } = openChannel();
+  assert.throws(
+    () => channel.send('hello', { compresion: 'zlib' } as object),
+    new TypeError(
+      "compresion is not an option; the options are compression, verbatim; did you mean 'compression'?",
+    ),
+  );
+  channel.send('for all', shareEncoding('for all', { compression: 'zlib' }, 100));
+  assert.equal(link.pieces.length, 1);
+});
+
+test('bytes that a Python node sends are in memory of their own, however they arrive', async () => {
+  const { link, channel } = openChannel();
+  const received: Uint8Array[] = [];
+  const handler = { connected: () => true, message: (data: Data) => received.push(data as Uint8Array) > 0 };
+  channel.start(handler as unknown as ChannelHandler);
+  const sent = [1, 2, 3].map((first) => Uint8Array.of(0xff, first, 0xfe));
+  const packets = Buffer.concat(
+    sent.flatMap((bytes) => [
+      encodePacket(bytes),
+      encodePacket(bytes, { compression: 'zlib' }),
+      encodePacket(bytes, { compression: 'bzip2' }),
+    ]),
+  );
+  const expected = sent.flatMap((bytes) => [bytes, bytes, bytes]);
+  link.onMessage(packets);
+  link.onMessage(Uint8Array.from(packets));
+  await until(() => received.length >= 18, 'all are decompressed');
+  assert.deepEqual(received, [...expected, ...expected]);
+  for (const { buffer, byteLength } of received) assert.equal(buffer.byteLength, byteLength);
+  packets.fill(0);
+  structuredClone(null, { transfer: received.map(({ buffer }) => buffer as ArrayBuffer) });
+});
+
+test('an error of ours while a message is handled that had to wait ends that connection, not the process', async () => {
+  const { link, channel } = openChannel();
+  const connected = Promise.withResolvers<boolean>();
+  const ends: string[] = [];
+  const handler = {
+    connected: () => connected.promise,
+    message: () => {
+      throw new Error('a defect');
+    },
+    closed: ({ message }: { message: string }) => void ends.push(message),
+  };
+  channel.start(handler as unknown as ChannelHandler);
+  link.onMessage(Buffer.concat([encodePacket('one'), encodePacket('two')]));
+  connected.resolve(true);
+  await until(() => ends.length > 0, 'the channel is closed');
+  assert.deepEqual([ends, link.endings], [['a defect'], ['destroy']]);
+});

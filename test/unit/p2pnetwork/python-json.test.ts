@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import fc from 'fast-check';
+import { readJson } from '../../../src/p2pnetwork/python-json.ts';
+
+/** Standard JSON and near misses of it. NaN beside them has the text read by hand. */
+const pieces = [
+  ...[
+    '0',
+    '01',
+    '1',
+    '-1',
+    '-12',
+    '-',
+    '--1',
+    '1.5',
+    '.5',
+    '5.',
+    '1e3',
+    '1E+2',
+    '-1.5e-3',
+    '+1',
+    '1_0',
+    '1a',
+  ],
+  ...[
+    '999999999999999',
+    '1234567890123456',
+    '123456789012345.5',
+    '0.30000000000000004',
+    '12345678901234567e-3',
+  ],
+  ...['true', 'false', 'null', 'nul', 'nulls', 'True', ''],
+  ...[
+    '""',
+    '"a"',
+    '"abcdefghijkl"',
+    '"abcdefghijklm"',
+    '"a\\"b"',
+    '"\\\\"',
+    '"\\u00e9"',
+    '"😀"',
+    '"tab\tx"',
+    '"',
+  ],
+  ...['{}', '{"a":1}', '{"a":1,"a":2}', '{"b":1,"10":2,"9":3}', '{"__proto__":1}', '{"toString":1}', '{1:2}'],
+  ...[
+    '{"a":}',
+    '{"a" : 1 , "b":[ ]}',
+    '{"a":1,}',
+    '[]',
+    '[1,]',
+    '[,1]',
+    '[1 2]',
+    ' 1',
+    '\n2\r',
+    '\u00a01',
+    '\v1',
+  ],
+];
+
+function read(read: (text: string) => unknown, text: string): unknown {
+  try {
+    return read(text);
+  } catch (error) {
+    return (error as Error).name;
+  }
+}
+
+suite('JSON of Python that JSON.parse cannot read', () => {
+  test('is read as JSON.parse would read the same without NaN', () => {
+    const piece = fc.constantFrom(...pieces);
+    const nested = fc
+      .array(piece, { maxLength: 4 })
+      .chain((items) =>
+        fc.constantFrom(items.join(','), `[${items.join(', ')}]`, `{"key":[${items.join(',')}]}`),
+      );
+    fc.assert(
+      fc.property(nested, (text) => {
+        const byHand = read(
+          (json) => (readJson(json, { bigIntegers: false }) as unknown[])[0],
+          `[[${text}],NaN]`,
+        );
+        assert.deepEqual(byHand, read(JSON.parse, `[${text}]`), text);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test('may hold the names of numbers that are none in JSON', () => {
+    const read = readJson('[NaN,Infinity, -Infinity,{"a":NaN}]', { bigIntegers: false });
+    assert.deepEqual(read, [
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      Number.NEGATIVE_INFINITY,
+      { a: Number.NaN },
+    ]);
+  });
+});
