@@ -32,6 +32,6 @@ function send(data: Data, node: Node, prompt: Prompt): void {
     prompt.print(`Not sent to ${labelOf(connection)}: ${error.message}`);
   }
   if (sent + failed.length === 0) {
-    prompt.print(`Not sent; the up key brings your line back. ${nobody(node)}`);
+    prompt.print(`Not sent. ${nobody(node)} The up key brings your line back.`);
   }
 }

@@ -6,17 +6,17 @@ import type { Node } from '../node/node.ts';
 import { labelOf, safeLine } from './describe.ts';
 import { addressOf, peerText } from './event-text.ts';
 
-/** With fewer characters a slip could name another peer. */
+/** With fewer characters, a typing mistake could match another peer. */
 const minIdEnd = 4;
 
 /** How long `/ping` waits. */
 const pingTimeoutMs = 5_000;
 
-/** What the commands of a conversation work with. */
+/** What the commands work with. */
 export interface CommandContext {
   readonly node: Node;
   readonly print: (line: string) => void;
-  /** Sends data to all peers, and says so where that fails. */
+  /** Sends data to all peers, and prints a line for each failure. */
   readonly send: (data: Data) => void;
   /** Ends the conversation. */
   readonly leave: () => void;
@@ -24,11 +24,11 @@ export interface CommandContext {
   readonly connectOptions: ConnectOptions;
 }
 
-/** What the user asked for cannot be done; the message says what to do instead. */
+/** A command that cannot be carried out. The message says what to do instead. */
 class CannotDo extends Error {}
 
 interface Command {
-  /** Behind the name. */
+  /** The argument that follows the name, as the help shows it. */
   readonly argument?: string;
   readonly help: string;
   readonly run: (context: CommandContext, argument: string) => void | Promise<void>;
@@ -36,7 +36,7 @@ interface Command {
 
 const commands: Readonly<Record<string, Command>> = {
   '/who': {
-    help: 'the peers: name, id, address',
+    help: 'list the peers: name, id, address',
     run: ({ node, print }) => {
       for (const peer of node.allNodes) print(peerText(peer));
       if (node.allNodes.length === 0) print(nobody(node));
@@ -44,7 +44,7 @@ const commands: Readonly<Record<string, Command>> = {
   },
   '/connect': {
     argument: 'ADDRESS',
-    help: 'connects with a node: /connect 127.0.0.1:10001',
+    help: 'connect with a node: /connect 127.0.0.1:10001',
     run: async ({ node, print, connectOptions }, address) => {
       const before = new Set(node.allNodes);
       print(`connecting with ${address} …`);
@@ -54,12 +54,12 @@ const commands: Readonly<Record<string, Command>> = {
   },
   '/disconnect': {
     argument: 'NAME|ID',
-    help: 'ends the connection with a peer',
+    help: 'end the connection with a peer',
     run: ({ node }, name) => peerNamed(name, node).stop(),
   },
   '/ping': {
     argument: 'NAME|ID',
-    help: 'measures the round trip to a peer',
+    help: 'measure the round trip to a peer',
     run: async ({ node, print }, name) => {
       const peer = peerNamed(name, node);
       const roundTripMs = await peer.ping({ timeoutMs: pingTimeoutMs });
@@ -68,23 +68,23 @@ const commands: Readonly<Record<string, Command>> = {
   },
   '/json': {
     argument: 'JSON',
-    help: 'sends data instead of text: /json {"round": 1}',
+    help: 'send data instead of text: /json {"round": 1}',
     run: ({ send }, json) => send(parsed(json)),
   },
   '/help': {
-    help: 'this text',
+    help: 'print this list',
     run: ({ print }) => {
-      print('What you type goes to all peers. The up key brings back what you typed before. Besides:');
+      print('Each line that you type goes to all peers. The up key brings earlier lines back. Commands:');
       for (const [name, { argument = '', help }] of Object.entries(commands)) {
         print(`  ${`${name} ${argument}`.padEnd(20)} ${help}`);
       }
-      print(`  ${'//text'.padEnd(20)} sends a text that begins with a slash: /text`);
+      print(`  ${'//text'.padEnd(20)} send a text that begins with a slash: /text`);
     },
   },
   '/quit': { help: 'leave (so do Ctrl-C and Ctrl-D)', run: ({ leave }) => leave() },
 };
 
-/** Runs a line that begins with a slash. What it cannot do, it says in one line. */
+/** Runs a line that begins with a slash. A failure prints one line. */
 export async function runCommand(line: string, context: CommandContext): Promise<void> {
   const [, name, argument] = /^(\S+)\s*(.*)$/s.exec(line) as unknown as [string, string, string];
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
@@ -92,11 +92,11 @@ export async function runCommand(line: string, context: CommandContext): Promise
     if (command === undefined) {
       const hint = didYouMean(name, Object.keys(commands)) || '.';
       throw new CannotDo(
-        `There is no ${name}${hint} /help lists the commands; //… sends a text with a slash.`,
+        `There is no command ${name}${hint} /help lists the commands. To send text that begins with a slash, type //.`,
       );
     }
     if (command.argument !== undefined && argument === '') {
-      throw new CannotDo(`Write: ${name} ${command.argument}  (${command.help})`);
+      throw new CannotDo(`Usage: ${name} ${command.argument} (${command.help})`);
     }
     await command.run(context, argument);
   } catch (error) {
@@ -105,9 +105,9 @@ export async function runCommand(line: string, context: CommandContext): Promise
   }
 }
 
-/** Says that nobody is connected, and how to change it. */
+/** Says that no peer is connected, and what to do about it. */
 export function nobody(node: Node): string {
-  return `Nobody is connected. Connect with /connect ADDRESS, or let others: peerloom node --connect ${addressOf(node)}`;
+  return `No peer is connected: use /connect ADDRESS, or start another node with: peerloom node --connect ${addressOf(node)}.`;
 }
 
 /** A peer by its name, its id, or the end of its id. */
@@ -120,7 +120,7 @@ function peerNamed(text: string, node: Node): NodeConnection {
   if (found.length === 1) return found[0]!;
   if (found.length > 1) {
     const ids = found.map(({ id }) => id).join(', ');
-    throw new CannotDo(`${found.length} peers fit '${text}': give the id of one: ${ids}`);
+    throw new CannotDo(`${found.length} peers match '${text}'. Give one of their ids: ${ids}`);
   }
   const hint = didYouMean(
     text,
@@ -134,7 +134,7 @@ function parsed(json: string): Data {
     return JSON.parse(json) as Data;
   } catch (error) {
     throw new CannotDo(
-      `Not sent, because it is not JSON: ${(error as Error).message}. Write: /json {"a": 1}`,
+      `Not sent, because it is not JSON: ${(error as Error).message}. Example: /json {"a": 1}`,
     );
   }
 }

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import type { Data } from '../base/data.ts';
 import { printable } from '../base/printable.ts';
 
-/** How a node is called on the screen; what it calls itself proves nothing. */
+/** The name of a node on the screen. The node chooses its name itself, so it proves nothing. */
 export function labelOf({ id, name }: { readonly id: string; readonly name: string }): string {
   return name || `…${id.slice(-6)}`;
 }
@@ -17,7 +17,7 @@ export function safeLine(text: string): string {
   return safeLines(text).join(' ');
 }
 
-/** Data as a person reads it, as one line: texts in quotes, long ones cut. */
+/** Data as one line for people: text in quotes, and long text cut. */
 export function describe(data: unknown, maxCharacters: number): string {
   if (typeof data === 'string') {
     const isLong = data.length > maxCharacters;
@@ -30,10 +30,10 @@ export function describe(data: unknown, maxCharacters: number): string {
   return text.length > maxCharacters ? `${text.slice(0, maxCharacters)}…` : text;
 }
 
-/** The longest message that a terminal shows whole. */
+/** A terminal shows messages up to this length whole. */
 const maxShownCharacters = 10_000;
 
-/** A message as it stands in a conversation: text as it is, of as many lines as it has. */
+/** A message as lines to print. Text keeps its lines. */
 export function messageLines(data: Data, long: 'cut' | 'whole' = 'cut'): string[] {
   if (typeof data !== 'string') return [describe(data, maxShownCharacters)];
   if (long === 'whole' || data.length <= maxShownCharacters) return safeLines(data);

@@ -2,7 +2,7 @@ import type { NodeCallback } from '../api/events.ts';
 import type { NodeConnection } from '../api/node-connection.ts';
 import type { Node } from '../node/node.ts';
 
-/** Tells programs of events, one line of JSON for each: a callback for a node's options. */
+/** Prints events for programs, one line of JSON each: a callback for a node's options. */
 export function eventJson(print: (line: string) => void): NodeCallback {
   return (event, _node, peer, data) => {
     const content = data instanceof Error ? { error: data } : { data };
@@ -10,7 +10,7 @@ export function eventJson(print: (line: string) => void): NodeCallback {
   };
 }
 
-/** The first line: who the node is and where it listens. */
+/** The first line: the node's id and name, and where it listens. */
 export function listeningJson({ id, name, host, port }: Node): string {
   return jsonLine({ event: 'listening', id, name, host, port });
 }
@@ -19,12 +19,12 @@ function peerDetails({ id, name, host, port, direction }: NodeConnection) {
   return { id, name, host, port, direction };
 }
 
-/** JSON without a character that could move a terminal's cursor or hide: those are escaped. */
+/** JSON in which characters that could move a terminal's cursor, or are invisible, are escaped. */
 function jsonLine(value: object): string {
   return JSON.stringify(value, representable).replace(/[\x7f-\x9f\u2028\u2029\p{Cf}]/gu, escaped);
 }
 
-/** What JSON has no form for: binary data, a few numbers, errors. */
+/** Replaces values that JSON lacks: binary data, a few numbers, errors. */
 function representable(_key: string, value: unknown): unknown {
   if (ArrayBuffer.isView(value)) {
     const base64 = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64');

@@ -8,9 +8,9 @@ import type { ReturnedMessages } from '../channel/channel.ts';
 import { describe, labelOf, messageLines, safeLine } from './describe.ts';
 
 /**
- * Tells people of events: a callback for a node's options.
+ * Prints events for people: a callback for a node's options.
  *
- * @param long what becomes of long messages: a terminal shows their start, a file gets the whole of them.
+ * @param long whether long messages are cut, as on a terminal, or printed whole, as into a file.
  */
 export function eventText(print: (line: string) => void, long: 'cut' | 'whole' = 'cut'): NodeCallback {
   return (event, _node, peer, data) => {
@@ -30,25 +30,27 @@ export function eventText(print: (line: string) => void, long: 'cut' | 'whole' =
         for (const line of messageLines(data as Data, long)) print(`${name(peer!)}: ${line}`);
         break;
       case 'node_request':
-        print(dim(`${labelOf(peer!)} sent a request, which nobody answers here: ${describe(data, 200)}`));
+        print(
+          dim(`${labelOf(peer!)} sent a request, which this program does not answer: ${describe(data, 200)}`),
+        );
         break;
       case 'node_message_rejected':
-        print(dim(`a message of ${labelOf(peer!)} was rejected: ${safeLine((data as Error).message)}`));
+        print(dim(`rejected a message from ${labelOf(peer!)}: ${safeLine((data as Error).message)}`));
         break;
       case 'node_message_returned': {
         const { count, code } = data as ReturnedMessages;
-        print(dim(`${labelOf(peer!)} sent back ${count} ${count === 1 ? 'message' : 'messages'}: ${code}`));
+        print(dim(`${labelOf(peer!)} returned ${count} ${count === 1 ? 'message' : 'messages'}: ${code}`));
         break;
       }
       case 'node_session_lost': {
         const { count } = data as LostSession;
         const what = count === 1 ? 'the last message' : `the last ${count} messages`;
-        if (count > 0) print(dim(`${labelOf(peer!)} may not have got ${what}`));
+        if (count > 0) print(dim(`${labelOf(peer!)} may not have received ${what}`));
         break;
       }
       case 'node_reconnection_error': {
-        const { address, trials } = data as { address: string; trials: number };
-        print(dim(`${address} does not answer, trial ${trials}`));
+        const { trials, error } = data as { trials: number; error: unknown };
+        print(dim(`attempt ${trials} to connect failed: ${safeLine(messageOf(error))}`));
         break;
       }
       case 'node_error':

@@ -12,19 +12,22 @@ interface KeysOptions {
 
 const keysHelp = `
 The file is the one that peerloom node --identity takes: an Ed25519 private key in
-PKCS#8 PEM, which openssl reads as well. Who has it, and its passphrase, is that node.
+PKCS#8 PEM, which openssl reads too. Anybody who has the file and its passphrase can
+act as that node. Without a passphrase, the key lies unencrypted in the file.
 
 Examples:
+  peerloom keys new ada.pem
+  peerloom keys show ada.pem
   PASS=… peerloom keys new ada.pem --passphrase-env PASS
   PASS=… peerloom keys show ada.pem --passphrase-env PASS
   OLD=… NEW=… peerloom keys passphrase ada.pem --passphrase-env OLD --new-passphrase-env NEW`;
 
 const passphraseOption = [
   '--passphrase-env <variable>',
-  'the environment variable that holds the passphrase of the file',
+  'the environment variable with the passphrase of the file',
 ] as const;
 
-/** Registers `peerloom keys`, with what can be done to the file of an identity. */
+/** Registers `peerloom keys` and its commands. */
 export function addKeysCommand(program: Command): void {
   const keys = program
     .command('keys')
@@ -35,7 +38,7 @@ export function addKeysCommand(program: Command): void {
     .description('create a file with a new identity; an existing file is never overwritten')
     .option(...passphraseOption)
     .action((path: string, { passphraseEnv }: KeysOptions) => {
-      if (existsSync(path)) throw new WrongUse(`${path} is there already; name another file`);
+      if (existsSync(path)) throw new WrongUse(`${path} exists already: name another file`);
       show(loadOrCreateIdentity({ path, ...passphraseIn(passphraseEnv) }));
     });
   keys
@@ -47,7 +50,7 @@ export function addKeysCommand(program: Command): void {
     .command('passphrase <file>')
     .description('change, add or remove the passphrase')
     .option(...passphraseOption)
-    .option('--new-passphrase-env <variable>', 'the environment variable that holds the new passphrase')
+    .option('--new-passphrase-env <variable>', 'the environment variable with the new passphrase')
     .option('--open', 'leave the file without a passphrase: anybody who can read it can act as this node')
     .action((path: string, options: KeysOptions) => {
       const { newPassphraseEnv, open } = options;
@@ -58,7 +61,7 @@ export function addKeysCommand(program: Command): void {
       const names = statSync(path).nlink;
       saveIdentity(identity, { path, ...passphraseIn(newPassphraseEnv) });
       if (names > 1) {
-        complain('the old file has other names (hard links), which still lead to the file as it was before');
+        complain(`${path} had other names (hard links): they still lead to the old, unchanged file`);
       }
       show(identity);
     });
@@ -66,7 +69,7 @@ export function addKeysCommand(program: Command): void {
 
 function load(path: string, { passphraseEnv }: KeysOptions): Identity {
   if (!existsSync(path))
-    throw new WrongUse(`there is no file ${path}; make it with: peerloom keys new ${path}`);
+    throw new WrongUse(`there is no file ${path}: create it with peerloom keys new ${path}`);
   return loadOrCreateIdentity({ path, ...passphraseIn(passphraseEnv) });
 }
 
@@ -77,6 +80,6 @@ function show({ id, publicKey }: Identity): void {
 function passphraseIn(variable: string | undefined): Pick<IdentityFile, 'passphrase'> {
   if (variable === undefined) return {};
   const passphrase = process.env[variable];
-  if (!passphrase) throw new WrongUse(`there is nothing in the environment variable ${variable}`);
+  if (!passphrase) throw new WrongUse(`the environment variable ${variable} is empty or not set`);
   return { passphrase };
 }

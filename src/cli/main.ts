@@ -8,23 +8,26 @@ import { type NodeCommandOptions, runNode } from './node-command.ts';
 import { guardOutputs } from './outputs.ts';
 
 const nodeHelp = `
-On a terminal there is a prompt: what you type goes to all peers. /help lists the
-commands: /who, /connect, /disconnect, /ping, /json, /quit. When the input is something
-else, or with --json, each line of it is a message to all peers. The lines wait until
-a peer is connected. Once the input has ended and all lines are confirmed, the node
-stops. A node with --connect and without --reconnect does not wait for other peers
-when all have left. Without any input (</dev/null, a service, a container) the
-node runs until a signal. SIGTERM and Ctrl-C say goodbye to all peers first.
+On a terminal, the node shows a prompt. Each line that you type goes to all peers.
+Commands: /who, /connect, /disconnect, /ping, /json, /help, /quit.
 
---json prints one object per line for each event. The first event is
+In a pipe, from a file, or with --json, each line of the input is a message to all
+peers. Lines wait until a peer is connected. When the input ends, the node waits until
+its peers have confirmed every line, and stops; --stay keeps it running. If all peers
+leave before that, a node with --connect but without --reconnect fails.
+
+Without input (</dev/null, a service, a container) the node runs until SIGTERM or
+Ctrl-C. Both say goodbye to all peers first.
+
+--json prints each event as one line of JSON. The first line is
   {"event":"listening","id":…,"name":…,"host":…,"port":…}
-Then come the events of the node, by their names:
+The others are the events of the node, by their names:
   {"event":"node_message","peer":{"id":…,"name":…,"host":…,"port":…,"direction":…},"data":…}
-A disconnect has a "reason":{"code":…,"message":…,"by":…}, an error an
-"error":{"code":…,"message":…}. In data, binary values are
-{"$binary":"<base64>","type":"Float32Array"}, its elements little-endian; bytes are a
-Uint8Array. Numbers that JSON lacks are {"$number":"NaN"}, "Infinity", "-Infinity", "-0";
-bigints are {"$bigint":"<decimal digits>"}.
+A disconnect event has "reason":{"code":…,"message":…,"by":…}, an error
+"error":{"code":…,"message":…}. JSON lacks some values that data may hold:
+  bytes, typed arrays     {"$binary":"<base64, little-endian>","type":"Float32Array"}
+  NaN, Infinity, -0       {"$number":"NaN"}
+  bigints                 {"$bigint":"<decimal digits>"}
 
 Examples:
   Two people talking, in two terminals:
@@ -34,14 +37,14 @@ Examples:
     echo hello | peerloom node --connect 127.0.0.1:10001
   Listen, and pass what arrives to another program:
     peerloom node --port 10001 --json < /dev/null | jq .data
-  Keep the identity in a file that a passphrase protects:
+  Keep the same id after a restart, in a file that a passphrase protects:
     PASS=… peerloom node --port 10001 --identity ada.pem --passphrase-env PASS`;
 
 const exitCodeHelp = `
 Exit codes:
-  0  all went well, also when SIGTERM or Ctrl-C ended it
-  1  something failed: a port in use, no node at an address, a wrong passphrase,
-     a line that was not confirmed
+  0  success, also when SIGTERM or Ctrl-C ended the node
+  1  failure: a port in use, no node at an address, a wrong passphrase,
+     a line that no peer confirmed
   2  wrong use of the command line`;
 
 function createProgram(): Command {
@@ -53,27 +56,25 @@ function createProgram(): Command {
   program
     .command('node')
     .description('run a node that sends and receives messages')
-    .option(
-      '--host <host>',
-      'the address to listen on; 0.0.0.0 means all addresses of this machine',
-      '127.0.0.1',
-    )
-    .option('--port <port>', 'the port to listen on', parsePort, 0)
+    .option('--host <host>', 'the address to listen on; 0.0.0.0: all addresses of this machine', '127.0.0.1')
+    .option('--port <port>', 'the port to listen on; 0: the system picks one', parsePort, 0)
     .addOption(
       new Option('--connect <address...>', 'host:port of nodes to connect with')
         .argParser(addAddress)
         .default([], 'none'),
     )
-    .option('--reconnect', 'keep trying until these nodes are up, and reconnect when a connection breaks')
-    .option('--name <name>', 'the name of the node, which other nodes see')
-    .option('--identity <file>', "the file with the node's key; created if missing")
-    .option('--passphrase-env <variable>', 'the environment variable that holds the passphrase of this file')
-    .option('--network <name>', 'only nodes of the same network connect')
+    .option('--reconnect', 'keep trying until these nodes are up, and again when a connection breaks')
+    .option('--name <name>', 'a name for people, which other nodes see')
+    .option('--identity <file>', "the file that keeps the node's key, and with it its id; created if missing")
+    .option('--passphrase-env <variable>', 'the environment variable with the passphrase of this file')
+    .option('--network <name>', 'connect only with nodes of the same network')
     .addOption(
-      new Option('--network-key <key>', 'only nodes with the same key connect').env('PEERLOOM_NETWORK_KEY'),
+      new Option('--network-key <key>', 'connect only with nodes that hold the same secret key').env(
+        'PEERLOOM_NETWORK_KEY',
+      ),
     )
-    .option('--stay', 'keep running after the end of the input, until a signal')
-    .option('--json', 'print one event per line, as JSON')
+    .option('--stay', 'keep running after the end of the input, until SIGTERM or Ctrl-C')
+    .option('--json', 'print each event as one line of JSON')
     .option('--debug', 'print every step to standard error')
     .addHelpText('after', nodeHelp)
     .action(async (options: NodeCommandOptions) => {
@@ -88,11 +89,11 @@ function createProgram(): Command {
   addKeysCommand(program);
   pointToHelp(program, program.name());
   return program
-    .addHelpText('after', `\n'peerloom help node' explains all options of a node.`)
+    .addHelpText('after', `\npeerloom node --help explains all options of a node.`)
     .addHelpText('afterAll', exitCodeHelp);
 }
 
-/** Who has used a command wrongly is told in one line, with where the rest is written. */
+/** Reports wrong use in one line, which names the command for help. */
 function pointToHelp(command: Command, path: string): void {
   command.configureOutput({
     outputError: (text) => {
@@ -110,7 +111,8 @@ function parsePort(text: string): number {
 
 function addAddress(text: string, others: readonly string[]): readonly string[] {
   if (schemeOf(text) === 'tcp') {
-    const message = 'tcp:// is plain TCP, and peerloom node speaks TLS alone: leave it out, or write tls://.';
+    const message =
+      'tcp:// is plain TCP, and peerloom node speaks only TLS: leave tcp:// out, or write tls://.';
     throw new InvalidArgumentError(message);
   }
   return [...others, text];

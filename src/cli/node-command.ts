@@ -22,7 +22,7 @@ export interface NodeCommandOptions extends Pick<NodeOptions, 'name' | 'network'
 }
 
 /**
- * Runs a node to talk with until the user, the end of the input or a signal ends it.
+ * Runs a node until the user, the end of the input or a signal ends it.
  *
  * @returns the exit code.
  * @throws WrongUse, and PeerloomError from {@link Node.start} and {@link Node.connectWithNode}.
@@ -37,8 +37,8 @@ export async function runNode(options: NodeCommandOptions): Promise<number> {
     ...identityOf(identity, passphraseEnv),
     callback: json ? eventJson(print) : eventText(print, prompt === undefined ? 'whole' : 'cut'),
   });
-  // A slip in the path would otherwise pass for a node whose id has changed.
-  if (isNew) complain(`made a new identity in ${identity}`);
+  // With a misspelt path, the node silently gets another id.
+  if (isNew) complain(`created a new identity in ${identity}`);
 
   async function run(): Promise<number> {
     await node.start();
@@ -46,18 +46,18 @@ export async function runNode(options: NodeCommandOptions): Promise<number> {
     const connectOptions = { reconnect: reconnect ?? false, retry: reconnect ?? false };
     await Promise.all(connect.map((address) => node.connectWithNode(address, connectOptions)));
     if (prompt !== undefined) {
-      print('Type to talk; /help tells what else there is.');
+      print('Each line that you type goes to all peers; /help lists the commands.');
       await chat(node, prompt, connectOptions);
       return exitCodes.fine;
     }
     if (!stay && isNothing(process.stdin.fd)) {
-      complain('there is no input, so the node runs until a signal ends it (Ctrl-C, SIGTERM)');
+      complain('there is no input, so the node runs until SIGTERM or Ctrl-C');
       await new Promise(() => {});
     }
     const waits = connect.length === 0 || reconnect === true;
     const { lines, isComplete } = await sendLines(node, { waits, warn: complain });
     if (stay) await new Promise(() => {});
-    if (lines === 0) complain('the input was empty, so the node leaves; --stay keeps it running');
+    if (lines === 0) complain('the input was empty, so the node stops; use --stay to keep it running');
     return isComplete ? exitCodes.fine : exitCodes.failed;
   }
 
@@ -70,7 +70,7 @@ export async function runNode(options: NodeCommandOptions): Promise<number> {
   }
 }
 
-/** The input is the null device, as services and containers have it. */
+/** Whether the input is the null device, as in services and containers. */
 function isNothing(input: number): boolean {
   return !process.stdin.isTTY && fstatSync(input).isCharacterDevice();
 }
@@ -86,8 +86,10 @@ function createNode(host: string, port: number, options: NodeOptions): Node {
 
 function identityOf(path: string | undefined, variable: string | undefined): Pick<NodeOptions, 'identity'> {
   if (variable === undefined) return path === undefined ? {} : { identity: { path } };
-  if (path === undefined) throw new WrongUse('--passphrase-env is for a file: give --identity as well');
+  if (path === undefined)
+    throw new WrongUse('--passphrase-env needs --identity: it is the passphrase of that file');
   const passphrase = process.env[variable];
-  if (!passphrase) throw new WrongUse(`--passphrase-env: there is nothing in the variable ${variable}`);
+  if (!passphrase)
+    throw new WrongUse(`--passphrase-env: the environment variable ${variable} is empty or not set`);
   return { identity: { path, passphrase } };
 }

@@ -1,9 +1,9 @@
 import { complain, exitCodes } from './failure.ts';
 
 /**
- * Decides what becomes of the program when its outputs fail. Without somebody to read the standard output it ends
- * quietly, as in `peerloom node --json | head -1`; when the output is lost for another reason, such as a full disk,
- * it says so and fails. What the standard error output loses, the log above all, ends nothing.
+ * Decides what happens when an output fails. If nobody reads standard output any more, as in
+ * `peerloom node --json | head -1`, the program ends quietly. If standard output fails for another reason, such as a
+ * full disk, the program says so and fails. If standard error fails, the program keeps running without its log.
  */
 export function guardOutputs(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -15,7 +15,7 @@ export function guardOutputs(): void {
   printWarnings();
 }
 
-/** Warnings of peerloom appear as one line, like everything that the program has to say; others as Node.js has it. */
+/** Prints warnings of peerloom as one line; Node.js prints the others. */
 function printWarnings(): void {
   const listeners = process.listeners('warning');
   process.removeAllListeners('warning');

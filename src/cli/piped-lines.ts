@@ -4,29 +4,29 @@ import { PeerloomError } from '../base/errors.ts';
 import type { Node } from '../node/node.ts';
 import { labelOf } from './describe.ts';
 
-/** Lines on their way that a neighbour has not confirmed; past this, reading waits. */
+/** Beyond this many lines that peers have not confirmed, reading pauses. */
 const maxUnconfirmed = 1_000;
 
 export interface LineOptions {
-  /** Somebody may yet connect: lines wait for that while nobody is there. */
+  /** While no peer is connected, lines wait for one. Otherwise that is an error. */
   readonly waits: boolean;
-  /** Takes what the user should know, a line at a time. */
+  /** Prints a line for the user. */
   readonly warn: (line: string) => void;
 }
 
-/** What became of the lines. */
+/** The outcome. */
 export interface SentLines {
-  /** How many there were. */
+  /** How many lines were read. */
   readonly lines: number;
-  /** All of them were confirmed. */
+  /** Every peer confirmed every line that it was sent. */
   readonly isComplete: boolean;
 }
 
 /**
- * Sends each line of the standard input to all neighbours and has it confirmed by them. Reading waits for those
- * that are slow.
+ * Sends each line of the standard input to all peers, as a delivery that they confirm. Slow peers slow the reading
+ * down.
  *
- * @throws PeerloomError `ERR_NOT_CONNECTED` when nobody is connected and nothing is to be waited for.
+ * @throws PeerloomError `ERR_NOT_CONNECTED` if no peer is connected and lines do not wait for one.
  */
 export async function sendLines(node: Node, options: LineOptions): Promise<SentLines> {
   const unconfirmed = new Set<Promise<void>>();
@@ -56,22 +56,25 @@ export async function sendLines(node: Node, options: LineOptions): Promise<SentL
   return { lines, isComplete: failed.size === 0 };
 }
 
-/** A terminal would cut lines at 4,096 bytes; readline, which reads each key, does not. */
+/** A terminal cuts lines at 4,096 bytes. readline reads each key, and does not. */
 function linesOfInput(): AsyncIterable<string> {
   const { stdin, stderr } = process;
   if (!stdin.isTTY || !stderr.isTTY) return createInterface({ input: stdin });
   const lines = createInterface({ input: stdin, output: stderr, terminal: true, prompt: '' });
-  // The terminal makes no signal of Ctrl-C while readline reads keys.
+  // While readline reads keys, the terminal does not turn Ctrl-C into a signal.
   return lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
 }
 
-/** The open connections, as soon as there is one. */
+/** Resolves with the open connections, as soon as there is one. */
 async function neighbours(node: Node, { waits, warn }: LineOptions): Promise<readonly NodeConnection[]> {
   const open = node.allNodes.filter(({ isOpen }) => isOpen);
   if (open.length > 0) return open;
   if (!waits)
-    throw new PeerloomError('ERR_NOT_CONNECTED', 'nobody is connected any more: the rest was not sent');
-  warn('nobody is connected: what is to be sent waits for the first who is');
+    throw new PeerloomError(
+      'ERR_NOT_CONNECTED',
+      'all peers have left, so the rest of the input was not sent; use --reconnect to wait for them',
+    );
+  warn('no peer is connected: the lines wait until one connects');
   return new Promise((resolve) => {
     const onConnected = (connection: NodeConnection): void => {
       node.off('inbound_node_connected', onConnected).off('outbound_node_connected', onConnected);

@@ -14,12 +14,12 @@ export function headingLine(text: string): string {
   return `\n${styleText('bold', text)}`;
 }
 
-/** What a node does. */
+/** A line about what a node does. */
 export function actionLine(name: string, text: string): string {
   return `${coloured(name)}${text}`;
 }
 
-/** What a node tells of: its name, the event, the neighbour, and what there is to know besides. */
+/** A line about an event: the node's name, the event, the peer, and details. */
 export function eventLine(name: string, { event, peer = '', detail }: EventReport): string {
   const line = `${coloured(name)}  ${styleText('dim', event.padEnd(eventWidth))}${coloured(peer)}${detail}`;
   return line.trimEnd();

@@ -4,7 +4,7 @@ import type { Account, Command, EventReport } from './member-process.ts';
 /** How long the demo waits for anything. */
 const patienceMs = 5_000;
 
-/** The nodes of the demo, and what they tell. */
+/** The nodes of the demo, and their reports. */
 export class DemoNetwork {
   readonly #members = new Map<string, Member>();
   readonly #neighbours = new Map<string, Set<string>>();
@@ -18,12 +18,12 @@ export class DemoNetwork {
     this.#onEvent = onEvent;
   }
 
-  /** Links that both ends have told of, up to now. */
+  /** Links that both ends have reported so far. */
   get linkCount(): number {
     return this.#links.size;
   }
 
-  /** What the nodes have last said of themselves; those that never did are not in it. */
+  /** The latest account of each node that has given one. */
   get accounts(): ReadonlyMap<string, Account> {
     const accounts = new Map<string, Account>();
     for (const [name, { account }] of this.#members) if (account !== undefined) accounts.set(name, account);
@@ -37,12 +37,12 @@ export class DemoNetwork {
     return this.tell(name, { do: 'start' });
   }
 
-  /** Has a node do something; resolves when that is done. */
+  /** Gives a node a command; resolves when the node has carried it out. */
   tell(name: string, command: Command): Promise<Account> {
     return this.#members.get(name)!.tell(command);
   }
 
-  /** Resolves when that node has told that it is connected with the other. */
+  /** Resolves when that node has reported its connection with the other. */
   connected(name: string, other: string): Promise<void> {
     const neighbours = this.#neighbours.get(name)!;
     return this.#until(`${name} is connected with ${other}`, () => neighbours.has(other));
@@ -53,19 +53,19 @@ export class DemoNetwork {
     return this.#members.get(name)!.ended;
   }
 
-  /** Resolves when all that the nodes have said to have sent has arrived. */
+  /** Resolves when as many messages have arrived as the nodes have reported sent. */
   arrived(): Promise<void> {
     const sent = [...this.accounts.values()].flatMap((account) => Object.values(account.sent).flat()).length;
     return this.#until('every message has arrived', () => this.#arrived >= sent);
   }
 
-  /** Resolves when no other node is connected with that one any more. */
+  /** Resolves when all other nodes have reported that this one is gone. */
   left(name: string): Promise<void> {
     const others = [...this.#neighbours.values()];
     return this.#until(`all have noticed that ${name} is gone`, () => !others.some((set) => set.has(name)));
   }
 
-  /** Asks all that still run what they have counted. */
+  /** Asks all nodes that still run for their counts. */
   async count(): Promise<void> {
     const alive = [...this.#members.values()].filter(({ isAlive }) => isAlive);
     await Promise.all(alive.map((member) => member.tell({ do: 'count' })));
@@ -97,7 +97,7 @@ export class DemoNetwork {
 
   #until(what: string, isSo: () => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
-      const complaint = new Error(`waited ${patienceMs / 1_000} s until ${what}`);
+      const complaint = new Error(`did not happen within ${patienceMs / 1_000} s: ${what}`);
       this.#timer = setTimeout(() => reject(complaint), patienceMs);
       this.#recheck = () => {
         if (!isSo()) return;

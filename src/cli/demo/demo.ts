@@ -9,12 +9,12 @@ import { DemoNetwork } from './demo-network.ts';
 import { tally } from './ledger.ts';
 import { stayers, tellStory } from './story.ts';
 
-/** What shells give for a program that Ctrl-C ended. */
+/** The code that shells report for a program that Ctrl-C ended. */
 const interruptedExitCode = 130;
 
 /**
  * Shows a network of five nodes, each in a process of its own, and checks that no message is lost. On a
- * terminal the user joins it then.
+ * terminal, the user may then join it.
  *
  * @returns the exit code.
  */
@@ -30,7 +30,7 @@ export async function runDemo(): Promise<number> {
     const counts = `${sent} messages sent, ${received} received, ${lost} lost`;
     print(`\ndemo: ${network.accounts.size} nodes, ${network.linkCount} links, ${counts}`);
     if (strange > 0) complain(`${strange} messages arrived that nobody sent`);
-    if (failure !== undefined) complain(`the demo broke off: ${failure.message}`);
+    if (failure !== undefined) complain(`the demo failed: ${failure.message}`);
     if (failure !== undefined || lost + strange > 0) return exitCodes.failed;
     if (process.stdin.isTTY && process.stdout.isTTY) await join(network, prompt);
     return exitCodes.fine;
@@ -56,7 +56,7 @@ async function join(network: DemoNetwork, prompt: Prompt): Promise<void> {
     await network.connected(name, node.name);
   }
   await network.tell('ada', { do: 'answer' });
-  print('Type to talk to them; /help tells what else there is.');
+  print('Each line that you type goes to all of them; /help lists the commands.');
   await chat(node, prompt);
   await node.stop();
   await network.left(node.name);

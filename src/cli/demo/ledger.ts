@@ -1,23 +1,23 @@
 import { createHash } from 'node:crypto';
 import type { Data } from '../../base/data.ts';
 
-/** What one node counted itself: the fingerprints of its messages, by the name of the neighbour. */
+/** What one node sent and received: fingerprints of messages, by the name of the peer. */
 export interface Ledger {
   readonly sent: Readonly<Record<string, readonly string[]>>;
   readonly received: Readonly<Record<string, readonly string[]>>;
 }
 
-/** What all ledgers together say. */
+/** The sum of all ledgers. */
 export interface Tally {
   readonly sent: number;
   readonly received: number;
-  /** Messages that were sent and did not arrive as they were. */
+  /** Messages that did not arrive, or not unchanged. */
   readonly lost: number;
-  /** Messages that arrived and were never sent so. */
+  /** Messages that arrived and that nobody sent. */
   readonly strange: number;
 }
 
-/** The same for equal data of the same type only. */
+/** Equal only for equal data of the same type. */
 export function fingerprint(data: Data): string {
   const isBinary = ArrayBuffer.isView(data);
   const type = isBinary ? (data as Uint8Array)[Symbol.toStringTag] : typeof data;
@@ -27,7 +27,7 @@ export function fingerprint(data: Data): string {
   return createHash('sha256').update(`${type}:`).update(content).digest('base64');
 }
 
-/** Holds what each node sent against what its neighbour received, link by link and message by message. */
+/** Compares what each node sent with what its peer received, message by message. */
 export function tally(ledgers: ReadonlyMap<string, Ledger>): Tally {
   const total = { sent: 0, received: 0, lost: 0, strange: 0 };
   for (const [from, { sent }] of ledgers) {
@@ -45,7 +45,7 @@ export function tally(ledgers: ReadonlyMap<string, Ledger>): Tally {
   return total;
 }
 
-/** How many of the first have no counterpart among the others. */
+/** How many of the messages are not among the others. */
 function missing(messages: readonly string[], others: readonly string[]): number {
   const left = [...others];
   return messages.filter((message) => {

@@ -1,34 +1,34 @@
-// The program of one node of the demo. It does as it is told, and tells of its events, over Node's IPC.
+// The program of one node of the demo. It receives commands and reports events over the IPC channel of Node.js.
 import type { NodeEventName } from '../../api/events.ts';
 import { type Compression, type Data, Node, type NodeConnection } from '../../index.ts';
 import { describe } from '../describe.ts';
 import { guardOutputs } from '../outputs.ts';
 import { fingerprint, type Ledger } from './ledger.ts';
 
-/** What a member can be told to do. */
+/** A command to a member. */
 export type Command =
   | { readonly do: 'start' | 'count' | 'stop' }
   | { readonly do: 'connect'; readonly port: number }
   | {
-      /** `deliver` waits until the others have handled it. */
+      /** `deliver` waits until the peers have handled the message. */
       readonly do: 'send' | 'deliver';
       readonly data: Data;
-      /** The name of a neighbour; left out: all of them. */
+      /** The name of a peer. Default: all peers. */
       readonly to?: string;
       readonly compression?: Compression;
     }
-  /** From now on every message gets an answer. */
+  /** From now on, the member answers every message. */
   | { readonly do: 'answer' };
 
-/** Told as they happen. */
+/** An event, reported as it happens. */
 export interface EventReport {
   readonly event: NodeEventName;
-  /** The name of the neighbour that it is about. */
+  /** The name of the peer that it is about. */
   readonly peer: string | undefined;
   readonly detail: string;
 }
 
-/** Told once a command is carried out. */
+/** Reported after each command. */
 export interface Account extends Ledger {
   readonly id: string;
   readonly port: number;

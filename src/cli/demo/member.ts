@@ -3,7 +3,7 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Account, Command, EventReport, Report } from './member-process.ts';
 
-/** The built files are JavaScript, the sources are not. */
+/** JavaScript in the built package, TypeScript in the sources. */
 const program = fileURLToPath(new URL(`member-process${extname(import.meta.url)}`, import.meta.url));
 
 /** A node of the demo in a process of its own. */
@@ -33,12 +33,12 @@ export class Member {
     return this.#process.connected;
   }
 
-  /** What it last said of itself. */
+  /** Its latest account. */
   get account(): Account | undefined {
     return this.#account;
   }
 
-  /** Has it do something, one thing at a time; resolves when that is done. */
+  /** Gives it a command, one at a time; resolves when the command is carried out. */
   tell(command: Command): Promise<Account> {
     this.#waiter = Promise.withResolvers();
     this.#process.send(command);

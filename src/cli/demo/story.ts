@@ -2,7 +2,7 @@ import type { Compression, Data } from '../../base/data.ts';
 import { actionLine, headingLine, type MemberName, memberNames } from './demo-lines.ts';
 import type { DemoNetwork } from './demo-network.ts';
 
-/** Who connects with whom: a ring, and three chords. */
+/** The links: a ring, and three chords. */
 const links: readonly (readonly [from: MemberName, to: MemberName])[] = [
   ['ada', 'ben'],
   ['ben', 'cleo'],
@@ -14,18 +14,18 @@ const links: readonly (readonly [from: MemberName, to: MemberName])[] = [
   ['cleo', 'elsa'],
 ];
 
-/** Who is left at the end. */
+/** The members that still run at the end. */
 export const stayers: readonly MemberName[] = ['ada', 'ben', 'cleo'];
 
 interface Speech {
   readonly from: MemberName;
-  /** What happens, for people. */
+  /** What the demo prints. */
   readonly text: string;
   readonly data: Data;
-  /** Left out: all neighbours. */
+  /** Default: all peers. */
   readonly to?: MemberName;
   readonly compression?: Compression;
-  /** Waits until the other has handled it. */
+  /** The sender waits until the peer has handled the message. */
   readonly confirmed?: true;
 }
 
@@ -57,7 +57,7 @@ const talk: readonly Speech[] = [
   },
 ];
 
-/** What the demo shows. @throws Error when something does not happen. */
+/** Runs the demo. @throws Error if something does not happen in time. */
 export async function tellStory(network: DemoNetwork, print: (line: string) => void): Promise<void> {
   print(headingLine('Five nodes start, each in a process of its own'));
   const ports = new Map<string, number>();
@@ -83,7 +83,7 @@ export async function tellStory(network: DemoNetwork, print: (line: string) => v
   await network.arrived();
 
   print(headingLine('elsa is killed: her process just ends'));
-  // Her last word of what she sent and received: all of it has arrived, and she does nothing more.
+  // Her last account is complete: everything has arrived, and she sends nothing more.
   await network.tell('elsa', { do: 'count' });
   await network.kill('elsa');
   await network.left('elsa');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { run } from './program.ts';
 
-const emptyInput = 'peerloom: the input was empty, so the node leaves; --stay keeps it running\n';
+const emptyInput = 'peerloom: the input was empty, so the node stops; use --stay to keep it running\n';
 
 function identityFile(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'peerloom-'));
@@ -20,7 +20,7 @@ function idOf({ stdout }: { stdout: string }): string {
 test('a node keeps its id in a file, and has a new one without', async (t) => {
   const file = identityFile(t);
   const first = await run(t, ['node', '--json', '--identity', file]);
-  assert.equal(first.stderr, `peerloom: made a new identity in ${file}\n${emptyInput}`);
+  assert.equal(first.stderr, `peerloom: created a new identity in ${file}\n${emptyInput}`);
   const second = await run(t, ['node', '--json', '--identity', file]);
   assert.equal(second.stderr, emptyInput);
   const other = await run(t, ['node', '--json']);

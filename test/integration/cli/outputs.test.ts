@@ -117,10 +117,7 @@ suite('the key file', { skip: process.platform === 'win32' && 'rights are not in
     const { code, stderr } = await change();
     assert.deepEqual(
       [code, stderr],
-      [
-        0,
-        'peerloom: the old file has other names (hard links), which still lead to the file as it was before\n',
-      ],
+      [0, `peerloom: ${file} had other names (hard links): they still lead to the old, unchanged file\n`],
     );
   });
 });

@@ -45,7 +45,7 @@ test('two nodes talk through pipes', async (t) => {
 test('lines wait for the first who connects, also past the end of the input', async (t) => {
   const early = await startNode(t);
   early.program.endInput('one\ntwo\n');
-  await early.program.complains(/^peerloom: nobody is connected: .* waits for the first who is\n/);
+  await early.program.complains(/^peerloom: no peer is connected: the lines wait until one connects\n/);
   const [node] = await startNodes(t, 1);
   await node.connectWithNode(early.address);
   const { code, stderr } = await early.program.ended;
@@ -97,7 +97,10 @@ test('a node that was told to connect does not wait for others when all are gone
   program.type('too late\n');
   const { code, stderr } = await program.ended;
   assert.equal(code, 1);
-  assert.match(stderr, /^peerloom: nobody is connected any more: the rest was not sent\n$/);
+  assert.match(
+    stderr,
+    /^peerloom: all peers have left, so the rest of the input was not sent; use --reconnect to wait for them\n$/,
+  );
 });
 
 test('--reconnect keeps trying a node that is not up yet', async (t) => {
@@ -118,7 +121,7 @@ test('--reconnect waits until the other is there again', async (t) => {
   await first.stop();
   await program.event('outbound_node_disconnected');
   program.endInput('at last\n');
-  await program.complains(/nobody is connected/);
+  await program.complains(/no peer is connected/);
   const [second] = await startNodes(t, 1, { port });
   assert.equal((await program.ended).code, 0);
   assert.deepEqual(second.messages, ['at last']);
@@ -139,7 +142,7 @@ test('--stay goes on after the end of the input; a signal ends it in order', asy
 
 test('without any input the node runs until a signal, and says so', async (t) => {
   const program = new Program(t, ['node', '--json'], {}, { input: 'ignore' });
-  await program.complains(/^peerloom: there is no input, so the node runs until a signal .*\n/);
+  await program.complains(/^peerloom: there is no input, so the node runs until SIGTERM or Ctrl-C\n/);
   const { host, port } = await program.event('listening');
   const [node] = await startNodes(t, 1);
   const connection = await node.connectWithNode(String(host), Number(port));
@@ -155,7 +158,7 @@ test('an empty input is named as the reason to leave', async (t) => {
   program.endInput();
   const { code, stderr } = await program.ended;
   assert.equal(code, 0);
-  assert.equal(stderr, 'peerloom: the input was empty, so the node leaves; --stay keeps it running\n');
+  assert.equal(stderr, 'peerloom: the input was empty, so the node stops; use --stay to keep it running\n');
 });
 
 test('an output that nobody reads any more ends the node without a word', async (t) => {

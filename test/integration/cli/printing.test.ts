@@ -81,7 +81,7 @@ test('for people, a request and a lost neighbour are told', async (t) => {
   const [node] = await startNodes(t, 1, { options: { name: 'ben' } });
   const connection = await node.connectWithNode(address!);
   await assert.rejects(connection.request('the time, please'), { code: 'ERR_HANDLER' });
-  await program.prints(/\nben sent a request, which nobody answers here: "the time, please"\n/);
+  await program.prints(/\nben sent a request, which this program does not answer: "the time, please"\n/);
   await node.stop();
   await program.prints(/\nben is gone: the node stopped\n/);
 });

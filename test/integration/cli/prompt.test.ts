@@ -15,7 +15,7 @@ const withoutScript = spawnSync('script', ['--version']).error && 'there is no p
 async function talk(t: TestContext): Promise<{ program: Program; ben: RecordingNode }> {
   const [ben] = await startNodes(t, 1, { options: { name: 'ben' } });
   const program = new Program(t, ['node', '--name', 'ada', '--connect', `127.0.0.1:${ben.port}`], terminal);
-  await program.prints(/\nType to talk.*\n.*> /);
+  await program.prints(/\nEach line that you type goes to all peers;.*\n.*> /);
   return { program, ben };
 }
 
@@ -76,7 +76,7 @@ test('/who, /help and /quit; other words with a slash are not sent', async (t) =
   program.type('/help\r');
   await program.prints(/\/who .*\n.*\/connect ADDRESS .*\n[\s\S]*\/quit /);
   program.type('/whoo\r');
-  await program.prints(/There is no \/whoo; did you mean '\/who'\? \/help lists/);
+  await program.prints(/There is no command \/whoo; did you mean '\/who'\? \/help lists/);
   program.type('/quit\r');
   const { code, stderr } = await program.ended;
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
@@ -101,9 +101,9 @@ test('/json sends data, // a text with a slash; what is not JSON is not sent', a
   program.type('//etc/hosts\r');
   assert.equal(await ben.message(2), '/etc/hosts');
   program.type('/json {round: 1}\r');
-  await program.prints(/Not sent, because it is not JSON: .*\. Write: \/json \{"a": 1\}\n/);
+  await program.prints(/Not sent, because it is not JSON: .*\. Example: \/json \{"a": 1\}\n/);
   program.type('/json\r');
-  await program.prints(/Write: \/json JSON /);
+  await program.prints(/Usage: \/json JSON /);
   program.type('the last\r');
   assert.equal(await ben.message(3), 'the last');
 });
@@ -136,7 +136,7 @@ test('of several peers with one name, none is taken for the other', async (t) =>
   program.type(`/connect 127.0.0.1:${other.port}\r`);
   await other.event('inbound_node_connected');
   program.type('/disconnect ben\r');
-  await program.prints(/2 peers fit 'ben': give the id of one: /);
+  await program.prints(/2 peers match 'ben'. Give one of their ids: /);
   program.type(`/disconnect ${other.id}\r`);
   await other.event('inbound_node_disconnected');
   assert.deepEqual(ben.of('inbound_node_disconnected'), []);
@@ -147,6 +147,6 @@ test('nobody to talk to is said', async (t) => {
   const [, address] = await program.prints(/^Listening on (.*)\n[\s\S]*> /);
   program.type('hello?\r');
   await program.prints(
-    new RegExp(`Not sent; the up key .*\\. Nobody is connected\\. .*peerloom node --connect ${address}\n`),
+    new RegExp(`Not sent\\. No peer is connected: .*peerloom node --connect ${address}\\. The up key .*\n`),
   );
 });

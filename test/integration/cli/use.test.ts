@@ -58,10 +58,10 @@ suite('wrong use gets one line and exit code 2', () => {
     [['node', '--connect', 'somewhere'], /'somewhere' cannot be used: it has no port/],
     [
       ['node', '--connect', 'tcp://127.0.0.1:1'],
-      /tcp:\/\/ is plain TCP, and peerloom node speaks TLS alone: leave it out, or write tls:\/\/; see/,
+      /tcp:\/\/ is plain TCP, and peerloom node speaks only TLS: leave tcp:\/\/ out, or write tls:\/\/; see/,
     ],
     [['node', '--connect', 'pigeon://a:1'], /no transport of this node dials pigeon:\/\//],
-    [['node', '--passphrase-env', 'HOME'], /--passphrase-env .* give --identity/],
+    [['node', '--passphrase-env', 'HOME'], /--passphrase-env needs --identity/],
     [['node', '--identity', 'a.pem', '--passphrase-env', 'PEERLOOM_UNSET'], /variable PEERLOOM_UNSET/],
   ];
   for (const [args, complaint] of cases) {
