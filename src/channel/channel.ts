@@ -81,7 +81,7 @@ export interface ChannelHandler {
   /** `undefined`: nobody answers. May reject. */
   request(data: Data): Data | Promise<Data | undefined>;
   /** The other side opened a stream. `undefined`: nobody handles streams. */
-  stream(header: Data, stream: ChannelStream): Handled | undefined;
+  stream(header: Data, stream: ChannelStream): Handled | undefined | Promise<boolean | undefined>;
   /** The answer to a request cannot be sent. */
   unanswerable(error: unknown): void;
   /** A message could not be decoded. */

@@ -1,16 +1,19 @@
 import { isLoopback, sourceOf } from '../base/address.ts';
 import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
+import type { Runtime } from '../base/runtime.ts';
 import type { RemoteNode } from '../channel/channel.ts';
 import type { Envelope } from './envelope.ts';
 import { type Bringer, DuplicateMessage, type Notary } from './notary.ts';
 import type { Asker, PeerTurns } from './peer-turns.ts';
-import { runNow, type Steps } from './steps.ts';
+import type { Steps } from './steps.ts';
+import { TurnShare } from './turn-share.ts';
 
 export interface HearingOptions {
   readonly ownId: string;
   readonly bringer: Bringer;
   readonly notary: Notary;
+  readonly runtime: Runtime;
   /** Those of all neighbours of the node. */
   readonly turns: PeerTurns;
   /** Tells the user of what was not let through. */
@@ -19,13 +22,18 @@ export interface HearingOptions {
   readonly onDuplicate: () => void;
 }
 
-/** Proves what one neighbour says: most messages at once, large ones in turns with those of other neighbours. */
+/**
+ * Proves what one neighbour says: most messages at once, a few milliseconds of them in each turn of the event loop, and
+ * large ones in turns with those of other neighbours.
+ */
 export class Hearing implements Asker {
   readonly #options: HearingOptions;
+  readonly #share: TurnShare;
   #isClosed = false;
 
   constructor(options: HearingOptions) {
     this.#options = options;
+    this.#share = new TurnShare(options.runtime);
   }
 
   /** Nothing is waited for: two nodes that send each other much would wait until the other one reads. */
@@ -36,6 +44,7 @@ export class Hearing implements Asker {
   /** Nothing more comes of the neighbour, and what is being proven is not wanted any more. */
   close(): void {
     this.#isClosed = true;
+    this.#share.leave();
     this.#options.turns.leave(this);
   }
 
@@ -48,19 +57,14 @@ export class Hearing implements Asker {
     return this.begin(this.#proof(data, kinds));
   }
 
-  /** The same at once, for what is short. */
-  examineNow(data: Data, kinds: readonly string[]): Envelope {
-    try {
-      return runNow(this.#proof(data, kinds));
-    } catch (error) {
-      return this.#refuse(error);
-    }
-  }
-
-  /** Does work for the neighbour, at once where one step is enough. Errors are as those of {@link Hearing.examine}. */
+  /**
+   * Does work for the neighbour: at once where one step is enough and the neighbour has not used up its share of this
+   * turn of the event loop. What has to wait for another turn begins in order. Errors are as those of
+   * {@link Hearing.examine}.
+   */
   begin<Result>(work: Steps<Result>): Result | Promise<Result> {
     try {
-      const begun = this.#options.turns.begin(this, work);
+      const begun = this.compute(work);
       if (!(begun instanceof Promise)) return begun;
       return begun.then(
         (result) => (this.#isClosed ? this.#refuse(closed()) : result),
@@ -69,6 +73,11 @@ export class Hearing implements Asker {
     } catch (error) {
       return this.#refuse(error);
     }
+  }
+
+  /** The same, for what the user is not told of. */
+  compute<Result>(work: Steps<Result>): Result | Promise<Result> {
+    return this.#share.take(() => this.#options.turns.begin(this, work));
   }
 
   *#proof(data: Data, kinds: readonly string[]): Steps<Envelope> {

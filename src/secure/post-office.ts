@@ -14,7 +14,7 @@ import type { Notary } from './notary.ts';
 import type { PeerTurns } from './peer-turns.ts';
 import type { RelayAnswer, RelayRequest } from './relay-messages.ts';
 import type { SecureChannel } from './secure-channel.ts';
-import { runNow, runPaced, type Steps } from './steps.ts';
+import { runPaced, type Steps } from './steps.ts';
 import { type Origin, Surveys } from './surveys.ts';
 
 /** A question from one node to another, and what it is about. */
@@ -183,7 +183,7 @@ export class PostOffice {
   async #examineInTurn(data: Data, channel: SecureChannel): Promise<Envelope> {
     const content = fieldsOf(data).data;
     const isLarge = content instanceof Uint8Array && content.length > largeBytes;
-    if (!isLarge) return runNow(this.#examine(data, channel));
+    if (!isLarge) return channel.hearing.compute(this.#examine(data, channel));
     return this.#options.turns.run(channel.hearing, (pace) => runPaced(this.#examine(data, channel), pace));
   }
 

@@ -69,6 +69,7 @@ export class SecureChannel implements Channel {
       ownId: options.ownId,
       bringer: this.bringer,
       notary: options.notary,
+      runtime: options.runtime,
       turns: options.turns,
       onRefused: (error) => this.refuse(error),
       onDuplicate: options.onDuplicate,
@@ -256,13 +257,21 @@ export class SecureChannel implements Channel {
   }
 
   /** The header is signed; what follows in the stream is as safe as the link. */
-  #receiveStream(data: Data, stream: ChannelStream): Handled | undefined {
-    let envelope: Envelope;
+  #receiveStream(data: Data, stream: ChannelStream): ReturnType<ChannelHandler['stream']> {
+    let examined: Envelope | Promise<Envelope>;
     try {
-      envelope = this.hearing.examineNow(data, ['stream', 'fetch']); // a header is short
+      examined = this.hearing.examine(data, ['stream', 'fetch']);
     } catch {
       return undefined;
     }
+    if (!(examined instanceof Promise)) return this.#takeStream(examined, stream);
+    return examined.then(
+      (envelope) => this.#takeStream(envelope, stream),
+      () => undefined,
+    );
+  }
+
+  #takeStream(envelope: Envelope, stream: ChannelStream): ReturnType<ChannelHandler['stream']> {
     if (envelope.kind === 'fetch') return this.#options.serve(envelope, stream);
     return this.#options.handle(envelope, (header) => this.#handler!.stream(header, stream));
   }

@@ -1,9 +1,8 @@
-import { ComputingPace } from '../base/computing-pace.ts';
 import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { isPeerId } from '../identity/identity.ts';
-import { type Envelope, readEnvelope, verify } from './envelope.ts';
+import { type Envelope, readEnvelope, verifySteps } from './envelope.ts';
 import type { Errand } from './errand.ts';
 import type { Place } from './errand-places.ts';
 import type { Errands } from './errands.ts';
@@ -11,6 +10,7 @@ import { fieldsOf } from './fields.ts';
 import type { Notary } from './notary.ts';
 import type { SecureChannel } from './secure-channel.ts';
 import { Statements } from './statements.ts';
+import type { Steps } from './steps.ts';
 
 export interface SurveysOptions {
   readonly ownId: string;
@@ -101,21 +101,24 @@ export class Surveys {
 
   /** A neighbour that passes on what it should have found to be false is not heard any further. */
   async #gather(statements: Statements, { answer, survey, channel, errand }: SurveyAnswer): Promise<void> {
-    const { ownId, runtime } = this.#options;
-    const { id } = channel.remote;
-    const pace = new ComputingPace(runtime);
     try {
-      for (const data of answer.slice(0, maxStatements)) {
-        if (errand.isOver) return;
-        const statement = readEnvelope(data);
-        if (statement.author === ownId || statements.has(statement, id)) continue;
-        const neighbours = checkStatement(statement, survey);
-        statements.add(statement, neighbours, id);
-        const pause = pace.pause();
-        if (pause !== undefined) await pause;
-      }
-    } catch (error) {
-      channel.refuse(error as Error);
+      await channel.hearing.begin(this.#gatherSteps(statements, { answer, survey, channel, errand }));
+    } catch {
+      // The user has been told.
+    }
+  }
+
+  *#gatherSteps(statements: Statements, { answer, survey, channel, errand }: SurveyAnswer): Steps<void> {
+    const { ownId } = this.#options;
+    const { id } = channel.remote;
+    for (const [index, data] of answer.slice(0, maxStatements).entries()) {
+      if (index > 0) yield;
+      if (errand.isOver) return;
+      const statement = readEnvelope(data);
+      if (statement.author === ownId || statements.has(statement, id)) continue;
+      const neighbours = yield* checkStatement(statement, survey);
+      // Meanwhile another neighbour may have brought it.
+      if (!statements.has(statement, id)) statements.add(statement, neighbours, id);
     }
   }
 }
@@ -126,7 +129,7 @@ export class Surveys {
  * @returns how many neighbours it names.
  * @throws PeerloomError `ERR_ENVELOPE_INVALID`, `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID`.
  */
-function checkStatement(statement: Envelope, survey: Envelope): number {
+function* checkStatement(statement: Envelope, survey: Envelope): Steps<number> {
   const { kind, to, data } = statement;
   const { question, neighbours, ...rest } = fieldsOf(data);
   const isAnswer = kind === 'neighbours' && to === survey.author && question === survey.id;
@@ -134,7 +137,7 @@ function checkStatement(statement: Envelope, survey: Envelope): number {
   if (!isAnswer || !isPlain || neighbours.length > maxNeighbours || !neighbours.every(isId)) {
     throw new PeerloomError('ERR_ENVELOPE_INVALID', 'the answer to a survey is not a list of neighbours');
   }
-  verify(statement);
+  yield* verifySteps(statement);
   return neighbours.length;
 }
 

@@ -146,15 +146,16 @@ export class Streams implements StreamHost, FrameSource {
       stream.abort({ code: 'aborted', message: 'the header of the stream could not be decoded' });
       return;
     }
-    const handled = handler.stream(header, stream);
-    if (handled === undefined) {
-      stream.abort({ code: 'handler', message: 'the other side has no handler for streams' });
-      return;
-    }
-    stream.accept();
-    const conclude = (isHandled: boolean): void => {
-      if (!isHandled) stream.abort({ code: 'handler', message: 'a handler of the other side failed' });
+    const conclude = (isHandled: boolean | undefined): void => {
+      if (isHandled === true) return;
+      const message =
+        isHandled === undefined
+          ? 'the other side has no handler for streams'
+          : 'a handler of the other side failed';
+      stream.abort({ code: 'handler', message });
     };
+    const handled = handler.stream(header, stream);
+    if (handled !== undefined) stream.accept();
     if (typeof handled === 'object') void handled.then(conclude);
     else conclude(handled);
   }

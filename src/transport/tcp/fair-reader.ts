@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import { errorOf } from '../../base/arguments.ts';
+import { LoopTurns } from '../../base/loop-turns.ts';
 import type { Runtime } from '../../base/runtime.ts';
 import { guarded, readInto } from './read-into.ts';
-import { ReadingTurns } from './reading-turns.ts';
 
 /** A link that has read for so long in one turn of the event loop stops reading until its own turn. */
 const shareMs = 5;
@@ -36,7 +36,7 @@ export interface Reading {
 export class FairReader {
   readonly #socket: Socket;
   readonly #runtime: Runtime;
-  readonly #turns: ReadingTurns;
+  readonly #turns: LoopTurns;
   readonly #deliver: (bytes: Uint8Array) => void;
   /** The turn of the event loop in which it last read, and how much it has read in it, piece by piece. */
   #turn = -1;
@@ -54,7 +54,7 @@ export class FairReader {
   constructor(socket: Socket, { runtime, deliver, target }: Reading) {
     this.#socket = socket;
     this.#runtime = runtime;
-    this.#turns = ReadingTurns.of(runtime);
+    this.#turns = LoopTurns.of(runtime);
     this.#deliver = deliver;
     const onBytes = (bytes: Uint8Array): void => this.#take(bytes);
     const guardedTarget = guarded(socket, () =>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, suite, test } from 'node:test';
 import { attackScene } from './support/scene.ts';
-import { SigningPeer } from './support/signing-peer.ts';
+import { SigningPeer, signedByNobody } from './support/signing-peer.ts';
 
 suite('a SecureNode', () => {
   const attackers: SigningPeer[] = [];
@@ -27,5 +27,19 @@ suite('a SecureNode', () => {
     );
     await Promise.all(sent);
     assert.equal((await scene.victim.call('stats')).handled, sent.length);
+  });
+
+  test('that gets thousands of messages of ever new authors, and while it proves a large one, hears others', async () => {
+    const peers = [await attacker(), await attacker()];
+    const flood = Array.from({ length: 4_000 }, () => signedByNobody(0));
+    await scene.attackBegins();
+    const { handled } = await scene.victim.call('stats');
+    for (const peer of peers) {
+      for (const message of flood.splice(0, 500)) peer.victim.send(message);
+      peer.victim.send(peer.signed('message', Array(100_000).fill(1)));
+      for (const message of flood.splice(0, 1_500)) peer.victim.send(message);
+    }
+    await Promise.all(peers.map((peer) => peer.victim.deliver(peer.signed('message', 0))));
+    assert.equal((await scene.victim.call('stats')).handled - handled, 4_004);
   });
 });

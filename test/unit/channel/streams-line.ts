@@ -1,5 +1,5 @@
 import { resolveLimits } from '../../../src/base/limits.ts';
-import type { ChannelHandler, Handled } from '../../../src/channel/channel.ts';
+import type { ChannelHandler } from '../../../src/channel/channel.ts';
 import { Outgoing } from '../../../src/channel/send/outgoing.ts';
 import type { ChannelStream } from '../../../src/channel/streams/stream.ts';
 import { Streams } from '../../../src/channel/streams/streams.ts';
@@ -61,7 +61,7 @@ export class LineEnd {
   readonly arrived: { header: Data; stream: ChannelStream }[] = [];
   readonly rejected: Error[] = [];
   /** What becomes of a stream that arrives. */
-  handle: (stream: ChannelStream) => Handled | undefined = () => true;
+  handle: (stream: ChannelStream) => ReturnType<ChannelHandler['stream']> = () => true;
 
   constructor(direction: 'inbound' | 'outbound', limits: Partial<Limits> = {}) {
     const { runtime } = this;

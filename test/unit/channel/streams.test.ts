@@ -373,6 +373,7 @@ suite('opening a stream', () => {
   test('fails with the reason where it is refused', async () => {
     for (const [answer, code, reason] of [
       [undefined, 'ERR_HANDLER', /has no handler for streams/],
+      [Promise.resolve(undefined), 'ERR_HANDLER', /has no handler for streams/],
       [false, 'ERR_HANDLER', /a handler of the other side failed/],
       [Promise.resolve(false), 'ERR_HANDLER', /a handler of the other side failed/],
     ] as const) {

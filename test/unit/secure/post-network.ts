@@ -38,6 +38,7 @@ export class TestPost {
   readonly requests: RelayRequest[] = [];
   /** What it did not let through. */
   readonly refused: string[] = [];
+  readonly runtime: Runtime;
   /** Mail for this node. */
   readonly mail: Mail[] = [];
   /** Answers in place of the post office, where a test sets it: the node is hostile. */
@@ -46,6 +47,7 @@ export class TestPost {
 
   constructor(runtime: Runtime, maxMessageBytes = 16 * 1024 * 1024) {
     const { identity } = this;
+    this.runtime = runtime;
     const bounds = { timeWindowMs: 60_000, maxSeenMessages: 4_096 };
     this.notary = new Notary({ identity, runtime: eachTimeAnother(runtime), ...bounds });
     this.turns = new PeerTurns(runtime);
@@ -86,10 +88,13 @@ export class TestLink {
   constructor(from: TestPost, to: TestPost) {
     const link = this;
     const bringer = { id: to.id, source: to.id, isEncrypted: true };
-    const { notary, turns } = from;
+    const { notary, runtime, turns } = from;
     const onRefused = (error: unknown): void => void from.refused.push((error as PeerloomError).code);
     this.channel = {
-      hearing: new Hearing({ ownId: from.id, bringer, notary, turns, onRefused, onDuplicate: () => {} }),
+      hearing: new Hearing({
+        ...{ ownId: from.id, bringer, notary, runtime, turns },
+        ...{ onRefused, onDuplicate: () => {} },
+      }),
       remote: {
         id: to.id,
         get security() {

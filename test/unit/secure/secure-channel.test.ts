@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import type { Channel, ChannelHandler, RemoteNode } from '../../../src/channel/channel.ts';
 import { shareRequest } from '../../../src/channel/send/shared-encoding.ts';
 import type { ChannelStream } from '../../../src/channel/streams/stream.ts';
-import { type Data, Identity, systemRuntime } from '../../../src/index.ts';
+import { type Data, Identity, type Runtime, systemRuntime } from '../../../src/index.ts';
 import type { Envelope } from '../../../src/secure/envelope.ts';
 import { Notary } from '../../../src/secure/notary.ts';
 import { PeerTurns } from '../../../src/secure/peer-turns.ts';
@@ -16,6 +16,9 @@ import { wallNow } from './post-network.ts';
 const alice = Identity.generate();
 const bob = Identity.generate();
 const carol = Identity.generate();
+
+/** The clock stands still, so that no share of a turn is used up on a slow machine. */
+const runtime: Runtime = { ...systemRuntime, now: () => 0 };
 
 function notaryOf(identity: Identity): Notary {
   const bounds = { timeWindowMs: 60_000, maxSeenMessages: 4_096 };
@@ -72,9 +75,9 @@ function open(remote: Partial<RemoteNode> = {}) {
   } as unknown as Channel;
   const secure = new SecureChannel(channel, {
     ownId: alice.id,
-    runtime: systemRuntime,
+    runtime,
     notary,
-    turns: new PeerTurns(systemRuntime),
+    turns: new PeerTurns(runtime),
     onOpen: () => void told.push('open'),
     onClosed: () => void told.push('closed'),
     onDuplicate: () => void told.push('duplicate'),

@@ -28,3 +28,10 @@ export class SigningPeer extends Node {
     return sign(this.identity, letter) as unknown as Data;
   }
 }
+
+/** A message for all nodes, of an author that nobody has heard of. */
+export function signedByNobody(data: Data): Data {
+  const author = Identity.generate();
+  const id = randomBytes(16).toString('hex');
+  return sign(author, { author: author.id, time: Date.now(), id, kind: 'message', data }) as unknown as Data;
+}

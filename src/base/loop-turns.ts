@@ -1,12 +1,13 @@
-import type { Runtime } from '../../base/runtime.ts';
+import type { Runtime } from './runtime.ts';
 
-const turnsOfRuntimes = new WeakMap<Runtime, ReadingTurns>();
+const turnsOfRuntimes = new WeakMap<Runtime, LoopTurns>();
 
 /**
- * The queue of links that have read for long in one go. One of them goes on in each turn of the event loop, so that
- * links which read little wait for one of them at most, however many there are.
+ * The queue of whatever has used up its share of a turn of the event loop: links that have read for long, and peers
+ * whose messages took long to prove. One of them goes on in each turn, so that the others, which need little, wait for
+ * one of them at most, however long the queue is.
  */
-export class ReadingTurns {
+export class LoopTurns {
   readonly #runtime: Runtime;
   /** In the order of waiting. */
   readonly #waiting = new Set<() => void>();
@@ -14,9 +15,9 @@ export class ReadingTurns {
   #turn = 0;
   #isTurnWatched = false;
 
-  /** All links that share an event loop share the queue. */
-  static of(runtime: Runtime): ReadingTurns {
-    const turns = turnsOfRuntimes.get(runtime) ?? new ReadingTurns(runtime);
+  /** All that share an event loop share the queue. */
+  static of(runtime: Runtime): LoopTurns {
+    const turns = turnsOfRuntimes.get(runtime) ?? new LoopTurns(runtime);
     turnsOfRuntimes.set(runtime, turns);
     return turns;
   }

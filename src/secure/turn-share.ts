@@ -1,0 +1,83 @@
+import { PeerloomError } from '../base/errors.ts';
+import { LoopTurns } from '../base/loop-turns.ts';
+import type { Runtime } from '../base/runtime.ts';
+
+/** In milliseconds. What has computed for so long in one turn of the event loop goes on in another one. */
+const shareMs = 3;
+
+interface Waiting {
+  go(): void;
+  drop(error: Error): void;
+}
+
+/**
+ * What one neighbour may have this node compute in one turn of the event loop. A message of a few hundred bytes takes
+ * a fifth of a millisecond to prove when its author is new, and thousands of them arrive, or have waited, at the same
+ * moment.
+ */
+export class TurnShare {
+  readonly #runtime: Runtime;
+  readonly #turns: LoopTurns;
+  /** In the order of asking. */
+  #waiting: Waiting[] = [];
+  #turn = -1;
+  /** Computed in this turn. */
+  #tookMs = 0;
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+    this.#turns = LoopTurns.of(runtime);
+  }
+
+  /**
+   * Does some work now, or in a later turn if this one's share is used up.
+   *
+   * @returns what the work does. Throws what it throws, or rejects with that.
+   */
+  take<Result>(work: () => Result | Promise<Result>): Result | Promise<Result> {
+    if (this.#waiting.length === 0 && this.#hasShare) return this.#timed(work);
+    const { promise, resolve, reject } = Promise.withResolvers<Result>();
+    const go = (): void => {
+      try {
+        resolve(this.#timed(work));
+      } catch (error) {
+        reject(error);
+      }
+    };
+    this.#waiting.push({ go, drop: reject });
+    this.#turns.wait(this.#goOn);
+    return promise;
+  }
+
+  /** Nothing that waits is wanted any more: it rejects with `ERR_CONNECTION_CLOSED`. */
+  leave(): void {
+    this.#turns.leave(this.#goOn);
+    const error = new PeerloomError('ERR_CONNECTION_CLOSED', 'the node that asked has disconnected');
+    for (const { drop } of this.#waiting.splice(0)) drop(error);
+  }
+
+  get #hasShare(): boolean {
+    const { turn } = this.#turns;
+    if (turn !== this.#turn) {
+      this.#turn = turn;
+      this.#tookMs = 0;
+    }
+    return this.#tookMs < shareMs;
+  }
+
+  readonly #goOn = (): void => {
+    let done = 0;
+    while (done < this.#waiting.length && this.#hasShare) this.#waiting[done++]!.go();
+    this.#waiting.splice(0, done);
+    if (this.#waiting.length > 0) this.#turns.wait(this.#goOn);
+  };
+
+  #timed<Result>(work: () => Result): Result {
+    const beganAtMs = this.#runtime.now();
+    try {
+      return work();
+    } finally {
+      this.#tookMs += this.#runtime.now() - beganAtMs;
+    }
+  }
+}
