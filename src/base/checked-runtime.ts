@@ -102,12 +102,13 @@ class CheckedRuntime implements Runtime {
     return { cancel };
   }
 
-  random(): number {
-    return this.#call('random', () => this.#given.random(), randomProblem) ?? systemRuntime.random();
+  random(purpose?: string): number {
+    return this.#call('random', () => this.#given.random(purpose), randomProblem) ?? systemRuntime.random();
   }
 
-  randomBytes(length: number): Uint8Array {
-    const given = this.#call('randomBytes', () => this.#given.randomBytes(length), bytesProblem(length));
+  randomBytes(length: number, purpose?: string): Uint8Array {
+    const draw = (): Uint8Array => this.#given.randomBytes(length, purpose);
+    const given = this.#call('randomBytes', draw, bytesProblem(length));
     return given ?? systemRuntime.randomBytes(length);
   }
 

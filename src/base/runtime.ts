@@ -20,10 +20,19 @@ export interface Runtime {
   wallNow(): number;
   /** Runs `callback` once, `delayMs` milliseconds from now at the earliest, never before this call returns. */
   setTimeout(callback: () => void, delayMs: number): RuntimeTimer;
-  /** A number from 0 up to, without, 1: for jitter and sampling, never for secrets. */
-  random(): number;
-  /** `length` bytes, at most 65,536, that do not repeat: for nonces and message ids, never for keys. */
-  randomBytes(length: number): Uint8Array;
+  /**
+   * A number from 0 up to, without, 1: for jitter and sampling, never for secrets.
+   *
+   * @param purpose what the number is for. A seeded runtime may draw the numbers of each purpose separately, so that one
+   * more number for one purpose changes nothing for the others.
+   */
+  random(purpose?: string): number;
+  /**
+   * `length` bytes, at most 65,536, that do not repeat: for nonces and message ids, never for keys.
+   *
+   * @param purpose as in {@link Runtime.random}.
+   */
+  randomBytes(length: number, purpose?: string): Uint8Array;
 }
 
 /** Beyond this a timer of Node.js and browsers fires at once instead of late. */

@@ -41,7 +41,7 @@ export async function dialUntilUp<Connection>(
       const goesOn = await onFailure(attempts, error);
       if (!goesOn || attempts >= policy.maxTrials) throw error;
       await delay(
-        backoffDelayMs(attempts, policy, () => runtime.random()),
+        backoffDelayMs(attempts, policy, () => runtime.random('delays of retrying')),
         runtime,
         signal,
       );

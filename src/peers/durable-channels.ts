@@ -158,7 +158,7 @@ export class DurableChannels {
   }
 
   #newSession(): HelloSession {
-    return { id: randomName(this.#options.runtime), receivedBytes: 0, resumed: false };
+    return { id: randomName(this.#options.runtime, 'session'), receivedBytes: 0, resumed: false };
   }
 }
 

@@ -53,7 +53,7 @@ export class Handshakes {
     const { options, budget } = setup;
     this.#setup = setup;
     this.#options = options;
-    this.#instance = randomName(options.runtime);
+    this.#instance = randomName(options.runtime, 'instance');
     this.#budget = budget;
     this.#turns = new DecompressionTurns(options.runtime);
   }

@@ -124,7 +124,7 @@ export class Reconnector {
     entry.waits += 1;
     this.#tryAfter(
       entry,
-      backoffDelayMs(entry.waits, policy, () => runtime.random()),
+      backoffDelayMs(entry.waits, policy, () => runtime.random('delays of reconnecting')),
     );
   }
 

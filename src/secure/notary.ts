@@ -56,7 +56,7 @@ export class Notary {
   constructor(options: NotaryOptions) {
     const { runtime, timeWindowMs, maxSeenMessages } = options;
     this.#options = options;
-    const random = new DataView(new Uint8Array(runtime.randomBytes(8)).buffer);
+    const random = new DataView(new Uint8Array(runtime.randomBytes(8, 'fingerprints of messages')).buffer);
     const seed = { low: random.getUint32(0), high: random.getUint32(4) };
     this.#seen = new SeenMessages({ timeWindowMs, maxMessages: maxSeenMessages, seed });
   }
@@ -76,7 +76,7 @@ export class Notary {
     const { identity, runtime } = this.#options;
     const author = identity.id;
     const time = Math.trunc(runtime.wallNow());
-    const id = bytesToHex(runtime.randomBytes(messageIdBytes));
+    const id = bytesToHex(runtime.randomBytes(messageIdBytes, 'message ids'));
     const letter = { author, time, id, kind, data };
     const envelope = sign(identity, to === undefined ? letter : { ...letter, to });
     this.#genuine.add(envelope);

@@ -1,5 +1,5 @@
 import type { Link, Transport } from '../../src/index.ts';
-import type { VirtualRuntime } from './virtual-runtime.ts';
+import type { VirtualRuntime } from '../../src/simulator/virtual-runtime.ts';
 
 export type Side = 'a' | 'b';
 

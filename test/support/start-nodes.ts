@@ -1,9 +1,10 @@
 import type { TestContext } from 'node:test';
 import { MemoryHub, memory, type NodeConnection, type NodeOptions, tcp } from '../../src/index.ts';
+import { VirtualRuntime } from '../../src/simulator/virtual-runtime.ts';
 import type { Engine } from './engines.ts';
 import { Fixture } from './fixture.ts';
 import { RecordingNode } from './recording-node.ts';
-import { VirtualRuntime } from './virtual-runtime.ts';
+import { LongestDelays } from './virtual-runtimes.ts';
 
 export interface StartOptions<Kind extends RecordingNode> {
   /** The class of the nodes. Default {@link RecordingNode}. */
@@ -84,8 +85,8 @@ export async function startVirtualNodes<Count extends number, Kind extends Recor
   t: TestContext,
   count: Count,
   { kind, options = {} }: Pick<StartOptions<Kind>, 'kind'> & { options?: NodeOptions } = {},
-): Promise<{ nodes: TupleOf<Kind, Count>; runtime: VirtualRuntime; engine: Engine }> {
-  const runtime = new VirtualRuntime();
+): Promise<{ nodes: TupleOf<Kind, Count>; runtime: LongestDelays; engine: Engine }> {
+  const runtime = new LongestDelays();
   const hub = new MemoryHub();
   const engine: Engine = { name: 'virtual', host: 'virtual', transport: () => memory({ hub }) };
   const nodes = await startNodes(t, count, {

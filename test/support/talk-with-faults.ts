@@ -10,9 +10,8 @@ import {
   type PeerloomError,
   type PeerStream,
 } from '../../src/index.ts';
+import { VirtualRuntime } from '../../src/simulator/virtual-runtime.ts';
 import { type Fault, FaultyLinks, type NodeAct, type Side } from './faulty-links.ts';
-import { randomFrom } from './random-from.ts';
-import { VirtualRuntime } from './virtual-runtime.ts';
 
 /** In virtual time nothing is by chance: the same talk goes the same way each time. */
 export interface FaultyTalk {
@@ -65,8 +64,7 @@ export async function talkWithFaults({ plan, lower = 'a', seed = 1 }: FaultyTalk
   problems: readonly string[];
   pieces: number;
 }> {
-  const runtime = new VirtualRuntime();
-  runtime.nextRandom = randomFrom(seed);
+  const runtime = new VirtualRuntime({ seed });
   const hub = new MemoryHub();
   const problems: string[] = [];
   const links = new FaultyLinks({ runtime, plan, onAct: (act) => talkers[act.at(-1) as Side].do(act) });

@@ -7,6 +7,7 @@ import ts from 'typescript';
 /** The layers of ARCHITECTURE.md, from the top: each builds on those below it, and on no other. */
 const layers: readonly (readonly [name: string, modules: RegExp])[] = [
   ['cli', /^(index\.ts|cli\/.*)$/],
+  ['simulator', /^simulator\//],
   ['secure', /^secure\//],
   ['node', /^node\//],
   ['peers', /^peers\//],

@@ -59,7 +59,7 @@ export class CertificateTls implements TlsUpgrade {
     const dialled = this.#known.read(certificate);
     const remoteId = idFromPublicKey(dialled.listenerKey);
     checkId(remoteId);
-    const nonce = this.#bounds.runtime.randomBytes(nonceBytes);
+    const nonce = this.#bounds.runtime.randomBytes(nonceBytes, 'dial proof');
     const proof = proveDial(this.#identity, { nonce, networkHash: this.#networkHash, dialled });
     // What the node says first, in the same turn, goes out in one piece with the proof.
     secured.cork();

@@ -69,7 +69,7 @@ async function acceptPlain(socket: Socket, side: PlainSide): Promise<string> {
 }
 
 function openingOf({ identity, runtime }: PlainSide): Buffer {
-  return Buffer.concat([plainPreface, runtime.randomBytes(nonceBytes), identity.publicKey]);
+  return Buffer.concat([plainPreface, runtime.randomBytes(nonceBytes, 'plain proof'), identity.publicKey]);
 }
 
 function publicKeyIn(opening: Buffer): Uint8Array {

@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { resolveOptions } from '../../../src/api/options.ts';
 import type { NodeOptions } from '../../../src/index.ts';
 import { Admission } from '../../../src/peers/admission.ts';
-import { VirtualRuntime } from '../../support/virtual-runtime.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import '../../support/look-over.ts';
 
 const elsewhere = '203.0.113.7';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { beforeEach, suite, test } from 'node:test';
 import { resolveLimits } from '../../../src/base/limits.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { HandshakeGate } from '../../../src/transport/tcp/handshake-gate.ts';
 import { turn } from '../../support/turns.ts';
-import { VirtualRuntime } from '../../support/virtual-runtime.ts';
 import '../../support/look-over.ts';
 
 const loopback = '127.0.0.1';

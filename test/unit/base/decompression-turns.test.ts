@@ -3,13 +3,13 @@ import { suite, test } from 'node:test';
 import { type Decompress, DecompressionTurns, type Outcome } from '../../../src/base/decompression-turns.ts';
 import { type ErrorCode, PeerloomError } from '../../../src/base/errors.ts';
 import { systemRuntime } from '../../../src/base/runtime.ts';
-import { VirtualRuntime } from '../../support/virtual-runtime.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
+import { ThreadedRuntime } from '../../support/virtual-runtimes.ts';
 
 const mebibyte = 2 ** 20;
 
 /** Connections, named by letters, whose messages take 100 ms to decompress. */
-function scene() {
-  const runtime = new VirtualRuntime();
+function scene(runtime = new VirtualRuntime()) {
   const turns = new DecompressionTurns(runtime);
   const done: string[] = [];
   const connections = new Map<string, { readonly name: string }>();
@@ -171,8 +171,7 @@ suite('decompression that does not end at once', () => {
   });
 
   test('counts what this thread computed, not what another did', async () => {
-    const { runtime, done, take, unfold } = scene();
-    runtime.isVirtual = false;
+    const { runtime, done, take, unfold } = scene(new ThreadedRuntime());
     const thread = Promise.withResolvers<Uint8Array>();
     const first = take('a', ({ aside }) => {
       runtime.compute(20);
@@ -216,8 +215,7 @@ suite('decompression that does not end at once', () => {
   });
 
   test('of a thread holds up all others until it ends, though who sent it has left', async () => {
-    const { runtime, turns, done, take, unfold, leave } = scene();
-    runtime.isVirtual = false;
+    const { runtime, turns, done, take, unfold, leave } = scene(new ThreadedRuntime());
     const thread = Promise.withResolvers<Uint8Array>();
     const first = take('a', ({ aside }) => aside!(thread.promise));
     const second = unfold('b');

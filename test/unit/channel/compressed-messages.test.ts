@@ -6,12 +6,13 @@ import { type Limits, resolveLimits } from '../../../src/base/limits.ts';
 import { MemoryBudget } from '../../../src/base/memory-budget.ts';
 import { encodePacket } from '../../../src/p2pnetwork/packet.ts';
 import { PacketChannel } from '../../../src/p2pnetwork/packet-channel.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { FrameKind, idBody, idOf, smallFrame, writeFrameHeader } from '../../../src/wire/frames/frame.ts';
 import { PayloadFormat } from '../../../src/wire/payloads/payload.ts';
 import { FakeLink } from '../../support/fake-link.ts';
 import { silentLog } from '../../support/silent-log.ts';
 import { turn, until } from '../../support/turns.ts';
-import { VirtualRuntime } from '../../support/virtual-runtime.ts';
+import { ThreadedRuntime } from '../../support/virtual-runtimes.ts';
 import { dataFrame, kindsOf, openChannel } from './open-channel.ts';
 
 function compressed(text: string, kind: number = FrameKind.message, id?: number): Uint8Array {
@@ -121,8 +122,7 @@ suite('a large message that another thread decompresses', () => {
   const large = 'large '.repeat(2 ** 18);
 
   function threadedNode(limits?: Partial<Limits>) {
-    const runtime = new VirtualRuntime();
-    runtime.isVirtual = false;
+    const runtime = new ThreadedRuntime();
     const turns = new DecompressionTurns(runtime);
     const scene = openChannel({ runtime, turns, ...(limits && { limits }) });
     const heard = () => scene.told.map((line) => line.slice(0, 'message large'.length));

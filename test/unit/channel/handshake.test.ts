@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { resolveLimits } from '../../../src/base/limits.ts';
 import { type HandshakeOptions, HandshakeRefused, shakeHands } from '../../../src/channel/handshake.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { FrameKind, smallFrame } from '../../../src/wire/frames/frame.ts';
 import { decodeGoodbye, encodeGoodbye, type GoodbyeCode, goodbye } from '../../../src/wire/frames/goodbye.ts';
 import { decodeHello, encodeHello, type Hello } from '../../../src/wire/frames/hello.ts';
 import { withCode } from '../../support/errors.ts';
 import { FakeLink } from '../../support/fake-link.ts';
 import { turn } from '../../support/turns.ts';
-import { VirtualRuntime } from '../../support/virtual-runtime.ts';
 
 const ours: Hello = {
   versions: [1, 1],

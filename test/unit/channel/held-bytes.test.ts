@@ -13,6 +13,7 @@ import { Outgoing } from '../../../src/channel/send/outgoing.ts';
 import { Session } from '../../../src/channel/session/session.ts';
 import { UnreadStreams } from '../../../src/channel/streams/unread-streams.ts';
 import { PacketReader } from '../../../src/p2pnetwork/packet-reader.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { compress } from '../../../src/wire/compression/compression.ts';
 import {
   FrameFlag,
@@ -29,7 +30,6 @@ import { withCode } from '../../support/errors.ts';
 import { FakeLink } from '../../support/fake-link.ts';
 import { HoldingLink } from '../../support/holding-link.ts';
 import { turn, until } from '../../support/turns.ts';
-import { VirtualRuntime } from '../../support/virtual-runtime.ts';
 import { defaultWindows, endlessWindows } from '../../support/windows.ts';
 import { dataFrame, hello, openChannel } from './open-channel.ts';
 import { Line } from './streams-line.ts';

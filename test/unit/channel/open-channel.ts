@@ -4,12 +4,12 @@ import { MemoryBudget } from '../../../src/base/memory-budget.ts';
 import type { ChannelHandler } from '../../../src/channel/channel.ts';
 import { FrameChannel } from '../../../src/channel/frame-channel.ts';
 import type { Data, Limits } from '../../../src/index.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { idBody, smallFrame, writeFrameHeader } from '../../../src/wire/frames/frame.ts';
 import type { Hello } from '../../../src/wire/frames/hello.ts';
 import { encodePayload } from '../../../src/wire/payloads/payload.ts';
 import { FakeLink } from '../../support/fake-link.ts';
 import { silentLog } from '../../support/silent-log.ts';
-import { VirtualRuntime } from '../../support/virtual-runtime.ts';
 import { defaultWindows } from '../../support/windows.ts';
 
 export const hello = {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { PendingAnswers } from '../../../src/channel/pending.ts';
 import { PeerloomError } from '../../../src/index.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { withCode } from '../../support/errors.ts';
 import { turn } from '../../support/turns.ts';
-import { VirtualRuntime } from '../../support/virtual-runtime.ts';
 
 function pending() {
   const runtime = new VirtualRuntime();

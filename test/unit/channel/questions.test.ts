@@ -4,12 +4,12 @@ import { PeerloomError } from '../../../src/base/errors.ts';
 import { defaultLimits } from '../../../src/base/limits.ts';
 import { Questions } from '../../../src/channel/questions.ts';
 import { Outgoing } from '../../../src/channel/send/outgoing.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { FrameKind, idBody } from '../../../src/wire/frames/frame.ts';
 import type { Frame } from '../../../src/wire/frames/frame-reader.ts';
 import { encodePayload } from '../../../src/wire/payloads/payload.ts';
 import { withCode } from '../../support/errors.ts';
 import { FakeLink } from '../../support/fake-link.ts';
-import { VirtualRuntime } from '../../support/virtual-runtime.ts';
 import { endlessWindows } from '../../support/windows.ts';
 
 /** Questions whose answers are read when the test says so. */

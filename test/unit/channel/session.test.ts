@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Session } from '../../../src/channel/session/session.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import {
   FrameKind,
   frameHeaderBytes,
@@ -13,7 +14,6 @@ import { withCode } from '../../support/errors.ts';
 import { FakeLink } from '../../support/fake-link.ts';
 import { HoldingLink } from '../../support/holding-link.ts';
 import { turn } from '../../support/turns.ts';
-import { VirtualRuntime } from '../../support/virtual-runtime.ts';
 import { dataFrame, hello, kindsOf, openChannel } from './open-channel.ts';
 
 const kibibyte = 1024;

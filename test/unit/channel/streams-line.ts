@@ -5,6 +5,7 @@ import type { ChannelStream } from '../../../src/channel/streams/stream.ts';
 import { Streams } from '../../../src/channel/streams/streams.ts';
 import { Trace } from '../../../src/channel/trace.ts';
 import { type Data, type Limits, type Link, PeerloomError } from '../../../src/index.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { FrameKind, idOf } from '../../../src/wire/frames/frame.ts';
 import { type Frame, FrameReader } from '../../../src/wire/frames/frame-reader.ts';
 import {
@@ -15,7 +16,6 @@ import {
 import { PayloadFormat } from '../../../src/wire/payloads/payload.ts';
 import { silentLog } from '../../support/silent-log.ts';
 import { turn } from '../../support/turns.ts';
-import { VirtualRuntime } from '../../support/virtual-runtime.ts';
 import { endlessWindows } from '../../support/windows.ts';
 
 const { streamOpen, streamData, streamCredit, streamEnd, streamAbort } = FrameKind;

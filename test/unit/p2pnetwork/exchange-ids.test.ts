@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { suite, test } from 'node:test';
 import { Identity } from '../../../src/index.ts';
 import { introducedBy, introduceTo, PeerIdClaimed } from '../../../src/p2pnetwork/exchange-ids.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { withCode } from '../../support/errors.ts';
 import { turns, within } from '../../support/turns.ts';
-import { VirtualRuntime } from '../../support/virtual-runtime.ts';
 import { socketPair } from '../transport/tcp/socket-pair.ts';
 
 const { id: ownId } = Identity.generate();

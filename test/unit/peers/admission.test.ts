@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { resolveOptions } from '../../../src/api/options.ts';
 import { Identity, type NodeOptions, type PeerDetails } from '../../../src/index.ts';
 import { Admission } from '../../../src/peers/admission.ts';
-import { VirtualRuntime } from '../../support/virtual-runtime.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 
 function admission(options: NodeOptions = {}) {
   const runtime = new VirtualRuntime();

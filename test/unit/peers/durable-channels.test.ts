@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { FrameChannel } from '../../../src/channel/frame-channel.ts';
 import type { Link } from '../../../src/index.ts';
 import { DurableChannels } from '../../../src/peers/durable-channels.ts';
-import { VirtualRuntime } from '../../support/virtual-runtime.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 
 /** Channels that are kept, and that lose their links when the test says so. */
 function start({ maxConnections = 3, maxInboundPerAddress = 2 } = {}) {

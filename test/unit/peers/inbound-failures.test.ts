@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { PeerloomError } from '../../../src/base/errors.ts';
 import { InboundFailures } from '../../../src/peers/inbound-failures.ts';
-import { VirtualRuntime } from '../../support/virtual-runtime.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 
 suite('reports of inbound connections that failed', () => {
   function open() {

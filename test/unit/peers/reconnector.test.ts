@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { NodeConnection } from '../../../src/index.ts';
 import { Reconnector, type ReconnectorOptions } from '../../../src/peers/reconnector.ts';
-import { VirtualRuntime } from '../../support/virtual-runtime.ts';
+import { LongestDelays } from '../../support/virtual-runtimes.ts';
 
 const policy = { minDelayMs: 1_000, maxDelayMs: 4_000, maxTrials: Number.POSITIVE_INFINITY };
 
@@ -22,7 +22,7 @@ const asConnection = (connection: Connection): NodeConnection => connection as u
 
 /** A reconnector whose trials answer as the test says; a trial without an answer waits for one. */
 function start(options: Partial<ReconnectorOptions> = {}) {
-  const runtime = new VirtualRuntime();
+  const runtime = new LongestDelays();
   const trials: number[] = [];
   const failures: string[] = [];
   const givenUp: string[] = [];

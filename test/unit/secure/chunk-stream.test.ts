@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import type { ChannelStream } from '../../../src/channel/streams/stream.ts';
 import { sha256Hex } from '../../../src/secure/digest.ts';
 import { ChunkStream, writeChunks } from '../../../src/secure/vault/chunk-stream.ts';
-import { VirtualRuntime } from '../../support/virtual-runtime.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 
 const chunks = [Uint8Array.of(1, 2, 3, 4, 5), new Uint8Array(0), Uint8Array.of(6)];
 const hashes = chunks.map(sha256Hex);

@@ -5,9 +5,9 @@ import { canonicalJson } from '../../../src/secure/canonical-json.ts';
 import { dataToBytes } from '../../../src/secure/data-bytes.ts';
 import type { Envelope } from '../../../src/secure/envelope.ts';
 import { encryptionKeyOf, hpkeSeal } from '../../../src/secure/hpke.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { withCode } from '../../support/errors.ts';
 import { turns, until } from '../../support/turns.ts';
-import { VirtualRuntime } from '../../support/virtual-runtime.ts';
 import { bring, line, link, TestPost } from './post-network.ts';
 
 const noRoute = withCode('ERR_NO_ROUTE');

@@ -4,8 +4,8 @@ import { type Data, Identity, PeerloomError } from '../../../src/index.ts';
 import { sign } from '../../../src/secure/envelope.ts';
 import { Returns } from '../../../src/secure/returns.ts';
 import { MessageSeen, MessageTooLate } from '../../../src/secure/seen-messages.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { turns } from '../../support/turns.ts';
-import { VirtualRuntime } from '../../support/virtual-runtime.ts';
 
 const bob = Identity.generate();
 const carol = Identity.generate();

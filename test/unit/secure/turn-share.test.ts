@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { TurnShare } from '../../../src/secure/turn-share.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { withCode } from '../../support/errors.ts';
-import { VirtualRuntime } from '../../support/virtual-runtime.ts';
 
 /** Neighbours whose messages take a millisecond to prove, and which of them were proven. */
 function scene() {

@@ -5,8 +5,8 @@ import { CollectionWatch } from '../../../../src/secure/vault/collection-watch.t
 import type { SealedItem } from '../../../../src/secure/vault/item.ts';
 import type { FetchAnswer } from '../../../../src/secure/vault/vault-protocol.ts';
 import type { VaultReader } from '../../../../src/secure/vault/vault-reader.ts';
+import { VirtualRuntime } from '../../../../src/simulator/virtual-runtime.ts';
 import { turns } from '../../../support/turns.ts';
-import { VirtualRuntime } from '../../../support/virtual-runtime.ts';
 
 const name = { owner: 'alice', collection: 'c' };
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { type Data, type ErrorCode, Identity } from '../../../../src/index.ts';
 import type { FetchAnswer } from '../../../../src/secure/vault/vault-protocol.ts';
+import { VirtualRuntime } from '../../../../src/simulator/virtual-runtime.ts';
 import { withCode } from '../../../support/errors.ts';
 import { turns, within } from '../../../support/turns.ts';
-import { VirtualRuntime } from '../../../support/virtual-runtime.ts';
 import { type Member, Vaults } from './support/vaults.ts';
 
 const name = (owner: Member) => ({ owner: owner.id, collection: 'c' });

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { resolveLimits } from '../../../../src/base/limits.ts';
+import { VirtualRuntime } from '../../../../src/simulator/virtual-runtime.ts';
 import { openSocket } from '../../../../src/transport/tcp/connect.ts';
 import { HostLookup } from '../../../../src/transport/tcp/host-lookup.ts';
 import { until } from '../../../support/turns.ts';
-import { VirtualRuntime } from '../../../support/virtual-runtime.ts';
 
 const limits = resolveLimits();
 

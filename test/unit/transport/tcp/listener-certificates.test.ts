@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { suite, test } from 'node:test';
 import { Identity } from '../../../../src/identity/identity.ts';
+import { VirtualRuntime } from '../../../../src/simulator/virtual-runtime.ts';
 import { createCertificate } from '../../../../src/transport/tcp/certificate.ts';
 import { checkDialProof, proveDial, sha256 } from '../../../../src/transport/tcp/dial-proof.ts';
 import { KnownCertificates } from '../../../../src/transport/tcp/known-certificates.ts';
@@ -11,7 +12,6 @@ import {
 } from '../../../../src/transport/tcp/listener-certificates.ts';
 import { Recent } from '../../../../src/transport/tcp/recent.ts';
 import { withCode } from '../../../support/errors.ts';
-import { VirtualRuntime } from '../../../support/virtual-runtime.ts';
 
 const hourMs = 60 * 60 * 1_000;
 const listener = Identity.generate();

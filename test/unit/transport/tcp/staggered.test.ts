@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { VirtualRuntime } from '../../../../src/simulator/virtual-runtime.ts';
 import { staggered } from '../../../../src/transport/tcp/staggered.ts';
 import { turns } from '../../../support/turns.ts';
-import { VirtualRuntime } from '../../../support/virtual-runtime.ts';
 
 interface Attempt {
   readonly startedAt: number;

@@ -1,0 +1,157 @@
+import { type Runtime, type RuntimeTimer, systemRuntime } from '../base/runtime.ts';
+import { SeededChance } from './seeded-chance.ts';
+import { TimerQueue } from './timer-queue.ts';
+
+/** The options of a {@link VirtualRuntime}. */
+export interface VirtualRuntimeOptions {
+  /** Decides all chance. A whole number. Default 0. */
+  readonly seed?: number;
+  /** What the wall clock shows at the beginning: milliseconds since 1970. Default 2001-01-01, 00:00 UTC. */
+  readonly wallStartMs?: number;
+}
+
+const wallStart2001 = 978_307_200_000;
+
+/** How long {@link VirtualRuntime.settle} goes on by default. */
+const maxSettleMs = 24 * 3_600_000;
+
+/** The entity whose chance the runtime itself draws. */
+const world = '';
+
+/**
+ * A clock that stands still until somebody moves it, and chance that a seed decides. Any number of nodes may share it;
+ * {@link VirtualRuntime.of} gives a node chance and a wall clock of its own. The nodes need transports that stay within
+ * the process, such as `memory()`: real links take real time.
+ *
+ * Before each timer, all work runs that the timers before it left behind. Timers due at the same moment run in the order
+ * in which they were set.
+ */
+export class VirtualRuntime implements Runtime {
+  readonly isVirtual: boolean = true;
+  /** The chance of everything in this world. */
+  readonly chance: SeededChance;
+  readonly #timers = new TimerQueue();
+  readonly #own: EntityRuntime;
+  readonly #wallStartMs: number;
+  #now = 0;
+
+  constructor({ seed = 0, wallStartMs = wallStart2001 }: VirtualRuntimeOptions = {}) {
+    this.chance = new SeededChance(seed);
+    this.#wallStartMs = wallStartMs;
+    this.#own = new EntityRuntime(this, world);
+  }
+
+  /** A runtime for one node, by its name: the same time and timers, but chance and a wall clock of its own. */
+  of(entity: string): EntityRuntime {
+    return new EntityRuntime(this, entity);
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  wallNow(): number {
+    return this.#wallStartMs + this.#now;
+  }
+
+  setTimeout(callback: () => void, delayMs: number): RuntimeTimer {
+    if (!(delayMs >= 0)) throw new RangeError(`a delay must be at least 0 ms, not ${delayMs}`);
+    return this.#timers.add(this.#now + delayMs, callback);
+  }
+
+  random(purpose?: string): number {
+    return this.#own.random(purpose);
+  }
+
+  randomBytes(length: number, purpose?: string): Uint8Array {
+    return this.#own.randomBytes(length, purpose);
+  }
+
+  /** When each timer is due, in milliseconds from now, the next one first. */
+  get pending(): number[] {
+    return this.#timers.dueTimes.map((at) => at - this.#now);
+  }
+
+  /** Moves the clock on without running timers, as a long computation would: those that fall due run late. */
+  compute(milliseconds: number): void {
+    this.#now += milliseconds;
+  }
+
+  /** Moves the clock on, and runs what falls due with all that follows from it. */
+  async advance(milliseconds: number): Promise<void> {
+    const endMs = this.#now + milliseconds;
+    while (await this.#runNext(endMs));
+    this.#now = Math.max(this.#now, endMs);
+  }
+
+  /**
+   * Moves the clock on until a promise settles.
+   *
+   * @param withinMs how far the clock may move. Default: a day.
+   * @throws Error if the promise has not settled by then, or no timer is left that could settle it.
+   */
+  async settle<Value>(value: Promise<Value>, withinMs = maxSettleMs): Promise<Value> {
+    let isSettled = false;
+    const settled = (): void => {
+      isSettled = true;
+    };
+    value.then(settled, settled);
+    const endMs = this.#now + withinMs;
+    for (;;) {
+      await workDone();
+      if (isSettled) return value;
+      if (await this.#runNext(endMs)) continue;
+      const why = this.#timers.size === 0 ? 'no timer is left' : `it takes more than ${withinMs} ms`;
+      throw new Error(`the promise does not settle in virtual time: ${why}`);
+    }
+  }
+
+  /** @returns false: nothing is due until then. */
+  async #runNext(endMs: number): Promise<boolean> {
+    await workDone();
+    const at = this.#timers.nextAt;
+    if (at > endMs || at === Number.POSITIVE_INFINITY) return false;
+    this.#now = Math.max(this.#now, at);
+    this.#timers.take()!();
+    return true;
+  }
+}
+
+/** What one node of a {@link VirtualRuntime} takes as its runtime. */
+export class EntityRuntime implements Runtime {
+  readonly isVirtual = true;
+  readonly entity: string;
+  /** How far the wall clock of this entity is ahead of the world's, in milliseconds. May change at any time. */
+  wallOffsetMs = 0;
+  readonly #world: VirtualRuntime;
+
+  constructor(world: VirtualRuntime, entity: string) {
+    this.entity = entity;
+    this.#world = world;
+  }
+
+  now(): number {
+    return this.#world.now();
+  }
+
+  wallNow(): number {
+    return this.#world.wallNow() + this.wallOffsetMs;
+  }
+
+  setTimeout(callback: () => void, delayMs: number): RuntimeTimer {
+    return this.#world.setTimeout(callback, delayMs);
+  }
+
+  random(purpose = 'random'): number {
+    return this.#world.chance.stream(this.entity, purpose).random();
+  }
+
+  randomBytes(length: number, purpose = 'random bytes'): Uint8Array {
+    return this.#world.chance.stream(this.entity, purpose).bytes(length);
+  }
+}
+
+/** Resolves when all work is done that needs no time: one turn of the event loop. */
+function workDone(): Promise<void> {
+  return new Promise((resolve) => void systemRuntime.setTimeout(resolve, 0));
+}
