@@ -15,7 +15,7 @@ export function networkMapOf(
   neighbours: readonly string[],
   statements: readonly Envelope[],
 ): NetworkMap {
-  const nodes = new Set([ownId]);
+  const nodes = new Set<string>();
   const links = new Map<string, readonly [string, string]>();
   const add = (id: string, others: readonly string[]): void => {
     nodes.add(id);

@@ -9,6 +9,7 @@ import { Notary } from '../../../src/secure/notary.ts';
 import { PeerTurns } from '../../../src/secure/peer-turns.ts';
 import type { RelayAnswer, RelayRequest } from '../../../src/secure/relay-messages.ts';
 import { SecureChannel } from '../../../src/secure/secure-channel.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { withCode } from '../../support/errors.ts';
 import { turns } from '../../support/turns.ts';
 import { wallNow } from './post-network.ts';
@@ -18,7 +19,7 @@ const bob = Identity.generate();
 const carol = Identity.generate();
 
 /** The clock stands still, so that no share of a turn is used up on a slow machine. */
-const runtime: Runtime = { ...systemRuntime, now: () => 0 };
+const stillRuntime: Runtime = { ...systemRuntime, now: () => 0 };
 
 function notaryOf(identity: Identity): Notary {
   const bounds = { timeWindowMs: 60_000, maxSeenMessages: 4_096 };
@@ -26,7 +27,7 @@ function notaryOf(identity: Identity): Notary {
 }
 
 /** Alice's end of a link to Bob, of whom a test plays the part. */
-function open(remote: Partial<RemoteNode> = {}) {
+function open(remote: Partial<RemoteNode> = {}, runtime: Runtime = stillRuntime) {
   const notary = notaryOf(alice);
   const told: string[] = [];
   const asked: { readonly question: Envelope; readonly answer: (data: unknown) => void }[] = [];
@@ -287,6 +288,72 @@ suite('what a neighbour says that takes long to prove', () => {
     const { inner, signed, drains } = open();
     assert.equal(await inner.message(signed('message', large)), true);
     assert.deepEqual(drains, []);
+  });
+});
+
+suite('what cannot be taken', () => {
+  /** From before the time window. */
+  const old = (data: Data, { kind = 'message', to = null as string | null } = {}): Data => {
+    const bounds = { timeWindowMs: 1, maxSeenMessages: 1 };
+    const runtime = { ...systemRuntime, wallNow: () => 1_000 };
+    const late = new Notary({ identity: bob, runtime, ...bounds });
+    return late.sign(kind, data, to ?? undefined) as unknown as Data;
+  };
+
+  test('goes back to the neighbour, and is no message that was let through', async () => {
+    const runtime = new VirtualRuntime();
+    const { inner, told, sent } = open({}, runtime);
+    assert.equal(inner.message(old('for all')), false);
+    await runtime.advance(50);
+    const [returned] = sent as unknown as Envelope[];
+    const { code, count, messages } = returned!.data as unknown as {
+      readonly code: string;
+      readonly count: number;
+      readonly messages: readonly Envelope[];
+    };
+    assert.deepEqual([returned!.kind, returned!.to, code, count], ['returned', bob.id, 'ERR_TIME_WINDOW', 1]);
+    assert.deepEqual(
+      messages.map(({ data }) => data),
+      ['for all'],
+    );
+    assert.deepEqual(told, ['ERR_TIME_WINDOW']);
+  });
+
+  test('makes the next message wait when there is much of it', async () => {
+    const runtime = new VirtualRuntime();
+    const { inner, sent } = open({}, runtime);
+    for (let count = 1; count < 64; count++) assert.equal(inner.message(old(count)), false);
+    const last = inner.message(old(64));
+    assert.ok(last instanceof Promise);
+    await runtime.advance(50);
+    assert.equal(await last, false);
+    assert.equal(sent.length, 1);
+  });
+
+  test('does not go back when it was sent back itself, nor after the connection has closed', async () => {
+    const runtime = new VirtualRuntime();
+    const plain = { protocol: 'tcp', encrypted: false, authenticated: true } as const;
+    const { inner, told, sent } = open({ security: plain }, runtime);
+    const returned = { code: 'ERR_TIME_WINDOW', count: 1, messages: [] };
+    assert.equal(inner.message(old(returned, { kind: 'returned', to: alice.id })), false);
+    await runtime.advance(50);
+    assert.deepEqual([told, sent], [['ERR_TIME_WINDOW'], []]);
+    inner.message(old(1));
+    inner.closed({ code: 'overload', message: 'too much', by: 'us' });
+    await runtime.advance(50);
+    assert.deepEqual([sent, runtime.pending], [[], []]);
+  });
+
+  test('because it came before, for all nodes, counts as taken', () => {
+    const { inner, told, signed } = open();
+    const message = signed('message', 1, carol, null);
+    assert.equal(inner.message(message), true);
+    assert.equal(inner.message(message), true);
+    assert.deepEqual(told, ['handle message of carol', 'message 1', 'duplicate']);
+    const toAlice = signed('message', 2);
+    assert.equal(inner.message(toAlice), true);
+    assert.equal(inner.message(toAlice), false);
+    assert.equal(told.at(-1), 'ERR_REPLAYED');
   });
 });
 

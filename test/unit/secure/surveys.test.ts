@@ -3,7 +3,11 @@ import { suite, test } from 'node:test';
 import { type Data, Identity, systemRuntime } from '../../../src/index.ts';
 import type { Envelope } from '../../../src/secure/envelope.ts';
 import { sign } from '../../../src/secure/envelope.ts';
+import type { Errand, ErrandOptions } from '../../../src/secure/errand.ts';
+import type { Errands } from '../../../src/secure/errands.ts';
 import type { RelayRequest } from '../../../src/secure/relay-messages.ts';
+import type { Steps } from '../../../src/secure/steps.ts';
+import { Surveys } from '../../../src/secure/surveys.ts';
 import { until } from '../../support/turns.ts';
 import { bring, line, link, TestPost, wallNow } from './post-network.ts';
 
@@ -259,6 +263,35 @@ suite('a neighbour that answers a survey', () => {
     mallory.relay = ({ letter }) => sybils.map((sybil) => statementOf(sybil, letter)) as unknown as Data;
     const said = await survey(asker, 20);
     assert.ok(Object.keys(said).length < sybils.length);
+  });
+
+  test('is read to the end of the time and no further, a statement at a time', async () => {
+    const { notary, id: ownId } = new TestPost(runtime);
+    let left = 50;
+    const errand = {
+      get isOver() {
+        return left-- === 0;
+      },
+    };
+    let steps = 0;
+    const begin = (work: Steps<void>): void => {
+      while (!work.next().done) steps += 1;
+    };
+    const channel = { remote: { id: 'mallory' }, hearing: { begin } };
+    const surveys = new Surveys({
+      ...{ ownId, notary, runtime, maxBytes: 1_000_000 },
+      ...{ neighbours: () => [], carriers: () => [] },
+      errands: {
+        run: ({ letter, onAnswer }: ErrandOptions) => {
+          const sybils = Array.from({ length: 60 }, () => Identity.generate());
+          const answer = sybils.map((sybil) => statementOf(sybil, letter as unknown as Data));
+          return onAnswer(answer as unknown as Data, channel as never, errand as Errand);
+        },
+      } as unknown as Errands,
+    });
+    const said = await surveys.ask(1_000);
+    assert.equal(said.length, 50);
+    assert.ok(steps >= 50, `${steps} steps`);
   });
 });
 
