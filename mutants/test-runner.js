@@ -6,7 +6,14 @@ import { commonTokens, declareFactoryPlugin, PluginKind, tokens } from '@stryker
 import { TapTestRunner } from '@stryker-mutator/tap-runner';
 import { testOrder } from './test-order.ts';
 
+/** A test that a mutant keeps waiting fails after this time, and twice the usual time of its file. */
+const patienceMs = 15_000;
+/** For files whose usual time is not known, since the runner was started again. */
+const longPatienceMs = 60_000;
+
 class OrderedTestRunner extends TapTestRunner {
+  #usualMs = new Map();
+
   async init() {
     this.testFiles = [...new Set(this.options.tap.testFiles.flatMap((pattern) => globSync(pattern).sort()))];
   }
@@ -17,6 +24,21 @@ class OrderedTestRunner extends TapTestRunner {
       ...options,
       testFilter: testOrder(testFilter, this.testFiles, activeMutant.fileName),
     });
+  }
+
+  async runFile(file, options) {
+    const { options: given } = this;
+    const beganAt = performance.now();
+    const usualMs = this.#usualMs.get(file);
+    const timeoutMs = usualMs === undefined ? longPatienceMs : patienceMs + Math.ceil(2 * usualMs);
+    const nodeArgs = [...(options.dryRun ? [] : [`--test-timeout=${timeoutMs}`]), ...given.tap.nodeArgs];
+    this.options = { ...given, tap: { ...given.tap, nodeArgs } };
+    try {
+      return await super.runFile(file, options);
+    } finally {
+      this.options = given;
+      if (options.dryRun) this.#usualMs.set(file, performance.now() - beganAt);
+    }
   }
 }
 
