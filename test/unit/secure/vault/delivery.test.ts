@@ -255,6 +255,25 @@ suite('a delivery', () => {
     assert.equal(empty.collection(alice.id, collection)!.head.hash, first.log[1]!.hash);
   });
 
+  test('is refused when what it follows was removed while it was being proven', async (t) => {
+    const { alice, store, take } = await setUp(t);
+    await take(await deliveryOf(alice, 0));
+    await alice.vault.grant(collection, Identity.generate().id);
+    const delivery = await deliveryOf(alice, 2);
+    assert.deepEqual(
+      delivery.log.map(({ sequence }) => sequence),
+      [3],
+    );
+    const remove = (): undefined => {
+      for (const _ of store.removeCollection(alice.id, collection));
+    };
+    const name = { owner: alice.id, collection };
+    const taken = accept(store, name, { delivery, keeping: 'copy', pace: { pause: remove } });
+    await assert.rejects(taken, withCode('ERR_VAULT_INVALID', /the log has a gap/));
+    assert.deepEqual([store.collectionNames(alice.id), store.wholeLog(alice.id, collection)], [[], []]);
+    assert.equal(store.item(alice.id, collection, 'one'), undefined);
+  });
+
   test('whose items are here already is not proven again, but every other item is', async (t) => {
     const { alice, store, take } = await setUp(t);
     const honest = await deliveryOf(alice, 0);

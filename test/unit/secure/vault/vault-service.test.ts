@@ -204,6 +204,24 @@ suite('a vault that is asked for items', () => {
     assert.deepEqual(await since(1_000_000), [[3], false]);
   });
 
+  test('gives no entry of the log whose state is still to come', async () => {
+    const { vaults, alice, bob, carol, replica } = await setUp();
+    vaults.leave(replica);
+    const { sequence } = alice.engine.store.collection(alice.id, 'open')!.head;
+    for (const { id } of [carol, replica]) await alice.vault.grant('open', id);
+    const next = alice.vault.audit('open').filter((entry) => entry.sequence === sequence + 1);
+    const { store } = replica.engine;
+    store.saveManifest({ owner: alice.id, collection: 'open' }, { log: next, proven: undefined }, 'replica');
+    assert.equal(store.lastEntry(alice.id, 'open')!.sequence, sequence + 1);
+    for (const after of [0, sequence - 1, sequence]) {
+      const answer = await ask(replica, bob, { owner: alice.id, collection: 'open', after, since: 0 });
+      assert.deepEqual(
+        [answer.log.at(-1)!.sequence, answer.state !== null, answer.more],
+        [sequence, after < sequence, false],
+      );
+    }
+  });
+
   test('gives items page by page, and says where a page ends', async () => {
     const { alice, bob } = await setUp();
     const large = 'x'.repeat(3_000);
