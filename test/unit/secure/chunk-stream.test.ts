@@ -4,6 +4,7 @@ import type { ChannelStream } from '../../../src/channel/streams/stream.ts';
 import { sha256Hex } from '../../../src/secure/digest.ts';
 import { ChunkStream, writeChunks } from '../../../src/secure/vault/chunk-stream.ts';
 import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
+import { within } from '../../support/turns.ts';
 
 const chunks = [Uint8Array.of(1, 2, 3, 4, 5), new Uint8Array(0), Uint8Array.of(6)];
 const hashes = chunks.map(sha256Hex);
@@ -79,6 +80,20 @@ suite('a stream of chunks', () => {
       assert.equal(stream.isAborted, true);
       assert.equal(await chunkStream.next(1, hashes[1]!), undefined, 'nothing more is believed');
     }
+  });
+
+  test('is given up at once when it announces more than a MiB: no memory is taken for it', async () => {
+    for (const length of [2 ** 20 + 17, 2 ** 31, 2 ** 32 - 1]) {
+      const prefix = new Uint8Array(4);
+      new DataView(prefix.buffer).setUint32(0, length);
+      const stream = new FakeStream([prefix], 'hangs');
+      const { chunkStream, runtime } = reader(stream);
+      assert.equal(await within(chunkStream.next(0, hashes[0]!), 'it is given up', 5_000), undefined);
+      assert.deepEqual([stream.isAborted, runtime.pending], [true, []]);
+    }
+    const largest = new Uint8Array(2 ** 20 + 16);
+    const { chunkStream } = reader(new FakeStream([Uint8Array.of(0, 0x10, 0, 0x10), largest]));
+    assert.equal((await chunkStream.next(0, sha256Hex(largest)))!.length, largest.length);
   });
 
   test('is waited for no longer than half a minute', async () => {

@@ -123,6 +123,22 @@ suite('a replica that is given chunks', () => {
     assert.notDeepEqual(alice.engine.store.chunk(alice.id, request.blob, 0), chunk);
   });
 
+  test('takes 1,024 of them for an item, and no more', async () => {
+    const { alice, replica } = await setUp();
+    const { store } = replica.engine;
+    const blob = 'a'.repeat(32);
+    store.transaction(() => {
+      for (let number = 0; number < 1_023; number++) store.saveChunk(alice.id, blob, number, chunk);
+    });
+    const give = (number: number) => {
+      const request = { owner: alice.id, collection: 'open', item: 'film', blob, number, body: chunk };
+      return replica.engine.respond('vault-store-chunk', request, alice.id);
+    };
+    assert.equal(await give(1_023), 1_024);
+    assert.deepEqual(await give(1_024), refusal('ERR_VAULT_INVALID'));
+    assert.equal(store.countChunks(alice.id, blob), 1_024);
+  });
+
   test('takes no more of them than it has room for', async () => {
     const maxReplicaBytes = 150_000;
     const { alice, replica } = await setUp({ maxReplicaBytes });
@@ -265,6 +281,21 @@ suite('a vault that is asked for items', () => {
     const request = { owner: alice.id, collection: 'open', after: 0, item: 'note' };
     await assert.rejects(ask(alice, bob, request), { name: 'TypeError' });
     assert.deepEqual(await alice.engine.respond('vault-unknown', {}, bob.id), refusal('ERR_VAULT_INVALID'));
+  });
+});
+
+suite('a vault that is told of changes', () => {
+  test('looks again when its owner or a replica says so, and for nobody else', async () => {
+    const { alice, bob, carol, replica } = await setUp();
+    await bob.vault.get(alice.id, 'open', 'note');
+    const woken: unknown[] = [];
+    bob.engine.watch.wake = (name) => void woken.push(name);
+    const change = { owner: alice.id, collection: 'open' };
+    const tell = ({ id }: Member) => bob.engine.respond('vault-changed', change, id);
+    for (const teller of [carol, bob]) assert.equal(await tell(teller), null);
+    assert.deepEqual(woken, []);
+    for (const teller of [alice, replica]) await tell(teller);
+    assert.deepEqual(woken, [change, change]);
   });
 });
 
