@@ -75,7 +75,7 @@ export class PacketReader {
 
   #checkSize(more: number): void {
     if (this.#filled + more <= this.#maxPacketBytes) return;
-    const message = `a packet of more than ${this.#maxPacketBytes} bytes`;
+    const message = `a packet of more than ${this.#maxPacketBytes} bytes: raise limits.maxMessageBytes to receive larger messages`;
     throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
   }
 

@@ -90,7 +90,7 @@ export function packetBody(
 ): Uint8Array | Promise<Uint8Array> {
   if (isCompressed(packet)) return unpack(packet.subarray(0, -1), maxMessageBytes, pace);
   if (packet.length <= maxMessageBytes) return packet;
-  const message = `a message of ${packet.length} bytes; at most ${maxMessageBytes} are allowed`;
+  const message = `the message has ${packet.length} bytes, but at most ${maxMessageBytes} are allowed (limits.maxMessageBytes)`;
   throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
 }
 

@@ -98,7 +98,7 @@ export class PostOffice {
     if (this.#channels.size === 0) {
       throw new PeerloomError(
         'ERR_NOT_CONNECTED',
-        'this node has no connection over which it could send the letter: call connectWithNode first',
+        'this node has no connection, so it cannot send the message: call connectWithNode first',
       );
     }
     const bytes = dataToBytes(mail);
@@ -274,6 +274,6 @@ function invalid(message: string): PeerloomError {
 
 function checkLength({ length }: Uint8Array, maxBytes: number): void {
   if (length <= maxBytes) return;
-  const message = `the letter or its answer has ${length} bytes, but at most ${maxBytes} are allowed: use a stream or the vault`;
+  const message = `the message or its answer has ${length} bytes, but at most ${maxBytes} are allowed: use a stream or the vault`;
   throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
 }

@@ -123,7 +123,7 @@ export class SeenMessages {
     }
     const hasRoom = (): boolean => this.#hasRoom(arrival, isByAuthor);
     if (!hasRoom() && !(this.#lookAtAll(now) && hasRoom())) {
-      const message = `${source} brought messages of too many authors (maxSeenMessages), so the message ${id} of the new author ${author} is refused`;
+      const message = `${source} brought messages of too many authors (maxSeenMessages), so this node refuses the message ${id} of the new author ${author}`;
       throw new PeerloomError('ERR_TOO_MANY_MESSAGES', message);
     }
     return () => this.#add(arrival, { now, isByAuthor });

@@ -69,7 +69,7 @@ suite('connectWithNode', () => {
       );
       const problem =
         scheme === 'tls'
-          ? 'the other side speaks no TLS: check that a peerloom node listens there'
+          ? 'the other side does not speak TLS: check that a peerloom node listens there'
           : 'the other side does not speak plain peerloom';
       await assert.rejects(
         node.connectWithNode(`${scheme}://127.0.0.1:${web}`),

@@ -110,7 +110,7 @@ suite('peers that misuse streams', () => {
     }
     const { code, message } = await victim.event('disconnected', peer.id);
     assert.equal(code, 'protocol by us');
-    assert.match(message, /does not read that they are refused/);
+    assert.match(message, /does not read the refusals/);
   });
 
   test('streams opened and aborted in a loop hold nothing', async () => {

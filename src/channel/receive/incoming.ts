@@ -123,7 +123,7 @@ export class Incoming {
   offer(frame: Frame): void {
     const { kind, body } = frame;
     if (body.length > this.#maxBodyBytes) {
-      const message = `a message of ${body.length} bytes; at most ${this.#maxBodyBytes} are allowed`;
+      const message = `a message has ${body.length} bytes, but at most ${this.#maxBodyBytes} are allowed`;
       throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
     }
     if (kind !== FrameKind.message) idOf(kind, body);

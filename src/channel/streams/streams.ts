@@ -280,7 +280,7 @@ export class Streams implements StreamHost, FrameSource {
     if (this.#refused.push(id) > maxWaitingRefusals) {
       throw new PeerloomError(
         'ERR_PROTOCOL',
-        'the other side opens streams in a loop and does not read that they are refused',
+        'the other side opens streams in a loop and does not read the refusals',
       );
     }
     this.#options.outgoing.wake();

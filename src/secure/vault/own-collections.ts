@@ -140,7 +140,10 @@ export class OwnCollections {
   #stored(collection: string): StoredCollection {
     const stored = this.#store.collection(this.#ownId, collection);
     if (stored !== undefined) return stored;
-    throw new PeerloomError('ERR_NOT_FOUND', `this node has no collection ${collection}`);
+    throw new PeerloomError(
+      'ERR_NOT_FOUND',
+      `this node has no collection ${collection}: put an item into it first`,
+    );
   }
 
   async #existing(collection: string): Promise<StoredCollection> {

@@ -107,7 +107,10 @@ export class VaultReader {
     if (!outcome.isAnswered) checkFailures(outcome.failures, this.#local(name, item) !== undefined);
     const found = newer(this.#local(name, item), outcome.unkept);
     if (found === undefined)
-      throw new PeerloomError('ERR_NOT_FOUND', `no node that answered has the item ${item}`);
+      throw new PeerloomError(
+        'ERR_NOT_FOUND',
+        `no node that answered has the item ${item}: check its name, and connect with the owner or a replica`,
+      );
     return this.open(name, found);
   }
 

@@ -319,7 +319,7 @@ export class Vault {
     if (owner === this.#ownId) return this.#own.get(collection, item);
     const { text, blob } = await this.#engine.reader.get({ owner, collection }, item, from);
     if (text !== undefined) return { text, blob };
-    throw new PeerloomError('ERR_NOT_FOUND', `the item ${item} was deleted`);
+    throw new PeerloomError('ERR_NOT_FOUND', `the item ${item} was deleted by its owner`);
   }
 
   #checkOther(id: string): void {

@@ -27,5 +27,8 @@ export function boundHandshakeBytes(
 }
 
 export function longHandshake(maxBytes: number): PeerloomError {
-  return new PeerloomError('ERR_HANDSHAKE', `its handshake was longer than ${maxBytes} bytes`);
+  return new PeerloomError(
+    'ERR_HANDSHAKE',
+    `its handshake was longer than ${maxBytes} bytes (limits.maxHandshakeBytes)`,
+  );
 }

@@ -74,7 +74,10 @@ function openingOf({ identity, runtime }: PlainSide): Buffer {
 
 function publicKeyIn(opening: Buffer): Uint8Array {
   if (!plainPreface.equals(opening.subarray(0, plainPreface.length))) {
-    throw new PeerloomError('ERR_HANDSHAKE', 'the other side does not speak plain peerloom of this version');
+    throw new PeerloomError(
+      'ERR_HANDSHAKE',
+      'the other side does not speak plain peerloom of this version: check what listens there, and that both sides have the same version',
+    );
   }
   return Uint8Array.from(opening.subarray(-publicKeyBytes));
 }

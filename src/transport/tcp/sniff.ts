@@ -39,7 +39,12 @@ export function sniff(socket: Socket): Promise<SniffedProtocol> {
     };
     const onEnd = (): void => {
       finish(() =>
-        reject(new PeerloomError('ERR_CONNECTION_CLOSED', 'the connection ended before it said anything')),
+        reject(
+          new PeerloomError(
+            'ERR_CONNECTION_CLOSED',
+            'the other side closed the connection without sending anything',
+          ),
+        ),
       );
     };
     // It may be gone by the time its turn comes.

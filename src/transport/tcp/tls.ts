@@ -78,7 +78,7 @@ function handshakeError(cause: Error & { code?: string }, role: Role): PeerloomE
   if (noTls.test(cause.code ?? '')) {
     const message =
       role === 'client'
-        ? 'the other side speaks no TLS: check that a peerloom node listens there, and no other program; tcp:// is for plain peerloom, p2pnetwork:// for nodes of the Python package'
+        ? 'the other side does not speak TLS: check that a peerloom node listens there, and not another program. Use tcp:// for plain peerloom, and p2pnetwork:// for nodes of the Python package'
         : 'it does not speak TLS (perhaps it is a plain peerloom node or a p2pnetwork node), and this node accepts only TLS: see the option tcp({ accept })';
     return new PeerloomError('ERR_HANDSHAKE', message, { cause });
   }
@@ -86,7 +86,8 @@ function handshakeError(cause: Error & { code?: string }, role: Role): PeerloomE
     return new PeerloomError('ERR_NETWORK_MISMATCH', networkKeyMessage, { cause });
   }
   if (cause.code === 'ECONNRESET') return closedDuringHandshake(cause);
-  const advice = role === 'client' ? '; check that a peerloom node listens there, and no other program' : '';
+  const advice =
+    role === 'client' ? '; check that a peerloom node listens there, and not another program' : '';
   const message = `the TLS handshake failed: ${plainWords(cause)}${advice}`;
   return new PeerloomError('ERR_HANDSHAKE', message, { cause });
 }

@@ -59,7 +59,7 @@ function checkBlockHeader(cursor: Cursor): void {
   const dictionaryBytes = (2 + (code % 2)) * 2 ** (Math.floor(code / 2) + 11);
   if (dictionaryBytes > maxDictionaryBytes) {
     throw new Error(
-      `it asks for ${dictionaryBytes} bytes to decompress; at most ${maxDictionaryBytes} are given`,
+      `it needs ${dictionaryBytes} bytes of memory to decompress, but at most ${maxDictionaryBytes} are allowed`,
     );
   }
   cursor.position = end;

@@ -224,7 +224,7 @@ export class FrameReader {
     this.#format = header[6]!;
     this.#compression = header[7]!;
     if (length > this.maxBodyBytes) {
-      const message = `a frame of ${length} bytes; at most ${this.maxBodyBytes} are allowed`;
+      const message = `a frame has ${length} bytes, but at most ${this.maxBodyBytes} are allowed`;
       throw new PeerloomError('ERR_PROTOCOL', message);
     }
     if (this.#flags > FrameFlag.more) {
@@ -253,7 +253,7 @@ export class FrameReader {
     if (total > this.maxMessageBytes) {
       throw new PeerloomError(
         'ERR_MESSAGE_TOO_LARGE',
-        `a message of ${total} bytes; at most ${this.maxMessageBytes} are allowed`,
+        `a message has ${total} bytes, but at most ${this.maxMessageBytes} are allowed`,
       );
     }
     if (length < 5 || total <= length - 4)
@@ -276,7 +276,10 @@ export class FrameReader {
     const rest = this.#parts.missingBytes;
     const isLast = this.#flags !== FrameFlag.more;
     if (length === 0 || (isLast ? length !== rest : length >= rest)) {
-      throw new PeerloomError('ERR_PROTOCOL', 'the parts of a message do not fit the length it began with');
+      throw new PeerloomError(
+        'ERR_PROTOCOL',
+        'the parts of a message do not fit the length that its beginning announced',
+      );
     }
   }
 

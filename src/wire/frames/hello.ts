@@ -125,7 +125,10 @@ export function parseObject(body: Uint8Array, what: string): Record<string, unkn
 }
 
 function wrongHello(): PeerloomError {
-  return new PeerloomError('ERR_HANDSHAKE', 'a field in the hello of the other side is missing or wrong');
+  return new PeerloomError(
+    'ERR_HANDSHAKE',
+    'a field in the hello is missing or wrong: update the older of the two sides',
+  );
 }
 
 function isWhole(value: unknown, minimum: number): value is number {

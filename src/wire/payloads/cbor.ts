@@ -109,7 +109,7 @@ class StrictTokenizer extends Tokenizer {
   override next(): Token {
     const start = this.pos();
     const token = super.next();
-    if (this.#tagged && token.type !== Type.bytes) throw new Error('a tag on something else than bytes');
+    if (this.#tagged && token.type !== Type.bytes) throw new Error('a tag on a value that is not bytes');
     this.#tagged = token.type === Type.tag;
     if (!this.#tagged) this.#count(token);
     if (token.type === Type.string) token.value = this.#textFrom(start, token.value);

@@ -19,11 +19,11 @@ suite('frames that break the protocol', () => {
   const violations: Record<string, { frames: Buffer[]; reason: RegExp }> = {
     'a frame longer than the limit': {
       frames: [rawFrame(message, '', { ...text, length: maxFrameBodyBytes + 1 })],
-      reason: /a frame of 262145 bytes/,
+      reason: /frame has 262145 bytes/,
     },
     'a frame of the greatest length': {
       frames: [rawFrame(message, '', { ...text, length: 2 ** 32 - 1 })],
-      reason: /a frame of 4294967295 bytes/,
+      reason: /frame has 4294967295 bytes/,
     },
     'an unknown kind of frame': { frames: [rawFrame(99)], reason: /kind 99/ },
     'an unknown flag': { frames: [rawFrame(message, 'x', { ...text, flags: 2 })], reason: /flags 2/ },
@@ -33,7 +33,7 @@ suite('frames that break the protocol', () => {
     'a cut ping': { frames: [rawFrame(ping, uint32(8), more)], reason: /only messages may be cut/ },
     'a cut message longer than the limit': {
       frames: [firstFrame(2 ** 24 + 5, 1)],
-      reason: /a message of 16777221 bytes/,
+      reason: /message has 16777221 bytes/,
     },
     'a cut message of no length': { frames: [firstFrame(0, 0)], reason: /without further parts/ },
     'a cut message without further parts': { frames: [firstFrame(10, 10)], reason: /without further parts/ },

@@ -38,12 +38,12 @@ suite('handshakes that break the protocol', () => {
     'a hello of more than 8 KiB': {
       frames: [rawFrame(hello, `{"versions":[1,1],"x":"${'x'.repeat(8 * 1024)}"}`)],
       code: 'protocol',
-      reason: /a frame of \d+ bytes; at most 8192/,
+      reason: /frame has \d+ bytes, but at most 8192/,
     },
     'a hello that claims 256 KiB': {
       frames: [rawFrame(hello, '', { length: 256 * 1024 })],
       code: 'protocol',
-      reason: /a frame of 262144 bytes; at most 8192/,
+      reason: /frame has 262144 bytes, but at most 8192/,
     },
     'a cut hello': {
       frames: [rawFrame(hello, 'xxxxx', { flags: FrameFlag.more })],
@@ -53,7 +53,7 @@ suite('handshakes that break the protocol', () => {
     'a cut message before the hello': {
       frames: [rawFrame(message, Buffer.concat([uint32(100), Buffer.from('x')]), { flags: FrameFlag.more })],
       code: 'protocol',
-      reason: /a message of 100 bytes/,
+      reason: /message has 100 bytes/,
     },
     'a hello that is not UTF-8': {
       frames: [rawFrame(hello, Uint8Array.of(0x22, 0xff, 0x22))],

@@ -197,11 +197,11 @@ suite('what breaks the protocol ends it with a reason:', () => {
       smallFrame(FrameKind.hello, Buffer.from('{}')),
       /a field .* is missing or wrong/,
     ],
-    ['garbage', Buffer.from('GET / HTTP/1.1\r\n\r\n'), /a frame of \d+ bytes; at most 8192/],
+    ['garbage', Buffer.from('GET / HTTP/1.1\r\n\r\n'), /frame has \d+ bytes, but at most 8192/],
     [
       'a hello that is too long',
       smallFrame(FrameKind.hello, Buffer.alloc(8_193)),
-      /8193 bytes; at most 8192/,
+      /8193 bytes, but at most 8192/,
     ],
     [
       'too many frames',

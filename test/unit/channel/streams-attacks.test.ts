@@ -99,7 +99,7 @@ suite('somebody who', () => {
       () => {
         for (let count = 0; count < 1_000; count++) openOne();
       },
-      withCode('ERR_PROTOCOL', /does not read that they are refused/),
+      withCode('ERR_PROTOCOL', /does not read the refusals/),
     );
     assert.ok(heldBytes() - before < mebibyte);
     victim.close();

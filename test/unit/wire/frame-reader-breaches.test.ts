@@ -11,8 +11,8 @@ suite('what breaks the protocol is refused', () => {
   const limits = { maxBodyBytes: 1_000, maxMessageBytes: 5_000 };
   const ok = firstFrame(100, bytes(50));
   const wrong: Record<string, [Uint8Array[], RegExp, ('ERR_PROTOCOL' | 'ERR_MESSAGE_TOO_LARGE')?]> = {
-    'a frame one byte too long': [[frame({ body: bytes(1_001) })], /frame of 1001 bytes; at most 1000/],
-    'a frame that says it is 4 GiB long': [[frame({ length: 0xffffffff })], /frame of 4294967295 bytes/],
+    'a frame one byte too long': [[frame({ body: bytes(1_001) })], /frame has 1001 bytes, but at most 1000/],
+    'a frame that says it is 4 GiB long': [[frame({ length: 0xffffffff })], /frame has 4294967295 bytes/],
     'flags that nobody knows': [[frame({ flags: 2 })], /unknown frame flags 2/],
     'all flags at once': [[frame({ flags: 255, body: bytes(9) })], /unknown frame flags 255/],
     'a part without a message': [[part(bytes(5), 0)], /a part without its message/],
@@ -34,7 +34,7 @@ suite('what breaks the protocol is refused', () => {
     ],
     'a message longer than allowed': [
       [firstFrame(5_001, bytes(50))],
-      /a message of 5001 bytes; at most 5000/,
+      /message has 5001 bytes, but at most 5000/,
       'ERR_MESSAGE_TOO_LARGE',
     ],
     'a total of 4 GiB': [[firstFrame(0xffffffff, bytes(50))], /4294967295/, 'ERR_MESSAGE_TOO_LARGE'],

@@ -42,7 +42,7 @@ suite('the size of xz data', () => {
       return bytes;
     };
     assert.equal(xzUncompressedBytes(withByte(16, 22)), 5);
-    assert.throws(() => xzUncompressedBytes(withByte(16, 23)), { message: /asks for 12582912 bytes/ });
+    assert.throws(() => xzUncompressedBytes(withByte(16, 23)), { message: /needs 12582912 bytes/ });
     assert.throws(() => xzUncompressedBytes(withByte(13, 1)), { message: /other filters/ });
     assert.throws(() => xzUncompressedBytes(withByte(14, 3)), { message: /other filters/ });
   });
