@@ -3,45 +3,45 @@ import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
 
 /**
- * What a validation library offers by the Standard Schema specification, version 1 (standardschema.dev): zod, valibot,
- * arktype and others do, so that peerloom depends on none of them.
+ * A schema by the Standard Schema specification, version 1 (standardschema.dev). Schemas of zod, valibot, arktype and
+ * other libraries have this interface, so peerloom depends on none of them.
  */
 export interface StandardSchema<Input = unknown, Output = Input> {
   /** The part that the specification defines. */
   readonly '~standard': {
-    /** Of the specification. */
+    /** The version of the specification. */
     readonly version: 1;
     /** The name of the library. */
     readonly vendor: string;
     /** Checks a value. */
     readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
-    /** For TypeScript alone. */
+    /** Exists for TypeScript only. */
     readonly types?: SchemaTypes<Input, Output> | undefined;
   };
 }
 
-/** The types before and after a schema; they exist for TypeScript alone. */
+/** The types before and after validation. They exist for TypeScript only. */
 export interface SchemaTypes<Input, Output> {
-  /** What goes in. */
+  /** The type before validation. */
   readonly input: Input;
-  /** What comes out. */
+  /** The type after validation. */
   readonly output: Output;
 }
 
-/** What {@link StandardSchema} says of a value: the value as it is to be used, or what is wrong with it. */
+/** The result of a {@link StandardSchema}: the validated value, or the issues. */
 export type SchemaResult<Output> = SchemaSuccess<Output> | SchemaFailure;
 
 /** The value fits. */
 export interface SchemaSuccess<Output> {
-  /** As it is to be used. */
+  /** The validated value, which the schema may have changed. */
   readonly value: Output;
-  /** Of values that do not fit. */
+  /** Only in {@link SchemaFailure}. */
   readonly issues?: undefined;
 }
 
 /** The value does not fit. */
 export interface SchemaFailure {
-  /** What is wrong, one thing at the least. */
+  /** At least one issue. */
   readonly issues: readonly SchemaIssue[];
 }
 
@@ -51,33 +51,33 @@ export interface SchemaPathStep {
   readonly key: PropertyKey;
 }
 
-/** One thing that is wrong with a value. */
+/** Something that is wrong with a value. */
 export interface SchemaIssue {
   /** A sentence for people. */
   readonly message: string;
-  /** Where in the value. */
+  /** The place in the value. */
   readonly path?: readonly (PropertyKey | SchemaPathStep)[] | undefined;
 }
 
-/** A typed message as it travels: plain JSON, if its data is. */
+/** A typed message as it travels. It is plain JSON if its data is. */
 export type TypedData<Value = Data> = {
   /** The name given to {@link defineMessage} or {@link defineRequest}. */
   readonly kind: string;
-  /** What its schema describes. */
+  /** The data, which the schema describes. */
   readonly data: Value;
 };
 
-/** A kind of message, made by {@link defineMessage}: call it to make a message of the kind. */
+/** A kind of message, made by {@link defineMessage}. Call it to make a message of the kind. */
 export interface MessageType<Input = never, Output = unknown> {
-  /** @returns what {@link NodeConnection.send}, {@link Node.sendToNodes} and others take. */
+  /** @returns a message for {@link NodeConnection.send}, {@link Node.sendToNodes} and similar methods. */
   (data: Input): TypedData;
   /** The name of the kind, as it travels. */
   readonly kind: string;
-  /** What the data must be like. */
+  /** The schema of the data. */
   readonly schema: StandardSchema<unknown, Output>;
 }
 
-/** A kind of request, made by {@link defineRequest}: {@link NodeConnection.request} and {@link Node.handle} take it. */
+/** A kind of request, made by {@link defineRequest}, for {@link NodeConnection.request} and {@link Node.handle}. */
 export interface RequestType<
   Request = unknown,
   ParsedRequest = Request,
@@ -86,18 +86,18 @@ export interface RequestType<
 > {
   /** The name of the kind, as it travels. */
   readonly kind: string;
-  /** What a request must be like. */
+  /** The schema of the request. */
   readonly request: StandardSchema<Request, ParsedRequest>;
-  /** What its answer must be like. */
+  /** The schema of the answer. */
   readonly response: StandardSchema<Response, ParsedResponse>;
 }
 
 /**
- * Defines a kind of message whose data is checked when it arrives, by any Standard Schema (zod, valibot, arktype, …).
- * It travels as `{ kind, data }`, so that nodes of the Python package can take part.
+ * Defines a kind of message. Its data is checked when it arrives, by any Standard Schema (zod, valibot, arktype, …).
+ * The message travels as `{ kind, data }`, so Python nodes can send and receive it too.
  *
- * @param kind its name, not empty, the same on both sides.
- * @throws TypeError for a kind that is not a text, or a schema that is not a Standard Schema.
+ * @param kind the name of the kind, not empty, the same on both sides.
+ * @throws TypeError if the kind is not a non-empty string, or the schema is not a Standard Schema.
  * @example
  * const line = defineMessage('line', z.object({ text: z.string().max(500) }));
  * node.handle(line, (peer, { text }) => console.log(`${peer.name}: ${text}`));
@@ -114,10 +114,10 @@ export function defineMessage<Input, Output>(
 }
 
 /**
- * Defines a kind of request. The request is checked where it arrives, the answer where it comes back.
+ * Defines a kind of request. The node that answers checks the request, and the node that asked checks the answer.
  *
- * @param kind its name, not empty, the same on both sides.
- * @throws TypeError for a kind that is not a text, or a schema that is not a Standard Schema.
+ * @param kind the name of the kind, not empty, the same on both sides.
+ * @throws TypeError if the kind is not a non-empty string, or a schema is not a Standard Schema.
  * @example
  * const history = defineRequest('history', {
  *   request: z.object({ since: z.number() }),
@@ -141,21 +141,21 @@ export function defineRequest<Request, ParsedRequest, Response, ParsedResponse>(
   return Object.freeze({ kind, request, response });
 }
 
-/** A kind of request, rather than a request's data. */
+/** Whether the value is a kind of request, and not the data of a request. */
 export function isRequestType(value: unknown): value is RequestType {
   if (typeof value !== 'object' || value === null) return false;
   const { kind, request, response } = value as Partial<RequestType>;
   return typeof kind === 'string' && isSchema(request) && isSchema(response);
 }
 
-/** A kind of message, rather than something else that can be handled. */
+/** Whether the value is a kind of message. */
 export function isMessageType(value: unknown): value is MessageType {
   if (typeof value !== 'function') return false;
   const { kind, schema } = value as Partial<MessageType>;
   return typeof kind === 'string' && isSchema(schema);
 }
 
-/** The kind of data that came of {@link MessageType}, or of a typed request; `undefined` of all other data. */
+/** Returns the kind of a typed message or request, or `undefined` for other data. */
 export function kindOf(data: unknown): string | undefined {
   if (typeof data !== 'object' || data === null) return undefined;
   const { kind } = data as Record<string, unknown>;
@@ -167,8 +167,8 @@ export function kindOf(data: unknown): string | undefined {
  * Checks a value by a schema.
  *
  * @param what names it in the error: "a message of the kind 'line'".
- * @returns the value as the schema gives it back; a promise where the schema is asynchronous.
- * @throws PeerloomError `ERR_SCHEMA`, with each place and what is wrong there.
+ * @returns the validated value, or a promise of it if the schema is asynchronous.
+ * @throws PeerloomError `ERR_SCHEMA`, which names the first places that do not fit.
  */
 export function checked<Output>(
   what: string,
@@ -185,7 +185,7 @@ function outputOf<Output>(what: string, result: SchemaResult<Output>): Output {
   throw new PeerloomError('ERR_SCHEMA', `${what} does not fit its schema: ${issues}`);
 }
 
-/** An error names no more than so many of the things that are wrong. */
+/** An error names at most this many issues. */
 const maxShownIssues = 5;
 
 function describe({ message, path = [] }: SchemaIssue): string {

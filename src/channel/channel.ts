@@ -8,7 +8,7 @@ import type { ChannelStream } from './streams/stream.ts';
 
 /** Why a connection ended. */
 export interface CloseReason {
-  /** `'lost'`: the link broke without a goodbye; all others are told to the other side, or by it. */
+  /** `'lost'`: the link broke without a goodbye. All other codes travel in the goodbye of one side. */
   readonly code: GoodbyeCode | 'lost';
   /** A sentence for people. */
   readonly message: string;
@@ -18,121 +18,121 @@ export interface CloseReason {
 
 /** How to send a message. */
 export interface SendOptions {
-  /** Default `'none'`. The other side must know it: `ERR_COMPRESSION_UNAVAILABLE` otherwise. */
+  /** Default `'none'`. If the peer does not know the compression, the call throws `ERR_COMPRESSION_UNAVAILABLE`. */
   readonly compression?: Compression | undefined;
   /**
-   * Sends text to a Python node exactly as it is. That node reads it as JSON if it can, so the text can be that of a
-   * message to pass on. Without it such text goes in quotes, and arrives as text. Peerloom nodes get the text either
-   * way. Default false.
+   * Sends text to a Python node exactly as it is. The Python node reads it as JSON if it can, so you can pass on the
+   * text of another message. Without this option, text that reads like JSON is put in quotes and arrives as text.
+   * Peerloom nodes receive the text either way. Default false.
    */
   readonly verbatim?: boolean | undefined;
 }
 
-/** What a node knows of another one that it is connected to. */
+/** What a node knows about a peer. */
 export interface RemoteNode {
   readonly id: string;
-  /** What the other calls itself; may be empty, proves nothing. */
+  /** The name that the peer gives itself. It may be empty, and proves nothing. */
   readonly name: string;
-  /** Where its end of the link is. */
+  /** The address of the peer's end of the link. */
   readonly address: Address;
-  /** The port that it says it listens on. */
+  /** The port that the peer says it listens on. */
   readonly listeningPort: number;
-  /** Random for each run of that node. */
+  /** A random text, new for each run of the peer. */
   readonly instance: string;
   readonly security: Security;
 }
 
-/** Whether all the handlers of an event ran without throwing; a promise when one of them is asynchronous. */
+/** Whether all handlers of an event ran without throwing; a promise if one of them is asynchronous. */
 export type Handled = boolean | Promise<boolean>;
 
-/** Messages that the other node sent back, because it could not take them. */
+/** Messages that the other node returned, because it could not accept them. */
 export interface ReturnedMessages {
-  /** Why: one code for all of them. */
+  /** The reason, which is the same for all of them. */
   readonly code: ErrorCode;
   /** How many messages came back. */
   readonly count: number;
-  /** Their data, in the order in which they were sent. Messages of more than 64 KiB, and those of other authors, are not here. */
+  /** Their data, in the order in which they were sent, without messages of more than 64 KiB and of other authors. */
   readonly data: readonly Data[];
 }
 
-/** A handler that has run for long, and what waits for it. */
+/** A handler that has been running for long, and what waits for it. */
 export interface SlowHandler {
-  /** That of the connection, of a message or delivery, or those of as many requests as may run at once. */
+  /** A connect handler, a message handler, or as many request handlers as may run at once. */
   readonly handler: 'connected' | 'message' | 'request';
   readonly runsMs: number;
-  /** How many messages and deliveries wait behind it; of requests, how many requests. */
+  /** How many messages and deliveries wait behind it. For request handlers: how many requests. */
   readonly waiting: number;
-  /** What these cost. */
+  /** What they cost, in bytes. */
   readonly waitingBytes: number;
-  /** Deliveries to the same node, made while it runs, that are not confirmed. */
+  /** Deliveries to the same peer that were made while it runs, and have no answer. */
   readonly deliveries: number;
 }
 
-/** What a channel reports. Messages and deliveries come one at a time, requests and streams at any time after `connected`. */
+/** What a channel reports. Messages and deliveries come one at a time; requests and streams come at any time after `connected`. */
 export interface ChannelHandler {
   connected(): Handled;
   /** @param text of a Python node's message: what the data was read from. */
   message(data: Data, text?: string): Handled;
   /**
-   * A message whose sender waits for its handlers. `undefined`: nobody handles it. May throw, or reject with, a reason
-   * that the sender may know.
+   * A message whose sender waits for its handlers. `undefined`: there is no handler. May throw, or reject with, a reason
+   * that is sent to the sender.
    */
   delivery(data: Data): Handled | undefined | Promise<boolean | undefined>;
-  /** `undefined`: nobody answers. May reject. */
+  /** `undefined`: there is no answer. May reject. */
   request(data: Data): Data | Promise<Data | undefined>;
-  /** The other side opened a stream. `undefined`: nobody handles streams. */
+  /** The other side opened a stream. `undefined`: there is no handler for streams. */
   stream(header: Data, stream: ChannelStream): Handled | undefined | Promise<boolean | undefined>;
   /** The answer to a request cannot be sent. */
   unanswerable(error: unknown): void;
   /** A message could not be decoded. */
   rejected(error: Error): void;
-  /** A handler runs for long; told once. */
+  /** A handler has been running for long; reported once for each run. */
   slow(handler: SlowHandler): void;
-  /** Messages of this side came back. */
+  /** The other side returned messages of this side. */
   returned(messages: ReturnedMessages): void;
-  /** The link broke, but another one may take its place; said at once, while handlers may still run. */
+  /** The link broke, but another one may take its place. Called at once, perhaps while handlers run. */
   unlinked(): void;
-  /** The same, once what arrived before is handled: `resumed`, or `closed`, follows. */
+  /** Called after `unlinked`, once everything that arrived before is handled. `resumed` or `closed` follows. */
   suspended(reason: CloseReason): void;
-  /** Everything goes on over another link. */
+  /** The session continues over another link. */
   resumed(): void;
   /**
-   * Exactly once, after everything else.
+   * Called exactly once, after everything else.
    *
-   * @param readUnacknowledged of a session that could not go on: reads the messages that the other side may not have,
-   * which costs something; `undefined` where there is nothing to tell.
+   * @param readUnacknowledged for a session that could not resume: decodes the messages that the other side may not
+   * have, which takes time. `undefined` if there is nothing to report.
    */
   closed(reason: CloseReason, readUnacknowledged?: () => readonly Data[] | undefined): void;
 }
 
-/** The conversation with one other node, over one link, after the handshake. */
+/** The conversation with one peer after the handshake, over one link or one session. */
 export interface Channel {
   readonly remote: RemoteNode;
-  /** `'outbound'`: this side asked for it. */
+  /** `'outbound'`: this side dialled. */
   readonly direction: 'inbound' | 'outbound';
-  /** Messages can be sent. */
+  /** Whether messages can be sent. */
   readonly isOpen: boolean;
-  /** It is open, but waits for another link. */
+  /** Whether the channel is open but has lost its link, and waits for another one. */
   readonly isSuspended: boolean;
-  /** Begins to report; until then everything is held back. */
+  /** Starts reporting to the handler. Until then, the channel holds everything back. */
   start(handler: ChannelHandler): void;
   send(data: Data, options?: SendOptions): boolean;
   drained(): Promise<void>;
-  /** Like {@link Channel.request}, throws at once when nothing was sent. */
+  /** Throws at once if nothing was sent, as {@link Channel.request} does. */
   deliver(data: Data, options?: WaitOptions): Promise<void>;
   request(data: Data, options?: WaitOptions): Promise<Data>;
-  /** Resolves when the other side has taken the stream. */
+  /** Resolves when the other side has accepted the stream. */
   openStream(header: Data, options?: WaitOptions): Promise<ChannelStream>;
   /** @returns the round trip in milliseconds. */
   ping(options?: WaitOptions): Promise<number>;
   /**
-   * Pings a silent peer and gives up a dead one; called by the node now and then.
+   * Pings a silent peer and gives up a dead one. The node calls this now and then.
    *
-   * @param isSought this node tries to reach the other again: a suspended channel waits for as long as it does.
+   * @param isSought this node is trying to reach the peer again: a suspended channel waits for as long as it tries.
    */
   checkLiveness(now: number, isSought?: boolean): void;
-  /** Waits for another link no longer, where it is suspended. */
+  /** Ends the channel if it is suspended. */
   giveUp(message: string): void;
-  /** Sends what waits, says goodbye and closes. */
+  /** Sends everything that waits, says goodbye and closes. */
   close(goodbye: Goodbye): void;
 }

@@ -2,11 +2,11 @@ import { checkOptions, checkSignal, checkTimeout } from '../base/arguments.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 
-/** How long to wait for the other side. */
+/** How long a call waits for the other side. */
 export interface WaitOptions {
-  /** Milliseconds until `ERR_TIMEOUT`; `Infinity`: as long as the connection lasts. Default 30,000. */
+  /** Milliseconds until `ERR_TIMEOUT`. `Infinity`: wait as long as the connection lasts. Default 30,000. */
   readonly timeoutMs?: number | undefined;
-  /** Ends the wait with `ERR_ABORTED`. */
+  /** When it fires, the call fails with `ERR_ABORTED`. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -19,7 +19,7 @@ interface Waiter<Answer> {
   readonly stopListening: (() => void) | undefined;
 }
 
-/** The questions of a connection that have no answer yet, by the number that pairs the two. */
+/** The questions of a connection that have no answer yet, by the number that pairs question and answer. */
 export class PendingAnswers<Answer> {
   readonly #runtime: Runtime;
   readonly #waiters = new Map<number, Waiter<Answer>>();
@@ -30,9 +30,9 @@ export class PendingAnswers<Answer> {
   }
 
   /**
-   * Waits for the answer to what `send` sends with the number it is given.
+   * Calls `send` with a free number, and waits for the answer with that number.
    *
-   * @throws at once what `send` throws, TypeError or RangeError, PeerloomError `ERR_ABORTED`: nothing was sent then.
+   * @throws at once, if nothing was sent: TypeError or RangeError, PeerloomError `ERR_ABORTED`, or the error of `send`.
    */
   ask(what: string, options: WaitOptions | undefined, send: (id: number) => void): Promise<Answer> {
     if (options !== undefined) checkWait(options);
@@ -66,12 +66,12 @@ export class PendingAnswers<Answer> {
     });
   }
 
-  /** Answers that nobody waits for, late ones among them, are passed over. */
+  /** Ignores an answer that nobody waits for, such as a late one. */
   answer(id: number, answer: Answer): void {
     this.#take(id)?.resolve(answer);
   }
 
-  /** Somebody waits for this answer. */
+  /** Whether somebody waits for this answer. */
   has(id: number): boolean {
     return this.#waiters.has(id);
   }
@@ -85,8 +85,8 @@ export class PendingAnswers<Answer> {
   }
 
   /**
-   * @param reason called where somebody waits: the stack of an error costs more than the rest of an end.
-   * @param except those that go on waiting.
+   * @param reason called only if somebody waits, because an error's stack costs more than everything else here.
+   * @param except the questions that keep waiting.
    */
   failAll(reason: () => PeerloomError, except?: ReadonlySet<number>): void {
     const ids = [...this.#waiters.keys()].filter((id) => !except?.has(id));

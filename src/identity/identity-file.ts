@@ -5,36 +5,36 @@ import { PeerloomError } from '../base/errors.ts';
 import { Identity, prefixed } from './identity.ts';
 import { createPrivateFile, readPrivateFile, replacePrivateFile } from './private-file.ts';
 
-/** Where an identity is kept. */
+/** The file that keeps an identity. */
 export interface IdentityFile {
-  /** The file's path. Folders on the way to it are made where they are missing. */
+  /** The file's path. Missing folders on the way to it are created. */
   readonly path: string;
-  /** Encrypts the file; 1 to 1,024 bytes of UTF-8. Without one the private key lies open in the file. */
+  /** Encrypts the file; 1 to 1,024 bytes of UTF-8. Without it, the private key is in the file unencrypted. */
   readonly passphrase?: string | undefined;
 }
 
-/** What OWASP's Password Storage Cheat Sheet asks of PBKDF2-HMAC-SHA256: about 0.1 s whenever the file is used. */
+/** The number that OWASP's Password Storage Cheat Sheet asks for; it takes about 0.1 s whenever the file is used. */
 const pbkdf2Iterations = 600_000;
 
-/** Node.js reads no longer ones. */
+/** Node.js does not accept longer ones. */
 const maxPassphraseBytes = 1_024;
 
-/** Some hundred are enough for a key; the rest is for text around it. */
+/** A key has a few hundred bytes; the rest is room for text around it. */
 const maxFileBytes = 64 * 1024;
 
 const seedBytes = 32;
 
 /**
- * The identity in the file: PKCS#8 as PEM, encrypted or not, as `openssl pkey` reads and writes it. A missing file
- * is created with a new identity, for this user's eyes alone; when several processes create it at once, one of them
- * wins and all get the same identity. When other users of the machine can read or change the file, a warning of the
- * process says so (`PEERLOOM_IDENTITY_OPEN`).
+ * Loads the identity in a file: PKCS#8 as PEM, encrypted or not, as `openssl pkey` reads and writes it. If the file is
+ * missing, it is created with a new identity, readable for this user only. If several processes create it at once, all
+ * of them get the same identity. If other users of the machine can read or change the file, a process warning says so
+ * (`PEERLOOM_IDENTITY_OPEN`).
  *
- * @throws PeerloomError `ERR_IDENTITY_PASSPHRASE` when the passphrase is missing or wrong, or given for a file that
- * is not encrypted and so not protected; `ERR_IDENTITY_KIND` when the key is not Ed25519; `ERR_IDENTITY_DAMAGED`
- * when the file holds no private key; `ERR_IDENTITY_FILE` when the system refuses, or a pipe, a device or a folder is
- * there; `ERR_TRANSPORT_UNAVAILABLE` outside Node.js.
- * @throws TypeError or RangeError when the path or the passphrase cannot be one.
+ * @throws PeerloomError `ERR_IDENTITY_PASSPHRASE` if the passphrase is missing or wrong, or is given for a file that
+ * is not encrypted; `ERR_IDENTITY_KIND` if the key is not Ed25519; `ERR_IDENTITY_DAMAGED` if the file holds no private
+ * key; `ERR_IDENTITY_FILE` if the system refuses, or the path leads to a pipe, a device or a folder;
+ * `ERR_TRANSPORT_UNAVAILABLE` outside Node.js.
+ * @throws TypeError or RangeError for a path or a passphrase that cannot be one.
  */
 export function loadOrCreateIdentity(file: IdentityFile): Identity {
   checkFile(file);
@@ -45,12 +45,13 @@ export function loadOrCreateIdentity(file: IdentityFile): Identity {
 }
 
 /**
- * Puts an identity into a file, also to change its passphrase. What the file held is replaced as a whole: at each
- * moment either the old content is there or the new one. When the path is a symbolic link, the file that it leads to
+ * Saves an identity to a file, for example with another passphrase. An existing file is replaced as a whole: at each
+ * moment the path leads to the old content or to the new one. If the path is a symbolic link, the file that it leads to
  * is replaced. Other names of the file (hard links) keep the old content.
  *
- * @throws PeerloomError `ERR_IDENTITY_FILE` when the system refuses, or there is something else than a file; `ERR_TRANSPORT_UNAVAILABLE` outside Node.js.
- * @throws TypeError or RangeError when the path or the passphrase cannot be one.
+ * @throws PeerloomError `ERR_IDENTITY_FILE` if the system refuses, or the path does not lead to a regular file;
+ * `ERR_TRANSPORT_UNAVAILABLE` outside Node.js.
+ * @throws TypeError or RangeError for a path or a passphrase that cannot be one.
  */
 export function saveIdentity(identity: Identity, file: IdentityFile): void {
   checkFile(file);
@@ -60,7 +61,7 @@ export function saveIdentity(identity: Identity, file: IdentityFile): void {
 
 const fileNames = ['path', 'passphrase'] as const satisfies readonly (keyof IdentityFile)[];
 
-/** A passphrase under a wrong name would leave the key open. */
+/** With a misspelt option, the key would silently stay unencrypted. */
 function checkFile(file: IdentityFile): void {
   checkOptions(file, fileNames, 'identity');
   const { path, passphrase } = file;
@@ -82,7 +83,7 @@ function checkFile(file: IdentityFile): void {
   }
 }
 
-/** `undefined` when there is no such file. */
+/** `undefined` if there is no such file. */
 function load(file: IdentityFile): Identity | undefined {
   const content = onFile(file, () => readPrivateFile(file.path, maxFileBytes));
   if (content === undefined) return undefined;
@@ -90,7 +91,7 @@ function load(file: IdentityFile): Identity | undefined {
   return identityOfPem(content.text, file);
 }
 
-/** `undefined` when such a file has appeared meanwhile. */
+/** `undefined` if the file has appeared meanwhile. */
 function create(file: IdentityFile): Identity | undefined {
   const identity = Identity.generate();
   const pem = pemOf(identity, file);
@@ -105,7 +106,7 @@ function onFile<Result>({ path }: IdentityFile, work: () => Result): Result {
   }
 }
 
-/** Not an error: a secret that a container is given is often readable for all of its users. */
+/** A warning, not an error: in containers, all users can often read a mounted secret. */
 function warnOfOthers(path: string): void {
   const message = `other users of this machine can read or change the identity file ${path}; restrict it: chmod 600 ${path}`;
   process.emitWarning(message, { type: 'PeerloomWarning', code: 'PEERLOOM_IDENTITY_OPEN' });
@@ -120,7 +121,7 @@ function identityOfPem(pem: string, { path, passphrase }: IdentityFile): Identit
   try {
     key = nodeCrypto().createPrivateKey({ key: pem, format: 'pem', passphrase });
   } catch (cause) {
-    // A wrong passphrase turns the key into noise, which fails in as many ways as damage does.
+    // A wrong passphrase decrypts the key to noise, which fails in the same ways as damage.
     if (encrypted) {
       throw passphraseError(`the passphrase does not open ${path}; if it is right, the file is damaged`, {
         cause,
@@ -159,8 +160,8 @@ function pemOf(identity: Identity, { passphrase }: IdentityFile): string {
 }
 
 /**
- * EncryptedPrivateKeyInfo (RFC 5958) by PBES2 (RFC 8018): PBKDF2-HMAC-SHA256 and AES-256-CBC. Node.js writes these
- * as well, but with 2,048 iterations. All lengths are fixed, 48 bytes of PKCS#8 becoming 64, so the DER is a template.
+ * EncryptedPrivateKeyInfo (RFC 5958) by PBES2 (RFC 8018): PBKDF2-HMAC-SHA256 and AES-256-CBC. Node.js can
+ * write it too, but with only 2,048 iterations. 48 bytes of PKCS#8 always become 64, so the DER is a template.
  */
 function encryptedPkcs8(pkcs8: Uint8Array, passphrase: string): Uint8Array {
   const { createCipheriv, pbkdf2Sync, randomBytes } = nodeCrypto();

@@ -9,7 +9,7 @@ const publicKeyBytes = 32;
 const peerIdPattern = /^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/;
 
 /**
- * Who a node is: an Ed25519 key pair (RFC 8032). The private half cannot be seen in logs or JSON.
+ * The identity of a node: an Ed25519 key pair (RFC 8032). The private key never appears in logs or JSON.
  *
  * @example
  * const node = new Node('127.0.0.1', 10001, { identity: Identity.generate() });
@@ -17,7 +17,7 @@ const peerIdPattern = /^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/;
 export class Identity {
   /** The libp2p PeerId of the public key: `'12D3KooW…'`, 52 characters. */
   readonly id: string;
-  /** 32 bytes. */
+  /** The public key, 32 bytes. */
   readonly publicKey: Uint8Array;
   readonly #seed: Uint8Array;
   readonly #sign: Signer['sign'];
@@ -30,16 +30,17 @@ export class Identity {
     this.#sign = sign;
   }
 
-  /** A new identity, from the secure randomness of the system. */
+  /** Creates a new identity, from the secure randomness of the system. */
   static generate(): Identity {
     return new Identity(crypto.getRandomValues(new Uint8Array(seedBytes)));
   }
 
   /**
-   * The identity of a seed, always the same one. Who has the seed is the node.
+   * Returns the identity of a seed; the same seed always gives the same identity. Anybody who has the seed can act as
+   * the node.
    *
    * @param seed 32 bytes, the private key of RFC 8032.
-   * @throws RangeError when the seed is not 32 bytes long.
+   * @throws RangeError if the seed is not 32 bytes long.
    */
   static fromSeed(seed: Uint8Array): Identity {
     if (seed.length !== seedBytes) {
@@ -48,27 +49,27 @@ export class Identity {
     return new Identity(Uint8Array.from(seed));
   }
 
-  /** @internal False for what merely looks like an identity: a Proxy, a copy, one of another copy of the package. */
+  /** @internal False for an object that only looks like an identity: a Proxy, a copy, or one of another copy of the package. */
   static isGenuine(value: unknown): value is Identity {
     return typeof value === 'object' && value !== null && #seed in value;
   }
 
-  /** The Ed25519 signature of the message, 64 bytes. */
+  /** Returns the Ed25519 signature of the message, 64 bytes. */
   sign(message: Uint8Array): Uint8Array {
     return this.#sign(message);
   }
 
-  /** The private key, unencrypted, as PKCS#8 in DER (RFC 8410), 48 bytes. Keep it secret. */
+  /** Returns the private key, unencrypted, as PKCS#8 in DER (RFC 8410), 48 bytes. Keep it secret. */
   toPkcs8(): Uint8Array {
     return pkcs8Of(this.#seed);
   }
 }
 
 /**
- * The PeerId of an Ed25519 public key (libp2p specifications, "Peer Ids and Keys").
+ * Returns the PeerId of an Ed25519 public key (libp2p specifications, "Peer Ids and Keys").
  *
- * @throws RangeError when the key is not 32 bytes long, not written canonically, or of small order: anybody could
- * sign for such a key (docs/protocol.md, clause 1.5).
+ * @throws RangeError if the key is not 32 bytes long, is not the canonical encoding, or has small order: anybody can
+ * make signatures for such a key (docs/protocol.md, clause 1.5).
  */
 export function idFromPublicKey(publicKey: Uint8Array): string {
   if (publicKey.length !== publicKeyBytes) {
@@ -82,9 +83,9 @@ export function idFromPublicKey(publicKey: Uint8Array): string {
 }
 
 /**
- * The Ed25519 public key that a PeerId holds, 32 bytes.
+ * Returns the Ed25519 public key that a PeerId holds, 32 bytes.
  *
- * @throws TypeError when the text is not the PeerId of an Ed25519 key.
+ * @throws TypeError if the text is not the PeerId of an Ed25519 key.
  */
 export function publicKeyFromId(id: string): Uint8Array {
   const publicKey = decodedId(id);
@@ -94,14 +95,14 @@ export function publicKeyFromId(id: string): Uint8Array {
   return publicKey;
 }
 
-/** Whether the text is the PeerId of an Ed25519 key, as all nodes have. */
+/** Returns whether the text is the PeerId of an Ed25519 key, as the id of every peerloom node is. */
 export function isPeerId(text: string): boolean {
   return decodedId(text) !== undefined;
 }
 
 /**
- * Whether a signature is valid by the one rule of docs/protocol.md, clause 1.4. False also when the key or the
- * signature has another length.
+ * Returns whether a signature is valid by the rule of docs/protocol.md, clause 1.4. False also if the key or the
+ * signature has a wrong length.
  */
 export function verifySignature(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   return verifierOf(publicKey)(message, signature);
@@ -112,7 +113,7 @@ interface Signer {
   readonly sign: (message: Uint8Array) => Uint8Array;
 }
 
-/** Node.js signs some fifteen times as fast as JavaScript, a browser's only synchronous way. */
+/** Node.js signs some fifteen times as fast as JavaScript, which is the only synchronous way in a browser. */
 function signerOf(seed: Uint8Array): Signer {
   const nodeCrypto = optionalBuiltin('node:crypto');
   if (nodeCrypto === undefined) {
@@ -139,7 +140,7 @@ function pkcs8Of(seed: Uint8Array): Uint8Array {
 }
 
 /**
- * Bytes written in hexadecimal, then others: enough to write binary formats in which every length is fixed.
+ * Joins bytes in hexadecimal and other bytes. This is enough to write binary formats in which every length is fixed.
  *
  * @internal
  */

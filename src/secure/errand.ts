@@ -8,26 +8,26 @@ import type { SecureChannel } from './secure-channel.ts';
 
 const minBudgetMs = 20;
 
-/** A longer letter waits until its carrier has room, and for those before it. */
+/** A longer letter waits until its carrier has taken everything sent before it. */
 export const largeBytes = 64 * 1024;
 
 export interface ErrandOptions {
   readonly letter: Envelope;
-  /** Milliseconds for all of it. */
+  /** Milliseconds for the whole errand. */
   readonly budgetMs: number;
   readonly runtime: Runtime;
-  /** Takes what a neighbour answers, of which nothing is proven; `null`: that way leads nowhere. */
+  /** Called with each neighbour's answer, which is not proven yet. `null`: no path leads on from that neighbour. */
   readonly onAnswer: (answer: Data, channel: SecureChannel, errand: Errand) => void | Promise<void>;
 }
 
 /**
- * A letter on its way through neighbours. It is written once, however many carry it, and let go of when all of them have
- * it. Their answers come later.
+ * A letter that this node hands to neighbours to carry on. It is encoded once, however many neighbours carry it, and
+ * its memory is released as soon as all of them have it. Their answers come later.
  */
 export class Errand {
   /** The hash of the letter. */
   readonly hash: string;
-  /** Resolves when all neighbours have answered, nobody has any more time, or nobody waits any more. */
+  /** Resolves when all neighbours have answered, the time is over, or `end` was called. */
   readonly ended: Promise<void>;
   readonly #runtime: Runtime;
   readonly #endsAtMs: number;
@@ -35,9 +35,9 @@ export class Errand {
   readonly #isLarge: boolean;
   /** Neighbours whose answer may still come. */
   readonly #waitsFor = new Set<SecureChannel>();
-  /** Answers that are being looked at. */
+  /** Answers that are being checked. */
   #answers = 0;
-  /** What neighbours are given. Nothing is kept of it when all have it. */
+  /** The encoded letter; `undefined` once all neighbours have it. */
   #request: SharedRequest | undefined;
   #settle!: () => void;
   #isEnded = false;
@@ -58,7 +58,7 @@ export class Errand {
     this.#timer = runtime.setTimeout(() => this.end(), ownBudgetMs);
   }
 
-  /** Nobody waits for an answer any more. */
+  /** Whether nobody waits for an answer any more. */
   get isOver(): boolean {
     return this.#isEnded || this.#runtime.now() >= this.#endsAtMs;
   }
@@ -66,7 +66,7 @@ export class Errand {
   /**
    * Gives the letter to neighbours.
    *
-   * @returns resolves when each of them has it, or will not get it.
+   * @returns a promise that resolves when each of them has it, or cannot get it.
    */
   async giveTo(carriers: readonly SecureChannel[]): Promise<void> {
     for (const channel of carriers) this.#waitsFor.add(channel);
@@ -75,7 +75,7 @@ export class Errand {
     this.#endIfAnswered();
   }
 
-  /** A neighbour answers, once. */
+  /** Handles the answer of a neighbour; only its first one counts. */
   async answered(answer: Data, channel: SecureChannel): Promise<void> {
     if (this.isOver || !this.#waitsFor.delete(channel)) return;
     this.#answers += 1;
@@ -87,7 +87,7 @@ export class Errand {
     }
   }
 
-  /** A neighbour does not answer any more. */
+  /** A neighbour has left, so it will not answer. */
   left(channel: SecureChannel): void {
     if (this.#waitsFor.delete(channel)) this.#endIfAnswered();
   }
@@ -106,7 +106,7 @@ export class Errand {
       const isTaken = channel.relay(this.#request!, this.#endsAtMs - this.#runtime.now());
       if ((await Promise.race([isTaken, this.ended])) !== false) return;
     } catch {
-      // It has closed, takes no more, or does not answer.
+      // The connection has closed, its queue is full, or the neighbour did not respond.
     }
     this.left(channel);
   }

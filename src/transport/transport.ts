@@ -9,114 +9,116 @@ import type { Security } from './security.ts';
 /**
  * An ordered, reliable, authenticated two-way flow of bytes between two nodes.
  *
- * What is sent arrives in order, but pieces may be joined or cut on the way. A link that is not needed any
- * more is closed (what was sent still goes out) or destroyed (it does not); `closed` settles exactly once,
- * whatever ended it, and nothing arrives after it.
+ * Bytes arrive in order, but pieces may be joined or cut on the way. The user of a link ends it with `close`, which
+ * still sends everything, or with `destroy`, which does not. `closed` settles exactly once, whatever ended the link, and
+ * nothing arrives after it.
  */
 export interface Link {
-  /** The id of the node on the other side, proven by its key, unless `security` says otherwise. */
+  /** The id of the node on the other side. It is proven by its key, unless `security` says otherwise. */
   readonly remoteId: string;
-  /** Where the other end of the link is; of an inbound link this is not where that node listens. */
+  /** The address of the other end of the link. On an inbound link, that node listens elsewhere. */
   readonly remoteAddress: Address;
-  /** What the link promises. */
+  /** Whether the link is encrypted and authenticated. */
   readonly security: Security;
-  /** When the other side was first heard of, by the runtime's clock: handshakes are limited in all. */
+  /** When the connection began, by the runtime's clock: the time limit of the handshake starts there. */
   readonly startedAt: number;
-  /** The port that the other side says it listens on, where it says so before the link is handed over. */
+  /** The port that the other side says it listens on, if the transport already knows it. */
   readonly announcedPort?: number | undefined;
-  /** The other side proved its id for another network than this node's, and has to say so in its hello. */
+  /** Whether the other side proved its id for another network than this node's. Its hello must name the same network. */
   readonly isOfOtherNetwork?: boolean;
   /**
-   * Called with each piece that arrives, which must be read during the call: its memory is used again. Set it
-   * in the turn in which the link was handed over. If it throws, the link ends with that error.
+   * Called with each piece that arrives. Read the piece during the call: the link reuses its memory afterwards. Set this
+   * property in the turn in which the transport hands the link over. If the function throws, the link ends with that
+   * error.
    */
   onMessage: (bytes: Uint8Array) => void;
   /**
-   * Tells where the next bytes would best be read to: a link that can do so hands exactly that piece of memory,
-   * as far as it is filled, to `onMessage`. A link that is closed or destroyed does not ask any more.
+   * Returns the memory into which the link should read the next bytes. A link that can do this passes exactly that
+   * memory, as far as it is filled, to `onMessage`. A link that was closed or destroyed must not call it.
    */
   readTarget?: (() => Uint8Array | undefined) | undefined;
   /**
-   * Takes bytes to send, and calls `sent` when it does not need their memory any more: once, and never after it has
-   * failed or was destroyed. Until then, and for ever where `sent` is not called, the caller must not change them.
+   * Sends bytes. The link calls `sent` when it no longer needs their memory: once, and never after it has failed or was
+   * destroyed. The caller must not change the bytes before that, and never if `sent` is not called.
    *
-   * @returns false: the link has taken them but is full; wait for {@link Link.drained} before sending more.
+   * @returns false if the link is full. It has taken the bytes all the same: wait for {@link Link.drained} before you
+   * send more.
    */
   send(bytes: Uint8Array, sent?: () => void): boolean;
   /** Resolves when the link has room again, or has closed. */
   drained(): Promise<void>;
-  /** Nothing arrives, and the sender is held back, until {@link Link.resume}. */
+  /** Stops reading, which holds the sender back, until {@link Link.resume}. */
   pause(): void;
-  /** Ends what {@link Link.pause} began. */
+  /** Reads again after {@link Link.pause}. */
   resume(): void;
-  /** Ends the link once what was sent is out; within `timeoutMs` milliseconds at the latest. */
+  /** Ends the link once everything is sent, after `timeoutMs` milliseconds at the latest. */
   close(timeoutMs: number): void;
   /** Ends the link at once. */
   destroy(): void;
-  /** Resolves when the link has ended: with the error that ended it, or `undefined` for an orderly end. */
+  /** Resolves when the link has ended: with the error that ended it, or with `undefined` for an orderly end. */
   readonly closed: Promise<Error | undefined>;
 }
 
-/** What a transport is given by the node that it belongs to. */
+/** What a node gives its transport. */
 export interface TransportContext {
-  /** Who the node is: links are authenticated with its key. */
+  /** The identity of the node, whose key authenticates links. */
   readonly identity: Identity;
   /** The name of the network that the node belongs to; empty for none. */
   readonly network: string;
-  /** 32 bytes made from the node's `networkKey`; both sides of a link must hold the same. */
+  /** 32 bytes derived from the node's `networkKey`. Both sides of a link must hold the same. */
   readonly networkSecret: Uint8Array | undefined;
-  /** The bounds to keep. */
+  /** The limits that the transport must keep. */
   readonly limits: Limits;
-  /** Where to take time and randomness from. */
+  /** The source of time and randomness. */
   readonly runtime: Runtime;
-  /** Takes each step, and what goes wrong, in plain words. */
+  /** Logs each step and each failure, in plain words. */
   readonly log: Log;
-  /** Takes, once for each connection, why one that came in never became a link; the node reports it to the user. */
+  /** Call it once for each inbound connection that fails before it becomes a link. The node reports the error. */
   readonly onInboundFailure: (from: Address, error: PeerloomError) => void;
 }
 
-/** Who should answer a dial. */
+/** The node that should answer a dial. */
 export interface ExpectedPeer {
-  /** The id that it must prove. */
+  /** The id of that node. */
   readonly id: string;
-  /** Only this node may answer. Otherwise it is the one that answered there last, and another may have come. */
+  /** Whether only this node may answer. If false, this node answered there last, and another may have taken its place. */
   readonly isPinned: boolean;
 }
 
 /**
- * A way to reach other nodes: an engine under {@link Node}. Everything above it is the same for all.
+ * A way to reach other nodes, such as {@link tcp}. Everything above it is the same for all transports.
  *
  * A transport belongs to one node. Its links are authenticated when it hands them over. When the handshake of an
  * inbound connection fails, or takes longer than the limits allow, the transport ends that connection and reports it
  * through {@link TransportContext.onInboundFailure}.
  */
 export interface Transport {
-  /** The schemes of the addresses that it dials; the first is the one of addresses without a scheme. */
+  /** The schemes of the addresses that it dials. Addresses without a scheme use the first one. */
   readonly schemes: readonly string[];
   /**
-   * Called once, by the node, before anything else.
+   * The node calls this once, before anything else.
    *
-   * @throws PeerloomError `ERR_TRANSPORT_IN_USE` when it belongs to a node already.
+   * @throws PeerloomError `ERR_TRANSPORT_IN_USE` if the transport belongs to another node.
    */
   attach(context: TransportContext): void;
   /**
-   * Accepts links; port 0 picks a free one.
+   * Listens for links. With port 0, the transport picks a free port.
    *
-   * @returns the address bound.
+   * @returns the address that it listens on.
    * @throws PeerloomError `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS_UNAVAILABLE`, `ERR_HOST_NOT_FOUND`.
    */
   listen(address: Address, onLink: (link: Link) => void): Promise<Address>;
   /**
-   * Makes a link to the node at an address. The signal carries the reason to reject with as its `reason`. A transport
-   * that proves this node's own id to the other side first checks that the pinned node answers. The caller checks the
-   * id of every link again. An id that is not pinned helps transports whose ids have no end that can be seen.
+   * Makes a link to the node at an address. When the signal fires, rejects with the signal's `reason`. If an id is
+   * pinned, a transport that proves this node's id must first check that the pinned node answers. The node checks the id
+   * of every link again. An id that is not pinned helps transports whose ids have no delimiter (p2pnetwork).
    *
    * @throws PeerloomError `ERR_CONNECTION_REFUSED`, `ERR_HOST_NOT_FOUND`, `ERR_HOST_UNREACHABLE`,
    * `ERR_TIMEOUT`, `ERR_HANDSHAKE`, `ERR_ID_MISMATCH`, `ERR_PLAIN_NOT_ALLOWED`, `ERR_UNREACHABLE`.
    */
   dial(address: Address, signal: AbortSignal, expected?: ExpectedPeer): Promise<Link>;
   /**
-   * Stops listening, ends handshakes under way, destroys the links that are left and resolves when all have ended. The
+   * Stops listening, ends handshakes under way and destroys the remaining links. Resolves when all have ended. The
    * transport may listen again afterwards.
    */
   close(): Promise<void>;

@@ -22,17 +22,20 @@ import { socketListener } from './sockets.ts';
 import { explain } from './system-errors.ts';
 import type { TlsUpgrade } from './tls.ts';
 
-/** What a node speaks on TCP. */
+/** A protocol that a node speaks on TCP. */
 export type TcpProtocol = 'tls' | 'plain' | 'p2pnetwork';
 
-/** How {@link tcp} reaches other nodes. */
+/** The options of {@link tcp}. */
 export interface TcpOptions {
   /**
-   * The protocols to accept, and to dial, on the one port. Default `['tls']`. `'plain'` is neither encrypted
-   * nor safe from changes on the way; both sides must allow it, and a connection never falls back to it.
-   * `'p2pnetwork'` lets nodes of the Python package in, which are not even authenticated; to dial one, its
-   * address `p2pnetwork://host:port` is enough. `p2pnetwork+tls://host:port` dials such a node too, and uses TLS once a
-   * peerloom node answers there.
+   * The protocols that the node accepts and dials, all on one port. Default `['tls']`.
+   *
+   * - `'tls'`: TLS 1.3; both ids are proven.
+   * - `'plain'`: not encrypted. Both ids are proven at the beginning, but anybody on the way can read and change what
+   *   follows. Both sides must allow it; a connection never falls back to it.
+   * - `'p2pnetwork'`: accepts nodes of the Python package, which prove nothing and encrypt nothing. To dial such a node,
+   *   the address `p2pnetwork://host:port` is enough. `p2pnetwork+tls://host:port` dials it too, and uses TLS if a
+   *   peerloom node answers.
    */
   readonly accept?: readonly TcpProtocol[] | undefined;
 }
@@ -41,7 +44,7 @@ const tcpNames = ['accept'] as const satisfies readonly (keyof TcpOptions)[];
 const known: readonly TcpProtocol[] = ['tls', 'plain', 'p2pnetwork'];
 const schemeProtocols = { tls: 'tls', tcp: 'plain', p2pnetwork: 'p2pnetwork' } as const;
 
-/** For a node that is either of the Python package or of peerloom, while a network moves from one to the other. */
+/** Leads to a Python node or a peerloom node, whichever listens there, while a network migrates. */
 const eitherScheme = 'p2pnetwork+tls';
 
 const security: Record<TcpProtocol, Security> = {
@@ -51,7 +54,7 @@ const security: Record<TcpProtocol, Security> = {
 };
 
 /**
- * TCP, with TLS 1.3 in which both sides prove their ids: the default transport.
+ * Creates the default transport: TCP with TLS 1.3, in which both sides prove their ids.
  *
  * @throws TypeError with the option, the rule and the value.
  * @example
@@ -71,7 +74,7 @@ export function tcp(options: TcpOptions = {}): Transport {
   return new TcpTransport(new Set(accept));
 }
 
-/** This side of a connection that is to be authenticated. */
+/** This side of a connection during authentication. */
 interface Side {
   readonly role: Role;
   readonly startedAt: number;
@@ -122,7 +125,7 @@ class TcpTransport implements Transport {
     const server = socketListener((socket) => this.#onSocket(socket, onLink));
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => reject(explain(error, address, 'listening')));
-      // Otherwise the workers of a cluster share a port, and a dialler reaches any of them.
+      // Without `exclusive`, the workers of a cluster share a port, and a dialler reaches any of them.
       server.listen({ port: address.port, host: address.host, exclusive: true }, resolve);
     });
     server.on('error', (error) => this.#context!.log(`the listener failed: ${error.message}`));
@@ -141,8 +144,8 @@ class TcpTransport implements Transport {
   }
 
   /**
-   * The first bytes of TLS would end the listening of a Python node for good, so TLS is spoken only to a node that has
-   * answered the introduction of the Python package with the id of a peerloom node.
+   * The first bytes of TLS make a Python node stop listening for good. So this node first introduces itself as a Python
+   * node would, and dials by TLS only if the answer is the id of a peerloom node.
    */
   async #dialEither(address: Address, signal: AbortSignal, expected?: ExpectedPeer): Promise<Link> {
     this.#checkAllowed('tls', address);
@@ -184,7 +187,7 @@ class TcpTransport implements Transport {
     await Promise.all([closed, ...ended]);
   }
 
-  /** Whoever writes `p2pnetwork://` has asked for it; the other schemes must be allowed. */
+  /** The scheme `p2pnetwork://` is permission enough; the other protocols must be in `accept`. */
   #checkAllowed(protocol: TcpProtocol, address: Address): void {
     const text = formatAddress(address);
     if (protocol === 'p2pnetwork' && this.#context!.networkSecret !== undefined) {
@@ -208,7 +211,7 @@ class TcpTransport implements Transport {
     const address = remoteAddressOf(socket);
     let isOver = false;
     const fail = (error: PeerloomError): void => {
-      // What ends a connection makes its handshake fail as well: only the first of the two is the reason.
+      // Ending a connection makes its handshake fail too; the first of the two errors is the reason.
       if (isOver) return;
       isOver = true;
       log(`${formatAddress(address)}: refused, ${error.message}`);
