@@ -11,7 +11,7 @@ import { environmentOf, programOf, type RuntimeProgram } from './runtime-program
 const interactive = 'chat.ts';
 
 /** Packages that examples use beside this one. */
-const otherPackages = ['cli-progress', 'zod'];
+const otherPackages = ['zod'];
 
 suite('examples print elsewhere what they print on Node.js', { skip: await reasonToSkip('runtimes') }, () => {
   let project: string;
@@ -42,7 +42,7 @@ suite('examples print elsewhere what they print on Node.js', { skip: await reaso
   async function outputOf({ command, args }: RuntimeProgram, name: string): Promise<string[]> {
     const options = { cwd: project, env: environmentOf(project) };
     const { stdout } = await promisify(execFile)(command, [...args, join('examples', name)], options);
-    const words = stdout.replace(/:\d{4,5}\b/g, ':PORT').replace(/\d+ %/g, 'N %');
+    const words = stdout.replace(/:\d{4,5}\b/g, ':PORT').replace(/byte \d+/g, 'byte N');
     return words.split(/[\s,]+/).sort();
   }
 });
