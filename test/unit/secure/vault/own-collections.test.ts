@@ -67,6 +67,22 @@ suite('the versions of an own collection', () => {
   });
 });
 
+suite('the versions of an own collection, by a clock that is set back,', () => {
+  test('stay in the epoch that a revocation began', async () => {
+    const { alice, bob, clock } = setUp();
+    await alice.vault.put('c', 'one', 1);
+    await alice.vault.grant('c', bob);
+    clock.now = 2_000_000;
+    await alice.vault.revoke('c', bob);
+    assert.deepEqual([currentEpoch(stored(alice).state).from, stored(alice).version], [2_000_000, 1_999_999]);
+    clock.now = 1_500_000;
+    await alice.vault.put('c', 'two', 2);
+    const { version, epoch } = alice.engine.store.item(alice.id, 'c', 'two')!;
+    assert.deepEqual([version, epoch], [2_000_000, 2]);
+    assert.equal(await alice.vault.get(alice.id, 'c', 'two'), 2);
+  });
+});
+
 suite('the history of an own collection', () => {
   test('names what changed, and nothing that changed nothing', async () => {
     const { alice, bob, carol } = setUp();
