@@ -7,6 +7,8 @@ export default async function* report(events) {
     if (type !== 'test:complete') continue;
     const { name, details } = data;
     yield `${details.passed ? 'ok' : 'not ok'} ${++count} - ${name.replaceAll(/[#\\\n]/g, ' ')}\n`;
+    // Otherwise the parser waits for another line, which may tell more of the failure.
+    if (!details.passed) yield 'Bail out!\n';
   }
   yield `1..${count}\n`;
 }
