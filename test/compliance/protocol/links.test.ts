@@ -431,6 +431,22 @@ suite('protocol 2: plain links', () => {
     await peer.synced();
   });
 
+  test('4.3 a dialler that says too much with the end of its handshake is refused', async (t) => {
+    const node = await startNode(t, { limits: { maxHandshakeBytes: 1_024 } });
+    for (const [length, isLong] of [
+      [1_000, false],
+      [4_000, true],
+    ] as const) {
+      const identity = newIdentity();
+      const { peer, openings } = await openPlain(node, identity);
+      const failed = eventOf(node, 'connection_error');
+      peer.write(plainSignature(identity, 'client', openings), hello(), Buffer.alloc(length));
+      const [, { message }] = (await failed) as [string, Error];
+      assert.equal(/its handshake was longer than 1024 bytes/.test(message), isLong, message);
+      if (isLong) await peer.end();
+    }
+  });
+
   test('2.13 a node does not talk with itself', async (t) => {
     const seed = randomBytes(32);
     const node = await startNode(t, { identity: Identity.fromSeed(seed) });
