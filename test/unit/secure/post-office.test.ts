@@ -380,5 +380,12 @@ suite('neighbours', () => {
     await a.post.openStream([stranger, b.id], 'a chunk', 7_000);
     assert.deepEqual(opened, [['a chunk', 7_000]]);
     assert.equal(await a.post.openStream([stranger], 'a chunk', 7_000), undefined);
+    const plain = new TestPost(runtime);
+    const [toPlain] = link(a, plain);
+    toPlain.isEncrypted = false;
+    Object.assign(toPlain.channel, { fetchStream: assert.fail });
+    assert.equal(await a.post.openStream([plain.id], 'a chunk', 7_000), undefined);
+    await a.post.openStream([plain.id, b.id], 'another one', 7_000);
+    assert.equal(opened.length, 2);
   });
 });
