@@ -126,11 +126,12 @@ export interface Channel {
   /** @returns the round trip in milliseconds. */
   ping(options?: WaitOptions): Promise<number>;
   /**
-   * Pings a silent peer and gives up a dead one. The node calls this now and then.
+   * Pings a silent peer and gives up a dead one.
    *
    * @param isSought this node is trying to reach the peer again: a suspended channel waits for as long as it tries.
+   * @returns when the node has to check again, unless something arrives; `Infinity`: never.
    */
-  checkLiveness(now: number, isSought?: boolean): void;
+  checkLiveness(now: number, isSought?: boolean): number;
   /** Ends the channel if it is suspended. */
   giveUp(message: string): void;
   /** Sends everything that waits, says goodbye and closes. */

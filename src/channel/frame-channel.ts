@@ -216,17 +216,24 @@ export class FrameChannel implements Channel, MemoryAccount {
     return this.#questions.ping(options);
   }
 
-  checkLiveness(now: number, isSought = false): void {
-    if (!this.isOpen) return;
+  checkLiveness(now: number, isSought = false): number {
+    if (this.isOpen && !this.isSuspended) this.#checkSilence(now);
+    if (this.isOpen && this.isSuspended) return this.#checkSuspension(now, isSought);
+    return this.isOpen ? this.#liveness.dueAt : Number.POSITIVE_INFINITY;
+  }
+
+  /** @returns when to check again. */
+  #checkSuspension(now: number, isSought: boolean): number {
+    const { pingAfterMs, sessionTimeoutMs } = this.#options.limits;
+    const endsAt = isSought ? Number.POSITIVE_INFINITY : this.#suspension.beganAtMs + sessionTimeoutMs;
+    // Another link may take the lost one's place at any time, and may fall silent at once.
+    if (now < endsAt) return Math.min(endsAt, now + pingAfterMs);
+    this.giveUp(`the other side did not come back within ${sessionTimeoutMs} ms (limits.sessionTimeoutMs)`);
+    return Number.POSITIVE_INFINITY;
+  }
+
+  #checkSilence(now: number): void {
     const { limits } = this.#options;
-    if (this.isSuspended) {
-      const isOver = !isSought && this.#suspension.lastsMs(now) >= limits.sessionTimeoutMs;
-      if (isOver)
-        this.giveUp(
-          `the other side did not come back within ${limits.sessionTimeoutMs} ms (limits.sessionTimeoutMs)`,
-        );
-      return;
-    }
     const due = this.#liveness.check(now, !this.#incoming.isPaused);
     if (due === 'ping') {
       this.#outgoing.urgent(FrameKind.ping, idBody(0));

@@ -4,12 +4,17 @@ import type { Limits } from '../base/limits.ts';
 export class Liveness {
   readonly #limits: Pick<Limits, 'pingAfterMs' | 'deadAfterMs'>;
   #heardAt: number;
-  #pingedAt = 0;
-  #checkedAt: number;
+  #pingedAt = Number.NEGATIVE_INFINITY;
 
   constructor(limits: Pick<Limits, 'pingAfterMs' | 'deadAfterMs'>, now: number) {
     this.#limits = limits;
-    this.#heardAt = this.#checkedAt = now;
+    this.#heardAt = now;
+  }
+
+  /** When the next check is due: nothing is to be done before. */
+  get dueAt(): number {
+    const { pingAfterMs, deadAfterMs } = this.#limits;
+    return Math.min(Math.max(this.#heardAt, this.#pingedAt) + pingAfterMs, this.#heardAt + deadAfterMs);
   }
 
   heard(now: number): void {
@@ -18,16 +23,21 @@ export class Liveness {
 
   /** @returns what is due: nothing, a ping, or to give the other side up. */
   check(now: number, isListening: boolean): 'nothing' | 'ping' | 'end' {
-    const { pingAfterMs, deadAfterMs } = this.#limits;
-    // A check that comes late was slept through, by this process: that is not the other side's silence.
-    this.#heardAt += Math.max(0, now - this.#checkedAt - pingAfterMs);
-    this.#checkedAt = now;
+    const { pingAfterMs } = this.#limits;
+    // This process slept through a check that comes late: that is not the other side's silence.
+    const sleptMs = Math.max(0, now - this.dueAt - pingAfterMs / 4);
+    this.#heardAt += sleptMs;
     // While reading is paused nothing can be heard, but a ping still tells the other side that we live.
     if (!isListening) this.#heardAt = now - pingAfterMs;
+    const due = this.#dueNow(now);
+    if (due === 'ping') this.#pingedAt = now;
+    return due;
+  }
+
+  #dueNow(now: number): 'nothing' | 'ping' | 'end' {
+    const { pingAfterMs, deadAfterMs } = this.#limits;
     const silenceMs = now - this.#heardAt;
     if (silenceMs >= deadAfterMs) return 'end';
-    if (silenceMs < pingAfterMs || now - this.#pingedAt < pingAfterMs) return 'nothing';
-    this.#pingedAt = now;
-    return 'ping';
+    return silenceMs < pingAfterMs || now - this.#pingedAt < pingAfterMs ? 'nothing' : 'ping';
   }
 }

@@ -21,7 +21,7 @@ import { isPeerloomError, PeerloomError } from '../base/errors.ts';
 import type { Inspect } from '../base/inspect.ts';
 import { MemoryBudget } from '../base/memory-budget.ts';
 import { printError } from '../base/print-error.ts';
-import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
+import type { Runtime } from '../base/runtime.ts';
 import { ThrownByUser } from '../base/thrown-by-user.ts';
 import { WaitedHandlers } from '../base/waited-handlers.ts';
 import type { Channel, SendOptions } from '../channel/channel.ts';
@@ -84,7 +84,6 @@ export class Node extends NodeHandlers {
   #port: number;
   #started: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
-  #livenessTimer: RuntimeTimer | undefined;
 
   /**
    * @param host the address to listen on: `'127.0.0.1'` for this machine only, `'0.0.0.0'` or `'::'` for all its
@@ -131,6 +130,8 @@ export class Node extends NodeHandlers {
       waitedHandlers: this.#waitedHandlers,
       log: this.#log,
       stopping: this.#stopping.signal,
+      runtime: this.#options.runtime,
+      limits: this.#options.limits,
       create: (link, details) => this.#create(link, details),
       wrap: (channel) => this.wrapChannel(channel),
     });
@@ -234,7 +235,6 @@ export class Node extends NodeHandlers {
       throw error;
     }
     this.#log(`listening on ${this.host} port ${this.#port} as ${this.id}`);
-    this.#watchLiveness();
   }
 
   async #listen(): Promise<void> {
@@ -288,7 +288,7 @@ export class Node extends NodeHandlers {
     this.#stopping.abort(notStarted('is stopping'));
     this.#reconnector.stop();
     this.#inboundFailures.stop();
-    this.#livenessTimer?.cancel();
+    this.#connections.stopWatching();
     await Promise.all([this.#leaveAll(), this.#peering.stop()]);
     const closed = await this.#closeTransports();
     await this.#connections.ended();
@@ -614,17 +614,6 @@ export class Node extends NodeHandlers {
       'ERR_ADDRESS_INVALID',
       `no transport of this node dials ${scheme}:// addresses; this node dials ${known}`,
     );
-  }
-
-  #watchLiveness(): void {
-    const { limits, runtime } = this.#options;
-    this.#livenessTimer = runtime.setTimeout(() => {
-      const now = runtime.now();
-      for (const [{ id }, channel] of this.#connections.channels) {
-        channel.checkLiveness(now, channel.isSuspended && this.#reconnector.watches(id));
-      }
-      this.#watchLiveness();
-    }, limits.pingAfterMs / 4);
   }
 
   #logOf(part: string): Log {

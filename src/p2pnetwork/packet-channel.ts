@@ -165,7 +165,9 @@ export class PacketChannel implements Channel, MemoryAccount {
   }
 
   /** Nothing can be asked of a Python node: TCP itself, with its keep-alive, tells when one is gone. */
-  checkLiveness(): void {}
+  checkLiveness(): number {
+    return Number.POSITIVE_INFINITY;
+  }
 
   giveUp(): void {}
 

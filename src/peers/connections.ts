@@ -6,11 +6,14 @@ import { formatAddress } from '../base/address.ts';
 import type { Data } from '../base/data.ts';
 import type { Log } from '../base/debug.ts';
 import { PeerloomError } from '../base/errors.ts';
+import type { Limits } from '../base/limits.ts';
 import { peerLabel } from '../base/peer-label.ts';
+import type { Runtime } from '../base/runtime.ts';
 import type { WaitedHandlers } from '../base/waited-handlers.ts';
 import type { Channel, ChannelHandler, CloseReason, Handled, SlowHandler } from '../channel/channel.ts';
 import type { Link } from '../transport/transport.ts';
 import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
+import { LivenessWatch } from './liveness-watch.ts';
 import type { PeerTable } from './peer-table.ts';
 import type { NewChannel } from './peering.ts';
 import type { Reconnector } from './reconnector.ts';
@@ -24,6 +27,8 @@ export interface ConnectionsOptions {
   readonly log: Log;
   /** Aborted once the node stops. */
   readonly stopping: AbortSignal;
+  readonly runtime: Runtime;
+  readonly limits: Limits;
   /** Makes the object that the user holds; throws where the user's own code does, or returns something else. */
   readonly create: (link: Link, details: ConnectionDetails) => NodeConnection;
   /** What the connection uses in place of a channel. */
@@ -54,9 +59,17 @@ export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #endings = new Map<NodeConnection, Promise<void>>();
   readonly #leavings = new WeakMap<NodeConnection, Leaving>();
+  readonly #liveness: LivenessWatch;
 
   constructor(options: ConnectionsOptions) {
+    const { runtime, limits, reconnector } = options;
     this.#options = options;
+    this.#liveness = new LivenessWatch({
+      runtime,
+      pingAfterMs: limits.pingAfterMs,
+      channels: this.channels,
+      isSought: (id) => reconnector.watches(id),
+    });
   }
 
   /** Makes a connection of a channel; an older one with the same node ends. */
@@ -73,6 +86,7 @@ export class Connections {
     else if (older?.isOpen) void this.#end(older, this.#replacedBy(instance, older));
     this.channels.set(connection, channel);
     this.#linkedBy(connection).add(connection);
+    this.#liveness.expect(this.#options.limits.pingAfterMs);
     log(`connected (${direction}) with ${peerLabel(remote)} at ${host} port ${port}`);
     const ended = Promise.withResolvers<void>();
     this.#endings.set(connection, ended.promise);
@@ -119,6 +133,11 @@ export class Connections {
   giveUp(id: string, message: string): void {
     const connection = this.#options.peers.get(id);
     if (connection !== undefined) this.channels.get(connection)?.giveUp(message);
+  }
+
+  /** The node stops: silent peers are neither pinged nor given up any more. */
+  stopWatching(): void {
+    this.#liveness.stop();
   }
 
   /** Resolves when those that are there now have ended. */
@@ -178,7 +197,10 @@ export class Connections {
         log(`${peerLabel(connection)} returned ${messages.count} messages: ${messages.code}`);
         dispatcher.emit('node_message_returned', { peer: connection, data: messages }, connection, messages);
       },
-      unlinked: () => reconnector.onUnlinked(connection.id),
+      unlinked: () => {
+        this.#liveness.expect(this.#options.limits.sessionTimeoutMs);
+        reconnector.onUnlinked(connection.id);
+      },
       suspended: (reason) => this.#onLinkLost(connection, reason),
       resumed: () => {
         NodeConnection.setCloseReason(connection, undefined);
@@ -226,6 +248,7 @@ export class Connections {
   ): void {
     const { peers, dispatcher, reconnector } = this.#options;
     this.channels.delete(connection);
+    if (this.channels.size === 0) this.#liveness.rest();
     this.#endings.delete(connection);
     peers.remove(connection);
     this.#onLinkLost(connection, reason);

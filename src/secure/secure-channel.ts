@@ -152,8 +152,8 @@ export class SecureChannel implements Channel {
     return this.#channel.ping(options);
   }
 
-  checkLiveness(now: number, isSought?: boolean): void {
-    this.#channel.checkLiveness(now, isSought);
+  checkLiveness(now: number, isSought?: boolean): number {
+    return this.#channel.checkLiveness(now, isSought);
   }
 
   giveUp(message: string): void {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { VirtualRuntime } from '../../src/simulator/virtual-runtime.ts';
 import { FrameKind } from '../../src/wire/frames/frame.ts';
 import { withCode } from '../support/errors.ts';
 import { HandMadePeer } from '../support/hand-made-peer.ts';
@@ -93,6 +94,36 @@ test('the times are options', async (t) => {
   assert.equal(node.nodesInbound.size, 1);
   await runtime.advance(101);
   assert.equal(node.nodesInbound.size, 0);
+});
+
+test('a node without connections has no timer, and one with several that are busy has one for all', async (t) => {
+  const { nodes, runtime } = await startVirtualNodes(t, 4);
+  const [a, ...others] = nodes;
+  assert.deepEqual(runtime.pending, []);
+  const connections = await runtime.settle(
+    Promise.all(others.map((other) => a.connectWithNode(other.host, other.port))),
+  );
+  await runtime.advance(0);
+  const startedAt = runtime.now();
+  assert.equal(runtime.pending.length, nodes.length, 'one for each node');
+  let timers = 0;
+  const { setTimeout } = VirtualRuntime.prototype;
+  t.mock.method(
+    runtime,
+    'setTimeout',
+    function (this: VirtualRuntime, callback: () => void, delayMs: number) {
+      // Links of the memory transport deliver with timers of their own.
+      if (delayMs > 0) timers += 1;
+      return setTimeout.call(this, callback, delayMs);
+    },
+  );
+  while (runtime.now() < startedAt + 10 * 60 * secondMs) {
+    for (const connection of connections) await runtime.settle(connection.ping({ timeoutMs: Infinity }));
+    await runtime.advance(secondMs);
+  }
+  assert.ok(timers <= nodes.length * 45, `${timers} timers in ten minutes; one each 15 s is enough`);
+  await runtime.settle(Promise.all(connections.map((connection) => connection.stop())));
+  assert.deepEqual(runtime.pending, []);
 });
 
 test('a node that has stopped leaves no timer behind', async (t) => {

@@ -40,7 +40,8 @@ export class Suspension {
     this.#options.handler()?.resumed();
   }
 
-  lastsMs(now: number): number {
-    return now - this.#beganAtMs;
+  /** When the last break began. */
+  get beganAtMs(): number {
+    return this.#beganAtMs;
   }
 }

@@ -1,0 +1,66 @@
+import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
+import type { Channel } from '../channel/channel.ts';
+
+export interface LivenessWatchOptions {
+  readonly runtime: Runtime;
+  /** `limits.pingAfterMs`. */
+  readonly pingAfterMs: number;
+  /** The channels of the node, by connection. */
+  readonly channels: ReadonlyMap<{ readonly id: string }, Pick<Channel, 'checkLiveness' | 'isSuspended'>>;
+  /** The node tries to reach a suspended peer again. */
+  readonly isSought: (id: string) => boolean;
+}
+
+/** A timer of the system may come this early, and would find nothing due. */
+const earlyMs = 1;
+
+/**
+ * Checks the channels of a node for silence, with one timer for all of them. It is set for the earliest time at which
+ * one of them may be due. What arrives later does not touch the timer: when it fires, the check finds a later time.
+ *
+ * Checks are at least a quarter of `pingAfterMs` apart, so that many silent peers do not cause as many timers.
+ */
+export class LivenessWatch {
+  readonly #options: LivenessWatchOptions;
+  #timer: RuntimeTimer | undefined;
+  /** When the timer is set for; `Infinity`: there is no timer. */
+  #atMs = Number.POSITIVE_INFINITY;
+  #isStopped = false;
+
+  constructor(options: LivenessWatchOptions) {
+    this.#options = options;
+  }
+
+  /** A channel may have to be checked that long from now. */
+  expect(delayMs: number): void {
+    const { runtime } = this.#options;
+    const atMs = runtime.now() + delayMs;
+    if (this.#isStopped || atMs >= this.#atMs) return;
+    this.#timer?.cancel();
+    this.#atMs = atMs;
+    this.#timer = runtime.setTimeout(() => this.#look(), delayMs + earlyMs);
+  }
+
+  /** There is no channel at present. */
+  rest(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#atMs = Number.POSITIVE_INFINITY;
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.rest();
+  }
+
+  #look(): void {
+    this.rest();
+    const { runtime, pingAfterMs, channels, isSought } = this.#options;
+    const now = runtime.now();
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const [{ id }, channel] of channels) {
+      nextMs = Math.min(nextMs, channel.checkLiveness(now, channel.isSuspended && isSought(id)));
+    }
+    if (channels.size > 0) this.expect(Math.max(nextMs - now, pingAfterMs / 4));
+  }
+}
