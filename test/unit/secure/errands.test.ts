@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { type Data, Identity, systemRuntime } from '../../../src/index.ts';
+import { Errand, type ErrandOptions } from '../../../src/secure/errand.ts';
 import { ErrandPlaces } from '../../../src/secure/errand-places.ts';
+import { Errands } from '../../../src/secure/errands.ts';
+import type { SecureChannel } from '../../../src/secure/secure-channel.ts';
+import { heldBytes } from '../../support/memory.ts';
 import { turns, until } from '../../support/turns.ts';
 import { bring, line, link, TestPost } from './post-network.ts';
 
@@ -154,5 +158,57 @@ suite('a letter that is passed on', () => {
     assert.equal(await bring(a, b, 'no letter'), undefined);
     for (let count = 0; count < 1_100; count++) await bring(a, b, 'no letter');
     assert.deepEqual(await a.post.ask(c.id, { topic: 'test', data: 1 }, 30_000), { echo: 1 });
+  });
+});
+
+suite('a letter that is over', () => {
+  const channel = { hasLink: true, relay: async () => true } as unknown as SecureChannel;
+  const { notary } = new TestPost(runtime);
+  const letterOf = (bytes: number) => notary.sign('letter', new Uint8Array(bytes), Identity.generate().id);
+  const small = letterOf(80);
+  const optionsOf = (onAnswer: ErrandOptions['onAnswer'] = () => {}, letter = small): ErrandOptions => ({
+    ...{ letter, budgetMs: 60_000, runtime, onAnswer },
+  });
+
+  test('leaves nothing behind, however many there are', async () => {
+    const errands = new Errands();
+    const carry = async (count: number): Promise<void> => {
+      for (let index = 0; index < count; index++) {
+        const letter = { ...small, hash: `${index}`.padStart(64, '0') };
+        await errands.run(optionsOf(undefined, letter), []);
+      }
+    };
+    await carry(100);
+    const before = heldBytes();
+    await carry(2_000);
+    const bytes = (heldBytes() - before) / 2_000;
+    assert.ok(bytes < 150, `${bytes} bytes a letter`);
+  });
+
+  test('or that all neighbours have, takes no memory for what it says', async () => {
+    const give = async (): Promise<Errand> => {
+      const errand = new Errand(optionsOf(undefined, letterOf(8 * MiB)));
+      await errand.giveTo([{ ...channel, roomForLarge: async () => {} } as unknown as SecureChannel]);
+      return errand;
+    };
+    const before = heldBytes();
+    const errand = await give();
+    const bytes = heldBytes() - before;
+    assert.equal(errand.isOver, false, 'an answer may come');
+    assert.ok(bytes < MiB, `${bytes} bytes`);
+    errand.end();
+  });
+
+  test('takes no more answers', async () => {
+    let answers = 0;
+    const errand = new Errand(optionsOf(() => void answers++));
+    await errand.giveTo([channel]);
+    errand.end();
+    await errand.answered('late', channel);
+    assert.equal(answers, 0);
+    const again = new Errand(optionsOf(() => void answers++));
+    await again.giveTo([channel]);
+    await again.answered('in time', channel);
+    assert.equal(answers, 1);
   });
 });
