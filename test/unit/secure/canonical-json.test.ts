@@ -158,6 +158,10 @@ suite('canonical JSON in pieces', () => {
       const text = `${'x'.repeat(before)}😀${'y'.repeat(longText)}`;
       assert.equal(canonicalJson(text), JSON.stringify(text));
     }
+    for (const before of ['', 'x']) {
+      const text = before + '😀'.repeat(1.5 * longText);
+      assert.equal(canonicalJson(text), JSON.stringify(text));
+    }
   });
 
   test('refuses half a character wherever it is, and names the place, not all of the text', () => {
