@@ -17,6 +17,7 @@ export type {
   ReconnectOptions,
 } from './api/options.ts';
 export { type NodeDuplex, PeerStream } from './api/peer-stream.ts';
+export type { Protocol, ProtocolHost, ProtocolPeer } from './api/protocol.ts';
 export {
   defineMessage,
   defineRequest,

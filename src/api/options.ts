@@ -19,6 +19,7 @@ import { maxNameLength } from '../wire/frames/hello.ts';
 import { defaultTransports } from './default-transports.ts';
 import type { NodeCallback } from './events.ts';
 import { checkAllowed, checkGivenId } from './given-id.ts';
+import { checkProtocols, type Protocol } from './protocol.ts';
 
 /** A peer that wants to connect, or that was dialled, for {@link NodeOptions.authorize} to decide on. */
 export interface PeerDetails {
@@ -70,6 +71,8 @@ export interface NodeOptions {
   readonly reconnect?: ReconnectOptions | undefined;
   /** How messages of Python nodes are read. */
   readonly p2pnetwork?: P2pnetworkOptions | undefined;
+  /** What the node speaks beside messages, see {@link Protocol}. Default: nothing. */
+  readonly protocols?: readonly Protocol[] | undefined;
   /** Limits of memory, time and connections, each by its name. Default: see {@link Limits}. */
   readonly limits?: LimitOptions | undefined;
   /**
@@ -148,6 +151,7 @@ export interface ResolvedOptions {
   readonly deny: ReadonlySet<string>;
   readonly reconnect: ReconnectPolicy;
   readonly p2pnetwork: { readonly [Name in keyof P2pnetworkOptions]-?: boolean };
+  readonly protocols: readonly Protocol[];
   readonly limits: Limits;
   readonly runtime: Runtime;
 }
@@ -166,6 +170,7 @@ const optionNames = [
   'deny',
   'reconnect',
   'p2pnetwork',
+  'protocols',
   'limits',
   'runtime',
 ] as const satisfies readonly (keyof NodeOptions)[];
@@ -224,6 +229,7 @@ export function resolveOptions(given: NodeOptions = {}): ResolvedOptions {
     deny: idSet('deny', given.deny ?? []),
     reconnect: resolveReconnect(given.reconnect),
     p2pnetwork: resolveP2pnetwork(given.p2pnetwork),
+    protocols: checkProtocols(given.protocols ?? []),
     limits: resolveLimits(given.limits),
     runtime: checkRuntime(given.runtime ?? systemRuntime),
     identity: resolveIdentity(given.identity),

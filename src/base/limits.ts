@@ -36,8 +36,8 @@ export interface Limits {
   /** Bytes that may wait to go out on a connection; beyond them `send` throws `ERR_QUEUE_FULL`. Default 32 MiB. */
   readonly queueMaxBytes: number;
   /**
-   * Bytes of messages, and as many of requests, that a peer may send before handlers are done with those that it has
-   * sent; further ones wait at the peer. Each counts 128 bytes more than its content. Default 4 MiB.
+   * Bytes of messages that a peer may send before handlers are done with those that it has sent, as many of requests, and
+   * as many of frames of protocols; further ones wait at the peer. Each counts 128 bytes more than its content. Default 4 MiB.
    */
   readonly unhandledMaxBytes: number;
   /** Requests of a connection whose handlers have not settled; further ones wait. Default 64. */

@@ -68,6 +68,13 @@ export interface SlowHandler {
   readonly deliveries: number;
 }
 
+/** A protocol that a node speaks beside messages. */
+export interface SpokenProtocol {
+  readonly name: string;
+  /** Its frames go on with a session. Otherwise each link of the session is a connection of its own to the protocol. */
+  readonly outlivesLinks: boolean;
+}
+
 /** What a channel reports. Messages and deliveries come one at a time; requests and streams come at any time after `connected`. */
 export interface ChannelHandler {
   connected(): Handled;
@@ -82,6 +89,12 @@ export interface ChannelHandler {
   request(data: Data): Data | Promise<Data | undefined>;
   /** The other side opened a stream. `undefined`: there is no handler for streams. */
   stream(header: Data, stream: ChannelStream): Handled | undefined | Promise<boolean | undefined>;
+  /** A protocol that both sides speak may begin to send. */
+  protocolOpened(name: string): void;
+  /** A frame of such a protocol. The promise, which never rejects, says when the protocol is done with it. */
+  protocol(name: string, bytes: Uint8Array): Promise<void> | undefined;
+  /** Once for each `protocolOpened`: nothing more can be sent, and nothing follows. */
+  protocolClosed(name: string): void;
   /** The answer to a request cannot be sent. */
   unanswerable(error: unknown): void;
   /** A message could not be decoded. */
@@ -123,6 +136,13 @@ export interface Channel {
   request(data: Data, options?: WaitOptions): Promise<Data>;
   /** Resolves when the other side has accepted the stream. */
   openStream(header: Data, options?: WaitOptions): Promise<ChannelStream>;
+  /**
+   * Sends a frame of a protocol.
+   *
+   * @returns false above the high-water mark; or where the protocol is not open, and nothing was sent.
+   * @throws PeerloomError `ERR_QUEUE_FULL`, `ERR_MESSAGE_TOO_LARGE`.
+   */
+  sendProtocol(name: string, bytes: Uint8Array): boolean;
   /** @returns the round trip in milliseconds. */
   ping(options?: WaitOptions): Promise<number>;
   /**

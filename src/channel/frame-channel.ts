@@ -19,13 +19,15 @@ import {
 } from '../wire/frames/frame.ts';
 import { type Frame, FrameReader } from '../wire/frames/frame-reader.ts';
 import { decodeGoodbye, encodeGoodbye, type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
-import { decodeCredit } from '../wire/frames/windows.ts';
+import type { Hello } from '../wire/frames/hello.ts';
+import { decodeCredit, Lane } from '../wire/frames/windows.ts';
 import type { Payload } from '../wire/payloads/payload.ts';
-import type { Channel, ChannelHandler, RemoteNode, SendOptions } from './channel.ts';
+import type { Channel, ChannelHandler, RemoteNode, SendOptions, SpokenProtocol } from './channel.ts';
 import { Ending, lostReason } from './ending.ts';
 import type { Handshake } from './handshake.ts';
 import { Liveness } from './liveness.ts';
 import type { WaitOptions } from './pending.ts';
+import { ProtocolFrames } from './protocol-frames.ts';
 import { Questions } from './questions.ts';
 import { Incoming } from './receive/incoming.ts';
 import { Outgoing } from './send/outgoing.ts';
@@ -47,6 +49,8 @@ export interface FrameChannelOptions {
   readonly log: Log;
   /** The log of what goes over the connection. */
   readonly traffic: Log;
+  /** What this node speaks beside messages, in the order of its hello. */
+  readonly protocols: readonly SpokenProtocol[];
 }
 
 /** How long the link may take to send what waits when a connection is closed on purpose. */
@@ -62,6 +66,8 @@ export class FrameChannel implements Channel, MemoryAccount {
   readonly session: Session | undefined;
   readonly #link: Link;
   readonly #theirs: Receiver;
+  /** What the other side said last of itself. */
+  #theirHello: Hello;
   readonly direction: 'inbound' | 'outbound';
   readonly #reader: FrameReader;
   readonly #outgoing: Outgoing;
@@ -72,6 +78,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   readonly #incoming: Incoming;
   readonly #streams: Streams;
   readonly #questions: Questions;
+  readonly #protocols: ProtocolFrames;
 
   readonly #liveness: Liveness;
   readonly #ending = new Ending();
@@ -88,6 +95,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     const link = this.session ?? handshake.link;
     this.#link = link;
     this.#theirs = { ...theirs, maxContainers: limits.maxContainers };
+    this.#theirHello = theirs;
     this.direction = direction;
     this.#options = options;
     this.#outgoing = new Outgoing({ link, limits, windows: theirs.windows, keeper: this.session });
@@ -138,6 +146,15 @@ export class FrameChannel implements Channel, MemoryAccount {
       encode: (data, options) => this.#encode(data, sharedOptionsOf(options)),
       read: (answer) => this.#incoming.readAnswer(answer),
     });
+    this.#protocols = new ProtocolFrames({
+      ours,
+      theirs,
+      spoken: options.protocols,
+      maxBodyBytes: limits.maxMessageBytes,
+      grant: (position) => this.#outgoing.credit(Lane.protocols, position),
+      send: (kind, payload) => this.#outgoing.send(kind, payload),
+      breaks: () => this.session?.breaks ?? 0,
+    });
     this.#liveness = new Liveness(limits, runtime.now());
     this.#suspension = new Suspension({
       runtime,
@@ -163,7 +180,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   }
 
   get heldBytes(): number {
-    const read = this.#reader.heldBytes + this.#incoming.heldBytes;
+    const read = this.#reader.heldBytes + this.#incoming.heldBytes + this.#protocols.heldBytes;
     return read + this.#streams.heldBytes + this.#outgoing.heldBytes + (this.session?.heldBytes ?? 0);
   }
 
@@ -184,6 +201,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     this.#handler = handler;
     this.#options.budget.open(this);
     this.#incoming.start(handler);
+    this.#protocols.start(handler);
     if (this.#ending.isClosed) this.#report();
   }
 
@@ -209,6 +227,16 @@ export class FrameChannel implements Channel, MemoryAccount {
   openStream(header: Data, options?: WaitOptions): Promise<ChannelStream> {
     this.#checkOpen();
     return this.#streams.open(header, options);
+  }
+
+  sendProtocol(name: string, bytes: Uint8Array): boolean {
+    if (bytes.length > this.#theirs.maxMessageBytes) {
+      throw new PeerloomError(
+        'ERR_MESSAGE_TOO_LARGE',
+        `a frame of protocol ${name} has ${bytes.length} bytes; the other side takes at most ${this.#theirs.maxMessageBytes}`,
+      );
+    }
+    return this.#protocols.send(name, bytes);
   }
 
   async ping(options?: WaitOptions): Promise<number> {
@@ -249,7 +277,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     if (this.#ending.isClosed) this.#report();
     if (!this.isOpen) return;
     this.#ending.begin({ ...farewell, by: 'us' });
-    this.#closeStreams('kept');
+    this.#endConversations('kept');
     const outgoing = this.#outgoing;
     const link = this.#link;
     if (this.session?.isSuspended) {
@@ -268,11 +296,11 @@ export class FrameChannel implements Channel, MemoryAccount {
    * @throws PeerloomError `ERR_PROTOCOL` when the sides do not agree where; the session is over if they never can.
    */
   resumeOver({ link, ours, theirs, takeRest }: Handshake): void {
-    const promisedBytes = ours.session!.receivedBytes;
-    const receivedBytes = theirs.session!.receivedBytes;
+    const { receivedBytes } = theirs.session!;
     if (!this.session!.canResumeAt(receivedBytes))
       this.giveUp('the other side cannot resume the session: it lost what it had received');
-    this.session!.resumeOver(link, { promisedBytes, receivedBytes }, takeRest());
+    this.#theirHello = theirs;
+    this.session!.resumeOver(link, ours.session!, receivedBytes, takeRest());
   }
 
   giveUp(message: string): void {
@@ -292,11 +320,13 @@ export class FrameChannel implements Channel, MemoryAccount {
       acknowledged: () => this.#outgoing.wake(),
       suspended: (error) => {
         reader.forgetUncounted();
+        this.#protocols.unlinked();
         this.#suspension.begin(error);
       },
       resumed: () => {
         this.#liveness.heard(this.#options.runtime.now());
         this.#suspension.end();
+        this.#protocols.relinked(this.#theirHello);
       },
     };
   }
@@ -352,6 +382,9 @@ export class FrameChannel implements Channel, MemoryAccount {
       case FrameKind.failure:
         this.#questions.onAnswer(frame);
         break;
+      case FrameKind.protocol:
+        this.#protocols.onFrame(frame);
+        break;
       case FrameKind.ping:
         this.#onPing(idOf(kind, body));
         break;
@@ -392,7 +425,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   #onGoodbye(farewell: Goodbye): void {
     if (!this.isOpen) return;
     this.#ending.begin({ ...farewell, by: 'them' });
-    this.#closeStreams('kept');
+    this.#endConversations('kept');
     this.#reader.stop();
     this.#closeOutgoing();
     this.#link.close(closeFlushMs);
@@ -403,7 +436,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     if (this.#ending.isClosed) return;
     this.#options.log(`closing the connection with ${peerLabel(this.remote)}: ${farewell.message}`);
     this.#ending.begin({ ...farewell, by: 'us' });
-    this.#closeStreams(farewell.code === 'overload' ? 'dropped' : 'kept');
+    this.#endConversations(farewell.code === 'overload' ? 'dropped' : 'kept');
     this.#reader.stop();
     this.#closeOutgoing();
     // Who breaks the protocol is not listened to any longer.
@@ -413,7 +446,8 @@ export class FrameChannel implements Channel, MemoryAccount {
     this.#link.close(isHeard ? failFlushMs : 0);
   }
 
-  #closeStreams(unread: 'kept' | 'dropped'): void {
+  #endConversations(unread: 'kept' | 'dropped'): void {
+    this.#protocols.close();
     const left = this.#streams.close(() => this.#closedError(), unread);
     if (left.length === 0) return;
     const { budget } = this.#options;
@@ -441,7 +475,7 @@ export class FrameChannel implements Channel, MemoryAccount {
       });
     }
     this.#incoming.end();
-    this.#closeStreams('kept');
+    this.#endConversations('kept');
     this.#questions.end(() => this.#closedError(), this.#incoming.answersRead());
     if (this.#handler !== undefined) this.#report();
   }

@@ -20,6 +20,7 @@ const kindNames = new Map<number, string>([
   [FrameKind.response, 'response to request'],
   [FrameKind.failure, 'failure of request or delivery'],
   [FrameKind.streamOpen, 'opening of stream'],
+  [FrameKind.protocol, 'frame of a protocol'],
 ]);
 
 /** Logs what goes over a connection: kind, format and size, never the content. Ask {@link Trace.enabled} first. */
@@ -43,7 +44,7 @@ export class Trace {
 
   received(frame: TracedFrame): void {
     const { kind, body } = frame;
-    const isNumbered = kind !== FrameKind.message && body.length >= idBytes;
+    const isNumbered = kind !== FrameKind.message && kind !== FrameKind.protocol && body.length >= idBytes;
     const number = isNumbered ? idOf(kind, body) : undefined;
     this.#frame('from', frame, { number, bytes: isNumbered ? body.length - idBytes : body.length });
   }
@@ -68,7 +69,9 @@ export class Trace {
     if (name === undefined) return;
     const subject = number === undefined ? name : `${name} ${number}`;
     const details = [subject];
-    if (kind !== FrameKind.delivered) {
+    if (kind === FrameKind.protocol) {
+      details.push(`${bytes} bytes`);
+    } else if (kind !== FrameKind.delivered) {
       details.push(formatNameOf(format), `${bytes} bytes`);
       if (compression !== 0) details.push(`compressed with ${compressionNameOf(compression)}`);
     }

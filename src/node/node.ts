@@ -31,6 +31,7 @@ import { Connections } from '../peers/connections.ts';
 import { InboundFailures } from '../peers/inbound-failures.ts';
 import { Peering } from '../peers/peering.ts';
 import { Reconnector } from '../peers/reconnector.ts';
+import { Protocols } from '../protocols/protocols.ts';
 import { listenPort } from '../transport/own-transport.ts';
 import type { Link, Transport, TransportContext } from '../transport/transport.ts';
 import { goodbye } from '../wire/frames/goodbye.ts';
@@ -104,12 +105,19 @@ export class Node extends NodeHandlers {
     this.#log = this.#logOf('node');
     this.memoryBudget = new MemoryBudget(this.#options.limits.memoryBudgetBytes);
     this.#typedHandlers = new TypedHandlers(this.#dispatcher);
+    const protocols = new Protocols(this.#options.protocols, {
+      id: this.#options.identity.id,
+      runtime: this.#options.runtime,
+      log: this.#logOf('protocol'),
+      onFailure: (error, peer) => this.#dispatcher.warn(error, 'node_error', peer),
+    });
     this.#peering = new Peering({
       options: this.#options,
       budget: this.memoryBudget,
       log: this.#logOf('connection'),
       traffic: this.#logOf('message'),
       port: () => this.#port,
+      protocols: protocols.spoken,
       onUserError: (error, direction) =>
         this.#dispatcher.failed(error, `${direction}_node_connected`, undefined),
       onInboundFailure: (from, error) => this.#inboundFailures.add(from, error),
@@ -126,6 +134,7 @@ export class Node extends NodeHandlers {
       peers: this.#peering.peers,
       dispatcher: this.#dispatcher,
       typedHandlers: this.#typedHandlers,
+      protocols,
       reconnector: this.#reconnector,
       waitedHandlers: this.#waitedHandlers,
       log: this.#log,
@@ -146,6 +155,7 @@ export class Node extends NodeHandlers {
       const log = this.#logOf('transport');
       transport.attach({ identity, network, networkSecret, limits, runtime, log, onInboundFailure });
     }
+    protocols.attach();
   }
 
   /** The node's id: the libp2p PeerId of its public key, `'12D3KooW…'`. */

@@ -160,6 +160,11 @@ export class PacketChannel implements Channel, MemoryAccount {
     throw notSupported('openStream');
   }
 
+  /** Python nodes speak no protocols. */
+  sendProtocol(): boolean {
+    return false;
+  }
+
   async ping(): Promise<never> {
     throw notSupported('ping');
   }

@@ -18,10 +18,19 @@ import type { PeerTable } from './peer-table.ts';
 import type { NewChannel } from './peering.ts';
 import type { Reconnector } from './reconnector.ts';
 
+/** What is told of the protocols that a node speaks beside messages. */
+export interface ProtocolEvents {
+  opened(name: string, connection: NodeConnection, channel: Channel): void;
+  /** @returns a promise that never rejects, when the protocol is not done with the bytes yet. */
+  received(name: string, connection: NodeConnection, bytes: Uint8Array): Promise<void> | undefined;
+  closed(name: string, connection: NodeConnection): void;
+}
+
 export interface ConnectionsOptions {
   readonly peers: PeerTable;
   readonly dispatcher: Dispatcher;
   readonly typedHandlers: TypedHandlers;
+  readonly protocols: ProtocolEvents;
   readonly reconnector: Reconnector;
   readonly waitedHandlers: WaitedHandlers;
   readonly log: Log;
@@ -90,7 +99,7 @@ export class Connections {
     log(`connected (${direction}) with ${peerLabel(remote)} at ${host} port ${port}`);
     const ended = Promise.withResolvers<void>();
     this.#endings.set(connection, ended.promise);
-    channel.start(this.#handlerOf(connection, ended.resolve));
+    channel.start(this.#handlerOf(connection, channel, ended.resolve));
     if (stopping.aborted) channel.close(goodbye('stopped'));
     return connection;
   }
@@ -145,8 +154,8 @@ export class Connections {
     await Promise.all(this.#endings.values());
   }
 
-  #handlerOf(connection: NodeConnection, ended: () => void): ChannelHandler {
-    const { dispatcher, typedHandlers, reconnector, log } = this.#options;
+  #handlerOf(connection: NodeConnection, channel: Channel, ended: () => void): ChannelHandler {
+    const { dispatcher, typedHandlers, protocols, reconnector, log } = this.#options;
     const { counts } = this;
     const { direction } = connection;
     const details = { peer: connection };
@@ -190,6 +199,9 @@ export class Connections {
         const details = { peer: connection, data: stream };
         return dispatcher.emit('node_stream', details, connection, stream, header);
       },
+      protocolOpened: (name) => protocols.opened(name, connection, channel),
+      protocol: (name, bytes) => protocols.received(name, connection, bytes),
+      protocolClosed: (name) => protocols.closed(name, connection),
       unanswerable: (error) => dispatcher.failed(error, 'node_request', connection),
       rejected: reject,
       slow: (handler) => this.#onSlow(connection, handler),

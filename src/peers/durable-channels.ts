@@ -68,7 +68,7 @@ export class DurableChannels {
     const session = this.#over(link)?.session.freeze();
     if (session !== undefined) return { ...session, resumed: false };
     const offered = this.#offers.get(offerKey(link));
-    if (offered !== undefined) return { id: offered, receivedBytes: 0, resumed: false };
+    if (offered !== undefined) return { id: offered, receivedBytes: 0, breaks: 0, resumed: false };
     return isDurable ? this.#newSession() : undefined;
   }
 
@@ -78,7 +78,7 @@ export class DurableChannels {
     if (session?.id === asked.id && session.canResumeAt(asked.receivedBytes)) {
       return { ...session.freeze(), resumed: true };
     }
-    if (this.#isOffered(link, asked)) return { ...asked, resumed: true };
+    if (this.#isOffered(link, asked)) return { ...asked, breaks: 0, resumed: true };
     // A name of its own: the other side may hold on to the old one when it does not get to hear this.
     return this.#offer(link);
   }
@@ -158,7 +158,7 @@ export class DurableChannels {
   }
 
   #newSession(): HelloSession {
-    return { id: randomName(this.#options.runtime, 'session'), receivedBytes: 0, resumed: false };
+    return { id: randomName(this.#options.runtime, 'session'), receivedBytes: 0, breaks: 0, resumed: false };
   }
 }
 

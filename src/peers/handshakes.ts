@@ -4,7 +4,7 @@ import type { Log } from '../base/debug.ts';
 import { DecompressionTurns } from '../base/decompression-turns.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
 import { randomName } from '../base/random-name.ts';
-import type { Channel } from '../channel/channel.ts';
+import type { Channel, SpokenProtocol } from '../channel/channel.ts';
 import { FrameChannel } from '../channel/frame-channel.ts';
 import { type Handshake, HandshakeRefused, shakeHands } from '../channel/handshake.ts';
 import { openPacketChannel, refusePacketLink } from '../p2pnetwork/packet-channel.ts';
@@ -35,6 +35,8 @@ export interface HandshakesOptions {
   readonly admission: Admission;
   readonly peers: PeerTable;
   readonly durable: DurableChannels;
+  /** What the node speaks beside messages. */
+  readonly protocols: readonly SpokenProtocol[];
   /** Another process uses the identity of the node behind this connection, which has to hear of it. */
   readonly onConflict: (connection: NodeConnection) => void;
   /** Aborted, with what to tell who is about to connect, once the node stops. */
@@ -110,6 +112,7 @@ export class Handshakes {
       turns: this.#turns,
       log: this.#setup.log,
       traffic: this.#setup.traffic,
+      protocols: this.#setup.protocols,
     });
   }
 
@@ -185,7 +188,12 @@ export class Handshakes {
       instance: this.#instance,
       maxMessageBytes: limits.maxMessageBytes,
       compressions: availableCompressions(),
-      windows: { messages: limits.unhandledMaxBytes, requests: limits.unhandledMaxBytes },
+      windows: {
+        messages: limits.unhandledMaxBytes,
+        requests: limits.unhandledMaxBytes,
+        protocols: limits.unhandledMaxBytes,
+      },
+      protocols: this.#setup.protocols.map(({ name }) => name),
       replace,
     };
   }

@@ -7,7 +7,7 @@ import { PeerloomError } from '../base/errors.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
 import { ThrownByUser } from '../base/thrown-by-user.ts';
 import { unlessAborted } from '../base/unless-aborted.ts';
-import type { Channel } from '../channel/channel.ts';
+import type { Channel, SpokenProtocol } from '../channel/channel.ts';
 import { FrameChannel } from '../channel/frame-channel.ts';
 import { HandshakeRefused } from '../channel/handshake.ts';
 import { refusePacketLink } from '../p2pnetwork/packet-channel.ts';
@@ -38,6 +38,8 @@ export interface PeeringOptions {
   readonly traffic: Log;
   /** The port listened on. */
   readonly port: () => number;
+  /** What the node speaks beside messages. */
+  readonly protocols: readonly SpokenProtocol[];
   /** What the user gave to decide on who connects threw, or gave no answer that counts. */
   readonly onUserError: (error: unknown, direction: 'inbound' | 'outbound') => void;
   /** The handshake of an inbound link failed, or this node refused the peer. */
@@ -93,6 +95,7 @@ export class Peering {
       admission: this.#admission,
       peers: this.peers,
       durable: this.#durable,
+      protocols: setup.protocols,
       onConflict: setup.onConflict,
       stopping: this.#stopping.signal,
     });

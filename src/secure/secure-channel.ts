@@ -148,6 +148,10 @@ export class SecureChannel implements Channel {
     return this.#channel.openStream(this.#options.notary.sign('fetch', data, this.remote.id), options);
   }
 
+  sendProtocol(name: string, bytes: Uint8Array): boolean {
+    return this.#channel.sendProtocol(name, bytes);
+  }
+
   ping(options?: WaitOptions): Promise<number> {
     return this.#channel.ping(options);
   }

@@ -11,7 +11,7 @@ import { fuzzLive } from './fuzz.ts';
 /** How long the test may take. */
 const timeLimitMs = 4_000;
 
-const session = { id: 'name', receivedBytes: 0, resumed: false };
+const session = { id: 'name', receivedBytes: 0, breaks: 0, resumed: false };
 const acknowledgementBytes = frameHeaderBytes + positionBody(0).length;
 
 /** A share of what could be. */
@@ -95,8 +95,7 @@ class Liar {
     const link = new HoldingLink();
     this.#link.push(link);
     const ours = this.#channel.session!;
-    const { receivedBytes } = ours.freeze();
-    ours.resumeOver(link, { promisedBytes: receivedBytes, receivedBytes: this.#begin }, []);
+    ours.resumeOver(link, ours.freeze(), this.#begin, []);
   }
 
   /** What went out is the flow, from where it began on this link. */

@@ -22,7 +22,8 @@ const hello = {
   instance: 'a run',
   maxMessageBytes: 2 ** 24,
   compressions: ['none', 'zlib'],
-  windows: { messages: 4_194_304, requests: 4_194_304 },
+  windows: { messages: 4_194_304, requests: 4_194_304, protocols: 4_194_304 },
+  protocols: [],
   replace: false,
   session: { id: 'a session', receivedBytes: 7, resumed: false },
 } as const;

@@ -177,7 +177,11 @@ test('a peer that is granted more goes on, and one that is not keeps what it has
   const { nodes, runtime, engine } = await startVirtualNodes(t, 1);
   const [node] = nodes;
   const peer = await runtime.settle(
-    HandMadePeer.dial(t, node, { engine, runtime, hello: { windows: { messages: 10_000, requests: 1 } } }),
+    HandMadePeer.dial(t, node, {
+      engine,
+      runtime,
+      hello: { windows: { messages: 10_000, requests: 1, protocols: 1 } },
+    }),
   );
   await runtime.advance(0);
   const connection = node.allNodes[0]!;

@@ -95,6 +95,7 @@ function prepare(
     maxMessageBytes: context.limits.maxMessageBytes,
     compressions: availableCompressions(),
     windows: defaultWindows,
+    protocols: [],
     replace: false,
     ...hello,
   };

@@ -3,7 +3,7 @@ import type { Limits } from '../../base/limits.ts';
 import type { Link } from '../../transport/transport.ts';
 import { FrameKind, idBytes, smallFrame } from '../../wire/frames/frame.ts';
 import { joined } from '../../wire/frames/memory.ts';
-import { creditBody, Lane, type Windows } from '../../wire/frames/windows.ts';
+import { creditBody, Lane, laneOf, type Windows } from '../../wire/frames/windows.ts';
 import type { Trace } from '../trace.ts';
 import type { OutgoingPayload } from './cut-message.ts';
 import type { FrameSource } from './frame-source.ts';
@@ -22,7 +22,7 @@ export interface OutgoingLink extends Pick<Link, 'drained'> {
 export interface OutgoingOptions {
   readonly link: OutgoingLink;
   readonly limits: Limits;
-  /** What the other side takes of messages and requests at first. */
+  /** What the other side takes of each lane at first. */
   readonly windows: Windows;
   /** Holds what was sent until it is acknowledged, which counts against the cap. */
   readonly keeper?: { readonly keptBytes: number } | undefined;
@@ -30,11 +30,12 @@ export interface OutgoingOptions {
 
 /**
  * The way out of a connection: gathers the frames of one turn of the event loop into few writes, keeps what
- * the link does not take yet, within the cap, and lets pings overtake it. Messages and requests that the other side's
- * windows do not allow yet wait in lanes of their own. Streams wait outside, and take turns with the other frames.
+ * the link does not take yet, within the cap, and lets pings overtake it. What the other side's windows do not allow yet
+ * waits in lanes of its own. Streams wait outside, and take turns with the other frames.
  *
  *    messages ──► lane ──┐
- *    requests ──► lane ──┼──► frames ──► link
+ *    requests ──► lane ──┤
+ *    protocols ─► lane ──┼──► frames ──► link
  *    answers ────────────┘                │
  *    urgent, credits ────────────────────►│
  *    streams ────────────────────────────►│
@@ -45,8 +46,9 @@ export class Outgoing {
   readonly #options: OutgoingOptions;
   readonly #frames = new OutgoingFrames();
   readonly #messages: SendLane;
-  readonly #requests: SendLane;
-  /** Bytes that wait in the two lanes. */
+  /** All of them, by their numbers. */
+  readonly #lanes: readonly SendLane[];
+  /** Bytes that wait in the lanes. */
   #laneBytes = 0;
   /** What is asked for frames, in turn with the messages, when the link has room. */
   source: FrameSource | undefined;
@@ -71,18 +73,19 @@ export class Outgoing {
     const { windows } = options;
     this.#options = options;
     this.#messages = new SendLane(windows.messages);
-    this.#requests = new SendLane(windows.requests);
+    this.#lanes = [this.#messages, new SendLane(windows.requests), new SendLane(windows.protocols)];
     this.#frames.onPiece = () => this.#pump();
   }
 
   /** Told of what is kept anew. */
   set onGrowth(onGrowth: (bytes: number) => void) {
-    this.#frames.onGrowth = this.#messages.onGrowth = this.#requests.onGrowth = onGrowth;
+    this.#frames.onGrowth = onGrowth;
+    for (const lane of this.#lanes) lane.onGrowth = onGrowth;
   }
 
   /** The memory that waits for the link; what many connections share is split between them. */
   get heldBytes(): number {
-    const inLanes = this.#messages.heldBytes + this.#requests.heldBytes;
+    const inLanes = this.#lanes.reduce((bytes, lane) => bytes + lane.heldBytes, 0);
     return this.#frames.heldBytes + inLanes + this.#urgentBytes;
   }
 
@@ -92,7 +95,7 @@ export class Outgoing {
   }
 
   /**
-   * Sends a message, delivery or request; `id` pairs it with its answer.
+   * Sends a message, delivery, request or frame of a protocol; `id` pairs it with its answer.
    *
    * @returns false above the high-water mark.
    * @throws PeerloomError `ERR_QUEUE_FULL`; nothing of the frame was taken then.
@@ -100,13 +103,16 @@ export class Outgoing {
   send(kind: number, payload: OutgoingPayload, id?: number): boolean {
     const { length } = payload.body;
     const { limits, keeper } = this.#options;
-    const queuedBytes = this.queuedBytes + length;
+    const lane = kind === FrameKind.message ? this.#messages : this.#lanes[laneOf(kind)!]!;
+    // Messages whose handlers are slow fill their lane, and must not keep a protocol from sending.
+    const waitingBytes =
+      kind === FrameKind.protocol ? this.#frames.bytes + lane.queuedBytes : this.queuedBytes;
+    const queuedBytes = waitingBytes + length;
     const keptBytes = keeper === undefined ? 0 : keeper.keptBytes;
     if (queuedBytes + keptBytes > limits.queueMaxBytes && queuedBytes + keptBytes > length) {
-      throw this.#queueFull(this.queuedBytes, length);
+      throw this.#queueFull(waitingBytes, length);
     }
     if (this.#isTraced()) this.trace!.sent({ kind, ...payload }, id);
-    const lane = kind === FrameKind.request ? this.#requests : this.#messages;
     if (lane.mayBegin(id === undefined ? length : length + idBytes)) {
       this.#write(kind, payload, id);
     } else {
@@ -169,7 +175,7 @@ export class Outgoing {
   onCredit(lane: Lane, position: number): void {
     if (this.#closed) return;
     const waitedBytes = this.#laneBytes;
-    (lane === Lane.messages ? this.#messages : this.#requests).extend(position, this.#frames);
+    this.#lanes[lane]!.extend(position, this.#frames);
     if (waitedBytes === 0) return;
     this.#countLanes();
     this.#sendLastInTurn();
@@ -184,7 +190,7 @@ export class Outgoing {
   /** Takes what the link has not taken: whole frames, of each lane in their order. */
   takeWaiting(): readonly WaitingPiece[] {
     this.#laneBytes = 0;
-    return [...this.#frames.takeAll(), ...this.#messages.takeAll(), ...this.#requests.takeAll()];
+    return [...this.#frames.takeAll(), ...this.#lanes.flatMap((lane) => lane.takeAll())];
   }
 
   /** Resolves below half the high-water mark, or when the connection closes. */
@@ -221,7 +227,7 @@ export class Outgoing {
   }
 
   #countLanes(): void {
-    this.#laneBytes = this.#messages.queuedBytes + this.#requests.queuedBytes;
+    this.#laneBytes = this.#lanes.reduce((bytes, lane) => bytes + lane.queuedBytes, 0);
   }
 
   #sendLastInTurn(): void {

@@ -71,6 +71,7 @@ export class Session implements Link {
   #isPaused = false;
   #drainWaiters: (() => void)[] = [];
 
+  #breaks = 0;
   readonly #kept = new KeptPieces();
   #isLinkFull = false;
 
@@ -91,6 +92,11 @@ export class Session implements Link {
       this.#settleClosed = resolve;
     });
     this.#attach(link);
+  }
+
+  /** How often its link broke, or was given up for another. */
+  get breaks(): number {
+    return this.#breaks;
   }
 
   /** No link carries it at present. */
@@ -176,9 +182,9 @@ export class Session implements Link {
   }
 
   /** Gives the present link up before another one takes its place; what this side says there. */
-  freeze(): { id: string; receivedBytes: number } {
+  freeze(): { id: string; receivedBytes: number; breaks: number } {
     this.#unlink();
-    return { id: this.id, receivedBytes: this.user.readBytes };
+    return { id: this.id, receivedBytes: this.user.readBytes, breaks: this.#breaks };
   }
 
   /** Whether the other side can go on from there. */
@@ -194,17 +200,19 @@ export class Session implements Link {
   /**
    * Goes on over another link, whose handshake is done.
    *
-   * @param promisedBytes what this side said there that it has taken in.
-   * @param receivedBytes what the other side said.
+   * @param promised what this side said there: what it has taken in, and how often the session broke.
+   * @param receivedBytes what the other side has taken in.
    * @param arrived what arrived behind the handshake.
    * @throws PeerloomError `ERR_PROTOCOL` when the two sides cannot go on from there.
    */
   resumeOver(
     link: Link,
-    { promisedBytes, receivedBytes }: { promisedBytes: number; receivedBytes: number },
+    promised: { readonly receivedBytes: number; readonly breaks: number },
+    receivedBytes: number,
     arrived: readonly Uint8Array[],
   ): void {
-    if (promisedBytes !== this.user.readBytes || !this.canResumeAt(receivedBytes)) {
+    const isKept = promised.receivedBytes === this.user.readBytes && promised.breaks === this.#breaks;
+    if (!isKept || !this.canResumeAt(receivedBytes)) {
       throw new PeerloomError('ERR_PROTOCOL', 'the two sides do not agree on where to resume their session');
     }
     this.#unlink();
@@ -258,6 +266,7 @@ export class Session implements Link {
     const link = this.#link;
     if (link === undefined || this.#isEnding) return;
     this.#link = undefined;
+    this.#breaks += 1;
     this.#isLinkFull = false;
     link.onMessage = () => {};
     link.readTarget = undefined;

@@ -10,7 +10,8 @@ import { allocate } from './memory.ts';
  *    +-------+------+-------+--------+-------------+--------------------+
  *      u32 BE   u8     u8      u8          u8
  *
- * `format` and `compression` say how the payload of a message is encoded; they are 0 in other frames.
+ * `format` and `compression` say how the payload of a message is encoded. In a frame of a protocol they are the place of
+ * the protocol in the sender's hello, and how often the sender's session broke; in other frames they are 0.
  * The body of a kind that is answered (request, response, failure, deliver, delivered, ping, pong) begins
  * with a u32 that pairs the two, that of a stream's frame with the u32 of its stream. A message longer than
  * one frame is cut: its first frame has the `more` flag and, before everything else in the body, the u32
@@ -51,6 +52,7 @@ export const FrameKind = {
   response: 20,
   failure: 21,
   streamOpen: 22,
+  protocol: 23,
 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 

@@ -24,6 +24,8 @@ export interface Hello {
   readonly compressions: readonly Compression[];
   /** What the receiver may send at first, the same each time within a session (clauses 12.x). */
   readonly windows: Windows;
+  /** The protocols spoken beside messages; a frame names one of them by its place. */
+  readonly protocols: readonly string[];
   /** The sender has no connection to the receiver left: an older one is to give way. */
   readonly replace: boolean;
   /** The connection is to outlive its link, or goes on with one that did. */
@@ -36,11 +38,23 @@ export interface HelloSession {
   readonly id: string;
   /** Bytes received in it so far: the other side goes on from there. */
   readonly receivedBytes: number;
+  /** How often its link broke for the sender so far. */
+  readonly breaks: number;
   /** Said by the accepting side: it knows the session. Otherwise both begin the new one that it names. */
   readonly resumed: boolean;
 }
 
 export const maxNameLength = 64;
+
+/** The protocols that a hello may name. */
+export const maxProtocols = 32;
+
+/** Printable ASCII without spaces. */
+const protocolName = /^[!-~]{1,64}$/;
+
+export function isProtocolName(name: unknown): name is string {
+  return typeof name === 'string' && protocolName.test(name);
+}
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -80,21 +94,28 @@ export function decodeHello(body: Uint8Array, ourVersions: Hello['versions'] = p
     maxMessageBytes,
     compressions: compressions.filter((one) => typeof one === 'string') as Compression[],
     windows: decodeWindows(hello.windows),
+    protocols: decodeProtocols(hello.protocols),
     replace: hello.replace === true,
     ...(hello.session !== undefined && { session: decodeSession(hello.session) }),
   };
 }
 
 function decodeWindows(windows: unknown): Windows {
-  const { messages, requests } = (windows ?? {}) as Record<string, unknown>;
-  if (!isWhole(messages, 1) || !isWhole(requests, 1)) throw wrongHello();
-  return { messages, requests };
+  const { messages, requests, protocols } = (windows ?? {}) as Record<string, unknown>;
+  if (!isWhole(messages, 1) || !isWhole(requests, 1) || !isWhole(protocols, 1)) throw wrongHello();
+  return { messages, requests, protocols };
+}
+
+function decodeProtocols(names: unknown): readonly string[] {
+  const isList = Array.isArray(names) && names.length <= maxProtocols && names.every(isProtocolName);
+  if (!isList || new Set(names).size < names.length) throw wrongHello();
+  return names;
 }
 
 function decodeSession(session: unknown): HelloSession {
-  const { id, receivedBytes, resumed } = (session ?? {}) as Record<string, unknown>;
-  if (!isText(id, 64) || !isWhole(receivedBytes, 0)) throw wrongHello();
-  return { id, receivedBytes, resumed: resumed === true };
+  const { id, receivedBytes, breaks = 0, resumed } = (session ?? {}) as Record<string, unknown>;
+  if (!isText(id, 64) || !isWhole(receivedBytes, 0) || !isWhole(breaks, 0)) throw wrongHello();
+  return { id, receivedBytes, breaks, resumed: resumed === true };
 }
 
 /**

@@ -2,8 +2,8 @@ import { PeerloomError } from '../../base/errors.ts';
 import { FrameKind, positionBody, positionOf } from './frame.ts';
 
 /*
- * Windows (docs/protocol.md, clauses 12.x): what a side may send of messages and of requests before the other side's
- * handlers are done with those that it has. A credit names a lane and the position up to which it may send:
+ * Windows (docs/protocol.md, clauses 12.x): what a side may send of messages, of requests and of its protocols before
+ * the other side is done with what it has. A credit names a lane and the position up to which it may send:
  *
  *    0      1          9
  *    +------+----------+
@@ -20,6 +20,8 @@ export const Lane = {
   /** Messages and deliveries. */
   messages: 0,
   requests: 1,
+  /** Frames of protocols. */
+  protocols: 2,
 } as const;
 export type Lane = (typeof Lane)[keyof typeof Lane];
 
@@ -27,12 +29,14 @@ export type Lane = (typeof Lane)[keyof typeof Lane];
 export interface Windows {
   readonly messages: number;
   readonly requests: number;
+  readonly protocols: number;
 }
 
 /** The lane of a kind of frames, if it has one. */
 export function laneOf(kind: number): Lane | undefined {
   if (kind === FrameKind.message || kind === FrameKind.deliver) return Lane.messages;
-  return kind === FrameKind.request ? Lane.requests : undefined;
+  if (kind === FrameKind.request) return Lane.requests;
+  return kind === FrameKind.protocol ? Lane.protocols : undefined;
 }
 
 export function creditBody(lane: Lane, position: number): Uint8Array {
@@ -42,7 +46,7 @@ export function creditBody(lane: Lane, position: number): Uint8Array {
 /** @throws PeerloomError `ERR_PROTOCOL` for a lane that is not known, or a body of another length. */
 export function decodeCredit(body: Uint8Array): { lane: Lane; position: number } {
   const lane = body[0];
-  if (lane !== Lane.messages && lane !== Lane.requests) {
+  if (lane !== Lane.messages && lane !== Lane.requests && lane !== Lane.protocols) {
     throw new PeerloomError('ERR_PROTOCOL', 'the other side sent credit for an unknown lane');
   }
   return { lane, position: positionOf(body.subarray(1)) };

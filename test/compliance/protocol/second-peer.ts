@@ -30,6 +30,7 @@ export const kinds = {
   response: 20,
   failure: 21,
   streamOpen: 22,
+  protocol: 23,
 } as const;
 
 /** A frame (clause 3.1), with a header that need not be true. */
@@ -62,7 +63,8 @@ export const validHello = {
   instance: 'first run',
   maxMessageBytes: 2 ** 24,
   compressions: ['zlib'],
-  windows: { messages: 2 ** 22, requests: 2 ** 22 },
+  windows: { messages: 2 ** 22, requests: 2 ** 22, protocols: 2 ** 22 },
+  protocols: [],
 };
 
 export function hello(fields: Record<string, unknown> = {}): Buffer {

@@ -66,7 +66,7 @@ suite('protocol 10: sessions', () => {
     const again = await dialPlain(node, identity);
     const behind = eventOf(node, 'node_message');
     const { session } = await again.shakeHands({ session: { id, receivedBytes: 0 } });
-    assert.deepEqual(session, { id, receivedBytes: message.length, resumed: true });
+    assert.deepEqual(session, { id, receivedBytes: message.length, breaks: 1, resumed: true });
     again.write(textMessage('behind'));
     assert.equal((await behind)[1], 'behind');
   });
@@ -303,11 +303,11 @@ suite('protocol 10: sessions', () => {
     await tooLate.peer.end();
     const { id } = tooLate.session;
     const cut = await answered(node, identity, { id, receivedBytes: 0 });
-    assert.deepEqual(cut.session, { id, receivedBytes: 0, resumed: true });
+    assert.deepEqual(cut.session, { id, receivedBytes: 0, breaks: 0, resumed: true });
     cut.peer.socket.destroy();
     const message = eventOf(node, 'node_message');
     const last = await answered(node, identity, { id, receivedBytes: 0 });
-    assert.deepEqual(last.session, { id, receivedBytes: 0, resumed: true });
+    assert.deepEqual(last.session, { id, receivedBytes: 0, breaks: 0, resumed: true });
     last.peer.write(frame(kinds.accept), textMessage('said before it began'));
     const [connection, data] = await message;
     assert.equal(data, 'said before it began');
@@ -320,6 +320,7 @@ suite('protocol 10: sessions', () => {
     assert.deepEqual(later.session, {
       id,
       receivedBytes: textMessage('said before it began').length,
+      breaks: 1,
       resumed: true,
     });
   });
@@ -387,7 +388,7 @@ async function answered(
 
 function assertNew(session: unknown): void {
   const { id, ...rest } = session as { id: string };
-  assert.deepEqual(rest, { receivedBytes: 0, resumed: false });
+  assert.deepEqual(rest, { receivedBytes: 0, breaks: 0, resumed: false });
   assert.match(id, /^[0-9a-f]{32}$/);
 }
 

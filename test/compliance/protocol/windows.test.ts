@@ -47,8 +47,14 @@ suite('protocol 12: windows', () => {
     const node = await startNode(t, { limits: { unhandledMaxBytes: 12_345 } });
     const peer = await dialPlain(node);
     const { windows } = await peer.shakeHands();
-    assert.deepEqual(windows, { messages: 12_345, requests: 12_345 });
-    for (const wrong of [undefined, null, [1, 1], { messages: 1 }, { messages: 0, requests: 1 }]) {
+    assert.deepEqual(windows, { messages: 12_345, requests: 12_345, protocols: 12_345 });
+    for (const wrong of [
+      undefined,
+      null,
+      [1, 1],
+      { messages: 1 },
+      { messages: 0, requests: 1, protocols: 1 },
+    ]) {
       const other = await dialPlain(node);
       other.write(hello({ windows: wrong }));
       assert.equal((await other.goodbye()).code, 'protocol');
@@ -56,7 +62,7 @@ suite('protocol 12: windows', () => {
   });
 
   test('12.3 our messages keep to the window, and what is of no lane waits for none', async (t) => {
-    const { node, peer, connection } = await pair(t, {}, { messages: 300, requests: 1 });
+    const { node, peer, connection } = await pair(t, {}, { messages: 300, requests: 1, protocols: 1 });
     for (let count = 0; count < 4; count++) connection.send(new Uint8Array(72));
     const requests = [1, 2].map(() => connection.request(new Uint8Array(68)));
     for (let count = 0; count < 2; count++) await peer.expect(kinds.message);
@@ -108,7 +114,7 @@ suite('protocol 12: windows', () => {
   }
 
   test('12.4 a position that was passed says nothing', async (t) => {
-    const { peer, connection } = await pair(t, {}, { messages: 200, requests: 1 });
+    const { peer, connection } = await pair(t, {}, { messages: 200, requests: 1, protocols: 1 });
     for (let count = 0; count < 3; count++) connection.send(new Uint8Array(72));
     await peer.expect(kinds.message);
     peer.write(credit(0, 0), credit(0, 200), credit(0, 400), credit(0, 300));
@@ -154,7 +160,7 @@ suite('protocol 12: windows', () => {
 async function pair(
   t: TestContext,
   options?: NodeOptions,
-  windows = { messages: 2 ** 22, requests: 2 ** 22 },
+  windows = { messages: 2 ** 22, requests: 2 ** 22, protocols: 2 ** 22 },
 ) {
   const node = await startNode(t, options);
   const [peer, [connection]] = await Promise.all([

@@ -147,6 +147,36 @@ suite('peers that send faster than they are handled', () => {
     assert.ok(grown < 16, `4,000 requests hold ${grown} MiB`);
   });
 
+  test('frames of a protocol that is not done with them wait up to 4 MiB, and one beyond them ends the connection', async () => {
+    const { victim, port } = scene;
+    const usedBefore = await usedMiB();
+    const { handled } = await victim.call('stats');
+    await victim.call('handlers', 'hold');
+    const peer = await RawPeer.connect(port, { protocols: ['victim/1'] });
+    const one = rawFrame(FrameKind.protocol, Buffer.alloc(1_000));
+    const count = Math.ceil(windowBytes / cost(1_000));
+    peer.write(times(count, one));
+    await peer.synced();
+    assert.equal((await victim.call('stats')).handled, handled + count);
+    const grown = (await usedMiB()) - usedBefore;
+    assert.ok(grown < 16, `${grown} MiB are in its hands`);
+    peer.write(one);
+    assert.equal((await peer.goodbye()).code, 'protocol');
+  });
+
+  test('frames of a protocol do not hold the large pieces of memory that they came in', async () => {
+    const { victim, port } = scene;
+    const usedBefore = await usedMiB();
+    await victim.call('handlers', 'hold');
+    const peer = await RawPeer.connect(port, { protocols: ['victim/1'] });
+    const fill = times(1360, rawFrame(delivered, uint32(1)));
+    const record = Buffer.concat([rawFrame(FrameKind.protocol, Buffer.alloc(100)), fill]);
+    for (let sent = 0; sent < 4_000; sent++) await peer.writeAll(record);
+    await peer.synced();
+    const grown = (await usedMiB()) - usedBefore;
+    assert.ok(grown < 16, `4,000 frames hold ${grown} MiB`);
+  });
+
   test('requests count by what they hold when decompressed', async () => {
     const { victim, port } = scene;
     await victim.call('handlers', 'hold');

@@ -53,7 +53,7 @@ class DeafPeers {
   /** Connects a peer for which the victim has more to send than the system takes. */
   async add(hello: { session?: unknown }, begun: Buffer, rest: Buffer): Promise<RawPeer> {
     // With windows as wide as that, messages wait for the link alone.
-    const windows = { messages: 2 ** 40, requests: 2 ** 40 };
+    const windows = { messages: 2 ** 40, requests: 2 ** 40, protocols: 2 ** 40 };
     const peer = await RawPeer.connect(this.#scene.port, { windows, ...hello });
     await this.#scene.victim.event('connected', peer.id);
     peer.turnDeaf();

@@ -16,7 +16,7 @@ function dial(
   node: Node,
   { identity, ...asked }: Partial<HelloSession> & { identity: Identity },
 ): Promise<HandMadePeer> {
-  const session = { id: 'the session', receivedBytes: 0, resumed: false, ...asked };
+  const session = { id: 'the session', receivedBytes: 0, breaks: 0, resumed: false, ...asked };
   return HandMadePeer.dial(t, node, { engine, identity, hello: { session } });
 }
 
@@ -164,7 +164,7 @@ suite('who breaks the rules of a session is left', () => {
       session: ({ id }) => {
         answers += 1;
         const isLying = answers > 1 && answers < 5;
-        return { id, receivedBytes: isLying ? 1_000_000 : 0, resumed: isLying };
+        return { id, receivedBytes: isLying ? 1_000_000 : 0, breaks: 0, resumed: isLying };
       },
     });
     const connection = await node.connectWithNode('127.0.0.1', port, { reconnect: true });

@@ -24,6 +24,7 @@ test('without any, everything has its default', () => {
     deny: new Set(),
     reconnect: { minDelayMs: 1_000, maxDelayMs: 60_000, maxTrials: Number.POSITIVE_INFINITY },
     p2pnetwork: { bigIntegers: false },
+    protocols: [],
     limits: defaultLimits,
     runtime: systemRuntime,
   });
@@ -57,6 +58,7 @@ test('what is given is taken, and stays as it is', () => {
     deny: new Set(['0f'.repeat(64), ...ids]),
     reconnect: Object.freeze({ minDelayMs: 5 }),
     p2pnetwork: Object.freeze({ bigIntegers: true }),
+    protocols: Object.freeze([]),
     limits: Object.freeze({ maxMessageBytes: 1_000 }),
     identity: Identity.generate(),
     transports: Object.freeze([memory()]),

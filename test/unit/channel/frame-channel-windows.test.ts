@@ -14,7 +14,7 @@ const { message, deliver, delivered, request, response, credit, goodbye } = Fram
 
 /** What a message of 72 bytes costs is 200. */
 const text = 'x'.repeat(72);
-const windows = { messages: 1_000, requests: 1_000 };
+const windows = { messages: 1_000, requests: 1_000, protocols: 1_000 };
 
 function narrowChannel() {
   return openChannel({ hello: { ...hello, windows } });
@@ -120,7 +120,10 @@ suite('requests', () => {
 
   /** Requests whose handlers settle when the test says so. */
   function slowRequests() {
-    const scene = openChannel({ limits, hello: { ...hello, windows: { messages: 1_000, requests: 2_000 } } });
+    const scene = openChannel({
+      limits,
+      hello: { ...hello, windows: { messages: 1_000, requests: 2_000, protocols: 1_000 } },
+    });
     const running: PromiseWithResolvers<Data>[] = [];
     scene.behaviour.request = () => {
       const run = Promise.withResolvers<Data>();

@@ -18,7 +18,8 @@ const ours: Hello = {
   instance: 'a',
   maxMessageBytes: 1_000,
   compressions: ['none'],
-  windows: { messages: 4_194_304, requests: 4_194_304 },
+  windows: { messages: 4_194_304, requests: 4_194_304, protocols: 4_194_304 },
+  protocols: [],
   replace: false,
 };
 const theirs: Hello = { ...ours, port: 2, name: 'theirs', instance: 'b' };

@@ -37,7 +37,7 @@ import { Line } from './streams-line.ts';
 const kibibyte = 1024;
 const mebibyte = 1024 * kibibyte;
 
-const session = { id: 'name', receivedBytes: 0, resumed: false };
+const session = { id: 'name', receivedBytes: 0, breaks: 0, resumed: false };
 
 const quietUser = {
   readBytes: 0,

@@ -26,7 +26,7 @@ function outgoingWith(windows: Partial<Windows>, limits: Partial<Limits> = {}) {
   const outgoing = new Outgoing({
     link,
     limits: resolveLimits(limits),
-    windows: { messages: 10 * cost(100), requests: 10 * cost(100), ...windows },
+    windows: { messages: 10 * cost(100), requests: 10 * cost(100), protocols: 10 * cost(100), ...windows },
   });
   const sent = async (): Promise<Frame[]> => {
     await turn();

@@ -21,6 +21,7 @@ export const hello = {
   maxMessageBytes: 1_000_000,
   compressions: ['none', 'zlib'],
   windows: defaultWindows,
+  protocols: [],
   replace: false,
 } as const;
 
@@ -67,12 +68,14 @@ export function openChannel({
       runtime,
       log: silentLog,
       traffic: silentLog,
+      protocols: theirs.protocols.map((name) => ({ name, outlivesLinks: !name.startsWith('fleeting') })),
     },
   );
   const told: string[] = [];
   const behaviour = {
     message: (_data: Data): boolean | Promise<boolean> => true,
     request: (data: Data): Data | Promise<Data | undefined> => data,
+    protocol: (_bytes: Uint8Array): Promise<void> | undefined => undefined,
   };
   const handler: ChannelHandler = {
     connected: () => true,
@@ -89,6 +92,12 @@ export function openChannel({
     slow: ({ handler, waiting, deliveries }) =>
       void told.push(`slow ${handler}, ${waiting} wait, ${deliveries} deliveries`),
     returned: ({ count, code }) => void told.push(`returned ${count} ${code}`),
+    protocolOpened: (name) => void told.push(`opened ${name}`),
+    protocol: (name, bytes) => {
+      told.push(`${name} ${Buffer.from(bytes)}`);
+      return behaviour.protocol(bytes);
+    },
+    protocolClosed: (name) => void told.push(`closed ${name}`),
     unanswerable: (error) => void told.push(`unanswerable ${(error as Error).message}`),
     rejected: (error) => void told.push(`rejected ${(error as { code?: string }).code}`),
     unlinked: () => {},

@@ -38,7 +38,7 @@ function open(link = new FakeLink()) {
   };
   const resume = (receivedBytes: number, rest: Uint8Array[] = []): FakeLink => {
     const next = new FakeLink();
-    session.resumeOver(next, { promisedBytes: user.readBytes, receivedBytes }, rest);
+    session.resumeOver(next, { receivedBytes: user.readBytes, breaks: session.breaks }, receivedBytes, rest);
     return next;
   };
   return { runtime, link, session, told, user, resume };
@@ -105,7 +105,7 @@ suite('after a break', () => {
     });
     const next = new FakeLink();
     next.room = 2;
-    session.resumeOver(next, { promisedBytes: 0, receivedBytes: 0 }, []);
+    session.resumeOver(next, { receivedBytes: 0, breaks: 1 }, 0, []);
     await turn();
     assert.deepEqual([next.pieces.length, isDrained], [2, false]);
     next.makeRoom();
@@ -134,11 +134,12 @@ suite('after a break', () => {
     session.send(new Uint8Array(3));
     user.readBytes = 7;
     const disagree = withCode('ERR_PROTOCOL');
-    for (const [promisedBytes, receivedBytes] of [
-      [6, 3],
-      [7, 4],
+    for (const [promised, receivedBytes] of [
+      [{ receivedBytes: 6, breaks: 0 }, 3],
+      [{ receivedBytes: 7, breaks: 0 }, 4],
+      [{ receivedBytes: 7, breaks: 1 }, 3],
     ] as const) {
-      assert.throws(() => session.resumeOver(new FakeLink(), { promisedBytes, receivedBytes }, []), disagree);
+      assert.throws(() => session.resumeOver(new FakeLink(), promised, receivedBytes, []), disagree);
     }
     assert.throws(() => session.onAcknowledged(4, 0), disagree);
     assert.equal(session.isSuspended, false);
@@ -363,7 +364,7 @@ suite('acknowledgements', () => {
 });
 
 suite('a channel over a session', () => {
-  const session = { id: 'name', receivedBytes: 0, resumed: false };
+  const session = { id: 'name', receivedBytes: 0, breaks: 0, resumed: false };
   const openSession = (limits = {}) =>
     openChannel({ limits, hello: { ...hello, session }, direction: 'inbound' });
   const acknowledge = (position: number) => smallFrame(FrameKind.acknowledge, positionBody(position));
@@ -388,7 +389,7 @@ suite('a channel over a session', () => {
     const resume = (): void => {
       const at = (receivedBytes: number) => ({
         ...hello,
-        session: { ...session, receivedBytes, resumed: true },
+        session: { ...session, receivedBytes, breaks: channel.session!.breaks, resumed: true },
       });
       const ours = at(channel.session!.heardBytes);
       link = new FakeLink();

@@ -79,7 +79,7 @@ test('a session is on offer to each node until it begins, to so many of them tha
   const { durable, keep } = start();
   const linkOf = (remoteId: string, protocol = 'tls') =>
     ({ remoteId, security: { protocol } }) as unknown as Link;
-  const asked = { id: 'theirs', receivedBytes: 0, resumed: false };
+  const asked = { id: 'theirs', receivedBytes: 0, breaks: 0, resumed: false };
   const offers = Array.from({ length: 1_001 }, (_, index) => {
     const link = linkOf(`${index}`);
     return { link, asked: { ...asked, id: durable.answer(link, asked).id } };

@@ -17,7 +17,8 @@ const hello: Hello = {
   instance: '0123456789abcdef',
   maxMessageBytes: 16 * 1024 * 1024,
   compressions: ['none', 'zlib'],
-  windows: { messages: 4_194_304, requests: 4_194_304 },
+  windows: { messages: 4_194_304, requests: 4_194_304, protocols: 4_194_304 },
+  protocols: [],
   replace: false,
 };
 
@@ -27,6 +28,8 @@ const decodeText = (text: string): Hello => decodeHello(utf8.encode(text));
 
 test('what was said is what is heard', () => {
   assert.deepEqual(decodeHello(encodeHello(hello)), hello);
+  const protocols = Array.from({ length: 32 }, (_, index) => `overlay/${index}`.padEnd(64, '~'));
+  assert.deepEqual(decodeHello(encodeHello({ ...hello, protocols })).protocols, protocols);
   const empty = { ...hello, network: '', name: '', port: 0, compressions: [], replace: true };
   assert.deepEqual(decodeHello(encodeHello(empty)), empty);
 });
@@ -101,6 +104,27 @@ suite('a hello that is none is refused:', () => {
     instance: [undefined, null, 5, 'x'.repeat(65)],
     maxMessageBytes: [undefined, null, 0, -1, '1', 1.5, 2 ** 60],
     compressions: [undefined, null, 'zlib', {}, 5],
+    windows: [
+      undefined,
+      null,
+      [],
+      {},
+      { messages: 1, requests: 1 },
+      { messages: 1, requests: 0, protocols: 1 },
+    ],
+    protocols: [
+      undefined,
+      null,
+      'a/1',
+      [5],
+      [''],
+      ['a b'],
+      ['é/1'],
+      ['x'.repeat(65)],
+      ['a/1', 'a/1'],
+      Array.from({ length: 33 }, (_, index) => `a/${index}`),
+    ],
+    session: [null, {}, { id: 'a' }, { id: 'a', receivedBytes: 0, breaks: -1 }],
   };
   for (const [field, values] of Object.entries(fields)) {
     for (const value of values) {

@@ -44,14 +44,14 @@ suite('a credit', () => {
       new Uint8Array(0),
       good.slice(0, 8),
       Uint8Array.of(...good, 0),
-      Uint8Array.of(2, ...good.slice(1)),
+      Uint8Array.of(3, ...good.slice(1)),
       Uint8Array.of(0, 255, 255, 255, 255, 255, 255, 255, 255),
     ];
     for (const body of bodies) assert.throws(() => decodeCredit(body), withCode('ERR_PROTOCOL'));
   });
 });
 
-test('messages and deliveries are of one lane, requests of another, and nothing else is of any', () => {
+test('messages and deliveries are of one lane, requests and protocols of one each, and nothing else is of any', () => {
   const lanes = Object.entries(FrameKind).filter(([, kind]) => laneOf(kind) !== undefined);
   assert.deepEqual(
     lanes.map(([name, kind]) => [name, laneOf(kind)]),
@@ -59,6 +59,7 @@ test('messages and deliveries are of one lane, requests of another, and nothing 
       ['message', Lane.messages],
       ['deliver', Lane.messages],
       ['request', Lane.requests],
+      ['protocol', Lane.protocols],
     ],
   );
 });

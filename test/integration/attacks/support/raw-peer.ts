@@ -88,7 +88,8 @@ export function helloWith(fields: Partial<Record<keyof Hello, unknown>> = {}): B
     instance: 'raw',
     maxMessageBytes: 2 ** 24,
     compressions: ['none'],
-    windows: { messages: 4_194_304, requests: 4_194_304 },
+    windows: { messages: 4_194_304, requests: 4_194_304, protocols: 4_194_304 },
+    protocols: [],
     replace: false,
     ...fields,
   };

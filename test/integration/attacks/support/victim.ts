@@ -5,6 +5,7 @@ import {
   type NodeConnection,
   PeerloomError,
   type PeerStream,
+  type Protocol,
   type TcpProtocol,
   tcp,
 } from '../../../../src/index.ts';
@@ -114,6 +115,12 @@ class Victim extends Base {
     for (const go of this.#letGo.splice(0)) go();
   }
 
+  /** Takes a frame of a protocol. */
+  take(): void | Promise<void> {
+    this.handled += 1;
+    return this.#hold();
+  }
+
   #hold(): void | Promise<void> {
     if (this.manner === 'prompt') return undefined;
     if (!this.manner.startsWith('hold')) return new Promise(setImmediate);
@@ -124,8 +131,18 @@ class Victim extends Base {
 const accept: TcpProtocol[] = ['tls'];
 if (plain) accept.push('plain');
 if (p2pnetwork) accept.push('p2pnetwork');
-const node = new Victim(host, 0, {
+/** A protocol that treats what it gets as the handlers of the node do. */
+const protocol: Protocol = {
+  name: 'victim/1',
+  attach() {},
+  opened() {},
+  received: () => node.take(),
+  closed() {},
+};
+
+const node: Victim = new Victim(host, 0, {
   ...nodeOptions,
+  protocols: [protocol],
   authorize: (peer) => (peer.name === 'doubtful' ? new Promise<never>(() => {}) : true),
   transports: [tcp({ accept })],
 });

@@ -1,0 +1,164 @@
+import { PeerloomError } from '../base/errors.ts';
+import { FrameKind } from '../wire/frames/frame.ts';
+import type { Frame } from '../wire/frames/frame-reader.ts';
+import type { Hello } from '../wire/frames/hello.ts';
+import { alone } from '../wire/frames/own-memory.ts';
+import type { ChannelHandler, SpokenProtocol } from './channel.ts';
+import { costOf } from './receive/inbox.ts';
+import { ReceiveWindow } from './receive/receive-window.ts';
+import type { OutgoingPayload } from './send/cut-message.ts';
+
+export interface ProtocolFramesOptions {
+  readonly ours: Hello;
+  readonly theirs: Hello;
+  /** Those of this node, in the order of its hello. */
+  readonly spoken: readonly SpokenProtocol[];
+  readonly maxBodyBytes: number;
+  /** Tells the other side how far it may send. */
+  readonly grant: (position: number) => void;
+  readonly send: (kind: number, payload: OutgoingPayload) => boolean;
+  /** How often the session of this side broke so far. */
+  readonly breaks: () => number;
+}
+
+/** The latest 256 breaks can be told apart. */
+const epochOf = (breaks: number): number => breaks & 0xff;
+
+/**
+ * What protocols beside messages say over a connection (docs/protocol.md, section 13).
+ *
+ * Frames are handed on as they arrive, whatever runs. Those of which the protocol is not done yet fill a window of their
+ * own, past which they wait at the sender. A protocol whose frames do not outlive a link sees each link of a session as
+ * a connection of its own: what was sent over an earlier one is recognised by its number of breaks, and dropped.
+ */
+export class ProtocolFrames {
+  /** What both sides speak: by its name, the place in this side's hello. */
+  readonly #places = new Map<string, number>();
+  /** By the place in the other side's hello. */
+  readonly #spoken: readonly (SpokenProtocol | undefined)[];
+  readonly #options: ProtocolFramesOptions;
+  readonly #window: ReceiveWindow;
+  #theirEpoch: number;
+  /** What arrived before the connect handler was called. */
+  #early: Frame[] = [];
+  /** What the frames cost that were handed on and are not done. */
+  #inHandBytes = 0;
+  #earlyBytes = 0;
+  #handler: ChannelHandler | undefined;
+  /** Those of which the user was told that they are open. */
+  readonly #open = new Set<string>();
+  #isLinked = true;
+  #isClosed = false;
+
+  constructor(options: ProtocolFramesOptions) {
+    const { ours, theirs, spoken, grant } = options;
+    this.#options = options;
+    this.#window = new ReceiveWindow(ours.windows.protocols, grant);
+    this.#theirEpoch = epochOf(theirs.session?.breaks ?? 0);
+    this.#spoken = theirs.protocols.map((theirName) => spoken.find(({ name }) => name === theirName));
+    for (const protocol of this.#spoken) {
+      if (protocol !== undefined) this.#places.set(protocol.name, ours.protocols.indexOf(protocol.name));
+    }
+  }
+
+  get heldBytes(): number {
+    return this.#inHandBytes + this.#earlyBytes;
+  }
+
+  /** The connect handler was called. */
+  start(handler: ChannelHandler): void {
+    this.#handler = handler;
+    this.#openAll();
+    const early = this.#early;
+    this.#early = [];
+    this.#earlyBytes = 0;
+    for (const frame of early) this.#handOn(frame);
+  }
+
+  /**
+   * @returns false above the high-water mark, or where the protocol is not open.
+   * @throws PeerloomError `ERR_QUEUE_FULL`.
+   */
+  send(name: string, body: Uint8Array): boolean {
+    if (!this.#open.has(name)) return false;
+    const format = this.#places.get(name)!;
+    const compression = epochOf(this.#options.breaks());
+    return this.#options.send(FrameKind.protocol, { format, compression, body });
+  }
+
+  /** @throws PeerloomError `ERR_PROTOCOL`, `ERR_MESSAGE_TOO_LARGE`. */
+  onFrame(frame: Frame): void {
+    const { body, format } = frame;
+    const { maxBodyBytes } = this.#options;
+    if (body.length > maxBodyBytes) {
+      const message = `a frame of a protocol of ${body.length} bytes; at most ${maxBodyBytes} are allowed`;
+      throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
+    }
+    if (this.#spoken[format] === undefined) {
+      throw new PeerloomError('ERR_PROTOCOL', 'the other side sent a frame of a protocol that is not spoken');
+    }
+    if (this.#isClosed) {
+      this.#window.handled(costOf(body.length));
+      return;
+    }
+    this.#window.check(this.heldBytes);
+    if (this.#handler !== undefined) {
+      this.#handOn(frame);
+      return;
+    }
+    this.#early.push(frame);
+    this.#earlyBytes += costOf(body.length);
+  }
+
+  /** The link broke, and another one may take its place. */
+  unlinked(): void {
+    this.#isLinked = false;
+    for (const protocol of this.#spoken) if (protocol?.outlivesLinks === false) this.#closeOne(protocol.name);
+  }
+
+  /** Everything goes on over another link. */
+  relinked(theirs: Hello): void {
+    this.#theirEpoch = epochOf(theirs.session!.breaks);
+    this.#isLinked = true;
+    if (this.#handler !== undefined) this.#openAll();
+  }
+
+  /** Nothing can be sent any more, and nothing that arrives is handed on. */
+  close(): void {
+    this.#isClosed = true;
+    this.#early = [];
+    this.#earlyBytes = 0;
+    for (const name of [...this.#open]) this.#closeOne(name);
+  }
+
+  #openAll(): void {
+    for (const protocol of this.#spoken) {
+      if (this.#isClosed) return;
+      if (protocol === undefined || this.#open.has(protocol.name)) continue;
+      if (!this.#isLinked && !protocol.outlivesLinks) continue;
+      this.#open.add(protocol.name);
+      this.#handler!.protocolOpened(protocol.name);
+    }
+  }
+
+  #closeOne(name: string): void {
+    if (this.#open.delete(name)) this.#handler!.protocolClosed(name);
+  }
+
+  #handOn({ format, compression, body }: Frame): void {
+    const costBytes = costOf(body.length);
+    const { name, outlivesLinks } = this.#spoken[format]!;
+    const isOfEarlierLink = !outlivesLinks && compression !== this.#theirEpoch;
+    const pending =
+      isOfEarlierLink || !this.#open.has(name) ? undefined : this.#handler!.protocol(name, alone(body));
+    if (pending === undefined) {
+      this.#window.handled(costBytes);
+      return;
+    }
+    this.#inHandBytes += costBytes;
+    void pending.then(() => {
+      this.#inHandBytes -= costBytes;
+      this.#window.handled(costBytes);
+    });
+  }
+}

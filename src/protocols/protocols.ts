@@ -1,0 +1,140 @@
+import type { NodeConnection } from '../api/node-connection.ts';
+import type { Protocol, ProtocolHost, ProtocolPeer } from '../api/protocol.ts';
+import { messageOf, shown } from '../base/arguments.ts';
+import type { Log } from '../base/debug.ts';
+import { isPeerloomError } from '../base/errors.ts';
+import { isPromiseLike } from '../base/promise-like.ts';
+import type { Runtime } from '../base/runtime.ts';
+import type { Channel, SpokenProtocol } from '../channel/channel.ts';
+import type { ProtocolEvents } from '../peers/connections.ts';
+import { goodbye } from '../wire/frames/goodbye.ts';
+
+export interface ProtocolsOptions {
+  readonly id: string;
+  readonly runtime: Runtime;
+  readonly log: Log;
+  /** A protocol threw something that is no PeerloomError. */
+  readonly onFailure: (error: Error, peer: NodeConnection | undefined) => void;
+}
+
+/** A protocol of the node, and the peers that it is open for. */
+interface Attached {
+  readonly protocol: Protocol;
+  readonly peers: Map<NodeConnection, OpenPeer>;
+}
+
+/** What a node speaks beside messages: hands what connections report to the protocol concerned. */
+export class Protocols implements ProtocolEvents {
+  readonly #options: ProtocolsOptions;
+  readonly #attached: ReadonlyMap<string, Attached>;
+
+  constructor(protocols: readonly Protocol[], options: ProtocolsOptions) {
+    this.#options = options;
+    this.#attached = new Map(
+      protocols.map((protocol) => [protocol.name, { protocol, peers: new Map<NodeConnection, OpenPeer>() }]),
+    );
+  }
+
+  get spoken(): readonly SpokenProtocol[] {
+    return [...this.#attached].map(([name, { protocol }]) => ({
+      name,
+      outlivesLinks: protocol.outlivesLinks ?? true,
+    }));
+  }
+
+  /** Gives each protocol its host. @throws what it throws. */
+  attach(): void {
+    const { id, runtime, log } = this.#options;
+    for (const [name, { protocol, peers }] of this.#attached) {
+      const host: ProtocolHost = {
+        id,
+        runtime,
+        log: (text) => log(`${name}: ${text}`),
+        get peers() {
+          return new Set(peers.values());
+        },
+      };
+      protocol.attach(host);
+    }
+  }
+
+  opened(name: string, connection: NodeConnection, channel: Channel): void {
+    const { protocol, peers } = this.#attached.get(name)!;
+    const peer = new OpenPeer(name, connection, channel);
+    peers.set(connection, peer);
+    this.#guarded(name, connection, () => protocol.opened(peer));
+  }
+
+  received(name: string, connection: NodeConnection, bytes: Uint8Array): Promise<void> | undefined {
+    const { protocol, peers } = this.#attached.get(name)!;
+    const peer = peers.get(connection)!;
+    const fail = (error: unknown): void => this.#endWith(peer, error);
+    try {
+      const pending: unknown = protocol.received(peer, bytes);
+      return isPromiseLike(pending) ? Promise.resolve(pending).then(() => {}, fail) : undefined;
+    } catch (error) {
+      fail(error);
+      return undefined;
+    }
+  }
+
+  closed(name: string, connection: NodeConnection): void {
+    const { protocol, peers } = this.#attached.get(name)!;
+    const peer = peers.get(connection)!;
+    peers.delete(connection);
+    peer.close();
+    this.#guarded(name, connection, () => protocol.closed(peer));
+  }
+
+  #endWith({ name, channel, connection }: OpenPeer, error: unknown): void {
+    const isTold = isPeerloomError(error);
+    if (!isTold) this.#report(name, error, connection);
+    const what = isTold ? error.message : 'the other side could not handle it';
+    channel.close(goodbye('protocol', `${name}: ${what}`));
+  }
+
+  #guarded(name: string, connection: NodeConnection, call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#report(name, error, connection);
+    }
+  }
+
+  #report(name: string, error: unknown, connection: NodeConnection): void {
+    const message = `the protocol ${name} failed: ${messageOf(error)}`;
+    this.#options.onFailure(new Error(message, { cause: error }), connection);
+  }
+}
+
+class OpenPeer implements ProtocolPeer {
+  readonly name: string;
+  readonly connection: NodeConnection;
+  readonly channel: Channel;
+  #isOpen = true;
+
+  constructor(name: string, connection: NodeConnection, channel: Channel) {
+    this.name = name;
+    this.connection = connection;
+    this.channel = channel;
+  }
+
+  get id(): string {
+    return this.connection.id;
+  }
+
+  send(bytes: Uint8Array): boolean {
+    if (!ArrayBuffer.isView(bytes) || Object.prototype.toString.call(bytes) !== '[object Uint8Array]') {
+      throw new TypeError(`a protocol sends a Uint8Array, not ${shown(bytes)}`);
+    }
+    return this.#isOpen && this.channel.sendProtocol(this.name, bytes);
+  }
+
+  drained(): Promise<void> {
+    return this.channel.drained();
+  }
+
+  close(): void {
+    this.#isOpen = false;
+  }
+}
