@@ -11,6 +11,7 @@ import { checkRuntime } from '../base/checked-runtime.ts';
 import { PeerloomError } from '../base/errors.ts';
 import { type LimitOptions, type Limits, resolveLimits } from '../base/limits.ts';
 import { type Runtime, systemRuntime } from '../base/runtime.ts';
+import { secretBytes } from '../base/secret-bytes.ts';
 import { Identity } from '../identity/identity.ts';
 import { type IdentityFile, loadOrCreateIdentity } from '../identity/identity-file.ts';
 import type { Security } from '../transport/security.ts';
@@ -216,6 +217,7 @@ export function resolveOptions(given: NodeOptions = {}): ResolvedOptions {
   if (networkKey === '')
     throw new TypeError('networkKey must not be empty: leave it out for a network without a key');
   if (networkKey !== undefined) checkWellFormed('networkKey', networkKey);
+  const runtime = checkRuntime(given.runtime ?? systemRuntime);
   return Object.freeze({
     name,
     network,
@@ -231,8 +233,8 @@ export function resolveOptions(given: NodeOptions = {}): ResolvedOptions {
     p2pnetwork: resolveP2pnetwork(given.p2pnetwork),
     protocols: checkProtocols(given.protocols ?? []),
     limits: resolveLimits(given.limits),
-    runtime: checkRuntime(given.runtime ?? systemRuntime),
-    identity: resolveIdentity(given.identity),
+    runtime,
+    identity: resolveIdentity(given.identity, runtime),
   });
 }
 
@@ -264,8 +266,8 @@ function idSet(name: string, ids: Iterable<string>): ReadonlySet<string> {
 }
 
 /** @throws TypeError, and what {@link loadOrCreateIdentity} throws. */
-export function resolveIdentity(identity: NodeOptions['identity']): Identity {
-  if (identity === undefined) return Identity.generate();
+export function resolveIdentity(identity: NodeOptions['identity'], runtime: Runtime): Identity {
+  if (identity === undefined) return Identity.fromSeed(secretBytes(runtime, 32, 'identity'));
   if (Identity.isGenuine(identity)) return identity;
   if (typeof identity !== 'object' || identity === null) {
     throw new TypeError(`identity must be an Identity or { path, passphrase }, not ${shown(identity)}`);

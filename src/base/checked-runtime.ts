@@ -22,6 +22,7 @@ export function checkRuntime(given: Runtime): Runtime {
     throw new TypeError(`runtime must be ${example}, not ${shown(given)}`);
   }
   if (given.isVirtual !== undefined) checkType('runtime.isVirtual', given.isVirtual, 'boolean');
+  if (given.secretBytes !== undefined) checkSecretBytes(given);
   const checked = checkedRuntime(given, (error) => {
     throw error;
   });
@@ -29,6 +30,15 @@ export function checkRuntime(given: Runtime): Runtime {
   checked.wallNow();
   checked.setTimeout(() => {}, 0).cancel();
   return given;
+}
+
+/** A runtime in real time whose keys a seed decides would be a node without secrets. */
+function checkSecretBytes({ isVirtual, secretBytes }: Runtime): void {
+  checkType('runtime.secretBytes', secretBytes, 'function');
+  if (isVirtual === true) return;
+  throw new TypeError(
+    'runtime.secretBytes is for simulations, with isVirtual: true. Leave it out: keys then come from the system',
+  );
 }
 
 /**
@@ -44,6 +54,8 @@ export function checkedRuntime(given: Runtime, report: (error: TypeError) => voi
 
 class CheckedRuntime implements Runtime {
   readonly isVirtual: boolean;
+  /** Only where the given runtime has it. */
+  readonly secretBytes?: (length: number, purpose?: string) => Uint8Array;
   readonly #given: Runtime;
   readonly #report: (error: TypeError) => void;
   readonly #reported = new Set<Method>();
@@ -56,6 +68,13 @@ class CheckedRuntime implements Runtime {
     this.isVirtual = given.isVirtual === true;
     this.#given = given;
     this.#report = report;
+    if (this.isVirtual && given.secretBytes !== undefined) this.secretBytes = this.#secretBytes;
+  }
+
+  #secretBytes(length: number, purpose?: string): Uint8Array {
+    const draw = (): Uint8Array | undefined => this.#given.secretBytes?.(length, purpose);
+    const given = this.#call('secretBytes', draw, bytesProblem(length));
+    return given ?? crypto.getRandomValues(new Uint8Array(length));
   }
 
   now(): number {
@@ -165,12 +184,12 @@ function randomProblem(value: number): string | undefined {
   return `must return a number of at least 0 and below 1, not ${shown(value)}`;
 }
 
-function bytesProblem(length: number): (bytes: Uint8Array) => string | undefined {
+function bytesProblem(length: number): (bytes: Uint8Array | undefined) => string | undefined {
   return (bytes) => {
     // Also of another realm.
     const isBytes = Object.prototype.toString.call(bytes) === '[object Uint8Array]';
     if (!isBytes) return `must return a Uint8Array, not ${shown(bytes)}`;
-    return bytes.length === length ? undefined : `must return ${length} bytes, not ${bytes.length}`;
+    return bytes!.length === length ? undefined : `must return ${length} bytes, not ${bytes!.length}`;
   };
 }
 

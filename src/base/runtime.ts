@@ -33,6 +33,18 @@ export interface Runtime {
    * @param purpose as in {@link Runtime.random}.
    */
   randomBytes(length: number, purpose?: string): Uint8Array;
+  /**
+   * For simulations only: bytes for keys that a seed decides, so that ids and signatures are the same in each run. A
+   * runtime with this method must have `isVirtual: true`.
+   *
+   * Nothing is secret in such a simulation: anybody who knows the seed knows the keys of its nodes and of their vaults.
+   * So `tcp()` refuses a node with such a runtime. Without this method, all keys come from the secure randomness of the
+   * system, whatever the other methods return. `Identity.generate()`, identity files, the keys of TLS and the one-time
+   * keys of HPKE always come from there.
+   *
+   * @param purpose as in {@link Runtime.random}.
+   */
+  secretBytes?(length: number, purpose?: string): Uint8Array;
 }
 
 /** Beyond this a timer of Node.js and browsers fires at once instead of late. */

@@ -21,7 +21,7 @@ const world = '';
 /**
  * A clock that stands still until somebody moves it, and chance that a seed decides. Any number of nodes may share it;
  * {@link VirtualRuntime.of} gives a node chance and a wall clock of its own. The nodes need transports that stay within
- * the process, such as `memory()`: real links take real time.
+ * the process, such as `memory()`: real links take real time, and the seed decides the keys of the nodes too.
  *
  * Before each timer, all work runs that the timers before it left behind. Timers due at the same moment run in the order
  * in which they were set.
@@ -65,6 +65,10 @@ export class VirtualRuntime implements Runtime {
 
   randomBytes(length: number, purpose?: string): Uint8Array {
     return this.#own.randomBytes(length, purpose);
+  }
+
+  secretBytes(length: number, purpose?: string): Uint8Array {
+    return this.#own.secretBytes(length, purpose);
   }
 
   /** When each timer is due, in milliseconds from now, the next one first. */
@@ -148,6 +152,10 @@ export class EntityRuntime implements Runtime {
 
   randomBytes(length: number, purpose = 'random bytes'): Uint8Array {
     return this.#world.chance.stream(this.entity, purpose).bytes(length);
+  }
+
+  secretBytes(length: number, purpose = ''): Uint8Array {
+    return this.#world.chance.stream(this.entity, `secret ${purpose}`).bytes(length);
   }
 }
 

@@ -1,6 +1,7 @@
 import { base64urlnopad } from '@scure/base';
-import { requiredBuiltin } from '../../base/builtin.ts';
 import { PeerloomError } from '../../base/errors.ts';
+import { type Runtime, systemRuntime } from '../../base/runtime.ts';
+import { secretBytes } from '../../base/secret-bytes.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import { encryptionKeyOf, type HpkeContext, type HpkeOpener, hpkeSeal } from '../hpke.ts';
 import type { Epoch } from './collection-state.ts';
@@ -20,16 +21,18 @@ const maxCached = 1_024;
 export class EpochKeys {
   readonly #ownId: string;
   readonly #opener: HpkeOpener;
+  readonly #runtime: Runtime;
   readonly #cache = new Map<string, Uint8Array>();
 
-  constructor(ownId: string, opener: HpkeOpener) {
+  constructor(ownId: string, opener: HpkeOpener, runtime: Runtime = systemRuntime) {
     this.#ownId = ownId;
+    this.#runtime = runtime;
     this.#opener = opener;
   }
 
   /** An epoch with a new key, open to this node and the readers. */
   async newEpoch(name: EpochName, from: number, readers: readonly string[]): Promise<Epoch> {
-    const key = new Uint8Array(requiredBuiltin('node:crypto', 'The vault').randomBytes(keyBytes));
+    const key = secretBytes(this.#runtime, keyBytes, 'keys of epochs');
     const wraps = await inBatches([this.#ownId, ...readers], async (id) => [id, await wrap(key, name, id)]);
     return { epoch: name.epoch, from, wraps: Object.fromEntries(wraps) };
   }

@@ -1,6 +1,8 @@
 import { requiredBuiltin } from '../../base/builtin.ts';
 import type { Data } from '../../base/data.ts';
 import { PeerloomError } from '../../base/errors.ts';
+import { type Runtime, systemRuntime } from '../../base/runtime.ts';
+import { secretBytes } from '../../base/secret-bytes.ts';
 import type { Identity } from '../../identity/identity.ts';
 import { encodeText } from '../../wire/payloads/text.ts';
 import { canonicalJson } from '../canonical-json.ts';
@@ -53,17 +55,26 @@ const itemFields = [
 /** What an item's body is longer than the text. */
 export const sealBytes = nonceBytes + tagBytes;
 
+/** What {@link sealItem} encrypts, and how. */
+export interface ItemContent {
+  /** The epoch's key, 32 bytes. */
+  readonly key: Uint8Array;
+  readonly text: Uint8Array;
+  /** Draws the nonce in simulations. Default: the system. */
+  readonly runtime?: Runtime;
+}
+
 /** Encrypts the text with the epoch's key, 32 bytes, and signs the result. */
 export function sealItem(
   identity: Identity,
   header: ItemHeader,
-  content: { readonly key: Uint8Array; readonly text: Uint8Array },
+  { key, text, runtime = systemRuntime }: ItemContent,
 ): SealedItem {
-  const { createCipheriv, randomBytes } = nodeCrypto();
-  const nonce = randomBytes(nonceBytes);
-  const cipher = createCipheriv(algorithm, content.key, nonce);
+  const { createCipheriv } = nodeCrypto();
+  const nonce = secretBytes(runtime, nonceBytes, 'nonces of items');
+  const cipher = createCipheriv(algorithm, key, nonce);
   cipher.setAAD(associated(header));
-  const parts = [nonce, cipher.update(content.text), cipher.final(), cipher.getAuthTag()];
+  const parts = [nonce, cipher.update(text), cipher.final(), cipher.getAuthTag()];
   const body = new Uint8Array(Buffer.concat(parts));
   return { ...header, body, signature: signHash(identity, purpose, signedHash(header, body)) };
 }

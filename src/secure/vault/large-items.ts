@@ -1,6 +1,8 @@
+import { bytesToHex } from '@noble/hashes/utils.js';
 import { requiredBuiltin } from '../../base/builtin.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import type { Runtime } from '../../base/runtime.ts';
+import { secretBytes } from '../../base/secret-bytes.ts';
 import { encodeText } from '../../wire/payloads/text.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import { sha256Hex } from '../digest.ts';
@@ -43,9 +45,9 @@ export class LargeItems {
     source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   ): Promise<void> {
     const { ownId, store, own, runtime } = this.#options;
-    const { createCipheriv, randomBytes } = nodeCrypto();
-    const blob = randomBytes(16).toString('hex');
-    const key = new Uint8Array(randomBytes(32));
+    const { createCipheriv } = nodeCrypto();
+    const blob = bytesToHex(secretBytes(runtime, 16, 'names of blobs'));
+    const key = secretBytes(runtime, 32, 'keys of blobs');
     const hashes: string[] = [];
     let size = 0;
     this.#removeAbandoned();

@@ -217,6 +217,7 @@ export class OwnCollections {
     return sealItem(this.#options.identity, header, {
       key: await this.#options.keys.unwrap(name, epoch),
       text,
+      runtime: this.#options.runtime,
     });
   }
 

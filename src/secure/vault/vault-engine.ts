@@ -80,7 +80,7 @@ export class VaultEngine {
     const { maxCopyBytes = defaultBounds.maxCopyBytes, maxReplicaBytes = defaultBounds.maxReplicaBytes } =
       setup;
     const store = new VaultStore(setup.path, ownId, { maxCopyBytes, maxReplicaBytes });
-    const keys = new EpochKeys(ownId, opener);
+    const keys = new EpochKeys(ownId, opener, runtime);
     const shareBytes = Math.floor(setup.maxMessageBytes * itemShareOfMessage);
     const batchBytes = Math.min(shareBytes, maxBodyBytes);
     this.ownId = ownId;

@@ -110,6 +110,11 @@ class TcpTransport implements Transport {
         'a tcp() transport belongs to one node: make one for each node',
       );
     }
+    if (context.runtime.secretBytes !== undefined) {
+      throw new TypeError(
+        'tcp() reaches beyond this process, but the seed of the runtime (runtime.secretBytes) decides the keys of this node, so they are not secret: use memory(), or a runtime without secretBytes',
+      );
+    }
     const isOpen = this.#accept.has('plain') || this.#accept.has('p2pnetwork');
     if (context.networkSecret !== undefined && isOpen) {
       throw new TypeError(

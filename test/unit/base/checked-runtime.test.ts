@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { checkedRuntime, checkRuntime } from '../../../src/base/checked-runtime.ts';
 import { type Runtime, type RuntimeTimer, systemRuntime } from '../../../src/base/runtime.ts';
+import { secretBytes } from '../../../src/base/secret-bytes.ts';
 import { turns, within } from '../../support/turns.ts';
 
 /** Of a hostile user. */
@@ -36,6 +37,14 @@ suite('a runtime that is given', () => {
       /runtime.wallNow must return milliseconds since 1970, not NaN/,
     ],
     'throws for the wall clock': [{ ...systemRuntime, wallNow: fails }, /runtime.wallNow threw: null/],
+    'has keys that are no function': [
+      { ...systemRuntime, isVirtual: true, secretBytes: 'seed' },
+      /runtime.secretBytes must be a function, not 'seed'/,
+    ],
+    'has keys of its own in real time': [
+      { ...systemRuntime, secretBytes: (length: number) => new Uint8Array(length) },
+      /runtime.secretBytes is for simulations, with isVirtual: true/,
+    ],
     'throws for the time': [{ ...systemRuntime, now: fails }, /runtime.now threw: null/],
     'has timers without cancel': [
       { ...systemRuntime, setTimeout: () => 7 },
@@ -187,6 +196,21 @@ suite('a runtime that fails later', () => {
     assert.equal(runtime.random(), 0);
     assert.deepEqual([...runtime.randomBytes(2)], [7, 7]);
     assert.deepEqual(errors, []);
+  });
+
+  test('has keys of the system instead', () => {
+    const isVirtual = true;
+    const bytes = [fails, nonsense<Uint8Array>(new Uint8Array(31)), nonsense<Uint8Array>(undefined)];
+    for (const secrets of bytes) {
+      const { runtime, errors } = checked({ isVirtual, secretBytes: secrets });
+      const [one, other] = [1, 2].map(() => Buffer.from(secretBytes(runtime, 32, 'test')).toString('hex'));
+      assert.notEqual(one, other);
+      assert.equal(errors.length, 1);
+      assert.match(errors[0]!.message, /^runtime\.secretBytes (threw|must return)/);
+    }
+    const { runtime } = checked({ isVirtual, secretBytes: (length) => new Uint8Array(length).fill(9) });
+    assert.deepEqual([...secretBytes(runtime, 2, 'test')], [9, 9]);
+    assert.equal(checked({ isVirtual }).runtime.secretBytes, undefined);
   });
 
   test('is reported with what it threw, whatever that is', () => {

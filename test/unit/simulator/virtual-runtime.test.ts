@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { checkRuntime } from '../../../src/base/checked-runtime.ts';
+import { memory, Node } from '../../../src/index.ts';
 import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 
 suite('virtual time', () => {
@@ -90,6 +91,22 @@ suite('virtual time', () => {
     runtime.of('a').setTimeout(() => ran.push(runtime.now()), 4);
     await runtime.advance(10);
     assert.deepEqual(ran, [4]);
+  });
+
+  test('decides the keys of its nodes, of each by its name', () => {
+    const idsOf = (seed: number) => {
+      const world = new VirtualRuntime({ seed });
+      return ['a', 'b'].map(
+        (name) => new Node('virtual', 1, { runtime: world.of(name), transports: [memory()] }).id,
+      );
+    };
+    const ids = idsOf(5);
+    assert.deepEqual(idsOf(5), ids);
+    assert.equal(new Set([...ids, ...idsOf(6)]).size, 4);
+    assert.throws(
+      () => new Node('127.0.0.1', 0, { runtime: new VirtualRuntime() }),
+      /^TypeError: tcp\(\) reaches beyond this process/,
+    );
   });
 
   test('keeps the chance of each purpose apart', () => {
