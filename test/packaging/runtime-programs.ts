@@ -11,6 +11,7 @@ const installed = {
   node16: { path: 'bin/node', args: [] },
   node20: { path: 'bin/node', args: [] },
   node22: { path: 'bin/node', args: [] },
+  node22newest: { path: 'bin/node', args: [] },
   node26: { path: 'bin/node', args: [] },
   deno: { path: 'deno', args: ['run', '--allow-all', '--no-lock', '--cached-only'] },
   bun: { path: 'bin/bun', args: ['run', '--no-install'] },

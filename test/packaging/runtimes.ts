@@ -11,6 +11,7 @@ import { programOf, type RuntimeProgram } from './runtime-programs.ts';
 const runtimes: Record<string, () => RuntimeProgram> = {
   [`Node.js ${process.versions.node}`]: () => ({ command: process.execPath, args: [] }),
   'Node.js 22.18': () => programOf('node22'),
+  'Node.js 22.23': () => programOf('node22newest'),
   'Node.js 26': () => programOf('node26'),
   Deno: () => programOf('deno'),
   Bun: () => programOf('bun'),
