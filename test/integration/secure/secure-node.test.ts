@@ -60,6 +60,44 @@ suite('SecureNode', () => {
     );
   });
 
+  test('tells which message its handlers are given while they run, and none after that', async (t) => {
+    const [a, b] = (await new World(t).line(2)) as [TestSecureNode, TestSecureNode];
+    const seen: unknown[] = [];
+    b.on('node_message', async (_peer, data) => {
+      seen.push(b.message?.data);
+      await turns();
+      seen.push(b.message);
+      if (data === 'fail') throw new Error('a handler failed');
+    });
+    for (const data of ['hello', 'fail']) {
+      a.sendToNodes(data);
+      await until(() => seen.length === 2, 'the handler has run');
+      assert.deepEqual(seen.splice(0), [data, undefined]);
+      assert.equal(b.message, undefined);
+    }
+  });
+
+  test('computes nothing more for a node that has left', async (t) => {
+    const [a, b] = (await new World(t).line(2)) as [TestSecureNode, TestSecureNode];
+    const gate = Promise.withResolvers<void>();
+    let asked = 0;
+    a.vaultEngine.respond = async () => {
+      asked += 1;
+      await gate.promise;
+      return null;
+    };
+    const gets = ['one', 'two', 'three'].map((item) => b.vault.get(a.id, 'c', item));
+    const failed = Promise.allSettled(gets);
+    await until(() => asked === 1, 'the first one is under way');
+    await turns();
+    await b.stop();
+    await until(() => a.allNodes.length === 0, 'b has left');
+    gate.resolve();
+    await failed;
+    await turns();
+    assert.equal(asked, 1);
+  });
+
   test('a message that is passed on stays the word of its author', async (t) => {
     const [a, b, c] = await new World(t).line(3);
     b!.on('node_message', (peer) => {
@@ -294,7 +332,9 @@ suite('SecureNode', () => {
     assert.equal(b.verify(b.id, data, signature), false);
     assert.equal(b.verify(a.id, { ...data, round: 4 }, signature), false);
     assert.equal(b.verify('nobody', data, signature), false);
-    assert.equal(b.verify(a.id, data, 'none'), false);
+    for (const malformed of ['none', '', '!', '='.repeat(86), `${signature}==`, 'ü'.repeat(86)]) {
+      assert.equal(b.verify(a.id, data, malformed), false, malformed);
+    }
     assert.equal(a.hash(data), b.hash({ round: 3, weights: Float32Array.of(1) }));
     const encrypted = await a.encrypt(b.id, data);
     assert.deepStrictEqual(await b.decrypt(encrypted), data);

@@ -84,4 +84,14 @@ suite('statements about neighbours', () => {
     assert.equal(authorsOf(statements, 'sybil').length, 50);
     assert.equal(authorsOf(statements, 'honest').length, 50);
   });
+
+  test('that a flooding neighbour repeats stay with the neighbour that brought them', () => {
+    const statements = new Statements(room);
+    const honest = names('honest', 33);
+    gather(statements, honest, 'one');
+    gather(statements, [...names('sybil', 60), ...honest], 'mallory');
+    gather(statements, names('other', 30), 'other');
+    assert.equal(authorsOf(statements, 'honest').length, 33);
+    assert.equal(authorsOf(statements, 'sybil').length, 37);
+  });
 });
