@@ -1,5 +1,5 @@
-// Federated averaging: in each round the server sends its weights to all workers, each trains them on data of its own,
-// and the mean of what comes back is the next round's weights. They travel as Float32Arrays.
+// Federated averaging: in each round the server sends its weights to all workers, and each worker trains them on its own
+// data. The mean of their answers is the weights of the next round. Weights travel as Float32Arrays.
 // Run it: node examples/averaging.ts
 import { defineRequest, Node } from 'peerloom';
 import { z } from 'zod';
@@ -7,7 +7,7 @@ import { z } from 'zod';
 const weightsSchema = z.instanceof(Float32Array);
 const train = defineRequest('train', { request: weightsSchema, response: weightsSchema });
 
-/** Learns a number, half of the way in each round; all together learn the mean. */
+/** Moves half-way to its target in each round. Together, the workers learn the mean of their targets. */
 class Worker extends Node {
   constructor(name: string, target: number) {
     super('127.0.0.1', 0, { name });
@@ -27,7 +27,7 @@ await server.waitForNodes(workers.length);
 let weights = new Float32Array(1_000);
 for (const round of [1, 2, 3]) {
   const trained: Float32Array[] = [];
-  // Two answers are enough: workers that fail, or need more than ten seconds, are left out of the round.
+  // Two answers are enough. A worker that fails, or takes more than ten seconds, misses the round.
   for await (const { data } of server.requestFromNodes(train, weights, { atLeast: 2, timeoutMs: 10_000 })) {
     if (data !== undefined) trained.push(data);
   }

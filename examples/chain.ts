@@ -21,7 +21,7 @@ const follows = (block: Block, last?: Block) =>
 class ChainNode extends Node {
   chain: Block[] = [];
 
-  /** Blocks that are false, or known already, go no further. */
+  /** Passes new valid blocks on, and ignores all others. */
   add(block: Block, from?: NodeConnection) {
     if (!follows(block, this.chain.at(-1))) return;
     this.chain.push(block);

@@ -1,4 +1,4 @@
-// A chat: lines are typed messages, and whoever joins asks for the lines that were said before.
+// A chat: lines are typed messages, and a newcomer asks for the lines that came before.
 // Run it: node examples/chat.ts ada 10001
 // And in a second terminal: node examples/chat.ts ben 10002 127.0.0.1:10001
 import { createInterface } from 'node:readline';
@@ -25,7 +25,7 @@ console.log(`* listening on port ${node.port}`);
 for (const address of addresses) {
   const peer = await node.connectWithNode(address, { retry: true, reconnect: true });
   console.log(`* found ${peer.name}`);
-  if (said.length > 0) continue; // an earlier peer has told it already
+  if (said.length > 0) continue; // an earlier peer has already sent it
   said.push(...(await peer.request(history, null)));
   for (const text of said) console.log(text);
 }

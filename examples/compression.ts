@@ -1,4 +1,4 @@
-// Compression is chosen for each message; the receiver sees the data alone.
+// Each message may be sent with a compression; the receiver gets the data as it was.
 // Run it: node examples/compression.ts
 import { type Compression, type Data, Node, type NodeConnection } from 'peerloom';
 
@@ -23,7 +23,7 @@ for (const compression of compressions) {
   connection.send(poem, { compression });
 }
 
-// To many at once it is compressed once.
+// sendToNodes compresses a message once for all peers.
 const other = await writer.connectWithNode('127.0.0.1', second.port);
 console.log('writer: sends to all');
 writer.sendToNodes({ poem }, { compression: 'brotli' });

@@ -1,4 +1,4 @@
-// Job distribution: each worker that is free gets the next job, and the job of a worker that fails goes to another one.
+// Job distribution: each free worker gets the next job. If a worker fails, another one gets its job.
 // Run it: node examples/jobs.ts
 import { defineRequest, Node, type NodeConnection, type PeerloomError } from 'peerloom';
 import { z } from 'zod';
@@ -17,7 +17,7 @@ class Worker extends Node {
   constructor(name: string) {
     super('127.0.0.1', 0, { name });
     this.handle(countPrimes, (_boss, { from, to }) => {
-      if (name === 'cleo') void this.stop(); // leaves in the middle of her work
+      if (name === 'cleo') void this.stop(); // she leaves in the middle of her work
       return Array.from({ length: to - from }, (_, index) => from + index).filter(isPrime).length;
     });
   }

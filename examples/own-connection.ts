@@ -1,4 +1,4 @@
-// Connections that know and do more: extend NodeConnection, and have the node make them.
+// Connections with state and methods of your own: extend NodeConnection, and let the node create them.
 // Run it: node examples/own-connection.ts
 import { type ConnectionDetails, type Data, type Link, Node, NodeConnection } from 'peerloom';
 

@@ -1,4 +1,4 @@
-// A connection that comes back by itself: as it was after a cut, and as a new one when the other node was restarted.
+// A connection that comes back by itself: the same one after a cut, a new one after the other node has restarted.
 // Run it: node examples/reconnect.ts
 import {
   type ConnectionDetails,

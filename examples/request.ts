@@ -1,4 +1,4 @@
-// Questions and answers: what nodeRequest returns, or resolves to, goes back to who asked.
+// Requests: the value that nodeRequest returns, or resolves to, goes back to the node that asked.
 // Run it: node examples/request.ts
 import { type Data, Node, type NodeConnection, PeerloomError } from 'peerloom';
 

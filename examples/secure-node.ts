@@ -1,4 +1,4 @@
-// Every message is signed by who wrote it, whoever brings it; sendTo encrypts to one node alone.
+// Every message is signed by its author, whichever node brings it. sendTo encrypts a message for one node.
 // Run it: node examples/secure-node.ts
 import type { Data, NodeConnection } from 'peerloom';
 import { SecureNode } from 'peerloom/secure';
@@ -7,7 +7,7 @@ class MyNode extends SecureNode {
   override nodeMessage(peer: NodeConnection, data: Data) {
     const author = names.get(this.message!.author);
     console.log(`${this.name}: ${author} wrote ${JSON.stringify(data)}, ${peer.name} brought it`);
-    if (this.name === 'bob') this.sendToNodes(this.message!, { exclude: [peer] }); // still alice's word
+    if (this.name === 'bob') this.sendToNodes(this.message!, { exclude: [peer] }); // still signed by alice
   }
 }
 
@@ -20,9 +20,9 @@ for (const node of nodes) await node.start();
 
 const connection = await alice.connectWithNode('127.0.0.1', bob.port);
 const another = await carol.connectWithNode('127.0.0.1', bob.port);
-await another.ping(); // bob knows of her now as well
+await another.ping(); // bob knows her now, too
 
-alice.sendToNodes('hello, everybody'); // from bob to carol as well
+alice.sendToNodes('hello, everybody'); // bob passes it on to carol
 await connection.ping();
 
 await alice.sendTo(carol.id, { secret: 42 }); // through bob, who cannot read it

@@ -1,4 +1,4 @@
-// Alice owns a diary and decides who reads it; a replica, which cannot, serves it while she is offline.
+// Alice owns a diary and decides who may read it. A replica that cannot read it serves it while she is offline.
 // Run it: node examples/shared-diary.ts
 import type { PeerloomError } from 'peerloom';
 import { SecureNode } from 'peerloom/secure';

@@ -1,4 +1,4 @@
-"""A chat of Python and TypeScript nodes: what you type goes to all who are connected.
+"""A chat of Python and TypeScript nodes: each line that you type goes to all peers.
 
 Run it: python3 examples/python/chat.py boris 10002 10001
 after `pip install p2pnetwork==1.2`, and with examples/python/chat.ts in another terminal.

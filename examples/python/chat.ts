@@ -1,4 +1,4 @@
-// A chat of TypeScript and Python nodes: what you type goes to all who are connected.
+// A chat of TypeScript and Python nodes: each line that you type goes to all peers.
 // Run it: node examples/python/chat.ts anna 10001
 // And in another terminal, after `pip install p2pnetwork==1.2`: python3 examples/python/chat.py boris 10002 10001
 import { createInterface } from 'node:readline';
@@ -21,7 +21,7 @@ class ChatNode extends Node {
   }
 }
 
-// 'p2pnetwork' lets Python nodes in; without it only peerloom nodes can connect, by TLS.
+// 'p2pnetwork' accepts Python nodes. Without it, only peerloom nodes can connect, over TLS.
 const transports = [tcp({ accept: ['tls', 'p2pnetwork'] })];
 const node = new ChatNode('127.0.0.1', Number(port), { name, transports });
 await node.start();
