@@ -286,7 +286,7 @@ export class Dispatcher {
   /**
    * Runs all handlers of an event, each of which may object.
    *
-   * @returns false when one of them answers false.
+   * @returns false if one of them returns false.
    */
   async consult(event: NodeEventName, { peer, data }: EventDetails, ...args: unknown[]): Promise<boolean> {
     const handlers = [

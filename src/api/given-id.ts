@@ -9,7 +9,7 @@ const peerIdStart = '12d3koow';
 const rule = 'must be the complete id of a node, in the right case and without spaces around it';
 
 /**
- * Refuses text that no node can have for its id: a deny list with a slip in it would deny nobody.
+ * Refuses text that cannot be the id of a node. Otherwise a `deny` list with a misspelt id would deny nobody.
  *
  * @throws TypeError with the argument's name, the rule and the text.
  */
@@ -19,7 +19,7 @@ export function checkGivenId(name: string, id: string): void {
   if (isMiswritten || !isPythonId(id)) throw new TypeError(`${name} ${rule}; ${shown(id)} cannot be an id`);
 }
 
-/** @throws TypeError: a list of those who may connect holds ids that are proven, which those of Python nodes are not. */
+/** @throws TypeError for the id of a Python node, which is not proven: `allow` takes only proven ids. */
 export function checkAllowed(ids: ReadonlySet<string>): ReadonlySet<string> {
   for (const id of ids) {
     if (isPeerId(id)) continue;

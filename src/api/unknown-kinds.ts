@@ -11,7 +11,7 @@ const maxKinds = 256;
 /** Longer kinds are cut. */
 const maxKindLength = 64;
 
-/** Something that came, and that nobody handles. */
+/** A kind of message or request that arrived and has no handler. */
 export interface Unhandled {
   readonly peer: NodeConnection;
   /** `undefined`: the data has none. */
@@ -20,7 +20,7 @@ export interface Unhandled {
   readonly known: readonly string[];
 }
 
-/** The kinds of messages and requests that came and that nobody handles: each is reported once for each peer. */
+/** The kinds of messages and requests that arrived and have no handler. Each is reported once for each peer. */
 export class UnknownKinds {
   readonly #reported = new Map<string, Set<string>>();
   #count = 0;

@@ -1,15 +1,15 @@
 /** A timer of a {@link Runtime}. */
 export interface RuntimeTimer {
-  /** Keeps the callback from running; does nothing when it has run, or was cancelled before. */
+  /** Keeps the callback from running. Does nothing if it has already run or was cancelled. */
   cancel(): void;
 }
 
 /**
- * What a node takes time and randomness from, so that a simulator can own both: with a seeded runtime on
- * virtual time the same program runs the same way each time.
+ * The source of a node's time and randomness, so that a simulator can control both: with a seeded runtime on virtual
+ * time, the same program runs the same way each time.
  */
 export interface Runtime {
-  /** Its time passes only when all has been done that was to do: nothing may be left to other threads. Default false. */
+  /** Whether time passes only when all work is done. The node then uses no other threads. Default false. */
   readonly isVirtual?: boolean;
   /** Milliseconds since an arbitrary moment; never goes back. */
   now(): number;
@@ -18,17 +18,17 @@ export interface Runtime {
    * back. Nodes use it only for times that other nodes or later runs read, such as those of a SecureNode's messages.
    */
   wallNow(): number;
-  /** Runs `callback` once, `delayMs` milliseconds from now at the earliest, never before this call returns. */
+  /** Runs `callback` once, after at least `delayMs` milliseconds, and never before this call returns. */
   setTimeout(callback: () => void, delayMs: number): RuntimeTimer;
   /**
-   * A number from 0 up to, without, 1: for jitter and sampling, never for secrets.
+   * Returns a number of at least 0 and below 1, for jitter and sampling, never for secrets.
    *
    * @param purpose what the number is for. A seeded runtime may draw the numbers of each purpose separately, so that one
    * more number for one purpose changes nothing for the others.
    */
   random(purpose?: string): number;
   /**
-   * `length` bytes, at most 65,536, that do not repeat: for nonces and message ids, never for keys.
+   * Returns `length` bytes, at most 65,536, that do not repeat, for nonces and message ids, never for keys.
    *
    * @param purpose as in {@link Runtime.random}.
    */
@@ -47,10 +47,10 @@ export interface Runtime {
   secretBytes?(length: number, purpose?: string): Uint8Array;
 }
 
-/** Beyond this a timer of Node.js and browsers fires at once instead of late. */
+/** With a longer delay, timers of Node.js and browsers fire at once. */
 const maxTimerDelayMs = 2 ** 31 - 1;
 
-/** Real time and randomness of the system. Delays are capped at 24.8 days, so `Infinity` is one that never ends. */
+/** The time and randomness of the system. Delays of more than 24.8 days, `Infinity` included, end after 24.8 days. */
 export const systemRuntime: Runtime = {
   now: () => performance.now(),
   wallNow: () => Date.now(),

@@ -5,13 +5,13 @@ import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
 import { defaultWaitMs, type WaitOptions } from '../channel/pending.ts';
 
-/** How to ask many nodes at once. */
+/** The options of {@link Node.requestFromNodes}. */
 export interface RequestFromNodesOptions extends WaitOptions {
-  /** How many must answer. Default 0: the iteration ends without an error even if nobody does. */
+  /** How many nodes must answer. Default 0: the iteration never fails because of missing answers. */
   readonly atLeast?: number | undefined;
 }
 
-/** What came of a request to one of many nodes: its data, or the error if it failed. */
+/** The outcome of a request to one of many nodes: its data, or an error. */
 export type Answer<Response = Data> = GivenAnswer<Response> | FailedAnswer;
 
 /** A node answered. */
@@ -20,7 +20,7 @@ export interface GivenAnswer<Response = Data> {
   readonly peer: NodeConnection;
   /** Its answer. */
   readonly data: Response;
-  /** Of answers that failed. */
+  /** Only in {@link FailedAnswer}. */
   readonly error?: undefined;
 }
 
@@ -28,9 +28,9 @@ export interface GivenAnswer<Response = Data> {
 export interface FailedAnswer {
   /** The connection with the node. */
   readonly peer: NodeConnection;
-  /** Of answers that were given. */
+  /** Only in {@link GivenAnswer}. */
   readonly data?: undefined;
-  /** Why, as {@link NodeConnection.request} rejects. */
+  /** The error with which {@link NodeConnection.request} rejects. */
   readonly error: Error;
 }
 
@@ -40,7 +40,7 @@ const optionNames = [
   'signal',
 ] as const satisfies readonly (keyof RequestFromNodesOptions)[];
 
-/** A request as the user gives it: its data, behind its kind where it has one, and the options. */
+/** The arguments of {@link Node.requestFromNodes}: a kind if the request is typed, the data, and the options. */
 export type RequestArguments =
   | readonly [type: RequestType, data: unknown, options?: RequestFromNodesOptions | undefined]
   | readonly [data: Data, options?: RequestFromNodesOptions | undefined];
@@ -48,7 +48,7 @@ export type RequestArguments =
 /**
  * Sends a request over each connection at once.
  *
- * @returns the answers and the failures, as they come. Leaving the loop early aborts the requests that have no answer.
+ * @returns the answers and the failures, as they arrive. Leaving the loop early aborts the requests without an answer.
  * @throws TypeError or RangeError at once for wrong options. The iteration throws PeerloomError `ERR_TOO_FEW_ANSWERS`
  * as soon as fewer than `atLeast` can still answer.
  */
@@ -112,7 +112,7 @@ function tooFew(possible: number, atLeast: number): PeerloomError {
   );
 }
 
-/** Values that come at any time, taken one by one. */
+/** A queue of values that arrive at any time and are taken one by one. */
 class Arrivals<Value> {
   readonly #values: Value[] = [];
   #wake = (): void => {};

@@ -7,7 +7,7 @@ import type { Runtime } from '../base/runtime.ts';
 import { unlessAborted } from '../base/unless-aborted.ts';
 import { defaultWaitMs, type WaitOptions } from '../channel/pending.ts';
 
-/** A number of peers, or the ids of those that are wanted. */
+/** How many peers to wait for, or the ids of the peers. */
 export type WantedNodes = number | readonly string[];
 
 interface Host {
@@ -21,10 +21,10 @@ interface Host {
 const connectedEvents = ['inbound_node_connected', 'outbound_node_connected'] as const;
 
 /**
- * Waits until a node is connected with as many peers as are wanted, or with those that are wanted.
+ * Waits until a node is connected with the wanted number of peers, or with the wanted peers.
  *
- * @returns all connections; for ids, one for each, in their order.
- * @throws TypeError, RangeError; PeerloomError `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_NOT_STARTED` when the node stops.
+ * @returns all connections; for ids, one connection for each, in the order of the ids.
+ * @throws TypeError, RangeError; PeerloomError `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_NOT_STARTED` if the node stops.
  */
 export async function waitForNodes(
   { connections, dispatcher, runtime, stopping }: Host,

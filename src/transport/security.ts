@@ -1,14 +1,14 @@
-/** What a link promises about who is on the other side and who can read along. */
+/** How well a link protects what it carries. */
 export interface Security {
-  /** What carries the link. */
+  /** The protocol of the link. */
   readonly protocol: 'tls' | 'tcp' | 'p2pnetwork' | 'memory';
-  /** Nobody between the two nodes can read or change what they say. */
+  /** Whether nobody between the two nodes can read or change what the link carries. */
   readonly encrypted: boolean;
-  /** The id of the other side was proven with its key, not just claimed. */
+  /** Whether the other side has proven its id with its key, and not just claimed it. */
   readonly authenticated: boolean;
 }
 
-/** Whether one link lacks something that the other one promises. */
+/** Whether one link lacks a protection that the other one has. */
 export function promisesLess(one: Security, other: Security): boolean {
   return (other.encrypted && !one.encrypted) || (other.authenticated && !one.authenticated);
 }

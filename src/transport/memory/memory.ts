@@ -9,18 +9,18 @@ interface Listener {
   readonly onLink: (link: Link) => void;
 }
 
-/** A world of its own for memory transports: nodes of different hubs do not see each other. */
+/** Separates memory transports: nodes can only reach nodes on the same hub. */
 export class MemoryHub {
   /** @internal */
   readonly listeners = new Map<string, Listener>();
   #lastPort = 49_151;
 
-  /** @internal False for what merely looks like a hub, such as a Proxy. */
+  /** @internal False for an object that only looks like a hub, such as a Proxy. */
   static isGenuine(value: unknown): value is MemoryHub {
     return typeof value === 'object' && value !== null && #lastPort in value;
   }
 
-  /** @internal A port that nobody listens on. */
+  /** @internal Returns a port on which no node listens. */
   freePort(host: string): number {
     do this.#lastPort = this.#lastPort >= 65_535 ? 49_152 : this.#lastPort + 1;
     while (this.listeners.has(key(host, this.#lastPort)));
@@ -31,9 +31,10 @@ export class MemoryHub {
 const processHub = new MemoryHub();
 
 /**
- * Links within this process: for tests, teaching and simulation. Hosts are any names.
+ * Creates a transport whose links stay inside this process, for tests, teaching and simulation. A host can have any
+ * name.
  *
- * @param options.hub Default: one for the whole process.
+ * @param options.hub the hub whose nodes can reach each other. Default: one hub for the whole process.
  * @throws TypeError with the option, the rule and the value.
  * @example
  * new Node('alice', 1, { transports: [memory()] });
