@@ -173,8 +173,8 @@ export class Dispatcher {
   on(event: NodeEventName, listener: AnyListener, isOnce = false): void {
     if (!Object.hasOwn(eventMethods, event)) {
       const known = Object.keys(eventMethods);
-      const hint = typeof event === 'string' ? didYouMean(event, known) : '';
-      throw new TypeError(`event must be one of ${known.join(', ')}, not ${shown(event)}${hint}`);
+      const hint = (typeof event === 'string' && didYouMean(event, known)) || '.';
+      throw new TypeError(`${shown(event)} is not an event${hint} The events are ${known.join(', ')}`);
     }
     if (typeof listener !== 'function')
       throw new TypeError(`listener must be a function, not ${shown(listener)}`);

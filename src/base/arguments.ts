@@ -74,9 +74,8 @@ export function checkOptions(given: object, known: readonly string[], owner?: st
   for (const name of Object.keys(given)) {
     if (known.includes(name)) continue;
     const path = owner === undefined ? name : `${owner}.${name}`;
-    throw new TypeError(
-      `${path} is not an option; the options are ${known.join(', ')}${didYouMean(name, known)}`,
-    );
+    const hint = didYouMean(name, known) || '.';
+    throw new TypeError(`${path} is not an option${hint} The options are ${known.join(', ')}`);
   }
 }
 

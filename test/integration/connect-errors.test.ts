@@ -115,7 +115,7 @@ suite('connectWithNode', () => {
     for (const [options, message] of [
       [
         { recconect: true },
-        /recconect is not an option; the options are reconnect, retry, id, timeoutMs, signal/,
+        /recconect is not an option.* The options are reconnect, retry, id, timeoutMs, signal/,
       ],
       [null, /options must be an object, not null/],
       ['yes', /options must be an object, not 'yes'/],

@@ -115,10 +115,7 @@ suite('the three ways to program', () => {
 
   test('a listener for an event that there is not, or that is no function, is refused at once', (t) => {
     const node = makeNode(t);
-    assert.throws(
-      () => node.on('node_mesage' as 'node_message', () => {}),
-      /event must be one of .*node_mesage/s,
-    );
+    assert.throws(() => node.on('node_mesage' as 'node_message', () => {}), /node_mesage.* is not an event/s);
     assert.throws(() => node.on('node_message', 'text' as never), /listener must be a function, not 'text'/);
   });
 });

@@ -207,7 +207,7 @@ suite('the wait', () => {
     };
     for (const ask of Object.values(waits)) {
       for (const [options, message] of [
-        [{ timeout: 5 }, /timeout is not an option; the options are timeoutMs, signal/],
+        [{ timeout: 5 }, /timeout is not an option.* The options are timeoutMs, signal/],
         [5_000, /options must be an object, not 5000/],
         [null, /options must be an object, not null/],
         [

@@ -70,7 +70,7 @@ suite('sendToNodes', () => {
     }
     const misspelt = { exlude: [connection] } as object;
     const unknown = new TypeError(
-      "exlude is not an option; the options are compression, verbatim, exclude; did you mean 'exclude'?",
+      "exlude is not an option; did you mean 'exclude'? The options are compression, verbatim, exclude",
     );
     assert.throws(() => hub.sendToNodes('to nobody', misspelt), unknown);
     assert.throws(() => hub.sendToNodes('to nobody', null as never), /options must be an object, not null/);
@@ -301,7 +301,7 @@ test('options of a message that are not known, or none, are refused at once', as
   const wrong: [unknown, string][] = [
     [
       { compresion: 'zlib' },
-      "compresion is not an option; the options are compression, verbatim; did you mean 'compression'?",
+      "compresion is not an option; did you mean 'compression'? The options are compression, verbatim",
     ],
     ['zlib', "options must be an object, not 'zlib'"],
     [5, 'options must be an object, not 5'],

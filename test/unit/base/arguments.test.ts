@@ -8,11 +8,11 @@ suite('options', () => {
     checkOptions({}, []);
     assert.throws(
       () => checkOptions({ a: 1, c: undefined }, ['a', 'b']),
-      new TypeError('c is not an option; the options are a, b'),
+      new TypeError('c is not an option. The options are a, b'),
     );
     assert.throws(
       () => checkOptions({ toString: 1 }, ['a'], 'limits'),
-      new TypeError('limits.toString is not an option; the options are a'),
+      new TypeError('limits.toString is not an option. The options are a'),
     );
   });
 

@@ -107,7 +107,7 @@ suite('a question', () => {
     assert.throws(() => ask({ timeoutMs: 0 }), RangeError);
     assert.throws(
       () => ask({ timeout: 5 } as object),
-      /timeout is not an option; the options are timeoutMs, signal/,
+      /timeout is not an option.* The options are timeoutMs, signal/,
     );
     assert.throws(() => ask(null as never), /options must be an object, not null/);
     assert.throws(() => ask({ signal: 'x' as never }), /signal must be an AbortSignal, not 'x'/);

@@ -489,7 +489,7 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
     const error = {
       name: 'TypeError',
       message:
-        /^identity\.pasphrase is not an option; the options are path, passphrase; did you mean 'passphrase'\?$/,
+        /^identity\.pasphrase is not an option; did you mean 'passphrase'\? The options are path, passphrase$/,
     };
     assert.throws(() => loadOrCreateIdentity(misspelt), error);
     assert.throws(() => saveIdentity(Identity.generate(), misspelt), error);

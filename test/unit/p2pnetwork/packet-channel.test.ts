@@ -31,7 +31,7 @@ test('options that are not known are refused towards a Python node too', () => {
   assert.throws(
     () => channel.send('hello', { compresion: 'zlib' } as object),
     new TypeError(
-      "compresion is not an option; the options are compression, verbatim; did you mean 'compression'?",
+      "compresion is not an option; did you mean 'compression'? The options are compression, verbatim",
     ),
   );
   channel.send('for all', shareEncoding('for all', { compression: 'zlib' }, 100));

@@ -4,8 +4,8 @@ import { MemoryHub, memory } from '../../../../src/index.ts';
 
 test('what memory() cannot be made of is refused with the rule and the value', () => {
   const wrong: [unknown, string][] = [
-    [{ hubb: new MemoryHub() }, "hubb is not an option; the options are hub; did you mean 'hub'?"],
-    [new MemoryHub(), 'listeners is not an option; the options are hub'],
+    [{ hubb: new MemoryHub() }, "hubb is not an option; did you mean 'hub'? The options are hub"],
+    [new MemoryHub(), 'listeners is not an option. The options are hub'],
     ['alice', "options must be an object, not 'alice'"],
     [null, 'options must be an object, not null'],
     [{ hub: 'alice' }, "hub must be a MemoryHub, not 'alice'"],
