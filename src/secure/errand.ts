@@ -99,14 +99,17 @@ export class Errand {
   }
 
   async #giveTo(channel: SecureChannel): Promise<void> {
+    const done = Promise.withResolvers<void>();
     try {
-      if (this.#isLarge) await Promise.race([channel.roomForLarge(), this.ended]);
+      if (this.#isLarge) await Promise.race([channel.roomForLarge(done.promise), this.ended]);
       else if (!channel.hasLink) await Promise.race([channel.linked(), this.ended]);
       if (this.isOver) return;
       const isTaken = channel.relay(this.#request!, this.#endsAtMs - this.#runtime.now());
       if ((await Promise.race([isTaken, this.ended])) !== false) return;
     } catch {
       // The connection has closed, its queue is full, or the neighbour did not respond.
+    } finally {
+      done.resolve();
     }
     this.left(channel);
   }

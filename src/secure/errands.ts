@@ -13,12 +13,9 @@ export class Errands {
    * @param place what it takes until all neighbours have it; left out: this node wrote it.
    * @returns resolves when there are no more answers to wait for.
    */
-  async run(options: ErrandOptions, carriers: readonly SecureChannel[], place?: Place): Promise<void> {
-    const errand = new Errand(options);
-    this.#underWay.set(errand.hash, errand);
-    void errand.giveTo(carriers).then(() => place?.given());
-    await errand.ended;
-    this.#underWay.delete(errand.hash);
+  run(options: ErrandOptions, carriers: readonly SecureChannel[], place?: Place): Promise<void> {
+    // Not an async function, which would keep the letter while it waits.
+    return this.#carryOut(new Errand(options), carriers, place);
   }
 
   /** A neighbour answers a letter that it was given. */
@@ -29,5 +26,12 @@ export class Errands {
   /** Nothing more comes of a neighbour. */
   left(channel: SecureChannel): void {
     for (const errand of this.#underWay.values()) errand.left(channel);
+  }
+
+  async #carryOut(errand: Errand, carriers: readonly SecureChannel[], place?: Place): Promise<void> {
+    this.#underWay.set(errand.hash, errand);
+    void errand.giveTo(carriers).then(() => place?.given());
+    await errand.ended;
+    this.#underWay.delete(errand.hash);
   }
 }

@@ -141,7 +141,7 @@ export class PostOffice {
     if (place === undefined) return false;
     try {
       const letter = await this.#examineInTurn(data, channel);
-      void this.#fulfil(letter, budgetMs, { channel, place });
+      this.#fulfil(letter, budgetMs, { channel, place });
       return true;
     } catch (error) {
       place.leave();
@@ -157,19 +157,30 @@ export class PostOffice {
     return this.#errands.answered(hash, answer, channel);
   }
 
-  async #fulfil(
+  /** Not an async function, which would keep the letter for as long as it waits for the answer. */
+  #fulfil(
     letter: Envelope,
     budgetMs: number,
     { channel, place }: { readonly channel: SecureChannel; readonly place: Place },
-  ): Promise<void> {
-    const { hash, kind, to } = letter;
+  ): void {
+    const { hash } = letter;
+    const bringBack = (answer: Data): void => {
+      channel.answerRelay(hash, answer);
+      place.leave();
+    };
+    this.#answerTo(letter, budgetMs, { channel, place }).then(bringBack, () => bringBack(null));
+  }
+
+  #answerTo(
+    letter: Envelope,
+    budgetMs: number,
+    { channel, place }: { readonly channel: SecureChannel; readonly place: Place },
+  ): Promise<Data> {
+    const { kind, to } = letter;
     const origin = { id: channel.remote.id, place };
-    let answer: Promise<Data>;
-    if (kind === 'survey') answer = this.#surveys.answer(letter, budgetMs, origin);
-    else if (to === this.#options.ownId) answer = this.#open(letter, channel);
-    else answer = this.#forward(letter, budgetMs, origin).then((found) => (found as unknown as Data) ?? null);
-    channel.answerRelay(hash, await answer.catch(() => null));
-    place.leave();
+    if (kind === 'survey') return this.#surveys.answer(letter, budgetMs, origin);
+    if (to === this.#options.ownId) return this.#open(letter, channel);
+    return this.#forward(letter, budgetMs, origin).then((found) => (found as unknown as Data) ?? null);
   }
 
   #answerAgain(letter: Envelope, channel: SecureChannel): boolean {
@@ -214,10 +225,12 @@ export class PostOffice {
   }
 
   /**
+   * Like {@link PostOffice.#fulfil}, it keeps of the letter only what tells its answer.
+   *
    * @param origin who brought the letter; left out: this node wrote it.
    * @returns the first answer of the addressee's, `undefined` when no neighbour leads there.
    */
-  async #forward(letter: Envelope, budgetMs: number, origin?: Origin): Promise<Envelope | undefined> {
+  #forward(letter: Envelope, budgetMs: number, origin?: Origin): Promise<Envelope | undefined> {
     const { author, id, to } = letter;
     const addressee = this.#channels.get(to!);
     const carriers = addressee === undefined ? this.#allBut(origin?.id) : [addressee];
@@ -229,8 +242,8 @@ export class PostOffice {
       errand.end();
     };
     const { runtime } = this.#options;
-    await this.#errands.run({ letter, budgetMs, runtime, onAnswer }, carriers, origin?.place);
-    return found;
+    const carried = this.#errands.run({ letter, budgetMs, runtime, onAnswer }, carriers, origin?.place);
+    return carried.then(() => found);
   }
 
   #allBut(id: string | undefined): SecureChannel[] {

@@ -203,10 +203,16 @@ export class SecureChannel implements Channel {
     return this.#linkBack;
   }
 
-  /** Resolves when little waits to go out, and everybody who asked for that before has had a turn. */
-  roomForLarge(): Promise<void> {
-    this.#lane = this.#lane.then(() => this.linked()).then(() => this.#channel.drained());
-    return this.#lane;
+  /**
+   * Resolves when little waits to go out, and everybody who asked for that before is done: what has left this process
+   * may still fill the link, and whatever else the other side is to hear waits behind it.
+   *
+   * @param done until then nobody else has room.
+   */
+  roomForLarge(done: Promise<void>): Promise<void> {
+    const room = this.#lane.then(() => this.linked()).then(() => this.#channel.drained());
+    this.#lane = room.then(() => done);
+    return room;
   }
 
   /** Runs the user's handlers of a message. */

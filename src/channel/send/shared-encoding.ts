@@ -43,6 +43,7 @@ export function shareEncoding(data: Data, options: SendOptions, maxContainers: n
 
 /** Data that was encoded once, for requests to many other nodes. */
 export interface SharedRequest {
+  /** What to ask with in place of the data, which is not kept beside its encoding. */
   readonly data: Data;
   /** Of the payload. */
   readonly bytes: number;
@@ -52,9 +53,11 @@ export interface SharedRequest {
 
 /** @throws TypeError when no message can hold the data. */
 export function shareRequest(data: Data, maxContainers: number): SharedRequest {
-  const shared = shareEncoding(data, {}, maxContainers) as SharedOptions;
+  const options = shareEncoding(data, {}, maxContainers) as SharedOptions;
+  const token = {};
+  const shared = { [sharedMessage]: { ...options[sharedMessage]!, data: token } };
   return {
-    data,
+    data: token,
     bytes: shared[sharedMessage]!.plainBytes,
     optionsWith: (options) => ({ ...shared, ...options }) as WaitOptions,
   };

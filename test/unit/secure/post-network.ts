@@ -1,4 +1,9 @@
-import type { SharedRequest } from '../../../src/channel/send/shared-encoding.ts';
+import {
+  encodeFor,
+  type SharedRequest,
+  sharedOptionsOf,
+  shareRequest,
+} from '../../../src/channel/send/shared-encoding.ts';
 import { type Data, Identity, type PeerloomError, type Runtime } from '../../../src/index.ts';
 import { ErrandPlaces } from '../../../src/secure/errand-places.ts';
 import { Hearing } from '../../../src/secure/hearing.ts';
@@ -71,6 +76,8 @@ export class TestPost {
   }
 }
 
+const maxContainers = 1_000_000;
+
 /** One direction of a link: what `from` holds of `to`. */
 export class TestLink {
   isSuspended = false;
@@ -115,7 +122,7 @@ export class TestLink {
       },
       relay: async (shared: SharedRequest, timeoutMs: number) => {
         link.timeouts.push(timeoutMs);
-        return link.#carry(from, to, overTheWire(shared.data));
+        return link.#carry(from, to, dataOf(shared));
       },
       answerRelay: (hash: string, answer: Data) => {
         link.answers.push(answer);
@@ -164,7 +171,7 @@ export async function bring(
     answerRelay(hash, answer);
   };
   const channel = from.post.channels.get(to.id)!;
-  const isTaken = await channel.relay({ data: { relay: letter, budgetMs } } as never, 5_000);
+  const isTaken = await channel.relay(shareRequest({ relay: letter, budgetMs }, maxContainers), 5_000);
   return isTaken ? answered.promise : undefined;
 }
 
@@ -178,5 +185,11 @@ export function line(runtime: Runtime, count: number): TestPost[] {
 /** As it arrives: nothing is shared with the sender. */
 function overTheWire(data: Data): Data {
   const { format, body } = encodePayload(data);
+  return decodePayload(format, body.slice());
+}
+
+function dataOf(shared: SharedRequest): Data {
+  const receiver = { maxMessageBytes: 2 ** 24, compressions: [], maxContainers };
+  const { format, body } = encodeFor(receiver, shared.data, sharedOptionsOf(shared.optionsWith({})));
   return decodePayload(format, body.slice());
 }

@@ -7,6 +7,7 @@ import type { Envelope } from '../../../src/secure/envelope.ts';
 import { encryptionKeyOf, hpkeSeal } from '../../../src/secure/hpke.ts';
 import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { withCode } from '../../support/errors.ts';
+import { heldBytes } from '../../support/memory.ts';
 import { turns, until } from '../../support/turns.ts';
 import { bring, line, link, TestPost } from './post-network.ts';
 
@@ -314,6 +315,28 @@ suite('large letters', () => {
     }
     await assert.rejects(a.post.ask(Identity.generate().id, mail(large), 5_000), noRoute);
     assert.equal(given.size, 1);
+  });
+
+  test('are not kept for those who take them and never say what became of them', async () => {
+    const [a, b, silent] = line(runtime, 3) as [TestPost, TestPost, TestPost];
+    const [fromA, toSilent] = [a, silent].map(({ id }) => b.post.channels.get(id)!);
+    let taken = 0;
+    toSilent!.relay = async () => {
+      taken += 1;
+      return true;
+    };
+    const mebibyte = 2 ** 20;
+    const before = heldBytes();
+    for (let count = 1; count <= 16; count++) {
+      const nobody = Identity.generate().id;
+      const letter = a.notary.sign('letter', new Uint8Array(mebibyte), nobody) as unknown as Data;
+      assert.equal(await b.post.relay({ letter, budgetMs: 50_000 }, fromA!), true);
+      await until(() => taken === count, 'the letter is taken');
+    }
+    await turns();
+    const grown = heldBytes() - before;
+    assert.ok(grown < 4 * mebibyte, `${grown} bytes more`);
+    b.post.closed(toSilent!);
   });
 
   test('of more than 4 MiB are not sent, nor passed on; nor are such answers', async () => {

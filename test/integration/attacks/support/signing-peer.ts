@@ -21,6 +21,12 @@ export class SigningPeer extends Node {
     return this.#victim!;
   }
 
+  /** Asks what SecureNodes ask each other. @returns the answer. */
+  async ask(topic: string, data: Data): Promise<Data> {
+    const response = await this.victim.request(this.signed('ask', { topic, data }));
+    return (response as unknown as { readonly data: { readonly answer: Data } }).data.answer;
+  }
+
   signed(kind: string, data: Data): Data {
     const id = randomBytes(16).toString('hex');
     const { id: to } = this.victim;

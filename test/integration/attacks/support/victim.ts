@@ -259,6 +259,17 @@ const commands = {
     }
   },
 
+  /** Has a SecureNode own a collection with a large item and some small ones, and bring it to a replica: how that went. */
+  async replicate({ collection, replica }: { collection: string; replica: string }): Promise<Outcome> {
+    const { vault } = node as unknown as SecureNode;
+    await vault.putStream(collection, 'large', [new Uint8Array(2 ** 21)]);
+    for (const name of ['a', 'b', 'c']) await vault.put(collection, name, new Uint8Array(2 ** 19));
+    await vault.addReplica(collection, replica);
+    const [result] = await vault.sync();
+    const { code = '', message = '' } = (result?.error ?? {}) as Partial<PeerloomError>;
+    return { code, message };
+  },
+
   stop: () => node.stop(),
 };
 export type VictimCommands = typeof commands;
