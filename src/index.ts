@@ -42,6 +42,7 @@ export type { CloseReason, ReturnedMessages, SendOptions } from './channel/chann
 export type { WaitOptions } from './channel/pending.ts';
 export { Identity } from './identity/identity.ts';
 export { type IdentityFile, saveIdentity } from './identity/identity-file.ts';
+export type { NodeIdentity, Signer } from './identity/signer.ts';
 export { Node } from './node/node.ts';
 export type {
   Answer,

@@ -14,6 +14,7 @@ import { type Runtime, systemRuntime } from '../base/runtime.ts';
 import { secretBytes } from '../base/secret-bytes.ts';
 import { Identity } from '../identity/identity.ts';
 import { type IdentityFile, loadOrCreateIdentity } from '../identity/identity-file.ts';
+import { identityOfSigner, looksLikeSigner, type NodeIdentity, type Signer } from '../identity/signer.ts';
 import type { Security } from '../transport/security.ts';
 import type { Transport } from '../transport/transport.ts';
 import { maxNameLength } from '../wire/frames/hello.ts';
@@ -48,8 +49,11 @@ export interface NodeOptions {
   readonly callback?: NodeCallback | undefined;
   /** The most inbound connections; 0: no limit. Default 128. */
   readonly maxConnections?: number | undefined;
-  /** The node's key pair, or the file that keeps it and is created if missing. Default: a new key pair each time. */
-  readonly identity?: Identity | IdentityFile | undefined;
+  /**
+   * The node's key pair, the file that keeps it and is created if missing, or a signer, whose key the node never sees.
+   * Default: a new key pair each time.
+   */
+  readonly identity?: Identity | IdentityFile | Signer | undefined;
   /** The ways to reach other nodes. The first one serves addresses without a scheme. Default `[tcp()]`. */
   readonly transports?: readonly Transport[] | undefined;
   /** The name of the network, of up to 256 characters. Only nodes of the same network connect. Default: empty. */
@@ -143,7 +147,7 @@ export interface ResolvedOptions {
   readonly debug: boolean;
   readonly callback: NodeCallback | undefined;
   readonly maxConnections: number;
-  readonly identity: Identity;
+  readonly identity: NodeIdentity;
   readonly transports: readonly Transport[];
   readonly network: string;
   readonly networkKey: string | undefined;
@@ -234,7 +238,9 @@ export function resolveOptions(given: NodeOptions = {}): ResolvedOptions {
     protocols: checkProtocols(given.protocols ?? []),
     limits: resolveLimits(given.limits),
     runtime,
-    identity: resolveIdentity(given.identity, runtime),
+    identity: isSigner(given.identity)
+      ? identityOfSigner(given.identity)
+      : resolveIdentity(given.identity, runtime),
   });
 }
 
@@ -265,8 +271,13 @@ function idSet(name: string, ids: Iterable<string>): ReadonlySet<string> {
   return set;
 }
 
+/** Whether the identity is a {@link Signer}, rather than a key pair or a file. */
+export function isSigner(identity: NodeOptions['identity']): identity is Signer {
+  return typeof identity === 'object' && identity !== null && looksLikeSigner(identity);
+}
+
 /** @throws TypeError, and what {@link loadOrCreateIdentity} throws. */
-export function resolveIdentity(identity: NodeOptions['identity'], runtime: Runtime): Identity {
+export function resolveIdentity(identity: Identity | IdentityFile | undefined, runtime: Runtime): Identity {
   if (identity === undefined) return Identity.fromSeed(secretBytes(runtime, 32, 'identity'));
   if (Identity.isGenuine(identity)) return identity;
   if (typeof identity !== 'object' || identity === null) {

@@ -1,6 +1,6 @@
 import { base64urlnopad } from '@scure/base';
 import type { NodeConnection } from '../api/node-connection.ts';
-import { type NodeOptions, resolveIdentity } from '../api/options.ts';
+import { isSigner, type NodeOptions, resolveIdentity } from '../api/options.ts';
 import { checkOptions, checkTimeout } from '../base/arguments.ts';
 import { checkRuntime } from '../base/checked-runtime.ts';
 import type { Data } from '../base/data.ts';
@@ -9,6 +9,7 @@ import { resolveLimits } from '../base/limits.ts';
 import { type Runtime, systemRuntime } from '../base/runtime.ts';
 import type { Channel } from '../channel/channel.ts';
 import { type Identity, isPeerId } from '../identity/identity.ts';
+import type { IdentityFile } from '../identity/identity-file.ts';
 import { Node } from '../node/node.ts';
 import type { SendReport, SendToNodesOptions } from '../node/send-to-many.ts';
 import { dataFromBytes, dataToBytes } from './data-bytes.ts';
@@ -27,7 +28,9 @@ import { checkVaultOptions } from './vault/vault-arguments.ts';
 import { VaultEngine, type VaultOptions, type VaultSetup } from './vault/vault-engine.ts';
 
 /** The options of a {@link SecureNode}. Each has a default. */
-export interface SecureNodeOptions extends NodeOptions {
+export interface SecureNodeOptions extends Omit<NodeOptions, 'identity'> {
+  /** As in `NodeOptions`, but not a `Signer`: a SecureNode also decrypts with its key, and signs each message at once. */
+  readonly identity?: Identity | IdentityFile | undefined;
   /**
    * Milliseconds that the time of a message may differ from this node's clock, either way. At least 1. Default 600,000:
    * five minutes for clocks, and five for a message that waits for its link to come back (`limits.sessionTimeoutMs`).
@@ -95,6 +98,11 @@ export class SecureNode extends Node {
     checkWhole('timeWindowMs', timeWindowMs, 1);
     checkWhole('maxSeenMessages', maxSeenMessages, 16);
     if (vault !== undefined) checkVaultOptions(vault);
+    if (isSigner(rest.identity)) {
+      throw new TypeError(
+        'identity of a SecureNode must be an Identity or { path, passphrase }, not a signer: the node decrypts with its key',
+      );
+    }
     const identity = resolveIdentity(rest.identity, checkRuntime(rest.runtime ?? systemRuntime));
     super(host, port, { ...rest, identity });
     const runtime = this.checkedRuntime;

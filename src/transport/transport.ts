@@ -3,7 +3,7 @@ import type { Log } from '../base/debug.ts';
 import type { PeerloomError } from '../base/errors.ts';
 import type { Limits } from '../base/limits.ts';
 import type { Runtime } from '../base/runtime.ts';
-import type { Identity } from '../identity/identity.ts';
+import type { NodeIdentity } from '../identity/signer.ts';
 import type { Security } from './security.ts';
 
 /**
@@ -62,7 +62,7 @@ export interface Link {
 /** What a node gives its transport. */
 export interface TransportContext {
   /** The identity of the node, whose key authenticates links. */
-  readonly identity: Identity;
+  readonly identity: NodeIdentity;
   /** The name of the network that the node belongs to; empty for none. */
   readonly network: string;
   /** 32 bytes derived from the node's `networkKey`. Both sides of a link must hold the same. */

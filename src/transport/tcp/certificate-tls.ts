@@ -1,11 +1,13 @@
 import type { Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { PeerloomError } from '../../base/errors.ts';
-import { type Identity, idFromPublicKey } from '../../identity/identity.ts';
+import { idFromPublicKey } from '../../identity/identity.ts';
+import type { NodeIdentity } from '../../identity/signer.ts';
 import { checkDialProof, dialProofBytes, proveDial, sha256 } from './dial-proof.ts';
 import { KnownCertificates } from './known-certificates.ts';
 import { ListenerCertificates } from './listener-certificates.ts';
 import { readExactly } from './read-exactly.ts';
+import { identityFor } from './sign-for.ts';
 import { tlsClient, tlsServer } from './sockets.ts';
 import { type AuthenticatedSocket, handshake, type TlsBounds, type TlsSide, type TlsUpgrade } from './tls.ts';
 import { alpn, tlsSettings } from './tls-settings.ts';
@@ -13,7 +15,7 @@ import { alpn, tlsSettings } from './tls-settings.ts';
 const nonceBytes = 16;
 
 export interface CertificateTlsOptions extends TlsBounds {
-  readonly identity: Identity;
+  readonly identity: NodeIdentity;
   /** The name of the network. */
   readonly network: string;
 }
@@ -23,7 +25,7 @@ export interface CertificateTlsOptions extends TlsBounds {
  * once, so that nobody works on the certificates of strangers and it costs no round trip.
  */
 export class CertificateTls implements TlsUpgrade {
-  readonly #identity: Identity;
+  readonly #identity: NodeIdentity;
   readonly #bounds: TlsBounds;
   readonly #networkHash: Uint8Array;
   readonly #certificates: ListenerCertificates;
@@ -35,6 +37,11 @@ export class CertificateTls implements TlsUpgrade {
     this.#bounds = { limits, runtime };
     this.#networkHash = sha256(Buffer.from(network));
     this.#certificates = new ListenerCertificates(identity, runtime);
+  }
+
+  /** Called before this side accepts connections. @throws PeerloomError `ERR_SIGNER`. */
+  prepare(): Promise<void> {
+    return this.#certificates.prepare();
   }
 
   secure(socket: Socket, side: TlsSide): Promise<AuthenticatedSocket> {
@@ -60,7 +67,11 @@ export class CertificateTls implements TlsUpgrade {
     const remoteId = idFromPublicKey(dialled.listenerKey);
     checkId(remoteId);
     const nonce = this.#bounds.runtime.randomBytes(nonceBytes, 'dial proof');
-    const proof = proveDial(this.#identity, { nonce, networkHash: this.#networkHash, dialled });
+    const proof = await proveDial(identityFor(secured, this.#identity), {
+      nonce,
+      networkHash: this.#networkHash,
+      dialled,
+    });
     // What the node says first, in the same turn, goes out in one piece with the proof.
     secured.cork();
     secured.write(proof);

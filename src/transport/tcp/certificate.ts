@@ -1,6 +1,7 @@
-import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { PeerloomError } from '../../base/errors.ts';
 import { type Identity, verifySignature } from '../../identity/identity.ts';
+import { type NodeIdentity, whenSigned } from '../../identity/signer.ts';
 import { DerReader, der, Tag } from './der.ts';
 
 /** A key for TLS and the certificate that says whose it is. */
@@ -34,9 +35,22 @@ const maxCertificateBytes = 4_096;
  *
  * The key is P-256, which every TLS library accepts; Ed25519 some do not.
  */
-export function createCertificate(identity: Identity): Certificate {
+export function createCertificate(identity: Identity): Certificate;
+export function createCertificate(identity: NodeIdentity): Certificate | Promise<Certificate>;
+export function createCertificate(identity: NodeIdentity): Certificate | Promise<Certificate> {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const keyInfo = publicKey.export({ format: 'der', type: 'spki' });
+  return whenSigned(identity.sign(Buffer.concat([signedWords, keyInfo])), (signature) =>
+    certificateOf({ keyInfo, privateKey, extension: keyExtension(identity.publicKey, signature) }),
+  );
+}
+
+function certificateOf(parts: {
+  readonly keyInfo: Uint8Array;
+  readonly privateKey: KeyObject;
+  readonly extension: Uint8Array;
+}): Certificate {
+  const { keyInfo, privateKey, extension } = parts;
   const serialNumber = randomBytes(16);
   serialNumber[0] = (serialNumber[0]! & 0x3f) | 0x40; // positive, without leading zeros, which DER would drop
   const algorithm = der(Tag.sequence, der(Tag.objectIdentifier, ecdsaWithSha256));
@@ -54,7 +68,7 @@ export function createCertificate(identity: Identity): Certificate {
     ),
     name, // subject
     keyInfo,
-    der(Tag.extensions, der(Tag.sequence, keyExtension(identity, keyInfo))),
+    der(Tag.extensions, der(Tag.sequence, extension)),
   );
   const signature = sign('sha256', toBeSigned, privateKey);
   const certificate = der(
@@ -92,11 +106,10 @@ export function certifiedBy(certificate: Uint8Array): Uint8Array {
   return publicKey;
 }
 
-function keyExtension(identity: Identity, keyInfo: Uint8Array): Buffer {
-  const signature = identity.sign(Buffer.concat([signedWords, keyInfo]));
+function keyExtension(publicKey: Uint8Array, signature: Uint8Array): Buffer {
   const signedKey = der(
     Tag.sequence,
-    der(Tag.octetString, publicKeyPrefix, identity.publicKey),
+    der(Tag.octetString, publicKeyPrefix, publicKey),
     der(Tag.octetString, signature),
   );
   return der(Tag.sequence, der(Tag.objectIdentifier, libp2pKey), der(Tag.octetString, signedKey));

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { PeerloomError } from '../../base/errors.ts';
 import { type Verify, verifierOf } from '../../identity/ed25519.ts';
 import type { Identity } from '../../identity/identity.ts';
+import { type NodeIdentity, whenSigned } from '../../identity/signer.ts';
 import { Recent } from './recent.ts';
 
 const publicKeyBytes = 32;
@@ -28,6 +29,13 @@ export interface DialProof {
   readonly networkHash: Uint8Array;
 }
 
+/** What a dialler signs, beside both keys. */
+export interface DialStatement {
+  readonly nonce: Uint8Array;
+  readonly networkHash: Uint8Array;
+  readonly dialled: DialledTls;
+}
+
 export function sha256(bytes: Uint8Array): Uint8Array {
   return createHash('sha256').update(bytes).digest();
 }
@@ -40,12 +48,15 @@ export function sha256(bytes: Uint8Array): Uint8Array {
  * The signature covers the listener's certificate, so whoever passes the proof on can use it nowhere else; both keys,
  * so it names both sides; and the nonce, so it works once.
  */
+export function proveDial(identity: Identity, said: DialStatement): Uint8Array;
+export function proveDial(identity: NodeIdentity, said: DialStatement): Uint8Array | Promise<Uint8Array>;
 export function proveDial(
-  identity: Identity,
-  { nonce, networkHash, dialled }: { nonce: Uint8Array; networkHash: Uint8Array; dialled: DialledTls },
-): Uint8Array {
-  const proof = { publicKey: identity.publicKey, nonce, networkHash };
-  return Buffer.concat([identity.publicKey, nonce, networkHash, identity.sign(statement(proof, dialled))]);
+  identity: NodeIdentity,
+  { nonce, networkHash, dialled }: DialStatement,
+): Uint8Array | Promise<Uint8Array> {
+  const { publicKey } = identity;
+  const signature = identity.sign(statement({ publicKey, nonce, networkHash }, dialled));
+  return whenSigned(signature, (bytes) => Buffer.concat([publicKey, nonce, networkHash, bytes]));
 }
 
 /** Diallers that are remembered. */

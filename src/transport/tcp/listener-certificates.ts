@@ -1,8 +1,9 @@
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { PeerloomError } from '../../base/errors.ts';
 import type { Runtime } from '../../base/runtime.ts';
-import type { Identity } from '../../identity/identity.ts';
-import { createCertificate } from './certificate.ts';
+import { Identity } from '../../identity/identity.ts';
+import type { NodeIdentity } from '../../identity/signer.ts';
+import { type Certificate, createCertificate } from './certificate.ts';
 import { type DialledTls, type DialProof, sha256 } from './dial-proof.ts';
 import { tlsSettings } from './tls-settings.ts';
 
@@ -11,6 +12,9 @@ const maxAgeMs = 60 * 60 * 1_000;
 
 /** A certificate is shown to no further dialler once so many proofs were made for it. */
 const maxProofs = 16_384;
+
+/** Where a signer is slow to certify the next one, a certificate may take this many proofs. */
+const maxProofsOverdue = 2 * maxProofs;
 
 /**
  * A certificate of the listener and the proofs that were made for it. A proof counts once, and for this certificate
@@ -23,11 +27,10 @@ export class ListenerCertificate implements DialledTls {
   readonly madeAtMs: number;
   readonly #nonces = new Set<string>();
 
-  constructor(identity: Identity, madeAtMs: number) {
-    const { cert, key, der } = createCertificate(identity);
+  constructor({ cert, key, der }: Certificate, listenerKey: Uint8Array, madeAtMs: number) {
     this.secureContext = createSecureContext({ ...tlsSettings, cert, key });
     this.certificateHash = sha256(der);
-    this.listenerKey = identity.publicKey;
+    this.listenerKey = listenerKey;
     this.madeAtMs = madeAtMs;
   }
 
@@ -50,21 +53,53 @@ export class ListenerCertificate implements DialledTls {
  * early when many proofs are remembered: old proofs are worthless then, and their memory goes with the certificate.
  */
 export class ListenerCertificates {
-  readonly #identity: Identity;
+  readonly #identity: NodeIdentity;
   readonly #runtime: Runtime;
   #latest: ListenerCertificate | undefined;
+  /** The next certificate, for as long as a signer is at work on it. */
+  #renewal: Promise<void> | undefined;
 
-  constructor(identity: Identity, runtime: Runtime) {
+  constructor(identity: NodeIdentity, runtime: Runtime) {
     this.#identity = identity;
     this.#runtime = runtime;
   }
 
-  /** The one for a new connection, which keeps it to its end. */
+  /**
+   * Makes the first certificate ahead where signing takes time: TLS does not wait for one.
+   *
+   * @throws PeerloomError `ERR_SIGNER`.
+   */
+  async prepare(): Promise<void> {
+    if (this.#latest === undefined && !Identity.isGenuine(this.#identity)) await this.#renew();
+  }
+
+  /**
+   * The certificate for a new connection, which keeps it to its end. While a signer is at work on the next one, the one
+   * before is shown.
+   */
   latest(): ListenerCertificate {
     const now = this.#runtime.now();
     const latest = this.#latest;
     if (latest !== undefined && now - latest.madeAtMs < maxAgeMs && latest.proofs < maxProofs) return latest;
-    this.#latest = new ListenerCertificate(this.#identity, now);
-    return this.#latest;
+    if (this.#renewal === undefined) {
+      const renewal = this.#renew();
+      // The next connection tries again.
+      if (renewal instanceof Promise) renewal.catch(() => {});
+    }
+    const shown = this.#latest;
+    if (shown !== undefined && shown.proofs < maxProofsOverdue) return shown;
+    throw new PeerloomError('ERR_SIGNER', 'identity.sign has not certified a new key of TLS yet');
+  }
+
+  #renew(): void | Promise<void> {
+    const take = (certificate: Certificate): void => {
+      this.#latest = new ListenerCertificate(certificate, this.#identity.publicKey, this.#runtime.now());
+    };
+    const made = createCertificate(this.#identity);
+    if (!(made instanceof Promise)) return take(made);
+    this.#renewal = made.then(take).finally(() => {
+      this.#renewal = undefined;
+    });
+    return this.#renewal;
   }
 }

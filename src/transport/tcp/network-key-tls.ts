@@ -1,7 +1,8 @@
 import { createSecureContext, type TLSSocketOptions } from 'node:tls';
 import { PeerloomError } from '../../base/errors.ts';
-import type { Identity } from '../../identity/identity.ts';
+import type { NodeIdentity } from '../../identity/signer.ts';
 import { exchangeProofs } from './proof.ts';
+import { identityFor } from './sign-for.ts';
 import { tlsClient, tlsServer } from './sockets.ts';
 import { handshake, networkKeyMessage, type TlsBounds, type TlsUpgrade } from './tls.ts';
 import { alpn, tlsSettings } from './tls-settings.ts';
@@ -28,7 +29,7 @@ export function checkPresharedKeys(versions: Readonly<Record<string, string | un
 }
 
 export interface NetworkKeyTlsOptions extends TlsBounds {
-  readonly identity: Identity;
+  readonly identity: NodeIdentity;
   readonly networkSecret: Uint8Array;
 }
 
@@ -55,7 +56,11 @@ export function networkKeyTls({ identity, networkSecret, ...bounds }: NetworkKey
         throw new PeerloomError('ERR_NETWORK_MISMATCH', networkKeyMessage);
       }
       const binding = secured.exportKeyingMaterial(exporterBytes, exporterLabel, Buffer.alloc(0));
-      const remoteId = await exchangeProofs(secured, { identity, role, binding });
+      const remoteId = await exchangeProofs(secured, {
+        identity: identityFor(secured, identity),
+        role,
+        binding,
+      });
       checkId(remoteId);
       return { socket: secured, remoteId };
     },

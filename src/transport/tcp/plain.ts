@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { PeerloomError } from '../../base/errors.ts';
 import type { Runtime } from '../../base/runtime.ts';
-import { type Identity, idFromPublicKey, verifySignature } from '../../identity/identity.ts';
+import { idFromPublicKey, verifySignature } from '../../identity/identity.ts';
+import type { NodeIdentity } from '../../identity/signer.ts';
 import type { Role } from './proof.ts';
 import { readExactly } from './read-exactly.ts';
 import { plainPreface } from './sniff.ts';
@@ -12,7 +13,7 @@ const signatureBytes = 64;
 const openingBytes = plainPreface.length + nonceBytes + publicKeyBytes;
 
 export interface PlainSide {
-  readonly identity: Identity;
+  readonly identity: NodeIdentity;
   readonly role: Role;
   readonly runtime: Runtime;
   /** @throws when the node that has proven this id is not the one that must answer. */
@@ -54,7 +55,7 @@ async function dialPlain(socket: Socket, side: PlainSide): Promise<string> {
   checkProof(publicKey, statement('server', openings), await readExactly(socket, signatureBytes));
   const remoteId = idFromPublicKey(publicKey);
   side.checkId(remoteId);
-  socket.write(side.identity.sign(statement('client', openings)));
+  socket.write(await side.identity.sign(statement('client', openings)));
   return remoteId;
 }
 
@@ -63,7 +64,8 @@ async function acceptPlain(socket: Socket, side: PlainSide): Promise<string> {
   const publicKey = publicKeyIn(theirs);
   const ours = openingOf(side);
   const openings = { dialler: theirs, listener: ours };
-  socket.write(Buffer.concat([ours, side.identity.sign(statement('server', openings))]));
+  const signature = await side.identity.sign(statement('server', openings));
+  socket.write(Buffer.concat([ours, signature]));
   checkProof(publicKey, statement('client', openings), await readExactly(socket, signatureBytes));
   return idFromPublicKey(publicKey);
 }

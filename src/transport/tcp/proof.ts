@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { PeerloomError } from '../../base/errors.ts';
-import { type Identity, idFromPublicKey, verifySignature } from '../../identity/identity.ts';
+import { idFromPublicKey, verifySignature } from '../../identity/identity.ts';
+import type { NodeIdentity } from '../../identity/signer.ts';
 import { readExactly } from './read-exactly.ts';
 
 export type Role = 'client' | 'server';
@@ -20,9 +21,10 @@ const signatureBytes = 64;
  */
 export async function exchangeProofs(
   socket: Socket,
-  { identity, role, binding }: { identity: Identity; role: Role; binding: Uint8Array },
+  { identity, role, binding }: { identity: NodeIdentity; role: Role; binding: Uint8Array },
 ): Promise<string> {
-  socket.write(Buffer.concat([identity.publicKey, identity.sign(statement(role, binding))]));
+  const signature = await identity.sign(statement(role, binding));
+  socket.write(Buffer.concat([identity.publicKey, signature]));
   const proof = await readExactly(socket, publicKeyBytes + signatureBytes);
   const publicKey = Uint8Array.from(proof.subarray(0, publicKeyBytes));
   const theirs = statement(role === 'client' ? 'server' : 'client', binding);

@@ -16,6 +16,7 @@ import { authenticatePlain } from './plain.ts';
 import type { Role } from './proof.ts';
 import { PythonLink } from './python-link.ts';
 import { reset } from './reset.ts';
+import { identityFor } from './sign-for.ts';
 import { sniff } from './sniff.ts';
 import { remoteAddressOf, SocketLink } from './socket-link.ts';
 import { socketListener } from './sockets.ts';
@@ -127,6 +128,7 @@ class TcpTransport implements Transport {
   }
 
   async listen(address: Address, onLink: (link: Link) => void): Promise<Address> {
+    if (this.#accept.has('tls')) await this.#upgrade.prepare?.();
     const server = socketListener((socket) => this.#onSocket(socket, onLink));
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => reject(explain(error, address, 'listening')));
@@ -305,19 +307,29 @@ class TcpTransport implements Transport {
   async #authenticate(socket: Socket, protocol: TcpProtocol, side: Side): Promise<Link> {
     if (protocol === 'p2pnetwork') return this.#exchangeIds(socket, side);
     const { role, startedAt } = side;
-    const { identity, networkSecret, network, limits, runtime } = this.#context!;
+    const { identity, runtime } = this.#context!;
     const details = { security: security[protocol], startedAt, runtime };
     const checkId = (id: string): void => checkPinned(id, side.expected);
     if (protocol === 'plain') {
-      const remoteId = await authenticatePlain(socket, { identity, role, runtime, checkId });
+      const remoteId = await authenticatePlain(socket, {
+        identity: identityFor(socket, identity),
+        role,
+        runtime,
+        checkId,
+      });
       return new SocketLink(socket, { remoteId, ...details });
     }
+    const { socket: secured, ...proven } = await this.#upgrade.secure(socket, { role, checkId });
+    return new SocketLink(secured, { ...proven, ...details });
+  }
+
+  get #upgrade(): TlsUpgrade {
+    const { identity, networkSecret, network, limits, runtime } = this.#context!;
     this.#tls ??=
       networkSecret === undefined
         ? new CertificateTls({ identity, network, limits, runtime })
         : networkKeyTls({ identity, networkSecret, limits, runtime });
-    const { socket: secured, ...proven } = await this.#tls.secure(socket, { role, checkId });
-    return new SocketLink(secured, { ...proven, ...details });
+    return this.#tls;
   }
 
   /** Without a word; by a reset where it could be a Python node. */

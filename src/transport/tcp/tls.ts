@@ -34,6 +34,8 @@ export interface TlsSide {
 
 /** Turns sockets into TLS 1.3 connections whose two sides have proven their ids. */
 export interface TlsUpgrade {
+  /** Makes what this side needs before it accepts connections. @throws PeerloomError `ERR_SIGNER`. */
+  prepare?(): Promise<void>;
   /**
    * @throws PeerloomError `ERR_HANDSHAKE`, `ERR_NETWORK_MISMATCH`, `ERR_CONNECTION_CLOSED`, and what `checkId` throws.
    */

@@ -12,6 +12,7 @@ import {
 } from '../../../../src/transport/tcp/listener-certificates.ts';
 import { Recent } from '../../../../src/transport/tcp/recent.ts';
 import { withCode } from '../../../support/errors.ts';
+import { turn } from '../../../support/turns.ts';
 
 const hourMs = 60 * 60 * 1_000;
 const listener = Identity.generate();
@@ -44,6 +45,38 @@ suite('the certificates of a listener', () => {
     const older = proofFor(first);
     assert.throws(() => use(older, second), withCode('ERR_HANDSHAKE', /does not hold the key/));
     use(older, first); // on a connection that began before
+  });
+
+  test('of a signer are made ahead, and the one before is shown while the next is signed', async () => {
+    const runtime = new VirtualRuntime();
+    const signed: PromiseWithResolvers<Uint8Array>[] = [];
+    const sign = (): Promise<Uint8Array> => {
+      signed.push(Promise.withResolvers());
+      return signed.at(-1)!.promise;
+    };
+    const { id, publicKey } = listener;
+    const certificates = new ListenerCertificates({ id, publicKey, sign }, runtime);
+    assert.throws(() => certificates.latest(), withCode('ERR_SIGNER'));
+    signed.at(-1)!.reject(new Error('asleep'));
+    await turn();
+    const prepared = certificates.prepare();
+    signed.at(-1)!.resolve(new Uint8Array(64));
+    await prepared;
+    const first = certificates.latest();
+    await runtime.advance(hourMs);
+    assert.equal(certificates.latest(), first);
+    assert.equal(certificates.latest(), first);
+    assert.equal(signed.length, 3, 'one at a time');
+    signed.at(-1)!.reject(new Error('asleep again'));
+    await turn();
+    assert.equal(certificates.latest(), first);
+    signed.at(-1)!.resolve(new Uint8Array(64));
+    await turn();
+    const second = certificates.latest();
+    assert.notEqual(second, first);
+    assert.equal(signed.length, 4);
+    for (let proofs = 0; proofs < 2 * 16_384; proofs++) second.use({ nonce: randomBytes(16) });
+    assert.throws(() => certificates.latest(), withCode('ERR_SIGNER'));
   });
 
   test('take each proof once', () => {
