@@ -3,6 +3,7 @@ import { suite, test } from 'node:test';
 import { ChangeNotices } from '../../../src/secure/vault/change-notices.ts';
 import type { VaultNetwork } from '../../../src/secure/vault/replicator.ts';
 import { Watchers } from '../../../src/secure/vault/watchers.ts';
+import { heldBytes } from '../../support/memory.ts';
 import { turns } from '../../support/turns.ts';
 
 const diary = { owner: 'alice', collection: 'diary' };
@@ -24,6 +25,42 @@ suite('those who watch a collection', () => {
     assert.deepEqual(watchers.of(diary), ['carol']);
     watchers.remove(diary, 'carol');
     assert.deepEqual([watchers.of(diary), watchers.of(nameOf(1))], [[], ['dave']]);
+  });
+
+  test('are told for a minute more when they ask again, and each by its own time', () => {
+    let now = 0;
+    const watchers = new Watchers(() => now);
+    watchers.add(diary, 'bob');
+    now = 30_000;
+    watchers.add(diary, 'carol');
+    now = 50_000;
+    watchers.add(diary, 'bob');
+    now = 65_000;
+    assert.deepEqual(watchers.of(diary), ['carol', 'bob']);
+    now = 95_000;
+    assert.deepEqual(watchers.of(diary), ['bob']);
+  });
+
+  test('may ask for the same collection as often as they like, in one place', () => {
+    const watchers = new Watchers(() => 0);
+    watchers.add(nameOf(1), 'bob');
+    for (let count = 0; count < 1_000; count++) watchers.add(diary, 'bob');
+    assert.deepEqual([watchers.of(nameOf(1)), watchers.of(diary)], [['bob'], ['bob']]);
+  });
+
+  test('leave no memory behind when their time is up', () => {
+    let now = 0;
+    const watchers = new Watchers(() => now);
+    const watchOnce = (): void => {
+      for (let count = 0; count < 20_000; count++) watchers.add(diary, `${now} ${count}`.padEnd(56));
+      now += 60_000;
+      assert.deepEqual(watchers.of(diary), []);
+    };
+    watchOnce();
+    const before = heldBytes();
+    for (let round = 0; round < 4; round++) watchOnce();
+    const bytes = (heldBytes() - before) / 80_000;
+    assert.ok(bytes < 20, `${bytes} bytes for each that has asked`);
   });
 
   test('have 256 places each, so that nobody pushes out others', () => {

@@ -93,6 +93,18 @@ suite('reading an item', () => {
     assert.deepEqual(vaults.askedOf(stranger), []);
   });
 
+  test('asks nobody else either when a replica failed before the owner said so', async () => {
+    const { vaults, alice, replica, get } = await setUp();
+    const stranger = vaults.start();
+    vaults.answer(replica, refuses('ERR_HANDLER'));
+    vaults.answer(alice, async (_question, honest) => {
+      await turns();
+      return honest();
+    });
+    await assert.rejects(get('none'), withCode('ERR_NOT_FOUND'));
+    assert.deepEqual(vaults.askedOf(stranger), []);
+  });
+
   test('never asks itself over the network, though it is a replica or is named', async () => {
     const { vaults, alice, bob, get } = await setUp();
     await alice.vault.addReplica('c', bob.id);
