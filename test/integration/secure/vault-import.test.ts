@@ -235,6 +235,15 @@ suite('the import of a vault', () => {
     assert.equal(await second.vault.get(second.id, 'a', 'other'), 3);
   });
 
+  test('refuses the export of another node, also an empty one', async (t) => {
+    const [alice, bob] = [await startOwner(t, Identity.generate()), await startOwner(t, Identity.generate())];
+    const belongs = withCode('ERR_VAULT_INVALID', new RegExp(`belongs to ${bob.id}`));
+    await assert.rejects(alice.vault.import(bob.vault.export()), belongs);
+    await bob.vault.put('notes', 'one', 1);
+    await assert.rejects(alice.vault.import(bob.vault.export()), belongs);
+    assert.deepEqual(alice.vault.collections(), []);
+  });
+
   test('refuses what is not an export', async (t) => {
     const alice = await startOwner(t, Identity.generate());
     const format = 'peerloom-vault-export-2';

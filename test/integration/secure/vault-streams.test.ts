@@ -10,6 +10,7 @@ import { type Data, Identity } from '../../../src/index.ts';
 import { writeChunks } from '../../../src/secure/vault/chunk-stream.ts';
 import { VaultStore } from '../../../src/secure/vault/vault-store.ts';
 import { withCode } from '../../support/errors.ts';
+import { within } from '../../support/turns.ts';
 import { type TestSecureNode, World } from './support/secure-nodes.ts';
 
 const mebibyte = 1024 * 1024;
@@ -220,6 +221,24 @@ suite('large items of the vault', () => {
     const stream = { write: (bytes: Uint8Array) => later.push(bytes) > 0, end: () => {} };
     await alice.vaultEngine.serve(request, bob.id, stream as unknown as ChannelStream);
     assert.equal(later.length, 2 * 3, 'their places are free again');
+  });
+
+  test('that are read in part alone hold no stream of the node that gives them', async (t) => {
+    const [alice, bob] = (await new World(t).line(2)) as [TestSecureNode, TestSecureNode];
+    await alice.vault.putStream('films', 'film', [film, film, film]);
+    await alice.vault.grant('films', bob.id);
+    const served: Promise<boolean>[] = [];
+    const serve = alice.vaultEngine.serve.bind(alice.vaultEngine);
+    alice.vaultEngine.serve = (...args) => {
+      served.push(serve(...args));
+      return served.at(-1)!;
+    };
+    for await (const part of bob.vault.getStream(alice.id, 'films', 'film')) {
+      assert.equal(part.length, mebibyte);
+      break;
+    }
+    assert.equal(served.length, 1);
+    await within(served[0]!, 'the stream has ended', 10_000);
   });
 
   test('take no room once they are replaced or deleted, or when their source fails', async (t) => {

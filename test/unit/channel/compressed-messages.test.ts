@@ -241,13 +241,15 @@ suite('a large message that another thread decompresses', () => {
     assert.deepEqual(told, ['closed disconnected by us']);
   });
 
-  test('is an answer that times out while it waits, and is not even decompressed then', async () => {
+  test('is an answer that times out while it waits, and is not even decompressed then', async (t) => {
+    const begun = t.mock.method(DecompressionTurns.prototype, 'take').mock;
     const { answers, runtime, channel } = await answered(20, deflateSync(large), { timeoutMs: 50 });
     const late = Promise.allSettled(answers.slice(1));
     assert.equal(await answers[0], large);
     await runtime.advance(50);
     for (const { status } of await late) assert.equal(status, 'rejected');
     await untilInTime(runtime, () => channel.heldBytes === 0, 'nothing is kept');
+    assert.ok(begun.callCount() <= 3, `${begun.callCount()} of 20 were begun`);
   });
 
   test('is one answer of many that wait, counted, for one to be decompressed at a time', async () => {
