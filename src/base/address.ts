@@ -31,15 +31,15 @@ export function parseAddress(text: string): Address {
   return { scheme: scheme?.toLowerCase(), host: bareHost, port: Number(port) };
 }
 
-/** Matches every text: what fits none of the earlier groups is taken for a host, and judged as one. */
+/** Matches every text: whatever fits none of the earlier groups becomes the host, which is checked later. */
 const addressPattern = /^(?:(?<scheme>[a-z][a-z\d+.-]*):\/\/)?(?<host>\[[^\]]*\]|.*?)(?::(?<port>[^:]*))?$/is;
 
 /**
- * The address of a host and port given apart. Brackets around an IPv6 host are taken off.
+ * Makes an address of a host and a port. Removes brackets around an IPv6 host.
  *
  * @param use `'dial'` for an address to connect to; `'listen'` allows port 0 as well.
- * @throws TypeError when the host or the port is of the wrong type, or the host is none.
- * @throws RangeError when the port is out of range.
+ * @throws TypeError if the host or the port has the wrong type, or the host cannot be one.
+ * @throws RangeError if the port is out of range.
  */
 export function addressOf(host: string, port: number, use: 'dial' | 'listen' = 'dial'): Address {
   checkType('host', host, 'string');
@@ -67,8 +67,8 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * What counts as one address where addresses are limited: for IPv6 the 64 bits that the network of one
- * customer has (RFC 6177, RFC 4291 section 2.5.4), because the other 64 are that customer's to choose.
+ * Returns the text by which limits for each address count. For IPv6 this is the /64 network of one customer (RFC 6177,
+ * RFC 4291 section 2.5.4), because the customer chooses the other 64 bits.
  */
 export function sourceOf(host: string): string {
   if (!host.includes(':')) return host;

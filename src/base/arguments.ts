@@ -1,10 +1,10 @@
 import { didYouMean } from './nearest-name.ts';
 import { printable } from './printable.ts';
 
-/** Characters of a text that an error shows. */
+/** An error shows this many characters of a text. */
 const maxShownCharacters = 100;
 
-/** A value as the message of an error names it: what is short as it stands in a program, the rest by its kind. */
+/** A value for the message of an error: short values as in a program, others by their kind. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') {
     const start = printable(value.slice(0, maxShownCharacters));
@@ -23,7 +23,7 @@ export function shown(value: unknown): string {
   }
 }
 
-/** What was thrown, in words: users and libraries throw anything, `null` and objects that throw themselves too. */
+/** The message of a thrown value. Users and libraries throw anything, even `null` and objects whose getters throw. */
 export function messageOf(thrown: unknown): string {
   if (typeof thrown === 'string') return thrown;
   try {
@@ -35,7 +35,7 @@ export function messageOf(thrown: unknown): string {
   return shown(thrown);
 }
 
-/** What was thrown, as an error: itself where it is one. */
+/** A thrown value as an error; an error stays the same object. */
 export function errorOf(thrown: unknown): Error {
   try {
     if (thrown instanceof Error) return thrown;
@@ -53,8 +53,8 @@ export function checkType<Value>(name: string, value: Value, type: string): Valu
 }
 
 /**
- * Refuses text with half of a surrogate pair. It has no UTF-8 of its own: all such halves become the same character,
- * so that different keys, names and ids would be one.
+ * Refuses text with half of a surrogate pair. UTF-8 cannot write such halves: all of them become the same character, so
+ * different keys, names and ids would be the same.
  *
  * @throws TypeError with the argument's name, but not the text, which may be a secret.
  */
@@ -64,10 +64,10 @@ export function checkWellFormed(name: string, text: string): string {
 }
 
 /**
- * Refuses options that are no object, and names among them that are not known, which a slip of the pen makes.
+ * Refuses options that are not an object, and unknown names among them, such as misspelt ones.
  *
- * @param owner the option that they are part of; none for those that a function is given.
- * @throws TypeError with the name and those that there are.
+ * @param owner the option that these options belong to; left out for the options of a function.
+ * @throws TypeError with the unknown name and the known ones.
  */
 export function checkOptions(given: object, known: readonly string[], owner?: string): void {
   checkType(owner ?? 'options', given, 'object');
@@ -79,13 +79,13 @@ export function checkOptions(given: object, known: readonly string[], owner?: st
   }
 }
 
-/** @throws TypeError or RangeError when it is no time to wait. */
+/** @throws TypeError or RangeError for a value that is not a time to wait. */
 export function checkTimeout(timeoutMs: unknown): asserts timeoutMs is number {
   checkType('timeoutMs', timeoutMs, 'number');
   if (!((timeoutMs as number) > 0)) throw new RangeError(`timeoutMs must be above 0, not ${timeoutMs}`);
 }
 
-/** @throws TypeError when there is one that is no AbortSignal. */
+/** @throws TypeError for a value that is neither an AbortSignal nor `undefined`. */
 export function checkSignal(signal: unknown): void {
   if (signal === undefined || signal instanceof AbortSignal || isForeignSignal(signal)) return;
   throw new TypeError(`signal must be an AbortSignal, not ${shown(signal)}`);

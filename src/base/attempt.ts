@@ -2,20 +2,20 @@ import { PeerloomError } from './errors.ts';
 import type { Runtime } from './runtime.ts';
 
 export interface AttemptLimits {
-  /** For the errors: `'connecting with 127.0.0.1:10001'`. */
+  /** Names the work in errors: `'connecting with 127.0.0.1:10001'`. */
   readonly what: string;
   /** `Infinity`: no limit. */
   readonly timeoutMs: number;
   readonly runtime: Runtime;
   /** Fires, with the reason, when the node stops. */
   readonly stopping: AbortSignal;
-  /** The caller's. */
+  /** The signal of the caller. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Runs something that can be given up: after its time, by the caller, or because the node stops. The signal that
- * it is given carries the reason.
+ * Runs work that ends early when its time is over, the caller aborts it, or the node stops. The signal that the work
+ * receives carries the reason.
  */
 export async function attempt<Result>(
   limits: AttemptLimits,

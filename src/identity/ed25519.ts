@@ -9,7 +9,7 @@ export type Verify = (message: Uint8Array, signature: Uint8Array) => boolean;
 const publicKeyBytes = 32;
 const signatureBytes = 64;
 
-/** RFC 8410: what stands before the 32 bytes of a public key in DER. */
+/** RFC 8410: the bytes before the 32 bytes of a public key in DER. */
 const spkiPrefix = hexToBytes('302a300506032b6570032100');
 
 const { Point } = ed25519;
@@ -33,8 +33,8 @@ const fieldOrder = hexToBytes('edfffffffffffffffffffffffffffffffffffffffffffffff
 const groupOrder = hexToBytes('edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010');
 
 /**
- * Whether 32 bytes may be the public key of a node: written canonically, and not of small order
- * (docs/protocol.md, clause 1.5). Whether a point of the curve has that y is left to the first signature.
+ * Whether 32 bytes may be the public key of a node: in canonical encoding, and not of small order (docs/protocol.md,
+ * clause 1.5). The first check of a signature finds out whether a point of the curve has that y.
  */
 export function isPublicKey(bytes: Uint8Array): boolean {
   return bytes.length === publicKeyBytes && isCanonicalPoint(bytes, 0);
@@ -53,8 +53,8 @@ export function isCanonicalSignature(signature: Uint8Array): boolean {
 }
 
 /**
- * What checks signatures of a public key, by the one rule of docs/protocol.md, clause 1.4, whatever the runtime. It
- * costs a third of a check to make, so it is worth keeping.
+ * Returns a function that checks signatures of a public key by the rule of docs/protocol.md, clause 1.4, on every
+ * runtime. Making it costs a third of a check, so it is worth keeping.
  */
 export function verifierOf(publicKey: Uint8Array): Verify {
   if (!isPublicKey(publicKey)) return () => false;
@@ -66,7 +66,7 @@ export function verifierOf(publicKey: Uint8Array): Verify {
     isCanonicalSignature(signature) && nodeCrypto.verify(null, message, key, signature);
 }
 
-/** In JavaScript alone, a browser's only synchronous way. The library's own check multiplies by the cofactor. */
+/** In JavaScript, the only synchronous way in a browser. The library's own check multiplies by the cofactor. */
 function portableVerifierOf(publicKey: Uint8Array): Verify {
   let minusA: InstanceType<typeof Point>;
   try {
@@ -89,7 +89,7 @@ function isCanonicalPoint(bytes: Uint8Array, offset: number): boolean {
   return !smallOrderYs.some((y) => isEqual(bytes, offset, y));
 }
 
-/** Whether 32 little-endian bytes are a number below a bound; `topMask` takes the sign of x out of the last one. */
+/** Whether 32 little-endian bytes are a number below a bound. `topMask` clears the sign of x in the last byte. */
 function isLess(bytes: Uint8Array, offset: number, bound: Uint8Array, topMask = 0xff): boolean {
   for (let at = publicKeyBytes - 1; at >= 0; at--) {
     const byte = bytes[offset + at]! & (at === publicKeyBytes - 1 ? topMask : 0xff);
@@ -98,7 +98,7 @@ function isLess(bytes: Uint8Array, offset: number, bound: Uint8Array, topMask = 
   return false;
 }
 
-/** But for the sign of x. */
+/** Compares all bits but the sign of x. */
 function isEqual(bytes: Uint8Array, offset: number, y: Uint8Array): boolean {
   for (let at = 0; at < publicKeyBytes - 1; at++) if (bytes[offset + at] !== y[at]) return false;
   return (bytes[offset + publicKeyBytes - 1]! & 0x7f) === y[publicKeyBytes - 1];

@@ -1,13 +1,13 @@
 import { scrypt } from '@noble/hashes/scrypt.js';
 
-/** RFC 7914; 32 MiB and some 0.1 s, because who listens in on a connection can try out keys at leisure. */
+/** RFC 7914. Each guess costs 32 MiB and some 0.1 s, because an attacker who records a handshake can guess offline. */
 const cost = { N: 2 ** 15, r: 8, p: 1, dkLen: 32 };
 const salt = 'peerloom network key 1';
 
 const known = new Map<string, Uint8Array>();
 const maxKnown = 16;
 
-/** The 32 bytes that both sides must hold, from the text that the user gave, which is well-formed. */
+/** Derives the 32 bytes that both sides must hold from the user's text, which must be well-formed Unicode. */
 export function networkSecretOf(networkKey: string): Uint8Array {
   const earlier = known.get(networkKey);
   if (earlier !== undefined) return earlier;

@@ -1,6 +1,6 @@
 import { requiredBuiltin } from '../base/builtin.ts';
 
-/** What systems say that cannot sync a folder, Windows among them. EACCES: this user may not list the folder. */
+/** The error codes of systems that cannot sync a folder, such as Windows. EACCES: this user may not list the folder. */
 const noSyncCodes: ReadonlySet<string | undefined> = new Set([
   'EACCES',
   'EINVAL',
@@ -9,7 +9,7 @@ const noSyncCodes: ReadonlySet<string | undefined> = new Set([
   'EPERM',
 ]);
 
-/** Puts the names in a folder on the disk: until then a power failure can undo a rename. */
+/** Flushes the names in a folder to the disk. Until then, a power failure can undo a rename. */
 export function syncFolder(folder: string): void {
   const { closeSync, fsyncSync, openSync } = requiredBuiltin('node:fs', 'A file');
   try {
@@ -24,7 +24,7 @@ export function syncFolder(folder: string): void {
   }
 }
 
-/** Makes a folder, and the missing ones on the way to it, that only this user can open. Their names are synced. */
+/** Creates a folder, and the missing ones on the way to it, that only this user can open, and syncs their names. */
 export function makePrivateFolder(path: string): void {
   const { dirname, resolve } = requiredBuiltin('node:path', 'A file');
   const folder = resolve(path);

@@ -3,7 +3,7 @@ import { backoffDelayMs } from '../base/backoff.ts';
 import { type ErrorCode, isPeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
 
-/** Trying again cannot mend these. */
+/** Another attempt would fail in the same way. */
 const finalCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'ERR_ABORTED',
   'ERR_ADDRESS_INVALID',
@@ -18,14 +18,14 @@ export interface DialUntilUpOptions {
   readonly runtime: Runtime;
   /** Ends the waits between attempts, with its reason. */
   readonly signal: AbortSignal;
-  /** An attempt failed; false gives up. */
+  /** Called after a failed attempt. False: give up. */
   readonly onFailure: (attempts: number, error: unknown) => Promise<boolean>;
 }
 
 /**
  * Dials until it succeeds: with growing delays, by the policy of reconnecting.
  *
- * @throws the error of the last attempt when the attempts are used up, somebody gives up, or trying again cannot help;
+ * @throws the error of the last attempt if no attempts are left, `onFailure` gives up, or another attempt cannot help;
  * the reason of the signal.
  */
 export async function dialUntilUp<Connection>(

@@ -2,14 +2,14 @@ import { type Address, formatAddress } from '../base/address.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 
-/** Failures that are reported one by one within a second. */
+/** At most this many failures are reported one by one in a second. */
 const reportsPerSecond = 10;
 
 const secondMs = 1_000;
 
 /**
- * Reports inbound connections that did not come up. Strangers can make as many as they like, so a second has ten
- * reports at most: further failures are counted, and the last of them is reported with their number.
+ * Reports inbound connections that failed. Strangers can cause any number of failures, so at most ten are reported in a
+ * second. Further failures are counted, and the last of them is reported with the count.
  */
 export class InboundFailures {
   readonly #runtime: Runtime;
@@ -39,7 +39,7 @@ export class InboundFailures {
     }
   }
 
-  /** The node stops, which makes the handshakes under way fail: nothing is reported any more. */
+  /** Stops reporting: when the node stops, handshakes under way fail. */
   stop(): void {
     this.#isStopped = true;
     this.#timer?.cancel();

@@ -21,10 +21,10 @@ const linkMethods = [
 ] as const satisfies readonly (keyof Link)[];
 
 /**
- * Dials by a transport, which may be one of the user's own: if it ignores the signal, nobody waits for it, and a link
- * that it makes later is destroyed.
+ * Dials by a transport, which may be the user's own. If it ignores the signal, the node does not wait for it, and
+ * destroys a link that it makes later.
  *
- * @throws the reason of the signal; what the transport throws; TypeError if it returns something else than a Link.
+ * @throws the reason of the signal; what the transport throws; TypeError if it returns anything but a Link.
  */
 export async function dialLink(transport: Transport, { address, signal, expected }: Dial): Promise<Link> {
   const dialling = startDial(transport, { address, signal, expected });
@@ -46,7 +46,7 @@ async function startDial(transport: Transport, { address, signal, expected }: Di
  * Listens by a transport.
  *
  * @returns the port that it listens on.
- * @throws what the transport throws; TypeError if it returns something else than the address.
+ * @throws what the transport throws; TypeError if it returns anything but an address.
  */
 export async function listenPort(
   transport: Transport,

@@ -10,7 +10,7 @@ import { staggered } from './staggered.ts';
 /**
  * Opens a TCP connection to the address of the host that answers first.
  *
- * @throws what the system says, of the last address; PeerloomError `ERR_TIMEOUT`; the signal's reason.
+ * @throws the system's error for the last address; PeerloomError `ERR_TIMEOUT`; the signal's reason.
  */
 export async function openSocket(
   { host, port }: Address,

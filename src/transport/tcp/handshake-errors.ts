@@ -5,7 +5,7 @@ import { PeerIdClaimed } from '../../p2pnetwork/exchange-ids.ts';
 import type { ExpectedPeer } from '../transport.ts';
 import type { SniffedProtocol } from './sniff.ts';
 
-/** Before this node proves its own id to somebody whom the caller did not mean. */
+/** Refuses a node with another id than the pinned one, before this node proves its own id to it. */
 export function checkPinned(id: string, expected: ExpectedPeer | undefined): void {
   if (expected === undefined || !expected.isPinned || expected.id === id) return;
   throw new PeerloomError(
@@ -14,7 +14,7 @@ export function checkPinned(id: string, expected: ExpectedPeer | undefined): voi
   );
 }
 
-/** What goes wrong between the two sides of a connection, with the address that the caller knows it by. */
+/** Adds the address that the caller dialled to an error of the handshake. */
 export function inDial(error: unknown, address: Address): unknown {
   if (!(error instanceof PeerloomError)) return error;
   const { code, message, cause } = error;

@@ -40,7 +40,7 @@ const dialling: Record<string, Explanation> = {
   ETIMEDOUT: ['ERR_TIMEOUT', (a) => `${a} did not answer in time: check the host, the port and the firewall`],
 };
 
-/** An error of the system in our words; one of ours is passed through. */
+/** Turns an error of the system into a PeerloomError; returns a PeerloomError unchanged. */
 export function explain(error: unknown, address: Address, doing: 'listening' | 'dialling'): Error {
   if (error instanceof PeerloomError) return error;
   const { code } = (error ?? {}) as NodeJS.ErrnoException;
