@@ -40,6 +40,8 @@ export interface RemoteNode {
   /** A random text, new for each run of the peer. */
   readonly instance: string;
   readonly security: Security;
+  /** Whether the limits on one address apply to it. */
+  readonly limitsByAddress: boolean;
 }
 
 /** Whether all handlers of an event ran without throwing; a promise if one of them is asynchronous. */

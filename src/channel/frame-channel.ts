@@ -114,6 +114,7 @@ export class FrameChannel implements Channel, MemoryAccount {
       listeningPort: theirs.port,
       instance: theirs.instance,
       security: link.security,
+      limitsByAddress: link.limitsByAddress ?? true,
     };
     this.#trace = this.#outgoing.trace = new Trace(options.traffic, this.remote);
     this.#incoming = new Incoming({

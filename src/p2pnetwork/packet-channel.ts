@@ -86,6 +86,7 @@ export class PacketChannel implements Channel, MemoryAccount {
       listeningPort: link.announcedPort ?? 0,
       instance: '',
       security: link.security,
+      limitsByAddress: link.limitsByAddress ?? true,
     };
     this.#trace = new Trace(traffic, this.remote);
     this.#queue = new PacketQueue(link, limits);

@@ -174,7 +174,7 @@ function isDurable(channel: FrameChannel): channel is DurableChannel {
 /** Where a peer comes from; nothing where that is no resource. */
 function sourceOfPeer({ session }: DurableChannel): string | undefined {
   const { host } = session.remoteAddress;
-  return session.security.protocol === 'memory' || isLoopback(host) ? undefined : sourceOf(host);
+  return session.limitsByAddress && !isLoopback(host) ? sourceOf(host) : undefined;
 }
 
 /** @param limit 0: without a limit. */

@@ -66,7 +66,7 @@ export class Handshakes {
     { direction, replace = false, isDurable = false, refusal }: Conversation,
   ): Promise<Channel> {
     const { limits, runtime } = this.#options;
-    if (link.security.protocol === 'p2pnetwork') {
+    if (link.speaks === 'packets') {
       const reason = refusal ?? (await this.#judgePackets(link, direction));
       const ownId = this.#options.identity.id;
       if (reason === undefined) {

@@ -121,8 +121,8 @@ export class Peering {
 
   /** Takes a link that came in. */
   accept(link: Link): void {
-    const isLocal = link.security.protocol === 'memory';
-    const refusal = this.#admission.enter(link, isLocal ? undefined : link.remoteAddress.host);
+    const isLimited = link.limitsByAddress ?? true;
+    const refusal = this.#admission.enter(link, isLimited ? link.remoteAddress.host : undefined);
     void link.closed.then(() => this.#admission.leave(link));
     this.#arriving.add(link);
     void link.closed.then(() => this.#arriving.delete(link));
@@ -164,7 +164,7 @@ export class Peering {
     const dialling = this.peers.dialling(remoteId, security);
     const isOutranked = this.peers.outranks(remoteId, security);
     if ((!replace || isOutranked) && (existing ?? dialling) !== undefined) {
-      if (security.protocol === 'p2pnetwork') refusePacketLink(link, 'outbound', goodbye('duplicate'));
+      if (link.speaks === 'packets') refusePacketLink(link, 'outbound', goodbye('duplicate'));
       // In an orderly way: the listener would take a link that breaks off for a failure.
       else link.close(duplicateFlushMs);
       return existing ?? this.#join(dialling!, target);

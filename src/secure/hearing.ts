@@ -119,10 +119,9 @@ export class Hearing implements Asker {
 }
 
 /** Where an address costs nothing, each neighbour counts for itself. */
-export function bringerOf({ id, security, address }: RemoteNode): Bringer {
-  const { protocol, encrypted } = security;
-  const isFree = protocol === 'memory' || isLoopback(address.host);
-  return { id, source: isFree ? id : sourceOf(address.host), isEncrypted: encrypted };
+export function bringerOf({ id, security, address, limitsByAddress }: RemoteNode): Bringer {
+  const isFree = !limitsByAddress || isLoopback(address.host);
+  return { id, source: isFree ? id : sourceOf(address.host), isEncrypted: security.encrypted };
 }
 
 function closed(): PeerloomError {

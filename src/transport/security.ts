@@ -1,7 +1,7 @@
 /** How well a link protects what it carries. */
 export interface Security {
-  /** The protocol of the link. */
-  readonly protocol: 'tls' | 'tcp' | 'p2pnetwork' | 'memory';
+  /** The protocol of the link: `'tls'`, `'tcp'`, `'p2pnetwork'`, `'memory'`, or the word of another transport. */
+  readonly protocol: string;
   /** Whether nobody between the two nodes can read or change what the link carries. */
   readonly encrypted: boolean;
   /** Whether the other side has proven its id with its key, and not just claimed it. */

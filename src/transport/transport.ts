@@ -20,6 +20,15 @@ export interface Link {
   readonly remoteAddress: Address;
   /** Whether the link is encrypted and authenticated. */
   readonly security: Security;
+  /**
+   * What the other side speaks: the frames of docs/protocol.md, or the packets of the Python package. Default `'frames'`.
+   */
+  readonly speaks?: 'frames' | 'packets';
+  /**
+   * Whether the limits on connections from one address apply. False where an address costs nothing, as within one
+   * process. Default true.
+   */
+  readonly limitsByAddress?: boolean;
   /** When the connection began, by the runtime's clock: the time limit of the handshake starts there. */
   readonly startedAt: number;
   /** The port that the other side says it listens on, if the transport already knows it. */

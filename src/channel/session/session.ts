@@ -49,6 +49,7 @@ export class Session implements Link {
   readonly remoteId: string;
   readonly remoteAddress: Address;
   readonly security: Security;
+  readonly limitsByAddress: boolean;
   readonly startedAt: number;
   readonly closed: Promise<Error | undefined>;
   onMessage: (bytes: Uint8Array) => void = () => {};
@@ -86,6 +87,7 @@ export class Session implements Link {
     this.remoteId = link.remoteId;
     this.remoteAddress = link.remoteAddress;
     this.security = link.security;
+    this.limitsByAddress = link.limitsByAddress ?? true;
     this.startedAt = link.startedAt;
     this.#runtime = runtime;
     this.closed = new Promise((resolve) => {

@@ -27,6 +27,7 @@ class MemoryLink implements Link {
   readonly remoteId: string;
   readonly remoteAddress: Address;
   readonly security = security;
+  readonly limitsByAddress = false;
   readonly startedAt: number;
   readonly closed: Promise<Error | undefined>;
   onMessage: (bytes: Uint8Array) => void = () => {};

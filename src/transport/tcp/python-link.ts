@@ -15,6 +15,7 @@ const onTheWayMs = 50;
  * the link waits for as long as a Python node needs to read what it was sent.
  */
 export class PythonLink extends SocketLink {
+  readonly speaks = 'packets';
   readonly #socket: Socket;
   readonly #runtime: Runtime;
   /** When the other side will have read everything. */
