@@ -82,6 +82,14 @@ export class NodeConnection {
     this.#counts = details.counts;
   }
 
+  /**
+   * The addresses that the peer says it listens on, such as `['tls://192.0.2.7:10001']`, with the host that this node
+   * sees in place of one like `0.0.0.0`. At most 8. Nothing proves them. Empty for a peer that only dials.
+   */
+  get addresses(): readonly string[] {
+    return this.#channel.remote.addresses;
+  }
+
   /** Whether messages can be sent. A suspended connection is open. */
   get isOpen(): boolean {
     return this.#channel.isOpen;

@@ -3,6 +3,11 @@ import { PeerloomError } from './errors.ts';
 
 /** Where a node can be reached. */
 export interface Address {
+  /**
+   * The whole text, where an address is more than a host and a port: a URL with a path, a multiaddr. Host and port then
+   * say what they can of it; port 0 where there is none.
+   */
+  readonly text?: string | undefined;
   /** `'tls'`, `'tcp'`, `'memory'`, …; `undefined` leaves the choice to the node: its first transport. */
   readonly scheme: string | undefined;
   /** A name or an IP address; IPv6 without brackets. */
@@ -16,7 +21,7 @@ export interface Address {
  *
  * @throws PeerloomError `ERR_ADDRESS_INVALID`, which says what is wrong with the text.
  */
-export function parseAddress(text: string): Address {
+export function parseAddress(text: string, use: 'dial' | 'listen' = 'dial'): Address {
   checkType('address', text, 'string');
   if (text.startsWith('/')) throw invalid(text, 'no transport of this node reads multiaddrs');
   const { scheme, host, port } = addressPattern.exec(text)!.groups!;
@@ -25,8 +30,9 @@ export function parseAddress(text: string): Address {
   if (host.includes(':') && !host.startsWith('[')) throw invalid(text, 'an IPv6 host stands in brackets');
   const bareHost = withoutBrackets(host);
   if (!isHost(bareHost)) throw invalid(text, `'${host}' is not a host`);
-  if (!/^\d+$/.test(port) || !isPort(Number(port), 1)) {
-    throw invalid(text, `the port must be a whole number from 1 to 65535, not '${port}'`);
+  const minPort = use === 'listen' ? 0 : 1;
+  if (!/^\d+$/.test(port) || !isPort(Number(port), minPort)) {
+    throw invalid(text, `the port must be a whole number from ${minPort} to 65535, not '${port}'`);
   }
   return { scheme: scheme?.toLowerCase(), host: bareHost, port: Number(port) };
 }
@@ -56,9 +62,40 @@ export function addressOf(host: string, port: number, use: 'dial' | 'listen' = '
 }
 
 /** The text that {@link parseAddress} reads back. */
-export function formatAddress({ scheme, host, port }: Address): string {
+export function formatAddress({ scheme, host, port, text }: Address): string {
+  if (text !== undefined) return text;
   const prefix = scheme === undefined ? '' : `${scheme}://`;
   return `${prefix}${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/**
+ * Where a node says that it listens, as another one can dial it: a host that stands for all of a machine's addresses
+ * (`0.0.0.0`, `::`) becomes the one that it was heard from.
+ */
+export function seenFrom(texts: readonly string[], host: string): readonly string[] {
+  return texts.map((text) => {
+    const address = hostAndPortOf(text);
+    const isEvery = address !== undefined && (address.host === '0.0.0.0' || address.host === '::');
+    return isEvery ? formatAddress({ ...address, host }) : text;
+  });
+}
+
+/** The first port among texts of addresses; 0 where none has one. */
+export function portIn(texts: readonly string[]): number {
+  for (const text of texts) {
+    const address = hostAndPortOf(text);
+    if (address !== undefined) return address.port;
+  }
+  return 0;
+}
+
+/** `undefined` for an address of another form, which its transport reads. */
+function hostAndPortOf(text: string): Address | undefined {
+  try {
+    return parseAddress(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether an IP address leads back to this machine. */

@@ -37,6 +37,8 @@ export interface RemoteNode {
   readonly address: Address;
   /** The port that the peer says it listens on. */
   readonly listeningPort: number;
+  /** The texts of the addresses that it says it listens on, as they can be dialled from here. */
+  readonly addresses: readonly string[];
   /** A random text, new for each run of the peer. */
   readonly instance: string;
   readonly security: Security;

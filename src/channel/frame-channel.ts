@@ -1,3 +1,4 @@
+import { portIn, seenFrom } from '../base/address.ts';
 import { messageOf } from '../base/arguments.ts';
 import type { Data } from '../base/data.ts';
 import type { Log } from '../base/debug.ts';
@@ -111,7 +112,8 @@ export class FrameChannel implements Channel, MemoryAccount {
       id: link.remoteId,
       name: theirs.name,
       address: link.remoteAddress,
-      listeningPort: theirs.port,
+      listeningPort: portIn(theirs.addresses),
+      addresses: seenFrom(theirs.addresses, link.remoteAddress.host),
       instance: theirs.instance,
       security: link.security,
       limitsByAddress: link.limitsByAddress ?? true,

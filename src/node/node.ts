@@ -12,7 +12,7 @@ import {
 import { type TypedHandler, TypedHandlers } from '../api/typed-handlers.ts';
 import type { MessageType, RequestType } from '../api/typed-messages.ts';
 import { type Address, addressOf, formatAddress, parseAddress } from '../base/address.ts';
-import { messageOf, shown } from '../base/arguments.ts';
+import { checkType, messageOf, shown } from '../base/arguments.ts';
 import { attempt } from '../base/attempt.ts';
 import { checkedRuntime } from '../base/checked-runtime.ts';
 import type { Data } from '../base/data.ts';
@@ -32,7 +32,7 @@ import { InboundFailures } from '../peers/inbound-failures.ts';
 import { Peering } from '../peers/peering.ts';
 import { Reconnector } from '../peers/reconnector.ts';
 import { Protocols } from '../protocols/protocols.ts';
-import { listenPort } from '../transport/own-transport.ts';
+import { listenAt } from '../transport/own-transport.ts';
 import type { Link, Transport, TransportContext } from '../transport/transport.ts';
 import { goodbye } from '../wire/frames/goodbye.ts';
 import { dialUntilUp } from './dial-until-up.ts';
@@ -83,6 +83,7 @@ export class Node extends NodeHandlers {
   readonly #stopping = new AbortController();
   readonly #waitedHandlers = new WaitedHandlers();
   #port: number;
+  readonly #addresses: string[] = [];
   #started: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -116,7 +117,7 @@ export class Node extends NodeHandlers {
       budget: this.memoryBudget,
       log: this.#logOf('connection'),
       traffic: this.#logOf('message'),
-      port: () => this.#port,
+      addresses: () => this.addresses,
       protocols: protocols.spoken,
       onUserError: (error, direction) =>
         this.#dispatcher.failed(error, `${direction}_node_connected`, undefined),
@@ -166,6 +167,14 @@ export class Node extends NodeHandlers {
   /** The port that the node listens on. With port 0 it is 0 until {@link Node.start} has resolved. */
   get port(): number {
     return this.#port;
+  }
+
+  /**
+   * The addresses that the node listens on, such as `'tls://0.0.0.0:10001'`, one or more for each transport that listens.
+   * Empty before {@link Node.start} has resolved. Peers learn them when they connect.
+   */
+  get addresses(): readonly string[] {
+    return [...this.#addresses];
   }
 
   /** The node's name, which every peer sees. It may be empty. */
@@ -241,6 +250,7 @@ export class Node extends NodeHandlers {
       await this.#closeTransports();
       await this.#connections.ended();
       this.#port = askedPort;
+      this.#addresses.length = 0;
       this.#started = undefined;
       throw error;
     }
@@ -248,11 +258,14 @@ export class Node extends NodeHandlers {
   }
 
   async #listen(): Promise<void> {
-    const [first, ...others] = this.#options.transports;
     const onLink = (link: Link): void => this.#peering.accept(link);
-    const address = { scheme: undefined, host: this.host, port: this.#port };
-    this.#port = await listenPort(first!, address, onLink);
-    for (const transport of others) await listenPort(transport, { ...address, port: this.#port }, onLink);
+    for (const transport of this.#options.transports) {
+      const address = { scheme: undefined, host: this.host, port: this.#port };
+      const bound = await listenAt(transport, address, onLink);
+      // The port that the first of them picked is the one of the others too, and the node's.
+      if (this.#port === 0) this.#port = bound.find(({ port }) => port > 0)?.port ?? 0;
+      this.#addresses.push(...bound.map(formatAddress));
+    }
   }
 
   /** All of them, also if one throws. */
@@ -332,7 +345,7 @@ export class Node extends NodeHandlers {
     // Anything else than options stands where the port does, be it one or not.
     const isHost =
       maybeOptions !== undefined || (portOrOptions !== undefined && typeof portOrOptions !== 'object');
-    const address = isHost ? addressOf(hostOrAddress, portOrOptions as number) : parseAddress(hostOrAddress);
+    const address = isHost ? addressOf(hostOrAddress, portOrOptions as number) : this.#parse(hostOrAddress);
     const options = checkConnectOptions(
       isHost ? maybeOptions : (portOrOptions as ConnectOptions | undefined),
     );
@@ -611,6 +624,16 @@ export class Node extends NodeHandlers {
     if (isConflict && trials === 1) this.#dispatcher.warn(error, 'node_reconnection_error');
     const data = { address, trials, error };
     return this.#dispatcher.consult('node_reconnection_error', { data }, address, trials, error);
+  }
+
+  /** Transports whose addresses have a form of their own are asked first. */
+  #parse(text: string): Address {
+    checkType('address', text, 'string');
+    for (const transport of this.#options.transports) {
+      const address = transport.parse?.(text);
+      if (address !== undefined) return address;
+    }
+    return parseAddress(text);
   }
 
   #transportFor(address: Address): Transport {

@@ -1,3 +1,4 @@
+import { formatAddress } from '../base/address.ts';
 import { messageOf } from '../base/arguments.ts';
 import type { Data } from '../base/data.ts';
 import type { Log } from '../base/debug.ts';
@@ -84,6 +85,7 @@ export class PacketChannel implements Channel, MemoryAccount {
       name: '',
       address: link.remoteAddress,
       listeningPort: link.announcedPort ?? 0,
+      addresses: addressesOf(link),
       instance: '',
       security: link.security,
       limitsByAddress: link.limitsByAddress ?? true,
@@ -308,4 +310,8 @@ function frameOf(packet: Uint8Array): Frame {
 function notSupported(what: string): PeerloomError {
   const message = `${what} does not work with a p2pnetwork node, which only knows messages: use send`;
   return new PeerloomError('ERR_NOT_SUPPORTED', message);
+}
+
+function addressesOf({ remoteAddress: { host }, announcedPort = 0 }: Link): readonly string[] {
+  return announcedPort === 0 ? [] : [formatAddress({ scheme: 'p2pnetwork', host, port: announcedPort })];
 }

@@ -1,5 +1,6 @@
 import type { NodeConnection } from '../api/node-connection.ts';
-import type { ResolvedOptions } from '../api/options.ts';
+import type { PeerDetails, ResolvedOptions } from '../api/options.ts';
+import { portIn } from '../base/address.ts';
 import type { Log } from '../base/debug.ts';
 import { DecompressionTurns } from '../base/decompression-turns.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
@@ -11,7 +12,7 @@ import { openPacketChannel, refusePacketLink } from '../p2pnetwork/packet-channe
 import type { Link } from '../transport/transport.ts';
 import { availableCompressions } from '../wire/compression/compression.ts';
 import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
-import { type Hello, protocolVersions } from '../wire/frames/hello.ts';
+import { type Hello, maxAddresses, protocolVersions } from '../wire/frames/hello.ts';
 import type { Admission } from './admission.ts';
 import type { DurableChannels } from './durable-channels.ts';
 import { outrankedMessage, type PeerTable } from './peer-table.ts';
@@ -30,8 +31,8 @@ export interface HandshakesOptions {
   readonly log: Log;
   /** The log of what goes over connections. */
   readonly traffic: Log;
-  /** The port listened on. */
-  readonly port: () => number;
+  /** The texts of the addresses listened on. */
+  readonly addresses: () => readonly string[];
   readonly admission: Admission;
   readonly peers: PeerTable;
   readonly durable: DurableChannels;
@@ -134,7 +135,7 @@ export class Handshakes {
     }
     const isSecond = decision === 'refuse' || durable.isLate(link, session);
     if (direction === 'inbound' && isSecond) return this.#duplicate(link);
-    return this.#judge(link, theirs, direction);
+    return this.#judge(link, { name: theirs.name, port: portIn(theirs.addresses) }, direction);
   }
 
   async #judgePackets(link: Link, direction: 'inbound' | 'outbound'): Promise<Goodbye | undefined> {
@@ -171,7 +172,7 @@ export class Handshakes {
 
   #judge(
     link: Link,
-    { name, port }: Pick<Hello, 'name' | 'port'>,
+    { name, port }: Pick<PeerDetails, 'name' | 'port'>,
     direction: 'inbound' | 'outbound',
   ): Promise<Goodbye | undefined> {
     const { remoteId: id, remoteAddress, security } = link;
@@ -183,7 +184,7 @@ export class Handshakes {
     return {
       versions: protocolVersions,
       network,
-      port: this.#setup.port(),
+      addresses: this.#setup.addresses().slice(0, maxAddresses),
       name,
       instance: this.#instance,
       maxMessageBytes: limits.maxMessageBytes,

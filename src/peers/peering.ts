@@ -36,8 +36,8 @@ export interface PeeringOptions {
   readonly log: Log;
   /** The log of what goes over connections. */
   readonly traffic: Log;
-  /** The port listened on. */
-  readonly port: () => number;
+  /** The texts of the addresses listened on. */
+  readonly addresses: () => readonly string[];
   /** What the node speaks beside messages. */
   readonly protocols: readonly SpokenProtocol[];
   /** What the user gave to decide on who connects threw, or gave no answer that counts. */
@@ -91,7 +91,7 @@ export class Peering {
       budget: setup.budget,
       log: setup.log,
       traffic: setup.traffic,
-      port: setup.port,
+      addresses: setup.addresses,
       admission: this.#admission,
       peers: this.peers,
       durable: this.#durable,

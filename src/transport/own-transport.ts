@@ -45,16 +45,20 @@ async function startDial(transport: Transport, { address, signal, expected }: Di
 /**
  * Listens by a transport.
  *
- * @returns the port that it listens on.
- * @throws what the transport throws; TypeError if it returns anything but an address.
+ * @returns the addresses that it listens on.
+ * @throws what the transport throws; TypeError if it returns anything but a list of addresses.
  */
-export async function listenPort(
+export async function listenAt(
   transport: Transport,
   address: Address,
   onLink: (link: Link) => void,
-): Promise<number> {
-  const bound = (await transport.listen(address, onLink)) as Address | undefined;
-  const port = bound?.port;
-  if (Number.isInteger(port) && port! >= 0 && port! <= 65_535) return port!;
-  throw new TypeError(`listen of a transport must resolve to an address with its port, not ${shown(bound)}`);
+): Promise<readonly Address[]> {
+  const bound: unknown = await transport.listen(address, onLink);
+  if (Array.isArray(bound) && bound.every(isAddress)) return bound;
+  throw new TypeError(`listen of a transport must resolve to a list of addresses, not ${shown(bound)}`);
+}
+
+function isAddress(value: unknown): value is Address {
+  const { host, port } = (value ?? {}) as Partial<Address>;
+  return typeof host === 'string' && Number.isInteger(port) && port! >= 0 && port! <= 65_535;
 }

@@ -111,12 +111,20 @@ export interface Transport {
    */
   attach(context: TransportContext): void;
   /**
-   * Listens for links. With port 0, the transport picks a free port.
+   * Reads the text of an address. Needed only where addresses are more than `scheme://host:port`: the result carries the
+   * whole text, see {@link Address.text}.
    *
-   * @returns the address that it listens on.
+   * @returns `undefined` for an address of another transport.
+   * @throws PeerloomError `ERR_ADDRESS_INVALID` for one of its own with a mistake in it.
+   */
+  parse?(text: string): Address | undefined;
+  /**
+   * Listens for links: at the node's host and port (0: a free port), or where the transport was told to.
+   *
+   * @returns the addresses that it listens on: several, or none if it can only dial.
    * @throws PeerloomError `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS_UNAVAILABLE`, `ERR_HOST_NOT_FOUND`.
    */
-  listen(address: Address, onLink: (link: Link) => void): Promise<Address>;
+  listen(address: Address, onLink: (link: Link) => void): Promise<readonly Address[]>;
   /**
    * Makes a link to the node at an address. When the signal fires, rejects with the signal's `reason`. If an id is
    * pinned, a transport that proves this node's id must first check that the pinned node answers. The node checks the id

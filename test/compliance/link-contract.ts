@@ -61,7 +61,8 @@ export const linkContract: Contract = {
     const { port, dialler, listener } = await openLine(t, engine);
     await listener.transport.close();
     const address = { scheme: undefined, host: engine.host, port };
-    assert.deepEqual(await dialler.transport.listen(address, () => {}), address);
+    const [bound] = await dialler.transport.listen(address, () => {});
+    assert.deepEqual([bound!.host, bound!.port], [engine.host, port]);
   },
 
   async 'a transport that has closed listens again'(t, engine) {
@@ -70,7 +71,7 @@ export const linkContract: Contract = {
     await listener.transport.close();
     const links = Promise.withResolvers<Link>();
     const address = { scheme: undefined, host: engine.host, port };
-    assert.deepEqual(await listener.transport.listen(address, links.resolve), address);
+    await listener.transport.listen(address, links.resolve);
     const [ours, theirs] = await Promise.all([dialler.transport.dial(address, never), links.promise]);
     const there = new LinkEnd(theirs);
     ours.onMessage = () => {};

@@ -17,7 +17,7 @@ import { fuzz } from './fuzz.ts';
 const hello = {
   versions: protocolVersions,
   network: 'a network',
-  port: 10_001,
+  addresses: ['tls://192.0.2.1:10001'],
   name: 'a node',
   instance: 'a run',
   maxMessageBytes: 2 ** 24,
@@ -67,7 +67,10 @@ suite('small frames, any bytes', () => {
       const theirs = decoded(() => decodeHello(body));
       if (theirs === undefined) return;
       assert.ok(theirs.name.length <= maxNameLength && isPrintable(theirs.name));
-      assert.ok(Number.isSafeInteger(theirs.port) && theirs.port >= 0 && theirs.port < 65_536);
+      assert.ok(
+        theirs.addresses.length <= 8 &&
+          theirs.addresses.every((text) => text.length <= 256 && isPrintable(text)),
+      );
       assert.ok(theirs.maxMessageBytes > 0 && theirs.network.length <= 256 && theirs.instance.length <= 64);
       assert.ok(theirs.compressions.every((name) => typeof name === 'string'));
       if (theirs.session !== undefined) assert.ok(theirs.session.receivedBytes >= 0);

@@ -21,7 +21,7 @@ function failingTransport(): Transport & { isMended: boolean; asked: Promise<voi
     attach: inner.attach.bind(inner),
     dial: inner.dial.bind(inner),
     close: inner.close.bind(inner),
-    listen(address: Address, onLink: (link: Link) => void): Promise<Address> {
+    listen(address: Address, onLink: (link: Link) => void): Promise<readonly Address[]> {
       if (transport.isMended) return inner.listen(address, onLink);
       asked.resolve();
       return failed.promise;
@@ -54,9 +54,9 @@ suite('a node whose start failed', () => {
     let bound = 0;
     const { listen } = transports[0]!;
     transports[0]!.listen = async (...given) => {
-      const address = await listen.apply(transports[0], given);
-      bound = address.port;
-      return address;
+      const addresses = await listen.apply(transports[0], given);
+      bound = addresses[0]!.port;
+      return addresses;
     };
     await assert.rejects(node.start(), inUse);
     assert.notEqual(bound, 0);

@@ -72,10 +72,18 @@ suite('a transport of the user', () => {
     });
   }
 
-  for (const bound of [undefined, null, {}, { port: Number.NaN }, { port: 70_000 }]) {
+  for (const bound of [
+    undefined,
+    null,
+    {},
+    [null],
+    [{ host: 'a' }],
+    [{ host: 'a', port: Number.NaN }],
+    [{ host: 'a', port: 70_000 }],
+  ]) {
     test(`whose listen resolves to ${JSON.stringify(bound)} fails the start`, async (t) => {
       const node = makeNode(t, { options: { transports: [ownTransport({ listen: async () => bound })] } });
-      const message = /listen of a transport must resolve to an address with its port/;
+      const message = /listen of a transport must resolve to a list of addresses/;
       await assert.rejects(node.start(), { name: 'TypeError', message });
       assert.equal(node.port, 0);
     });

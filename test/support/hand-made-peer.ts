@@ -60,12 +60,12 @@ export class HandMadePeer {
   ): Promise<{ port: number; peer: Promise<HandMadePeer> }> {
     const { transport, id, options } = prepare(t, { engine, runtime, identity, hello, session });
     const { promise, resolve } = Promise.withResolvers<HandMadePeer>();
-    const { port } = await transport.listen({ scheme: undefined, host: engine.host, port: 0 }, (link) => {
+    const [bound] = await transport.listen({ scheme: undefined, host: engine.host, port: 0 }, (link) => {
       const answering = HandMadePeer.#handshake(link, id, { ...options, direction: 'inbound' });
       answering.catch(() => {}); // of a later link than the one that is waited for
       resolve(answering);
     });
-    return { port, peer: promise };
+    return { port: bound!.port, peer: promise };
   }
 
   static async #handshake(link: Link, id: string, options: HandshakeOptions): Promise<HandMadePeer> {
@@ -89,7 +89,7 @@ function prepare(
   const ours: Hello = {
     versions: protocolVersions,
     network: '',
-    port: 0,
+    addresses: [],
     name: 'by hand',
     instance: 'by hand',
     maxMessageBytes: context.limits.maxMessageBytes,

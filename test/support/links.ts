@@ -76,7 +76,7 @@ export async function openLine(t: TestContext, engine: Engine): Promise<Line> {
   const accepted: LinkEnd[] = [];
   let arrival = Promise.withResolvers<LinkEnd>();
   const address = { scheme: undefined, host: engine.host };
-  const bound = await listener.transport.listen({ ...address, port: 0 }, (link) => {
+  const [bound] = await listener.transport.listen({ ...address, port: 0 }, (link) => {
     const end = new LinkEnd(link);
     accepted.push(end);
     arrival.resolve(end);
@@ -84,11 +84,11 @@ export async function openLine(t: TestContext, engine: Engine): Promise<Line> {
   return {
     dialler,
     listener,
-    port: bound.port,
+    port: bound!.port,
     accepted,
     async link() {
       arrival = Promise.withResolvers();
-      const { port } = bound;
+      const { port } = bound!;
       const ours = new LinkEnd(
         await dialler.transport.dial({ ...address, port }, new AbortController().signal),
       );

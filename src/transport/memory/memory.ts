@@ -67,9 +67,9 @@ class MemoryTransport implements Transport {
     this.#context = context;
   }
 
-  async listen(address: Address, onLink: (link: Link) => void): Promise<Address> {
+  async listen(address: Address, onLink: (link: Link) => void): Promise<readonly Address[]> {
     const port = address.port === 0 ? this.#hub.freePort(address.host) : address.port;
-    const bound = { ...address, port };
+    const bound = { scheme: 'memory', host: address.host, port };
     const taken = key(address.host, port);
     if (this.#hub.listeners.has(taken)) {
       throw new PeerloomError(
@@ -79,7 +79,7 @@ class MemoryTransport implements Transport {
     }
     this.#hub.listeners.set(taken, { context: this.#context!, onLink: (link) => onLink(this.#keep(link)) });
     this.#key = taken;
-    return bound;
+    return [bound];
   }
 
   async dial(address: Address, signal: AbortSignal): Promise<Link> {

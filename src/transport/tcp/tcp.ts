@@ -1,5 +1,5 @@
 import type { Server, Socket } from 'node:net';
-import { type Address, formatAddress } from '../../base/address.ts';
+import { type Address, formatAddress, parseAddress } from '../../base/address.ts';
 import { checkOptions, shown } from '../../base/arguments.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import { unlessAborted } from '../../base/unless-aborted.ts';
@@ -39,9 +39,14 @@ export interface TcpOptions {
    *   peerloom node answers.
    */
   readonly accept?: readonly TcpProtocol[] | undefined;
+  /**
+   * Where to listen, in place of the node's host and port: `['192.0.2.7:10001', '[::1]:10001']`. With port 0 the system
+   * picks a free one. An empty list: the node dials, and nobody can dial it. Default: the node's host and port.
+   */
+  readonly listen?: readonly string[] | undefined;
 }
 
-const tcpNames = ['accept'] as const satisfies readonly (keyof TcpOptions)[];
+const tcpNames = ['accept', 'listen'] as const satisfies readonly (keyof TcpOptions)[];
 const known: readonly TcpProtocol[] = ['tls', 'plain', 'p2pnetwork'];
 const schemeProtocols = { tls: 'tls', tcp: 'plain', p2pnetwork: 'p2pnetwork' } as const;
 
@@ -72,7 +77,16 @@ export function tcp(options: TcpOptions = {}): Transport {
     if (known.includes(protocol)) continue;
     throw new TypeError(`tcp({ accept }) must hold only ${known.join(', ')}, not ${shown(protocol)}`);
   }
-  return new TcpTransport(new Set(accept));
+  return new TcpTransport(new Set(accept), listenAddresses(options.listen));
+}
+
+/** @throws TypeError; PeerloomError `ERR_ADDRESS_INVALID`. */
+function listenAddresses(listen: TcpOptions['listen']): readonly Address[] | undefined {
+  if (listen === undefined) return undefined;
+  if (!Array.isArray(listen)) {
+    throw new TypeError(`tcp({ listen }) must be a list such as ['127.0.0.1:10001'], not ${shown(listen)}`);
+  }
+  return listen.map((text) => parseAddress(text, 'listen'));
 }
 
 /** This side of a connection during authentication. */
@@ -94,11 +108,14 @@ class TcpTransport implements Transport {
   #context: TransportContext | undefined;
   #tls: TlsUpgrade | undefined;
   #gate: HandshakeGate | undefined;
-  #server: Server | undefined;
+  readonly #listen: readonly Address[] | undefined;
+  #servers: Server[] = [];
+  /** Where it listens first. */
   #port = 0;
 
-  constructor(accept: ReadonlySet<TcpProtocol>) {
+  constructor(accept: ReadonlySet<TcpProtocol>, listen: readonly Address[] | undefined) {
     this.#accept = accept;
+    this.#listen = listen;
     const first = accept.has('tls') ? 'tls' : accept.has('plain') ? 'tcp' : 'p2pnetwork';
     const others = Object.keys(schemeProtocols).filter((scheme) => scheme !== first);
     this.schemes = [first, ...others, eitherScheme];
@@ -127,18 +144,28 @@ class TcpTransport implements Transport {
     this.#gate = new HandshakeGate(context.limits, context.runtime);
   }
 
-  async listen(address: Address, onLink: (link: Link) => void): Promise<Address> {
+  async listen(address: Address, onLink: (link: Link) => void): Promise<readonly Address[]> {
     if (this.#accept.has('tls')) await this.#upgrade.prepare?.();
+    const bound: Address[] = [];
+    for (const { host, port } of this.#listen ?? [address]) {
+      const server = await this.#listenAt({ scheme: undefined, host, port }, onLink);
+      const { port: boundPort } = server.address() as { port: number };
+      bound.push({ scheme: this.schemes[0], host, port: boundPort });
+    }
+    this.#port = bound[0]?.port ?? 0;
+    return bound;
+  }
+
+  async #listenAt(address: Address, onLink: (link: Link) => void): Promise<Server> {
     const server = socketListener((socket) => this.#onSocket(socket, onLink));
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => reject(explain(error, address, 'listening')));
-      // Without `exclusive`, the workers of a cluster share a port, and a dialler reaches any of them.
+      // Otherwise the workers of a cluster share a port, and a dialler reaches any of them.
       server.listen({ port: address.port, host: address.host, exclusive: true }, resolve);
     });
     server.on('error', (error) => this.#context!.log(`the listener failed: ${error.message}`));
-    this.#server = server;
-    this.#port = (server.address() as { port: number }).port;
-    return { ...address, port: this.#port };
+    this.#servers.push(server);
+    return server;
   }
 
   async dial(address: Address, signal: AbortSignal, expected?: ExpectedPeer): Promise<Link> {
@@ -185,13 +212,14 @@ class TcpTransport implements Transport {
   }
 
   async close(): Promise<void> {
-    const server = this.#server;
-    this.#server = undefined;
-    const closed = server && new Promise<void>((resolve) => server.close(() => resolve()));
+    const closed = this.#servers.map(
+      (server) => new Promise<void>((resolve) => server.close(() => resolve())),
+    );
+    this.#servers = [];
     this.#gate?.close();
     const ended = [...this.#sockets].map((socket) => new Promise((end) => socket.once('close', end)));
     for (const socket of this.#sockets) this.#drop(socket);
-    await Promise.all([closed, ...ended]);
+    await Promise.all([...closed, ...ended]);
   }
 
   /** The scheme `p2pnetwork://` is permission enough; the other protocols must be in `accept`. */

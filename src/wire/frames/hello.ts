@@ -12,8 +12,8 @@ export interface Hello {
   readonly versions: readonly [number, number];
   /** Nodes of different networks do not connect; `''` is the default one. */
   readonly network: string;
-  /** The port listened on. */
-  readonly port: number;
+  /** The texts of the addresses listened on. */
+  readonly addresses: readonly string[];
   /** For people to read; may be empty, proves nothing. */
   readonly name: string;
   /** Random for each run of a node: tells a node that restarted from one that runs on. */
@@ -46,6 +46,10 @@ export interface HelloSession {
 
 export const maxNameLength = 64;
 
+/** The addresses that a hello may name, and how long each may be. */
+export const maxAddresses = 8;
+export const maxAddressLength = 256;
+
 /** The protocols that a hello may name. */
 export const maxProtocols = 32;
 
@@ -70,14 +74,13 @@ export function encodeHello(hello: Hello): Uint8Array {
  */
 export function decodeHello(body: Uint8Array, ourVersions: Hello['versions'] = protocolVersions): Hello {
   const hello = parseObject(body, 'hello');
-  const { versions, network, port, name, instance, maxMessageBytes, compressions } = hello;
+  const { versions, network, addresses, name, instance, maxMessageBytes, compressions } = hello;
   const [lowest, highest] = Array.isArray(versions) ? versions : [];
   if (!isWhole(lowest, 0) || !isWhole(highest, lowest)) throw wrongHello();
   agreedVersion([lowest, highest], ourVersions);
   if (
     !isText(network, 256) ||
-    !isWhole(port, 0) ||
-    port > 65_535 ||
+    !isListOfAddresses(addresses) ||
     !isText(name, maxNameLength) ||
     !isText(instance, 64) ||
     !isWhole(maxMessageBytes, 1) ||
@@ -88,7 +91,7 @@ export function decodeHello(body: Uint8Array, ourVersions: Hello['versions'] = p
   return {
     versions: [lowest, highest],
     network,
-    port,
+    addresses,
     name: printable(name),
     instance,
     maxMessageBytes,
@@ -104,6 +107,14 @@ function decodeWindows(windows: unknown): Windows {
   const { messages, requests, protocols } = (windows ?? {}) as Record<string, unknown>;
   if (!isWhole(messages, 1) || !isWhole(requests, 1) || !isWhole(protocols, 1)) throw wrongHello();
   return { messages, requests, protocols };
+}
+
+function isListOfAddresses(texts: unknown): texts is readonly string[] {
+  return (
+    Array.isArray(texts) &&
+    texts.length <= maxAddresses &&
+    texts.every((text) => isText(text, maxAddressLength) && printable(text) === text)
+  );
 }
 
 function decodeProtocols(names: unknown): readonly string[] {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { Node } from '../../../src/index.ts';
 import { connectPlain, dialPlain, eventOf, listenPlain, startNode } from './second-links.ts';
-import { frame, hello, kinds, textMessage, validHello } from './second-peer.ts';
+import { frame, hello, kinds, textMessage } from './second-peer.ts';
 
 const neverConnected = (node: Node): void => {
   for (const event of ['inbound_node_connected', 'outbound_node_connected'] as const) {
@@ -16,16 +16,19 @@ suite('protocol 4: the handshake', () => {
     const connected = eventOf(node, 'inbound_node_connected');
     const peer = await dialPlain(node);
     peer.write(hello({ network: 'n' }));
-    const { name, network, port, versions } = JSON.parse((await peer.expect(kinds.hello)).body.toString());
+    const { name, network, addresses, versions } = JSON.parse(
+      (await peer.expect(kinds.hello)).body.toString(),
+    );
     assert.deepEqual(
-      { name, network, port, versions },
-      { name: 'first', network: 'n', port: node.port, versions: [1, 1] },
+      { name, network, addresses, versions },
+      { name: 'first', network: 'n', addresses: [...node.addresses], versions: [1, 1] },
     );
     assert.equal((await peer.expect(kinds.accept)).body.length, 0);
     assert.equal(node.allNodes.length, 0, 'not before our accept');
     peer.write(frame(kinds.accept));
     const [connection] = await connected;
-    assert.deepEqual([connection.name, connection.port], ['second', validHello.port]);
+    assert.deepEqual([connection.name, connection.port], ['second', 12_345]);
+    assert.deepEqual(connection.addresses, ['tls://127.0.0.1:12345']);
   });
 
   test('4.1 messages right behind the accept of the dialler', async (t) => {
@@ -72,7 +75,7 @@ suite('protocol 4: the handshake', () => {
   const wrongFields: Record<string, unknown[]> = {
     versions: [undefined, 1, [], [1], [-1, 1], [2, 1], ['1', '1'], [1.5, 2]],
     network: [undefined, null, 1, 'x'.repeat(257), 'half \ud800'],
-    port: [undefined, -1, 65_536, '1', 0.5],
+    addresses: [undefined, 'a:1', [1], ['x'.repeat(257)], ['a\n'], Array(9).fill('a:1')],
     name: [undefined, null, 1, 'x'.repeat(65), 'half \udc00'],
     instance: [undefined, null, 1, 'x'.repeat(65), '\ud800'],
     maxMessageBytes: [undefined, 0, -1, '1', 1e300],

@@ -58,7 +58,7 @@ export function textMessage(text: string): Buffer {
 export const validHello = {
   versions: [1, 1],
   network: '',
-  port: 12_345,
+  addresses: ['tls://0.0.0.0:12345'],
   name: 'second',
   instance: 'first run',
   maxMessageBytes: 2 ** 24,

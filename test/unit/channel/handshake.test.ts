@@ -13,7 +13,7 @@ import { turn } from '../../support/turns.ts';
 const ours: Hello = {
   versions: [1, 1],
   network: 'students',
-  port: 1,
+  addresses: ['tls://0.0.0.0:1'],
   name: 'ours',
   instance: 'a',
   maxMessageBytes: 1_000,
@@ -22,7 +22,7 @@ const ours: Hello = {
   protocols: [],
   replace: false,
 };
-const theirs: Hello = { ...ours, port: 2, name: 'theirs', instance: 'b' };
+const theirs: Hello = { ...ours, addresses: ['tls://0.0.0.0:2'], name: 'theirs', instance: 'b' };
 
 const helloFrame = (fields: Partial<Hello> = {}): Uint8Array =>
   smallFrame(FrameKind.hello, encodeHello({ ...theirs, ...fields }));

@@ -15,7 +15,7 @@ import { defaultWindows } from '../../support/windows.ts';
 export const hello = {
   versions: [1, 1],
   network: '',
-  port: 7,
+  addresses: ['tls://0.0.0.0:7'],
   name: 'other',
   instance: 'run 1',
   maxMessageBytes: 1_000_000,

@@ -19,6 +19,7 @@ function start({ maxConnections = 3, maxInboundPerAddress = 2 } = {}) {
       id,
       remoteId: id,
       remoteAddress: { scheme: undefined, host, port: 1 },
+      limitsByAddress: true,
       security: { protocol: 'tls' },
       heardBytes,
       closed: closed.promise,

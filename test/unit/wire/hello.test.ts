@@ -12,7 +12,7 @@ import { withCode } from '../../support/errors.ts';
 const hello: Hello = {
   versions: [1, 1],
   network: 'students',
-  port: 10_001,
+  addresses: ['tls://0.0.0.0:10001', '/ip4/192.0.2.1/tcp/4001'],
   name: 'alice',
   instance: '0123456789abcdef',
   maxMessageBytes: 16 * 1024 * 1024,
@@ -30,7 +30,7 @@ test('what was said is what is heard', () => {
   assert.deepEqual(decodeHello(encodeHello(hello)), hello);
   const protocols = Array.from({ length: 32 }, (_, index) => `overlay/${index}`.padEnd(64, '~'));
   assert.deepEqual(decodeHello(encodeHello({ ...hello, protocols })).protocols, protocols);
-  const empty = { ...hello, network: '', name: '', port: 0, compressions: [], replace: true };
+  const empty = { ...hello, network: '', name: '', addresses: [], compressions: [], replace: true };
   assert.deepEqual(decodeHello(encodeHello(empty)), empty);
 });
 
@@ -99,7 +99,16 @@ suite('a hello that is none is refused:', () => {
       { 0: 1, 1: 1 },
     ],
     network: [undefined, null, 5, [], {}, 'x'.repeat(257)],
-    port: [undefined, null, '1', -1, 65_536, 1.5, Number.MAX_VALUE],
+    addresses: [
+      undefined,
+      null,
+      'tls://a:1',
+      [5],
+      ['x'.repeat(257)],
+      ['tls://a:1\n'],
+      ['a\u202eb'],
+      Array.from({ length: 9 }, () => 'tls://a:1'),
+    ],
     name: [undefined, null, 5, ['a'], 'x'.repeat(65)],
     instance: [undefined, null, 5, 'x'.repeat(65)],
     maxMessageBytes: [undefined, null, 0, -1, '1', 1.5, 2 ** 60],

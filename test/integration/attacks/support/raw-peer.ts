@@ -83,7 +83,7 @@ export function helloWith(fields: Partial<Record<keyof Hello, unknown>> = {}): B
   const hello = {
     versions: [1, 1],
     network: '',
-    port: 0,
+    addresses: [],
     name: 'raw',
     instance: 'raw',
     maxMessageBytes: 2 ** 24,
