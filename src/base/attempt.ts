@@ -1,4 +1,5 @@
 import { PeerloomError } from './errors.ts';
+import { removeAbortListener } from './remove-abort-listener.ts';
 import type { Runtime } from './runtime.ts';
 
 export interface AttemptLimits {
@@ -43,7 +44,7 @@ export async function attempt<Result>(
     return await run(ending.signal);
   } finally {
     timer?.cancel();
-    stopping.removeEventListener('abort', onStop);
-    signal?.removeEventListener('abort', onSignal);
+    removeAbortListener(stopping, onStop);
+    removeAbortListener(signal, onSignal);
   }
 }

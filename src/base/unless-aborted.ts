@@ -1,3 +1,4 @@
+import { removeAbortListener } from './remove-abort-listener.ts';
 /** The value, or the reason of the signal, whichever is first. */
 export async function unlessAborted<Value>(value: Promise<Value>, signal: AbortSignal): Promise<Value> {
   // It may fail when nobody waits for it any more.
@@ -11,6 +12,6 @@ export async function unlessAborted<Value>(value: Promise<Value>, signal: AbortS
   try {
     return await Promise.race([value, abortion]);
   } finally {
-    signal.removeEventListener('abort', onAbort);
+    removeAbortListener(signal, onAbort);
   }
 }

@@ -1,6 +1,7 @@
 import { PeerloomError } from '../base/errors.ts';
 import type { Limits } from '../base/limits.ts';
 import { printable } from '../base/printable.ts';
+import { removeAbortListener } from '../base/remove-abort-listener.ts';
 import type { Runtime } from '../base/runtime.ts';
 import type { Link } from '../transport/transport.ts';
 import { FrameKind, smallFrame } from '../wire/frames/frame.ts';
@@ -126,7 +127,7 @@ export async function shakeHands(link: Link, options: HandshakeOptions): Promise
     throw error;
   } finally {
     timer.cancel();
-    options.signal?.removeEventListener('abort', onAbort);
+    removeAbortListener(options.signal, onAbort);
   }
 }
 

@@ -1,5 +1,6 @@
 import { checkOptions, checkSignal, checkTimeout } from '../base/arguments.ts';
 import { PeerloomError } from '../base/errors.ts';
+import { removeAbortListener } from '../base/remove-abort-listener.ts';
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 
 /** How long a call waits for the other side. */
@@ -60,7 +61,7 @@ export class PendingAnswers<Answer> {
       if (signal !== undefined) {
         const onAbort = () => fail(aborted(what, signal));
         signal.addEventListener('abort', onAbort, { once: true });
-        stopListening = () => signal.removeEventListener('abort', onAbort);
+        stopListening = () => removeAbortListener(signal, onAbort);
       }
       this.#waiters.set(id, { resolve, reject, timer, stopListening });
     });

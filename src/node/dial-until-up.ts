@@ -1,6 +1,7 @@
 import type { ReconnectPolicy } from '../api/options.ts';
 import { backoffDelayMs } from '../base/backoff.ts';
 import { type ErrorCode, isPeerloomError } from '../base/errors.ts';
+import { removeAbortListener } from '../base/remove-abort-listener.ts';
 import type { Runtime } from '../base/runtime.ts';
 
 /** Another attempt would fail in the same way. */
@@ -57,7 +58,7 @@ function delay(delayMs: number, runtime: Runtime, signal: AbortSignal): Promise<
       reject(signal.reason);
     };
     const timer = runtime.setTimeout(() => {
-      signal.removeEventListener('abort', onAbort);
+      removeAbortListener(signal, onAbort);
       resolve();
     }, delayMs);
     signal.addEventListener('abort', onAbort, { once: true });

@@ -47,6 +47,9 @@ import {
 import { type SendReport, type SendToNodesOptions, sendToMany } from './send-to-many.ts';
 import { type WantedNodes, waitForNodes } from './wait-for-nodes.ts';
 
+/** In milliseconds. Longer than any connection gets to send what waits, a Python node's included. */
+const transportCloseMs = 20_000;
+
 /**
  * A node of a peer-to-peer network. It listens, connects to other nodes, and reports what happens through events. Extend
  * it and override the methods of the events that you need, or pass a callback, or add listeners with {@link Node.on}.
@@ -268,9 +271,23 @@ export class Node extends NodeHandlers {
     }
   }
 
-  /** All of them, also if one throws. */
+  /** All of them, also if one throws, or never resolves. */
   #closeTransports(): Promise<PromiseSettledResult<void>[]> {
-    return Promise.allSettled(this.#options.transports.map(async (transport) => transport.close()));
+    return Promise.allSettled(this.#options.transports.map((transport) => this.#closeInTime(transport)));
+  }
+
+  async #closeInTime(transport: Transport): Promise<void> {
+    const tooLong = Promise.withResolvers<never>();
+    const timer = this.#options.runtime.setTimeout(() => {
+      const schemes = transport.schemes.join(', ');
+      const message = `the transport for ${schemes} has not closed within ${transportCloseMs} ms: its close() must resolve`;
+      tooLong.reject(new PeerloomError('ERR_TIMEOUT', message));
+    }, transportCloseMs);
+    try {
+      await Promise.race([transport.close(), tooLong.promise]);
+    } finally {
+      timer.cancel();
+    }
   }
 
   async #leaveAll(): Promise<void> {

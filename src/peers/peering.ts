@@ -5,6 +5,7 @@ import { messageOf } from '../base/arguments.ts';
 import type { Log } from '../base/debug.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
+import { removeAbortListener } from '../base/remove-abort-listener.ts';
 import { ThrownByUser } from '../base/thrown-by-user.ts';
 import { unlessAborted } from '../base/unless-aborted.ts';
 import type { Channel, SpokenProtocol } from '../channel/channel.ts';
@@ -218,7 +219,7 @@ export class Peering {
       if (error instanceof ThrownByUser) throw error.thrown;
       throw error instanceof HandshakeRefused ? refusalError(error, formatAddress(address)) : error;
     } finally {
-      signal.removeEventListener('abort', onAbort);
+      removeAbortListener(signal, onAbort);
     }
   }
 

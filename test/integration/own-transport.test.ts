@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
-import { type Link, type NodeConnection, type NodeOptions, type Transport, tcp } from '../../src/index.ts';
+import {
+  type Link,
+  type NodeConnection,
+  type NodeOptions,
+  type Runtime,
+  systemRuntime,
+  type Transport,
+  tcp,
+} from '../../src/index.ts';
 import { makeNode, startNodes } from '../support/start-nodes.ts';
 import { within } from '../support/turns.ts';
 
@@ -124,6 +132,47 @@ suite('a transport of the user', () => {
       node.stop = () => Promise.resolve();
     });
   }
+});
+
+test('a transport whose close never resolves does not keep stop() waiting for ever', async (t) => {
+  const runtime: Runtime = {
+    ...systemRuntime,
+    setTimeout: (callback, delayMs) => systemRuntime.setTimeout(callback, delayMs === 20_000 ? 0 : delayMs),
+  };
+  const inner = tcp();
+  const silent = ownTransport({
+    attach: (context: never) => inner.attach(context),
+    listen: (...args: Parameters<Transport['listen']>) => inner.listen(...args),
+    close: () => {
+      void inner.close();
+      return new Promise(() => {});
+    },
+  });
+  const node = makeNode(t, { options: { transports: [silent], runtime } });
+  await node.start();
+  await assert.rejects(node.stop(), {
+    code: 'ERR_TIMEOUT',
+    message: /the transport for .* has not closed within 20000 ms: its close\(\) must resolve/,
+  });
+  // The end of the test stops it again.
+  node.stop = () => Promise.resolve();
+});
+
+test('a signal of the user whose listeners cannot be removed costs no result, and no process', async (t) => {
+  const [user, other] = await startNodes(t, 2);
+  other.on('node_request', (_peer, data) => data);
+  class Signal extends EventTarget {
+    readonly aborted = false;
+    readonly [Symbol.toStringTag] = 'AbortSignal';
+    throwIfAborted(): void {}
+    override removeEventListener(): never {
+      throw new Error('there is no such listener');
+    }
+  }
+  const signal = new Signal() as unknown as AbortSignal;
+  const connection = await user.connectWithNode(other.host, other.port, { signal });
+  assert.equal(await connection.request('hello', { signal }), 'hello');
+  assert.ok((await connection.ping({ signal })) >= 0);
 });
 
 test('a console that throws stops no node', async (t) => {

@@ -1,3 +1,4 @@
+import { removeAbortListener } from '../../base/remove-abort-listener.ts';
 import type { Runtime } from '../../base/runtime.ts';
 import type { CollectionName } from './delivery.ts';
 import type { OpenedItem, VaultReader } from './vault-reader.ts';
@@ -82,7 +83,7 @@ export class CollectionWatch {
     signal?.addEventListener('abort', wake);
     const cancel = (): void => {
       timer.cancel();
-      signal?.removeEventListener('abort', wake);
+      removeAbortListener(signal, wake);
       wakers.delete(wake);
       if (wakers.size === 0 && this.#wakers.get(key) === wakers) this.#wakers.delete(key);
     };

@@ -1,3 +1,4 @@
+import { removeAbortListener } from '../../base/remove-abort-listener.ts';
 import type { Runtime } from '../../base/runtime.ts';
 
 /** RFC 8305, section 8: the recommended Connection Attempt Delay. */
@@ -57,7 +58,7 @@ export async function staggered<Candidate, Result>({
     }
     await Promise.race([won.promise, Promise.all(attempts)]);
   } finally {
-    signal.removeEventListener('abort', onAbort);
+    removeAbortListener(signal, onAbort);
     ending.abort();
   }
   if (winner !== undefined) return winner.result;
