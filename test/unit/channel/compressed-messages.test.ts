@@ -7,6 +7,11 @@ import { MemoryBudget } from '../../../src/base/memory-budget.ts';
 import { encodePacket } from '../../../src/p2pnetwork/packet.ts';
 import { PacketChannel } from '../../../src/p2pnetwork/packet-channel.ts';
 import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
+import {
+  availableCompressions,
+  compress,
+  compressionCodes,
+} from '../../../src/wire/compression/compression.ts';
 import { FrameKind, idBody, idOf, smallFrame, writeFrameHeader } from '../../../src/wire/frames/frame.ts';
 import { PayloadFormat } from '../../../src/wire/payloads/payload.ts';
 import { FakeLink } from '../../support/fake-link.ts';
@@ -37,6 +42,23 @@ function busyNode() {
   };
   turns.take({}, unfold, () => {});
   return { ...openChannel({ runtime, turns }), turns };
+}
+
+for (const name of availableCompressions()) {
+  test(`bytes that came compressed (${name}) are alone in their memory, which the user may transfer`, async () => {
+    const { link, behaviour } = openChannel();
+    const received = Promise.withResolvers<Uint8Array>();
+    behaviour.message = (data) => {
+      received.resolve(data as Uint8Array);
+      return true;
+    };
+    const bytes = Uint8Array.from({ length: 5_000 }, (_, index) => index % 7);
+    const frame = frameOf(compress(bytes, name));
+    frame[6] = PayloadFormat.bytes;
+    frame[7] = compressionCodes[name];
+    link.onMessage(frame);
+    assert.deepEqual(new Uint8Array((await received.promise).buffer), bytes);
+  });
 }
 
 suite('while the node has decompressed enough', () => {

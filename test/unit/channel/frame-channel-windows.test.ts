@@ -115,6 +115,24 @@ suite('the window of messages', () => {
   });
 });
 
+test('the window of requests is extended for those that are dropped, so that the other side can say goodbye', async () => {
+  const { link, channel, told } = narrowChannel();
+  // What waits to go out keeps the goodbye back.
+  for (let count = 0; count < 6; count++) channel.send(text);
+  await turn();
+  link.takeFrames();
+  channel.close({ code: 'stopped', message: 'enough' });
+  for (let id = 1; id <= 4; id++) link.onMessage(dataFrame(request, text, { id }));
+  await turn();
+  const credits = creditsOf(link);
+  assert.deepEqual(
+    credits.map(({ lane }) => lane),
+    [Lane.requests],
+  );
+  assert.ok(credits[0]!.position > 1_500, `${credits[0]!.position}`);
+  assert.deepEqual(told, []);
+});
+
 suite('requests', () => {
   const limits = { maxRequests: 3 };
 

@@ -277,3 +277,11 @@ test('a handler may transfer what it receives, also in a flood where messages sh
   );
   assert.ok(shared > 3_000, `${shared} messages shared memory`);
 });
+
+test('a message of more bytes than this node allows is not handled, though it comes in one frame', () => {
+  const { link, channel, told } = openChannel({ limits: { maxMessageBytes: 1_000 } });
+  link.onMessage(dataFrame(FrameKind.message, 'x'.repeat(1_000)));
+  assert.deepEqual(told, [`message ${'x'.repeat(1_000)}`]);
+  link.onMessage(dataFrame(FrameKind.message, 'x'.repeat(1_100)));
+  assert.deepEqual([told.length, channel.isOpen], [1, false]);
+});

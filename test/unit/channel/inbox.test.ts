@@ -3,6 +3,7 @@ import { suite, test } from 'node:test';
 import { Inbox } from '../../../src/channel/receive/inbox.ts';
 import { LinkPause } from '../../../src/channel/send/link-pause.ts';
 import type { Frame } from '../../../src/wire/frames/frame-reader.ts';
+import { heldBytes } from '../../support/memory.ts';
 import { turn } from '../../support/turns.ts';
 
 const maxBytes = 10_000;
@@ -111,6 +112,35 @@ suite('frames', () => {
       handled,
       Array.from({ length: count }, (_, index) => index),
     );
+  });
+
+  test('leave no memory behind while others wait all the time', async () => {
+    let finish = (): void => {};
+    const inbox = new Inbox({
+      handle: () =>
+        new Promise<void>((resolve) => {
+          finish = resolve;
+        }),
+      onFailure: (error) => assert.fail(String(error)),
+    });
+    inbox.open(undefined);
+    const [one, other] = [frame(0, 0), frame(0, 0)]; // of different pieces of memory
+    for (const each of [one, other, one]) inbox.offer(each);
+    const pass = async (count: number): Promise<void> => {
+      for (let index = 0; index < count; index++) {
+        inbox.offer(index % 2 === 0 ? other : one);
+        do {
+          finish();
+          await undefined;
+        } while (inbox.waitingCount > 2);
+      }
+    };
+    await pass(5_000);
+    const before = heldBytes();
+    await pass(200_000);
+    const bytes = (heldBytes() - before) / 200_000;
+    assert.ok(inbox.waitingCount > 0 && inbox.waitingCount < 10, `${inbox.waitingCount} wait`);
+    assert.ok(bytes < 5, `${bytes} bytes a frame`);
   });
 
   test('that wait are forgotten when the inbox is cleared', async () => {

@@ -32,6 +32,15 @@ suite('what breaks the protocol is refused', () => {
       [ok, firstFrame(100, bytes(50))],
       /a message between the parts of another/,
     ],
+    ...Object.fromEntries(
+      ['message', 'request', 'response', 'failure', 'deliver'].map((name) => [
+        `a whole ${name} inside a cut message`,
+        [
+          [ok, frame({ kind: FrameKind[name as keyof typeof FrameKind], body: bytes(9) })],
+          /a message between the parts of another/,
+        ],
+      ]),
+    ),
     'a message longer than allowed': [
       [firstFrame(5_001, bytes(50))],
       /message has 5001 bytes, but at most 5000/,
