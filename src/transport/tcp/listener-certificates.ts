@@ -1,7 +1,6 @@
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { PeerloomError } from '../../base/errors.ts';
 import type { Runtime } from '../../base/runtime.ts';
-import { Identity } from '../../identity/identity.ts';
 import type { NodeIdentity } from '../../identity/signer.ts';
 import { type Certificate, createCertificate } from './certificate.ts';
 import { type DialledTls, type DialProof, sha256 } from './dial-proof.ts';
@@ -65,12 +64,12 @@ export class ListenerCertificates {
   }
 
   /**
-   * Makes the first certificate ahead where signing takes time: TLS does not wait for one.
+   * Makes the first certificate ahead, for a signer that takes time: TLS does not wait for one.
    *
    * @throws PeerloomError `ERR_SIGNER`.
    */
   async prepare(): Promise<void> {
-    if (this.#latest === undefined && !Identity.isGenuine(this.#identity)) await this.#renew();
+    if (this.#latest === undefined) await this.#renew();
   }
 
   /**

@@ -3,6 +3,7 @@ import { type Address, formatAddress, parseAddress } from '../../base/address.ts
 import { checkOptions, shown } from '../../base/arguments.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import { unlessAborted } from '../../base/unless-aborted.ts';
+import { Identity } from '../../identity/identity.ts';
 import { introducedBy, introduceTo, PeerIdClaimed } from '../../p2pnetwork/exchange-ids.ts';
 import type { Security } from '../security.ts';
 import type { ExpectedPeer, Link, Transport, TransportContext } from '../transport.ts';
@@ -145,7 +146,9 @@ class TcpTransport implements Transport {
   }
 
   async listen(address: Address, onLink: (link: Link) => void): Promise<readonly Address[]> {
-    if (this.#accept.has('tls')) await this.#upgrade.prepare?.();
+    // A certificate takes a signer time, which TLS does not have.
+    const isSigner = !Identity.isGenuine(this.#context!.identity);
+    if (isSigner && this.#accept.has('tls')) await this.#upgrade.prepare?.();
     const bound: Address[] = [];
     for (const { host, port } of this.#listen ?? [address]) {
       const server = await this.#listenAt({ scheme: undefined, host, port }, onLink);
