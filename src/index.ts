@@ -18,6 +18,7 @@ export type {
 } from './api/options.ts';
 export { type NodeDuplex, PeerStream } from './api/peer-stream.ts';
 export type { Protocol, ProtocolHost, ProtocolPeer } from './api/protocol.ts';
+export { type TcpOptions, type TcpProtocol, tcp } from './api/tcp.ts';
 export {
   defineMessage,
   defineRequest,
@@ -54,5 +55,4 @@ export type { SendFailure, SendReport, SendToNodesOptions } from './node/send-to
 export type { WantedNodes } from './node/wait-for-nodes.ts';
 export { MemoryHub, memory } from './transport/memory/memory.ts';
 export type { Security } from './transport/security.ts';
-export { type TcpOptions, type TcpProtocol, tcp } from './transport/tcp/tcp.ts';
 export type { ExpectedPeer, Link, Transport, TransportContext } from './transport/transport.ts';

@@ -1,7 +1,6 @@
 import { type Address, formatAddress } from '../../base/address.ts';
 import { messageOf } from '../../base/arguments.ts';
 import { PeerloomError } from '../../base/errors.ts';
-import { PeerIdClaimed } from '../../p2pnetwork/exchange-ids.ts';
 import type { ExpectedPeer } from '../transport.ts';
 import type { SniffedProtocol } from './sniff.ts';
 
@@ -18,10 +17,9 @@ export function checkPinned(id: string, expected: ExpectedPeer | undefined): voi
 export function inDial(error: unknown, address: Address): unknown {
   if (!(error instanceof PeerloomError)) return error;
   const { code, message, cause } = error;
-  const isPeerloom = error instanceof PeerIdClaimed;
-  return new PeerloomError(code, `${formatAddress(address)}: ${message}`, {
-    cause: isPeerloom ? error : cause,
-  });
+  // An error of a class of its own says more than its code.
+  const isPlain = error.constructor === PeerloomError;
+  return new PeerloomError(code, `${formatAddress(address)}: ${message}`, { cause: isPlain ? cause : error });
 }
 
 export function unexpected(cause: unknown): PeerloomError {

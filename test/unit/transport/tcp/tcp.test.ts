@@ -4,7 +4,7 @@ import { type TcpOptions, tcp } from '../../../../src/index.ts';
 
 test('what tcp() cannot be made of is refused with the rule and the value', () => {
   const wrong: [unknown, string][] = [
-    [{ acept: ['tls'] }, "acept is not an option; did you mean 'accept'? The options are accept"],
+    [{ acept: ['tls'] }, "acept is not an option; did you mean 'accept'? The options are accept, listen"],
     [5, 'options must be an object, not 5'],
     [null, 'options must be an object, not null'],
     [['plain'], 'options must be an object, not a list'],

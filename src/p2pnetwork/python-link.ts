@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import type { Runtime } from '../../base/runtime.ts';
-import { reset } from './reset.ts';
-import { SocketLink, type SocketLinkDetails } from './socket-link.ts';
+import type { Runtime } from '../base/runtime.ts';
+import { reset } from '../transport/tcp/reset.ts';
+import { SocketLink, type SocketLinkDetails } from '../transport/tcp/socket-link.ts';
 
 /** A Python node reads 4 KiB and sleeps 10 ms, and is slower with large messages. */
 const pythonBytesPerMs = 256;

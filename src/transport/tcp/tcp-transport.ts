@@ -1,22 +1,19 @@
 import type { Server, Socket } from 'node:net';
-import { type Address, formatAddress, parseAddress } from '../../base/address.ts';
-import { checkOptions, shown } from '../../base/arguments.ts';
+import { type Address, formatAddress } from '../../base/address.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import { unlessAborted } from '../../base/unless-aborted.ts';
 import { Identity } from '../../identity/identity.ts';
-import { introducedBy, introduceTo, PeerIdClaimed } from '../../p2pnetwork/exchange-ids.ts';
 import type { Security } from '../security.ts';
 import type { ExpectedPeer, Link, Transport, TransportContext } from '../transport.ts';
 import { CertificateTls } from './certificate-tls.ts';
 import { openSocket } from './connect.ts';
+import type { Dialect } from './dialect.ts';
 import { longHandshake } from './handshake-bytes.ts';
 import { checkPinned, inDial, notSpoken, unexpected } from './handshake-errors.ts';
 import { HandshakeGate } from './handshake-gate.ts';
 import { checkPresharedKeys, networkKeyTls } from './network-key-tls.ts';
 import { authenticatePlain } from './plain.ts';
 import type { Role } from './proof.ts';
-import { PythonLink } from './python-link.ts';
-import { reset } from './reset.ts';
 import { identityFor } from './sign-for.ts';
 import { sniff } from './sniff.ts';
 import { remoteAddressOf, SocketLink } from './socket-link.ts';
@@ -24,71 +21,21 @@ import { socketListener } from './sockets.ts';
 import { explain } from './system-errors.ts';
 import type { TlsUpgrade } from './tls.ts';
 
-/** A protocol that a node speaks on TCP. */
-export type TcpProtocol = 'tls' | 'plain' | 'p2pnetwork';
-
-/** The options of {@link tcp}. */
-export interface TcpOptions {
-  /**
-   * The protocols that the node accepts and dials, all on one port. Default `['tls']`.
-   *
-   * - `'tls'`: TLS 1.3; both ids are proven.
-   * - `'plain'`: not encrypted. Both ids are proven at the beginning, but anybody on the way can read and change what
-   *   follows. Both sides must allow it; a connection never falls back to it.
-   * - `'p2pnetwork'`: accepts nodes of the Python package, which prove nothing and encrypt nothing. To dial such a node,
-   *   the address `p2pnetwork://host:port` is enough. `p2pnetwork+tls://host:port` dials it too, and uses TLS if a
-   *   peerloom node answers.
-   */
-  readonly accept?: readonly TcpProtocol[] | undefined;
-  /**
-   * Where to listen, in place of the node's host and port: `['192.0.2.7:10001', '[::1]:10001']`. With port 0 the system
-   * picks a free one. An empty list: the node dials, and nobody can dial it. Default: the node's host and port.
-   */
-  readonly listen?: readonly string[] | undefined;
+export interface TcpTransportOptions {
+  /** `'tls'`, `'plain'`, or the name of the dialect. */
+  readonly accept: ReadonlySet<string>;
+  /** Where to listen, in place of the node's host and port. */
+  readonly listen: readonly Address[] | undefined;
+  /** What else it can speak. */
+  readonly dialect: Dialect;
 }
 
-const tcpNames = ['accept', 'listen'] as const satisfies readonly (keyof TcpOptions)[];
-const known: readonly TcpProtocol[] = ['tls', 'plain', 'p2pnetwork'];
-const schemeProtocols = { tls: 'tls', tcp: 'plain', p2pnetwork: 'p2pnetwork' } as const;
-
-/** Leads to a Python node or a peerloom node, whichever listens there, while a network migrates. */
-const eitherScheme = 'p2pnetwork+tls';
-
-const security: Record<TcpProtocol, Security> = {
+const security = {
   tls: { protocol: 'tls', encrypted: true, authenticated: true },
   plain: { protocol: 'tcp', encrypted: false, authenticated: true },
-  p2pnetwork: { protocol: 'p2pnetwork', encrypted: false, authenticated: false },
-};
+} as const satisfies Record<string, Security>;
 
-/**
- * Creates the default transport: TCP with TLS 1.3, in which both sides prove their ids.
- *
- * @throws TypeError with the option, the rule and the value.
- * @example
- * new Node('127.0.0.1', 10001, { transports: [tcp({ accept: ['tls', 'plain'] })] });
- */
-export function tcp(options: TcpOptions = {}): Transport {
-  checkOptions(options, tcpNames);
-  const accept = options.accept ?? ['tls'];
-  if (!Array.isArray(accept)) {
-    throw new TypeError(`tcp({ accept }) must be a list such as ['tls'], not ${shown(accept)}`);
-  }
-  if (accept.length === 0) throw new TypeError("tcp({ accept }) must not be empty: leave it out for ['tls']");
-  for (const protocol of accept) {
-    if (known.includes(protocol)) continue;
-    throw new TypeError(`tcp({ accept }) must hold only ${known.join(', ')}, not ${shown(protocol)}`);
-  }
-  return new TcpTransport(new Set(accept), listenAddresses(options.listen));
-}
-
-/** @throws TypeError; PeerloomError `ERR_ADDRESS_INVALID`. */
-function listenAddresses(listen: TcpOptions['listen']): readonly Address[] | undefined {
-  if (listen === undefined) return undefined;
-  if (!Array.isArray(listen)) {
-    throw new TypeError(`tcp({ listen }) must be a list such as ['127.0.0.1:10001'], not ${shown(listen)}`);
-  }
-  return listen.map((text) => parseAddress(text, 'listen'));
-}
+type OwnProtocol = keyof typeof security;
 
 /** This side of a connection during authentication. */
 interface Side {
@@ -102,9 +49,15 @@ interface Dial {
   readonly expected?: ExpectedPeer | undefined;
 }
 
-class TcpTransport implements Transport {
+/** TCP: TLS, plain peerloom and a dialect, told apart on one port by their first bytes. */
+export class TcpTransport implements Transport {
   readonly schemes: readonly string[];
-  readonly #accept: ReadonlySet<TcpProtocol>;
+  readonly #accept: ReadonlySet<string>;
+  readonly #dialect: Dialect;
+  /** What the schemes of addresses stand for. */
+  readonly #protocols: ReadonlyMap<string, string>;
+  /** Leads to a node of the dialect or to a peerloom node, whichever listens there, while a network migrates. */
+  readonly #eitherScheme: string;
   readonly #sockets = new Set<Socket>();
   #context: TransportContext | undefined;
   #tls: TlsUpgrade | undefined;
@@ -114,12 +67,20 @@ class TcpTransport implements Transport {
   /** Where it listens first. */
   #port = 0;
 
-  constructor(accept: ReadonlySet<TcpProtocol>, listen: readonly Address[] | undefined) {
+  constructor({ accept, listen, dialect }: TcpTransportOptions) {
     this.#accept = accept;
     this.#listen = listen;
-    const first = accept.has('tls') ? 'tls' : accept.has('plain') ? 'tcp' : 'p2pnetwork';
-    const others = Object.keys(schemeProtocols).filter((scheme) => scheme !== first);
-    this.schemes = [first, ...others, eitherScheme];
+    this.#dialect = dialect;
+    this.#eitherScheme = `${dialect.name}+tls`;
+    const schemes = new Map([
+      ['tls', 'tls'],
+      ['tcp', 'plain'],
+      [dialect.name, dialect.name],
+    ]);
+    this.#protocols = schemes;
+    const first = [...schemes.keys()].find((scheme) => accept.has(schemes.get(scheme)!))!;
+    const others = [...schemes.keys()].filter((scheme) => scheme !== first);
+    this.schemes = [first, ...others, this.#eitherScheme];
   }
 
   attach(context: TransportContext): void {
@@ -134,10 +95,10 @@ class TcpTransport implements Transport {
         'tcp() reaches beyond this process, but the seed of the runtime (runtime.secretBytes) decides the keys of this node, so they are not secret: use memory(), or a runtime without secretBytes',
       );
     }
-    const isOpen = this.#accept.has('plain') || this.#accept.has('p2pnetwork');
+    const isOpen = this.#accept.has('plain') || this.#accept.has(this.#dialect.name);
     if (context.networkSecret !== undefined && isOpen) {
       throw new TypeError(
-        "networkKey needs encryption: leave 'plain' and 'p2pnetwork' out of tcp({ accept })",
+        `networkKey needs encryption: leave 'plain' and '${this.#dialect.name}' out of tcp({ accept })`,
       );
     }
     if (context.networkSecret !== undefined) checkPresharedKeys(process.versions);
@@ -172,12 +133,9 @@ class TcpTransport implements Transport {
   }
 
   async dial(address: Address, signal: AbortSignal, expected?: ExpectedPeer): Promise<Link> {
-    const scheme = address.scheme ?? this.schemes[0];
-    if (scheme === eitherScheme) return this.#dialEither(address, signal, expected);
-    return this.#dialBy(schemeProtocols[scheme as keyof typeof schemeProtocols], address, {
-      signal,
-      expected,
-    });
+    const scheme = address.scheme ?? this.schemes[0]!;
+    if (scheme === this.#eitherScheme) return this.#dialEither(address, signal, expected);
+    return this.#dialBy(this.#protocols.get(scheme)!, address, { signal, expected });
   }
 
   /**
@@ -187,15 +145,15 @@ class TcpTransport implements Transport {
   async #dialEither(address: Address, signal: AbortSignal, expected?: ExpectedPeer): Promise<Link> {
     this.#checkAllowed('tls', address);
     try {
-      return await this.#dialBy('p2pnetwork', address, { signal, expected });
+      return await this.#dialBy(this.#dialect.name, address, { signal, expected });
     } catch (error) {
-      if (!((error as Error).cause instanceof PeerIdClaimed)) throw error;
+      if (!this.#dialect.isAnsweredByPeerloom((error as Error).cause)) throw error;
       this.#context!.log(`${formatAddress(address)}: a peerloom node answered, dialling again by TLS`);
       return this.#dialBy('tls', address, { signal, expected });
     }
   }
 
-  async #dialBy(protocol: TcpProtocol, address: Address, { signal, expected }: Dial): Promise<Link> {
+  async #dialBy(protocol: string, address: Address, { signal, expected }: Dial): Promise<Link> {
     this.#checkAllowed(protocol, address);
     const context = this.#context!;
     const startedAt = context.runtime.now();
@@ -208,7 +166,7 @@ class TcpTransport implements Transport {
       });
       return await unlessAborted(authenticated, signal);
     } catch (error) {
-      if (socket !== undefined && protocol === 'p2pnetwork') reset(socket);
+      if (socket !== undefined && protocol === this.#dialect.name) this.#dialect.drop(socket);
       else socket?.destroy();
       throw signal.aborted ? signal.reason : explain(error, address, 'dialling');
     }
@@ -225,14 +183,15 @@ class TcpTransport implements Transport {
     await Promise.all([...closed, ...ended]);
   }
 
-  /** The scheme `p2pnetwork://` is permission enough; the other protocols must be in `accept`. */
-  #checkAllowed(protocol: TcpProtocol, address: Address): void {
+  /** The scheme of the dialect is permission enough; the other protocols must be in `accept`. */
+  #checkAllowed(protocol: string, address: Address): void {
     const text = formatAddress(address);
-    if (protocol === 'p2pnetwork' && this.#context!.networkSecret !== undefined) {
-      const message = `${text} is the address of a p2pnetwork node, but this node has a networkKey, which such nodes cannot have`;
+    const { name } = this.#dialect;
+    if (protocol === name && this.#context!.networkSecret !== undefined) {
+      const message = `${text} is the address of a ${name} node, but this node has a networkKey, which such nodes cannot have`;
       throw new PeerloomError('ERR_NETWORK_MISMATCH', message);
     }
-    if (protocol === 'p2pnetwork' || this.#accept.has(protocol)) return;
+    if (protocol === name || this.#accept.has(protocol)) return;
     if (protocol === 'plain') {
       const message = `${text} is plain TCP, which this node does not allow: use tcp({ accept: ['tls', 'plain'] })`;
       throw new PeerloomError('ERR_PLAIN_NOT_ALLOWED', message);
@@ -292,7 +251,7 @@ class TcpTransport implements Transport {
   async #accepted(socket: Socket, startedAt: number): Promise<Link> {
     const sniffed = this.#speaksOnlyTls ? 'tls' : await sniff(socket);
     const side: Side = { role: 'server', startedAt };
-    if (sniffed === 'unknown') return this.#acceptedPython(socket, side);
+    if (sniffed === 'unknown') return this.#acceptedInDialect(socket, side);
     if (!this.#accept.has(sniffed)) throw notSpoken(sniffed);
     const link = await this.#authenticate(socket, sniffed, side);
     const { maxHandshakeBytes } = this.#context!.limits;
@@ -312,35 +271,26 @@ class TcpTransport implements Transport {
     return this.#accept.size === 1 && this.#accept.has('tls');
   }
 
-  /** A Python node takes any other end than a reset for an id that is empty. */
-  async #acceptedPython(socket: Socket, side: Side): Promise<Link> {
+  async #acceptedInDialect(socket: Socket, side: Side): Promise<Link> {
     try {
-      if (!this.#accept.has('p2pnetwork')) throw notSpoken('unknown');
-      return await this.#exchangeIds(socket, side);
+      if (!this.#accept.has(this.#dialect.name)) throw notSpoken('unknown');
+      return await this.#authenticate(socket, this.#dialect.name, side);
     } catch (error) {
-      reset(socket);
+      this.#dialect.drop(socket);
       throw error;
     }
   }
 
-  async #exchangeIds(socket: Socket, { role, startedAt, expected }: Side): Promise<Link> {
-    const { identity, runtime, limits } = this.#context!;
-    // There are no pings: TCP itself must find out that a node is gone.
-    socket.setKeepAlive(true, limits.pingAfterMs);
-    const { id, port } =
-      role === 'server'
-        ? await introducedBy(socket, identity.id, runtime)
-        : await introduceTo(socket, { id: identity.id, port: this.#port, expectedId: expected?.id }, runtime);
-    const details = { remoteId: id, announcedPort: port, security: security.p2pnetwork };
-    return new PythonLink(socket, { ...details, startedAt, runtime });
-  }
-
-  async #authenticate(socket: Socket, protocol: TcpProtocol, side: Side): Promise<Link> {
-    if (protocol === 'p2pnetwork') return this.#exchangeIds(socket, side);
-    const { role, startedAt } = side;
-    const { identity, runtime } = this.#context!;
-    const details = { security: security[protocol], startedAt, runtime };
-    const checkId = (id: string): void => checkPinned(id, side.expected);
+  async #authenticate(socket: Socket, protocol: string, side: Side): Promise<Link> {
+    const { role, startedAt, expected } = side;
+    const context = this.#context!;
+    if (protocol === this.#dialect.name) {
+      const unknown = { socket, context, startedAt, port: this.#port };
+      return role === 'server' ? this.#dialect.accept(unknown) : this.#dialect.dial({ ...unknown, expected });
+    }
+    const { identity, runtime } = context;
+    const details = { security: security[protocol as OwnProtocol], startedAt, runtime };
+    const checkId = (id: string): void => checkPinned(id, expected);
     if (protocol === 'plain') {
       const remoteId = await authenticatePlain(socket, {
         identity: identityFor(socket, identity),
@@ -363,9 +313,9 @@ class TcpTransport implements Transport {
     return this.#tls;
   }
 
-  /** Without a word; by a reset where it could be a Python node. */
+  /** Without a word, and so that a node of the dialect notices, where it could be one. */
   #drop(socket: Socket): void {
-    if (this.#accept.has('p2pnetwork')) reset(socket);
+    if (this.#accept.has(this.#dialect.name)) this.#dialect.drop(socket);
     else socket.destroy();
   }
 

@@ -1,5 +1,5 @@
-import { PeerloomError } from '../../base/errors.ts';
-import type { Transport } from '../transport.ts';
+import { PeerloomError } from '../base/errors.ts';
+import type { Transport } from '../transport/transport.ts';
 import type { TcpOptions } from './tcp.ts';
 
 /**

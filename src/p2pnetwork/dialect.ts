@@ -1,0 +1,37 @@
+import type { Dialect, DialectSocket } from '../transport/tcp/dialect.ts';
+import { reset } from '../transport/tcp/reset.ts';
+import type { Link } from '../transport/transport.ts';
+import { type ClaimedId, introducedBy, introduceTo, PeerIdClaimed } from './exchange-ids.ts';
+import { PythonLink } from './python-link.ts';
+
+const security = { protocol: 'p2pnetwork', encrypted: false, authenticated: false } as const;
+
+/** Nodes of the Python package, on the port of `tcp()`. A connection with one ends by a reset: it notices no other end. */
+export const pythonDialect: Dialect = {
+  name: 'p2pnetwork',
+
+  async accept(inbound) {
+    const { socket, context } = inbound;
+    return linkOf(inbound, await introducedBy(socket, context.identity.id, context.runtime));
+  },
+
+  async dial(outbound) {
+    const { socket, context, port, expected } = outbound;
+    const { id } = context.identity;
+    return linkOf(
+      outbound,
+      await introduceTo(socket, { id, port, expectedId: expected?.id }, context.runtime),
+    );
+  },
+
+  isAnsweredByPeerloom: (error) => error instanceof PeerIdClaimed,
+
+  drop: reset,
+};
+
+function linkOf({ socket, context, startedAt }: DialectSocket, { id, port }: ClaimedId): Link {
+  const { runtime, limits } = context;
+  // There are no pings: TCP itself must find out that a node is gone.
+  socket.setKeepAlive(true, limits.pingAfterMs);
+  return new PythonLink(socket, { remoteId: id, announcedPort: port, security, startedAt, runtime });
+}
