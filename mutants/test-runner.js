@@ -3,6 +3,7 @@
 import { globSync } from 'node:fs';
 import { INSTRUMENTER_CONSTANTS } from '@stryker-mutator/api/core';
 import { commonTokens, declareFactoryPlugin, PluginKind, tokens } from '@stryker-mutator/api/plugin';
+import { TestStatus } from '@stryker-mutator/api/test-runner';
 import { TapTestRunner } from '@stryker-mutator/tap-runner';
 import { testOrder } from './test-order.ts';
 
@@ -35,11 +36,20 @@ class OrderedTestRunner extends TapTestRunner {
     this.options = { ...given, tap: { ...given.tap, nodeArgs } };
     try {
       return await super.runFile(file, options);
+    } catch (error) {
+      // An error outside of all tests ends the process: `npm test` fails then as well.
+      if (options.dryRun || !/^Tap process exited with code/.test(error.message)) throw error;
+      return { testResult: failed(file, performance.now() - beganAt), coverage: undefined };
     } finally {
       this.options = given;
       if (options.dryRun) this.#usualMs.set(file, performance.now() - beganAt);
     }
   }
+}
+
+function failed(file, timeSpentMs) {
+  const failureMessage = 'the process ended with an error';
+  return { id: file, name: file, fileName: file, timeSpentMs, status: TestStatus.Failed, failureMessage };
 }
 
 create.inject = tokens(commonTokens.options, commonTokens.logger);
