@@ -35,6 +35,14 @@ suite('the size of xz data', () => {
     });
   });
 
+  test('is not told of what begins in another way', () => {
+    for (let at = 0; at < 6; at++) {
+      const bytes = Buffer.from(hello, 'base64');
+      bytes[at]! ^= 1;
+      assert.throws(() => xzUncompressedBytes(bytes), { message: 'it is not xz' });
+    }
+  });
+
   test('is not told of what asks for much memory, or for filters', () => {
     const withByte = (at: number, value: number) => {
       const bytes = Buffer.from(hello, 'base64');
