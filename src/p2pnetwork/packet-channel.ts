@@ -48,6 +48,7 @@ export interface PacketChannelOptions {
   readonly limits: Limits;
   readonly budget: MemoryBudget;
   readonly turns: DecompressionTurns;
+  readonly runtime: Runtime;
   /** Whole numbers beyond 2^53 are read as bigints. */
   readonly bigIntegers: boolean;
   /** The log of what goes over the connection. */
@@ -73,7 +74,8 @@ export class PacketChannel implements Channel, MemoryAccount {
   readonly #ending = new Ending();
   #handler: ChannelHandler | undefined;
 
-  constructor(link: Link, { direction, limits, budget, turns, bigIntegers, traffic }: PacketChannelOptions) {
+  constructor(link: Link, options: PacketChannelOptions) {
+    const { direction, limits, budget, turns, runtime, bigIntegers, traffic } = options;
     this.direction = direction;
     this.#reading = { maxContainers: limits.maxContainers, bigIntegers };
     this.#link = link;
@@ -94,6 +96,7 @@ export class PacketChannel implements Channel, MemoryAccount {
     this.#queue = new PacketQueue(link, limits);
     const pause = new LinkPause(link, limits.unhandledMaxBytes);
     this.#inbox = new Inbox({
+      runtime,
       onWaiting: (bytes) => pause.update(bytes),
       handle: (frame) => this.#handle(frame),
       onFailure: (error) => {
@@ -269,7 +272,6 @@ export class PacketChannel implements Channel, MemoryAccount {
 
 export interface PacketHandshake extends PacketChannelOptions {
   readonly ownId: string;
-  readonly runtime: Runtime;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { DecompressionTurns, Outcome } from '../../base/decompression-turns.ts';
 import type { Limits } from '../../base/limits.ts';
+import type { Runtime } from '../../base/runtime.ts';
 import type { Frame } from '../../wire/frames/frame-reader.ts';
 import { LinkPause, type Pausable } from '../send/link-pause.ts';
 import { decompressionOf } from './frame-payload.ts';
@@ -9,6 +10,7 @@ export interface CompressedAnswersOptions {
   /** Paused while too many wait: that is bounded by what was asked, and they wait for no handler. */
   readonly link: Pausable;
   readonly limits: Limits;
+  readonly runtime: Runtime;
   readonly turns: DecompressionTurns;
   /** Somebody still waits for it. */
   readonly isAwaited: (answer: Frame) => boolean;
@@ -28,9 +30,10 @@ export class CompressedAnswers {
 
   constructor(options: CompressedAnswersOptions) {
     this.#options = options;
-    const { link, limits, onFailure } = options;
+    const { link, limits, runtime, onFailure } = options;
     this.#pause = new LinkPause(link, limits.unhandledMaxBytes);
     this.inbox = new Inbox({
+      runtime,
       handle: (frame) => this.#handle(frame),
       onFailure,
       onWaiting: (bytes) => this.#pause.update(bytes),

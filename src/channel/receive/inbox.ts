@@ -1,3 +1,5 @@
+import { LoopTurns } from '../../base/loop-turns.ts';
+import type { Runtime } from '../../base/runtime.ts';
 import type { Frame } from '../../wire/frames/frame-reader.ts';
 import { messageCostBytes } from '../../wire/frames/windows.ts';
 import { KeptBodies, type KeptFrame } from './kept-bodies.ts';
@@ -5,7 +7,11 @@ import { KeptBodies, type KeptFrame } from './kept-bodies.ts';
 /** The places of handled frames at the front of the queue are given up in lots. */
 const lotLength = 1_024;
 
+/** In milliseconds. After so long in one turn of the event loop, the frames that still wait are handled in another one. */
+const shareMs = 3;
+
 export interface InboxOptions {
+  readonly runtime: Runtime;
   /** Handles a frame; the next one waits for the promise, if there is one. */
   readonly handle: (frame: Frame) => undefined | Promise<unknown>;
   /**
@@ -26,13 +32,18 @@ export function costOf(bodyBytes: number): number {
 
 /**
  * The frames of a connection that wait for the user's handlers: one is handled at a time, in order, and an
- * asynchronous handler holds up the next.
+ * asynchronous handler holds up the next. Thousands may wait for one slow handler, so they are handled in turns with
+ * everything else that the node does.
  */
 export class Inbox {
   /** Told of what is kept anew. */
   onGrowth: (bytes: number) => void = () => {};
 
   readonly #options: InboxOptions;
+  readonly #turns: LoopTurns;
+  /** The turn of the event loop in which frames that waited were handled last, and when that began. */
+  #turn = -1;
+  #turnBeganAtMs = 0;
   #busy = true;
   #waiting: (KeptFrame | undefined)[] = [];
   #next = 0;
@@ -47,6 +58,7 @@ export class Inbox {
   /** Holds everything back until {@link Inbox.open}. */
   constructor(options: InboxOptions) {
     this.#options = options;
+    this.#turns = LoopTurns.of(options.runtime);
   }
 
   /** Nothing waits and nothing is being handled: what comes now may be handled at once. */
@@ -186,7 +198,27 @@ export class Inbox {
   #run(): void {
     this.#busy = true;
     this.#endCurrent();
-    for (let frame = this.#take(); frame !== undefined; frame = this.#take()) {
+    this.#handleAll();
+  }
+
+  /** Whatever computes in this turn counts: handlers that await may do so in their own time. */
+  get #hasShare(): boolean {
+    const { turn } = this.#turns;
+    const now = this.#options.runtime.now();
+    if (turn !== this.#turn) {
+      this.#turn = turn;
+      this.#turnBeganAtMs = now;
+    }
+    return now - this.#turnBeganAtMs < shareMs;
+  }
+
+  readonly #handleAll = (): void => {
+    while (this.waitingCount > 0) {
+      if (!this.#hasShare) {
+        this.#turns.wait(this.#handleAll);
+        return;
+      }
+      const frame = this.#take()!;
       this.#currentBytes = costOf(frame.body.length);
       const pending = this.#handleWaiting(frame);
       if (pending !== undefined) {
@@ -200,5 +232,5 @@ export class Inbox {
     const waiters = this.#idleWaiters;
     this.#idleWaiters = [];
     for (const wake of waiters) wake();
-  }
+  };
 }

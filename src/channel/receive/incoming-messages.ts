@@ -51,6 +51,7 @@ export class IncomingMessages {
     this.#window = new ReceiveWindow(windowBytes, grant);
     this.#watch = new HandlerWatch({ runtime, onSlow });
     this.inbox = new Inbox({
+      runtime,
       handle: (frame) => this.#handle(frame),
       onFailure,
       onHandled: (costBytes) => {

@@ -58,7 +58,7 @@ export class IncomingRequests {
     this.#options = options;
     this.#window = new ReceiveWindow(windowBytes, grant);
     this.#watch = new HandlerWatch({ runtime, onSlow });
-    this.inbox = new Inbox({ handle: (frame) => this.#handle(frame), onFailure });
+    this.inbox = new Inbox({ runtime, handle: (frame) => this.#handle(frame), onFailure });
   }
 
   get heldBytes(): number {

@@ -179,10 +179,11 @@ export class Incoming {
   }
 
   #makeAnswers(): CompressedAnswers {
-    const { link, limits, turns, isAwaited, onFailure } = this.#options;
+    const { link, limits, runtime, turns, isAwaited, onFailure } = this.#options;
     const answers = new CompressedAnswers({
       link,
       limits,
+      runtime,
       turns,
       isAwaited,
       onAnswer: (frame, payload) => this.#concludeAnswer(frame, payload),

@@ -7,6 +7,7 @@ import { RawPeer, rawFrame, uint32 } from './support/raw-peer.ts';
 import { attackScene } from './support/scene.ts';
 
 const mebibyte = 2 ** 20;
+const jsonFormat = 1;
 const bytesFormat = 3;
 const { message, request, ping, delivered } = FrameKind;
 
@@ -100,6 +101,30 @@ suite('peers that send faster than they are handled', () => {
     );
     await peer.next(delivered);
     assert.equal((await victim.call('stats')).handled, handled + count + 1, 'nothing is lost');
+  });
+
+  test('small messages that waited for a slow handler are handled in turns with everything else', async () => {
+    const { victim, port } = scene;
+    const { handled } = await victim.call('stats');
+    await victim.call('handlers', 'hold');
+    const count = Math.floor(windowBytes / cost(4));
+    const peers: RawPeer[] = [];
+    while (peers.length < 4) {
+      const peer = await RawPeer.connect(port);
+      peer.write(times(count, rawFrame(message, '[[]]', { format: jsonFormat })));
+      await peer.synced();
+      peers.push(peer);
+    }
+    await victim.call('longestTurnMs');
+    await victim.call('handlers', 'prompt');
+    for (const peer of peers) {
+      const body = Buffer.concat([uint32(1), Buffer.from('null')]);
+      peer.write(rawFrame(FrameKind.deliver, body, { format: jsonFormat }));
+    }
+    await Promise.all(peers.map((peer) => peer.next(delivered)));
+    const longestMs = await victim.call('longestTurnMs');
+    assert.equal((await victim.call('stats')).handled, handled + peers.length * (count + 1));
+    assert.ok(longestMs < 60, `the event loop stood still for ${longestMs} ms`);
   });
 
   test('small messages do not hold the large pieces of memory that they came in', async () => {

@@ -87,6 +87,7 @@ suite('while the node has decompressed enough', () => {
       limits,
       budget,
       turns,
+      runtime,
       bigIntegers: false,
       traffic: silentLog,
     } as const;
@@ -161,6 +162,7 @@ suite('a large message that another thread decompresses', () => {
     assert.equal(told[0], `message ${large}`);
     assert.deepEqual(heard(), ['message large', 'message next']);
     assert.equal(channel.heldBytes, 0);
+    await runtime.advance(0);
     assert.deepEqual(runtime.pending, []);
   });
 

@@ -6,6 +6,7 @@ import { DecompressionTurns } from '../../../src/base/decompression-turns.ts';
 import { PeerloomError } from '../../../src/base/errors.ts';
 import { resolveLimits } from '../../../src/base/limits.ts';
 import type { MemoryAccount } from '../../../src/base/memory-budget.ts';
+import { systemRuntime } from '../../../src/base/runtime.ts';
 import { Inbox } from '../../../src/channel/receive/inbox.ts';
 import { Incoming } from '../../../src/channel/receive/incoming.ts';
 import { sharedFramesOf } from '../../../src/channel/send/cut-message.ts';
@@ -113,6 +114,7 @@ suite('memory that is held, and told of,', () => {
     const handling = Promise.withResolvers<void>();
     let isSlow = false;
     const inbox = new Inbox({
+      runtime: systemRuntime,
       handle: () => (isSlow ? handling.promise : undefined),
       onFailure: (error) => assert.fail(error as Error),
     });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { type Runtime, systemRuntime } from '../../../src/base/runtime.ts';
 import { Inbox } from '../../../src/channel/receive/inbox.ts';
 import { LinkPause } from '../../../src/channel/send/link-pause.ts';
 import type { Frame } from '../../../src/wire/frames/frame-reader.ts';
@@ -19,6 +20,28 @@ const frame = (format: number, bytes = 100): Frame => ({
   body: new Uint8Array(bytes),
 });
 
+/** Time passes only where a test lets it. */
+function stepping(): Runtime & { nowMs: number } {
+  return {
+    ...systemRuntime,
+    nowMs: 0,
+    now() {
+      return this.nowMs;
+    },
+  };
+}
+
+/** How many were handled in each turn of the event loop, until nothing waits. */
+async function countsOfTurns(inbox: Inbox, handled: readonly number[]): Promise<number[]> {
+  const counts: number[] = [];
+  while (!inbox.isIdle) {
+    const before = handled.length;
+    await turn();
+    counts.push(handled.length - before);
+  }
+  return counts.filter((count) => count > 0);
+}
+
 /** An inbox whose frames wait for `finish` when they are asynchronous. */
 function openInbox({ isAsync = false, isOpen = true } = {}) {
   const link = {
@@ -33,6 +56,7 @@ function openInbox({ isAsync = false, isOpen = true } = {}) {
   const failures: unknown[] = [];
   const running: PromiseWithResolvers<void>[] = [];
   const inbox = new Inbox({
+    runtime: stepping(),
     onWaiting: (bytes) => pause.update(bytes),
     onHandled: (costBytes) => costs.push(costBytes),
     handle: ({ format, body }) => {
@@ -117,6 +141,7 @@ suite('frames', () => {
   test('leave no memory behind while others wait all the time', async () => {
     let finish = (): void => {};
     const inbox = new Inbox({
+      runtime: stepping(),
       handle: () =>
         new Promise<void>((resolve) => {
           finish = resolve;
@@ -153,6 +178,70 @@ suite('frames', () => {
     assert.deepEqual(handled, [0]);
     inbox.offer(frame(7));
     assert.deepEqual(handled, [0, 7], 'and it goes on');
+  });
+});
+
+suite('many frames that waited', () => {
+  /** An inbox whose handlers take a millisecond each, at once or after they have awaited something. */
+  function busyInbox(manner: 'at once' | 'later', runtime = stepping()) {
+    const handled: number[] = [];
+    const inbox = new Inbox({
+      runtime,
+      handle: ({ format }) => {
+        const work = (): void => {
+          runtime.nowMs += 1;
+          handled.push(format);
+        };
+        return manner === 'at once' ? void work() : Promise.resolve().then(work);
+      },
+      onFailure: (error) => assert.fail(String(error)),
+    });
+    for (let index = 0; index < 10; index++) inbox.offer(frame(index));
+    return { inbox, handled, runtime };
+  }
+
+  for (const manner of ['at once', 'later'] as const) {
+    test(`are handled for 3 ms in one turn of the event loop, in order, where handlers compute ${manner}`, async () => {
+      const { inbox, handled } = busyInbox(manner);
+      inbox.open(Promise.resolve());
+      assert.deepEqual(await countsOfTurns(inbox, handled), [3, 3, 3, 1]);
+      assert.deepEqual(handled, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    });
+  }
+
+  test('are handled before what comes while they wait for a turn', async () => {
+    const { inbox, handled } = busyInbox('at once');
+    inbox.open(undefined);
+    assert.deepEqual([handled, inbox.isIdle], [[0, 1, 2], false]);
+    inbox.offer(frame(10));
+    assert.deepEqual(await countsOfTurns(inbox, handled), [3, 3, 2]);
+    assert.deepEqual(handled, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  });
+
+  test('of several peers go on in one turn each', async () => {
+    const one = busyInbox('at once');
+    const other = busyInbox('at once', one.runtime);
+    one.inbox.open(undefined);
+    other.inbox.open(undefined);
+    const counts: number[][] = [];
+    while (!one.inbox.isIdle || !other.inbox.isIdle) {
+      counts.push([one.handled.length, other.handled.length]);
+      await turn();
+    }
+    assert.deepEqual(counts.slice(0, 4), [
+      [3, 3],
+      [6, 3],
+      [6, 6],
+      [9, 6],
+    ]);
+  });
+
+  test('are forgotten when the inbox is cleared while they wait for a turn', async () => {
+    const { inbox, handled } = busyInbox('at once');
+    inbox.open(undefined);
+    inbox.clear();
+    await inbox.idle();
+    assert.deepEqual(handled, [0, 1, 2]);
   });
 });
 

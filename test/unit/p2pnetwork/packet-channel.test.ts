@@ -20,6 +20,7 @@ function openChannel() {
     limits: defaultLimits,
     budget: new MemoryBudget(defaultLimits.memoryBudgetBytes),
     turns: new DecompressionTurns(systemRuntime),
+    runtime: systemRuntime,
     bigIntegers: false,
     traffic: silentLog,
   });
