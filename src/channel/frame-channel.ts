@@ -480,7 +480,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     this.#incoming.end();
     this.#endConversations('kept');
     this.#questions.end(() => this.#closedError(), this.#incoming.answersRead());
-    if (this.#handler !== undefined) this.#report();
+    this.#report();
   }
 
   #closedError(reason = this.#ending.reason.message): PeerloomError {
@@ -488,13 +488,16 @@ export class FrameChannel implements Channel, MemoryAccount {
     return new PeerloomError('ERR_CONNECTION_CLOSED', message);
   }
 
+  /** A channel that was refused before it started has nobody to report to. */
   #report(): void {
+    const handler = this.#handler;
+    if (handler === undefined) return;
     this.#ending.report(this.#incoming, () => {
       this.#options.budget.close(this);
       this.#incoming.close();
       const readUnacknowledged = this.#readUnacknowledged;
       this.#readUnacknowledged = undefined;
-      this.#handler!.closed(this.#ending.reason, readUnacknowledged);
+      handler.closed(this.#ending.reason, readUnacknowledged);
       this.session?.forget();
     });
   }

@@ -249,7 +249,7 @@ export class PacketChannel implements Channel, MemoryAccount {
     this.#ending.complete(this.#reasonOf(error));
     this.#reader.stop();
     this.#queue.close();
-    if (this.#handler !== undefined) this.#report();
+    this.#report();
   }
 
   /** A Python node just closes, or says why not; there is no telling an end on purpose from an accident. */
@@ -262,10 +262,13 @@ export class PacketChannel implements Channel, MemoryAccount {
     return { code: 'lost', message: 'the link ended in the middle of a message', by: 'link' };
   }
 
+  /** A channel that was refused before it started has nobody to report to. */
   #report(): void {
+    const handler = this.#handler;
+    if (handler === undefined) return;
     this.#ending.report(this.#inbox, () => {
       this.#budget.close(this);
-      this.#handler!.closed(this.#ending.reason);
+      handler.closed(this.#ending.reason);
     });
   }
 }

@@ -30,6 +30,15 @@ suite('the end', () => {
     assert.equal(link.endings.length, 1);
   });
 
+  test('of one that was refused before it started, when its link has ended already, is told to nobody', async () => {
+    const { link, channel, told } = openChannel({ isStarted: false });
+    link.end();
+    await turn();
+    channel.close(goodbye('duplicate'));
+    await turn();
+    assert.deepEqual(told, []);
+  });
+
   test('by us, and the link does not take what waits: it is destroyed after 5 seconds', async () => {
     const { runtime, link, channel, told } = openChannel();
     link.room = 1;

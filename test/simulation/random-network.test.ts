@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import '../support/look-over.ts';
+import { randomNetwork } from '../support/random-network.ts';
+
+/** `npm run test:long -- networks` tries 1,000. */
+const seeds = Number(process.env.PEERLOOM_NETWORKS ?? 40);
+
+suite('protocol 8 and 10: nodes that dial, send, leave and restart at random, over links that break', () => {
+  test(`keep one connection for each pair and agree on it: ${seeds} seeds`, async () => {
+    for (let seed = 1; seed <= seeds; seed++) {
+      const { problems } = await randomNetwork({ seed, nodes: 2 + (seed % 3) });
+      assert.deepEqual(problems, [], `seed ${seed}`);
+    }
+  });
+
+  test('do the same for the same seed, event for event', async () => {
+    const [one, other] = [await randomNetwork({ seed: 7 }), await randomNetwork({ seed: 7 })];
+    assert.ok(one.trace.length > 30, `${one.trace.length} events`);
+    assert.deepEqual(one.trace, other.trace);
+    assert.notDeepEqual((await randomNetwork({ seed: 8 })).trace, one.trace);
+  });
+});
