@@ -4,6 +4,7 @@
 //   npm run test:long -- property    150 random histories of five vaults against a model of who may read what
 //   npm run test:long -- cuts        links of each kind cut at every byte of their handshakes
 //   npm run test:long -- faults      a fault at each moment of a session, with either side as the lower id
+//   npm run test:long -- networks    5,000 small networks that dial, send, leave and restart at random, over links that break
 import { spawnSync } from 'node:child_process';
 
 const suites = {
@@ -15,6 +16,7 @@ const suites = {
     variable: 'PEERLOOM_FAULTS_ON_BOTH_SIDES',
     count: 1,
   },
+  networks: { file: 'test/simulation/random-network.test.ts', variable: 'PEERLOOM_NETWORKS', count: 5_000 },
 };
 
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(suites);
