@@ -55,7 +55,7 @@ export const folders: Readonly<Record<string, Folder>> = {
   },
   'src/peers': {
     sources: ['src/peers/*.ts'],
-    tests: ['test/unit/peers/*.test.ts', nodes],
+    tests: ['test/unit/peers/*.test.ts', 'test/compliance/protocol/{pairs,sessions}.test.ts', nodes],
   },
   'src/p2pnetwork': {
     sources: ['src/p2pnetwork/*.ts'],
