@@ -47,6 +47,7 @@ function open(remote: Partial<RemoteNode> = {}, runtime: Runtime = stillRuntime)
       id: bob.id,
       address: { scheme: undefined, host: '192.0.2.1', port: 1 },
       security: { protocol: 'tls', encrypted: true, authenticated: true },
+      limitsByAddress: true,
       ...remote,
     },
     direction: 'outbound',
@@ -481,13 +482,12 @@ suite('what a neighbour is given to pass on', () => {
 suite('a channel', () => {
   test('counts what is brought against its address, and against the node where an address costs nothing', () => {
     const address = (host: string) => ({ scheme: undefined, host, port: 1 });
-    const tls = { protocol: 'tls', encrypted: true, authenticated: true } as const;
     const sources: [Partial<RemoteNode>, string][] = [
       [{ address: address('192.0.2.7') }, '192.0.2.7'],
       [{ address: address('2001:db8:1:2:3:4:5:6') }, '2001:db8:1:2::/64'],
       [{ address: address('127.0.0.1') }, bob.id],
       [{ address: address('::1') }, bob.id],
-      [{ security: { ...tls, protocol: 'memory' } }, bob.id],
+      [{ limitsByAddress: false }, bob.id],
     ];
     for (const [remote, source] of sources) {
       assert.deepEqual(open(remote).secure.bringer, { id: bob.id, source, isEncrypted: true });
