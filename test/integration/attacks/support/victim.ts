@@ -200,6 +200,11 @@ const commands = {
     return longestMs;
   },
 
+  /** Lets go of the last message, which may be a large one. */
+  forget() {
+    node.lastMessage = null;
+  },
+
   lastMessage() {
     const data = node.lastMessage;
     const isPlain =

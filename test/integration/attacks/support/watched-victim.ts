@@ -107,6 +107,7 @@ export class WatchedVictim {
     const all = [this.#honestPeer, this.victim, this.#control];
     try {
       await this.recovered();
+      await this.victim.call('forget');
       await this.#forgets();
       for (const one of all) await one.stop();
     } finally {
