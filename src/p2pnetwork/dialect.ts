@@ -1,5 +1,6 @@
 import type { Dialect, DialectSocket } from '../transport/tcp/dialect.ts';
 import { reset } from '../transport/tcp/reset.ts';
+import { remoteAddressOf } from '../transport/tcp/sockets.ts';
 import type { Link } from '../transport/transport.ts';
 import { type ClaimedId, introducedBy, introduceTo, PeerIdClaimed } from './exchange-ids.ts';
 import { PythonLink } from './python-link.ts';
@@ -33,5 +34,13 @@ function linkOf({ socket, context, startedAt }: DialectSocket, { id, port }: Cla
   const { runtime, limits } = context;
   // There are no pings: TCP itself must find out that a node is gone.
   socket.setKeepAlive(true, limits.pingAfterMs);
-  return new PythonLink(socket, { remoteId: id, announcedPort: port, security, startedAt, runtime });
+  const remoteAddress = remoteAddressOf(socket);
+  return new PythonLink(socket, {
+    remoteId: id,
+    remoteAddress,
+    announcedPort: port,
+    security,
+    startedAt,
+    runtime,
+  });
 }

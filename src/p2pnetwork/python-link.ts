@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Runtime } from '../base/runtime.ts';
+import { PipeLink, type PipeLinkDetails } from '../transport/pipe/pipe-link.ts';
 import { reset } from '../transport/tcp/reset.ts';
-import { SocketLink, type SocketLinkDetails } from '../transport/tcp/socket-link.ts';
 
 /** A Python node reads 4 KiB and sleeps 10 ms, and is slower with large messages. */
 const pythonBytesPerMs = 256;
@@ -14,14 +14,14 @@ const onTheWayMs = 50;
  * such a node notices. A reset throws away what the system has not sent, and nothing tells how much that is, so
  * the link waits for as long as a Python node needs to read what it was sent.
  */
-export class PythonLink extends SocketLink {
+export class PythonLink extends PipeLink {
   readonly speaks = 'packets';
   readonly #socket: Socket;
   readonly #runtime: Runtime;
   /** When the other side will have read everything. */
   #readAtMs = 0;
 
-  constructor(socket: Socket, details: SocketLinkDetails) {
+  constructor(socket: Socket, details: PipeLinkDetails) {
     super(socket, details);
     this.#socket = socket;
     this.#runtime = details.runtime;

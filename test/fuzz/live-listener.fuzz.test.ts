@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { before, suite, test } from 'node:test';
 import fc from 'fast-check';
 import { Identity, systemRuntime } from '../../src/index.ts';
-import { authenticatePlain } from '../../src/transport/tcp/plain.ts';
+import { authenticatePlain } from '../../src/transport/pipe/plain-proof.ts';
 import { availableCompressions } from '../../src/wire/compression/compression.ts';
 import { FrameKind } from '../../src/wire/frames/frame.ts';
 import { RawPeer, rawSocket } from '../integration/attacks/support/raw-peer.ts';

@@ -1,17 +1,6 @@
 import { type Address, formatAddress } from '../../base/address.ts';
-import { messageOf } from '../../base/arguments.ts';
 import { PeerloomError } from '../../base/errors.ts';
-import type { ExpectedPeer } from '../transport.ts';
 import type { SniffedProtocol } from './sniff.ts';
-
-/** Refuses a node with another id than the pinned one, before this node proves its own id to it. */
-export function checkPinned(id: string, expected: ExpectedPeer | undefined): void {
-  if (expected === undefined || !expected.isPinned || expected.id === id) return;
-  throw new PeerloomError(
-    'ERR_ID_MISMATCH',
-    `it has the id ${id}, not the expected ${expected.id}: if it has a new identity on purpose, expect its new id`,
-  );
-}
 
 /** Adds the address that the caller dialled to an error of the handshake. */
 export function inDial(error: unknown, address: Address): unknown {
@@ -20,10 +9,6 @@ export function inDial(error: unknown, address: Address): unknown {
   // An error of a class of its own says more than its code.
   const isPlain = error.constructor === PeerloomError;
   return new PeerloomError(code, `${formatAddress(address)}: ${message}`, { cause: isPlain ? cause : error });
-}
-
-export function unexpected(cause: unknown): PeerloomError {
-  return new PeerloomError('ERR_HANDSHAKE', `the handshake failed: ${messageOf(cause)}`, { cause });
 }
 
 export function notSpoken(protocol: SniffedProtocol): PeerloomError {

@@ -1,7 +1,7 @@
 import type { TLSSocket } from 'node:tls';
 import { PeerloomError } from '../../base/errors.ts';
 import type { Runtime } from '../../base/runtime.ts';
-import type { Role } from './proof.ts';
+import type { Role } from '../pipe/plain-proof.ts';
 
 /** Key updates and session tickets that the other side may send at once. */
 const maxUpdates = 32;

@@ -1,8 +1,8 @@
 import { createSecureContext, type TLSSocketOptions } from 'node:tls';
 import { PeerloomError } from '../../base/errors.ts';
 import type { NodeIdentity } from '../../identity/signer.ts';
+import { identityFor } from '../pipe/sign-for.ts';
 import { exchangeProofs } from './proof.ts';
-import { identityFor } from './sign-for.ts';
 import { tlsClient, tlsServer } from './sockets.ts';
 import { handshake, networkKeyMessage, type TlsBounds, type TlsUpgrade } from './tls.ts';
 import { alpn, tlsSettings } from './tls-settings.ts';

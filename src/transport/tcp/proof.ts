@@ -2,9 +2,8 @@ import type { Socket } from 'node:net';
 import { PeerloomError } from '../../base/errors.ts';
 import { idFromPublicKey, verifySignature } from '../../identity/identity.ts';
 import type { NodeIdentity } from '../../identity/signer.ts';
-import { readExactly } from './read-exactly.ts';
-
-export type Role = 'client' | 'server';
+import type { Role } from '../pipe/plain-proof.ts';
+import { readExactly } from '../pipe/read-exactly.ts';
 
 const publicKeyBytes = 32;
 const signatureBytes = 64;

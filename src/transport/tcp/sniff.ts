@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net';
 import { PeerloomError } from '../../base/errors.ts';
+import { preface } from '../pipe/plain-proof.ts';
 
 /** What a connection that came in speaks. */
 export type SniffedProtocol = 'tls' | 'plain' | 'unknown';
 
 /** The first bytes of plain peerloom connections. */
-export const plainPreface = Buffer.from('PEERLM1\n');
+export const plainPreface = Buffer.from(preface);
 
 const tlsHandshakeRecord = 0x16;
 

@@ -1,5 +1,6 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, TLSSocket, type TLSSocketOptions } from 'node:tls';
+import type { Address } from '../../base/address.ts';
 
 /*
  * This file makes all sockets and listeners of the transport, so that each has an 'error' listener from its first
@@ -30,4 +31,10 @@ export function tlsServer(socket: Socket, options: TLSSocketOptions): TLSSocket 
 function withErrorListener<Emitter extends Server | Socket>(emitter: Emitter): Emitter {
   emitter.on('error', () => {});
   return emitter;
+}
+
+/** IPv4 addresses that a dual-stack socket shows as IPv6 are shown as what they are. */
+export function remoteAddressOf(socket: Socket): Address {
+  const host = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+  return { scheme: undefined, host, port: socket.remotePort ?? 0 };
 }

@@ -3,21 +3,21 @@ import { type Address, formatAddress } from '../../base/address.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import { unlessAborted } from '../../base/unless-aborted.ts';
 import { Identity } from '../../identity/identity.ts';
+import { checkPinned, unexpected } from '../pipe/handshake-errors.ts';
+import { PipeLink } from '../pipe/pipe-link.ts';
+import { authenticatePlain, type Role } from '../pipe/plain-proof.ts';
+import { identityFor } from '../pipe/sign-for.ts';
 import type { Security } from '../security.ts';
 import type { ExpectedPeer, Link, Transport, TransportContext } from '../transport.ts';
 import { CertificateTls } from './certificate-tls.ts';
 import { openSocket } from './connect.ts';
 import type { Dialect } from './dialect.ts';
 import { longHandshake } from './handshake-bytes.ts';
-import { checkPinned, inDial, notSpoken, unexpected } from './handshake-errors.ts';
+import { inDial, notSpoken } from './handshake-errors.ts';
 import { HandshakeGate } from './handshake-gate.ts';
 import { checkPresharedKeys, networkKeyTls } from './network-key-tls.ts';
-import { authenticatePlain } from './plain.ts';
-import type { Role } from './proof.ts';
-import { identityFor } from './sign-for.ts';
 import { sniff } from './sniff.ts';
-import { remoteAddressOf, SocketLink } from './socket-link.ts';
-import { socketListener } from './sockets.ts';
+import { remoteAddressOf, socketListener } from './sockets.ts';
 import { explain } from './system-errors.ts';
 import type { TlsUpgrade } from './tls.ts';
 
@@ -289,7 +289,12 @@ export class TcpTransport implements Transport {
       return role === 'server' ? this.#dialect.accept(unknown) : this.#dialect.dial({ ...unknown, expected });
     }
     const { identity, runtime } = context;
-    const details = { security: security[protocol as OwnProtocol], startedAt, runtime };
+    const details = {
+      remoteAddress: remoteAddressOf(socket),
+      security: security[protocol as OwnProtocol],
+      startedAt,
+      runtime,
+    };
     const checkId = (id: string): void => checkPinned(id, expected);
     if (protocol === 'plain') {
       const remoteId = await authenticatePlain(socket, {
@@ -298,10 +303,10 @@ export class TcpTransport implements Transport {
         runtime,
         checkId,
       });
-      return new SocketLink(socket, { remoteId, ...details });
+      return new PipeLink(socket, { remoteId, ...details });
     }
     const { socket: secured, ...proven } = await this.#upgrade.secure(socket, { role, checkId });
-    return new SocketLink(secured, { ...proven, ...details });
+    return new PipeLink(secured, { ...proven, ...details });
   }
 
   get #upgrade(): TlsUpgrade {

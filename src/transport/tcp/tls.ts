@@ -3,9 +3,9 @@ import type { TLSSocket } from 'node:tls';
 import { PeerloomError } from '../../base/errors.ts';
 import type { Limits } from '../../base/limits.ts';
 import type { Runtime } from '../../base/runtime.ts';
+import type { Role } from '../pipe/plain-proof.ts';
 import { boundHandshakeBytes, longHandshake } from './handshake-bytes.ts';
 import { boundKeyUpdates } from './key-updates.ts';
-import type { Role } from './proof.ts';
 import { reset } from './reset.ts';
 
 /** What a side that holds a network key says to one that holds another, or none. */

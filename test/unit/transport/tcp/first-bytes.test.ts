@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { suite, test } from 'node:test';
-import { readExactly } from '../../../../src/transport/tcp/read-exactly.ts';
+import { readExactly } from '../../../../src/transport/pipe/read-exactly.ts';
 import { plainPreface, protocolOf, sniff } from '../../../../src/transport/tcp/sniff.ts';
 import { withCode } from '../../../support/errors.ts';
 import { within } from '../../../support/turns.ts';

@@ -1,16 +1,20 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { PeerloomError } from '../../base/errors.ts';
 import type { Runtime } from '../../base/runtime.ts';
 import { idFromPublicKey, verifySignature } from '../../identity/identity.ts';
 import type { NodeIdentity } from '../../identity/signer.ts';
-import type { Role } from './proof.ts';
 import { readExactly } from './read-exactly.ts';
-import { plainPreface } from './sniff.ts';
+
+/** Which side of a connection a proof is for. */
+export type Role = 'client' | 'server';
+
+/** The first bytes of the proof. */
+export const preface = new TextEncoder().encode('PEERLM1\n');
 
 const nonceBytes = 32;
 const publicKeyBytes = 32;
 const signatureBytes = 64;
-const openingBytes = plainPreface.length + nonceBytes + publicKeyBytes;
+const openingBytes = preface.length + nonceBytes + publicKeyBytes;
 
 export interface PlainSide {
   readonly identity: NodeIdentity;
@@ -27,8 +31,8 @@ interface Openings {
 }
 
 /**
- * The handshake of plain TCP: it proves the two ids with their keys, but whoever sits on the way can read, and
- * change, what follows (docs/protocol.md, clauses 2.x).
+ * Proves the two ids with their keys. Anybody between the two sides can still read and change what follows
+ * (docs/protocol.md, clause 2.11).
  *
  *    dialler   preface (8) · nonce (32) · public key (32)                  ──►
  *              ◄── preface (8) · nonce (32) · public key (32) · signature (64)   listener
@@ -40,42 +44,42 @@ interface Openings {
  * @returns the id of the other side.
  * @throws PeerloomError `ERR_HANDSHAKE`, `ERR_CONNECTION_CLOSED`, and what `checkId` throws.
  */
-export function authenticatePlain(socket: Socket, side: PlainSide): Promise<string> {
-  return side.role === 'client' ? dialPlain(socket, side) : acceptPlain(socket, side);
+export function authenticatePlain(pipe: Duplex, side: PlainSide): Promise<string> {
+  return side.role === 'client' ? dialPlain(pipe, side) : acceptPlain(pipe, side);
 }
 
-async function dialPlain(socket: Socket, side: PlainSide): Promise<string> {
+async function dialPlain(pipe: Duplex, side: PlainSide): Promise<string> {
   const ours = openingOf(side);
-  socket.write(ours);
-  const theirs = await readExactly(socket, openingBytes);
+  pipe.write(ours);
+  const theirs = await readExactly(pipe, openingBytes);
   if (ours.equals(theirs))
     throw new PeerloomError('ERR_HANDSHAKE', 'the other side sends back what it receives');
   const publicKey = publicKeyIn(theirs);
   const openings = { dialler: ours, listener: theirs };
-  checkProof(publicKey, statement('server', openings), await readExactly(socket, signatureBytes));
+  checkProof(publicKey, statement('server', openings), await readExactly(pipe, signatureBytes));
   const remoteId = idFromPublicKey(publicKey);
   side.checkId(remoteId);
-  socket.write(await side.identity.sign(statement('client', openings)));
+  pipe.write(await side.identity.sign(statement('client', openings)));
   return remoteId;
 }
 
-async function acceptPlain(socket: Socket, side: PlainSide): Promise<string> {
-  const theirs = await readExactly(socket, openingBytes);
+async function acceptPlain(pipe: Duplex, side: PlainSide): Promise<string> {
+  const theirs = await readExactly(pipe, openingBytes);
   const publicKey = publicKeyIn(theirs);
   const ours = openingOf(side);
   const openings = { dialler: theirs, listener: ours };
   const signature = await side.identity.sign(statement('server', openings));
-  socket.write(Buffer.concat([ours, signature]));
-  checkProof(publicKey, statement('client', openings), await readExactly(socket, signatureBytes));
+  pipe.write(Buffer.concat([ours, signature]));
+  checkProof(publicKey, statement('client', openings), await readExactly(pipe, signatureBytes));
   return idFromPublicKey(publicKey);
 }
 
 function openingOf({ identity, runtime }: PlainSide): Buffer {
-  return Buffer.concat([plainPreface, runtime.randomBytes(nonceBytes, 'plain proof'), identity.publicKey]);
+  return Buffer.concat([preface, runtime.randomBytes(nonceBytes, 'plain proof'), identity.publicKey]);
 }
 
 function publicKeyIn(opening: Buffer): Uint8Array {
-  if (!plainPreface.equals(opening.subarray(0, plainPreface.length))) {
+  if (!opening.subarray(0, preface.length).equals(preface)) {
     throw new PeerloomError(
       'ERR_HANDSHAKE',
       'the other side does not speak plain peerloom of this version: check what listens there, and that both sides have the same version',

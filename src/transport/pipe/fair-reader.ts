@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { errorOf } from '../../base/arguments.ts';
 import { LoopTurns } from '../../base/loop-turns.ts';
 import type { Runtime } from '../../base/runtime.ts';
@@ -34,7 +34,7 @@ export interface Reading {
  * hold them. Tiny ones take long, so from 10 ms on they are held until the link's turn.
  */
 export class FairReader {
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #runtime: Runtime;
   readonly #turns: LoopTurns;
   readonly #deliver: (bytes: Uint8Array) => void;
@@ -51,7 +51,7 @@ export class FairReader {
   #onEmpty: (() => void) | undefined;
 
   /** Reading begins; what arrived before is still in the socket. */
-  constructor(socket: Socket, { runtime, deliver, target }: Reading) {
+  constructor(socket: Duplex, { runtime, deliver, target }: Reading) {
     this.#socket = socket;
     this.#runtime = runtime;
     this.#turns = LoopTurns.of(runtime);

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { errorOf } from '../../base/arguments.ts';
 
 /** What a socket has inside when it was made with the option `onread`. */
@@ -21,7 +21,7 @@ const sharedBuffer = new Uint8Array(64 * 1024);
  * {@link guarded} makes them so.
  */
 export function readInto(
-  socket: Socket,
+  socket: Duplex,
   onBytes: (bytes: Uint8Array) => void,
   target: () => Uint8Array | undefined,
 ): boolean {
@@ -49,7 +49,7 @@ export function readInto(
 
 /** The same function, but when it throws, the socket ends with that error. */
 export function guarded<Argument, Result>(
-  socket: Socket,
+  socket: Duplex,
   work: (argument: Argument) => Result,
 ): (argument: Argument) => Result | undefined {
   return (argument) => {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { suite, test } from 'node:test';
 import { systemRuntime } from '../../../../src/index.ts';
-import { readInto } from '../../../../src/transport/tcp/read-into.ts';
-import { SocketLink } from '../../../../src/transport/tcp/socket-link.ts';
-import { socketPair } from './socket-pair.ts';
+import { PipeLink } from '../../../../src/transport/pipe/pipe-link.ts';
+import { readInto } from '../../../../src/transport/pipe/read-into.ts';
+import { socketPair } from '../tcp/socket-pair.ts';
 
 /** What a socket is without the internals that are asked for. */
 function withoutInternals(socket: Socket): void {
@@ -14,6 +14,7 @@ function withoutInternals(socket: Socket): void {
 
 suite('reading into memory of ours', () => {
   const security = { protocol: 'tcp', encrypted: false, authenticated: true } as const;
+  const remoteAddress = { scheme: undefined, host: '127.0.0.1', port: 1 };
 
   for (const [name, target, isAnError] of [
     ['is empty is passed over', () => new Uint8Array(0), false],
@@ -21,8 +22,8 @@ suite('reading into memory of ours', () => {
   ] as const) {
     test(`a target that ${name}`, async (t) => {
       const [dialled, accepted] = await socketPair(t);
-      const details = { remoteId: 'other', security, startedAt: 0, runtime: systemRuntime };
-      const link = new SocketLink(accepted, details);
+      const details = { remoteId: 'other', remoteAddress, security, startedAt: 0, runtime: systemRuntime };
+      const link = new PipeLink(accepted, details);
       let arrived = 0;
       link.readTarget = target;
       link.onMessage = (bytes) => {
@@ -48,8 +49,8 @@ suite('reading into memory of ours', () => {
         isPossible,
         'this version of Node.js has what it needs',
       );
-      const details = { remoteId: 'other', security, startedAt: 0, runtime: systemRuntime };
-      const link = new SocketLink(accepted, details);
+      const details = { remoteId: 'other', remoteAddress, security, startedAt: 0, runtime: systemRuntime };
+      const link = new PipeLink(accepted, details);
       const memory = new Uint8Array(300_000);
       let filled = 0;
       let placed = 0;

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { PeerloomError } from '../../base/errors.ts';
 import { Identity } from '../../identity/identity.ts';
 import type { NodeIdentity } from '../../identity/signer.ts';
@@ -7,27 +7,23 @@ import type { NodeIdentity } from '../../identity/signer.ts';
  * The identity of the node as one connection uses it. A signer may take long, or never answer, so its signatures are
  * waited for only as long as the connection lasts: `sign` then rejects with `ERR_CONNECTION_CLOSED`.
  */
-export function identityFor(socket: Socket, identity: NodeIdentity): NodeIdentity {
+export function identityFor(pipe: Duplex, identity: NodeIdentity): NodeIdentity {
   if (Identity.isGenuine(identity)) return identity;
   const { id, publicKey } = identity;
-  return { id, publicKey, sign: (message) => signWhileOpen(socket, identity, message) };
+  return { id, publicKey, sign: (message) => signWhileOpen(pipe, identity, message) };
 }
 
-async function signWhileOpen(
-  socket: Socket,
-  identity: NodeIdentity,
-  message: Uint8Array,
-): Promise<Uint8Array> {
+async function signWhileOpen(pipe: Duplex, identity: NodeIdentity, message: Uint8Array): Promise<Uint8Array> {
   const { promise: closed, reject } = Promise.withResolvers<never>();
   const onClose = (): void =>
     reject(new PeerloomError('ERR_CONNECTION_CLOSED', 'the connection closed while this node was signing'));
   // Nobody else may be listening for the error, which is not the reason to report.
   const onError = (): void => {};
-  socket.on('close', onClose).on('error', onError);
-  if (socket.destroyed) onClose();
+  pipe.on('close', onClose).on('error', onError);
+  if (pipe.destroyed) onClose();
   try {
     return await Promise.race([identity.sign(message), closed]);
   } finally {
-    socket.off('close', onClose).off('error', onError);
+    pipe.off('close', onClose).off('error', onError);
   }
 }

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { beforeEach, suite, test } from 'node:test';
 import { type Runtime, systemRuntime } from '../../../../src/base/runtime.ts';
-import { SocketLink } from '../../../../src/transport/tcp/socket-link.ts';
+import { PipeLink } from '../../../../src/transport/pipe/pipe-link.ts';
 import { turn } from '../../../support/turns.ts';
 
 /** Pieces so large that a link times the reading of each. */
@@ -12,6 +12,7 @@ const pieceOf = (text: string): Buffer => Buffer.from(text.padEnd(4_096));
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString().trimEnd();
 
 const security = { protocol: 'tcp', encrypted: false, authenticated: true } as const;
+const remoteAddress = { scheme: undefined, host: '127.0.0.1', port: 1 };
 
 suite('links that read for long', () => {
   let nowMs: number;
@@ -48,7 +49,7 @@ suite('links that read for long', () => {
   function linkTaking(costMs: number, name = '') {
     const socket = new Duplex({ read() {}, write: (_bytes, _encoding, done) => done() }) as unknown as Socket;
     socket.on('error', () => {});
-    const link = new SocketLink(socket, { remoteId: 'b', security, startedAt: 0, runtime });
+    const link = new PipeLink(socket, { remoteId: 'b', remoteAddress, security, startedAt: 0, runtime });
     link.onMessage = (bytes) => {
       received.push(name + textOf(bytes));
       nowMs += costMs;

@@ -3,15 +3,22 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { suite, type TestContext, test } from 'node:test';
 import { systemRuntime } from '../../../../src/base/runtime.ts';
-import { SocketLink } from '../../../../src/transport/tcp/socket-link.ts';
-import { socketPair } from './socket-pair.ts';
+import { PipeLink } from '../../../../src/transport/pipe/pipe-link.ts';
+import { socketPair } from '../tcp/socket-pair.ts';
 
 const security = { protocol: 'tcp', encrypted: false, authenticated: true } as const;
+const remoteAddress = { scheme: undefined, host: '127.0.0.1', port: 1 };
 
 /** A link over a plain socket, and the socket at its other end, which reads nothing. */
-async function open(t: TestContext): Promise<{ link: SocketLink; other: Socket }> {
+async function open(t: TestContext): Promise<{ link: PipeLink; other: Socket }> {
   const [socket, other] = await socketPair(t);
-  const link = new SocketLink(socket, { remoteId: 'b', security, startedAt: 0, runtime: systemRuntime });
+  const link = new PipeLink(socket, {
+    remoteId: 'b',
+    remoteAddress,
+    security,
+    startedAt: 0,
+    runtime: systemRuntime,
+  });
   return { link, other };
 }
 
@@ -58,7 +65,13 @@ suite('what was not sent is not told', () => {
         done = callback;
       },
     }) as unknown as Socket;
-    const link = new SocketLink(socket, { remoteId: 'b', security, startedAt: 0, runtime: systemRuntime });
+    const link = new PipeLink(socket, {
+      remoteId: 'b',
+      remoteAddress,
+      security,
+      startedAt: 0,
+      runtime: systemRuntime,
+    });
     let told = 0;
     link.send(new Uint8Array(10), () => {
       told += 1;

@@ -1,37 +1,40 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Address } from '../../base/address.ts';
 import type { Runtime } from '../../base/runtime.ts';
 import type { Security } from '../security.ts';
 import type { Link } from '../transport.ts';
 import { FairReader } from './fair-reader.ts';
 
-export interface SocketLinkDetails {
+export interface PipeLinkDetails {
   readonly remoteId: string;
+  readonly remoteAddress: Address;
   readonly security: Security;
   readonly startedAt: number;
+  readonly limitsByAddress?: boolean;
   readonly announcedPort?: number;
   readonly isOfOtherNetwork?: boolean;
   readonly runtime: Runtime;
 }
 
-/** Bytes on their way through the socket at which the link is full: two chunks keep it busy, and a ping waits for no more. */
+/** Bytes on their way through the pipe at which the link is full: two chunks keep it busy, and a ping waits for no more. */
 const highWaterBytes = 128 * 1024;
 
 /** What a write under way costs beside its bytes: tiny ones would pile up to many times the high-water mark. */
 const writeCostBytes = 2 * 1024;
 
-/** A link over a socket, TLS or plain, whose other side has been authenticated. */
-export class SocketLink implements Link {
+/** A link over a socket or another two-way stream of Node.js, whose other side has been authenticated. */
+export class PipeLink implements Link {
   readonly remoteId: string;
   readonly remoteAddress: Address;
   readonly security: Security;
   readonly startedAt: number;
+  readonly limitsByAddress: boolean;
   readonly announcedPort: number | undefined;
   readonly isOfOtherNetwork: boolean;
   readonly closed: Promise<Error | undefined>;
   readTarget: (() => Uint8Array | undefined) | undefined;
 
-  readonly #socket: Socket;
+  readonly #pipe: Duplex;
   readonly #runtime: Runtime;
   #onMessage: ((bytes: Uint8Array) => void) | undefined;
   #isDestroyedHere = false;
@@ -39,28 +42,28 @@ export class SocketLink implements Link {
   #drainWaiters: (() => void)[] = [];
   #writesUnderWay = 0;
 
-  constructor(socket: Socket, details: SocketLinkDetails) {
-    const { remoteId, security, startedAt, announcedPort, isOfOtherNetwork = false, runtime } = details;
-    this.remoteId = remoteId;
-    this.remoteAddress = remoteAddressOf(socket);
-    this.security = security;
-    this.startedAt = startedAt;
-    this.announcedPort = announcedPort;
-    this.isOfOtherNetwork = isOfOtherNetwork;
-    this.#socket = socket;
-    this.#runtime = runtime;
-    // The socket may have failed before this link was made of it.
+  constructor(pipe: Duplex, details: PipeLinkDetails) {
+    this.remoteId = details.remoteId;
+    this.remoteAddress = details.remoteAddress;
+    this.security = details.security;
+    this.startedAt = details.startedAt;
+    this.limitsByAddress = details.limitsByAddress ?? true;
+    this.announcedPort = details.announcedPort;
+    this.isOfOtherNetwork = details.isOfOtherNetwork ?? false;
+    this.#pipe = pipe;
+    this.#runtime = details.runtime;
+    // The pipe may have failed before this link was made of it.
     this.closed = new Promise((resolve) => {
-      // Deno reports a write that was under way when this side destroyed the socket as an error of the socket.
-      const settle = (): void => resolve(this.#isDestroyedHere ? undefined : (socket.errored ?? undefined));
+      // Deno reports a write that was under way when this side destroyed the pipe as an error of the pipe.
+      const settle = (): void => resolve(this.#isDestroyedHere ? undefined : (pipe.errored ?? undefined));
       const end = (): void => {
         if (this.#reader === undefined) settle();
         else this.#reader.whenEmpty(settle);
       };
-      if (socket.closed) end();
-      else socket.once('close', end);
+      if (pipe.closed) end();
+      else pipe.once('close', end);
     });
-    socket.once('close', () => this.#wakeDrained());
+    pipe.once('close', () => this.#wakeDrained());
   }
 
   get onMessage(): (bytes: Uint8Array) => void {
@@ -75,18 +78,18 @@ export class SocketLink implements Link {
   }
 
   send(bytes: Uint8Array, sent?: () => void): boolean {
-    const socket = this.#socket;
-    if (!socket.writable) return true;
+    const pipe = this.#pipe;
+    if (!pipe.writable) return true;
     let told = sent;
     this.#writesUnderWay += 1;
-    socket.write(bytes, (error) => {
+    pipe.write(bytes, (error) => {
       this.#writesUnderWay -= 1;
-      // Versions of Node.js differ in what they report of a write that was given up when the socket was destroyed.
-      if ((error === undefined || error === null) && !socket.destroyed) told?.();
+      // Versions of Node.js differ in what they report of a write that was given up when the pipe was destroyed.
+      if ((error === undefined || error === null) && !pipe.destroyed) told?.();
       if (this.#underWayBytes <= highWaterBytes / 2) this.#wakeDrained();
     });
     // Nothing waits after a write that failed at once, either.
-    if (socket.writableLength === 0 && socket.errored === null) {
+    if (pipe.writableLength === 0 && pipe.errored === null) {
       // The system has copied it; the callback comes only when no promise is left that a sender in a loop waits for.
       told?.();
       told = undefined;
@@ -96,7 +99,7 @@ export class SocketLink implements Link {
   }
 
   drained(): Promise<void> {
-    if (this.#socket.destroyed || this.#underWayBytes < highWaterBytes) return Promise.resolve();
+    if (this.#pipe.destroyed || this.#underWayBytes < highWaterBytes) return Promise.resolve();
     return new Promise((resolve) => this.#drainWaiters.push(resolve));
   }
 
@@ -109,17 +112,17 @@ export class SocketLink implements Link {
   }
 
   close(timeoutMs: number): void {
-    if (this.#socket.destroyed) return;
+    if (this.#pipe.destroyed) return;
     this.dropArrivals();
-    this.#socket.end();
-    const timer = this.#runtime.setTimeout(() => this.#socket.destroy(), timeoutMs);
+    this.#pipe.end();
+    const timer = this.#runtime.setTimeout(() => this.#pipe.destroy(), timeoutMs);
     void this.closed.then(() => timer.cancel());
   }
 
   destroy(): void {
     this.#detach();
-    this.#isDestroyedHere ||= !this.#socket.destroyed;
-    this.#socket.destroy();
+    this.#isDestroyedHere ||= !this.#pipe.destroyed;
+    this.#pipe.destroy();
   }
 
   /**
@@ -139,12 +142,12 @@ export class SocketLink implements Link {
   }
 
   get #underWayBytes(): number {
-    const { writableLength } = this.#socket;
+    const { writableLength } = this.#pipe;
     return writableLength === 0 ? 0 : writableLength + this.#writesUnderWay * writeCostBytes;
   }
 
   #startReading(): void {
-    this.#reader = new FairReader(this.#socket, {
+    this.#reader = new FairReader(this.#pipe, {
       runtime: this.#runtime,
       deliver: (bytes) => this.#onMessage!(bytes),
       target: () => this.readTarget?.(),
@@ -157,9 +160,3 @@ export class SocketLink implements Link {
 }
 
 function ignore(): void {}
-
-/** IPv4 addresses that a dual-stack socket shows as IPv6 are shown as what they are. */
-export function remoteAddressOf(socket: Socket): Address {
-  const host = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
-  return { scheme: undefined, host, port: socket.remotePort ?? 0 };
-}
