@@ -16,7 +16,7 @@ export type {
   PeerDetails,
   ReconnectOptions,
 } from './api/options.ts';
-export { type NodeDuplex, PeerStream } from './api/peer-stream.ts';
+export { PeerStream } from './api/peer-stream.ts';
 export type { Protocol, ProtocolHost, ProtocolPeer } from './api/protocol.ts';
 export { type TcpOptions, type TcpProtocol, tcp } from './api/tcp.ts';
 export {
@@ -38,6 +38,7 @@ export type { Compression, Data, JsonScalar, NumericTypedArray } from './base/da
 export type { Log } from './base/debug.ts';
 export { type ErrorCode, errorCodes, PeerloomError } from './base/errors.ts';
 export { defaultLimits, type LimitOptions, type Limits } from './base/limits.ts';
+export type { NodeDuplex } from './base/node-duplex.ts';
 export { type Runtime, type RuntimeTimer, systemRuntime } from './base/runtime.ts';
 export type { CloseReason, ReturnedMessages, SendOptions } from './channel/channel.ts';
 export type { WaitOptions } from './channel/pending.ts';
@@ -54,5 +55,6 @@ export type {
 export type { SendFailure, SendReport, SendToNodesOptions } from './node/send-to-many.ts';
 export type { WantedNodes } from './node/wait-for-nodes.ts';
 export { MemoryHub, memory } from './transport/memory/memory.ts';
+export { linkOverPipe, type PipeOptions } from './transport/pipe/link-over-pipe.ts';
 export type { Security } from './transport/security.ts';
 export type { ExpectedPeer, Link, Transport, TransportContext } from './transport/transport.ts';

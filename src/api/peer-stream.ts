@@ -1,15 +1,10 @@
 import { messageOf, shown } from '../base/arguments.ts';
 import { requiredBuiltin } from '../base/builtin.ts';
 import type { Data } from '../base/data.ts';
+import type { NodeDuplex } from '../base/node-duplex.ts';
 import type { ChannelStream } from '../channel/streams/stream.ts';
 import { bytesOf } from '../wire/payloads/typed-arrays.ts';
 import type { NodeConnection } from './node-connection.ts';
-
-/** A `Duplex` of `node:stream`; `any` where the types of Node.js are not installed. */
-export type NodeDuplex =
-  // biome-ignore lint/suspicious/noTsIgnore: it is an error only in projects without those types
-  /** @ts-ignore */
-  import('node:stream').Duplex;
 
 /**
  * A stream of bytes in both directions, beside the messages and the other streams of a connection. One node opens it

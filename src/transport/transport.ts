@@ -68,17 +68,23 @@ export interface Link {
   readonly closed: Promise<Error | undefined>;
 }
 
-/** What a node gives its transport. */
+/** What a node gives its transport. docs/transports.md says what the transport has to do with it. */
 export interface TransportContext {
   /** The identity of the node, whose key authenticates links. */
   readonly identity: NodeIdentity;
   /** The name of the network that the node belongs to; empty for none. */
   readonly network: string;
-  /** 32 bytes derived from the node's `networkKey`. Both sides of a link must hold the same. */
+  /**
+   * 32 bytes derived from the node's `networkKey`. Both sides of a link must hold the same. A transport that does not
+   * check it must throw a TypeError in `attach` if it is there.
+   */
   readonly networkSecret: Uint8Array | undefined;
   /** The limits that the transport must keep. */
   readonly limits: Limits;
-  /** The source of time and randomness. */
+  /**
+   * The source of time and randomness. A transport that reaches beyond this process must throw a TypeError in `attach`
+   * if the runtime has `secretBytes`: the keys of its node are not secret.
+   */
   readonly runtime: Runtime;
   /** Logs each step and each failure, in plain words. */
   readonly log: Log;
@@ -95,7 +101,8 @@ export interface ExpectedPeer {
 }
 
 /**
- * A way to reach other nodes, such as {@link tcp}. Everything above it is the same for all transports.
+ * A way to reach other nodes, such as {@link tcp}. Everything above it is the same for all transports. docs/transports.md
+ * explains how to write one, and {@link linkOverPipe} makes links of streams.
  *
  * A transport belongs to one node. Its links are authenticated when it hands them over. When the handshake of an
  * inbound connection fails, or takes longer than the limits allow, the transport ends that connection and reports it

@@ -88,6 +88,13 @@ const outputs: Record<string, Output> = {
       'house: guest in room 1: What a view! (line 2)',
     ],
   },
+  'own-transport.ts': {
+    lines: [
+      'the cellar listens at local://cellar:1',
+      'the link: {"protocol":"local","encrypted":false,"authenticated":true}',
+      'two bottles for the kitchen',
+    ],
+  },
   'presence.ts': { mostLines: 60, lines: ['ben is busy', 'cleo is away'] },
   'reconnect.ts': {
     mostLines: 70,

@@ -14,7 +14,8 @@ export interface Engine {
 }
 
 const instant = { 'an aborted dial ends at once': 'links in one process are there at once' };
-const unencrypted = {
+/** The `skips` of a transport whose links are not encrypted. */
+export const unencrypted = {
   'only holders of the network key connect': 'a network key needs encryption',
 };
 
