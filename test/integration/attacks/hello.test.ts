@@ -116,7 +116,7 @@ suite('handshakes that break the protocol', () => {
   const wrongFields = {
     versions: [[1], ['1', '1'], [2, 1], { 0: 1, 1: 1 }],
     network: [7, null, 'x'.repeat(257)],
-    port: [-1, 65_536, 1.5, '80'],
+    addresses: ['tls://host:1', {}, [7], ['x'.repeat(257)], ['a\u001b'], Array(9).fill('a:1')],
     name: ['x'.repeat(65), {}, null],
     instance: ['x'.repeat(65), 1],
     maxMessageBytes: [0, -1, 2 ** 53, '1'],
