@@ -66,7 +66,7 @@ export class NodeConnection {
   readonly security: Security;
   readonly #channel: Channel;
   readonly #counts: MessageCounts;
-  readonly #info = new Map<string, unknown>();
+  #info: Map<string, unknown> | undefined;
   #closeReason: CloseReason | undefined;
 
   /** Called by {@link Node.createNewConnection}, with that method's arguments. */
@@ -196,6 +196,7 @@ export class NodeConnection {
 
   /** Stores a value of yours with this connection, under a key. */
   setInfo(key: string, value: unknown): void {
+    this.#info ??= new Map();
     this.#info.set(key, value);
   }
 
@@ -205,7 +206,7 @@ export class NodeConnection {
    * @typeParam Value the type of the expected value. Nothing checks it.
    */
   getInfo<Value = unknown>(key: string): Value {
-    return this.#info.get(key) as Value;
+    return this.#info?.get(key) as Value;
   }
 
   /** What `console.log(connection)` shows: the peer, its address, the protocol and the state. */
@@ -220,7 +221,7 @@ export class NodeConnection {
       protocol: this.security.protocol,
       state,
       ...(this.#closeReason !== undefined && { closeReason: this.#closeReason.message }),
-      ...(this.#info.size > 0 && { info: Object.fromEntries(this.#info) }),
+      ...(this.#info !== undefined && { info: Object.fromEntries(this.#info) }),
     };
     return `${this.constructor.name} ${inspect(shownConnection, options)}`;
   }

@@ -77,9 +77,11 @@ export class FrameChannel implements Channel, MemoryAccount {
   #isTraced = false;
   readonly #options: FrameChannelOptions;
   readonly #incoming: Incoming;
-  readonly #streams: Streams;
-  readonly #questions: Questions;
-  readonly #protocols: ProtocolFrames;
+  /** Made when first used, as an idle connection needs neither. */
+  #usedStreams: Streams | undefined;
+  #usedQuestions: Questions | undefined;
+  /** Of a node that speaks some. */
+  readonly #protocols: ProtocolFrames | undefined;
 
   readonly #liveness: Liveness;
   readonly #ending = new Ending();
@@ -128,36 +130,24 @@ export class FrameChannel implements Channel, MemoryAccount {
       turns: options.turns,
       respond: (id, data) => this.#answer(FrameKind.response, this.#encode(data), id),
       answer: (kind, payload, id) => this.#answer(kind, payload, id),
-      isAwaited: (answer) => this.#questions.isAwaited(answer),
+      isAwaited: (answer) => this.#usedQuestions?.isAwaited(answer) === true,
       onAnswer: (answer, decoded) => this.#questions.conclude(answer, decoded),
       onStream: (frame, handler) => this.#streams.offer(frame, handler),
-      deliveriesSince: (beganAtMs) => this.#questions.deliveriesSince(beganAtMs),
+      deliveriesSince: (beganAtMs) => this.#usedQuestions?.deliveriesSince(beganAtMs) ?? 0,
       onAbuse: (error) => this.#fail(goodbye('protocol', error.message)),
       onFailure: (error) => this.#fail(goodbye('protocol', messageOf(error))),
     });
-    this.#streams = new Streams({
-      direction,
-      theirs,
-      limits,
-      runtime,
-      outgoing: this.#outgoing,
-      trace: this.#trace,
-    });
-    this.#questions = new Questions({
-      outgoing: this.#outgoing,
-      runtime,
-      encode: (data, options) => this.#encode(data, sharedOptionsOf(options)),
-      read: (answer) => this.#incoming.readAnswer(answer),
-    });
-    this.#protocols = new ProtocolFrames({
-      ours,
-      theirs,
-      spoken: options.protocols,
-      maxBodyBytes: limits.maxMessageBytes,
-      grant: (position) => this.#outgoing.credit(Lane.protocols, position),
-      send: (kind, payload) => this.#outgoing.send(kind, payload),
-      breaks: () => this.session?.breaks ?? 0,
-    });
+    if (options.protocols.length > 0) {
+      this.#protocols = new ProtocolFrames({
+        ours,
+        theirs,
+        spoken: options.protocols,
+        maxBodyBytes: limits.maxMessageBytes,
+        grant: (position) => this.#outgoing.credit(Lane.protocols, position),
+        send: (kind, payload) => this.#outgoing.send(kind, payload),
+        breaks: () => this.session?.breaks ?? 0,
+      });
+    }
     this.#liveness = new Liveness(limits, runtime.now());
     this.#suspension = new Suspension({
       runtime,
@@ -167,7 +157,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     });
     const { grew } = options.budget;
     this.#reader.onGrowth = this.#outgoing.onGrowth = grew;
-    this.#incoming.onGrowth = this.#streams.onGrowth = grew;
+    this.#incoming.onGrowth = grew;
     if (this.session !== undefined) {
       this.session.onGrowth = grew;
       this.#useSession(this.session);
@@ -183,8 +173,9 @@ export class FrameChannel implements Channel, MemoryAccount {
   }
 
   get heldBytes(): number {
-    const read = this.#reader.heldBytes + this.#incoming.heldBytes + this.#protocols.heldBytes;
-    return read + this.#streams.heldBytes + this.#outgoing.heldBytes + (this.session?.heldBytes ?? 0);
+    const read = this.#reader.heldBytes + this.#incoming.heldBytes + (this.#protocols?.heldBytes ?? 0);
+    const sent = this.#outgoing.heldBytes + (this.session?.heldBytes ?? 0);
+    return read + sent + (this.#usedStreams?.heldBytes ?? 0);
   }
 
   /** What a session keeps goes to its user, or is dropped, without waiting for a handler that runs. */
@@ -204,7 +195,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     this.#handler = handler;
     this.#options.budget.open(this);
     this.#incoming.start(handler);
-    this.#protocols.start(handler);
+    this.#protocols?.start(handler);
     if (this.#ending.isClosed) this.#report();
   }
 
@@ -239,7 +230,7 @@ export class FrameChannel implements Channel, MemoryAccount {
         `a frame of protocol ${name} has ${bytes.length} bytes; the other side takes at most ${this.#theirs.maxMessageBytes}`,
       );
     }
-    return this.#protocols.send(name, bytes);
+    return this.#protocols?.send(name, bytes) === true;
   }
 
   async ping(options?: WaitOptions): Promise<number> {
@@ -310,6 +301,32 @@ export class FrameChannel implements Channel, MemoryAccount {
     if (this.isSuspended) this.#fail(goodbye('timeout', message));
   }
 
+  get #streams(): Streams {
+    if (this.#usedStreams === undefined) {
+      const { limits, runtime, budget } = this.#options;
+      this.#usedStreams = new Streams({
+        direction: this.direction,
+        theirs: this.#theirHello,
+        limits,
+        runtime,
+        outgoing: this.#outgoing,
+        trace: this.#trace,
+      });
+      this.#usedStreams.onGrowth = budget.grew;
+    }
+    return this.#usedStreams;
+  }
+
+  get #questions(): Questions {
+    this.#usedQuestions ??= new Questions({
+      outgoing: this.#outgoing,
+      runtime: this.#options.runtime,
+      encode: (data, options) => this.#encode(data, sharedOptionsOf(options)),
+      read: (answer) => this.#incoming.readAnswer(answer),
+    });
+    return this.#usedQuestions;
+  }
+
   #useSession(session: Session): void {
     const reader = this.#reader;
     session.user = {
@@ -323,13 +340,13 @@ export class FrameChannel implements Channel, MemoryAccount {
       acknowledged: () => this.#outgoing.wake(),
       suspended: (error) => {
         reader.forgetUncounted();
-        this.#protocols.unlinked();
+        this.#protocols?.unlinked();
         this.#suspension.begin(error);
       },
       resumed: () => {
         this.#liveness.heard(this.#options.runtime.now());
         this.#suspension.end();
-        this.#protocols.relinked(this.#theirHello);
+        this.#protocols?.relinked(this.#theirHello);
       },
     };
   }
@@ -386,6 +403,7 @@ export class FrameChannel implements Channel, MemoryAccount {
         this.#questions.onAnswer(frame);
         break;
       case FrameKind.protocol:
+        if (this.#protocols === undefined) throw misplaced(kind);
         this.#protocols.onFrame(frame);
         break;
       case FrameKind.ping:
@@ -450,8 +468,8 @@ export class FrameChannel implements Channel, MemoryAccount {
   }
 
   #endConversations(unread: 'kept' | 'dropped'): void {
-    this.#protocols.close();
-    const left = this.#streams.close(() => this.#closedError(), unread);
+    this.#protocols?.close();
+    const left = this.#usedStreams?.close(() => this.#closedError(), unread) ?? [];
     if (left.length === 0) return;
     const { budget } = this.#options;
     budget.open(new UnreadStreams(left, { budget, dropped: () => this.#closedError(budgetPassed) }));
@@ -472,14 +490,14 @@ export class FrameChannel implements Channel, MemoryAccount {
     if (this.session !== undefined) {
       this.#readUnacknowledged = readerOfUnacknowledged({
         session: this.session,
-        awaited: this.#questions.awaited(),
+        awaited: this.#usedQuestions?.awaited() ?? new Set(),
         maxMessageBytes: this.#theirs.maxMessageBytes,
         ending: this.#ending,
       });
     }
     this.#incoming.end();
     this.#endConversations('kept');
-    this.#questions.end(() => this.#closedError(), this.#incoming.answersRead());
+    this.#usedQuestions?.end(() => this.#closedError(), this.#incoming.answersRead());
     this.#report();
   }
 
