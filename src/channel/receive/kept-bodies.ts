@@ -4,6 +4,8 @@ import { allocate } from '../../wire/frames/memory.ts';
 /** Small bodies are copied behind each other into blocks of this size; larger ones get memory of their own. */
 const blockBytes = 16 * 1024;
 
+const nothing = new Uint8Array(0);
+
 /** A frame in a queue. */
 export interface KeptFrame {
   frame: Frame;
@@ -17,7 +19,7 @@ export class KeptBodies {
   #buffer: ArrayBufferLike | undefined;
   #frames: KeptFrame[] = [];
   #frameBytes = 0;
-  #block = new Uint8Array(0);
+  #block: Uint8Array = nothing;
   #blockFilled = 0;
 
   /** A frame begins to wait. Those of the piece of memory before are moved if that is worth it. */
@@ -37,7 +39,7 @@ export class KeptBodies {
   clear(): void {
     this.#buffer = undefined;
     this.#frames = [];
-    this.#block = new Uint8Array(0);
+    this.#block = nothing;
     this.#blockFilled = 0;
   }
 

@@ -57,7 +57,8 @@ export class FrameReader {
   #countedBytes = 0;
   /** Where among them the frame under way began. */
   #frameStart = 0;
-  #header = new Uint8Array(longestHeaderBytes);
+  /** Made for the first header that does not arrive together with its body. */
+  #header: Uint8Array = empty;
   #headerFilled = 0;
 
   /** The frame under way, when its body did not arrive with its header. */
@@ -198,6 +199,7 @@ export class FrameReader {
 
   /** A header that may come in pieces, and the decision where its body goes. */
   #readHeader(bytes: Uint8Array, from: number): number {
+    if (this.#header === empty) this.#header = new Uint8Array(longestHeaderBytes);
     const taken = Math.min(this.#headerBytesNeeded() - this.#headerFilled, bytes.length - from);
     this.#header.set(bytes.subarray(from, from + taken), this.#headerFilled);
     this.#headerFilled += taken;
