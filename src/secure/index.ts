@@ -9,4 +9,4 @@ export type { CollectionState, Epoch, ReaderInfo } from './vault/collection-stat
 export type { Change, LogEntry } from './vault/manifest.ts';
 export type { SyncResult } from './vault/replicator.ts';
 export type { CollectionInfo, Reader, Vault, VaultChange } from './vault/vault.ts';
-export type { VaultOptions } from './vault/vault-engine.ts';
+export type { VaultOptions } from './vault/vault-options.ts';

@@ -24,8 +24,8 @@ import { type Mail, PostOffice } from './post-office.ts';
 import { SecureChannel } from './secure-channel.ts';
 import { storeBoundsOf } from './vault/store-usage.ts';
 import { Vault } from './vault/vault.ts';
-import { checkVaultOptions } from './vault/vault-arguments.ts';
-import { VaultEngine, type VaultOptions, type VaultSetup } from './vault/vault-engine.ts';
+import { VaultEngine, type VaultSetup } from './vault/vault-engine.ts';
+import { checkVaultOptions, type VaultOptions } from './vault/vault-options.ts';
 
 /** The options of a {@link SecureNode}. Each has a default. */
 export interface SecureNodeOptions extends Omit<NodeOptions, 'identity'> {

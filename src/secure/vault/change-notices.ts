@@ -1,4 +1,4 @@
-import type { CollectionName } from './delivery.ts';
+import type { CollectionName } from './collection-state.ts';
 import type { VaultNetwork } from './replicator.ts';
 import { vaultTopics } from './vault-protocol.ts';
 import type { Watchers } from './watchers.ts';

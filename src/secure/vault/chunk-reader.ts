@@ -2,7 +2,7 @@ import { PeerloomError } from '../../base/errors.ts';
 import type { Runtime } from '../../base/runtime.ts';
 import { sha256Hex } from '../digest.ts';
 import { ChunkStream } from './chunk-stream.ts';
-import type { CollectionName } from './delivery.ts';
+import type { CollectionName } from './collection-state.ts';
 import type { VaultNetwork } from './replicator.ts';
 import { type ChunkRequest, throwRefusal, vaultTopics } from './vault-protocol.ts';
 import type { VaultReader } from './vault-reader.ts';

@@ -1,4 +1,4 @@
-import type { StoredCollection } from './vault-store.ts';
+import type { StoredCollection } from './manifest.ts';
 
 const maxEntries = 1_024;
 /** Characters of the states' JSON, all together. */

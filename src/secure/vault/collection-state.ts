@@ -3,6 +3,12 @@ import type { Steps } from '../steps.ts';
 import { hasFields, isCount } from './vault-arguments.ts';
 import { maxStateLength } from './vault-limits.ts';
 
+/** Which collection, and whose. */
+export interface CollectionName {
+  readonly owner: string;
+  readonly collection: string;
+}
+
 /** A span of versions whose items are encrypted with one key. */
 export interface Epoch {
   /** Its number: 1 for the first, then one more with each revocation. */

@@ -1,6 +1,6 @@
 import { removeAbortListener } from '../../base/remove-abort-listener.ts';
 import type { Runtime } from '../../base/runtime.ts';
-import type { CollectionName } from './delivery.ts';
+import type { CollectionName } from './collection-state.ts';
 import type { OpenedItem, VaultReader } from './vault-reader.ts';
 
 /** How often a watch asks by itself, in milliseconds: changes are told, but a node that was away is not. */

@@ -1,17 +1,19 @@
 import type { Pace } from '../../base/computing-pace.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import { runNow, runPaced, type Steps } from '../steps.ts';
-import { type CollectionState, epochOfVersion } from './collection-state.ts';
+import { type CollectionName, type CollectionState, epochOfVersion } from './collection-state.ts';
 import { type SealedItem, verifyItem } from './item.ts';
-import { checkFollows, forked, type LogEntry, verifyEntry, verifyLog, verifyState } from './manifest.ts';
+import {
+  checkFollows,
+  forked,
+  type LogEntry,
+  type StoredCollection,
+  verifyEntry,
+  verifyLog,
+  verifyState,
+} from './manifest.ts';
 import type { Keeping } from './store-usage.ts';
-import type { StoredCollection, VaultStore } from './vault-store.ts';
-
-/** Which collection, and whose. */
-export interface CollectionName {
-  readonly owner: string;
-  readonly collection: string;
-}
+import type { VaultStore } from './vault-store.ts';
 
 /** What one node gives another of a collection. */
 export interface Delivery {

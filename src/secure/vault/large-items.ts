@@ -7,7 +7,7 @@ import { encodeText } from '../../wire/payloads/text.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import { sha256Hex } from '../digest.ts';
 import type { ChunkReader } from './chunk-reader.ts';
-import type { CollectionName } from './delivery.ts';
+import type { CollectionName } from './collection-state.ts';
 import { describe, descriptionOf } from './large-description.ts';
 import type { OwnCollections } from './own-collections.ts';
 import { turn } from './turn.ts';

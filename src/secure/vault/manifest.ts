@@ -66,6 +66,12 @@ export interface Manifest {
   readonly state: CollectionState;
 }
 
+/** A collection as it stands in the store. */
+export interface StoredCollection extends Manifest {
+  /** Own collections: the last version given to an item. Replicas: the last one that the owner sent. */
+  readonly version: number;
+}
+
 const purpose = 'peerloom-vault-log-1';
 const entryFields = [
   'owner',

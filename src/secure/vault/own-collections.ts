@@ -5,11 +5,11 @@ import { type CollectionState, currentEpoch, epochOfVersion, stateLength } from 
 import type { EpochKeys, EpochName } from './epoch-keys.ts';
 import { inBatches } from './in-batches.ts';
 import { openItem, type SealedItem, sealItem } from './item.ts';
-import { type Change, nextManifest } from './manifest.ts';
+import { type Change, nextManifest, type StoredCollection } from './manifest.ts';
 import { Serial } from './serial.ts';
 import { turn } from './turn.ts';
 import { maxStateLength } from './vault-limits.ts';
-import type { StoredCollection, VaultStore } from './vault-store.ts';
+import type { VaultStore } from './vault-store.ts';
 
 export interface OwnCollectionsOptions {
   readonly identity: Identity;

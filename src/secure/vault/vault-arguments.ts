@@ -1,6 +1,5 @@
-import { checkOptions, shown } from '../../base/arguments.ts';
+import { shown } from '../../base/arguments.ts';
 import { isPeerId } from '../../identity/identity.ts';
-import type { VaultOptions } from './vault-engine.ts';
 import { maxNameLength } from './vault-limits.ts';
 
 /** Whether another node's text can be the name of a collection or of an item. */
@@ -45,23 +44,4 @@ export function checkNames(names: Readonly<Record<string, string>>): void {
 export function checkCount(name: string, count: unknown): void {
   if (!isCount(count))
     throw new RangeError(`${name} must be a whole number of at least 0, not ${shown(count)}`);
-}
-
-const optionNames = [
-  'path',
-  'maxReplicaBytes',
-  'maxCopyBytes',
-] as const satisfies readonly (keyof VaultOptions)[];
-
-/** @throws TypeError and RangeError, which name the option. */
-export function checkVaultOptions(options: VaultOptions): void {
-  checkOptions(options, optionNames, 'vault');
-  const { path, maxReplicaBytes, maxCopyBytes } = options;
-  if (path !== undefined && (typeof path !== 'string' || path === '' || path.includes('\0'))) {
-    throw new TypeError(`vault.path must be the path of a file, not ${shown(path)}`);
-  }
-  for (const [name, bytes] of Object.entries({ maxReplicaBytes, maxCopyBytes })) {
-    if (bytes === undefined || (typeof bytes === 'number' && bytes >= 0)) continue;
-    throw new RangeError(`vault.${name} must be a number of at least 0, not ${shown(bytes)}`);
-  }
 }

@@ -8,8 +8,8 @@ import type { HpkeOpener } from '../hpke.ts';
 import { ChangeNotices } from './change-notices.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import { writeChunks } from './chunk-stream.ts';
+import type { CollectionName } from './collection-state.ts';
 import { CollectionWatch } from './collection-watch.ts';
-import type { CollectionName } from './delivery.ts';
 import { EpochKeys } from './epoch-keys.ts';
 import { LargeItems } from './large-items.ts';
 import { OwnCollections } from './own-collections.ts';
@@ -17,28 +17,12 @@ import { Replicator, type VaultNetwork } from './replicator.ts';
 import { defaultBounds } from './store-usage.ts';
 import { StreamPlaces } from './stream-places.ts';
 import { maxBodyBytes } from './vault-limits.ts';
+import type { VaultOptions } from './vault-options.ts';
 import { changedCollectionOf, refusal, vaultTopics } from './vault-protocol.ts';
 import { VaultReader } from './vault-reader.ts';
 import { VaultService } from './vault-service.ts';
 import { VaultStore } from './vault-store.ts';
 import { Watchers } from './watchers.ts';
-
-/** Where a vault is stored, and how much it stores for others. */
-export interface VaultOptions {
-  /** The path of the file. Missing folders are created. Default: in memory. */
-  readonly path?: string;
-  /**
-   * Bytes that the node keeps for other owners. Beyond them, owners get `ERR_MESSAGE_TOO_LARGE`. 0: the node is nobody's
-   * replica. Default 64 MiB; in memory at most a quarter of `limits.memoryBudgetBytes`.
-   */
-  readonly maxReplicaBytes?: number;
-  /**
-   * Bytes that the node keeps of what it has read from other owners. Beyond them, reading still works, but the node keeps
-   * no copy of new items: it cannot read them while nobody can be reached, and does not recognise an older version.
-   * Default 64 MiB; in memory at most a quarter of `limits.memoryBudgetBytes`.
-   */
-  readonly maxCopyBytes?: number;
-}
 
 /** What a vault needs of its node. */
 export interface VaultSetup extends VaultOptions {

@@ -2,7 +2,8 @@ import type { Data } from '../../base/data.ts';
 import { type ErrorCode, errorCodes, PeerloomError } from '../../base/errors.ts';
 import { isPeerId } from '../../identity/identity.ts';
 import { fieldsOf } from '../fields.ts';
-import type { CollectionName, Delivery } from './delivery.ts';
+import type { CollectionName } from './collection-state.ts';
+import type { Delivery } from './delivery.ts';
 import { isBlob, isCount, isName } from './vault-arguments.ts';
 import { chunkBytes, maxChunks, maxDelivered, tagBytes } from './vault-limits.ts';
 

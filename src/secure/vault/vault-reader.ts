@@ -1,8 +1,8 @@
 import type { Data } from '../../base/data.ts';
 import { type ErrorCode, PeerloomError } from '../../base/errors.ts';
 import type { Runtime } from '../../base/runtime.ts';
-import { epochOfVersion } from './collection-state.ts';
-import { accept, type CollectionName } from './delivery.ts';
+import { type CollectionName, epochOfVersion } from './collection-state.ts';
+import { accept } from './delivery.ts';
 import type { EpochKeys } from './epoch-keys.ts';
 import { openItem, type SealedItem } from './item.ts';
 import type { VaultNetwork } from './replicator.ts';

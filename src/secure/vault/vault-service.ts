@@ -2,9 +2,10 @@ import type { Pace } from '../../base/computing-pace.ts';
 import type { Data } from '../../base/data.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import { runPaced } from '../steps.ts';
-import type { CollectionState } from './collection-state.ts';
-import { accept, type CollectionName } from './delivery.ts';
+import type { CollectionName, CollectionState } from './collection-state.ts';
+import { accept } from './delivery.ts';
 import type { SealedItem } from './item.ts';
+import type { StoredCollection } from './manifest.ts';
 import {
   chunkRequestOf,
   type FetchAnswer,
@@ -17,7 +18,7 @@ import {
   storeChunkRequestOf,
   storeRequestOf,
 } from './vault-protocol.ts';
-import type { StoredCollection, VaultStore } from './vault-store.ts';
+import type { VaultStore } from './vault-store.ts';
 
 export interface VaultServiceOptions {
   readonly ownId: string;

@@ -1,17 +1,11 @@
 import type { Steps } from '../steps.ts';
 import { CollectionCache } from './collection-cache.ts';
-import type { CollectionName } from './delivery.ts';
+import type { CollectionName } from './collection-state.ts';
 import type { SealedItem } from './item.ts';
-import type { LogEntry, Manifest } from './manifest.ts';
+import type { LogEntry, Manifest, StoredCollection } from './manifest.ts';
 import { defaultBounds, type Keeping, type StoreBounds, StoreUsage } from './store-usage.ts';
 import { VaultDatabase } from './vault-database.ts';
 import { maxDelivered } from './vault-limits.ts';
-
-/** A collection as it stands in the store. */
-export interface StoredCollection extends Manifest {
-  /** Own collections: the last version given to an item. Replicas: the last one that the owner sent. */
-  readonly version: number;
-}
 
 /** The next entries of a log, and what the last of them proves; `undefined`: the rest of the log is still to come. */
 export interface ManifestPart {

@@ -1,4 +1,4 @@
-import type { CollectionName } from './delivery.ts';
+import type { CollectionName } from './collection-state.ts';
 
 interface Watcher {
   readonly id: string;

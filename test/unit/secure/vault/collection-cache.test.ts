@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { CollectionCache } from '../../../../src/secure/vault/collection-cache.ts';
-import type { StoredCollection } from '../../../../src/secure/vault/vault-store.ts';
+import type { StoredCollection } from '../../../../src/secure/vault/manifest.ts';
 
 const stored = (owner: string, collection: string, version = 0) =>
   ({ head: { owner, collection }, state: {}, version }) as unknown as StoredCollection;

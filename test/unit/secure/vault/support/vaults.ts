@@ -4,7 +4,8 @@ import { type Data, Identity, PeerloomError } from '../../../../../src/index.ts'
 import { dataFromBytes, dataToBytes } from '../../../../../src/secure/data-bytes.ts';
 import { encryptionKeysOf, HpkeOpener } from '../../../../../src/secure/hpke.ts';
 import { Vault } from '../../../../../src/secure/vault/vault.ts';
-import { VaultEngine, type VaultOptions } from '../../../../../src/secure/vault/vault-engine.ts';
+import { VaultEngine } from '../../../../../src/secure/vault/vault-engine.ts';
+import type { VaultOptions } from '../../../../../src/secure/vault/vault-options.ts';
 
 /** A question to a vault. */
 export interface Question {
