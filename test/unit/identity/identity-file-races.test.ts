@@ -12,6 +12,9 @@ function temporaryFolder(t: TestContext): string {
   return folder;
 }
 
+/** `npm run test:long -- races` tries all pairs of steps, which sync the disk thousands of times. Here: a third of them. */
+const isWhole = process.env.PEERLOOM_ALL_STEPS !== undefined;
+
 /** Each step of a creation is one of these; the last one is beyond its end. */
 const steps = Array.from({ length: 32 }, (_, index) => index);
 
@@ -35,6 +38,7 @@ suite('an identity file that several processes create, where there are no hard l
     };
     for (const first of steps) {
       for (const second of steps) {
+        if (!isWhole && (first + second) % 3 !== 0) continue;
         const file = path.join(folder, `${first}-${second}`, 'identity.pem');
         ids.clear();
         create(file, [first, second]);
@@ -43,7 +47,7 @@ suite('an identity file that several processes create, where there are no hard l
         assert.deepEqual(fs.readdirSync(path.dirname(file)), ['identity.pem']);
       }
     }
-    assert.ok(creations > 2 * steps.length ** 2);
+    assert.ok(creations > (isWhole ? 2 : 0.6) * steps.length ** 2);
     creations = 0;
     create(path.join(folder, 'last', 'identity.pem'), [steps.length - 1]);
     assert.equal(creations, 1, 'a creation has no more steps than were tried');
