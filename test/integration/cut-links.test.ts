@@ -16,6 +16,7 @@ const kinds: readonly LinkKind[] = [
   'tls',
   'network key',
   'plain',
+  'resumed session',
   'p2pnetwork dialler',
   'p2pnetwork listener',
   'p2pnetwork, then tls',

@@ -31,7 +31,7 @@ export class CuttingProxy {
   readonly #targetPort: number;
   #plan: CutPlan | undefined;
   #last: CutLink = { bytes: 0, isCut: false, stops: [] };
-  #open = 0;
+  readonly #open = new Set<Socket>();
 
   private constructor(targetPort: number) {
     this.#targetPort = targetPort;
@@ -50,7 +50,12 @@ export class CuttingProxy {
 
   /** Whether all links have ended. */
   get isIdle(): boolean {
-    return this.#open === 0;
+    return this.#open.size === 0;
+  }
+
+  /** Resets all links, on both sides. */
+  breakLinks(): void {
+    for (const socket of this.#open) reset(socket);
   }
 
   /**
@@ -77,10 +82,10 @@ export class CuttingProxy {
     const link: CutLink = planned === undefined ? { bytes: 0, isCut: false, stops: [] } : this.#last;
     const far = connect({ host: '127.0.0.1', port: this.#targetPort, allowHalfOpen: true, noDelay: true });
     const hand = (from: Socket, to: Socket): void => {
-      this.#open += 1;
+      this.#open.add(from);
       from.on('error', () => {});
       from.once('close', () => {
-        this.#open -= 1;
+        this.#open.delete(from);
         to.destroy();
       });
       from.on('end', () => to.end());

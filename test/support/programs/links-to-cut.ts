@@ -12,6 +12,7 @@ export type LinkKind =
   | 'tls'
   | 'network key'
   | 'plain'
+  | 'resumed session'
   | 'p2pnetwork dialler'
   | 'p2pnetwork listener'
   | 'p2pnetwork, then tls';
@@ -38,23 +39,27 @@ export interface CutReport {
 /** So many dials at a time. */
 const lanes = 12;
 
-/** Further from the ends of a piece than this, one byte of so many is enough. */
-const marginBytes = 40;
-const sparse = 5;
+/** Further from the ends of a piece than `marginBytes`, one byte of so many is enough. */
+const usualShare = { marginBytes: 40, sparse: 5 };
+
+/** The handshakes of these links differ from those of TLS in their hello only, and each cut costs two of them. */
+const shareOfResumed = { marginBytes: 5, sparse: 25 };
 
 const faults: string[] = [];
 const codes: Record<string, number> = {};
 process.on('uncaughtException', (error) => faults.push(`uncaught: ${error.stack}`));
 process.on('unhandledRejection', (error) => faults.push(`unhandled: ${(error as Error).stack}`));
 
-/** One end that dials through the proxy, until the link has ended on both sides. */
+/** One end that dials through the proxy, until the link has ended on both sides, or another has taken its place. */
 interface Act {
   dial(signal: AbortSignal): Promise<void>;
 }
 
 interface Scene {
   readonly listenerPort: number;
-  act(proxyPort: number): Promise<Act>;
+  /** A link is still there after a dial. */
+  readonly lasts?: boolean;
+  act(proxy: CuttingProxy): Promise<Act>;
 }
 
 const stops: (() => unknown)[] = [];
@@ -72,11 +77,11 @@ async function twoNodes(makeOptions: () => NodeOptions, scheme: string): Promise
   const listener = await startNode(makeOptions());
   return {
     listenerPort: listener.port,
-    async act(proxyPort) {
+    async act({ port }) {
       const dialler = await startNode(makeOptions());
       return {
         async dial(signal) {
-          await connectAndStop(dialler, `${scheme}://127.0.0.1:${proxyPort}`, signal);
+          await connectAndStop(dialler, `${scheme}://127.0.0.1:${port}`, signal);
           await until(
             () => dialler.allNodes.length === 0 && !listener.allNodes.some(({ id }) => id === dialler.id),
             'both ends have lost the link',
@@ -97,6 +102,52 @@ async function connectAndStop(dialler: Node, address: string, signal: AbortSigna
   }
 }
 
+/**
+ * Two nodes that keep a session. Each dial breaks its link, so that the dialler resumes it over the next one: what was
+ * sent before arrives once, or the session ends because the dialler stops.
+ */
+async function keptSession(): Promise<Scene> {
+  const reconnect = { minDelayMs: 1, maxDelayMs: 2 };
+  const listener = await startNode({ reconnect });
+  const arrived = new Set<unknown>();
+  listener.on('node_message', (_peer, data) => {
+    if (arrived.has(data)) faults.push(`${data} arrived twice`);
+    arrived.add(data);
+  });
+  let count = 0;
+  return {
+    listenerPort: listener.port,
+    lasts: true,
+    async act(proxy) {
+      const dialler = await startNode({ reconnect });
+      const connect = () => dialler.connectWithNode(`127.0.0.1:${proxy.port}`, { reconnect: true });
+      let connection = await connect();
+      return {
+        async dial(signal) {
+          count += 1;
+          const message = `message ${count}`;
+          const stopped = Promise.withResolvers<void>();
+          signal.addEventListener('abort', () => stopped.resolve(connection.stop()));
+          proxy.breakLinks();
+          try {
+            await connection.deliver(message);
+            if (!arrived.has(message)) faults.push(`${message} did not arrive`);
+          } catch (error) {
+            if (!signal.aborted) faults.push(`deliver: ${(error as Error).stack}`);
+          }
+          if (!signal.aborted) return;
+          await stopped.promise;
+          await until(
+            () => dialler.allNodes.length === 0 && !listener.allNodes.some(({ id }) => id === dialler.id),
+            'both ends have lost the session',
+          );
+          connection = await connect();
+        },
+      };
+    },
+  };
+}
+
 const p2pnetwork = () => ({ transports: [tcp({ accept: ['tls', 'plain', 'p2pnetwork'] })] });
 
 /** A listener that answers as a Python node does, and leaves when it is told something. */
@@ -109,11 +160,11 @@ async function pythonListener(): Promise<Scene> {
   stops.push(() => server.close());
   return {
     listenerPort: (server.address() as AddressInfo).port,
-    async act(proxyPort) {
+    async act({ port }) {
       const dialler = await startNode(p2pnetwork());
       return {
         async dial(signal) {
-          await connectAndStop(dialler, `p2pnetwork://127.0.0.1:${proxyPort}`, signal);
+          await connectAndStop(dialler, `p2pnetwork://127.0.0.1:${port}`, signal);
           await until(() => dialler.allNodes.length === 0, 'the dialler has lost the link');
         },
       };
@@ -127,12 +178,12 @@ async function pythonDialler(): Promise<Scene> {
   let count = 0;
   return {
     listenerPort: listener.port,
-    async act(proxyPort) {
+    async act({ port }) {
       count += 1;
       const id = `python-${count}`;
       return {
         async dial(signal) {
-          const socket = connect({ host: '127.0.0.1', port: proxyPort, noDelay: true });
+          const socket = connect({ host: '127.0.0.1', port, noDelay: true });
           socket.on('error', () => {});
           signal.addEventListener('abort', () => socket.resetAndDestroy());
           socket.once('connect', () => socket.write(`${id}:12345`));
@@ -149,6 +200,7 @@ const scenes: Record<LinkKind, () => Promise<Scene>> = {
   tls: () => twoNodes(() => ({ transports: [tcp()] }), 'tls'),
   'network key': () => twoNodes(() => ({ transports: [tcp()], networkKey: 'a shared key' }), 'tls'),
   plain: () => twoNodes(() => ({ transports: [tcp({ accept: ['tls', 'plain'] })] }), 'tcp'),
+  'resumed session': keptSession,
   'p2pnetwork dialler': pythonListener,
   'p2pnetwork listener': pythonDialler,
   'p2pnetwork, then tls': () => twoNodes(p2pnetwork, 'p2pnetwork+tls'),
@@ -160,7 +212,7 @@ async function run(kind: LinkKind): Promise<CutReport> {
     Array.from({ length: lanes }, async () => {
       const proxy = await CuttingProxy.start(scene.listenerPort);
       stops.push(() => proxy.close());
-      return { proxy, act: await scene.act(proxy.port) };
+      return { proxy, act: await scene.act(proxy) };
     }),
   );
   let links = 0;
@@ -170,16 +222,17 @@ async function run(kind: LinkKind): Promise<CutReport> {
     proxy.plan({ atByte, cut, onCut: () => abortion.abort() });
     links += 1;
     await act.dial(abortion.signal);
-    await until(() => proxy.isIdle, 'the proxy has lost the link');
+    if (!scene.lasts) await until(() => proxy.isIdle, 'the proxy has lost the link');
     if (proxy.last.isCut) cutAt.add(atByte);
   };
 
   const [first] = crew;
   await dial(first!, Number.POSITIVE_INFINITY, 'reset');
   const { bytes, stops: pieces } = first!.proxy.last;
+  const { marginBytes, sparse } = kind === 'resumed session' ? shareOfResumed : usualShare;
   const jobs: (readonly [atByte: number, cut: Cut])[] = [];
   for (let atByte = 1; atByte <= bytes; atByte++) {
-    if (isEvery || !isInside(atByte, pieces) || atByte % sparse === 0) {
+    if (isEvery || !isInside(atByte, pieces, marginBytes) || atByte % sparse === 0) {
       jobs.push([atByte, cuts[jobs.length % cuts.length]!]);
     }
   }
@@ -189,14 +242,16 @@ async function run(kind: LinkKind): Promise<CutReport> {
   jobs.reverse();
   await Promise.all(
     crew.map(async (member) => {
-      for (let job = jobs.pop(); job !== undefined; job = jobs.pop()) await dial(member, ...job);
+      for (let job = jobs.pop(); job !== undefined && faults.length === 0; job = jobs.pop()) {
+        await dial(member, ...job);
+      }
     }),
   );
   return { bytes, planned, cutAt: cutAt.size, links, codes, faults };
 }
 
 /** Deep inside a long piece, of which the other side can do nothing with a part. */
-function isInside(atByte: number, ends: readonly number[]): boolean {
+function isInside(atByte: number, ends: readonly number[], marginBytes: number): boolean {
   return ends.every((end) => Math.abs(atByte - end) > marginBytes) && atByte > marginBytes;
 }
 
