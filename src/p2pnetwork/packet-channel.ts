@@ -20,19 +20,13 @@ import type { Link } from '../transport/transport.ts';
 import type { Frame } from '../wire/frames/frame-reader.ts';
 import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
 import { copyOf } from '../wire/frames/own-memory.ts';
-import { PayloadFormat, unfoldedBytes } from '../wire/payloads/payload.ts';
+import { containerCostBytes, PayloadFormat, unfoldedBytes } from '../wire/payloads/payload.ts';
 import { encodeText } from '../wire/payloads/text.ts';
 import { bytesOf } from '../wire/payloads/typed-arrays.ts';
-import {
-  decodePacketBody,
-  encodePacket,
-  isCompressed,
-  type PacketContent,
-  type PacketReading,
-  packetBody,
-} from './packet.ts';
+import { decodePacketBody, encodePacket, isCompressed, type PacketContent, packetBody } from './packet.ts';
 import { PacketQueue } from './packet-queue.ts';
 import { closingNotice, PacketReader } from './packet-reader.ts';
+import type { JsonReading } from './python-json.ts';
 
 /** How long what waits may take to go out when the connection is closed; a Python node reads 4 MiB in that time. */
 const closeFlushMs = 15_000;
@@ -69,10 +63,11 @@ export class PacketChannel implements Channel, MemoryAccount {
   readonly #queue: PacketQueue;
   readonly #inbox: Inbox;
   readonly #reader: PacketReader;
-  readonly #reading: PacketReading;
+  readonly #reading: JsonReading;
   readonly #trace: Trace;
   readonly #ending = new Ending();
   #handler: ChannelHandler | undefined;
+  #isCleared = false;
 
   constructor(link: Link, options: PacketChannelOptions) {
     const { direction, limits, budget, turns, runtime, bigIntegers, traffic } = options;
@@ -207,6 +202,12 @@ export class PacketChannel implements Channel, MemoryAccount {
     this.#link.destroy();
   }
 
+  /** Between the steps of reading a long message. */
+  readonly #pause = (): undefined | Promise<void> => {
+    if (this.#isCleared) throw new Error('nobody wants the message any more');
+    return this.#inbox.pause();
+  };
+
   #handle({ body }: Frame): undefined | Promise<unknown> {
     if (this.#trace.enabled) this.#trace.packet('from', body.length);
     const { maxMessageBytes } = this.#limits;
@@ -222,25 +223,41 @@ export class PacketChannel implements Channel, MemoryAccount {
 
   #handleNow(payload: Outcome): undefined | Promise<unknown> {
     let plain: Uint8Array;
-    let content: PacketContent;
+    let content: PacketContent | Promise<PacketContent>;
     try {
       plain = payload();
-      content = decodePacketBody(plain, this.#reading);
+      content = decodePacketBody(plain, this.#reading, this.#pause);
     } catch (error) {
-      this.#handler!.rejected(error as Error);
-      return undefined;
+      return this.#reject(error);
     }
-    const { data, text } = content;
+    if (!(content instanceof Promise)) return this.#conclude(content, plain);
+    const read = content.then(
+      (whole) => (this.#isCleared ? undefined : this.#conclude(whole, plain)),
+      (error) => (this.#isCleared ? undefined : this.#reject(error)),
+    );
+    return this.#inbox.heldWhile(2 * plain.length, () => read);
+  }
+
+  #reject(error: unknown): undefined {
+    this.#handler!.rejected(error as Error);
+  }
+
+  #conclude({ data, text, containers }: PacketContent, plain: Uint8Array): undefined | Promise<unknown> {
     const handled = this.#handler!.message(data, text);
     if (typeof handled !== 'object') return undefined;
     const textBytes = text === undefined || text === data ? 0 : plain.length;
     const format = isJson(data) ? PayloadFormat.json : PayloadFormat.bytes;
-    this.#inbox.takeInHand(unfoldedBytes(format, plain) + textBytes);
+    const dataBytes =
+      containers === undefined
+        ? unfoldedBytes(format, plain)
+        : plain.length + containers * containerCostBytes;
+    this.#inbox.takeInHand(dataBytes + textBytes);
     return handled;
   }
 
   /** What has arrived is handled no more. */
   #clear(): void {
+    this.#isCleared = true;
     this.#inbox.clear();
     this.#turns.leave(this);
   }

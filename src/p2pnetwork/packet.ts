@@ -11,7 +11,14 @@ import { decodeText, encodeText } from '../wire/payloads/text.ts';
 import { bytesOf, elementBytes, elementTypeOf } from '../wire/payloads/typed-arrays.ts';
 import { pack, unpack } from './compressed.ts';
 import { packetEnd } from './packet-reader.ts';
-import { isLongWhole, type JsonReading, readJson, writeJson } from './python-json.ts';
+import {
+  isLongWhole,
+  type JsonReading,
+  readJson,
+  readJsonInSteps,
+  takesLong,
+  writeJson,
+} from './python-json.ts';
 
 /*
  * A packet does not say of what type its data is. Both sides guess: what JSON can be read from is that value, other
@@ -34,16 +41,13 @@ export interface PacketOptions {
   readonly verbatim?: boolean | undefined;
 }
 
-/** How a packet is read, and within which limits. */
-export interface PacketReading extends JsonReading {
-  readonly maxContainers: number;
-}
-
 /** What a packet holds. */
 export interface PacketContent {
   readonly data: Data;
   /** The text that the data was read from, or is; `undefined` for bytes. */
   readonly text: string | undefined;
+  /** How many lists and objects the data holds, where counting them again would take long. */
+  readonly containers?: number;
 }
 
 /**
@@ -101,20 +105,37 @@ export function packetBody(
  *
  * @throws PeerloomError `ERR_MESSAGE_INVALID`.
  */
-export function decodePacketBody(body: Uint8Array, reading: PacketReading): PacketContent {
+export function decodePacketBody(body: Uint8Array, reading: JsonReading): PacketContent;
+/** At a pace it gives a promise for what takes long. */
+export function decodePacketBody(
+  body: Uint8Array,
+  reading: JsonReading,
+  pause: Pace['pause'] | undefined,
+): PacketContent | Promise<PacketContent>;
+export function decodePacketBody(
+  body: Uint8Array,
+  reading: JsonReading,
+  pause?: Pace['pause'],
+): PacketContent | Promise<PacketContent> {
   const text = asText(body);
   if (text === undefined) {
     const { buffer, byteOffset, byteLength } = alone(body);
     return { data: new Uint8Array(buffer, byteOffset, byteLength), text };
   }
   if (!looksLikeJson.test(text) || isTextOfDigits(text, reading)) return { data: text, text };
+  const unread = (cause: unknown): PacketContent => {
+    if (cause instanceof SyntaxError) return { data: text, text };
+    const message = `a message cannot be decoded: ${(cause as Error).message}`;
+    throw new PeerloomError('ERR_MESSAGE_INVALID', message, { cause });
+  };
+  if (pause !== undefined && takesLong(text)) {
+    return readJsonInSteps(text, reading, pause).then((read) => ({ ...read, text }), unread);
+  }
   try {
     checkJsonShape(body, { maxDepth: maxDataDepth, maxContainers: reading.maxContainers });
     return { data: readJson(text, reading), text };
   } catch (cause) {
-    if (cause instanceof SyntaxError) return { data: text, text };
-    const message = `a message cannot be decoded: ${(cause as Error).message}`;
-    throw new PeerloomError('ERR_MESSAGE_INVALID', message, { cause });
+    return unread(cause);
   }
 }
 
@@ -163,8 +184,9 @@ function checkNotJson(bytes: Uint8Array): Uint8Array {
 /** Also for what a Python node fails on: JSON nested too deep, and numbers too long. */
 function isJson(text: string, bytes: Uint8Array): boolean {
   try {
-    checkJsonShape(bytes, { maxDepth: maxDataDepth, maxContainers: Number.POSITIVE_INFINITY });
-    readJson(text, { bigIntegers: true });
+    const maxContainers = Number.POSITIVE_INFINITY;
+    checkJsonShape(bytes, { maxDepth: maxDataDepth, maxContainers });
+    readJson(text, { bigIntegers: true, maxContainers });
     return true;
   } catch (error) {
     return !(error instanceof SyntaxError);

@@ -1,18 +1,28 @@
+import type { Pace } from '../base/computing-pace.ts';
 import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
 import { maxBigIntegerDigits } from '../wire/payloads/big-integers.ts';
-import { checkData, isPlainJson } from '../wire/payloads/check-data.ts';
+import { checkData, isPlainJson, maxDataDepth } from '../wire/payloads/check-data.ts';
+import { tooDeep, tooManyContainers } from '../wire/payloads/nesting.ts';
 
 /*
  * JSON as Python's `json` module writes and reads it. Beyond the standard, NaN, Infinity and -Infinity are numbers;
  * whole numbers keep all their digits, and have no sign when they are 0: '-0.0' is what JSON.parse reads in '-0'.
  */
 
-/** How a text is read. */
+/** How a text is read, and within which limits. */
 export interface JsonReading {
+  readonly maxContainers: number;
   /** Whole numbers beyond 2^53 become bigints. Otherwise they are refused, since a number would be another one. */
   readonly bigIntegers: boolean;
 }
+
+/** In characters: what is longer takes long to read. JSON.parse is many times faster. */
+const longByHand = 64 * 1024;
+const longForParse = 1024 * 1024;
+
+/** After so many characters it is asked whether to pause. */
+const stepCharacters = 8 * 1024;
 
 /** What JSON.parse may read otherwise: the names of numbers, long digits, and keys with escapes. */
 const needsCare = /NaN|Infinity|\d{16}|\\/;
@@ -33,8 +43,29 @@ export function writeJson(data: Data): string {
  *
  * @throws SyntaxError when it is no JSON, RangeError when it holds a whole number that this side cannot.
  */
-export function readJson(text: string, { bigIntegers }: JsonReading): Data {
-  return needsCare.test(text) ? new Reader(text, bigIntegers).readAll() : JSON.parse(text);
+export function readJson(text: string, reading: JsonReading): Data {
+  return needsCare.test(text)
+    ? new Reader(text, reading).readOn(Number.POSITIVE_INFINITY)!
+    : JSON.parse(text);
+}
+
+/** Whether reading it takes so long that it should be done in steps. */
+export function takesLong(text: string): boolean {
+  return text.length > longForParse || (text.length > longByHand && needsCare.test(text));
+}
+
+/** The same in steps, between which it may pause. Rejects with what {@link readJson} throws, and when the text holds more than it may. */
+export async function readJsonInSteps(
+  text: string,
+  reading: JsonReading,
+  pause: Pace['pause'],
+): Promise<{ readonly data: Data; readonly containers: number }> {
+  const reader = new Reader(text, reading);
+  for (;;) {
+    const data = reader.readOn(stepCharacters);
+    if (data !== undefined) return { data, containers: reader.containers };
+    await pause();
+  }
 }
 
 function write(value: Data, path: string): string {
@@ -55,75 +86,105 @@ function write(value: Data, path: string): string {
   return `{${members.map(([key, item]) => `${JSON.stringify(key)}:${write(item, `${path}.${key}`)}`).join(',')}}`;
 }
 
+/** A list or an object whose end was not read yet, and the key of the member that is read. */
+interface Open {
+  readonly list?: Data[];
+  readonly members?: Record<string, Data>;
+  key: string;
+}
+
 /**
  * By hand, since JSON.parse rounds whole numbers, and V8's may take an escaped key for another. It looks at codes of
- * characters, not at patterns, which cost more; it is still several times slower than JSON.parse.
+ * characters, not at patterns, which cost more; it is still several times slower than JSON.parse. It can stop after each
+ * value, so that a long text is read in steps.
  */
 class Reader {
   readonly #text: string;
-  readonly #bigIntegers: boolean;
+  readonly #reading: JsonReading;
   #position = 0;
+  /** Lists and objects around the value that is next. */
+  readonly #around: Open[] = [];
+  /** Lists and objects that were read. */
+  containers = 0;
+  #value: Data | undefined;
 
-  constructor(text: string, bigIntegers: boolean) {
+  constructor(text: string, reading: JsonReading) {
     this.#text = text;
-    this.#bigIntegers = bigIntegers;
+    this.#reading = reading;
   }
 
-  readAll(): Data {
-    const value = this.#readValue();
-    if (!Number.isNaN(this.#next())) throw this.#unexpected();
-    return value;
+  /** Reads so many characters, or a value more. @returns the whole value when the text has ended. */
+  readOn(characters: number): Data | undefined {
+    const end = this.#position + characters;
+    while (this.#value === undefined && this.#position < end) this.#readNext();
+    return this.#value;
   }
 
-  #readValue(): Data {
+  #readNext(): undefined {
     switch (this.#next()) {
       case code.quote:
-        return this.#readString();
+        return this.#conclude(this.#readString());
       case code.listStart:
-        return this.#readList();
+        return this.#begin({ list: [], key: '' }, code.listEnd);
       case code.objectStart:
-        return this.#readObject();
+        return this.#begin({ members: {}, key: '' }, code.objectEnd);
       default:
-        return this.#readShortWhole() ?? this.#readWord();
+        return this.#conclude(this.#readShortNumber() ?? this.#readWord());
     }
   }
 
-  #readList(): Data[] {
-    const items: Data[] = [];
+  #begin(open: Open, end: number): undefined {
+    const { maxContainers } = this.#reading;
+    if (this.#around.length >= maxDataDepth) throw new Error(tooDeep(maxDataDepth));
+    if (++this.containers > maxContainers) throw new Error(tooManyContainers(maxContainers));
     this.#position++;
-    if (this.#takes(code.listEnd)) return items;
-    for (;;) {
-      items.push(this.#readValue());
-      if (this.#takes(code.listEnd)) return items;
-      if (!this.#takes(code.comma)) throw this.#unexpected();
-    }
+    if (this.#takes(end)) return this.#conclude((open.list ?? open.members)!);
+    this.#around.push(open);
+    if (open.members !== undefined) open.key = this.#readKey();
   }
 
-  #readObject(): Data {
-    const members: Record<string, Data> = {};
-    this.#position++;
-    if (this.#takes(code.objectEnd)) return members;
-    for (;;) {
-      if (this.#next() !== code.quote) throw this.#unexpected();
-      const key = this.#readString();
-      if (!this.#takes(code.colon)) throw this.#unexpected();
-      const value = this.#readValue();
+  /** Puts a value that was read where it belongs, and so everything that ends with it. */
+  #conclude(value: Data): undefined {
+    const open = this.#around.at(-1);
+    if (open === undefined) {
+      if (!Number.isNaN(this.#next())) throw this.#unexpected();
+      this.#value = value;
+    } else if (open.list !== undefined) {
+      open.list.push(value);
+      if (this.#takes(code.comma)) return;
+      this.#end(open.list, code.listEnd);
+    } else {
+      const { key } = open;
+      const members = open.members!;
       if (key === '__proto__') Object.defineProperty(members, key, { ...asMember, value });
       else members[key] = value;
-      if (this.#takes(code.objectEnd)) return members;
-      if (!this.#takes(code.comma)) throw this.#unexpected();
+      if (this.#takes(code.comma)) open.key = this.#readKey();
+      else this.#end(members, code.objectEnd);
     }
+  }
+
+  #end(container: Data, end: number): undefined {
+    if (!this.#takes(end)) throw this.#unexpected();
+    this.#around.pop();
+    this.#conclude(container);
+  }
+
+  #readKey(): string {
+    if (this.#next() !== code.quote) throw this.#unexpected();
+    const key = this.#readString();
+    if (!this.#takes(code.colon)) throw this.#unexpected();
+    return key;
   }
 
   #readString(): string {
     const short = this.#readShortString();
     if (short !== undefined) return short;
     const start = this.#position;
-    let end = start;
-    do {
-      end = this.#text.indexOf('"', end + 1);
-      if (end === -1) throw this.#unexpected();
-    } while (isEscaped(this.#text, end));
+    let end = start + 1;
+    for (let next = this.#text.charCodeAt(end); next !== code.quote; next = this.#text.charCodeAt(end)) {
+      if (Number.isNaN(next)) throw this.#unexpected();
+      end += next === code.backslash ? 2 : 1;
+    }
     this.#position = end + 1;
     // JSON.parse is right for strings that are not keys, and its strings do not keep the whole text in memory.
     return JSON.parse(this.#text.slice(start, end + 1));
@@ -144,25 +205,34 @@ class Reader {
     return undefined;
   }
 
-  /** Digits that a number holds for sure, which most words are: the pattern below takes several times as long. */
-  #readShortWhole(): number | undefined {
+  /**
+   * A number whose digits a number of JavaScript holds for sure, as most are: the pattern below takes several times as
+   * long. Such a number divided by such a power of ten is rounded once, and so correctly.
+   */
+  #readShortNumber(): number | undefined {
     const text = this.#text;
     const isNegative = text.charCodeAt(this.#position) === code.minus;
     const start = isNegative ? this.#position + 1 : this.#position;
-    // A zero may not be followed by digits, and -0 has no sign.
-    if (text.charCodeAt(start) === code.zero) return undefined;
     let value = 0;
     let end = start;
+    let point = Number.NaN;
     for (; ; end++) {
-      const digit = text.charCodeAt(end) - code.zero;
-      if (!(digit >= 0 && digit <= 9)) break;
-      value = 10 * value + digit;
+      const character = text.charCodeAt(end);
+      const digit = character - code.zero;
+      if (digit >= 0 && digit <= 9) value = 10 * value + digit;
+      else if (character === code.point && Number.isNaN(point) && end > start) point = end;
+      else break;
     }
+    const isWhole = Number.isNaN(point);
+    // A zero may not be followed by digits, and -0 has no sign.
+    const isOddZero = text.charCodeAt(start) === code.zero && point !== start + 1;
     const next = text.charCodeAt(end);
     const isMore = next === code.point || next === code.smallE || next === code.largeE;
-    if (end === start || end - start > maxSureDigits || isMore) return undefined;
+    if (end === start || end - start > maxSureDigits || point === end - 1 || isOddZero || isMore)
+      return undefined;
     this.#position = end;
-    return isNegative ? -value : value;
+    const size = isWhole ? value : value / powersOfTen[end - point - 1]!;
+    return isNegative ? -size : size;
   }
 
   #readWord(): Data {
@@ -171,7 +241,8 @@ class Reader {
     if (!word.test(this.#text)) throw this.#unexpected();
     this.#position = word.lastIndex;
     const found = this.#text.slice(start, this.#position);
-    if (found in names) return names[found as keyof typeof names];
+    const name = names.get(found);
+    if (name !== undefined) return name;
     return isLongWhole(found) ? this.#readLongWhole(found) : Number(found);
   }
 
@@ -179,7 +250,7 @@ class Reader {
     if (digits.length > maxBigIntegerDigits + 1) {
       throw new RangeError(`it holds a whole number of ${digits.length} digits`);
     }
-    if (this.#bigIntegers) return BigInt(digits);
+    if (this.#reading.bigIntegers) return BigInt(digits);
     const start = digits.length > 40 ? `${digits.slice(0, 40)}…` : digits;
     throw new RangeError(
       `it holds ${start}, which is beyond 2^53: set the option p2pnetwork: { bigIntegers: true }, or send such numbers as text`,
@@ -238,19 +309,19 @@ const maxCopiedCharacters = 12;
 /** Whole numbers of more digits may be beyond 2^53. */
 const maxSureDigits = 15;
 
+/** Exact, as numbers up to 10^22 are. */
+const powersOfTen = Array.from({ length: maxSureDigits }, (_, power) => Number(`1e${power}`));
+
 const asMember = { configurable: true, enumerable: true, writable: true };
 
 const word = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|-?Infinity|NaN|true|false|null/y;
-const names = { true: true, false: false, null: null };
+const names = new Map<string, Data>([
+  ['true', true],
+  ['false', false],
+  ['null', null],
+]);
 
 /** Whether it is a whole number without a fraction or an exponent that no number of JavaScript holds for sure. */
 export function isLongWhole(digits: string): boolean {
   return /^-?\d{16,}$/.test(digits) && !Number.isSafeInteger(Number(digits));
-}
-
-/** Whether an odd number of backslashes stands before a place. */
-function isEscaped(text: string, place: number): boolean {
-  let start = place;
-  while (text[start - 1] === '\\') start--;
-  return (place - start) % 2 === 1;
 }

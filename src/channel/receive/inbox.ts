@@ -212,6 +212,11 @@ export class Inbox {
     return now - this.#turnBeganAtMs < shareMs;
   }
 
+  /** Asked between the steps of what takes long to handle: `undefined` to go on, or a promise of when to. */
+  pause(): undefined | Promise<void> {
+    return this.#hasShare ? undefined : new Promise((resolve) => this.#turns.wait(resolve));
+  }
+
   readonly #handleAll = (): void => {
     while (this.waitingCount > 0) {
       if (!this.#hasShare) {

@@ -38,7 +38,7 @@ export function countJsonContainers(body: Uint8Array, limits = noLimits): number
     switch (body[index]) {
       case 0x5b: // [
       case 0x7b: // {
-        if (++depth > maxDepth) throw new Error(`nested deeper than ${maxDepth} levels`);
+        if (++depth > maxDepth) throw new Error(tooDeep(maxDepth));
         if (++count > maxContainers) throw new Error(tooManyContainers(maxContainers));
         break;
       case 0x5d: // ]
@@ -52,6 +52,10 @@ export function countJsonContainers(body: Uint8Array, limits = noLimits): number
     }
   }
   return count;
+}
+
+export function tooDeep(maxDepth: number): string {
+  return `nested deeper than ${maxDepth} levels`;
 }
 
 export function tooManyContainers(maxContainers: number): string {

@@ -48,7 +48,7 @@ export interface Payload {
 }
 
 /** About what a list, an object, a key, a byte string or a typed array takes when decoded. */
-const containerCostBytes = 128;
+export const containerCostBytes = 128;
 
 const elementTypeByFormat = new Map<number, ElementType>(
   elementTypes.map((type) => [PayloadFormat[type.kind], type]),

@@ -11,6 +11,7 @@ import { heldBytes } from '../../support/memory.ts';
 import type { RecordingNode } from '../../support/recording-node.ts';
 import { startNodes } from '../../support/start-nodes.ts';
 import { until } from '../../support/turns.ts';
+import { attackScene } from './support/scene.ts';
 
 const mebibyte = 1024 * 1024;
 const limits = { maxMessageBytes: 100_000, unhandledMaxBytes: 200_000, handshakeTimeoutMs: 2_000 };
@@ -211,3 +212,31 @@ async function enter(victim: RecordingNode, id: string): Promise<Socket> {
 async function closed(socket: Socket): Promise<void> {
   if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
 }
+
+suite('JSON of 2 MiB that a Python node sends, and that is read by hand', () => {
+  const scene = attackScene({ p2pnetwork: true });
+  const list = (item: string): string => `["\\n",${`${item},`.repeat((2 * mebibyte) / (item.length + 1))}0]`;
+  const texts = {
+    'short numbers': list('0.5'),
+    'names of numbers': list('NaN'),
+    'strings with escapes': list('"\\n"'),
+  };
+
+  for (const [name, text] of Object.entries(texts)) {
+    test(`${name} are read in turns with everything else`, async () => {
+      const { victim, port } = scene;
+      const { handled } = await victim.call('stats');
+      const socket = connect(port, '127.0.0.1');
+      sockets.add(socket.on('error', () => {}));
+      socket.write(`${name}:1`);
+      await once(socket, 'data');
+      await victim.call('longestTurnMs');
+      socket.write(`${text}\u0004"next"\u0004`);
+      while ((await victim.call('stats')).handled < handled + 2);
+      const longestMs = await victim.call('longestTurnMs');
+      assert.equal((await victim.call('lastMessage')).json, '"next"');
+      assert.ok(longestMs < 60, `the event loop stood still for ${longestMs} ms`);
+      socket.destroy();
+    });
+  }
+});

@@ -1,26 +1,27 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { suite, test } from 'node:test';
 import { DecompressionTurns } from '../../../src/base/decompression-turns.ts';
 import { defaultLimits } from '../../../src/base/limits.ts';
 import { MemoryBudget } from '../../../src/base/memory-budget.ts';
-import { systemRuntime } from '../../../src/base/runtime.ts';
+import { type Runtime, systemRuntime } from '../../../src/base/runtime.ts';
 import type { ChannelHandler } from '../../../src/channel/channel.ts';
 import { shareEncoding } from '../../../src/channel/send/shared-encoding.ts';
 import type { Data } from '../../../src/index.ts';
 import { encodePacket } from '../../../src/p2pnetwork/packet.ts';
 import { PacketChannel } from '../../../src/p2pnetwork/packet-channel.ts';
+import { goodbye } from '../../../src/wire/frames/goodbye.ts';
 import { FakeLink } from '../../support/fake-link.ts';
 import { silentLog } from '../../support/silent-log.ts';
-import { until } from '../../support/turns.ts';
+import { turn, until } from '../../support/turns.ts';
 
-function openChannel() {
+function openChannel(runtime: Runtime = systemRuntime) {
   const link = new FakeLink();
   const channel = new PacketChannel(link, {
     direction: 'inbound',
     limits: defaultLimits,
     budget: new MemoryBudget(defaultLimits.memoryBudgetBytes),
     turns: new DecompressionTurns(systemRuntime),
-    runtime: systemRuntime,
+    runtime,
     bigIntegers: false,
     traffic: silentLog,
   });
@@ -78,4 +79,55 @@ test('an error of ours while a message is handled that had to wait ends that con
   connected.resolve(true);
   await until(() => ends.length > 0, 'the channel is closed');
   assert.deepEqual([ends, link.endings], [['a defect'], ['destroy']]);
+});
+
+suite('JSON that takes long to read', () => {
+  const long = Buffer.from(`[NaN${',1'.repeat(50_000)}]\u0004`);
+
+  /** A channel for which each look at the clock takes a millisecond, and what its user was told. */
+  function slowChannel() {
+    let now = 0;
+    const { link, channel } = openChannel({ ...systemRuntime, now: () => now++ });
+    const told: unknown[] = [];
+    const handler = {
+      connected: () => true,
+      message: (data: Data) => {
+        told.push(Array.isArray(data) ? data.length : data);
+        return true;
+      },
+      rejected: (error: Error) => told.push(error.message),
+      closed: ({ by }: { by: string }) => told.push(`closed by ${by}`),
+    };
+    channel.start(handler as unknown as ChannelHandler);
+    return { link, channel, told };
+  }
+
+  test('is read in turns with everything else, and what comes after it waits', async () => {
+    const { link, channel, told } = slowChannel();
+    link.onMessage(Buffer.concat([long, encodePacket('next')]));
+    await turn();
+    assert.deepEqual(told, []);
+    assert.ok(channel.heldBytes >= 2 * 100_000, `${channel.heldBytes} bytes are counted`);
+    await until(() => told.length === 2, 'both messages');
+    assert.deepEqual([told, channel.heldBytes], [[50_001, 'next'], 0]);
+  });
+
+  test('is text where it turns out to be no JSON, and rejected where it holds what this side cannot', async () => {
+    const { link, told } = slowChannel();
+    link.onMessage(Buffer.from(`[1${long.toString().slice(1).replace(']', '')}`));
+    link.onMessage(Buffer.from(long.toString().replace(']', ',12345678901234567890]')));
+    await until(() => told.length === 2, 'both messages');
+    assert.equal((told[0] as string).slice(0, 6), '[1NaN,');
+    assert.match(told[1] as string, /beyond 2\^53/);
+  });
+
+  test('is read no further when this side closes', async () => {
+    const { link, channel, told } = slowChannel();
+    link.onMessage(long);
+    await turn();
+    channel.close(goodbye('disconnected'));
+    link.end();
+    await until(() => told.length > 0, 'the end');
+    assert.deepEqual(told, ['closed by us']);
+  });
 });
