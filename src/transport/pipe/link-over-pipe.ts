@@ -27,7 +27,7 @@ export interface PipeOptions {
 /**
  * For transports of your own: makes a link of a pipe. Both ends of the pipe call it, and each proves its id to the other
  * with its key. A pipe is any two-way stream of Node.js that carries bytes: a socket, or the two streams of a child
- * process joined by `Duplex.from`. Nobody may have read from it yet.
+ * process joined by `Duplex.from`. Nobody may have read from it yet. When one end closes, the other must end too.
  *
  * The proof neither encrypts nor protects what follows, so `security.encrypted` is false: somebody between the two nodes
  * can pass the proof on, and then read and change everything. It is the handshake of plain TCP (docs/protocol.md,
@@ -65,6 +65,8 @@ export async function linkOverPipe(
     const remoteId = await (signal === undefined ? first : unlessAborted(first, signal));
     const security = { protocol, encrypted: false, authenticated: true };
     const details = { remoteId, remoteAddress, security, startedAt, runtime };
+    // A link is over once the other side has ended it. Sockets end their own side by themselves, other streams may not.
+    pipe.once('end', () => pipe.end());
     return new CopyingLink(pipe, { ...details, limitsByAddress: limitsByAddress ?? true });
   } catch (error) {
     pipe.destroy();

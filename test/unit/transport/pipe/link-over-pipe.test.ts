@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { Duplex, duplexPair } from 'node:stream';
 import { suite, test } from 'node:test';
 import {
@@ -71,6 +72,32 @@ suite('a link over a pipe', () => {
     assert.equal(await within(dialled.closed, 'the link ends'), error);
     accepted.destroy();
   });
+});
+
+test('the pipes of a child process carry a link, and its end', async (t) => {
+  const program = `
+    import { Duplex } from 'node:stream';
+    import { linkOverPipe } from ${JSON.stringify(import.meta.resolve('../../../../src/index.ts'))};
+    import { transportContext } from ${JSON.stringify(import.meta.resolve('../../../support/links.ts'))};
+    const pipe = Duplex.from({ readable: process.stdin, writable: process.stdout });
+    const link = await linkOverPipe(pipe, transportContext(), ${JSON.stringify(listener)});
+    link.onMessage = (bytes) => link.send(bytes);
+    await link.closed;
+  `;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  t.after(() => child.kill());
+  const exit = once(child, 'exit');
+  const pipe = Duplex.from({ readable: child.stdout, writable: child.stdin });
+  const end = new LinkEnd(await within(linkOverPipe(pipe, transportContext(), dialler), 'there is a link'));
+  const sent = Array.from({ length: 20 }, (_, index) => Buffer.alloc(100_000, index));
+  await end.sendAll(sent);
+  await end.arrived(2_000_000);
+  assert.ok(Buffer.concat(end.pieces).equals(Buffer.concat(sent)));
+  end.link.close(10_000);
+  assert.deepEqual(await within(exit, 'the child ends'), [0, null]);
+  assert.equal(await within(end.link.closed, 'the link ends'), undefined);
 });
 
 suite('a pipe becomes no link', () => {
