@@ -292,7 +292,8 @@ export class Vault {
 
   /**
    * Returns all collections of this node, still encrypted: only this identity and its readers can use them. The export
-   * includes large items, and is held in memory as a whole.
+   * includes large items, and is held in memory as a whole. It is made in one turn of the event loop, so that no change
+   * comes between: 10,000 collections take about a second, in which the node does nothing else.
    */
   export(): Uint8Array {
     return exportCollections(this.#store, this.#ownId);
