@@ -33,7 +33,7 @@ import { Questions } from './questions.ts';
 import { Incoming } from './receive/incoming.ts';
 import { Outgoing } from './send/outgoing.ts';
 import { letGo } from './send/outgoing-frames.ts';
-import { encodeFor, type Receiver, sharedOptionsOf } from './send/shared-encoding.ts';
+import { encodeFor, type Receiver } from './send/shared-encoding.ts';
 import { readerOfUnacknowledged } from './send/unacknowledged.ts';
 import { Session } from './session/session.ts';
 import { Suspension } from './session/suspension.ts';
@@ -321,7 +321,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     this.#usedQuestions ??= new Questions({
       outgoing: this.#outgoing,
       runtime: this.#options.runtime,
-      encode: (data, options) => this.#encode(data, sharedOptionsOf(options)),
+      encode: (data) => this.#encode(data),
       read: (answer) => this.#incoming.readAnswer(answer),
     });
     return this.#usedQuestions;

@@ -7,6 +7,7 @@ import type { ChannelHandler, SpokenProtocol } from './channel.ts';
 import { costOf } from './receive/inbox.ts';
 import { ReceiveWindow } from './receive/receive-window.ts';
 import type { OutgoingPayload } from './send/cut-message.ts';
+import { framesShared } from './send/shared-bytes.ts';
 
 export interface ProtocolFramesOptions {
   readonly ours: Hello;
@@ -83,7 +84,7 @@ export class ProtocolFrames {
     if (!this.#open.has(name)) return false;
     const format = this.#places.get(name)!;
     const compression = epochOf(this.#options.breaks());
-    return this.#options.send(FrameKind.protocol, { format, compression, body });
+    return this.#options.send(FrameKind.protocol, { format, compression, body, shared: framesShared(body) });
   }
 
   /** @throws PeerloomError `ERR_PROTOCOL`, `ERR_MESSAGE_TOO_LARGE`. */

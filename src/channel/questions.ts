@@ -11,7 +11,7 @@ import type { Outgoing } from './send/outgoing.ts';
 export interface QuestionsOptions {
   readonly outgoing: Outgoing;
   readonly runtime: Runtime;
-  readonly encode: (data: Data, options: WaitOptions | undefined) => OutgoingPayload;
+  readonly encode: (data: Data) => OutgoingPayload;
   /** Decodes an answer, at once or in its turn; then {@link Questions.conclude} is called. */
   readonly read: (answer: Frame) => void;
 }
@@ -38,7 +38,7 @@ export class Questions {
 
   deliver(data: Data, options: WaitOptions | undefined): Promise<void> {
     const { outgoing, runtime } = this.#options;
-    const payload = this.#options.encode(data, options);
+    const payload = this.#options.encode(data);
     let delivery: number | undefined;
     const forget = (): void => void this.#deliveries.delete(delivery!);
     return this.#answers
@@ -57,7 +57,7 @@ export class Questions {
   }
 
   request(data: Data, options: WaitOptions | undefined): Promise<Data> {
-    const payload = this.#options.encode(data, options);
+    const payload = this.#options.encode(data);
     const send = (id: number): void => void this.#options.outgoing.send(FrameKind.request, payload, id);
     return this.#answers.ask('request', options, send).then((answer) => {
       if (answer !== undefined) return answer;

@@ -107,6 +107,11 @@ export class Protocols implements ProtocolEvents {
   }
 }
 
+/** The channel of a peer, for protocols of this package that know what it is. */
+export function channelOf(peer: ProtocolPeer): Channel {
+  return (peer as OpenPeer).channel;
+}
+
 class OpenPeer implements ProtocolPeer {
   readonly name: string;
   readonly connection: NodeConnection;

@@ -1,15 +1,11 @@
 import type { Data } from '../base/data.ts';
-import { defaultLimits } from '../base/limits.ts';
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
-import { type SharedRequest, shareRequest } from '../channel/send/shared-encoding.ts';
+import { shareBytes } from '../channel/send/shared-bytes.ts';
 import type { Envelope } from './envelope.ts';
-import { relayRequest } from './relay-messages.ts';
-import type { SecureChannel } from './secure-channel.ts';
+import type { Neighbour, OutgoingLetter } from './neighbour.ts';
+import { largeBytes, relayFrame } from './secure-frames.ts';
 
 const minBudgetMs = 20;
-
-/** A longer letter waits until its carrier has taken everything sent before it. */
-export const largeBytes = 64 * 1024;
 
 export interface ErrandOptions {
   readonly letter: Envelope;
@@ -17,7 +13,7 @@ export interface ErrandOptions {
   readonly budgetMs: number;
   readonly runtime: Runtime;
   /** Called with each neighbour's answer, which is not proven yet. `null`: no path leads on from that neighbour. */
-  readonly onAnswer: (answer: Data, channel: SecureChannel, errand: Errand) => void | Promise<void>;
+  readonly onAnswer: (answer: Data, neighbour: Neighbour, errand: Errand) => void | Promise<void>;
 }
 
 /**
@@ -34,11 +30,11 @@ export class Errand {
   readonly #onAnswer: ErrandOptions['onAnswer'];
   readonly #isLarge: boolean;
   /** Neighbours whose answer may still come. */
-  readonly #waitsFor = new Set<SecureChannel>();
+  readonly #waitsFor = new Set<Neighbour>();
   /** Answers that are being checked. */
   #answers = 0;
   /** The encoded letter; `undefined` once all neighbours have it. */
-  #request: SharedRequest | undefined;
+  #letter: OutgoingLetter | undefined;
   #settle!: () => void;
   #isEnded = false;
   readonly #timer: RuntimeTimer;
@@ -49,9 +45,10 @@ export class Errand {
     this.#runtime = runtime;
     this.#endsAtMs = runtime.now() + ownBudgetMs;
     this.#onAnswer = onAnswer;
-    const request = relayRequest(letter as unknown as Data, ownBudgetMs);
-    this.#request = shareRequest(request, defaultLimits.maxContainers);
-    this.#isLarge = this.#request.bytes > largeBytes;
+    const frame = relayFrame(letter as unknown as Data, ownBudgetMs);
+    shareBytes(frame);
+    this.#letter = { hash: letter.hash, frame };
+    this.#isLarge = frame.length > largeBytes;
     this.ended = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -68,19 +65,19 @@ export class Errand {
    *
    * @returns a promise that resolves when each of them has it, or cannot get it.
    */
-  async giveTo(carriers: readonly SecureChannel[]): Promise<void> {
-    for (const channel of carriers) this.#waitsFor.add(channel);
-    await Promise.all(carriers.map((channel) => this.#giveTo(channel)));
-    this.#request = undefined;
+  async giveTo(carriers: readonly Neighbour[]): Promise<void> {
+    for (const neighbour of carriers) this.#waitsFor.add(neighbour);
+    await Promise.all(carriers.map((neighbour) => this.#giveTo(neighbour)));
+    this.#letter = undefined;
     this.#endIfAnswered();
   }
 
   /** Handles the answer of a neighbour; only its first one counts. */
-  async answered(answer: Data, channel: SecureChannel): Promise<void> {
-    if (this.isOver || !this.#waitsFor.delete(channel)) return;
+  async answered(answer: Data, neighbour: Neighbour): Promise<void> {
+    if (this.isOver || !this.#waitsFor.delete(neighbour)) return;
     this.#answers += 1;
     try {
-      await this.#onAnswer(answer, channel, this);
+      await this.#onAnswer(answer, neighbour, this);
     } finally {
       this.#answers -= 1;
       this.#endIfAnswered();
@@ -88,8 +85,8 @@ export class Errand {
   }
 
   /** A neighbour has left, so it will not answer. */
-  left(channel: SecureChannel): void {
-    if (this.#waitsFor.delete(channel)) this.#endIfAnswered();
+  left(neighbour: Neighbour): void {
+    if (this.#waitsFor.delete(neighbour)) this.#endIfAnswered();
   }
 
   end(): void {
@@ -98,20 +95,20 @@ export class Errand {
     this.#settle();
   }
 
-  async #giveTo(channel: SecureChannel): Promise<void> {
+  async #giveTo(neighbour: Neighbour): Promise<void> {
     const done = Promise.withResolvers<void>();
     try {
-      if (this.#isLarge) await Promise.race([channel.roomForLarge(done.promise), this.ended]);
-      else if (!channel.hasLink) await Promise.race([channel.linked(), this.ended]);
+      if (this.#isLarge) await Promise.race([neighbour.roomForLarge(done.promise), this.ended]);
+      else if (!neighbour.hasLink) await Promise.race([neighbour.linked(), this.ended]);
       if (this.isOver) return;
-      const isTaken = channel.relay(this.#request!, this.#endsAtMs - this.#runtime.now());
+      const isTaken = neighbour.relay(this.#letter!, this.#endsAtMs - this.#runtime.now());
       if ((await Promise.race([isTaken, this.ended])) !== false) return;
     } catch {
       // The connection has closed, its queue is full, or the neighbour did not respond.
     } finally {
       done.resolve();
     }
-    this.left(channel);
+    this.left(neighbour);
   }
 
   #endIfAnswered(): void {

@@ -1,7 +1,7 @@
 import type { Data } from '../base/data.ts';
 import { Errand, type ErrandOptions } from './errand.ts';
 import type { Place } from './errand-places.ts';
-import type { SecureChannel } from './secure-channel.ts';
+import type { Neighbour } from './neighbour.ts';
 
 /** The letters that are under way, by their hashes: each goes through this node once. */
 export class Errands {
@@ -13,22 +13,22 @@ export class Errands {
    * @param place what it takes until all neighbours have it; left out: this node wrote it.
    * @returns resolves when there are no more answers to wait for.
    */
-  run(options: ErrandOptions, carriers: readonly SecureChannel[], place?: Place): Promise<void> {
+  run(options: ErrandOptions, carriers: readonly Neighbour[], place?: Place): Promise<void> {
     // Not an async function, which would keep the letter while it waits.
     return this.#carryOut(new Errand(options), carriers, place);
   }
 
   /** A neighbour answers a letter that it was given. */
-  async answered(hash: string, answer: Data, channel: SecureChannel): Promise<void> {
-    await this.#underWay.get(hash)?.answered(answer, channel);
+  async answered(hash: string, answer: Data, neighbour: Neighbour): Promise<void> {
+    await this.#underWay.get(hash)?.answered(answer, neighbour);
   }
 
   /** Nothing more comes of a neighbour. */
-  left(channel: SecureChannel): void {
-    for (const errand of this.#underWay.values()) errand.left(channel);
+  left(neighbour: Neighbour): void {
+    for (const errand of this.#underWay.values()) errand.left(neighbour);
   }
 
-  async #carryOut(errand: Errand, carriers: readonly SecureChannel[], place?: Place): Promise<void> {
+  async #carryOut(errand: Errand, carriers: readonly Neighbour[], place?: Place): Promise<void> {
     this.#underWay.set(errand.hash, errand);
     void errand.giveTo(carriers).then(() => place?.given());
     await errand.ended;

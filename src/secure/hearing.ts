@@ -6,7 +6,7 @@ import type { RemoteNode } from '../channel/channel.ts';
 import type { Envelope } from './envelope.ts';
 import { type Bringer, DuplicateMessage, type Notary } from './notary.ts';
 import type { Asker, PeerTurns } from './peer-turns.ts';
-import type { Steps } from './steps.ts';
+import { runPaced, type Steps } from './steps.ts';
 import { TurnShare } from './turn-share.ts';
 
 export interface HearingOptions {
@@ -65,19 +65,27 @@ export class Hearing implements Asker {
   begin<Result>(work: Steps<Result>): Result | Promise<Result> {
     try {
       const begun = this.compute(work);
-      if (!(begun instanceof Promise)) return begun;
-      return begun.then(
-        (result) => (this.#isClosed ? this.#refuse(closed()) : result),
-        (error) => this.#refuse(error),
-      );
+      return begun instanceof Promise ? this.#finished(begun) : begun;
     } catch (error) {
       return this.#refuse(error);
     }
   }
 
+  /** The same for work that takes long: all of it, the first step too, is done in turns with other neighbours. */
+  beginInTurn<Result>(work: Steps<Result>): Promise<Result> {
+    return this.#finished(this.#options.turns.run(this, (pace) => runPaced(work, pace)));
+  }
+
   /** The same, for what the user is not told of. */
   compute<Result>(work: Steps<Result>): Result | Promise<Result> {
     return this.#share.take(() => this.#options.turns.begin(this, work));
+  }
+
+  #finished<Result>(work: Promise<Result>): Promise<Result> {
+    return work.then(
+      (result) => (this.#isClosed ? this.#refuse(closed()) : result),
+      (error) => this.#refuse(error),
+    );
   }
 
   *#proof(data: Data, kinds: readonly string[]): Steps<Envelope> {

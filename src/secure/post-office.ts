@@ -5,15 +5,15 @@ import type { ChannelStream } from '../channel/streams/stream.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { dataFromBytes, dataToBytes } from './data-bytes.ts';
 import { type Envelope, readEnvelope, verifySteps } from './envelope.ts';
-import { type Errand, largeBytes } from './errand.ts';
+import type { Errand } from './errand.ts';
 import type { ErrandPlaces, Place } from './errand-places.ts';
 import { Errands } from './errands.ts';
 import { fieldsOf } from './fields.ts';
 import { encryptionKeyOf, type HpkeContext, type HpkeOpener, hpkeSeal } from './hpke.ts';
+import type { Neighbour } from './neighbour.ts';
 import type { Notary } from './notary.ts';
 import type { PeerTurns } from './peer-turns.ts';
-import type { RelayAnswer, RelayRequest } from './relay-messages.ts';
-import type { SecureChannel } from './secure-channel.ts';
+import { largeBytes, type RelayAnswer, type RelayRequest } from './secure-frames.ts';
 import { runPaced, type Steps } from './steps.ts';
 import { type Origin, Surveys } from './surveys.ts';
 
@@ -32,23 +32,26 @@ export interface PostOfficeOptions {
   readonly places: ErrandPlaces;
   readonly opener: HpkeOpener;
   /** Answers what another node asks. What it rejects with, that node is not told. */
-  readonly respond: (mail: Mail, letter: Envelope, channel: SecureChannel) => Promise<Data>;
+  readonly respond: (mail: Mail, letter: Envelope, neighbour: Neighbour) => Promise<Data>;
 }
 
 /** Bytes of a letter, or of an answer: what is longer goes to a neighbour, through a stream, or into a vault. */
 const maxLetterBytes = 4 * 1024 * 1024;
 
+/** A peer becomes a neighbour right after the connect handler was called, which may already ask for it. */
+const connectHandlers = Promise.resolve();
+
 /** HPKE adds a key and a tag. */
 const maxSealedBytes = maxLetterBytes + 48;
 
 /**
- * Carries letters beyond the neighbours: from node to node by flooding, each node once, as requests whose answers
+ * Carries letters beyond the neighbours: from node to node by flooding, each node once, and their answers
  * come back the same way. A letter to one node is encrypted to it, and so is its answer; a relay sees who writes
  * to whom, and how much. An answer that its addressee did not sign is passed over at every hop.
  */
 export class PostOffice {
   readonly #options: PostOfficeOptions;
-  readonly #channels = new Map<string, SecureChannel>();
+  readonly #neighbours = new Map<string, Neighbour>();
   readonly #errands = new Errands();
   readonly #surveys: Surveys;
 
@@ -60,25 +63,25 @@ export class PostOffice {
       notary,
       runtime,
       errands: this.#errands,
-      neighbours: () => [...this.#channels.keys()],
+      neighbours: () => [...this.#neighbours.keys()],
       carriers: (except) => this.#allBut(except),
       maxBytes: Math.min(maxLetterBytes, maxMessageBytes / 2),
     });
   }
 
-  /** Open connections by the id of the node on the other side. */
-  get channels(): ReadonlyMap<string, SecureChannel> {
-    return this.#channels;
+  /** By their ids. */
+  get neighbours(): ReadonlyMap<string, Neighbour> {
+    return this.#neighbours;
   }
 
-  opened(channel: SecureChannel): void {
-    this.#channels.set(channel.remote.id, channel);
+  opened(neighbour: Neighbour): void {
+    this.#neighbours.set(neighbour.remote.id, neighbour);
   }
 
-  closed(channel: SecureChannel): void {
-    const { id } = channel.remote;
-    if (this.#channels.get(id) === channel) this.#channels.delete(id);
-    this.#errands.left(channel);
+  closed(neighbour: Neighbour): void {
+    const { id } = neighbour.remote;
+    if (this.#neighbours.get(id) === neighbour) this.#neighbours.delete(id);
+    this.#errands.left(neighbour);
   }
 
   /**
@@ -87,18 +90,20 @@ export class PostOffice {
    * @throws PeerloomError `ERR_NOT_CONNECTED`, `ERR_NO_ROUTE`, and those of {@link Channel.request}.
    */
   async ask(to: string, mail: Mail, timeoutMs: number): Promise<Data> {
-    const neighbour = this.#channels.get(to);
-    if (neighbour?.remote.security.encrypted) return neighbour.exchange('ask', mail, { timeoutMs });
+    await connectHandlers;
+    const neighbour = this.#neighbours.get(to);
+    if (neighbour?.remote.security.encrypted) return neighbour.ask(mail, { timeoutMs });
     return this.askSealed(to, mail, timeoutMs);
   }
 
   /** The same, encrypted end to end to a neighbour as well. */
   async askSealed(to: string, mail: Mail, timeoutMs: number): Promise<Data> {
     const { ownId, notary, opener } = this.#options;
-    if (this.#channels.size === 0) {
+    await connectHandlers;
+    if (this.#neighbours.size === 0) {
       throw new PeerloomError(
         'ERR_NOT_CONNECTED',
-        'this node has no connection, so it cannot send the message: call connectWithNode first',
+        'this node has no connection with a SecureNode, so it cannot send the message: call connectWithNode first',
       );
     }
     const bytes = dataToBytes(mail);
@@ -116,19 +121,20 @@ export class PostOffice {
 
   /** Opens a stream to the first of some nodes that is a neighbour over an encrypted link; `undefined` when none is. */
   async openStream(to: readonly string[], data: Data, timeoutMs: number): Promise<ChannelStream | undefined> {
-    const channels = to.map((id) => this.#channels.get(id));
-    const neighbour = channels.find((channel) => channel?.remote.security.encrypted);
+    const neighbours = to.map((id) => this.#neighbours.get(id));
+    const neighbour = neighbours.find((one) => one?.remote.security.encrypted);
     return neighbour?.fetchStream(data, { timeoutMs });
   }
 
   /** Asks every node of the network who its neighbours are; each answers for itself, signed. */
-  survey(timeoutMs: number): Promise<Envelope[]> {
+  async survey(timeoutMs: number): Promise<Envelope[]> {
+    await connectHandlers;
     return this.#surveys.ask(timeoutMs);
   }
 
   /** Answers what a neighbour asks this node itself. */
-  answer(question: Envelope, channel: SecureChannel): Promise<Data> {
-    return this.#options.respond(mailOf(question.data), question, channel);
+  answer(question: Envelope, neighbour: Neighbour): Promise<Data> {
+    return this.#options.respond(mailOf(question.data), question, neighbour);
   }
 
   /**
@@ -136,89 +142,91 @@ export class PostOffice {
    *
    * @returns whether it is taken: an answer follows then.
    */
-  async relay({ letter: data, budgetMs }: RelayRequest, channel: SecureChannel): Promise<boolean> {
-    const place = this.#options.places.take(channel.remote.id, fieldsOf(data));
+  async relay({ letter: data, budgetMs }: RelayRequest, neighbour: Neighbour): Promise<boolean> {
+    const place = this.#options.places.take(neighbour.remote.id, fieldsOf(data));
     if (place === undefined) return false;
     try {
-      const letter = await this.#examineInTurn(data, channel);
-      this.#fulfil(letter, budgetMs, { channel, place });
+      const letter = await this.#examineInTurn(data, neighbour);
+      this.#fulfil(letter, budgetMs, { neighbour, place });
       return true;
     } catch (error) {
       place.leave();
       if ((error as PeerloomError).code === 'ERR_REPLAYED')
-        return this.#answerAgain(readEnvelope(data), channel);
-      channel.refuse(error as Error);
+        return this.#answerAgain(readEnvelope(data), neighbour);
+      neighbour.refuse(error as Error);
       return false;
     }
   }
 
   /** A neighbour answers what it was given to pass on. */
-  answered({ hash, answer }: RelayAnswer, channel: SecureChannel): Promise<void> {
-    return this.#errands.answered(hash, answer, channel);
+  answered({ hash, answer }: RelayAnswer, neighbour: Neighbour): Promise<void> {
+    return this.#errands.answered(hash, answer, neighbour);
   }
 
   /** Not an async function, which would keep the letter for as long as it waits for the answer. */
   #fulfil(
     letter: Envelope,
     budgetMs: number,
-    { channel, place }: { readonly channel: SecureChannel; readonly place: Place },
+    { neighbour, place }: { readonly neighbour: Neighbour; readonly place: Place },
   ): void {
     const { hash } = letter;
     const bringBack = (answer: Data): void => {
-      channel.answerRelay(hash, answer);
+      neighbour.answerRelay(hash, answer);
       place.leave();
     };
-    this.#answerTo(letter, budgetMs, { channel, place }).then(bringBack, () => bringBack(null));
+    this.#answerTo(letter, budgetMs, { neighbour, place }).then(bringBack, () => bringBack(null));
   }
 
   #answerTo(
     letter: Envelope,
     budgetMs: number,
-    { channel, place }: { readonly channel: SecureChannel; readonly place: Place },
+    { neighbour, place }: { readonly neighbour: Neighbour; readonly place: Place },
   ): Promise<Data> {
     const { kind, to } = letter;
-    const origin = { id: channel.remote.id, place };
+    const origin = { id: neighbour.remote.id, place };
     if (kind === 'survey') return this.#surveys.answer(letter, budgetMs, origin);
-    if (to === this.#options.ownId) return this.#open(letter, channel);
+    if (to === this.#options.ownId) return this.#open(letter, neighbour);
     return this.#forward(letter, budgetMs, origin).then((found) => (found as unknown as Data) ?? null);
   }
 
-  #answerAgain(letter: Envelope, channel: SecureChannel): boolean {
+  #answerAgain(letter: Envelope, neighbour: Neighbour): boolean {
     const own = letter.kind === 'survey' ? this.#surveys.ownAnswerTo(letter) : undefined;
     if (own === undefined) return false;
-    channel.answerRelay(letter.hash, [own as unknown as Data]);
+    neighbour.answerRelay(letter.hash, [own as unknown as Data]);
     return true;
   }
 
   /** To hash a large one takes some milliseconds, and to give it to all neighbours takes as long again. */
-  async #examineInTurn(data: Data, channel: SecureChannel): Promise<Envelope> {
+  async #examineInTurn(data: Data, neighbour: Neighbour): Promise<Envelope> {
     const content = fieldsOf(data).data;
     const isLarge = content instanceof Uint8Array && content.length > largeBytes;
-    if (!isLarge) return channel.hearing.compute(this.#examine(data, channel));
-    return this.#options.turns.run(channel.hearing, (pace) => runPaced(this.#examine(data, channel), pace));
+    if (!isLarge) return neighbour.hearing.compute(this.#examine(data, neighbour));
+    return this.#options.turns.run(neighbour.hearing, (pace) =>
+      runPaced(this.#examine(data, neighbour), pace),
+    );
   }
 
-  #examine(data: Data, channel: SecureChannel): Steps<Envelope> {
+  #examine(data: Data, neighbour: Neighbour): Steps<Envelope> {
     const { kind, to, data: content } = fieldsOf(data);
     const isLetter = kind === 'letter' && to !== undefined && content instanceof Uint8Array;
     const isSurvey = kind === 'survey' && to === undefined && content === null;
     if (!isLetter && !isSurvey)
       throw invalid('a neighbour asked to pass on something that is neither a letter nor a survey');
     if (isLetter) checkLength(content, maxSealedBytes);
-    return this.#options.notary.examineSteps(data, channel.bringer);
+    return this.#options.notary.examineSteps(data, neighbour.bringer);
   }
 
-  async #open(letter: Envelope, channel: SecureChannel): Promise<Data> {
+  async #open(letter: Envelope, neighbour: Neighbour): Promise<Data> {
     const { ownId, notary, opener, respond } = this.#options;
     const { author } = letter;
     let mail: Mail;
     try {
       mail = mailOf(dataFromBytes(await opener.open(letter.data as Uint8Array, contextOf(author, ownId))));
     } catch (error) {
-      channel.refuse(error as Error);
+      neighbour.refuse(error as Error);
       throw error;
     }
-    const answer = dataToBytes(await respond(mail, letter, channel));
+    const answer = dataToBytes(await respond(mail, letter, neighbour));
     checkLength(answer, maxLetterBytes);
     const sealed = await hpkeSeal(encryptionKeyOf(author), answer, contextOf(ownId, author));
     return notary.sign('answer', { question: letter.id, sealed }, author) as unknown as Data;
@@ -232,10 +240,10 @@ export class PostOffice {
    */
   #forward(letter: Envelope, budgetMs: number, origin?: Origin): Promise<Envelope | undefined> {
     const { author, id, to } = letter;
-    const addressee = this.#channels.get(to!);
+    const addressee = this.#neighbours.get(to!);
     const carriers = addressee === undefined ? this.#allBut(origin?.id) : [addressee];
     let found: Envelope | undefined;
-    const onAnswer = async (answer: Data, { hearing }: SecureChannel, errand: Errand): Promise<void> => {
+    const onAnswer = async (answer: Data, { hearing }: Neighbour, errand: Errand): Promise<void> => {
       const isTrue = await hearing.begin(isAnswer(answer, { author, id, to }));
       if (!isTrue || errand.isOver) return;
       found = answer as unknown as Envelope;
@@ -246,8 +254,8 @@ export class PostOffice {
     return carried.then(() => found);
   }
 
-  #allBut(id: string | undefined): SecureChannel[] {
-    return [...this.#channels.values()].filter((channel) => channel.remote.id !== id);
+  #allBut(id: string | undefined): Neighbour[] {
+    return [...this.#neighbours.values()].filter((neighbour) => neighbour.remote.id !== id);
   }
 }
 

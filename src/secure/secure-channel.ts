@@ -3,7 +3,6 @@ import { PeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
 import type { Channel, ChannelHandler, Handled, RemoteNode, SendOptions } from '../channel/channel.ts';
 import type { WaitOptions } from '../channel/pending.ts';
-import type { SharedRequest } from '../channel/send/shared-encoding.ts';
 import type { ChannelStream } from '../channel/streams/stream.ts';
 import type { Goodbye } from '../wire/frames/goodbye.ts';
 import type { Envelope } from './envelope.ts';
@@ -11,17 +10,7 @@ import { fieldsOf } from './fields.ts';
 import { bringerOf, Hearing } from './hearing.ts';
 import { type Bringer, DuplicateMessage, type Notary } from './notary.ts';
 import type { PeerTurns } from './peer-turns.ts';
-import {
-  type RelayAnswer,
-  type RelayRequest,
-  relayAnswer,
-  relayAnswerOf,
-  relayRequestOf,
-} from './relay-messages.ts';
 import { Returns, readReturned } from './returns.ts';
-
-/** What neighbours ask each other: for the user, and for the node itself. */
-export type RequestKind = 'request' | 'ask';
 
 /** What a {@link SecureChannel} tells of itself and hands on. */
 export interface SecureChannelOptions {
@@ -30,16 +19,8 @@ export interface SecureChannelOptions {
   readonly notary: Notary;
   /** In which large messages of all neighbours are proven. */
   readonly turns: PeerTurns;
-  readonly onOpen: (channel: SecureChannel) => void;
-  readonly onClosed: (channel: SecureChannel) => void;
   /** A message for all nodes came that this node has seen, and was dropped. */
   readonly onDuplicate: () => void;
-  /** Answers an `ask`. What it rejects with, the other side is not told. */
-  readonly answer: (question: Envelope, channel: SecureChannel) => Promise<Data>;
-  /** Takes what the other side passes on: false when nothing follows. */
-  readonly relay: (request: RelayRequest, channel: SecureChannel) => Promise<boolean>;
-  /** Takes what the other side answers to something that it was to pass on. */
-  readonly relayed: (answer: RelayAnswer, channel: SecureChannel) => Promise<void>;
   /** Answers a stream that the other node, not its user, opened: false when it has failed. */
   readonly serve: (question: Envelope, stream: ChannelStream) => Promise<boolean>;
   /** Runs handlers of the user while the node can tell which message they are given. */
@@ -56,9 +37,6 @@ export class SecureChannel implements Channel {
   readonly #channel: Channel;
   readonly #options: SecureChannelOptions;
   readonly #returns: Returns;
-  /** The large things that wait for room, one after another. */
-  #lane: Promise<void> = Promise.resolve();
-  #linkBack: Promise<void> | undefined;
   #handler: ChannelHandler | undefined;
 
   constructor(channel: Channel, options: SecureChannelOptions) {
@@ -97,19 +75,10 @@ export class SecureChannel implements Channel {
     return this.#channel.isSuspended;
   }
 
-  /** What is sent need not wait for another link. */
-  get hasLink(): boolean {
-    return this.isOpen && !this.isSuspended;
-  }
-
   start(handler: ChannelHandler): void {
     this.#handler = handler;
     this.#channel.start({
       ...handler,
-      connected: () => {
-        this.#options.onOpen(this);
-        return handler.connected();
-      },
       message: (data) => this.#receive(data, (content) => handler.message(content)),
       delivery: (data) => this.#receive(data, (content) => handler.delivery(content)),
       request: (data) => this.#answer(data),
@@ -117,7 +86,6 @@ export class SecureChannel implements Channel {
       closed: (reason, readUnacknowledged) => {
         this.#returns.close();
         this.hearing.close();
-        this.#options.onClosed(this);
         handler.closed(reason, readUnacknowledged && (() => contentsOf(readUnacknowledged())));
       },
     });
@@ -132,7 +100,8 @@ export class SecureChannel implements Channel {
   }
 
   request(data: Data, options?: WaitOptions): Promise<Data> {
-    return this.exchange('request', data, options);
+    const question = this.#options.notary.sign('request', data, this.remote.id);
+    return this.#channel.request(question, options).then((answer) => this.answerTo(question, answer));
   }
 
   drained(): Promise<void> {
@@ -168,53 +137,6 @@ export class SecureChannel implements Channel {
     this.#channel.close(goodbye);
   }
 
-  /** Asks, and gives the answer once it is proven. */
-  exchange(kind: RequestKind, data: Data, options?: WaitOptions): Promise<Data> {
-    const question = this.#options.notary.sign(kind, data, this.remote.id);
-    return this.#channel.request(question, options).then((answer) => this.#answerTo(question, answer));
-  }
-
-  /**
-   * Has the other side pass a letter on. It proves itself, so nothing else is signed.
-   *
-   * @returns whether an answer follows.
-   */
-  async relay(request: SharedRequest, timeoutMs: number): Promise<boolean> {
-    return (await this.#channel.request(request.data, request.optionsWith({ timeoutMs }))) === true;
-  }
-
-  /** Answers what the other side brought, if it can be reached. */
-  answerRelay(hash: string, answer: Data): void {
-    try {
-      this.#channel.request(relayAnswer(hash, answer)).catch(() => {});
-    } catch {
-      // It has closed, or takes no more: nobody hears the answer.
-    }
-  }
-
-  /** Resolves when the other side can be reached again, or the channel has closed. */
-  linked(): Promise<void> {
-    if (this.hasLink) return Promise.resolve();
-    // The answer to a ping is the first sign of it.
-    const done = (): void => {
-      this.#linkBack = undefined;
-    };
-    this.#linkBack ??= this.#channel.ping({ timeoutMs: Number.POSITIVE_INFINITY }).then(done, done);
-    return this.#linkBack;
-  }
-
-  /**
-   * Resolves when little waits to go out, and everybody who asked for that before is done: what has left this process
-   * may still fill the link, and whatever else the other side is to hear waits behind it.
-   *
-   * @param done until then nobody else has room.
-   */
-  roomForLarge(done: Promise<void>): Promise<void> {
-    const room = this.#lane.then(() => this.linked()).then(() => this.#channel.drained());
-    this.#lane = room.then(() => done);
-    return room;
-  }
-
   /** Runs the user's handlers of a message. */
   hand(envelope: Envelope): Handled {
     return this.#options.handle(envelope, (data) => this.#handler!.message(data));
@@ -223,6 +145,15 @@ export class SecureChannel implements Channel {
   /** Tells the user of what was not let through, and counts it. */
   refuse(error: Error): void {
     this.#handler!.rejected(error);
+  }
+
+  /** What the other side signed in answer to a question, once that is proven. */
+  async answerTo(question: Envelope, response: Data): Promise<Data> {
+    const { question: id, answer } = fieldsOf((await this.hearing.examine(response, ['response'])).data);
+    if (id === question.id && answer !== undefined) return answer;
+    const error = new PeerloomError('ERR_ENVELOPE_INVALID', 'a response belongs to another request');
+    this.refuse(error);
+    throw error;
   }
 
   #envelopeFor(data: Data): Envelope {
@@ -287,26 +218,12 @@ export class SecureChannel implements Channel {
   }
 
   async #answer(data: Data): Promise<Data | undefined> {
-    const relayed = relayRequestOf(data);
-    if (relayed !== undefined) return this.#options.relay(relayed, this);
-    const relayAnswered = relayAnswerOf(data);
-    if (relayAnswered !== undefined) return this.#options.relayed(relayAnswered, this).then(() => null);
-    const examined = this.hearing.examine(data, ['request', 'ask']);
+    const examined = this.hearing.examine(data, ['request']);
     // Small ones are handed on in the order in which they came.
     const question = examined instanceof Promise ? await examined : examined;
-    const isForUser = question.kind === 'request';
-    const { notary, answer } = this.#options;
-    const content = await (isForUser ? this.#handler!.request(question.data) : answer(question, this));
-    if (content === undefined) return undefined;
-    return notary.sign('response', { question: question.id, answer: content }, this.remote.id);
-  }
-
-  async #answerTo(question: Envelope, response: Data): Promise<Data> {
-    const { question: id, answer } = fieldsOf((await this.hearing.examine(response, ['response'])).data);
-    if (id === question.id && answer !== undefined) return answer;
-    const error = new PeerloomError('ERR_ENVELOPE_INVALID', 'a response belongs to another request');
-    this.refuse(error);
-    throw error;
+    const answer = await this.#handler!.request(question.data);
+    if (answer === undefined) return undefined;
+    return this.#options.notary.sign('response', { question: question.id, answer }, this.remote.id);
   }
 }
 

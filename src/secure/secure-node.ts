@@ -1,6 +1,7 @@
 import { base64urlnopad } from '@scure/base';
 import type { NodeConnection } from '../api/node-connection.ts';
 import { isSigner, type NodeOptions, resolveIdentity } from '../api/options.ts';
+import { checkProtocols } from '../api/protocol.ts';
 import { checkOptions, checkTimeout } from '../base/arguments.ts';
 import { checkRuntime } from '../base/checked-runtime.ts';
 import type { Data } from '../base/data.ts';
@@ -17,11 +18,13 @@ import { hashOf, signHash, verifyHash } from './digest.ts';
 import type { Envelope } from './envelope.ts';
 import { ErrandPlaces } from './errand-places.ts';
 import { encryptionKeyOf, encryptionKeysOf, HpkeOpener, hpkeSeal } from './hpke.ts';
+import type { Neighbour } from './neighbour.ts';
 import { type NetworkMap, networkMapOf } from './network-map.ts';
 import { Notary } from './notary.ts';
 import { PeerTurns } from './peer-turns.ts';
 import { type Mail, PostOffice } from './post-office.ts';
 import { SecureChannel } from './secure-channel.ts';
+import { SecureProtocol } from './secure-protocol.ts';
 import { storeBoundsOf } from './vault/store-usage.ts';
 import { Vault } from './vault/vault.ts';
 import { VaultEngine, type VaultSetup } from './vault/vault-engine.ts';
@@ -104,14 +107,16 @@ export class SecureNode extends Node {
       );
     }
     const identity = resolveIdentity(rest.identity, checkRuntime(rest.runtime ?? systemRuntime));
-    super(host, port, { ...rest, identity });
+    const protocol = new SecureProtocol();
+    super(host, port, { ...rest, identity, protocols: [...checkProtocols(rest.protocols ?? []), protocol] });
     const runtime = this.checkedRuntime;
     this.#identity = identity;
     this.#runtime = runtime;
     this.#opener = new HpkeOpener(encryptionKeysOf(identity));
     this.#notary = new Notary({ identity, runtime, timeWindowMs, maxSeenMessages });
     this.#turns = new PeerTurns(runtime);
-    const { maxMessageBytes, memoryBudgetBytes } = resolveLimits(rest.limits);
+    const limits = resolveLimits(rest.limits);
+    const { maxMessageBytes, memoryBudgetBytes } = limits;
     this.#places = new ErrandPlaces(memoryBudgetBytes * placesShareOfBudget);
     this.#post = new PostOffice({
       ownId: identity.id,
@@ -121,14 +126,31 @@ export class SecureNode extends Node {
       maxMessageBytes,
       places: this.#places,
       opener: this.#opener,
-      respond: (mail, letter, channel) => this.#respond(mail, letter, channel),
+      respond: (mail, letter, neighbour) => this.#respond(mail, letter, neighbour),
+    });
+    protocol.use({
+      notary: this.#notary,
+      runtime,
+      limits,
+      budget: this.memoryBudget,
+      onOpened: (neighbour) => {
+        this.#post.opened(neighbour);
+        this.#engine?.onConnected();
+      },
+      onClosed: (neighbour) => {
+        this.#post.closed(neighbour);
+        this.#turns.leave(neighbour);
+      },
+      answer: (question, neighbour) => this.#post.answer(question, neighbour),
+      relay: (request, neighbour) => this.#post.relay(request, neighbour),
+      relayed: (answer, neighbour) => this.#post.answered(answer, neighbour),
     });
     const network = {
       ask: (to: string, topic: string, data: Data, timeoutMs: number) =>
         this.#post.ask(to, { topic, data }, timeoutMs),
       openStream: (to: readonly string[], data: Data, timeoutMs: number) =>
         this.#post.openStream(to, data, timeoutMs),
-      neighbours: () => [...this.#post.channels.keys()],
+      neighbours: () => [...this.#post.neighbours.keys()],
     };
     const opener = this.#opener;
     this.#vaultSetup = {
@@ -210,8 +232,8 @@ export class SecureNode extends Node {
 
   /** Asks all nodes of the network for their neighbours. Each node answers for itself, with its signature. */
   async discover(options?: SecureWaitOptions): Promise<NetworkMap> {
-    const neighbours = [...this.#post.channels.keys()];
-    return networkMapOf(this.id, neighbours, await this.#post.survey(timeout(options)));
+    const statements = await this.#post.survey(timeout(options));
+    return networkMapOf(this.id, [...this.#post.neighbours.keys()], statements);
   }
 
   /** Returns the SHA-256 of the data's canonical JSON (RFC 8785), as 64 hexadecimal digits. */
@@ -271,17 +293,6 @@ export class SecureNode extends Node {
       onDuplicate: () => {
         this.#duplicates += 1;
       },
-      onOpen: (opened) => {
-        this.#post.opened(opened);
-        this.#engine?.onConnected();
-      },
-      onClosed: (closed) => {
-        this.#post.closed(closed);
-        this.#turns.leave(closed);
-      },
-      answer: (question, asker) => this.#post.answer(question, asker),
-      relay: (request, bringer) => this.#post.relay(request, bringer),
-      relayed: (answer, carrier) => this.#post.answered(answer, carrier),
       serve: ({ author, data }, stream) => this.vaultEngine.serve(data, author, stream),
       handle: (envelope, run) => this.#handle(envelope, run),
     });
@@ -302,15 +313,15 @@ export class SecureNode extends Node {
     }
   }
 
-  async #respond({ topic, data }: Mail, letter: Envelope, channel: SecureChannel): Promise<Data> {
+  async #respond({ topic, data }: Mail, letter: Envelope, neighbour: Neighbour): Promise<Data> {
     switch (topic) {
       case 'message':
-        return channel.hand({ ...letter, data });
+        return neighbour.hand({ ...letter, data });
       case 'ping':
         return null;
     }
     const { author } = letter;
-    return this.#turns.run(channel, (pace) => this.vaultEngine.respond(topic, data, author, pace));
+    return this.#turns.run(neighbour, (pace) => this.vaultEngine.respond(topic, data, author, pace));
   }
 
   #other(id: string): string {

@@ -7,8 +7,8 @@ import type { Errand } from './errand.ts';
 import type { Place } from './errand-places.ts';
 import type { Errands } from './errands.ts';
 import { fieldsOf } from './fields.ts';
+import type { Neighbour } from './neighbour.ts';
 import type { Notary } from './notary.ts';
-import type { SecureChannel } from './secure-channel.ts';
 import { Statements } from './statements.ts';
 import type { Steps } from './steps.ts';
 
@@ -20,7 +20,7 @@ export interface SurveysOptions {
   /** Ids of all neighbours. */
   readonly neighbours: () => readonly string[];
   /** The neighbours that can be asked, but for one. */
-  readonly carriers: (except: string | undefined) => readonly SecureChannel[];
+  readonly carriers: (except: string | undefined) => readonly Neighbour[];
   /** Bytes of what one survey brings back, and so of an answer to it. */
   readonly maxBytes: number;
 }
@@ -35,7 +35,7 @@ export interface Origin {
 interface SurveyAnswer {
   readonly answer: readonly Data[];
   readonly survey: Envelope;
-  readonly channel: SecureChannel;
+  readonly neighbour: Neighbour;
   readonly errand: Errand;
 }
 
@@ -91,8 +91,8 @@ export class Surveys {
   async #askOthers(survey: Envelope, budgetMs: number, origin?: Origin): Promise<Envelope[]> {
     const { runtime, errands, carriers, maxBytes } = this.#options;
     const statements = new Statements(maxBytes);
-    const onAnswer = (answer: Data, channel: SecureChannel, errand: Errand): void | Promise<void> => {
-      if (Array.isArray(answer)) return this.#gather(statements, { answer, survey, channel, errand });
+    const onAnswer = (answer: Data, neighbour: Neighbour, errand: Errand): void | Promise<void> => {
+      if (Array.isArray(answer)) return this.#gather(statements, { answer, survey, neighbour, errand });
     };
     const options = { letter: survey, budgetMs, runtime, onAnswer };
     await errands.run(options, carriers(origin?.id), origin?.place);
@@ -100,17 +100,17 @@ export class Surveys {
   }
 
   /** A neighbour that passes on what it should have found to be false is not heard any further. */
-  async #gather(statements: Statements, { answer, survey, channel, errand }: SurveyAnswer): Promise<void> {
+  async #gather(statements: Statements, { answer, survey, neighbour, errand }: SurveyAnswer): Promise<void> {
     try {
-      await channel.hearing.begin(this.#gatherSteps(statements, { answer, survey, channel, errand }));
+      await neighbour.hearing.begin(this.#gatherSteps(statements, { answer, survey, neighbour, errand }));
     } catch {
       // The user has been told.
     }
   }
 
-  *#gatherSteps(statements: Statements, { answer, survey, channel, errand }: SurveyAnswer): Steps<void> {
+  *#gatherSteps(statements: Statements, { answer, survey, neighbour, errand }: SurveyAnswer): Steps<void> {
     const { ownId } = this.#options;
-    const { id } = channel.remote;
+    const { id } = neighbour.remote;
     for (const [index, data] of answer.slice(0, maxStatements).entries()) {
       if (index > 0) yield;
       if (errand.isOver) return;

@@ -42,14 +42,14 @@ export function sharedFramesOf(payload: OutgoingPayload): readonly SharedFrame[]
 }
 
 /**
- * The first frame of shared ones, for a connection that sends them with a number: the others are the same for all kinds
- * of messages.
+ * The first frame of shared ones, for a connection that sends them as anything but a message: the others are the same
+ * for all kinds of frames.
  */
-export function numberedFirstFrame(
+export function ownFirstFrame(
   shared: readonly SharedFrame[],
-  { kind, payload, id }: { kind: number; payload: OutgoingPayload; id: number },
+  { kind, payload, id }: { kind: number; payload: OutgoingPayload; id: number | undefined },
 ): Uint8Array {
-  const frame = allocate(shared[0]!.bytes.length + idBytes);
+  const frame = allocate(shared[0]!.bytes.length + (id === undefined ? 0 : idBytes));
   writePiece(frame, { kind, payload, id, taken: 0 });
   return frame;
 }

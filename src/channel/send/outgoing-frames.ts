@@ -1,12 +1,6 @@
-import { frameHeaderBytes, idBytes, writeUint32 } from '../../wire/frames/frame.ts';
+import { FrameKind, frameHeaderBytes, idBytes, writeUint32 } from '../../wire/frames/frame.ts';
 import { ChunkPool } from './chunk-pool.ts';
-import {
-  chunkBytes,
-  maxUncutBytes,
-  numberedFirstFrame,
-  type OutgoingPayload,
-  writePiece,
-} from './cut-message.ts';
+import { chunkBytes, maxUncutBytes, type OutgoingPayload, ownFirstFrame, writePiece } from './cut-message.ts';
 import type { SharedFrame } from './shared-frame.ts';
 
 /** The first chunk of a turn: most turns of an idle link carry one small message. */
@@ -177,8 +171,8 @@ export class OutgoingFrames {
   ): void {
     this.seal();
     let frames = shared;
-    if (id !== undefined) {
-      const bytes = numberedFirstFrame(shared, { kind, payload, id });
+    if (kind !== FrameKind.message) {
+      const bytes = ownFirstFrame(shared, { kind, payload, id });
       this.push({ bytes, chunk: undefined, shared: undefined });
       frames = shared.slice(1);
     }

@@ -5,7 +5,6 @@ import { compress, compressionCodes } from '../../wire/compression/compression.t
 import type { Hello } from '../../wire/frames/hello.ts';
 import { countContainers, encodePayload, type Payload } from '../../wire/payloads/payload.ts';
 import type { SendOptions } from '../channel.ts';
-import type { WaitOptions } from '../pending.ts';
 import { type OutgoingPayload, sharedFramesOf } from './cut-message.ts';
 
 /** A message encoded for the wire. */
@@ -39,34 +38,6 @@ export function shareEncoding(data: Data, options: SendOptions, maxContainers: n
   const { payload, ...rest } = encodeMessage(data, options, maxContainers);
   const shared = { data, payload: { ...payload, shared: sharedFramesOf(payload) }, ...rest };
   return { ...options, [sharedMessage]: shared } as SharedOptions;
-}
-
-/** Data that was encoded once, for requests to many other nodes. */
-export interface SharedRequest {
-  /** What to ask with in place of the data, which is not kept beside its encoding. */
-  readonly data: Data;
-  /** Of the payload. */
-  readonly bytes: number;
-  /** The options to ask with. */
-  optionsWith(options: WaitOptions): WaitOptions;
-}
-
-/** @throws TypeError when no message can hold the data. */
-export function shareRequest(data: Data, maxContainers: number): SharedRequest {
-  const options = shareEncoding(data, {}, maxContainers) as SharedOptions;
-  const token = {};
-  const shared = { [sharedMessage]: { ...options[sharedMessage]!, data: token } };
-  return {
-    data: token,
-    bytes: shared[sharedMessage]!.plainBytes,
-    optionsWith: (options) => ({ ...shared, ...options }) as WaitOptions,
-  };
-}
-
-/** What {@link encodeFor} has to know of the options of a request. */
-export function sharedOptionsOf(options: WaitOptions | undefined): SendOptions | undefined {
-  const shared = options as SharedOptions | undefined;
-  return shared?.[sharedMessage] === undefined ? undefined : shared;
 }
 
 /**

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, suite, test } from 'node:test';
+import { encodeSecureFrame, SecureFrameKind } from '../../../src/secure/secure-frames.ts';
 import { attackScene } from './support/scene.ts';
 import { SigningPeer, signedByNobody } from './support/signing-peer.ts';
 
@@ -41,5 +42,23 @@ suite('a SecureNode', () => {
     }
     await Promise.all(peers.map((peer) => peer.victim.deliver(peer.signed('message', 0))));
     assert.equal((await scene.victim.call('stats')).handled - handled, 4_004);
+  });
+
+  test('that gets frames of its protocol that mean nothing, by the ten thousands, hears others meanwhile', async () => {
+    const peer = await attacker();
+    const { frames, victim } = peer;
+    const stream = await frames.peer(victim.id);
+    const junk = [
+      new Uint8Array(1),
+      Uint8Array.of(SecureFrameKind.relay, 99, 0, 0, 0, 0),
+      encodeSecureFrame(SecureFrameKind.question, 'who are you?', 99),
+      encodeSecureFrame(SecureFrameKind.relay, { letter: {}, budgetMs: 1 }),
+      encodeSecureFrame(SecureFrameKind.answer, 'nobody asked', 99),
+      encodeSecureFrame(SecureFrameKind.relayed, { hash: '0'.repeat(64), answer: null }),
+    ];
+    for (let sent = 0; sent < 30_000; sent++) {
+      if (!stream.send(junk[sent % junk.length]!)) await stream.drained();
+    }
+    await peer.ask('ping', null);
   });
 });

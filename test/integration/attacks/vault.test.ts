@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, suite, test } from 'node:test';
-import { type Data, Identity, type NodeConnection } from '../../../src/index.ts';
+import { type Data, Identity } from '../../../src/index.ts';
 import { sign } from '../../../src/secure/envelope.ts';
+import { encodeSecureFrame, SecureFrameKind } from '../../../src/secure/secure-frames.ts';
 import { HandMadeOwner } from '../secure/support/hand-made-owner.ts';
 import { attackScene, type Scene } from './support/scene.ts';
 import { SigningPeer } from './support/signing-peer.ts';
@@ -121,11 +122,18 @@ class HostileReplica extends SigningPeer {
   answer: (topic: string, data: unknown) => Data = () => null;
   asked = 0;
 
-  override async nodeRequest(_peer: NodeConnection, question: unknown): Promise<Data> {
-    this.asked += 1;
-    const { id, data } = question as { id: string; data: { topic: string; data: unknown } };
-    const answer = this.answer(data.topic, data.data);
-    return this.signed('response', { question: id, answer });
+  constructor() {
+    super();
+    this.frames.onFrame = ({ kind, number, data: question }, peer) => {
+      if (kind !== SecureFrameKind.question) return;
+      this.asked += 1;
+      const { id, data } = question as unknown as { id: string; data: { topic: string; data: unknown } };
+      const response = this.signed('response', {
+        question: id,
+        answer: this.answer(data.topic, data.data),
+      });
+      peer.send(encodeSecureFrame(SecureFrameKind.answer, response, number));
+    };
   }
 }
 
@@ -165,7 +173,8 @@ suite('a SecureNode that is brought letters of 4 MiB for nobody', () => {
     const letters = Array.from({ length: 16 }, () => letterToNobody(2 ** 22));
     await scene.attackBegins();
     const bring = async (index: number): Promise<void> => {
-      await peers[index % 2]!.victim.request({ relay: letters[index]!, budgetMs: 5_000 });
+      const { frames, victim } = peers[index % 2]!;
+      await frames.relay(victim.id, letters[index]!, 5_000);
     };
     await repeat(letters.length, bring, 4);
   });

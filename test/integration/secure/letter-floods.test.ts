@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { suite, type TestContext, test } from 'node:test';
-import { type Data, Identity, MemoryHub, memory, Node, type NodeConnection } from '../../../src/index.ts';
+import { type Data, Identity, MemoryHub, memory, Node, type NodeOptions } from '../../../src/index.ts';
 import { type Envelope, sign } from '../../../src/secure/envelope.ts';
+import { encodeSecureFrame, SecureFrameKind } from '../../../src/secure/secure-frames.ts';
+import { SecureFrames } from '../../support/secure-frames.ts';
 import { until } from '../../support/turns.ts';
 import { connect, TestSecureNode } from './support/secure-nodes.ts';
 
@@ -12,21 +14,17 @@ const neighbourCount = 12;
 /** Takes what it is to pass on, and never says what has become of it. */
 class Neighbour extends Node {
   readonly requests: Data[] = [];
-  reply: () => unknown = () => true;
+  takes = true;
 
-  override nodeRequest(_peer: NodeConnection, data: Data): unknown {
-    this.requests.push(data);
-    return this.reply();
-  }
-}
-
-/** Hears what has become of the letters that it brings. */
-class Mallory extends Node {
-  readonly answers: Data[] = [];
-
-  override nodeRequest(_peer: NodeConnection, data: Data): unknown {
-    this.answers.push((data as { readonly answer: Data }).answer);
-    return null;
+  constructor(host: string, options: NodeOptions) {
+    const frames = new SecureFrames();
+    super(host, 1, { ...options, protocols: [frames] });
+    frames.onFrame = ({ kind, data }, peer) => {
+      if (kind !== SecureFrameKind.relay) return;
+      this.requests.push(data);
+      const { hash } = (data as unknown as { readonly letter: Envelope }).letter;
+      if (this.takes) peer.send(encodeSecureFrame(SecureFrameKind.taken, hash));
+    };
   }
 }
 
@@ -38,17 +36,23 @@ async function setUp(t: TestContext) {
   const relay = new TestSecureNode('relay', 1, { transports: transports(), limits });
   const honest = new TestSecureNode('honest', 1, { transports: transports() });
   const identity = Identity.generate();
-  const mallory = new Mallory('mallory', 1, { transports: transports(), identity });
+  // Hears what has become of the letters that it brings.
+  const frames = new SecureFrames();
+  const answers: Data[] = [];
+  frames.onFrame = ({ kind, data }) => {
+    if (kind === SecureFrameKind.relayed) answers.push((data as { readonly answer: Data }).answer);
+  };
+  const mallory = new Node('mallory', 1, { transports: transports(), identity, protocols: [frames] });
   const neighbours = Array.from(
     { length: neighbourCount },
-    (_, index) => new Neighbour(`neighbour${index}`, 1, { transports: transports() }),
+    (_, index) => new Neighbour(`neighbour${index}`, { transports: transports() }),
   );
   const nodes = [relay, honest, mallory, ...neighbours];
   t.after(() => Promise.all(nodes.map((node) => node.stop())));
   await Promise.all(nodes.map((node) => node.start()));
   for (const neighbour of neighbours) await neighbour.connectWithNode('relay', 1);
   await connect(honest, relay);
-  const connection = await mallory.connectWithNode('relay', 1);
+  await mallory.connectWithNode('relay', 1);
   await until(() => relay.allNodes.length === nodes.length - 1, 'all are connected');
   const letter = (bytes: number): Envelope => {
     const id = randomBytes(16).toString('hex');
@@ -56,35 +60,35 @@ async function setUp(t: TestContext) {
     const data = new Uint8Array(bytes);
     return sign(identity, { author: identity.id, time: Date.now(), id, kind: 'letter', to, data });
   };
-  const bring = (bytes: number, budgetMs: number): Promise<Data> =>
-    connection.request({ relay: letter(bytes) as unknown as Data, budgetMs }, { timeoutMs: 60_000 });
+  const bring = (bytes: number, budgetMs: number): Promise<boolean> =>
+    frames.relay(relay.id, letter(bytes) as unknown as Data, budgetMs);
   /** Nobody was dropped, and the relay answers. */
   const isWell = async (): Promise<void> => {
     assert.equal(relay.allNodes.length, nodes.length - 1);
     await honest.ping(relay.id, { timeoutMs: 60_000 });
     assert.deepEqual(relay.errors, []);
   };
-  return { relay, honest, neighbours, mallory, bring, isWell };
+  return { relay, honest, neighbours, answers, bring, isWell };
 }
 
 suite('large letters to nobody', () => {
   test('go to every neighbour, and none of them pays for it', async (t) => {
-    const { relay, neighbours, mallory, bring, isWell } = await setUp(t);
+    const { relay, neighbours, answers, bring, isWell } = await setUp(t);
     assert.equal(await bring(4 * MiB, 2_000), true);
-    await until(() => mallory.answers.length === 1, 'mallory is told');
-    assert.deepEqual(mallory.answers, [null]);
+    await until(() => answers.length === 1, 'mallory is told');
+    assert.deepEqual(answers, [null]);
     for (const { requests } of neighbours) assert.equal(requests.length, 1);
     assert.deepEqual(relay.rejected, []);
     await isWell();
   });
 
   test('many at once, are refused when too many are under way', async (t) => {
-    const { neighbours, mallory, bring, isWell } = await setUp(t);
-    for (const neighbour of neighbours) neighbour.reply = () => new Promise(() => {});
+    const { neighbours, answers, bring, isWell } = await setUp(t);
+    for (const neighbour of neighbours) neighbour.takes = false;
     const taken = await Promise.all(Array.from({ length: 8 }, () => bring(4 * MiB - 1_024, 10_000)));
     assert.deepEqual([taken.filter((isTaken) => isTaken).length, taken.length], [2, 8]);
     await isWell();
-    await until(() => mallory.answers.length === 2, 'mallory is told of those that were taken');
+    await until(() => answers.length === 2, 'mallory is told of those that were taken');
     assert.equal(await bring(4 * MiB, 500), true, 'then there is room again');
     await isWell();
   });

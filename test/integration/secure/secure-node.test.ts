@@ -9,8 +9,9 @@ import {
   Node,
   NodeConnection,
 } from '../../../src/index.ts';
-import { SecureNode } from '../../../src/secure/index.ts';
+import { type NetworkMap, SecureNode, type SecureNodeOptions } from '../../../src/secure/index.ts';
 import { withCode } from '../../support/errors.ts';
+import { RecordingProtocol } from '../../support/recording-protocol.ts';
 import { samples } from '../../support/samples.ts';
 import { turns, until, within } from '../../support/turns.ts';
 import { connect, TestSecureNode, World } from './support/secure-nodes.ts';
@@ -132,6 +133,56 @@ suite('SecureNode', () => {
     await until(() => secure.rejected.length === 3, 'three rejections');
     assert.deepEqual(new Set(secure.rejected), new Set(['ERR_ENVELOPE_INVALID']));
     assert.deepEqual([secure.data, secure.messageCountRecv, secure.messageCountRerr], [[], 0, 3]);
+  });
+
+  test('a node that is no SecureNode is no neighbour, and whoever asks for it is told', async (t) => {
+    const hub = new MemoryHub();
+    const secure = new TestSecureNode('secure', 1, { transports: [memory({ hub })] });
+    const other = new TestSecureNode('other', 1, { transports: [memory({ hub })] });
+    const plain = new Node('plain', 1, { transports: [memory({ hub })] });
+    const asked: Data[] = [];
+    plain.on('node_request', (_peer, data) => void asked.push(data));
+    t.after(() => Promise.all([secure.stop(), other.stop(), plain.stop()]));
+    await Promise.all([secure.start(), other.start(), plain.start()]);
+    await secure.connectWithNode('plain', 1);
+    await assert.rejects(secure.ping(plain.id), withCode('ERR_NOT_CONNECTED'));
+    await assert.rejects(secure.sendTo(plain.id, 'hello'), withCode('ERR_NOT_CONNECTED'));
+    await connect(secure, other);
+    await assert.rejects(secure.ping(plain.id), withCode('ERR_NO_ROUTE'));
+    const { nodes } = await secure.discover();
+    assert.deepEqual([...nodes].sort(), [secure.id, other.id].sort());
+    assert.deepEqual([asked, secure.errors], [[], []]);
+  });
+
+  test('a connect handler may ask for the node that has connected', async (t) => {
+    const world = new World(t);
+    const [a, b] = [await world.start('a'), await world.start('b')];
+    const asked: Promise<unknown>[] = [];
+    const ask = (node: TestSecureNode, other: TestSecureNode) => (): void => {
+      asked.push(node.ping(other.id), node.sendTo(other.id, 'hello'), node.discover());
+    };
+    a.on('outbound_node_connected', ask(a, b));
+    b.on('inbound_node_connected', ask(b, a));
+    await connect(a, b);
+    const [, , first, , , second] = await Promise.all(asked);
+    for (const map of [first, second] as NetworkMap[]) {
+      assert.deepEqual([...map.nodes].sort(), [a.id, b.id].sort());
+    }
+    assert.deepEqual([a.data, b.data], [['hello'], ['hello']]);
+  });
+
+  test('protocols of the user are spoken beside its own', async (t) => {
+    const world = new World(t);
+    const own = [new RecordingProtocol('gossip/1'), new RecordingProtocol('gossip/1')] as const;
+    const a = await world.start('a', { protocols: [own[0]] });
+    const b = await world.start('b', { protocols: [own[1]] });
+    await connect(a, b);
+    (await own[0].peer('b')).send(new TextEncoder().encode('psst'));
+    await own[1].until(() => own[1].told.includes('a: psst'));
+    await a.ping(b.id);
+    const wrong = (protocols: unknown) => () => new SecureNode('c', 1, { protocols } as SecureNodeOptions);
+    assert.throws(wrong('gossip'), { name: 'TypeError', message: /^protocols must be a list/ });
+    assert.throws(wrong([new RecordingProtocol('secure/1')]), { message: /'secure\/1' is there twice/ });
   });
 
   test('attacks over a link of a neighbour: replayed, forged, altered, late', async (t) => {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
-import { type Data, Identity, MemoryHub, memory, Node, type NodeConnection } from '../../../src/index.ts';
+import { type Data, Identity, MemoryHub, memory, Node, type NodeOptions } from '../../../src/index.ts';
 import { type Envelope, sign } from '../../../src/secure/envelope.ts';
+import { encodeSecureFrame, SecureFrameKind } from '../../../src/secure/secure-frames.ts';
+import { SecureFrames } from '../../support/secure-frames.ts';
 import { until } from '../../support/turns.ts';
 import { connect, TestSecureNode } from './support/secure-nodes.ts';
 
@@ -10,11 +12,15 @@ import { connect, TestSecureNode } from './support/secure-nodes.ts';
 class Mallory extends Node {
   answer: (survey: Envelope) => Data = () => null;
 
-  override nodeRequest(peer: NodeConnection, data: Data): Data {
-    const { relay } = data as unknown as { readonly relay?: Envelope };
-    if (relay === undefined) return null;
-    void peer.request({ relayed: relay.hash, answer: this.answer(relay) });
-    return true;
+  constructor(options: NodeOptions) {
+    const frames = new SecureFrames();
+    super('mallory', 1, { ...options, protocols: [frames] });
+    frames.onFrame = ({ kind, data }, peer) => {
+      if (kind !== SecureFrameKind.relay) return;
+      const { letter } = data as unknown as { readonly letter: Envelope };
+      const { hash } = letter;
+      peer.send(encodeSecureFrame(SecureFrameKind.relayed, { hash, answer: this.answer(letter) }));
+    };
   }
 }
 
@@ -25,7 +31,7 @@ async function setUp(t: TestContext) {
     (name) => new TestSecureNode(name, 1, { name, transports: [memory({ hub })] }),
   );
   const identity = Identity.generate();
-  const mallory = new Mallory('mallory', 1, { transports: [memory({ hub })], identity });
+  const mallory = new Mallory({ transports: [memory({ hub })], identity });
   t.after(() => Promise.all([...nodes, mallory].map((node) => node.stop())));
   await Promise.all([...nodes, mallory].map((node) => node.start()));
   const [asker, relay, far, farther] = nodes as [

@@ -95,6 +95,31 @@ suite('messages', () => {
     }
   });
 
+  test('that were cut for many may be frames of a protocol too, each with its own place', async () => {
+    for (const size of [16_385, 65_516, 65_524, 65_525, 65_536, 500_000]) {
+      const body = payload(size).body;
+      const shared = sharedFramesOf({ format: 0, compression: 0, body })!;
+      for (const [format, compression] of [
+        [0, 0],
+        [3, 0],
+        [1, 7],
+      ] as const) {
+        const { link, outgoing } = outgoingOn();
+        outgoing.send(message, payload(5));
+        outgoing.send(FrameKind.protocol, { format, compression, body, shared });
+        outgoing.send(message, payload(6));
+        await turn();
+        const [first, second, third, ...none] = link.takeFrames();
+        assert.deepEqual([first!.body.length, third!.body.length, none], [5, 6, []]);
+        assert.deepEqual(
+          [second!.kind, second!.format, second!.compression],
+          [FrameKind.protocol, format, compression],
+        );
+        assert.ok(Buffer.from(second!.body).equals(body), `${size} bytes`);
+      }
+    }
+  });
+
   test('wait while the link is full', async () => {
     const { link, outgoing } = outgoingOn();
     link.room = 1;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { shareBytes } from '../../../src/channel/send/shared-bytes.ts';
 import { FrameKind, smallFrame, writeFrameHeader } from '../../../src/wire/frames/frame.ts';
 import type { Frame } from '../../../src/wire/frames/frame-reader.ts';
 import { decodeCredit, Lane } from '../../../src/wire/frames/windows.ts';
@@ -56,6 +57,33 @@ suite('frames of protocols', () => {
       [1, 0, 'a'],
       [0, 0, 'b'],
     ]);
+  });
+
+  test('that are shared take their memory once, over however many connections they go', async () => {
+    const bytes = new Uint8Array(1_000_000).fill(7);
+    const held = async (isShared: boolean): Promise<number> => {
+      const body = bytes.slice();
+      if (isShared) shareBytes(body);
+      const ends = Array.from({ length: 4 }, () => open());
+      for (const { channel, link } of ends) {
+        link.room = 0;
+        channel.send('first');
+        channel.sendProtocol('fleeting/1', body);
+      }
+      await turn();
+      const heldBytes = ends.reduce((sum, { channel }) => sum + channel.heldBytes, 0);
+      for (const { link } of ends) {
+        link.makeRoom();
+        await turn();
+        const frames = link.takeFrames().filter(({ kind }) => kind === FrameKind.protocol);
+        assert.deepEqual([frames.length, frames[0]!.format], [1, 1]);
+        assert.ok(Buffer.from(frames[0]!.body).equals(body));
+      }
+      return heldBytes;
+    };
+    const [shared, alone] = [await held(true), await held(false)];
+    assert.ok(shared < 1_500_000, `${shared} bytes`);
+    assert.ok(alone > 4_000_000, `${alone} bytes`);
   });
 
   test('are handed on while a message handler runs', () => {

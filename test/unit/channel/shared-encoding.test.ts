@@ -1,11 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  encodeFor,
-  sharedOptionsOf,
-  shareEncoding,
-  shareRequest,
-} from '../../../src/channel/send/shared-encoding.ts';
+import { encodeFor, shareEncoding } from '../../../src/channel/send/shared-encoding.ts';
 import type { Compression, Data } from '../../../src/index.ts';
 import { decompress } from '../../../src/wire/compression/compression.ts';
 import { decodePayload } from '../../../src/wire/payloads/payload.ts';
@@ -46,23 +41,6 @@ test('data that is shared is encoded once, and the same for all', () => {
   const [one, other] = [encodeFor(anybody, counted.data, options), encodeFor(anybody, counted.data, options)];
   assert.equal(one, other);
   assert.equal(counted.reads, reads);
-});
-
-test('a request that is shared is encoded once, and has options of its own', () => {
-  const counted = countingData();
-  const request = shareRequest(counted.data, maxContainers);
-  const { reads } = counted;
-  assert.equal(request.bytes, '{"text":"hello"}'.length);
-  const options = [1_000, 2_000].map((timeoutMs) => request.optionsWith({ timeoutMs }));
-  assert.deepEqual(
-    options.map(({ timeoutMs }) => timeoutMs),
-    [1_000, 2_000],
-  );
-  const [one, other] = options.map((each) => encodeFor(anybody, request.data, sharedOptionsOf(each)));
-  assert.equal(one, other);
-  assert.equal(counted.reads, reads);
-  assert.equal(sharedOptionsOf({ timeoutMs: 1 }), undefined);
-  assert.equal(sharedOptionsOf(undefined), undefined);
 });
 
 test('a connection that passes other data on gets that encoded', () => {

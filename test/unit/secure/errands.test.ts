@@ -4,7 +4,7 @@ import { type Data, Identity, systemRuntime } from '../../../src/index.ts';
 import { Errand, type ErrandOptions } from '../../../src/secure/errand.ts';
 import { ErrandPlaces } from '../../../src/secure/errand-places.ts';
 import { Errands } from '../../../src/secure/errands.ts';
-import type { SecureChannel } from '../../../src/secure/secure-channel.ts';
+import type { Neighbour } from '../../../src/secure/neighbour.ts';
 import { heldBytes } from '../../support/memory.ts';
 import { turns, until } from '../../support/turns.ts';
 import { bring, line, link, TestPost } from './post-network.ts';
@@ -76,7 +76,7 @@ suite('a letter that is passed on', () => {
     for (const neighbour of [one, other]) neighbour.relay = () => undefined;
     const areAsked = (): boolean => one.requests.length === 1 && other.requests.length === 1;
     const say = (from: TestPost, answer: Data, hash = hashOf(one)): void =>
-      from.post.channels.get(b.id)!.answerRelay(hash, answer);
+      from.post.neighbours.get(b.id)!.answerRelay(hash, answer);
     return { a, b, one, other, state, brought, areAsked, say };
   }
 
@@ -113,17 +113,17 @@ suite('a letter that is passed on', () => {
   test('is not waited for any more where a neighbour has left, or does not take it', async () => {
     const { b, one, other, state, areAsked } = scene();
     await until(areAsked, 'both have it');
-    b.post.closed(b.post.channels.get(one.id)!);
+    b.post.closed(b.post.neighbours.get(one.id)!);
     await turns();
     assert.equal(state.answer, 'none yet');
-    b.post.closed(b.post.channels.get(other.id)!);
+    b.post.closed(b.post.neighbours.get(other.id)!);
     await turns();
     assert.equal(state.answer, null);
   });
 
   test('does not come back to this node when it fails to be taken', async () => {
     const [a, b, c] = line(runtime, 3) as [TestPost, TestPost, TestPost];
-    const toC = b.post.channels.get(c.id)!;
+    const toC = b.post.neighbours.get(c.id)!;
     toC.relay = () => {
       throw new Error('it is closed');
     };
@@ -138,10 +138,10 @@ suite('a letter that is passed on', () => {
 
   test('and its answer arrives also when the neighbour answers before it says that it takes it', async () => {
     const [a, b, c] = line(runtime, 3) as [TestPost, TestPost, TestPost];
-    const toC = b.post.channels.get(c.id)!;
+    const toC = b.post.neighbours.get(c.id)!;
     const relay = toC.relay.bind(toC);
-    toC.relay = async (shared, timeoutMs) => {
-      const isTaken = await relay(shared, timeoutMs);
+    toC.relay = async (letter, timeoutMs) => {
+      const isTaken = await relay(letter, timeoutMs);
       await until(() => c.mail.length === 1, 'it has arrived');
       await turns();
       return isTaken;
@@ -162,7 +162,7 @@ suite('a letter that is passed on', () => {
 });
 
 suite('a letter that is over', () => {
-  const channel = { hasLink: true, relay: async () => true } as unknown as SecureChannel;
+  const neighbour = { hasLink: true, relay: async () => true } as unknown as Neighbour;
   const { notary } = new TestPost(runtime);
   const letterOf = (bytes: number) => notary.sign('letter', new Uint8Array(bytes), Identity.generate().id);
   const small = letterOf(80);
@@ -173,18 +173,18 @@ suite('a letter that is over', () => {
   test('is forgotten', async (t) => {
     const left = t.mock.method(Errand.prototype, 'left');
     const errands = new Errands();
-    const running = errands.run(optionsOf(), [channel]);
-    errands.left(channel);
+    const running = errands.run(optionsOf(), [neighbour]);
+    errands.left(neighbour);
     assert.equal(left.mock.callCount(), 1, 'it is still there');
     await running;
-    errands.left(channel);
+    errands.left(neighbour);
     assert.equal(left.mock.callCount(), 1);
   });
 
   test('or that all neighbours have, takes no memory for what it says', async () => {
     const give = async (): Promise<Errand> => {
       const errand = new Errand(optionsOf(undefined, letterOf(8 * MiB)));
-      await errand.giveTo([{ ...channel, roomForLarge: async () => {} } as unknown as SecureChannel]);
+      await errand.giveTo([{ ...neighbour, roomForLarge: async () => {} } as unknown as Neighbour]);
       return errand;
     };
     const before = heldBytes();
@@ -198,13 +198,13 @@ suite('a letter that is over', () => {
   test('takes no more answers', async () => {
     let answers = 0;
     const errand = new Errand(optionsOf(() => void answers++));
-    await errand.giveTo([channel]);
+    await errand.giveTo([neighbour]);
     errand.end();
-    await errand.answered('late', channel);
+    await errand.answered('late', neighbour);
     assert.equal(answers, 0);
     const again = new Errand(optionsOf(() => void answers++));
-    await again.giveTo([channel]);
-    await again.answered('in time', channel);
+    await again.giveTo([neighbour]);
+    await again.answered('in time', neighbour);
     assert.equal(answers, 1);
   });
 });

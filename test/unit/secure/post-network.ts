@@ -1,18 +1,19 @@
-import {
-  encodeFor,
-  type SharedRequest,
-  sharedOptionsOf,
-  shareRequest,
-} from '../../../src/channel/send/shared-encoding.ts';
 import { type Data, Identity, type PeerloomError, type Runtime } from '../../../src/index.ts';
 import { ErrandPlaces } from '../../../src/secure/errand-places.ts';
 import { Hearing } from '../../../src/secure/hearing.ts';
 import { encryptionKeysOf, HpkeOpener } from '../../../src/secure/hpke.ts';
+import type { Neighbour, OutgoingLetter } from '../../../src/secure/neighbour.ts';
 import { Notary } from '../../../src/secure/notary.ts';
 import { PeerTurns } from '../../../src/secure/peer-turns.ts';
 import { type Mail, PostOffice } from '../../../src/secure/post-office.ts';
-import { type RelayRequest, relayRequestOf } from '../../../src/secure/relay-messages.ts';
-import type { SecureChannel } from '../../../src/secure/secure-channel.ts';
+import {
+  dataOf,
+  encodeSecureFrame,
+  type RelayRequest,
+  readSecureFrame,
+  relayRequestOf,
+  SecureFrameKind,
+} from '../../../src/secure/secure-frames.ts';
 import { decodePayload, encodePayload } from '../../../src/wire/payloads/payload.ts';
 
 let now = 1_700_000_000_000;
@@ -85,7 +86,7 @@ export class TestLink {
   /** Resolves when the link has room for something large. */
   room: () => Promise<void> = () => Promise.resolve();
   back: Promise<void> = Promise.resolve();
-  readonly channel: SecureChannel;
+  readonly neighbour: Neighbour;
   /** How long this link was asked to wait for each answer. */
   readonly timeouts: number[] = [];
   /** What was answered over it to letters that came over it. */
@@ -97,7 +98,7 @@ export class TestLink {
     const bringer = { id: to.id, source: to.id, isEncrypted: true };
     const { notary, runtime, turns } = from;
     const onRefused = (error: unknown): void => void from.refused.push((error as PeerloomError).code);
-    this.channel = {
+    this.neighbour = {
       hearing: new Hearing({
         ...{ ownId: from.id, bringer, notary, runtime, turns },
         ...{ onRefused, onDuplicate: () => {} },
@@ -116,30 +117,33 @@ export class TestLink {
       roomForLarge: () => link.room(),
       drained: () => Promise.resolve(),
       refuse: onRefused,
-      exchange: async (kind: string, mail: Data) => {
-        const question = from.notary.sign(kind, mail, to.id);
-        return to.post.answer(to.notary.examine(question, link.other.channel.bringer), link.other.channel);
+      ask: async (mail: Data) => {
+        const question = from.notary.sign('ask', mail, to.id);
+        return to.post.answer(
+          to.notary.examine(question, link.other.neighbour.bringer),
+          link.other.neighbour,
+        );
       },
-      relay: async (shared: SharedRequest, timeoutMs: number) => {
+      relay: async ({ frame }: OutgoingLetter, timeoutMs: number) => {
         link.timeouts.push(timeoutMs);
-        return link.#carry(from, to, dataOf(shared));
+        return link.#carry(from, to, frame);
       },
       answerRelay: (hash: string, answer: Data) => {
         link.answers.push(answer);
-        void to.post.answered({ hash, answer: overTheWire(answer) }, link.other.channel);
+        void to.post.answered({ hash, answer: overTheWire(answer) }, link.other.neighbour);
       },
-    } as unknown as SecureChannel;
+    } as unknown as Neighbour;
   }
 
-  async #carry(from: TestPost, to: TestPost, data: Data): Promise<boolean> {
-    const request = relayRequestOf(data)!;
+  async #carry(from: TestPost, to: TestPost, frame: Uint8Array): Promise<boolean> {
+    const request = relayRequestOf(dataOf(readSecureFrame(frame), maxContainers));
     to.requests.push(request);
     const { relay } = to;
-    if (relay === undefined) return to.post.relay(request, this.other.channel);
+    if (relay === undefined) return to.post.relay(request, this.other.neighbour);
     const { hash } = request.letter as { readonly hash: string };
     void (async () => {
       const answer = await relay(request, from);
-      if (answer !== undefined) this.other.channel.answerRelay(hash, answer);
+      if (answer !== undefined) this.other.neighbour.answerRelay(hash, answer);
     })();
     return true;
   }
@@ -149,8 +153,8 @@ export class TestLink {
 export function link(one: TestPost, other: TestPost): readonly [TestLink, TestLink] {
   const links = [new TestLink(one, other), new TestLink(other, one)] as const;
   [links[0].other, links[1].other] = [links[1], links[0]];
-  one.post.opened(links[0].channel);
-  other.post.opened(links[1].channel);
+  one.post.opened(links[0].neighbour);
+  other.post.opened(links[1].neighbour);
   return links;
 }
 
@@ -161,7 +165,7 @@ export async function bring(
   letter: unknown,
   budgetMs: unknown = 5_000,
 ): Promise<Data | undefined> {
-  const back = to.post.channels.get(from.id)! as unknown as {
+  const back = to.post.neighbours.get(from.id)! as unknown as {
     answerRelay: (hash: string, answer: Data) => void;
   };
   const { answerRelay } = back;
@@ -170,8 +174,9 @@ export async function bring(
     if (hash === (letter as { hash?: unknown } | null)?.hash) answered.resolve(answer);
     answerRelay(hash, answer);
   };
-  const channel = from.post.channels.get(to.id)!;
-  const isTaken = await channel.relay(shareRequest({ relay: letter, budgetMs }, maxContainers), 5_000);
+  const neighbour = from.post.neighbours.get(to.id)!;
+  const frame = encodeSecureFrame(SecureFrameKind.relay, { letter, budgetMs } as Data);
+  const isTaken = await neighbour.relay({ hash: '', frame }, 5_000);
   return isTaken ? answered.promise : undefined;
 }
 
@@ -185,11 +190,5 @@ export function line(runtime: Runtime, count: number): TestPost[] {
 /** As it arrives: nothing is shared with the sender. */
 function overTheWire(data: Data): Data {
   const { format, body } = encodePayload(data);
-  return decodePayload(format, body.slice());
-}
-
-function dataOf(shared: SharedRequest): Data {
-  const receiver = { maxMessageBytes: 2 ** 24, compressions: [], maxContainers };
-  const { format, body } = encodeFor(receiver, shared.data, sharedOptionsOf(shared.optionsWith({})));
   return decodePayload(format, body.slice());
 }

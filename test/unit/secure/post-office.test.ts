@@ -161,7 +161,7 @@ suite('a relay', () => {
       const answer = (await bring(mallory, bob, letter)) as { readonly data: object };
       return { ...answer, data: { ...answer.data, sealed: new Uint8Array(80) } } as Data;
     };
-    const toAlice = carol.post.channels.get(alice.id)!;
+    const toAlice = carol.post.neighbours.get(alice.id)!;
     const answerRelay = toAlice.answerRelay.bind(toAlice);
     toAlice.answerRelay = (hash, answer) => {
       answers.push(answer);
@@ -307,10 +307,10 @@ suite('large letters', () => {
     for (let count = 0; count < 5; count++) {
       const neighbour = new TestPost(runtime);
       const [there] = link(b, neighbour);
-      const relay = there.channel.relay.bind(there.channel);
-      there.channel.relay = (shared, timeoutMs) => {
-        given.add(shared);
-        return relay(shared, timeoutMs);
+      const relay = there.neighbour.relay.bind(there.neighbour);
+      there.neighbour.relay = (letter, timeoutMs) => {
+        given.add(letter.frame);
+        return relay(letter, timeoutMs);
       };
     }
     await assert.rejects(a.post.ask(Identity.generate().id, mail(large), 5_000), noRoute);
@@ -319,7 +319,7 @@ suite('large letters', () => {
 
   test('are not kept for those who take them and never say what became of them', async () => {
     const [a, b, silent] = line(runtime, 3) as [TestPost, TestPost, TestPost];
-    const [fromA, toSilent] = [a, silent].map(({ id }) => b.post.channels.get(id)!);
+    const [fromA, toSilent] = [a, silent].map(({ id }) => b.post.neighbours.get(id)!);
     let taken = 0;
     toSilent!.relay = async () => {
       taken += 1;
@@ -381,23 +381,23 @@ suite('a link that is lost for a while', () => {
 });
 
 suite('neighbours', () => {
-  test('a channel that closes does not take away the one that took its place', async () => {
+  test('a neighbour that leaves does not take away the one that took its place', async () => {
     const [a, b] = line(runtime, 2) as [TestPost, TestPost];
-    const older = a.post.channels.get(b.id)!;
+    const older = a.post.neighbours.get(b.id)!;
     const [newer] = link(a, b);
     a.post.closed(older);
-    assert.equal(a.post.channels.get(b.id), newer.channel);
+    assert.equal(a.post.neighbours.get(b.id), newer.neighbour);
     assert.deepEqual(await a.post.askSealed(b.id, mail(1), 5_000), { echo: 1 });
-    a.post.closed(newer.channel);
-    assert.equal(a.post.channels.size, 0);
+    a.post.closed(newer.neighbour);
+    assert.equal(a.post.neighbours.size, 0);
     await assert.rejects(a.post.askSealed(b.id, mail(1), 5_000), withCode('ERR_NOT_CONNECTED'));
   });
 
   test('a stream is opened to the first that has an encrypted link', async () => {
     const [a, b] = line(runtime, 2) as [TestPost, TestPost];
     const opened: unknown[] = [];
-    const channel = a.post.channels.get(b.id)! as unknown as { fetchStream: unknown };
-    channel.fetchStream = async (data: Data, { timeoutMs }: { timeoutMs: number }) =>
+    const neighbour = a.post.neighbours.get(b.id)! as unknown as { fetchStream: unknown };
+    neighbour.fetchStream = async (data: Data, { timeoutMs }: { timeoutMs: number }) =>
       void opened.push([data, timeoutMs]);
     const stranger = Identity.generate().id;
     await a.post.openStream([stranger, b.id], 'a chunk', 7_000);
@@ -406,7 +406,7 @@ suite('neighbours', () => {
     const plain = new TestPost(runtime);
     const [toPlain] = link(a, plain);
     toPlain.isEncrypted = false;
-    Object.assign(toPlain.channel, { fetchStream: assert.fail });
+    Object.assign(toPlain.neighbour, { fetchStream: assert.fail });
     assert.equal(await a.post.openStream([plain.id], 'a chunk', 7_000), undefined);
     await a.post.openStream([plain.id, b.id], 'another one', 7_000);
     assert.equal(opened.length, 2);

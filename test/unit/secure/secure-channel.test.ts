@@ -1,17 +1,14 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { Channel, ChannelHandler, RemoteNode } from '../../../src/channel/channel.ts';
-import { shareRequest } from '../../../src/channel/send/shared-encoding.ts';
 import type { ChannelStream } from '../../../src/channel/streams/stream.ts';
 import { type Data, Identity, type Runtime, systemRuntime } from '../../../src/index.ts';
 import type { Envelope } from '../../../src/secure/envelope.ts';
 import { Notary } from '../../../src/secure/notary.ts';
 import { PeerTurns } from '../../../src/secure/peer-turns.ts';
-import type { RelayAnswer, RelayRequest } from '../../../src/secure/relay-messages.ts';
 import { SecureChannel } from '../../../src/secure/secure-channel.ts';
 import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { withCode } from '../../support/errors.ts';
-import { turns } from '../../support/turns.ts';
 import { wallNow } from './post-network.ts';
 
 const alice = Identity.generate();
@@ -32,7 +29,6 @@ function open(remote: Partial<RemoteNode> = {}, runtime: Runtime = stillRuntime)
   const told: string[] = [];
   const asked: { readonly question: Envelope; readonly answer: (data: unknown) => void }[] = [];
   const sent: Data[] = [];
-  const relayed: (RelayRequest | RelayAnswer)[] = [];
   let inner!: ChannelHandler;
   const state = {
     fail: '',
@@ -80,15 +76,7 @@ function open(remote: Partial<RemoteNode> = {}, runtime: Runtime = stillRuntime)
     runtime,
     notary,
     turns: new PeerTurns(runtime),
-    onOpen: () => void told.push('open'),
-    onClosed: () => void told.push('closed'),
     onDuplicate: () => void told.push('duplicate'),
-    answer: async ({ data }) => (data === 'nothing' ? (undefined as never) : { answered: data }),
-    relay: async (request) => {
-      relayed.push(request);
-      return true;
-    },
-    relayed: async (answer) => void relayed.push(answer),
     serve: async ({ data }) => {
       told.push(`serve ${data}`);
       return true;
@@ -115,7 +103,7 @@ function open(remote: Partial<RemoteNode> = {}, runtime: Runtime = stillRuntime)
   /** What somebody signs for Alice, or for another one; `null`: for all. */
   const signed = (kind: string, data: Data, by = bob, to: string | null = alice.id): Data =>
     notaryOf(by).sign(kind, data, to ?? undefined) as unknown as Data;
-  return { secure, inner, state, drains, told, asked, sent, relayed, signed, notary };
+  return { secure, inner, state, drains, told, asked, sent, signed, notary };
 }
 
 const nameOf = (id: string): string => (id === bob.id ? 'bob' : id === carol.id ? 'carol' : 'another');
@@ -157,45 +145,30 @@ suite('what a neighbour says', () => {
   test('as a request is answered, signed, for the neighbour alone', async () => {
     const { inner, signed, told } = open();
     const bobs = notaryOf(bob);
-    for (const [kind, expected] of [
-      ['request', { echo: 'hello' }],
-      ['ask', { answered: 'hello' }],
-    ] as const) {
-      const question = signed(kind, 'hello') as unknown as Envelope;
-      const response = await inner.request(question as unknown as Data);
-      const {
-        author,
-        to,
-        kind: of,
-        data,
-      } = bobs.examine(response as Data, {
-        id: alice.id,
-        source: 'alice',
-        isEncrypted: true,
-      });
-      assert.deepEqual([author, to, of], [alice.id, bob.id, 'response']);
-      assert.deepEqual(data, { question: question.id, answer: expected });
-      assert.equal(await inner.request(signed(kind, 'nothing')), undefined);
-    }
+    const question = signed('request', 'hello') as unknown as Envelope;
+    const response = await inner.request(question as unknown as Data);
+    const bringer = { id: alice.id, source: 'alice', isEncrypted: true };
+    const { author, to, kind, data } = bobs.examine(response as Data, bringer);
+    assert.deepEqual([author, to, kind], [alice.id, bob.id, 'response']);
+    assert.deepEqual(data, { question: question.id, answer: { echo: 'hello' } });
+    assert.equal(await inner.request(signed('request', 'nothing')), undefined);
     assert.deepEqual(told, []);
   });
 
   test('as a request in the name of another is refused', async () => {
     const { inner, told, signed } = open();
-    for (const kind of ['request', 'ask']) {
-      await assert.rejects(
-        async () => inner.request(signed(kind, 'of carol', carol)),
-        withCode('ERR_SIGNATURE_INVALID'),
-      );
-      await assert.rejects(
-        async () => inner.request(signed(kind, 'for carol', bob, carol.id)),
-        withCode('ERR_NOT_ADDRESSEE'),
-      );
-    }
-    for (const kind of ['message', 'response', 'stream', 'fetch', 'relay']) {
+    await assert.rejects(
+      async () => inner.request(signed('request', 'of carol', carol)),
+      withCode('ERR_SIGNATURE_INVALID'),
+    );
+    await assert.rejects(
+      async () => inner.request(signed('request', 'for carol', bob, carol.id)),
+      withCode('ERR_NOT_ADDRESSEE'),
+    );
+    for (const kind of ['message', 'response', 'stream', 'fetch', 'ask', 'letter']) {
       await assert.rejects(async () => inner.request(signed(kind, 1)), withCode('ERR_ENVELOPE_INVALID'));
     }
-    assert.equal(told.length, 9);
+    assert.equal(told.length, 8);
   });
 
   test('as a stream is handed to the user, or served; in the name of another it is refused', async () => {
@@ -214,31 +187,6 @@ suite('what a neighbour says', () => {
       'ERR_ENVELOPE_INVALID',
     ];
     assert.deepEqual(told, ['handle stream of bob', 'stream a film', 'serve chunks', ...invalid]);
-  });
-
-  test('that is to be passed on needs no signature of its own', async () => {
-    const { inner, relayed, told, signed } = open();
-    assert.equal(await inner.request({ relay: 'a letter', budgetMs: 1_000 }), true);
-    assert.equal(await inner.request({ relayed: 'hash', answer: 1 }), null);
-    assert.deepEqual(relayed, [
-      { letter: 'a letter', budgetMs: 900 },
-      { hash: 'hash', answer: 1 },
-    ]);
-    for (const data of [
-      { relay: 1 },
-      { budgetMs: 1 },
-      { relay: 1, budgetMs: '1' },
-      { relay: 1, budgetMs: 0 },
-      { relay: 1, budgetMs: -1 },
-      { relay: 1, budgetMs: Number.NaN },
-      { relayed: 1, answer: 1 },
-      { relayed: 'hash' },
-    ] as Data[]) {
-      await assert.rejects(async () => inner.request(data), withCode('ERR_ENVELOPE_INVALID'));
-    }
-    await assert.rejects(async () => inner.request(signed('relay', { letter: 1, budgetMs: 1 })));
-    assert.equal(relayed.length, 2);
-    assert.equal(told.length, 9);
   });
 });
 
@@ -282,7 +230,7 @@ suite('what a neighbour says that takes long to prove', () => {
     const closed = withCode('ERR_CONNECTION_CLOSED');
     assert.equal(await message, false);
     await Promise.all([assert.rejects(request, closed), assert.rejects(answer, closed)]);
-    assert.deepEqual(told, ['closed', 'closed undefined']);
+    assert.deepEqual(told, ['closed undefined']);
   });
 
   test('is not waited for until this side has been read', async () => {
@@ -448,37 +396,6 @@ suite('what this node asks a neighbour', () => {
   });
 });
 
-suite('what a neighbour is given to pass on', () => {
-  const request = shareRequest({ relay: 'a letter', budgetMs: 1_000 }, 1_000);
-
-  test('is taken when it says so, and in no other case', async () => {
-    const { secure, asked } = open();
-    for (const [answer, isTaken] of [
-      [true, true],
-      [false, false],
-      [null, false],
-      ['yes', false],
-    ] as const) {
-      const taken = secure.relay(request, 1_000);
-      const { question, answer: give } = asked.at(-1)!;
-      assert.equal(question, request.data);
-      give(answer);
-      assert.equal(await taken, isTaken);
-    }
-  });
-
-  test('is answered without a signature, as far as it can be reached', async () => {
-    const { secure, asked, state } = open();
-    secure.answerRelay('hash', { an: 'answer' });
-    assert.deepEqual(asked.at(-1)!.question, { relayed: 'hash', answer: { an: 'answer' } });
-    state.fail = 'at once';
-    secure.answerRelay('hash', null);
-    state.fail = 'later';
-    secure.answerRelay('hash', null);
-    await turns();
-  });
-});
-
 suite('a channel', () => {
   test('counts what is brought against its address, and against the node where an address costs nothing', () => {
     const address = (host: string) => ({ scheme: undefined, host, port: 1 });
@@ -496,77 +413,22 @@ suite('a channel', () => {
     assert.equal(open({ security: plain }).secure.bringer.isEncrypted, false);
   });
 
-  test('is registered when it opens and taken off when it closes, and tells what may be lost of the user alone', () => {
+  test('tells, when it closes, what may be lost of the user alone', () => {
     const { inner, told, signed } = open();
     inner.connected();
     const kept = [
       signed('message', 'a message'),
       signed('request', { a: 1 }),
-      signed('ask', 'of the node'),
       signed('response', 'an answer'),
-      { relay: signed('letter', 'a letter'), budgetMs: 1 },
     ] as Data[];
     inner.closed({ code: 'lost', message: 'it broke', by: 'link' }, () => kept);
     inner.closed({ code: 'lost', message: 'it broke', by: 'link' }, () => undefined);
     inner.closed({ code: 'lost', message: 'it broke', by: 'link' });
-    const opened = ['open', 'connected', 'closed', 'closed ["a message",{"a":1}]'];
-    assert.deepEqual(told, [...opened, 'closed', 'closed undefined', 'closed', 'closed undefined']);
-  });
-
-  test('has room for something large when little waits, and the one before is done', async () => {
-    const { secure, drains } = open();
-    const order: number[] = [];
-    const first = Promise.withResolvers<void>();
-    void secure.roomForLarge(first.promise).then(() => order.push(1));
-    void secure.roomForLarge(Promise.resolve()).then(() => order.push(2));
-    await turns();
-    assert.deepEqual([order, drains.length], [[], 1]);
-    drains[0]!();
-    await turns();
-    assert.deepEqual([order, drains.length], [[1], 1]);
-    first.resolve();
-    await turns();
-    assert.deepEqual([order, drains.length], [[1], 2]);
-    drains[1]!();
-    await turns();
-    assert.deepEqual(order, [1, 2]);
-  });
-
-  test('is linked again when a ping comes back, one ping for all who wait', async () => {
-    const { secure, state } = open();
-    assert.equal(secure.hasLink, true);
-    await secure.linked();
-    assert.equal(state.pings, 0);
-    state.isSuspended = true;
-    assert.equal(secure.hasLink, false);
-    let linked = 0;
-    for (const _ of [1, 2]) void secure.linked().then(() => (linked += 1));
-    await turns();
-    assert.deepEqual([linked, state.pings], [0, 1]);
-    state.pong.resolve(1);
-    await turns();
-    assert.equal(linked, 2);
-    state.pong = Promise.withResolvers();
-    const closing = secure.linked();
-    assert.equal(state.pings, 2);
-    state.pong.reject(new Error('the connection closed'));
-    await closing;
-    state.isSuspended = false;
-    state.isOpen = false;
-    assert.equal(secure.hasLink, false, 'one that has closed has none');
-  });
-
-  test('waits with something large until its link is back', async () => {
-    const { secure, state, drains } = open();
-    state.isSuspended = true;
-    let hasRoom = false;
-    void secure.roomForLarge(Promise.resolve()).then(() => (hasRoom = true));
-    await turns();
-    assert.deepEqual([drains.length, hasRoom], [0, false]);
-    state.pong.resolve(1);
-    await turns();
-    drains[0]!();
-    await turns();
-    assert.equal(hasRoom, true);
+    assert.deepEqual(told, [
+      'connected',
+      'closed ["a message",{"a":1}]',
+      'closed undefined',
+      'closed undefined',
+    ]);
   });
 });

@@ -5,7 +5,7 @@ import type { Envelope } from '../../../src/secure/envelope.ts';
 import { sign } from '../../../src/secure/envelope.ts';
 import type { Errand, ErrandOptions } from '../../../src/secure/errand.ts';
 import type { Errands } from '../../../src/secure/errands.ts';
-import type { RelayRequest } from '../../../src/secure/relay-messages.ts';
+import type { RelayRequest } from '../../../src/secure/secure-frames.ts';
 import type { Steps } from '../../../src/secure/steps.ts';
 import { Surveys } from '../../../src/secure/surveys.ts';
 import { until } from '../../support/turns.ts';
@@ -78,7 +78,7 @@ suite('a survey', () => {
     const said = await survey(asker, 400);
     assert.ok(performance.now() - began < 60_000);
     assert.ok(!(mallory.id in said));
-    const toMallory = relay.post.channels.get(mallory.id)!;
+    const toMallory = relay.post.neighbours.get(mallory.id)!;
     toMallory.relay = () => Promise.reject(new Error('it has closed'));
     await honest();
     assert.deepEqual([asker.refused, relay.refused], [[], []]);
@@ -93,7 +93,7 @@ suite('a survey', () => {
       withheld.resolve((await bring(mallory, far, letter))!);
       return null;
     };
-    const toFar = relay.post.channels.get(far.id)!;
+    const toFar = relay.post.neighbours.get(far.id)!;
     const relayToFar = toFar.relay.bind(toFar);
     toFar.relay = async (shared, timeoutMs) => {
       await withheld.promise;
@@ -277,7 +277,7 @@ suite('a neighbour that answers a survey', () => {
     const begin = (work: Steps<void>): void => {
       while (!work.next().done) steps += 1;
     };
-    const channel = { remote: { id: 'mallory' }, hearing: { begin } };
+    const neighbour = { remote: { id: 'mallory' }, hearing: { begin } };
     const surveys = new Surveys({
       ...{ ownId, notary, runtime, maxBytes: 1_000_000 },
       ...{ neighbours: () => [], carriers: () => [] },
@@ -285,7 +285,7 @@ suite('a neighbour that answers a survey', () => {
         run: ({ letter, onAnswer }: ErrandOptions) => {
           const sybils = Array.from({ length: 60 }, () => Identity.generate());
           const answer = sybils.map((sybil) => statementOf(sybil, letter as unknown as Data));
-          return onAnswer(answer as unknown as Data, channel as never, errand as Errand);
+          return onAnswer(answer as unknown as Data, neighbour as never, errand as Errand);
         },
       } as unknown as Errands,
     });

@@ -1,15 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { type Data, Identity, Node, type NodeConnection } from '../../../../src/index.ts';
 import { sign } from '../../../../src/secure/envelope.ts';
+import { SecureFrames } from '../../../support/secure-frames.ts';
 
 /** A neighbour of a SecureNode that signs by hand whatever it likes. */
 export class SigningPeer extends Node {
   readonly identity: Identity;
+  readonly frames: SecureFrames;
   #victim: NodeConnection | undefined;
 
   constructor(identity = Identity.generate()) {
-    super('127.0.0.1', 0, { identity });
+    const frames = new SecureFrames();
+    super('127.0.0.1', 0, { identity, protocols: [frames] });
     this.identity = identity;
+    this.frames = frames;
   }
 
   async attack(port: number): Promise<void> {
@@ -23,7 +27,7 @@ export class SigningPeer extends Node {
 
   /** Asks what SecureNodes ask each other. @returns the answer. */
   async ask(topic: string, data: Data): Promise<Data> {
-    const response = await this.victim.request(this.signed('ask', { topic, data }));
+    const { data: response } = await this.frames.ask(this.victim.id, this.signed('ask', { topic, data }));
     return (response as unknown as { readonly data: { readonly answer: Data } }).data.answer;
   }
 

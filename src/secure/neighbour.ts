@@ -1,0 +1,323 @@
+import type { ProtocolPeer } from '../api/protocol.ts';
+import type { Data } from '../base/data.ts';
+import { PeerloomError } from '../base/errors.ts';
+import type { Limits } from '../base/limits.ts';
+import type { Runtime } from '../base/runtime.ts';
+import type { Handled, RemoteNode } from '../channel/channel.ts';
+import { PendingAnswers, type WaitOptions } from '../channel/pending.ts';
+import type { ChannelStream } from '../channel/streams/stream.ts';
+import { goodbye } from '../wire/frames/goodbye.ts';
+import { isHash } from './digest.ts';
+import type { Envelope } from './envelope.ts';
+import { fieldsOf } from './fields.ts';
+import type { Hearing } from './hearing.ts';
+import type { Bringer, Notary } from './notary.ts';
+import type { SecureChannel } from './secure-channel.ts';
+import {
+  dataOf,
+  encodeSecureFrame,
+  invalid,
+  largeBytes,
+  type RelayAnswer,
+  type RelayRequest,
+  readSecureFrame,
+  relayAnswerOf,
+  relayRequestOf,
+  type SecureFrame,
+  SecureFrameKind,
+  unfoldedBeside,
+} from './secure-frames.ts';
+import type { Steps } from './steps.ts';
+import { WorkQueue } from './work-queue.ts';
+
+/** Hexadecimal digits. */
+const hashLength = 64;
+
+const text = new TextDecoder();
+
+export interface NeighbourOptions {
+  readonly notary: Notary;
+  readonly runtime: Runtime;
+  readonly limits: Limits;
+  /** Told of memory that is kept anew. */
+  readonly onGrowth: (bytes: number) => void;
+  /** Answers a question. What it rejects with, the neighbour is not told. */
+  readonly answer: (question: Envelope, neighbour: Neighbour) => Promise<Data>;
+  /** Takes what the neighbour wants passed on: false when nothing follows. */
+  readonly relay: (request: RelayRequest, neighbour: Neighbour) => Promise<boolean>;
+  /** Takes what the neighbour answers to something that it was to pass on. */
+  readonly relayed: (answer: RelayAnswer, neighbour: Neighbour) => Promise<void>;
+}
+
+/** A letter as frames carry it. */
+export interface OutgoingLetter {
+  readonly hash: string;
+  readonly frame: Uint8Array;
+}
+
+/** What this node and a neighbour say to each other as nodes, in frames of the protocol of SecureNodes. */
+export class Neighbour {
+  readonly #peer: ProtocolPeer;
+  readonly #channel: SecureChannel;
+  readonly #options: NeighbourOptions;
+  readonly #work: WorkQueue;
+  readonly #answers: PendingAnswers<Data>;
+  /** Told whether the neighbour passes a letter on, by its hash. */
+  readonly #given = new Map<string, (isTaken: boolean) => void>();
+  /** The large things that wait for room, one after another. */
+  #lane: Promise<void> = Promise.resolve();
+  #linkBack: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(peer: ProtocolPeer, channel: SecureChannel, options: NeighbourOptions) {
+    const { limits, onGrowth, runtime } = options;
+    this.#peer = peer;
+    this.#channel = channel;
+    this.#options = options;
+    this.#answers = new PendingAnswers(runtime);
+    this.#work = new WorkQueue({
+      maxJobs: limits.maxRequests,
+      maxBytes: limits.unhandledMaxBytes,
+      onGrowth,
+    });
+  }
+
+  get remote(): RemoteNode {
+    return this.#channel.remote;
+  }
+
+  get bringer(): Bringer {
+    return this.#channel.bringer;
+  }
+
+  get hearing(): Hearing {
+    return this.#channel.hearing;
+  }
+
+  /** What is sent need not wait for another link. */
+  get hasLink(): boolean {
+    return this.#channel.isOpen && !this.#channel.isSuspended;
+  }
+
+  /** What its frames take beside their bytes. */
+  get heldBytes(): number {
+    return this.#work.heldBytes;
+  }
+
+  /** They take more than there is. */
+  shed(): void {
+    this.#channel.close(goodbye('overload'));
+  }
+
+  /** Asks, and gives the answer once it is proven. */
+  ask(data: Data, options?: WaitOptions): Promise<Data> {
+    const question = this.#options.notary.sign('ask', data, this.remote.id);
+    const asked = this.#answers.ask('request', options, (number) =>
+      this.#send(encodeSecureFrame(SecureFrameKind.question, question as unknown as Data, number)),
+    );
+    return asked.then((answer) => this.#channel.answerTo(question, answer));
+  }
+
+  /**
+   * Has the neighbour pass a letter on. It proves itself, so nothing else is signed.
+   *
+   * @returns whether an answer follows, or has come.
+   */
+  relay({ hash, frame }: OutgoingLetter, timeoutMs: number): Promise<boolean> {
+    this.#send(frame);
+    return new Promise((resolve) => {
+      const settle = (isTaken: boolean): void => {
+        this.#given.delete(hash);
+        timer.cancel();
+        resolve(isTaken);
+      };
+      const timer = this.#options.runtime.setTimeout(() => settle(false), timeoutMs);
+      this.#given.set(hash, settle);
+    });
+  }
+
+  /** Answers what the neighbour brought, if it can be reached. */
+  answerRelay(hash: string, answer: Data): void {
+    this.#tell(SecureFrameKind.relayed, { hash, answer });
+  }
+
+  /** Opens a stream that the node on the other side answers, not its user. */
+  fetchStream(data: Data, options?: WaitOptions): Promise<ChannelStream> {
+    return this.#channel.fetchStream(data, options);
+  }
+
+  /** Resolves when little waits to go out. */
+  drained(): Promise<void> {
+    return this.#channel.drained();
+  }
+
+  /** Resolves when the neighbour can be reached again, or the connection has closed. */
+  linked(): Promise<void> {
+    if (this.hasLink) return Promise.resolve();
+    // The answer to a ping is the first sign of it.
+    const done = (): void => {
+      this.#linkBack = undefined;
+    };
+    this.#linkBack ??= this.#channel.ping({ timeoutMs: Number.POSITIVE_INFINITY }).then(done, done);
+    return this.#linkBack;
+  }
+
+  /**
+   * Resolves when little waits to go out, and everybody who asked for that before is done: what has left this process
+   * may still fill the link, and whatever else the neighbour is to hear waits behind it.
+   *
+   * @param done until then nobody else has room.
+   */
+  roomForLarge(done: Promise<void>): Promise<void> {
+    const room = this.#lane.then(() => this.linked()).then(() => this.#channel.drained());
+    this.#lane = room.then(() => done);
+    return room;
+  }
+
+  /** Runs the user's handlers of a message. */
+  hand(envelope: Envelope): Handled {
+    return this.#channel.hand(envelope);
+  }
+
+  /** Tells the user of what was not let through, and counts it. */
+  refuse(error: Error): void {
+    this.#channel.refuse(error);
+  }
+
+  /**
+   * Takes a frame. What the neighbour asks for is done side by side with what it asked before, within bounds.
+   *
+   * @returns a promise for the end of the work. Rejects with what ends the connection.
+   */
+  take(bytes: Uint8Array): void | Promise<void> {
+    let frame: SecureFrame;
+    try {
+      frame = readSecureFrame(bytes);
+    } catch (error) {
+      return this.refuse(error as Error);
+    }
+    switch (frame.kind) {
+      case SecureFrameKind.taken:
+        return this.#onTaken(frame);
+      case SecureFrameKind.answer:
+      case SecureFrameKind.failure:
+        return this.#onAnswer(frame);
+    }
+    return this.#work.add({ bytes: () => unfoldedBeside(frame), run: () => this.#do(frame) });
+  }
+
+  /** Nothing more comes of the neighbour, and nothing can be sent to it. */
+  close(): void {
+    this.#isClosed = true;
+    this.#work.close();
+    for (const settle of [...this.#given.values()]) settle(false);
+    this.#answers.failAll(connectionClosed);
+  }
+
+  #onTaken({ body }: SecureFrame): void {
+    this.#given.get(text.decode(body.subarray(0, hashLength)))?.(true);
+  }
+
+  /** Answers that nobody waits for are not even decoded. */
+  #onAnswer(frame: SecureFrame): void {
+    const { kind, number } = frame;
+    if (!this.#answers.has(number)) return;
+    try {
+      if (kind === SecureFrameKind.failure) throw failed();
+      this.#answers.answer(number, this.#dataOf(frame));
+    } catch (error) {
+      this.#answers.fail(number, error as PeerloomError);
+    }
+  }
+
+  async #do(frame: SecureFrame): Promise<void> {
+    try {
+      switch (frame.kind) {
+        case SecureFrameKind.relay:
+          return await this.#onRelay(frame);
+        case SecureFrameKind.relayed:
+          return await this.#onRelayed(frame);
+        case SecureFrameKind.question:
+          return await this.#onQuestion(frame);
+      }
+      await this.#read(frame, () => {
+        throw invalid(`there is no frame of the kind ${frame.kind}`);
+      });
+    } catch {
+      // The user has been told.
+    }
+  }
+
+  async #onRelay(frame: SecureFrame): Promise<void> {
+    const request = await this.#read(frame, relayRequestOf);
+    const { hash } = fieldsOf(request.letter);
+    const isTaken = await this.#options.relay(request, this);
+    if (!isHash(hash)) return;
+    if (isTaken) this.#tell(SecureFrameKind.taken, hash);
+    else this.answerRelay(hash, null);
+  }
+
+  async #onRelayed(frame: SecureFrame): Promise<void> {
+    const answer = await this.#read(frame, relayAnswerOf);
+    this.#given.get(answer.hash)?.(true);
+    await this.#options.relayed(answer, this);
+  }
+
+  async #onQuestion(frame: SecureFrame): Promise<void> {
+    const { number } = frame;
+    try {
+      this.#send(encodeSecureFrame(SecureFrameKind.answer, await this.#answerTo(frame), number));
+    } catch (error) {
+      // Who does not read what it asks for is not heard any further.
+      if ((error as PeerloomError).code === 'ERR_QUEUE_FULL') this.shed();
+      else this.#tell(SecureFrameKind.failure, null, number);
+    }
+  }
+
+  async #answerTo(frame: SecureFrame): Promise<Data> {
+    const data = await this.#read(frame, (read) => read);
+    const question = await this.hearing.examine(data, ['ask']);
+    const answer = await this.#options.answer(question, this);
+    const response = this.#options.notary.sign('response', { question: question.id, answer }, this.remote.id);
+    return response as unknown as Data;
+  }
+
+  /** Decodes in this neighbour's share of the time. What cannot be read is refused. */
+  #read<Result>(frame: SecureFrame, read: (data: Data) => Result): Result | Promise<Result> {
+    const { hearing } = this;
+    const work = this.#reading(frame, read);
+    return frame.body.length > largeBytes ? hearing.beginInTurn(work) : hearing.begin(work);
+  }
+
+  // biome-ignore lint/correctness/useYield: one step is all of it.
+  *#reading<Result>(frame: SecureFrame, read: (data: Data) => Result): Steps<Result> {
+    return read(this.#dataOf(frame));
+  }
+
+  #dataOf(frame: SecureFrame): Data {
+    return dataOf(frame, this.#options.limits.maxContainers);
+  }
+
+  /** Says what the neighbour need not hear. */
+  #tell(kind: SecureFrameKind, data: Data, number?: number): void {
+    try {
+      this.#send(encodeSecureFrame(kind, data, number));
+    } catch {
+      // The connection has closed, or takes no more.
+    }
+  }
+
+  /** @throws PeerloomError `ERR_CONNECTION_CLOSED`, and those of {@link ProtocolPeer.send}. */
+  #send(bytes: Uint8Array): void {
+    if (this.#isClosed) throw connectionClosed();
+    this.#peer.send(bytes);
+  }
+}
+
+function failed(): PeerloomError {
+  return new PeerloomError('ERR_HANDLER', 'the other side failed to answer this request');
+}
+
+function connectionClosed(): PeerloomError {
+  return new PeerloomError('ERR_CONNECTION_CLOSED', 'the connection has closed');
+}

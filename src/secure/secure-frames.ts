@@ -1,0 +1,111 @@
+import type { Data } from '../base/data.ts';
+import { PeerloomError } from '../base/errors.ts';
+import { decodePayload, encodePayload, unfoldedBytes } from '../wire/payloads/payload.ts';
+import { isHash } from './digest.ts';
+import { fieldsOf } from './fields.ts';
+
+/** The protocol that SecureNodes speak beside messages. */
+export const secureProtocol = 'secure/1';
+
+/** What a frame of it is: its first byte. */
+export const SecureFrameKind = {
+  /** `{ letter, budgetMs }`: pass this on. `taken` or `relayed` follows. */
+  relay: 1,
+  /** The hash of a letter: the sender passes it on, and `relayed` may follow. */
+  taken: 2,
+  /** `{ hash, answer }`: what has become of a letter; `null`: this way leads nowhere. */
+  relayed: 3,
+  /** An envelope of the kind `ask`; `answer` or `failure` with its number follows. */
+  question: 4,
+  /** An envelope of the kind `response`. */
+  answer: 5,
+  /** There is no answer. */
+  failure: 6,
+} as const;
+export type SecureFrameKind = (typeof SecureFrameKind)[keyof typeof SecureFrameKind];
+
+/** A kind, the format of the payload, and the number that pairs question and answer. */
+const headerBytes = 6;
+
+/** What is longer is decoded in turns, and waits until the neighbour has taken everything sent before it. */
+export const largeBytes = 64 * 1024;
+
+/** What each hop leaves to the next one of the time that it was given. */
+const budgetShare = 0.9;
+const maxBudgetMs = 60_000;
+
+/** A frame as it arrived; its payload is not decoded yet. */
+export interface SecureFrame {
+  readonly kind: number;
+  readonly format: number;
+  readonly number: number;
+  readonly body: Uint8Array;
+}
+
+/** What a neighbour asks this node to pass on. It is not signed, since the letter proves itself. */
+export interface RelayRequest {
+  /** An envelope; nothing in it is proven yet. */
+  readonly letter: Data;
+  /** Milliseconds that this node may wait for answers. */
+  readonly budgetMs: number;
+}
+
+/** What has become of a letter that a neighbour was asked to pass on. It proves itself as well. */
+export interface RelayAnswer {
+  /** The hash of the letter. */
+  readonly hash: string;
+  /** Nothing in it is proven yet; `null`: this way leads nowhere. */
+  readonly answer: Data;
+}
+
+/** @throws TypeError when no payload can hold the data. */
+export function encodeSecureFrame(kind: SecureFrameKind, data: Data, number = 0): Uint8Array {
+  const { format, body } = encodePayload(data);
+  const bytes = new Uint8Array(headerBytes + body.length);
+  bytes[0] = kind;
+  bytes[1] = format;
+  new DataView(bytes.buffer).setUint32(2, number);
+  bytes.set(body, headerBytes);
+  return bytes;
+}
+
+/** @throws PeerloomError `ERR_ENVELOPE_INVALID`. */
+export function readSecureFrame(bytes: Uint8Array): SecureFrame {
+  if (bytes.length < headerBytes) throw invalid(`a frame of ${secureProtocol} has ${bytes.length} bytes`);
+  const number = new DataView(bytes.buffer, bytes.byteOffset).getUint32(2);
+  return { kind: bytes[0]!, format: bytes[1]!, number, body: bytes.subarray(headerBytes) };
+}
+
+/** What the payload takes once it is decoded, beside its bytes. */
+export function unfoldedBeside({ format, body }: SecureFrame): number {
+  return unfoldedBytes(format, body) - body.length;
+}
+
+/** @throws PeerloomError `ERR_MESSAGE_INVALID`. */
+export function dataOf({ format, body }: SecureFrame, maxContainers: number): Data {
+  return decodePayload(format, body, { maxContainers });
+}
+
+export function relayFrame(letter: Data, budgetMs: number): Uint8Array {
+  return encodeSecureFrame(SecureFrameKind.relay, { letter, budgetMs });
+}
+
+/** @throws PeerloomError `ERR_ENVELOPE_INVALID`. */
+export function relayRequestOf(data: Data): RelayRequest {
+  const { letter, budgetMs } = fieldsOf(data);
+  if (letter === undefined || typeof budgetMs !== 'number' || !(budgetMs > 0)) {
+    throw invalid('a neighbour asked to pass something on without a letter, or without time for it');
+  }
+  return { letter, budgetMs: Math.min(budgetMs, maxBudgetMs) * budgetShare };
+}
+
+/** @throws PeerloomError `ERR_ENVELOPE_INVALID`. */
+export function relayAnswerOf(data: Data): RelayAnswer {
+  const { hash, answer } = fieldsOf(data);
+  if (!isHash(hash) || answer === undefined) throw invalid('a neighbour answered no letter');
+  return { hash, answer };
+}
+
+export function invalid(message: string): PeerloomError {
+  return new PeerloomError('ERR_ENVELOPE_INVALID', message);
+}

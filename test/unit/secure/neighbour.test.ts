@@ -1,0 +1,481 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { resolveLimits } from '../../../src/base/limits.ts';
+import type { Channel, ChannelHandler, RemoteNode } from '../../../src/channel/channel.ts';
+import {
+  type Data,
+  Identity,
+  type Limits,
+  PeerloomError,
+  type ProtocolPeer,
+  type Runtime,
+  systemRuntime,
+} from '../../../src/index.ts';
+import type { Envelope } from '../../../src/secure/envelope.ts';
+import { Neighbour } from '../../../src/secure/neighbour.ts';
+import { Notary } from '../../../src/secure/notary.ts';
+import { PeerTurns } from '../../../src/secure/peer-turns.ts';
+import { SecureChannel } from '../../../src/secure/secure-channel.ts';
+import {
+  dataOf,
+  encodeSecureFrame,
+  type RelayAnswer,
+  type RelayRequest,
+  readSecureFrame,
+  relayFrame,
+  SecureFrameKind,
+} from '../../../src/secure/secure-frames.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
+import { withCode } from '../../support/errors.ts';
+import { turns } from '../../support/turns.ts';
+import { wallNow } from './post-network.ts';
+
+const alice = Identity.generate();
+const bob = Identity.generate();
+const carol = Identity.generate();
+
+/** The clock stands still, so that no share of a turn is used up on a slow machine. */
+const stillRuntime: Runtime = { ...systemRuntime, now: () => 0 };
+
+function notaryOf(identity: Identity): Notary {
+  const bounds = { timeWindowMs: 60_000, maxSeenMessages: 4_096 };
+  return new Notary({ identity, runtime: { ...systemRuntime, wallNow }, ...bounds });
+}
+
+const hash = 'ab'.repeat(32);
+
+interface Sent {
+  readonly kind: string;
+  readonly number: number;
+  readonly data: Data;
+}
+
+/** What Alice's node holds of Bob, of whom a test plays the part. */
+function open({ runtime = stillRuntime, limits = {} }: { runtime?: Runtime; limits?: Partial<Limits> } = {}) {
+  const notary = notaryOf(alice);
+  const told: string[] = [];
+  const sent: Sent[] = [];
+  const drains: (() => void)[] = [];
+  const state = {
+    /** What the next frame cannot be sent for. */
+    fail: undefined as Error | undefined,
+    isOpen: true,
+    isSuspended: false,
+    pings: 0,
+    pong: Promise.withResolvers<number>(),
+    isTaken: true,
+    answer: async (data: Data): Promise<Data> => ({ answered: data }),
+  };
+  const relayed: (RelayRequest | RelayAnswer)[] = [];
+  let inner!: ChannelHandler;
+  const channel = {
+    remote: { id: bob.id, security: { protocol: 'tls', encrypted: true, authenticated: true } } as RemoteNode,
+    get isOpen() {
+      return state.isOpen;
+    },
+    get isSuspended() {
+      return state.isSuspended;
+    },
+    start: (handler: ChannelHandler) => {
+      inner = handler;
+    },
+    drained: () => new Promise<void>((resolve) => drains.push(resolve)),
+    ping: () => {
+      state.pings += 1;
+      return state.pong.promise;
+    },
+    close: ({ code }: { code: string }) => told.push(`closed with ${code}`),
+  } as unknown as Channel;
+  const secure = new SecureChannel(channel, {
+    ownId: alice.id,
+    runtime,
+    notary,
+    turns: new PeerTurns(runtime),
+    onDuplicate: () => {},
+    serve: async () => true,
+    handle: (envelope, run) => run(envelope.data),
+  });
+  secure.start({
+    message: (data: Data) => told.push(`message ${data}`) > 0,
+    rejected: (error: { code?: string }) => void told.push(error.code!),
+    closed: () => {},
+  } as unknown as ChannelHandler);
+  const peer = {
+    id: bob.id,
+    send: (bytes: Uint8Array) => {
+      const { fail } = state;
+      state.fail = undefined;
+      if (fail !== undefined) throw fail;
+      const frame = readSecureFrame(bytes);
+      const kind = Object.entries(SecureFrameKind).find(([, value]) => value === frame.kind)![0];
+      sent.push({ kind, number: frame.number, data: dataOf(frame, 1_000) });
+      return true;
+    },
+  } as unknown as ProtocolPeer;
+  const neighbour = new Neighbour(peer, secure, {
+    notary,
+    runtime,
+    limits: resolveLimits(limits),
+    onGrowth: () => {},
+    answer: ({ data }) => state.answer(data),
+    relay: async (request) => {
+      relayed.push(request);
+      return state.isTaken;
+    },
+    relayed: async (answer) => void relayed.push(answer),
+  });
+  const signed = (kind: string, data: Data, by = bob, to = alice.id): Data =>
+    notaryOf(by).sign(kind, data, to) as unknown as Data;
+  const take = (kind: SecureFrameKind, data: Data, number?: number) =>
+    neighbour.take(encodeSecureFrame(kind, data, number));
+  const close = (): void => {
+    neighbour.close();
+    inner.closed({ code: 'lost', message: 'it broke', by: 'link' });
+  };
+  return { neighbour, state, drains, told, sent, relayed, signed, take, close };
+}
+
+suite('a question of a neighbour', () => {
+  test('is answered, signed, for the neighbour alone', async () => {
+    const { take, sent, told, signed } = open();
+    const question = signed('ask', 'hello') as unknown as Envelope;
+    await take(SecureFrameKind.question, question as unknown as Data, 7);
+    const [{ kind, number, data }] = sent as [Sent];
+    assert.deepEqual([kind, number], ['answer', 7]);
+    const bringer = { id: alice.id, source: 'alice', isEncrypted: true };
+    const response = notaryOf(bob).examine(data, bringer);
+    assert.deepEqual([response.author, response.to, response.kind], [alice.id, bob.id, 'response']);
+    assert.deepEqual(response.data, { question: question.id, answer: { answered: 'hello' } });
+    assert.deepEqual(told, []);
+  });
+
+  test('in the name of another, of another kind or from before is refused, and fails', async () => {
+    const { take, sent, told, signed } = open();
+    const twice = signed('ask', 'twice');
+    await take(SecureFrameKind.question, twice, 0);
+    sent.length = 0;
+    const refused: [Data, string][] = [
+      [signed('ask', 'of carol', carol), 'ERR_SIGNATURE_INVALID'],
+      [signed('ask', 'for carol', bob, carol.id), 'ERR_NOT_ADDRESSEE'],
+      [signed('request', 1), 'ERR_ENVELOPE_INVALID'],
+      [signed('response', 1), 'ERR_ENVELOPE_INVALID'],
+      [{ ...(signed('ask', 1) as object), data: 2 }, 'ERR_HASH_MISMATCH'],
+      ['text', 'ERR_ENVELOPE_INVALID'],
+      [twice, 'ERR_REPLAYED'],
+    ];
+    for (const [index, [question]] of refused.entries()) {
+      await take(SecureFrameKind.question, question, index);
+    }
+    assert.deepEqual(
+      told,
+      refused.map(([, code]) => code),
+    );
+    assert.deepEqual(
+      sent,
+      refused.map((_, number) => ({ kind: 'failure', number, data: null })),
+    );
+  });
+
+  test('whose answer fails, or is too large, fails without a reason', async () => {
+    const { take, sent, told, signed, state } = open();
+    state.answer = () => Promise.reject(new Error('a secret'));
+    await take(SecureFrameKind.question, signed('ask', 1), 1);
+    state.answer = async () => 'large';
+    state.fail = new PeerloomError('ERR_MESSAGE_TOO_LARGE', 'too large');
+    await take(SecureFrameKind.question, signed('ask', 1), 2);
+    assert.deepEqual(
+      sent,
+      [1, 2].map((number) => ({ kind: 'failure', number, data: null })),
+    );
+    assert.deepEqual(told, []);
+  });
+
+  test('ends the connection when the answers are not read', async () => {
+    const { take, told, signed, state } = open();
+    state.fail = new PeerloomError('ERR_QUEUE_FULL', 'the queue is full');
+    await take(SecureFrameKind.question, signed('ask', 1), 1);
+    assert.deepEqual(told, ['closed with overload']);
+  });
+
+  test('waits while others are answered, in order, and each counts until it is done', async () => {
+    const { take, sent, signed, state } = open({ limits: { maxRequests: 2 } });
+    const begun: Data[] = [];
+    const ends: (() => void)[] = [];
+    state.answer = async (data) => {
+      begun.push(data);
+      await new Promise<void>((resolve) => ends.push(resolve));
+      return data;
+    };
+    const done = new Set<number>();
+    for (const number of [1, 2, 3, 4]) {
+      const taken = take(SecureFrameKind.question, signed('ask', number), number);
+      void Promise.resolve(taken).then(() => done.add(number));
+    }
+    await turns();
+    assert.deepEqual([begun, done.size], [[1, 2], 0]);
+    ends[1]!();
+    await turns();
+    assert.deepEqual([begun, [...done]], [[1, 2, 3], [2]]);
+    assert.deepEqual(
+      sent.map(({ kind, number }) => [kind, number]),
+      [['answer', 2]],
+    );
+  });
+
+  test('that unfolds to much memory lets no other be decoded beside it', async () => {
+    const { take, signed, state, neighbour, close } = open({ limits: { unhandledMaxBytes: 1_000_000 } });
+    const begun: Data[] = [];
+    const ends: (() => void)[] = [];
+    state.answer = async (data) => {
+      begun.push((data as Data[]).length);
+      await new Promise<void>((resolve) => ends.push(resolve));
+      return null;
+    };
+    const lists: Data = Array.from({ length: 10_000 }, () => []);
+    void take(SecureFrameKind.question, signed('ask', lists), 1);
+    void take(SecureFrameKind.question, signed('ask', [1]), 2);
+    for (let count = 0; begun.length === 0 && count < 1_000; count++) await turns(1);
+    assert.deepEqual(begun, [10_000]);
+    assert.ok(neighbour.heldBytes > 1_000_000, `${neighbour.heldBytes} bytes`);
+    ends[0]!();
+    await turns();
+    assert.deepEqual(begun, [10_000, 1]);
+    close();
+  });
+});
+
+suite('a frame', () => {
+  test('that cannot be read is refused, and the connection goes on', async () => {
+    const { neighbour, take, told, sent } = open();
+    await neighbour.take(new Uint8Array(0));
+    await neighbour.take(new Uint8Array(5));
+    await neighbour.take(new Uint8Array(6));
+    await neighbour.take(Uint8Array.of(SecureFrameKind.relay, 99, 0, 0, 0, 0));
+    await neighbour.take(Uint8Array.of(SecureFrameKind.relay, 1, 0, 0, 0, 0, 0x7b));
+    await take(200 as SecureFrameKind, 'what is this?');
+    assert.deepEqual(told, [
+      'ERR_ENVELOPE_INVALID',
+      'ERR_ENVELOPE_INVALID',
+      'ERR_MESSAGE_INVALID',
+      'ERR_MESSAGE_INVALID',
+      'ERR_MESSAGE_INVALID',
+      'ERR_ENVELOPE_INVALID',
+    ]);
+    assert.deepEqual(sent, []);
+  });
+
+  test('that comes late, or that nobody waits for, is passed over', async () => {
+    const { take, told, sent, signed } = open();
+    await take(SecureFrameKind.answer, signed('response', 1), 9);
+    await take(SecureFrameKind.failure, null, 9);
+    await take(SecureFrameKind.taken, hash);
+    await take(SecureFrameKind.taken, 'x'.repeat(100_000));
+    await take(SecureFrameKind.taken, null);
+    assert.deepEqual([told, sent], [[], []]);
+  });
+
+  test('that waits when the connection closes is not looked at', async () => {
+    const { take, signed, state, close, told } = open({ limits: { maxRequests: 1 } });
+    const begun: Data[] = [];
+    state.answer = (data) => {
+      begun.push(data);
+      return new Promise(() => {});
+    };
+    void take(SecureFrameKind.question, signed('ask', 1), 1);
+    const waits = take(SecureFrameKind.question, signed('ask', 2), 2);
+    await turns();
+    close();
+    await waits;
+    assert.deepEqual([begun, told], [[1], []]);
+  });
+});
+
+suite('what a neighbour wants passed on', () => {
+  test('needs no signature of its own', async () => {
+    const { take, relayed, told, signed, sent } = open();
+    const letter = { hash, text: 'a letter' };
+    await take(SecureFrameKind.relay, { letter, budgetMs: 1_000 });
+    await take(SecureFrameKind.relay, { letter, budgetMs: 1e9 });
+    await take(SecureFrameKind.relayed, { hash, answer: 1 });
+    assert.deepEqual(relayed, [
+      { letter, budgetMs: 900 },
+      { letter, budgetMs: 54_000 },
+      { hash, answer: 1 },
+    ]);
+    assert.deepEqual(sent, Array(2).fill({ kind: 'taken', number: 0, data: hash }));
+    const wrong: [SecureFrameKind, Data][] = [
+      [SecureFrameKind.relay, { letter: 1 }],
+      [SecureFrameKind.relay, { budgetMs: 1 }],
+      [SecureFrameKind.relay, { letter: 1, budgetMs: '1' }],
+      [SecureFrameKind.relay, { letter: 1, budgetMs: 0 }],
+      [SecureFrameKind.relay, { letter: 1, budgetMs: -1 }],
+      [SecureFrameKind.relay, { letter: 1, budgetMs: Number.NaN }],
+      [SecureFrameKind.relay, signed('letter', 1)],
+      [SecureFrameKind.relayed, { hash: 1, answer: 1 }],
+      [SecureFrameKind.relayed, { hash: 'none', answer: 1 }],
+      [SecureFrameKind.relayed, { hash }],
+    ];
+    for (const [kind, data] of wrong) await take(kind, data);
+    assert.equal(relayed.length, 3);
+    assert.deepEqual(told, Array(wrong.length).fill('ERR_ENVELOPE_INVALID'));
+  });
+
+  test('and is not taken leads nowhere, where it can be named', async () => {
+    const { take, state, sent } = open();
+    state.isTaken = false;
+    await take(SecureFrameKind.relay, { letter: { hash }, budgetMs: 1_000 });
+    await take(SecureFrameKind.relay, { letter: { hash: 'none' }, budgetMs: 1_000 });
+    await take(SecureFrameKind.relay, { letter: 'none', budgetMs: 1_000 });
+    assert.deepEqual(sent, [{ kind: 'relayed', number: 0, data: { hash, answer: null } }]);
+  });
+});
+
+suite('what this node asks a neighbour', () => {
+  test('is signed, and answered by what that neighbour signed for it', async () => {
+    const { neighbour, sent, take, signed } = open();
+    const answer = neighbour.ask('hello');
+    const [{ kind, number, data }] = sent as [Sent];
+    const question = data as unknown as Envelope;
+    assert.deepEqual(
+      [kind, question.author, question.to, question.kind, question.data],
+      ['question', alice.id, bob.id, 'ask', 'hello'],
+    );
+    await take(SecureFrameKind.answer, signed('response', { question: question.id, answer: 'hi' }), number);
+    assert.equal(await answer, 'hi');
+  });
+
+  test('is not answered by what belongs to another question, is forged, or cannot be read', async () => {
+    const { neighbour, sent, take, signed, told } = open();
+    const lies: [Data, string][] = [
+      [signed('response', { question: '0'.repeat(32), answer: 1 }), 'ERR_ENVELOPE_INVALID'],
+      [signed('response', 1, carol), 'ERR_SIGNATURE_INVALID'],
+      ['text', 'ERR_ENVELOPE_INVALID'],
+    ];
+    for (const [lie, code] of lies) {
+      const answer = neighbour.ask('hello');
+      await take(SecureFrameKind.answer, lie, sent.at(-1)!.number);
+      await assert.rejects(answer, withCode(code as 'ERR_ENVELOPE_INVALID'));
+    }
+    assert.deepEqual(
+      told,
+      lies.map(([, code]) => code),
+    );
+    const unreadable = neighbour.ask('hello');
+    const bytes = encodeSecureFrame(SecureFrameKind.answer, null, sent.at(-1)!.number);
+    bytes[1] = 99;
+    await neighbour.take(bytes);
+    await assert.rejects(unreadable, withCode('ERR_MESSAGE_INVALID'));
+  });
+
+  test('fails when the neighbour says so, does not answer, or leaves', async () => {
+    const runtime = new VirtualRuntime();
+    const { neighbour, sent, take, close } = open({ runtime });
+    const failed = neighbour.ask(1);
+    await take(SecureFrameKind.failure, null, sent[0]!.number);
+    await assert.rejects(failed, withCode('ERR_HANDLER'));
+    const late = assert.rejects(neighbour.ask(2, { timeoutMs: 10 }), withCode('ERR_TIMEOUT'));
+    await runtime.advance(10);
+    await late;
+    const left = assert.rejects(neighbour.ask(3), withCode('ERR_CONNECTION_CLOSED'));
+    close();
+    await left;
+    await assert.rejects(async () => neighbour.ask(4), withCode('ERR_CONNECTION_CLOSED'));
+    assert.deepEqual(runtime.pending, []);
+  });
+});
+
+suite('what a neighbour is given to pass on', () => {
+  const letter = { hash, frame: relayFrame({ hash }, 1_000) };
+
+  test('is taken when it says so, or answers it, and not when it leaves or stays silent', async () => {
+    const runtime = new VirtualRuntime();
+    const { neighbour, take, relayed, sent, close } = open({ runtime });
+    const taken = neighbour.relay(letter, 1_000);
+    assert.deepEqual(sent, [{ kind: 'relay', number: 0, data: { letter: { hash }, budgetMs: 1_000 } }]);
+    await take(SecureFrameKind.taken, 'cd'.repeat(32));
+    await take(SecureFrameKind.taken, hash);
+    assert.equal(await taken, true);
+    const answered = neighbour.relay(letter, 1_000);
+    await take(SecureFrameKind.relayed, { hash, answer: null });
+    assert.equal(await answered, true);
+    assert.deepEqual(relayed, [{ hash, answer: null }]);
+    const silent = neighbour.relay(letter, 1_000);
+    await runtime.advance(1_000);
+    assert.equal(await silent, false);
+    const left = neighbour.relay(letter, 1_000);
+    close();
+    assert.equal(await left, false);
+    assert.deepEqual(runtime.pending, []);
+    await assert.rejects(async () => neighbour.relay(letter, 1_000), withCode('ERR_CONNECTION_CLOSED'));
+  });
+
+  test('is answered without a signature, as far as the neighbour can be reached', () => {
+    const { neighbour, sent, state, close } = open();
+    neighbour.answerRelay(hash, { an: 'answer' });
+    assert.deepEqual(sent, [{ kind: 'relayed', number: 0, data: { hash, answer: { an: 'answer' } } }]);
+    state.fail = new PeerloomError('ERR_QUEUE_FULL', 'the queue is full');
+    neighbour.answerRelay(hash, null);
+    close();
+    neighbour.answerRelay(hash, null);
+    assert.equal(sent.length, 1);
+  });
+});
+
+suite('a neighbour', () => {
+  test('has room for something large when little waits, and the one before is done', async () => {
+    const { neighbour, drains } = open();
+    const order: number[] = [];
+    const first = Promise.withResolvers<void>();
+    void neighbour.roomForLarge(first.promise).then(() => order.push(1));
+    void neighbour.roomForLarge(Promise.resolve()).then(() => order.push(2));
+    await turns();
+    assert.deepEqual([order, drains.length], [[], 1]);
+    drains[0]!();
+    await turns();
+    assert.deepEqual([order, drains.length], [[1], 1]);
+    first.resolve();
+    await turns();
+    assert.deepEqual([order, drains.length], [[1], 2]);
+    drains[1]!();
+    await turns();
+    assert.deepEqual(order, [1, 2]);
+  });
+
+  test('is linked again when a ping comes back, one ping for all who wait', async () => {
+    const { neighbour, state } = open();
+    assert.equal(neighbour.hasLink, true);
+    await neighbour.linked();
+    assert.equal(state.pings, 0);
+    state.isSuspended = true;
+    assert.equal(neighbour.hasLink, false);
+    let linked = 0;
+    for (const _ of [1, 2]) void neighbour.linked().then(() => (linked += 1));
+    await turns();
+    assert.deepEqual([linked, state.pings], [0, 1]);
+    state.pong.resolve(1);
+    await turns();
+    assert.equal(linked, 2);
+    state.pong = Promise.withResolvers();
+    const closing = neighbour.linked();
+    assert.equal(state.pings, 2);
+    state.pong.reject(new Error('the connection closed'));
+    await closing;
+    state.isSuspended = false;
+    state.isOpen = false;
+    assert.equal(neighbour.hasLink, false, 'one that has closed has none');
+  });
+
+  test('waits with something large until its link is back', async () => {
+    const { neighbour, state, drains } = open();
+    state.isSuspended = true;
+    let hasRoom = false;
+    void neighbour.roomForLarge(Promise.resolve()).then(() => (hasRoom = true));
+    await turns();
+    assert.deepEqual([drains.length, hasRoom], [0, false]);
+    state.pong.resolve(1);
+    await turns();
+    drains[0]!();
+    await turns();
+    assert.equal(hasRoom, true);
+  });
+});
