@@ -1,6 +1,6 @@
 import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
-import { decodePayload, encodePayload, unfoldedBytes } from '../wire/payloads/payload.ts';
+import { countContainers, decodePayload, encodePayload, unfoldedBytes } from '../wire/payloads/payload.ts';
 import { isHash } from './digest.ts';
 import { fieldsOf } from './fields.ts';
 
@@ -30,6 +30,12 @@ const headerBytes = 6;
 /** What is longer is decoded in turns, and waits until the neighbour has taken everything sent before it. */
 export const largeBytes = 64 * 1024;
 
+/**
+ * Lists, objects, byte strings and typed arrays in a letter or question. A neighbour may bring several of them at once, and
+ * each container takes some 500 bytes while they are proven.
+ */
+const maxLetterContainers = 100_000;
+
 /** What each hop leaves to the next one of the time that it was given. */
 const budgetShare = 0.9;
 const maxBudgetMs = 60_000;
@@ -58,9 +64,18 @@ export interface RelayAnswer {
   readonly answer: Data;
 }
 
-/** @throws TypeError when no payload can hold the data. */
+/**
+ * @throws TypeError when no payload can hold the data; PeerloomError `ERR_MESSAGE_TOO_LARGE` for too many lists and
+ * objects.
+ */
 export function encodeSecureFrame(kind: SecureFrameKind, data: Data, number = 0): Uint8Array {
   const { format, body } = encodePayload(data);
+  if (countContainers(format, body) > maxLetterContainers) {
+    throw new PeerloomError(
+      'ERR_MESSAGE_TOO_LARGE',
+      `what goes through other nodes may hold ${maxLetterContainers} lists, objects, byte arrays and typed arrays: use typed arrays for numbers, or send several messages`,
+    );
+  }
   const bytes = new Uint8Array(headerBytes + body.length);
   bytes[0] = kind;
   bytes[1] = format;
@@ -83,7 +98,7 @@ export function unfoldedBeside({ format, body }: SecureFrame): number {
 
 /** @throws PeerloomError `ERR_MESSAGE_INVALID`. */
 export function dataOf({ format, body }: SecureFrame, maxContainers: number): Data {
-  return decodePayload(format, body, { maxContainers });
+  return decodePayload(format, body, { maxContainers: Math.min(maxContainers, maxLetterContainers) });
 }
 
 export function relayFrame(letter: Data, budgetMs: number): Uint8Array {

@@ -264,6 +264,18 @@ suite('a frame', () => {
     assert.deepEqual(sent, []);
   });
 
+  test('with more than 100,000 lists is refused before it is decoded, and not sent', async () => {
+    const { neighbour, told } = open();
+    const json = JSON.stringify({ letter: Array.from({ length: 100_000 }, () => []), budgetMs: 1_000 });
+    await neighbour.take(
+      Buffer.concat([Uint8Array.of(SecureFrameKind.relay, 1, 0, 0, 0, 0), Buffer.from(json)]),
+    );
+    assert.deepEqual(told, ['ERR_MESSAGE_INVALID']);
+    const lists = (length: number): Data => Array.from({ length }, () => []);
+    assert.throws(() => relayFrame(lists(100_000), 1_000), withCode('ERR_MESSAGE_TOO_LARGE'));
+    relayFrame(lists(99_998), 1_000);
+  });
+
   test('that comes late, or that nobody waits for, is passed over', async () => {
     const { take, told, sent, signed } = open();
     await take(SecureFrameKind.answer, signed('response', 1), 9);
