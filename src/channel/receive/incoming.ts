@@ -53,8 +53,8 @@ export class Incoming {
   readonly decoder: FrameDecoder;
   /** From the first one on: most connections never have any. */
   #answers: CompressedAnswers | undefined;
-  /** Streams that were opened before the connect handler was called. */
-  #earlyStreams: Frame[] = [];
+  /** What came before the connect handler was called. */
+  #early: Frame[] = [];
   #onGrowth: (bytes: number) => void = () => {};
   readonly #options: IncomingOptions;
   readonly #maxBodyBytes: number;
@@ -85,7 +85,7 @@ export class Incoming {
   }
 
   get heldBytes(): number {
-    const early = this.#earlyStreams.reduce((bytes, { body }) => bytes + body.length, 0);
+    const early = this.#early.reduce((bytes, { body }) => bytes + body.length, 0);
     return (
       this.messages.inbox.heldBytes + this.requests.heldBytes + (this.#answers?.inbox.heldBytes ?? 0) + early
     );
@@ -114,9 +114,13 @@ export class Incoming {
     const connected = handler.connected();
     this.messages.open(handler, connected);
     this.requests.open(handler);
-    const streams = this.#earlyStreams;
-    this.#earlyStreams = [];
-    for (const frame of streams) this.#options.onStream(frame, handler);
+    const early = this.#early;
+    this.#early = [];
+    try {
+      for (const frame of early) this.#handOn(frame, handler);
+    } catch (error) {
+      this.#options.onFailure(error);
+    }
   }
 
   /** Takes in a message, delivery or request. @throws PeerloomError `ERR_PROTOCOL`, `ERR_MESSAGE_TOO_LARGE`. */
@@ -127,7 +131,7 @@ export class Incoming {
       throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
     }
     if (kind !== FrameKind.message) idOf(kind, body);
-    this.#laneOf(kind).offer(frame);
+    this.#takeIn(frame);
   }
 
   /** Passes a message, delivery or request over. */
@@ -137,12 +141,22 @@ export class Incoming {
 
   /** Takes in the opening of a stream. */
   offerStream(frame: Frame): void {
+    this.#takeIn(frame);
+  }
+
+  /** What comes before the connect handler was called is handed on then, in the order in which it came. */
+  #takeIn(frame: Frame): void {
     if (this.#handler !== undefined) {
-      this.#options.onStream(frame, this.#handler);
+      this.#handOn(frame, this.#handler);
       return;
     }
-    this.#earlyStreams.push(frame);
+    this.#early.push(frame);
     this.#onGrowth(frame.body.length);
+  }
+
+  #handOn(frame: Frame, handler: ChannelHandler): void {
+    if (frame.kind === FrameKind.streamOpen) this.#options.onStream(frame, handler);
+    else this.#laneOf(frame.kind).offer(frame);
   }
 
   /** The link has ended: what has arrived is still handled, but nobody waits for answers. */
@@ -155,7 +169,7 @@ export class Incoming {
     this.messages.clear();
     this.requests.clear();
     this.#answers?.clear();
-    this.#earlyStreams = [];
+    this.#early = [];
   }
 
   /** The user has heard the last of the connection. */

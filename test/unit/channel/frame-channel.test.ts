@@ -9,6 +9,17 @@ import { turn } from '../../support/turns.ts';
 import { dataFrame, hello, kindsOf, openChannel } from './open-channel.ts';
 
 suite('what arrives', () => {
+  test('hands on what came before the connect handler was called in the order in which it came', () => {
+    const rest = [
+      dataFrame(FrameKind.message, 'one'),
+      dataFrame(FrameKind.request, 'two', { id: 1 }),
+      dataFrame(FrameKind.message, 'three'),
+    ];
+    const { channel, told, handler } = openChannel({ rest, isStarted: false });
+    channel.start({ ...handler, connected: () => told.push('connected') > 0 });
+    assert.deepEqual(told, ['connected', 'message one', 'request two', 'message three']);
+  });
+
   test('before the start is told after it, with what came behind the handshake first', () => {
     const rest = [dataFrame(FrameKind.message, 'early')];
     const { link, channel, told, handler } = openChannel({ rest, isStarted: false });
