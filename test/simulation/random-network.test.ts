@@ -4,7 +4,7 @@ import '../support/look-over.ts';
 import { randomNetwork } from '../support/random-network.ts';
 
 /** `npm run test:long -- networks` tries 5,000. */
-const seeds = Number(process.env.PEERLOOM_NETWORKS ?? 150);
+const seeds = Number(process.env.PEERLOOM_NETWORKS ?? 80);
 
 suite('protocol 8 and 10: nodes that dial, send, leave and restart at random, over links that break', () => {
   test(`keep one connection for each pair, agree on it, and lose nothing untold: ${seeds} seeds`, async () => {

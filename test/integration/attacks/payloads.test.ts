@@ -134,8 +134,8 @@ suite('compressed messages of many peers', () => {
     const { handled } = await victim.call('stats');
     for (const peer of peers) peer.write(...Array.from({ length: 40 }, () => frame));
     let answers = 0;
-    for (; (await victim.call('stats')).handled < handled + 6; answers++) await honest.synced();
-    assert.ok(answers > 100, `${answers} answers while 6 such messages were handled`);
+    for (; (await victim.call('stats')).handled < handled + 3; answers++) await honest.synced();
+    assert.ok(answers > 50, `${answers} answers while 3 such messages were handled`);
     // Whoever just leaves has still handled what it sent.
     for (const peer of peers) peer.write(rawFrame(FrameKind.part, 'breach'));
     for (const peer of peers) assert.equal((await peer.goodbye()).code, 'protocol');
