@@ -170,13 +170,13 @@ suite('a SecureNode that is brought letters of 4 MiB for nobody', () => {
   test('gives them to its neighbours in turns with everything else', async () => {
     const peers: SigningPeer[] = [];
     while (peers.length < 3) peers.push(await enter(new SigningPeer()));
-    const letters = Array.from({ length: 16 }, () => letterToNobody(2 ** 22));
+    const letters = Array.from({ length: 8 }, () => letterToNobody(2 ** 22));
     await scene.attackBegins();
     const bring = async (index: number): Promise<void> => {
       const { frames, victim } = peers[index % 2]!;
       await frames.relay(victim.id, letters[index]!, 5_000);
     };
-    await repeat(letters.length, bring, 4);
+    await repeat(letters.length, bring, 2);
   });
 });
 
