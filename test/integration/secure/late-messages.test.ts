@@ -68,8 +68,9 @@ suite('what comes late', () => {
     const authorize = (): boolean => !isBarred;
     const { alice, bob, clock } = await pair(t, { authorize, reconnect: { minDelayMs: 1, maxDelayMs: 5 } });
     const connection = await alice.connectWithNode('bob', 1, { reconnect: true });
+    // Otherwise Bob would dial a link of his own, and the test would cut one that was given up already.
+    await until(() => bob.allNodes.length === 1, 'bob knows of the connection');
     await bob.connectWithNode('alice', 1, { reconnect: true });
-    await until(() => bob.allNodes.length === 1, 'both are connected');
     isBarred = true;
     alice.cut();
     await until(() => connection.isSuspended, 'the link is lost');
