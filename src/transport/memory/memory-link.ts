@@ -61,10 +61,11 @@ class MemoryLink implements Link {
 
   /** The two sides share no memory: each piece is copied. */
   send(bytes: Uint8Array, sent?: () => void): boolean {
+    if (this.#state !== 'open') return true;
     // Not slice(), which shares the memory where the bytes are a Buffer.
     const copy = new Uint8Array(bytes);
     sent?.();
-    return this.#state !== 'open' || this.#other!.#arrive(copy);
+    return this.#other!.#arrive(copy);
   }
 
   drained(): Promise<void> {

@@ -83,8 +83,6 @@ export async function linkOverPipe(
  */
 class CopyingLink extends PipeLink {
   override send(bytes: Uint8Array, sent?: () => void): boolean {
-    const copy = new Uint8Array(bytes);
-    sent?.();
-    return super.send(copy);
+    return super.send(new Uint8Array(bytes), sent);
   }
 }
