@@ -96,7 +96,7 @@ class CheckedRuntime implements Runtime {
     return Number.isFinite(this.#lastMs) ? this.#lastMs + sinceLastMs : systemMs;
   }
 
-  setTimeout(callback: () => void, delayMs: number): RuntimeTimer {
+  setTimeout(callback: () => void, delayMs: number, purpose?: 'watching'): RuntimeTimer {
     let isDone = false;
     let isReturned = false;
     let isEarly = false;
@@ -109,7 +109,7 @@ class CheckedRuntime implements Runtime {
     const timer =
       this.#call(
         'setTimeout',
-        () => this.#given.setTimeout(run, delayMs),
+        () => this.#given.setTimeout(run, delayMs, purpose),
         (given) => (isEarly ? 'must not call back before it returns' : timerProblem(given)),
       ) ?? systemRuntime.setTimeout(run, delayMs);
     isReturned = true;

@@ -18,8 +18,13 @@ export interface Runtime {
    * back. Nodes use it only for times that other nodes or later runs read, such as those of a SecureNode's messages.
    */
   wallNow(): number;
-  /** Runs `callback` once, after at least `delayMs` milliseconds, and never before this call returns. */
-  setTimeout(callback: () => void, delayMs: number): RuntimeTimer;
+  /**
+   * Runs `callback` once, after at least `delayMs` milliseconds, and never before this call returns.
+   *
+   * @param purpose `'watching'` for a timer that a node sets again and again for as long as it runs, such as the one that
+   * looks for silent peers. A simulation that waits until nothing is left to do does not wait for such timers.
+   */
+  setTimeout(callback: () => void, delayMs: number, purpose?: 'watching'): RuntimeTimer;
   /**
    * Returns a number of at least 0 and below 1, for jitter and sampling, never for secrets.
    *

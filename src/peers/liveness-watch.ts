@@ -38,7 +38,7 @@ export class LivenessWatch {
     if (this.#isStopped || atMs >= this.#atMs) return;
     this.#timer?.cancel();
     this.#atMs = atMs;
-    this.#timer = runtime.setTimeout(() => this.#look(), delayMs + earlyMs);
+    this.#timer = runtime.setTimeout(() => this.#look(), delayMs + earlyMs, 'watching');
   }
 
   /** There is no channel at present. */

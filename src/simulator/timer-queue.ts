@@ -4,7 +4,7 @@ import type { RuntimeTimer } from '../base/runtime.ts';
 const maxIdleCancelled = 64;
 
 interface Owner {
-  onCancelled(): void;
+  onCancelled(timer: QueuedTimer): void;
 }
 
 class QueuedTimer implements RuntimeTimer {
@@ -13,19 +13,22 @@ class QueuedTimer implements RuntimeTimer {
   readonly order: number;
   /** Undefined once the timer has run or was cancelled. */
   callback: (() => void) | undefined;
+  /** Nobody waits for what it does. */
+  readonly isWatching: boolean;
   readonly #owner: Owner;
 
-  constructor(at: number, order: number, callback: () => void, owner: Owner) {
+  constructor(at: number, order: number, callback: () => void, isWatching: boolean, owner: Owner) {
     this.at = at;
     this.order = order;
     this.callback = callback;
+    this.isWatching = isWatching;
     this.#owner = owner;
   }
 
   cancel(): void {
     if (this.callback === undefined) return;
     this.callback = undefined;
-    this.#owner.onCancelled();
+    this.#owner.onCancelled(this);
   }
 }
 
@@ -40,12 +43,18 @@ export class TimerQueue {
   /** `heap[i]` is due no later than `heap[2 * i + 1]` and `heap[2 * i + 2]`. */
   #heap: QueuedTimer[] = [];
   #cancelled = 0;
+  #watching = 0;
   #set = 0;
-  readonly #owner: Owner = { onCancelled: () => this.#onCancelled() };
+  readonly #owner: Owner = { onCancelled: (timer) => this.#onCancelled(timer) };
 
   /** Timers that wait. */
   get size(): number {
     return this.#heap.length - this.#cancelled;
+  }
+
+  /** Timers that wait to do some work, rather than to watch. */
+  get work(): number {
+    return this.size - this.#watching;
   }
 
   /** Timers in memory: those that wait, and cancelled ones. */
@@ -67,8 +76,9 @@ export class TimerQueue {
       .sort((one, other) => one - other);
   }
 
-  add(at: number, callback: () => void): RuntimeTimer {
-    const timer = new QueuedTimer(at, this.#set++, callback, this.#owner);
+  add(at: number, callback: () => void, isWatching = false): RuntimeTimer {
+    const timer = new QueuedTimer(at, this.#set++, callback, isWatching, this.#owner);
+    if (isWatching) this.#watching += 1;
     this.#heap.push(timer);
     this.#rise(this.#heap.length - 1);
     return timer;
@@ -80,6 +90,7 @@ export class TimerQueue {
     const timer = this.#heap[0];
     if (timer === undefined) return undefined;
     this.#removeFirst();
+    if (timer.isWatching) this.#watching -= 1;
     const { callback } = timer;
     timer.callback = undefined;
     return callback;
@@ -92,8 +103,9 @@ export class TimerQueue {
     }
   }
 
-  #onCancelled(): void {
+  #onCancelled(timer: QueuedTimer): void {
     this.#cancelled += 1;
+    if (timer.isWatching) this.#watching -= 1;
     if (this.#cancelled <= maxIdleCancelled || this.#cancelled * 2 <= this.#heap.length) return;
     this.#heap = this.#heap.filter(({ callback }) => callback !== undefined);
     this.#cancelled = 0;

@@ -54,9 +54,9 @@ export class VirtualRuntime implements Runtime {
     return this.#wallStartMs + this.#now;
   }
 
-  setTimeout(callback: () => void, delayMs: number): RuntimeTimer {
+  setTimeout(callback: () => void, delayMs: number, purpose?: 'watching'): RuntimeTimer {
     if (!(delayMs >= 0)) throw new RangeError(`a delay must be at least 0 ms, not ${delayMs}`);
-    return this.#timers.add(this.#now + delayMs, callback);
+    return this.#timers.add(this.#now + delayMs, callback, purpose === 'watching');
   }
 
   random(purpose?: string): number {
@@ -110,6 +110,29 @@ export class VirtualRuntime implements Runtime {
     }
   }
 
+  /**
+   * Moves the clock on until a condition holds. It is asked at the beginning, and after each timer.
+   *
+   * @returns false: it does not hold within that time, or no timer is left after which it could.
+   */
+  async until(condition: () => boolean, withinMs = maxSettleMs): Promise<boolean> {
+    const endMs = this.#now + withinMs;
+    do {
+      await workDone();
+      if (condition()) return true;
+    } while (await this.#runNext(endMs));
+    return false;
+  }
+
+  /**
+   * Moves the clock on until no timer is left but those for `'watching'`.
+   *
+   * @returns false: others are left after that time.
+   */
+  idle(withinMs = maxSettleMs): Promise<boolean> {
+    return this.until(() => this.#timers.work === 0, withinMs);
+  }
+
   /** @returns false: nothing is due until then. */
   async #runNext(endMs: number): Promise<boolean> {
     await workDone();
@@ -142,8 +165,8 @@ export class EntityRuntime implements Runtime {
     return this.#world.wallNow() + this.wallOffsetMs;
   }
 
-  setTimeout(callback: () => void, delayMs: number): RuntimeTimer {
-    return this.#world.setTimeout(callback, delayMs);
+  setTimeout(callback: () => void, delayMs: number, purpose?: 'watching'): RuntimeTimer {
+    return this.#world.setTimeout(callback, delayMs, purpose);
   }
 
   random(purpose = 'random'): number {

@@ -77,7 +77,7 @@ export class CollectionWatch {
     const key = keyOf(name);
     const { promise, resolve } = Promise.withResolvers<void>();
     const wake = (): void => resolve();
-    const timer = this.#runtime.setTimeout(wake, pollMs);
+    const timer = this.#runtime.setTimeout(wake, pollMs, 'watching');
     const wakers = this.#wakers.get(key) ?? new Set();
     this.#wakers.set(key, wakers.add(wake));
     signal?.addEventListener('abort', wake);

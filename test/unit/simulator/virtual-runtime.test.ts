@@ -58,6 +58,25 @@ suite('virtual time', () => {
     assert.equal(runtime.now(), 3_600_000);
   });
 
+  test('moves on until a condition holds, or until nothing but watching is left', async () => {
+    const runtime = new VirtualRuntime();
+    let looks = 0;
+    const look = (): void => {
+      looks += 1;
+      runtime.setTimeout(look, 10, 'watching');
+    };
+    look();
+    runtime.setTimeout(() => runtime.setTimeout(() => {}, 25), 10);
+    const dropped = runtime.setTimeout(look, 1_000, 'watching');
+    assert.equal(await runtime.until(() => looks === 3), true);
+    assert.deepEqual([runtime.now(), await runtime.idle(5), await runtime.idle()], [20, false, true]);
+    assert.deepEqual([runtime.now(), looks, await runtime.until(() => looks === 9, 10)], [35, 4, false]);
+    dropped.cancel();
+    runtime.setTimeout(() => {}, 1).cancel();
+    assert.equal(await runtime.idle(0), true);
+    assert.equal(await new VirtualRuntime().until(() => false), false);
+  });
+
   test('fails where a timer throws', async () => {
     const runtime = new VirtualRuntime();
     runtime.setTimeout(() => {
