@@ -4,6 +4,7 @@
 //   npm run test:long -- property    150 random histories of five vaults against a model of who may read what
 //   npm run test:long -- cuts        links of each kind cut at every byte of their handshakes
 //   npm run test:long -- faults      a fault at each moment of a session, with either side as the lower id
+//   npm run test:long -- handshakes  each fault at each piece of the handshakes of two nodes, with either as the lower id
 //   npm run test:long -- networks    5,000 small networks that dial, send, leave and restart at random, over links that break
 //   npm run test:long -- races       three processes that create one identity file, each stopped at each of its steps
 import { spawnSync } from 'node:child_process';
@@ -18,6 +19,11 @@ const suites = {
     count: 1,
   },
   races: { file: 'test/unit/identity/identity-file-races.test.ts', variable: 'PEERLOOM_ALL_STEPS', count: 1 },
+  handshakes: {
+    file: 'test/simulation/handshake-faults.test.ts',
+    variable: 'PEERLOOM_ALL_HANDSHAKE_FAULTS',
+    count: 1,
+  },
   networks: { file: 'test/simulation/random-network.test.ts', variable: 'PEERLOOM_NETWORKS', count: 5_000 },
 };
 

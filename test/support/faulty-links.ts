@@ -46,6 +46,7 @@ export class FaultyLinks {
   readonly #options: FaultyLinksOptions;
   /** Of the link that is being made. */
   #condition = new Condition();
+  readonly #made: { readonly link: Link; readonly side: Side }[] = [];
 
   constructor(options: FaultyLinksOptions) {
     this.#options = options;
@@ -67,7 +68,18 @@ export class FaultyLinks {
     };
   }
 
+  /** All links that there are break. */
+  breakAll(): void {
+    for (const { link } of this.#made.splice(0)) link.destroy();
+  }
+
+  /** A side learns nothing more over the links that there are, their ends included. */
+  deafen(side: Side): void {
+    for (const made of this.#made) if (made.side === side) made.link.pause();
+  }
+
   #spoil(link: Link, side: Side, condition: Condition): Link {
+    this.#made.push({ link, side });
     const send = link.send.bind(link);
     link.send = (bytes, sent) => {
       const piece = bytes.slice();

@@ -4,13 +4,12 @@ import {
   type Link,
   MemoryHub,
   memory,
-  Node,
-  type NodeConnection,
-  type NodeEventName,
   PeerloomError,
   type Transport,
 } from '../../src/index.ts';
 import { VirtualRuntime } from '../../src/simulator/virtual-runtime.ts';
+import { plainLinks } from './plain-links.ts';
+import { Witness } from './witness.ts';
 
 export interface RandomNetworkOptions {
   readonly seed: number;
@@ -19,11 +18,14 @@ export interface RandomNetworkOptions {
   /** What they do. Default 30. */
   readonly acts?: number;
   /**
-   * `'wild'`: they leave and restart too. `'faithful'`: they only dial, always with `reconnect`, and send, so that no
-   * message may be lost untold. Default `'wild'`.
+   * `'wild'`: they leave and restart too, dial over plain links, and abandon dials. `'faithful'`: they only dial, always
+   * with `reconnect`, and send, so that no message may be lost untold. `'twins'`: they are wild, and one more process
+   * has the identity of the first. Default `'wild'`.
    */
-  readonly manner?: 'wild' | 'faithful';
+  readonly manner?: Manner;
 }
+
+export type Manner = 'wild' | 'faithful' | 'twins';
 
 export interface Outcome {
   /** What should never happen, with the virtual time. */
@@ -38,6 +40,7 @@ const sessionTimeoutMs = 20_000;
 const restMs = 4 * sessionTimeoutMs;
 
 const faithfulActs = ['dial', 'dial', 'dial both', 'send', 'send', 'send'];
+const wildActs = [...faithfulActs, 'dial', 'dial both', 'leave', 'restart'];
 
 const expectedCodes = new Set([
   'ERR_CONNECTION_REFUSED',
@@ -60,7 +63,7 @@ class RandomNetwork {
   readonly #runtime: VirtualRuntime;
   readonly #hub: Hub = new MemoryHub();
   readonly #acts: number;
-  readonly #isFaithful: boolean;
+  readonly #manner: Manner;
   readonly #places: Place[];
   readonly problems: string[] = [];
   readonly trace: string[] = [];
@@ -69,7 +72,7 @@ class RandomNetwork {
   constructor({ seed, nodes = 3, acts = 30, manner = 'wild' }: RandomNetworkOptions) {
     this.#runtime = new VirtualRuntime({ seed });
     this.#acts = acts;
-    this.#isFaithful = manner === 'faithful';
+    this.#manner = manner;
     const names = 'abcdefgh'.slice(0, nodes).split('');
     this.#places = names.map((name, index) => ({
       name,
@@ -79,6 +82,7 @@ class RandomNetwork {
       isRestarting: false,
       node: undefined,
     }));
+    if (manner === 'twins') this.#places.push({ ...this.#places[0]!, name: 'twin', port: nodes + 1 });
   }
 
   async run(): Promise<Outcome> {
@@ -92,9 +96,11 @@ class RandomNetwork {
     await runtime.advance(Math.max(0, actingMs - runtime.now()));
     this.#isCalm = true;
     await runtime.advance(restMs);
-    this.#checkAgreement();
-    if (this.#isFaithful) this.#checkNothingLost();
-    await this.#checkDialsAtOnce();
+    if (this.#manner !== 'twins') {
+      this.#checkAgreement();
+      if (this.#manner === 'faithful') this.#checkNothingLost();
+      await this.#checkDialsAtOnce();
+    }
     const stopping = Promise.all(this.#places.map(({ node }) => node!.stop()));
     await runtime.settle(stopping);
     for (const { node } of this.#places) node!.checkEvents();
@@ -117,12 +123,16 @@ class RandomNetwork {
       name: label,
       identity: place.identity,
       runtime: this.#runtime.of(label),
-      transports: [this.#late(memory({ hub: this.#hub }))],
+      transports: [
+        this.#late(memory({ hub: this.#hub })),
+        this.#late(plainLinks(memory({ hub: this.#hub }))),
+      ],
       limits: { sessionTimeoutMs },
       reconnect: { minDelayMs: 100, maxDelayMs: 2_000 },
     });
     node.tell = (text) => this.trace.push(`${this.#runtime.now().toFixed(3)} ${label}: ${text}`);
     node.complain = (text) => this.problems.push(`${this.#runtime.now().toFixed(3)} ${label}: ${text}`);
+    node.hasTwin = this.#manner === 'twins';
     place.node = node;
     await node.start();
   }
@@ -130,8 +140,8 @@ class RandomNetwork {
   #act(): void {
     const place = this.#pick(this.#places, 'who');
     const node = place.node!;
-    const others = this.#places.filter((other) => other !== place);
-    const act = this.#pick(this.#isFaithful ? faithfulActs : [...faithfulActs, 'leave', 'restart'], 'what');
+    const others = this.#places.filter(({ identity }) => identity.id !== node.id);
+    const act = this.#pick(this.#manner === 'faithful' ? faithfulActs : wildActs, 'what');
     if (act === 'dial') this.#dial(place, this.#pick(others, 'whom'));
     else if (act === 'dial both') {
       const other = this.#pick(others, 'whom');
@@ -150,15 +160,25 @@ class RandomNetwork {
 
   #dial(from: Place, to: Place): void {
     const node = from.node!;
-    const reconnect = this.#isFaithful || this.#chance('reconnect') < 0.5;
-    node.connectWithNode('town', to.port, { reconnect }).then(
-      (connection) => {
-        if (connection.id !== to.identity.id) node.complain(`dialled ${to.name}, got ${connection.name}`);
+    const isFaithful = this.#manner === 'faithful';
+    const reconnect = isFaithful || this.#chance('reconnect') < 0.5;
+    const scheme = !isFaithful && this.#chance('scheme') < 0.25 ? 'plain' : 'memory';
+    const abandoned = new AbortController();
+    if (!isFaithful && this.#chance('hurry') < 0.1) {
+      this.#runtime.setTimeout(() => abandoned.abort(), this.#chance('hurry') * 400);
+    }
+    const { signal } = abandoned;
+    node.connectWithNode(`${scheme}://town:${to.port}`, { reconnect, signal }).then(
+      ({ id, name, isOpen, security }) => {
+        if (id !== to.identity.id) node.complain(`dialled ${to.name}, got ${name}`);
+        const isLess = scheme === 'memory' && !security.encrypted;
+        if (isOpen && isLess) node.complain(`dialled ${to.name}, got a link that promises less`);
       },
       (error: unknown) => {
         const code = error instanceof PeerloomError ? error.code : `${error}`;
         node.tell(`dialling ${to.name} failed: ${code}`);
-        if (!expectedCodes.has(code)) node.complain(`dialling ${to.name} failed: ${error}`);
+        const isExpected = expectedCodes.has(code) || (node.hasTwin && code === 'ERR_IDENTITY_IN_USE');
+        if (!isExpected) node.complain(`dialling ${to.name} failed: ${error}`);
       },
     );
   }
@@ -222,8 +242,7 @@ class RandomNetwork {
     return {
       schemes: inner.schemes,
       attach: (context) => inner.attach(context),
-      listen: ({ port }, onLink) =>
-        inner.listen({ scheme: undefined, host: 'town', port }, (link) => onLink(spoil(link))),
+      listen: (address, onLink) => inner.listen({ ...address, host: 'town' }, (link) => onLink(spoil(link))),
       dial: async (address, signal, expected) => spoil(await inner.dial(address, signal, expected)),
       close: () => inner.close(),
     };
@@ -270,84 +289,4 @@ interface Place {
   run: number;
   isRestarting: boolean;
   node: Witness | undefined;
-}
-
-/** A node that writes down its events and complains of what should not be. */
-class Witness extends Node {
-  tell: (text: string) => void = () => {};
-  complain: (text: string) => void = () => {};
-  readonly #isUp = new Map<NodeConnection, boolean>();
-  /** What it was told, by the name of the sender and its number. */
-  readonly heard = new Set<string>();
-  /** What it has sent. */
-  readonly said: { readonly to: string; readonly number: number }[] = [];
-  /** The numbers of what may be lost, as it was told. */
-  readonly lost = new Set<number>();
-  readonly #lastHeard = new Map<NodeConnection, number>();
-  #sent = 0;
-  #received = 0;
-
-  constructor(...[host, port, options]: ConstructorParameters<typeof Node>) {
-    super(host, port, {
-      ...options,
-      callback: (event, _node, peer, data) => this.#onEvent(event, peer, data),
-    });
-  }
-
-  say(peer: NodeConnection): void {
-    if (!peer.isOpen) return;
-    const number = this.next();
-    this.said.push({ to: peer.id, number });
-    peer.send({ from: this.name, number });
-  }
-
-  next(): number {
-    this.#sent += 1;
-    return this.#sent;
-  }
-
-  /** The connections that have not ended, suspended ones too. */
-  get known(): NodeConnection[] {
-    return [...this.#isUp.keys()].filter(({ isOpen }) => isOpen);
-  }
-
-  override nodeMessage(peer: NodeConnection, data: unknown): void {
-    const { from, number } = data as { from: string; number: number };
-    this.#received += 1;
-    const name = `${from} ${number}`;
-    this.tell(`hears ${name}`);
-    if (this.heard.has(name)) this.complain(`hears ${name} twice`);
-    this.heard.add(name);
-    if ((this.#lastHeard.get(peer) ?? 0) >= number) this.complain(`hears ${name} after a later one`);
-    this.#lastHeard.set(peer, number);
-  }
-
-  override nodeError(error: unknown): void {
-    this.complain(`reports ${error}`);
-  }
-
-  /** Once it has stopped. */
-  checkEvents(): void {
-    for (const [peer, isUp] of this.#isUp)
-      if (isUp) this.complain(`was never told of the end of ${peer.name}`);
-    if (this.allNodes.length > 0) this.complain('has connections after its end');
-    if (this.messageCountRecv !== this.#received) this.complain('counts other messages than it was given');
-  }
-
-  #onEvent(event: NodeEventName, peer: NodeConnection | undefined, data: unknown): void {
-    if (event === 'node_message') return;
-    if (event === 'node_session_lost') {
-      for (const { number } of (data as { data: { number: number }[] }).data) this.lost.add(number);
-    }
-    this.tell(`${event} ${peer?.name ?? ''}`);
-    const change = /^(?:in|out)bound_node_(connected|disconnected)$/.exec(event)?.[1];
-    if (change === undefined) return;
-    const isUp = change === 'connected';
-    if ((this.#isUp.get(peer!) ?? false) === isUp)
-      this.complain(`is told ${event} of ${peer!.name} out of turn`);
-    this.#isUp.set(peer!, isUp);
-    // One that was replaced is closed, and its end is told a little later.
-    const ids = this.allNodes.filter(({ isOpen }) => isOpen).map(({ id }) => id);
-    if (new Set(ids).size < ids.length) this.complain('has two connections with one node');
-  }
 }
