@@ -1,14 +1,18 @@
-import type { Data } from '../base/data.ts';
-
-/** Letters of one neighbour that are under way at a time, and their bytes until all neighbours have them. */
+/**
+ * Letters of one neighbour that are under way at a time, and what they take until all neighbours have them: there is
+ * room for one of the longest.
+ */
 const maxErrands = 1_024;
-const maxErrandBytes = 8 * 1024 * 1024;
+const maxErrandBytes = 9 * 1024 * 1024;
 
 /** Letters of all neighbours together. */
 const maxAllErrands = 8_192;
 
-/** What a letter takes beside its data. */
+/** What a letter takes beside its frames. */
 const letterBytes = 512;
+
+/** The frame of a letter, and the frames of the links that it is cut into. */
+const copies = 2;
 
 interface Load {
   count: number;
@@ -44,9 +48,14 @@ export class ErrandPlaces {
     return this.#all.bytes;
   }
 
-  /** `undefined`: there is no room. */
-  take(origin: string, letter: { readonly data?: Data | undefined }): Place | undefined {
-    let bytes = letterBytes + (letter.data instanceof Uint8Array ? letter.data.length : 0);
+  /**
+   * Takes a place for a letter.
+   *
+   * @param frameBytes how long its frame is.
+   * @returns `undefined`: there is no room.
+   */
+  take(origin: string, frameBytes: number): Place | undefined {
+    let bytes = letterBytes + copies * frameBytes;
     const load = this.#loads.get(origin) ?? { count: 0, bytes: 0 };
     const isWithin = load.count < maxErrands && load.bytes + bytes <= maxErrandBytes;
     if (!isWithin || this.#all.count === maxAllErrands) return undefined;

@@ -1,24 +1,29 @@
 import type { Data } from '../base/data.ts';
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 import { shareBytes } from '../channel/send/shared-bytes.ts';
-import type { Envelope } from './envelope.ts';
+import type { Departures } from './departures.ts';
 import type { Neighbour, OutgoingLetter } from './neighbour.ts';
-import { largeBytes, relayFrame } from './secure-frames.ts';
+import { largeBytes, setBudget } from './secure-frames.ts';
 
 const minBudgetMs = 20;
 
 export interface ErrandOptions {
-  readonly letter: Envelope;
+  /** The hash of the letter. */
+  readonly hash: string;
+  /** The frame in which it came, or was written; it is changed. */
+  readonly frame: Uint8Array;
   /** Milliseconds for the whole errand. */
   readonly budgetMs: number;
   readonly runtime: Runtime;
+  /** Those of all letters. */
+  readonly departures: Departures;
   /** Called with each neighbour's answer, which is not proven yet. `null`: no path leads on from that neighbour. */
   readonly onAnswer: (answer: Data, neighbour: Neighbour, errand: Errand) => void | Promise<void>;
 }
 
 /**
- * A letter that this node hands to neighbours to carry on. It is encoded once, however many neighbours carry it, and
- * its memory is released as soon as all of them have it. Their answers come later.
+ * A letter that this node hands to neighbours to carry on. Its frame is made once, however many neighbours carry it, and
+ * released as soon as all of them have it. Their answers come later.
  */
 export class Errand {
   /** The hash of the letter. */
@@ -27,27 +32,29 @@ export class Errand {
   readonly ended: Promise<void>;
   readonly #runtime: Runtime;
   readonly #endsAtMs: number;
+  readonly #departures: Departures;
   readonly #onAnswer: ErrandOptions['onAnswer'];
   readonly #isLarge: boolean;
   /** Neighbours whose answer may still come. */
   readonly #waitsFor = new Set<Neighbour>();
   /** Answers that are being checked. */
   #answers = 0;
-  /** The encoded letter; `undefined` once all neighbours have it. */
+  /** `undefined` once all neighbours have it. */
   #letter: OutgoingLetter | undefined;
   #settle!: () => void;
   #isEnded = false;
   readonly #timer: RuntimeTimer;
 
-  constructor({ letter, budgetMs, runtime, onAnswer }: ErrandOptions) {
+  constructor({ hash, frame, budgetMs, runtime, departures, onAnswer }: ErrandOptions) {
     const ownBudgetMs = Math.max(budgetMs, minBudgetMs);
-    this.hash = letter.hash;
+    this.hash = hash;
     this.#runtime = runtime;
     this.#endsAtMs = runtime.now() + ownBudgetMs;
+    this.#departures = departures;
     this.#onAnswer = onAnswer;
-    const frame = relayFrame(letter as unknown as Data, ownBudgetMs);
+    setBudget(frame, ownBudgetMs);
     shareBytes(frame);
-    this.#letter = { hash: letter.hash, frame };
+    this.#letter = { hash, frame };
     this.#isLarge = frame.length > largeBytes;
     this.ended = new Promise((resolve) => {
       this.#settle = resolve;
@@ -100,15 +107,20 @@ export class Errand {
     try {
       if (this.#isLarge) await Promise.race([neighbour.roomForLarge(done.promise), this.ended]);
       else if (!neighbour.hasLink) await Promise.race([neighbour.linked(), this.ended]);
-      if (this.isOver) return;
-      const isTaken = neighbour.relay(this.#letter!, this.#endsAtMs - this.#runtime.now());
-      if ((await Promise.race([isTaken, this.ended])) !== false) return;
+      if ((await Promise.race([this.#send(neighbour), this.ended])) !== false) return;
     } catch {
       // The connection has closed, its queue is full, or the neighbour did not respond.
     } finally {
       done.resolve();
     }
     this.left(neighbour);
+  }
+
+  /** Whether the neighbour takes it; `undefined`: nobody waits for an answer any more. */
+  #send(neighbour: Neighbour): Promise<boolean | undefined> {
+    const send = (): Promise<boolean> | undefined =>
+      this.isOver ? undefined : neighbour.relay(this.#letter!, this.#endsAtMs - this.#runtime.now());
+    return this.#isLarge ? this.#departures.run(neighbour, send) : Promise.resolve(send());
   }
 
   #endIfAnswered(): void {

@@ -1,11 +1,20 @@
 import type { Data } from '../base/data.ts';
+import type { Runtime } from '../base/runtime.ts';
+import { Departures } from './departures.ts';
 import { Errand, type ErrandOptions } from './errand.ts';
 import type { Place } from './errand-places.ts';
 import type { Neighbour } from './neighbour.ts';
 
 /** The letters that are under way, by their hashes: each goes through this node once. */
 export class Errands {
+  readonly #runtime: Runtime;
+  readonly #departures: Departures;
   readonly #underWay = new Map<string, Errand>();
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+    this.#departures = new Departures(runtime);
+  }
 
   /**
    * Gives a letter to neighbours, and takes their answers.
@@ -13,9 +22,14 @@ export class Errands {
    * @param place what it takes until all neighbours have it; left out: this node wrote it.
    * @returns resolves when there are no more answers to wait for.
    */
-  run(options: ErrandOptions, carriers: readonly Neighbour[], place?: Place): Promise<void> {
+  run(
+    options: Omit<ErrandOptions, 'runtime' | 'departures'>,
+    carriers: readonly Neighbour[],
+    place?: Place,
+  ): Promise<void> {
     // Not an async function, which would keep the letter while it waits.
-    return this.#carryOut(new Errand(options), carriers, place);
+    const errand = new Errand({ ...options, runtime: this.#runtime, departures: this.#departures });
+    return this.#carryOut(errand, carriers, place);
   }
 
   /** A neighbour answers a letter that it was given. */

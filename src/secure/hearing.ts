@@ -73,12 +73,17 @@ export class Hearing implements Asker {
 
   /** The same for work that takes long: all of it, the first step too, is done in turns with other neighbours. */
   beginInTurn<Result>(work: Steps<Result>): Promise<Result> {
-    return this.#finished(this.#options.turns.run(this, (pace) => runPaced(work, pace)));
+    return this.#finished(this.computeInTurn(work));
   }
 
-  /** The same, for what the user is not told of. */
+  /** {@link Hearing.begin}, for what the user is not told of. */
   compute<Result>(work: Steps<Result>): Result | Promise<Result> {
     return this.#share.take(() => this.#options.turns.begin(this, work));
+  }
+
+  /** {@link Hearing.beginInTurn}, for what the user is not told of. */
+  computeInTurn<Result>(work: Steps<Result>): Promise<Result> {
+    return this.#options.turns.run(this, (pace) => runPaced(work, pace));
   }
 
   #finished<Result>(work: Promise<Result>): Promise<Result> {

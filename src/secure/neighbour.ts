@@ -7,9 +7,7 @@ import type { Handled, RemoteNode } from '../channel/channel.ts';
 import { PendingAnswers, type WaitOptions } from '../channel/pending.ts';
 import type { ChannelStream } from '../channel/streams/stream.ts';
 import { goodbye } from '../wire/frames/goodbye.ts';
-import { isHash } from './digest.ts';
 import type { Envelope } from './envelope.ts';
-import { fieldsOf } from './fields.ts';
 import type { Hearing } from './hearing.ts';
 import type { Bringer, Notary } from './notary.ts';
 import type { SecureChannel } from './secure-channel.ts';
@@ -43,8 +41,8 @@ export interface NeighbourOptions {
   readonly onGrowth: (bytes: number) => void;
   /** Answers a question. What it rejects with, the neighbour is not told. */
   readonly answer: (question: Envelope, neighbour: Neighbour) => Promise<Data>;
-  /** Takes what the neighbour wants passed on: false when nothing follows. */
-  readonly relay: (request: RelayRequest, neighbour: Neighbour) => Promise<boolean>;
+  /** Takes what the neighbour wants passed on, and tells it. */
+  readonly relay: (request: RelayRequest, neighbour: Neighbour) => Promise<void>;
   /** Takes what the neighbour answers to something that it was to pass on. */
   readonly relayed: (answer: RelayAnswer, neighbour: Neighbour) => Promise<void>;
 }
@@ -136,6 +134,11 @@ export class Neighbour {
     });
   }
 
+  /** Tells the neighbour that what it brought is passed on: an answer follows. */
+  tellTaken(hash: string): void {
+    this.#tell(SecureFrameKind.taken, hash);
+  }
+
   /** Answers what the neighbour brought, if it can be reached. */
   answerRelay(hash: string, answer: Data): void {
     this.#tell(SecureFrameKind.relayed, { hash, answer });
@@ -179,9 +182,9 @@ export class Neighbour {
     return this.#channel.hand(envelope);
   }
 
-  /** Tells the user of what was not let through, and counts it. */
+  /** Tells the user of what was not let through, and counts it; after the end nothing is told. */
   refuse(error: Error): void {
-    this.#channel.refuse(error);
+    if (!this.#isClosed) this.#channel.refuse(error);
   }
 
   /**
@@ -234,7 +237,7 @@ export class Neighbour {
     try {
       switch (frame.kind) {
         case SecureFrameKind.relay:
-          return await this.#onRelay(frame);
+          return await this.#options.relay(relayRequestOf(frame, this.#maxContainers), this);
         case SecureFrameKind.relayed:
           return await this.#onRelayed(frame);
         case SecureFrameKind.question:
@@ -246,15 +249,6 @@ export class Neighbour {
     } catch {
       // The user has been told.
     }
-  }
-
-  async #onRelay(frame: SecureFrame): Promise<void> {
-    const request = await this.#read(frame, relayRequestOf);
-    const { hash } = fieldsOf(request.letter);
-    const isTaken = await this.#options.relay(request, this);
-    if (!isHash(hash)) return;
-    if (isTaken) this.#tell(SecureFrameKind.taken, hash);
-    else this.answerRelay(hash, null);
   }
 
   async #onRelayed(frame: SecureFrame): Promise<void> {
@@ -295,7 +289,11 @@ export class Neighbour {
   }
 
   #dataOf(frame: SecureFrame): Data {
-    return dataOf(frame, this.#options.limits.maxContainers);
+    return dataOf(frame, this.#maxContainers);
+  }
+
+  get #maxContainers(): number {
+    return this.#options.limits.maxContainers;
   }
 
   /** Says what the neighbour need not hear. */

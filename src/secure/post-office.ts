@@ -4,6 +4,7 @@ import type { Runtime } from '../base/runtime.ts';
 import type { ChannelStream } from '../channel/streams/stream.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { dataFromBytes, dataToBytes } from './data-bytes.ts';
+import { isHash } from './digest.ts';
 import { type Envelope, readEnvelope, verifySteps } from './envelope.ts';
 import type { Errand } from './errand.ts';
 import type { ErrandPlaces, Place } from './errand-places.ts';
@@ -12,10 +13,9 @@ import { fieldsOf } from './fields.ts';
 import { encryptionKeyOf, type HpkeContext, type HpkeOpener, hpkeSeal } from './hpke.ts';
 import type { Neighbour } from './neighbour.ts';
 import type { Notary } from './notary.ts';
-import type { PeerTurns } from './peer-turns.ts';
-import { largeBytes, type RelayAnswer, type RelayRequest } from './secure-frames.ts';
-import { runPaced, type Steps } from './steps.ts';
-import { type Origin, Surveys } from './surveys.ts';
+import { frameOfLetter, largeBytes, type RelayAnswer, type RelayRequest } from './secure-frames.ts';
+import type { Steps } from './steps.ts';
+import { type Carriage, type Origin, Surveys } from './surveys.ts';
 
 /** A question from one node to another, and what it is about. */
 export type Mail = { readonly topic: string; readonly data: Data };
@@ -24,8 +24,6 @@ export interface PostOfficeOptions {
   readonly ownId: string;
   readonly notary: Notary;
   readonly runtime: Runtime;
-  /** In which large letters are looked at. */
-  readonly turns: PeerTurns;
   /** Bytes of a message. */
   readonly maxMessageBytes: number;
   /** Room for what is passed on for neighbours. */
@@ -44,6 +42,15 @@ const connectHandlers = Promise.resolve();
 /** HPKE adds a key and a tag. */
 const maxSealedBytes = maxLetterBytes + 48;
 
+/** What a frame holds beside the data of its letter: signature, hash, ids and names. Honest ones have half of it. */
+const maxFramingBytes = 1_024;
+
+/** What is found out about a letter that a neighbour brings. */
+interface Visit {
+  data?: Data;
+  place?: Place | undefined;
+}
+
 /**
  * Carries letters beyond the neighbours: from node to node by flooding, each node once, and their answers
  * come back the same way. A letter to one node is encrypted to it, and so is its answer; a relay sees who writes
@@ -52,16 +59,16 @@ const maxSealedBytes = maxLetterBytes + 48;
 export class PostOffice {
   readonly #options: PostOfficeOptions;
   readonly #neighbours = new Map<string, Neighbour>();
-  readonly #errands = new Errands();
+  readonly #errands: Errands;
   readonly #surveys: Surveys;
 
   constructor(options: PostOfficeOptions) {
     const { ownId, notary, runtime, maxMessageBytes } = options;
     this.#options = options;
+    this.#errands = new Errands(runtime);
     this.#surveys = new Surveys({
       ownId,
       notary,
-      runtime,
       errands: this.#errands,
       neighbours: () => [...this.#neighbours.keys()],
       carriers: (except) => this.#allBut(except),
@@ -110,7 +117,8 @@ export class PostOffice {
     checkLength(bytes, maxLetterBytes);
     const text = await hpkeSeal(encryptionKeyOf(to), bytes, contextOf(ownId, to));
     const letter = notary.sign('letter', text, to);
-    const answer = await this.#forward(letter, timeoutMs);
+    const frame = frameOfLetter(letter as unknown as Data);
+    const answer = await this.#forward({ letter, frame, budgetMs: timeoutMs });
     if (answer === undefined) {
       const message = `no path to ${to} was found within ${timeoutMs} ms: connect with it, or with a node that leads to it`;
       throw new PeerloomError('ERR_NO_ROUTE', message);
@@ -137,24 +145,20 @@ export class PostOffice {
     return this.#options.respond(mailOf(question.data), question, neighbour);
   }
 
-  /**
-   * Takes what a neighbour brings for this node, or for another.
-   *
-   * @returns whether it is taken: an answer follows then.
-   */
-  async relay({ letter: data, budgetMs }: RelayRequest, neighbour: Neighbour): Promise<boolean> {
-    const place = this.#options.places.take(neighbour.remote.id, fieldsOf(data));
-    if (place === undefined) return false;
+  /** Takes what a neighbour brings for this node, or for another, and tells the neighbour what comes of it. */
+  async relay(request: RelayRequest, neighbour: Neighbour): Promise<void> {
+    const { frame, budgetMs } = request;
+    const { hearing } = neighbour;
+    const visit: Visit = {};
+    const examination = this.#examine(request, neighbour, visit);
     try {
-      const letter = await this.#examineInTurn(data, neighbour);
-      this.#fulfil(letter, budgetMs, { neighbour, place });
-      return true;
+      // Of all large letters that arrive together, one is read and proven at a time: each takes memory and milliseconds.
+      const isLarge = frame.length > largeBytes;
+      const letter = await (isLarge ? hearing.computeInTurn(examination) : hearing.compute(examination));
+      this.#fulfil({ letter, frame, budgetMs, origin: { neighbour, place: visit.place! } });
     } catch (error) {
-      place.leave();
-      if ((error as PeerloomError).code === 'ERR_REPLAYED')
-        return this.#answerAgain(readEnvelope(data), neighbour);
-      neighbour.refuse(error as Error);
-      return false;
+      visit.place?.leave();
+      this.#turnAway(error as PeerloomError, neighbour, visit);
     }
   }
 
@@ -164,56 +168,51 @@ export class PostOffice {
   }
 
   /** Not an async function, which would keep the letter for as long as it waits for the answer. */
-  #fulfil(
-    letter: Envelope,
-    budgetMs: number,
-    { neighbour, place }: { readonly neighbour: Neighbour; readonly place: Place },
-  ): void {
-    const { hash } = letter;
+  #fulfil(carriage: Carriage & { readonly origin: Origin }): void {
+    const { hash } = carriage.letter;
+    const { neighbour, place } = carriage.origin;
     const bringBack = (answer: Data): void => {
       neighbour.answerRelay(hash, answer);
       place.leave();
     };
-    this.#answerTo(letter, budgetMs, { neighbour, place }).then(bringBack, () => bringBack(null));
+    this.#answerTo(carriage).then(bringBack, () => bringBack(null));
+    neighbour.tellTaken(hash);
   }
 
-  #answerTo(
-    letter: Envelope,
-    budgetMs: number,
-    { neighbour, place }: { readonly neighbour: Neighbour; readonly place: Place },
-  ): Promise<Data> {
-    const { kind, to } = letter;
-    const origin = { id: neighbour.remote.id, place };
-    if (kind === 'survey') return this.#surveys.answer(letter, budgetMs, origin);
-    if (to === this.#options.ownId) return this.#open(letter, neighbour);
-    return this.#forward(letter, budgetMs, origin).then((found) => (found as unknown as Data) ?? null);
+  #answerTo(carriage: Carriage & { readonly origin: Origin }): Promise<Data> {
+    const { letter, origin } = carriage;
+    if (letter.kind === 'survey') return this.#surveys.answer(carriage);
+    if (letter.to === this.#options.ownId) return this.#open(letter, origin.neighbour);
+    return this.#forward(carriage).then((found) => (found as unknown as Data) ?? null);
   }
 
-  #answerAgain(letter: Envelope, neighbour: Neighbour): boolean {
-    const own = letter.kind === 'survey' ? this.#surveys.ownAnswerTo(letter) : undefined;
-    if (own === undefined) return false;
-    neighbour.answerRelay(letter.hash, [own as unknown as Data]);
-    return true;
+  #turnAway(error: PeerloomError, neighbour: Neighbour, { data }: Visit): void {
+    const isSeen = error.code === 'ERR_REPLAYED';
+    const isHonest = isSeen || error.code === 'ERR_QUEUE_FULL';
+    if (!isHonest) neighbour.refuse(error);
+    const { hash } = fieldsOf(data ?? null);
+    if (!isHash(hash)) return;
+    const own = isSeen ? this.#surveys.ownAnswerTo(hash) : undefined;
+    neighbour.answerRelay(hash, own === undefined ? null : [own as unknown as Data]);
   }
 
-  /** To hash a large one takes some milliseconds, and to give it to all neighbours takes as long again. */
-  async #examineInTurn(data: Data, neighbour: Neighbour): Promise<Envelope> {
-    const content = fieldsOf(data).data;
-    const isLarge = content instanceof Uint8Array && content.length > largeBytes;
-    if (!isLarge) return neighbour.hearing.compute(this.#examine(data, neighbour));
-    return this.#options.turns.run(neighbour.hearing, (pace) =>
-      runPaced(this.#examine(data, neighbour), pace),
-    );
-  }
-
-  #examine(data: Data, neighbour: Neighbour): Steps<Envelope> {
+  *#examine({ frame, read, budgetMs }: RelayRequest, neighbour: Neighbour, visit: Visit): Steps<Envelope> {
+    const { places, notary } = this.#options;
+    const data = read();
+    visit.data = data;
     const { kind, to, data: content } = fieldsOf(data);
     const isLetter = kind === 'letter' && to !== undefined && content instanceof Uint8Array;
     const isSurvey = kind === 'survey' && to === undefined && content === null;
     if (!isLetter && !isSurvey)
       throw invalid('a neighbour asked to pass on something that is neither a letter nor a survey');
+    if (budgetMs === 0) throw invalid('a neighbour asked to pass on a letter without time for it');
     if (isLetter) checkLength(content, maxSealedBytes);
-    return this.#options.notary.examineSteps(data, neighbour.bringer);
+    // The frame goes on as it came.
+    if (frame.length > (isLetter ? content.length : 0) + maxFramingBytes)
+      throw invalid('a neighbour asked to pass on a letter that is padded');
+    visit.place = places.take(neighbour.remote.id, frame.length);
+    if (visit.place === undefined) throw noRoom();
+    return yield* notary.examineSteps(data, neighbour.bringer);
   }
 
   async #open(letter: Envelope, neighbour: Neighbour): Promise<Data> {
@@ -235,13 +234,12 @@ export class PostOffice {
   /**
    * Like {@link PostOffice.#fulfil}, it keeps of the letter only what tells its answer.
    *
-   * @param origin who brought the letter; left out: this node wrote it.
    * @returns the first answer of the addressee's, `undefined` when no neighbour leads there.
    */
-  #forward(letter: Envelope, budgetMs: number, origin?: Origin): Promise<Envelope | undefined> {
-    const { author, id, to } = letter;
+  #forward({ letter, frame, budgetMs, origin }: Carriage): Promise<Envelope | undefined> {
+    const { author, hash, id, to } = letter;
     const addressee = this.#neighbours.get(to!);
-    const carriers = addressee === undefined ? this.#allBut(origin?.id) : [addressee];
+    const carriers = addressee === undefined ? this.#allBut(origin?.neighbour) : [addressee];
     let found: Envelope | undefined;
     const onAnswer = async (answer: Data, { hearing }: Neighbour, errand: Errand): Promise<void> => {
       const isTrue = await hearing.begin(isAnswer(answer, { author, id, to }));
@@ -249,13 +247,12 @@ export class PostOffice {
       found = answer as unknown as Envelope;
       errand.end();
     };
-    const { runtime } = this.#options;
-    const carried = this.#errands.run({ letter, budgetMs, runtime, onAnswer }, carriers, origin?.place);
-    return carried.then(() => found);
+    const options = { hash, frame, budgetMs, onAnswer };
+    return this.#errands.run(options, carriers, origin?.place).then(() => found);
   }
 
-  #allBut(id: string | undefined): Neighbour[] {
-    return [...this.#neighbours.values()].filter((neighbour) => neighbour.remote.id !== id);
+  #allBut(one: Neighbour | undefined): Neighbour[] {
+    return [...this.#neighbours.values()].filter(({ remote }) => remote.id !== one?.remote.id);
   }
 }
 
@@ -281,6 +278,10 @@ function* isAnswer(
   } catch {
     return false;
   }
+}
+
+function noRoom(): PeerloomError {
+  return new PeerloomError('ERR_QUEUE_FULL', 'too many letters of a neighbour are under way');
 }
 
 function mailOf(data: Data): Mail {

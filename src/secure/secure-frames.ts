@@ -9,7 +9,7 @@ export const secureProtocol = 'secure/1';
 
 /** What a frame of it is: its first byte. */
 export const SecureFrameKind = {
-  /** `{ letter, budgetMs }`: pass this on. `taken` or `relayed` follows. */
+  /** An envelope: pass it on, and wait for answers for as many milliseconds as its number says. `taken` or `relayed` follows. */
   relay: 1,
   /** The hash of a letter: the sender passes it on, and `relayed` may follow. */
   taken: 2,
@@ -24,8 +24,9 @@ export const SecureFrameKind = {
 } as const;
 export type SecureFrameKind = (typeof SecureFrameKind)[keyof typeof SecureFrameKind];
 
-/** A kind, the format of the payload, and the number that pairs question and answer. */
+/** A kind, the format of the payload, and a number: what pairs question and answer, or the time for a letter. */
 const headerBytes = 6;
+const numberOffset = 2;
 
 /** What is longer is decoded in turns, and waits until the neighbour has taken everything sent before it. */
 export const largeBytes = 64 * 1024;
@@ -42,6 +43,8 @@ const maxBudgetMs = 60_000;
 
 /** A frame as it arrived; its payload is not decoded yet. */
 export interface SecureFrame {
+  /** All of it. */
+  readonly bytes: Uint8Array;
   readonly kind: number;
   readonly format: number;
   readonly number: number;
@@ -50,8 +53,10 @@ export interface SecureFrame {
 
 /** What a neighbour asks this node to pass on. It is not signed, since the letter proves itself. */
 export interface RelayRequest {
-  /** An envelope; nothing in it is proven yet. */
-  readonly letter: Data;
+  /** As it came: the memory of it is this node's, and goes on to others. */
+  readonly frame: Uint8Array;
+  /** Reads the envelope; nothing in it is proven yet. Throws as {@link dataOf} does. */
+  readonly read: () => Data;
   /** Milliseconds that this node may wait for answers. */
   readonly budgetMs: number;
 }
@@ -79,7 +84,7 @@ export function encodeSecureFrame(kind: SecureFrameKind, data: Data, number = 0)
   const bytes = new Uint8Array(headerBytes + body.length);
   bytes[0] = kind;
   bytes[1] = format;
-  new DataView(bytes.buffer).setUint32(2, number);
+  setNumber(bytes, number);
   bytes.set(body, headerBytes);
   return bytes;
 }
@@ -87,8 +92,8 @@ export function encodeSecureFrame(kind: SecureFrameKind, data: Data, number = 0)
 /** @throws PeerloomError `ERR_ENVELOPE_INVALID`. */
 export function readSecureFrame(bytes: Uint8Array): SecureFrame {
   if (bytes.length < headerBytes) throw invalid(`a frame of ${secureProtocol} has ${bytes.length} bytes`);
-  const number = new DataView(bytes.buffer, bytes.byteOffset).getUint32(2);
-  return { kind: bytes[0]!, format: bytes[1]!, number, body: bytes.subarray(headerBytes) };
+  const number = new DataView(bytes.buffer, bytes.byteOffset).getUint32(numberOffset);
+  return { bytes, kind: bytes[0]!, format: bytes[1]!, number, body: bytes.subarray(headerBytes) };
 }
 
 /** What the payload takes once it is decoded, beside its bytes. */
@@ -101,17 +106,19 @@ export function dataOf({ format, body }: SecureFrame, maxContainers: number): Da
   return decodePayload(format, body, { maxContainers: Math.min(maxContainers, maxLetterContainers) });
 }
 
-export function relayFrame(letter: Data, budgetMs: number): Uint8Array {
-  return encodeSecureFrame(SecureFrameKind.relay, { letter, budgetMs });
+/** The frame of a letter that this node wrote. */
+export function frameOfLetter(letter: Data): Uint8Array {
+  return encodeSecureFrame(SecureFrameKind.relay, letter);
 }
 
-/** @throws PeerloomError `ERR_ENVELOPE_INVALID`. */
-export function relayRequestOf(data: Data): RelayRequest {
-  const { letter, budgetMs } = fieldsOf(data);
-  if (letter === undefined || typeof budgetMs !== 'number' || !(budgetMs > 0)) {
-    throw invalid('a neighbour asked to pass something on without a letter, or without time for it');
-  }
-  return { letter, budgetMs: Math.min(budgetMs, maxBudgetMs) * budgetShare };
+/** Writes into the frame of a letter how long the next node may wait for answers: nothing is encoded again. */
+export function setBudget(frame: Uint8Array, budgetMs: number): void {
+  setNumber(frame, Math.ceil(budgetMs));
+}
+
+export function relayRequestOf(frame: SecureFrame, maxContainers: number): RelayRequest {
+  const budgetMs = Math.min(frame.number, maxBudgetMs) * budgetShare;
+  return { frame: frame.bytes, read: () => dataOf(frame, maxContainers), budgetMs };
 }
 
 /** @throws PeerloomError `ERR_ENVELOPE_INVALID`. */
@@ -119,6 +126,10 @@ export function relayAnswerOf(data: Data): RelayAnswer {
   const { hash, answer } = fieldsOf(data);
   if (!isHash(hash) || answer === undefined) throw invalid('a neighbour answered no letter');
   return { hash, answer };
+}
+
+function setNumber(bytes: Uint8Array, number: number): void {
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(numberOffset, number);
 }
 
 export function invalid(message: string): PeerloomError {

@@ -57,7 +57,7 @@ export interface SecureWaitOptions {
 const defaultTimeoutMs = 5_000;
 
 /** The part of the memory budget that letters of neighbours may take while they are under way. */
-const placesShareOfBudget = 1 / 4;
+const placesShareOfBudget = 1 / 8;
 const dataPurpose = 'peerloom-data-1';
 const dataContext = { info: 'peerloom-data-1' };
 
@@ -122,7 +122,6 @@ export class SecureNode extends Node {
       ownId: identity.id,
       notary: this.#notary,
       runtime,
-      turns: this.#turns,
       maxMessageBytes,
       places: this.#places,
       opener: this.#opener,

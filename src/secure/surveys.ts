@@ -1,6 +1,5 @@
 import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
-import type { Runtime } from '../base/runtime.ts';
 import { isPeerId } from '../identity/identity.ts';
 import { type Envelope, readEnvelope, verifySteps } from './envelope.ts';
 import type { Errand } from './errand.ts';
@@ -9,25 +8,35 @@ import type { Errands } from './errands.ts';
 import { fieldsOf } from './fields.ts';
 import type { Neighbour } from './neighbour.ts';
 import type { Notary } from './notary.ts';
+import { frameOfLetter } from './secure-frames.ts';
 import { Statements } from './statements.ts';
 import type { Steps } from './steps.ts';
 
 export interface SurveysOptions {
   readonly ownId: string;
   readonly notary: Notary;
-  readonly runtime: Runtime;
   readonly errands: Errands;
   /** Ids of all neighbours. */
   readonly neighbours: () => readonly string[];
   /** The neighbours that can be asked, but for one. */
-  readonly carriers: (except: string | undefined) => readonly Neighbour[];
+  readonly carriers: (except: Neighbour | undefined) => readonly Neighbour[];
   /** Bytes of what one survey brings back, and so of an answer to it. */
   readonly maxBytes: number;
 }
 
-/** The neighbour that brought a survey, or a letter, and the room that it takes here. */
+/** A letter or survey that goes on to neighbours. */
+export interface Carriage {
+  readonly letter: Envelope;
+  /** The frame in which it came, or was written. */
+  readonly frame: Uint8Array;
+  readonly budgetMs: number;
+  /** Left out: this node wrote it. */
+  readonly origin?: Origin;
+}
+
+/** The neighbour that brought a letter, and the room that it takes here. */
 export interface Origin {
-  readonly id: string;
+  readonly neighbour: Neighbour;
   readonly place: Place;
 }
 
@@ -62,20 +71,21 @@ export class Surveys {
 
   /** @returns one statement of each node that answers. */
   ask(timeoutMs: number): Promise<Envelope[]> {
-    return this.#askOthers(this.#options.notary.sign('survey', null), timeoutMs);
+    const letter = this.#options.notary.sign('survey', null);
+    return this.#askOthers({ letter, frame: frameOfLetter(letter as unknown as Data), budgetMs: timeoutMs });
   }
 
   /** Answers a survey that a neighbour brings, for this node and for those behind it. */
-  async answer(survey: Envelope, budgetMs: number, origin: Origin): Promise<Data> {
-    const own = this.#stateFor(survey);
-    return [own, ...(await this.#askOthers(survey, budgetMs, origin))] as unknown as Data;
+  async answer(survey: Carriage): Promise<Data> {
+    const own = this.#stateFor(survey.letter);
+    return [own, ...(await this.#askOthers(survey))] as unknown as Data;
   }
 
   /**
    * The answer to a survey that has come before, of this node alone: the neighbour that brought it first may keep the
    * other one to itself.
    */
-  ownAnswerTo({ hash }: Envelope): Envelope | undefined {
+  ownAnswerTo(hash: string): Envelope | undefined {
     return this.#answered.get(hash);
   }
 
@@ -88,14 +98,14 @@ export class Surveys {
     return own;
   }
 
-  async #askOthers(survey: Envelope, budgetMs: number, origin?: Origin): Promise<Envelope[]> {
-    const { runtime, errands, carriers, maxBytes } = this.#options;
+  async #askOthers({ letter: survey, frame, budgetMs, origin }: Carriage): Promise<Envelope[]> {
+    const { errands, carriers, maxBytes } = this.#options;
     const statements = new Statements(maxBytes);
     const onAnswer = (answer: Data, neighbour: Neighbour, errand: Errand): void | Promise<void> => {
       if (Array.isArray(answer)) return this.#gather(statements, { answer, survey, neighbour, errand });
     };
-    const options = { letter: survey, budgetMs, runtime, onAnswer };
-    await errands.run(options, carriers(origin?.id), origin?.place);
+    const options = { hash: survey.hash, frame, budgetMs, onAnswer };
+    await errands.run(options, carriers(origin?.neighbour), origin?.place);
     return statements.all;
   }
 

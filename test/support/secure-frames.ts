@@ -70,7 +70,7 @@ export class SecureFrames implements Protocol {
     const { hash } = letter as { readonly hash: string };
     return new Promise((resolve) => {
       this.#given.set(hash, resolve);
-      peer.send(encodeSecureFrame(SecureFrameKind.relay, { letter, budgetMs }));
+      peer.send(encodeSecureFrame(SecureFrameKind.relay, letter, budgetMs));
     });
   }
 

@@ -1,7 +1,7 @@
 /** A cut message grows its memory from here, so that a length that lies costs no more than this. */
 const firstAllocationBytes = 1024 * 1024;
 
-/** Then by this factor: to 4 MiB, and to the 16 MiB of the longest message. */
+/** Then by this factor: to 4 MiB, and to the 16 MiB of the longest message. A little more is not worth another step. */
 const growth = 4;
 
 export interface CutMessage {
@@ -53,10 +53,12 @@ export class MessageParts {
     this.#filled += piece.length;
   }
 
-  /** The memory is never more than four times what has arrived. */
+  /** The memory is never more than four times what has arrived, and a MiB. */
   #grow(needed: number): void {
     if (needed <= this.#body.length) return;
-    const length = Math.min(this.message.totalBytes, Math.max(needed, growth * this.#body.length));
+    const { totalBytes } = this.message;
+    const larger = Math.max(needed, growth * this.#body.length);
+    const length = totalBytes <= larger + firstAllocationBytes ? totalBytes : larger;
     const grown = this.#allocate(length);
     grown.set(this.#body.subarray(0, this.#filled));
     this.#body = grown;

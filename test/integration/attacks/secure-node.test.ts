@@ -52,7 +52,7 @@ suite('a SecureNode', () => {
       new Uint8Array(1),
       Uint8Array.of(SecureFrameKind.relay, 99, 0, 0, 0, 0),
       encodeSecureFrame(SecureFrameKind.question, 'who are you?', 99),
-      encodeSecureFrame(SecureFrameKind.relay, { letter: {}, budgetMs: 1 }),
+      encodeSecureFrame(SecureFrameKind.relay, {}, 1),
       encodeSecureFrame(SecureFrameKind.answer, 'nobody asked', 99),
       encodeSecureFrame(SecureFrameKind.relayed, { hash: '0'.repeat(64), answer: null }),
     ];

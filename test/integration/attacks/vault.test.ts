@@ -167,16 +167,16 @@ suite('a SecureNode whose replica lies', () => {
 suite('a SecureNode that is brought letters of 4 MiB for nobody', () => {
   const { scene, enter } = vaultScene();
 
-  test('gives them to its neighbours in turns with everything else', async () => {
+  test('by eight neighbours at once, gives them to the others in turns with everything else', async () => {
     const peers: SigningPeer[] = [];
-    while (peers.length < 3) peers.push(await enter(new SigningPeer()));
-    const letters = Array.from({ length: 8 }, () => letterToNobody(2 ** 22));
+    while (peers.length < 8) peers.push(await enter(new SigningPeer()));
+    const letters = Array.from({ length: 24 }, () => letterToNobody(2 ** 22));
     await scene.attackBegins();
     const bring = async (index: number): Promise<void> => {
-      const { frames, victim } = peers[index % 2]!;
+      const { frames, victim } = peers[index % peers.length]!;
       await frames.relay(victim.id, letters[index]!, 5_000);
     };
-    await repeat(letters.length, bring, 2);
+    await repeat(letters.length, bring, peers.length);
   });
 });
 

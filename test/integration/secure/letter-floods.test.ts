@@ -22,7 +22,7 @@ class Neighbour extends Node {
     frames.onFrame = ({ kind, data }, peer) => {
       if (kind !== SecureFrameKind.relay) return;
       this.requests.push(data);
-      const { hash } = (data as unknown as { readonly letter: Envelope }).letter;
+      const { hash } = data as unknown as Envelope;
       if (this.takes) peer.send(encodeSecureFrame(SecureFrameKind.taken, hash));
     };
   }
@@ -32,7 +32,7 @@ class Neighbour extends Node {
 async function setUp(t: TestContext) {
   const hub = new MemoryHub();
   const transports = () => [memory({ hub })];
-  const limits = { memoryBudgetBytes: 36 * MiB };
+  const limits = { memoryBudgetBytes: 72 * MiB };
   const relay = new TestSecureNode('relay', 1, { transports: transports(), limits });
   const honest = new TestSecureNode('honest', 1, { transports: transports() });
   const identity = Identity.generate();
@@ -86,9 +86,9 @@ suite('large letters to nobody', () => {
     const { neighbours, answers, bring, isWell } = await setUp(t);
     for (const neighbour of neighbours) neighbour.takes = false;
     const taken = await Promise.all(Array.from({ length: 8 }, () => bring(4 * MiB - 1_024, 10_000)));
-    assert.deepEqual([taken.filter((isTaken) => isTaken).length, taken.length], [2, 8]);
+    assert.deepEqual([taken.filter((isTaken) => isTaken).length, taken.length], [1, 8]);
     await isWell();
-    await until(() => answers.length === 2, 'mallory is told of those that were taken');
+    await until(() => answers.length === 1, 'mallory is told of the one that was taken');
     assert.equal(await bring(4 * MiB, 500), true, 'then there is room again');
     await isWell();
   });
@@ -109,9 +109,8 @@ suite('large letters to nobody', () => {
       neighbours.flatMap(({ requests }) => requests),
       [],
     );
-    assert.deepEqual(relay.rejected, []);
     assert.equal(await bring(5 * MiB, 2_000), false);
-    assert.deepEqual(relay.rejected, ['ERR_MESSAGE_TOO_LARGE']);
+    assert.deepEqual(relay.rejected, Array(2).fill('ERR_MESSAGE_TOO_LARGE'));
     await isWell();
   });
 });

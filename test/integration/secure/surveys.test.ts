@@ -17,7 +17,7 @@ class Mallory extends Node {
     super('mallory', 1, { ...options, protocols: [frames] });
     frames.onFrame = ({ kind, data }, peer) => {
       if (kind !== SecureFrameKind.relay) return;
-      const { letter } = data as unknown as { readonly letter: Envelope };
+      const letter = data as unknown as Envelope;
       const { hash } = letter;
       peer.send(encodeSecureFrame(SecureFrameKind.relayed, { hash, answer: this.answer(letter) }));
     };

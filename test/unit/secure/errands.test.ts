@@ -1,63 +1,63 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { type Data, Identity, systemRuntime } from '../../../src/index.ts';
+import { Departures } from '../../../src/secure/departures.ts';
 import { Errand, type ErrandOptions } from '../../../src/secure/errand.ts';
 import { ErrandPlaces } from '../../../src/secure/errand-places.ts';
 import { Errands } from '../../../src/secure/errands.ts';
 import type { Neighbour } from '../../../src/secure/neighbour.ts';
+import { frameOfLetter } from '../../../src/secure/secure-frames.ts';
 import { heldBytes } from '../../support/memory.ts';
 import { turns, until } from '../../support/turns.ts';
 import { bring, line, link, TestPost } from './post-network.ts';
 
 const runtime = systemRuntime;
 const MiB = 1024 * 1024;
-const letter = (bytes: number) => ({ data: new Uint8Array(bytes) });
 
 suite('room for letters under way', () => {
   test('is for 1,024 letters of a neighbour, and comes back when they leave', () => {
     const places = new ErrandPlaces(64 * MiB);
-    const taken = Array.from({ length: 1_024 }, () => places.take('mallory', {})!);
+    const taken = Array.from({ length: 1_024 }, () => places.take('mallory', 0)!);
     assert.ok(taken.every((place) => place !== undefined));
-    assert.equal(places.take('mallory', {}), undefined);
-    assert.ok(places.take('other', {}));
+    assert.equal(places.take('mallory', 0), undefined);
+    assert.ok(places.take('other', 0));
     taken[0]!.given();
-    assert.equal(places.take('mallory', {}), undefined, 'it is still under way');
+    assert.equal(places.take('mallory', 0), undefined, 'it is still under way');
     taken[0]!.leave();
-    assert.ok(places.take('mallory', {}));
-    assert.equal(places.take('mallory', {}), undefined);
+    assert.ok(places.take('mallory', 0));
+    assert.equal(places.take('mallory', 0), undefined);
     for (const place of taken.slice(1)) place.leave();
-    assert.equal(Array.from({ length: 1_024 }, () => places.take('mallory', {})).indexOf(undefined), 1_023);
+    assert.equal(Array.from({ length: 1_024 }, () => places.take('mallory', 0)).indexOf(undefined), 1_023);
   });
 
-  test('is for 8 MiB of a neighbour, until all have them', () => {
+  test('is for 9 MiB of a neighbour, its frame counting twice, until all have them', () => {
     const places = new ErrandPlaces(64 * MiB);
-    const most = 8 * MiB - 512;
-    assert.equal(places.take('mallory', letter(most + 1)), undefined);
-    const place = places.take('mallory', letter(most))!;
-    assert.equal(places.take('mallory', {}), undefined);
-    assert.ok(places.take('other', letter(most)));
+    const most = (9 * MiB - 512) / 2;
+    assert.equal(places.take('mallory', most + 1), undefined);
+    const place = places.take('mallory', most)!;
+    assert.equal(places.take('mallory', 0), undefined);
+    assert.ok(places.take('other', most));
     place.given();
-    const next = places.take('mallory', letter(most))!;
+    const next = places.take('mallory', most)!;
     assert.ok(next);
     place.leave();
-    assert.equal(places.take('mallory', {}), undefined, 'nothing comes back twice');
+    assert.equal(places.take('mallory', 0), undefined, 'nothing comes back twice');
     next.leave();
-    assert.ok(places.take('mallory', letter(most)));
+    assert.ok(places.take('mallory', most));
   });
 
-  test('is for 8,192 letters, and for 64 MiB, of all neighbours together', () => {
+  test('is for 8,192 letters, and for what it is given, of all neighbours together', () => {
     const many = new ErrandPlaces(64 * MiB);
-    for (let count = 0; count < 8_192; count++) assert.ok(many.take(`neighbour ${count % 10}`, {}));
-    assert.equal(many.take('one more', {}), undefined);
-    const large = new ErrandPlaces(64 * MiB);
-    const places = Array.from({ length: 8 }, (_, index) =>
-      large.take(`neighbour ${index}`, letter(8 * MiB - 512)),
-    );
+    for (let count = 0; count < 8_192; count++) assert.ok(many.take(`neighbour ${count % 10}`, 0));
+    assert.equal(many.take('one more', 0), undefined);
+    const large = new ErrandPlaces(36 * MiB);
+    const most = (9 * MiB - 512) / 2;
+    const places = Array.from({ length: 4 }, (_, index) => large.take(`neighbour ${index}`, most));
     assert.ok(places.every((place) => place !== undefined));
-    assert.equal(large.take('one more', {}), undefined);
+    assert.equal(large.take('one more', 0), undefined);
     places[0]!.given();
-    assert.ok(large.take('one more', letter(8 * MiB - 512)));
-    assert.equal(large.take('another', {}), undefined);
+    assert.ok(large.take('one more', most));
+    assert.equal(large.take('another', 0), undefined);
   });
 });
 
@@ -167,12 +167,13 @@ suite('a letter that is over', () => {
   const letterOf = (bytes: number) => notary.sign('letter', new Uint8Array(bytes), Identity.generate().id);
   const small = letterOf(80);
   const optionsOf = (onAnswer: ErrandOptions['onAnswer'] = () => {}, letter = small): ErrandOptions => ({
-    ...{ letter, budgetMs: 60_000, runtime, onAnswer },
+    ...{ hash: letter.hash, frame: frameOfLetter(letter as unknown as Data) },
+    ...{ budgetMs: 60_000, runtime, departures: new Departures(runtime), onAnswer },
   });
 
   test('is forgotten', async (t) => {
     const left = t.mock.method(Errand.prototype, 'left');
-    const errands = new Errands();
+    const errands = new Errands(runtime);
     const running = errands.run(optionsOf(), [neighbour]);
     errands.left(neighbour);
     assert.equal(left.mock.callCount(), 1, 'it is still there');

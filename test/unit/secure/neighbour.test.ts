@@ -19,10 +19,9 @@ import { SecureChannel } from '../../../src/secure/secure-channel.ts';
 import {
   dataOf,
   encodeSecureFrame,
+  frameOfLetter,
   type RelayAnswer,
-  type RelayRequest,
   readSecureFrame,
-  relayFrame,
   SecureFrameKind,
 } from '../../../src/secure/secure-frames.ts';
 import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
@@ -63,10 +62,9 @@ function open({ runtime = stillRuntime, limits = {} }: { runtime?: Runtime; limi
     isSuspended: false,
     pings: 0,
     pong: Promise.withResolvers<number>(),
-    isTaken: true,
     answer: async (data: Data): Promise<Data> => ({ answered: data }),
   };
-  const relayed: (RelayRequest | RelayAnswer)[] = [];
+  const relayed: ({ readonly letter: Data; readonly budgetMs: number } | RelayAnswer)[] = [];
   let inner!: ChannelHandler;
   const channel = {
     remote: { id: bob.id, security: { protocol: 'tls', encrypted: true, authenticated: true } } as RemoteNode,
@@ -118,10 +116,7 @@ function open({ runtime = stillRuntime, limits = {} }: { runtime?: Runtime; limi
     limits: resolveLimits(limits),
     onGrowth: () => {},
     answer: ({ data }) => state.answer(data),
-    relay: async (request) => {
-      relayed.push(request);
-      return state.isTaken;
-    },
+    relay: async ({ read, budgetMs }) => void relayed.push({ letter: read(), budgetMs }),
     relayed: async (answer) => void relayed.push(answer),
   });
   const signed = (kind: string, data: Data, by = bob, to = alice.id): Data =>
@@ -250,8 +245,8 @@ suite('a frame', () => {
     await neighbour.take(new Uint8Array(0));
     await neighbour.take(new Uint8Array(5));
     await neighbour.take(new Uint8Array(6));
-    await neighbour.take(Uint8Array.of(SecureFrameKind.relay, 99, 0, 0, 0, 0));
-    await neighbour.take(Uint8Array.of(SecureFrameKind.relay, 1, 0, 0, 0, 0, 0x7b));
+    await neighbour.take(Uint8Array.of(SecureFrameKind.relayed, 99, 0, 0, 0, 0));
+    await neighbour.take(Uint8Array.of(SecureFrameKind.relayed, 1, 0, 0, 0, 0, 0x7b));
     await take(200 as SecureFrameKind, 'what is this?');
     assert.deepEqual(told, [
       'ERR_ENVELOPE_INVALID',
@@ -266,14 +261,14 @@ suite('a frame', () => {
 
   test('with more than 100,000 lists is refused before it is decoded, and not sent', async () => {
     const { neighbour, told } = open();
-    const json = JSON.stringify({ letter: Array.from({ length: 100_000 }, () => []), budgetMs: 1_000 });
+    const json = JSON.stringify({ hash, answer: Array.from({ length: 100_000 }, () => []) });
     await neighbour.take(
-      Buffer.concat([Uint8Array.of(SecureFrameKind.relay, 1, 0, 0, 0, 0), Buffer.from(json)]),
+      Buffer.concat([Uint8Array.of(SecureFrameKind.relayed, 1, 0, 0, 0, 0), Buffer.from(json)]),
     );
     assert.deepEqual(told, ['ERR_MESSAGE_INVALID']);
     const lists = (length: number): Data => Array.from({ length }, () => []);
-    assert.throws(() => relayFrame(lists(100_000), 1_000), withCode('ERR_MESSAGE_TOO_LARGE'));
-    relayFrame(lists(99_998), 1_000);
+    assert.throws(() => frameOfLetter(lists(100_000)), withCode('ERR_MESSAGE_TOO_LARGE'));
+    frameOfLetter(lists(99_999));
   });
 
   test('that comes late, or that nobody waits for, is passed over', async () => {
@@ -304,25 +299,17 @@ suite('a frame', () => {
 
 suite('what a neighbour wants passed on', () => {
   test('needs no signature of its own', async () => {
-    const { take, relayed, told, signed, sent } = open();
+    const { take, relayed, told } = open();
     const letter = { hash, text: 'a letter' };
-    await take(SecureFrameKind.relay, { letter, budgetMs: 1_000 });
-    await take(SecureFrameKind.relay, { letter, budgetMs: 1e9 });
+    await take(SecureFrameKind.relay, letter, 1_000);
+    await take(SecureFrameKind.relay, letter, 1e9);
     await take(SecureFrameKind.relayed, { hash, answer: 1 });
     assert.deepEqual(relayed, [
       { letter, budgetMs: 900 },
       { letter, budgetMs: 54_000 },
       { hash, answer: 1 },
     ]);
-    assert.deepEqual(sent, Array(2).fill({ kind: 'taken', number: 0, data: hash }));
     const wrong: [SecureFrameKind, Data][] = [
-      [SecureFrameKind.relay, { letter: 1 }],
-      [SecureFrameKind.relay, { budgetMs: 1 }],
-      [SecureFrameKind.relay, { letter: 1, budgetMs: '1' }],
-      [SecureFrameKind.relay, { letter: 1, budgetMs: 0 }],
-      [SecureFrameKind.relay, { letter: 1, budgetMs: -1 }],
-      [SecureFrameKind.relay, { letter: 1, budgetMs: Number.NaN }],
-      [SecureFrameKind.relay, signed('letter', 1)],
       [SecureFrameKind.relayed, { hash: 1, answer: 1 }],
       [SecureFrameKind.relayed, { hash: 'none', answer: 1 }],
       [SecureFrameKind.relayed, { hash }],
@@ -332,13 +319,10 @@ suite('what a neighbour wants passed on', () => {
     assert.deepEqual(told, Array(wrong.length).fill('ERR_ENVELOPE_INVALID'));
   });
 
-  test('and is not taken leads nowhere, where it can be named', async () => {
-    const { take, state, sent } = open();
-    state.isTaken = false;
-    await take(SecureFrameKind.relay, { letter: { hash }, budgetMs: 1_000 });
-    await take(SecureFrameKind.relay, { letter: { hash: 'none' }, budgetMs: 1_000 });
-    await take(SecureFrameKind.relay, { letter: 'none', budgetMs: 1_000 });
-    assert.deepEqual(sent, [{ kind: 'relayed', number: 0, data: { hash, answer: null } }]);
+  test('is told whether it is taken', () => {
+    const { neighbour, sent } = open();
+    neighbour.tellTaken(hash);
+    assert.deepEqual(sent, [{ kind: 'taken', number: 0, data: hash }]);
   });
 });
 
@@ -397,13 +381,13 @@ suite('what this node asks a neighbour', () => {
 });
 
 suite('what a neighbour is given to pass on', () => {
-  const letter = { hash, frame: relayFrame({ hash }, 1_000) };
+  const letter = { hash, frame: frameOfLetter({ hash }) };
 
   test('is taken when it says so, or answers it, and not when it leaves or stays silent', async () => {
     const runtime = new VirtualRuntime();
     const { neighbour, take, relayed, sent, close } = open({ runtime });
     const taken = neighbour.relay(letter, 1_000);
-    assert.deepEqual(sent, [{ kind: 'relay', number: 0, data: { letter: { hash }, budgetMs: 1_000 } }]);
+    assert.deepEqual(sent, [{ kind: 'relay', number: 0, data: { hash } }]);
     await take(SecureFrameKind.taken, 'cd'.repeat(32));
     await take(SecureFrameKind.taken, hash);
     assert.equal(await taken, true);

@@ -7,9 +7,7 @@ import { Notary } from '../../../src/secure/notary.ts';
 import { PeerTurns } from '../../../src/secure/peer-turns.ts';
 import { type Mail, PostOffice } from '../../../src/secure/post-office.ts';
 import {
-  dataOf,
   encodeSecureFrame,
-  type RelayRequest,
   readSecureFrame,
   relayRequestOf,
   SecureFrameKind,
@@ -31,8 +29,14 @@ function eachTimeAnother(runtime: Runtime): Runtime {
   };
 }
 
+/** A letter that a neighbour brings, read. */
+export interface BroughtLetter {
+  readonly letter: Data;
+  readonly budgetMs: number;
+}
+
 /** What a neighbour is asked to pass on, and what it answers in place of a post office. */
-export type Relay = (request: RelayRequest, from: TestPost) => Data | undefined | Promise<Data | undefined>;
+export type Relay = (request: BroughtLetter, from: TestPost) => Data | undefined | Promise<Data | undefined>;
 
 /** A node of which there is its post office alone. */
 export class TestPost {
@@ -41,7 +45,7 @@ export class TestPost {
   readonly turns: PeerTurns;
   readonly post: PostOffice;
   /** What it was asked to pass on, in order. */
-  readonly requests: RelayRequest[] = [];
+  readonly requests: BroughtLetter[] = [];
   /** What it did not let through. */
   readonly refused: string[] = [];
   readonly runtime: Runtime;
@@ -61,7 +65,6 @@ export class TestPost {
       ownId: identity.id,
       notary: this.notary,
       runtime,
-      turns: this.turns,
       maxMessageBytes,
       places: new ErrandPlaces(64 * 1024 * 1024),
       opener: new HpkeOpener(encryptionKeysOf(identity)),
@@ -92,6 +95,8 @@ export class TestLink {
   /** What was answered over it to letters that came over it. */
   readonly answers: Data[] = [];
   other!: TestLink;
+  /** Whether a letter that is just being brought over it is taken, by its hash. */
+  readonly #brought = new Map<string, boolean>();
 
   constructor(from: TestPost, to: TestPost) {
     const link = this;
@@ -128,21 +133,36 @@ export class TestLink {
         link.timeouts.push(timeoutMs);
         return link.#carry(from, to, frame);
       },
+      tellTaken: (hash: string) => link.#take(hash),
       answerRelay: (hash: string, answer: Data) => {
+        if (answer !== null) link.#take(hash);
         link.answers.push(answer);
         void to.post.answered({ hash, answer: overTheWire(answer) }, link.other.neighbour);
       },
     } as unknown as Neighbour;
   }
 
+  #take(hash: string): void {
+    if (this.#brought.has(hash)) this.#brought.set(hash, true);
+  }
+
   async #carry(from: TestPost, to: TestPost, frame: Uint8Array): Promise<boolean> {
-    const request = relayRequestOf(dataOf(readSecureFrame(frame), maxContainers));
-    to.requests.push(request);
+    const request = relayRequestOf(readSecureFrame(frame.slice()), maxContainers);
+    const letter = request.read();
+    const asked = { letter, budgetMs: request.budgetMs };
+    to.requests.push(asked);
     const { relay } = to;
-    if (relay === undefined) return to.post.relay(request, this.other.neighbour);
-    const { hash } = request.letter as { readonly hash: string };
+    const { hash } = (letter ?? {}) as { readonly hash: string };
+    if (relay === undefined) {
+      const brought = this.other.#brought;
+      brought.set(hash, false);
+      await to.post.relay(request, this.other.neighbour);
+      const isTaken = brought.get(hash)!;
+      brought.delete(hash);
+      return isTaken;
+    }
     void (async () => {
-      const answer = await relay(request, from);
+      const answer = await relay(asked, from);
       if (answer !== undefined) this.other.neighbour.answerRelay(hash, answer);
     })();
     return true;
@@ -163,7 +183,7 @@ export async function bring(
   from: TestPost,
   to: TestPost,
   letter: unknown,
-  budgetMs: unknown = 5_000,
+  budgetMs = 5_000,
 ): Promise<Data | undefined> {
   const back = to.post.neighbours.get(from.id)! as unknown as {
     answerRelay: (hash: string, answer: Data) => void;
@@ -175,7 +195,7 @@ export async function bring(
     answerRelay(hash, answer);
   };
   const neighbour = from.post.neighbours.get(to.id)!;
-  const frame = encodeSecureFrame(SecureFrameKind.relay, { letter, budgetMs } as Data);
+  const frame = encodeSecureFrame(SecureFrameKind.relay, letter as Data, budgetMs);
   const isTaken = await neighbour.relay({ hash: '', frame }, 5_000);
   return isTaken ? answered.promise : undefined;
 }

@@ -5,6 +5,12 @@ import { canonicalJson } from '../../../src/secure/canonical-json.ts';
 import { dataToBytes } from '../../../src/secure/data-bytes.ts';
 import type { Envelope } from '../../../src/secure/envelope.ts';
 import { encryptionKeyOf, hpkeSeal } from '../../../src/secure/hpke.ts';
+import {
+  frameOfLetter,
+  readSecureFrame,
+  relayRequestOf,
+  setBudget,
+} from '../../../src/secure/secure-frames.ts';
 import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { withCode } from '../../support/errors.ts';
 import { heldBytes } from '../../support/memory.ts';
@@ -226,6 +232,32 @@ suite('a relay', () => {
     assert.deepEqual(alice.mail, []);
   });
 
+  test('that brings a letter without time for it, or a padded one, or none that can be read, is refused', async () => {
+    const { alice, mallory } = scene();
+    const neighbour = alice.post.neighbours.get(mallory.id)!;
+    const answers: unknown[] = [];
+    neighbour.answerRelay = (...answer) => void answers.push(answer);
+    const bringFrame = (frame: Uint8Array): Promise<void> =>
+      alice.post.relay(relayRequestOf(readSecureFrame(frame), 1_000), neighbour);
+    const survey = (): Data => mallory.notary.sign('survey', null) as unknown as Data;
+    const hashes: unknown[] = [];
+    for (const [padding, budgetMs] of [
+      [0, 0],
+      [1_000, 1_000],
+    ] as const) {
+      const letter = survey();
+      hashes.push([(letter as { readonly hash: string }).hash, null]);
+      const padded = Buffer.concat([frameOfLetter(letter), Buffer.alloc(padding, ' ')]);
+      setBudget(padded, budgetMs);
+      await bringFrame(padded);
+    }
+    assert.deepEqual(answers, hashes);
+    await bringFrame(Uint8Array.of(1, 99, 0, 0, 9, 9));
+    assert.deepEqual(alice.refused, ['ERR_ENVELOPE_INVALID', 'ERR_ENVELOPE_INVALID', 'ERR_MESSAGE_INVALID']);
+    assert.equal(answers.length, 2, 'what cannot be read has no name');
+    assert.deepEqual(mallory.requests, []);
+  });
+
   test('gets no answer to a letter whose text is not mail', async () => {
     const { mallory, bob } = scene();
     const context = { info: 'peerloom-letter-1', associated: canonicalJson([mallory.id, bob.id]) };
@@ -317,6 +349,29 @@ suite('large letters', () => {
     assert.equal(given.size, 1);
   });
 
+  test('are read and proven one at a time', async () => {
+    const [a, b] = line(runtime, 2) as [TestPost, TestPost];
+    const c = new TestPost(runtime);
+    link(b, c);
+    let isRead = 0;
+    let most = 0;
+    const letters = [a, c, a, c].map(({ id, notary }) => {
+      const letter = notary.sign('letter', new Uint8Array(2 ** 20), Identity.generate().id);
+      const frame = frameOfLetter(letter as unknown as Data);
+      setBudget(frame, 5_000);
+      const request = relayRequestOf(readSecureFrame(frame), 1_000);
+      const read = (): Data => {
+        isRead += 1;
+        most = Math.max(most, isRead);
+        return request.read();
+      };
+      const relayed = b.post.relay({ ...request, read }, b.post.neighbours.get(id)!);
+      return relayed.then(() => void isRead--);
+    });
+    await Promise.all(letters);
+    assert.equal(most, 1);
+  });
+
   test('are not kept for those who take them and never say what became of them', async () => {
     const [a, b, silent] = line(runtime, 3) as [TestPost, TestPost, TestPost];
     const [fromA, toSilent] = [a, silent].map(({ id }) => b.post.neighbours.get(id)!);
@@ -330,7 +385,9 @@ suite('large letters', () => {
     for (let count = 1; count <= 16; count++) {
       const nobody = Identity.generate().id;
       const letter = a.notary.sign('letter', new Uint8Array(mebibyte), nobody) as unknown as Data;
-      assert.equal(await b.post.relay({ letter, budgetMs: 50_000 }, fromA!), true);
+      const frame = frameOfLetter(letter);
+      setBudget(frame, 50_000);
+      await b.post.relay(relayRequestOf(readSecureFrame(frame), 1_000), fromA!);
       await until(() => taken === count, 'the letter is taken');
     }
     await turns();

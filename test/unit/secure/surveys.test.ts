@@ -5,11 +5,11 @@ import type { Envelope } from '../../../src/secure/envelope.ts';
 import { sign } from '../../../src/secure/envelope.ts';
 import type { Errand, ErrandOptions } from '../../../src/secure/errand.ts';
 import type { Errands } from '../../../src/secure/errands.ts';
-import type { RelayRequest } from '../../../src/secure/secure-frames.ts';
+import { dataOf, readSecureFrame } from '../../../src/secure/secure-frames.ts';
 import type { Steps } from '../../../src/secure/steps.ts';
 import { Surveys } from '../../../src/secure/surveys.ts';
 import { until } from '../../support/turns.ts';
-import { bring, line, link, TestPost, wallNow } from './post-network.ts';
+import { type BroughtLetter, bring, line, link, TestPost, wallNow } from './post-network.ts';
 
 const runtime = systemRuntime;
 
@@ -52,7 +52,7 @@ function scene() {
     assert.deepEqual(others, expected);
   };
   /** Mallory answers with something, and with what honest nodes would answer behind it. */
-  const answerWith = (answer: (request: RelayRequest) => Data): void => {
+  const answerWith = (answer: (request: BroughtLetter) => Data): void => {
     mallory.relay = answer;
   };
   return { asker, relay, far, farther, mallory, honest, answerWith };
@@ -282,9 +282,10 @@ suite('a neighbour that answers a survey', () => {
       ...{ ownId, notary, runtime, maxBytes: 1_000_000 },
       ...{ neighbours: () => [], carriers: () => [] },
       errands: {
-        run: ({ letter, onAnswer }: ErrandOptions) => {
+        run: ({ frame, onAnswer }: ErrandOptions) => {
+          const letter = dataOf(readSecureFrame(frame), 1_000);
           const sybils = Array.from({ length: 60 }, () => Identity.generate());
-          const answer = sybils.map((sybil) => statementOf(sybil, letter as unknown as Data));
+          const answer = sybils.map((sybil) => statementOf(sybil, letter));
           return onAnswer(answer as unknown as Data, neighbour as never, errand as Errand);
         },
       } as unknown as Errands,

@@ -1,0 +1,53 @@
+import type { Runtime } from '../base/runtime.ts';
+import type { Neighbour } from './neighbour.ts';
+import { Serial } from './vault/serial.ts';
+
+/** In milliseconds. A neighbour that reads more slowly does not hold up the others. */
+const patienceMs = 50;
+
+/**
+ * Large letters leave this node one after another: the next one leaves when the link has taken the one before, or 50 ms
+ * later. To write and encrypt a letter of 4 MiB for many neighbours at once would hold up everything else that the node
+ * says, for longer than anything else that a neighbour can ask for.
+ */
+export class Departures {
+  readonly #runtime: Runtime;
+  readonly #serial = new Serial();
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+  }
+
+  /**
+   * Sends something large to a neighbour when it is its turn.
+   *
+   * @param send returns `undefined` when there is nothing to send any more.
+   * @returns what `send` returns. Rejects with what it throws.
+   */
+  run<Result>(
+    neighbour: Pick<Neighbour, 'drained'>,
+    send: () => Promise<Result> | undefined,
+  ): Promise<Result | undefined> {
+    return new Promise((resolve, reject) => {
+      void this.#serial.run(async () => {
+        try {
+          const sent = send();
+          resolve(sent);
+          if (sent !== undefined) await this.#taken(neighbour);
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  }
+
+  #taken(neighbour: Pick<Neighbour, 'drained'>): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#runtime.setTimeout(resolve, patienceMs);
+      void neighbour.drained().then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+}
