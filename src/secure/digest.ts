@@ -2,15 +2,12 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { optionalBuiltin } from '../base/builtin.ts';
 import type { Data } from '../base/data.ts';
-import { type Verify, verifierOf } from '../identity/ed25519.ts';
-import { type Identity, isPeerId, publicKeyFromId } from '../identity/identity.ts';
+import { sha256Hex } from '../base/sha256.ts';
+import type { Identity } from '../identity/identity.ts';
+import { verifyById } from '../identity/verify-by-id.ts';
 import { encodeText } from '../wire/payloads/text.ts';
 import { CanonicalJson } from './canonical-json.ts';
 import { runNow, type Steps } from './steps.ts';
-
-/** Node.js takes a third as long to make one as to verify with it. */
-const verifiers = new Map<string, Verify>();
-const maxVerifiers = 4_096;
 
 const hashPattern = /^[0-9a-f]{64}$/;
 
@@ -38,12 +35,6 @@ export function* hashSteps(data: Data): Steps<string> {
   }
 }
 
-/** @returns 64 hexadecimal digits. */
-export function sha256Hex(bytes: Uint8Array): string {
-  const nodeCrypto = optionalBuiltin('node:crypto');
-  return nodeCrypto === undefined ? bytesToHex(sha256(bytes)) : nodeCrypto.hash('sha256', bytes, 'hex');
-}
-
 /** Whether the text can be a hash, so that it may stand in what is signed. */
 export function isHash(text: unknown): text is string {
   return typeof text === 'string' && hashPattern.test(text);
@@ -61,14 +52,5 @@ export function signHash(identity: Identity, purpose: string, hash: string): Uin
 
 /** Whether the node of this id made the signature; false also when the text is not the id of a node. */
 export function verifyHash(id: string, purpose: string, hash: string, signature: Uint8Array): boolean {
-  const verify = verifiers.get(id) ?? remembered(id);
-  return verify?.(encodeText(`${purpose}:${hash}`), signature) === true;
-}
-
-function remembered(id: string): Verify | undefined {
-  if (!isPeerId(id)) return undefined;
-  const verify = verifierOf(publicKeyFromId(id));
-  if (verifiers.size >= maxVerifiers) verifiers.clear();
-  verifiers.set(id, verify);
-  return verify;
+  return verifyById(id, encodeText(`${purpose}:${hash}`), signature);
 }

@@ -3,6 +3,7 @@ import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
 import type { Identity } from '../identity/identity.ts';
+import { MessageSeen, SeenMessages, type Timeliness } from '../overlay/seen/seen-messages.ts';
 import {
   type Envelope,
   messageIdBytes,
@@ -11,7 +12,6 @@ import {
   verifyHashSteps,
   verifySteps,
 } from './envelope.ts';
-import { MessageSeen, SeenMessages, type Timeliness } from './seen-messages.ts';
 import { runNow, type Steps } from './steps.ts';
 
 export interface NotaryOptions {

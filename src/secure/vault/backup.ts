@@ -1,7 +1,7 @@
 import type { Data } from '../../base/data.ts';
 import { PeerloomError } from '../../base/errors.ts';
+import { sha256Hex } from '../../base/sha256.ts';
 import { dataFromBytes, dataToBytes } from '../data-bytes.ts';
-import { sha256Hex } from '../digest.ts';
 import { fieldsOf } from '../fields.ts';
 import { runNow } from '../steps.ts';
 import { type CollectionName, type CollectionState, currentEpoch } from './collection-state.ts';

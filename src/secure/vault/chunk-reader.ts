@@ -1,6 +1,6 @@
 import { PeerloomError } from '../../base/errors.ts';
 import type { Runtime } from '../../base/runtime.ts';
-import { sha256Hex } from '../digest.ts';
+import { sha256Hex } from '../../base/sha256.ts';
 import { ChunkStream } from './chunk-stream.ts';
 import type { CollectionName } from './collection-state.ts';
 import type { VaultNetwork } from './replicator.ts';

@@ -1,6 +1,6 @@
 import type { Runtime } from '../../base/runtime.ts';
+import { sha256Hex } from '../../base/sha256.ts';
 import type { ChannelStream } from '../../channel/streams/stream.ts';
-import { sha256Hex } from '../digest.ts';
 import { chunkBytes, tagBytes } from './vault-limits.ts';
 
 export interface ChunkStreamOptions {

@@ -3,10 +3,11 @@ import type { Data } from '../../base/data.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import { type Runtime, systemRuntime } from '../../base/runtime.ts';
 import { secretBytes } from '../../base/secret-bytes.ts';
+import { sha256Hex } from '../../base/sha256.ts';
 import type { Identity } from '../../identity/identity.ts';
 import { encodeText } from '../../wire/payloads/text.ts';
 import { canonicalJson } from '../canonical-json.ts';
-import { hashOf, sha256Hex, signHash, verifyHash } from '../digest.ts';
+import { hashOf, signHash, verifyHash } from '../digest.ts';
 import { hasFields, isBlob, isCount, isName } from './vault-arguments.ts';
 import { maxBodyBytes, tagBytes } from './vault-limits.ts';
 

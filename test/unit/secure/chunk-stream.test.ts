@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { sha256Hex } from '../../../src/base/sha256.ts';
 import type { ChannelStream } from '../../../src/channel/streams/stream.ts';
-import { sha256Hex } from '../../../src/secure/digest.ts';
 import { ChunkStream, writeChunks } from '../../../src/secure/vault/chunk-stream.ts';
 import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { within } from '../../support/turns.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { type Data, Identity, PeerloomError } from '../../../src/index.ts';
+import { MessageSeen, MessageTooLate } from '../../../src/overlay/seen/seen-messages.ts';
 import { sign } from '../../../src/secure/envelope.ts';
 import { Returns } from '../../../src/secure/returns.ts';
-import { MessageSeen, MessageTooLate } from '../../../src/secure/seen-messages.ts';
 import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { turns } from '../../support/turns.ts';
 

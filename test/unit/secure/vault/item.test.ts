@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { sha256Hex } from '../../../../src/base/sha256.ts';
 import { Identity } from '../../../../src/index.ts';
-import { hashOf, sha256Hex, signHash } from '../../../../src/secure/digest.ts';
+import { hashOf, signHash } from '../../../../src/secure/digest.ts';
 import {
   type ItemHeader,
   openItem,

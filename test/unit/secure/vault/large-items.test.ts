@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { createCipheriv } from 'node:crypto';
 import { suite, test } from 'node:test';
+import { sha256Hex } from '../../../../src/base/sha256.ts';
 import type { Data } from '../../../../src/index.ts';
 import { canonicalJson } from '../../../../src/secure/canonical-json.ts';
 import { dataToBytes } from '../../../../src/secure/data-bytes.ts';
-import { sha256Hex } from '../../../../src/secure/digest.ts';
 import { withCode } from '../../../support/errors.ts';
 import { type Member, Vaults } from './support/vaults.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { TurnShare } from '../../../src/secure/turn-share.ts';
+import { TurnShare } from '../../../src/base/turn-share.ts';
 import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { withCode } from '../../support/errors.ts';
 

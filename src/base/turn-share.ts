@@ -1,6 +1,6 @@
-import { PeerloomError } from '../base/errors.ts';
-import { LoopTurns } from '../base/loop-turns.ts';
-import type { Runtime } from '../base/runtime.ts';
+import { PeerloomError } from './errors.ts';
+import { LoopTurns } from './loop-turns.ts';
+import type { Runtime } from './runtime.ts';
 
 /** In milliseconds. What has computed for so long in one turn of the event loop goes on in another one. */
 const shareMs = 3;

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { createHash, randomUUID } from 'node:crypto';
 import { suite, test } from 'node:test';
-import type { Envelope } from '../../../src/secure/envelope.ts';
-import { type Coming, SeenMessages } from '../../../src/secure/seen-messages.ts';
-import { withCode } from '../../support/errors.ts';
-import { heldBytes } from '../../support/memory.ts';
-import { randomFrom } from '../../support/random-from.ts';
+import { type Coming, SeenMessages } from '../../../../src/overlay/seen/seen-messages.ts';
+import type { Envelope } from '../../../../src/secure/envelope.ts';
+import { withCode } from '../../../support/errors.ts';
+import { heldBytes } from '../../../support/memory.ts';
+import { randomFrom } from '../../../support/random-from.ts';
 
 const start = 1_000_000_000_000;
 const timeWindowMs = 600_000;

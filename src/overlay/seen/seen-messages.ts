@@ -1,7 +1,6 @@
-import { PeerloomError } from '../base/errors.ts';
-import { encodeText } from '../wire/payloads/text.ts';
-import { sha256Hex } from './digest.ts';
-import type { Envelope } from './envelope.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import { sha256Hex } from '../../base/sha256.ts';
+import { encodeText } from '../../wire/payloads/text.ts';
 import type { Fingerprint } from './fingerprint-table.ts';
 import { type Arrival, MessageMemory, type Source } from './message-memory.ts';
 
@@ -12,6 +11,18 @@ export interface SeenOptions {
   readonly maxMessages: number;
   /** Random, so that nobody can choose messages that are slow to find. */
   readonly seed: Fingerprint;
+}
+
+/** A message as its author signed it. */
+export interface SignedMessage {
+  /** The id of its author. */
+  readonly author: string;
+  /** For people. */
+  readonly id: string;
+  /** SHA-256 of what is signed, 64 hexadecimal digits. */
+  readonly hash: string;
+  /** Milliseconds since 1970, by the author's clock. */
+  readonly time: number;
 }
 
 /** A message that came before. */
@@ -97,13 +108,13 @@ export class SeenMessages {
    * @returns remembers the message. To be called once it is proven, in the same turn.
    * @throws PeerloomError `ERR_TIME_WINDOW`, `ERR_REPLAYED`, `ERR_TOO_MANY_MESSAGES`.
    */
-  check(envelope: Envelope, { now, source, isByAuthor, timeliness }: Coming): () => void {
-    const { author, id, hash, time } = envelope;
+  check(message: SignedMessage, { now, source, isByAuthor, timeliness }: Coming): () => void {
+    const { author, id, hash, time } = message;
     const { timeWindowMs } = this.#options;
     const isOutside = Math.abs(now - time) > timeWindowMs;
     if (isOutside && (timeliness === 'in the window' || (timeliness === 'late' && time > now))) {
-      const message = `the message ${id} has the time ${time}, more than ${timeWindowMs} ms (timeWindowMs) from this node's ${now}: check both clocks`;
-      throw new PeerloomError('ERR_TIME_WINDOW', message);
+      const text = `the message ${id} has the time ${time}, more than ${timeWindowMs} ms (timeWindowMs) from this node's ${now}: check both clocks`;
+      throw new PeerloomError('ERR_TIME_WINDOW', text);
     }
     // Nobody else can bring it, and a link brings nothing twice.
     if (isOutside) return () => {};
@@ -123,8 +134,8 @@ export class SeenMessages {
     }
     const hasRoom = (): boolean => this.#hasRoom(arrival, isByAuthor);
     if (!hasRoom() && !(this.#lookAtAll(now) && hasRoom())) {
-      const message = `${source} brought messages of too many authors (maxSeenMessages), so this node refuses the message ${id} of the new author ${author}`;
-      throw new PeerloomError('ERR_TOO_MANY_MESSAGES', message);
+      const text = `${source} brought messages of too many authors (maxSeenMessages), so this node refuses the message ${id} of the new author ${author}`;
+      throw new PeerloomError('ERR_TOO_MANY_MESSAGES', text);
     }
     return () => this.#add(arrival, { now, isByAuthor });
   }

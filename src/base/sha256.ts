@@ -1,0 +1,9 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
+import { optionalBuiltin } from './builtin.ts';
+
+/** @returns the SHA-256 of the bytes, 64 hexadecimal digits. */
+export function sha256Hex(bytes: Uint8Array): string {
+  const nodeCrypto = optionalBuiltin('node:crypto');
+  return nodeCrypto === undefined ? bytesToHex(sha256(bytes)) : nodeCrypto.hash('sha256', bytes, 'hex');
+}
