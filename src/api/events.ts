@@ -197,8 +197,14 @@ export class Dispatcher {
     return this.#callback !== undefined || this.#listeners.has(event) || this.#isOverridden(event);
   }
 
+  /** Tells who looks on what handlers, which need not be those of the event's own name, are about to be given. */
+  observe(event: NodeEventName, peer: NodeConnection | undefined, data: unknown): void {
+    this.#node.simulationObserver?.happened(event, peer, data);
+  }
+
   /** Runs all handlers of an event. */
   emit(event: NodeEventName, details: EventDetails, ...args: unknown[]): Handled {
+    this.observe(event, details.peer, details.data);
     const handled = this.run(event, details.peer, this.#methodOf(event).bind(this.#node), args);
     return both(handled, this.#emitToOthers(event, details, args));
   }
@@ -206,8 +212,9 @@ export class Dispatcher {
   /** The same for a message, without the detours: it runs a million times a second. */
   emitMessage(peer: NodeConnection, data: Data, text?: string): Handled {
     let handled: Handled = true;
+    const node = this.#node;
+    node.simulationObserver?.happened('node_message', peer, data);
     try {
-      const node = this.#node;
       const result: unknown =
         text === undefined ? node.nodeMessage(peer, data) : node.nodeMessage(peer, data, text);
       if (isPromiseLike(result)) handled = this.#settled('node_message', peer, result);
@@ -251,6 +258,7 @@ export class Dispatcher {
    * @returns the answer, at once where the overridden method gives one at once.
    */
   ask(event: NodeEventName, details: EventDetails, ...args: unknown[]): unknown {
+    this.observe(event, details.peer, details.data);
     try {
       const answer = this.#methodOf(event).apply(this.#node, args);
       return answer !== undefined && !isPromiseLike(answer)
@@ -289,6 +297,7 @@ export class Dispatcher {
    * @returns false if one of them returns false.
    */
   async consult(event: NodeEventName, { peer, data }: EventDetails, ...args: unknown[]): Promise<boolean> {
+    this.observe(event, peer, data);
     const handlers = [
       () => this.#methodOf(event).apply(this.#node, args),
       () => this.#callback?.(event, this.#node, peer, data),

@@ -119,7 +119,7 @@ export class NodeConnection {
    */
   send(data: Data, options?: SendOptions): boolean {
     const hasRoom = this.#channel.send(data, options);
-    this.#counts.sent += 1;
+    this.#onSent(data);
     return hasRoom;
   }
 
@@ -136,8 +136,13 @@ export class NodeConnection {
    */
   async deliver(data: Data, options?: WaitOptions): Promise<void> {
     const delivered = this.#channel.deliver(data, options);
-    this.#counts.sent += 1;
+    this.#onSent(data);
     await delivered;
+  }
+
+  #onSent(data: unknown): void {
+    this.#counts.sent += 1;
+    this.mainNode.simulationObserver?.sent(this, data);
   }
 
   /**
@@ -165,7 +170,7 @@ export class NodeConnection {
       return checked(`the answer to the request '${kind}'`, response, answer);
     }
     const answer = this.#channel.request(typeOrData, dataOrOptions as WaitOptions | undefined);
-    this.#counts.sent += 1;
+    this.#onSent(typeOrData);
     return await answer;
   }
 

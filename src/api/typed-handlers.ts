@@ -102,6 +102,7 @@ export class TypedHandlers {
    * @throws PeerloomError `ERR_SCHEMA`, or rejects with it, once it is reported.
    */
   receive({ what, schema, handler }: Registered, { peer, data, reject }: Arrival): Handled {
+    this.#dispatcher.observe('node_message', peer, data);
     const handle = (valid: unknown): Handled =>
       this.#dispatcher.run('node_message', peer, () => handler(peer, valid));
     return afterCheck({ what, schema, data, reject }, handle) as Handled;
@@ -113,6 +114,7 @@ export class TypedHandlers {
    * @throws PeerloomError `ERR_SCHEMA`, once it is reported, or what the handler threw, after its `node_error`.
    */
   answer({ what, schema, handler }: Registered, { peer, data, reject }: Arrival): unknown {
+    this.#dispatcher.observe('node_request', peer, data);
     const fail = (error: unknown): never => {
       this.#dispatcher.failed(error, 'node_request', peer);
       throw error;

@@ -2,6 +2,7 @@
 
 import { Dispatcher, type NodeEventName, type NodeListener } from '../api/events.ts';
 import { type ConnectionDetails, NodeConnection } from '../api/node-connection.ts';
+import type { NodeObserver } from '../api/node-observer.ts';
 import {
   type ConnectOptions,
   checkConnectOptions,
@@ -74,6 +75,8 @@ export class Node extends NodeHandlers {
   readonly memoryBudget: MemoryBudget;
   /** @internal What a subclass of ours takes time and randomness from. */
   readonly checkedRuntime: Runtime;
+  /** @internal Where a simulation looks on. */
+  simulationObserver: NodeObserver | undefined;
 
   readonly #options: ResolvedOptions;
   readonly #dispatcher: Dispatcher;

@@ -23,6 +23,16 @@ export class SeededChance {
     this.seed = seed;
   }
 
+  /** The first number of a stream, which is not kept. */
+  once(entity: string, purpose: string): number {
+    return this.fresh(entity, purpose).random();
+  }
+
+  /** A stream from its beginning, for a caller that keeps it. */
+  fresh(entity: string, purpose: string): ChanceStream {
+    return new Sfc32(JSON.stringify([this.seed, entity, purpose]));
+  }
+
   /** The stream of an entity, such as a node, for a purpose: the same object each time. */
   stream(entity: string, purpose: string): ChanceStream {
     let streams = this.#streams.get(entity);
@@ -32,7 +42,7 @@ export class SeededChance {
     }
     let stream = streams.get(purpose);
     if (stream === undefined) {
-      stream = new Sfc32(JSON.stringify([this.seed, entity, purpose]));
+      stream = this.fresh(entity, purpose);
       streams.set(purpose, stream);
     }
     return stream;

@@ -1,5 +1,6 @@
-import { type Runtime, type RuntimeTimer, systemRuntime } from '../base/runtime.ts';
+import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 import { SeededChance } from './seeded-chance.ts';
+import { type Surroundings, stepThrough } from './step-through.ts';
 import { TimerQueue } from './timer-queue.ts';
 
 /** The options of a {@link VirtualRuntime}. */
@@ -32,12 +33,13 @@ export class VirtualRuntime implements Runtime {
   readonly chance: SeededChance;
   readonly #timers = new TimerQueue();
   readonly #own: EntityRuntime;
-  readonly #wallStartMs: number;
+  /** What the wall clock shows at the beginning. */
+  readonly wallStartMs: number;
   #now = 0;
 
   constructor({ seed = 0, wallStartMs = wallStart2001 }: VirtualRuntimeOptions = {}) {
     this.chance = new SeededChance(seed);
-    this.#wallStartMs = wallStartMs;
+    this.wallStartMs = wallStartMs;
     this.#own = new EntityRuntime(this, world);
   }
 
@@ -51,7 +53,7 @@ export class VirtualRuntime implements Runtime {
   }
 
   wallNow(): number {
-    return this.#wallStartMs + this.#now;
+    return this.wallStartMs + this.#now;
   }
 
   setTimeout(callback: () => void, delayMs: number, purpose?: 'watching'): RuntimeTimer {
@@ -76,6 +78,11 @@ export class VirtualRuntime implements Runtime {
     return this.#timers.dueTimes.map((at) => at - this.#now);
   }
 
+  /** Whether a timer waits that does more than watch. */
+  get hasWork(): boolean {
+    return this.#timers.work > 0;
+  }
+
   /** Moves the clock on without running timers, as a long computation would: those that fall due run late. */
   compute(milliseconds: number): void {
     this.#now += milliseconds;
@@ -84,7 +91,7 @@ export class VirtualRuntime implements Runtime {
   /** Moves the clock on, and runs what falls due with all that follows from it. */
   async advance(milliseconds: number): Promise<void> {
     const endMs = this.#now + milliseconds;
-    while (await this.#runNext(endMs));
+    await this.runUntil(endMs);
     this.#now = Math.max(this.#now, endMs);
   }
 
@@ -100,14 +107,14 @@ export class VirtualRuntime implements Runtime {
       isSettled = true;
     };
     value.then(settled, settled);
-    const endMs = this.#now + withinMs;
-    for (;;) {
-      await workDone();
-      if (isSettled) return value;
-      if (await this.#runNext(endMs)) continue;
-      const why = this.#timers.size === 0 ? 'no timer is left' : `it takes more than ${withinMs} ms`;
-      throw new Error(`the promise does not settle in virtual time: ${why}`);
-    }
+    if (await this.until(() => isSettled, withinMs)) return value;
+    const why = this.#timers.size === 0 ? 'no timer is left' : `it takes more than ${withinMs} ms`;
+    throw new Error(`the promise does not settle in virtual time: ${why}`);
+  }
+
+  /** Runs the timers that fall due until a moment, and moves the clock to the last of them. */
+  runUntil(endMs: number, { mayGoOn, surroundings }: RunOptions = {}): Promise<void> {
+    return stepThrough(() => mayGoOn?.() !== false && this.#runNext(endMs), surroundings);
   }
 
   /**
@@ -116,12 +123,13 @@ export class VirtualRuntime implements Runtime {
    * @returns false: it does not hold within that time, or no timer is left after which it could.
    */
   async until(condition: () => boolean, withinMs = maxSettleMs): Promise<boolean> {
-    const endMs = this.#now + withinMs;
-    do {
-      await workDone();
-      if (condition()) return true;
-    } while (await this.#runNext(endMs));
-    return false;
+    let holds = false;
+    const mayGoOn = (): boolean => {
+      holds = condition();
+      return !holds;
+    };
+    await this.runUntil(this.#now + withinMs, { mayGoOn });
+    return holds;
   }
 
   /**
@@ -130,18 +138,24 @@ export class VirtualRuntime implements Runtime {
    * @returns false: others are left after that time.
    */
   idle(withinMs = maxSettleMs): Promise<boolean> {
-    return this.until(() => this.#timers.work === 0, withinMs);
+    return this.until(() => !this.hasWork, withinMs);
   }
 
   /** @returns false: nothing is due until then. */
-  async #runNext(endMs: number): Promise<boolean> {
-    await workDone();
+  #runNext(endMs: number): boolean {
     const at = this.#timers.nextAt;
     if (at > endMs || at === Number.POSITIVE_INFINITY) return false;
     this.#now = Math.max(this.#now, at);
     this.#timers.take()!();
     return true;
   }
+}
+
+/** How {@link VirtualRuntime.runUntil} runs timers. */
+export interface RunOptions {
+  /** Asked before each timer, when all work is done that the timers before it left. Returns false to stop there. */
+  readonly mayGoOn?: () => boolean;
+  readonly surroundings?: Surroundings | undefined;
 }
 
 /** What one node of a {@link VirtualRuntime} takes as its runtime. */
@@ -180,9 +194,4 @@ export class EntityRuntime implements Runtime {
   secretBytes(length: number, purpose = ''): Uint8Array {
     return this.#world.chance.stream(this.entity, `secret ${purpose}`).bytes(length);
   }
-}
-
-/** Resolves when all work is done that needs no time: one turn of the event loop. */
-function workDone(): Promise<void> {
-  return new Promise((resolve) => void systemRuntime.setTimeout(resolve, 0));
 }

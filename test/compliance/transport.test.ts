@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { engines, unencrypted } from '../support/engines.ts';
 import '../support/peerloom-from-source.ts';
+import { simulatedTransport } from '../support/simulated-transport.ts';
 import { complianceSuite } from './transport.ts';
 
 const { localSockets } = await import('../../examples/transport/local-sockets.ts');
@@ -12,6 +13,7 @@ const folder = mkdtempSync(join(tmpdir(), 'sockets-'));
 after(() => rmSync(folder, { recursive: true }));
 
 for (const engine of engines) complianceSuite(engine);
+complianceSuite({ name: 'a simulation', host: 'compliance', transport: simulatedTransport });
 complianceSuite({
   name: 'examples/transport/local-sockets.ts',
   host: 'here',

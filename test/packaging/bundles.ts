@@ -72,11 +72,13 @@ suite('bundles of the packed package', { skip }, () => {
       import { createRequire } from 'node:module';
       import * as imported from 'peerloom';
       import * as secure from 'peerloom/secure';
+      import * as simulator from 'peerloom/simulator';
       const require = createRequire(import.meta.url);
-      console.log(require('peerloom') === imported, require('peerloom/secure') === secure);
+      const pairs = { peerloom: imported, 'peerloom/secure': secure, 'peerloom/simulator': simulator };
+      for (const [name, module] of Object.entries(pairs)) console.log(require(name) === module);
     `;
     const same = await run(project, process.execPath, '--input-type=module', '--eval', program);
-    assert.equal(same.stdout, 'true true\n');
+    assert.equal(same.stdout, 'true\ntrue\ntrue\n');
   });
 
   /** @returns the file made of a program of the project. */

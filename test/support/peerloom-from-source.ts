@@ -2,7 +2,11 @@
 import { registerHooks } from 'node:module';
 
 const sources = new Map(
-  Object.entries({ peerloom: '../../src/index.ts', 'peerloom/secure': '../../src/secure/index.ts' }),
+  Object.entries({
+    peerloom: '../../src/index.ts',
+    'peerloom/secure': '../../src/secure/index.ts',
+    'peerloom/simulator': '../../src/simulator/index.ts',
+  }),
 );
 
 registerHooks({

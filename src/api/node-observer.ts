@@ -1,0 +1,16 @@
+import type { NodeEventName } from './events.ts';
+import type { NodeConnection } from './node-connection.ts';
+
+/**
+ * What a simulation sees of a node. It is not one of the node's handlers: a node with an observer behaves like one
+ * without.
+ */
+export interface NodeObserver {
+  /** The node accepted a message, a delivery or a request for a peer. */
+  sent(peer: NodeConnection, data: unknown): void;
+  /**
+   * An event, before its handlers run. Messages, deliveries and requests of a kind that has a handler count as
+   * `node_message` and `node_request` too.
+   */
+  happened(event: NodeEventName, peer: NodeConnection | undefined, data: unknown): void;
+}

@@ -1,0 +1,28 @@
+import { shown } from '../../base/arguments.ts';
+import type { Node } from '../../node/node.ts';
+import type { ChanceStream } from '../seeded-chance.ts';
+
+/**
+ * Nodes: one, some, or how many the seed shall pick. A number below 1 is a share of all that there are, so 0.5 is half of
+ * them; a whole number is that many, but 1 is all.
+ */
+export type WhichNodes = number | Node | readonly Node[];
+
+/** Picks some of the nodes, each with the same probability; in the order of their numbers. */
+export function pickSome(candidates: readonly number[], which: number, chance: ChanceStream): number[] {
+  const count = which <= 1 ? Math.round(which * candidates.length) : which;
+  if (!(which >= 0) || !Number.isInteger(count)) {
+    throw new RangeError(
+      `a number of nodes must be a share such as 0.5, or a whole number, not ${shown(which)}`,
+    );
+  }
+  const left = [...candidates];
+  const picked: number[] = [];
+  while (picked.length < count && left.length > 0) {
+    const at = Math.floor(chance.random() * left.length);
+    picked.push(left[at]!);
+    left[at] = left.at(-1)!;
+    left.pop();
+  }
+  return picked.sort((one, other) => one - other);
+}

@@ -1,0 +1,38 @@
+import '../base/supported-node.ts';
+
+export type { Duration } from './duration.ts';
+export type { AwayRange, ChurnOptions } from './faults/churn.ts';
+export type {
+  CrashFault,
+  CutFault,
+  DriftFault,
+  Fault,
+  HealFault,
+  JumpFault,
+  LinkConditions,
+  LinksFault,
+  NodeNumbers,
+  NodesFault,
+  PartitionFault,
+  ReachableFault,
+  RestartFault,
+  SlowFault,
+  TimedFault,
+} from './faults/fault.ts';
+export type { WhichNodes } from './faults/pick-nodes.ts';
+export type { NodeFactory, SpawnPlace } from './machines/machine.ts';
+export type { Latency, LatencyRange, RegionLatencies } from './network/latency.ts';
+export {
+  type RunUntil,
+  Simulation,
+  type SimulationEvents,
+  type SimulationOptions,
+  type SpawnOptions,
+} from './simulation.ts';
+export { type Failure, SimulationError } from './simulation-error.ts';
+export type { Degrees, PathLengths } from './watch/graph.ts';
+export type { InvariantCheck, InvariantOptions, Violation } from './watch/invariants.ts';
+export type { MessageTotals, Metrics, NodeTotals } from './watch/metrics.ts';
+export type { Hops, Spread } from './watch/spread.ts';
+export type { TraceEntry } from './watch/trace.ts';
+export type { WorldEvent } from './watch/watch.ts';

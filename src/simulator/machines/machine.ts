@@ -1,0 +1,270 @@
+import type { NodeOptions } from '../../api/options.ts';
+import { Identity } from '../../identity/identity.ts';
+import type { Node } from '../../node/node.ts';
+import type { Place } from '../network/latency.ts';
+import type { Process, ProcessLink } from '../network/process.ts';
+import type { SimulatedNetwork } from '../network/simulated-network.ts';
+import { SimulatedTransport } from '../network/simulated-transport.ts';
+import type { VirtualRuntime } from '../virtual-runtime.ts';
+import { MachineClock } from './machine-clock.ts';
+import { MachineRuntime } from './machine-runtime.ts';
+
+/** What a factory of {@link Simulation.spawn} is given: pass `host`, `port` and `options` on to the node. */
+export interface SpawnPlace {
+  /** The number of the node in its world, from 0. It stays the same when the node restarts. */
+  readonly index: number;
+  /** How often a node was started here before: 0 the first time. */
+  readonly restarts: number;
+  /** The host that the node listens on, such as `'10.0.0.1'`. */
+  readonly host: string;
+  /** The port that the node listens on. */
+  readonly port: number;
+  /**
+   * Name, identity, runtime and transports. You may add options, but not take these away.
+   */
+  readonly options: NodeOptions & Required<Pick<NodeOptions, 'name' | 'identity' | 'runtime' | 'transports'>>;
+}
+
+/** Makes a node for a place. It is called again when the node restarts. */
+export type NodeFactory<Made extends Node = Node> = (place: SpawnPlace) => Made;
+
+/** The world, as far as a machine needs it. */
+export interface MachineWorld {
+  readonly runtime: VirtualRuntime;
+  readonly network: SimulatedNetwork;
+}
+
+/** Where all simulated nodes listen. */
+const port = 10_001;
+
+/** A simulated machine: it has one node at a time, and keeps its address, its clock and its region. */
+export class Machine implements Place {
+  readonly index: number;
+  readonly region: number;
+  readonly host: string;
+  readonly clock: MachineClock;
+  /** False: others cannot dial it, as behind a NAT. */
+  isReachable = true;
+  /** False: it has lost its power. */
+  isPowered = true;
+  /** Messages that the nodes of earlier runs have sent, received and rejected. */
+  readonly pastCounts = { sent: 0, received: 0, rejected: 0 };
+  readonly #world: MachineWorld;
+  readonly #factory: NodeFactory;
+  #identities = 0;
+  #run: Run | undefined;
+  #restarts = -1;
+  #isPaused = false;
+  /** How long each thing that it does takes. */
+  #workMs = 0;
+  #busyUntil = 0;
+  /** What waits until it goes on. */
+  #waiting: (() => void)[] = [];
+  /** Something waits for its turn. */
+  #goesOn = false;
+
+  constructor(
+    world: MachineWorld,
+    { index, region, factory }: { index: number; region: number; factory: NodeFactory },
+  ) {
+    this.#world = world;
+    this.index = index;
+    this.region = region;
+    this.host = hostOf(index);
+    this.#factory = factory;
+    this.clock = new MachineClock(world.runtime);
+  }
+
+  /** The node, which may have stopped or crashed. */
+  get run(): Run {
+    return this.#run!;
+  }
+
+  /** Whether a node runs here, or is about to end. */
+  get isBusy(): boolean {
+    return this.#run?.isRunning === true || this.#run?.state === 'stopping';
+  }
+
+  /** Makes the node, which is not started yet: the first one, or one after the last has gone. */
+  boot(hasNewIdentity = false): Run {
+    if (hasNewIdentity) this.#identities += 1;
+    this.#restarts += 1;
+    this.isPowered = true;
+    this.#isPaused = false;
+    this.#waiting = [];
+    const numbers = { restarts: this.#restarts, identities: this.#identities };
+    this.#keepCounts();
+    this.#run = new Run(this, this.#world, numbers);
+    this.#run.make(this.#factory);
+    return this.#run;
+  }
+
+  #keepCounts(): void {
+    if (this.#run === undefined) return;
+    const { node } = this.#run;
+    this.pastCounts.sent += node.messageCountSend;
+    this.pastCounts.received += node.messageCountRecv;
+    this.pastCounts.rejected += node.messageCountRerr;
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#goOn();
+  }
+
+  /** Each thing that the machine does takes so long from now on; 0: no time. */
+  slow(workMs: number): void {
+    this.#workMs = workMs;
+  }
+
+  /** Does something: now, or, in order, when the machine goes on or is done with what it does. */
+  perform(work: () => void): void {
+    if (this.#isPaused || this.#waiting.length > 0 || this.#busyUntil > this.#world.runtime.now()) {
+      this.#waiting.push(work);
+      this.#goOn();
+    } else {
+      this.#do(work);
+    }
+  }
+
+  #do(work: () => void): void {
+    if (this.#workMs > 0) this.#busyUntil = this.#world.runtime.now() + this.#workMs;
+    work();
+  }
+
+  /** Does what waits, each in a turn of its own. */
+  #goOn(): void {
+    if (this.#isPaused || this.#goesOn || this.#waiting.length === 0) return;
+    this.#goesOn = true;
+    const { runtime } = this.#world;
+    runtime.setTimeout(
+      () => {
+        this.#goesOn = false;
+        const [first] = this.#waiting;
+        if (this.#isPaused || first === undefined) return;
+        this.#waiting.shift();
+        this.#do(first);
+        this.#goOn();
+      },
+      Math.max(0, this.#busyUntil - runtime.now()),
+    );
+  }
+}
+
+/** One life of a node on a machine. */
+export class Run implements Process {
+  readonly machine: Machine;
+  readonly restarts: number;
+  readonly runtime: MachineRuntime;
+  readonly links = new Set<ProcessLink>();
+  readonly #identity: Identity;
+  readonly #transport: SimulatedTransport;
+  #state: 'alive' | 'stopping' | 'stopped' | 'crashed' = 'alive';
+  #node: Node | undefined;
+
+  constructor(
+    machine: Machine,
+    { runtime: world, network }: MachineWorld,
+    { restarts, identities }: { restarts: number; identities: number },
+  ) {
+    this.machine = machine;
+    this.restarts = restarts;
+    const { index } = machine;
+    const entity = restarts === 0 ? `${index}` : `${index} run ${restarts}`;
+    this.runtime = new MachineRuntime(world, machine.clock, {
+      entity,
+      perform: (work) => this.perform(work),
+    });
+    const owner = identities === 0 ? `${index}` : `${index} identity ${identities}`;
+    this.#identity = Identity.fromSeed(world.chance.fresh(owner, 'secret identity').bytes(32));
+    this.#transport = new SimulatedTransport(network, this);
+  }
+
+  /** Its index is how places are told apart. */
+  get place(): Place {
+    return this.machine;
+  }
+
+  get host(): string {
+    return this.machine.host;
+  }
+
+  get node(): Node {
+    return this.#node!;
+  }
+
+  get state(): 'alive' | 'stopping' | 'stopped' | 'crashed' {
+    return this.#state;
+  }
+
+  /** Whether the process exists: it has neither crashed nor ended. */
+  get isAlive(): boolean {
+    return this.#state !== 'crashed';
+  }
+
+  /** Whether the node is up and stays. */
+  get isRunning(): boolean {
+    return this.#state === 'alive';
+  }
+
+  get isAnswering(): boolean {
+    return this.machine.isPowered;
+  }
+
+  get isReachable(): boolean {
+    return this.machine.isReachable;
+  }
+
+  make(factory: NodeFactory): void {
+    const { index, host } = this.machine;
+    const options = {
+      name: this.restarts === 0 ? `node ${index}` : `node ${index}, restart ${this.restarts}`,
+      identity: this.#identity,
+      runtime: this.runtime,
+      transports: [this.#transport],
+    };
+    this.#node = factory({ index, restarts: this.restarts, host, port, options });
+  }
+
+  /** Resolves when the node listens. */
+  start(): Promise<void> {
+    return this.node.start();
+  }
+
+  perform(work: () => void): void {
+    if (!this.isAlive) return;
+    this.machine.perform(() => {
+      if (this.isAlive) work();
+    });
+  }
+
+  /** Stops the node in an orderly way. */
+  async stop(): Promise<void> {
+    if (this.#state !== 'alive') return;
+    this.#state = 'stopping';
+    await this.node.stop();
+    if (this.#state === 'stopping') this.#state = 'stopped';
+  }
+
+  /** Ends the node in the middle of whatever it does. */
+  crash(): void {
+    if (!this.isAlive) return;
+    this.#state = 'crashed';
+    this.runtime.cancelAll();
+    for (const link of this.links) link.abandon();
+  }
+}
+
+/** As in a large private network: 10.0.0.1, 10.0.0.2, … */
+function hostOf(index: number): string {
+  const number = index + 1;
+  return `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`;
+}

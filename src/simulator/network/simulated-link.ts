@@ -1,0 +1,233 @@
+import type { Address } from '../../base/address.ts';
+import { errorOf } from '../../base/arguments.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import type { Runtime } from '../../base/runtime.ts';
+import type { Security } from '../../transport/security.ts';
+import type { TransportContext } from '../../transport/transport.ts';
+import type { Process, ProcessLink } from './process.ts';
+import type { SimulatedNetwork } from './simulated-network.ts';
+import type { Way } from './way.ts';
+
+const security: Security = { protocol: 'simulated', encrypted: true, authenticated: true };
+
+/** Bytes that were sent and not read yet, at which a link is full. */
+const highWaterBytes = 256 * 1024;
+
+/** One side of a new link. */
+export interface LinkSide {
+  readonly process: Process;
+  readonly context: TransportContext;
+  readonly address: Address;
+  /** What this side sends goes this way. */
+  readonly way: Way;
+}
+
+/** The two ends of a new link. */
+export function simulatedLinkPair(
+  network: SimulatedNetwork,
+  dialler: LinkSide,
+  acceptor: LinkSide,
+): [SimulatedLink, SimulatedLink] {
+  const ours = new SimulatedLink(network, dialler, acceptor);
+  const theirs = new SimulatedLink(network, acceptor, dialler);
+  ours.join(theirs);
+  theirs.join(ours);
+  return [ours, theirs];
+}
+
+export class SimulatedLink implements ProcessLink {
+  readonly remoteId: string;
+  readonly remoteAddress: Address;
+  readonly security = security;
+  readonly startedAt: number;
+  readonly closed: Promise<Error | undefined>;
+  onMessage: (bytes: Uint8Array) => void = () => {};
+
+  readonly #network: SimulatedNetwork;
+  readonly process: Process;
+  readonly #runtime: Runtime;
+  readonly #way: Way;
+  #other: SimulatedLink | undefined;
+  #settleClosed: (error: Error | undefined) => void = () => {};
+  #state: 'open' | 'ending' | 'closed' = 'open';
+  /** What this side has sent and the other side has not read. */
+  #unreadBytes = 0;
+  /** What has arrived while this side is paused. */
+  #arrived: Uint8Array[] = [];
+  #isPaused = false;
+  #isOtherEnding = false;
+  #drainWaiters: (() => void)[] = [];
+
+  constructor(network: SimulatedNetwork, { process, context, way }: LinkSide, remote: LinkSide) {
+    this.#network = network;
+    this.process = process;
+    this.#runtime = context.runtime;
+    this.#way = way;
+    this.remoteId = remote.context.identity.id;
+    this.remoteAddress = remote.address;
+    this.startedAt = context.runtime.now();
+    this.closed = new Promise((resolve) => {
+      this.#settleClosed = resolve;
+    });
+    process.links.add(this);
+  }
+
+  get remoteProcess(): Process {
+    return this.#other!.process;
+  }
+
+  join(other: SimulatedLink): void {
+    this.#other = other;
+  }
+
+  /** The two sides share no memory: each piece is copied. */
+  send(bytes: Uint8Array, sent?: () => void): boolean {
+    // Not slice(), which shares the memory where the bytes are a Buffer.
+    const copy = new Uint8Array(bytes);
+    sent?.();
+    if (this.#state !== 'open' || !this.process.isAlive) return true;
+    const other = this.#other!;
+    this.#unreadBytes += copy.length;
+    this.#network.bytes += copy.length;
+    this.#way.send(copy.length, (fraction) => {
+      const piece = fraction === 1 ? copy : copy.subarray(0, Math.floor(copy.length * fraction));
+      if (other.#isHere()) other.process.perform(() => other.#arrive(piece));
+    });
+    return this.#unreadBytes < highWaterBytes;
+  }
+
+  drained(): Promise<void> {
+    if (this.#state !== 'open' || this.#unreadBytes < highWaterBytes) return Promise.resolve();
+    return new Promise((resolve) => this.#drainWaiters.push(resolve));
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    // Never within the call.
+    this.#runtime.setTimeout(() => this.#readArrived(), 0);
+  }
+
+  close(timeoutMs: number): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'ending';
+    this.#dropArrived();
+    this.#tellOther((other) => other.#onOtherEnding());
+    const timer = this.#runtime.setTimeout(() => this.destroy(), timeoutMs);
+    void this.closed.then(() => timer.cancel());
+    if (this.#isOtherEnding) this.#finish();
+  }
+
+  destroy(): void {
+    if (this.#state === 'closed') return;
+    this.#end(undefined);
+    this.#way.drop();
+    this.#tellOther((other) => other.#end(resetError()));
+  }
+
+  cut(fractions: readonly [number, number]): void {
+    const other = this.#other!;
+    this.#way.cut(fractions[0]);
+    other.#way.cut(fractions[1]);
+    for (const end of [this, other]) end.process.perform(() => end.#end(resetError()));
+  }
+
+  abandon(): void {
+    this.#state = 'closed';
+    this.#dropArrived();
+    if (this.process.isAnswering) this.#tellOther((other) => other.#end(resetError()));
+  }
+
+  /** Whether somebody is there to take what arrives. A machine whose process has gone says that it has. */
+  #isHere(): boolean {
+    if (this.process.isAlive) return true;
+    if (this.process.isAnswering) this.#tellOther((other) => other.#end(resetError()));
+    return false;
+  }
+
+  /** After everything that was sent before. */
+  #tellOther(tell: (other: SimulatedLink) => void): void {
+    const other = this.#other!;
+    this.#way.send(0, () => other.process.perform(() => tell(other)));
+  }
+
+  #arrive(bytes: Uint8Array): void {
+    if ((this.#isPaused || this.#arrived.length > 0) && this.#state === 'open') {
+      this.#arrived.push(bytes);
+      return;
+    }
+    this.#read(bytes);
+  }
+
+  #readArrived(): void {
+    while (this.#arrived.length > 0 && !this.#isPaused && this.#state === 'open') {
+      this.#read(this.#arrived.shift()!);
+    }
+    this.#endWithOther();
+  }
+
+  /** A listener that throws ends this link, not the process. A side that closes drops what still arrives. */
+  #read(bytes: Uint8Array): void {
+    if (this.#state === 'open') {
+      try {
+        this.onMessage(bytes);
+      } catch (error) {
+        this.#end(errorOf(error));
+        this.#tellOther((other) => other.#end(resetError()));
+      }
+    }
+    this.#other!.#onRead(bytes.length);
+  }
+
+  /** The other side has read what this side sent. Acknowledgements take no time here. */
+  #onRead(bytes: number): void {
+    this.#unreadBytes -= bytes;
+    if (this.#unreadBytes < highWaterBytes && this.#drainWaiters.length > 0) {
+      this.process.perform(() => this.#wakeDrained());
+    }
+  }
+
+  #onOtherEnding(): void {
+    this.#isOtherEnding = true;
+    this.#endWithOther();
+  }
+
+  /** Once everything has been read that the other side sent before it closed. */
+  #endWithOther(): void {
+    if (!this.#isOtherEnding || this.#arrived.length > 0) return;
+    this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#state === 'closed') return;
+    this.#end(undefined);
+    this.#tellOther((other) => other.#end(undefined));
+  }
+
+  #end(error: Error | undefined): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.process.links.delete(this);
+    this.#dropArrived();
+    this.#settleClosed(error);
+    this.#wakeDrained();
+  }
+
+  #dropArrived(): void {
+    const arrived = this.#arrived;
+    this.#arrived = [];
+    for (const { length } of arrived) this.#other!.#onRead(length);
+  }
+
+  #wakeDrained(): void {
+    for (const wake of this.#drainWaiters.splice(0)) wake();
+  }
+}
+
+function resetError(): PeerloomError {
+  return new PeerloomError('ERR_CONNECTION_CLOSED', 'the simulated link broke');
+}

@@ -1,0 +1,60 @@
+import type { Address } from '../../base/address.ts';
+import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
+import type { LinkConditions } from '../faults/fault.ts';
+import type { SeededChance } from '../seeded-chance.ts';
+import { Blocks } from './blocks.ts';
+import { type Latency, latencyBetween, type Place } from './latency.ts';
+import type { Listener, Process } from './process.ts';
+
+/** How far apart the places of a network are, and how good its links. */
+export interface LinkQuality extends LinkConditions {
+  readonly latencyMs: Latency;
+}
+
+/** The time of a network. */
+export type Clock = Pick<Runtime, 'now' | 'setTimeout'>;
+
+/** What lies between simulated nodes: who listens where, and how long it takes from here to there. */
+export class SimulatedNetwork {
+  readonly chance: SeededChance;
+  readonly blocks = new Blocks();
+  readonly listeners = new Map<string, Listener>();
+  /** The process that has each host, or had it last. */
+  readonly hosts = new Map<string, Process>();
+  /** Bytes that links have been given to carry. */
+  bytes = 0;
+  quality: LinkQuality;
+  readonly #clock: Clock;
+  #lastPort = 49_151;
+
+  constructor(clock: Clock, chance: SeededChance, quality: LinkQuality) {
+    this.#clock = clock;
+    this.chance = chance;
+    this.quality = quality;
+  }
+
+  get now(): number {
+    return this.#clock.now();
+  }
+
+  /** Calls back at a moment. */
+  at(ms: number, callback: () => void): RuntimeTimer {
+    return this.#clock.setTimeout(callback, Math.max(0, ms - this.#clock.now()));
+  }
+
+  latencyMs(from: Place, to: Place): number {
+    return from === to ? 0 : latencyBetween(this.quality.latencyMs, this.chance, from, to);
+  }
+
+  /** A port on which nobody listens. */
+  freePort(host: string): number {
+    do this.#lastPort = this.#lastPort >= 65_535 ? 49_152 : this.#lastPort + 1;
+    while (this.listeners.has(placeOf({ host, port: this.#lastPort })));
+    return this.#lastPort;
+  }
+}
+
+/** How {@link SimulatedNetwork.listeners} names an address. */
+export function placeOf({ host, port }: Pick<Address, 'host' | 'port'>): string {
+  return `${host}:${port}`;
+}

@@ -1,0 +1,119 @@
+import type { RuntimeTimer } from '../../base/runtime.ts';
+import type { ChanceStream } from '../seeded-chance.ts';
+import type { SimulatedNetwork } from './simulated-network.ts';
+
+/** One end of a way. */
+export interface WayEnd {
+  readonly index: number;
+  readonly region: number;
+}
+
+interface Item {
+  /** When it is there. */
+  at: number;
+  readonly bytes: number;
+  /** @param fraction of its bytes that get through: less than 1 where the way breaks in the middle. */
+  readonly arrive: (fraction: number) => void;
+}
+
+/** The shortest time after which TCP sends again what was lost (RFC 6298, as Linux has it), in milliseconds. */
+const minRetransmissionMs = 200;
+
+/**
+ * One direction of a link: what goes in comes out in order, each piece after its time. What is lost on the way is sent
+ * again, as TCP does: it comes later, and so does everything behind it.
+ */
+export class Way {
+  readonly #network: SimulatedNetwork;
+  readonly #from: WayEnd;
+  readonly #to: WayEnd;
+  /** Undefined where nothing on this way is left to chance. */
+  readonly #chance: ChanceStream | undefined;
+  readonly #latencyMs: number;
+  #items: Item[] = [];
+  /** When the sender has sent the last piece, at its bandwidth. */
+  #freeAt = 0;
+  #lastArrivalAt = 0;
+  /** The timer of the first item. */
+  #arrival: RuntimeTimer | undefined;
+  #isBlocked = false;
+  #isCut = false;
+
+  /** @param entity names the chance of this way. */
+  constructor(network: SimulatedNetwork, [from, to]: readonly [WayEnd, WayEnd], entity: string) {
+    this.#network = network;
+    this.#from = from;
+    this.#to = to;
+    const { jitterMs, loss } = network.quality;
+    this.#chance = jitterMs > 0 || loss > 0 ? network.chance.fresh(entity, 'way') : undefined;
+    this.#latencyMs = network.latencyMs(from, to);
+  }
+
+  /** Sends something of `bytes` bytes; `arrive` is called when it is at the other end, in order. */
+  send(bytes: number, arrive: (fraction: number) => void): void {
+    if (this.#isCut) return;
+    const { now } = this.#network;
+    const { bytesPerSecond } = this.#network.quality;
+    this.#freeAt = Math.max(now, this.#freeAt) + (bytes / bytesPerSecond) * 1_000;
+    const at = Math.max(this.#lastArrivalAt, this.#freeAt + this.#latencyMs + this.#delayMs());
+    this.#lastArrivalAt = at;
+    this.#items.push({ at, bytes, arrive });
+    if (this.#items.length === 1 && !this.#isBlocked) this.#expect(at);
+  }
+
+  /** Drops what is under way. */
+  drop(): void {
+    this.#items = [];
+    this.#arrival?.cancel();
+  }
+
+  /**
+   * Breaks the way: nothing arrives any more, but for the part of the first piece that is `fraction` of it.
+   */
+  cut(fraction: number): void {
+    if (this.#isCut) return;
+    this.#isCut = true;
+    const [first] = this.#items;
+    this.drop();
+    if (first !== undefined && first.bytes > 0) first.arrive(fraction);
+  }
+
+  #delayMs(): number {
+    if (this.#chance === undefined) return 0;
+    const { jitterMs, loss } = this.#network.quality;
+    let delayMs = jitterMs * this.#chance.random();
+    let retransmissionMs = Math.max(minRetransmissionMs, 2 * this.#latencyMs);
+    while (loss > 0 && this.#chance.random() < loss) {
+      delayMs += retransmissionMs;
+      retransmissionMs *= 2;
+    }
+    return delayMs;
+  }
+
+  #expect(at: number): void {
+    this.#arrival = this.#network.at(at, () => this.#arrive());
+  }
+
+  #arrive(): void {
+    const network = this.#network;
+    if (network.blocks.isBlocked(this.#from.index, this.#to.index)) {
+      this.#isBlocked = true;
+      network.blocks.wait(() => this.#tryAgain());
+      return;
+    }
+    const item = this.#items.shift()!;
+    const next = this.#items[0];
+    if (next !== undefined) this.#expect(Math.max(next.at, network.now));
+    item.arrive(1);
+  }
+
+  /** What was held back is sent once more, and takes its time. */
+  #tryAgain(): void {
+    this.#isBlocked = false;
+    if (this.#items.length === 0) return;
+    const at = this.#network.now + this.#latencyMs;
+    for (const item of this.#items) item.at = Math.max(item.at, at);
+    this.#lastArrivalAt = Math.max(this.#lastArrivalAt, at);
+    this.#expect(this.#items[0]!.at);
+  }
+}

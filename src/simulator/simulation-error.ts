@@ -1,0 +1,44 @@
+import type { TimedFault } from './faults/fault.ts';
+import type { TraceEntry } from './watch/trace.ts';
+
+/** What a {@link SimulationError} carries. */
+export interface Failure {
+  /** The name of the invariant that does not hold. */
+  readonly invariant: string;
+  /** What is wrong. */
+  readonly problem: string;
+  /** The seed of the world. */
+  readonly seed: number;
+  /** When it was found, in milliseconds since the world began. */
+  readonly timeMs: number;
+  /** The numbers of the nodes concerned; empty if that is not known. */
+  readonly nodes: readonly number[];
+  /** The last events of these nodes, or of all, the oldest first. */
+  readonly lastEvents: readonly TraceEntry[];
+  /** All faults that had happened. */
+  readonly faults: readonly TimedFault[];
+}
+
+/** An invariant does not hold. `world.run` and `world.settle` reject with it. */
+export class SimulationError extends Error {
+  /** What failed, where and when. */
+  readonly failure: Failure;
+
+  /** @internal */
+  constructor(failure: Failure, options?: ErrorOptions) {
+    const { invariant, problem, seed, timeMs, nodes, lastEvents } = failure;
+    const of = nodes.length === 0 ? '' : ` of ${nodes.map((node) => `node ${node}`).join(', ')}`;
+    const events = lastEvents.map((entry) => `\n  ${describe(entry)}`).join('');
+    super(
+      `${invariant}: ${problem} (seed ${seed}, ${timeMs} ms)${events === '' ? '' : `\nThe last events${of}:${events}`}`,
+      options,
+    );
+    this.name = 'SimulationError';
+    this.failure = failure;
+  }
+}
+
+function describe({ at, node, event, peer, hash }: TraceEntry): string {
+  const about = peer === undefined ? '' : ` (node ${peer})`;
+  return `${at.toFixed(3)} ms, node ${node}: ${event}${about}${hash === undefined ? '' : ` ${hash}`}`;
+}

@@ -1,0 +1,411 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+
+import { checkOptions, checkType, shown } from '../base/arguments.ts';
+import { Listeners } from '../base/listeners.ts';
+import type { Node } from '../node/node.ts';
+import { type Duration, millisecondsIn } from './duration.ts';
+import { applyFault } from './faults/apply-fault.ts';
+import { Churn, type ChurnOptions } from './faults/churn.ts';
+import type { Fault, TimedFault } from './faults/fault.ts';
+import { Faulty } from './faults/faulty.ts';
+import { pickSome, type WhichNodes } from './faults/pick-nodes.ts';
+import { Machine, type NodeFactory } from './machines/machine.ts';
+import { checkLatency, checkMs, isRegional, type Latency } from './network/latency.ts';
+import { type LinkQuality, SimulatedNetwork } from './network/simulated-network.ts';
+import type { ChanceStream } from './seeded-chance.ts';
+import { VirtualRuntime } from './virtual-runtime.ts';
+import type { InvariantCheck, InvariantOptions } from './watch/invariants.ts';
+import { Metrics } from './watch/metrics.ts';
+import type { TraceEntry } from './watch/trace.ts';
+import { Watch, type WorldEvent } from './watch/watch.ts';
+
+/** The options of a {@link Simulation}. */
+export interface SimulationOptions {
+  /** Decides everything that is left to chance. A whole number. Default 0. */
+  readonly seed?: number;
+  /** How long bytes take from node to node, see {@link Latency}. Default 20 ms. */
+  readonly latencyMs?: Latency;
+  /** Each piece of data takes up to so many milliseconds longer, at random. Default 0. */
+  readonly jitterMs?: number;
+  /** The bandwidth of each direction of a link, in bytes a second. Default: no limit. */
+  readonly bytesPerSecond?: number;
+  /**
+   * The probability that a piece of data is lost and has to be sent again, from 0 up to, without, 1. Links are reliable,
+   * as TCP is: loss shows as delay. Default 0.
+   */
+  readonly loss?: number;
+}
+
+/** The options of {@link Simulation.spawn}. */
+export interface SpawnOptions {
+  /** The name of their region, where `latencyMs` has regions. Default: the seed picks one for each node. */
+  readonly region?: string;
+  /** Whether other nodes can dial these nodes. False: as behind a NAT. Default true. */
+  readonly reachable?: boolean;
+}
+
+/** How long {@link Simulation.run} runs until something is so. */
+export interface RunUntil {
+  /** Asked whenever all work of a moment is done. The run ends when it returns true. */
+  readonly until: () => boolean;
+  /** How long that may take at most. Default: one day. */
+  readonly within?: Duration;
+}
+
+/** What {@link Simulation.on} listens to. */
+export interface SimulationEvents {
+  /** A node reports an event; called before the node's own handlers. */
+  event: (event: WorldEvent) => void;
+  /** A fault has happened. */
+  fault: (fault: TimedFault) => void;
+}
+
+const defaults = { latencyMs: 20, jitterMs: 0, bytesPerSecond: Number.POSITIVE_INFINITY, loss: 0 } as const;
+
+const dayMs = 24 * 3_600_000;
+
+/**
+ * A world of simulated nodes: your own Node subclass, unchanged, by the thousand, in one process and on virtual time.
+ * A seed decides everything that happens: the same seed and program give the same run, event for event.
+ * docs/simulator.md is the guide.
+ *
+ * @example
+ * const world = new Simulation({ seed: 7, latencyMs: { from: 10, to: 100 } });
+ * const nodes = world.spawn(100, ({ host, port, options }) => new MyNode(host, port, options));
+ * await world.settle(nodes[0].connectWithNode(nodes[1].host, nodes[1].port));
+ * await world.run({ minutes: 5 });
+ */
+export class Simulation extends Faulty {
+  /** The seed that decides this world. */
+  readonly seed: number;
+  readonly #runtime: VirtualRuntime;
+  readonly #network: SimulatedNetwork;
+  readonly #machines: Machine[] = [];
+  /** The lists that `spawn` has returned, and where in them the node of each machine stands. */
+  readonly #places: { readonly list: Node[]; readonly at: number }[] = [];
+  readonly #watch: Watch;
+  readonly #listeners = { event: new Listeners(), fault: new Listeners() };
+  readonly #faults: TimedFault[] = [];
+  /** How often the seed was asked to pick, for each purpose. */
+  readonly #picks = new Map<string, number>();
+  /** Why a node could not start or stop. */
+  #nodeFailure: { readonly error: unknown } | undefined;
+
+  /** @throws TypeError or RangeError with the option, the rule and the value. */
+  constructor(options: SimulationOptions = {}) {
+    super();
+    checkOptions(options, ['seed', ...Object.keys(defaults)]);
+    const { seed = 0, ...quality } = options;
+    this.#runtime = new VirtualRuntime({ seed });
+    this.seed = seed;
+    this.#network = new SimulatedNetwork(this.#runtime, this.#runtime.chance, checkQuality(quality));
+    this.#watch = new Watch({
+      seed,
+      now: () => this.now,
+      faults: this.#faults,
+      onEvent: (event) => this.#emit('event', event),
+    });
+  }
+
+  /** Milliseconds of virtual time since the world began. */
+  get now(): number {
+    return this.#runtime.now();
+  }
+
+  /** The nodes, each the latest at its place, in the order in which they were spawned. Some may have stopped or crashed. */
+  get nodes(): readonly Node[] {
+    return this.#machines.map(({ run }) => run.node);
+  }
+
+  /** A hash over all events so far: equal for equal runs, on every machine and runtime. */
+  get digest(): string {
+    return this.#watch.trace.digest;
+  }
+
+  /** Every fault that has happened, with its moment. The comings and goings of `churn` stand here one by one. */
+  get faults(): readonly TimedFault[] {
+    return [...this.#faults];
+  }
+
+  /** The state of the world now. */
+  get metrics(): Metrics {
+    const { trace, spread } = this.#watch;
+    return new Metrics({
+      timeMs: this.now,
+      machines: this.#machines,
+      bytes: this.#network.bytes,
+      events: trace.count,
+      faults: this.#faults.length,
+      spread: spread.spread,
+      graph: () => this.#watch.graphOf(this.#running.map(({ run }) => run)),
+    });
+  }
+
+  /** The number of a node, or of an earlier one at its place; `undefined` for a node of elsewhere. */
+  indexOf(node: Node): number | undefined {
+    return this.#watch.indexOf(node);
+  }
+
+  /** Whether the node runs: it has neither stopped nor crashed, and no later one has taken its place. */
+  isRunning(node: Node): boolean {
+    const machine = this.#machines[this.indexOf(node) ?? -1];
+    return machine !== undefined && machine.run.node === node && machine.run.isRunning;
+  }
+
+  /** The last events of all nodes, the oldest first. */
+  lastEvents(count: number): readonly TraceEntry[] {
+    return this.#watch.trace.last(count);
+  }
+
+  /**
+   * Makes nodes and starts them. They listen once the world has run for a moment.
+   *
+   * @param factory makes the node for a place, from its `host`, `port` and `options`. When a node restarts, it is called
+   * again.
+   * @returns the nodes, in a list that is kept up to date: a node that restarts takes the place of its predecessor.
+   */
+  spawn<Made extends Node>(count: number, factory: NodeFactory<Made>, options: SpawnOptions = {}): Made[] {
+    if (!Number.isSafeInteger(count) || count < 0)
+      throw new RangeError(`count must be a whole number, 0 or more, not ${shown(count)}`);
+    checkType('factory', factory, 'function');
+    checkOptions(options, ['region', 'reachable']);
+    const list: Made[] = [];
+    for (let at = 0; at < count; at++) {
+      const index = this.#machines.length;
+      const world = { runtime: this.#runtime, network: this.#network };
+      const region = this.#regionOf(index, options.region);
+      const machine = new Machine(world, { index, region, factory });
+      machine.isReachable = options.reachable ?? true;
+      this.#places.push({ list, at });
+      this.#boot(machine, false);
+      this.#machines.push(machine);
+    }
+    return list;
+  }
+
+  /**
+   * Moves virtual time on, and lets everything happen that falls due.
+   *
+   * @param span for how long, or until what.
+   * @throws SimulationError if an invariant does not hold; what `start` of a node rejects with; Error if what `until`
+   * asks has not come about in time.
+   */
+  async run(span: Duration | RunUntil): Promise<void> {
+    if (typeof span === 'number' || !('until' in span)) {
+      const endMs = this.now + millisecondsIn(span);
+      await this.#runUntil(endMs, () => false);
+      this.#runtime.compute(Math.max(0, endMs - this.now));
+      return;
+    }
+    checkOptions(span, ['until', 'within']);
+    const withinMs = millisecondsIn(span.within ?? dayMs, 'within');
+    if (await this.#runUntil(this.now + withinMs, span.until)) return;
+    throw new Error(`what \`until\` asks has not come about: ${this.#whyNot(withinMs)}`);
+  }
+
+  /**
+   * Moves virtual time on until a promise settles.
+   *
+   * @param within how long that may take at most. Default: one day.
+   * @returns what the promise resolves to.
+   * @throws what the promise rejects with, what {@link Simulation.run} throws, and Error if the promise does not settle.
+   */
+  async settle<Value>(promise: Promise<Value>, within: Duration = dayMs): Promise<Value> {
+    let isSettled = false;
+    const settled = (): void => {
+      isSettled = true;
+    };
+    promise.then(settled, settled);
+    const withinMs = millisecondsIn(within, 'within');
+    if (await this.#runUntil(this.now + withinMs, () => isSettled)) return promise;
+    throw new Error(`the promise does not settle: ${this.#whyNot(withinMs)}`);
+  }
+
+  /**
+   * Moves virtual time on until nothing is left to do: nothing is under way, and no timer waits but those that nodes set
+   * for as long as they run, such as the one that looks for silent peers.
+   *
+   * @param within how long that may take at most. Default: one day.
+   * @throws what {@link Simulation.run} throws, and Error if something is always left to do.
+   */
+  async idle(within: Duration = dayMs): Promise<void> {
+    const withinMs = millisecondsIn(within, 'within');
+    if (await this.#runUntil(this.now + withinMs, () => !this.#runtime.hasWork)) return;
+    throw new Error(`there is still something to do: ${this.#whyNot(withinMs)}`);
+  }
+
+  /**
+   * Checks from now on that something holds, see {@link InvariantCheck}. If it does not, the run fails with a
+   * {@link SimulationError}, which names the seed, the time and the last events.
+   *
+   * @returns a function that takes the invariant away again.
+   */
+  invariant(name: string, check: InvariantCheck, { when = 'event' }: InvariantOptions = {}): () => void {
+    checkType('name', name, 'string');
+    checkType('check', check, 'function');
+    return this.#watch.invariants.add({ name, check, when }, this.now);
+  }
+
+  /** Adds a listener, which is called in order with others. */
+  on<Name extends keyof SimulationEvents>(name: Name, listener: SimulationEvents[Name]): this {
+    this.#listenersOf(name).add(listener, false);
+    return this;
+  }
+
+  /** Removes a listener that {@link Simulation.on} added. */
+  off<Name extends keyof SimulationEvents>(name: Name, listener: SimulationEvents[Name]): this {
+    this.#listenersOf(name).remove(listener);
+    return this;
+  }
+
+  override apply(fault: Fault): void {
+    applyFault(
+      {
+        network: this.#network,
+        machines: this.#machines,
+        stop: ({ run }) => this.#expect(run.stop()),
+        restart: (machine, hasNewIdentity) => this.#boot(machine, hasNewIdentity),
+      },
+      fault,
+    );
+    const timed = { at: this.now, fault };
+    this.#faults.push(timed);
+    this.#watch.onFault(timed);
+    this.#emit('fault', timed);
+  }
+
+  /** Makes faults happen at their moments. Those whose moment has passed happen as soon as the world runs. */
+  schedule(faults: readonly TimedFault[]): void {
+    for (const { at, fault } of faults) {
+      this.#runtime.setTimeout(() => this.apply(fault), Math.max(0, at - this.now));
+    }
+  }
+
+  override churn(options: ChurnOptions): () => void {
+    const churn = new Churn(options, {
+      runtime: this.#runtime,
+      chance: this.#chanceOf('churn'),
+      running: () => this.#running.map(({ index }) => index),
+      apply: (fault) => this.apply(fault),
+    });
+    churn.start();
+    return () => churn.stop();
+  }
+
+  /** Stops all nodes that run, and checks all invariants a last time. */
+  async end(): Promise<void> {
+    await this.settle(Promise.all(this.#running.map(({ run }) => run.stop())));
+  }
+
+  /** @see Simulation.end */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.end();
+  }
+
+  /** @internal */
+  override numbersOf(kind: string, which: WhichNodes, running = true): number[] {
+    if (typeof which === 'number') {
+      const candidates = this.#machines.filter(({ run }) => run.isRunning === running);
+      return pickSome(
+        candidates.map(({ index }) => index),
+        which,
+        this.#chanceOf(kind),
+      );
+    }
+    const nodes = Array.isArray(which) ? (which as readonly Node[]) : [which as Node];
+    return nodes.map((node) => {
+      const index = this.indexOf(node);
+      if (index !== undefined) return index;
+      throw new TypeError(`${kind} needs nodes of this world, not ${shown(node)}`);
+    });
+  }
+
+  get #running(): Machine[] {
+    return this.#machines.filter(({ run }) => run.isRunning);
+  }
+
+  /** A stream for each time that something is left to chance. */
+  #chanceOf(purpose: string): ChanceStream {
+    const count = (this.#picks.get(purpose) ?? 0) + 1;
+    this.#picks.set(purpose, count);
+    return this.#runtime.chance.fresh(purpose, `${count}`);
+  }
+
+  #listenersOf(name: keyof SimulationEvents): Listeners {
+    const listeners = this.#listeners[name];
+    if (listeners !== undefined) return listeners;
+    const known = Object.keys(this.#listeners).join(', ');
+    throw new TypeError(`${shown(name)} is not an event of a Simulation. The events are ${known}`);
+  }
+
+  #emit<Name extends keyof SimulationEvents>(name: Name, ...args: Parameters<SimulationEvents[Name]>): void {
+    const listeners = this.#listeners[name];
+    if (listeners.size === 0) return;
+    for (const { listener } of listeners.list) (listener as (...given: unknown[]) => void)(...args);
+  }
+
+  #regionOf(index: number, name: string | undefined): number {
+    const { latencyMs } = this.#network.quality;
+    if (!isRegional(latencyMs)) {
+      if (name === undefined) return 0;
+      throw new TypeError('region needs a world whose latencyMs has regions');
+    }
+    const { regions } = latencyMs;
+    if (name === undefined)
+      return Math.floor(this.#runtime.chance.once(`${index}`, 'region') * regions.length);
+    const region = regions.indexOf(name);
+    if (region >= 0) return region;
+    throw new RangeError(`region must be one of ${regions.join(', ')}, not ${shown(name)}`);
+  }
+
+  /** Makes the node of a machine and starts it, unless it runs already. */
+  #boot(machine: Machine, hasNewIdentity: boolean): void {
+    if (machine.isBusy) return;
+    const run = machine.boot(hasNewIdentity);
+    const { list, at } = this.#places[machine.index]!;
+    list[at] = run.node;
+    this.#watch.add(run);
+    this.#expect(run.start());
+  }
+
+  /** If a node cannot start or stop, the run fails. */
+  #expect(done: Promise<void>): void {
+    done.catch((error: unknown) => {
+      this.#nodeFailure ??= { error };
+    });
+  }
+
+  /** @returns whether the run ended since `isDone` returned true. */
+  async #runUntil(endMs: number, isDone: () => boolean): Promise<boolean> {
+    let done = false;
+    const mayGoOn = (): boolean => {
+      if (this.#nodeFailure !== undefined) throw this.#nodeFailure.error;
+      this.#watch.check();
+      done = isDone();
+      return !done;
+    };
+    await this.#runtime.runUntil(endMs, { mayGoOn });
+    this.#watch.checkAll();
+    return done;
+  }
+
+  #whyNot(withinMs: number): string {
+    return this.#runtime.pending.length === 0
+      ? 'nothing is left that could still happen'
+      : `it takes more than ${withinMs} ms of virtual time`;
+  }
+}
+
+/** @throws TypeError or RangeError with the option, the rule and the value. */
+function checkQuality(given: Omit<SimulationOptions, 'seed'>): LinkQuality {
+  const quality = { ...defaults, ...given };
+  checkLatency(quality.latencyMs);
+  checkMs('jitterMs', quality.jitterMs);
+  checkType('bytesPerSecond', quality.bytesPerSecond, 'number');
+  if (!(quality.bytesPerSecond > 0))
+    throw new RangeError(`bytesPerSecond must be above 0, not ${shown(quality.bytesPerSecond)}`);
+  checkType('loss', quality.loss, 'number');
+  if (!(quality.loss >= 0 && quality.loss < 1))
+    throw new RangeError(`loss must be at least 0 and below 1, not ${shown(quality.loss)}`);
+  return quality;
+}

@@ -1,0 +1,94 @@
+/** A hash of 64 bits that is equal on every engine. It is fast, and no protection against anybody. */
+export class RunningHash {
+  #one = 0x9e3779b9 | 0;
+  #other = 0x85ebca6b | 0;
+  static readonly #float = new Float64Array(1);
+  static readonly #words = new Int32Array(RunningHash.#float.buffer);
+
+  /** A whole number; only its lowest 32 bits count. */
+  whole(value: number): this {
+    const mixed = Math.imul(value ^ (value >>> 16), 0x7feb352d);
+    this.#one = Math.imul(((this.#one << 13) | (this.#one >>> 19)) ^ mixed, 0x2c1b3c6d) + 0x52dce729;
+    this.#other = Math.imul(((this.#other << 17) | (this.#other >>> 15)) + mixed, 0x297a2d39) ^ this.#one;
+    return this;
+  }
+
+  /** Any number. */
+  number(value: number): this {
+    // All NaN are one, and the order of the two words is that of the machine: all that JavaScript runs on have the same.
+    RunningHash.#float[0] = Number.isNaN(value) ? Number.NaN : value;
+    return this.whole(RunningHash.#words[0]!).whole(RunningHash.#words[1]!);
+  }
+
+  text(text: string): this {
+    this.whole(text.length);
+    for (let index = 0; index < text.length; index++) this.whole(text.charCodeAt(index));
+    return this;
+  }
+
+  bytes(bytes: Uint8Array): this {
+    this.whole(bytes.length);
+    for (let index = 0; index < bytes.length; index++) this.whole(bytes[index]!);
+    return this;
+  }
+
+  /** 16 hexadecimal digits. */
+  get digest(): string {
+    return [this.#one, this.#other].map((word) => (word >>> 0).toString(16).padStart(8, '0')).join('');
+  }
+
+  /** As a number that other hashes can take in. */
+  get word(): number {
+    return this.#one ^ this.#other;
+  }
+}
+
+/** The hash of data that nodes send: the same for data that arrives equal. */
+export function hashOfData(data: unknown): string {
+  const hash = new RunningHash();
+  addData(hash, data);
+  return hash.digest;
+}
+
+function addData(hash: RunningHash, data: unknown): void {
+  switch (typeof data) {
+    case 'string':
+      hash.whole(1).text(data);
+      return;
+    case 'number':
+      // JSON has no negative zero.
+      hash.whole(2).number(data === 0 ? 0 : data);
+      return;
+    case 'bigint':
+      hash.whole(3).text(data.toString());
+      return;
+    case 'boolean':
+      hash.whole(data ? 4 : 5);
+      return;
+    case 'object':
+      if (data === null) hash.whole(6);
+      else addObject(hash, data);
+      return;
+    default:
+      hash.whole(7);
+  }
+}
+
+function addObject(hash: RunningHash, data: object): void {
+  if (ArrayBuffer.isView(data)) {
+    hash.whole(8).text(Object.prototype.toString.call(data));
+    hash.bytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  } else if (Array.isArray(data)) {
+    hash.whole(9).whole(data.length);
+    for (const item of data) addData(hash, item);
+  } else {
+    hash.whole(10);
+    for (const [key, value] of Object.entries(data)) {
+      // What is undefined is left out on the wire.
+      if (value === undefined) continue;
+      hash.text(key);
+      addData(hash, value);
+    }
+    hash.whole(11);
+  }
+}

@@ -1,0 +1,104 @@
+import { messageOf } from '../../base/arguments.ts';
+import type { Node } from '../../node/node.ts';
+
+/** What is wrong, and with which nodes. */
+export interface Violation {
+  /** A sentence. */
+  readonly problem: string;
+  /** The nodes concerned, whose last events the failure shows. */
+  readonly nodes?: readonly Node[];
+}
+
+/**
+ * Checks that something holds. If it does not, throws, or returns a {@link Violation}, a sentence, or false.
+ * Anything else means that it holds.
+ */
+export type InvariantCheck = () => unknown;
+
+/** When an invariant is checked. */
+export interface InvariantOptions {
+  /**
+   * `'event'`: whenever nodes have reported events, once all work is done that follows from them at that moment. A
+   * number: every so many milliseconds of virtual time, and at the end of each run. `'end'`: at the end of each run. Default
+   * `'event'`.
+   */
+  readonly when?: 'event' | 'end' | number;
+}
+
+interface Invariant {
+  readonly name: string;
+  readonly check: InvariantCheck;
+  readonly when: 'event' | 'end' | number;
+  nextAt: number;
+}
+
+/** An invariant that does not hold. */
+export interface Broken extends Violation {
+  readonly invariant: string;
+  readonly cause?: unknown;
+}
+
+/** The invariants of a world. */
+export class Invariants {
+  readonly #invariants = new Set<Invariant>();
+  /** The first moment at which one is due that is checked now and then. */
+  #nextAt = Number.POSITIVE_INFINITY;
+  #hasEventChecks = false;
+
+  /** @returns a function that takes the invariant away. */
+  add({ name, check, when }: Omit<Invariant, 'nextAt'>, now: number): () => void {
+    const nextAt = typeof when === 'number' ? now + when : Number.POSITIVE_INFINITY;
+    const invariant = { name, check, when, nextAt };
+    this.#invariants.add(invariant);
+    this.#update();
+    return () => {
+      this.#invariants.delete(invariant);
+      this.#update();
+    };
+  }
+
+  #update(): void {
+    const all = [...this.#invariants];
+    this.#hasEventChecks = all.some(({ when }) => when === 'event');
+    this.#nextAt = Math.min(...all.map(({ nextAt }) => nextAt));
+  }
+
+  /** @returns the first that does not hold. */
+  check(now: number, hasEvents: boolean): Broken | undefined {
+    const areEventsDue = hasEvents && this.#hasEventChecks;
+    if (!areEventsDue && now < this.#nextAt) return undefined;
+    for (const invariant of this.#invariants) {
+      const isDue = now >= invariant.nextAt;
+      if (!isDue && !(areEventsDue && invariant.when === 'event')) continue;
+      if (isDue) invariant.nextAt = now + (invariant.when as number);
+      const broken = brokenBy(invariant);
+      if (broken !== undefined) return broken;
+    }
+    this.#update();
+    return undefined;
+  }
+
+  /** All of them. */
+  checkAll(): Broken | undefined {
+    for (const invariant of this.#invariants) {
+      const broken = brokenBy(invariant);
+      if (broken !== undefined) return broken;
+    }
+    return undefined;
+  }
+}
+
+function brokenBy({ name, check }: Invariant): Broken | undefined {
+  try {
+    const found = check();
+    if (found === false) return { invariant: name, problem: 'it does not hold' };
+    if (typeof found === 'string') return { invariant: name, problem: found };
+    return isViolation(found) ? { ...found, invariant: name } : undefined;
+  } catch (error) {
+    return { invariant: name, problem: messageOf(error), cause: error };
+  }
+}
+
+function isViolation(value: unknown): value is Violation {
+  return typeof value === 'object' && value !== null && typeof (value as Violation).problem === 'string';
+}

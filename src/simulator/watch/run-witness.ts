@@ -1,0 +1,90 @@
+import type { NodeEventName } from '../../api/events.ts';
+import type { NodeConnection } from '../../api/node-connection.ts';
+import type { NodeObserver } from '../../api/node-observer.ts';
+import type { Run } from '../machines/machine.ts';
+import { hashOfData } from './data-hash.ts';
+import type { Broken } from './invariants.ts';
+
+/** What becomes of what a witness sees. */
+export interface Court {
+  /** The number of the node with an id. */
+  indexOf(id: string): number | undefined;
+  happened(
+    event: NodeEventName,
+    details: {
+      readonly peer: NodeConnection | undefined;
+      readonly data: unknown;
+      readonly hash: string | undefined;
+    },
+  ): void;
+  broken(broken: Broken): void;
+}
+
+/** Sees what one run of a node reports, and checks that it makes sense. */
+export class RunWitness implements NodeObserver {
+  readonly #run: Run;
+  readonly #court: Court;
+  /** The connections whose connected event has no disconnected event yet. */
+  readonly #up = new Set<NodeConnection>();
+  #sent = 0;
+  #received = 0;
+
+  constructor(run: Run, court: Court) {
+    this.#run = run;
+    this.#court = court;
+  }
+
+  /** The connections that are up, as the node's events say. */
+  get up(): ReadonlySet<NodeConnection> {
+    return this.#up;
+  }
+
+  sent(): void {
+    this.#sent += 1;
+  }
+
+  happened(event: NodeEventName, peer: NodeConnection | undefined, data: unknown): void {
+    if (!this.#run.isAlive) return;
+    const isData = event === 'node_message' || event === 'node_request';
+    if (isData) this.#received += 1;
+    const hash = isData ? hashOfData(data) : undefined;
+    this.#court.happened(event, { peer, data, hash });
+    if (event === 'inbound_node_connected' || event === 'outbound_node_connected') this.#connected(peer!);
+    else if (event === 'inbound_node_disconnected' || event === 'outbound_node_disconnected') {
+      if (!this.#up.delete(peer!))
+        this.#broken('events in pairs', `${event} fired without a connected event`);
+    }
+  }
+
+  /** Checks what must be so whenever all work is done. */
+  checkCounts(): void {
+    const { messageCountSend, messageCountRecv } = this.#run.node;
+    if (messageCountSend !== this.#sent || messageCountRecv !== this.#received) {
+      const counted = `it counts ${messageCountSend} sent and ${messageCountRecv} received`;
+      this.#broken('counters agree', `${counted}, but there were ${this.#sent} and ${this.#received}`);
+    }
+  }
+
+  #connected(peer: NodeConnection): void {
+    if (this.#up.has(peer)) {
+      this.#broken(
+        'events in pairs',
+        `a connected event fired twice for node ${this.#court.indexOf(peer.id)}`,
+      );
+      return;
+    }
+    this.#up.add(peer);
+    // One that was replaced is closed, and its end is reported a little later.
+    for (const other of this.#up) {
+      if (other !== peer && other.id === peer.id && other.isOpen) {
+        const name = `node ${this.#court.indexOf(peer.id)}`;
+        this.#broken('one connection for each pair', `it has two open connections with ${name}`);
+      }
+    }
+  }
+
+  #broken(invariant: string, problem: string): void {
+    const { index } = this.#run.machine;
+    this.#court.broken({ invariant, problem: `node ${index}: ${problem}`, nodes: [this.#run.node] });
+  }
+}

@@ -1,0 +1,51 @@
+import { RunningHash } from './data-hash.ts';
+
+/** Something that a node reported, or that happened to the world. */
+export interface TraceEntry {
+  /** Milliseconds since the world began. */
+  readonly at: number;
+  /** The number of the node. */
+  readonly node: number;
+  /** The name of the event, such as `'node_message'`. */
+  readonly event: string;
+  /** The number of the peer that it is about, if there is one. */
+  readonly peer: number | undefined;
+  /** The hash of the data that came with it, if any. */
+  readonly hash: string | undefined;
+}
+
+/** So many entries are kept. */
+const keptEntries = 4_096;
+
+/** All events of a world: the last of them, and a digest of all. */
+export class Trace {
+  /** How many there were. */
+  count = 0;
+  readonly #hash = new RunningHash();
+  /** The last ones; the oldest is overwritten. */
+  readonly #kept: TraceEntry[] = [];
+
+  add(entry: TraceEntry): void {
+    this.#kept[this.count % keptEntries] = entry;
+    this.count += 1;
+    const { at, node, event, peer, hash } = entry;
+    this.#hash.number(at).whole(node).text(event);
+    this.#hash.whole(peer ?? -1).text(hash ?? '');
+  }
+
+  /** The same for the same events, on every engine. */
+  get digest(): string {
+    return this.#hash.digest;
+  }
+
+  /** The last entries, of certain nodes or of all, the oldest first. */
+  last(count: number, nodes?: ReadonlySet<number>): TraceEntry[] {
+    const start = this.count % keptEntries;
+    const inOrder = [...this.#kept.slice(start), ...this.#kept.slice(0, start)];
+    const wanted =
+      nodes === undefined
+        ? inOrder
+        : inOrder.filter(({ node, peer }) => nodes.has(node) || (peer !== undefined && nodes.has(peer)));
+    return wanted.slice(-count);
+  }
+}

@@ -1,0 +1,159 @@
+import type { NodeEventName } from '../../api/events.ts';
+import type { NodeConnection } from '../../api/node-connection.ts';
+import type { Node } from '../../node/node.ts';
+import type { TimedFault } from '../faults/fault.ts';
+import type { Run } from '../machines/machine.ts';
+import { SimulationError } from '../simulation-error.ts';
+import type { Graph } from './graph.ts';
+import { type Broken, Invariants } from './invariants.ts';
+import { RunWitness } from './run-witness.ts';
+import { SpreadWatch } from './spread.ts';
+import { Trace } from './trace.ts';
+
+/** An event of a node, as {@link Simulation.on} passes it on. */
+export interface WorldEvent {
+  /** Milliseconds since the world began. */
+  readonly at: number;
+  /** The node that reported it. */
+  readonly node: Node;
+  /** The number of the node. */
+  readonly index: number;
+  /** The name of the event. */
+  readonly event: NodeEventName;
+  /** The connection that it is about, if there is one. */
+  readonly peer: NodeConnection | undefined;
+  /** The message, the request, or whatever else the event carries. */
+  readonly data: unknown;
+}
+
+export interface WatchOptions {
+  readonly seed: number;
+  readonly now: () => number;
+  readonly faults: readonly TimedFault[];
+  readonly onEvent: (event: WorldEvent) => void;
+}
+
+/** So many events are shown with a failure. */
+const shownEvents = 20;
+
+/** Watches all nodes of a world: what they report, whether it makes sense, and whether the user's invariants hold. */
+export class Watch {
+  readonly trace = new Trace();
+  readonly spread = new SpreadWatch();
+  readonly invariants = new Invariants();
+  readonly #options: WatchOptions;
+  readonly #indexesOfIds = new Map<string, number>();
+  /** Of the latest run of each node, by its number. */
+  readonly #witnesses: RunWitness[] = [];
+  readonly #indexes = new WeakMap<Node, number>();
+  #hasEvents = false;
+  #failure: SimulationError | undefined;
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+  }
+
+  /** The number of a node, or of an earlier one at its place. */
+  indexOf(node: Node): number | undefined {
+    return this.#indexes.get(node);
+  }
+
+  /** Watches a node, which has not started yet. */
+  add(run: Run): void {
+    const { node, machine } = run;
+    this.#indexes.set(node, machine.index);
+    this.#indexesOfIds.set(node.id, machine.index);
+    const witness = new RunWitness(run, {
+      indexOf: (id) => this.#indexesOfIds.get(id),
+      happened: (event, details) => this.#onEvent(run, event, details),
+      broken: (broken) => this.fail(broken),
+    });
+    node.simulationObserver = witness;
+    this.#witnesses[machine.index] = witness;
+  }
+
+  /** A fault happened. */
+  onFault({ fault }: TimedFault): void {
+    this.trace.add({
+      at: this.#options.now(),
+      node: -1,
+      event: fault.kind,
+      peer: undefined,
+      hash: undefined,
+    });
+    this.#hasEvents = true;
+  }
+
+  /** Checks what is due, whenever all work is done. @throws SimulationError */
+  check(): void {
+    const hadEvents = this.#hasEvents;
+    this.#hasEvents = false;
+    this.#throwFailure();
+    const broken = this.invariants.check(this.#options.now(), hadEvents);
+    if (broken !== undefined) this.fail(broken);
+    this.#throwFailure();
+  }
+
+  /** Checks everything, at the end of a run. @throws SimulationError */
+  checkAll(): void {
+    this.#throwFailure();
+    for (const witness of this.#witnesses) witness.checkCounts();
+    const broken = this.invariants.checkAll();
+    if (broken !== undefined) this.fail(broken);
+    this.#throwFailure();
+  }
+
+  /** The first failure counts: others may follow from it. */
+  fail({ invariant, problem, nodes = [], cause }: Broken): void {
+    if (this.#failure !== undefined) return;
+    const indexes = nodes.map((node) => this.#indexes.get(node)).filter((index) => index !== undefined);
+    const { seed, now, faults } = this.#options;
+    const failure = {
+      invariant,
+      problem,
+      seed,
+      timeMs: now(),
+      nodes: indexes,
+      lastEvents: this.trace.last(shownEvents, indexes.length === 0 ? undefined : new Set(indexes)),
+      faults: [...faults],
+    };
+    this.#failure = new SimulationError(failure, { cause });
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** The connections that both sides report. */
+  graphOf(runs: readonly Run[]): Graph {
+    const peersOf = new Map<number, Set<number>>();
+    for (const run of runs) {
+      const peers = new Set<number>();
+      for (const { id } of this.#witnesses[run.machine.index]!.up) {
+        const index = this.#indexesOfIds.get(id);
+        if (index !== undefined) peers.add(index);
+      }
+      peersOf.set(run.machine.index, peers);
+    }
+    for (const [index, peers] of peersOf) {
+      for (const peer of peers) if (!peersOf.get(peer)?.has(index)) peers.delete(peer);
+    }
+    return peersOf;
+  }
+
+  #onEvent(
+    run: Run,
+    event: NodeEventName,
+    { peer, data, hash }: { peer: NodeConnection | undefined; data: unknown; hash: string | undefined },
+  ): void {
+    this.#hasEvents = true;
+    const { index } = run.machine;
+    const peerIndex = peer === undefined ? undefined : this.#indexesOfIds.get(peer.id);
+    const at = this.#options.now();
+    this.trace.add({ at, node: index, event, peer: peerIndex, hash });
+    if (event === 'node_message' && hash !== undefined && peerIndex !== undefined) {
+      this.spread.received(hash, peerIndex, index);
+    }
+    this.#options.onEvent({ at, node: run.node, index, event, peer, data });
+  }
+}
