@@ -159,19 +159,25 @@ export class NodeConnection {
     options?: WaitOptions,
   ): Promise<ParsedResponse>;
   request<Response = Data>(data: Data, options?: WaitOptions): Promise<Response>;
-  async request(
-    typeOrData: RequestType | Data,
-    dataOrOptions?: unknown,
-    options?: WaitOptions,
-  ): Promise<unknown> {
-    if (isRequestType(typeOrData)) {
-      const { kind, response } = typeOrData;
-      const answer = await this.request({ kind, data: dataOrOptions }, options);
-      return checked(`the answer to the request '${kind}'`, response, answer);
+  request(typeOrData: RequestType | Data, dataOrOptions?: unknown, options?: WaitOptions): Promise<unknown> {
+    if (isRequestType(typeOrData)) return this.#requestTyped(typeOrData, dataOrOptions, options);
+    // Not an async function: its promises would take a tenth of the time of many requests at once.
+    try {
+      const answer = this.#channel.request(typeOrData, dataOrOptions as WaitOptions | undefined);
+      this.#onSent(typeOrData);
+      return answer;
+    } catch (error) {
+      return Promise.reject(error);
     }
-    const answer = this.#channel.request(typeOrData, dataOrOptions as WaitOptions | undefined);
-    this.#onSent(typeOrData);
-    return await answer;
+  }
+
+  async #requestTyped(
+    { kind, response }: RequestType,
+    data: unknown,
+    options: WaitOptions | undefined,
+  ): Promise<unknown> {
+    const answer = await this.request({ kind, data } as Data, options);
+    return checked(`the answer to the request '${kind}'`, response, answer);
   }
 
   /**

@@ -13,18 +13,30 @@ export interface WaitOptions {
 
 export const defaultWaitMs = 30_000;
 
-interface Waiter<Answer> {
+/** A call that waits for its answer. */
+export interface PendingCall<Answer> {
+  /** The method that was called. */
+  readonly what: string;
+  readonly calledAtMs: number;
+  readonly timeoutMs: number;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: PeerloomError) => void;
-  readonly timer: RuntimeTimer | undefined;
   readonly stopListening: (() => void) | undefined;
+  /** Its answer has come, but has still to be read. */
+  isAnswered: boolean;
 }
 
-/** The questions of a connection that have no answer yet, by the number that pairs question and answer. */
+/**
+ * The calls of a connection that have no answer yet, by the number that pairs call and answer. One timer waits for the
+ * earliest deadline of all, since a timer for each call would cost as much as everything else here.
+ */
 export class PendingAnswers<Answer> {
   readonly #runtime: Runtime;
-  readonly #waiters = new Map<number, Waiter<Answer>>();
+  readonly #calls = new Map<number, PendingCall<Answer>>();
   #lastId = 0;
+  #timer: RuntimeTimer | undefined;
+  /** When the timer fires: never after the earliest deadline. */
+  #firesAtMs = Number.POSITIVE_INFINITY;
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
@@ -37,48 +49,37 @@ export class PendingAnswers<Answer> {
    */
   ask(what: string, options: WaitOptions | undefined, send: (id: number) => void): Promise<Answer> {
     if (options !== undefined) checkWait(options);
-    const timeoutMs = options?.timeoutMs ?? defaultWaitMs;
     const signal = options?.signal;
     if (signal?.aborted) throw aborted(what, signal);
     const id = this.#freeId();
     send(id);
-    return new Promise((resolve, reject) => {
-      const fail = (error: PeerloomError) => this.fail(id, error);
-      const timer =
-        timeoutMs === Number.POSITIVE_INFINITY
-          ? undefined
-          : this.#runtime.setTimeout(
-              () =>
-                fail(
-                  new PeerloomError(
-                    'ERR_TIMEOUT',
-                    `${what}: no answer within ${timeoutMs} ms; try again, or pass a larger timeoutMs`,
-                  ),
-                ),
-              timeoutMs,
-            );
-      let stopListening: (() => void) | undefined;
-      if (signal !== undefined) {
-        const onAbort = () => fail(aborted(what, signal));
-        signal.addEventListener('abort', onAbort, { once: true });
-        stopListening = () => removeAbortListener(signal, onAbort);
-      }
-      this.#waiters.set(id, { resolve, reject, timer, stopListening });
-    });
+    const timeoutMs = options?.timeoutMs ?? defaultWaitMs;
+    const calledAtMs = this.#runtime.now();
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    const stopListening = signal && this.#listen(id, what, signal);
+    this.#calls.set(id, { what, calledAtMs, timeoutMs, resolve, reject, stopListening, isAnswered: false });
+    if (calledAtMs + timeoutMs < this.#firesAtMs) this.#fireAt(calledAtMs + timeoutMs);
+    return promise;
+  }
+
+  /** The call that waits for an answer with this number. */
+  get(id: number): PendingCall<Answer> | undefined {
+    return this.#calls.get(id);
+  }
+
+  /** Whether somebody waits for an answer with this number. */
+  has(id: number): boolean {
+    return this.#calls.has(id);
+  }
+
+  /** All that wait, by their numbers. */
+  get calls(): ReadonlyMap<number, PendingCall<Answer>> {
+    return this.#calls;
   }
 
   /** Ignores an answer that nobody waits for, such as a late one. */
   answer(id: number, answer: Answer): void {
     this.#take(id)?.resolve(answer);
-  }
-
-  /** Whether somebody waits for this answer. */
-  has(id: number): boolean {
-    return this.#waiters.has(id);
-  }
-
-  ids(): ReadonlySet<number> {
-    return new Set(this.#waiters.keys());
   }
 
   fail(id: number, error: PeerloomError): void {
@@ -87,27 +88,57 @@ export class PendingAnswers<Answer> {
 
   /**
    * @param reason called only if somebody waits, because an error's stack costs more than everything else here.
-   * @param except the questions that keep waiting.
+   * @param isMeant the calls that fail; the others keep waiting.
    */
-  failAll(reason: () => PeerloomError, except?: ReadonlySet<number>): void {
-    const ids = [...this.#waiters.keys()].filter((id) => !except?.has(id));
-    if (ids.length === 0) return;
+  failAll(reason: () => PeerloomError, isMeant: (call: PendingCall<Answer>) => boolean = () => true): void {
+    const meant = [...this.#calls].filter(([, call]) => isMeant(call));
+    if (meant.length === 0) return;
     const error = reason();
-    for (const id of ids) this.fail(id, error);
+    for (const [id] of meant) this.fail(id, error);
   }
 
-  #take(id: number): Waiter<Answer> | undefined {
-    const waiter = this.#waiters.get(id);
-    if (waiter === undefined) return undefined;
-    this.#waiters.delete(id);
-    waiter.timer?.cancel();
-    waiter.stopListening?.();
-    return waiter;
+  #listen(id: number, what: string, signal: AbortSignal): () => void {
+    const onAbort = () => this.fail(id, aborted(what, signal));
+    signal.addEventListener('abort', onAbort, { once: true });
+    return () => removeAbortListener(signal, onAbort);
   }
+
+  #take(id: number): PendingCall<Answer> | undefined {
+    const call = this.#calls.get(id);
+    if (call === undefined) return undefined;
+    this.#calls.delete(id);
+    call.stopListening?.();
+    if (this.#calls.size === 0) this.#fireAt(Number.POSITIVE_INFINITY);
+    return call;
+  }
+
+  #fireAt(atMs: number): void {
+    this.#timer?.cancel();
+    this.#firesAtMs = atMs;
+    this.#timer =
+      atMs === Number.POSITIVE_INFINITY
+        ? undefined
+        : this.#runtime.setTimeout(this.#endLate, atMs - this.#runtime.now());
+  }
+
+  /** Ends the calls whose time is over, and waits for the next deadline. */
+  readonly #endLate = (): void => {
+    // A timer of the system may come a little early.
+    const nowMs = this.#runtime.now() + 1;
+    let nextMs = Number.POSITIVE_INFINITY;
+    const late: [id: number, call: PendingCall<Answer>][] = [];
+    for (const [id, call] of this.#calls) {
+      const deadlineMs = call.calledAtMs + call.timeoutMs;
+      if (deadlineMs < nowMs) late.push([id, call]);
+      else if (deadlineMs < nextMs) nextMs = deadlineMs;
+    }
+    this.#fireAt(nextMs);
+    for (const [id, { what, timeoutMs }] of late) this.fail(id, timedOut(what, timeoutMs));
+  };
 
   #freeId(): number {
     do this.#lastId = (this.#lastId + 1) >>> 0;
-    while (this.#waiters.has(this.#lastId));
+    while (this.#calls.has(this.#lastId));
     return this.#lastId;
   }
 }
@@ -122,4 +153,9 @@ function checkWait(options: WaitOptions): void {
 
 function aborted(what: string, signal: AbortSignal): PeerloomError {
   return new PeerloomError('ERR_ABORTED', `${what}: aborted by the signal`, { cause: signal.reason });
+}
+
+function timedOut(what: string, timeoutMs: number): PeerloomError {
+  const message = `${what}: no answer within ${timeoutMs} ms; try again, or pass a larger timeoutMs`;
+  return new PeerloomError('ERR_TIMEOUT', message);
 }

@@ -1,25 +1,24 @@
 import { PeerloomError } from '../base/errors.ts';
+import type { Limits } from '../base/limits.ts';
 import { FrameKind } from '../wire/frames/frame.ts';
 import type { Frame } from '../wire/frames/frame-reader.ts';
 import type { Hello } from '../wire/frames/hello.ts';
 import { alone } from '../wire/frames/own-memory.ts';
+import { Lane } from '../wire/frames/windows.ts';
 import type { ChannelHandler, SpokenProtocol } from './channel.ts';
 import { costOf } from './receive/inbox.ts';
 import { ReceiveWindow } from './receive/receive-window.ts';
-import type { OutgoingPayload } from './send/cut-message.ts';
+import type { Outgoing } from './send/outgoing.ts';
 import { framesShared } from './send/shared-bytes.ts';
+import type { Session } from './session/session.ts';
 
-export interface ProtocolFramesOptions {
-  readonly ours: Hello;
-  readonly theirs: Hello;
+/** The conversation that the frames are part of. */
+export interface ProtocolFramesHost {
   /** Those of this node, in the order of its hello. */
-  readonly spoken: readonly SpokenProtocol[];
-  readonly maxBodyBytes: number;
-  /** Tells the other side how far it may send. */
-  readonly grant: (position: number) => void;
-  readonly send: (kind: number, payload: OutgoingPayload) => boolean;
-  /** How often the session of this side broke so far. */
-  readonly breaks: () => number;
+  readonly options: { readonly protocols: readonly SpokenProtocol[] };
+  readonly limits: Limits;
+  readonly outgoing: Outgoing;
+  readonly session: Session | undefined;
 }
 
 /** The latest 256 breaks can be told apart. */
@@ -37,7 +36,7 @@ export class ProtocolFrames {
   readonly #places = new Map<string, number>();
   /** By the place in the other side's hello. */
   readonly #spoken: readonly (SpokenProtocol | undefined)[];
-  readonly #options: ProtocolFramesOptions;
+  readonly #host: ProtocolFramesHost;
   readonly #window: ReceiveWindow;
   #theirEpoch: number;
   /** What arrived before the connect handler was called. */
@@ -51,10 +50,10 @@ export class ProtocolFrames {
   #isLinked = true;
   #isClosed = false;
 
-  constructor(options: ProtocolFramesOptions) {
-    const { ours, theirs, spoken, grant } = options;
-    this.#options = options;
-    this.#window = new ReceiveWindow(ours.windows.protocols, grant);
+  constructor(host: ProtocolFramesHost, ours: Hello, theirs: Hello) {
+    const spoken = host.options.protocols;
+    this.#host = host;
+    this.#window = new ReceiveWindow(ours.windows.protocols, Lane.protocols, host.outgoing);
     this.#theirEpoch = epochOf(theirs.session?.breaks ?? 0);
     this.#spoken = theirs.protocols.map((theirName) => spoken.find(({ name }) => name === theirName));
     for (const protocol of this.#spoken) {
@@ -83,14 +82,15 @@ export class ProtocolFrames {
   send(name: string, body: Uint8Array): boolean {
     if (!this.#open.has(name)) return false;
     const format = this.#places.get(name)!;
-    const compression = epochOf(this.#options.breaks());
-    return this.#options.send(FrameKind.protocol, { format, compression, body, shared: framesShared(body) });
+    const { outgoing, session } = this.#host;
+    const compression = epochOf(session?.breaks ?? 0);
+    return outgoing.send(FrameKind.protocol, { format, compression, body, shared: framesShared(body) });
   }
 
   /** @throws PeerloomError `ERR_PROTOCOL`, `ERR_MESSAGE_TOO_LARGE`. */
   onFrame(frame: Frame): void {
     const { body, format } = frame;
-    const { maxBodyBytes } = this.#options;
+    const maxBodyBytes = this.#host.limits.maxMessageBytes;
     if (body.length > maxBodyBytes) {
       const message = `a frame of a protocol of ${body.length} bytes; at most ${maxBodyBytes} are allowed`;
       throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
@@ -117,9 +117,9 @@ export class ProtocolFrames {
     for (const protocol of this.#spoken) if (protocol?.outlivesLinks === false) this.#closeOne(protocol.name);
   }
 
-  /** Everything goes on over another link. */
-  relinked(theirs: Hello): void {
-    this.#theirEpoch = epochOf(theirs.session!.breaks);
+  /** Everything goes on over another link, after so many breaks of the other side. */
+  relinked(theirBreaks: number): void {
+    this.#theirEpoch = epochOf(theirBreaks);
     this.#isLinked = true;
     if (this.#handler !== undefined) this.#openAll();
   }

@@ -7,11 +7,11 @@ export type SendAnswer = (kind: number, payload: Payload, id: number) => void;
 
 /** Tells the other side that its delivery or request has failed. */
 export function sendFailure(
-  send: SendAnswer,
+  host: { answer: SendAnswer },
   id: number,
   reason: string | { readonly code: string; readonly message: string },
 ): undefined {
-  send(FrameKind.failure, encodePayload(reason), id);
+  host.answer(FrameKind.failure, encodePayload(reason), id);
 }
 
 /** Says why where the sender can mend it: by data that fits. All other errors are nobody's business but the user's. */

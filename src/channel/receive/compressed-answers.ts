@@ -1,43 +1,39 @@
-import type { DecompressionTurns, Outcome } from '../../base/decompression-turns.ts';
 import type { Limits } from '../../base/limits.ts';
 import type { Runtime } from '../../base/runtime.ts';
 import type { Frame } from '../../wire/frames/frame-reader.ts';
 import { LinkPause, type Pausable } from '../send/link-pause.ts';
-import { decompressionOf } from './frame-payload.ts';
-import { Inbox } from './inbox.ts';
+import { Inbox, type InboxOwner } from './inbox.ts';
+import type { Decoded, PayloadReader, PayloadUser } from './payload-reader.ts';
 
-export interface CompressedAnswersOptions {
+export interface AnswersHost {
   /** Paused while too many wait: that is bounded by what was asked, and they wait for no handler. */
   readonly link: Pausable;
   readonly limits: Limits;
   readonly runtime: Runtime;
-  readonly turns: DecompressionTurns;
+  readonly payloads: PayloadReader;
   /** Somebody still waits for it. */
-  readonly isAwaited: (answer: Frame) => boolean;
-  readonly onAnswer: (answer: Frame, payload: Outcome) => void;
+  isAwaited(answer: Frame): boolean;
+  /** Hands on an answer; `undefined`: it cannot be decoded. */
+  onAnswer(answer: Frame, decoded: Decoded | undefined): void;
   /** Reading an answer failed, but not because of what it holds. */
-  readonly onFailure: (error: unknown) => void;
+  onFailure(error: unknown): void;
 }
 
 /**
  * Answers that have to be decompressed: one at a time, in turn with everything else that must be. They wait for no
  * message, since a handler may wait for them.
  */
-export class CompressedAnswers {
+export class CompressedAnswers implements InboxOwner, PayloadUser {
+  readonly runtime: Runtime;
   readonly inbox: Inbox;
-  readonly #options: CompressedAnswersOptions;
+  readonly #host: AnswersHost;
   readonly #pause: LinkPause;
 
-  constructor(options: CompressedAnswersOptions) {
-    this.#options = options;
-    const { link, limits, runtime, onFailure } = options;
-    this.#pause = new LinkPause(link, limits.unhandledMaxBytes);
-    this.inbox = new Inbox({
-      runtime,
-      handle: (frame) => this.#handle(frame),
-      onFailure,
-      onWaiting: (bytes) => this.#pause.update(bytes),
-    });
+  constructor(host: AnswersHost) {
+    this.#host = host;
+    this.runtime = host.runtime;
+    this.#pause = new LinkPause(host.link, host.limits.unhandledMaxBytes);
+    this.inbox = new Inbox(this);
     this.inbox.open(undefined);
   }
 
@@ -49,16 +45,26 @@ export class CompressedAnswers {
   /** What has arrived is dropped. */
   clear(): void {
     this.inbox.clear();
-    this.#options.turns.leave(this);
+    this.#host.payloads.leave(this);
   }
 
-  #handle(frame: Frame): undefined | Promise<unknown> {
-    const { turns, limits, isAwaited, onAnswer } = this.#options;
-    if (!isAwaited(frame)) return undefined;
-    return this.inbox.heldWhile(frame.body.length, () =>
-      turns.take(this, decompressionOf(frame, limits.maxMessageBytes), (payload): undefined => {
-        onAnswer(frame, payload);
-      }),
-    );
+  isWanted(frame: Frame): boolean {
+    return this.#host.isAwaited(frame);
+  }
+
+  take(frame: Frame, decoded: Decoded | undefined): undefined {
+    this.#host.onAnswer(frame, decoded);
+  }
+
+  handle(frame: Frame): undefined | Promise<unknown> {
+    return this.#host.payloads.read(this, frame);
+  }
+
+  onFailure(error: unknown): void {
+    this.#host.onFailure(error);
+  }
+
+  onWaiting(bytes: number): void {
+    this.#pause.update(bytes);
   }
 }

@@ -3,25 +3,25 @@ import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 /** A handler that runs for so long is named. */
 export const slowHandlerMs = 10_000;
 
-export interface HandlerWatchOptions<What> {
+export interface HandlerWatchHost<What> {
   readonly runtime: Runtime;
   /** A handler, which began at a time of the runtime, still runs; told once of each. */
-  readonly onSlow: (what: What, beganAtMs: number) => void;
+  onSlow(what: What, beganAtMs: number): void;
 }
 
 /** Looks for handlers that run for long, of those that run one at a time: with one timer, however many there are. */
 export class HandlerWatch<What> {
-  readonly #options: HandlerWatchOptions<What>;
+  readonly #host: HandlerWatchHost<What>;
   #running: What | undefined;
   #beganAtMs = 0;
   #timer: RuntimeTimer | undefined;
 
-  constructor(options: HandlerWatchOptions<What>) {
-    this.#options = options;
+  constructor(host: HandlerWatchHost<What>) {
+    this.#host = host;
   }
 
   began(what: What): void {
-    const { runtime } = this.#options;
+    const { runtime } = this.#host;
     this.#running = what;
     this.#beganAtMs = runtime.now();
     this.#timer ??= runtime.setTimeout(this.#look, slowHandlerMs);
@@ -42,7 +42,7 @@ export class HandlerWatch<What> {
     this.#timer = undefined;
     const what = this.#running;
     if (what === undefined) return;
-    const { runtime, onSlow } = this.#options;
+    const { runtime } = this.#host;
     const leftMs = this.#beganAtMs + slowHandlerMs - runtime.now();
     // A timer of the system may come a little early.
     if (leftMs >= 1) {
@@ -50,6 +50,6 @@ export class HandlerWatch<What> {
       return;
     }
     this.#running = undefined;
-    onSlow(what, this.#beganAtMs);
+    this.#host.onSlow(what, this.#beganAtMs);
   };
 }

@@ -1,5 +1,6 @@
 import { LoopTurns } from '../../base/loop-turns.ts';
 import type { Runtime } from '../../base/runtime.ts';
+import { Waiters } from '../../base/waiters.ts';
 import type { Frame } from '../../wire/frames/frame-reader.ts';
 import { messageCostBytes } from '../../wire/frames/windows.ts';
 import { KeptBodies, type KeptFrame } from './kept-bodies.ts';
@@ -10,20 +11,24 @@ const lotLength = 1_024;
 /** In milliseconds. After so long in one turn of the event loop, the frames that still wait are handled in another one. */
 const shareMs = 3;
 
-export interface InboxOptions {
+/** Whose frames wait in an inbox. */
+export interface InboxOwner {
   readonly runtime: Runtime;
   /** Handles a frame; the next one waits for the promise, if there is one. */
-  readonly handle: (frame: Frame) => undefined | Promise<unknown>;
+  handle(frame: Frame): undefined | Promise<unknown>;
   /**
    * Handling a frame that had to wait failed, for another reason than a handler of the user's: the connection has to
    * end. Nobody else would catch the error, and the process would end in its place.
    */
-  readonly onFailure: (error: unknown) => void;
+  onFailure(error: unknown): void;
   /** Told of what a frame costs once it was handled; of nothing for what was handled before the first frame. */
-  readonly onHandled?: ((costBytes: number) => void) | undefined;
+  onHandled?(costBytes: number): void;
   /** Told of what waits when it becomes more or less. */
-  readonly onWaiting?: ((bytes: number) => void) | undefined;
+  onWaiting?(bytes: number): void;
 }
+
+/** The queue of an inbox in which nothing waits. */
+const none: undefined[] = [];
 
 /** What a frame costs beside the memory of its body: that of the objects around it. */
 export function costOf(bodyBytes: number): number {
@@ -37,28 +42,29 @@ export function costOf(bodyBytes: number): number {
  */
 export class Inbox {
   /** Told of what is kept anew. */
-  onGrowth: (bytes: number) => void = () => {};
+  onGrowth: (bytes: number) => void = ignore;
 
-  readonly #options: InboxOptions;
+  readonly #owner: InboxOwner;
   readonly #turns: LoopTurns;
   /** The turn of the event loop in which frames that waited were handled last, and when that began. */
   #turn = -1;
   #turnBeganAtMs = 0;
   #busy = true;
-  #waiting: (KeptFrame | undefined)[] = [];
+  #waiting: (KeptFrame | undefined)[] = none;
   #next = 0;
   #waitingBytes = 0;
-  readonly #bodies = new KeptBodies();
+  /** From the first frame on that waits. */
+  #bodies: KeptBodies | undefined;
   /** What the frame costs that is being handled. */
   #currentBytes = 0;
   /** What it holds, when handling it takes long. */
   #inHandBytes = 0;
-  #idleWaiters: (() => void)[] = [];
+  readonly #idle = new Waiters();
 
   /** Holds everything back until {@link Inbox.open}. */
-  constructor(options: InboxOptions) {
-    this.#options = options;
-    this.#turns = LoopTurns.of(options.runtime);
+  constructor(owner: InboxOwner) {
+    this.#owner = owner;
+    this.#turns = LoopTurns.of(owner.runtime);
   }
 
   /** Nothing waits and nothing is being handled: what comes now may be handled at once. */
@@ -123,23 +129,22 @@ export class Inbox {
       return;
     }
     const costBytes = costOf(frame.body.length);
-    const pending = this.#options.handle(frame);
-    if (pending === undefined) this.#options.onHandled?.(costBytes);
+    const pending = this.#owner.handle(frame);
+    if (pending === undefined) this.#owner.onHandled?.(costBytes);
     else this.wait(pending, costBytes);
   }
 
   /** Resolves when nothing waits and nothing is being handled. */
   idle(): Promise<void> {
-    if (!this.#busy) return Promise.resolve();
-    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+    return this.#busy ? this.#idle.wait() : Promise.resolve();
   }
 
   /** Forgets what waits. @returns what that cost. */
   clear(): number {
     const waitingBytes = this.#waitingBytes;
-    this.#waiting = [];
+    this.#waiting = none;
     this.#next = 0;
-    this.#bodies.clear();
+    this.#bodies?.clear();
     if (waitingBytes > 0) this.#addWaiting(-waitingBytes);
     return waitingBytes;
   }
@@ -147,7 +152,9 @@ export class Inbox {
   #keep(frame: Frame): void {
     const kept = { frame };
     const costBytes = costOf(frame.body.length);
+    if (this.#waiting === none) this.#waiting = [];
     this.#waiting.push(kept);
+    this.#bodies ??= new KeptBodies();
     this.#bodies.keep(kept);
     this.#addWaiting(costBytes);
     this.onGrowth(costBytes);
@@ -167,14 +174,14 @@ export class Inbox {
 
   #addWaiting(bytes: number): void {
     this.#waitingBytes += bytes;
-    this.#options.onWaiting?.(this.#waitingBytes);
+    this.#owner.onWaiting?.(this.#waitingBytes);
   }
 
   #runAfter(pending: Promise<unknown>): void {
     pending.then(
       () => this.#run(),
       (error: unknown) => {
-        this.#options.onFailure(error);
+        this.#owner.onFailure(error);
         this.#run();
       },
     );
@@ -182,9 +189,9 @@ export class Inbox {
 
   #handleWaiting(frame: Frame): undefined | Promise<unknown> {
     try {
-      return this.#options.handle(frame);
+      return this.#owner.handle(frame);
     } catch (error) {
-      this.#options.onFailure(error);
+      this.#owner.onFailure(error);
       return undefined;
     }
   }
@@ -192,7 +199,7 @@ export class Inbox {
   #endCurrent(): void {
     const costBytes = this.#currentBytes;
     this.#inHandBytes = this.#currentBytes = 0;
-    this.#options.onHandled?.(costBytes);
+    this.#owner.onHandled?.(costBytes);
   }
 
   #run(): void {
@@ -204,7 +211,7 @@ export class Inbox {
   /** Whatever computes in this turn counts: handlers that await may do so in their own time. */
   get #hasShare(): boolean {
     const { turn } = this.#turns;
-    const now = this.#options.runtime.now();
+    const now = this.#owner.runtime.now();
     if (turn !== this.#turn) {
       this.#turn = turn;
       this.#turnBeganAtMs = now;
@@ -234,8 +241,8 @@ export class Inbox {
     }
     this.clear();
     this.#busy = false;
-    const waiters = this.#idleWaiters;
-    this.#idleWaiters = [];
-    for (const wake of waiters) wake();
+    this.#idle.wake();
   };
 }
+
+function ignore(): void {}

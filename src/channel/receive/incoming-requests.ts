@@ -1,35 +1,17 @@
 import type { Data } from '../../base/data.ts';
-import type { DecompressionTurns, Outcome } from '../../base/decompression-turns.ts';
-import type { Limits } from '../../base/limits.ts';
-import type { Runtime } from '../../base/runtime.ts';
-import { idOf } from '../../wire/frames/frame.ts';
+import { idBytes, idOf, readUint32 } from '../../wire/frames/frame.ts';
 import type { Frame } from '../../wire/frames/frame-reader.ts';
+import { Lane } from '../../wire/frames/windows.ts';
 import { unfoldedBytes } from '../../wire/payloads/payload.ts';
 import type { ChannelHandler } from '../channel.ts';
-import { reasonOf, type SendAnswer, sendFailure } from './answering.ts';
-import type { FrameDecoder } from './frame-decoder.ts';
-import { decompressionOf, payloadOf } from './frame-payload.ts';
-import { HandlerWatch } from './handler-watch.ts';
-import { costOf, Inbox } from './inbox.ts';
-import { ReceiveWindow } from './receive-window.ts';
+import { reasonOf, sendFailure } from './answering.ts';
+import { costOf } from './inbox.ts';
+import type { Decoded } from './payload-reader.ts';
+import { type LaneHost, ReceiveLane } from './receive-lane.ts';
 
-export interface IncomingRequestsOptions {
-  readonly limits: Limits;
-  readonly runtime: Runtime;
-  /** Those of all connections of the node. */
-  readonly turns: DecompressionTurns;
-  readonly decoder: FrameDecoder;
-  /** What the other side may send at first. */
-  readonly windowBytes: number;
-  /** Tells the other side how far it may send. */
-  readonly grant: (position: number) => void;
+export interface RequestsHost extends LaneHost {
   /** Sends an answer of the user's. May throw what `send` throws for data that cannot be sent. */
-  readonly respond: (id: number, data: Data) => void;
-  readonly answer: SendAnswer;
-  /** Handling something that had to wait failed, but not in a handler of the user's. */
-  readonly onFailure: (error: unknown) => void;
-  /** Requests wait for long, because handlers run for long. */
-  readonly onSlow: (handler: 'request', beganAtMs: number) => void;
+  respond(id: number, data: Data): void;
 }
 
 const failed = 'the other side failed to answer this request';
@@ -38,12 +20,9 @@ const failed = 'the other side failed to answer this request';
  * Requests on their way to the user's handlers: as they arrive, whatever else runs, and side by side. Only so many are
  * in hand at once, and only so much; the others wait.
  */
-export class IncomingRequests {
-  readonly inbox: Inbox;
-  readonly #options: IncomingRequestsOptions;
-  readonly #window: ReceiveWindow;
-  readonly #watch: HandlerWatch<'request'>;
-  #handler: ChannelHandler | undefined;
+export class IncomingRequests extends ReceiveLane {
+  declare protected readonly host: RequestsHost;
+  readonly #maxBodyBytes: number;
   #hasEnded = false;
   /** Handlers that have not settled. */
   #runningCount = 0;
@@ -53,33 +32,41 @@ export class IncomingRequests {
   #runningBytes = 0;
   #onRoom: (() => void) | undefined;
 
-  constructor(options: IncomingRequestsOptions) {
-    const { runtime, windowBytes, grant, onFailure, onSlow } = options;
-    this.#options = options;
-    this.#window = new ReceiveWindow(windowBytes, grant);
-    this.#watch = new HandlerWatch({ runtime, onSlow });
-    this.inbox = new Inbox({ runtime, handle: (frame) => this.#handle(frame), onFailure });
+  constructor(host: RequestsHost, windowBytes: number) {
+    super(host, Lane.requests, windowBytes);
+    this.#maxBodyBytes = host.limits.maxMessageBytes + idBytes;
   }
 
   get heldBytes(): number {
     return this.inbox.heldBytes + this.#runningBytes;
   }
 
+  protected get unhandledBytes(): number {
+    return this.inbox.waitingBytes + this.#runningCostBytes;
+  }
+
   /** The connect handler was called, which is all that requests wait for. */
   open(handler: ChannelHandler): void {
-    this.#handler = handler;
+    this.handler = handler;
     this.inbox.open(undefined);
   }
 
-  /** @throws PeerloomError `ERR_PROTOCOL`. */
-  offer(frame: Frame): void {
-    this.#window.check(this.inbox.waitingBytes + this.#runningCostBytes);
-    this.inbox.offer(frame);
-  }
-
-  /** Passes a request over: nobody waits for its answer, but the other side may send what follows. */
-  drop({ body }: Frame): void {
-    this.#window.handled(costOf(body.length));
+  /**
+   * Handles an uncompressed request without an object for its frame, where nothing is in the way. Its body lies in
+   * `bytes` from `start` to `end`, only during the call.
+   *
+   * @returns false: it must be offered as a frame.
+   */
+  tryNow(format: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const bodyBytes = end - start;
+    if (!this.inbox.isIdle || this.#hasEnded || bodyBytes < idBytes || bodyBytes > this.#maxBodyBytes) {
+      return false;
+    }
+    this.window.check(this.unhandledBytes);
+    const decoded = this.host.payloads.decodeAt(format, bytes, start + idBytes, end);
+    const pending = this.#handleRequest(readUint32(bytes, start), costOf(bodyBytes), decoded);
+    if (pending !== undefined) this.inbox.wait(pending, costOf(bodyBytes));
+    return true;
   }
 
   /** The link has ended: nobody waits for answers. */
@@ -88,66 +75,49 @@ export class IncomingRequests {
     this.#makeRoom();
   }
 
-  /** What has arrived is handled no more. */
-  clear(): void {
-    this.#window.handled(this.inbox.clear());
-    this.#options.turns.leave(this);
+  isWanted(): boolean {
+    return !this.#hasEnded;
   }
 
-  /** The user has heard the last of the connection. */
-  close(): void {
-    this.#watch.close();
-  }
-
-  #handle(frame: Frame): undefined | Promise<unknown> {
-    if (this.#hasEnded) return undefined;
-    if (frame.compression === 0) return this.#handleNow(frame, () => payloadOf(frame));
-    const { turns, limits } = this.#options;
-    return this.inbox.heldWhile(frame.body.length, () =>
-      turns.take(this, decompressionOf(frame, limits.maxMessageBytes), (payload) =>
-        this.#hasEnded ? undefined : this.#handleNow(frame, payload),
-      ),
-    );
+  take({ kind, body }: Frame, decoded: Decoded | undefined): undefined | Promise<void> {
+    return this.#handleRequest(idOf(kind, body), costOf(body.length), decoded);
   }
 
   /** @returns a promise of room for another one, where there is none. */
-  #handleNow(frame: Frame, payload: Outcome): undefined | Promise<void> {
-    const { answer, decoder } = this.#options;
-    const costBytes = costOf(frame.body.length);
-    const id = idOf(frame.kind, frame.body);
-    const decoded = decoder.decode(frame, payload);
+  #handleRequest(id: number, costBytes: number, decoded: Decoded | undefined): undefined | Promise<void> {
+    const { host } = this;
     let answered: Data | undefined | Promise<Data | undefined>;
     try {
       if (decoded === undefined) {
-        sendFailure(answer, id, 'the request could not be decoded');
+        sendFailure(host, id, 'the request could not be decoded');
       } else {
-        answered = this.#handler!.request(decoded.data);
+        answered = this.handler!.request(decoded.data);
         if (!(answered instanceof Promise)) this.#respond(id, answered);
       }
     } catch (error) {
-      sendFailure(answer, id, reasonOf(error, failed));
+      sendFailure(host, id, reasonOf(error, failed));
     }
     if (decoded === undefined || !(answered instanceof Promise)) {
-      this.#window.handled(costBytes);
+      this.window.handled(costBytes);
       return undefined;
     }
     const heldBytes = unfoldedBytes(decoded.format, decoded.plain);
     this.#hold(heldBytes, costBytes);
     answered
       .then((value) => this.#respond(id, value))
-      .catch((error: unknown) => sendFailure(answer, id, reasonOf(error, failed)))
+      .catch((error: unknown) => sendFailure(host, id, reasonOf(error, failed)))
       .finally(() => this.#release(heldBytes, costBytes));
     return this.#room();
   }
 
   #respond(id: number, answer: Data | undefined): undefined {
     if (answer === undefined) {
-      return sendFailure(this.#options.answer, id, 'the other side returned no response to this request');
+      return sendFailure(this.host, id, 'the other side returned no response to this request');
     }
     try {
-      this.#options.respond(id, answer);
+      this.host.respond(id, answer);
     } catch (error) {
-      this.#handler!.unanswerable(error);
+      this.handler!.unanswerable(error);
       throw error;
     }
   }
@@ -163,25 +133,25 @@ export class IncomingRequests {
     this.#runningCount -= 1;
     this.#runningBytes -= heldBytes;
     this.#runningCostBytes -= costBytes;
-    this.#window.handled(costBytes);
+    this.window.handled(costBytes);
     if (this.#hasRoom) this.#makeRoom();
   }
 
   get #hasRoom(): boolean {
-    const { maxRequests, unhandledMaxBytes } = this.#options.limits;
+    const { maxRequests, unhandledMaxBytes } = this.host.limits;
     return this.#runningCount < maxRequests && this.#runningBytes <= unhandledMaxBytes;
   }
 
   #room(): undefined | Promise<void> {
     if (this.#hasRoom) return undefined;
-    this.#watch.began('request');
+    this.began('request');
     return new Promise((resolve) => {
       this.#onRoom = resolve;
     });
   }
 
   #makeRoom(): void {
-    this.#watch.ended();
+    this.ended();
     this.#onRoom?.();
     this.#onRoom = undefined;
   }

@@ -1,104 +1,87 @@
 import type { Data } from '../../base/data.ts';
-import type { DecompressionTurns, Outcome } from '../../base/decompression-turns.ts';
 import { PeerloomError } from '../../base/errors.ts';
-import type { Limits } from '../../base/limits.ts';
-import type { Runtime } from '../../base/runtime.ts';
-import type { Link } from '../../transport/transport.ts';
 import { FrameKind, idBytes, idOf } from '../../wire/frames/frame.ts';
 import type { Frame } from '../../wire/frames/frame-reader.ts';
-import { Lane, type Windows } from '../../wire/frames/windows.ts';
+import type { Windows } from '../../wire/frames/windows.ts';
 import type { ChannelHandler, SlowHandler } from '../channel.ts';
-import type { SendAnswer } from './answering.ts';
-import { CompressedAnswers } from './compressed-answers.ts';
-import { type Decoded, FrameDecoder } from './frame-decoder.ts';
-import { payloadOf } from './frame-payload.ts';
+import { type AnswersHost, CompressedAnswers } from './compressed-answers.ts';
 import { IncomingMessages } from './incoming-messages.ts';
-import { IncomingRequests } from './incoming-requests.ts';
+import { IncomingRequests, type RequestsHost } from './incoming-requests.ts';
+import { PayloadReader, type PayloadReaderOptions } from './payload-reader.ts';
 
-export interface IncomingOptions {
-  readonly link: Link;
-  readonly limits: Limits;
-  readonly runtime: Runtime;
+/** The channel whose frames arrive. */
+export interface IncomingHost
+  extends PayloadReaderOptions,
+    Omit<RequestsHost, 'payloads' | 'onSlow'>,
+    Omit<AnswersHost, 'payloads'> {
   /** What the other side was told that it may send at first. */
   readonly windows: Windows;
-  /** Tells it how far a lane may send. */
-  readonly grant: (lane: Lane, position: number) => void;
-  /** Those of all connections of the node. */
-  readonly turns: DecompressionTurns;
-  /** Sends an answer of the user's. May throw what `send` throws for data that cannot be sent. */
-  readonly respond: (id: number, data: Data) => void;
-  /** Sends one of ours. */
-  readonly answer: SendAnswer;
-  /** Somebody waits for this answer. */
-  readonly isAwaited: (answer: Frame) => boolean;
-  /** Hands on an answer; `undefined`: it cannot be decoded. */
-  readonly onAnswer: (answer: Frame, decoded: Decoded | undefined) => void;
   /** Hands on a stream that the other side opened. */
-  readonly onStream: (frame: Frame, handler: ChannelHandler) => void;
+  onStream(frame: Frame, handler: ChannelHandler): void;
   /** Deliveries of this side, begun since a time, whose answer somebody waits for. */
-  readonly deliveriesSince: (beganAtMs: number) => number;
-  /** The other side sent what no honest peer sends. */
-  readonly onAbuse: (error: PeerloomError) => void;
-  /** Handling something that had to wait failed, but not in a handler of the user's. */
-  readonly onFailure: (error: unknown) => void;
+  deliveriesSince(beganAtMs: number): number;
 }
 
 /**
  * What the other side sends, on its way from the link to the user's handlers. Messages and deliveries are handled one
  * after another; requests, streams and answers wait for none of them, only for the connect handler to be called.
  */
-export class Incoming {
+export class Incoming implements RequestsHost, AnswersHost {
+  readonly limits: IncomingHost['limits'];
+  readonly runtime: IncomingHost['runtime'];
+  readonly link: IncomingHost['link'];
+  readonly granter: IncomingHost['granter'];
+  readonly payloads: PayloadReader;
   readonly messages: IncomingMessages;
-  readonly requests: IncomingRequests;
-  readonly decoder: FrameDecoder;
-  /** From the first one on: most connections never have any. */
-  #answers: CompressedAnswers | undefined;
+  /** These are made when first used: most connections never have any. */
+  #usedRequests: IncomingRequests | undefined;
+  #usedAnswers: CompressedAnswers | undefined;
   /** What came before the connect handler was called. */
-  #early: Frame[] = [];
-  #onGrowth: (bytes: number) => void = () => {};
-  readonly #options: IncomingOptions;
-  readonly #maxBodyBytes: number;
+  #early: Frame[] | undefined;
+  #onGrowth: (bytes: number) => void = ignore;
+  readonly #host: IncomingHost;
   #handler: ChannelHandler | undefined;
+  #hasEnded = false;
 
-  constructor(options: IncomingOptions) {
-    this.#options = options;
-    const { windows, grant } = options;
-    this.#maxBodyBytes = options.limits.maxMessageBytes + idBytes;
-    this.decoder = new FrameDecoder(options);
-    const onSlow = (handler: SlowHandler['handler'], beganAtMs: number): void =>
-      this.#onSlow(handler, beganAtMs);
-    const shared = { ...options, decoder: this.decoder, onSlow };
-    this.messages = new IncomingMessages({
-      ...shared,
-      windowBytes: windows.messages,
-      grant: (position) => grant(Lane.messages, position),
-    });
-    this.requests = new IncomingRequests({
-      ...shared,
-      windowBytes: windows.requests,
-      grant: (position) => grant(Lane.requests, position),
-    });
+  constructor(host: IncomingHost) {
+    this.#host = host;
+    this.limits = host.limits;
+    this.runtime = host.runtime;
+    this.link = host.link;
+    this.granter = host.granter;
+    this.payloads = new PayloadReader(host);
+    this.messages = new IncomingMessages(this, host.windows.messages);
   }
 
   set onGrowth(onGrowth: (bytes: number) => void) {
-    this.messages.inbox.onGrowth = this.requests.inbox.onGrowth = this.#onGrowth = onGrowth;
+    this.messages.inbox.onGrowth = this.#onGrowth = onGrowth;
+  }
+
+  get requests(): IncomingRequests {
+    if (this.#usedRequests === undefined) {
+      const requests = new IncomingRequests(this, this.#host.windows.requests);
+      requests.inbox.onGrowth = this.#onGrowth;
+      if (this.#handler !== undefined) requests.open(this.#handler);
+      if (this.#hasEnded) requests.end();
+      this.#usedRequests = requests;
+    }
+    return this.#usedRequests;
   }
 
   get heldBytes(): number {
-    const early = this.#early.reduce((bytes, { body }) => bytes + body.length, 0);
-    return (
-      this.messages.inbox.heldBytes + this.requests.heldBytes + (this.#answers?.inbox.heldBytes ?? 0) + early
-    );
+    const early = this.#early?.reduce((bytes, { body }) => bytes + body.length, 0) ?? 0;
+    const requests = this.#usedRequests?.heldBytes ?? 0;
+    return this.messages.inbox.heldBytes + requests + (this.#usedAnswers?.inbox.heldBytes ?? 0) + early;
   }
 
   /** Reading is paused because too much waits. */
   get isPaused(): boolean {
-    return this.#answers?.isPaused === true;
+    return this.#usedAnswers?.isPaused === true;
   }
 
   /** Resolves when no message and no answer waits or is being handled. */
   idle(): Promise<void> {
-    const answers = this.#answers?.inbox;
+    const answers = this.#usedAnswers?.inbox;
     return answers === undefined || answers.isIdle
       ? this.messages.inbox.idle()
       : answers.idle().then(() => this.idle());
@@ -106,28 +89,30 @@ export class Incoming {
 
   /** Resolves when all answers that have come were read, or dropped. */
   answersRead(): Promise<void> {
-    return this.#answers?.inbox.idle() ?? Promise.resolve();
+    return this.#usedAnswers?.inbox.idle() ?? Promise.resolve();
   }
 
   start(handler: ChannelHandler): void {
-    this.#handler = this.decoder.handler = handler;
+    this.#handler = this.payloads.handler = handler;
     const connected = handler.connected();
     this.messages.open(handler, connected);
-    this.requests.open(handler);
+    this.#usedRequests?.open(handler);
     const early = this.#early;
-    this.#early = [];
+    this.#early = undefined;
+    if (early === undefined) return;
     try {
       for (const frame of early) this.#handOn(frame, handler);
     } catch (error) {
-      this.#options.onFailure(error);
+      this.onFailure(error);
     }
   }
 
   /** Takes in a message, delivery or request. @throws PeerloomError `ERR_PROTOCOL`, `ERR_MESSAGE_TOO_LARGE`. */
   offer(frame: Frame): void {
     const { kind, body } = frame;
-    if (body.length > this.#maxBodyBytes) {
-      const message = `a message has ${body.length} bytes, but at most ${this.#maxBodyBytes} are allowed`;
+    const maxBodyBytes = this.limits.maxMessageBytes + idBytes;
+    if (body.length > maxBodyBytes) {
+      const message = `a message has ${body.length} bytes, but at most ${maxBodyBytes} are allowed`;
       throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
     }
     if (kind !== FrameKind.message) idOf(kind, body);
@@ -150,76 +135,83 @@ export class Incoming {
       this.#handOn(frame, this.#handler);
       return;
     }
+    this.#early ??= [];
     this.#early.push(frame);
     this.#onGrowth(frame.body.length);
   }
 
   #handOn(frame: Frame, handler: ChannelHandler): void {
-    if (frame.kind === FrameKind.streamOpen) this.#options.onStream(frame, handler);
+    if (frame.kind === FrameKind.streamOpen) this.#host.onStream(frame, handler);
     else this.#laneOf(frame.kind).offer(frame);
   }
 
   /** The link has ended: what has arrived is still handled, but nobody waits for answers. */
   end(): void {
-    this.requests.end();
+    this.#hasEnded = true;
+    this.#usedRequests?.end();
   }
 
   /** What has arrived is handled no more. */
   clear(): void {
     this.messages.clear();
-    this.requests.clear();
-    this.#answers?.clear();
-    this.#early = [];
+    this.#usedRequests?.clear();
+    this.#usedAnswers?.clear();
+    this.#early = undefined;
   }
 
   /** The user has heard the last of the connection. */
   close(): void {
     this.messages.close();
-    this.requests.close();
+    this.#usedRequests?.close();
   }
 
-  /** Reads an answer, at once if it can; what cannot be decoded is told to the user, and counted. */
+  /** Reads a compressed answer in its turn, and any other at once. */
   readAnswer(frame: Frame): void {
     if (frame.compression === 0) {
-      this.#concludeAnswer(frame, () => payloadOf(frame));
+      this.#host.onAnswer(frame, this.payloads.decode(frame));
       return;
     }
-    this.#answers ??= this.#makeAnswers();
-    this.#answers.inbox.offer(frame);
+    if (this.#usedAnswers === undefined) {
+      this.#usedAnswers = new CompressedAnswers(this);
+      this.#usedAnswers.inbox.onGrowth = this.#onGrowth;
+    }
+    this.#usedAnswers.inbox.offer(frame);
+  }
+
+  onSlow(handler: SlowHandler['handler'], beganAtMs: number): void {
+    const { inbox } = handler === 'request' ? this.requests : this.messages;
+    this.#handler!.slow({
+      handler,
+      runsMs: Math.round(this.runtime.now() - beganAtMs),
+      waiting: inbox.waitingCount,
+      waitingBytes: inbox.waitingBytes,
+      deliveries: handler === 'request' ? 0 : this.#host.deliveriesSince(beganAtMs),
+    });
+  }
+
+  answer(...[kind, payload, id]: Parameters<IncomingHost['answer']>): void {
+    this.#host.answer(kind, payload, id);
+  }
+
+  respond(id: number, data: Data): void {
+    this.#host.respond(id, data);
+  }
+
+  isAwaited(answer: Frame): boolean {
+    return this.#host.isAwaited(answer);
+  }
+
+  onAnswer(...[answer, decoded]: Parameters<IncomingHost['onAnswer']>): void {
+    this.#host.onAnswer(answer, decoded);
+  }
+
+  onFailure(error: unknown): void {
+    this.#host.onFailure(error);
   }
 
   #laneOf(kind: number): IncomingMessages | IncomingRequests {
     return kind === FrameKind.request ? this.requests : this.messages;
   }
-
-  #makeAnswers(): CompressedAnswers {
-    const { link, limits, runtime, turns, isAwaited, onFailure } = this.#options;
-    const answers = new CompressedAnswers({
-      link,
-      limits,
-      runtime,
-      turns,
-      isAwaited,
-      onAnswer: (frame, payload) => this.#concludeAnswer(frame, payload),
-      onFailure,
-    });
-    answers.inbox.onGrowth = this.#onGrowth;
-    return answers;
-  }
-
-  #concludeAnswer(frame: Frame, payload: Outcome): void {
-    this.#options.onAnswer(frame, this.decoder.decode(frame, payload));
-  }
-
-  #onSlow(handler: SlowHandler['handler'], beganAtMs: number): void {
-    const { runtime, deliveriesSince } = this.#options;
-    const { inbox } = handler === 'request' ? this.requests : this.messages;
-    this.#handler!.slow({
-      handler,
-      runsMs: Math.round(runtime.now() - beganAtMs),
-      waiting: inbox.waitingCount,
-      waitingBytes: inbox.waitingBytes,
-      deliveries: handler === 'request' ? 0 : deliveriesSince(beganAtMs),
-    });
-  }
 }
+
+function ignore(): void {}

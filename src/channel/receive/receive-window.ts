@@ -1,4 +1,10 @@
 import { PeerloomError } from '../../base/errors.ts';
+import type { Lane } from '../../wire/frames/windows.ts';
+
+/** Tells the other side up to which position it may send. */
+export interface Granter {
+  credit(lane: Lane, position: number): void;
+}
 
 /**
  * What the other side may send of one lane. It ends a window's length behind what was handled; the other side is told
@@ -9,17 +15,18 @@ import { PeerloomError } from '../../base/errors.ts';
  */
 export class ReceiveWindow {
   readonly #windowBytes: number;
-  readonly #grant: (position: number) => void;
+  readonly #lane: Lane;
+  readonly #granter: Granter;
   #handledBytes = 0;
   #grantedBytes: number;
   /** Where the other side is told of more. */
   #grantAtBytes: number;
 
-  /** @param grant tells the other side up to which position it may send. */
-  constructor(windowBytes: number, grant: (position: number) => void) {
+  constructor(windowBytes: number, lane: Lane, granter: Granter) {
     this.#windowBytes = this.#grantedBytes = windowBytes;
     this.#grantAtBytes = Math.ceil(windowBytes / 2);
-    this.#grant = grant;
+    this.#lane = lane;
+    this.#granter = granter;
   }
 
   /**
@@ -44,6 +51,6 @@ export class ReceiveWindow {
   #extend(): void {
     this.#grantedBytes = this.#handledBytes + this.#windowBytes;
     this.#grantAtBytes = this.#handledBytes + Math.ceil(this.#windowBytes / 2);
-    this.#grant(this.#grantedBytes);
+    this.#granter.credit(this.#lane, this.#grantedBytes);
   }
 }

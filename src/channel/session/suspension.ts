@@ -3,41 +3,42 @@ import type { ChannelHandler } from '../channel.ts';
 import { lostReason } from '../ending.ts';
 import type { Inbox } from '../receive/inbox.ts';
 
-export interface SuspensionOptions {
+/** The conversation whose session it is. */
+export interface SuspensionHost {
   readonly runtime: Runtime;
   readonly incoming: Pick<Inbox, 'idle'>;
   /** The connection is open, and no link carries it. */
-  readonly isSuspended: () => boolean;
+  readonly isSuspended: boolean;
   /** The user, as soon as there is one. */
-  readonly handler: () => ChannelHandler | undefined;
+  readonly handler: ChannelHandler | undefined;
 }
 
 /** The breaks of a session, as the user of its channel is told of them. */
 export class Suspension {
-  readonly #options: SuspensionOptions;
+  readonly #host: SuspensionHost;
   #beganAtMs = 0;
   #isReported = false;
 
-  constructor(options: SuspensionOptions) {
-    this.#options = options;
+  constructor(host: SuspensionHost) {
+    this.#host = host;
   }
 
   /** What arrived before the break is handled before the user is told of it. */
   begin(error: Error | undefined): void {
-    const { runtime, incoming, isSuspended, handler } = this.#options;
-    this.#beganAtMs = runtime.now();
-    handler()?.unlinked();
-    void incoming.idle().then(() => {
-      if (!isSuspended() || this.#isReported) return;
+    const host = this.#host;
+    this.#beganAtMs = host.runtime.now();
+    host.handler?.unlinked();
+    void host.incoming.idle().then(() => {
+      if (!host.isSuspended || this.#isReported) return;
       this.#isReported = true;
-      handler()?.suspended(lostReason(error));
+      host.handler?.suspended(lostReason(error));
     });
   }
 
   end(): void {
     if (!this.#isReported) return;
     this.#isReported = false;
-    this.#options.handler()?.resumed();
+    this.#host.handler?.resumed();
   }
 
   /** When the last break began. */

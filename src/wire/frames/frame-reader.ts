@@ -12,6 +12,7 @@ export interface Frame {
 }
 
 type TakesAtOnce = (
+  kind: number,
   format: number,
   compression: number,
   bytes: Uint8Array,
@@ -38,7 +39,7 @@ export class FrameReader {
   /** Called with each frame, in order. */
   onFrame: (kind: number, format: number, compression: number, body: Uint8Array<ArrayBuffer>) => void;
   /**
-   * Takes a message that has arrived whole, before anything of it is copied: its payload lies in `bytes` from `start`
+   * Takes a message, call or answer that has arrived whole, before anything of it is copied: its body lies in `bytes` from `start`
    * to `end`, only during the call. Returns false to be given it by `onFrame`.
    */
   takesAtOnce: TakesAtOnce = takesNone;
@@ -180,7 +181,8 @@ export class FrameReader {
       const compression = bytes[position + 7]!;
       const start = position + frameHeaderBytes;
       const isTaken =
-        kind === FrameKind.message && this.takesAtOnce(format, compression, bytes, start, start + length);
+        kind >= FrameKind.message &&
+        this.takesAtOnce(kind, format, compression, bytes, start, start + length);
       if (!isTaken) {
         if (this.#copy === undefined) {
           // Without the header in front of it, a body that came by itself is alone in its memory.

@@ -156,7 +156,7 @@ suite('memory that is held, and told of,', () => {
       limits: resolveLimits(),
       runtime,
       windows: defaultWindows,
-      grant: () => {},
+      granter: { credit: () => {} },
       turns,
       respond: () => {},
       answer: () => {},

@@ -36,11 +36,11 @@ suite('a question', () => {
   test('is waited for until it is settled, and no timer is left then', async () => {
     const { runtime, answers, sent, ask } = pending();
     const asked = [ask(), ask({ timeoutMs: 5 }), ask({ timeoutMs: Number.POSITIVE_INFINITY })];
-    assert.deepEqual(runtime.pending, [5, 30_000]);
+    assert.deepEqual(runtime.pending, [5], 'one timer, for the earliest deadline');
     for (const id of sent) {
-      assert.ok(answers.ids().has(id));
+      assert.ok(answers.has(id));
       answers.answer(id, 'yes');
-      assert.ok(!answers.ids().has(id));
+      assert.ok(!answers.has(id));
     }
     assert.deepEqual(runtime.pending, []);
     await Promise.all(asked);
@@ -62,9 +62,27 @@ suite('a question', () => {
     short.catch(() => {});
     await runtime.advance(10);
     await assert.rejects(short, withCode('ERR_TIMEOUT', /question: no answer within 10 ms/));
-    assert.ok(!answers.ids().has(sent[0]!) && answers.ids().has(sent[1]!));
+    assert.ok(!answers.has(sent[0]!) && answers.has(sent[1]!));
     answers.failAll(() => new PeerloomError('ERR_CONNECTION_CLOSED', 'gone'));
     await assert.rejects(long, withCode('ERR_CONNECTION_CLOSED', /gone/));
+    assert.deepEqual(runtime.pending, []);
+  });
+
+  test('is given up at its own deadline, whatever the others have', async () => {
+    const { runtime, answers, sent, ask } = pending();
+    const late: number[] = [];
+    const give = (timeoutMs: number): void => void ask({ timeoutMs }).catch(() => late.push(timeoutMs));
+    for (const timeoutMs of [20, 5, 30, 20, 40]) give(timeoutMs);
+    answers.answer(sent[4]!, 'in time');
+    await runtime.advance(4);
+    assert.deepEqual(late, []);
+    await runtime.advance(1);
+    assert.deepEqual(late, [5]);
+    give(10);
+    await runtime.advance(10);
+    assert.deepEqual(late, [5, 10]);
+    await runtime.advance(15);
+    assert.deepEqual(late, [5, 10, 20, 20, 30]);
     assert.deepEqual(runtime.pending, []);
   });
 

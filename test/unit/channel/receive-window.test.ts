@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { ReceiveWindow } from '../../../src/channel/receive/receive-window.ts';
+import { Lane } from '../../../src/wire/frames/windows.ts';
 import { withCode } from '../../support/errors.ts';
 
 function openWindow(bytes: number) {
   const granted: number[] = [];
-  return { window: new ReceiveWindow(bytes, (position) => granted.push(position)), granted };
+  return {
+    window: new ReceiveWindow(bytes, Lane.messages, {
+      credit: (_lane, position) => void granted.push(position),
+    }),
+    granted,
+  };
 }
 
 suite('the window of a receiver', () => {

@@ -1,0 +1,152 @@
+import type { Data } from '../base/data.ts';
+import { PeerloomError } from '../base/errors.ts';
+import { printable } from '../base/printable.ts';
+import type { Runtime } from '../base/runtime.ts';
+import { FrameKind, idBody, idBytes, idOf, readUint32 } from '../wire/frames/frame.ts';
+import type { Frame } from '../wire/frames/frame-reader.ts';
+import { PendingAnswers, type WaitOptions } from './pending.ts';
+import type { Decoded, PayloadReader } from './receive/payload-reader.ts';
+import type { OutgoingPayload } from './send/cut-message.ts';
+import type { Outgoing } from './send/outgoing.ts';
+
+export interface CallsHost {
+  readonly outgoing: Outgoing;
+  readonly runtime: Runtime;
+  encode(data: Data): OutgoingPayload;
+  /** Decodes an answer, at once or in its turn; then {@link Calls.conclude} is called. */
+  readAnswer(answer: Frame): void;
+}
+
+/** Characters of what the other side says of a failure. */
+const maxFailureLength = 500;
+
+/** What this side asks of the other: to handle a message, to answer a request, to show that it lives. */
+export class Calls {
+  readonly #host: CallsHost;
+  /** Of requests, and of deliveries, whose answer is `undefined`. */
+  readonly #answers: PendingAnswers<Data | undefined>;
+  readonly #pongs: PendingAnswers<void>;
+
+  constructor(host: CallsHost) {
+    this.#host = host;
+    this.#answers = new PendingAnswers(host.runtime);
+    this.#pongs = new PendingAnswers(host.runtime);
+  }
+
+  deliver(data: Data, options: WaitOptions | undefined): Promise<void> {
+    const payload = this.#host.encode(data);
+    const send = (id: number): void => void this.#host.outgoing.send(FrameKind.deliver, payload, id);
+    return this.#answers.ask('deliver', options, send) as Promise<void>;
+  }
+
+  /** Deliveries begun since a time that are not confirmed. */
+  deliveriesSince(beganAtMs: number): number {
+    let count = 0;
+    for (const { what, calledAtMs } of this.#answers.calls.values()) {
+      if (what === 'deliver' && calledAtMs >= beganAtMs) count += 1;
+    }
+    return count;
+  }
+
+  request(data: Data, options: WaitOptions | undefined): Promise<Data> {
+    const payload = this.#host.encode(data);
+    const send = (id: number): void => void this.#host.outgoing.send(FrameKind.request, payload, id);
+    return this.#answers.ask('request', options, send) as Promise<Data>;
+  }
+
+  /** @returns the round trip in milliseconds. */
+  async ping(options: WaitOptions | undefined): Promise<number> {
+    const { outgoing, runtime } = this.#host;
+    const sentAt = runtime.now();
+    await this.#pongs.ask('ping', options, (id) => outgoing.urgent(FrameKind.ping, idBody(id)));
+    return runtime.now() - sentAt;
+  }
+
+  onPong({ kind, body }: Frame): void {
+    this.#pongs.answer(idOf(kind, body), undefined);
+  }
+
+  /** The numbers of the deliveries and requests whose answer somebody waits for. */
+  awaited(): ReadonlySet<number> {
+    const ids = new Set<number>();
+    for (const [id, { isAnswered }] of this.#answers.calls) if (!isAnswered) ids.add(id);
+    return ids;
+  }
+
+  /** Somebody still waits for this answer. */
+  isAwaited({ kind, body }: Frame): boolean {
+    return this.#answers.has(idOf(kind, body));
+  }
+
+  /** Answers that nobody waits for are not even decoded. */
+  onAnswer(frame: Frame): void {
+    const id = idOf(frame.kind, frame.body);
+    const call = this.#answers.get(id);
+    if (call === undefined) return;
+    if (frame.kind === FrameKind.delivered) {
+      this.#settle(id, undefined);
+    } else if (!call.isAnswered) {
+      call.isAnswered = frame.compression !== 0;
+      this.#host.readAnswer(frame);
+    }
+  }
+
+  /**
+   * Takes an uncompressed response without an object for its frame. Its body lies in `bytes` from `start` to `end`,
+   * only during the call.
+   *
+   * @returns false: it must be given to {@link Calls.onAnswer} as a frame.
+   */
+  tryNow(payloads: PayloadReader, format: number, bytes: Uint8Array, start: number, end: number): boolean {
+    if (end - start < idBytes) return false;
+    const id = readUint32(bytes, start);
+    const call = this.#answers.get(id);
+    if (call === undefined || call.isAnswered) return true;
+    this.#conclude(FrameKind.response, id, payloads.decodeAt(format, bytes, start + idBytes, end));
+    return true;
+  }
+
+  /** @param decoded `undefined`: it cannot be decoded. */
+  conclude({ kind, body }: Frame, decoded: Pick<Decoded, 'data'> | undefined): void {
+    this.#conclude(kind, idOf(kind, body), decoded);
+  }
+
+  #conclude(kind: number, id: number, decoded: Pick<Decoded, 'data'> | undefined): void {
+    if (decoded === undefined) {
+      this.#answers.fail(id, new PeerloomError('ERR_MESSAGE_INVALID', 'the answer could not be decoded'));
+    } else if (kind === FrameKind.failure) {
+      this.#answers.fail(id, failureOf(decoded.data));
+    } else {
+      this.#settle(id, decoded.data);
+    }
+  }
+
+  /** @param answer `undefined`: the other side has confirmed it. */
+  #settle(id: number, answer: Data | undefined): void {
+    const isDelivery = this.#answers.get(id)?.what === 'deliver';
+    if (isDelivery || answer !== undefined) {
+      this.#answers.answer(id, isDelivery ? undefined : answer);
+      return;
+    }
+    const message = 'the other side confirmed a request instead of answering it';
+    this.#answers.fail(id, new PeerloomError('ERR_PROTOCOL', message));
+  }
+
+  /** No answer comes any more: all fail but those whose answer is being read, until `answersRead`. */
+  end(reason: () => PeerloomError, answersRead: Promise<void>): void {
+    this.#pongs.failAll(reason);
+    this.#answers.failAll(reason, ({ isAnswered }) => !isAnswered);
+    if (this.#answers.calls.size > 0) void answersRead.then(() => this.#answers.failAll(reason));
+  }
+}
+
+/** What the other side says of its failure, fit for people to read: a sentence, or one with a code that it may choose. */
+function failureOf(data: Data): PeerloomError {
+  const { code, message = data } = (typeof data === 'object' && data !== null ? data : {}) as Record<
+    string,
+    unknown
+  >;
+  const text =
+    typeof message === 'string' ? printable(message.slice(0, maxFailureLength)) : 'the other side failed';
+  return new PeerloomError(code === 'ERR_SCHEMA' ? code : 'ERR_HANDLER', text);
+}

@@ -1,0 +1,179 @@
+import type { Data } from '../base/data.ts';
+import type { Log } from '../base/debug.ts';
+import { PeerloomError } from '../base/errors.ts';
+import { budgetPassed, type MemoryAccount, type MemoryBudget } from '../base/memory-budget.ts';
+import { peerLabel } from '../base/peer-label.ts';
+import type { Runtime } from '../base/runtime.ts';
+import type { Link } from '../transport/transport.ts';
+import { FrameKind, smallFrame } from '../wire/frames/frame.ts';
+import type { FrameReader } from '../wire/frames/frame-reader.ts';
+import { encodeGoodbye, type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
+import type { Calls } from './calls.ts';
+import type { ChannelHandler, RemoteNode } from './channel.ts';
+import { Ending, lostReason } from './ending.ts';
+import type { ProtocolFrames } from './protocol-frames.ts';
+import type { Incoming } from './receive/incoming.ts';
+import type { Outgoing } from './send/outgoing.ts';
+import { letGo } from './send/outgoing-frames.ts';
+import type { Receiver } from './send/shared-encoding.ts';
+import { readerOfUnacknowledged } from './send/unacknowledged.ts';
+import type { Session } from './session/session.ts';
+import type { Streams } from './streams/streams.ts';
+import { UnreadStreams } from './streams/unread-streams.ts';
+
+/** How long the link may take to send what waits when a connection is closed on purpose. */
+const closeFlushMs = 5_000;
+
+/** The same when the other side did something wrong. */
+const failFlushMs = 1_000;
+
+/** The parts of a conversation, all of which end with it. */
+export interface ClosingHost extends MemoryAccount {
+  readonly options: { readonly budget: MemoryBudget; readonly runtime: Runtime; readonly log: Log };
+  readonly remote: RemoteNode;
+  readonly receiver: Receiver;
+  readonly link: Link;
+  readonly session: Session | undefined;
+  readonly reader: FrameReader;
+  readonly incoming: Incoming;
+  readonly outgoing: Outgoing;
+  readonly protocols: ProtocolFrames | undefined;
+  readonly usedStreams: Streams | undefined;
+  readonly usedCalls: Calls | undefined;
+  readonly handler: ChannelHandler | undefined;
+}
+
+/**
+ * How a conversation ends: by this side, by the other one, or with its link.
+ *
+ *    open ──(close, fail, goodbye of the other side)──► closing ──(link closed)──► closed ──► report
+ *      └────────────────────────(link closed)─────────────────────────────────────►┘
+ */
+export class Closing {
+  readonly #host: ClosingHost;
+  readonly #ending = new Ending();
+  /** What the user has to know of when the session is over. */
+  #readUnacknowledged: (() => readonly Data[] | undefined) | undefined;
+
+  constructor(host: ClosingHost) {
+    this.#host = host;
+  }
+
+  get isOpen(): boolean {
+    return this.#ending.isOpen;
+  }
+
+  get isClosed(): boolean {
+    return this.#ending.isClosed;
+  }
+
+  /** This side says goodbye, behind everything that waits to be sent. */
+  close(farewell: Goodbye): void {
+    const { incoming, outgoing, link, session, options } = this.#host;
+    if (this.#ending.choose(farewell)) incoming.clear();
+    if (this.isClosed) this.report();
+    if (!this.isOpen) return;
+    this.#ending.begin({ ...farewell, by: 'us' });
+    this.#endConversations('kept');
+    if (session?.isSuspended) {
+      this.#closeOutgoing();
+      return void link.destroy();
+    }
+    outgoing.sendLast(FrameKind.goodbye, encodeGoodbye(farewell));
+    const deadline = options.runtime.setTimeout(() => link.destroy(), closeFlushMs);
+    void outgoing.flushed().then(() => link.close(closeFlushMs));
+    void link.closed.then(() => deadline.cancel());
+  }
+
+  /** The other side has said goodbye. */
+  onGoodbye(farewell: Goodbye): void {
+    if (!this.isOpen) return;
+    this.#ending.begin({ ...farewell, by: 'them' });
+    this.#endConversations('kept');
+    this.#host.reader.stop();
+    this.#closeOutgoing();
+    this.#host.link.close(closeFlushMs);
+  }
+
+  /** Tells the other side why, as far as it still listens, and ends the conversation with it. */
+  fail(farewell: Goodbye): void {
+    if (this.isClosed) return;
+    const { remote, reader, incoming, link, options } = this.#host;
+    options.log(`closing the connection with ${peerLabel(remote)}: ${farewell.message}`);
+    this.#ending.begin({ ...farewell, by: 'us' });
+    this.#endConversations(farewell.code === 'overload' ? 'dropped' : 'kept');
+    reader.stop();
+    this.#closeOutgoing();
+    // Nothing more is handled of a peer that breaks the protocol.
+    if (farewell.code === 'protocol') incoming.clear();
+    const isHeard = farewell.code !== 'timeout';
+    if (isHeard) link.send(smallFrame(FrameKind.goodbye, encodeGoodbye(farewell)));
+    link.close(isHeard ? failFlushMs : 0);
+  }
+
+  /** What a session keeps goes to its user, or is dropped, without waiting for a handler that runs. */
+  shed(): void {
+    this.#host.incoming.clear();
+    this.#ending.hurry();
+    this.fail(goodbye('overload', budgetPassed));
+    this.#host.session?.abandon();
+    if (this.isClosed) this.report();
+  }
+
+  /** The link, or the session, has ended. */
+  onLinkClosed(error: Error | undefined): void {
+    const { session, reader, incoming, usedCalls, receiver } = this.#host;
+    this.#ending.complete(lostReason(error));
+    reader.stop();
+    this.#closeOutgoing();
+    if (session !== undefined) {
+      this.#readUnacknowledged = readerOfUnacknowledged({
+        session,
+        awaited: usedCalls?.awaited() ?? new Set(),
+        maxMessageBytes: receiver.maxMessageBytes,
+        ending: this.#ending,
+      });
+    }
+    incoming.end();
+    this.#endConversations('kept');
+    usedCalls?.end(() => this.#closedError(), incoming.answersRead());
+    this.report();
+  }
+
+  /** Reports the end of a closed conversation. One that was refused before it started has nobody to report to. */
+  report(): void {
+    const { handler, incoming, session, options } = this.#host;
+    if (handler === undefined) return;
+    this.#ending.report(incoming, () => {
+      options.budget.close(this.#host);
+      incoming.close();
+      const readUnacknowledged = this.#readUnacknowledged;
+      this.#readUnacknowledged = undefined;
+      handler.closed(this.#ending.reason, readUnacknowledged);
+      session?.forget();
+    });
+  }
+
+  #endConversations(unread: 'kept' | 'dropped'): void {
+    const { protocols, usedStreams, options } = this.#host;
+    protocols?.close();
+    const left = usedStreams?.close(() => this.#closedError(), unread) ?? [];
+    if (left.length === 0) return;
+    const { budget } = options;
+    budget.open(new UnreadStreams(left, { budget, dropped: () => this.#closedError(budgetPassed) }));
+  }
+
+  #closeOutgoing(): void {
+    const { outgoing, session } = this.#host;
+    for (const piece of outgoing.takeWaiting()) {
+      session?.keepUnsent(piece.bytes, piece.shared);
+      letGo(piece);
+    }
+    outgoing.close();
+  }
+
+  #closedError(reason = this.#ending.reason.message): PeerloomError {
+    const message = `the connection with ${peerLabel(this.#host.remote)} closed: ${reason}`;
+    return new PeerloomError('ERR_CONNECTION_CLOSED', message);
+  }
+}

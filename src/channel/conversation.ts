@@ -1,0 +1,355 @@
+import { portIn, seenFrom } from '../base/address.ts';
+import { messageOf } from '../base/arguments.ts';
+import type { Data } from '../base/data.ts';
+import type { Log } from '../base/debug.ts';
+import type { DecompressionTurns } from '../base/decompression-turns.ts';
+import { PeerloomError } from '../base/errors.ts';
+import type { Limits } from '../base/limits.ts';
+import type { MemoryAccount, MemoryBudget } from '../base/memory-budget.ts';
+import type { Runtime } from '../base/runtime.ts';
+import type { Link } from '../transport/transport.ts';
+import { FrameKind, frameHeaderBytes, idBody, idBytes, idOf, positionOf } from '../wire/frames/frame.ts';
+import { type Frame, FrameReader } from '../wire/frames/frame-reader.ts';
+import { decodeGoodbye, goodbye } from '../wire/frames/goodbye.ts';
+import type { Hello } from '../wire/frames/hello.ts';
+import { decodeCredit, type Windows } from '../wire/frames/windows.ts';
+import { Calls, type CallsHost } from './calls.ts';
+import type { ChannelHandler, RemoteNode, SendOptions, SpokenProtocol } from './channel.ts';
+import { Closing, type ClosingHost } from './closing.ts';
+import type { Handshake } from './handshake.ts';
+import { Liveness } from './liveness.ts';
+import { ProtocolFrames } from './protocol-frames.ts';
+import { Incoming, type IncomingHost } from './receive/incoming.ts';
+import type { Decoded } from './receive/payload-reader.ts';
+import type { OutgoingPayload } from './send/cut-message.ts';
+import { Outgoing } from './send/outgoing.ts';
+import { encodeFor, type Receiver } from './send/shared-encoding.ts';
+import { Session } from './session/session.ts';
+import { Suspension } from './session/suspension.ts';
+import { Streams } from './streams/streams.ts';
+import { Trace } from './trace.ts';
+
+/** What all channels of a node share. */
+export interface ConversationOptions {
+  readonly limits: Limits;
+  readonly budget: MemoryBudget;
+  readonly turns: DecompressionTurns;
+  readonly runtime: Runtime;
+  readonly log: Log;
+  /** The log of what goes over the connection. */
+  readonly traffic: Log;
+  /** What this node speaks beside messages, in the order of its hello. */
+  readonly protocols: readonly SpokenProtocol[];
+}
+
+/**
+ * The parts of a conversation with another peerloom node, and the way of each frame from the link to the part that it is
+ * meant for. Parts that an idle connection does not need are made when they are first used.
+ *
+ *    link ──► reader ──► incoming, calls, streams, protocols ──► outgoing ──► link
+ *                 └────► closing
+ */
+export class Conversation implements IncomingHost, CallsHost, ClosingHost, MemoryAccount {
+  readonly direction: 'inbound' | 'outbound';
+  readonly remote: RemoteNode;
+  readonly link: Link;
+  /** Where both sides agreed on one: the link, which outlives those that it is made of. */
+  readonly session: Session | undefined;
+  /** What the other side takes. */
+  readonly receiver: Receiver;
+  readonly windows: Windows;
+  readonly options: ConversationOptions;
+  readonly reader: FrameReader;
+  readonly outgoing: Outgoing;
+  readonly incoming: Incoming;
+  readonly liveness: Liveness;
+  readonly closing: Closing;
+  /** Of a node that speaks some. */
+  readonly protocols: ProtocolFrames | undefined;
+  /** Of a session. */
+  readonly suspension: Suspension | undefined;
+  handler: ChannelHandler | undefined;
+  usedStreams: Streams | undefined;
+  usedCalls: Calls | undefined;
+  readonly #trace: Trace;
+  /** How often the session broke for the other side, as it said when the session was last resumed. */
+  #theirBreaks = 0;
+  /** Looked up once for each piece that arrives, not for each message. */
+  #isTraced = false;
+
+  constructor({ ours, theirs, direction, link, takeRest }: Handshake, options: ConversationOptions) {
+    const { limits, runtime, budget, protocols } = options;
+    const id = (direction === 'inbound' ? ours : ours.session && theirs)?.session?.id;
+    this.session = id === undefined ? undefined : new Session(id, link, { ...limits, runtime });
+    this.link = this.session ?? link;
+    this.direction = direction;
+    this.options = options;
+    const { maxMessageBytes, compressions } = theirs;
+    this.receiver = { maxMessageBytes, compressions, maxContainers: limits.maxContainers };
+    this.windows = ours.windows;
+    this.remote = remoteOf(this.link, theirs);
+    this.outgoing = new Outgoing({
+      link: this.link,
+      limits,
+      windows: theirs.windows,
+      keeper: this.session,
+    });
+    this.#trace = this.outgoing.trace = new Trace(options.traffic, this.remote);
+    this.reader = new FrameReader(
+      (kind, format, compression, body) => this.#onFrame({ kind, format, compression, body }),
+      { maxMessageBytes: limits.maxMessageBytes + idBytes },
+    );
+    this.reader.takesAtOnce = (...frame) => this.#takesAtOnce(...frame);
+    this.incoming = new Incoming(this);
+    this.liveness = new Liveness(limits, runtime.now());
+    this.closing = new Closing(this);
+    if (protocols.length > 0) this.protocols = new ProtocolFrames(this, ours, theirs);
+    this.reader.onGrowth = this.outgoing.onGrowth = this.incoming.onGrowth = budget.grew;
+    if (this.session !== undefined) this.suspension = this.#useSession(this.session);
+    this.link.onMessage = (bytes) => this.#onBytes(bytes);
+    this.link.readTarget = () => this.reader.target;
+    void this.link.closed.then((error) => this.closing.onLinkClosed(error));
+    for (const bytes of takeRest()) link.onMessage(bytes);
+  }
+
+  get limits(): Limits {
+    return this.options.limits;
+  }
+
+  get runtime(): Runtime {
+    return this.options.runtime;
+  }
+
+  get turns(): DecompressionTurns {
+    return this.options.turns;
+  }
+
+  get granter(): Outgoing {
+    return this.outgoing;
+  }
+
+  get isSuspended(): boolean {
+    return this.closing.isOpen && this.session?.isSuspended === true;
+  }
+
+  get heldBytes(): number {
+    const read = this.reader.heldBytes + this.incoming.heldBytes + (this.protocols?.heldBytes ?? 0);
+    const sent = this.outgoing.heldBytes + (this.session?.heldBytes ?? 0);
+    return read + sent + (this.usedStreams?.heldBytes ?? 0);
+  }
+
+  get streams(): Streams {
+    if (this.usedStreams === undefined) {
+      this.usedStreams = new Streams({
+        direction: this.direction,
+        theirs: this.receiver,
+        limits: this.limits,
+        runtime: this.runtime,
+        outgoing: this.outgoing,
+        trace: this.#trace,
+      });
+      this.usedStreams.onGrowth = this.options.budget.grew;
+    }
+    return this.usedStreams;
+  }
+
+  get calls(): Calls {
+    this.usedCalls ??= new Calls(this);
+    return this.usedCalls;
+  }
+
+  /** The user wants to hear of what arrives. */
+  start(handler: ChannelHandler): void {
+    this.handler = handler;
+    this.options.budget.open(this);
+    this.incoming.start(handler);
+    this.protocols?.start(handler);
+    if (this.closing.isClosed) this.closing.report();
+  }
+
+  shed(): void {
+    this.closing.shed();
+  }
+
+  /** Goes on with the session over another link. @throws PeerloomError `ERR_PROTOCOL`. */
+  resumeOver({ link, ours, theirs, takeRest }: Handshake): void {
+    this.#theirBreaks = theirs.session!.breaks;
+    this.session!.resumeOver(link, ours.session!, theirs.session!.receivedBytes, takeRest());
+  }
+
+  encode(data: Data, options?: SendOptions): OutgoingPayload {
+    return encodeFor(this.receiver, data, options);
+  }
+
+  respond(id: number, data: Data): void {
+    this.answer(FrameKind.response, this.encode(data), id);
+  }
+
+  answer(kind: number, payload: OutgoingPayload, id: number): void {
+    if (!this.closing.isOpen) return;
+    try {
+      this.outgoing.sendFreely(kind, payload, id);
+    } catch {
+      this.closing.fail(goodbye('overload'));
+    }
+  }
+
+  readAnswer(answer: Frame): void {
+    this.incoming.readAnswer(answer);
+  }
+
+  isAwaited(answer: Frame): boolean {
+    return this.usedCalls?.isAwaited(answer) === true;
+  }
+
+  onAnswer(answer: Frame, decoded: Decoded | undefined): void {
+    this.calls.conclude(answer, decoded);
+  }
+
+  onStream(frame: Frame, handler: ChannelHandler): void {
+    this.streams.offer(frame, handler);
+  }
+
+  deliveriesSince(beganAtMs: number): number {
+    return this.usedCalls?.deliveriesSince(beganAtMs) ?? 0;
+  }
+
+  onAbuse(error: PeerloomError): void {
+    this.onFailure(error);
+  }
+
+  onFailure(error: unknown): void {
+    this.closing.fail(goodbye('protocol', messageOf(error)));
+  }
+
+  #useSession(session: Session): Suspension {
+    const { reader, liveness, outgoing } = this;
+    const suspension = new Suspension(this);
+    session.onGrowth = this.options.budget.grew;
+    session.user = {
+      get readBytes() {
+        return reader.readBytes;
+      },
+      get wholeBytes() {
+        return reader.wholeBytes;
+      },
+      overflowed: () => this.closing.fail(goodbye('overload')),
+      acknowledged: () => outgoing.wake(),
+      suspended: (error) => {
+        reader.forgetUncounted();
+        this.protocols?.unlinked();
+        suspension.begin(error);
+      },
+      resumed: () => {
+        liveness.heard(this.runtime.now());
+        suspension.end();
+        this.protocols?.relinked(this.#theirBreaks);
+      },
+    };
+    return suspension;
+  }
+
+  /** Whatever the other side did wrong ends this connection, and nothing else. */
+  #onBytes(bytes: Uint8Array): void {
+    const now = this.options.runtime.now();
+    const { ownMemory } = this.incoming.payloads;
+    this.#isTraced = this.#trace.enabled;
+    this.liveness.heard(now);
+    ownMemory.beginArrival(now);
+    try {
+      this.reader.push(bytes);
+    } catch (error) {
+      this.onFailure(error);
+    } finally {
+      ownMemory.endArrival();
+    }
+  }
+
+  /** The common frames where nothing is in the way; all others come to {@link Conversation.#onFrame}. */
+  #takesAtOnce(
+    ...[kind, format, compression, bytes, start, end]: Parameters<FrameReader['takesAtOnce']>
+  ): boolean {
+    if (compression !== 0 || this.#isTraced || !this.closing.isOpen) return false;
+    const { incoming } = this;
+    switch (kind) {
+      case FrameKind.message:
+        return incoming.messages.tryNow(format, bytes, start, end);
+      case FrameKind.request:
+        return incoming.requests.tryNow(format, bytes, start, end);
+      case FrameKind.response:
+        return this.calls.tryNow(incoming.payloads, format, bytes, start, end);
+      default:
+        return false;
+    }
+  }
+
+  #onFrame(frame: Frame): void {
+    const { kind, body } = frame;
+    const { incoming, closing } = this;
+    if (this.#isTraced) this.#trace.received(frame);
+    switch (kind) {
+      case FrameKind.message:
+      case FrameKind.deliver:
+      case FrameKind.request:
+        if (closing.isOpen) incoming.offer(frame);
+        else incoming.drop(frame);
+        break;
+      case FrameKind.streamOpen:
+        if (closing.isOpen && this.streams.onOpen(frame)) incoming.offerStream(frame);
+        break;
+      case FrameKind.streamData:
+      case FrameKind.streamCredit:
+      case FrameKind.streamEnd:
+      case FrameKind.streamAbort:
+        this.streams.onFrame(frame);
+        break;
+      case FrameKind.delivered:
+      case FrameKind.response:
+      case FrameKind.failure:
+        this.calls.onAnswer(frame);
+        break;
+      case FrameKind.protocol:
+        if (this.protocols === undefined) throw misplaced(kind);
+        this.protocols.onFrame(frame);
+        break;
+      case FrameKind.ping:
+        if (!this.outgoing.urgent(FrameKind.pong, idBody(idOf(kind, body))))
+          closing.fail(goodbye('overload'));
+        break;
+      case FrameKind.pong:
+        this.calls.onPong(frame);
+        break;
+      case FrameKind.credit: {
+        const { lane, position } = decodeCredit(body);
+        this.outgoing.onCredit(lane, position);
+        break;
+      }
+      case FrameKind.acknowledge:
+        if (this.session === undefined) throw misplaced(kind);
+        this.session.onAcknowledged(positionOf(body), frameHeaderBytes + body.length);
+        break;
+      case FrameKind.goodbye:
+        closing.onGoodbye(decodeGoodbye(body));
+        break;
+      default:
+        throw misplaced(kind);
+    }
+  }
+}
+
+function remoteOf(link: Link, theirs: Hello): RemoteNode {
+  return {
+    id: link.remoteId,
+    name: theirs.name,
+    address: link.remoteAddress,
+    listeningPort: portIn(theirs.addresses),
+    addresses: seenFrom(theirs.addresses, link.remoteAddress.host),
+    instance: theirs.instance,
+    security: link.security,
+    limitsByAddress: link.limitsByAddress ?? true,
+  };
+}
+
+function misplaced(kind: number): PeerloomError {
+  return new PeerloomError('ERR_PROTOCOL', `a frame of kind ${kind} is not allowed here`);
+}

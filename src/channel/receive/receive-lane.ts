@@ -1,0 +1,88 @@
+import type { Limits } from '../../base/limits.ts';
+import type { Runtime } from '../../base/runtime.ts';
+import type { Frame } from '../../wire/frames/frame-reader.ts';
+import type { Lane } from '../../wire/frames/windows.ts';
+import type { ChannelHandler, SlowHandler } from '../channel.ts';
+import type { SendAnswer } from './answering.ts';
+import { HandlerWatch } from './handler-watch.ts';
+import { costOf, Inbox, type InboxOwner } from './inbox.ts';
+import type { Decoded, PayloadReader, PayloadUser } from './payload-reader.ts';
+import { type Granter, ReceiveWindow } from './receive-window.ts';
+
+/** What the lanes of a channel share. */
+export interface LaneHost {
+  readonly limits: Limits;
+  readonly runtime: Runtime;
+  readonly payloads: PayloadReader;
+  readonly granter: Granter;
+  readonly answer: SendAnswer;
+  /** Handling something that had to wait failed, but not in a handler of the user's. */
+  onFailure(error: unknown): void;
+  /** A handler, which began at a time of the runtime, still runs. */
+  onSlow(handler: SlowHandler['handler'], beganAtMs: number): void;
+}
+
+/** What the other side sends of one lane, on its way to the user's handlers: the frames that wait, and their window. */
+export abstract class ReceiveLane implements InboxOwner, PayloadUser {
+  readonly runtime: Runtime;
+  readonly inbox: Inbox;
+  protected readonly host: LaneHost;
+  protected readonly window: ReceiveWindow;
+  /** Once the connect handler was called. */
+  protected handler: ChannelHandler | undefined;
+  /** From the first handler on that does not settle at once. */
+  #watch: HandlerWatch<SlowHandler['handler']> | undefined;
+
+  constructor(host: LaneHost, lane: Lane, windowBytes: number) {
+    this.host = host;
+    this.runtime = host.runtime;
+    this.window = new ReceiveWindow(windowBytes, lane, host.granter);
+    this.inbox = new Inbox(this);
+  }
+
+  /** What messages cost that are not handled: they count against the window. */
+  protected abstract get unhandledBytes(): number;
+
+  abstract isWanted(frame: Frame): boolean;
+  abstract take(frame: Frame, decoded: Decoded | undefined): undefined | Promise<unknown>;
+
+  /** @throws PeerloomError `ERR_PROTOCOL`. */
+  offer(frame: Frame): void {
+    this.window.check(this.unhandledBytes);
+    this.inbox.offer(frame);
+  }
+
+  /** Passes a frame over: nobody wants it, but the other side may send the next one. */
+  drop({ body }: Frame): void {
+    this.window.handled(costOf(body.length));
+  }
+
+  /** What has arrived is handled no more. */
+  clear(): void {
+    this.window.handled(this.inbox.clear());
+    this.host.payloads.leave(this);
+  }
+
+  /** The user has heard the last of the connection. */
+  close(): void {
+    this.#watch?.close();
+  }
+
+  handle(frame: Frame): undefined | Promise<unknown> {
+    return this.host.payloads.read(this, frame);
+  }
+
+  onFailure(error: unknown): void {
+    this.host.onFailure(error);
+  }
+
+  /** A handler does not settle at once. */
+  protected began(handler: SlowHandler['handler']): void {
+    this.#watch ??= new HandlerWatch(this.host);
+    this.#watch.began(handler);
+  }
+
+  protected ended(): void {
+    this.#watch?.ended();
+  }
+}
