@@ -102,22 +102,22 @@ export class Calls {
     const id = readUint32(bytes, start);
     const call = this.#answers.get(id);
     if (call === undefined || call.isAnswered) return true;
-    this.#conclude(FrameKind.response, id, payloads.decodeAt(format, bytes, start + idBytes, end));
+    this.#conclude(FrameKind.response, id, payloads.dataAt(format, bytes, start + idBytes, end));
     return true;
   }
 
   /** @param decoded `undefined`: it cannot be decoded. */
   conclude({ kind, body }: Frame, decoded: Pick<Decoded, 'data'> | undefined): void {
-    this.#conclude(kind, idOf(kind, body), decoded);
+    this.#conclude(kind, idOf(kind, body), decoded?.data);
   }
 
-  #conclude(kind: number, id: number, decoded: Pick<Decoded, 'data'> | undefined): void {
-    if (decoded === undefined) {
+  #conclude(kind: number, id: number, data: Data | undefined): void {
+    if (data === undefined) {
       this.#answers.fail(id, new PeerloomError('ERR_MESSAGE_INVALID', 'the answer could not be decoded'));
     } else if (kind === FrameKind.failure) {
-      this.#answers.fail(id, failureOf(decoded.data));
+      this.#answers.fail(id, failureOf(data));
     } else {
-      this.#settle(id, decoded.data);
+      this.#settle(id, data);
     }
   }
 

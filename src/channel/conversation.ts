@@ -99,7 +99,8 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Memor
       (kind, format, compression, body) => this.#onFrame({ kind, format, compression, body }),
       { maxMessageBytes: limits.maxMessageBytes + idBytes },
     );
-    this.reader.takesAtOnce = (...frame) => this.#takesAtOnce(...frame);
+    this.reader.takesAtOnce = (kind, format, compression, bytes, start, end) =>
+      compression === 0 && this.#takesAtOnce(kind, format, bytes, start, end);
     this.incoming = new Incoming(this);
     this.liveness = new Liveness(limits, runtime.now());
     this.closing = new Closing(this);
@@ -266,10 +267,8 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Memor
   }
 
   /** The common frames where nothing is in the way; all others come to {@link Conversation.#onFrame}. */
-  #takesAtOnce(
-    ...[kind, format, compression, bytes, start, end]: Parameters<FrameReader['takesAtOnce']>
-  ): boolean {
-    if (compression !== 0 || this.#isTraced || !this.closing.isOpen) return false;
+  #takesAtOnce(kind: number, format: number, bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.#isTraced || !this.closing.isOpen) return false;
     const { incoming } = this;
     switch (kind) {
       case FrameKind.message:

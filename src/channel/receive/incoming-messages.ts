@@ -4,7 +4,7 @@ import { Lane, messageCostBytes } from '../../wire/frames/windows.ts';
 import { type Payload, unfoldedBytes } from '../../wire/payloads/payload.ts';
 import type { ChannelHandler, Handled } from '../channel.ts';
 import { reasonOf, sendFailure } from './answering.ts';
-import type { Decoded } from './payload-reader.ts';
+import { type Decoded, partOf } from './payload-reader.ts';
 import { type LaneHost, ReceiveLane } from './receive-lane.ts';
 
 const emptyPayload: Payload = { format: 0, compression: 0, body: new Uint8Array(0) };
@@ -39,11 +39,15 @@ export class IncomingMessages extends ReceiveLane {
    */
   tryNow(format: number, bytes: Uint8Array, start: number, end: number): boolean {
     if (!this.inbox.isIdle || end - start > this.#maxBodyBytes) return false;
-    const decoded = this.host.payloads.decodeAt(format, bytes, start, end);
-    const handled = decoded === undefined || this.#handleMessage(decoded);
+    const data = this.host.payloads.dataAt(format, bytes, start, end);
+    const handled = data === undefined || this.handler!.message(data);
     const costBytes = end - start + messageCostBytes;
-    if (typeof handled === 'object') this.inbox.wait(handled, costBytes);
-    else this.window.handled(costBytes);
+    if (typeof handled === 'object') {
+      this.#takeInHand(format, partOf(bytes, start, end));
+      this.inbox.wait(handled, costBytes);
+    } else {
+      this.window.handled(costBytes);
+    }
     return true;
   }
 
@@ -54,8 +58,10 @@ export class IncomingMessages extends ReceiveLane {
   take(frame: Frame, decoded: Decoded | undefined): undefined | Promise<unknown> {
     if (frame.kind === FrameKind.deliver) return this.#handleDelivery(frame, decoded);
     if (decoded === undefined) return undefined;
-    const handled = this.#handleMessage(decoded);
-    return typeof handled === 'object' ? handled : undefined;
+    const handled = this.handler!.message(decoded.data);
+    if (typeof handled !== 'object') return undefined;
+    this.#takeInHand(decoded.format, decoded.plain);
+    return handled;
   }
 
   onHandled(costBytes: number): void {
@@ -63,13 +69,7 @@ export class IncomingMessages extends ReceiveLane {
     this.window.handled(costBytes);
   }
 
-  #handleMessage(decoded: Decoded): Handled {
-    const handled = this.handler!.message(decoded.data);
-    if (typeof handled === 'object') this.#takeInHand(decoded);
-    return handled;
-  }
-
-  #takeInHand({ format, plain }: Decoded): void {
+  #takeInHand(format: number, plain: Uint8Array): void {
     this.inbox.takeInHand(unfoldedBytes(format, plain));
     this.began('message');
   }
@@ -91,7 +91,7 @@ export class IncomingMessages extends ReceiveLane {
     try {
       const handled = this.handler!.delivery(decoded.data);
       if (typeof handled !== 'object') return conclude(handled);
-      this.#takeInHand(decoded);
+      this.#takeInHand(decoded.format, decoded.plain);
       return handled.then(conclude, fail);
     } catch (error) {
       return fail(error);

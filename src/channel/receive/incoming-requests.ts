@@ -6,7 +6,7 @@ import { unfoldedBytes } from '../../wire/payloads/payload.ts';
 import type { ChannelHandler } from '../channel.ts';
 import { reasonOf, sendFailure } from './answering.ts';
 import { costOf } from './inbox.ts';
-import type { Decoded } from './payload-reader.ts';
+import { type Decoded, partOf } from './payload-reader.ts';
 import { type LaneHost, ReceiveLane } from './receive-lane.ts';
 
 export interface RequestsHost extends LaneHost {
@@ -63,8 +63,16 @@ export class IncomingRequests extends ReceiveLane {
       return false;
     }
     this.window.check(this.unhandledBytes);
-    const decoded = this.host.payloads.decodeAt(format, bytes, start + idBytes, end);
-    const pending = this.#handleRequest(readUint32(bytes, start), costOf(bodyBytes), decoded);
+    const id = readUint32(bytes, start);
+    const data = this.host.payloads.dataAt(format, bytes, start + idBytes, end);
+    const running = this.#begin(id, costOf(bodyBytes), data);
+    if (running === undefined) return true;
+    const plain = partOf(bytes, start + idBytes, end);
+    const pending = this.#follow(running, {
+      id,
+      costBytes: costOf(bodyBytes),
+      heldBytes: unfoldedBytes(format, plain),
+    });
     if (pending !== undefined) this.inbox.wait(pending, costOf(bodyBytes));
     return true;
   }
@@ -80,32 +88,45 @@ export class IncomingRequests extends ReceiveLane {
   }
 
   take({ kind, body }: Frame, decoded: Decoded | undefined): undefined | Promise<void> {
-    return this.#handleRequest(idOf(kind, body), costOf(body.length), decoded);
+    const id = idOf(kind, body);
+    const costBytes = costOf(body.length);
+    const running = this.#begin(id, costBytes, decoded?.data);
+    if (running === undefined) return undefined;
+    const { format, plain } = decoded!;
+    return this.#follow(running, { id, costBytes, heldBytes: unfoldedBytes(format, plain) });
   }
 
-  /** @returns a promise of room for another one, where there is none. */
-  #handleRequest(id: number, costBytes: number, decoded: Decoded | undefined): undefined | Promise<void> {
-    const { host } = this;
-    let answered: Data | undefined | Promise<Data | undefined>;
+  /**
+   * Calls the handlers, and answers at once if they do.
+   *
+   * @param data `undefined`: it cannot be decoded.
+   * @returns a promise of the answer of handlers that do not settle at once.
+   */
+  #begin(id: number, costBytes: number, data: Data | undefined): undefined | Promise<Data | undefined> {
     try {
-      if (decoded === undefined) {
-        sendFailure(host, id, 'the request could not be decoded');
+      if (data === undefined) {
+        sendFailure(this.host, id, 'the request could not be decoded');
       } else {
-        answered = this.handler!.request(decoded.data);
-        if (!(answered instanceof Promise)) this.#respond(id, answered);
+        const answered = this.handler!.request(data);
+        if (answered instanceof Promise) return answered;
+        this.#respond(id, answered);
       }
     } catch (error) {
-      sendFailure(host, id, reasonOf(error, failed));
+      sendFailure(this.host, id, reasonOf(error, failed));
     }
-    if (decoded === undefined || !(answered instanceof Promise)) {
-      this.window.handled(costBytes);
-      return undefined;
-    }
-    const heldBytes = unfoldedBytes(decoded.format, decoded.plain);
+    this.window.handled(costBytes);
+    return undefined;
+  }
+
+  /** Answers once the handlers have settled. @returns a promise of room for another request, where there is none. */
+  #follow(
+    running: Promise<Data | undefined>,
+    { id, costBytes, heldBytes }: { id: number; costBytes: number; heldBytes: number },
+  ): undefined | Promise<void> {
     this.#hold(heldBytes, costBytes);
-    answered
+    running
       .then((value) => this.#respond(id, value))
-      .catch((error: unknown) => sendFailure(host, id, reasonOf(error, failed)))
+      .catch((error: unknown) => sendFailure(this.host, id, reasonOf(error, failed)))
       .finally(() => this.#release(heldBytes, costBytes));
     return this.#room();
   }

@@ -69,16 +69,14 @@ export class PayloadReader {
   }
 
   /**
-   * Decodes an uncompressed payload that lies in arriving `bytes` from `start` to `end`.
+   * The data of an uncompressed payload that lies in arriving `bytes` from `start` to `end`.
    *
    * @returns undefined when it cannot be decoded.
    */
-  decodeAt(format: number, bytes: Uint8Array, start: number, end: number): Decoded | undefined {
-    const plain = isDataItself(format)
-      ? this.ownMemory.take(bytes, start, end)
-      : new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
+  dataAt(format: number, bytes: Uint8Array, start: number, end: number): Data | undefined {
+    const plain = isDataItself(format) ? this.ownMemory.take(bytes, start, end) : partOf(bytes, start, end);
     try {
-      return { data: decodePayload(format, plain, this.#options.limits), format, plain };
+      return decodePayload(format, plain, this.#options.limits);
     } catch (error) {
       this.handler.rejected(error as Error);
       return undefined;
@@ -111,6 +109,11 @@ export class PayloadReader {
     const { maxMessageBytes } = this.#options.limits;
     return (pace) => decompress(payloadOf(frame), frame.compression, maxMessageBytes, pace);
   }
+}
+
+/** A view of some of the bytes. */
+export function partOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
 }
 
 /** What a frame holds behind its number, as it came. */
