@@ -17,14 +17,15 @@ export class ReceiveWindow {
   readonly #windowBytes: number;
   readonly #lane: Lane;
   readonly #granter: Granter;
-  #handledBytes = 0;
   #grantedBytes: number;
-  /** Where the other side is told of more. */
-  #grantAtBytes: number;
+  /**
+   * What may still be handled before the window is used up; the other side is told of more at the half. Counted down,
+   * because V8 handles small integers best, and positions become large ones.
+   */
+  #leftBytes: number;
 
   constructor(windowBytes: number, lane: Lane, granter: Granter) {
-    this.#windowBytes = this.#grantedBytes = windowBytes;
-    this.#grantAtBytes = Math.ceil(windowBytes / 2);
+    this.#windowBytes = this.#grantedBytes = this.#leftBytes = windowBytes;
     this.#lane = lane;
     this.#granter = granter;
   }
@@ -35,7 +36,7 @@ export class ReceiveWindow {
    * @throws PeerloomError `ERR_PROTOCOL` when it should not have been sent yet.
    */
   check(unhandledBytes: number): void {
-    if (this.#handledBytes + unhandledBytes < this.#grantedBytes) return;
+    if (unhandledBytes < this.#leftBytes) return;
     throw new PeerloomError(
       'ERR_PROTOCOL',
       'the other side sent a message beyond the window that it was granted',
@@ -44,13 +45,13 @@ export class ReceiveWindow {
 
   /** What costs so much was handled, or is dropped. */
   handled(costBytes: number): void {
-    this.#handledBytes += costBytes;
-    if (this.#handledBytes >= this.#grantAtBytes) this.#extend();
+    this.#leftBytes -= costBytes;
+    if (this.#leftBytes <= this.#windowBytes / 2) this.#extend();
   }
 
   #extend(): void {
-    this.#grantedBytes = this.#handledBytes + this.#windowBytes;
-    this.#grantAtBytes = this.#handledBytes + Math.ceil(this.#windowBytes / 2);
+    this.#grantedBytes += this.#windowBytes - this.#leftBytes;
+    this.#leftBytes = this.#windowBytes;
     this.#granter.credit(this.#lane, this.#grantedBytes);
   }
 }

@@ -116,8 +116,11 @@ export class Outgoing {
     if (lane.mayBegin(id === undefined ? length : length + idBytes)) {
       this.#write(kind, payload, id);
     } else {
+      const before = lane.queuedBytes;
       lane.queue.write(kind, payload, id);
-      this.#countLanes();
+      this.#laneBytes += lane.queuedBytes - before;
+      // Nothing to flush, but the log is asked only once in this turn.
+      this.wake();
     }
     return queuedBytes < limits.queueHighWaterBytes && keptBytes <= limits.queueMaxBytes / 2;
   }

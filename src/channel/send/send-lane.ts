@@ -10,15 +10,18 @@ import { OutgoingFrames, type WaitingPiece } from './outgoing-frames.ts';
 export class SendLane {
   /** Told of what is kept anew. */
   onGrowth: (bytes: number) => void = () => {};
-  /** What was sent so far costs so much. */
-  #sentBytes = 0;
-  /** Where the other side's window ends. */
+  /**
+   * What is left of the other side's window; below 0 when a message passed its end. Counted down, because V8 handles
+   * small integers best, and positions become large ones.
+   */
+  #roomBytes: number;
+  /** Where the window ends. */
   #grantedBytes: number;
   /** What waits, from the first time on that something does. Then the window is used up. */
   #queue: OutgoingFrames | undefined;
 
   constructor(windowBytes: number) {
-    this.#grantedBytes = windowBytes;
+    this.#roomBytes = this.#grantedBytes = windowBytes;
   }
 
   get queuedBytes(): number {
@@ -31,8 +34,8 @@ export class SendLane {
 
   /** @returns false when a message with so long a body must wait in the lane's queue. */
   mayBegin(bodyBytes: number): boolean {
-    if (this.#sentBytes >= this.#grantedBytes) return false;
-    this.#sentBytes += bodyBytes + messageCostBytes;
+    if (this.#roomBytes <= 0) return false;
+    this.#roomBytes -= bodyBytes + messageCostBytes;
     return true;
   }
 
@@ -48,6 +51,7 @@ export class SendLane {
   /** The other side has extended its window. Positions that it has passed already say nothing new. */
   extend(position: number, target: OutgoingFrames): void {
     if (position <= this.#grantedBytes) return;
+    this.#roomBytes += position - this.#grantedBytes;
     this.#grantedBytes = position;
     if (this.queuedBytes > 0) this.#moveTo(target);
   }
