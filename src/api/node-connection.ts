@@ -2,6 +2,7 @@ import { shown } from '../base/arguments.ts';
 import type { Data } from '../base/data.ts';
 import type { Inspect } from '../base/inspect.ts';
 import { isPromiseLike } from '../base/promise-like.ts';
+import { ThrownByUser } from '../base/thrown-by-user.ts';
 import type { Channel, CloseReason, SendOptions } from '../channel/channel.ts';
 import type { WaitOptions } from '../channel/pending.ts';
 import type { Node } from '../node/node.ts';
@@ -68,6 +69,7 @@ export class NodeConnection {
   readonly #counts: MessageCounts;
   #info: Map<string, unknown> | undefined;
   #closeReason: CloseReason | undefined;
+  #isDisconnected = false;
 
   /** Called by {@link Node.createNewConnection}, with that method's arguments. */
   constructor(mainNode: Node, link: Link, details: ConnectionDetails) {
@@ -250,8 +252,23 @@ export class NodeConnection {
     return typeof value === 'object' && value !== null && #channel in value;
   }
 
-  /** @internal @throws TypeError unless the value was made for this node and from these details. */
-  static checkCreated(
+  /**
+   * @internal Has the node create the object that its user holds.
+   *
+   * @throws ThrownByUser if the user's method throws, or returns something else.
+   */
+  static create(mainNode: Node, link: Link, details: ConnectionDetails): NodeConnection {
+    try {
+      const connection: unknown = mainNode.createNewConnection(link, details);
+      NodeConnection.#checkCreated(connection, mainNode, details);
+      return connection;
+    } catch (error) {
+      throw new ThrownByUser(error);
+    }
+  }
+
+  /** @throws TypeError unless the value was made for this node and from these details. */
+  static #checkCreated(
     value: unknown,
     mainNode: Node,
     { channel }: ConnectionDetails,
@@ -278,5 +295,15 @@ export class NodeConnection {
   /** @internal */
   static setCloseReason(connection: NodeConnection, reason: CloseReason | undefined): void {
     connection.#closeReason = reason;
+  }
+
+  /** @internal Whether the user has disconnected it, perhaps before it was kept connected: in its connect event. */
+  static isDisconnected(connection: NodeConnection): boolean {
+    return connection.#isDisconnected;
+  }
+
+  /** @internal */
+  static setDisconnected(connection: NodeConnection): void {
+    connection.#isDisconnected = true;
   }
 }

@@ -12,31 +12,21 @@ import {
 } from '../api/options.ts';
 import { type TypedHandler, TypedHandlers } from '../api/typed-handlers.ts';
 import type { MessageType, RequestType } from '../api/typed-messages.ts';
-import { type Address, addressOf, formatAddress, parseAddress } from '../base/address.ts';
-import { checkType, messageOf, shown } from '../base/arguments.ts';
-import { attempt } from '../base/attempt.ts';
+import { addressOf } from '../base/address.ts';
+import { shown } from '../base/arguments.ts';
 import { checkedRuntime } from '../base/checked-runtime.ts';
 import type { Data } from '../base/data.ts';
 import { createLog, type Log } from '../base/debug.ts';
-import { isPeerloomError, PeerloomError } from '../base/errors.ts';
+import { PeerloomError } from '../base/errors.ts';
 import type { Inspect } from '../base/inspect.ts';
 import { MemoryBudget } from '../base/memory-budget.ts';
 import { printError } from '../base/print-error.ts';
 import type { Runtime } from '../base/runtime.ts';
-import { ThrownByUser } from '../base/thrown-by-user.ts';
-import { WaitedHandlers } from '../base/waited-handlers.ts';
 import type { Channel, SendOptions } from '../channel/channel.ts';
 import type { WaitOptions } from '../channel/pending.ts';
-import { networkSecretOf } from '../identity/network-secret.ts';
-import { Connections } from '../peers/connections.ts';
-import { InboundFailures } from '../peers/inbound-failures.ts';
 import { Peering } from '../peers/peering.ts';
-import { Reconnector } from '../peers/reconnector.ts';
 import { Protocols } from '../protocols/protocols.ts';
-import { listenAt } from '../transport/own-transport.ts';
-import type { Link, Transport, TransportContext } from '../transport/transport.ts';
-import { goodbye } from '../wire/frames/goodbye.ts';
-import { dialUntilUp } from './dial-until-up.ts';
+import type { Link } from '../transport/transport.ts';
 import { misspeltMethods } from './misspelt-methods.ts';
 import { NodeHandlers, overrides } from './node-handlers.ts';
 import {
@@ -47,9 +37,6 @@ import {
 } from './request-from-nodes.ts';
 import { type SendReport, type SendToNodesOptions, sendToMany } from './send-to-many.ts';
 import { type WantedNodes, waitForNodes } from './wait-for-nodes.ts';
-
-/** In milliseconds. Longer than any connection gets to send what waits, a Python node's included. */
-const transportCloseMs = 20_000;
 
 /**
  * A node of a peer-to-peer network. It listens, connects to other nodes, and reports what happens through events. Extend
@@ -82,16 +69,6 @@ export class Node extends NodeHandlers {
   readonly #dispatcher: Dispatcher;
   readonly #typedHandlers: TypedHandlers;
   readonly #peering: Peering;
-  readonly #reconnector: Reconnector;
-  readonly #connections: Connections;
-  readonly #inboundFailures: InboundFailures;
-  readonly #log: Log;
-  readonly #stopping = new AbortController();
-  readonly #waitedHandlers = new WaitedHandlers();
-  #port: number;
-  readonly #addresses: string[] = [];
-  #started: Promise<void> | undefined;
-  #stopped: Promise<void> | undefined;
 
   /**
    * @param host the address to listen on: `'127.0.0.1'` for this machine only, `'0.0.0.0'` or `'::'` for all its
@@ -107,9 +84,7 @@ export class Node extends NodeHandlers {
     this.checkedRuntime = checkedRuntime(resolved.runtime, (error) => this.#reportLater(error));
     this.#options = Object.freeze({ ...resolved, runtime: this.checkedRuntime });
     this.host = address.host;
-    this.#port = address.port;
     this.debug = this.#options.debug;
-    this.#log = this.#logOf('node');
     this.memoryBudget = new MemoryBudget(this.#options.limits.memoryBudgetBytes);
     this.#typedHandlers = new TypedHandlers(this.#dispatcher);
     const protocols = new Protocols(this.#options.protocols, {
@@ -119,49 +94,15 @@ export class Node extends NodeHandlers {
       onFailure: (error, peer) => this.#dispatcher.warn(error, 'node_error', peer),
     });
     this.#peering = new Peering({
+      node: this,
+      ...address,
       options: this.#options,
-      budget: this.memoryBudget,
-      log: this.#logOf('connection'),
-      traffic: this.#logOf('message'),
-      addresses: () => this.addresses,
-      protocols: protocols.spoken,
-      onUserError: (error, direction) =>
-        this.#dispatcher.failed(error, `${direction}_node_connected`, undefined),
-      onInboundFailure: (from, error) => this.#inboundFailures.add(from, error),
-      adopt: (channel) => this.#connections.adopt(channel),
-      onConflict: (connection) => this.#connections.endConflict(connection),
-    });
-    this.#reconnector = new Reconnector({
-      policy: this.#options.reconnect,
-      runtime: this.#options.runtime,
-      onFailure: (address, trials, error) => this.#mayTryAgain(address, trials, error),
-      onGivenUp: (id) => this.#connections.giveUp(id, 'the node gave up reconnecting'),
-    });
-    this.#connections = new Connections({
-      peers: this.#peering.peers,
       dispatcher: this.#dispatcher,
       typedHandlers: this.#typedHandlers,
       protocols,
-      reconnector: this.#reconnector,
-      waitedHandlers: this.#waitedHandlers,
-      log: this.#log,
-      stopping: this.#stopping.signal,
-      runtime: this.#options.runtime,
-      limits: this.#options.limits,
-      create: (link, details) => this.#create(link, details),
-      wrap: (channel) => this.wrapChannel(channel),
+      budget: this.memoryBudget,
+      logOf: (part) => this.#logOf(part),
     });
-    const { identity, network, networkKey, limits, runtime, transports } = this.#options;
-    const networkSecret = networkKey === undefined ? undefined : networkSecretOf(networkKey);
-    this.#inboundFailures = new InboundFailures(runtime, (address, error) =>
-      this.#reportFailure(address, error, 'inbound'),
-    );
-    const onInboundFailure: TransportContext['onInboundFailure'] = (from, error) =>
-      this.#inboundFailures.add(from, error);
-    for (const transport of transports) {
-      const log = this.#logOf('transport');
-      transport.attach({ identity, network, networkSecret, limits, runtime, log, onInboundFailure });
-    }
     protocols.attach();
   }
 
@@ -172,7 +113,7 @@ export class Node extends NodeHandlers {
 
   /** The port that the node listens on. With port 0 it is 0 until {@link Node.start} has resolved. */
   get port(): number {
-    return this.#port;
+    return this.#peering.transports.port;
   }
 
   /**
@@ -180,7 +121,7 @@ export class Node extends NodeHandlers {
    * Empty before {@link Node.start} has resolved. Peers learn them when they connect.
    */
   get addresses(): readonly string[] {
-    return [...this.#addresses];
+    return [...this.#peering.transports.addresses];
   }
 
   /** The node's name, which every peer sees. It may be empty. */
@@ -190,32 +131,32 @@ export class Node extends NodeHandlers {
 
   /** The connections that other nodes dialled. */
   get nodesInbound(): ReadonlySet<NodeConnection> {
-    return this.#connections.inbound;
+    return this.#peering.peers.inbound;
   }
 
   /** The connections that this node dialled. */
   get nodesOutbound(): ReadonlySet<NodeConnection> {
-    return this.#connections.outbound;
+    return this.#peering.peers.outbound;
   }
 
   /** All connections at this moment, in a new list. */
   get allNodes(): readonly NodeConnection[] {
-    return [...this.#connections.inbound, ...this.#connections.outbound];
+    return [...this.#peering.peers.inbound, ...this.#peering.peers.outbound];
   }
 
   /** Messages, deliveries and requests sent. A message to several peers counts for each of them. */
   get messageCountSend(): number {
-    return this.#connections.counts.sent;
+    return this.#peering.counts.sent;
   }
 
   /** Messages, deliveries and requests received and handed to handlers. */
   get messageCountRecv(): number {
-    return this.#connections.counts.received;
+    return this.#peering.counts.received;
   }
 
   /** Messages that arrived and were rejected, for example because they could not be decoded. */
   get messageCountRerr(): number {
-    return this.#connections.counts.rejected;
+    return this.#peering.counts.rejected;
   }
 
   /**
@@ -226,10 +167,8 @@ export class Node extends NodeHandlers {
    * `ERR_NOT_STARTED` for a node that was stopped: a stopped node cannot start again.
    */
   start(): Promise<void> {
-    if (this.#stopped !== undefined) return Promise.reject(notStarted('was stopped: make a new one'));
-    this.#warnOfMisspeltMethods();
-    this.#started ??= this.#start();
-    return this.#started;
+    if (this.#peering.state !== 'stopped') this.#warnOfMisspeltMethods();
+    return this.#peering.start();
   }
 
   /** At the start, when listeners and handlers of typed messages are there. */
@@ -246,60 +185,6 @@ export class Node extends NodeHandlers {
     }
   }
 
-  async #start(): Promise<void> {
-    const askedPort = this.#port;
-    try {
-      await this.#listen();
-    } catch (error) {
-      // Nodes may have connected with a transport that listened already.
-      await this.#leaveAll();
-      await this.#closeTransports();
-      await this.#connections.ended();
-      this.#port = askedPort;
-      this.#addresses.length = 0;
-      this.#started = undefined;
-      throw error;
-    }
-    this.#log(`listening on ${this.host} port ${this.#port} as ${this.id}`);
-  }
-
-  async #listen(): Promise<void> {
-    const onLink = (link: Link): void => this.#peering.accept(link);
-    for (const transport of this.#options.transports) {
-      const address = { scheme: undefined, host: this.host, port: this.#port };
-      const bound = await listenAt(transport, address, onLink);
-      // The port that the first of them picked is the one of the others too, and the node's.
-      if (this.#port === 0) this.#port = bound.find(({ port }) => port > 0)?.port ?? 0;
-      this.#addresses.push(...bound.map(formatAddress));
-    }
-  }
-
-  /** All of them, also if one throws, or never resolves. */
-  #closeTransports(): Promise<PromiseSettledResult<void>[]> {
-    return Promise.allSettled(this.#options.transports.map((transport) => this.#closeInTime(transport)));
-  }
-
-  async #closeInTime(transport: Transport): Promise<void> {
-    const tooLong = Promise.withResolvers<never>();
-    const timer = this.#options.runtime.setTimeout(() => {
-      const schemes = transport.schemes.join(', ');
-      const message = `the transport for ${schemes} has not closed within ${transportCloseMs} ms: its close() must resolve`;
-      tooLong.reject(new PeerloomError('ERR_TIMEOUT', message));
-    }, transportCloseMs);
-    try {
-      await Promise.race([transport.close(), tooLong.promise]);
-    } finally {
-      timer.cancel();
-    }
-  }
-
-  async #leaveAll(): Promise<void> {
-    const connections = [...this.#connections.channels.keys()];
-    await Promise.all(
-      connections.map((connection) => this.#connections.leave(connection, goodbye('stopped'))),
-    );
-  }
-
   /**
    * Stops the node: fires `node_request_to_stop`, sends what is queued, and says goodbye to every peer. Resolves when all
    * sockets and timers are gone. Calling it again waits for the same end.
@@ -308,35 +193,7 @@ export class Node extends NodeHandlers {
    * waits for that handler before it stops.
    */
   stop(): Promise<void> {
-    this.#stopped ??= this.#stop();
-    return this.#waitedHandlers.isCaller ? Promise.resolve() : this.#stopped;
-  }
-
-  async #stop(): Promise<void> {
-    try {
-      if (this.#started !== undefined) await this.#stopStarted(this.#started);
-    } finally {
-      await this.releaseAfterStop();
-    }
-  }
-
-  async #stopStarted(started: Promise<void>): Promise<void> {
-    const isUp = await started.then(
-      () => true,
-      () => false,
-    );
-    if (!isUp) return;
-    this.#log('stopping');
-    await this.#waitedHandlers.run(() => this.#dispatcher.emit('node_request_to_stop', {}));
-    this.#stopping.abort(notStarted('is stopping'));
-    this.#reconnector.stop();
-    this.#inboundFailures.stop();
-    this.#connections.stopWatching();
-    await Promise.all([this.#leaveAll(), this.#peering.stop()]);
-    const closed = await this.#closeTransports();
-    await this.#connections.ended();
-    this.#log('stopped');
-    for (const outcome of closed) if (outcome.status === 'rejected') throw outcome.reason;
+    return this.#peering.stop();
   }
 
   /** @see Node.stop */
@@ -365,69 +222,18 @@ export class Node extends NodeHandlers {
     // Anything else than options stands where the port does, be it one or not.
     const isHost =
       maybeOptions !== undefined || (portOrOptions !== undefined && typeof portOrOptions !== 'object');
-    const address = isHost ? addressOf(hostOrAddress, portOrOptions as number) : this.#parse(hostOrAddress);
+    const address = isHost
+      ? addressOf(hostOrAddress, portOrOptions as number)
+      : this.#peering.transports.parse(hostOrAddress);
     const options = checkConnectOptions(
       isHost ? maybeOptions : (portOrOptions as ConnectOptions | undefined),
     );
-    const text = formatAddress(address);
-    try {
-      const connection = await (options.retry
-        ? this.#connectUntilUp(address, options)
-        : this.#connect(address, options));
-      if (options.reconnect) {
-        this.#reconnector.watch(connection, text, (lastId, signal) =>
-          this.#connect(address, { ...options, signal, lastId }),
-        );
-        if (!connection.isOpen || connection.isSuspended) this.#reconnector.onLost(connection.id);
-      }
-      return connection;
-    } catch (error) {
-      this.#log(`no connection with ${text}: ${messageOf(error)}`);
-      if (isPeerloomError(error)) this.#reportFailure(text, error, 'outbound');
-      throw error;
-    }
-  }
-
-  #connectUntilUp(address: Address, options: ConnectOptions): Promise<NodeConnection> {
-    const { reconnect: policy, runtime } = this.#options;
-    const text = formatAddress(address);
-    const timeoutMs = Number.POSITIVE_INFINITY;
-    const stopping = this.#stopping.signal;
-    return attempt(
-      { what: `connecting with ${text}`, timeoutMs, runtime, stopping, signal: options.signal },
-      (signal) =>
-        dialUntilUp(() => this.#connect(address, options), {
-          policy,
-          runtime,
-          signal,
-          onFailure: (trials, error) => this.#mayTryAgain(text, trials, error),
-        }),
-    );
+    return this.#peering.connect(address, options);
   }
 
   /** Reports a failure of the options' functions once the code that called them has returned. */
   #reportLater(error: TypeError): void {
     queueMicrotask(() => this.#dispatcher.warn(error, 'node_error'));
-  }
-
-  #reportFailure(address: string, error: PeerloomError, direction: 'inbound' | 'outbound'): void {
-    const data = { address, error, direction };
-    this.#dispatcher.emit('connection_error', { data }, address, error, direction);
-  }
-
-  async #connect(address: Address, options: ConnectOptions & { lastId?: string }): Promise<NodeConnection> {
-    if (this.#started === undefined) throw notStarted('is not running: await start() first');
-    await this.#started;
-    const stopping = this.#stopping.signal;
-    stopping.throwIfAborted();
-    const { limits, runtime } = this.#options;
-    const text = formatAddress(address);
-    const timeoutMs = options.timeoutMs ?? limits.dialTimeoutMs;
-    this.#log(`connecting with ${text}`);
-    return attempt(
-      { what: `connecting with ${text}`, timeoutMs, runtime, stopping, signal: options.signal },
-      (signal) => this.#peering.dial(this.#transportFor(address), address, signal, options),
-    );
   }
 
   /**
@@ -443,12 +249,7 @@ export class Node extends NodeHandlers {
       const given = NodeConnection.isGenuine(connection) ? 'a connection of another node' : shown(connection);
       throw new TypeError(`connection must be a NodeConnection of this node, not ${given}`);
     }
-    const current = this.#peering.peers.get(connection.id);
-    // One that is gone must not end the watch over another that took its place.
-    if (current === undefined || current === connection) this.#reconnector.forget(connection);
-    this.#peering.peers.leave(connection);
-    const ended = this.#connections.leave(connection, goodbye('disconnected'));
-    if (!(this.#connections.isAskedBefore(connection) && this.#waitedHandlers.isCaller)) await ended;
+    await this.#peering.disconnect(connection);
   }
 
   /**
@@ -460,7 +261,7 @@ export class Node extends NodeHandlers {
    */
   sendToNodes(data: Data, options: SendToNodesOptions = {}): SendReport {
     const { maxContainers } = this.#options.limits;
-    return sendToMany(data, options, { connections: this.#connections.channels.keys(), maxContainers });
+    return sendToMany(data, options, { connections: this.#peering.peers.connections.keys(), maxContainers });
   }
 
   /**
@@ -487,7 +288,7 @@ export class Node extends NodeHandlers {
     options?: RequestFromNodesOptions,
   ): AsyncIterable<Answer<Response>>;
   requestFromNodes(...request: RequestArguments): AsyncIterable<Answer<unknown>> {
-    return requestFromMany([...this.#connections.channels.keys()], request);
+    return requestFromMany([...this.#peering.peers.connections.keys()], request);
   }
 
   /**
@@ -502,7 +303,7 @@ export class Node extends NodeHandlers {
       connections: () => this.allNodes,
       dispatcher: this.#dispatcher,
       runtime: this.#options.runtime,
-      stopping: this.#stopping.signal,
+      stopping: this.#peering.stopping,
     };
     return waitForNodes(host, countOrIds, options);
   }
@@ -519,8 +320,9 @@ export class Node extends NodeHandlers {
     if (typeof target !== 'string' && !NodeConnection.isGenuine(target)) {
       throw new TypeError(`target must be a NodeConnection of this node, or its id, not ${shown(target)}`);
     }
-    const connection = typeof target === 'string' ? this.#peering.peers.get(target) : target;
-    if (connection === undefined || !this.#connections.channels.has(connection)) {
+    const { peers } = this.#peering;
+    const connection = typeof target === 'string' ? peers.find(target)?.connection?.connection : target;
+    if (connection === undefined || !peers.connections.has(connection)) {
       const id = typeof target === 'string' ? target : target.id;
       throw new PeerloomError(
         'ERR_NOT_CONNECTED',
@@ -550,7 +352,7 @@ export class Node extends NodeHandlers {
   /** What `console.log(node)` shows: id, name, address, state, peers and message counts. */
   [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: object, inspect: Inspect): string {
     const { id, name, host, port } = this;
-    const state = this.#stopped !== undefined ? 'stopped' : this.#started === undefined ? 'new' : 'started';
+    const { state } = this.#peering;
     const peersOf = (connections: Iterable<NodeConnection>): string[] =>
       [...connections].map((peer) => peer.name || peer.id);
     const shownNode = {
@@ -573,8 +375,8 @@ export class Node extends NodeHandlers {
   printConnections(): void {
     console.log(`Connections of ${this.name || this.id}:`);
     for (const [title, connections] of [
-      ['inbound', this.#connections.inbound],
-      ['outbound', this.#connections.outbound],
+      ['inbound', this.#peering.peers.inbound],
+      ['outbound', this.#peering.peers.outbound],
     ] as const) {
       console.log(`- ${title}: ${connections.size}`);
       for (const { id, host, port } of connections) console.log(`    ${id} at ${host}:${port}`);
@@ -628,52 +430,7 @@ export class Node extends NodeHandlers {
     return this;
   }
 
-  #create(link: Link, details: ConnectionDetails): NodeConnection {
-    try {
-      const connection: unknown = this.createNewConnection(link, details);
-      NodeConnection.checkCreated(connection, this, details);
-      return connection;
-    } catch (error) {
-      throw new ThrownByUser(error);
-    }
-  }
-
-  #mayTryAgain(address: string, trials: number, error: unknown): Promise<boolean> {
-    this.#log(`attempt ${trials} to connect with ${address} failed: ${messageOf(error)}`);
-    const isConflict = isPeerloomError(error) && error.code === 'ERR_IDENTITY_IN_USE';
-    if (isConflict && trials === 1) this.#dispatcher.warn(error, 'node_reconnection_error');
-    const data = { address, trials, error };
-    return this.#dispatcher.consult('node_reconnection_error', { data }, address, trials, error);
-  }
-
-  /** Transports whose addresses have a form of their own are asked first. */
-  #parse(text: string): Address {
-    checkType('address', text, 'string');
-    for (const transport of this.#options.transports) {
-      const address = transport.parse?.(text);
-      if (address !== undefined) return address;
-    }
-    return parseAddress(text);
-  }
-
-  #transportFor(address: Address): Transport {
-    const { transports } = this.#options;
-    const { scheme } = address;
-    if (scheme === undefined) return transports[0]!;
-    const transport = transports.find(({ schemes }) => schemes.includes(scheme));
-    if (transport !== undefined) return transport;
-    const known = transports.flatMap(({ schemes }) => schemes.map((one) => `${one}://`)).join(', ');
-    throw new PeerloomError(
-      'ERR_ADDRESS_INVALID',
-      `no transport of this node dials ${scheme}:// addresses; this node dials ${known}`,
-    );
-  }
-
   #logOf(part: string): Log {
     return createLog(part, this.#options.name || this.id.slice(-6), () => this.debug);
   }
-}
-
-function notStarted(what: string): PeerloomError {
-  return new PeerloomError('ERR_NOT_STARTED', `the node ${what}`);
 }

@@ -8,7 +8,7 @@ import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
 /** Addresses whose recent connections are remembered. */
 const maxRememberedAddresses = 4_096;
 
-/** Told when `authorize` gives something else than a boolean. */
+/** Called when `authorize` returns something else than a boolean. */
 type OnWrongAnswer = (error: TypeError, direction: PeerDetails['direction']) => void;
 
 /** Decides who may connect: the bounds on inbound connections, the lists, then the user's own function. */
@@ -25,13 +25,13 @@ export class Admission {
   }
 
   /**
-   * Takes a place for an inbound connection, to be given back by {@link Admission.leave}.
+   * Takes a place for an inbound connection, to be given back by {@link Admission.release}.
    *
    * @param token what stands for the connection.
    * @param address where it comes from; `undefined`: from this process, where addresses are no resource.
    * @returns why there is none.
    */
-  enter(token: unknown, address: string | undefined): Goodbye | undefined {
+  reserve(token: unknown, address: string | undefined): Goodbye | undefined {
     const { maxConnections, limits } = this.#options;
     if (maxConnections > 0 && this.#inbound.size >= maxConnections) return goodbye('full');
     const source = address === undefined ? '' : sourceOf(address);
@@ -44,7 +44,7 @@ export class Admission {
           `the node allows ${maxInboundPerAddress} connections from one address (limits.maxInboundPerAddress)`,
         );
       }
-      if (!this.#arrivals.take(source))
+      if (!this.#arrivals.admits(source))
         return goodbye(
           'full',
           'too many connections from this address in one second (limits.inboundPerSecondPerAddress)',
@@ -54,7 +54,7 @@ export class Admission {
     return undefined;
   }
 
-  leave(token: unknown): void {
+  release(token: unknown): void {
     this.#inbound.delete(token);
   }
 
@@ -68,7 +68,7 @@ export class Admission {
     const isListed = peer.security.authenticated && allow?.has(peer.id);
     if (deny.has(peer.id) || (allow !== undefined && !isListed)) return goodbye('refused');
     if (authorize === undefined) return undefined;
-    const answer = await this.#ask(authorize, peer);
+    const answer = await this.#answerOf(authorize, peer);
     if (typeof answer !== 'boolean') {
       const message = `authorize must return a boolean, or a promise of one, not ${shown(answer)}`;
       this.#onWrongAnswer(new TypeError(message), peer.direction);
@@ -76,7 +76,7 @@ export class Admission {
     return answer === true ? undefined : goodbye('refused');
   }
 
-  async #ask(authorize: NonNullable<ResolvedOptions['authorize']>, peer: PeerDetails): Promise<unknown> {
+  async #answerOf(authorize: NonNullable<ResolvedOptions['authorize']>, peer: PeerDetails): Promise<unknown> {
     try {
       return await authorize(peer);
     } catch (error) {
@@ -96,7 +96,7 @@ class ArrivalRate {
     this.#runtime = runtime;
   }
 
-  take(address: string): boolean {
+  admits(address: string): boolean {
     const now = this.#runtime.now();
     const bucket = this.#buckets.get(address) ?? { tokens: this.#perSecond, at: now };
     bucket.tokens = Math.min(this.#perSecond, bucket.tokens + ((now - bucket.at) / 1_000) * this.#perSecond);

@@ -1,13 +1,18 @@
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 import type { Channel } from '../channel/channel.ts';
 
+/** What is checked of a connection. */
+interface Watched {
+  readonly channel: Pick<Channel, 'checkLiveness' | 'isSuspended'>;
+}
+
 export interface LivenessWatchOptions {
   readonly runtime: Runtime;
   /** `limits.pingAfterMs`. */
   readonly pingAfterMs: number;
-  /** The channels of the node, by connection. */
-  readonly channels: ReadonlyMap<{ readonly id: string }, Pick<Channel, 'checkLiveness' | 'isSuspended'>>;
-  /** The node tries to reach a suspended peer again. */
+  /** All connections of the node. */
+  readonly connections: ReadonlyMap<{ readonly id: string }, Watched>;
+  /** Whether the node tries to reach a suspended peer again. */
   readonly isSought: (id: string) => boolean;
 }
 
@@ -55,12 +60,12 @@ export class LivenessWatch {
 
   #look(): void {
     this.rest();
-    const { runtime, pingAfterMs, channels, isSought } = this.#options;
+    const { runtime, pingAfterMs, connections, isSought } = this.#options;
     const now = runtime.now();
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const [{ id }, channel] of channels) {
+    for (const [{ id }, { channel }] of connections) {
       nextMs = Math.min(nextMs, channel.checkLiveness(now, channel.isSuspended && isSought(id)));
     }
-    if (channels.size > 0) this.expect(Math.max(nextMs - now, pingAfterMs / 4));
+    if (connections.size > 0) this.expect(Math.max(nextMs - now, pingAfterMs / 4));
   }
 }

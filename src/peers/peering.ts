@@ -1,313 +1,257 @@
-import type { NodeConnection } from '../api/node-connection.ts';
-import type { ResolvedOptions } from '../api/options.ts';
-import { type Address, formatAddress } from '../base/address.ts';
+import type { Dispatcher } from '../api/events.ts';
+import { type MessageCounts, NodeConnection } from '../api/node-connection.ts';
+import type { ConnectOptions, ResolvedOptions } from '../api/options.ts';
+import type { TypedHandlers } from '../api/typed-handlers.ts';
+import type { Address } from '../base/address.ts';
 import { messageOf } from '../base/arguments.ts';
 import type { Log } from '../base/debug.ts';
-import { PeerloomError } from '../base/errors.ts';
+import { isPeerloomError, PeerloomError } from '../base/errors.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
-import { removeAbortListener } from '../base/remove-abort-listener.ts';
-import { ThrownByUser } from '../base/thrown-by-user.ts';
-import { unlessAborted } from '../base/unless-aborted.ts';
-import type { Channel, SpokenProtocol } from '../channel/channel.ts';
-import { FrameChannel } from '../channel/frame-channel.ts';
-import { HandshakeRefused } from '../channel/handshake.ts';
-import { refusePacketLink } from '../p2pnetwork/packet-channel.ts';
-import { dialLink } from '../transport/own-transport.ts';
-import type { ExpectedPeer, Link, Transport } from '../transport/transport.ts';
-import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
+import { WaitedHandlers } from '../base/waited-handlers.ts';
+import type { SpokenProtocol } from '../channel/channel.ts';
+import { networkSecretOf } from '../identity/network-secret.ts';
+import { goodbye } from '../wire/frames/goodbye.ts';
+import { Acceptor } from './acceptor.ts';
 import { Admission } from './admission.ts';
-import { ClaimedIds } from './claimed-ids.ts';
-import { DurableChannels, NotResumed } from './durable-channels.ts';
-import { Handshakes } from './handshakes.ts';
-import { outrankedMessage, PeerTable } from './peer-table.ts';
-import { refusalError } from './refusal-error.ts';
-
-/** A conversation that may begin. */
-export interface NewChannel {
-  readonly link: Link;
-  readonly channel: Channel;
-  /** Outbound: as dialled. Inbound: where the link came from, and where the other node says it listens. */
-  readonly host: string;
-  readonly port: number;
-}
+import { ChannelOpener } from './channel-opener.ts';
+import { Connections } from './connections.ts';
+import { Connector } from './connector.ts';
+import { InboundFailures } from './inbound-failures.ts';
+import type { ProtocolEvents } from './live-connection.ts';
+import { LivenessWatch } from './liveness-watch.ts';
+import { Peers } from './peers.ts';
+import { Reconnector } from './reconnector.ts';
+import { Transports } from './transports.ts';
 
 export interface PeeringOptions {
+  readonly node: NodeConnection['mainNode'];
+  readonly host: string;
+  readonly port: number;
   readonly options: ResolvedOptions;
-  readonly budget: MemoryBudget;
-  readonly log: Log;
-  /** The log of what goes over connections. */
-  readonly traffic: Log;
-  /** The texts of the addresses listened on. */
-  readonly addresses: () => readonly string[];
+  readonly dispatcher: Dispatcher;
+  readonly typedHandlers: TypedHandlers;
   /** What the node speaks beside messages. */
-  readonly protocols: readonly SpokenProtocol[];
-  /** What the user gave to decide on who connects threw, or gave no answer that counts. */
-  readonly onUserError: (error: unknown, direction: 'inbound' | 'outbound') => void;
-  /** The handshake of an inbound link failed, or this node refused the peer. */
-  readonly onInboundFailure: (from: Address, error: PeerloomError) => void;
-  /** Makes a connection of a channel and tells the user of it. */
-  readonly adopt: (channel: NewChannel) => NodeConnection;
-  /** Another process uses the identity of the node behind this connection, which has to hear of it. */
-  readonly onConflict: (connection: NodeConnection) => void;
+  readonly protocols: ProtocolEvents & { readonly spoken: readonly SpokenProtocol[] };
+  readonly budget: MemoryBudget;
+  /** Makes the log of a part of the node. */
+  readonly logOf: (part: string) => Log;
 }
 
-/** Where a dial goes, and what it must find there. */
-interface Target {
-  readonly transport: Transport;
-  readonly address: Address;
-  readonly signal: AbortSignal;
-  readonly id: string | undefined;
-  /** Who answered there before. */
-  readonly lastId: string | undefined;
-  /** The connection is to outlive its link. */
-  readonly isDurable: boolean;
-}
-
-/** How long the end of a second link may take. */
-const duplicateFlushMs = 1_000;
-
-/** Turns links into connections, in both directions, one for each pair of nodes. */
+/** What a node does with other nodes, from its start to its stop: listens, connects, and ends connections. */
 export class Peering {
-  readonly peers: PeerTable;
-  readonly #options: ResolvedOptions;
-  readonly #setup: PeeringOptions;
-  readonly #admission: Admission;
-  readonly #durable: DurableChannels;
-  readonly #handshakes: Handshakes;
-  readonly #claimedIds = new ClaimedIds();
-  /** Links that came in and are no connections yet. */
-  readonly #arriving = new Set<Link>();
+  readonly peers: Peers;
+  readonly transports: Transports;
+  readonly counts: MessageCounts = { sent: 0, received: 0, rejected: 0 };
+  readonly #options: PeeringOptions;
+  readonly #dispatcher: Dispatcher;
+  readonly #log: Log;
+  readonly #liveness: LivenessWatch;
+  readonly #reconnector: Reconnector;
+  readonly #connections: Connections;
+  readonly #connector: Connector;
+  readonly #acceptor: Acceptor;
+  readonly #inboundFailures: InboundFailures;
+  readonly #waitedHandlers = new WaitedHandlers();
   readonly #stopping = new AbortController();
-  readonly #connections = new WeakMap<Channel, NodeConnection>();
+  #started: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
 
-  constructor(setup: PeeringOptions) {
-    const { options } = setup;
-    this.#setup = setup;
-    this.#options = options;
-    this.#admission = new Admission(options, setup.onUserError);
-    this.peers = new PeerTable(options.identity.id);
-    this.#durable = new DurableChannels(options);
-    this.#handshakes = new Handshakes({
+  constructor(context: PeeringOptions) {
+    const { node, port, options, dispatcher, typedHandlers, protocols, budget, logOf } = context;
+    const { identity, limits, runtime, network, networkKey } = options;
+    const ownId = identity.id;
+    const stopping = this.#stopping.signal;
+    const log = logOf('connection');
+    this.#options = context;
+    this.#dispatcher = dispatcher;
+    this.#log = logOf('node');
+    this.#inboundFailures = new InboundFailures(runtime, (address, error) =>
+      this.#reportFailure(address, error),
+    );
+    const onInboundFailure = (from: Address, error: PeerloomError): void =>
+      this.#inboundFailures.add(from, error);
+    this.peers = new Peers(options);
+    this.transports = new Transports(options.transports, port, runtime);
+    const { peers, transports, counts } = this;
+    const onFailure = (address: string, attempts: number, error: unknown): Promise<boolean> =>
+      this.#mayTryAgain(address, attempts, error);
+    this.#liveness = new LivenessWatch({
+      runtime,
+      pingAfterMs: limits.pingAfterMs,
+      connections: peers.connections,
+      isSought: (id) => (peers.find(id)?.watches ?? 0) > 0,
+    });
+    this.#reconnector = new Reconnector({ policy: options.reconnect, runtime, peers, onFailure });
+    this.#connections = new Connections({
+      node,
+      peers,
+      dispatcher,
+      typedHandlers,
+      protocols,
+      reconnector: this.#reconnector,
+      liveness: this.#liveness,
+      waitedHandlers: this.#waitedHandlers,
+      counts,
+      limits,
+      log: this.#log,
+      stopping,
+    });
+    const onUserError = (error: unknown, direction: 'inbound' | 'outbound'): void =>
+      dispatcher.failed(error, `${direction}_node_connected`, undefined);
+    const admission = new Admission(options, onUserError);
+    const opener = new ChannelOpener({
       options,
-      budget: setup.budget,
-      log: setup.log,
-      traffic: setup.traffic,
-      addresses: setup.addresses,
-      admission: this.#admission,
-      peers: this.peers,
-      durable: this.#durable,
-      protocols: setup.protocols,
-      onConflict: setup.onConflict,
-      stopping: this.#stopping.signal,
+      budget,
+      log,
+      traffic: logOf('message'),
+      addresses: () => transports.addresses,
+      admission,
+      protocols: protocols.spoken,
+    });
+    const shared = { peers, opener, connections: this.#connections };
+    this.#acceptor = new Acceptor({
+      ...shared,
+      ownId,
+      admission,
+      log,
+      onUserError,
+      onFailure: onInboundFailure,
+    });
+    this.#connector = new Connector({
+      ...shared,
+      options,
+      transports,
+      reconnector: this.#reconnector,
+      dispatcher,
+      log: this.#log,
+      onFailure,
+      started: () => this.#whenStarted(),
+      stopping,
+    });
+    const networkSecret = networkKey === undefined ? undefined : networkSecretOf(networkKey);
+    transports.attach({
+      identity,
+      network,
+      networkSecret,
+      limits,
+      runtime,
+      log: logOf('transport'),
+      onInboundFailure,
     });
   }
 
-  /**
-   * Connects with the node at an address, or finds the connection that is there.
-   *
-   * @throws PeerloomError, or the reason of the signal.
-   */
-  async dial(
-    transport: Transport,
-    address: Address,
-    signal: AbortSignal,
-    {
-      id,
-      lastId,
-      reconnect = false,
-    }: { id?: string | undefined; lastId?: string; reconnect?: boolean | undefined },
-  ): Promise<NodeConnection> {
-    return this.#reach({ transport, address, signal, id, lastId, isDurable: reconnect }, false);
+  get state(): 'new' | 'started' | 'stopped' {
+    if (this.#stopped !== undefined) return 'stopped';
+    return this.#started === undefined ? 'new' : 'started';
   }
 
-  /** Takes a link that came in. */
-  accept(link: Link): void {
-    const isLimited = link.limitsByAddress ?? true;
-    const refusal = this.#admission.enter(link, isLimited ? link.remoteAddress.host : undefined);
-    void link.closed.then(() => this.#admission.leave(link));
-    this.#arriving.add(link);
-    void link.closed.then(() => this.#arriving.delete(link));
-    const outcome = this.#answer(link, refusal).catch((error: unknown) => {
-      this.#setup.log(
-        `${formatAddress(link.remoteAddress)}: the inbound connection failed: ${messageOf(error)}`,
-      );
-      this.#reportInbound(link, error);
-      return undefined;
-    });
-    const { remoteId, security } = link;
-    // A second link of a Python node is refused, and must not hide that the first is about to become a connection.
-    const isSecond = !security.authenticated && this.peers.answering(remoteId, security) !== undefined;
-    if (!isSecond) this.peers.setAnswering(remoteId, outcome, security);
+  /** Aborted, with the reason, once the node stops. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
   }
 
-  /** Refuses who is about to connect; resolves when their links have ended. */
-  async stop(): Promise<void> {
-    this.#stopping.abort(new HandshakeRefused(goodbye('stopped'), 'us'));
-    await Promise.all([...this.#arriving].map(({ closed }) => closed));
+  /** Begins to listen. If this fails, it may be called again. */
+  start(): Promise<void> {
+    if (this.#stopped !== undefined) return Promise.reject(notStarted('was stopped: make a new one'));
+    this.#started ??= this.#start();
+    return this.#started;
   }
 
-  async #reach(target: Target, replace: boolean): Promise<NodeConnection> {
-    const { transport, address, signal, id, lastId } = target;
-    const link = await dialLink(transport, { address, signal, expected: expectedAt(id, lastId) });
-    const { remoteId, security } = link;
-    if (id !== undefined && id !== remoteId) {
-      link.destroy();
-      const message = `the node at ${formatAddress(address)} has the id ${remoteId}, not the expected ${id}: if it has a new identity on purpose, expect its new id`;
-      throw new PeerloomError('ERR_ID_MISMATCH', message);
-    }
-    if (remoteId === this.#options.identity.id) {
-      link.destroy();
-      const message = `${formatAddress(address)} leads to this node itself: use the address of another node`;
-      throw new PeerloomError('ERR_SELF_CONNECTION', message);
-    }
-    this.#claim(link, 'outbound');
-    const existing = this.peers.lasting(remoteId, security);
-    const dialling = this.peers.dialling(remoteId, security);
-    const isOutranked = this.peers.outranks(remoteId, security);
-    if ((!replace || isOutranked) && (existing ?? dialling) !== undefined) {
-      if (link.speaks === 'packets') refusePacketLink(link, 'outbound', goodbye('duplicate'));
-      // In an orderly way: the listener would take a link that breaks off for a failure.
-      else link.close(duplicateFlushMs);
-      return existing ?? this.#join(dialling!, target);
-    }
-    if (isOutranked) {
-      link.close(duplicateFlushMs);
-      throw new PeerloomError('ERR_NOT_ALLOWED', `${formatAddress(address)}: ${outrankedMessage}`);
-    }
-    const isAlone = this.peers.get(remoteId) === undefined || this.#durable.hasOver(link);
-    const opening = this.#open(link, target, replace || !isAlone);
-    this.peers.setDialling(remoteId, opening, security);
-    return opening;
-  }
-
-  /** @throws PeerloomError `ERR_ID_MISMATCH` when another node claims the same id; the link has ended then. */
-  #claim(link: Link, direction: 'inbound' | 'outbound'): void {
-    const place = this.#claimedIds.claim(link, direction);
-    if (place === undefined) return;
-    const { remoteId, remoteAddress } = link;
-    const message = `the node at ${formatAddress(remoteAddress)} claims the id '${remoteId}', which the node at ${place} uses: give each Python node an id of its own`;
-    refusePacketLink(link, direction, goodbye('duplicate', message));
-    throw new PeerloomError('ERR_ID_MISMATCH', message);
-  }
-
-  /** Waits for what another caller is doing already; should that fail, this one still has its own chance. */
-  async #join(dialling: Promise<NodeConnection>, target: Target): Promise<NodeConnection> {
+  async #start(): Promise<void> {
+    const { transports } = this;
+    const { node, host } = this.#options;
     try {
-      return await unlessAborted(dialling, target.signal);
-    } catch {
-      target.signal.throwIfAborted();
-      return this.#reach(target, false);
-    }
-  }
-
-  async #open(link: Link, target: Target, replace: boolean): Promise<NodeConnection> {
-    const { address, signal } = target;
-    const before = this.peers.lasting(link.remoteId);
-    const onAbort = (): void => link.destroy();
-    signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      const { isDurable } = target;
-      const channel = await this.#handshakes.shake(link, { direction: 'outbound', replace, isDurable });
-      return this.#adopt(link, channel, before, address);
+      await transports.listen(host, (link) => this.#acceptor.accept(link));
     } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof NotResumed || isDuplicate(error)) {
-        const other = await this.#otherConnection(link, signal);
-        if (other !== undefined) return other;
-        if (!replace) return this.#reach(target, true);
-      }
-      if (error instanceof ThrownByUser) throw error.thrown;
-      throw error instanceof HandshakeRefused ? refusalError(error, formatAddress(address)) : error;
-    } finally {
-      removeAbortListener(signal, onAbort);
-    }
-  }
-
-  /** What the other side may hold on to: a connection of ours as well, or one that comes up just now. */
-  async #otherConnection(
-    { remoteId, security }: Link,
-    signal: AbortSignal,
-  ): Promise<NodeConnection | undefined> {
-    const answering = Promise.resolve(this.peers.answering(remoteId, security));
-    return this.peers.lasting(remoteId, security) ?? unlessAborted(answering, signal);
-  }
-
-  async #answer(link: Link, refusal: Goodbye | undefined): Promise<NodeConnection> {
-    if (refusal === undefined) this.#claim(link, 'inbound');
-    const before = this.peers.lasting(link.remoteId);
-    const channel = await this.#handshakes.shake(link, { direction: 'inbound', refusal });
-    this.#arriving.delete(link);
-    return this.#adopt(link, channel, before);
-  }
-
-  /**
-   * Reports why an inbound link became no connection, unless that is how two nodes come to have one connection: the
-   * second link is a duplicate, its dialler gave it up, or a broken session begins anew.
-   */
-  #reportInbound(link: Link, error: unknown): void {
-    const { remoteAddress } = link;
-    if (error instanceof HandshakeRefused) {
-      if (error.goodbye.code === 'duplicate') return;
-      this.#setup.onInboundFailure(remoteAddress, refusalError(error, formatAddress(remoteAddress)));
-      return;
-    }
-    if (!(error instanceof PeerloomError)) {
-      this.#setup.onUserError(error instanceof ThrownByUser ? error.thrown : error, 'inbound');
-      return;
-    }
-    const isGivenUp = error.code === 'ERR_CONNECTION_CLOSED' && this.#hasAnother(link);
-    if (!isGivenUp && !(error instanceof NotResumed)) this.#setup.onInboundFailure(remoteAddress, error);
-  }
-
-  /** Whether this node has, or is about to have, another link with the same node, or the link leads to itself. */
-  #hasAnother(link: Link): boolean {
-    const { remoteId, security } = link;
-    if (remoteId === this.#options.identity.id) return true;
-    if ((this.peers.lasting(remoteId) ?? this.peers.dialling(remoteId, security)) !== undefined) return true;
-    return [...this.#arriving].some((other) => other !== link && other.remoteId === remoteId);
-  }
-
-  /** @param before the connection that was there when the handshake began. */
-  #adopt(
-    link: Link,
-    channel: Channel,
-    before: NodeConnection | undefined,
-    dialled?: Address,
-  ): NodeConnection {
-    const resumed = this.#connections.get(channel);
-    if (resumed !== undefined) return resumed;
-    const { direction, remote } = channel;
-    const { instance } = remote;
-    const { security } = link;
-    const isSecond =
-      channel instanceof FrameChannel
-        ? this.peers.prevails(remote.id, before, { direction, instance, security })
-        : this.peers.outranks(remote.id, security);
-    if (isSecond) {
-      const farewell = goodbye('duplicate');
-      channel.close(farewell);
-      throw new HandshakeRefused(farewell, 'us');
-    }
-    if (channel instanceof FrameChannel) this.#durable.keep(channel);
-    const origin = { host: link.remoteAddress.host, port: remote.listeningPort };
-    const { host, port } = direction === 'outbound' ? dialled! : origin;
-    try {
-      const connection = this.#setup.adopt({ link, channel, host, port });
-      this.#connections.set(channel, connection);
-      return connection;
-    } catch (error) {
-      // The user's own createNewConnection threw: it takes nobody.
-      channel.close(goodbye('refused'));
+      // Nodes may have connected with a transport that listened already.
+      await this.#disconnectAll();
+      await transports.close();
+      await this.#connections.ended();
+      transports.reset();
+      this.#started = undefined;
       throw error;
     }
+    this.#log(`listening on ${host} port ${transports.port} as ${node.id}`);
+  }
+
+  #whenStarted(): Promise<void> {
+    if (this.#started === undefined) throw notStarted('is not running: await start() first');
+    return this.#started;
+  }
+
+  /** Connects with an address, or finds the connection that is there. @throws PeerloomError. */
+  async connect(address: Address, options: ConnectOptions): Promise<NodeConnection> {
+    return (await this.#connector.connect(address, options)).connection;
+  }
+
+  /** Ends a connection, and stops reconnecting with its peer. Resolves when the disconnect event has fired. */
+  async disconnect(connection: NodeConnection): Promise<void> {
+    const peer = this.peers.find(connection.id);
+    const current = peer?.connection?.connection;
+    // A connection that is gone must not end the watch over another that took its place.
+    if (current === undefined || current === connection) {
+      NodeConnection.setDisconnected(connection);
+      if (peer !== undefined) this.#reconnector.forget(peer);
+    }
+    const live = this.peers.connections.get(connection);
+    if (live === undefined) return;
+    live.isLeaving = true;
+    const ended = live.disconnect(goodbye('disconnected'));
+    if (!(live.isTakingLeave && this.#waitedHandlers.isCaller)) await ended;
+  }
+
+  /** Ends everything. In a handler for which the node waits before it stops, this resolves at once. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#waitedHandlers.isCaller ? Promise.resolve() : this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    try {
+      if (this.#started !== undefined) await this.#stopStarted(this.#started);
+    } finally {
+      await this.#options.node.releaseAfterStop();
+    }
+  }
+
+  async #stopStarted(started: Promise<void>): Promise<void> {
+    const isUp = await started.then(
+      () => true,
+      () => false,
+    );
+    if (!isUp) return;
+    this.#log('stopping');
+    await this.#waitedHandlers.run(() => this.#dispatcher.emit('node_request_to_stop', {}));
+    this.#stopping.abort(notStarted('is stopping'));
+    this.#reconnector.stop();
+    this.#inboundFailures.stop();
+    this.#liveness.stop();
+    await Promise.all([this.#disconnectAll(), this.#acceptor.stop()]);
+    const failures = await this.transports.close();
+    await this.#connections.ended();
+    this.#log('stopped');
+    for (const failure of failures) throw failure;
+  }
+
+  async #disconnectAll(): Promise<void> {
+    const all = [...this.peers.connections.values()];
+    await Promise.all(all.map((live) => live.disconnect(goodbye('stopped'))));
+  }
+
+  #mayTryAgain(address: string, trials: number, error: unknown): Promise<boolean> {
+    this.#log(`attempt ${trials} to connect with ${address} failed: ${messageOf(error)}`);
+    const isConflict = isPeerloomError(error) && error.code === 'ERR_IDENTITY_IN_USE';
+    if (isConflict && trials === 1) this.#dispatcher.warn(error, 'node_reconnection_error');
+    const data = { address, trials, error };
+    return this.#dispatcher.consult('node_reconnection_error', { data }, address, trials, error);
+  }
+
+  #reportFailure(address: string, error: PeerloomError): void {
+    const data = { address, error, direction: 'inbound' };
+    this.#dispatcher.emit('connection_error', { data }, address, error, 'inbound');
   }
 }
 
-function expectedAt(id: string | undefined, lastId: string | undefined): ExpectedPeer | undefined {
-  if (id !== undefined) return { id, isPinned: true };
-  return lastId === undefined ? undefined : { id: lastId, isPinned: false };
-}
-
-function isDuplicate(error: unknown): boolean {
-  return error instanceof HandshakeRefused && error.goodbye.code === 'duplicate';
+function notStarted(what: string): PeerloomError {
+  return new PeerloomError('ERR_NOT_STARTED', `the node ${what}`);
 }

@@ -1,164 +1,174 @@
-import type { NodeConnection } from '../api/node-connection.ts';
+import { NodeConnection } from '../api/node-connection.ts';
 import type { ReconnectPolicy } from '../api/options.ts';
 import { backoffBoundMs, backoffDelayMs } from '../base/backoff.ts';
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
+import type { Peer } from './peer.ts';
+import type { PeerConnection } from './peer-connection.ts';
+import type { Peers } from './peers.ts';
 
-/** Connects with the address once more, unless the signal fires; `lastId` is who answered there last. */
-type Connect = (lastId: string, signal: AbortSignal) => Promise<NodeConnection>;
+/** Connects with the address once more, unless the signal fires; `lastId` is the id of the peer that answered there last. */
+type Connect = (lastId: string, signal: AbortSignal) => Promise<PeerConnection>;
 
 /** An address that is to stay connected. */
-interface Entry {
+interface Watch {
   readonly address: string;
   readonly connect: Connect;
-  /** Who answered there last. */
-  id: string;
-  /** Trials in a row that failed. */
-  trials: number;
+  /** The peer that answered there last. */
+  peer: Peer;
+  /** Attempts in a row that failed. */
+  attempts: number;
   /** Delays since the last connection that lasted: the next delay is one step longer. */
   waits: number;
   timer: RuntimeTimer | undefined;
-  /** Nobody wants the connection any more that a trial may bring. */
+  /** Nobody wants the connection any more that an attempt may bring. */
   readonly dropped: AbortController;
-  /** When the last trial succeeded. */
+  /** When the last attempt succeeded. */
   connectedAt: number;
 }
 
 export interface ReconnectorOptions {
   readonly policy: ReconnectPolicy;
   readonly runtime: Runtime;
-  /** A trial failed; false gives up. */
-  readonly onFailure: (address: string, trials: number, error: unknown) => Promise<boolean>;
-  /** The node that answered there last is not tried any more. */
-  readonly onGivenUp: (id: string) => void;
+  readonly peers: Pick<Peers, 'of' | 'release'>;
+  /** An attempt failed; false gives up. */
+  readonly onFailure: (address: string, attempts: number, error: unknown) => Promise<boolean>;
 }
 
 /** A connection has lasted after this many first delays at the latest, however long the next delay is. */
 const lastedAfterFirstDelays = 10;
 
 /**
- * Connects again, with growing delays, where connections made with `reconnect: true` are lost. That a trial succeeds
- * does not shorten the delays: a peer that ends each connection at once would be dialled without a pause. A connection
+ * Connects again, with growing delays, where connections made with `reconnect: true` are lost. The delays grow although
+ * attempts succeed: a peer that ends each connection at once would otherwise be dialled without a pause. A connection
  * has to last as long as the next delay may be, or ten times the first one.
  */
 export class Reconnector {
   readonly #options: ReconnectorOptions;
-  readonly #entries = new Map<string, Entry>();
-  /** The user has left them, perhaps before they are watched: at their connect event. */
-  readonly #left = new WeakSet<NodeConnection>();
+  readonly #watches = new Map<string, Watch>();
 
   constructor(options: ReconnectorOptions) {
     this.#options = options;
   }
 
-  /** Keeps the address of a connection connected from now on, unless the user has left it. */
-  watch(connection: NodeConnection, address: string, connect: Connect): void {
-    if (this.#left.has(connection)) return;
-    this.#entries.get(address)?.timer?.cancel();
-    this.#entries.set(address, {
+  /** Keeps the address of a connection connected from now on, unless the user has disconnected it. */
+  watch({ connection }: PeerConnection, address: string, connect: Connect): void {
+    if (NodeConnection.isDisconnected(connection)) return;
+    const earlier = this.#watches.get(address);
+    earlier?.timer?.cancel();
+    const watch: Watch = {
       address,
       connect,
-      id: connection.id,
-      trials: 0,
+      peer: this.#options.peers.of(connection.id),
+      attempts: 0,
       waits: 0,
       timer: undefined,
       dropped: new AbortController(),
       connectedAt: Number.NEGATIVE_INFINITY,
-    });
+    };
+    watch.peer.watches += 1;
+    this.#watches.set(address, watch);
+    if (earlier !== undefined) this.#release(earlier.peer);
   }
 
-  /** The user has left that node on purpose. */
-  forget(connection: NodeConnection): void {
-    this.#left.add(connection);
-    for (const entry of this.#of(connection.id)) this.#drop(entry);
+  /** The user has disconnected from that peer. */
+  forget(peer: Peer): void {
+    for (const watch of this.#of(peer)) this.#drop(watch);
   }
 
-  /** The node that answered somewhere last is connected again when it is lost. */
-  watches(id: string): boolean {
-    return this.#of(id).length > 0;
-  }
-
-  /** There is no connection with that node any more. */
-  onLost(id: string): void {
-    for (const entry of this.#of(id)) {
-      if (entry.timer !== undefined) continue;
-      if (this.#hasLasted(entry)) entry.waits = 0;
-      this.#schedule(entry);
+  /** There is no connection with that peer any more. */
+  onLost(peer: Peer): void {
+    for (const watch of this.#of(peer)) {
+      if (watch.timer !== undefined) continue;
+      if (this.#hasLasted(watch)) watch.waits = 0;
+      this.#schedule(watch);
     }
   }
 
-  /** The link with that node broke, but not the session: the first trial comes at once if the link had lasted. */
-  onUnlinked(id: string): void {
-    for (const entry of this.#of(id)) {
-      if (entry.timer !== undefined) continue;
-      if (this.#hasLasted(entry)) {
-        entry.waits = 0;
-        this.#tryAfter(entry, 0);
+  /** The link with that peer broke, but not the session: the first attempt comes at once if the link had lasted. */
+  onUnlinked(peer: Peer): void {
+    for (const watch of this.#of(peer)) {
+      if (watch.timer !== undefined) continue;
+      if (this.#hasLasted(watch)) {
+        watch.waits = 0;
+        this.#tryAfter(watch, 0);
       } else {
-        this.#schedule(entry);
+        this.#schedule(watch);
       }
     }
   }
 
   stop(): void {
-    for (const entry of [...this.#entries.values()]) this.#drop(entry);
+    for (const watch of [...this.#watches.values()]) this.#drop(watch);
   }
 
-  #of(id: string): Entry[] {
-    return [...this.#entries.values()].filter((entry) => entry.id === id);
+  #of(peer: Peer): Watch[] {
+    return peer.watches === 0 ? [] : [...this.#watches.values()].filter((watch) => watch.peer === peer);
   }
 
-  #drop(entry: Entry): void {
-    entry.timer?.cancel();
-    entry.dropped.abort();
-    this.#entries.delete(entry.address);
+  #drop(watch: Watch): void {
+    watch.timer?.cancel();
+    watch.dropped.abort();
+    this.#watches.delete(watch.address);
+    this.#release(watch.peer);
   }
 
-  #hasLasted({ connectedAt, waits }: Entry): boolean {
+  /** An address less is watched at which that peer answered last. */
+  #release(peer: Peer): void {
+    peer.watches -= 1;
+    this.#options.peers.release(peer);
+  }
+
+  #hasLasted({ connectedAt, waits }: Watch): boolean {
     const { policy, runtime } = this.#options;
     const enoughMs = Math.min(backoffBoundMs(waits + 1, policy), lastedAfterFirstDelays * policy.minDelayMs);
     return runtime.now() - connectedAt >= enoughMs;
   }
 
-  #schedule(entry: Entry): void {
+  #schedule(watch: Watch): void {
     const { policy, runtime } = this.#options;
-    entry.waits += 1;
+    watch.waits += 1;
     this.#tryAfter(
-      entry,
-      backoffDelayMs(entry.waits, policy, () => runtime.random('delays of reconnecting')),
+      watch,
+      backoffDelayMs(watch.waits, policy, () => runtime.random('delays of reconnecting')),
     );
   }
 
-  #tryAfter(entry: Entry, delayMs: number): void {
-    entry.timer = this.#options.runtime.setTimeout(() => void this.#try(entry), delayMs);
+  #tryAfter(watch: Watch, delayMs: number): void {
+    watch.timer = this.#options.runtime.setTimeout(() => void this.#try(watch), delayMs);
   }
 
-  async #try(entry: Entry): Promise<void> {
+  async #try(watch: Watch): Promise<void> {
+    const { peers, policy, runtime, onFailure } = this.#options;
+    const last = watch.peer;
     try {
-      const connection = await entry.connect(entry.id, entry.dropped.signal);
-      const current = this.#entries.get(entry.address);
+      const { connection, channel } = await watch.connect(last.id, watch.dropped.signal);
+      const current = this.#watches.get(watch.address);
       if (current === undefined) return void connection.stop();
-      // Who watches the address anew meanwhile has this very connection, most likely.
-      if (current !== entry) return;
-      if (this.#left.has(connection)) this.#drop(entry);
-      const lastId = entry.id;
-      entry.timer = undefined;
-      entry.id = connection.id;
-      entry.trials = 0;
-      entry.connectedAt = this.#options.runtime.now();
-      if (lastId !== entry.id) this.#giveUp(lastId);
-      if (!connection.isOpen || connection.isSuspended) this.onLost(entry.id);
+      // A caller that watches the address anew meanwhile has this very connection, most likely.
+      if (current !== watch) return;
+      const peer = peers.of(connection.id);
+      peer.watches += 1;
+      this.#release(last);
+      watch.peer = peer;
+      watch.timer = undefined;
+      watch.attempts = 0;
+      watch.connectedAt = runtime.now();
+      if (NodeConnection.isDisconnected(connection)) this.#drop(watch);
+      if (last !== peer) endWait(last);
+      if (!channel.isOpen || channel.isSuspended) this.onLost(peer);
     } catch (error) {
-      if (this.#entries.get(entry.address) !== entry) return;
-      entry.trials += 1;
-      const goesOn = await this.#options.onFailure(entry.address, entry.trials, error);
-      if (this.#entries.get(entry.address) !== entry) return;
-      if (goesOn && entry.trials < this.#options.policy.maxTrials) return this.#schedule(entry);
-      this.#drop(entry);
-      this.#giveUp(entry.id);
+      if (this.#watches.get(watch.address) !== watch) return;
+      watch.attempts += 1;
+      const goesOn = await onFailure(watch.address, watch.attempts, error);
+      if (this.#watches.get(watch.address) !== watch) return;
+      if (goesOn && watch.attempts < policy.maxTrials) return this.#schedule(watch);
+      this.#drop(watch);
+      endWait(last);
     }
   }
+}
 
-  #giveUp(id: string): void {
-    if (!this.watches(id)) this.#options.onGivenUp(id);
-  }
+/** The node does not try to reach a peer any more, so its session need not wait for another link. */
+function endWait(peer: Peer): void {
+  if (peer.watches === 0) peer.connection?.channel.giveUp('the node gave up reconnecting');
 }

@@ -6,7 +6,7 @@ import { isPeerloomError } from '../base/errors.ts';
 import { isPromiseLike } from '../base/promise-like.ts';
 import type { Runtime } from '../base/runtime.ts';
 import type { Channel, SpokenProtocol } from '../channel/channel.ts';
-import type { ProtocolEvents } from '../peers/connections.ts';
+import type { ProtocolEvents } from '../peers/live-connection.ts';
 import { goodbye } from '../wire/frames/goodbye.ts';
 
 export interface ProtocolsOptions {

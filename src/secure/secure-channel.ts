@@ -78,7 +78,17 @@ export class SecureChannel implements Channel {
   start(handler: ChannelHandler): void {
     this.#handler = handler;
     this.#channel.start({
-      ...handler,
+      connected: () => handler.connected(),
+      protocolOpened: (name) => handler.protocolOpened(name),
+      protocol: (name, bytes) => handler.protocol(name, bytes),
+      protocolClosed: (name) => handler.protocolClosed(name),
+      unanswerable: (error) => handler.unanswerable(error),
+      rejected: (error) => handler.rejected(error),
+      slow: (slow) => handler.slow(slow),
+      returned: (messages) => handler.returned(messages),
+      unlinked: () => handler.unlinked(),
+      suspended: (reason) => handler.suspended(reason),
+      resumed: () => handler.resumed(),
       message: (data) => this.#receive(data, (content) => handler.message(content)),
       delivery: (data) => this.#receive(data, (content) => handler.delivery(content)),
       request: (data) => this.#answer(data),

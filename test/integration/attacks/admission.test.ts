@@ -20,12 +20,12 @@ class Desk {
 
   /** @returns why there is no place. */
   enter(address: string): string | undefined {
-    return this.#admission.enter(++this.#count, address)?.message;
+    return this.#admission.reserve(++this.#count, address)?.message;
   }
 
   /** The connection that entered last ends. */
   leave(): void {
-    this.#admission.leave(this.#count);
+    this.#admission.release(this.#count);
   }
 
   /** How many of so many that come at once, and leave at once, are let in. */

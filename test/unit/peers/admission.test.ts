@@ -15,7 +15,7 @@ function admission(options: NodeOptions = {}) {
   /** Lets one more in; its token, or why not. */
   const enter = (address?: string): object | string => {
     const token = { count: count++ };
-    const refusal = gate.enter(token, address);
+    const refusal = gate.reserve(token, address);
     return refusal === undefined ? token : `${refusal.code}: ${refusal.message}`;
   };
   return { gate, runtime, enter, wrongAnswers };
@@ -29,7 +29,7 @@ suite('places for inbound connections', () => {
     const first = enter('127.0.0.1');
     assert.ok(isIn(first) && isIn(enter('127.0.0.1')));
     assert.equal(enter('127.0.0.1'), 'full: the node has as many connections as it allows');
-    gate.leave(first);
+    gate.release(first);
     assert.ok(isIn(enter('127.0.0.1')));
     assert.ok(!isIn(enter('127.0.0.1')));
   });
@@ -45,7 +45,7 @@ suite('places for inbound connections', () => {
   test('are not given back by who never had one', () => {
     const { gate, enter } = admission({ maxConnections: 1 });
     enter('127.0.0.1');
-    gate.leave({ count: 99 });
+    gate.release({ count: 99 });
     assert.ok(!isIn(enter('127.0.0.1')));
   });
 });
@@ -61,7 +61,7 @@ suite('one address', () => {
     );
     assert.ok(isIn(enter('192.0.2.2')));
     for (let index = 0; index < 50; index++) assert.ok(isIn(enter(index % 2 === 0 ? '127.0.0.5' : '::1')));
-    gate.leave(tokens[0]);
+    gate.release(tokens[0]);
     assert.ok(isIn(enter('192.0.2.1')));
   });
 
@@ -91,7 +91,7 @@ suite('one address', () => {
     const { gate, runtime, enter } = admission();
     const comeAndGo = (): boolean => {
       const outcome = enter('192.0.2.1');
-      if (isIn(outcome)) gate.leave(outcome);
+      if (isIn(outcome)) gate.release(outcome);
       return isIn(outcome);
     };
     const attempts = (count: number): number =>

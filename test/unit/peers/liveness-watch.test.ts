@@ -8,31 +8,27 @@ function start(...due: number[]) {
   const runtime = new VirtualRuntime();
   const looks: number[] = [];
   const sought: (boolean | undefined)[] = [];
-  const channels = new Map(
-    due.map((dueAt, index) => [
-      { id: `${index}` },
-      {
-        dueAt,
-        isSuspended: false,
-        checkLiveness(now: number, isSought?: boolean) {
-          if (index === 0) looks.push(now);
-          sought.push(isSought);
-          return this.dueAt;
-        },
-      },
-    ]),
-  );
-  const watch = new LivenessWatch({ runtime, pingAfterMs: 400, channels, isSought: (id) => id === '1' });
-  return { runtime, looks, sought, channels, all: [...channels.values()], watch };
+  const all = due.map((dueAt, index) => ({
+    dueAt,
+    isSuspended: false,
+    checkLiveness(now: number, isSought?: boolean) {
+      if (index === 0) looks.push(now);
+      sought.push(isSought);
+      return this.dueAt;
+    },
+  }));
+  const connections = new Map(all.map((channel, index) => [{ id: `${index}` }, { channel }]));
+  const watch = new LivenessWatch({ runtime, pingAfterMs: 400, connections, isSought: (id) => id === '1' });
+  return { runtime, looks, sought, connections, all, watch };
 }
 
 suite('the watch over silent peers', () => {
   test('has no timer before there is a channel, nor when there is none any more', async () => {
-    const { runtime, watch, looks, channels } = start(1_000);
+    const { runtime, watch, looks, connections } = start(1_000);
     assert.deepEqual(runtime.pending, []);
     watch.expect(400);
     assert.deepEqual(runtime.pending, [401]);
-    channels.clear();
+    connections.clear();
     watch.rest();
     await runtime.advance(0);
     assert.deepEqual([runtime.pending, looks], [[], []]);

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { NodeConnection } from '../../../src/index.ts';
+import { type ConnectionDetails, type Link, type Node, NodeConnection } from '../../../src/index.ts';
+import type { PeerConnection } from '../../../src/peers/peer-connection.ts';
+import { Peers } from '../../../src/peers/peers.ts';
 import { Reconnector, type ReconnectorOptions } from '../../../src/peers/reconnector.ts';
 import { LongestDelays } from '../../support/virtual-runtimes.ts';
 
@@ -8,37 +10,56 @@ const policy = { minDelayMs: 1_000, maxDelayMs: 4_000, maxTrials: Number.POSITIV
 
 /** What the reconnector looks at. */
 class Connection {
-  readonly id: string;
-  isOpen = true;
+  readonly connection: NodeConnection;
+  readonly channel = { isOpen: true, isSuspended: false };
   stopped = 0;
+
   constructor(id: string) {
-    this.id = id;
-  }
-  async stop(): Promise<void> {
-    this.stopped += 1;
+    const details = { id, channel: this.channel } as unknown as ConnectionDetails;
+    this.connection = new NodeConnection({} as Node, {} as Link, details);
+    this.connection.stop = async () => {
+      this.stopped += 1;
+    };
   }
 }
-const asConnection = (connection: Connection): NodeConnection => connection as unknown as NodeConnection;
+const asConnection = (connection: Connection): PeerConnection => connection as unknown as PeerConnection;
 
-/** A reconnector whose trials answer as the test says; a trial without an answer waits for one. */
+/** A reconnector whose attempts answer as the test says; an attempt without an answer waits for one. */
 function start(options: Partial<ReconnectorOptions> = {}) {
   const runtime = new LongestDelays();
   const trials: number[] = [];
   const failures: string[] = [];
   const givenUp: string[] = [];
-  const answers: (Connection | Error | Promise<NodeConnection>)[] = [];
-  const reconnector = new Reconnector({
+  const answers: (Connection | Error | Promise<PeerConnection>)[] = [];
+  const peers = new Peers({
+    identity: { id: 'own' },
+    maxConnections: 0,
+    limits: { maxInboundPerAddress: 0 },
+    runtime,
+  });
+  for (const id of ['b', 'c', 'd']) {
+    const channel = { giveUp: () => void givenUp.push(id) };
+    peers.of(id).adopt({ channel } as unknown as PeerConnection);
+  }
+  const own = new Reconnector({
     policy,
     runtime,
+    peers,
     onFailure: async (address, count) => {
       failures.push(`${address} ${count}`);
       return true;
     },
-    onGivenUp: (id) => void givenUp.push(id),
     ...options,
   });
+  const reconnector = {
+    watch: own.watch.bind(own),
+    onLost: (id: string) => own.onLost(peers.of(id)),
+    onUnlinked: (id: string) => own.onUnlinked(peers.of(id)),
+    forget: (connection: PeerConnection) => own.forget(peers.of(connection.connection.id)),
+    stop: () => own.stop(),
+  };
   const signals: AbortSignal[] = [];
-  const connect = async (_lastId: string, signal: AbortSignal): Promise<NodeConnection> => {
+  const connect = async (_lastId: string, signal: AbortSignal): Promise<PeerConnection> => {
     trials.push(runtime.now());
     signals.push(signal);
     const answer = answers.shift() ?? new Error('nobody there');
@@ -147,7 +168,7 @@ suite('a watched address', () => {
     const { runtime, trials, answers, reconnector, connect } = start();
     reconnector.watch(asConnection(new Connection('b')), 'b:1', connect);
     const closed = new Connection('b');
-    closed.isOpen = false;
+    closed.channel.isOpen = false;
     answers.push(closed, new Connection('b'));
     reconnector.onLost('b');
     await runtime.advance(10_000);
@@ -179,7 +200,7 @@ suite('a watched address', () => {
 
   test('may be watched anew during a trial, whose connection is left alone', async () => {
     const { runtime, answers, reconnector, connect } = start();
-    const answer = Promise.withResolvers<NodeConnection>();
+    const answer = Promise.withResolvers<PeerConnection>();
     answers.push(answer.promise);
     reconnector.watch(asConnection(new Connection('b')), 'b:1', connect);
     reconnector.onLost('b');
@@ -230,9 +251,10 @@ suite('an address is given up', () => {
   for (const [how, giveUp] of [
     [
       'when its node is left on purpose',
-      (reconnector: Reconnector) => reconnector.forget(asConnection(new Connection('b'))),
+      (reconnector: ReturnType<typeof start>['reconnector']) =>
+        reconnector.forget(asConnection(new Connection('b'))),
     ],
-    ['when the node stops', (reconnector: Reconnector) => reconnector.stop()],
+    ['when the node stops', (reconnector: ReturnType<typeof start>['reconnector']) => reconnector.stop()],
   ] as const) {
     test(`${how}: while it waits`, async () => {
       const { runtime, trials, reconnector, connect } = start();
@@ -247,7 +269,7 @@ suite('an address is given up', () => {
     test(`${how}: during a trial, which is aborted; its failure is not told and its success is undone`, async () => {
       for (const succeeds of [false, true]) {
         const { runtime, signals, failures, answers, reconnector, connect } = start();
-        const answer = Promise.withResolvers<NodeConnection>();
+        const answer = Promise.withResolvers<PeerConnection>();
         answers.push(answer.promise);
         reconnector.watch(asConnection(new Connection('b')), 'b:1', connect);
         reconnector.onLost('b');

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { Link } from '../../../src/index.ts';
-import { ClaimedIds } from '../../../src/peers/claimed-ids.ts';
+import { claimId } from '../../../src/peers/claimed-id.ts';
+import { Peer } from '../../../src/peers/peer.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { turn } from '../../support/turns.ts';
 
 const direct = { protocol: 'p2pnetwork', encrypted: false, authenticated: false } as const;
@@ -15,9 +17,27 @@ function linkFrom(host: string, port: number, details: Partial<Link> = {}): { li
   return { link, end: () => resolve(undefined) };
 }
 
+/** Claims to the ids of a node's peers. */
+function newClaims() {
+  const peers = new Map<string, Peer>();
+  let ended = 0;
+  return {
+    claim: (link: Link, direction: 'inbound' | 'outbound') => {
+      const peer = peers.get(link.remoteId) ?? new Peer(link.remoteId, 'own', new VirtualRuntime());
+      peers.set(link.remoteId, peer);
+      return claimId(peer, link, direction, () => {
+        ended += 1;
+      });
+    },
+    get ended() {
+      return ended;
+    },
+  };
+}
+
 suite('an id that is only claimed', () => {
   test('belongs to the place that claims it first, whoever dialled', () => {
-    const claims = new ClaimedIds();
+    const claims = newClaims();
     const dialled = linkFrom('192.0.2.1', 10_001).link;
     const same = linkFrom('192.0.2.1', 50_000, { announcedPort: 10_001 }).link;
     assert.equal(claims.claim(dialled, 'outbound'), undefined);
@@ -37,7 +57,7 @@ suite('an id that is only claimed', () => {
   });
 
   test('is free again once all links from there have ended', async () => {
-    const claims = new ClaimedIds();
+    const claims = newClaims();
     const [first, second] = [linkFrom('::1', 1), linkFrom('::1', 1)];
     claims.claim(first.link, 'outbound');
     claims.claim(second.link, 'outbound');
@@ -45,8 +65,10 @@ suite('an id that is only claimed', () => {
     first.end();
     await turn();
     assert.equal(claims.claim(elsewhere.link, 'outbound'), '[::1]:1');
+    assert.equal(claims.ended, 0);
     second.end();
     await turn();
+    assert.equal(claims.ended, 1);
     assert.equal(claims.claim(elsewhere.link, 'outbound'), undefined);
     assert.equal(
       claims.claim(first.link, 'outbound'),
@@ -56,7 +78,7 @@ suite('an id that is only claimed', () => {
   });
 
   test('of a node that does not say its port belongs to its host', () => {
-    const claims = new ClaimedIds();
+    const claims = newClaims();
     assert.equal(claims.claim(linkFrom('192.0.2.1', 50_000).link, 'inbound'), undefined);
     assert.equal(claims.claim(linkFrom('192.0.2.1', 50_001).link, 'inbound'), undefined);
     assert.match(
@@ -66,7 +88,7 @@ suite('an id that is only claimed', () => {
   });
 
   test('is no matter of links whose id is proven', () => {
-    const claims = new ClaimedIds();
+    const claims = newClaims();
     for (const port of [1, 2]) {
       assert.equal(claims.claim(linkFrom('::1', port, { security: proven }).link, 'outbound'), undefined);
     }

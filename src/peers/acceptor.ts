@@ -1,0 +1,120 @@
+import { type Address, formatAddress } from '../base/address.ts';
+import { messageOf } from '../base/arguments.ts';
+import type { Log } from '../base/debug.ts';
+import { PeerloomError } from '../base/errors.ts';
+import { ThrownByUser } from '../base/thrown-by-user.ts';
+import { HandshakeRefused } from '../channel/handshake.ts';
+import type { Link } from '../transport/transport.ts';
+import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
+import type { Admission } from './admission.ts';
+import type { ChannelOpener } from './channel-opener.ts';
+import { checkClaim } from './claimed-id.ts';
+import type { Connections } from './connections.ts';
+import type { Peer } from './peer.ts';
+import type { PeerConnection } from './peer-connection.ts';
+import { NotResumed } from './peer-session.ts';
+import type { Peers } from './peers.ts';
+import { refusalError } from './refusal-error.ts';
+
+export interface AcceptorOptions {
+  readonly ownId: string;
+  readonly peers: Peers;
+  readonly admission: Admission;
+  readonly opener: ChannelOpener;
+  readonly connections: Connections;
+  readonly log: Log;
+  /** The user's function that decides who connects threw. */
+  readonly onUserError: (error: unknown, direction: 'inbound') => void;
+  /** The handshake of an inbound link failed, or this node refused the peer. */
+  readonly onFailure: (from: Address, error: PeerloomError) => void;
+}
+
+/** Turns the links that other nodes dialled into connections. */
+export class Acceptor {
+  readonly #options: AcceptorOptions;
+  readonly #stopping = new AbortController();
+
+  constructor(options: AcceptorOptions) {
+    this.#options = options;
+  }
+
+  accept(link: Link): void {
+    const { peers, admission, log } = this.#options;
+    const isLimited = link.limitsByAddress ?? true;
+    const refusal = admission.reserve(link, isLimited ? link.remoteAddress.host : undefined);
+    const peer = peers.of(link.remoteId);
+    peer.arriving = [...peer.arriving, link];
+    void link.closed.then(() => {
+      admission.release(link);
+      this.#hasArrived(peer, link);
+      peers.release(peer);
+    });
+    const outcome = this.#answer(peer, link, refusal).catch((error: unknown) => {
+      log(`${formatAddress(link.remoteAddress)}: the inbound connection failed: ${messageOf(error)}`);
+      this.#report(peer, link, error);
+      return undefined;
+    });
+    const { security } = link;
+    // A second link of a Python node is refused, and must not hide that the first is about to become a connection.
+    const isSecond = !security.authenticated && peer.answering.outcome(security) !== undefined;
+    if (!isSecond) peer.answering.begin(outcome, security);
+  }
+
+  /** Refuses the peers whose handshakes are under way. Resolves when their links have ended. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new HandshakeRefused(goodbye('stopped'), 'us'));
+    const links = [...this.#options.peers].flatMap(({ arriving }) => arriving);
+    await Promise.all(links.map(({ closed }) => closed));
+  }
+
+  async #answer(peer: Peer, link: Link, refusal: Goodbye | undefined): Promise<PeerConnection> {
+    const { peers, opener, connections } = this.#options;
+    if (refusal === undefined) checkClaim(peers, peer, link, 'inbound');
+    const before = peer.connected();
+    // The link may end before all that arrived over it has been looked at.
+    peer.handshakes += 1;
+    try {
+      const channel = await opener.open(peer, link, {
+        direction: 'inbound',
+        refusal,
+        signal: this.#stopping.signal,
+      });
+      this.#hasArrived(peer, link);
+      return connections.adopt({ peer, link, channel, before });
+    } finally {
+      peer.handshakes -= 1;
+      peers.release(peer);
+    }
+  }
+
+  #hasArrived(peer: Peer, link: Link): void {
+    peer.arriving = peer.arriving.filter((other) => other !== link);
+  }
+
+  /**
+   * Reports why an inbound link became no connection, unless that is how two nodes come to have one connection: the
+   * second link is a duplicate, its dialler gave it up, or a broken session begins anew.
+   */
+  #report(peer: Peer, link: Link, error: unknown): void {
+    const { onUserError, onFailure } = this.#options;
+    const { remoteAddress } = link;
+    if (error instanceof HandshakeRefused) {
+      if (error.goodbye.code === 'duplicate') return;
+      onFailure(remoteAddress, refusalError(error, formatAddress(remoteAddress)));
+      return;
+    }
+    if (!(error instanceof PeerloomError)) {
+      onUserError(error instanceof ThrownByUser ? error.thrown : error, 'inbound');
+      return;
+    }
+    const isGivenUp = error.code === 'ERR_CONNECTION_CLOSED' && this.#hasAnother(peer, link);
+    if (!isGivenUp && !(error instanceof NotResumed)) onFailure(remoteAddress, error);
+  }
+
+  /** Whether this node has, or is about to have, another link with the same node, or the link leads to itself. */
+  #hasAnother(peer: Peer, link: Link): boolean {
+    if (peer.id === this.#options.ownId || peer.state === 'connected') return true;
+    if (peer.dialling.outcome(link.security) !== undefined) return true;
+    return peer.arriving.some((other) => other !== link);
+  }
+}

@@ -1,0 +1,202 @@
+import type { PeerDetails, ResolvedOptions } from '../api/options.ts';
+import { portIn } from '../base/address.ts';
+import type { Log } from '../base/debug.ts';
+import { DecompressionTurns } from '../base/decompression-turns.ts';
+import type { MemoryBudget } from '../base/memory-budget.ts';
+import { peerLabel } from '../base/peer-label.ts';
+import { randomName } from '../base/random-name.ts';
+import type { Channel, SpokenProtocol } from '../channel/channel.ts';
+import { FrameChannel } from '../channel/frame-channel.ts';
+import { type Handshake, HandshakeRefused, shakeHands } from '../channel/handshake.ts';
+import { openPacketChannel, refusePacketLink } from '../p2pnetwork/packet-channel.ts';
+import type { Link } from '../transport/transport.ts';
+import { availableCompressions } from '../wire/compression/compression.ts';
+import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
+import { type Hello, maxAddresses, protocolVersions } from '../wire/frames/hello.ts';
+import type { Admission } from './admission.ts';
+import { outrankedMessage, type Peer } from './peer.ts';
+import type { PeerConnection } from './peer-connection.ts';
+
+/** How a new link is to be opened. */
+export interface Opening {
+  readonly direction: 'inbound' | 'outbound';
+  /** This side has no connection with the peer left. */
+  readonly replace?: boolean;
+  /** The connection is to outlive its link. */
+  readonly isDurable?: boolean;
+  /** Why this side refuses the link before it reads anything. */
+  readonly refusal?: Goodbye | undefined;
+  /** Ends the handshake, with what to tell the peer as the reason. */
+  readonly signal?: AbortSignal;
+}
+
+export interface ChannelOpenerOptions {
+  readonly options: ResolvedOptions;
+  readonly budget: MemoryBudget;
+  readonly log: Log;
+  /** The log of what goes over connections. */
+  readonly traffic: Log;
+  /** The texts of the addresses listened on. */
+  readonly addresses: () => readonly string[];
+  readonly admission: Admission;
+  /** What the node speaks beside messages. */
+  readonly protocols: readonly SpokenProtocol[];
+}
+
+/** Opens channels over new links: what this node says of itself, and whether it admits the other. */
+export class ChannelOpener {
+  readonly #context: ChannelOpenerOptions;
+  readonly #instance: string;
+  readonly #turns: DecompressionTurns;
+
+  constructor(context: ChannelOpenerOptions) {
+    const { runtime } = context.options;
+    this.#context = context;
+    this.#instance = randomName(runtime, 'instance');
+    this.#turns = new DecompressionTurns(runtime);
+  }
+
+  /** Runs the handshake in the language of the link. The channel may be one that resumes. */
+  open(peer: Peer, link: Link, opening: Opening): Promise<Channel> {
+    return link.speaks === 'packets'
+      ? this.#openPackets(peer, link, opening)
+      : this.#openFrames(peer, link, opening);
+  }
+
+  async #openFrames(
+    peer: Peer,
+    link: Link,
+    { direction, replace = false, isDurable = false, refusal, signal }: Opening,
+  ): Promise<FrameChannel> {
+    const { limits, runtime } = this.#context.options;
+    const session = direction === 'outbound' ? peer.session.propose(link, isDurable) : undefined;
+    const handshake = await shakeHands(link, {
+      direction,
+      limits,
+      runtime,
+      hello: { ...this.#hello(replace), ...(session && { session }) },
+      refusal,
+      ...(signal && { signal }),
+      admit: (theirs) => this.#admit(peer, link, theirs, direction),
+      session: (asked) => peer.session.respond(link, asked),
+    });
+    return peer.session.resume(handshake) ?? this.#begin(handshake);
+  }
+
+  async #openPackets(peer: Peer, link: Link, { direction, refusal }: Opening): Promise<Channel> {
+    const { options, budget, traffic } = this.#context;
+    const { limits, runtime, p2pnetwork, identity } = options;
+    const reason = refusal ?? (await this.#judgePackets(peer, link, direction));
+    if (reason !== undefined) {
+      refusePacketLink(link, direction, reason);
+      throw new HandshakeRefused(reason, 'us');
+    }
+    return openPacketChannel(link, {
+      direction,
+      ownId: identity.id,
+      limits,
+      runtime,
+      budget,
+      turns: this.#turns,
+      bigIntegers: p2pnetwork.bigIntegers,
+      traffic,
+    });
+  }
+
+  #begin(handshake: Handshake): FrameChannel {
+    const { options, budget, log, traffic, protocols } = this.#context;
+    const { limits, runtime } = options;
+    // A session resumed from an offer was requested by the peer, so it stays inbound, whoever dialled now.
+    const isOffered = handshake.theirs.session?.resumed;
+    const ours: Handshake = isOffered ? { ...handshake, direction: 'inbound' } : handshake;
+    return new FrameChannel(ours, { limits, runtime, budget, turns: this.#turns, log, traffic, protocols });
+  }
+
+  #admit(
+    peer: Peer,
+    link: Link,
+    theirs: Hello,
+    direction: 'inbound' | 'outbound',
+  ): Goodbye | undefined | Promise<Goodbye | undefined> {
+    if (peer.id === this.#context.options.identity.id) return goodbye('self');
+    const { session } = theirs;
+    const resumes = peer.session.isAskedFor(link, session);
+    const decision = peer.decide({ ...theirs, resumes, security: link.security });
+    if (direction === 'inbound' && decision === 'conflict') {
+      const rival = peer.rivalToTell();
+      if (rival !== undefined) this.#endConflict(rival);
+      return goodbye('conflict');
+    }
+    const isSecond = decision === 'refuse' || peer.session.isLate(link, session);
+    if (direction === 'inbound' && isSecond) return duplicateOf(peer, link);
+    return this.#judge(link, { name: theirs.name, port: portIn(theirs.addresses) }, direction);
+  }
+
+  /** Two processes use the identity of a peer. The one that is connected learns of it by the end of its connection. */
+  #endConflict(rival: PeerConnection): void {
+    this.#context.log(
+      `two processes use the identity of ${peerLabel(rival.connection)}: reporting it to both`,
+    );
+    void rival.close(goodbye('conflict'));
+  }
+
+  async #judgePackets(
+    peer: Peer,
+    link: Link,
+    direction: 'inbound' | 'outbound',
+  ): Promise<Goodbye | undefined> {
+    try {
+      return await this.#admitPackets(peer, link, direction);
+    } catch (error) {
+      // The user's own function threw, so the node admits nobody.
+      refusePacketLink(link, direction, goodbye('refused'));
+      throw error;
+    }
+  }
+
+  /** The side that dials finds out about duplicates before. */
+  #admitPackets(
+    peer: Peer,
+    link: Link,
+    direction: 'inbound' | 'outbound',
+  ): Goodbye | undefined | Promise<Goodbye | undefined> {
+    const { security } = link;
+    const underway = peer.answering.outcome(security) ?? peer.dialling.outcome(security);
+    const isSecond = direction === 'inbound' && underway !== undefined;
+    if (isSecond || peer.state === 'connected' || peer.outranks(security)) return duplicateOf(peer, link);
+    return this.#judge(link, { name: '', port: link.announcedPort ?? 0 }, direction);
+  }
+
+  #judge(
+    link: Link,
+    { name, port }: Pick<PeerDetails, 'name' | 'port'>,
+    direction: 'inbound' | 'outbound',
+  ): Promise<Goodbye | undefined> {
+    const { remoteId: id, remoteAddress, security } = link;
+    return this.#context.admission.judge({ id, name, host: remoteAddress.host, port, direction, security });
+  }
+
+  #hello(replace: boolean): Hello {
+    const { name, network, limits } = this.#context.options;
+    return {
+      versions: protocolVersions,
+      network,
+      addresses: this.#context.addresses().slice(0, maxAddresses),
+      name,
+      instance: this.#instance,
+      maxMessageBytes: limits.maxMessageBytes,
+      compressions: availableCompressions(),
+      windows: {
+        messages: limits.unhandledMaxBytes,
+        requests: limits.unhandledMaxBytes,
+        protocols: limits.unhandledMaxBytes,
+      },
+      protocols: this.#context.protocols.map(({ name }) => name),
+      replace,
+    };
+  }
+}
+
+function duplicateOf(peer: Peer, { security }: Link): Goodbye {
+  return goodbye('duplicate', peer.outranks(security) ? outrankedMessage : undefined);
+}

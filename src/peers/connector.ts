@@ -1,0 +1,231 @@
+import type { Dispatcher } from '../api/events.ts';
+import type { ConnectOptions, ResolvedOptions } from '../api/options.ts';
+import { type Address, formatAddress } from '../base/address.ts';
+import { messageOf } from '../base/arguments.ts';
+import { attempt } from '../base/attempt.ts';
+import type { Log } from '../base/debug.ts';
+import { isPeerloomError, PeerloomError } from '../base/errors.ts';
+import { removeAbortListener } from '../base/remove-abort-listener.ts';
+import { ThrownByUser } from '../base/thrown-by-user.ts';
+import { unlessAborted } from '../base/unless-aborted.ts';
+import { HandshakeRefused } from '../channel/handshake.ts';
+import { refusePacketLink } from '../p2pnetwork/packet-channel.ts';
+import { dialLink } from '../transport/own-transport.ts';
+import type { ExpectedPeer, Link } from '../transport/transport.ts';
+import { goodbye } from '../wire/frames/goodbye.ts';
+import type { ChannelOpener } from './channel-opener.ts';
+import { checkClaim } from './claimed-id.ts';
+import type { Connections } from './connections.ts';
+import { dialUntilUp } from './dial-until-up.ts';
+import { outrankedMessage, type Peer } from './peer.ts';
+import type { PeerConnection } from './peer-connection.ts';
+import { NotResumed } from './peer-session.ts';
+import type { Peers } from './peers.ts';
+import type { Reconnector } from './reconnector.ts';
+import { refusalError } from './refusal-error.ts';
+import type { Transports } from './transports.ts';
+
+export interface ConnectorOptions {
+  readonly options: ResolvedOptions;
+  readonly transports: Transports;
+  readonly peers: Peers;
+  readonly opener: ChannelOpener;
+  readonly connections: Connections;
+  readonly reconnector: Reconnector;
+  readonly dispatcher: Dispatcher;
+  readonly log: Log;
+  /** An attempt to connect failed; false gives up. */
+  readonly onFailure: (address: string, attempts: number, error: unknown) => Promise<boolean>;
+  /** Resolves when the node listens. @throws PeerloomError `ERR_NOT_STARTED`. */
+  readonly started: () => Promise<void>;
+  /** Aborted, with the reason, once the node stops. */
+  readonly stopping: AbortSignal;
+}
+
+/** Where a dial goes, and what it must find there. */
+interface Target {
+  readonly address: Address;
+  readonly signal: AbortSignal;
+  readonly options: DialOptions;
+}
+
+interface DialOptions extends ConnectOptions {
+  /** The id of the peer that answered there last. */
+  readonly lastId?: string;
+}
+
+/** How long the end of a second link may take. */
+const duplicateFlushMs = 1_000;
+
+/** Connects with other nodes, or finds the connections that are there. */
+export class Connector {
+  readonly #context: ConnectorOptions;
+
+  constructor(context: ConnectorOptions) {
+    this.#context = context;
+  }
+
+  /** Connects with an address, and keeps it connected if the options say so. @throws PeerloomError; the error is reported. */
+  async connect(address: Address, options: ConnectOptions): Promise<PeerConnection> {
+    const { reconnector, peers, dispatcher, log } = this.#context;
+    const text = formatAddress(address);
+    try {
+      const connected = await (options.retry
+        ? this.#dialUntilUp(address, options)
+        : this.#dial(address, options));
+      if (options.reconnect) {
+        reconnector.watch(connected, text, (lastId, signal) =>
+          this.#dial(address, { ...options, signal, lastId }),
+        );
+        const { channel, connection } = connected;
+        const peer = peers.find(connection.id);
+        if (peer !== undefined && (!channel.isOpen || channel.isSuspended)) reconnector.onLost(peer);
+      }
+      return connected;
+    } catch (error) {
+      log(`no connection with ${text}: ${messageOf(error)}`);
+      if (isPeerloomError(error)) {
+        const direction = 'outbound';
+        dispatcher.emit(
+          'connection_error',
+          { data: { address: text, error, direction } },
+          text,
+          error,
+          direction,
+        );
+      }
+      throw error;
+    }
+  }
+
+  #dialUntilUp(address: Address, options: ConnectOptions): Promise<PeerConnection> {
+    const { options: own, stopping, onFailure } = this.#context;
+    const { reconnect: policy, runtime } = own;
+    const text = formatAddress(address);
+    const timeoutMs = Number.POSITIVE_INFINITY;
+    return attempt(
+      { what: `connecting with ${text}`, timeoutMs, runtime, stopping, signal: options.signal },
+      (signal) =>
+        dialUntilUp(() => this.#dial(address, options), {
+          policy,
+          runtime,
+          signal,
+          onFailure: (attempts, error) => onFailure(text, attempts, error),
+        }),
+    );
+  }
+
+  async #dial(address: Address, options: DialOptions): Promise<PeerConnection> {
+    const { started, options: own, stopping, log } = this.#context;
+    await started();
+    stopping.throwIfAborted();
+    const { limits, runtime } = own;
+    const text = formatAddress(address);
+    const timeoutMs = options.timeoutMs ?? limits.dialTimeoutMs;
+    log(`connecting with ${text}`);
+    return attempt(
+      { what: `connecting with ${text}`, timeoutMs, runtime, stopping, signal: options.signal },
+      (signal) => this.#reach({ address, signal, options }, false),
+    );
+  }
+
+  /** @param replace this node has no connection with the peer, although the peer holds on to one. */
+  async #reach(target: Target, replace: boolean): Promise<PeerConnection> {
+    const { transports, peers, options: own } = this.#context;
+    const { address, signal, options } = target;
+    const transport = transports.of(address);
+    const link = await dialLink(transport, { address, signal, expected: expectedPeer(options) });
+    checkId(link, address, options.id, own.identity.id);
+    const { security } = link;
+    const peer = peers.of(link.remoteId);
+    checkClaim(peers, peer, link, 'outbound');
+    const existing = peer.connected(security);
+    const dialling = peer.dialling.outcome(security);
+    const isOutranked = peer.outranks(security);
+    if ((!replace || isOutranked) && (existing ?? dialling) !== undefined) {
+      if (link.speaks === 'packets') refusePacketLink(link, 'outbound', goodbye('duplicate'));
+      // In an orderly way: the listener would take a link that breaks off for a failure.
+      else link.close(duplicateFlushMs);
+      return existing ?? this.#join(dialling!, target);
+    }
+    if (isOutranked) {
+      link.close(duplicateFlushMs);
+      throw new PeerloomError('ERR_NOT_ALLOWED', `${formatAddress(address)}: ${outrankedMessage}`);
+    }
+    const isAlone = peer.state === 'absent' || peer.session.canUse(link);
+    const opening = this.#open(peer, link, target, replace || !isAlone);
+    peer.dialling.begin(opening, security);
+    return opening;
+  }
+
+  /** Waits for a dial that is under way. If that fails, this caller still has its own attempt. */
+  async #join(dialling: Promise<PeerConnection>, target: Target): Promise<PeerConnection> {
+    try {
+      return await unlessAborted(dialling, target.signal);
+    } catch {
+      target.signal.throwIfAborted();
+      return this.#reach(target, false);
+    }
+  }
+
+  async #open(peer: Peer, link: Link, target: Target, replace: boolean): Promise<PeerConnection> {
+    const { peers, opener, connections } = this.#context;
+    const { address, signal, options } = target;
+    const before = peer.connected();
+    const onAbort = (): void => link.destroy();
+    signal.addEventListener('abort', onAbort, { once: true });
+    peer.handshakes += 1;
+    try {
+      const isDurable = options.reconnect === true;
+      const channel = await opener.open(peer, link, { direction: 'outbound', replace, isDurable });
+      return connections.adopt({ peer, link, channel, before, dialled: address });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof NotResumed || isDuplicate(error)) {
+        const other = await otherConnection(peer, link, signal);
+        if (other !== undefined) return other;
+        if (!replace) return await this.#reach(target, true);
+      }
+      if (error instanceof ThrownByUser) throw error.thrown;
+      throw error instanceof HandshakeRefused ? refusalError(error, formatAddress(address)) : error;
+    } finally {
+      removeAbortListener(signal, onAbort);
+      peer.handshakes -= 1;
+      peers.release(peer);
+    }
+  }
+}
+
+/** @throws PeerloomError when the link does not lead where it should; it has ended then. */
+function checkId(link: Link, address: Address, expectedId: string | undefined, ownId: string): void {
+  const { remoteId } = link;
+  if (expectedId !== undefined && expectedId !== remoteId) {
+    link.destroy();
+    const message = `the node at ${formatAddress(address)} has the id ${remoteId}, not the expected ${expectedId}: if it has a new identity on purpose, expect its new id`;
+    throw new PeerloomError('ERR_ID_MISMATCH', message);
+  }
+  if (remoteId === ownId) {
+    link.destroy();
+    const message = `${formatAddress(address)} leads to this node itself: use the address of another node`;
+    throw new PeerloomError('ERR_SELF_CONNECTION', message);
+  }
+}
+
+/** What the peer may hold on to: a connection of ours as well, or one that comes up just now. */
+async function otherConnection(
+  peer: Peer,
+  { security }: Link,
+  signal: AbortSignal,
+): Promise<PeerConnection | undefined> {
+  const answering = Promise.resolve(peer.answering.outcome(security));
+  return peer.connected(security) ?? unlessAborted(answering, signal);
+}
+
+function expectedPeer({ id, lastId }: DialOptions): ExpectedPeer | undefined {
+  if (id !== undefined) return { id, isPinned: true };
+  return lastId === undefined ? undefined : { id: lastId, isPinned: false };
+}
+
+function isDuplicate(error: unknown): boolean {
+  return error instanceof HandshakeRefused && error.goodbye.code === 'duplicate';
+}

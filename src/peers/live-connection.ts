@@ -1,0 +1,285 @@
+import type { Dispatcher, SlowNodeHandler } from '../api/events.ts';
+import { type MessageCounts, NodeConnection } from '../api/node-connection.ts';
+import { PeerStream } from '../api/peer-stream.ts';
+import type { TypedHandlers } from '../api/typed-handlers.ts';
+import { formatAddress } from '../base/address.ts';
+import type { Data } from '../base/data.ts';
+import type { Log } from '../base/debug.ts';
+import { PeerloomError } from '../base/errors.ts';
+import type { Limits } from '../base/limits.ts';
+import { peerLabel } from '../base/peer-label.ts';
+import type { WaitedHandlers } from '../base/waited-handlers.ts';
+import type {
+  Channel,
+  ChannelHandler,
+  CloseReason,
+  Handled,
+  ReturnedMessages,
+  SlowHandler,
+} from '../channel/channel.ts';
+import type { ChannelStream } from '../channel/streams/stream.ts';
+import type { Security } from '../transport/security.ts';
+import type { Goodbye } from '../wire/frames/goodbye.ts';
+import type { LivenessWatch } from './liveness-watch.ts';
+import type { Peer } from './peer.ts';
+import type { PeerConnection } from './peer-connection.ts';
+import type { Peers } from './peers.ts';
+import type { Reconnector } from './reconnector.ts';
+
+/** What is told of the protocols that a node speaks beside messages. */
+export interface ProtocolEvents {
+  opened(name: string, connection: NodeConnection, channel: Channel): void;
+  /** @returns a promise that never rejects, when the protocol is not done with the bytes yet. */
+  received(name: string, connection: NodeConnection, bytes: Uint8Array): Promise<void> | undefined;
+  closed(name: string, connection: NodeConnection): void;
+}
+
+/** What all connections of a node share. */
+export interface ConnectionContext {
+  readonly peers: Peers;
+  readonly dispatcher: Dispatcher;
+  readonly typedHandlers: TypedHandlers;
+  readonly protocols: ProtocolEvents;
+  readonly reconnector: Reconnector;
+  readonly liveness: LivenessWatch;
+  readonly waitedHandlers: WaitedHandlers;
+  readonly counts: MessageCounts;
+  readonly limits: Limits;
+  readonly log: Log;
+}
+
+/** One connection from its channel to its last event: reports what happens to it to the user. */
+export class LiveConnection implements PeerConnection, ChannelHandler {
+  readonly connection: NodeConnection;
+  readonly channel: Channel;
+  readonly ended: Promise<void>;
+  isLeaving = false;
+  isTakingLeave = false;
+  readonly #peer: Peer;
+  readonly #context: ConnectionContext;
+  #disconnected: Promise<void> | undefined;
+  #settleEnded!: () => void;
+
+  constructor(peer: Peer, connection: NodeConnection, channel: Channel, context: ConnectionContext) {
+    this.#peer = peer;
+    this.connection = connection;
+    this.channel = channel;
+    this.#context = context;
+    this.ended = new Promise((resolve) => {
+      this.#settleEnded = resolve;
+    });
+  }
+
+  get direction(): 'inbound' | 'outbound' {
+    return this.channel.direction;
+  }
+
+  get security(): Security {
+    return this.channel.remote.security;
+  }
+
+  get instance(): string {
+    return this.channel.remote.instance;
+  }
+
+  disconnect(farewell: Goodbye): Promise<void> {
+    if (this.#disconnected !== undefined) return this.#disconnected;
+    const { isOpen, isSuspended } = this.channel;
+    if (!isOpen || isSuspended || this.direction === 'inbound') return this.close(farewell);
+    const { dispatcher, waitedHandlers } = this.#context;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#disconnected = promise;
+    this.isTakingLeave = true;
+    const { connection } = this;
+    const handled = waitedHandlers.run(() =>
+      dispatcher.emit('node_disconnect_with_outbound_node', { peer: connection }, connection),
+    );
+    const end = (): Promise<void> => {
+      this.isTakingLeave = false;
+      return this.close(farewell);
+    };
+    resolve(handled.then(end));
+    return promise;
+  }
+
+  async close(farewell: Goodbye): Promise<void> {
+    this.channel.close(farewell);
+    await this.ended;
+  }
+
+  /** Begins to report. */
+  start(): void {
+    this.#linkedOnes.add(this.connection);
+    this.channel.start(this);
+  }
+
+  connected(): Handled {
+    const { connection, direction } = this;
+    return this.#context.dispatcher.emit(`${direction}_node_connected`, { peer: connection }, connection);
+  }
+
+  message(data: Data, text?: string): Handled {
+    const { counts, typedHandlers, dispatcher } = this.#context;
+    const { connection } = this;
+    counts.received += 1;
+    const typed = typedHandlers.ofMessage(data, connection);
+    return typed === undefined
+      ? dispatcher.emitMessage(connection, data, text)
+      : unlessRejected(() => typedHandlers.receive(typed, this.#arrivalOf(data)));
+  }
+
+  delivery(data: Data): ReturnType<ChannelHandler['delivery']> {
+    const { counts, typedHandlers, dispatcher } = this.#context;
+    const { connection } = this;
+    counts.received += 1;
+    const typed = typedHandlers.ofMessage(data, connection);
+    if (typed !== undefined) return typedHandlers.receive(typed, this.#arrivalOf(data));
+    return dispatcher.handles('node_message') ? dispatcher.emitMessage(connection, data) : undefined;
+  }
+
+  request(data: Data): ReturnType<ChannelHandler['request']> {
+    const { counts, typedHandlers, dispatcher } = this.#context;
+    const { connection } = this;
+    counts.received += 1;
+    const typed = typedHandlers.ofRequest(data, connection);
+    const answer =
+      typed === undefined
+        ? dispatcher.ask('node_request', { peer: connection, data }, connection, data)
+        : typedHandlers.answer(typed, this.#arrivalOf(data));
+    return answer as ReturnType<ChannelHandler['request']>;
+  }
+
+  stream(header: Data, channelStream: ChannelStream): Handled | undefined {
+    const { dispatcher } = this.#context;
+    if (!dispatcher.handles('node_stream')) return undefined;
+    const { connection } = this;
+    const stream = new PeerStream(connection, header, channelStream);
+    return dispatcher.emit('node_stream', { peer: connection, data: stream }, connection, stream, header);
+  }
+
+  protocolOpened(name: string): void {
+    this.#context.protocols.opened(name, this.connection, this.channel);
+  }
+
+  protocol(name: string, bytes: Uint8Array): Promise<void> | undefined {
+    return this.#context.protocols.received(name, this.connection, bytes);
+  }
+
+  protocolClosed(name: string): void {
+    this.#context.protocols.closed(name, this.connection);
+  }
+
+  unanswerable(error: unknown): void {
+    this.#context.dispatcher.failed(error, 'node_request', this.connection);
+  }
+
+  rejected(error: Error): void {
+    const { counts, log, dispatcher } = this.#context;
+    const { connection } = this;
+    counts.rejected += 1;
+    log(`rejected a message of ${peerLabel(connection)}: ${error.message}`);
+    dispatcher.emit('node_message_rejected', { peer: connection, data: error }, connection, error);
+  }
+
+  slow({ handler, ...details }: SlowHandler): void {
+    const { dispatcher, log } = this.#context;
+    const { connection } = this;
+    const connected = `${this.direction}_node_connected` as const;
+    const event = ({ connected, message: 'node_message', request: 'node_request' } as const)[handler];
+    const slow: SlowNodeHandler = { event, ...details };
+    log(slowText(connection.id, slow));
+    dispatcher.emit('node_handler_slow', { peer: connection, data: slow }, connection, slow);
+  }
+
+  returned(messages: ReturnedMessages): void {
+    const { dispatcher, log } = this.#context;
+    const { connection } = this;
+    log(`${peerLabel(connection)} returned ${messages.count} messages: ${messages.code}`);
+    dispatcher.emit('node_message_returned', { peer: connection, data: messages }, connection, messages);
+  }
+
+  unlinked(): void {
+    const { liveness, limits, reconnector } = this.#context;
+    liveness.expect(limits.sessionTimeoutMs);
+    reconnector.onUnlinked(this.#peer);
+  }
+
+  suspended(reason: CloseReason): void {
+    const { dispatcher, log } = this.#context;
+    const { connection, direction } = this;
+    NodeConnection.setCloseReason(connection, reason);
+    if (!this.#linkedOnes.delete(connection)) return;
+    log(`disconnected from ${peerLabel(connection)}: ${reason.message}`);
+    dispatcher.emit(`${direction}_node_disconnected`, { peer: connection }, connection);
+  }
+
+  resumed(): void {
+    const { connection, direction } = this;
+    NodeConnection.setCloseReason(connection, undefined);
+    this.#linkedOnes.add(connection);
+    this.#context.log(`connected (${direction}) with ${peerLabel(connection)} again`);
+    this.connected();
+  }
+
+  closed(reason: CloseReason, readUnacknowledged?: () => readonly Data[] | undefined): void {
+    const { peers, liveness, dispatcher, reconnector } = this.#context;
+    const { connection } = this;
+    const peer = this.#peer;
+    peers.connections.delete(connection);
+    if (peers.connections.size === 0) liveness.rest();
+    peer.remove(this);
+    this.suspended(reason);
+    const isConflict = reason.code === 'conflict' && reason.by === 'them';
+    if (isConflict)
+      dispatcher.warn(inUseElsewhere(connection), `${this.direction}_node_disconnected`, connection);
+    const data = dispatcher.handles('node_session_lost') ? readUnacknowledged?.() : undefined;
+    if (data !== undefined) {
+      const lost = { count: data.length, data };
+      dispatcher.emit('node_session_lost', { peer: connection, data: lost }, connection, lost);
+    }
+    if (peer.state === 'absent') reconnector.onLost(peer);
+    peers.release(peer);
+    this.#settleEnded();
+  }
+
+  get #linkedOnes(): Set<NodeConnection> {
+    const { inbound, outbound } = this.#context.peers;
+    return this.direction === 'inbound' ? inbound : outbound;
+  }
+
+  #arrivalOf(data: Data) {
+    return { peer: this.connection, data, reject: (error: Error) => this.rejected(error) };
+  }
+}
+
+function slowText(id: string, { event, runsMs, waiting, waitingBytes, deliveries }: SlowNodeHandler): string {
+  const seconds = Math.round(runsMs / 1_000);
+  const what = event === 'node_request' ? 'requests wait for a handler to settle' : 'messages wait behind it';
+  const runs =
+    event === 'node_request'
+      ? `all handlers of ${event} that may run at once for ${id} have been running for ${seconds} s`
+      : `a handler of ${event} for ${id} has been running for ${seconds} s`;
+  const deadlock =
+    deliveries === 0
+      ? ''
+      : `; it has called deliver() ${deliveries} times for the same node without an answer: if it awaits that, and the other side does the same, both wait for each other`;
+  return `${runs}; ${waiting} ${what} (${waitingBytes} bytes)${deadlock}`;
+}
+
+function inUseElsewhere({ host, port }: NodeConnection): PeerloomError {
+  const address = formatAddress({ scheme: undefined, host, port });
+  return new PeerloomError(
+    'ERR_IDENTITY_IN_USE',
+    `another process with the identity of this node is connected with ${address}: give each process an identity of its own`,
+  );
+}
+
+/** The rejection was reported; a sender that does not wait learns nothing of it. */
+function unlessRejected(receive: () => Handled): Handled {
+  try {
+    const handled = receive();
+    return typeof handled === 'object' ? handled.catch(() => false) : handled;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,163 @@
+import { PeerloomError } from '../base/errors.ts';
+import { randomName } from '../base/random-name.ts';
+import type { Runtime } from '../base/runtime.ts';
+import type { Channel } from '../channel/channel.ts';
+import type { FrameChannel } from '../channel/frame-channel.ts';
+import type { Handshake } from '../channel/handshake.ts';
+import type { Session } from '../channel/session/session.ts';
+import type { Link } from '../transport/transport.ts';
+import type { HelloSession } from '../wire/frames/hello.ts';
+import type { PeerConnection } from './peer-connection.ts';
+
+/** A channel that outlives its links. */
+export type DurableChannel = FrameChannel & { readonly session: Session };
+
+/** A session ended, or went on over another link, while the two sides agreed to resume it. */
+export class NotResumed extends PeerloomError {
+  constructor(options?: ErrorOptions) {
+    super(
+      'ERR_CONNECTION_CLOSED',
+      'the session ended while the two sides resumed it: connect again',
+      options,
+    );
+  }
+}
+
+/** The session with one peer, if there is one, and what the hellos of both sides say of it (section 10). */
+export class PeerSession {
+  readonly #runtime: Runtime;
+  #channel: DurableChannel | undefined;
+  /** The connection that the session carries. */
+  #connection: PeerConnection | undefined;
+  /**
+   * The ids of sessions that this side has named and that begin with the accept of the peer, by the protocol of the
+   * link. If the accept does not arrive, the session may have begun there, and it resumes here (10.11).
+   */
+  #offers: Map<string, string> | undefined;
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+  }
+
+  /** The channel whose session has not ended. */
+  get channel(): DurableChannel | undefined {
+    return this.#channel;
+  }
+
+  /** Whether a session is on offer that may have begun on the other side. */
+  get isOffered(): boolean {
+    return this.#offers !== undefined;
+  }
+
+  /** Whether there is a session that can resume over this link. */
+  canUse(link: Link): boolean {
+    return this.#over(link) !== undefined;
+  }
+
+  /** Whether the peer asks for the session that is there, or on offer. */
+  isAskedFor(link: Link, asked: HelloSession | undefined): boolean {
+    if (asked === undefined) return false;
+    return asked.id === this.#over(link)?.session.id || this.#isOffer(link, asked);
+  }
+
+  /** Whether the peer names a position at which it was before it resumed over another link (10.6). */
+  isLate(link: Link, asked: HelloSession | undefined): boolean {
+    const session = this.#over(link)?.session;
+    return asked !== undefined && session?.id === asked.id && session.isPast(asked.receivedBytes);
+  }
+
+  /** What this side says when it dials: the session that is there, or a new one. */
+  propose(link: Link, isDurable: boolean): HelloSession | undefined {
+    const session = this.#over(link)?.session.freeze();
+    if (session !== undefined) return { ...session, resumed: false };
+    const offered = this.#offers?.get(link.security.protocol);
+    if (offered !== undefined) return { id: offered, receivedBytes: 0, breaks: 0, resumed: false };
+    return isDurable ? this.#newSession() : undefined;
+  }
+
+  /** What this side says when it was dialled (10.5, 10.6). */
+  respond(link: Link, asked: HelloSession): HelloSession {
+    const session = this.#over(link)?.session;
+    if (session?.id === asked.id && session.canResumeAt(asked.receivedBytes)) {
+      return { ...session.freeze(), resumed: true };
+    }
+    if (this.#isOffer(link, asked)) return { ...asked, breaks: 0, resumed: true };
+    // It has an id of its own, because the peer keeps the old session if it does not receive this.
+    const offer = this.#newSession();
+    this.#offers ??= new Map();
+    this.#offers.set(link.security.protocol, offer.id);
+    return offer;
+  }
+
+  /**
+   * Resumes the session if the two sides agreed to do so.
+   *
+   * @returns the channel, or `undefined` if a new one begins.
+   * @throws NotResumed; the link has ended then.
+   */
+  resume(handshake: Handshake): FrameChannel | undefined {
+    const { link, direction, ours, theirs } = handshake;
+    const said = direction === 'inbound' ? ours.session : theirs.session;
+    if (said === undefined) return undefined;
+    const channel = this.#over(link);
+    const isThere = channel?.session.id === said.id;
+    if (!isThere && (!said.resumed || this.#isOffer(link, said))) return undefined;
+    try {
+      // If it is there but was not to be resumed, it has begun meanwhile over a later link.
+      if (!isThere || !said.resumed) throw new NotResumed();
+      channel.resumeOver(handshake);
+      return channel;
+    } catch (cause) {
+      link.destroy();
+      throw cause instanceof NotResumed ? cause : new NotResumed({ cause });
+    }
+  }
+
+  /**
+   * Keeps a new channel for as long as its session lasts, if it has one.
+   *
+   * @param lost called whenever its link is lost.
+   * @param ended called when the session is over.
+   */
+  keep(channel: FrameChannel, lost: (channel: DurableChannel) => void, ended: () => void): void {
+    this.#offers?.delete(channel.remote.security.protocol);
+    if (this.#offers?.size === 0) this.#offers = undefined;
+    if (!isDurable(channel)) return;
+    this.#channel = channel;
+    this.#connection = undefined;
+    channel.session.onLost = () => lost(channel);
+    void channel.session.closed.then(() => {
+      if (this.#channel !== channel) return;
+      this.#channel = this.#connection = undefined;
+      ended();
+    });
+  }
+
+  /** The connection of a channel that has resumed. */
+  connectionOf(channel: Channel): PeerConnection | undefined {
+    return channel === this.#channel ? this.#connection : undefined;
+  }
+
+  /** A channel has become a connection. */
+  carries(channel: Channel, connection: PeerConnection): void {
+    if (channel === this.#channel) this.#connection = connection;
+  }
+
+  /** The channel that can resume over a link. What was said under encryption does not go on without it. */
+  #over({ security }: Link): DurableChannel | undefined {
+    return this.#channel?.session.security.protocol === security.protocol ? this.#channel : undefined;
+  }
+
+  /** This side has not said anything in it yet, so the peer cannot have received anything. */
+  #isOffer(link: Link, { id, receivedBytes }: HelloSession): boolean {
+    return receivedBytes === 0 && this.#offers?.get(link.security.protocol) === id;
+  }
+
+  #newSession(): HelloSession {
+    return { id: randomName(this.#runtime, 'session'), receivedBytes: 0, breaks: 0, resumed: false };
+  }
+}
+
+function isDurable(channel: FrameChannel): channel is DurableChannel {
+  return channel.session !== undefined;
+}

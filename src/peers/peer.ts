@@ -1,0 +1,214 @@
+import type { Runtime } from '../base/runtime.ts';
+import { promisesLess, type Security } from '../transport/security.ts';
+import type { Link } from '../transport/transport.ts';
+import type { PeerConnection } from './peer-connection.ts';
+import { PeerSession } from './peer-session.ts';
+import { RivalRuns } from './rival-runs.ts';
+
+/*
+ * The connection with a peer (docs/protocol.md, sections 8 and 10):
+ *
+ *                       adopt                          link breaks (10.8)
+ *   ┌────────┐ ───────────────────────► ┌───────────┐ ─────────────────────► ┌───────────┐
+ *   │ absent │                          │ connected │                        │ suspended │
+ *   └────────┘ ◄────────┐               └───────────┘ ◄───────────────────── └───────────┘
+ *                remove │         left or │    ▲     the session resumes (10.5)    │
+ *                       │          closed ▼    │ adopt                             │ given up, left
+ *                       │            ┌────────────┐                                │
+ *                       └─────────── │   ending   │ ◄──────────────────────────────┘
+ *                                    └────────────┘
+ *
+ * `adopt` is possible in each state. The new connection replaces one that is connected, and ends one that is suspended.
+ *
+ *   state      our own dial                         a hello of the peer
+ *   absent     goes ahead                           is accepted
+ *   connected  returns the connection (8.1)         is refused as a duplicate (8.2)
+ *   suspended  goes ahead, to resume (10.5)         is accepted, to resume or to begin anew (10.6)
+ *   ending     goes ahead, with `replace` (8.5)     is accepted
+ *
+ * A link that promises less than a connection that is connected or suspended is refused first of all (8.8). A hello to
+ * a peer that is connected is accepted all the same if the peer was restarted or lost the connection (8.3), resumes its
+ * session (10.7), or comes over a link that promises more (8.8); it is refused as a conflict if two processes use one
+ * identity (8.7). In each state but `connected`, while our own handshake is under way, the dial of the lower id wins
+ * (8.4). `prevails` decides where both come up all the same (8.6).
+ */
+
+/** Where the connection with a peer stands. */
+export type PeerState = 'absent' | 'connected' | 'suspended' | 'ending';
+
+/** What to do with a handshake that a peer begins. */
+export type Decision = 'accept' | 'refuse' | 'conflict';
+
+/** What a peer that cannot replace a safer connection is told. */
+export const outrankedMessage =
+  'the two nodes are already connected over a safer link, which this link must not replace: dial with the same scheme as before, or disconnect first';
+
+/** What a peer says in its hello, over which link. */
+export interface Asked {
+  readonly instance: string;
+  /** It has no connection with us left. */
+  readonly replace: boolean;
+  /** It wants to resume the session that we hold with it. */
+  readonly resumes?: boolean;
+  /** What its link promises. */
+  readonly security: Security;
+}
+
+/** A connection that has just come up. */
+export interface Fresh {
+  readonly instance: string;
+  readonly direction: 'inbound' | 'outbound';
+  readonly security: Security;
+}
+
+/** An id that nothing proves belongs to one place for as long as a link from there lasts. */
+export interface Claim {
+  /** Where the node that claims the id listens. */
+  readonly place: string;
+  readonly links: Set<Link>;
+}
+
+const noLinks: readonly Link[] = [];
+
+/** The latest handshake of one direction while it is under way, unless an earlier one promises more. */
+export class Underway<Outcome> {
+  #outcome: Promise<Outcome> | undefined;
+  #security: Security | undefined;
+
+  /** What its link promises. `undefined`: no handshake is under way. */
+  get security(): Security | undefined {
+    return this.#security;
+  }
+
+  /** What comes of it, if its link promises no less. */
+  outcome(least: Security): Promise<Outcome> | undefined {
+    return this.#security === undefined || promisesLess(this.#security, least) ? undefined : this.#outcome;
+  }
+
+  begin(outcome: Promise<Outcome>, security: Security): void {
+    if (this.#security !== undefined && promisesLess(security, this.#security)) return;
+    this.#outcome = outcome;
+    this.#security = security;
+    const end = (): void => {
+      if (this.#outcome === outcome) this.#outcome = this.#security = undefined;
+    };
+    outcome.then(end, end);
+  }
+}
+
+/** Everything that this node knows of one other node. */
+export class Peer {
+  readonly id: string;
+  /** The session with it, and what the handshakes say of sessions. */
+  readonly session: PeerSession;
+  /** Our handshake with it. */
+  readonly dialling = new Underway<PeerConnection>();
+  /** Its handshake with us. */
+  readonly answering = new Underway<PeerConnection | undefined>();
+  /** Links from it that are not connections yet. */
+  arriving: readonly Link[] = noLinks;
+  /** How many handshakes with it are under way, of both directions. */
+  handshakes = 0;
+  /** How many addresses are to stay connected at which it answered last. */
+  watches = 0;
+  /** Nothing is left of it but what is remembered. For {@link Peers}. */
+  isRemembered = false;
+  /** Who may claim its id, if nothing proves it. */
+  claim: Claim | undefined;
+  readonly #ownId: string;
+  #connection: PeerConnection | undefined;
+  #rivals: RivalRuns | undefined;
+
+  constructor(id: string, ownId: string, runtime: Runtime) {
+    this.id = id;
+    this.#ownId = ownId;
+    this.session = new PeerSession(runtime);
+  }
+
+  get state(): PeerState {
+    if (this.#connection === undefined) return 'absent';
+    const { channel, isLeaving } = this.#connection;
+    if (isLeaving || !channel.isOpen) return 'ending';
+    return channel.isSuspended ? 'suspended' : 'connected';
+  }
+
+  /** The latest connection, until its last event. */
+  get connection(): PeerConnection | undefined {
+    return this.#connection;
+  }
+
+  /** The connection, if it is up and promises enough. */
+  connected(least?: Security): PeerConnection | undefined {
+    if (this.state !== 'connected') return undefined;
+    const connection = this.#connection!;
+    const isLess = least !== undefined && promisesLess(connection.security, least);
+    return isLess ? undefined : connection;
+  }
+
+  /** Whether there is a connection, perhaps suspended, that promises more than such a link. */
+  outranks(security: Security): boolean {
+    const { state } = this;
+    const isKept = state === 'connected' || state === 'suspended';
+    return isKept && promisesLess(security, this.#connection!.security);
+  }
+
+  /** @returns the connection that it takes the place of. */
+  adopt(connection: PeerConnection): PeerConnection | undefined {
+    const older = this.#connection;
+    if (this.state === 'connected' && older!.instance !== connection.instance) {
+      this.#rivals ??= new RivalRuns();
+      this.#rivals.replaced(older!.instance);
+    }
+    this.#connection = connection;
+    return older;
+  }
+
+  /** The connection has had its last event. */
+  remove(connection: PeerConnection): void {
+    if (this.#connection === connection) this.#connection = undefined;
+  }
+
+  /** On the hello of a peer that dialled us. */
+  decide({ instance, replace, resumes = false, security }: Asked): Decision {
+    if (this.outranks(security)) return 'refuse';
+    const isSameRun = this.#connection?.instance === instance;
+    const isHere = this.state === 'connected';
+    if (isHere && !isSameRun && this.#rivals?.wasReplaced(instance)) return 'conflict';
+    if (replace) return 'accept';
+    if (!resumes && this.connected(security) !== undefined) return isSameRun ? 'refuse' : 'accept';
+    const dialling = this.dialling.security;
+    if (dialling === undefined || promisesLess(dialling, security)) return 'accept';
+    return this.#ownId < this.id || promisesLess(security, dialling) ? 'refuse' : 'accept';
+  }
+
+  /** After a conflict: the connection of the other run, if that run has not been told yet. */
+  rivalToTell(): PeerConnection | undefined {
+    const connection = this.connected();
+    return connection !== undefined && this.#rivals?.tell(connection.instance) ? connection : undefined;
+  }
+
+  /**
+   * On the end of a handshake: whether the connection that is there stays in place of the new one, because it promises
+   * more; or because it came up during the handshake (it is not `before`), with the same run of the peer, and the
+   * lower id dialled it.
+   */
+  prevails(before: PeerConnection | undefined, fresh: Fresh): boolean {
+    if (this.outranks(fresh.security)) return true;
+    const other = this.connected(fresh.security);
+    if (other === undefined || other === before || other.direction === fresh.direction) return false;
+    const isByLower = (other.direction === 'outbound') === this.#ownId < this.id;
+    return isByLower && other.instance === fresh.instance;
+  }
+
+  /** Nothing is under way with it, and nothing lasts. */
+  get isIdle(): boolean {
+    const isUnderway = this.handshakes > 0 || this.arriving.length > 0 || this.claim !== undefined;
+    const isThere = this.#connection !== undefined || this.session.channel !== undefined;
+    return !isUnderway && !isThere && this.watches === 0;
+  }
+
+  /** Something is known of it that matters when it comes back. */
+  get isWorthRemembering(): boolean {
+    return this.#rivals !== undefined || this.session.isOffered;
+  }
+}

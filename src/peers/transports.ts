@@ -1,0 +1,99 @@
+import { type Address, formatAddress, parseAddress } from '../base/address.ts';
+import { checkType } from '../base/arguments.ts';
+import { PeerloomError } from '../base/errors.ts';
+import type { Runtime } from '../base/runtime.ts';
+import { listenAt } from '../transport/own-transport.ts';
+import type { Link, Transport, TransportContext } from '../transport/transport.ts';
+
+/** In milliseconds. Longer than any connection gets to send what waits, a Python node's included. */
+const transportCloseMs = 20_000;
+
+/** The transports of a node: which one dials an address, and where they listen. */
+export class Transports {
+  readonly #transports: readonly Transport[];
+  readonly #runtime: Runtime;
+  readonly #addresses: string[] = [];
+  readonly #askedPort: number;
+  #port: number;
+
+  constructor(transports: readonly Transport[], port: number, runtime: Runtime) {
+    this.#transports = transports;
+    this.#runtime = runtime;
+    this.#askedPort = this.#port = port;
+  }
+
+  /** The port that the node listens on, as soon as it is known. */
+  get port(): number {
+    return this.#port;
+  }
+
+  /** The texts of the addresses listened on. */
+  get addresses(): readonly string[] {
+    return this.#addresses;
+  }
+
+  /** Gives each transport its node. @throws what it throws. */
+  attach(context: TransportContext): void {
+    for (const transport of this.#transports) transport.attach(context);
+  }
+
+  async listen(host: string, onLink: (link: Link) => void): Promise<void> {
+    for (const transport of this.#transports) {
+      const bound = await listenAt(transport, { scheme: undefined, host, port: this.#port }, onLink);
+      // The port that the first of them picked is the port of the others too, and the node's.
+      if (this.#port === 0) this.#port = bound.find(({ port }) => port > 0)?.port ?? 0;
+      this.#addresses.push(...bound.map(formatAddress));
+    }
+  }
+
+  /** Closes all of them, even if one throws, or never resolves. @returns the failures. */
+  async close(): Promise<readonly unknown[]> {
+    const outcomes = await Promise.allSettled(
+      this.#transports.map((transport) => this.#closeInTime(transport)),
+    );
+    return outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+  }
+
+  /** After a start that failed: the node listens nowhere, and may listen again. */
+  reset(): void {
+    this.#port = this.#askedPort;
+    this.#addresses.length = 0;
+  }
+
+  /** Reads an address. Transports whose addresses have a form of their own are asked first. */
+  parse(text: string): Address {
+    checkType('address', text, 'string');
+    for (const transport of this.#transports) {
+      const address = transport.parse?.(text);
+      if (address !== undefined) return address;
+    }
+    return parseAddress(text);
+  }
+
+  /** The transport that dials an address. @throws PeerloomError `ERR_ADDRESS_INVALID`. */
+  of({ scheme }: Address): Transport {
+    const transports = this.#transports;
+    if (scheme === undefined) return transports[0]!;
+    const transport = transports.find(({ schemes }) => schemes.includes(scheme));
+    if (transport !== undefined) return transport;
+    const known = transports.flatMap(({ schemes }) => schemes.map((one) => `${one}://`)).join(', ');
+    throw new PeerloomError(
+      'ERR_ADDRESS_INVALID',
+      `no transport of this node dials ${scheme}:// addresses; this node dials ${known}`,
+    );
+  }
+
+  async #closeInTime(transport: Transport): Promise<void> {
+    const tooLong = Promise.withResolvers<never>();
+    const timer = this.#runtime.setTimeout(() => {
+      const schemes = transport.schemes.join(', ');
+      const message = `the transport for ${schemes} has not closed within ${transportCloseMs} ms: its close() must resolve`;
+      tooLong.reject(new PeerloomError('ERR_TIMEOUT', message));
+    }, transportCloseMs);
+    try {
+      await Promise.race([transport.close(), tooLong.promise]);
+    } finally {
+      timer.cancel();
+    }
+  }
+}
