@@ -358,7 +358,9 @@ export class Dispatcher {
   failed(error: unknown, event: NodeEventName, peer: NodeConnection | undefined): void {
     if (event === 'node_stream' && isEndOfStream(error)) return;
     if (event === 'node_error' || !this.handles('node_error')) {
-      print(`A handler of ${event} failed; the node keeps running:`, error);
+      const observer = this.#node.simulationObserver;
+      if (observer !== undefined) observer.failed(event, error);
+      else print(`A handler of ${event} failed; the node keeps running:`, error);
       return;
     }
     this.#emitError(error, event, peer);

@@ -13,4 +13,6 @@ export interface NodeObserver {
    * `node_message` and `node_request` too.
    */
   happened(event: NodeEventName, peer: NodeConnection | undefined, data: unknown): void;
+  /** A handler of an event failed, and nothing handles `node_error`. */
+  failed(event: NodeEventName, error: unknown): void;
 }

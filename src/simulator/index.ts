@@ -23,6 +23,7 @@ export type { WhichNodes } from './faults/pick-nodes.ts';
 export type { NodeFactory, SpawnPlace } from './machines/machine.ts';
 export type { Latency, LatencyRange, RegionLatencies } from './network/latency.ts';
 export {
+  type PartOfRun,
   type RunUntil,
   Simulation,
   type SimulationEvents,

@@ -1,5 +1,5 @@
 import type { TimedFault } from './faults/fault.ts';
-import type { TraceEntry } from './watch/trace.ts';
+import { describeEntry, type TraceEntry } from './watch/trace.ts';
 
 /** What a {@link SimulationError} carries. */
 export interface Failure {
@@ -28,7 +28,7 @@ export class SimulationError extends Error {
   constructor(failure: Failure, options?: ErrorOptions) {
     const { invariant, problem, seed, timeMs, nodes, lastEvents } = failure;
     const of = nodes.length === 0 ? '' : ` of ${nodes.map((node) => `node ${node}`).join(', ')}`;
-    const events = lastEvents.map((entry) => `\n  ${describe(entry)}`).join('');
+    const events = lastEvents.map((entry) => `\n  ${describeEntry(entry)}`).join('');
     super(
       `${invariant}: ${problem} (seed ${seed}, ${timeMs} ms)${events === '' ? '' : `\nThe last events${of}:${events}`}`,
       options,
@@ -36,9 +36,4 @@ export class SimulationError extends Error {
     this.name = 'SimulationError';
     this.failure = failure;
   }
-}
-
-function describe({ at, node, event, peer, hash }: TraceEntry): string {
-  const about = peer === undefined ? '' : ` (node ${peer})`;
-  return `${at.toFixed(3)} ms, node ${node}: ${event}${about}${hash === undefined ? '' : ` ${hash}`}`;
 }

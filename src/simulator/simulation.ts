@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { checkOptions, checkType, shown } from '../base/arguments.ts';
+import { PeerloomError } from '../base/errors.ts';
 import { Listeners } from '../base/listeners.ts';
 import type { Node } from '../node/node.ts';
 import { type Duration, millisecondsIn } from './duration.ts';
@@ -34,7 +35,19 @@ export interface SimulationOptions {
    * as TCP is: loss shows as delay. Default 0.
    */
   readonly loss?: number;
+  /** Repeats a part of an earlier run with the same seed, see {@link PartOfRun}. Default: the whole program runs. */
+  readonly only?: PartOfRun;
 }
+
+/** The names of the options. */
+export const simulationOptionNames = [
+  'seed',
+  'latencyMs',
+  'jitterMs',
+  'bytesPerSecond',
+  'loss',
+  'only',
+] as const;
 
 /** The options of {@link Simulation.spawn}. */
 export interface SpawnOptions {
@@ -60,6 +73,14 @@ export interface SimulationEvents {
   fault: (fault: TimedFault) => void;
 }
 
+/** What of a run is repeated. Nothing else changes, since each node and each fault has a stream of chance of its own. */
+export interface PartOfRun {
+  /** Only the nodes with these numbers are made. Default: all. */
+  readonly nodes?: readonly number[] | undefined;
+  /** Only these faults happen, at their moments, whatever the program asks for. Default: those that it asks for. */
+  readonly faults?: readonly TimedFault[] | undefined;
+}
+
 const defaults = { latencyMs: 20, jitterMs: 0, bytesPerSecond: Number.POSITIVE_INFINITY, loss: 0 } as const;
 
 const dayMs = 24 * 3_600_000;
@@ -80,9 +101,16 @@ export class Simulation extends Faulty {
   readonly seed: number;
   readonly #runtime: VirtualRuntime;
   readonly #network: SimulatedNetwork;
-  readonly #machines: Machine[] = [];
+  /** By their numbers. */
+  readonly #machines = new Map<number, Machine>();
+  /** How many numbers are taken. */
+  #spawned = 0;
+  /** Undefined: all nodes are made. */
+  readonly #onlyNodes: ReadonlySet<number> | undefined;
+  /** The faults that the program asks for do not happen. */
+  readonly #hasGivenFaults: boolean;
   /** The lists that `spawn` has returned, and where in them the node of each machine stands. */
-  readonly #places: { readonly list: Node[]; readonly at: number }[] = [];
+  readonly #places = new Map<Machine, { readonly list: Node[]; readonly at: number }>();
   readonly #watch: Watch;
   readonly #listeners = { event: new Listeners(), fault: new Listeners() };
   readonly #faults: TimedFault[] = [];
@@ -94,10 +122,13 @@ export class Simulation extends Faulty {
   /** @throws TypeError or RangeError with the option, the rule and the value. */
   constructor(options: SimulationOptions = {}) {
     super();
-    checkOptions(options, ['seed', ...Object.keys(defaults)]);
-    const { seed = 0, ...quality } = options;
+    checkOptions(options, simulationOptionNames);
+    const { seed = 0, only = {}, ...quality } = options;
+    checkOptions(only, ['nodes', 'faults'], 'only');
     this.#runtime = new VirtualRuntime({ seed });
     this.seed = seed;
+    this.#onlyNodes = only.nodes && new Set(only.nodes);
+    this.#hasGivenFaults = only.faults !== undefined;
     this.#network = new SimulatedNetwork(this.#runtime, this.#runtime.chance, checkQuality(quality));
     this.#watch = new Watch({
       seed,
@@ -105,6 +136,8 @@ export class Simulation extends Faulty {
       faults: this.#faults,
       onEvent: (event) => this.#emit('event', event),
     });
+    // After everything else of that moment, as in the run in which the program asked for them.
+    for (const { at, fault } of only.faults ?? []) this.#runtime.atEndOf(at, () => this.#happen(fault));
   }
 
   /** Milliseconds of virtual time since the world began. */
@@ -114,7 +147,17 @@ export class Simulation extends Faulty {
 
   /** The nodes, each the latest at its place, in the order in which they were spawned. Some may have stopped or crashed. */
   get nodes(): readonly Node[] {
-    return this.#machines.map(({ run }) => run.node);
+    return Array.from(this.#machines.values(), ({ run }) => run.node);
+  }
+
+  /** Whether nothing is left to do, see {@link Simulation.idle}. */
+  get isIdle(): boolean {
+    return !this.#runtime.hasWork;
+  }
+
+  /** Whether something did not hold, so that a run has rejected. Each further one does so too. */
+  get hasFailed(): boolean {
+    return this.#watch.hasFailed;
   }
 
   /** A hash over all events so far: equal for equal runs, on every machine and runtime. */
@@ -132,7 +175,7 @@ export class Simulation extends Faulty {
     const { trace, spread } = this.#watch;
     return new Metrics({
       timeMs: this.now,
-      machines: this.#machines,
+      machines: [...this.#machines.values()],
       bytes: this.#network.bytes,
       events: trace.count,
       faults: this.#faults.length,
@@ -148,7 +191,7 @@ export class Simulation extends Faulty {
 
   /** Whether the node runs: it has neither stopped nor crashed, and no later one has taken its place. */
   isRunning(node: Node): boolean {
-    const machine = this.#machines[this.indexOf(node) ?? -1];
+    const machine = this.#machines.get(this.indexOf(node) ?? -1);
     return machine !== undefined && machine.run.node === node && machine.run.isRunning;
   }
 
@@ -170,15 +213,16 @@ export class Simulation extends Faulty {
     checkType('factory', factory, 'function');
     checkOptions(options, ['region', 'reachable']);
     const list: Made[] = [];
-    for (let at = 0; at < count; at++) {
-      const index = this.#machines.length;
+    for (let made = 0; made < count; made++) {
+      const index = this.#spawned++;
+      if (this.#onlyNodes?.has(index) === false) continue;
       const world = { runtime: this.#runtime, network: this.#network };
       const region = this.#regionOf(index, options.region);
       const machine = new Machine(world, { index, region, factory });
       machine.isReachable = options.reachable ?? true;
-      this.#places.push({ list, at });
+      this.#places.set(machine, { list, at: list.length });
       this.#boot(machine, false);
-      this.#machines.push(machine);
+      this.#machines.set(index, machine);
     }
     return list;
   }
@@ -187,8 +231,8 @@ export class Simulation extends Faulty {
    * Moves virtual time on, and lets everything happen that falls due.
    *
    * @param span for how long, or until what.
-   * @throws SimulationError if an invariant does not hold; what `start` of a node rejects with; Error if what `until`
-   * asks has not come about in time.
+   * @throws SimulationError if an invariant does not hold; what `start` of a node rejects with; PeerloomError
+   * `ERR_TIMEOUT` if what `until` asks has not come about in time.
    */
   async run(span: Duration | RunUntil): Promise<void> {
     if (typeof span === 'number' || !('until' in span)) {
@@ -200,7 +244,7 @@ export class Simulation extends Faulty {
     checkOptions(span, ['until', 'within']);
     const withinMs = millisecondsIn(span.within ?? dayMs, 'within');
     if (await this.#runUntil(this.now + withinMs, span.until)) return;
-    throw new Error(`what \`until\` asks has not come about: ${this.#whyNot(withinMs)}`);
+    throw this.#tooLate('what `until` asks has not come about', withinMs);
   }
 
   /**
@@ -208,7 +252,8 @@ export class Simulation extends Faulty {
    *
    * @param within how long that may take at most. Default: one day.
    * @returns what the promise resolves to.
-   * @throws what the promise rejects with, what {@link Simulation.run} throws, and Error if the promise does not settle.
+   * @throws what the promise rejects with, what {@link Simulation.run} throws, and PeerloomError `ERR_TIMEOUT` if it does not settle
+   * in time.
    */
   async settle<Value>(promise: Promise<Value>, within: Duration = dayMs): Promise<Value> {
     let isSettled = false;
@@ -218,7 +263,7 @@ export class Simulation extends Faulty {
     promise.then(settled, settled);
     const withinMs = millisecondsIn(within, 'within');
     if (await this.#runUntil(this.now + withinMs, () => isSettled)) return promise;
-    throw new Error(`the promise does not settle: ${this.#whyNot(withinMs)}`);
+    throw this.#tooLate('the promise does not settle', withinMs);
   }
 
   /**
@@ -226,12 +271,12 @@ export class Simulation extends Faulty {
    * for as long as they run, such as the one that looks for silent peers.
    *
    * @param within how long that may take at most. Default: one day.
-   * @throws what {@link Simulation.run} throws, and Error if something is always left to do.
+   * @throws what {@link Simulation.run} throws; PeerloomError `ERR_TIMEOUT` if something is always left to do.
    */
   async idle(within: Duration = dayMs): Promise<void> {
     const withinMs = millisecondsIn(within, 'within');
-    if (await this.#runUntil(this.now + withinMs, () => !this.#runtime.hasWork)) return;
-    throw new Error(`there is still something to do: ${this.#whyNot(withinMs)}`);
+    if (await this.#runUntil(this.now + withinMs, () => this.isIdle)) return;
+    throw this.#tooLate('there is still something to do', withinMs);
   }
 
   /**
@@ -259,6 +304,10 @@ export class Simulation extends Faulty {
   }
 
   override apply(fault: Fault): void {
+    if (!this.#hasGivenFaults) this.#happen(fault);
+  }
+
+  #happen(fault: Fault): void {
     applyFault(
       {
         network: this.#network,
@@ -305,7 +354,7 @@ export class Simulation extends Faulty {
   /** @internal */
   override numbersOf(kind: string, which: WhichNodes, running = true): number[] {
     if (typeof which === 'number') {
-      const candidates = this.#machines.filter(({ run }) => run.isRunning === running);
+      const candidates = [...this.#machines.values()].filter(({ run }) => run.isRunning === running);
       return pickSome(
         candidates.map(({ index }) => index),
         which,
@@ -321,7 +370,7 @@ export class Simulation extends Faulty {
   }
 
   get #running(): Machine[] {
-    return this.#machines.filter(({ run }) => run.isRunning);
+    return [...this.#machines.values()].filter(({ run }) => run.isRunning);
   }
 
   /** A stream for each time that something is left to chance. */
@@ -362,7 +411,7 @@ export class Simulation extends Faulty {
   #boot(machine: Machine, hasNewIdentity: boolean): void {
     if (machine.isBusy) return;
     const run = machine.boot(hasNewIdentity);
-    const { list, at } = this.#places[machine.index]!;
+    const { list, at } = this.#places.get(machine)!;
     list[at] = run.node;
     this.#watch.add(run);
     this.#expect(run.start());
@@ -389,15 +438,17 @@ export class Simulation extends Faulty {
     return done;
   }
 
-  #whyNot(withinMs: number): string {
-    return this.#runtime.pending.length === 0
-      ? 'nothing is left that could still happen'
-      : `it takes more than ${withinMs} ms of virtual time`;
+  #tooLate(what: string, withinMs: number): PeerloomError {
+    const why =
+      this.#runtime.pending.length === 0
+        ? 'nothing is left that could still happen'
+        : `it takes more than ${withinMs} ms of virtual time`;
+    return new PeerloomError('ERR_TIMEOUT', `${what}: ${why}`);
   }
 }
 
 /** @throws TypeError or RangeError with the option, the rule and the value. */
-function checkQuality(given: Omit<SimulationOptions, 'seed'>): LinkQuality {
+function checkQuality(given: Omit<SimulationOptions, 'seed' | 'only'>): LinkQuality {
   const quality = { ...defaults, ...given };
   checkLatency(quality.latencyMs);
   checkMs('jitterMs', quality.jitterMs);

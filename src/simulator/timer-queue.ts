@@ -3,6 +3,9 @@ import type { RuntimeTimer } from '../base/runtime.ts';
 /** Cancelled timers that may stay in the queue before anything is done about them. */
 const maxIdleCancelled = 64;
 
+/** Added to the order of timers that run last: more timers than will ever be set. */
+const lastOrder = 2 ** 52;
+
 interface Owner {
   onCancelled(timer: QueuedTimer): void;
 }
@@ -76,8 +79,11 @@ export class TimerQueue {
       .sort((one, other) => one - other);
   }
 
-  add(at: number, callback: () => void, isWatching = false): RuntimeTimer {
-    const timer = new QueuedTimer(at, this.#set++, callback, isWatching, this.#owner);
+  /** @param kind `'last'`: it runs after all other timers of that moment, whenever these are set. */
+  add(at: number, callback: () => void, kind?: 'watching' | 'last'): RuntimeTimer {
+    const order = this.#set++ + (kind === 'last' ? lastOrder : 0);
+    const isWatching = kind === 'watching';
+    const timer = new QueuedTimer(at, order, callback, isWatching, this.#owner);
     if (isWatching) this.#watching += 1;
     this.#heap.push(timer);
     this.#rise(this.#heap.length - 1);

@@ -58,7 +58,12 @@ export class VirtualRuntime implements Runtime {
 
   setTimeout(callback: () => void, delayMs: number, purpose?: 'watching'): RuntimeTimer {
     if (!(delayMs >= 0)) throw new RangeError(`a delay must be at least 0 ms, not ${delayMs}`);
-    return this.#timers.add(this.#now + delayMs, callback, purpose === 'watching');
+    return this.#timers.add(this.#now + delayMs, callback, purpose);
+  }
+
+  /** Calls back at a moment, after all timers that are due then. */
+  atEndOf(at: number, callback: () => void): void {
+    this.#timers.add(at, callback, 'last');
   }
 
   random(purpose?: string): number {

@@ -6,7 +6,8 @@ import type { Fault, NodeNumbers } from './fault.ts';
 /** What faults happen to. */
 export interface FaultyWorld {
   readonly network: SimulatedNetwork;
-  readonly machines: readonly Machine[];
+  /** By their numbers. */
+  readonly machines: ReadonlyMap<number, Machine>;
   /** Stops a node, as its own program would. */
   stop(machine: Machine): void;
   /** Starts a node again, unless it runs. */
@@ -72,9 +73,9 @@ export function applyFault(world: FaultyWorld, fault: Fault): void {
 /** @throws RangeError for a number that no node has. */
 export function machinesOf({ machines }: Pick<FaultyWorld, 'machines'>, nodes: NodeNumbers): Machine[] {
   return nodes.map((index) => {
-    const machine = machines[index];
+    const machine = machines.get(index);
     if (machine !== undefined) return machine;
-    throw new RangeError(`no node has the number ${index}: the world has ${machines.length} nodes`);
+    throw new RangeError(`no node has the number ${index}: the world has ${machines.size} nodes`);
   });
 }
 

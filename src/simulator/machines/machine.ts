@@ -1,6 +1,8 @@
 import type { NodeOptions } from '../../api/options.ts';
+import type { Runtime } from '../../base/runtime.ts';
 import { Identity } from '../../identity/identity.ts';
 import type { Node } from '../../node/node.ts';
+import type { Transport } from '../../transport/transport.ts';
 import type { Place } from '../network/latency.ts';
 import type { Process, ProcessLink } from '../network/process.ts';
 import type { SimulatedNetwork } from '../network/simulated-network.ts';
@@ -8,6 +10,14 @@ import { SimulatedTransport } from '../network/simulated-transport.ts';
 import type { VirtualRuntime } from '../virtual-runtime.ts';
 import { MachineClock } from './machine-clock.ts';
 import { MachineRuntime } from './machine-runtime.ts';
+
+/** The options that each simulated node needs. */
+interface GivenOptions {
+  readonly name: string;
+  readonly identity: Identity;
+  readonly runtime: Runtime;
+  readonly transports: readonly Transport[];
+}
 
 /** What a factory of {@link Simulation.spawn} is given: pass `host`, `port` and `options` on to the node. */
 export interface SpawnPlace {
@@ -22,7 +32,7 @@ export interface SpawnPlace {
   /**
    * Name, identity, runtime and transports. You may add options, but not take these away.
    */
-  readonly options: NodeOptions & Required<Pick<NodeOptions, 'name' | 'identity' | 'runtime' | 'transports'>>;
+  readonly options: NodeOptions & GivenOptions;
 }
 
 /** Makes a node for a place. It is called again when the node restarts. */

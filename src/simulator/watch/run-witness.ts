@@ -1,6 +1,7 @@
 import type { NodeEventName } from '../../api/events.ts';
 import type { NodeConnection } from '../../api/node-connection.ts';
 import type { NodeObserver } from '../../api/node-observer.ts';
+import { messageOf } from '../../base/arguments.ts';
 import type { Run } from '../machines/machine.ts';
 import { hashOfData } from './data-hash.ts';
 import type { Broken } from './invariants.ts';
@@ -56,6 +57,12 @@ export class RunWitness implements NodeObserver {
     }
   }
 
+  failed(event: NodeEventName, error: unknown): void {
+    if (!this.#run.isAlive) return;
+    const problem = `its handler of ${event} failed, and nothing handles node_error: ${messageOf(error)}`;
+    this.#broken('no handler fails', problem, error);
+  }
+
   /** Checks what must be so whenever all work is done. */
   checkCounts(): void {
     const { messageCountSend, messageCountRecv } = this.#run.node;
@@ -83,8 +90,8 @@ export class RunWitness implements NodeObserver {
     }
   }
 
-  #broken(invariant: string, problem: string): void {
+  #broken(invariant: string, problem: string, cause?: unknown): void {
     const { index } = this.#run.machine;
-    this.#court.broken({ invariant, problem: `node ${index}: ${problem}`, nodes: [this.#run.node] });
+    this.#court.broken({ invariant, problem: `node ${index}: ${problem}`, nodes: [this.#run.node], cause });
   }
 }

@@ -49,3 +49,9 @@ export class Trace {
     return wanted.slice(-count);
   }
 }
+
+/** An event of a trace as text. */
+export function describeEntry({ at, node, event, peer, hash }: TraceEntry): string {
+  const about = peer === undefined ? '' : ` (node ${peer})`;
+  return `${at.toFixed(3)} ms, node ${node}: ${event}${about}${hash === undefined ? '' : ` ${hash}`}`;
+}

@@ -44,13 +44,19 @@ export class Watch {
   readonly #options: WatchOptions;
   readonly #indexesOfIds = new Map<string, number>();
   /** Of the latest run of each node, by its number. */
-  readonly #witnesses: RunWitness[] = [];
+  readonly #witnesses = new Map<number, RunWitness>();
   readonly #indexes = new WeakMap<Node, number>();
   #hasEvents = false;
   #failure: SimulationError | undefined;
+  #isThrown = false;
 
   constructor(options: WatchOptions) {
     this.#options = options;
+  }
+
+  /** Whether somebody was told of the failure. */
+  get hasFailed(): boolean {
+    return this.#isThrown;
   }
 
   /** The number of a node, or of an earlier one at its place. */
@@ -69,7 +75,7 @@ export class Watch {
       broken: (broken) => this.fail(broken),
     });
     node.simulationObserver = witness;
-    this.#witnesses[machine.index] = witness;
+    this.#witnesses.set(machine.index, witness);
   }
 
   /** A fault happened. */
@@ -97,7 +103,7 @@ export class Watch {
   /** Checks everything, at the end of a run. @throws SimulationError */
   checkAll(): void {
     this.#throwFailure();
-    for (const witness of this.#witnesses) witness.checkCounts();
+    for (const witness of this.#witnesses.values()) witness.checkCounts();
     const broken = this.invariants.checkAll();
     if (broken !== undefined) this.fail(broken);
     this.#throwFailure();
@@ -121,7 +127,9 @@ export class Watch {
   }
 
   #throwFailure(): void {
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#failure === undefined) return;
+    this.#isThrown = true;
+    throw this.#failure;
   }
 
   /** The connections that both sides report. */
@@ -129,7 +137,7 @@ export class Watch {
     const peersOf = new Map<number, Set<number>>();
     for (const run of runs) {
       const peers = new Set<number>();
-      for (const { id } of this.#witnesses[run.machine.index]!.up) {
+      for (const { id } of this.#witnesses.get(run.machine.index)!.up) {
         const index = this.#indexesOfIds.get(id);
         if (index !== undefined) peers.add(index);
       }

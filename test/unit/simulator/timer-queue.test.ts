@@ -26,6 +26,19 @@ suite('a queue of timers', () => {
     assert.deepEqual([queue.size, queue.nextAt, queue.take()], [0, Number.POSITIVE_INFINITY, undefined]);
   });
 
+  test('hands out those that run last after all others of the same time', () => {
+    const queue = new TimerQueue();
+    const ran: string[] = [];
+    queue.add(1, () => ran.push('last'), 'last');
+    queue.add(1, () => {
+      ran.push('first');
+      queue.add(1, () => ran.push('second'));
+    });
+    queue.add(2, () => ran.push('later'));
+    takenFrom(queue);
+    assert.deepEqual(ran, ['first', 'second', 'last', 'later']);
+  });
+
   test('agrees with a sorted list, whatever is set, cancelled and taken', () => {
     for (let seed = 1; seed <= 200; seed++) {
       const random = randomFrom(seed);
