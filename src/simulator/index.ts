@@ -20,7 +20,7 @@ export type {
   TimedFault,
 } from './faults/fault.ts';
 export type { WhichNodes } from './faults/pick-nodes.ts';
-export type { NodeFactory, SpawnPlace } from './machines/machine.ts';
+export type { NodeFactory, SimulatedNodeOptions, SpawnPlace } from './machines/machine.ts';
 export type { Latency, LatencyRange, RegionLatencies } from './network/latency.ts';
 export {
   type PartOfRun,

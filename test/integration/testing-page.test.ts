@@ -7,7 +7,7 @@ import '../support/look-over.ts';
 import { Page } from '../support/page.ts';
 
 for (const [path, count] of [
-  ['docs/testing.md', 2],
+  ['docs/testing.md', 3],
   ['docs/protocols.md', 1],
 ] as const) {
   const page = new Page(path);

@@ -6,6 +6,15 @@ import { pathToFileURL } from 'node:url';
 
 const root = resolve(import.meta.dirname, '../..');
 
+const sources = new Map(
+  Object.entries({
+    peerloom: 'index.ts',
+    'peerloom/secure': 'secure/index.ts',
+    'peerloom/simulator': 'simulator/index.ts',
+    'peerloom/testing': 'simulator/testing/index.ts',
+  }),
+);
+
 /** The files that a page of the documents names in its code blocks: ```` ```ts file=chat.ts ````. */
 export class Page {
   readonly text: string;
@@ -38,9 +47,10 @@ export class Page {
     const folder = mkdtempSync(join(tmpdir(), 'page-'));
     t.after(() => rmSync(folder, { recursive: true }));
     const fromSource = (text: string): string =>
-      text
-        .replaceAll("'peerloom'", `'${pathToFileURL(join(root, 'src/index.ts'))}'`)
-        .replaceAll("'peerloom/secure'", `'${pathToFileURL(join(root, 'src/secure/index.ts'))}'`);
+      text.replaceAll(/'(peerloom(?:\/\w+)?)'/g, (quoted, name) => {
+        const source = sources.get(name);
+        return source === undefined ? quoted : `'${pathToFileURL(join(root, 'src', source))}'`;
+      });
     for (const [name, text] of this.#files) writeFileSync(join(folder, name), change(fromSource(text)));
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
     return folder;

@@ -11,11 +11,15 @@ import type { VirtualRuntime } from '../virtual-runtime.ts';
 import { MachineClock } from './machine-clock.ts';
 import { MachineRuntime } from './machine-runtime.ts';
 
-/** The options that each simulated node needs. */
-interface GivenOptions {
+/** The options of a simulated node. */
+export interface SimulatedNodeOptions extends NodeOptions {
+  /** Says which node it is. */
   readonly name: string;
+  /** The seed decides it. */
   readonly identity: Identity;
+  /** The clock, the timers and the chance of this node. */
   readonly runtime: Runtime;
+  /** One, which reaches the other nodes of the world. */
   readonly transports: readonly Transport[];
 }
 
@@ -32,7 +36,7 @@ export interface SpawnPlace {
   /**
    * Name, identity, runtime and transports. You may add options, but not take these away.
    */
-  readonly options: NodeOptions & GivenOptions;
+  readonly options: SimulatedNodeOptions;
 }
 
 /** Makes a node for a place. It is called again when the node restarts. */

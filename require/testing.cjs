@@ -1,0 +1,2 @@
+// What require('peerloom/testing') loads.
+module.exports = require('./load.cjs')(() => require('../dist/simulator/testing/index.js'));

@@ -1,0 +1,10 @@
+/** Data as a literal of JavaScript, on one line. Members that are undefined are left out. */
+export function asCode(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(asCode).join(', ')}]`;
+  if (typeof value === 'object' && value !== null) {
+    const members = Object.entries(value).filter(([, member]) => member !== undefined);
+    return `{ ${members.map(([name, member]) => `${name}: ${asCode(member)}`).join(', ')} }`;
+  }
+  if (typeof value === 'string') return `'${value.replaceAll(/['\\]/g, '\\$&').replaceAll('\n', '\\n')}'`;
+  return String(value);
+}

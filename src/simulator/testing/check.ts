@@ -1,0 +1,139 @@
+import { checkOptions, checkType, shown } from '../../base/arguments.ts';
+import { systemRuntime } from '../../base/runtime.ts';
+import type { TimedFault } from '../faults/fault.ts';
+import { type SimulationOptions, simulationOptionNames } from '../simulation.ts';
+import { asCode } from './as-code.ts';
+import { type Case, shrink } from './shrink.ts';
+import { type Outcome, outcomeOf, type Program } from './trial.ts';
+
+/** The options of {@link check}: those of the worlds, and which worlds. */
+export interface CheckOptions extends Omit<SimulationOptions, 'only'> {
+  /** How many worlds, with the seeds from 1. Default 100. */
+  readonly seeds?: number;
+  /** One world alone, with this seed. */
+  readonly seed?: number;
+  /** With `seed`: only the nodes with these numbers are made. */
+  readonly nodes?: readonly number[];
+  /** With `seed`: only these faults happen, at their moments, whatever the program asks for. */
+  readonly faults?: readonly TimedFault[];
+  /** How long it may look for a smaller case that fails, in milliseconds of real time. 0: not at all. Default 10,000. */
+  readonly shrinkMs?: number;
+}
+
+/** A program fails in a simulated world, see {@link check}. */
+export class CheckError extends Error {
+  /** The seed of the world. */
+  readonly seed: number;
+  /** The numbers of the nodes with which it fails. */
+  readonly nodes: readonly number[];
+  /** The faults with which it fails. */
+  readonly faults: readonly TimedFault[];
+  /** When it fails, in milliseconds of virtual time. */
+  readonly timeMs: number;
+  /** The call of {@link check} that fails in this way, to be pasted into a test. */
+  readonly code: string;
+
+  /** @internal */
+  constructor(seed: number, { nodes, faults, timeMs, text, error }: Outcome, report: Report) {
+    super(`${report.summary}\n${text}\n\nThis call runs the case again:\n\n${report.code}\n`, {
+      cause: error,
+    });
+    this.name = 'CheckError';
+    this.seed = seed;
+    this.nodes = nodes;
+    this.faults = faults;
+    this.timeMs = timeMs;
+    this.code = report.code;
+  }
+}
+
+interface Report {
+  /** One line. */
+  readonly summary: string;
+  readonly code: string;
+}
+
+const defaults = { seeds: 100, shrinkMs: 10_000 } as const;
+
+/**
+ * Runs a program in one simulated world after another, each with a seed of its own, until it fails: because it throws, or
+ * because something does not hold that the world checks. Each world ends when the program does: its nodes are stopped.
+ *
+ * Then `check` looks for the fewest faults and the fewest nodes with which the program still fails in the same way, and
+ * throws. The message says what went wrong and when, shows the last events, and holds a call that runs the case again.
+ *
+ * @throws CheckError, as described; TypeError or RangeError for wrong options.
+ * @example
+ * await check(async function votesAreCounted(world) {
+ *   const [office, ...voters] = world.spawn(5, ({ host, port, options }) => new Ballot(host, port, options));
+ *   world.churn({ perMinute: 5 });
+ *   await world.run({ minutes: 2 });
+ *   assert.equal(office.votes.size, voters.length);
+ * });
+ */
+export async function check(program: Program, options: CheckOptions = {}): Promise<void> {
+  checkType('program', program, 'function');
+  checkOptions(options, [...simulationOptionNames, ...Object.keys(defaults), 'nodes', 'faults']);
+  const {
+    seeds = defaults.seeds,
+    shrinkMs = defaults.shrinkMs,
+    seed,
+    nodes,
+    faults,
+    ...worldOptions
+  } = options;
+  if (seed === undefined && (nodes !== undefined || faults !== undefined)) {
+    throw new TypeError('nodes and faults need a seed: they are those of one world');
+  }
+  if (!Number.isSafeInteger(seeds) || seeds < 1) {
+    throw new RangeError(`seeds must be a whole number, 1 or more, not ${shown(seeds)}`);
+  }
+  if (!(shrinkMs >= 0)) throw new RangeError(`shrinkMs must be 0 or more, not ${shown(shrinkMs)}`);
+  const [first, last] = seed === undefined ? [1, seeds] : [seed, seed];
+  for (let one = first; one <= last; one++) {
+    const run = (only?: SimulationOptions['only']): Promise<Outcome | undefined> =>
+      outcomeOf(program, { ...worldOptions, seed: one, ...(only && { only }) });
+    const given = nodes === undefined && faults === undefined ? undefined : { nodes, faults };
+    const failure = await run(given);
+    if (failure === undefined) continue;
+    const found = given === undefined ? await smallest(failure, run, shrinkMs) : failure;
+    throw new CheckError(one, found, reportOf(program, { ...worldOptions, seed: one }, { failure, found }));
+  }
+}
+
+/** The smallest outcome of the same kind that is found in time. */
+async function smallest(
+  failure: Outcome,
+  run: (only: Case) => Promise<Outcome | undefined>,
+  withinMs: number,
+): Promise<Outcome> {
+  const endMs = systemRuntime.now() + withinMs;
+  let found = failure;
+  await shrink(failure, async (smaller) => {
+    if (systemRuntime.now() >= endMs) return false;
+    const outcome = await run(smaller);
+    if (outcome?.kind !== failure.kind) return false;
+    found = { ...outcome, ...smaller };
+    return true;
+  });
+  return found;
+}
+
+function reportOf(
+  program: Program,
+  options: SimulationOptions,
+  { failure, found }: { readonly failure: Outcome; readonly found: Outcome },
+): Report {
+  const { nodes, faults, timeMs } = found;
+  const counted = (part: readonly unknown[], all: readonly unknown[], what: string): string =>
+    `${part.length} of ${all.length} ${what}${all.length === 1 ? '' : 's'}`;
+  const enough = `${counted(nodes, failure.nodes, 'node')} and ${counted(faults, failure.faults, 'fault')}`;
+  const members = Object.entries({ ...options, nodes }).map(
+    ([name, value]) => `  ${name}: ${asCode(value)},\n`,
+  );
+  const lines = faults.map((fault) => `    ${asCode(fault)},\n`).join('');
+  return {
+    summary: `With seed ${options.seed}, ${program.name || 'the program'} fails after ${Math.round(timeMs)} ms of virtual time; ${enough} are enough.`,
+    code: `await check(${program.name || 'program'}, {\n${members.join('')}  faults: [${lines === '' ? '' : `\n${lines}  `}],\n});`,
+  };
+}
