@@ -108,10 +108,12 @@ export class FairReader {
     if (!this.#isWaiting && !this.#isDropping && this.#burstMs >= shareMs) this.#wait();
   }
 
+  /** To know the turn takes a timer in each, so it is asked for only when so much was read since. */
   #isTimed(byteLength: number): boolean {
-    const { turn } = this.#turns;
-    if (turn !== this.#turn) this.#beginTurn(turn, 0);
     this.#turnBytes += pieceBytes + byteLength;
+    if (this.#turnBytes < untimedBytes) return false;
+    const { turn } = this.#turns;
+    if (turn !== this.#turn) this.#beginTurn(turn, pieceBytes + byteLength);
     return this.#turnBytes >= untimedBytes;
   }
 
