@@ -3,6 +3,11 @@ export class Waiters {
   /** Made when the first one waits: most objects that have waiters never do. */
   #wakes: (() => void)[] | undefined;
 
+  /** Whether somebody waits. */
+  get isAwaited(): boolean {
+    return this.#wakes !== undefined;
+  }
+
   /** Resolves with the next {@link Waiters.wake}. */
   wait(): Promise<void> {
     return new Promise((resolve) => {

@@ -1,5 +1,6 @@
 import { PeerloomError } from '../../base/errors.ts';
 import type { Limits } from '../../base/limits.ts';
+import { Waiters } from '../../base/waiters.ts';
 import type { Link } from '../../transport/transport.ts';
 import { FrameKind, idBytes, smallFrame } from '../../wire/frames/frame.ts';
 import { joined } from '../../wire/frames/memory.ts';
@@ -46,17 +47,18 @@ export class Outgoing {
   readonly #options: OutgoingOptions;
   readonly #frames = new OutgoingFrames();
   readonly #messages: SendLane;
-  /** All of them, by their numbers. */
-  readonly #lanes: readonly SendLane[];
+  /** Made for their first frames. */
+  #requests: SendLane | undefined;
+  #protocols: SendLane | undefined;
   /** Bytes that wait in the lanes. */
   #laneBytes = 0;
   /** What is asked for frames, in turn with the messages, when the link has room. */
   source: FrameSource | undefined;
 
-  #urgent: Uint8Array[] = [];
+  #urgent: Uint8Array[] | undefined;
   #urgentBytes = 0;
   /** The credits that the other side has not been told of; the latest of a lane says it all. */
-  #credits: (number | undefined)[] = [];
+  #credits: (number | undefined)[] | undefined;
   /** The goodbye, while messages wait that go before it. */
   #last: { readonly kind: number; readonly body: Uint8Array } | undefined;
   #hasLast = false;
@@ -66,14 +68,12 @@ export class Outgoing {
   #flushScheduled = false;
   #closed = false;
   #isSourcesTurn = false;
-  #drainWaiters: (() => void)[] = [];
-  #flushWaiters: (() => void)[] = [];
+  readonly #drained = new Waiters();
+  readonly #flushed = new Waiters();
 
   constructor(options: OutgoingOptions) {
-    const { windows } = options;
     this.#options = options;
-    this.#messages = new SendLane(windows.messages);
-    this.#lanes = [this.#messages, new SendLane(windows.requests), new SendLane(windows.protocols)];
+    this.#messages = new SendLane(options.windows.messages);
     this.#frames.onPiece = () => this.#pump();
   }
 
@@ -103,7 +103,7 @@ export class Outgoing {
   send(kind: number, payload: OutgoingPayload, id?: number): boolean {
     const { length } = payload.body;
     const { limits, keeper } = this.#options;
-    const lane = kind === FrameKind.message ? this.#messages : this.#lanes[laneOf(kind)!]!;
+    const lane = kind === FrameKind.message ? this.#messages : this.#laneAt(laneOf(kind)!);
     // Messages whose handlers are slow fill their lane, and must not keep a protocol from sending.
     const waitingBytes =
       kind === FrameKind.protocol ? this.#frames.bytes + lane.queuedBytes : this.queuedBytes;
@@ -161,6 +161,7 @@ export class Outgoing {
    */
   urgent(kind: number, body: Uint8Array): boolean {
     const frame = smallFrame(kind, body);
+    this.#urgent ??= [];
     this.#urgent.push(frame);
     this.#urgentBytes += frame.length;
     this.wake();
@@ -170,6 +171,7 @@ export class Outgoing {
   /** Tells the other side how far its lane may send, ahead of everything that waits. */
   credit(lane: Lane, position: number): void {
     if (this.#hasLast && this.#last === undefined) return;
+    this.#credits ??= [];
     this.#credits[lane] = position;
     this.wake();
   }
@@ -178,7 +180,7 @@ export class Outgoing {
   onCredit(lane: Lane, position: number): void {
     if (this.#closed) return;
     const waitedBytes = this.#laneBytes;
-    this.#lanes[lane]!.extend(position, this.#frames);
+    this.#laneAt(lane).extend(position, this.#frames);
     if (waitedBytes === 0) return;
     this.#countLanes();
     this.#sendLastInTurn();
@@ -198,25 +200,41 @@ export class Outgoing {
 
   /** Resolves below half the high-water mark, or when the connection closes. */
   drained(): Promise<void> {
-    if (this.#isDrained()) return Promise.resolve();
-    return new Promise((resolve) => this.#drainWaiters.push(resolve));
+    return this.#isDrained() ? Promise.resolve() : this.#drained.wait();
   }
 
   /** Resolves when the link has taken everything, or the connection closes. */
   flushed(): Promise<void> {
-    if (this.queuedBytes === 0 && this.#urgent.length === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#flushWaiters.push(resolve));
+    if (this.queuedBytes === 0 && this.#urgent === undefined) return Promise.resolve();
+    return this.#flushed.wait();
   }
 
   /** Drops what waits; nothing is sent any more. */
   close(): void {
     this.#closed = true;
     for (const piece of this.takeWaiting()) letGo(piece);
-    this.#urgent = [];
-    this.#credits = [];
+    this.#urgent = undefined;
+    this.#credits = undefined;
     this.#last = undefined;
     this.#urgentBytes = 0;
     this.#wakeWaiters();
+  }
+
+  /** Those that were made. */
+  get #lanes(): SendLane[] {
+    return [this.#messages, this.#requests, this.#protocols].filter((lane) => lane !== undefined);
+  }
+
+  #laneAt(lane: Lane): SendLane {
+    if (lane === Lane.messages) return this.#messages;
+    if (lane === Lane.requests) return (this.#requests ??= this.#newLane('requests'));
+    return (this.#protocols ??= this.#newLane('protocols'));
+  }
+
+  #newLane(name: 'requests' | 'protocols'): SendLane {
+    const lane = new SendLane(this.#options.windows[name]);
+    lane.onGrowth = this.#messages.onGrowth;
+    return lane;
   }
 
   #write(kind: number, payload: OutgoingPayload, id: number | undefined): void {
@@ -258,7 +276,7 @@ export class Outgoing {
     const frames = this.#frames;
     while (!this.#linkFull) {
       let hasRoom: boolean;
-      if (this.#urgent.length > 0 || this.#credits.length > 0) {
+      if (this.#urgent !== undefined || this.#credits !== undefined) {
         hasRoom = link.send(this.#takeUrgent());
       } else if (frames.hasPiece && !(this.#isSourcesTurn && this.source?.isReady)) {
         const piece = frames.shift()!;
@@ -279,14 +297,14 @@ export class Outgoing {
   }
 
   #takeUrgent(): Uint8Array {
-    const frames = this.#urgent;
+    const frames = this.#urgent ?? [];
     for (const lane of Object.values(Lane)) {
-      const position = this.#credits[lane];
+      const position = this.#credits?.[lane];
       if (position !== undefined) frames.push(smallFrame(FrameKind.credit, creditBody(lane, position)));
     }
-    this.#urgent = [];
+    this.#urgent = undefined;
     this.#urgentBytes = 0;
-    this.#credits = [];
+    this.#credits = undefined;
     return joined(frames);
   }
 
@@ -305,12 +323,8 @@ export class Outgoing {
   }
 
   #wakeWaiters(): void {
-    if (this.#drainWaiters.length > 0 && this.#isDrained()) {
-      for (const wake of this.#drainWaiters.splice(0)) wake();
-    }
-    if (this.#flushWaiters.length > 0 && this.queuedBytes === 0) {
-      for (const wake of this.#flushWaiters.splice(0)) wake();
-    }
+    if (this.#drained.isAwaited && this.#isDrained()) this.#drained.wake();
+    if (this.queuedBytes === 0) this.#flushed.wake();
   }
 
   #queueFull(queuedBytes: number, length: number): PeerloomError {

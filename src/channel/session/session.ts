@@ -1,6 +1,7 @@
 import type { Address } from '../../base/address.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
+import { Waiters } from '../../base/waiters.ts';
 import type { Security } from '../../transport/security.ts';
 import type { Link } from '../../transport/transport.ts';
 import { FrameKind, positionBody, smallFrame } from '../../wire/frames/frame.ts';
@@ -70,7 +71,7 @@ export class Session implements Link {
   #closeTimeoutMs: number | undefined;
   #hasOverflowed = false;
   #isPaused = false;
-  #drainWaiters: (() => void)[] = [];
+  readonly #drained = new Waiters();
 
   #breaks = 0;
   readonly #kept = new KeptPieces();
@@ -131,8 +132,7 @@ export class Session implements Link {
   }
 
   drained(): Promise<void> {
-    if (this.#hasRoom || this.#isEnding) return Promise.resolve();
-    return new Promise((resolve) => this.#drainWaiters.push(resolve));
+    return this.#hasRoom || this.#isEnding ? Promise.resolve() : this.#drained.wait();
   }
 
   pause(): void {
@@ -280,7 +280,7 @@ export class Session implements Link {
   #pump(): void {
     while (this.#hasRoom && this.#kept.hasNext) this.#handNext();
     if (!this.#hasRoom) return;
-    this.#wakeDrained();
+    this.#drained.wake();
     if (this.#closeTimeoutMs === undefined) return;
     this.#link!.close(this.#closeTimeoutMs);
     this.#closeTimeoutMs = undefined;
@@ -299,10 +299,6 @@ export class Session implements Link {
       if (this.#owedBytes >= acknowledgeBytes) this.#acknowledge();
       this.#pump();
     });
-  }
-
-  #wakeDrained(): void {
-    for (const wake of this.#drainWaiters.splice(0)) wake();
   }
 
   #onBytes(bytes: Uint8Array): void {
@@ -345,6 +341,6 @@ export class Session implements Link {
     this.#isEnding = true;
     this.readTarget = undefined;
     this.#timer?.cancel();
-    this.#wakeDrained();
+    this.#drained.wake();
   }
 }

@@ -1,5 +1,6 @@
 import { type ErrorCode, PeerloomError } from '../../base/errors.ts';
 import type { Limits } from '../../base/limits.ts';
+import { Waiters } from '../../base/waiters.ts';
 import { FrameKind, idBody, smallFrame } from '../../wire/frames/frame.ts';
 import { type StreamAbort, streamAbortBody, streamCreditBody } from '../../wire/frames/stream-frames.ts';
 import type { Piece } from '../send/frame-source.ts';
@@ -55,7 +56,7 @@ export class ChannelStream {
   /** An abort of ours that they have not been told of. */
   #abort: StreamAbort | undefined;
   #readers: Reader[] = [];
-  #drainWaiters: (() => void)[] = [];
+  readonly #drained = new Waiters();
 
   constructor(id: number, phase: 'asked' | 'offered', host: StreamHost) {
     this.id = id;
@@ -118,8 +119,7 @@ export class ChannelStream {
   }
 
   drained(): Promise<void> {
-    if (this.#isDrained()) return Promise.resolve();
-    return new Promise((resolve) => this.#drainWaiters.push(resolve));
+    return this.#isDrained() ? Promise.resolve() : this.#drained.wait();
   }
 
   end(): void {
@@ -251,7 +251,7 @@ export class ChannelStream {
   takeData(): Piece {
     if (this.#sender.bufferedBytes > 0) {
       const piece = this.#sender.take();
-      if (this.#isDrained()) this.#wakeDrained();
+      if (this.#isDrained()) this.#drained.wake();
       return piece;
     }
     this.#writing = 'ended';
@@ -262,10 +262,6 @@ export class ChannelStream {
   #isDrained(): boolean {
     const isOpen = this.#error === undefined && this.#writing === 'open';
     return !isOpen || this.#sender.bufferedBytes <= this.#host.limits.streamWindowBytes / 2;
-  }
-
-  #wakeDrained(): void {
-    for (const wake of this.#drainWaiters.splice(0)) wake();
   }
 
   #afterRead(): void {
@@ -295,7 +291,7 @@ export class ChannelStream {
     this.#sender.clear();
     if (this.#reading === 'open') this.#reading = 'failed';
     for (const { reject } of this.#readers.splice(0)) reject(error);
-    this.#wakeDrained();
+    this.#drained.wake();
     this.#closed.reject(error);
   }
 }

@@ -1,13 +1,19 @@
 import type { Address } from '../../base/address.ts';
 import { errorOf } from '../../base/arguments.ts';
 import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
+import { Waiters } from '../../base/waiters.ts';
 import type { Security } from '../security.ts';
 import type { Link, TransportContext } from '../transport.ts';
 
 interface End {
   readonly context: TransportContext;
   readonly address: Address;
+  /** The links of its transport. */
+  readonly links: Set<Link>;
 }
+
+/** The queue of a link on which nothing is under way. */
+const nothing: Uint8Array[] = [];
 
 const security: Security = { protocol: 'memory', encrypted: true, authenticated: true };
 
@@ -16,8 +22,8 @@ const highWaterBytes = 64 * 1024;
 
 /** The two ends of a new link. */
 export function memoryLinkPair(dialler: End, acceptor: End): [Link, Link] {
-  const ours = new MemoryLink(dialler.context.runtime, acceptor);
-  const theirs = new MemoryLink(acceptor.context.runtime, dialler);
+  const ours = new MemoryLink(dialler, acceptor);
+  const theirs = new MemoryLink(acceptor, dialler);
   ours.join(theirs);
   theirs.join(ours);
   return [ours, theirs];
@@ -33,22 +39,26 @@ class MemoryLink implements Link {
   onMessage: (bytes: Uint8Array) => void = () => {};
 
   readonly #runtime: Runtime;
+  /** The links of its transport that have not ended. */
+  readonly #links: Set<Link>;
   #other: MemoryLink | undefined;
   #settleClosed: (error: Error | undefined) => void = () => {};
   #state: 'open' | 'ending' | 'closed' = 'open';
 
   /** What the other side sent and this side has not been given yet. */
-  #arriving: Uint8Array[] = [];
+  #arriving: Uint8Array[] = nothing;
   #arrivingBytes = 0;
   #delivery: RuntimeTimer | undefined;
   #paused = false;
   #otherEnded = false;
-  #drainWaiters: (() => void)[] = [];
+  readonly #drained = new Waiters();
 
-  constructor(runtime: Runtime, remote: End) {
+  constructor({ context: { runtime }, links }: End, remote: End) {
     this.remoteId = remote.context.identity.id;
     this.remoteAddress = remote.address;
     this.#runtime = runtime;
+    this.#links = links;
+    links.add(this);
     this.startedAt = runtime.now();
     this.closed = new Promise((resolve) => {
       this.#settleClosed = resolve;
@@ -70,7 +80,7 @@ class MemoryLink implements Link {
 
   drained(): Promise<void> {
     if (this.#state !== 'open' || this.#other!.#arrivingBytes < highWaterBytes) return Promise.resolve();
-    return new Promise((resolve) => this.#drainWaiters.push(resolve));
+    return this.#drained.wait();
   }
 
   pause(): void {
@@ -100,17 +110,19 @@ class MemoryLink implements Link {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#delivery?.cancel();
+    this.#links.delete(this);
     this.#drop();
     this.#settleClosed(error);
-    this.#wakeDrained();
+    this.#drained.wake();
     this.#other!.#drop();
     this.#other!.#otherEnded = true;
-    this.#other!.#wakeDrained();
+    this.#other!.#drained.wake();
     this.#other!.#scheduleDelivery();
   }
 
   #arrive(bytes: Uint8Array): boolean {
     if (this.#state === 'closed') return true;
+    if (this.#arriving === nothing) this.#arriving = [];
     this.#arriving.push(bytes);
     this.#arrivingBytes += bytes.length;
     this.#scheduleDelivery();
@@ -130,7 +142,8 @@ class MemoryLink implements Link {
       // A side that closes drops what still arrives.
       if (this.#state === 'open') this.#hand(bytes);
     }
-    if (this.#arrivingBytes < highWaterBytes) this.#other!.#wakeDrained();
+    if (this.#arriving.length === 0) this.#arriving = nothing;
+    if (this.#arrivingBytes < highWaterBytes) this.#other!.#drained.wake();
     if (this.#otherEnded && this.#arriving.length === 0) this.destroy();
   }
 
@@ -145,11 +158,7 @@ class MemoryLink implements Link {
 
   /** What has not been given to this side never will be. */
   #drop(): void {
-    this.#arriving = [];
+    this.#arriving = nothing;
     this.#arrivingBytes = 0;
-  }
-
-  #wakeDrained(): void {
-    for (const wake of this.#drainWaiters.splice(0)) wake();
   }
 }

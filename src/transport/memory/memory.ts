@@ -6,6 +6,8 @@ import { memoryLinkPair } from './memory-link.ts';
 
 interface Listener {
   readonly context: TransportContext;
+  /** Its links that have not ended. */
+  readonly links: Set<Link>;
   readonly onLink: (link: Link) => void;
 }
 
@@ -77,7 +79,7 @@ class MemoryTransport implements Transport {
         `${taken} is in use: choose another port, or use port 0 to get a free one`,
       );
     }
-    this.#hub.listeners.set(taken, { context: this.#context!, onLink: (link) => onLink(this.#keep(link)) });
+    this.#hub.listeners.set(taken, { context: this.#context!, links: this.#links, onLink });
     this.#key = taken;
     return [bound];
   }
@@ -98,11 +100,11 @@ class MemoryTransport implements Transport {
       throw otherNetworkKey(`${text}: `);
     }
     const [ours, theirs] = memoryLinkPair(
-      { context: this.#context!, address: from },
-      { context: listener.context, address },
+      { context: this.#context!, links: this.#links, address: from },
+      { context: listener.context, links: listener.links, address },
     );
     listener.onLink(theirs);
-    return this.#keep(ours);
+    return ours;
   }
 
   async close(): Promise<void> {
@@ -110,12 +112,6 @@ class MemoryTransport implements Transport {
     const links = [...this.#links];
     for (const link of links) link.destroy();
     await Promise.all(links.map((link) => link.closed));
-  }
-
-  #keep(link: Link): Link {
-    this.#links.add(link);
-    void link.closed.then(() => this.#links.delete(link));
-    return link;
   }
 }
 

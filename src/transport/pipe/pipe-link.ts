@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Address } from '../../base/address.ts';
 import type { Runtime } from '../../base/runtime.ts';
+import { Waiters } from '../../base/waiters.ts';
 import type { Security } from '../security.ts';
 import type { Link } from '../transport.ts';
 import { FairReader } from './fair-reader.ts';
@@ -39,7 +40,7 @@ export class PipeLink implements Link {
   #onMessage: ((bytes: Uint8Array) => void) | undefined;
   #isDestroyedHere = false;
   #reader: FairReader | undefined;
-  #drainWaiters: (() => void)[] = [];
+  readonly #drained = new Waiters();
   #writesUnderWay = 0;
 
   constructor(pipe: Duplex, details: PipeLinkDetails) {
@@ -63,7 +64,7 @@ export class PipeLink implements Link {
       if (pipe.closed) end();
       else pipe.once('close', end);
     });
-    pipe.once('close', () => this.#wakeDrained());
+    pipe.once('close', () => this.#drained.wake());
   }
 
   get onMessage(): (bytes: Uint8Array) => void {
@@ -86,7 +87,7 @@ export class PipeLink implements Link {
       this.#writesUnderWay -= 1;
       // Versions of Node.js differ in what they report of a write that was given up when the pipe was destroyed.
       if ((error === undefined || error === null) && !pipe.destroyed) told?.();
-      if (this.#underWayBytes <= highWaterBytes / 2) this.#wakeDrained();
+      if (this.#underWayBytes <= highWaterBytes / 2) this.#drained.wake();
     });
     // Nothing waits after a write that failed at once, either.
     if (pipe.writableLength === 0 && pipe.errored === null) {
@@ -100,7 +101,7 @@ export class PipeLink implements Link {
 
   drained(): Promise<void> {
     if (this.#pipe.destroyed || this.#underWayBytes < highWaterBytes) return Promise.resolve();
-    return new Promise((resolve) => this.#drainWaiters.push(resolve));
+    return this.#drained.wait();
   }
 
   pause(): void {
@@ -152,10 +153,6 @@ export class PipeLink implements Link {
       deliver: (bytes) => this.#onMessage!(bytes),
       target: () => this.readTarget?.(),
     });
-  }
-
-  #wakeDrained(): void {
-    for (const wake of this.#drainWaiters.splice(0)) wake();
   }
 }
 
