@@ -10,7 +10,8 @@ import { Churn, type ChurnOptions } from './faults/churn.ts';
 import type { Fault, TimedFault } from './faults/fault.ts';
 import { Faulty } from './faults/faulty.ts';
 import { pickSome, type WhichNodes } from './faults/pick-nodes.ts';
-import { Machine, type NodeFactory } from './machines/machine.ts';
+import { Guard } from './guard/guard.ts';
+import { Machine, type MachineWorld, type NodeFactory } from './machines/machine.ts';
 import { checkLatency, checkMs, isRegional, type Latency } from './network/latency.ts';
 import { type LinkQuality, SimulatedNetwork } from './network/simulated-network.ts';
 import type { ChanceStream } from './seeded-chance.ts';
@@ -35,6 +36,11 @@ export interface SimulationOptions {
    * as TCP is: loss shows as delay. Default 0.
    */
   readonly loss?: number;
+  /**
+   * Whether a run fails when nodes reach past the world: for the time, chance and timers of the system, or, where
+   * Node.js can tell, for threads, files and sockets. Such runs are not the same for the same seed. Default true.
+   */
+  readonly guard?: boolean;
   /** Repeats a part of an earlier run with the same seed, see {@link PartOfRun}. Default: the whole program runs. */
   readonly only?: PartOfRun;
 }
@@ -46,6 +52,7 @@ export const simulationOptionNames = [
   'jitterMs',
   'bytesPerSecond',
   'loss',
+  'guard',
   'only',
 ] as const;
 
@@ -101,6 +108,8 @@ export class Simulation extends Faulty {
   readonly seed: number;
   readonly #runtime: VirtualRuntime;
   readonly #network: SimulatedNetwork;
+  readonly #machineWorld: MachineWorld;
+  readonly #guard: Guard | undefined;
   /** By their numbers. */
   readonly #machines = new Map<number, Machine>();
   /** How many numbers are taken. */
@@ -123,13 +132,16 @@ export class Simulation extends Faulty {
   constructor(options: SimulationOptions = {}) {
     super();
     checkOptions(options, simulationOptionNames);
-    const { seed = 0, only = {}, ...quality } = options;
+    const { seed = 0, only = {}, guard = true, ...quality } = options;
     checkOptions(only, ['nodes', 'faults'], 'only');
+    checkType('guard', guard, 'boolean');
     this.#runtime = new VirtualRuntime({ seed });
     this.seed = seed;
     this.#onlyNodes = only.nodes && new Set(only.nodes);
     this.#hasGivenFaults = only.faults !== undefined;
     this.#network = new SimulatedNetwork(this.#runtime, this.#runtime.chance, checkQuality(quality));
+    this.#machineWorld = { runtime: this.#runtime, network: this.#network, working: undefined };
+    this.#guard = guard ? new Guard((problem, cause) => this.#onComplaint(problem, cause)) : undefined;
     this.#watch = new Watch({
       seed,
       now: () => this.now,
@@ -216,9 +228,8 @@ export class Simulation extends Faulty {
     for (let made = 0; made < count; made++) {
       const index = this.#spawned++;
       if (this.#onlyNodes?.has(index) === false) continue;
-      const world = { runtime: this.#runtime, network: this.#network };
       const region = this.#regionOf(index, options.region);
-      const machine = new Machine(world, { index, region, factory });
+      const machine = new Machine(this.#machineWorld, { index, region, factory });
       machine.isReachable = options.reachable ?? true;
       this.#places.set(machine, { list, at: list.length });
       this.#boot(machine, false);
@@ -433,9 +444,17 @@ export class Simulation extends Faulty {
       done = isDone();
       return !done;
     };
-    await this.#runtime.runUntil(endMs, { mayGoOn });
+    const surroundings = this.#guard;
+    const run = (): Promise<void> => this.#runtime.runUntil(endMs, { mayGoOn, surroundings });
+    await (surroundings === undefined ? run() : surroundings.around(run));
     this.#watch.checkAll();
     return done;
+  }
+
+  #onComplaint(problem: string, cause: Error): void {
+    const machine = this.#machines.get(this.#machineWorld.working ?? -1);
+    const nodes = machine === undefined ? [] : [machine.run.node];
+    this.#watch.fail({ invariant: 'the seed decides everything', problem, nodes, cause });
   }
 
   #tooLate(what: string, withinMs: number): PeerloomError {
@@ -448,7 +467,7 @@ export class Simulation extends Faulty {
 }
 
 /** @throws TypeError or RangeError with the option, the rule and the value. */
-function checkQuality(given: Omit<SimulationOptions, 'seed' | 'only'>): LinkQuality {
+function checkQuality(given: Omit<SimulationOptions, 'seed' | 'only' | 'guard'>): LinkQuality {
   const quality = { ...defaults, ...given };
   checkLatency(quality.latencyMs);
   checkMs('jitterMs', quality.jitterMs);

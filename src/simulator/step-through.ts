@@ -34,6 +34,7 @@ class Stepper {
   readonly #surroundings: Surroundings | undefined;
   readonly #outcome: Outcome;
   #goesOn = true;
+  #failure: { readonly error: unknown } | undefined;
   #steps = 1;
 
   constructor(step: () => boolean, surroundings: Surroundings | undefined, outcome: Outcome) {
@@ -62,12 +63,17 @@ class Stepper {
       this.#goesOn = this.#step();
     } catch (error) {
       this.#goesOn = false;
-      this.#outcome.reject(error);
+      this.#failure = { error };
     }
   }
 
   #leave(): void {
     this.#surroundings?.leave();
+    // Only now: what waits for the outcome is no part of the steps.
+    if (this.#failure !== undefined) {
+      this.#outcome.reject(this.#failure.error);
+      return;
+    }
     if (!this.#goesOn) {
       this.#outcome.resolve();
       return;

@@ -44,6 +44,8 @@ export type NodeFactory<Made extends Node = Node> = (place: SpawnPlace) => Made;
 
 /** The world, as far as a machine needs it. */
 export interface MachineWorld {
+  /** The number of the machine that does something now, or did last. */
+  working: number | undefined;
   readonly runtime: VirtualRuntime;
   readonly network: SimulatedNetwork;
 }
@@ -107,6 +109,7 @@ export class Machine implements Place {
     this.#isPaused = false;
     this.#waiting = [];
     const numbers = { restarts: this.#restarts, identities: this.#identities };
+    this.#world.working = this.index;
     this.#keepCounts();
     this.#run = new Run(this, this.#world, numbers);
     this.#run.make(this.#factory);
@@ -150,6 +153,7 @@ export class Machine implements Place {
   }
 
   #do(work: () => void): void {
+    this.#world.working = this.index;
     if (this.#workMs > 0) this.#busyUntil = this.#world.runtime.now() + this.#workMs;
     work();
   }

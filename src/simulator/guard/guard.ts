@@ -1,0 +1,65 @@
+import type { Surroundings } from '../step-through.ts';
+import { guardGlobals } from './guarded-globals.ts';
+import { OutsideWork } from './outside-work.ts';
+
+/** What user code reached for. */
+export type Complaint = (problem: string, cause: Error) => void;
+
+/** The guard of the world whose nodes do something now. */
+let active: Guard | undefined;
+/** How many worlds run, one of which may be active. */
+let running = 0;
+let freeGlobals = (): void => {};
+const outside = new OutsideWork(() => active !== undefined);
+
+/**
+ * Finds what reaches past a world while its nodes work: for the time, chance or timers of the system, or for threads,
+ * files and sockets. Between the steps of the world, the rest of the process does as it likes.
+ */
+export class Guard implements Surroundings {
+  readonly #onComplaint: Complaint;
+
+  constructor(onComplaint: Complaint) {
+    this.#onComplaint = onComplaint;
+  }
+
+  /** Guards everything that the world does while `run` runs. */
+  async around<Result>(run: () => Promise<Result>): Promise<Result> {
+    if (running === 0) {
+      freeGlobals = guardGlobals((what, instead) => active?.complainOfGlobal(what, instead));
+      outside.start();
+    }
+    running += 1;
+    try {
+      return await run();
+    } finally {
+      running -= 1;
+      if (running === 0) {
+        freeGlobals();
+        outside.stop();
+      }
+    }
+  }
+
+  enter(): void {
+    active = this;
+  }
+
+  leave(): void {
+    for (const type of outside.takeLeft()) this.#reportOutside(type);
+    active = undefined;
+  }
+
+  /** @throws Error: the handler that called it fails as well. */
+  complainOfGlobal(what: string, instead: string): void {
+    const problem = `${what} is not decided by the seed: use ${instead} in its place`;
+    const error = new Error(problem);
+    this.#onComplaint(problem, error);
+    throw error;
+  }
+
+  #reportOutside(type: string): void {
+    const problem = `work left for a thread, a timer or I/O of its own (${type}): the seed does not decide when it ends`;
+    this.#onComplaint(problem, new Error(problem));
+  }
+}
