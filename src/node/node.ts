@@ -228,7 +228,7 @@ export class Node extends NodeHandlers {
     const options = checkConnectOptions(
       isHost ? maybeOptions : (portOrOptions as ConnectOptions | undefined),
     );
-    return this.#peering.connect(address, options);
+    return this.#peering.connector.connect(address, options);
   }
 
   /** Reports a failure of the options' functions once the code that called them has returned. */

@@ -7,9 +7,8 @@ import { HandshakeRefused } from '../channel/handshake.ts';
 import type { Link } from '../transport/transport.ts';
 import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
 import type { Admission } from './admission.ts';
-import type { ChannelOpener } from './channel-opener.ts';
 import { checkClaim } from './claimed-id.ts';
-import type { Connections } from './connections.ts';
+import type { LinkOpener } from './link-opener.ts';
 import type { Peer } from './peer.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import { NotResumed } from './peer-session.ts';
@@ -20,8 +19,7 @@ export interface AcceptorOptions {
   readonly ownId: string;
   readonly peers: Peers;
   readonly admission: Admission;
-  readonly opener: ChannelOpener;
-  readonly connections: Connections;
+  readonly opener: LinkOpener;
   readonly log: Log;
   /** The user's function that decides who connects threw. */
   readonly onUserError: (error: unknown, direction: 'inbound') => void;
@@ -68,19 +66,15 @@ export class Acceptor {
   }
 
   async #answer(peer: Peer, link: Link, refusal: Goodbye | undefined): Promise<PeerConnection> {
-    const { peers, opener, connections } = this.#options;
+    const { peers, opener } = this.#options;
     if (refusal === undefined) checkClaim(peers, peer, link, 'inbound');
-    const before = peer.connected();
     // The link may end before all that arrived over it has been looked at.
     peer.handshakes += 1;
     try {
-      const channel = await opener.open(peer, link, {
-        direction: 'inbound',
-        refusal,
-        signal: this.#stopping.signal,
-      });
+      const signal = this.#stopping.signal;
+      const connection = await opener.open(peer, link, { direction: 'inbound', refusal, signal });
       this.#hasArrived(peer, link);
-      return connections.adopt({ peer, link, channel, before });
+      return connection;
     } finally {
       peer.handshakes -= 1;
       peers.release(peer);

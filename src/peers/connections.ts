@@ -1,14 +1,15 @@
 import { NodeConnection } from '../api/node-connection.ts';
 import type { Address } from '../base/address.ts';
 import { peerLabel } from '../base/peer-label.ts';
-import type { Channel } from '../channel/channel.ts';
 import { FrameChannel } from '../channel/frame-channel.ts';
 import { HandshakeRefused } from '../channel/handshake.ts';
+import type { PacketChannel } from '../p2pnetwork/packet-channel.ts';
 import type { Link } from '../transport/transport.ts';
 import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
 import { type ConnectionContext, LiveConnection } from './live-connection.ts';
 import type { Peer } from './peer.ts';
 import type { PeerConnection } from './peer-connection.ts';
+import type { DurableChannel } from './peer-session.ts';
 
 export interface ConnectionsOptions extends ConnectionContext {
   readonly node: NodeConnection['mainNode'];
@@ -20,11 +21,11 @@ export interface ConnectionsOptions extends ConnectionContext {
 export interface OpenedLink {
   readonly peer: Peer;
   readonly link: Link;
-  readonly channel: Channel;
+  readonly channel: FrameChannel | PacketChannel;
   /** The connection that was up when the handshake began. */
   readonly before: PeerConnection | undefined;
   /** The address that this node dialled. */
-  readonly dialled?: Address;
+  readonly dialled: Address | undefined;
 }
 
 /** Nobody reads it when the node was restarted, because then its earlier run is gone. */
@@ -40,64 +41,59 @@ export class Connections {
   }
 
   /**
-   * Makes a connection of a channel, or finds the one that has resumed. An older connection with the same node ends.
+   * Makes a connection of a channel. An older one with the same node ends.
    *
    * @throws HandshakeRefused if the older one stays; ThrownByUser if the user's createNewConnection fails.
    */
   adopt(opened: OpenedLink): PeerConnection {
-    const { peer, link, channel, before } = opened;
-    const resumed = peer.session.connectionOf(channel);
-    if (resumed !== undefined) return resumed;
-    const { direction, remote } = channel;
-    const { instance } = remote;
+    const { peer, link, channel: inner, before } = opened;
+    const { peers, limits, liveness, log, stopping } = this.#options;
     const { security } = link;
-    const isFrames = channel instanceof FrameChannel;
+    const isFrames = inner instanceof FrameChannel;
+    const { instance } = inner.remote;
     const isSecond = isFrames
-      ? peer.prevails(before, { direction, instance, security })
+      ? peer.prevails(before, { direction: inner.direction, instance, security })
       : peer.outranks(security);
     if (isSecond) {
       const farewell = goodbye('duplicate');
-      channel.close(farewell);
+      inner.close(farewell);
       throw new HandshakeRefused(farewell, 'us');
     }
-    const { peers } = this.#options;
+    const live = this.#create(opened);
+    const { connection, direction } = live;
     if (isFrames) {
-      peer.session.keep(
-        channel,
-        (lost) => peers.limitSuspended(lost),
-        () => peers.release(peer),
-      );
+      const lost = (channel: DurableChannel): void => peers.limitSuspended(channel);
+      peer.session.keep(live, inner, { lost, ended: () => peers.release(peer) });
     }
-    try {
-      return this.#begin(opened);
-    } catch (error) {
-      // The user's own createNewConnection threw, so the node admits nobody.
-      channel.close(goodbye('refused'));
-      throw error;
-    }
-  }
-
-  #begin({ peer, link, channel: inner, dialled }: OpenedLink): PeerConnection {
-    const { node, peers, counts, liveness, limits, log, stopping } = this.#options;
-    const channel = node.wrapChannel(inner);
-    const { direction, remote } = channel;
-    const { id, name } = remote;
-    const origin = { host: link.remoteAddress.host, port: remote.listeningPort };
-    const { host, port } = direction === 'outbound' ? dialled! : origin;
-    const details = { id, name, host, port, direction, channel, counts };
-    const connection = NodeConnection.create(node, link, details);
-    const live = new LiveConnection(peer, connection, channel, this.#options);
-    peer.session.carries(inner, live);
     const older = peer.adopt(live);
     if (older?.channel.isSuspended) older.channel.giveUp('the other node began a new session');
     // One that has ended by itself may still have messages to hand over.
     else if (older?.channel.isOpen) void older.close(replacedBy(live, older));
     peers.connections.set(connection, live);
     liveness.expect(limits.pingAfterMs);
-    log(`connected (${direction}) with ${peerLabel(remote)} at ${host} port ${port}`);
+    const { host, port } = connection;
+    log(`connected (${direction}) with ${peerLabel(connection)} at ${host} port ${port}`);
     live.start();
-    if (stopping.aborted) channel.close(goodbye('stopped'));
+    if (stopping.aborted) live.channel.close(goodbye('stopped'));
     return live;
+  }
+
+  #create({ peer, link, channel: inner, dialled }: OpenedLink): LiveConnection {
+    const { node, counts } = this.#options;
+    try {
+      const channel = node.wrapChannel(inner);
+      const { direction, remote } = channel;
+      const { id, name } = remote;
+      const origin = { host: link.remoteAddress.host, port: remote.listeningPort };
+      const { host, port } = direction === 'outbound' ? dialled! : origin;
+      const details = { id, name, host, port, direction, channel, counts };
+      const connection = NodeConnection.create(node, link, details);
+      return new LiveConnection(peer, connection, channel, this.#options);
+    } catch (error) {
+      // The user's own createNewConnection threw, so the node admits nobody.
+      inner.close(goodbye('refused'));
+      throw error;
+    }
   }
 
   /** Resolves when those that are there now have ended. */

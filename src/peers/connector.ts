@@ -1,4 +1,5 @@
 import type { Dispatcher } from '../api/events.ts';
+import type { NodeConnection } from '../api/node-connection.ts';
 import type { ConnectOptions, ResolvedOptions } from '../api/options.ts';
 import { type Address, formatAddress } from '../base/address.ts';
 import { messageOf } from '../base/arguments.ts';
@@ -13,10 +14,9 @@ import { refusePacketLink } from '../p2pnetwork/packet-channel.ts';
 import { dialLink } from '../transport/own-transport.ts';
 import type { ExpectedPeer, Link } from '../transport/transport.ts';
 import { goodbye } from '../wire/frames/goodbye.ts';
-import type { ChannelOpener } from './channel-opener.ts';
 import { checkClaim } from './claimed-id.ts';
-import type { Connections } from './connections.ts';
 import { dialUntilUp } from './dial-until-up.ts';
+import type { LinkOpener } from './link-opener.ts';
 import { outrankedMessage, type Peer } from './peer.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import { NotResumed } from './peer-session.ts';
@@ -29,15 +29,12 @@ export interface ConnectorOptions {
   readonly options: ResolvedOptions;
   readonly transports: Transports;
   readonly peers: Peers;
-  readonly opener: ChannelOpener;
-  readonly connections: Connections;
+  readonly opener: LinkOpener;
   readonly reconnector: Reconnector;
   readonly dispatcher: Dispatcher;
   readonly log: Log;
   /** An attempt to connect failed; false gives up. */
   readonly onFailure: (address: string, attempts: number, error: unknown) => Promise<boolean>;
-  /** Resolves when the node listens. @throws PeerloomError `ERR_NOT_STARTED`. */
-  readonly started: () => Promise<void>;
   /** Aborted, with the reason, once the node stops. */
   readonly stopping: AbortSignal;
 }
@@ -66,7 +63,7 @@ export class Connector {
   }
 
   /** Connects with an address, and keeps it connected if the options say so. @throws PeerloomError; the error is reported. */
-  async connect(address: Address, options: ConnectOptions): Promise<PeerConnection> {
+  async connect(address: Address, options: ConnectOptions): Promise<NodeConnection> {
     const { reconnector, peers, dispatcher, log } = this.#context;
     const text = formatAddress(address);
     try {
@@ -81,7 +78,7 @@ export class Connector {
         const peer = peers.find(connection.id);
         if (peer !== undefined && (!channel.isOpen || channel.isSuspended)) reconnector.onLost(peer);
       }
-      return connected;
+      return connected.connection;
     } catch (error) {
       log(`no connection with ${text}: ${messageOf(error)}`);
       if (isPeerloomError(error)) {
@@ -116,8 +113,8 @@ export class Connector {
   }
 
   async #dial(address: Address, options: DialOptions): Promise<PeerConnection> {
-    const { started, options: own, stopping, log } = this.#context;
-    await started();
+    const { transports, options: own, stopping, log } = this.#context;
+    await transports.whenListening();
     stopping.throwIfAborted();
     const { limits, runtime } = own;
     const text = formatAddress(address);
@@ -136,26 +133,21 @@ export class Connector {
     const transport = transports.of(address);
     const link = await dialLink(transport, { address, signal, expected: expectedPeer(options) });
     checkId(link, address, options.id, own.identity.id);
-    const { security } = link;
     const peer = peers.of(link.remoteId);
     checkClaim(peers, peer, link, 'outbound');
-    const existing = peer.connected(security);
-    const dialling = peer.dialling.outcome(security);
-    const isOutranked = peer.outranks(security);
-    if ((!replace || isOutranked) && (existing ?? dialling) !== undefined) {
-      if (link.speaks === 'packets') refusePacketLink(link, 'outbound', goodbye('duplicate'));
-      // In an orderly way: the listener would take a link that breaks off for a failure.
-      else link.close(duplicateFlushMs);
-      return existing ?? this.#join(dialling!, target);
+    const found = peer.decideDial(link, replace);
+    if (found.is === 'free') {
+      const opening = this.#open(peer, link, target, found.replace);
+      peer.dialling.begin(opening, link.security);
+      return opening;
     }
-    if (isOutranked) {
-      link.close(duplicateFlushMs);
-      throw new PeerloomError('ERR_NOT_ALLOWED', `${formatAddress(address)}: ${outrankedMessage}`);
-    }
-    const isAlone = peer.state === 'absent' || peer.session.canUse(link);
-    const opening = this.#open(peer, link, target, replace || !isAlone);
-    peer.dialling.begin(opening, security);
-    return opening;
+    if (link.speaks === 'packets' && found.is !== 'outranked')
+      refusePacketLink(link, 'outbound', goodbye('duplicate'));
+    // In an orderly way: the listener would take a link that breaks off for a failure.
+    else link.close(duplicateFlushMs);
+    if (found.is === 'there') return found.connection;
+    if (found.is === 'under way') return this.#join(found.outcome, target);
+    throw new PeerloomError('ERR_NOT_ALLOWED', `${formatAddress(address)}: ${outrankedMessage}`);
   }
 
   /** Waits for a dial that is under way. If that fails, this caller still has its own attempt. */
@@ -169,16 +161,14 @@ export class Connector {
   }
 
   async #open(peer: Peer, link: Link, target: Target, replace: boolean): Promise<PeerConnection> {
-    const { peers, opener, connections } = this.#context;
+    const { peers, opener } = this.#context;
     const { address, signal, options } = target;
-    const before = peer.connected();
     const onAbort = (): void => link.destroy();
     signal.addEventListener('abort', onAbort, { once: true });
     peer.handshakes += 1;
     try {
       const isDurable = options.reconnect === true;
-      const channel = await opener.open(peer, link, { direction: 'outbound', replace, isDurable });
-      return connections.adopt({ peer, link, channel, before, dialled: address });
+      return await opener.open(peer, link, { direction: 'outbound', replace, isDurable, dialled: address });
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof NotResumed || isDuplicate(error)) {

@@ -1,7 +1,6 @@
 import { PeerloomError } from '../base/errors.ts';
 import { randomName } from '../base/random-name.ts';
 import type { Runtime } from '../base/runtime.ts';
-import type { Channel } from '../channel/channel.ts';
 import type { FrameChannel } from '../channel/frame-channel.ts';
 import type { Handshake } from '../channel/handshake.ts';
 import type { Session } from '../channel/session/session.ts';
@@ -22,6 +21,9 @@ export class NotResumed extends PeerloomError {
     );
   }
 }
+
+/** A session resumes over links of the same kind alone. */
+type LinkKind = Pick<Link, 'security'>;
 
 /** The session with one peer, if there is one, and what the hellos of both sides say of it (section 10). */
 export class PeerSession {
@@ -50,24 +52,23 @@ export class PeerSession {
   }
 
   /** Whether there is a session that can resume over this link. */
-  canUse(link: Link): boolean {
+  canUse(link: LinkKind): boolean {
     return this.#over(link) !== undefined;
   }
 
-  /** Whether the peer asks for the session that is there, or on offer. */
-  isAskedFor(link: Link, asked: HelloSession | undefined): boolean {
+  /**
+   * Whether the peer may resume the session that it asks for: it is there, or on offer. `'late'`: it names a position
+   * at which it was before it resumed over another link (10.6).
+   */
+  resumesWith(link: LinkKind, asked: HelloSession | undefined): boolean | 'late' {
     if (asked === undefined) return false;
-    return asked.id === this.#over(link)?.session.id || this.#isOffer(link, asked);
-  }
-
-  /** Whether the peer names a position at which it was before it resumed over another link (10.6). */
-  isLate(link: Link, asked: HelloSession | undefined): boolean {
     const session = this.#over(link)?.session;
-    return asked !== undefined && session?.id === asked.id && session.isPast(asked.receivedBytes);
+    if (session?.id !== asked.id) return this.#isOffer(link, asked);
+    return session.isPast(asked.receivedBytes) ? 'late' : true;
   }
 
   /** What this side says when it dials: the session that is there, or a new one. */
-  propose(link: Link, isDurable: boolean): HelloSession | undefined {
+  propose(link: LinkKind, isDurable: boolean): HelloSession | undefined {
     const session = this.#over(link)?.session.freeze();
     if (session !== undefined) return { ...session, resumed: false };
     const offered = this.#offers?.get(link.security.protocol);
@@ -76,7 +77,7 @@ export class PeerSession {
   }
 
   /** What this side says when it was dialled (10.5, 10.6). */
-  respond(link: Link, asked: HelloSession): HelloSession {
+  respond(link: LinkKind, asked: HelloSession): HelloSession {
     const session = this.#over(link)?.session;
     if (session?.id === asked.id && session.canResumeAt(asked.receivedBytes)) {
       return { ...session.freeze(), resumed: true };
@@ -92,10 +93,10 @@ export class PeerSession {
   /**
    * Resumes the session if the two sides agreed to do so.
    *
-   * @returns the channel, or `undefined` if a new one begins.
+   * @returns its connection, or `undefined` if a new one begins.
    * @throws NotResumed; the link has ended then.
    */
-  resume(handshake: Handshake): FrameChannel | undefined {
+  resume(handshake: Handshake): PeerConnection | undefined {
     const { link, direction, ours, theirs } = handshake;
     const said = direction === 'inbound' ? ours.session : theirs.session;
     if (said === undefined) return undefined;
@@ -106,7 +107,7 @@ export class PeerSession {
       // If it is there but was not to be resumed, it has begun meanwhile over a later link.
       if (!isThere || !said.resumed) throw new NotResumed();
       channel.resumeOver(handshake);
-      return channel;
+      return this.#connection;
     } catch (cause) {
       link.destroy();
       throw cause instanceof NotResumed ? cause : new NotResumed({ cause });
@@ -114,17 +115,21 @@ export class PeerSession {
   }
 
   /**
-   * Keeps a new channel for as long as its session lasts, if it has one.
+   * Keeps a new connection for as long as its session lasts, if it has one.
    *
    * @param lost called whenever its link is lost.
    * @param ended called when the session is over.
    */
-  keep(channel: FrameChannel, lost: (channel: DurableChannel) => void, ended: () => void): void {
+  keep(
+    connection: PeerConnection,
+    channel: FrameChannel,
+    { lost, ended }: { lost: (channel: DurableChannel) => void; ended: () => void },
+  ): void {
     this.#offers?.delete(channel.remote.security.protocol);
     if (this.#offers?.size === 0) this.#offers = undefined;
     if (!isDurable(channel)) return;
     this.#channel = channel;
-    this.#connection = undefined;
+    this.#connection = connection;
     channel.session.onLost = () => lost(channel);
     void channel.session.closed.then(() => {
       if (this.#channel !== channel) return;
@@ -133,23 +138,13 @@ export class PeerSession {
     });
   }
 
-  /** The connection of a channel that has resumed. */
-  connectionOf(channel: Channel): PeerConnection | undefined {
-    return channel === this.#channel ? this.#connection : undefined;
-  }
-
-  /** A channel has become a connection. */
-  carries(channel: Channel, connection: PeerConnection): void {
-    if (channel === this.#channel) this.#connection = connection;
-  }
-
   /** The channel that can resume over a link. What was said under encryption does not go on without it. */
-  #over({ security }: Link): DurableChannel | undefined {
+  #over({ security }: LinkKind): DurableChannel | undefined {
     return this.#channel?.session.security.protocol === security.protocol ? this.#channel : undefined;
   }
 
   /** This side has not said anything in it yet, so the peer cannot have received anything. */
-  #isOffer(link: Link, { id, receivedBytes }: HelloSession): boolean {
+  #isOffer(link: LinkKind, { id, receivedBytes }: HelloSession): boolean {
     return receivedBytes === 0 && this.#offers?.get(link.security.protocol) === id;
   }
 

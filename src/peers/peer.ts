@@ -1,6 +1,7 @@
 import type { Runtime } from '../base/runtime.ts';
 import { promisesLess, type Security } from '../transport/security.ts';
 import type { Link } from '../transport/transport.ts';
+import type { Hello } from '../wire/frames/hello.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import { PeerSession } from './peer-session.ts';
 import { RivalRuns } from './rival-runs.ts';
@@ -39,20 +40,19 @@ export type PeerState = 'absent' | 'connected' | 'suspended' | 'ending';
 /** What to do with a handshake that a peer begins. */
 export type Decision = 'accept' | 'refuse' | 'conflict';
 
+/** What a dial finds: a connection, another dial, a safer connection that it must not replace, or a free way. */
+export type DialDecision =
+  | { readonly is: 'there'; readonly connection: PeerConnection }
+  | { readonly is: 'under way'; readonly outcome: Promise<PeerConnection> }
+  | { readonly is: 'outranked' }
+  | { readonly is: 'free'; readonly replace: boolean };
+
 /** What a peer that cannot replace a safer connection is told. */
 export const outrankedMessage =
   'the two nodes are already connected over a safer link, which this link must not replace: dial with the same scheme as before, or disconnect first';
 
-/** What a peer says in its hello, over which link. */
-export interface Asked {
-  readonly instance: string;
-  /** It has no connection with us left. */
-  readonly replace: boolean;
-  /** It wants to resume the session that we hold with it. */
-  readonly resumes?: boolean;
-  /** What its link promises. */
-  readonly security: Security;
-}
+/** What counts in the hello of a peer. */
+export type Asked = Pick<Hello, 'instance' | 'replace' | 'session'>;
 
 /** A connection that has just come up. */
 export interface Fresh {
@@ -168,12 +168,34 @@ export class Peer {
     if (this.#connection === connection) this.#connection = undefined;
   }
 
-  /** On the hello of a peer that dialled us. */
-  decide({ instance, replace, resumes = false, security }: Asked): Decision {
+  /**
+   * On a link of ours that leads to the peer.
+   *
+   * @param replace the peer has refused a link as a duplicate although we know of no connection (8.5).
+   */
+  decideDial(link: Pick<Link, 'security'>, replace: boolean): DialDecision {
+    const { security } = link;
+    const isOutranked = this.outranks(security);
+    if (!replace || isOutranked) {
+      const connection = this.connected(security);
+      if (connection !== undefined) return { is: 'there', connection };
+      const outcome = this.dialling.outcome(security);
+      if (outcome !== undefined) return { is: 'under way', outcome };
+    }
+    if (isOutranked) return { is: 'outranked' };
+    const isAlone = this.state === 'absent' || this.session.canUse(link);
+    return { is: 'free', replace: replace || !isAlone };
+  }
+
+  /** On the hello of a peer that dialled us over a link. */
+  decide(link: Pick<Link, 'security'>, { instance, replace, session }: Asked): Decision {
+    const { security } = link;
     if (this.outranks(security)) return 'refuse';
     const isSameRun = this.#connection?.instance === instance;
     const isHere = this.state === 'connected';
     if (isHere && !isSameRun && this.#rivals?.wasReplaced(instance)) return 'conflict';
+    const resumes = this.session.resumesWith(link, session);
+    if (resumes === 'late') return 'refuse';
     if (replace) return 'accept';
     if (!resumes && this.connected(security) !== undefined) return isSameRun ? 'refuse' : 'accept';
     const dialling = this.dialling.security;

@@ -1,11 +1,11 @@
 import type { Dispatcher } from '../api/events.ts';
 import { type MessageCounts, NodeConnection } from '../api/node-connection.ts';
-import type { ConnectOptions, ResolvedOptions } from '../api/options.ts';
+import type { ResolvedOptions } from '../api/options.ts';
 import type { TypedHandlers } from '../api/typed-handlers.ts';
 import type { Address } from '../base/address.ts';
 import { messageOf } from '../base/arguments.ts';
 import type { Log } from '../base/debug.ts';
-import { isPeerloomError, PeerloomError } from '../base/errors.ts';
+import { isPeerloomError, type PeerloomError } from '../base/errors.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
 import { WaitedHandlers } from '../base/waited-handlers.ts';
 import type { SpokenProtocol } from '../channel/channel.ts';
@@ -13,15 +13,15 @@ import { networkSecretOf } from '../identity/network-secret.ts';
 import { goodbye } from '../wire/frames/goodbye.ts';
 import { Acceptor } from './acceptor.ts';
 import { Admission } from './admission.ts';
-import { ChannelOpener } from './channel-opener.ts';
 import { Connections } from './connections.ts';
 import { Connector } from './connector.ts';
 import { InboundFailures } from './inbound-failures.ts';
+import { LinkOpener } from './link-opener.ts';
 import type { ProtocolEvents } from './live-connection.ts';
 import { LivenessWatch } from './liveness-watch.ts';
 import { Peers } from './peers.ts';
 import { Reconnector } from './reconnector.ts';
-import { Transports } from './transports.ts';
+import { notStarted, Transports } from './transports.ts';
 
 export interface PeeringOptions {
   readonly node: NodeConnection['mainNode'];
@@ -41,6 +41,7 @@ export interface PeeringOptions {
 export class Peering {
   readonly peers: Peers;
   readonly transports: Transports;
+  readonly connector: Connector;
   readonly counts: MessageCounts = { sent: 0, received: 0, rejected: 0 };
   readonly #options: PeeringOptions;
   readonly #dispatcher: Dispatcher;
@@ -48,7 +49,6 @@ export class Peering {
   readonly #liveness: LivenessWatch;
   readonly #reconnector: Reconnector;
   readonly #connections: Connections;
-  readonly #connector: Connector;
   readonly #acceptor: Acceptor;
   readonly #inboundFailures: InboundFailures;
   readonly #waitedHandlers = new WaitedHandlers();
@@ -99,33 +99,34 @@ export class Peering {
     const onUserError = (error: unknown, direction: 'inbound' | 'outbound'): void =>
       dispatcher.failed(error, `${direction}_node_connected`, undefined);
     const admission = new Admission(options, onUserError);
-    const opener = new ChannelOpener({
+    const opener = new LinkOpener({
       options,
       budget,
       log,
       traffic: logOf('message'),
-      addresses: () => transports.addresses,
+      transports,
       admission,
+      connections: this.#connections,
       protocols: protocols.spoken,
     });
-    const shared = { peers, opener, connections: this.#connections };
     this.#acceptor = new Acceptor({
-      ...shared,
       ownId,
+      peers,
+      opener,
       admission,
       log,
       onUserError,
       onFailure: onInboundFailure,
     });
-    this.#connector = new Connector({
-      ...shared,
+    this.connector = new Connector({
       options,
       transports,
+      peers,
+      opener,
       reconnector: this.#reconnector,
       dispatcher,
       log: this.#log,
       onFailure,
-      started: () => this.#whenStarted(),
       stopping,
     });
     const networkSecret = networkKey === undefined ? undefined : networkSecretOf(networkKey);
@@ -172,16 +173,6 @@ export class Peering {
       throw error;
     }
     this.#log(`listening on ${host} port ${transports.port} as ${node.id}`);
-  }
-
-  #whenStarted(): Promise<void> {
-    if (this.#started === undefined) throw notStarted('is not running: await start() first');
-    return this.#started;
-  }
-
-  /** Connects with an address, or finds the connection that is there. @throws PeerloomError. */
-  async connect(address: Address, options: ConnectOptions): Promise<NodeConnection> {
-    return (await this.#connector.connect(address, options)).connection;
   }
 
   /** Ends a connection, and stops reconnecting with its peer. Resolves when the disconnect event has fired. */
@@ -250,8 +241,4 @@ export class Peering {
     const data = { address, error, direction: 'inbound' };
     this.#dispatcher.emit('connection_error', { data }, address, error, 'inbound');
   }
-}
-
-function notStarted(what: string): PeerloomError {
-  return new PeerloomError('ERR_NOT_STARTED', `the node ${what}`);
 }

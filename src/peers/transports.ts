@@ -15,6 +15,7 @@ export class Transports {
   readonly #addresses: string[] = [];
   readonly #askedPort: number;
   #port: number;
+  #listening: Promise<void> | undefined;
 
   constructor(transports: readonly Transport[], port: number, runtime: Runtime) {
     this.#transports = transports;
@@ -37,13 +38,25 @@ export class Transports {
     for (const transport of this.#transports) transport.attach(context);
   }
 
-  async listen(host: string, onLink: (link: Link) => void): Promise<void> {
+  /** Begins to listen. If this fails, {@link Transports.reset} has to follow. */
+  listen(host: string, onLink: (link: Link) => void): Promise<void> {
+    this.#listening = this.#listen(host, onLink);
+    return this.#listening;
+  }
+
+  async #listen(host: string, onLink: (link: Link) => void): Promise<void> {
     for (const transport of this.#transports) {
       const bound = await listenAt(transport, { scheme: undefined, host, port: this.#port }, onLink);
       // The port that the first of them picked is the port of the others too, and the node's.
       if (this.#port === 0) this.#port = bound.find(({ port }) => port > 0)?.port ?? 0;
       this.#addresses.push(...bound.map(formatAddress));
     }
+  }
+
+  /** Resolves when the node listens. @throws PeerloomError `ERR_NOT_STARTED`. */
+  whenListening(): Promise<void> {
+    if (this.#listening === undefined) throw notStarted('is not running: await start() first');
+    return this.#listening;
   }
 
   /** Closes all of them, even if one throws, or never resolves. @returns the failures. */
@@ -56,6 +69,7 @@ export class Transports {
 
   /** After a start that failed: the node listens nowhere, and may listen again. */
   reset(): void {
+    this.#listening = undefined;
     this.#port = this.#askedPort;
     this.#addresses.length = 0;
   }
@@ -96,4 +110,8 @@ export class Transports {
       timer.cancel();
     }
   }
+}
+
+export function notStarted(what: string): PeerloomError {
+  return new PeerloomError('ERR_NOT_STARTED', `the node ${what}`);
 }

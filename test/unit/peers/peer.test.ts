@@ -19,16 +19,16 @@ function connectionOf(instance: string, security: Security = tls, direction = 'i
   return { channel: { isOpen: true, isSuspended: false }, instance, security, direction } as Connection;
 }
 
+const newSession = { id: 'theirs', receivedBytes: 0, breaks: 0, resumed: false };
+
 /** What the node `own` knows of the node `id`. */
 function peerOf(own: string, id = 'a'): Peer {
   return new Peer(id, own, new VirtualRuntime());
 }
 
-const asks = (instance: string, replace = false, security: Security = tls) => ({
-  instance,
-  replace,
-  security,
-});
+/** A link, and the hello over it. */
+const asks = (instance: string, replace = false, security: Security = tls) =>
+  [{ security }, { instance, replace }] as const;
 
 suite('the connection with a peer', () => {
   test('is there until it is removed', () => {
@@ -78,18 +78,18 @@ suite('the connection with a peer', () => {
 
 suite('a peer that dials us', () => {
   test('is welcome when there is nothing between us', () => {
-    assert.equal(peerOf('m').decide(asks('run 1')), 'accept');
+    assert.equal(peerOf('m').decide(...asks('run 1')), 'accept');
   });
 
   test('is refused while we are connected, unless it was restarted or says it has lost the connection', () => {
     const peer = peerOf('m');
     const connection = connectionOf('run 1');
     peer.adopt(connection);
-    assert.equal(peer.decide(asks('run 1')), 'refuse');
-    assert.equal(peer.decide(asks('run 2')), 'accept');
-    assert.equal(peer.decide(asks('run 1', true)), 'accept');
+    assert.equal(peer.decide(...asks('run 1')), 'refuse');
+    assert.equal(peer.decide(...asks('run 2')), 'accept');
+    assert.equal(peer.decide(...asks('run 1', true)), 'accept');
     connection.channel.isOpen = false;
-    assert.equal(peer.decide(asks('run 1')), 'accept', 'what closes stands in nobody’s way');
+    assert.equal(peer.decide(...asks('run 1')), 'accept', 'what closes stands in nobody’s way');
   });
 
   test('from a run that gave way to the present one is a conflict, whatever it says, while that one is here', () => {
@@ -97,14 +97,14 @@ suite('a peer that dials us', () => {
     peer.adopt(connectionOf('run 1'));
     const present = connectionOf('run 2');
     peer.adopt(present);
-    assert.equal(peer.decide(asks('run 1')), 'conflict');
-    assert.equal(peer.decide(asks('run 1', true)), 'conflict');
-    assert.equal(peer.decide(asks('run 2')), 'refuse');
-    assert.equal(peer.decide(asks('run 3')), 'accept');
+    assert.equal(peer.decide(...asks('run 1')), 'conflict');
+    assert.equal(peer.decide(...asks('run 1', true)), 'conflict');
+    assert.equal(peer.decide(...asks('run 2')), 'refuse');
+    assert.equal(peer.decide(...asks('run 3')), 'accept');
     assert.equal(peer.rivalToTell(), present);
     assert.equal(peer.rivalToTell(), undefined, 'it is told once');
     present.channel.isOpen = false;
-    assert.equal(peer.decide(asks('run 1')), 'accept', 'only one of them is here');
+    assert.equal(peer.decide(...asks('run 1')), 'accept', 'only one of them is here');
   });
 
   test('from a run whose connection had ended before another one came is no conflict', () => {
@@ -113,7 +113,7 @@ suite('a peer that dials us', () => {
     peer.adopt(earlier);
     earlier.channel.isOpen = false;
     peer.adopt(connectionOf('run 2'));
-    assert.equal(peer.decide(asks('run 1')), 'accept');
+    assert.equal(peer.decide(...asks('run 1')), 'accept');
     assert.equal(peer.rivalToTell(), undefined, 'there is nothing to tell');
   });
 
@@ -123,13 +123,42 @@ suite('a peer that dials us', () => {
     const { promise, resolve } = Promise.withResolvers<PeerConnection>();
     lower.dialling.begin(promise, tls);
     higher.dialling.begin(promise, tls);
-    assert.equal(lower.decide(asks('run 1')), 'refuse');
-    assert.equal(higher.decide(asks('run 1')), 'accept');
-    assert.equal(lower.decide(asks('run 1', true)), 'accept');
+    assert.equal(lower.decide(...asks('run 1')), 'refuse');
+    assert.equal(higher.decide(...asks('run 1')), 'accept');
+    assert.equal(lower.decide(...asks('run 1', true)), 'accept');
     resolve(connectionOf('run 1'));
     await turn();
-    assert.equal(lower.decide(asks('run 1')), 'accept', 'the dial is over');
+    assert.equal(lower.decide(...asks('run 1')), 'accept', 'the dial is over');
   });
+});
+
+test('a dial uses the connection or the dial that is there, and otherwise says whether the peer may hold on to one', async () => {
+  const peer = peerOf('m');
+  const [link, plainLink] = [{ security: tls }, { security: plain }];
+  assert.deepEqual(peer.decideDial(link, false), { is: 'free', replace: false });
+  const { promise, resolve } = Promise.withResolvers<PeerConnection>();
+  peer.dialling.begin(promise, plain);
+  assert.deepEqual(peer.decideDial(plainLink, false), { is: 'under way', outcome: promise });
+  assert.deepEqual(peer.decideDial(link, false), { is: 'free', replace: false }, 'that one promises less');
+  assert.deepEqual(peer.decideDial(plainLink, true), { is: 'free', replace: true });
+  const connection = connectionOf('run 1');
+  resolve(connection);
+  await turn();
+  peer.adopt(connection);
+  for (const security of [tls, plain]) {
+    assert.deepEqual(peer.decideDial({ security }, false), { is: 'there', connection });
+  }
+  assert.deepEqual(peer.decideDial(link, true), { is: 'free', replace: true });
+  assert.deepEqual(peer.decideDial(plainLink, true), { is: 'there', connection }, 'it must not be replaced');
+  connection.channel.isSuspended = true;
+  assert.deepEqual(peer.decideDial(plainLink, false), { is: 'outranked' });
+  assert.deepEqual(
+    peer.decideDial(link, false),
+    { is: 'free', replace: true },
+    'it has no session to resume',
+  );
+  connection.isLeaving = true;
+  assert.deepEqual(peer.decideDial(plainLink, false), { is: 'free', replace: true });
 });
 
 test('of two that came up at once the one stays that the lower id dialled', () => {
@@ -188,9 +217,11 @@ suite('a link that promises less than another one', () => {
         connection.channel.isSuspended = isSuspended;
         assert.equal(peer.outranks(less), true);
         for (const instance of ['run 1', 'run 2']) {
-          assert.equal(peer.decide(asks(instance, false, less)), 'refuse');
-          assert.equal(peer.decide(asks(instance, true, less)), 'refuse');
-          assert.equal(peer.decide({ ...asks(instance, false, less), resumes: true }), 'refuse');
+          assert.equal(peer.decide(...asks(instance, false, less)), 'refuse');
+          assert.equal(peer.decide(...asks(instance, true, less)), 'refuse');
+          const session = peer.session.respond({ security: less }, newSession);
+          const [link, hello] = asks(instance, false, less);
+          assert.equal(peer.decide(link, { ...hello, session }), 'refuse', 'it resumes a session');
           const fresh = { instance, direction: 'inbound', security: less } as const;
           assert.equal(peer.prevails(undefined, fresh), true);
           assert.equal(peer.prevails(connection, fresh), true);
@@ -206,7 +237,7 @@ suite('a link that promises less than another one', () => {
       peer.adopt(connection);
       assert.equal(peer.connected(less), connection);
       assert.equal(peer.connected(more), undefined);
-      assert.equal(peer.decide(asks('run 1', false, more)), 'accept');
+      assert.equal(peer.decide(...asks('run 1', false, more)), 'accept');
       const fresh = { instance: 'run 1', direction: 'inbound', security: more } as const;
       assert.equal(peer.prevails(undefined, fresh), false);
     });
@@ -221,12 +252,12 @@ suite('a link that promises less than another one', () => {
         assert.equal(dialling.outcome(less), promise);
         assert.equal(dialling.outcome(more), undefined);
         assert.equal(answering.outcome(more), undefined);
-        assert.equal(peer.decide(asks('run 1', false, more)), 'accept');
+        assert.equal(peer.decide(...asks('run 1', false, more)), 'accept');
         const stronger = Promise.withResolvers<PeerConnection>();
         dialling.begin(stronger.promise, more);
         dialling.begin(promise, less);
         assert.equal(dialling.outcome(less), stronger.promise);
-        assert.equal(peer.decide(asks('run 1', false, less)), 'refuse');
+        assert.equal(peer.decide(...asks('run 1', false, less)), 'refuse');
         resolve(connectionOf('run 1'));
         stronger.resolve(connectionOf('run 1'));
         await turn();

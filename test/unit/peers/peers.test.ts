@@ -48,11 +48,10 @@ function start({ maxConnections = 3, maxInboundPerAddress = 2 } = {}) {
       },
     };
     const peer = peers.of(id);
-    peer.session.keep(
-      channel as unknown as FrameChannel,
-      (lost) => peers.limitSuspended(lost),
-      () => peers.release(peer),
-    );
+    peer.session.keep({} as PeerConnection, channel as unknown as FrameChannel, {
+      lost: (lost) => peers.limitSuspended(lost),
+      ended: () => peers.release(peer),
+    });
     return channel;
   };
   return { peers, givenUp, keep };
@@ -101,7 +100,7 @@ test('a session is on offer to each peer until it begins, for links of one kind'
     true,
     'an offer over plain TCP does not take its place',
   );
-  assert.equal(session.isAskedFor(linkOf('b', 'tcp'), offered), false);
+  assert.equal(session.resumesWith(linkOf('b', 'tcp'), offered), false);
   keep('b');
   assert.equal(session.respond(linkOf('b'), offered).resumed, false, 'it has begun');
 });

@@ -1,21 +1,23 @@
 import type { PeerDetails, ResolvedOptions } from '../api/options.ts';
-import { portIn } from '../base/address.ts';
+import { type Address, portIn } from '../base/address.ts';
 import type { Log } from '../base/debug.ts';
 import { DecompressionTurns } from '../base/decompression-turns.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
 import { peerLabel } from '../base/peer-label.ts';
 import { randomName } from '../base/random-name.ts';
-import type { Channel, SpokenProtocol } from '../channel/channel.ts';
+import type { SpokenProtocol } from '../channel/channel.ts';
 import { FrameChannel } from '../channel/frame-channel.ts';
 import { type Handshake, HandshakeRefused, shakeHands } from '../channel/handshake.ts';
-import { openPacketChannel, refusePacketLink } from '../p2pnetwork/packet-channel.ts';
+import { openPacketChannel, type PacketChannel, refusePacketLink } from '../p2pnetwork/packet-channel.ts';
 import type { Link } from '../transport/transport.ts';
 import { availableCompressions } from '../wire/compression/compression.ts';
 import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
 import { type Hello, maxAddresses, protocolVersions } from '../wire/frames/hello.ts';
 import type { Admission } from './admission.ts';
+import type { Connections } from './connections.ts';
 import { outrankedMessage, type Peer } from './peer.ts';
 import type { PeerConnection } from './peer-connection.ts';
+import type { Transports } from './transports.ts';
 
 /** How a new link is to be opened. */
 export interface Opening {
@@ -24,53 +26,66 @@ export interface Opening {
   readonly replace?: boolean;
   /** The connection is to outlive its link. */
   readonly isDurable?: boolean;
+  /** The address that this side dialled. */
+  readonly dialled?: Address | undefined;
   /** Why this side refuses the link before it reads anything. */
   readonly refusal?: Goodbye | undefined;
   /** Ends the handshake, with what to tell the peer as the reason. */
   readonly signal?: AbortSignal;
 }
 
-export interface ChannelOpenerOptions {
+export interface LinkOpenerOptions {
   readonly options: ResolvedOptions;
   readonly budget: MemoryBudget;
   readonly log: Log;
   /** The log of what goes over connections. */
   readonly traffic: Log;
-  /** The texts of the addresses listened on. */
-  readonly addresses: () => readonly string[];
+  readonly transports: Transports;
   readonly admission: Admission;
+  readonly connections: Connections;
   /** What the node speaks beside messages. */
   readonly protocols: readonly SpokenProtocol[];
 }
 
-/** Opens channels over new links: what this node says of itself, and whether it admits the other. */
-export class ChannelOpener {
-  readonly #context: ChannelOpenerOptions;
+/** Makes connections of links: what this node says of itself, and whether it admits the other. */
+export class LinkOpener {
+  readonly #context: LinkOpenerOptions;
   readonly #instance: string;
   readonly #turns: DecompressionTurns;
 
-  constructor(context: ChannelOpenerOptions) {
+  constructor(context: LinkOpenerOptions) {
     const { runtime } = context.options;
     this.#context = context;
     this.#instance = randomName(runtime, 'instance');
     this.#turns = new DecompressionTurns(runtime);
   }
 
-  /** Runs the handshake in the language of the link. The channel may be one that resumes. */
-  open(peer: Peer, link: Link, opening: Opening): Promise<Channel> {
-    return link.speaks === 'packets'
-      ? this.#openPackets(peer, link, opening)
-      : this.#openFrames(peer, link, opening);
+  /**
+   * Runs the handshake in the language of the link. The connection may be one that resumes.
+   *
+   * @throws HandshakeRefused, NotResumed, ThrownByUser, PeerloomError; the link has ended then, or is about to.
+   */
+  async open(peer: Peer, link: Link, opening: Opening): Promise<PeerConnection> {
+    const { connections } = this.#context;
+    const { dialled } = opening;
+    const before = peer.connected();
+    if (link.speaks === 'packets') {
+      const channel = await this.#openPackets(peer, link, opening);
+      return connections.adopt({ peer, link, channel, before, dialled });
+    }
+    const handshake = await this.#shakeHands(peer, link, opening);
+    const resumed = peer.session.resume(handshake);
+    return resumed ?? connections.adopt({ peer, link, channel: this.#begin(handshake), before, dialled });
   }
 
-  async #openFrames(
+  #shakeHands(
     peer: Peer,
     link: Link,
     { direction, replace = false, isDurable = false, refusal, signal }: Opening,
-  ): Promise<FrameChannel> {
+  ): Promise<Handshake> {
     const { limits, runtime } = this.#context.options;
     const session = direction === 'outbound' ? peer.session.propose(link, isDurable) : undefined;
-    const handshake = await shakeHands(link, {
+    return shakeHands(link, {
       direction,
       limits,
       runtime,
@@ -80,10 +95,9 @@ export class ChannelOpener {
       admit: (theirs) => this.#admit(peer, link, theirs, direction),
       session: (asked) => peer.session.respond(link, asked),
     });
-    return peer.session.resume(handshake) ?? this.#begin(handshake);
   }
 
-  async #openPackets(peer: Peer, link: Link, { direction, refusal }: Opening): Promise<Channel> {
+  async #openPackets(peer: Peer, link: Link, { direction, refusal }: Opening): Promise<PacketChannel> {
     const { options, budget, traffic } = this.#context;
     const { limits, runtime, p2pnetwork, identity } = options;
     const reason = refusal ?? (await this.#judgePackets(peer, link, direction));
@@ -119,21 +133,20 @@ export class ChannelOpener {
     direction: 'inbound' | 'outbound',
   ): Goodbye | undefined | Promise<Goodbye | undefined> {
     if (peer.id === this.#context.options.identity.id) return goodbye('self');
-    const { session } = theirs;
-    const resumes = peer.session.isAskedFor(link, session);
-    const decision = peer.decide({ ...theirs, resumes, security: link.security });
-    if (direction === 'inbound' && decision === 'conflict') {
-      const rival = peer.rivalToTell();
-      if (rival !== undefined) this.#endConflict(rival);
+    // The side that dials has decided before, on the link.
+    const decision = direction === 'inbound' ? peer.decide(link, theirs) : 'accept';
+    if (decision === 'conflict') {
+      this.#reportConflict(peer);
       return goodbye('conflict');
     }
-    const isSecond = decision === 'refuse' || peer.session.isLate(link, session);
-    if (direction === 'inbound' && isSecond) return duplicateOf(peer, link);
+    if (decision === 'refuse') return duplicateOf(peer, link);
     return this.#judge(link, { name: theirs.name, port: portIn(theirs.addresses) }, direction);
   }
 
   /** Two processes use the identity of a peer. The one that is connected learns of it by the end of its connection. */
-  #endConflict(rival: PeerConnection): void {
+  #reportConflict(peer: Peer): void {
+    const rival = peer.rivalToTell();
+    if (rival === undefined) return;
     this.#context.log(
       `two processes use the identity of ${peerLabel(rival.connection)}: reporting it to both`,
     );
@@ -181,7 +194,7 @@ export class ChannelOpener {
     return {
       versions: protocolVersions,
       network,
-      addresses: this.#context.addresses().slice(0, maxAddresses),
+      addresses: this.#context.transports.addresses.slice(0, maxAddresses),
       name,
       instance: this.#instance,
       maxMessageBytes: limits.maxMessageBytes,
