@@ -6,13 +6,14 @@ import type { MemoryBudget } from '../base/memory-budget.ts';
 import { peerLabel } from '../base/peer-label.ts';
 import { randomName } from '../base/random-name.ts';
 import type { SpokenProtocol } from '../channel/channel.ts';
-import { FrameChannel } from '../channel/frame-channel.ts';
+import { FrameChannel, type FrameChannelOptions } from '../channel/frame-channel.ts';
 import { type Handshake, HandshakeRefused, shakeHands } from '../channel/handshake.ts';
 import { openPacketChannel, type PacketChannel, refusePacketLink } from '../p2pnetwork/packet-channel.ts';
 import type { Link } from '../transport/transport.ts';
 import { availableCompressions } from '../wire/compression/compression.ts';
 import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
 import { type Hello, maxAddresses, protocolVersions } from '../wire/frames/hello.ts';
+import type { Windows } from '../wire/frames/windows.ts';
 import type { Admission } from './admission.ts';
 import type { Connections } from './connections.ts';
 import { outrankedMessage, type Peer } from './peer.ts';
@@ -52,12 +53,19 @@ export class LinkOpener {
   readonly #context: LinkOpenerOptions;
   readonly #instance: string;
   readonly #turns: DecompressionTurns;
+  /** What all channels of the node share, in one object each. */
+  readonly #channelOptions: FrameChannelOptions;
+  readonly #windows: Windows;
 
-  constructor(context: LinkOpenerOptions) {
-    const { runtime } = context.options;
+import type { SpokenProtocol } from '../channel/channel.ts';
+    const { options, budget, log, traffic, protocols } = context;
+    const { runtime, limits } = options;
     this.#context = context;
     this.#instance = randomName(runtime, 'instance');
     this.#turns = new DecompressionTurns(runtime);
+    this.#channelOptions = { limits, runtime, budget, turns: this.#turns, log, traffic, protocols };
+    const windowBytes = limits.unhandledMaxBytes;
+    this.#windows = { messages: windowBytes, requests: windowBytes, protocols: windowBytes };
   }
 
   /**
@@ -118,12 +126,10 @@ export class LinkOpener {
   }
 
   #begin(handshake: Handshake): FrameChannel {
-    const { options, budget, log, traffic, protocols } = this.#context;
-    const { limits, runtime } = options;
     // A session resumed from an offer was requested by the peer, so it stays inbound, whoever dialled now.
     const isOffered = handshake.theirs.session?.resumed;
     const ours: Handshake = isOffered ? { ...handshake, direction: 'inbound' } : handshake;
-    return new FrameChannel(ours, { limits, runtime, budget, turns: this.#turns, log, traffic, protocols });
+    return new FrameChannel(ours, this.#channelOptions);
   }
 
   #admit(
@@ -199,11 +205,7 @@ export class LinkOpener {
       instance: this.#instance,
       maxMessageBytes: limits.maxMessageBytes,
       compressions: availableCompressions(),
-      windows: {
-        messages: limits.unhandledMaxBytes,
-        requests: limits.unhandledMaxBytes,
-        protocols: limits.unhandledMaxBytes,
-      },
+      windows: this.#windows,
       protocols: this.#context.protocols.map(({ name }) => name),
       replace,
     };

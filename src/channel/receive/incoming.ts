@@ -27,10 +27,6 @@ export interface IncomingHost
  * after another; requests, streams and answers wait for none of them, only for the connect handler to be called.
  */
 export class Incoming implements RequestsHost, AnswersHost {
-  readonly limits: IncomingHost['limits'];
-  readonly runtime: IncomingHost['runtime'];
-  readonly link: IncomingHost['link'];
-  readonly granter: IncomingHost['granter'];
   readonly payloads: PayloadReader;
   readonly messages: IncomingMessages;
   /** These are made when first used: most connections never have any. */
@@ -45,12 +41,24 @@ export class Incoming implements RequestsHost, AnswersHost {
 
   constructor(host: IncomingHost) {
     this.#host = host;
-    this.limits = host.limits;
-    this.runtime = host.runtime;
-    this.link = host.link;
-    this.granter = host.granter;
     this.payloads = new PayloadReader(host);
     this.messages = new IncomingMessages(this, host.windows.messages);
+  }
+
+  get limits(): IncomingHost['limits'] {
+    return this.#host.limits;
+  }
+
+  get runtime(): IncomingHost['runtime'] {
+    return this.#host.runtime;
+  }
+
+  get link(): IncomingHost['link'] {
+    return this.#host.link;
+  }
+
+  get granter(): IncomingHost['granter'] {
+    return this.#host.granter;
   }
 
   set onGrowth(onGrowth: (bytes: number) => void) {

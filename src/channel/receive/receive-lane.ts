@@ -24,7 +24,6 @@ export interface LaneHost {
 
 /** What the other side sends of one lane, on its way to the user's handlers: the frames that wait, and their window. */
 export abstract class ReceiveLane implements InboxOwner, PayloadUser {
-  readonly runtime: Runtime;
   readonly inbox: Inbox;
   protected readonly host: LaneHost;
   protected readonly window: ReceiveWindow;
@@ -35,9 +34,12 @@ export abstract class ReceiveLane implements InboxOwner, PayloadUser {
 
   constructor(host: LaneHost, lane: Lane, windowBytes: number) {
     this.host = host;
-    this.runtime = host.runtime;
     this.window = new ReceiveWindow(windowBytes, lane, host.granter);
     this.inbox = new Inbox(this);
+  }
+
+  get runtime(): Runtime {
+    return this.host.runtime;
   }
 
   /** What messages cost that are not handled: they count against the window. */
