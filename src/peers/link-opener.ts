@@ -57,7 +57,7 @@ export class LinkOpener {
   readonly #channelOptions: FrameChannelOptions;
   readonly #windows: Windows;
 
-import type { SpokenProtocol } from '../channel/channel.ts';
+  constructor(context: LinkOpenerOptions) {
     const { options, budget, log, traffic, protocols } = context;
     const { runtime, limits } = options;
     this.#context = context;

@@ -227,8 +227,12 @@ export class Outgoing {
 
   #laneAt(lane: Lane): SendLane {
     if (lane === Lane.messages) return this.#messages;
-    if (lane === Lane.requests) return (this.#requests ??= this.#newLane('requests'));
-    return (this.#protocols ??= this.#newLane('protocols'));
+    if (lane === Lane.requests) {
+      this.#requests ??= this.#newLane('requests');
+      return this.#requests;
+    }
+    this.#protocols ??= this.#newLane('protocols');
+    return this.#protocols;
   }
 
   #newLane(name: 'requests' | 'protocols'): SendLane {

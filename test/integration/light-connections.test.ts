@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { memory, Node } from '../../src/index.ts';
+import { heldBytes } from '../support/memory.ts';
+import { turn } from '../support/turns.ts';
+
+const nodes: Node[] = [];
+
+function createNode(): Node {
+  const node = new Node('127.0.0.1', 0, { transports: [memory()] });
+  nodes.push(node);
+  return node;
+}
+
+/** Waits until nothing is left of handshakes. */
+async function settled(): Promise<number> {
+  for (let count = 0; count < 20; count++) await turn();
+  return heldBytes();
+}
+
+test('a node that is not started, and the idle end of a connection, take little memory', async (t) => {
+  t.after(() => Promise.all(nodes.map((node) => node.stop())));
+  for (let count = 0; count < 10; count++) createNode();
+  const before = await settled();
+  for (let count = 0; count < 50; count++) createNode();
+  const perNode = ((await settled()) - before) / 50;
+  assert.ok(perNode <= 13_000, `a node takes ${Math.round(perNode)} bytes`);
+
+  const [diallers, listeners] = [nodes.slice(0, 12), nodes.slice(12, 36)];
+  for (const node of [...diallers, ...listeners]) await node.start();
+  const addresses = listeners.map((node) => node.addresses[0]!);
+  const dialAll = async (dialler: Node): Promise<void> => {
+    for (const address of addresses) await dialler.connectWithNode(address);
+  };
+  for (const dialler of diallers.slice(0, 2)) await dialAll(dialler);
+  const beforeLinks = await settled();
+  for (const dialler of diallers.slice(2)) await dialAll(dialler);
+  const perEnd = ((await settled()) - beforeLinks) / (2 * 10 * addresses.length);
+  t.diagnostic(`a node takes ${Math.round(perNode)} bytes, an idle end ${Math.round(perEnd)}`);
+  assert.ok(perEnd <= 6_500, `an idle end takes ${Math.round(perEnd)} bytes`);
+});
