@@ -6,6 +6,7 @@ import { complain, explainFailure } from './failure.ts';
 import { addKeysCommand } from './keys.ts';
 import { type NodeCommandOptions, runNode } from './node-command.ts';
 import { guardOutputs } from './outputs.ts';
+import { addSimulateCommand } from './simulate/command.ts';
 
 const nodeHelp = `
 On a terminal, the node shows a prompt. Each line that you type goes to all peers.
@@ -86,6 +87,7 @@ function createProgram(): Command {
     .action(async () => {
       process.exitCode = await runDemo();
     });
+  addSimulateCommand(program);
   addKeysCommand(program);
   pointToHelp(program, program.name());
   return program

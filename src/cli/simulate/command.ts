@@ -1,0 +1,91 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Latency } from '../../simulator/network/latency.ts';
+import type { SimulateOptions } from './simulate.ts';
+
+const help = `
+The nodes connect at random. Then the faults happen, one node starts a rumour, and every
+node that hears it tells all its peers, once. Everything runs in this process on virtual
+time, and the seed decides all of it: the same command prints the same numbers.
+
+Examples:
+  Does a rumour survive the crash of half of the nodes?
+    peerloom simulate --nodes 1000 --crash 0.5
+  The same as a picture, with another seed:
+    peerloom simulate --nodes 1000 --crash 0.5 --seed 8 --svg rumour.svg
+  Nodes that come and go, over slow links that lose data:
+    peerloom simulate --nodes 200 --churn 60 --latency 50-300 --loss 0.02 --seconds 120
+  For other programs:
+    peerloom simulate --json | jq .reached`;
+
+/** Adds `peerloom simulate`. */
+export function addSimulateCommand(program: Command): void {
+  program
+    .command('simulate')
+    .description('spread a rumour among many simulated nodes, and show what becomes of it')
+    .option('--nodes <count>', 'how many nodes', wholeFrom(1, 100_000), 100)
+    .option('--dials <count>', 'how many other nodes each node dials', wholeFrom(0, 100), 3)
+    .option('--seed <number>', 'decides everything that is left to chance', wholeFrom(0, 2 ** 53 - 1), 1)
+    .addOption(
+      new Option('--latency <ms>', 'from node to node, such as 20, or a range')
+        .argParser(parseLatency)
+        .default({ from: 10, to: 100 }, '10-100'),
+    )
+    .option('--loss <share>', 'which share of the data is lost, and sent again later', shareBelow(1), 0)
+    .option('--crash <share>', 'which share of the nodes crashes before the rumour starts', shareUpTo(1), 0)
+    .option(
+      '--partition <share>',
+      'which share of the nodes is cut off for the first half of the time',
+      shareUpTo(1),
+      0,
+    )
+    .option(
+      '--churn <count>',
+      'how many nodes crash in a minute, each to restart within another',
+      wholeFrom(0, 1e6),
+      0,
+    )
+    .option('--seconds <count>', 'how long the rumour may spread, in virtual time', wholeFrom(1, 86_400), 30)
+    .option('--svg <file>', 'draw the run')
+    .option('--json', 'print the summary as one line of JSON')
+    .addHelpText('after', help)
+    .action(async (options: SimulateOptions) => {
+      // The other commands need no simulator.
+      const { simulate } = await import('./simulate.ts');
+      process.exitCode = await simulate(options);
+    });
+}
+
+function wholeFrom(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
+  };
+}
+
+function shareUpTo(most: number): (text: string) => number {
+  return (text) => {
+    const value = numberIn(text);
+    if (value <= most) return value;
+    throw new InvalidArgumentError(`It must be a share from 0 to ${most}, such as 0.5.`);
+  };
+}
+
+function shareBelow(bound: number): (text: string) => number {
+  return (text) => {
+    const value = numberIn(text);
+    if (value < bound) return value;
+    throw new InvalidArgumentError(`It must be a share from 0 up to, without, ${bound}, such as 0.05.`);
+  };
+}
+
+function parseLatency(text: string): Latency {
+  const [from, to = from, ...more] = text.split('-').map(numberIn) as [number, ...number[]];
+  if (from <= to && to < 1e6 && more.length === 0) return from === to ? from : { from, to };
+  throw new InvalidArgumentError('It must be milliseconds, such as 20, or a range, such as 10-100.');
+}
+
+/** NaN for anything but decimal digits: JavaScript would read '' as 0, and '0x10' as 16. */
+function numberIn(text: string): number {
+  return /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+}

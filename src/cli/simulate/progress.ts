@@ -1,0 +1,35 @@
+/** Shows how far a long run is: a bar on a terminal, and elsewhere a line for each thing that begins. */
+export class Progress {
+  readonly #output: NodeJS.WriteStream;
+  #what = '';
+  #shown = '';
+
+  constructor(output: NodeJS.WriteStream = process.stderr) {
+    this.#output = output;
+  }
+
+  /** @param share from 0 to 1. */
+  show(what: string, share: number): void {
+    if (!this.#output.isTTY) {
+      if (what !== this.#what) this.#output.write(`${what} …\n`);
+    } else {
+      const line = `${bar(share)} ${String(Math.round(share * 100)).padStart(3)} %  ${what}`;
+      if (line !== this.#shown) this.#output.write(`\r${line}\x1b[K`);
+      this.#shown = line;
+    }
+    this.#what = what;
+  }
+
+  /** Takes the bar away. */
+  clear(): void {
+    if (this.#shown !== '') this.#output.write('\r\x1b[K');
+    this.#shown = '';
+  }
+}
+
+const barWidth = 30;
+
+function bar(share: number): string {
+  const full = Math.round(Math.min(1, share) * barWidth);
+  return '█'.repeat(full) + '░'.repeat(barWidth - full);
+}

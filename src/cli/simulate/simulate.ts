@@ -1,0 +1,66 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import type { Latency } from '../../simulator/network/latency.ts';
+import { exitCodes, WrongUse } from '../failure.ts';
+import { Progress } from './progress.ts';
+import { type RumourOptions, type RumourRun, spreadRumour } from './rumour.ts';
+import { rowsOf, type Summary, summaryOf, titleOf } from './summary.ts';
+
+/** The options of `peerloom simulate`, as the command line gives them. */
+export interface SimulateOptions extends Omit<RumourOptions, 'latencyMs'> {
+  readonly latency: Latency;
+  readonly svg?: string;
+  readonly json?: true;
+}
+
+/**
+ * Runs a rumour, and prints what became of it.
+ *
+ * @returns the exit code.
+ * @throws WrongUse if the picture cannot be written.
+ */
+export async function simulate({ svg, json, latency, ...rest }: SimulateOptions): Promise<number> {
+  const options = { ...rest, latencyMs: latency };
+  // Before the run, which may take minutes.
+  const file = svg === undefined ? undefined : openForWriting(svg);
+  const progress = new Progress();
+  const run = await spreadRumour(options, (what, share) => progress.show(what, share));
+  const summary = summaryOf(run);
+  if (file !== undefined) {
+    progress.show('drawing', 1);
+    writeSync(file, await drawn(options, run, summary));
+    closeSync(file);
+  }
+  progress.clear();
+  if (json) console.log(JSON.stringify(summary));
+  else print(rowsOf(summary));
+  return exitCodes.fine;
+}
+
+/** The library that places the nodes loads only when there is something to draw. */
+async function drawn(
+  options: RumourOptions,
+  { members, links }: RumourRun,
+  summary: Summary,
+): Promise<string> {
+  const { draw } = await import('../../simulator/drawing/picture.ts');
+  const { running, reached } = summary;
+  return draw({
+    title: titleOf(options),
+    subtitle: `${reached.toLocaleString('en')} of the ${running.toLocaleString('en')} nodes that run heard of it · seed ${options.seed} · peerloom simulate`,
+    nodes: members.map(({ isUp, heardAfterMs }) => ({ isUp, reachedAtMs: heardAfterMs })),
+    links,
+  });
+}
+
+function print(rows: readonly (readonly [name: string, value: string])[]): void {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  for (const [name, value] of rows) console.log(`${name.padEnd(width)}  ${value}`);
+}
+
+function openForWriting(path: string): number {
+  try {
+    return openSync(path, 'w');
+  } catch (error) {
+    throw new WrongUse(`--svg: ${(error as Error).message}`);
+  }
+}
