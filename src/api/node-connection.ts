@@ -121,7 +121,7 @@ export class NodeConnection {
    */
   send(data: Data, options?: SendOptions): boolean {
     const hasRoom = this.#channel.send(data, options);
-    this.#onSent(data);
+    this.#onSent(data, 'message');
     return hasRoom;
   }
 
@@ -138,13 +138,13 @@ export class NodeConnection {
    */
   async deliver(data: Data, options?: WaitOptions): Promise<void> {
     const delivered = this.#channel.deliver(data, options);
-    this.#onSent(data);
+    this.#onSent(data, 'message');
     await delivered;
   }
 
-  #onSent(data: unknown): void {
+  #onSent(data: unknown, kind: 'message' | 'request'): void {
     this.#counts.sent += 1;
-    this.mainNode.simulationObserver?.sent(this, data);
+    this.mainNode.simulationObserver?.sent(this, data, kind);
   }
 
   /**
@@ -166,7 +166,7 @@ export class NodeConnection {
     // Not an async function: its promises would take a tenth of the time of many requests at once.
     try {
       const answer = this.#channel.request(typeOrData, dataOrOptions as WaitOptions | undefined);
-      this.#onSent(typeOrData);
+      this.#onSent(typeOrData, 'request');
       return answer;
     } catch (error) {
       return Promise.reject(error);

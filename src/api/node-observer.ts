@@ -6,8 +6,8 @@ import type { NodeConnection } from './node-connection.ts';
  * without.
  */
 export interface NodeObserver {
-  /** The node accepted a message, a delivery or a request for a peer. */
-  sent(peer: NodeConnection, data: unknown): void;
+  /** The node accepted a message for a peer (a delivery counts as one), or a request. */
+  sent(peer: NodeConnection, data: unknown, kind: 'message' | 'request'): void;
   /**
    * An event, before its handlers run. Messages, deliveries and requests of a kind that has a handler count as
    * `node_message` and `node_request` too.

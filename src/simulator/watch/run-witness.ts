@@ -2,14 +2,18 @@ import type { NodeEventName } from '../../api/events.ts';
 import type { NodeConnection } from '../../api/node-connection.ts';
 import type { NodeObserver } from '../../api/node-observer.ts';
 import { messageOf } from '../../base/arguments.ts';
+import { Node } from '../../node/node.ts';
 import type { Run } from '../machines/machine.ts';
 import { hashOfData } from './data-hash.ts';
+import type { Deliveries } from './deliveries.ts';
 import type { Broken } from './invariants.ts';
 
 /** What becomes of what a witness sees. */
 export interface Court {
   /** The number of the node with an id. */
   indexOf(id: string): number | undefined;
+  /** What the node with an id has sent. */
+  deliveriesOf(id: string): Deliveries;
   happened(
     event: NodeEventName,
     details: {
@@ -25,6 +29,8 @@ export interface Court {
 export class RunWitness implements NodeObserver {
   readonly #run: Run;
   readonly #court: Court;
+  /** The peers of a SecureNode hand on what others have sent. */
+  readonly #hasPlainChannels: boolean;
   /** The connections whose connected event has no disconnected event yet. */
   readonly #up = new Set<NodeConnection>();
   #sent = 0;
@@ -33,6 +39,7 @@ export class RunWitness implements NodeObserver {
   constructor(run: Run, court: Court) {
     this.#run = run;
     this.#court = court;
+    this.#hasPlainChannels = run.node.wrapChannel === Node.prototype.wrapChannel;
   }
 
   /** The connections that are up, as the node's events say. */
@@ -40,8 +47,10 @@ export class RunWitness implements NodeObserver {
     return this.#up;
   }
 
-  sent(): void {
+  sent(peer: NodeConnection, data: unknown, kind: 'message' | 'request'): void {
     this.#sent += 1;
+    if (kind !== 'message' || !this.#hasPlainChannels) return;
+    this.#court.deliveriesOf(this.#run.node.id).sent(peer.id, peer, hashOfData(data));
   }
 
   happened(event: NodeEventName, peer: NodeConnection | undefined, data: unknown): void {
@@ -50,6 +59,7 @@ export class RunWitness implements NodeObserver {
     if (isData) this.#received += 1;
     const hash = isData ? hashOfData(data) : undefined;
     this.#court.happened(event, { peer, data, hash });
+    if (event === 'node_message' && this.#hasPlainChannels) this.#checkDelivery(peer!, hash!);
     if (event === 'inbound_node_connected' || event === 'outbound_node_connected') this.#connected(peer!);
     else if (event === 'inbound_node_disconnected' || event === 'outbound_node_disconnected') {
       if (!this.#up.delete(peer!))
@@ -70,6 +80,16 @@ export class RunWitness implements NodeObserver {
       const counted = `it counts ${messageCountSend} sent and ${messageCountRecv} received`;
       this.#broken('counters agree', `${counted}, but there were ${this.#sent} and ${this.#received}`);
     }
+  }
+
+  #checkDelivery(peer: NodeConnection, hash: string): void {
+    const { id } = this.#run.node;
+    if (this.#court.deliveriesOf(peer.id).received(id, hash)) return;
+    const name = `node ${this.#court.indexOf(peer.id)}`;
+    this.#broken(
+      'messages arrive once, and in order',
+      `it received a message of ${name} twice, out of order, or one that ${name} never sent`,
+    );
   }
 
   #connected(peer: NodeConnection): void {

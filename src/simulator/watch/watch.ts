@@ -4,6 +4,7 @@ import type { Node } from '../../node/node.ts';
 import type { TimedFault } from '../faults/fault.ts';
 import type { Run } from '../machines/machine.ts';
 import { SimulationError } from '../simulation-error.ts';
+import { Deliveries } from './deliveries.ts';
 import type { Graph } from './graph.ts';
 import { type Broken, Invariants } from './invariants.ts';
 import { RunWitness } from './run-witness.ts';
@@ -46,6 +47,8 @@ export class Watch {
   /** Of the latest run of each node, by its number. */
   readonly #witnesses = new Map<number, RunWitness>();
   readonly #indexes = new WeakMap<Node, number>();
+  /** By the id of the sender. */
+  readonly #deliveries = new Map<string, Deliveries>();
   #hasEvents = false;
   #failure: SimulationError | undefined;
   #isThrown = false;
@@ -71,11 +74,21 @@ export class Watch {
     this.#indexesOfIds.set(node.id, machine.index);
     const witness = new RunWitness(run, {
       indexOf: (id) => this.#indexesOfIds.get(id),
+      deliveriesOf: (id) => this.#deliveriesOf(id),
       happened: (event, details) => this.#onEvent(run, event, details),
       broken: (broken) => this.fail(broken),
     });
     node.simulationObserver = witness;
     this.#witnesses.set(machine.index, witness);
+  }
+
+  #deliveriesOf(id: string): Deliveries {
+    let deliveries = this.#deliveries.get(id);
+    if (deliveries === undefined) {
+      deliveries = new Deliveries();
+      this.#deliveries.set(id, deliveries);
+    }
+    return deliveries;
   }
 
   /** A fault happened. */
