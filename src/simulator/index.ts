@@ -22,6 +22,7 @@ export type {
 export type { WhichNodes } from './faults/pick-nodes.ts';
 export type { NodeFactory, SimulatedNodeOptions, SpawnPlace } from './machines/machine.ts';
 export type { Latency, LatencyRange, RegionLatencies } from './network/latency.ts';
+export { worldRegions } from './network/world-regions.ts';
 export {
   type PartOfRun,
   type RunUntil,

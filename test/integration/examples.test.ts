@@ -128,6 +128,12 @@ const outputs: Record<string, Output> = {
       'alice: carol is near',
     ],
   },
+  'rumour.ts': {
+    lines: [
+      '499 of 500 nodes heard the rumour, over at most 20 connections',
+      'the largest part of the network has 499 nodes; 1480 messages were sent',
+    ],
+  },
   'shared-diary.ts': {
     lines: [
       'bob reads nothing: ERR_NOT_PERMITTED',

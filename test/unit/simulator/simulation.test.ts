@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { type Data, Node, type NodeConnection } from '../../../src/index.ts';
-import { type NodeFactory, Simulation, SimulationError } from '../../../src/simulator/index.ts';
+import { type NodeFactory, Simulation, SimulationError, worldRegions } from '../../../src/simulator/index.ts';
 
 /** Passes on whatever it hears, once. */
 class GossipNode extends Node {
@@ -168,6 +168,16 @@ suite('a simulation', () => {
     assert.equal(world.metrics.nodes.running, 20);
     assert.throws(() => world.crash(1.5), /^RangeError: a number of nodes must be a share/);
     assert.throws(() => world.crash(new Node('a', 1, { transports: [] as never })), TypeError);
+  });
+
+  test('knows how far the regions of the world are apart', async () => {
+    const world = new Simulation({ seed: 2, latencyMs: worldRegions });
+    const [london] = world.spawn(1, gossip, { region: 'london' });
+    const [tokyo] = world.spawn(1, gossip, { region: 'tokyo' });
+    const connection = await world.settle(connect(london!, tokyo!));
+    assert.equal(await world.settle(connection.ping()), 242);
+    world.spawn(30, gossip);
+    assert.throws(() => world.spawn(1, gossip, { region: 'moon' }), /region must be one of dallas, toronto/);
   });
 
   test('reports events and faults to listeners', async () => {
