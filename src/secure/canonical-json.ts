@@ -1,8 +1,8 @@
 import { base64 } from '@scure/base';
 import type { Data, NumericTypedArray } from '../base/data.ts';
+import type { Steps } from '../base/steps.ts';
 import { elementBytes, elementTypeOf } from '../wire/payloads/typed-arrays.ts';
 import { sortedKeys } from './sorted-keys.ts';
-import type { Steps } from './steps.ts';
 
 type Fields = { readonly [key: string]: Data | undefined };
 type Binary = Uint8Array | NumericTypedArray;

@@ -3,11 +3,11 @@ import { bytesToHex } from '@noble/hashes/utils.js';
 import { optionalBuiltin } from '../base/builtin.ts';
 import type { Data } from '../base/data.ts';
 import { sha256Hex } from '../base/sha256.ts';
+import { runNow, type Steps } from '../base/steps.ts';
 import type { Identity } from '../identity/identity.ts';
 import { verifyById } from '../identity/verify-by-id.ts';
 import { encodeText } from '../wire/payloads/text.ts';
 import { CanonicalJson } from './canonical-json.ts';
-import { runNow, type Steps } from './steps.ts';
 
 const hashPattern = /^[0-9a-f]{64}$/;
 

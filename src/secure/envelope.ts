@@ -1,10 +1,10 @@
 import { base64urlnopad } from '@scure/base';
 import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
+import { runNow, type Steps } from '../base/steps.ts';
 import { type Identity, isPeerId } from '../identity/identity.ts';
 import { checkData } from '../wire/payloads/check-data.ts';
 import { hashOf, hashSteps, isHash, signHash, verifyHash } from './digest.ts';
-import { runNow, type Steps } from './steps.ts';
 
 /** What an envelope says: everything in it but the hash and the signature, which are made of it. */
 export type Letter = {

@@ -2,12 +2,12 @@ import { isLoopback, sourceOf } from '../base/address.ts';
 import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
+import { runPaced, type Steps } from '../base/steps.ts';
 import { TurnShare } from '../base/turn-share.ts';
 import type { RemoteNode } from '../channel/channel.ts';
 import type { Envelope } from './envelope.ts';
 import { type Bringer, DuplicateMessage, type Notary } from './notary.ts';
 import type { Asker, PeerTurns } from './peer-turns.ts';
-import { runPaced, type Steps } from './steps.ts';
 
 export interface HearingOptions {
   readonly ownId: string;

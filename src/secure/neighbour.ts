@@ -3,6 +3,7 @@ import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Limits } from '../base/limits.ts';
 import type { Runtime } from '../base/runtime.ts';
+import type { Steps } from '../base/steps.ts';
 import type { Handled, RemoteNode } from '../channel/channel.ts';
 import { PendingAnswers, type WaitOptions } from '../channel/pending.ts';
 import type { ChannelStream } from '../channel/streams/stream.ts';
@@ -25,7 +26,6 @@ import {
   SecureFrameKind,
   unfoldedBeside,
 } from './secure-frames.ts';
-import type { Steps } from './steps.ts';
 import { WorkQueue } from './work-queue.ts';
 
 /** Hexadecimal digits. */

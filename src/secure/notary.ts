@@ -2,6 +2,7 @@ import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
+import { runNow, type Steps } from '../base/steps.ts';
 import type { Identity } from '../identity/identity.ts';
 import { MessageSeen, SeenMessages, type Timeliness } from '../overlay/seen/seen-messages.ts';
 import {
@@ -12,7 +13,6 @@ import {
   verifyHashSteps,
   verifySteps,
 } from './envelope.ts';
-import { runNow, type Steps } from './steps.ts';
 
 export interface NotaryOptions {
   readonly identity: Identity;

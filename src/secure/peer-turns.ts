@@ -1,7 +1,7 @@
 import { ComputingPace, minPauseMs, type Pace } from '../base/computing-pace.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
-import type { Steps } from './steps.ts';
+import type { Steps } from '../base/steps.ts';
 import { Serial } from './vault/serial.ts';
 import { turn } from './vault/turn.ts';
 

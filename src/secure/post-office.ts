@@ -1,6 +1,7 @@
 import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
+import type { Steps } from '../base/steps.ts';
 import type { ChannelStream } from '../channel/streams/stream.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { dataFromBytes, dataToBytes } from './data-bytes.ts';
@@ -14,7 +15,6 @@ import { encryptionKeyOf, type HpkeContext, type HpkeOpener, hpkeSeal } from './
 import type { Neighbour } from './neighbour.ts';
 import type { Notary } from './notary.ts';
 import { frameOfLetter, largeBytes, type RelayAnswer, type RelayRequest } from './secure-frames.ts';
-import type { Steps } from './steps.ts';
 import { type Carriage, type Origin, Surveys } from './surveys.ts';
 
 /** A question from one node to another, and what it is about. */

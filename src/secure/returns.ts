@@ -1,13 +1,13 @@
 import type { Data } from '../base/data.ts';
 import { type ErrorCode, PeerloomError } from '../base/errors.ts';
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
+import type { Steps } from '../base/steps.ts';
 import type { ReturnedMessages } from '../channel/channel.ts';
 import { MessageTooLate } from '../overlay/seen/seen-messages.ts';
 import { encodePayload } from '../wire/payloads/payload.ts';
 import { CanonicalJson } from './canonical-json.ts';
 import { readEnvelope, verifySteps } from './envelope.ts';
 import { fieldsOf } from './fields.ts';
-import type { Steps } from './steps.ts';
 
 export interface ReturnsOptions {
   /** The neighbour. */

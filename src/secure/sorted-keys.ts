@@ -1,4 +1,4 @@
-import type { Steps } from './steps.ts';
+import type { Steps } from '../base/steps.ts';
 
 /** What a key costs to compare beside its characters, which may all be those of another key. */
 const keyCost = 64;

@@ -1,5 +1,6 @@
 import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
+import type { Steps } from '../base/steps.ts';
 import { isPeerId } from '../identity/identity.ts';
 import { type Envelope, readEnvelope, verifySteps } from './envelope.ts';
 import type { Errand } from './errand.ts';
@@ -10,7 +11,6 @@ import type { Neighbour } from './neighbour.ts';
 import type { Notary } from './notary.ts';
 import { frameOfLetter } from './secure-frames.ts';
 import { Statements } from './statements.ts';
-import type { Steps } from './steps.ts';
 
 export interface SurveysOptions {
   readonly ownId: string;

@@ -1,9 +1,9 @@
 import type { Data } from '../../base/data.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import { sha256Hex } from '../../base/sha256.ts';
+import { runNow } from '../../base/steps.ts';
 import { dataFromBytes, dataToBytes } from '../data-bytes.ts';
 import { fieldsOf } from '../fields.ts';
-import { runNow } from '../steps.ts';
 import { type CollectionName, type CollectionState, currentEpoch } from './collection-state.ts';
 import { acceptOwn, type Delivery } from './delivery.ts';
 import type { EpochKeys } from './epoch-keys.ts';

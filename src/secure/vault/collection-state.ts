@@ -1,5 +1,5 @@
+import type { Steps } from '../../base/steps.ts';
 import { isPeerId } from '../../identity/identity.ts';
-import type { Steps } from '../steps.ts';
 import { hasFields, isCount } from './vault-arguments.ts';
 import { maxStateLength } from './vault-limits.ts';
 

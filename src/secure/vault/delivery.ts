@@ -1,6 +1,6 @@
 import type { Pace } from '../../base/computing-pace.ts';
 import { PeerloomError } from '../../base/errors.ts';
-import { runNow, runPaced, type Steps } from '../steps.ts';
+import { runNow, runPaced, type Steps } from '../../base/steps.ts';
 import { type CollectionName, type CollectionState, epochOfVersion } from './collection-state.ts';
 import { type SealedItem, verifyItem } from './item.ts';
 import {

@@ -1,9 +1,9 @@
 import { base64urlnopad } from '@scure/base';
 import type { Data } from '../../base/data.ts';
 import { PeerloomError } from '../../base/errors.ts';
+import type { Steps } from '../../base/steps.ts';
 import { type Identity, isPeerId } from '../../identity/identity.ts';
 import { hashOf, hashSteps, isHash, signHash, verifyHash } from '../digest.ts';
-import type { Steps } from '../steps.ts';
 import { type CollectionState, currentEpoch, isState } from './collection-state.ts';
 import { hasFields, isCount, isName } from './vault-arguments.ts';
 

@@ -1,7 +1,7 @@
 import type { Pace } from '../../base/computing-pace.ts';
 import type { Data } from '../../base/data.ts';
 import { PeerloomError } from '../../base/errors.ts';
-import { runPaced } from '../steps.ts';
+import { runPaced } from '../../base/steps.ts';
 import type { CollectionName, CollectionState } from './collection-state.ts';
 import { accept } from './delivery.ts';
 import type { SealedItem } from './item.ts';

@@ -1,4 +1,4 @@
-import type { Steps } from '../steps.ts';
+import type { Steps } from '../../base/steps.ts';
 import { CollectionCache } from './collection-cache.ts';
 import type { CollectionName } from './collection-state.ts';
 import type { SealedItem } from './item.ts';

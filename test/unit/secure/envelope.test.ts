@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { runNow } from '../../../src/base/steps.ts';
 import type { Data } from '../../../src/index.ts';
 import { Identity, systemRuntime } from '../../../src/index.ts';
 import { hashOf, signHash } from '../../../src/secure/digest.ts';
 import { type Envelope, sign } from '../../../src/secure/envelope.ts';
 import { Notary } from '../../../src/secure/notary.ts';
-import { runNow } from '../../../src/secure/steps.ts';
 import { withCode } from '../../support/errors.ts';
 import { samples } from '../../support/samples.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type { Steps } from '../../../src/base/steps.ts';
 import { type Asker, PeerTurns } from '../../../src/secure/peer-turns.ts';
-import type { Steps } from '../../../src/secure/steps.ts';
 import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { withCode } from '../../support/errors.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { runNow } from '../../../src/base/steps.ts';
 import { sortedKeys } from '../../../src/secure/sorted-keys.ts';
-import { runNow } from '../../../src/secure/steps.ts';
 import { randomFrom } from '../../support/random-from.ts';
 
 /** @returns how many steps it took. */

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type { Steps } from '../../../src/base/steps.ts';
 import { type Data, Identity, systemRuntime } from '../../../src/index.ts';
 import type { Envelope } from '../../../src/secure/envelope.ts';
 import { sign } from '../../../src/secure/envelope.ts';
 import type { Errand, ErrandOptions } from '../../../src/secure/errand.ts';
 import type { Errands } from '../../../src/secure/errands.ts';
 import { dataOf, readSecureFrame } from '../../../src/secure/secure-frames.ts';
-import type { Steps } from '../../../src/secure/steps.ts';
 import { Surveys } from '../../../src/secure/surveys.ts';
 import { until } from '../../support/turns.ts';
 import { type BroughtLetter, bring, line, link, TestPost, wallNow } from './post-network.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { runNow } from '../../../../src/base/steps.ts';
 import { type ErrorCode, Identity } from '../../../../src/index.ts';
 import { hashOf } from '../../../../src/secure/digest.ts';
-import { runNow } from '../../../../src/secure/steps.ts';
 import {
   type CollectionState,
   epochOfVersion,

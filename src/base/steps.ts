@@ -1,4 +1,4 @@
-import type { Pace } from '../base/computing-pace.ts';
+import type { Pace } from './computing-pace.ts';
 
 /** Work that stops after each bounded piece of it, so that whoever runs it can let others run in between. */
 export type Steps<Result> = Generator<undefined, Result>;
