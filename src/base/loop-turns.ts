@@ -1,4 +1,5 @@
 import type { Runtime } from './runtime.ts';
+import { Serial } from './serial.ts';
 
 const turnsOfRuntimes = new WeakMap<Runtime, LoopTurns>();
 
@@ -8,6 +9,8 @@ const turnsOfRuntimes = new WeakMap<Runtime, LoopTurns>();
  * one of them at most, however long the queue is.
  */
 export class LoopTurns {
+  /** What takes much memory until it is done goes one after another, in turns with everything else. */
+  readonly oneByOne = new Serial();
   readonly #runtime: Runtime;
   /** In the order of waiting. */
   readonly #waiting = new Set<() => void>();

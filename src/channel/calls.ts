@@ -5,7 +5,7 @@ import type { Runtime } from '../base/runtime.ts';
 import { FrameKind, idBody, idBytes, idOf, readUint32 } from '../wire/frames/frame.ts';
 import type { Frame } from '../wire/frames/frame-reader.ts';
 import { PendingAnswers, type WaitOptions } from './pending.ts';
-import type { Decoded, PayloadReader } from './receive/payload-reader.ts';
+import { type Decoded, isSlow, isSlowAt, type PayloadReader } from './receive/payload-reader.ts';
 import type { OutgoingPayload } from './send/cut-message.ts';
 import type { Outgoing } from './send/outgoing.ts';
 
@@ -86,7 +86,7 @@ export class Calls {
     if (frame.kind === FrameKind.delivered) {
       this.#settle(id, undefined);
     } else if (!call.isAnswered) {
-      call.isAnswered = frame.compression !== 0;
+      call.isAnswered = isSlow(frame);
       this.#host.readAnswer(frame);
     }
   }
@@ -98,7 +98,7 @@ export class Calls {
    * @returns false: it must be given to {@link Calls.onAnswer} as a frame.
    */
   tryNow(payloads: PayloadReader, format: number, bytes: Uint8Array, start: number, end: number): boolean {
-    if (end - start < idBytes) return false;
+    if (end - start < idBytes || isSlowAt(format, bytes, start + idBytes, end)) return false;
     const id = readUint32(bytes, start);
     const call = this.#answers.get(id);
     if (call === undefined || call.isAnswered) return true;

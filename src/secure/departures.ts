@@ -1,6 +1,6 @@
 import type { Runtime } from '../base/runtime.ts';
+import { Serial } from '../base/serial.ts';
 import type { Neighbour } from './neighbour.ts';
-import { Serial } from './vault/serial.ts';
 
 /** In milliseconds. A neighbour that reads more slowly does not hold up the others. */
 const patienceMs = 50;

@@ -1,8 +1,8 @@
 import { ComputingPace, minPauseMs, type Pace } from '../base/computing-pace.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
+import { Serial } from '../base/serial.ts';
 import type { Steps } from '../base/steps.ts';
-import { Serial } from './vault/serial.ts';
 import { turn } from './vault/turn.ts';
 
 /** The connection over which work is asked for, and which pays for it. */

@@ -4,17 +4,20 @@ import fc from 'fast-check';
 import type { Pace } from '../../src/base/computing-pace.ts';
 import type { Data } from '../../src/base/data.ts';
 import { PeerloomError } from '../../src/base/errors.ts';
+import { runNow } from '../../src/base/steps.ts';
 import {
   availableCompressions,
   compress,
   compressionCodes,
   decompress,
 } from '../../src/wire/compression/compression.ts';
+import { jsonSteps } from '../../src/wire/payloads/json-reader.ts';
 import {
   countContainers,
   decodePayload,
   encodePayload,
   PayloadFormat,
+  payloadSteps,
 } from '../../src/wire/payloads/payload.ts';
 import { fuzz, fuzzLive } from './fuzz.ts';
 
@@ -124,6 +127,90 @@ function decodesOrIsInvalid(format: number, body: Uint8Array): void {
   assert.deepStrictEqual(throughTheWire(data), data);
 }
 
+/** Pieces of JSON and near misses, in any order. */
+const jsonLike = fc
+  .array(
+    fc.constantFrom(
+      ...[
+        '[',
+        ']',
+        '{',
+        '}',
+        ':',
+        ',',
+        ' ',
+        '\n',
+        '\t',
+        '\v',
+        '\ufeff',
+        'true',
+        'false',
+        'null',
+        'NaN',
+        'tru',
+      ],
+      ...[
+        '0',
+        '-0',
+        '-',
+        '01',
+        '1',
+        '-12',
+        '1.5',
+        '.5',
+        '5.',
+        '-0.0',
+        '1e3',
+        '1E+2',
+        '-1.5e-3',
+        '1e',
+        '1e999',
+      ],
+      ...['123456789012345', '1234567890123456', '12345678901234567890', '0.30000000000000004', '5e-324'],
+      ...[
+        '""',
+        '"a"',
+        '"a":',
+        '"b":',
+        '"__proto__":',
+        '"constructor":',
+        '"10":',
+        '"9":',
+        '"',
+        '"\\u00e9"',
+        '"\\x"',
+      ],
+      ...[
+        '"longer than what a slice copies"',
+        '"\\ud800"',
+        '"tab\t"',
+        '"\\""',
+        '[]',
+        '{}',
+        '{"a":1}',
+        '[1,2]',
+      ],
+    ),
+    { maxLength: 12 },
+  )
+  .map((pieces) => pieces.join(''));
+
+function readsAlike(text: string): void {
+  const limits = { maxDepth: 256, maxContainers: 1_000 };
+  const outcomeOf = (read: () => unknown): unknown => {
+    try {
+      return { value: read() };
+    } catch {
+      return 'refused';
+    }
+  };
+  const inSteps = outcomeOf(() => runNow(jsonSteps(text, limits)));
+  assert.deepStrictEqual(
+    inSteps,
+    outcomeOf(() => JSON.parse(text)),
+  );
+}
+
 suite('payloads', () => {
   test('any data comes back equal and of the same type', () => {
     const property = (data: Data) => assert.deepStrictEqual(throughTheWire(data), data);
@@ -139,6 +226,21 @@ suite('payloads', () => {
     };
     fuzz('payloads', fc.property(anyJson, property), 2_000);
     fuzz('payloads', fc.property(anyData, property), 2_000);
+  });
+
+  test('any data is the same when it is read in steps', () => {
+    const property = (data: Data) => {
+      const { format, body } = encodePayload(data);
+      const whole = decodePayload(format, body.slice());
+      assert.deepStrictEqual(runNow(payloadSteps(format, body.slice())), whole);
+    };
+    fuzz('payloads', fc.property(anyJson, property), 2_000);
+    fuzz('payloads', fc.property(anyData, property), 2_000);
+  });
+
+  test('any JSON text is in steps what JSON.parse makes of it', () => {
+    fuzz('payloads', fc.property(jsonLike, readsAlike), 5_000);
+    fuzz('payloads', fc.property(fc.json({ noUnicodeString: false, maxDepth: 6 }), readsAlike), 1_000);
   });
 
   test('any bytes in any format are data or ERR_MESSAGE_INVALID', () => {

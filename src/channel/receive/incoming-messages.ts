@@ -4,7 +4,7 @@ import { Lane, messageCostBytes } from '../../wire/frames/windows.ts';
 import { type Payload, unfoldedBytes } from '../../wire/payloads/payload.ts';
 import type { ChannelHandler, Handled } from '../channel.ts';
 import { reasonOf, sendFailure } from './answering.ts';
-import { type Decoded, partOf } from './payload-reader.ts';
+import { type Decoded, isSlowAt, partOf } from './payload-reader.ts';
 import { type LaneHost, ReceiveLane } from './receive-lane.ts';
 
 const emptyPayload: Payload = { format: 0, compression: 0, body: new Uint8Array(0) };
@@ -39,6 +39,7 @@ export class IncomingMessages extends ReceiveLane {
    */
   tryNow(format: number, bytes: Uint8Array, start: number, end: number): boolean {
     if (!this.inbox.isIdle || end - start > this.#maxBodyBytes) return false;
+    if (isSlowAt(format, bytes, start, end)) return false;
     const data = this.host.payloads.dataAt(format, bytes, start, end);
     const handled = data === undefined || this.handler!.message(data);
     const costBytes = end - start + messageCostBytes;

@@ -6,7 +6,7 @@ import { unfoldedBytes } from '../../wire/payloads/payload.ts';
 import type { ChannelHandler } from '../channel.ts';
 import { reasonOf, sendFailure } from './answering.ts';
 import { costOf } from './inbox.ts';
-import { type Decoded, partOf } from './payload-reader.ts';
+import { type Decoded, isSlowAt, partOf } from './payload-reader.ts';
 import { type LaneHost, ReceiveLane } from './receive-lane.ts';
 
 export interface RequestsHost extends LaneHost {
@@ -62,6 +62,7 @@ export class IncomingRequests extends ReceiveLane {
     if (!this.inbox.isIdle || this.#hasEnded || bodyBytes < idBytes || bodyBytes > this.#maxBodyBytes) {
       return false;
     }
+    if (isSlowAt(format, bytes, start + idBytes, end)) return false;
     this.window.check(this.unhandledBytes);
     const id = readUint32(bytes, start);
     const data = this.host.payloads.dataAt(format, bytes, start + idBytes, end);

@@ -4,10 +4,10 @@ import { FrameKind, idBytes, idOf } from '../../wire/frames/frame.ts';
 import type { Frame } from '../../wire/frames/frame-reader.ts';
 import type { Windows } from '../../wire/frames/windows.ts';
 import type { ChannelHandler, SlowHandler } from '../channel.ts';
-import { type AnswersHost, CompressedAnswers } from './compressed-answers.ts';
 import { IncomingMessages } from './incoming-messages.ts';
 import { IncomingRequests, type RequestsHost } from './incoming-requests.ts';
-import { PayloadReader, type PayloadReaderOptions } from './payload-reader.ts';
+import { isSlow, PayloadReader, type PayloadReaderOptions, payloadOf } from './payload-reader.ts';
+import { type AnswersHost, SlowAnswers } from './slow-answers.ts';
 
 /** The channel whose frames arrive. */
 export interface IncomingHost
@@ -31,7 +31,7 @@ export class Incoming implements RequestsHost, AnswersHost {
   readonly messages: IncomingMessages;
   /** These are made when first used: most connections never have any. */
   #usedRequests: IncomingRequests | undefined;
-  #usedAnswers: CompressedAnswers | undefined;
+  #usedAnswers: SlowAnswers | undefined;
   /** What came before the connect handler was called. */
   #early: Frame[] | undefined;
   #onGrowth: (bytes: number) => void = ignore;
@@ -173,14 +173,14 @@ export class Incoming implements RequestsHost, AnswersHost {
     this.#usedRequests?.close();
   }
 
-  /** Reads a compressed answer in its turn, and any other at once. */
+  /** Reads a slow answer in its turn, and any other at once. */
   readAnswer(frame: Frame): void {
-    if (frame.compression === 0) {
-      this.#host.onAnswer(frame, this.payloads.decode(frame));
+    if (!isSlow(frame)) {
+      this.#host.onAnswer(frame, this.payloads.decode(frame, payloadOf(frame)));
       return;
     }
     if (this.#usedAnswers === undefined) {
-      this.#usedAnswers = new CompressedAnswers(this);
+      this.#usedAnswers = new SlowAnswers(this);
       this.#usedAnswers.inbox.onGrowth = this.#onGrowth;
     }
     this.#usedAnswers.inbox.offer(frame);

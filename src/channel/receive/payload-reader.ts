@@ -2,11 +2,20 @@ import type { Data } from '../../base/data.ts';
 import type { Decompress, DecompressionTurns, Outcome } from '../../base/decompression-turns.ts';
 import type { PeerloomError } from '../../base/errors.ts';
 import type { Limits } from '../../base/limits.ts';
+import { LoopTurns } from '../../base/loop-turns.ts';
+import type { Runtime } from '../../base/runtime.ts';
+import { runPaced } from '../../base/steps.ts';
 import { decompress } from '../../wire/compression/compression.ts';
 import { FrameKind, idBytes } from '../../wire/frames/frame.ts';
 import type { Frame } from '../../wire/frames/frame-reader.ts';
 import { alone, OwnMemory } from '../../wire/frames/own-memory.ts';
-import { decodePayload, isDataItself } from '../../wire/payloads/payload.ts';
+import {
+  decodePayload,
+  isDataItself,
+  neverLongBytes,
+  payloadSteps,
+  takesLong,
+} from '../../wire/payloads/payload.ts';
 import type { ChannelHandler } from '../channel.ts';
 import type { Inbox } from './inbox.ts';
 
@@ -28,6 +37,7 @@ export interface PayloadReaderOptions {
 
 /** Whoever has the payloads of frames read. */
 export interface PayloadUser {
+  readonly runtime: Runtime;
   /** Where its frames wait: one is read at a time. */
   readonly inbox: Inbox;
   /** Asked before a payload is decompressed, and again before it is decoded. */
@@ -37,8 +47,8 @@ export interface PayloadUser {
 }
 
 /**
- * Reads the payloads of frames: compressed ones in turn with everything else that must be decompressed. What cannot be
- * decoded is reported to the user, and counted.
+ * Reads the payloads of frames: compressed ones in turn with everything else that must be decompressed, and what takes
+ * long to decode in steps. What cannot be decoded is reported to the user, and counted.
  */
 export class PayloadReader {
   /** Where the bytes go that users receive. */
@@ -46,6 +56,8 @@ export class PayloadReader {
   /** Told of what cannot be decoded; there before anything is. */
   handler!: ChannelHandler;
   readonly #options: PayloadReaderOptions;
+  /** What is read in steps; from the first such frame on. */
+  #inSteps: Map<PayloadUser, Frame> | undefined;
 
   constructor(options: PayloadReaderOptions) {
     this.#options = options;
@@ -54,17 +66,20 @@ export class PayloadReader {
   /** Reads a frame for its user, now or later. @returns what {@link PayloadUser.take} returns, or a promise of it. */
   read(user: PayloadUser, frame: Frame): undefined | Promise<unknown> {
     if (!user.isWanted(frame)) return undefined;
-    if (frame.compression === 0) return user.take(frame, this.decode(frame));
+    if (frame.compression === 0) return this.#give(user, frame, payloadOf(frame));
     const { turns } = this.#options;
     return user.inbox.heldWhile(frame.body.length, () =>
-      turns.take(user, this.#decompressionOf(frame), (payload) =>
-        user.isWanted(frame) ? user.take(frame, this.decode(frame, payload)) : undefined,
-      ),
+      turns.take(user, this.#decompressionOf(frame), (payload) => {
+        if (!user.isWanted(frame)) return undefined;
+        const plain = this.#decompressed(payload);
+        return plain === undefined ? user.take(frame, undefined) : this.#give(user, frame, plain);
+      }),
     );
   }
 
   /** What a user waits for is wanted no more. */
   leave(user: PayloadUser): void {
+    this.#inSteps?.delete(user);
     this.#options.turns.leave(user);
   }
 
@@ -83,13 +98,53 @@ export class PayloadReader {
     }
   }
 
-  /** @param payload where it was compressed. @returns undefined when it cannot be decoded. */
-  decode(frame: Frame, payload?: Outcome): Decoded | undefined {
+  /** @param payload of the frame, decompressed. @returns undefined when it cannot be decoded. */
+  decode(frame: Frame, payload: Uint8Array): Decoded | undefined {
     const { format } = frame;
+    const plain = isDataItself(format) ? this.#owned(frame, payload) : payload;
     try {
-      const given = payload === undefined ? payloadOf(frame) : payload();
-      const plain = isDataItself(format) ? this.#owned(frame, given) : given;
       return { data: decodePayload(format, plain, this.#options.limits), format, plain };
+    } catch (error) {
+      this.handler.rejected(error as Error);
+      return undefined;
+    }
+  }
+
+  #give(user: PayloadUser, frame: Frame, plain: Uint8Array): undefined | Promise<unknown> {
+    if (!takesLong(frame.format, plain)) return user.take(frame, this.decode(frame, plain));
+    this.#inSteps ??= new Map();
+    this.#inSteps.set(user, frame);
+    // The text, or what was made so far.
+    user.inbox.takeInHand(plain.length + frame.body.length);
+    return this.#giveInSteps(user, frame, plain);
+  }
+
+  /** Half decoded, a message can take 50 times its bytes: one of all connections is decoded at a time. */
+  async #giveInSteps(user: PayloadUser, frame: Frame, plain: Uint8Array): Promise<unknown> {
+    const { format } = frame;
+    const isLeft = (): boolean => this.#inSteps!.get(user) !== frame;
+    const pause = (): undefined | Promise<void> => {
+      if (isLeft()) throw new Error('nobody wants the message any more');
+      return user.inbox.pause();
+    };
+    let decoded: Decoded | undefined;
+    try {
+      const data = await LoopTurns.of(user.runtime).oneByOne.run(async () => {
+        await pause();
+        return runPaced(payloadSteps(format, plain, this.#options.limits), { pause });
+      });
+      decoded = { data, format, plain };
+    } catch (error) {
+      if (!isLeft()) this.handler.rejected(error as Error);
+    }
+    if (isLeft() || !user.isWanted(frame)) return undefined;
+    this.#inSteps!.delete(user);
+    return user.take(frame, decoded);
+  }
+
+  #decompressed(payload: Outcome): Uint8Array | undefined {
+    try {
+      return payload();
     } catch (error) {
       this.handler.rejected(error as Error);
       // A few bytes can cost half a second here, which an attacker would repeat.
@@ -116,7 +171,17 @@ export function partOf(bytes: Uint8Array, start: number, end: number): Uint8Arra
   return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
 }
 
+/** Whether the payload of a frame may not be read at once. */
+export function isSlow(frame: Frame): boolean {
+  return frame.compression !== 0 || takesLong(frame.format, payloadOf(frame));
+}
+
+/** The same of an uncompressed payload that lies in bytes. */
+export function isSlowAt(format: number, bytes: Uint8Array, start: number, end: number): boolean {
+  return end - start > neverLongBytes && takesLong(format, partOf(bytes, start, end));
+}
+
 /** What a frame holds behind its number, as it came. */
-function payloadOf({ kind, body }: Frame): Uint8Array {
+export function payloadOf({ kind, body }: Frame): Uint8Array {
   return kind === FrameKind.message ? body : body.subarray(idBytes);
 }

@@ -1,12 +1,12 @@
 import { PeerloomError } from '../../base/errors.ts';
 import type { Runtime } from '../../base/runtime.ts';
+import { Serial } from '../../base/serial.ts';
 import type { Identity } from '../../identity/identity.ts';
 import { type CollectionState, currentEpoch, epochOfVersion, stateLength } from './collection-state.ts';
 import type { EpochKeys, EpochName } from './epoch-keys.ts';
 import { inBatches } from './in-batches.ts';
 import { openItem, type SealedItem, sealItem } from './item.ts';
 import { type Change, nextManifest, type StoredCollection } from './manifest.ts';
-import { Serial } from './serial.ts';
 import { turn } from './turn.ts';
 import { maxStateLength } from './vault-limits.ts';
 import type { VaultStore } from './vault-store.ts';

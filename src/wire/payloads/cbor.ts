@@ -1,27 +1,20 @@
 import {
   type DecodeOptions,
-  decode,
   type EncodeOptions,
   encode,
-  type TagDecoder,
   Token,
   Tokenizer,
   Type,
   type TypeEncoder,
 } from 'cborg';
 import type { Data } from '../../base/data.ts';
+import type { Steps } from '../../base/steps.ts';
 import { bigIntegerTags, decodeBigInteger, encodeBigInteger } from './big-integers.ts';
 import { countCborContainers } from './cbor-containers.ts';
 import { type ShapeLimits, tooManyContainers } from './nesting.ts';
+import { setMember } from './set-member.ts';
 import { decodeText, encodeText } from './text.ts';
-import {
-  bytesOf,
-  type ElementType,
-  elementBytes,
-  elementTypeOf,
-  elementTypes,
-  typedArrayOf,
-} from './typed-arrays.ts';
+import { bytesOf, elementBytes, elementTypeOf, elementTypes, typedArrayOf } from './typed-arrays.ts';
 
 // cborg, not cbor2: typed arrays at several GB/s both ways (cbor2 reads them element by element, 0.25 GB/s),
 // and dates and maps stay out. It reads text leniently and nests without a bound: see StrictTokenizer.
@@ -59,20 +52,22 @@ const encodeOptions: EncodeOptions = {
   },
 };
 
-const decodeOptions: DecodeOptions = {
-  allowIndefinite: false,
-  allowUndefined: false,
-  allowBigInt: false,
-  rejectDuplicateMapKeys: true,
-  tags: {
-    ...Object.fromEntries(elementTypes.map((type) => [type.tag, typedArrayDecoder(type)])),
-    ...Object.fromEntries(Object.values(bigIntegerTags).map((tag) => [tag, bigIntegerDecoder(tag)])),
-    [embeddedJsonTag]: (content) => {
-      const json = decodeText(content() as Uint8Array);
-      // Looked at before it is parsed: a list could unfold to much.
-      if (!/^[ \t\n\r]*"/.test(json)) throw new Error('embedded JSON that is not a string');
-      return JSON.parse(json);
-    },
+const decodeOptions: DecodeOptions = { allowIndefinite: false, allowUndefined: false, allowBigInt: false };
+
+/** What is made of the bytes behind a tag. */
+const tagDecoders: Readonly<Record<number, (bytes: Uint8Array) => Data>> = {
+  ...Object.fromEntries(
+    elementTypes.map((type) => [type.tag, (bytes: Uint8Array) => typedArrayOf(bytes, type)]),
+  ),
+  // Always a bigint, however small: that is what it was when it was sent.
+  ...Object.fromEntries(
+    Object.values(bigIntegerTags).map((tag) => [tag, (bytes: Uint8Array) => decodeBigInteger(tag, bytes)]),
+  ),
+  [embeddedJsonTag]: (bytes) => {
+    const json = decodeText(bytes);
+    // Looked at before it is parsed: a list could unfold to much.
+    if (!/^[ \t\n\r]*"/.test(json)) throw new Error('embedded JSON that is not a string');
+    return JSON.parse(json);
   },
 };
 
@@ -83,15 +78,6 @@ function isAscii(text: string): boolean {
 
 function tagged(tag: number, bytes: Uint8Array): Token[] {
   return [new Token(Type.tag, tag), new Token(Type.bytes, bytes)];
-}
-
-function typedArrayDecoder(type: ElementType): TagDecoder {
-  return (content) => typedArrayOf(content() as Uint8Array, type);
-}
-
-/** Always a bigint, however small: that is what it was when it was sent. */
-function bigIntegerDecoder(tag: number): TagDecoder {
-  return (content) => decodeBigInteger(tag, content() as Uint8Array);
 }
 
 /** Holds what cborg reads to valid UTF-8, to a depth, and to tags on byte strings only. */
@@ -142,29 +128,107 @@ export function encodeCbor(data: Data): Uint8Array {
 }
 
 /** @throws Error for bytes that are not the CBOR of one value of {@link Data}, or that pass the limits. */
-export function decodeCbor(body: Uint8Array, { maxDepth, maxContainers }: ShapeLimits): Data {
-  // Each takes a byte at least.
-  if (body.length > maxContainers && countCborContainers(body, maxContainers) > maxContainers) {
-    throw new Error(tooManyContainers(maxContainers));
-  }
-  const read = (options: DecodeOptions): unknown =>
-    decode(body, { ...options, tokenizer: new StrictTokenizer(body, maxDepth) });
-  try {
-    return read(decodeOptions) as Data;
-  } catch (error) {
-    // Where Object.prototype is frozen, no assignment makes a key of one of its names, such as `constructor`.
-    if (!(error instanceof TypeError && Object.isFrozen(Object.prototype))) throw error;
-    return withObjects(read({ ...decodeOptions, useMaps: true }));
+export function decodeCbor(body: Uint8Array, limits: ShapeLimits): Data {
+  return readerOf(body, limits).readOn(Number.POSITIVE_INFINITY)!;
+}
+
+/** After so many values, keys among them, a step ends. */
+const valuesAStep = 512;
+
+/** {@link decodeCbor} in steps. */
+export function* cborSteps(body: Uint8Array, limits: ShapeLimits): Steps<Data> {
+  const reader = readerOf(body, limits);
+  for (;;) {
+    const data = reader.readOn(valuesAStep);
+    if (data !== undefined) return data;
+    yield;
   }
 }
 
-/** Makes the objects that cborg has read as maps. */
-function withObjects(value: unknown): Data {
-  if (Array.isArray(value)) return value.map(withObjects);
-  if (!(value instanceof Map)) return value as Data;
-  const entries = Array.from(value as Map<unknown, unknown>, ([key, item]): [string, Data] => {
-    if (typeof key !== 'string') throw new Error(`a key that is a ${typeof key}`);
-    return [key, withObjects(item)];
-  });
-  return Object.fromEntries(entries);
+function readerOf(body: Uint8Array, { maxDepth, maxContainers }: ShapeLimits): CborReader {
+  // Each takes a byte at least. They are counted before anything is made of them.
+  if (body.length > maxContainers && countCborContainers(body, maxContainers) > maxContainers) {
+    throw new Error(tooManyContainers(maxContainers));
+  }
+  return new CborReader(body, maxDepth);
+}
+
+/** A list or an object of which something is still to come. */
+interface Open {
+  readonly list?: Data[];
+  readonly members?: Record<string, Data>;
+  /** Values that are still to come. */
+  left: number;
+  /** Of the member whose value is next. */
+  key?: string | undefined;
+}
+
+/** Makes data of what the tokenizer reads, and can stop after each value. */
+class CborReader {
+  readonly #tokenizer: StrictTokenizer;
+  /** Lists and objects around the value that is next. */
+  readonly #around: Open[] = [];
+  #value: Data | undefined;
+
+  constructor(body: Uint8Array, maxDepth: number) {
+    this.#tokenizer = new StrictTokenizer(body, maxDepth);
+  }
+
+  /** Reads so many values. @returns the whole value when it has ended. */
+  readOn(values: number): Data | undefined {
+    for (let read = 0; this.#value === undefined && read < values; read++) this.#readNext();
+    return this.#value;
+  }
+
+  #readNext(): void {
+    const { type, value } = this.#nextToken();
+    if (type === Type.array) this.#begin({ list: [], left: value });
+    else if (type === Type.map) this.#begin({ members: {}, left: value });
+    else if (type === Type.tag) this.#conclude(this.#tagged(value));
+    else if (type === Type.break) throw new Error('a break without a beginning');
+    else this.#conclude(value);
+  }
+
+  #nextToken(): Token {
+    if (this.#tokenizer.done()) throw new Error('it ends early');
+    return this.#tokenizer.next();
+  }
+
+  #begin(open: Open): void {
+    if (open.left === 0) this.#conclude((open.list ?? open.members)!);
+    else this.#around.push(open);
+  }
+
+  #tagged(tag: number): Data {
+    const decode = tagDecoders[tag];
+    if (decode === undefined) throw new Error(`the tag ${tag} is not known`);
+    return decode(this.#nextToken().value);
+  }
+
+  /** Puts a value that was read where it belongs, and so everything that ends with it. */
+  #conclude(value: Data): void {
+    const open = this.#around.at(-1);
+    if (open === undefined) {
+      if (!this.#tokenizer.done()) throw new Error('it holds more than one value');
+      this.#value = value;
+      return;
+    }
+    if (open.members !== undefined && open.key === undefined) {
+      open.key = keyOf(value, open.members);
+      return;
+    }
+    if (open.list !== undefined) open.list.push(value);
+    else setMember(open.members!, open.key!, value);
+    open.key = undefined;
+    open.left -= 1;
+    if (open.left > 0) return;
+    this.#around.pop();
+    this.#conclude((open.list ?? open.members)!);
+  }
+}
+
+function keyOf(value: Data, members: Record<string, Data>): string {
+  if (typeof value !== 'string') throw new Error(`a key that is a ${typeof value}`);
+  if (Object.hasOwn(members, value)) throw new Error(`the key ${JSON.stringify(value)} twice`);
+  return value;
 }

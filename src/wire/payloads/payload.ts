@@ -2,9 +2,11 @@ import type { Data, NumericTypedArray } from '../../base/data.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import { defaultLimits } from '../../base/limits.ts';
 import { printable } from '../../base/printable.ts';
-import { decodeCbor, encodeCbor } from './cbor.ts';
+import type { Steps } from '../../base/steps.ts';
+import { cborSteps, decodeCbor, encodeCbor } from './cbor.ts';
 import { countCborContainers } from './cbor-containers.ts';
 import { checkData, hasEscapedKey, isPlainJson, maxDataDepth } from './check-data.ts';
+import { jsonSteps } from './json-reader.ts';
 import { checkJsonShape, countJsonContainers, type ShapeLimits } from './nesting.ts';
 import { decodeText, encodeText } from './text.ts';
 import {
@@ -46,6 +48,9 @@ export interface Payload {
   readonly compression: number;
   readonly body: Uint8Array;
 }
+
+/** In bytes, with what containers cost: what takes more is decoded in some 10 ms, and is better decoded in steps. */
+const longBytes = 256 * 1024;
 
 /** About what a list, an object, a key, a byte string or a typed array takes when decoded. */
 export const containerCostBytes = 128;
@@ -90,15 +95,49 @@ export function decodePayload(
   body: Uint8Array,
   { maxDepth = maxDataDepth, maxContainers = defaultLimits.maxContainers }: Partial<ShapeLimits> = {},
 ): Data {
+  const limits = { maxDepth, maxContainers };
   try {
-    return decode(format, body, { maxDepth, maxContainers });
+    if (format === PayloadFormat.cbor) return decodeCbor(plainBytes(body), limits);
+    if (format !== PayloadFormat.json) return decodeFlat(format, body);
+    // Several times as fast as in steps.
+    checkJsonShape(body, limits);
+    return JSON.parse(decodeText(body));
   } catch (cause) {
-    const name = formatNameOf(format);
-    const reason = printable(cause instanceof Error ? cause.message : String(cause));
-    throw new PeerloomError('ERR_MESSAGE_INVALID', `a message (${name}) cannot be decoded: ${reason}`, {
-      cause,
-    });
+    throw undecodable(format, cause);
   }
+}
+
+/** A body of so many bytes is decoded at once: each byte is a container at most. */
+export const neverLongBytes = Math.floor(longBytes / (1 + containerCostBytes));
+
+/** Whether {@link decodePayload} takes so long that {@link payloadSteps} should be used. */
+export function takesLong(format: number, body: Uint8Array): boolean {
+  const hasParts = format === PayloadFormat.json || format === PayloadFormat.cbor;
+  if (!hasParts || body.length <= neverLongBytes) return false;
+  return body.length > longBytes || unfoldedBytes(format, body) > longBytes;
+}
+
+/** {@link decodePayload} in steps of less than a millisecond, apart from reading long text and long binary data. */
+export function* payloadSteps(
+  format: number,
+  body: Uint8Array,
+  { maxDepth = maxDataDepth, maxContainers = defaultLimits.maxContainers }: Partial<ShapeLimits> = {},
+): Steps<Data> {
+  const limits = { maxDepth, maxContainers };
+  try {
+    if (format === PayloadFormat.cbor) return yield* cborSteps(plainBytes(body), limits);
+    if (format === PayloadFormat.json) return yield* jsonSteps(decodeText(body), limits);
+    return decodeFlat(format, body);
+  } catch (cause) {
+    throw undecodable(format, cause);
+  }
+}
+
+function undecodable(format: number, cause: unknown): PeerloomError {
+  const name = formatNameOf(format);
+  const reason = printable(cause instanceof Error ? cause.message : String(cause));
+  const message = `a message (${name}) cannot be decoded: ${reason}`;
+  return new PeerloomError('ERR_MESSAGE_INVALID', message, { cause });
 }
 
 /** For people; a format that nobody knows is named by its number. */
@@ -127,18 +166,10 @@ function payload(format: PayloadFormat, body: Uint8Array): Payload {
   return { format, compression: 0, body };
 }
 
-function decode(format: number, body: Uint8Array, limits: ShapeLimits): Data {
-  switch (format) {
-    case PayloadFormat.json:
-      checkJsonShape(body, limits);
-      return JSON.parse(decodeText(body));
-    case PayloadFormat.text:
-      return decodeText(body);
-    case PayloadFormat.bytes:
-      return plainBytes(body);
-    case PayloadFormat.cbor:
-      return decodeCbor(plainBytes(body), limits);
-  }
+/** What has no parts. */
+function decodeFlat(format: number, body: Uint8Array): Data {
+  if (format === PayloadFormat.text) return decodeText(body);
+  if (format === PayloadFormat.bytes) return plainBytes(body);
   const type = elementTypeByFormat.get(format);
   if (type === undefined) throw new Error('its format is unknown');
   return typedArrayOf(body, type);

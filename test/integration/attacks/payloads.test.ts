@@ -8,6 +8,7 @@ import {
 import { FrameKind } from '../../../src/wire/frames/frame.ts';
 import { PayloadFormat } from '../../../src/wire/payloads/payload.ts';
 import { lzmaOptions } from '../../support/lzma.ts';
+import { turn } from '../../support/turns.ts';
 import { bombs } from './support/bombs.ts';
 import { type FrameFields, RawPeer, rawFrame, rawFrames, uint32 } from './support/raw-peer.ts';
 import { attackScene } from './support/scene.ts';
@@ -117,6 +118,41 @@ suite('payloads that cannot be decoded', () => {
       const { json, isPlain, isPolluted } = await scene.victim.call('lastMessage');
       assert.equal(json, hostileObjects.JSON!.body);
       assert.deepEqual({ isPlain, isPolluted }, { isPlain: true, isPolluted: false });
+    });
+  }
+});
+
+suite('messages that take long to decode', () => {
+  const scene = attackScene({ limits: patient, maxGrowthMiB: 300 });
+
+  const count = 50_000;
+  /** No two objects share a key, which takes longest. */
+  const key = (index: number): string => `k${index}`;
+  const bodies: Record<string, { format: number; body: () => Uint8Array }> = {
+    JSON: {
+      format: json,
+      body: () => Buffer.from(`[${Array.from({ length: count }, (_, at) => `{"${key(at)}":0}`).join(',')}]`),
+    },
+    CBOR: {
+      format: cbor,
+      body: () => {
+        const objects = Array.from({ length: count }, (_, at) =>
+          Buffer.from([0xa1, 0x60 + key(at).length, ...Buffer.from(key(at)), 0]),
+        );
+        return Buffer.concat([Uint8Array.of(0x9a), uint32(count), ...objects]);
+      },
+    },
+  };
+  for (const [name, { format, body }] of Object.entries(bodies)) {
+    test(`${name} of four peers is read in turns with everything else`, async () => {
+      const { victim, port } = scene;
+      const peers = await Promise.all(Array.from({ length: 4 }, () => RawPeer.connect(port)));
+      const { handled } = await victim.call('stats');
+      const frames = rawFrames(message, body(), { format });
+      await scene.attackBegins();
+      for (const peer of peers) peer.write(...frames, ...frames);
+      while ((await victim.call('stats')).handled < handled + 8) await turn();
+      await victim.call('forget');
     });
   }
 });

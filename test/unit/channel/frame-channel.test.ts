@@ -88,8 +88,8 @@ test('an error of ours while a message is handled that had to wait ends that con
 });
 
 suite('what is in the hands of handlers counts by what it was unfolded to:', () => {
-  const lists = Array.from({ length: 10_000 }, () => []);
-  const unfolded = 10_001 * 128;
+  const lists = Array.from({ length: 1_500 }, () => []);
+  const unfolded = 1_501 * 128;
   for (const [name, data] of Object.entries({ JSON: lists, CBOR: [...lists.slice(1), Uint8Array.of(1)] })) {
     test(`${name} in a message`, () => {
       const { link, channel, behaviour } = openChannel();

@@ -20,10 +20,10 @@ export interface AnswersHost {
 }
 
 /**
- * Answers that have to be decompressed: one at a time, in turn with everything else that must be. They wait for no
- * message, since a handler may wait for them.
+ * Answers that have to be decompressed, or take long to decode: one at a time, in turn with everything else that must be.
+ * They wait for no message, since a handler may wait for them.
  */
-export class CompressedAnswers implements InboxOwner, PayloadUser {
+export class SlowAnswers implements InboxOwner, PayloadUser {
   readonly runtime: Runtime;
   readonly inbox: Inbox;
   readonly #host: AnswersHost;

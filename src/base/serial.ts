@@ -4,7 +4,11 @@ export class Serial {
 
   run<Result>(work: () => Promise<Result>): Promise<Result> {
     const done = this.#last.then(work);
-    this.#last = done.catch(() => {});
+    // Not `done` itself, which holds the result.
+    this.#last = done.then(
+      () => {},
+      () => {},
+    );
     return done;
   }
 }
