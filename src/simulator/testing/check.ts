@@ -3,8 +3,8 @@ import { systemRuntime } from '../../base/runtime.ts';
 import type { TimedFault } from '../faults/fault.ts';
 import { type SimulationOptions, simulationOptionNames } from '../simulation.ts';
 import { asCode } from './as-code.ts';
+import { type Outcome, outcomeOf, type Program } from './outcome.ts';
 import { type Case, shrink } from './shrink.ts';
-import { type Outcome, outcomeOf, type Program } from './trial.ts';
 
 /** The options of {@link check}: those of the worlds, and which worlds. */
 export interface CheckOptions extends Omit<SimulationOptions, 'only'> {

@@ -1,6 +1,6 @@
 import '../../base/supported-node.ts';
 
 export { CheckError, type CheckOptions, check } from './check.ts';
+export type { Program } from './outcome.ts';
 export { type NodeClass, TestNetwork, type TestNetworkOptions } from './test-network.ts';
 export type { Topology } from './topology.ts';
-export type { Program } from './trial.ts';

@@ -216,14 +216,18 @@ export class TestNetwork<Made extends Node = Node> {
   }
 
   async #stopNodes(): Promise<void> {
-    const running = this.world.nodes.filter((node) => this.world.isRunning(node));
+    const { world } = this;
+    const running = world.nodes.filter((node) => world.isRunning(node));
+    // A node that is paused or cut off could not say goodbye.
+    world.heal();
+    world.resume(running);
     const stopping = new Set(running);
     const stops = running.map((node) => node.stop().finally(() => stopping.delete(node)));
     try {
       await this.until(Promise.all(stops), maxStop);
     } catch (error) {
       if (!isTimeout(error)) throw error;
-      const names = Array.from(stopping, (node) => `node ${this.world.indexOf(node)}`);
+      const names = Array.from(stopping, (node) => `node ${world.indexOf(node)}`);
       throw new Error(`${names.join(', ')} cannot stop: does its handler of node_request_to_stop return?`);
     }
     const left = this.#watched

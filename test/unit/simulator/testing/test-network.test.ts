@@ -181,6 +181,17 @@ suite('TestNetwork', () => {
       );
     });
 
+    test('a timer of the system, which the seed does not decide', async () => {
+      class Hasty extends Node {
+        override nodeMessage(): void {
+          setTimeout(() => {}, 1_000);
+        }
+      }
+      await using network = await TestNetwork.of(2, Hasty);
+      network.nodes[0]!.sendToNodes('x');
+      await assert.rejects(network.settle(), /setTimeout\(\) is not decided by the seed/);
+    });
+
     test('a handler that failed, unless the node handles node_error', async () => {
       class Weak extends Node {
         override nodeMessage(): void {
@@ -210,12 +221,16 @@ suite('TestNetwork', () => {
       assert.equal(errors.length, 1);
     });
 
-    test('but not what crashed', async () => {
+    test('but not what crashed, was cut off or stands still', async () => {
       await using network = await TestNetwork.of(2, Clockwork);
       network.nodes[1]!.runtime.setTimeout(() => {}, 5_000);
       network.world.crash([network.nodes[1]!]);
       await network.settle();
       assert.equal(network.nodes[0]!.allNodes.length, 0);
+
+      await using broken = await TestNetwork.of(3, Clockwork);
+      broken.world.pause([broken.nodes[0]!]);
+      broken.world.blackHole([broken.nodes[1]!]);
     });
   });
 
