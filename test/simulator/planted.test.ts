@@ -29,6 +29,7 @@ suite('a simulation finds a bug that is planted in the sources, and what it need
     test(name, async (t) => {
       const copy = copyOfSources(t);
       const patch = join(import.meta.dirname, `planted/${name}.patch`);
+      // If the patch does not apply, the code that it breaks has changed: plant the bug there anew, with `diff -U1`.
       await run('git', ['apply', patch], { cwd: copy });
       const found = await find(copy, seeds);
       assert.ok(found !== null, `nothing in ${seeds} worlds`);
