@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Latency } from '../../simulator/network/latency.ts';
+import { worldRegions } from '../../simulator/network/world-regions.ts';
 import type { SimulateOptions } from './simulate.ts';
 
 const help = `
@@ -26,7 +27,7 @@ export function addSimulateCommand(program: Command): void {
     .option('--dials <count>', 'how many other nodes each node dials', wholeFrom(0, 100), 3)
     .option('--seed <number>', 'decides everything that is left to chance', wholeFrom(0, 2 ** 53 - 1), 1)
     .addOption(
-      new Option('--latency <ms>', 'from node to node, such as 20, or a range')
+      new Option('--latency <ms>', 'from node to node: a number, a range, or world (measured distances)')
         .argParser(parseLatency)
         .default({ from: 10, to: 100 }, '10-100'),
     )
@@ -80,9 +81,10 @@ function shareBelow(bound: number): (text: string) => number {
 }
 
 function parseLatency(text: string): Latency {
+  if (text === 'world') return worldRegions;
   const [from, to = from, ...more] = text.split('-').map(numberIn) as [number, ...number[]];
   if (from <= to && to < 1e6 && more.length === 0) return from === to ? from : { from, to };
-  throw new InvalidArgumentError('It must be milliseconds, such as 20, or a range, such as 10-100.');
+  throw new InvalidArgumentError('It must be milliseconds, such as 20, a range, such as 10-100, or world.');
 }
 
 /** NaN for anything but decimal digits: JavaScript would read '' as 0, and '0x10' as 16. */

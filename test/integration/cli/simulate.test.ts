@@ -48,7 +48,7 @@ suite('peerloom simulate', { concurrency: true }, () => {
   });
 
   test('lets nodes come and go, over links that lose data', async (t) => {
-    const args = ['--nodes', '30', '--churn', '60', '--loss', '0.1', '--latency', '10-100', '--json'];
+    const args = ['--nodes', '30', '--churn', '60', '--loss', '0.1', '--latency', 'world', '--json'];
     const { nodes, running, events } = JSON.parse((await simulate(t, ...args)).stdout);
     assert.ok(nodes === 30 && running < 30 && events > 300, `${running} run, ${events} events`);
   });
@@ -64,7 +64,7 @@ suite('peerloom simulate', { concurrency: true }, () => {
     ],
     [
       ['--latency', '90-10'],
-      "argument '90-10' is invalid. It must be milliseconds, such as 20, or a range, such as 10-100",
+      "argument '90-10' is invalid. It must be milliseconds, such as 20, a range, such as 10-100, or world",
     ],
     [['--svg', join(tmpdir(), 'no such folder', 'a.svg')], '--svg: ENOENT: no such file or directory'],
   ] as const) {
