@@ -5,6 +5,12 @@ export function asCode(value: unknown): string {
     const members = Object.entries(value).filter(([, member]) => member !== undefined);
     return `{ ${members.map(([name, member]) => `${name}: ${asCode(member)}`).join(', ')} }`;
   }
-  if (typeof value === 'string') return `'${value.replaceAll(/['\\]/g, '\\$&').replaceAll('\n', '\\n')}'`;
+  if (typeof value === 'string') return quoted(value);
   return String(value);
+}
+
+/** JSON escapes what a literal must not hold, but takes the other quotes. */
+function quoted(text: string): string {
+  const escaped = JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'");
+  return `'${escaped}'`;
 }

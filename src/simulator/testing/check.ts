@@ -91,13 +91,19 @@ export async function check(program: Program, options: CheckOptions = {}): Promi
   if (!(shrinkMs >= 0)) throw new RangeError(`shrinkMs must be 0 or more, not ${shown(shrinkMs)}`);
   const [first, last] = seed === undefined ? [1, seeds] : [seed, seed];
   for (let one = first; one <= last; one++) {
+    const world = { seed: one, ...worldOptions };
     const run = (only?: SimulationOptions['only']): Promise<Outcome | undefined> =>
-      outcomeOf(program, { ...worldOptions, seed: one, ...(only && { only }) });
+      outcomeOf(program, { ...world, ...(only && { only }) });
     const given = nodes === undefined && faults === undefined ? undefined : { nodes, faults };
     const failure = await run(given);
     if (failure === undefined) continue;
     const found = given === undefined ? await smallest(failure, run, shrinkMs) : failure;
-    throw new CheckError(one, found, reportOf(program, { ...worldOptions, seed: one }, { failure, found }));
+    // Without a smaller case, the seed alone repeats the run.
+    const part = found === failure ? given : { nodes: found.nodes, faults: found.faults };
+    throw new CheckError(one, found, {
+      summary: summaryOf(program, { seed: one, failure, found }),
+      code: callOf(program, { ...world, ...part }),
+    });
   }
 }
 
@@ -119,21 +125,24 @@ async function smallest(
   return found;
 }
 
-function reportOf(
+function summaryOf(
   program: Program,
-  options: SimulationOptions,
-  { failure, found }: { readonly failure: Outcome; readonly found: Outcome },
-): Report {
-  const { nodes, faults, timeMs } = found;
-  const counted = (part: readonly unknown[], all: readonly unknown[], what: string): string =>
-    `${part.length} of ${all.length} ${what}${all.length === 1 ? '' : 's'}`;
-  const enough = `${counted(nodes, failure.nodes, 'node')} and ${counted(faults, failure.faults, 'fault')}`;
-  const members = Object.entries({ ...options, nodes }).map(
-    ([name, value]) => `  ${name}: ${asCode(value)},\n`,
-  );
-  const lines = faults.map((fault) => `    ${asCode(fault)},\n`).join('');
-  return {
-    summary: `With seed ${options.seed}, ${program.name || 'the program'} fails after ${Math.round(timeMs)} ms of virtual time; ${enough} are enough.`,
-    code: `await check(${program.name || 'program'}, {\n${members.join('')}  faults: [${lines === '' ? '' : `\n${lines}  `}],\n});`,
-  };
+  { seed, failure, found }: { readonly seed: number; readonly failure: Outcome; readonly found: Outcome },
+): string {
+  const what = `With seed ${seed}, ${program.name || 'the program'} fails after ${Math.round(found.timeMs)} ms of virtual time`;
+  if (found === failure) return `${what}.`;
+  const counted = (part: readonly unknown[], all: readonly unknown[], name: string): string =>
+    `${part.length} of ${all.length} ${name}${all.length === 1 ? '' : 's'}`;
+  const nodes = counted(found.nodes, failure.nodes, 'node');
+  return `${what}; ${nodes} and ${counted(found.faults, failure.faults, 'fault')} are enough.`;
+}
+
+/** A call of {@link check} as code, with each option and each fault on a line of its own. */
+function callOf(program: Program, { faults, ...options }: CheckOptions): string {
+  const lines = Object.entries(options)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `  ${name}: ${asCode(value)},\n`);
+  if (faults?.length === 0) lines.push('  faults: [],\n');
+  else if (faults) lines.push('  faults: [\n', ...faults.map((fault) => `    ${asCode(fault)},\n`), '  ],\n');
+  return `await check(${program.name || 'program'}, {\n${lines.join('')}});`;
 }

@@ -109,12 +109,15 @@ suite('check', () => {
       throw new TypeError('broken');
     });
     assert.deepEqual(failure.nodes, [0, 1, 2]);
+    assert.match(failure.message, /^With seed 1, the program fails after 0 ms of virtual time\.\n/);
+    assert.equal(failure.code, 'await check(program, {\n  seed: 1,\n});');
   });
 
   test('can be told not to look for a smaller case', async () => {
     const failure = await failureOf(everybodyCounts, { seeds: 20, latencyMs: 10, shrinkMs: 0 });
     assert.equal(failure.nodes.length, 10);
     assert.equal(failure.faults.length, 28);
+    assert.equal(failure.code, 'await check(everybodyCounts, {\n  seed: 1,\n  latencyMs: 10,\n});');
   });
 
   test('refuses options that make no sense', async () => {
