@@ -7,6 +7,7 @@
 //   npm run test:long -- handshakes  each fault at each piece of the handshakes of two nodes, with either as the lower id
 //   npm run test:long -- networks    5,000 small networks that dial, send, leave and restart at random, over links that break
 //   npm run test:long -- planted     2,000 simulated networks that talk while links break
+//   npm run test:long -- worlds      3,000 simulated worlds in which everything goes wrong that can (npm run simulate:long)
 //   npm run test:long -- races       three processes that create one identity file, each stopped at each of its steps
 import { spawnSync } from 'node:child_process';
 
@@ -26,6 +27,7 @@ const suites = {
     count: 1,
   },
   planted: { file: 'test/simulator/planted.test.ts', variable: 'PEERLOOM_PLANTED', count: 2_000 },
+  worlds: { file: 'test/simulation/random-world.test.ts', variable: 'PEERLOOM_WORLDS', count: 3_000 },
   networks: { file: 'test/simulation/random-network.test.ts', variable: 'PEERLOOM_NETWORKS', count: 5_000 },
 };
 

@@ -74,11 +74,17 @@ export async function hpkeSeal(
 
 /** Opens what {@link hpkeSeal} sealed to one key pair. */
 export class HpkeOpener {
-  readonly #keys: Promise<KeyPair<CryptoKey>>;
+  readonly #given: X25519Keys;
+  #imported: Promise<KeyPair<CryptoKey>> | undefined;
 
   constructor(keys: X25519Keys) {
-    this.#keys = importKeys(keys);
-    this.#keys.catch(() => {}); // told to whoever opens
+    this.#given = keys;
+  }
+
+  /** Imported when they are first needed: that takes other threads, which a simulation cannot wait for. */
+  get #keys(): Promise<KeyPair<CryptoKey>> {
+    this.#imported ??= importKeys(this.#given);
+    return this.#imported;
   }
 
   /** @throws PeerloomError `ERR_DECRYPTION`: altered, sealed to another key, or in another context. */

@@ -70,6 +70,16 @@ suite('runtimes', { skip: await reasonToSkip('runtimes'), timeout: 240_000 }, ()
     });
   }
 
+  test('a simulated run is the same on all of them, event for event', async () => {
+    const digests = await Promise.all(names.map((name) => peer(name).ask('simulate')));
+    assert.match(`${digests[0]}`, /^[0-9a-f]{16}$/);
+    assert.deepEqual(
+      new Set(digests),
+      new Set([digests[0]]),
+      `${names.map((name, at) => `${name}: ${digests[at]}`)}`,
+    );
+  });
+
   for (const name of names.filter((name) => name.startsWith('Node.js'))) {
     test(`${name}: a network key`, async () => {
       assert.equal(await peer(name).ask('networkKey'), 'tls');

@@ -2,6 +2,7 @@
 import { createInterface } from 'node:readline';
 import { Node, tcp } from 'peerloom';
 import { SecureNode } from 'peerloom/secure';
+import { digestOfRun } from './world.js';
 
 class Listener extends Node {
   #numbers = new Map();
@@ -29,6 +30,8 @@ let connection;
 let events;
 
 const tasks = {
+  simulate: digestOfRun,
+
   /** All kinds of messages, and numbers that may still be under way when the link is cut. */
   async talk({ port }) {
     events = [];

@@ -1,0 +1,174 @@
+import { type Data, Node, type NodeConnection, PeerloomError } from '../../src/index.ts';
+import { SecureNode } from '../../src/secure/index.ts';
+import { type SimulatedNodeOptions, Simulation, type WhichNodes } from '../../src/simulator/index.ts';
+import { SeededChance } from '../../src/simulator/seeded-chance.ts';
+
+interface Said {
+  readonly from: string;
+  readonly number: number;
+}
+
+/** Hears, says and loses messages, each of which has a number of its own. */
+class Talker extends Node {
+  readonly heard = new Set<string>();
+  readonly said: { readonly to: string; readonly number: number }[] = [];
+  readonly lost = new Set<number>();
+  #number = 0;
+
+  say(peer: NodeConnection): void {
+    if (!peer.isOpen) return;
+    this.#number += 1;
+    this.said.push({ to: peer.id, number: this.#number });
+    peer.send({ from: this.name, number: this.#number });
+  }
+
+  override nodeMessage(_peer: NodeConnection, data: Data): void {
+    const { from, number } = data as unknown as Said;
+    this.heard.add(`${from} ${number}`);
+  }
+
+  override nodeSessionLost(_peer: NodeConnection, { data }: { readonly data: readonly Data[] }): void {
+    for (const { number } of data as unknown as Said[]) this.lost.add(number);
+  }
+}
+
+/** Counts how often it accepts each message. */
+class Signer extends SecureNode {
+  readonly accepted = new Map<string, number>();
+
+  override nodeMessage(_peer: NodeConnection, data: Data): void {
+    const text = JSON.stringify(data);
+    this.accepted.set(text, (this.accepted.get(text) ?? 0) + 1);
+  }
+}
+
+const expectedCodes = new Set([
+  ...['ERR_CONNECTION_REFUSED', 'ERR_CONNECTION_CLOSED', 'ERR_NOT_STARTED', 'ERR_NOT_ALLOWED'],
+  ...['ERR_TIMEOUT', 'ERR_ABORTED', 'ERR_NETWORK_MISMATCH'],
+]);
+
+/** How many inbound connections a node of these worlds takes. */
+const maxConnections = 3;
+
+/** How long things go wrong, and how long it takes until everything is at rest again. */
+const wildMs = 60_000;
+const restMs = 120_000;
+
+/**
+ * A few nodes that dial each other, often at once, and talk, and signers that broadcast, while everything goes wrong
+ * that can. Then all is well again, and what docs/protocol.md promises must hold.
+ *
+ * @throws SimulationError, or Error with the problem.
+ */
+export async function randomWorld(seed: number): Promise<Simulation> {
+  const chance = new SeededChance(seed).stream('test', 'acts');
+  /** All connections outlive their links, so that no message may be lost untold. */
+  const isFaithful = seed % 2 === 0;
+  const latencyMs = chance.random() < 0.5 ? 20 : { from: 1, to: 200 };
+  const world = new Simulation({
+    seed,
+    latencyMs,
+    jitterMs: 30 * chance.random(),
+    loss: 0.05 * chance.random(),
+  });
+  const withDefaults = (options: SimulatedNodeOptions): SimulatedNodeOptions => ({
+    ...options,
+    maxConnections,
+    limits: { sessionTimeoutMs: 30_000 },
+    reconnect: { minDelayMs: 100, maxDelayMs: 2_000 },
+  });
+  const talkers = world.spawn(4, ({ host, port, options }) => new Talker(host, port, withDefaults(options)));
+  const signers = world.spawn(3, ({ host, port, options }) => new Signer(host, port, withDefaults(options)));
+  const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(chance.random() * items.length)]!;
+  const problems: string[] = [];
+
+  world.invariant('no node takes more connections than it may', () =>
+    world.nodes.every(({ nodesInbound }) => nodesInbound.size <= maxConnections),
+  );
+  world.invariant('a signed message is accepted once', () =>
+    signers.every(({ accepted }) => [...accepted.values()].every((count) => count === 1)),
+  );
+
+  const dial = (from: Node, to: Node): void => {
+    if (from === to || !world.isRunning(from)) return;
+    from.connectWithNode(to.host, to.port, { reconnect: isFaithful || chance.random() < 0.5 }).then(
+      ({ id }) => {
+        if (id !== to.id) problems.push(`dialled ${to.name}, got ${id}`);
+      },
+      (error: unknown) => {
+        const isExpected = error instanceof PeerloomError && expectedCodes.has(error.code);
+        if (!isExpected) problems.push(`dialling ${to.name} failed: ${error}`);
+      },
+    );
+  };
+  const some = (): WhichNodes => [pick(world.nodes)];
+  let broadcasts = 0;
+  const acts: (() => void)[] = [
+    () => dial(pick(talkers), pick(talkers)),
+    () => {
+      const [one, other] = [pick(talkers), pick(talkers)];
+      dial(one, other);
+      dial(other, one);
+    },
+    () => dial(pick(signers), pick(signers)),
+    () => {
+      const talker = pick(talkers);
+      if (!world.isRunning(talker)) return;
+      for (const peer of talker.allNodes) for (let count = 0; count < 5; count++) talker.say(peer);
+    },
+    () => {
+      const signer = pick(signers);
+      if (world.isRunning(signer)) signer.sendToNodes({ from: signer.name, number: ++broadcasts });
+    },
+  ];
+  const faults: (() => void)[] = [
+    () => world.cut(some()),
+    () => world.crash(some(), chance.random() < 0.5 ? {} : { power: 'off' }),
+    () => world.stop(some()),
+    () => world.restart(),
+    () => world.partition([pick(world.nodes)]),
+    () => world.halfCut([pick(world.nodes)], [pick(world.nodes)]),
+    () => world.heal(),
+    () => world.heal(),
+    () => world.pause(some()),
+    () => world.resume(world.nodes),
+    () => world.slow(some(), 50 * chance.random()),
+    () => world.drift(some(), 0.9 + 0.2 * chance.random()),
+    () => world.jump(some(), 1_000 * chance.random()),
+  ];
+
+  await world.run(1);
+  while (world.now < wildMs) {
+    pick(chance.random() < 0.75 ? acts : faults)();
+    await world.run(800 * chance.random());
+  }
+  world.heal();
+  world.resume(world.nodes);
+  world.slow(world.nodes, 0);
+  await world.run(1_000);
+  world.restart();
+  await world.run(restMs);
+
+  for (const one of world.nodes) {
+    for (const other of world.nodes) {
+      const has = one.allNodes.some(({ id }) => id === other.id);
+      if (has && !other.allNodes.some(({ id }) => id === one.id)) {
+        problems.push(`${one.name} has a connection with ${other.name}, which has none with it`);
+      }
+    }
+  }
+  // What one living node has said to another that lived throughout was heard, or reported as lost.
+  const throughout = talkers.filter((talker) => !talker.name.includes('restart'));
+  for (const talker of throughout) {
+    for (const { to, number } of talker.said) {
+      const receiver = throughout.find(({ id }) => id === to);
+      const isHeard = receiver?.heard.has(`${talker.name} ${number}`) ?? true;
+      if (isFaithful && !isHeard && !talker.lost.has(number)) {
+        problems.push(`${talker.name} lost message ${number} to ${receiver!.name} untold`);
+      }
+    }
+  }
+  await world.end();
+  if (problems.length > 0) throw new Error(`seed ${seed}: ${problems.join('; ')}`);
+  return world;
+}
