@@ -33,7 +33,7 @@ export async function digestOfRun() {
     ),
   );
   await world.settle(Promise.all(dials));
-  world.churn({ perMinute: 60 });
+  world.churn({ perMinute: 60, away: { from: 500, to: 5_000 } });
   for (let round = 0; round < 10; round++) {
     if (round === 3) world.partition(nodes.slice(0, 10));
     if (round === 5) world.heal();
