@@ -1,11 +1,6 @@
-import { messageOf, shown } from '../base/arguments.ts';
 import type { Data } from '../base/data.ts';
-import { isPeerloomError, type PeerloomError } from '../base/errors.ts';
-import { type AnyListener, Listeners, type Registration } from '../base/listeners.ts';
-import { didYouMean } from '../base/nearest-name.ts';
-import { printError } from '../base/print-error.ts';
-import { isPromiseLike } from '../base/promise-like.ts';
-import type { Handled, ReturnedMessages } from '../channel/channel.ts';
+import type { PeerloomError } from '../base/errors.ts';
+import type { ReturnedMessages } from '../channel/channel.ts';
 import type { Node } from '../node/node.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { PeerStream } from './peer-stream.ts';
@@ -116,286 +111,54 @@ export type NodeListener<Name extends NodeEventName> = {
   method(...args: NodeEvents[Name]): unknown;
 }['method'];
 
-/** The overridable method of each event: its name in camel case. */
-export const eventMethods = {
-  outbound_node_connected: 'outboundNodeConnected',
-  inbound_node_connected: 'inboundNodeConnected',
-  outbound_node_disconnected: 'outboundNodeDisconnected',
-  inbound_node_disconnected: 'inboundNodeDisconnected',
-  node_message: 'nodeMessage',
-  node_disconnect_with_outbound_node: 'nodeDisconnectWithOutboundNode',
-  node_request_to_stop: 'nodeRequestToStop',
-  node_request: 'nodeRequest',
-  node_stream: 'nodeStream',
-  node_reconnection_error: 'nodeReconnectionError',
-  node_session_lost: 'nodeSessionLost',
-  node_message_rejected: 'nodeMessageRejected',
-  node_message_returned: 'nodeMessageReturned',
-  node_handler_slow: 'nodeHandlerSlow',
-  connection_error: 'connectionError',
-  node_error: 'nodeError',
-} as const satisfies Record<NodeEventName, string>;
-
-type AnyHandler = (...args: unknown[]) => unknown;
-
-/** What an event carries, in the forms that the three styles of handlers take it. */
-export interface EventDetails {
+/** What the callback of the options receives of an event, after the name of the event and the node. */
+export interface CallbackArguments {
   readonly peer?: NodeConnection | undefined;
-  /** The fourth argument of the callback. */
   readonly data?: unknown;
-  /** The last one, of messages that have it. */
   readonly text?: string | undefined;
 }
 
-/**
- * One dispatch for the three ways to program: the overridden method, then the callback of the options, then
- * the listeners. A handler that throws or rejects becomes a `node_error` and keeps none of the others from
- * running.
- */
-export class Dispatcher {
-  readonly #node: Node;
-  readonly #callback: NodeCallback | undefined;
-  readonly #isOverridden: (event: NodeEventName) => boolean;
-  /** Of the events that have some. */
-  readonly #listeners = new Map<NodeEventName, Listeners>();
+/** Most events are about a peer, and carry data. */
+const ofPeer = (peer: NodeConnection, data?: unknown): CallbackArguments => ({ peer, data });
 
-  constructor(
-    node: Node,
-    callback: NodeCallback | undefined,
-    isOverridden: (event: NodeEventName) => boolean,
-  ) {
-    this.#node = node;
-    this.#callback = callback;
-    this.#isOverridden = isOverridden;
-  }
+/** All events, with what the callback receives of their arguments. */
+export const nodeEvents: {
+  readonly [Name in NodeEventName]: (...args: NodeEvents[Name]) => CallbackArguments;
+} = {
+  outbound_node_connected: ofPeer,
+  inbound_node_connected: ofPeer,
+  outbound_node_disconnected: ofPeer,
+  inbound_node_disconnected: ofPeer,
+  node_message: (peer, data, text) => ({ peer, data, text }),
+  node_disconnect_with_outbound_node: ofPeer,
+  node_request_to_stop: () => ({}),
+  node_request: ofPeer,
+  node_stream: ofPeer,
+  node_reconnection_error: (address, trials, error) => ({ data: { address, trials, error } }),
+  node_session_lost: ofPeer,
+  node_message_rejected: ofPeer,
+  node_message_returned: ofPeer,
+  node_handler_slow: ofPeer,
+  connection_error: (address, error, direction) => ({ data: { address, error, direction } }),
+  node_error: (error, event, peer) => ({ peer, data: { error, event } }),
+};
 
-  /** @param isOnce for the next such event only. */
-  on(event: NodeEventName, listener: AnyListener, isOnce = false): void {
-    if (!Object.hasOwn(eventMethods, event)) {
-      const known = Object.keys(eventMethods);
-      const hint = (typeof event === 'string' && didYouMean(event, known)) || '.';
-      throw new TypeError(`${shown(event)} is not an event${hint} The events are ${known.join(', ')}`);
-    }
-    if (typeof listener !== 'function')
-      throw new TypeError(`listener must be a function, not ${shown(listener)}`);
-    let listeners = this.#listeners.get(event);
-    if (listeners === undefined) {
-      listeners = new Listeners();
-      this.#listeners.set(event, listeners);
-    }
-    listeners.add(listener, isOnce);
-  }
+export const nodeEventNames = Object.keys(nodeEvents) as readonly NodeEventName[];
 
-  off(event: NodeEventName, listener: AnyListener): void {
-    const listeners = this.#listeners.get(event);
-    listeners?.remove(listener);
-    if (listeners?.size === 0) this.#listeners.delete(event);
-  }
+type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : Name;
 
-  /** Somebody listens to the event; a callback counts, whatever it does. */
-  handles(event: NodeEventName): boolean {
-    return this.#callback !== undefined || this.#listeners.has(event) || this.#isOverridden(event);
-  }
+/** The overridable method of an event: `node_message` has `nodeMessage`. */
+export type NodeEventMethod<Name extends NodeEventName = NodeEventName> = CamelCase<Name>;
 
-  /** Tells who looks on what handlers, which need not be those of the event's own name, are about to be given. */
-  observe(event: NodeEventName, peer: NodeConnection | undefined, data: unknown): void {
-    this.#node.simulationObserver?.happened(event, peer, data);
-  }
+const methods = new Map(nodeEventNames.map((event) => [event, camelCase(event)]));
 
-  /** Runs all handlers of an event. */
-  emit(event: NodeEventName, details: EventDetails, ...args: unknown[]): Handled {
-    this.observe(event, details.peer, details.data);
-    const handled = this.run(event, details.peer, this.#methodOf(event).bind(this.#node), args);
-    return both(handled, this.#emitToOthers(event, details, args));
-  }
-
-  /** The same for a message, without the detours: it runs a million times a second. */
-  emitMessage(peer: NodeConnection, data: Data, text?: string): Handled {
-    let handled: Handled = true;
-    const node = this.#node;
-    node.simulationObserver?.happened('node_message', peer, data);
-    try {
-      const result: unknown =
-        text === undefined ? node.nodeMessage(peer, data) : node.nodeMessage(peer, data, text);
-      if (isPromiseLike(result)) handled = this.#settled('node_message', peer, result);
-    } catch (error) {
-      this.failed(error, 'node_message', peer);
-      handled = false;
-    }
-    if (this.#callback === undefined && this.#listeners.size === 0) return handled;
-    const args = text === undefined ? [peer, data] : [peer, data, text];
-    return both(handled, this.#emitToOthers('node_message', { peer, data, text }, args));
-  }
-
-  #emitToOthers(event: NodeEventName, { peer, data, text }: EventDetails, args: unknown[]): Handled {
-    let handled: Handled = true;
-    if (this.#callback !== undefined) {
-      const given = [event, this.#node, peer, data];
-      if (text !== undefined) given.push(text);
-      handled = this.run(event, peer, this.#callback as AnyHandler, given);
-    }
-    const listeners = this.#listeners.get(event);
-    if (listeners === undefined) return handled;
-    for (const registration of listeners.list) {
-      if (!this.#begins(event, registration)) continue;
-      handled = both(handled, this.run(event, peer, registration.listener as AnyHandler, args));
-    }
-    return handled;
-  }
-
-  /** A listener of `once` is removed before it is called. */
-  #begins(event: NodeEventName, registration: Registration): boolean {
-    if (!registration.isOnce) return true;
-    const listeners = this.#listeners.get(event);
-    const begins = listeners?.take(registration) === true;
-    if (listeners?.size === 0) this.#listeners.delete(event);
-    return begins;
-  }
-
-  /**
-   * Asks the handlers in their order until one gives an answer; the first to throw ends it.
-   *
-   * @returns the answer, at once where the overridden method gives one at once.
-   */
-  ask(event: NodeEventName, details: EventDetails, ...args: unknown[]): unknown {
-    this.observe(event, details.peer, details.data);
-    try {
-      const answer = this.#methodOf(event).apply(this.#node, args);
-      return answer !== undefined && !isPromiseLike(answer)
-        ? answer
-        : this.#askOthers(answer, event, details, args);
-    } catch (error) {
-      this.failed(error, event, details.peer);
-      throw error;
-    }
-  }
-
-  async #askOthers(
-    first: unknown,
-    event: NodeEventName,
-    details: EventDetails,
-    args: unknown[],
-  ): Promise<unknown> {
-    const { peer, data } = details;
-    try {
-      let answer = await first;
-      if (answer === undefined) answer = await this.#callback?.(event, this.#node, peer, data);
-      for (const registration of this.#listeners.get(event)?.list ?? []) {
-        if (answer !== undefined) break;
-        if (this.#begins(event, registration)) answer = await (registration.listener as AnyHandler)(...args);
-      }
-      return answer;
-    } catch (error) {
-      this.failed(error, event, peer);
-      throw error;
-    }
-  }
-
-  /**
-   * Runs all handlers of an event, each of which may object.
-   *
-   * @returns false if one of them returns false.
-   */
-  async consult(event: NodeEventName, { peer, data }: EventDetails, ...args: unknown[]): Promise<boolean> {
-    this.observe(event, peer, data);
-    const handlers = [
-      () => this.#methodOf(event).apply(this.#node, args),
-      () => this.#callback?.(event, this.#node, peer, data),
-      ...(this.#listeners.get(event)?.list ?? [])
-        .filter((registration) => this.#begins(event, registration))
-        .map(
-          ({ listener }) =>
-            () =>
-              (listener as AnyHandler)(...args),
-        ),
-    ];
-    const answers = handlers.map(async (handler) => {
-      try {
-        return await handler();
-      } catch (error) {
-        this.failed(error, event, peer);
-        return undefined;
-      }
-    });
-    return !(await Promise.all(answers)).includes(false);
-  }
-
-  #methodOf(event: NodeEventName): AnyHandler {
-    return this.#node[eventMethods[event]] as AnyHandler;
-  }
-
-  /** Runs one handler; what it throws, or rejects with, becomes a `node_error`. */
-  run(
-    event: NodeEventName,
-    peer: NodeConnection | undefined,
-    handler: AnyHandler,
-    args: unknown[] = [],
-  ): Handled {
-    try {
-      const result = handler(...args);
-      return isPromiseLike(result) ? this.#settled(event, peer, result) : true;
-    } catch (error) {
-      this.failed(error, event, peer);
-      return false;
-    }
-  }
-
-  async #settled(
-    event: NodeEventName,
-    peer: NodeConnection | undefined,
-    result: PromiseLike<unknown>,
-  ): Promise<boolean> {
-    try {
-      await result;
-      return true;
-    } catch (error) {
-      this.failed(error, event, peer);
-      return false;
-    }
-  }
-
-  /** Tells of a handler that threw, rejected, or gave an answer of no use. */
-  failed(error: unknown, event: NodeEventName, peer: NodeConnection | undefined): void {
-    if (event === 'node_stream' && isEndOfStream(error)) return;
-    if (event === 'node_error' || !this.handles('node_error')) {
-      const observer = this.#node.simulationObserver;
-      if (observer !== undefined) observer.failed(event, error);
-      else print(`A handler of ${event} failed; the node keeps running:`, error);
-      return;
-    }
-    this.#emitError(error, event, peer);
-  }
-
-  /** Reports a mistake in how nodes are set up, which no caller gets as an error. */
-  warn(error: Error, event: NodeEventName, peer?: NodeConnection): void {
-    if (this.handles('node_error')) this.#emitError(error, event, peer);
-    else printError(error.message);
-  }
-
-  #emitError(error: unknown, event: NodeEventName, peer: NodeConnection | undefined): void {
-    this.emit('node_error', { peer, data: { error, event } }, error, event, peer);
-  }
+/** @returns the name of the event's method. */
+export function methodOf<Name extends NodeEventName>(event: Name): NodeEventMethod<Name> {
+  return methods.get(event) as NodeEventMethod<Name>;
 }
 
-function print(text: string, thrown: unknown): void {
-  try {
-    console.error(text, thrown);
-  } catch {
-    // It is an object that throws when it is printed.
-    printError(text, messageOf(thrown));
-  }
-}
-
-/** The other side gave the stream up, or the connection broke: that is no fault of the handler that reads it. */
-function isEndOfStream(error: unknown): boolean {
-  return (
-    isPeerloomError(error) && (error.code === 'ERR_STREAM_ABORTED' || error.code === 'ERR_CONNECTION_CLOSED')
-  );
-}
-
-/** Whether both went well. */
-function both(one: Handled, other: Handled): Handled {
-  if (one === true) return other;
-  if (other === true) return one;
-  return Promise.all([one, other]).then((results) => results.every(Boolean));
+function camelCase(name: string): string {
+  return name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 }

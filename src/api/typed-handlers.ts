@@ -2,7 +2,7 @@ import { shown } from '../base/arguments.ts';
 import type { Data } from '../base/data.ts';
 import { isPromiseLike } from '../base/promise-like.ts';
 import type { Handled } from '../channel/channel.ts';
-import type { Dispatcher } from './events.ts';
+import type { Dispatcher } from './dispatcher.ts';
 import type { NodeConnection } from './node-connection.ts';
 import {
   checked,

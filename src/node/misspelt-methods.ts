@@ -1,4 +1,4 @@
-import { eventMethods, type NodeEventName } from '../api/events.ts';
+import { methodOf, type NodeEventName, nodeEventNames } from '../api/events.ts';
 import { editDistance } from '../base/nearest-name.ts';
 
 /** A method of a user's class that is never called, and the one that it was meant to be. */
@@ -33,10 +33,10 @@ export function misspeltMethods(
   const kind = Object.getPrototypeOf(node) as object;
   if (seen.has(kind)) return [];
   seen.add(kind);
-  const unhandled = (Object.keys(eventMethods) as NodeEventName[]).filter((event) => !handles(event));
+  const unhandled = nodeEventNames.filter((event) => !handles(event));
   return [...methodsOf(node, base)].flatMap((name) => {
     const event = unhandled.find((one) => isSlip(name, one, hasTyped));
-    return event === undefined ? [] : { name, meant: eventMethods[event] };
+    return event === undefined ? [] : { name, meant: methodOf(event) };
   });
 }
 
@@ -53,7 +53,7 @@ function methodsOf(node: object, base: object): Set<string> {
 
 function isSlip(name: string, event: NodeEventName, hasTyped: boolean): boolean {
   const given = plain(name);
-  const meant = plain(eventMethods[event]);
+  const meant = plain(methodOf(event));
   // Errors have handlers of users' own more often than not, and so have typed messages.
   const mayBegin = !hasTyped && !event.endsWith('error');
   if (mayBegin && (given === `on${meant}` || given === `on${meant.replace(/^node/, '')}`)) return true;

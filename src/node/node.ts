@@ -1,7 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-import { Dispatcher, type NodeEventName, type NodeListener } from '../api/events.ts';
+import { Dispatcher } from '../api/dispatcher.ts';
+import type { NodeEventName, NodeListener } from '../api/events.ts';
 import { type ConnectionDetails, NodeConnection } from '../api/node-connection.ts';
+import { NodeHandlers } from '../api/node-handlers.ts';
 import type { NodeObserver } from '../api/node-observer.ts';
 import {
   type ConnectOptions,
@@ -28,7 +30,6 @@ import { Peering } from '../peers/peering.ts';
 import { Protocols } from '../protocols/protocols.ts';
 import type { Link } from '../transport/transport.ts';
 import { misspeltMethods } from './misspelt-methods.ts';
-import { NodeHandlers, overrides } from './node-handlers.ts';
 import {
   type Answer,
   type RequestArguments,
@@ -80,7 +81,7 @@ export class Node extends NodeHandlers {
     super();
     const address = addressOf(host, port, 'listen');
     const resolved = resolveOptions(options);
-    this.#dispatcher = new Dispatcher(this, resolved.callback, (event) => overrides(this, event));
+    this.#dispatcher = new Dispatcher(this, resolved.callback);
     this.checkedRuntime = checkedRuntime(resolved.runtime, (error) => this.#reportLater(error));
     this.#options = Object.freeze({ ...resolved, runtime: this.checkedRuntime });
     this.host = address.host;

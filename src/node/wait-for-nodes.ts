@@ -1,4 +1,4 @@
-import type { Dispatcher } from '../api/events.ts';
+import type { Dispatcher } from '../api/dispatcher.ts';
 import { checkGivenId } from '../api/given-id.ts';
 import type { NodeConnection } from '../api/node-connection.ts';
 import { checkOptions, checkSignal, checkTimeout, shown } from '../base/arguments.ts';

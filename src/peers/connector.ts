@@ -1,4 +1,4 @@
-import type { Dispatcher } from '../api/events.ts';
+import type { Dispatcher } from '../api/dispatcher.ts';
 import type { NodeConnection } from '../api/node-connection.ts';
 import type { ConnectOptions, ResolvedOptions } from '../api/options.ts';
 import { type Address, formatAddress } from '../base/address.ts';
@@ -81,16 +81,7 @@ export class Connector {
       return connected.connection;
     } catch (error) {
       log(`no connection with ${text}: ${messageOf(error)}`);
-      if (isPeerloomError(error)) {
-        const direction = 'outbound';
-        dispatcher.emit(
-          'connection_error',
-          { data: { address: text, error, direction } },
-          text,
-          error,
-          direction,
-        );
-      }
+      if (isPeerloomError(error)) dispatcher.emit('connection_error', text, error, 'outbound');
       throw error;
     }
   }

@@ -1,4 +1,5 @@
-import type { Dispatcher, SlowNodeHandler } from '../api/events.ts';
+import type { Dispatcher } from '../api/dispatcher.ts';
+import type { SlowNodeHandler } from '../api/events.ts';
 import { type MessageCounts, NodeConnection } from '../api/node-connection.ts';
 import { PeerStream } from '../api/peer-stream.ts';
 import type { TypedHandlers } from '../api/typed-handlers.ts';
@@ -92,7 +93,7 @@ export class LiveConnection implements PeerConnection, ChannelHandler {
     this.isTakingLeave = true;
     const { connection } = this;
     const handled = waitedHandlers.run(() =>
-      dispatcher.emit('node_disconnect_with_outbound_node', { peer: connection }, connection),
+      dispatcher.emit('node_disconnect_with_outbound_node', connection),
     );
     const end = (): Promise<void> => {
       this.isTakingLeave = false;
@@ -115,7 +116,7 @@ export class LiveConnection implements PeerConnection, ChannelHandler {
 
   connected(): Handled {
     const { connection, direction } = this;
-    return this.#context.dispatcher.emit(`${direction}_node_connected`, { peer: connection }, connection);
+    return this.#context.dispatcher.emit(`${direction}_node_connected`, connection);
   }
 
   message(data: Data, text?: string): Handled {
@@ -144,7 +145,7 @@ export class LiveConnection implements PeerConnection, ChannelHandler {
     const typed = typedHandlers.ofRequest(data, connection);
     const answer =
       typed === undefined
-        ? dispatcher.ask('node_request', { peer: connection, data }, connection, data)
+        ? dispatcher.respond(connection, data)
         : typedHandlers.answer(typed, this.#arrivalOf(data));
     return answer as ReturnType<ChannelHandler['request']>;
   }
@@ -154,7 +155,7 @@ export class LiveConnection implements PeerConnection, ChannelHandler {
     if (!dispatcher.handles('node_stream')) return undefined;
     const { connection } = this;
     const stream = new PeerStream(connection, header, channelStream);
-    return dispatcher.emit('node_stream', { peer: connection, data: stream }, connection, stream, header);
+    return dispatcher.emit('node_stream', connection, stream, header);
   }
 
   protocolOpened(name: string): void {
@@ -178,7 +179,7 @@ export class LiveConnection implements PeerConnection, ChannelHandler {
     const { connection } = this;
     counts.rejected += 1;
     log(`rejected a message of ${peerLabel(connection)}: ${error.message}`);
-    dispatcher.emit('node_message_rejected', { peer: connection, data: error }, connection, error);
+    dispatcher.emit('node_message_rejected', connection, error);
   }
 
   slow({ handler, ...details }: SlowHandler): void {
@@ -188,14 +189,14 @@ export class LiveConnection implements PeerConnection, ChannelHandler {
     const event = ({ connected, message: 'node_message', request: 'node_request' } as const)[handler];
     const slow: SlowNodeHandler = { event, ...details };
     log(slowText(connection.id, slow));
-    dispatcher.emit('node_handler_slow', { peer: connection, data: slow }, connection, slow);
+    dispatcher.emit('node_handler_slow', connection, slow);
   }
 
   returned(messages: ReturnedMessages): void {
     const { dispatcher, log } = this.#context;
     const { connection } = this;
     log(`${peerLabel(connection)} returned ${messages.count} messages: ${messages.code}`);
-    dispatcher.emit('node_message_returned', { peer: connection, data: messages }, connection, messages);
+    dispatcher.emit('node_message_returned', connection, messages);
   }
 
   unlinked(): void {
@@ -210,7 +211,7 @@ export class LiveConnection implements PeerConnection, ChannelHandler {
     NodeConnection.setCloseReason(connection, reason);
     if (!this.#linkedOnes.delete(connection)) return;
     log(`disconnected from ${peerLabel(connection)}: ${reason.message}`);
-    dispatcher.emit(`${direction}_node_disconnected`, { peer: connection }, connection);
+    dispatcher.emit(`${direction}_node_disconnected`, connection);
   }
 
   resumed(): void {
@@ -235,7 +236,7 @@ export class LiveConnection implements PeerConnection, ChannelHandler {
     const data = dispatcher.handles('node_session_lost') ? readUnacknowledged?.() : undefined;
     if (data !== undefined) {
       const lost = { count: data.length, data };
-      dispatcher.emit('node_session_lost', { peer: connection, data: lost }, connection, lost);
+      dispatcher.emit('node_session_lost', connection, lost);
     }
     if (peer.state === 'absent') reconnector.onLost(peer);
     peers.release(peer);

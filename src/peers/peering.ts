@@ -1,4 +1,4 @@
-import type { Dispatcher } from '../api/events.ts';
+import type { Dispatcher } from '../api/dispatcher.ts';
 import { type MessageCounts, NodeConnection } from '../api/node-connection.ts';
 import type { ResolvedOptions } from '../api/options.ts';
 import type { TypedHandlers } from '../api/typed-handlers.ts';
@@ -66,7 +66,7 @@ export class Peering {
     this.#dispatcher = dispatcher;
     this.#log = logOf('node');
     this.#inboundFailures = new InboundFailures(runtime, (address, error) =>
-      this.#reportFailure(address, error),
+      dispatcher.emit('connection_error', address, error, 'inbound'),
     );
     const onInboundFailure = (from: Address, error: PeerloomError): void =>
       this.#inboundFailures.add(from, error);
@@ -212,7 +212,7 @@ export class Peering {
     );
     if (!isUp) return;
     this.#log('stopping');
-    await this.#waitedHandlers.run(() => this.#dispatcher.emit('node_request_to_stop', {}));
+    await this.#waitedHandlers.run(() => this.#dispatcher.emit('node_request_to_stop'));
     this.#stopping.abort(notStarted('is stopping'));
     this.#reconnector.stop();
     this.#inboundFailures.stop();
@@ -233,12 +233,6 @@ export class Peering {
     this.#log(`attempt ${trials} to connect with ${address} failed: ${messageOf(error)}`);
     const isConflict = isPeerloomError(error) && error.code === 'ERR_IDENTITY_IN_USE';
     if (isConflict && trials === 1) this.#dispatcher.warn(error, 'node_reconnection_error');
-    const data = { address, trials, error };
-    return this.#dispatcher.consult('node_reconnection_error', { data }, address, trials, error);
-  }
-
-  #reportFailure(address: string, error: PeerloomError): void {
-    const data = { address, error, direction: 'inbound' };
-    this.#dispatcher.emit('connection_error', { data }, address, error, 'inbound');
+    return this.#dispatcher.consult('node_reconnection_error', address, trials, error);
   }
 }

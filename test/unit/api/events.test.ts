@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { Dispatcher, eventMethods, type NodeCallback, type NodeEventName } from '../../../src/api/events.ts';
-import { type Data, Node, type NodeConnection, PeerloomError } from '../../../src/index.ts';
+import { Dispatcher } from '../../../src/api/dispatcher.ts';
+import {
+  methodOf,
+  type NodeCallback,
+  type NodeEventName,
+  type NodeEvents,
+  nodeEventNames,
+} from '../../../src/api/events.ts';
+import { NodeHandlers } from '../../../src/api/node-handlers.ts';
+import { type Data, Node, type NodeConnection, PeerloomError, type PeerStream } from '../../../src/index.ts';
 
 const peer = { id: 'peer' } as NodeConnection;
 
@@ -10,13 +18,72 @@ function dispatcherFor(
   methods: Partial<Record<string, (...args: never[]) => unknown>>,
   callback?: NodeCallback,
 ) {
-  const nothing = Object.values(eventMethods).map((name) => [name, () => undefined]);
-  const node = { ...Object.fromEntries(nothing), ...methods } as Node;
-  return new Dispatcher(node, callback, (event) => eventMethods[event] in methods);
+  const node = Object.assign(Object.create(NodeHandlers.prototype), methods) as Node;
+  return new Dispatcher(node, callback);
 }
 
+const stream = {} as PeerStream;
+const timeout = new PeerloomError('ERR_TIMEOUT', 'too late');
+const lost = { count: 1, data: ['lost'] };
+const returned = { code: 'ERR_TIMEOUT', count: 0, data: [] } as const;
+const slow = { event: 'node_message', runsMs: 1, waiting: 0, waitingBytes: 0, deliveries: 0 } as const;
+
+/** Arguments of each event. */
+const samples: { readonly [Name in NodeEventName]: NodeEvents[Name] } = {
+  outbound_node_connected: [peer],
+  inbound_node_connected: [peer],
+  outbound_node_disconnected: [peer],
+  inbound_node_disconnected: [peer],
+  node_message: [peer, 'data', 'text'],
+  node_disconnect_with_outbound_node: [peer],
+  node_request_to_stop: [],
+  node_request: [peer, 'data'],
+  node_stream: [peer, stream, 'header'],
+  node_reconnection_error: ['b:1', 2, timeout],
+  node_session_lost: [peer, lost],
+  node_message_rejected: [peer, timeout],
+  node_message_returned: [peer, returned],
+  node_handler_slow: [peer, slow],
+  connection_error: ['b:1', timeout, 'inbound'],
+  node_error: [timeout, 'node_message', peer],
+};
+
+/** What the callback receives of them. */
+const callbackArguments: Readonly<
+  Record<NodeEventName, { peer?: NodeConnection; data?: unknown; text?: string }>
+> = {
+  outbound_node_connected: { peer },
+  inbound_node_connected: { peer },
+  outbound_node_disconnected: { peer },
+  inbound_node_disconnected: { peer },
+  node_message: { peer, data: 'data', text: 'text' },
+  node_disconnect_with_outbound_node: { peer },
+  node_request_to_stop: {},
+  node_request: { peer, data: 'data' },
+  node_stream: { peer, data: stream },
+  node_reconnection_error: { data: { address: 'b:1', trials: 2, error: timeout } },
+  node_session_lost: { peer, data: lost },
+  node_message_rejected: { peer, data: timeout },
+  node_message_returned: { peer, data: returned },
+  node_handler_slow: { peer, data: slow },
+  connection_error: { data: { address: 'b:1', error: timeout, direction: 'inbound' } },
+  node_error: { peer, data: { error: timeout, event: 'node_message' } },
+};
+
+test('the callback receives the peer and the data of every event', () => {
+  for (const event of nodeEventNames) {
+    const calls: unknown[][] = [];
+    const callback: NodeCallback = (...[name, , ...args]) => void calls.push([name, ...args]);
+    dispatcherFor({}, callback).emit(event, ...(samples[event] as never));
+    const { peer: expectedPeer, data, text } = callbackArguments[event];
+    const expected = [event, expectedPeer, data, ...(text === undefined ? [] : [text])];
+    assert.deepEqual(calls, [expected]);
+  }
+});
+
 test('every event has a method of a node, named like it', () => {
-  for (const [event, method] of Object.entries(eventMethods)) {
+  for (const event of nodeEventNames) {
+    const method = methodOf(event);
     assert.equal(
       method,
       event.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()),
@@ -35,7 +102,7 @@ suite('emit', () => {
     const dispatcher = dispatcherFor({ nodeMessage: note('method') }, note('callback') as NodeCallback);
     dispatcher.on('node_message', note('one') as never);
     dispatcher.on('node_message', note('two') as never);
-    const handled = dispatcher.emit('node_message', { peer, data: 'hello' }, peer, 'hello');
+    const handled = dispatcher.emit('node_message', peer, 'hello');
     assert.equal(handled, true);
     assert.deepEqual(
       calls.map(([who]) => who),
@@ -59,10 +126,10 @@ suite('emit', () => {
       [Promise.resolve(false), async () => fail()],
     ];
     for (const [expected, handler] of outcomes) {
-      const byMethod = dispatcherFor({ nodeMessage: handler }).emit('node_message', { peer }, peer);
+      const byMethod = dispatcherFor({ nodeMessage: handler }).emit('node_message', peer, 'data');
       const dispatcher = dispatcherFor({});
       dispatcher.on('node_message', handler);
-      const byListener = dispatcher.emit('node_message', { peer }, peer);
+      const byListener = dispatcher.emit('node_message', peer, 'data');
       const byMessage = dispatcher.emitMessage(peer, 'data');
       for (const handled of [byMethod, byListener, byMessage]) {
         assert.equal(handled instanceof Promise, expected instanceof Promise);
@@ -147,7 +214,7 @@ suite('emit', () => {
     dispatcher.emitMessage(peer, 'data');
     assert.deepEqual(calls, ['twice', 'between', 'twice', 'twice', 'between']);
     for (let index = 0; index < 2; index++) dispatcher.on('node_request', twice, true);
-    for (let index = 0; index < 3; index++) dispatcher.emit('node_request', { peer });
+    for (let index = 0; index < 3; index++) dispatcher.emit('node_request', peer, 'data');
     assert.equal(calls.length, 7, 'once twice is two events');
   });
 
@@ -163,16 +230,16 @@ suite('emit', () => {
     assert.equal(dispatcher.handles('node_message'), false);
   });
 
-  test('a listener of once is asked and consulted once', async () => {
+  test('a listener of once responds and is consulted once', async () => {
     const dispatcher = dispatcherFor({});
     dispatcher.on('node_request', () => 'first', true);
     dispatcher.on('node_request', () => 'second', true);
-    const answers: unknown[] = [];
-    for (let index = 0; index < 3; index++) answers.push(await dispatcher.ask('node_request', { peer }));
-    assert.deepEqual(answers, ['first', 'second', undefined]);
+    const responses: unknown[] = [];
+    for (let index = 0; index < 3; index++) responses.push(await dispatcher.respond(peer, 'data'));
+    assert.deepEqual(responses, ['first', 'second', undefined]);
     dispatcher.on('node_reconnection_error', () => false, true);
-    assert.equal(await dispatcher.consult('node_reconnection_error', {}), false);
-    assert.equal(await dispatcher.consult('node_reconnection_error', {}), true);
+    assert.equal(await dispatcher.consult('node_reconnection_error', 'b:1', 1, 'no'), false);
+    assert.equal(await dispatcher.consult('node_reconnection_error', 'b:1', 1, 'no'), true);
   });
 
   test('takes back a listener that was never there', () => {
@@ -210,16 +277,18 @@ suite('a failure', () => {
     const codes = ['ERR_STREAM_ABORTED', 'ERR_CONNECTION_CLOSED', 'ERR_TIMEOUT'] as const;
     for (const code of codes) {
       const error = new PeerloomError(code, 'no');
-      for (const event of Object.keys(eventMethods) as NodeEventName[]) {
+      for (const event of nodeEventNames) {
         if (event === 'node_error') continue;
         const told: unknown[] = [];
         const dispatcher = dispatcherFor({ nodeError: (...args: unknown[]) => void told.push(args) });
         dispatcher.on(event, () => {
           throw error;
         });
-        dispatcher.emit(event, { peer }, peer);
+        const args = samples[event] as never;
+        dispatcher.emit(event, ...args);
+        const { peer: reported } = callbackArguments[event];
         const isNoFault = event === 'node_stream' && code !== 'ERR_TIMEOUT';
-        assert.deepEqual(told, isNoFault ? [] : [[error, event, peer]], `${code} of ${event}`);
+        assert.deepEqual(told, isNoFault ? [] : [[error, event, reported]], `${code} of ${event}`);
       }
     }
   });
@@ -229,9 +298,9 @@ suite('a failure', () => {
     dispatcherFor({ nodeMessage: fail }).emitMessage(peer, 'data');
     dispatcherFor({ nodeMessage: () => {}, nodeError: fail }).emit(
       'node_error',
-      { peer },
       'something',
       'node_message',
+      peer,
     );
     assert.deepEqual(
       printed.mock.calls.map((call) => call.arguments),
@@ -243,19 +312,19 @@ suite('a failure', () => {
   });
 });
 
-suite('ask', () => {
-  const ask = (dispatcher: Dispatcher) => dispatcher.ask('node_request', { peer, data: 'q' }, peer, 'q');
+suite('respond', () => {
+  const respond = (dispatcher: Dispatcher) => dispatcher.respond(peer, 'q');
 
-  test('takes the first answer, and asks no further', async () => {
+  test('takes the first response, and calls no further handler', async () => {
     const callback = (() => 'callback') as unknown as NodeCallback;
-    assert.equal(await ask(dispatcherFor({ nodeRequest: () => 'method' }, callback)), 'method');
-    assert.equal(await ask(dispatcherFor({ nodeRequest: async () => undefined }, callback)), 'callback');
+    assert.equal(await respond(dispatcherFor({ nodeRequest: () => 'method' }, callback)), 'method');
+    assert.equal(await respond(dispatcherFor({ nodeRequest: async () => undefined }, callback)), 'callback');
     const dispatcher = dispatcherFor({});
     dispatcher.on('node_request', () => undefined);
     dispatcher.on('node_request', async () => null);
-    dispatcher.on('node_request', () => assert.fail('asked although there is an answer'));
-    assert.equal(await ask(dispatcher), null);
-    assert.equal(await ask(dispatcherFor({})), undefined);
+    dispatcher.on('node_request', () => assert.fail('called although there is a response'));
+    assert.equal(await respond(dispatcher), null);
+    assert.equal(await respond(dispatcherFor({})), undefined);
   });
 
   test('ends with the first that fails, which node_error tells once', async () => {
@@ -270,14 +339,14 @@ suite('ask', () => {
         nodeRequest: handler,
         nodeError: (error: unknown) => told.push(error),
       });
-      await assert.rejects(async () => ask(dispatcher), /a mistake/);
+      await assert.rejects(async () => respond(dispatcher), /a mistake/);
       assert.equal(told.length, 1);
     }
   });
 });
 
 suite('consult', () => {
-  const consult = (dispatcher: Dispatcher) => dispatcher.consult('node_reconnection_error', {}, 'b:1', 1);
+  const consult = (dispatcher: Dispatcher) => dispatcher.consult('node_reconnection_error', 'b:1', 1, 'no');
 
   test('asks everybody, and one false is a no', async () => {
     const asked: string[] = [];

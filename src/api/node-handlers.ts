@@ -1,12 +1,24 @@
-import { eventMethods, type LostSession, type NodeEventName, type SlowNodeHandler } from '../api/events.ts';
-import type { NodeConnection } from '../api/node-connection.ts';
-import type { PeerStream } from '../api/peer-stream.ts';
 import type { Data } from '../base/data.ts';
 import type { PeerloomError } from '../base/errors.ts';
 import type { ReturnedMessages } from '../channel/channel.ts';
+import {
+  type LostSession,
+  methodOf,
+  type NodeEventMethod,
+  type NodeEventName,
+  type NodeEvents,
+  type SlowNodeHandler,
+} from './events.ts';
+import type { NodeConnection } from './node-connection.ts';
+import type { PeerStream } from './peer-stream.ts';
+
+/** A method for each event, with its arguments. */
+type EventMethods = {
+  [Name in NodeEventName as NodeEventMethod<Name>]: (...args: NodeEvents[Name]) => unknown;
+};
 
 /** The methods of a node's events. Override those that you need; each may be asynchronous. */
-export abstract class NodeHandlers {
+export abstract class NodeHandlers implements EventMethods {
   /** A connection that this node dialled is up. */
   outboundNodeConnected(_peer: NodeConnection): unknown {
     return undefined;
@@ -109,6 +121,6 @@ export abstract class NodeHandlers {
 
 /** Whether a node has a method of its own for an event. */
 export function overrides(node: NodeHandlers, event: NodeEventName): boolean {
-  const method = eventMethods[event];
+  const method = methodOf(event);
   return node[method] !== NodeHandlers.prototype[method];
 }
