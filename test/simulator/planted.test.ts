@@ -19,8 +19,8 @@ const bugs = {
 };
 
 const seeds = 200;
-/** Of the sources without a bug. `npm run test:long -- planted` tries 2,000. */
-const faultless = Number(process.env.PEERLOOM_PLANTED ?? 10);
+/** Of the sources without a bug: `npm run test:long -- planted` tries 2,000. */
+const faultless = Number(process.env.PEERLOOM_PLANTED ?? 0);
 
 suite('a simulation finds a bug that is planted in the sources, and what it needs to show', {
   concurrency: true,
@@ -38,7 +38,9 @@ suite('a simulation finds a bug that is planted in the sources, and what it need
     });
   }
 
-  test(`and none where none is planted: ${faultless} seeds`, async () => {
+  test(`and none where none is planted: ${faultless} seeds`, {
+    skip: faultless === 0 && 'a long test',
+  }, async () => {
     assert.equal(await find(root, faultless), null);
   });
 });
