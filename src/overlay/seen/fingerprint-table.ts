@@ -1,8 +1,4 @@
-/** A number of 64 bits that stands for something longer, in two halves. */
-export interface Fingerprint {
-  readonly low: number;
-  readonly high: number;
-}
+import { type Fingerprint, seededHash } from './fingerprint.ts';
 
 /** What no record has as its number. */
 export const none = 0xffff_ffff;
@@ -32,7 +28,7 @@ export class FingerprintTable {
 
   /** @param onGrowth given the capacity, at once and whenever it grows. */
   constructor(seed: Fingerprint, onGrowth: (capacity: number) => void) {
-    this.#seed = { low: seed.low | 1, high: seed.high | 1 };
+    this.#seed = seed;
     this.#onGrowth = onGrowth;
     onGrowth(firstCapacity);
   }
@@ -112,8 +108,7 @@ export class FingerprintTable {
   }
 
   #firstPlaceOf(low: number, high: number): number {
-    const mixed = Math.imul(low ^ (high >>> 16), this.#seed.low) + Math.imul(high, this.#seed.high);
-    return ((mixed ^ (mixed >>> 15)) >>> 0) & (this.#places.length - 1);
+    return seededHash(low, high, this.#seed) & (this.#places.length - 1);
   }
 
   #after(place: number): number {

@@ -1,4 +1,5 @@
-import { type Fingerprint, FingerprintTable, grown, none } from './fingerprint-table.ts';
+import type { Fingerprint } from './fingerprint.ts';
+import { FingerprintTable, grown, none } from './fingerprint-table.ts';
 
 /** Whoever brings messages: a neighbour, or all neighbours that have one address. */
 export interface Source {

@@ -1,7 +1,7 @@
 import { PeerloomError } from '../../base/errors.ts';
 import { sha256Hex } from '../../base/sha256.ts';
 import { encodeText } from '../../wire/payloads/text.ts';
-import type { Fingerprint } from './fingerprint-table.ts';
+import type { Fingerprint } from './fingerprint.ts';
 import { type Arrival, MessageMemory, type Source } from './message-memory.ts';
 
 export interface SeenOptions {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { type Fingerprint, FingerprintTable, none } from '../../../../src/overlay/seen/fingerprint-table.ts';
+import type { Fingerprint } from '../../../../src/overlay/seen/fingerprint.ts';
+import { FingerprintTable, none } from '../../../../src/overlay/seen/fingerprint-table.ts';
 import { randomFrom } from '../../../support/random-from.ts';
 
 const seed = { low: 0x1234_5678, high: 0x9abc_def0 };
