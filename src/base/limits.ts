@@ -37,7 +37,7 @@ export interface Limits {
   readonly queueMaxBytes: number;
   /**
    * Bytes of messages that a peer may send before handlers are done with those that it has sent, as many of requests, and
-   * as many of frames of protocols; further ones wait at the peer. Each counts 128 bytes more than its content. Default 4 MiB.
+   * as many of frames of protocols; further ones wait at the peer. Each counts 256 bytes more than its content. Default 4 MiB.
    */
   readonly unhandledMaxBytes: number;
   /** Requests of a connection whose handlers have not settled; further ones wait. Default 64. */

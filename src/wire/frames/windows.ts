@@ -12,8 +12,8 @@ import { FrameKind, positionBody, positionOf } from './frame.ts';
  *       u8     u64 BE
  */
 
-/** What a message costs of its window beside its body: many tiny ones are bounded too. */
-export const messageCostBytes = 128;
+/** What a message costs of its window beside its body, which is about what its objects take while it waits. */
+export const messageCostBytes = 256;
 
 /** The lanes that have a window. Everything else is sent without one. */
 export const Lane = {

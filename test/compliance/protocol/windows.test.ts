@@ -6,10 +6,10 @@ import { frame, hello, kinds, type SecondPeer, uint32 } from './second-peer.ts';
 
 const bytes = { format: 3 };
 
-/** A message of lane 0 that costs 200. */
-const message = frame(kinds.message, Buffer.alloc(72), bytes);
+/** A message of lane 0 that costs 400. */
+const message = frame(kinds.message, Buffer.alloc(144), bytes);
 const numbered = (kind: number, number: number): Buffer =>
-  frame(kind, Buffer.concat([uint32(number), Buffer.alloc(68)]), bytes);
+  frame(kind, Buffer.concat([uint32(number), Buffer.alloc(140)]), bytes);
 
 function credit(lane: number, position: number): Buffer {
   const body = Buffer.alloc(9);
@@ -26,21 +26,21 @@ async function nextCredit(peer: SecondPeer): Promise<[number, number]> {
 }
 
 suite('protocol 12: windows', () => {
-  test('12.1, 12.2, 12.5 each lane is extended by what is done with, header left out and 128 added', async (t) => {
-    const { node, peer } = await pair(t, { limits: { unhandledMaxBytes: 1_000 } });
+  test('12.1, 12.2, 12.5 each lane is extended by what is done with, header left out and 256 added', async (t) => {
+    const { node, peer } = await pair(t, { limits: { unhandledMaxBytes: 2_000 } });
     node.on('node_message', () => {});
     node.on('node_request', (_peer, data) => data);
     peer.write(message, message, message);
-    assert.deepEqual(await nextCredit(peer), [0, 1_600]);
+    assert.deepEqual(await nextCredit(peer), [0, 3_200]);
     for (let number = 1; number <= 3; number++) {
       peer.write(numbered(kinds.request, number));
       await peer.expect(kinds.response);
     }
-    assert.deepEqual(await nextCredit(peer), [1, 1_600]);
+    assert.deepEqual(await nextCredit(peer), [1, 3_200]);
     peer.write(numbered(kinds.deliver, 9));
     await peer.expect(kinds.delivered);
     peer.write(message, message);
-    assert.deepEqual(await nextCredit(peer), [0, 2_200]);
+    assert.deepEqual(await nextCredit(peer), [0, 4_400]);
   });
 
   test('12.2 the first windows are those of the hello', async (t) => {
@@ -62,19 +62,19 @@ suite('protocol 12: windows', () => {
   });
 
   test('12.3 our messages keep to the window, and what is of no lane waits for none', async (t) => {
-    const { node, peer, connection } = await pair(t, {}, { messages: 300, requests: 1, protocols: 1 });
-    for (let count = 0; count < 4; count++) connection.send(new Uint8Array(72));
-    const requests = [1, 2].map(() => connection.request(new Uint8Array(68)));
+    const { node, peer, connection } = await pair(t, {}, { messages: 600, requests: 1, protocols: 1 });
+    for (let count = 0; count < 4; count++) connection.send(new Uint8Array(144));
+    const requests = [1, 2].map(() => connection.request(new Uint8Array(140)));
     for (let count = 0; count < 2; count++) await peer.expect(kinds.message);
     const first = await peer.expect(kinds.request);
     node.on('node_request', () => 'answer');
     peer.write(numbered(kinds.request, 5));
     await peer.expect(kinds.response);
     await peer.synced();
-    peer.write(credit(0, 401));
+    peer.write(credit(0, 801));
     await peer.expect(kinds.message);
     await peer.synced();
-    peer.write(credit(1, 1_000));
+    peer.write(credit(1, 2_000));
     const second = await peer.expect(kinds.request);
     for (const { body } of [first, second])
       peer.write(frame(kinds.response, Buffer.concat([body.subarray(0, 4), Buffer.of(7)]), bytes));
@@ -82,13 +82,13 @@ suite('protocol 12: windows', () => {
     // A goodbye follows what was sent before it.
     void connection.stop();
     await peer.synced();
-    peer.write(credit(0, 1_000));
+    peer.write(credit(0, 2_000));
     await peer.expect(kinds.message);
     await peer.goodbye();
   });
 
   test('12.3 a message may begin below the granted position, however long it is, and not at it', async (t) => {
-    const { node, peer } = await pair(t, { limits: { unhandledMaxBytes: 1_000 } });
+    const { node, peer } = await pair(t, { limits: { unhandledMaxBytes: 2_000 } });
     node.on('node_message', () => new Promise(() => {}));
     peer.write(message, message, message, message, frame(kinds.message, Buffer.alloc(100_000), bytes));
     await peer.synced();
@@ -103,7 +103,7 @@ suite('protocol 12: windows', () => {
     ['deliveries', kinds.deliver],
   ] as const) {
     test(`12.3 the same for ${lane}`, async (t) => {
-      const { node, peer } = await pair(t, { limits: { unhandledMaxBytes: 1_000 } });
+      const { node, peer } = await pair(t, { limits: { unhandledMaxBytes: 2_000 } });
       for (const event of ['node_message', 'node_request'] as const)
         node.on(event, () => new Promise(() => {}));
       for (let number = 1; number <= 5; number++) peer.write(numbered(kind, number));
@@ -114,13 +114,13 @@ suite('protocol 12: windows', () => {
   }
 
   test('12.4 a position that was passed says nothing', async (t) => {
-    const { peer, connection } = await pair(t, {}, { messages: 200, requests: 1, protocols: 1 });
-    for (let count = 0; count < 3; count++) connection.send(new Uint8Array(72));
+    const { peer, connection } = await pair(t, {}, { messages: 400, requests: 1, protocols: 1 });
+    for (let count = 0; count < 3; count++) connection.send(new Uint8Array(144));
     await peer.expect(kinds.message);
-    peer.write(credit(0, 0), credit(0, 200), credit(0, 400), credit(0, 300));
+    peer.write(credit(0, 0), credit(0, 400), credit(0, 800), credit(0, 600));
     await peer.expect(kinds.message);
     await peer.synced();
-    peer.write(credit(0, 401));
+    peer.write(credit(0, 801));
     await peer.expect(kinds.message);
   });
 

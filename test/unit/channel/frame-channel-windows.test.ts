@@ -12,9 +12,9 @@ import { dataFrame, hello, kindsOf, openChannel } from './open-channel.ts';
 
 const { message, deliver, delivered, request, response, credit, goodbye } = FrameKind;
 
-/** What a message of 72 bytes costs is 200. */
-const text = 'x'.repeat(72);
-const windows = { messages: 1_000, requests: 1_000, protocols: 1_000 };
+/** What a message of 144 bytes costs is 400. */
+const text = 'x'.repeat(144);
+const windows = { messages: 2_000, requests: 2_000, protocols: 2_000 };
 
 function narrowChannel() {
   return openChannel({ hello: { ...hello, windows } });
@@ -41,14 +41,14 @@ suite('the window of messages', () => {
     assert.deepEqual(creditsOf(link), []);
     link.onMessage(dataFrame(message, text));
     await turn();
-    assert.deepEqual(creditsOf(link), [{ lane: Lane.messages, position: 1_600 }]);
+    assert.deepEqual(creditsOf(link), [{ lane: Lane.messages, position: 3_200 }]);
   });
 
   test('counts what cannot be decoded too', async () => {
     const { link } = narrowChannel();
     for (let count = 0; count < 3; count++) link.onMessage(dataFrame(message, text, { format: 99 }));
     await turn();
-    assert.deepEqual(creditsOf(link), [{ lane: Lane.messages, position: 1_600 }]);
+    assert.deepEqual(creditsOf(link), [{ lane: Lane.messages, position: 3_200 }]);
   });
 
   test('is not extended while a handler runs, and a message beyond it is a breach', async () => {
@@ -74,7 +74,7 @@ suite('the window of messages', () => {
     assert.ok(channel.isOpen);
     first.resolve(true);
     await turn();
-    assert.deepEqual(creditsOf(link), [{ lane: Lane.messages, position: 200 + 50_128 + 1_000 }]);
+    assert.deepEqual(creditsOf(link), [{ lane: Lane.messages, position: 400 + 50_256 + 2_000 }]);
   });
 
   test('is full: requests, streams, answers and pings go on', async () => {
@@ -105,11 +105,11 @@ suite('the window of messages', () => {
     link.takeFrames();
     channel.close({ code: 'stopped', message: 'enough' });
     await turn();
-    assert.deepEqual(creditsOf(link), [{ lane: Lane.messages, position: 4 * 200 + 1_000 }]);
+    assert.deepEqual(creditsOf(link), [{ lane: Lane.messages, position: 4 * 400 + 2_000 }]);
     for (let count = 0; count < 3; count++) link.onMessage(dataFrame(message, text));
     await turn();
-    assert.deepEqual(creditsOf(link), [{ lane: Lane.messages, position: 7 * 200 + 1_000 }]);
-    link.onMessage(smallFrame(credit, creditBody(Lane.messages, 5_000)));
+    assert.deepEqual(creditsOf(link), [{ lane: Lane.messages, position: 7 * 400 + 2_000 }]);
+    link.onMessage(smallFrame(credit, creditBody(Lane.messages, 10_000)));
     await turn();
     assert.deepEqual(kindsOf(link), [message, goodbye]);
   });
@@ -129,7 +129,7 @@ test('the window of requests is extended for those that are dropped, so that the
     credits.map(({ lane }) => lane),
     [Lane.requests],
   );
-  assert.ok(credits[0]!.position > 1_500, `${credits[0]!.position}`);
+  assert.ok(credits[0]!.position > 3_000, `${credits[0]!.position}`);
   assert.deepEqual(told, []);
 });
 
@@ -140,7 +140,7 @@ suite('requests', () => {
   function slowRequests() {
     const scene = openChannel({
       limits,
-      hello: { ...hello, windows: { messages: 1_000, requests: 2_000, protocols: 1_000 } },
+      hello: { ...hello, windows: { messages: 2_000, requests: 4_000, protocols: 2_000 } },
     });
     const running: PromiseWithResolvers<Data>[] = [];
     scene.behaviour.request = () => {
@@ -157,7 +157,7 @@ suite('requests', () => {
     for (let id = 1; id <= 8; id++) ask(id);
     await turn();
     assert.equal(running.length, 3);
-    assert.ok(channel.heldBytes >= 8 * 72);
+    assert.ok(channel.heldBytes >= 8 * 144);
     running[1]!.resolve('done');
     await turn();
     assert.equal(running.length, 4);
@@ -183,7 +183,7 @@ suite('requests', () => {
     for (const run of running) run.resolve('done');
     await turn();
     // Each costs 4 bytes more, for its number.
-    assert.deepEqual(creditsOf(link), [{ lane: Lane.requests, position: 5 * 204 + 2_000 }]);
+    assert.deepEqual(creditsOf(link), [{ lane: Lane.requests, position: 5 * 404 + 4_000 }]);
     for (let id = 1; id <= 10; id++) ask(id);
     assert.ok(channel.isOpen);
     ask(11);

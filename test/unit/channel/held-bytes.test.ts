@@ -129,7 +129,7 @@ suite('memory that is held, and told of,', () => {
     offer();
     inbox.takeInHand(1_000);
     offer();
-    const held = 1_000 + (1_000 + 128);
+    const held = 1_000 + (1_000 + 256);
     assert.deepEqual([inbox.heldBytes, grown.bytes], [held, held]);
     isSlow = false;
     handling.resolve();
@@ -173,7 +173,7 @@ suite('memory that is held, and told of,', () => {
       const body = Buffer.concat([idBody(id), compress(text.body, 'zlib')]);
       incoming.readAnswer({ kind: FrameKind.response, format: text.format, compression: 1, body });
     }
-    assert.ok(incoming.heldBytes > 2 * 128);
+    assert.ok(incoming.heldBytes > 2 * 256);
     assert.equal(grown.bytes, incoming.heldBytes);
     await runtime.advance(1_000);
     assert.deepEqual([answers, incoming.heldBytes], [['answer 1', 'answer 2', 'answer 3'], 0]);

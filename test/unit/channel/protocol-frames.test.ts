@@ -114,14 +114,14 @@ suite('frames of protocols', () => {
     behaviour.protocol = () => done.promise;
     const before = channel.heldBytes;
     link.onMessage(protocolFrame(0, 'x'.repeat(600)));
-    assert.equal(channel.heldBytes - before, 728);
+    assert.equal(channel.heldBytes - before, 856);
     done.resolve();
     await turn();
     assert.equal(channel.heldBytes, before);
     const credits = link.takeFrames().filter(({ kind }) => kind === FrameKind.credit);
     assert.deepEqual(
       credits.map(({ body }) => decodeCredit(body)),
-      [{ lane: Lane.protocols, position: 1_728 }],
+      [{ lane: Lane.protocols, position: 1_856 }],
     );
   });
 
