@@ -10,6 +10,7 @@ import { json } from './rows/json.ts';
 import { mixed } from './rows/mixed.ts';
 import { roundTrip } from './rows/round-trip.ts';
 import { signing } from './rows/signing.ts';
+import { simulation } from './rows/simulation.ts';
 import { sleepingReader } from './rows/sleeping-reader.ts';
 import { typedArray } from './rows/typed-array.ts';
 import { vault } from './rows/vault.ts';
@@ -125,6 +126,7 @@ export const rows: readonly Row[] = [
   sleepingReader,
   idleLinks,
   ...secureRows,
+  simulation,
 ];
 
 /** Its package is in bench/node_modules, or it needs none. */
@@ -139,5 +141,6 @@ export function isInstalled(system: SystemEntry): boolean {
 export function whyNot(system: SystemEntry, row: Row): string | undefined {
   if (row.needsAuthentication && !system.isAuthenticated) return 'no authentication';
   if (secureRows.includes(row) && system.name !== 'secure-node') return 'signs no messages and keeps no data';
+  if (row === simulation && system.name !== 'peerloom') return 'is no simulator';
   return system.cannot?.[row.name];
 }

@@ -14,6 +14,7 @@ export interface Scale {
   /** Endpoints on each side of the idle links: each is linked with each of the other side. */
   readonly idleEndpoints: number;
   readonly idleMs: number;
+  readonly simulatedNodes: number;
 }
 
 export const scales = {
@@ -26,6 +27,7 @@ export const scales = {
     neighbours: 50,
     idleEndpoints: 10,
     idleMs: 200,
+    simulatedNodes: 100,
   },
   full: {
     name: 'full',
@@ -36,6 +38,7 @@ export const scales = {
     neighbours: 200,
     idleEndpoints: 45,
     idleMs: 30_000,
+    simulatedNodes: 1_000,
   },
 } as const satisfies Record<string, Scale>;
 
