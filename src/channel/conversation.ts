@@ -3,16 +3,16 @@ import { messageOf } from '../base/arguments.ts';
 import type { Data } from '../base/data.ts';
 import type { Log } from '../base/debug.ts';
 import type { DecompressionTurns } from '../base/decompression-turns.ts';
-import { PeerloomError } from '../base/errors.ts';
+import type { PeerloomError } from '../base/errors.ts';
 import type { Limits } from '../base/limits.ts';
-import type { MemoryAccount, MemoryBudget } from '../base/memory-budget.ts';
+import type { MemoryBudget } from '../base/memory-budget.ts';
 import type { Runtime } from '../base/runtime.ts';
 import type { Link } from '../transport/transport.ts';
-import { FrameKind, frameHeaderBytes, idBody, idBytes, idOf, positionOf } from '../wire/frames/frame.ts';
+import { FrameKind, idBytes } from '../wire/frames/frame.ts';
 import { type Frame, FrameReader } from '../wire/frames/frame-reader.ts';
-import { decodeGoodbye, goodbye } from '../wire/frames/goodbye.ts';
+import { goodbye } from '../wire/frames/goodbye.ts';
 import type { Hello } from '../wire/frames/hello.ts';
-import { decodeCredit, type Windows } from '../wire/frames/windows.ts';
+import type { Windows } from '../wire/frames/windows.ts';
 import { Calls, type CallsHost } from './calls.ts';
 import type { ChannelHandler, RemoteNode, SendOptions, SpokenProtocol } from './channel.ts';
 import { Closing, type ClosingHost } from './closing.ts';
@@ -21,11 +21,12 @@ import { Liveness } from './liveness.ts';
 import { ProtocolFrames } from './protocol-frames.ts';
 import { Incoming, type IncomingHost } from './receive/incoming.ts';
 import type { Decoded } from './receive/payload-reader.ts';
+import { type FrameReceivers, routeFrame } from './route-frame.ts';
 import type { OutgoingPayload } from './send/cut-message.ts';
 import { Outgoing } from './send/outgoing.ts';
 import { encodeFor, type Receiver } from './send/shared-encoding.ts';
 import { Session } from './session/session.ts';
-import { Suspension } from './session/suspension.ts';
+import { Suspension, type SuspensionHost } from './session/suspension.ts';
 import { Streams } from './streams/streams.ts';
 import { Trace } from './trace.ts';
 
@@ -49,7 +50,7 @@ export interface ConversationOptions {
  *    link ──► reader ──► incoming, calls, streams, protocols ──► outgoing ──► link
  *                 └────► closing
  */
-export class Conversation implements IncomingHost, CallsHost, ClosingHost, MemoryAccount {
+export class Conversation implements IncomingHost, CallsHost, ClosingHost, FrameReceivers, SuspensionHost {
   readonly direction: 'inbound' | 'outbound';
   readonly remote: RemoteNode;
   readonly link: Link;
@@ -72,8 +73,6 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Memor
   usedStreams: Streams | undefined;
   usedCalls: Calls | undefined;
   readonly #trace: Trace;
-  /** How often the session broke for the other side, as it said when the session was last resumed. */
-  #theirBreaks = 0;
   /** Looked up once for each piece that arrives, not for each message. */
   #isTraced = false;
 
@@ -106,7 +105,10 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Memor
     this.closing = new Closing(this);
     if (protocols.length > 0) this.protocols = new ProtocolFrames(this, ours, theirs);
     this.reader.onGrowth = this.outgoing.onGrowth = this.incoming.onGrowth = budget.grew;
-    if (this.session !== undefined) this.suspension = this.#useSession(this.session);
+    if (this.session !== undefined) {
+      this.session.onGrowth = budget.grew;
+      this.session.user = this.suspension = new Suspension(this);
+    }
     this.link.onMessage = (bytes) => this.#onBytes(bytes);
     this.link.readTarget = () => this.reader.target;
     void this.link.closed.then((error) => this.closing.onLinkClosed(error));
@@ -174,7 +176,7 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Memor
 
   /** Goes on with the session over another link. @throws PeerloomError `ERR_PROTOCOL`. */
   resumeOver({ link, ours, theirs, takeRest }: Handshake): void {
-    this.#theirBreaks = theirs.session!.breaks;
+    this.suspension!.theirBreaks = theirs.session!.breaks;
     this.session!.resumeOver(link, ours.session!, theirs.session!.receivedBytes, takeRest());
   }
 
@@ -223,33 +225,6 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Memor
     this.closing.fail(goodbye('protocol', messageOf(error)));
   }
 
-  #useSession(session: Session): Suspension {
-    const { reader, liveness, outgoing } = this;
-    const suspension = new Suspension(this);
-    session.onGrowth = this.options.budget.grew;
-    session.user = {
-      get readBytes() {
-        return reader.readBytes;
-      },
-      get wholeBytes() {
-        return reader.wholeBytes;
-      },
-      overflowed: () => this.closing.fail(goodbye('overload')),
-      acknowledged: () => outgoing.wake(),
-      suspended: (error) => {
-        reader.forgetUncounted();
-        this.protocols?.unlinked();
-        suspension.begin(error);
-      },
-      resumed: () => {
-        liveness.heard(this.runtime.now());
-        suspension.end();
-        this.protocols?.relinked(this.#theirBreaks);
-      },
-    };
-    return suspension;
-  }
-
   /** Whatever the other side did wrong ends this connection, and nothing else. */
   #onBytes(bytes: Uint8Array): void {
     const now = this.options.runtime.now();
@@ -283,56 +258,8 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Memor
   }
 
   #onFrame(frame: Frame): void {
-    const { kind, body } = frame;
-    const { incoming, closing } = this;
     if (this.#isTraced) this.#trace.received(frame);
-    switch (kind) {
-      case FrameKind.message:
-      case FrameKind.deliver:
-      case FrameKind.request:
-        if (closing.isOpen) incoming.offer(frame);
-        else incoming.drop(frame);
-        break;
-      case FrameKind.streamOpen:
-        if (closing.isOpen && this.streams.onOpen(frame)) incoming.offerStream(frame);
-        break;
-      case FrameKind.streamData:
-      case FrameKind.streamCredit:
-      case FrameKind.streamEnd:
-      case FrameKind.streamAbort:
-        this.streams.onFrame(frame);
-        break;
-      case FrameKind.delivered:
-      case FrameKind.response:
-      case FrameKind.failure:
-        this.calls.onAnswer(frame);
-        break;
-      case FrameKind.protocol:
-        if (this.protocols === undefined) throw misplaced(kind);
-        this.protocols.onFrame(frame);
-        break;
-      case FrameKind.ping:
-        if (!this.outgoing.urgent(FrameKind.pong, idBody(idOf(kind, body))))
-          closing.fail(goodbye('overload'));
-        break;
-      case FrameKind.pong:
-        this.calls.onPong(frame);
-        break;
-      case FrameKind.credit: {
-        const { lane, position } = decodeCredit(body);
-        this.outgoing.onCredit(lane, position);
-        break;
-      }
-      case FrameKind.acknowledge:
-        if (this.session === undefined) throw misplaced(kind);
-        this.session.onAcknowledged(positionOf(body), frameHeaderBytes + body.length);
-        break;
-      case FrameKind.goodbye:
-        closing.onGoodbye(decodeGoodbye(body));
-        break;
-      default:
-        throw misplaced(kind);
-    }
+    routeFrame(frame, this);
   }
 }
 
@@ -347,8 +274,4 @@ function remoteOf(link: Link, theirs: Hello): RemoteNode {
     security: link.security,
     limitsByAddress: link.limitsByAddress ?? true,
   };
-}
-
-function misplaced(kind: number): PeerloomError {
-  return new PeerloomError('ERR_PROTOCOL', `a frame of kind ${kind} is not allowed here`);
 }

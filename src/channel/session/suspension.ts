@@ -1,20 +1,29 @@
 import type { Runtime } from '../../base/runtime.ts';
+import { type Goodbye, goodbye } from '../../wire/frames/goodbye.ts';
 import type { ChannelHandler } from '../channel.ts';
 import { lostReason } from '../ending.ts';
 import type { Inbox } from '../receive/inbox.ts';
+import type { SessionUser } from './session.ts';
 
-/** The conversation whose session it is. */
+/** The conversation that a session carries. */
 export interface SuspensionHost {
   readonly runtime: Runtime;
+  readonly reader: { readonly readBytes: number; readonly wholeBytes: number; forgetUncounted(): void };
   readonly incoming: Pick<Inbox, 'idle'>;
+  readonly outgoing: { wake(): void };
+  readonly liveness: { heard(now: number): void };
+  readonly protocols: { unlinked(): void; relinked(theirBreaks: number): void } | undefined;
+  readonly closing: { fail(farewell: Goodbye): void };
   /** The connection is open, and no link carries it. */
   readonly isSuspended: boolean;
   /** The user, as soon as there is one. */
   readonly handler: ChannelHandler | undefined;
 }
 
-/** The breaks of a session, as the user of its channel is told of them. */
-export class Suspension {
+/** What a session tells the conversation that it carries, above all of its breaks, which the user is told of. */
+export class Suspension implements SessionUser {
+  /** How often the session broke for the other side, as it says when the session is resumed. */
+  theirBreaks = 0;
   readonly #host: SuspensionHost;
   #beganAtMs = 0;
   #isReported = false;
@@ -23,9 +32,32 @@ export class Suspension {
     this.#host = host;
   }
 
+  /** When the last break began. */
+  get beganAtMs(): number {
+    return this.#beganAtMs;
+  }
+
+  get readBytes(): number {
+    return this.#host.reader.readBytes;
+  }
+
+  get wholeBytes(): number {
+    return this.#host.reader.wholeBytes;
+  }
+
+  overflowed(): void {
+    this.#host.closing.fail(goodbye('overload'));
+  }
+
+  acknowledged(): void {
+    this.#host.outgoing.wake();
+  }
+
   /** What arrived before the break is handled before the user is told of it. */
-  begin(error: Error | undefined): void {
+  suspended(error: Error | undefined): void {
     const host = this.#host;
+    host.reader.forgetUncounted();
+    host.protocols?.unlinked();
     this.#beganAtMs = host.runtime.now();
     host.handler?.unlinked();
     void host.incoming.idle().then(() => {
@@ -35,14 +67,13 @@ export class Suspension {
     });
   }
 
-  end(): void {
-    if (!this.#isReported) return;
-    this.#isReported = false;
-    this.#host.handler?.resumed();
-  }
-
-  /** When the last break began. */
-  get beganAtMs(): number {
-    return this.#beganAtMs;
+  resumed(): void {
+    const { liveness, runtime, handler, protocols } = this.#host;
+    liveness.heard(runtime.now());
+    if (this.#isReported) {
+      this.#isReported = false;
+      handler?.resumed();
+    }
+    protocols?.relinked(this.theirBreaks);
   }
 }
