@@ -4,17 +4,20 @@ import { LoopTurns } from '../../base/loop-turns.ts';
 import type { Runtime } from '../../base/runtime.ts';
 import { guarded, readInto } from './read-into.ts';
 
-/** A link that has read for so long in one turn of the event loop stops reading until its own turn. */
+/**
+ * A link that has read for so long stops reading until its own turn, and begins anew when it has read nothing for so
+ * long. In between the event loop may have turned or not: finding that out would take a timer in each turn.
+ */
 const shareMs = 5;
 
 /** What TLS has decrypted by then is delivered all the same, until so much time has passed in all. */
 const maxBurstMs = 10;
 
-/** A link that has read less in one turn does not look at the clock, whose price a small message would feel. */
+/** The clock is looked at once for so many bytes: a small message would feel its price. */
 const untimedBytes = 4_096;
 
 /** Each piece counts for so much more than its bytes, so that tiny ones are timed too. */
-const pieceBytes = 128;
+const pieceBytes = 512;
 
 export interface Reading {
   readonly runtime: Runtime;
@@ -38,12 +41,11 @@ export class FairReader {
   readonly #runtime: Runtime;
   readonly #turns: LoopTurns;
   readonly #deliver: (bytes: Uint8Array) => void;
-  /** The turn of the event loop in which it last read, and how much it has read in it, piece by piece. */
-  #turn = -1;
-  #turnBytes = 0;
-  /** When the timed part of that turn's reading began. */
-  #burstBeganAtMs: number | undefined;
-  #readAtMs = 0;
+  /** What was read since the clock was last looked at, piece by piece. */
+  #unseenBytes = 0;
+  /** When the present reading began, and when the clock was last looked at. */
+  #burstBeganAtMs: number;
+  #readAtMs: number;
   #isWaiting = false;
   #isPaused = false;
   #isDropping = false;
@@ -55,6 +57,7 @@ export class FairReader {
     this.#socket = socket;
     this.#runtime = runtime;
     this.#turns = LoopTurns.of(runtime);
+    this.#burstBeganAtMs = this.#readAtMs = runtime.now();
     this.#deliver = deliver;
     const onBytes = (bytes: Uint8Array): void => this.#take(bytes);
     const guardedTarget = guarded(socket, () =>
@@ -100,35 +103,24 @@ export class FairReader {
       this.#held.push(Uint8Array.prototype.slice.call(bytes));
       return;
     }
-    if (!this.#isTimed(bytes.length)) {
+    this.#unseenBytes += pieceBytes + bytes.length;
+    if (this.#unseenBytes < untimedBytes) {
       this.#deliverNow(bytes);
       return;
     }
+    // Of a time in which small pieces came nobody knows whether it was spent on them.
+    const isNext = this.#unseenBytes === pieceBytes + bytes.length;
+    if (isNext && this.#runtime.now() - this.#readAtMs >= shareMs) this.#burstBeganAtMs = this.#runtime.now();
     this.#deliverTimed(bytes);
     if (!this.#isWaiting && !this.#isDropping && this.#burstMs >= shareMs) this.#wait();
   }
 
-  /** To know the turn takes a timer in each, so it is asked for only when so much was read since. */
-  #isTimed(byteLength: number): boolean {
-    this.#turnBytes += pieceBytes + byteLength;
-    if (this.#turnBytes < untimedBytes) return false;
-    const { turn } = this.#turns;
-    if (turn !== this.#turn) this.#beginTurn(turn, pieceBytes + byteLength);
-    return this.#turnBytes >= untimedBytes;
-  }
-
-  #beginTurn(turn: number, bytes: number): void {
-    this.#turn = turn;
-    this.#turnBytes = bytes;
-    this.#burstBeganAtMs = undefined;
-  }
-
   get #burstMs(): number {
-    return this.#burstBeganAtMs === undefined ? 0 : this.#readAtMs - this.#burstBeganAtMs;
+    return this.#readAtMs - this.#burstBeganAtMs;
   }
 
   #deliverTimed(bytes: Uint8Array): void {
-    this.#burstBeganAtMs ??= this.#runtime.now();
+    this.#unseenBytes = 0;
     this.#deliverNow(bytes);
     this.#readAtMs = this.#runtime.now();
   }
@@ -149,7 +141,7 @@ export class FairReader {
   }
 
   readonly #goOn = (): void => {
-    this.#beginTurn(this.#turns.turn, untimedBytes);
+    this.#burstBeganAtMs = this.#readAtMs = this.#runtime.now();
     const held = this.#held;
     let delivered = 0;
     while (delivered < held.length && !this.#isPaused && !this.#isDropping) {

@@ -106,7 +106,7 @@ suite('links that read for long', () => {
     assert.deepEqual(received, ['1', '2']);
   });
 
-  test('never wait when they read for less than that in each turn', () => {
+  test('go on in the next turn where they read for less than that in each', () => {
     const { socket, arrive } = linkTaking(4);
     for (let count = 0; count < 10; count++) {
       arrive('1');
@@ -116,7 +116,7 @@ suite('links that read for long', () => {
     assert.equal(socket.isPaused(), false);
   });
 
-  test('need neither clock nor timer where they read a small message in each turn', () => {
+  test('look at the clock seldom, and need no timer, where they read small messages', () => {
     const { socket } = linkTaking(0);
     const before = clockReads;
     let timers = 0;
@@ -125,16 +125,16 @@ suite('links that read for long', () => {
       timers += immediates.length;
       nextTurn();
     }
-    assert.ok(timers <= 20, `${timers} timers`);
+    assert.equal(timers, 0);
     assert.equal(received.length, 400);
-    assert.ok(clockReads - before <= 40, `${clockReads - before} looks at the clock`);
+    assert.ok(clockReads - before <= 60, `${clockReads - before} looks at the clock`);
   });
 
   test('that get many small pieces in one turn wait all the same', () => {
     const { socket } = linkTaking(1);
-    for (let count = 0; count < 80; count++) socket.emit('data', Buffer.from('small'));
+    for (let count = 0; count < 60; count++) socket.emit('data', Buffer.from('small'));
     assert.equal(socket.isPaused(), true);
-    assert.ok(received.length < 80, `${received.length} were delivered`);
+    assert.ok(received.length < 20, `${received.length} were delivered`);
   });
 
   test('deliver nothing while they are paused, and go on when they are resumed', () => {
