@@ -122,7 +122,7 @@ export class Dispatcher {
   #begins(event: NodeEventName, registration: Registration): boolean {
     if (!registration.isOnce) return true;
     const listeners = this.#listeners.get(event);
-    const begins = listeners?.take(registration) === true;
+    const begins = listeners?.removeRegistration(registration) === true;
     if (listeners?.size === 0) this.#listeners.delete(event);
     return begins;
   }

@@ -41,8 +41,8 @@ export class Listeners {
     if (latest !== undefined) this.#delete(latest);
   }
 
-  /** Removes a registration. @returns whether it was still there. */
-  take(registration: Registration): boolean {
+  /** @returns whether it was still there. */
+  removeRegistration(registration: Registration): boolean {
     if (!this.#registrations.has(registration)) return false;
     this.#delete(registration);
     return true;

@@ -1,5 +1,6 @@
 import { methodOf, type NodeEventName, nodeEventNames } from '../api/events.ts';
 import { editDistance } from '../base/nearest-name.ts';
+import { printError } from '../base/print-error.ts';
 
 /** A method of a user's class that is never called, and the one that it was meant to be. */
 export interface MisspeltMethod {
@@ -38,6 +39,15 @@ export function misspeltMethods(
     const event = unhandled.find((one) => isSlip(name, one, hasTyped));
     return event === undefined ? [] : { name, meant: methodOf(event) };
   });
+}
+
+/** Prints a warning for each of them. */
+export function warnOfMisspeltMethods(node: object, handling: Handling): void {
+  for (const { name, meant } of misspeltMethods(node, handling)) {
+    printError(
+      `${node.constructor.name} has a method ${name}, which the node never calls: did you mean ${meant}?`,
+    );
+  }
 }
 
 /** Names of functions that the object or a class of the user has, and `base` does not. */

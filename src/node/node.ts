@@ -22,14 +22,13 @@ import { createLog, type Log } from '../base/debug.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Inspect } from '../base/inspect.ts';
 import { MemoryBudget } from '../base/memory-budget.ts';
-import { printError } from '../base/print-error.ts';
 import type { Runtime } from '../base/runtime.ts';
 import type { Channel, SendOptions } from '../channel/channel.ts';
 import type { WaitOptions } from '../channel/pending.ts';
 import { Peering } from '../peers/peering.ts';
 import { Protocols } from '../protocols/protocols.ts';
 import type { Link } from '../transport/transport.ts';
-import { misspeltMethods } from './misspelt-methods.ts';
+import { warnOfMisspeltMethods } from './misspelt-methods.ts';
 import {
   type Answer,
   type RequestArguments,
@@ -37,6 +36,7 @@ import {
   requestFromMany,
 } from './request-from-nodes.ts';
 import { type SendReport, type SendToNodesOptions, sendToMany } from './send-to-many.ts';
+import { printConnections, shownNode } from './show-node.ts';
 import { type WantedNodes, waitForNodes } from './wait-for-nodes.ts';
 
 /**
@@ -179,11 +179,7 @@ export class Node extends NodeHandlers {
       handles: (event: NodeEventName) => this.#dispatcher.handles(event),
       hasTyped: this.#typedHandlers.isInUse,
     };
-    for (const { name, meant } of misspeltMethods(this, handling)) {
-      printError(
-        `${this.constructor.name} has a method ${name}, which the node never calls: did you mean ${meant}?`,
-      );
-    }
+    warnOfMisspeltMethods(this, handling);
   }
 
   /**
@@ -352,36 +348,12 @@ export class Node extends NodeHandlers {
 
   /** What `console.log(node)` shows: id, name, address, state, peers and message counts. */
   [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: object, inspect: Inspect): string {
-    const { id, name, host, port } = this;
-    const { state } = this.#peering;
-    const peersOf = (connections: Iterable<NodeConnection>): string[] =>
-      [...connections].map((peer) => peer.name || peer.id);
-    const shownNode = {
-      id,
-      name,
-      address: `${host}:${port}`,
-      state,
-      inbound: peersOf(this.nodesInbound),
-      outbound: peersOf(this.nodesOutbound),
-      messages: {
-        sent: this.messageCountSend,
-        received: this.messageCountRecv,
-        rejected: this.messageCountRerr,
-      },
-    };
-    return `${this.constructor.name} ${inspect(shownNode, options)}`;
+    return `${this.constructor.name} ${inspect(shownNode(this, this.#peering.state), options)}`;
   }
 
   /** Prints the ids and addresses of all peers. */
   printConnections(): void {
-    console.log(`Connections of ${this.name || this.id}:`);
-    for (const [title, connections] of [
-      ['inbound', this.#peering.peers.inbound],
-      ['outbound', this.#peering.peers.outbound],
-    ] as const) {
-      console.log(`- ${title}: ${connections.size}`);
-      for (const { id, host, port } of connections) console.log(`    ${id} at ${host}:${port}`);
-    }
+    printConnections(this);
   }
 
   /**

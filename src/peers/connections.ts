@@ -9,7 +9,7 @@ import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
 import { type ConnectionContext, LiveConnection } from './live-connection.ts';
 import type { Peer } from './peer.ts';
 import type { PeerConnection } from './peer-connection.ts';
-import type { DurableChannel } from './peer-session.ts';
+import type { SessionChannel } from './peer-session.ts';
 
 export interface ConnectionsOptions extends ConnectionContext {
   readonly node: NodeConnection['mainNode'];
@@ -62,7 +62,7 @@ export class Connections {
     const live = this.#create(opened);
     const { connection, direction } = live;
     if (isFrames) {
-      const lost = (channel: DurableChannel): void => peers.limitSuspended(channel);
+      const lost = (channel: SessionChannel): void => peers.limitSuspended(channel);
       peer.session.keep(live, inner, { lost, ended: () => peers.release(peer) });
     }
     const older = peer.adopt(live);

@@ -158,8 +158,13 @@ export class Connector {
     signal.addEventListener('abort', onAbort, { once: true });
     peer.handshakes += 1;
     try {
-      const isDurable = options.reconnect === true;
-      return await opener.open(peer, link, { direction: 'outbound', replace, isDurable, dialled: address });
+      const wantsSession = options.reconnect === true;
+      return await opener.open(peer, link, {
+        direction: 'outbound',
+        replace,
+        wantsSession,
+        dialled: address,
+      });
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof NotResumed || isDuplicate(error)) {

@@ -26,7 +26,7 @@ export interface Opening {
   /** This side has no connection with the peer left. */
   readonly replace?: boolean;
   /** The connection is to outlive its link. */
-  readonly isDurable?: boolean;
+  readonly wantsSession?: boolean;
   /** The address that this side dialled. */
   readonly dialled?: Address | undefined;
   /** Why this side refuses the link before it reads anything. */
@@ -89,10 +89,10 @@ export class LinkOpener {
   #shakeHands(
     peer: Peer,
     link: Link,
-    { direction, replace = false, isDurable = false, refusal, signal }: Opening,
+    { direction, replace = false, wantsSession = false, refusal, signal }: Opening,
   ): Promise<Handshake> {
     const { limits, runtime } = this.#context.options;
-    const session = direction === 'outbound' ? peer.session.propose(link, isDurable) : undefined;
+    const session = direction === 'outbound' ? peer.session.propose(link, wantsSession) : undefined;
     return shakeHands(link, {
       direction,
       limits,

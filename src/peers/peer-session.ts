@@ -9,7 +9,7 @@ import type { HelloSession } from '../wire/frames/hello.ts';
 import type { PeerConnection } from './peer-connection.ts';
 
 /** A channel that outlives its links. */
-export type DurableChannel = FrameChannel & { readonly session: Session };
+export type SessionChannel = FrameChannel & { readonly session: Session };
 
 /** A session ended, or went on over another link, while the two sides agreed to resume it. */
 export class NotResumed extends PeerloomError {
@@ -28,7 +28,7 @@ type LinkKind = Pick<Link, 'security'>;
 /** The session with one peer, if there is one, and what the hellos of both sides say of it (section 10). */
 export class PeerSession {
   readonly #runtime: Runtime;
-  #channel: DurableChannel | undefined;
+  #channel: SessionChannel | undefined;
   /** The connection that the session carries. */
   #connection: PeerConnection | undefined;
   /**
@@ -42,7 +42,7 @@ export class PeerSession {
   }
 
   /** The channel whose session has not ended. */
-  get channel(): DurableChannel | undefined {
+  get channel(): SessionChannel | undefined {
     return this.#channel;
   }
 
@@ -68,12 +68,12 @@ export class PeerSession {
   }
 
   /** What this side says when it dials: the session that is there, or a new one. */
-  propose(link: LinkKind, isDurable: boolean): HelloSession | undefined {
+  propose(link: LinkKind, wantsSession: boolean): HelloSession | undefined {
     const session = this.#over(link)?.session.freeze();
     if (session !== undefined) return { ...session, resumed: false };
     const offered = this.#offers?.get(link.security.protocol);
     if (offered !== undefined) return { id: offered, receivedBytes: 0, breaks: 0, resumed: false };
-    return isDurable ? this.#newSession() : undefined;
+    return wantsSession ? this.#newSession() : undefined;
   }
 
   /** What this side says when it was dialled (10.5, 10.6). */
@@ -123,11 +123,11 @@ export class PeerSession {
   keep(
     connection: PeerConnection,
     channel: FrameChannel,
-    { lost, ended }: { lost: (channel: DurableChannel) => void; ended: () => void },
+    { lost, ended }: { lost: (channel: SessionChannel) => void; ended: () => void },
   ): void {
     this.#offers?.delete(channel.remote.security.protocol);
     if (this.#offers?.size === 0) this.#offers = undefined;
-    if (!isDurable(channel)) return;
+    if (!hasSession(channel)) return;
     this.#channel = channel;
     this.#connection = connection;
     channel.session.onLost = () => lost(channel);
@@ -139,7 +139,7 @@ export class PeerSession {
   }
 
   /** The channel that can resume over a link. What was said under encryption does not go on without it. */
-  #over({ security }: LinkKind): DurableChannel | undefined {
+  #over({ security }: LinkKind): SessionChannel | undefined {
     return this.#channel?.session.security.protocol === security.protocol ? this.#channel : undefined;
   }
 
@@ -153,6 +153,6 @@ export class PeerSession {
   }
 }
 
-function isDurable(channel: FrameChannel): channel is DurableChannel {
+function hasSession(channel: FrameChannel): channel is SessionChannel {
   return channel.session !== undefined;
 }

@@ -229,10 +229,10 @@ export class Peering {
     await Promise.all(all.map((live) => live.disconnect(goodbye('stopped'))));
   }
 
-  #mayTryAgain(address: string, trials: number, error: unknown): Promise<boolean> {
-    this.#log(`attempt ${trials} to connect with ${address} failed: ${messageOf(error)}`);
+  #mayTryAgain(address: string, attempts: number, error: unknown): Promise<boolean> {
+    this.#log(`attempt ${attempts} to connect with ${address} failed: ${messageOf(error)}`);
     const isConflict = isPeerloomError(error) && error.code === 'ERR_IDENTITY_IN_USE';
-    if (isConflict && trials === 1) this.#dispatcher.warn(error, 'node_reconnection_error');
-    return this.#dispatcher.consult('node_reconnection_error', address, trials, error);
+    if (isConflict && attempts === 1) this.#dispatcher.warn(error, 'node_reconnection_error');
+    return this.#dispatcher.consult('node_reconnection_error', address, attempts, error);
   }
 }

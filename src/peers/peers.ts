@@ -4,7 +4,7 @@ import type { Limits } from '../base/limits.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { Peer } from './peer.ts';
 import type { PeerConnection } from './peer-connection.ts';
-import type { DurableChannel } from './peer-session.ts';
+import type { SessionChannel } from './peer-session.ts';
 
 export interface PeersOptions {
   readonly identity: { readonly id: string };
@@ -78,9 +78,9 @@ export class Peers {
    * one from which the fewest bytes were received ends, the latest of several: a node that begins sessions and leaves
    * them pushes out no sessions but its own.
    */
-  limitSuspended(last: DurableChannel): void {
+  limitSuspended(last: SessionChannel): void {
     const { maxConnections, limits } = this.#options;
-    const suspended: DurableChannel[] = [];
+    const suspended: SessionChannel[] = [];
     for (const { session } of this.#peers.values()) {
       const { channel } = session;
       if (channel?.isSuspended && channel.direction === 'inbound') suspended.push(channel);
@@ -102,7 +102,7 @@ export class Peers {
 }
 
 /** Where a peer comes from; nothing where that is no resource. */
-function sourceOfPeer({ session }: DurableChannel): string | undefined {
+function sourceOfPeer({ session }: SessionChannel): string | undefined {
   const { host } = session.remoteAddress;
   return session.limitsByAddress && !isLoopback(host) ? sourceOf(host) : undefined;
 }
@@ -112,7 +112,7 @@ function isPast(count: number, limit: number): boolean {
   return limit > 0 && count > limit;
 }
 
-function endOne(suspended: readonly DurableChannel[]): void {
+function endOne(suspended: readonly SessionChannel[]): void {
   const least = suspended.reduce((one, next) =>
     next.session.heardBytes <= one.session.heardBytes ? next : one,
   );

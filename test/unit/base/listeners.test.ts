@@ -19,6 +19,9 @@ test('a list stays as it is when listeners come and go', () => {
     [two],
   );
   const [registration] = listeners.list;
-  assert.deepEqual([listeners.take(registration!), listeners.take(registration!)], [true, false]);
+  assert.deepEqual(
+    [listeners.removeRegistration(registration!), listeners.removeRegistration(registration!)],
+    [true, false],
+  );
   assert.equal(listeners.size, 0);
 });
