@@ -83,7 +83,7 @@ class Gossip extends Node {
   }
 
   #greet(peer: NodeConnection): void {
-    if (this.heardAtMs !== undefined) peer.send(rumour);
+    if (this.heardAtMs !== undefined && peer.isOpen) peer.send(rumour);
   }
 }
 
