@@ -83,6 +83,7 @@ export function titleOf({ nodes, crash, partition, churn }: RumourOptions): stri
 }
 
 function partsOf([largest = 0, ...others]: readonly number[]): string {
+  if (largest === 0) return 'none';
   if (others.length === 0) return 'one: the network is connected';
   const alone = others.filter((size) => size === 1).length;
   return `${whole(others.length + 1)}: the largest has ${whole(largest)} nodes, ${whole(alone)} nodes are alone`;
