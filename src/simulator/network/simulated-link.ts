@@ -82,10 +82,10 @@ export class SimulatedLink implements ProcessLink {
 
   /** The two sides share no memory: each piece is copied. */
   send(bytes: Uint8Array, sent?: () => void): boolean {
+    if (this.#state !== 'open' || !this.process.isAlive) return true;
     // Not slice(), which shares the memory where the bytes are a Buffer.
     const copy = new Uint8Array(bytes);
     sent?.();
-    if (this.#state !== 'open' || !this.process.isAlive) return true;
     const other = this.#other!;
     this.#unreadBytes += copy.length;
     this.#network.bytes += copy.length;
