@@ -224,6 +224,11 @@ export class Simulation extends Faulty {
       throw new RangeError(`count must be a whole number, 0 or more, not ${shown(count)}`);
     checkType('factory', factory, 'function');
     checkOptions(options, ['region', 'reachable']);
+    const spawn = (): Made[] => this.#spawn(count, factory, options);
+    return this.#guard === undefined ? spawn() : this.#guard.during(spawn);
+  }
+
+  #spawn<Made extends Node>(count: number, factory: NodeFactory<Made>, options: SpawnOptions): Made[] {
     const list: Made[] = [];
     for (let made = 0; made < count; made++) {
       const index = this.#spawned++;
@@ -352,8 +357,9 @@ export class Simulation extends Faulty {
     return () => churn.stop();
   }
 
-  /** Stops all nodes that run, and checks all invariants a last time. */
+  /** Stops all nodes that run, and checks all invariants a last time. Paused nodes go on before. */
   async end(): Promise<void> {
+    for (const machine of this.#running) if (machine.isPaused) machine.resume();
     await this.settle(Promise.all(this.#running.map(({ run }) => run.stop())));
   }
 

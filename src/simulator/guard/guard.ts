@@ -25,19 +25,25 @@ export class Guard implements Surroundings {
 
   /** Guards everything that the world does while `run` runs. */
   async around<Result>(run: () => Promise<Result>): Promise<Result> {
-    if (running === 0) {
-      freeGlobals = guardGlobals((what, instead) => active?.complainOfGlobal(what, instead));
-      outside.start();
-    }
-    running += 1;
+    begin();
     try {
       return await run();
     } finally {
-      running -= 1;
-      if (running === 0) {
-        freeGlobals();
-        outside.stop();
-      }
+      end();
+    }
+  }
+
+  /** Guards everything that `act` does. */
+  during<Result>(act: () => Result): Result {
+    const before = active;
+    begin();
+    this.enter();
+    try {
+      return act();
+    } finally {
+      this.leave();
+      active = before;
+      end();
     }
   }
 
@@ -62,4 +68,18 @@ export class Guard implements Surroundings {
     const problem = `work left for a thread, a timer or I/O of its own (${type}): the seed does not decide when it ends`;
     this.#onComplaint(problem, new Error(problem));
   }
+}
+
+function begin(): void {
+  running += 1;
+  if (running > 1) return;
+  freeGlobals = guardGlobals((what, instead) => active?.complainOfGlobal(what, instead));
+  outside.start();
+}
+
+function end(): void {
+  running -= 1;
+  if (running > 0) return;
+  freeGlobals();
+  outside.stop();
 }

@@ -84,6 +84,8 @@ class Dial {
   readonly made: Promise<Link>;
   readonly #network: SimulatedNetwork;
   readonly #options: DialOptions;
+  /** This side's end, which the dialler learns of a little later. */
+  #made: SimulatedLink | undefined;
   #settle: { resolve(link: Link): void; reject(error: unknown): void };
 
   constructor(network: SimulatedNetwork, options: DialOptions) {
@@ -98,7 +100,10 @@ class Dial {
   }
 
   #start(signal: AbortSignal): void {
-    const onAbort = (): void => this.#settle.reject(signal.reason);
+    const onAbort = (): void => {
+      this.#settle.reject(signal.reason);
+      this.#made?.destroy();
+    };
     signal.addEventListener('abort', onAbort, { once: true });
     const stopListening = (): void => signal.removeEventListener('abort', onAbort);
     this.made.then(stopListening, stopListening);
@@ -117,7 +122,7 @@ class Dial {
 
   /** At the machine of the address. What it does not answer ends by the time limit of the dial. */
   #arrive(there: Way, back: Way): void {
-    const { address, process, context } = this.#options;
+    const { address, process, context, signal } = this.#options;
     const target = this.#network.hosts.get(address.host)!;
     const answer = (reply: () => void): void => back.send(0, () => process.perform(reply));
     if (!target.isReachable || !target.isAnswering) return;
@@ -132,12 +137,13 @@ class Dial {
       answer(() => this.#settle.reject(otherNetworkKey(`${formatAddress(address)}: `)));
       return;
     }
-    if (!process.isAlive) return;
+    if (!process.isAlive || signal.aborted) return;
     const [ours, theirs] = simulatedLinkPair(
       this.#network,
       { process, context, address: from, way: there },
       { process: listener.process, context: listener.context, address, way: back },
     );
+    this.#made = ours;
     // First, so that the dialler has its end when what the listener sends arrives.
     answer(() => this.#give(ours));
     // The link may break while the answer is under way.
@@ -146,8 +152,8 @@ class Dial {
   }
 
   #give(ours: SimulatedLink): void {
-    if (this.#options.signal.aborted) ours.destroy();
-    else this.#settle.resolve(ours);
+    this.#made = undefined;
+    this.#settle.resolve(ours);
   }
 }
 

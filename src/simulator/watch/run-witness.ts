@@ -82,6 +82,16 @@ export class RunWitness implements NodeObserver {
     }
   }
 
+  /** Checks that nothing is held for a node that has stopped. */
+  checkStopped(): void {
+    const { node, state, links, runtime } = this.#run;
+    if (state !== 'stopped') return;
+    const left = { connections: node.allNodes.length, links: links.size, timers: runtime.timers };
+    if (left.connections + left.links + left.timers === 0) return;
+    const counts = Object.entries(left).map(([name, count]) => `${count} ${name}`);
+    this.#broken('nothing is left of a node that has stopped', `it left ${counts.join(', ')}`);
+  }
+
   #checkDelivery(peer: NodeConnection, hash: string): void {
     const { id } = this.#run.node;
     if (this.#court.deliveriesOf(peer.id).received(id, hash)) return;

@@ -116,7 +116,10 @@ export class Watch {
   /** Checks everything, at the end of a run. @throws SimulationError */
   checkAll(): void {
     this.#throwFailure();
-    for (const witness of this.#witnesses.values()) witness.checkCounts();
+    for (const witness of this.#witnesses.values()) {
+      witness.checkCounts();
+      witness.checkStopped();
+    }
     const broken = this.invariants.checkAll();
     if (broken !== undefined) this.fail(broken);
     this.#throwFailure();

@@ -106,6 +106,14 @@ suite('the guard of a simulation', () => {
     assert.ok(Object.getOwnPropertyDescriptor(globalThis, 'Date')!.value === before);
   });
 
+  test('watches over factories as well', () => {
+    const world = new Simulation();
+    const spawn = () =>
+      world.spawn(1, ({ host, options }) => new Node(host, Math.floor(Math.random() * 1_000), options));
+    assert.throws(spawn, /^Error: Math\.random\(\) is not decided by the seed/);
+    assert.ok(Math.random() < 1);
+  });
+
   test('is of one world at a time', async () => {
     const [good, bad] = await Promise.allSettled([handle(() => {}), handle(() => Math.random())]);
     assert.deepEqual([good.status, bad.status], ['fulfilled', 'rejected']);

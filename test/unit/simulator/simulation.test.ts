@@ -256,6 +256,17 @@ suite('a simulation', () => {
     );
   });
 
+  test('fails if something is left of a node that has stopped', async () => {
+    const world = new Simulation();
+    const [node] = world.spawn(1, ({ host, port, options }) => {
+      options.runtime.setTimeout(() => {}, 3_600_000);
+      return new Node(host, port, options);
+    });
+    await world.run(10);
+    world.stop(node!);
+    await assert.rejects(world.run(10), /has stopped: node 0: it left 0 connections, 0 links, 1 timers/);
+  });
+
   test('says why it does not go on', async () => {
     const world = new Simulation();
     await assert.rejects(world.settle(new Promise(() => {})), /nothing is left that could still happen/);
