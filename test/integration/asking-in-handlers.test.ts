@@ -101,7 +101,7 @@ test('a handler that never ends holds up no request, and is named once with what
     event: 'node_message',
     runsMs: 10_000,
     waiting: 1,
-    waitingBytes: 2 + 128,
+    waitingBytes: 2 + 256,
     deliveries: 0,
   };
   assert.deepEqual(slow, [expected]);

@@ -186,7 +186,7 @@ test('a peer that is granted more goes on, and one that is not keeps what it has
   await runtime.advance(0);
   const connection = node.allNodes[0]!;
   const messages = (): number => peer.kinds.filter((kind) => kind === FrameKind.message).length;
-  for (let index = 0; index < 20; index++) connection.send(new Uint8Array(872));
+  for (let index = 0; index < 20; index++) connection.send(new Uint8Array(744));
   await runtime.advance(0);
   assert.equal(messages(), 10);
   for (const [position, expected] of [
