@@ -74,7 +74,7 @@ suite('docs/attacks.md', () => {
 
   test('names for each a test that is there', () => {
     for (const { name, tests } of [...optionRows, ...fixedRows]) {
-      const named = [...tests.matchAll(/`([\w/-]+): ([^`]+)`/g)];
+      const named = [...tests.matchAll(/`([\w./-]+): ([^`]+)`/g)];
       assert.ok(named.length > 0, name);
       for (const [, file, title] of named) {
         const path = `test/${file!.includes('/') ? file : `integration/attacks/${file}`}.test.ts`;
