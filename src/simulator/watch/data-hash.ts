@@ -15,8 +15,10 @@ export class RunningHash {
 
   /** Any number. */
   number(value: number): this {
-    // All NaN are one, and the order of the two words is that of the machine: all that JavaScript runs on have the same.
-    RunningHash.#float[0] = Number.isNaN(value) ? Number.NaN : value;
+    // Engines write NaN with different bits. The order of the two words is that of the machine, which is the same on all
+    // that run JavaScript today.
+    if (Number.isNaN(value)) return this.whole(0x7ff8).whole(0);
+    RunningHash.#float[0] = value;
     return this.whole(RunningHash.#words[0]!).whole(RunningHash.#words[1]!);
   }
 
@@ -37,17 +39,17 @@ export class RunningHash {
     return [this.#one, this.#other].map((word) => (word >>> 0).toString(16).padStart(8, '0')).join('');
   }
 
-  /** As a number that other hashes can take in. */
-  get word(): number {
-    return this.#one ^ this.#other;
+  /** 53 bits of it, as a whole number. */
+  get number53(): number {
+    return (this.#one >>> 0) * 2 ** 21 + (this.#other >>> 11);
   }
 }
 
-/** The hash of data that nodes send: the same for data that arrives equal. */
-export function hashOfData(data: unknown): string {
+/** The hash of data that nodes send, a whole number: the same for data that arrives equal. */
+export function hashOfData(data: unknown): number {
   const hash = new RunningHash();
   addData(hash, data);
-  return hash.digest;
+  return hash.number53;
 }
 
 function addData(hash: RunningHash, data: unknown): void {

@@ -1,7 +1,7 @@
 /** What one run of a node has sent over one connection, and the other side has not received. */
 interface Outgoing {
   /** Hashes of messages, in the order in which they were sent. */
-  hashes: string[];
+  hashes: number[];
   /** How many of these have been received, or were passed over. */
   received: number;
 }
@@ -18,7 +18,7 @@ export class Deliveries {
   readonly #outgoing = new Map<string, Map<object, Outgoing>>();
 
   /** @param receiver the id of the node that it was sent to. */
-  sent(receiver: string, connection: object, hash: string): void {
+  sent(receiver: string, connection: object, hash: number): void {
     let connections = this.#outgoing.get(receiver);
     if (connections === undefined) {
       connections = new Map();
@@ -30,7 +30,7 @@ export class Deliveries {
   }
 
   /** @returns whether the receiver may receive this now. */
-  received(receiver: string, hash: string): boolean {
+  received(receiver: string, hash: number): boolean {
     const connections = this.#outgoing.get(receiver);
     if (connections === undefined) return false;
     // Of two connections with equal messages, the one that loses nothing by it.

@@ -19,7 +19,7 @@ export interface Court {
     details: {
       readonly peer: NodeConnection | undefined;
       readonly data: unknown;
-      readonly hash: string | undefined;
+      readonly hash: number | undefined;
     },
   ): void;
   broken(broken: Broken): void;
@@ -92,7 +92,7 @@ export class RunWitness implements NodeObserver {
     this.#broken('nothing is left of a node that has stopped', `it left ${counts.join(', ')}`);
   }
 
-  #checkDelivery(peer: NodeConnection, hash: string): void {
+  #checkDelivery(peer: NodeConnection, hash: number): void {
     const { id } = this.#run.node;
     if (this.#court.deliveriesOf(peer.id).received(id, hash)) return;
     const name = `node ${this.#court.indexOf(peer.id)}`;

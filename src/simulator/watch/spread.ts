@@ -24,14 +24,14 @@ const maxFollowed = 1_024;
 /** Follows messages from node to node. */
 export class SpreadWatch {
   /** By the hash of a message: each node that has it, and after how many hops. */
-  readonly #followed = new Map<string, Map<number, number>>();
+  readonly #followed = new Map<number, Map<number, number>>();
   #messages = 0;
   #firsts = 0;
   #copies = 0;
   #hops = 0;
   #maxHops = 0;
 
-  received(hash: string, from: number, to: number): void {
+  received(hash: number, from: number, to: number): void {
     let hops = this.#followed.get(hash);
     if (hops === undefined) {
       hops = new Map([[from, 0]]);
@@ -48,7 +48,7 @@ export class SpreadWatch {
     this.#maxHops = Math.max(this.#maxHops, count);
   }
 
-  #follow(hash: string, hops: Map<number, number>): void {
+  #follow(hash: number, hops: Map<number, number>): void {
     this.#messages += 1;
     this.#followed.set(hash, hops);
     if (this.#followed.size <= maxFollowed) return;

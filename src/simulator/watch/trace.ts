@@ -1,4 +1,4 @@
-import { RunningHash } from './data-hash.ts';
+import { hashOfData, RunningHash } from './data-hash.ts';
 
 /** Something that a node reported, or that happened to the world. */
 export interface TraceEntry {
@@ -14,6 +14,11 @@ export interface TraceEntry {
   readonly hash: string | undefined;
 }
 
+/** An entry, with the hash as a number. */
+export interface NewEntry extends Omit<TraceEntry, 'hash'> {
+  readonly hash: number | undefined;
+}
+
 /** So many entries are kept. */
 const keptEntries = 4_096;
 
@@ -22,20 +27,31 @@ export class Trace {
   /** How many there were. */
   count = 0;
   readonly #hash = new RunningHash();
+  readonly #hashesOfNames = new Map<string, number>();
   /** The last ones; the oldest is overwritten. */
-  readonly #kept: TraceEntry[] = [];
+  readonly #kept: NewEntry[] = [];
 
-  add(entry: TraceEntry): void {
+  add(entry: NewEntry): void {
     this.#kept[this.count % keptEntries] = entry;
     this.count += 1;
     const { at, node, event, peer, hash } = entry;
-    this.#hash.number(at).whole(node).text(event);
-    this.#hash.whole(peer ?? -1).text(hash ?? '');
+    this.#hash.number(at).whole(node).number(this.#hashOfName(event));
+    this.#hash.whole(peer ?? -1).number(hash ?? -1);
   }
 
   /** The same for the same events, on every engine. */
   get digest(): string {
     return this.#hash.digest;
+  }
+
+  /** There are few names of events, and many events. */
+  #hashOfName(event: string): number {
+    let hash = this.#hashesOfNames.get(event);
+    if (hash === undefined) {
+      hash = hashOfData(event);
+      this.#hashesOfNames.set(event, hash);
+    }
+    return hash;
   }
 
   /** The last entries, of certain nodes or of all, the oldest first. */
@@ -46,7 +62,7 @@ export class Trace {
       nodes === undefined
         ? inOrder
         : inOrder.filter(({ node, peer }) => nodes.has(node) || (peer !== undefined && nodes.has(peer)));
-    return wanted.slice(-count);
+    return wanted.slice(-count).map(({ hash, ...entry }) => ({ ...entry, hash: hash?.toString(16) }));
   }
 }
 

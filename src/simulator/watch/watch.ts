@@ -168,7 +168,7 @@ export class Watch {
   #onEvent(
     run: Run,
     event: NodeEventName,
-    { peer, data, hash }: { peer: NodeConnection | undefined; data: unknown; hash: string | undefined },
+    { peer, data, hash }: { peer: NodeConnection | undefined; data: unknown; hash: number | undefined },
   ): void {
     this.#hasEvents = true;
     const { index } = run.machine;
