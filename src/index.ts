@@ -1,5 +1,6 @@
 import './base/supported-node.ts';
 
+export type { BroadcastDetails, BroadcastOptions, BroadcastReceipt } from './api/broadcast-options.ts';
 export type {
   LostSession,
   NodeCallback,

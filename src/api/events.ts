@@ -2,6 +2,7 @@ import type { Data } from '../base/data.ts';
 import type { PeerloomError } from '../base/errors.ts';
 import type { ReturnedMessages } from '../channel/channel.ts';
 import type { Node } from '../node/node.ts';
+import type { BroadcastDetails } from './broadcast-options.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { PeerStream } from './peer-stream.ts';
 
@@ -57,6 +58,11 @@ export interface NodeEvents {
   node_request_to_stop: [];
   /** A request arrived. The handler returns the response, or a promise of it. */
   node_request: [peer: NodeConnection, data: Data];
+  /**
+   * A broadcast arrived, for the first time: `origin` is the id of the node that signed it, which may be far away. The
+   * callback receives the neighbour that passed it on, and the data.
+   */
+  node_broadcast: [origin: string, data: Data, details: BroadcastDetails];
   /** The peer opened a stream. Its `openStream` resolves now. */
   node_stream: [peer: NodeConnection, stream: PeerStream, header: Data];
   /**
@@ -133,6 +139,7 @@ export const nodeEvents: {
   node_disconnect_with_outbound_node: ofPeer,
   node_request_to_stop: () => ({}),
   node_request: ofPeer,
+  node_broadcast: (_origin, data, { via }) => ({ peer: via, data }),
   node_stream: ofPeer,
   node_reconnection_error: (address, trials, error) => ({ data: { address, trials, error } }),
   node_session_lost: ofPeer,

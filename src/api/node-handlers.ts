@@ -1,6 +1,7 @@
 import type { Data } from '../base/data.ts';
 import type { PeerloomError } from '../base/errors.ts';
 import type { ReturnedMessages } from '../channel/channel.ts';
+import type { BroadcastDetails } from './broadcast-options.ts';
 import {
   type LostSession,
   methodOf,
@@ -60,6 +61,15 @@ export abstract class NodeHandlers implements EventMethods {
 
   /** Returns the response to a request, or a promise of it. `undefined` leaves it to the callback and the listeners. */
   nodeRequest(_peer: NodeConnection, _data: Data): unknown {
+    return undefined;
+  }
+
+  /**
+   * A broadcast arrived. `origin` is the id of the node that signed it, which may be far away; `details.via` is the
+   * neighbour that passed it on. While an asynchronous handler runs, further broadcasts wait, up to 1,024 of them and 16
+   * MiB. Beyond that the node drops them and counts them in `broadcastCountDropped`; it passes them on all the same.
+   */
+  nodeBroadcast(_origin: string, _data: Data, _details: BroadcastDetails): unknown {
     return undefined;
   }
 

@@ -73,6 +73,12 @@ export interface Protocol {
   closed(peer: ProtocolPeer): void;
 }
 
+/** The protocol of broadcasts, which every node speaks. */
+export const overlayProtocol = 'overlay/1';
+
+/** A hello names the node's own as well. */
+const maxOwnProtocols = maxProtocols - 1;
+
 const protocolMethods = [
   'attach',
   'opened',
@@ -85,8 +91,8 @@ export function checkProtocols(protocols: readonly Protocol[]): readonly Protoco
   if (!Array.isArray(protocols)) {
     throw new TypeError(`protocols must be a list of Protocols, not ${shown(protocols)}`);
   }
-  if (protocols.length > maxProtocols) {
-    throw new RangeError(`protocols must hold at most ${maxProtocols} protocols, not ${protocols.length}`);
+  if (protocols.length > maxOwnProtocols) {
+    throw new RangeError(`protocols must hold at most ${maxOwnProtocols} protocols, not ${protocols.length}`);
   }
   const names = new Set<string>();
   for (const protocol of protocols) {
@@ -100,6 +106,8 @@ export function checkProtocols(protocols: readonly Protocol[]): readonly Protoco
         `the name of a protocol must be 1 to 64 printable ASCII characters such as 'gossip/1', not ${shown(name)}`,
       );
     }
+    if (name === overlayProtocol)
+      throw new TypeError(`'${name}' is the protocol of broadcasts: choose another name`);
     if (names.has(name)) throw new TypeError(`protocols must hold each name once; '${name}' is there twice`);
     names.add(name);
   }

@@ -23,7 +23,7 @@ const parts = 64;
 export class MemoryBudget {
   readonly #maxBytes: number;
   readonly #accounts = new Set<MemoryAccount>();
-  #sharedBytes = (): number => 0;
+  readonly #shares: (() => number)[] = [];
   /** What may be kept anew before it is looked again. */
   #roomBytes: number;
   #isLooking = false;
@@ -38,7 +38,7 @@ export class MemoryBudget {
    * must have a bound of its own that leaves room for connections. What it keeps anew must be told as well.
    */
   share(sharedBytes: () => number): void {
-    this.#sharedBytes = sharedBytes;
+    this.#shares.push(sharedBytes);
   }
 
   /** Takes an account into the sum. */
@@ -63,7 +63,8 @@ export class MemoryBudget {
   readonly #look = (): void => {
     this.#isLooking = false;
     const costs = Array.from(this.#accounts, (account) => ({ account, bytes: account.heldBytes }));
-    let sum = costs.reduce((total, { bytes }) => total + bytes, this.#sharedBytes());
+    const sharedBytes = this.#shares.reduce((total, bytesOf) => total + bytesOf(), 0);
+    let sum = costs.reduce((total, { bytes }) => total + bytes, sharedBytes);
     if (sum > this.#maxBytes) costs.sort((one, other) => other.bytes - one.bytes);
     for (const { account, bytes } of costs) {
       if (sum <= this.#maxBytes) break;

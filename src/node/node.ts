@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
+import type { BroadcastOptions, BroadcastReceipt } from '../api/broadcast-options.ts';
 import { Dispatcher } from '../api/dispatcher.ts';
 import type { NodeEventName, NodeListener } from '../api/events.ts';
 import { type ConnectionDetails, NodeConnection } from '../api/node-connection.ts';
@@ -28,6 +29,7 @@ import type { WaitOptions } from '../channel/pending.ts';
 import { Peering } from '../peers/peering.ts';
 import { Protocols } from '../protocols/protocols.ts';
 import type { Link } from '../transport/transport.ts';
+import { Broadcasts } from './broadcasts.ts';
 import { warnOfMisspeltMethods } from './misspelt-methods.ts';
 import {
   type Answer,
@@ -68,6 +70,7 @@ export class Node extends NodeHandlers {
 
   readonly #options: ResolvedOptions;
   readonly #dispatcher: Dispatcher;
+  readonly #broadcasts: Broadcasts;
   readonly #typedHandlers: TypedHandlers;
   readonly #peering: Peering;
 
@@ -88,7 +91,18 @@ export class Node extends NodeHandlers {
     this.debug = this.#options.debug;
     this.memoryBudget = new MemoryBudget(this.#options.limits.memoryBudgetBytes);
     this.#typedHandlers = new TypedHandlers(this.#dispatcher);
-    const protocols = new Protocols(this.#options.protocols, {
+    const { identity, network, limits, runtime } = this.#options;
+    this.#broadcasts = new Broadcasts({
+      identity,
+      network,
+      runtime,
+      limits,
+      budget: this.memoryBudget,
+      dispatcher: this.#dispatcher,
+      log: this.#logOf('protocol'),
+      isStopping: () => this.#peering.stopping.aborted,
+    });
+    const protocols = new Protocols([...this.#options.protocols, this.#broadcasts.protocol], {
       id: this.#options.identity.id,
       runtime: this.#options.runtime,
       log: this.#logOf('protocol'),
@@ -158,6 +172,11 @@ export class Node extends NodeHandlers {
   /** Messages that arrived and were rejected, for example because they could not be decoded. */
   get messageCountRerr(): number {
     return this.#peering.counts.rejected;
+  }
+
+  /** Broadcasts that no handler received, because handlers were slower than they arrived. */
+  get broadcastCountDropped(): number {
+    return this.#broadcasts.dropped;
   }
 
   /**
@@ -259,6 +278,34 @@ export class Node extends NodeHandlers {
   sendToNodes(data: Data, options: SendToNodesOptions = {}): SendReport {
     const { maxContainers } = this.#options.limits;
     return sendToMany(data, options, { connections: this.#peering.peers.connections.keys(), maxContainers });
+  }
+
+  /**
+   * Sends data to every node of the network, however many links away, once. The nodes between pass it on: no node needs
+   * to know the others. This node signs it, and every receiver checks the signature; `node_broadcast` tells receivers the
+   * id of this node. Broadcasts come in any order. Nodes that are not connected at this moment do not receive it.
+   *
+   * Clocks of the nodes may differ by 2 minutes.
+   *
+   * @returns the id of the broadcast, and how many neighbours pass it on.
+   * @throws PeerloomError `ERR_NO_NEIGHBOUR` without a connection; `ERR_MESSAGE_TOO_LARGE` above 1 MiB. TypeError for
+   * data that no message can hold, or wrong options.
+   * @example
+   * node.broadcast({ text: 'hello' });
+   * node.broadcast({ text: 'hello' }, { topic: 'chat' }); // only for nodes that called subscribe('chat')
+   */
+  broadcast(data: Data, options?: BroadcastOptions): BroadcastReceipt {
+    return this.#broadcasts.send(data, options);
+  }
+
+  /** From now on, `node_broadcast` also fires for broadcasts with this topic. */
+  subscribe(topic: string): void {
+    this.#broadcasts.subscribe(topic);
+  }
+
+  /** From now on, `node_broadcast` no longer fires for broadcasts with this topic. The node still passes them on. */
+  unsubscribe(topic: string): void {
+    this.#broadcasts.unsubscribe(topic);
   }
 
   /**

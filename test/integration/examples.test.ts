@@ -22,6 +22,16 @@ const outputs: Record<string, Output> = {
     mostLines: 60,
     lines: [1.5, 2.25, 2.625].map((mean, index) => `round ${index + 1}: 3 workers, 1000 weights of ${mean}`),
   },
+  'broadcast.ts': {
+    anyOrder: true,
+    lines: [
+      'Berlin heard "good morning" over 1 links',
+      'Cairo heard "good morning" over 2 links',
+      'Cairo heard {"sky":"clear"} about weather over 2 links',
+      'Delhi heard "good morning" over 3 links',
+      'Edo heard "good morning" over 4 links',
+    ],
+  },
   'callback.ts': {
     anyOrder: true,
     lines: [

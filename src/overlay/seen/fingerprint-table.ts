@@ -3,7 +3,7 @@ import { type Fingerprint, seededHash } from './fingerprint.ts';
 /** What no record has as its number. */
 export const none = 0xffff_ffff;
 
-const firstCapacity = 1_024;
+const firstCapacity = 64;
 
 /**
  * Finds records by fingerprint, in 16 bytes each and without objects. A record has a number; the user of the table keeps

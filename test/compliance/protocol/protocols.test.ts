@@ -17,7 +17,7 @@ suite('protocol 13: protocols beside messages', () => {
   test('13.1 they are spoken where both hellos name them', async (t) => {
     const node = await startNode(t, { protocols: [new RecordingProtocol('first/1')] });
     const { protocols } = await (await dialPlain(node)).shakeHands();
-    assert.deepEqual(protocols, ['first/1']);
+    assert.deepEqual(protocols, ['first/1', 'overlay/1']);
     for (const wrong of [undefined, 'first/1', [1], ['a b'], ['a', 'a']]) {
       const other = await dialPlain(node);
       other.write(hello({ protocols: wrong }));

@@ -1,0 +1,111 @@
+import { PeerloomError } from '../base/errors.ts';
+import { sha256Hex } from '../base/sha256.ts';
+import { idFromPublicKey, publicKeyFromId } from '../identity/identity.ts';
+import { verifyById } from '../identity/verify-by-id.ts';
+import type { Payload } from '../wire/payloads/payload.ts';
+import { decodeText, encodeText } from '../wire/payloads/text.ts';
+
+/** A message for every node of the network, signed by the node that it comes from. */
+export interface Broadcast {
+  /** The SHA-256 of what is signed, 64 hexadecimal digits. */
+  readonly id: string;
+  /** The id of the node that signed it. */
+  readonly origin: string;
+  /** Empty: for every node. */
+  readonly topic: string;
+  /** Microseconds since 1970, by the origin's clock. No two broadcasts of an origin have the same. */
+  readonly timeUs: number;
+  /** How `body` is written, see `PayloadFormat`. */
+  readonly format: number;
+  readonly body: Uint8Array;
+  /** All of it, as it travels (docs/protocol.md, clause 14.2). */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** What an origin has to say. */
+export interface Draft {
+  /** The name of the origin's network. */
+  readonly network: string;
+  readonly origin: string;
+  readonly topic: string;
+  readonly timeUs: number;
+  readonly payload: Pick<Payload, 'format' | 'body'>;
+}
+
+const signatureBytes = 64;
+const keyBytes = 32;
+const timeAt = signatureBytes + keyBytes;
+const topicAt = timeAt + 8;
+
+/** The most bytes of a body: nodes keep broadcasts for neighbours that miss them. */
+export const maxBodyBytes = 1_048_576;
+
+/** The same key signs handshakes and messages of SecureNodes: a signature made for one purpose is none for another. */
+const purpose = encodeText('peerloom broadcast 1\0');
+
+/** Writes a broadcast, and leaves room for the signature of {@link signedBytes}. */
+export function draftBroadcast({ network, origin, topic, timeUs, payload }: Draft): Broadcast {
+  const topicText = encodeText(topic);
+  const bodyAt = topicAt + 1 + topicText.length + 1;
+  const bytes = new Uint8Array(bodyAt + payload.body.length);
+  bytes.set(publicKeyFromId(origin), signatureBytes);
+  new DataView(bytes.buffer).setBigUint64(timeAt, BigInt(timeUs));
+  bytes[topicAt] = topicText.length;
+  bytes.set(topicText, topicAt + 1);
+  bytes[bodyAt - 1] = payload.format;
+  bytes.set(payload.body, bodyAt);
+  const id = idOf(bytes, network);
+  return { id, origin, topic, timeUs, format: payload.format, body: bytes.subarray(bodyAt), bytes };
+}
+
+/** Puts the signature into a draft, which then is a broadcast. */
+export function setSignature({ bytes }: Broadcast, signature: Uint8Array): void {
+  bytes.set(signature);
+}
+
+/** The id of a broadcast that a neighbour passed on, whatever is in it. */
+export function idOf(bytes: Uint8Array, network: string): string {
+  return sha256Hex(signedBytes(bytes, network));
+}
+
+/**
+ * Reads a broadcast that a neighbour passed on. Its signature is not checked.
+ *
+ * @throws PeerloomError `ERR_PROTOCOL`, `ERR_MESSAGE_TOO_LARGE`.
+ */
+export function readBroadcast(bytes: Uint8Array<ArrayBuffer>, network: string): Broadcast {
+  const topicLength = bytes[topicAt] ?? 0;
+  const bodyAt = topicAt + 1 + topicLength + 1;
+  if (bytes.length < bodyAt) throw new PeerloomError('ERR_PROTOCOL', 'a broadcast is cut short');
+  if (bytes.length > bodyAt + maxBodyBytes) {
+    const message = `a broadcast of ${bytes.length - bodyAt} bytes; at most ${maxBodyBytes} are allowed`;
+    throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
+  }
+  const timeUs = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(timeAt));
+  try {
+    const id = idOf(bytes, network);
+    const origin = idFromPublicKey(bytes.subarray(signatureBytes, timeAt));
+    const topic = decodeText(bytes.subarray(topicAt + 1, bodyAt - 1));
+    return { id, origin, topic, timeUs, format: bytes[bodyAt - 1]!, body: bytes.subarray(bodyAt), bytes };
+  } catch (cause) {
+    const message = 'a broadcast has a topic that is not UTF-8, or a key that no node can have';
+    throw new PeerloomError('ERR_PROTOCOL', message, { cause });
+  }
+}
+
+/** Whether the node that a broadcast names as its origin has signed it. */
+export function isSignedByOrigin({ origin, bytes }: Broadcast, network: string): boolean {
+  return verifyById(origin, signedBytes(bytes, network), bytes.subarray(0, signatureBytes));
+}
+
+/** What the origin signs: a broadcast of one network is none of another. */
+export function signedBytes(bytes: Uint8Array, network: string): Uint8Array {
+  const name = encodeText(network);
+  const rest = bytes.subarray(signatureBytes);
+  const signed = new Uint8Array(purpose.length + 2 + name.length + rest.length);
+  signed.set(purpose);
+  new DataView(signed.buffer).setUint16(purpose.length, name.length);
+  signed.set(name, purpose.length + 2);
+  signed.set(rest, purpose.length + 2 + name.length);
+  return signed;
+}

@@ -1,0 +1,90 @@
+import type { ProtocolPeer } from '../api/protocol.ts';
+import { isPeerloomError } from '../base/errors.ts';
+import type { Runtime } from '../base/runtime.ts';
+import { TurnShare } from '../base/turn-share.ts';
+import { type Announcement, announcementFrame, maxAnnouncements, probeFrame } from './overlay-frames.ts';
+
+/** In milliseconds, until the first measurement. */
+const assumedRoundTripMs = 100;
+
+/** The round trip is measured again after so many milliseconds. */
+const measureAfterMs = 30_000;
+
+/** What a new measurement counts, against those before it. */
+const measurementWeight = 1 / 4;
+
+/** Announcements that wait to be sent. Beyond them the earliest are dropped. */
+const maxWaitingAnnouncements = 1_024;
+
+/** A neighbour that passes broadcasts on, and how it can be reached. */
+export class OverlayPeer {
+  readonly peer: ProtocolPeer;
+  /** What it may have this node compute in one turn of the event loop. */
+  readonly share: TurnShare;
+  /** Measured now and then, in milliseconds. */
+  roundTripMs = assumedRoundTripMs;
+  readonly #runtime: Runtime;
+  #announcements: Announcement[] = [];
+  #isCongested = false;
+  #probe: { readonly nonce: number; readonly sentAtMs: number } | undefined;
+
+  constructor(peer: ProtocolPeer, runtime: Runtime) {
+    this.peer = peer;
+    this.#runtime = runtime;
+    this.share = new TurnShare(runtime);
+  }
+
+  /** Whether a broadcast would be under way at once. */
+  get isReady(): boolean {
+    return !this.#isCongested && !this.peer.connection.isSuspended;
+  }
+
+  /** @returns false if nothing was sent: the queue is full, or the peer takes no frame of that size. */
+  send(frame: Uint8Array): boolean {
+    this.#measure();
+    try {
+      if (!this.peer.send(frame)) this.#waitForRoom();
+      return true;
+    } catch (error) {
+      if (isPeerloomError(error)) return false;
+      throw error;
+    }
+  }
+
+  /** Adds an announcement to those that {@link OverlayPeer.sendAnnouncements} sends. */
+  announce(announcement: Announcement): void {
+    this.#announcements.push(announcement);
+    if (this.#announcements.length > maxWaitingAnnouncements) this.#announcements.shift();
+  }
+
+  sendAnnouncements(): void {
+    const waiting = this.#announcements;
+    this.#announcements = [];
+    for (let at = 0; at < waiting.length; at += maxAnnouncements) {
+      this.send(announcementFrame('announce', waiting.slice(at, at + maxAnnouncements)));
+    }
+  }
+
+  /** The answer to a probe. */
+  echoed(nonce: number): void {
+    const probe = this.#probe;
+    if (probe === undefined || probe.nonce !== nonce) return;
+    const tookMs = this.#runtime.now() - probe.sentAtMs;
+    this.roundTripMs += (tookMs - this.roundTripMs) * (nonce === 0 ? 1 : measurementWeight);
+  }
+
+  #measure(): void {
+    const nowMs = this.#runtime.now();
+    if (this.#probe !== undefined && nowMs - this.#probe.sentAtMs < measureAfterMs) return;
+    this.#probe = { nonce: (this.#probe?.nonce ?? -1) + 1, sentAtMs: nowMs };
+    this.send(probeFrame('probe', this.#probe.nonce));
+  }
+
+  #waitForRoom(): void {
+    if (this.#isCongested) return;
+    this.#isCongested = true;
+    void this.peer.drained().then(() => {
+      this.#isCongested = false;
+    });
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * What {@link Plumtree} has others do. None of these methods may call it back before the call that led to them has
+ * returned.
+ */
+export interface PlumtreeEffects<Peer> {
+  /** Send a broadcast to a peer. It reached this node over `hops` links. */
+  push(peer: Peer, id: string, hops: number): void;
+  /** Tell a peer that a broadcast is here. */
+  announce(peer: Peer, id: string, hops: number): void;
+  /** Ask a peer for a broadcast, or only (without `id`) to push what comes from now on. */
+  graft(peer: Peer, id: string | undefined): void;
+  /** Ask a peer to announce broadcasts in place of pushing them. */
+  prune(peer: Peer): void;
+  /** Call {@link Plumtree.timedOut} if a broadcast does not arrive in the time that it may take. */
+  wait(id: string): void;
+  /** What `wait` was called for has arrived, or is given up. */
+  settled(id: string): void;
+}
+
+/** The links of a path that a shorter one must save, so that the tree changes: the paper's threshold. */
+const threshold = 7;
+
+/** Broadcasts that a peer may have announced and that have not arrived. What it announces beyond them is ignored. */
+export const maxMissingPerPeer = 1_024;
+
+/** A peer that goes on pushing is asked again not to after so many broadcasts: those under way need no answer each. */
+const unwantedPerPrune = 16;
+
+interface Neighbour {
+  /** Whether broadcasts are pushed to it; otherwise they are announced. */
+  isEager: boolean;
+  /** Broadcasts that it has announced and that have not arrived. */
+  missing: number;
+  /** What it pushed although it was asked not to. */
+  unwanted: number;
+}
+
+interface Announcer<Peer> {
+  readonly peer: Peer;
+  readonly hops: number;
+  /** It offers a large broadcast, and would push it otherwise. */
+  readonly isOffer: boolean;
+}
+
+/** A broadcast that was announced and has not arrived. */
+interface Missing<Peer> {
+  /** In the order in which they announced it. */
+  readonly announcers: Announcer<Peer>[];
+  /** How many of them were asked, from the first on. */
+  asked: number;
+}
+
+/**
+ * How broadcasts travel: Plumtree (Leitão, Pereira, Rodrigues: Epidemic Broadcast Trees, SRDS 2007). Each peer is eager
+ * or lazy. A broadcast is pushed to eager peers, and only announced to lazy ones. At first all are eager. A peer that
+ * pushes what is here already becomes lazy, until the eager links make a tree. A broadcast that was announced and does
+ * not arrive shows that the tree is broken: the node asks an announcer for it, and both are eager again.
+ *
+ * Large broadcasts are offered instead of pushed (see {@link Plumtree.offered}), and asked for at once.
+ *
+ * This is a state machine: what happens comes in as method calls, what is to be done goes out as effects. It has no
+ * clock, and knows broadcasts only by their ids.
+ */
+export class Plumtree<Peer> {
+  readonly #effects: PlumtreeEffects<Peer>;
+  readonly #isKnown: (id: string) => boolean;
+  readonly #neighbours = new Map<Peer, Neighbour>();
+  readonly #missing = new Map<string, Missing<Peer>>();
+
+  /** @param isKnown whether a broadcast has arrived here before. */
+  constructor(effects: PlumtreeEffects<Peer>, isKnown: (id: string) => boolean) {
+    this.#effects = effects;
+    this.#isKnown = isKnown;
+  }
+
+  /** Broadcasts that were announced and have not arrived. */
+  get missingCount(): number {
+    return this.#missing.size;
+  }
+
+  isEager(peer: Peer): boolean {
+    return this.#neighbours.get(peer)?.isEager === true;
+  }
+
+  /** A peer is there. */
+  opened(peer: Peer): void {
+    this.#neighbours.set(peer, { isEager: true, missing: 0, unwanted: 0 });
+  }
+
+  /** A peer is gone. What only it announced is given up. */
+  closed(peer: Peer): void {
+    this.#neighbours.delete(peer);
+    for (const [id, { announcers }] of this.#missing) {
+      if (announcers.every((announcer) => !this.#neighbours.has(announcer.peer))) this.#giveUp(id);
+    }
+  }
+
+  /** This node is the origin of a broadcast. */
+  originated(id: string): void {
+    this.#spread(id, 0, []);
+  }
+
+  /** A broadcast arrived for the first time, over `hops` links from its origin. */
+  arrived(from: Peer, id: string, hops: number): void {
+    const announcers = this.#missing.get(id)?.announcers ?? [];
+    this.#giveUp(id);
+    const shorter = announcers.find(
+      ({ peer, ...announced }) =>
+        peer !== from && this.#neighbours.has(peer) && announced.hops + threshold <= hops,
+    );
+    this.#become(from, 'eager');
+    for (const { peer, isOffer } of announcers) if (isOffer && peer !== from) this.#makeLazy(peer);
+    if (shorter !== undefined) {
+      this.#effects.graft(shorter.peer, undefined);
+      this.#become(shorter.peer, 'eager');
+      this.#makeLazy(from);
+    }
+    this.#spread(id, hops, [from, ...announcers.map(({ peer }) => peer)]);
+  }
+
+  /** A peer pushed what is here already. */
+  repeated(from: Peer): void {
+    const neighbour = this.#neighbours.get(from);
+    if (neighbour === undefined) return;
+    if (neighbour.isEager) this.#makeLazy(from);
+    else if (++neighbour.unwanted % unwantedPerPrune === 0) this.#effects.prune(from);
+  }
+
+  /** A broadcast arrived that this node must not pass on, or that it has passed on long ago. */
+  dropped(id: string): void {
+    this.#giveUp(id);
+  }
+
+  /** A peer tells that it has a broadcast, which over this peer comes over `hops` links. */
+  announced(from: Peer, id: string, hops: number): void {
+    if (this.#isKnown(id)) return;
+    const isNew = !this.#missing.has(id);
+    if (this.#note(from, { id, hops, isOffer: false }) && isNew) this.#effects.wait(id);
+  }
+
+  /** A peer would push a broadcast, but asks first, because it is large. */
+  offered(from: Peer, id: string, hops: number): void {
+    if (this.#isKnown(id)) {
+      this.#makeLazy(from);
+      return;
+    }
+    const missing = this.#missing.get(id);
+    const isUnderWay = missing !== undefined && missing.asked > 0;
+    if (this.#note(from, { id, hops, isOffer: true }) && !isUnderWay) this.#ask(id);
+  }
+
+  /** A peer asks to be pushed what comes. */
+  grafted(from: Peer): void {
+    this.#become(from, 'eager');
+  }
+
+  /** A peer asks not to be pushed what comes. */
+  pruned(from: Peer): void {
+    this.#become(from, 'lazy');
+  }
+
+  /** What {@link PlumtreeEffects.wait} was called for has not arrived. */
+  timedOut(id: string): void {
+    this.#ask(id);
+  }
+
+  /** Nobody waits for this broadcast any more. */
+  #giveUp(id: string): void {
+    const missing = this.#missing.get(id);
+    if (missing === undefined) return;
+    this.#missing.delete(id);
+    for (const { peer } of missing.announcers) {
+      const neighbour = this.#neighbours.get(peer);
+      if (neighbour !== undefined) neighbour.missing -= 1;
+    }
+    this.#effects.settled(id);
+  }
+
+  /** @returns false for more than a peer may announce. */
+  #note(peer: Peer, { id, hops, isOffer }: { id: string; hops: number; isOffer: boolean }): boolean {
+    const neighbour = this.#neighbours.get(peer);
+    if (neighbour === undefined || neighbour.missing >= maxMissingPerPeer) return false;
+    const announcers = this.#missing.get(id)?.announcers ?? [];
+    if (announcers.some((announcer) => announcer.peer === peer)) return false;
+    neighbour.missing += 1;
+    announcers.push({ peer, hops, isOffer });
+    if (announcers.length === 1) this.#missing.set(id, { announcers, asked: 0 });
+    return true;
+  }
+
+  /** Asks the next announcer that is still there. */
+  #ask(id: string): void {
+    const missing = this.#missing.get(id);
+    while (missing !== undefined && missing.asked < missing.announcers.length) {
+      const { peer } = missing.announcers[missing.asked++]!;
+      if (!this.#neighbours.has(peer)) continue;
+      this.#become(peer, 'eager');
+      this.#effects.graft(peer, id);
+      this.#effects.wait(id);
+      return;
+    }
+    this.#giveUp(id);
+  }
+
+  /** @param have the peers that have the broadcast already. */
+  #spread(id: string, hops: number, have: readonly Peer[]): void {
+    for (const [peer, { isEager }] of this.#neighbours) {
+      if (have.includes(peer)) continue;
+      if (isEager) this.#effects.push(peer, id, hops);
+      else this.#effects.announce(peer, id, hops);
+    }
+  }
+
+  #makeLazy(peer: Peer): void {
+    if (!this.isEager(peer)) return;
+    this.#become(peer, 'lazy');
+    this.#effects.prune(peer);
+  }
+
+  #become(peer: Peer, how: 'eager' | 'lazy'): void {
+    const neighbour = this.#neighbours.get(peer);
+    if (neighbour !== undefined) neighbour.isEager = how === 'eager';
+  }
+}

@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict';
+import { createHash, sign, verify } from 'node:crypto';
+import { suite, type TestContext, test } from 'node:test';
+import type { BroadcastDetails, Data, Node, NodeOptions } from '../../../src/index.ts';
+import { until } from '../../support/turns.ts';
+import { newIdentity, type SecondIdentity } from './second-identity.ts';
+import { connectPlain, dialPlain, startNode } from './second-links.ts';
+import { frame, kinds, type SecondPeer } from './second-peer.ts';
+
+const push = 1;
+const announce = 2;
+const offer = 3;
+const graft = 4;
+const prune = 5;
+const probe = 6;
+const echo = 7;
+
+interface Fields {
+  readonly origin?: SecondIdentity;
+  readonly timeMs?: number;
+  readonly topic?: string;
+  readonly text?: string;
+  readonly network?: string;
+}
+
+/** Clauses 14.2 and 14.3. */
+function broadcast({
+  origin = newIdentity(),
+  timeMs = Date.now(),
+  topic = '',
+  text = 'hello',
+  network = '',
+}: Fields = {}) {
+  const time = Buffer.alloc(8);
+  time.writeBigUInt64BE(BigInt(timeMs) * 1_000n);
+  const name = Buffer.from(topic);
+  const rest = Buffer.concat([
+    origin.publicKey,
+    time,
+    Buffer.of(name.length),
+    name,
+    Buffer.of(2),
+    Buffer.from(text),
+  ]);
+  const signed = signedOf(rest, network);
+  const id = createHash('sha256').update(signed).digest();
+  return { id, origin, bytes: Buffer.concat([sign(null, signed, origin.privateKey), rest]) };
+}
+
+function signedOf(rest: Buffer, network = ''): Buffer {
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(Buffer.byteLength(network));
+  return Buffer.concat([Buffer.from('peerloom broadcast 1\0'), length, Buffer.from(network), rest]);
+}
+
+const overlayFrame = (kind: number, ...body: Uint8Array[]): Buffer =>
+  frame(kinds.protocol, Buffer.concat([Buffer.of(kind), ...body]));
+const hops = (count: number): Buffer => Buffer.of(count);
+
+/** A neighbour of the node that passes broadcasts on. */
+async function neighbour(node: Node): Promise<SecondPeer> {
+  return connectPlain(node, { hello: { protocols: ['overlay/1'] } });
+}
+
+/** The next frame of the overlay but for probes, without its kind. */
+async function nextOf(peer: SecondPeer, kind: number): Promise<Buffer> {
+  for (;;) {
+    const { body } = await peer.expect(kinds.protocol);
+    if (body[0] === probe) continue;
+    assert.equal(body[0], kind);
+    return body.subarray(1);
+  }
+}
+
+async function listeningNode(t: TestContext, options: NodeOptions = {}) {
+  const node = await startNode(t, options);
+  const heard: { origin: string; data: Data; details: BroadcastDetails }[] = [];
+  node.on('node_broadcast', (origin, data, details) => void heard.push({ origin, data, details }));
+  const heardText = async (...expected: string[]): Promise<void> => {
+    await until(() => heard.length >= expected.length, `${expected.length} broadcasts`);
+    assert.deepEqual(
+      heard.map(({ data }) => data),
+      expected,
+    );
+  };
+  return { node, heard, heardText };
+}
+
+suite('protocol 14: broadcasts', () => {
+  test('14.1 frames of another kind or form are breaches, and every node speaks it', async (t) => {
+    const { node } = await listeningNode(t);
+    const { protocols } = await (await dialPlain(node)).shakeHands();
+    assert.deepEqual(protocols, ['overlay/1']);
+    const wrong = [
+      [],
+      [0],
+      [8],
+      [announce],
+      [announce, ...Array(34).fill(1)],
+      [graft, 1],
+      [prune, 1],
+      [probe, 1],
+    ];
+    for (const bytes of wrong) {
+      const peer = await neighbour(node);
+      peer.write(frame(kinds.protocol, Uint8Array.from(bytes)));
+      assert.equal((await peer.goodbye()).code, 'protocol', `${bytes}`);
+    }
+  });
+
+  test('14.2, 14.3 a broadcast is read and written as laid down', async (t) => {
+    const { node, heard, heardText } = await listeningNode(t, { network: 'net' });
+    const peer = await connectPlain(node, { hello: { protocols: ['overlay/1'], network: 'net' } });
+    const { bytes, id, origin } = broadcast({ network: 'net', text: 'from afar', timeMs: Date.now() - 5 });
+    peer.write(overlayFrame(push, hops(4), bytes));
+    await heardText('from afar');
+    assert.equal(heard[0]!.origin, origin.id);
+    assert.deepEqual([heard[0]!.details.id, heard[0]!.details.hops], [id.toString('hex'), 5]);
+
+    const ids = [node.broadcast('one', { topic: 'chat' }).id, node.broadcast('two', { topic: 'chat' }).id];
+    const times: bigint[] = [];
+    for (const [at, text] of ['one', 'two'].entries()) {
+      const pushed = await nextOf(peer, push);
+      assert.equal(pushed[0], 0);
+      const [signature, rest] = [pushed.subarray(1, 65), pushed.subarray(65)];
+      const signed = signedOf(rest, 'net');
+      assert.equal(createHash('sha256').update(signed).digest('hex'), ids[at]);
+      const spki = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), rest.subarray(0, 32)]);
+      assert.ok(verify(null, signed, { key: spki, format: 'der', type: 'spki' }, signature));
+      assert.equal(rest.subarray(40).toString(), `\x04chat\x02${text}`);
+      times.push(rest.readBigUInt64BE(32));
+    }
+    assert.ok(times[0]! < times[1]!);
+  });
+
+  test('14.4 a broadcast that its origin has not signed is a breach', async (t) => {
+    const { node, heard } = await listeningNode(t);
+    const bystander = await neighbour(node);
+    for (const at of [0, 63, 64 + 31, 64 + 39]) {
+      const peer = await neighbour(node);
+      const { bytes } = broadcast();
+      bytes[at]! ^= 1;
+      peer.write(overlayFrame(push, hops(0), bytes));
+      assert.equal((await peer.goodbye()).code, 'protocol');
+    }
+    const ofOtherNetwork = await neighbour(node);
+    ofOtherNetwork.write(overlayFrame(push, hops(0), broadcast({ network: 'another' }).bytes));
+    assert.equal((await ofOtherNetwork.goodbye()).code, 'protocol');
+    node.broadcast('nothing came before this');
+    await nextOf(bystander, push);
+    assert.equal(heard.length, 0);
+  });
+
+  test('14.5 each is handed on once, and none whose time is more than 2 minutes off', async (t) => {
+    const { node, heardText } = await listeningNode(t);
+    const [from, to] = [await neighbour(node), await neighbour(node)];
+    const minuteMs = 60_000;
+    for (const offMs of [-3 * minuteMs, 3 * minuteMs]) {
+      const { bytes } = broadcast({ timeMs: Date.now() + offMs, text: 'wrong time' });
+      from.write(overlayFrame(push, hops(0), bytes));
+    }
+    const { bytes } = broadcast({ timeMs: Date.now() - minuteMs, text: 'in time' });
+    from.write(overlayFrame(push, hops(0), bytes), overlayFrame(push, hops(3), bytes));
+    from.write(overlayFrame(push, hops(0), broadcast({ text: 'next' }).bytes));
+    await heardText('in time', 'next');
+    assert.match((await nextOf(to, push)).toString(), /in time$/);
+    assert.match((await nextOf(to, push)).toString(), /next$/);
+  });
+
+  test('14.6, 14.7 peers that have it prune, and are announced what comes', async (t) => {
+    const { node } = await listeningNode(t);
+    const [one, other] = [await neighbour(node), await neighbour(node)];
+    const { bytes, id } = broadcast();
+    one.write(overlayFrame(push, hops(0), bytes));
+    assert.deepEqual(await nextOf(other, push), Buffer.concat([hops(1), bytes]));
+    other.write(overlayFrame(push, hops(2), bytes));
+    await nextOf(other, prune);
+    const next = broadcast({ text: 'next' });
+    one.write(overlayFrame(push, hops(0), next.bytes));
+    assert.deepEqual(await nextOf(other, announce), Buffer.concat([hops(1), next.id]));
+    other.write(overlayFrame(offer, hops(1), id));
+    other.write(overlayFrame(graft, next.id));
+    assert.deepEqual(await nextOf(other, push), Buffer.concat([hops(1), next.bytes]));
+    node.broadcast('eager again');
+    await nextOf(other, push);
+    one.write(overlayFrame(prune));
+    one.write(overlayFrame(probe, Buffer.alloc(4)));
+    while ((await one.expect(kinds.protocol)).body[0] !== echo);
+    node.broadcast('lazy');
+    await nextOf(one, announce);
+  });
+
+  test('14.8 what is announced is asked for, of one peer after the other, and offers at once', async (t) => {
+    const { node, heardText } = await listeningNode(t);
+    const [one, other] = [await neighbour(node), await neighbour(node)];
+    const large = broadcast({ text: 'x'.repeat(20_000) });
+    one.write(overlayFrame(offer, hops(0), large.id));
+    assert.deepEqual(await nextOf(one, graft), large.id);
+    one.write(overlayFrame(push, hops(0), large.bytes));
+    assert.deepEqual(await nextOf(other, offer), Buffer.concat([hops(1), large.id]));
+    other.write(overlayFrame(graft, large.id), overlayFrame(graft, large.id));
+    assert.deepEqual(await nextOf(other, push), Buffer.concat([hops(1), large.bytes]));
+
+    const missing = broadcast({ text: 'missing' });
+    one.write(overlayFrame(announce, hops(0), missing.id));
+    assert.deepEqual(await nextOf(one, graft), missing.id);
+    other.write(overlayFrame(announce, hops(0), missing.id));
+    assert.deepEqual(await nextOf(other, graft), missing.id);
+    other.write(overlayFrame(push, hops(0), missing.bytes));
+    await heardText('x'.repeat(20_000), 'missing');
+  });
+
+  test('14.9 probes are answered', async (t) => {
+    const { node } = await listeningNode(t);
+    const peer = await neighbour(node);
+    peer.write(overlayFrame(probe, Buffer.from('ping')));
+    for (;;) {
+      const { body } = await peer.expect(kinds.protocol);
+      if (body[0] !== echo) continue;
+      assert.equal(body.subarray(1).toString(), 'ping');
+      break;
+    }
+  });
+});

@@ -1,0 +1,45 @@
+import { suite, test } from 'node:test';
+import fc from 'fast-check';
+import { Identity, PeerloomError } from '../../src/index.ts';
+import { draftBroadcast, idOf, isSignedByOrigin, readBroadcast } from '../../src/overlay/broadcast.ts';
+import { readOverlayFrame } from '../../src/overlay/overlay-frames.ts';
+import { fuzz } from './fuzz.ts';
+
+const origin = Identity.fromSeed(new Uint8Array(32).fill(9)).id;
+
+/** Reads what a neighbour may send, as a node does. */
+function read(bytes: Uint8Array): void {
+  try {
+    const frame = readOverlayFrame(bytes);
+    if (frame.kind !== 'push') return;
+    idOf(frame.broadcast, 'net');
+    if (isSignedByOrigin(readBroadcast(frame.broadcast, 'net'), 'net')) throw new Error('a forged signature');
+  } catch (error) {
+    if (!(error instanceof PeerloomError)) throw error;
+  }
+}
+
+suite('frames of the overlay', () => {
+  test('of any bytes are read or refused with a PeerloomError', () => {
+    const kind = fc.integer({ min: 0, max: 9 });
+    const bytes = fc.uint8Array({ maxLength: 400 });
+    fuzz(
+      'frames of the overlay',
+      fc.property(kind, bytes, (first, rest) => read(Uint8Array.of(first, ...rest))),
+    );
+  });
+
+  test('that push a broadcast with some bytes changed are read or refused, and never pass for signed', () => {
+    const payload = { format: 2, body: Uint8Array.from([1, 2, 3]) };
+    const { bytes } = draftBroadcast({ network: 'net', origin, topic: 'topic', timeUs: 1, payload });
+    const change = fc.tuple(fc.nat(bytes.length + 1), fc.nat(255));
+    fuzz(
+      'broadcasts',
+      fc.property(fc.array(change, { maxLength: 5 }), fc.nat(bytes.length), (changes, cut) => {
+        const frame = Uint8Array.of(1, 3, ...bytes).subarray(0, 2 + cut);
+        for (const [at, value] of changes) if (at > 0 && at < frame.length) frame[at] = value;
+        read(Uint8Array.from(frame));
+      }),
+    );
+  });
+});

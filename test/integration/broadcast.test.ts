@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { suite, type TestContext, test } from 'node:test';
+import { type BroadcastDetails, type Data, Identity, type NodeOptions } from '../../src/index.ts';
+import { type Engine, engines } from '../support/engines.ts';
+import { withCode } from '../support/errors.ts';
+import { RecordingNode } from '../support/recording-node.ts';
+import { connect, startNodes } from '../support/start-nodes.ts';
+import { turns } from '../support/turns.ts';
+
+interface Heard {
+  readonly origin: string;
+  readonly data: Data;
+  readonly details: BroadcastDetails;
+}
+
+class Hearer extends RecordingNode {
+  readonly heard: Heard[] = [];
+
+  override nodeBroadcast(origin: string, data: Data, details: BroadcastDetails): unknown {
+    this.heard.push({ origin, data, details });
+    return undefined;
+  }
+
+  /** The data of all broadcasts, once so many have arrived. */
+  async heardData(count: number): Promise<Data[]> {
+    if (count > 0) await this.event('node_broadcast', count);
+    return this.heard.map(({ data }) => data);
+  }
+}
+
+/** Nodes in a line: each is connected with the next one only. */
+async function line(
+  t: TestContext,
+  count: number,
+  { engine, options }: { engine?: Engine; options?: (index: number) => NodeOptions } = {},
+): Promise<Hearer[]> {
+  const start = { kind: Hearer, ...(engine && { engine }), ...(options && { options }) };
+  const nodes = await startNodes(t, count, start);
+  for (let at = 1; at < count; at++) await connect(nodes[at - 1]!, nodes[at]!);
+  return nodes;
+}
+
+suite('broadcasts', () => {
+  for (const engine of engines) {
+    test(`over ${engine.name}: reach every node once, with their data and their origin`, async (t) => {
+      const [a, b, c, d] = (await line(t, 4, { engine })) as [Hearer, Hearer, Hearer, Hearer];
+      const data = {
+        text: 'hello',
+        list: [1, 2.5, null],
+        bytes: Uint8Array.of(1, 2),
+        weights: new Float32Array(3),
+      };
+      const before = Date.now();
+      const { id, neighbours } = a.broadcast(data);
+      assert.equal(neighbours, 1);
+      assert.match(id, /^[0-9a-f]{64}$/);
+      for (const [hops, node] of [b, c, d].entries()) {
+        await node.event('node_broadcast');
+        const [{ origin, data: arrived, details }] = node.heard as [Heard];
+        assert.deepEqual(arrived, data);
+        assert.equal(origin, a.id);
+        assert.equal(details.id, id);
+        assert.equal(details.topic, '');
+        assert.equal(details.hops, hops + 1);
+        assert.equal(details.via, node.peer([a, b, c][hops]!));
+        assert.ok(details.sentAt >= before && details.sentAt <= Date.now());
+      }
+      d.broadcast('back');
+      assert.deepEqual(await a.heardData(1), ['back'], 'and none comes back to its origin');
+    });
+  }
+
+  test('that are equal are two', async (t) => {
+    const [a, b] = (await line(t, 2)) as [Hearer, Hearer];
+    const ids = [a.broadcast('again').id, a.broadcast('again').id];
+    assert.notEqual(ids[0], ids[1]);
+    assert.deepEqual(await b.heardData(2), ['again', 'again']);
+  });
+
+  test('arrive once where there are many paths', async (t) => {
+    const nodes = await startNodes(t, 5, { kind: Hearer });
+    for (const [at, one] of nodes.entries())
+      for (const other of nodes.slice(at + 1)) await connect(one, other);
+    const rounds = 20;
+    for (let round = 0; round < rounds; round++) nodes[round % 5]!.broadcast(round);
+    for (const node of nodes) {
+      const heard = await node.heardData(rounds - rounds / 5);
+      assert.equal(new Set(heard).size, heard.length);
+    }
+    await turns();
+    for (const node of nodes) assert.equal(node.heard.length, rounds - rounds / 5);
+  });
+
+  test('of a topic go to subscribers only, and through nodes that have not subscribed', async (t) => {
+    const [a, b, c] = (await line(t, 3)) as [Hearer, Hearer, Hearer];
+    c.subscribe('chat');
+    b.subscribe('chess');
+    a.broadcast('to chat', { topic: 'chat' });
+    a.broadcast('to all');
+    assert.deepEqual(await c.heardData(2), ['to chat', 'to all']);
+    assert.equal(c.heard[0]!.details.topic, 'chat');
+    assert.deepEqual(await b.heardData(1), ['to all']);
+    c.unsubscribe('chat');
+    a.broadcast('to chat again', { topic: 'chat' });
+    a.broadcast('to all again');
+    assert.deepEqual(await c.heardData(3), ['to chat', 'to all', 'to all again']);
+  });
+
+  test('of up to 1 MiB arrive, over several links', async (t) => {
+    const nodes = (await line(t, 3)) as [Hearer, Hearer, Hearer];
+    const [a, , c] = nodes;
+    await connect(a, c);
+    const large = new Uint8Array(2 ** 20).fill(7);
+    a.broadcast(large);
+    for (const node of nodes.slice(1)) assert.deepEqual(await node.heardData(1), [large]);
+    assert.throws(() => a.broadcast(new Uint8Array(2 ** 20 + 1)), withCode('ERR_MESSAGE_TOO_LARGE'));
+  });
+
+  test('are refused without a neighbour, and with wrong arguments', async (t) => {
+    const [a, b] = await startNodes(t, 2, { kind: Hearer });
+    assert.throws(() => a.broadcast('hello'), withCode('ERR_NO_NEIGHBOUR'));
+    const connection = await connect(a, b);
+    assert.throws(() => a.broadcast((() => {}) as never), TypeError);
+    assert.throws(() => a.broadcast('hello', { topics: 'chat' } as never), /topics/);
+    assert.throws(() => a.broadcast('hello', { topic: 7 as never }), TypeError);
+    assert.throws(() => a.subscribe('é'.repeat(128)), RangeError);
+    a.subscribe('é'.repeat(127));
+    await a.disconnectWithNode(connection);
+    assert.throws(() => a.broadcast('hello'), withCode('ERR_NO_NEIGHBOUR'));
+  });
+
+  test('wait for a slow handler without holding up those who hear of them from it', async (t) => {
+    const [a, b, c] = (await line(t, 3)) as [Hearer, Hearer, Hearer];
+    const ends: (() => void)[] = [];
+    b.on('node_broadcast', () => new Promise<void>((resolve) => ends.push(resolve)));
+    for (let count = 0; count < 10; count++) a.broadcast(count);
+    assert.equal((await c.heardData(10)).length, 10);
+    assert.equal(b.heard.length, 1);
+    for (let count = 0; count < 10; count++) {
+      await b.heardData(count + 1);
+      ends[count]!();
+    }
+    assert.deepEqual(await b.heardData(10), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert.equal(b.broadcastCountDropped, 0);
+  });
+
+  test('keep coming after a handler that throws', async (t) => {
+    const [a, b] = (await line(t, 2)) as [Hearer, Hearer];
+    b.once('node_broadcast', () => {
+      throw new Error('a mistake');
+    });
+    a.broadcast(1);
+    a.broadcast(2);
+    assert.deepEqual(await b.heardData(2), [1, 2]);
+    assert.equal((await b.event('node_error')).peer, b.peer(a));
+  });
+
+  test('are signed by a signer that takes its time, in their order', async (t) => {
+    const key = Identity.generate();
+    const identity = {
+      publicKey: key.publicKey,
+      sign: async (message: Uint8Array): Promise<Uint8Array> => key.sign(message),
+    };
+    const [a, b] = (await line(t, 2, { options: (index) => (index === 0 ? { identity } : {}) })) as [
+      Hearer,
+      Hearer,
+    ];
+    for (let count = 0; count < 5; count++) a.broadcast(count);
+    assert.deepEqual(await b.heardData(5), [0, 1, 2, 3, 4]);
+    assert.equal(b.heard[0]!.origin, key.id);
+  });
+
+  test('are handed on while a node is about to stop, and not after it', async (t) => {
+    const [a, b] = (await line(t, 2)) as [Hearer, Hearer];
+    const ends: (() => void)[] = [];
+    b.on('node_broadcast', () => new Promise<void>((resolve) => ends.push(resolve)));
+    b.on('node_request_to_stop', async () => {
+      b.broadcast('farewell');
+      a.broadcast(1);
+      a.broadcast(2);
+      await b.heardData(1);
+    });
+    await b.stop();
+    assert.deepEqual(await a.heardData(1), ['farewell']);
+    for (const end of ends) end();
+    await turns();
+    assert.deepEqual(b.heard.length, 1);
+  });
+
+  test('stay within the network of their nodes', async (t) => {
+    const [a, b] = (await line(t, 2, { options: () => ({ network: 'a network' }) })) as [Hearer, Hearer];
+    a.broadcast('hello');
+    assert.deepEqual(await b.heardData(1), ['hello']);
+  });
+});

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { suite, test } from 'node:test';
+import { Identity } from '../../../src/index.ts';
+import {
+  type Broadcast,
+  draftBroadcast,
+  idOf,
+  isSignedByOrigin,
+  maxBodyBytes,
+  readBroadcast,
+  setSignature,
+  signedBytes,
+} from '../../../src/overlay/broadcast.ts';
+import { withCode } from '../../support/errors.ts';
+
+const alice = Identity.fromSeed(new Uint8Array(32).fill(1));
+const timeUs = 1_700_000_000_000_123;
+
+function signed({ topic = 'chat', network = 'net', body = Uint8Array.of(104, 105) } = {}): Broadcast {
+  const payload = { format: 2, body };
+  const broadcast = draftBroadcast({ network, origin: alice.id, topic, timeUs, payload });
+  setSignature(broadcast, alice.sign(signedBytes(broadcast.bytes, network)));
+  return broadcast;
+}
+
+suite('a broadcast', () => {
+  test('is read as it was written', () => {
+    const written = signed();
+    const read = readBroadcast(written.bytes, 'net');
+    assert.deepEqual(read, written);
+    assert.equal(read.origin, alice.id);
+    assert.equal(read.topic, 'chat');
+    assert.equal(read.timeUs, timeUs);
+    assert.ok(isSignedByOrigin(read, 'net'));
+  });
+
+  test('has the layout of protocol 14.2', () => {
+    const { bytes, id } = signed();
+    const time = Buffer.alloc(8);
+    time.writeBigUInt64BE(BigInt(timeUs));
+    const content = Buffer.concat([alice.publicKey, time, Buffer.from('\x04chat\x02hi')]);
+    assert.deepEqual(Buffer.from(bytes.subarray(64)), content);
+    const toSign = Buffer.concat([Buffer.from('peerloom broadcast 1\0\0\x03net'), content]);
+    assert.equal(id, createHash('sha256').update(toSign).digest('hex'));
+    assert.deepEqual(bytes.subarray(0, 64), alice.sign(toSign));
+  });
+
+  test('with any byte changed is another one, which its origin has not signed', () => {
+    const { bytes, id } = signed();
+    for (let at = 0; at < bytes.length; at++) {
+      const changed = Uint8Array.from(bytes);
+      changed[at]! ^= 1;
+      let read: Broadcast;
+      try {
+        read = readBroadcast(changed, 'net');
+      } catch {
+        continue; // no broadcast at all: another length of the topic, or no key
+      }
+      assert.ok(!isSignedByOrigin(read, 'net'), `byte ${at}`);
+      assert.equal(read.id === id, at < 64, `byte ${at}`);
+    }
+  });
+
+  test('of one network is none of another', () => {
+    const { bytes, id } = signed({ network: 'net' });
+    const elsewhere = readBroadcast(bytes, 'other');
+    assert.ok(!isSignedByOrigin(elsewhere, 'other'));
+    assert.notEqual(elsewhere.id, id);
+    assert.notEqual(idOf(bytes, 'ne'), idOf(bytes, 'net'));
+  });
+
+  test('that is cut is refused, wherever', () => {
+    const { bytes } = signed({ body: Uint8Array.of() });
+    for (let length = 0; length < bytes.length; length++)
+      assert.throws(
+        () => readBroadcast(bytes.slice(0, length), 'net'),
+        withCode('ERR_PROTOCOL'),
+        `${length}`,
+      );
+  });
+
+  test('has a body of 1 MiB at most', () => {
+    readBroadcast(signed({ body: new Uint8Array(maxBodyBytes) }).bytes, 'net');
+    assert.throws(
+      () => readBroadcast(signed({ body: new Uint8Array(maxBodyBytes + 1) }).bytes, 'net'),
+      withCode('ERR_MESSAGE_TOO_LARGE'),
+    );
+  });
+
+  test('with a key of small order, or a topic that is not UTF-8, is refused', () => {
+    const ofSmallOrder = Uint8Array.from(signed().bytes);
+    ofSmallOrder.fill(0, 64, 96);
+    assert.throws(() => readBroadcast(ofSmallOrder, 'net'), withCode('ERR_PROTOCOL'));
+    const notUtf8 = Uint8Array.from(signed().bytes);
+    notUtf8[64 + 32 + 8 + 1] = 0xff;
+    assert.throws(() => readBroadcast(notUtf8, 'net'), withCode('ERR_PROTOCOL'));
+  });
+});

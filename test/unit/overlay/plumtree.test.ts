@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { maxMissingPerPeer, Plumtree } from '../../../src/overlay/plumtree.ts';
+
+/** A node with peers, which writes down what it would do. */
+function treeWith(...peers: string[]) {
+  const known = new Set<string>();
+  let done: string[] = [];
+  const effects = {
+    push: (peer: string, id: string, hops: number) => void done.push(`push ${id} to ${peer}, ${hops} hops`),
+    announce: (peer: string, id: string, hops: number) =>
+      void done.push(`announce ${id} to ${peer}, ${hops} hops`),
+    graft: (peer: string, id: string | undefined) => void done.push(`graft ${id ?? 'nothing'} from ${peer}`),
+    prune: (peer: string) => void done.push(`prune ${peer}`),
+    wait: (id: string) => void done.push(`wait for ${id}`),
+    settled: (id: string) => void done.push(`settled ${id}`),
+  };
+  const tree = new Plumtree<string>(effects, (id) => known.has(id));
+  for (const peer of peers) tree.opened(peer);
+  return {
+    tree,
+    known,
+    /** What it did since this was asked last. */
+    done(): string[] {
+      const before = done;
+      done = [];
+      return before;
+    },
+    arrived(from: string, id: string, hops = 1): void {
+      tree.arrived(from, id, hops);
+      known.add(id);
+    },
+  };
+}
+
+suite('Plumtree', () => {
+  test('pushes to all peers at first, but not back', () => {
+    const node = treeWith('a', 'b', 'c');
+    node.tree.originated('m');
+    assert.deepEqual(node.done(), ['push m to a, 0 hops', 'push m to b, 0 hops', 'push m to c, 0 hops']);
+    node.arrived('b', 'n', 3);
+    assert.deepEqual(node.done(), ['push n to a, 3 hops', 'push n to c, 3 hops']);
+  });
+
+  test('prunes a peer that pushes what is here, and only announces to it from then on', () => {
+    const node = treeWith('a', 'b');
+    node.arrived('a', 'm');
+    node.done();
+    node.tree.repeated('b');
+    assert.deepEqual(node.done(), ['prune b']);
+    node.tree.originated('n');
+    assert.deepEqual(node.done(), ['push n to a, 0 hops', 'announce n to b, 0 hops']);
+    assert.ok(!node.tree.isEager('b'));
+  });
+
+  test('asks again to be spared by a peer that goes on, now and then', () => {
+    const node = treeWith('a', 'b');
+    for (let count = 0; count < 33; count++) node.tree.repeated('b');
+    assert.deepEqual(node.done(), ['prune b', 'prune b', 'prune b']);
+  });
+
+  test('announces to a peer that has pruned it, until that grafts it', () => {
+    const node = treeWith('a');
+    node.tree.pruned('a');
+    node.tree.originated('m');
+    node.tree.grafted('a');
+    node.tree.originated('n');
+    assert.deepEqual(node.done(), ['announce m to a, 0 hops', 'push n to a, 0 hops']);
+  });
+
+  test('waits for what is announced, then asks one announcer after the other', () => {
+    const node = treeWith('a', 'b', 'c');
+    for (const peer of ['a', 'b', 'c']) node.tree.pruned(peer);
+    node.tree.announced('a', 'm', 2);
+    node.tree.announced('b', 'm', 2);
+    assert.deepEqual(node.done(), ['wait for m']);
+    node.tree.timedOut('m');
+    assert.deepEqual(node.done(), ['graft m from a', 'wait for m']);
+    assert.ok(node.tree.isEager('a'));
+    node.tree.timedOut('m');
+    assert.deepEqual(node.done(), ['graft m from b', 'wait for m']);
+    node.tree.timedOut('m');
+    assert.deepEqual(node.done(), ['settled m']);
+    assert.equal(node.tree.missingCount, 0);
+  });
+
+  test('asks nobody for what arrives in time, or is here', () => {
+    const node = treeWith('a', 'b');
+    node.tree.announced('a', 'm', 2);
+    node.arrived('b', 'm');
+    assert.deepEqual(node.done(), ['wait for m', 'settled m'], 'nor sends it to a peer that has it');
+    node.tree.announced('a', 'm', 2);
+    assert.deepEqual(node.done(), []);
+  });
+
+  test('passes over announcers that have gone, and gives up what only they announced', () => {
+    const node = treeWith('a', 'b');
+    node.tree.announced('a', 'm', 1);
+    node.tree.announced('b', 'm', 1);
+    node.tree.announced('a', 'n', 1);
+    node.done();
+    node.tree.closed('a');
+    assert.deepEqual(node.done(), ['settled n']);
+    node.tree.timedOut('m');
+    assert.deepEqual(node.done(), ['graft m from b', 'wait for m']);
+  });
+
+  test('changes over to a path that is shorter by 7 links, and not by 6', () => {
+    const node = treeWith('a', 'b');
+    node.tree.pruned('b');
+    node.tree.announced('b', 'm', 2);
+    node.arrived('a', 'm', 8);
+    assert.ok(node.tree.isEager('a') && !node.tree.isEager('b'));
+    node.tree.announced('b', 'n', 2);
+    node.done();
+    node.arrived('a', 'n', 9);
+    assert.deepEqual(node.done(), ['settled n', 'graft nothing from b', 'prune a']);
+    assert.ok(node.tree.isEager('b') && !node.tree.isEager('a'));
+  });
+
+  test('asks at once for what is offered, but for one of the offers', () => {
+    const node = treeWith('a', 'b');
+    node.tree.offered('a', 'm', 1);
+    node.tree.offered('b', 'm', 1);
+    assert.deepEqual(node.done(), ['graft m from a', 'wait for m']);
+    node.arrived('a', 'm');
+    assert.deepEqual(node.done(), ['settled m', 'prune b']);
+    node.tree.offered('a', 'm', 1);
+    assert.deepEqual(node.done(), ['prune a']);
+  });
+
+  test('asks the next one when an offer is not kept', () => {
+    const node = treeWith('a', 'b');
+    node.tree.offered('a', 'm', 1);
+    node.tree.offered('b', 'm', 1);
+    node.done();
+    node.tree.timedOut('m');
+    assert.deepEqual(node.done(), ['graft m from b', 'wait for m']);
+  });
+
+  test('no longer waits for what was dropped', () => {
+    const node = treeWith('a');
+    node.tree.announced('a', 'm', 1);
+    node.tree.dropped('m');
+    assert.deepEqual(node.done(), ['wait for m', 'settled m']);
+    assert.equal(node.tree.missingCount, 0);
+  });
+
+  test('waits for a bounded number of broadcasts that one peer announces', () => {
+    const node = treeWith('a', 'b');
+    for (let count = 0; count < maxMissingPerPeer + 5; count++) node.tree.announced('a', `m${count}`, 1);
+    assert.equal(node.tree.missingCount, maxMissingPerPeer);
+    node.tree.announced('b', 'n', 1);
+    assert.equal(node.tree.missingCount, maxMissingPerPeer + 1, 'it is a bound for each peer');
+    node.arrived('b', 'm0');
+    node.tree.announced('a', 'o', 1);
+    assert.equal(node.tree.missingCount, maxMissingPerPeer + 1, 'what has arrived leaves room');
+  });
+
+  test('ignores peers that it does not have', () => {
+    const node = treeWith();
+    node.tree.announced('x', 'm', 1);
+    node.tree.offered('x', 'm', 1);
+    node.tree.repeated('x');
+    node.tree.grafted('x');
+    node.tree.pruned('x');
+    assert.deepEqual(node.done(), []);
+    assert.equal(node.tree.missingCount, 0);
+  });
+});

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { Waits } from '../../../src/overlay/waits.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
+
+function waits() {
+  const runtime = new VirtualRuntime();
+  const due: string[] = [];
+  return { runtime, due, waits: new Waits(runtime, (id) => due.push(id)) };
+}
+
+suite('waits', () => {
+  test('end after their time, each once', async () => {
+    const { runtime, due, waits: all } = waits();
+    all.begin('a', 100);
+    await runtime.advance(50);
+    all.begin('b', 100);
+    await runtime.advance(50);
+    assert.deepEqual(due, ['a']);
+    await runtime.advance(50);
+    assert.deepEqual(due, ['a', 'b']);
+    await runtime.advance(1_000);
+    assert.deepEqual(due, ['a', 'b']);
+    assert.deepEqual(runtime.pending, []);
+  });
+
+  test('do not end when what they wait for comes, and leave no timer', async () => {
+    const { runtime, due, waits: all } = waits();
+    all.begin('a', 100);
+    all.begin('b', 100);
+    all.end('a');
+    await runtime.advance(100);
+    assert.deepEqual(due, ['b']);
+    all.begin('c', 100);
+    all.end('c');
+    assert.deepEqual(runtime.pending, []);
+    all.begin('d', 100);
+    all.clear();
+    assert.deepEqual(runtime.pending, []);
+  });
+
+  test('may begin again from within', async () => {
+    const runtime = new VirtualRuntime();
+    const due: number[] = [];
+    const all: Waits = new Waits(runtime, (id) => {
+      due.push(runtime.now());
+      if (due.length < 3) all.begin(id, 10);
+    });
+    all.begin('a', 10);
+    await runtime.advance(100);
+    assert.deepEqual(due, [10, 20, 30]);
+  });
+});
