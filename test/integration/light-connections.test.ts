@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { memory, Node } from '../../src/index.ts';
+import '../support/look-over.ts';
 import { heldBytes } from '../support/memory.ts';
 import { turn } from '../support/turns.ts';
 

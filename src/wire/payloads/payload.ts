@@ -117,7 +117,7 @@ export function takesLong(format: number, body: Uint8Array): boolean {
   return body.length > longBytes || unfoldedBytes(format, body) > longBytes;
 }
 
-/** {@link decodePayload} in steps of less than a millisecond, apart from reading long text and long binary data. */
+/** {@link decodePayload} in steps of a few milliseconds, but for the first one, which looks at all bytes once. */
 export function* payloadSteps(
   format: number,
   body: Uint8Array,
@@ -126,8 +126,11 @@ export function* payloadSteps(
   const limits = { maxDepth, maxContainers };
   try {
     if (format === PayloadFormat.cbor) return yield* cborSteps(plainBytes(body), limits);
-    if (format === PayloadFormat.json) return yield* jsonSteps(decodeText(body), limits);
-    return decodeFlat(format, body);
+    if (format !== PayloadFormat.json) return decodeFlat(format, body);
+    // What passes a limit must not be half decoded, which takes many times its bytes.
+    checkJsonShape(body, limits);
+    yield;
+    return yield* jsonSteps(decodeText(body), limits);
   } catch (cause) {
     throw undecodable(format, cause);
   }
