@@ -19,6 +19,7 @@ const unitMs = { hours: 3_600_000, minutes: 60_000, seconds: 1_000, milliseconds
 /** @throws TypeError or RangeError for what is no span of time. */
 export function millisecondsIn(duration: Duration, name = 'duration'): number {
   if (typeof duration === 'number') return checkSpan(name, duration);
+  if (typeof duration !== 'object' || duration === null) throw new TypeError(notASpan(name, duration));
   checkOptions(duration, Object.keys(unitMs), name);
   let ms = 0;
   for (const [unit, amount] of Object.entries(duration)) {
@@ -31,5 +32,9 @@ export function millisecondsIn(duration: Duration, name = 'duration'): number {
 
 function checkSpan(name: string, ms: number): number {
   if (ms >= 0 && ms < Number.POSITIVE_INFINITY) return ms;
-  throw new RangeError(`${name} must be milliseconds, or units such as { minutes: 5 }, not ${shown(ms)}`);
+  throw new RangeError(notASpan(name, ms));
+}
+
+function notASpan(name: string, value: unknown): string {
+  return `${name} must be milliseconds, or units such as { minutes: 5 }, not ${shown(value)}`;
 }

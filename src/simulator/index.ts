@@ -20,7 +20,7 @@ export type {
   TimedFault,
 } from './faults/fault.ts';
 export type { WhichNodes } from './faults/pick-nodes.ts';
-export type { NodeFactory, SimulatedNodeOptions, SpawnPlace } from './machines/machine.ts';
+export type { NodeClass, NodeFactory, SimulatedNodeOptions, SpawnPlace } from './machines/node-factory.ts';
 export type { Latency, LatencyRange, RegionLatencies } from './network/latency.ts';
 export { worldRegions } from './network/world-regions.ts';
 export {

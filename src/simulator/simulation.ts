@@ -11,12 +11,13 @@ import type { Fault, TimedFault } from './faults/fault.ts';
 import { Faulty } from './faults/faulty.ts';
 import { pickSome, type WhichNodes } from './faults/pick-nodes.ts';
 import { Guard } from './guard/guard.ts';
-import { Machine, type MachineWorld, type NodeFactory } from './machines/machine.ts';
+import { Machine, type MachineWorld } from './machines/machine.ts';
+import { factoryOf, type NodeClass, type NodeFactory } from './machines/node-factory.ts';
 import { checkLatency, checkMs, isRegional, type Latency } from './network/latency.ts';
 import { type LinkQuality, SimulatedNetwork } from './network/simulated-network.ts';
 import type { ChanceStream } from './seeded-chance.ts';
 import { VirtualRuntime } from './virtual-runtime.ts';
-import type { InvariantCheck, InvariantOptions } from './watch/invariants.ts';
+import { checkWhen, type InvariantCheck, type InvariantOptions } from './watch/invariants.ts';
 import { Metrics } from './watch/metrics.ts';
 import type { TraceEntry } from './watch/trace.ts';
 import { Watch, type WorldEvent } from './watch/watch.ts';
@@ -99,7 +100,7 @@ const dayMs = 24 * 3_600_000;
  *
  * @example
  * const world = new Simulation({ seed: 7, latencyMs: { from: 10, to: 100 } });
- * const nodes = world.spawn(100, ({ host, port, options }) => new MyNode(host, port, options));
+ * const nodes = world.spawn(100, MyNode);
  * await world.settle(nodes[0].connectWithNode(nodes[1].host, nodes[1].port));
  * await world.run({ minutes: 5 });
  */
@@ -215,14 +216,18 @@ export class Simulation extends Faulty {
   /**
    * Makes nodes and starts them. They listen once the world has run for a moment.
    *
-   * @param factory makes the node for a place, from its `host`, `port` and `options`. When a node restarts, it is called
-   * again.
+   * @param make their class, or a function that makes a node from its `host`, `port` and `options`. When a node restarts,
+   * it is called again.
    * @returns the nodes, in a list that is kept up to date: a node that restarts takes the place of its predecessor.
    */
-  spawn<Made extends Node>(count: number, factory: NodeFactory<Made>, options: SpawnOptions = {}): Made[] {
+  spawn<Made extends Node>(
+    count: number,
+    make: NodeClass<Made> | NodeFactory<Made>,
+    options: SpawnOptions = {},
+  ): Made[] {
     if (!Number.isSafeInteger(count) || count < 0)
       throw new RangeError(`count must be a whole number, 0 or more, not ${shown(count)}`);
-    checkType('factory', factory, 'function');
+    const factory = factoryOf(make);
     checkOptions(options, ['region', 'reachable']);
     const spawn = (): Made[] => this.#spawn(count, factory, options);
     return this.#guard === undefined ? spawn() : this.#guard.during(spawn);
@@ -251,7 +256,7 @@ export class Simulation extends Faulty {
    * `ERR_TIMEOUT` if what `until` asks has not come about in time.
    */
   async run(span: Duration | RunUntil): Promise<void> {
-    if (typeof span === 'number' || !('until' in span)) {
+    if (!isUntil(span)) {
       const endMs = this.now + millisecondsIn(span);
       await this.#runUntil(endMs, () => false);
       this.#runtime.compute(Math.max(0, endMs - this.now));
@@ -301,9 +306,10 @@ export class Simulation extends Faulty {
    *
    * @returns a function that takes the invariant away again.
    */
-  invariant(name: string, check: InvariantCheck, { when = 'event' }: InvariantOptions = {}): () => void {
+  invariant(name: string, check: InvariantCheck, options: InvariantOptions = {}): () => void {
     checkType('name', name, 'string');
     checkType('check', check, 'function');
+    const when = checkWhen(options);
     return this.#watch.invariants.add({ name, check, when }, this.now);
   }
 
@@ -472,9 +478,19 @@ export class Simulation extends Faulty {
   }
 }
 
+function isUntil(span: Duration | RunUntil): span is RunUntil {
+  return typeof span === 'object' && span !== null && 'until' in span;
+}
+
 /** @throws TypeError or RangeError with the option, the rule and the value. */
 function checkQuality(given: Omit<SimulationOptions, 'seed' | 'only' | 'guard'>): LinkQuality {
-  const quality = { ...defaults, ...given };
+  const { latencyMs, jitterMs, bytesPerSecond, loss } = defaults;
+  const quality = {
+    latencyMs: given.latencyMs ?? latencyMs,
+    jitterMs: given.jitterMs ?? jitterMs,
+    bytesPerSecond: given.bytesPerSecond ?? bytesPerSecond,
+    loss: given.loss ?? loss,
+  };
   checkLatency(quality.latencyMs);
   checkMs('jitterMs', quality.jitterMs);
   checkType('bytesPerSecond', quality.bytesPerSecond, 'number');

@@ -36,7 +36,7 @@ export function addSimulateCommand(program: Command): void {
     .option(
       '--partition <share>',
       'which share of the nodes is cut off for the first half of the time',
-      shareUpTo(1),
+      shareBelow(1),
       0,
     )
     .option(
@@ -76,7 +76,7 @@ function shareBelow(bound: number): (text: string) => number {
   return (text) => {
     const value = numberIn(text);
     if (value < bound) return value;
-    throw new InvalidArgumentError(`It must be a share from 0 up to, without, ${bound}, such as 0.05.`);
+    throw new InvalidArgumentError(`It must be a share from 0 to below ${bound}, such as 0.05.`);
   };
 }
 

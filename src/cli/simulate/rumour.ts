@@ -1,6 +1,6 @@
 import type { NodeConnection } from '../../api/node-connection.ts';
 import { Node } from '../../node/node.ts';
-import type { SpawnPlace } from '../../simulator/machines/machine.ts';
+import type { SpawnPlace } from '../../simulator/machines/node-factory.ts';
 import type { Latency } from '../../simulator/network/latency.ts';
 import { Simulation } from '../../simulator/simulation.ts';
 import type { Metrics } from '../../simulator/watch/metrics.ts';

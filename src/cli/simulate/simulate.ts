@@ -61,6 +61,7 @@ function openForWriting(path: string): number {
   try {
     return openSync(path, 'w');
   } catch (error) {
-    throw new WrongUse(`--svg: ${(error as Error).message}`);
+    const { message } = error as Error;
+    throw new WrongUse(`--svg cannot write the picture, choose another file: ${message}`);
   }
 }

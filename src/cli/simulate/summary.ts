@@ -86,7 +86,9 @@ function partsOf([largest = 0, ...others]: readonly number[]): string {
   if (largest === 0) return 'none';
   if (others.length === 0) return 'one: the network is connected';
   const alone = others.filter((size) => size === 1).length;
-  return `${whole(others.length + 1)}: the largest has ${whole(largest)} nodes, ${whole(alone)} nodes are alone`;
+  if (largest === 1) return `${whole(others.length + 1)}: every node is alone`;
+  const rest = `${whole(alone)} ${alone === 1 ? 'node is' : 'nodes are'} alone`;
+  return `${whole(others.length + 1)}: the largest has ${whole(largest)} nodes, ${rest}`;
 }
 
 /** To microseconds; null where there is nothing. */

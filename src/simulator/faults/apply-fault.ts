@@ -1,3 +1,4 @@
+import { shown } from '../../base/arguments.ts';
 import type { Machine } from '../machines/machine.ts';
 import type { ProcessLink } from '../network/process.ts';
 import type { SimulatedNetwork } from '../network/simulated-network.ts';
@@ -66,7 +67,10 @@ export function applyFault(world: FaultyWorld, fault: Fault): void {
     case 'links': {
       const { kind: _, ...quality } = fault;
       network.quality = { ...network.quality, ...quality };
+      return;
     }
+    default:
+      throw new TypeError(`${shown((fault as Fault).kind)} is not the kind of a fault, see the type Fault`);
   }
 }
 

@@ -48,6 +48,7 @@ export abstract class Faulty {
 
   /** Lets nothing pass between groups of nodes. A single group is cut off from all others. */
   partition(...groups: readonly (readonly Node[])[]): void {
+    if (groups.length === 0) throw new TypeError('partition needs a group of nodes, or several');
     this.apply({ kind: 'partition', groups: groups.map((group) => this.numbersOf('partition', group)) });
   }
 

@@ -1,8 +1,5 @@
-import type { NodeOptions } from '../../api/options.ts';
-import type { Runtime } from '../../base/runtime.ts';
 import { Identity } from '../../identity/identity.ts';
 import type { Node } from '../../node/node.ts';
-import type { Transport } from '../../transport/transport.ts';
 import type { Place } from '../network/latency.ts';
 import type { Process, ProcessLink } from '../network/process.ts';
 import type { SimulatedNetwork } from '../network/simulated-network.ts';
@@ -10,37 +7,7 @@ import { SimulatedTransport } from '../network/simulated-transport.ts';
 import type { VirtualRuntime } from '../virtual-runtime.ts';
 import { MachineClock } from './machine-clock.ts';
 import { MachineRuntime } from './machine-runtime.ts';
-
-/** The options of a simulated node. */
-export interface SimulatedNodeOptions extends NodeOptions {
-  /** Says which node it is. */
-  readonly name: string;
-  /** The seed decides it. */
-  readonly identity: Identity;
-  /** The clock, the timers and the chance of this node. */
-  readonly runtime: Runtime;
-  /** One, which reaches the other nodes of the world. */
-  readonly transports: readonly Transport[];
-}
-
-/** What a factory of {@link Simulation.spawn} is given: pass `host`, `port` and `options` on to the node. */
-export interface SpawnPlace {
-  /** The number of the node in its world, from 0. It stays the same when the node restarts. */
-  readonly index: number;
-  /** How often a node was started here before: 0 the first time. */
-  readonly restarts: number;
-  /** The host that the node listens on, such as `'10.0.0.1'`. */
-  readonly host: string;
-  /** The port that the node listens on. */
-  readonly port: number;
-  /**
-   * Name, identity, runtime and transports. You may add options, but not take these away.
-   */
-  readonly options: SimulatedNodeOptions;
-}
-
-/** Makes a node for a place. It is called again when the node restarts. */
-export type NodeFactory<Made extends Node = Node> = (place: SpawnPlace) => Made;
+import type { NodeFactory } from './node-factory.ts';
 
 /** The world, as far as a machine needs it. */
 export interface MachineWorld {

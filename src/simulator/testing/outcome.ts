@@ -52,5 +52,6 @@ function textOf(error: unknown, world: Simulation): string {
   // It has the last events already, those of the nodes concerned.
   if (error instanceof SimulationError) return error.message;
   const events = world.lastEvents(shownEvents).map((entry) => `\n  ${describeEntry(entry)}`);
+  if (events.length === 0) return messageOf(error);
   return `${messageOf(error)}\nThe last events:${events.join('')}`;
 }

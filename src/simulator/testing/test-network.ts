@@ -1,14 +1,14 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import type { ConnectOptions, NodeOptions } from '../../api/options.ts';
-import { checkType, messageOf, shown } from '../../base/arguments.ts';
+import { checkOptions, messageOf, shown } from '../../base/arguments.ts';
 import { isPeerloomError } from '../../base/errors.ts';
 import { printError } from '../../base/print-error.ts';
 import { type RuntimeTimer, systemRuntime } from '../../base/runtime.ts';
-import { Node } from '../../node/node.ts';
+import type { Node } from '../../node/node.ts';
 import { type Duration, millisecondsIn } from '../duration.ts';
-import type { NodeFactory } from '../machines/machine.ts';
-import { Simulation, type SimulationOptions } from '../simulation.ts';
+import { factoryOf, type NodeClass, type NodeFactory } from '../machines/node-factory.ts';
+import { Simulation, type SimulationOptions, simulationOptionNames } from '../simulation.ts';
 import { type LeftTimer, LeftTimers } from './left-timers.ts';
 import { type Topology, topologies } from './topology.ts';
 
@@ -24,13 +24,6 @@ export interface TestNetworkOptions extends SimulationOptions {
   /** Options that each node gets beside its name, identity, runtime and transports. */
   readonly options?: Omit<NodeOptions, 'name' | 'identity' | 'runtime' | 'transports'>;
 }
-
-/** A class of nodes whose constructor takes what that of {@link Node} takes. */
-export type NodeClass<Made extends Node = Node> = new (
-  host: string,
-  port: number,
-  options?: NodeOptions,
-) => Made;
 
 /** One run of a node, with the timers that it and its user's code have set. */
 interface Watched {
@@ -89,7 +82,8 @@ export class TestNetwork<Made extends Node = Node> {
     make: NodeClass<Made> | NodeFactory<Made>,
     options: TestNetworkOptions = {},
   ): Promise<TestNetwork<Made>> {
-    checkType('make', make, 'function');
+    const factory = factoryOf(make);
+    checkOptions(options, ['topology', 'connect', 'options', ...simulationOptionNames]);
     const { topology = 'mesh', connect, options: nodeOptions, ...worldOptions } = options;
     if (!Object.hasOwn(topologies, topology)) {
       const known = Object.keys(topologies).join(', ');
@@ -97,7 +91,6 @@ export class TestNetwork<Made extends Node = Node> {
     }
     const world = new Simulation(worldOptions);
     const watched: Watched[] = [];
-    const factory = factoryOf(make);
     const nodes = world.spawn(count, (place) => {
       const timers = new LeftTimers();
       watched.push({ index: place.index, timers, hasCrashed: false });
@@ -241,15 +234,6 @@ export class TestNetwork<Made extends Node = Node> {
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
-}
-
-function factoryOf<Made extends Node>(make: NodeClass<Made> | NodeFactory<Made>): NodeFactory<Made> {
-  if (!isNodeClass(make)) return make;
-  return ({ host, port, options }) => new make(host, port, options);
-}
-
-function isNodeClass<Made extends Node>(make: NodeClass<Made> | NodeFactory<Made>): make is NodeClass<Made> {
-  return make === (Node as unknown) || make.prototype instanceof Node;
 }
 
 function isTimeout(error: unknown): boolean {

@@ -1,4 +1,4 @@
-import { messageOf } from '../../base/arguments.ts';
+import { checkOptions, messageOf, shown } from '../../base/arguments.ts';
 import type { Node } from '../../node/node.ts';
 
 /** What is wrong, and with which nodes. */
@@ -23,6 +23,14 @@ export interface InvariantOptions {
    * `'event'`.
    */
   readonly when?: 'event' | 'end' | number;
+}
+
+/** @throws TypeError with the option, the rule and the value. */
+export function checkWhen(options: InvariantOptions): NonNullable<InvariantOptions['when']> {
+  checkOptions(options, ['when']);
+  const { when = 'event' } = options;
+  if (when === 'event' || when === 'end' || (typeof when === 'number' && when > 0)) return when;
+  throw new TypeError(`when must be 'event', 'end' or a number of milliseconds above 0, not ${shown(when)}`);
 }
 
 interface Invariant {

@@ -66,7 +66,11 @@ suite('peerloom simulate', { concurrency: true }, () => {
       ['--latency', '90-10'],
       "argument '90-10' is invalid. It must be milliseconds, such as 20, a range, such as 10-100, or world",
     ],
-    [['--svg', join(tmpdir(), 'no such folder', 'a.svg')], '--svg: ENOENT: no such file or directory'],
+    [['--partition', '1'], "argument '1' is invalid. It must be a share from 0 to below 1, such as 0.05"],
+    [
+      ['--svg', join(tmpdir(), 'no such folder', 'a.svg')],
+      '--svg cannot write the picture, choose another file: ENOENT: no such file or directory',
+    ],
   ] as const) {
     test(`says in one line what is wrong with ${args.join(' ')}`, async (t) => {
       const { code, stdout, stderr } = await simulate(t, ...args);

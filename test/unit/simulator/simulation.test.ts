@@ -299,4 +299,34 @@ suite('a simulation', () => {
     );
     assert.throws(() => world.churn({ perMinute: 0 }), RangeError);
   });
+
+  test('takes the default of an option that is undefined', () => {
+    const undefinedOptions = { latencyMs: undefined, jitterMs: undefined, loss: undefined } as object;
+    assert.doesNotThrow(() => new Simulation(undefinedOptions));
+  });
+
+  test('makes nodes of a class as well as by a function, and wants nodes of both', async () => {
+    await using world = new Simulation();
+    const [a, b] = world.spawn(2, GossipNode);
+    await world.settle(connect(a!, b!));
+    world.crash(a!);
+    world.restart();
+    assert.ok(world.nodes[0] instanceof GossipNode);
+    assert.throws(() => world.spawn(1, (() => {}) as never), /must return a Node, not undefined/);
+    assert.throws(() => world.spawn(1, undefined as never), /make must be a function, not undefined/);
+  });
+
+  test('refuses what is no span of time, no moment of a check and no fault', async () => {
+    const world = new Simulation();
+    await assert.rejects(world.run(undefined as never), /duration must be milliseconds, or units such as/);
+    await assert.rejects(world.run('5' as never), /not '5'/);
+    for (const when of ['start', 0, Number.NaN] as never[])
+      assert.throws(
+        () => world.invariant('it holds', () => true, { when }),
+        /when must be 'event', 'end' or/,
+      );
+    assert.throws(() => world.invariant('it holds', () => true, { at: 3 } as object), /at is not an option/);
+    assert.throws(() => world.apply({ kind: 'boom' } as never), /'boom' is not the kind of a fault/);
+    assert.throws(() => world.partition(), /partition needs a group of nodes/);
+  });
 });

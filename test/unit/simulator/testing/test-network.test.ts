@@ -248,7 +248,10 @@ suite('TestNetwork', () => {
       TestNetwork.of(2, Node, { topology: 'cube' as never }),
       /topology must be one of mesh, line/,
     );
-    await assert.rejects(TestNetwork.of(2, Node, { sed: 1 } as never), TypeError);
+    await assert.rejects(
+      TestNetwork.of(2, Node, { topologie: 'line' } as never),
+      /topologie is not an option; did you mean 'topology'\?/,
+    );
     await assert.rejects(
       TestNetwork.of(2, Node, { options: { authorize: () => false } }),
       /^Error: node 0 cannot connect with node 1|^Error: node 1 cannot connect with node 0/,
