@@ -4,7 +4,7 @@ import { type BroadcastDetails, type Data, Node } from 'peerloom';
 
 class Station extends Node {
   override nodeBroadcast(_origin: string, data: Data, { topic, hops }: BroadcastDetails) {
-    console.log(`${this.name} heard ${JSON.stringify(data)} ${topic && `about ${topic} `}over ${hops} links`);
+    console.log(`${this.name} heard ${JSON.stringify(data)} ${topic && `about ${topic} `}(hops: ${hops})`);
   }
 }
 

@@ -14,7 +14,7 @@ class GossipNode extends Node {
 }
 
 const world = new Simulation({ seed: 7, latencyMs: worldRegions, jitterMs: 5 });
-const nodes = world.spawn(1_000, ({ host, port, options }) => new GossipNode(host, port, options));
+const nodes = world.spawn(1_000, GossipNode);
 
 // Each node connects with four others.
 const dials = nodes.flatMap((node, index) =>

@@ -281,11 +281,12 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * Sends data to every node of the network, however many links away, once. The nodes between pass it on: no node needs
-   * to know the others. This node signs it, and every receiver checks the signature; `node_broadcast` tells receivers the
-   * id of this node. Broadcasts come in any order. Nodes that are not connected at this moment do not receive it.
+   * Sends data to every other node of the network, however many links away, once. The nodes in between pass it on, so no
+   * node needs to know the others. This node signs it, and every receiver checks the signature; `node_broadcast` names
+   * this node as the origin. It does not fire on this node. Broadcasts may arrive in any order. A node that joins the
+   * network later does not receive it.
    *
-   * Clocks of the nodes may differ by 2 minutes.
+   * Clocks of the nodes may differ by at most 2 minutes.
    *
    * @returns the id of the broadcast, and how many neighbours pass it on.
    * @throws PeerloomError `ERR_NO_NEIGHBOUR` without a connection; `ERR_MESSAGE_TOO_LARGE` above 1 MiB. TypeError for
@@ -298,7 +299,7 @@ export class Node extends NodeHandlers {
     return this.#broadcasts.send(data, options);
   }
 
-  /** From now on, `node_broadcast` also fires for broadcasts with this topic. */
+  /** From now on, `node_broadcast` also fires for broadcasts with this topic. Broadcasts without a topic always arrive. */
   subscribe(topic: string): void {
     this.#broadcasts.subscribe(topic);
   }

@@ -25,11 +25,11 @@ const outputs: Record<string, Output> = {
   'broadcast.ts': {
     anyOrder: true,
     lines: [
-      'Berlin heard "good morning" over 1 links',
-      'Cairo heard "good morning" over 2 links',
-      'Cairo heard {"sky":"clear"} about weather over 2 links',
-      'Delhi heard "good morning" over 3 links',
-      'Edo heard "good morning" over 4 links',
+      'Berlin heard "good morning" (hops: 1)',
+      'Cairo heard "good morning" (hops: 2)',
+      'Cairo heard {"sky":"clear"} about weather (hops: 2)',
+      'Delhi heard "good morning" (hops: 3)',
+      'Edo heard "good morning" (hops: 4)',
     ],
   },
   'callback.ts': {
