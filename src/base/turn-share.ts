@@ -51,6 +51,7 @@ export class TurnShare {
 
   /** Nothing that waits is wanted any more: it rejects with `ERR_CONNECTION_CLOSED`. */
   leave(): void {
+    if (this.#waiting.length === 0) return;
     this.#turns.leave(this.#goOn);
     const error = new PeerloomError('ERR_CONNECTION_CLOSED', 'the node that asked has disconnected');
     for (const { drop } of this.#waiting.splice(0)) drop(error);

@@ -29,6 +29,13 @@ export async function staggered<Candidate, Result>({
   signal,
 }: StaggeredAttempts<Candidate, Result>): Promise<Result> {
   signal.throwIfAborted();
+  const [only, ...others] = candidates;
+  if (only !== undefined && others.length === 0) {
+    const result = await attempt(only, signal);
+    if (!signal.aborted) return result;
+    discard(result);
+    throw signal.reason;
+  }
   const ending = new AbortController();
   const onAbort = (): void => ending.abort(signal.reason);
   signal.addEventListener('abort', onAbort);
