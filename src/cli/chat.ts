@@ -1,9 +1,9 @@
 import type { ConnectOptions } from '../api/options.ts';
 import type { Data } from '../base/data.ts';
 import type { Node } from '../node/node.ts';
-import { nobody, runCommand } from './commands.ts';
 import { labelOf } from './describe.ts';
 import type { Prompt } from './prompt.ts';
+import { nobody, runCommand } from './prompt-commands.ts';
 
 /**
  * A conversation at the terminal, until the user leaves.
