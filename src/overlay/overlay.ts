@@ -50,8 +50,8 @@ const announceAfterMs = 25;
 /** How long a broadcast that was announced may still arrive over the tree: so many round trips, within bounds. */
 const patience = { roundTrips: 4, minMs: 100, maxMs: 2_000 };
 
-/** About what an announced broadcast costs that has not arrived. */
-const missingCostBytes = 256;
+/** About what an announcement of a broadcast costs that has not arrived. */
+const announcementCostBytes = 256;
 
 /** How a broadcast came to this node. */
 export interface Arrival {
@@ -212,7 +212,7 @@ export class Overlay implements Protocol, PlumtreeEffects<OverlayPeer> {
   get #heldBytes(): number {
     if (this.#state === undefined) return 0;
     const { recent, seen, plumtree } = this.#state;
-    return recent.heldBytes + seen.heldBytes + plumtree.missingCount * missingCostBytes;
+    return recent.heldBytes + seen.heldBytes + plumtree.announcementCount * announcementCostBytes;
   }
 
   #handle(from: OverlayPeer, frame: OverlayFrame): void {
@@ -230,6 +230,7 @@ export class Overlay implements Protocol, PlumtreeEffects<OverlayPeer> {
       plumtree.grafted(from);
       if (frame.id !== undefined) this.#sendTo(from, frame.id);
     } else {
+      this.#options.budget.grew(frame.announcements.length * announcementCostBytes);
       for (const { id, hops } of frame.announcements) {
         if (frame.kind === 'offer') plumtree.offered(from, id, hops + 1);
         else plumtree.announced(from, id, hops + 1);

@@ -29,8 +29,8 @@ const unwantedPerPrune = 16;
 interface Neighbour {
   /** Whether broadcasts are pushed to it; otherwise they are announced. */
   isEager: boolean;
-  /** Broadcasts that it has announced and that have not arrived. */
-  missing: number;
+  /** The broadcasts that it has announced and that have not arrived. */
+  readonly announced: Set<string>;
   /** What it pushed although it was asked not to. */
   unwanted: number;
 }
@@ -44,9 +44,9 @@ interface Announcer<Peer> {
 
 /** A broadcast that was announced and has not arrived. */
 interface Missing<Peer> {
-  /** In the order in which they announced it. */
+  /** Peers that are there, in the order in which they announced it. */
   readonly announcers: Announcer<Peer>[];
-  /** How many of them were asked, from the first on. */
+  /** How many of them were asked, from the first on. The node waits for the last of these. */
   asked: number;
 }
 
@@ -73,9 +73,11 @@ export class Plumtree<Peer> {
     this.#isKnown = isKnown;
   }
 
-  /** Broadcasts that were announced and have not arrived. */
-  get missingCount(): number {
-    return this.#missing.size;
+  /** Announcements of broadcasts that have not arrived. */
+  get announcementCount(): number {
+    let count = 0;
+    for (const { announced } of this.#neighbours.values()) count += announced.size;
+    return count;
   }
 
   isEager(peer: Peer): boolean {
@@ -84,14 +86,20 @@ export class Plumtree<Peer> {
 
   /** A peer is there. */
   opened(peer: Peer): void {
-    this.#neighbours.set(peer, { isEager: true, missing: 0, unwanted: 0 });
+    this.#neighbours.set(peer, { isEager: true, announced: new Set(), unwanted: 0 });
   }
 
-  /** A peer is gone. What only it announced is given up. */
+  /** A peer is gone. What it was asked for is asked of the next announcer, and given up if there is none. */
   closed(peer: Peer): void {
+    const announced = this.#neighbours.get(peer)?.announced ?? [];
     this.#neighbours.delete(peer);
-    for (const [id, { announcers }] of this.#missing) {
-      if (announcers.every((announcer) => !this.#neighbours.has(announcer.peer))) this.#giveUp(id);
+    for (const id of announced) {
+      const missing = this.#missing.get(id)!;
+      const at = missing.announcers.findIndex((announcer) => announcer.peer === peer);
+      missing.announcers.splice(at, 1);
+      const wasAskedLast = at === missing.asked - 1;
+      if (at < missing.asked) missing.asked -= 1;
+      if (wasAskedLast || missing.announcers.length === 0) this.#ask(id);
     }
   }
 
@@ -105,8 +113,7 @@ export class Plumtree<Peer> {
     const announcers = this.#missing.get(id)?.announcers ?? [];
     this.#giveUp(id);
     const shorter = announcers.find(
-      ({ peer, ...announced }) =>
-        peer !== from && this.#neighbours.has(peer) && announced.hops + threshold <= hops,
+      ({ peer, ...announced }) => peer !== from && announced.hops + threshold <= hops,
     );
     this.#become(from, 'eager');
     for (const { peer, isOffer } of announcers) if (isOffer && peer !== from) this.#makeLazy(peer);
@@ -169,37 +176,34 @@ export class Plumtree<Peer> {
     const missing = this.#missing.get(id);
     if (missing === undefined) return;
     this.#missing.delete(id);
-    for (const { peer } of missing.announcers) {
-      const neighbour = this.#neighbours.get(peer);
-      if (neighbour !== undefined) neighbour.missing -= 1;
-    }
+    for (const { peer } of missing.announcers) this.#neighbours.get(peer)!.announced.delete(id);
     this.#effects.settled(id);
   }
 
-  /** @returns false for more than a peer may announce. */
+  /** @returns false for what the peer has announced before, and for more than it may announce. */
   #note(peer: Peer, { id, hops, isOffer }: { id: string; hops: number; isOffer: boolean }): boolean {
     const neighbour = this.#neighbours.get(peer);
-    if (neighbour === undefined || neighbour.missing >= maxMissingPerPeer) return false;
+    if (neighbour === undefined || neighbour.announced.size >= maxMissingPerPeer) return false;
+    if (neighbour.announced.has(id)) return false;
+    neighbour.announced.add(id);
     const announcers = this.#missing.get(id)?.announcers ?? [];
-    if (announcers.some((announcer) => announcer.peer === peer)) return false;
-    neighbour.missing += 1;
     announcers.push({ peer, hops, isOffer });
     if (announcers.length === 1) this.#missing.set(id, { announcers, asked: 0 });
     return true;
   }
 
-  /** Asks the next announcer that is still there. */
+  /** Asks the next announcer, or gives up if all were asked. */
   #ask(id: string): void {
     const missing = this.#missing.get(id);
-    while (missing !== undefined && missing.asked < missing.announcers.length) {
-      const { peer } = missing.announcers[missing.asked++]!;
-      if (!this.#neighbours.has(peer)) continue;
-      this.#become(peer, 'eager');
-      this.#effects.graft(peer, id);
-      this.#effects.wait(id);
+    const next = missing?.announcers[missing.asked];
+    if (missing === undefined || next === undefined) {
+      this.#giveUp(id);
       return;
     }
-    this.#giveUp(id);
+    missing.asked += 1;
+    this.#become(next.peer, 'eager');
+    this.#effects.graft(next.peer, id);
+    this.#effects.wait(id);
   }
 
   /** @param have the peers that have the broadcast already. */

@@ -81,7 +81,7 @@ suite('Plumtree', () => {
     assert.deepEqual(node.done(), ['graft m from b', 'wait for m']);
     node.tree.timedOut('m');
     assert.deepEqual(node.done(), ['settled m']);
-    assert.equal(node.tree.missingCount, 0);
+    assert.equal(node.tree.announcementCount, 0);
   });
 
   test('asks nobody for what arrives in time, or is here', () => {
@@ -103,6 +103,33 @@ suite('Plumtree', () => {
     assert.deepEqual(node.done(), ['settled n']);
     node.tree.timedOut('m');
     assert.deepEqual(node.done(), ['graft m from b', 'wait for m']);
+  });
+
+  test('asks the next announcer at once when the one that was asked has gone', () => {
+    const node = treeWith('a', 'b', 'c');
+    for (const peer of ['a', 'b', 'c']) node.tree.offered(peer, 'm', 1);
+    node.done();
+    node.tree.closed('b');
+    assert.deepEqual(node.done(), [], 'b was not asked yet');
+    node.tree.closed('a');
+    assert.deepEqual(node.done(), ['graft m from c', 'wait for m']);
+    node.tree.closed('c');
+    assert.deepEqual(node.done(), ['settled m']);
+  });
+
+  test('forgets what a peer announced when the peer goes, though others announced it too', () => {
+    const node = treeWith('b');
+    node.tree.announced('b', 'm', 1);
+    for (let visit = 0; visit < 100; visit++) {
+      node.tree.opened(`a${visit}`);
+      node.tree.announced(`a${visit}`, 'm', 1);
+      node.tree.closed(`a${visit}`);
+    }
+    node.done();
+    assert.equal(node.tree.announcementCount, 1);
+    node.tree.timedOut('m');
+    node.tree.timedOut('m');
+    assert.deepEqual(node.done(), ['graft m from b', 'wait for m', 'settled m']);
   });
 
   test('changes over to a path that is shorter by 7 links, and not by 6', () => {
@@ -143,18 +170,18 @@ suite('Plumtree', () => {
     node.tree.announced('a', 'm', 1);
     node.tree.dropped('m');
     assert.deepEqual(node.done(), ['wait for m', 'settled m']);
-    assert.equal(node.tree.missingCount, 0);
+    assert.equal(node.tree.announcementCount, 0);
   });
 
   test('waits for a bounded number of broadcasts that one peer announces', () => {
     const node = treeWith('a', 'b');
     for (let count = 0; count < maxMissingPerPeer + 5; count++) node.tree.announced('a', `m${count}`, 1);
-    assert.equal(node.tree.missingCount, maxMissingPerPeer);
+    assert.equal(node.tree.announcementCount, maxMissingPerPeer);
     node.tree.announced('b', 'n', 1);
-    assert.equal(node.tree.missingCount, maxMissingPerPeer + 1, 'it is a bound for each peer');
+    assert.equal(node.tree.announcementCount, maxMissingPerPeer + 1, 'it is a bound for each peer');
     node.arrived('b', 'm0');
     node.tree.announced('a', 'o', 1);
-    assert.equal(node.tree.missingCount, maxMissingPerPeer + 1, 'what has arrived leaves room');
+    assert.equal(node.tree.announcementCount, maxMissingPerPeer + 1, 'what has arrived leaves room');
   });
 
   test('ignores peers that it does not have', () => {
@@ -165,6 +192,6 @@ suite('Plumtree', () => {
     node.tree.grafted('x');
     node.tree.pruned('x');
     assert.deepEqual(node.done(), []);
-    assert.equal(node.tree.missingCount, 0);
+    assert.equal(node.tree.announcementCount, 0);
   });
 });
