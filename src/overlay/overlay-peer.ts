@@ -19,6 +19,8 @@ const maxWaitingAnnouncements = 1_024;
 /** A neighbour that passes broadcasts on, and how it can be reached. */
 export class OverlayPeer {
   readonly peer: ProtocolPeer;
+  /** No other neighbour of the node has had it. */
+  readonly number: number;
   /** What it may have this node compute in one turn of the event loop. */
   readonly share: TurnShare;
   /** Measured now and then, in milliseconds. */
@@ -28,8 +30,9 @@ export class OverlayPeer {
   #isCongested = false;
   #probe: { readonly nonce: number; readonly sentAtMs: number } | undefined;
 
-  constructor(peer: ProtocolPeer, runtime: Runtime) {
+  constructor(peer: ProtocolPeer, { number, runtime }: { number: number; runtime: Runtime }) {
     this.peer = peer;
+    this.number = number;
     this.#runtime = runtime;
     this.share = new TurnShare(runtime);
   }

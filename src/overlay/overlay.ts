@@ -74,7 +74,7 @@ export interface OverlayOptions {
 /** What a node needs once there are broadcasts. */
 interface State {
   readonly plumtree: Plumtree<OverlayPeer>;
-  readonly recent: RecentBroadcasts<OverlayPeer>;
+  readonly recent: RecentBroadcasts;
   readonly seen: SeenMessages;
   readonly waits: Waits;
 }
@@ -86,6 +86,7 @@ export class Overlay implements Protocol, PlumtreeEffects<OverlayPeer> {
   readonly #peers = new Map<ProtocolPeer, OverlayPeer>();
   #log: ProtocolHost['log'] = () => {};
   #state: State | undefined;
+  #openedCount = 0;
   #lastTimeUs = 0;
   #announcing: RuntimeTimer | undefined;
   /** The latest frame that pushes a broadcast: several neighbours get the same one. */
@@ -135,7 +136,7 @@ export class Overlay implements Protocol, PlumtreeEffects<OverlayPeer> {
   }
 
   opened(peer: ProtocolPeer): void {
-    const own = new OverlayPeer(peer, this.#options.runtime);
+    const own = new OverlayPeer(peer, { number: this.#openedCount++, runtime: this.#options.runtime });
     this.#peers.set(peer, own);
     this.#state?.plumtree.opened(own);
   }
@@ -201,7 +202,7 @@ export class Overlay implements Protocol, PlumtreeEffects<OverlayPeer> {
     const { runtime, budget } = this.#options;
     const random = new DataView(runtime.randomBytes(8, 'fingerprints of broadcasts').buffer);
     const seed = { low: random.getUint32(0), high: random.getUint32(4) };
-    const recent = new RecentBroadcasts<OverlayPeer>(maxKeptBytes);
+    const recent = new RecentBroadcasts(maxKeptBytes, budget.grew);
     const plumtree = new Plumtree<OverlayPeer>(this, (id) => recent.has(id));
     const seen = new SeenMessages({ timeWindowMs, maxMessages: maxSeen, seed });
     seen.onGrowth = budget.grew;
@@ -255,7 +256,7 @@ export class Overlay implements Protocol, PlumtreeEffects<OverlayPeer> {
     }
     remember();
     this.#keep(broadcast, hops);
-    recent.sentTo(from, id);
+    recent.sentTo(from.number, id);
     plumtree.arrived(from, id, hops);
     this.#options.onBroadcast(broadcast, { via: from.peer.connection, hops });
   }
@@ -293,24 +294,22 @@ export class Overlay implements Protocol, PlumtreeEffects<OverlayPeer> {
   }
 
   #keep(broadcast: Broadcast, hops: number): void {
-    const { runtime, budget } = this.#options;
     const { recent } = this.#active;
-    const nowMs = runtime.now();
+    const nowMs = this.#options.runtime.now();
     recent.expire(nowMs - timeWindowMs);
     recent.add(broadcast, { hops, nowMs });
-    budget.grew(broadcast.bytes.length);
   }
 
   /** Sends a broadcast, once: a peer that asks again is not answered. */
   #sendTo(peer: OverlayPeer, id: string): void {
     const { recent } = this.#active;
     const broadcast = recent.get(id);
-    if (broadcast === undefined || recent.wasSentTo(peer, id)) return;
+    if (broadcast === undefined || recent.wasSentTo(peer.number, id)) return;
     if (this.#pushed?.id !== id) {
       this.#pushed = { id, frame: pushFrame(recent.hopsOf(id), broadcast.bytes) };
       shareBytes(this.#pushed.frame);
     }
-    if (peer.send(this.#pushed.frame)) recent.sentTo(peer, id);
+    if (peer.send(this.#pushed.frame)) recent.sentTo(peer.number, id);
   }
 
   /** Later than any before it: equal broadcasts must not have equal ids. */

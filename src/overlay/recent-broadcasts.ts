@@ -6,28 +6,36 @@ const maxBroadcasts = 16_384;
 /** What a broadcast costs besides its bytes, about. */
 const broadcastCostBytes = 512;
 
-interface Recent<Peer> {
+/** What it costs to know a peer that a broadcast was sent to, about. */
+const sentToCostBytes = 32;
+
+interface Recent {
   readonly arrivedAtMs: number;
   /** Over how many links it came. */
   readonly hops: number;
   /** Undefined once it is too old to be asked for, or there was no room for it. */
   broadcast: Broadcast | undefined;
-  /** Peers that it was sent to. */
-  readonly sentTo: Set<Peer>;
+  /** The numbers of the peers that it was sent to: numbers hold on to no peer that has gone. */
+  readonly sentTo: Set<number>;
 }
 
 /** The broadcasts that arrived last: neighbours may ask for them, and announcements of them are no news. */
-export class RecentBroadcasts<Peer> {
+export class RecentBroadcasts {
   readonly #maxBytes: number;
+  readonly #onGrowth: (bytes: number) => void;
   /** In the order in which they arrived. */
-  readonly #byId = new Map<string, Recent<Peer>>();
+  readonly #byId = new Map<string, Recent>();
   /** Those whose content is kept, in the same order. */
-  readonly #kept = new Set<Recent<Peer>>();
+  readonly #kept = new Set<Recent>();
   #keptBytes = 0;
 
-  /** @param maxBytes for the content of all of them. */
-  constructor(maxBytes: number) {
+  /**
+   * @param maxBytes for the content of all of them, and for whom it was sent to.
+   * @param onGrowth receives what is kept anew, in bytes.
+   */
+  constructor(maxBytes: number, onGrowth: (bytes: number) => void) {
     this.#maxBytes = maxBytes;
+    this.#onGrowth = onGrowth;
   }
 
   get heldBytes(): number {
@@ -49,14 +57,11 @@ export class RecentBroadcasts<Peer> {
 
   /** Forgets broadcasts from the earliest on until there is room. */
   add(broadcast: Broadcast, { hops, nowMs }: { readonly hops: number; readonly nowMs: number }): void {
-    const recent = { arrivedAtMs: nowMs, hops, broadcast, sentTo: new Set<Peer>() };
+    const recent = { arrivedAtMs: nowMs, hops, broadcast, sentTo: new Set<number>() };
     this.#byId.set(broadcast.id, recent);
     this.#kept.add(recent);
-    this.#keptBytes += broadcast.bytes.length;
-    for (const oldest of this.#kept) {
-      if (this.#keptBytes <= this.#maxBytes) break;
-      this.#drop(oldest);
-    }
+    this.#onGrowth(broadcastCostBytes);
+    this.#keep(broadcast.bytes.length);
     for (const [id, oldest] of this.#byId) {
       if (this.#byId.size <= maxBroadcasts) break;
       this.#drop(oldest);
@@ -64,13 +69,16 @@ export class RecentBroadcasts<Peer> {
     }
   }
 
-  /** Whether the broadcast was sent to that peer. */
-  wasSentTo(peer: Peer, id: string): boolean {
+  /** Whether the broadcast was sent to the peer with that number. */
+  wasSentTo(peer: number, id: string): boolean {
     return this.#byId.get(id)?.sentTo.has(peer) === true;
   }
 
-  sentTo(peer: Peer, id: string): void {
-    this.#byId.get(id)?.sentTo.add(peer);
+  sentTo(peer: number, id: string): void {
+    const recent = this.#byId.get(id);
+    if (recent?.broadcast === undefined || recent.sentTo.has(peer)) return;
+    recent.sentTo.add(peer);
+    this.#keep(sentToCostBytes);
   }
 
   /** Forgets what arrived before a moment. */
@@ -82,9 +90,19 @@ export class RecentBroadcasts<Peer> {
     }
   }
 
-  #drop(recent: Recent<Peer>): void {
+  /** Gives up the content of the earliest broadcasts until there is room. */
+  #keep(bytes: number): void {
+    this.#keptBytes += bytes;
+    this.#onGrowth(bytes);
+    for (const oldest of this.#kept) {
+      if (this.#keptBytes <= this.#maxBytes) break;
+      this.#drop(oldest);
+    }
+  }
+
+  #drop(recent: Recent): void {
     if (!this.#kept.delete(recent)) return;
-    this.#keptBytes -= recent.broadcast!.bytes.length;
+    this.#keptBytes -= recent.broadcast!.bytes.length + recent.sentTo.size * sentToCostBytes;
     recent.broadcast = undefined;
     recent.sentTo.clear();
   }
