@@ -54,7 +54,7 @@ export function draftBroadcast({ network, origin, topic, timeUs, payload }: Draf
   bytes.set(topicText, topicAt + 1);
   bytes[bodyAt - 1] = payload.format;
   bytes.set(payload.body, bodyAt);
-  const id = idOf(bytes, network);
+  const id = idOf(signedBytes(bytes, network));
   return { id, origin, topic, timeUs, format: payload.format, body: bytes.subarray(bodyAt), bytes };
 }
 
@@ -63,9 +63,9 @@ export function setSignature({ bytes }: Broadcast, signature: Uint8Array): void 
   bytes.set(signature);
 }
 
-/** The id of a broadcast that a neighbour passed on, whatever is in it. */
-export function idOf(bytes: Uint8Array, network: string): string {
-  return sha256Hex(signedBytes(bytes, network));
+/** The id of a broadcast whose origin signs these bytes. */
+export function idOf(signed: Uint8Array): string {
+  return sha256Hex(signed);
 }
 
 /**
@@ -73,7 +73,7 @@ export function idOf(bytes: Uint8Array, network: string): string {
  *
  * @throws PeerloomError `ERR_PROTOCOL`, `ERR_MESSAGE_TOO_LARGE`.
  */
-export function readBroadcast(bytes: Uint8Array<ArrayBuffer>, network: string): Broadcast {
+export function readBroadcast(bytes: Uint8Array<ArrayBuffer>, id: string): Broadcast {
   const topicLength = bytes[topicAt] ?? 0;
   const bodyAt = topicAt + 1 + topicLength + 1;
   if (bytes.length < bodyAt) throw new PeerloomError('ERR_PROTOCOL', 'a broadcast is cut short');
@@ -83,7 +83,6 @@ export function readBroadcast(bytes: Uint8Array<ArrayBuffer>, network: string): 
   }
   const timeUs = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(timeAt));
   try {
-    const id = idOf(bytes, network);
     const origin = idFromPublicKey(bytes.subarray(signatureBytes, timeAt));
     const topic = decodeText(bytes.subarray(topicAt + 1, bodyAt - 1));
     return { id, origin, topic, timeUs, format: bytes[bodyAt - 1]!, body: bytes.subarray(bodyAt), bytes };
@@ -93,9 +92,9 @@ export function readBroadcast(bytes: Uint8Array<ArrayBuffer>, network: string): 
   }
 }
 
-/** Whether the node that a broadcast names as its origin has signed it. */
-export function isSignedByOrigin({ origin, bytes }: Broadcast, network: string): boolean {
-  return verifyById(origin, signedBytes(bytes, network), bytes.subarray(0, signatureBytes));
+/** Whether the node that a broadcast names as its origin has signed it, see {@link signedBytes}. */
+export function isSignedByOrigin({ origin, bytes }: Broadcast, signed: Uint8Array): boolean {
+  return verifyById(origin, signed, bytes.subarray(0, signatureBytes));
 }
 
 /** What the origin signs: a broadcast of one network is none of another. */

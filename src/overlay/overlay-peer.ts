@@ -2,7 +2,9 @@ import type { ProtocolPeer } from '../api/protocol.ts';
 import { isPeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { TurnShare } from '../base/turn-share.ts';
+import { channelOf } from '../protocols/protocols.ts';
 import { type Announcement, announcementFrame, maxAnnouncements, probeFrame } from './overlay-frames.ts';
+import { sourceOfNode } from './seen/source-of-node.ts';
 
 /** In milliseconds, until the first measurement. */
 const assumedRoundTripMs = 100;
@@ -19,6 +21,8 @@ const maxWaitingAnnouncements = 1_024;
 /** A neighbour that passes broadcasts on, and how it can be reached. */
 export class OverlayPeer {
   readonly peer: ProtocolPeer;
+  /** Whose share of memory the broadcasts that it brings count against. */
+  readonly source: string;
   /** No other neighbour of the node has had it. */
   readonly number: number;
   /** What it may have this node compute in one turn of the event loop. */
@@ -32,6 +36,7 @@ export class OverlayPeer {
 
   constructor(peer: ProtocolPeer, { number, runtime }: { number: number; runtime: Runtime }) {
     this.peer = peer;
+    this.source = sourceOfNode(channelOf(peer).remote);
     this.number = number;
     this.#runtime = runtime;
     this.share = new TurnShare(runtime);

@@ -35,8 +35,11 @@ import { Waits } from './waits.ts';
 /** How far the time of a broadcast may lie from this node's clock, in milliseconds. Older ones may be repetitions. */
 const timeWindowMs = 120_000;
 
+/** How far the times of this node's broadcasts may run ahead of its clock, in milliseconds. */
+const maxAheadMs = timeWindowMs / 2;
+
 /** Broadcasts whose repetition the node recognises. */
-const maxSeen = 65_536;
+const defaultMaxSeen = 65_536;
 
 /** Larger bodies are offered before they are sent. */
 const offerBytes = 16 * 1024;
@@ -65,6 +68,8 @@ export interface OverlayOptions {
   readonly network: string;
   readonly runtime: Runtime;
   readonly budget: MemoryBudget;
+  /** Broadcasts whose repetition the node recognises. Default 65,536; tests make do with fewer. */
+  readonly maxSeen?: number;
   /** A broadcast of another node arrived, for the first time. */
   readonly onBroadcast: (broadcast: Broadcast, arrival: Arrival) => void;
   /** A signer failed. */
@@ -143,8 +148,7 @@ export class Overlay implements Protocol, PlumtreeEffects<OverlayPeer> {
 
   received(peer: ProtocolPeer, bytes: Uint8Array): void | Promise<void> {
     const from = this.#peers.get(peer)!;
-    const frame = readOverlayFrame(bytes);
-    return from.share.take(() => this.#handle(from, frame));
+    return from.share.take(() => this.#handle(from, readOverlayFrame(bytes)));
   }
 
   closed(peer: ProtocolPeer): void {
@@ -153,7 +157,6 @@ export class Overlay implements Protocol, PlumtreeEffects<OverlayPeer> {
     own.share.leave();
     this.#state?.plumtree.closed(own);
     if (this.#peers.size > 0) return;
-    this.#state?.waits.clear();
     this.#announcing?.cancel();
     this.#announcing = undefined;
   }
@@ -199,7 +202,7 @@ export class Overlay implements Protocol, PlumtreeEffects<OverlayPeer> {
   }
 
   #activate(): State {
-    const { runtime, budget } = this.#options;
+    const { runtime, budget, maxSeen = defaultMaxSeen } = this.#options;
     const random = new DataView(runtime.randomBytes(8, 'fingerprints of broadcasts').buffer);
     const seed = { low: random.getUint32(0), high: random.getUint32(4) };
     const recent = new RecentBroadcasts(maxKeptBytes, budget.grew);
@@ -241,24 +244,31 @@ export class Overlay implements Protocol, PlumtreeEffects<OverlayPeer> {
 
   /** @throws PeerloomError: the peer passes on what no origin has signed. Honest peers check before they pass on. */
   #onPush(from: OverlayPeer, bytes: Uint8Array<ArrayBuffer>, hops: number): void {
-    const { network } = this.#options;
+    const { identity, network, onBroadcast } = this.#options;
     const { plumtree, recent } = this.#active;
-    const id = idOf(bytes, network);
+    const signed = signedBytes(bytes, network);
+    const id = idOf(signed);
     if (recent.has(id)) {
       plumtree.repeated(from);
       return;
     }
-    const broadcast = readBroadcast(bytes, network);
+    const broadcast = readBroadcast(bytes, id);
+    if (broadcast.origin === identity.id) {
+      // One of long ago, or from before this node started again.
+      plumtree.dropped(id);
+      plumtree.repeated(from);
+      return;
+    }
     const remember = this.#checkNew(broadcast, from);
     if (remember === undefined) return;
-    if (!isSignedByOrigin(broadcast, network)) {
+    if (!isSignedByOrigin(broadcast, signed)) {
       throw new PeerloomError('ERR_SIGNATURE_INVALID', `a broadcast that ${broadcast.origin} has not signed`);
     }
     remember();
     this.#keep(broadcast, hops);
     recent.sentTo(from.number, id);
     plumtree.arrived(from, id, hops);
-    this.#options.onBroadcast(broadcast, { via: from.peer.connection, hops });
+    onBroadcast(broadcast, { via: from.peer.connection, hops });
   }
 
   /** @returns a function that remembers the broadcast; undefined for one that must not be passed on. */
@@ -268,29 +278,22 @@ export class Overlay implements Protocol, PlumtreeEffects<OverlayPeer> {
     try {
       return seen.check(
         { author: origin, id, hash: id, time: timeUs / 1_000 },
-        { now, source: from.peer.id, isByAuthor: from.peer.id === origin, timeliness: 'in the window' },
+        { now, source: from.source, isByAuthor: from.peer.id === origin, timeliness: 'in the window' },
       );
     } catch (error) {
       if (!isPeerloomError(error)) throw error;
       if (error instanceof MessageSeen) plumtree.repeated(from);
       else this.#log(`a broadcast is dropped: ${error.message}`);
-      plumtree.dropped(id);
+      // Too many: of this neighbour's. Another one may still bring it.
+      if (error.code !== 'ERR_TOO_MANY_MESSAGES') plumtree.dropped(id);
       return undefined;
     }
   }
 
   #launch(broadcast: Broadcast, signature: Uint8Array): void {
-    const { identity, runtime } = this.#options;
-    const { plumtree, seen } = this.#active;
-    const { id, timeUs } = broadcast;
     setSignature(broadcast, signature);
-    const remember = seen.check(
-      { author: identity.id, id, hash: id, time: timeUs / 1_000 },
-      { now: runtime.wallNow(), source: identity.id, isByAuthor: true, timeliness: 'in the window' },
-    );
-    remember();
     this.#keep(broadcast, 0);
-    plumtree.originated(id);
+    this.#active.plumtree.originated(broadcast.id);
   }
 
   #keep(broadcast: Broadcast, hops: number): void {
@@ -312,9 +315,14 @@ export class Overlay implements Protocol, PlumtreeEffects<OverlayPeer> {
     if (peer.send(this.#pushed.frame)) recent.sentTo(peer.number, id);
   }
 
-  /** Later than any before it: equal broadcasts must not have equal ids. */
+  /**
+   * Later than any before it: equal broadcasts must not have equal ids. A clock that was set back far makes an exception:
+   * other nodes would drop what is ahead of theirs.
+   */
   #nextTimeUs(): number {
-    this.#lastTimeUs = Math.max(Math.trunc(this.#options.runtime.wallNow() * 1_000), this.#lastTimeUs + 1);
+    const nowUs = Math.trunc(this.#options.runtime.wallNow() * 1_000);
+    const laterUs = this.#lastTimeUs + 1;
+    this.#lastTimeUs = laterUs - nowUs > maxAheadMs * 1_000 ? nowUs : Math.max(nowUs, laterUs);
     return this.#lastTimeUs;
   }
 }

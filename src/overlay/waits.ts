@@ -1,11 +1,15 @@
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 
+/** Thousands may wait, so what is due is looked for once in so many milliseconds. */
+const lookEveryMs = 25;
+
 /** Calls back when something has been waited for long enough. One timer serves all of it. */
 export class Waits {
   readonly #runtime: Runtime;
   readonly #onDue: (id: string) => void;
   readonly #dueAtMs = new Map<string, number>();
   #timer: RuntimeTimer | undefined;
+  #timerAtMs = 0;
 
   constructor(runtime: Runtime, onDue: (id: string) => void) {
     this.#runtime = runtime;
@@ -14,32 +18,35 @@ export class Waits {
 
   /** Waits for something for so long from now on. A wait that began before is over. */
   begin(id: string, delayMs: number): void {
-    this.#dueAtMs.set(id, this.#runtime.now() + delayMs);
-    this.#timer ??= this.#runtime.setTimeout(this.#look, delayMs);
+    const dueAtMs = this.#runtime.now() + delayMs;
+    this.#dueAtMs.set(id, dueAtMs);
+    this.#lookAt(dueAtMs);
   }
 
   end(id: string): void {
     this.#dueAtMs.delete(id);
-    if (this.#dueAtMs.size === 0) this.clear();
-  }
-
-  clear(): void {
-    this.#dueAtMs.clear();
+    if (this.#dueAtMs.size > 0) return;
     this.#timer?.cancel();
     this.#timer = undefined;
+  }
+
+  #lookAt(atMs: number): void {
+    if (this.#timer !== undefined && this.#timerAtMs <= atMs) return;
+    this.#timer?.cancel();
+    this.#timerAtMs = atMs;
+    this.#timer = this.#runtime.setTimeout(this.#look, atMs - this.#runtime.now());
   }
 
   readonly #look = (): void => {
     this.#timer = undefined;
     const nowMs = this.#runtime.now();
-    const due = [...this.#dueAtMs].filter(([, dueAtMs]) => dueAtMs <= nowMs);
-    for (const [id] of due) {
-      if (!this.#dueAtMs.delete(id)) continue;
-      this.#onDue(id);
-    }
-    if (this.#dueAtMs.size === 0 || this.#timer !== undefined) return;
+    const due: string[] = [];
     let nextAtMs = Number.POSITIVE_INFINITY;
-    for (const dueAtMs of this.#dueAtMs.values()) nextAtMs = Math.min(nextAtMs, dueAtMs);
-    this.#timer = this.#runtime.setTimeout(this.#look, Math.max(0, nextAtMs - nowMs));
+    for (const [id, dueAtMs] of this.#dueAtMs) {
+      if (dueAtMs <= nowMs) due.push(id);
+      else nextAtMs = Math.min(nextAtMs, dueAtMs);
+    }
+    for (const id of due) if (this.#dueAtMs.delete(id)) this.#onDue(id);
+    if (nextAtMs < Number.POSITIVE_INFINITY) this.#lookAt(Math.max(nextAtMs, nowMs + lookEveryMs));
   };
 }

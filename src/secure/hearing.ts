@@ -1,10 +1,10 @@
-import { isLoopback, sourceOf } from '../base/address.ts';
 import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { runPaced, type Steps } from '../base/steps.ts';
 import { TurnShare } from '../base/turn-share.ts';
 import type { RemoteNode } from '../channel/channel.ts';
+import { sourceOfNode } from '../overlay/seen/source-of-node.ts';
 import type { Envelope } from './envelope.ts';
 import { type Bringer, DuplicateMessage, type Notary } from './notary.ts';
 import type { Asker, PeerTurns } from './peer-turns.ts';
@@ -131,10 +131,8 @@ export class Hearing implements Asker {
   }
 }
 
-/** Where an address costs nothing, each neighbour counts for itself. */
-export function bringerOf({ id, security, address, limitsByAddress }: RemoteNode): Bringer {
-  const isFree = !limitsByAddress || isLoopback(address.host);
-  return { id, source: isFree ? id : sourceOf(address.host), isEncrypted: security.encrypted };
+export function bringerOf(remote: RemoteNode): Bringer {
+  return { id: remote.id, source: sourceOfNode(remote), isEncrypted: remote.security.encrypted };
 }
 
 function closed(): PeerloomError {

@@ -24,15 +24,23 @@ function signed({ topic = 'chat', network = 'net', body = Uint8Array.of(104, 105
   return broadcast;
 }
 
+function readIn(network: string, bytes: Uint8Array<ArrayBuffer>): Broadcast {
+  return readBroadcast(bytes, idOf(signedBytes(bytes, network)));
+}
+
+function isSignedIn(network: string, broadcast: Broadcast): boolean {
+  return isSignedByOrigin(broadcast, signedBytes(broadcast.bytes, network));
+}
+
 suite('a broadcast', () => {
   test('is read as it was written', () => {
     const written = signed();
-    const read = readBroadcast(written.bytes, 'net');
+    const read = readIn('net', written.bytes);
     assert.deepEqual(read, written);
     assert.equal(read.origin, alice.id);
     assert.equal(read.topic, 'chat');
     assert.equal(read.timeUs, timeUs);
-    assert.ok(isSignedByOrigin(read, 'net'));
+    assert.ok(isSignedIn('net', read));
   });
 
   test('has the layout of protocol 14.2', () => {
@@ -53,37 +61,33 @@ suite('a broadcast', () => {
       changed[at]! ^= 1;
       let read: Broadcast;
       try {
-        read = readBroadcast(changed, 'net');
+        read = readIn('net', changed);
       } catch {
         continue; // no broadcast at all: another length of the topic, or no key
       }
-      assert.ok(!isSignedByOrigin(read, 'net'), `byte ${at}`);
+      assert.ok(!isSignedIn('net', read), `byte ${at}`);
       assert.equal(read.id === id, at < 64, `byte ${at}`);
     }
   });
 
   test('of one network is none of another', () => {
     const { bytes, id } = signed({ network: 'net' });
-    const elsewhere = readBroadcast(bytes, 'other');
-    assert.ok(!isSignedByOrigin(elsewhere, 'other'));
+    const elsewhere = readIn('other', bytes);
+    assert.ok(!isSignedIn('other', elsewhere));
     assert.notEqual(elsewhere.id, id);
-    assert.notEqual(idOf(bytes, 'ne'), idOf(bytes, 'net'));
+    assert.notEqual(readIn('ne', bytes).id, id);
   });
 
   test('that is cut is refused, wherever', () => {
     const { bytes } = signed({ body: Uint8Array.of() });
     for (let length = 0; length < bytes.length; length++)
-      assert.throws(
-        () => readBroadcast(bytes.slice(0, length), 'net'),
-        withCode('ERR_PROTOCOL'),
-        `${length}`,
-      );
+      assert.throws(() => readIn('net', bytes.slice(0, length)), withCode('ERR_PROTOCOL'), `${length}`);
   });
 
   test('has a body of 1 MiB at most', () => {
-    readBroadcast(signed({ body: new Uint8Array(maxBodyBytes) }).bytes, 'net');
+    readIn('net', signed({ body: new Uint8Array(maxBodyBytes) }).bytes);
     assert.throws(
-      () => readBroadcast(signed({ body: new Uint8Array(maxBodyBytes + 1) }).bytes, 'net'),
+      () => readIn('net', signed({ body: new Uint8Array(maxBodyBytes + 1) }).bytes),
       withCode('ERR_MESSAGE_TOO_LARGE'),
     );
   });
@@ -91,9 +95,9 @@ suite('a broadcast', () => {
   test('with a key of small order, or a topic that is not UTF-8, is refused', () => {
     const ofSmallOrder = Uint8Array.from(signed().bytes);
     ofSmallOrder.fill(0, 64, 96);
-    assert.throws(() => readBroadcast(ofSmallOrder, 'net'), withCode('ERR_PROTOCOL'));
+    assert.throws(() => readIn('net', ofSmallOrder), withCode('ERR_PROTOCOL'));
     const notUtf8 = Uint8Array.from(signed().bytes);
     notUtf8[64 + 32 + 8 + 1] = 0xff;
-    assert.throws(() => readBroadcast(notUtf8, 'net'), withCode('ERR_PROTOCOL'));
+    assert.throws(() => readIn('net', notUtf8), withCode('ERR_PROTOCOL'));
   });
 });

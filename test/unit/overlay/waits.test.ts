@@ -34,9 +34,30 @@ suite('waits', () => {
     all.begin('c', 100);
     all.end('c');
     assert.deepEqual(runtime.pending, []);
-    all.begin('d', 100);
-    all.clear();
-    assert.deepEqual(runtime.pending, []);
+  });
+
+  test('end in time when a longer one began before', async () => {
+    const { runtime, due, waits: all } = waits();
+    all.begin('long', 2_000);
+    all.begin('short', 100);
+    await runtime.advance(100);
+    assert.deepEqual(due, ['short']);
+    await runtime.advance(1_900);
+    assert.deepEqual(due, ['short', 'long']);
+  });
+
+  test('are looked at every 25 ms at most, however many there are', async () => {
+    const { runtime, due, waits: all } = waits();
+    for (let ms = 0; ms < 1_000; ms++) all.begin(`${ms}`, 100 + ms);
+    let looks = 0;
+    let before = 0;
+    for (let ms = 0; ms < 1_200; ms++) {
+      await runtime.advance(1);
+      if (due.length > before) looks += 1;
+      before = due.length;
+    }
+    assert.equal(due.length, 1_000);
+    assert.ok(looks <= 42, `${looks}`);
   });
 
   test('may begin again from within', async () => {

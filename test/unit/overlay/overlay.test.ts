@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import type { ProtocolPeer } from '../../../src/api/protocol.ts';
+import { MemoryBudget } from '../../../src/base/memory-budget.ts';
+import { Identity } from '../../../src/index.ts';
+import { type Broadcast, draftBroadcast, setSignature, signedBytes } from '../../../src/overlay/broadcast.ts';
+import { Overlay } from '../../../src/overlay/overlay.ts';
+import { announcementFrame, pushFrame, readOverlayFrame } from '../../../src/overlay/overlay-frames.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
+
+const network = 'net';
+
+/** An overlay with neighbours that a test plays. */
+function overlay() {
+  const runtime = new VirtualRuntime();
+  const identity = Identity.generate();
+  const heard: string[] = [];
+  const overlay = new Overlay({
+    identity,
+    network,
+    runtime,
+    budget: new MemoryBudget(2 ** 28),
+    maxSeen: 100,
+    onBroadcast: ({ id }) => heard.push(id),
+    onFailure: (error) => assert.ifError(error),
+  });
+
+  /** A neighbour with an address, and the kinds of the frames that it was sent. */
+  function neighbour(host: string) {
+    const { id } = Identity.generate();
+    const sent: string[] = [];
+    const peer = {
+      id,
+      connection: { isSuspended: false },
+      channel: { remote: { id, address: { host, port: 1 }, limitsByAddress: true } },
+      send: (bytes: Uint8Array) => sent.push(readOverlayFrame(bytes).kind) > 0,
+      drained: () => Promise.resolve(),
+    } as unknown as ProtocolPeer;
+    overlay.opened(peer);
+    const says = (frame: Uint8Array): void => void overlay.received(peer, frame);
+    return { says, pushes: ({ bytes }: Broadcast) => says(pushFrame(0, bytes)), sent };
+  }
+
+  let timeUs = runtime.wallNow() * 1_000;
+  function broadcastOf(origin = Identity.generate()): Broadcast {
+    const payload = { format: 2, body: Uint8Array.of(1) };
+    const broadcast = draftBroadcast({ network, origin: origin.id, topic: '', timeUs: timeUs++, payload });
+    setSignature(broadcast, origin.sign(signedBytes(broadcast.bytes, network)));
+    return broadcast;
+  }
+  return { runtime, identity, heard, neighbour, broadcastOf };
+}
+
+suite('the protocol of broadcasts', () => {
+  test('takes nothing from a neighbour whose address has used up its share, but the same from another one', async () => {
+    const { runtime, heard, neighbour, broadcastOf } = overlay();
+    const [flooder, accomplice, honest] = ['10.0.0.1', '10.0.0.1', '10.0.0.2'].map(neighbour);
+    const origin = Identity.generate();
+    while (true) {
+      const before = heard.length;
+      flooder!.pushes(broadcastOf());
+      if (heard.length === before) break;
+    }
+    const { length } = heard;
+    const broadcast = broadcastOf(origin);
+    honest!.says(announcementFrame('announce', [{ id: broadcast.id, hops: 1 }]));
+    accomplice!.pushes(broadcast);
+    assert.equal(heard.length, length);
+    await runtime.advance(1_000);
+    assert.ok(honest!.sent.includes('graft'), 'what one could not bring is asked of another');
+    honest!.pushes(broadcast);
+    assert.equal(heard.at(-1), broadcast.id);
+  });
+
+  test('hands on nothing that the node itself broadcast, not even before it started again', () => {
+    const { identity, heard, neighbour, broadcastOf } = overlay();
+    const [one, other] = ['10.0.0.1', '10.0.0.2'].map(neighbour);
+    const own = broadcastOf(identity);
+    one!.says(announcementFrame('offer', [{ id: own.id, hops: 1 }]));
+    one!.pushes(own);
+    assert.deepEqual(heard, []);
+    assert.ok(!other!.sent.includes('push'));
+    other!.pushes(broadcastOf());
+    assert.equal(heard.length, 1);
+  });
+});
