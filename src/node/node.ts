@@ -299,12 +299,15 @@ export class Node extends NodeHandlers {
     return this.#broadcasts.send(data, options);
   }
 
-  /** From now on, `node_broadcast` also fires for broadcasts with this topic. Broadcasts without a topic always arrive. */
+  /** From now on, `node_broadcast` also fires for broadcasts with this topic. Every node starts with the topic `''`. */
   subscribe(topic: string): void {
     this.#broadcasts.subscribe(topic);
   }
 
-  /** From now on, `node_broadcast` no longer fires for broadcasts with this topic. The node still passes them on. */
+  /**
+   * From now on, `node_broadcast` no longer fires for broadcasts with this topic. The node still passes them on. With `''`,
+   * it no longer fires for broadcasts without a topic.
+   */
   unsubscribe(topic: string): void {
     this.#broadcasts.unsubscribe(topic);
   }

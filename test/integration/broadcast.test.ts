@@ -104,6 +104,11 @@ suite('broadcasts', () => {
     a.broadcast('to chat again', { topic: 'chat' });
     a.broadcast('to all again');
     assert.deepEqual(await c.heardData(3), ['to chat', 'to all', 'to all again']);
+    c.subscribe('chat');
+    c.unsubscribe('');
+    a.broadcast('to all but c');
+    a.broadcast('to chat at last', { topic: 'chat' });
+    assert.deepEqual((await c.heardData(4)).at(-1), 'to chat at last');
   });
 
   test('of up to 1 MiB arrive, over several links', async (t) => {

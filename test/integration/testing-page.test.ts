@@ -8,6 +8,7 @@ import { Page } from '../support/page.ts';
 
 for (const [path, count] of [
   ['docs/testing.md', 3],
+  ['docs/broadcast.md', 1],
   ['docs/protocols.md', 1],
 ] as const) {
   const page = new Page(path);
