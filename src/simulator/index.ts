@@ -23,15 +23,15 @@ export type { WhichNodes } from './faults/pick-nodes.ts';
 export type { NodeClass, NodeFactory, SimulatedNodeOptions, SpawnPlace } from './machines/node-factory.ts';
 export type { Latency, LatencyRange, RegionLatencies } from './network/latency.ts';
 export { worldRegions } from './network/world-regions.ts';
-export {
-  type PartOfRun,
-  type RunUntil,
-  Simulation,
-  type SimulationEvents,
-  type SimulationOptions,
-  type SpawnOptions,
-} from './simulation.ts';
+export { Simulation } from './simulation.ts';
 export { type Failure, SimulationError } from './simulation-error.ts';
+export type {
+  PartOfRun,
+  RunUntil,
+  SimulationEvents,
+  SimulationOptions,
+  SpawnOptions,
+} from './simulation-options.ts';
 export type { Degrees, PathLengths } from './watch/graph.ts';
 export type { InvariantCheck, InvariantOptions, Violation } from './watch/invariants.ts';
 export type { MessageTotals, Metrics, NodeTotals } from './watch/metrics.ts';

@@ -1,7 +1,7 @@
 import { checkOptions, checkType, shown } from '../../base/arguments.ts';
 import { systemRuntime } from '../../base/runtime.ts';
 import type { TimedFault } from '../faults/fault.ts';
-import { type SimulationOptions, simulationOptionNames } from '../simulation.ts';
+import { type SimulationOptions, simulationOptionNames } from '../simulation-options.ts';
 import { asCode } from './as-code.ts';
 import { type Outcome, outcomeOf, type Program } from './outcome.ts';
 import { type Case, shrink } from './shrink.ts';

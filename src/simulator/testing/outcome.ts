@@ -1,6 +1,7 @@
 import { messageOf } from '../../base/arguments.ts';
-import { Simulation, type SimulationOptions } from '../simulation.ts';
+import { Simulation } from '../simulation.ts';
 import { SimulationError } from '../simulation-error.ts';
+import type { SimulationOptions } from '../simulation-options.ts';
 import { describeEntry } from '../watch/trace.ts';
 import type { Case } from './shrink.ts';
 

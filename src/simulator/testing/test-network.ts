@@ -8,7 +8,8 @@ import { type RuntimeTimer, systemRuntime } from '../../base/runtime.ts';
 import type { Node } from '../../node/node.ts';
 import { type Duration, millisecondsIn } from '../duration.ts';
 import { factoryOf, type NodeClass, type NodeFactory } from '../machines/node-factory.ts';
-import { Simulation, type SimulationOptions, simulationOptionNames } from '../simulation.ts';
+import { Simulation } from '../simulation.ts';
+import { type SimulationOptions, simulationOptionNames } from '../simulation-options.ts';
 import { type LeftTimer, LeftTimers } from './left-timers.ts';
 import { type Topology, topologies } from './topology.ts';
 
