@@ -9,6 +9,9 @@ interface Outgoing {
 /** Received hashes are dropped when there are so many. */
 const maxReceived = 64;
 
+/** So many connections are known that one node sent over to another. What the earliest one lost is then forgotten. */
+const maxConnections = 64;
+
 /**
  * Checks what arrives from one node at another: each message was sent, arrives once, and after those that were sent
  * before it over the same connection. A message may be missing, since connections end.
@@ -25,8 +28,15 @@ export class Deliveries {
       this.#outgoing.set(receiver, connections);
     }
     const outgoing = connections.get(connection);
-    if (outgoing === undefined) connections.set(connection, { hashes: [hash], received: 0 });
-    else outgoing.hashes.push(hash);
+    if (outgoing !== undefined) {
+      outgoing.hashes.push(hash);
+      return;
+    }
+    connections.set(connection, { hashes: [hash], received: 0 });
+    for (const [earliest] of connections) {
+      if (connections.size <= maxConnections) break;
+      connections.delete(earliest);
+    }
   }
 
   /** @returns whether the receiver may receive this now. */

@@ -25,6 +25,14 @@ suite('what arrives at simulated nodes', () => {
     assert.equal(deliveries.received('receiver', 6), false);
   });
 
+  test('is forgotten when it was lost with one of many connections', () => {
+    const deliveries = new Deliveries();
+    for (let connection = 0; connection < 65; connection++) deliveries.sent('receiver', {}, connection);
+    assert.equal(deliveries.received('receiver', 0), false, 'lost with the earliest');
+    assert.equal(deliveries.received('receiver', 1), true);
+    assert.equal(deliveries.received('receiver', 64), true);
+  });
+
   test('is forgotten once it has arrived', () => {
     const deliveries = new Deliveries();
     for (let round = 0; round < 1_000; round++) {
