@@ -44,7 +44,7 @@ export const errorCodes = {
     'the owner of the data has not granted this node permission to read it, or has revoked it',
   ERR_NOT_REPRESENTABLE: 'the wire format of the peer cannot carry this data unchanged',
   ERR_NOT_STARTED: 'the node is not running: call start() first; a stopped node cannot start again',
-  ERR_NOT_SUPPORTED: 'this kind of connection cannot do this',
+  ERR_NOT_SUPPORTED: 'this kind of connection or identity cannot do this',
   ERR_PLAIN_NOT_ALLOWED: 'this node does not allow plain TCP',
   ERR_PROTOCOL: 'the other side broke the protocol',
   ERR_QUEUE_FULL: 'the outgoing queue of the connection is full',

@@ -101,6 +101,8 @@ export interface ChannelHandler {
   protocolClosed(name: string): void;
   /** The answer to a request cannot be sent. */
   unanswerable(error: unknown): void;
+  /** A message that `send` accepted could not be sent. */
+  unsendable(error: Error): void;
   /** A message could not be decoded. */
   rejected(error: Error): void;
   /** A handler has been running for long; reported once for each run. */

@@ -394,6 +394,11 @@ export class Node extends NodeHandlers {
     return channel;
   }
 
+  /** @internal Reports a failure that no caller learns of. */
+  reportFailure(error: Error): void {
+    this.#dispatcher.warn(error, 'node_error');
+  }
+
   /** @internal Where a subclass of ours lets go of what it holds, once the node has stopped. */
   releaseAfterStop(): void | Promise<void> {}
 

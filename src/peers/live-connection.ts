@@ -174,6 +174,10 @@ export class LiveConnection implements PeerConnection, ChannelHandler {
     this.#context.dispatcher.failed(error, 'node_request', this.connection);
   }
 
+  unsendable(error: Error): void {
+    this.#context.dispatcher.warn(error, 'node_error', this.connection);
+  }
+
   rejected(error: Error): void {
     const { counts, log, dispatcher } = this.#context;
     const { connection } = this;

@@ -5,6 +5,7 @@ import type { Data } from '../base/data.ts';
 import { sha256Hex } from '../base/sha256.ts';
 import { runNow, type Steps } from '../base/steps.ts';
 import type { Identity } from '../identity/identity.ts';
+import type { NodeIdentity } from '../identity/signer.ts';
 import { verifyById } from '../identity/verify-by-id.ts';
 import { encodeText } from '../wire/payloads/text.ts';
 import { CanonicalJson } from './canonical-json.ts';
@@ -44,9 +45,19 @@ export function isHash(text: unknown): text is string {
  * Signs a hash for one purpose: the UTF-8 of `<purpose>:<hash>`. A signature made for one is none for another,
  * nor for TLS, whose handshakes the same key signs.
  *
- * @returns 64 bytes.
+ * @returns 64 bytes; a promise of them if the identity is a signer.
  */
-export function signHash(identity: Identity, purpose: string, hash: string): Uint8Array {
+export function signHash(identity: Identity, purpose: string, hash: string): Uint8Array;
+export function signHash(
+  identity: NodeIdentity,
+  purpose: string,
+  hash: string,
+): Uint8Array | Promise<Uint8Array>;
+export function signHash(
+  identity: NodeIdentity,
+  purpose: string,
+  hash: string,
+): Uint8Array | Promise<Uint8Array> {
   return identity.sign(encodeText(`${purpose}:${hash}`));
 }
 

@@ -3,7 +3,9 @@ import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
 import { runNow, type Steps } from '../base/steps.ts';
 import { type Identity, isPeerId } from '../identity/identity.ts';
+import type { NodeIdentity } from '../identity/signer.ts';
 import { checkData } from '../wire/payloads/check-data.ts';
+import { decodePayload, encodePayload } from '../wire/payloads/payload.ts';
 import { hashOf, hashSteps, isHash, signHash, verifyHash } from './digest.ts';
 
 /** What an envelope says: everything in it but the hash and the signature, which are made of it. */
@@ -47,15 +49,54 @@ const fields: ReadonlySet<string> = new Set<keyof Letter | 'hash' | 'signature'>
   'signature',
 ]);
 
+/** An envelope whose signature comes later, because the node's key signs asynchronously. */
+export class PendingEnvelope {
+  readonly letter: Letter;
+  /** Bytes of the encoded letter. */
+  readonly bytes: number;
+  /** Rejects with `ERR_SIGNER`. It counts as handled, so a caller that does not need it may ignore it. */
+  readonly signed: Promise<Envelope>;
+
+  /** The letter is copied: what its author does with the data afterwards cannot invalidate the signature. */
+  constructor(letter: Letter, hash: string, signature: Promise<Uint8Array>) {
+    const { format, body } = encodePayload(letter as unknown as Data);
+    this.letter = letter;
+    this.bytes = body.length;
+    this.signed = signature.then((bytes) =>
+      withSignature(decodePayload(format, body) as unknown as Letter, hash, bytes),
+    );
+    this.signed.catch(() => {});
+  }
+}
+
+/** Makes something of an envelope: at once, if it is signed already. */
+export function whenReady<Result>(
+  envelope: Envelope | PendingEnvelope,
+  make: (envelope: Envelope) => Result,
+): Result | Promise<Awaited<Result>> {
+  return envelope instanceof PendingEnvelope
+    ? (envelope.signed.then(make) as Promise<Awaited<Result>>)
+    : make(envelope);
+}
+
 /**
  * Signs a letter.
  *
  * @throws TypeError when no message can hold the data, or its text is not well-formed Unicode.
  */
-export function sign(identity: Identity, letter: Letter): Envelope {
+export function sign(identity: Identity, letter: Letter): Envelope;
+export function sign(identity: NodeIdentity, letter: Letter): Envelope | PendingEnvelope;
+export function sign(identity: NodeIdentity, letter: Letter): Envelope | PendingEnvelope {
   checkData(letter.data);
   const hash = hashOf(letter as unknown as Data);
-  return { ...letter, hash, signature: base64urlnopad.encode(signHash(identity, purpose, hash)) };
+  const signature = signHash(identity, purpose, hash);
+  return signature instanceof Promise
+    ? new PendingEnvelope(letter, hash, signature)
+    : withSignature(letter, hash, signature);
+}
+
+function withSignature(letter: Letter, hash: string, signature: Uint8Array): Envelope {
+  return { ...letter, hash, signature: base64urlnopad.encode(signature) };
 }
 
 /**

@@ -8,7 +8,7 @@ import type { Handled, RemoteNode } from '../channel/channel.ts';
 import { PendingAnswers, type WaitOptions } from '../channel/pending.ts';
 import type { ChannelStream } from '../channel/streams/stream.ts';
 import { goodbye } from '../wire/frames/goodbye.ts';
-import type { Envelope } from './envelope.ts';
+import { type Envelope, PendingEnvelope, whenReady } from './envelope.ts';
 import type { Hearing } from './hearing.ts';
 import type { Bringer, Notary } from './notary.ts';
 import type { SecureChannel } from './secure-channel.ts';
@@ -97,9 +97,9 @@ export class Neighbour {
     return this.#channel.isOpen && !this.#channel.isSuspended;
   }
 
-  /** What its frames take beside their bytes. */
+  /** What its frames take beside their bytes, and what waits for signatures. */
   get heldBytes(): number {
-    return this.#work.heldBytes;
+    return this.#work.heldBytes + this.#channel.unsignedBytes;
   }
 
   /** They take more than there is. */
@@ -110,9 +110,7 @@ export class Neighbour {
   /** Asks, and gives the answer once it is proven. */
   ask(data: Data, options?: WaitOptions): Promise<Data> {
     const question = this.#options.notary.sign('ask', data, this.remote.id);
-    const asked = this.#answers.ask('request', options, (number) =>
-      this.#send(encodeSecureFrame(SecureFrameKind.question, question as unknown as Data, number)),
-    );
+    const asked = this.#answers.ask('request', options, (number) => this.#askWhenReady(question, number));
     return asked.then((answer) => this.#channel.answerTo(question, answer));
   }
 
@@ -217,6 +215,16 @@ export class Neighbour {
     this.#answers.failAll(connectionClosed);
   }
 
+  #askWhenReady(question: Envelope | PendingEnvelope, number: number): void {
+    const send = (signed: Envelope): boolean => {
+      this.#send(encodeSecureFrame(SecureFrameKind.question, signed, number));
+      return true;
+    };
+    if (!(question instanceof PendingEnvelope)) return void send(question);
+    const failed = (error: Error): void => this.#answers.fail(number, error as PeerloomError);
+    this.#channel.dispatch(question, { send, failed });
+  }
+
   #onTaken({ body }: SecureFrame): void {
     this.#given.get(text.decode(body.subarray(0, hashLength)))?.(true);
   }
@@ -272,8 +280,11 @@ export class Neighbour {
     const data = await this.#read(frame, (read) => read);
     const question = await this.hearing.examine(data, ['ask']);
     const answer = await this.#options.answer(question, this);
-    const response = this.#options.notary.sign('response', { question: question.id, answer }, this.remote.id);
-    return response as unknown as Data;
+    const content = { question: question.id, answer };
+    return whenReady<Data>(
+      this.#options.notary.sign('response', content, this.remote.id),
+      (signed) => signed,
+    );
   }
 
   /** Decodes in this neighbour's share of the time. What cannot be read is refused. */

@@ -3,11 +3,12 @@ import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { runNow, type Steps } from '../base/steps.ts';
-import type { Identity } from '../identity/identity.ts';
+import type { NodeIdentity } from '../identity/signer.ts';
 import { MessageSeen, SeenMessages, type Timeliness } from '../overlay/seen/seen-messages.ts';
 import {
   type Envelope,
   messageIdBytes,
+  PendingEnvelope,
   readEnvelope,
   sign,
   verifyHashSteps,
@@ -15,12 +16,14 @@ import {
 } from './envelope.ts';
 
 export interface NotaryOptions {
-  readonly identity: Identity;
+  readonly identity: NodeIdentity;
   readonly runtime: Runtime;
   /** Milliseconds that a message's time may differ from ours. */
   readonly timeWindowMs: number;
   /** Messages remembered, so that none is taken twice. */
   readonly maxSeenMessages: number;
+  /** Called once for each signature that a signer fails to give. */
+  readonly onSignerFailure?: (error: Error) => void;
 }
 
 /** The neighbour that brings a message, and what is known of the link to it. */
@@ -52,6 +55,8 @@ export class Notary {
   readonly #seen: SeenMessages;
   /** Envelopes that were signed or proven here. */
   readonly #genuine = new WeakSet<object>();
+  /** Envelopes of this node that wait for their signatures, by their letters. */
+  readonly #pending = new WeakMap<object, PendingEnvelope>();
 
   constructor(options: NotaryOptions) {
     const { runtime, timeWindowMs, maxSeenMessages } = options;
@@ -71,21 +76,30 @@ export class Notary {
     this.#seen.onGrowth = onGrowth;
   }
 
-  /** @throws TypeError for data that cannot be signed. */
-  sign(kind: string, data: Data, to?: string): Envelope {
+  /**
+   * Signs data: at once, unless the node's key signs asynchronously.
+   *
+   * @throws TypeError for data that cannot be signed.
+   */
+  sign(kind: string, data: Data, to?: string): Envelope | PendingEnvelope {
     const { identity, runtime } = this.#options;
     const author = identity.id;
     const time = Math.trunc(runtime.wallNow());
     const id = bytesToHex(runtime.randomBytes(messageIdBytes, 'message ids'));
     const letter = { author, time, id, kind, data };
     const envelope = sign(identity, to === undefined ? letter : { ...letter, to });
-    this.#genuine.add(envelope);
+    if (envelope instanceof PendingEnvelope) this.#expect(envelope);
+    else this.#genuine.add(envelope);
     return envelope;
   }
 
-  /** The data itself when it is a proven envelope that is passed on, otherwise an envelope for it. */
-  envelopeFor(data: Data, kind: string, to?: string): Envelope {
-    return this.isGenuine(data) ? data : this.sign(kind, data, to);
+  /**
+   * The data itself when it is a proven envelope that is passed on, and the envelope that waits for its signature when
+   * it is the letter of one; otherwise a new envelope for the data.
+   */
+  envelopeFor(data: Data, kind: string, to?: string): Envelope | PendingEnvelope {
+    if (this.isGenuine(data)) return data;
+    return this.#pending.get(data as object) ?? this.sign(kind, data, to);
   }
 
   isGenuine(data: Data): data is Envelope {
@@ -114,6 +128,14 @@ export class Notary {
       yield* isOwn ? verifySteps(envelope) : verifyHashSteps(envelope);
       throw new DuplicateMessage(error.message);
     }
+  }
+
+  #expect(pending: PendingEnvelope): void {
+    this.#pending.set(pending.letter, pending);
+    pending.signed.then(
+      (envelope) => void this.#genuine.add(envelope),
+      (error) => this.#options.onSignerFailure?.(error),
+    );
   }
 
   *#examine(envelope: Envelope, bringer: Bringer): Steps<Envelope> {

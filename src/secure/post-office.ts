@@ -6,7 +6,7 @@ import type { ChannelStream } from '../channel/streams/stream.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { dataFromBytes, dataToBytes } from './data-bytes.ts';
 import { isHash } from './digest.ts';
-import { type Envelope, readEnvelope, verifySteps } from './envelope.ts';
+import { type Envelope, readEnvelope, verifySteps, whenReady } from './envelope.ts';
 import type { Errand } from './errand.ts';
 import type { ErrandPlaces, Place } from './errand-places.ts';
 import { Errands } from './errands.ts';
@@ -28,7 +28,8 @@ export interface PostOfficeOptions {
   readonly maxMessageBytes: number;
   /** Room for what is passed on for neighbours. */
   readonly places: ErrandPlaces;
-  readonly opener: HpkeOpener;
+  /** `undefined`: the node has no private key at hand, so it cannot decrypt letters. */
+  readonly opener: HpkeOpener | undefined;
   /** Answers what another node asks. What it rejects with, that node is not told. */
   readonly respond: (mail: Mail, letter: Envelope, neighbour: Neighbour) => Promise<Data>;
 }
@@ -44,6 +45,9 @@ const maxSealedBytes = maxLetterBytes + 48;
 
 /** What a frame holds beside the data of its letter: signature, hash, ids and names. Honest ones have half of it. */
 const maxFramingBytes = 1_024;
+
+/** The answer to a letter that its addressee cannot decrypt. */
+const refusal = { error: 'ERR_NOT_SUPPORTED' } as const;
 
 /** What is found out about a letter that a neighbour brings. */
 interface Visit {
@@ -106,6 +110,7 @@ export class PostOffice {
   /** The same, encrypted end to end to a neighbour as well. */
   async askSealed(to: string, mail: Mail, timeoutMs: number): Promise<Data> {
     const { ownId, notary, opener } = this.#options;
+    if (opener === undefined) throw cannotDecrypt(`this node cannot decrypt the answer of ${to}`);
     await connectHandlers;
     if (this.#neighbours.size === 0) {
       throw new PeerloomError(
@@ -116,7 +121,7 @@ export class PostOffice {
     const bytes = dataToBytes(mail);
     checkLength(bytes, maxLetterBytes);
     const text = await hpkeSeal(encryptionKeyOf(to), bytes, contextOf(ownId, to));
-    const letter = notary.sign('letter', text, to);
+    const letter = await whenReady(notary.sign('letter', text, to), (signed) => signed);
     const frame = frameOfLetter(letter as unknown as Data);
     const answer = await this.#forward({ letter, frame, budgetMs: timeoutMs });
     if (answer === undefined) {
@@ -124,7 +129,10 @@ export class PostOffice {
       throw new PeerloomError('ERR_NO_ROUTE', message);
     }
     const { sealed } = fieldsOf(answer.data);
-    return dataFromBytes(await opener.open(sealed as Uint8Array, contextOf(to, ownId)));
+    const opened = dataFromBytes(await opener.open(sealed as Uint8Array, contextOf(to, ownId)));
+    if (fieldsOf(opened).error === refusal.error)
+      throw cannotDecrypt(`${to} cannot decrypt what is sent to it`);
+    return opened;
   }
 
   /** Opens a stream to the first of some nodes that is a neighbour over an encrypted link; `undefined` when none is. */
@@ -193,7 +201,10 @@ export class PostOffice {
     const { hash } = fieldsOf(data ?? null);
     if (!isHash(hash)) return;
     const own = isSeen ? this.#surveys.ownAnswerTo(hash) : undefined;
-    neighbour.answerRelay(hash, own === undefined ? null : [own as unknown as Data]);
+    const answer = (statement: Envelope | null): void =>
+      neighbour.answerRelay(hash, statement && [statement as unknown as Data]);
+    const answered = own === undefined ? answer(null) : whenReady(own, answer);
+    if (answered instanceof Promise) answered.catch(() => answer(null));
   }
 
   *#examine({ frame, read, budgetMs }: RelayRequest, neighbour: Neighbour, visit: Visit): Steps<Envelope> {
@@ -216,19 +227,27 @@ export class PostOffice {
   }
 
   async #open(letter: Envelope, neighbour: Neighbour): Promise<Data> {
-    const { ownId, notary, opener, respond } = this.#options;
+    const { opener, respond } = this.#options;
     const { author } = letter;
+    if (opener === undefined) return this.#answerLetter(letter, refusal);
     let mail: Mail;
     try {
-      mail = mailOf(dataFromBytes(await opener.open(letter.data as Uint8Array, contextOf(author, ownId))));
+      mail = mailOf(
+        dataFromBytes(await opener.open(letter.data as Uint8Array, contextOf(author, this.#options.ownId))),
+      );
     } catch (error) {
       neighbour.refuse(error as Error);
       throw error;
     }
-    const answer = dataToBytes(await respond(mail, letter, neighbour));
+    return this.#answerLetter(letter, await respond(mail, letter, neighbour));
+  }
+
+  async #answerLetter({ id, author }: Envelope, data: Data): Promise<Data> {
+    const { ownId, notary } = this.#options;
+    const answer = dataToBytes(data);
     checkLength(answer, maxLetterBytes);
     const sealed = await hpkeSeal(encryptionKeyOf(author), answer, contextOf(ownId, author));
-    return notary.sign('answer', { question: letter.id, sealed }, author) as unknown as Data;
+    return whenReady<Data>(notary.sign('answer', { question: id, sealed }, author), (signed) => signed);
   }
 
   /**
@@ -278,6 +297,13 @@ function* isAnswer(
   } catch {
     return false;
   }
+}
+
+function cannotDecrypt(what: string): PeerloomError {
+  return new PeerloomError(
+    'ERR_NOT_SUPPORTED',
+    `${what}, because its identity is a Signer, which only signs: connect with the node and send a message`,
+  );
 }
 
 function noRoom(): PeerloomError {

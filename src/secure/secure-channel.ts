@@ -1,14 +1,17 @@
 import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
+import type { Limits } from '../base/limits.ts';
 import type { Runtime } from '../base/runtime.ts';
 import type { Channel, ChannelHandler, Handled, RemoteNode, SendOptions } from '../channel/channel.ts';
 import type { WaitOptions } from '../channel/pending.ts';
 import type { ChannelStream } from '../channel/streams/stream.ts';
 import type { Goodbye } from '../wire/frames/goodbye.ts';
-import type { Envelope } from './envelope.ts';
+import { DelayedSends } from './delayed-sends.ts';
+import { type Envelope, type Letter, PendingEnvelope, whenReady } from './envelope.ts';
 import { fieldsOf } from './fields.ts';
 import { bringerOf, Hearing } from './hearing.ts';
 import { type Bringer, DuplicateMessage, type Notary } from './notary.ts';
+import type { Dispatch } from './outbox.ts';
 import type { PeerTurns } from './peer-turns.ts';
 import { Returns, readReturned } from './returns.ts';
 
@@ -16,6 +19,7 @@ import { Returns, readReturned } from './returns.ts';
 export interface SecureChannelOptions {
   readonly ownId: string;
   readonly runtime: Runtime;
+  readonly limits: Limits;
   readonly notary: Notary;
   /** In which large messages of all neighbours are proven. */
   readonly turns: PeerTurns;
@@ -23,6 +27,8 @@ export interface SecureChannelOptions {
   readonly onDuplicate: () => void;
   /** Answers a stream that the other node, not its user, opened: false when it has failed. */
   readonly serve: (question: Envelope, stream: ChannelStream) => Promise<boolean>;
+  /** Called with the size of each message that begins to wait for its signature. */
+  readonly onGrowth: (bytes: number) => void;
   /** Runs handlers of the user while the node can tell which message they are given. */
   readonly handle: <Result>(envelope: Envelope, run: (data: Data) => Result) => Result;
 }
@@ -38,6 +44,8 @@ export class SecureChannel implements Channel {
   readonly #options: SecureChannelOptions;
   readonly #returns: Returns;
   #handler: ChannelHandler | undefined;
+  /** Made when something first waits for a signature, which never happens with an `Identity`. */
+  #usedDelayed: DelayedSends | undefined;
 
   constructor(channel: Channel, options: SecureChannelOptions) {
     this.bringer = bringerOf(channel.remote);
@@ -55,7 +63,7 @@ export class SecureChannel implements Channel {
     this.#returns = new Returns({
       id: channel.remote.id,
       runtime: options.runtime,
-      send: (returned) => channel.send(options.notary.sign('returned', returned, channel.remote.id)),
+      send: (returned) => this.#send(options.notary.sign('returned', returned, channel.remote.id)),
     });
   }
 
@@ -68,7 +76,7 @@ export class SecureChannel implements Channel {
   }
 
   get isOpen(): boolean {
-    return this.#channel.isOpen;
+    return this.#channel.isOpen && this.#usedDelayed?.isClosing !== true;
   }
 
   get isSuspended(): boolean {
@@ -83,6 +91,7 @@ export class SecureChannel implements Channel {
       protocol: (name, bytes) => handler.protocol(name, bytes),
       protocolClosed: (name) => handler.protocolClosed(name),
       unanswerable: (error) => handler.unanswerable(error),
+      unsendable: (error) => handler.unsendable(error),
       rejected: (error) => handler.rejected(error),
       slow: (slow) => handler.slow(slow),
       returned: (messages) => handler.returned(messages),
@@ -96,35 +105,43 @@ export class SecureChannel implements Channel {
       closed: (reason, readUnacknowledged) => {
         this.#returns.close();
         this.hearing.close();
+        this.#usedDelayed?.end(reason.message);
         handler.closed(reason, readUnacknowledged && (() => contentsOf(readUnacknowledged())));
       },
     });
   }
 
   send(data: Data, options?: SendOptions): boolean {
-    return this.#channel.send(this.#envelopeFor(data), options);
+    return this.#send(this.#envelopeFor(data), options);
   }
 
   deliver(data: Data, options?: WaitOptions): Promise<void> {
-    return this.#channel.deliver(this.#envelopeFor(data), options);
+    const envelope = this.#envelopeFor(data);
+    if (this.#leavesAtOnce(envelope)) return this.#channel.deliver(envelope, options);
+    const begin = (signed: Envelope, left: WaitOptions) => this.#channel.deliver(signed, left);
+    return this.#delayed.call(envelope, { what: 'deliver', options, begin });
   }
 
   request(data: Data, options?: WaitOptions): Promise<Data> {
     const question = this.#options.notary.sign('request', data, this.remote.id);
-    return this.#channel.request(question, options).then((answer) => this.answerTo(question, answer));
+    const begin = (signed: Envelope, left = options) => this.#channel.request(signed, left);
+    const asked = this.#leavesAtOnce(question)
+      ? begin(question)
+      : this.#delayed.call(question, { what: 'request', options, begin });
+    return asked.then((answer) => this.answerTo(question, answer));
   }
 
   drained(): Promise<void> {
-    return this.#channel.drained();
+    return (this.#usedDelayed ?? this.#channel).drained();
   }
 
   openStream(header: Data, options?: WaitOptions): Promise<ChannelStream> {
-    return this.#channel.openStream(this.#options.notary.sign('stream', header, this.remote.id), options);
+    return this.#open('stream', header, options);
   }
 
   /** Opens a stream that the node on the other side answers, not its user. */
   fetchStream(data: Data, options?: WaitOptions): Promise<ChannelStream> {
-    return this.#channel.openStream(this.#options.notary.sign('fetch', data, this.remote.id), options);
+    return this.#open('fetch', data, options);
   }
 
   sendProtocol(name: string, bytes: Uint8Array): boolean {
@@ -143,8 +160,25 @@ export class SecureChannel implements Channel {
     this.#channel.giveUp(message);
   }
 
+  /** What waits for signatures is sent first, as far as they come in time. */
   close(goodbye: Goodbye): void {
-    this.#channel.close(goodbye);
+    const delayed = this.#usedDelayed;
+    if (delayed?.isWaiting && this.isOpen && !this.isSuspended) void delayed.close(goodbye);
+    else this.#channel.close(goodbye);
+  }
+
+  /** Bytes that wait for signatures. */
+  get unsignedBytes(): number {
+    return this.#usedDelayed?.heldBytes ?? 0;
+  }
+
+  /**
+   * Sends an envelope that is not a message, behind all that was sent before.
+   *
+   * @throws PeerloomError `ERR_QUEUE_FULL`, `ERR_CONNECTION_CLOSED`, or the error of `send`.
+   */
+  dispatch(envelope: Envelope | PendingEnvelope, dispatch: Dispatch): boolean {
+    return this.#leavesAtOnce(envelope) ? dispatch.send(envelope) : this.#delayed.add(envelope, dispatch);
   }
 
   /** Runs the user's handlers of a message. */
@@ -158,16 +192,46 @@ export class SecureChannel implements Channel {
   }
 
   /** What the other side signed in answer to a question, once that is proven. */
-  async answerTo(question: Envelope, response: Data): Promise<Data> {
+  async answerTo(question: Envelope | PendingEnvelope, response: Data): Promise<Data> {
+    const asked: Letter = question instanceof PendingEnvelope ? question.letter : question;
     const { question: id, answer } = fieldsOf((await this.hearing.examine(response, ['response'])).data);
-    if (id === question.id && answer !== undefined) return answer;
+    if (id === asked.id && answer !== undefined) return answer;
     const error = new PeerloomError('ERR_ENVELOPE_INVALID', 'a response belongs to another request');
     this.refuse(error);
     throw error;
   }
 
-  #envelopeFor(data: Data): Envelope {
+  #envelopeFor(data: Data): Envelope | PendingEnvelope {
     return this.#options.notary.envelopeFor(data, 'message', this.remote.id);
+  }
+
+  #send(envelope: Envelope | PendingEnvelope, options?: SendOptions): boolean {
+    if (this.#leavesAtOnce(envelope)) return this.#channel.send(envelope, options);
+    return this.#delayed.send(envelope, options);
+  }
+
+  #open(kind: 'stream' | 'fetch', header: Data, options?: WaitOptions): Promise<ChannelStream> {
+    const envelope = this.#options.notary.sign(kind, header, this.remote.id);
+    if (this.#leavesAtOnce(envelope)) return this.#channel.openStream(envelope, options);
+    const begin = (signed: Envelope, left: WaitOptions) => this.#channel.openStream(signed, left);
+    return this.#delayed.call(envelope, { what: 'openStream', options, begin });
+  }
+
+  /** It is signed, and nothing waits before it. */
+  #leavesAtOnce(envelope: Envelope | PendingEnvelope): envelope is Envelope {
+    return !(envelope instanceof PendingEnvelope) && !this.#usedDelayed?.isWaiting;
+  }
+
+  get #delayed(): DelayedSends {
+    const { limits, runtime, onGrowth } = this.#options;
+    this.#usedDelayed ??= new DelayedSends({
+      channel: this.#channel,
+      limits,
+      runtime,
+      onGrowth,
+      onUnsendable: (error) => this.#handler!.unsendable(error),
+    });
+    return this.#usedDelayed;
   }
 
   #receive<Result>(data: Data, hand: (content: Data) => Result | Promise<Result>): Received<Result> {
@@ -233,7 +297,11 @@ export class SecureChannel implements Channel {
     const question = examined instanceof Promise ? await examined : examined;
     const answer = await this.#handler!.request(question.data);
     if (answer === undefined) return undefined;
-    return this.#options.notary.sign('response', { question: question.id, answer }, this.remote.id);
+    const content = { question: question.id, answer };
+    return whenReady<Data>(
+      this.#options.notary.sign('response', content, this.remote.id),
+      (signed) => signed,
+    );
   }
 }
 

@@ -6,16 +6,16 @@ import { checkOptions, checkTimeout } from '../base/arguments.ts';
 import { checkRuntime } from '../base/checked-runtime.ts';
 import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
-import { resolveLimits } from '../base/limits.ts';
+import { type Limits, resolveLimits } from '../base/limits.ts';
 import { type Runtime, systemRuntime } from '../base/runtime.ts';
 import type { Channel } from '../channel/channel.ts';
 import { type Identity, isPeerId } from '../identity/identity.ts';
-import type { IdentityFile } from '../identity/identity-file.ts';
+import { identityOfSigner } from '../identity/signer.ts';
 import { Node } from '../node/node.ts';
 import type { SendReport, SendToNodesOptions } from '../node/send-to-many.ts';
 import { dataFromBytes, dataToBytes } from './data-bytes.ts';
 import { hashOf, signHash, verifyHash } from './digest.ts';
-import type { Envelope } from './envelope.ts';
+import { type Envelope, PendingEnvelope } from './envelope.ts';
 import { ErrandPlaces } from './errand-places.ts';
 import { encryptionKeyOf, encryptionKeysOf, HpkeOpener, hpkeSeal } from './hpke.ts';
 import type { Neighbour } from './neighbour.ts';
@@ -31,9 +31,7 @@ import { VaultEngine, type VaultSetup } from './vault/vault-engine.ts';
 import { checkVaultOptions, type VaultOptions } from './vault/vault-options.ts';
 
 /** The options of a {@link SecureNode}. Each has a default. */
-export interface SecureNodeOptions extends Omit<NodeOptions, 'identity'> {
-  /** As in `NodeOptions`, but not a `Signer`: a SecureNode also decrypts with its key, and signs each message at once. */
-  readonly identity?: Identity | IdentityFile | undefined;
+export interface SecureNodeOptions extends NodeOptions {
   /**
    * Milliseconds that the time of a message may differ from this node's clock, either way. At least 1. Default 600,000:
    * five minutes for clocks, and five for a message that waits for its link to come back (`limits.sessionTimeoutMs`).
@@ -44,7 +42,7 @@ export interface SecureNodeOptions extends Omit<NodeOptions, 'identity'> {
    * At least 16. Default 262,144.
    */
   readonly maxSeenMessages?: number | undefined;
-  /** Where the vault is stored, and how much it stores for others. Default: in memory. */
+  /** Where the vault is stored, and how much it stores for others. Default: in memory. Not for a `Signer`. */
   readonly vault?: VaultOptions | undefined;
 }
 
@@ -66,6 +64,9 @@ const dataContext = { info: 'peerloom-data-1' };
  * altered, forged, late or repeated fires `node_message_rejected` and reaches no handler. All nodes of the network must
  * be SecureNodes. See docs/secure-node.md.
  *
+ * If the option `identity` is a `Signer`, messages leave when they are signed, in the order in which they were sent. Such
+ * a node cannot decrypt, so `sendTo`, `sign`, `decrypt` and the vault fail with `ERR_NOT_SUPPORTED`.
+ *
  * @example
  * class Diary extends SecureNode {
  *   override nodeMessage(_peer: NodeConnection, data: Data) {
@@ -76,15 +77,17 @@ const dataContext = { info: 'peerloom-data-1' };
  * await node.start();
  */
 export class SecureNode extends Node {
-  readonly #identity: Identity;
+  /** `undefined`: the node's identity is a signer. */
+  readonly #identity: Identity | undefined;
   readonly #notary: Notary;
-  readonly #opener: HpkeOpener;
+  readonly #opener: HpkeOpener | undefined;
   readonly #post: PostOffice;
   readonly #places: ErrandPlaces;
   /** In which other nodes have this one compute. */
   readonly #turns: PeerTurns;
   readonly #runtime: Runtime;
-  readonly #vaultSetup: VaultSetup;
+  readonly #limits: Limits;
+  readonly #vaultSetup: VaultSetup | undefined;
   #vault: Vault | undefined;
   #engine: VaultEngine | undefined;
   #message: Envelope | undefined;
@@ -101,25 +104,39 @@ export class SecureNode extends Node {
     checkWhole('timeWindowMs', timeWindowMs, 1);
     checkWhole('maxSeenMessages', maxSeenMessages, 16);
     if (vault !== undefined) checkVaultOptions(vault);
-    if (isSigner(rest.identity)) {
+    const signer = isSigner(rest.identity) ? rest.identity : undefined;
+    if (signer !== undefined && vault !== undefined) {
       throw new TypeError(
-        'identity of a SecureNode must be an Identity or { path, passphrase }, not a signer: the node decrypts with its key',
+        'vault cannot be used with an identity that is a Signer: the vault decrypts with the key of the node',
       );
     }
-    const identity = resolveIdentity(rest.identity, checkRuntime(rest.runtime ?? systemRuntime));
+    const identity = isSigner(rest.identity)
+      ? undefined
+      : resolveIdentity(rest.identity, checkRuntime(rest.runtime ?? systemRuntime));
     const protocol = new SecureProtocol();
-    super(host, port, { ...rest, identity, protocols: [...checkProtocols(rest.protocols ?? []), protocol] });
+    super(host, port, {
+      ...rest,
+      identity: identity ?? signer,
+      protocols: [...checkProtocols(rest.protocols ?? []), protocol],
+    });
     const runtime = this.checkedRuntime;
     this.#identity = identity;
     this.#runtime = runtime;
-    this.#opener = new HpkeOpener(encryptionKeysOf(identity));
-    this.#notary = new Notary({ identity, runtime, timeWindowMs, maxSeenMessages });
+    this.#opener = identity && new HpkeOpener(encryptionKeysOf(identity));
+    this.#notary = new Notary({
+      identity: identity ?? identityOfSigner(signer!),
+      runtime,
+      timeWindowMs,
+      maxSeenMessages,
+      onSignerFailure: (error) => this.reportFailure(error),
+    });
     this.#turns = new PeerTurns(runtime);
     const limits = resolveLimits(rest.limits);
+    this.#limits = limits;
     const { maxMessageBytes, memoryBudgetBytes } = limits;
     this.#places = new ErrandPlaces(memoryBudgetBytes * placesShareOfBudget);
     this.#post = new PostOffice({
-      ownId: identity.id,
+      ownId: this.id,
       notary: this.#notary,
       runtime,
       maxMessageBytes,
@@ -152,15 +169,16 @@ export class SecureNode extends Node {
       neighbours: () => [...this.#post.neighbours.keys()],
     };
     const opener = this.#opener;
-    this.#vaultSetup = {
-      ...vault,
-      ...storeBoundsOf(vault ?? {}, memoryBudgetBytes),
-      identity,
-      opener,
-      runtime,
-      network,
-      maxMessageBytes,
-    };
+    this.#vaultSetup = identity &&
+      opener && {
+        ...vault,
+        ...storeBoundsOf(vault ?? {}, memoryBudgetBytes),
+        identity,
+        opener,
+        runtime,
+        network,
+        maxMessageBytes,
+      };
     this.#places.onGrowth = this.#notary.onGrowth = this.memoryBudget.grew;
     this.memoryBudget.share(
       () => this.#places.heldBytes + this.#notary.heldBytes + (this.#engine?.store.heldBytes ?? 0),
@@ -171,7 +189,7 @@ export class SecureNode extends Node {
   /**
    * The vault: data that this node owns, and data of other owners that this node may read.
    *
-   * @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE` outside Node.js.
+   * @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE` outside Node.js, `ERR_NOT_SUPPORTED` if the identity is a `Signer`.
    */
   get vault(): Vault {
     this.#vault ??= new Vault(this.vaultEngine);
@@ -196,7 +214,9 @@ export class SecureNode extends Node {
   }
 
   override sendToNodes(data: Data, options?: SendToNodesOptions): SendReport {
-    return super.sendToNodes(this.#notary.envelopeFor(data, 'message'), options);
+    const envelope = this.#notary.envelopeFor(data, 'message');
+    // Each connection finds the envelope again by its letter, and sends it when it is signed.
+    return super.sendToNodes(envelope instanceof PendingEnvelope ? envelope.letter : envelope, options);
   }
 
   /**
@@ -205,7 +225,8 @@ export class SecureNode extends Node {
    *
    * @param data up to 4 MiB when encoded. For more, open a stream to a neighbour, or put the data into the vault.
    * @throws PeerloomError `ERR_NO_ROUTE` if no path leads to the node, `ERR_NOT_CONNECTED` without any connection,
-   * `ERR_HANDLER` if a handler there threw, `ERR_MESSAGE_TOO_LARGE`.
+   * `ERR_HANDLER` if a handler there threw, `ERR_MESSAGE_TOO_LARGE`; `ERR_NOT_SUPPORTED` if the identity of one of the
+   * two nodes is a `Signer`.
    * @throws TypeError if the id is not the id of another node, or a message cannot hold the data.
    */
   async sendTo(id: string, data: Data, options?: SecureWaitOptions): Promise<void> {
@@ -221,7 +242,8 @@ export class SecureNode extends Node {
    * Measures the round trip to any node of the network.
    *
    * @returns the round trip in milliseconds.
-   * @throws PeerloomError `ERR_NO_ROUTE`, `ERR_NOT_CONNECTED`, `ERR_TIMEOUT`.
+   * @throws PeerloomError `ERR_NO_ROUTE`, `ERR_NOT_CONNECTED`, `ERR_TIMEOUT`; `ERR_NOT_SUPPORTED` for a node that is not
+   * a neighbour, if the identity of one of the two nodes is a `Signer`.
    */
   async ping(id: string, options?: SecureWaitOptions): Promise<number> {
     const start = this.#runtime.now();
@@ -240,8 +262,13 @@ export class SecureNode extends Node {
     return hashOf(data);
   }
 
-  /** Returns this node's Ed25519 signature of the data in base64url, for {@link SecureNode.verify}. */
+  /**
+   * Returns this node's Ed25519 signature of the data in base64url, for {@link SecureNode.verify}.
+   *
+   * @throws PeerloomError `ERR_NOT_SUPPORTED` if the identity is a `Signer`.
+   */
   sign(data: Data): string {
+    if (this.#identity === undefined) throw onlySigns('sign data at once');
     return base64urlnopad.encode(signHash(this.#identity, dataPurpose, hashOf(data)));
   }
 
@@ -259,9 +286,11 @@ export class SecureNode extends Node {
   /**
    * Decrypts what {@link SecureNode.encrypt} encrypted for this node.
    *
-   * @throws PeerloomError `ERR_DECRYPTION` if the data was altered, or encrypted for another node.
+   * @throws PeerloomError `ERR_DECRYPTION` if the data was altered, or encrypted for another node; `ERR_NOT_SUPPORTED` if
+   * the identity is a `Signer`.
    */
   async decrypt(encrypted: Uint8Array): Promise<Data> {
+    if (this.#opener === undefined) throw onlySigns('decrypt data');
     return dataFromBytes(await this.#opener.open(encrypted, dataContext));
   }
 
@@ -287,17 +316,21 @@ export class SecureNode extends Node {
     return new SecureChannel(channel, {
       ownId: this.id,
       runtime: this.#runtime,
+      limits: this.#limits,
       notary: this.#notary,
+      onGrowth: this.memoryBudget.grew,
       turns: this.#turns,
       onDuplicate: () => {
         this.#duplicates += 1;
       },
-      serve: ({ author, data }, stream) => this.vaultEngine.serve(data, author, stream),
+      serve: async ({ author, data }, stream) =>
+        this.#vaultSetup !== undefined && this.vaultEngine.serve(data, author, stream),
       handle: (envelope, run) => this.#handle(envelope, run),
     });
   }
 
   #openVault(): VaultEngine {
+    if (this.#vaultSetup === undefined) throw onlySigns('use a vault');
     this.#engine = new VaultEngine(this.#vaultSetup);
     if (this.#vaultSetup.path === undefined) this.#engine.store.onGrowth = this.memoryBudget.grew;
     return this.#engine;
@@ -328,6 +361,13 @@ export class SecureNode extends Node {
     if (id === this.id) throw new TypeError('id must be the id of another node, not of this node');
     return id;
   }
+}
+
+function onlySigns(what: string): PeerloomError {
+  return new PeerloomError(
+    'ERR_NOT_SUPPORTED',
+    `a node whose identity is a Signer cannot ${what}: give the node an Identity, or do without`,
+  );
 }
 
 function timeout(options: SecureWaitOptions = {}): number {

@@ -2,7 +2,7 @@ import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Steps } from '../base/steps.ts';
 import { isPeerId } from '../identity/identity.ts';
-import { type Envelope, readEnvelope, verifySteps } from './envelope.ts';
+import { type Envelope, type PendingEnvelope, readEnvelope, verifySteps, whenReady } from './envelope.ts';
 import type { Errand } from './errand.ts';
 import type { Place } from './errand-places.ts';
 import type { Errands } from './errands.ts';
@@ -63,7 +63,7 @@ const maxAnswered = 256;
 export class Surveys {
   readonly #options: SurveysOptions;
   /** Own statements by the hash of the survey that they answer. */
-  readonly #answered = new Map<string, Envelope>();
+  readonly #answered = new Map<string, Envelope | PendingEnvelope>();
 
   constructor(options: SurveysOptions) {
     this.#options = options;
@@ -71,25 +71,30 @@ export class Surveys {
 
   /** @returns one statement of each node that answers. */
   ask(timeoutMs: number): Promise<Envelope[]> {
-    const letter = this.#options.notary.sign('survey', null);
-    return this.#askOthers({ letter, frame: frameOfLetter(letter as unknown as Data), budgetMs: timeoutMs });
+    return whenReady(this.#options.notary.sign('survey', null), (letter) =>
+      this.#askOthers({ letter, frame: frameOfLetter(letter as unknown as Data), budgetMs: timeoutMs }),
+    ) as Promise<Envelope[]>;
   }
 
   /** Answers a survey that a neighbour brings, for this node and for those behind it. */
   async answer(survey: Carriage): Promise<Data> {
     const own = this.#stateFor(survey.letter);
-    return [own, ...(await this.#askOthers(survey))] as unknown as Data;
+    const others = await this.#askOthers(survey);
+    return whenReady<Data>(own, (statement) => [
+      statement as unknown as Data,
+      ...(others as unknown as Data[]),
+    ]);
   }
 
   /**
    * The answer to a survey that has come before, of this node alone: the neighbour that brought it first may keep the
    * other one to itself.
    */
-  ownAnswerTo(hash: string): Envelope | undefined {
+  ownAnswerTo(hash: string): Envelope | PendingEnvelope | undefined {
     return this.#answered.get(hash);
   }
 
-  #stateFor(survey: Envelope): Envelope {
+  #stateFor(survey: Envelope): Envelope | PendingEnvelope {
     const { notary, neighbours } = this.#options;
     const data = { question: survey.id, neighbours: neighbours().slice(0, maxNeighbours) };
     const own = notary.sign('neighbours', data, survey.author);

@@ -1,24 +1,11 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Identity, Node, type Signer, tcp } from '../../src/index.ts';
-import { SecureNode } from '../../src/secure/index.ts';
 import { engines } from '../support/engines.ts';
 import { withCode } from '../support/errors.ts';
+import { keptKey } from '../support/kept-key.ts';
 import { connect, makeNode, startNodes } from '../support/start-nodes.ts';
 import { within } from '../support/turns.ts';
-
-/** A key of WebCrypto that nobody can export. */
-async function keptKey(): Promise<Signer> {
-  const { publicKey, privateKey } = (await crypto.subtle.generateKey('Ed25519', false, [
-    'sign',
-    'verify',
-  ])) as CryptoKeyPair;
-  return {
-    publicKey: new Uint8Array(await crypto.subtle.exportKey('raw', publicKey)),
-    sign: async (message) =>
-      new Uint8Array(await crypto.subtle.sign('Ed25519', privateKey, Uint8Array.from(message))),
-  };
-}
 
 /** A signer whose answers the test chooses. */
 function chosen(sign: (identity: Identity, message: Uint8Array) => unknown): Signer {
@@ -48,14 +35,6 @@ suite('nodes whose keys cannot be exported', () => {
       }
     });
   }
-
-  test('cannot be SecureNodes, which decrypt with their keys', async () => {
-    const identity = (await keptKey()) as unknown as Identity;
-    assert.throws(
-      () => new SecureNode('127.0.0.1', 0, { identity }),
-      /^TypeError: identity of a SecureNode must be an Identity or \{ path, passphrase \}, not a signer/,
-    );
-  });
 });
 
 suite('a signer', () => {

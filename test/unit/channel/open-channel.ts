@@ -89,6 +89,7 @@ export function openChannel({
       return behaviour.request(data);
     },
     stream: () => undefined,
+    unsendable: (error) => void told.push(`unsendable ${error.message}`),
     slow: ({ handler, waiting, deliveries }) =>
       void told.push(`slow ${handler}, ${waiting} wait, ${deliveries} deliveries`),
     returned: ({ count, code }) => void told.push(`returned ${count} ${code}`),

@@ -32,7 +32,7 @@ function notaryOf(identity: Identity, clock: { now: number }, maxSeenMessages = 
 }
 
 function written(data: Data, clock: { now: number }): Envelope {
-  return notaryOf(alice, clock).sign('message', data);
+  return notaryOf(alice, clock).sign('message', data) as Envelope;
 }
 
 suite('envelopes', () => {
@@ -158,7 +158,7 @@ suite('envelopes', () => {
     const notary = notaryOf(bob, clock);
     const link = { id: alice.id, source: alice.id, isEncrypted: true };
     const written = (to: string | undefined, kind = 'message', time = clock.now): Envelope =>
-      notaryOf(alice, { now: time }).sign(kind, 'it waited', to);
+      notaryOf(alice, { now: time }).sign(kind, 'it waited', to) as Envelope;
     const [toBob, again, overPlain, byOthers] = Array.from({ length: 4 }, () => written(bob.id));
     const toAll = written(undefined);
     const carried = ['letter', 'survey'].map((kind) => written(bob.id, kind));

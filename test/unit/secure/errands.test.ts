@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { type Data, Identity, systemRuntime } from '../../../src/index.ts';
 import { Departures } from '../../../src/secure/departures.ts';
+import type { Envelope } from '../../../src/secure/envelope.ts';
 import { Errand, type ErrandOptions } from '../../../src/secure/errand.ts';
 import { ErrandPlaces } from '../../../src/secure/errand-places.ts';
 import { Errands } from '../../../src/secure/errands.ts';
@@ -164,7 +165,8 @@ suite('a letter that is passed on', () => {
 suite('a letter that is over', () => {
   const neighbour = { hasLink: true, relay: async () => true } as unknown as Neighbour;
   const { notary } = new TestPost(runtime);
-  const letterOf = (bytes: number) => notary.sign('letter', new Uint8Array(bytes), Identity.generate().id);
+  const letterOf = (bytes: number) =>
+    notary.sign('letter', new Uint8Array(bytes), Identity.generate().id) as Envelope;
   const small = letterOf(80);
   const optionsOf = (onAnswer: ErrandOptions['onAnswer'] = () => {}, letter = small): ErrandOptions => ({
     ...{ hash: letter.hash, frame: frameOfLetter(letter as unknown as Data) },

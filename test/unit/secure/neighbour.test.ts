@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { resolveLimits } from '../../../src/base/limits.ts';
+import { defaultLimits, resolveLimits } from '../../../src/base/limits.ts';
 import type { Channel, ChannelHandler, RemoteNode } from '../../../src/channel/channel.ts';
 import {
   type Data,
@@ -87,7 +87,9 @@ function open({ runtime = stillRuntime, limits = {} }: { runtime?: Runtime; limi
   const secure = new SecureChannel(channel, {
     ownId: alice.id,
     runtime,
+    limits: defaultLimits,
     notary,
+    onGrowth: () => {},
     turns: new PeerTurns(runtime),
     onDuplicate: () => {},
     serve: async () => true,

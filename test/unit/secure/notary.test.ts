@@ -138,7 +138,7 @@ suite('the envelopes that a notary gives out', () => {
       assert.equal(notary.envelopeFor(envelope as unknown as Data, 'message', bob.id), envelope);
     }
     for (const data of [{ ...proven }, signed(carol, 'message', undefined), null, 'text'] as Data[]) {
-      const { author, kind, to, data: content } = notary.envelopeFor(data, 'message', bob.id);
+      const { author, kind, to, data: content } = notary.envelopeFor(data, 'message', bob.id) as Envelope;
       assert.deepEqual([author, kind, to, content], [alice.id, 'message', bob.id, data]);
     }
   });
@@ -146,7 +146,10 @@ suite('the envelopes that a notary gives out', () => {
   test('name the author, a whole time, and an id of their own', () => {
     const { notary, clock } = notaryOf(alice);
     clock.now = now + 0.7;
-    const [one, other] = [notary.sign('message', 1), notary.sign('message', 1)];
+    const [one, other] = [1, 2].map((data) => notary.sign('message', data) as Envelope) as [
+      Envelope,
+      Envelope,
+    ];
     assert.deepEqual([one.author, one.time, Object.hasOwn(one, 'to')], [alice.id, now, false]);
     assert.match(one.id, /^[0-9a-f]{32}$/);
     assert.notEqual(one.id, other.id);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { defaultLimits } from '../../../src/base/limits.ts';
 import type { Channel, ChannelHandler, RemoteNode } from '../../../src/channel/channel.ts';
 import type { ChannelStream } from '../../../src/channel/streams/stream.ts';
 import { type Data, Identity, type Runtime, systemRuntime } from '../../../src/index.ts';
@@ -74,7 +75,9 @@ function open(remote: Partial<RemoteNode> = {}, runtime: Runtime = stillRuntime)
   const secure = new SecureChannel(channel, {
     ownId: alice.id,
     runtime,
+    limits: defaultLimits,
     notary,
+    onGrowth: () => {},
     turns: new PeerTurns(runtime),
     onDuplicate: () => void told.push('duplicate'),
     serve: async ({ data }) => {

@@ -112,7 +112,7 @@ suite('a survey', () => {
       again.map(({ author }) => author),
       [far.id],
     );
-    const altered = { ...(letter as object), hash: asker.notary.sign('survey', null).hash };
+    const altered = { ...(letter as object), hash: (asker.notary.sign('survey', null) as Envelope).hash };
     assert.equal(await bring(relay, far, altered), undefined);
     assert.deepEqual(far.refused, ['ERR_HASH_MISMATCH']);
   });
