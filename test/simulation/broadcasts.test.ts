@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { type Data, Node } from '../../src/index.ts';
-import { Simulation } from '../../src/simulator/index.ts';
+import { Simulation, type SpawnPlace } from '../../src/simulator/index.ts';
+import { SeededChance } from '../../src/simulator/seeded-chance.ts';
 
 class Hearer extends Node {
   readonly heard: Data[] = [];
@@ -20,6 +21,62 @@ async function line(count: number): Promise<{ world: Simulation; nodes: Hearer[]
   }
   await world.run({ seconds: 1 });
   return { world, nodes };
+}
+
+/**
+ * Nodes on a ring that never breaks, with other nodes whose connections break, freeze and come back all the time. Every
+ * broadcast of a node on the ring must reach each of the ring once.
+ */
+async function ringInStorm(seed: number): Promise<void> {
+  const chance = new SeededChance(seed).stream('test', 'acts');
+  const below = (count: number): number => Math.floor(count * chance.random());
+  const world = new Simulation({ seed, latencyMs: { from: 5, to: 100 }, jitterMs: 20, loss: 0.01 });
+  const make = ({ host, port, options }: SpawnPlace): Hearer => new Hearer(host, port, options);
+  const ring = world.spawn(10, make);
+  const shaky = world.spawn(6, make);
+  const pickRing = (): Hearer => ring[below(10)]!;
+  const pickShaky = (): Hearer => shaky[below(6)]!;
+  const dial = (from: Hearer, to: Hearer): void => {
+    if (!world.isRunning(from)) return;
+    from.connectWithNode(to.host, to.port, { reconnect: chance.random() < 0.5 }).catch(() => {});
+  };
+  await world.run(1);
+  for (const [at, node] of ring.entries()) dial(node, ring[(at + 1) % ring.length]!);
+  await world.run({ seconds: 1 });
+
+  const sent = new Map<Hearer, string[]>(ring.map((node) => [node, []]));
+  const acts = [
+    () => dial(pickShaky(), pickRing()),
+    () => dial(pickShaky(), pickRing()),
+    () => dial(pickRing(), pickShaky()),
+    () => world.crash([pickShaky()], chance.random() < 0.5 ? {} : { power: 'off' }),
+    () => world.restart(),
+    () => world.pause([pickShaky()]),
+    () => world.resume(shaky),
+    () => world.cut(shaky),
+    () => world.halfCut([pickShaky()], ring),
+    () => world.heal(),
+  ];
+  for (let act = 0; act < 300; act++) {
+    if (chance.random() < 0.5) {
+      acts[below(acts.length)]!();
+    } else {
+      const text = `${act}`.padEnd(chance.random() < 0.1 ? 20_000 : 10);
+      const origin = pickRing();
+      origin.broadcast(text);
+      sent.get(origin)!.push(text);
+    }
+    await world.run(200 * chance.random());
+  }
+  await world.run({ seconds: 20 });
+  for (const node of ring) {
+    const expected = [...sent].flatMap(([origin, texts]) => (origin === node ? [] : texts));
+    assert.deepEqual(node.heard.map(String).sort(), expected.sort(), `seed ${seed}`);
+  }
+  for (const { heard } of shaky) assert.equal(new Set(heard).size, heard.length, `seed ${seed}`);
+  world.resume(shaky);
+  world.heal();
+  await world.end();
 }
 
 const hourMs = 3_600_000;
@@ -42,6 +99,10 @@ suite('broadcasts on virtual time', () => {
     assert.deepEqual(wrong.heard, ['through the node in the middle']);
     assert.deepEqual(other.heard, ['right', 'through the node in the middle']);
     await world.end();
+  });
+
+  test('reach every node that stays connected once, whatever happens to the others: 3 seeds', async () => {
+    for (let seed = 1; seed <= 3; seed++) await ringInStorm(seed);
   });
 
   test('have times of their own, and arrive, when a clock is set back a little', async () => {
