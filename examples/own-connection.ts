@@ -1,6 +1,6 @@
 // Connections with state and methods of your own: extend NodeConnection, and let the node create them.
 // Run it: node examples/own-connection.ts
-import { type ConnectionDetails, type Data, type Link, Node, NodeConnection } from 'peerloom';
+import { type ConnectionDetails, type Data, Node, NodeConnection } from 'peerloom';
 
 class GuestConnection extends NodeConnection {
   #lines = 0;
@@ -17,8 +17,8 @@ class GuestConnection extends NodeConnection {
 }
 
 class House extends Node {
-  override createNewConnection(link: Link, details: ConnectionDetails) {
-    return new GuestConnection(this, link, details);
+  override createNewConnection(details: ConnectionDetails) {
+    return new GuestConnection(this, details);
   }
 
   override async inboundNodeConnected(guest: GuestConnection) {

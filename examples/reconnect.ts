@@ -1,17 +1,16 @@
 // A connection that comes back by itself: the same one after a cut, a new one after the other node has restarted.
 // Run it: node examples/reconnect.ts
 import {
-  type ConnectionDetails,
   type Data,
   Identity,
-  type Link,
   type LostSession,
   Node,
   type NodeConnection,
+  type Transport,
+  tcp,
 } from 'peerloom';
 
 class Client extends Node {
-  cut = () => {};
   #last: NodeConnection | undefined;
   #lost: Data[] = [];
 
@@ -35,11 +34,6 @@ class Client extends Node {
     const peer = this.allNodes.find((one) => one.id === id); // the new connection may come earlier or later
     if (peer !== undefined) for (const data of this.#lost.splice(0)) peer.send(data);
   }
-
-  override createNewConnection(link: Link, details: ConnectionDetails) {
-    this.cut = () => link.destroy(); // as a broken cable would
-    return super.createNewConnection(link, details);
-  }
 }
 
 class Server extends Node {
@@ -48,14 +42,29 @@ class Server extends Node {
   }
 }
 
+const network = tcp();
+let cut = () => {}; // breaks the link, as a broken cable would
+const cable: Transport = {
+  schemes: network.schemes,
+  attach: (context) => network.attach(context),
+  listen: (address, onLink) => network.listen(address, onLink),
+  close: () => network.close(),
+  async dial(...dialled) {
+    const link = await network.dial(...dialled);
+    cut = () => link.destroy();
+    return link;
+  },
+};
+
 const identity = Identity.generate(); // { path, passphrase } keeps it in a file
 const server = new Server('127.0.0.1', 0, { name: 'server', identity });
-const client = new Client('127.0.0.1', 0, { reconnect: { minDelayMs: 50, maxDelayMs: 200 } });
+const reconnect = { minDelayMs: 50, maxDelayMs: 200 };
+const client = new Client('127.0.0.1', 0, { transports: [cable], reconnect });
 await Promise.all([server.start(), client.start()]);
 const { port } = server;
 
 const connection = await client.connectWithNode('127.0.0.1', port, { reconnect: true, id: identity.id });
-client.cut();
+cut();
 await connection.deliver('one');
 
 connection.send('two');

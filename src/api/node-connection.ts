@@ -7,7 +7,6 @@ import type { Channel, CloseReason, SendOptions } from '../channel/channel.ts';
 import type { WaitOptions } from '../channel/pending.ts';
 import type { Node } from '../node/node.ts';
 import type { Security } from '../transport/security.ts';
-import type { Link } from '../transport/transport.ts';
 import { PeerStream } from './peer-stream.ts';
 import { checked, isRequestType, type RequestType } from './typed-messages.ts';
 
@@ -23,6 +22,8 @@ export interface ConnectionDetails {
   readonly port: number;
   /** `'outbound'`: this node dialled. `'inbound'`: the peer dialled. */
   readonly direction: 'inbound' | 'outbound';
+  /** Whether the link is encrypted, and whether the peer's id is proven. */
+  readonly security: Security;
   /** @internal */
   readonly channel: Channel;
   /** @internal */
@@ -45,8 +46,8 @@ export interface MessageCounts {
  *   nickname = 'unknown';
  * }
  * class ChatNode extends Node {
- *   override createNewConnection(link: Link, details: ConnectionDetails) {
- *     return new ChatConnection(this, link, details);
+ *   override createNewConnection(details: ConnectionDetails) {
+ *     return new ChatConnection(this, details);
  *   }
  * }
  */
@@ -71,15 +72,15 @@ export class NodeConnection {
   #closeReason: CloseReason | undefined;
   #isDisconnected = false;
 
-  /** Called by {@link Node.createNewConnection}, with that method's arguments. */
-  constructor(mainNode: Node, link: Link, details: ConnectionDetails) {
+  /** Called by {@link Node.createNewConnection}, with that method's argument. */
+  constructor(mainNode: Node, details: ConnectionDetails) {
     this.mainNode = mainNode;
     this.id = details.id;
     this.name = details.name;
     this.host = details.host;
     this.port = details.port;
     this.direction = details.direction;
-    this.security = link.security;
+    this.security = details.security;
     this.#channel = details.channel;
     this.#counts = details.counts;
   }
@@ -257,9 +258,9 @@ export class NodeConnection {
    *
    * @throws ThrownByUser if the user's method throws, or returns something else.
    */
-  static create(mainNode: Node, link: Link, details: ConnectionDetails): NodeConnection {
+  static create(mainNode: Node, details: ConnectionDetails): NodeConnection {
     try {
-      const connection: unknown = mainNode.createNewConnection(link, details);
+      const connection: unknown = mainNode.createNewConnection(details);
       NodeConnection.#checkCreated(connection, mainNode, details);
       return connection;
     } catch (error) {
@@ -274,7 +275,7 @@ export class NodeConnection {
     { channel }: ConnectionDetails,
   ): asserts value is NodeConnection {
     const rule =
-      'createNewConnection must return a NodeConnection, made by `new` from the node, the link and the details';
+      'createNewConnection must return a NodeConnection, made by `new` from the node and the details';
     if (isPromiseLike(value)) {
       value.then(undefined, () => {});
       throw new TypeError(`${rule}, not a promise: it cannot be asynchronous`);

@@ -28,7 +28,6 @@ import type { Channel, SendOptions } from '../channel/channel.ts';
 import type { WaitOptions } from '../channel/pending.ts';
 import { Peering } from '../peers/peering.ts';
 import { Protocols } from '../protocols/protocols.ts';
-import type { Link } from '../transport/transport.ts';
 import { Broadcasts } from './broadcasts.ts';
 import { warnOfMisspeltMethods } from './misspelt-methods.ts';
 import {
@@ -382,11 +381,11 @@ export class Node extends NodeHandlers {
 
   /**
    * Creates the object for a new connection. Override it to use your own class. If it throws, or returns anything but a
-   * new NodeConnection made from its arguments, the node refuses the peer: `connectWithNode` rejects, and `node_error`
+   * new NodeConnection made from its argument, the node refuses the peer: `connectWithNode` rejects, and `node_error`
    * reports it for an inbound connection.
    */
-  createNewConnection(link: Link, details: ConnectionDetails): NodeConnection {
-    return new NodeConnection(this, link, details);
+  createNewConnection(details: ConnectionDetails): NodeConnection {
+    return new NodeConnection(this, details);
   }
 
   /** @internal Where a subclass of ours comes between a connection and its messages, whatever class it has. */

@@ -86,8 +86,9 @@ export class Connections {
       const { id, name } = remote;
       const origin = { host: link.remoteAddress.host, port: remote.listeningPort };
       const { host, port } = direction === 'outbound' ? dialled! : origin;
-      const details = { id, name, host, port, direction, channel, counts };
-      const connection = NodeConnection.create(node, link, details);
+      const { security } = link;
+      const details = { id, name, host, port, direction, security, channel, counts };
+      const connection = NodeConnection.create(node, details);
       return new LiveConnection(peer, connection, channel, this.#options);
     } catch (error) {
       // The user's own createNewConnection threw, so the node admits nobody.

@@ -107,7 +107,7 @@ const outputs: Record<string, Output> = {
   },
   'presence.ts': { mostLines: 60, lines: ['ben is busy', 'cleo is away'] },
   'reconnect.ts': {
-    mostLines: 70,
+    mostLines: 80,
     lines: [
       'connected with server',
       'disconnected: the link ended without a goodbye',

@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
-import { type Data, Node, NodeConnection, type PeerStream } from '../../src/index.ts';
+import { type ConnectionDetails, type Data, Node, NodeConnection, type PeerStream } from '../../src/index.ts';
 import { ChaosProxy } from '../support/chaos-proxy.ts';
 import { withCode } from '../support/errors.ts';
 import '../support/look-over.ts';
@@ -32,8 +32,8 @@ class CountingConnection extends NodeConnection {
 }
 
 class Sender extends Node {
-  override createNewConnection(...[link, details]: Parameters<Node['createNewConnection']>) {
-    return new CountingConnection(this, link, details);
+  override createNewConnection(details: ConnectionDetails) {
+    return new CountingConnection(this, details);
   }
 }
 

@@ -4,7 +4,6 @@ import type * as Copy from '../../src/api/node-connection.ts';
 import {
   type ConnectionDetails,
   type Data,
-  type Link,
   type Node,
   NodeConnection,
   type SendOptions,
@@ -22,8 +21,8 @@ class StampingConnection extends NodeConnection {
 }
 
 class StampingNode extends RecordingNode {
-  override createNewConnection(link: Link, details: ConnectionDetails): StampingConnection {
-    return new StampingConnection(this, link, details);
+  override createNewConnection(details: ConnectionDetails): StampingConnection {
+    return new StampingConnection(this, details);
   }
 }
 
@@ -58,8 +57,8 @@ test('a send that is overridden and throws is in the report', async (t) => {
     }
   }
   class RefusingNode extends RecordingNode {
-    override createNewConnection(link: Link, details: ConnectionDetails): NodeConnection {
-      return new RefusingConnection(this, link, details);
+    override createNewConnection(details: ConnectionDetails): NodeConnection {
+      return new RefusingConnection(this, details);
     }
   }
   const { a, connection } = await startPair(t, { kind: RefusingNode });
@@ -117,8 +116,8 @@ test('a createNewConnection that throws costs that connection, and nothing else'
 suite('a createNewConnection that returns no connection of its own', () => {
   /** A variable, so that TypeScript does not look for the file. */
   const otherCopy = '../../src/api/node-connection.ts?another-copy';
-  type Create = (node: Node, link: Link, details: ConnectionDetails) => unknown;
-  const make: Create = (node, link, details) => new NodeConnection(node, link, details);
+  type Create = (node: Node, details: ConnectionDetails) => unknown;
+  const make: Create = (node, details) => new NodeConnection(node, details);
   let earlier: NodeConnection | undefined;
   const kinds: Record<string, Create> = {
     'a Proxy': (...made) => new Proxy(make(...made) as NodeConnection, {}),
@@ -128,13 +127,12 @@ suite('a createNewConnection that returns no connection of its own', () => {
     'a promise that is rejected': () => Promise.reject(undefined),
     nothing: () => undefined,
     null: () => null,
-    'one of another node': (node, link, details) => make(startedElsewhere(node), link, details),
+    'one of another node': (node, details) => make(startedElsewhere(node), details),
     'one that was made before': (...made) => {
       earlier ??= make(...made) as NodeConnection;
-      return made[2].direction === 'outbound' ? earlier : undefined;
+      return made[1].direction === 'outbound' ? earlier : undefined;
     },
-    'one of a second copy of the package': (node, link, details) =>
-      new copy.NodeConnection(node as never, link, details),
+    'one of a second copy of the package': (node, details) => new copy.NodeConnection(node as never, details),
   };
   let copy: typeof Copy;
   const startedElsewhere = (node: Node): Node => Object.create(node);
@@ -144,9 +142,9 @@ suite('a createNewConnection that returns no connection of its own', () => {
       copy = (await import(otherCopy)) as typeof Copy;
       class WrongNode extends RecordingNode {
         isWrong = true;
-        override createNewConnection(link: Link, details: ConnectionDetails): NodeConnection {
-          const right = super.createNewConnection(link, details);
-          return this.isWrong ? (create(this, link, details) as NodeConnection) : right;
+        override createNewConnection(details: ConnectionDetails): NodeConnection {
+          const right = super.createNewConnection(details);
+          return this.isWrong ? (create(this, details) as NodeConnection) : right;
         }
       }
       const [a] = await startNodes(t, 1);

@@ -4,7 +4,6 @@ import { suite, type TestContext, test } from 'node:test';
 import { inspect } from 'node:util';
 import {
   type ConnectionDetails,
-  type Link,
   type NodeConnection,
   type NodeEventName,
   type NodeOptions,
@@ -44,9 +43,9 @@ function oddValues(): Record<string, unknown> {
 class OwnNode extends RecordingNode {
   make: (() => unknown) | undefined;
 
-  override createNewConnection(link: Link, details: ConnectionDetails): NodeConnection {
+  override createNewConnection(details: ConnectionDetails): NodeConnection {
     if (this.make !== undefined) return this.make() as NodeConnection;
-    return super.createNewConnection(link, details);
+    return super.createNewConnection(details);
   }
 }
 

@@ -1,4 +1,3 @@
-import type { ConnectionDetails } from '../../src/api/node-connection.ts';
 import {
   type Data,
   type Link,
@@ -7,8 +6,10 @@ import {
   type NodeOptions,
   type PeerloomError,
   type PeerStream,
+  type Transport,
 } from '../../src/index.ts';
 import '../support/checked-pools.ts';
+import { withLinks } from '../support/with-links.ts';
 import type { End, Ledger } from './ledger.ts';
 
 /** A message that both sides keep books of. */
@@ -23,19 +24,23 @@ export class SoakNode extends Node {
   /** How long its handlers take. */
   slowMs = 0;
   readonly ends = new Map<NodeConnection, End>();
-  readonly #links = new WeakMap<NodeConnection, Link>();
+  /** The latest with each peer. */
+  readonly #links: Map<string, Link>;
   readonly #ledger: Ledger;
   #handled = 0;
 
-  constructor(host: string, port: number, { ledger, ...options }: NodeOptions & { ledger: Ledger }) {
-    super(host, port, options);
+  constructor(
+    host: string,
+    port: number,
+    { ledger, transport, ...options }: NodeOptions & { ledger: Ledger; transport: Transport },
+  ) {
+    const links = new Map<string, Link>();
+    super(host, port, {
+      ...options,
+      transports: [withLinks(transport, (link) => links.set(link.remoteId, link))],
+    });
+    this.#links = links;
     this.#ledger = ledger;
-  }
-
-  override createNewConnection(link: Link, details: ConnectionDetails): NodeConnection {
-    const connection = super.createNewConnection(link, details);
-    this.#links.set(connection, link);
-    return connection;
   }
 
   /** Sends with the next number; false as {@link NodeConnection.send} has it. */
@@ -63,7 +68,7 @@ export class SoakNode extends Node {
 
   /** Breaks the link, as a cable that is pulled. */
   cut(connection: NodeConnection): void {
-    this.#links.get(connection)!.destroy();
+    this.#links.get(connection.id)!.destroy();
   }
 
   /** Disconnects; from who has gone already as well, so that nobody connects again. */

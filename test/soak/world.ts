@@ -145,7 +145,7 @@ export class World {
       reconnect: { minDelayMs: 20, maxDelayMs: 500, maxTrials: 20 },
       // Nobody waits long for who does not come back: rounds are short.
       limits: { sessionTimeoutMs: 2_000, pingAfterMs: 4_000, deadAfterMs: 12_000 },
-      transports: [isTls ? tcp() : memory({ hub: this.#hub })],
+      transport: isTls ? tcp() : memory({ hub: this.#hub }),
     });
   }
 

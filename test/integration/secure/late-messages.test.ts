@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
 import {
-  type ConnectionDetails,
   type Data,
   Identity,
-  type Link,
   type LostSession,
   MemoryHub,
   memory,
@@ -16,6 +14,7 @@ import {
 import { sign } from '../../../src/secure/envelope.ts';
 import type { SecureNodeOptions } from '../../../src/secure/index.ts';
 import { turns, until } from '../../support/turns.ts';
+import { withLinks } from '../../support/with-links.ts';
 import { connect, TestSecureNode, World } from './support/secure-nodes.ts';
 
 const minute = 60_000;
@@ -24,7 +23,6 @@ const minute = 60_000;
 class Sender extends TestSecureNode {
   readonly cameBack: ReturnedMessages[] = [];
   readonly lost: LostSession[] = [];
-  cut = (): void => {};
 
   override nodeMessageReturned(_peer: NodeConnection, messages: ReturnedMessages): unknown {
     this.cameBack.push(messages);
@@ -36,9 +34,8 @@ class Sender extends TestSecureNode {
     return undefined;
   }
 
-  override createNewConnection(link: Link, details: ConnectionDetails): NodeConnection {
-    this.cut = () => link.destroy();
-    return super.createNewConnection(link, details);
+  cut(): void {
+    for (const link of this.links) link.destroy();
   }
 
   get returnedData(): Data[] {
@@ -52,7 +49,8 @@ async function pair(t: TestContext, options: SecureNodeOptions = {}) {
   const hub = new MemoryHub();
   const start = async (name: string, skew: () => number): Promise<Sender> => {
     const runtime = { ...systemRuntime, wallNow: () => clock.now + skew() };
-    const node = new Sender(name, 1, { name, transports: [memory({ hub })], runtime, ...options });
+    const transport = withLinks(memory({ hub }), (link) => node.links.push(link));
+    const node: Sender = new Sender(name, 1, { name, transports: [transport], runtime, ...options });
     t.after(() => node.stop());
     await node.start();
     return node;

@@ -3,7 +3,6 @@ import { suite, test } from 'node:test';
 import {
   type ConnectionDetails,
   type Data,
-  type Link,
   MemoryHub,
   memory,
   Node,
@@ -359,8 +358,8 @@ suite('SecureNode', () => {
       nickname = 'none';
     }
     class Peer extends TestSecureNode {
-      override createNewConnection(link: Link, details: ConnectionDetails): NodeConnection {
-        return new NamedConnection(this, link, details);
+      override createNewConnection(details: ConnectionDetails): NodeConnection {
+        return new NamedConnection(this, details);
       }
     }
     const a = new Peer('a', 1, { transports: [memory({ hub })] });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { type ConnectionDetails, type Link, type Node, NodeConnection } from '../../../src/index.ts';
+import { type ConnectionDetails, type Node, NodeConnection } from '../../../src/index.ts';
 import type { PeerConnection } from '../../../src/peers/peer-connection.ts';
 import { Peers } from '../../../src/peers/peers.ts';
 import { Reconnector, type ReconnectorOptions } from '../../../src/peers/reconnector.ts';
@@ -16,7 +16,7 @@ class Connection {
 
   constructor(id: string) {
     const details = { id, channel: this.channel } as unknown as ConnectionDetails;
-    this.connection = new NodeConnection({} as Node, {} as Link, details);
+    this.connection = new NodeConnection({} as Node, details);
     this.connection.stop = async () => {
       this.stopped += 1;
     };

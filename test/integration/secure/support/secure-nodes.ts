@@ -1,6 +1,5 @@
 import type { TestContext } from 'node:test';
 import {
-  type ConnectionDetails,
   type Data,
   type Link,
   MemoryHub,
@@ -11,6 +10,7 @@ import {
 } from '../../../../src/index.ts';
 import { type Envelope, SecureNode, type SecureNodeOptions } from '../../../../src/secure/index.ts';
 import { until, within } from '../../../support/turns.ts';
+import { withLinks } from '../../../support/with-links.ts';
 import '../../../support/look-over.ts';
 
 export interface Received {
@@ -25,13 +25,8 @@ export class TestSecureNode extends SecureNode {
   readonly received: Received[] = [];
   readonly rejected: string[] = [];
   readonly errors: unknown[] = [];
-  /** Of its connections, in the order in which they were made. */
+  /** The links of its connections, in the order in which they were made. */
   readonly links: Link[] = [];
-
-  override createNewConnection(link: Link, details: ConnectionDetails): NodeConnection {
-    this.links.push(link);
-    return super.createNewConnection(link, details);
-  }
 
   override nodeMessage(peer: NodeConnection, data: Data): unknown {
     const message = this.message!;
@@ -81,7 +76,8 @@ export class World {
   }
 
   async start(name: string, options: SecureNodeOptions = {}): Promise<TestSecureNode> {
-    const node = new TestSecureNode(name, 0, { name, transports: [memory({ hub: this.#hub })], ...options });
+    const transport = withLinks(memory({ hub: this.#hub }), (link) => node.links.push(link));
+    const node = new TestSecureNode(name, 0, { name, transports: [transport], ...options });
     this.#nodes.push(node);
     await node.start();
     return node;
