@@ -47,7 +47,7 @@ export const errorCodes = {
   ERR_NOT_SUPPORTED: 'this kind of connection or identity cannot do this',
   ERR_PLAIN_NOT_ALLOWED: 'this node does not allow plain TCP',
   ERR_PROTOCOL: 'the other side broke the protocol',
-  ERR_QUEUE_FULL: 'the outgoing queue of the connection is full',
+  ERR_QUEUE_FULL: 'the outgoing queue of the connection, or the memory for broadcasts, is full',
   ERR_REPLAYED: 'a signed message arrived before, or so late that the node cannot tell',
   ERR_ROLLBACK: 'a node offered an older state than this node has already seen',
   ERR_SCHEMA: 'a typed message, request or response does not fit its schema',

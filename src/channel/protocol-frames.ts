@@ -21,6 +21,9 @@ export interface ProtocolFramesHost {
   readonly session: Session | undefined;
 }
 
+/** Before any protocol is open. */
+const none: readonly string[] = [];
+
 /** The latest 256 breaks can be told apart. */
 const epochOf = (breaks: number): number => breaks & 0xff;
 
@@ -32,21 +35,19 @@ const epochOf = (breaks: number): number => breaks & 0xff;
  * a connection of its own: what was sent over an earlier one is recognised by its number of breaks, and dropped.
  */
 export class ProtocolFrames {
-  /** What both sides speak: by its name, the place in this side's hello. */
-  readonly #places = new Map<string, number>();
   /** By the place in the other side's hello. */
   readonly #spoken: readonly (SpokenProtocol | undefined)[];
   readonly #host: ProtocolFramesHost;
   readonly #window: ReceiveWindow;
   #theirEpoch: number;
   /** What arrived before the connect handler was called. */
-  #early: Frame[] = [];
+  #early: Frame[] | undefined;
   /** What the frames cost that were handed on and are not done. */
   #inHandBytes = 0;
   #earlyBytes = 0;
   #handler: ChannelHandler | undefined;
   /** Those of which the user was told that they are open. */
-  readonly #open = new Set<string>();
+  #open: readonly string[] = none;
   #isLinked = true;
   #isClosed = false;
 
@@ -56,9 +57,6 @@ export class ProtocolFrames {
     this.#window = new ReceiveWindow(ours.windows.protocols, Lane.protocols, host.outgoing);
     this.#theirEpoch = epochOf(theirs.session?.breaks ?? 0);
     this.#spoken = theirs.protocols.map((theirName) => spoken.find(({ name }) => name === theirName));
-    for (const protocol of this.#spoken) {
-      if (protocol !== undefined) this.#places.set(protocol.name, ours.protocols.indexOf(protocol.name));
-    }
   }
 
   get heldBytes(): number {
@@ -70,9 +68,8 @@ export class ProtocolFrames {
     this.#handler = handler;
     this.#openAll();
     const early = this.#early;
-    this.#early = [];
-    this.#earlyBytes = 0;
-    for (const frame of early) this.#handOn(frame);
+    this.#dropEarly();
+    for (const frame of early ?? []) this.#handOn(frame);
   }
 
   /**
@@ -80,9 +77,9 @@ export class ProtocolFrames {
    * @throws PeerloomError `ERR_QUEUE_FULL`.
    */
   send(name: string, body: Uint8Array): boolean {
-    if (!this.#open.has(name)) return false;
-    const format = this.#places.get(name)!;
-    const { outgoing, session } = this.#host;
+    if (!this.#open.includes(name)) return false;
+    const { outgoing, session, options } = this.#host;
+    const format = options.protocols.findIndex((protocol) => protocol.name === name);
     const compression = epochOf(session?.breaks ?? 0);
     return outgoing.send(FrameKind.protocol, { format, compression, body, shared: framesShared(body) });
   }
@@ -107,6 +104,7 @@ export class ProtocolFrames {
       this.#handOn(frame);
       return;
     }
+    this.#early ??= [];
     this.#early.push(frame);
     this.#earlyBytes += costOf(body.length);
   }
@@ -127,23 +125,29 @@ export class ProtocolFrames {
   /** Nothing can be sent any more, and nothing that arrives is handed on. */
   close(): void {
     this.#isClosed = true;
-    this.#early = [];
+    this.#dropEarly();
+    for (const name of this.#open) this.#closeOne(name);
+  }
+
+  #dropEarly(): void {
+    this.#early = undefined;
     this.#earlyBytes = 0;
-    for (const name of [...this.#open]) this.#closeOne(name);
   }
 
   #openAll(): void {
     for (const protocol of this.#spoken) {
       if (this.#isClosed) return;
-      if (protocol === undefined || this.#open.has(protocol.name)) continue;
+      if (protocol === undefined || this.#open.includes(protocol.name)) continue;
       if (!this.#isLinked && !protocol.outlivesLinks) continue;
-      this.#open.add(protocol.name);
+      this.#open = [...this.#open, protocol.name];
       this.#handler!.protocolOpened(protocol.name);
     }
   }
 
   #closeOne(name: string): void {
-    if (this.#open.delete(name)) this.#handler!.protocolClosed(name);
+    if (!this.#open.includes(name)) return;
+    this.#open = this.#open.filter((open) => open !== name);
+    this.#handler!.protocolClosed(name);
   }
 
   #handOn({ format, compression, body }: Frame): void {
@@ -151,7 +155,7 @@ export class ProtocolFrames {
     const { name, outlivesLinks } = this.#spoken[format]!;
     const isOfEarlierLink = !outlivesLinks && compression !== this.#theirEpoch;
     const pending =
-      isOfEarlierLink || !this.#open.has(name) ? undefined : this.#handler!.protocol(name, alone(body));
+      isOfEarlierLink || !this.#open.includes(name) ? undefined : this.#handler!.protocol(name, alone(body));
     if (pending === undefined) {
       this.#window.handled(costBytes);
       return;

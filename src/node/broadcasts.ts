@@ -15,7 +15,8 @@ import type { Runtime } from '../base/runtime.ts';
 import type { NodeIdentity } from '../identity/signer.ts';
 import type { Broadcast } from '../overlay/broadcast.ts';
 import { Deliveries } from '../overlay/deliveries.ts';
-import { type Arrival, Overlay } from '../overlay/overlay.ts';
+import { Overlay, type OverlayOptions } from '../overlay/overlay.ts';
+import type { Arrival } from '../overlay/router.ts';
 import { countContainers, decodePayload, encodePayload } from '../wire/payloads/payload.ts';
 
 export interface BroadcastsOptions {
@@ -30,28 +31,37 @@ export interface BroadcastsOptions {
   readonly isStopping: () => boolean;
 }
 
-/** What a node says to all nodes of its network, and what it hears of others. */
-export class Broadcasts {
+/**
+ * What a node says to all nodes of its network, and what it hears of others. Most nodes never do either: what that takes
+ * is made when it is first needed.
+ */
+export class Broadcasts implements OverlayOptions {
   readonly #options: BroadcastsOptions;
   readonly #overlay: Overlay;
-  readonly #deliveries: Deliveries;
-  readonly #topics = new Set(['']);
+  #deliveries: Deliveries | undefined;
+  /** Those that the node has subscribed to; undefined: none, but for the empty one. */
+  #topics: Set<string> | undefined;
 
   constructor(options: BroadcastsOptions) {
-    const { identity, network, runtime, budget, dispatcher } = options;
     this.#options = options;
-    this.#deliveries = new Deliveries((broadcast, arrival) => this.#deliver(broadcast, arrival));
-    this.#overlay = new Overlay({
-      identity,
-      network,
-      runtime,
-      budget,
-      onBroadcast: (broadcast, arrival) => {
-        if (this.#topics.has(broadcast.topic)) this.#deliveries.add(broadcast, arrival);
-      },
-      onFailure: (error) => dispatcher.failed(error, 'node_broadcast', undefined),
-    });
-    budget.share(() => this.#deliveries.heldBytes);
+    this.#overlay = new Overlay(this);
+    options.budget.share(() => this.#overlay.heldBytes + (this.#deliveries?.heldBytes ?? 0));
+  }
+
+  get identity(): NodeIdentity {
+    return this.#options.identity;
+  }
+
+  get network(): string {
+    return this.#options.network;
+  }
+
+  get runtime(): Runtime {
+    return this.#options.runtime;
+  }
+
+  get budget(): MemoryBudget {
+    return this.#options.budget;
   }
 
   /** What the node speaks to pass broadcasts on. */
@@ -60,7 +70,17 @@ export class Broadcasts {
   }
 
   get dropped(): number {
-    return this.#deliveries.dropped;
+    return this.#deliveries?.dropped ?? 0;
+  }
+
+  onBroadcast(broadcast: Broadcast, arrival: Arrival): void {
+    if (!this.#topicsInUse.has(broadcast.topic)) return;
+    this.#deliveries ??= new Deliveries((...delivery) => this.#deliver(...delivery));
+    this.#deliveries.add(broadcast, arrival);
+  }
+
+  onFailure(error: unknown): void {
+    this.#options.dispatcher.failed(error, 'node_broadcast', undefined);
   }
 
   /** @throws as `Node.broadcast` does. */
@@ -78,11 +98,16 @@ export class Broadcasts {
   }
 
   subscribe(topic: string): void {
-    this.#topics.add(checkTopic(topic));
+    this.#topicsInUse.add(checkTopic(topic));
   }
 
   unsubscribe(topic: string): void {
-    this.#topics.delete(checkTopic(topic));
+    this.#topicsInUse.delete(checkTopic(topic));
+  }
+
+  get #topicsInUse(): Set<string> {
+    this.#topics ??= new Set(['']);
+    return this.#topics;
   }
 
   #deliver({ id, origin, topic, timeUs, format, body }: Broadcast, { via, hops }: Arrival): unknown {

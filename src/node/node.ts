@@ -288,7 +288,8 @@ export class Node extends NodeHandlers {
    * Clocks of the nodes may differ by at most 2 minutes.
    *
    * @returns the id of the broadcast, and how many neighbours pass it on.
-   * @throws PeerloomError `ERR_NO_NEIGHBOUR` without a connection; `ERR_MESSAGE_TOO_LARGE` above 1 MiB. TypeError for
+   * @throws PeerloomError `ERR_NO_NEIGHBOUR` without a connection; `ERR_MESSAGE_TOO_LARGE` above 1 MiB; `ERR_QUEUE_FULL` when the
+   * broadcasts of the last two seconds have 8 MiB. TypeError for
    * data that no message can hold, or wrong options.
    * @example
    * node.broadcast({ text: 'hello' });

@@ -1,5 +1,5 @@
 import type { Broadcast } from './broadcast.ts';
-import type { Arrival } from './overlay.ts';
+import type { Arrival } from './router.ts';
 
 /** Broadcasts that wait for the handlers of those before them. */
 const maxWaiting = 1_024;

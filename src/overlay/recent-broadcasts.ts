@@ -55,6 +55,16 @@ export class RecentBroadcasts {
     return this.#byId.get(id)!.hops;
   }
 
+  /** Whether a content of so many bytes pushes out none that arrived at this moment or later. */
+  hasRoomFor(bytes: number, sinceMs: number): boolean {
+    let freeBytes = this.#maxBytes - this.#keptBytes;
+    for (const { arrivedAtMs, broadcast } of this.#kept) {
+      if (freeBytes >= bytes || arrivedAtMs >= sinceMs) break;
+      freeBytes += broadcast!.bytes.length;
+    }
+    return freeBytes >= bytes;
+  }
+
   /** Forgets broadcasts from the earliest on until there is room. */
   add(broadcast: Broadcast, { hops, nowMs }: { readonly hops: number; readonly nowMs: number }): void {
     const recent = { arrivedAtMs: nowMs, hops, broadcast, sentTo: new Set<number>() };

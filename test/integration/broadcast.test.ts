@@ -5,7 +5,7 @@ import { type Engine, engines } from '../support/engines.ts';
 import { withCode } from '../support/errors.ts';
 import { RecordingNode } from '../support/recording-node.ts';
 import { connect, startNodes } from '../support/start-nodes.ts';
-import { turns } from '../support/turns.ts';
+import { turns, until } from '../support/turns.ts';
 
 interface Heard {
   readonly origin: string;
@@ -119,6 +119,28 @@ suite('broadcasts', () => {
     a.broadcast(large);
     for (const node of nodes.slice(1)) assert.deepEqual(await node.heardData(1), [large]);
     assert.throws(() => a.broadcast(new Uint8Array(2 ** 20 + 1)), withCode('ERR_MESSAGE_TOO_LARGE'));
+  });
+
+  test('that are more than nodes keep for each other are refused, and arrive after a while', async (t) => {
+    const [a, b] = (await line(t, 2)) as [Hearer, Hearer];
+    let sent = 0;
+    const sendUntilRefused = (): void => {
+      for (;;) {
+        a.broadcast(new Uint8Array(2 ** 20));
+        sent += 1;
+      }
+    };
+    assert.throws(sendUntilRefused, withCode('ERR_QUEUE_FULL'));
+    assert.equal(sent, 7);
+    assert.equal((await b.heardData(sent)).length, sent);
+    await until(() => {
+      try {
+        return a.broadcast(new Uint8Array(2 ** 20)).neighbours === 1;
+      } catch {
+        return false;
+      }
+    }, 'there is room again');
+    await b.heardData(sent + 1);
   });
 
   test('are refused without a neighbour, and with wrong arguments', async (t) => {

@@ -6,7 +6,7 @@ export function asCode(value: unknown): string {
     return `{ ${members.map(([name, member]) => `${name}: ${asCode(member)}`).join(', ')} }`;
   }
   if (typeof value === 'string') return quoted(value);
-  return String(value);
+  return Object.is(value, -0) ? '-0' : String(value);
 }
 
 /** JSON escapes what a literal must not hold, but takes the other quotes. */

@@ -161,11 +161,15 @@ suite('frames', () => {
       }
     };
     await pass(5_000);
-    const before = heldBytes();
-    await pass(200_000);
-    const bytes = (heldBytes() - before) / 200_000;
+    // Code that is compiled meanwhile takes memory too, but not in every round.
+    const bytes: number[] = [];
+    for (let round = 0; round < 4; round++) {
+      const before = heldBytes();
+      await pass(50_000);
+      bytes.push((heldBytes() - before) / 50_000);
+    }
     assert.ok(inbox.waitingCount > 0 && inbox.waitingCount < 10, `${inbox.waitingCount} wait`);
-    assert.ok(bytes < 5, `${bytes} bytes a frame`);
+    assert.ok(Math.min(...bytes) < 5, `${bytes} bytes a frame`);
   });
 
   test('that wait are forgotten when the inbox is cleared', async () => {

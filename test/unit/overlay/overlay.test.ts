@@ -24,6 +24,8 @@ function overlay() {
     onBroadcast: ({ id }) => heard.push(id),
     onFailure: (error) => assert.ifError(error),
   });
+  const peers = new Set<ProtocolPeer>();
+  overlay.attach({ id: identity.id, runtime, peers, log: () => {} });
 
   /** A neighbour with an address, and the kinds of the frames that it was sent. */
   function neighbour(host: string) {
@@ -36,6 +38,7 @@ function overlay() {
       send: (bytes: Uint8Array) => sent.push(readOverlayFrame(bytes).kind) > 0,
       drained: () => Promise.resolve(),
     } as unknown as ProtocolPeer;
+    peers.add(peer);
     overlay.opened(peer);
     const says = (frame: Uint8Array): void => void overlay.received(peer, frame);
     return { says, pushes: ({ bytes }: Broadcast) => says(pushFrame(0, bytes)), sent };

@@ -8,6 +8,7 @@ suite('data as code', () => {
     const fault = { at: 1.5, fault: { kind: 'crash', nodes: [1, 2], power: undefined } };
     assert.equal(asCode(fault), "{ at: 1.5, fault: { kind: 'crash', nodes: [1, 2] } }");
     assert.equal(asCode({ bytesPerSecond: Number.POSITIVE_INFINITY }), '{ bytesPerSecond: Infinity }');
+    assert.equal(asCode([0, -0]), '[0, -0]');
   });
 
   test('is the same data again', () => {

@@ -1,0 +1,246 @@
+import type { NodeConnection } from '../api/node-connection.ts';
+import type { ProtocolPeer } from '../api/protocol.ts';
+import { isPeerloomError, PeerloomError } from '../base/errors.ts';
+import type { MemoryBudget } from '../base/memory-budget.ts';
+import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
+import { shareBytes } from '../channel/send/shared-bytes.ts';
+import type { NodeIdentity } from '../identity/signer.ts';
+import { type Broadcast, idOf, isSignedByOrigin, readBroadcast, signedBytes } from './broadcast.ts';
+import {
+  announcementFrame,
+  graftFrame,
+  type OverlayFrame,
+  probeFrame,
+  pruneFrame,
+  pushFrame,
+  readOverlayFrame,
+  type TreeFrame,
+} from './overlay-frames.ts';
+import { OverlayPeer } from './overlay-peer.ts';
+import { Plumtree, type PlumtreeEffects } from './plumtree.ts';
+import { RecentBroadcasts } from './recent-broadcasts.ts';
+import { MessageSeen, SeenMessages } from './seen/seen-messages.ts';
+import { Waits } from './waits.ts';
+
+/** How far the time of a broadcast may lie from this node's clock, in milliseconds. Older ones may be repetitions. */
+export const timeWindowMs = 120_000;
+
+/** Broadcasts whose repetition the node recognises. */
+const defaultMaxSeen = 65_536;
+
+/** Larger bodies are offered before they are sent. */
+const offerBytes = 16 * 1024;
+
+/** The content of broadcasts that is kept for neighbours, at most, in bytes. */
+const maxKeptBytes = 8 * 1_048_576;
+
+/** Announcements wait so long for others that can travel in the same frame, in milliseconds. */
+const announceAfterMs = 25;
+
+/** How long a broadcast that was announced may still arrive over the tree: so many round trips, within bounds. */
+const patience = { roundTrips: 4, minMs: 100, maxMs: 2_000 };
+
+/** About what an announcement of a broadcast costs that has not arrived. */
+const announcementCostBytes = 256;
+
+/** How a broadcast came to this node. */
+export interface Arrival {
+  readonly via: NodeConnection;
+  /** Links between the origin and this node. */
+  readonly hops: number;
+}
+
+export interface RouterOptions {
+  readonly identity: NodeIdentity;
+  readonly network: string;
+  readonly runtime: Runtime;
+  readonly budget: MemoryBudget;
+  /** Broadcasts whose repetition the node recognises. Default 65,536; tests make do with fewer. */
+  readonly maxSeen?: number | undefined;
+  /** A broadcast of another node arrived, for the first time. */
+  onBroadcast(broadcast: Broadcast, arrival: Arrival): void;
+}
+
+/** Passes broadcasts on: checks what neighbours say, keeps what they may ask for, and does what {@link Plumtree} decides. */
+export class Router implements PlumtreeEffects<OverlayPeer> {
+  readonly #options: RouterOptions;
+  readonly #log: (text: string) => void;
+  readonly #peers = new Map<ProtocolPeer, OverlayPeer>();
+  readonly #plumtree: Plumtree<OverlayPeer>;
+  readonly #recent: RecentBroadcasts;
+  readonly #seen: SeenMessages;
+  readonly #waits: Waits;
+  #openedCount = 0;
+  #announcing: RuntimeTimer | undefined;
+  /** The latest frame that pushes a broadcast: several neighbours get the same one. */
+  #pushed: { readonly id: string; readonly frame: Uint8Array } | undefined;
+
+  constructor(options: RouterOptions, log: (text: string) => void) {
+    const { runtime, budget, maxSeen = defaultMaxSeen } = options;
+    this.#options = options;
+    this.#log = log;
+    const random = new DataView(runtime.randomBytes(8, 'fingerprints of broadcasts').buffer);
+    const seed = { low: random.getUint32(0), high: random.getUint32(4) };
+    this.#recent = new RecentBroadcasts(maxKeptBytes, budget.grew);
+    this.#plumtree = new Plumtree<OverlayPeer>(this, (id) => this.#recent.has(id));
+    this.#seen = new SeenMessages({ timeWindowMs, maxMessages: maxSeen, seed });
+    this.#seen.onGrowth = budget.grew;
+    this.#waits = new Waits(runtime, (id) => this.#plumtree.timedOut(id));
+  }
+
+  get heldBytes(): number {
+    const { announcementCount } = this.#plumtree;
+    return this.#recent.heldBytes + this.#seen.heldBytes + announcementCount * announcementCostBytes;
+  }
+
+  /** Whether neighbours still get the latest broadcasts when another one of so many bytes is added. */
+  hasRoomFor(bytes: number): boolean {
+    return this.#recent.hasRoomFor(bytes, this.#options.runtime.now() - patience.maxMs);
+  }
+
+  /** Sends a broadcast of this node to all neighbours. */
+  originate(broadcast: Broadcast): void {
+    this.#keep(broadcast, 0);
+    this.#plumtree.originated(broadcast.id);
+  }
+
+  opened(peer: ProtocolPeer): void {
+    const own = new OverlayPeer(peer, { number: this.#openedCount++, runtime: this.#options.runtime });
+    this.#peers.set(peer, own);
+    this.#plumtree.opened(own);
+  }
+
+  received(peer: ProtocolPeer, bytes: Uint8Array): void | Promise<void> {
+    const from = this.#peers.get(peer)!;
+    return from.share.take(() => this.#handle(from, readOverlayFrame(bytes)));
+  }
+
+  closed(peer: ProtocolPeer): void {
+    const own = this.#peers.get(peer)!;
+    this.#peers.delete(peer);
+    own.share.leave();
+    this.#plumtree.closed(own);
+    if (this.#peers.size > 0) return;
+    this.#announcing?.cancel();
+    this.#announcing = undefined;
+  }
+
+  push(peer: OverlayPeer, id: string, hops: number): void {
+    const isLarge = this.#recent.get(id)!.body.length > offerBytes;
+    if (!peer.isReady) this.announce(peer, id, hops);
+    else if (isLarge) peer.send(announcementFrame('offer', [{ id, hops }]));
+    else this.#sendTo(peer, id);
+  }
+
+  announce(peer: OverlayPeer, id: string, hops: number): void {
+    peer.announce({ id, hops });
+    this.#announcing ??= this.#options.runtime.setTimeout(() => {
+      this.#announcing = undefined;
+      for (const each of this.#peers.values()) each.sendAnnouncements();
+    }, announceAfterMs);
+  }
+
+  graft(peer: OverlayPeer, id: string | undefined): void {
+    peer.send(graftFrame(id));
+  }
+
+  prune(peer: OverlayPeer): void {
+    peer.send(pruneFrame());
+  }
+
+  wait(id: string): void {
+    let roundTripMs = 0;
+    for (const peer of this.#peers.values()) roundTripMs = Math.max(roundTripMs, peer.roundTripMs);
+    const delayMs = Math.min(Math.max(roundTripMs * patience.roundTrips, patience.minMs), patience.maxMs);
+    this.#waits.begin(id, delayMs);
+  }
+
+  settled(id: string): void {
+    this.#waits.end(id);
+  }
+
+  #handle(from: OverlayPeer, frame: OverlayFrame): void {
+    if (frame.kind === 'probe') from.send(probeFrame('echo', frame.nonce));
+    else if (frame.kind === 'echo') from.echoed(frame.nonce);
+    else if (frame.kind === 'push') this.#onPush(from, frame.broadcast, frame.hops + 1);
+    else this.#onTreeFrame(from, frame);
+  }
+
+  #onTreeFrame(from: OverlayPeer, frame: TreeFrame): void {
+    if (frame.kind === 'prune') {
+      this.#plumtree.pruned(from);
+    } else if (frame.kind === 'graft') {
+      this.#plumtree.grafted(from);
+      if (frame.id !== undefined) this.#sendTo(from, frame.id);
+    } else {
+      this.#options.budget.grew(frame.announcements.length * announcementCostBytes);
+      for (const { id, hops } of frame.announcements) {
+        if (frame.kind === 'offer') this.#plumtree.offered(from, id, hops + 1);
+        else this.#plumtree.announced(from, id, hops + 1);
+      }
+    }
+  }
+
+  /** @throws PeerloomError: the peer passes on what no origin has signed. Honest peers check before they pass on. */
+  #onPush(from: OverlayPeer, bytes: Uint8Array<ArrayBuffer>, hops: number): void {
+    const { identity, network } = this.#options;
+    const signed = signedBytes(bytes, network);
+    const id = idOf(signed);
+    if (this.#recent.has(id)) {
+      this.#plumtree.repeated(from);
+      return;
+    }
+    const broadcast = readBroadcast(bytes, id);
+    if (broadcast.origin === identity.id) {
+      // One of long ago, or from before this node started again.
+      this.#plumtree.dropped(id);
+      this.#plumtree.repeated(from);
+      return;
+    }
+    const remember = this.#checkNew(broadcast, from);
+    if (remember === undefined) return;
+    if (!isSignedByOrigin(broadcast, signed)) {
+      throw new PeerloomError('ERR_SIGNATURE_INVALID', `a broadcast that ${broadcast.origin} has not signed`);
+    }
+    remember();
+    this.#keep(broadcast, hops);
+    this.#recent.sentTo(from.number, id);
+    this.#plumtree.arrived(from, id, hops);
+    this.#options.onBroadcast(broadcast, { via: from.peer.connection, hops });
+  }
+
+  /** @returns a function that remembers the broadcast; undefined for one that must not be passed on. */
+  #checkNew({ id, origin, timeUs }: Broadcast, from: OverlayPeer): (() => void) | undefined {
+    const now = this.#options.runtime.wallNow();
+    try {
+      return this.#seen.check(
+        { author: origin, id, hash: id, time: timeUs / 1_000 },
+        { now, source: from.source, isByAuthor: from.peer.id === origin, timeliness: 'in the window' },
+      );
+    } catch (error) {
+      if (!isPeerloomError(error)) throw error;
+      if (error instanceof MessageSeen) this.#plumtree.repeated(from);
+      else this.#log(`a broadcast is dropped: ${error.message}`);
+      // Too many: of this neighbour's. Another one may still bring it.
+      if (error.code !== 'ERR_TOO_MANY_MESSAGES') this.#plumtree.dropped(id);
+      return undefined;
+    }
+  }
+
+  #keep(broadcast: Broadcast, hops: number): void {
+    const nowMs = this.#options.runtime.now();
+    this.#recent.expire(nowMs - timeWindowMs);
+    this.#recent.add(broadcast, { hops, nowMs });
+  }
+
+  /** Sends a broadcast, once: a peer that asks again is not answered. */
+  #sendTo(peer: OverlayPeer, id: string): void {
+    const broadcast = this.#recent.get(id);
+    if (broadcast === undefined || this.#recent.wasSentTo(peer.number, id)) return;
+    if (this.#pushed?.id !== id) {
+      this.#pushed = { id, frame: pushFrame(this.#recent.hopsOf(id), broadcast.bytes) };
+      shareBytes(this.#pushed.frame);
+    }
+    if (peer.send(this.#pushed.frame)) this.#recent.sentTo(peer.number, id);
+  }
+}
