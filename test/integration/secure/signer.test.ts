@@ -75,11 +75,16 @@ suite('a SecureNode whose key cannot be exported', () => {
     connection.send(1);
     const delivered = connection.deliver(2);
     a.sendToNodes(3);
-    const asked = connection.request(4);
-    a.sendToNode(b.id, 5);
+    const asked = connection.request('a request');
+    a.sendToNode(b.id, 4);
     await signer.release((held) => held.toReversed());
     await Promise.all([delivered, asked]);
-    assert.deepEqual(await b.heard(5), [1, 2, 3, 4, 5]);
+    // The receiver answers requests as they arrive, perhaps before it has handled all messages that came before them.
+    const heard = await b.heard(5);
+    assert.deepEqual(
+      heard.filter((data) => data !== 'a request'),
+      [1, 2, 3, 4],
+    );
     assert.deepEqual([b.rejected, a.errors], [[], []]);
   });
 
