@@ -34,7 +34,8 @@ export class Waits {
     if (this.#timer !== undefined && this.#timerAtMs <= atMs) return;
     this.#timer?.cancel();
     this.#timerAtMs = atMs;
-    this.#timer = this.#runtime.setTimeout(this.#look, atMs - this.#runtime.now());
+    // Calling back may take longer than until then.
+    this.#timer = this.#runtime.setTimeout(this.#look, Math.max(0, atMs - this.#runtime.now()));
   }
 
   readonly #look = (): void => {

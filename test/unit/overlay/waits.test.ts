@@ -71,4 +71,17 @@ suite('waits', () => {
     await runtime.advance(100);
     assert.deepEqual(due, [10, 20, 30]);
   });
+
+  test('that fell due while others were called back end at once', async () => {
+    const runtime = new VirtualRuntime();
+    const due: string[] = [];
+    const all: Waits = new Waits(runtime, (id) => {
+      due.push(id);
+      runtime.compute(500);
+    });
+    all.begin('a', 10);
+    all.begin('b', 100);
+    await runtime.advance(1_000);
+    assert.deepEqual(due, ['a', 'b']);
+  });
 });
