@@ -118,7 +118,8 @@ export class PendingAnswers<Answer> {
     this.#timer =
       atMs === Number.POSITIVE_INFINITY
         ? undefined
-        : this.#runtime.setTimeout(this.#endLate, atMs - this.#runtime.now());
+        : // To look through many calls may take longer than until then.
+          this.#runtime.setTimeout(this.#endLate, Math.max(0, atMs - this.#runtime.now()));
   }
 
   /** Ends the calls whose time is over, and waits for the next deadline. */
