@@ -141,6 +141,6 @@ export function isInstalled(system: SystemEntry): boolean {
 export function whyNot(system: SystemEntry, row: Row): string | undefined {
   if (row.needsAuthentication && !system.isAuthenticated) return 'no authentication';
   if (secureRows.includes(row) && system.name !== 'secure-node') return 'signs no messages and keeps no data';
-  if (row === simulation && system.name !== 'peerloom') return 'is no simulator';
+  if (row === simulation && system.name !== 'peerloom') return 'is not a simulator';
   return system.cannot?.[row.name];
 }

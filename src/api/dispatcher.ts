@@ -258,7 +258,7 @@ function print(text: string, thrown: unknown): void {
   }
 }
 
-/** The other side gave the stream up, or the connection broke: that is no fault of the handler that reads it. */
+/** If the other side aborts the stream, or the connection breaks, the handler that reads it is not at fault. */
 function isEndOfStream(error: unknown): boolean {
   return (
     isPeerloomError(error) && (error.code === 'ERR_STREAM_ABORTED' || error.code === 'ERR_CONNECTION_CLOSED')

@@ -19,8 +19,8 @@ export class ReceiveWindow {
   readonly #granter: Granter;
   #grantedBytes: number;
   /**
-   * What may still be handled before the window is used up; the other side is told of more at the half. Counted down,
-   * because V8 handles small integers best, and positions become large ones.
+   * What may still be handled before the window is used up. At half of the window, the other side is granted more. This
+   * counts down, because V8 handles small integers best, and positions become large.
    */
   #leftBytes: number;
 

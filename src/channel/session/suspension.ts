@@ -20,7 +20,7 @@ export interface SuspensionHost {
   readonly handler: ChannelHandler | undefined;
 }
 
-/** What a session tells the conversation that it carries, above all of its breaks, which the user is told of. */
+/** Reports what happens to a session to its conversation. Breaks are reported to the user too. */
 export class Suspension implements SessionUser {
   /** How often the session broke for the other side, as it says when the session is resumed. */
   theirBreaks = 0;
@@ -53,7 +53,7 @@ export class Suspension implements SessionUser {
     this.#host.outgoing.wake();
   }
 
-  /** What arrived before the break is handled before the user is told of it. */
+  /** The user learns of the break once everything that arrived before it is handled. */
   suspended(error: Error | undefined): void {
     const host = this.#host;
     host.reader.forgetUncounted();
