@@ -25,7 +25,7 @@ export interface SlowNodeHandler {
   readonly runsMs: number;
   /** How many messages and deliveries of the peer wait behind it; of `node_request`, how many requests wait. */
   readonly waiting: number;
-  /** The bytes of these, 128 more than the content of each. */
+  /** The bytes of these, 256 more than the content of each. */
   readonly waitingBytes: number;
   /**
    * How many times it has called `deliver` for the same peer without an answer. If both sides await that in a handler,
