@@ -1,0 +1,142 @@
+import { PeerloomError } from '../../base/errors.ts';
+import { idFromPublicKey } from '../../identity/identity.ts';
+import { type NodeIdentity, whenSigned } from '../../identity/signer.ts';
+import { verifyById } from '../../identity/verify-by-id.ts';
+import { encodeText } from '../../wire/payloads/text.ts';
+
+/** Where a node can be dialled, signed by the node itself: other nodes can pass it on, and cannot change it. */
+export interface AddressRecord {
+  /** The id of the node that signed it. */
+  readonly id: string;
+  /** A record replaces those of the same node with lower numbers. */
+  readonly sequence: number;
+  /** Texts of addresses, the best first: 1 to {@link maxRecordAddresses}. */
+  readonly addresses: readonly string[];
+  /** All of it, as it travels (docs/protocol.md, clause 15.1). */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** What a node says of itself. */
+export interface AddressDraft {
+  /** The name of the node's network. */
+  readonly network: string;
+  /** A whole number: milliseconds since 1970, so that a node that restarts has a higher one. */
+  readonly sequence: number;
+  /** The best first. The record holds those that fit. */
+  readonly addresses: readonly string[];
+}
+
+/** The most addresses in a record. */
+export const maxRecordAddresses = 8;
+
+/** The most bytes of a record. */
+export const maxRecordBytes = 1_024;
+
+const signatureBytes = 64;
+const keyBytes = 32;
+const sequenceAt = signatureBytes + keyBytes;
+const countAt = sequenceAt + 8;
+const maxAddressBytes = 255;
+
+/** Printable ASCII without spaces: whatever a transport reads, and no text that could hide something in a log. */
+const addressText = /^[!-~]+$/;
+
+/** The same key signs broadcasts and handshakes: a signature made for one purpose is none for another. */
+const purpose = encodeText('peerloom addresses 1\0');
+
+/**
+ * Writes and signs a record.
+ *
+ * @returns a promise only if the identity signs asynchronously.
+ * @throws RangeError if none of the addresses fits into a record, or for a sequence that is no whole number.
+ */
+export function signAddressRecord(
+  identity: NodeIdentity,
+  { network, sequence, addresses }: AddressDraft,
+): AddressRecord | Promise<AddressRecord> {
+  if (!Number.isSafeInteger(sequence) || sequence < 0) {
+    throw new RangeError(`sequence must be a whole number of at least 0, not ${sequence}`);
+  }
+  const fitting = thatFit(addresses);
+  if (fitting.length === 0) throw new RangeError('addresses must hold at least one that fits into a record');
+  const bytes = new Uint8Array(countAt + 1 + lengthOf(fitting));
+  bytes.set(identity.publicKey, signatureBytes);
+  new DataView(bytes.buffer).setBigUint64(sequenceAt, BigInt(sequence));
+  bytes[countAt] = fitting.length;
+  let at = countAt + 1;
+  for (const address of fitting) {
+    bytes[at] = address.length;
+    bytes.set(encodeText(address), at + 1);
+    at += 1 + address.length;
+  }
+  return whenSigned(identity.sign(signedBytes(bytes, network)), (signature) => {
+    bytes.set(signature);
+    return { id: identity.id, sequence, addresses: fitting, bytes };
+  });
+}
+
+/**
+ * Reads a record that another node passed on. Its signature is not checked: a node that has a record of the same id with
+ * the same or a higher sequence need not check it.
+ *
+ * @throws PeerloomError `ERR_PROTOCOL`.
+ */
+export function readAddressRecord(bytes: Uint8Array): AddressRecord {
+  const count = bytes[countAt] ?? 0;
+  if (count < 1 || count > maxRecordAddresses || bytes.length > maxRecordBytes) throw noRecord(bytes);
+  const sequence = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(sequenceAt));
+  const addresses: string[] = [];
+  let at = countAt + 1;
+  while (addresses.length < count) {
+    const length = bytes[at] ?? 0;
+    const address = String.fromCharCode(...bytes.subarray(at + 1, at + 1 + length));
+    if (address.length !== length || !addressText.test(address)) throw noRecord(bytes);
+    addresses.push(address);
+    at += 1 + length;
+  }
+  if (at !== bytes.length || !Number.isSafeInteger(sequence)) throw noRecord(bytes);
+  try {
+    const id = idFromPublicKey(bytes.subarray(signatureBytes, sequenceAt));
+    // A copy: the frame that it came in holds more.
+    return { id, sequence, addresses, bytes: Uint8Array.from(bytes) };
+  } catch (cause) {
+    throw new PeerloomError('ERR_PROTOCOL', 'an address record has a key that no node can have', { cause });
+  }
+}
+
+/** Whether the node that a record names has signed it, for this network. */
+export function isSignedByOwner({ id, bytes }: AddressRecord, network: string): boolean {
+  return verifyById(id, signedBytes(bytes, network), bytes.subarray(0, signatureBytes));
+}
+
+/** A record of one network is none of another. */
+function signedBytes(bytes: Uint8Array, network: string): Uint8Array {
+  const name = encodeText(network);
+  const rest = bytes.subarray(signatureBytes);
+  const signed = new Uint8Array(purpose.length + 2 + name.length + rest.length);
+  signed.set(purpose);
+  new DataView(signed.buffer).setUint16(purpose.length, name.length);
+  signed.set(name, purpose.length + 2);
+  signed.set(rest, purpose.length + 2 + name.length);
+  return signed;
+}
+
+function thatFit(addresses: readonly string[]): readonly string[] {
+  const fitting: string[] = [];
+  let room = maxRecordBytes - countAt - 1;
+  for (const address of addresses) {
+    const isShort = address.length <= Math.min(maxAddressBytes, room - 1);
+    if (fitting.length === maxRecordAddresses || !isShort || !addressText.test(address)) continue;
+    fitting.push(address);
+    room -= 1 + address.length;
+  }
+  return fitting;
+}
+
+function lengthOf(addresses: readonly string[]): number {
+  return addresses.reduce((sum, { length }) => sum + 1 + length, 0);
+}
+
+function noRecord(bytes: Uint8Array): PeerloomError {
+  return new PeerloomError('ERR_PROTOCOL', `an address record of ${bytes.length} bytes that no node writes`);
+}
