@@ -15,7 +15,7 @@ import type { Runtime } from '../base/runtime.ts';
 import type { NodeIdentity } from '../identity/signer.ts';
 import type { Broadcast } from '../overlay/broadcast.ts';
 import { Deliveries } from '../overlay/deliveries.ts';
-import { Overlay, type OverlayOptions } from '../overlay/overlay.ts';
+import { Overlay, type OverlayOptions, type OverlayPart } from '../overlay/overlay.ts';
 import type { Arrival } from '../overlay/router.ts';
 import { countContainers, decodePayload, encodePayload } from '../wire/payloads/payload.ts';
 
@@ -27,6 +27,8 @@ export interface BroadcastsOptions {
   readonly budget: MemoryBudget;
   readonly dispatcher: Dispatcher;
   readonly log: Log;
+  /** What the overlay's protocol does beside broadcasts. */
+  readonly parts?: readonly OverlayPart[] | undefined;
   /** Whether handlers receive nothing any more. */
   readonly isStopping: () => boolean;
 }
@@ -58,6 +60,10 @@ export class Broadcasts implements OverlayOptions {
 
   get runtime(): Runtime {
     return this.#options.runtime;
+  }
+
+  get parts(): readonly OverlayPart[] {
+    return this.#options.parts ?? [];
   }
 
   get budget(): MemoryBudget {

@@ -8,18 +8,35 @@ import { Router, type RouterOptions, timeWindowMs } from './router.ts';
 /** How far the times of this node's broadcasts may run ahead of its clock, in milliseconds. */
 const maxAheadMs = timeWindowMs / 2;
 
+/** A part of the protocol beside broadcasts, which gets the frames of a range of kinds. */
+export interface OverlayPart {
+  /** The first and the last kind: the first byte of its frames. Broadcasts have those below 16. */
+  readonly kinds: { readonly first: number; readonly last: number };
+  attach(host: ProtocolHost): void;
+  opened(peer: ProtocolPeer): void;
+  /** @throws PeerloomError: the connection ends, and the peer learns why. */
+  received(peer: ProtocolPeer, bytes: Uint8Array): void | Promise<void>;
+  closed(peer: ProtocolPeer): void;
+}
+
+/** Broadcasts have the kinds below. */
+const firstKindOfParts = 16;
+
 export interface OverlayOptions extends RouterOptions {
+  /** What the protocol does beside broadcasts. */
+  readonly parts?: readonly OverlayPart[] | undefined;
   /** A signer failed. */
   onFailure(error: unknown): void;
 }
 
 /**
- * The protocol in which nodes pass on broadcasts (docs/protocol.md, section 14). Before the first broadcast it costs a
- * node next to nothing.
+ * The protocol in which nodes pass on broadcasts (docs/protocol.md, section 14), and whatever else makes a network of
+ * them. Before the first broadcast, broadcasts cost a node next to nothing.
  */
 export class Overlay implements Protocol {
   readonly name = overlayProtocol;
   readonly #options: OverlayOptions;
+  readonly #parts: readonly OverlayPart[];
   #host!: ProtocolHost;
   /** Made when it is first needed. */
   #router: Router | undefined;
@@ -27,6 +44,7 @@ export class Overlay implements Protocol {
 
   constructor(options: OverlayOptions) {
     this.#options = options;
+    this.#parts = options.parts ?? [];
   }
 
   get heldBytes(): number {
@@ -77,18 +95,25 @@ export class Overlay implements Protocol {
 
   attach(host: ProtocolHost): void {
     this.#host = host;
+    for (const part of this.#parts) part.attach(host);
   }
 
   opened(peer: ProtocolPeer): void {
     this.#router?.opened(peer);
+    for (const part of this.#parts) part.opened(peer);
   }
 
   received(peer: ProtocolPeer, bytes: Uint8Array): void | Promise<void> {
-    return this.#active.received(peer, bytes);
+    const kind = bytes[0] ?? 0;
+    if (kind < firstKindOfParts) return this.#active.received(peer, bytes);
+    const part = this.#parts.find(({ kinds }) => kind >= kinds.first && kind <= kinds.last);
+    if (part !== undefined) return part.received(peer, bytes);
+    throw new PeerloomError('ERR_PROTOCOL', `a frame of kind ${kind}, which no node sends`);
   }
 
   closed(peer: ProtocolPeer): void {
     this.#router?.closed(peer);
+    for (const part of this.#parts) part.closed(peer);
   }
 
   get #active(): Router {

@@ -4,28 +4,29 @@ import type { ProtocolPeer } from '../../../src/api/protocol.ts';
 import { MemoryBudget } from '../../../src/base/memory-budget.ts';
 import { Identity } from '../../../src/index.ts';
 import { type Broadcast, draftBroadcast, setSignature, signedBytes } from '../../../src/overlay/broadcast.ts';
-import { Overlay } from '../../../src/overlay/overlay.ts';
+import { Overlay, type OverlayPart } from '../../../src/overlay/overlay.ts';
 import { announcementFrame, pushFrame, readOverlayFrame } from '../../../src/overlay/overlay-frames.ts';
 import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 
 const network = 'net';
 
 /** An overlay with neighbours that a test plays. */
-function overlay() {
+function overlay(parts: readonly OverlayPart[] = []) {
   const runtime = new VirtualRuntime();
   const identity = Identity.generate();
   const heard: string[] = [];
-  const overlay = new Overlay({
+  const own = new Overlay({
     identity,
     network,
     runtime,
     budget: new MemoryBudget(2 ** 28),
     maxSeen: 100,
+    parts,
     onBroadcast: ({ id }) => heard.push(id),
     onFailure: (error) => assert.ifError(error),
   });
   const peers = new Set<ProtocolPeer>();
-  overlay.attach({ id: identity.id, runtime, peers, log: () => {} });
+  own.attach({ id: identity.id, runtime, peers, log: () => {} });
 
   /** A neighbour with an address, and the kinds of the frames that it was sent. */
   function neighbour(host: string) {
@@ -39,9 +40,9 @@ function overlay() {
       drained: () => Promise.resolve(),
     } as unknown as ProtocolPeer;
     peers.add(peer);
-    overlay.opened(peer);
-    const says = (frame: Uint8Array): void => void overlay.received(peer, frame);
-    return { says, pushes: ({ bytes }: Broadcast) => says(pushFrame(0, bytes)), sent };
+    own.opened(peer);
+    const says = (frame: Uint8Array): void => void own.received(peer, frame);
+    return { peer, says, pushes: ({ bytes }: Broadcast) => says(pushFrame(0, bytes)), sent };
   }
 
   let timeUs = runtime.wallNow() * 1_000;
@@ -51,8 +52,34 @@ function overlay() {
     setSignature(broadcast, origin.sign(signedBytes(broadcast.bytes, network)));
     return broadcast;
   }
-  return { runtime, identity, heard, neighbour, broadcastOf };
+  return { overlay: own, runtime, identity, heard, neighbour, broadcastOf };
 }
+
+test('a part of the overlay gets the frames of its kinds, and every neighbour; other kinds are a breach', () => {
+  const story: unknown[] = [];
+  const part: OverlayPart = {
+    kinds: { first: 32, last: 47 },
+    attach: ({ id }) => story.push(['attach', id]),
+    opened: ({ id }) => story.push(['opened', id]),
+    received: ({ id }, bytes) => void story.push(['received', id, ...bytes]),
+    closed: ({ id }) => story.push(['closed', id]),
+  };
+  const { identity, neighbour, overlay: own } = overlay([part]);
+  const { says, peer } = neighbour('10.0.0.1');
+  says(Uint8Array.of(32));
+  says(Uint8Array.of(47, 1));
+  for (const kind of [16, 31, 48, 255])
+    assert.throws(() => says(Uint8Array.of(kind)), { code: 'ERR_PROTOCOL' });
+  own.closed(peer);
+  const { id } = peer;
+  assert.deepEqual(story, [
+    ['attach', identity.id],
+    ['opened', id],
+    ['received', id, 32],
+    ['received', id, 47, 1],
+    ['closed', id],
+  ]);
+});
 
 suite('the protocol of broadcasts', () => {
   test('takes nothing from a neighbour whose address has used up its share, but the same from another one', async () => {
