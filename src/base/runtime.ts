@@ -1,3 +1,5 @@
+import { inNextTurn } from './next-turn.ts';
+
 /** A timer of a {@link Runtime}. */
 export interface RuntimeTimer {
   /** Keeps the callback from running. Does nothing if it has already run or was cancelled. */
@@ -60,10 +62,7 @@ export const systemRuntime: Runtime = {
   now: () => performance.now(),
   wallNow: () => Date.now(),
   setTimeout(callback, delayMs) {
-    if (delayMs === 0 && typeof setImmediate === 'function') {
-      const immediate = setImmediate(callback);
-      return { cancel: () => clearImmediate(immediate) };
-    }
+    if (delayMs === 0) return { cancel: inNextTurn(callback) };
     const timer = setTimeout(callback, Math.min(delayMs, maxTimerDelayMs));
     return { cancel: () => clearTimeout(timer) };
   },

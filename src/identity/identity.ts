@@ -1,6 +1,7 @@
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { concatBytes, hexToBytes } from '@noble/curves/utils.js';
 import { base58 } from '@scure/base';
+import { blinded } from '../base/blinded.ts';
 import { optionalBuiltin } from '../base/builtin.ts';
 import { isPublicKey, verifierOf } from './ed25519.ts';
 
@@ -117,7 +118,10 @@ interface Signer {
 function signerOf(seed: Uint8Array): Signer {
   const nodeCrypto = optionalBuiltin('node:crypto');
   if (nodeCrypto === undefined) {
-    return { publicKey: ed25519.getPublicKey(seed), sign: (message) => ed25519.sign(message, seed) };
+    return {
+      publicKey: blinded(() => ed25519.getPublicKey(seed)),
+      sign: (message) => blinded(() => ed25519.sign(message, seed)),
+    };
   }
   const pkcs8 = Buffer.from(pkcs8Of(seed));
   const key = nodeCrypto.createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });

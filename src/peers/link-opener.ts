@@ -10,7 +10,7 @@ import { FrameChannel, type FrameChannelOptions } from '../channel/frame-channel
 import { type Handshake, HandshakeRefused, shakeHands } from '../channel/handshake.ts';
 import { openPacketChannel, type PacketChannel, refusePacketLink } from '../p2pnetwork/packet-channel.ts';
 import type { Link } from '../transport/transport.ts';
-import { availableCompressions } from '../wire/compression/compression.ts';
+import { availableCompressions, knownCompressions } from '../wire/compression/compression.ts';
 import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
 import { type Hello, maxAddresses, protocolVersions } from '../wire/frames/hello.ts';
 import type { Windows } from '../wire/frames/windows.ts';
@@ -196,7 +196,7 @@ export class LinkOpener {
   }
 
   #hello(replace: boolean): Hello {
-    const { name, network, limits } = this.#context.options;
+    const { name, network, limits, runtime } = this.#context.options;
     return {
       versions: protocolVersions,
       network,
@@ -204,7 +204,8 @@ export class LinkOpener {
       name,
       instance: this.#instance,
       maxMessageBytes: limits.maxMessageBytes,
-      compressions: availableCompressions(),
+      // The nodes of a simulation are of one process, and the same on each runtime.
+      compressions: runtime.isVirtual === true ? knownCompressions : availableCompressions(),
       windows: this.#windows,
       protocols: this.#context.protocols.map(({ name }) => name),
       replace,

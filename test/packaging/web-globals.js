@@ -11,7 +11,6 @@ const web = [
   'DecompressionStream',
   'Event',
   'EventTarget',
-  'MessageChannel',
   'ReadableStream',
   'TextDecoder',
   'TextEncoder',
@@ -32,7 +31,13 @@ const web = [
   'setTimeout',
   'structuredClone',
 ];
-const page = createContext(Object.fromEntries(web.map((name) => [name, globalThis[name]])));
+/** Unlike the one of Node.js, it does not keep the process running. */
+class MessageChannel {
+  port1 = { onmessage() {} };
+  port2 = { postMessage: (data) => setImmediate(() => this.port1.onmessage({ data })) };
+}
+const globals = Object.fromEntries(web.map((name) => [name, globalThis[name]]));
+const page = createContext({ ...globals, MessageChannel });
 runInContext('globalThis.self = globalThis.window = globalThis', page);
 const [, , script] = process.argv;
 runInContext(readFileSync(script, 'utf8'), page, { filename: script });

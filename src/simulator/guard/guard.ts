@@ -1,3 +1,4 @@
+import { isBlinding } from '../../base/blinded.ts';
 import type { Surroundings } from '../step-through.ts';
 import { guardGlobals } from './guarded-globals.ts';
 import { OutsideWork } from './outside-work.ts';
@@ -73,7 +74,9 @@ export class Guard implements Surroundings {
 function begin(): void {
   running += 1;
   if (running > 1) return;
-  freeGlobals = guardGlobals((what, instead) => active?.complainOfGlobal(what, instead));
+  freeGlobals = guardGlobals((what, instead) => {
+    if (!isBlinding()) active?.complainOfGlobal(what, instead);
+  });
   outside.start();
 }
 

@@ -2,10 +2,7 @@ import type { Pace } from '../../base/computing-pace.ts';
 import type { Compression } from '../../base/data.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import { type Codec, tooLarge } from '../payloads/codec.ts';
-import { compressBzip2 } from './bzip2/compress.ts';
-import { bzip2Steps, decompressBzip2 } from './bzip2/decompress.ts';
-import { compressXz, decompressXz, decompressXzAside, hasXz } from './xz.ts';
-import { zlibCodecs } from './zlib.ts';
+import { codecs } from './codecs.ts';
 
 /** The byte that names a compression on the wire. */
 export const compressionCodes = {
@@ -17,32 +14,16 @@ export const compressionCodes = {
   lzma: 5,
 } as const satisfies Record<Compression, number>;
 
+/** All that there are. */
+export const knownCompressions = Object.keys(compressionCodes) as readonly Compression[];
+
 /** For people; a code that nobody knows is named by its number. */
 export function compressionNameOf(code: number): string {
   const names = Object.entries(compressionCodes);
   return names.find(([, one]) => one === code)?.[0] ?? `compression ${code}`;
 }
 
-const codecs: readonly Codec[] = [
-  ...zlibCodecs(),
-  {
-    name: 'bzip2',
-    compress: compressBzip2,
-    decompress: (body, maxBytes, pace) =>
-      pace === undefined ? decompressBzip2(body, maxBytes) : walk(bzip2Steps(body, maxBytes), pace.pause),
-  },
-  {
-    name: 'lzma',
-    isAvailable: hasXz,
-    compress: compressXz,
-    decompress: (body, maxBytes, pace) =>
-      pace?.aside === undefined
-        ? decompressXz(body, maxBytes)
-        : decompressXzAside(body, maxBytes, pace.aside),
-  },
-];
-
-/** What this runtime can compress and decompress; in a browser, which has nothing that does so at once, not much. */
+/** What this runtime can compress and decompress. */
 export function availableCompressions(): readonly Compression[] {
   return ['none', ...codecs.filter(({ isAvailable }) => isAvailable?.() ?? true).map(({ name }) => name)];
 }
@@ -92,16 +73,6 @@ function fail(cause: unknown): never {
     `a message cannot be decompressed: ${(cause as Error).message}`,
     { cause },
   );
-}
-
-/** Goes on to the end, at once where no pause is made. */
-function walk<Result>(steps: Generator<void, Result>, pause: Pace['pause']): Result | Promise<Result> {
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done === true) return value;
-    const rest = pause();
-    if (rest !== undefined) return rest.then(() => walk(steps, pause));
-  }
 }
 
 function codecFor(wanted: Compression | number): Codec {

@@ -1,0 +1,17 @@
+import { PeerloomError } from '../base/errors.ts';
+import type { Link } from '../transport/transport.ts';
+
+/*
+ * What bundlers put in the place of `packet-channel.ts` in a bundle for browsers, by the field `browser` of
+ * package.json: only `tcp()` reaches Python nodes.
+ */
+
+/** @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE`. */
+export async function openPacketChannel(link: Link): Promise<never> {
+  link.destroy();
+  throw new PeerloomError('ERR_TRANSPORT_UNAVAILABLE', 'a node in a browser cannot talk to Python nodes');
+}
+
+export function refusePacketLink(link: Link): void {
+  link.destroy();
+}

@@ -1,0 +1,3 @@
+// In one process, which starts each browser once.
+import './compression.ts';
+import './nodes.ts';

@@ -1,0 +1,69 @@
+import { type Data, MemoryHub, memory, Node, type NodeConnection, type NodeOptions } from 'peerloom';
+import { SecureNode } from 'peerloom/secure';
+import { samples } from '../../support/samples.ts';
+import { shown } from './shown.ts';
+
+const hub = new MemoryHub();
+
+function optionsOf(name: string): NodeOptions {
+  return { name, transports: [memory({ hub })] };
+}
+
+/** Two nodes of this page send each other each kind of data, in each way there is. */
+async function talk() {
+  const events: string[] = [];
+  const record = (event: string, node: Node, peer: NodeConnection | undefined): void => {
+    if (event !== 'node_message') events.push(`${node.name} ${event} ${peer?.name ?? ''}`);
+  };
+  const alice = new Node('127.0.0.1', 0, { ...optionsOf('alice'), callback: record });
+  const bob = new Node('127.0.0.1', 0, { ...optionsOf('bob'), callback: record });
+  const received: Data[] = [];
+  bob.on('node_message', (_peer, data) => received.push(data));
+  bob.on('node_request', (_peer, data) => ({ answered: data }));
+  bob.on('node_stream', async (_peer, stream) => {
+    for await (const piece of stream) {
+      stream.write(piece);
+      await stream.drained();
+    }
+    stream.end();
+  });
+  await Promise.all([alice.start(), bob.start()]);
+  const connection = await alice.connectWithNode('127.0.0.1', bob.port, { id: bob.id });
+
+  const long = 'zlib '.repeat(200_000);
+  connection.send(long, { compression: 'zlib' });
+  for (const data of Object.values(samples)) await connection.deliver(data);
+  const sent = [long, ...Object.values(samples)];
+  const answer = await connection.request({ question: 1 });
+  const stream = await connection.openStream('echo');
+  stream.write(new Uint8Array(300_000).fill(7));
+  stream.end();
+  let echoedBytes = 0;
+  for await (const piece of stream) echoedBytes += piece.filter((byte) => byte === 7).length;
+  bob.on('node_broadcast', (_peer, data) => events.push(`bob hears ${data}`));
+  alice.broadcast('news');
+  await connection.deliver('after the news');
+  await Promise.all([alice.stop(), bob.stop()]);
+  const different = sent.filter((data, at) => shown(data) !== shown(received[at])).map(shown);
+  return { events, different, answer, echoedBytes };
+}
+
+/** Two SecureNodes of this page: a message that one of them signs, and one that it encrypts. */
+async function talkSigned() {
+  const alice = new SecureNode('127.0.0.1', 0, optionsOf('alice'));
+  const bob = new SecureNode('127.0.0.1', 0, optionsOf('bob'));
+  const authors: (string | undefined)[] = [];
+  const received: Data[] = [];
+  bob.on('node_message', (_peer, data) => {
+    received.push(data);
+    authors.push(bob.message?.author === alice.id ? 'alice' : bob.message?.author);
+  });
+  await Promise.all([alice.start(), bob.start()]);
+  const connection = await alice.connectWithNode('127.0.0.1', bob.port);
+  await connection.deliver('signed');
+  await alice.stop();
+  await bob.stop();
+  return { received, authors };
+}
+
+Object.assign(globalThis, { page: { talk, talkSigned, isSecure: () => isSecureContext } });

@@ -1,0 +1,3 @@
+import { digestOfRun } from '../../packaging/project/world.js';
+
+globalThis.page = { digestOfRun };
