@@ -1,6 +1,11 @@
 import './base/supported-node.ts';
 
-export type { BroadcastDetails, BroadcastOptions, BroadcastReceipt } from './api/broadcast-options.ts';
+export type {
+  BroadcastDetails,
+  BroadcastOptions,
+  BroadcastReceipt,
+  SubscribeOptions,
+} from './api/broadcast-options.ts';
 export type {
   LostSession,
   NodeCallback,

@@ -8,6 +8,25 @@ export interface BroadcastOptions {
    * most 255 bytes of UTF-8. Default: empty, which hands it to every node.
    */
   readonly topic?: string | undefined;
+  /**
+   * Encrypts the broadcast with the topic's key, as {@link SubscribeOptions.topicKey} does. `broadcast` then returns a
+   * promise. A node that has subscribed to the topic with a key need not give it again. Default: the key that the node
+   * subscribed with, or none.
+   */
+  readonly topicKey?: string | undefined;
+}
+
+/** The options of {@link Node.subscribe}. */
+export interface SubscribeOptions {
+  /**
+   * A secret text that all subscribers of the topic share. Nodes without it can neither read the topic's broadcasts nor
+   * see its name, but pass them on. Nodes that have it cannot be told apart by it: any of them may broadcast.
+   *
+   * A node takes some 0.1 s to derive the key from the text (scrypt), and does not block meanwhile. Anybody who has
+   * recorded a broadcast can try out texts at that price, so choose a long one, such as `openssl rand -hex 16` prints.
+   * Default: none, so that any node can read the broadcasts.
+   */
+  readonly topicKey?: string | undefined;
 }
 
 /** What {@link Node.broadcast} returns. */
@@ -45,7 +64,27 @@ export function checkTopic(topic: string): string {
 }
 
 /** @throws TypeError or RangeError with the rule and the value. */
-export function checkBroadcastOptions(given: BroadcastOptions = {}): { readonly topic: string } {
-  checkOptions(given, ['topic']);
-  return { topic: checkTopic(given.topic ?? '') };
+export function checkBroadcastOptions(given: BroadcastOptions = {}): {
+  readonly topic: string;
+  readonly topicKey: string | undefined;
+} {
+  checkOptions(given, ['topic', 'topicKey']);
+  return { topic: checkTopic(given.topic ?? ''), topicKey: checkTopicKey(given.topicKey) };
+}
+
+/** @throws TypeError with the rule. */
+export function checkSubscribeOptions(given: SubscribeOptions = {}): {
+  readonly topicKey: string | undefined;
+} {
+  checkOptions(given, ['topicKey']);
+  return { topicKey: checkTopicKey(given.topicKey) };
+}
+
+/** A secret is not shown, whatever it is. */
+function checkTopicKey(topicKey: string | undefined): string | undefined {
+  if (topicKey === undefined) return undefined;
+  if (typeof topicKey !== 'string') throw new TypeError(`topicKey must be a string, not ${typeof topicKey}`);
+  if (topicKey === '')
+    throw new TypeError('topicKey must not be empty: leave it out for a topic without a key');
+  return checkWellFormed('topicKey', topicKey);
 }

@@ -62,6 +62,7 @@ export const errorCodes = {
   ERR_TOO_MANY_MESSAGES:
     'a signed message is refused: its neighbour brought more authors than this node can remember',
   ERR_TOO_FEW_ANSWERS: 'fewer nodes than required answered a request to all neighbours',
+  ERR_TOPIC_KEY: 'the key of the topic is still being derived: await subscribe() first',
   ERR_TRANSPORT_IN_USE: 'the transport already belongs to another node',
   ERR_TRANSPORT_UNAVAILABLE: 'this runtime lacks what the transport or the file storage needs',
   ERR_UNREACHABLE: 'the address could not be reached for another reason, given as the cause',

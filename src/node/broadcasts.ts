@@ -2,7 +2,9 @@ import {
   type BroadcastOptions,
   type BroadcastReceipt,
   checkBroadcastOptions,
+  checkSubscribeOptions,
   checkTopic,
+  type SubscribeOptions,
 } from '../api/broadcast-options.ts';
 import type { Dispatcher } from '../api/dispatcher.ts';
 import type { Protocol } from '../api/protocol.ts';
@@ -13,11 +15,13 @@ import type { Limits } from '../base/limits.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
 import type { Runtime } from '../base/runtime.ts';
 import type { NodeIdentity } from '../identity/signer.ts';
-import type { Broadcast } from '../overlay/broadcast.ts';
+import { type Broadcast, headerOf } from '../overlay/broadcast.ts';
 import { Deliveries } from '../overlay/deliveries.ts';
 import { Overlay, type OverlayOptions, type OverlayPart } from '../overlay/overlay.ts';
 import type { Arrival } from '../overlay/router.ts';
-import { countContainers, decodePayload, encodePayload } from '../wire/payloads/payload.ts';
+import type { TopicKey } from '../overlay/topic-key.ts';
+import { countContainers, decodePayload, encodePayload, type Payload } from '../wire/payloads/payload.ts';
+import { Subscriptions } from './subscriptions.ts';
 
 export interface BroadcastsOptions {
   readonly identity: NodeIdentity;
@@ -41,8 +45,8 @@ export class Broadcasts implements OverlayOptions {
   readonly #options: BroadcastsOptions;
   readonly #overlay: Overlay;
   #deliveries: Deliveries | undefined;
-  /** Those that the node has subscribed to; undefined: none, but for the empty one. */
-  #topics: Set<string> | undefined;
+  #subscriptions: Subscriptions | undefined;
+  #rejected = 0;
 
   constructor(options: BroadcastsOptions) {
     this.#options = options;
@@ -79,8 +83,13 @@ export class Broadcasts implements OverlayOptions {
     return this.#deliveries?.dropped ?? 0;
   }
 
+  /** Broadcasts of the node's topics that it cannot read. */
+  get rejected(): number {
+    return this.#rejected;
+  }
+
   onBroadcast(broadcast: Broadcast, arrival: Arrival): void {
-    if (!this.#topicsInUse.has(broadcast.topic)) return;
+    if (this.#topics.find(broadcast.topic) === undefined) return;
     this.#deliveries ??= new Deliveries((...delivery) => this.#deliver(...delivery));
     this.#deliveries.add(broadcast, arrival);
   }
@@ -90,43 +99,70 @@ export class Broadcasts implements OverlayOptions {
   }
 
   /** @throws as `Node.broadcast` does. */
-  send(data: Data, given?: BroadcastOptions): BroadcastReceipt {
-    const { topic } = checkBroadcastOptions(given);
-    const payload = encodePayload(data);
-    const { maxContainers } = this.#options.limits;
-    const containers = countContainers(payload.format, payload.body);
-    if (containers > maxContainers) {
-      throw new TypeError(
-        `a broadcast holds ${containers} lists, objects, byte arrays and typed arrays; ${maxContainers} are allowed (limits.maxContainers)`,
-      );
-    }
-    return { id: this.#overlay.broadcast(topic, payload), neighbours: this.#overlay.neighbourCount };
+  send(data: Data, given?: BroadcastOptions): BroadcastReceipt | Promise<BroadcastReceipt> {
+    const { topic, topicKey } = checkBroadcastOptions(given);
+    const payload = this.#encode(data);
+    if (topicKey === undefined) return this.#send({ topic, key: this.#topics.keyOf(topic), payload });
+    // The user may change binary data meanwhile.
+    const kept = { ...payload, body: Uint8Array.from(payload.body) };
+    return this.#topics.derive(topic, topicKey).then((key) => this.#send({ topic, key, payload: kept }));
   }
 
-  subscribe(topic: string): void {
-    this.#topicsInUse.add(checkTopic(topic));
+  /** Resolves when the topic's key is derived, if it has one. */
+  subscribe(topic: string, given?: SubscribeOptions): Promise<void> {
+    const { topicKey } = checkSubscribeOptions(given);
+    return this.#topics.add(checkTopic(topic), topicKey);
   }
 
   unsubscribe(topic: string): void {
-    this.#topicsInUse.delete(checkTopic(topic));
+    this.#topics.remove(checkTopic(topic));
   }
 
-  get #topicsInUse(): Set<string> {
-    this.#topics ??= new Set(['']);
-    return this.#topics;
+  get #topics(): Subscriptions {
+    this.#subscriptions ??= new Subscriptions(this.#options);
+    return this.#subscriptions;
   }
 
-  #deliver({ id, origin, topic, timeUs, format, body }: Broadcast, { via, hops }: Arrival): unknown {
-    const { dispatcher, limits, log, isStopping } = this.#options;
-    if (isStopping()) return undefined;
+  #encode(data: Data): Payload {
+    const payload = encodePayload(data);
+    const { maxContainers } = this.#options.limits;
+    const containers = countContainers(payload.format, payload.body);
+    if (containers <= maxContainers) return payload;
+    throw new TypeError(
+      `a broadcast holds ${containers} lists, objects, byte arrays and typed arrays; ${maxContainers} are allowed (limits.maxContainers)`,
+    );
+  }
+
+  #send(content: {
+    readonly topic: string;
+    readonly key: TopicKey | undefined;
+    readonly payload: Payload;
+  }): BroadcastReceipt {
+    return { id: this.#overlay.broadcast(content), neighbours: this.#overlay.neighbourCount };
+  }
+
+  #deliver(broadcast: Broadcast, { via, hops }: Arrival): unknown {
+    const { dispatcher, isStopping } = this.#options;
+    const subscription = this.#topics.find(broadcast.topic);
+    if (subscription === undefined || isStopping()) return undefined;
+    const { id, origin, timeUs } = broadcast;
     let data: Data;
     try {
-      data = decodePayload(format, Uint8Array.from(body), { maxContainers: limits.maxContainers });
+      data = this.#read(broadcast, subscription.key);
     } catch (error) {
-      log(`a broadcast of ${origin} is dropped: ${messageOf(error)}`);
+      this.#rejected += 1;
+      this.#options.log(`a broadcast of ${origin} is rejected: ${messageOf(error)}`);
       return undefined;
     }
+    const { topic } = subscription;
     const details = { topic, id, sentAt: Math.trunc(timeUs / 1_000), via, hops };
     return dispatcher.emit('node_broadcast', origin, data, details);
+  }
+
+  /** @throws PeerloomError: it was not sealed with the topic's key, or cannot be decoded. */
+  #read(broadcast: Broadcast, key: TopicKey | undefined): Data {
+    const { maxContainers } = this.#options.limits;
+    const { format, body } = key === undefined ? broadcast : key.open(headerOf(broadcast), broadcast.body);
+    return decodePayload(format, Uint8Array.from(body), { maxContainers });
   }
 }

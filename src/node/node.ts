@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-import type { BroadcastOptions, BroadcastReceipt } from '../api/broadcast-options.ts';
+import type { BroadcastOptions, BroadcastReceipt, SubscribeOptions } from '../api/broadcast-options.ts';
 import { Dispatcher } from '../api/dispatcher.ts';
 import type { NodeEventName, NodeListener } from '../api/events.ts';
 import { type ConnectionDetails, NodeConnection } from '../api/node-connection.ts';
@@ -179,6 +179,14 @@ export class Node extends NodeHandlers {
   }
 
   /**
+   * Broadcasts of this node's topics that were rejected, because they could not be decoded, or were not encrypted with
+   * the topic's key.
+   */
+  get broadcastCountRejected(): number {
+    return this.#broadcasts.rejected;
+  }
+
+  /**
    * Begins to listen, on all transports or on none. If this fails, the node is as it was before, and you may call it
    * again.
    *
@@ -287,21 +295,36 @@ export class Node extends NodeHandlers {
    *
    * Clocks of the nodes may differ by at most 2 minutes.
    *
-   * @returns the id of the broadcast, and how many neighbours pass it on.
-   * @throws PeerloomError `ERR_NO_NEIGHBOUR` without a connection; `ERR_MESSAGE_TOO_LARGE` above 1 MiB; `ERR_QUEUE_FULL` when the
-   * broadcasts of the last two seconds have 8 MiB. TypeError for
-   * data that no message can hold, or wrong options.
+   * @returns the id of the broadcast, and how many neighbours pass it on. With the option `topicKey`, a promise of them.
+   * @throws PeerloomError `ERR_NO_NEIGHBOUR` without a connection; `ERR_MESSAGE_TOO_LARGE` above 1 MiB; `ERR_QUEUE_FULL`
+   * when the broadcasts of the last two seconds have 8 MiB; `ERR_TOPIC_KEY` while the key is being derived that the node
+   * subscribed to the topic with. TypeError for data that no message can hold, or wrong options.
    * @example
    * node.broadcast({ text: 'hello' });
    * node.broadcast({ text: 'hello' }, { topic: 'chat' }); // only for nodes that called subscribe('chat')
    */
-  broadcast(data: Data, options?: BroadcastOptions): BroadcastReceipt {
+  broadcast(data: Data, options?: BroadcastOptions & { readonly topicKey?: undefined }): BroadcastReceipt;
+  broadcast(data: Data, options: BroadcastOptions & { readonly topicKey: string }): Promise<BroadcastReceipt>;
+  broadcast(data: Data, options?: BroadcastOptions): BroadcastReceipt | Promise<BroadcastReceipt>;
+  broadcast(data: Data, options?: BroadcastOptions): BroadcastReceipt | Promise<BroadcastReceipt> {
     return this.#broadcasts.send(data, options);
   }
 
-  /** From now on, `node_broadcast` also fires for broadcasts with this topic. Every node starts with the topic `''`. */
-  subscribe(topic: string): void {
-    this.#broadcasts.subscribe(topic);
+  /**
+   * From now on, `node_broadcast` also fires for broadcasts with this topic. Every node starts with the topic `''`. If the
+   * node has subscribed to the topic before, the options given now replace those given then.
+   *
+   * @returns nothing; with `topicKey` a promise, which resolves when the node has derived the topic's key. Until then it
+   * neither receives nor sends broadcasts with this topic.
+   * @throws TypeError or RangeError for wrong arguments.
+   * @example
+   * node.subscribe('chat');
+   * await node.subscribe('board', { topicKey: '5f0c…' }); // nodes without the key cannot read the board
+   */
+  subscribe(topic: string, options?: SubscribeOptions & { readonly topicKey?: undefined }): void;
+  subscribe(topic: string, options: SubscribeOptions): Promise<void>;
+  subscribe(topic: string, options?: SubscribeOptions): Promise<void> {
+    return this.#broadcasts.subscribe(topic, options);
   }
 
   /**

@@ -4,6 +4,7 @@ import { idFromPublicKey, publicKeyFromId } from '../identity/identity.ts';
 import { verifyById } from '../identity/verify-by-id.ts';
 import type { Payload } from '../wire/payloads/payload.ts';
 import { decodeText, encodeText } from '../wire/payloads/text.ts';
+import { sealBytes, sealedFormat, type TopicKey } from './topic-key.ts';
 
 /** A message for every node of the network, signed by the node that it comes from. */
 export interface Broadcast {
@@ -11,11 +12,11 @@ export interface Broadcast {
   readonly id: string;
   /** The id of the node that signed it. */
   readonly origin: string;
-  /** Empty: for every node. */
+  /** Empty: for every node. For a topic with a key, its name on the wire. */
   readonly topic: string;
   /** Microseconds since 1970, by the origin's clock. No two broadcasts of an origin have the same. */
   readonly timeUs: number;
-  /** How `body` is written, see `PayloadFormat`. */
+  /** How `body` is written, see `PayloadFormat`; or `sealedFormat`. */
   readonly format: number;
   readonly body: Uint8Array;
   /** All of it, as it travels (docs/protocol.md, clause 14.2). */
@@ -28,6 +29,8 @@ export interface Draft {
   readonly network: string;
   readonly origin: string;
   readonly topic: string;
+  /** Seals the payload, and gives the topic another name on the wire. */
+  readonly key?: TopicKey | undefined;
   readonly timeUs: number;
   readonly payload: Pick<Payload, 'format' | 'body'>;
 }
@@ -43,19 +46,33 @@ export const maxBodyBytes = 1_048_576;
 /** The same key signs handshakes and messages of SecureNodes: a signature made for one purpose is none for another. */
 const purpose = encodeText('peerloom broadcast 1\0');
 
+/** The length of the body of a broadcast that carries this payload. */
+export function bodyBytesOf({ key, payload }: Pick<Draft, 'key' | 'payload'>): number {
+  return payload.body.length + (key === undefined ? 0 : sealBytes);
+}
+
 /** Writes a broadcast, and leaves room for the signature of {@link signedBytes}. */
-export function draftBroadcast({ network, origin, topic, timeUs, payload }: Draft): Broadcast {
+export function draftBroadcast(draft: Draft): Broadcast {
+  const { network, origin, key, timeUs, payload } = draft;
+  const topic = key?.wireTopic ?? draft.topic;
+  const format = key === undefined ? payload.format : sealedFormat;
   const topicText = encodeText(topic);
   const bodyAt = topicAt + 1 + topicText.length + 1;
-  const bytes = new Uint8Array(bodyAt + payload.body.length);
+  const bytes = new Uint8Array(bodyAt + bodyBytesOf(draft));
   bytes.set(publicKeyFromId(origin), signatureBytes);
   new DataView(bytes.buffer).setBigUint64(timeAt, BigInt(timeUs));
   bytes[topicAt] = topicText.length;
   bytes.set(topicText, topicAt + 1);
-  bytes[bodyAt - 1] = payload.format;
-  bytes.set(payload.body, bodyAt);
-  const id = idOf(signedBytes(bytes, network));
-  return { id, origin, topic, timeUs, format: payload.format, body: bytes.subarray(bodyAt), bytes };
+  bytes[bodyAt - 1] = format;
+  const body = bytes.subarray(bodyAt);
+  const broadcast = { origin, topic, timeUs, format, body, bytes };
+  body.set(key?.seal(headerOf(broadcast), payload) ?? payload.body);
+  return { ...broadcast, id: idOf(signedBytes(bytes, network)) };
+}
+
+/** Everything between the signature and the body: who says it, when, to whom. */
+export function headerOf({ bytes, body }: Pick<Broadcast, 'bytes' | 'body'>): Uint8Array {
+  return bytes.subarray(signatureBytes, bytes.length - body.length);
 }
 
 /** Puts the signature into a draft, which then is a broadcast. */

@@ -1,8 +1,14 @@
 import { overlayProtocol, type Protocol, type ProtocolHost, type ProtocolPeer } from '../api/protocol.ts';
 import { PeerloomError } from '../base/errors.ts';
 import { whenSigned } from '../identity/signer.ts';
-import type { Payload } from '../wire/payloads/payload.ts';
-import { draftBroadcast, maxBodyBytes, setSignature, signedBytes } from './broadcast.ts';
+import {
+  bodyBytesOf,
+  type Draft,
+  draftBroadcast,
+  maxBodyBytes,
+  setSignature,
+  signedBytes,
+} from './broadcast.ts';
 import { Router, type RouterOptions, timeWindowMs } from './router.ts';
 
 /** How far the times of this node's broadcasts may run ahead of its clock, in milliseconds. */
@@ -62,7 +68,7 @@ export class Overlay implements Protocol {
    * @returns its id.
    * @throws PeerloomError `ERR_NO_NEIGHBOUR`, `ERR_MESSAGE_TOO_LARGE`, `ERR_QUEUE_FULL`.
    */
-  broadcast(topic: string, payload: Payload): string {
+  broadcast(content: Pick<Draft, 'topic' | 'key' | 'payload'>): string {
     const { identity, network } = this.#options;
     if (this.neighbourCount === 0) {
       throw new PeerloomError(
@@ -70,7 +76,7 @@ export class Overlay implements Protocol {
         'no connected node passes broadcasts on: call connectWithNode first, or waitForNodes(1)',
       );
     }
-    const { length } = payload.body;
+    const length = bodyBytesOf(content);
     if (length > maxBodyBytes) {
       throw new PeerloomError(
         'ERR_MESSAGE_TOO_LARGE',
@@ -84,7 +90,7 @@ export class Overlay implements Protocol {
       );
     }
     const timeUs = this.#nextTimeUs();
-    const broadcast = draftBroadcast({ network, origin: identity.id, topic, timeUs, payload });
+    const broadcast = draftBroadcast({ ...content, network, origin: identity.id, timeUs });
     const launched = whenSigned(identity.sign(signedBytes(broadcast.bytes, network)), (signature) => {
       setSignature(broadcast, signature);
       this.#active.originate(broadcast);

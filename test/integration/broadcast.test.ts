@@ -111,6 +111,78 @@ suite('broadcasts', () => {
     assert.deepEqual((await c.heardData(4)).at(-1), 'to chat at last');
   });
 
+  test('of a topic with a key go through nodes that cannot read them, to those that have the key', async (t) => {
+    const [a, b, c, d] = (await line(t, 4)) as [Hearer, Hearer, Hearer, Hearer];
+    await a.subscribe('chat', { topicKey: 'secret' });
+    b.subscribe('chat');
+    await Promise.all([
+      c.subscribe('chat', { topicKey: 'another' }),
+      d.subscribe('chat', { topicKey: 'secret' }),
+    ]);
+    a.broadcast({ text: 'for d' }, { topic: 'chat' });
+    assert.deepEqual(await d.heardData(1), [{ text: 'for d' }]);
+    const [{ origin, details }] = d.heard as [Heard];
+    assert.deepEqual([origin, details.topic, details.hops], [a.id, 'chat', 3]);
+    const { id } = await b.broadcast('by one that only sends', { topic: 'chat', topicKey: 'secret' });
+    assert.deepEqual((await d.heardData(2)).at(-1), 'by one that only sends');
+    assert.equal(d.heard[1]!.details.id, id);
+    b.broadcast('without the key', { topic: 'chat' });
+    a.broadcast('to all');
+    assert.deepEqual((await d.heardData(3)).at(-1), 'to all');
+    for (const node of [b, c]) {
+      await node.event('node_broadcast');
+      assert.deepEqual(
+        node.heard.map(({ data }) => data),
+        ['to all'],
+      );
+    }
+    assert.deepEqual(
+      [a, b, c, d].map((node) => node.broadcastCountRejected),
+      [0, 0, 0, 0],
+      'another key is another topic',
+    );
+  });
+
+  test('of a topic whose key is not derived yet are not sent, and never without it', async (t) => {
+    const [a, b] = (await line(t, 2)) as [Hearer, Hearer];
+    b.subscribe('chat');
+    const topicKey = 'derived while others wait';
+    const subscribed = a.subscribe('chat', { topicKey });
+    assert.throws(() => a.broadcast('too early', { topic: 'chat' }), withCode('ERR_TOPIC_KEY'));
+    assert.equal(a.subscribe('chat', { topicKey }), subscribed);
+    a.unsubscribe('chat');
+    await subscribed;
+    a.broadcast('a topic without a key', { topic: 'chat' });
+    assert.deepEqual(await b.heardData(1), ['a topic without a key']);
+  });
+
+  test('of a topic are read with the key of the last subscription, and sent as the data was', async (t) => {
+    const [a, b] = (await line(t, 2)) as [Hearer, Hearer];
+    const earlier = a.subscribe('chat', { topicKey: 'one' });
+    await a.subscribe('chat', { topicKey: 'two' });
+    await earlier;
+    const data = Uint8Array.of(1);
+    await b.broadcast('with the key of before', { topic: 'chat', topicKey: 'one' });
+    const sent = b.broadcast(data, { topic: 'chat', topicKey: 'two' });
+    data[0] = 2;
+    await sent;
+    assert.deepEqual(await a.heardData(1), [Uint8Array.of(1)]);
+    a.subscribe('chat');
+    await b.broadcast('with a key', { topic: 'chat', topicKey: 'two' });
+    b.broadcast('without one', { topic: 'chat' });
+    assert.deepEqual((await a.heardData(2)).at(-1), 'without one');
+  });
+
+  test('of up to 1 MiB with their seal are sent to a topic with a key', async (t) => {
+    const [a, b] = (await line(t, 2)) as [Hearer, Hearer];
+    for (const node of [a, b]) await node.subscribe('chat', { topicKey: 'secret' });
+    const largest = new Uint8Array(2 ** 20 - 49).fill(7);
+    a.broadcast(largest, { topic: 'chat' });
+    assert.deepEqual(await b.heardData(1), [largest]);
+    const larger = new Uint8Array(largest.length + 1);
+    assert.throws(() => a.broadcast(larger, { topic: 'chat' }), withCode('ERR_MESSAGE_TOO_LARGE'));
+  });
+
   test('of up to 1 MiB arrive, over several links', async (t) => {
     const nodes = (await line(t, 3)) as [Hearer, Hearer, Hearer];
     const [a, , c] = nodes;
@@ -150,7 +222,11 @@ suite('broadcasts', () => {
     assert.throws(() => a.broadcast((() => {}) as never), TypeError);
     assert.throws(() => a.broadcast('hello', { topics: 'chat' } as never), /topics/);
     assert.throws(() => a.broadcast('hello', { topic: 7 as never }), TypeError);
+    assert.throws(() => a.broadcast('hello', { topicKey: 7 as never }), /topicKey must be a string/);
     assert.throws(() => a.subscribe('é'.repeat(128)), RangeError);
+    assert.throws(() => a.subscribe('chat', { topicKey: '' }), /topicKey must not be empty/);
+    assert.throws(() => a.subscribe('chat', { topicKey: 'half \ud800' }), /topicKey must be well-formed/);
+    assert.throws(() => a.subscribe('chat', { key: 'secret' } as never), /key is not an option/);
     a.subscribe('é'.repeat(127));
     await a.disconnectWithNode(connection);
     assert.throws(() => a.broadcast('hello'), withCode('ERR_NO_NEIGHBOUR'));

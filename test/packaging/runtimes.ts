@@ -41,6 +41,7 @@ suite('runtimes', { skip: await reasonToSkip('runtimes'), timeout: 240_000 }, ()
           array: true,
           stream: true,
           response: [2, 4, 6],
+          broadcast: { back: 'to the holders of the key' },
           security: 'tls',
         });
         assert.equal(cable.links, 1);

@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { createHash, sign, verify } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  hkdfSync,
+  randomBytes,
+  scryptSync,
+  sign,
+  verify,
+} from 'node:crypto';
 import { suite, type TestContext, test } from 'node:test';
 import type { BroadcastDetails, Data, Node, NodeOptions } from '../../../src/index.ts';
 import { until } from '../../support/turns.ts';
@@ -21,6 +31,8 @@ interface Fields {
   readonly topic?: string;
   readonly text?: string;
   readonly network?: string;
+  /** Writes the format and the body, when it is bound to the header before them. */
+  readonly seal?: (header: Buffer) => Buffer;
 }
 
 /** Clauses 14.2 and 14.3. */
@@ -30,18 +42,14 @@ function broadcast({
   topic = '',
   text = 'hello',
   network = '',
+  seal,
 }: Fields = {}) {
   const time = Buffer.alloc(8);
   time.writeBigUInt64BE(BigInt(timeMs) * 1_000n);
   const name = Buffer.from(topic);
-  const rest = Buffer.concat([
-    origin.publicKey,
-    time,
-    Buffer.of(name.length),
-    name,
-    Buffer.of(2),
-    Buffer.from(text),
-  ]);
+  const format = Buffer.of(seal === undefined ? 2 : 0);
+  const header = Buffer.concat([origin.publicKey, time, Buffer.of(name.length), name, format]);
+  const rest = Buffer.concat([header, seal?.(header) ?? Buffer.from(text)]);
   const signed = signedOf(rest, network);
   const id = createHash('sha256').update(signed).digest();
   return { id, origin, bytes: Buffer.concat([sign(null, signed, origin.privateKey), rest]) };
@@ -51,6 +59,31 @@ function signedOf(rest: Buffer, network = ''): Buffer {
   const length = Buffer.alloc(2);
   length.writeUInt16BE(Buffer.byteLength(network));
   return Buffer.concat([Buffer.from('peerloom broadcast 1\0'), length, Buffer.from(network), rest]);
+}
+
+/** Clause 14.10: the name of a topic with a key, and what seals and opens its broadcasts. */
+function topicOf({ topicKey, network = '', topic }: { topicKey: string; network?: string; topic: string }) {
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(Buffer.byteLength(network));
+  const salt = Buffer.concat([Buffer.from('peerloom topic key 1\0'), length, Buffer.from(network + topic)]);
+  const secret = scryptSync(topicKey, salt, 32, { N: 2 ** 15, r: 8, p: 1, maxmem: 2 ** 26 });
+  const bodyKey = (bodySalt: Buffer): Uint8Array =>
+    new Uint8Array(hkdfSync('sha256', secret, bodySalt, 'peerloom topic body 1', 32));
+  const nonce = Buffer.alloc(12);
+  return {
+    wireTopic: createHmac('sha256', secret).update('peerloom topic name 1').digest('hex').slice(0, 32),
+    seal: (text: string) => (header: Buffer) => {
+      const bodySalt = randomBytes(32);
+      const cipher = createCipheriv('aes-256-gcm', bodyKey(bodySalt), nonce).setAAD(header);
+      const parts = [cipher.update(`\x02${text}`), cipher.final()];
+      return Buffer.concat([bodySalt, ...parts, cipher.getAuthTag()]);
+    },
+    open: (header: Buffer, body: Buffer): string => {
+      const decipher = createDecipheriv('aes-256-gcm', bodyKey(body.subarray(0, 32)), nonce);
+      decipher.setAAD(header).setAuthTag(body.subarray(-16));
+      return Buffer.concat([decipher.update(body.subarray(32, -16)), decipher.final()]).toString();
+    },
+  };
 }
 
 const overlayFrame = (kind: number, ...body: Uint8Array[]): Buffer =>
@@ -220,5 +253,35 @@ suite('protocol 14: broadcasts', () => {
       assert.equal(body.subarray(1).toString(), 'ping');
       break;
     }
+  });
+
+  test('14.10 a topic with a key has another name on the wire, and its broadcasts are sealed', async (t) => {
+    const { node, heard, heardText } = await listeningNode(t, { network: 'net' });
+    await node.subscribe('chat', { topicKey: 'secret' });
+    const { wireTopic, seal, open } = topicOf({ topicKey: 'secret', network: 'net', topic: 'chat' });
+    const peer = await connectPlain(node, { hello: { protocols: ['overlay/1'], network: 'net' } });
+    const says = (fields: Fields): void => {
+      peer.write(
+        overlayFrame(push, hops(0), broadcast({ network: 'net', topic: wireTopic, ...fields }).bytes),
+      );
+    };
+    const header = (bytes: Buffer): Buffer => bytes.subarray(64, 64 + 32 + 8 + 1 + 32 + 1);
+    const ofAnother = broadcast({ network: 'net', topic: wireTopic, seal: seal('mine') }).bytes;
+    says({ text: 'not sealed' });
+    says({ seal: () => Buffer.alloc(48) });
+    says({ seal: () => Buffer.alloc(100) });
+    says({ seal: () => ofAnother.subarray(64 + header(ofAnother).length) });
+    says({ topic: 'chat', text: 'by the name that the topic has here' });
+    says({ topic: 'chat', seal: seal('the same, sealed') });
+    says({ seal: seal('sealed') });
+    await heardText('sealed');
+    assert.equal(heard[0]!.details.topic, 'chat');
+    assert.equal(node.broadcastCountRejected, 4);
+
+    node.broadcast('answer', { topic: 'chat' });
+    const pushed = (await nextOf(peer, push)).subarray(1);
+    const parts = Buffer.concat([Buffer.of(32), Buffer.from(wireTopic), Buffer.of(0)]);
+    assert.deepEqual(header(pushed).subarray(40), parts);
+    assert.equal(open(header(pushed), pushed.subarray(64 + header(pushed).length)), '\x02answer');
   });
 });

@@ -9,6 +9,10 @@ async function main() {
   await Promise.all([alice.start(), bob.start()]);
   const connection = await alice.connectWithNode('127.0.0.1', bob.port);
   await connection.deliver({ hello: 'world' });
+  const heard = new Promise((resolve) => bob.on('node_broadcast', (_origin, data) => resolve(data)));
+  await bob.subscribe('sealed', { topicKey: 'a long random key' });
+  await alice.broadcast('to the holders of the key', { topic: 'sealed', topicKey: 'a long random key' });
+  console.log(await heard);
   await Promise.all([alice.stop(), bob.stop()]);
 
   const carol = new SecureNode('127.0.0.1', 0, { transports: [memory({ hub })] });

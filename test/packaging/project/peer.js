@@ -16,6 +16,10 @@ class Listener extends Node {
     return data === 'numbers' ? this.#numbers.get(peer.id) : data.map((value) => value * 2);
   }
 
+  nodeBroadcast(_origin, data, { topic }) {
+    this.broadcast({ back: data }, { topic });
+  }
+
   async nodeStream(_peer, stream) {
     for await (const bytes of stream) if (!stream.write(bytes)) await stream.drained();
     stream.end();
@@ -24,6 +28,7 @@ class Listener extends Node {
 
 const listener = new Listener('127.0.0.1', 0);
 await listener.start();
+await listener.subscribe('sealed', { topicKey: 'a long random key' });
 
 let dialler;
 let connection;
@@ -57,12 +62,17 @@ const tasks = {
     await stream.closed;
     const read = Buffer.concat(pieces);
 
+    const heard = new Promise((resolve) => dialler.once('node_broadcast', (_origin, data) => resolve(data)));
+    await dialler.subscribe('sealed', { topicKey: 'a long random key' });
+    dialler.broadcast('to the holders of the key', { topic: 'sealed' });
+
     const response = await connection.request([1, 2, 3]);
     for (let number = 0; number < 10; number++) connection.send(number);
     return {
       array: isSame && array.every((value, at) => value === sent[at]),
       stream: read.equals(written),
       response,
+      broadcast: await heard,
       security: connection.security.protocol,
     };
   },

@@ -1,0 +1,48 @@
+import { gcm } from '@noble/ciphers/aes.js';
+import { optionalBuiltin } from './builtin.ts';
+import { PeerloomError } from './errors.ts';
+
+/** What encrypts one text, and what is bound to it. */
+export interface AesGcmKey {
+  /** 32 bytes. */
+  readonly key: Uint8Array;
+  /** 12 bytes, which no other text under this key may have. */
+  readonly nonce: Uint8Array;
+  /** Not encrypted, but the text can only be decrypted together with it. */
+  readonly associated: Uint8Array;
+}
+
+const algorithm = 'aes-256-gcm';
+
+/** The length of the tag, which follows the encrypted text. */
+export const gcmTagBytes = 16;
+
+/** AES-256-GCM (NIST SP 800-38D). @returns the encrypted text and the tag. */
+export function encryptAesGcm({ key, nonce, associated }: AesGcmKey, text: Uint8Array): Uint8Array {
+  const nodeCrypto = optionalBuiltin('node:crypto');
+  if (nodeCrypto === undefined) return gcm(key, nonce, associated).encrypt(text);
+  const cipher = nodeCrypto.createCipheriv(algorithm, key, nonce);
+  cipher.setAAD(associated);
+  const encrypted = new Uint8Array(text.length + gcmTagBytes);
+  encrypted.set(cipher.update(text));
+  cipher.final();
+  encrypted.set(cipher.getAuthTag(), text.length);
+  return encrypted;
+}
+
+/** @throws PeerloomError `ERR_DECRYPTION`: another key encrypted it, or it or what is bound to it was changed. */
+export function decryptAesGcm({ key, nonce, associated }: AesGcmKey, encrypted: Uint8Array): Uint8Array {
+  const nodeCrypto = optionalBuiltin('node:crypto');
+  try {
+    if (nodeCrypto === undefined) return gcm(key, nonce, associated).decrypt(encrypted);
+    const options = { authTagLength: gcmTagBytes };
+    const decipher = nodeCrypto.createDecipheriv(algorithm, key, nonce, options);
+    decipher.setAAD(associated);
+    decipher.setAuthTag(encrypted.subarray(-gcmTagBytes));
+    const text = Uint8Array.from(decipher.update(encrypted.subarray(0, -gcmTagBytes)));
+    decipher.final();
+    return text;
+  } catch (cause) {
+    throw new PeerloomError('ERR_DECRYPTION', 'encrypted with another key, or changed since', { cause });
+  }
+}
