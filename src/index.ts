@@ -14,6 +14,7 @@ export type {
   NodeListener,
   SlowNodeHandler,
 } from './api/events.ts';
+export type { HandshakeMetrics, NodeMetrics } from './api/metrics.ts';
 export { type ConnectionDetails, NodeConnection } from './api/node-connection.ts';
 export type {
   ConnectOptions,
@@ -44,9 +45,10 @@ export type { Compression, Data, JsonScalar, NumericTypedArray } from './base/da
 export type { Log } from './base/debug.ts';
 export { type ErrorCode, errorCodes, PeerloomError } from './base/errors.ts';
 export { defaultLimits, type LimitOptions, type Limits } from './base/limits.ts';
+export type { CountsByCode } from './base/meter.ts';
 export type { NodeDuplex } from './base/node-duplex.ts';
 export { type Runtime, type RuntimeTimer, systemRuntime } from './base/runtime.ts';
-export type { CloseReason, ReturnedMessages, SendOptions } from './channel/channel.ts';
+export type { CloseReason, ConnectionMetrics, ReturnedMessages, SendOptions } from './channel/channel.ts';
 export type { WaitOptions } from './channel/pending.ts';
 export { Identity } from './identity/identity.ts';
 export { type IdentityFile, saveIdentity } from './identity/identity-file.ts';

@@ -3,10 +3,11 @@ import type { Data } from '../base/data.ts';
 import type { Inspect } from '../base/inspect.ts';
 import { isPromiseLike } from '../base/promise-like.ts';
 import { ThrownByUser } from '../base/thrown-by-user.ts';
-import type { Channel, CloseReason, SendOptions } from '../channel/channel.ts';
+import type { Channel, CloseReason, ConnectionMetrics, SendOptions } from '../channel/channel.ts';
 import type { WaitOptions } from '../channel/pending.ts';
 import type { Node } from '../node/node.ts';
 import type { Security } from '../transport/security.ts';
+
 import { PeerStream } from './peer-stream.ts';
 import { checked, isRequestType, type RequestType } from './typed-messages.ts';
 
@@ -26,15 +27,6 @@ export interface ConnectionDetails {
   readonly security: Security;
   /** @internal */
   readonly channel: Channel;
-  /** @internal */
-  readonly counts: MessageCounts;
-}
-
-/** @internal */
-export interface MessageCounts {
-  sent: number;
-  received: number;
-  rejected: number;
 }
 
 /**
@@ -67,7 +59,6 @@ export class NodeConnection {
   /** Whether the link is encrypted, and whether the peer's id is proven. */
   readonly security: Security;
   readonly #channel: Channel;
-  readonly #counts: MessageCounts;
   #info: Map<string, unknown> | undefined;
   #closeReason: CloseReason | undefined;
   #isDisconnected = false;
@@ -82,7 +73,6 @@ export class NodeConnection {
     this.direction = details.direction;
     this.security = details.security;
     this.#channel = details.channel;
-    this.#counts = details.counts;
   }
 
   /**
@@ -144,8 +134,9 @@ export class NodeConnection {
   }
 
   #onSent(data: unknown, kind: 'message' | 'request'): void {
-    this.#counts.sent += 1;
-    this.mainNode.simulationObserver?.sent(this, data, kind);
+    const { nodeMeter, simulationObserver } = this.mainNode;
+    nodeMeter.sent += 1;
+    simulationObserver?.sent(this, data, kind);
   }
 
   /**
@@ -206,6 +197,11 @@ export class NodeConnection {
    */
   ping(options?: WaitOptions): Promise<number> {
     return this.#channel.ping(options);
+  }
+
+  /** Bytes sent and received, queue lengths and the last round trip of this connection, at this moment. */
+  metrics(): ConnectionMetrics {
+    return this.#channel.metrics();
   }
 
   /** Stores a value of yours with this connection, under a key. */

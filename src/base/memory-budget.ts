@@ -21,7 +21,7 @@ const parts = 64;
  * budget is passed by one part of it at most, and by what is kept in one turn of the event loop.
  */
 export class MemoryBudget {
-  readonly #maxBytes: number;
+  readonly maxBytes: number;
   readonly #accounts = new Set<MemoryAccount>();
   readonly #shares: (() => number)[] = [];
   /** What may be kept anew before it is looked again. */
@@ -29,7 +29,7 @@ export class MemoryBudget {
   #isLooking = false;
 
   constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
+    this.maxBytes = maxBytes;
     this.#roomBytes = maxBytes;
   }
 
@@ -39,6 +39,13 @@ export class MemoryBudget {
    */
   share(sharedBytes: () => number): void {
     this.#shares.push(sharedBytes);
+  }
+
+  /** What is kept at this moment, for all peers together. */
+  get heldBytes(): number {
+    let heldBytes = this.#sharedBytes;
+    for (const account of this.#accounts) heldBytes += account.heldBytes;
+    return heldBytes;
   }
 
   /** Takes an account into the sum. */
@@ -60,18 +67,21 @@ export class MemoryBudget {
     queueMicrotask(this.#look);
   };
 
+  get #sharedBytes(): number {
+    return this.#shares.reduce((total, bytesOf) => total + bytesOf(), 0);
+  }
+
   readonly #look = (): void => {
     this.#isLooking = false;
     const costs = Array.from(this.#accounts, (account) => ({ account, bytes: account.heldBytes }));
-    const sharedBytes = this.#shares.reduce((total, bytesOf) => total + bytesOf(), 0);
-    let sum = costs.reduce((total, { bytes }) => total + bytes, sharedBytes);
-    if (sum > this.#maxBytes) costs.sort((one, other) => other.bytes - one.bytes);
+    let sum = costs.reduce((total, { bytes }) => total + bytes, this.#sharedBytes);
+    if (sum > this.maxBytes) costs.sort((one, other) => other.bytes - one.bytes);
     for (const { account, bytes } of costs) {
-      if (sum <= this.#maxBytes) break;
+      if (sum <= this.maxBytes) break;
       sum -= bytes;
       this.close(account);
       account.shed();
     }
-    this.#roomBytes = Math.max(this.#maxBytes - sum, this.#maxBytes / parts);
+    this.#roomBytes = Math.max(this.maxBytes - sum, this.maxBytes / parts);
   };
 }

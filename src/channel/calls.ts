@@ -62,8 +62,8 @@ export class Calls {
     return runtime.now() - sentAt;
   }
 
-  onPong({ kind, body }: Frame): void {
-    this.#pongs.answer(idOf(kind, body), undefined);
+  onPong(id: number): void {
+    this.#pongs.answer(id, undefined);
   }
 
   /** The numbers of the deliveries and requests whose answer somebody waits for. */

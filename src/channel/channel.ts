@@ -72,6 +72,28 @@ export interface SlowHandler {
   readonly deliveries: number;
 }
 
+/** What {@link NodeConnection.metrics} returns: the state of a connection at one moment. */
+export interface ConnectionMetrics {
+  /**
+   * Bytes handed to the link, before encryption and without the handshake. A session that resumes may send some of them
+   * again, which does not count.
+   */
+  readonly sentBytes: number;
+  /** Bytes that arrived, after decryption and without the handshake. */
+  readonly receivedBytes: number;
+  /** Bytes that wait to be sent, because the link or the peer takes no more. */
+  readonly queuedBytes: number;
+  /** Messages, deliveries and requests that wait for handlers. */
+  readonly unhandledMessages: number;
+  /** Memory that this node keeps for the peer, in bytes. */
+  readonly heldBytes: number;
+  /**
+   * The last round trip that was measured, in milliseconds: by `ping()`, or by the node itself after
+   * `limits.pingAfterMs` of silence. `undefined` before the first, and for Python nodes.
+   */
+  readonly roundTripMs: number | undefined;
+}
+
 /** A protocol that a node speaks beside messages. */
 export interface SpokenProtocol {
   readonly name: string;
@@ -151,6 +173,7 @@ export interface Channel {
   sendProtocol(name: string, bytes: Uint8Array): boolean;
   /** @returns the round trip in milliseconds. */
   ping(options?: WaitOptions): Promise<number>;
+  metrics(): ConnectionMetrics;
   /**
    * Pings a silent peer and gives up a dead one.
    *

@@ -56,6 +56,8 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
   readonly link: Link;
   /** Where both sides agreed on one: the link, which outlives those that it is made of. */
   readonly session: Session | undefined;
+  /** What the link has brought since the handshake. */
+  receivedBytes = 0;
   /** What the other side takes. */
   readonly receiver: Receiver;
   readonly windows: Windows;
@@ -231,6 +233,7 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
     const { ownMemory } = this.incoming.payloads;
     this.#isTraced = this.#trace.enabled;
     this.liveness.heard(now);
+    this.receivedBytes += bytes.length;
     ownMemory.beginArrival(now);
     try {
       this.reader.push(bytes);

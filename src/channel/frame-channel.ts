@@ -4,9 +4,10 @@ import type { MemoryAccount } from '../base/memory-budget.ts';
 import { peerLabel } from '../base/peer-label.ts';
 import { FrameKind, idBody } from '../wire/frames/frame.ts';
 import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
-import type { Channel, ChannelHandler, RemoteNode, SendOptions } from './channel.ts';
+import type { Channel, ChannelHandler, ConnectionMetrics, RemoteNode, SendOptions } from './channel.ts';
 import { Conversation, type ConversationOptions } from './conversation.ts';
 import type { Handshake } from './handshake.ts';
+import { livenessPingId } from './liveness.ts';
 import type { WaitOptions } from './pending.ts';
 import type { Session } from './session/session.ts';
 import type { ChannelStream } from './streams/stream.ts';
@@ -76,7 +77,18 @@ export class FrameChannel implements Channel, MemoryAccount {
   }
 
   async ping(options?: WaitOptions): Promise<number> {
-    return this.#open().calls.ping(options);
+    const { calls, liveness } = this.#open();
+    const roundTripMs = await calls.ping(options);
+    liveness.roundTripMs = roundTripMs;
+    return roundTripMs;
+  }
+
+  metrics(): ConnectionMetrics {
+    const { outgoing, incoming, liveness, receivedBytes, heldBytes } = this.#conversation;
+    const { sentBytes, queuedBytes } = outgoing;
+    const { waitingCount } = incoming;
+    const { roundTripMs } = liveness;
+    return { sentBytes, receivedBytes, queuedBytes, unhandledMessages: waitingCount, heldBytes, roundTripMs };
   }
 
   sendProtocol(name: string, bytes: Uint8Array): boolean {
@@ -140,7 +152,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     const { limits, liveness, incoming, outgoing, closing, session } = this.#conversation;
     const due = liveness.check(now, !incoming.isPaused);
     if (due === 'ping') {
-      outgoing.urgent(FrameKind.ping, idBody(0));
+      outgoing.urgent(FrameKind.ping, idBody(livenessPingId));
     } else if (due === 'end') {
       const message = `the other side was silent for ${limits.deadAfterMs} ms (limits.deadAfterMs)`;
       if (session === undefined) closing.fail(goodbye('timeout', message));

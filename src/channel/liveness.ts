@@ -1,10 +1,16 @@
 import type { Limits } from '../base/limits.ts';
 
+/** The number of the pings that a channel sends by itself: calls of `ping` have other numbers. */
+export const livenessPingId = 0;
+
 /** How long the other side has been silent, and what to make of it. */
 export class Liveness {
   readonly #limits: Pick<Limits, 'pingAfterMs' | 'deadAfterMs'>;
+  /** As measured last. */
+  roundTripMs: number | undefined;
   #heardAt: number;
   #pingedAt = Number.NEGATIVE_INFINITY;
+  #isAwaitingPong = false;
 
   constructor(limits: Pick<Limits, 'pingAfterMs' | 'deadAfterMs'>, now: number) {
     this.#limits = limits;
@@ -21,6 +27,13 @@ export class Liveness {
     this.#heardAt = now;
   }
 
+  /** The answer to a ping of {@link Liveness.check} has just been heard. */
+  onPong(): void {
+    if (!this.#isAwaitingPong) return;
+    this.#isAwaitingPong = false;
+    this.roundTripMs = this.#heardAt - this.#pingedAt;
+  }
+
   /** @returns what is due: nothing, a ping, or to give the other side up. */
   check(now: number, isListening: boolean): 'nothing' | 'ping' | 'end' {
     const { pingAfterMs } = this.#limits;
@@ -30,7 +43,10 @@ export class Liveness {
     // While reading is paused nothing can be heard, but a ping still tells the other side that we live.
     if (!isListening) this.#heardAt = now - pingAfterMs;
     const due = this.#dueNow(now);
-    if (due === 'ping') this.#pingedAt = now;
+    if (due === 'ping') {
+      this.#pingedAt = now;
+      this.#isAwaitingPong = true;
+    }
     return due;
   }
 

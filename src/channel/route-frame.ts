@@ -5,6 +5,7 @@ import { decodeGoodbye, goodbye } from '../wire/frames/goodbye.ts';
 import { decodeCredit } from '../wire/frames/windows.ts';
 import type { Calls } from './calls.ts';
 import type { Closing } from './closing.ts';
+import { type Liveness, livenessPingId } from './liveness.ts';
 import type { ProtocolFrames } from './protocol-frames.ts';
 import type { Incoming } from './receive/incoming.ts';
 import type { Outgoing } from './send/outgoing.ts';
@@ -16,6 +17,7 @@ export interface FrameReceivers {
   readonly incoming: Incoming;
   readonly outgoing: Outgoing;
   readonly closing: Closing;
+  readonly liveness: Liveness;
   readonly streams: Streams;
   readonly calls: Calls;
   readonly protocols: ProtocolFrames | undefined;
@@ -55,9 +57,12 @@ export function routeFrame(frame: Frame, to: FrameReceivers): void {
       if (!isRead) to.closing.fail(goodbye('overload'));
       break;
     }
-    case FrameKind.pong:
-      to.calls.onPong(frame);
+    case FrameKind.pong: {
+      const id = idOf(kind, body);
+      if (id === livenessPingId) to.liveness.onPong();
+      else to.calls.onPong(id);
       break;
+    }
     case FrameKind.credit: {
       const { lane, position } = decodeCredit(body);
       to.outgoing.onCredit(lane, position);

@@ -3,6 +3,7 @@
 import type { BroadcastOptions, BroadcastReceipt, SubscribeOptions } from '../api/broadcast-options.ts';
 import { Dispatcher } from '../api/dispatcher.ts';
 import type { NodeEventName, NodeListener } from '../api/events.ts';
+import type { NodeMetrics } from '../api/metrics.ts';
 import { type ConnectionDetails, NodeConnection } from '../api/node-connection.ts';
 import { NodeHandlers } from '../api/node-handlers.ts';
 import type { NodeObserver } from '../api/node-observer.ts';
@@ -23,6 +24,7 @@ import { createLog, type Log } from '../base/debug.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Inspect } from '../base/inspect.ts';
 import { MemoryBudget } from '../base/memory-budget.ts';
+import { Meter } from '../base/meter.ts';
 import type { Runtime } from '../base/runtime.ts';
 import type { Channel, SendOptions } from '../channel/channel.ts';
 import type { WaitOptions } from '../channel/pending.ts';
@@ -30,6 +32,7 @@ import { Peering } from '../peers/peering.ts';
 import { Protocols } from '../protocols/protocols.ts';
 import { Broadcasts } from './broadcasts.ts';
 import { warnOfMisspeltMethods } from './misspelt-methods.ts';
+import { nodeMetrics } from './node-metrics.ts';
 import {
   type Answer,
   type RequestArguments,
@@ -62,6 +65,8 @@ export class Node extends NodeHandlers {
   debug: boolean;
   /** @internal For what a subclass of ours keeps for peers. */
   readonly memoryBudget: MemoryBudget;
+  /** @internal Counts beside the log; {@link Node.metrics} is what users read. */
+  readonly nodeMeter = new Meter();
   /** @internal What a subclass of ours takes time and randomness from. */
   readonly checkedRuntime: Runtime;
   /** @internal Where a simulation looks on. */
@@ -115,6 +120,7 @@ export class Node extends NodeHandlers {
       typedHandlers: this.#typedHandlers,
       protocols,
       budget: this.memoryBudget,
+      meter: this.nodeMeter,
       logOf: (part) => this.#logOf(part),
     });
     protocols.attach();
@@ -160,17 +166,17 @@ export class Node extends NodeHandlers {
 
   /** Messages, deliveries and requests sent. A message to several peers counts for each of them. */
   get messageCountSend(): number {
-    return this.#peering.counts.sent;
+    return this.nodeMeter.sent;
   }
 
   /** Messages, deliveries and requests received and handed to handlers. */
   get messageCountRecv(): number {
-    return this.#peering.counts.received;
+    return this.nodeMeter.received;
   }
 
   /** Messages that arrived and were rejected, for example because they could not be decoded. */
   get messageCountRerr(): number {
-    return this.#peering.counts.rejected;
+    return this.nodeMeter.rejected.total;
   }
 
   /** Broadcasts that no handler received, because handlers were slower than they arrived. */
@@ -427,12 +433,20 @@ export class Node extends NodeHandlers {
 
   /** What `console.log(node)` shows: id, name, address, state, peers and message counts. */
   [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: object, inspect: Inspect): string {
-    return `${this.constructor.name} ${inspect(shownNode(this, this.#peering.state), options)}`;
+    return `${this.constructor.name} ${inspect(shownNode(this, this.#peering), options)}`;
   }
 
-  /** Prints the ids and addresses of all peers. */
+  /**
+   * What the node has counted so far, and the lengths of its queues at this moment. For one peer see
+   * {@link NodeConnection.metrics}. It costs time in proportion to the number of connections.
+   */
+  metrics(): NodeMetrics {
+    return nodeMetrics(this, this.#peering.peers);
+  }
+
+  /** Prints the ids and addresses of all peers, what went over each connection, and what waits. */
   printConnections(): void {
-    printConnections(this);
+    printConnections(this, this.#peering.peers);
   }
 
   /**

@@ -1,34 +1,48 @@
 import type { NodeConnection } from '../api/node-connection.ts';
+import type { ConnectionMetrics } from '../channel/channel.ts';
+import type { Peering } from '../peers/peering.ts';
+import type { Peers } from '../peers/peers.ts';
+import { nodeMetrics } from './node-metrics.ts';
 
 type Node = NodeConnection['mainNode'];
 
 /** What `console.log(node)` shows, as plain data. */
-export function shownNode(node: Node, state: 'new' | 'started' | 'stopped'): object {
-  const { id, name, host, port, nodesInbound, nodesOutbound } = node;
-  const peersOf = (connections: Iterable<NodeConnection>): string[] =>
+export function shownNode(node: Node, { state, peers }: Pick<Peering, 'state' | 'peers'>): object {
+  const { id, name, host, port } = node;
+  const { messages, sentBytes, receivedBytes, queuedBytes } = nodeMetrics(node, peers);
+  const { sent, received, rejected } = messages;
+  const namesOf = (connections: Iterable<NodeConnection>): string[] =>
     [...connections].map((peer) => peer.name || peer.id);
   return {
     id,
     name,
     address: `${host}:${port}`,
     state,
-    inbound: peersOf(nodesInbound),
-    outbound: peersOf(nodesOutbound),
-    messages: {
-      sent: node.messageCountSend,
-      received: node.messageCountRecv,
-      rejected: node.messageCountRerr,
-    },
+    inbound: namesOf(peers.inbound),
+    outbound: namesOf(peers.outbound),
+    messages: { sent, received, rejected },
+    bytes: { sent: sentBytes, received: receivedBytes, queued: queuedBytes },
   };
 }
 
-export function printConnections({ id, name, nodesInbound, nodesOutbound }: Node): void {
+export function printConnections({ id, name }: Node, peers: Peers): void {
   console.log(`Connections of ${name || id}:`);
-  for (const [title, connections] of [
-    ['inbound', nodesInbound],
-    ['outbound', nodesOutbound],
-  ] as const) {
-    console.log(`- ${title}: ${connections.size}`);
-    for (const { id, host, port } of connections) console.log(`    ${id} at ${host}:${port}`);
+  for (const direction of ['inbound', 'outbound'] as const) {
+    const connections = peers[direction];
+    console.log(`- ${direction}: ${connections.size}`);
+    for (const connection of connections) {
+      const { channel } = peers.connections.get(connection)!;
+      const { id, host, port } = connection;
+      console.log(`    ${id} at ${host}:${port}: ${metricsText(channel.metrics())}`);
+    }
   }
+}
+
+function metricsText({ sentBytes, receivedBytes, ...waiting }: ConnectionMetrics): string {
+  const { queuedBytes, unhandledMessages, roundTripMs } = waiting;
+  const parts = [`${sentBytes} bytes sent`, `${receivedBytes} received`];
+  if (queuedBytes > 0) parts.push(`${queuedBytes} waiting to be sent`);
+  if (unhandledMessages > 0) parts.push(`${unhandledMessages} messages waiting for handlers`);
+  if (roundTripMs !== undefined) parts.push(`round trip ${roundTripMs.toFixed(1)} ms`);
+  return parts.join(', ');
 }

@@ -9,7 +9,14 @@ import { budgetPassed, type MemoryAccount, type MemoryBudget } from '../base/mem
 import { peerLabel } from '../base/peer-label.ts';
 import { printable } from '../base/printable.ts';
 import type { Runtime } from '../base/runtime.ts';
-import type { Channel, ChannelHandler, CloseReason, RemoteNode, SendOptions } from '../channel/channel.ts';
+import type {
+  Channel,
+  ChannelHandler,
+  CloseReason,
+  ConnectionMetrics,
+  RemoteNode,
+  SendOptions,
+} from '../channel/channel.ts';
 import { Ending, lostReason } from '../channel/ending.ts';
 import { Inbox } from '../channel/receive/inbox.ts';
 import { LinkPause } from '../channel/send/link-pause.ts';
@@ -68,6 +75,7 @@ export class PacketChannel implements Channel, MemoryAccount {
   readonly #ending = new Ending();
   #handler: ChannelHandler | undefined;
   #isCleared = false;
+  #receivedBytes = 0;
 
   constructor(link: Link, options: PacketChannelOptions) {
     const { direction, limits, budget, turns, runtime, bigIntegers, traffic } = options;
@@ -170,6 +178,18 @@ export class PacketChannel implements Channel, MemoryAccount {
     throw notSupported('ping');
   }
 
+  metrics(): ConnectionMetrics {
+    const { sentBytes, heldBytes: queuedBytes } = this.#queue;
+    return {
+      sentBytes,
+      receivedBytes: this.#receivedBytes,
+      queuedBytes,
+      unhandledMessages: this.#inbox.waitingCount,
+      heldBytes: this.heldBytes,
+      roundTripMs: undefined,
+    };
+  }
+
   /** Nothing can be asked of a Python node: TCP itself, with its keep-alive, tells when one is gone. */
   checkLiveness(): number {
     return Number.POSITIVE_INFINITY;
@@ -188,6 +208,7 @@ export class PacketChannel implements Channel, MemoryAccount {
   }
 
   #onBytes(bytes: Uint8Array): void {
+    this.#receivedBytes += bytes.length;
     try {
       this.#reader.push(bytes);
     } catch (error) {

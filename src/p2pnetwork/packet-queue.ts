@@ -7,6 +7,9 @@ export class PacketQueue {
   /** Told of what is kept anew. */
   onGrowth: (bytes: number) => void = () => {};
 
+  /** What the link has taken. */
+  sentBytes = 0;
+
   readonly #link: Link;
   readonly #limits: Limits;
   #waiting: Uint8Array[] = [];
@@ -49,7 +52,7 @@ export class PacketQueue {
 
   /** Hands all that waits to the link, which is about to be closed, however full it is. */
   release(): void {
-    for (const packet of this.#waiting) this.#link.send(packet);
+    for (const packet of this.#waiting) this.#sendNow(packet);
     this.close();
   }
 
@@ -65,10 +68,16 @@ export class PacketQueue {
     while (!this.#linkFull && sent < this.#waiting.length) {
       const packet = this.#waiting[sent++]!;
       this.#waitingBytes -= packet.length;
-      if (!this.#link.send(packet)) this.#waitForLink();
+      if (!this.#sendNow(packet)) this.#waitForLink();
     }
     this.#waiting.splice(0, sent);
     this.#wake();
+  }
+
+  /** @returns whether the link takes more. */
+  #sendNow(packet: Uint8Array): boolean {
+    this.sentBytes += packet.length;
+    return this.#link.send(packet);
   }
 
   #waitForLink(): void {

@@ -79,7 +79,7 @@ export class Connections {
   }
 
   #create({ peer, link, channel: inner, dialled }: OpenedLink): LiveConnection {
-    const { node, counts } = this.#options;
+    const { node } = this.#options;
     try {
       const channel = node.wrapChannel(inner);
       const { direction, remote } = channel;
@@ -87,7 +87,7 @@ export class Connections {
       const origin = { host: link.remoteAddress.host, port: remote.listeningPort };
       const { host, port } = direction === 'outbound' ? dialled! : origin;
       const { security } = link;
-      const details = { id, name, host, port, direction, security, channel, counts };
+      const details = { id, name, host, port, direction, security, channel };
       const connection = NodeConnection.create(node, details);
       return new LiveConnection(peer, connection, channel, this.#options);
     } catch (error) {

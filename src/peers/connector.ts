@@ -6,6 +6,7 @@ import { messageOf } from '../base/arguments.ts';
 import { attempt } from '../base/attempt.ts';
 import type { Log } from '../base/debug.ts';
 import { isPeerloomError, PeerloomError } from '../base/errors.ts';
+import type { Meter } from '../base/meter.ts';
 import { removeAbortListener } from '../base/remove-abort-listener.ts';
 import { ThrownByUser } from '../base/thrown-by-user.ts';
 import { unlessAborted } from '../base/unless-aborted.ts';
@@ -32,6 +33,7 @@ export interface ConnectorOptions {
   readonly opener: LinkOpener;
   readonly reconnector: Reconnector;
   readonly dispatcher: Dispatcher;
+  readonly meter: Meter;
   readonly log: Log;
   /** An attempt to connect failed; false gives up. */
   readonly onFailure: (address: string, attempts: number, error: unknown) => Promise<boolean>;
@@ -104,17 +106,22 @@ export class Connector {
   }
 
   async #dial(address: Address, options: DialOptions): Promise<PeerConnection> {
-    const { transports, options: own, stopping, log } = this.#context;
+    const { transports, options: own, stopping, meter, log } = this.#context;
     await transports.whenListening();
     stopping.throwIfAborted();
     const { limits, runtime } = own;
     const text = formatAddress(address);
     const timeoutMs = options.timeoutMs ?? limits.dialTimeoutMs;
     log(`connecting with ${text}`);
-    return attempt(
-      { what: `connecting with ${text}`, timeoutMs, runtime, stopping, signal: options.signal },
-      (signal) => this.#reach({ address, signal, options }, false),
-    );
+    try {
+      return await attempt(
+        { what: `connecting with ${text}`, timeoutMs, runtime, stopping, signal: options.signal },
+        (signal) => this.#reach({ address, signal, options }, false),
+      );
+    } catch (error) {
+      meter.handshakes.outbound.failed.add(error);
+      throw error;
+    }
   }
 
   /** @param replace this node has no connection with the peer, although the peer holds on to one. */

@@ -3,6 +3,7 @@ import { type Address, portIn } from '../base/address.ts';
 import type { Log } from '../base/debug.ts';
 import { DecompressionTurns } from '../base/decompression-turns.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
+import type { Meter } from '../base/meter.ts';
 import { peerLabel } from '../base/peer-label.ts';
 import { randomName } from '../base/random-name.ts';
 import type { SpokenProtocol } from '../channel/channel.ts';
@@ -38,6 +39,7 @@ export interface Opening {
 export interface LinkOpenerOptions {
   readonly options: ResolvedOptions;
   readonly budget: MemoryBudget;
+  readonly meter: Meter;
   readonly log: Log;
   /** The log of what goes over connections. */
   readonly traffic: Log;
@@ -74,6 +76,12 @@ export class LinkOpener {
    * @throws HandshakeRefused, NotResumed, ThrownByUser, PeerloomError; the link has ended then, or is about to.
    */
   async open(peer: Peer, link: Link, opening: Opening): Promise<PeerConnection> {
+    const connection = await this.#open(peer, link, opening);
+    this.#context.meter.handshakes[opening.direction].completed += 1;
+    return connection;
+  }
+
+  async #open(peer: Peer, link: Link, opening: Opening): Promise<PeerConnection> {
     const { connections } = this.#context;
     const { dialled } = opening;
     const before = peer.connected();

@@ -1,6 +1,6 @@
 import type { Dispatcher } from '../api/dispatcher.ts';
 import type { SlowNodeHandler } from '../api/events.ts';
-import { type MessageCounts, NodeConnection } from '../api/node-connection.ts';
+import { NodeConnection } from '../api/node-connection.ts';
 import { PeerStream } from '../api/peer-stream.ts';
 import type { TypedHandlers } from '../api/typed-handlers.ts';
 import { formatAddress } from '../base/address.ts';
@@ -8,6 +8,7 @@ import type { Data } from '../base/data.ts';
 import type { Log } from '../base/debug.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Limits } from '../base/limits.ts';
+import type { Meter } from '../base/meter.ts';
 import { peerLabel } from '../base/peer-label.ts';
 import type { WaitedHandlers } from '../base/waited-handlers.ts';
 import type {
@@ -44,7 +45,7 @@ export interface ConnectionContext {
   readonly reconnector: Reconnector;
   readonly liveness: LivenessWatch;
   readonly waitedHandlers: WaitedHandlers;
-  readonly counts: MessageCounts;
+  readonly meter: Meter;
   readonly limits: Limits;
   readonly log: Log;
 }
@@ -120,9 +121,9 @@ export class LiveConnection implements PeerConnection, ChannelHandler {
   }
 
   message(data: Data, text?: string): Handled {
-    const { counts, typedHandlers, dispatcher } = this.#context;
+    const { meter, typedHandlers, dispatcher } = this.#context;
     const { connection } = this;
-    counts.received += 1;
+    meter.received += 1;
     const typed = typedHandlers.ofMessage(data, connection);
     return typed === undefined
       ? dispatcher.emitMessage(connection, data, text)
@@ -130,18 +131,18 @@ export class LiveConnection implements PeerConnection, ChannelHandler {
   }
 
   delivery(data: Data): ReturnType<ChannelHandler['delivery']> {
-    const { counts, typedHandlers, dispatcher } = this.#context;
+    const { meter, typedHandlers, dispatcher } = this.#context;
     const { connection } = this;
-    counts.received += 1;
+    meter.received += 1;
     const typed = typedHandlers.ofMessage(data, connection);
     if (typed !== undefined) return typedHandlers.receive(typed, this.#arrivalOf(data));
     return dispatcher.handles('node_message') ? dispatcher.emitMessage(connection, data) : undefined;
   }
 
   request(data: Data): ReturnType<ChannelHandler['request']> {
-    const { counts, typedHandlers, dispatcher } = this.#context;
+    const { meter, typedHandlers, dispatcher } = this.#context;
     const { connection } = this;
-    counts.received += 1;
+    meter.received += 1;
     const typed = typedHandlers.ofRequest(data, connection);
     const answer =
       typed === undefined
@@ -179,9 +180,9 @@ export class LiveConnection implements PeerConnection, ChannelHandler {
   }
 
   rejected(error: Error): void {
-    const { counts, log, dispatcher } = this.#context;
+    const { meter, log, dispatcher } = this.#context;
     const { connection } = this;
-    counts.rejected += 1;
+    meter.rejected.add(error);
     log(`rejected a message of ${peerLabel(connection)}: ${error.message}`);
     dispatcher.emit('node_message_rejected', connection, error);
   }
@@ -227,10 +228,11 @@ export class LiveConnection implements PeerConnection, ChannelHandler {
   }
 
   closed(reason: CloseReason, readUnacknowledged?: () => readonly Data[] | undefined): void {
-    const { peers, liveness, dispatcher, reconnector } = this.#context;
+    const { peers, liveness, dispatcher, reconnector, meter } = this.#context;
     const { connection } = this;
     const peer = this.#peer;
     peers.connections.delete(connection);
+    meter.addEnded(this.channel.metrics());
     if (peers.connections.size === 0) liveness.rest();
     peer.remove(this);
     this.suspended(reason);

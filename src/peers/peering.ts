@@ -1,5 +1,5 @@
 import type { Dispatcher } from '../api/dispatcher.ts';
-import { type MessageCounts, NodeConnection } from '../api/node-connection.ts';
+import { NodeConnection } from '../api/node-connection.ts';
 import type { ResolvedOptions } from '../api/options.ts';
 import type { TypedHandlers } from '../api/typed-handlers.ts';
 import type { Address } from '../base/address.ts';
@@ -7,6 +7,7 @@ import { messageOf } from '../base/arguments.ts';
 import type { Log } from '../base/debug.ts';
 import { isPeerloomError, type PeerloomError } from '../base/errors.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
+import type { Meter } from '../base/meter.ts';
 import { WaitedHandlers } from '../base/waited-handlers.ts';
 import type { SpokenProtocol } from '../channel/channel.ts';
 import { networkSecretOf } from '../identity/network-secret.ts';
@@ -33,6 +34,7 @@ export interface PeeringOptions {
   /** What the node speaks beside messages. */
   readonly protocols: ProtocolEvents & { readonly spoken: readonly SpokenProtocol[] };
   readonly budget: MemoryBudget;
+  readonly meter: Meter;
   /** Makes the log of a part of the node. */
   readonly logOf: (part: string) => Log;
 }
@@ -42,7 +44,6 @@ export class Peering {
   readonly peers: Peers;
   readonly transports: Transports;
   readonly connector: Connector;
-  readonly counts: MessageCounts = { sent: 0, received: 0, rejected: 0 };
   readonly #options: PeeringOptions;
   readonly #dispatcher: Dispatcher;
   readonly #log: Log;
@@ -57,7 +58,7 @@ export class Peering {
   #stopped: Promise<void> | undefined;
 
   constructor(context: PeeringOptions) {
-    const { node, port, options, dispatcher, typedHandlers, protocols, budget, logOf } = context;
+    const { node, port, options, dispatcher, typedHandlers, protocols, budget, meter, logOf } = context;
     const { identity, limits, runtime, network, networkKey } = options;
     const ownId = identity.id;
     const stopping = this.#stopping.signal;
@@ -68,11 +69,13 @@ export class Peering {
     this.#inboundFailures = new InboundFailures(runtime, (address, error) =>
       dispatcher.emit('connection_error', address, error, 'inbound'),
     );
-    const onInboundFailure = (from: Address, error: PeerloomError): void =>
+    const onInboundFailure = (from: Address, error: PeerloomError): void => {
+      meter.handshakes.inbound.failed.add(error);
       this.#inboundFailures.add(from, error);
+    };
     this.peers = new Peers(options);
     this.transports = new Transports(options.transports, port, runtime);
-    const { peers, transports, counts } = this;
+    const { peers, transports } = this;
     const onFailure = (address: string, attempts: number, error: unknown): Promise<boolean> =>
       this.#mayTryAgain(address, attempts, error);
     this.#liveness = new LivenessWatch({
@@ -91,7 +94,7 @@ export class Peering {
       reconnector: this.#reconnector,
       liveness: this.#liveness,
       waitedHandlers: this.#waitedHandlers,
-      counts,
+      meter,
       limits,
       log: this.#log,
       stopping,
@@ -102,6 +105,7 @@ export class Peering {
     const opener = new LinkOpener({
       options,
       budget,
+      meter,
       log,
       traffic: logOf('message'),
       transports,
@@ -125,6 +129,7 @@ export class Peering {
       opener,
       reconnector: this.#reconnector,
       dispatcher,
+      meter,
       log: this.#log,
       onFailure,
       stopping,

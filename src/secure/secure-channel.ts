@@ -2,7 +2,14 @@ import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Limits } from '../base/limits.ts';
 import type { Runtime } from '../base/runtime.ts';
-import type { Channel, ChannelHandler, Handled, RemoteNode, SendOptions } from '../channel/channel.ts';
+import type {
+  Channel,
+  ChannelHandler,
+  ConnectionMetrics,
+  Handled,
+  RemoteNode,
+  SendOptions,
+} from '../channel/channel.ts';
 import type { WaitOptions } from '../channel/pending.ts';
 import type { ChannelStream } from '../channel/streams/stream.ts';
 import type { Goodbye } from '../wire/frames/goodbye.ts';
@@ -150,6 +157,14 @@ export class SecureChannel implements Channel {
 
   ping(options?: WaitOptions): Promise<number> {
     return this.#channel.ping(options);
+  }
+
+  /** What waits for signatures waits to be sent. */
+  metrics(): ConnectionMetrics {
+    const metrics = this.#channel.metrics();
+    const { unsignedBytes } = this;
+    const { queuedBytes, heldBytes } = metrics;
+    return { ...metrics, queuedBytes: queuedBytes + unsignedBytes, heldBytes: heldBytes + unsignedBytes };
   }
 
   checkLiveness(now: number, isSought?: boolean): number {

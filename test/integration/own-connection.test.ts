@@ -84,10 +84,11 @@ test('printConnections tells who is connected', async (t) => {
   b.printConnections();
   const lines = printed.mock.calls.map((call) => call.arguments[0]);
   printed.mock.restore();
+  const { sentBytes, receivedBytes } = b.metrics();
   assert.deepEqual(lines, [
     'Connections of b:',
     '- inbound: 1',
-    `    ${a.id} at 127.0.0.1:${a.port}`,
+    `    ${a.id} at 127.0.0.1:${a.port}: ${sentBytes} bytes sent, ${receivedBytes} received`,
     '- outbound: 0',
   ]);
 });

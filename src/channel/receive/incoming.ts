@@ -82,6 +82,12 @@ export class Incoming implements RequestsHost, AnswersHost {
     return this.messages.inbox.heldBytes + requests + (this.#usedAnswers?.inbox.heldBytes ?? 0) + early;
   }
 
+  /** Messages, deliveries and requests that wait for handlers. */
+  get waitingCount(): number {
+    const requests = this.#usedRequests?.inbox.waitingCount ?? 0;
+    return this.messages.inbox.waitingCount + requests + (this.#early?.length ?? 0);
+  }
+
   /** Reading is paused because too much waits. */
   get isPaused(): boolean {
     return this.#usedAnswers?.isPaused === true;

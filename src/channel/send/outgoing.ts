@@ -44,6 +44,8 @@ export interface OutgoingOptions {
 export class Outgoing {
   /** Logs what is sent. */
   trace: Trace | undefined;
+  /** What the link has taken. */
+  sentBytes = 0;
   readonly #options: OutgoingOptions;
   readonly #frames = new OutgoingFrames();
   readonly #messages: SendLane;
@@ -276,28 +278,33 @@ export class Outgoing {
 
   /** Hands over what waits, as far as the link takes it. */
   #pump(): void {
-    const { link } = this.#options;
     const frames = this.#frames;
     while (!this.#linkFull) {
       let hasRoom: boolean;
       if (this.#urgent !== undefined || this.#credits !== undefined) {
-        hasRoom = link.send(this.#takeUrgent());
+        hasRoom = this.#sendNow(this.#takeUrgent());
       } else if (frames.hasPiece && !(this.#isSourcesTurn && this.source?.isReady)) {
         const piece = frames.shift()!;
         const { bytes, chunk, shared } = piece;
         this.#isSourcesTurn = true;
-        hasRoom = link.send(bytes, chunk && (() => giveBack(chunk)), shared);
+        hasRoom = this.#sendNow(bytes, chunk && (() => giveBack(chunk)), shared);
         letGo(piece);
       } else if (this.source?.isReady) {
         const { bytes, sent } = this.source.take();
         this.#isSourcesTurn = false;
-        hasRoom = link.send(bytes, sent);
+        hasRoom = this.#sendNow(bytes, sent);
       } else {
         break;
       }
       if (!hasRoom) this.#waitForLink();
     }
     this.#wakeWaiters();
+  }
+
+  /** @returns whether the link takes more. */
+  #sendNow(bytes: Uint8Array, sent?: () => void, shared?: SharedFrame): boolean {
+    this.sentBytes += bytes.length;
+    return this.#options.link.send(bytes, sent, shared);
   }
 
   #takeUrgent(): Uint8Array {

@@ -31,6 +31,20 @@ suite('liveness', () => {
     assert.equal(heardLate.dueAt, 3_600_099, 'nobody is heard in the future');
   });
 
+  test('measures the round trip of its own pings, and takes no pong that it did not ask for', () => {
+    const liveness = new Liveness(limits, 0);
+    liveness.heard(50);
+    liveness.onPong();
+    assert.equal(liveness.roundTripMs, undefined);
+    assert.equal(liveness.check(150, true), 'ping');
+    liveness.heard(157);
+    liveness.onPong();
+    assert.equal(liveness.roundTripMs, 7);
+    liveness.heard(250);
+    liveness.onPong();
+    assert.equal(liveness.roundTripMs, 7);
+  });
+
   test('pings while it does not listen, and ends nothing', () => {
     const liveness = new Liveness(limits, 0);
     const due = [100, 200, 300, 400, 500].map((now) => liveness.check(now, false));

@@ -1,0 +1,70 @@
+import { type ErrorCode, isPeerloomError } from './errors.ts';
+
+/** How often something failed, by the code of the error. Codes that never occurred are absent. */
+export type CountsByCode = Readonly<Partial<Record<ErrorCode, number>>>;
+
+/** What one side of a link sent and received, in bytes. */
+export interface Traffic {
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+}
+
+/** Counts the failures of one kind. */
+export class FailureCounts {
+  /** Made for the first failure. */
+  #counts: Map<ErrorCode, number> | undefined;
+
+  /** What is not a PeerloomError was thrown by the user's code. */
+  add(error: unknown): void {
+    const code = isPeerloomError(error) ? error.code : 'ERR_HANDLER';
+    this.#counts ??= new Map();
+    this.#counts.set(code, (this.#counts.get(code) ?? 0) + 1);
+  }
+
+  get total(): number {
+    let total = 0;
+    for (const count of this.#counts?.values() ?? []) total += count;
+    return total;
+  }
+
+  byCode(): CountsByCode {
+    return Object.fromEntries(this.#counts ?? []);
+  }
+}
+
+/** The handshakes of one direction. */
+export class HandshakeCounts {
+  completed = 0;
+  readonly failed = new FailureCounts();
+}
+
+/**
+ * What a node counts from its construction on. Connections count their own bytes, once for each piece that the link
+ * takes or brings and not for each message; their sums are added here when they end.
+ */
+export class Meter {
+  /** Messages, deliveries and requests. */
+  sent = 0;
+  received = 0;
+  readonly rejected = new FailureCounts();
+  readonly handshakes = { inbound: new HandshakeCounts(), outbound: new HandshakeCounts() };
+  #endedSentBytes = 0;
+  #endedReceivedBytes = 0;
+
+  /** A connection has ended. */
+  addEnded({ sentBytes, receivedBytes }: Traffic): void {
+    this.#endedSentBytes += sentBytes;
+    this.#endedReceivedBytes += receivedBytes;
+  }
+
+  /** The bytes of connections that have ended, and of those given. */
+  traffic(open: Iterable<Traffic>): Traffic {
+    let sentBytes = this.#endedSentBytes;
+    let receivedBytes = this.#endedReceivedBytes;
+    for (const connection of open) {
+      sentBytes += connection.sentBytes;
+      receivedBytes += connection.receivedBytes;
+    }
+    return { sentBytes, receivedBytes };
+  }
+}
