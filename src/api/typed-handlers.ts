@@ -38,9 +38,10 @@ export interface Arrival {
 /** The handlers of typed messages and requests that a node has, by their kinds. */
 export class TypedHandlers {
   readonly #dispatcher: Dispatcher;
-  readonly #messages = new Map<string, Registered>();
-  readonly #requests = new Map<string, Registered>();
-  readonly #unknownKinds = new UnknownKinds();
+  /** These are made when first used: many nodes handle no kinds. */
+  #messages: Map<string, Registered> | undefined;
+  #requests: Map<string, Registered> | undefined;
+  #unknownKinds: UnknownKinds | undefined;
 
   constructor(dispatcher: Dispatcher) {
     this.#dispatcher = dispatcher;
@@ -54,12 +55,14 @@ export class TypedHandlers {
     if (typeof handler !== 'function')
       throw new TypeError(`handler must be a function, not ${shown(handler)}`);
     if (isMessageType(type)) {
+      this.#messages ??= new Map();
       addTo(this.#messages, type.kind, {
         what: `a message of the kind '${type.kind}'`,
         schema: type.schema,
         handler,
       });
     } else if (isRequestType(type)) {
+      this.#requests ??= new Map();
       addTo(this.#requests, type.kind, {
         what: `a request of the kind '${type.kind}'`,
         schema: type.request,
@@ -82,15 +85,17 @@ export class TypedHandlers {
 
   /** Some kind has a handler. */
   get isInUse(): boolean {
-    return this.#messages.size > 0 || this.#requests.size > 0;
+    return this.#messages !== undefined || this.#requests !== undefined;
   }
 
   #find(event: 'node_message' | 'node_request', data: unknown, peer: NodeConnection): Registered | undefined {
     const handlers = event === 'node_message' ? this.#messages : this.#requests;
     const kind = kindOf(data);
-    const found = handlers.get(kind ?? '');
+    const found = handlers?.get(kind ?? '');
     if (found === undefined && !this.#dispatcher.handles(event)) {
-      const error = this.#unknownKinds.report(event, { peer, kind, known: [...handlers.keys()] });
+      this.#unknownKinds ??= new UnknownKinds();
+      const known = [...(handlers?.keys() ?? [])];
+      const error = this.#unknownKinds.report(event, { peer, kind, known });
       if (error !== undefined) this.#dispatcher.warn(error, event, peer);
     }
     return found;

@@ -14,13 +14,16 @@ export interface Log {
  * output; in pages to the console, and the patterns come from `localStorage.debug`.
  */
 export function createLog(part: string, label: string, isOn: () => boolean): Log {
-  const name = `peerloom:${part}`;
-  const isNamed = matches(patterns(), name);
+  const isNamed = matches(patterns(), nameOf(part));
   const log = (step: string): void => {
-    if (isNamed) printError(`${name} ${label}: ${printable(step)}`);
+    if (isNamed) printError(`${nameOf(part)} ${label}: ${printable(step)}`);
     else if (isOn()) printError(`DEBUG (${label}): ${printable(step)}`);
   };
   return Object.setPrototypeOf(Object.assign(log, { isOn: isNamed ? always : isOn }), logPrototype) as Log;
+}
+
+function nameOf(part: string): string {
+  return `peerloom:${part}`;
 }
 
 const always = (): boolean => true;

@@ -496,7 +496,14 @@ export class Node extends NodeHandlers {
     return this;
   }
 
+  readonly #isDebugging = (): boolean => this.debug;
+
+  /** Names the node in its log. */
+  get #label(): string {
+    return this.#options.name || this.id.slice(-6);
+  }
+
   #logOf(part: string): Log {
-    return createLog(part, this.#options.name || this.id.slice(-6), () => this.debug);
+    return createLog(part, this.#label, this.#isDebugging);
   }
 }
