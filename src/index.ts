@@ -6,6 +6,7 @@ export type {
   BroadcastReceipt,
   SubscribeOptions,
 } from './api/broadcast-options.ts';
+export type { Discovery, DiscoveryHost, FoundNode, KnownNode } from './api/discovery.ts';
 export type {
   LostSession,
   NodeCallback,
@@ -50,6 +51,7 @@ export type { NodeDuplex } from './base/node-duplex.ts';
 export { type Runtime, type RuntimeTimer, systemRuntime } from './base/runtime.ts';
 export type { CloseReason, ConnectionMetrics, ReturnedMessages, SendOptions } from './channel/channel.ts';
 export type { WaitOptions } from './channel/pending.ts';
+export { bootstrap } from './discovery/bootstrap.ts';
 export { Identity } from './identity/identity.ts';
 export { type IdentityFile, saveIdentity } from './identity/identity-file.ts';
 export type { NodeIdentity, Signer } from './identity/signer.ts';

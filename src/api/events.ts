@@ -3,6 +3,7 @@ import type { PeerloomError } from '../base/errors.ts';
 import type { ReturnedMessages } from '../channel/channel.ts';
 import type { Node } from '../node/node.ts';
 import type { BroadcastDetails } from './broadcast-options.ts';
+import type { KnownNode } from './discovery.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { PeerStream } from './peer-stream.ts';
 
@@ -63,6 +64,11 @@ export interface NodeEvents {
    * callback receives the neighbour that passed it on, and the data.
    */
   node_broadcast: [origin: string, data: Data, details: BroadcastDetails];
+  /**
+   * The node learned of another node that it is not connected with and did not know: a discovery found it, or other
+   * nodes told of it. It may not be reachable.
+   */
+  node_discovered: [node: KnownNode];
   /** The peer opened a stream. Its `openStream` resolves now. */
   node_stream: [peer: NodeConnection, stream: PeerStream, header: Data];
   /**
@@ -140,6 +146,7 @@ export const nodeEvents: {
   node_request_to_stop: () => ({}),
   node_request: ofPeer,
   node_broadcast: (_origin, data, { via }) => ({ peer: via, data }),
+  node_discovered: (node) => ({ data: node }),
   node_stream: ofPeer,
   node_reconnection_error: (address, trials, error) => ({ data: { address, trials, error } }),
   node_session_lost: ofPeer,

@@ -2,6 +2,7 @@ import type { Data } from '../base/data.ts';
 import type { PeerloomError } from '../base/errors.ts';
 import type { ReturnedMessages } from '../channel/channel.ts';
 import type { BroadcastDetails } from './broadcast-options.ts';
+import type { KnownNode } from './discovery.ts';
 import {
   type LostSession,
   methodOf,
@@ -70,6 +71,11 @@ export abstract class NodeHandlers implements EventMethods {
    * MiB. Beyond that the node drops them and counts them in `broadcastCountDropped`; it passes them on all the same.
    */
   nodeBroadcast(_origin: string, _data: Data, _details: BroadcastDetails): unknown {
+    return undefined;
+  }
+
+  /** The node learned of another node, which it is not connected with. It may not be reachable. */
+  nodeDiscovered(_node: KnownNode): unknown {
     return undefined;
   }
 

@@ -19,6 +19,7 @@ import type { Security } from '../transport/security.ts';
 import type { Transport } from '../transport/transport.ts';
 import { maxNameLength } from '../wire/frames/hello.ts';
 import { defaultTransports } from './default-transports.ts';
+import { checkDiscoveries, type Discovery } from './discovery.ts';
 import type { NodeCallback } from './events.ts';
 import { checkAllowed, checkGivenId } from './given-id.ts';
 import { checkProtocols, type Protocol } from './protocol.ts';
@@ -76,6 +77,11 @@ export interface NodeOptions {
   readonly reconnect?: ReconnectOptions | undefined;
   /** How messages of Python nodes are read. */
   readonly p2pnetwork?: P2pnetworkOptions | undefined;
+  /**
+   * How the node finds others, such as `[bootstrap(['seed.example.org:10001']), mdns(), peerStore({ path: 'peers.db' })]`,
+   * see {@link Discovery}. The node dials nodes that it finds until it has five connections. Default: none.
+   */
+  readonly discovery?: readonly Discovery[] | undefined;
   /** What the node speaks beside messages, see {@link Protocol}. Default: nothing. */
   readonly protocols?: readonly Protocol[] | undefined;
   /** Limits of memory, time and connections, each by its name. Default: see {@link Limits}. */
@@ -156,6 +162,7 @@ export interface ResolvedOptions {
   readonly deny: ReadonlySet<string>;
   readonly reconnect: ReconnectPolicy;
   readonly p2pnetwork: { readonly [Name in keyof P2pnetworkOptions]-?: boolean };
+  readonly discovery: readonly Discovery[];
   readonly protocols: readonly Protocol[];
   readonly limits: Limits;
   readonly runtime: Runtime;
@@ -175,6 +182,7 @@ const optionNames = [
   'deny',
   'reconnect',
   'p2pnetwork',
+  'discovery',
   'protocols',
   'limits',
   'runtime',
@@ -235,6 +243,7 @@ export function resolveOptions(given: NodeOptions = {}): ResolvedOptions {
     deny: idSet('deny', given.deny ?? []),
     reconnect: resolveReconnect(given.reconnect),
     p2pnetwork: resolveP2pnetwork(given.p2pnetwork),
+    discovery: checkDiscoveries(given.discovery ?? []),
     protocols: checkProtocols(given.protocols ?? []),
     limits: resolveLimits(given.limits),
     runtime,

@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import type { BroadcastOptions, BroadcastReceipt, SubscribeOptions } from '../api/broadcast-options.ts';
+import type { KnownNode } from '../api/discovery.ts';
 import { Dispatcher } from '../api/dispatcher.ts';
 import type { NodeEventName, NodeListener } from '../api/events.ts';
 import type { NodeMetrics } from '../api/metrics.ts';
@@ -28,6 +29,7 @@ import { Meter } from '../base/meter.ts';
 import type { Runtime } from '../base/runtime.ts';
 import type { Channel, SendOptions } from '../channel/channel.ts';
 import type { WaitOptions } from '../channel/pending.ts';
+import { Finder } from '../discovery/finder.ts';
 import { Peering } from '../peers/peering.ts';
 import { Protocols } from '../protocols/protocols.ts';
 import { Broadcasts } from './broadcasts.ts';
@@ -75,6 +77,7 @@ export class Node extends NodeHandlers {
   readonly #options: ResolvedOptions;
   readonly #dispatcher: Dispatcher;
   readonly #broadcasts: Broadcasts;
+  readonly #finder: Finder;
   readonly #typedHandlers: TypedHandlers;
   readonly #peering: Peering;
 
@@ -96,6 +99,13 @@ export class Node extends NodeHandlers {
     this.memoryBudget = new MemoryBudget(this.#options.limits.memoryBudgetBytes);
     this.#typedHandlers = new TypedHandlers(this.#dispatcher);
     const { identity, network, limits, runtime } = this.#options;
+    this.#finder = new Finder({
+      options: this.#options,
+      dispatcher: this.#dispatcher,
+      budget: this.memoryBudget,
+      log: this.#logOf('discovery'),
+      peering: () => this.#peering,
+    });
     this.#broadcasts = new Broadcasts({
       identity,
       network,
@@ -104,6 +114,7 @@ export class Node extends NodeHandlers {
       budget: this.memoryBudget,
       dispatcher: this.#dispatcher,
       log: this.#logOf('protocol'),
+      parts: [this.#finder],
       isStopping: () => this.#peering.stopping.aborted,
     });
     const protocols = new Protocols([...this.#options.protocols, this.#broadcasts.protocol], {
@@ -119,6 +130,7 @@ export class Node extends NodeHandlers {
       dispatcher: this.#dispatcher,
       typedHandlers: this.#typedHandlers,
       protocols,
+      finding: this.#finder,
       budget: this.memoryBudget,
       meter: this.nodeMeter,
       logOf: (part) => this.#logOf(part),
@@ -162,6 +174,14 @@ export class Node extends NodeHandlers {
   /** All connections at this moment, in a new list. */
   get allNodes(): readonly NodeConnection[] {
     return [...this.#peering.peers.inbound, ...this.#peering.peers.outbound];
+  }
+
+  /**
+   * The nodes that this node knows, in a new list: those that it is connected with, those that it found, and those that
+   * it was connected with or heard of. It remembers 1,024 addresses at most.
+   */
+  get knownNodes(): readonly KnownNode[] {
+    return this.#finder.knownNodes;
   }
 
   /** Messages, deliveries and requests sent. A message to several peers counts for each of them. */

@@ -37,6 +37,8 @@ export interface ConnectorOptions {
   readonly log: Log;
   /** An attempt to connect failed; false gives up. */
   readonly onFailure: (address: string, attempts: number, error: unknown) => Promise<boolean>;
+  /** A dial of that address led to a connection with the node of that id, which has proven it. */
+  readonly onReached: (address: Address, id: string) => void;
   /** Aborted, with the reason, once the node stops. */
   readonly stopping: AbortSignal;
 }
@@ -88,6 +90,14 @@ export class Connector {
     }
   }
 
+  /** Connects with an address. Only the caller learns of a failure. @throws PeerloomError. */
+  async reach(
+    address: Address,
+    options: Pick<ConnectOptions, 'id' | 'signal'> = {},
+  ): Promise<NodeConnection> {
+    return (await this.#dial(address, options)).connection;
+  }
+
   #dialUntilUp(address: Address, options: ConnectOptions): Promise<PeerConnection> {
     const { options: own, stopping, onFailure } = this.#context;
     const { reconnect: policy, runtime } = own;
@@ -106,7 +116,7 @@ export class Connector {
   }
 
   async #dial(address: Address, options: DialOptions): Promise<PeerConnection> {
-    const { transports, options: own, stopping, meter, log } = this.#context;
+    const { transports, options: own, stopping, meter, log, onReached } = this.#context;
     await transports.whenListening();
     stopping.throwIfAborted();
     const { limits, runtime } = own;
@@ -114,10 +124,12 @@ export class Connector {
     const timeoutMs = options.timeoutMs ?? limits.dialTimeoutMs;
     log(`connecting with ${text}`);
     try {
-      return await attempt(
+      const reached = await attempt(
         { what: `connecting with ${text}`, timeoutMs, runtime, stopping, signal: options.signal },
         (signal) => this.#reach({ address, signal, options }, false),
       );
+      if (reached.security.authenticated) onReached(address, reached.connection.id);
+      return reached;
     } catch (error) {
       meter.handshakes.outbound.failed.add(error);
       throw error;

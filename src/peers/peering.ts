@@ -24,6 +24,16 @@ import { Peers } from './peers.ts';
 import { Reconnector } from './reconnector.ts';
 import { notStarted, Transports } from './transports.ts';
 
+/** Finds other nodes while this one runs. */
+export interface Finding {
+  /** Called when the node listens. If it throws, the node does not start. `undefined`: there is nothing to wait for. */
+  start(): Promise<void> | undefined;
+  /** Called before the node ends its connections. */
+  stop(): Promise<void>;
+  /** A dial of that address led to a connection with the node of that id. */
+  reached(address: Address, id: string): void;
+}
+
 export interface PeeringOptions {
   readonly node: NodeConnection['mainNode'];
   readonly host: string;
@@ -33,6 +43,7 @@ export interface PeeringOptions {
   readonly typedHandlers: TypedHandlers;
   /** What the node speaks beside messages. */
   readonly protocols: ProtocolEvents & { readonly spoken: readonly SpokenProtocol[] };
+  readonly finding: Finding;
   readonly budget: MemoryBudget;
   readonly meter: Meter;
   /** Makes the log of a part of the node. */
@@ -58,7 +69,8 @@ export class Peering {
   #stopped: Promise<void> | undefined;
 
   constructor(context: PeeringOptions) {
-    const { node, port, options, dispatcher, typedHandlers, protocols, budget, meter, logOf } = context;
+    const { node, port, options, dispatcher, typedHandlers, protocols, finding, budget, meter, logOf } =
+      context;
     const { identity, limits, runtime, network, networkKey } = options;
     const ownId = identity.id;
     const stopping = this.#stopping.signal;
@@ -132,6 +144,7 @@ export class Peering {
       meter,
       log: this.#log,
       onFailure,
+      onReached: (address, id) => finding.reached(address, id),
       stopping,
     });
     const networkSecret = networkKey === undefined ? undefined : networkSecretOf(networkKey);
@@ -165,9 +178,11 @@ export class Peering {
 
   async #start(): Promise<void> {
     const { transports } = this;
-    const { node, host } = this.#options;
+    const { node, host, finding } = this.#options;
     try {
       await transports.listen(host, (link) => this.#acceptor.accept(link));
+      const found = finding.start();
+      if (found !== undefined) await found;
     } catch (error) {
       // Nodes may have connected with a transport that listened already.
       await this.#disconnectAll();
@@ -222,7 +237,7 @@ export class Peering {
     this.#reconnector.stop();
     this.#inboundFailures.stop();
     this.#liveness.stop();
-    await Promise.all([this.#disconnectAll(), this.#acceptor.stop()]);
+    await Promise.all([this.#options.finding.stop(), this.#disconnectAll(), this.#acceptor.stop()]);
     const failures = await this.transports.close();
     await this.#connections.ended();
     this.#log('stopped');

@@ -10,6 +10,7 @@ const layers: readonly (readonly [name: string, modules: RegExp])[] = [
   ['simulator', /^simulator\//],
   ['secure', /^secure\//],
   ['node', /^node\//],
+  ['discovery', /^discovery\//],
   ['overlay', /^overlay\//],
   ['protocols', /^protocols\//],
   ['peers', /^peers\//],

@@ -9,7 +9,14 @@ import {
   nodeEventNames,
 } from '../../../src/api/events.ts';
 import { NodeHandlers } from '../../../src/api/node-handlers.ts';
-import { type Data, Node, type NodeConnection, PeerloomError, type PeerStream } from '../../../src/index.ts';
+import {
+  type Data,
+  type KnownNode,
+  Node,
+  type NodeConnection,
+  PeerloomError,
+  type PeerStream,
+} from '../../../src/index.ts';
 
 const peer = { id: 'peer' } as NodeConnection;
 
@@ -23,6 +30,14 @@ function dispatcherFor(
 }
 
 const stream = {} as PeerStream;
+const known: KnownNode = {
+  id: 'known',
+  addresses: ['b:1'],
+  source: 'mdns',
+  isConnected: false,
+  isProven: false,
+  lastConnectedAt: undefined,
+};
 const timeout = new PeerloomError('ERR_TIMEOUT', 'too late');
 const lost = { count: 1, data: ['lost'] };
 const returned = { code: 'ERR_TIMEOUT', count: 0, data: [] } as const;
@@ -39,6 +54,7 @@ const samples: { readonly [Name in NodeEventName]: NodeEvents[Name] } = {
   node_request_to_stop: [],
   node_request: [peer, 'data'],
   node_broadcast: ['origin', 'data', { topic: '', id: 'id', sentAt: 0, via: peer, hops: 1 }],
+  node_discovered: [known],
   node_stream: [peer, stream, 'header'],
   node_reconnection_error: ['b:1', 2, timeout],
   node_session_lost: [peer, lost],
@@ -62,6 +78,7 @@ const callbackArguments: Readonly<
   node_request_to_stop: {},
   node_request: { peer, data: 'data' },
   node_broadcast: { peer, data: 'data' },
+  node_discovered: { data: known },
   node_stream: { peer, data: stream },
   node_reconnection_error: { data: { address: 'b:1', trials: 2, error: timeout } },
   node_session_lost: { peer, data: lost },

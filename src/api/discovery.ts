@@ -1,0 +1,115 @@
+import { hasMethods, shown } from '../base/arguments.ts';
+import type { Runtime } from '../base/runtime.ts';
+
+/** A node that a {@link Discovery} has found. */
+export interface FoundNode {
+  /** Where it can be dialled, as `connectWithNode` takes it: at most 256 characters. */
+  readonly address: string;
+  /** Its id, if that is known: then no other node is accepted at this address. */
+  readonly id?: string | undefined;
+  /**
+   * Whether the node dials this address for as long as it runs, however often that fails: for addresses that the user
+   * named. Default false: after a few failures in a row the node forgets the address.
+   */
+  readonly isPermanent?: boolean | undefined;
+  /** When this node was last connected with it, in milliseconds since 1970, if an earlier run remembered that. */
+  readonly lastConnectedAt?: number | undefined;
+}
+
+/** Another node, as far as this one knows it. */
+export interface KnownNode {
+  readonly id: string;
+  /** Where it can be dialled, the best address first. Empty for a node that only dials. */
+  readonly addresses: readonly string[];
+  /**
+   * Where this node knows it from: the name of a {@link Discovery}; `'connection'` if it connected first; `'nodes'` if
+   * other nodes told of it.
+   */
+  readonly source: string;
+  readonly isConnected: boolean;
+  /** Whether this node has dialled the first address and reached that very node. */
+  readonly isProven: boolean;
+  /** When the two nodes were last connected, in milliseconds since 1970. `undefined`: never, as far as it is known. */
+  readonly lastConnectedAt: number | undefined;
+}
+
+/** What a {@link Discovery} gets from its node. */
+export interface DiscoveryHost {
+  /** The node's id. */
+  readonly id: string;
+  /** The name of the node's network. */
+  readonly network: string;
+  /** Where the node listens. `0.0.0.0` and `::` stand for all addresses of the machine. */
+  readonly addresses: readonly string[];
+  /** The source of all time and chance: a discovery that uses no other runs in simulations. */
+  readonly runtime: Runtime;
+  /** Prints a step where somebody looks (`debug`, or `DEBUG=peerloom:discovery`). */
+  readonly log: (text: string) => void;
+  /**
+   * Reports a node. The same node may be reported again and again. The node remembers a bounded number of addresses, and
+   * takes at most 16 new ones a second of each discovery, after 128 at once.
+   *
+   * @returns false for an address that the node does not take: no transport of it reads or dials such an address, or
+   * there are too many.
+   * @throws TypeError for an id that no node can have, or fields of the wrong type.
+   */
+  found(node: FoundNode): boolean;
+  /** Reports a failure that nobody awaits, as `node_error`. */
+  failed(error: Error): void;
+}
+
+/**
+ * A way to find other nodes: the option `discovery` takes those of this package, and your own.
+ *
+ * @example
+ * class Lobby implements Discovery {
+ *   readonly name = 'lobby';
+ *   async start(host: DiscoveryHost) {
+ *     const answer = await fetch('https://lobby.example.org/nodes');
+ *     for (const address of (await answer.json()) as string[]) host.found({ address });
+ *   }
+ *   stop() {}
+ * }
+ * new Node('0.0.0.0', 10001, { discovery: [new Lobby()] });
+ */
+export interface Discovery {
+  /** Names it in `knownNodes`, in logs and in errors: 1 to 64 characters. */
+  readonly name: string;
+  /**
+   * Begins to look. Called when the node listens; `node.start()` waits for its promise, and rejects with what it throws.
+   */
+  start(host: DiscoveryHost): void | Promise<void>;
+  /** Stops looking. Called once for each `start` that succeeded; nothing may be found afterwards. */
+  stop(): void | Promise<void>;
+  /** A connection with a node is up. Its addresses, if it has any, are worth remembering. */
+  connected?(node: KnownNode): void;
+  /** A connection with a node has ended. */
+  disconnected?(node: KnownNode): void;
+}
+
+const discoveryMethods = ['start', 'stop'] as const satisfies readonly (keyof Discovery)[];
+
+/** Each may hold so many names of addresses in memory, and events go to each. */
+const maxDiscoveries = 16;
+
+/** @throws TypeError or RangeError with the rule and the value. */
+export function checkDiscoveries(discoveries: readonly Discovery[]): readonly Discovery[] {
+  if (!Array.isArray(discoveries)) {
+    throw new TypeError(`discovery must be a list such as [bootstrap(['…'])], not ${shown(discoveries)}`);
+  }
+  if (discoveries.length > maxDiscoveries) {
+    throw new RangeError(`discovery must hold at most ${maxDiscoveries} entries, not ${discoveries.length}`);
+  }
+  for (const discovery of discoveries) {
+    if (!hasMethods(discovery, discoveryMethods)) {
+      throw new TypeError(
+        `each of discovery must be a Discovery such as bootstrap(['…']), not ${shown(discovery)}`,
+      );
+    }
+    const { name } = discovery;
+    if (typeof name !== 'string' || name.length < 1 || name.length > 64) {
+      throw new TypeError(`the name of a discovery must have 1 to 64 characters, not ${shown(name)}`);
+    }
+  }
+  return [...discoveries];
+}

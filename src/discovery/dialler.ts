@@ -1,0 +1,238 @@
+import type { ReconnectPolicy } from '../api/options.ts';
+import { formatAddress } from '../base/address.ts';
+import { messageOf } from '../base/arguments.ts';
+import { backoffBoundMs, backoffDelayMs } from '../base/backoff.ts';
+import type { Log } from '../base/debug.ts';
+import { type ErrorCode, isPeerloomError } from '../base/errors.ts';
+import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
+import { TokenBucket } from '../base/token-bucket.ts';
+import type { AddressBook, BookEntry } from './address-book.ts';
+
+/** Dials at the same time, at most. */
+const maxDials = 4;
+
+/** Dials of one node in a second, in the long run. */
+const dialsPerSecond = 1;
+
+/** Dials of one node at once. */
+const dialBurst = 8;
+
+/** Dials of one node in a minute to addresses that other nodes told of and that nobody has proven. */
+const toldDialsPerMinute = 6;
+
+/** Such dials at once. */
+const toldDialBurst = 4;
+
+/** After this time a permanent address is dialled again, in milliseconds: from half of it to one and a half. */
+const revisitAfterMs = 600_000;
+
+/** The longest delay between attempts to reach an address that is not permanent, in milliseconds. */
+const maxDelayMs = 600_000;
+
+/** Failures in a row after which the node forgets an address that is not permanent, unless nothing can be reached. */
+const maxFailures = 8;
+
+/** The node picks from so many of the best addresses, so that a thousand nodes do not pick the same one. */
+const maxPicked = 16;
+
+/** Another attempt in a moment would fail in the same way. */
+const lastingCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'ERR_ADDRESS_INVALID',
+  'ERR_ID_MISMATCH',
+  'ERR_NETWORK_MISMATCH',
+  'ERR_NOT_ALLOWED',
+  'ERR_PLAIN_NOT_ALLOWED',
+  'ERR_TRANSPORT_UNAVAILABLE',
+  'ERR_VERSION',
+]);
+
+export interface DiallerOptions {
+  readonly book: AddressBook;
+  readonly runtime: Runtime;
+  /** How the delays between attempts grow. */
+  readonly policy: ReconnectPolicy;
+  readonly log: Log;
+  /** How many connections the node has. */
+  connections(): number;
+  /** How many connections it wants to have. */
+  wanted(): number;
+  isConnected(id: string): boolean;
+  /** Connects. @throws what `connectWithNode` throws. */
+  dial(entry: BookEntry): Promise<unknown>;
+}
+
+/**
+ * Dials known addresses: those that the user named until it has reached them, and others while the node has fewer
+ * connections than it wants. All within rates for the whole node, whatever others tell it.
+ */
+export class Dialler {
+  readonly #options: DiallerOptions;
+  readonly #rate: TokenBucket;
+  readonly #toldRate: TokenBucket;
+  readonly #dialling = new Set<BookEntry>();
+  #timer: RuntimeTimer | undefined;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+  #isRunning = false;
+
+  constructor(options: DiallerOptions) {
+    const { runtime } = options;
+    this.#options = options;
+    this.#rate = new TokenBucket({ burst: dialBurst, perSecond: dialsPerSecond }, runtime);
+    this.#toldRate = new TokenBucket({ burst: toldDialBurst, perSecond: toldDialsPerMinute / 60 }, runtime);
+  }
+
+  start(): void {
+    this.#isRunning = true;
+    this.wake();
+  }
+
+  stop(): void {
+    this.#isRunning = false;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  /** Something has changed: an address is known, or a connection has ended. */
+  wake(): void {
+    if (this.#isRunning) this.#lookAt(this.#options.runtime.now());
+  }
+
+  #lookAt(atMs: number): void {
+    if (this.#timer !== undefined && this.#timerAtMs <= atMs) return;
+    this.#timer?.cancel();
+    if (atMs === Number.POSITIVE_INFINITY) return;
+    const { runtime } = this.#options;
+    this.#timerAtMs = atMs;
+    this.#timer = runtime.setTimeout(this.#look, Math.max(0, atMs - runtime.now()), 'watching');
+  }
+
+  readonly #look = (): void => {
+    this.#timer = undefined;
+    const { runtime } = this.#options;
+    while (this.#dialling.size < maxDials) {
+      const { entry, nextAtMs } = this.#pick();
+      const { waitMs } = this.#rate;
+      if (entry === undefined || waitMs > 0) {
+        this.#lookAt(entry === undefined ? nextAtMs : runtime.now() + waitMs);
+        return;
+      }
+      this.#rate.take();
+      if (isHearsay(entry)) this.#toldRate.take();
+      void this.#dial(entry);
+    }
+  };
+
+  /** An address to dial now, or the moment from which there may be one. */
+  #pick(): { readonly entry?: BookEntry; readonly nextAtMs: number } {
+    const { book, runtime, connections, wanted } = this.#options;
+    const nowMs = runtime.now();
+    const needsMore = connections() + this.#dialling.size < wanted();
+    let nextAtMs = Number.POSITIVE_INFINITY;
+    let best: BookEntry[] = [];
+    let bestRank = -1;
+    for (const entry of book) {
+      if (!this.#isFree(entry)) continue;
+      const atMs = this.#dueAtMs(entry, needsMore);
+      if (atMs > nowMs) {
+        nextAtMs = Math.min(nextAtMs, atMs);
+        continue;
+      }
+      const rank = rankOf(entry);
+      if (rank > bestRank) [best, bestRank] = [[], rank];
+      if (rank === bestRank) best.push(entry);
+    }
+    if (best.length === 0) return { nextAtMs };
+    if (best.length > maxPicked) {
+      best.sort((one, other) => (other.lastConnectedAt ?? 0) - (one.lastConnectedAt ?? 0));
+      const leastAt = best[maxPicked - 1]!.lastConnectedAt ?? 0;
+      best = best.filter(({ lastConnectedAt = 0 }) => lastConnectedAt >= leastAt);
+    }
+    const index = Math.floor(runtime.random('which address to dial') * best.length);
+    return { entry: best[index]!, nextAtMs };
+  }
+
+  #isFree(entry: BookEntry): boolean {
+    const { id, isOwn } = entry;
+    if (isOwn || this.#dialling.has(entry)) return false;
+    if (id === undefined) return true;
+    if (this.#options.isConnected(id)) return false;
+    for (const other of this.#dialling) if (other.id === id) return false;
+    return true;
+  }
+
+  /** When an address may be dialled, by the runtime's clock; `Infinity`: not as things are. */
+  #dueAtMs(entry: BookEntry, needsMore: boolean): number {
+    const { runtime } = this.#options;
+    const { isPermanent, provenAtMs, notBeforeMs } = entry;
+    const isAsked = needsMore || (isPermanent && provenAtMs === undefined);
+    if (isAsked) {
+      const toldAtMs = isHearsay(entry) ? runtime.now() + this.#toldRate.waitMs : 0;
+      return Math.max(notBeforeMs, toldAtMs);
+    }
+    return isPermanent ? Math.max(notBeforeMs, entry.revisitAtMs) : Number.POSITIVE_INFINITY;
+  }
+
+  async #dial(entry: BookEntry): Promise<void> {
+    const { dial, log } = this.#options;
+    this.#dialling.add(entry);
+    try {
+      await dial(entry);
+      this.#reached(entry);
+    } catch (error) {
+      log(`no connection with ${formatAddress(entry.address)}: ${messageOf(error)}`);
+      this.#failed(entry, error);
+    } finally {
+      this.#dialling.delete(entry);
+      this.wake();
+    }
+  }
+
+  /** The node may end the connection at once, so the delays grow although attempts succeed. */
+  #reached(entry: BookEntry): void {
+    const { runtime, policy } = this.#options;
+    const nowMs = runtime.now();
+    const lastDelayMs = backoffBoundMs(entry.visits + 1, policy);
+    entry.visits = nowMs - entry.notBeforeMs > 2 * lastDelayMs ? 1 : entry.visits + 1;
+    const boundMs = backoffBoundMs(entry.visits, policy);
+    entry.notBeforeMs = nowMs + boundMs * (0.5 + this.#chance() / 2);
+    entry.revisitAtMs = nowMs + revisitAfterMs * (0.5 + this.#chance());
+  }
+
+  #failed(entry: BookEntry, error: unknown): void {
+    const { book, runtime, policy, connections } = this.#options;
+    const code = isPeerloomError(error) ? error.code : undefined;
+    if (code === 'ERR_SELF_CONNECTION') {
+      entry.isOwn = true;
+      return;
+    }
+    entry.failures += 1;
+    const isHopeless = entry.failures >= maxFailures && connections() > 0;
+    if (!entry.isPermanent && (isHopeless || isHearsay(entry))) {
+      book.remove(entry);
+      return;
+    }
+    const longestMs = entry.isPermanent ? policy.maxDelayMs : Math.max(maxDelayMs, policy.maxDelayMs);
+    const delays = { minDelayMs: policy.minDelayMs, maxDelayMs: longestMs };
+    const isLasting = code !== undefined && lastingCodes.has(code);
+    const delayMs = isLasting
+      ? longestMs * (0.5 + this.#chance() / 2)
+      : backoffDelayMs(entry.failures, delays, () => this.#chance());
+    entry.notBeforeMs = runtime.now() + delayMs;
+  }
+
+  #chance(): number {
+    return this.#options.runtime.random('delays of dialling');
+  }
+}
+
+/** Other nodes told of it, and this node has never reached anybody there. */
+function isHearsay({ standing, provenAtMs, lastConnectedAt }: BookEntry): boolean {
+  return standing === 'told' && provenAtMs === undefined && lastConnectedAt === undefined;
+}
+
+/** The highest is dialled first. */
+function rankOf(entry: BookEntry): number {
+  if (entry.isPermanent && entry.provenAtMs === undefined) return 4;
+  if (entry.provenAtMs !== undefined || entry.lastConnectedAt !== undefined) return 3;
+  return { given: 2, seen: 1, told: 0 }[entry.standing];
+}
