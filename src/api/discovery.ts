@@ -18,6 +18,7 @@ export interface FoundNode {
 
 /** Another node, as far as this one knows it. */
 export interface KnownNode {
+  /** The id of the node. */
   readonly id: string;
   /** Where it can be dialled, the best address first. Empty for a node that only dials. */
   readonly addresses: readonly string[];
@@ -26,6 +27,7 @@ export interface KnownNode {
    * other nodes told of it.
    */
   readonly source: string;
+  /** Whether the two nodes are connected now. */
   readonly isConnected: boolean;
   /** Whether this node has dialled the first address and reached that very node. */
   readonly isProven: boolean;
