@@ -13,8 +13,8 @@ suite('a bundle for browsers that imports Node', () => {
     assert.ok(gzipSync(text).length <= 110 * kilobyte, `${gzipSync(text).length} bytes`);
   });
 
-  test('has at most 90 KB without the overlay', async () => {
-    const { text } = await bundle(program, /\/src\/overlay\//);
+  test('has at most 90 KB without the overlay and discovery', async () => {
+    const { text } = await bundle(program, /\/src\/(discovery|overlay)\//);
     assert.ok(gzipSync(text).length <= 90 * kilobyte, `${gzipSync(text).length} bytes`);
   });
 
