@@ -27,6 +27,14 @@ export interface SubscribeOptions {
    * Default: none, so that any node can read the broadcasts.
    */
   readonly topicKey?: string | undefined;
+  /**
+   * Whether `node_broadcast` fires for the broadcasts of each origin in the order in which it sent them with this topic.
+   * Those of different origins are not ordered among each other. A broadcast that arrives before an earlier one waits for
+   * it, until 5 s after the missing one was sent, or until 1,024 broadcasts or 4 MiB of this topic wait. Then the node
+   * gives the missing one up. If it arrives later, the node drops it, and counts it in `broadcastCountDropped`. Default
+   * false: they are handled as they arrive.
+   */
+  readonly ordered?: boolean | undefined;
 }
 
 /** What {@link Node.broadcast} returns. */
@@ -75,9 +83,13 @@ export function checkBroadcastOptions(given: BroadcastOptions = {}): {
 /** @throws TypeError with the rule. */
 export function checkSubscribeOptions(given: SubscribeOptions = {}): {
   readonly topicKey: string | undefined;
+  readonly ordered: boolean;
 } {
-  checkOptions(given, ['topicKey']);
-  return { topicKey: checkTopicKey(given.topicKey) };
+  checkOptions(given, ['topicKey', 'ordered']);
+  return {
+    topicKey: checkTopicKey(given.topicKey),
+    ordered: checkType('ordered', given.ordered ?? false, 'boolean'),
+  };
 }
 
 /** A secret is not shown, whatever it is. */

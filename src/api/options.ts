@@ -75,6 +75,13 @@ export interface NodeOptions {
   readonly deny?: Iterable<string> | undefined;
   /** How the node reconnects where `connectWithNode` was given `reconnect` or `retry`. Default: see its fields. */
   readonly reconnect?: ReconnectOptions | undefined;
+  /**
+   * Which broadcasts of other nodes the node passes on. `'subscribed'`: only those of topics that it has subscribed to,
+   * which every node has to `''`. It then saves the sending, but still receives the others and checks their signatures.
+   * Nodes that only it connects to the rest of the network do not receive them, and its other neighbours may receive them
+   * later. So use it for nodes at the edge, such as phones, and only for few nodes. Default `'all'`.
+   */
+  readonly relayBroadcasts?: 'all' | 'subscribed' | undefined;
   /** How messages of Python nodes are read. */
   readonly p2pnetwork?: P2pnetworkOptions | undefined;
   /**
@@ -143,6 +150,7 @@ export const defaultOptions = {
   debug: false,
   maxConnections: 128,
   network: '',
+  relayBroadcasts: 'all',
   p2pnetwork: { bigIntegers: false },
   reconnect: { minDelayMs: 1_000, maxDelayMs: 60_000, maxTrials: Number.POSITIVE_INFINITY },
 } as const satisfies NodeOptions;
@@ -161,6 +169,7 @@ export interface ResolvedOptions {
   readonly allow: ReadonlySet<string> | undefined;
   readonly deny: ReadonlySet<string>;
   readonly reconnect: ReconnectPolicy;
+  readonly relayBroadcasts: 'all' | 'subscribed';
   readonly p2pnetwork: { readonly [Name in keyof P2pnetworkOptions]-?: boolean };
   readonly discovery: readonly Discovery[];
   readonly protocols: readonly Protocol[];
@@ -181,6 +190,7 @@ const optionNames = [
   'allow',
   'deny',
   'reconnect',
+  'relayBroadcasts',
   'p2pnetwork',
   'discovery',
   'protocols',
@@ -242,6 +252,7 @@ export function resolveOptions(given: NodeOptions = {}): ResolvedOptions {
     allow: given.allow === undefined ? undefined : checkAllowed(idSet('allow', given.allow)),
     deny: idSet('deny', given.deny ?? []),
     reconnect: resolveReconnect(given.reconnect),
+    relayBroadcasts: checkRelayBroadcasts(given.relayBroadcasts ?? defaultOptions.relayBroadcasts),
     p2pnetwork: resolveP2pnetwork(given.p2pnetwork),
     discovery: checkDiscoveries(given.discovery ?? []),
     protocols: checkProtocols(given.protocols ?? []),
@@ -307,6 +318,11 @@ function resolveReconnect(given: ReconnectOptions = {}): ReconnectPolicy {
   checkWhole('reconnect.maxDelayMs', maxDelayMs, minDelayMs);
   if (maxTrials !== Number.POSITIVE_INFINITY) checkWhole('reconnect.maxTrials', maxTrials, 1);
   return { minDelayMs, maxDelayMs, maxTrials };
+}
+
+function checkRelayBroadcasts(value: 'all' | 'subscribed'): 'all' | 'subscribed' {
+  if (value === 'all' || value === 'subscribed') return value;
+  throw new TypeError(`relayBroadcasts must be 'all' or 'subscribed', not ${shown(value)}`);
 }
 
 function resolveP2pnetwork(given: P2pnetworkOptions = {}): {

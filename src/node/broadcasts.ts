@@ -7,6 +7,7 @@ import {
   type SubscribeOptions,
 } from '../api/broadcast-options.ts';
 import type { Dispatcher } from '../api/dispatcher.ts';
+import type { ResolvedOptions } from '../api/options.ts';
 import type { Protocol } from '../api/protocol.ts';
 import { messageOf } from '../base/arguments.ts';
 import type { Data } from '../base/data.ts';
@@ -29,6 +30,7 @@ export interface BroadcastsOptions {
   readonly runtime: Runtime;
   readonly limits: Limits;
   readonly budget: MemoryBudget;
+  readonly relayBroadcasts: ResolvedOptions['relayBroadcasts'];
   readonly dispatcher: Dispatcher;
   readonly log: Log;
   /** What the overlay's protocol does beside broadcasts. */
@@ -51,7 +53,10 @@ export class Broadcasts implements OverlayOptions {
   constructor(options: BroadcastsOptions) {
     this.#options = options;
     this.#overlay = new Overlay(this);
-    options.budget.share(() => this.#overlay.heldBytes + (this.#deliveries?.heldBytes ?? 0));
+    options.budget.share(
+      () =>
+        this.#overlay.heldBytes + (this.#deliveries?.heldBytes ?? 0) + (this.#subscriptions?.heldBytes ?? 0),
+    );
   }
 
   get identity(): NodeIdentity {
@@ -80,7 +85,7 @@ export class Broadcasts implements OverlayOptions {
   }
 
   get dropped(): number {
-    return this.#deliveries?.dropped ?? 0;
+    return (this.#deliveries?.dropped ?? 0) + (this.#subscriptions?.dropped ?? 0);
   }
 
   /** Broadcasts of the node's topics that it cannot read. */
@@ -89,9 +94,19 @@ export class Broadcasts implements OverlayOptions {
   }
 
   onBroadcast(broadcast: Broadcast, arrival: Arrival): void {
-    if (this.#topics.find(broadcast.topic) === undefined) return;
-    this.#deliveries ??= new Deliveries((...delivery) => this.#deliver(...delivery));
-    this.#deliveries.add(broadcast, arrival);
+    const subscription = this.#topics.find(broadcast.topic);
+    if (subscription === undefined) return;
+    if (subscription.order === undefined) this.#hand(broadcast, arrival);
+    else subscription.order.add(broadcast, arrival);
+  }
+
+  passesOn(topic: string): boolean {
+    return this.#options.relayBroadcasts === 'all' || this.#topics.find(topic) !== undefined;
+  }
+
+  /** The node has stopped. */
+  close(): void {
+    this.#subscriptions?.stop();
   }
 
   onFailure(error: unknown): void {
@@ -110,8 +125,7 @@ export class Broadcasts implements OverlayOptions {
 
   /** Resolves when the topic's key is derived, if it has one. */
   subscribe(topic: string, given?: SubscribeOptions): Promise<void> {
-    const { topicKey } = checkSubscribeOptions(given);
-    return this.#topics.add(checkTopic(topic), topicKey);
+    return this.#topics.add(checkTopic(topic), checkSubscribeOptions(given));
   }
 
   unsubscribe(topic: string): void {
@@ -119,8 +133,19 @@ export class Broadcasts implements OverlayOptions {
   }
 
   get #topics(): Subscriptions {
-    this.#subscriptions ??= new Subscriptions(this.#options);
+    const { network, runtime, budget } = this.#options;
+    this.#subscriptions ??= new Subscriptions({
+      network,
+      runtime,
+      onGrowth: budget.grew,
+      onNext: (...delivery) => this.#hand(...delivery),
+    });
     return this.#subscriptions;
+  }
+
+  #hand(broadcast: Broadcast, arrival: Arrival): void {
+    this.#deliveries ??= new Deliveries((...delivery) => this.#deliver(...delivery));
+    this.#deliveries.add(broadcast, arrival);
   }
 
   #encode(data: Data): Payload {

@@ -98,7 +98,7 @@ export class Node extends NodeHandlers {
     this.debug = this.#options.debug;
     this.memoryBudget = new MemoryBudget(this.#options.limits.memoryBudgetBytes);
     this.#typedHandlers = new TypedHandlers(this.#dispatcher);
-    const { identity, network, limits, runtime } = this.#options;
+    const { identity, network, limits, runtime, relayBroadcasts } = this.#options;
     this.#finder = new Finder({
       options: this.#options,
       dispatcher: this.#dispatcher,
@@ -112,6 +112,7 @@ export class Node extends NodeHandlers {
       runtime,
       limits,
       budget: this.memoryBudget,
+      relayBroadcasts,
       dispatcher: this.#dispatcher,
       log: this.#logOf('protocol'),
       parts: [this.#finder],
@@ -199,7 +200,10 @@ export class Node extends NodeHandlers {
     return this.nodeMeter.rejected.total;
   }
 
-  /** Broadcasts that no handler received, because handlers were slower than they arrived. */
+  /**
+   * Broadcasts that no handler received, because handlers were slower than they arrived, or because they arrived too late
+   * for their order (`subscribe` with `ordered`).
+   */
   get broadcastCountDropped(): number {
     return this.#broadcasts.dropped;
   }
@@ -449,7 +453,9 @@ export class Node extends NodeHandlers {
   }
 
   /** @internal Where a subclass of ours lets go of what it holds, once the node has stopped. */
-  releaseAfterStop(): void | Promise<void> {}
+  releaseAfterStop(): void | Promise<void> {
+    this.#broadcasts.close();
+  }
 
   /** What `console.log(node)` shows: id, name, address, state, peers and message counts. */
   [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: object, inspect: Inspect): string {

@@ -1,5 +1,6 @@
 import { PeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
+import { OriginOrder, type OriginOrderOptions } from '../overlay/origin-order.ts';
 import { TopicKey } from '../overlay/topic-key.ts';
 
 /** A topic whose broadcasts a node hands to its handlers. */
@@ -9,32 +10,55 @@ export interface Subscription {
   readonly topicKey: string | undefined;
   /** Undefined while it is being derived as well. */
   key: TopicKey | undefined;
+  /** Undefined for a topic whose broadcasts are handed on as they arrive. */
+  readonly order: OriginOrder | undefined;
   /** Resolves when the key is derived. */
   readonly ready: Promise<void>;
 }
 
+/** How a node subscribes to a topic. */
+export interface SubscriptionDetails {
+  readonly topicKey?: string | undefined;
+  readonly ordered?: boolean | undefined;
+}
+
+export interface SubscriptionsOptions extends OriginOrderOptions {
+  readonly network: string;
+  readonly runtime: Runtime;
+}
+
 /** The topics that a node has subscribed to. */
 export class Subscriptions {
-  readonly #network: string;
-  readonly #runtime: Runtime;
+  readonly #options: SubscriptionsOptions;
   readonly #byTopic = new Map<string, Subscription>();
   /** Those whose broadcasts can be read, by the topic's name on the wire. */
   readonly #byWireTopic = new Map<string, Subscription>();
+  #endedDropped = 0;
 
-  constructor({ network, runtime }: { readonly network: string; readonly runtime: Runtime }) {
-    this.#network = network;
-    this.#runtime = runtime;
-    this.add('', undefined);
+  constructor(options: SubscriptionsOptions) {
+    this.#options = options;
+    this.add('', {});
+  }
+
+  /** What waits for earlier broadcasts, in bytes. */
+  get heldBytes(): number {
+    return this.#ofOrders(({ heldBytes }) => heldBytes);
+  }
+
+  /** Broadcasts that came too late for their order. */
+  get dropped(): number {
+    return this.#endedDropped + this.#ofOrders(({ dropped }) => dropped);
   }
 
   find(wireTopic: string): Subscription | undefined {
     return this.#byWireTopic.get(wireTopic);
   }
 
-  /** Subscribes to a topic. A subscription of the same topic with another key, or without one, ends. */
-  add(topic: string, topicKey: string | undefined): Promise<void> {
+  /** Subscribes to a topic. A subscription of the same topic with other details ends. */
+  add(topic: string, { topicKey, ordered = false }: SubscriptionDetails): Promise<void> {
     const earlier = this.#byTopic.get(topic);
-    if (earlier !== undefined && earlier.topicKey === topicKey) return earlier.ready;
+    const isSame = earlier?.topicKey === topicKey && (earlier?.order !== undefined) === ordered;
+    if (earlier !== undefined && isSame) return earlier.ready;
     this.remove(topic);
     const derived = topicKey === undefined ? undefined : this.derive(topic, topicKey);
     const ready = derived?.then(
@@ -44,7 +68,13 @@ export class Subscriptions {
         throw error;
       },
     );
-    const subscription: Subscription = { topic, topicKey, key: undefined, ready: ready ?? Promise.resolve() };
+    const subscription: Subscription = {
+      topic,
+      topicKey,
+      key: undefined,
+      order: ordered ? new OriginOrder(this.#options) : undefined,
+      ready: ready ?? Promise.resolve(),
+    };
     this.#byTopic.set(topic, subscription);
     if (derived === undefined) this.#byWireTopic.set(topic, subscription);
     return subscription.ready;
@@ -52,12 +82,20 @@ export class Subscriptions {
 
   remove(topic: string): void {
     const subscription = this.#byTopic.get(topic);
+    subscription?.order?.stop();
+    this.#endedDropped += subscription?.order?.dropped ?? 0;
     this.#byTopic.delete(topic);
     this.#byWireTopic.delete(subscription?.key?.wireTopic ?? topic);
   }
 
   derive(topic: string, topicKey: string): Promise<TopicKey> {
-    return TopicKey.derive({ text: topicKey, network: this.#network, topic, runtime: this.#runtime });
+    const { network, runtime } = this.#options;
+    return TopicKey.derive({ text: topicKey, network, topic, runtime });
+  }
+
+  /** The node has stopped: nothing that waits is handed on any more. */
+  stop(): void {
+    for (const { order } of this.#byTopic.values()) order?.stop();
   }
 
   /**
@@ -72,6 +110,12 @@ export class Subscriptions {
       'ERR_TOPIC_KEY',
       `the key of the topic '${topic}' is still being derived: await node.subscribe before you broadcast`,
     );
+  }
+
+  #ofOrders(count: (order: OriginOrder) => number): number {
+    let sum = 0;
+    for (const { order } of this.#byTopic.values()) sum += order === undefined ? 0 : count(order);
+    return sum;
   }
 
   #open(subscription: Subscription, key: TopicKey): void {

@@ -16,6 +16,8 @@ export interface Broadcast {
   readonly topic: string;
   /** Microseconds since 1970, by the origin's clock. No two broadcasts of an origin have the same. */
   readonly timeUs: number;
+  /** The time of the broadcast with this topic that the origin sent before; 0: none, as far as it knows. */
+  readonly previousUs: number;
   /** How `body` is written, see `PayloadFormat`; or `sealedFormat`. */
   readonly format: number;
   readonly body: Uint8Array;
@@ -32,13 +34,16 @@ export interface Draft {
   /** Seals the payload, and gives the topic another name on the wire. */
   readonly key?: TopicKey | undefined;
   readonly timeUs: number;
+  /** See {@link Broadcast.previousUs}. Default 0. */
+  readonly previousUs?: number | undefined;
   readonly payload: Pick<Payload, 'format' | 'body'>;
 }
 
 const signatureBytes = 64;
 const keyBytes = 32;
 const timeAt = signatureBytes + keyBytes;
-const topicAt = timeAt + 8;
+const previousAt = timeAt + 8;
+const topicAt = previousAt + 8;
 
 /** The most bytes of a body: nodes keep broadcasts for neighbours that miss them. */
 export const maxBodyBytes = 1_048_576;
@@ -53,19 +58,21 @@ export function bodyBytesOf({ key, payload }: Pick<Draft, 'key' | 'payload'>): n
 
 /** Writes a broadcast, and leaves room for the signature of {@link signedBytes}. */
 export function draftBroadcast(draft: Draft): Broadcast {
-  const { network, origin, key, timeUs, payload } = draft;
+  const { network, origin, key, timeUs, previousUs = 0, payload } = draft;
   const topic = key?.wireTopic ?? draft.topic;
   const format = key === undefined ? payload.format : sealedFormat;
   const topicText = encodeText(topic);
   const bodyAt = topicAt + 1 + topicText.length + 1;
   const bytes = new Uint8Array(bodyAt + bodyBytesOf(draft));
   bytes.set(publicKeyFromId(origin), signatureBytes);
-  new DataView(bytes.buffer).setBigUint64(timeAt, BigInt(timeUs));
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(timeAt, BigInt(timeUs));
+  view.setBigUint64(previousAt, BigInt(previousUs));
   bytes[topicAt] = topicText.length;
   bytes.set(topicText, topicAt + 1);
   bytes[bodyAt - 1] = format;
   const body = bytes.subarray(bodyAt);
-  const broadcast = { origin, topic, timeUs, format, body, bytes };
+  const broadcast = { origin, topic, timeUs, previousUs, format, body, bytes };
   body.set(key?.seal(headerOf(broadcast), payload) ?? payload.body);
   return { ...broadcast, id: idOf(signedBytes(bytes, network)) };
 }
@@ -98,11 +105,14 @@ export function readBroadcast(bytes: Uint8Array<ArrayBuffer>, id: string): Broad
     const message = `a broadcast of ${bytes.length - bodyAt} bytes; at most ${maxBodyBytes} are allowed`;
     throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
   }
-  const timeUs = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(timeAt));
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const timeUs = Number(view.getBigUint64(timeAt));
+  const previousUs = Number(view.getBigUint64(previousAt));
   try {
     const origin = idFromPublicKey(bytes.subarray(signatureBytes, timeAt));
     const topic = decodeText(bytes.subarray(topicAt + 1, bodyAt - 1));
-    return { id, origin, topic, timeUs, format: bytes[bodyAt - 1]!, body: bytes.subarray(bodyAt), bytes };
+    const [format, body] = [bytes[bodyAt - 1]!, bytes.subarray(bodyAt)];
+    return { id, origin, topic, timeUs, previousUs, format, body, bytes };
   } catch (cause) {
     const message = 'a broadcast has a topic that is not UTF-8, or a key that no node can have';
     throw new PeerloomError('ERR_PROTOCOL', message, { cause });

@@ -14,6 +14,9 @@ import { Router, type RouterOptions, timeWindowMs } from './router.ts';
 /** How far the times of this node's broadcasts may run ahead of its clock, in milliseconds. */
 const maxAheadMs = timeWindowMs / 2;
 
+/** Topics whose latest broadcast of this node is remembered. */
+const maxLatest = 1_024;
+
 /** A part of the protocol beside broadcasts, which gets the frames of a range of kinds. */
 export interface OverlayPart {
   /** The first and the last kind: the first byte of its frames. Broadcasts have those below 16. */
@@ -47,6 +50,8 @@ export class Overlay implements Protocol {
   /** Made when it is first needed. */
   #router: Router | undefined;
   #lastTimeUs = 0;
+  /** The time of the latest broadcast of this node, by topic. Those used last come last. */
+  readonly #latestOfTopics = new Map<string, number>();
 
   constructor(options: OverlayOptions) {
     this.#options = options;
@@ -90,7 +95,8 @@ export class Overlay implements Protocol {
       );
     }
     const timeUs = this.#nextTimeUs();
-    const broadcast = draftBroadcast({ ...content, network, origin: identity.id, timeUs });
+    const previousUs = this.#replaceLatest(content.key?.wireTopic ?? content.topic, timeUs);
+    const broadcast = draftBroadcast({ ...content, network, origin: identity.id, timeUs, previousUs });
     const launched = whenSigned(identity.sign(signedBytes(broadcast.bytes, network)), (signature) => {
       setSignature(broadcast, signature);
       this.#active.originate(broadcast);
@@ -139,5 +145,15 @@ export class Overlay implements Protocol {
     const laterUs = this.#lastTimeUs + 1;
     this.#lastTimeUs = laterUs - nowUs > maxAheadMs * 1_000 ? nowUs : Math.max(nowUs, laterUs);
     return this.#lastTimeUs;
+  }
+
+  /** @returns the time of the broadcast with this topic before; 0: none, as far as the node remembers. */
+  #replaceLatest(wireTopic: string, timeUs: number): number {
+    const latest = this.#latestOfTopics;
+    const previousUs = latest.get(wireTopic) ?? 0;
+    latest.delete(wireTopic);
+    latest.set(wireTopic, timeUs);
+    if (latest.size > maxLatest) latest.delete(latest.keys().next().value!);
+    return previousUs;
   }
 }

@@ -57,6 +57,8 @@ export interface RouterOptions {
   readonly budget: MemoryBudget;
   /** Broadcasts whose repetition the node recognises. Default 65,536; tests make do with fewer. */
   readonly maxSeen?: number | undefined;
+  /** Whether the node passes on broadcasts with this topic, by its name on the wire. Default: all. */
+  passesOn?(topic: string): boolean;
   /** A broadcast of another node arrived, for the first time. */
   onBroadcast(broadcast: Broadcast, arrival: Arrival): void;
 }
@@ -205,7 +207,8 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     remember();
     this.#keep(broadcast, hops);
     this.#recent.sentTo(from.number, id);
-    this.#plumtree.arrived(from, id, hops);
+    if (this.#options.passesOn?.(broadcast.topic) === false) this.#plumtree.dropped(id);
+    else this.#plumtree.arrived(from, id, hops);
     this.#options.onBroadcast(broadcast, { via: from.peer.connection, hops });
   }
 

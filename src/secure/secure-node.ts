@@ -202,6 +202,7 @@ export class SecureNode extends Node {
   }
 
   override async releaseAfterStop(): Promise<void> {
+    await super.releaseAfterStop();
     await this.#engine?.close();
   }
 

@@ -183,6 +183,22 @@ suite('broadcasts', () => {
     assert.throws(() => a.broadcast(larger, { topic: 'chat' }), withCode('ERR_MESSAGE_TOO_LARGE'));
   });
 
+  test('of topics that it has not subscribed to are not passed on by a node that was told so', async (t) => {
+    const options = (index: number): NodeOptions => (index === 1 ? { relayBroadcasts: 'subscribed' } : {});
+    const [a, b, c] = (await line(t, 3, { options })) as [Hearer, Hearer, Hearer];
+    c.subscribe('chat');
+    a.broadcast('not passed on', { topic: 'chat' });
+    a.broadcast('to all');
+    assert.deepEqual(await c.heardData(1), ['to all']);
+    b.subscribe('chat');
+    a.broadcast('passed on', { topic: 'chat' });
+    assert.deepEqual(await c.heardData(2), ['to all', 'passed on']);
+    await connect(a, c);
+    b.unsubscribe('chat');
+    for (let count = 0; count < 5; count++) a.broadcast(count, { topic: 'chat' });
+    assert.deepEqual((await c.heardData(7)).slice(2), [0, 1, 2, 3, 4], 'over another path');
+  });
+
   test('of up to 1 MiB arrive, over several links', async (t) => {
     const nodes = (await line(t, 3)) as [Hearer, Hearer, Hearer];
     const [a, , c] = nodes;
@@ -224,6 +240,11 @@ suite('broadcasts', () => {
     assert.throws(() => a.broadcast('hello', { topic: 7 as never }), TypeError);
     assert.throws(() => a.broadcast('hello', { topicKey: 7 as never }), /topicKey must be a string/);
     assert.throws(() => a.subscribe('é'.repeat(128)), RangeError);
+    assert.throws(() => a.subscribe('chat', { ordered: 1 as never }), /ordered must be a boolean/);
+    assert.throws(
+      () => new Hearer('127.0.0.1', 0, { relayBroadcasts: 'none' as never }),
+      /'all' or 'subscribed'/,
+    );
     assert.throws(() => a.subscribe('chat', { topicKey: '' }), /topicKey must not be empty/);
     assert.throws(() => a.subscribe('chat', { topicKey: 'half \ud800' }), /topicKey must be well-formed/);
     assert.throws(() => a.subscribe('chat', { key: 'secret' } as never), /key is not an option/);

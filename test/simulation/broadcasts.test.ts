@@ -115,4 +115,49 @@ suite('broadcasts on virtual time', () => {
     assert.deepEqual(other.heard, ['again', 'again']);
     await world.end();
   });
+
+  test('arrive in the order of their origin where a node asks for it, and in another one elsewhere', async () => {
+    const world = new Simulation({ seed: 3, latencyMs: { from: 5, to: 400 }, jitterMs: 50 });
+    const nodes = world.spawn(12, ({ host, port, options }) => new Hearer(host, port, options));
+    await world.run(1);
+    const dial = (from: number, to: number): void => {
+      const { host, port } = nodes[to % nodes.length]!;
+      nodes[from]!.connectWithNode(host, port).catch(() => {});
+    };
+    for (const [at, node] of nodes.entries()) {
+      node.subscribe('count', { ordered: at % 2 === 0 });
+      dial(at, at + 1);
+      if (at < 6) dial(at, at + 5);
+    }
+    await world.run({ seconds: 10 });
+    const sent = new Map([nodes[1]!, nodes[2]!].map((node) => [node, [] as string[]]));
+    for (let count = 0; count < 100; count++) {
+      for (const [node, datas] of sent) {
+        const data = `${nodes.indexOf(node)} ${count}`;
+        node.broadcast(data, { topic: 'count' });
+        datas.push(data);
+      }
+      // The ring stays: there is always a path.
+      const [from, to] = [nodes[count % 6]!, nodes[(count % 6) + 5]!];
+      if (count % 10 === 0) world.cut([from], [to]);
+      if (count % 10 === 5) world.heal();
+      if (count % 10 === 7) dial(count % 6, (count % 6) + 5);
+      await world.run(50);
+    }
+    await world.run({ seconds: 20 });
+    let unordered = 0;
+    for (const [at, node] of nodes.entries()) {
+      for (const [origin, datas] of sent) {
+        if (node === origin) continue;
+        const heard = node.heard.filter((data) => `${data}`.startsWith(`${nodes.indexOf(origin)} `));
+        const isOrdered = JSON.stringify(heard) === JSON.stringify(datas);
+        if (at % 2 === 0) assert.ok(isOrdered, `node ${at}`);
+        else if (!isOrdered) unordered += 1;
+        assert.equal(heard.length, datas.length);
+      }
+      assert.equal(node.broadcastCountDropped, 0);
+    }
+    assert.ok(unordered > 0, 'the network does not keep the order by itself');
+    await world.end();
+  });
 });

@@ -28,6 +28,7 @@ const echo = 7;
 interface Fields {
   readonly origin?: SecondIdentity;
   readonly timeMs?: number;
+  readonly previousMs?: number;
   readonly topic?: string;
   readonly text?: string;
   readonly network?: string;
@@ -39,16 +40,18 @@ interface Fields {
 function broadcast({
   origin = newIdentity(),
   timeMs = Date.now(),
+  previousMs = 0,
   topic = '',
   text = 'hello',
   network = '',
   seal,
 }: Fields = {}) {
-  const time = Buffer.alloc(8);
-  time.writeBigUInt64BE(BigInt(timeMs) * 1_000n);
+  const times = Buffer.alloc(16);
+  times.writeBigUInt64BE(BigInt(timeMs) * 1_000n);
+  times.writeBigUInt64BE(BigInt(previousMs) * 1_000n, 8);
   const name = Buffer.from(topic);
   const format = Buffer.of(seal === undefined ? 2 : 0);
-  const header = Buffer.concat([origin.publicKey, time, Buffer.of(name.length), name, format]);
+  const header = Buffer.concat([origin.publicKey, times, Buffer.of(name.length), name, format]);
   const rest = Buffer.concat([header, seal?.(header) ?? Buffer.from(text)]);
   const signed = signedOf(rest, network);
   const id = createHash('sha256').update(signed).digest();
@@ -160,7 +163,8 @@ suite('protocol 14: broadcasts', () => {
       assert.equal(createHash('sha256').update(signed).digest('hex'), ids[at]);
       const spki = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), rest.subarray(0, 32)]);
       assert.ok(verify(null, signed, { key: spki, format: 'der', type: 'spki' }, signature));
-      assert.equal(rest.subarray(40).toString(), `\x04chat\x02${text}`);
+      assert.equal(rest.subarray(48).toString(), `\x04chat\x02${text}`);
+      assert.equal(rest.readBigUInt64BE(40), times.at(-1) ?? 0n);
       times.push(rest.readBigUInt64BE(32));
     }
     assert.ok(times[0]! < times[1]!);
@@ -169,7 +173,7 @@ suite('protocol 14: broadcasts', () => {
   test('14.4 a broadcast that its origin has not signed is a breach', async (t) => {
     const { node, heard } = await listeningNode(t);
     const bystander = await neighbour(node);
-    for (const at of [0, 63, 64 + 31, 64 + 39]) {
+    for (const at of [0, 63, 64 + 31, 64 + 39, 64 + 47]) {
       const peer = await neighbour(node);
       const { bytes } = broadcast();
       bytes[at]! ^= 1;
@@ -265,7 +269,7 @@ suite('protocol 14: broadcasts', () => {
         overlayFrame(push, hops(0), broadcast({ network: 'net', topic: wireTopic, ...fields }).bytes),
       );
     };
-    const header = (bytes: Buffer): Buffer => bytes.subarray(64, 64 + 32 + 8 + 1 + 32 + 1);
+    const header = (bytes: Buffer): Buffer => bytes.subarray(64, 64 + 32 + 16 + 1 + 32 + 1);
     const ofAnother = broadcast({ network: 'net', topic: wireTopic, seal: seal('mine') }).bytes;
     says({ text: 'not sealed' });
     says({ seal: () => Buffer.alloc(48) });
@@ -281,7 +285,7 @@ suite('protocol 14: broadcasts', () => {
     node.broadcast('answer', { topic: 'chat' });
     const pushed = (await nextOf(peer, push)).subarray(1);
     const parts = Buffer.concat([Buffer.of(32), Buffer.from(wireTopic), Buffer.of(0)]);
-    assert.deepEqual(header(pushed).subarray(40), parts);
+    assert.deepEqual(header(pushed).subarray(48), parts);
     assert.equal(open(header(pushed), pushed.subarray(64 + header(pushed).length)), '\x02answer');
   });
 });

@@ -16,10 +16,11 @@ import { withCode } from '../../support/errors.ts';
 
 const alice = Identity.fromSeed(new Uint8Array(32).fill(1));
 const timeUs = 1_700_000_000_000_123;
+const previousUs = 1_700_000_000_000_007;
 
 function signed({ topic = 'chat', network = 'net', body = Uint8Array.of(104, 105) } = {}): Broadcast {
   const payload = { format: 2, body };
-  const broadcast = draftBroadcast({ network, origin: alice.id, topic, timeUs, payload });
+  const broadcast = draftBroadcast({ network, origin: alice.id, topic, timeUs, previousUs, payload });
   setSignature(broadcast, alice.sign(signedBytes(broadcast.bytes, network)));
   return broadcast;
 }
@@ -40,14 +41,16 @@ suite('a broadcast', () => {
     assert.equal(read.origin, alice.id);
     assert.equal(read.topic, 'chat');
     assert.equal(read.timeUs, timeUs);
+    assert.equal(read.previousUs, previousUs);
     assert.ok(isSignedIn('net', read));
   });
 
   test('has the layout of protocol 14.2', () => {
     const { bytes, id } = signed();
-    const time = Buffer.alloc(8);
-    time.writeBigUInt64BE(BigInt(timeUs));
-    const content = Buffer.concat([alice.publicKey, time, Buffer.from('\x04chat\x02hi')]);
+    const times = Buffer.alloc(16);
+    times.writeBigUInt64BE(BigInt(timeUs));
+    times.writeBigUInt64BE(BigInt(previousUs), 8);
+    const content = Buffer.concat([alice.publicKey, times, Buffer.from('\x04chat\x02hi')]);
     assert.deepEqual(Buffer.from(bytes.subarray(64)), content);
     const toSign = Buffer.concat([Buffer.from('peerloom broadcast 1\0\0\x03net'), content]);
     assert.equal(id, createHash('sha256').update(toSign).digest('hex'));
@@ -97,7 +100,7 @@ suite('a broadcast', () => {
     ofSmallOrder.fill(0, 64, 96);
     assert.throws(() => readIn('net', ofSmallOrder), withCode('ERR_PROTOCOL'));
     const notUtf8 = Uint8Array.from(signed().bytes);
-    notUtf8[64 + 32 + 8 + 1] = 0xff;
+    notUtf8[64 + 32 + 16 + 1] = 0xff;
     assert.throws(() => readIn('net', notUtf8), withCode('ERR_PROTOCOL'));
   });
 });

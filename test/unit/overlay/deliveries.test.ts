@@ -8,7 +8,7 @@ const arrival = { via: {} as NodeConnection, hops: 1 };
 
 function broadcast(id: string, length = 1): Broadcast {
   const bytes = new Uint8Array(length);
-  return { id, origin: 'origin', topic: '', timeUs: 0, format: 3, body: bytes, bytes };
+  return { id, origin: 'origin', topic: '', timeUs: 0, previousUs: 0, format: 3, body: bytes, bytes };
 }
 
 /** Deliveries to a handler that takes until the test says so. */

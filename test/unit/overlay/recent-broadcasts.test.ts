@@ -5,7 +5,7 @@ import { RecentBroadcasts } from '../../../src/overlay/recent-broadcasts.ts';
 
 function broadcast(id: string, length = 100): Broadcast {
   const bytes = new Uint8Array(length);
-  return { id, origin: 'origin', topic: '', timeUs: 0, format: 3, body: bytes, bytes };
+  return { id, origin: 'origin', topic: '', timeUs: 0, previousUs: 0, format: 3, body: bytes, bytes };
 }
 
 function recentBroadcasts(maxBytes: number, onGrowth = (_bytes: number): void => {}): RecentBroadcasts {

@@ -1,0 +1,169 @@
+import type { Runtime } from '../base/runtime.ts';
+import type { Broadcast } from './broadcast.ts';
+import type { Arrival } from './router.ts';
+import { Waits } from './waits.ts';
+
+/** What is missing is waited for until so long after it was sent, in milliseconds: longer than nodes need to repair a tree. */
+const patienceMs = 5_000;
+
+/** Broadcasts that wait for earlier ones, of all origins. */
+const maxHeld = 1_024;
+
+/** Their bytes. */
+const maxHeldBytes = 4 * 1_048_576;
+
+/** Origins whose latest broadcast is known. */
+const maxOrigins = 4_096;
+
+/** An origin is forgotten this long after its latest broadcast, in milliseconds: nodes drop what is older. */
+const forgetAfterMs = 240_000;
+
+/** With each broadcast, so many origins are looked at for those that are to be forgotten. */
+const lookedAtPerBroadcast = 2;
+
+interface Held {
+  readonly broadcast: Broadcast;
+  readonly arrival: Arrival;
+  readonly dueAtMs: number;
+}
+
+interface Origin {
+  /** The time of the latest one that was handed on. */
+  latestUs: number | undefined;
+  heardAtMs: number;
+  /** In the order of their times. */
+  readonly held: Held[];
+}
+
+export interface OriginOrderOptions {
+  readonly runtime: Runtime;
+  /** Receives what waits anew, in bytes. */
+  readonly onGrowth: (bytes: number) => void;
+  /** Hands a broadcast on. */
+  readonly onNext: (broadcast: Broadcast, arrival: Arrival) => void;
+}
+
+/**
+ * Hands on the broadcasts of a topic in the order in which their origins sent them. Each names the one before it. A
+ * broadcast whose predecessor is missing waits for it, but not for long: then the missing one is given up, and dropped
+ * if it comes later.
+ */
+export class OriginOrder {
+  readonly #options: OriginOrderOptions;
+  /** Those heard of last come last. */
+  readonly #origins = new Map<string, Origin>();
+  readonly #waits: Waits;
+  #heldCount = 0;
+  #heldBytes = 0;
+  #dropped = 0;
+
+  constructor(options: OriginOrderOptions) {
+    this.#options = options;
+    this.#waits = new Waits(options.runtime, (origin) => this.#giveUpDue(origin));
+  }
+
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** Broadcasts that came when later ones had been handed on. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  add(broadcast: Broadcast, arrival: Arrival): void {
+    const { timeUs, previousUs } = broadcast;
+    const origin = this.#heardOf(broadcast.origin);
+    if (isNext(broadcast, origin)) {
+      this.#handOn(origin, { broadcast, arrival });
+      this.#handOnFollowing(broadcast.origin, origin);
+      return;
+    }
+    if (origin.latestUs !== undefined && timeUs <= origin.latestUs) {
+      this.#dropped += 1;
+      return;
+    }
+    const leftMs = Math.min(patienceMs, patienceMs - (timeUs - previousUs) / 1_000);
+    this.#hold(origin, { broadcast, arrival, dueAtMs: this.#options.runtime.now() + leftMs });
+    const isFull = this.#heldCount > maxHeld || this.#heldBytes > maxHeldBytes;
+    if (leftMs <= 0 || isFull) this.#giveUp(origin, timeUs);
+    this.#handOnFollowing(broadcast.origin, origin);
+  }
+
+  /** Nothing that waits is handed on any more. */
+  stop(): void {
+    for (const name of this.#origins.keys()) this.#waits.end(name);
+    this.#origins.clear();
+    this.#heldCount = this.#heldBytes = 0;
+  }
+
+  #heardOf(name: string): Origin {
+    const nowMs = this.#options.runtime.now();
+    const origin = this.#origins.get(name) ?? { latestUs: undefined, heardAtMs: nowMs, held: [] };
+    origin.heardAtMs = nowMs;
+    this.#origins.delete(name);
+    this.#origins.set(name, origin);
+    let looked = 0;
+    for (const [oldName, old] of this.#origins) {
+      const isOver = this.#origins.size > maxOrigins || nowMs - old.heardAtMs > forgetAfterMs;
+      if (!isOver || looked++ === lookedAtPerBroadcast) break;
+      this.#giveUp(old, Number.POSITIVE_INFINITY);
+      this.#waits.end(oldName);
+      this.#origins.delete(oldName);
+    }
+    return origin;
+  }
+
+  #hold(origin: Origin, held: Held): void {
+    const { timeUs, bytes } = held.broadcast;
+    const after = origin.held.findLastIndex(({ broadcast }) => broadcast.timeUs < timeUs);
+    origin.held.splice(after + 1, 0, held);
+    this.#heldCount += 1;
+    this.#heldBytes += bytes.length;
+    this.#options.onGrowth(bytes.length);
+  }
+
+  /** Hands on what waits for a moment that is over, and what came before it. */
+  #giveUpDue(name: string): void {
+    const origin = this.#origins.get(name);
+    const nowMs = this.#options.runtime.now();
+    const due = origin?.held.findLast(({ dueAtMs }) => dueAtMs <= nowMs);
+    if (origin === undefined) return;
+    if (due !== undefined) this.#giveUp(origin, due.broadcast.timeUs);
+    this.#handOnFollowing(name, origin);
+  }
+
+  /** Waits no longer for anything before a time. */
+  #giveUp(origin: Origin, untilUs: number): void {
+    while (origin.held[0] !== undefined && origin.held[0].broadcast.timeUs <= untilUs)
+      this.#handOnFirst(origin);
+  }
+
+  #handOnFollowing(name: string, origin: Origin): void {
+    while (origin.held[0] !== undefined && isNext(origin.held[0].broadcast, origin))
+      this.#handOnFirst(origin);
+    let dueAtMs = Number.POSITIVE_INFINITY;
+    for (const held of origin.held) dueAtMs = Math.min(dueAtMs, held.dueAtMs);
+    if (origin.held.length === 0) this.#waits.end(name);
+    else this.#waits.begin(name, Math.max(0, dueAtMs - this.#options.runtime.now()));
+  }
+
+  #handOnFirst(origin: Origin): void {
+    const first = origin.held.shift()!;
+    this.#heldCount -= 1;
+    this.#heldBytes -= first.broadcast.bytes.length;
+    this.#handOn(origin, first);
+  }
+
+  #handOn(origin: Origin, { broadcast, arrival }: Omit<Held, 'dueAtMs'>): void {
+    origin.latestUs = broadcast.timeUs;
+    this.#options.onNext(broadcast, arrival);
+  }
+}
+
+/** Whether nothing is missing between a broadcast and the latest one of its origin. */
+function isNext({ timeUs, previousUs }: Broadcast, { latestUs }: Origin): boolean {
+  // The clock of an origin may have been set back.
+  if (latestUs === undefined) return previousUs === 0;
+  return previousUs === latestUs || (timeUs > latestUs && previousUs < latestUs);
+}
