@@ -41,6 +41,8 @@ export {
   type StandardSchema,
   type TypedData,
 } from './api/typed-messages.ts';
+export { type WebSocketOptions, webSocket } from './api/web-socket.ts';
+export type { WebPortOptions } from './api/web-socket-options.ts';
 export type { Address } from './base/address.ts';
 export type { Compression, Data, JsonScalar, NumericTypedArray } from './base/data.ts';
 export type { Log } from './base/debug.ts';
@@ -64,6 +66,7 @@ export type {
 } from './node/request-from-nodes.ts';
 export type { SendFailure, SendReport, SendToNodesOptions } from './node/send-to-many.ts';
 export type { WantedNodes } from './node/wait-for-nodes.ts';
+export type { LimitsByAddress } from './transport/address-limits.ts';
 export { MemoryHub, memory } from './transport/memory/memory.ts';
 export { linkOverPipe, type PipeOptions } from './transport/pipe/link-over-pipe.ts';
 export type { Security } from './transport/security.ts';

@@ -1,11 +1,12 @@
-import { type Address, parseAddress } from '../base/address.ts';
 import { checkOptions, shown } from '../base/arguments.ts';
 import { pythonDialect } from '../p2pnetwork/dialect.ts';
 import { TcpTransport } from '../transport/tcp/tcp-transport.ts';
 import type { Transport } from '../transport/transport.ts';
+import { listenAddresses } from './listen-addresses.ts';
+import { resolveWebPort, type WebPortOptions } from './web-socket-options.ts';
 
 /** A protocol that a node speaks on TCP. */
-export type TcpProtocol = 'tls' | 'plain' | 'p2pnetwork';
+export type TcpProtocol = 'tls' | 'plain' | 'p2pnetwork' | 'websocket';
 
 /** The options of {@link tcp}. */
 export interface TcpOptions {
@@ -18,6 +19,8 @@ export interface TcpOptions {
    * - `'p2pnetwork'`: accepts nodes of the Python package, which prove nothing and encrypt nothing. To dial such a node,
    *   the address `p2pnetwork://host:port` is enough. `p2pnetwork+tls://host:port` dials it too, and uses TLS if a
    *   peerloom node answers.
+   * - `'websocket'`: WebSockets, encrypted as {@link webSocket} says, so that pages in browsers and nodes behind an HTTP
+   *   proxy can connect. Telling protocols apart costs TLS some of its speed, so it is not in the default.
    */
   readonly accept?: readonly TcpProtocol[] | undefined;
   /**
@@ -25,10 +28,12 @@ export interface TcpOptions {
    * picks a free one. An empty list: the node dials, and nobody can dial it. Default: the node's host and port.
    */
   readonly listen?: readonly string[] | undefined;
+  /** For `'websocket'`: which pages may connect, and what plain HTTP requests get. */
+  readonly webSocket?: WebPortOptions | undefined;
 }
 
-const tcpNames = ['accept', 'listen'] as const satisfies readonly (keyof TcpOptions)[];
-const known: readonly TcpProtocol[] = ['tls', 'plain', 'p2pnetwork'];
+const tcpNames = ['accept', 'listen', 'webSocket'] as const satisfies readonly (keyof TcpOptions)[];
+const known: readonly TcpProtocol[] = ['tls', 'plain', 'p2pnetwork', 'websocket'];
 
 /**
  * Creates the default transport: TCP with TLS 1.3, in which both sides prove their ids.
@@ -48,18 +53,13 @@ export function tcp(options: TcpOptions = {}): Transport {
     if (known.includes(protocol)) continue;
     throw new TypeError(`tcp({ accept }) must hold only ${known.join(', ')}, not ${shown(protocol)}`);
   }
+  if (options.webSocket !== undefined && !accept.includes('websocket')) {
+    throw new TypeError("tcp({ webSocket }) needs 'websocket' in tcp({ accept })");
+  }
   return new TcpTransport({
     accept: new Set(accept),
-    listen: listenAddresses(options.listen),
+    listen: listenAddresses(options.listen, 'tcp({ listen })'),
     dialect: pythonDialect,
+    webSocket: resolveWebPort(options.webSocket ?? {}, 'tcp({ webSocket })'),
   });
-}
-
-/** @throws TypeError; PeerloomError `ERR_ADDRESS_INVALID`. */
-function listenAddresses(listen: TcpOptions['listen']): readonly Address[] | undefined {
-  if (listen === undefined) return undefined;
-  if (!Array.isArray(listen)) {
-    throw new TypeError(`tcp({ listen }) must be a list such as ['127.0.0.1:10001'], not ${shown(listen)}`);
-  }
-  return listen.map((text) => parseAddress(text, 'listen'));
 }

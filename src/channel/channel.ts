@@ -1,6 +1,7 @@
 import type { Address } from '../base/address.ts';
 import type { Compression, Data } from '../base/data.ts';
 import type { ErrorCode } from '../base/errors.ts';
+import type { LimitsByAddress } from '../transport/address-limits.ts';
 import type { Security } from '../transport/security.ts';
 import type { Goodbye, GoodbyeCode } from '../wire/frames/goodbye.ts';
 import type { WaitOptions } from './pending.ts';
@@ -43,7 +44,7 @@ export interface RemoteNode {
   readonly instance: string;
   readonly security: Security;
   /** Whether the limits on one address apply to it. */
-  readonly limitsByAddress: boolean;
+  readonly limitsByAddress: LimitsByAddress;
 }
 
 /** Whether all handlers of an event ran without throwing; a promise if one of them is asynchronous. */

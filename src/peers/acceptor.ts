@@ -4,6 +4,7 @@ import type { Log } from '../base/debug.ts';
 import { PeerloomError } from '../base/errors.ts';
 import { ThrownByUser } from '../base/thrown-by-user.ts';
 import { HandshakeRefused } from '../channel/handshake.ts';
+import { limitedSource } from '../transport/address-limits.ts';
 import type { Link } from '../transport/transport.ts';
 import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
 import type { Admission } from './admission.ts';
@@ -38,8 +39,8 @@ export class Acceptor {
 
   accept(link: Link): void {
     const { peers, admission, log } = this.#options;
-    const isLimited = link.limitsByAddress ?? true;
-    const refusal = admission.reserve(link, isLimited ? link.remoteAddress.host : undefined);
+    const source = limitedSource(link.limitsByAddress, link.remoteAddress.host);
+    const refusal = admission.reserve(link, source);
     const peer = peers.of(link.remoteId);
     peer.arriving = [...peer.arriving, link];
     void link.closed.then(() => {

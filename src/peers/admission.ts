@@ -1,5 +1,4 @@
 import type { PeerDetails, ResolvedOptions } from '../api/options.ts';
-import { isLoopback, sourceOf } from '../base/address.ts';
 import { shown } from '../base/arguments.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { ThrownByUser } from '../base/thrown-by-user.ts';
@@ -28,14 +27,13 @@ export class Admission {
    * Takes a place for an inbound connection, to be given back by {@link Admission.release}.
    *
    * @param token what stands for the connection.
-   * @param address where it comes from; `undefined`: from this process, where addresses are no resource.
+   * @param source the address that it counts for; `undefined` where the limits on one address do not apply.
    * @returns why there is none.
    */
-  reserve(token: unknown, address: string | undefined): Goodbye | undefined {
+  reserve(token: unknown, source: string | undefined): Goodbye | undefined {
     const { maxConnections, limits } = this.#options;
     if (maxConnections > 0 && this.#inbound.size >= maxConnections) return goodbye('full');
-    const source = address === undefined ? '' : sourceOf(address);
-    if (address !== undefined && !isLoopback(address)) {
+    if (source !== undefined) {
       const { maxInboundPerAddress } = limits;
       const sameSource = [...this.#inbound.values()].filter((one) => one === source).length;
       if (maxInboundPerAddress > 0 && sameSource >= maxInboundPerAddress) {
@@ -50,7 +48,7 @@ export class Admission {
           'too many connections from this address in one second (limits.inboundPerSecondPerAddress)',
         );
     }
-    this.#inbound.set(token, source);
+    this.#inbound.set(token, source ?? '');
     return undefined;
   }
 

@@ -1,7 +1,7 @@
 import type { NodeConnection } from '../api/node-connection.ts';
-import { isLoopback, sourceOf } from '../base/address.ts';
 import type { Limits } from '../base/limits.ts';
 import type { Runtime } from '../base/runtime.ts';
+import { limitedSource } from '../transport/address-limits.ts';
 import { Peer } from './peer.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import type { SessionChannel } from './peer-session.ts';
@@ -103,8 +103,7 @@ export class Peers {
 
 /** Where a peer comes from; nothing where that is no resource. */
 function sourceOfPeer({ session }: SessionChannel): string | undefined {
-  const { host } = session.remoteAddress;
-  return session.limitsByAddress && !isLoopback(host) ? sourceOf(host) : undefined;
+  return limitedSource(session.limitsByAddress, session.remoteAddress.host);
 }
 
 /** @param limit 0: without a limit. */

@@ -4,6 +4,7 @@ import type { PeerloomError } from '../base/errors.ts';
 import type { Limits } from '../base/limits.ts';
 import type { Runtime } from '../base/runtime.ts';
 import type { NodeIdentity } from '../identity/signer.ts';
+import type { LimitsByAddress } from './address-limits.ts';
 import type { Security } from './security.ts';
 
 /**
@@ -26,9 +27,10 @@ export interface Link {
   readonly speaks?: 'frames' | 'packets';
   /**
    * Whether the limits on connections from one address apply. False where an address costs nothing, as within one
-   * process. Default true.
+   * process; `'loopback too'` for links from web pages, which are not to be trusted for running on this machine.
+   * Default true: they apply to all but loopback addresses.
    */
-  readonly limitsByAddress?: boolean;
+  readonly limitsByAddress?: LimitsByAddress;
   /** When the connection began, by the runtime's clock: the time limit of the handshake starts there. */
   readonly startedAt: number;
   /** The port that the other side says it listens on, if the transport already knows it. */

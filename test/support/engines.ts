@@ -1,4 +1,4 @@
-import { memory, type Transport, tcp } from '../../src/index.ts';
+import { memory, type Transport, tcp, webSocket } from '../../src/index.ts';
 
 /** A transport as the compliance suite sees it. */
 export interface Engine {
@@ -34,5 +34,12 @@ export const engines: readonly Engine[] = [
     host: '127.0.0.1',
     transport: () => tcp({ accept: ['plain'] }),
     skips: unencrypted,
+  },
+  { name: 'webSocket()', host: '127.0.0.1', transport: () => webSocket() },
+  {
+    name: 'webSocket() with a network key',
+    host: '127.0.0.1',
+    networkKey: 'a shared key',
+    transport: () => webSocket(),
   },
 ];

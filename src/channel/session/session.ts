@@ -2,6 +2,7 @@ import type { Address } from '../../base/address.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 import { Waiters } from '../../base/waiters.ts';
+import type { LimitsByAddress } from '../../transport/address-limits.ts';
 import type { Security } from '../../transport/security.ts';
 import type { Link } from '../../transport/transport.ts';
 import { FrameKind, positionBody, smallFrame } from '../../wire/frames/frame.ts';
@@ -50,7 +51,7 @@ export class Session implements Link {
   readonly remoteId: string;
   readonly remoteAddress: Address;
   readonly security: Security;
-  readonly limitsByAddress: boolean;
+  readonly limitsByAddress: LimitsByAddress;
   readonly startedAt: number;
   readonly closed: Promise<Error | undefined>;
   onMessage: (bytes: Uint8Array) => void = () => {};

@@ -1,10 +1,11 @@
 import { createSecureContext, type TLSSocketOptions } from 'node:tls';
 import { PeerloomError } from '../../base/errors.ts';
 import type { NodeIdentity } from '../../identity/signer.ts';
+import { networkKeyMessage } from '../pipe/handshake-errors.ts';
 import { identityFor } from '../pipe/sign-for.ts';
 import { exchangeProofs } from './proof.ts';
 import { tlsClient, tlsServer } from './sockets.ts';
-import { handshake, networkKeyMessage, type TlsBounds, type TlsUpgrade } from './tls.ts';
+import { handshake, type TlsBounds, type TlsUpgrade } from './tls.ts';
 import { alpn, tlsSettings } from './tls-settings.ts';
 
 /** A pre-shared key of TLS 1.3 needs a cipher with the hash that it was made for, which is SHA-256. */

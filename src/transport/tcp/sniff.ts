@@ -3,20 +3,28 @@ import { PeerloomError } from '../../base/errors.ts';
 import { preface } from '../pipe/plain-proof.ts';
 
 /** What a connection that came in speaks. */
-export type SniffedProtocol = 'tls' | 'plain' | 'unknown';
+export type SniffedProtocol = 'tls' | 'plain' | 'websocket' | 'unknown';
 
 /** The first bytes of plain peerloom connections. */
 export const plainPreface = Buffer.from(preface);
 
 const tlsHandshakeRecord = 0x16;
 
+/** How requests of HTTP begin: those for WebSockets and pages, and for what is known of a page. */
+const httpMethods = ['GET ', 'HEAD '].map((method) => Buffer.from(method));
+
 /** Tells the protocol from the first bytes, or `undefined` while there are too few. */
 export function protocolOf(firstBytes: Uint8Array): SniffedProtocol | undefined {
   if (firstBytes.length === 0) return undefined;
   if (firstBytes[0] === tlsHandshakeRecord) return 'tls';
-  const compared = Math.min(firstBytes.length, plainPreface.length);
-  if (plainPreface.compare(firstBytes, 0, compared, 0, compared) !== 0) return 'unknown';
-  return compared === plainPreface.length ? 'plain' : undefined;
+  if (httpMethods.some((method) => begins(firstBytes, method))) return 'websocket';
+  if (begins(firstBytes, plainPreface)) return 'plain';
+  const mayBegin = [plainPreface, ...httpMethods].some((start) => begins(start, firstBytes));
+  return mayBegin ? undefined : 'unknown';
+}
+
+function begins(bytes: Uint8Array, start: Uint8Array): boolean {
+  return bytes.length >= start.length && start.every((byte, at) => byte === bytes[at]);
 }
 
 /**

@@ -3,31 +3,34 @@ import { type Address, formatAddress } from '../../base/address.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import { unlessAborted } from '../../base/unless-aborted.ts';
 import { Identity } from '../../identity/identity.ts';
-import { checkPinned, unexpected } from '../pipe/handshake-errors.ts';
+import { checkPinned, inDial, unexpected } from '../pipe/handshake-errors.ts';
 import { PipeLink } from '../pipe/pipe-link.ts';
 import { authenticatePlain, type Role } from '../pipe/plain-proof.ts';
 import { identityFor } from '../pipe/sign-for.ts';
 import type { Security } from '../security.ts';
 import type { ExpectedPeer, Link, Transport, TransportContext } from '../transport.ts';
+import { parseWebSocketAddress, webSocketSchemes } from '../websocket/address.ts';
 import { CertificateTls } from './certificate-tls.ts';
 import { openSocket } from './connect.ts';
 import type { Dialect } from './dialect.ts';
 import { longHandshake } from './handshake-bytes.ts';
-import { inDial, notSpoken } from './handshake-errors.ts';
+import { notSpoken } from './handshake-errors.ts';
 import { HandshakeGate } from './handshake-gate.ts';
 import { checkPresharedKeys, networkKeyTls } from './network-key-tls.ts';
 import { sniff } from './sniff.ts';
 import { remoteAddressOf, socketListener } from './sockets.ts';
 import { explain } from './system-errors.ts';
 import type { TlsUpgrade } from './tls.ts';
+import { type WebSocketSettings, WebSockets } from './websocket/web-sockets.ts';
 
 export interface TcpTransportOptions {
-  /** `'tls'`, `'plain'`, or the name of the dialect. */
+  /** `'tls'`, `'plain'`, `'websocket'`, or the name of the dialect. */
   readonly accept: ReadonlySet<string>;
   /** Where to listen, in place of the node's host and port. */
   readonly listen: readonly Address[] | undefined;
   /** What else it can speak. */
   readonly dialect: Dialect;
+  readonly webSocket: Omit<WebSocketSettings, 'hosts'>;
 }
 
 const security = {
@@ -49,7 +52,7 @@ interface Dial {
   readonly expected?: ExpectedPeer | undefined;
 }
 
-/** TCP: TLS, plain peerloom and a dialect, told apart on one port by their first bytes. */
+/** TCP: TLS, plain peerloom, WebSockets and a dialect, told apart on one port by their first bytes. */
 export class TcpTransport implements Transport {
   readonly schemes: readonly string[];
   readonly #accept: ReadonlySet<string>;
@@ -58,19 +61,24 @@ export class TcpTransport implements Transport {
   readonly #protocols: ReadonlyMap<string, string>;
   /** Leads to a node of the dialect or to a peerloom node, whichever listens there, while a network migrates. */
   readonly #eitherScheme: string;
+  readonly #webSocket: TcpTransportOptions['webSocket'];
+  /** Where it listens. */
+  readonly #hosts = new Set<string>();
   readonly #sockets = new Set<Socket>();
   #context: TransportContext | undefined;
   #tls: TlsUpgrade | undefined;
+  #webSockets: WebSockets | undefined;
   #gate: HandshakeGate | undefined;
   readonly #listen: readonly Address[] | undefined;
   #servers: Server[] = [];
   /** Where it listens first. */
   #port = 0;
 
-  constructor({ accept, listen, dialect }: TcpTransportOptions) {
+  constructor({ accept, listen, dialect, webSocket }: TcpTransportOptions) {
     this.#accept = accept;
     this.#listen = listen;
     this.#dialect = dialect;
+    this.#webSocket = webSocket;
     this.#eitherScheme = `${dialect.name}+tls`;
     const schemes = new Map([
       ['tls', 'tls'],
@@ -78,9 +86,14 @@ export class TcpTransport implements Transport {
       [dialect.name, dialect.name],
     ]);
     this.#protocols = schemes;
-    const first = [...schemes.keys()].find((scheme) => accept.has(schemes.get(scheme)!))!;
+    const webSchemes = accept.has('websocket') ? webSocketSchemes : [];
+    const first = [...schemes.keys()].find((scheme) => accept.has(schemes.get(scheme)!));
     const others = [...schemes.keys()].filter((scheme) => scheme !== first);
-    this.schemes = [first, ...others, this.#eitherScheme];
+    this.schemes = first === undefined ? webSchemes : [first, ...others, this.#eitherScheme, ...webSchemes];
+  }
+
+  parse(text: string): Address | undefined {
+    return this.#accept.has('websocket') ? parseWebSocketAddress(text) : undefined;
   }
 
   attach(context: TransportContext): void {
@@ -101,7 +114,7 @@ export class TcpTransport implements Transport {
         `networkKey needs encryption: leave 'plain' and '${this.#dialect.name}' out of tcp({ accept })`,
       );
     }
-    if (context.networkSecret !== undefined) checkPresharedKeys(process.versions);
+    if (context.networkSecret !== undefined && this.#accept.has('tls')) checkPresharedKeys(process.versions);
     this.#context = context;
     this.#gate = new HandshakeGate(context.limits, context.runtime);
   }
@@ -110,14 +123,22 @@ export class TcpTransport implements Transport {
     // A certificate takes a signer time, which TLS does not have.
     const isSigner = !Identity.isGenuine(this.#context!.identity);
     if (isSigner && this.#accept.has('tls')) await this.#upgrade.prepare?.();
+    if (isSigner && this.#accept.has('websocket')) await this.#webSocketSide.prepare();
     const bound: Address[] = [];
     for (const { host, port } of this.#listen ?? [address]) {
       const server = await this.#listenAt({ scheme: undefined, host, port }, onLink);
       const { port: boundPort } = server.address() as { port: number };
-      bound.push({ scheme: this.schemes[0], host, port: boundPort });
+      this.#hosts.add(host.toLowerCase());
+      for (const scheme of this.#listeningSchemes) bound.push({ scheme, host, port: boundPort });
     }
     this.#port = bound[0]?.port ?? 0;
     return bound;
+  }
+
+  /** What other nodes can dial this one by: pages in browsers know WebSockets alone. */
+  get #listeningSchemes(): readonly string[] {
+    const [first] = this.schemes;
+    return this.#accept.has('websocket') && first !== 'ws' ? [first!, 'ws'] : [first!];
   }
 
   async #listenAt(address: Address, onLink: (link: Link) => void): Promise<Server> {
@@ -135,6 +156,9 @@ export class TcpTransport implements Transport {
   async dial(address: Address, signal: AbortSignal, expected?: ExpectedPeer): Promise<Link> {
     const scheme = address.scheme ?? this.schemes[0]!;
     if (scheme === this.#eitherScheme) return this.#dialEither(address, signal, expected);
+    if (scheme === 'ws' || scheme === 'wss') {
+      return this.#dialWebSocket({ ...address, scheme }, { signal, expected });
+    }
     return this.#dialBy(this.#protocols.get(scheme)!, address, { signal, expected });
   }
 
@@ -150,6 +174,15 @@ export class TcpTransport implements Transport {
       if (!this.#dialect.isAnsweredByPeerloom((error as Error).cause)) throw error;
       this.#context!.log(`${formatAddress(address)}: a peerloom node answered, dialling again by TLS`);
       return this.#dialBy('tls', address, { signal, expected });
+    }
+  }
+
+  async #dialWebSocket(address: Address, { signal, expected }: Dial): Promise<Link> {
+    const keep = (socket: Socket): Socket => this.#keep(socket);
+    try {
+      return await this.#webSocketSide.dial({ address, signal, expected, keep });
+    } catch (error) {
+      throw signal.aborted ? signal.reason : explain(inDial(error, address), address, 'dialling');
     }
   }
 
@@ -230,7 +263,7 @@ export class TcpTransport implements Transport {
       try {
         const link = await this.#accepted(socket, runtime.now());
         isOver = true;
-        onLink(link);
+        if (link !== undefined) onLink(link);
       } catch (error) {
         fail(error instanceof PeerloomError ? error : unexpected(error));
         socket.destroySoon();
@@ -248,11 +281,13 @@ export class TcpTransport implements Transport {
     });
   }
 
-  async #accepted(socket: Socket, startedAt: number): Promise<Link> {
+  /** @returns `undefined` for a connection that only asked for a page. */
+  async #accepted(socket: Socket, startedAt: number): Promise<Link | undefined> {
     const sniffed = this.#speaksOnlyTls ? 'tls' : await sniff(socket);
     const side: Side = { role: 'server', startedAt };
     if (sniffed === 'unknown') return this.#acceptedInDialect(socket, side);
     if (!this.#accept.has(sniffed)) throw notSpoken(sniffed);
+    if (sniffed === 'websocket') return this.#webSocketSide.accept(socket, startedAt);
     const link = await this.#authenticate(socket, sniffed, side);
     const { maxHandshakeBytes } = this.#context!.limits;
     // Its hello, as long again at most, may have come in one piece with the end of the handshake.
@@ -307,6 +342,11 @@ export class TcpTransport implements Transport {
     }
     const { socket: secured, ...proven } = await this.#upgrade.secure(socket, { role, checkId });
     return new PipeLink(secured, { ...proven, ...details });
+  }
+
+  get #webSocketSide(): WebSockets {
+    this.#webSockets ??= new WebSockets(this.#context!, { ...this.#webSocket, hosts: this.#hosts });
+    return this.#webSockets;
   }
 
   get #upgrade(): TlsUpgrade {

@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import { PeerloomError } from '../../base/errors.ts';
 import type { Limits } from '../../base/limits.ts';
 import type { Runtime } from '../../base/runtime.ts';
+import { networkKeyMessage } from '../pipe/handshake-errors.ts';
 import type { Role } from '../pipe/plain-proof.ts';
 import { boundHandshakeBytes, longHandshake } from './handshake-bytes.ts';
 import { boundKeyUpdates } from './key-updates.ts';
@@ -10,9 +11,6 @@ import { reset } from './reset.ts';
 
 /** What a side that holds a network key says to one that holds another, or none. */
 const networkKeyAlerts = /ALERT_(DECRYPT_ERROR|HANDSHAKE_FAILURE)$/;
-
-export const networkKeyMessage =
-  'the two sides do not hold the same network key: give both nodes the same networkKey, or none, and check that a peerloom node listens there';
 
 /** What OpenSSL says of first bytes that are not those of TLS; it answers nothing then. */
 const noTls = /^ERR_SSL_(WRONG_VERSION_NUMBER|HTTP_REQUEST|HTTPS_PROXY_REQUEST)$/;

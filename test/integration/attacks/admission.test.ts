@@ -4,6 +4,7 @@ import { resolveOptions } from '../../../src/api/options.ts';
 import type { NodeOptions } from '../../../src/index.ts';
 import { Admission } from '../../../src/peers/admission.ts';
 import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
+import { limitedSource } from '../../../src/transport/address-limits.ts';
 import '../../support/look-over.ts';
 
 const elsewhere = '203.0.113.7';
@@ -20,7 +21,7 @@ class Desk {
 
   /** @returns why there is no place. */
   enter(address: string): string | undefined {
-    return this.#admission.reserve(++this.#count, address)?.message;
+    return this.#admission.reserve(++this.#count, limitedSource(true, address))?.message;
   }
 
   /** The connection that entered last ends. */

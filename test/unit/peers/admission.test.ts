@@ -4,6 +4,7 @@ import { resolveOptions } from '../../../src/api/options.ts';
 import { Identity, type NodeOptions, type PeerDetails } from '../../../src/index.ts';
 import { Admission } from '../../../src/peers/admission.ts';
 import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
+import { limitedSource } from '../../../src/transport/address-limits.ts';
 
 function admission(options: NodeOptions = {}) {
   const runtime = new VirtualRuntime();
@@ -15,7 +16,7 @@ function admission(options: NodeOptions = {}) {
   /** Lets one more in; its token, or why not. */
   const enter = (address?: string): object | string => {
     const token = { count: count++ };
-    const refusal = gate.reserve(token, address);
+    const refusal = gate.reserve(token, address && limitedSource(true, address));
     return refusal === undefined ? token : `${refusal.code}: ${refusal.message}`;
   };
   return { gate, runtime, enter, wrongAnswers };

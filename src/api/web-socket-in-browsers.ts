@@ -1,0 +1,16 @@
+import { checkOptions } from '../base/arguments.ts';
+import type { Transport } from '../transport/transport.ts';
+import { DiallingWebSocketTransport } from '../transport/websocket/dialling-transport.ts';
+import type { WebSocketOptions } from './web-socket.ts';
+import { webPortNames } from './web-socket-options.ts';
+
+/**
+ * What bundlers put in the place of `web-socket.ts` in a bundle for browsers, by the field `browser` of package.json: a
+ * page dials by the browser's WebSocket, and listens nowhere.
+ *
+ * @throws TypeError for an unknown option.
+ */
+export function webSocket(options: WebSocketOptions = {}): Transport {
+  checkOptions(options, ['listen', ...webPortNames]);
+  return new DiallingWebSocketTransport();
+}

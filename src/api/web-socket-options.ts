@@ -1,0 +1,69 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { checkOptions, checkType, shown } from '../base/arguments.ts';
+
+/** How a node answers the pages and proxies that come to its port by HTTP. */
+export interface WebPortOptions {
+  /**
+   * The origins of pages that may connect, such as `['https://example.org']`, beside pages that come from the same host:
+   * their origin has the host name that they dial, whatever its port, and that is an IP address, `localhost`, or the host
+   * that the node listens at. `['*']`: every page of the web may. Programs that are not browsers send no origin, and may
+   * connect. Default `[]`.
+   */
+  readonly origins?: readonly string[] | undefined;
+  /**
+   * IP addresses of reverse proxies in front of this node, such as `['127.0.0.1']`. The node takes the last address in
+   * their header `X-Forwarded-For` for the other node's; otherwise all that come through a proxy share its address, and
+   * its limits. Default `[]`.
+   */
+  readonly trustedProxies?: readonly string[] | undefined;
+  /**
+   * Answers GET and HEAD requests that ask for no WebSocket, so that the node can serve the page that connects with it.
+   * Each connection carries one request. Default: a short page that says what listens here.
+   */
+  readonly onRequest?: ((request: IncomingMessage, response: ServerResponse) => unknown) | undefined;
+}
+
+export const webPortNames = [
+  'origins',
+  'trustedProxies',
+  'onRequest',
+] as const satisfies readonly (keyof WebPortOptions)[];
+
+/** Complete and checked. */
+export interface ResolvedWebPort {
+  readonly origins: ReadonlySet<string>;
+  readonly trustedProxies: ReadonlySet<string>;
+  readonly onRequest: WebPortOptions['onRequest'];
+}
+
+/**
+ * @param where what the options belong to, for errors.
+ * @throws TypeError with the option, the rule and the value.
+ */
+export function resolveWebPort(options: WebPortOptions, where: string): ResolvedWebPort {
+  checkOptions(options, webPortNames, where);
+  const { onRequest } = options;
+  if (onRequest !== undefined) checkType(`${where}.onRequest`, onRequest, 'function');
+  const origins = textsOf(options.origins, `${where}.origins`);
+  for (const origin of origins) {
+    if (origin === '*' || origin === 'null' || originOf(origin) === origin.toLowerCase()) continue;
+    throw new TypeError(
+      `${where}.origins must hold origins such as 'https://example.org', not ${shown(origin)}`,
+    );
+  }
+  const trustedProxies = new Set(textsOf(options.trustedProxies, `${where}.trustedProxies`));
+  return { origins: new Set(origins.map((origin) => origin.toLowerCase())), trustedProxies, onRequest };
+}
+
+function textsOf(given: unknown, name: string): readonly string[] {
+  if (given === undefined) return [];
+  if (Array.isArray(given) && given.every((one) => typeof one === 'string')) return given;
+  throw new TypeError(`${name} must be a list of texts, not ${shown(given)}`);
+}
+
+/** `undefined` for a text that has none. */
+function originOf(text: string): string | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const { protocol, host } = new URL(text);
+  return `${protocol}//${host}`;
+}

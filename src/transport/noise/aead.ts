@@ -1,0 +1,84 @@
+import { gcm } from '@noble/ciphers/aes.js';
+import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
+import { optionalBuiltin } from '../../base/builtin.ts';
+
+/** A cipher of Noise with a key in place. */
+export interface KeyedAead {
+  /** Ciphertext and tag; fresh memory. */
+  seal(nonce: Uint8Array, plain: Uint8Array, associated: Uint8Array): Uint8Array;
+  /** The plaintext; fresh memory. @throws if anything was altered. */
+  open(nonce: Uint8Array, sealed: Uint8Array, associated: Uint8Array): Uint8Array;
+}
+
+/** A cipher of Noise (revision 34, section 12). */
+export interface Aead {
+  /** As in the names of Noise protocols. */
+  readonly name: CipherName;
+  withKey(key: Uint8Array): KeyedAead;
+}
+
+export const cipherNames = ['AESGCM', 'ChaChaPoly'] as const;
+export type CipherName = (typeof cipherNames)[number];
+
+/** How much longer what is sealed is. */
+export const tagBytes = 16;
+
+const libraries = {
+  AESGCM: { portable: gcm, native: 'aes-256-gcm' },
+  ChaChaPoly: { portable: chacha20poly1305, native: 'chacha20-poly1305' },
+} as const;
+
+type NodeCrypto = typeof import('node:crypto');
+
+/** The cipher, by OpenSSL where it is there. */
+export function aeadOf(name: CipherName): Aead {
+  const nodeCrypto = optionalBuiltin('node:crypto');
+  return nodeCrypto === undefined ? portableAead(name) : nativeAead(name, nodeCrypto);
+}
+
+/** The ciphers, the fastest first: JavaScript is faster with ChaCha, and processors are faster with AES. */
+export function fastestFirst(): readonly CipherName[] {
+  return optionalBuiltin('node:crypto') === undefined ? ['ChaChaPoly', 'AESGCM'] : ['AESGCM', 'ChaChaPoly'];
+}
+
+/** The cipher in JavaScript. */
+export function portableAead(name: CipherName): Aead {
+  return { name, withKey: (key) => portable(name, key) };
+}
+
+function nativeAead(name: CipherName, nodeCrypto: NodeCrypto): Aead {
+  return { name, withKey: (key) => native(name, key, nodeCrypto) };
+}
+
+function portable(name: CipherName, key: Uint8Array): KeyedAead {
+  const cipher = libraries[name].portable;
+  return {
+    seal: (nonce, plain, associated) => cipher(key, nonce, associated).encrypt(plain),
+    open: (nonce, sealed, associated) => cipher(key, nonce, associated).decrypt(sealed),
+  };
+}
+
+function native(name: CipherName, key: Uint8Array, nodeCrypto: NodeCrypto): KeyedAead {
+  const algorithm = libraries[name].native as 'aes-256-gcm';
+  const keyObject = nodeCrypto.createSecretKey(key);
+  const options = { authTagLength: tagBytes };
+  return {
+    seal(nonce, plain, associated) {
+      const cipher = nodeCrypto.createCipheriv(algorithm, keyObject, nonce, options);
+      if (associated.length > 0) cipher.setAAD(associated, { plaintextLength: plain.length });
+      const text = cipher.update(plain);
+      cipher.final();
+      return Buffer.concat([text, cipher.getAuthTag()]);
+    },
+    open(nonce, sealed, associated) {
+      const textBytes = sealed.length - tagBytes;
+      if (textBytes < 0) throw new Error('too short for a tag');
+      const decipher = nodeCrypto.createDecipheriv(algorithm, keyObject, nonce, options);
+      if (associated.length > 0) decipher.setAAD(associated, { plaintextLength: textBytes });
+      decipher.setAuthTag(sealed.subarray(textBytes));
+      const text = decipher.update(sealed.subarray(0, textBytes));
+      decipher.final();
+      return text;
+    },
+  };
+}

@@ -1,0 +1,64 @@
+import { type Aead, type KeyedAead, tagBytes } from './aead.ts';
+
+const noBytes: Uint8Array = new Uint8Array(0);
+const keyBytes = 32;
+
+/**
+ * After so many records the key changes: fewer than the 2^24 that AES-GCM allows for one key (RFC 8446, section 5.5),
+ * because records may be four times as long as those of TLS.
+ */
+export const recordsPerKey = 2 ** 20;
+
+/** The number that only the change of a key uses: 2^64 - 1. */
+const rekeyNonce = { high: 0xffff_ffff, low: 0xffff_ffff };
+
+/**
+ * The CipherState of Noise (revision 34, section 5.1): a key and the number of the next record, which never repeats. The
+ * key changes by Rekey() (section 4.2) after every {@link recordsPerKey} records; the numbers continue.
+ */
+export class CipherState {
+  readonly #aead: Aead;
+  readonly #recordsPerKey: number;
+  #key: KeyedAead;
+  #next = 0;
+  readonly #nonce = new Uint8Array(12);
+  readonly #view = new DataView(this.#nonce.buffer);
+
+  constructor(aead: Aead, key: Uint8Array, changeKeyAfter = recordsPerKey) {
+    this.#aead = aead;
+    this.#recordsPerKey = changeKeyAfter;
+    this.#key = aead.withKey(key);
+  }
+
+  seal(plain: Uint8Array, associated = noBytes): Uint8Array {
+    const nonce = this.#takeNonce();
+    return this.#key.seal(nonce, plain, associated);
+  }
+
+  /** @throws if the record was altered, is out of order, or came before. */
+  open(sealed: Uint8Array, associated = noBytes): Uint8Array {
+    const nonce = this.#takeNonce();
+    return this.#key.open(nonce, sealed, associated);
+  }
+
+  /** Of the next record. It may change the key first. */
+  #takeNonce(): Uint8Array {
+    if (this.#next > 0 && this.#next % this.#recordsPerKey === 0) this.#changeKey();
+    const number = this.#next++;
+    return this.#nonceOf(Math.floor(number / 2 ** 32), number >>> 0);
+  }
+
+  /** Revision 34, section 12: four zero bytes, then the number. ChaChaPoly has it little-endian, AESGCM big-endian. */
+  #nonceOf(high: number, low: number): Uint8Array {
+    const isLittleEndian = this.#aead.name === 'ChaChaPoly';
+    this.#view.setUint32(4, isLittleEndian ? low : high, isLittleEndian);
+    this.#view.setUint32(8, isLittleEndian ? high : low, isLittleEndian);
+    return this.#nonce;
+  }
+
+  #changeKey(): void {
+    const nonce = this.#nonceOf(rekeyNonce.high, rekeyNonce.low);
+    const sealed = this.#key.seal(nonce, new Uint8Array(keyBytes), noBytes);
+    this.#key = this.#aead.withKey(sealed.slice(0, sealed.length - tagBytes));
+  }
+}

@@ -1,0 +1,48 @@
+import { x25519 } from '@noble/curves/ed25519.js';
+import { optionalBuiltin } from '../../base/builtin.ts';
+import { prefixed } from '../../identity/identity.ts';
+
+/** A key pair of X25519 (RFC 7748). */
+export interface KeyPair {
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array;
+  /** The secret that this pair shares with a public key. @throws if the public key is a point of small order. */
+  sharedWith(publicKey: Uint8Array): Uint8Array;
+}
+
+export const keyBytes = 32;
+
+/** RFC 8410: what stands before the 32 bytes of a public and of a private key in DER. */
+const spkiPrefix = '302a 3005 0603 2b656e 0321 00';
+const pkcs8Prefix = '302e 0201 00 3005 0603 2b656e 0422 0420';
+
+/** Makes the key pair of a secret; without one, a new one from the secure randomness of the system. */
+export function keyPair(secret: Uint8Array = crypto.getRandomValues(new Uint8Array(keyBytes))): KeyPair {
+  const nodeCrypto = optionalBuiltin('node:crypto');
+  return nodeCrypto === undefined ? portableKeyPair(secret) : nodeKeyPair(nodeCrypto, secret);
+}
+
+export function portableKeyPair(secret: Uint8Array): KeyPair {
+  return {
+    publicKey: x25519.getPublicKey(secret),
+    sharedWith: (publicKey) => x25519.getSharedSecret(secret, publicKey),
+  };
+}
+
+/** OpenSSL is some ten times as fast. */
+function nodeKeyPair(nodeCrypto: typeof import('node:crypto'), secret: Uint8Array): KeyPair {
+  const der = Buffer.from(prefixed(pkcs8Prefix, secret));
+  const privateKey = nodeCrypto.createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  const spki = nodeCrypto.createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
+  return {
+    publicKey: Uint8Array.from(spki.subarray(-keyBytes)),
+    sharedWith(publicKey) {
+      const key = Buffer.from(prefixed(spkiPrefix, publicKey));
+      const remote = nodeCrypto.createPublicKey({ key, format: 'der', type: 'spki' });
+      const shared = nodeCrypto.diffieHellman({ privateKey, publicKey: remote });
+      // OpenSSL refuses such keys already; other runtimes may use another library.
+      if (shared.every((byte) => byte === 0)) throw new Error('the public key is a point of small order');
+      return shared;
+    },
+  };
+}

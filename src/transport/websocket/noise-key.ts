@@ -1,0 +1,62 @@
+import { PeerloomError } from '../../base/errors.ts';
+import { idFromPublicKey, verifySignature } from '../../identity/identity.ts';
+import { type NodeIdentity, whenSigned } from '../../identity/signer.ts';
+import { joined } from '../../wire/frames/memory.ts';
+import { type KeyPair, keyPair } from '../noise/x25519.ts';
+
+const publicKeyBytes = 32;
+const signatureBytes = 64;
+
+/** How long the proof of a key is. */
+export const keyProofBytes = publicKeyBytes + signatureBytes;
+
+/** As in libp2p's Noise specification. */
+const signedPrefix = new TextEncoder().encode('noise-libp2p-static-key:');
+
+/**
+ * The static key of Noise of a node. It is new for each transport, and the identity of the node signs it once: whoever
+ * shows that it holds the key in a handshake is the node.
+ */
+export class NoiseKey {
+  readonly pair: KeyPair = keyPair();
+  readonly #identity: NodeIdentity;
+  #proof: Uint8Array | Promise<Uint8Array> | undefined;
+
+  constructor(identity: NodeIdentity) {
+    this.#identity = identity;
+  }
+
+  /** The public key of the identity (32) and its signature (64). @throws PeerloomError `ERR_SIGNER`. */
+  proof(): Uint8Array | Promise<Uint8Array> {
+    this.#proof ??= this.#sign();
+    return this.#proof;
+  }
+
+  #sign(): Uint8Array | Promise<Uint8Array> {
+    const { publicKey } = this.#identity;
+    const signature = this.#identity.sign(joined([signedPrefix, this.pair.publicKey]));
+    const proof = whenSigned(signature, (bytes) => joined([publicKey, bytes]));
+    // A signer that failed once is asked again for the next handshake.
+    if (proof instanceof Promise) {
+      proof.catch(() => {
+        this.#proof = undefined;
+      });
+    }
+    return proof;
+  }
+}
+
+/**
+ * Checks the proof of a key that the other side has shown that it holds.
+ *
+ * @returns the id of the other side.
+ * @throws PeerloomError `ERR_HANDSHAKE`.
+ */
+export function checkKeyProof(proof: Uint8Array, noiseKey: Uint8Array): string {
+  const publicKey = Uint8Array.from(proof.subarray(0, publicKeyBytes));
+  const signature = proof.subarray(publicKeyBytes, keyProofBytes);
+  if (!verifySignature(publicKey, joined([signedPrefix, noiseKey]), signature)) {
+    throw new PeerloomError('ERR_HANDSHAKE', 'the other side does not hold the key of the id that it claims');
+  }
+  return idFromPublicKey(publicKey);
+}

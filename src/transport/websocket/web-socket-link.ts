@@ -1,0 +1,303 @@
+import type { Address } from '../../base/address.ts';
+import { errorOf } from '../../base/arguments.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
+import { Waiters } from '../../base/waiters.ts';
+import type { LimitsByAddress } from '../address-limits.ts';
+import type { NoiseSession } from '../noise/noise-handshake.ts';
+import type { Link } from '../transport.ts';
+import type { MessageQueue, MessageSocket, SocketEnd } from './message-socket.ts';
+import {
+  costOf,
+  creditRecord,
+  creditStepBytes,
+  dataRecord,
+  endRecord,
+  maxDataBytes,
+  readRecord,
+  windowBytes,
+} from './records.ts';
+
+export interface WebSocketLinkDetails {
+  readonly socket: MessageSocket;
+  /** What came behind the handshake. */
+  readonly messages: MessageQueue;
+  readonly session: NoiseSession;
+  readonly remoteId: string;
+  readonly remoteAddress: Address;
+  readonly isOfOtherNetwork: boolean;
+  readonly limitsByAddress: LimitsByAddress;
+  readonly startedAt: number;
+  readonly runtime: Runtime;
+}
+
+/** What the WebSocket has not passed on at which the link is full: two chunks keep it busy, and a ping waits for no more. */
+const highWaterBytes = 128 * 1024;
+
+/** How long the closing handshake may take once both sides have ended. */
+const closingMs = 1_000;
+
+const normalCode = 1000;
+
+/** Something that `send` took and that is not sealed yet. */
+interface Waiting {
+  readonly bytes: Uint8Array;
+  sent: number;
+  readonly done: (() => void) | undefined;
+}
+
+/**
+ * A link over a WebSocket, whose messages are sealed records (records.ts).
+ *
+ *    open ──(close)──► ending ──(all is sent: end record)──► closing ──(the socket has ended)──► closed
+ *    open ──(end record of the other side, and all was delivered)──► closing
+ */
+export class WebSocketLink implements Link {
+  readonly remoteId: string;
+  readonly remoteAddress: Address;
+  readonly security = { protocol: 'websocket', encrypted: true, authenticated: true };
+  readonly isOfOtherNetwork: boolean;
+  readonly limitsByAddress: LimitsByAddress;
+  readonly startedAt: number;
+  readonly closed: Promise<Error | undefined>;
+
+  readonly #socket: MessageSocket;
+  readonly #session: NoiseSession;
+  readonly #runtime: Runtime;
+  readonly #drained = new Waiters();
+  #state: 'open' | 'ending' | 'closing' | 'closed' = 'open';
+  #onMessage: ((bytes: Uint8Array) => void) | undefined;
+  #settle!: (error: Error | undefined) => void;
+  #timer: RuntimeTimer | undefined;
+  /** What ended the link from this side. */
+  #failure: Error | undefined;
+  #socketEnd: SocketEnd | undefined;
+
+  #waiting: Waiting[] = [];
+  #credit = windowBytes;
+
+  #held: Uint8Array[] = [];
+  #isPaused = false;
+  #isDropping = false;
+  #hasOtherEnded = false;
+  /** What the other side may still send, and what this side has not given back of it. */
+  #granted = windowBytes;
+  #owed = 0;
+
+  constructor(details: WebSocketLinkDetails) {
+    const { socket, messages, session, runtime } = details;
+    this.remoteId = details.remoteId;
+    this.remoteAddress = details.remoteAddress;
+    this.isOfOtherNetwork = details.isOfOtherNetwork;
+    this.limitsByAddress = details.limitsByAddress;
+    this.startedAt = details.startedAt;
+    this.#socket = socket;
+    this.#session = session;
+    this.#runtime = runtime;
+    this.closed = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+    const { arrived, end } = messages.handOver();
+    socket.onMessage = (sealed) => this.#receive(sealed);
+    socket.onEnd = (socketEnd) => this.#onSocketEnd(socketEnd);
+    for (const sealed of arrived) this.#receive(sealed);
+    if (end !== undefined) this.#onSocketEnd(end);
+  }
+
+  get onMessage(): (bytes: Uint8Array) => void {
+    return this.#onMessage ?? ignore;
+  }
+
+  /** What arrives is held until the first of them. */
+  set onMessage(onMessage: (bytes: Uint8Array) => void) {
+    if (this.#isDropping) return;
+    this.#onMessage = onMessage;
+    this.#deliverHeld();
+  }
+
+  send(bytes: Uint8Array, sent?: () => void): boolean {
+    if (this.#state !== 'open' || this.#socketEnd !== undefined) return true;
+    if (bytes.length === 0) sent?.();
+    else this.#waiting.push({ bytes, sent: 0, done: sent });
+    this.#flush();
+    return this.#hasRoom;
+  }
+
+  drained(): Promise<void> {
+    const isOver = this.#state === 'closed' || this.#state === 'closing' || this.#socketEnd !== undefined;
+    return isOver || this.#hasRoom ? Promise.resolve() : this.#drained.wait();
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#deliverHeld();
+  }
+
+  close(timeoutMs: number): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'ending';
+    this.#endBefore(timeoutMs);
+    this.#drop();
+    this.#flush();
+    if (this.#hasOtherEnded) this.#finish();
+  }
+
+  destroy(): void {
+    this.#abandon(undefined);
+  }
+
+  get #hasRoom(): boolean {
+    return this.#waiting.length === 0 && this.#socket.bufferedBytes < highWaterBytes;
+  }
+
+  /** Seals what waits, as far as the credit goes. */
+  #flush(): void {
+    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+      const rest = first.bytes.length - first.sent;
+      // Records of one length: a short one behind a long one costs as much as both need.
+      const length = Math.ceil(rest / Math.ceil(rest / maxDataBytes));
+      if (costOf(length) > this.#credit) return;
+      this.#credit -= costOf(length);
+      this.#seal(dataRecord(first.bytes.subarray(first.sent, first.sent + length)));
+      first.sent += length;
+      if (first.sent < first.bytes.length) continue;
+      this.#waiting.shift();
+      first.done?.();
+    }
+    if (this.#state === 'ending') this.#finish();
+  }
+
+  #seal(record: Uint8Array): void {
+    if (this.#socketEnd === undefined) this.#socket.send(this.#session.sending.seal(record));
+  }
+
+  /** Nothing more is sent: tells the other side, and begins the closing handshake. */
+  #finish(): void {
+    if (this.#state === 'closing' || this.#state === 'closed') return;
+    this.#state = 'closing';
+    this.#waiting = [];
+    this.#seal(endRecord());
+    this.#socket.close(normalCode);
+    if (this.#timer === undefined) this.#endBefore(closingMs);
+    this.#drained.wake();
+  }
+
+  #receive(sealed: Uint8Array): void {
+    if (this.#failure !== undefined || this.#state === 'closed') return;
+    try {
+      this.#take(this.#session.receiving.open(sealed));
+    } catch (cause) {
+      const message = 'the other side sent a record that cannot be opened: it was altered on the way';
+      this.#abandon(
+        cause instanceof PeerloomError ? cause : new PeerloomError('ERR_PROTOCOL', message, { cause }),
+      );
+    }
+  }
+
+  /** @throws PeerloomError `ERR_PROTOCOL`. */
+  #take(opened: Uint8Array): void {
+    const record = readRecord(opened);
+    if (this.#hasOtherEnded)
+      throw new PeerloomError('ERR_PROTOCOL', 'the other side sent more after its end');
+    if (record.kind === 'data') {
+      this.#granted -= costOf(record.bytes.length);
+      if (this.#granted < 0) {
+        throw new PeerloomError('ERR_PROTOCOL', 'the other side sent more than its credit allows');
+      }
+      if (this.#isDropping) this.#giveBack(record.bytes);
+      else if (this.#mayDeliver && this.#held.length === 0) this.#deliver(record.bytes);
+      else this.#held.push(record.bytes);
+    } else if (record.kind === 'credit') {
+      this.#credit += record.amount;
+      if (this.#credit > windowBytes) {
+        throw new PeerloomError('ERR_PROTOCOL', 'the other side gave more credit than it received');
+      }
+      this.#flush();
+      if (this.#hasRoom) this.#drained.wake();
+    } else {
+      this.#hasOtherEnded = true;
+      this.#deliverHeld();
+    }
+  }
+
+  get #mayDeliver(): boolean {
+    return this.#onMessage !== undefined && !this.#isPaused;
+  }
+
+  #deliverHeld(): void {
+    while (this.#held.length > 0 && this.#mayDeliver && !this.#isDropping) this.#deliver(this.#held.shift()!);
+    if (this.#held.length > 0) return;
+    if (this.#hasOtherEnded) this.#finish();
+    this.#settleIfOver();
+  }
+
+  #deliver(bytes: Uint8Array): void {
+    try {
+      this.#onMessage!(bytes);
+    } catch (error) {
+      this.#abandon(errorOf(error));
+      return;
+    }
+    this.#giveBack(bytes);
+  }
+
+  #giveBack(bytes: Uint8Array): void {
+    this.#owed += costOf(bytes.length);
+    if (this.#owed < creditStepBytes || this.#state === 'closing' || this.#state === 'closed') return;
+    this.#granted += this.#owed;
+    this.#seal(creditRecord(this.#owed));
+    this.#owed = 0;
+  }
+
+  /** From now on what arrives is dropped; the other side gets its credit, so that it can end. */
+  #drop(): void {
+    this.#isDropping = true;
+    this.#onMessage = ignore;
+    for (const bytes of this.#held.splice(0)) this.#giveBack(bytes);
+  }
+
+  #abandon(error: Error | undefined): void {
+    if (this.#state === 'closed') return;
+    this.#failure ??= error;
+    this.#isDropping = true;
+    this.#onMessage = ignore;
+    this.#waiting = [];
+    this.#held = [];
+    this.#state = 'closing';
+    this.#socket.destroy();
+    this.#drained.wake();
+    this.#settleIfOver();
+  }
+
+  #endBefore(timeoutMs: number): void {
+    this.#timer = this.#runtime.setTimeout(() => this.destroy(), timeoutMs);
+  }
+
+  #onSocketEnd(end: SocketEnd): void {
+    this.#socketEnd = end;
+    this.#waiting = [];
+    this.#drained.wake();
+    this.#settleIfOver();
+  }
+
+  /** What the other side sent before its end is delivered first. */
+  #settleIfOver(): void {
+    if (this.#socketEnd === undefined || this.#held.length > 0 || this.#state === 'closed') return;
+    const isInOrder = this.#hasOtherEnded || this.#state !== 'open';
+    this.#state = 'closed';
+    this.#timer?.cancel();
+    this.#settle(this.#failure ?? (isInOrder ? undefined : cutOff(this.#socketEnd)));
+  }
+}
+
+function cutOff({ code, error }: SocketEnd): Error {
+  return (
+    error ?? new PeerloomError('ERR_CONNECTION_CLOSED', `the WebSocket was cut off, with the code ${code}`)
+  );
+}
+
+function ignore(): void {}
