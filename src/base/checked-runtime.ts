@@ -78,9 +78,24 @@ class CheckedRuntime implements Runtime {
   }
 
   now(): number {
-    const ms = this.#call('now', () => this.#given.now(), clockProblem(this.#lastMs));
+    // A simulation asks for the time with each message.
+    let ms = Number.NaN;
+    try {
+      ms = this.#given.now();
+    } catch (error) {
+      return this.#checkedNow(() => {
+        throw error;
+      });
+    }
+    if (!Number.isFinite(ms) || ms < this.#lastMs) return this.#checkedNow(() => ms);
+    this.#failedAtMs = undefined;
+    this.#lastMs = ms;
+    return ms;
+  }
+
+  #checkedNow(read: () => number): number {
+    const ms = this.#call('now', read, clockProblem(this.#lastMs));
     this.#lastMs = ms ?? this.#timeWithoutClock();
-    if (ms !== undefined) this.#failedAtMs = undefined;
     return this.#lastMs;
   }
 

@@ -7,8 +7,9 @@ import type { PeerloomError } from '../base/errors.ts';
 import type { Limits } from '../base/limits.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
 import type { Runtime } from '../base/runtime.ts';
+import { asDataLink, type DataLink } from '../transport/data-link.ts';
 import type { Link } from '../transport/transport.ts';
-import { FrameKind, idBytes } from '../wire/frames/frame.ts';
+import { FrameKind, frameHeaderBytes, idBytes } from '../wire/frames/frame.ts';
 import { type Frame, FrameReader } from '../wire/frames/frame-reader.ts';
 import { goodbye } from '../wire/frames/goodbye.ts';
 import type { Hello } from '../wire/frames/hello.ts';
@@ -23,8 +24,9 @@ import { Incoming, type IncomingHost } from './receive/incoming.ts';
 import type { Decoded } from './receive/payload-reader.ts';
 import { type FrameReceivers, routeFrame } from './route-frame.ts';
 import type { OutgoingPayload } from './send/cut-message.ts';
+import { handedOver, placeholderBytes, placeholderOf } from './send/handed-over.ts';
 import { Outgoing } from './send/outgoing.ts';
-import { encodeFor, type Receiver } from './send/shared-encoding.ts';
+import { encodeFor, isPlainSend, type Receiver } from './send/shared-encoding.ts';
 import { Session } from './session/session.ts';
 import { Suspension, type SuspensionHost } from './session/suspension.ts';
 import { Streams } from './streams/streams.ts';
@@ -58,6 +60,8 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
   readonly session: Session | undefined;
   /** What the link has brought since the handshake. */
   receivedBytes = 0;
+  /** The link, if it carries data as it is: a simulated one, without a session. */
+  readonly dataLink: DataLink | undefined;
   /** What the other side takes. */
   readonly receiver: Receiver;
   readonly windows: Windows;
@@ -83,6 +87,7 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
     const id = (direction === 'inbound' ? ours : ours.session && theirs)?.session?.id;
     this.session = id === undefined ? undefined : new Session(id, link, { ...limits, runtime });
     this.link = this.session ?? link;
+    this.dataLink = asDataLink(this.link);
     this.direction = direction;
     this.options = options;
     const { maxMessageBytes, compressions } = theirs;
@@ -115,6 +120,7 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
     this.link.readTarget = () => this.reader.target;
     void this.link.closed.then((error) => this.closing.onLinkClosed(error));
     for (const bytes of takeRest()) link.onMessage(bytes);
+    if (this.dataLink !== undefined) this.dataLink.onData = (data, bytes) => this.#onData(data, bytes);
   }
 
   get limits(): Limits {
@@ -186,6 +192,21 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
     return encodeFor(this.receiver, data, options);
   }
 
+  /**
+   * Sends a message as data, if that makes no difference but in time.
+   *
+   * @returns false if it has to be sent as a frame.
+   */
+  handOver(data: Data, options: SendOptions | undefined): boolean {
+    if (options !== undefined && !isPlainSend(options)) return false;
+    const { maxMessageBytes, maxContainers } = this.receiver;
+    if (maxMessageBytes < placeholderBytes || maxContainers < placeholderBytes) return false;
+    const copy = handedOver(data);
+    if (copy === undefined || this.#trace.enabled || !this.outgoing.mayPass(copy.bytes)) return false;
+    this.dataLink!.sendData(copy.data, copy.bytes);
+    return true;
+  }
+
   respond(id: number, data: Data): void {
     this.answer(FrameKind.response, this.encode(data), id);
   }
@@ -241,6 +262,18 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
       this.onFailure(error);
     } finally {
       ownMemory.endArrival();
+    }
+  }
+
+  /** A message that came as data. One that has to wait does so as a frame. */
+  #onData(data: Data, bytes: number): void {
+    this.receivedBytes += frameHeaderBytes + bytes;
+    this.liveness.heard(this.options.runtime.now());
+    try {
+      if (this.closing.isOpen && this.incoming.messages.tryData(data, bytes)) return;
+      this.#onFrame({ kind: FrameKind.message, format: 0, compression: 0, body: placeholderOf(bytes), data });
+    } catch (error) {
+      this.onFailure(error);
     }
   }
 

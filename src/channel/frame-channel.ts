@@ -57,6 +57,7 @@ export class FrameChannel implements Channel, MemoryAccount {
 
   send(data: Data, options?: SendOptions): boolean {
     const conversation = this.#open();
+    if (conversation.dataLink?.carriesData && conversation.handOver(data, options)) return true;
     return conversation.outgoing.send(FrameKind.message, conversation.encode(data, options));
   }
 

@@ -21,6 +21,11 @@ export interface SimulationOptions {
    */
   readonly loss?: number;
   /**
+   * `'wire'`: links carry the bytes that real ones carry. `'fast'`: small messages go from node to node without being
+   * encoded, see docs/simulator.md. Default `'wire'`.
+   */
+  readonly mode?: 'wire' | 'fast';
+  /**
    * Whether a run fails when nodes reach past the world: for the time, chance and timers of the system, or, where
    * Node.js can tell, for threads, files and sockets. Such runs are not the same for the same seed. Default true.
    */
@@ -36,6 +41,7 @@ export const simulationOptionNames = [
   'jitterMs',
   'bytesPerSecond',
   'loss',
+  'mode',
   'guard',
   'only',
 ] as const;
@@ -75,7 +81,9 @@ export interface PartOfRun {
 const defaults = { latencyMs: 20, jitterMs: 0, bytesPerSecond: Number.POSITIVE_INFINITY, loss: 0 } as const;
 
 /** @throws TypeError or RangeError with the option, the rule and the value. */
-export function checkQuality(given: Omit<SimulationOptions, 'seed' | 'only' | 'guard'>): LinkQuality {
+export function checkQuality(
+  given: Omit<SimulationOptions, 'seed' | 'only' | 'mode' | 'guard'>,
+): LinkQuality {
   const { latencyMs, jitterMs, bytesPerSecond, loss } = defaults;
   const quality = {
     latencyMs: given.latencyMs ?? latencyMs,

@@ -72,20 +72,29 @@ export class Simulation extends Faulty {
   constructor(options: SimulationOptions = {}) {
     super();
     checkOptions(options, simulationOptionNames);
-    const { seed = 0, only = {}, guard = true, ...quality } = options;
+    const { seed = 0, only = {}, mode = 'wire', guard = true, ...quality } = options;
     checkOptions(only, ['nodes', 'faults'], 'only');
     checkType('guard', guard, 'boolean');
+    if (mode !== 'wire' && mode !== 'fast')
+      throw new TypeError(`mode must be 'wire' or 'fast', not ${shown(mode)}`);
     this.#runtime = new VirtualRuntime({ seed });
     this.seed = seed;
     this.#onlyNodes = only.nodes && new Set(only.nodes);
     this.#hasGivenFaults = only.faults !== undefined;
-    this.#network = new SimulatedNetwork(this.#runtime, this.#runtime.chance, checkQuality(quality));
+    this.#network = new SimulatedNetwork(
+      this.#runtime,
+      this.#runtime.chance,
+      checkQuality(quality),
+      mode === 'fast',
+    );
     this.#machineWorld = { runtime: this.#runtime, network: this.#network, working: undefined };
     this.#guard = guard ? new Guard((problem, cause) => this.#onComplaint(problem, cause)) : undefined;
     this.#watch = new Watch({
+      checksDeliveries: mode === 'wire',
       seed,
       now: () => this.now,
       faults: this.#faults,
+      isHeard: () => this.#listeners.event.size > 0,
       onEvent: (event) => this.#emit('event', event),
     });
     // After everything else of that moment, as in the run in which the program asked for them.

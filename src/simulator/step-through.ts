@@ -1,4 +1,4 @@
-import { systemRuntime } from '../base/runtime.ts';
+import { inNextTurn } from '../base/next-turn.ts';
 
 /** Steps in one iteration of Node.js's event loop. In between it polls for I/O, which costs more than a step. */
 const maxStepsAtOnce = 256;
@@ -48,16 +48,16 @@ class Stepper {
    * are in one iteration. Others take one turn of the event loop for each step.
    */
   begin(): void {
-    systemRuntime.setTimeout(() => this.#enter(), 0);
-    for (let count = 0; count < this.#steps; count++) systemRuntime.setTimeout(() => this.#take(), 0);
-    systemRuntime.setTimeout(() => this.#leave(), 0);
+    inNextTurn(this.#enter);
+    for (let count = 0; count < this.#steps; count++) inNextTurn(this.#take);
+    inNextTurn(this.#leave);
   }
 
-  #enter(): void {
+  readonly #enter = (): void => {
     this.#surroundings?.enter();
-  }
+  };
 
-  #take(): void {
+  readonly #take = (): void => {
     if (!this.#goesOn) return;
     try {
       this.#goesOn = this.#step();
@@ -65,9 +65,9 @@ class Stepper {
       this.#goesOn = false;
       this.#failure = { error };
     }
-  }
+  };
 
-  #leave(): void {
+  readonly #leave = (): void => {
     this.#surroundings?.leave();
     // Only now: what waits for the outcome is no part of the steps.
     if (this.#failure !== undefined) {
@@ -80,7 +80,7 @@ class Stepper {
     }
     if (isNode) this.#steps = Math.min(2 * this.#steps, maxStepsAtOnce);
     this.begin();
-  }
+  };
 }
 
 const { versions } = globalThis.process ?? {};

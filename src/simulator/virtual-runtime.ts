@@ -36,6 +36,7 @@ export class VirtualRuntime implements Runtime {
   /** What the wall clock shows at the beginning. */
   readonly wallStartMs: number;
   #now = 0;
+  #steps = 0;
 
   constructor({ seed = 0, wallStartMs = wallStart2001 }: VirtualRuntimeOptions = {}) {
     this.chance = new SeededChance(seed);
@@ -76,6 +77,11 @@ export class VirtualRuntime implements Runtime {
 
   secretBytes(length: number, purpose?: string): Uint8Array {
     return this.#own.secretBytes(length, purpose);
+  }
+
+  /** Grows with each timer that runs, and each time that the clock stops. */
+  get steps(): number {
+    return this.#steps;
   }
 
   /** When each timer is due, in milliseconds from now, the next one first. */
@@ -119,7 +125,11 @@ export class VirtualRuntime implements Runtime {
 
   /** Runs the timers that fall due until a moment, and moves the clock to the last of them. */
   runUntil(endMs: number, { mayGoOn, surroundings }: RunOptions = {}): Promise<void> {
-    return stepThrough(() => mayGoOn?.() !== false && this.#runNext(endMs), surroundings);
+    const step = (): boolean => {
+      this.#steps += 1;
+      return mayGoOn?.() !== false && this.#runNext(endMs);
+    };
+    return stepThrough(step, surroundings);
   }
 
   /**

@@ -60,13 +60,14 @@ const restMs = 120_000;
  *
  * @throws SimulationError, or Error with the problem.
  */
-export async function randomWorld(seed: number): Promise<Simulation> {
+export async function randomWorld(seed: number, mode: 'wire' | 'fast' = 'wire'): Promise<Simulation> {
   const chance = new SeededChance(seed).stream('test', 'acts');
   /** All connections outlive their links, so that no message may be lost untold. */
   const isFaithful = seed % 2 === 0;
   const latencyMs = chance.random() < 0.5 ? 20 : { from: 1, to: 200 };
   const world = new Simulation({
     seed,
+    mode,
     latencyMs,
     jitterMs: 30 * chance.random(),
     loss: 0.05 * chance.random(),

@@ -23,6 +23,7 @@ export function simulatedTransport(): Transport {
     isReachable: true,
     links: new Set(),
     perform: (work) => work(),
+    begins: () => true,
   };
   return new SimulatedTransport(network, process);
 }

@@ -1,3 +1,4 @@
+import type { Data } from '../../base/data.ts';
 import { FrameKind, idOf } from '../../wire/frames/frame.ts';
 import type { Frame } from '../../wire/frames/frame-reader.ts';
 import { Lane, messageCostBytes } from '../../wire/frames/windows.ts';
@@ -45,6 +46,21 @@ export class IncomingMessages extends ReceiveLane {
     const costBytes = end - start + messageCostBytes;
     if (typeof handled === 'object') {
       this.#takeInHand(format, partOf(bytes, start, end));
+      this.inbox.wait(handled, costBytes);
+    } else {
+      this.window.handled(costBytes);
+    }
+    return true;
+  }
+
+  /** The same for a message that came as data, and counts as so many bytes. */
+  tryData(data: Data, bytes: number): boolean {
+    if (!this.inbox.isIdle) return false;
+    const handled = this.handler!.message(data);
+    const costBytes = bytes + messageCostBytes;
+    if (typeof handled === 'object') {
+      this.inbox.takeInHand(bytes);
+      this.began('message');
       this.inbox.wait(handled, costBytes);
     } else {
       this.window.handled(costBytes);

@@ -101,6 +101,7 @@ export class PayloadReader {
   /** @param payload of the frame, decompressed. @returns undefined when it cannot be decoded. */
   decode(frame: Frame, payload: Uint8Array): Decoded | undefined {
     const { format } = frame;
+    if (frame.data !== undefined) return { data: frame.data, format, plain: payload };
     const plain = isDataItself(format) ? this.#owned(frame, payload) : payload;
     try {
       return { data: decodePayload(format, plain, this.#options.limits), format, plain };

@@ -2,7 +2,7 @@ import { PeerloomError } from '../../base/errors.ts';
 import type { Limits } from '../../base/limits.ts';
 import { Waiters } from '../../base/waiters.ts';
 import type { Link } from '../../transport/transport.ts';
-import { FrameKind, idBytes, smallFrame } from '../../wire/frames/frame.ts';
+import { FrameKind, frameHeaderBytes, idBytes, smallFrame } from '../../wire/frames/frame.ts';
 import { joined } from '../../wire/frames/memory.ts';
 import { creditBody, Lane, laneOf, type Windows } from '../../wire/frames/windows.ts';
 import type { Trace } from '../trace.ts';
@@ -125,6 +125,17 @@ export class Outgoing {
       this.wake();
     }
     return queuedBytes < limits.queueHighWaterBytes && keptBytes <= limits.queueMaxBytes / 2;
+  }
+
+  /**
+   * Asks for a turn for a message that goes past the frames, as data: only if no frame waits that it would overtake, and
+   * the window of messages has room for it.
+   */
+  mayPass(bytes: number): boolean {
+    if (this.#flushScheduled || this.#closed || this.queuedBytes > 0) return false;
+    if (!this.#messages.mayBegin(bytes)) return false;
+    this.sentBytes += frameHeaderBytes + bytes;
+    return true;
   }
 
   /**

@@ -70,6 +70,12 @@ export function encodeFor(
   return payload;
 }
 
+/** Whether the options ask for nothing but to send the data as it is. @throws TypeError for an unknown option. */
+export function isPlainSend(options: SendOptions): boolean {
+  checkSendOptions(options);
+  return (options.compression ?? 'none') === 'none';
+}
+
 function encodeMessage(data: Data, options: SendOptions, maxContainers: number): EncodedMessage {
   const shared = (options as SharedOptions | null)?.[sharedMessage];
   if (shared !== undefined && Object.is(shared.data, data)) return shared;

@@ -111,18 +111,25 @@ export class Machine implements Place {
 
   /** Does something: now, or, in order, when the machine goes on or is done with what it does. */
   perform(work: () => void): void {
-    if (this.#isPaused || this.#waiting.length > 0 || this.#busyUntil > this.#world.runtime.now()) {
-      this.#waiting.push(work);
-      this.#goOn();
-    } else {
-      this.#do(work);
+    if (this.begins()) {
+      work();
+      return;
     }
+    this.#waiting.push(work);
+    this.#goOn();
   }
 
-  #do(work: () => void): void {
+  /** Whether the machine may do something now, which the caller then does. */
+  begins(): boolean {
+    if (this.#isPaused || this.#waiting.length > 0 || this.#busyUntil > this.#world.runtime.now())
+      return false;
+    this.#work();
+    return true;
+  }
+
+  #work(): void {
     this.#world.working = this.index;
     if (this.#workMs > 0) this.#busyUntil = this.#world.runtime.now() + this.#workMs;
-    work();
   }
 
   /** Does what waits, each in a turn of its own. */
@@ -136,7 +143,8 @@ export class Machine implements Place {
         const [first] = this.#waiting;
         if (this.#isPaused || first === undefined) return;
         this.#waiting.shift();
-        this.#do(first);
+        this.#work();
+        first();
         this.#goOn();
       },
       Math.max(0, this.#busyUntil - runtime.now()),
@@ -229,6 +237,10 @@ export class Run implements Process {
     this.machine.perform(() => {
       if (this.isAlive) work();
     });
+  }
+
+  begins(): boolean {
+    return this.isAlive && this.machine.begins();
   }
 
   /** Stops the node in an orderly way. */

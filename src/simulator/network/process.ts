@@ -15,6 +15,10 @@ export interface Process {
   readonly links: Set<ProcessLink>;
   /** Lets the process do something: now, later if it is paused or busy, or never if it has gone. */
   perform(work: () => void): void;
+  /**
+   * Whether the process may do something at once: the caller then does it, without {@link Process.perform}.
+   */
+  begins(): boolean;
 }
 
 /** A process that listens at an address. */

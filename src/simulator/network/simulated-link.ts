@@ -1,12 +1,15 @@
 import type { Address } from '../../base/address.ts';
 import { errorOf } from '../../base/arguments.ts';
+import type { Data } from '../../base/data.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import type { Runtime } from '../../base/runtime.ts';
+import type { DataLink } from '../../transport/data-link.ts';
 import type { Security } from '../../transport/security.ts';
 import type { TransportContext } from '../../transport/transport.ts';
+import { frameHeaderBytes } from '../../wire/frames/frame.ts';
 import type { Process, ProcessLink } from './process.ts';
 import type { SimulatedNetwork } from './simulated-network.ts';
-import type { Way } from './way.ts';
+import type { Cargo, Way } from './way.ts';
 
 const security: Security = { protocol: 'simulated', encrypted: true, authenticated: true };
 
@@ -35,7 +38,7 @@ export function simulatedLinkPair(
   return [ours, theirs];
 }
 
-export class SimulatedLink implements ProcessLink {
+export class SimulatedLink implements ProcessLink, DataLink {
   readonly remoteId: string;
   readonly remoteAddress: Address;
   readonly security = security;
@@ -53,7 +56,10 @@ export class SimulatedLink implements ProcessLink {
   /** What this side has sent and the other side has not read. */
   #unreadBytes = 0;
   /** What has arrived while this side is paused. */
-  #arrived: Uint8Array[] = [];
+  #arrived: Content[] = [];
+  #onData: DataLink['onData'];
+  /** What was sent last as data; what follows in the same step of the world goes with it. */
+  #lastData: DataPiece | undefined;
   #isPaused = false;
   #isOtherEnding = false;
   #drainWaiters: (() => void)[] = [];
@@ -86,14 +92,38 @@ export class SimulatedLink implements ProcessLink {
     // Not slice(), which shares the memory where the bytes are a Buffer.
     const copy = new Uint8Array(bytes);
     sent?.();
-    const other = this.#other!;
     this.#unreadBytes += copy.length;
     this.#network.bytes += copy.length;
-    this.#way.send(copy.length, (fraction) => {
-      const piece = fraction === 1 ? copy : copy.subarray(0, Math.floor(copy.length * fraction));
-      if (other.#isHere()) other.process.perform(() => other.#arrive(piece));
-    });
+    this.#way.send(new Piece(copy, this.#other!));
     return this.#unreadBytes < highWaterBytes;
+  }
+
+  get carriesData(): boolean {
+    return this.#network.carriesData;
+  }
+
+  get onData(): DataLink['onData'] {
+    return this.#onData;
+  }
+
+  set onData(onData: DataLink['onData']) {
+    this.#onData = onData;
+    this.#readArrived();
+  }
+
+  sendData(data: Data, bytes: number): void {
+    if (this.#state !== 'open' || !this.process.isAlive) return;
+    const { step } = this.#network;
+    const last = this.#lastData;
+    const countedBytes = bytes + frameHeaderBytes;
+    this.#unreadBytes += countedBytes;
+    this.#network.bytes += countedBytes;
+    if (last !== undefined && last.step === step && last === this.#way.last) {
+      last.add(data, bytes);
+    } else {
+      this.#lastData = new DataPiece(step, this.#other!, data, bytes);
+      this.#way.send(this.#lastData);
+    }
   }
 
   drained(): Promise<void> {
@@ -152,35 +182,48 @@ export class SimulatedLink implements ProcessLink {
   /** After everything that was sent before. */
   #tellOther(tell: (other: SimulatedLink) => void): void {
     const other = this.#other!;
-    this.#way.send(0, () => other.process.perform(() => tell(other)));
+    this.#way.signal(() => other.process.perform(() => tell(other)));
   }
 
-  #arrive(bytes: Uint8Array): void {
-    if ((this.#isPaused || this.#arrived.length > 0) && this.#state === 'open') {
-      this.#arrived.push(bytes);
-      return;
+  /** A piece is here. */
+  take(content: Content): void {
+    if (!this.#isHere()) return;
+    if (this.process.begins()) this.#arrive(content);
+    else this.process.perform(() => this.#arrive(content));
+  }
+
+  #arrive(content: Content): void {
+    if (this.#state === 'open' && (this.#arrived.length > 0 || !this.#isReadable(content))) {
+      this.#arrived.push(content);
+    } else {
+      this.#read(content);
     }
-    this.#read(bytes);
+  }
+
+  /** What comes as data waits for the first one that takes it. */
+  #isReadable(content: Content): boolean {
+    return !this.#isPaused && (this.#onData !== undefined || !(content instanceof DataPiece));
   }
 
   #readArrived(): void {
-    while (this.#arrived.length > 0 && !this.#isPaused && this.#state === 'open') {
+    while (this.#arrived.length > 0 && this.#isReadable(this.#arrived[0]!) && this.#state === 'open') {
       this.#read(this.#arrived.shift()!);
     }
     this.#endWithOther();
   }
 
   /** A listener that throws ends this link, not the process. A side that closes drops what still arrives. */
-  #read(bytes: Uint8Array): void {
+  #read(content: Content): void {
     if (this.#state === 'open') {
       try {
-        this.onMessage(bytes);
+        if (content instanceof DataPiece) content.read(this.#onData!);
+        else this.onMessage(content);
       } catch (error) {
         this.#end(errorOf(error));
         this.#tellOther((other) => other.#end(resetError()));
       }
     }
-    this.#other!.#onRead(bytes.length);
+    this.#other!.#onRead(content.length);
   }
 
   /** The other side has read what this side sent. Acknowledgements take no time here. */
@@ -225,6 +268,77 @@ export class SimulatedLink implements ProcessLink {
 
   #wakeDrained(): void {
     for (const wake of this.#drainWaiters.splice(0)) wake();
+  }
+}
+
+/** What arrives at once, and how many bytes it counts as. */
+type Content = Uint8Array | DataPiece;
+
+/** Data on its way to an end of a link: all that was sent in one step of the world. */
+class DataPiece implements Cargo {
+  at = 0;
+  next: Cargo | undefined = undefined;
+  /** Headers included. */
+  length: number;
+  readonly step: number;
+  readonly #to: SimulatedLink;
+  readonly #data: Data;
+  readonly #dataBytes: number;
+  /** What was sent after the first. */
+  #more: [data: Data, bytes: number][] | undefined;
+  /** How many of all arrive. */
+  #count = 1;
+
+  constructor(step: number, to: SimulatedLink, data: Data, bytes: number) {
+    this.step = step;
+    this.#to = to;
+    this.#data = data;
+    this.#dataBytes = bytes;
+    this.length = bytes + frameHeaderBytes;
+  }
+
+  get bytes(): number {
+    return this.length;
+  }
+
+  add(data: Data, bytes: number): void {
+    this.#more ??= [];
+    this.#more.push([data, bytes]);
+    this.#count += 1;
+    this.length += bytes + frameHeaderBytes;
+  }
+
+  arrive(fraction: number): void {
+    if (fraction < 1) this.#count = Math.floor(this.#count * fraction);
+    this.#to.take(this);
+  }
+
+  read(onData: NonNullable<DataLink['onData']>): void {
+    if (this.#count > 0) onData(this.#data, this.#dataBytes);
+    if (this.#more === undefined) return;
+    for (const [data, bytes] of this.#more.slice(0, Math.max(0, this.#count - 1))) onData(data, bytes);
+  }
+}
+
+/** Bytes on their way to an end of a link. */
+class Piece implements Cargo {
+  at = 0;
+  next: Cargo | undefined = undefined;
+  readonly #content: Uint8Array;
+  readonly #to: SimulatedLink;
+
+  constructor(content: Uint8Array, to: SimulatedLink) {
+    this.#content = content;
+    this.#to = to;
+  }
+
+  get bytes(): number {
+    return this.#content.length;
+  }
+
+  arrive(fraction: number): void {
+    const content = this.#content;
+    this.#to.take(fraction === 1 ? content : content.subarray(0, Math.floor(content.length * fraction)));
   }
 }
 

@@ -12,7 +12,10 @@ export interface LinkQuality extends LinkConditions {
 }
 
 /** The time of a network. */
-export type Clock = Pick<Runtime, 'now' | 'setTimeout'>;
+export interface Clock extends Pick<Runtime, 'now' | 'setTimeout'> {
+  /** Grows whenever something else begins to happen. */
+  readonly steps?: number;
+}
 
 /** What lies between simulated nodes: who listens where, and how long it takes from here to there. */
 export class SimulatedNetwork {
@@ -24,10 +27,13 @@ export class SimulatedNetwork {
   /** Bytes that links have been given to carry. */
   bytes = 0;
   quality: LinkQuality;
+  /** Whether links carry small messages without encoding them. */
+  readonly #isFast: boolean;
   readonly #clock: Clock;
   #lastPort = 49_151;
 
-  constructor(clock: Clock, chance: SeededChance, quality: LinkQuality) {
+  constructor(clock: Clock, chance: SeededChance, quality: LinkQuality, isFast = false) {
+    this.#isFast = isFast;
     this.#clock = clock;
     this.chance = chance;
     this.quality = quality;
@@ -35,6 +41,16 @@ export class SimulatedNetwork {
 
   get now(): number {
     return this.#clock.now();
+  }
+
+  /** The number of the step that the world takes now, or took last. */
+  get step(): number {
+    return this.#clock.steps ?? Number.NaN;
+  }
+
+  /** Where the time of bytes counts, they have to be known. */
+  get carriesData(): boolean {
+    return this.#isFast && this.quality.bytesPerSecond === Number.POSITIVE_INFINITY;
   }
 
   /** Calls back at a moment. */

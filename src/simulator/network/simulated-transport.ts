@@ -117,14 +117,14 @@ class Dial {
     const entity = `${process.place.index}-${placeOf(address)} ${count}`;
     const there = new Way(this.#network, [process.place, target.place], `${entity} there`);
     const back = new Way(this.#network, [target.place, process.place], `${entity} back`);
-    there.send(0, () => this.#arrive(there, back));
+    there.signal(() => this.#arrive(there, back));
   }
 
   /** At the machine of the address. What it does not answer ends by the time limit of the dial. */
   #arrive(there: Way, back: Way): void {
     const { address, process, context, signal } = this.#options;
     const target = this.#network.hosts.get(address.host)!;
-    const answer = (reply: () => void): void => back.send(0, () => process.perform(reply));
+    const answer = (reply: () => void): void => back.signal(() => process.perform(reply));
     if (!target.isReachable || !target.isAnswering) return;
     const listener = this.#network.listeners.get(placeOf(address));
     if (listener === undefined || !listener.process.isAlive) {

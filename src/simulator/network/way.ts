@@ -8,12 +8,15 @@ export interface WayEnd {
   readonly region: number;
 }
 
-interface Item {
-  /** When it is there. */
+/** Something on its way. */
+export interface Cargo {
+  /** When it is there; the way decides. */
   at: number;
+  /** What was sent after it; the way decides. */
+  next: Cargo | undefined;
   readonly bytes: number;
   /** @param fraction of its bytes that get through: less than 1 where the way breaks in the middle. */
-  readonly arrive: (fraction: number) => void;
+  arrive(fraction: number): void;
 }
 
 /** The shortest time after which TCP sends again what was lost (RFC 6298, as Linux has it), in milliseconds. */
@@ -30,7 +33,9 @@ export class Way {
   /** Undefined where nothing on this way is left to chance. */
   readonly #chance: ChanceStream | undefined;
   readonly #latencyMs: number;
-  #items: Item[] = [];
+  /** Under way, each with its successor. */
+  #first: Cargo | undefined;
+  #last: Cargo | undefined;
   /** When the sender has sent the last piece, at its bandwidth. */
   #freeAt = 0;
   #lastArrivalAt = 0;
@@ -49,21 +54,38 @@ export class Way {
     this.#latencyMs = network.latencyMs(from, to);
   }
 
-  /** Sends something of `bytes` bytes; `arrive` is called when it is at the other end, in order. */
-  send(bytes: number, arrive: (fraction: number) => void): void {
+  /** Sends something small; `arrive` is called when it is at the other end, in order. */
+  signal(arrive: () => void): void {
+    this.send({ at: 0, next: undefined, bytes: 0, arrive });
+  }
+
+  /** Sends something, which arrives in order. */
+  send(cargo: Cargo): void {
     if (this.#isCut) return;
     const { now } = this.#network;
     const { bytesPerSecond } = this.#network.quality;
-    this.#freeAt = Math.max(now, this.#freeAt) + (bytes / bytesPerSecond) * 1_000;
+    this.#freeAt = Math.max(now, this.#freeAt) + (cargo.bytes / bytesPerSecond) * 1_000;
     const at = Math.max(this.#lastArrivalAt, this.#freeAt + this.#latencyMs + this.#delayMs());
     this.#lastArrivalAt = at;
-    this.#items.push({ at, bytes, arrive });
-    if (this.#items.length === 1 && !this.#isBlocked) this.#expect(at);
+    cargo.at = at;
+    const before = this.#last;
+    this.#last = cargo;
+    if (before !== undefined) {
+      before.next = cargo;
+      return;
+    }
+    this.#first = cargo;
+    if (!this.#isBlocked) this.#expect(at);
+  }
+
+  /** What was sent last, while it is under way. */
+  get last(): Cargo | undefined {
+    return this.#last;
   }
 
   /** Drops what is under way. */
   drop(): void {
-    this.#items = [];
+    this.#first = this.#last = undefined;
     this.#arrival?.cancel();
   }
 
@@ -73,7 +95,7 @@ export class Way {
   cut(fraction: number): void {
     if (this.#isCut) return;
     this.#isCut = true;
-    const [first] = this.#items;
+    const first = this.#first;
     this.drop();
     if (first !== undefined && first.bytes > 0) first.arrive(fraction);
   }
@@ -91,29 +113,34 @@ export class Way {
   }
 
   #expect(at: number): void {
-    this.#arrival = this.#network.at(at, () => this.#arrive());
+    this.#arrival = this.#network.at(at, this.#arrive);
   }
 
-  #arrive(): void {
+  readonly #arrive = (): void => {
     const network = this.#network;
     if (network.blocks.isBlocked(this.#from.index, this.#to.index)) {
       this.#isBlocked = true;
       network.blocks.wait(() => this.#tryAgain());
       return;
     }
-    const item = this.#items.shift()!;
-    const next = this.#items[0];
-    if (next !== undefined) this.#expect(Math.max(next.at, network.now));
-    item.arrive(1);
-  }
+    const cargo = this.#first!;
+    const { next } = cargo;
+    this.#first = next;
+    if (next === undefined) this.#last = undefined;
+    else this.#expect(Math.max(next.at, network.now));
+    cargo.arrive(1);
+  };
 
   /** What was held back is sent once more, and takes its time. */
   #tryAgain(): void {
     this.#isBlocked = false;
-    if (this.#items.length === 0) return;
+    const first = this.#first;
+    if (first === undefined) return;
     const at = this.#network.now + this.#latencyMs;
-    for (const item of this.#items) item.at = Math.max(item.at, at);
+    for (let cargo: Cargo | undefined = first; cargo !== undefined; cargo = cargo.next) {
+      cargo.at = Math.max(cargo.at, at);
+    }
     this.#lastArrivalAt = Math.max(this.#lastArrivalAt, at);
-    this.#expect(this.#items[0]!.at);
+    this.#expect(first.at);
   }
 }

@@ -23,9 +23,13 @@ export class RunningHash {
   }
 
   text(text: string): this {
-    this.whole(text.length);
-    for (let index = 0; index < text.length; index++) this.whole(text.charCodeAt(index));
-    return this;
+    const { length } = text;
+    this.whole(length);
+    // Two at a time.
+    for (let index = 1; index < length; index += 2) {
+      this.whole(text.charCodeAt(index - 1) | (text.charCodeAt(index) << 16));
+    }
+    return length % 2 === 0 ? this : this.whole(text.charCodeAt(length - 1));
   }
 
   bytes(bytes: Uint8Array): this {
@@ -45,8 +49,23 @@ export class RunningHash {
   }
 }
 
+/** The hashes of texts that were sent last: many nodes send and receive the same ones. */
+const recentTexts = new Map<string, number>();
+const maxRecentTexts = 1_024;
+const maxRecentLength = 4_096;
+
 /** The hash of data that nodes send, a whole number: the same for data that arrives equal. */
 export function hashOfData(data: unknown): number {
+  if (typeof data !== 'string' || data.length > maxRecentLength) return computedHash(data);
+  const known = recentTexts.get(data);
+  if (known !== undefined) return known;
+  const hash = computedHash(data);
+  if (recentTexts.size >= maxRecentTexts) recentTexts.clear();
+  recentTexts.set(data, hash);
+  return hash;
+}
+
+function computedHash(data: unknown): number {
   const hash = new RunningHash();
   addData(hash, data);
   return hash.number53;

@@ -1,5 +1,6 @@
-/** What one run of a node has sent over one connection, and the other side has not received. */
+/** What one node has sent over one connection, and the other side has not received. */
 interface Outgoing {
+  readonly connection: object;
   /** Hashes of messages, in the order in which they were sent. */
   hashes: number[];
   /** How many of these have been received, or were passed over. */
@@ -17,46 +18,46 @@ const maxConnections = 64;
  * before it over the same connection. A message may be missing, since connections end.
  */
 export class Deliveries {
-  /** By the receiver, then by the connection of the sender. */
-  readonly #outgoing = new Map<string, Map<object, Outgoing>>();
+  /** By the connection of the sender, the earliest first. */
+  readonly #outgoing: Outgoing[] = [];
+  /** Used last. */
+  #latest: Outgoing | undefined;
 
-  /** @param receiver the id of the node that it was sent to. */
-  sent(receiver: string, connection: object, hash: number): void {
-    let connections = this.#outgoing.get(receiver);
-    if (connections === undefined) {
-      connections = new Map();
-      this.#outgoing.set(receiver, connections);
-    }
-    const outgoing = connections.get(connection);
-    if (outgoing !== undefined) {
-      outgoing.hashes.push(hash);
-      return;
-    }
-    connections.set(connection, { hashes: [hash], received: 0 });
-    for (const [earliest] of connections) {
-      if (connections.size <= maxConnections) break;
-      connections.delete(earliest);
-    }
+  /** The sender has sent a message over one of its connections. */
+  sent(connection: object, hash: number): void {
+    if (this.#latest?.connection !== connection) this.#latest = this.#over(connection);
+    this.#latest.hashes.push(hash);
   }
 
   /** @returns whether the receiver may receive this now. */
-  received(receiver: string, hash: number): boolean {
-    const connections = this.#outgoing.get(receiver);
-    if (connections === undefined) return false;
+  received(hash: number): boolean {
     // Of two connections with equal messages, the one that loses nothing by it.
-    let best: { outgoing: Outgoing; at: number; missing: number } | undefined;
-    for (const outgoing of connections.values()) {
+    let best: Outgoing | undefined;
+    let bestAt = 0;
+    for (const outgoing of this.#outgoing) {
       const at = outgoing.hashes.indexOf(hash, outgoing.received);
+      if (at < 0) continue;
       const missing = at - outgoing.received;
-      if (at >= 0 && (best === undefined || missing < best.missing)) best = { outgoing, at, missing };
+      if (best !== undefined && missing >= bestAt - best.received) continue;
+      best = outgoing;
+      bestAt = at;
       if (missing === 0) break;
     }
     if (best === undefined) return false;
-    best.outgoing.received = best.at + 1;
-    if (best.outgoing.received >= maxReceived) {
-      best.outgoing.hashes = best.outgoing.hashes.slice(best.outgoing.received);
-      best.outgoing.received = 0;
+    best.received = bestAt + 1;
+    if (best.received >= maxReceived) {
+      best.hashes = best.hashes.slice(best.received);
+      best.received = 0;
     }
     return true;
+  }
+
+  #over(connection: object): Outgoing {
+    const known = this.#outgoing.find((outgoing) => outgoing.connection === connection);
+    if (known !== undefined) return known;
+    const outgoing = { connection, hashes: [], received: 0 };
+    this.#outgoing.push(outgoing);
+    if (this.#outgoing.length > maxConnections) this.#outgoing.shift();
+    return outgoing;
   }
 }

@@ -8,20 +8,23 @@ import { hashOfData } from './data-hash.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { Broken } from './invariants.ts';
 
+/** What comes with an event. */
+export interface Happened {
+  readonly peer: NodeConnection | undefined;
+  readonly data: unknown;
+  /** Of messages and requests. */
+  readonly hash: number | undefined;
+}
+
 /** What becomes of what a witness sees. */
 export interface Court {
+  /** Whether to check that messages arrive once, and in order. */
+  readonly checksDeliveries: boolean;
   /** The number of the node with an id. */
   indexOf(id: string): number | undefined;
-  /** What the node with an id has sent. */
-  deliveriesOf(id: string): Deliveries;
-  happened(
-    event: NodeEventName,
-    details: {
-      readonly peer: NodeConnection | undefined;
-      readonly data: unknown;
-      readonly hash: number | undefined;
-    },
-  ): void;
+  /** What the node with one id sends to the node with another. */
+  deliveries(from: string, to: string): Deliveries;
+  happened(event: NodeEventName, details: Happened): void;
   broken(broken: Broken): void;
 }
 
@@ -29,17 +32,20 @@ export interface Court {
 export class RunWitness implements NodeObserver {
   readonly #run: Run;
   readonly #court: Court;
-  /** The peers of a SecureNode hand on what others have sent. */
-  readonly #hasPlainChannels: boolean;
+  /** Not of a SecureNode, whose peers hand on what others have sent. */
+  readonly #checksDeliveries: boolean;
   /** The connections whose connected event has no disconnected event yet. */
   readonly #up = new Set<NodeConnection>();
+  /** What goes over connections, in each direction, since it was last asked. */
+  readonly #out = new Map<NodeConnection, Deliveries>();
+  readonly #in = new Map<NodeConnection, Deliveries>();
   #sent = 0;
   #received = 0;
 
   constructor(run: Run, court: Court) {
     this.#run = run;
     this.#court = court;
-    this.#hasPlainChannels = run.node.wrapChannel === Node.prototype.wrapChannel;
+    this.#checksDeliveries = court.checksDeliveries && run.node.wrapChannel === Node.prototype.wrapChannel;
   }
 
   /** The connections that are up, as the node's events say. */
@@ -49,8 +55,13 @@ export class RunWitness implements NodeObserver {
 
   sent(peer: NodeConnection, data: unknown, kind: 'message' | 'request'): void {
     this.#sent += 1;
-    if (kind !== 'message' || !this.#hasPlainChannels) return;
-    this.#court.deliveriesOf(this.#run.node.id).sent(peer.id, peer, hashOfData(data));
+    if (kind !== 'message' || !this.#checksDeliveries) return;
+    let deliveries = this.#out.get(peer);
+    if (deliveries === undefined) {
+      deliveries = this.#court.deliveries(this.#run.node.id, peer.id);
+      this.#out.set(peer, deliveries);
+    }
+    deliveries.sent(peer, hashOfData(data));
   }
 
   happened(event: NodeEventName, peer: NodeConnection | undefined, data: unknown): void {
@@ -59,11 +70,10 @@ export class RunWitness implements NodeObserver {
     if (isData) this.#received += 1;
     const hash = isData ? hashOfData(data) : undefined;
     this.#court.happened(event, { peer, data, hash });
-    if (event === 'node_message' && this.#hasPlainChannels) this.#checkDelivery(peer!, hash!);
+    if (event === 'node_message' && this.#checksDeliveries) this.#checkDelivery(peer!, hash!);
     if (event === 'inbound_node_connected' || event === 'outbound_node_connected') this.#connected(peer!);
     else if (event === 'inbound_node_disconnected' || event === 'outbound_node_disconnected') {
-      if (!this.#up.delete(peer!))
-        this.#broken('events in pairs', `${event} fired without a connected event`);
+      this.#disconnected(event, peer!);
     }
   }
 
@@ -93,13 +103,23 @@ export class RunWitness implements NodeObserver {
   }
 
   #checkDelivery(peer: NodeConnection, hash: number): void {
-    const { id } = this.#run.node;
-    if (this.#court.deliveriesOf(peer.id).received(id, hash)) return;
+    let deliveries = this.#in.get(peer);
+    if (deliveries === undefined) {
+      deliveries = this.#court.deliveries(peer.id, this.#run.node.id);
+      this.#in.set(peer, deliveries);
+    }
+    if (deliveries.received(hash)) return;
     const name = `node ${this.#court.indexOf(peer.id)}`;
     this.#broken(
       'messages arrive once, and in order',
       `it received a message of ${name} twice, out of order, or one that ${name} never sent`,
     );
+  }
+
+  #disconnected(event: NodeEventName, peer: NodeConnection): void {
+    this.#out.delete(peer);
+    this.#in.delete(peer);
+    if (!this.#up.delete(peer)) this.#broken('events in pairs', `${event} fired without a connected event`);
   }
 
   #connected(peer: NodeConnection): void {

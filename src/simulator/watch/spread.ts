@@ -21,10 +21,18 @@ export interface Hops {
 /** Of so many messages the receivers are known; of earlier ones only the sums. */
 const maxFollowed = 1_024;
 
+/** So many receivers are known, of all messages together. */
+const maxReceivers = 8 * 2 ** 20;
+
+/** Of a node that has not received the message. */
+const notReached = 0xffff;
+
 /** Follows messages from node to node. */
 export class SpreadWatch {
-  /** By the hash of a message: each node that has it, and after how many hops. */
-  readonly #followed = new Map<number, Map<number, number>>();
+  /** By the hash of a message: after how many hops it came to each node, by the numbers of nodes. */
+  readonly #followed = new Map<number, Uint16Array>();
+  /** The lengths of all of these. */
+  #receivers = 0;
   #messages = 0;
   #firsts = 0;
   #copies = 0;
@@ -33,27 +41,39 @@ export class SpreadWatch {
 
   received(hash: number, from: number, to: number): void {
     let hops = this.#followed.get(hash);
-    if (hops === undefined) {
-      hops = new Map([[from, 0]]);
-      this.#follow(hash, hops);
+    const isNew = hops === undefined;
+    if (hops === undefined || Math.max(from, to) >= hops.length) {
+      hops = this.#follow(hash, hops, Math.max(from, to));
     }
-    if (hops.has(to)) {
+    if (isNew) {
+      this.#messages += 1;
+      hops[from] = 0;
+    }
+    if (hops[to] !== notReached) {
       this.#copies += 1;
       return;
     }
-    const count = (hops.get(from) ?? 0) + 1;
-    hops.set(to, count);
+    const before = hops[from] === notReached ? 0 : hops[from]!;
+    const count = Math.min(before + 1, notReached - 1);
+    hops[to] = count;
     this.#firsts += 1;
     this.#hops += count;
     this.#maxHops = Math.max(this.#maxHops, count);
   }
 
-  #follow(hash: number, hops: Map<number, number>): void {
-    this.#messages += 1;
+  /** @returns what is known of the message, with room for a node with that number. */
+  #follow(hash: number, known: Uint16Array | undefined, index: number): Uint16Array {
+    const hops = new Uint16Array(2 ** Math.ceil(Math.log2(index + 2))).fill(notReached);
+    if (known !== undefined) hops.set(known);
     this.#followed.set(hash, hops);
-    if (this.#followed.size <= maxFollowed) return;
-    const [oldest] = this.#followed.keys();
-    this.#followed.delete(oldest!);
+    this.#receivers += hops.length - (known?.length ?? 0);
+    for (const [oldest, { length }] of this.#followed) {
+      if (this.#followed.size <= maxFollowed && this.#receivers <= maxReceivers) break;
+      if (oldest === hash) break;
+      this.#followed.delete(oldest);
+      this.#receivers -= length;
+    }
+    return hops;
   }
 
   get spread(): Spread {

@@ -7,7 +7,7 @@ import { SimulationError } from '../simulation-error.ts';
 import { Deliveries } from './deliveries.ts';
 import type { Graph } from './graph.ts';
 import { type Broken, Invariants } from './invariants.ts';
-import { RunWitness } from './run-witness.ts';
+import { type Happened, RunWitness } from './run-witness.ts';
 import { SpreadWatch } from './spread.ts';
 import { Trace } from './trace.ts';
 
@@ -28,9 +28,13 @@ export interface WorldEvent {
 }
 
 export interface WatchOptions {
+  /** Whether to check that messages arrive once, and in order. */
+  readonly checksDeliveries: boolean;
   readonly seed: number;
   readonly now: () => number;
   readonly faults: readonly TimedFault[];
+  /** Whether {@link WatchOptions.onEvent} does anything. */
+  readonly isHeard: () => boolean;
   readonly onEvent: (event: WorldEvent) => void;
 }
 
@@ -47,8 +51,8 @@ export class Watch {
   /** Of the latest run of each node, by its number. */
   readonly #witnesses = new Map<number, RunWitness>();
   readonly #indexes = new WeakMap<Node, number>();
-  /** By the id of the sender. */
-  readonly #deliveries = new Map<string, Deliveries>();
+  /** By the id of the sender, then by that of the receiver. */
+  readonly #deliveries = new Map<string, Map<string, Deliveries>>();
   #hasEvents = false;
   #failure: SimulationError | undefined;
   #isThrown = false;
@@ -73,8 +77,9 @@ export class Watch {
     this.#indexes.set(node, machine.index);
     this.#indexesOfIds.set(node.id, machine.index);
     const witness = new RunWitness(run, {
+      checksDeliveries: this.#options.checksDeliveries,
       indexOf: (id) => this.#indexesOfIds.get(id),
-      deliveriesOf: (id) => this.#deliveriesOf(id),
+      deliveries: (from, to) => this.#deliveriesOf(from, to),
       happened: (event, details) => this.#onEvent(run, event, details),
       broken: (broken) => this.fail(broken),
     });
@@ -82,11 +87,16 @@ export class Watch {
     this.#witnesses.set(machine.index, witness);
   }
 
-  #deliveriesOf(id: string): Deliveries {
-    let deliveries = this.#deliveries.get(id);
+  #deliveriesOf(from: string, to: string): Deliveries {
+    let receivers = this.#deliveries.get(from);
+    if (receivers === undefined) {
+      receivers = new Map();
+      this.#deliveries.set(from, receivers);
+    }
+    let deliveries = receivers.get(to);
     if (deliveries === undefined) {
       deliveries = new Deliveries();
-      this.#deliveries.set(id, deliveries);
+      receivers.set(to, deliveries);
     }
     return deliveries;
   }
@@ -165,11 +175,7 @@ export class Watch {
     return peersOf;
   }
 
-  #onEvent(
-    run: Run,
-    event: NodeEventName,
-    { peer, data, hash }: { peer: NodeConnection | undefined; data: unknown; hash: number | undefined },
-  ): void {
+  #onEvent(run: Run, event: NodeEventName, { peer, data, hash }: Happened): void {
     this.#hasEvents = true;
     const { index } = run.machine;
     const peerIndex = peer === undefined ? undefined : this.#indexesOfIds.get(peer.id);
@@ -178,6 +184,6 @@ export class Watch {
     if (event === 'node_message' && hash !== undefined && peerIndex !== undefined) {
       this.spread.received(hash, peerIndex, index);
     }
-    this.#options.onEvent({ at, node: run.node, index, event, peer, data });
+    if (this.#options.isHeard()) this.#options.onEvent({ at, node: run.node, index, event, peer, data });
   }
 }

@@ -1,3 +1,4 @@
+import type { Data } from '../../base/data.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import { FrameFlag, FrameKind, frameHeaderBytes, maxFrameBodyBytes, readUint32 } from './frame.ts';
 import { allocate } from './memory.ts';
@@ -9,6 +10,8 @@ export interface Frame {
   readonly format: number;
   readonly compression: number;
   readonly body: Uint8Array<ArrayBuffer>;
+  /** What the body would hold, if the frame came over a link that carries data as it is. */
+  readonly data?: Data;
 }
 
 type TakesAtOnce = (
