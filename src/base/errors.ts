@@ -45,6 +45,7 @@ export const errorCodes = {
   ERR_NOT_REPRESENTABLE: 'the wire format of the peer cannot carry this data unchanged',
   ERR_NOT_STARTED: 'the node is not running: call start() first; a stopped node cannot start again',
   ERR_NOT_SUPPORTED: 'this kind of connection or identity cannot do this',
+  ERR_PEER_STORE: 'the file of a peerStore cannot be used',
   ERR_PLAIN_NOT_ALLOWED: 'this node does not allow plain TCP',
   ERR_PROTOCOL: 'the other side broke the protocol',
   ERR_QUEUE_FULL: 'the outgoing queue of the connection, or the memory for broadcasts, is full',

@@ -13,6 +13,8 @@ import type { SessionChannel } from './peer-session.ts';
 
 export interface ConnectionsOptions extends ConnectionContext {
   readonly node: NodeConnection['mainNode'];
+  /** A dial of that address led to a connection with the node of that id, which has proven it. */
+  readonly onReached: (address: Address, id: string) => void;
   /** Aborted once the node stops. */
   readonly stopping: AbortSignal;
 }
@@ -47,7 +49,7 @@ export class Connections {
    */
   adopt(opened: OpenedLink): PeerConnection {
     const { peer, link, channel: inner, before } = opened;
-    const { peers, limits, liveness, log, stopping } = this.#options;
+    const { peers, limits, liveness, log, stopping, onReached } = this.#options;
     const { security } = link;
     const isFrames = inner instanceof FrameChannel;
     const { instance } = inner.remote;
@@ -73,6 +75,7 @@ export class Connections {
     liveness.expect(limits.pingAfterMs);
     const { host, port } = connection;
     log(`connected (${direction}) with ${peerLabel(connection)} at ${host} port ${port}`);
+    if (opened.dialled !== undefined && security.authenticated) onReached(opened.dialled, connection.id);
     live.start();
     if (stopping.aborted) live.channel.close(goodbye('stopped'));
     return live;

@@ -97,8 +97,10 @@ export class Peering {
       isSought: (id) => (peers.find(id)?.watches ?? 0) > 0,
     });
     this.#reconnector = new Reconnector({ policy: options.reconnect, runtime, peers, onFailure });
+    const onReached = (address: Address, id: string): void => finding.reached(address, id);
     this.#connections = new Connections({
       node,
+      onReached,
       peers,
       dispatcher,
       typedHandlers,
@@ -144,7 +146,7 @@ export class Peering {
       meter,
       log: this.#log,
       onFailure,
-      onReached: (address, id) => finding.reached(address, id),
+      onReached,
       stopping,
     });
     const networkSecret = networkKey === undefined ? undefined : networkSecretOf(networkKey);

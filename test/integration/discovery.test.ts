@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import {
   bootstrap,
@@ -7,6 +10,7 @@ import {
   type FoundNode,
   type KnownNode,
   PeerloomError,
+  peerStore,
 } from '../../src/index.ts';
 import { makeNode, startNodes } from '../support/start-nodes.ts';
 import { until } from '../support/turns.ts';
@@ -94,6 +98,42 @@ suite('bootstrap', () => {
       code: 'ERR_ADDRESS_INVALID',
       message: /no transport of this node dials ws:/,
     });
+  });
+});
+
+suite('peerStore', () => {
+  const discoveryOf = (path: string, seedPort: number) => [
+    bootstrap([`127.0.0.1:${seedPort}`]),
+    peerStore({ path }),
+  ];
+
+  test('leads a node that restarts to its network, although the bootstrap node is gone', async (t) => {
+    const path = join(mkdtempSync(join(tmpdir(), 'discovery-')), 'peers.db');
+    const [seed, other] = await startNodes(t, 2);
+    const [node] = await startNodes(t, 1, { options: { discovery: discoveryOf(path, seed.port) } });
+    await node.connectWithNode(other.host, other.port);
+    await node.waitForNodes(2);
+    await node.stop();
+    await seed.stop();
+    const [again] = await startNodes(t, 1, { options: { discovery: discoveryOf(path, seed.port) } });
+    const [peer] = await again.waitForNodes([other.id]);
+    assert.equal(peer!.direction, 'outbound');
+    assert.deepEqual(
+      new Set(again.knownNodes.map(({ id, source }) => `${id} ${source}`)),
+      new Set([`${other.id} peerStore`, `${seed.id} bootstrap`]),
+    );
+  });
+
+  test('keeps a node from starting whose file is something else, and the node may start later', async (t) => {
+    const path = join(mkdtempSync(join(tmpdir(), 'discovery-')), 'peers.db');
+    writeFileSync(path, 'something else'.repeat(100));
+    const node = makeNode(t, { options: { discovery: [peerStore({ path })] } });
+    await assert.rejects(node.start(), {
+      code: 'ERR_PEER_STORE',
+      message: /it is damaged or not an SQLite file/,
+    });
+    rmSync(path);
+    await node.start();
   });
 });
 
