@@ -57,6 +57,7 @@ export { bootstrap } from './discovery/bootstrap.ts';
 export { type PeerStoreOptions, peerStore } from './discovery/peer-store.ts';
 export { Identity } from './identity/identity.ts';
 export { type IdentityFile, saveIdentity } from './identity/identity-file.ts';
+export type { IdentityStore } from './identity/identity-store.ts';
 export type { NodeIdentity, Signer } from './identity/signer.ts';
 export { Node } from './node/node.ts';
 export type {

@@ -11,10 +11,10 @@ import { checkRuntime } from '../base/checked-runtime.ts';
 import { PeerloomError } from '../base/errors.ts';
 import { type LimitOptions, type Limits, resolveLimits } from '../base/limits.ts';
 import { type Runtime, systemRuntime } from '../base/runtime.ts';
-import { secretBytes } from '../base/secret-bytes.ts';
-import { Identity } from '../identity/identity.ts';
-import { type IdentityFile, loadOrCreateIdentity } from '../identity/identity-file.ts';
-import { identityOfSigner, looksLikeSigner, type NodeIdentity, type Signer } from '../identity/signer.ts';
+import type { Identity } from '../identity/identity.ts';
+import type { IdentityFile } from '../identity/identity-file.ts';
+import type { IdentityStore } from '../identity/identity-store.ts';
+import type { NodeIdentity, Signer } from '../identity/signer.ts';
 import type { Security } from '../transport/security.ts';
 import type { Transport } from '../transport/transport.ts';
 import { maxNameLength } from '../wire/frames/hello.ts';
@@ -22,6 +22,7 @@ import { defaultTransports } from './default-transports.ts';
 import { checkDiscoveries, type Discovery } from './discovery.ts';
 import type { NodeCallback } from './events.ts';
 import { checkAllowed, checkGivenId } from './given-id.ts';
+import { resolveIdentity } from './node-identity.ts';
 import { checkProtocols, type Protocol } from './protocol.ts';
 
 /** A peer that wants to connect, or that was dialled, for {@link NodeOptions.authorize} to decide on. */
@@ -51,10 +52,11 @@ export interface NodeOptions {
   /** The most inbound connections; 0: no limit. Default 128. */
   readonly maxConnections?: number | undefined;
   /**
-   * The node's key pair, the file that keeps it and is created if missing, or a signer, whose key the node never sees.
-   * Default: a new key pair each time.
+   * The node's key pair; or the file that keeps it, or, in a browser, the store that does, which is created if missing; or
+   * a signer, whose key the node never sees. With a store, `node.id` throws `ERR_NOT_STARTED` until `start()` has
+   * resolved. Default: a new key pair each time.
    */
-  readonly identity?: Identity | IdentityFile | Signer | undefined;
+  readonly identity?: Identity | IdentityFile | IdentityStore | Signer | undefined;
   /** The ways to reach other nodes. The first one serves addresses without a scheme. Default `[tcp()]`. */
   readonly transports?: readonly Transport[] | undefined;
   /** The name of the network, of up to 256 characters. Only nodes of the same network connect. Default: empty. */
@@ -258,9 +260,7 @@ export function resolveOptions(given: NodeOptions = {}): ResolvedOptions {
     protocols: checkProtocols(given.protocols ?? []),
     limits: resolveLimits(given.limits),
     runtime,
-    identity: isSigner(given.identity)
-      ? identityOfSigner(given.identity)
-      : resolveIdentity(given.identity, runtime),
+    identity: resolveIdentity(given.identity, runtime),
   });
 }
 
@@ -289,26 +289,6 @@ function idSet(name: string, ids: Iterable<string>): ReadonlySet<string> {
     checkGivenId(name, id);
   }
   return set;
-}
-
-/** Whether the identity is a {@link Signer}, rather than a key pair or a file. */
-export function isSigner(identity: NodeOptions['identity']): identity is Signer {
-  return typeof identity === 'object' && identity !== null && looksLikeSigner(identity);
-}
-
-/** @throws TypeError, and what {@link loadOrCreateIdentity} throws. */
-export function resolveIdentity(identity: Identity | IdentityFile | undefined, runtime: Runtime): Identity {
-  if (identity === undefined) return Identity.fromSeed(secretBytes(runtime, 32, 'identity'));
-  if (Identity.isGenuine(identity)) return identity;
-  if (typeof identity !== 'object' || identity === null) {
-    throw new TypeError(`identity must be an Identity or { path, passphrase }, not ${shown(identity)}`);
-  }
-  if ('toPkcs8' in identity) {
-    throw new TypeError(
-      'identity must be an Identity made by this copy of peerloom, not a Proxy or a copy of it; Identity.fromSeed makes one',
-    );
-  }
-  return loadOrCreateIdentity(identity);
 }
 
 function resolveReconnect(given: ReconnectOptions = {}): ReconnectPolicy {

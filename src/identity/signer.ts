@@ -40,6 +40,9 @@ export function looksLikeSigner(value: object): value is Signer {
   return 'publicKey' in value && 'sign' in value && !('toPkcs8' in value);
 }
 
+/** What {@link identityOfSigner} returned. */
+const checkedSigners = new WeakSet<Signer>();
+
 /**
  * A signer that cannot break the node that uses it: whatever its `sign` does, the promise settles to a valid signature,
  * or rejects with `ERR_SIGNER`.
@@ -47,6 +50,7 @@ export function looksLikeSigner(value: object): value is Signer {
  * @throws TypeError or RangeError if it is not a signer of an Ed25519 key.
  */
 export function identityOfSigner(signer: Signer): NodeIdentity {
+  if (checkedSigners.has(signer)) return signer as NodeIdentity;
   const { publicKey } = signer;
   if (Object.prototype.toString.call(publicKey) !== '[object Uint8Array]') {
     throw new TypeError(`identity.publicKey must be a Uint8Array, not ${shown(publicKey)}`);
@@ -56,7 +60,13 @@ export function identityOfSigner(signer: Signer): NodeIdentity {
   }
   const own = Uint8Array.from(publicKey);
   const id = idFromPublicKey(own);
-  return { id, publicKey: own, sign: (message) => checkedSignature(signer, own, message) };
+  const identity: NodeIdentity = {
+    id,
+    publicKey: own,
+    sign: (message) => checkedSignature(signer, own, message),
+  };
+  checkedSigners.add(identity);
+  return identity;
 }
 
 async function checkedSignature(

@@ -30,6 +30,7 @@ import type { Runtime } from '../base/runtime.ts';
 import type { Channel, SendOptions } from '../channel/channel.ts';
 import type { WaitOptions } from '../channel/pending.ts';
 import { Finder } from '../discovery/finder.ts';
+import { StoredIdentity } from '../identity/identity-store.ts';
 import { Peering } from '../peers/peering.ts';
 import { Protocols } from '../protocols/protocols.ts';
 import { Broadcasts } from './broadcasts.ts';
@@ -119,7 +120,7 @@ export class Node extends NodeHandlers {
       isStopping: () => this.#peering.stopping.aborted,
     });
     const protocols = new Protocols([...this.#options.protocols, this.#broadcasts.protocol], {
-      id: this.#options.identity.id,
+      identity,
       runtime: this.#options.runtime,
       log: this.#logOf('protocol'),
       onFailure: (error, peer) => this.#dispatcher.warn(error, 'node_error', peer),
@@ -139,7 +140,11 @@ export class Node extends NodeHandlers {
     protocols.attach();
   }
 
-  /** The node's id: the libp2p PeerId of its public key, `'12D3KooW…'`. */
+  /**
+   * The node's id: the libp2p PeerId of its public key, `'12D3KooW…'`.
+   *
+   * @throws PeerloomError `ERR_NOT_STARTED` before the node has started, if its identity is in a store of the browser.
+   */
   get id(): string {
     return this.#options.identity.id;
   }
@@ -221,7 +226,8 @@ export class Node extends NodeHandlers {
    * again.
    *
    * @throws PeerloomError `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS_UNAVAILABLE`, `ERR_HOST_NOT_FOUND`;
-   * `ERR_NOT_STARTED` for a node that was stopped: a stopped node cannot start again.
+   * `ERR_NOT_STARTED` for a node that was stopped: a stopped node cannot start again. With an identity in a store:
+   * `ERR_IDENTITY_IN_USE`, `ERR_IDENTITY_STORE`.
    */
   start(): Promise<void> {
     if (this.#peering.state !== 'stopped') this.#warnOfMisspeltMethods();
@@ -526,7 +532,8 @@ export class Node extends NodeHandlers {
 
   /** Names the node in its log. */
   get #label(): string {
-    return this.#options.name || this.id.slice(-6);
+    const { name, identity } = this.#options;
+    return name || (identity instanceof StoredIdentity ? identity.name : identity.id.slice(-6));
   }
 
   #logOf(part: string): Log {

@@ -8,13 +8,13 @@ type Node = NodeConnection['mainNode'];
 
 /** What `console.log(node)` shows, as plain data. */
 export function shownNode(node: Node, { state, peers }: Pick<Peering, 'state' | 'peers'>): object {
-  const { id, name, host, port } = node;
+  const { name, host, port } = node;
   const { messages, sentBytes, receivedBytes, queuedBytes } = nodeMetrics(node, peers);
   const { sent, received, rejected } = messages;
   const namesOf = (connections: Iterable<NodeConnection>): string[] =>
     [...connections].map((peer) => peer.name || peer.id);
   return {
-    id,
+    id: idOf(node),
     name,
     address: `${host}:${port}`,
     state,
@@ -25,8 +25,8 @@ export function shownNode(node: Node, { state, peers }: Pick<Peering, 'state' | 
   };
 }
 
-export function printConnections({ id, name }: Node, peers: Peers): void {
-  console.log(`Connections of ${name || id}:`);
+export function printConnections(node: Node, peers: Peers): void {
+  console.log(`Connections of ${node.name || idOf(node)}:`);
   for (const direction of ['inbound', 'outbound'] as const) {
     const connections = peers[direction];
     console.log(`- ${direction}: ${connections.size}`);
@@ -45,4 +45,13 @@ function metricsText({ sentBytes, receivedBytes, ...waiting }: ConnectionMetrics
   if (unhandledMessages > 0) parts.push(`${unhandledMessages} messages waiting for handlers`);
   if (roundTripMs !== undefined) parts.push(`round trip ${roundTripMs.toFixed(1)} ms`);
   return parts.join(', ');
+}
+
+/** `undefined` before the start of a node whose identity is in a store. */
+function idOf(node: Node): string | undefined {
+  try {
+    return node.id;
+  } catch {
+    return undefined;
+  }
 }

@@ -4,6 +4,7 @@ import type { Log } from '../base/debug.ts';
 import { PeerloomError } from '../base/errors.ts';
 import { ThrownByUser } from '../base/thrown-by-user.ts';
 import { HandshakeRefused } from '../channel/handshake.ts';
+import type { NodeIdentity } from '../identity/signer.ts';
 import { limitedSource } from '../transport/address-limits.ts';
 import type { Link } from '../transport/transport.ts';
 import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
@@ -17,7 +18,7 @@ import type { Peers } from './peers.ts';
 import { refusalError } from './refusal-error.ts';
 
 export interface AcceptorOptions {
-  readonly ownId: string;
+  readonly identity: NodeIdentity;
   readonly peers: Peers;
   readonly admission: Admission;
   readonly opener: LinkOpener;
@@ -108,7 +109,7 @@ export class Acceptor {
 
   /** Whether this node has, or is about to have, another link with the same node, or the link leads to itself. */
   #hasAnother(peer: Peer, link: Link): boolean {
-    if (peer.id === this.#options.ownId || peer.state === 'connected') return true;
+    if (peer.id === this.#options.identity.id || peer.state === 'connected') return true;
     if (peer.dialling.outcome(link.security) !== undefined) return true;
     return peer.arriving.some((other) => other !== link);
   }

@@ -10,6 +10,7 @@ import type { MemoryBudget } from '../base/memory-budget.ts';
 import type { Meter } from '../base/meter.ts';
 import { WaitedHandlers } from '../base/waited-handlers.ts';
 import type { SpokenProtocol } from '../channel/channel.ts';
+import { StoredIdentity } from '../identity/identity-store.ts';
 import { networkSecretOf } from '../identity/network-secret.ts';
 import { goodbye } from '../wire/frames/goodbye.ts';
 import { Acceptor } from './acceptor.ts';
@@ -72,7 +73,6 @@ export class Peering {
     const { node, port, options, dispatcher, typedHandlers, protocols, finding, budget, meter, logOf } =
       context;
     const { identity, limits, runtime, network, networkKey } = options;
-    const ownId = identity.id;
     const stopping = this.#stopping.signal;
     const log = logOf('connection');
     this.#options = context;
@@ -128,7 +128,7 @@ export class Peering {
       protocols: protocols.spoken,
     });
     this.#acceptor = new Acceptor({
-      ownId,
+      identity,
       peers,
       opener,
       admission,
@@ -180,8 +180,10 @@ export class Peering {
 
   async #start(): Promise<void> {
     const { transports } = this;
-    const { node, host, finding } = this.#options;
+    const { node, host, options, finding } = this.#options;
+    const { identity, runtime } = options;
     try {
+      if (identity instanceof StoredIdentity) await identity.open(runtime);
       await transports.listen(host, (link) => this.#acceptor.accept(link));
       const found = finding.start();
       if (found !== undefined) await found;
@@ -191,6 +193,7 @@ export class Peering {
       await transports.close();
       await this.#connections.ended();
       transports.reset();
+      this.#closeIdentity();
       this.#started = undefined;
       throw error;
     }
@@ -223,8 +226,14 @@ export class Peering {
     try {
       if (this.#started !== undefined) await this.#stopStarted(this.#started);
     } finally {
+      this.#closeIdentity();
       await this.#options.node.releaseAfterStop();
     }
+  }
+
+  #closeIdentity(): void {
+    const { identity } = this.#options.options;
+    if (identity instanceof StoredIdentity) identity.close();
   }
 
   async #stopStarted(started: Promise<void>): Promise<void> {

@@ -6,11 +6,12 @@ import { isPeerloomError } from '../base/errors.ts';
 import { isPromiseLike } from '../base/promise-like.ts';
 import type { Runtime } from '../base/runtime.ts';
 import type { Channel, SpokenProtocol } from '../channel/channel.ts';
+import type { NodeIdentity } from '../identity/signer.ts';
 import type { ProtocolEvents } from '../peers/live-connection.ts';
 import { goodbye } from '../wire/frames/goodbye.ts';
 
 export interface ProtocolsOptions {
-  readonly id: string;
+  readonly identity: NodeIdentity;
   readonly runtime: Runtime;
   readonly log: Log;
   /** A protocol threw something that is no PeerloomError. */
@@ -44,10 +45,12 @@ export class Protocols implements ProtocolEvents {
 
   /** Gives each protocol its host. @throws what it throws. */
   attach(): void {
-    const { id, runtime, log } = this.#options;
+    const { identity, runtime, log } = this.#options;
     for (const [name, { protocol, peers }] of this.#attached) {
       const host: ProtocolHost = {
-        id,
+        get id() {
+          return identity.id;
+        },
         runtime,
         log: (text) => log(`${name}: ${text}`),
         get peers() {

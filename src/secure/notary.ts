@@ -66,6 +66,10 @@ export class Notary {
     this.#seen = new SeenMessages({ timeWindowMs, maxMessages: maxSeenMessages, seed });
   }
 
+  get ownId(): string {
+    return this.#options.identity.id;
+  }
+
   /** Bytes that the memory of messages takes. */
   get heldBytes(): number {
     return this.#seen.heldBytes;

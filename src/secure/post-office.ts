@@ -21,7 +21,6 @@ import { type Carriage, type Origin, Surveys } from './surveys.ts';
 export type Mail = { readonly topic: string; readonly data: Data };
 
 export interface PostOfficeOptions {
-  readonly ownId: string;
   readonly notary: Notary;
   readonly runtime: Runtime;
   /** Bytes of a message. */
@@ -67,11 +66,10 @@ export class PostOffice {
   readonly #surveys: Surveys;
 
   constructor(options: PostOfficeOptions) {
-    const { ownId, notary, runtime, maxMessageBytes } = options;
+    const { notary, runtime, maxMessageBytes } = options;
     this.#options = options;
     this.#errands = new Errands(runtime);
     this.#surveys = new Surveys({
-      ownId,
       notary,
       errands: this.#errands,
       neighbours: () => [...this.#neighbours.keys()],
@@ -109,7 +107,8 @@ export class PostOffice {
 
   /** The same, encrypted end to end to a neighbour as well. */
   async askSealed(to: string, mail: Mail, timeoutMs: number): Promise<Data> {
-    const { ownId, notary, opener } = this.#options;
+    const { notary, opener } = this.#options;
+    const { ownId } = notary;
     if (opener === undefined) throw cannotDecrypt(`this node cannot decrypt the answer of ${to}`);
     await connectHandlers;
     if (this.#neighbours.size === 0) {
@@ -190,7 +189,7 @@ export class PostOffice {
   #answerTo(carriage: Carriage & { readonly origin: Origin }): Promise<Data> {
     const { letter, origin } = carriage;
     if (letter.kind === 'survey') return this.#surveys.answer(carriage);
-    if (letter.to === this.#options.ownId) return this.#open(letter, origin.neighbour);
+    if (letter.to === this.#options.notary.ownId) return this.#open(letter, origin.neighbour);
     return this.#forward(carriage).then((found) => (found as unknown as Data) ?? null);
   }
 
@@ -233,7 +232,9 @@ export class PostOffice {
     let mail: Mail;
     try {
       mail = mailOf(
-        dataFromBytes(await opener.open(letter.data as Uint8Array, contextOf(author, this.#options.ownId))),
+        dataFromBytes(
+          await opener.open(letter.data as Uint8Array, contextOf(author, this.#options.notary.ownId)),
+        ),
       );
     } catch (error) {
       neighbour.refuse(error as Error);
@@ -243,7 +244,8 @@ export class PostOffice {
   }
 
   async #answerLetter({ id, author }: Envelope, data: Data): Promise<Data> {
-    const { ownId, notary } = this.#options;
+    const { notary } = this.#options;
+    const { ownId } = notary;
     const answer = dataToBytes(data);
     checkLength(answer, maxLetterBytes);
     const sealed = await hpkeSeal(encryptionKeyOf(author), answer, contextOf(ownId, author));

@@ -1,6 +1,7 @@
 import { base64urlnopad } from '@scure/base';
 import type { NodeConnection } from '../api/node-connection.ts';
-import { isSigner, type NodeOptions, resolveIdentity } from '../api/options.ts';
+import { resolveIdentity } from '../api/node-identity.ts';
+import type { NodeOptions } from '../api/options.ts';
 import { checkProtocols } from '../api/protocol.ts';
 import { checkOptions, checkTimeout } from '../base/arguments.ts';
 import { checkRuntime } from '../base/checked-runtime.ts';
@@ -9,8 +10,7 @@ import { PeerloomError } from '../base/errors.ts';
 import { type Limits, resolveLimits } from '../base/limits.ts';
 import { type Runtime, systemRuntime } from '../base/runtime.ts';
 import type { Channel } from '../channel/channel.ts';
-import { type Identity, isPeerId } from '../identity/identity.ts';
-import { identityOfSigner } from '../identity/signer.ts';
+import { Identity, isPeerId } from '../identity/identity.ts';
 import { Node } from '../node/node.ts';
 import type { SendReport, SendToNodesOptions } from '../node/send-to-many.ts';
 import { dataFromBytes, dataToBytes } from './data-bytes.ts';
@@ -104,19 +104,17 @@ export class SecureNode extends Node {
     checkWhole('timeWindowMs', timeWindowMs, 1);
     checkWhole('maxSeenMessages', maxSeenMessages, 16);
     if (vault !== undefined) checkVaultOptions(vault);
-    const signer = isSigner(rest.identity) ? rest.identity : undefined;
-    if (signer !== undefined && vault !== undefined) {
+    const resolved = resolveIdentity(rest.identity, checkRuntime(rest.runtime ?? systemRuntime));
+    const identity = Identity.isGenuine(resolved) ? resolved : undefined;
+    if (identity === undefined && vault !== undefined) {
       throw new TypeError(
         'vault cannot be used with an identity that is a Signer: the vault decrypts with the key of the node',
       );
     }
-    const identity = isSigner(rest.identity)
-      ? undefined
-      : resolveIdentity(rest.identity, checkRuntime(rest.runtime ?? systemRuntime));
     const protocol = new SecureProtocol();
     super(host, port, {
       ...rest,
-      identity: identity ?? signer,
+      identity: resolved,
       protocols: [...checkProtocols(rest.protocols ?? []), protocol],
     });
     const runtime = this.checkedRuntime;
@@ -124,7 +122,7 @@ export class SecureNode extends Node {
     this.#runtime = runtime;
     this.#opener = identity && new HpkeOpener(encryptionKeysOf(identity));
     this.#notary = new Notary({
-      identity: identity ?? identityOfSigner(signer!),
+      identity: resolved,
       runtime,
       timeWindowMs,
       maxSeenMessages,
@@ -136,7 +134,6 @@ export class SecureNode extends Node {
     const { maxMessageBytes, memoryBudgetBytes } = limits;
     this.#places = new ErrandPlaces(memoryBudgetBytes * placesShareOfBudget);
     this.#post = new PostOffice({
-      ownId: this.id,
       notary: this.#notary,
       runtime,
       maxMessageBytes,

@@ -13,7 +13,6 @@ import { frameOfLetter } from './secure-frames.ts';
 import { Statements } from './statements.ts';
 
 export interface SurveysOptions {
-  readonly ownId: string;
   readonly notary: Notary;
   readonly errands: Errands;
   /** Ids of all neighbours. */
@@ -124,7 +123,7 @@ export class Surveys {
   }
 
   *#gatherSteps(statements: Statements, { answer, survey, neighbour, errand }: SurveyAnswer): Steps<void> {
-    const { ownId } = this.#options;
+    const { ownId } = this.#options.notary;
     const { id } = neighbour.remote;
     for (const [index, data] of answer.slice(0, maxStatements).entries()) {
       if (index > 0) yield;

@@ -1,3 +1,4 @@
 // In one process, which starts each browser once.
 import './compression.ts';
+import './identity.ts';
 import './nodes.ts';

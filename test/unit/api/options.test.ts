@@ -179,6 +179,14 @@ suite('what cannot be is refused with its name, the rule and the value:', () => 
     ],
     [{ runtime: 'virtual' }, TypeError, /runtime must be a Runtime .* not 'virtual'/],
     [{ identity: 5 }, TypeError, /identity must be an Identity or \{ path, passphrase \}, not 5/],
+    [{ identity: { store: '' } }, TypeError, /identity\.store must be a name of your choice, not ''/],
+    [{ identity: { store: 5 } }, TypeError, /identity\.store must be a name of your choice, not 5/],
+    [
+      { identity: { store: 'x'.repeat(257) } },
+      RangeError,
+      /identity\.store must be at most 256 characters long, not 257/,
+    ],
+    [{ identity: { store: 'a', path: 'b' } }, TypeError, /identity\.path is not an option/],
     [{ identity: {} }, TypeError, /identity\.path must be the path of a file, not undefined/],
     [
       { identity: { path: 'a.pem', pasphrase: 'a' } },

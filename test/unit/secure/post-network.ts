@@ -62,7 +62,6 @@ export class TestPost {
     this.notary = new Notary({ identity, runtime: eachTimeAnother(runtime), ...bounds });
     this.turns = new PeerTurns(runtime);
     this.post = new PostOffice({
-      ownId: identity.id,
       notary: this.notary,
       runtime,
       maxMessageBytes,

@@ -266,7 +266,7 @@ suite('a neighbour that answers a survey', () => {
   });
 
   test('is read to the end of the time and no further, a statement at a time', async () => {
-    const { notary, id: ownId } = new TestPost(runtime);
+    const { notary } = new TestPost(runtime);
     let left = 50;
     const errand = {
       get isOver() {
@@ -279,7 +279,7 @@ suite('a neighbour that answers a survey', () => {
     };
     const neighbour = { remote: { id: 'mallory' }, hearing: { begin } };
     const surveys = new Surveys({
-      ...{ ownId, notary, runtime, maxBytes: 1_000_000 },
+      ...{ notary, runtime, maxBytes: 1_000_000 },
       ...{ neighbours: () => [], carriers: () => [] },
       errands: {
         run: ({ frame, onAnswer }: ErrandOptions) => {

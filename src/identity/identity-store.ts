@@ -1,0 +1,218 @@
+import { checkOptions, checkWellFormed, messageOf, shown } from '../base/arguments.ts';
+import { PeerloomError } from '../base/errors.ts';
+import type { Runtime } from '../base/runtime.ts';
+import { secretBytes } from '../base/secret-bytes.ts';
+import { Identity, idFromPublicKey } from './identity.ts';
+import type { NodeIdentity } from './signer.ts';
+
+/** Where a page keeps an identity: in IndexedDB, for its origin. */
+export interface IdentityStore {
+  /** A name of your choice, 1 to 256 characters. Pages of one origin that use the same name are the same node. */
+  readonly store: string;
+}
+
+/**
+ * What the database keeps: a key that cannot leave the browser, or, where WebCrypto has no Ed25519, or the page none of
+ * WebCrypto, the seed of a key.
+ */
+type StoredKey =
+  | { readonly publicKey: Uint8Array; readonly privateKey: CryptoKey }
+  | { readonly seed: Uint8Array };
+
+const database = 'peerloom';
+const table = 'identities';
+const maxNameLength = 256;
+
+/** A page that is loaded again waits for so long until the browser has ended the page before. */
+const lockWaitMs = 1_000;
+
+const storeNames = ['store'] as const satisfies readonly (keyof IdentityStore)[];
+
+/** The identity of a node that a page keeps. Its id is known once it is open. */
+export class StoredIdentity implements NodeIdentity {
+  readonly name: string;
+  #identity: NodeIdentity | undefined;
+  #unlock: (() => void) | undefined;
+
+  /** @throws TypeError or RangeError for a name that cannot be one; PeerloomError `ERR_TRANSPORT_UNAVAILABLE`. */
+  constructor(given: IdentityStore) {
+    checkOptions(given, storeNames, 'identity');
+    const { store } = given;
+    if (typeof store !== 'string' || store === '') {
+      throw new TypeError(`identity.store must be a name of your choice, not ${shown(store)}`);
+    }
+    checkWellFormed('identity.store', store);
+    if (store.length > maxNameLength) {
+      throw new RangeError(
+        `identity.store must be at most ${maxNameLength} characters long, not ${store.length}`,
+      );
+    }
+    if (typeof indexedDB === 'undefined') {
+      const message =
+        'identity.store needs IndexedDB of a browser, which this runtime does not have: use { path }';
+      throw new PeerloomError('ERR_TRANSPORT_UNAVAILABLE', message);
+    }
+    this.name = store;
+  }
+
+  get id(): string {
+    return this.#opened.id;
+  }
+
+  get publicKey(): Uint8Array {
+    return this.#opened.publicKey;
+  }
+
+  sign(message: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    return this.#opened.sign(message);
+  }
+
+  /**
+   * Loads the identity, or makes it if it is not there, and keeps other pages from using it until {@link close}.
+   *
+   * @throws PeerloomError `ERR_IDENTITY_IN_USE`; `ERR_IDENTITY_STORE`.
+   */
+  async open(runtime: Runtime): Promise<void> {
+    this.#unlock = await lock(`${database} identity ${this.name}`, runtime);
+    try {
+      this.#identity ??= identityOf(await loadOrCreate(this.name, runtime));
+    } catch (cause) {
+      this.close();
+      throw new PeerloomError(
+        'ERR_IDENTITY_STORE',
+        `the identity store '${this.name}' cannot be used: ${messageOf(cause)}`,
+        { cause },
+      );
+    }
+  }
+
+  /** Other pages may use it from now on. */
+  close(): void {
+    this.#unlock?.();
+    this.#unlock = undefined;
+  }
+
+  get #opened(): NodeIdentity {
+    if (this.#identity !== undefined) return this.#identity;
+    const message = `the id of a node whose identity is in a store is known when start() has resolved`;
+    throw new PeerloomError('ERR_NOT_STARTED', message);
+  }
+}
+
+/**
+ * Web Locks are there in secure contexts only. Elsewhere nodes notice that another one has the same id as soon as they
+ * connect with the same node.
+ */
+async function lock(name: string, runtime: Runtime): Promise<() => void> {
+  const locks = globalThis.navigator?.locks as LockManager | undefined;
+  if (locks === undefined) return () => {};
+  const held = Promise.withResolvers<void>();
+  const got = Promise.withResolvers<void>();
+  const waiting = new AbortController();
+  const timer = runtime.setTimeout(() => waiting.abort(), lockWaitMs);
+  const hold = (): Promise<void> => {
+    got.resolve();
+    return held.promise;
+  };
+  locks.request(name, { signal: waiting.signal }, hold).catch(got.reject);
+  try {
+    await got.promise;
+  } catch (cause) {
+    const message =
+      'another page of this browser, or another node of this page, uses this identity: close it, or use another identity.store';
+    throw new PeerloomError('ERR_IDENTITY_IN_USE', message, { cause });
+  } finally {
+    timer.cancel();
+  }
+  return held.resolve;
+}
+
+function identityOf(stored: StoredKey): NodeIdentity {
+  if ('seed' in stored) return Identity.fromSeed(stored.seed);
+  const { publicKey, privateKey } = stored;
+  const id = idFromPublicKey(publicKey);
+  return { id, publicKey, sign: (message) => signed(privateKey, message) };
+}
+
+async function signed(privateKey: CryptoKey, message: Uint8Array): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await crypto.subtle.sign('Ed25519', privateKey, Uint8Array.from(message)));
+  } catch (cause) {
+    throw new PeerloomError('ERR_SIGNER', `the browser did not sign: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** Pages without locks may do so at the same time: the first one's key stays, and all get that one. */
+async function loadOrCreate(name: string, runtime: Runtime): Promise<StoredKey> {
+  const opened = await openDatabase();
+  try {
+    const found = await transact(opened, 'readonly', (keys) => keys.get(name));
+    if (found !== undefined) return found as StoredKey;
+    const seed = { seed: secretBytes(runtime, 32, 'identity') };
+    const made = (await unextractable()) ?? seed;
+    try {
+      await keep(opened, name, made);
+    } catch (error) {
+      if (made === seed || (error as DOMException).name !== 'DataCloneError') throw error;
+      await keep(opened, name, seed); // a browser that cannot keep such keys
+    }
+    return (await transact(opened, 'readonly', (keys) => keys.get(name))) as StoredKey;
+  } finally {
+    opened.close();
+  }
+}
+
+/** Unless there is one already. */
+function keep(opened: IDBDatabase, name: string, key: StoredKey): Promise<unknown> {
+  return transact(opened, 'readwrite', (keys) => {
+    const found = keys.getKey(name);
+    found.onsuccess = () => {
+      if (found.result === undefined) keys.put(key, name);
+    };
+    return found;
+  });
+}
+
+/** `undefined` where WebCrypto is missing, as in pages of `http://` in a LAN, or has no Ed25519. */
+async function unextractable(): Promise<StoredKey | undefined> {
+  const { subtle } = globalThis.crypto as { readonly subtle?: SubtleCrypto };
+  if (subtle === undefined) return undefined;
+  try {
+    const { publicKey, privateKey } = (await subtle.generateKey('Ed25519', false, [
+      'sign',
+      'verify',
+    ])) as CryptoKeyPair;
+    return { publicKey: new Uint8Array(await subtle.exportKey('raw', publicKey)), privateKey };
+  } catch {
+    return undefined;
+  }
+}
+
+function openDatabase(): Promise<IDBDatabase> {
+  const request = indexedDB.open(database, 1);
+  request.onupgradeneeded = () => request.result.createObjectStore(table);
+  return resultOf(request);
+}
+
+/** Resolves when the transaction is complete, which is when the browser has kept what it wrote. */
+async function transact<Result>(
+  opened: IDBDatabase,
+  mode: IDBTransactionMode,
+  work: (keys: IDBObjectStore) => IDBRequest<Result>,
+): Promise<Result> {
+  const transaction = opened.transaction(table, mode, { durability: 'strict' });
+  const completed = new Promise<void>((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = () => reject(transaction.error);
+  });
+  const request = work(transaction.objectStore(table));
+  await completed;
+  return request.result;
+}
+
+function resultOf<Result>(request: IDBRequest<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
