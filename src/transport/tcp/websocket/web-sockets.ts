@@ -119,7 +119,7 @@ export class WebSockets {
       webSocket.on('close', settled);
       webSocket.on('error', (error) => {
         carrier.destroy();
-        reject(error);
+        reject(isOfSystem(error) ? error : noWebSocket(error));
       });
       webSocket.on('unexpected-response', (_request, response) => {
         reject(refusedWith(response.statusCode ?? 0));
@@ -155,6 +155,16 @@ export class WebSockets {
 function overTls(socket: Socket, { host }: Address): Socket {
   const named = isIP(host) > 0 ? {} : { servername: host };
   return tlsClient(socket, { host, ...named, ALPNProtocols: ['http/1.1'] });
+}
+
+/** Whether it is an error of the connection, and not of what the other side says. */
+function isOfSystem({ code }: NodeJS.ErrnoException): boolean {
+  return code !== undefined && !/^(WS_|HPE_)/.test(code);
+}
+
+function noWebSocket(cause: Error): PeerloomError {
+  const message = `it does not answer as a WebSocket of peerloom (${cause.message}): check that a peerloom node listens there, and that both sides have the same version`;
+  return new PeerloomError('ERR_HANDSHAKE', message, { cause });
 }
 
 function refusedWith(status: number): PeerloomError {
