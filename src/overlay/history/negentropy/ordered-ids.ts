@@ -1,0 +1,157 @@
+import { bytesToHex } from '@noble/hashes/utils.js';
+import { sha256Bytes } from '../../../base/sha256.ts';
+import { writeVarint } from './varint.ts';
+
+export const idBytes = 32;
+const wordsPerId = idBytes / 4;
+
+/** The length of a fingerprint in bytes. */
+export const fingerprintBytes = 16;
+
+/** A place between two items, or before or behind all of them. */
+export interface Bound {
+  /** `Infinity`: behind all items. */
+  readonly timestamp: number;
+  /** The first bytes of an id. Those that are missing are zero. */
+  readonly prefix: Uint8Array;
+}
+
+const firstCapacity = 64;
+
+/**
+ * Ids in the order of their timestamps, and then of their bytes. All of it lies in arrays of numbers: 72 bytes for an
+ * item, and as much again while there is room to grow.
+ *
+ * The fingerprint of a range takes the sum of its ids. Sums are kept from the first item on, so a range costs as much as
+ * a subtraction, however long it is. They are made when they are first needed, and again from where an item came or
+ * went.
+ */
+export class OrderedIds {
+  #times = new Float64Array(firstCapacity);
+  #ids = new Uint8Array(firstCapacity * idBytes);
+  /** At each item the sum of the ids before it, as little-endian numbers modulo 2^256. */
+  #sums = new Uint32Array((firstCapacity + 1) * wordsPerId);
+  /** The items in use: the earliest ones go first, and moving the others each time would be slow. */
+  #start = 0;
+  #end = 0;
+  /** Sums are right up to here. */
+  #summedTo = 0;
+
+  get size(): number {
+    return this.#end - this.#start;
+  }
+
+  get heldBytes(): number {
+    return this.#times.byteLength + this.#ids.byteLength + this.#sums.byteLength;
+  }
+
+  timeAt(index: number): number {
+    return this.#times[this.#start + index]!;
+  }
+
+  /** The bytes change when items come or go: copy what you keep. */
+  idAt(index: number): Uint8Array {
+    const at = (this.#start + index) * idBytes;
+    return this.#ids.subarray(at, at + idBytes);
+  }
+
+  hexAt(index: number): string {
+    return bytesToHex(this.idAt(index));
+  }
+
+  /** @param timestamp a whole number from 0 to 2^53 - 1. */
+  add(timestamp: number, id: Uint8Array): void {
+    if (this.#end === this.#times.length) this.#makeRoom();
+    const at = this.#start + this.indexOf({ timestamp, prefix: id });
+    this.#times.copyWithin(at + 1, at, this.#end);
+    this.#ids.copyWithin((at + 1) * idBytes, at * idBytes, this.#end * idBytes);
+    this.#times[at] = timestamp;
+    this.#ids.set(id, at * idBytes);
+    this.#end += 1;
+    this.#summedTo = Math.min(this.#summedTo, at);
+  }
+
+  removeFirst(count: number): void {
+    this.#start += count;
+    // Only differences of sums count, so the first one may be anything.
+    this.#summedTo = Math.max(this.#summedTo, this.#start);
+  }
+
+  /** The first item from `from` on that is not below the bound, up to `to`. */
+  indexOf({ timestamp, prefix }: Bound, from = 0, to = this.size): number {
+    let low = from;
+    let high = to;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const time = this.timeAt(middle);
+      const isBelow = time < timestamp || (time === timestamp && compareIds(this.idAt(middle), prefix) < 0);
+      if (isBelow) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** 16 bytes that are the same for the same ids only: the specification's digest of their sum and number. */
+  fingerprint(from: number, to: number): Uint8Array {
+    this.#sumTo(this.#start + to);
+    const hashed: number[] = [];
+    let borrow = 0;
+    for (let word = 0; word < wordsPerId; word++) {
+      const high = this.#sums[(this.#start + to) * wordsPerId + word]!;
+      const low = this.#sums[(this.#start + from) * wordsPerId + word]!;
+      let difference = high - low - borrow;
+      borrow = difference < 0 ? 1 : 0;
+      difference >>>= 0;
+      hashed.push(
+        difference & 0xff,
+        (difference >>> 8) & 0xff,
+        (difference >>> 16) & 0xff,
+        difference >>> 24,
+      );
+    }
+    writeVarint(hashed, to - from);
+    return sha256Bytes(Uint8Array.from(hashed)).subarray(0, fingerprintBytes);
+  }
+
+  #sumTo(end: number): void {
+    const sums = this.#sums;
+    for (let item = this.#summedTo; item < end; item++) {
+      const from = item * wordsPerId;
+      let carry = 0;
+      for (let word = 0; word < wordsPerId; word++) {
+        const at = item * idBytes + word * 4;
+        const ids = this.#ids;
+        const value = (ids[at]! | (ids[at + 1]! << 8) | (ids[at + 2]! << 16) | (ids[at + 3]! << 24)) >>> 0;
+        const sum = sums[from + word]! + value + carry;
+        carry = sum > 0xffff_ffff ? 1 : 0;
+        sums[from + wordsPerId + word] = sum;
+      }
+    }
+    this.#summedTo = Math.max(this.#summedTo, end);
+  }
+
+  /** Moves the items to the beginning, into larger arrays if they fill more than half of these. */
+  #makeRoom(): void {
+    const { size } = this;
+    const capacity = size * 2 > this.#times.length ? this.#times.length * 2 : this.#times.length;
+    const times = new Float64Array(capacity);
+    const ids = new Uint8Array(capacity * idBytes);
+    times.set(this.#times.subarray(this.#start, this.#end));
+    ids.set(this.#ids.subarray(this.#start * idBytes, this.#end * idBytes));
+    this.#times = times;
+    this.#ids = ids;
+    this.#sums = new Uint32Array((capacity + 1) * wordsPerId);
+    this.#start = 0;
+    this.#end = size;
+    this.#summedTo = 0;
+  }
+}
+
+/** @returns below 0, 0 or above 0. The bytes that `prefix` lacks are zero. */
+function compareIds(id: Uint8Array, prefix: Uint8Array): number {
+  for (let at = 0; at < idBytes; at++) {
+    const difference = id[at]! - (prefix[at] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
