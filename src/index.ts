@@ -15,6 +15,7 @@ export type {
   NodeListener,
   SlowNodeHandler,
 } from './api/events.ts';
+export type { HistoryOptions } from './api/history-options.ts';
 export type { HandshakeMetrics, NodeMetrics } from './api/metrics.ts';
 export { type ConnectionDetails, NodeConnection } from './api/node-connection.ts';
 export type {

@@ -1,4 +1,5 @@
 import { checkOptions, checkType, checkWellFormed } from '../base/arguments.ts';
+import { checkHistoryOptions, type HistoryOptions, type ResolvedHistoryOptions } from './history-options.ts';
 import type { NodeConnection } from './node-connection.ts';
 
 /** The options of {@link Node.broadcast}. */
@@ -35,6 +36,12 @@ export interface SubscribeOptions {
    * false: they are handled as they arrive.
    */
   readonly ordered?: boolean | undefined;
+  /**
+   * Keeps the latest broadcasts of the topic, and catches up with neighbours that keep it too: a node that joins later,
+   * or that was cut off, receives what it missed, with `isHistory`. `{}` for the defaults. Default: none is kept, and what
+   * the node misses is lost.
+   */
+  readonly history?: HistoryOptions | undefined;
 }
 
 /** What {@link Node.broadcast} returns. */
@@ -55,8 +62,13 @@ export interface BroadcastDetails {
   readonly sentAt: number;
   /** The connection over which it arrived first. */
   readonly via: NodeConnection;
-  /** Over how many links it came, at most 255, as the nodes between say. 1: directly from its origin. */
+  /**
+   * Over how many links it came, at most 255, as the nodes between say. 1: directly from its origin. 0: unknown, because
+   * it comes from a history.
+   */
   readonly hops: number;
+  /** Whether the node had missed it, and has it from a history: that of `via`, or its own after handlers were too slow. */
+  readonly isHistory: boolean;
 }
 
 const maxTopicBytes = 255;
@@ -84,11 +96,13 @@ export function checkBroadcastOptions(given: BroadcastOptions = {}): {
 export function checkSubscribeOptions(given: SubscribeOptions = {}): {
   readonly topicKey: string | undefined;
   readonly ordered: boolean;
+  readonly history: ResolvedHistoryOptions | undefined;
 } {
-  checkOptions(given, ['topicKey', 'ordered']);
+  checkOptions(given, ['topicKey', 'ordered', 'history']);
   return {
     topicKey: checkTopicKey(given.topicKey),
     ordered: checkType('ordered', given.ordered ?? false, 'boolean'),
+    history: given.history === undefined ? undefined : checkHistoryOptions(given.history),
   };
 }
 

@@ -68,7 +68,8 @@ export abstract class NodeHandlers implements EventMethods {
   /**
    * A broadcast arrived. `origin` is the id of the node that signed it, which may be far away; `details.via` is the
    * neighbour that passed it on. While an asynchronous handler runs, further broadcasts wait, up to 1,024 of them and 16
-   * MiB. Beyond that the node drops them and counts them in `broadcastCountDropped`; it passes them on all the same.
+   * MiB. Beyond that the node drops them and counts them in `broadcastCountDropped`; it passes them on all the same. If the
+   * topic has a history, it hands them on later instead.
    */
   nodeBroadcast(_origin: string, _data: Data, _details: BroadcastDetails): unknown {
     return undefined;

@@ -29,6 +29,12 @@ export class TokenBucket {
     return true;
   }
 
+  /** Counts what has happened, so often, even if it is more than may happen now. */
+  spend(count: number): void {
+    this.#refill();
+    this.#tokens -= count;
+  }
+
   /** Milliseconds until {@link TokenBucket.take} returns true; 0: now. */
   get waitMs(): number {
     this.#refill();

@@ -18,11 +18,12 @@ import type { Runtime } from '../base/runtime.ts';
 import type { NodeIdentity } from '../identity/signer.ts';
 import { type Broadcast, headerOf } from '../overlay/broadcast.ts';
 import { Deliveries } from '../overlay/deliveries.ts';
+import { HistoryPart } from '../overlay/history/history-part.ts';
 import { Overlay, type OverlayOptions, type OverlayPart } from '../overlay/overlay.ts';
 import type { Arrival } from '../overlay/router.ts';
 import type { TopicKey } from '../overlay/topic-key.ts';
 import { countContainers, decodePayload, encodePayload, type Payload } from '../wire/payloads/payload.ts';
-import { Subscriptions } from './subscriptions.ts';
+import { type Subscription, Subscriptions, wireTopicOf } from './subscriptions.ts';
 
 export interface BroadcastsOptions {
   readonly identity: NodeIdentity;
@@ -48,10 +49,13 @@ export class Broadcasts implements OverlayOptions {
   readonly #overlay: Overlay;
   #deliveries: Deliveries | undefined;
   #subscriptions: Subscriptions | undefined;
+  readonly #history: HistoryPart;
   #rejected = 0;
+  #dropped = 0;
 
   constructor(options: BroadcastsOptions) {
     this.#options = options;
+    this.#history = new HistoryPart(this);
     this.#overlay = new Overlay(this);
     options.budget.share(
       () =>
@@ -72,7 +76,7 @@ export class Broadcasts implements OverlayOptions {
   }
 
   get parts(): readonly OverlayPart[] {
-    return this.#options.parts ?? [];
+    return [this.#history, ...(this.#options.parts ?? [])];
   }
 
   get budget(): MemoryBudget {
@@ -85,7 +89,7 @@ export class Broadcasts implements OverlayOptions {
   }
 
   get dropped(): number {
-    return (this.#deliveries?.dropped ?? 0) + (this.#subscriptions?.dropped ?? 0);
+    return this.#dropped + (this.#subscriptions?.dropped ?? 0) + (this.#history.histories?.lost ?? 0);
   }
 
   /** Broadcasts of the node's topics that it cannot read. */
@@ -96,8 +100,25 @@ export class Broadcasts implements OverlayOptions {
   onBroadcast(broadcast: Broadcast, arrival: Arrival): void {
     const subscription = this.#topics.find(broadcast.topic);
     if (subscription === undefined) return;
+    const { histories } = this.#history;
+    // The history of a neighbour may have been faster.
+    if (histories?.has(broadcast) === true) return;
+    histories?.add(broadcast);
     if (subscription.order === undefined) this.#hand(broadcast, arrival);
     else subscription.order.add(broadcast, arrival);
+  }
+
+  /** A broadcast that this node had missed. */
+  onCaughtUp(broadcast: Broadcast, arrival: Arrival): void {
+    this.#hand(broadcast, arrival);
+  }
+
+  onOriginated(broadcast: Broadcast): void {
+    this.#history.histories?.add(broadcast);
+  }
+
+  isKept(topic: string): boolean {
+    return this.#history.histories?.keeps(topic) === true;
   }
 
   passesOn(topic: string): boolean {
@@ -107,6 +128,7 @@ export class Broadcasts implements OverlayOptions {
   /** The node has stopped. */
   close(): void {
     this.#subscriptions?.stop();
+    this.#history.histories?.close();
   }
 
   onFailure(error: unknown): void {
@@ -125,11 +147,45 @@ export class Broadcasts implements OverlayOptions {
 
   /** Resolves when the topic's key is derived, if it has one. */
   subscribe(topic: string, given?: SubscribeOptions): Promise<void> {
-    return this.#topics.add(checkTopic(topic), checkSubscribeOptions(given));
+    const { history, ...details } = checkSubscribeOptions(given);
+    const earlier = this.#wireTopicOf(checkTopic(topic));
+    const ready = this.#topics.add(topic, details);
+    const subscription = this.#topics.get(topic)!;
+    subscription.history = history;
+    const wireTopic = wireTopicOf(subscription);
+    if (earlier !== undefined && earlier !== wireTopic) this.#history.histories?.forget(earlier);
+    if (wireTopic !== undefined) this.#setHistory(subscription);
+    if (wireTopic !== undefined || history === undefined) return ready;
+    return ready.then(() => {
+      if (subscription === this.#topics.get(topic)) this.#setHistory(subscription);
+    });
   }
 
   unsubscribe(topic: string): void {
-    this.#topics.remove(checkTopic(topic));
+    const wireTopic = this.#wireTopicOf(checkTopic(topic));
+    this.#topics.remove(topic);
+    if (wireTopic !== undefined) this.#history.histories?.forget(wireTopic);
+  }
+
+  #wireTopicOf(topic: string): string | undefined {
+    const subscription = this.#topics.get(topic);
+    return subscription && wireTopicOf(subscription);
+  }
+
+  /** @throws PeerloomError: the history cannot be kept, and the node has not subscribed. */
+  #setHistory(subscription: Subscription): void {
+    const { topic, history } = subscription;
+    const wireTopic = wireTopicOf(subscription)!;
+    if (history === undefined) {
+      this.#history.histories?.forget(wireTopic);
+      return;
+    }
+    try {
+      this.#history.begin().keep(wireTopic, history);
+    } catch (error) {
+      this.unsubscribe(topic);
+      throw error;
+    }
   }
 
   get #topics(): Subscriptions {
@@ -143,9 +199,15 @@ export class Broadcasts implements OverlayOptions {
     return this.#subscriptions;
   }
 
+  /** Hands a broadcast to the handlers, or keeps it for them. */
   #hand(broadcast: Broadcast, arrival: Arrival): void {
-    this.#deliveries ??= new Deliveries((...delivery) => this.#deliver(...delivery));
-    this.#deliveries.add(broadcast, arrival);
+    const { histories } = this.#history;
+    this.#deliveries ??= new Deliveries(
+      (...delivery) => this.#deliver(...delivery),
+      () => this.#history.histories?.nextOwed(),
+    );
+    if (histories?.owesBefore(broadcast) !== true && this.#deliveries.add(broadcast, arrival)) return;
+    if (histories?.owe(broadcast, arrival.via) !== true) this.#dropped += 1;
   }
 
   #encode(data: Data): Payload {
@@ -166,7 +228,7 @@ export class Broadcasts implements OverlayOptions {
     return { id: this.#overlay.broadcast(content), neighbours: this.#overlay.neighbourCount };
   }
 
-  #deliver(broadcast: Broadcast, { via, hops }: Arrival): unknown {
+  #deliver(broadcast: Broadcast, { via, hops, isHistory = false }: Arrival): unknown {
     const { dispatcher, isStopping } = this.#options;
     const subscription = this.#topics.find(broadcast.topic);
     if (subscription === undefined || isStopping()) return undefined;
@@ -180,7 +242,7 @@ export class Broadcasts implements OverlayOptions {
       return undefined;
     }
     const { topic } = subscription;
-    const details = { topic, id, sentAt: Math.trunc(timeUs / 1_000), via, hops };
+    const details = { topic, id, sentAt: Math.trunc(timeUs / 1_000), via, hops, isHistory };
     return dispatcher.emit('node_broadcast', origin, data, details);
   }
 

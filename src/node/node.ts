@@ -327,12 +327,12 @@ export class Node extends NodeHandlers {
    * Sends data to every other node of the network, however many links away, once. The nodes in between pass it on, so no
    * node needs to know the others. This node signs it, and every receiver checks the signature; `node_broadcast` names
    * this node as the origin. It does not fire on this node. Broadcasts may arrive in any order. A node that joins the
-   * network later does not receive it.
+   * network later does not receive it, unless both keep the topic (`history` of {@link Node.subscribe}).
    *
    * Clocks of the nodes may differ by at most 2 minutes.
    *
    * @returns the id of the broadcast, and how many neighbours pass it on. With the option `topicKey`, a promise of them.
-   * @throws PeerloomError `ERR_NO_NEIGHBOUR` without a connection; `ERR_MESSAGE_TOO_LARGE` above 1 MiB; `ERR_QUEUE_FULL`
+   * @throws PeerloomError `ERR_NO_NEIGHBOUR` without a connection, if this node does not keep the topic; `ERR_MESSAGE_TOO_LARGE` above 1 MiB; `ERR_QUEUE_FULL`
    * when the broadcasts of the last two seconds have 8 MiB; `ERR_TOPIC_KEY` while the key is being derived that the node
    * subscribed to the topic with. TypeError for data that no message can hold, or wrong options.
    * @example
@@ -352,9 +352,11 @@ export class Node extends NodeHandlers {
    *
    * @returns nothing; with `topicKey` a promise, which resolves when the node has derived the topic's key. Until then it
    * neither receives nor sends broadcasts with this topic.
-   * @throws TypeError or RangeError for wrong arguments.
+   * @throws TypeError or RangeError for wrong arguments. PeerloomError `ERR_HISTORY_FILE`: the file of the history cannot be
+   * used, and the node has not subscribed.
    * @example
    * node.subscribe('chat');
+   * node.subscribe('chat', { history: { maxMessages: 1000 } }); // also what was said before the node came
    * await node.subscribe('board', { topicKey: '5f0c…' }); // nodes without the key cannot read the board
    */
   subscribe(topic: string, options?: SubscribeOptions & { readonly topicKey?: undefined }): void;

@@ -1,3 +1,4 @@
+import type { ResolvedHistoryOptions } from '../api/history-options.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { OriginOrder, type OriginOrderOptions } from '../overlay/origin-order.ts';
@@ -12,6 +13,8 @@ export interface Subscription {
   key: TopicKey | undefined;
   /** Undefined for a topic whose broadcasts are handed on as they arrive. */
   readonly order: OriginOrder | undefined;
+  /** Undefined for a topic that the node does not keep. */
+  history: ResolvedHistoryOptions | undefined;
   /** Resolves when the key is derived. */
   readonly ready: Promise<void>;
 }
@@ -50,6 +53,11 @@ export class Subscriptions {
     return this.#endedDropped + this.#ofOrders(({ dropped }) => dropped);
   }
 
+  /** The subscription of a topic, whose key may still be being derived. */
+  get(topic: string): Subscription | undefined {
+    return this.#byTopic.get(topic);
+  }
+
   find(wireTopic: string): Subscription | undefined {
     return this.#byWireTopic.get(wireTopic);
   }
@@ -72,6 +80,7 @@ export class Subscriptions {
       topic,
       topicKey,
       key: undefined,
+      history: undefined,
       order: ordered ? new OriginOrder(this.#options) : undefined,
       ready: ready ?? Promise.resolve(),
     };
@@ -123,4 +132,9 @@ export class Subscriptions {
     subscription.key = key;
     this.#byWireTopic.set(key.wireTopic, subscription);
   }
+}
+
+/** The name of a topic on the wire; undefined while its key is being derived. */
+export function wireTopicOf({ topic, topicKey, key }: Subscription): string | undefined {
+  return topicKey === undefined ? topic : key?.wireTopic;
 }

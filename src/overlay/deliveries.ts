@@ -7,48 +7,52 @@ const maxWaiting = 1_024;
 /** Their bytes. */
 const maxWaitingBytes = 16 * 1_048_576;
 
-interface Delivery {
+/** A broadcast, and how it came. */
+export interface Delivery {
   readonly broadcast: Broadcast;
   readonly arrival: Arrival;
 }
 
 /**
  * Hands broadcasts to the user's handlers, one at a time. Where handlers are slower than broadcasts arrive, the latest
- * ones are dropped: passing broadcasts on never waits for a handler.
+ * ones are not taken: passing broadcasts on never waits for a handler.
  */
 export class Deliveries {
   readonly #run: (broadcast: Broadcast, arrival: Arrival) => unknown;
+  readonly #more: () => Delivery | undefined;
   readonly #waiting: Delivery[] = [];
   #waitingBytes = 0;
   #isRunning = false;
-  #dropped = 0;
 
-  /** @param run hands one broadcast on, and returns a promise if that takes time. Never throws or rejects. */
-  constructor(run: (broadcast: Broadcast, arrival: Arrival) => unknown) {
+  /**
+   * @param run hands one broadcast on, and returns a promise if that takes time. Never throws or rejects.
+   * @param more returns a broadcast that waits elsewhere, when none waits here.
+   */
+  constructor(
+    run: (broadcast: Broadcast, arrival: Arrival) => unknown,
+    more: () => Delivery | undefined = () => undefined,
+  ) {
     this.#run = run;
-  }
-
-  /** Broadcasts that were dropped. */
-  get dropped(): number {
-    return this.#dropped;
+    this.#more = more;
   }
 
   get heldBytes(): number {
     return this.#waitingBytes;
   }
 
-  add(broadcast: Broadcast, arrival: Arrival): void {
+  /** @returns false if the broadcast is dropped: too many wait. */
+  add(broadcast: Broadcast, arrival: Arrival): boolean {
     if (!this.#isRunning) {
       this.#begin({ broadcast, arrival });
-      return;
+      return true;
     }
     const { length } = broadcast.bytes;
     if (this.#waiting.length >= maxWaiting || this.#waitingBytes + length > maxWaitingBytes) {
-      this.#dropped += 1;
-      return;
+      return false;
     }
     this.#waiting.push({ broadcast, arrival });
     this.#waitingBytes += length;
+    return true;
   }
 
   #begin({ broadcast, arrival }: Delivery): void {
@@ -62,9 +66,10 @@ export class Deliveries {
     this.#isRunning = false;
     while (!this.#isRunning) {
       const next = this.#waiting.shift();
-      if (next === undefined) return;
-      this.#waitingBytes -= next.broadcast.bytes.length;
-      this.#begin(next);
+      if (next !== undefined) this.#waitingBytes -= next.broadcast.bytes.length;
+      const delivery = next ?? this.#more();
+      if (delivery === undefined) return;
+      this.#begin(delivery);
     }
   }
 }

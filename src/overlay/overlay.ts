@@ -2,6 +2,7 @@ import { overlayProtocol, type Protocol, type ProtocolHost, type ProtocolPeer } 
 import { PeerloomError } from '../base/errors.ts';
 import { whenSigned } from '../identity/signer.ts';
 import {
+  type Broadcast,
   bodyBytesOf,
   type Draft,
   draftBroadcast,
@@ -34,6 +35,10 @@ const firstKindOfParts = 16;
 export interface OverlayOptions extends RouterOptions {
   /** What the protocol does beside broadcasts. */
   readonly parts?: readonly OverlayPart[] | undefined;
+  /** Whether the node keeps the history of a topic, by its name on the wire: neighbours catch up later. */
+  isKept?(topic: string): boolean;
+  /** The node has signed a broadcast of its own. */
+  onOriginated?(broadcast: Broadcast): void;
   /** A signer failed. */
   onFailure(error: unknown): void;
 }
@@ -75,7 +80,8 @@ export class Overlay implements Protocol {
    */
   broadcast(content: Pick<Draft, 'topic' | 'key' | 'payload'>): string {
     const { identity, network } = this.#options;
-    if (this.neighbourCount === 0) {
+    const isKept = this.#options.isKept?.(content.key?.wireTopic ?? content.topic) === true;
+    if (this.neighbourCount === 0 && !isKept) {
       throw new PeerloomError(
         'ERR_NO_NEIGHBOUR',
         'no connected node passes broadcasts on: call connectWithNode first, or waitForNodes(1)',
@@ -99,6 +105,7 @@ export class Overlay implements Protocol {
     const broadcast = draftBroadcast({ ...content, network, origin: identity.id, timeUs, previousUs });
     const launched = whenSigned(identity.sign(signedBytes(broadcast.bytes, network)), (signature) => {
       setSignature(broadcast, signature);
+      this.#options.onOriginated?.(broadcast);
       this.#active.originate(broadcast);
     });
     if (launched instanceof Promise) launched.catch((error) => this.#options.onFailure(error));

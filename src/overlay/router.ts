@@ -46,8 +46,10 @@ const announcementCostBytes = 256;
 /** How a broadcast came to this node. */
 export interface Arrival {
   readonly via: NodeConnection;
-  /** Links between the origin and this node. */
+  /** Links between the origin and this node; 0: unknown. */
   readonly hops: number;
+  /** The node had missed it, and has it from the history of another node. */
+  readonly isHistory?: boolean;
 }
 
 export interface RouterOptions {

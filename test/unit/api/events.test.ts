@@ -53,7 +53,11 @@ const samples: { readonly [Name in NodeEventName]: NodeEvents[Name] } = {
   node_disconnect_with_outbound_node: [peer],
   node_request_to_stop: [],
   node_request: [peer, 'data'],
-  node_broadcast: ['origin', 'data', { topic: '', id: 'id', sentAt: 0, via: peer, hops: 1 }],
+  node_broadcast: [
+    'origin',
+    'data',
+    { topic: '', id: 'id', sentAt: 0, via: peer, hops: 1, isHistory: false },
+  ],
   node_discovered: [known],
   node_stream: [peer, stream, 'header'],
   node_reconnection_error: ['b:1', 2, timeout],

@@ -18,3 +18,12 @@ test('so much may happen at once, and so much in a second', async () => {
   await runtime.advance(3_600_000);
   assert.equal(take(10), 3, 'what was not used is not saved up');
 });
+
+test('what has happened all the same is waited for', async () => {
+  const runtime = new VirtualRuntime();
+  const bucket = new TokenBucket({ burst: 3, perSecond: 2 }, runtime);
+  bucket.spend(10);
+  assert.equal(bucket.waitMs, 4_000);
+  await runtime.advance(4_000);
+  assert.ok(bucket.take());
+});

@@ -47,22 +47,46 @@ suite('deliveries of broadcasts', () => {
     assert.equal(deliveries.heldBytes, 0);
   });
 
-  test('drop what comes when 1,024 wait, and count it', async () => {
+  test('take nothing more when 1,024 wait', async () => {
     const { deliveries, begun, end } = slow();
-    for (let count = 0; count < 1_030; count++) deliveries.add(broadcast(`${count}`), arrival);
-    assert.equal(deliveries.dropped, 5);
+    const taken = Array.from({ length: 1_030 }, (_, count) => deliveries.add(broadcast(`${count}`), arrival));
+    assert.deepEqual([taken.indexOf(false), taken.length - taken.lastIndexOf(true) - 1], [1_025, 5]);
     await end();
-    deliveries.add(broadcast('late'), arrival);
-    assert.equal(deliveries.dropped, 5);
+    assert.ok(deliveries.add(broadcast('late'), arrival));
     for (let count = 0; count < 1_025; count++) await end();
     assert.equal(begun.at(-1), 'late');
   });
 
-  test('drop what comes when 16 MiB wait', () => {
+  test('take nothing more when 16 MiB wait', () => {
     const { deliveries } = slow();
     const megabyte = 2 ** 20;
-    for (let count = 0; count < 18; count++) deliveries.add(broadcast(`${count}`, megabyte), arrival);
+    for (let count = 0; count < 17; count++)
+      assert.ok(deliveries.add(broadcast(`${count}`, megabyte), arrival));
+    assert.ok(!deliveries.add(broadcast('17', megabyte), arrival));
     assert.equal(deliveries.heldBytes, 16 * megabyte);
-    assert.equal(deliveries.dropped, 1);
+  });
+
+  test('go on with what waits elsewhere when nothing waits here', async () => {
+    const elsewhere = ['c', 'd'];
+    const begun: string[] = [];
+    const ends: (() => void)[] = [];
+    const deliveries = new Deliveries(
+      ({ id }) => {
+        begun.push(id);
+        return new Promise<void>((resolve) => ends.push(resolve));
+      },
+      () => {
+        const id = elsewhere.shift();
+        return id === undefined ? undefined : { broadcast: broadcast(id), arrival };
+      },
+    );
+    for (const id of ['a', 'b']) deliveries.add(broadcast(id), arrival);
+    for (let count = 0; count < 4; count++) {
+      ends.shift()!();
+      await new Promise(setImmediate);
+    }
+    assert.deepEqual(begun, ['a', 'b', 'c', 'd']);
+    deliveries.add(broadcast('e'), arrival);
+    assert.deepEqual(begun, ['a', 'b', 'c', 'd', 'e']);
   });
 });

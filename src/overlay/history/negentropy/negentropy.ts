@@ -72,6 +72,14 @@ export class Negentropy {
     return writer.bytes;
   }
 
+  /** A first message that is shorter where the sets are equal, and costs one message more where they are not. */
+  beginWithOne(): Uint8Array<ArrayBuffer> {
+    const writer = new MessageWriter();
+    const fingerprint = this.#items.fingerprint(this.#from, this.#to);
+    writer.add({ end: infinity, mode: 'fingerprint', fingerprint });
+    return writer.bytes;
+  }
+
   /** Answers a message of the side that began. @throws PeerloomError `ERR_PROTOCOL`. */
   answer(message: Uint8Array): Uint8Array<ArrayBuffer> {
     return this.#walk(message, undefined).bytes;

@@ -115,16 +115,14 @@ export class OrderedIds {
 
   #sumTo(end: number): void {
     const sums = this.#sums;
+    const ids = new DataView(this.#ids.buffer);
+    let word = this.#summedTo * wordsPerId;
     for (let item = this.#summedTo; item < end; item++) {
-      const from = item * wordsPerId;
       let carry = 0;
-      for (let word = 0; word < wordsPerId; word++) {
-        const at = item * idBytes + word * 4;
-        const ids = this.#ids;
-        const value = (ids[at]! | (ids[at + 1]! << 8) | (ids[at + 2]! << 16) | (ids[at + 3]! << 24)) >>> 0;
-        const sum = sums[from + word]! + value + carry;
+      for (const idEnd = word + wordsPerId; word < idEnd; word++) {
+        const sum = sums[word]! + ids.getUint32(word * 4, true) + carry;
         carry = sum > 0xffff_ffff ? 1 : 0;
-        sums[from + wordsPerId + word] = sum;
+        sums[word + wordsPerId] = sum;
       }
     }
     this.#summedTo = Math.max(this.#summedTo, end);

@@ -1,0 +1,66 @@
+import { checkOptions, checkType, shown } from '../base/arguments.ts';
+
+/** How much of a topic a node keeps: the option `history` of {@link Node.subscribe}. */
+export interface HistoryOptions {
+  /**
+   * The latest broadcasts of the topic that the node keeps, of all origins together. From 1 to 100,000. Default 1,000.
+   */
+  readonly maxMessages?: number | undefined;
+  /**
+   * Their bytes, each with 114 bytes and its topic beside its content; also in memory, if there is no `path`. At least 2
+   * MiB. Default 16 MiB.
+   */
+  readonly maxBytes?: number | undefined;
+  /** Broadcasts that are older are given up, in milliseconds. Above 0. Default: none is too old. */
+  readonly maxAgeMs?: number | undefined;
+  /**
+   * The file in which the node keeps them (SQLite), so that they are there when it starts again. Each topic needs a file
+   * of its own. Only in Node.js. Default: none, which keeps them in memory.
+   */
+  readonly path?: string | undefined;
+}
+
+/** All of {@link HistoryOptions}. */
+export interface ResolvedHistoryOptions {
+  readonly maxMessages: number;
+  readonly maxBytes: number;
+  /** `Infinity`: none is too old. */
+  readonly maxAgeMs: number;
+  readonly path: string | undefined;
+}
+
+const defaults = { maxMessages: 1_000, maxBytes: 16 * 1_048_576, maxAgeMs: Number.POSITIVE_INFINITY };
+
+/** In memory, each message costs up to 0.5 KiB beside its bytes. */
+const mostMessages = 100_000;
+
+/** Any broadcast must fit. */
+const fewestBytes = 2 * 1_048_576;
+
+/** @throws TypeError or RangeError with the rule and the value. */
+export function checkHistoryOptions(given: HistoryOptions): ResolvedHistoryOptions {
+  checkOptions(given, ['maxMessages', 'maxBytes', 'maxAgeMs', 'path'], 'history');
+  const { path } = given;
+  const maxMessages = checkNumber('maxMessages', given.maxMessages ?? defaults.maxMessages);
+  const maxBytes = checkNumber('maxBytes', given.maxBytes ?? defaults.maxBytes);
+  const maxAgeMs = checkNumber('maxAgeMs', given.maxAgeMs ?? defaults.maxAgeMs);
+  if (!Number.isInteger(maxMessages) || maxMessages < 1 || maxMessages > mostMessages) {
+    throw new RangeError(
+      `history.maxMessages must be a whole number from 1 to ${mostMessages}, not ${maxMessages}`,
+    );
+  }
+  if (!Number.isSafeInteger(maxBytes) || maxBytes < fewestBytes) {
+    throw new RangeError(
+      `history.maxBytes must be a whole number of at least ${fewestBytes}, not ${maxBytes}`,
+    );
+  }
+  if (!(maxAgeMs > 0)) throw new RangeError(`history.maxAgeMs must be above 0, not ${maxAgeMs}`);
+  if (path !== undefined && (typeof path !== 'string' || path === '')) {
+    throw new TypeError(`history.path must be the path of a file, not ${shown(path)}`);
+  }
+  return { maxMessages, maxBytes, maxAgeMs, path };
+}
+
+function checkNumber(name: string, value: number): number {
+  return checkType(`history.${name}`, value, 'number');
+}

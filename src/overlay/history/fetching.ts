@@ -1,0 +1,47 @@
+import { maxIds } from './history-frames.ts';
+import type { KeptBroadcasts } from './kept-broadcasts.ts';
+
+/** The broadcasts that a peer has and this node lacks, asked for in their order, a few at a time. */
+export class Fetching {
+  readonly #kept: KeptBroadcasts;
+  #ids: readonly string[];
+  #asked: readonly string[] = [];
+  readonly #awaited = new Set<string>();
+
+  constructor(kept: KeptBroadcasts, ids: readonly string[]) {
+    this.#kept = kept;
+    this.#ids = ids;
+  }
+
+  /** What to ask for next; nothing when all was asked for. */
+  next(): readonly string[] {
+    this.#awaited.clear();
+    let at = 0;
+    const asked: string[] = [];
+    while (at < this.#ids.length && asked.length < maxIds) {
+      const id = this.#ids[at++]!;
+      // Live, or from another peer.
+      if (!this.#kept.has(id)) asked.push(id);
+    }
+    this.#ids = this.#ids.slice(at);
+    this.#asked = asked;
+    for (const id of asked) this.#awaited.add(id);
+    return asked;
+  }
+
+  /** Whether this broadcast was asked for, and has not arrived. */
+  takes(id: string): boolean {
+    return this.#awaited.delete(id);
+  }
+
+  /**
+   * The peer has sent what it has of the first `count` that it was asked for.
+   *
+   * @returns false if it does not send more.
+   */
+  answered(count: number): boolean {
+    if (count < 1 || count > this.#asked.length) return false;
+    this.#ids = [...this.#asked.slice(count), ...this.#ids];
+    return true;
+  }
+}

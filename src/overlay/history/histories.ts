@@ -1,0 +1,338 @@
+import type { ResolvedHistoryOptions } from '../../api/history-options.ts';
+import type { NodeConnection } from '../../api/node-connection.ts';
+import type { ProtocolHost, ProtocolPeer } from '../../api/protocol.ts';
+import { isPeerloomError, PeerloomError } from '../../base/errors.ts';
+import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
+import { type Broadcast, idOf, isSignedByOrigin, readBroadcast, signedBytes } from '../broadcast.ts';
+import type { Delivery } from '../deliveries.ts';
+import type { Arrival } from '../router.ts';
+import {
+  digestOf,
+  type HistoryFrame,
+  maxKeptTopics,
+  type OfKind,
+  readHistoryFrame,
+} from './history-frames.ts';
+import { HistoryPeer } from './history-peer.ts';
+import type { HistoryStore } from './history-store.ts';
+import { KeptBroadcasts } from './kept-broadcasts.ts';
+import { MemoryStore } from './memory-store.ts';
+import { OwedBroadcasts } from './owed-broadcasts.ts';
+import { SqliteStore } from './sqlite-store.ts';
+import { TopicHistory, type TopicHistoryEffects } from './topic-history.ts';
+
+/** Bytes of broadcasts in answer to one question, unless one alone has more. */
+const answerBytes = 256 * 1024;
+
+export interface HistoriesOptions {
+  /** The name of its network. */
+  readonly network: string;
+  readonly runtime: Runtime;
+  /** A broadcast came that the node had missed. */
+  onCaughtUp(broadcast: Broadcast, arrival: Arrival): void;
+  /** A history cannot be kept any more. */
+  onFailure(error: unknown): void;
+}
+
+/** A topic that this node keeps. */
+interface Entry {
+  readonly topic: string;
+  readonly options: ResolvedHistoryOptions;
+  readonly history: TopicHistory<HistoryPeer>;
+  readonly owed: OwedBroadcasts;
+}
+
+/**
+ * The histories of a node's topics (docs/protocol.md, section 17): tells neighbours which topics the node
+ * keeps, and catches up with those that keep them too.
+ */
+export class Histories implements TopicHistoryEffects<HistoryPeer> {
+  readonly #options: HistoriesOptions;
+  readonly #host: ProtocolHost;
+  readonly #byDigest = new Map<string, Entry>();
+  readonly #byTopic = new Map<string, Entry>();
+  readonly #peers = new Map<ProtocolPeer, HistoryPeer>();
+  #lost = 0;
+  #timer: RuntimeTimer | undefined;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+  #isTimerWatching = false;
+
+  constructor(host: ProtocolHost, options: HistoriesOptions) {
+    this.#host = host;
+    this.#options = options;
+  }
+
+  /**
+   * Keeps a topic from now on. One that is kept with other options is kept anew.
+   *
+   * @throws PeerloomError `ERR_HISTORY_FILE`, `ERR_TRANSPORT_UNAVAILABLE`. RangeError for more topics than a node can keep.
+   */
+  keep(topic: string, options: ResolvedHistoryOptions): void {
+    const earlier = this.#byTopic.get(topic);
+    if (earlier !== undefined && isSame(earlier.options, options)) return;
+    if (earlier !== undefined) this.#remove(earlier);
+    if (this.#byTopic.size >= maxKeptTopics) {
+      throw new RangeError(`a node keeps the history of ${maxKeptTopics} topics at most`);
+    }
+    const { network } = this.#options;
+    const { path } = options;
+    const store: HistoryStore =
+      path === undefined ? new MemoryStore() : new SqliteStore(path, { network, topic });
+    const wallNow = (): number => this.wallNow();
+    const kept = new KeptBroadcasts({ ...options, store, wallNow });
+    const digest = digestOf(network, topic);
+    const entry = {
+      topic,
+      options,
+      history: new TopicHistory(digest, kept, this),
+      owed: new OwedBroadcasts(kept),
+    };
+    this.#byDigest.set(digest, entry);
+    this.#byTopic.set(topic, entry);
+    for (const peer of this.#host.peers) this.#peerOf(peer).send(this.#keptTopics(true));
+  }
+
+  /** Keeps a topic no more. A file stays as it is. */
+  forget(topic: string): void {
+    const entry = this.#byTopic.get(topic);
+    if (entry === undefined) return;
+    this.#remove(entry);
+    for (const peer of this.#peers.values()) peer.send(this.#keptTopics(false));
+  }
+
+  keeps(topic: string): boolean {
+    return this.#byTopic.has(topic);
+  }
+
+  /** Whether a broadcast is there already. */
+  has({ topic, id }: Broadcast): boolean {
+    return this.#byTopic.get(topic)?.history.kept.has(id) === true;
+  }
+
+  /** Keeps a broadcast, if its topic is kept. */
+  add(broadcast: Broadcast): void {
+    const entry = this.#byTopic.get(broadcast.topic);
+    if (entry === undefined) return;
+    this.#guard(entry, () => entry.history.add(broadcast));
+    this.#schedule();
+  }
+
+  /** Broadcasts that were given up before handlers had time for them. */
+  get lost(): number {
+    let lost = this.#lost;
+    for (const { owed } of this.#byTopic.values()) lost += owed.lost;
+    return lost;
+  }
+
+  /** Whether handlers are to receive other broadcasts of the same topic first. */
+  owesBefore({ topic }: Broadcast): boolean {
+    return (this.#byTopic.get(topic)?.owed.size ?? 0) > 0;
+  }
+
+  /** Handlers have no time for a broadcast now. @returns false if it is not kept. */
+  owe(broadcast: Broadcast, via: NodeConnection): boolean {
+    if (!this.has(broadcast)) return false;
+    this.#byTopic.get(broadcast.topic)!.owed.add(broadcast.id, via);
+    return true;
+  }
+
+  /** What handlers are to receive next, of what had to wait. */
+  nextOwed(): Delivery | undefined {
+    for (const entry of this.#byTopic.values()) {
+      const next = this.#guard(entry, () => entry.owed.next());
+      if (next !== undefined) return next;
+    }
+    return undefined;
+  }
+
+  /** Closes all files. */
+  close(): void {
+    for (const entry of [...this.#byTopic.values()]) this.#remove(entry);
+  }
+
+  opened(peer: ProtocolPeer): void {
+    if (this.#byTopic.size > 0) this.#peerOf(peer).send(this.#keptTopics(false));
+  }
+
+  received(peer: ProtocolPeer, bytes: Uint8Array): void | Promise<void> {
+    if (this.#byTopic.size === 0) return undefined;
+    const from = this.#peerOf(peer);
+    // Frames of protocols lie in memory of their own.
+    return from.share.take(() => this.#handle(from, readHistoryFrame(bytes as Uint8Array<ArrayBuffer>)));
+  }
+
+  closed(peer: ProtocolPeer): void {
+    const own = this.#peers.get(peer);
+    if (own === undefined) return;
+    this.#peers.delete(peer);
+    own.leave();
+    for (const { history } of this.#byTopic.values()) history.left(own);
+    this.#schedule();
+  }
+
+  now(): number {
+    return this.#options.runtime.now();
+  }
+
+  wallNow(): number {
+    return this.#options.runtime.wallNow();
+  }
+
+  random(): number {
+    return this.#options.runtime.random('history');
+  }
+
+  send(peer: HistoryPeer, frame: HistoryFrame): boolean {
+    return peer.send(frame);
+  }
+
+  isReachable(peer: HistoryPeer): boolean {
+    return peer.isReachable;
+  }
+
+  caughtUp({ peer }: HistoryPeer, broadcasts: readonly Broadcast[]): void {
+    const arrival = { via: peer.connection, hops: 0, isHistory: true };
+    for (const broadcast of broadcasts) this.#options.onCaughtUp(broadcast, arrival);
+  }
+
+  #peerOf(peer: ProtocolPeer): HistoryPeer {
+    let own = this.#peers.get(peer);
+    if (own === undefined) {
+      own = new HistoryPeer(peer, this.#options.runtime);
+      this.#peers.set(peer, own);
+    }
+    return own;
+  }
+
+  #keptTopics(isQuestion: boolean): OfKind<'keep'> {
+    const topics = Array.from(this.#byDigest, ([digest, { history }]) => ({
+      digest,
+      ...history.kept.capacity,
+    }));
+    return { kind: 'keep', isQuestion, topics };
+  }
+
+  #handle(from: HistoryPeer, frame: HistoryFrame): void | Promise<void> {
+    if (frame.kind === 'keep') return this.#onKeep(from, frame);
+    if (frame.kind === 'past') return this.#onPast(from, frame.broadcast);
+    const entry = this.#byDigest.get(frame.digest);
+    if (frame.kind === 'compare') return this.#onCompare(from, frame);
+    if (frame.kind === 'fetch') return this.#onFetch(from, frame);
+    if (entry === undefined) return undefined;
+    const { history } = entry;
+    this.#guard(entry, () => {
+      if (frame.kind === 'answer') history.answered(from, frame);
+      else if (frame.kind === 'refuse') history.refused(from, frame);
+      else if (frame.kind === 'fetched') history.fetched(from, frame);
+      else history.offered(from, frame.ids);
+    });
+    this.#schedule();
+    return undefined;
+  }
+
+  #onKeep(from: HistoryPeer, { isQuestion, topics }: OfKind<'keep'>): void {
+    const capacities = new Map(topics.map(({ digest, ...capacity }) => [digest, capacity]));
+    for (const [digest, { history }] of this.#byDigest) {
+      const capacity = capacities.get(digest);
+      if (capacity === undefined) history.left(from);
+      else history.keeps(from, capacity, this.#host.id < from.peer.id);
+    }
+    if (isQuestion && from.mayAsk()) from.send(this.#keptTopics(false));
+    this.#schedule();
+  }
+
+  #onCompare(from: HistoryPeer, frame: OfKind<'compare'>): Promise<void> {
+    return from.answer(() => {
+      const history = this.#byDigest.get(frame.digest)?.history;
+      const { digest, run } = frame;
+      const nothing = { kind: 'refuse', digest, run, floorUs: Number.MAX_SAFE_INTEGER } as const;
+      from.send(history === undefined ? nothing : history.compare(from, frame));
+      this.#schedule();
+      return 0;
+    });
+  }
+
+  #onFetch(from: HistoryPeer, { digest, run, ids }: OfKind<'fetch'>): Promise<void> {
+    return from.answer(() => {
+      const entry = this.#byDigest.get(digest);
+      let sentBytes = 0;
+      let count = 0;
+      for (const id of ids) {
+        const bytes = entry && this.#guard(entry, () => entry.history.kept.read(id));
+        if (bytes !== undefined) {
+          if (sentBytes > 0 && sentBytes + bytes.length > answerBytes) break;
+          from.send({ kind: 'past', broadcast: bytes });
+          sentBytes += bytes.length;
+        }
+        count += 1;
+      }
+      from.send({ kind: 'fetched', digest, run, count });
+      return sentBytes;
+    });
+  }
+
+  /** @throws PeerloomError: the peer keeps what no origin has signed. Honest peers check before they keep. */
+  #onPast(from: HistoryPeer, bytes: Uint8Array<ArrayBuffer>): void {
+    const signed = signedBytes(bytes, this.#options.network);
+    const id = idOf(signed);
+    const broadcast = readBroadcast(bytes, id);
+    const entry = this.#byTopic.get(broadcast.topic);
+    // It may come late, after the run that asked for it.
+    if (entry === undefined || !entry.history.takes(from, id)) return;
+    if (!isSignedByOrigin(broadcast, signed)) {
+      throw new PeerloomError('ERR_SIGNATURE_INVALID', `a broadcast that ${broadcast.origin} has not signed`);
+    }
+    this.#guard(entry, () => entry.history.arrived(broadcast));
+    this.#schedule();
+  }
+
+  #remove(entry: Entry): void {
+    this.#byDigest.delete(entry.history.digest);
+    this.#byTopic.delete(entry.topic);
+    entry.history.kept.close();
+    this.#lost += entry.owed.lost + entry.owed.size;
+    this.#schedule();
+  }
+
+  /** When the store fails, the topic is not kept any more, and the node goes on without. */
+  #guard<Result>(entry: Entry, work: () => Result): Result | undefined {
+    try {
+      return work();
+    } catch (error) {
+      if (!isPeerloomError(error) || error.code !== 'ERR_HISTORY_FILE') throw error;
+      this.forget(entry.topic);
+      this.#options.onFailure(error);
+      return undefined;
+    }
+  }
+
+  /** Sets the timer to the next moment at which something is due. */
+  #schedule(): void {
+    let atMs = Number.POSITIVE_INFINITY;
+    let isWatching = true;
+    for (const { history } of this.#byTopic.values()) {
+      const next = history.nextTick;
+      if (next === undefined) continue;
+      atMs = Math.min(atMs, next.atMs);
+      isWatching &&= next.isWatching;
+    }
+    if (atMs === this.#timerAtMs && isWatching === this.#isTimerWatching) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#timerAtMs = atMs;
+    this.#isTimerWatching = isWatching;
+    if (atMs === Number.POSITIVE_INFINITY) return;
+    const delayMs = Math.max(0, atMs - this.now());
+    this.#timer = this.#options.runtime.setTimeout(this.#tick, delayMs, isWatching ? 'watching' : undefined);
+  }
+
+  readonly #tick = (): void => {
+    this.#timerAtMs = Number.POSITIVE_INFINITY;
+    for (const entry of [...this.#byTopic.values()]) this.#guard(entry, () => entry.history.tick());
+    this.#schedule();
+  };
+}
+
+function isSame(one: ResolvedHistoryOptions, other: ResolvedHistoryOptions): boolean {
+  return (Object.keys(one) as (keyof ResolvedHistoryOptions)[]).every((name) => one[name] === other[name]);
+}

@@ -1,0 +1,168 @@
+import { hexToBytes } from '@noble/hashes/utils.js';
+import type { Broadcast } from '../broadcast.ts';
+import type { HistoryStore } from './history-store.ts';
+import { OrderedIds } from './negentropy/ordered-ids.ts';
+
+/** How much of a topic a node keeps. */
+export interface Capacity {
+  readonly maxMessages: number;
+  /** The bytes of all broadcasts as they travel. */
+  readonly maxBytes: number;
+}
+
+export interface KeptBroadcastsOptions extends Capacity {
+  /** `Infinity`: however old. */
+  readonly maxAgeMs: number;
+  readonly store: HistoryStore;
+  /** Milliseconds since 1970. */
+  readonly wallNow: () => number;
+}
+
+/** A part of what is kept: the items from the index `from` up to `to`. */
+export interface View {
+  readonly items: OrderedIds;
+  readonly from: number;
+  readonly to: number;
+}
+
+const noPrefix = new Uint8Array(0);
+
+/**
+ * The latest broadcasts of one topic, whoever sent them. When they are too many, the earliest ones are given up.
+ *
+ * The floor is the latest time at which a broadcast was given up. The node keeps all that it received above its floor,
+ * and nothing below. So it knows of each broadcast above whether it has come before, and takes none below.
+ */
+export class KeptBroadcasts {
+  readonly capacity: Capacity;
+  readonly #options: KeptBroadcastsOptions;
+  readonly #items = new OrderedIds();
+  readonly #byId = new Map<string, { readonly timeUs: number; readonly length: number }>();
+  #bytes = 0;
+  #floorUs: number;
+  #version = 0;
+
+  /** @throws what the store does. */
+  constructor(options: KeptBroadcastsOptions) {
+    const { maxMessages, maxBytes, store } = options;
+    this.#options = options;
+    this.capacity = { maxMessages, maxBytes };
+    const { broadcasts, floorUs } = store.load();
+    this.#floorUs = floorUs;
+    for (const { id, timeUs, length } of broadcasts) this.#insert(id, timeUs, length);
+    this.#giveUp();
+  }
+
+  /** Changes with each broadcast that is added. */
+  get version(): number {
+    return this.#version;
+  }
+
+  get size(): number {
+    return this.#items.size;
+  }
+
+  /** The time of the latest broadcast, in microseconds. */
+  get latestUs(): number {
+    return this.size === 0 ? 0 : this.#items.timeAt(this.size - 1);
+  }
+
+  has(id: string): boolean {
+    return this.#byId.has(id);
+  }
+
+  /** Microseconds since 1970; undefined if the broadcast is not kept. */
+  timeUsOf(id: string): number | undefined {
+    return this.#byId.get(id)?.timeUs;
+  }
+
+  /** @returns the bytes as they travel. @throws what the store does. */
+  read(id: string): Uint8Array<ArrayBuffer> | undefined {
+    return this.#byId.has(id) ? this.#options.store.read(id) : undefined;
+  }
+
+  /** Whether this time is above the floor. */
+  reaches(timeUs: number): boolean {
+    return timeUs > this.floorUs;
+  }
+
+  /**
+   * Keeps a broadcast.
+   *
+   * @returns false if it was there, or lies below the floor.
+   * @throws what the store does.
+   */
+  add({ id, timeUs, bytes }: Pick<Broadcast, 'id' | 'timeUs' | 'bytes'>): boolean {
+    if (this.has(id) || !this.reaches(timeUs)) return false;
+    this.#options.store.add({ id, timeUs }, bytes);
+    this.#insert(id, timeUs, bytes.length);
+    this.#version += 1;
+    this.#giveUp();
+    return this.has(id);
+  }
+
+  /** Up to which time nothing is kept, in microseconds. */
+  get floorUs(): number {
+    const { maxAgeMs, wallNow } = this.#options;
+    return Math.max(this.#floorUs, Math.trunc((wallNow() - maxAgeMs) * 1_000));
+  }
+
+  /** What the floor would be if this were all that may be kept. */
+  floorUsWithin({ maxMessages, maxBytes }: Capacity): number {
+    const items = this.#items;
+    let first = Math.max(0, items.size - maxMessages);
+    if (this.#bytes > maxBytes) {
+      let bytes = 0;
+      let index = items.size;
+      while (index > first) {
+        bytes += this.#byId.get(items.hexAt(index - 1))!.length;
+        if (bytes > maxBytes) break;
+        index -= 1;
+      }
+      first = index;
+    }
+    return first === 0 ? this.floorUs : Math.max(this.floorUs, items.timeAt(first - 1));
+  }
+
+  /** What lies above a floor, up to a time. */
+  between(floorUs: number, untilUs: number): View {
+    const items = this.#items;
+    const from = items.indexOf({ timestamp: floorUs + 1, prefix: noPrefix });
+    return { items, from, to: items.indexOf({ timestamp: untilUs + 1, prefix: noPrefix }, from) };
+  }
+
+  /** Gives up what has become too old. @throws what the store does. */
+  expire(): void {
+    this.#giveUpTo(this.floorUs);
+  }
+
+  close(): void {
+    this.#options.store.close();
+  }
+
+  #insert(id: string, timeUs: number, length: number): void {
+    this.#items.add(timeUs, hexToBytes(id));
+    this.#byId.set(id, { timeUs, length });
+    this.#bytes += length;
+  }
+
+  #giveUp(): void {
+    const { maxMessages, maxBytes } = this.capacity;
+    const isTooMuch = this.size > maxMessages || this.#bytes > maxBytes;
+    this.#giveUpTo(isTooMuch ? this.floorUsWithin(this.capacity) : this.floorUs);
+  }
+
+  #giveUpTo(floorUs: number): void {
+    const items = this.#items;
+    const count = items.indexOf({ timestamp: floorUs + 1, prefix: noPrefix });
+    if (count === 0) return;
+    const ids = Array.from({ length: count }, (_, index) => items.hexAt(index));
+    this.#floorUs = Math.max(this.#floorUs, items.timeAt(count - 1));
+    this.#options.store.remove(ids, this.#floorUs);
+    for (const id of ids) {
+      this.#bytes -= this.#byId.get(id)!.length;
+      this.#byId.delete(id);
+    }
+    items.removeFirst(count);
+  }
+}
