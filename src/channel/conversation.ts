@@ -7,6 +7,7 @@ import type { PeerloomError } from '../base/errors.ts';
 import type { Limits } from '../base/limits.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
 import type { Runtime } from '../base/runtime.ts';
+import { sharedList } from '../base/shared-list.ts';
 import { asDataLink, type DataLink } from '../transport/data-link.ts';
 import type { Link } from '../transport/transport.ts';
 import { FrameKind, frameHeaderBytes, idBytes } from '../wire/frames/frame.ts';
@@ -82,15 +83,18 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
   /** Looked up once for each piece that arrives, not for each message. */
   #isTraced = false;
 
-  constructor({ ours, theirs, direction, link, takeRest }: Handshake, options: ConversationOptions) {
+  constructor({ ours, theirs, direction, end, takeRest }: Handshake, options: ConversationOptions) {
     const { limits, runtime, budget, protocols } = options;
     const id = (direction === 'inbound' ? ours : ours.session && theirs)?.session?.id;
-    this.session = id === undefined ? undefined : new Session(id, link, { ...limits, runtime });
+    this.session = id === undefined ? undefined : new Session(id, end, { ...limits, runtime });
+    const { link } = end;
     this.link = this.session ?? link;
     this.dataLink = asDataLink(this.link);
     this.direction = direction;
     this.options = options;
-    const { maxMessageBytes, compressions } = theirs;
+    const { maxMessageBytes } = theirs;
+    // Nodes of one program read the same.
+    const compressions = sharedList(ours.compressions, theirs.compressions);
     this.receiver = { maxMessageBytes, compressions, maxContainers: limits.maxContainers };
     this.windows = ours.windows;
     this.remote = remoteOf(this.link, theirs);
@@ -118,7 +122,9 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
     }
     this.link.onMessage = (bytes) => this.#onBytes(bytes);
     this.link.readTarget = () => this.reader.target;
-    void this.link.closed.then((error) => this.closing.onLinkClosed(error));
+    const onEnd = (error: Error | undefined): void => this.closing.onLinkClosed(error);
+    if (this.session === undefined) end.own(onEnd);
+    else void this.session.closed.then(onEnd);
     for (const bytes of takeRest()) link.onMessage(bytes);
     if (this.dataLink !== undefined) this.dataLink.onData = (data, bytes) => this.#onData(data, bytes);
   }
@@ -183,9 +189,9 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
   }
 
   /** Goes on with the session over another link. @throws PeerloomError `ERR_PROTOCOL`. */
-  resumeOver({ link, ours, theirs, takeRest }: Handshake): void {
+  resumeOver({ end, ours, theirs, takeRest }: Handshake): void {
     this.suspension!.theirBreaks = theirs.session!.breaks;
-    this.session!.resumeOver(link, ours.session!, theirs.session!.receivedBytes, takeRest());
+    this.session!.resumeOver(end, ours.session!, theirs.session!.receivedBytes, takeRest());
   }
 
   encode(data: Data, options?: SendOptions): OutgoingPayload {

@@ -3,7 +3,6 @@ import type { Limits } from '../base/limits.ts';
 import { printable } from '../base/printable.ts';
 import { removeAbortListener } from '../base/remove-abort-listener.ts';
 import type { Runtime } from '../base/runtime.ts';
-import type { Link } from '../transport/transport.ts';
 import { FrameKind, smallFrame } from '../wire/frames/frame.ts';
 import { type Frame, FrameReader } from '../wire/frames/frame-reader.ts';
 import {
@@ -22,6 +21,7 @@ import {
 } from '../wire/frames/hello.ts';
 import { joined } from '../wire/frames/memory.ts';
 import { copyOf } from '../wire/frames/own-memory.ts';
+import type { LinkEnd } from './link-end.ts';
 
 /*
  *   dialling side                        accepting side
@@ -50,7 +50,7 @@ export interface HandshakeOptions {
 
 /** A handshake that came to its end, and what the channel goes on with. */
 export interface Handshake {
-  readonly link: Link;
+  readonly end: LinkEnd;
   readonly direction: 'inbound' | 'outbound';
   readonly ours: Hello;
   readonly theirs: Hello;
@@ -82,9 +82,10 @@ const refusalFlushMs = 1_000;
  *
  * @throws HandshakeRefused, or PeerloomError `ERR_HANDSHAKE`, `ERR_PROTOCOL`, `ERR_TIMEOUT`, `ERR_CONNECTION_CLOSED`.
  */
-export async function shakeHands(link: Link, options: HandshakeOptions): Promise<Handshake> {
+export async function shakeHands(end: LinkEnd, options: HandshakeOptions): Promise<Handshake> {
+  const { link } = end;
   const { direction, hello, limits, runtime, refusal: noRoom } = options;
-  const frames = new FrameQueue(link, limits);
+  const frames = new FrameQueue(end, limits);
   const rest = Math.max(1, link.startedAt + limits.handshakeTimeoutMs - runtime.now());
   const timer = runtime.setTimeout(() => {
     frames.fail(
@@ -118,7 +119,7 @@ export async function shakeHands(link: Link, options: HandshakeOptions): Promise
     } else {
       link.send(acceptFrame());
     }
-    return { link, direction, ours, theirs, version, takeRest: frames.finish() };
+    return { end, direction, ours, theirs, version, takeRest: frames.finish() };
   } catch (error) {
     frames.stop();
     const farewell = mayGoOn(said, error) ? undefined : farewellFor(error);
@@ -194,20 +195,20 @@ class FrameQueue {
   #bytes = 0;
   #isComplete = false;
   #isRestAllowed = false;
-  /** What the link holds on to for as long as it lasts; the queue itself, until the handshake is done. */
-  readonly #current: { queue: FrameQueue | undefined } = { queue: this };
+  readonly #end: LinkEnd;
   /** What the other side did wrong: it counts for more than the good frames that arrived before it. */
   #breach: unknown;
   #wake = (): void => {};
 
-  constructor(link: Link, limits: Limits) {
+  constructor(end: LinkEnd, limits: Limits) {
+    this.#end = end;
     this.#limits = limits;
     this.#failure.promise.catch(() => {});
     this.#reader = new FrameReader(
       (kind, format, compression, body) => this.#add({ kind, format, compression, body }),
       { maxBodyBytes: limits.maxHandshakeBytes, maxMessageBytes: 0 },
     );
-    link.onMessage = (bytes) => {
+    end.link.onMessage = (bytes) => {
       try {
         this.#push(bytes);
       } catch (error) {
@@ -215,7 +216,7 @@ class FrameQueue {
         this.fail(error);
       }
     };
-    failWithLink(link, this.#current);
+    end.own((cause) => this.#onLinkClosed(cause));
   }
 
   /** From here on messages may follow the handshake in one piece. */
@@ -257,12 +258,18 @@ class FrameQueue {
 
   /** The handshake is done. @returns what takes over the bytes that arrived behind it. */
   finish(): () => readonly Uint8Array[] {
-    this.#current.queue = undefined;
+    this.#end.disown();
     return () => this.#rest;
   }
 
   fail(error: unknown): void {
     this.#failure.reject(error);
+  }
+
+  #onLinkClosed(cause: Error | undefined): void {
+    const message = 'the other side closed the connection during the handshake';
+    const isOurs = cause instanceof PeerloomError; // the transport ended the link, and says why
+    this.fail(isOurs ? cause : new PeerloomError('ERR_CONNECTION_CLOSED', message, { cause }));
   }
 
   #push(bytes: Uint8Array): void {
@@ -295,13 +302,4 @@ class FrameQueue {
     if (this.#frames.length > maxHandshakeFrames)
       throw new PeerloomError('ERR_PROTOCOL', 'the other side sent more frames than a handshake has');
   }
-}
-
-/** A function of its own: what it makes would otherwise hold on to the queue itself. */
-function failWithLink(link: Link, current: { readonly queue: FrameQueue | undefined }): void {
-  void link.closed.then((cause) => {
-    const message = 'the other side closed the connection during the handshake';
-    const isOurs = cause instanceof PeerloomError; // the transport ended the link, and says why
-    current.queue?.fail(isOurs ? cause : new PeerloomError('ERR_CONNECTION_CLOSED', message, { cause }));
-  });
 }

@@ -21,9 +21,6 @@ export interface ProtocolFramesHost {
   readonly session: Session | undefined;
 }
 
-/** Before any protocol is open. */
-const none: readonly string[] = [];
-
 /** The latest 256 breaks can be told apart. */
 const epochOf = (breaks: number): number => breaks & 0xff;
 
@@ -46,8 +43,8 @@ export class ProtocolFrames {
   #inHandBytes = 0;
   #earlyBytes = 0;
   #handler: ChannelHandler | undefined;
-  /** Those of which the user was told that they are open. */
-  #open: readonly string[] = none;
+  /** A bit for each place in `#spoken`: the user was told that this protocol is open. */
+  #openBits = 0;
   #isLinked = true;
   #isClosed = false;
 
@@ -56,7 +53,12 @@ export class ProtocolFrames {
     this.#host = host;
     this.#window = new ReceiveWindow(ours.windows.protocols, Lane.protocols, host.outgoing);
     this.#theirEpoch = epochOf(theirs.session?.breaks ?? 0);
-    this.#spoken = theirs.protocols.map((theirName) => spoken.find(({ name }) => name === theirName));
+    const isSame = spoken.every(({ name }, place) => name === theirs.protocols[place]);
+    // Nodes of one program say the same, and need no list for each connection.
+    this.#spoken =
+      isSame && theirs.protocols.length === spoken.length
+        ? spoken
+        : theirs.protocols.map((theirName) => spoken.find(({ name }) => name === theirName));
   }
 
   get heldBytes(): number {
@@ -77,7 +79,7 @@ export class ProtocolFrames {
    * @throws PeerloomError `ERR_QUEUE_FULL`.
    */
   send(name: string, body: Uint8Array): boolean {
-    if (!this.#open.includes(name)) return false;
+    if (!this.#isOpen(this.#placeOf(name))) return false;
     const { outgoing, session, options } = this.#host;
     const format = options.protocols.findIndex((protocol) => protocol.name === name);
     const compression = epochOf(session?.breaks ?? 0);
@@ -112,7 +114,9 @@ export class ProtocolFrames {
   /** The link broke, and another one may take its place. */
   unlinked(): void {
     this.#isLinked = false;
-    for (const protocol of this.#spoken) if (protocol?.outlivesLinks === false) this.#closeOne(protocol.name);
+    for (const [place, protocol] of this.#spoken.entries()) {
+      if (protocol?.outlivesLinks === false) this.#closeOne(place);
+    }
   }
 
   /** Everything goes on over another link, after so many breaks of the other side. */
@@ -126,7 +130,7 @@ export class ProtocolFrames {
   close(): void {
     this.#isClosed = true;
     this.#dropEarly();
-    for (const name of this.#open) this.#closeOne(name);
+    for (const place of this.#spoken.keys()) this.#closeOne(place);
   }
 
   #dropEarly(): void {
@@ -135,19 +139,27 @@ export class ProtocolFrames {
   }
 
   #openAll(): void {
-    for (const protocol of this.#spoken) {
+    for (const [place, protocol] of this.#spoken.entries()) {
       if (this.#isClosed) return;
-      if (protocol === undefined || this.#open.includes(protocol.name)) continue;
+      if (protocol === undefined || this.#isOpen(place)) continue;
       if (!this.#isLinked && !protocol.outlivesLinks) continue;
-      this.#open = [...this.#open, protocol.name];
+      this.#openBits |= 1 << place;
       this.#handler!.protocolOpened(protocol.name);
     }
   }
 
-  #closeOne(name: string): void {
-    if (!this.#open.includes(name)) return;
-    this.#open = this.#open.filter((open) => open !== name);
-    this.#handler!.protocolClosed(name);
+  #closeOne(place: number): void {
+    if (!this.#isOpen(place)) return;
+    this.#openBits &= ~(1 << place);
+    this.#handler!.protocolClosed(this.#spoken[place]!.name);
+  }
+
+  #placeOf(name: string): number {
+    return this.#spoken.findIndex((protocol) => protocol?.name === name);
+  }
+
+  #isOpen(place: number): boolean {
+    return place >= 0 && (this.#openBits & (1 << place)) !== 0;
   }
 
   #handOn({ format, compression, body }: Frame): void {
@@ -155,7 +167,7 @@ export class ProtocolFrames {
     const { name, outlivesLinks } = this.#spoken[format]!;
     const isOfEarlierLink = !outlivesLinks && compression !== this.#theirEpoch;
     const pending =
-      isOfEarlierLink || !this.#open.includes(name) ? undefined : this.#handler!.protocol(name, alone(body));
+      isOfEarlierLink || !this.#isOpen(format) ? undefined : this.#handler!.protocol(name, alone(body));
     if (pending === undefined) {
       this.#window.handled(costBytes);
       return;

@@ -4,6 +4,7 @@ import type { Log } from '../base/debug.ts';
 import { PeerloomError } from '../base/errors.ts';
 import { ThrownByUser } from '../base/thrown-by-user.ts';
 import { HandshakeRefused } from '../channel/handshake.ts';
+import { LinkEnd } from '../channel/link-end.ts';
 import type { NodeIdentity } from '../identity/signer.ts';
 import { limitedSource } from '../transport/address-limits.ts';
 import type { Link } from '../transport/transport.ts';
@@ -44,12 +45,13 @@ export class Acceptor {
     const refusal = admission.reserve(link, source);
     const peer = peers.of(link.remoteId);
     peer.arriving = [...peer.arriving, link];
-    void link.closed.then(() => {
+    const end = new LinkEnd(link);
+    end.onGone = () => {
       admission.release(link);
       this.#hasArrived(peer, link);
       peers.release(peer);
-    });
-    const outcome = this.#answer(peer, link, refusal).catch((error: unknown) => {
+    };
+    const outcome = this.#answer(peer, end, refusal).catch((error: unknown) => {
       log(`${formatAddress(link.remoteAddress)}: the inbound connection failed: ${messageOf(error)}`);
       this.#report(peer, link, error);
       return undefined;
@@ -67,14 +69,15 @@ export class Acceptor {
     await Promise.all(links.map(({ closed }) => closed));
   }
 
-  async #answer(peer: Peer, link: Link, refusal: Goodbye | undefined): Promise<PeerConnection> {
+  async #answer(peer: Peer, end: LinkEnd, refusal: Goodbye | undefined): Promise<PeerConnection> {
+    const { link } = end;
     const { peers, opener } = this.#options;
     if (refusal === undefined) checkClaim(peers, peer, link, 'inbound');
     // The link may end before all that arrived over it has been looked at.
     peer.handshakes += 1;
     try {
       const signal = this.#stopping.signal;
-      const connection = await opener.open(peer, link, { direction: 'inbound', refusal, signal });
+      const connection = await opener.open(peer, end, { direction: 'inbound', refusal, signal });
       this.#hasArrived(peer, link);
       return connection;
     } finally {

@@ -11,6 +11,7 @@ import { removeAbortListener } from '../base/remove-abort-listener.ts';
 import { ThrownByUser } from '../base/thrown-by-user.ts';
 import { unlessAborted } from '../base/unless-aborted.ts';
 import { HandshakeRefused } from '../channel/handshake.ts';
+import { LinkEnd } from '../channel/link-end.ts';
 import { refusePacketLink } from '../p2pnetwork/packet-channel.ts';
 import { dialLink } from '../transport/own-transport.ts';
 import type { ExpectedPeer, Link } from '../transport/transport.ts';
@@ -178,7 +179,7 @@ export class Connector {
     peer.handshakes += 1;
     try {
       const wantsSession = options.reconnect === true;
-      return await opener.open(peer, link, {
+      return await opener.open(peer, new LinkEnd(link), {
         direction: 'outbound',
         replace,
         wantsSession,

@@ -1,14 +1,17 @@
 import type { PeerDetails, ResolvedOptions } from '../api/options.ts';
 import { type Address, portIn } from '../base/address.ts';
+import type { Compression } from '../base/data.ts';
 import type { Log } from '../base/debug.ts';
 import { DecompressionTurns } from '../base/decompression-turns.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
 import type { Meter } from '../base/meter.ts';
 import { peerLabel } from '../base/peer-label.ts';
 import { randomName } from '../base/random-name.ts';
+import { sharedList } from '../base/shared-list.ts';
 import type { SpokenProtocol } from '../channel/channel.ts';
 import { FrameChannel, type FrameChannelOptions } from '../channel/frame-channel.ts';
 import { type Handshake, HandshakeRefused, shakeHands } from '../channel/handshake.ts';
+import type { LinkEnd } from '../channel/link-end.ts';
 import { openPacketChannel, type PacketChannel, refusePacketLink } from '../p2pnetwork/packet-channel.ts';
 import type { Link } from '../transport/transport.ts';
 import { availableCompressions, knownCompressions } from '../wire/compression/compression.ts';
@@ -58,6 +61,7 @@ export class LinkOpener {
   /** What all channels of the node share, in one object each. */
   readonly #channelOptions: FrameChannelOptions;
   readonly #windows: Windows;
+  #lastCompressions: readonly Compression[] = [];
 
   constructor(context: LinkOpenerOptions) {
     const { options, budget, log, traffic, protocols } = context;
@@ -75,13 +79,14 @@ export class LinkOpener {
    *
    * @throws HandshakeRefused, NotResumed, ThrownByUser, PeerloomError; the link has ended then, or is about to.
    */
-  async open(peer: Peer, link: Link, opening: Opening): Promise<PeerConnection> {
-    const connection = await this.#open(peer, link, opening);
+  async open(peer: Peer, end: LinkEnd, opening: Opening): Promise<PeerConnection> {
+    const connection = await this.#open(peer, end, opening);
     this.#context.meter.handshakes[opening.direction].completed += 1;
     return connection;
   }
 
-  async #open(peer: Peer, link: Link, opening: Opening): Promise<PeerConnection> {
+  async #open(peer: Peer, end: LinkEnd, opening: Opening): Promise<PeerConnection> {
+    const { link } = end;
     const { connections } = this.#context;
     const { dialled } = opening;
     const before = peer.connected();
@@ -89,19 +94,20 @@ export class LinkOpener {
       const channel = await this.#openPackets(peer, link, opening);
       return connections.adopt({ peer, link, channel, before, dialled });
     }
-    const handshake = await this.#shakeHands(peer, link, opening);
+    const handshake = await this.#shakeHands(peer, end, opening);
     const resumed = peer.session.resume(handshake);
     return resumed ?? connections.adopt({ peer, link, channel: this.#begin(handshake), before, dialled });
   }
 
   #shakeHands(
     peer: Peer,
-    link: Link,
+    end: LinkEnd,
     { direction, replace = false, wantsSession = false, refusal, signal }: Opening,
   ): Promise<Handshake> {
+    const { link } = end;
     const { limits, runtime } = this.#context.options;
     const session = direction === 'outbound' ? peer.session.propose(link, wantsSession) : undefined;
-    return shakeHands(link, {
+    return shakeHands(end, {
       direction,
       limits,
       runtime,
@@ -203,8 +209,16 @@ export class LinkOpener {
     return this.#context.admission.judge({ id, name, host: remoteAddress.host, port, direction, security });
   }
 
+  /** The nodes of a simulation are of one process, and the same on each runtime. */
+  get #compressions(): readonly Compression[] {
+    const { runtime } = this.#context.options;
+    const now = runtime.isVirtual === true ? knownCompressions : availableCompressions();
+    this.#lastCompressions = sharedList(this.#lastCompressions, now);
+    return this.#lastCompressions;
+  }
+
   #hello(replace: boolean): Hello {
-    const { name, network, limits, runtime } = this.#context.options;
+    const { name, network, limits } = this.#context.options;
     return {
       versions: protocolVersions,
       network,
@@ -212,8 +226,7 @@ export class LinkOpener {
       name,
       instance: this.#instance,
       maxMessageBytes: limits.maxMessageBytes,
-      // The nodes of a simulation are of one process, and the same on each runtime.
-      compressions: runtime.isVirtual === true ? knownCompressions : availableCompressions(),
+      compressions: this.#compressions,
       windows: this.#windows,
       protocols: this.#context.protocols.map(({ name }) => name),
       replace,

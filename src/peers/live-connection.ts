@@ -11,6 +11,7 @@ import type { Limits } from '../base/limits.ts';
 import type { Meter } from '../base/meter.ts';
 import { peerLabel } from '../base/peer-label.ts';
 import type { WaitedHandlers } from '../base/waited-handlers.ts';
+import { Waiters } from '../base/waiters.ts';
 import type {
   Channel,
   ChannelHandler,
@@ -54,22 +55,26 @@ export interface ConnectionContext {
 export class LiveConnection implements PeerConnection, ChannelHandler {
   readonly connection: NodeConnection;
   readonly channel: Channel;
-  readonly ended: Promise<void>;
   isLeaving = false;
   isTakingLeave = false;
   readonly #peer: Peer;
   readonly #context: ConnectionContext;
   #disconnected: Promise<void> | undefined;
-  #settleEnded!: () => void;
+  #isEnded = false;
+  /** Those that wait for the last event: made for the first of them. */
+  #waiters: Waiters | undefined;
 
   constructor(peer: Peer, connection: NodeConnection, channel: Channel, context: ConnectionContext) {
     this.#peer = peer;
     this.connection = connection;
     this.channel = channel;
     this.#context = context;
-    this.ended = new Promise((resolve) => {
-      this.#settleEnded = resolve;
-    });
+  }
+
+  get ended(): Promise<void> {
+    if (this.#isEnded) return Promise.resolve();
+    this.#waiters ??= new Waiters();
+    return this.#waiters.wait();
   }
 
   get direction(): 'inbound' | 'outbound' {
@@ -246,7 +251,8 @@ export class LiveConnection implements PeerConnection, ChannelHandler {
     }
     if (peer.state === 'absent') reconnector.onLost(peer);
     peers.release(peer);
-    this.#settleEnded();
+    this.#isEnded = true;
+    this.#waiters?.wake();
   }
 
   get #linkedOnes(): Set<NodeConnection> {

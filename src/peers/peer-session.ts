@@ -97,7 +97,8 @@ export class PeerSession {
    * @throws NotResumed; the link has ended then.
    */
   resume(handshake: Handshake): PeerConnection | undefined {
-    const { link, direction, ours, theirs } = handshake;
+    const { end, direction, ours, theirs } = handshake;
+    const { link } = end;
     const said = direction === 'inbound' ? ours.session : theirs.session;
     if (said === undefined) return undefined;
     const channel = this.#over(link);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { LinkEnd } from '../../src/channel/link-end.ts';
 import { FrameKind, frameHeaderBytes, positionBody, smallFrame } from '../../src/wire/frames/frame.ts';
 import { streamCreditBody } from '../../src/wire/frames/stream-frames.ts';
 import { HoldingLink } from '../support/holding-link.ts';
@@ -95,7 +96,7 @@ class Liar {
     const link = new HoldingLink();
     this.#link.push(link);
     const ours = this.#channel.session!;
-    ours.resumeOver(link, ours.freeze(), this.#begin, []);
+    ours.resumeOver(new LinkEnd(link), ours.freeze(), this.#begin, []);
   }
 
   /** What went out is the flow, from where it began on this link. */

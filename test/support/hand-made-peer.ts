@@ -1,5 +1,6 @@
 import type { TestContext } from 'node:test';
 import { type HandshakeOptions, shakeHands } from '../../src/channel/handshake.ts';
+import { LinkEnd } from '../../src/channel/link-end.ts';
 import {
   Identity,
   type Link,
@@ -69,7 +70,7 @@ export class HandMadePeer {
   }
 
   static async #handshake(link: Link, id: string, options: HandshakeOptions): Promise<HandMadePeer> {
-    const { takeRest, theirs } = await shakeHands(link, options);
+    const { takeRest, theirs } = await shakeHands(new LinkEnd(link), options);
     const peer = new HandMadePeer(link, id, theirs);
     const reader = new FrameReader((kind) => void peer.kinds.push(kind), options.limits);
     link.onMessage = (bytes) => void reader.push(bytes);

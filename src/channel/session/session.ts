@@ -6,6 +6,7 @@ import type { LimitsByAddress } from '../../transport/address-limits.ts';
 import type { Security } from '../../transport/security.ts';
 import type { Link } from '../../transport/transport.ts';
 import { FrameKind, positionBody, smallFrame } from '../../wire/frames/frame.ts';
+import type { LinkEnd } from '../link-end.ts';
 import type { SharedFrame } from '../send/shared-frame.ts';
 import { KeptPieces } from './kept-pieces.ts';
 
@@ -83,9 +84,10 @@ export class Session implements Link {
   #acknowledgedPosition = 0;
   #timer: RuntimeTimer | undefined;
 
-  constructor(id: string, link: Link, { runtime, queueMaxBytes }: SessionOptions) {
+  constructor(id: string, end: LinkEnd, { runtime, queueMaxBytes }: SessionOptions) {
     this.id = id;
     this.#maxKeptBytes = queueMaxBytes + maxUnderWayBytes;
+    const { link } = end;
     this.remoteId = link.remoteId;
     this.remoteAddress = link.remoteAddress;
     this.security = link.security;
@@ -95,7 +97,7 @@ export class Session implements Link {
     this.closed = new Promise((resolve) => {
       this.#settleClosed = resolve;
     });
-    this.#attach(link);
+    this.#attach(end);
   }
 
   /** How often its link broke, or was given up for another. */
@@ -209,7 +211,7 @@ export class Session implements Link {
    * @throws PeerloomError `ERR_PROTOCOL` when the two sides cannot go on from there.
    */
   resumeOver(
-    link: Link,
+    end: LinkEnd,
     promised: { readonly receivedBytes: number; readonly breaks: number },
     receivedBytes: number,
     arrived: readonly Uint8Array[],
@@ -219,8 +221,8 @@ export class Session implements Link {
       throw new PeerloomError('ERR_PROTOCOL', 'the two sides do not agree on where to resume their session');
     }
     this.#unlink();
-    this.#attach(link);
-    if (this.#isPaused) link.pause();
+    this.#attach(end);
+    if (this.#isPaused) end.link.pause();
     this.#kept.rewind(receivedBytes);
     // The link may begin in the middle of a frame, where nothing may come between.
     if (this.#kept.hasNext) this.#handNext();
@@ -257,11 +259,12 @@ export class Session implements Link {
     return this.#link !== undefined && !this.#isLinkFull;
   }
 
-  #attach(link: Link): void {
+  #attach(end: LinkEnd): void {
+    const { link } = end;
     this.#link = link;
     link.onMessage = (bytes) => this.#onBytes(bytes);
     link.readTarget = () => this.readTarget?.();
-    void link.closed.then((error) => this.#onLinkClosed(link, error));
+    end.own((error) => this.#onLinkClosed(link, error));
   }
 
   /** Gives the present link up, but not the session. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { resolveLimits } from '../../../src/base/limits.ts';
 import { type HandshakeOptions, HandshakeRefused, shakeHands } from '../../../src/channel/handshake.ts';
+import { LinkEnd } from '../../../src/channel/link-end.ts';
 import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { FrameKind, smallFrame } from '../../../src/wire/frames/frame.ts';
 import { decodeGoodbye, encodeGoodbye, type GoodbyeCode, goodbye } from '../../../src/wire/frames/goodbye.ts';
@@ -35,7 +36,7 @@ function begin(direction: 'inbound' | 'outbound', options: Partial<HandshakeOpti
   const runtime = new VirtualRuntime();
   const link = new FakeLink();
   const admitted: Hello[] = [];
-  const shaking = shakeHands(link, {
+  const shaking = shakeHands(new LinkEnd(link), {
     direction,
     hello: ours,
     limits: resolveLimits(),
@@ -266,7 +267,7 @@ suite('the time', () => {
     await runtime.advance(9_000);
     const link = new FakeLink(0);
     const options = { hello: ours, limits: resolveLimits(), runtime, admit: () => undefined };
-    const shaking = shakeHands(link, { direction: 'inbound', ...options });
+    const shaking = shakeHands(new LinkEnd(link), { direction: 'inbound', ...options });
     shaking.catch(() => {});
     await runtime.advance(1_000);
     await assert.rejects(shaking, withCode('ERR_TIMEOUT'));

@@ -7,6 +7,7 @@ import { PeerloomError } from '../../../src/base/errors.ts';
 import { resolveLimits } from '../../../src/base/limits.ts';
 import type { MemoryAccount } from '../../../src/base/memory-budget.ts';
 import { systemRuntime } from '../../../src/base/runtime.ts';
+import { LinkEnd } from '../../../src/channel/link-end.ts';
 import { Inbox } from '../../../src/channel/receive/inbox.ts';
 import { Incoming } from '../../../src/channel/receive/incoming.ts';
 import { sharedFramesOf } from '../../../src/channel/send/cut-message.ts';
@@ -217,7 +218,7 @@ suite('memory that is held, and told of,', () => {
     const runtime = new VirtualRuntime();
     const ends = Array.from({ length: 4 }, () => {
       const link = new HoldingLink();
-      const session = new Session('name', link, { runtime, queueMaxBytes: mebibyte });
+      const session = new Session('name', new LinkEnd(link), { runtime, queueMaxBytes: mebibyte });
       session.user = { ...quietUser };
       const outgoing = new Outgoing({
         link: session,

@@ -3,6 +3,7 @@ import { resolveLimits } from '../../../src/base/limits.ts';
 import { MemoryBudget } from '../../../src/base/memory-budget.ts';
 import type { ChannelHandler } from '../../../src/channel/channel.ts';
 import { FrameChannel } from '../../../src/channel/frame-channel.ts';
+import { LinkEnd } from '../../../src/channel/link-end.ts';
 import type { Data, Limits } from '../../../src/index.ts';
 import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { idBody, smallFrame, writeFrameHeader } from '../../../src/wire/frames/frame.ts';
@@ -54,7 +55,7 @@ export function openChannel({
   const resolved = resolveLimits(limits);
   const channel = new FrameChannel(
     {
-      link,
+      end: new LinkEnd(link),
       direction,
       ours: theirs,
       theirs,

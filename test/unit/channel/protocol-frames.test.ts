@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { LinkEnd } from '../../../src/channel/link-end.ts';
 import { shareBytes } from '../../../src/channel/send/shared-bytes.ts';
 import { FrameKind, smallFrame, writeFrameHeader } from '../../../src/wire/frames/frame.ts';
 import type { Frame } from '../../../src/wire/frames/frame-reader.ts';
@@ -148,7 +149,7 @@ suite('frames of protocols', () => {
       const link = new FakeLink();
       const ours = channel.session!.freeze();
       channel.resumeOver({
-        link,
+        end: new LinkEnd(link),
         direction: 'inbound',
         version: 1,
         ours: { ...hello, windows, protocols, session: { ...ours, resumed: true } },

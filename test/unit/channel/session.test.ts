@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { LinkEnd } from '../../../src/channel/link-end.ts';
 import { Session } from '../../../src/channel/session/session.ts';
 import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import {
@@ -21,7 +22,7 @@ const kibibyte = 1024;
 /** A session whose channel counts bytes, each of which is whole. */
 function open(link = new FakeLink()) {
   const runtime = new VirtualRuntime();
-  const session = new Session('name', link, { runtime, queueMaxBytes: 1024 * kibibyte });
+  const session = new Session('name', new LinkEnd(link), { runtime, queueMaxBytes: 1024 * kibibyte });
   const told: string[] = [];
   const user = {
     readBytes: 0,
@@ -38,7 +39,12 @@ function open(link = new FakeLink()) {
   };
   const resume = (receivedBytes: number, rest: Uint8Array[] = []): FakeLink => {
     const next = new FakeLink();
-    session.resumeOver(next, { receivedBytes: user.readBytes, breaks: session.breaks }, receivedBytes, rest);
+    session.resumeOver(
+      new LinkEnd(next),
+      { receivedBytes: user.readBytes, breaks: session.breaks },
+      receivedBytes,
+      rest,
+    );
     return next;
   };
   return { runtime, link, session, told, user, resume };
@@ -105,7 +111,7 @@ suite('after a break', () => {
     });
     const next = new FakeLink();
     next.room = 2;
-    session.resumeOver(next, { receivedBytes: 0, breaks: 1 }, 0, []);
+    session.resumeOver(new LinkEnd(next), { receivedBytes: 0, breaks: 1 }, 0, []);
     await turn();
     assert.deepEqual([next.pieces.length, isDrained], [2, false]);
     next.makeRoom();
@@ -139,7 +145,10 @@ suite('after a break', () => {
       [{ receivedBytes: 7, breaks: 0 }, 4],
       [{ receivedBytes: 7, breaks: 1 }, 3],
     ] as const) {
-      assert.throws(() => session.resumeOver(new FakeLink(), promised, receivedBytes, []), disagree);
+      assert.throws(
+        () => session.resumeOver(new LinkEnd(new FakeLink()), promised, receivedBytes, []),
+        disagree,
+      );
     }
     assert.throws(() => session.onAcknowledged(4, 0), disagree);
     assert.equal(session.isSuspended, false);
@@ -393,7 +402,14 @@ suite('a channel over a session', () => {
       });
       const ours = at(channel.session!.heardBytes);
       link = new FakeLink();
-      channel.resumeOver({ link, direction: 'inbound', version: 1, ours, theirs: at(0), takeRest: () => [] });
+      channel.resumeOver({
+        end: new LinkEnd(link),
+        direction: 'inbound',
+        version: 1,
+        ours,
+        theirs: at(0),
+        takeRest: () => [],
+      });
     };
     const cut = async (): Promise<void> => {
       link.end();
