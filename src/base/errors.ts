@@ -36,6 +36,7 @@ export const errorCodes = {
   ERR_MESSAGE_INVALID: 'a message cannot be decoded',
   ERR_MESSAGE_TOO_LARGE: 'the message is larger than one of the two sides allows',
   ERR_NETWORK_MISMATCH: 'the other side belongs to another network, or does not hold the network key',
+  ERR_NODE_UNKNOWN: 'no address of the node is known, neither here nor at the nodes that were asked',
   ERR_NO_NEIGHBOUR: 'this node is connected with no node that passes broadcasts on',
   ERR_NO_ROUTE: 'no path leads to a node that is not a neighbour, or to any node that has its data',
   ERR_NOT_ADDRESSEE: 'a signed message is meant for another node',

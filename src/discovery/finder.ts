@@ -2,12 +2,11 @@ import type { Discovery, DiscoveryHost, FoundNode, KnownNode } from '../api/disc
 import type { Dispatcher } from '../api/dispatcher.ts';
 import { checkGivenId } from '../api/given-id.ts';
 import type { NodeConnection } from '../api/node-connection.ts';
-import type { ResolvedOptions } from '../api/options.ts';
-import type { ProtocolPeer } from '../api/protocol.ts';
+import type { ConnectOptions, ResolvedOptions } from '../api/options.ts';
+import type { ProtocolHost, ProtocolPeer } from '../api/protocol.ts';
 import { type Address, formatAddress } from '../base/address.ts';
 import { checkType, errorOf, messageOf } from '../base/arguments.ts';
 import type { Log } from '../base/debug.ts';
-import { PeerloomError } from '../base/errors.ts';
 import { mayTell, scopeOf } from '../base/host-scope.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
 import { isPromiseLike } from '../base/promise-like.ts';
@@ -19,6 +18,7 @@ import { channelOf } from '../protocols/protocols.ts';
 import { maxAddressLength } from '../wire/frames/hello.ts';
 import { AddressBook, type BookEntry, type Mention } from './address-book.ts';
 import { Dialler } from './dialler.ts';
+import { NodeLookup } from './node-lookup.ts';
 
 /** Connections that a node with discovery wants to have. */
 const wantedConnections = 5;
@@ -43,6 +43,7 @@ export class Finder implements Finding, OverlayPart {
   readonly kinds = { first: 48, last: 63 };
   readonly #options: FinderOptions;
   readonly #book: AddressBook;
+  readonly #lookup: NodeLookup;
   #dialler: Dialler | undefined;
   /** Those that have started. */
   #started: Discovery[] = [];
@@ -52,6 +53,12 @@ export class Finder implements Finding, OverlayPart {
     const { budget } = options;
     this.#options = options;
     this.#book = new AddressBook(budget);
+    this.#lookup = new NodeLookup({
+      options: options.options,
+      peering: options.peering,
+      known: (id) => this.#book.of(id).map(({ address }) => address),
+      readAddress: (text) => this.#readAddress(text),
+    });
     budget.share(() => this.#book.heldBytes);
   }
 
@@ -59,6 +66,11 @@ export class Finder implements Finding, OverlayPart {
     const ids = new Set(this.#book.ids);
     for (const { id } of this.#connections) ids.add(id);
     return [...ids].map((id) => this.#knownNode(id));
+  }
+
+  /** Connects with a node that is given by its id. @throws as {@link NodeLookup.connect}. */
+  async connect(id: string, options: ConnectOptions): Promise<NodeConnection> {
+    return this.#lookup.connect(id, options);
   }
 
   start(): Promise<void> | undefined {
@@ -94,6 +106,7 @@ export class Finder implements Finding, OverlayPart {
   /** The node begins to stop: it dials nobody any more. */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#lookup.stop();
     await this.#stopAll();
   }
 
@@ -109,7 +122,9 @@ export class Finder implements Finding, OverlayPart {
     }
   }
 
-  attach(): void {}
+  attach(host: ProtocolHost): void {
+    this.#lookup.attach(host);
+  }
 
   opened(peer: ProtocolPeer): void {
     // Most nodes look for nobody: they remember a peer when it has gone.
@@ -118,11 +133,12 @@ export class Finder implements Finding, OverlayPart {
     this.#tell('connected', peer.id);
   }
 
-  received(_peer: ProtocolPeer, bytes: Uint8Array): void {
-    throw new PeerloomError('ERR_PROTOCOL', `a frame of kind ${bytes[0]}, which no node sends`);
+  received(peer: ProtocolPeer, bytes: Uint8Array): void {
+    this.#lookup.received(peer, bytes);
   }
 
   closed(peer: ProtocolPeer): void {
+    this.#lookup.closed(peer);
     this.#learnFrom(peer);
     this.#tell('disconnected', peer.id);
     this.#dialler?.wake();

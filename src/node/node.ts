@@ -30,6 +30,7 @@ import type { Runtime } from '../base/runtime.ts';
 import type { Channel, SendOptions } from '../channel/channel.ts';
 import type { WaitOptions } from '../channel/pending.ts';
 import { Finder } from '../discovery/finder.ts';
+import { isPeerId } from '../identity/identity.ts';
 import { StoredIdentity } from '../identity/identity-store.ts';
 import { Peering } from '../peers/peering.ts';
 import { Protocols } from '../protocols/protocols.ts';
@@ -266,13 +267,20 @@ export class Node extends NodeHandlers {
    * keeps trying until an attempt succeeds. The other node fires its connected event at about the same time, perhaps a
    * moment later; there, {@link Node.waitForNodes} waits for it.
    *
+   * The id of a node stands for its address: this node dials the addresses that it knows, and then asks its peers, which
+   * ask theirs, up to five links away. Other nodes answer in a second or two, or within `timeoutMs`.
+   *
    * @throws TypeError or RangeError for wrong arguments, with the rule and the value.
    * @throws PeerloomError `ERR_CONNECTION_REFUSED`, `ERR_HOST_NOT_FOUND`, `ERR_HOST_UNREACHABLE`,
    * `ERR_TIMEOUT`, `ERR_HANDSHAKE`, `ERR_ID_MISMATCH`, `ERR_SELF_CONNECTION`, `ERR_NETWORK_MISMATCH`,
-   * `ERR_VERSION`, `ERR_NOT_ALLOWED`, `ERR_PLAIN_NOT_ALLOWED`, `ERR_ADDRESS_INVALID`, `ERR_NOT_STARTED`, `ERR_ABORTED`.
+   * `ERR_VERSION`, `ERR_NOT_ALLOWED`, `ERR_PLAIN_NOT_ALLOWED`, `ERR_ADDRESS_INVALID`, `ERR_NOT_STARTED`, `ERR_ABORTED`;
+   * `ERR_NODE_UNKNOWN` for an id whose addresses nobody knows.
+   * @example
+   * await node.connectWithNode('192.0.2.7', 10001);
+   * await node.connectWithNode('12D3KooWJmZ3rW…'); // an id is enough in a network
    */
   connectWithNode(host: string, port: number, options?: ConnectOptions): Promise<NodeConnection>;
-  connectWithNode(address: string, options?: ConnectOptions): Promise<NodeConnection>;
+  connectWithNode(addressOrId: string, options?: ConnectOptions): Promise<NodeConnection>;
   async connectWithNode(
     hostOrAddress: string,
     portOrOptions?: number | ConnectOptions,
@@ -281,12 +289,14 @@ export class Node extends NodeHandlers {
     // Anything else than options stands where the port does, be it one or not.
     const isHost =
       maybeOptions !== undefined || (portOrOptions !== undefined && typeof portOrOptions !== 'object');
+    const given = isHost ? maybeOptions : (portOrOptions as ConnectOptions | undefined);
+    if (!isHost && typeof hostOrAddress === 'string' && isPeerId(hostOrAddress)) {
+      return this.#finder.connect(hostOrAddress, checkConnectOptions(given));
+    }
     const address = isHost
       ? addressOf(hostOrAddress, portOrOptions as number)
       : this.#peering.transports.parse(hostOrAddress);
-    const options = checkConnectOptions(
-      isHost ? maybeOptions : (portOrOptions as ConnectOptions | undefined),
-    );
+    const options = checkConnectOptions(given);
     return this.#peering.connector.connect(address, options);
   }
 

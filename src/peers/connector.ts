@@ -68,50 +68,59 @@ export class Connector {
   }
 
   /** Connects with an address, and keeps it connected if the options say so. @throws PeerloomError; the error is reported. */
-  async connect(address: Address, options: ConnectOptions): Promise<NodeConnection> {
-    const { reconnector, peers, dispatcher, log } = this.#context;
+  connect(address: Address, options: ConnectOptions): Promise<NodeConnection> {
     const text = formatAddress(address);
+    return this.reporting(text, () =>
+      options.retry
+        ? this.untilUp(text, options, () => this.reach(address, options))
+        : this.reach(address, options),
+    );
+  }
+
+  /** Reports why something cannot be connected with. @throws what `connect` throws. */
+  async reporting(what: string, connect: () => Promise<NodeConnection>): Promise<NodeConnection> {
+    const { dispatcher, log } = this.#context;
     try {
-      const connected = await (options.retry
-        ? this.#dialUntilUp(address, options)
-        : this.#dial(address, options));
-      if (options.reconnect) {
-        reconnector.watch(connected, text, (lastId, signal) =>
-          this.#dial(address, { ...options, signal, lastId }),
-        );
-        const { channel, connection } = connected;
-        const peer = peers.find(connection.id);
-        if (peer !== undefined && (!channel.isOpen || channel.isSuspended)) reconnector.onLost(peer);
-      }
-      return connected.connection;
+      return await connect();
     } catch (error) {
-      log(`no connection with ${text}: ${messageOf(error)}`);
-      if (isPeerloomError(error)) dispatcher.emit('connection_error', text, error, 'outbound');
+      log(`no connection with ${what}: ${messageOf(error)}`);
+      if (isPeerloomError(error)) dispatcher.emit('connection_error', what, error, 'outbound');
       throw error;
     }
   }
 
-  /** Connects with an address. Only the caller learns of a failure. @throws PeerloomError. */
-  async reach(
-    address: Address,
-    options: Pick<ConnectOptions, 'id' | 'signal'> = {},
-  ): Promise<NodeConnection> {
-    return (await this.#dial(address, options)).connection;
+  /** Connects with an address, and keeps it connected if the options say so. Only the caller learns of a failure. */
+  async reach(address: Address, options: ConnectOptions = {}): Promise<NodeConnection> {
+    const { reconnector, peers } = this.#context;
+    const connected = await this.#dial(address, options);
+    const { channel, connection } = connected;
+    if (options.reconnect) {
+      reconnector.watch(connected, formatAddress(address), (lastId, signal) =>
+        this.#dial(address, { ...options, signal, lastId }),
+      );
+      const peer = peers.find(connection.id);
+      if (peer !== undefined && (!channel.isOpen || channel.isSuspended)) reconnector.onLost(peer);
+    }
+    return connection;
   }
 
-  #dialUntilUp(address: Address, options: ConnectOptions): Promise<PeerConnection> {
+  /** Tries to connect until it succeeds, as the option `retry` says. */
+  untilUp(
+    what: string,
+    { signal: given }: ConnectOptions,
+    connect: () => Promise<NodeConnection>,
+  ): Promise<NodeConnection> {
     const { options: own, stopping, onFailure } = this.#context;
     const { reconnect: policy, runtime } = own;
-    const text = formatAddress(address);
     const timeoutMs = Number.POSITIVE_INFINITY;
     return attempt(
-      { what: `connecting with ${text}`, timeoutMs, runtime, stopping, signal: options.signal },
+      { what: `connecting with ${what}`, timeoutMs, runtime, stopping, signal: given },
       (signal) =>
-        dialUntilUp(() => this.#dial(address, options), {
+        dialUntilUp(connect, {
           policy,
           runtime,
           signal,
-          onFailure: (attempts, error) => onFailure(text, attempts, error),
+          onFailure: (attempts, error) => onFailure(what, attempts, error),
         }),
     );
   }

@@ -1,0 +1,78 @@
+import type { NodeConnection } from '../api/node-connection.ts';
+import type { ConnectOptions } from '../api/options.ts';
+import type { Address } from '../base/address.ts';
+import { attempt } from '../base/attempt.ts';
+import { PeerloomError } from '../base/errors.ts';
+import type { Runtime } from '../base/runtime.ts';
+
+export interface ConnectByIdContext {
+  readonly runtime: Runtime;
+  readonly stopping: AbortSignal;
+  readonly timeoutMs: number;
+  /** The part of that which one address may take. */
+  readonly addressTimeoutMs: number;
+  /** The addresses of the node that are known, the best first. */
+  known(): readonly Address[];
+  /** Asks the neighbours, and theirs up to so many links away. @returns how many were asked, and the addresses. */
+  ask(hops: number, signal: AbortSignal): Promise<readonly Address[]>;
+  /** How many neighbours can be asked. */
+  neighbours(): number;
+  reach(address: Address, options: ConnectOptions): Promise<NodeConnection>;
+}
+
+/** First those who are near; most answers are there. */
+const hopsOfRounds = [1, 4];
+
+/**
+ * Connects with a node of which only the id is given: at its known addresses, and then at those that neighbours say.
+ *
+ * @throws PeerloomError `ERR_NODE_UNKNOWN` if no address is known; what the last dial throws.
+ */
+export function connectById(
+  id: string,
+  options: ConnectOptions,
+  context: ConnectByIdContext,
+): Promise<NodeConnection> {
+  const { runtime, stopping, timeoutMs, addressTimeoutMs } = context;
+  const tried = new Set<string>();
+  let failure: unknown;
+
+  async function reachOneOf(
+    addresses: readonly Address[],
+    signal: AbortSignal,
+  ): Promise<NodeConnection | undefined> {
+    for (const address of addresses) {
+      const key = JSON.stringify(address);
+      if (tried.has(key)) continue;
+      tried.add(key);
+      try {
+        return await context.reach(address, { ...options, id, signal, timeoutMs: addressTimeoutMs });
+      } catch (error) {
+        signal.throwIfAborted();
+        failure = error;
+      }
+    }
+    return undefined;
+  }
+
+  return attempt(
+    { what: `connecting with ${id}`, timeoutMs, runtime, stopping, signal: options.signal },
+    async (signal) => {
+      let connection = await reachOneOf(context.known(), signal);
+      for (const hops of hopsOfRounds) {
+        connection ??= await reachOneOf(await context.ask(hops, signal), signal);
+        signal.throwIfAborted();
+      }
+      if (connection !== undefined) return connection;
+      throw failure ?? unknownNode(id, context.neighbours());
+    },
+  );
+}
+
+function unknownNode(id: string, neighbours: number): PeerloomError {
+  const asked =
+    neighbours === 0
+      ? 'this node has no neighbour to ask: connect with a node of the network first'
+      : `none of the nodes that ${neighbours === 1 ? 'its neighbour' : `its ${neighbours} neighbours`} could ask knows one: it may be offline, or connected with none of them; connect by its address`;
+  return new PeerloomError('ERR_NODE_UNKNOWN', `no address of the node ${id} is known, and ${asked}`);
+}

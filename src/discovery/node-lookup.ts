@@ -1,0 +1,135 @@
+import type { NodeConnection } from '../api/node-connection.ts';
+import type { ConnectOptions, ResolvedOptions } from '../api/options.ts';
+import type { ProtocolHost, ProtocolPeer } from '../api/protocol.ts';
+import type { Address } from '../base/address.ts';
+import { isPeerloomError, PeerloomError } from '../base/errors.ts';
+import { mayTell, scopeOf } from '../base/host-scope.ts';
+import { isSignedByOwner } from '../overlay/membership/address-record.ts';
+import type { Peering } from '../peers/peering.ts';
+import { channelOf } from '../protocols/protocols.ts';
+import { connectById } from './connect-by-id.ts';
+import { OwnAddressRecord } from './own-address-record.ts';
+import { readQuestionFrame } from './question-frames.ts';
+import { Questions } from './questions.ts';
+
+export interface NodeLookupOptions {
+  readonly options: ResolvedOptions;
+  /** Made after this. */
+  readonly peering: () => Peering;
+  /** The addresses of a node that this node knows, the best first. */
+  readonly known: (id: string) => readonly Address[];
+  /** `undefined` for text that no transport of the node reads, or an address that none dials. */
+  readonly readAddress: (text: string) => Address | undefined;
+}
+
+/** Finds the addresses of a node by its id, and answers other nodes that look for one. */
+export class NodeLookup {
+  readonly #options: NodeLookupOptions;
+  readonly #ownRecord: OwnAddressRecord;
+  #host!: ProtocolHost;
+  /** Made when it is first needed. */
+  #questions: Questions<ProtocolPeer> | undefined;
+
+  constructor(options: NodeLookupOptions) {
+    const { identity, network, runtime } = options.options;
+    this.#options = options;
+    this.#ownRecord = new OwnAddressRecord({
+      identity,
+      network,
+      runtime,
+      addresses: () => options.peering().transports.addresses,
+    });
+  }
+
+  attach(host: ProtocolHost): void {
+    this.#host = host;
+  }
+
+  /** @throws PeerloomError: the connection ends. */
+  received(peer: ProtocolPeer, bytes: Uint8Array): void {
+    this.#active.received(peer, readQuestionFrame(bytes));
+  }
+
+  closed(peer: ProtocolPeer): void {
+    this.#questions?.closed(peer);
+  }
+
+  stop(): void {
+    this.#questions?.stop();
+  }
+
+  /** @throws TypeError; PeerloomError `ERR_NODE_UNKNOWN`, and what `connectWithNode` throws for an address. */
+  connect(id: string, options: ConnectOptions): Promise<NodeConnection> {
+    const { connector } = this.#options.peering();
+    if (options.id !== undefined && options.id !== id) {
+      throw new TypeError(
+        `id must be left out where the node is given by its id, or be the same, not '${options.id}'`,
+      );
+    }
+    const { retry, ...once } = options;
+    return connector.reporting(id, () =>
+      retry ? connector.untilUp(id, options, () => this.#connectOnce(id, once)) : this.#connectOnce(id, once),
+    );
+  }
+
+  async #connectOnce(id: string, options: ConnectOptions): Promise<NodeConnection> {
+    const { peering, known, options: own } = this.#options;
+    const { transports, stopping, peers, connector } = peering();
+    if (id === own.identity.id) {
+      throw new PeerloomError('ERR_SELF_CONNECTION', `${id} is this node itself: use the id of another node`);
+    }
+    await transports.whenListening();
+    stopping.throwIfAborted();
+    const connected = peers.find(id)?.connected();
+    // A connection that is to be made anew where it breaks needs its address.
+    if (connected !== undefined && !options.reconnect) return connected.connection;
+    return connectById(id, options, {
+      runtime: own.runtime,
+      stopping,
+      timeoutMs: options.timeoutMs ?? own.limits.dialTimeoutMs,
+      addressTimeoutMs: own.limits.dialAddressTimeoutMs,
+      known: () => known(id),
+      ask: (hops, signal) => this.#ask(id, hops, signal),
+      neighbours: () => this.#peers.length,
+      reach: (address, dial) => connector.reach(address, dial),
+    });
+  }
+
+  /** Whoever brings a record may have chosen among several, so it counts as told by that peer. */
+  async #ask(id: string, hops: number, signal: AbortSignal): Promise<readonly Address[]> {
+    const answer = await this.#active.ask(id, hops, signal);
+    if (answer === undefined) return [];
+    const teller = scopeOf(channelOf(answer.from).remote.address.host);
+    return answer.record.addresses.flatMap((text) => {
+      const address = this.#options.readAddress(text);
+      return address !== undefined && mayTell(teller, scopeOf(address.host)) ? address : [];
+    });
+  }
+
+  get #peers(): readonly ProtocolPeer[] {
+    return [...this.#host.peers].filter(({ connection }) => connection.isOpen && !connection.isSuspended);
+  }
+
+  get #active(): Questions<ProtocolPeer> {
+    const { identity, network, runtime } = this.#options.options;
+    this.#questions ??= new Questions<ProtocolPeer>({
+      runtime,
+      peers: () => this.#peers,
+      send,
+      hostOf: (peer) => channelOf(peer).remote.address.host,
+      idOf: ({ id }) => id,
+      recordOf: (id, seenAs) => (id === identity.id ? this.#ownRecord.seenAs(seenAs) : undefined),
+      isSigned: (record) => isSignedByOwner(record, network),
+    });
+    return this.#questions;
+  }
+}
+
+/** A peer whose queue is full misses what it does not read. */
+function send(peer: ProtocolPeer, frame: Uint8Array): void {
+  try {
+    peer.send(frame);
+  } catch (error) {
+    if (!isPeerloomError(error)) throw error;
+  }
+}

@@ -1,0 +1,49 @@
+import { seenFrom } from '../base/address.ts';
+import type { Runtime } from '../base/runtime.ts';
+import type { NodeIdentity } from '../identity/signer.ts';
+import { type AddressRecord, signAddressRecord } from '../overlay/membership/address-record.ts';
+
+export interface OwnAddressRecordOptions {
+  readonly identity: NodeIdentity;
+  readonly network: string;
+  readonly runtime: Pick<Runtime, 'wallNow'>;
+  /** The texts of the addresses that the node listens on. */
+  addresses(): readonly string[];
+}
+
+/** Records for peers that hear the node from different hosts. */
+const maxKept = 8;
+
+/**
+ * The address records of a node that it signs when somebody asks for them. Where it listens on all addresses of its
+ * machine (`0.0.0.0`), the record names the one that the peer who asks sees.
+ */
+export class OwnAddressRecord {
+  readonly #options: OwnAddressRecordOptions;
+  /** By the texts of their addresses. */
+  readonly #kept = new Map<string, AddressRecord | Promise<AddressRecord>>();
+  #sequence = 0;
+
+  constructor(options: OwnAddressRecordOptions) {
+    this.#options = options;
+  }
+
+  /** @returns undefined for a node that nobody can dial. A promise only if the identity signs asynchronously. */
+  seenAs(host: string): AddressRecord | Promise<AddressRecord> | undefined {
+    const { identity, network, runtime, addresses } = this.#options;
+    const seen = host === '' ? addresses() : seenFrom(addresses(), host);
+    const dialled = seen.filter(
+      (text) => !/\/\/(0\.0\.0\.0|\[::\]):/.test(text) && /^[!-~]{1,255}$/.test(text),
+    );
+    if (dialled.length === 0) return undefined;
+    const key = dialled.join(' ');
+    const kept = this.#kept.get(key);
+    if (kept !== undefined) return kept;
+    this.#sequence = Math.max(this.#sequence + 1, Math.trunc(runtime.wallNow()));
+    const record = signAddressRecord(identity, { network, sequence: this.#sequence, addresses: dialled });
+    if (this.#kept.size >= maxKept) this.#kept.delete([...this.#kept.keys()][0]!);
+    this.#kept.set(key, record);
+    if (record instanceof Promise) record.catch(() => this.#kept.delete(key));
+    return record;
+  }
+}

@@ -1,0 +1,98 @@
+import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
+import { PeerloomError } from '../base/errors.ts';
+import { idFromPublicKey, publicKeyFromId } from '../identity/identity.ts';
+import { type AddressRecord, readAddressRecord } from '../overlay/membership/address-record.ts';
+
+/** What two neighbours say to each other to find a node (docs/protocol.md, section 16): the first byte of a frame. */
+export const QuestionFrameKind = { find: 48, found: 49, unknown: 50 } as const;
+
+/** A question passes over so many further links, at most. */
+export const maxQuestionHops = 4;
+
+/** The most characters of the host in a question. */
+const maxHostLength = 255;
+
+const keyBytes = 32;
+const numberBytes = 8;
+const findBytes = 1 + numberBytes + 1 + keyBytes;
+
+export type QuestionFrame =
+  | {
+      readonly kind: 'find';
+      /** Names the question, 16 hexadecimal digits: the same wherever it is passed on to. */
+      readonly number: string;
+      /** Over how many further links it may be passed on. */
+      readonly hops: number;
+      /** The id of the node that is looked for. */
+      readonly id: string;
+      /** The host from which the sender hears the receiver; empty where there is none. */
+      readonly seenAs: string;
+    }
+  | { readonly kind: 'found'; readonly number: string; readonly record: AddressRecord }
+  | { readonly kind: 'unknown'; readonly number: string };
+
+export function findFrame(question: Omit<Extract<QuestionFrame, { kind: 'find' }>, 'kind'>): Uint8Array {
+  const { number, hops, id, seenAs } = question;
+  const host = isHostText(seenAs) ? seenAs : '';
+  const frame = new Uint8Array(findBytes + host.length);
+  frame[0] = QuestionFrameKind.find;
+  frame.set(hexToBytes(number), 1);
+  frame[1 + numberBytes] = hops;
+  frame.set(publicKeyFromId(id), 2 + numberBytes);
+  for (let at = 0; at < host.length; at++) frame[findBytes + at] = host.charCodeAt(at);
+  return frame;
+}
+
+export function foundFrame(number: string, { bytes }: AddressRecord): Uint8Array {
+  const frame = new Uint8Array(1 + numberBytes + bytes.length);
+  frame[0] = QuestionFrameKind.found;
+  frame.set(hexToBytes(number), 1);
+  frame.set(bytes, 1 + numberBytes);
+  return frame;
+}
+
+export function unknownFrame(number: string): Uint8Array {
+  const frame = new Uint8Array(1 + numberBytes);
+  frame[0] = QuestionFrameKind.unknown;
+  frame.set(hexToBytes(number), 1);
+  return frame;
+}
+
+/**
+ * Reads a frame. The signature of a record is not checked.
+ *
+ * @throws PeerloomError `ERR_PROTOCOL` for anything that no node writes.
+ */
+export function readQuestionFrame(bytes: Uint8Array): QuestionFrame {
+  const number = bytesToHex(bytes.subarray(1, 1 + numberBytes));
+  const rest = bytes.subarray(1 + numberBytes);
+  if (number.length === 2 * numberBytes) {
+    if (bytes[0] === QuestionFrameKind.find) return readFind(number, rest);
+    if (bytes[0] === QuestionFrameKind.found)
+      return { kind: 'found', number, record: readAddressRecord(rest) };
+    if (bytes[0] === QuestionFrameKind.unknown && rest.length === 0) return { kind: 'unknown', number };
+  }
+  throw noFrame(bytes);
+}
+
+function readFind(number: string, rest: Uint8Array): QuestionFrame {
+  const hops = rest[0] ?? 255;
+  const key = rest.subarray(1, 1 + keyBytes);
+  const seenAs = String.fromCharCode(...rest.subarray(1 + keyBytes, 2 + keyBytes + maxHostLength));
+  const isWhole = key.length === keyBytes && hops <= maxQuestionHops;
+  if (!isWhole || (seenAs !== '' && !isHostText(seenAs))) throw noFrame(rest);
+  try {
+    return { kind: 'find', number, hops, id: idFromPublicKey(key), seenAs };
+  } catch (cause) {
+    throw new PeerloomError('ERR_PROTOCOL', 'a question for a key that no node can have', { cause });
+  }
+}
+
+/** Printable ASCII without spaces. */
+function isHostText(text: string): boolean {
+  return text.length <= maxHostLength && /^[!-~]+$/.test(text);
+}
+
+function noFrame(bytes: Uint8Array): PeerloomError {
+  return new PeerloomError('ERR_PROTOCOL', `a question of ${bytes.length} bytes that no node asks`);
+}
