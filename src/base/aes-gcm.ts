@@ -4,7 +4,7 @@ import { PeerloomError } from './errors.ts';
 
 /** What encrypts one text, and what is bound to it. */
 export interface AesGcmKey {
-  /** 32 bytes. */
+  /** 32 bytes, or 16 for AES-128. */
   readonly key: Uint8Array;
   /** 12 bytes, which no other text under this key may have. */
   readonly nonce: Uint8Array;
@@ -12,16 +12,16 @@ export interface AesGcmKey {
   readonly associated: Uint8Array;
 }
 
-const algorithm = 'aes-256-gcm';
+const algorithms = { 16: 'aes-128-gcm', 32: 'aes-256-gcm' } as const;
 
 /** The length of the tag, which follows the encrypted text. */
 export const gcmTagBytes = 16;
 
-/** AES-256-GCM (NIST SP 800-38D). @returns the encrypted text and the tag. */
+/** AES-GCM (NIST SP 800-38D). @returns the encrypted text and the tag. */
 export function encryptAesGcm({ key, nonce, associated }: AesGcmKey, text: Uint8Array): Uint8Array {
   const nodeCrypto = optionalBuiltin('node:crypto');
   if (nodeCrypto === undefined) return gcm(key, nonce, associated).encrypt(text);
-  const cipher = nodeCrypto.createCipheriv(algorithm, key, nonce);
+  const cipher = nodeCrypto.createCipheriv(algorithmOf(key), key, nonce);
   cipher.setAAD(associated);
   const encrypted = new Uint8Array(text.length + gcmTagBytes);
   encrypted.set(cipher.update(text));
@@ -36,7 +36,7 @@ export function decryptAesGcm({ key, nonce, associated }: AesGcmKey, encrypted: 
   try {
     if (nodeCrypto === undefined) return gcm(key, nonce, associated).decrypt(encrypted);
     const options = { authTagLength: gcmTagBytes };
-    const decipher = nodeCrypto.createDecipheriv(algorithm, key, nonce, options);
+    const decipher = nodeCrypto.createDecipheriv(algorithmOf(key), key, nonce, options);
     decipher.setAAD(associated);
     decipher.setAuthTag(encrypted.subarray(-gcmTagBytes));
     const text = Uint8Array.from(decipher.update(encrypted.subarray(0, -gcmTagBytes)));
@@ -45,4 +45,8 @@ export function decryptAesGcm({ key, nonce, associated }: AesGcmKey, encrypted: 
   } catch (cause) {
     throw new PeerloomError('ERR_DECRYPTION', 'encrypted with another key, or changed since', { cause });
   }
+}
+
+function algorithmOf({ length }: Uint8Array): 'aes-128-gcm' | 'aes-256-gcm' {
+  return algorithms[length as keyof typeof algorithms];
 }

@@ -46,8 +46,8 @@ export interface Runtime {
    *
    * Nothing is secret in such a simulation: anybody who knows the seed knows the keys of its nodes and of their vaults.
    * So `tcp()` refuses a node with such a runtime. Without this method, all keys come from the secure randomness of the
-   * system, whatever the other methods return. `Identity.generate()`, identity files, the keys of TLS and the one-time
-   * keys of HPKE always come from there.
+   * system, whatever the other methods return. `Identity.generate()`, identity files and the keys of TLS always come
+   * from there.
    *
    * @param purpose as in {@link Runtime.random}.
    */

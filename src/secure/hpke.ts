@@ -8,8 +8,11 @@ import {
   type KeyPair,
 } from 'hpke';
 import { PeerloomError } from '../base/errors.ts';
+import { type Runtime, systemRuntime } from '../base/runtime.ts';
+import { secretBytes } from '../base/secret-bytes.ts';
 import { type Identity, publicKeyFromId } from '../identity/identity.ts';
 import { encodeText } from '../wire/payloads/text.ts';
+import { openAtOnce, sealAtOnce } from './hpke-at-once.ts';
 
 // The first suite of RFC 9180's appendix: AES-128 is as strong as X25519, and the RFC's test vectors are its own.
 const suite = new CipherSuite(KEM_DHKEM_X25519_HKDF_SHA256, KDF_HKDF_SHA256, AEAD_AES_128_GCM);
@@ -56,13 +59,19 @@ export function encryptionKeysOf(identity: Identity): X25519Keys {
  * HPKE (RFC 9180) in base mode: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-128-GCM.
  *
  * @param publicKey the recipient's, 32 bytes.
+ * @param context what the text is bound to, and the runtime: in virtual time, everything is computed at once.
  * @returns the encapsulated key, 32 bytes, followed by the ciphertext, which is 16 bytes longer than the text.
  */
 export async function hpkeSeal(
   publicKey: Uint8Array,
   text: Uint8Array,
-  { info, associated = '' }: HpkeContext,
+  { info, associated = '', runtime = systemRuntime }: HpkeContext & { readonly runtime?: Runtime },
 ): Promise<Uint8Array> {
+  if (runtime.isVirtual === true) {
+    const ephemeral = secretBytes(runtime, 32, 'one-time keys of HPKE');
+    const bound = { info: encodeText(info), associated: encodeText(associated) };
+    return sealAtOnce(publicKey, text, { ephemeral, ...bound });
+  }
   const key = await suite.DeserializePublicKey(publicKey);
   const options = { info: encodeText(info), aad: encodeText(associated) };
   const { encapsulatedSecret, ciphertext } = await suite.Seal(key, text, options);
@@ -75,13 +84,16 @@ export async function hpkeSeal(
 /** Opens what {@link hpkeSeal} sealed to one key pair. */
 export class HpkeOpener {
   readonly #given: X25519Keys;
+  readonly #isAtOnce: boolean;
   #imported: Promise<KeyPair<CryptoKey>> | undefined;
 
-  constructor(keys: X25519Keys) {
+  /** @param runtime in virtual time, everything is computed at once, and not in other threads. */
+  constructor(keys: X25519Keys, runtime: Runtime = systemRuntime) {
     this.#given = keys;
+    this.#isAtOnce = runtime.isVirtual === true;
   }
 
-  /** Imported when they are first needed: that takes other threads, which a simulation cannot wait for. */
+  /** Imported when they are first needed. */
   get #keys(): Promise<KeyPair<CryptoKey>> {
     this.#imported ??= importKeys(this.#given);
     return this.#imported;
@@ -91,6 +103,10 @@ export class HpkeOpener {
   async open(sealed: Uint8Array, { info, associated = '' }: HpkeContext): Promise<Uint8Array> {
     try {
       if (sealed.length < encapsulatedBytes + tagBytes) throw new Error(`${sealed.length} bytes are too few`);
+      if (this.#isAtOnce) {
+        const bound = { info: encodeText(info), associated: encodeText(associated) };
+        return openAtOnce(this.#given, sealed, bound);
+      }
       const options = { info: encodeText(info), aad: encodeText(associated) };
       const encapsulated = sealed.slice(0, encapsulatedBytes);
       return await suite.Open(await this.#keys, encapsulated, sealed.slice(encapsulatedBytes), options);

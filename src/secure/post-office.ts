@@ -107,7 +107,7 @@ export class PostOffice {
 
   /** The same, encrypted end to end to a neighbour as well. */
   async askSealed(to: string, mail: Mail, timeoutMs: number): Promise<Data> {
-    const { notary, opener } = this.#options;
+    const { notary, opener, runtime } = this.#options;
     const { ownId } = notary;
     if (opener === undefined) throw cannotDecrypt(`this node cannot decrypt the answer of ${to}`);
     await connectHandlers;
@@ -119,7 +119,7 @@ export class PostOffice {
     }
     const bytes = dataToBytes(mail);
     checkLength(bytes, maxLetterBytes);
-    const text = await hpkeSeal(encryptionKeyOf(to), bytes, contextOf(ownId, to));
+    const text = await hpkeSeal(encryptionKeyOf(to), bytes, { ...contextOf(ownId, to), runtime });
     const letter = await whenReady(notary.sign('letter', text, to), (signed) => signed);
     const frame = frameOfLetter(letter as unknown as Data);
     const answer = await this.#forward({ letter, frame, budgetMs: timeoutMs });
@@ -244,11 +244,11 @@ export class PostOffice {
   }
 
   async #answerLetter({ id, author }: Envelope, data: Data): Promise<Data> {
-    const { notary } = this.#options;
+    const { notary, runtime } = this.#options;
     const { ownId } = notary;
     const answer = dataToBytes(data);
     checkLength(answer, maxLetterBytes);
-    const sealed = await hpkeSeal(encryptionKeyOf(author), answer, contextOf(ownId, author));
+    const sealed = await hpkeSeal(encryptionKeyOf(author), answer, { ...contextOf(ownId, author), runtime });
     return whenReady<Data>(notary.sign('answer', { question: id, sealed }, author), (signed) => signed);
   }
 

@@ -120,7 +120,7 @@ export class SecureNode extends Node {
     const runtime = this.checkedRuntime;
     this.#identity = identity;
     this.#runtime = runtime;
-    this.#opener = identity && new HpkeOpener(encryptionKeysOf(identity));
+    this.#opener = identity && new HpkeOpener(encryptionKeysOf(identity), runtime);
     this.#notary = new Notary({
       identity: resolved,
       runtime,
@@ -278,7 +278,7 @@ export class SecureNode extends Node {
 
   /** Encrypts data so that only the node with that id can {@link SecureNode.decrypt} it. */
   async encrypt(id: string, data: Data): Promise<Uint8Array> {
-    return hpkeSeal(encryptionKeyOf(id), dataToBytes(data), dataContext);
+    return hpkeSeal(encryptionKeyOf(id), dataToBytes(data), { ...dataContext, runtime: this.#runtime });
   }
 
   /**

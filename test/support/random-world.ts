@@ -42,6 +42,12 @@ class Signer extends SecureNode {
   }
 }
 
+/** Why a letter, or what a vault asks of another node, may fail while nodes and links do. */
+const expectedOfSigners = new Set([
+  ...['ERR_NO_ROUTE', 'ERR_NOT_CONNECTED', 'ERR_NOT_STARTED', 'ERR_CONNECTION_CLOSED', 'ERR_TIMEOUT'],
+  ...['ERR_NOT_PERMITTED', 'ERR_NOT_FOUND', 'ERR_UNREACHABLE'],
+]);
+
 const expectedCodes = new Set([
   ...['ERR_CONNECTION_REFUSED', 'ERR_CONNECTION_CLOSED', 'ERR_NOT_STARTED', 'ERR_NOT_ALLOWED'],
   ...['ERR_TIMEOUT', 'ERR_ABORTED', 'ERR_NETWORK_MISMATCH'],
@@ -102,6 +108,22 @@ export async function randomWorld(seed: number, mode: 'wire' | 'fast' = 'wire'):
       },
     );
   };
+  /** What a signer asks of another one may fail, but only for certain reasons. */
+  const asks = (what: string, asked: Promise<unknown>): void => {
+    asked.catch((error: unknown) => {
+      const isExpected = error instanceof PeerloomError && expectedOfSigners.has(error.code);
+      if (!isExpected) problems.push(`${what} failed: ${error}`);
+    });
+  };
+  /** The latest of the numbers that a signer has read of another one's vault. */
+  const latestRead = new Map<string, number>();
+  const read = async (reader: Signer, owner: Signer): Promise<void> => {
+    const number = (await reader.vault.get(owner.id, 'numbers', 'latest')) as number | undefined;
+    const key = `${reader.name} of ${owner.name}`;
+    if (number === undefined) return;
+    if (number < (latestRead.get(key) ?? 0)) problems.push(`${key}: read ${number} after a later one`);
+    latestRead.set(key, number);
+  };
   const some = (): WhichNodes => [pick(world.nodes)];
   let broadcasts = 0;
   const acts: (() => void)[] = [
@@ -120,6 +142,21 @@ export async function randomWorld(seed: number, mode: 'wire' | 'fast' = 'wire'):
     () => {
       const signer = pick(signers);
       if (world.isRunning(signer)) signer.sendToNodes({ from: signer.name, number: ++broadcasts });
+    },
+    () => {
+      const [from, to] = [pick(signers), pick(signers)];
+      if (from === to || !world.isRunning(from)) return;
+      asks('a letter', from.sendTo(to.id, { from: from.name, letter: ++broadcasts }));
+    },
+    () => {
+      const [owner, reader] = [pick(signers), pick(signers)];
+      if (owner === reader || !world.isRunning(owner)) return;
+      asks('to put', owner.vault.put('numbers', 'latest', ++broadcasts));
+      asks('to grant', owner.vault.grant('numbers', reader.id));
+    },
+    () => {
+      const [owner, reader] = [pick(signers), pick(signers)];
+      if (owner !== reader && world.isRunning(reader)) asks('to read', read(reader, owner));
     },
   ];
   const faults: (() => void)[] = [

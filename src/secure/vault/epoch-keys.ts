@@ -33,7 +33,10 @@ export class EpochKeys {
   /** An epoch with a new key, open to this node and the readers. */
   async newEpoch(name: EpochName, from: number, readers: readonly string[]): Promise<Epoch> {
     const key = secretBytes(this.#runtime, keyBytes, 'keys of epochs');
-    const wraps = await inBatches([this.#ownId, ...readers], async (id) => [id, await wrap(key, name, id)]);
+    const wraps = await inBatches([this.#ownId, ...readers], async (id) => [
+      id,
+      await this.#wrap(key, name, id),
+    ]);
     return { epoch: name.epoch, from, wraps: Object.fromEntries(wraps) };
   }
 
@@ -41,7 +44,7 @@ export class EpochKeys {
   async openTo(reader: string, name: EpochName, epoch: Epoch): Promise<Epoch> {
     if (Object.hasOwn(epoch.wraps, reader)) return epoch;
     const key = await this.unwrap(name, epoch);
-    return { ...epoch, wraps: { ...epoch.wraps, [reader]: await wrap(key, name, reader) } };
+    return { ...epoch, wraps: { ...epoch.wraps, [reader]: await this.#wrap(key, name, reader) } };
   }
 
   /** @throws PeerloomError `ERR_NOT_PERMITTED` without a wrap for this node, `ERR_DECRYPTION`. */
@@ -62,11 +65,12 @@ export class EpochKeys {
     this.#cache.set(cacheKey, key);
     return key;
   }
-}
 
-/** Wraps a key for one reader of one epoch: for another of either it does not open. */
-async function wrap(key: Uint8Array, name: EpochName, reader: string): Promise<string> {
-  return base64urlnopad.encode(await hpkeSeal(encryptionKeyOf(reader), key, contextOf(name, reader)));
+  /** Wraps a key for one reader of one epoch: for another of either it does not open. */
+  async #wrap(key: Uint8Array, name: EpochName, reader: string): Promise<string> {
+    const context = { ...contextOf(name, reader), runtime: this.#runtime };
+    return base64urlnopad.encode(await hpkeSeal(encryptionKeyOf(reader), key, context));
+  }
 }
 
 function contextOf({ owner, collection, epoch }: EpochName, reader: string): HpkeContext {

@@ -44,7 +44,9 @@ export class SimulatedLink implements ProcessLink, DataLink {
   readonly security = security;
   readonly startedAt: number;
   readonly closed: Promise<Error | undefined>;
-  onMessage: (bytes: Uint8Array) => void = () => {};
+  onMessage: (bytes: Uint8Array) => void = ignore;
+  /** Called when it ends before its user has it. A promise would keep the dial in memory for as long as the link. */
+  onEnd: ((error: Error | undefined) => void) | undefined;
 
   readonly #network: SimulatedNetwork;
   readonly process: Process;
@@ -257,6 +259,7 @@ export class SimulatedLink implements ProcessLink, DataLink {
     this.process.links.delete(this);
     this.#dropArrived();
     this.#settleClosed(error);
+    this.onEnd?.(error);
     this.#wakeDrained();
   }
 
@@ -341,6 +344,8 @@ class Piece implements Cargo {
     this.#to.take(fraction === 1 ? content : content.subarray(0, Math.floor(content.length * fraction)));
   }
 }
+
+function ignore(): void {}
 
 function resetError(): PeerloomError {
   return new PeerloomError('ERR_CONNECTION_CLOSED', 'the simulated link broke');

@@ -147,12 +147,13 @@ class Dial {
     // First, so that the dialler has its end when what the listener sends arrives.
     answer(() => this.#give(ours));
     // The link may break while the answer is under way.
-    void ours.closed.then((error) => this.#settle.reject(error ?? refused(address)));
+    ours.onEnd = (error) => this.#settle.reject(error ?? refused(address));
     listener.process.perform(() => listener.onLink(theirs));
   }
 
   #give(ours: SimulatedLink): void {
     this.#made = undefined;
+    ours.onEnd = undefined;
     this.#settle.resolve(ours);
   }
 }

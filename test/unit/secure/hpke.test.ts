@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey, createPublicKey, diffieHellman, generateKeyPairSync } from 'node:crypto';
 import { suite, test } from 'node:test';
-import { Identity } from '../../../src/index.ts';
+import { Identity, type Runtime, systemRuntime } from '../../../src/index.ts';
 import { encryptionKeyOf, encryptionKeysOf, HpkeOpener, hpkeSeal } from '../../../src/secure/hpke.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { withCode } from '../../support/errors.ts';
 
 const bytes = (hexadecimal: string) => Uint8Array.from(Buffer.from(hexadecimal, 'hex'));
@@ -19,11 +20,48 @@ const vector = {
   ct: 'f938558b5d72f1a23810b4be2ab4f84331acc02fc97babc53a52ae8218a355a96d8770ac83d07bea87e13c512a',
 };
 
+const runtimes: readonly [string, Runtime][] = [
+  ['in other threads', systemRuntime],
+  ['at once, in virtual time', new VirtualRuntime()],
+];
+
 suite('HPKE', () => {
-  test('RFC 9180, appendix A.1.1', async () => {
-    const opener = new HpkeOpener({ publicKey: bytes(vector.pkRm), secretKey: bytes(vector.skRm) });
-    const context = { info: text(vector.info), associated: text(vector.aad) };
-    assert.deepEqual(await opener.open(bytes(vector.enc + vector.ct), context), bytes(vector.pt));
+  for (const [name, runtime] of runtimes) {
+    test(`RFC 9180, appendix A.1.1: ${name}`, async () => {
+      const opener = new HpkeOpener(
+        { publicKey: bytes(vector.pkRm), secretKey: bytes(vector.skRm) },
+        runtime,
+      );
+      const context = { info: text(vector.info), associated: text(vector.aad) };
+      assert.deepEqual(await opener.open(bytes(vector.enc + vector.ct), context), bytes(vector.pt));
+    });
+
+    test(`what was sealed ${name} opens either way, and with nothing changed`, async () => {
+      const bob = Identity.generate();
+      const context = { info: 'a test', associated: 'to bob' };
+      const sealed = await hpkeSeal(encryptionKeyOf(bob.id), bytes('00ff'), { ...context, runtime });
+      const again = await hpkeSeal(encryptionKeyOf(bob.id), bytes('00ff'), { ...context, runtime });
+      assert.notDeepEqual(sealed, again);
+      for (const [, other] of runtimes) {
+        const opener = new HpkeOpener(encryptionKeysOf(bob), other);
+        assert.deepEqual(await opener.open(sealed, context), bytes('00ff'));
+        for (const index of [0, 31, 32, sealed.length - 1]) {
+          const changed = Uint8Array.from(sealed);
+          changed[index]! ^= 1;
+          await assert.rejects(opener.open(changed, context), withCode('ERR_DECRYPTION'), `byte ${index}`);
+        }
+        const elsewhere = opener.open(sealed, { ...context, info: 'another' });
+        await assert.rejects(elsewhere, withCode('ERR_DECRYPTION'));
+      }
+    });
+  }
+
+  test('at once, in virtual time, draws its one-time keys from the seed', async () => {
+    const { id } = Identity.generate();
+    const seal = (seed: number) =>
+      hpkeSeal(encryptionKeyOf(id), bytes('00ff'), { info: '', runtime: new VirtualRuntime({ seed }) });
+    assert.deepEqual(await seal(1), await seal(1));
+    assert.notDeepEqual(await seal(1), await seal(2));
   });
 
   test('what is sealed to an id opens with its identity, and with nothing changed', async () => {
