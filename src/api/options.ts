@@ -84,7 +84,7 @@ export interface NodeOptions {
    * later. So use it for nodes at the edge, such as phones, and only for few nodes. Default `'all'`.
    */
   readonly relayBroadcasts?: 'all' | 'subscribed' | undefined;
-  /** How messages of Python nodes are read. */
+  /** How messages of Python nodes are read, and whether Python nodes take part in broadcasts. */
   readonly p2pnetwork?: P2pnetworkOptions | undefined;
   /**
    * How the node finds others, such as `[bootstrap(['seed.example.org:10001']), mdns(), peerStore({ path: 'peers.db' })]`,
@@ -109,6 +109,14 @@ export interface P2pnetworkOptions {
    * because the number would change. A message that is nothing but such a number arrives as text.
    */
   readonly bigIntegers?: boolean | undefined;
+  /**
+   * Whether Python peers of this node take part in broadcasts. They receive the broadcasts of topics that this node has
+   * subscribed to as messages, a `dict` with `broadcast`, `origin`, `topic`, `id` and `sentAt`. A message that is a `dict`
+   * with `broadcast`, and `topic` or not, is broadcast in the name of this node, and fires no `node_message`. Python nodes
+   * prove nothing, so any program that connects as one may then broadcast in the name of this node. Topics with a key
+   * are left out. Default false.
+   */
+  readonly broadcasts?: boolean | undefined;
 }
 
 /** When a node tries to connect again, and how often. */
@@ -153,7 +161,7 @@ export const defaultOptions = {
   maxConnections: 128,
   network: '',
   relayBroadcasts: 'all',
-  p2pnetwork: { bigIntegers: false },
+  p2pnetwork: { bigIntegers: false, broadcasts: false },
   reconnect: { minDelayMs: 1_000, maxDelayMs: 60_000, maxTrials: Number.POSITIVE_INFINITY },
 } as const satisfies NodeOptions;
 
@@ -309,8 +317,11 @@ function resolveP2pnetwork(given: P2pnetworkOptions = {}): {
   readonly [Name in keyof P2pnetworkOptions]-?: boolean;
 } {
   checkOptions(given, Object.keys(defaultOptions.p2pnetwork), 'p2pnetwork');
-  const { bigIntegers } = { ...defaultOptions.p2pnetwork, ...defined(given) };
-  return { bigIntegers: checkType('p2pnetwork.bigIntegers', bigIntegers, 'boolean') };
+  const { bigIntegers, broadcasts } = { ...defaultOptions.p2pnetwork, ...defined(given) };
+  return {
+    bigIntegers: checkType('p2pnetwork.bigIntegers', bigIntegers, 'boolean'),
+    broadcasts: checkType('p2pnetwork.broadcasts', broadcasts, 'boolean'),
+  };
 }
 
 /**

@@ -1,4 +1,5 @@
 import {
+  type BroadcastDetails,
   type BroadcastOptions,
   type BroadcastReceipt,
   checkBroadcastOptions,
@@ -7,14 +8,17 @@ import {
   type SubscribeOptions,
 } from '../api/broadcast-options.ts';
 import type { Dispatcher } from '../api/dispatcher.ts';
+import type { NodeConnection } from '../api/node-connection.ts';
 import type { ResolvedOptions } from '../api/options.ts';
 import type { Protocol } from '../api/protocol.ts';
 import { messageOf } from '../base/arguments.ts';
 import type { Data } from '../base/data.ts';
 import type { Log } from '../base/debug.ts';
+import { PeerloomError } from '../base/errors.ts';
 import type { Limits } from '../base/limits.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
 import type { Runtime } from '../base/runtime.ts';
+import type { Handled } from '../channel/channel.ts';
 import type { NodeIdentity } from '../identity/signer.ts';
 import { type Broadcast, headerOf } from '../overlay/broadcast.ts';
 import { Deliveries } from '../overlay/deliveries.ts';
@@ -23,6 +27,7 @@ import { Overlay, type OverlayOptions, type OverlayPart } from '../overlay/overl
 import type { Arrival } from '../overlay/router.ts';
 import type { TopicKey } from '../overlay/topic-key.ts';
 import { countContainers, decodePayload, encodePayload, type Payload } from '../wire/payloads/payload.ts';
+import { PythonBroadcasts } from './python-broadcasts.ts';
 import { type Subscription, Subscriptions, wireTopicOf } from './subscriptions.ts';
 
 export interface BroadcastsOptions {
@@ -36,6 +41,8 @@ export interface BroadcastsOptions {
   readonly log: Log;
   /** What the overlay's protocol does beside broadcasts. */
   readonly parts?: readonly OverlayPart[] | undefined;
+  /** The peers, if Python nodes among them take part in broadcasts. */
+  readonly pythonPeers?: (() => Iterable<NodeConnection>) | undefined;
   /** Whether handlers receive nothing any more. */
   readonly isStopping: () => boolean;
 }
@@ -47,6 +54,7 @@ export interface BroadcastsOptions {
 export class Broadcasts implements OverlayOptions {
   readonly #options: BroadcastsOptions;
   readonly #overlay: Overlay;
+  readonly #python: PythonBroadcasts | undefined;
   #deliveries: Deliveries | undefined;
   #subscriptions: Subscriptions | undefined;
   readonly #history: HistoryPart;
@@ -57,6 +65,17 @@ export class Broadcasts implements OverlayOptions {
     this.#options = options;
     this.#history = new HistoryPart(this);
     this.#overlay = new Overlay(this);
+    const { pythonPeers: connections, identity, runtime, log } = options;
+    this.#python =
+      connections &&
+      new PythonBroadcasts({
+        ownId: identity.id,
+        connections,
+        broadcast: (data, topic) => this.#broadcastFromPython(data, topic),
+        hand: (...broadcast) => this.#handFromPython(...broadcast),
+        wallNow: () => runtime.wallNow(),
+        log,
+      });
     options.budget.share(
       () =>
         this.#overlay.heldBytes + (this.#deliveries?.heldBytes ?? 0) + (this.#subscriptions?.heldBytes ?? 0),
@@ -139,10 +158,23 @@ export class Broadcasts implements OverlayOptions {
   send(data: Data, given?: BroadcastOptions): BroadcastReceipt | Promise<BroadcastReceipt> {
     const { topic, topicKey } = checkBroadcastOptions(given);
     const payload = this.#encode(data);
-    if (topicKey === undefined) return this.#send({ topic, key: this.#topics.keyOf(topic), payload });
+    if (topicKey === undefined) {
+      const key = this.#topics.keyOf(topic);
+      const receipt = this.#send({ topic, key, payload });
+      const sentAt = Math.trunc(this.#options.runtime.wallNow());
+      // A connection with a Python node is not encrypted.
+      if (key === undefined)
+        this.#python?.send({ data, origin: this.identity.id, topic, id: receipt.id, sentAt });
+      return receipt;
+    }
     // The user may change binary data meanwhile.
     const kept = { ...payload, body: Uint8Array.from(payload.body) };
     return this.#topics.derive(topic, topicKey).then((key) => this.#send({ topic, key, payload: kept }));
+  }
+
+  /** Takes a message of a Python node for all; undefined for any other message, and if the node is not told to. */
+  takeFromPython(peer: NodeConnection, data: Data): Handled | undefined {
+    return this.#python?.take(peer, data);
   }
 
   /** Resolves when the topic's key is derived, if it has one. */
@@ -243,7 +275,21 @@ export class Broadcasts implements OverlayOptions {
     }
     const { topic } = subscription;
     const details = { topic, id, sentAt: Math.trunc(timeUs / 1_000), via, hops, isHistory };
+    if (subscription.key === undefined)
+      this.#python?.send({ data, origin, topic, id, sentAt: details.sentAt });
     return dispatcher.emit('node_broadcast', origin, data, details);
+  }
+
+  /** @throws PeerloomError `ERR_NOT_PERMITTED` for a topic with a key, which Python nodes do not have. */
+  #broadcastFromPython(data: Data, topic: string): BroadcastReceipt {
+    if (this.#topics.keyOf(checkTopic(topic)) === undefined)
+      return this.#send({ topic, key: undefined, payload: this.#encode(data) });
+    throw new PeerloomError('ERR_NOT_PERMITTED', `a Python node has no key of the topic '${topic}'`);
+  }
+
+  #handFromPython(origin: string, data: Data, details: BroadcastDetails): Handled {
+    if (this.#topics.find(details.topic) === undefined) return true;
+    return this.#options.dispatcher.emit('node_broadcast', origin, data, details);
   }
 
   /** @throws PeerloomError: it was not sealed with the topic's key, or cannot be decoded. */

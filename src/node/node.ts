@@ -118,6 +118,7 @@ export class Node extends NodeHandlers {
       dispatcher: this.#dispatcher,
       log: this.#logOf('protocol'),
       parts: [this.#finder],
+      pythonPeers: resolved.p2pnetwork.broadcasts ? () => this.#peering.peers.connections.keys() : undefined,
       isStopping: () => this.#peering.stopping.aborted,
     });
     const protocols = new Protocols([...this.#options.protocols, this.#broadcasts.protocol], {
@@ -132,6 +133,9 @@ export class Node extends NodeHandlers {
       options: this.#options,
       dispatcher: this.#dispatcher,
       typedHandlers: this.#typedHandlers,
+      takeMessage: resolved.p2pnetwork.broadcasts
+        ? (peer, data) => this.#broadcasts.takeFromPython(peer, data)
+        : undefined,
       protocols,
       finding: this.#finder,
       budget: this.memoryBudget,

@@ -42,6 +42,8 @@ export interface ConnectionContext {
   readonly peers: Peers;
   readonly dispatcher: Dispatcher;
   readonly typedHandlers: TypedHandlers;
+  /** Handles messages that are not for the user; returns undefined for all others. What it throws, they are rejected with. */
+  readonly takeMessage: ((connection: NodeConnection, data: Data) => Handled | undefined) | undefined;
   readonly protocols: ProtocolEvents;
   readonly reconnector: Reconnector;
   readonly liveness: LivenessWatch;
@@ -126,9 +128,13 @@ export class LiveConnection implements PeerConnection, ChannelHandler {
   }
 
   message(data: Data, text?: string): Handled {
-    const { meter, typedHandlers, dispatcher } = this.#context;
+    const { meter, typedHandlers, takeMessage, dispatcher } = this.#context;
     const { connection } = this;
     meter.received += 1;
+    if (takeMessage !== undefined) {
+      const taken = this.#take(data, takeMessage);
+      if (taken !== undefined) return taken;
+    }
     const typed = typedHandlers.ofMessage(data, connection);
     return typed === undefined
       ? dispatcher.emitMessage(connection, data, text)
@@ -258,6 +264,15 @@ export class LiveConnection implements PeerConnection, ChannelHandler {
   get #linkedOnes(): Set<NodeConnection> {
     const { inbound, outbound } = this.#context.peers;
     return this.direction === 'inbound' ? inbound : outbound;
+  }
+
+  #take(data: Data, takeMessage: NonNullable<ConnectionContext['takeMessage']>): Handled | undefined {
+    try {
+      return takeMessage(this.connection, data);
+    } catch (error) {
+      this.rejected(error as Error);
+      return false;
+    }
   }
 
   #arrivalOf(data: Data) {

@@ -15,7 +15,7 @@ import { networkSecretOf } from '../identity/network-secret.ts';
 import { goodbye } from '../wire/frames/goodbye.ts';
 import { Acceptor } from './acceptor.ts';
 import { Admission } from './admission.ts';
-import { Connections } from './connections.ts';
+import { Connections, type ConnectionsOptions } from './connections.ts';
 import { Connector } from './connector.ts';
 import { InboundFailures } from './inbound-failures.ts';
 import { LinkOpener } from './link-opener.ts';
@@ -42,6 +42,7 @@ export interface PeeringOptions {
   readonly options: ResolvedOptions;
   readonly dispatcher: Dispatcher;
   readonly typedHandlers: TypedHandlers;
+  readonly takeMessage: ConnectionsOptions['takeMessage'];
   /** What the node speaks beside messages. */
   readonly protocols: ProtocolEvents & { readonly spoken: readonly SpokenProtocol[] };
   readonly finding: Finding;
@@ -70,8 +71,19 @@ export class Peering {
   #stopped: Promise<void> | undefined;
 
   constructor(context: PeeringOptions) {
-    const { node, port, options, dispatcher, typedHandlers, protocols, finding, budget, meter, logOf } =
-      context;
+    const {
+      node,
+      port,
+      options,
+      dispatcher,
+      typedHandlers,
+      takeMessage,
+      protocols,
+      finding,
+      budget,
+      meter,
+      logOf,
+    } = context;
     const { identity, limits, runtime, network, networkKey } = options;
     const stopping = this.#stopping.signal;
     const log = logOf('connection');
@@ -104,6 +116,7 @@ export class Peering {
       peers,
       dispatcher,
       typedHandlers,
+      takeMessage,
       protocols,
       reconnector: this.#reconnector,
       liveness: this.#liveness,
