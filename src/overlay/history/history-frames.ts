@@ -33,7 +33,7 @@ export const maxKeptTopics = 256;
 export const maxIds = 512;
 
 /** The most bytes of a message of reconciliation. */
-export const maxReconciliationBytes = 32 * 1024;
+export const maxReconciliationBytes = 16 * 1024;
 
 export type HistoryFrame =
   | { readonly kind: 'keep'; readonly isQuestion: boolean; readonly topics: readonly KeptTopic[] }

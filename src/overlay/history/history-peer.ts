@@ -6,8 +6,8 @@ import { TokenBucket } from '../../base/token-bucket.ts';
 import { TurnShare } from '../../base/turn-share.ts';
 import { type HistoryFrame, writeHistoryFrame } from './history-frames.ts';
 
-/** Questions of a peer that this node answers. Beyond that they wait. */
-const questions = { burst: 200, perSecond: 20 };
+/** What this node computes for the questions of a peer, in milliseconds: at least 1 for each. Beyond that they wait. */
+const answerMs = { burst: 400, perSecond: 40 };
 
 /** Bytes of broadcasts that this node sends to a peer that catches up. Beyond that the peer waits. */
 const servedBytes = { burst: 64 * 1_048_576, perSecond: 1_048_576 };
@@ -18,7 +18,7 @@ export class HistoryPeer {
   /** What it may have this node compute in one turn of the event loop. */
   readonly share: TurnShare;
   readonly #runtime: Runtime;
-  readonly #questions: TokenBucket;
+  readonly #computed: TokenBucket;
   readonly #served: TokenBucket;
   readonly #answers = new Serial();
   #isGone = false;
@@ -27,7 +27,7 @@ export class HistoryPeer {
     this.peer = peer;
     this.share = new TurnShare(runtime);
     this.#runtime = runtime;
-    this.#questions = new TokenBucket(questions, runtime);
+    this.#computed = new TokenBucket(answerMs, runtime);
     this.#served = new TokenBucket(servedBytes, runtime);
   }
 
@@ -54,23 +54,27 @@ export class HistoryPeer {
    */
   answer(answer: () => number): Promise<void> {
     return this.#answers.run(async () => {
-      await this.#waitFor(this.#questions);
+      await this.#waitFor(this.#computed);
       await this.#waitFor(this.#served);
       await this.peer.drained();
-      if (this.#isGone) return;
-      this.#questions.spend(1);
-      this.#served.spend(answer());
+      if (!this.#isGone) await this.share.take(() => this.#timed(answer));
     });
   }
 
   /** Whether a question of the peer that is not worth a wait is answered. */
   mayAsk(): boolean {
-    return this.#questions.take();
+    return this.#computed.take();
   }
 
   leave(): void {
     this.#isGone = true;
     this.share.leave();
+  }
+
+  #timed(answer: () => number): void {
+    const beganAtMs = this.#runtime.now();
+    this.#served.spend(answer());
+    this.#computed.spend(Math.max(1, this.#runtime.now() - beganAtMs));
   }
 
   async #waitFor(bucket: TokenBucket): Promise<void> {

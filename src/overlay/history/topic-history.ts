@@ -118,9 +118,11 @@ export class TopicHistory<Peer> {
     this.#effects = effects;
   }
 
-  /** The peers that keep the topic too. */
-  get keeperCount(): number {
-    return this.#keepers.size;
+  /** Broadcasts that peers have offered and that were not asked for yet. */
+  get offeredCount(): number {
+    let count = 0;
+    for (const { offered } of this.#keepers.values()) count += offered.length;
+    return count;
   }
 
   /**
@@ -228,8 +230,7 @@ export class TopicHistory<Peer> {
   offered(peer: Peer, ids: readonly string[]): void {
     const keeper = this.#keepers.get(peer);
     if (keeper === undefined) return;
-    let room = this.kept.capacity.maxMessages;
-    for (const { offered } of this.#keepers.values()) room -= offered.length;
+    const room = this.kept.capacity.maxMessages - this.offeredCount;
     const unknown = ids.filter((id) => !this.kept.has(id)).slice(0, Math.max(0, room));
     if (unknown.length === 0) return;
     keeper.offered = [...keeper.offered, ...unknown];

@@ -113,7 +113,7 @@ suite('protocol 17: histories', () => {
       [Buffer.of(keep)],
       [keeps(0).subarray(0, -1)],
       [Buffer.of(compare), short],
-      [comparing(1, Buffer.alloc(32_769))],
+      [comparing(1, Buffer.alloc(16_385))],
       [Buffer.of(offer), topicOf('chat')],
       [Buffer.of(offer), topicOf('chat'), Buffer.alloc(31)],
       [Buffer.of(fetch), topicOf('chat'), number(1, 4), Buffer.alloc(513 * 32)],

@@ -84,7 +84,7 @@ export class OrderedIds {
     while (low < high) {
       const middle = (low + high) >>> 1;
       const time = this.timeAt(middle);
-      const isBelow = time < timestamp || (time === timestamp && compareIds(this.idAt(middle), prefix) < 0);
+      const isBelow = time < timestamp || (time === timestamp && this.#isIdBelow(middle, prefix));
       if (isBelow) low = middle + 1;
       else high = middle;
     }
@@ -94,23 +94,32 @@ export class OrderedIds {
   /** 16 bytes that are the same for the same ids only: the specification's digest of their sum and number. */
   fingerprint(from: number, to: number): Uint8Array {
     this.#sumTo(this.#start + to);
-    const hashed: number[] = [];
+    const hashed = new DataView(new ArrayBuffer(idBytes));
     let borrow = 0;
     for (let word = 0; word < wordsPerId; word++) {
       const high = this.#sums[(this.#start + to) * wordsPerId + word]!;
       const low = this.#sums[(this.#start + from) * wordsPerId + word]!;
-      let difference = high - low - borrow;
+      const difference = high - low - borrow;
       borrow = difference < 0 ? 1 : 0;
-      difference >>>= 0;
-      hashed.push(
-        difference & 0xff,
-        (difference >>> 8) & 0xff,
-        (difference >>> 16) & 0xff,
-        difference >>> 24,
-      );
+      hashed.setUint32(word * 4, difference, true);
     }
-    writeVarint(hashed, to - from);
-    return sha256Bytes(Uint8Array.from(hashed)).subarray(0, fingerprintBytes);
+    const count: number[] = [];
+    writeVarint(count, to - from);
+    const bytes = new Uint8Array(idBytes + count.length);
+    bytes.set(new Uint8Array(hashed.buffer));
+    bytes.set(count, idBytes);
+    return sha256Bytes(bytes).subarray(0, fingerprintBytes);
+  }
+
+  /** The bytes that `prefix` lacks are zero, and no id is below zero. */
+  #isIdBelow(index: number, prefix: Uint8Array): boolean {
+    const ids = this.#ids;
+    const start = (this.#start + index) * idBytes;
+    for (let at = 0; at < prefix.length; at++) {
+      const difference = ids[start + at]! - prefix[at]!;
+      if (difference !== 0) return difference < 0;
+    }
+    return false;
   }
 
   #sumTo(end: number): void {
@@ -143,13 +152,4 @@ export class OrderedIds {
     this.#end = size;
     this.#summedTo = 0;
   }
-}
-
-/** @returns below 0, 0 or above 0. The bytes that `prefix` lacks are zero. */
-function compareIds(id: Uint8Array, prefix: Uint8Array): number {
-  for (let at = 0; at < idBytes; at++) {
-    const difference = id[at]! - (prefix[at] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
 }

@@ -1,5 +1,6 @@
 import {
   type Data,
+  type HistoryOptions,
   type Limits,
   Node,
   type NodeConnection,
@@ -27,6 +28,8 @@ export interface VictimOptions {
   readonly keepsConnections?: boolean;
   /** A SecureNode. */
   readonly secure?: boolean;
+  /** Keeps the topic 'chat'. */
+  readonly history?: HistoryOptions;
 }
 
 /**
@@ -48,6 +51,7 @@ const {
   p2pnetwork,
   keepsConnections = false,
   secure = false,
+  history,
   ...nodeOptions
 } = JSON.parse(process.argv[2] ?? '{}') as VictimOptions;
 const Base: typeof Node = secure ? SecureNode : Node;
@@ -146,6 +150,8 @@ const node: Victim = new Victim(host, 0, {
   authorize: (peer) => (peer.name === 'doubtful' ? new Promise<never>(() => {}) : true),
   transports: [tcp({ accept })],
 });
+
+if (history !== undefined) node.subscribe('chat', { history });
 
 /** What this thread computed in one go, at the most; a machine that has much else to do does not count. */
 const turn = { longestMs: 0, lastCpuMs: cpuMs() };
