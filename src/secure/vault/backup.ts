@@ -1,25 +1,24 @@
 import type { Data } from '../../base/data.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import { sha256Hex } from '../../base/sha256.ts';
-import { runNow } from '../../base/steps.ts';
+import { runNow, runPaced, type Steps } from '../../base/steps.ts';
 import { dataFromBytes, dataToBytes } from '../data-bytes.ts';
 import { fieldsOf } from '../fields.ts';
 import { type CollectionName, type CollectionState, currentEpoch } from './collection-state.ts';
-import { acceptOwn, type Delivery } from './delivery.ts';
+import { type Delivery, keepOwn, proveOwn } from './delivery.ts';
 import type { EpochKeys } from './epoch-keys.ts';
 import { openItem, type SealedItem, verifyItem } from './item.ts';
 import { descriptionOf } from './large-description.ts';
 import { verifyLog, verifyState } from './manifest.ts';
+import { turnPace } from './turn.ts';
+import type { VaultEngine } from './vault-engine.ts';
 import { deliveryOf } from './vault-protocol.ts';
 import type { VaultStore } from './vault-store.ts';
 
-/** Everything in it is signed by the owner, or proven by what is signed: an export passes through many hands. */
-interface Backup {
-  readonly format: typeof format;
-  readonly owner: string;
-  readonly collections: readonly CollectionBackup[];
-}
-
+/**
+ * A collection in an export. Everything in it is signed by the owner, or proven by what is signed, because an export
+ * passes through many hands.
+ */
 interface CollectionBackup extends Delivery {
   readonly collection: string;
   readonly state: CollectionState;
@@ -29,38 +28,47 @@ interface CollectionBackup extends Delivery {
 
 type Chunks = Readonly<Record<string, readonly Uint8Array[]>>;
 
-const format = 'peerloom-vault-export-2';
+const format = 'peerloom-vault-export-3';
 
-/** Everything of an owner, as it is kept. */
-export function exportCollections(store: VaultStore, owner: string): Uint8Array {
-  const collections = store.collectionNames(owner).map((collection): CollectionBackup => {
-    const { state } = store.collection(owner, collection)!;
-    const items = [...allItems(store, owner, collection)];
-    const blobs = items.map(({ blob }) => blob).filter((blob) => blob !== '');
-    const chunks = Object.fromEntries(blobs.map((blob) => [blob, chunksOf(store, owner, blob)]));
-    return { collection, log: store.wholeLog(owner, collection), state, items, chunks };
-  });
-  const backup: Backup = { format, owner, collections };
-  return dataToBytes(backup as unknown as Data);
+/** Everything of an owner, as it is kept. Nothing may change meanwhile. The export is made collection by collection. */
+export function* exportSteps(store: VaultStore, owner: string): Steps<Uint8Array> {
+  const collections: Uint8Array[] = [];
+  for (const collection of store.collectionNames(owner)) {
+    collections.push(dataToBytes(backupOf(store, { owner, collection }) as unknown as Data));
+    yield;
+  }
+  return dataToBytes({ format, owner, collections });
+}
+
+function backupOf(store: VaultStore, { owner, collection }: CollectionName): CollectionBackup {
+  const { state } = store.collection(owner, collection)!;
+  const items = [...allItems(store, owner, collection)];
+  const blobs = items.map(({ blob }) => blob).filter((blob) => blob !== '');
+  const chunks = Object.fromEntries(blobs.map((blob) => [blob, chunksOf(store, owner, blob)]));
+  return { collection, log: store.wholeLog(owner, collection), state, items, chunks };
 }
 
 /**
- * Takes in all of an export, or nothing.
+ * Takes in all of an export, or nothing. Everything is proven in steps, and then kept in one turn of the event loop. No
+ * collection of the owner may change meanwhile.
  *
  * @throws PeerloomError `ERR_VAULT_INVALID`, `ERR_NOT_PERMITTED` and `ERR_DECRYPTION` for chunks that the owner's items
- * do not prove, and those of {@link acceptOwn}.
+ * do not prove, and those of {@link proveOwn}.
  */
 export async function importCollections(
-  { store, keys }: { readonly store: VaultStore; readonly keys: EpochKeys },
+  { store, keys, runtime }: Pick<VaultEngine, 'store' | 'keys' | 'runtime'>,
   owner: string,
   exported: Uint8Array,
 ): Promise<void> {
-  const backup = backupOf(exported);
-  if (backup.owner !== owner) throw invalid(`the export belongs to ${backup.owner}, not to this identity`);
-  for (const part of backup.collections) await verifyChunks(keys, { owner, ...part });
+  const pace = turnPace(runtime);
+  const collections = await runPaced(readSteps(exported, owner), pace);
+  for (const part of collections) {
+    await verifyChunks(keys, { owner, ...part });
+    await runPaced(proveOwn(store, { owner, collection: part.collection }, part), pace);
+  }
   store.transaction(() => {
-    for (const { collection, chunks, ...delivery } of backup.collections) {
-      const { state, version } = acceptOwn(store, { owner, collection }, delivery);
+    for (const { collection, chunks, ...delivery } of collections) {
+      const { state, version } = keepOwn(store, { owner, collection }, delivery);
       for (const { item, blob } of delivery.items) {
         if (blob === '' || store.item(owner, collection, item)!.blob !== blob) continue;
         for (const [number, body] of chunks[blob]!.entries()) store.saveChunk(owner, blob, number, body);
@@ -125,28 +133,45 @@ function chunksOf(store: VaultStore, owner: string, blob: string): Uint8Array[] 
   );
 }
 
-/** The outer form only; what is inside is proven later. */
-function backupOf(exported: Uint8Array): Backup {
-  let backup: Data;
-  try {
-    backup = dataFromBytes(exported);
-  } catch (cause) {
-    throw invalid('this is not an export of a vault', { cause });
+/** Reads the form of an export. What is inside is proven later. */
+function* readSteps(exported: Uint8Array, owner: string): Steps<CollectionBackup[]> {
+  const { format: found, owner: foundOwner, collections } = fieldsOf(dataOf(exported));
+  const isExport = found === format && typeof foundOwner === 'string' && Array.isArray(collections);
+  if (!isExport) throw notAnExport();
+  if (foundOwner !== owner) throw invalid(`the export belongs to ${foundOwner}, not to this identity`);
+  const parts = new Map<string, CollectionBackup>();
+  for (const bytes of collections) {
+    if (!(bytes instanceof Uint8Array)) throw notAnExport();
+    const part: unknown = dataOf(bytes);
+    if (!isCollection(part)) throw notAnExport();
+    const { collection } = part;
+    if (parts.has(collection)) throw invalid(`the export has the collection ${collection} twice`);
+    parts.set(collection, part);
+    yield;
   }
-  const { format: found, owner, collections } = fieldsOf(backup);
-  const isBackup = found === format && typeof owner === 'string' && Array.isArray(collections);
-  if (!isBackup || !collections.every(isCollection)) throw invalid('this is not an export of a vault');
-  return backup as unknown as Backup;
+  return [...parts.values()];
 }
 
-function isCollection(part: Data): boolean {
-  const { collection, state, chunks } = fieldsOf(part);
+function dataOf(bytes: Uint8Array): Data {
+  try {
+    return dataFromBytes(bytes);
+  } catch (cause) {
+    throw notAnExport({ cause });
+  }
+}
+
+function isCollection(part: unknown): part is CollectionBackup {
+  const { collection, state, chunks } = fieldsOf(part as Data);
   const bodies = Object.values(fieldsOf(chunks ?? null));
   const isForm = typeof collection === 'string' && state !== null && typeof chunks === 'object';
-  deliveryOf(part, Number.POSITIVE_INFINITY);
+  deliveryOf(part as Data, Number.POSITIVE_INFINITY);
   return (
     isForm && bodies.every((list) => Array.isArray(list) && list.every((body) => body instanceof Uint8Array))
   );
+}
+
+function notAnExport(options?: { cause: unknown }): PeerloomError {
+  return invalid('this is not an export of a vault', options);
 }
 
 function invalid(message: string, options?: { cause: unknown }): PeerloomError {

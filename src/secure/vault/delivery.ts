@@ -1,6 +1,6 @@
 import type { Pace } from '../../base/computing-pace.ts';
 import { PeerloomError } from '../../base/errors.ts';
-import { runNow, runPaced, type Steps } from '../../base/steps.ts';
+import { runPaced, type Steps } from '../../base/steps.ts';
 import { type CollectionName, type CollectionState, epochOfVersion } from './collection-state.ts';
 import { type SealedItem, verifyItem } from './item.ts';
 import {
@@ -53,10 +53,18 @@ export async function accept(
   }
 }
 
-/** The same for an own collection, at once. */
-export function acceptOwn(store: VaultStore, name: CollectionName, delivery: Delivery): StoredCollection {
+/** The first half of {@link accept}, for a collection of this node. Its collections must not change until the second. */
+export function* proveOwn(store: VaultStore, name: CollectionName, delivery: Delivery): Steps<void> {
   try {
-    runNow(prove(store, name, delivery));
+    yield* prove(store, name, delivery);
+  } catch (error) {
+    throw offenceOf(error);
+  }
+}
+
+/** The second half: keeps what {@link proveOwn} has proven. */
+export function keepOwn(store: VaultStore, name: CollectionName, delivery: Delivery): StoredCollection {
+  try {
     return keep(store, name, { delivery }).collection!;
   } catch (error) {
     throw offenceOf(error);

@@ -117,10 +117,10 @@ export class OwnCollections {
   }
 
   /** Runs something while no collection changes. */
-  exclusively(work: () => Promise<void>): Promise<void> {
+  exclusively<Result>(work: () => Promise<Result>): Promise<Result> {
     return this.#serial.run(async () => {
       await this.#finished;
-      await work();
+      return work();
     });
   }
 

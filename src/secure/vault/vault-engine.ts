@@ -55,7 +55,7 @@ export class VaultEngine {
   readonly #service: VaultService;
   readonly #notices: ChangeNotices;
   readonly #places = new StreamPlaces();
-  readonly #runtime: Runtime;
+  readonly runtime: Runtime;
 
   /** @throws PeerloomError `ERR_VAULT_FILE`; `ERR_TRANSPORT_UNAVAILABLE` outside Node.js. */
   constructor(setup: VaultSetup) {
@@ -71,7 +71,7 @@ export class VaultEngine {
     this.store = store;
     this.keys = keys;
     this.maxBodyBytes = batchBytes;
-    this.#runtime = runtime;
+    this.runtime = runtime;
     const watchers = new Watchers(() => runtime.now());
     this.#notices = new ChangeNotices(network, watchers);
     this.#service = new VaultService({
@@ -132,7 +132,7 @@ export class VaultEngine {
       return true;
     }
     try {
-      await writeChunks(stream, this.#service.chunks(data, asker), this.#runtime);
+      await writeChunks(stream, this.#service.chunks(data, asker), this.runtime);
       return true;
     } catch {
       return false;

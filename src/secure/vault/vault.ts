@@ -1,14 +1,16 @@
 import { checkOptions, checkSignal } from '../../base/arguments.ts';
 import type { Data } from '../../base/data.ts';
 import { PeerloomError } from '../../base/errors.ts';
+import { runPaced } from '../../base/steps.ts';
 import { checkData } from '../../wire/payloads/check-data.ts';
 import { dataFromBytes, dataToBytes } from '../data-bytes.ts';
-import { exportCollections, importCollections } from './backup.ts';
+import { exportSteps, importCollections } from './backup.ts';
 import type { CollectionName, ReaderInfo } from './collection-state.ts';
 import { sealBytes } from './item.ts';
 import type { LogEntry } from './manifest.ts';
 import type { OwnCollections } from './own-collections.ts';
 import type { SyncResult } from './replicator.ts';
+import { turnPace } from './turn.ts';
 import { checkCount, checkId, checkNames } from './vault-arguments.ts';
 import type { VaultEngine } from './vault-engine.ts';
 import type { VaultStore } from './vault-store.ts';
@@ -292,11 +294,12 @@ export class Vault {
 
   /**
    * Returns all collections of this node, still encrypted: only this identity and its readers can use them. The export
-   * includes large items, and is held in memory as a whole. It is made in one turn of the event loop, so that no change
-   * comes between: 10,000 collections take about a second, in which the node does nothing else.
+   * includes large items, and is held in memory as a whole. The node lets other work run after each few milliseconds;
+   * changes of this node's collections wait until the export is made.
    */
-  export(): Uint8Array {
-    return exportCollections(this.#store, this.#ownId);
+  export(): Promise<Uint8Array> {
+    const steps = exportSteps(this.#store, this.#ownId);
+    return this.#own.exclusively(() => runPaced(steps, turnPace(this.#engine.runtime)));
   }
 
   /**

@@ -34,6 +34,20 @@ async function partsOf({ id, vault }: Pick<SecureNode, 'id' | 'vault'>): Promise
   return parts;
 }
 
+/** An export with its collections, which lie in it as bytes. */
+function readExport(bytes: Uint8Array): { [field: string]: Data } {
+  const { collections, ...rest } = dataFromBytes(bytes) as { collections: Uint8Array[] };
+  return { ...rest, collections: collections.map(dataFromBytes) };
+}
+
+/** The bytes of an export, in which anything may have been altered. */
+function writeExport(altered: Data): Uint8Array {
+  const fields = altered as { collections?: Data } | null;
+  const collections = fields?.collections;
+  if (!Array.isArray(collections)) return dataToBytes(altered);
+  return dataToBytes({ ...fields, collections: collections.map((part) => dataToBytes(part as Data)) });
+}
+
 /** All that an owner sees of its vault. */
 async function contentOf({ id, vault }: SecureNode) {
   const items: Record<string, unknown> = {};
@@ -107,7 +121,7 @@ suite('the import of a vault', () => {
     const identity = Identity.generate();
     const first = await startOwner(t, identity);
     await fill(first);
-    const exported = first.vault.export();
+    const exported = await first.vault.export();
     const versions = ({ vaultEngine, id }: TestSecureNode) =>
       vaultEngine.store.collection(id, 'notes')!.version;
     const [content, version] = [await contentOf(first), versions(first)];
@@ -116,7 +130,7 @@ suite('the import of a vault', () => {
     await second.vault.import(exported);
     assert.deepEqual([await contentOf(second), versions(second)], [content, version]);
     await use(second);
-    await second.vault.import(second.vault.export());
+    await second.vault.import(await second.vault.export());
     await use(second);
   });
 
@@ -129,7 +143,7 @@ suite('the import of a vault', () => {
     await first.vault.revoke('notes', bob);
     const { version } = first.vaultEngine.store.collection(first.id, 'notes')!;
     const second = await startOwner(t, identity);
-    await second.vault.import(first.vault.export());
+    await second.vault.import(await first.vault.export());
     assert.equal(second.vaultEngine.store.collection(first.id, 'notes')!.version, version);
   });
 
@@ -137,7 +151,7 @@ suite('the import of a vault', () => {
     const alice = await startOwner(t, Identity.generate());
     const { store } = alice.vaultEngine;
     await alice.vault.put('notes', 'one', 1);
-    const exported = alice.vault.export();
+    const exported = await alice.vault.export();
     await alice.vault.put('notes', 'two', 2);
     const { version } = store.collection(alice.id, 'notes')!;
     await alice.vault.import(exported);
@@ -149,18 +163,18 @@ suite('the import of a vault', () => {
     const identity = Identity.generate();
     const old = await startOwner(t, identity);
     await fill(old);
-    const exported = old.vault.export();
+    const exported = await old.vault.export();
     const content = await contentOf(old);
     const fresh = () => new SecureNode('fresh', 1, { identity, limits, transports: [memory()] });
     let untouched = fresh();
     let [refused, taken] = [0, 0];
-    const holder = { export: dataFromBytes(exported) };
+    const holder: { export: Data } = { export: readExport(exported) };
     for (const [index, [path, { length }]] of [...alterations(holder.export)].entries()) {
       for (let other = 0; other < length; other++) {
-        holder.export = dataFromBytes(exported);
+        holder.export = readExport(exported);
         const [, values, set] = [...alterations(holder.export)][index]!;
         set(values[other]!);
-        const altered = dataToBytes(holder.export);
+        const altered = writeExport(holder.export);
         const what = `${path}, ${other}`;
         const isTaken = await imports(untouched, altered, what);
         await imports(old, altered, what);
@@ -186,7 +200,7 @@ suite('the import of a vault', () => {
     const identity = Identity.generate();
     const first = await startOwner(t, identity);
     await first.vault.putStream('notes', 'film', [film]);
-    const exported = first.vault.export();
+    const exported = await first.vault.export();
     type Chunks = Record<string, Uint8Array[]>;
     const changes: ((chunks: Chunks, blob: string) => void)[] = [
       (chunks, blob) => {
@@ -202,10 +216,10 @@ suite('the import of a vault', () => {
     ];
     const second = await startOwner(t, identity);
     for (const change of changes) {
-      const backup = dataFromBytes(exported) as unknown as { collections: { chunks: Chunks }[] };
+      const backup = readExport(exported) as unknown as { collections: { chunks: Chunks }[] };
       const { chunks } = backup.collections[0]!;
       change(chunks, Object.keys(chunks)[0]!);
-      const altered = dataToBytes(backup as unknown as Data);
+      const altered = writeExport(backup as unknown as Data);
       for (const { vault } of [first, second]) {
         await assert.rejects(vault.import(altered), withCode('ERR_VAULT_INVALID'), String(change));
       }
@@ -222,7 +236,7 @@ suite('the import of a vault', () => {
     await first.vault.grant('a', Identity.generate().id);
     await first.vault.put('b', 'two', 2);
     const { body } = first.vaultEngine.store.item(first.id, 'b', 'two')!;
-    const damaged = Uint8Array.from(first.vault.export());
+    const damaged = Uint8Array.from(await first.vault.export());
     damaged[Buffer.from(damaged).indexOf(body) + 20]! ^= 1;
     const second = await startOwner(t, identity);
     await assert.rejects(second.vault.import(damaged), withCode('ERR_SIGNATURE_INVALID'));
@@ -235,18 +249,53 @@ suite('the import of a vault', () => {
     assert.equal(await second.vault.get(second.id, 'a', 'other'), 3);
   });
 
+  test('is made and read in steps: others run in between, and changes wait until it is made', async (t) => {
+    const identity = Identity.generate();
+    const first = await startOwner(t, identity);
+    const names = Array.from({ length: 300 }, (_, index) => `collection ${index}`);
+    for (const name of names) await first.vault.put(name, 'one', 'before');
+    let turns = 0;
+    const counting = setInterval(() => {
+      turns += 1;
+    }, 0);
+    t.after(() => clearInterval(counting));
+    const exporting = first.vault.export();
+    const changing = first.vault.put(names.at(-1)!, 'one', 'after');
+    const exported = await exporting;
+    const turnsOfExport = turns;
+    await changing;
+    assert.ok(turnsOfExport > 0, 'the event loop went on');
+    const second = await startOwner(t, identity);
+    await second.vault.import(exported);
+    assert.ok(turns > turnsOfExport);
+    assert.equal(await second.vault.get(second.id, names.at(-1)!, 'one'), 'before');
+    assert.equal(second.vault.collections().length, names.length);
+    assert.equal(await first.vault.get(first.id, names.at(-1)!, 'one'), 'after');
+  });
+
   test('refuses the export of another node, also an empty one', async (t) => {
     const [alice, bob] = [await startOwner(t, Identity.generate()), await startOwner(t, Identity.generate())];
     const belongs = withCode('ERR_VAULT_INVALID', new RegExp(`belongs to ${bob.id}`));
-    await assert.rejects(alice.vault.import(bob.vault.export()), belongs);
+    await assert.rejects(alice.vault.import(await bob.vault.export()), belongs);
     await bob.vault.put('notes', 'one', 1);
-    await assert.rejects(alice.vault.import(bob.vault.export()), belongs);
+    await assert.rejects(alice.vault.import(await bob.vault.export()), belongs);
     assert.deepEqual(alice.vault.collections(), []);
+  });
+
+  test('refuses an export that has a collection twice', async (t) => {
+    const alice = await startOwner(t, Identity.generate());
+    await alice.vault.put('notes', 'one', 1);
+    const twice = readExport(await alice.vault.export());
+    twice.collections = [twice.collections, twice.collections].flat() as Data;
+    await assert.rejects(
+      alice.vault.import(writeExport(twice)),
+      withCode('ERR_VAULT_INVALID', /notes twice/),
+    );
   });
 
   test('refuses what is not an export', async (t) => {
     const alice = await startOwner(t, Identity.generate());
-    const format = 'peerloom-vault-export-2';
+    const format = 'peerloom-vault-export-3';
     for (const data of [
       null,
       'x',
@@ -255,6 +304,8 @@ suite('the import of a vault', () => {
       { format: 'x' },
       { format, owner: alice.id },
       { format, owner: alice.id, collections: [null] },
+      { format, owner: alice.id, collections: [Uint8Array.of(9)] },
+      { format, owner: alice.id, collections: [dataToBytes({ collection: 'notes' })] },
     ]) {
       await assert.rejects(
         alice.vault.import(dataToBytes(data)),

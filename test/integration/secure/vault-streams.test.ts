@@ -305,7 +305,7 @@ suite('large items of the vault', () => {
     const identity = Identity.generate();
     const first = await world.start('alice', { identity });
     await first.vault.putStream('films', 'film', pieces(film));
-    const exported = first.vault.export();
+    const exported = await first.vault.export();
     await first.stop();
     const second = await world.start('alice-again', { identity });
     await second.vault.import(exported);

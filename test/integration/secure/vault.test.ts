@@ -215,7 +215,7 @@ suite('the vault', () => {
     const alice = await world.start('alice');
     await alice.vault.put('a', 'x', 'old');
     await alice.vault.put('a', 'y', Uint8Array.of(1));
-    const exported = alice.vault.export();
+    const exported = await alice.vault.export();
     assert.ok(!Buffer.from(exported).includes('old'));
     const other = await world.start('other');
     await assert.rejects(other.vault.import(exported), withCode('ERR_VAULT_INVALID'));

@@ -57,7 +57,7 @@ suite('an owner brings a replica up to date', () => {
     const { vaults, alice, replica } = await setUp();
     vaults.leave(replica);
     await alice.vault.addReplica('c', replica.id);
-    const exported = alice.vault.export();
+    const exported = await alice.vault.export();
     const again = vaults.start({ identity: alice.identity });
     await again.vault.import(exported);
     // The owner's start is that of its replicator, which finds what is there.
