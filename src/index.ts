@@ -55,6 +55,7 @@ export { type Runtime, type RuntimeTimer, systemRuntime } from './base/runtime.t
 export type { CloseReason, ConnectionMetrics, ReturnedMessages, SendOptions } from './channel/channel.ts';
 export type { WaitOptions } from './channel/pending.ts';
 export { bootstrap } from './discovery/bootstrap.ts';
+export { type MdnsOptions, mdns } from './discovery/mdns.ts';
 export { type PeerStoreOptions, peerStore } from './discovery/peer-store.ts';
 export { Identity } from './identity/identity.ts';
 export { type IdentityFile, saveIdentity } from './identity/identity-file.ts';

@@ -5,6 +5,7 @@ type Builtins = {
   'node:crypto': typeof import('node:crypto');
   'node:fs': typeof import('node:fs');
   'node:module': typeof import('node:module');
+  'node:os': typeof import('node:os');
   'node:path': typeof import('node:path');
   'node:sqlite': typeof import('node:sqlite');
   'node:stream': typeof import('node:stream');

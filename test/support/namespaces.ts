@@ -89,6 +89,11 @@ export class Namespace {
     await ip('-n', this.name, 'link', 'set', wire, state);
   }
 
+  /** Sends what goes to no known network, multicast included, over the line. */
+  async addDefaultRoute(): Promise<void> {
+    await ip('-n', this.name, 'route', 'add', 'default', 'dev', wire);
+  }
+
   async setLoopback(state: 'up' | 'down'): Promise<void> {
     await ip('-n', this.name, 'link', 'set', 'lo', state);
   }
@@ -114,18 +119,20 @@ export class NamespacePair {
     this.b = new Namespace(`${name}-b`, '10.97.0.2');
   }
 
-  static async make(t: TestContext, badLine?: BadLine): Promise<NamespacePair> {
+  static async make(t: TestContext, badLine?: BadLine | 'bridge'): Promise<NamespacePair> {
     deleteNamespaces(isLeftover);
     const pair = new NamespacePair();
     const names = pair.#both.map(({ name }) => name);
+    if (badLine === 'bridge') names.push(pair.#bridge);
     const deleteOwn = (): void => deleteNamespaces((name) => names.includes(name));
     process.once('exit', deleteOwn);
     Fixture.of(t).defer(() => {
       process.off('exit', deleteOwn);
       deleteOwn();
     });
-    for (const { name } of pair.#both) await ip('netns', 'add', name);
+    for (const name of names) await ip('netns', 'add', name);
     if (badLine === undefined) await pair.#connectWell();
+    else if (badLine === 'bridge') await pair.#connectByBridge();
     else await pair.#connectBadly(t, badLine);
     for (const one of pair.#both) {
       await one.moveTo(one.address);
@@ -136,6 +143,25 @@ export class NamespacePair {
 
   get #both(): readonly [Namespace, Namespace] {
     return [this.a, this.b];
+  }
+
+  get #bridge(): string {
+    return `${this.a.name}-bridge`;
+  }
+
+  /** As by a switch, which has a namespace of its own. */
+  async #connectByBridge(): Promise<void> {
+    const bridge = this.#bridge;
+    await ip('-n', bridge, 'link', 'add', 'switch', 'type', 'bridge', 'mcast_snooping', '0');
+    await ip('-n', bridge, 'link', 'set', 'switch', 'up');
+    for (const [index, { name }] of this.#both.entries()) {
+      const port = `port${index}`;
+      await ip(
+        ...['link', 'add', wire, 'netns', name, 'type', 'veth', 'peer', 'name', port, 'netns', bridge],
+      );
+      await ip('-n', bridge, 'link', 'set', port, 'master', 'switch', 'up');
+    }
+    this.line = 'veth and a bridge';
   }
 
   async #connectWell(): Promise<void> {

@@ -1,0 +1,12 @@
+import type { Discovery } from '../api/discovery.ts';
+import { PeerloomError } from '../base/errors.ts';
+import type { MdnsOptions } from './mdns.ts';
+
+/**
+ * What bundlers put in the place of `mdns.ts` in a bundle for browsers, by the field `browser` of package.json.
+ *
+ * @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE`.
+ */
+export function mdns(_options?: MdnsOptions): Discovery {
+  throw new PeerloomError('ERR_TRANSPORT_UNAVAILABLE', 'a browser has no multicast: mdns needs Node.js');
+}
