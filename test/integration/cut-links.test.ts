@@ -20,6 +20,8 @@ const kinds: readonly LinkKind[] = [
   'p2pnetwork dialler',
   'p2pnetwork listener',
   'p2pnetwork, then tls',
+  'websocket',
+  'websocket of a page',
 ];
 
 async function cutLinks(kind: LinkKind): Promise<CutReport> {

@@ -4,8 +4,9 @@
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { Node, type NodeOptions, PeerloomError, tcp } from '../../../src/index.ts';
+import { Node, type NodeOptions, PeerloomError, tcp, webSocket } from '../../../src/index.ts';
 import { type Cut, CuttingProxy, cuts } from '../cutting-proxy.ts';
+import { pageTransport } from '../page-transport.ts';
 import { until } from '../turns.ts';
 
 export type LinkKind =
@@ -15,7 +16,9 @@ export type LinkKind =
   | 'resumed session'
   | 'p2pnetwork dialler'
   | 'p2pnetwork listener'
-  | 'p2pnetwork, then tls';
+  | 'p2pnetwork, then tls'
+  | 'websocket'
+  | 'websocket of a page';
 
 export interface CutOptions {
   readonly kind: LinkKind;
@@ -44,6 +47,9 @@ const usualShare = { marginBytes: 40, sparse: 5 };
 
 /** The handshakes of these links differ from those of TLS in their hello only, and each cut costs two of them. */
 const shareOfResumed = { marginBytes: 5, sparse: 25 };
+
+/** The request and its answer are long, and read as a whole. */
+const shareOfWebSockets = { marginBytes: 2, sparse: 61 };
 
 const faults: string[] = [];
 const codes: Record<string, number> = {};
@@ -196,6 +202,22 @@ async function pythonDialler(): Promise<Scene> {
   };
 }
 
+/** A dialler that uses the WebSocket of the runtime, as a page does. */
+function webSocketOfPage(): Promise<Scene> {
+  let isListener = true;
+  const options = (): NodeOptions => {
+    const transports = [isListener ? webSocket() : pageTransport('http://127.0.0.1')];
+    isListener = false;
+    const limits = {
+      maxInboundPerAddress: 0,
+      inboundPerSecondPerAddress: 100_000,
+      maxHalfOpenPerAddress: 64,
+    };
+    return { transports, limits };
+  };
+  return twoNodes(options, 'ws');
+}
+
 const scenes: Record<LinkKind, () => Promise<Scene>> = {
   tls: () => twoNodes(() => ({ transports: [tcp()] }), 'tls'),
   'network key': () => twoNodes(() => ({ transports: [tcp()], networkKey: 'a shared key' }), 'tls'),
@@ -204,6 +226,8 @@ const scenes: Record<LinkKind, () => Promise<Scene>> = {
   'p2pnetwork dialler': pythonListener,
   'p2pnetwork listener': pythonDialler,
   'p2pnetwork, then tls': () => twoNodes(p2pnetwork, 'p2pnetwork+tls'),
+  websocket: () => twoNodes(() => ({ transports: [webSocket()], networkKey: 'a shared key' }), 'ws'),
+  'websocket of a page': webSocketOfPage,
 };
 
 async function run(kind: LinkKind): Promise<CutReport> {
@@ -229,7 +253,7 @@ async function run(kind: LinkKind): Promise<CutReport> {
   const [first] = crew;
   await dial(first!, Number.POSITIVE_INFINITY, 'reset');
   const { bytes, stops: pieces } = first!.proxy.last;
-  const { marginBytes, sparse } = kind === 'resumed session' ? shareOfResumed : usualShare;
+  const { marginBytes, sparse } = shareOf(kind);
   const jobs: (readonly [atByte: number, cut: Cut])[] = [];
   for (let atByte = 1; atByte <= bytes; atByte++) {
     if (isEvery || !isInside(atByte, pieces, marginBytes) || atByte % sparse === 0) {
@@ -248,6 +272,11 @@ async function run(kind: LinkKind): Promise<CutReport> {
     }),
   );
   return { bytes, planned, cutAt: cutAt.size, links, codes, faults };
+}
+
+function shareOf(kind: LinkKind): typeof usualShare {
+  if (kind === 'resumed session') return shareOfResumed;
+  return kind.startsWith('websocket') ? shareOfWebSockets : usualShare;
 }
 
 /** Deep inside a long piece, of which the other side can do nothing with a part. */

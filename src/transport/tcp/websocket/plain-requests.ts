@@ -33,6 +33,8 @@ export class PlainRequests {
   }
 
   answer(request: IncomingMessage, response: ServerResponse): void {
+    // Its connection ends after the first answer.
+    if (this.#open.has(request.socket)) return;
     this.#bound(request.socket);
     response.shouldKeepAlive = false;
     response.on('error', () => {});

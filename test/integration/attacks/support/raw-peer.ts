@@ -36,11 +36,11 @@ export function reset(socket: Socket): void {
   else socket.resetAndDestroy();
 }
 
-function tracked(socket: Socket): Socket {
+/** A socket that {@link destroySockets} ends. */
+export function tracked<Kind extends Socket>(socket: Kind): Kind {
   sockets.add(socket);
   // An attacked node may well reset the connection.
-  socket.on('error', () => {}).once('close', () => sockets.delete(socket));
-  return socket;
+  return socket.on('error', () => {}).once('close', () => sockets.delete(socket));
 }
 
 export interface FrameFields {

@@ -24,6 +24,8 @@ export interface VictimOptions {
   readonly plain?: boolean;
   /** Accept nodes of the Python package as well. */
   readonly p2pnetwork?: boolean;
+  /** Accept WebSockets as well. */
+  readonly websocket?: boolean;
   /** Hold on to the objects of connections that have ended. */
   readonly keepsConnections?: boolean;
   /** A SecureNode. */
@@ -49,6 +51,7 @@ const {
   host = '127.0.0.1',
   plain,
   p2pnetwork,
+  websocket,
   keepsConnections = false,
   secure = false,
   history,
@@ -135,6 +138,7 @@ class Victim extends Base {
 const accept: TcpProtocol[] = ['tls'];
 if (plain) accept.push('plain');
 if (p2pnetwork) accept.push('p2pnetwork');
+if (websocket) accept.push('websocket');
 /** A protocol that treats what it gets as the handlers of the node do. */
 const protocol: Protocol = {
   name: 'victim/1',

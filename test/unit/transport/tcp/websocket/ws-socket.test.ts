@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { webSocket } from '../../../../../src/index.ts';
+import { opcodes, SecondWebSocket } from '../../../../compliance/protocol/second-web-socket.ts';
+import { startNodes } from '../../../../support/start-nodes.ts';
+import { until } from '../../../../support/turns.ts';
+
+suite('a frame of a WebSocket', () => {
+  test('in so many pieces of TCP is given up', async (t) => {
+    const [node] = await startNodes(t, 1, { options: { transports: [webSocket()] } });
+    const { carrier, closed } = await SecondWebSocket.open(node.port);
+    let isClosed = false;
+    void closed.then(() => {
+      isClosed = true;
+    });
+    // The head of a frame of 4,096 bytes, which then comes byte by byte.
+    carrier.write(Buffer.from([0x80 | opcodes.binary, 0x80 | 126, 0x10, 0, 0, 0, 0, 0]));
+    let sent = 0;
+    for (; sent < 4_000 && !isClosed; sent++) {
+      const flushed = Promise.withResolvers<void>();
+      carrier.write(Uint8Array.of(1), () => flushed.resolve());
+      await flushed.promise;
+    }
+    await until(() => isClosed, 'the node ends the connection');
+    assert.ok(sent >= 1_000, `after ${sent} bytes`);
+  });
+});
