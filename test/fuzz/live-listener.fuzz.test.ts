@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { before, suite, test } from 'node:test';
 import fc from 'fast-check';
@@ -6,8 +7,10 @@ import { Identity, systemRuntime } from '../../src/index.ts';
 import { authenticatePlain } from '../../src/transport/pipe/plain-proof.ts';
 import { availableCompressions } from '../../src/wire/compression/compression.ts';
 import { FrameKind } from '../../src/wire/frames/frame.ts';
+import { clientFrame, opcodes, requestOf } from '../compliance/protocol/second-web-socket.ts';
 import { RawPeer, rawSocket } from '../integration/attacks/support/raw-peer.ts';
 import { attackScene } from '../integration/attacks/support/scene.ts';
+import { openWebSocketPeer } from '../integration/attacks/support/web-socket-peer.ts';
 import { fuzzLive } from './fuzz.ts';
 import { anyMutations } from './mutations.ts';
 import { pythonRecording, recordNode } from './recordings.ts';
@@ -30,9 +33,13 @@ async function dialPlain(port: number): Promise<RawPeer> {
   return peer;
 }
 
+async function dialWebSocket(port: number): Promise<RawPeer> {
+  return (await openWebSocketPeer(port)).peer;
+}
+
 suite('a listener that is fed with damaged recordings', () => {
   // In the long run V8 keeps 140 MiB for what is short-lived, and 15 of them in use: the attacks have stricter bounds.
-  const scene = attackScene({ plain: true, p2pnetwork: true, maxGrowthMiB: 200 });
+  const scene = attackScene({ plain: true, p2pnetwork: true, websocket: true, maxGrowthMiB: 200 });
   const python = pythonRecording();
   let hello: Buffer;
   let rest: Buffer[];
@@ -99,6 +106,7 @@ suite('a listener that is fed with damaged recordings', () => {
   for (const [protocol, dial] of [
     ['TLS', (port: number) => RawPeer.dial(port)],
     ['plain TCP', dialPlain],
+    ['WebSocket', dialWebSocket],
   ] as const) {
     test(`${protocol}: a whole recording is understood`, async () => {
       const before = await scene.victim.call('stats');
@@ -129,10 +137,27 @@ suite('a listener that is fed with damaged recordings', () => {
   test('p2pnetwork: damaged packets end their own connection at most', () =>
     fuzz('live: packets of p2pnetwork', [...python.packets], replayPackets));
 
+  test('WebSocket: damaged requests and frames end their own connection at most', () =>
+    fuzz(
+      'live: requests and frames of WebSocket',
+      [
+        Buffer.from(requestOf()),
+        clientFrame(opcodes.binary, randomBytes(32)),
+        clientFrame(opcodes.ping),
+        clientFrame(opcodes.binary, randomBytes(192)),
+      ],
+      replayBytes,
+    ));
+
   test('whatever a connection begins with ends that connection at most', () =>
     fuzz(
       'live: first bytes',
-      [python.introduction, Buffer.from('PEERLM1\n'), Buffer.of(0x16, 3, 1, 0, 90)],
+      [
+        python.introduction,
+        Buffer.from('PEERLM1\n'),
+        Buffer.from('GET / HTTP/1.1\r\n'),
+        Buffer.of(0x16, 3, 1, 0, 90),
+      ],
       replayBytes,
     ));
 });

@@ -22,12 +22,18 @@ export interface WebSocketPeer {
   readonly webSocket: SecondWebSocket;
 }
 
-/** Goes through the whole handshake. */
-export async function connectWebSocket(port: number, options: OpenOptions = {}): Promise<WebSocketPeer> {
+/** Proves its id, and says nothing yet. */
+export async function openWebSocketPeer(port: number, options: OpenOptions = {}): Promise<WebSocketPeer> {
   const webSocket = await openWebSocket(port, options);
   const identity = newIdentity();
   const { link } = await dialNoise(webSocket, { identity });
   const peer = new RawPeer(link.stream as unknown as Socket, identity.id, webSocket.carrier);
-  await peer.greet();
   return { peer, link, webSocket };
+}
+
+/** Goes through the whole handshake. */
+export async function connectWebSocket(port: number, options: OpenOptions = {}): Promise<WebSocketPeer> {
+  const connected = await openWebSocketPeer(port, options);
+  await connected.peer.greet();
+  return connected;
 }
