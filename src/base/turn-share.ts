@@ -49,6 +49,17 @@ export class TurnShare {
     return promise;
   }
 
+  /** Does what waits at once, as far as one more share goes, and {@link TurnShare.leave | leaves} the rest. */
+  finish(): void {
+    this.#turn = this.#turns.turn;
+    this.#tookMs = 0;
+    let done = 0;
+    while (done < this.#waiting.length && this.#tookMs < shareMs) this.#waiting[done++]!.go();
+    this.#waiting.splice(0, done);
+    this.#turns.leave(this.#goOn);
+    this.leave();
+  }
+
   /** Nothing that waits is wanted any more: it rejects with `ERR_CONNECTION_CLOSED`. */
   leave(): void {
     if (this.#waiting.length === 0) return;

@@ -140,6 +140,10 @@ export class Broadcasts implements OverlayOptions {
     return this.#history.histories?.keeps(topic) === true;
   }
 
+  isStopping(): boolean {
+    return this.#options.isStopping();
+  }
+
   passesOn(topic: string): boolean {
     return this.#options.relayBroadcasts === 'all' || this.#topics.find(topic) !== undefined;
   }

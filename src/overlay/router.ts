@@ -59,6 +59,8 @@ export interface RouterOptions {
   readonly budget: MemoryBudget;
   /** Broadcasts whose repetition the node recognises. Default 65,536; tests make do with fewer. */
   readonly maxSeen?: number | undefined;
+  /** Whether the node itself is about to stop. Default: it is not. */
+  isStopping?(): boolean;
   /** Whether the node passes on broadcasts with this topic, by its name on the wire. Default: all. */
   passesOn?(topic: string): boolean;
   /** A broadcast of another node arrived, for the first time. */
@@ -121,8 +123,10 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
 
   closed(peer: ProtocolPeer): void {
     const own = this.#peers.get(peer)!;
-    this.#peers.delete(peer);
+    // A peer may broadcast something right before it leaves.
+    if (this.#options.isStopping?.() !== true) own.share.finish();
     own.share.leave();
+    this.#peers.delete(peer);
     this.#plumtree.closed(own);
     if (this.#peers.size > 0) return;
     this.#announcing?.cancel();

@@ -76,6 +76,22 @@ suite('the share of a neighbour', () => {
     assert.equal(done.length, 3);
   });
 
+  test('is given once more to a neighbour that leaves, for what waits, and the rest rejects', async () => {
+    const { runtime, done, neighbour } = scene();
+    const { share, prove } = neighbour('a');
+    const results = ['1', '2', '3', '4', '5', '6', '7', '8'].map(prove);
+    const rejected = Promise.all(
+      results
+        .slice(6)
+        .map((result) => assert.rejects(result as Promise<string>, withCode('ERR_CONNECTION_CLOSED'))),
+    );
+    share.finish();
+    assert.deepEqual(await Promise.all(results.slice(3, 6)), ['4', '5', '6']);
+    await rejected;
+    await runtime.advance(10);
+    assert.equal(done.length, 6);
+  });
+
   test('passes on what fails, at once and later', async () => {
     const { runtime, neighbour } = scene();
     const { share, prove } = neighbour('a');
