@@ -1,59 +1,73 @@
-// A small blockchain: mined blocks travel from neighbour to neighbour, and a newcomer takes the longest valid chain.
+// A small blockchain: the two halves of a network that was cut mine on, and all agree on one chain when it is whole again.
 // Run it: node examples/chain.ts
 import { createHash } from 'node:crypto';
-import { setTimeout } from 'node:timers/promises';
-import { defineMessage, defineRequest, Node, type NodeConnection } from 'peerloom';
+import { type Data, Node } from 'peerloom';
+import { Simulation } from 'peerloom/simulator';
 import { z } from 'zod';
 
 const blockSchema = z.object({ previous: z.string(), text: z.string(), nonce: z.int() });
 type Block = z.infer<typeof blockSchema>;
-const mined = defineMessage('mined', blockSchema);
-const wholeChain = defineRequest('chain', { request: z.null(), response: z.array(blockSchema) });
 
-const hashOf = (block?: Block) =>
-  createHash('sha256')
-    .update(JSON.stringify(block ?? null))
-    .digest('hex');
+const hashOf = ({ previous, text, nonce }: Block) =>
+  createHash('sha256').update(`${previous} ${nonce} ${text}`).digest('hex');
 /** The proof of work is a hash that begins with three zeros. */
-const follows = (block: Block, last?: Block) =>
-  hashOf(block).startsWith('000') && block.previous === hashOf(last);
+const isMined = (block: Block) => hashOf(block).startsWith('000');
 
 class ChainNode extends Node {
-  chain: Block[] = [];
+  /** By their hashes, those of shorter chains too. */
+  readonly blocks = new Map<string, Block>();
 
-  /** Passes new valid blocks on, and ignores all others. */
-  add(block: Block, from?: NodeConnection) {
-    if (!follows(block, this.chain.at(-1))) return;
-    this.chain.push(block);
-    this.sendToNodes(mined(block), { exclude: from === undefined ? [] : [from] });
+  override nodeBroadcast(_origin: string, data: Data) {
+    const { data: block } = blockSchema.safeParse(data);
+    if (block !== undefined && isMined(block)) this.blocks.set(hashOf(block), block);
   }
 
   mine(text: string) {
-    const block = { previous: hashOf(this.chain.at(-1)), text, nonce: 0 };
-    while (!follows(block, this.chain.at(-1))) block.nonce += 1;
-    this.add(block);
+    const last = this.chain.at(-1);
+    const block = { previous: last === undefined ? '' : hashOf(last), text, nonce: 0 };
+    while (!isMined(block)) block.nonce += 1;
+    this.blocks.set(hashOf(block), block);
+    this.broadcast(block, { topic: 'blocks' });
   }
 
-  async join(...neighbours: Node[]) {
-    this.handle(mined, (peer, block) => this.add(block, peer)).handle(wholeChain, () => this.chain);
-    await this.start();
-    for (const { port } of neighbours) await this.connectWithNode('127.0.0.1', port);
-    for await (const { data: chain = [] } of this.requestFromNodes(wholeChain, null)) {
-      const isValid = chain.every((block, index) => follows(block, chain[index - 1]));
-      if (isValid && chain.length > this.chain.length) this.chain = chain;
-    }
+  /** The longest chain; of several, the one whose last hash comes first, so that all nodes choose the same. */
+  get chain() {
+    const chains = [...this.blocks.keys()].sort().map((hash) => this.#chainTo(hash) ?? []);
+    return chains.reduce((best, chain) => (chain.length > best.length ? chain : best), []);
+  }
+
+  #chainTo(hash: string): Block[] | undefined {
+    if (hash === '') return [];
+    const block = this.blocks.get(hash);
+    const before = block && this.#chainTo(block.previous);
+    return before && [...before, block];
   }
 }
 
-const nodes = [1, 2, 3, 4].map(() => new ChainNode('127.0.0.1', 0));
+const world = new Simulation({ seed: 1 });
+const nodes = world.spawn(4, ({ host, port, options }) => new ChainNode(host, port, options));
 const [ada, ben, cleo, dave] = nodes as [ChainNode, ChainNode, ChainNode, ChainNode];
-await ada.join();
-await ben.join(ada);
-await cleo.join(ben); // ben passes the blocks of the other two on
+for (const [at, node] of nodes.entries()) {
+  node.subscribe('blocks', { history: {} });
+  const { host, port } = nodes[(at + 1) % nodes.length]!;
+  await world.settle(node.connectWithNode(host, port, { reconnect: true }));
+}
+const print = (when: string) => {
+  const chains = nodes.map(({ chain }) => chain.map(({ text }) => text).join(', '));
+  for (const chain of new Set(chains)) console.log(`${when}: ${chain}`);
+};
+
 ada.mine('ada pays ben 5');
-while (cleo.chain.length < 1) await setTimeout(10);
-cleo.mine('cleo pays ada 2');
-while (ada.chain.length < 2) await setTimeout(10);
-await dave.join(ada, cleo);
-for (const [height, { text }] of dave.chain.entries()) console.log(`block ${height}: ${text}`);
-for (const node of nodes) await node.stop();
+await world.run({ seconds: 10 });
+world.partition([ada, ben], [cleo, dave]);
+await world.run({ minutes: 5 });
+ben.mine('ben pays ada 2');
+dave.mine('dave pays cleo 1');
+await world.run({ seconds: 10 });
+cleo.mine('cleo pays dave 3');
+await world.run({ seconds: 10 });
+print('cut in two');
+world.heal();
+await world.run({ minutes: 5 });
+print('whole again');
+await world.end();

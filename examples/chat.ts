@@ -1,37 +1,37 @@
-// A chat: lines are typed messages, and a newcomer asks for the lines that came before.
+// A chat of any number of nodes: whoever joins late, or was cut off, catches up with what was said.
 // Run it: node examples/chat.ts ada 10001
-// And in a second terminal: node examples/chat.ts ben 10002 127.0.0.1:10001
+// And in more terminals: node examples/chat.ts ben 10002 127.0.0.1:10001
 import { createInterface } from 'node:readline';
-import { defineMessage, defineRequest, Node } from 'peerloom';
+import { bootstrap, type Data, Node } from 'peerloom';
 import { z } from 'zod';
 
-const line = defineMessage('line', z.object({ text: z.string().max(1_000) }));
-const history = defineRequest('history', { request: z.null(), response: z.array(z.string()) });
+const lineSchema = z.object({ nick: z.string().max(30), text: z.string().max(1_000) });
+const [nick = 'ada', port = '10001', ...addresses] = process.argv.slice(2);
 
-const [name = 'ada', port = '10001', ...addresses] = process.argv.slice(2);
-const said: string[] = [];
-const node = new Node('127.0.0.1', Number(port), { name });
+class ChatNode extends Node {
+  /** By the ids of nodes, which are proven; a nick is only what a node calls itself. */
+  readonly nicks = new Map([[this.id, nick]]);
 
-node.handle(line, (peer, { text }) => {
-  said.push(`${peer.name}: ${text}`);
-  console.log(said.at(-1));
-});
-node.handle(history, () => said.slice(-100));
-node.on('inbound_node_connected', (peer) => console.log(`* ${peer.name} is here`));
-node.on('inbound_node_disconnected', (peer) => console.log(`* ${peer.name} is gone`));
+  override nodeBroadcast(origin: string, data: Data) {
+    const { data: line } = lineSchema.safeParse(data);
+    if (line === undefined) return;
+    this.nicks.set(origin, line.nick);
+    console.log(`${line.nick}: ${line.text}`);
+  }
 
-await node.start();
-console.log(`* listening on port ${node.port}`);
-for (const address of addresses) {
-  const peer = await node.connectWithNode(address, { retry: true, reconnect: true });
-  console.log(`* found ${peer.name}`);
-  if (said.length > 0) continue; // an earlier peer has already sent it
-  said.push(...(await peer.request(history, null)));
-  for (const text of said) console.log(text);
+  say(text: string) {
+    this.broadcast({ nick, text }, { topic: 'chat' });
+  }
 }
 
+const discovery = addresses.length > 0 ? [bootstrap(addresses)] : [];
+const node = new ChatNode('127.0.0.1', Number(port), { discovery });
+node.subscribe('chat', { history: { maxMessages: 1_000 } });
+await node.start();
+console.log(`* listening on port ${node.port}`);
+node.say('* is here');
 for await (const text of createInterface({ input: process.stdin })) {
-  said.push(`${name}: ${text}`);
-  node.sendToNodes(line({ text }));
+  if (text === '/who') console.log(`* ${[...node.nicks.values()].sort().join(', ')}`);
+  else node.say(text);
 }
 await node.stop();

@@ -1,54 +1,56 @@
-// Who is online: nodes tell each other their status, and one of them serves a page that lists its peers.
+// Who is online: each node tells the whole network its status, and one of them serves a page that lists them.
 // Run it: node examples/presence.ts
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { defineMessage, Node, type NodeConnection } from 'peerloom';
+import { setTimeout } from 'node:timers/promises';
+import { type Data, Node } from 'peerloom';
 import { z } from 'zod';
 
-const presence = defineMessage('presence', z.enum(['online', 'busy', 'away']));
+const statuses = ['online', 'busy', 'away', 'gone'] as const;
+const presenceSchema = z.object({ name: z.string().max(30), status: z.enum(statuses) });
 
 class PresentNode extends Node {
-  status: 'online' | 'busy' | 'away' = 'online';
+  /** What the others are, by their ids. */
+  readonly others = new Map<string, z.infer<typeof presenceSchema>>();
 
-  constructor(name: string) {
-    super('127.0.0.1', 0, { name });
-    this.handle(presence, (peer, status) => peer.setInfo('status', status));
+  override nodeBroadcast(origin: string, data: Data) {
+    const { data: presence } = presenceSchema.safeParse(data);
+    if (presence !== undefined) this.others.set(origin, presence);
   }
 
-  override inboundNodeConnected(peer: NodeConnection) {
-    peer.send(presence(this.status));
+  override nodeRequestToStop() {
+    this.become('gone');
   }
 
-  override outboundNodeConnected(peer: NodeConnection) {
-    peer.send(presence(this.status));
-  }
-
-  async become(status: 'online' | 'busy' | 'away') {
-    this.status = status;
-    await Promise.all(this.allNodes.map((peer) => peer.deliver(presence(status))));
+  become(status: (typeof statuses)[number]) {
+    this.broadcast({ name: this.name, status }, { topic: 'presence' });
   }
 
   get page() {
-    return this.allNodes.map((peer) => `${peer.name} is ${peer.getInfo('status')}`).join('\n');
+    const lines = [...this.others.values()].map(({ name, status }) => `${name} is ${status}`);
+    return lines.sort().join('\n');
   }
 }
 
-const nodes = ['ada', 'ben', 'cleo', 'dave'].map((name) => new PresentNode(name));
+const nodes = ['ada', 'ben', 'cleo', 'dave'].map((name) => new PresentNode('127.0.0.1', 0, { name }));
 const [ada, ben, cleo, dave] = nodes as [PresentNode, PresentNode, PresentNode, PresentNode];
-await ada.start();
+for (const [at, node] of nodes.entries()) {
+  // The latest status counts, and nodes that come later learn it too.
+  node.subscribe('presence', { ordered: true, history: { maxMessages: 100 } });
+  await node.start();
+  if (at === 0) continue;
+  await node.connectWithNode('127.0.0.1', nodes[at - 1]!.port);
+  await nodes[at - 1]!.waitForNodes([node.id]);
+}
 const server = createServer((_request, response) => response.end(ada.page)).listen(0, '127.0.0.1');
 await once(server, 'listening');
 
-for (const node of [ben, cleo, dave]) {
-  await node.start();
-  await node.connectWithNode('127.0.0.1', ada.port);
-}
-await ben.become('busy');
-await cleo.become('away');
-const left = new Promise((resolve) => ada.once('inbound_node_disconnected', resolve));
+for (const node of [ben, cleo, dave]) node.become('online');
+ben.become('busy');
+cleo.become('away');
 await dave.stop();
-await left;
+while (!/busy.*away.*gone/s.test(ada.page)) await setTimeout(10);
 const { port } = server.address() as AddressInfo;
 console.log(await (await fetch(`http://127.0.0.1:${port}/`)).text());
 
