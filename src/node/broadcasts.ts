@@ -108,7 +108,7 @@ export class Broadcasts implements OverlayOptions {
   }
 
   get dropped(): number {
-    return this.#dropped + (this.#subscriptions?.dropped ?? 0) + (this.#history.histories?.lost ?? 0);
+    return this.#dropped + (this.#history.histories?.lost ?? 0);
   }
 
   /** Broadcasts of the node's topics that it cannot read. */
@@ -130,6 +130,7 @@ export class Broadcasts implements OverlayOptions {
   /** A broadcast that this node had missed. */
   onCaughtUp(broadcast: Broadcast, arrival: Arrival): void {
     this.#hand(broadcast, arrival);
+    this.#topics.find(broadcast.topic)?.order?.handedOn(broadcast);
   }
 
   onOriginated(broadcast: Broadcast): void {
@@ -231,6 +232,7 @@ export class Broadcasts implements OverlayOptions {
       runtime,
       onGrowth: budget.grew,
       onNext: (...delivery) => this.#hand(...delivery),
+      onLate: (...delivery) => this.#handLate(...delivery),
     });
     return this.#subscriptions;
   }
@@ -244,6 +246,12 @@ export class Broadcasts implements OverlayOptions {
     );
     if (histories?.owesBefore(broadcast) !== true && this.#deliveries.add(broadcast, arrival)) return;
     if (histories?.owe(broadcast, arrival.via) !== true) this.#dropped += 1;
+  }
+
+  /** A history hands on what the node had missed, in any order. */
+  #handLate(broadcast: Broadcast, arrival: Arrival): void {
+    if (this.isKept(broadcast.topic)) this.#hand(broadcast, { ...arrival, isHistory: true });
+    else this.#dropped += 1;
   }
 
   #encode(data: Data): Payload {

@@ -36,7 +36,6 @@ export class Subscriptions {
   readonly #byTopic = new Map<string, Subscription>();
   /** Those whose broadcasts can be read, by the topic's name on the wire. */
   readonly #byWireTopic = new Map<string, Subscription>();
-  #endedDropped = 0;
 
   constructor(options: SubscriptionsOptions) {
     this.#options = options;
@@ -45,12 +44,9 @@ export class Subscriptions {
 
   /** What waits for earlier broadcasts, in bytes. */
   get heldBytes(): number {
-    return this.#ofOrders(({ heldBytes }) => heldBytes);
-  }
-
-  /** Broadcasts that came too late for their order. */
-  get dropped(): number {
-    return this.#endedDropped + this.#ofOrders(({ dropped }) => dropped);
+    let sum = 0;
+    for (const { order } of this.#byTopic.values()) sum += order?.heldBytes ?? 0;
+    return sum;
   }
 
   /** The subscription of a topic, whose key may still be being derived. */
@@ -92,7 +88,6 @@ export class Subscriptions {
   remove(topic: string): void {
     const subscription = this.#byTopic.get(topic);
     subscription?.order?.stop();
-    this.#endedDropped += subscription?.order?.dropped ?? 0;
     this.#byTopic.delete(topic);
     this.#byWireTopic.delete(subscription?.key?.wireTopic ?? topic);
   }
@@ -119,12 +114,6 @@ export class Subscriptions {
       'ERR_TOPIC_KEY',
       `the key of the topic '${topic}' is still being derived: await node.subscribe before you broadcast`,
     );
-  }
-
-  #ofOrders(count: (order: OriginOrder) => number): number {
-    let sum = 0;
-    for (const { order } of this.#byTopic.values()) sum += order === undefined ? 0 : count(order);
-    return sum;
   }
 
   #open(subscription: Subscription, key: TopicKey): void {

@@ -41,12 +41,14 @@ export interface OriginOrderOptions {
   readonly onGrowth: (bytes: number) => void;
   /** Hands a broadcast on. */
   readonly onNext: (broadcast: Broadcast, arrival: Arrival) => void;
+  /** A broadcast came when later ones had been handed on. */
+  readonly onLate: (broadcast: Broadcast, arrival: Arrival) => void;
 }
 
 /**
  * Hands on the broadcasts of a topic in the order in which their origins sent them. Each names the one before it. A
- * broadcast whose predecessor is missing waits for it, but not for long: then the missing one is given up, and dropped
- * if it comes later.
+ * broadcast whose predecessor is missing waits for it, but not for long: then the missing one is given up, and is late if
+ * it comes after that.
  */
 export class OriginOrder {
   readonly #options: OriginOrderOptions;
@@ -55,7 +57,6 @@ export class OriginOrder {
   readonly #waits: Waits;
   #heldCount = 0;
   #heldBytes = 0;
-  #dropped = 0;
 
   constructor(options: OriginOrderOptions) {
     this.#options = options;
@@ -64,11 +65,6 @@ export class OriginOrder {
 
   get heldBytes(): number {
     return this.#heldBytes;
-  }
-
-  /** Broadcasts that came when later ones had been handed on. */
-  get dropped(): number {
-    return this.#dropped;
   }
 
   add(broadcast: Broadcast, arrival: Arrival): void {
@@ -80,7 +76,7 @@ export class OriginOrder {
       return;
     }
     if (origin.latestUs !== undefined && timeUs <= origin.latestUs) {
-      this.#dropped += 1;
+      this.#options.onLate(broadcast, arrival);
       return;
     }
     const leftMs = Math.min(patienceMs, patienceMs - (timeUs - previousUs) / 1_000);
@@ -88,6 +84,14 @@ export class OriginOrder {
     const isFull = this.#heldCount > maxHeld || this.#heldBytes > maxHeldBytes;
     if (leftMs <= 0 || isFull) this.#giveUp(origin, timeUs);
     this.#handOnFollowing(broadcast.origin, origin);
+  }
+
+  /** A broadcast was handed on in another way: what waits for it may follow. */
+  handedOn({ origin: name, timeUs }: Broadcast): void {
+    const origin = this.#origins.get(name);
+    if (origin?.held[0]?.broadcast.previousUs !== timeUs) return;
+    origin.latestUs = timeUs;
+    this.#handOnFollowing(name, origin);
   }
 
   /** Nothing that waits is handed on any more. */

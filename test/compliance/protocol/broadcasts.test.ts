@@ -170,6 +170,32 @@ suite('protocol 14: broadcasts', () => {
     assert.ok(times[0]! < times[1]!);
   });
 
+  test('14.3 each names the one before it, so that a receiver can order them', async (t) => {
+    const { node, heard, heardText } = await listeningNode(t);
+    node.subscribe('ordered', { ordered: true });
+    node.subscribe('kept', { ordered: true, history: {} });
+    const peer = await neighbour(node);
+    const origin = newIdentity();
+    const now = Date.now();
+    const says = (topic: string, text: string, [timeMs, previousMs]: [number, number]): void => {
+      const { bytes } = broadcast({ origin, topic, text, timeMs, previousMs });
+      peer.write(overlayFrame(push, hops(0), bytes));
+    };
+    says('ordered', 'second', [now - 50, now - 100]);
+    says('ordered', 'first', [now - 100, 0]);
+    // What is missing longer than 5 seconds is not waited for.
+    says('ordered', 'fourth', [now - 20, now - 10_000]);
+    says('ordered', 'third, too late', [now - 30, now - 50]);
+    says('kept', 'fourth', [now - 20, now - 10_000]);
+    says('kept', 'third, late', [now - 30, now - 50]);
+    await heardText('first', 'second', 'fourth', 'fourth', 'third, late');
+    assert.deepEqual(
+      heard.map(({ details }) => details.isHistory),
+      [false, false, false, false, true],
+    );
+    assert.equal(node.broadcastCountDropped, 1);
+  });
+
   test('14.4 a broadcast that its origin has not signed is a breach', async (t) => {
     const { node, heard } = await listeningNode(t);
     const bystander = await neighbour(node);
