@@ -17,6 +17,7 @@ export type {
 } from './api/events.ts';
 export type { HistoryOptions } from './api/history-options.ts';
 export type { HandshakeMetrics, NodeMetrics } from './api/metrics.ts';
+export type { Neighbourhood, NeighbourhoodOptions } from './api/neighbourhood.ts';
 export { type ConnectionDetails, NodeConnection } from './api/node-connection.ts';
 export type {
   ConnectOptions,

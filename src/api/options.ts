@@ -22,6 +22,11 @@ import { defaultTransports } from './default-transports.ts';
 import { checkDiscoveries, type Discovery } from './discovery.ts';
 import type { NodeCallback } from './events.ts';
 import { checkAllowed, checkGivenId } from './given-id.ts';
+import {
+  type NeighbourhoodOptions,
+  type ResolvedNeighbourhood,
+  resolveNeighbourhood,
+} from './neighbourhood.ts';
 import { resolveIdentity } from './node-identity.ts';
 import { checkProtocols, type Protocol } from './protocol.ts';
 
@@ -88,9 +93,16 @@ export interface NodeOptions {
   readonly p2pnetwork?: P2pnetworkOptions | undefined;
   /**
    * How the node finds others, such as `[bootstrap(['seed.example.org:10001']), mdns(), peerStore({ path: 'peers.db' })]`,
-   * see {@link Discovery}. The node dials nodes that it finds until it has five connections. Default: none.
+   * see {@link Discovery}. The node enters the network through what it finds, and then has neighbours, see
+   * `neighbourhood`. Default: none.
    */
   readonly discovery?: readonly Discovery[] | undefined;
+  /**
+   * Who chooses the node's neighbours. `'manual'`: you do, by `connectWithNode`. `'automatic'`: the node finds some by
+   * itself, replaces those that fail, and leaves connections alone that you made; see {@link NeighbourhoodOptions} for
+   * its options. Default `'automatic'` with `discovery`, otherwise `'manual'`.
+   */
+  readonly neighbourhood?: 'manual' | 'automatic' | NeighbourhoodOptions | undefined;
   /** What the node speaks beside messages, see {@link Protocol}. Default: nothing. */
   readonly protocols?: readonly Protocol[] | undefined;
   /** Limits of memory, time and connections, each by its name. Default: see {@link Limits}. */
@@ -182,6 +194,8 @@ export interface ResolvedOptions {
   readonly relayBroadcasts: 'all' | 'subscribed';
   readonly p2pnetwork: { readonly [Name in keyof P2pnetworkOptions]-?: boolean };
   readonly discovery: readonly Discovery[];
+  /** `undefined`: the user chooses the neighbours. */
+  readonly neighbourhood: ResolvedNeighbourhood | undefined;
   readonly protocols: readonly Protocol[];
   readonly limits: Limits;
   readonly runtime: Runtime;
@@ -203,6 +217,7 @@ const optionNames = [
   'relayBroadcasts',
   'p2pnetwork',
   'discovery',
+  'neighbourhood',
   'protocols',
   'limits',
   'runtime',
@@ -265,6 +280,9 @@ export function resolveOptions(given: NodeOptions = {}): ResolvedOptions {
     relayBroadcasts: checkRelayBroadcasts(given.relayBroadcasts ?? defaultOptions.relayBroadcasts),
     p2pnetwork: resolveP2pnetwork(given.p2pnetwork),
     discovery: checkDiscoveries(given.discovery ?? []),
+    neighbourhood: resolveNeighbourhood(
+      given.neighbourhood ?? ((given.discovery?.length ?? 0) > 0 ? 'automatic' : 'manual'),
+    ),
     protocols: checkProtocols(given.protocols ?? []),
     limits: resolveLimits(given.limits),
     runtime,

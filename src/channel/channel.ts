@@ -4,6 +4,7 @@ import type { ErrorCode } from '../base/errors.ts';
 import type { LimitsByAddress } from '../transport/address-limits.ts';
 import type { Security } from '../transport/security.ts';
 import type { Goodbye, GoodbyeCode } from '../wire/frames/goodbye.ts';
+import type { MembershipWord } from '../wire/frames/hello.ts';
 import type { WaitOptions } from './pending.ts';
 import type { ChannelStream } from './streams/stream.ts';
 
@@ -45,6 +46,8 @@ export interface RemoteNode {
   readonly security: Security;
   /** Whether the limits on one address apply to it. */
   readonly limitsByAddress: LimitsByAddress;
+  /** What both sides said of neighbours in their hellos; nothing if one of them chooses its neighbours by hand. */
+  readonly membership?: { readonly ours: MembershipWord; readonly theirs: MembershipWord } | undefined;
 }
 
 /** Whether all handlers of an event ran without throwing; a promise if one of them is asynchronous. */
@@ -182,6 +185,12 @@ export interface Channel {
    * @returns when the node has to check again, unless something arrives; `Infinity`: never.
    */
   checkLiveness(now: number, isSought?: boolean): number;
+  /**
+   * Pings a peer that was silent for a while, for callers that need to know sooner than {@link Channel.checkLiveness}.
+   *
+   * @returns for how many milliseconds nothing was heard of it, as far as this side listened.
+   */
+  checkSilence(now: number, pingAfterMs: number): number;
   /** Ends the channel if it is suspended. */
   giveUp(message: string): void;
   /** Sends everything that waits, says goodbye and closes. */

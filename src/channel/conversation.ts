@@ -97,7 +97,7 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
     const compressions = sharedList(ours.compressions, theirs.compressions);
     this.receiver = { maxMessageBytes, compressions, maxContainers: limits.maxContainers };
     this.windows = ours.windows;
-    this.remote = remoteOf(this.link, theirs);
+    this.remote = remoteOf(this.link, ours, theirs);
     this.outgoing = new Outgoing({
       link: this.link,
       limits,
@@ -305,7 +305,9 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
   }
 }
 
-function remoteOf(link: Link, theirs: Hello): RemoteNode {
+function remoteOf(link: Link, ours: Hello, theirs: Hello): RemoteNode {
+  const membership = ours.membership &&
+    theirs.membership && { ours: ours.membership, theirs: theirs.membership };
   return {
     id: link.remoteId,
     name: theirs.name,
@@ -315,5 +317,6 @@ function remoteOf(link: Link, theirs: Hello): RemoteNode {
     instance: theirs.instance,
     security: link.security,
     limitsByAddress: link.limitsByAddress ?? true,
+    ...(membership && { membership }),
   };
 }

@@ -110,6 +110,14 @@ export class FrameChannel implements Channel, MemoryAccount {
     return this.isOpen ? conversation.liveness.dueAt : Number.POSITIVE_INFINITY;
   }
 
+  checkSilence(now: number, pingAfterMs: number): number {
+    const { liveness, incoming, outgoing } = this.#conversation;
+    // While reading is paused nothing can be heard.
+    if (!this.isOpen || this.isSuspended || incoming.isPaused) return 0;
+    if (liveness.isPingDue(now, pingAfterMs)) outgoing.urgent(FrameKind.ping, idBody(livenessPingId));
+    return liveness.silenceMs(now);
+  }
+
   close(farewell: Goodbye): void {
     this.#conversation.closing.close(farewell);
   }

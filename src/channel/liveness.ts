@@ -34,6 +34,21 @@ export class Liveness {
     this.roundTripMs = this.#heardAt - this.#pingedAt;
   }
 
+  /** @returns for how long nothing was heard. */
+  silenceMs(now: number): number {
+    return now - this.#heardAt;
+  }
+
+  /** Whether to ping a peer that is to answer sooner than others. */
+  isPingDue(now: number, afterMs: number): boolean {
+    const isDue = now - Math.max(this.#heardAt, this.#pingedAt) >= afterMs;
+    if (isDue) {
+      this.#pingedAt = now;
+      this.#isAwaitingPong = true;
+    }
+    return isDue;
+  }
+
   /** @returns what is due: nothing, a ping, or to give the other side up. */
   check(now: number, isListening: boolean): 'nothing' | 'ping' | 'end' {
     const { pingAfterMs } = this.#limits;

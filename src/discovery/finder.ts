@@ -11,6 +11,7 @@ import { mayTell, scopeOf } from '../base/host-scope.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
 import { isPromiseLike } from '../base/promise-like.ts';
 import { TokenBucket } from '../base/token-bucket.ts';
+import type { Membership } from '../overlay/membership/membership.ts';
 import type { OverlayPart } from '../overlay/overlay.ts';
 import { sourceOfNode } from '../overlay/seen/source-of-node.ts';
 import type { Finding, Peering } from '../peers/peering.ts';
@@ -36,6 +37,8 @@ export interface FinderOptions {
   readonly log: Log;
   /** Made after this. */
   readonly peering: () => Peering;
+  /** Made after this. Nothing if the user chooses the neighbours. */
+  readonly neighbours: () => Membership | undefined;
 }
 
 /** What a node knows of others that it is not connected with, and how it comes to know it and to connect. */
@@ -87,7 +90,7 @@ export class Finder implements Finding, OverlayPart {
       policy: reconnect,
       log,
       connections: () => this.#connections.length,
-      wanted: () => wantedConnections,
+      wanted: () => this.#wanted,
       isConnected: (id) => this.#connectionWith(id) !== undefined,
       dial: (entry) => this.#dial(entry),
     });
@@ -124,6 +127,11 @@ export class Finder implements Finding, OverlayPart {
 
   attach(host: ProtocolHost): void {
     this.#lookup.attach(host);
+  }
+
+  /** Another connection may be wanted. */
+  wake(): void {
+    this.#dialler?.wake();
   }
 
   opened(peer: ProtocolPeer): void {
@@ -243,7 +251,18 @@ export class Finder implements Finding, OverlayPart {
   async #dial({ address, id, isPermanent }: BookEntry): Promise<void> {
     // Whoever named an address for good takes any node there.
     const expected = isPermanent || id === undefined ? {} : { id };
-    await this.#options.peering().connector.reach(address, expected);
+    const neighbours = this.#options.neighbours();
+    if (neighbours === undefined) await this.#options.peering().connector.reach(address, expected);
+    else await neighbours.enter(address, expected.id);
+  }
+
+  /** A node that finds its neighbours by itself only needs to come into the network. */
+  get #wanted(): number {
+    const neighbours = this.#options.neighbours();
+    if (neighbours === undefined) return wantedConnections;
+    if (!neighbours.needsEntry) return 0;
+    // Peers that choose their neighbours by hand lead nowhere else, so one does not connect with all of them.
+    return neighbours.active.length === 0 ? wantedConnections : Number.POSITIVE_INFINITY;
   }
 
   get #connections(): readonly NodeConnection[] {

@@ -5,6 +5,7 @@ import type { KnownNode } from '../api/discovery.ts';
 import { Dispatcher } from '../api/dispatcher.ts';
 import type { NodeEventName, NodeListener } from '../api/events.ts';
 import type { NodeMetrics } from '../api/metrics.ts';
+import type { Neighbourhood } from '../api/neighbourhood.ts';
 import { type ConnectionDetails, NodeConnection } from '../api/node-connection.ts';
 import { NodeHandlers } from '../api/node-handlers.ts';
 import type { NodeObserver } from '../api/node-observer.ts';
@@ -18,7 +19,7 @@ import {
 import { type TypedHandler, TypedHandlers } from '../api/typed-handlers.ts';
 import type { MessageType, RequestType } from '../api/typed-messages.ts';
 import { addressOf } from '../base/address.ts';
-import { shown } from '../base/arguments.ts';
+import { errorOf, shown } from '../base/arguments.ts';
 import { checkedRuntime } from '../base/checked-runtime.ts';
 import type { Data } from '../base/data.ts';
 import { createLog, type Log } from '../base/debug.ts';
@@ -32,9 +33,11 @@ import type { WaitOptions } from '../channel/pending.ts';
 import { Finder } from '../discovery/finder.ts';
 import { isPeerId } from '../identity/identity.ts';
 import { StoredIdentity } from '../identity/identity-store.ts';
+import type { Membership } from '../overlay/membership/membership.ts';
 import { Peering } from '../peers/peering.ts';
 import { Protocols } from '../protocols/protocols.ts';
 import { Broadcasts } from './broadcasts.ts';
+import { createMembership } from './create-membership.ts';
 import { warnOfMisspeltMethods } from './misspelt-methods.ts';
 import { nodeMetrics } from './node-metrics.ts';
 import {
@@ -81,6 +84,7 @@ export class Node extends NodeHandlers {
   readonly #broadcasts: Broadcasts;
   readonly #finder: Finder;
   readonly #typedHandlers: TypedHandlers;
+  readonly #membership: Membership | undefined;
   readonly #peering: Peering;
 
   /**
@@ -103,10 +107,17 @@ export class Node extends NodeHandlers {
     const { identity, network, limits, runtime, relayBroadcasts } = this.#options;
     this.#finder = new Finder({
       options: this.#options,
+      neighbours: () => this.#membership,
       dispatcher: this.#dispatcher,
       budget: this.memoryBudget,
       log: this.#logOf('discovery'),
       peering: () => this.#peering,
+    });
+    this.#membership = createMembership({
+      options: this.#options,
+      peering: () => this.#peering,
+      onEntryNeeded: () => this.#finder.wake(),
+      onFailure: (error) => this.#dispatcher.warn(errorOf(error), 'node_error'),
     });
     this.#broadcasts = new Broadcasts({
       identity,
@@ -117,7 +128,7 @@ export class Node extends NodeHandlers {
       relayBroadcasts,
       dispatcher: this.#dispatcher,
       log: this.#logOf('protocol'),
-      parts: [this.#finder],
+      parts: this.#membership === undefined ? [this.#finder] : [this.#finder, this.#membership],
       pythonPeers: resolved.p2pnetwork.broadcasts ? () => this.#peering.peers.connections.keys() : undefined,
       isStopping: () => this.#peering.stopping.aborted,
     });
@@ -138,6 +149,7 @@ export class Node extends NodeHandlers {
         : undefined,
       protocols,
       finding: this.#finder,
+      neighbours: this.#membership,
       budget: this.memoryBudget,
       meter: this.nodeMeter,
       logOf: (part) => this.#logOf(part),
@@ -195,6 +207,15 @@ export class Node extends NodeHandlers {
     return this.#finder.knownNodes;
   }
 
+  /**
+   * The neighbours that the node has found by itself, at this moment; empty with `neighbourhood: 'manual'`. Its other
+   * connections are in {@link Node.allNodes} only.
+   */
+  get neighbourhood(): Neighbourhood {
+    const { active = [], passive = [] } = this.#membership ?? {};
+    return { active, passive };
+  }
+
   /** Messages, deliveries and requests sent. A message to several peers counts for each of them. */
   get messageCountSend(): number {
     return this.nodeMeter.sent;
@@ -236,7 +257,12 @@ export class Node extends NodeHandlers {
    */
   start(): Promise<void> {
     if (this.#peering.state !== 'stopped') this.#warnOfMisspeltMethods();
-    return this.#peering.start();
+    return this.#membership === undefined ? this.#peering.start() : this.#startMembership(this.#membership);
+  }
+
+  async #startMembership(membership: Membership): Promise<void> {
+    await this.#peering.start();
+    membership.start();
   }
 
   /** At the start, when listeners and handlers of typed messages are there. */

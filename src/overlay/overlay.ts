@@ -27,6 +27,8 @@ export interface OverlayPart {
   /** @throws PeerloomError: the connection ends, and the peer learns why. */
   received(peer: ProtocolPeer, bytes: Uint8Array): void | Promise<void>;
   closed(peer: ProtocolPeer): void;
+  /** The link of a session broke. Nothing that was sent is lost if another one takes its place. */
+  unlinked?(peer: ProtocolPeer): void;
 }
 
 /** Broadcasts have the kinds below. */
@@ -133,6 +135,10 @@ export class Overlay implements Protocol {
   closed(peer: ProtocolPeer): void {
     this.#router?.closed(peer);
     for (const part of this.#parts) part.closed(peer);
+  }
+
+  unlinked(peer: ProtocolPeer): void {
+    for (const part of this.#parts) part.unlinked?.(peer);
   }
 
   get #active(): Router {

@@ -195,6 +195,10 @@ export class PacketChannel implements Channel, MemoryAccount {
     return Number.POSITIVE_INFINITY;
   }
 
+  checkSilence(): number {
+    return 0;
+  }
+
   giveUp(): void {}
 
   close(goodbye: Goodbye): void {

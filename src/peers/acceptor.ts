@@ -8,7 +8,7 @@ import { LinkEnd } from '../channel/link-end.ts';
 import type { NodeIdentity } from '../identity/signer.ts';
 import { limitedSource } from '../transport/address-limits.ts';
 import type { Link } from '../transport/transport.ts';
-import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
+import { type Goodbye, type GoodbyeCode, goodbye } from '../wire/frames/goodbye.ts';
 import type { Admission } from './admission.ts';
 import { checkClaim } from './claimed-id.ts';
 import type { LinkOpener } from './link-opener.ts';
@@ -17,6 +17,9 @@ import type { PeerConnection } from './peer-connection.ts';
 import { NotResumed } from './peer-session.ts';
 import type { Peers } from './peers.ts';
 import { refusalError } from './refusal-error.ts';
+
+/** These are how nodes find out about each other, and nothing that the user has to know of. */
+const silentRefusals: ReadonlySet<GoodbyeCode> = new Set(['duplicate', 'neighbour', 'probe']);
 
 export interface AcceptorOptions {
   readonly identity: NodeIdentity;
@@ -98,7 +101,7 @@ export class Acceptor {
     const { onUserError, onFailure } = this.#options;
     const { remoteAddress } = link;
     if (error instanceof HandshakeRefused) {
-      if (error.goodbye.code === 'duplicate') return;
+      if (silentRefusals.has(error.goodbye.code)) return;
       onFailure(remoteAddress, refusalError(error, formatAddress(remoteAddress)));
       return;
     }

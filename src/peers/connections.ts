@@ -6,6 +6,7 @@ import { HandshakeRefused } from '../channel/handshake.ts';
 import type { PacketChannel } from '../p2pnetwork/packet-channel.ts';
 import type { Link } from '../transport/transport.ts';
 import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
+import type { Holder } from './holder.ts';
 import { type ConnectionContext, LiveConnection } from './live-connection.ts';
 import type { Peer } from './peer.ts';
 import type { PeerConnection } from './peer-connection.ts';
@@ -28,6 +29,8 @@ export interface OpenedLink {
   readonly before: PeerConnection | undefined;
   /** The address that this node dialled. */
   readonly dialled: Address | undefined;
+  /** What the connection is opened for. */
+  readonly holder: Holder;
 }
 
 /** Nobody reads it when the node was restarted, because then its earlier run is gone. */
@@ -68,6 +71,7 @@ export class Connections {
       peer.session.keep(live, inner, { lost, ended: () => peers.release(peer) });
     }
     const older = peer.adopt(live);
+    peer.hold(opened.holder);
     if (older?.channel.isSuspended) older.channel.giveUp('the other node began a new session');
     // One that has ended by itself may still have messages to hand over.
     else if (older?.channel.isOpen) void older.close(replacedBy(live, older));

@@ -15,10 +15,15 @@ import { LinkEnd } from '../channel/link-end.ts';
 import { refusePacketLink } from '../p2pnetwork/packet-channel.ts';
 import { dialLink } from '../transport/own-transport.ts';
 import type { ExpectedPeer, Link } from '../transport/transport.ts';
-import { goodbye } from '../wire/frames/goodbye.ts';
+import { FrameKind, smallFrame } from '../wire/frames/frame.ts';
+import { encodeGoodbye, goodbye } from '../wire/frames/goodbye.ts';
+import type { MembershipWord } from '../wire/frames/hello.ts';
 import { checkClaim } from './claimed-id.ts';
 import { dialUntilUp } from './dial-until-up.ts';
+import { Holder } from './holder.ts';
 import type { LinkOpener } from './link-opener.ts';
+import type { NeighbourGate } from './neighbour-gate.ts';
+import { NeighbourRefused } from './neighbour-refused.ts';
 import { outrankedMessage, type Peer } from './peer.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import { NotResumed } from './peer-session.ts';
@@ -35,6 +40,8 @@ export interface ConnectorOptions {
   readonly reconnector: Reconnector;
   readonly dispatcher: Dispatcher;
   readonly meter: Meter;
+  /** `undefined`: the user chooses the neighbours. */
+  readonly neighbours: NeighbourGate | undefined;
   readonly log: Log;
   /** An attempt to connect failed; false gives up. */
   readonly onFailure: (address: string, attempts: number, error: unknown) => Promise<boolean>;
@@ -54,6 +61,8 @@ interface Target {
 interface DialOptions extends ConnectOptions {
   /** The id of the peer that answered there last. */
   readonly lastId?: string;
+  /** What this side asks for. The node, not the user, wants the connection then. */
+  readonly membership?: MembershipWord;
 }
 
 /** How long the end of a second link may take. */
@@ -101,7 +110,50 @@ export class Connector {
       const peer = peers.find(connection.id);
       if (peer !== undefined && (!channel.isOpen || channel.isSuspended)) reconnector.onLost(peer);
     }
+    this.#holdForUser(connected);
     return connection;
+  }
+
+  /**
+   * Connects with a node for the overlay: nobody is told of a failure.
+   *
+   * @returns the connection, which may be one that was there: then nothing was asked for.
+   * @throws NeighbourRefused if the node is there, and refuses what is asked for; PeerloomError.
+   */
+  connectNeighbour(
+    address: Address,
+    options: { readonly id?: string; readonly membership: MembershipWord },
+  ): Promise<PeerConnection> {
+    return this.#dial(address, options);
+  }
+
+  /**
+   * Finds out whether a node can be dialled at an address. It learns that this is all there is to it.
+   *
+   * @throws PeerloomError if it cannot be, or if another node answers.
+   */
+  async probe(address: Address, id: string): Promise<void> {
+    const { transports, options: own, stopping } = this.#context;
+    await transports.whenListening();
+    stopping.throwIfAborted();
+    const { limits, runtime } = own;
+    const what = `probing ${formatAddress(address)}`;
+    await attempt({ what, timeoutMs: limits.dialTimeoutMs, runtime, stopping }, async (signal) => {
+      const expected: ExpectedPeer = { id, isPinned: true };
+      const link = await dialLink(transports.of(address), { address, signal, expected });
+      checkId(link, address, id, own.identity.id);
+      if (link.speaks !== 'packets')
+        link.send(smallFrame(FrameKind.goodbye, encodeGoodbye(goodbye('probe'))));
+      link.close(duplicateFlushMs);
+    });
+  }
+
+  #holdForUser({ connection }: PeerConnection): void {
+    const { peers, neighbours } = this.#context;
+    const peer = peers.find(connection.id);
+    if (peer?.connection?.connection !== connection || peer.isHeldBy(Holder.user)) return;
+    peer.hold(Holder.user);
+    neighbours?.held(peer.id);
   }
 
   /** Tries to connect until it succeeds, as the option `retry` says. */
@@ -192,6 +244,7 @@ export class Connector {
         direction: 'outbound',
         replace,
         wantsSession,
+        membership: options.membership,
         dialled: address,
       });
     } catch (error) {
@@ -202,6 +255,9 @@ export class Connector {
         if (!replace) return await this.#reach(target, true);
       }
       if (error instanceof ThrownByUser) throw error.thrown;
+      if (error instanceof HandshakeRefused && error.goodbye.code === 'neighbour') {
+        throw new NeighbourRefused(formatAddress(address), error.message);
+      }
       throw error instanceof HandshakeRefused ? refusalError(error, formatAddress(address)) : error;
     } finally {
       removeAbortListener(signal, onAbort);

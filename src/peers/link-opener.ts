@@ -16,10 +16,12 @@ import { openPacketChannel, type PacketChannel, refusePacketLink } from '../p2pn
 import type { Link } from '../transport/transport.ts';
 import { availableCompressions, knownCompressions } from '../wire/compression/compression.ts';
 import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
-import { type Hello, maxAddresses, protocolVersions } from '../wire/frames/hello.ts';
+import { type Hello, type MembershipWord, maxAddresses, protocolVersions } from '../wire/frames/hello.ts';
 import type { Windows } from '../wire/frames/windows.ts';
 import type { Admission } from './admission.ts';
 import type { Connections } from './connections.ts';
+import { Holder } from './holder.ts';
+import type { NeighbourGate } from './neighbour-gate.ts';
 import { outrankedMessage, type Peer } from './peer.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import type { Transports } from './transports.ts';
@@ -33,6 +35,8 @@ export interface Opening {
   readonly wantsSession?: boolean;
   /** The address that this side dialled. */
   readonly dialled?: Address | undefined;
+  /** What this side asks for with the link. Default: nothing. */
+  readonly membership?: MembershipWord | undefined;
   /** Why this side refuses the link before it reads anything. */
   readonly refusal?: Goodbye | undefined;
   /** Ends the handshake, with what to tell the peer as the reason. */
@@ -51,6 +55,8 @@ export interface LinkOpenerOptions {
   readonly connections: Connections;
   /** What the node speaks beside messages. */
   readonly protocols: readonly SpokenProtocol[];
+  /** `undefined`: the user chooses the neighbours. */
+  readonly neighbours: NeighbourGate | undefined;
 }
 
 /** Makes connections of links: what this node says of itself, and whether it admits the other. */
@@ -92,17 +98,21 @@ export class LinkOpener {
     const before = peer.connected();
     if (link.speaks === 'packets') {
       const channel = await this.#openPackets(peer, link, opening);
-      return connections.adopt({ peer, link, channel, before, dialled });
+      const holder = holderOf(opening.direction, opening.membership);
+      return connections.adopt({ peer, link, channel, before, dialled, holder });
     }
     const handshake = await this.#shakeHands(peer, end, opening);
     const resumed = peer.session.resume(handshake);
-    return resumed ?? connections.adopt({ peer, link, channel: this.#begin(handshake), before, dialled });
+    if (resumed !== undefined) return resumed;
+    const { direction, ours, theirs } = handshake;
+    const holder = holderOf(direction, (direction === 'outbound' ? ours : theirs).membership);
+    return connections.adopt({ peer, link, channel: this.#begin(handshake), before, dialled, holder });
   }
 
   #shakeHands(
     peer: Peer,
     end: LinkEnd,
-    { direction, replace = false, wantsSession = false, refusal, signal }: Opening,
+    { direction, replace = false, wantsSession = false, membership, refusal, signal }: Opening,
   ): Promise<Handshake> {
     const { link } = end;
     const { limits, runtime } = this.#context.options;
@@ -111,7 +121,7 @@ export class LinkOpener {
       direction,
       limits,
       runtime,
-      hello: { ...this.#hello(replace), ...(session && { session }) },
+      hello: { ...this.#hello(replace), ...(session && { session }), ...this.#membership(membership) },
       refusal,
       ...(signal && { signal }),
       admit: (theirs) => this.#admit(peer, link, theirs, direction),
@@ -160,7 +170,22 @@ export class LinkOpener {
       return goodbye('conflict');
     }
     if (decision === 'refuse') return duplicateOf(peer, link);
-    return this.#judge(link, { name: theirs.name, port: portIn(theirs.addresses) }, direction);
+    const judged = this.#judge(link, { name: theirs.name, port: portIn(theirs.addresses) }, direction);
+    const { membership = 'open' } = theirs;
+    if (direction === 'outbound' || membership === 'open') return judged;
+    return judged.then((refusal) => refusal ?? this.#admitNeighbour(peer, membership));
+  }
+
+  #membership(word: MembershipWord = 'open'): Pick<Hello, 'membership'> {
+    return this.#context.neighbours === undefined ? {} : { membership: word };
+  }
+
+  #admitNeighbour(peer: Peer, word: Exclude<MembershipWord, 'open'>): Goodbye | undefined {
+    const { neighbours } = this.#context;
+    // A node that chooses its neighbours by hand can still be where others begin.
+    if (word === 'join') return undefined;
+    if (neighbours === undefined) return goodbye('neighbour', chosenByHand);
+    return neighbours.admits(peer.id, word) ? undefined : goodbye('neighbour');
   }
 
   /** Two processes use the identity of a peer. The one that is connected learns of it by the end of its connection. */
@@ -232,6 +257,15 @@ export class LinkOpener {
       replace,
     };
   }
+}
+
+const chosenByHand =
+  "the node chooses its neighbours by hand: give it the option neighbourhood: 'automatic', or connect with it by hand";
+
+/** What the connection is opened for: the side that dialled says so. */
+function holderOf(direction: 'inbound' | 'outbound', membership: MembershipWord = 'open'): Holder {
+  if (membership !== 'open') return Holder.overlay;
+  return direction === 'outbound' ? Holder.user : Holder.remote;
 }
 
 function duplicateOf(peer: Peer, { security }: Link): Goodbye {

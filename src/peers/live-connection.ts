@@ -35,6 +35,8 @@ export interface ProtocolEvents {
   /** @returns a promise that never rejects, when the protocol is not done with the bytes yet. */
   received(name: string, connection: NodeConnection, bytes: Uint8Array): Promise<void> | undefined;
   closed(name: string, connection: NodeConnection): void;
+  /** The link of a session broke, and another one may take its place. */
+  unlinked(connection: NodeConnection): void;
 }
 
 /** What all connections of a node share. */
@@ -216,7 +218,8 @@ export class LiveConnection implements PeerConnection, ChannelHandler {
   }
 
   unlinked(): void {
-    const { liveness, limits, reconnector } = this.#context;
+    const { liveness, limits, reconnector, protocols } = this.#context;
+    protocols.unlinked(this.connection);
     liveness.expect(limits.sessionTimeoutMs);
     reconnector.onUnlinked(this.#peer);
   }

@@ -2,6 +2,7 @@ import type { Runtime } from '../base/runtime.ts';
 import { promisesLess, type Security } from '../transport/security.ts';
 import type { Link } from '../transport/transport.ts';
 import type { Hello } from '../wire/frames/hello.ts';
+import type { Holder } from './holder.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import { PeerSession } from './peer-session.ts';
 import { RivalRuns } from './rival-runs.ts';
@@ -116,6 +117,8 @@ export class Peer {
   /** Who may claim its id, if nothing proves it. */
   claim: Claim | undefined;
   readonly #ownId: string;
+  /** Who holds the connection, as the sum of {@link Holder}s: next to nothing for each of many idle connections. */
+  #holders = 0;
   #connection: PeerConnection | undefined;
   #rivals: RivalRuns | undefined;
 
@@ -165,7 +168,24 @@ export class Peer {
 
   /** The connection has had its last event. */
   remove(connection: PeerConnection): void {
-    if (this.#connection === connection) this.#connection = undefined;
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    this.#holders = 0;
+  }
+
+  /** Keeps the connection open. */
+  hold(holder: Holder): void {
+    this.#holders |= holder;
+  }
+
+  isHeldBy(holder: Holder): boolean {
+    return (this.#holders & holder) !== 0;
+  }
+
+  /** @returns whether nothing holds the connection any more. */
+  release(holder: Holder): boolean {
+    this.#holders &= ~holder;
+    return this.#holders === 0;
   }
 
   /**

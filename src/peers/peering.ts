@@ -17,10 +17,12 @@ import { Acceptor } from './acceptor.ts';
 import { Admission } from './admission.ts';
 import { Connections, type ConnectionsOptions } from './connections.ts';
 import { Connector } from './connector.ts';
+import type { Holder } from './holder.ts';
 import { InboundFailures } from './inbound-failures.ts';
 import { LinkOpener } from './link-opener.ts';
 import type { ProtocolEvents } from './live-connection.ts';
 import { LivenessWatch } from './liveness-watch.ts';
+import type { NeighbourGate } from './neighbour-gate.ts';
 import { Peers } from './peers.ts';
 import { Reconnector } from './reconnector.ts';
 import { notStarted, Transports } from './transports.ts';
@@ -46,6 +48,8 @@ export interface PeeringOptions {
   /** What the node speaks beside messages. */
   readonly protocols: ProtocolEvents & { readonly spoken: readonly SpokenProtocol[] };
   readonly finding: Finding;
+  /** `undefined`: the user chooses the neighbours. */
+  readonly neighbours: NeighbourGate | undefined;
   readonly budget: MemoryBudget;
   readonly meter: Meter;
   /** Makes the log of a part of the node. */
@@ -71,19 +75,8 @@ export class Peering {
   #stopped: Promise<void> | undefined;
 
   constructor(context: PeeringOptions) {
-    const {
-      node,
-      port,
-      options,
-      dispatcher,
-      typedHandlers,
-      takeMessage,
-      protocols,
-      finding,
-      budget,
-      meter,
-      logOf,
-    } = context;
+    const { node, port, options, dispatcher, typedHandlers, takeMessage, protocols } = context;
+    const { finding, neighbours, budget, meter, logOf } = context;
     const { identity, limits, runtime, network, networkKey } = options;
     const stopping = this.#stopping.signal;
     const log = logOf('connection');
@@ -139,6 +132,7 @@ export class Peering {
       admission,
       connections: this.#connections,
       protocols: protocols.spoken,
+      neighbours,
     });
     this.#acceptor = new Acceptor({
       identity,
@@ -157,6 +151,7 @@ export class Peering {
       reconnector: this.#reconnector,
       dispatcher,
       meter,
+      neighbours,
       log: this.#log,
       onFailure,
       onReached,
@@ -227,6 +222,23 @@ export class Peering {
     live.isLeaving = true;
     const ended = live.disconnect(goodbye('disconnected'));
     if (!(live.isTakingLeave && this.#waitedHandlers.isCaller)) await ended;
+  }
+
+  /** Keeps the connection with a peer open until {@link Peering.release}. @returns whether there is one. */
+  hold(id: string, holder: Holder): boolean {
+    const peer = this.peers.find(id);
+    if (peer?.connection === undefined) return false;
+    peer.hold(holder);
+    return true;
+  }
+
+  /** The connection with a peer closes when its last holder lets go. */
+  release(id: string, holder: Holder): void {
+    const peer = this.peers.find(id);
+    const live = peer?.connection;
+    if (peer === undefined || live === undefined || !peer.release(holder)) return;
+    live.isLeaving = true;
+    void live.disconnect(goodbye('disconnected'));
   }
 
   /** Ends everything. In a handler for which the node waits before it stops, this resolves at once. */

@@ -1,5 +1,5 @@
 import type { NodeConnection } from '../api/node-connection.ts';
-import type { Protocol, ProtocolHost, ProtocolPeer } from '../api/protocol.ts';
+import { overlayProtocol, type Protocol, type ProtocolHost, type ProtocolPeer } from '../api/protocol.ts';
 import { messageOf, shown } from '../base/arguments.ts';
 import type { Log } from '../base/debug.ts';
 import { isPeerloomError } from '../base/errors.ts';
@@ -89,6 +89,14 @@ export class Protocols implements ProtocolEvents {
     this.#guarded(name, connection, () => protocol.closed(peer));
   }
 
+  unlinked(connection: NodeConnection): void {
+    for (const [name, { protocol, peers }] of this.#attached) {
+      const peer = peers.get(connection);
+      if (peer === undefined || !isLinkAware(protocol)) continue;
+      this.#guarded(name, connection, () => protocol.unlinked(peer));
+    }
+  }
+
   #endWith({ name, channel, connection }: OpenPeer, error: unknown): void {
     const isTold = isPeerloomError(error);
     if (!isTold) this.#report(name, error, connection);
@@ -108,6 +116,16 @@ export class Protocols implements ProtocolEvents {
     const message = `the protocol ${name} failed: ${messageOf(error)}`;
     this.#options.onFailure(new Error(message, { cause: error }), connection);
   }
+}
+
+/** A protocol of this package that outlives links, and wants to know when they break. */
+export interface LinkAware {
+  /** The link with a peer broke. The frames that were sent arrive if another link takes its place. */
+  unlinked(peer: ProtocolPeer): void;
+}
+
+function isLinkAware(protocol: Protocol): protocol is Protocol & LinkAware {
+  return 'unlinked' in protocol && protocol.name === overlayProtocol;
 }
 
 /** The channel of a peer, for protocols of this package that know what it is. */

@@ -171,6 +171,10 @@ export class SecureChannel implements Channel {
     return this.#channel.checkLiveness(now, isSought);
   }
 
+  checkSilence(now: number, pingAfterMs: number): number {
+    return this.#channel.checkSilence(now, pingAfterMs);
+  }
+
   giveUp(message: string): void {
     this.#channel.giveUp(message);
   }

@@ -1,5 +1,5 @@
 import { PeerloomError } from '../../base/errors.ts';
-import { idFromPublicKey } from '../../identity/identity.ts';
+import { rememberedId } from '../../identity/remembered-ids.ts';
 import { type NodeIdentity, whenSigned } from '../../identity/signer.ts';
 import { verifyById } from '../../identity/verify-by-id.ts';
 import { encodeText } from '../../wire/payloads/text.ts';
@@ -89,14 +89,17 @@ export function readAddressRecord(bytes: Uint8Array): AddressRecord {
   let at = countAt + 1;
   while (addresses.length < count) {
     const length = bytes[at] ?? 0;
-    const address = String.fromCharCode(...bytes.subarray(at + 1, at + 1 + length));
+    const address = String.fromCharCode.apply(
+      null,
+      bytes.subarray(at + 1, at + 1 + length) as unknown as number[],
+    );
     if (address.length !== length || !addressText.test(address)) throw noRecord(bytes);
     addresses.push(address);
     at += 1 + length;
   }
   if (at !== bytes.length || !Number.isSafeInteger(sequence)) throw noRecord(bytes);
   try {
-    const id = idFromPublicKey(bytes.subarray(signatureBytes, sequenceAt));
+    const id = rememberedId(bytes.subarray(signatureBytes, sequenceAt));
     // A copy: the frame that it came in holds more.
     return { id, sequence, addresses, bytes: Uint8Array.from(bytes) };
   } catch (cause) {

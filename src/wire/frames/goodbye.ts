@@ -16,6 +16,8 @@ export const goodbyeCodes = {
   protocol: 'the other side broke the protocol',
   timeout: 'the other side did not answer in time',
   overload: 'the other side does not read what it asks for',
+  neighbour: 'the node has no place for another neighbour',
+  probe: 'the node only wanted to know who answers at this address',
 } as const;
 export type GoodbyeCode = keyof typeof goodbyeCodes;
 

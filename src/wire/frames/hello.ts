@@ -30,7 +30,24 @@ export interface Hello {
   readonly replace: boolean;
   /** The connection is to outlive its link, or goes on with one that did. */
   readonly session?: HelloSession | undefined;
+  /** What a node says that finds its neighbours by itself. */
+  readonly membership?: MembershipWord | undefined;
 }
+
+/**
+ * What a node asks with a link (docs/protocol.md, section 18): to join the network through the other side, or to be its
+ * neighbour, as a request of that priority. `'open'`: nothing.
+ */
+export type MembershipWord = (typeof membershipWords)[number];
+
+/**
+ * How much a node wants another one as its neighbour. `'high'`: it has no neighbour, and the other one makes room.
+ * `'low'`: it has a free place, and the other one accepts if it has one too. `'swap'`: it gives up a neighbour for the
+ * other one, which does the same.
+ */
+export type Priority = Exclude<MembershipWord, 'open' | 'join'>;
+
+const membershipWords = ['open', 'join', 'high', 'low', 'swap'] as const;
 
 /** What a side says of a session (docs/protocol.md, clauses 10.x). */
 export interface HelloSession {
@@ -100,6 +117,7 @@ export function decodeHello(body: Uint8Array, ourVersions: Hello['versions'] = p
     protocols: decodeProtocols(hello.protocols),
     replace: hello.replace === true,
     ...(hello.session !== undefined && { session: decodeSession(hello.session) }),
+    ...(hello.membership !== undefined && { membership: decodeMembership(hello.membership) }),
   };
 }
 
@@ -127,6 +145,11 @@ function decodeSession(session: unknown): HelloSession {
   const { id, receivedBytes, breaks = 0, resumed } = (session ?? {}) as Record<string, unknown>;
   if (!isText(id, 64) || !isWhole(receivedBytes, 0) || !isWhole(breaks, 0)) throw wrongHello();
   return { id, receivedBytes, breaks, resumed: resumed === true };
+}
+
+/** A word of a later version asks for nothing. */
+function decodeMembership(word: unknown): MembershipWord {
+  return membershipWords.find((known) => known === word) ?? 'open';
 }
 
 /**

@@ -32,6 +32,7 @@ export interface VictimOptions {
   readonly secure?: boolean;
   /** Keeps the topic 'chat'. */
   readonly history?: HistoryOptions;
+  readonly neighbourhood?: 'automatic';
 }
 
 /**

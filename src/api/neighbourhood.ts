@@ -1,0 +1,73 @@
+import { checkOptions, checkType, shown } from '../base/arguments.ts';
+import type { NodeConnection } from './node-connection.ts';
+
+/** How a node finds its neighbours by itself. */
+export interface NeighbourhoodOptions {
+  /** How many neighbours the node wants, from 2 to 16. Default 5, which suits networks of up to tens of thousands of nodes. */
+  readonly active?: number | undefined;
+  /** How many other nodes it knows that can take the place of a neighbour, from 4 to 128. Default 30. */
+  readonly passive?: number | undefined;
+  /** Milliseconds between two exchanges of known nodes with another node, from 1,000 to 600,000. Default 10,000. */
+  readonly periodMs?: number | undefined;
+  /**
+   * Whether the node dials private addresses (such as 192.168.0.0/16) that it learned from nodes with public addresses.
+   * Nodes in the local network that tell of each other need no permission. Default false.
+   */
+  readonly privateAddresses?: boolean | undefined;
+}
+
+/** {@link NeighbourhoodOptions}, completed with the defaults. */
+export type ResolvedNeighbourhood = {
+  readonly [Name in keyof NeighbourhoodOptions]-?: NonNullable<NeighbourhoodOptions[Name]>;
+};
+
+/** The neighbours of a node that finds them by itself. */
+export interface Neighbourhood {
+  /**
+   * The connections with its neighbours. Broadcasts also go to all other peers. Both sides hold each other for
+   * neighbours, up to a moment in which one of them has not heard yet.
+   */
+  readonly active: readonly NodeConnection[];
+  /** The ids of nodes that can take the place of a neighbour. Some may be gone. */
+  readonly passive: readonly string[];
+}
+
+export const defaultNeighbourhood = {
+  active: 5,
+  passive: 30,
+  periodMs: 10_000,
+  privateAddresses: false,
+} as const satisfies NeighbourhoodOptions;
+
+const bounds = { active: [2, 16], passive: [4, 128], periodMs: [1_000, 600_000] } as const;
+
+/** @returns undefined if the user chooses the neighbours. @throws TypeError or RangeError. */
+export function resolveNeighbourhood(
+  given: 'manual' | 'automatic' | NeighbourhoodOptions,
+): ResolvedNeighbourhood | undefined {
+  if (given === 'manual') return undefined;
+  if (given === 'automatic') return defaultNeighbourhood;
+  if (typeof given !== 'object' || given === null) {
+    throw new TypeError(
+      `neighbourhood must be 'manual', 'automatic' or an object of options, not ${shown(given)}`,
+    );
+  }
+  checkOptions(given, Object.keys(defaultNeighbourhood), 'neighbourhood');
+  const resolved = {
+    active: given.active ?? defaultNeighbourhood.active,
+    passive: given.passive ?? defaultNeighbourhood.passive,
+    periodMs: given.periodMs ?? defaultNeighbourhood.periodMs,
+    privateAddresses: given.privateAddresses ?? defaultNeighbourhood.privateAddresses,
+  };
+  checkType('neighbourhood.privateAddresses', resolved.privateAddresses, 'boolean');
+  for (const name of ['active', 'passive', 'periodMs'] as const) {
+    const [least, most] = bounds[name];
+    const value = checkType(`neighbourhood.${name}`, resolved[name], 'number');
+    if (!Number.isSafeInteger(value) || value < least || value > most) {
+      throw new RangeError(
+        `neighbourhood.${name} must be a whole number from ${least} to ${most}, not ${value}`,
+      );
+    }
+  }
+  return Object.freeze(resolved);
+}

@@ -1,0 +1,55 @@
+import type { ResolvedOptions } from '../api/options.ts';
+import type { Address } from '../base/address.ts';
+import { Membership } from '../overlay/membership/membership.ts';
+import type { Peering } from '../peers/peering.ts';
+
+export interface CreateMembershipOptions {
+  readonly options: ResolvedOptions;
+  /** There once the node is made. */
+  readonly peering: () => Peering;
+  /** The node should join the network through an address that it knows. */
+  readonly onEntryNeeded: () => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** What finds the neighbours of a node. @returns undefined if the user does. */
+export function createMembership({
+  options,
+  peering,
+  onEntryNeeded,
+  onFailure,
+}: CreateMembershipOptions): Membership | undefined {
+  const { neighbourhood, identity, network, runtime } = options;
+  if (neighbourhood === undefined) return undefined;
+  return new Membership({
+    ...neighbourhood,
+    identity,
+    network,
+    runtime,
+    onFailure,
+    onEntryNeeded,
+    links: {
+      parse: (text) => peering().transports.parse(text),
+      canDial: (address) => canDial(peering(), address),
+      get ownAddresses() {
+        return peering().transports.addresses;
+      },
+      connect: (address, asked) => peering().connector.connectNeighbour(address, asked),
+      probe: (address, id) => peering().connector.probe(address, id),
+      hold: (id, holder) => peering().hold(id, holder),
+      release: (id, holder) => peering().release(id, holder),
+      get stopping() {
+        return peering().stopping;
+      },
+    },
+  });
+}
+
+function canDial({ transports }: Peering, address: Address): boolean {
+  try {
+    transports.of(address);
+    return true;
+  } catch {
+    return false;
+  }
+}

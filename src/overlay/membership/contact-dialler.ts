@@ -1,0 +1,179 @@
+import type { Address } from '../../base/address.ts';
+import { messageOf } from '../../base/arguments.ts';
+import { type HostScope, mayTell, scopeOf } from '../../base/host-scope.ts';
+import type { Runtime } from '../../base/runtime.ts';
+import { TokenBucket } from '../../base/token-bucket.ts';
+import type { Holder } from '../../peers/holder.ts';
+import { NeighbourRefused } from '../../peers/neighbour-refused.ts';
+import type { MembershipWord } from '../../wire/frames/hello.ts';
+import { type Contact, Contacts } from './contacts.ts';
+import { Proofs } from './proofs.ts';
+
+/** What the overlay has the node do with links. */
+export interface LinkDialler {
+  /** @throws PeerloomError `ERR_ADDRESS_INVALID`. */
+  parse(text: string): Address;
+  /** Whether a transport of this node dials such addresses. */
+  canDial(address: Address): boolean;
+  /** The texts of the addresses that the node listens on. */
+  readonly ownAddresses: readonly string[];
+  /** @throws NeighbourRefused, PeerloomError. */
+  connect(address: Address, asked: { id?: string; membership: MembershipWord }): Promise<unknown>;
+  /** @throws PeerloomError if no node of this id answers at the address. */
+  probe(address: Address, id: string): Promise<void>;
+  /** @returns whether there is a connection with the node. */
+  hold(id: string, holder: Holder): boolean;
+  release(id: string, holder: Holder): void;
+  /** Aborted once the node stops. */
+  readonly stopping: AbortSignal;
+}
+
+export interface ContactDiallerOptions {
+  readonly network: string;
+  readonly runtime: Runtime;
+  readonly links: LinkDialler;
+  /** Whether to dial private addresses that peers with public addresses tell of. */
+  readonly privateAddresses: boolean;
+  /** Whether a node must not be forgotten. */
+  readonly isOfUse: (id: string) => boolean;
+  /** This node has reached another one at an address of its record. */
+  readonly onProven: (contact: Contact) => void;
+  /** A node cannot be reached. Not called before the call that led to it has returned. */
+  readonly onFailed: (contact: Contact) => void;
+  readonly log: (text: string) => void;
+}
+
+/** Dials in a second, in the long run, of nodes that this node has reached before, and at once. */
+const dialsPerSecond = 2;
+const dialBurst = 20;
+
+/** The same of nodes that this node knows from others alone: they may name a victim. */
+const unprovenDialsPerSecond = 5;
+const unprovenDialBurst = 20;
+
+/** A node is tried at so many of its addresses. */
+const maxTriedAddresses = 3;
+
+/**
+ * Dials the nodes of address records: no faster than a rate, and a node that this node has never reached once only. It
+ * remembers which nodes it has reached, since it tells others of no other nodes.
+ */
+export class ContactDialler {
+  readonly contacts: Contacts;
+  readonly #options: ContactDiallerOptions;
+  readonly #proofs: Proofs;
+  readonly #provenDials: TokenBucket;
+  readonly #unprovenDials: TokenBucket;
+
+  constructor(options: ContactDiallerOptions) {
+    const { network, runtime, isOfUse } = options;
+    this.#options = options;
+    this.contacts = new Contacts({ network, runtime, isOfUse });
+    this.#provenDials = new TokenBucket({ burst: dialBurst, perSecond: dialsPerSecond }, runtime);
+    this.#unprovenDials = new TokenBucket(
+      { burst: unprovenDialBurst, perSecond: unprovenDialsPerSecond },
+      runtime,
+    );
+    this.#proofs = new Proofs({
+      runtime,
+      mayDial: () => this.#unprovenDials.take(),
+      probe: (contact) => this.#probe(contact),
+    });
+  }
+
+  /**
+   * Whether this node may dial an address.
+   *
+   * @param teller where the peer is that told of it.
+   */
+  mayDial(text: string, teller: HostScope): boolean {
+    const { links, privateAddresses } = this.#options;
+    try {
+      const address = links.parse(text);
+      if (!links.canDial(address)) return false;
+      return mayTell(privateAddresses ? 'loopback' : teller, scopeOf(address.host));
+    } catch {
+      return false;
+    }
+  }
+
+  /** @returns what came of it: the node is there, it refused what is asked for, or nothing at all for now. */
+  async dial(
+    contact: Contact,
+    membership: MembershipWord,
+  ): Promise<'connected' | 'refused' | 'failed' | 'later'> {
+    const { links } = this.#options;
+    const isProven = this.contacts.isProven(contact);
+    if (contact.hasFailed && !isProven) return 'failed';
+    if (!(isProven ? this.#provenDials : this.#unprovenDials).take()) return 'later';
+    const { id } = contact;
+    try {
+      await this.#tryAddresses(contact, (address) => links.connect(address, { id, membership }));
+      this.proven(contact);
+      return 'connected';
+    } catch (error) {
+      if (!(error instanceof NeighbourRefused)) return this.#failed(contact);
+      this.proven(contact);
+      return 'refused';
+    }
+  }
+
+  /** Finds out whether a node can be dialled, when the rate allows it, unless that was tried before. */
+  prove(contact: Contact): void {
+    if (!this.contacts.isProven(contact)) this.#proofs.want(contact);
+  }
+
+  proven(contact: Contact): void {
+    this.contacts.proven(contact);
+    this.#options.onProven(contact);
+  }
+
+  /** Whether a place is where a node says that it can be dialled. */
+  isAddressOf({ addresses }: Contact, { host, port }: { host: string; port: number }): boolean {
+    return addresses.some((text) => {
+      const address = this.#options.links.parse(text);
+      return address.host === host && address.port === port;
+    });
+  }
+
+  stop(): void {
+    this.#proofs.stop();
+  }
+
+  async #probe(contact: Contact): Promise<void> {
+    const { links, onFailed } = this.#options;
+    try {
+      await this.#tryAddresses(contact, (address) => links.probe(address, contact.id));
+      if (!links.stopping.aborted) this.proven(contact);
+    } catch {
+      this.#failed(contact);
+      if (!links.stopping.aborted) onFailed(contact);
+    }
+  }
+
+  /** @throws NeighbourRefused, or what the last attempt throws. */
+  async #tryAddresses(
+    { id, addresses }: Contact,
+    attempt: (address: Address) => Promise<unknown>,
+  ): Promise<void> {
+    const { links, log } = this.#options;
+    let failure: unknown = new Error('the node has no address');
+    for (const address of addresses.slice(0, maxTriedAddresses)) {
+      try {
+        links.stopping.throwIfAborted();
+        await attempt(links.parse(address));
+        return;
+      } catch (error) {
+        if (error instanceof NeighbourRefused) throw error;
+        log(`${id} cannot be reached at ${address}: ${messageOf(error)}`);
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  #failed(contact: Contact): 'failed' {
+    contact.hasFailed = !this.contacts.isProven(contact);
+    return 'failed';
+  }
+}

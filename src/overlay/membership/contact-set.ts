@@ -1,0 +1,59 @@
+/** Nodes by their ids, at most so many, for choices at random. */
+export class ContactSet<Contact extends { readonly id: string }> {
+  readonly #maxSize: number;
+  readonly #random: () => number;
+  readonly #contacts = new Map<string, Contact>();
+
+  /** @param random a number of at least 0 and below 1. */
+  constructor(maxSize: number, random: () => number) {
+    this.#maxSize = maxSize;
+    this.#random = random;
+  }
+
+  get size(): number {
+    return this.#contacts.size;
+  }
+
+  get isFull(): boolean {
+    return this.#contacts.size >= this.#maxSize;
+  }
+
+  has(id: string): boolean {
+    return this.#contacts.has(id);
+  }
+
+  get(id: string): Contact | undefined {
+    return this.#contacts.get(id);
+  }
+
+  [Symbol.iterator](): Iterator<Contact> {
+    return this.#contacts.values();
+  }
+
+  /** Adds a node, or replaces what was known of it. A full set loses one at random. */
+  add(contact: Contact): void {
+    if (!this.has(contact.id) && this.isFull) this.remove(this.pick()!.id);
+    this.#contacts.set(contact.id, contact);
+  }
+
+  remove(id: string): boolean {
+    return this.#contacts.delete(id);
+  }
+
+  /** One at random of those that fit. */
+  pick(fits: (contact: Contact) => boolean = () => true): Contact | undefined {
+    const [one] = this.sample(1, fits);
+    return one;
+  }
+
+  /** At most `count` at random of those that fit, in random order. */
+  sample(count: number, fits: (contact: Contact) => boolean = () => true): Contact[] {
+    const pool = [...this.#contacts.values()].filter(fits);
+    const wanted = Math.min(count, pool.length);
+    for (let at = 0; at < wanted; at++) {
+      const other = at + Math.floor((pool.length - at) * this.#random());
+      [pool[at], pool[other]] = [pool[other]!, pool[at]!];
+    }
+    return pool.slice(0, wanted);
+  }
+}

@@ -1,0 +1,97 @@
+import type { Runtime } from '../../base/runtime.ts';
+import { type AddressRecord, isSignedByOwner } from './address-record.ts';
+
+/** Another node, as far as this node knows it. */
+export class Contact {
+  readonly id: string;
+  /** What the node says of its addresses. */
+  record: AddressRecord | undefined;
+  /** Those of its addresses that this node may dial. */
+  addresses: readonly string[] = [];
+  /** When this node last reached it at such an address, in milliseconds of `Runtime.now`. */
+  provenAtMs = Number.NEGATIVE_INFINITY;
+  /** It has joined the network through this node, which brings it to others once it is proven. */
+  isToIntroduce = false;
+  /** It could not be reached at the addresses of its record. */
+  hasFailed = false;
+
+  constructor(id: string, record?: AddressRecord) {
+    this.id = id;
+    this.record = record;
+  }
+}
+
+export interface ContactsOptions {
+  readonly network: string;
+  readonly runtime: Pick<Runtime, 'now'>;
+  /** Whether a node must not be forgotten. */
+  readonly isOfUse: (id: string) => boolean;
+}
+
+/** How long it counts that a node was reached. */
+const provenForMs = 24 * 3_600_000;
+
+/** Nodes that are remembered, and how many are left when there are too many. */
+const maxContacts = 512;
+const keptContacts = 384;
+
+/** The nodes that this node has heard of, each once. They are bounded, whatever others tell. */
+export class Contacts {
+  readonly #options: ContactsOptions;
+  readonly #contacts = new Map<string, Contact>();
+
+  constructor(options: ContactsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#contacts.size;
+  }
+
+  of(id: string): Contact {
+    let contact = this.#contacts.get(id);
+    if (contact === undefined) {
+      contact = new Contact(id);
+      this.#contacts.set(id, contact);
+      if (this.#contacts.size > maxContacts) this.#forget();
+    }
+    return contact;
+  }
+
+  /**
+   * Takes over a record, unless the node has a later one.
+   *
+   * @param mayDial whether this node may dial an address of the record.
+   * @returns the node. `undefined`: it has not signed the record.
+   */
+  learn(record: AddressRecord, mayDial: (address: string) => boolean): Contact | undefined {
+    const known = this.#contacts.get(record.id);
+    if (known?.record !== undefined && known.record.sequence >= record.sequence) return known;
+    if (!isSignedByOwner(record, this.#options.network)) return undefined;
+    const contact = this.of(record.id);
+    const isMoved = contact.record?.addresses.join() !== record.addresses.join();
+    contact.record = record;
+    if (!isMoved) return contact;
+    contact.addresses = record.addresses.filter(mayDial);
+    contact.provenAtMs = Number.NEGATIVE_INFINITY;
+    contact.hasFailed = false;
+    return contact;
+  }
+
+  proven(contact: Contact): void {
+    contact.provenAtMs = this.#options.runtime.now();
+    contact.hasFailed = false;
+  }
+
+  isProven({ record, provenAtMs }: Contact): boolean {
+    return record !== undefined && this.#options.runtime.now() - provenAtMs < provenForMs;
+  }
+
+  /** The earliest are forgotten first. */
+  #forget(): void {
+    for (const id of this.#contacts.keys()) {
+      if (this.#contacts.size <= keptContacts) return;
+      if (!this.#options.isOfUse(id)) this.#contacts.delete(id);
+    }
+  }
+}

@@ -1,0 +1,500 @@
+import type { Priority } from '../../wire/frames/hello.ts';
+import { ContactSet } from './contact-set.ts';
+import { LostNodes } from './lost-nodes.ts';
+import type { MembershipMessage } from './membership-messages.ts';
+import { MinWiseSampler } from './min-wise-sampler.ts';
+import { ShuffleWalks } from './shuffle-walks.ts';
+
+/** The sizes and lengths of the protocol. The defaults are the paper's, for 10,000 nodes (section 5.1). */
+export interface HyParViewSizes {
+  /** Neighbours of a node. Default 5. */
+  readonly active: number;
+  /** Nodes that it can turn to when it loses neighbours. Default 30. */
+  readonly passive: number;
+  /** Links that a new node's walk goes over (ARWL). Default 6. */
+  readonly activeWalk: number;
+  /** What is left of the walk where the new node is noted as a passive one (PRWL). Default 3. */
+  readonly passiveWalk: number;
+  /** Links that a shuffle goes over. Default 6, as ARWL: the paper says only that it is a random walk. */
+  readonly shuffleWalk: number;
+  /** Neighbours in a shuffle (ka). Default 3. */
+  readonly shuffleActive: number;
+  /** Passive nodes in a shuffle (kp). Default 4. */
+  readonly shufflePassive: number;
+}
+
+export const hyParViewSizes = {
+  active: 5,
+  passive: 30,
+  activeWalk: 6,
+  passiveWalk: 3,
+  shuffleWalk: 6,
+  shuffleActive: 3,
+  shufflePassive: 4,
+} as const satisfies HyParViewSizes;
+
+/**
+ * What {@link HyParView} has others do. None of these methods may call it back before the call that led to them has
+ * returned.
+ */
+export interface HyParViewEffects<Contact> {
+  /**
+   * Ask a node to be a neighbour, over a new link if there is none. One of {@link HyParView.up},
+   * {@link HyParView.refused} and {@link HyParView.failed} has to follow.
+   */
+  ask(contact: Contact, priority: Priority): void;
+  /** Tell a neighbour that it is none any more. */
+  drop(id: string): void;
+  send(id: string, message: MembershipMessage<Contact>): void;
+  /** There are too few neighbours, and no other node is known: the node has to join again. */
+  runDry(): void;
+}
+
+export interface HyParViewOptions<Contact> {
+  readonly effects: HyParViewEffects<Contact>;
+  /** A number of at least 0 and below 1, which others cannot guess. */
+  readonly random: () => number;
+  readonly ownId: string;
+  /** This node, as others learn of it. `undefined`: no other node can dial it. */
+  readonly self: () => Contact | undefined;
+  /** Whether this node has found out that the node can be dialled: it then tells others of it. Default: all can. */
+  readonly isProven?: (contact: Contact) => boolean;
+  /** Checks what others say of a node. `undefined`: it is of no use. Default: all is true. */
+  readonly admit?: (contact: Contact) => Contact | undefined;
+  readonly sizes?: Partial<HyParViewSizes>;
+}
+
+interface Neighbour<Contact> {
+  readonly contact: Contact;
+  /** This node chose it; otherwise it asked. */
+  readonly isChosen: boolean;
+}
+
+/** Nodes that are asked to be neighbours at the same time. */
+const maxAsked = 2;
+
+/** Passive nodes that are asked in one round, before the next ones wait for another round. */
+const maxAskedPerRound = 4;
+
+/** The longest pause after rounds in which every node refused. */
+const maxPauseRounds = 8;
+
+/** Other nodes may make this one drop a neighbour so often at once, and once more in each round. */
+const maxForcedDrops = 5;
+
+/** Other nodes may swap with this one once in so many rounds. */
+const swapsEveryRounds = 3;
+
+/** A node swaps a neighbour of its own accord about once in so many rounds. */
+const ownSwapRounds = 30;
+
+/** Contacts that a node gets that joins; neighbours of its contact are among them only up to a few. */
+const joinContacts = 7;
+const fewJoinContacts = 3;
+
+/** Neighbours of its own choice that nobody can make a node drop. */
+const protectedNeighbours = 2;
+
+/**
+ * Who the neighbours of a node are: HyParView (Leitão, Pereira, Rodrigues: HyParView, DSN 2007). A node has a few
+ * neighbours, the active view, and knows more nodes, the passive view, which replace neighbours that fail. New nodes
+ * reach neighbours by random walks. In each round, nodes exchange what they know with others at the end of such walks.
+ *
+ * It differs from the paper:
+ *
+ * - A node that has as many neighbours as it may drops one for another only so often, and never its last two of its own
+ *   choice: whoever asks again and again cannot surround it. A node that joins through a full one gets contacts instead.
+ * - At the end of a new node's walk, the node there asks for a free place, and does not take one: with five walks and one
+ *   contact, the new node would have six neighbours.
+ * - A node that was dropped asks for free places, and only a node without any neighbour for more (as in the paper). It
+ *   pauses, longer each time, when all refuse. So dropped nodes do not push each other out for ever.
+ * - An answer to a shuffle goes back along its walk, not over a link of its own.
+ * - A node that cannot be reached is tried again for days. When it answers, the two nodes swap a neighbour. All nodes of
+ *   two parts of a broken network do that, so the parts mix, where HyParView would leave two networks with a bridge.
+ *   A node also swaps a neighbour now and then without a reason.
+ * - Replacements come from a min-wise sample half of the time, see {@link MinWiseSampler}.
+ *
+ * This is a state machine: what happens comes in as method calls, what is to be done goes out as effects. It has no
+ * clock: {@link HyParView.round} is called once in each period, of 10 seconds.
+ */
+export class HyParView<Contact extends { readonly id: string }> {
+  readonly #effects: HyParViewEffects<Contact>;
+  readonly #random: () => number;
+  readonly #ownId: string;
+  readonly #self: () => Contact | undefined;
+  readonly #isProven: (contact: Contact) => boolean;
+  readonly #admit: (contact: Contact) => Contact | undefined;
+  readonly #sizes: HyParViewSizes;
+  readonly #active = new Map<string, Neighbour<Contact>>();
+  readonly #passive: ContactSet<Contact>;
+  readonly #sampler: MinWiseSampler<Contact>;
+  readonly #lost: LostNodes<Contact>;
+  readonly #walks = new ShuffleWalks();
+  /** Nodes that were asked, and have not answered. */
+  readonly #asked = new Map<string, Contact>();
+  /** Nodes that asked and were accepted, and whose link is not up yet: since which round. */
+  readonly #accepted = new Map<string, number>();
+  /** Nodes that are not asked again before this round. */
+  readonly #notBefore = new Map<string, number>();
+  /** The shuffle of this round. */
+  #ownWalk: { readonly walk: number; readonly to: string; readonly sent: readonly string[] } | undefined;
+  #round = 0;
+  #askedInRound = 0;
+  #pauseRounds = 0;
+  #resumesAt = 0;
+  #dropsLeft = maxForcedDrops;
+  #nextForeignSwap = 0;
+
+  constructor(options: HyParViewOptions<Contact>) {
+    const { effects, random, ownId, self, sizes = {} } = options;
+    const { isProven = () => true, admit = (contact) => contact } = options;
+    this.#effects = effects;
+    this.#ownId = ownId;
+    this.#admit = admit;
+    this.#random = random;
+    this.#self = self;
+    this.#isProven = isProven;
+    this.#sizes = { ...hyParViewSizes, ...sizes };
+    this.#passive = new ContactSet(this.#sizes.passive, random);
+    this.#sampler = new MinWiseSampler(random);
+    this.#lost = new LostNodes(random);
+  }
+
+  /** The ids of the neighbours. */
+  get active(): readonly string[] {
+    return [...this.#active.keys()];
+  }
+
+  /** The nodes that can replace neighbours. */
+  get passive(): readonly Contact[] {
+    return [...this.#passive];
+  }
+
+  isActive(id: string): boolean {
+    return this.#active.has(id);
+  }
+
+  /** Whether something can still be done with what is known of the node. */
+  isOfUse(id: string): boolean {
+    return this.#active.has(id) || this.#passive.has(id) || this.#asked.has(id);
+  }
+
+  /** A period has passed. */
+  round(): void {
+    this.#round += 1;
+    this.#askedInRound = 0;
+    this.#dropsLeft = Math.min(this.#dropsLeft + 1, maxForcedDrops);
+    for (const [id, since] of this.#accepted) if (this.#round - since > 2) this.#accepted.delete(id);
+    for (const [id, round] of this.#notBefore) if (round <= this.#round) this.#notBefore.delete(id);
+    this.#shuffle();
+    const lost = this.#lost.next();
+    if (lost !== undefined) this.#ask(lost, 'swap');
+    else if (this.#random() < 1 / ownSwapRounds) this.#swap();
+    this.#refill();
+  }
+
+  /** The node learned of others by another way. */
+  learned(contacts: readonly Contact[]): void {
+    this.#integrate(contacts, []);
+    this.#refill();
+  }
+
+  /** This node has found out that it can dial another one. */
+  proven(contact: Contact): void {
+    this.#sampler.offer(contact);
+  }
+
+  /**
+   * A node joins the network through this one, over a link that is up. Once it is known that others can dial it,
+   * {@link HyParView.introduce} has to follow.
+   */
+  joins(contact: Contact): void {
+    const { id } = contact;
+    const isNeighbour = this.requested(id, 'high');
+    const contacts = this.#someContacts(id, { count: joinContacts, few: fewJoinContacts });
+    this.#effects.send(id, { kind: 'joinReply', isNeighbour, contacts });
+    if (isNeighbour) this.#add(contact, false);
+  }
+
+  /** Brings a node that has joined to others, by random walks. */
+  introduce(contact: Contact): void {
+    const hopsLeft = this.#sizes.activeWalk;
+    for (const id of this.#active.keys()) {
+      if (id !== contact.id) this.#effects.send(id, { kind: 'forwardJoin', contact, hopsLeft });
+    }
+  }
+
+  /** A node asks to be a neighbour. @returns whether it will be one, as soon as its link is up. */
+  requested(id: string, priority: Priority): boolean {
+    if (this.#active.has(id) || this.#asked.has(id) || this.#accepted.has(id)) return true;
+    if (this.#active.size + this.#accepted.size >= this.#sizes.active && !this.#makesRoom(priority))
+      return false;
+    this.#accepted.set(id, this.#round);
+    return true;
+  }
+
+  /** The link with a node is up, and both are neighbours now. */
+  up(contact: Contact): void {
+    const isChosen = this.#asked.has(contact.id);
+    this.#add(contact, isChosen);
+    this.#refill();
+  }
+
+  /** A node that was asked is there, but has no place for this one. */
+  refused(id: string): void {
+    const contact = this.#asked.get(id);
+    this.#asked.delete(id);
+    if (contact !== undefined && !this.#active.has(id)) {
+      if (this.#lost.found(id)) this.#note(contact);
+      this.#notBefore.set(id, this.#round + 1);
+    }
+    this.#refill();
+  }
+
+  /** A node that was asked, or that was to be proven, cannot be reached. */
+  failed(id: string): void {
+    const contact = this.#asked.get(id) ?? this.#passive.get(id);
+    this.#asked.delete(id);
+    this.#passive.remove(id);
+    this.#sampler.remove(id);
+    if (contact !== undefined && (this.#lost.has(id) || this.#isProven(contact))) this.#lost.add(contact);
+    this.#refill();
+  }
+
+  /** The link with a neighbour has ended, or is suspended. */
+  down(id: string): void {
+    this.#accepted.delete(id);
+    const neighbour = this.#active.get(id);
+    if (neighbour === undefined) return;
+    this.#active.delete(id);
+    if (this.#isProven(neighbour.contact)) this.#lost.add(neighbour.contact);
+    this.#pauseRounds = this.#resumesAt = 0;
+    this.#refill();
+  }
+
+  /** A neighbour, or a node that was about to be one, drops this node. It is there all the same. */
+  dropped(id: string): void {
+    this.#accepted.delete(id);
+    const neighbour = this.#active.get(id);
+    if (neighbour === undefined) return;
+    this.#active.delete(id);
+    this.#note(neighbour.contact);
+    this.#notBefore.set(id, this.#round + 2);
+    this.#pauseRounds = this.#resumesAt = 0;
+    this.#refill();
+  }
+
+  /** A neighbour says something, or a node answers a join. */
+  received(from: string, message: MembershipMessage<Contact>): void {
+    switch (message.kind) {
+      case 'joinReply':
+        this.#integrate(message.contacts, []);
+        // Otherwise its walks bring neighbours that are further away from each other.
+        if (!message.isNeighbour) this.#refill();
+        break;
+      case 'forwardJoin':
+        this.#onForwardJoin(from, message.contact, message.hopsLeft);
+        break;
+      case 'shuffle':
+        this.#onShuffle(from, message);
+        break;
+      case 'shuffleReply':
+        this.#onShuffleReply(from, message);
+        break;
+    }
+  }
+
+  #onForwardJoin(from: string, contact: Contact, hopsLeft: number): void {
+    const isKnown = contact.id === this.#ownId || this.#active.has(contact.id);
+    const next = hopsLeft > 1 ? this.#neighbourBut(from, contact.id) : undefined;
+    if (next === undefined) {
+      const admitted = isKnown ? undefined : this.#admit(contact);
+      if (admitted !== undefined) this.#ask(admitted, 'low');
+      return;
+    }
+    if (hopsLeft === this.#sizes.passiveWalk && !isKnown) this.#integrate([contact], []);
+    this.#effects.send(next, { kind: 'forwardJoin', contact, hopsLeft: hopsLeft - 1 });
+  }
+
+  #onShuffle(
+    from: string,
+    { walk, hopsLeft, contacts }: Extract<MembershipMessage<Contact>, { kind: 'shuffle' }>,
+  ): void {
+    const next = hopsLeft > 1 ? this.#neighbourBut(from, contacts[0]?.id) : undefined;
+    if (next !== undefined) {
+      this.#walks.passedOn(walk, { from, to: next });
+      this.#effects.send(next, { kind: 'shuffle', walk, hopsLeft: hopsLeft - 1, contacts });
+      return;
+    }
+    const answer = this.#someContacts(contacts[0]?.id, { count: contacts.length, few: contacts.length });
+    this.#effects.send(from, { kind: 'shuffleReply', walk, contacts: answer });
+    this.#integrate(
+      contacts,
+      answer.map(({ id }) => id),
+    );
+    this.#refill();
+  }
+
+  #onShuffleReply(
+    from: string,
+    message: Extract<MembershipMessage<Contact>, { kind: 'shuffleReply' }>,
+  ): void {
+    const { walk, contacts } = message;
+    const own = this.#ownWalk;
+    if (own?.walk === walk && own.to === from) {
+      this.#ownWalk = undefined;
+      this.#integrate(contacts, own.sent);
+      this.#refill();
+      return;
+    }
+    const back = this.#walks.wayBack(walk, from);
+    if (back !== undefined && this.#active.has(back)) this.#effects.send(back, message);
+  }
+
+  #shuffle(): void {
+    const to = this.#neighbourBut();
+    if (to === undefined) return;
+    const { shuffleActive, shufflePassive, shuffleWalk } = this.#sizes;
+    const self = this.#self();
+    const contacts = [
+      ...(self === undefined ? [] : [self]),
+      ...this.#someNeighbours(to, shuffleActive),
+      ...this.#passive.sample(shufflePassive, this.#isProven),
+    ];
+    const walk = Math.floor(2 ** 32 * this.#random());
+    this.#ownWalk = { walk, to, sent: contacts.map(({ id }) => id) };
+    this.#effects.send(to, { kind: 'shuffle', walk, hopsLeft: shuffleWalk, contacts });
+  }
+
+  /** Passive nodes, as in the paper, and neighbours where they are few. */
+  #someContacts(but: string | undefined, { count, few }: { count: number; few: number }): Contact[] {
+    const fits = (contact: Contact): boolean => contact.id !== but && this.#isProven(contact);
+    const passive = this.#passive.sample(count, fits);
+    return passive.length >= few ? passive : [...passive, ...this.#someNeighbours(but, few - passive.length)];
+  }
+
+  #someNeighbours(but: string | undefined, count: number): Contact[] {
+    const pool = new ContactSet<Contact>(this.#active.size, this.#random);
+    for (const { contact } of this.#active.values()) {
+      if (contact.id !== but && this.#isProven(contact)) pool.add(contact);
+    }
+    return pool.sample(count);
+  }
+
+  /** @param sent what the other node now knows: this one forgets it first. */
+  #integrate(contacts: readonly Contact[], sent: readonly string[]): void {
+    const forgotten = [...sent];
+    for (const told of contacts) {
+      const contact = told.id === this.#ownId ? undefined : this.#admit(told);
+      if (contact === undefined) continue;
+      if (this.#passive.isFull && !this.#passive.has(contact.id)) {
+        while (forgotten.length > 0 && !this.#passive.remove(forgotten.pop()!));
+      }
+      this.#note(contact);
+    }
+  }
+
+  #note(contact: Contact): void {
+    const { id } = contact;
+    if (id === this.#ownId || this.#active.has(id)) return;
+    this.#passive.add(contact);
+  }
+
+  #add(contact: Contact, isChosen: boolean): void {
+    const { id } = contact;
+    this.#asked.delete(id);
+    this.#accepted.delete(id);
+    this.#lost.found(id);
+    this.#passive.remove(id);
+    if (!this.#active.has(id) && this.#active.size >= this.#sizes.active) this.#dropOne(isChosen);
+    this.#active.set(id, { contact, isChosen });
+  }
+
+  #dropOne(isOwnWish: boolean): void {
+    const pool = isOwnWish || this.#droppable.length === 0 ? [...this.#active.values()] : this.#droppable;
+    const { contact } = this.#oneOf(pool)!;
+    this.#active.delete(contact.id);
+    this.#effects.drop(contact.id);
+    this.#note(contact);
+    this.#notBefore.set(contact.id, this.#round + 2);
+  }
+
+  /** The neighbours that others can make this node drop. */
+  get #droppable(): Neighbour<Contact>[] {
+    const all = [...this.#active.values()];
+    const chosen = all.filter(({ isChosen }) => isChosen);
+    return chosen.length > protectedNeighbours ? all : all.filter(({ isChosen }) => !isChosen);
+  }
+
+  /** Whether the node will drop a neighbour for one that asks. */
+  #makesRoom(priority: Priority): boolean {
+    if (priority === 'low' || this.#dropsLeft === 0 || this.#droppable.length <= this.#accepted.size)
+      return false;
+    if (priority === 'swap') {
+      if (this.#round < this.#nextForeignSwap) return false;
+      this.#nextForeignSwap = this.#round + swapsEveryRounds;
+    }
+    this.#dropsLeft -= 1;
+    return true;
+  }
+
+  #neighbourBut(...ids: (string | undefined)[]): string | undefined {
+    const pool = [...this.#active.keys()].filter((id) => !ids.includes(id));
+    return this.#oneOf(pool);
+  }
+
+  #swap(): void {
+    if (this.#active.size < this.#sizes.active) return;
+    const candidate = this.#sampler.pick((contact) => this.#canAsk(contact)) ?? this.#candidate();
+    if (candidate !== undefined) this.#ask(candidate, 'swap');
+  }
+
+  #oneOf<Item>(items: readonly Item[]): Item | undefined {
+    return items[Math.floor(items.length * this.#random())];
+  }
+
+  /** Asks for neighbours until there are enough, or until nobody is left to ask in this round. */
+  #refill(): void {
+    const { active } = this.#sizes;
+    while (
+      this.#active.size + this.#accepted.size + this.#asked.size < active &&
+      this.#asked.size < maxAsked
+    ) {
+      const isAlone = this.#active.size === 0;
+      if (!isAlone && (this.#round < this.#resumesAt || this.#askedInRound >= maxAskedPerRound)) {
+        this.#pause();
+        return;
+      }
+      const candidate = this.#candidate();
+      if (candidate === undefined) {
+        if (this.#passive.size + this.#asked.size + this.#accepted.size === 0) this.#effects.runDry();
+        return;
+      }
+      this.#askedInRound += 1;
+      this.#ask(candidate, isAlone ? 'high' : 'low');
+    }
+    if (this.#active.size >= active) this.#pauseRounds = 0;
+  }
+
+  #pause(): void {
+    if (this.#round < this.#resumesAt) return;
+    this.#pauseRounds = Math.min(Math.max(1, this.#pauseRounds * 2), maxPauseRounds);
+    this.#resumesAt = this.#round + this.#pauseRounds;
+  }
+
+  #candidate(): Contact | undefined {
+    const fits = (contact: Contact): boolean => this.#canAsk(contact);
+    const sampled = this.#random() < 1 / 2 ? this.#sampler.pick(fits) : undefined;
+    return sampled ?? this.#passive.pick(fits);
+  }
+
+  #canAsk({ id }: Contact): boolean {
+    return !this.#active.has(id) && !this.#asked.has(id) && !this.#notBefore.has(id);
+  }
+
+  #ask(contact: Contact, priority: Priority): void {
+    if (this.#active.has(contact.id) || this.#asked.has(contact.id)) return;
+    this.#asked.set(contact.id, contact);
+    this.#effects.ask(contact, priority);
+  }
+}

@@ -1,0 +1,91 @@
+import type { ProtocolPeer } from '../../api/protocol.ts';
+import { isPeerloomError } from '../../base/errors.ts';
+import { type HostScope, scopeOf } from '../../base/host-scope.ts';
+import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
+import { TokenBucket } from '../../base/token-bucket.ts';
+import { TurnShare } from '../../base/turn-share.ts';
+import type { Channel } from '../../channel/channel.ts';
+import { channelOf } from '../../protocols/protocols.ts';
+import type { MembershipWord } from '../../wire/frames/hello.ts';
+import type { Contact } from './contacts.ts';
+
+/** Walks and answers that a neighbour may bring in a second, in the long run. About one in ten seconds is usual. */
+const walksPerSecond = 4;
+
+/** The same at once. */
+const walkBurst = 64;
+
+/** A peer that finds its neighbours by itself, as this node does. */
+export class MembershipLink {
+  readonly peer: ProtocolPeer;
+  readonly contact: Contact;
+  readonly channel: Channel;
+  /** What the side that dialled asked for in its hello. */
+  readonly asked: MembershipWord;
+  /** What the peer may have this node compute in one turn of the event loop. */
+  readonly share: TurnShare;
+  readonly messages: TokenBucket;
+  isIntroduced = false;
+  /** The peer wants to join the network through this node. */
+  wantsToJoin = false;
+  hasJoined = false;
+  /** This node has asked to join the network through the peer. */
+  isJoining = false;
+  readonly #runtime: Runtime;
+  #answer: RuntimeTimer | undefined;
+
+  /** @returns undefined for a peer whose neighbours are chosen by hand. */
+  static of(peer: ProtocolPeer, contact: Contact, runtime: Runtime): MembershipLink | undefined {
+    const channel = channelOf(peer);
+    const { membership } = channel.remote;
+    if (membership === undefined) return undefined;
+    const asked = channel.direction === 'inbound' ? membership.theirs : membership.ours;
+    return new MembershipLink({ peer, contact, channel, asked }, runtime);
+  }
+
+  private constructor(
+    given: Pick<MembershipLink, 'peer' | 'contact' | 'channel' | 'asked'>,
+    runtime: Runtime,
+  ) {
+    this.peer = given.peer;
+    this.contact = given.contact;
+    this.channel = given.channel;
+    this.asked = given.asked;
+    this.share = new TurnShare(runtime);
+    this.messages = new TokenBucket({ burst: walkBurst, perSecond: walksPerSecond }, runtime);
+    this.#runtime = runtime;
+  }
+
+  get isInbound(): boolean {
+    return this.channel.direction === 'inbound';
+  }
+
+  /** Where the peer is. */
+  get scope(): HostScope {
+    return scopeOf(this.channel.remote.address.host);
+  }
+
+  /** Whether this node waits for the peer's answer to a request to be neighbours. */
+  get isAsked(): boolean {
+    return this.#answer !== undefined;
+  }
+
+  waitForAnswer(withinMs: number, onSilence: () => void): void {
+    this.#answer?.cancel();
+    this.#answer = this.#runtime.setTimeout(onSilence, withinMs);
+  }
+
+  stopWaiting(): void {
+    this.#answer?.cancel();
+    this.#answer = undefined;
+  }
+
+  /** What a peer that does not read would have to get later is of no use to it then. */
+  send(frame: Uint8Array): void {
+    try {
+      this.peer.send(frame);
+    } catch (error) {
+      if (!isPeerloomError(error)) throw error;
+    }
+  }
+}

@@ -1,0 +1,15 @@
+/** What two neighbours tell each other about the nodes of their network. */
+export type MembershipMessage<Contact> =
+  /** The answer to a node that joins. */
+  | { readonly kind: 'joinReply'; readonly isNeighbour: boolean; readonly contacts: readonly Contact[] }
+  /** A random walk that brings a new node to `hopsLeft` further nodes. */
+  | { readonly kind: 'forwardJoin'; readonly contact: Contact; readonly hopsLeft: number }
+  /** A random walk to a node with which the sender of the walk exchanges contacts. */
+  | {
+      readonly kind: 'shuffle';
+      readonly walk: number;
+      readonly hopsLeft: number;
+      readonly contacts: readonly Contact[];
+    }
+  /** The answer to a walk, which goes back the way that the walk came. */
+  | { readonly kind: 'shuffleReply'; readonly walk: number; readonly contacts: readonly Contact[] };

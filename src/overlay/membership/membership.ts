@@ -1,0 +1,505 @@
+import type { NodeConnection } from '../../api/node-connection.ts';
+import type { ProtocolHost, ProtocolPeer } from '../../api/protocol.ts';
+import type { Address } from '../../base/address.ts';
+import { backoffDelayMs } from '../../base/backoff.ts';
+import { PeerloomError } from '../../base/errors.ts';
+import type { HostScope } from '../../base/host-scope.ts';
+import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
+import { unpredictable } from '../../base/unpredictable.ts';
+import type { NodeIdentity } from '../../identity/signer.ts';
+import { Holder } from '../../peers/holder.ts';
+import type { NeighbourGate } from '../../peers/neighbour-gate.ts';
+import { NeighbourRefused } from '../../peers/neighbour-refused.ts';
+import type { Priority } from '../../wire/frames/hello.ts';
+import type { OverlayPart } from '../overlay.ts';
+import type { AddressRecord } from './address-record.ts';
+import { ContactDialler, type LinkDialler } from './contact-dialler.ts';
+import { Contact } from './contacts.ts';
+import { HyParView, type HyParViewEffects } from './hyparview.ts';
+import { encodeMembershipFrame, type MembershipFrame, readMembershipFrame } from './membership-frames.ts';
+import { MembershipLink } from './membership-link.ts';
+import type { MembershipMessage } from './membership-messages.ts';
+import { OwnRecord } from './own-record.ts';
+import { SilenceWatch } from './silence-watch.ts';
+
+export interface MembershipOptions {
+  readonly identity: NodeIdentity;
+  readonly network: string;
+  readonly runtime: Runtime;
+  /** How many neighbours, and other nodes to turn to. */
+  readonly active: number;
+  readonly passive: number;
+  /** Milliseconds between two exchanges of what nodes know. */
+  readonly periodMs: number;
+  readonly privateAddresses: boolean;
+  readonly links: LinkDialler;
+  /** The node should join the network anew, through an address that it knows otherwise. */
+  readonly onEntryNeeded: () => void;
+  /** The identity failed to sign. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** How long the answer to a question to a peer may take, in milliseconds. */
+const answerMs = 10_000;
+
+/** How long a node that was dropped has to say that it keeps the connection, in milliseconds. */
+const lingerMs = 2_000;
+
+/** The pauses between attempts to join through peers that are no neighbours, in milliseconds. */
+const joinPauses = { minDelayMs: 1_000, maxDelayMs: 60_000 };
+
+/**
+ * Finds and keeps the neighbours of a node: does on real connections what {@link HyParView} decides. Neighbours are
+ * ordinary connections. Those that the user made, or that the other side holds, are never closed from here.
+ */
+export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<Contact> {
+  readonly kinds = { first: 16, last: 31 };
+  readonly #options: MembershipOptions;
+  readonly #view: HyParView<Contact>;
+  readonly #dialler: ContactDialler;
+  readonly #own: OwnRecord;
+  readonly #silence: SilenceWatch;
+  /** Peers that find their neighbours by themselves, too. */
+  readonly #links = new Map<string, MembershipLink>();
+  /** Nodes that were dialled, and whose links are not open for this protocol yet. */
+  readonly #dialled = new Map<string, Priority>();
+  readonly #timers = new Set<RuntimeTimer>();
+  #log: (text: string) => void = () => {};
+  /** Where the peer is whose frame is being read. */
+  #teller: HostScope = 'loopback';
+  #round: RuntimeTimer | undefined;
+  #joining: RuntimeTimer | undefined;
+  #joinAttempts = 0;
+  #isStarted = false;
+  #isStopped = false;
+
+  constructor(options: MembershipOptions) {
+    const { identity, network, runtime, active, passive, privateAddresses, links, onFailure } = options;
+    this.#options = options;
+    this.#dialler = new ContactDialler({
+      network,
+      runtime,
+      links,
+      privateAddresses,
+      isOfUse: (id) => this.#links.has(id) || this.#view.isOfUse(id),
+      onProven: (contact) => this.#onProven(contact),
+      onFailed: ({ id }) => this.#view.failed(id),
+      log: (text) => this.#log(text),
+    });
+    const { contacts } = this.#dialler;
+    this.#own = new OwnRecord({
+      identity,
+      network,
+      runtime,
+      addresses: () => links.ownAddresses,
+      onChange: () => this.#introduceAgain(),
+      onFailure,
+    });
+    this.#view = new HyParView<Contact>({
+      effects: this,
+      random: unpredictable(runtime, 'membership'),
+      ownId: identity.id,
+      self: () => this.#own.record && new Contact(identity.id, this.#own.record),
+      isProven: (contact) => contacts.isProven(contact),
+      admit: (told) => this.#admit(told),
+      sizes: { active, passive },
+    });
+    this.#silence = new SilenceWatch({
+      runtime,
+      neighbours: () => this.#view.active.flatMap((id) => this.#channelOf(id)),
+      onSilent: (id, silenceMs) => this.#onSilent(id, silenceMs),
+    });
+  }
+
+  /** The connections with the neighbours. */
+  get active(): readonly NodeConnection[] {
+    return this.#view.active.flatMap((id) => this.#links.get(id)?.peer.connection ?? []);
+  }
+
+  /** The ids of nodes that can take the place of neighbours. */
+  get passive(): readonly string[] {
+    return this.#view.passive.map(({ id }) => id);
+  }
+
+  /** The node listens, and looks for neighbours from now on. */
+  start(): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    this.#options.links.stopping.addEventListener('abort', () => this.#stop(), { once: true });
+  }
+
+  /** Whether the node should join through whatever address it knows. */
+  get needsEntry(): boolean {
+    const { active, passive } = this.#view;
+    return active.length === 0 || (passive.length === 0 && active.length < this.#options.active);
+  }
+
+  /**
+   * Connects with the node at an address, to join the network through it, or to swap a neighbour if this node has some.
+   * A node that chooses its neighbours by hand becomes an ordinary peer.
+   *
+   * @param id the only node that may answer.
+   * @throws PeerloomError if it cannot be reached.
+   */
+  async enter(address: Address, id?: string): Promise<void> {
+    const membership = this.#view.active.length === 0 ? 'join' : 'swap';
+    try {
+      await this.#options.links.connect(address, { ...(id !== undefined && { id }), membership });
+    } catch (error) {
+      if (!(error instanceof NeighbourRefused)) throw error;
+    }
+  }
+
+  attach(host: ProtocolHost): void {
+    this.#log = host.log;
+  }
+
+  opened(peer: ProtocolPeer): void {
+    const link = this.#isStopped
+      ? undefined
+      : MembershipLink.of(peer, this.#dialler.contacts.of(peer.id), this.#options.runtime);
+    if (link === undefined) return;
+    this.#links.set(peer.id, link);
+    this.#begin();
+    this.#introduce(link);
+    const priority = this.#dialled.get(peer.id);
+    this.#dialled.delete(peer.id);
+    if (link.asked === 'join') {
+      if (link.isInbound) link.wantsToJoin = true;
+      else this.#awaitJoinReply(link);
+    } else if (link.asked !== 'open') {
+      this.#up(link);
+    } else if (priority !== undefined) {
+      this.#askOver(link, priority);
+    } else if (this.#view.active.length === 0) {
+      this.#joinOver(link);
+    }
+  }
+
+  received(peer: ProtocolPeer, bytes: Uint8Array): void | Promise<void> {
+    const link = this.#links.get(peer.id);
+    if (link?.peer !== peer)
+      throw new PeerloomError('ERR_PROTOCOL', 'this side said nothing about neighbours');
+    return link.share.take(() => {
+      const frame = readMembershipFrame(bytes);
+      this.#teller = link.scope;
+      this.#handle(link, frame);
+    });
+  }
+
+  closed(peer: ProtocolPeer): void {
+    const link = this.#links.get(peer.id);
+    if (link?.peer !== peer) return;
+    this.#links.delete(peer.id);
+    link.share.leave();
+    this.#settle(link, 'failed');
+    this.#view.down(peer.id);
+  }
+
+  /** The link of a session broke: its peer is no neighbour until one side asks the other anew. */
+  unlinked(peer: ProtocolPeer): void {
+    const link = this.#links.get(peer.id);
+    if (link?.peer !== peer) return;
+    this.#settle(link, 'failed');
+    this.#view.down(peer.id);
+    this.#letGo(peer.id);
+  }
+
+  admits(id: string, priority: Priority): boolean {
+    return !this.#isStopped && this.#view.requested(id, priority);
+  }
+
+  held(id: string): void {
+    const link = this.#links.get(id);
+    if (link !== undefined) link.send(encodeMembershipFrame({ kind: 'hold' }));
+  }
+
+  ask(contact: Contact, priority: Priority): void {
+    const link = this.#links.get(contact.id);
+    if (link === undefined) void this.#dial(contact, priority);
+    else this.#askOver(link, priority);
+  }
+
+  drop(id: string): void {
+    const link = this.#links.get(id);
+    if (link === undefined) return;
+    link.send(encodeMembershipFrame({ kind: 'drop' }));
+    // The user of the other side may want the connection just now, and says so.
+    this.#after(lingerMs, () => this.#letGo(id));
+  }
+
+  send(id: string, message: MembershipMessage<Contact>): void {
+    const link = this.#links.get(id);
+    const frame = frameOf(message);
+    if (link !== undefined && frame !== undefined) link.send(encodeMembershipFrame(frame));
+  }
+
+  runDry(): void {
+    if (this.#isStopped) return;
+    this.#options.onEntryNeeded();
+    if (this.#joining !== undefined || this.#linkToJoinOver === undefined) return;
+    const { runtime } = this.#options;
+    const random = (): number => runtime.random('delays of joining');
+    const delayMs = this.#joinAttempts === 0 ? 0 : backoffDelayMs(this.#joinAttempts, joinPauses, random);
+    this.#joinAttempts += 1;
+    const join = (): void => {
+      this.#joining = undefined;
+      const link = this.#linkToJoinOver;
+      if (link !== undefined && this.needsEntry) this.#joinOver(link);
+    };
+    this.#joining = runtime.setTimeout(join, delayMs, 'watching');
+  }
+
+  #handle(link: MembershipLink, frame: MembershipFrame): void {
+    const { id } = link.contact;
+    switch (frame.kind) {
+      case 'introduce':
+        this.#onIntroduce(link, frame);
+        break;
+      case 'join':
+        link.wantsToJoin = true;
+        if (link.isIntroduced) this.#onJoin(link);
+        break;
+      case 'joinReply':
+        this.#onJoinReply(link, frame);
+        break;
+      case 'ask': {
+        const isNeighbour = this.#view.requested(id, frame.priority);
+        link.send(encodeMembershipFrame({ kind: 'answer', isNeighbour }));
+        if (isNeighbour) this.#up(link);
+        break;
+      }
+      case 'answer':
+        this.#onAnswer(link, frame.isNeighbour);
+        break;
+      case 'drop':
+        this.#view.dropped(id);
+        this.#letGo(id);
+        break;
+      case 'hold':
+        this.#options.links.hold(id, Holder.remote);
+        break;
+      default:
+        // Nodes that are no neighbours have nothing to say about others, and neighbours only so much.
+        if (this.#view.isActive(id) && link.messages.take()) this.#view.received(id, messageOfFrame(frame));
+    }
+  }
+
+  /** @throws PeerloomError for a record that is not the peer's own. */
+  #onIntroduce(
+    link: MembershipLink,
+    { seenAs, record }: Extract<MembershipFrame, { kind: 'introduce' }>,
+  ): void {
+    const { contact } = link;
+    if (record !== undefined && (record.id !== contact.id || this.#learn(record) !== contact)) {
+      throw new PeerloomError('ERR_SIGNATURE_INVALID', 'an address record of another node, or not signed');
+    }
+    if (seenAs !== '') this.#own.seenAs(seenAs, contact.id);
+    const isFirst = !link.isIntroduced;
+    link.isIntroduced = true;
+    const isReached = !link.isInbound && this.#dialler.isAddressOf(contact, link.peer.connection);
+    if (isReached) this.#dialler.proven(contact);
+    else this.#dialler.prove(contact);
+    if (link.wantsToJoin) this.#onJoin(link);
+    else if (isFirst && contact.addresses.length > 0) this.#view.learned([contact]);
+  }
+
+  /** Once for each connection: joining again and again would send walks through the network for ever. */
+  #onJoin(link: MembershipLink): void {
+    link.wantsToJoin = false;
+    if (link.hasJoined) return;
+    link.hasJoined = true;
+    const { contact } = link;
+    this.#view.joins(contact);
+    if (this.#view.isActive(contact.id)) this.#options.links.hold(contact.id, Holder.overlay);
+    else this.#after(answerMs, () => this.#letGo(contact.id));
+    if (this.#dialler.contacts.isProven(contact)) this.#view.introduce(contact);
+    else contact.isToIntroduce = true;
+  }
+
+  #onJoinReply(link: MembershipLink, frame: Extract<MembershipFrame, { kind: 'joinReply' }>): void {
+    if (!link.isJoining) return;
+    link.isJoining = false;
+    if (frame.isNeighbour) this.#up(link);
+    this.#view.received(link.contact.id, messageOfFrame(frame));
+    this.#letGo(link.contact.id);
+  }
+
+  #onAnswer(link: MembershipLink, isNeighbour: boolean): void {
+    if (!isNeighbour) this.#settle(link, 'refused');
+    else if (link.isAsked) this.#up(link);
+    // It comes too late.
+    else if (!this.#view.isActive(link.contact.id)) link.send(encodeMembershipFrame({ kind: 'drop' }));
+  }
+
+  #up(link: MembershipLink): void {
+    link.stopWaiting();
+    this.#options.links.hold(link.contact.id, Holder.overlay);
+    this.#view.up(link.contact);
+    this.#joinAttempts = 0;
+  }
+
+  #askOver(link: MembershipLink, priority: Priority): void {
+    if (link.peer.connection.isSuspended) {
+      queueMicrotask(() => this.#view.failed(link.contact.id));
+      return;
+    }
+    link.waitForAnswer(answerMs, () => this.#settle(link, 'refused'));
+    link.send(encodeMembershipFrame({ kind: 'ask', priority }));
+  }
+
+  /** The question whether the peer will be a neighbour has an answer, or will never have one. */
+  #settle(link: MembershipLink, outcome: 'refused' | 'failed'): void {
+    if (!link.isAsked) return;
+    link.stopWaiting();
+    this.#view[outcome](link.contact.id);
+  }
+
+  async #dial(contact: Contact, priority: Priority): Promise<void> {
+    const { id } = contact;
+    this.#dialled.set(id, priority);
+    const outcome = await this.#dialler.dial(contact, priority);
+    if (outcome === 'connected') {
+      this.#onDialled(id, priority);
+      return;
+    }
+    this.#dialled.delete(id);
+    if (this.#isStopped) return;
+    if (outcome === 'failed') this.#view.failed(id);
+    else this.#view.refused(id);
+  }
+
+  /** The connection may have been there before: then nothing was asked. */
+  #onDialled(id: string, priority: Priority): void {
+    const link = this.#links.get(id);
+    if (link === undefined) {
+      this.#after(answerMs, () => {
+        if (!this.#dialled.delete(id)) return;
+        this.#view.failed(id);
+        this.#letGo(id);
+      });
+      return;
+    }
+    this.#dialled.delete(id);
+    if (!this.#view.isActive(id) && !link.isAsked) this.#askOver(link, priority);
+  }
+
+  /** A peer that is no neighbour, and through which the node has not joined before. */
+  get #linkToJoinOver(): MembershipLink | undefined {
+    for (const link of this.#links.values()) {
+      const { contact, peer, isJoining } = link;
+      if (!isJoining && !this.#view.isActive(contact.id) && !peer.connection.isSuspended) return link;
+    }
+    return undefined;
+  }
+
+  #joinOver(link: MembershipLink): void {
+    this.#awaitJoinReply(link);
+    link.send(encodeMembershipFrame({ kind: 'join' }));
+  }
+
+  #awaitJoinReply(link: MembershipLink): void {
+    link.isJoining = true;
+    this.#after(answerMs, () => {
+      link.isJoining = false;
+      this.#letGo(link.contact.id);
+    });
+  }
+
+  #onProven(contact: Contact): void {
+    this.#view.proven(contact);
+    if (!contact.isToIntroduce) return;
+    contact.isToIntroduce = false;
+    if (this.#links.has(contact.id)) this.#view.introduce(contact);
+  }
+
+  #admit({ record }: Contact): Contact | undefined {
+    const contact = record && this.#learn(record);
+    return contact === undefined || contact.addresses.length === 0 || contact.hasFailed ? undefined : contact;
+  }
+
+  #learn(record: AddressRecord): Contact | undefined {
+    return this.#dialler.contacts.learn(record, (address) => this.#dialler.mayDial(address, this.#teller));
+  }
+
+  #introduce(link: MembershipLink): void {
+    const seenAs = link.channel.remote.address.host;
+    link.send(encodeMembershipFrame({ kind: 'introduce', seenAs, record: this.#own.record }));
+  }
+
+  #introduceAgain(): void {
+    for (const link of this.#links.values()) this.#introduce(link);
+  }
+
+  /** The overlay does not need a connection any more, unless its peer is a neighbour. */
+  #letGo(id: string): void {
+    if (!this.#view.isActive(id)) this.#options.links.release(id, Holder.overlay);
+  }
+
+  #channelOf(id: string): [readonly [string, MembershipLink['channel']]] | [] {
+    const link = this.#links.get(id);
+    return link === undefined ? [] : [[id, link.channel]];
+  }
+
+  #onSilent(id: string, silenceMs: number): void {
+    this.#log(`${id} was silent for ${Math.round(silenceMs)} ms: it is no neighbour any more`);
+    this.#view.down(id);
+    this.#letGo(id);
+  }
+
+  /** The first peer is there. */
+  #begin(): void {
+    if (this.#round !== undefined) return;
+    const { periodMs, runtime } = this.#options;
+    // Nodes that start together do not shuffle together.
+    this.#nextRound(periodMs * runtime.random('rounds of membership'));
+    this.#silence.start();
+  }
+
+  #nextRound(delayMs: number): void {
+    const { periodMs, runtime } = this.#options;
+    const round = (): void => {
+      this.#nextRound(periodMs);
+      this.#view.round();
+      const unproven = this.#view.passive.filter((contact) => !this.#dialler.contacts.isProven(contact));
+      const one = unproven[Math.floor(unproven.length * runtime.random('proofs'))];
+      if (one !== undefined) this.#dialler.prove(one);
+    };
+    this.#round = runtime.setTimeout(round, delayMs, 'watching');
+  }
+
+  #after(delayMs: number, act: () => void): void {
+    if (this.#isStopped) return;
+    const timer = this.#options.runtime.setTimeout(() => {
+      this.#timers.delete(timer);
+      act();
+    }, delayMs);
+    this.#timers.add(timer);
+  }
+
+  #stop(): void {
+    this.#isStopped = true;
+    for (const timer of [this.#round, this.#joining, ...this.#timers]) timer?.cancel();
+    this.#timers.clear();
+    this.#silence.stop();
+    this.#dialler.stop();
+    for (const link of this.#links.values()) link.stopWaiting();
+  }
+}
+
+/** @returns undefined for a message about a node without a record. */
+function frameOf(message: MembershipMessage<Contact>): MembershipFrame | undefined {
+  if (message.kind !== 'forwardJoin') {
+    return { ...message, contacts: message.contacts.flatMap(({ record }) => record ?? []) };
+  }
+  const { record } = message.contact;
+  return record && { ...message, contact: record };
+}
+
+/** What another node says of nodes, before it is checked. */
+function messageOfFrame(message: MembershipMessage<AddressRecord>): MembershipMessage<Contact> {
+  const told = (record: AddressRecord): Contact => new Contact(record.id, record);
+  return message.kind === 'forwardJoin'
+    ? { ...message, contact: told(message.contact) }
+    : { ...message, contacts: message.contacts.map(told) };
+}

@@ -1,0 +1,12 @@
+/** What a connection is kept open for. It closes when the last of them lets go. */
+export const Holder = {
+  /** The user has asked for it, here. */
+  user: 1,
+  /** The other side wants it, for whatever reason. */
+  remote: 2,
+  /** The two nodes are neighbours of the overlay, or are about to be. */
+  overlay: 4,
+  /** A topic of this node needs it. */
+  topic: 8,
+} as const;
+export type Holder = (typeof Holder)[keyof typeof Holder];

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import {
+  clusteringOf,
+  componentsOf,
+  degreesOf,
+  pathLengthsOf,
+} from '../../../../src/simulator/watch/graph.ts';
+import {
+  AbstractNetwork,
+  type AbstractNetworkOptions,
+  type AbstractNode,
+} from '../../../support/abstract-network.ts';
+
+/** Nodes that join one after the other, each through a random one of those that are there. */
+function networkOf(count: number, options: Partial<AbstractNetworkOptions> = {}): AbstractNetwork {
+  const network = new AbstractNetwork({ seed: 1, ...options });
+  network.make();
+  for (let made = 1; made < count; made++) {
+    const through = network.nodes[Math.floor(made * network.random())]!;
+    network.join(network.make(), through);
+  }
+  return network;
+}
+
+function rounds(network: AbstractNetwork, count: number): void {
+  for (let round = 0; round < count; round++) network.round();
+}
+
+function assertSymmetric(network: AbstractNetwork): void {
+  const { graph } = network;
+  for (const [at, neighbours] of graph) {
+    for (const other of neighbours) assert.ok(graph.get(other)!.has(at), `${at} and ${other}`);
+  }
+}
+
+function shareOf(
+  nodes: readonly AbstractNode[],
+  isMeant: (node: AbstractNode, id: string) => boolean,
+): number {
+  const links = nodes.flatMap((node) => node.view.active.map((id) => isMeant(node, id)));
+  return links.filter(Boolean).length / links.length;
+}
+
+suite('networks of HyParView', () => {
+  test('of 500 nodes have five neighbours each, short paths and few clusters: 2 seeds', () => {
+    for (const seed of [1, 2]) {
+      const network = networkOf(500, { seed });
+      rounds(network, 10);
+      assertSymmetric(network);
+      assert.deepEqual(componentsOf(network.graph), [500]);
+      const { histogram, max } = degreesOf(network.graph);
+      assert.equal(max, 5);
+      assert.ok(histogram[5]! > 430, `${histogram}`);
+      // A random graph of that degree has 0.008 and 4.2.
+      assert.ok(clusteringOf(network.graph) < 0.02);
+      assert.ok(pathLengthsOf(network.graph, 32).mean < 4.5);
+      const known = network.nodes.filter(({ view }) => view.passive.length === 30);
+      assert.ok(known.length > 450, `${known.length}`);
+    }
+  });
+
+  test('are whole again soon after half of the nodes crashed at once', () => {
+    const network = networkOf(300);
+    rounds(network, 5);
+    network.crash(network.nodes.filter(() => network.random() < 0.5));
+    network.noticeLosses();
+    rounds(network, 3);
+    assertSymmetric(network);
+    assert.equal(componentsOf(network.graph)[0], network.up.length);
+    rounds(network, 10);
+    assert.ok(degreesOf(network.graph).mean > 4.7);
+  });
+
+  test('that were cut in two for an hour become one well-mixed network again', () => {
+    let isCut = false;
+    const half = ({ at }: AbstractNode): boolean => at % 2 === 0;
+    const network = networkOf(100, { isCut: (one, other) => isCut && half(one) !== half(other) });
+    rounds(network, 10);
+    const across = (): number =>
+      shareOf(network.nodes, (node, id) => half(node) !== half(network.byId.get(id)!));
+    isCut = true;
+    network.noticeLosses();
+    rounds(network, 360);
+    assert.equal(across(), 0);
+    assert.deepEqual(componentsOf(network.graph), [50, 50]);
+    isCut = false;
+    rounds(network, 24);
+    assertSymmetric(network);
+    assert.deepEqual(componentsOf(network.graph), [100]);
+    // Half of the links of a random network lie across.
+    assert.ok(across() > 0.35, `${across()}`);
+    for (const { view } of network.nodes) {
+      const other = view.passive.filter(({ id }) => network.byId.get(id)!.at % 2 === 0).length;
+      assert.ok(other > 0 && other < 30, 'the passive views are mixed, too');
+    }
+  });
+
+  test('that no place is free in do not push each other out for ever', () => {
+    const network = networkOf(24);
+    rounds(network, 30);
+    const { links } = network;
+    rounds(network, 100);
+    // A node swaps once in 30 rounds, and a swap makes up to three links.
+    assert.ok(network.links - links < 24 * (100 / 30) * 3, `${network.links - links}`);
+    assertSymmetric(network);
+  });
+
+  test('with nodes that come and go stay whole', () => {
+    const network = networkOf(100);
+    for (let round = 0; round < 40; round++) {
+      const { up } = network;
+      network.crash(up.filter(() => network.random() < 0.02));
+      for (let born = 0; born < 2; born++) {
+        network.join(network.make(), network.up[Math.floor(network.up.length * network.random())]!);
+      }
+      network.noticeLosses();
+      network.round();
+    }
+    rounds(network, 2);
+    assertSymmetric(network);
+    assert.equal(componentsOf(network.graph)[0], network.up.length);
+  });
+});
+
+/** 200 nodes of which the first 30 % lie: their shuffles and answers name liars alone. */
+function withLiars(seed: number): AbstractNetwork {
+  const liars = Array.from({ length: 60 }, (_, at) => ({ id: `node ${at}` }));
+  const isLiar = ({ at }: AbstractNode): boolean => at < 60;
+  const network = new AbstractNetwork({
+    seed,
+    tamper: (from, message, random) => {
+      if (!isLiar(from) || message.kind === 'forwardJoin') return message;
+      const contacts = Array.from({ length: 8 }, () => liars[Math.floor(60 * random())]!);
+      return { ...message, contacts };
+    },
+  });
+  network.make();
+  for (let made = 1; made < 200; made++) {
+    network.join(network.make(), network.nodes[Math.floor(made * network.random())]!);
+  }
+  rounds(network, 40);
+  return network;
+}
+
+suite('attack: networks of HyParView', () => {
+  test('with 30 % liars in shuffles keep honest neighbours, though liars fill the passive views: 2 seeds', () => {
+    for (const seed of [1, 2]) {
+      const network = withLiars(seed);
+      const honest = network.nodes.filter(({ at }) => at >= 60);
+      const isLiar = (id: string): boolean => network.byId.get(id)!.at < 60;
+      const lying = shareOf(honest, (_, id) => isLiar(id));
+      assert.ok(lying < 0.4, `${lying} of the links lead to liars`);
+      const all = network.graph;
+      const graph = new Map(
+        honest.map(({ at }) => [at, new Set([...all.get(at)!].filter((one) => one >= 60))]),
+      );
+      assert.ok(componentsOf(graph)[0]! > 0.9 * honest.length, `${componentsOf(graph).slice(0, 3)}`);
+      const passive = honest.flatMap(({ view }) => view.passive);
+      assert.ok(passive.filter(({ id }) => isLiar(id)).length > 0.8 * passive.length, 'the attack works');
+    }
+  });
+});
