@@ -43,15 +43,20 @@ export const folders: Readonly<Record<string, Folder>> = {
       'test/unit/identity/*.test.ts',
       'test/integration/identity.test.ts',
       'test/integration/network-key.test.ts',
+      'test/integration/signer.test.ts',
     ],
   },
   'src/api': {
     sources: ['src/api/*.ts'],
-    tests: ['test/unit/api/*.test.ts', nodes],
+    tests: ['test/unit/api/*.test.ts', 'test/integration/{protocols,typed-messages,streams}.test.ts', nodes],
   },
   'src/node': {
     sources: ['src/node/*.ts'],
-    tests: ['test/unit/node/*.test.ts', nodes],
+    tests: [
+      'test/unit/node/*.test.ts',
+      'test/integration/{broadcast,debug,inspect,metrics,send,wait-for-nodes}.test.ts',
+      nodes,
+    ],
   },
   'src/peers': {
     sources: ['src/peers/*.ts'],

@@ -83,6 +83,33 @@ suite('requestFromNodes', () => {
     }
   });
 
+  test('gives each peer the time that the options say', async (t) => {
+    const [asker, others] = await startStar(t);
+    for (const node of others) node.on('node_request', () => new Promise(() => {}));
+    const answers = await collect(asker.requestFromNodes('x', { timeoutMs: 1 }));
+    assert.deepEqual(
+      answers.map(({ error }) => (error as PeerloomError).code),
+      ['ERR_TIMEOUT', 'ERR_TIMEOUT', 'ERR_TIMEOUT'],
+    );
+  });
+
+  test('gives up the requests without an answer when the signal of the options fires', async (t) => {
+    const [asker, [quick, ...silent]] = await startStar(t);
+    quick!.on('node_request', () => 'enough');
+    for (const node of silent) node.on('node_request', () => new Promise(() => {}));
+    const leaving = new AbortController();
+    const { signal } = leaving;
+    const codes: unknown[] = [];
+    for await (const { error } of asker.requestFromNodes('x', {
+      signal,
+      timeoutMs: Number.POSITIVE_INFINITY,
+    })) {
+      codes.push((error as PeerloomError | undefined)?.code);
+      leaving.abort();
+    }
+    assert.deepEqual(codes, [undefined, 'ERR_ABORTED', 'ERR_ABORTED']);
+  });
+
   test('of a node without neighbours ends at once', async (t) => {
     const [alone] = await startNodes(t, 1);
     assert.deepEqual(await collect(alone.requestFromNodes('x')), []);
@@ -96,5 +123,7 @@ suite('requestFromNodes', () => {
     const [node] = await startNodes(t, 1);
     assert.throws(() => node.requestFromNodes('x', { atLeast: -1 }), RangeError);
     assert.throws(() => node.requestFromNodes('x', { atleast: 1 } as never), TypeError);
+    assert.throws(() => node.requestFromNodes('x', { timeoutMs: 0 }), RangeError);
+    assert.throws(() => node.requestFromNodes('x', { signal: {} as never }), TypeError);
   });
 });

@@ -23,6 +23,16 @@ test('the number of connections from one address may be without a limit', () => 
   assert.equal(resolveLimits({ maxInboundPerAddress: 0 }).maxInboundPerAddress, 0);
 });
 
+test('the window of streams may be as large as docs/limits.md says, and no larger', () => {
+  const memoryBudgetBytes = 2 ** 40;
+  const resolve = (streamWindowBytes: number) => resolveLimits({ streamWindowBytes, memoryBudgetBytes });
+  assert.equal(resolve(2 ** 30).streamWindowBytes, 2 ** 30);
+  assert.throws(
+    () => resolve(2 ** 30 + 1),
+    RangeError('limits.streamWindowBytes must be at most 1073741824, not 1073741825'),
+  );
+});
+
 test('the cap of the queue may be lowered alone', () => {
   assert.equal(resolveLimits({ queueMaxBytes: 1_000 }).queueMaxBytes, 1_000);
 });
