@@ -11,6 +11,7 @@ import { type Limits, resolveLimits } from '../base/limits.ts';
 import { type Runtime, systemRuntime } from '../base/runtime.ts';
 import type { Channel } from '../channel/channel.ts';
 import { Identity, isPeerId } from '../identity/identity.ts';
+import type { NodeIdentity } from '../identity/signer.ts';
 import { Node } from '../node/node.ts';
 import type { SendReport, SendToNodesOptions } from '../node/send-to-many.ts';
 import { dataFromBytes, dataToBytes } from './data-bytes.ts';
@@ -65,7 +66,7 @@ const dataContext = { info: 'peerloom-data-1' };
  * be SecureNodes. See docs/secure-node.md.
  *
  * If the option `identity` is a `Signer`, messages leave when they are signed, in the order in which they were sent. Such
- * a node cannot decrypt, so `sendTo`, `sign`, `decrypt` and the vault fail with `ERR_NOT_SUPPORTED`.
+ * a node cannot decrypt, so `sendTo`, `decrypt` and the vault fail with `ERR_NOT_SUPPORTED`.
  *
  * @example
  * class Diary extends SecureNode {
@@ -77,8 +78,7 @@ const dataContext = { info: 'peerloom-data-1' };
  * await node.start();
  */
 export class SecureNode extends Node {
-  /** `undefined`: the node's identity is a signer. */
-  readonly #identity: Identity | undefined;
+  readonly #identity: NodeIdentity;
   readonly #notary: Notary;
   readonly #opener: HpkeOpener | undefined;
   readonly #post: PostOffice;
@@ -118,7 +118,7 @@ export class SecureNode extends Node {
       protocols: [...checkProtocols(rest.protocols ?? []), protocol],
     });
     const runtime = this.checkedRuntime;
-    this.#identity = identity;
+    this.#identity = resolved;
     this.#runtime = runtime;
     this.#opener = identity && new HpkeOpener(encryptionKeysOf(identity), runtime);
     this.#notary = new Notary({
@@ -261,13 +261,14 @@ export class SecureNode extends Node {
   }
 
   /**
-   * Returns this node's Ed25519 signature of the data in base64url, for {@link SecureNode.verify}.
+   * Returns this node's Ed25519 signature of the data in base64url, for {@link SecureNode.verify}. You may change the data
+   * as soon as this returns the promise.
    *
-   * @throws PeerloomError `ERR_NOT_SUPPORTED` if the identity is a `Signer`.
+   * @throws TypeError for data that no message can hold; PeerloomError `ERR_SIGNER` if the identity is a `Signer` and
+   * fails.
    */
-  sign(data: Data): string {
-    if (this.#identity === undefined) throw onlySigns('sign data at once');
-    return base64urlnopad.encode(signHash(this.#identity, dataPurpose, hashOf(data)));
+  async sign(data: Data): Promise<string> {
+    return base64urlnopad.encode(await signHash(this.#identity, dataPurpose, hashOf(data)));
   }
 
   /** Returns whether the node with that id signed the data. */

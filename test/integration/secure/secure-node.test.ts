@@ -377,7 +377,7 @@ suite('SecureNode', () => {
     const world = new World(t);
     const [a, b] = [await world.start('a'), await world.start('b')];
     const data = { weights: Float32Array.of(1), round: 3 };
-    const signature = a.sign(data);
+    const signature = await a.sign(data);
     assert.equal(b.verify(a.id, { round: 3, weights: Float32Array.of(1) }, signature), true);
     assert.equal(b.verify(b.id, data, signature), false);
     assert.equal(b.verify(a.id, { ...data, round: 4 }, signature), false);

@@ -205,14 +205,22 @@ suite('what needs the private key', () => {
     const { a, b, world } = await pair(t);
     await assert.rejects(a.sendTo(b.id, 'hello'), isRefused);
     await assert.rejects(a.decrypt(await b.encrypt(a.id, 'hello')), isRefused);
-    assert.throws(() => a.sign('hello'), isRefused);
     assert.throws(() => a.vault, isRefused);
     const identity = await keptKey();
     assert.throws(() => new SecureNode('127.0.0.1', 0, { identity, vault: {} }), TypeError);
     const c = await world.start('c');
     await connect(b, c);
     await assert.rejects(a.ping(c.id), isRefused);
-    assert.equal(b.verify(a.id, 'hello', b.sign('hello')), false);
+  });
+
+  test('is not asked for to sign by hand, which waits for the signer', async (t) => {
+    const { signer, a, b } = await pair(t);
+    signer.isHolding = false;
+    const data = { text: 'hello' };
+    const signing = a.sign(data);
+    data.text = 'changed';
+    assert.equal(b.verify(a.id, { text: 'hello' }, await signing), true);
+    assert.equal(b.verify(a.id, { text: 'hello' }, await b.sign({ text: 'hello' })), false);
   });
 
   test('is refused to other nodes, which learn it at once, neighbours or not', async (t) => {
