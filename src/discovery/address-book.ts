@@ -43,6 +43,8 @@ export interface BookEntry extends Mention {
   lastConnectedAt: number | undefined;
   /** This node has dialled it in this run and reached the node; when, by the runtime's clock. */
   provenAtMs: number | undefined;
+  /** A node answered there in this run, whichever it was. */
+  isReached: boolean;
   /** It leads to this node itself. */
   isOwn: boolean;
   /** Attempts in a row that failed. */
@@ -118,6 +120,7 @@ export class AddressBook {
     const entry: BookEntry = {
       ...mention,
       provenAtMs: undefined,
+      isReached: false,
       isOwn: false,
       failures: 0,
       visits: 0,
@@ -138,6 +141,7 @@ export class AddressBook {
       entry.id = id;
       this.#index(entry);
     }
+    entry.isReached = true;
     entry.provenAtMs = now.ms;
     entry.lastConnectedAt = now.wallMs;
     entry.failures = 0;

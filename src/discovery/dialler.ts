@@ -57,7 +57,7 @@ export interface DiallerOptions {
   /** How many connections it wants to have. */
   wanted(): number;
   isConnected(id: string): boolean;
-  /** Connects. @throws what `connectWithNode` throws. */
+  /** Resolves when a node has answered at the address. @throws what `connectWithNode` throws. */
   dial(entry: BookEntry): Promise<unknown>;
 }
 
@@ -163,8 +163,8 @@ export class Dialler {
   /** When an address may be dialled, by the runtime's clock; `Infinity`: not as things are. */
   #dueAtMs(entry: BookEntry, needsMore: boolean): number {
     const { runtime } = this.#options;
-    const { isPermanent, provenAtMs, notBeforeMs } = entry;
-    const isAsked = needsMore || (isPermanent && provenAtMs === undefined);
+    const { isPermanent, isReached, notBeforeMs } = entry;
+    const isAsked = needsMore || (isPermanent && !isReached);
     if (isAsked) {
       const toldAtMs = isHearsay(entry) ? runtime.now() + this.#toldRate.waitMs : 0;
       return Math.max(notBeforeMs, toldAtMs);
@@ -191,6 +191,7 @@ export class Dialler {
   #reached(entry: BookEntry): void {
     const { runtime, policy } = this.#options;
     const nowMs = runtime.now();
+    entry.isReached = true;
     const lastDelayMs = backoffBoundMs(entry.visits + 1, policy);
     entry.visits = nowMs - entry.notBeforeMs > 2 * lastDelayMs ? 1 : entry.visits + 1;
     const boundMs = backoffBoundMs(entry.visits, policy);
@@ -232,7 +233,7 @@ function isHearsay({ standing, provenAtMs, lastConnectedAt }: BookEntry): boolea
 
 /** The highest is dialled first. */
 function rankOf(entry: BookEntry): number {
-  if (entry.isPermanent && entry.provenAtMs === undefined) return 4;
+  if (entry.isPermanent && !entry.isReached) return 4;
   if (entry.provenAtMs !== undefined || entry.lastConnectedAt !== undefined) return 3;
   return { given: 2, seen: 1, told: 0 }[entry.standing];
 }

@@ -15,6 +15,8 @@ function dialler() {
   const dials: { readonly key: string; readonly atMs: number }[] = [];
   /** The ids that answer, by the keys of their addresses. All others refuse. */
   const up = new Map<string, string>();
+  /** Nodes that answer, and want no connection. */
+  const refusing = new Set<string>();
   const errors = new Map<string, PeerloomError>();
   let wanted = 5;
   let underway = 0;
@@ -32,6 +34,7 @@ function dialler() {
       mostUnderway = Math.max(mostUnderway, ++underway);
       await new Promise<void>((resolve) => runtime.setTimeout(resolve, 10));
       underway -= 1;
+      if (refusing.has(entry.key)) return;
       const id = up.get(entry.key);
       if (id === undefined) throw errors.get(entry.key) ?? new PeerloomError('ERR_CONNECTION_REFUSED', 'no');
       book.proved(entry, id, { ms: runtime.now(), wallMs: runtime.wallNow() });
@@ -63,6 +66,7 @@ function dialler() {
   return {
     own,
     runtime,
+    refusing,
     book,
     up,
     errors,
@@ -108,6 +112,22 @@ suite('the dialler', () => {
     assert.equal(dialsOf('seed:1'), before);
     await runtime.advance(900_000);
     assert.equal(dialsOf('seed:1'), before + 1);
+  });
+
+  test('is content with a permanent address where a node answers, although it wants no connection', async () => {
+    const { own, runtime, refusing, connected, dialsOf, add } = dialler();
+    add('seed:1', { isPermanent: true });
+    refusing.add('seed:1');
+    own.start();
+    await runtime.advance(290_000);
+    assert.ok(
+      dialsOf('seed:1') < 20,
+      `${dialsOf('seed:1')}: as often as any other while connections are wanted`,
+    );
+    const before = dialsOf('seed:1');
+    for (let at = 0; at < 5; at++) connected.add(`node ${at}`);
+    await runtime.advance(200_000);
+    assert.equal(dialsOf('seed:1'), before);
   });
 
   test('stops dialling others with connections enough, and goes on when one is lost', async () => {
