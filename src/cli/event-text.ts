@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import type { KnownNode } from '../api/discovery.ts';
 import type { LostSession, NodeCallback } from '../api/events.ts';
 import type { NodeConnection } from '../api/node-connection.ts';
 import { formatAddress } from '../base/address.ts';
@@ -34,6 +35,11 @@ export function eventText(print: (line: string) => void, long: 'cut' | 'whole' =
           dim(`${labelOf(peer!)} sent a request, which this program does not answer: ${describe(data, 200)}`),
         );
         break;
+      case 'node_discovered': {
+        const { id, source } = data as KnownNode;
+        print(dim(`found ${id} (${source})`));
+        break;
+      }
       case 'node_message_rejected':
         print(dim(`rejected a message from ${labelOf(peer!)}: ${safeLine((data as Error).message)}`));
         break;

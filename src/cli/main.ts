@@ -17,6 +17,10 @@ peers. Lines wait until a peer is connected. When the input ends, the node waits
 its peers have confirmed every line, and stops; --stay keeps it running. If all peers
 leave before that, a node with --connect but without --reconnect fails.
 
+With --bootstrap, --peer-store or --mdns, the node finds other nodes by itself and
+keeps about five of them as its peers. A line goes to its peers, so in a network of
+more than a few nodes it does not reach everybody.
+
 Without input (</dev/null, a service, a container) the node runs until SIGTERM or
 Ctrl-C. Both say goodbye to all peers first.
 
@@ -38,6 +42,8 @@ Examples:
     echo hello | peerloom node --connect 127.0.0.1:10001
   Listen, and pass what arrives to another program:
     peerloom node --port 10001 --json < /dev/null | jq .data
+  A node that others can use to find a network, for as long as it runs:
+    peerloom node --host 0.0.0.0 --port 10001 --peer-store peers.db < /dev/null
   Keep the same id after a restart, in a file that a passphrase protects:
     PASS=… peerloom node --port 10001 --identity ada.pem --passphrase-env PASS`;
 
@@ -64,6 +70,19 @@ function createProgram(): Command {
         .argParser(addAddress)
         .default([], 'none'),
     )
+    .addOption(
+      new Option(
+        '--bootstrap <address...>',
+        'host:port of nodes through which to find a network, and to stay in it',
+      )
+        .argParser(addAddress)
+        .default([], 'none'),
+    )
+    .option(
+      '--peer-store <file>',
+      'the file that remembers nodes, to find the network again; created if missing',
+    )
+    .option('--mdns', 'find nodes in the local network (needs the package multicast-dns)')
     .option('--reconnect', 'keep trying until these nodes are up, and again when a connection breaks')
     .option('--name <name>', 'a name for people, which other nodes see')
     .option('--identity <file>', "the file that keeps the node's key, and with it its id; created if missing")

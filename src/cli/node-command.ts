@@ -1,5 +1,9 @@
 import { existsSync, fstatSync } from 'node:fs';
+import type { Discovery } from '../api/discovery.ts';
 import type { NodeOptions } from '../api/options.ts';
+import { bootstrap } from '../discovery/bootstrap.ts';
+import { mdns } from '../discovery/mdns.ts';
+import { peerStore } from '../discovery/peer-store.ts';
 import { Node } from '../node/node.ts';
 import { chat } from './chat.ts';
 import { eventJson, listeningJson } from './event-json.ts';
@@ -14,6 +18,9 @@ export interface NodeCommandOptions extends Pick<NodeOptions, 'name' | 'network'
   readonly host: string;
   readonly port: number;
   readonly connect: readonly string[];
+  readonly bootstrap: readonly string[];
+  readonly peerStore?: string;
+  readonly mdns?: true;
   readonly reconnect?: true;
   readonly identity?: string;
   readonly passphraseEnv?: string;
@@ -28,13 +35,18 @@ export interface NodeCommandOptions extends Pick<NodeOptions, 'name' | 'network'
  * @throws WrongUse, and PeerloomError from {@link Node.start} and {@link Node.connectWithNode}.
  */
 export async function runNode(options: NodeCommandOptions): Promise<number> {
-  const { host, port, connect, reconnect, identity, passphraseEnv, stay, json, ...rest } = options;
+  const { host, port, connect, reconnect, identity, passphraseEnv, stay, json } = options;
+  const { name, network, networkKey, debug } = options;
   const prompt = process.stdin.isTTY && process.stdout.isTTY && !json ? new Prompt() : undefined;
   const print = (line: string): void => (prompt === undefined ? console.log(line) : prompt.print(line));
   const isNew = identity !== undefined && !existsSync(identity);
   const node = createNode(host, port, {
-    ...rest,
+    name,
+    network,
+    networkKey,
+    debug,
     ...identityOf(identity, passphraseEnv),
+    discovery: discoveriesOf(options),
     callback: json ? eventJson(print) : eventText(print, prompt === undefined ? 'whole' : 'cut'),
   });
   // With a misspelt path, the node silently gets another id.
@@ -82,6 +94,18 @@ function createNode(host: string, port: number, options: NodeOptions): Node {
     if (error instanceof TypeError || error instanceof RangeError) throw new WrongUse(error.message);
     throw error;
   }
+}
+
+function discoveriesOf({
+  bootstrap: addresses,
+  peerStore: path,
+  mdns: isLocal,
+}: Pick<NodeCommandOptions, 'bootstrap' | 'peerStore' | 'mdns'>): readonly Discovery[] {
+  return [
+    ...(addresses.length > 0 ? [bootstrap(addresses)] : []),
+    ...(path === undefined ? [] : [peerStore({ path })]),
+    ...(isLocal ? [mdns()] : []),
+  ];
 }
 
 function identityOf(path: string | undefined, variable: string | undefined): Pick<NodeOptions, 'identity'> {
