@@ -72,6 +72,11 @@ export class Dispatcher {
     this.#node.simulationObserver?.happened(event, peer, data);
   }
 
+  /** Reports to the observer that the content of a broadcast went out, or came in. */
+  observeBroadcast(what: 'sent' | 'arrived' | 'repeated', id: string, hops: number): void {
+    this.#node.simulationObserver?.broadcast(what, id, hops);
+  }
+
   /** Runs all handlers of an event. */
   emit<Name extends NodeEventName>(event: Name, ...args: NodeEvents[Name]): Handled {
     const given = nodeEvents[event](...args);

@@ -13,6 +13,13 @@ export interface NodeObserver {
    * `node_message` and `node_request` too.
    */
   happened(event: NodeEventName, peer: NodeConnection | undefined, data: unknown): void;
+  /**
+   * The content of a broadcast, also of one without a handler: this node sent it, it arrived for the first time, or once
+   * more.
+   *
+   * @param hops links between the origin and this node.
+   */
+  broadcast(what: 'sent' | 'arrived' | 'repeated', id: string, hops: number): void;
   /** A handler of an event failed, and nothing handles `node_error`. */
   failed(event: NodeEventName, error: unknown): void;
 }

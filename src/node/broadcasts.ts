@@ -24,7 +24,7 @@ import { type Broadcast, headerOf } from '../overlay/broadcast.ts';
 import { Deliveries } from '../overlay/deliveries.ts';
 import { HistoryPart } from '../overlay/history/history-part.ts';
 import { Overlay, type OverlayOptions, type OverlayPart } from '../overlay/overlay.ts';
-import type { Arrival } from '../overlay/router.ts';
+import type { Arrival, BroadcastSight } from '../overlay/router.ts';
 import type { TopicKey } from '../overlay/topic-key.ts';
 import { countContainers, decodePayload, encodePayload, type Payload } from '../wire/payloads/payload.ts';
 import { PythonBroadcasts } from './python-broadcasts.ts';
@@ -143,6 +143,10 @@ export class Broadcasts implements OverlayOptions {
 
   isStopping(): boolean {
     return this.#options.isStopping();
+  }
+
+  observe(what: BroadcastSight, id: string, hops: number): void {
+    this.#options.dispatcher.observeBroadcast(what, id, hops);
   }
 
   passesOn(topic: string): boolean {

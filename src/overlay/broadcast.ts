@@ -39,7 +39,7 @@ export interface Draft {
   readonly payload: Pick<Payload, 'format' | 'body'>;
 }
 
-const signatureBytes = 64;
+export const signatureBytes = 64;
 const keyBytes = 32;
 const timeAt = signatureBytes + keyBytes;
 const previousAt = timeAt + 8;

@@ -20,6 +20,7 @@ import { OverlayPeer } from './overlay-peer.ts';
 import { Plumtree, type PlumtreeEffects } from './plumtree.ts';
 import { RecentBroadcasts } from './recent-broadcasts.ts';
 import { MessageSeen, SeenMessages } from './seen/seen-messages.ts';
+import { isSignedOnce } from './signed-once.ts';
 import { Waits } from './waits.ts';
 
 /** How far the time of a broadcast may lie from this node's clock, in milliseconds. Older ones may be repetitions. */
@@ -43,6 +44,9 @@ const patience = { roundTrips: 4, minMs: 100, maxMs: 2_000 };
 /** About what an announcement of a broadcast costs that has not arrived. */
 const announcementCostBytes = 256;
 
+/** What a node sees of a broadcast. */
+export type BroadcastSight = 'sent' | 'arrived' | 'repeated';
+
 /** How a broadcast came to this node. */
 export interface Arrival {
   readonly via: NodeConnection;
@@ -63,6 +67,8 @@ export interface RouterOptions {
   isStopping?(): boolean;
   /** Whether the node passes on broadcasts with this topic, by its name on the wire. Default: all. */
   passesOn?(topic: string): boolean;
+  /** Reports the content of broadcasts that comes and goes, for simulations; `repeated`: the node has it already. */
+  observe?(what: BroadcastSight, id: string, hops: number): void;
   /** A broadcast of another node arrived, for the first time. */
   onBroadcast(broadcast: Broadcast, arrival: Arrival): void;
 }
@@ -107,6 +113,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
   /** Sends a broadcast of this node to all neighbours. */
   originate(broadcast: Broadcast): void {
     this.#keep(broadcast, 0);
+    this.#options.observe?.('sent', broadcast.id, 0);
     this.#plumtree.originated(broadcast.id);
   }
 
@@ -191,26 +198,28 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
 
   /** @throws PeerloomError: the peer passes on what no origin has signed. Honest peers check before they pass on. */
   #onPush(from: OverlayPeer, bytes: Uint8Array<ArrayBuffer>, hops: number): void {
-    const { identity, network } = this.#options;
+    const { identity, network, runtime } = this.#options;
     const signed = signedBytes(bytes, network);
     const id = idOf(signed);
     if (this.#recent.has(id)) {
-      this.#plumtree.repeated(from);
+      this.#repeated(from, id, hops);
       return;
     }
     const broadcast = readBroadcast(bytes, id);
     if (broadcast.origin === identity.id) {
       // One of long ago, or from before this node started again.
       this.#plumtree.dropped(id);
-      this.#plumtree.repeated(from);
+      this.#repeated(from, id, hops);
       return;
     }
-    const remember = this.#checkNew(broadcast, from);
+    const remember = this.#checkNew(broadcast, from, hops);
     if (remember === undefined) return;
-    if (!isSignedByOrigin(broadcast, signed)) {
+    const isSigned = runtime.isVirtual === true ? isSignedOnce : isSignedByOrigin;
+    if (!isSigned(broadcast, signed)) {
       throw new PeerloomError('ERR_SIGNATURE_INVALID', `a broadcast that ${broadcast.origin} has not signed`);
     }
     remember();
+    this.#options.observe?.('arrived', id, hops);
     this.#keep(broadcast, hops);
     this.#recent.sentTo(from.number, id);
     if (this.#options.passesOn?.(broadcast.topic) === false) this.#plumtree.dropped(id);
@@ -218,8 +227,13 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     this.#options.onBroadcast(broadcast, { via: from.peer.connection, hops });
   }
 
+  #repeated(from: OverlayPeer, id: string, hops: number): void {
+    this.#options.observe?.('repeated', id, hops);
+    this.#plumtree.repeated(from);
+  }
+
   /** @returns a function that remembers the broadcast; undefined for one that must not be passed on. */
-  #checkNew({ id, origin, timeUs }: Broadcast, from: OverlayPeer): (() => void) | undefined {
+  #checkNew({ id, origin, timeUs }: Broadcast, from: OverlayPeer, hops: number): (() => void) | undefined {
     const now = this.#options.runtime.wallNow();
     try {
       return this.#seen.check(
@@ -228,7 +242,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
       );
     } catch (error) {
       if (!isPeerloomError(error)) throw error;
-      if (error instanceof MessageSeen) this.#plumtree.repeated(from);
+      if (error instanceof MessageSeen) this.#repeated(from, id, hops);
       else this.#log(`a broadcast is dropped: ${error.message}`);
       // Too many: of this neighbour's. Another one may still bring it.
       if (error.code !== 'ERR_TOO_MANY_MESSAGES') this.#plumtree.dropped(id);

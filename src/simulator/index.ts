@@ -32,6 +32,7 @@ export type {
   SimulationOptions,
   SpawnOptions,
 } from './simulation-options.ts';
+export type { BroadcastTotals } from './watch/broadcast-watch.ts';
 export type { Degrees, PathLengths } from './watch/graph.ts';
 export type { InvariantCheck, InvariantOptions, Violation } from './watch/invariants.ts';
 export type { MessageTotals, Metrics, NodeTotals } from './watch/metrics.ts';

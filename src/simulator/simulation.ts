@@ -93,6 +93,7 @@ export class Simulation extends Faulty {
       checksDeliveries: mode === 'wire',
       seed,
       now: () => this.now,
+      running: () => this.#running.length,
       faults: this.#faults,
       isHeard: () => this.#listeners.event.size > 0,
       onEvent: (event) => this.#emit('event', event),
@@ -133,7 +134,7 @@ export class Simulation extends Faulty {
 
   /** The state of the world now. */
   get metrics(): Metrics {
-    const { trace, spread } = this.#watch;
+    const { trace, spread, broadcasts } = this.#watch;
     return new Metrics({
       timeMs: this.now,
       machines: [...this.#machines.values()],
@@ -141,6 +142,7 @@ export class Simulation extends Faulty {
       events: trace.count,
       faults: this.#faults.length,
       spread: spread.spread,
+      broadcasts: broadcasts.totals,
       graph: () => this.#watch.graphOf(this.#running.map(({ run }) => run)),
     });
   }

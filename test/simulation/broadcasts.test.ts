@@ -105,6 +105,36 @@ suite('broadcasts on virtual time', () => {
     for (let seed = 1; seed <= 3; seed++) await ringInStorm(seed);
   });
 
+  test('are counted: how many nodes they reach, over how many links, and how often twice', async () => {
+    const { world, nodes } = await line(5);
+    nodes[0]!.broadcast('along the line');
+    await world.run({ seconds: 5 });
+    const one = { sent: 1, received: 4, deliveryRatio: 1, hops: { mean: 2.5, max: 4 }, lastHop: 4, redundancy: 0 };
+    assert.deepEqual(world.metrics.broadcasts, one);
+    world.crash([nodes[2]!]);
+    nodes[1]!.broadcast('to one neighbour');
+    await world.run({ seconds: 5 });
+    const { sent, received, deliveryRatio, lastHop } = world.metrics.broadcasts;
+    assert.deepEqual([sent, received, deliveryRatio, lastHop], [2, 5, 5 / 7, 2.5]);
+    await world.end();
+  });
+
+  test('of a ring come twice where the two ways meet, until the tree has formed', async () => {
+    const { world, nodes } = await line(4);
+    await world.settle(nodes[3]!.connectWithNode(nodes[0]!.host, nodes[0]!.port));
+    await world.run({ seconds: 1 });
+    nodes[0]!.broadcast('first');
+    await world.run({ seconds: 5 });
+    const { redundancy } = world.metrics.broadcasts;
+    assert.ok(redundancy > 0, `${redundancy}`);
+    for (let count = 0; count < 9; count++) {
+      nodes[0]!.broadcast(`after ${count}`);
+      await world.run({ seconds: 1 });
+    }
+    assert.ok(world.metrics.broadcasts.redundancy <= redundancy / 9);
+    await world.end();
+  });
+
   test('have times of their own, and arrive, when a clock is set back a little', async () => {
     const { world, nodes } = await line(2);
     const [one, other] = nodes as [Hearer, Hearer];

@@ -1,4 +1,5 @@
 import type { Machine } from '../machines/machine.ts';
+import type { BroadcastTotals } from './broadcast-watch.ts';
 import {
   clusteringOf,
   componentsOf,
@@ -39,6 +40,7 @@ export interface Measured {
   readonly events: number;
   readonly faults: number;
   readonly spread: Spread;
+  readonly broadcasts: BroadcastTotals;
   /** The connections between nodes that run. */
   readonly graph: () => Graph;
 }
@@ -64,16 +66,19 @@ export class Metrics {
   readonly faults: number;
   /** How messages that nodes pass on unchanged spread. */
   readonly spread: Spread;
+  /** How broadcasts spread. */
+  readonly broadcasts: BroadcastTotals;
   readonly #graphOf: () => Graph;
   #graph: Graph | undefined;
 
   /** @internal */
-  constructor({ timeMs, machines, bytes, events, faults, spread, graph }: Measured) {
+  constructor({ timeMs, machines, bytes, events, faults, spread, broadcasts, graph }: Measured) {
     this.timeMs = timeMs;
     this.bytes = bytes;
     this.events = events;
     this.faults = faults;
     this.spread = spread;
+    this.broadcasts = broadcasts;
     this.nodes = {
       total: machines.length,
       running: machines.filter(({ run }) => run.isRunning).length,

@@ -3,6 +3,7 @@ import type { NodeConnection } from '../../api/node-connection.ts';
 import type { NodeObserver } from '../../api/node-observer.ts';
 import { messageOf } from '../../base/arguments.ts';
 import { Node } from '../../node/node.ts';
+import type { BroadcastSight } from '../../overlay/router.ts';
 import type { Run } from '../machines/machine.ts';
 import { hashOfData } from './data-hash.ts';
 import type { Deliveries } from './deliveries.ts';
@@ -25,6 +26,7 @@ export interface Court {
   /** What the node with one id sends to the node with another. */
   deliveries(from: string, to: string): Deliveries;
   happened(event: NodeEventName, details: Happened): void;
+  broadcast(what: BroadcastSight, id: string, hops: number): void;
   broken(broken: Broken): void;
 }
 
@@ -75,6 +77,10 @@ export class RunWitness implements NodeObserver {
     else if (event === 'inbound_node_disconnected' || event === 'outbound_node_disconnected') {
       this.#disconnected(event, peer!);
     }
+  }
+
+  broadcast(what: BroadcastSight, id: string, hops: number): void {
+    if (this.#run.isAlive) this.#court.broadcast(what, id, hops);
   }
 
   failed(event: NodeEventName, error: unknown): void {

@@ -1,9 +1,11 @@
 import type { NodeEventName } from '../../api/events.ts';
 import type { NodeConnection } from '../../api/node-connection.ts';
 import type { Node } from '../../node/node.ts';
+import type { BroadcastSight } from '../../overlay/router.ts';
 import type { TimedFault } from '../faults/fault.ts';
 import type { Run } from '../machines/machine.ts';
 import { SimulationError } from '../simulation-error.ts';
+import { BroadcastWatch } from './broadcast-watch.ts';
 import { Deliveries } from './deliveries.ts';
 import type { Graph } from './graph.ts';
 import { type Broken, Invariants } from './invariants.ts';
@@ -32,6 +34,8 @@ export interface WatchOptions {
   readonly checksDeliveries: boolean;
   readonly seed: number;
   readonly now: () => number;
+  /** How many nodes run. */
+  readonly running: () => number;
   readonly faults: readonly TimedFault[];
   /** Whether {@link WatchOptions.onEvent} does anything. */
   readonly isHeard: () => boolean;
@@ -45,6 +49,7 @@ const shownEvents = 20;
 export class Watch {
   readonly trace = new Trace();
   readonly spread = new SpreadWatch();
+  readonly broadcasts = new BroadcastWatch();
   readonly invariants = new Invariants();
   readonly #options: WatchOptions;
   readonly #indexesOfIds = new Map<string, number>();
@@ -81,6 +86,7 @@ export class Watch {
       indexOf: (id) => this.#indexesOfIds.get(id),
       deliveries: (from, to) => this.#deliveriesOf(from, to),
       happened: (event, details) => this.#onEvent(run, event, details),
+      broadcast: (what, id, hops) => this.#onBroadcast(what, id, hops),
       broken: (broken) => this.fail(broken),
     });
     node.simulationObserver = witness;
@@ -173,6 +179,12 @@ export class Watch {
       for (const peer of peers) if (!peersOf.get(peer)?.has(index)) peers.delete(peer);
     }
     return peersOf;
+  }
+
+  #onBroadcast(what: BroadcastSight, id: string, hops: number): void {
+    if (what === 'sent') this.broadcasts.sent(id, this.#options.running() - 1);
+    else if (what === 'arrived') this.broadcasts.arrived(id, hops);
+    else this.broadcasts.repeated();
   }
 
   #onEvent(run: Run, event: NodeEventName, { peer, data, hash }: Happened): void {
