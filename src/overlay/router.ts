@@ -20,6 +20,7 @@ import { OverlayPeer } from './overlay-peer.ts';
 import { Plumtree, type PlumtreeEffects } from './plumtree.ts';
 import { RecentBroadcasts } from './recent-broadcasts.ts';
 import { MessageSeen, SeenMessages } from './seen/seen-messages.ts';
+import { Shaper } from './shaper.ts';
 import { isSignedOnce } from './signed-once.ts';
 import { Waits } from './waits.ts';
 
@@ -82,6 +83,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
   readonly #recent: RecentBroadcasts;
   readonly #seen: SeenMessages;
   readonly #waits: Waits;
+  readonly #shaper = new Shaper();
   #openedCount = 0;
   #announcing: RuntimeTimer | undefined;
   /** The latest frame that pushes a broadcast: several neighbours get the same one. */
@@ -190,10 +192,15 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     } else {
       this.#options.budget.grew(frame.announcements.length * announcementCostBytes);
       for (const { id, hops } of frame.announcements) {
-        if (frame.kind === 'offer') this.#plumtree.offered(from, id, hops + 1);
+        if (frame.kind === 'offer') this.#onOffer(from, id, hops + 1);
         else this.#plumtree.announced(from, id, hops + 1);
       }
     }
+  }
+
+  #onOffer(from: OverlayPeer, id: string, hops: number): void {
+    const known = this.#recent.get(id);
+    if (known === undefined || this.#shaper.cuts(known.origin)) this.#plumtree.offered(from, id, hops);
   }
 
   /** @throws PeerloomError: the peer passes on what no origin has signed. Honest peers check before they pass on. */
@@ -201,15 +208,16 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     const { identity, network, runtime } = this.#options;
     const signed = signedBytes(bytes, network);
     const id = idOf(signed);
-    if (this.#recent.has(id)) {
-      this.#repeated(from, id, hops);
+    const known = this.#recent.get(id);
+    if (known !== undefined) {
+      this.#repeated(from, known, hops);
       return;
     }
     const broadcast = readBroadcast(bytes, id);
     if (broadcast.origin === identity.id) {
       // One of long ago, or from before this node started again.
       this.#plumtree.dropped(id);
-      this.#repeated(from, id, hops);
+      this.#repeated(from, broadcast, hops);
       return;
     }
     const remember = this.#checkNew(broadcast, from, hops);
@@ -227,9 +235,9 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     this.#options.onBroadcast(broadcast, { via: from.peer.connection, hops });
   }
 
-  #repeated(from: OverlayPeer, id: string, hops: number): void {
+  #repeated(from: OverlayPeer, { id, origin }: Pick<Broadcast, 'id' | 'origin'>, hops: number): void {
     this.#options.observe?.('repeated', id, hops);
-    this.#plumtree.repeated(from);
+    if (!this.#plumtree.isEager(from) || this.#shaper.cuts(origin)) this.#plumtree.repeated(from);
   }
 
   /** @returns a function that remembers the broadcast; undefined for one that must not be passed on. */
@@ -242,7 +250,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
       );
     } catch (error) {
       if (!isPeerloomError(error)) throw error;
-      if (error instanceof MessageSeen) this.#repeated(from, id, hops);
+      if (error instanceof MessageSeen) this.#repeated(from, { id, origin }, hops);
       else this.#log(`a broadcast is dropped: ${error.message}`);
       // Too many: of this neighbour's. Another one may still bring it.
       if (error.code !== 'ERR_TOO_MANY_MESSAGES') this.#plumtree.dropped(id);
@@ -252,6 +260,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
 
   #keep(broadcast: Broadcast, hops: number): void {
     const nowMs = this.#options.runtime.now();
+    this.#shaper.heard(broadcast.origin, nowMs);
     this.#recent.expire(nowMs - timeWindowMs);
     this.#recent.add(broadcast, { hops, nowMs });
   }

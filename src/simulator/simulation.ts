@@ -139,6 +139,7 @@ export class Simulation extends Faulty {
       timeMs: this.now,
       machines: [...this.#machines.values()],
       bytes: this.#network.bytes,
+      transmissions: this.#network.transmissions,
       events: trace.count,
       faults: this.#faults.length,
       spread: spread.spread,

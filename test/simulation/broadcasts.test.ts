@@ -109,7 +109,14 @@ suite('broadcasts on virtual time', () => {
     const { world, nodes } = await line(5);
     nodes[0]!.broadcast('along the line');
     await world.run({ seconds: 5 });
-    const one = { sent: 1, received: 4, deliveryRatio: 1, hops: { mean: 2.5, max: 4 }, lastHop: 4, redundancy: 0 };
+    const one = {
+      sent: 1,
+      received: 4,
+      deliveryRatio: 1,
+      hops: { mean: 2.5, max: 4 },
+      lastHop: 4,
+      redundancy: 0,
+    };
     assert.deepEqual(world.metrics.broadcasts, one);
     world.crash([nodes[2]!]);
     nodes[1]!.broadcast('to one neighbour');

@@ -96,6 +96,7 @@ export class SimulatedLink implements ProcessLink, DataLink {
     sent?.();
     this.#unreadBytes += copy.length;
     this.#network.bytes += copy.length;
+    this.#network.transmissions += 1;
     this.#way.send(new Piece(copy, this.#other!));
     return this.#unreadBytes < highWaterBytes;
   }
@@ -123,6 +124,7 @@ export class SimulatedLink implements ProcessLink, DataLink {
     if (last !== undefined && last.step === step && last === this.#way.last) {
       last.add(data, bytes);
     } else {
+      this.#network.transmissions += 1;
       this.#lastData = new DataPiece(step, this.#other!, data, bytes);
       this.#way.send(this.#lastData);
     }

@@ -26,6 +26,8 @@ export class SimulatedNetwork {
   readonly hosts = new Map<string, Process>();
   /** Bytes that links have been given to carry. */
   bytes = 0;
+  /** How often links were given something to carry. */
+  transmissions = 0;
   quality: LinkQuality;
   /** Whether links carry small messages without encoding them. */
   readonly #isFast: boolean;

@@ -37,6 +37,7 @@ export interface Measured {
   readonly timeMs: number;
   readonly machines: readonly Machine[];
   readonly bytes: number;
+  readonly transmissions: number;
   readonly events: number;
   readonly faults: number;
   readonly spread: Spread;
@@ -60,6 +61,8 @@ export class Metrics {
   readonly deliveryRatio: number;
   /** Bytes that links were given to carry. */
   readonly bytes: number;
+  /** How often links were given something to carry: frames that leave in one turn go together. */
+  readonly transmissions: number;
   /** Events that nodes reported. */
   readonly events: number;
   /** Faults that happened. */
@@ -72,9 +75,20 @@ export class Metrics {
   #graph: Graph | undefined;
 
   /** @internal */
-  constructor({ timeMs, machines, bytes, events, faults, spread, broadcasts, graph }: Measured) {
+  constructor({
+    timeMs,
+    machines,
+    bytes,
+    transmissions,
+    events,
+    faults,
+    spread,
+    broadcasts,
+    graph,
+  }: Measured) {
     this.timeMs = timeMs;
     this.bytes = bytes;
+    this.transmissions = transmissions;
     this.events = events;
     this.faults = faults;
     this.spread = spread;

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Identity } from '../../../src/index.ts';
-import { draftBroadcast, idOf, readBroadcast, setSignature, signedBytes } from '../../../src/overlay/broadcast.ts';
+import {
+  draftBroadcast,
+  idOf,
+  readBroadcast,
+  setSignature,
+  signedBytes,
+} from '../../../src/overlay/broadcast.ts';
 import { isSignedOnce } from '../../../src/overlay/signed-once.ts';
 
 suite('signatures that a simulation checks once', () => {
