@@ -23,7 +23,9 @@ test('without any, everything has its default', () => {
     allow: undefined,
     deny: new Set(),
     reconnect: { minDelayMs: 1_000, maxDelayMs: 60_000, maxTrials: Number.POSITIVE_INFINITY },
-    p2pnetwork: { bigIntegers: false },
+    p2pnetwork: { bigIntegers: false, broadcasts: false },
+    relayBroadcasts: 'all',
+    neighbourhood: undefined,
     discovery: [],
     protocols: [],
     limits: defaultLimits,
@@ -47,9 +49,10 @@ test('undefined means the default', () => {
 
 test('what is given is taken, and stays as it is', () => {
   const ids = [Identity.generate().id, Identity.generate().id];
+  const protocol = { name: 'gossip/1', attach() {}, opened() {}, received() {}, closed() {} };
   const given = Object.freeze({
-    name: 'alice',
-    network: 'students',
+    name: 'a'.repeat(64),
+    network: 's'.repeat(256),
     networkKey: 'key',
     debug: true,
     maxConnections: 0,
@@ -58,9 +61,11 @@ test('what is given is taken, and stays as it is', () => {
     allow: Object.freeze(ids),
     deny: new Set(['0f'.repeat(64), ...ids]),
     reconnect: Object.freeze({ minDelayMs: 5 }),
-    p2pnetwork: Object.freeze({ bigIntegers: true }),
+    p2pnetwork: Object.freeze({ bigIntegers: true, broadcasts: true }),
+    relayBroadcasts: 'subscribed',
+    neighbourhood: 'manual',
     discovery: Object.freeze([]),
-    protocols: Object.freeze([]),
+    protocols: Object.freeze([protocol]),
     limits: Object.freeze({ maxMessageBytes: 1_000 }),
     identity: Identity.generate(),
     transports: Object.freeze([memory()]),
@@ -71,6 +76,7 @@ test('what is given is taken, and stays as it is', () => {
     ...given,
     allow: new Set(ids),
     deny: given.deny,
+    neighbourhood: undefined,
     reconnect: { ...resolveOptions().reconnect, minDelayMs: 5 },
     limits: { ...defaultLimits, maxMessageBytes: 1_000 },
   });

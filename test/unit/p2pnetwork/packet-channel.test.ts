@@ -8,14 +8,14 @@ import type { ChannelHandler } from '../../../src/channel/channel.ts';
 import { shareEncoding } from '../../../src/channel/send/shared-encoding.ts';
 import type { Data } from '../../../src/index.ts';
 import { encodePacket } from '../../../src/p2pnetwork/packet.ts';
-import { PacketChannel } from '../../../src/p2pnetwork/packet-channel.ts';
+import { PacketChannel, refusePacketLink } from '../../../src/p2pnetwork/packet-channel.ts';
 import { goodbye } from '../../../src/wire/frames/goodbye.ts';
+import { withCode } from '../../support/errors.ts';
 import { FakeLink } from '../../support/fake-link.ts';
 import { silentLog } from '../../support/silent-log.ts';
 import { turn, until } from '../../support/turns.ts';
 
-function openChannel(runtime: Runtime = systemRuntime) {
-  const link = new FakeLink();
+function openChannel(runtime: Runtime = systemRuntime, link = new FakeLink()) {
   const channel = new PacketChannel(link, {
     direction: 'inbound',
     limits: defaultLimits,
@@ -130,4 +130,45 @@ suite('JSON that takes long to read', () => {
     await until(() => told.length > 0, 'the end');
     assert.deepEqual(told, ['closed by us']);
   });
+});
+
+test('a node that dialled us is refused by silence; one that we dialled is told why', () => {
+  const inbound = new FakeLink();
+  refusePacketLink(inbound, 'inbound', goodbye('duplicate', 'it is connected'));
+  assert.deepEqual([inbound.endings, inbound.pieces.length], [['destroy'], 0]);
+  const outbound = new FakeLink();
+  refusePacketLink(outbound, 'outbound', goodbye('duplicate', 'it is connected'));
+  assert.deepEqual(outbound.endings, ['close 15000']);
+  assert.match(Buffer.concat(outbound.pieces).toString(), /it is connected/);
+});
+
+test('a Python node listens at the port that it announced, on the host that its link comes from', () => {
+  const link = Object.assign(new FakeLink(), { announcedPort: 10_001 });
+  const { channel } = openChannel(systemRuntime, link);
+  assert.deepEqual(channel.remote.addresses, ['p2pnetwork://192.0.2.1:10001']);
+  assert.deepEqual(openChannel().channel.remote.addresses, [], 'it announced none');
+});
+
+test('what a Python node cannot do says what to use in its place', async () => {
+  const { channel } = openChannel();
+  const isRefused = withCode('ERR_NOT_SUPPORTED', /does not work with a p2pnetwork node.* use send/);
+  for (const call of [() => channel.deliver(), () => channel.request(), () => channel.openStream()]) {
+    assert.throws(call, isRefused);
+  }
+  await assert.rejects(channel.ping(), isRefused);
+});
+
+test('what goes over a Python connection is counted, and what waits', async () => {
+  const { link, channel } = openChannel();
+  link.room = 1;
+  channel.send('first');
+  channel.send('second');
+  const { sentBytes, queuedBytes, roundTripMs } = channel.metrics();
+  assert.deepEqual(
+    [sentBytes, queuedBytes, roundTripMs],
+    [encodePacket('first').length, encodePacket('second').length, undefined],
+  );
+  link.onMessage(encodePacket('hello'));
+  assert.equal(channel.metrics().receivedBytes, encodePacket('hello').length);
+  assert.equal(channel.metrics().unhandledMessages, 1);
 });
