@@ -62,7 +62,10 @@ export interface NodeOptions {
    * resolved. Default: a new key pair each time.
    */
   readonly identity?: Identity | IdentityFile | IdentityStore | Signer | undefined;
-  /** The ways to reach other nodes. The first one serves addresses without a scheme. Default `[tcp()]`. */
+  /**
+   * The ways to reach other nodes. The first one serves addresses without a scheme. Default `[tcp()]`; in a browser
+   * `[webSocket()]`, which only dials there.
+   */
   readonly transports?: readonly Transport[] | undefined;
   /** The name of the network, of up to 256 characters. Only nodes of the same network connect. Default: empty. */
   readonly network?: string | undefined;

@@ -9,6 +9,7 @@ import type { TcpOptions } from './tcp.ts';
  * @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE`.
  */
 export function tcp(_options?: TcpOptions): Transport {
-  const message = 'a browser has no TCP: give the node transports that work there, such as memory()';
+  const message =
+    'a browser has no TCP: use webSocket(), the default there, and dial ws:// and wss:// addresses';
   throw new PeerloomError('ERR_TRANSPORT_UNAVAILABLE', message);
 }

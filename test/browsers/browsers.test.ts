@@ -2,3 +2,4 @@
 import './compression.ts';
 import './identity.ts';
 import './nodes.ts';
+import './web-socket.ts';

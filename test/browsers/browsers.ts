@@ -7,7 +7,7 @@ import puppeteer, { type Browser, type BrowserContext, type LaunchOptions } from
 import { bundle, pages } from './bundle.ts';
 
 /** A name that leads to this machine, but which browsers do not trust as they trust `localhost`. */
-const lanHost = 'peerloom-lan.test';
+export const lanHost = 'peerloom-lan.test';
 
 interface Product {
   readonly name: string;
@@ -44,6 +44,8 @@ export interface TestPage {
 
 export interface TestBrowser {
   readonly name: string;
+  /** Of the origins of its pages. */
+  readonly port: number;
   /**
    * Opens a page with a program.
    *
@@ -87,7 +89,12 @@ function launched({ name, options }: Product, path: string | undefined): Promise
   if (path === undefined) throw new Error(`${name} is not installed`);
   let browser = started.get(name);
   if (browser === undefined) {
-    browser = RunningBrowser.start(name, { ...options, headless: true, executablePath: path });
+    browser = RunningBrowser.start(name, {
+      ...options,
+      headless: true,
+      executablePath: path,
+      protocolTimeout: 60_000,
+    });
     started.set(name, browser);
   }
   return browser;
@@ -96,14 +103,14 @@ function launched({ name, options }: Product, path: string | undefined): Promise
 class RunningBrowser implements TestBrowser {
   readonly name: string;
   readonly #browser: Browser;
-  readonly #port: number;
+  readonly port: number;
   readonly #stopServer: () => void;
   readonly #visitors = new Map<string, Promise<BrowserContext>>();
 
   private constructor(name: string, browser: Browser, server: { port: number; stop: () => void }) {
     this.name = name;
     this.#browser = browser;
-    this.#port = server.port;
+    this.port = server.port;
     this.#stopServer = server.stop;
   }
 
@@ -121,7 +128,7 @@ class RunningBrowser implements TestBrowser {
     });
     page.on('pageerror', (error) => complaints.push(String(error)));
     const host = origin === 'secure' ? 'localhost' : lanHost;
-    await page.goto(`http://${host}:${this.#port}/${program}`);
+    await page.goto(`http://${host}:${this.port}/${program}`);
     return {
       complaints,
       call: async <Result>(name: string, ...args: unknown[]) =>
