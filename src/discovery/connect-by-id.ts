@@ -1,6 +1,6 @@
 import type { NodeConnection } from '../api/node-connection.ts';
 import type { ConnectOptions } from '../api/options.ts';
-import type { Address } from '../base/address.ts';
+import { type Address, formatAddress } from '../base/address.ts';
 import { attempt } from '../base/attempt.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
@@ -42,7 +42,7 @@ export function connectById(
     signal: AbortSignal,
   ): Promise<NodeConnection | undefined> {
     for (const address of addresses) {
-      const key = JSON.stringify(address);
+      const key = formatAddress(address);
       if (tried.has(key)) continue;
       tried.add(key);
       try {

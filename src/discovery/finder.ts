@@ -59,7 +59,8 @@ export class Finder implements Finding, OverlayPart {
     this.#lookup = new NodeLookup({
       options: options.options,
       peering: options.peering,
-      known: (id) => this.#book.of(id).map(({ address }) => address),
+      known: (id) => this.#addressesOf(id),
+      recordOf: (id) => options.neighbours()?.recordOf(id),
       readAddress: (text) => this.#readAddress(text),
     });
     budget.share(() => this.#book.heldBytes);
@@ -68,6 +69,7 @@ export class Finder implements Finding, OverlayPart {
   get knownNodes(): readonly KnownNode[] {
     const ids = new Set(this.#book.ids);
     for (const { id } of this.#connections) ids.add(id);
+    for (const id of this.#options.neighbours()?.heardOf ?? []) ids.add(id);
     return [...ids].map((id) => this.#knownNode(id));
   }
 
@@ -273,22 +275,31 @@ export class Finder implements Finding, OverlayPart {
     return this.#options.peering().peers.find(id)?.connection?.connection;
   }
 
+  /** Those of the book, then those that other nodes told of. */
+  #addressesOf(id: string): readonly Address[] {
+    const told = this.#options.neighbours()?.addressesOf(id) ?? [];
+    return [
+      ...this.#book.of(id).map(({ address }) => address),
+      ...told.flatMap((text) => this.#readAddress(text) ?? []),
+    ];
+  }
+
   #knownNode(id: string): KnownNode {
     const entries = this.#book.of(id);
     const connection = this.#connectionWith(id);
     const [best] = entries;
-    const said = (connection?.addresses ?? []).flatMap((text) => {
+    const addresses = new Set(this.#addressesOf(id).map((address) => this.#keyOf(address)));
+    for (const text of connection?.addresses ?? []) {
       const address = this.#readAddress(text);
-      return address === undefined ? [] : this.#keyOf(address);
-    });
-    const addresses = new Set([...entries.map(({ key }) => key), ...said]);
+      if (address !== undefined) addresses.add(this.#keyOf(address));
+    }
     const times = entries.flatMap(({ lastConnectedAt }) => lastConnectedAt ?? []);
     const isConnected = connection?.isOpen === true && !connection.isSuspended;
     if (isConnected) times.push(this.#options.options.runtime.wallNow());
     return {
       id,
       addresses: [...addresses],
-      source: best?.source ?? 'connection',
+      source: best?.source ?? (connection === undefined ? 'nodes' : 'connection'),
       isConnected,
       isProven: best?.provenAtMs !== undefined,
       lastConnectedAt: times.length === 0 ? undefined : Math.max(...times),

@@ -4,7 +4,7 @@ import type { ProtocolHost, ProtocolPeer } from '../api/protocol.ts';
 import type { Address } from '../base/address.ts';
 import { isPeerloomError, PeerloomError } from '../base/errors.ts';
 import { mayTell, scopeOf } from '../base/host-scope.ts';
-import { isSignedByOwner } from '../overlay/membership/address-record.ts';
+import { type AddressRecord, isSignedByOwner } from '../overlay/membership/address-record.ts';
 import type { Peering } from '../peers/peering.ts';
 import { channelOf } from '../protocols/protocols.ts';
 import { connectById } from './connect-by-id.ts';
@@ -18,6 +18,8 @@ export interface NodeLookupOptions {
   readonly peering: () => Peering;
   /** The addresses of a node that this node knows, the best first. */
   readonly known: (id: string) => readonly Address[];
+  /** The record of a node that may be passed on, if the node has one. */
+  readonly recordOf: (id: string) => AddressRecord | undefined;
   /** `undefined` for text that no transport of the node reads, or an address that none dials. */
   readonly readAddress: (text: string) => Address | undefined;
 }
@@ -118,7 +120,11 @@ export class NodeLookup {
       send,
       hostOf: (peer) => channelOf(peer).remote.address.host,
       idOf: ({ id }) => id,
-      recordOf: (id, seenAs) => (id === identity.id ? this.#ownRecord.seenAs(seenAs) : undefined),
+      recordOf: (id, seenAs) => {
+        const record = this.#options.recordOf(id);
+        if (record !== undefined || id !== identity.id) return record;
+        return this.#ownRecord.seenAs(seenAs);
+      },
       isSigned: (record) => isSignedByOwner(record, network),
     });
     return this.#questions;

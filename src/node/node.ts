@@ -201,7 +201,7 @@ export class Node extends NodeHandlers {
 
   /**
    * The nodes that this node knows, in a new list: those that it is connected with, those that it found, and those that
-   * it was connected with or heard of. It remembers 1,024 addresses at most.
+   * it was connected with or heard of. It remembers 1,024 addresses at most, and 512 nodes that others told of.
    */
   get knownNodes(): readonly KnownNode[] {
     return this.#finder.knownNodes;

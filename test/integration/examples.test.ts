@@ -72,6 +72,7 @@ const outputs: Record<string, Output> = {
       'writer: sends with zstd',
     ],
   },
+  'discovery.ts': { lines: ['ada is connected with cleo', 'cleo heard: hello, everybody'] },
   'dictionaries.ts': {
     anyOrder: true,
     lines: [

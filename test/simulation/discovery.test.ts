@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { Identity, Node, PeerloomError } from '../../src/index.ts';
+import {
+  bootstrap,
+  type Discovery,
+  type DiscoveryHost,
+  Identity,
+  type KnownNode,
+  Node,
+  PeerloomError,
+} from '../../src/index.ts';
 import { Simulation } from '../../src/simulator/index.ts';
 
 /** Nodes in a line: each is connected with the next one only. */
@@ -13,6 +21,87 @@ async function line(count: number): Promise<{ world: Simulation; nodes: Node[] }
   await world.run({ seconds: 1 });
   return { world, nodes };
 }
+
+/** Remembers nodes for as long as a world lasts: what a file is to a machine. */
+class Memory implements Discovery {
+  readonly name = 'memory';
+  readonly #nodes: Map<string, KnownNode>;
+
+  constructor(nodes: Map<string, KnownNode>) {
+    this.#nodes = nodes;
+  }
+
+  start({ found }: DiscoveryHost): void {
+    for (const { id, addresses } of this.#nodes.values()) {
+      for (const address of addresses) found({ address, id, lastConnectedAt: 1 });
+    }
+  }
+
+  stop(): void {}
+
+  connected(node: KnownNode): void {
+    this.#nodes.set(node.id, node);
+  }
+}
+
+/** How many nodes can be reached from the first one, over connections. */
+function reachable(world: Simulation, nodes: readonly Node[]): number {
+  const byId = new Map(nodes.filter((node) => world.isRunning(node)).map((node) => [node.id, node]));
+  const [first] = byId.values();
+  const seen = new Set([first!]);
+  for (const node of seen) {
+    for (const { id } of node.allNodes) {
+      const peer = byId.get(id);
+      if (peer !== undefined) seen.add(peer);
+    }
+  }
+  return seen.size;
+}
+
+/** Runs until all of them can be reached, and for a while more: they must stay together. @returns how long it took. */
+async function runUntilTogether(world: Simulation, nodes: () => readonly Node[]): Promise<number> {
+  const startedAt = world.now;
+  // To look after each event would take longer than the events.
+  do await world.run({ seconds: 5 });
+  while (reachable(world, nodes()) < nodes().length && world.now < startedAt + 120_000);
+  const tookMs = world.now - startedAt;
+  await world.run({ seconds: 5 });
+  assert.equal(reachable(world, nodes()), nodes().length);
+  return tookMs;
+}
+
+test('100 nodes find each other through one, which is gone when they all restart', async (t) => {
+  const world = new Simulation({ seed: 17, latencyMs: { from: 5, to: 100 } });
+  const stores = new Map<number, Map<string, KnownNode>>();
+  const seed = '10.0.0.1:10001';
+  const nodes = world.spawn(100, ({ index, host, port, options }) => {
+    const store = stores.get(index) ?? new Map<string, KnownNode>();
+    stores.set(index, store);
+    return new Node(host, port, { ...options, discovery: [bootstrap([seed]), new Memory(store)] });
+  });
+  const all = await runUntilTogether(world, () => nodes);
+  const degrees = nodes.slice(1).map(({ allNodes }) => allNodes.length);
+  assert.ok(Math.max(...degrees) <= 12, `${degrees}`);
+
+  world.crash([nodes[0]!]);
+  const withoutSeed = await runUntilTogether(world, () => nodes.slice(1));
+  world.crash(nodes.slice(1));
+  await world.run({ seconds: 1 });
+  world.restart(nodes.slice(1));
+  const restarted = await runUntilTogether(world, () => nodes.slice(1));
+  t.diagnostic(
+    `together after ${all} ms, ${withoutSeed} ms without the seed, ${restarted} ms after a restart`,
+  );
+
+  let heard = 0;
+  for (const node of nodes.slice(2)) node.once('node_broadcast', () => heard++);
+  nodes[1]!.broadcast('hello');
+  await world.run({ seconds: 5 });
+  assert.equal(heard, 98);
+  const connection = await world.settle(nodes[1]!.connectWithNode(nodes[99]!.id));
+  assert.equal(connection.id, nodes[99]!.id);
+  await world.end();
+});
 
 suite('a node that is looked for by its id', () => {
   test('is found up to six links away, and connected with', async () => {

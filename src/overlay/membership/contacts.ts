@@ -48,6 +48,14 @@ export class Contacts {
     return this.#contacts.size;
   }
 
+  [Symbol.iterator](): Iterator<Contact> {
+    return this.#contacts.values();
+  }
+
+  find(id: string): Contact | undefined {
+    return this.#contacts.get(id);
+  }
+
   of(id: string): Contact {
     let contact = this.#contacts.get(id);
     if (contact === undefined) {

@@ -121,6 +121,24 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
     return this.#view.passive.map(({ id }) => id);
   }
 
+  /** The ids of the nodes that this node has heard of, and may dial. */
+  get heardOf(): readonly string[] {
+    return [...this.#dialler.contacts].flatMap(({ id, addresses }) => (addresses.length > 0 ? id : []));
+  }
+
+  /** The addresses at which this node may dial another one. */
+  addressesOf(id: string): readonly string[] {
+    return this.#dialler.contacts.find(id)?.addresses ?? [];
+  }
+
+  /** The record of a node that this node may pass on: its own, or that of a node that it has reached within a day. */
+  recordOf(id: string): AddressRecord | undefined {
+    if (id === this.#options.identity.id) return this.#own.record;
+    const { contacts } = this.#dialler;
+    const contact = contacts.find(id);
+    return contact !== undefined && contacts.isProven(contact) ? contact.record : undefined;
+  }
+
   /** The node listens, and looks for neighbours from now on. */
   start(): void {
     if (this.#isStarted) return;
