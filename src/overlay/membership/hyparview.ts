@@ -1,5 +1,7 @@
 import type { Priority } from '../../wire/frames/hello.ts';
+import { AskingPace } from './asking-pace.ts';
 import { ContactSet } from './contact-set.ts';
+import { ForcedDrops } from './forced-drops.ts';
 import { LostNodes } from './lost-nodes.ts';
 import type { MembershipMessage } from './membership-messages.ts';
 import { MinWiseSampler } from './min-wise-sampler.ts';
@@ -73,18 +75,6 @@ interface Neighbour<Contact> {
 /** Nodes that are asked to be neighbours at the same time. */
 const maxAsked = 2;
 
-/** Passive nodes that are asked in one round, before the next ones wait for another round. */
-const maxAskedPerRound = 4;
-
-/** The longest pause after rounds in which every node refused. */
-const maxPauseRounds = 8;
-
-/** Other nodes may make this one drop a neighbour so often at once, and once more in each round. */
-const maxForcedDrops = 5;
-
-/** Other nodes may swap with this one once in so many rounds. */
-const swapsEveryRounds = 3;
-
 /** A node swaps a neighbour of its own accord about once in so many rounds. */
 const ownSwapRounds = 30;
 
@@ -130,6 +120,8 @@ export class HyParView<Contact extends { readonly id: string }> {
   readonly #sampler: MinWiseSampler<Contact>;
   readonly #lost: LostNodes<Contact>;
   readonly #walks = new ShuffleWalks();
+  readonly #pace = new AskingPace();
+  readonly #forcedDrops = new ForcedDrops();
   /** Nodes that were asked, and have not answered. */
   readonly #asked = new Map<string, Contact>();
   /** Nodes that asked and were accepted, and whose link is not up yet: since which round. */
@@ -139,11 +131,6 @@ export class HyParView<Contact extends { readonly id: string }> {
   /** The shuffle of this round. */
   #ownWalk: { readonly walk: number; readonly to: string; readonly sent: readonly string[] } | undefined;
   #round = 0;
-  #askedInRound = 0;
-  #pauseRounds = 0;
-  #resumesAt = 0;
-  #dropsLeft = maxForcedDrops;
-  #nextForeignSwap = 0;
 
   constructor(options: HyParViewOptions<Contact>) {
     const { effects, random, ownId, self, sizes = {} } = options;
@@ -182,8 +169,8 @@ export class HyParView<Contact extends { readonly id: string }> {
   /** A period has passed. */
   round(): void {
     this.#round += 1;
-    this.#askedInRound = 0;
-    this.#dropsLeft = Math.min(this.#dropsLeft + 1, maxForcedDrops);
+    this.#pace.round();
+    this.#forcedDrops.round();
     for (const [id, since] of this.#accepted) if (this.#round - since > 2) this.#accepted.delete(id);
     for (const [id, round] of this.#notBefore) if (round <= this.#round) this.#notBefore.delete(id);
     this.#shuffle();
@@ -268,7 +255,7 @@ export class HyParView<Contact extends { readonly id: string }> {
     if (neighbour === undefined) return;
     this.#active.delete(id);
     if (this.#isProven(neighbour.contact)) this.#lost.add(neighbour.contact);
-    this.#pauseRounds = this.#resumesAt = 0;
+    this.#pace.restart();
     this.#refill();
   }
 
@@ -280,7 +267,7 @@ export class HyParView<Contact extends { readonly id: string }> {
     this.#active.delete(id);
     this.#note(neighbour.contact);
     this.#notBefore.set(id, this.#round + 2);
-    this.#pauseRounds = this.#resumesAt = 0;
+    this.#pace.restart();
     this.#refill();
   }
 
@@ -428,14 +415,8 @@ export class HyParView<Contact extends { readonly id: string }> {
 
   /** Whether the node will drop a neighbour for one that asks. */
   #makesRoom(priority: Priority): boolean {
-    if (priority === 'low' || this.#dropsLeft === 0 || this.#droppable.length <= this.#accepted.size)
-      return false;
-    if (priority === 'swap') {
-      if (this.#round < this.#nextForeignSwap) return false;
-      this.#nextForeignSwap = this.#round + swapsEveryRounds;
-    }
-    this.#dropsLeft -= 1;
-    return true;
+    if (priority === 'low' || this.#droppable.length <= this.#accepted.size) return false;
+    return this.#forcedDrops.take(priority === 'swap');
   }
 
   #neighbourBut(...ids: (string | undefined)[]): string | undefined {
@@ -461,25 +442,16 @@ export class HyParView<Contact extends { readonly id: string }> {
       this.#asked.size < maxAsked
     ) {
       const isAlone = this.#active.size === 0;
-      if (!isAlone && (this.#round < this.#resumesAt || this.#askedInRound >= maxAskedPerRound)) {
-        this.#pause();
-        return;
-      }
       const candidate = this.#candidate();
       if (candidate === undefined) {
         if (this.#passive.size + this.#asked.size + this.#accepted.size === 0) this.#effects.runDry();
         return;
       }
-      this.#askedInRound += 1;
+      // A node without any neighbour does not pause.
+      if (!this.#pace.take() && !isAlone) return;
       this.#ask(candidate, isAlone ? 'high' : 'low');
     }
-    if (this.#active.size >= active) this.#pauseRounds = 0;
-  }
-
-  #pause(): void {
-    if (this.#round < this.#resumesAt) return;
-    this.#pauseRounds = Math.min(Math.max(1, this.#pauseRounds * 2), maxPauseRounds);
-    this.#resumesAt = this.#round + this.#pauseRounds;
+    if (this.#active.size >= active) this.#pace.relax();
   }
 
   #candidate(): Contact | undefined {

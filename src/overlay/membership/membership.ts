@@ -1,7 +1,6 @@
 import type { NodeConnection } from '../../api/node-connection.ts';
 import type { ProtocolHost, ProtocolPeer } from '../../api/protocol.ts';
 import type { Address } from '../../base/address.ts';
-import { backoffDelayMs } from '../../base/backoff.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import type { HostScope } from '../../base/host-scope.ts';
 import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
@@ -14,12 +13,14 @@ import type { Priority } from '../../wire/frames/hello.ts';
 import type { OverlayPart } from '../overlay.ts';
 import type { AddressRecord } from './address-record.ts';
 import { ContactDialler, type LinkDialler } from './contact-dialler.ts';
+import { frameOf, messageOf } from './contact-messages.ts';
 import { Contact } from './contacts.ts';
 import { HyParView, type HyParViewEffects } from './hyparview.ts';
 import { encodeMembershipFrame, type MembershipFrame, readMembershipFrame } from './membership-frames.ts';
 import { MembershipLink } from './membership-link.ts';
 import type { MembershipMessage } from './membership-messages.ts';
 import { OwnRecord } from './own-record.ts';
+import { Rejoining } from './rejoining.ts';
 import { SilenceWatch } from './silence-watch.ts';
 
 export interface MembershipOptions {
@@ -45,9 +46,6 @@ const answerMs = 10_000;
 /** How long a node that was dropped has to say that it keeps the connection, in milliseconds. */
 const lingerMs = 2_000;
 
-/** The pauses between attempts to join through peers that are no neighbours, in milliseconds. */
-const joinPauses = { minDelayMs: 1_000, maxDelayMs: 60_000 };
-
 /**
  * Finds and keeps the neighbours of a node: does on real connections what {@link HyParView} decides. Neighbours are
  * ordinary connections. Those that the user made, or that the other side holds, are never closed from here.
@@ -59,6 +57,7 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
   readonly #dialler: ContactDialler;
   readonly #own: OwnRecord;
   readonly #silence: SilenceWatch;
+  readonly #rejoining: Rejoining;
   /** Peers that find their neighbours by themselves, too. */
   readonly #links = new Map<string, MembershipLink>();
   /** Nodes that were dialled, and whose links are not open for this protocol yet. */
@@ -68,8 +67,6 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
   /** Where the peer is whose frame is being read. */
   #teller: HostScope = 'loopback';
   #round: RuntimeTimer | undefined;
-  #joining: RuntimeTimer | undefined;
-  #joinAttempts = 0;
   #isStarted = false;
   #isStopped = false;
 
@@ -108,6 +105,10 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
       runtime,
       neighbours: () => this.#view.active.flatMap((id) => this.#channelOf(id)),
       onSilent: (id, silenceMs) => this.#onSilent(id, silenceMs),
+    });
+    this.#rejoining = new Rejoining(runtime, () => {
+      const link = this.#linkToJoinOver;
+      if (link !== undefined && this.needsEntry) this.#joinOver(link);
     });
   }
 
@@ -255,17 +256,7 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
   runDry(): void {
     if (this.#isStopped) return;
     this.#options.onEntryNeeded();
-    if (this.#joining !== undefined || this.#linkToJoinOver === undefined) return;
-    const { runtime } = this.#options;
-    const random = (): number => runtime.random('delays of joining');
-    const delayMs = this.#joinAttempts === 0 ? 0 : backoffDelayMs(this.#joinAttempts, joinPauses, random);
-    this.#joinAttempts += 1;
-    const join = (): void => {
-      this.#joining = undefined;
-      const link = this.#linkToJoinOver;
-      if (link !== undefined && this.needsEntry) this.#joinOver(link);
-    };
-    this.#joining = runtime.setTimeout(join, delayMs, 'watching');
+    if (this.#linkToJoinOver !== undefined) this.#rejoining.want();
   }
 
   #handle(link: MembershipLink, frame: MembershipFrame): void {
@@ -299,7 +290,7 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
         break;
       default:
         // Nodes that are no neighbours have nothing to say about others, and neighbours only so much.
-        if (this.#view.isActive(id) && link.messages.take()) this.#view.received(id, messageOfFrame(frame));
+        if (this.#view.isActive(id) && link.messages.take()) this.#view.received(id, messageOf(frame));
     }
   }
 
@@ -339,7 +330,7 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
     if (!link.isJoining) return;
     link.isJoining = false;
     if (frame.isNeighbour) this.#up(link);
-    this.#view.received(link.contact.id, messageOfFrame(frame));
+    this.#view.received(link.contact.id, messageOf(frame));
     this.#letGo(link.contact.id);
   }
 
@@ -354,7 +345,7 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
     link.stopWaiting();
     this.#options.links.hold(link.contact.id, Holder.overlay);
     this.#view.up(link.contact);
-    this.#joinAttempts = 0;
+    this.#rejoining.succeeded();
   }
 
   #askOver(link: MembershipLink, priority: Priority): void {
@@ -497,27 +488,11 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
 
   #stop(): void {
     this.#isStopped = true;
-    for (const timer of [this.#round, this.#joining, ...this.#timers]) timer?.cancel();
+    for (const timer of [this.#round, ...this.#timers]) timer?.cancel();
     this.#timers.clear();
     this.#silence.stop();
+    this.#rejoining.stop();
     this.#dialler.stop();
     for (const link of this.#links.values()) link.stopWaiting();
   }
-}
-
-/** @returns undefined for a message about a node without a record. */
-function frameOf(message: MembershipMessage<Contact>): MembershipFrame | undefined {
-  if (message.kind !== 'forwardJoin') {
-    return { ...message, contacts: message.contacts.flatMap(({ record }) => record ?? []) };
-  }
-  const { record } = message.contact;
-  return record && { ...message, contact: record };
-}
-
-/** What another node says of nodes, before it is checked. */
-function messageOfFrame(message: MembershipMessage<AddressRecord>): MembershipMessage<Contact> {
-  const told = (record: AddressRecord): Contact => new Contact(record.id, record);
-  return message.kind === 'forwardJoin'
-    ? { ...message, contact: told(message.contact) }
-    : { ...message, contacts: message.contacts.map(told) };
 }

@@ -160,4 +160,25 @@ suite('attack: networks of HyParView', () => {
       assert.ok(passive.filter(({ id }) => isLiar(id)).length > 0.8 * passive.length, 'the attack works');
     }
   });
+
+  test('of which 20 nodes ask one victim without a pause leave it honest neighbours: 3 seeds', () => {
+    for (const seed of [1, 2, 3]) {
+      const network = networkOf(100, { seed });
+      rounds(network, 30);
+      const victim = network.nodes[50]!;
+      const attackers = Array.from({ length: 20 }, () => network.make());
+      for (let round = 0; round < 60; round++) {
+        for (const attacker of attackers) {
+          for (const priority of ['low', 'high', 'swap'] as const) {
+            // Attackers drop nobody, and never let go.
+            if (victim.view.requested(attacker.id, priority)) victim.view.up({ id: attacker.id });
+          }
+          network.settle();
+        }
+        network.round();
+      }
+      const honest = victim.view.active.filter((id) => network.byId.get(id)!.at < 100);
+      assert.ok(honest.length >= 1, `seed ${seed}: ${victim.view.active}`);
+    }
+  });
 });
