@@ -23,6 +23,7 @@ import type { NodeIdentity } from '../identity/signer.ts';
 import { type Broadcast, headerOf } from '../overlay/broadcast.ts';
 import { Deliveries } from '../overlay/deliveries.ts';
 import { HistoryPart } from '../overlay/history/history-part.ts';
+import type { TopicLinks } from '../overlay/history/keeper-links.ts';
 import { Overlay, type OverlayOptions, type OverlayPart } from '../overlay/overlay.ts';
 import type { Arrival, BroadcastSight } from '../overlay/router.ts';
 import type { TopicKey } from '../overlay/topic-key.ts';
@@ -39,6 +40,8 @@ export interface BroadcastsOptions {
   readonly relayBroadcasts: ResolvedOptions['relayBroadcasts'];
   readonly dispatcher: Dispatcher;
   readonly log: Log;
+  /** How the node connects with others for its topics; undefined: the user makes all connections. */
+  readonly topicLinks?: TopicLinks | undefined;
   /** What the overlay's protocol does beside broadcasts. */
   readonly parts?: readonly OverlayPart[] | undefined;
   /** The peers, if Python nodes among them take part in broadcasts. */
@@ -96,6 +99,10 @@ export class Broadcasts implements OverlayOptions {
 
   get parts(): readonly OverlayPart[] {
     return [this.#history, ...(this.#options.parts ?? [])];
+  }
+
+  get topicLinks(): TopicLinks | undefined {
+    return this.#options.topicLinks;
   }
 
   get budget(): MemoryBudget {

@@ -38,6 +38,7 @@ export function createMembership({
       probe: (address, id) => peering().connector.probe(address, id),
       hold: (id, holder) => peering().hold(id, holder),
       release: (id, holder) => peering().release(id, holder),
+      isHeldBy: (id, holder) => peering().isHeldBy(id, holder),
       get stopping() {
         return peering().stopping;
       },

@@ -128,6 +128,7 @@ export class Node extends NodeHandlers {
       relayBroadcasts,
       dispatcher: this.#dispatcher,
       log: this.#logOf('protocol'),
+      topicLinks: this.#membership,
       parts: this.#membership === undefined ? [this.#finder] : [this.#finder, this.#membership],
       pythonPeers: resolved.p2pnetwork.broadcasts ? () => this.#peering.peers.connections.keys() : undefined,
       isStopping: () => this.#peering.stopping.aborted,

@@ -63,6 +63,8 @@ interface DialOptions extends ConnectOptions {
   readonly lastId?: string;
   /** What this side asks for. The node, not the user, wants the connection then. */
   readonly membership?: MembershipWord;
+  /** Whom a new connection is for, if `membership` does not say it. */
+  readonly holder?: Holder;
 }
 
 /** How long the end of a second link may take. */
@@ -122,7 +124,7 @@ export class Connector {
    */
   connectNeighbour(
     address: Address,
-    options: { readonly id?: string; readonly membership: MembershipWord },
+    options: { readonly id?: string; readonly membership: MembershipWord; readonly holder?: Holder },
   ): Promise<PeerConnection> {
     return this.#dial(address, options);
   }
@@ -245,6 +247,7 @@ export class Connector {
         replace,
         wantsSession,
         membership: options.membership,
+        holder: options.holder,
         dialled: address,
       });
     } catch (error) {

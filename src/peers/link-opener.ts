@@ -37,6 +37,8 @@ export interface Opening {
   readonly dialled?: Address | undefined;
   /** What this side asks for with the link. Default: nothing. */
   readonly membership?: MembershipWord | undefined;
+  /** Whom the connection is for, if `membership` does not say it. */
+  readonly holder?: Holder | undefined;
   /** Why this side refuses the link before it reads anything. */
   readonly refusal?: Goodbye | undefined;
   /** Ends the handshake, with what to tell the peer as the reason. */
@@ -98,14 +100,15 @@ export class LinkOpener {
     const before = peer.connected();
     if (link.speaks === 'packets') {
       const channel = await this.#openPackets(peer, link, opening);
-      const holder = holderOf(opening.direction, opening.membership);
+      const holder = opening.holder ?? holderOf(opening.direction, opening.membership);
       return connections.adopt({ peer, link, channel, before, dialled, holder });
     }
     const handshake = await this.#shakeHands(peer, end, opening);
     const resumed = peer.session.resume(handshake);
     if (resumed !== undefined) return resumed;
     const { direction, ours, theirs } = handshake;
-    const holder = holderOf(direction, (direction === 'outbound' ? ours : theirs).membership);
+    const holder =
+      opening.holder ?? holderOf(direction, (direction === 'outbound' ? ours : theirs).membership);
     return connections.adopt({ peer, link, channel: this.#begin(handshake), before, dialled, holder });
   }
 

@@ -241,6 +241,10 @@ export class Peering {
     void live.disconnect(goodbye('disconnected'));
   }
 
+  isHeldBy(id: string, holder: Holder): boolean {
+    return this.peers.find(id)?.isHeldBy(holder) === true;
+  }
+
   /** Ends everything. In a handler for which the node waits before it stops, this resolves at once. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
-import { type BroadcastDetails, type Data, type HistoryOptions, Node } from '../../src/index.ts';
+import { type BroadcastDetails, bootstrap, type Data, type HistoryOptions, Node } from '../../src/index.ts';
 import { Simulation, type SpawnPlace } from '../../src/simulator/index.ts';
 
 class Keeper extends Node {
@@ -241,6 +241,44 @@ suite('histories on virtual time', () => {
     await world.idle();
     assert.deepEqual(late.caughtUp, texts('line', 100).slice(-late.caughtUp.length));
     assert.ok(late.caughtUp.length >= 58 && late.caughtUp.length <= 60, `${late.caughtUp.length}`);
+    await world.end();
+  });
+
+  test('find each other in a network of nodes that do not keep the topic, and part again', async () => {
+    const world = new Simulation({ seed: 1, latencyMs: { from: 10, to: 100 } });
+    const discovery = [bootstrap(['10.0.0.1:10001', '10.0.0.2:10001'])];
+    const nodes = world.spawn(
+      16,
+      ({ host, port, options }) =>
+        new Keeper(host, port, { ...options, discovery, neighbourhood: { active: 3 } }),
+    );
+    await world.run({ seconds: 30 });
+    const neighboursOf = ({ neighbourhood }: Keeper): string[] => neighbourhood.active.map(({ id }) => id);
+    // The first three of which none is a neighbour of another.
+    const apart: Keeper[] = [];
+    for (const node of nodes) {
+      const isApart = apart.every(
+        (other) => !neighboursOf(node).includes(other.id) && !neighboursOf(other).includes(node.id),
+      );
+      if (isApart && apart.length < 3) apart.push(node);
+    }
+    const [one, other, late] = apart as [Keeper, Keeper, Keeper];
+    for (const node of [one, other]) node.subscribe(topic, { history: {} });
+    await world.run({ minutes: 1 });
+    assert.ok(one.allNodes.some(({ id }) => id === other.id));
+    const said = texts('line', 20);
+    await chat(world, one, said);
+    late.subscribe(topic, { history: {} });
+    await world.run({ minutes: 1 });
+    assert.deepEqual(late.caughtUp, said);
+    for (const node of apart) node.unsubscribe(topic);
+    await world.run({ seconds: 30 });
+    const isLinked = (a: Keeper, b: Keeper): boolean =>
+      a.allNodes.some(({ id }) => id === b.id) &&
+      !neighboursOf(a).includes(b.id) &&
+      !neighboursOf(b).includes(a.id);
+    for (const a of apart)
+      for (const b of apart) assert.ok(a === b || !isLinked(a, b), 'no link is left for the topic');
     await world.end();
   });
 

@@ -34,6 +34,15 @@ export interface HistoriesOptions {
   onFailure(error: unknown): void;
 }
 
+/** Finds other keepers. */
+export interface KeeperSearch {
+  kept(digest: string): void;
+  forgotten(digest: string): void;
+  came(digest: string, id: string): void;
+  left(digest: string, id: string): void;
+  close(): void;
+}
+
 /** A topic that this node keeps. */
 interface Entry {
   readonly topic: string;
@@ -49,6 +58,7 @@ interface Entry {
 export class Histories implements TopicHistoryEffects<HistoryPeer> {
   readonly #options: HistoriesOptions;
   readonly #host: ProtocolHost;
+  readonly #search: KeeperSearch | undefined;
   readonly #byDigest = new Map<string, Entry>();
   readonly #byTopic = new Map<string, Entry>();
   readonly #peers = new Map<ProtocolPeer, HistoryPeer>();
@@ -57,8 +67,10 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
   #timerAtMs = Number.POSITIVE_INFINITY;
   #isTimerWatching = false;
 
-  constructor(host: ProtocolHost, options: HistoriesOptions) {
+  /** @param search undefined: only neighbours that the user has chosen are keepers. */
+  constructor(host: ProtocolHost, options: HistoriesOptions, search?: KeeperSearch) {
     this.#host = host;
+    this.#search = search;
     this.#options = options;
   }
 
@@ -89,6 +101,7 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
     };
     this.#byDigest.set(digest, entry);
     this.#byTopic.set(topic, entry);
+    this.#search?.kept(digest);
     for (const peer of this.#host.peers) this.#peerOf(peer).send(this.#keptTopics(true));
   }
 
@@ -102,6 +115,10 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
 
   keeps(topic: string): boolean {
     return this.#byTopic.has(topic);
+  }
+
+  keepsDigest(digest: string): boolean {
+    return this.#byDigest.has(digest);
   }
 
   /** Whether a broadcast is there already. */
@@ -147,6 +164,7 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
 
   /** Closes all files. */
   close(): void {
+    this.#search?.close();
     for (const entry of [...this.#byTopic.values()]) this.#remove(entry);
   }
 
@@ -154,11 +172,10 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
     if (this.#byTopic.size > 0) this.#peerOf(peer).send(this.#keptTopics(false));
   }
 
-  received(peer: ProtocolPeer, bytes: Uint8Array): void | Promise<void> {
+  received(peer: ProtocolPeer, bytes: Uint8Array<ArrayBuffer>): void | Promise<void> {
     if (this.#byTopic.size === 0) return undefined;
     const from = this.#peerOf(peer);
-    // Frames of protocols lie in memory of their own.
-    return from.share.take(() => this.#handle(from, readHistoryFrame(bytes as Uint8Array<ArrayBuffer>)));
+    return from.share.take(() => this.#handle(from, readHistoryFrame(bytes)));
   }
 
   closed(peer: ProtocolPeer): void {
@@ -166,7 +183,7 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
     if (own === undefined) return;
     this.#peers.delete(peer);
     own.leave();
-    for (const { history } of this.#byTopic.values()) history.left(own);
+    for (const [digest, { history }] of this.#byDigest) this.#left(own, digest, history);
     this.#schedule();
   }
 
@@ -213,6 +230,7 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
   }
 
   #handle(from: HistoryPeer, frame: HistoryFrame): void | Promise<void> {
+    if (frame.kind === 'seek' || frame.kind === 'found') return undefined;
     if (frame.kind === 'keep') return this.#onKeep(from, frame);
     if (frame.kind === 'past') return this.#onPast(from, frame.broadcast);
     const entry = this.#byDigest.get(frame.digest);
@@ -234,11 +252,20 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
     const capacities = new Map(topics.map(({ digest, ...capacity }) => [digest, capacity]));
     for (const [digest, { history }] of this.#byDigest) {
       const capacity = capacities.get(digest);
-      if (capacity === undefined) history.left(from);
-      else history.keeps(from, capacity, this.#host.id < from.peer.id);
+      if (capacity === undefined) {
+        this.#left(from, digest, history);
+      } else {
+        history.keeps(from, capacity, this.#host.id < from.peer.id);
+        this.#search?.came(digest, from.peer.id);
+      }
     }
     if (isQuestion && from.mayAsk()) from.send(this.#keptTopics(false));
     this.#schedule();
+  }
+
+  #left(peer: HistoryPeer, digest: string, history: TopicHistory<HistoryPeer>): void {
+    history.left(peer);
+    this.#search?.left(digest, peer.peer.id);
   }
 
   #onCompare(from: HistoryPeer, frame: OfKind<'compare'>): Promise<void> {
@@ -288,6 +315,7 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
 
   #remove(entry: Entry): void {
     this.#byDigest.delete(entry.history.digest);
+    this.#search?.forgotten(entry.history.digest);
     this.#byTopic.delete(entry.topic);
     entry.history.kept.close();
     this.#lost += entry.owed.lost + entry.owed.size;

@@ -15,6 +15,8 @@ export const HistoryFrameKind = {
   fetch: 37,
   past: 38,
   fetched: 39,
+  seek: 40,
+  found: 41,
 } as const;
 
 /** A topic that a node keeps, by its digest, and how much of it. */
@@ -31,6 +33,9 @@ export const maxKeptTopics = 256;
 
 /** The most ids in a frame. */
 export const maxIds = 512;
+
+/** The most links that a walk goes over. */
+export const maxWalkLinks = 8;
 
 /** The most bytes of a message of reconciliation. */
 export const maxReconciliationBytes = 16 * 1024;
@@ -49,7 +54,18 @@ export type HistoryFrame =
   | OfRun<{ readonly kind: 'fetch'; readonly ids: readonly string[] }>
   | OfRun<{ readonly kind: 'fetched'; readonly count: number }>
   | { readonly kind: 'offer'; readonly digest: string; readonly ids: readonly string[] }
-  | { readonly kind: 'past'; readonly broadcast: Uint8Array<ArrayBuffer> };
+  | { readonly kind: 'past'; readonly broadcast: Uint8Array<ArrayBuffer> }
+  | (WalkFrame & { readonly kind: 'seek'; readonly hopsLeft: number })
+  | (WalkFrame & { readonly kind: 'found'; readonly record: Uint8Array<ArrayBuffer> });
+
+/** Of a walk that looks for a keeper. */
+interface WalkFrame {
+  readonly digest: string;
+  /** Chosen by the node that looks. */
+  readonly walk: number;
+  /** The numbers that the nodes on the way gave to the peers from which it came. */
+  readonly way: readonly number[];
+}
 
 /** Of a topic, and of one run in which two nodes catch up. */
 type OfRun<Frame> = Frame & { readonly digest: string; readonly run: number };
@@ -73,6 +89,13 @@ export function writeHistoryFrame(frame: HistoryFrame): Uint8Array<ArrayBuffer> 
     return writer.end();
   }
   writer.hex(frame.digest);
+  if (frame.kind === 'seek' || frame.kind === 'found') {
+    writer.number(frame.walk, 4);
+    if (frame.kind === 'seek') writer.number(frame.hopsLeft, 1);
+    else writer.number(frame.way.length, 1);
+    for (const number of frame.way) writer.number(number, 4);
+    return frame.kind === 'seek' ? writer.end() : writer.bytes(frame.record).end();
+  }
   if (frame.kind !== 'offer') writer.number(frame.run, 4);
   switch (frame.kind) {
     case 'compare':
@@ -112,6 +135,22 @@ export function readHistoryFrame(bytes: Uint8Array<ArrayBuffer>): HistoryFrame {
       return { kind: 'past', broadcast: reader.rest() };
     case HistoryFrameKind.offer:
       return { kind: 'offer', digest: reader.hex(digestBytes), ids: reader.ids() };
+    case HistoryFrameKind.seek: {
+      const [digest, walk, hopsLeft] = [reader.hex(digestBytes), reader.number(4), reader.number(1)];
+      return {
+        kind: 'seek',
+        digest,
+        walk,
+        hopsLeft,
+        way: reader.list(4, maxWalkLinks, () => reader.number(4)),
+      };
+    }
+    case HistoryFrameKind.found: {
+      const [digest, walk, length] = [reader.hex(digestBytes), reader.number(4), reader.number(1)];
+      if (length > maxWalkLinks) throw invalid(`a way over ${length} links`);
+      const way = Array.from({ length }, () => reader.number(4));
+      return { kind: 'found', digest, walk, way, record: reader.rest() };
+    }
   }
   const of = { digest: reader.hex(digestBytes), run: reader.number(4) };
   switch (kind) {

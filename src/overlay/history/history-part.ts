@@ -1,15 +1,27 @@
 import type { ProtocolHost, ProtocolPeer } from '../../api/protocol.ts';
 import type { OverlayPart } from '../overlay.ts';
 import { Histories, type HistoriesOptions } from './histories.ts';
+import { HistoryFrameKind, readHistoryFrame } from './history-frames.ts';
+import { sendHistoryFrame } from './history-peer.ts';
+import { KeeperLinks, type TopicLinks } from './keeper-links.ts';
+import { KeeperWalks } from './keeper-walks.ts';
 
-/** The part of the overlay that catches up. A node that keeps no topic does nothing here, and pays nothing. */
+export interface HistoryPartOptions extends HistoriesOptions {
+  /** Undefined: the user makes all connections. */
+  readonly topicLinks?: TopicLinks | undefined;
+}
+
+/** The part of the overlay that catches up. A node that keeps no topic only passes on walks to keepers. */
 export class HistoryPart implements OverlayPart {
   readonly kinds = historyKinds;
-  readonly #options: HistoriesOptions;
+  readonly #options: HistoryPartOptions;
   #host!: ProtocolHost;
   #histories: Histories | undefined;
+  /** Made when this node keeps a topic, or when a walk comes by. */
+  #walks: KeeperWalks<ProtocolPeer> | undefined;
+  #links: KeeperLinks | undefined;
 
-  constructor(options: HistoriesOptions) {
+  constructor(options: HistoryPartOptions) {
     this.#options = options;
   }
 
@@ -20,7 +32,12 @@ export class HistoryPart implements OverlayPart {
 
   /** Makes what a node needs that keeps topics. */
   begin(): Histories {
-    this.#histories ??= new Histories(this.#host, this.#options);
+    if (this.#histories !== undefined) return this.#histories;
+    const { runtime, topicLinks } = this.#options;
+    this.#links =
+      topicLinks &&
+      new KeeperLinks({ runtime, links: topicLinks, seek: (digest) => this.#activeWalks.seek(digest) });
+    this.#histories = new Histories(this.#host, this.#options, this.#links);
     return this.#histories;
   }
 
@@ -33,11 +50,33 @@ export class HistoryPart implements OverlayPart {
   }
 
   received(peer: ProtocolPeer, bytes: Uint8Array): void | Promise<void> {
-    return this.#histories?.received(peer, bytes);
+    // Frames of protocols lie in memory of their own.
+    const own = bytes as Uint8Array<ArrayBuffer>;
+    if (bytes[0] !== HistoryFrameKind.seek && bytes[0] !== HistoryFrameKind.found) {
+      return this.#histories?.received(peer, own);
+    }
+    const frame = readHistoryFrame(own);
+    if (frame.kind === 'seek') this.#activeWalks.seeks(peer, frame);
+    else if (frame.kind === 'found') this.#walks?.found(peer, frame);
+    return undefined;
   }
 
   closed(peer: ProtocolPeer): void {
     this.#histories?.closed(peer);
+    this.#walks?.closed(peer);
+  }
+
+  get #activeWalks(): KeeperWalks<ProtocolPeer> {
+    const { runtime, topicLinks } = this.#options;
+    this.#walks ??= new KeeperWalks<ProtocolPeer>({
+      runtime,
+      neighbours: () => [...this.#host.peers].filter(({ connection }) => !connection.isSuspended),
+      send: (peer, frame) => sendHistoryFrame(peer, frame),
+      keeps: (digest) => this.#histories?.keepsDigest(digest) === true,
+      ownRecord: () => topicLinks?.record,
+      onFound: (digest, record, from) => void this.#links?.found(digest, record, from),
+    });
+    return this.#walks;
   }
 }
 

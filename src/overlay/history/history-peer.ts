@@ -37,13 +37,7 @@ export class HistoryPeer {
 
   /** @returns false if nothing was sent: the queue is full, or the peer takes no frame of that size. */
   send(frame: HistoryFrame): boolean {
-    try {
-      this.peer.send(writeHistoryFrame(frame));
-      return true;
-    } catch (error) {
-      if (isPeerloomError(error)) return false;
-      throw error;
-    }
+    return sendHistoryFrame(this.peer, frame);
   }
 
   /**
@@ -81,5 +75,16 @@ export class HistoryPeer {
     for (let waitMs = bucket.waitMs; waitMs > 0 && !this.#isGone; waitMs = bucket.waitMs) {
       await new Promise<void>((resolve) => this.#runtime.setTimeout(resolve, waitMs));
     }
+  }
+}
+
+/** @returns false if nothing was sent: the queue is full, or the peer takes no frame of that size. */
+export function sendHistoryFrame(peer: ProtocolPeer, frame: HistoryFrame): boolean {
+  try {
+    peer.send(writeHistoryFrame(frame));
+    return true;
+  } catch (error) {
+    if (isPeerloomError(error)) return false;
+    throw error;
   }
 }

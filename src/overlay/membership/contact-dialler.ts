@@ -9,6 +9,15 @@ import type { MembershipWord } from '../../wire/frames/hello.ts';
 import { type Contact, Contacts } from './contacts.ts';
 import { Proofs } from './proofs.ts';
 
+/** What a link is wanted for. */
+export interface LinkRequest {
+  /** The only node that may answer. */
+  readonly id?: string;
+  readonly membership: MembershipWord;
+  /** Whom the connection is for, if `membership` does not say it. */
+  readonly holder?: Holder;
+}
+
 /** What the overlay has the node do with links. */
 export interface LinkDialler {
   /** @throws PeerloomError `ERR_ADDRESS_INVALID`. */
@@ -18,12 +27,13 @@ export interface LinkDialler {
   /** The texts of the addresses that the node listens on. */
   readonly ownAddresses: readonly string[];
   /** @throws NeighbourRefused, PeerloomError. */
-  connect(address: Address, asked: { id?: string; membership: MembershipWord }): Promise<unknown>;
+  connect(address: Address, asked: LinkRequest): Promise<unknown>;
   /** @throws PeerloomError if no node of this id answers at the address. */
   probe(address: Address, id: string): Promise<void>;
   /** @returns whether there is a connection with the node. */
   hold(id: string, holder: Holder): boolean;
   release(id: string, holder: Holder): void;
+  isHeldBy(id: string, holder: Holder): boolean;
   /** Aborted once the node stops. */
   readonly stopping: AbortSignal;
 }
@@ -101,6 +111,7 @@ export class ContactDialler {
   async dial(
     contact: Contact,
     membership: MembershipWord,
+    holder?: Holder,
   ): Promise<'connected' | 'refused' | 'failed' | 'later'> {
     const { links } = this.#options;
     const isProven = this.contacts.isProven(contact);
@@ -108,7 +119,9 @@ export class ContactDialler {
     if (!(isProven ? this.#provenDials : this.#unprovenDials).take()) return 'later';
     const { id } = contact;
     try {
-      await this.#tryAddresses(contact, (address) => links.connect(address, { id, membership }));
+      await this.#tryAddresses(contact, (address) =>
+        links.connect(address, { id, membership, ...(holder && { holder }) }),
+      );
       this.proven(contact);
       return 'connected';
     } catch (error) {

@@ -16,6 +16,7 @@ export const MembershipFrameKind = {
   shuffle: 23,
   shuffleReply: 24,
   hold: 25,
+  release: 26,
 } as const;
 
 export type MembershipFrame =
@@ -31,7 +32,8 @@ export type MembershipFrame =
   | { readonly kind: 'ask'; readonly priority: Priority }
   | { readonly kind: 'answer'; readonly isNeighbour: boolean }
   | { readonly kind: 'drop' }
-  | { readonly kind: 'hold' };
+  | { readonly kind: 'hold' }
+  | { readonly kind: 'release' };
 
 const priorities: readonly Priority[] = ['high', 'low', 'swap'];
 
@@ -120,6 +122,8 @@ function read(bytes: Uint8Array): MembershipFrame | undefined {
       return length === 1 ? { kind: 'drop' } : undefined;
     case MembershipFrameKind.hold:
       return length === 1 ? { kind: 'hold' } : undefined;
+    case MembershipFrameKind.release:
+      return length === 1 ? { kind: 'release' } : undefined;
     default:
       return undefined;
   }

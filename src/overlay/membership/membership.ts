@@ -10,6 +10,7 @@ import { Holder } from '../../peers/holder.ts';
 import type { NeighbourGate } from '../../peers/neighbour-gate.ts';
 import { NeighbourRefused } from '../../peers/neighbour-refused.ts';
 import type { Priority } from '../../wire/frames/hello.ts';
+import type { TopicLinks } from '../history/keeper-links.ts';
 import type { OverlayPart } from '../overlay.ts';
 import type { AddressRecord } from './address-record.ts';
 import { ContactDialler, type LinkDialler } from './contact-dialler.ts';
@@ -50,7 +51,7 @@ const lingerMs = 2_000;
  * Finds and keeps the neighbours of a node: does on real connections what {@link HyParView} decides. Neighbours are
  * ordinary connections. Those that the user made, or that the other side holds, are never closed from here.
  */
-export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<Contact> {
+export class Membership implements OverlayPart, NeighbourGate, TopicLinks, HyParViewEffects<Contact> {
   readonly kinds = { first: 16, last: 31 };
   readonly #options: MembershipOptions;
   readonly #view: HyParView<Contact>;
@@ -166,6 +167,36 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
       await this.#options.links.connect(address, { ...(id !== undefined && { id }), membership });
     } catch (error) {
       if (!(error instanceof NeighbourRefused)) throw error;
+    }
+  }
+
+  get record(): AddressRecord | undefined {
+    return this.#own.record;
+  }
+
+  async reach(record: AddressRecord, teller: ProtocolPeer): Promise<boolean> {
+    const link = this.#links.get(teller.id);
+    if (link === undefined || this.#isStopped) return false;
+    this.#teller = link.scope;
+    const contact = this.#admit(new Contact(record.id, record));
+    if (contact === undefined) return false;
+    if (this.#options.links.hold(record.id, Holder.topic)) {
+      this.held(record.id);
+      return true;
+    }
+    return (await this.#dialler.dial(contact, 'open', Holder.topic)) === 'connected';
+  }
+
+  holdForTopic(id: string): void {
+    if (this.#options.links.hold(id, Holder.topic)) this.held(id);
+  }
+
+  releaseFromTopics(id: string): void {
+    const { links } = this.#options;
+    links.release(id, Holder.topic);
+    // The other side may hold the connection for this one alone.
+    if (!links.isHeldBy(id, Holder.user)) {
+      this.#links.get(id)?.send(encodeMembershipFrame({ kind: 'release' }));
     }
   }
 
@@ -287,6 +318,9 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
         break;
       case 'hold':
         this.#options.links.hold(id, Holder.remote);
+        break;
+      case 'release':
+        this.#options.links.release(id, Holder.remote);
         break;
       default:
         // Nodes that are no neighbours have nothing to say about others, and neighbours only so much.

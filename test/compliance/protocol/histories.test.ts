@@ -4,7 +4,7 @@ import { suite, type TestContext, test } from 'node:test';
 import type { BroadcastDetails, Data, HistoryOptions, Node, NodeOptions } from '../../../src/index.ts';
 import { signedBroadcast } from '../../support/signed-broadcast.ts';
 import { until } from '../../support/turns.ts';
-import { identityBeside } from './second-identity.ts';
+import { identityBeside, idOf } from './second-identity.ts';
 import { connectPlain, startNode } from './second-links.ts';
 import { frame, kinds, type SecondPeer } from './second-peer.ts';
 
@@ -17,6 +17,8 @@ const offer = 36;
 const fetch = 37;
 const past = 38;
 const fetched = 39;
+const seek = 40;
+const found = 41;
 
 const minute = 60_000_000;
 
@@ -118,7 +120,10 @@ suite('protocol 17: histories', () => {
       [Buffer.of(offer), topicOf('chat'), Buffer.alloc(31)],
       [Buffer.of(fetch), topicOf('chat'), number(1, 4), Buffer.alloc(513 * 32)],
       [Buffer.of(fetched), topicOf('chat'), number(1, 4), number(1, 3)],
-      [Buffer.of(40), topicOf('chat'), number(1, 4)],
+      [Buffer.of(seek), topicOf('chat'), number(1, 4)],
+      [Buffer.of(seek), topicOf('chat'), number(1, 4), Buffer.of(7), Buffer.alloc(9 * 4)],
+      [Buffer.of(found), topicOf('chat'), number(1, 4), Buffer.of(9), Buffer.alloc(9 * 4)],
+      [Buffer.of(42), topicOf('chat'), number(1, 4)],
     ];
     for (const [at, bytes] of wrong.entries()) {
       const peer = await keeper(node);
@@ -254,5 +259,39 @@ suite('protocol 17: histories', () => {
     peer.send(Buffer.of(past), forged.bytes);
     assert.equal((await peer.peer.goodbye()).code, 'protocol');
     assert.deepEqual(texts(), ['2']);
+  });
+
+  test('17.9, 17.10 a walk is passed on with its way, answered by a keeper, and goes back the same way', async (t) => {
+    const node = await startNode(t);
+    const [from, to] = [await keeper(node), await keeper(node)];
+    await node.waitForNodes(2);
+    const walk = Buffer.concat([topicOf('chat'), number(4_711, 4)]);
+    from.send(Buffer.of(seek), walk, Buffer.of(3), number(77, 4));
+    const passedOn = await to.next(seek);
+    assert.deepEqual(passedOn.subarray(0, 21), Buffer.concat([walk, Buffer.of(2)]));
+    assert.deepEqual(passedOn.subarray(21, 25), number(77, 4));
+    assert.equal(passedOn.length, 29);
+    const record = Buffer.from('whatever it is');
+    to.send(Buffer.of(found), walk, Buffer.of(2), passedOn.subarray(21), record);
+    assert.deepEqual(await from.next(found), Buffer.concat([walk, Buffer.of(1), number(77, 4), record]));
+    from.send(Buffer.of(seek), walk, Buffer.of(0));
+    const questions = [number(1, 4), number(2, 4)].map((run) => Buffer.concat([topicOf('chat'), run]));
+    from.send(Buffer.of(seek), questions[0]!, Buffer.of(1));
+    assert.deepEqual(
+      (await to.next(seek)).subarray(0, 20),
+      questions[0],
+      'and the one before it goes no further',
+    );
+  });
+
+  test('17.10 a keeper that can be dialled answers with its address record', async (t) => {
+    const { node } = await keepingNode(t, {}, { neighbourhood: 'automatic' });
+    const peer = await keeper(node);
+    const walk = Buffer.concat([topicOf('chat'), number(4_711, 4)]);
+    peer.send(Buffer.of(seek), walk, Buffer.of(3), number(77, 4));
+    const answered = await peer.next(found);
+    assert.deepEqual(answered.subarray(0, 25), Buffer.concat([walk, Buffer.of(1), number(77, 4)]));
+    const publicKey = answered.subarray(25 + 64, 25 + 96);
+    assert.equal(idOf(publicKey), node.id);
   });
 });

@@ -17,6 +17,7 @@ const drop = 22;
 const shuffle = 23;
 const shuffleReply = 24;
 const hold = 25;
+const release = 26;
 
 interface RecordFields {
   readonly owner?: SecondIdentity;
@@ -122,7 +123,8 @@ suite('protocol 15, 18: neighbours', () => {
       [shuffle, 0, 0, 0, 0, 17],
       [shuffleReply, 0, 0],
       [hold, 1],
-      [26],
+      [release, 1],
+      [27],
     ];
     for (const bytes of wrong) {
       const peer = await dialled(node, 'open');
@@ -287,6 +289,8 @@ suite('protocol 15, 18: neighbours', () => {
     await nextOf(unheld, drop);
     for (let next = await unheld.next(); next.kind !== kinds.goodbye; next = await unheld.next());
     await answered(holding);
+    holding.write(overlayFrame(release));
+    for (let next = await holding.next(); next.kind !== kinds.goodbye; next = await holding.next());
 
     const leaving = newIdentity();
     const peer = await dialled(node, 'high', { identity: leaving });

@@ -26,6 +26,7 @@ function diallerWith(outcomeOf: Outcomes, privateAddresses = false) {
     connect: dial,
     probe: dial,
     hold: () => true,
+    isHeldBy: () => false,
     release: () => {},
     stopping: new AbortController().signal,
   };

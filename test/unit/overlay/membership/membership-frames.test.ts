@@ -33,6 +33,7 @@ const frames: readonly MembershipFrame[] = [
   { kind: 'shuffle', walk: 0xfedc_ba98, hopsLeft: 5, contacts: records.slice(0, maxRecords) },
   { kind: 'shuffleReply', walk: 1, contacts: records.slice(0, 2) },
   { kind: 'hold' },
+  { kind: 'release' },
 ];
 
 suite('frames about membership', () => {
@@ -90,7 +91,7 @@ suite('attack: frames about membership', () => {
       [24, 0, 0, 0, 0, ...list],
       [24, 0, 0, 0, 0, 0xff, 0xff],
       [16, 3, 97, 10, 98],
-      [26],
+      [27],
       [31, 0],
       [],
     ];

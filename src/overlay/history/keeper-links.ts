@@ -1,0 +1,139 @@
+import type { ProtocolPeer } from '../../api/protocol.ts';
+import { backoffDelayMs } from '../../base/backoff.ts';
+import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
+import type { AddressRecord } from '../membership/address-record.ts';
+
+/** Connections that a node makes and keeps by itself for its topics. */
+export interface TopicLinks {
+  /** Where this node can be dialled, signed; undefined: nobody can dial it. */
+  readonly record: AddressRecord | undefined;
+  /** Connects with a node that a peer told of. @returns false if that is not possible now. */
+  reach(record: AddressRecord, teller: ProtocolPeer): Promise<boolean>;
+  /** Keeps a connection for a topic. */
+  holdForTopic(id: string): void;
+  /** No topic needs the connection any more: it closes if nothing else does. */
+  releaseFromTopics(id: string): void;
+}
+
+/** A topic is kept together with so many other keepers, if there are as many. */
+const wantedKeepers = 2;
+
+/** The pauses between walks, in milliseconds. */
+const pauses = { minDelayMs: 1_000, maxDelayMs: 600_000 };
+
+/** A node that was found has so long to say that it keeps the topic, in milliseconds. */
+const introductionMs = 10_000;
+
+interface Topic {
+  /** The ids of keepers with which the connection is kept. */
+  readonly held: Set<string>;
+  walks: number;
+  timer: RuntimeTimer | undefined;
+}
+
+export interface KeeperLinksOptions {
+  readonly runtime: Runtime;
+  readonly links: TopicLinks;
+  /** Sends a walk that looks for a keeper. */
+  readonly seek: (digest: string) => void;
+}
+
+/**
+ * Keeps the connections with two other keepers of each topic, and looks for keepers while there are fewer. Only in a
+ * node that finds its neighbours by itself.
+ */
+export class KeeperLinks {
+  readonly #options: KeeperLinksOptions;
+  readonly #topics = new Map<string, Topic>();
+  /** Nodes that were dialled, and have not said yet which topics they keep. */
+  readonly #strangers = new Map<string, RuntimeTimer>();
+
+  constructor(options: KeeperLinksOptions) {
+    this.#options = options;
+  }
+
+  /** This node keeps a topic from now on. */
+  kept(digest: string): void {
+    const topic: Topic = { held: new Set(), walks: 0, timer: undefined };
+    this.#topics.set(digest, topic);
+    this.#seekLater(digest, topic);
+  }
+
+  /** It does not keep the topic any more. */
+  forgotten(digest: string): void {
+    const topic = this.#topics.get(digest);
+    if (topic === undefined) return;
+    this.#topics.delete(digest);
+    topic.timer?.cancel();
+    for (const id of topic.held) this.#release(id);
+  }
+
+  /** A peer keeps the topic, too. */
+  came(digest: string, id: string): void {
+    const topic = this.#topics.get(digest);
+    if (topic === undefined || topic.held.has(id) || topic.held.size >= wantedKeepers) return;
+    topic.held.add(id);
+    topic.walks = 0;
+    this.#options.links.holdForTopic(id);
+    this.#strangers.get(id)?.cancel();
+    this.#strangers.delete(id);
+  }
+
+  /** A peer has gone, or does not keep the topic any more. */
+  left(digest: string, id: string): void {
+    const topic = this.#topics.get(digest);
+    if (topic?.held.delete(id) !== true) return;
+    this.#release(id);
+    this.#seekLater(digest, topic);
+  }
+
+  /** A walk has found a keeper. */
+  async found(digest: string, record: AddressRecord, teller: ProtocolPeer): Promise<void> {
+    const { links, runtime } = this.#options;
+    const { id } = record;
+    const topic = this.#topics.get(digest);
+    if (
+      topic === undefined ||
+      topic.held.size >= wantedKeepers ||
+      topic.held.has(id) ||
+      this.#strangers.has(id)
+    )
+      return;
+    if (!(await links.reach(record, teller)) || this.#isHeld(id) || this.#strangers.has(id)) return;
+    const letGo = (): void => {
+      this.#strangers.delete(id);
+      this.#release(id);
+    };
+    this.#strangers.set(id, runtime.setTimeout(letGo, introductionMs));
+  }
+
+  close(): void {
+    for (const { timer } of this.#topics.values()) timer?.cancel();
+    for (const timer of this.#strangers.values()) timer.cancel();
+    this.#topics.clear();
+    this.#strangers.clear();
+  }
+
+  #seekLater(digest: string, topic: Topic): void {
+    if (topic.timer !== undefined) return;
+    const { runtime, seek } = this.#options;
+    const random = (): number => runtime.random('pauses of walks to keepers');
+    const goOn = (): void => {
+      topic.timer = undefined;
+      if (topic.held.size >= wantedKeepers) return;
+      topic.walks += 1;
+      seek(digest);
+      this.#seekLater(digest, topic);
+    };
+    topic.timer = runtime.setTimeout(goOn, backoffDelayMs(topic.walks + 1, pauses, random), 'watching');
+  }
+
+  #isHeld(id: string): boolean {
+    for (const { held } of this.#topics.values()) if (held.has(id)) return true;
+    return false;
+  }
+
+  #release(id: string): void {
+    if (!this.#isHeld(id)) this.#options.links.releaseFromTopics(id);
+  }
+}
