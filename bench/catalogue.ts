@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Row } from './row.ts';
 import { large, medium, small } from './rows/binary.ts';
+import { broadcast } from './rows/broadcast.ts';
 import { dial } from './rows/dial.ts';
 import { fanOut } from './rows/fan-out.ts';
 import { grant } from './rows/grant.ts';
@@ -109,6 +110,9 @@ export const systems: readonly SystemEntry[] = [
   },
 ];
 
+/** Systems whose nodes pass on what is for all. */
+const broadcasters = ['peerloom', 'libp2p-noise'];
+
 /** What only a SecureNode does. */
 const secureRows: readonly Row[] = [signing, vault, grant];
 
@@ -122,6 +126,7 @@ export const rows: readonly Row[] = [
   inFlightRow,
   dial,
   fanOut,
+  broadcast,
   mixed,
   sleepingReader,
   idleLinks,
@@ -141,6 +146,8 @@ export function isInstalled(system: SystemEntry): boolean {
 export function whyNot(system: SystemEntry, row: Row): string | undefined {
   if (row.needsAuthentication && !system.isAuthenticated) return 'no authentication';
   if (secureRows.includes(row) && system.name !== 'secure-node') return 'signs no messages and keeps no data';
+  if (row === broadcast && !broadcasters.includes(system.name))
+    return 'passes nothing on, or is measured as another';
   if (row === simulation && system.name !== 'peerloom') return 'is not a simulator';
   return system.cannot?.[row.name];
 }

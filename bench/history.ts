@@ -66,7 +66,7 @@ function broadcast(number: number): Broadcast {
   const bytes = new Uint8Array(200);
   // One each second.
   const timeUs = (nowMs - 200_000_000 + number * 1_000) * 1_000;
-  return { id, origin: '', topic: '', timeUs, format: 2, body: bytes, bytes };
+  return { id, origin: '', topic: '', timeUs, previousUs: 0, format: 2, body: bytes, bytes };
 }
 
 for (const count of [1_000, 10_000, 100_000]) {

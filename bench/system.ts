@@ -42,11 +42,24 @@ export interface Endpoint {
   stop(): Promise<unknown>;
 }
 
+/** A node of a network whose nodes pass on what is for all of them. */
+export interface Member {
+  readonly address: string;
+  connect(address: string): Promise<unknown>;
+  /** Resolves when what is for all takes its ways. */
+  ready(): Promise<unknown>;
+  /** Sends to all other members. A promise: wait for it. */
+  broadcast(body: Uint8Array): unknown;
+  stop(): Promise<unknown>;
+}
+
 /** A system under test, within one process. */
 export interface System {
   /** What `send` takes as it is. */
   readonly carries: 'values' | 'text' | 'bytes';
   createEndpoint(plan: Plan): Promise<Endpoint>;
+  /** For systems that have broadcasts. */
+  createMember?(onBroadcast: (body: Uint8Array) => void): Promise<Member>;
 }
 
 /** What the module of a system exports. */

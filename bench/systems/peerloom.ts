@@ -1,5 +1,5 @@
 import type { Data, NodeConnection } from '../../dist/index.js';
-import type { Endpoint, Link, Message, Plan, System } from '../system.ts';
+import type { Endpoint, Link, Member, Message, Plan, System } from '../system.ts';
 import { builtModule } from './package-under-test.ts';
 
 const { Node, tcp }: typeof import('../../dist/index.js') = await import(builtModule('index.js'));
@@ -8,6 +8,7 @@ const { Node, tcp }: typeof import('../../dist/index.js') = await import(builtMo
 export function createSystem(variant: string): System {
   return {
     carries: 'values',
+    createMember,
     async createEndpoint(plan) {
       const endpoint = new PeerloomEndpoint(variant, plan);
       await endpoint.start();
@@ -52,6 +53,19 @@ class PeerloomEndpoint extends Node implements Endpoint {
   override nodeRequest(_peer: NodeConnection, data: Data): Data {
     return data;
   }
+}
+
+async function createMember(onBroadcast: (body: Uint8Array) => void): Promise<Member> {
+  const node = new Node('127.0.0.1', 0);
+  node.on('node_broadcast', (_origin, data) => onBroadcast(data as Uint8Array));
+  await node.start();
+  return {
+    address: `127.0.0.1:${node.port}`,
+    connect: (address) => node.connectWithNode(address),
+    ready: async () => {},
+    broadcast: (body) => void node.broadcast(body),
+    stop: () => node.stop(),
+  };
 }
 
 /** A connection has what a link needs, by the same names; only what it may send is narrower. */

@@ -7,6 +7,7 @@ import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p, type Libp2p } from 'libp2p';
 import { LengthPrefixReader, prefixed } from '../../length-prefix.ts';
 import type { Endpoint, Link, Message, Plan, System } from '../../system.ts';
+import { createMember } from './gossipsub.ts';
 
 const protocol = '/peerloom-bench/1.0.0';
 const pingProtocol = '/peerloom-bench/ping/1.0.0';
@@ -25,6 +26,7 @@ export function createSystem(variant: string): System {
   const isBatched = batching === 'batched';
   return {
     carries: 'bytes',
+    createMember,
     async createEndpoint(plan) {
       const node = await createLibp2p({
         addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
