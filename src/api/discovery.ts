@@ -83,7 +83,10 @@ export interface Discovery {
   start(host: DiscoveryHost): void | Promise<void>;
   /** Stops looking. Called once for each `start` that succeeded; nothing may be found afterwards. */
   stop(): void | Promise<void>;
-  /** A connection with a node is up. Its addresses, if it has any, are worth remembering. */
+  /**
+   * A connection with a node is up. The addresses are those that this node has dialled, and those at the host that the
+   * connection comes from: they are worth remembering.
+   */
   connected?(node: KnownNode): void;
   /** A connection with a node has ended. */
   disconnected?(node: KnownNode): void;

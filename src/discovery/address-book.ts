@@ -53,8 +53,8 @@ export interface BookEntry extends Mention {
   visits: number;
   /** It is not dialled before, by the runtime's clock. */
   notBeforeMs: number;
-  /** From then on a permanent address is dialled again, although the node has connections enough. */
-  revisitAtMs: number;
+  /** From then on it is dialled, although the node has connections enough. `undefined`: that is not decided yet. */
+  revisitAtMs: number | undefined;
 }
 
 /**
@@ -125,7 +125,7 @@ export class AddressBook {
       failures: 0,
       visits: 0,
       notBeforeMs: Number.NEGATIVE_INFINITY,
-      revisitAtMs: Number.NEGATIVE_INFINITY,
+      revisitAtMs: undefined,
     };
     this.#entries.set(entry.key, entry);
     this.#heldBytes += costOf(entry);

@@ -23,7 +23,7 @@ const toldDialsPerMinute = 6;
 /** Such dials at once. */
 const toldDialBurst = 4;
 
-/** After this time a permanent address is dialled again, in milliseconds: from half of it to one and a half. */
+/** After this time a permanent address is dialled again, in milliseconds, or a found one once: half to one and a half. */
 const revisitAfterMs = 600_000;
 
 /** The longest delay between attempts to reach an address that is not permanent, in milliseconds. */
@@ -57,6 +57,11 @@ export interface DiallerOptions {
   /** How many connections it wants to have. */
   wanted(): number;
   isConnected(id: string): boolean;
+  /**
+   * Whether a dial may lead to no connection that lasts. Then each found node is visited once: it may belong to a part of
+   * the network that this node knows nothing of.
+   */
+  mayVisit(): boolean;
   /** Resolves when a node has answered at the address. @throws what `connectWithNode` throws. */
   dial(entry: BookEntry): Promise<unknown>;
 }
@@ -169,7 +174,22 @@ export class Dialler {
       const toldAtMs = isHearsay(entry) ? runtime.now() + this.#toldRate.waitMs : 0;
       return Math.max(notBeforeMs, toldAtMs);
     }
-    return isPermanent ? Math.max(notBeforeMs, entry.revisitAtMs) : Number.POSITIVE_INFINITY;
+    if (!isPermanent && !this.#isToVisit(entry)) return Number.POSITIVE_INFINITY;
+    return Math.max(notBeforeMs, this.#revisitAtMs(entry));
+  }
+
+  #isToVisit({ standing, isReached }: BookEntry): boolean {
+    return standing === 'given' && !isReached && this.#options.mayVisit();
+  }
+
+  /** Nodes that started together do not all visit the same node at the same moment. */
+  #revisitAtMs(entry: BookEntry): number {
+    if (entry.revisitAtMs === undefined) this.#revisitLater(entry);
+    return entry.revisitAtMs!;
+  }
+
+  #revisitLater(entry: BookEntry): void {
+    entry.revisitAtMs = this.#options.runtime.now() + revisitAfterMs * (0.5 + this.#chance());
   }
 
   async #dial(entry: BookEntry): Promise<void> {
@@ -196,7 +216,7 @@ export class Dialler {
     entry.visits = nowMs - entry.notBeforeMs > 2 * lastDelayMs ? 1 : entry.visits + 1;
     const boundMs = backoffBoundMs(entry.visits, policy);
     entry.notBeforeMs = nowMs + boundMs * (0.5 + this.#chance() / 2);
-    entry.revisitAtMs = nowMs + revisitAfterMs * (0.5 + this.#chance());
+    this.#revisitLater(entry);
   }
 
   #failed(entry: BookEntry, error: unknown): void {

@@ -94,6 +94,7 @@ export class Finder implements Finding, OverlayPart {
       connections: () => this.#connections.length,
       wanted: () => this.#wanted,
       isConnected: (id) => this.#connectionWith(id) !== undefined,
+      mayVisit: () => this.#options.neighbours() !== undefined,
       dial: (entry) => this.#dial(entry),
     });
     this.#dialler.start();
@@ -306,10 +307,16 @@ export class Finder implements Finding, OverlayPart {
     };
   }
 
+  /** Names no addresses that the peer only says it has: a discovery that remembers them would make them worth more. */
   #tell(what: 'connected' | 'disconnected', id: string): void {
+    if (this.#started.length === 0) return;
+    const trusted = this.#book
+      .of(id)
+      .filter(({ standing, provenAtMs }) => standing !== 'told' || provenAtMs !== undefined);
+    const node = { ...this.#knownNode(id), addresses: trusted.map(({ key }) => key) };
     for (const discovery of this.#started) {
       try {
-        const told: unknown = discovery[what]?.(this.#knownNode(id));
+        const told: unknown = discovery[what]?.(node);
         if (isPromiseLike(told)) Promise.resolve(told).catch((error) => this.#fail(discovery, error));
       } catch (error) {
         this.#fail(discovery, error);

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
+import { parseAddress } from '../../src/base/address.ts';
 import {
   bootstrap,
   type Discovery,
@@ -11,9 +12,25 @@ import {
   type KnownNode,
   PeerloomError,
   peerStore,
+  type Transport,
+  tcp,
 } from '../../src/index.ts';
 import { makeNode, startNodes } from '../support/start-nodes.ts';
 import { until } from '../support/turns.ts';
+
+/** A transport that says it listens elsewhere. */
+function withAddresses(inner: Transport, texts: readonly string[]): Transport {
+  return {
+    schemes: inner.schemes,
+    attach: (context) => inner.attach(context),
+    close: () => inner.close(),
+    dial: (...dial) => inner.dial(...dial),
+    async listen(...listen) {
+      await inner.listen(...listen);
+      return texts.map((text) => parseAddress(text));
+    },
+  };
+}
 
 /** Finds what a test tells it, and remembers what it is told. */
 class Told implements Discovery {
@@ -153,6 +170,29 @@ suite('a discovery of your own', () => {
     const { id } = b;
     assert.deepEqual(told.story, ['start', `connected ${id} true`, `disconnected ${id} false`, 'stop']);
     assert.equal(told.host!.found({ address: 'late:1' }), false);
+  });
+
+  test('learns no addresses that a peer only says it has', async (t) => {
+    const addresses: (readonly string[])[] = [];
+    const noting: Discovery = {
+      name: 'noting',
+      start() {},
+      stop() {},
+      connected: (node) => addresses.push(node.addresses),
+    };
+    const [a] = await startNodes(t, 1, { options: { discovery: [noting] } });
+    const honest = makeNode(t);
+    const transports = [withAddresses(tcp(), ['tls://192.0.2.66:443', 'tls://127.0.0.1:9'])];
+    const liar = makeNode(t, { options: { transports } });
+    for (const node of [honest, liar]) {
+      await node.start();
+      await node.connectWithNode(a.host, a.port);
+      await a.waitForNodes([node.id]);
+      await until(() => addresses.length > 0, 'the discovery learns of it');
+      await node.stop();
+    }
+    await until(() => addresses.length === 2, 'both were there');
+    assert.deepEqual(addresses, [[`tls://127.0.0.1:${honest.port}`], ['tls://127.0.0.1:9']]);
   });
 
   test('has its nodes reported once and dialled, and no other node accepted in their place', async (t) => {

@@ -19,6 +19,7 @@ function dialler() {
   const refusing = new Set<string>();
   const errors = new Map<string, PeerloomError>();
   let wanted = 5;
+  let visits = false;
   let underway = 0;
   let mostUnderway = 0;
   const own = new Dialler({
@@ -29,6 +30,7 @@ function dialler() {
     connections: () => connected.size,
     wanted: () => wanted,
     isConnected: (id) => connected.has(id),
+    mayVisit: () => visits,
     async dial(entry) {
       dials.push({ key: entry.key, atMs: runtime.now() });
       mostUnderway = Math.max(mostUnderway, ++underway);
@@ -62,11 +64,15 @@ function dialler() {
   const want = (count: number): void => {
     wanted = count;
   };
+  const visit = (): void => {
+    visits = true;
+  };
   const dialsOf = (key: string): number => dials.filter((dial) => dial.key === key).length;
   return {
     own,
     runtime,
     refusing,
+    visit,
     book,
     up,
     errors,
@@ -144,6 +150,26 @@ suite('the dialler', () => {
     await runtime.advance(60_000);
     assert.equal(connected.size, 5);
     assert.equal(dials.length, 6);
+  });
+
+  test('visits each found node once, if no connection has to come of it', async () => {
+    const { own, runtime, refusing, connected, visit, dials, dialsOf, add } = dialler();
+    for (let at = 0; at < 5; at++) connected.add(`node ${at}`);
+    for (let port = 1; port <= 20; port++) {
+      add(`a:${port}`);
+      refusing.add(`a:${port}`);
+      add(`told:${port}`, { standing: 'told' });
+    }
+    own.start();
+    await runtime.advance(3_600_000);
+    assert.equal(dials.length, 0);
+    visit();
+    own.wake();
+    await runtime.advance(299_000);
+    assert.equal(dials.length, 0);
+    await runtime.advance(3_600_000);
+    assert.equal(dials.length, 20);
+    for (let port = 1; port <= 20; port++) assert.equal(dialsOf(`a:${port}`), 1);
   });
 
   test('dials at most four at once, and one a second in the long run, whatever is found', async () => {
