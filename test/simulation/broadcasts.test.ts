@@ -197,4 +197,24 @@ suite('broadcasts on virtual time', () => {
     assert.ok(unordered > 0, 'the network does not keep the order by itself');
     await world.end();
   });
+
+  test('of a topic with a key and a history reach a node that joins late, in order', async () => {
+    const { world, nodes } = await line(3);
+    const [one, middle, late] = nodes as [Hearer, Hearer, Hearer];
+    const options = { topicKey: 'secret', history: {}, ordered: true };
+    for (const node of [one, middle]) await world.settle(node.subscribe('chat', options));
+    const isHistory: boolean[] = [];
+    late.on('node_broadcast', (_origin, _data, details) => void isHistory.push(details.isHistory));
+    one.broadcast('first', { topic: 'chat' });
+    one.broadcast('second', { topic: 'chat' });
+    await world.run({ seconds: 20 });
+    assert.deepEqual(late.heard, []);
+    await world.settle(late.subscribe('chat', options));
+    await world.run({ seconds: 20 });
+    one.broadcast('third', { topic: 'chat' });
+    await world.run({ seconds: 5 });
+    assert.deepEqual(middle.heard, ['first', 'second', 'third']);
+    assert.deepEqual([late.heard, isHistory], [middle.heard, [true, true, false]]);
+    await world.end();
+  });
 });
