@@ -55,6 +55,13 @@ export const systems: readonly SystemEntry[] = [
     isAuthenticated: true,
   },
   {
+    name: 'peerloom-websocket',
+    title: 'peerloom WebSocket',
+    module: './systems/peerloom.ts',
+    variant: 'websocket',
+    ...secure,
+  },
+  {
     name: 'secure-node',
     title: 'SecureNode',
     module: './systems/secure-node.ts',

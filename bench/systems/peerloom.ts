@@ -2,9 +2,9 @@ import type { Data, NodeConnection } from '../../dist/index.js';
 import type { Endpoint, Link, Member, Message, Plan, System } from '../system.ts';
 import { builtModule } from './package-under-test.ts';
 
-const { Node, tcp }: typeof import('../../dist/index.js') = await import(builtModule('index.js'));
+const { Node, tcp, webSocket }: typeof import('../../dist/index.js') = await import(builtModule('index.js'));
 
-/** @param variant `tls`, `plain`, or `durable`: over TLS, and with connections that outlive their sockets. */
+/** @param variant `tls`, `plain`, `websocket`, or `durable`: over TLS, and with connections that outlive their sockets. */
 export function createSystem(variant: string): System {
   return {
     carries: 'values',
@@ -24,8 +24,9 @@ class PeerloomEndpoint extends Node implements Endpoint {
 
   constructor(variant: string, plan: Plan) {
     const protocol = variant === 'plain' ? 'plain' : 'tls';
-    super('127.0.0.1', 0, { transports: [tcp({ accept: [protocol] })], maxConnections: plan.maxLinks });
-    this.#scheme = protocol === 'tls' ? 'tls' : 'tcp';
+    const transport = variant === 'websocket' ? webSocket() : tcp({ accept: [protocol] });
+    super('127.0.0.1', 0, { transports: [transport], maxConnections: plan.maxLinks });
+    this.#scheme = transport.schemes[0]!;
     this.#isDurable = variant === 'durable';
     this.#plan = plan;
   }

@@ -24,11 +24,14 @@ export class PeerProcess {
     this.#answers = createInterface({ input: this.#process.stdout! })[Symbol.asyncIterator]();
   }
 
-  /** @returns the process, and the port that its node listens on. */
-  static async start(cwd: string, program: RuntimeProgram): Promise<{ peer: PeerProcess; port: number }> {
+  /** @returns the process, and the ports that its nodes listen on: over TLS, and over WebSockets. */
+  static async start(
+    cwd: string,
+    program: RuntimeProgram,
+  ): Promise<{ peer: PeerProcess; port: number; webPort: number }> {
     const peer = new PeerProcess(cwd, program);
-    const { port } = (await peer.#next()).result as { port: number };
-    return { peer, port };
+    const { port, webPort } = (await peer.#next()).result as { port: number; webPort: number };
+    return { peer, port, webPort };
   }
 
   /** @throws Error when the task fails, with its code. */

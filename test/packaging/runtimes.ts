@@ -20,7 +20,7 @@ const names = Object.keys(runtimes);
 
 /** Every supported runtime talks with every other one, and with itself, over TLS. */
 suite('runtimes', { skip: await reasonToSkip('runtimes'), timeout: 240_000 }, () => {
-  const peers = new Map<string, { peer: PeerProcess; port: number }>();
+  const peers = new Map<string, { peer: PeerProcess; port: number; webPort: number }>();
   const peer = (name: string): PeerProcess => peers.get(name)!.peer;
 
   before(async () => {
@@ -51,6 +51,19 @@ suite('runtimes', { skip: await reasonToSkip('runtimes'), timeout: 240_000 }, ()
           events: ['outbound_node_connected', 'outbound_node_disconnected', 'outbound_node_connected'],
         });
         assert.equal(cable.links, 2);
+      });
+    }
+  }
+
+  for (const dialler of names) {
+    for (const listener of names) {
+      test(`${dialler} dials ${listener} by a WebSocket, with a network key`, async () => {
+        const port = peers.get(listener)!.webPort;
+        assert.deepEqual(await peer(dialler).ask('webSocket', { port }), {
+          stream: true,
+          response: [2, 4, 6],
+          security: 'websocket',
+        });
       });
     }
   }

@@ -35,11 +35,14 @@ export function costOf(dataBytes: number): number {
   return dataBytes + recordCostBytes;
 }
 
+/** The record that was made last: sealing copies it at once. */
+const scratch = allocate(1 + maxDataBytes);
+
+/** A record of data, in memory that the next one uses again. */
 export function dataRecord(bytes: Uint8Array): Uint8Array {
-  const record = allocate(1 + bytes.length);
-  record[0] = RecordKind.data;
-  record.set(bytes, 1);
-  return record;
+  scratch[0] = RecordKind.data;
+  scratch.set(bytes, 1);
+  return scratch.subarray(0, 1 + bytes.length);
 }
 
 export function creditRecord(amount: number): Uint8Array {

@@ -1,6 +1,6 @@
 // One runtime's part in a talk: a node that listens, and one that dials when a line on stdin asks for it.
 import { createInterface } from 'node:readline';
-import { Node, tcp } from 'peerloom';
+import { Node, tcp, webSocket } from 'peerloom';
 import { SecureNode } from 'peerloom/secure';
 import { digestOfRun } from './world.js';
 
@@ -28,6 +28,11 @@ class Listener extends Node {
 
 const listener = new Listener('127.0.0.1', 0);
 await listener.start();
+
+/** WebSockets work with a network key on every runtime. */
+const overWebSocket = () => ({ transports: [webSocket()], networkKey: 'a long random key' });
+const webListener = new Listener('127.0.0.1', 0, overWebSocket());
+await webListener.start();
 await listener.subscribe('sealed', { topicKey: 'a long random key' });
 
 let dialler;
@@ -105,6 +110,32 @@ const tasks = {
     return item;
   },
 
+  /** By a WebSocket, with a network key. */
+  async webSocket({ port }) {
+    const node = new Node('127.0.0.1', 0, overWebSocket());
+    await node.start();
+    const peer = await node.connectWithNode(`ws://127.0.0.1:${port}/a/path`);
+    const stream = await peer.openStream('back, please');
+    const written = new Uint8Array(3_000_000).map((_, at) => at % 251);
+    const writing = (async () => {
+      for (let at = 0; at < written.length; at += 60_000) {
+        if (!stream.write(written.subarray(at, at + 60_000))) await stream.drained();
+      }
+      stream.end();
+    })();
+    const pieces = [];
+    for await (const bytes of stream) pieces.push(bytes);
+    await writing;
+    const response = await peer.request([1, 2, 3]);
+    const said = {
+      stream: Buffer.concat(pieces).equals(written),
+      response,
+      security: peer.security.protocol,
+    };
+    await node.stop();
+    return said;
+  },
+
   async networkKey() {
     const nodes = [0, 0].map((port) => new Node('127.0.0.1', port, { networkKey: 'a long random key' }));
     await Promise.all(nodes.map((node) => node.start()));
@@ -157,4 +188,4 @@ lines.on('line', async (line) => {
     console.log(JSON.stringify({ code: error?.code, message: `${error?.stack ?? error}` }));
   }
 });
-console.log(JSON.stringify({ result: { port: listener.port } }));
+console.log(JSON.stringify({ result: { port: listener.port, webPort: webListener.port } }));

@@ -22,7 +22,7 @@ export const wsLimits = {
   skipUTF8Validation: true,
 } as const;
 
-/** Bytes from the network without a whole message among them: a message in so many fragments, and what Node.js reads at once. */
+/** Bytes from the network, in whole pieces, in which no message ends: a message in so many fragments. */
 const maxBytesWithoutMessage = 256 * 1024;
 
 /** Pings and pongs that the other side may send at once. */
@@ -69,8 +69,11 @@ export class WsSocket implements MessageSocket {
       this.#turns.end(() => this.onEnd({ code, error: this.#error }));
     });
     // The first of these runs before, and the last after everything that was read has been taken.
-    carrier.prependListener('data', () => this.#turns.begin());
-    carrier.on('data', ({ length }: Buffer) => this.#hasRead(length));
+    carrier.prependListener('data', ({ length }: Buffer) => {
+      this.#bytesWithoutMessage += length;
+      this.#turns.begin();
+    });
+    carrier.on('data', () => this.#hasRead());
   }
 
   get bufferedBytes(): number {
@@ -110,8 +113,7 @@ export class WsSocket implements MessageSocket {
     return false;
   }
 
-  #hasRead(bytes: number): void {
-    this.#bytesWithoutMessage += bytes;
+  #hasRead(): void {
     if (this.#error === undefined && this.#bytesWithoutMessage > maxBytesWithoutMessage) {
       this.destroy(new PeerloomError('ERR_PROTOCOL', 'the other side sends frames that make up no message'));
       return;
