@@ -17,7 +17,7 @@ const stations = world.spawn(
   30,
   ({ host, port, options }) => new Station(host, port, { ...options, discovery }),
 );
-await world.run({ minutes: 1 });
+await world.run({ minutes: 3 });
 const counts = stations.map(({ neighbourhood }) => neighbourhood.active.length);
 console.log(`${Math.min(...counts)} to ${Math.max(...counts)} neighbours each`);
 

@@ -110,7 +110,7 @@ const outputs: Record<string, Output> = {
       'peerloom_handshakes_failed_total{code="ERR_NETWORK_MISMATCH"} 1',
     ],
   },
-  'overlay.ts': { lines: ['2 to 5 neighbours each', '14 of 14 others heard it'] },
+  'overlay.ts': { lines: ['4 to 5 neighbours each', '14 of 14 others heard it'] },
   'own-connection.ts': {
     anyOrder: true,
     lines: [

@@ -24,6 +24,8 @@ export interface AbstractNetworkOptions {
   readonly isCut?: (one: AbstractNode, other: AbstractNode) => boolean;
   /** Whether a node accepts whoever asks it, and drops nobody for that. */
   readonly acceptsAll?: (node: AbstractNode) => boolean;
+  /** Whether nodes take replacements from their min-wise samples, too. Default true. */
+  readonly hasSamples?: boolean;
   /** Changes what a node says. */
   readonly tamper?: (from: AbstractNode, message: Message, random: () => number) => Message;
 }
@@ -128,6 +130,29 @@ export class AbstractNetwork {
     }
   }
 
+  /**
+   * Floods a message from a node, as a broadcast before its tree has formed. A node that cannot reach a neighbour
+   * replaces it.
+   *
+   * @returns how many nodes it reached.
+   */
+  flood(from: AbstractNode): number {
+    const reached = new Set([from]);
+    // A set goes through what is added while it does.
+    for (const node of reached) {
+      for (const id of node.view.active) {
+        const neighbour = this.byId.get(id)!;
+        if (this.#canReach(node, neighbour)) {
+          reached.add(neighbour);
+          continue;
+        }
+        node.view.down(id);
+        this.settle();
+      }
+    }
+    return reached.size;
+  }
+
   settle(): void {
     for (let at = 0; at < this.#queue.length; at++) this.#queue[at]!();
     this.#queue.length = 0;
@@ -138,8 +163,12 @@ export class AbstractNetwork {
     const { passive } = node.view;
     const contact = passive[Math.floor(passive.length * this.random())];
     if (contact === undefined) return;
-    if (this.#canReach(node, this.byId.get(contact.id)!)) node.view.proven(contact);
+    if (this.#canReach(node, this.byId.get(contact.id)!)) this.#proven(node, contact);
     else node.view.failed(contact.id);
+  }
+
+  #proven(node: AbstractNode, contact: AbstractContact): void {
+    if (this.#options.hasSamples !== false) node.view.proven(contact);
   }
 
   #later(act: () => void): void {
@@ -156,14 +185,14 @@ export class AbstractNetwork {
     const isAcceptedAnyway = other !== undefined && this.#options.acceptsAll?.(other);
     if (other === undefined || !this.#canReach(node, other)) node.view.failed(id);
     else if (isAcceptedAnyway) {
-      node.view.proven({ id });
+      this.#proven(node, { id });
       node.view.up({ id });
     } else if (!other.view.requested(node.id, priority)) {
-      node.view.proven({ id });
+      this.#proven(node, { id });
       node.view.refused(id);
     } else {
       this.links += 1;
-      node.view.proven({ id: other.id });
+      this.#proven(node, { id: other.id });
       other.view.up({ id: node.id });
       node.view.up({ id: other.id });
     }

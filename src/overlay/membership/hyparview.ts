@@ -234,6 +234,7 @@ export class HyParView<Contact extends { readonly id: string }> {
     if (contact !== undefined && !this.#active.has(id)) {
       if (this.#lost.found(id)) this.#note(contact);
       this.#notBefore.set(id, this.#round + 1);
+      this.#pace.refused();
     }
     this.#refill();
   }
@@ -442,13 +443,13 @@ export class HyParView<Contact extends { readonly id: string }> {
       this.#asked.size < maxAsked
     ) {
       const isAlone = this.#active.size === 0;
+      // A node without any neighbour does not pause.
+      if (!this.#pace.mayAsk && !isAlone) return;
       const candidate = this.#candidate();
       if (candidate === undefined) {
         if (this.#passive.size + this.#asked.size + this.#accepted.size === 0) this.#effects.runDry();
         return;
       }
-      // A node without any neighbour does not pause.
-      if (!this.#pace.take() && !isAlone) return;
       this.#ask(candidate, isAlone ? 'high' : 'low');
     }
     if (this.#active.size >= active) this.#pace.relax();
