@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { type BroadcastDetails, bootstrap, type Data, type HistoryOptions, Node } from '../../src/index.ts';
 import { Simulation, type SpawnPlace } from '../../src/simulator/index.ts';
+import { SeededChance } from '../../src/simulator/seeded-chance.ts';
 
 class Keeper extends Node {
   readonly heard: Data[] = [];
@@ -73,6 +74,67 @@ async function bytesOfIdleHour(): Promise<number> {
   const bytes = world.metrics.bytes - bytesBefore;
   await world.end();
   return bytes;
+}
+
+/**
+ * Keepers on a ring crash, come back with nothing, and are cut off from each other. In the end, when nothing happens any
+ * more, all of them know the same, and each of them once.
+ */
+async function keepersInStorm(seed: number): Promise<void> {
+  const chance = new SeededChance(seed).stream('test', 'acts');
+  const below = (count: number): number => Math.floor(count * chance.random());
+  const world = new Simulation({ seed, latencyMs: { from: 5, to: 100 }, jitterMs: 20, loss: 0.01 });
+  const size = 6;
+  world.spawn(size, ({ host, port, options }) => {
+    const keeper = new Keeper(host, port, options);
+    keeper.subscribe(topic, { history: { maxMessages: 5_000 } });
+    return keeper;
+  });
+  const at = (index: number): Keeper => world.nodes[index % size] as Keeper;
+  const dial = (index: number): void => {
+    const [from, to] = [at(index), at(index + 1)];
+    if (world.isRunning(from)) from.connectWithNode(to.host, to.port, { reconnect: true }).catch(() => {});
+  };
+  const knownBy = new Map<Keeper, Set<string>>();
+  const known = (keeper: Keeper): Set<string> => {
+    const own = knownBy.get(keeper) ?? new Set();
+    knownBy.set(keeper, own);
+    return own;
+  };
+  await world.run(1);
+  for (let index = 0; index < size; index++) dial(index);
+  const acts = [
+    () => world.crash([at(below(size))]),
+    () => world.restart(),
+    () => world.partition([at(below(size)), at(below(size))]),
+    () => world.heal(),
+    () => world.jump(at(below(size)), 60_000 * (chance.random() - 0.5)),
+    () => dial(below(size)),
+    () => dial(below(size)),
+  ];
+  for (let act = 0; act < 150; act++) {
+    const speaker = at(below(size));
+    if (chance.random() < 0.4) acts[below(acts.length)]!();
+    else if (world.isRunning(speaker)) {
+      const text = `${act}`;
+      speaker.broadcast(text, { topic });
+      known(speaker).add(text);
+    }
+    await world.run(4_000 * chance.random());
+  }
+  world.heal();
+  for (let index = 0; index < size; index++) world.restart();
+  await world.run({ seconds: 1 });
+  for (let index = 0; index < size; index++) dial(index);
+  await world.run({ minutes: 8 });
+  const sets = Array.from({ length: size }, (_, index) => {
+    const keeper = at(index);
+    assert.equal(new Set(keeper.heard).size, keeper.heard.length, `seed ${seed}: once`);
+    return [...known(keeper), ...keeper.heard.map(String)].sort();
+  });
+  assert.ok(sets[0]!.length > 10, `seed ${seed}: ${sets[0]!.length}`);
+  for (const set of sets) assert.deepEqual(set, sets[0], `seed ${seed}`);
+  await world.end();
 }
 
 suite('histories on virtual time', () => {
@@ -280,6 +342,10 @@ suite('histories on virtual time', () => {
     for (const a of apart)
       for (const b of apart) assert.ok(a === b || !isLinked(a, b), 'no link is left for the topic');
     await world.end();
+  });
+
+  test('are the same everywhere after a storm of crashes and partitions: 2 seeds', async () => {
+    for (let seed = 1; seed <= 2; seed++) await keepersInStorm(seed);
   });
 
   test('hand a slow handler later what it had no time for', async () => {

@@ -19,7 +19,7 @@ export interface TopicLinks {
 const wantedKeepers = 2;
 
 /** The pauses between walks, in milliseconds. */
-const pauses = { minDelayMs: 1_000, maxDelayMs: 600_000 };
+const pauses = { minDelayMs: 1_000, maxDelayMs: 120_000 };
 
 /** A node that was found has so long to say that it keeps the topic, in milliseconds. */
 const introductionMs = 10_000;

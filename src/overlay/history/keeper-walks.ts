@@ -6,6 +6,9 @@ import { maxWalkLinks, type OfKind } from './history-frames.ts';
 /** Walks and answers that a neighbour may bring in a second, in the long run, and at once. Further ones are ignored. */
 const walks = { perSecond: 2, burst: 32 };
 
+/** Walks that begin at once, each with another neighbour. */
+const maxWalks = 5;
+
 /** How long the answer to a walk may take, in milliseconds. */
 const answerMs = 10_000;
 
@@ -40,14 +43,14 @@ export class KeeperWalks<Peer extends object> {
     this.#options = options;
   }
 
-  /** Sends a walk on its way, if there is a neighbour. */
+  /** Sends walks on their way, each to another neighbour. The first answer counts. */
   seek(digest: string): void {
     const { runtime, send } = this.#options;
-    const next = this.#someNeighbour(undefined);
-    if (next === undefined) return;
     const walk = new DataView(runtime.randomBytes(4, 'walks to keepers').slice().buffer).getUint32(0);
     this.#underWay.set(digest, { walk, untilMs: runtime.now() + answerMs });
-    send(next, { kind: 'seek', digest, walk, hopsLeft: maxWalkLinks - 1, way: [] });
+    for (const next of this.#options.neighbours().slice(0, maxWalks)) {
+      send(next, { kind: 'seek', digest, walk, hopsLeft: maxWalkLinks - 1, way: [] });
+    }
   }
 
   /** A topic is not looked for any more. */
@@ -89,7 +92,7 @@ export class KeeperWalks<Peer extends object> {
     this.#rates.delete(peer);
   }
 
-  #someNeighbour(but: Peer | undefined): Peer | undefined {
+  #someNeighbour(but: Peer): Peer | undefined {
     const { neighbours, runtime } = this.#options;
     const others = neighbours().filter((peer) => peer !== but);
     return others[Math.floor(runtime.random('walks to keepers') * others.length)];
