@@ -3,7 +3,7 @@ import { type Address, formatAddress } from '../../base/address.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import { unlessAborted } from '../../base/unless-aborted.ts';
 import { Identity } from '../../identity/identity.ts';
-import { checkPinned, inDial, unexpected } from '../pipe/handshake-errors.ts';
+import { checkPinned, inDial } from '../pipe/handshake-errors.ts';
 import { PipeLink } from '../pipe/pipe-link.ts';
 import { authenticatePlain, type Role } from '../pipe/plain-proof.ts';
 import { identityFor } from '../pipe/sign-for.ts';
@@ -15,7 +15,7 @@ import { openSocket } from './connect.ts';
 import type { Dialect } from './dialect.ts';
 import { longHandshake } from './handshake-bytes.ts';
 import { notSpoken } from './handshake-errors.ts';
-import { HandshakeGate } from './handshake-gate.ts';
+import { InboundHandshakes } from './inbound-handshakes.ts';
 import { checkPresharedKeys, networkKeyTls } from './network-key-tls.ts';
 import { sniff } from './sniff.ts';
 import { remoteAddressOf, socketListener } from './sockets.ts';
@@ -68,7 +68,7 @@ export class TcpTransport implements Transport {
   #context: TransportContext | undefined;
   #tls: TlsUpgrade | undefined;
   #webSockets: WebSockets | undefined;
-  #gate: HandshakeGate | undefined;
+  #handshakes: InboundHandshakes | undefined;
   readonly #listen: readonly Address[] | undefined;
   #servers: Server[] = [];
   /** Where it listens first. */
@@ -116,7 +116,7 @@ export class TcpTransport implements Transport {
     }
     if (context.networkSecret !== undefined && this.#accept.has('tls')) checkPresharedKeys(process.versions);
     this.#context = context;
-    this.#gate = new HandshakeGate(context.limits, context.runtime);
+    this.#handshakes = new InboundHandshakes(context, (socket) => this.#drop(socket));
   }
 
   async listen(address: Address, onLink: (link: Link) => void): Promise<readonly Address[]> {
@@ -210,7 +210,7 @@ export class TcpTransport implements Transport {
       (server) => new Promise<void>((resolve) => server.close(() => resolve())),
     );
     this.#servers = [];
-    this.#gate?.close();
+    this.#handshakes?.close();
     const ended = [...this.#sockets].map((socket) => new Promise((end) => socket.once('close', end)));
     for (const socket of this.#sockets) this.#drop(socket);
     await Promise.all([...closed, ...ended]);
@@ -237,48 +237,7 @@ export class TcpTransport implements Transport {
 
   #onSocket(socket: Socket, onLink: (link: Link) => void): void {
     this.#keep(socket);
-    const { log, limits, runtime, onInboundFailure } = this.#context!;
-    const address = remoteAddressOf(socket);
-    let isOver = false;
-    const fail = (error: PeerloomError): void => {
-      // Ending a connection makes its handshake fail too; the first of the two errors is the reason.
-      if (isOver) return;
-      isOver = true;
-      log(`${formatAddress(address)}: refused, ${error.message}`);
-      onInboundFailure(address, error);
-    };
-    const drop = (error: PeerloomError): void => {
-      fail(error);
-      this.#drop(socket);
-    };
-    const handshake = async (): Promise<void> => {
-      const timer = runtime.setTimeout(() => {
-        drop(
-          new PeerloomError(
-            'ERR_TIMEOUT',
-            `the handshake took more than ${limits.handshakeTimeoutMs} ms (limits.handshakeTimeoutMs)`,
-          ),
-        );
-      }, limits.handshakeTimeoutMs);
-      try {
-        const link = await this.#accepted(socket, runtime.now());
-        isOver = true;
-        if (link !== undefined) onLink(link);
-      } catch (error) {
-        fail(error instanceof PeerloomError ? error : unexpected(error));
-        socket.destroySoon();
-      } finally {
-        timer.cancel();
-      }
-    };
-    this.#gate!.enter(address.host, handshake, () => {
-      drop(
-        new PeerloomError(
-          'ERR_NOT_ALLOWED',
-          'too many handshakes at once (limits.maxHalfOpen, limits.maxHalfOpenPerAddress)',
-        ),
-      );
-    });
+    this.#handshakes!.begin({ socket, accept: (startedAt) => this.#accepted(socket, startedAt), onLink });
   }
 
   /** @returns `undefined` for a connection that only asked for a page. */
