@@ -36,7 +36,7 @@ export class Calls {
   deliver(data: Data, options: WaitOptions | undefined): Promise<void> {
     const payload = this.#host.encode(data);
     const send = (id: number): void => void this.#host.outgoing.send(FrameKind.deliver, payload, id);
-    return this.#answers.ask('deliver', options, send) as Promise<void>;
+    return this.#answers.call('deliver', options, send) as Promise<void>;
   }
 
   /** Deliveries begun since a time that are not confirmed. */
@@ -51,14 +51,14 @@ export class Calls {
   request(data: Data, options: WaitOptions | undefined): Promise<Data> {
     const payload = this.#host.encode(data);
     const send = (id: number): void => void this.#host.outgoing.send(FrameKind.request, payload, id);
-    return this.#answers.ask('request', options, send) as Promise<Data>;
+    return this.#answers.call('request', options, send) as Promise<Data>;
   }
 
   /** @returns the round trip in milliseconds. */
   async ping(options: WaitOptions | undefined): Promise<number> {
     const { outgoing, runtime } = this.#host;
     const sentAt = runtime.now();
-    await this.#pongs.ask('ping', options, (id) => outgoing.urgent(FrameKind.ping, idBody(id)));
+    await this.#pongs.call('ping', options, (id) => outgoing.urgent(FrameKind.ping, idBody(id)));
     return runtime.now() - sentAt;
   }
 

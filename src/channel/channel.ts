@@ -192,7 +192,7 @@ export interface Channel {
    */
   checkSilence(now: number, pingAfterMs: number): number;
   /** Ends the channel if it is suspended. */
-  giveUp(message: string): void;
+  endSuspended(message: string): void;
   /** Sends everything that waits, says goodbye and closes. */
   close(goodbye: Goodbye): void;
 }

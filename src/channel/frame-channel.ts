@@ -130,11 +130,11 @@ export class FrameChannel implements Channel, MemoryAccount {
   resumeOver(handshake: Handshake): void {
     const { receivedBytes } = handshake.theirs.session!;
     if (!this.session!.canResumeAt(receivedBytes))
-      this.giveUp('the other side cannot resume the session: it lost what it had received');
+      this.endSuspended('the other side cannot resume the session: it lost what it had received');
     this.#conversation.resumeOver(handshake);
   }
 
-  giveUp(message: string): void {
+  endSuspended(message: string): void {
     if (this.isSuspended) this.#conversation.closing.fail(goodbye('timeout', message));
   }
 
@@ -153,7 +153,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     const endsAt = isSought ? Number.POSITIVE_INFINITY : suspension!.beganAtMs + sessionTimeoutMs;
     // Another link may take the lost one's place at any time, and may fall silent at once.
     if (now < endsAt) return Math.min(endsAt, now + pingAfterMs);
-    this.giveUp(`the other side did not come back within ${sessionTimeoutMs} ms (limits.sessionTimeoutMs)`);
+    this.endSuspended(`the other side did not come back within ${sessionTimeoutMs} ms (limits.sessionTimeoutMs)`);
     return Number.POSITIVE_INFINITY;
   }
 

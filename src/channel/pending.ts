@@ -47,7 +47,7 @@ export class PendingAnswers<Answer> {
    *
    * @throws at once, if nothing was sent: TypeError or RangeError, PeerloomError `ERR_ABORTED`, or the error of `send`.
    */
-  ask(what: string, options: WaitOptions | undefined, send: (id: number) => void): Promise<Answer> {
+  call(what: string, options: WaitOptions | undefined, send: (id: number) => void): Promise<Answer> {
     if (options !== undefined) checkWait(options);
     const signal = options?.signal;
     if (signal?.aborted) throw aborted(what, signal);

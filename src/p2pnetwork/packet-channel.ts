@@ -199,7 +199,7 @@ export class PacketChannel implements Channel, MemoryAccount {
     return 0;
   }
 
-  giveUp(): void {}
+  endSuspended(): void {}
 
   close(goodbye: Goodbye): void {
     if (this.#ending.choose(goodbye)) this.#clear();

@@ -72,7 +72,7 @@ export class Connections {
     }
     const older = peer.adopt(live);
     peer.hold(opened.holder);
-    if (older?.channel.isSuspended) older.channel.giveUp('the other node began a new session');
+    if (older?.channel.isSuspended) older.channel.endSuspended('the other node began a new session');
     // One that has ended by itself may still have messages to hand over.
     else if (older?.channel.isOpen) void older.close(replacedBy(live, older));
     peers.connections.set(connection, live);

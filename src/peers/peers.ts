@@ -115,5 +115,5 @@ function endOne(suspended: readonly SessionChannel[]): void {
   const least = suspended.reduce((one, next) =>
     next.session.heardBytes <= one.session.heardBytes ? next : one,
   );
-  least.giveUp('too many sessions are suspended (maxConnections, limits.maxInboundPerAddress)');
+  least.endSuspended('too many sessions are suspended (maxConnections, limits.maxInboundPerAddress)');
 }

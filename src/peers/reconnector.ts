@@ -170,5 +170,5 @@ export class Reconnector {
 
 /** The node does not try to reach a peer any more, so its session need not wait for another link. */
 function endWait(peer: Peer): void {
-  if (peer.watches === 0) peer.connection?.channel.giveUp('the node gave up reconnecting');
+  if (peer.watches === 0) peer.connection?.channel.endSuspended('the node gave up reconnecting');
 }

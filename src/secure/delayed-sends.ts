@@ -89,7 +89,7 @@ export class DelayedSends {
    */
   call<Result>(envelope: Envelope | PendingEnvelope, call: DelayedCall<Result>): Promise<Result> {
     const { what, options } = call;
-    return this.#calls.ask(what, options, (id) => {
+    return this.#calls.call(what, options, (id) => {
       this.add(envelope, {
         send: (signed) => this.#begin(id, signed, call),
         failed: (error) => this.#calls.fail(id, error as PeerloomError),

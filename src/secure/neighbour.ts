@@ -110,7 +110,7 @@ export class Neighbour {
   /** Asks, and gives the answer once it is proven. */
   ask(data: Data, options?: WaitOptions): Promise<Data> {
     const question = this.#options.notary.sign('ask', data, this.remote.id);
-    const asked = this.#answers.ask('request', options, (number) => this.#askWhenReady(question, number));
+    const asked = this.#answers.call('request', options, (number) => this.#askWhenReady(question, number));
     return asked.then((answer) => this.#channel.answerTo(question, answer));
   }
 

@@ -175,8 +175,8 @@ export class SecureChannel implements Channel {
     return this.#channel.checkSilence(now, pingAfterMs);
   }
 
-  giveUp(message: string): void {
-    this.#channel.giveUp(message);
+  endSuspended(message: string): void {
+    this.#channel.endSuspended(message);
   }
 
   /** What waits for signatures is sent first, as far as they come in time. */

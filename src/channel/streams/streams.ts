@@ -95,8 +95,8 @@ export class Streams implements StreamHost, FrameSource {
     }
     let stream: ChannelStream | undefined;
     try {
-      await this.#openings.ask('openStream', options, (question) => {
-        const opening = new ChannelStream(this.#idOf(question), 'asked', this);
+      await this.#openings.call('openStream', options, (id) => {
+        const opening = new ChannelStream(this.#idOf(id), 'asked', this);
         const body = encodeStreamOpen(opening.takeWindow(), payload);
         this.#options.outgoing.sendFreely(FrameKind.streamOpen, body, opening.id);
         this.#streams.set(opening.id, opening);

@@ -10,7 +10,7 @@ function pending() {
   const runtime = new VirtualRuntime();
   const answers = new PendingAnswers<string>(runtime);
   const sent: number[] = [];
-  const ask = (options?: object) => answers.ask('question', options, (id) => void sent.push(id));
+  const ask = (options?: object) => answers.call('question', options, (id) => void sent.push(id));
   return { runtime, answers, sent, ask };
 }
 
@@ -116,7 +116,7 @@ suite('a question', () => {
     const failure = new PeerloomError('ERR_QUEUE_FULL', 'no room');
     assert.throws(
       () =>
-        answers.ask('question', {}, () => {
+        answers.call('question', {}, () => {
           throw failure;
         }),
       failure,

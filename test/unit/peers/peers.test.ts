@@ -37,7 +37,7 @@ function start({ maxConnections = 3, maxInboundPerAddress = 2 } = {}) {
       remote: { id, security: { protocol: 'tls' } },
       direction,
       isSuspended: false,
-      giveUp: () => {
+      endSuspended: () => {
         channel.isSuspended = false;
         givenUp.push(id);
         closed.resolve();
@@ -139,7 +139,7 @@ suite('a peer with which nothing is left', () => {
     peers.release(peers.of('b'));
     assert.equal(peers.size, 1);
     channel.lose();
-    channel.giveUp();
+    channel.endSuspended();
     await turn();
     assert.equal(peers.size, 0);
   });

@@ -38,7 +38,7 @@ function start(options: Partial<ReconnectorOptions> = {}) {
     runtime,
   });
   for (const id of ['b', 'c', 'd']) {
-    const channel = { giveUp: () => void givenUp.push(id) };
+    const channel = { endSuspended: () => void givenUp.push(id) };
     peers.of(id).adopt({ channel } as unknown as PeerConnection);
   }
   const own = new Reconnector({
