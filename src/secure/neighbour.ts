@@ -39,8 +39,8 @@ export interface NeighbourOptions {
   readonly limits: Limits;
   /** Told of memory that is kept anew. */
   readonly onGrowth: (bytes: number) => void;
-  /** Answers a question. What it rejects with, the neighbour is not told. */
-  readonly answer: (question: Envelope, neighbour: Neighbour) => Promise<Data>;
+  /** Responds to a request. The neighbour does not learn the reason of a rejection. */
+  readonly respond: (request: Envelope, neighbour: Neighbour) => Promise<Data>;
   /** Takes what the neighbour wants passed on, and tells it. */
   readonly relay: (request: RelayRequest, neighbour: Neighbour) => Promise<void>;
   /** Takes what the neighbour answers to something that it was to pass on. */
@@ -59,7 +59,7 @@ export class Neighbour {
   readonly #channel: SecureChannel;
   readonly #options: NeighbourOptions;
   readonly #work: WorkQueue;
-  readonly #answers: PendingAnswers<Data>;
+  readonly #responses: PendingAnswers<Data>;
   /** Told whether the neighbour passes a letter on, by its hash. */
   readonly #given = new Map<string, (isTaken: boolean) => void>();
   /** The large things that wait for room, one after another. */
@@ -72,7 +72,7 @@ export class Neighbour {
     this.#peer = peer;
     this.#channel = channel;
     this.#options = options;
-    this.#answers = new PendingAnswers(runtime);
+    this.#responses = new PendingAnswers(runtime);
     this.#work = new WorkQueue({
       maxJobs: limits.maxRequests,
       maxBytes: limits.unhandledMaxBytes,
@@ -107,11 +107,11 @@ export class Neighbour {
     this.#channel.close(goodbye('overload'));
   }
 
-  /** Asks, and gives the answer once it is proven. */
-  ask(data: Data, options?: WaitOptions): Promise<Data> {
-    const question = this.#options.notary.sign('ask', data, this.remote.id);
-    const asked = this.#answers.call('request', options, (number) => this.#askWhenReady(question, number));
-    return asked.then((answer) => this.#channel.answerTo(question, answer));
+  /** Sends a request, and returns the response once it is proven. */
+  request(data: Data, options?: WaitOptions): Promise<Data> {
+    const request = this.#options.notary.sign('ask', data, this.remote.id);
+    const response = this.#responses.call('request', options, (number) => this.#sendRequest(request, number));
+    return response.then((signed) => this.#channel.readResponse(request, signed));
   }
 
   /**
@@ -190,7 +190,7 @@ export class Neighbour {
    *
    * @returns a promise for the end of the work. Rejects with what ends the connection.
    */
-  take(bytes: Uint8Array): void | Promise<void> {
+  receive(bytes: Uint8Array): void | Promise<void> {
     let frame: SecureFrame;
     try {
       frame = readSecureFrame(bytes);
@@ -200,9 +200,9 @@ export class Neighbour {
     switch (frame.kind) {
       case SecureFrameKind.taken:
         return this.#onTaken(frame);
-      case SecureFrameKind.answer:
+      case SecureFrameKind.response:
       case SecureFrameKind.failure:
-        return this.#onAnswer(frame);
+        return this.#onResponse(frame);
     }
     return this.#work.add({ bytes: () => unfoldedBeside(frame), run: () => this.#do(frame) });
   }
@@ -212,17 +212,17 @@ export class Neighbour {
     this.#isClosed = true;
     this.#work.close();
     for (const settle of [...this.#given.values()]) settle(false);
-    this.#answers.failAll(connectionClosed);
+    this.#responses.failAll(connectionClosed);
   }
 
-  #askWhenReady(question: Envelope | PendingEnvelope, number: number): void {
+  #sendRequest(request: Envelope | PendingEnvelope, number: number): void {
     const send = (signed: Envelope): boolean => {
-      this.#send(encodeSecureFrame(SecureFrameKind.question, signed, number));
+      this.#send(encodeSecureFrame(SecureFrameKind.request, signed, number));
       return true;
     };
-    if (!(question instanceof PendingEnvelope)) return void send(question);
-    const failed = (error: Error): void => this.#answers.fail(number, error as PeerloomError);
-    this.#channel.dispatch(question, { send, failed });
+    if (!(request instanceof PendingEnvelope)) return void send(request);
+    const failed = (error: Error): void => this.#responses.fail(number, error as PeerloomError);
+    this.#channel.dispatch(request, { send, failed });
   }
 
   #onTaken({ body }: SecureFrame): void {
@@ -230,14 +230,14 @@ export class Neighbour {
   }
 
   /** Answers that nobody waits for are not even decoded. */
-  #onAnswer(frame: SecureFrame): void {
+  #onResponse(frame: SecureFrame): void {
     const { kind, number } = frame;
-    if (!this.#answers.has(number)) return;
+    if (!this.#responses.has(number)) return;
     try {
       if (kind === SecureFrameKind.failure) throw failed();
-      this.#answers.answer(number, this.#dataOf(frame));
+      this.#responses.answer(number, this.#dataOf(frame));
     } catch (error) {
-      this.#answers.fail(number, error as PeerloomError);
+      this.#responses.fail(number, error as PeerloomError);
     }
   }
 
@@ -248,8 +248,8 @@ export class Neighbour {
           return await this.#options.relay(relayRequestOf(frame, this.#maxContainers), this);
         case SecureFrameKind.relayed:
           return await this.#onRelayed(frame);
-        case SecureFrameKind.question:
-          return await this.#onQuestion(frame);
+        case SecureFrameKind.request:
+          return await this.#onRequest(frame);
       }
       await this.#read(frame, () => {
         throw invalid(`there is no frame of the kind ${frame.kind}`);
@@ -265,10 +265,10 @@ export class Neighbour {
     await this.#options.relayed(answer, this);
   }
 
-  async #onQuestion(frame: SecureFrame): Promise<void> {
+  async #onRequest(frame: SecureFrame): Promise<void> {
     const { number } = frame;
     try {
-      this.#send(encodeSecureFrame(SecureFrameKind.answer, await this.#answerTo(frame), number));
+      this.#send(encodeSecureFrame(SecureFrameKind.response, await this.#respondTo(frame), number));
     } catch (error) {
       // Who does not read what it asks for is not heard any further.
       if ((error as PeerloomError).code === 'ERR_QUEUE_FULL') this.shed();
@@ -276,11 +276,11 @@ export class Neighbour {
     }
   }
 
-  async #answerTo(frame: SecureFrame): Promise<Data> {
+  async #respondTo(frame: SecureFrame): Promise<Data> {
     const data = await this.#read(frame, (read) => read);
-    const question = await this.hearing.examine(data, ['ask']);
-    const answer = await this.#options.answer(question, this);
-    const content = { question: question.id, answer };
+    const request = await this.hearing.examine(data, ['ask']);
+    const answer = await this.#options.respond(request, this);
+    const content = { question: request.id, answer };
     return whenReady<Data>(
       this.#options.notary.sign('response', content, this.remote.id),
       (signed) => signed,

@@ -17,7 +17,7 @@ import type { Notary } from './notary.ts';
 import { frameOfLetter, largeBytes, type RelayAnswer, type RelayRequest } from './secure-frames.ts';
 import { type Carriage, type Origin, Surveys } from './surveys.ts';
 
-/** A question from one node to another, and what it is about. */
+/** A request of one node to another, and what it is about. */
 export type Mail = { readonly topic: string; readonly data: Data };
 
 export interface PostOfficeOptions {
@@ -101,7 +101,7 @@ export class PostOffice {
   async ask(to: string, mail: Mail, timeoutMs: number): Promise<Data> {
     await connectHandlers;
     const neighbour = this.#neighbours.get(to);
-    if (neighbour?.remote.security.encrypted) return neighbour.ask(mail, { timeoutMs });
+    if (neighbour?.remote.security.encrypted) return neighbour.request(mail, { timeoutMs });
     return this.askSealed(to, mail, timeoutMs);
   }
 
@@ -147,9 +147,9 @@ export class PostOffice {
     return this.#surveys.ask(timeoutMs);
   }
 
-  /** Answers what a neighbour asks this node itself. */
-  answer(question: Envelope, neighbour: Neighbour): Promise<Data> {
-    return this.#options.respond(mailOf(question.data), question, neighbour);
+  /** Responds to a request of a neighbour to this node itself. */
+  respond(request: Envelope, neighbour: Neighbour): Promise<Data> {
+    return this.#options.respond(mailOf(request.data), request, neighbour);
   }
 
   /** Takes what a neighbour brings for this node, or for another, and tells the neighbour what comes of it. */

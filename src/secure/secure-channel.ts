@@ -33,7 +33,7 @@ export interface SecureChannelOptions {
   /** A message for all nodes came that this node has seen, and was dropped. */
   readonly onDuplicate: () => void;
   /** Answers a stream that the other node, not its user, opened: false when it has failed. */
-  readonly serve: (question: Envelope, stream: ChannelStream) => Promise<boolean>;
+  readonly serve: (request: Envelope, stream: ChannelStream) => Promise<boolean>;
   /** Called with the size of each message that begins to wait for its signature. */
   readonly onGrowth: (bytes: number) => void;
   /** Runs handlers of the user while the node can tell which message they are given. */
@@ -107,7 +107,7 @@ export class SecureChannel implements Channel {
       resumed: () => handler.resumed(),
       message: (data) => this.#receive(data, (content) => handler.message(content)),
       delivery: (data) => this.#receive(data, (content) => handler.delivery(content)),
-      request: (data) => this.#answer(data),
+      request: (data) => this.#respond(data),
       stream: (header, stream) => this.#receiveStream(header, stream),
       closed: (reason, readUnacknowledged) => {
         this.#returns.close();
@@ -130,12 +130,12 @@ export class SecureChannel implements Channel {
   }
 
   request(data: Data, options?: WaitOptions): Promise<Data> {
-    const question = this.#options.notary.sign('request', data, this.remote.id);
+    const envelope = this.#options.notary.sign('request', data, this.remote.id);
     const begin = (signed: Envelope, left = options) => this.#channel.request(signed, left);
-    const asked = this.#leavesAtOnce(question)
-      ? begin(question)
-      : this.#delayed.call(question, { what: 'request', options, begin });
-    return asked.then((answer) => this.answerTo(question, answer));
+    const response = this.#leavesAtOnce(envelope)
+      ? begin(envelope)
+      : this.#delayed.call(envelope, { what: 'request', options, begin });
+    return response.then((signed) => this.readResponse(envelope, signed));
   }
 
   drained(): Promise<void> {
@@ -210,9 +210,9 @@ export class SecureChannel implements Channel {
     this.#handler!.rejected(error);
   }
 
-  /** What the other side signed in answer to a question, once that is proven. */
-  async answerTo(question: Envelope | PendingEnvelope, response: Data): Promise<Data> {
-    const asked: Letter = question instanceof PendingEnvelope ? question.letter : question;
+  /** Returns what the other side signed in response to a request, once that is proven. */
+  async readResponse(request: Envelope | PendingEnvelope, response: Data): Promise<Data> {
+    const asked: Letter = request instanceof PendingEnvelope ? request.letter : request;
     const { question: id, answer } = fieldsOf((await this.hearing.examine(response, ['response'])).data);
     if (id === asked.id && answer !== undefined) return answer;
     const error = new PeerloomError('ERR_ENVELOPE_INVALID', 'a response belongs to another request');
@@ -260,15 +260,17 @@ export class SecureChannel implements Channel {
     } catch (error) {
       return this.#giveBack(data, error);
     }
-    if (!(examined instanceof Promise)) return this.#take(examined, hand);
+    if (!(examined instanceof Promise)) return this.#handOn(examined, hand);
     return examined.then(
-      (envelope) => this.#take(envelope, hand),
+      (envelope) => this.#handOn(envelope, hand),
       (error) => this.#giveBack(data, error),
     );
   }
 
-  #take<Result>(envelope: Envelope, hand: (content: Data) => Result | Promise<Result>): Received<Result> {
-    return envelope.kind === 'message' ? this.#options.handle(envelope, hand) : this.#takeReturned(envelope);
+  #handOn<Result>(envelope: Envelope, hand: (content: Data) => Result | Promise<Result>): Received<Result> {
+    return envelope.kind === 'message'
+      ? this.#options.handle(envelope, hand)
+      : this.#handOnReturned(envelope);
   }
 
   #giveBack(data: Data, error: unknown): Handled {
@@ -279,7 +281,7 @@ export class SecureChannel implements Channel {
     return room === undefined ? false : room.then(() => false);
   }
 
-  async #takeReturned({ data }: Envelope): Promise<boolean> {
+  async #handOnReturned({ data }: Envelope): Promise<boolean> {
     const between = { ownId: this.#options.ownId, id: this.remote.id };
     try {
       const returned = await this.hearing.begin(readReturned(data, between));
@@ -298,25 +300,25 @@ export class SecureChannel implements Channel {
     } catch {
       return undefined;
     }
-    if (!(examined instanceof Promise)) return this.#takeStream(examined, stream);
+    if (!(examined instanceof Promise)) return this.#handOnStream(examined, stream);
     return examined.then(
-      (envelope) => this.#takeStream(envelope, stream),
+      (envelope) => this.#handOnStream(envelope, stream),
       () => undefined,
     );
   }
 
-  #takeStream(envelope: Envelope, stream: ChannelStream): ReturnType<ChannelHandler['stream']> {
+  #handOnStream(envelope: Envelope, stream: ChannelStream): ReturnType<ChannelHandler['stream']> {
     if (envelope.kind === 'fetch') return this.#options.serve(envelope, stream);
     return this.#options.handle(envelope, (header) => this.#handler!.stream(header, stream));
   }
 
-  async #answer(data: Data): Promise<Data | undefined> {
+  async #respond(data: Data): Promise<Data | undefined> {
     const examined = this.hearing.examine(data, ['request']);
     // Small ones are handed on in the order in which they came.
-    const question = examined instanceof Promise ? await examined : examined;
-    const answer = await this.#handler!.request(question.data);
+    const request = examined instanceof Promise ? await examined : examined;
+    const answer = await this.#handler!.request(request.data);
     if (answer === undefined) return undefined;
-    const content = { question: question.id, answer };
+    const content = { question: request.id, answer };
     return whenReady<Data>(
       this.#options.notary.sign('response', content, this.remote.id),
       (signed) => signed,

@@ -15,16 +15,16 @@ export const SecureFrameKind = {
   taken: 2,
   /** `{ hash, answer }`: what has become of a letter; `null`: this way leads nowhere. */
   relayed: 3,
-  /** An envelope of the kind `ask`; `answer` or `failure` with its number follows. */
-  question: 4,
+  /** An envelope of the kind `ask`; `response` or `failure` with its number follows. */
+  request: 4,
   /** An envelope of the kind `response`. */
-  answer: 5,
-  /** There is no answer. */
+  response: 5,
+  /** There is no response. */
   failure: 6,
 } as const;
 export type SecureFrameKind = (typeof SecureFrameKind)[keyof typeof SecureFrameKind];
 
-/** A kind, the format of the payload, and a number: what pairs question and answer, or the time for a letter. */
+/** A kind, the format of the payload, and a number: what pairs request and response, or the time for a letter. */
 const headerBytes = 6;
 const numberOffset = 2;
 
@@ -32,7 +32,7 @@ const numberOffset = 2;
 export const largeBytes = 64 * 1024;
 
 /**
- * Lists, objects, byte strings and typed arrays in a letter or question. A neighbour may bring several of them at once, and
+ * Lists, objects, byte strings and typed arrays in a letter or request. A neighbour may bring several of them at once, and
  * each container takes some 500 bytes while they are proven.
  */
 const maxLetterContainers = 100_000;

@@ -154,7 +154,7 @@ export class SecureNode extends Node {
         this.#post.closed(neighbour);
         this.#turns.leave(neighbour);
       },
-      answer: (question, neighbour) => this.#post.answer(question, neighbour),
+      respond: (request, neighbour) => this.#post.respond(request, neighbour),
       relay: (request, neighbour) => this.#post.relay(request, neighbour),
       relayed: (answer, neighbour) => this.#post.answered(answer, neighbour),
     });

@@ -12,7 +12,7 @@ export interface SecureProtocolOptions extends Omit<NeighbourOptions, 'onGrowth'
 }
 
 /**
- * The protocol in which SecureNodes speak as nodes: letters that they pass on, and questions about vaults. A peer that
+ * The protocol in which SecureNodes speak as nodes: letters that they pass on, and requests about vaults. A peer that
  * speaks it is a neighbour.
  */
 export class SecureProtocol implements Protocol {
@@ -39,7 +39,7 @@ export class SecureProtocol implements Protocol {
   }
 
   received(peer: ProtocolPeer, bytes: Uint8Array): void | Promise<void> {
-    return this.#neighbours.get(peer)!.take(bytes);
+    return this.#neighbours.get(peer)!.receive(bytes);
   }
 
   closed(peer: ProtocolPeer): void {

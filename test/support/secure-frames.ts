@@ -39,7 +39,7 @@ export class SecureFrames implements Protocol {
     const frame = readSecureFrame(bytes);
     const { kind, number } = frame;
     const read = { kind, number, data: dataOf(frame, 1_000_000) };
-    if (kind === SecureFrameKind.answer || kind === SecureFrameKind.failure)
+    if (kind === SecureFrameKind.response || kind === SecureFrameKind.failure)
       this.#answers.get(number)?.(read);
     if (kind === SecureFrameKind.taken) this.#settle(read.data as string, true);
     if (kind === SecureFrameKind.relayed) {
@@ -60,7 +60,7 @@ export class SecureFrames implements Protocol {
     const number = ++this.#lastNumber;
     return new Promise((resolve) => {
       this.#answers.set(number, resolve);
-      peer.send(encodeSecureFrame(SecureFrameKind.question, question, number));
+      peer.send(encodeSecureFrame(SecureFrameKind.request, question, number));
     });
   }
 

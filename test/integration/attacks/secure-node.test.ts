@@ -51,9 +51,9 @@ suite('a SecureNode', () => {
     const junk = [
       new Uint8Array(1),
       Uint8Array.of(SecureFrameKind.relay, 99, 0, 0, 0, 0),
-      encodeSecureFrame(SecureFrameKind.question, 'who are you?', 99),
+      encodeSecureFrame(SecureFrameKind.request, 'who are you?', 99),
       encodeSecureFrame(SecureFrameKind.relay, {}, 1),
-      encodeSecureFrame(SecureFrameKind.answer, 'nobody asked', 99),
+      encodeSecureFrame(SecureFrameKind.response, 'nobody asked', 99),
       encodeSecureFrame(SecureFrameKind.relayed, { hash: '0'.repeat(64), answer: null }),
     ];
     for (let sent = 0; sent < 30_000; sent++) {

@@ -125,14 +125,14 @@ class HostileReplica extends SigningPeer {
   constructor() {
     super();
     this.frames.onFrame = ({ kind, number, data: question }, peer) => {
-      if (kind !== SecureFrameKind.question) return;
+      if (kind !== SecureFrameKind.request) return;
       this.asked += 1;
       const { id, data } = question as unknown as { id: string; data: { topic: string; data: unknown } };
       const response = this.signed('response', {
         question: id,
         answer: this.answer(data.topic, data.data),
       });
-      peer.send(encodeSecureFrame(SecureFrameKind.answer, response, number));
+      peer.send(encodeSecureFrame(SecureFrameKind.response, response, number));
     };
   }
 }

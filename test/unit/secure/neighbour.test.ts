@@ -62,12 +62,17 @@ function open({ runtime = stillRuntime, limits = {} }: { runtime?: Runtime; limi
     isSuspended: false,
     pings: 0,
     pong: Promise.withResolvers<number>(),
-    answer: async (data: Data): Promise<Data> => ({ answered: data }),
+    respond: async (data: Data): Promise<Data> => ({ answered: data }),
   };
   const relayed: ({ readonly letter: Data; readonly budgetMs: number } | RelayAnswer)[] = [];
   let inner!: ChannelHandler;
   const channel = {
-    remote: { id: bob.id, security: { protocol: 'tls', encrypted: true, authenticated: true } } as RemoteNode,
+    remote: {
+      id: bob.id,
+      address: { scheme: undefined, host: '192.0.2.1', port: 1 },
+      limitsByAddress: true,
+      security: { protocol: 'tls', encrypted: true, authenticated: true },
+    } as RemoteNode,
     get isOpen() {
       return state.isOpen;
     },
@@ -117,14 +122,14 @@ function open({ runtime = stillRuntime, limits = {} }: { runtime?: Runtime; limi
     runtime,
     limits: resolveLimits(limits),
     onGrowth: () => {},
-    answer: ({ data }) => state.answer(data),
+    respond: ({ data }) => state.respond(data),
     relay: async ({ read, budgetMs }) => void relayed.push({ letter: read(), budgetMs }),
     relayed: async (answer) => void relayed.push(answer),
   });
   const signed = (kind: string, data: Data, by = bob, to = alice.id): Data =>
     notaryOf(by).sign(kind, data, to) as unknown as Data;
   const take = (kind: SecureFrameKind, data: Data, number?: number) =>
-    neighbour.take(encodeSecureFrame(kind, data, number));
+    neighbour.receive(encodeSecureFrame(kind, data, number));
   const close = (): void => {
     neighbour.close();
     inner.closed({ code: 'lost', message: 'it broke', by: 'link' });
@@ -136,9 +141,9 @@ suite('a question of a neighbour', () => {
   test('is answered, signed, for the neighbour alone', async () => {
     const { take, sent, told, signed } = open();
     const question = signed('ask', 'hello') as unknown as Envelope;
-    await take(SecureFrameKind.question, question as unknown as Data, 7);
+    await take(SecureFrameKind.request, question as unknown as Data, 7);
     const [{ kind, number, data }] = sent as [Sent];
-    assert.deepEqual([kind, number], ['answer', 7]);
+    assert.deepEqual([kind, number], ['response', 7]);
     const bringer = { id: alice.id, source: 'alice', isEncrypted: true };
     const response = notaryOf(bob).examine(data, bringer);
     assert.deepEqual([response.author, response.to, response.kind], [alice.id, bob.id, 'response']);
@@ -149,7 +154,7 @@ suite('a question of a neighbour', () => {
   test('in the name of another, of another kind or from before is refused, and fails', async () => {
     const { take, sent, told, signed } = open();
     const twice = signed('ask', 'twice');
-    await take(SecureFrameKind.question, twice, 0);
+    await take(SecureFrameKind.request, twice, 0);
     sent.length = 0;
     const refused: [Data, string][] = [
       [signed('ask', 'of carol', carol), 'ERR_SIGNATURE_INVALID'],
@@ -161,7 +166,7 @@ suite('a question of a neighbour', () => {
       [twice, 'ERR_REPLAYED'],
     ];
     for (const [index, [question]] of refused.entries()) {
-      await take(SecureFrameKind.question, question, index);
+      await take(SecureFrameKind.request, question, index);
     }
     assert.deepEqual(
       told,
@@ -175,11 +180,11 @@ suite('a question of a neighbour', () => {
 
   test('whose answer fails, or is too large, fails without a reason', async () => {
     const { take, sent, told, signed, state } = open();
-    state.answer = () => Promise.reject(new Error('a secret'));
-    await take(SecureFrameKind.question, signed('ask', 1), 1);
-    state.answer = async () => 'large';
+    state.respond = () => Promise.reject(new Error('a secret'));
+    await take(SecureFrameKind.request, signed('ask', 1), 1);
+    state.respond = async () => 'large';
     state.fail = new PeerloomError('ERR_MESSAGE_TOO_LARGE', 'too large');
-    await take(SecureFrameKind.question, signed('ask', 1), 2);
+    await take(SecureFrameKind.request, signed('ask', 1), 2);
     assert.deepEqual(
       sent,
       [1, 2].map((number) => ({ kind: 'failure', number, data: null })),
@@ -190,7 +195,7 @@ suite('a question of a neighbour', () => {
   test('ends the connection when the answers are not read', async () => {
     const { take, told, signed, state } = open();
     state.fail = new PeerloomError('ERR_QUEUE_FULL', 'the queue is full');
-    await take(SecureFrameKind.question, signed('ask', 1), 1);
+    await take(SecureFrameKind.request, signed('ask', 1), 1);
     assert.deepEqual(told, ['closed with overload']);
   });
 
@@ -198,14 +203,14 @@ suite('a question of a neighbour', () => {
     const { take, sent, signed, state } = open({ limits: { maxRequests: 2 } });
     const begun: Data[] = [];
     const ends: (() => void)[] = [];
-    state.answer = async (data) => {
+    state.respond = async (data) => {
       begun.push(data);
       await new Promise<void>((resolve) => ends.push(resolve));
       return data;
     };
     const done = new Set<number>();
     for (const number of [1, 2, 3, 4]) {
-      const taken = take(SecureFrameKind.question, signed('ask', number), number);
+      const taken = take(SecureFrameKind.request, signed('ask', number), number);
       void Promise.resolve(taken).then(() => done.add(number));
     }
     await turns();
@@ -215,7 +220,7 @@ suite('a question of a neighbour', () => {
     assert.deepEqual([begun, [...done]], [[1, 2, 3], [2]]);
     assert.deepEqual(
       sent.map(({ kind, number }) => [kind, number]),
-      [['answer', 2]],
+      [['response', 2]],
     );
   });
 
@@ -223,14 +228,14 @@ suite('a question of a neighbour', () => {
     const { take, signed, state, neighbour, close } = open({ limits: { unhandledMaxBytes: 1_000_000 } });
     const begun: Data[] = [];
     const ends: (() => void)[] = [];
-    state.answer = async (data) => {
+    state.respond = async (data) => {
       begun.push((data as Data[]).length);
       await new Promise<void>((resolve) => ends.push(resolve));
       return null;
     };
     const lists: Data = Array.from({ length: 10_000 }, () => []);
-    void take(SecureFrameKind.question, signed('ask', lists), 1);
-    void take(SecureFrameKind.question, signed('ask', [1]), 2);
+    void take(SecureFrameKind.request, signed('ask', lists), 1);
+    void take(SecureFrameKind.request, signed('ask', [1]), 2);
     for (let count = 0; begun.length === 0 && count < 1_000; count++) await turns(1);
     assert.deepEqual(begun, [10_000]);
     assert.ok(neighbour.heldBytes > 1_000_000, `${neighbour.heldBytes} bytes`);
@@ -244,11 +249,11 @@ suite('a question of a neighbour', () => {
 suite('a frame', () => {
   test('that cannot be read is refused, and the connection goes on', async () => {
     const { neighbour, take, told, sent } = open();
-    await neighbour.take(new Uint8Array(0));
-    await neighbour.take(new Uint8Array(5));
-    await neighbour.take(new Uint8Array(6));
-    await neighbour.take(Uint8Array.of(SecureFrameKind.relayed, 99, 0, 0, 0, 0));
-    await neighbour.take(Uint8Array.of(SecureFrameKind.relayed, 1, 0, 0, 0, 0, 0x7b));
+    await neighbour.receive(new Uint8Array(0));
+    await neighbour.receive(new Uint8Array(5));
+    await neighbour.receive(new Uint8Array(6));
+    await neighbour.receive(Uint8Array.of(SecureFrameKind.relayed, 99, 0, 0, 0, 0));
+    await neighbour.receive(Uint8Array.of(SecureFrameKind.relayed, 1, 0, 0, 0, 0, 0x7b));
     await take(200 as SecureFrameKind, 'what is this?');
     assert.deepEqual(told, [
       'ERR_ENVELOPE_INVALID',
@@ -264,7 +269,7 @@ suite('a frame', () => {
   test('with more than 100,000 lists is refused before it is decoded, and not sent', async () => {
     const { neighbour, told } = open();
     const json = JSON.stringify({ hash, answer: Array.from({ length: 100_000 }, () => []) });
-    await neighbour.take(
+    await neighbour.receive(
       Buffer.concat([Uint8Array.of(SecureFrameKind.relayed, 1, 0, 0, 0, 0), Buffer.from(json)]),
     );
     assert.deepEqual(told, ['ERR_MESSAGE_INVALID']);
@@ -275,7 +280,7 @@ suite('a frame', () => {
 
   test('that comes late, or that nobody waits for, is passed over', async () => {
     const { take, told, sent, signed } = open();
-    await take(SecureFrameKind.answer, signed('response', 1), 9);
+    await take(SecureFrameKind.response, signed('response', 1), 9);
     await take(SecureFrameKind.failure, null, 9);
     await take(SecureFrameKind.taken, hash);
     await take(SecureFrameKind.taken, 'x'.repeat(100_000));
@@ -286,12 +291,12 @@ suite('a frame', () => {
   test('that waits when the connection closes is not looked at', async () => {
     const { take, signed, state, close, told } = open({ limits: { maxRequests: 1 } });
     const begun: Data[] = [];
-    state.answer = (data) => {
+    state.respond = (data) => {
       begun.push(data);
       return new Promise(() => {});
     };
-    void take(SecureFrameKind.question, signed('ask', 1), 1);
-    const waits = take(SecureFrameKind.question, signed('ask', 2), 2);
+    void take(SecureFrameKind.request, signed('ask', 1), 1);
+    const waits = take(SecureFrameKind.request, signed('ask', 2), 2);
     await turns();
     close();
     await waits;
@@ -331,14 +336,14 @@ suite('what a neighbour wants passed on', () => {
 suite('what this node asks a neighbour', () => {
   test('is signed, and answered by what that neighbour signed for it', async () => {
     const { neighbour, sent, take, signed } = open();
-    const answer = neighbour.ask('hello');
+    const answer = neighbour.request('hello');
     const [{ kind, number, data }] = sent as [Sent];
     const question = data as unknown as Envelope;
     assert.deepEqual(
       [kind, question.author, question.to, question.kind, question.data],
-      ['question', alice.id, bob.id, 'ask', 'hello'],
+      ['request', alice.id, bob.id, 'ask', 'hello'],
     );
-    await take(SecureFrameKind.answer, signed('response', { question: question.id, answer: 'hi' }), number);
+    await take(SecureFrameKind.response, signed('response', { question: question.id, answer: 'hi' }), number);
     assert.equal(await answer, 'hi');
   });
 
@@ -350,34 +355,34 @@ suite('what this node asks a neighbour', () => {
       ['text', 'ERR_ENVELOPE_INVALID'],
     ];
     for (const [lie, code] of lies) {
-      const answer = neighbour.ask('hello');
-      await take(SecureFrameKind.answer, lie, sent.at(-1)!.number);
+      const answer = neighbour.request('hello');
+      await take(SecureFrameKind.response, lie, sent.at(-1)!.number);
       await assert.rejects(answer, withCode(code as 'ERR_ENVELOPE_INVALID'));
     }
     assert.deepEqual(
       told,
       lies.map(([, code]) => code),
     );
-    const unreadable = neighbour.ask('hello');
-    const bytes = encodeSecureFrame(SecureFrameKind.answer, null, sent.at(-1)!.number);
+    const unreadable = neighbour.request('hello');
+    const bytes = encodeSecureFrame(SecureFrameKind.response, null, sent.at(-1)!.number);
     bytes[1] = 99;
-    await neighbour.take(bytes);
+    await neighbour.receive(bytes);
     await assert.rejects(unreadable, withCode('ERR_MESSAGE_INVALID'));
   });
 
   test('fails when the neighbour says so, does not answer, or leaves', async () => {
     const runtime = new VirtualRuntime();
     const { neighbour, sent, take, close } = open({ runtime });
-    const failed = neighbour.ask(1);
+    const failed = neighbour.request(1);
     await take(SecureFrameKind.failure, null, sent[0]!.number);
     await assert.rejects(failed, withCode('ERR_HANDLER'));
-    const late = assert.rejects(neighbour.ask(2, { timeoutMs: 10 }), withCode('ERR_TIMEOUT'));
+    const late = assert.rejects(neighbour.request(2, { timeoutMs: 10 }), withCode('ERR_TIMEOUT'));
     await runtime.advance(10);
     await late;
-    const left = assert.rejects(neighbour.ask(3), withCode('ERR_CONNECTION_CLOSED'));
+    const left = assert.rejects(neighbour.request(3), withCode('ERR_CONNECTION_CLOSED'));
     close();
     await left;
-    await assert.rejects(async () => neighbour.ask(4), withCode('ERR_CONNECTION_CLOSED'));
+    await assert.rejects(async () => neighbour.request(4), withCode('ERR_CONNECTION_CLOSED'));
     assert.deepEqual(runtime.pending, []);
   });
 });

@@ -121,10 +121,10 @@ export class TestLink {
       roomForLarge: () => link.room(),
       drained: () => Promise.resolve(),
       refuse: onRefused,
-      ask: async (mail: Data) => {
-        const question = from.notary.sign('ask', mail, to.id);
-        return to.post.answer(
-          to.notary.examine(question, link.other.neighbour.bringer),
+      request: async (mail: Data) => {
+        const request = from.notary.sign('ask', mail, to.id);
+        return to.post.respond(
+          to.notary.examine(request, link.other.neighbour.bringer),
           link.other.neighbour,
         );
       },
