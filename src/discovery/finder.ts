@@ -45,7 +45,8 @@ export interface FinderOptions {
 export class Finder implements Finding, OverlayPart {
   readonly kinds = { first: 48, last: 63 };
   readonly #options: FinderOptions;
-  readonly #book: AddressBook;
+  /** Made when it is first needed: most nodes look for nobody. */
+  #madeBook: AddressBook | undefined;
   readonly #lookup: NodeLookup;
   #dialler: Dialler | undefined;
   /** Those that have started. */
@@ -55,7 +56,6 @@ export class Finder implements Finding, OverlayPart {
   constructor(options: FinderOptions) {
     const { budget } = options;
     this.#options = options;
-    this.#book = new AddressBook(budget);
     this.#lookup = new NodeLookup({
       options: options.options,
       peering: options.peering,
@@ -63,7 +63,12 @@ export class Finder implements Finding, OverlayPart {
       recordOf: (id) => options.neighbours()?.recordOf(id),
       readAddress: (text) => this.#readAddress(text),
     });
-    budget.share(() => this.#book.heldBytes);
+    budget.share(() => this.#madeBook?.heldBytes ?? 0);
+  }
+
+  get #book(): AddressBook {
+    this.#madeBook ??= new AddressBook(this.#options.budget);
+    return this.#madeBook;
   }
 
   get knownNodes(): readonly KnownNode[] {

@@ -27,20 +27,12 @@ export interface NodeLookupOptions {
 /** Finds the addresses of a node by its id, and answers other nodes that look for one. */
 export class NodeLookup {
   readonly #options: NodeLookupOptions;
-  readonly #ownRecord: OwnAddressRecord;
   #host!: ProtocolHost;
   /** Made when it is first needed. */
   #questions: Questions<ProtocolPeer> | undefined;
 
   constructor(options: NodeLookupOptions) {
-    const { identity, network, runtime } = options.options;
     this.#options = options;
-    this.#ownRecord = new OwnAddressRecord({
-      identity,
-      network,
-      runtime,
-      addresses: () => options.peering().transports.addresses,
-    });
   }
 
   attach(host: ProtocolHost): void {
@@ -113,8 +105,16 @@ export class NodeLookup {
   }
 
   get #active(): Questions<ProtocolPeer> {
-    const { identity, network, runtime } = this.#options.options;
-    this.#questions ??= new Questions<ProtocolPeer>({
+    this.#questions ??= this.#createQuestions();
+    return this.#questions;
+  }
+
+  #createQuestions(): Questions<ProtocolPeer> {
+    const { options, peering } = this.#options;
+    const { identity, network, runtime } = options;
+    const addresses = (): readonly string[] => peering().transports.addresses;
+    const ownRecord = new OwnAddressRecord({ identity, network, runtime, addresses });
+    return new Questions<ProtocolPeer>({
       runtime,
       peers: () => this.#peers,
       send,
@@ -123,11 +123,10 @@ export class NodeLookup {
       recordOf: (id, seenAs) => {
         const record = this.#options.recordOf(id);
         if (record !== undefined || id !== identity.id) return record;
-        return this.#ownRecord.seenAs(seenAs);
+        return ownRecord.seenAs(seenAs);
       },
       isSigned: (record) => isSignedByOwner(record, network),
     });
-    return this.#questions;
   }
 }
 
