@@ -54,7 +54,7 @@ export const folders: Readonly<Record<string, Folder>> = {
     sources: ['src/node/*.ts'],
     tests: [
       'test/unit/node/*.test.ts',
-      'test/integration/{broadcast,debug,inspect,metrics,send,wait-for-nodes}.test.ts',
+      'test/integration/{broadcast,debug,history,inspect,metrics,neighbourhood,send,wait-for-nodes}.test.ts',
       nodes,
     ],
   },
