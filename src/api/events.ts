@@ -65,8 +65,7 @@ export interface NodeEvents {
    */
   node_broadcast: [origin: string, data: Data, details: BroadcastDetails];
   /**
-   * The node learned of another node that it is not connected with and did not know: a discovery found it, or other
-   * nodes told of it. It may not be reachable.
+   * A discovery found a node that this node is not connected with and did not know. It may not be reachable.
    */
   node_discovered: [node: KnownNode];
   /** The peer opened a stream. Its `openStream` resolves now. */

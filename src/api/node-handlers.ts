@@ -75,7 +75,7 @@ export abstract class NodeHandlers implements EventMethods {
     return undefined;
   }
 
-  /** The node learned of another node, which it is not connected with. It may not be reachable. */
+  /** A discovery found a node that this node did not know, and is not connected with. It may not be reachable. */
   nodeDiscovered(_node: KnownNode): unknown {
     return undefined;
   }
