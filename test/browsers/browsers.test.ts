@@ -1,4 +1,5 @@
 // In one process, which starts each browser once.
+import './browser-chat.ts';
 import './compression.ts';
 import './identity.ts';
 import './nodes.ts';

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { after, before, suite } from 'node:test';
-import puppeteer, { type Browser, type BrowserContext, type LaunchOptions } from 'puppeteer-core';
+import puppeteer, { type Browser, type BrowserContext, type LaunchOptions, type Page } from 'puppeteer-core';
 import { bundle, pages } from './bundle.ts';
 
 /** A name that leads to this machine, but which browsers do not trust as they trust `localhost`. */
@@ -39,6 +39,7 @@ export interface TestPage {
   call<Result>(name: string, ...args: unknown[]): Promise<Result>;
   /** What the page complained of so far: errors in its console, and errors that nobody caught. */
   readonly complaints: readonly string[];
+  readonly tab: Page;
   close(): Promise<void>;
 }
 
@@ -49,7 +50,7 @@ export interface TestBrowser {
   /**
    * Opens a page with a program.
    *
-   * @param program a file in `pages`, such as `'nodes.ts'`.
+   * @param program a file in `pages`, such as `'nodes.ts'`, or `'browser-chat/'` for the example of that name.
    * @param origin `'secure'` (default): as from https or localhost. `'insecure'`: as from `http://` in a LAN.
    * @param visitor pages of the same visitor share what browsers keep for an origin. Default: a new one each time.
    */
@@ -131,6 +132,7 @@ class RunningBrowser implements TestBrowser {
     await page.goto(`http://${host}:${this.port}/${program}`);
     return {
       complaints,
+      tab: page,
       call: async <Result>(name: string, ...args: unknown[]) =>
         (await page.evaluate(
           (name, args) => (globalThis as unknown as WithFunctions).page[name]!(...args),
@@ -160,9 +162,19 @@ interface WithFunctions {
   readonly page: Record<string, (...args: unknown[]) => unknown>;
 }
 
-/** Serves, for each program in `pages`, an empty page that loads it, and the program. */
+const example = resolve(import.meta.dirname, '../../examples/browser-chat');
+
+/** Serves, for each program in `pages`, an empty page that loads it, and the program; and the example browser-chat. */
 async function servePages() {
   const server = createServer(async ({ url }, response) => {
+    if (url?.startsWith('/browser-chat/') === true) {
+      const isPage = !url.endsWith('/page.ts');
+      response.setHeader('content-type', isPage ? 'text/html; charset=utf-8' : 'text/javascript');
+      response.end(
+        isPage ? readFileSync(join(example, 'index.html')) : await bundleOf(join(example, 'page.ts')),
+      );
+      return;
+    }
     const [, program, isBundle] = /^\/([\w-]+\.[jt]s)(\?bundle)?$/.exec(url ?? '') ?? [];
     if (program === undefined) {
       response.writeHead(url === '/favicon.ico' ? 204 : 404).end();
