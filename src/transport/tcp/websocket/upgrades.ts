@@ -1,12 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { type WebSocket, WebSocketServer } from 'ws';
+import type { WebSocket, WebSocketServer } from 'ws';
 import type { Address } from '../../../base/address.ts';
 import { PeerloomError } from '../../../base/errors.ts';
 import type { TransportContext } from '../../transport.ts';
 import type { OpenedSocket } from '../../websocket/global-socket.ts';
 import { MessageQueue } from '../../websocket/message-socket.ts';
 import { cipherOf } from '../../websocket/secure-socket.ts';
+import { loadWs } from './load-ws.ts';
 import { clientAddressOf, type PageRules, refusalOf } from './page-requests.ts';
 import { PlainRequests, type RequestHandler } from './plain-requests.ts';
 import { WsSocket, wsLimits } from './ws-socket.ts';
@@ -36,6 +37,7 @@ export class Upgrades {
     this.#context = context;
     this.#rules = rules;
     const plain = new PlainRequests(onRequest, context);
+    const { WebSocketServer } = loadWs();
     this.#webSockets = new WebSocketServer({
       ...wsLimits,
       noServer: true,

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { isIP } from 'node:net';
-import { type ClientOptions, WebSocket } from 'ws';
+import type { ClientOptions } from 'ws';
 import { type Address, sourceOf } from '../../../base/address.ts';
 import { PeerloomError } from '../../../base/errors.ts';
 import type { ExpectedPeer, Link, TransportContext } from '../../transport.ts';
@@ -14,6 +14,7 @@ import { WebSocketLink } from '../../websocket/web-socket-link.ts';
 import { openSocket } from '../connect.ts';
 import { longHandshake } from '../handshake-bytes.ts';
 import { tlsClient } from '../sockets.ts';
+import { loadWs } from './load-ws.ts';
 import type { PageRules } from './page-requests.ts';
 import type { RequestHandler } from './plain-requests.ts';
 import { Upgrades } from './upgrades.ts';
@@ -118,6 +119,7 @@ export class WebSockets {
         // is sealed, so the mask is zero, which costs nothing.
         generateMask: () => {},
       } as ClientOptions;
+      const { WebSocket } = loadWs();
       const webSocket = new WebSocket(urlOf(address), [...offered], options);
       const onAbort = (): void => webSocket.terminate();
       signal.addEventListener('abort', onAbort);
