@@ -52,6 +52,7 @@ export { type ErrorCode, errorCodes, PeerloomError } from './base/errors.ts';
 export { defaultLimits, type LimitOptions, type Limits } from './base/limits.ts';
 export type { CountsByCode } from './base/meter.ts';
 export type { NodeDuplex } from './base/node-duplex.ts';
+export type { NodeRequest, NodeResponse } from './base/node-http.ts';
 export { type Runtime, type RuntimeTimer, systemRuntime } from './base/runtime.ts';
 export type { CloseReason, ConnectionMetrics, ReturnedMessages, SendOptions } from './channel/channel.ts';
 export type { WaitOptions } from './channel/pending.ts';

@@ -1,5 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { checkOptions, checkType, shown } from '../base/arguments.ts';
+import type { NodeRequest, NodeResponse } from '../base/node-http.ts';
 
 /** How a node answers the pages and proxies that come to its port by HTTP. */
 export interface WebPortOptions {
@@ -20,7 +20,7 @@ export interface WebPortOptions {
    * Answers GET and HEAD requests that ask for no WebSocket, so that the node can serve the page that connects with it.
    * Each connection carries one request. Default: a short page that says what listens here.
    */
-  readonly onRequest?: ((request: IncomingMessage, response: ServerResponse) => unknown) | undefined;
+  readonly onRequest?: ((request: NodeRequest, response: NodeResponse) => unknown) | undefined;
 }
 
 export const webPortNames = [

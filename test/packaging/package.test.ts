@@ -109,6 +109,25 @@ suite('the packed package', () => {
     }
   });
 
+  test('holds modules that a page loads without a bundler', async () => {
+    const folder = join(installed, 'dist/browser');
+    for (const name of await list(folder, '*.js')) {
+      const text = await readFile(join(folder, name), 'utf8');
+      const imported = [...text.matchAll(/\b(?:from|import\(?)"([.@\w][\w@/.:-]*)"/g)].map(
+        ([, path]) => path!,
+      );
+      for (const path of imported) assert.match(path, /^\.\/[\w-]+\.js$/, name);
+    }
+    const program = `
+      import { Node, memory } from ${JSON.stringify(join(folder, 'peerloom.js'))};
+      import { SecureNode } from ${JSON.stringify(join(folder, 'secure.js'))};
+      const node = new SecureNode('page', 0, { transports: [memory()] });
+      console.log(node instanceof Node);
+    `;
+    const { stdout } = await run(project, process.execPath, '--input-type=module', '--eval', program);
+    assert.equal(stdout, 'true\n');
+  });
+
   test('its command runs', async () => {
     const { stdout } = await run(project, process.execPath, join(installed, 'bin/peerloom.js'), '--help');
     assert.match(stdout, /Usage: peerloom/);
