@@ -44,7 +44,7 @@ suite('requestFromNodes', () => {
     silent!.on('node_error', () => {});
     await assert.rejects(
       collect(asker.requestFromNodes('x', { atLeast: 3 })),
-      withCode('ERR_TOO_FEW_ANSWERS'),
+      withCode('ERR_TOO_FEW_ANSWERS', /^3 nodes must answer \(atLeast\), but only 2 can/),
     );
     await assert.rejects(
       collect(asker.requestFromNodes('x', { atLeast: 4 })),
@@ -77,9 +77,14 @@ suite('requestFromNodes', () => {
     const [asker, [quick, ...silent]] = await startStar(t);
     quick!.on('node_request', () => 'enough');
     for (const node of silent) node.on('node_request', () => new Promise(() => {}));
+    const requests = asker.allNodes.map((peer) => t.mock.method(peer, 'request'));
     for await (const { data } of asker.requestFromNodes('x', { timeoutMs: Number.POSITIVE_INFINITY })) {
       assert.equal(data, 'enough');
       break;
+    }
+    for (const request of requests) {
+      const { signal } = request.mock.calls[0]!.arguments[1] as { signal: AbortSignal };
+      assert.equal(signal.aborted, true);
     }
   });
 
