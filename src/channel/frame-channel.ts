@@ -153,7 +153,9 @@ export class FrameChannel implements Channel, MemoryAccount {
     const endsAt = isSought ? Number.POSITIVE_INFINITY : suspension!.beganAtMs + sessionTimeoutMs;
     // Another link may take the lost one's place at any time, and may fall silent at once.
     if (now < endsAt) return Math.min(endsAt, now + pingAfterMs);
-    this.endSuspended(`the other side did not come back within ${sessionTimeoutMs} ms (limits.sessionTimeoutMs)`);
+    this.endSuspended(
+      `the other side did not come back within ${sessionTimeoutMs} ms (limits.sessionTimeoutMs)`,
+    );
     return Number.POSITIVE_INFINITY;
   }
 
