@@ -19,6 +19,7 @@ import { suite, type TestContext, test } from 'node:test';
 import { Identity } from '../../../src/index.ts';
 import { SecureNode } from '../../../src/secure/index.ts';
 import { VaultStore } from '../../../src/secure/vault/vault-store.ts';
+import { deviceIn } from '../../support/device.ts';
 import { withCode } from '../../support/errors.ts';
 import '../../support/look-over.ts';
 
@@ -157,7 +158,7 @@ suite('a file that is not a vault', () => {
     const folder = temporaryFolder(t);
     mkdirSync(join(folder, 'folder'));
     spawnSync('mkfifo', [join(folder, 'pipe')]);
-    symlinkSync('/dev/null', join(folder, 'device'));
+    symlinkSync(deviceIn(temporaryFolder(t)), join(folder, 'device'));
     symlinkSync('nowhere', join(folder, 'link'));
     const reasons = {
       folder: /folder/,

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { Identity } from '../../../src/identity/identity.ts';
 import { loadOrCreateIdentity, saveIdentity } from '../../../src/identity/identity-file.ts';
+import { deviceIn } from '../../support/device.ts';
 
 const passphrase = 'correct-horse';
 
@@ -241,10 +242,11 @@ describe('what is not a regular file', { skip: onWindows && 'there are no such f
 
   test('a device is neither read nor replaced', (t) => {
     const link = { path: path.join(temporaryFolder(t), 'identity.pem') };
-    fs.symlinkSync('/dev/null', link.path);
+    const device = deviceIn(temporaryFolder(t));
+    fs.symlinkSync(device, link.path);
     assert.throws(() => loadOrCreateIdentity(link), error);
     assert.throws(() => saveIdentity(Identity.generate(), link), error);
-    assert.ok(fs.statSync('/dev/null').isCharacterDevice());
+    assert.ok(fs.statSync(device).isCharacterDevice());
   });
 });
 
