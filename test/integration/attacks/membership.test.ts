@@ -28,7 +28,7 @@ suite('a node that finds its neighbours by itself', () => {
 
   test('and gets floods of walks, hears others meanwhile', async () => {
     const peers = [await peer('low'), await peer('low')];
-    const walks = Array.from({ length: 1_500 }, (_, walk) => {
+    const walks = Array.from({ length: 500 }, (_, walk) => {
       const contacts = Array.from({ length: maxRecords }, () => newRecord());
       const frame: MembershipFrame =
         walk % 2 === 0
