@@ -4,6 +4,7 @@ import { idFromPublicKey, publicKeyFromId } from '../identity/identity.ts';
 import { verifyById } from '../identity/verify-by-id.ts';
 import type { Payload } from '../wire/payloads/payload.ts';
 import { decodeText, encodeText } from '../wire/payloads/text.ts';
+import { signatureBytes, signedInNetwork } from './signed-in-network.ts';
 import { sealBytes, sealedFormat, type TopicKey } from './topic-key.ts';
 
 /** A message for every node of the network, signed by the node that it comes from. */
@@ -39,7 +40,6 @@ export interface Draft {
   readonly payload: Pick<Payload, 'format' | 'body'>;
 }
 
-export const signatureBytes = 64;
 const keyBytes = 32;
 const timeAt = signatureBytes + keyBytes;
 const previousAt = timeAt + 8;
@@ -126,12 +126,5 @@ export function isSignedByOrigin({ origin, bytes }: Broadcast, signed: Uint8Arra
 
 /** What the origin signs: a broadcast of one network is none of another. */
 export function signedBytes(bytes: Uint8Array, network: string): Uint8Array {
-  const name = encodeText(network);
-  const rest = bytes.subarray(signatureBytes);
-  const signed = new Uint8Array(purpose.length + 2 + name.length + rest.length);
-  signed.set(purpose);
-  new DataView(signed.buffer).setUint16(purpose.length, name.length);
-  signed.set(name, purpose.length + 2);
-  signed.set(rest, purpose.length + 2 + name.length);
-  return signed;
+  return signedInNetwork(purpose, network, bytes);
 }

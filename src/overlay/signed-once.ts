@@ -1,4 +1,5 @@
-import { type Broadcast, isSignedByOrigin, signatureBytes } from './broadcast.ts';
+import { type Broadcast, isSignedByOrigin } from './broadcast.ts';
+import { signatureBytes } from './signed-in-network.ts';
 
 /** Broadcasts whose signatures are known. */
 const maxKnown = 4_096;

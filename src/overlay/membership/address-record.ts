@@ -3,6 +3,7 @@ import { rememberedId } from '../../identity/remembered-ids.ts';
 import { type NodeIdentity, whenSigned } from '../../identity/signer.ts';
 import { verifyById } from '../../identity/verify-by-id.ts';
 import { encodeText } from '../../wire/payloads/text.ts';
+import { signatureBytes, signedInNetwork } from '../signed-in-network.ts';
 
 /** Where a node can be dialled, signed by the node itself: other nodes can pass it on, and cannot change it. */
 export interface AddressRecord {
@@ -32,7 +33,6 @@ export const maxRecordAddresses = 8;
 /** The most bytes of a record. */
 export const maxRecordBytes = 1_024;
 
-const signatureBytes = 64;
 const keyBytes = 32;
 const sequenceAt = signatureBytes + keyBytes;
 const countAt = sequenceAt + 8;
@@ -114,14 +114,7 @@ export function isSignedByOwner({ id, bytes }: AddressRecord, network: string): 
 
 /** A record of one network is none of another. */
 function signedBytes(bytes: Uint8Array, network: string): Uint8Array {
-  const name = encodeText(network);
-  const rest = bytes.subarray(signatureBytes);
-  const signed = new Uint8Array(purpose.length + 2 + name.length + rest.length);
-  signed.set(purpose);
-  new DataView(signed.buffer).setUint16(purpose.length, name.length);
-  signed.set(name, purpose.length + 2);
-  signed.set(rest, purpose.length + 2 + name.length);
-  return signed;
+  return signedInNetwork(purpose, network, bytes);
 }
 
 function thatFit(addresses: readonly string[]): readonly string[] {
