@@ -33,6 +33,8 @@ class Condition {
   isSlow = false;
   /** When the last piece of a side arrives. */
   readonly arrivesAt = { a: 0, b: 0 };
+  /** Pieces of a side that are held up, in their order. */
+  readonly underWay: Record<Side, (() => void)[]> = { a: [], b: [] };
 }
 
 /** Links between two nodes, in memory, to which something happens at given moments. */
@@ -109,13 +111,15 @@ export class FaultyLinks {
     return new Set(faults.map(({ what }) => what));
   }
 
-  #holdUp(send: () => void, side: Side, { arrivesAt }: Condition): true {
+  #holdUp(send: () => void, side: Side, { arrivesAt, underWay }: Condition): true {
     const { runtime } = this.#options;
     arrivesAt[side] = Math.max(arrivesAt[side], runtime.now() + maxDelayMs * runtime.random());
     this.heldUp += 1;
+    underWay[side].push(send);
+    // Whichever timer comes first: two of the same moment may be a rounding error apart.
     runtime.setTimeout(() => {
       this.heldUp -= 1;
-      send();
+      underWay[side].shift()!();
     }, arrivesAt[side] - runtime.now());
     return true;
   }

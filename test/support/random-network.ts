@@ -256,9 +256,12 @@ class RandomNetwork {
     const isSoonCut = this.#chance('is cut') < 0.4;
     let left = isSoonCut ? 1 + Math.floor(this.#chance('cut') * 15) : Number.POSITIVE_INFINITY;
     let arrivesAt = 0;
+    const underWay: (() => void)[] = [];
     const later = (what: () => void): void => {
       arrivesAt = Math.max(arrivesAt, runtime.now() + latencyMs * (0.5 + this.#chance('jitter')));
-      runtime.setTimeout(what, arrivesAt - runtime.now());
+      underWay.push(what);
+      // Whichever timer comes first: two of the same moment may be a rounding error apart.
+      runtime.setTimeout(() => underWay.shift()!(), arrivesAt - runtime.now());
     };
     link.send = (bytes, sent) => {
       const piece = bytes.slice();
