@@ -22,14 +22,14 @@ export const signing: Row = {
   async client(system: System): Promise<Side> {
     const node = await createSecureEndpoint(system);
     const messages = jsonPayload().messages as { readonly [key: string]: string }[];
-    const signatures = messages.map((message) => node.sign(message));
+    const signatures = await Promise.all(messages.map((message) => node.sign(message)));
     const messageOf = (index: number) => messages[index % messages.length]!;
     return {
       actions: {
         async measure(sampleMs: number): Promise<Record<string, number>> {
           return {
-            sign: microsecondsOf(sampleMs / 2, (index) => node.sign(messageOf(index))),
-            verify: microsecondsOf(sampleMs / 2, (index) => {
+            sign: await microsecondsOf(sampleMs / 2, (index) => node.sign(messageOf(index))),
+            verify: await microsecondsOf(sampleMs / 2, async (index) => {
               const signature = signatures[index % messages.length]!;
               if (!node.verify(node.id, messageOf(index), signature)) throw new Error('a signature is wrong');
             }),
@@ -43,12 +43,12 @@ export const signing: Row = {
   sample: ({ client }, sampleMs) => client<Record<string, number>>('measure', sampleMs),
 };
 
-function microsecondsOf(sampleMs: number, work: (index: number) => void): number {
+async function microsecondsOf(sampleMs: number, work: (index: number) => Promise<unknown>): Promise<number> {
   const startedAtMs = sharedNowMs();
   let count = 0;
   let elapsedMs: number;
   do {
-    for (let index = 0; index < batch; index++) work(count++);
+    for (let index = 0; index < batch; index++) await work(count++);
     elapsedMs = sharedNowMs() - startedAtMs;
   } while (elapsedMs < sampleMs);
   return (elapsedMs * 1000) / count;
