@@ -1,8 +1,9 @@
 import type { Data } from '../base/data.ts';
 import { defaultLimits } from '../base/limits.ts';
+import type { Steps } from '../base/steps.ts';
 import { encodeFor } from '../channel/send/shared-encoding.ts';
 import { copyOf } from '../wire/frames/own-memory.ts';
-import { decodePayload } from '../wire/payloads/payload.ts';
+import { decodeInSteps, decodePayload } from '../wire/payloads/payload.ts';
 
 /** Nobody knows yet who reads it, or when. */
 const anybody = {
@@ -28,4 +29,12 @@ export function dataToBytes(data: Data): Uint8Array {
 /** @throws PeerloomError `ERR_MESSAGE_INVALID`. */
 export function dataFromBytes(bytes: Uint8Array): Data {
   return decodePayload(bytes[0] ?? 0, copyOf(bytes, 1));
+}
+
+/** {@link dataFromBytes} in steps, for bytes that another node wrote. */
+export function dataFromBytesSteps(
+  bytes: Uint8Array,
+  maxContainers: number = defaultLimits.maxContainers,
+): Steps<Data> {
+  return decodeInSteps(bytes[0] ?? 0, copyOf(bytes, 1), { maxContainers });
 }

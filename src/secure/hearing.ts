@@ -89,7 +89,8 @@ export class Hearing implements Asker {
   #finished<Result>(work: Promise<Result>): Promise<Result> {
     return work.then(
       (result) => (this.#isClosed ? this.#refuse(closed()) : result),
-      (error) => this.#refuse(error),
+      // Closing stops what is under way, with an error that says nothing to users.
+      (error) => this.#refuse(this.#isClosed ? closed() : error),
     );
   }
 

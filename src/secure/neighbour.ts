@@ -13,7 +13,7 @@ import type { Hearing } from './hearing.ts';
 import type { Bringer, Notary } from './notary.ts';
 import type { SecureChannel } from './secure-channel.ts';
 import {
-  dataOf,
+  dataSteps,
   encodeSecureFrame,
   invalid,
   largeBytes,
@@ -53,13 +53,22 @@ export interface OutgoingLetter {
   readonly frame: Uint8Array;
 }
 
+interface ArrivedResponse {
+  readonly frame: SecureFrame;
+  /** Called when the response has been read, or refused. */
+  readonly done: () => void;
+}
+
 /** What this node and a neighbour say to each other as nodes, in frames of the protocol of SecureNodes. */
 export class Neighbour {
   readonly #peer: ProtocolPeer;
   readonly #channel: SecureChannel;
   readonly #options: NeighbourOptions;
+  /** What the neighbour asks for. */
   readonly #work: WorkQueue;
-  readonly #responses: PendingAnswers<Data>;
+  /** The responses that are read: apart from `#work`, which may wait for them. */
+  readonly #reading: WorkQueue;
+  readonly #responses: PendingAnswers<ArrivedResponse>;
   /** Told whether the neighbour passes a letter on, by its hash. */
   readonly #given = new Map<string, (isTaken: boolean) => void>();
   /** The large things that wait for room, one after another. */
@@ -73,11 +82,9 @@ export class Neighbour {
     this.#channel = channel;
     this.#options = options;
     this.#responses = new PendingAnswers(runtime);
-    this.#work = new WorkQueue({
-      maxJobs: limits.maxRequests,
-      maxBytes: limits.unhandledMaxBytes,
-      onGrowth,
-    });
+    const bounds = { maxJobs: limits.maxRequests, maxBytes: limits.unhandledMaxBytes, onGrowth };
+    this.#work = new WorkQueue(bounds);
+    this.#reading = new WorkQueue(bounds);
   }
 
   get remote(): RemoteNode {
@@ -99,7 +106,7 @@ export class Neighbour {
 
   /** What its frames take beside their bytes, and what waits for signatures. */
   get heldBytes(): number {
-    return this.#work.heldBytes + this.#channel.unsignedBytes;
+    return this.#work.heldBytes + this.#reading.heldBytes + this.#channel.unsignedBytes;
   }
 
   /** They take more than there is. */
@@ -111,7 +118,7 @@ export class Neighbour {
   request(data: Data, options?: WaitOptions): Promise<Data> {
     const request = this.#options.notary.sign('ask', data, this.remote.id);
     const response = this.#responses.call('request', options, (number) => this.#sendRequest(request, number));
-    return response.then((signed) => this.#channel.readResponse(request, signed));
+    return response.then(({ frame, done }) => this.#readResponse(request, frame).finally(done));
   }
 
   /**
@@ -211,6 +218,7 @@ export class Neighbour {
   close(): void {
     this.#isClosed = true;
     this.#work.close();
+    this.#reading.close();
     for (const settle of [...this.#given.values()]) settle(false);
     this.#responses.failAll(connectionClosed);
   }
@@ -230,15 +238,24 @@ export class Neighbour {
   }
 
   /** Answers that nobody waits for are not even decoded. */
-  #onResponse(frame: SecureFrame): void {
+  #onResponse(frame: SecureFrame): void | Promise<void> {
     const { kind, number } = frame;
     if (!this.#responses.has(number)) return;
-    try {
-      if (kind === SecureFrameKind.failure) throw failed();
-      this.#responses.answer(number, this.#dataOf(frame));
-    } catch (error) {
-      this.#responses.fail(number, error as PeerloomError);
-    }
+    if (kind === SecureFrameKind.failure) return this.#responses.fail(number, failed());
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#responses.answer(number, { frame, done: resolve });
+    return promise;
+  }
+
+  /** Decodes and proves a response, which counts until then. */
+  async #readResponse(request: Envelope | PendingEnvelope, frame: SecureFrame): Promise<Data> {
+    let answer: Data | undefined;
+    const run = async (): Promise<void> => {
+      answer = await this.#channel.readResponse(request, await this.#read(frame, (data) => data));
+    };
+    await this.#reading.add({ bytes: () => unfoldedBeside(frame), run });
+    if (answer === undefined) throw connectionClosed();
+    return answer;
   }
 
   async #do(frame: SecureFrame): Promise<void> {
@@ -290,17 +307,12 @@ export class Neighbour {
   /** Decodes in this neighbour's share of the time. What cannot be read is refused. */
   #read<Result>(frame: SecureFrame, read: (data: Data) => Result): Result | Promise<Result> {
     const { hearing } = this;
-    const work = this.#reading(frame, read);
+    const work = this.#readSteps(frame, read);
     return frame.body.length > largeBytes ? hearing.beginInTurn(work) : hearing.begin(work);
   }
 
-  // biome-ignore lint/correctness/useYield: one step is all of it.
-  *#reading<Result>(frame: SecureFrame, read: (data: Data) => Result): Steps<Result> {
-    return read(this.#dataOf(frame));
-  }
-
-  #dataOf(frame: SecureFrame): Data {
-    return dataOf(frame, this.#maxContainers);
+  *#readSteps<Result>(frame: SecureFrame, read: (data: Data) => Result): Steps<Result> {
+    return read(yield* dataSteps(frame, this.#maxContainers));
   }
 
   get #maxContainers(): number {

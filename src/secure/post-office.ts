@@ -1,10 +1,10 @@
 import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
-import type { Steps } from '../base/steps.ts';
+import { runPaced, type Steps } from '../base/steps.ts';
 import type { ChannelStream } from '../channel/streams/stream.ts';
 import { canonicalJson } from './canonical-json.ts';
-import { dataFromBytes, dataToBytes } from './data-bytes.ts';
+import { dataFromBytesSteps, dataToBytes } from './data-bytes.ts';
 import { isHash } from './digest.ts';
 import { type Envelope, readEnvelope, verifySteps, whenReady } from './envelope.ts';
 import type { Errand } from './errand.ts';
@@ -14,8 +14,16 @@ import { fieldsOf } from './fields.ts';
 import { encryptionKeyOf, type HpkeContext, type HpkeOpener, hpkeSeal } from './hpke.ts';
 import type { Neighbour } from './neighbour.ts';
 import type { Notary } from './notary.ts';
-import { frameOfLetter, largeBytes, type RelayAnswer, type RelayRequest } from './secure-frames.ts';
+import {
+  checkContainers,
+  frameOfLetter,
+  largeBytes,
+  maxLetterContainers,
+  type RelayAnswer,
+  type RelayRequest,
+} from './secure-frames.ts';
 import { type Carriage, type Origin, Surveys } from './surveys.ts';
+import { turnPace } from './vault/turn.ts';
 
 /** A request of one node to another, and what it is about. */
 export type Mail = { readonly topic: string; readonly data: Data };
@@ -117,8 +125,7 @@ export class PostOffice {
         'this node has no connection with a SecureNode, so it cannot send the message: call connectWithNode first',
       );
     }
-    const bytes = dataToBytes(mail);
-    checkLength(bytes, maxLetterBytes);
+    const bytes = letterBytesOf(mail);
     const text = await hpkeSeal(encryptionKeyOf(to), bytes, { ...contextOf(ownId, to), runtime });
     const letter = await whenReady(notary.sign('letter', text, to), (signed) => signed);
     const frame = frameOfLetter(letter as unknown as Data);
@@ -128,7 +135,8 @@ export class PostOffice {
       throw new PeerloomError('ERR_NO_ROUTE', message);
     }
     const { sealed } = fieldsOf(answer.data);
-    const opened = dataFromBytes(await opener.open(sealed as Uint8Array, contextOf(to, ownId)));
+    const bytesOfAnswer = await opener.open(sealed as Uint8Array, contextOf(to, ownId));
+    const opened = await runPaced(openedSteps(bytesOfAnswer), turnPace(runtime));
     if (fieldsOf(opened).error === refusal.error)
       throw cannotDecrypt(`${to} cannot decrypt what is sent to it`);
     return opened;
@@ -208,7 +216,7 @@ export class PostOffice {
 
   *#examine({ frame, read, budgetMs }: RelayRequest, neighbour: Neighbour, visit: Visit): Steps<Envelope> {
     const { places, notary } = this.#options;
-    const data = read();
+    const data = yield* read();
     visit.data = data;
     const { kind, to, data: content } = fieldsOf(data);
     const isLetter = kind === 'letter' && to !== undefined && content instanceof Uint8Array;
@@ -231,11 +239,9 @@ export class PostOffice {
     if (opener === undefined) return this.#answerLetter(letter, refusal);
     let mail: Mail;
     try {
-      mail = mailOf(
-        dataFromBytes(
-          await opener.open(letter.data as Uint8Array, contextOf(author, this.#options.notary.ownId)),
-        ),
-      );
+      const { ownId } = this.#options.notary;
+      const bytes = await opener.open(letter.data as Uint8Array, contextOf(author, ownId));
+      mail = mailOf(await neighbour.hearing.compute(openedSteps(bytes)));
     } catch (error) {
       neighbour.refuse(error as Error);
       throw error;
@@ -246,8 +252,7 @@ export class PostOffice {
   async #answerLetter({ id, author }: Envelope, data: Data): Promise<Data> {
     const { notary, runtime } = this.#options;
     const { ownId } = notary;
-    const answer = dataToBytes(data);
-    checkLength(answer, maxLetterBytes);
+    const answer = letterBytesOf(data);
     const sealed = await hpkeSeal(encryptionKeyOf(author), answer, { ...contextOf(ownId, author), runtime });
     return whenReady<Data>(notary.sign('answer', { question: id, sealed }, author), (signed) => signed);
   }
@@ -280,6 +285,19 @@ export class PostOffice {
 /** HPKE's context: a ciphertext that another author signs as its own does not open. */
 function contextOf(author: string, to: string): HpkeContext {
   return { info: 'peerloom-letter-1', associated: canonicalJson([author, to]) };
+}
+
+/** @throws PeerloomError `ERR_MESSAGE_TOO_LARGE`, and TypeError when no message can hold the data. */
+function letterBytesOf(data: Data): Uint8Array {
+  const bytes = dataToBytes(data);
+  checkLength(bytes, maxLetterBytes);
+  checkContainers(bytes[0]!, bytes.subarray(1));
+  return bytes;
+}
+
+/** Decodes what {@link letterBytesOf} wrote. */
+function openedSteps(bytes: Uint8Array): Steps<Data> {
+  return dataFromBytesSteps(bytes, maxLetterContainers);
 }
 
 /** Whether this is what the addressee of a letter signed in answer to it, and nothing else beside it. */

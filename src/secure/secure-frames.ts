@@ -1,6 +1,7 @@
 import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
-import { countContainers, decodePayload, encodePayload, unfoldedBytes } from '../wire/payloads/payload.ts';
+import type { Steps } from '../base/steps.ts';
+import { countContainers, decodeInSteps, encodePayload, unfoldedBytes } from '../wire/payloads/payload.ts';
 import { isHash } from './digest.ts';
 import { fieldsOf } from './fields.ts';
 
@@ -35,7 +36,7 @@ export const largeBytes = 64 * 1024;
  * Lists, objects, byte strings and typed arrays in a letter or request. A neighbour may bring several of them at once, and
  * each container takes some 500 bytes while they are proven.
  */
-const maxLetterContainers = 100_000;
+export const maxLetterContainers = 100_000;
 
 /** What each hop leaves to the next one of the time that it was given. */
 const budgetShare = 0.9;
@@ -55,8 +56,8 @@ export interface SecureFrame {
 export interface RelayRequest {
   /** As it came: the memory of it is this node's, and goes on to others. */
   readonly frame: Uint8Array;
-  /** Reads the envelope; nothing in it is proven yet. Throws as {@link dataOf} does. */
-  readonly read: () => Data;
+  /** Reads the envelope; nothing in it is proven yet. Throws as {@link dataSteps} does. */
+  readonly read: () => Steps<Data>;
   /** Milliseconds that this node may wait for answers. */
   readonly budgetMs: number;
 }
@@ -75,18 +76,22 @@ export interface RelayAnswer {
  */
 export function encodeSecureFrame(kind: SecureFrameKind, data: Data, number = 0): Uint8Array {
   const { format, body } = encodePayload(data);
-  if (countContainers(format, body) > maxLetterContainers) {
-    throw new PeerloomError(
-      'ERR_MESSAGE_TOO_LARGE',
-      `what goes through other nodes may hold ${maxLetterContainers} lists, objects, byte arrays and typed arrays: use typed arrays for numbers, or send several messages`,
-    );
-  }
+  checkContainers(format, body);
   const bytes = new Uint8Array(headerBytes + body.length);
   bytes[0] = kind;
   bytes[1] = format;
   setNumber(bytes, number);
   bytes.set(body, headerBytes);
   return bytes;
+}
+
+/** @throws PeerloomError `ERR_MESSAGE_TOO_LARGE` when the payload holds too many lists and objects. */
+export function checkContainers(format: number, body: Uint8Array): void {
+  if (countContainers(format, body) <= maxLetterContainers) return;
+  throw new PeerloomError(
+    'ERR_MESSAGE_TOO_LARGE',
+    `what goes through other nodes may hold ${maxLetterContainers} lists, objects, byte arrays and typed arrays: use typed arrays for numbers, or send several messages`,
+  );
 }
 
 /** @throws PeerloomError `ERR_ENVELOPE_INVALID`. */
@@ -101,9 +106,13 @@ export function unfoldedBeside({ format, body }: SecureFrame): number {
   return unfoldedBytes(format, body) - body.length;
 }
 
-/** @throws PeerloomError `ERR_MESSAGE_INVALID`. */
-export function dataOf({ format, body }: SecureFrame, maxContainers: number): Data {
-  return decodePayload(format, body, { maxContainers: Math.min(maxContainers, maxLetterContainers) });
+/**
+ * Decodes the payload, in steps if it is long.
+ *
+ * @throws PeerloomError `ERR_MESSAGE_INVALID`.
+ */
+export function dataSteps({ format, body }: SecureFrame, maxContainers: number): Steps<Data> {
+  return decodeInSteps(format, body, { maxContainers: Math.min(maxContainers, maxLetterContainers) });
 }
 
 /** The frame of a letter that this node wrote. */
@@ -118,7 +127,7 @@ export function setBudget(frame: Uint8Array, budgetMs: number): void {
 
 export function relayRequestOf(frame: SecureFrame, maxContainers: number): RelayRequest {
   const budgetMs = Math.min(frame.number, maxBudgetMs) * budgetShare;
-  return { frame: frame.bytes, read: () => dataOf(frame, maxContainers), budgetMs };
+  return { frame: frame.bytes, read: () => dataSteps(frame, maxContainers), budgetMs };
 }
 
 /** @throws PeerloomError `ERR_ENVELOPE_INVALID`. */

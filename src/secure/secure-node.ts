@@ -9,12 +9,13 @@ import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
 import { type Limits, resolveLimits } from '../base/limits.ts';
 import { type Runtime, systemRuntime } from '../base/runtime.ts';
+import { runPaced } from '../base/steps.ts';
 import type { Channel } from '../channel/channel.ts';
 import { Identity, isPeerId } from '../identity/identity.ts';
 import type { NodeIdentity } from '../identity/signer.ts';
 import { Node } from '../node/node.ts';
 import type { SendReport, SendToNodesOptions } from '../node/send-to-many.ts';
-import { dataFromBytes, dataToBytes } from './data-bytes.ts';
+import { dataFromBytesSteps, dataToBytes } from './data-bytes.ts';
 import { hashOf, signHash, verifyHash } from './digest.ts';
 import { type Envelope, PendingEnvelope } from './envelope.ts';
 import { ErrandPlaces } from './errand-places.ts';
@@ -27,6 +28,7 @@ import { type Mail, PostOffice } from './post-office.ts';
 import { SecureChannel } from './secure-channel.ts';
 import { SecureProtocol } from './secure-protocol.ts';
 import { storeBoundsOf } from './vault/store-usage.ts';
+import { turnPace } from './vault/turn.ts';
 import { Vault } from './vault/vault.ts';
 import { VaultEngine, type VaultSetup } from './vault/vault-engine.ts';
 import { checkVaultOptions, type VaultOptions } from './vault/vault-options.ts';
@@ -290,7 +292,8 @@ export class SecureNode extends Node {
    */
   async decrypt(encrypted: Uint8Array): Promise<Data> {
     if (this.#opener === undefined) throw onlySigns('decrypt data');
-    return dataFromBytes(await this.#opener.open(encrypted, dataContext));
+    const bytes = await this.#opener.open(encrypted, dataContext);
+    return runPaced(dataFromBytesSteps(bytes), turnPace(this.#runtime));
   }
 
   /**

@@ -1,12 +1,19 @@
+import { runNow } from '../../src/base/steps.ts';
 import type { Data, Protocol, ProtocolPeer } from '../../src/index.ts';
 import {
-  dataOf,
+  dataSteps,
   encodeSecureFrame,
   readSecureFrame,
+  type SecureFrame,
   SecureFrameKind,
   secureProtocol,
 } from '../../src/secure/secure-frames.ts';
 import { until } from './turns.ts';
+
+/** Decodes the payload of a frame at once. */
+export function dataOf(frame: SecureFrame): Data {
+  return runNow(dataSteps(frame, 1_000_000));
+}
 
 /** A frame that arrived, decoded. */
 export interface ReadFrame {
@@ -38,7 +45,7 @@ export class SecureFrames implements Protocol {
   received(peer: ProtocolPeer, bytes: Uint8Array): void {
     const frame = readSecureFrame(bytes);
     const { kind, number } = frame;
-    const read = { kind, number, data: dataOf(frame, 1_000_000) };
+    const read = { kind, number, data: dataOf(frame) };
     if (kind === SecureFrameKind.response || kind === SecureFrameKind.failure)
       this.#answers.get(number)?.(read);
     if (kind === SecureFrameKind.taken) this.#settle(read.data as string, true);

@@ -136,6 +136,13 @@ export function* payloadSteps(
   }
 }
 
+/** {@link decodePayload}: in one step, or in many where that {@link takesLong}. */
+export function* decodeInSteps(format: number, body: Uint8Array, limits?: Partial<ShapeLimits>): Steps<Data> {
+  return takesLong(format, body)
+    ? yield* payloadSteps(format, body, limits)
+    : decodePayload(format, body, limits);
+}
+
 function undecodable(format: number, cause: unknown): PeerloomError {
   const name = formatNameOf(format);
   const reason = printable(cause instanceof Error ? cause.message : String(cause));

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { defaultLimits, resolveLimits } from '../../../src/base/limits.ts';
+import { runNow } from '../../../src/base/steps.ts';
 import type { Channel, ChannelHandler, RemoteNode } from '../../../src/channel/channel.ts';
 import {
   type Data,
@@ -17,7 +18,6 @@ import { Notary } from '../../../src/secure/notary.ts';
 import { PeerTurns } from '../../../src/secure/peer-turns.ts';
 import { SecureChannel } from '../../../src/secure/secure-channel.ts';
 import {
-  dataOf,
   encodeSecureFrame,
   frameOfLetter,
   type RelayAnswer,
@@ -26,12 +26,19 @@ import {
 } from '../../../src/secure/secure-frames.ts';
 import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { withCode } from '../../support/errors.ts';
+import { dataOf } from '../../support/secure-frames.ts';
 import { turns } from '../../support/turns.ts';
 import { wallNow } from './post-network.ts';
 
 const alice = Identity.generate();
 const bob = Identity.generate();
 const carol = Identity.generate();
+
+/** A millisecond passes each time that somebody looks: each step of some work takes one. */
+function steadyRuntime(): Runtime {
+  let nowMs = 0;
+  return { ...systemRuntime, now: () => ++nowMs };
+}
 
 /** The clock stands still, so that no share of a turn is used up on a slow machine. */
 const stillRuntime: Runtime = { ...systemRuntime, now: () => 0 };
@@ -113,7 +120,7 @@ function open({ runtime = stillRuntime, limits = {} }: { runtime?: Runtime; limi
       if (fail !== undefined) throw fail;
       const frame = readSecureFrame(bytes);
       const kind = Object.entries(SecureFrameKind).find(([, value]) => value === frame.kind)![0];
-      sent.push({ kind, number: frame.number, data: dataOf(frame, 1_000) });
+      sent.push({ kind, number: frame.number, data: dataOf(frame) });
       return true;
     },
   } as unknown as ProtocolPeer;
@@ -123,7 +130,7 @@ function open({ runtime = stillRuntime, limits = {} }: { runtime?: Runtime; limi
     limits: resolveLimits(limits),
     onGrowth: () => {},
     respond: ({ data }) => state.respond(data),
-    relay: async ({ read, budgetMs }) => void relayed.push({ letter: read(), budgetMs }),
+    relay: async ({ read, budgetMs }) => void relayed.push({ letter: runNow(read()), budgetMs }),
     relayed: async (answer) => void relayed.push(answer),
   });
   const signed = (kind: string, data: Data, by = bob, to = alice.id): Data =>
@@ -384,6 +391,64 @@ suite('what this node asks a neighbour', () => {
     await left;
     await assert.rejects(async () => neighbour.request(4), withCode('ERR_CONNECTION_CLOSED'));
     assert.deepEqual(runtime.pending, []);
+  });
+});
+
+suite('a large response of a neighbour', () => {
+  /** As much as a frame may hold. */
+  const lists: Data = Array.from({ length: 99_000 }, () => []);
+
+  test('is decoded in many turns of the event loop', async () => {
+    const { neighbour, sent, take } = open({ runtime: steadyRuntime() });
+    let isOver = false;
+    const answer = neighbour.request('hello').finally(() => (isOver = true));
+    answer.catch(() => {});
+    const taken = take(SecureFrameKind.response, lists, sent[0]!.number);
+    let passed = 0;
+    for (; !isOver; passed++) await turns(1);
+    assert.ok(passed > 3, `${passed} turns`);
+    await taken;
+    await assert.rejects(answer, withCode('ERR_ENVELOPE_INVALID'));
+  });
+
+  test('counts until it is proven, and lets no other be decoded beside it', async () => {
+    const { neighbour, sent, take, signed } = open({ limits: { unhandledMaxBytes: 1_000_000 } });
+    const over: number[] = [];
+    const requests = [1, 2].map((one) => neighbour.request(one).then(() => over.push(one)));
+    const done: number[] = [];
+    for (const [index, { number, data }] of sent.entries()) {
+      const content = { question: (data as unknown as Envelope).id, answer: index === 0 ? lists : 1 };
+      const taken = take(SecureFrameKind.response, signed('response', content), number);
+      void Promise.resolve(taken).then(() => done.push(index + 1));
+    }
+    await turns(1);
+    assert.ok(neighbour.heldBytes > 10_000_000, `${neighbour.heldBytes} bytes`);
+    assert.deepEqual([over, done], [[], []]);
+    await Promise.all(requests);
+    await turns();
+    assert.deepEqual([over, done, neighbour.heldBytes], [[1, 2], [1, 2], 0]);
+  });
+
+  test('that comes twice is decoded once', async () => {
+    const { neighbour, sent, take, told } = open({ runtime: steadyRuntime() });
+    const answer = neighbour.request('hello');
+    answer.catch(() => {});
+    void take(SecureFrameKind.response, lists, sent[0]!.number);
+    assert.equal(take(SecureFrameKind.response, lists, sent[0]!.number), undefined);
+    await assert.rejects(answer, withCode('ERR_ENVELOPE_INVALID'));
+    assert.equal(told.length, 1);
+  });
+
+  test('fails when the connection closes while it is decoded, or waits for that', async () => {
+    const limits = { unhandledMaxBytes: 1_000_000 };
+    const { neighbour, sent, take, close } = open({ runtime: steadyRuntime(), limits });
+    const answers = [1, 2].map((one) => neighbour.request(one));
+    const failed = answers.map((answer) => assert.rejects(answer, withCode('ERR_CONNECTION_CLOSED')));
+    const taken = sent.map(({ number }) => take(SecureFrameKind.response, lists, number));
+    await turns(1);
+    close();
+    await Promise.all([...failed, ...taken]);
+    assert.equal(neighbour.heldBytes, 0);
   });
 });
 

@@ -1,3 +1,4 @@
+import { runNow } from '../../../src/base/steps.ts';
 import { type Data, Identity, type PeerloomError, type Runtime } from '../../../src/index.ts';
 import { ErrandPlaces } from '../../../src/secure/errand-places.ts';
 import { Hearing } from '../../../src/secure/hearing.ts';
@@ -147,7 +148,7 @@ export class TestLink {
 
   async #carry(from: TestPost, to: TestPost, frame: Uint8Array): Promise<boolean> {
     const request = relayRequestOf(readSecureFrame(frame.slice()), maxContainers);
-    const letter = request.read();
+    const letter = runNow(request.read());
     const asked = { letter, budgetMs: request.budgetMs };
     to.requests.push(asked);
     const { relay } = to;

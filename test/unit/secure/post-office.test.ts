@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type { Steps } from '../../../src/base/steps.ts';
 import { type Data, Identity, systemRuntime } from '../../../src/index.ts';
 import { canonicalJson } from '../../../src/secure/canonical-json.ts';
 import { dataToBytes } from '../../../src/secure/data-bytes.ts';
@@ -360,7 +361,7 @@ suite('large letters', () => {
       const frame = frameOfLetter(letter as unknown as Data);
       setBudget(frame, 5_000);
       const request = relayRequestOf(readSecureFrame(frame), 1_000);
-      const read = (): Data => {
+      const read = (): Steps<Data> => {
         isRead += 1;
         most = Math.max(most, isRead);
         return request.read();
@@ -370,6 +371,34 @@ suite('large letters', () => {
     });
     await Promise.all(letters);
     assert.equal(most, 1);
+  });
+
+  test('of many lists are decoded in many turns of the event loop, and refused', async () => {
+    let nowMs = 0;
+    const [a, b] = line({ ...runtime, now: () => ++nowMs }, 2) as [TestPost, TestPost];
+    const frame = frameOfLetter(Array.from({ length: 99_000 }, () => []));
+    setBudget(frame, 5_000);
+    let isOver = false;
+    const relayed = b.post.relay(
+      relayRequestOf(readSecureFrame(frame), 1_000_000),
+      b.post.neighbours.get(a.id)!,
+    );
+    void relayed.then(() => (isOver = true));
+    let passed = 0;
+    for (; !isOver; passed++) await turns(1);
+    assert.ok(passed > 3, `${passed} turns`);
+    assert.deepEqual(b.refused, ['ERR_ENVELOPE_INVALID']);
+  });
+
+  test('that hold more than 100,000 lists, encrypted, are not sent, nor read', async () => {
+    const [a, b] = line(runtime, 2) as [TestPost, TestPost];
+    const lists: Data = Array.from({ length: 100_000 }, () => []);
+    await assert.rejects(a.post.askSealed(b.id, mail(lists), 5_000), withCode('ERR_MESSAGE_TOO_LARGE'));
+    assert.deepEqual(b.requests, []);
+    const context = { info: 'peerloom-letter-1', associated: canonicalJson([a.id, b.id]) };
+    const sealed = await hpkeSeal(encryptionKeyOf(b.id), dataToBytes(mail(lists)), context);
+    assert.equal(await bring(a, b, a.notary.sign('letter', sealed, b.id)), null);
+    assert.deepEqual([b.refused, b.mail], [['ERR_MESSAGE_INVALID'], []]);
   });
 
   test('are not kept for those who take them and never say what became of them', async () => {

@@ -6,8 +6,9 @@ import type { Envelope } from '../../../src/secure/envelope.ts';
 import { sign } from '../../../src/secure/envelope.ts';
 import type { Errand, ErrandOptions } from '../../../src/secure/errand.ts';
 import type { Errands } from '../../../src/secure/errands.ts';
-import { dataOf, readSecureFrame } from '../../../src/secure/secure-frames.ts';
+import { readSecureFrame } from '../../../src/secure/secure-frames.ts';
 import { Surveys } from '../../../src/secure/surveys.ts';
+import { dataOf } from '../../support/secure-frames.ts';
 import { until } from '../../support/turns.ts';
 import { type BroughtLetter, bring, line, link, TestPost, wallNow } from './post-network.ts';
 
@@ -283,7 +284,7 @@ suite('a neighbour that answers a survey', () => {
       ...{ neighbours: () => [], carriers: () => [] },
       errands: {
         run: ({ frame, onAnswer }: ErrandOptions) => {
-          const letter = dataOf(readSecureFrame(frame), 1_000);
+          const letter = dataOf(readSecureFrame(frame));
           const sybils = Array.from({ length: 60 }, () => Identity.generate());
           const answer = sybils.map((sybil) => statementOf(sybil, letter));
           return onAnswer(answer as unknown as Data, neighbour as never, errand as Errand);
