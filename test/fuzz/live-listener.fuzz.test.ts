@@ -38,8 +38,7 @@ async function dialWebSocket(port: number): Promise<RawPeer> {
 }
 
 suite('a listener that is fed with damaged recordings', () => {
-  // In the long run V8 keeps 140 MiB for what is short-lived, and 15 of them in use: the attacks have stricter bounds.
-  const scene = attackScene({ plain: true, p2pnetwork: true, websocket: true, maxGrowthMiB: 200 });
+  const scene = attackScene({ plain: true, p2pnetwork: true, websocket: true });
   const python = pythonRecording();
   let hello: Buffer;
   let rest: Buffer[];

@@ -22,9 +22,7 @@ function times(count: number, bytes: Buffer): Buffer {
 }
 
 suite('peers that send faster than they are handled', () => {
-  // Millions of small frames are garbage that V8 lets grow while other tests take both cores: 226 to 258 MiB of the
-  // process. What the node itself holds is bounded by each test.
-  const scene = attackScene({ maxGrowthMiB: 300 });
+  const scene = attackScene();
 
   /** Waits until the victim takes nothing more: what waits here stays the same while it answers others. */
   async function stalled(peer: RawPeer): Promise<void> {
