@@ -1,6 +1,8 @@
-import { ed25519 } from '@noble/curves/ed25519.js';
-import { bytesToNumberLE, concatBytes, hexToBytes } from '@noble/curves/utils.js';
+import { invert, mod } from '@noble/curves/abstract/modular.js';
+import { bytesToNumberLE, concatBytes, hexToBytes, numberToBytesLE } from '@noble/curves/utils.js';
+import { getPublicKey, hashes, Point, sign } from '@noble/ed25519';
 import { sha512 } from '@noble/hashes/sha2.js';
+import { blinded } from '../base/blinded.ts';
 import { optionalBuiltin } from '../base/builtin.ts';
 
 /** Checks signatures of one public key. */
@@ -12,7 +14,10 @@ const signatureBytes = 64;
 /** RFC 8410: the bytes before the 32 bytes of a public key in DER. */
 const spkiPrefix = hexToBytes('302a300506032b6570032100');
 
-const { Point } = ed25519;
+hashes.sha512 = sha512;
+
+/** p, the order of the field, and n, the order of the group (RFC 8032, section 5.1). */
+const { p: fieldSize, n: groupSize } = Point.CURVE();
 
 /**
  * The y coordinates of the points of order 1, 2, 4 and 8, little-endian. The sign of x does not matter: with either
@@ -68,7 +73,7 @@ export function verifierOf(publicKey: Uint8Array): Verify {
 
 /** In JavaScript, the only synchronous way in a browser. The library's own check multiplies by the cofactor. */
 function portableVerifierOf(publicKey: Uint8Array): Verify {
-  let minusA: InstanceType<typeof Point>;
+  let minusA: Point;
   try {
     minusA = Point.fromBytes(publicKey).negate();
   } catch {
@@ -78,10 +83,40 @@ function portableVerifierOf(publicKey: Uint8Array): Verify {
     if (!isCanonicalSignature(signature)) return false;
     const r = signature.subarray(0, publicKeyBytes);
     const s = bytesToNumberLE(signature.subarray(publicKeyBytes));
-    const k = Point.Fn.create(bytesToNumberLE(sha512(concatBytes(r, publicKey, message))));
+    const k = mod(bytesToNumberLE(sha512(concatBytes(r, publicKey, message))), groupSize);
     const expected = Point.BASE.multiplyUnsafe(s).add(minusA.multiplyUnsafe(k)).toBytes();
     return expected.every((byte, at) => byte === r[at]);
   };
+}
+
+/** A key pair in JavaScript. @param seed 32 bytes, the private key of RFC 8032. */
+export function portableSignerOf(seed: Uint8Array): {
+  readonly publicKey: Uint8Array;
+  readonly sign: (message: Uint8Array) => Uint8Array;
+} {
+  return {
+    publicKey: blinded(() => getPublicKey(seed)),
+    sign: (message) => blinded(() => sign(message, seed)),
+  };
+}
+
+/**
+ * The X25519 public key that belongs to an Ed25519 public key: the same point on the curve's other form (RFC 7748,
+ * section 4.1).
+ *
+ * @throws Error if no point of the curve has that key.
+ */
+export function toX25519PublicKey(publicKey: Uint8Array): Uint8Array {
+  const { y } = Point.fromBytes(publicKey);
+  return numberToBytesLE(
+    mod((1n + y) * invert(mod(1n - y, fieldSize), fieldSize), fieldSize),
+    publicKeyBytes,
+  );
+}
+
+/** The X25519 secret key that belongs to a seed (RFC 8032, section 5.1.5). */
+export function toX25519SecretKey(seed: Uint8Array): Uint8Array {
+  return sha512(seed).slice(0, publicKeyBytes);
 }
 
 function isCanonicalPoint(bytes: Uint8Array, offset: number): boolean {

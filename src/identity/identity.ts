@@ -1,9 +1,7 @@
-import { ed25519 } from '@noble/curves/ed25519.js';
 import { concatBytes, hexToBytes } from '@noble/curves/utils.js';
-import { base58 } from '@scure/base';
-import { blinded } from '../base/blinded.ts';
 import { optionalBuiltin } from '../base/builtin.ts';
-import { isPublicKey, verifierOf } from './ed25519.ts';
+import { decodeBase58, encodeBase58 } from './base58.ts';
+import { isPublicKey, portableSignerOf, verifierOf } from './ed25519.ts';
 
 const seedBytes = 32;
 const publicKeyBytes = 32;
@@ -80,7 +78,7 @@ export function idFromPublicKey(publicKey: Uint8Array): string {
     throw new RangeError('publicKey must be the canonical encoding of an Ed25519 key of large order');
   }
   // Identity multihash of a protobuf: type 1 (Ed25519), then the key.
-  return base58.encode(prefixed('0024 0801 1220', publicKey));
+  return encodeBase58(prefixed('0024 0801 1220', publicKey));
 }
 
 /**
@@ -117,12 +115,7 @@ interface Signer {
 /** Node.js signs some fifteen times as fast as JavaScript, which is the only synchronous way in a browser. */
 function signerOf(seed: Uint8Array): Signer {
   const nodeCrypto = optionalBuiltin('node:crypto');
-  if (nodeCrypto === undefined) {
-    return {
-      publicKey: blinded(() => ed25519.getPublicKey(seed)),
-      sign: (message) => blinded(() => ed25519.sign(message, seed)),
-    };
-  }
+  if (nodeCrypto === undefined) return portableSignerOf(seed);
   const pkcs8 = Buffer.from(pkcs8Of(seed));
   const key = nodeCrypto.createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
   const spki = nodeCrypto.createPublicKey(key).export({ format: 'der', type: 'spki' });
@@ -134,7 +127,7 @@ function signerOf(seed: Uint8Array): Signer {
 
 function decodedId(id: string): Uint8Array | undefined {
   if (!peerIdPattern.test(id)) return undefined;
-  const publicKey = base58.decode(id).subarray(-publicKeyBytes);
+  const publicKey = decodeBase58(id).subarray(-publicKeyBytes);
   return isPublicKey(publicKey) && idFromPublicKey(publicKey) === id ? publicKey : undefined;
 }
 

@@ -1,8 +1,8 @@
-import { x25519 } from '@noble/curves/ed25519.js';
 import { concatBytes } from '@noble/curves/utils.js';
 import { expand, extract } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { type AesGcmKey, decryptAesGcm, encryptAesGcm } from '../base/aes-gcm.ts';
+import { x25519 } from '../transport/noise/x25519.ts';
 import { encodeText } from '../wire/payloads/text.ts';
 
 // HPKE (RFC 9180) in base mode, synchronously: the library for it computes in other threads, for which virtual time
@@ -56,8 +56,7 @@ export function sealAtOnce(
   text: Uint8Array,
   { ephemeral, ...bound }: Bound & { readonly ephemeral: Uint8Array },
 ): Uint8Array {
-  // Not getPublicKey, which blinds with randomness of the system.
-  const encapsulated = x25519.scalarMult(ephemeral, x25519.GuBytes);
+  const encapsulated = x25519.getPublicKey(ephemeral);
   const dh = x25519.getSharedSecret(ephemeral, publicKey);
   const key = keyFor(dh, concatBytes(encapsulated, publicKey), bound);
   return concatBytes(encapsulated, encryptAesGcm(key, text));

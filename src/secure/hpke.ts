@@ -1,4 +1,3 @@
-import { ed25519 } from '@noble/curves/ed25519.js';
 import {
   AEAD_AES_128_GCM,
   CipherSuite,
@@ -10,6 +9,7 @@ import {
 import { PeerloomError } from '../base/errors.ts';
 import { type Runtime, systemRuntime } from '../base/runtime.ts';
 import { secretBytes } from '../base/secret-bytes.ts';
+import { toX25519PublicKey, toX25519SecretKey } from '../identity/ed25519.ts';
 import { type Identity, publicKeyFromId } from '../identity/identity.ts';
 import { encodeText } from '../wire/payloads/text.ts';
 import { openAtOnce, sealAtOnce } from './hpke-at-once.ts';
@@ -43,7 +43,7 @@ export interface HpkeContext {
 export function encryptionKeyOf(id: string): Uint8Array {
   const publicKey = publicKeyFromId(id);
   try {
-    return ed25519.utils.toMontgomery(publicKey);
+    return toX25519PublicKey(publicKey);
   } catch (cause) {
     throw new TypeError(`id must be the id of a node; no key pair belongs to '${id}'`, { cause });
   }
@@ -52,7 +52,7 @@ export function encryptionKeyOf(id: string): Uint8Array {
 /** The X25519 keys of an identity; the public one is {@link encryptionKeyOf} its id. */
 export function encryptionKeysOf(identity: Identity): X25519Keys {
   const seed = identity.toPkcs8().subarray(-32);
-  return { publicKey: encryptionKeyOf(identity.id), secretKey: ed25519.utils.toMontgomerySecret(seed) };
+  return { publicKey: encryptionKeyOf(identity.id), secretKey: toX25519SecretKey(seed) };
 }
 
 /**

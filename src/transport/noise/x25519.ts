@@ -1,4 +1,5 @@
-import { x25519 } from '@noble/curves/ed25519.js';
+import { pow } from '@noble/curves/abstract/modular.js';
+import { montgomery } from '@noble/curves/abstract/montgomery.js';
 import { optionalBuiltin } from '../../base/builtin.ts';
 import { prefixed } from '../../identity/identity.ts';
 
@@ -12,6 +13,24 @@ export interface KeyPair {
 
 export const keyBytes = 32;
 
+/** The order of the field (RFC 7748, section 4.1). */
+const fieldSize = 2n ** 255n - 19n;
+
+/**
+ * X25519 in JavaScript. The library's own object of this name brings its Ed25519 with it, of which pages have a smaller
+ * one (`identity/ed25519.ts`).
+ */
+export const x25519 = /* @__PURE__ */ montgomery({
+  P: fieldSize,
+  type: 'x25519',
+  adjustScalarBytes(bytes: Uint8Array<ArrayBuffer>) {
+    bytes[0]! &= 0xf8;
+    bytes[31] = (bytes[31]! & 0x7f) | 0x40;
+    return bytes;
+  },
+  powPminus2: (x) => pow(x, fieldSize - 2n, fieldSize),
+});
+
 /** RFC 8410: what stands before the 32 bytes of a public and of a private key in DER. */
 const spkiPrefix = '302a 3005 0603 2b656e 0321 00';
 const pkcs8Prefix = '302e 0201 00 3005 0603 2b656e 0422 0420';
@@ -22,6 +41,7 @@ export function keyPair(secret: Uint8Array = crypto.getRandomValues(new Uint8Arr
   return nodeCrypto === undefined ? portableKeyPair(secret) : nodeKeyPair(nodeCrypto, secret);
 }
 
+/** The key pair in JavaScript. */
 export function portableKeyPair(secret: Uint8Array): KeyPair {
   return {
     publicKey: x25519.getPublicKey(secret),
