@@ -7,24 +7,25 @@ import { setTimeout } from 'node:timers/promises';
 import { type Data, Node } from 'peerloom';
 import { z } from 'zod';
 
-const statuses = ['online', 'busy', 'away', 'gone'] as const;
-const presenceSchema = z.object({ name: z.string().max(30), status: z.enum(statuses) });
+const statusSchema = z.object({ name: z.string().max(30), status: z.enum(['online', 'busy', 'away']) });
 
 class PresentNode extends Node {
   /** What the others are, by their ids. */
-  readonly others = new Map<string, z.infer<typeof presenceSchema>>();
+  readonly others = new Map<string, { name: string; status: string }>();
 
   override nodeBroadcast(origin: string, data: Data) {
-    const { data: presence } = presenceSchema.safeParse(data);
-    if (presence !== undefined) this.others.set(origin, presence);
+    const { data: said } = statusSchema.safeParse(data);
+    if (said !== undefined) this.others.set(origin, said);
   }
 
-  override nodeRequestToStop() {
-    this.become('gone');
+  // A node that stopped, crashed or was cut off need not say so itself.
+  override nodeLeft(id: string) {
+    const other = this.others.get(id);
+    if (other !== undefined) other.status = 'gone';
   }
 
-  become(status: (typeof statuses)[number]) {
-    this.broadcast({ name: this.name, status }, { topic: 'presence' });
+  become(status: z.infer<typeof statusSchema>['status']) {
+    this.broadcast({ name: this.name, status }, { topic: 'status' });
   }
 
   get page() {
@@ -33,11 +34,14 @@ class PresentNode extends Node {
   }
 }
 
-const nodes = ['ada', 'ben', 'cleo', 'dave'].map((name) => new PresentNode('127.0.0.1', 0, { name }));
+const nodes = ['ada', 'ben', 'cleo', 'dave'].map(
+  (name) => new PresentNode('127.0.0.1', 0, { name, presence: true }),
+);
 const [ada, ben, cleo, dave] = nodes as [PresentNode, PresentNode, PresentNode, PresentNode];
+ada.on('node_joined', () => console.log(`${ada.presentNodes.length} of 3 others are here`));
 for (const [at, node] of nodes.entries()) {
   // The latest status counts, and nodes that come later learn it too.
-  node.subscribe('presence', { ordered: true, history: { maxMessages: 100 } });
+  node.subscribe('status', { ordered: true, history: { maxMessages: 100 } });
   await node.start();
   if (at === 0) continue;
   await node.connectWithNode('127.0.0.1', nodes[at - 1]!.port);

@@ -27,6 +27,7 @@ export type {
   ReconnectOptions,
 } from './api/options.ts';
 export { PeerStream } from './api/peer-stream.ts';
+export type { LeaveReason, PresenceOptions } from './api/presence.ts';
 export type { Protocol, ProtocolHost, ProtocolPeer } from './api/protocol.ts';
 export { type TcpOptions, type TcpProtocol, tcp } from './api/tcp.ts';
 export {

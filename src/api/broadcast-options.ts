@@ -1,4 +1,4 @@
-import { checkOptions, checkType, checkWellFormed } from '../base/arguments.ts';
+import { checkOptions, checkType, checkWellFormed, shown } from '../base/arguments.ts';
 import { checkHistoryOptions, type HistoryOptions, type ResolvedHistoryOptions } from './history-options.ts';
 import type { NodeConnection } from './node-connection.ts';
 
@@ -73,9 +73,14 @@ export interface BroadcastDetails {
 
 const maxTopicBytes = 255;
 
+/** The nodes' own topics begin with it. */
+const ownTopicPrefix = '\0';
+
 /** @throws TypeError or RangeError with the rule and the value. */
 export function checkTopic(topic: string): string {
   checkWellFormed('topic', checkType('topic', topic, 'string'));
+  if (topic.startsWith(ownTopicPrefix))
+    throw new RangeError(`topic must not begin with a zero character, not ${shown(topic)}`);
   const { length } = new TextEncoder().encode(topic);
   if (length > maxTopicBytes) {
     throw new RangeError(`topic must be at most ${maxTopicBytes} bytes of UTF-8, not ${length}`);

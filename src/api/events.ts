@@ -6,6 +6,7 @@ import type { BroadcastDetails } from './broadcast-options.ts';
 import type { KnownNode } from './discovery.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { PeerStream } from './peer-stream.ts';
+import type { LeaveReason } from './presence.ts';
 
 /** The messages of a session that could not resume, or that was ended while it was suspended. */
 export interface LostSession {
@@ -68,6 +69,16 @@ export interface NodeEvents {
    * A discovery found a node that this node is not connected with and did not know. It may not be reachable.
    */
   node_discovered: [node: KnownNode];
+  /**
+   * A node of the network announced itself, which this node did not know to be there. It may be far away, and is not this
+   * node's peer for that. Only with the option `presence`, on both nodes.
+   */
+  node_joined: [id: string];
+  /**
+   * A node that had joined is gone: it said so (`'stopped'`), or it was not heard of for three of its periods
+   * (`'silent'`). It may also be cut off from this node. Fires once for each `node_joined`, but not when this node stops.
+   */
+  node_left: [id: string, reason: LeaveReason];
   /** The peer opened a stream. Its `openStream` resolves now. */
   node_stream: [peer: NodeConnection, stream: PeerStream, header: Data];
   /**
@@ -146,6 +157,8 @@ export const nodeEvents: {
   node_request: ofPeer,
   node_broadcast: (_origin, data, { via }) => ({ peer: via, data }),
   node_discovered: (node) => ({ data: node }),
+  node_joined: (id) => ({ data: id }),
+  node_left: (id, reason) => ({ data: { id, reason } }),
   node_stream: ofPeer,
   node_reconnection_error: (address, trials, error) => ({ data: { address, trials, error } }),
   node_session_lost: ofPeer,

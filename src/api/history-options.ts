@@ -1,4 +1,4 @@
-import { checkOptions, checkType, shown } from '../base/arguments.ts';
+import { checkOptions, checkType, checkWholeWithin, shown } from '../base/arguments.ts';
 
 /** How much of a topic a node keeps: the option `history` of {@link Node.subscribe}. */
 export interface HistoryOptions {
@@ -41,14 +41,10 @@ const fewestBytes = 2 * 1_048_576;
 export function checkHistoryOptions(given: HistoryOptions): ResolvedHistoryOptions {
   checkOptions(given, ['maxMessages', 'maxBytes', 'maxAgeMs', 'path'], 'history');
   const { path } = given;
-  const maxMessages = checkNumber('maxMessages', given.maxMessages ?? defaults.maxMessages);
+  const maxMessages = given.maxMessages ?? defaults.maxMessages;
+  checkWholeWithin('history.maxMessages', maxMessages, [1, mostMessages]);
   const maxBytes = checkNumber('maxBytes', given.maxBytes ?? defaults.maxBytes);
   const maxAgeMs = checkNumber('maxAgeMs', given.maxAgeMs ?? defaults.maxAgeMs);
-  if (!Number.isInteger(maxMessages) || maxMessages < 1 || maxMessages > mostMessages) {
-    throw new RangeError(
-      `history.maxMessages must be a whole number from 1 to ${mostMessages}, not ${maxMessages}`,
-    );
-  }
   if (!Number.isSafeInteger(maxBytes) || maxBytes < fewestBytes) {
     throw new RangeError(
       `history.maxBytes must be a whole number of at least ${fewestBytes}, not ${maxBytes}`,

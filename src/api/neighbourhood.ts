@@ -1,4 +1,4 @@
-import { checkOptions, checkType, shown } from '../base/arguments.ts';
+import { checkOptions, checkType, checkWholeWithin, shown } from '../base/arguments.ts';
 import type { NodeConnection } from './node-connection.ts';
 
 /** How a node finds its neighbours by itself. */
@@ -61,13 +61,7 @@ export function resolveNeighbourhood(
   };
   checkType('neighbourhood.privateAddresses', resolved.privateAddresses, 'boolean');
   for (const name of ['active', 'passive', 'periodMs'] as const) {
-    const [least, most] = bounds[name];
-    const value = checkType(`neighbourhood.${name}`, resolved[name], 'number');
-    if (!Number.isSafeInteger(value) || value < least || value > most) {
-      throw new RangeError(
-        `neighbourhood.${name} must be a whole number from ${least} to ${most}, not ${value}`,
-      );
-    }
+    checkWholeWithin(`neighbourhood.${name}`, resolved[name], bounds[name]);
   }
   return Object.freeze(resolved);
 }

@@ -13,6 +13,7 @@ import {
 } from './events.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { PeerStream } from './peer-stream.ts';
+import type { LeaveReason } from './presence.ts';
 
 /** A method for each event, with its arguments. */
 type EventMethods = {
@@ -77,6 +78,16 @@ export abstract class NodeHandlers implements EventMethods {
 
   /** A discovery found a node that this node did not know, and is not connected with. It may not be reachable. */
   nodeDiscovered(_node: KnownNode): unknown {
+    return undefined;
+  }
+
+  /** A node of the network, near or far, announced itself for the first time. Only with the option `presence`. */
+  nodeJoined(_id: string): unknown {
+    return undefined;
+  }
+
+  /** A node that had joined said that it stops (`'stopped'`), or is not heard of any more (`'silent'`). */
+  nodeLeft(_id: string, _reason: LeaveReason): unknown {
     return undefined;
   }
 

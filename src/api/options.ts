@@ -28,6 +28,7 @@ import {
   resolveNeighbourhood,
 } from './neighbourhood.ts';
 import { resolveIdentity } from './node-identity.ts';
+import { type PresenceOptions, type ResolvedPresence, resolvePresence } from './presence.ts';
 import { checkProtocols, type Protocol } from './protocol.ts';
 
 /** A peer that wants to connect, or that was dialled, for {@link NodeOptions.authorize} to decide on. */
@@ -106,6 +107,12 @@ export interface NodeOptions {
    * its options. Default `'automatic'` with `discovery`, otherwise `'manual'`.
    */
   readonly neighbourhood?: 'manual' | 'automatic' | NeighbourhoodOptions | undefined;
+  /**
+   * Whether the node tells the whole network that it is there, and learns who else is: `node_joined` and `node_left` fire,
+   * and `node.presentNodes` lists the others. `true` for an announcement every 30 s, or {@link PresenceOptions}.
+   * Default false: it costs a broadcast of each node in each period.
+   */
+  readonly presence?: boolean | PresenceOptions | undefined;
   /** What the node speaks beside messages, see {@link Protocol}. Default: nothing. */
   readonly protocols?: readonly Protocol[] | undefined;
   /** Limits of memory, time and connections, each by its name. Default: see {@link Limits}. */
@@ -176,6 +183,7 @@ export const defaultOptions = {
   maxConnections: 128,
   network: '',
   relayBroadcasts: 'all',
+  presence: false,
   p2pnetwork: { bigIntegers: false, broadcasts: false },
   reconnect: { minDelayMs: 1_000, maxDelayMs: 60_000, maxTrials: Number.POSITIVE_INFINITY },
 } as const satisfies NodeOptions;
@@ -199,6 +207,8 @@ export interface ResolvedOptions {
   readonly discovery: readonly Discovery[];
   /** `undefined`: the user chooses the neighbours. */
   readonly neighbourhood: ResolvedNeighbourhood | undefined;
+  /** `undefined`: the node takes no part. */
+  readonly presence: ResolvedPresence | undefined;
   readonly protocols: readonly Protocol[];
   readonly limits: Limits;
   readonly runtime: Runtime;
@@ -221,6 +231,7 @@ const optionNames = [
   'p2pnetwork',
   'discovery',
   'neighbourhood',
+  'presence',
   'protocols',
   'limits',
   'runtime',
@@ -286,6 +297,7 @@ export function resolveOptions(given: NodeOptions = {}): ResolvedOptions {
     neighbourhood: resolveNeighbourhood(
       given.neighbourhood ?? ((given.discovery?.length ?? 0) > 0 ? 'automatic' : 'manual'),
     ),
+    presence: resolvePresence(given.presence ?? defaultOptions.presence),
     protocols: checkProtocols(given.protocols ?? []),
     limits: resolveLimits(given.limits),
     runtime,

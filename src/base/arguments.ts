@@ -52,6 +52,17 @@ export function checkType<Value>(name: string, value: Value, type: string): Valu
   throw new TypeError(`${name} must be ${type === 'object' ? 'an' : 'a'} ${type}, not ${shown(value)}`);
 }
 
+/** @throws TypeError or RangeError with the rule and the value. */
+export function checkWholeWithin(
+  name: string,
+  value: number,
+  [least, most]: readonly [least: number, most: number],
+): number {
+  checkType(name, value, 'number');
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
+  throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${value}`);
+}
+
 /**
  * Refuses text with half of a surrogate pair. UTF-8 cannot write such halves: all of them become the same character, so
  * different keys, names and ids would be the same.

@@ -25,6 +25,8 @@ import { Deliveries } from '../overlay/deliveries.ts';
 import { HistoryPart } from '../overlay/history/history-part.ts';
 import type { TopicLinks } from '../overlay/history/keeper-links.ts';
 import { Overlay, type OverlayOptions, type OverlayPart } from '../overlay/overlay.ts';
+import { presenceTopic } from '../overlay/presence/announcement.ts';
+import type { Presence } from '../overlay/presence/presence.ts';
 import type { Arrival, BroadcastSight } from '../overlay/router.ts';
 import type { TopicKey } from '../overlay/topic-key.ts';
 import { countContainers, decodePayload, encodePayload, type Payload } from '../wire/payloads/payload.ts';
@@ -42,6 +44,8 @@ export interface BroadcastsOptions {
   readonly log: Log;
   /** How the node connects with others for its topics; undefined: the user makes all connections. */
   readonly topicLinks?: TopicLinks | undefined;
+  /** Takes the announcements of nodes; undefined: the node only passes them on. */
+  readonly presence?: Presence | undefined;
   /** What the overlay's protocol does beside broadcasts. */
   readonly parts?: readonly OverlayPart[] | undefined;
   /** The peers, if Python nodes among them take part in broadcasts. */
@@ -124,6 +128,10 @@ export class Broadcasts implements OverlayOptions {
   }
 
   onBroadcast(broadcast: Broadcast, arrival: Arrival): void {
+    if (broadcast.topic === presenceTopic) {
+      this.#options.presence?.heard(broadcast, arrival);
+      return;
+    }
     const subscription = this.#topics.find(broadcast.topic);
     if (subscription === undefined) return;
     const { histories } = this.#history;
@@ -157,7 +165,9 @@ export class Broadcasts implements OverlayOptions {
   }
 
   passesOn(topic: string): boolean {
-    return this.#options.relayBroadcasts === 'all' || this.#topics.find(topic) !== undefined;
+    const { relayBroadcasts, presence } = this.#options;
+    if (relayBroadcasts === 'all') return true;
+    return topic === presenceTopic ? presence !== undefined : this.#topics.find(topic) !== undefined;
   }
 
   /** The node has stopped. */
@@ -186,6 +196,11 @@ export class Broadcasts implements OverlayOptions {
     // The user may change binary data meanwhile.
     const kept = { ...payload, body: Uint8Array.from(payload.body) };
     return this.#topics.derive(topic, topicKey).then((key) => this.#send({ topic, key, payload: kept }));
+  }
+
+  /** Announces that this node is there, or leaves. @throws as `Node.broadcast` does. */
+  announce(payload: Pick<Broadcast, 'format' | 'body'>): void {
+    this.#overlay.broadcast({ topic: presenceTopic, key: undefined, payload });
   }
 
   /** Takes a message of a Python node for all; undefined for any other message, and if the node is not told to. */

@@ -34,10 +34,12 @@ import { Finder } from '../discovery/finder.ts';
 import { isPeerId } from '../identity/identity.ts';
 import { StoredIdentity } from '../identity/identity-store.ts';
 import type { Membership } from '../overlay/membership/membership.ts';
+import type { Presence } from '../overlay/presence/presence.ts';
 import { Peering } from '../peers/peering.ts';
 import { Protocols } from '../protocols/protocols.ts';
 import { Broadcasts } from './broadcasts.ts';
 import { createMembership } from './create-membership.ts';
+import { createPresence } from './create-presence.ts';
 import { warnOfMisspeltMethods } from './misspelt-methods.ts';
 import { nodeMetrics } from './node-metrics.ts';
 import {
@@ -85,6 +87,7 @@ export class Node extends NodeHandlers {
   readonly #finder: Finder;
   readonly #typedHandlers: TypedHandlers;
   readonly #membership: Membership | undefined;
+  readonly #presence: Presence | undefined;
   readonly #peering: Peering;
 
   /**
@@ -119,6 +122,13 @@ export class Node extends NodeHandlers {
       onEntryNeeded: () => this.#finder.wake(),
       onFailure: (error) => this.#dispatcher.warn(errorOf(error), 'node_error'),
     });
+    this.#presence = createPresence({
+      options: this.#options,
+      broadcast: (payload) => this.#broadcasts.announce(payload),
+      dispatcher: this.#dispatcher,
+      budget: this.memoryBudget,
+    });
+    const parts = [this.#finder, this.#membership, this.#presence];
     this.#broadcasts = new Broadcasts({
       identity,
       network,
@@ -129,7 +139,8 @@ export class Node extends NodeHandlers {
       dispatcher: this.#dispatcher,
       log: this.#logOf('protocol'),
       topicLinks: this.#membership,
-      parts: this.#membership === undefined ? [this.#finder] : [this.#finder, this.#membership],
+      presence: this.#presence,
+      parts: parts.filter((part) => part !== undefined),
       pythonPeers: resolved.p2pnetwork.broadcasts ? () => this.#peering.peers.connections.keys() : undefined,
       isStopping: () => this.#peering.stopping.aborted,
     });
@@ -155,6 +166,9 @@ export class Node extends NodeHandlers {
       meter: this.nodeMeter,
       logOf: (part) => this.#logOf(part),
     });
+    const presence = this.#presence;
+    if (presence !== undefined)
+      this.#peering.stopping.addEventListener('abort', () => presence.leave(), { once: true });
     protocols.attach();
   }
 
@@ -215,6 +229,14 @@ export class Node extends NodeHandlers {
   get neighbourhood(): Neighbourhood {
     const { active = [], passive = [] } = this.#membership ?? {};
     return { active, passive };
+  }
+
+  /**
+   * The ids of the other nodes of the network that are there, in a new list: those that have joined and not left, as far
+   * as this node knows. Empty without the option `presence`.
+   */
+  get presentNodes(): readonly string[] {
+    return this.#presence?.ids ?? [];
   }
 
   /** Messages, deliveries and requests sent. A message to several peers counts for each of them. */

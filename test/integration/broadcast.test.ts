@@ -240,6 +240,8 @@ suite('broadcasts', () => {
     assert.throws(() => a.broadcast('hello', { topic: 7 as never }), TypeError);
     assert.throws(() => a.broadcast('hello', { topicKey: 7 as never }), /topicKey must be a string/);
     assert.throws(() => a.subscribe('é'.repeat(128)), RangeError);
+    assert.throws(() => a.subscribe('\0presence'), /topic must not begin with a zero character/);
+    assert.throws(() => a.broadcast('hello', { topic: '\0presence' }), RangeError);
     assert.throws(() => a.subscribe('chat', { ordered: 1 as never }), /ordered must be a boolean/);
     assert.throws(
       () => new Hearer('127.0.0.1', 0, { relayBroadcasts: 'none' as never }),

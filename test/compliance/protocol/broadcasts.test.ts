@@ -34,6 +34,8 @@ interface Fields {
   readonly network?: string;
   /** Writes the format and the body, when it is bound to the header before them. */
   readonly seal?: (header: Buffer) => Buffer;
+  /** Default: text, or 0 where it is sealed. */
+  readonly format?: number;
 }
 
 /** Clauses 14.2 and 14.3. */
@@ -45,12 +47,13 @@ function broadcast({
   text = 'hello',
   network = '',
   seal,
+  format: formatByte = seal === undefined ? 2 : 0,
 }: Fields = {}) {
   const times = Buffer.alloc(16);
   times.writeBigUInt64BE(BigInt(timeMs) * 1_000n);
   times.writeBigUInt64BE(BigInt(previousMs) * 1_000n, 8);
   const name = Buffer.from(topic);
-  const format = Buffer.of(seal === undefined ? 2 : 0);
+  const format = Buffer.of(formatByte);
   const header = Buffer.concat([origin.publicKey, times, Buffer.of(name.length), name, format]);
   const rest = Buffer.concat([header, seal?.(header) ?? Buffer.from(text)]);
   const signed = signedOf(rest, network);
@@ -313,5 +316,40 @@ suite('protocol 14: broadcasts', () => {
     const parts = Buffer.concat([Buffer.of(32), Buffer.from(wireTopic), Buffer.of(0)]);
     assert.deepEqual(header(pushed).subarray(48), parts);
     assert.equal(open(header(pushed), pushed.subarray(64 + header(pushed).length)), '\x02answer');
+  });
+
+  test('14.11 announcements say who is there: the latest of an origin counts, and others are ignored', async (t) => {
+    const { node } = await listeningNode(t, { presence: { everyMs: 600_000 } });
+    const news: unknown[] = [];
+    node.on('node_joined', (id) => void news.push(['joined', id]));
+    node.on('node_left', (id, reason) => void news.push(['left', id, reason]));
+    const peer = await neighbour(node);
+    const own = (await nextOf(peer, push)).subarray(1 + 64 + 32 + 16);
+    assert.equal(own.toString('latin1'), '\x09\0presence\x03\x00\x09\x27\xc0');
+
+    const origin = newIdentity();
+    const now = Date.now();
+    const says = (timeMs: number, format: number, ...body: number[]): void => {
+      const seal = (): Buffer => Buffer.from(body);
+      const fields = { origin, timeMs: now + timeMs, topic: '\0presence', seal, format };
+      peer.write(overlayFrame(push, hops(0), broadcast(fields).bytes));
+    };
+    says(0, 3, 0, 0);
+    says(1, 2, 0, 0, 0x27, 0x10);
+    says(10, 3, 0, 0, 0x27, 0x10);
+    says(9, 3, 0, 0, 0, 0);
+    says(20, 3, 0, 0, 0, 0);
+    says(15, 3, 0, 0, 0x27, 0x10);
+    says(30, 3, 0, 0, 0x27, 0x10);
+    await until(() => news.length >= 3, 'three pieces of news');
+    assert.deepEqual(news, [
+      ['joined', origin.id],
+      ['left', origin.id, 'stopped'],
+      ['joined', origin.id],
+    ]);
+    assert.deepEqual(node.presentNodes, [origin.id]);
+    void node.stop();
+    const farewell = await nextOf(peer, push);
+    assert.equal(farewell.subarray(-4).readUInt32BE(), 0);
   });
 });
