@@ -6,6 +6,7 @@ export type {
   BroadcastReceipt,
   SubscribeOptions,
 } from './api/broadcast-options.ts';
+export type { ConnectOptions } from './api/connect-options.ts';
 export type { Discovery, DiscoveryHost, FoundNode, KnownNode } from './api/discovery.ts';
 export type {
   LostSession,
@@ -19,16 +20,11 @@ export type { HistoryOptions } from './api/history-options.ts';
 export type { HandshakeMetrics, NodeMetrics } from './api/metrics.ts';
 export type { Neighbourhood, NeighbourhoodOptions } from './api/neighbourhood.ts';
 export { type ConnectionDetails, NodeConnection } from './api/node-connection.ts';
-export type {
-  ConnectOptions,
-  NodeOptions,
-  P2pnetworkOptions,
-  PeerDetails,
-  ReconnectOptions,
-} from './api/options.ts';
+export type { NodeOptions, P2pnetworkOptions, PeerDetails } from './api/options.ts';
 export { PeerStream } from './api/peer-stream.ts';
 export type { LeaveReason, PresenceOptions } from './api/presence.ts';
 export type { Protocol, ProtocolHost, ProtocolPeer } from './api/protocol.ts';
+export type { ReconnectOptions } from './api/reconnect-options.ts';
 export { type TcpOptions, type TcpProtocol, tcp } from './api/tcp.ts';
 export {
   defineMessage,

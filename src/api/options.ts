@@ -1,14 +1,13 @@
 import {
   checkOptions,
-  checkSignal,
-  checkTimeout,
   checkType,
   checkWellFormed,
+  checkWhole,
+  definedOf,
   hasMethods,
   shown,
 } from '../base/arguments.ts';
 import { checkRuntime } from '../base/checked-runtime.ts';
-import { PeerloomError } from '../base/errors.ts';
 import { type LimitOptions, type Limits, resolveLimits } from '../base/limits.ts';
 import { type Runtime, systemRuntime } from '../base/runtime.ts';
 import type { Identity } from '../identity/identity.ts';
@@ -30,6 +29,12 @@ import {
 import { resolveIdentity } from './node-identity.ts';
 import { type PresenceOptions, type ResolvedPresence, resolvePresence } from './presence.ts';
 import { checkProtocols, type Protocol } from './protocol.ts';
+import {
+  defaultReconnect,
+  type ReconnectOptions,
+  type ReconnectPolicy,
+  resolveReconnect,
+} from './reconnect-options.ts';
 
 /** A peer that wants to connect, or that was dialled, for {@link NodeOptions.authorize} to decide on. */
 export interface PeerDetails {
@@ -141,42 +146,6 @@ export interface P2pnetworkOptions {
   readonly broadcasts?: boolean | undefined;
 }
 
-/** When a node tries to connect again, and how often. */
-export interface ReconnectOptions {
-  /**
-   * The longest wait before the first attempt, in milliseconds. It doubles with each attempt, and each wait is a random
-   * part of it. Default 1,000.
-   */
-  readonly minDelayMs?: number | undefined;
-  /** The longest wait between two attempts, in milliseconds. Default 60,000. */
-  readonly maxDelayMs?: number | undefined;
-  /** Failed attempts in a row before the node gives up. Default `Infinity`. */
-  readonly maxTrials?: number | undefined;
-}
-
-/** {@link ReconnectOptions}, completed with the defaults. */
-export type ReconnectPolicy = { readonly [Name in keyof ReconnectOptions]-?: number };
-
-/** The options of {@link Node.connectWithNode}. */
-export interface ConnectOptions {
-  /**
-   * Connects again, by the rules of {@link NodeOptions.reconnect}, when the connection breaks, and resumes the session.
-   * The first attempt must succeed, unless `retry` is true. Default false.
-   */
-  readonly reconnect?: boolean | undefined;
-  /**
-   * Keeps trying until the node can be reached, by the rules of {@link NodeOptions.reconnect}. Each failed attempt
-   * fires `node_reconnection_error`, whose handler may return false to give up. Default false: the first failure rejects.
-   */
-  readonly retry?: boolean | undefined;
-  /** The id of the expected node. Any other node is refused with `ERR_ID_MISMATCH`. Default: any node. */
-  readonly id?: string | undefined;
-  /** Milliseconds for one attempt; then it fails with `ERR_TIMEOUT`. Default `limits.dialTimeoutMs`, 15,000. */
-  readonly timeoutMs?: number | undefined;
-  /** When it fires, `connectWithNode` rejects with `ERR_ABORTED`. */
-  readonly signal?: AbortSignal | undefined;
-}
-
 export const defaultOptions = {
   name: '',
   debug: false,
@@ -185,7 +154,7 @@ export const defaultOptions = {
   relayBroadcasts: 'all',
   presence: false,
   p2pnetwork: { bigIntegers: false, broadcasts: false },
-  reconnect: { minDelayMs: 1_000, maxDelayMs: 60_000, maxTrials: Number.POSITIVE_INFINITY },
+  reconnect: defaultReconnect,
 } as const satisfies NodeOptions;
 
 /** {@link NodeOptions}, checked and completed with the defaults. */
@@ -236,16 +205,6 @@ const optionNames = [
   'limits',
   'runtime',
 ] as const satisfies readonly (keyof NodeOptions)[];
-
-const reconnectNames = Object.keys(defaultOptions.reconnect);
-
-const connectNames = [
-  'reconnect',
-  'retry',
-  'id',
-  'timeoutMs',
-  'signal',
-] as const satisfies readonly (keyof ConnectOptions)[];
 
 const transportMethods = [
   'attach',
@@ -332,15 +291,6 @@ function idSet(name: string, ids: Iterable<string>): ReadonlySet<string> {
   return set;
 }
 
-function resolveReconnect(given: ReconnectOptions = {}): ReconnectPolicy {
-  checkOptions(given, reconnectNames, 'reconnect');
-  const { minDelayMs, maxDelayMs, maxTrials } = { ...defaultOptions.reconnect, ...defined(given) };
-  checkWhole('reconnect.minDelayMs', minDelayMs, 1);
-  checkWhole('reconnect.maxDelayMs', maxDelayMs, minDelayMs);
-  if (maxTrials !== Number.POSITIVE_INFINITY) checkWhole('reconnect.maxTrials', maxTrials, 1);
-  return { minDelayMs, maxDelayMs, maxTrials };
-}
-
 function checkRelayBroadcasts(value: 'all' | 'subscribed'): 'all' | 'subscribed' {
   if (value === 'all' || value === 'subscribed') return value;
   throw new TypeError(`relayBroadcasts must be 'all' or 'subscribed', not ${shown(value)}`);
@@ -350,45 +300,9 @@ function resolveP2pnetwork(given: P2pnetworkOptions = {}): {
   readonly [Name in keyof P2pnetworkOptions]-?: boolean;
 } {
   checkOptions(given, Object.keys(defaultOptions.p2pnetwork), 'p2pnetwork');
-  const { bigIntegers, broadcasts } = { ...defaultOptions.p2pnetwork, ...defined(given) };
+  const { bigIntegers, broadcasts } = { ...defaultOptions.p2pnetwork, ...definedOf(given) };
   return {
     bigIntegers: checkType('p2pnetwork.bigIntegers', bigIntegers, 'boolean'),
     broadcasts: checkType('p2pnetwork.broadcasts', broadcasts, 'boolean'),
   };
-}
-
-/**
- * @returns a copy, since a getter might return something else the next time.
- * @throws TypeError or RangeError; PeerloomError `ERR_ABORTED`.
- */
-export function checkConnectOptions(given: ConnectOptions = {}): ConnectOptions {
-  checkOptions(given, connectNames);
-  const { reconnect, retry, id, timeoutMs, signal } = given;
-  if (id !== undefined) checkGivenId('id', checkType('id', id, 'string'));
-  if (reconnect !== undefined) checkType('reconnect', reconnect, 'boolean');
-  if (retry !== undefined) checkType('retry', retry, 'boolean');
-  if (timeoutMs !== undefined) checkTimeout(timeoutMs);
-  checkSignal(signal);
-  if (signal?.aborted) {
-    throw new PeerloomError('ERR_ABORTED', 'the signal passed to connectWithNode had already fired', {
-      cause: signal.reason,
-    });
-  }
-  return defined({ reconnect, retry, id, timeoutMs, signal });
-}
-
-function checkWhole(name: string, value: number, minimum: number): number {
-  checkType(name, value, 'number');
-  if (!Number.isSafeInteger(value) || value < minimum) {
-    throw new RangeError(`${name} must be a whole number of at least ${minimum}, not ${value}`);
-  }
-  return value;
-}
-
-/** Without what is `undefined`, which means the default. */
-function defined<Options extends object>(
-  options: Options,
-): { [Name in keyof Options]-?: Exclude<Options[Name], undefined> } {
-  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as { [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
 }

@@ -52,6 +52,15 @@ export function checkType<Value>(name: string, value: Value, type: string): Valu
   throw new TypeError(`${name} must be ${type === 'object' ? 'an' : 'a'} ${type}, not ${shown(value)}`);
 }
 
+/** @throws TypeError or RangeError for anything but a whole number of at least `minimum`. */
+export function checkWhole(name: string, value: number, minimum: number): number {
+  checkType(name, value, 'number');
+  if (!Number.isSafeInteger(value) || value < minimum) {
+    throw new RangeError(`${name} must be a whole number of at least ${minimum}, not ${value}`);
+  }
+  return value;
+}
+
 /** @throws TypeError or RangeError with the rule and the value. */
 export function checkWholeWithin(
   name: string,
@@ -88,6 +97,14 @@ export function checkOptions(given: object, known: readonly string[], owner?: st
     const hint = didYouMean(name, known) || '.';
     throw new TypeError(`${path} is not an option${hint} The options are ${known.join(', ')}`);
   }
+}
+
+/** The options that are given: `undefined` means the default. */
+export function definedOf<Options extends object>(
+  options: Options,
+): { [Name in keyof Options]-?: Exclude<Options[Name], undefined> } {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
 }
 
 /** @throws TypeError or RangeError for a value that is not a time to wait. */

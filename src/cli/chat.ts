@@ -1,4 +1,4 @@
-import type { ConnectOptions } from '../api/options.ts';
+import type { ConnectOptions } from '../api/connect-options.ts';
 import type { Data } from '../base/data.ts';
 import type { Node } from '../node/node.ts';
 import { labelOf } from './describe.ts';

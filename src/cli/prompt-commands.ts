@@ -1,5 +1,5 @@
+import type { ConnectOptions } from '../api/connect-options.ts';
 import type { NodeConnection } from '../api/node-connection.ts';
-import type { ConnectOptions } from '../api/options.ts';
 import type { Data } from '../base/data.ts';
 import { didYouMean } from '../base/nearest-name.ts';
 import type { Node } from '../node/node.ts';

@@ -1,5 +1,5 @@
+import type { ConnectOptions } from '../api/connect-options.ts';
 import type { NodeConnection } from '../api/node-connection.ts';
-import type { ConnectOptions } from '../api/options.ts';
 import { type Address, formatAddress } from '../base/address.ts';
 import { attempt } from '../base/attempt.ts';
 import { PeerloomError } from '../base/errors.ts';

@@ -1,4 +1,4 @@
-import type { ReconnectPolicy } from '../api/options.ts';
+import type { ReconnectPolicy } from '../api/reconnect-options.ts';
 import { formatAddress } from '../base/address.ts';
 import { messageOf } from '../base/arguments.ts';
 import { backoffBoundMs, backoffDelayMs } from '../base/backoff.ts';

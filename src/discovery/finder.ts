@@ -1,8 +1,9 @@
+import type { ConnectOptions } from '../api/connect-options.ts';
 import type { Discovery, DiscoveryHost, FoundNode, KnownNode } from '../api/discovery.ts';
 import type { Dispatcher } from '../api/dispatcher.ts';
 import { checkGivenId } from '../api/given-id.ts';
 import type { NodeConnection } from '../api/node-connection.ts';
-import type { ConnectOptions, ResolvedOptions } from '../api/options.ts';
+import type { ResolvedOptions } from '../api/options.ts';
 import type { ProtocolHost, ProtocolPeer } from '../api/protocol.ts';
 import { type Address, formatAddress } from '../base/address.ts';
 import { checkType, errorOf, messageOf } from '../base/arguments.ts';

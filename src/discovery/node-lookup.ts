@@ -1,5 +1,6 @@
+import type { ConnectOptions } from '../api/connect-options.ts';
 import type { NodeConnection } from '../api/node-connection.ts';
-import type { ConnectOptions, ResolvedOptions } from '../api/options.ts';
+import type { ResolvedOptions } from '../api/options.ts';
 import type { ProtocolHost, ProtocolPeer } from '../api/protocol.ts';
 import type { Address } from '../base/address.ts';
 import { isPeerloomError, PeerloomError } from '../base/errors.ts';

@@ -20,7 +20,7 @@ import type { MemoryBudget } from '../base/memory-budget.ts';
 import type { Runtime } from '../base/runtime.ts';
 import type { Handled } from '../channel/channel.ts';
 import type { NodeIdentity } from '../identity/signer.ts';
-import { type Broadcast, headerOf } from '../overlay/broadcast.ts';
+import type { Broadcast } from '../overlay/broadcast.ts';
 import { Deliveries } from '../overlay/deliveries.ts';
 import { HistoryPart } from '../overlay/history/history-part.ts';
 import type { TopicLinks } from '../overlay/history/keeper-links.ts';
@@ -29,7 +29,8 @@ import { presenceTopic } from '../overlay/presence/announcement.ts';
 import type { Presence } from '../overlay/presence/presence.ts';
 import type { Arrival, BroadcastSight } from '../overlay/router.ts';
 import type { TopicKey } from '../overlay/topic-key.ts';
-import { countContainers, decodePayload, encodePayload, type Payload } from '../wire/payloads/payload.ts';
+import type { Payload } from '../wire/payloads/payload.ts';
+import { decodeBroadcast, encodeBroadcast } from './broadcast-data.ts';
 import { PythonBroadcasts } from './python-broadcasts.ts';
 import { type Subscription, Subscriptions, wireTopicOf } from './subscriptions.ts';
 
@@ -183,7 +184,7 @@ export class Broadcasts implements OverlayOptions {
   /** @throws as `Node.broadcast` does. */
   send(data: Data, given?: BroadcastOptions): BroadcastReceipt | Promise<BroadcastReceipt> {
     const { topic, topicKey } = checkBroadcastOptions(given);
-    const payload = this.#encode(data);
+    const payload = encodeBroadcast(data, this.#options.limits);
     if (topicKey === undefined) {
       const key = this.#topics.keyOf(topic);
       const receipt = this.#send({ topic, key, payload });
@@ -280,16 +281,6 @@ export class Broadcasts implements OverlayOptions {
     else this.#dropped += 1;
   }
 
-  #encode(data: Data): Payload {
-    const payload = encodePayload(data);
-    const { maxContainers } = this.#options.limits;
-    const containers = countContainers(payload.format, payload.body);
-    if (containers <= maxContainers) return payload;
-    throw new TypeError(
-      `a broadcast holds ${containers} lists, objects, byte arrays and typed arrays; ${maxContainers} are allowed (limits.maxContainers)`,
-    );
-  }
-
   #send(content: {
     readonly topic: string;
     readonly key: TopicKey | undefined;
@@ -305,7 +296,7 @@ export class Broadcasts implements OverlayOptions {
     const { id, origin, timeUs } = broadcast;
     let data: Data;
     try {
-      data = this.#read(broadcast, subscription.key);
+      data = decodeBroadcast(broadcast, subscription.key, this.#options.limits);
     } catch (error) {
       this.#rejected += 1;
       this.#options.log(`a broadcast of ${origin} is rejected: ${messageOf(error)}`);
@@ -321,19 +312,12 @@ export class Broadcasts implements OverlayOptions {
   /** @throws PeerloomError `ERR_NOT_PERMITTED` for a topic with a key, which Python nodes do not have. */
   #broadcastFromPython(data: Data, topic: string): BroadcastReceipt {
     if (this.#topics.keyOf(checkTopic(topic)) === undefined)
-      return this.#send({ topic, key: undefined, payload: this.#encode(data) });
+      return this.#send({ topic, key: undefined, payload: encodeBroadcast(data, this.#options.limits) });
     throw new PeerloomError('ERR_NOT_PERMITTED', `a Python node has no key of the topic '${topic}'`);
   }
 
   #handFromPython(origin: string, data: Data, details: BroadcastDetails): Handled {
     if (this.#topics.find(details.topic) === undefined) return true;
     return this.#options.dispatcher.emit('node_broadcast', origin, data, details);
-  }
-
-  /** @throws PeerloomError: it was not sealed with the topic's key, or cannot be decoded. */
-  #read(broadcast: Broadcast, key: TopicKey | undefined): Data {
-    const { maxContainers } = this.#options.limits;
-    const { format, body } = key === undefined ? broadcast : key.open(headerOf(broadcast), broadcast.body);
-    return decodePayload(format, Uint8Array.from(body), { maxContainers });
   }
 }

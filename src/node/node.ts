@@ -1,28 +1,21 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import type { BroadcastOptions, BroadcastReceipt, SubscribeOptions } from '../api/broadcast-options.ts';
+import { type ConnectOptions, checkConnectOptions } from '../api/connect-options.ts';
 import type { KnownNode } from '../api/discovery.ts';
-import { Dispatcher } from '../api/dispatcher.ts';
+import type { Dispatcher } from '../api/dispatcher.ts';
 import type { NodeEventName, NodeListener } from '../api/events.ts';
 import type { NodeMetrics } from '../api/metrics.ts';
 import type { Neighbourhood } from '../api/neighbourhood.ts';
 import { type ConnectionDetails, NodeConnection } from '../api/node-connection.ts';
 import { NodeHandlers } from '../api/node-handlers.ts';
 import type { NodeObserver } from '../api/node-observer.ts';
-import {
-  type ConnectOptions,
-  checkConnectOptions,
-  type NodeOptions,
-  type ResolvedOptions,
-  resolveOptions,
-} from '../api/options.ts';
-import { type TypedHandler, TypedHandlers } from '../api/typed-handlers.ts';
+import { type NodeOptions, type ResolvedOptions, resolveOptions } from '../api/options.ts';
+import type { TypedHandler, TypedHandlers } from '../api/typed-handlers.ts';
 import type { MessageType, RequestType } from '../api/typed-messages.ts';
 import { addressOf } from '../base/address.ts';
-import { errorOf, shown } from '../base/arguments.ts';
-import { checkedRuntime } from '../base/checked-runtime.ts';
+import { shown } from '../base/arguments.ts';
 import type { Data } from '../base/data.ts';
-import { createLog, type Log } from '../base/debug.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Inspect } from '../base/inspect.ts';
 import { MemoryBudget } from '../base/memory-budget.ts';
@@ -30,18 +23,15 @@ import { Meter } from '../base/meter.ts';
 import type { Runtime } from '../base/runtime.ts';
 import type { Channel, SendOptions } from '../channel/channel.ts';
 import type { WaitOptions } from '../channel/pending.ts';
-import { Finder } from '../discovery/finder.ts';
+import type { Finder } from '../discovery/finder.ts';
 import { isPeerId } from '../identity/identity.ts';
-import { StoredIdentity } from '../identity/identity-store.ts';
 import type { Membership } from '../overlay/membership/membership.ts';
 import type { Presence } from '../overlay/presence/presence.ts';
-import { Peering } from '../peers/peering.ts';
-import { Protocols } from '../protocols/protocols.ts';
-import { Broadcasts } from './broadcasts.ts';
-import { createMembership } from './create-membership.ts';
-import { createPresence } from './create-presence.ts';
+import type { Peering } from '../peers/peering.ts';
+import type { Broadcasts } from './broadcasts.ts';
 import { warnOfMisspeltMethods } from './misspelt-methods.ts';
 import { nodeMetrics } from './node-metrics.ts';
+import { createParts } from './node-parts.ts';
 import {
   type Answer,
   type RequestArguments,
@@ -100,75 +90,19 @@ export class Node extends NodeHandlers {
     super();
     const address = addressOf(host, port, 'listen');
     const resolved = resolveOptions(options);
-    this.#dispatcher = new Dispatcher(this, resolved.callback);
-    this.checkedRuntime = checkedRuntime(resolved.runtime, (error) => this.#reportLater(error));
-    this.#options = Object.freeze({ ...resolved, runtime: this.checkedRuntime });
     this.host = address.host;
-    this.debug = this.#options.debug;
-    this.memoryBudget = new MemoryBudget(this.#options.limits.memoryBudgetBytes);
-    this.#typedHandlers = new TypedHandlers(this.#dispatcher);
-    const { identity, network, limits, runtime, relayBroadcasts } = this.#options;
-    this.#finder = new Finder({
-      options: this.#options,
-      neighbours: () => this.#membership,
-      dispatcher: this.#dispatcher,
-      budget: this.memoryBudget,
-      log: this.#logOf('discovery'),
-      peering: () => this.#peering,
-    });
-    this.#membership = createMembership({
-      options: this.#options,
-      peering: () => this.#peering,
-      onEntryNeeded: () => this.#finder.wake(),
-      onFailure: (error) => this.#dispatcher.warn(errorOf(error), 'node_error'),
-    });
-    this.#presence = createPresence({
-      options: this.#options,
-      broadcast: (payload) => this.#broadcasts.announce(payload),
-      dispatcher: this.#dispatcher,
-      budget: this.memoryBudget,
-    });
-    const parts = [this.#finder, this.#membership, this.#presence];
-    this.#broadcasts = new Broadcasts({
-      identity,
-      network,
-      runtime,
-      limits,
-      budget: this.memoryBudget,
-      relayBroadcasts,
-      dispatcher: this.#dispatcher,
-      log: this.#logOf('protocol'),
-      topicLinks: this.#membership,
-      presence: this.#presence,
-      parts: parts.filter((part) => part !== undefined),
-      pythonPeers: resolved.p2pnetwork.broadcasts ? () => this.#peering.peers.connections.keys() : undefined,
-      isStopping: () => this.#peering.stopping.aborted,
-    });
-    const protocols = new Protocols([...this.#options.protocols, this.#broadcasts.protocol], {
-      identity,
-      runtime: this.#options.runtime,
-      log: this.#logOf('protocol'),
-      onFailure: (error, peer) => this.#dispatcher.warn(error, 'node_error', peer),
-    });
-    this.#peering = new Peering({
-      node: this,
-      ...address,
-      options: this.#options,
-      dispatcher: this.#dispatcher,
-      typedHandlers: this.#typedHandlers,
-      takeMessage: resolved.p2pnetwork.broadcasts
-        ? (peer, data) => this.#broadcasts.takeFromPython(peer, data)
-        : undefined,
-      protocols,
-      finding: this.#finder,
-      neighbours: this.#membership,
-      budget: this.memoryBudget,
-      meter: this.nodeMeter,
-      logOf: (part) => this.#logOf(part),
-    });
-    const presence = this.#presence;
-    if (presence !== undefined)
-      this.#peering.stopping.addEventListener('abort', () => presence.leave(), { once: true });
+    this.debug = resolved.debug;
+    this.memoryBudget = new MemoryBudget(resolved.limits.memoryBudgetBytes);
+    const { protocols, ...parts } = createParts(this, address, resolved);
+    this.checkedRuntime = parts.options.runtime;
+    this.#options = parts.options;
+    this.#dispatcher = parts.dispatcher;
+    this.#typedHandlers = parts.typedHandlers;
+    this.#finder = parts.finder;
+    this.#membership = parts.membership;
+    this.#presence = parts.presence;
+    this.#broadcasts = parts.broadcasts;
+    this.#peering = parts.peering;
     protocols.attach();
   }
 
@@ -351,11 +285,6 @@ export class Node extends NodeHandlers {
       : this.#peering.transports.parse(hostOrAddress);
     const options = checkConnectOptions(given);
     return this.#peering.connector.connect(address, options);
-  }
-
-  /** Reports a failure of the options' functions once the code that called them has returned. */
-  #reportLater(error: TypeError): void {
-    queueMicrotask(() => this.#dispatcher.warn(error, 'node_error'));
   }
 
   /**
@@ -591,17 +520,5 @@ export class Node extends NodeHandlers {
   handle(type: MessageType | RequestType, handler: (peer: NodeConnection, data: never) => unknown): this {
     this.#typedHandlers.add(type, handler as TypedHandler);
     return this;
-  }
-
-  readonly #isDebugging = (): boolean => this.debug;
-
-  /** Names the node in its log. */
-  get #label(): string {
-    const { name, identity } = this.#options;
-    return name || (identity instanceof StoredIdentity ? identity.name : identity.id.slice(-6));
-  }
-
-  #logOf(part: string): Log {
-    return createLog(part, this.#label, this.#isDebugging);
   }
 }

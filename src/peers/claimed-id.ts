@@ -1,6 +1,6 @@
 import { formatAddress } from '../base/address.ts';
 import { PeerloomError } from '../base/errors.ts';
-import { refusePacketLink } from '../p2pnetwork/packet-channel.ts';
+import { refusePacketLink } from '../p2pnetwork/packet-handshake.ts';
 import type { Link } from '../transport/transport.ts';
 import { goodbye } from '../wire/frames/goodbye.ts';
 import type { Peer } from './peer.ts';

@@ -1,6 +1,7 @@
+import type { ConnectOptions } from '../api/connect-options.ts';
 import type { Dispatcher } from '../api/dispatcher.ts';
 import type { NodeConnection } from '../api/node-connection.ts';
-import type { ConnectOptions, ResolvedOptions } from '../api/options.ts';
+import type { ResolvedOptions } from '../api/options.ts';
 import { type Address, formatAddress } from '../base/address.ts';
 import { messageOf } from '../base/arguments.ts';
 import { attempt } from '../base/attempt.ts';
@@ -12,7 +13,7 @@ import { ThrownByUser } from '../base/thrown-by-user.ts';
 import { unlessAborted } from '../base/unless-aborted.ts';
 import { HandshakeRefused } from '../channel/handshake.ts';
 import { LinkEnd } from '../channel/link-end.ts';
-import { refusePacketLink } from '../p2pnetwork/packet-channel.ts';
+import { refusePacketLink } from '../p2pnetwork/packet-handshake.ts';
 import { dialLink } from '../transport/own-transport.ts';
 import type { ExpectedPeer, Link } from '../transport/transport.ts';
 import { FrameKind, smallFrame } from '../wire/frames/frame.ts';

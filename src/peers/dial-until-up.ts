@@ -1,4 +1,4 @@
-import type { ReconnectPolicy } from '../api/options.ts';
+import type { ReconnectPolicy } from '../api/reconnect-options.ts';
 import { backoffDelayMs } from '../base/backoff.ts';
 import { type ErrorCode, isPeerloomError } from '../base/errors.ts';
 import { removeAbortListener } from '../base/remove-abort-listener.ts';

@@ -1,5 +1,5 @@
 import { NodeConnection } from '../api/node-connection.ts';
-import type { ReconnectPolicy } from '../api/options.ts';
+import type { ReconnectPolicy } from '../api/reconnect-options.ts';
 import { backoffBoundMs, backoffDelayMs } from '../base/backoff.ts';
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 import type { Peer } from './peer.ts';

@@ -3,7 +3,7 @@ import type { NodeConnection } from '../api/node-connection.ts';
 import { resolveIdentity } from '../api/node-identity.ts';
 import type { NodeOptions } from '../api/options.ts';
 import { checkProtocols } from '../api/protocol.ts';
-import { checkOptions, checkTimeout } from '../base/arguments.ts';
+import { checkOptions, checkTimeout, checkWhole } from '../base/arguments.ts';
 import { checkRuntime } from '../base/checked-runtime.ts';
 import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
@@ -377,10 +377,4 @@ function timeout(options: SecureWaitOptions = {}): number {
   const { timeoutMs = defaultTimeoutMs } = options;
   checkTimeout(timeoutMs);
   return timeoutMs;
-}
-
-function checkWhole(name: string, value: number, minimum: number): void {
-  if (!Number.isSafeInteger(value) || value < minimum) {
-    throw new RangeError(`${name} must be a whole number of at least ${minimum}, not ${value}`);
-  }
 }

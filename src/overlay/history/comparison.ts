@@ -3,6 +3,9 @@ import type { KeptBroadcasts } from './kept-broadcasts.ts';
 import { Negentropy } from './negentropy/negentropy.ts';
 import { idBytes } from './negentropy/ordered-ids.ts';
 
+/** Broadcasts younger than this may still be under way: they are not compared. In milliseconds. */
+export const settledAfterMs = 5_000;
+
 /** Messages of this side, at most: so many, and so often what it would take to list all that this side may keep. */
 const rounds = { few: 16, lists: 4 };
 

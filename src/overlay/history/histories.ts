@@ -2,7 +2,7 @@ import type { ResolvedHistoryOptions } from '../../api/history-options.ts';
 import type { NodeConnection } from '../../api/node-connection.ts';
 import type { ProtocolHost, ProtocolPeer } from '../../api/protocol.ts';
 import { isPeerloomError, PeerloomError } from '../../base/errors.ts';
-import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
+import type { Runtime } from '../../base/runtime.ts';
 import { type Broadcast, idOf, isSignedByOrigin, readBroadcast, signedBytes } from '../broadcast.ts';
 import type { Delivery } from '../deliveries.ts';
 import type { Arrival } from '../router.ts';
@@ -19,6 +19,7 @@ import { KeptBroadcasts } from './kept-broadcasts.ts';
 import { MemoryStore } from './memory-store.ts';
 import { OwedBroadcasts } from './owed-broadcasts.ts';
 import { SqliteStore } from './sqlite-store.ts';
+import { TickTimer } from './tick-timer.ts';
 import { TopicHistory, type TopicHistoryEffects } from './topic-history.ts';
 
 /** Bytes of broadcasts in answer to one question, unless one alone has more. */
@@ -63,15 +64,14 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
   readonly #byTopic = new Map<string, Entry>();
   readonly #peers = new Map<ProtocolPeer, HistoryPeer>();
   #lost = 0;
-  #timer: RuntimeTimer | undefined;
-  #timerAtMs = Number.POSITIVE_INFINITY;
-  #isTimerWatching = false;
+  readonly #timer: TickTimer;
 
   /** @param search undefined: only neighbours that the user has chosen are keepers. */
   constructor(host: ProtocolHost, options: HistoriesOptions, search?: KeeperSearch) {
     this.#host = host;
     this.#search = search;
     this.#options = options;
+    this.#timer = new TickTimer(options.runtime, () => this.#tick());
   }
 
   /**
@@ -344,21 +344,13 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
       atMs = Math.min(atMs, next.atMs);
       isWatching &&= next.isWatching;
     }
-    if (atMs === this.#timerAtMs && isWatching === this.#isTimerWatching) return;
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    this.#timerAtMs = atMs;
-    this.#isTimerWatching = isWatching;
-    if (atMs === Number.POSITIVE_INFINITY) return;
-    const delayMs = Math.max(0, atMs - this.now());
-    this.#timer = this.#options.runtime.setTimeout(this.#tick, delayMs, isWatching ? 'watching' : undefined);
+    this.#timer.set(atMs, isWatching);
   }
 
-  readonly #tick = (): void => {
-    this.#timerAtMs = Number.POSITIVE_INFINITY;
+  #tick(): void {
     for (const entry of [...this.#byTopic.values()]) this.#guard(entry, () => entry.history.tick());
     this.#schedule();
-  };
+  }
 }
 
 function isSame(one: ResolvedHistoryOptions, other: ResolvedHistoryOptions): boolean {

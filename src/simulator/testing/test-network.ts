@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-import type { ConnectOptions, NodeOptions } from '../../api/options.ts';
+import type { ConnectOptions } from '../../api/connect-options.ts';
+import type { NodeOptions } from '../../api/options.ts';
 import { checkOptions, messageOf, shown } from '../../base/arguments.ts';
 import { isPeerloomError } from '../../base/errors.ts';
 import { printError } from '../../base/print-error.ts';

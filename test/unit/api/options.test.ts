@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { checkConnectOptions, resolveOptions } from '../../../src/api/options.ts';
+import { checkConnectOptions } from '../../../src/api/connect-options.ts';
+import { resolveOptions } from '../../../src/api/options.ts';
 import { defaultLimits } from '../../../src/base/limits.ts';
 import { Identity, memory, type NodeOptions, systemRuntime, tcp } from '../../../src/index.ts';
 import { withCode } from '../../support/errors.ts';

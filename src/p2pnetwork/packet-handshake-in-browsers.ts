@@ -2,7 +2,7 @@ import { PeerloomError } from '../base/errors.ts';
 import type { Link } from '../transport/transport.ts';
 
 /*
- * What bundlers put in the place of `packet-channel.ts` in a bundle for browsers, by the field `browser` of
+ * What bundlers put in the place of `packet-handshake.ts` in a bundle for browsers, by the field `browser` of
  * package.json: only `tcp()` reaches Python nodes.
  */
 
