@@ -4,6 +4,7 @@ type Builtins = {
   'node:async_hooks': typeof import('node:async_hooks');
   'node:crypto': typeof import('node:crypto');
   'node:fs': typeof import('node:fs');
+  'node:http': typeof import('node:http');
   'node:module': typeof import('node:module');
   'node:os': typeof import('node:os');
   'node:path': typeof import('node:path');
