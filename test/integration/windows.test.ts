@@ -42,7 +42,7 @@ async function askBackAboutAll(
     data.set([index % 256, Math.floor(index / 256)]);
     if (!connection.send(data)) await within(connection.drained(), 'the sender may go on');
     // The nodes of tests remember what has come.
-    to.events.splice(0, to.events.length, ...to.events.filter(({ name }) => name !== 'node_message'));
+    to.forgetMessages();
     if (index % 100 === 99) most = Math.max(most, heldBytes() - before);
   }
   await within(all.promise, () => `${answers.length} of ${count} are answered`);

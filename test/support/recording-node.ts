@@ -22,29 +22,37 @@ interface Waiter {
 /** A node that remembers its events and lets a test wait for them. */
 export class RecordingNode extends Node {
   readonly events: RecordedEvent[];
+  /** The same by name: waiting for the last of thousands of events must not search all of them for each. */
+  readonly #byName: Map<NodeEventName, RecordedEvent[]>;
   readonly #waiters: Set<Waiter>;
 
   constructor(host: string, port: number, options: NodeOptions = {}) {
     const events: RecordedEvent[] = [];
+    const byName = new Map<NodeEventName, RecordedEvent[]>();
     const waiters = new Set<Waiter>();
     super(host, port, {
       ...options,
       callback(name, node, peer, data, ...rest) {
-        events.push({ name, peer, data });
+        const event = { name, peer, data };
+        events.push(event);
+        const named = byName.get(name);
+        if (named === undefined) byName.set(name, [event]);
+        else named.push(event);
         for (const waiter of waiters) {
-          const event = waiter.isMet();
-          if (event !== undefined && waiters.delete(waiter)) waiter.resolve(event);
+          const met = waiter.isMet();
+          if (met !== undefined && waiters.delete(waiter)) waiter.resolve(met);
         }
         return options.callback?.(name, node, peer, data, ...rest);
       },
     });
     this.events = events;
+    this.#byName = byName;
     this.#waiters = waiters;
   }
 
   /** The n-th event of a name, counted from 1, whether it has happened already or not. */
   event(name: NodeEventName, nth = 1): Promise<RecordedEvent> {
-    const isMet = (): RecordedEvent | undefined => this.of(name)[nth - 1];
+    const isMet = (): RecordedEvent | undefined => this.#byName.get(name)?.[nth - 1];
     const happened = isMet();
     if (happened !== undefined) return Promise.resolve(happened);
     const waiting = new Promise<RecordedEvent>((resolve) => this.#waiters.add({ isMet, resolve }));
@@ -58,8 +66,14 @@ export class RecordingNode extends Node {
     return (await this.event('node_message', nth)).data as Data;
   }
 
+  /** For tests that send more than should be kept. */
+  forgetMessages(): void {
+    this.#byName.delete('node_message');
+    this.events.splice(0, this.events.length, ...this.events.filter(({ name }) => name !== 'node_message'));
+  }
+
   of(name: NodeEventName): RecordedEvent[] {
-    return this.events.filter((event) => event.name === name);
+    return [...(this.#byName.get(name) ?? [])];
   }
 
   get names(): NodeEventName[] {

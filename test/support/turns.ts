@@ -1,6 +1,17 @@
 /** Much longer than anything takes on a machine that is slow and busy. */
 const patienceMs = 60_000;
 
+/** After so many turns, {@link until} leaves the processor to what it waits for: another process, or a timer. */
+const busyTurns = 100;
+
+/** Taken before a test replaces it. */
+const { setTimeout: systemTimeout } = globalThis;
+
+/** Between two looks at something that another process does: looking all the time would take the processor from it. */
+export function pause(pauseMs = 1): Promise<void> {
+  return new Promise((resolve) => systemTimeout(resolve, pauseMs));
+}
+
 /** One turn of the event loop: everything that is ready has run when it resolves. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
@@ -14,9 +25,9 @@ export async function turns(count = 20): Promise<void> {
 /** Takes turns until something is so; for what no event tells. */
 export async function until(isSo: () => boolean, what: string, timeoutMs = patienceMs): Promise<void> {
   const deadline = performance.now() + timeoutMs;
-  while (!isSo()) {
+  for (let turnsTaken = 0; !isSo(); turnsTaken++) {
     if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
-    await turn();
+    await (turnsTaken < busyTurns ? turn() : pause());
   }
 }
 
