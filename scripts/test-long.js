@@ -5,6 +5,7 @@
 //   npm run test:long -- cuts        links of each kind cut at every byte of their handshakes
 //   npm run test:long -- faults      a fault at each moment of a session, with either side as the lower id
 //   npm run test:long -- handshakes  each fault at each piece of the handshakes of two nodes, with either as the lower id
+//   npm run test:long -- dials       1,000 times two nodes that dial each other at once, over each transport
 //   npm run test:long -- networks    5,000 small networks that dial, send, leave and restart at random, over links that break
 //   npm run test:long -- planted     2,000 simulated networks that talk while links break
 //   npm run test:long -- worlds      3,000 simulated worlds in which everything goes wrong that can (npm run simulate:long)
@@ -20,6 +21,7 @@ const suites = {
     variable: 'PEERLOOM_FAULTS_ON_BOTH_SIDES',
     count: 1,
   },
+  dials: { file: 'test/compliance/transport.test.ts', variable: 'PEERLOOM_DIALS_AT_ONCE', count: 1_000 },
   races: { file: 'test/unit/identity/identity-file-races.test.ts', variable: 'PEERLOOM_ALL_STEPS', count: 1 },
   handshakes: {
     file: 'test/simulation/handshake-faults.test.ts',

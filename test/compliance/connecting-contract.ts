@@ -6,6 +6,9 @@ import { connect, startNodes } from '../support/start-nodes.ts';
 import { turns, until } from '../support/turns.ts';
 import type { Contract } from './transport.ts';
 
+/** How often two nodes dial each other at once. `npm run test:long -- dials` does it more often. */
+const dialsAtOnce = Number(process.env.PEERLOOM_DIALS_AT_ONCE ?? 20);
+
 interface InboundFailure {
   readonly address: string;
   readonly error: PeerloomError;
@@ -26,7 +29,7 @@ function inboundFailures(node: RecordingNode): InboundFailure[] {
 /** Which nodes come together, and how often, whatever carries it. */
 export const connectingContract: Contract = {
   async 'two nodes that dial each other at once keep one connection'(t, engine) {
-    for (let round = 0; round < 100; round++) {
+    for (let round = 0; round < dialsAtOnce; round++) {
       const [a, b] = await startNodes(t, 2, { engine });
       // Not only at the same moment: each may come upon the other at any point of its handshake.
       const late = turns(round % 20).then(() => b.connectWithNode(a.host, a.port));

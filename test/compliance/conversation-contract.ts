@@ -98,8 +98,9 @@ export const conversationContract: Contract = {
   },
 
   async 'a message may be as large as the limit, and no larger'(t, engine) {
-    const { b, connection } = await startPair(t, { engine, kind: EchoNode });
-    const limit = 16 * mebibyte;
+    const limit = 4 * mebibyte;
+    const options = { limits: { maxMessageBytes: limit } };
+    const { b, connection } = await startPair(t, { engine, kind: EchoNode, options });
     const largest = new Uint8Array(limit).map((_, index) => index % 251);
     assert.equal(connection.send(largest), false);
     assert.throws(() => connection.send(new Uint8Array(limit + 1)), withCode('ERR_MESSAGE_TOO_LARGE'));

@@ -87,7 +87,7 @@ suite('a listener that is fed with damaged recordings', () => {
 
   /** All that they sent is handled then. */
   async function othersGone(): Promise<void> {
-    while ((await scene.victim.call('stats')).connections > 1);
+    await scene.victim.until(({ connections }) => connections <= 1, 'stats');
   }
 
   async function fuzz(

@@ -39,7 +39,7 @@ suite('peers that acknowledge what they have not read', () => {
       await peer.writeAll(rawFrame(request, body, { format: bytesFormat }));
     }
     await peer.writeAll(rawFrame(message, 'the last', { format: bytesFormat }));
-    while ((await victim.call('stats')).handled === handled);
+    await victim.until((stats) => stats.handled > handled, 'stats');
 
     // As far as the link was given the answers this is believed; beyond that it breaks the protocol.
     const claims = Array.from({ length: questions }, (_, index) =>
@@ -48,7 +48,7 @@ suite('peers that acknowledge what they have not read', () => {
     peer.write(...claims);
     // Until the victim has read them, and says goodbye behind what its socket holds.
     const question = { id: peer.id, bytes: 1 };
-    while ((await victim.call('sendOne', question)) !== 'ERR_CONNECTION_CLOSED');
+    await victim.until((outcome) => outcome === 'ERR_CONNECTION_CLOSED', 'sendOne', question);
     peer.socket.resume();
     await peer.closed;
     assert.equal((await victim.event('disconnected', peer.id)).code, 'protocol by us');

@@ -107,7 +107,7 @@ suite('a node that ends a connection whose peer reads nothing goes on, also in t
       const peers = new DeafPeers(scene);
       for (const hello of [{}, { session }])
         await peers.add(hello, Buffer.concat([...questions, begun]), rest);
-      while ((await victim.call('stats')).held < 2 * questionCount);
+      await victim.until(({ held }) => held === 2 * questionCount, 'stats');
       await victim.call('handlers', 'prompt');
       assert.deepEqual(await peers.sendUntilEnded(2), ['overload by us', 'overload by us']);
     });

@@ -136,7 +136,7 @@ suite('peers that keep their own limits, and pass the budget together', () => {
       await peer.writeAll(rawFrame(FrameKind.goodbye, '{"code":"stopped","message":""}'));
       peer.socket.end();
       const sendOne = { id: peer.id, bytes: 1 };
-      while ((await victim.call('sendOne', sendOne)) === 'sent');
+      await victim.until((outcome) => outcome !== 'sent', 'sendOne', sendOne);
       peer.reset();
     }
     const grown = (await usedMiB()) - usedBefore;

@@ -5,7 +5,7 @@ import { NamespacePair, namespacesMissing } from '../../support/namespaces.ts';
 import { Child } from './support/child.ts';
 import type { OneAddressCommands } from './support/one-address.ts';
 import type { VictimOptions } from './support/victim.ts';
-import { WatchedVictim } from './support/watched-victim.ts';
+import { WatchedVictim, Watchers } from './support/watched-victim.ts';
 
 /** On the build server they must run. */
 const skip = process.env.CI === 'true' ? false : (namespacesMissing() ?? false);
@@ -65,9 +65,11 @@ async function attack(
 ): Promise<void> {
   const { a, b } = await NamespacePair.make(t);
   for (const one of [a, b]) await one.setLoopback('up');
-  const watched = new WatchedVictim({ ...options, host: b.address }, b.prefix);
+  const watchers = new Watchers({ host: b.address }, b.prefix);
+  const watched = new WatchedVictim({ ...options, host: b.address }, watchers);
   const attacker = new Child<OneAddressCommands>('one-address.ts', {}, a.prefix);
   const neighbour = new Child<OneAddressCommands>('one-address.ts', {}, b.prefix);
+  Fixture.of(t).defer(() => watchers.stop());
   Fixture.of(t).defer(() => watched.stop());
   for (const one of [attacker, neighbour]) Fixture.of(t).defer(() => one.stop());
   await watched.start();

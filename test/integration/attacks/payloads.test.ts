@@ -8,7 +8,6 @@ import {
 import { FrameKind } from '../../../src/wire/frames/frame.ts';
 import { PayloadFormat } from '../../../src/wire/payloads/payload.ts';
 import { lzmaOptions } from '../../support/lzma.ts';
-import { turn } from '../../support/turns.ts';
 import { bombs } from './support/bombs.ts';
 import { type FrameFields, RawPeer, rawFrame, rawFrames, uint32 } from './support/raw-peer.ts';
 import { attackScene } from './support/scene.ts';
@@ -151,7 +150,7 @@ suite('messages that take long to decode', () => {
       const frames = rawFrames(message, body(), { format });
       await scene.attackBegins();
       for (const peer of peers) peer.write(...frames, ...frames);
-      while ((await victim.call('stats')).handled < handled + 8) await turn();
+      await victim.until((stats) => stats.handled >= handled + 8, 'stats');
       await victim.call('forget');
     });
   }
@@ -187,7 +186,7 @@ suite('compressed messages that are all tables', () => {
     const { handled } = await victim.call('stats');
     const body = zlibTables(maxMessageBytes);
     peer.write(...rawFrames(message, body, { format: bytes, compression: compressionCodes.zlib }));
-    while ((await victim.call('stats')).handled === handled);
+    await victim.until((stats) => stats.handled > handled, 'stats');
     assert.equal((await victim.call('lastMessage')).json, '{}');
   });
 
@@ -200,7 +199,7 @@ suite('compressed messages that are all tables', () => {
     peer.write(rawFrame(message, 'held', { format: text }), ...Array.from({ length: 50 }, () => frame));
     await peer.synced();
     await victim.call('handlers', 'prompt');
-    while ((await victim.call('stats')).handled < handled + 51);
+    await victim.until((stats) => stats.handled >= handled + 51, 'stats');
     assert.equal((await victim.call('lastMessage')).json, JSON.stringify(new Uint8Array(30)));
   });
 

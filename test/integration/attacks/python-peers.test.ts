@@ -232,7 +232,7 @@ suite('JSON of 2 MiB that a Python node sends, and that is read by hand', () => 
       await once(socket, 'data');
       await victim.call('longestTurnMs');
       socket.write(`${text}\u0004"next"\u0004`);
-      while ((await victim.call('stats')).handled < handled + 2);
+      await victim.until((stats) => stats.handled >= handled + 2, 'stats');
       const longestMs = await victim.call('longestTurnMs');
       assert.equal((await victim.call('lastMessage')).json, '"next"');
       assert.ok(longestMs < 60, `the event loop stood still for ${longestMs} ms`);

@@ -3,7 +3,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import '../../../support/checked-pools.ts';
-import { within } from '../../../support/turns.ts';
+import { pause, within } from '../../../support/turns.ts';
+
+/** Between two looks at a child. */
+const lookMs = 5;
 
 /** Something that a child process tells on its own. */
 export interface ChildEvent {
@@ -70,6 +73,15 @@ export class Child<Known extends Commands> {
     ...[argument]: Parameters<Known[Name]>
   ): Promise<Awaited<ReturnType<Known[Name]>>> {
     return this.#call(command, argument) as Promise<Awaited<ReturnType<Known[Name]>>>;
+  }
+
+  /** Asks every few milliseconds, until the answer is as it should be. */
+  async until<Name extends keyof Known & string>(
+    isSo: (answer: Awaited<ReturnType<Known[Name]>>) => boolean,
+    command: Name,
+    ...argument: Parameters<Known[Name]>
+  ): Promise<void> {
+    while (!isSo(await this.call(command, ...argument))) await pause(lookMs);
   }
 
   /** The next event of that name about that node, whether it has come already or not. */

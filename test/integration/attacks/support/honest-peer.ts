@@ -45,6 +45,7 @@ class HonestPeer extends Base {
   readonly #waiting = new Set<Promise<void>>();
   #ask = async (): Promise<void> => {};
   #pace: NodeJS.Timeout | undefined;
+  #started: Promise<void> | undefined;
   #count = 0;
 
   override outboundNodeDisconnected(peer: NodeConnection): void {
@@ -52,7 +53,8 @@ class HonestPeer extends Base {
   }
 
   async begin({ victim, control }: Cast): Promise<void> {
-    await this.start();
+    this.#started ??= this.start();
+    await this.#started;
     const attacked = await this.connectWithNode(victim.host, victim.port);
     const idle = await this.connectWithNode(control.host, control.port);
     this.#ask = () => this.#askBoth({ attacked, idle, pid: victim.pid });
@@ -78,10 +80,12 @@ class HonestPeer extends Base {
     };
   }
 
-  override async stop(): Promise<void> {
+  /** Leaves the two others, to be shown another victim. */
+  async leave(): Promise<void> {
     clearInterval(this.#pace);
     await Promise.all(this.#waiting);
-    await super.stop();
+    await Promise.all(this.allNodes.map((peer) => peer.stop()));
+    this.#seen = { longerMs: [], failures: [] };
   }
 
   #askBoth({ attacked, idle, pid }: { attacked: NodeConnection; idle: NodeConnection; pid: number }) {
@@ -108,6 +112,7 @@ const node = new HonestPeer('127.0.0.1', 0);
 const commands = {
   begin: (cast: Cast) => node.begin(cast),
   observe: () => node.observe(),
+  leave: () => node.leave(),
   stop: () => node.stop(),
 };
 export type HonestPeerCommands = typeof commands;

@@ -2,7 +2,7 @@ import { after, afterEach, before, beforeEach } from 'node:test';
 import type { Child } from './child.ts';
 import { destroySockets } from './raw-peer.ts';
 import type { VictimCommands } from './victim.ts';
-import { type WatchedOptions, WatchedVictim } from './watched-victim.ts';
+import { type WatchedOptions, WatchedVictim, Watchers } from './watched-victim.ts';
 
 /** A node under attack, in a process of its own. */
 export interface Scene {
@@ -11,6 +11,24 @@ export interface Scene {
   readonly victimId: string;
   /** What the honest peer saw before does not count: called by tests that prepare for long. */
   readonly attackBegins: () => Promise<void>;
+}
+
+/** The watchers of all scenes of a file, by whether they are SecureNodes, and how many scenes are still to come. */
+const shared = new Map<boolean, Watchers>();
+let scenesLeft = 0;
+
+function watchersOf({ secure = false }: WatchedOptions): Watchers {
+  const watchers = shared.get(secure) ?? new Watchers({ secure });
+  shared.set(secure, watchers);
+  return watchers;
+}
+
+async function sceneEnds(): Promise<void> {
+  scenesLeft -= 1;
+  if (scenesLeft > 0) return;
+  const all = [...shared.values()];
+  shared.clear();
+  await Promise.all(all.map((watchers) => watchers.stop()));
 }
 
 /**
@@ -22,9 +40,10 @@ export interface Scene {
 export function attackScene(options: WatchedOptions = {}): Scene {
   const scene = {} as { -readonly [Name in keyof Scene]: Scene[Name] };
   let watched: WatchedVictim;
+  scenesLeft += 1;
 
   before(async () => {
-    watched = new WatchedVictim(options);
+    watched = new WatchedVictim(options, watchersOf(options));
     await watched.start();
     scene.victim = watched.victim;
     scene.port = watched.address.port;
@@ -42,7 +61,11 @@ export function attackScene(options: WatchedOptions = {}): Scene {
 
   after(async () => {
     destroySockets();
-    await watched.stop();
+    try {
+      await watched.stop();
+    } finally {
+      await sceneEnds();
+    }
   });
 
   return scene;

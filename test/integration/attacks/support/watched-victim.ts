@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { pause } from '../../../support/turns.ts';
 import { Child } from './child.ts';
-import type { Address, HonestPeerCommands } from './honest-peer.ts';
+import type { Address, HonestPeerCommands, Observation } from './honest-peer.ts';
 import { type Resident, residentOf } from './kernel.ts';
 import type { VictimCommands, VictimOptions } from './victim.ts';
 
@@ -17,34 +18,78 @@ const maxLongestMs = 1_000;
 /** Longer than connections get to send what waits. */
 const recoveryMs = 30_000;
 
+/** Between two looks at whether it has recovered. */
+const lookMs = 20;
+
 /** Code that was compiled, and memory that is kept to be used again. */
 const maxLeftMiB = 16;
 
 /**
- * A node under attack in a process of its own. An honest peer in another process asks it all the time, and at the
- * same moments asks a node in a third one that nobody attacks.
+ * Who watches a victim: an honest peer, and a node that nobody attacks, each in a process of its own. They can watch
+ * one victim after the other.
  */
-export class WatchedVictim {
-  readonly victim: Child<VictimCommands>;
+export class Watchers {
+  readonly host: string;
+  readonly prefix: readonly string[];
   readonly #control: Child<VictimCommands>;
   readonly #honestPeer: Child<HonestPeerCommands>;
+  #started: Promise<Address> | undefined;
+
+  /** @param prefix A command to run them and the victim under, such as `ip netns exec name`. */
+  constructor({ host = '127.0.0.1', secure }: VictimOptions = {}, prefix: readonly string[] = []) {
+    this.host = host;
+    this.prefix = prefix;
+    this.#control = new Child('victim.ts', { host, secure }, prefix);
+    this.#honestPeer = new Child('honest-peer.ts', { secure }, prefix);
+  }
+
+  async start(): Promise<void> {
+    this.#started ??= this.#control.call('start').then(({ port }) => ({ host: this.host, port }));
+    await this.#started;
+  }
+
+  /** Asks this victim all the time, and the other node at the same moments. */
+  async begin(victim: Address & { readonly pid: number }): Promise<void> {
+    await this.#honestPeer.call('begin', { victim, control: (await this.#started)! });
+  }
+
+  /** What the honest peer saw since this was called before. */
+  observe(): Promise<Observation> {
+    return this.#honestPeer.call('observe');
+  }
+
+  /** Leaves the victim. */
+  leave(): Promise<void> {
+    return this.#honestPeer.call('leave');
+  }
+
+  async stop(): Promise<void> {
+    const all = [this.#honestPeer, this.#control];
+    try {
+      for (const one of all) await one.stop();
+    } finally {
+      await Promise.all(all.map((one) => one.kill()));
+    }
+  }
+}
+
+/** A node under attack in a process of its own, which an honest peer asks all the time. */
+export class WatchedVictim {
+  readonly victim: Child<VictimCommands>;
+  readonly #watchers: Watchers;
   readonly #maxGrowthMiB: number;
   readonly #maxP99Ms: number;
-  readonly #options: VictimOptions;
   #address: Address = { host: '', port: 0 };
   #id = '';
   #idle = { usedMiB: 0, nowMiB: 0 };
 
-  /** @param prefix A command to run all three under, such as `ip netns exec name`. */
-  constructor(options: WatchedOptions = {}, prefix: readonly string[] = []) {
+  /** @param watchers Of a host and a kind like the victim's. They are left running. */
+  constructor(options: WatchedOptions, watchers: Watchers) {
     const { maxGrowthMiB = 150, maxP99Ms = 100, ...victimOptions } = options;
     this.#maxGrowthMiB = maxGrowthMiB;
     this.#maxP99Ms = maxP99Ms;
-    this.#options = victimOptions;
-    this.victim = new Child('victim.ts', victimOptions, prefix);
-    const { secure } = victimOptions;
-    this.#control = new Child('victim.ts', { host: this.#host, secure }, prefix);
-    this.#honestPeer = new Child('honest-peer.ts', { secure }, prefix);
+    this.victim = new Child('victim.ts', victimOptions, watchers.prefix);
+    this.#watchers = watchers;
   }
 
   get address(): Address {
@@ -56,29 +101,22 @@ export class WatchedVictim {
   }
 
   async start(): Promise<void> {
-    const [{ port, id }, control] = await Promise.all([
-      this.victim.call('start'),
-      this.#control.call('start'),
-    ]);
-    const host = this.#host;
-    this.#address = { host, port };
+    const [{ port, id }] = await Promise.all([this.victim.call('start'), this.#watchers.start()]);
+    this.#address = { host: this.#watchers.host, port };
     this.#id = id;
-    await this.#honestPeer.call('begin', {
-      victim: { ...this.#address, pid: this.victim.pid },
-      control: { host, port: control.port },
-    });
+    await this.#watchers.begin({ ...this.#address, pid: this.victim.pid });
     const { usedMiB } = await this.victim.call('memory');
     this.#idle = { usedMiB, nowMiB: (await this.#resident()).nowMiB };
   }
 
   /** What comes before does not count. */
   async attackBegins(): Promise<void> {
-    await this.#honestPeer.call('observe');
+    await this.#watchers.observe();
   }
 
   /** The honest peer must have been answered throughout, in time, and the memory must have stayed within bounds. */
   async attackEnds(): Promise<void> {
-    const { answers, p99Ms, longestMs, failures } = await this.#honestPeer.call('observe');
+    const { answers, p99Ms, longestMs, failures } = await this.#watchers.observe();
     await this.victim.call('handlers', 'prompt');
     const grownMiB = (await this.#resident()).peakMiB - this.#idle.nowMiB;
     assert.ok(answers > 0);
@@ -99,19 +137,20 @@ export class WatchedVictim {
     const deadline = performance.now() + recoveryMs;
     while ((await this.victim.call('stats')).connections > 1) {
       assert.ok(performance.now() < deadline, 'the victim keeps connections whose peers are gone');
+      await pause(lookMs);
     }
   }
 
   /** Looks what the attacks have left behind, once it has recovered, and stops it all. */
   async stop(): Promise<void> {
-    const all = [this.#honestPeer, this.victim, this.#control];
     try {
       await this.recovered();
       await this.victim.call('forget');
       await this.#forgets();
-      for (const one of all) await one.stop();
+      await this.#watchers.leave();
+      await this.victim.stop();
     } finally {
-      await Promise.all(all.map((one) => one.kill()));
+      await this.victim.kill();
     }
   }
 
@@ -122,11 +161,8 @@ export class WatchedVictim {
       const leftMiB = (await this.victim.call('memory')).usedMiB - this.#idle.usedMiB;
       if (leftMiB < maxLeftMiB) return;
       assert.ok(performance.now() < deadline, `the attacks have left ${leftMiB} MiB behind`);
+      await pause(lookMs);
     }
-  }
-
-  get #host(): string {
-    return this.#options.host ?? '127.0.0.1';
   }
 
   /** From outside, where the system tells it. */
