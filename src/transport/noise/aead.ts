@@ -1,12 +1,13 @@
 import { gcm } from '@noble/ciphers/aes.js';
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { optionalBuiltin } from '../../base/builtin.ts';
+import { allocate, free } from '../../wire/frames/memory.ts';
 
 /** A cipher of Noise with a key in place. */
 export interface KeyedAead {
-  /** Ciphertext and tag; fresh memory. */
+  /** Ciphertext and tag, in memory of their own. */
   seal(nonce: Uint8Array, plain: Uint8Array, associated: Uint8Array): Uint8Array;
-  /** The plaintext; fresh memory. @throws if anything was altered. */
+  /** The plaintext, in memory of its own. @throws if anything was altered. */
   open(nonce: Uint8Array, sealed: Uint8Array, associated: Uint8Array): Uint8Array;
 }
 
@@ -68,7 +69,11 @@ function native(name: CipherName, key: Uint8Array, nodeCrypto: NodeCrypto): Keye
       if (associated.length > 0) cipher.setAAD(associated, { plaintextLength: plain.length });
       const text = cipher.update(plain);
       cipher.final();
-      return Buffer.concat([text, cipher.getAuthTag()]);
+      const sealed = allocate(text.length + tagBytes);
+      sealed.set(text);
+      sealed.set(cipher.getAuthTag(), text.length);
+      free(text);
+      return sealed;
     },
     open(nonce, sealed, associated) {
       const textBytes = sealed.length - tagBytes;

@@ -30,12 +30,13 @@ export class CipherState {
     this.#key = aead.withKey(key);
   }
 
+  /** The record, in memory of its own. */
   seal(plain: Uint8Array, associated = noBytes): Uint8Array {
     const nonce = this.#takeNonce();
     return this.#key.seal(nonce, plain, associated);
   }
 
-  /** @throws if the record was altered, is out of order, or came before. */
+  /** What the record holds, in memory of its own. @throws if the record was altered, is out of order, or came before. */
   open(sealed: Uint8Array, associated = noBytes): Uint8Array {
     const nonce = this.#takeNonce();
     return this.#key.open(nonce, sealed, associated);

@@ -72,9 +72,11 @@ class GlobalSocket implements MessageSocket {
     return this.#webSocket.bufferedAmount;
   }
 
-  send(message: Uint8Array): void {
-    if (this.#webSocket.readyState === WebSocket.OPEN)
-      this.#webSocket.send(message as Uint8Array<ArrayBuffer>);
+  /** The class has copied the message when its `send` returns. */
+  send(message: Uint8Array, sent?: () => void): void {
+    if (this.#webSocket.readyState !== WebSocket.OPEN) return;
+    this.#webSocket.send(message as Uint8Array<ArrayBuffer>);
+    sent?.();
   }
 
   close(code: number): void {

@@ -11,11 +11,12 @@ export interface SocketEnd {
 export interface MessageSocket {
   /** What it was given and has not passed on yet. */
   readonly bufferedBytes: number;
+  /** The memory of the message belongs to the function. */
   onMessage: (message: Uint8Array) => void;
   /** Called once. */
   onEnd: (end: SocketEnd) => void;
-  /** The socket needs the memory until it has sent the message. */
-  send(message: Uint8Array): void;
+  /** The socket calls `sent` when it no longer needs the memory: never after it has failed or was destroyed. */
+  send(message: Uint8Array, sent?: () => void): void;
   /** Begins the closing handshake, behind what was sent before. */
   close(code: number): void;
   /** Ends it at once, or as soon as the runtime can. */

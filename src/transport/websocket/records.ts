@@ -28,7 +28,7 @@ export const windowBytes = 1024 * 1024;
 const recordCostBytes = 256;
 
 /** The receiver gives credit back when it owes so much. */
-export const creditStepBytes = 64 * 1024;
+export const creditStepBytes = 256 * 1024;
 
 /** What a record of so much data takes of the window. */
 export function costOf(dataBytes: number): number {
@@ -56,16 +56,24 @@ export function endRecord(): Uint8Array {
   return Uint8Array.of(RecordKind.end);
 }
 
+/** A record of data that was opened. */
+export interface ReceivedData {
+  readonly kind: 'data';
+  readonly bytes: Uint8Array;
+  /** The whole record, in which the bytes lie. */
+  readonly record: Uint8Array;
+}
+
 /** A record that was opened. */
 export type ReceivedRecord =
-  | { readonly kind: 'data'; readonly bytes: Uint8Array }
+  | ReceivedData
   | { readonly kind: 'credit'; readonly amount: number }
   | { readonly kind: 'end' };
 
 /** @throws PeerloomError `ERR_PROTOCOL`. */
 export function readRecord(record: Uint8Array): ReceivedRecord {
   const content = record.subarray(1);
-  if (record[0] === RecordKind.data && content.length > 0) return { kind: 'data', bytes: content };
+  if (record[0] === RecordKind.data && content.length > 0) return { kind: 'data', bytes: content, record };
   if (record[0] === RecordKind.end && content.length === 0) return { kind: 'end' };
   if (record[0] === RecordKind.credit && content.length === 4) {
     const amount = new DataView(content.buffer, content.byteOffset).getUint32(0);

@@ -3,6 +3,7 @@ import { errorOf } from '../../base/arguments.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 import { Waiters } from '../../base/waiters.ts';
+import { free } from '../../wire/frames/memory.ts';
 import type { LimitsByAddress } from '../address-limits.ts';
 import type { NoiseSession } from '../noise/noise-handshake.ts';
 import type { Link } from '../transport.ts';
@@ -14,6 +15,7 @@ import {
   dataRecord,
   endRecord,
   maxDataBytes,
+  type ReceivedData,
   readRecord,
   windowBytes,
 } from './records.ts';
@@ -76,7 +78,7 @@ export class WebSocketLink implements Link {
   #waiting: Waiting[] = [];
   #credit = windowBytes;
 
-  #held: Uint8Array[] = [];
+  #held: ReceivedData[] = [];
   #isPaused = false;
   #isDropping = false;
   #hasOtherEnded = false;
@@ -172,7 +174,9 @@ export class WebSocketLink implements Link {
   }
 
   #seal(record: Uint8Array): void {
-    if (this.#socketEnd === undefined) this.#socket.send(this.#session.sending.seal(record));
+    if (this.#socketEnd !== undefined) return;
+    const sealed = this.#session.sending.seal(record);
+    this.#socket.send(sealed, () => free(sealed));
   }
 
   /** Nothing more is sent: tells the other side, and begins the closing handshake. */
@@ -189,7 +193,9 @@ export class WebSocketLink implements Link {
   #receive(sealed: Uint8Array): void {
     if (this.#failure !== undefined || this.#state === 'closed') return;
     try {
-      this.#take(this.#session.receiving.open(sealed));
+      const opened = this.#session.receiving.open(sealed);
+      free(sealed);
+      this.#take(opened);
     } catch (cause) {
       const message = 'the other side sent a record that cannot be opened: it was altered on the way';
       this.#abandon(
@@ -208,9 +214,9 @@ export class WebSocketLink implements Link {
       if (this.#granted < 0) {
         throw new PeerloomError('ERR_PROTOCOL', 'the other side sent more than its credit allows');
       }
-      if (this.#isDropping) this.#giveBack(record.bytes);
-      else if (this.#mayDeliver && this.#held.length === 0) this.#deliver(record.bytes);
-      else this.#held.push(record.bytes);
+      if (this.#isDropping) this.#giveBack(record);
+      else if (this.#mayDeliver && this.#held.length === 0) this.#deliver(record);
+      else this.#held.push(record);
     } else if (record.kind === 'credit') {
       this.#credit += record.amount;
       if (this.#credit > windowBytes) {
@@ -235,18 +241,20 @@ export class WebSocketLink implements Link {
     this.#settleIfOver();
   }
 
-  #deliver(bytes: Uint8Array): void {
+  #deliver(data: ReceivedData): void {
     try {
-      this.#onMessage!(bytes);
+      this.#onMessage!(data.bytes);
     } catch (error) {
       this.#abandon(errorOf(error));
       return;
     }
-    this.#giveBack(bytes);
+    this.#giveBack(data);
   }
 
-  #giveBack(bytes: Uint8Array): void {
+  /** The data is done with: gives its memory back, and its credit. */
+  #giveBack({ bytes, record }: ReceivedData): void {
     this.#owed += costOf(bytes.length);
+    free(record);
     if (this.#owed < creditStepBytes || this.#state === 'closing' || this.#state === 'closed') return;
     this.#granted += this.#owed;
     this.#seal(creditRecord(this.#owed));
@@ -257,7 +265,7 @@ export class WebSocketLink implements Link {
   #drop(): void {
     this.#isDropping = true;
     this.#onMessage = ignore;
-    for (const bytes of this.#held.splice(0)) this.#giveBack(bytes);
+    for (const data of this.#held.splice(0)) this.#giveBack(data);
   }
 
   #abandon(error: Error | undefined): void {

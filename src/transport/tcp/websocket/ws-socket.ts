@@ -80,8 +80,11 @@ export class WsSocket implements MessageSocket {
     return this.#webSocket.bufferedAmount;
   }
 
-  send(message: Uint8Array): void {
-    if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.send(message, () => {});
+  send(message: Uint8Array, sent?: () => void): void {
+    if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
+    this.#webSocket.send(message, (error) => {
+      if (error === undefined || error === null) sent?.();
+    });
   }
 
   close(code: number): void {

@@ -18,11 +18,14 @@ class FakeSocket implements MessageSocket {
   onMessage: (message: Uint8Array) => void = () => {};
   onEnd: (end: SocketEnd) => void = () => {};
   readonly sent: Uint8Array[] = [];
+  /** Of the messages in `sent` that have a callback. */
+  readonly callbacks: (() => void)[] = [];
   closedWith: number | undefined;
   isDestroyed = false;
 
-  send(message: Uint8Array): void {
+  send(message: Uint8Array, sent?: () => void): void {
     this.sent.push(message);
+    if (sent !== undefined) this.callbacks.push(sent);
   }
 
   close(code: number): void {
@@ -60,6 +63,7 @@ function linkByHand() {
     link,
     socket,
     runtime,
+    seal: (record: Uint8Array) => theirSending.seal(record),
     say: (record: Uint8Array) => socket.onMessage(theirSending.seal(record)),
     /** The records that the link has sent since this was asked last. */
     heard: () => socket.sent.splice(0).map((sealed) => theirReceiving.open(sealed)),
@@ -99,19 +103,52 @@ suite('a link over a WebSocket', () => {
     assert.ok(withCode('ERR_PROTOCOL', /more than its credit/)(outcome()!.error));
   });
 
-  test('gives credit back once it owes 64 KiB, and not before it has delivered', () => {
+  test('gives credit back once it owes 256 KiB, and not before it has delivered', () => {
     const { link, say, heard } = linkByHand();
     link.onMessage = () => {};
-    say(dataRecord(new Uint8Array(60_000)));
+    for (let count = 0; count < 4; count++) say(dataRecord(new Uint8Array(60_000)));
     assert.deepEqual(heard(), []);
     link.pause();
-    say(dataRecord(new Uint8Array(10_000)));
+    say(dataRecord(new Uint8Array(30_000)));
     assert.deepEqual(heard(), []);
     link.resume();
     assert.deepEqual(
       heard().map((record) => [...record]),
-      [[...creditRecord(70_512)]],
+      [[...creditRecord(271_280)]],
     );
+  });
+
+  test('gives the memory of a record back when it was delivered, unless others share it', () => {
+    const { link, socket, seal } = linkByHand();
+    const [alone, other] = [
+      seal(dataRecord(new Uint8Array(10_000))),
+      seal(dataRecord(new Uint8Array(10_000))),
+    ];
+    const shared = new Uint8Array([...other, 0]).subarray(0, other.length);
+    const delivered: { readonly piece: Uint8Array; readonly length: number }[] = [];
+    link.onMessage = (piece) => delivered.push({ piece, length: piece.length });
+    link.pause();
+    socket.onMessage(alone);
+    socket.onMessage(shared);
+    link.resume();
+    assert.deepEqual([alone.length, shared.length], [0, other.length]);
+    assert.deepEqual(
+      delivered.map(({ piece, length }) => [piece.length, length]),
+      [
+        [0, 10_000],
+        [0, 10_000],
+      ],
+    );
+  });
+
+  test('gives the memory of a record back when the socket has sent it, and not before', () => {
+    const { link, socket } = linkByHand();
+    const bytes = new Uint8Array(10_000);
+    link.send(bytes);
+    assert.equal(socket.sent[0]!.length, 1 + 10_000 + 16);
+    for (const sent of socket.callbacks) sent();
+    assert.equal(socket.sent[0]!.length, 0);
+    assert.equal(bytes.length, 10_000);
   });
 
   test('sends as far as its credit goes, in records of one length, and tells when memory is free', async () => {
