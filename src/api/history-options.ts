@@ -1,4 +1,5 @@
 import { checkOptions, checkType, checkWholeWithin, shown } from '../base/arguments.ts';
+import { checkStoreName, requireIndexedDb } from '../base/page-store.ts';
 
 /** How much of a topic a node keeps: the option `history` of {@link Node.subscribe}. */
 export interface HistoryOptions {
@@ -18,6 +19,11 @@ export interface HistoryOptions {
    * of its own. Only in Node.js. Default: none, which keeps them in memory.
    */
   readonly path?: string | undefined;
+  /**
+   * The name under which a page keeps them in the browser (IndexedDB), for its origin: 1 to 256 characters. Each topic
+   * needs a store of its own, which one page at a time may use. They are in memory, too. Default: none.
+   */
+  readonly store?: string | undefined;
 }
 
 /** All of {@link HistoryOptions}. */
@@ -27,6 +33,7 @@ export interface ResolvedHistoryOptions {
   /** `Infinity`: none is too old. */
   readonly maxAgeMs: number;
   readonly path: string | undefined;
+  readonly store: string | undefined;
 }
 
 const defaults = { maxMessages: 1_000, maxBytes: 16 * 1_048_576, maxAgeMs: Number.POSITIVE_INFINITY };
@@ -39,8 +46,8 @@ const fewestBytes = 2 * 1_048_576;
 
 /** @throws TypeError or RangeError with the rule and the value. */
 export function checkHistoryOptions(given: HistoryOptions): ResolvedHistoryOptions {
-  checkOptions(given, ['maxMessages', 'maxBytes', 'maxAgeMs', 'path'], 'history');
-  const { path } = given;
+  checkOptions(given, ['maxMessages', 'maxBytes', 'maxAgeMs', 'path', 'store'], 'history');
+  const { path, store } = given;
   const maxMessages = given.maxMessages ?? defaults.maxMessages;
   checkWholeWithin('history.maxMessages', maxMessages, [1, mostMessages]);
   const maxBytes = checkNumber('maxBytes', given.maxBytes ?? defaults.maxBytes);
@@ -54,7 +61,12 @@ export function checkHistoryOptions(given: HistoryOptions): ResolvedHistoryOptio
   if (path !== undefined && (typeof path !== 'string' || path === '')) {
     throw new TypeError(`history.path must be the path of a file, not ${shown(path)}`);
   }
-  return { maxMessages, maxBytes, maxAgeMs, path };
+  if (store !== undefined) {
+    checkStoreName('history.store', store);
+    if (path !== undefined) throw new TypeError('history must not have both path and store');
+    requireIndexedDb('history.store');
+  }
+  return { maxMessages, maxBytes, maxAgeMs, path, store };
 }
 
 function checkNumber(name: string, value: number): number {

@@ -20,7 +20,7 @@ export const errorCodes = {
   ERR_HANDLER: 'the handler on the other side threw, returned no response, or does not exist',
   ERR_HANDSHAKE: 'the other side did not complete the handshake as the protocol requires',
   ERR_HASH_MISMATCH: 'a signed message was altered',
-  ERR_HISTORY_FILE: 'the file of a history cannot be used',
+  ERR_HISTORY_FILE: 'the file or store of a history cannot be used',
   ERR_HOST_NOT_FOUND: 'the host name does not resolve',
   ERR_HOST_UNREACHABLE: 'no route leads to the host, or the network is down',
   ERR_ID_MISMATCH:

@@ -1,5 +1,6 @@
-import { checkOptions, checkWellFormed, messageOf, shown } from '../base/arguments.ts';
+import { checkOptions, messageOf } from '../base/arguments.ts';
 import { PeerloomError } from '../base/errors.ts';
+import { checkStoreName, completed, lockStore, openDatabase, requireIndexedDb } from '../base/page-store.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { secretBytes } from '../base/secret-bytes.ts';
 import { Identity, idFromPublicKey } from './identity.ts';
@@ -21,10 +22,6 @@ type StoredKey =
 
 const database = 'peerloom';
 const table = 'identities';
-const maxNameLength = 256;
-
-/** A page that is loaded again waits for so long until the browser has ended the page before. */
-const lockWaitMs = 1_000;
 
 const storeNames = ['store'] as const satisfies readonly (keyof IdentityStore)[];
 
@@ -37,22 +34,8 @@ export class StoredIdentity implements NodeIdentity {
   /** @throws TypeError or RangeError for a name that cannot be one; PeerloomError `ERR_TRANSPORT_UNAVAILABLE`. */
   constructor(given: IdentityStore) {
     checkOptions(given, storeNames, 'identity');
-    const { store } = given;
-    if (typeof store !== 'string' || store === '') {
-      throw new TypeError(`identity.store must be a name of your choice, not ${shown(store)}`);
-    }
-    checkWellFormed('identity.store', store);
-    if (store.length > maxNameLength) {
-      throw new RangeError(
-        `identity.store must be at most ${maxNameLength} characters long, not ${store.length}`,
-      );
-    }
-    if (typeof indexedDB === 'undefined') {
-      const message =
-        'identity.store needs IndexedDB of a browser, which this runtime does not have: use { path }';
-      throw new PeerloomError('ERR_TRANSPORT_UNAVAILABLE', message);
-    }
-    this.name = store;
+    this.name = checkStoreName('identity.store', given.store);
+    requireIndexedDb('identity.store');
   }
 
   get id(): string {
@@ -73,7 +56,7 @@ export class StoredIdentity implements NodeIdentity {
    * @throws PeerloomError `ERR_IDENTITY_IN_USE`; `ERR_IDENTITY_STORE`.
    */
   async open(runtime: Runtime): Promise<void> {
-    this.#unlock = await lock(`${database} identity ${this.name}`, runtime);
+    this.#unlock = await lock(this.name, runtime);
     try {
       this.#identity ??= identityOf(await loadOrCreate(this.name, runtime));
     } catch (cause) {
@@ -99,32 +82,15 @@ export class StoredIdentity implements NodeIdentity {
   }
 }
 
-/**
- * Web Locks are there in secure contexts only. Elsewhere nodes notice that another one has the same id as soon as they
- * connect with the same node.
- */
+/** Pages that cannot lock it notice each other as soon as they connect with the same node. */
 async function lock(name: string, runtime: Runtime): Promise<() => void> {
-  const locks = globalThis.navigator?.locks as LockManager | undefined;
-  if (locks === undefined) return () => {};
-  const held = Promise.withResolvers<void>();
-  const got = Promise.withResolvers<void>();
-  const waiting = new AbortController();
-  const timer = runtime.setTimeout(() => waiting.abort(), lockWaitMs);
-  const hold = (): Promise<void> => {
-    got.resolve();
-    return held.promise;
-  };
-  locks.request(name, { signal: waiting.signal }, hold).catch(got.reject);
   try {
-    await got.promise;
+    return await lockStore(`${database} identity ${name}`, runtime);
   } catch (cause) {
     const message =
       'another page of this browser, or another node of this page, uses this identity: close it, or use another identity.store';
     throw new PeerloomError('ERR_IDENTITY_IN_USE', message, { cause });
-  } finally {
-    timer.cancel();
   }
-  return held.resolve;
 }
 
 function identityOf(stored: StoredKey): NodeIdentity {
@@ -144,7 +110,7 @@ async function signed(privateKey: CryptoKey, message: Uint8Array): Promise<Uint8
 
 /** Pages without locks may do so at the same time: the first one's key stays, and all get that one. */
 async function loadOrCreate(name: string, runtime: Runtime): Promise<StoredKey> {
-  const opened = await openDatabase();
+  const opened = await openDatabase(database, [table]);
   try {
     const found = await transact(opened, 'readonly', (keys) => keys.get(name));
     if (found !== undefined) return found as StoredKey;
@@ -188,12 +154,6 @@ async function unextractable(): Promise<StoredKey | undefined> {
   }
 }
 
-function openDatabase(): Promise<IDBDatabase> {
-  const request = indexedDB.open(database, 1);
-  request.onupgradeneeded = () => request.result.createObjectStore(table);
-  return resultOf(request);
-}
-
 /** Resolves when the transaction is complete, which is when the browser has kept what it wrote. */
 async function transact<Result>(
   opened: IDBDatabase,
@@ -201,18 +161,8 @@ async function transact<Result>(
   work: (keys: IDBObjectStore) => IDBRequest<Result>,
 ): Promise<Result> {
   const transaction = opened.transaction(table, mode, { durability: 'strict' });
-  const completed = new Promise<void>((resolve, reject) => {
-    transaction.oncomplete = () => resolve();
-    transaction.onabort = () => reject(transaction.error);
-  });
+  const done = completed(transaction);
   const request = work(transaction.objectStore(table));
-  await completed;
+  await done;
   return request.result;
-}
-
-function resultOf<Result>(request: IDBRequest<Result>): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
 }

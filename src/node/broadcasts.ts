@@ -8,6 +8,7 @@ import {
   type SubscribeOptions,
 } from '../api/broadcast-options.ts';
 import type { Dispatcher } from '../api/dispatcher.ts';
+import type { ResolvedHistoryOptions } from '../api/history-options.ts';
 import type { NodeConnection } from '../api/node-connection.ts';
 import type { ResolvedOptions } from '../api/options.ts';
 import type { Protocol } from '../api/protocol.ts';
@@ -22,7 +23,9 @@ import type { Handled } from '../channel/channel.ts';
 import type { NodeIdentity } from '../identity/signer.ts';
 import type { Broadcast } from '../overlay/broadcast.ts';
 import { Deliveries } from '../overlay/deliveries.ts';
+import { isSameHistory } from '../overlay/history/histories.ts';
 import { HistoryPart } from '../overlay/history/history-part.ts';
+import { IndexedDbStore } from '../overlay/history/indexed-db-store.ts';
 import type { TopicLinks } from '../overlay/history/keeper-links.ts';
 import { Overlay, type OverlayOptions, type OverlayPart } from '../overlay/overlay.ts';
 import { presenceTopic } from '../overlay/presence/announcement.ts';
@@ -32,7 +35,13 @@ import type { TopicKey } from '../overlay/topic-key.ts';
 import type { Payload } from '../wire/payloads/payload.ts';
 import { decodeBroadcast, encodeBroadcast } from './broadcast-data.ts';
 import { PythonBroadcasts } from './python-broadcasts.ts';
-import { type Subscription, Subscriptions, wireTopicOf } from './subscriptions.ts';
+import {
+  isAsIn,
+  type Subscription,
+  type SubscriptionDetails,
+  Subscriptions,
+  wireTopicOf,
+} from './subscriptions.ts';
 
 export interface BroadcastsOptions {
   readonly identity: NodeIdentity;
@@ -67,6 +76,7 @@ export class Broadcasts implements OverlayOptions {
   #subscriptions: Subscriptions | undefined;
   readonly #history: HistoryPart;
   #rejected = 0;
+  #isClosed = false;
   #dropped = 0;
 
   constructor(options: BroadcastsOptions) {
@@ -171,10 +181,11 @@ export class Broadcasts implements OverlayOptions {
     return topic === presenceTopic ? presence !== undefined : this.#topics.find(topic) !== undefined;
   }
 
-  /** The node has stopped. */
-  close(): void {
+  /** The node has stopped. Resolves when its histories are kept. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
     this.#subscriptions?.stop();
-    this.#history.histories?.close();
+    await this.#history.histories?.close();
   }
 
   onFailure(error: unknown): void {
@@ -212,6 +223,9 @@ export class Broadcasts implements OverlayOptions {
   /** Resolves when the topic's key is derived, if it has one. */
   subscribe(topic: string, given?: SubscribeOptions): Promise<void> {
     const { history, ...details } = checkSubscribeOptions(given);
+    if (history?.store !== undefined) {
+      return this.#subscribeWithStore(checkTopic(topic), details, { ...history, store: history.store });
+    }
     const earlier = this.#wireTopicOf(checkTopic(topic));
     const ready = this.#topics.add(topic, details);
     const subscription = this.#topics.get(topic)!;
@@ -223,6 +237,41 @@ export class Broadcasts implements OverlayOptions {
     return ready.then(() => {
       if (subscription === this.#topics.get(topic)) this.#setHistory(subscription);
     });
+  }
+
+  /** Opens the store before the first broadcast is received, so that none of them is missing in it. */
+  #subscribeWithStore(
+    topic: string,
+    details: SubscriptionDetails,
+    history: ResolvedHistoryOptions & { readonly store: string },
+  ): Promise<void> {
+    const earlier = this.#topics.get(topic);
+    if (earlier !== undefined && isAsIn(details, earlier) && this.#keepsAs(earlier, history)) {
+      return earlier.ready;
+    }
+    this.unsubscribe(topic);
+    const histories = this.#history.begin();
+    const { network, runtime } = this.#options;
+    const isWanted = (): boolean => this.#topics.get(topic)?.history === history && !this.#isClosed;
+    const open = async (wireTopic: string): Promise<void> => {
+      let store: IndexedDbStore | undefined;
+      try {
+        store = await IndexedDbStore.open(history.store, { network, topic: wireTopic }, runtime);
+        if (isWanted()) histories.keep(wireTopic, history, store);
+        else await store.close();
+      } catch (error) {
+        await store?.close();
+        if (isWanted()) throw error;
+      }
+    };
+    const ready = this.#topics.add(topic, { ...details, open });
+    this.#topics.get(topic)!.history = history;
+    return ready;
+  }
+
+  #keepsAs(subscription: Subscription, history: ResolvedHistoryOptions): boolean {
+    if (subscription.history === undefined || !isSameHistory(subscription.history, history)) return false;
+    return !this.#topics.isOpen(subscription) || this.isKept(wireTopicOf(subscription)!);
   }
 
   unsubscribe(topic: string): void {

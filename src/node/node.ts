@@ -5,6 +5,7 @@ import { type ConnectOptions, checkConnectOptions } from '../api/connect-options
 import type { KnownNode } from '../api/discovery.ts';
 import type { Dispatcher } from '../api/dispatcher.ts';
 import type { NodeEventName, NodeListener } from '../api/events.ts';
+import type { HistoryOptions } from '../api/history-options.ts';
 import type { NodeMetrics } from '../api/metrics.ts';
 import type { Neighbourhood } from '../api/neighbourhood.ts';
 import { type ConnectionDetails, NodeConnection } from '../api/node-connection.ts';
@@ -342,16 +343,22 @@ export class Node extends NodeHandlers {
    * From now on, `node_broadcast` also fires for broadcasts with this topic. Every node starts with the topic `''`. If the
    * node has subscribed to the topic before, the options given now replace those given then.
    *
-   * @returns nothing; with `topicKey` a promise, which resolves when the node has derived the topic's key. Until then it
-   * neither receives nor sends broadcasts with this topic.
-   * @throws TypeError or RangeError for wrong arguments. PeerloomError `ERR_HISTORY_FILE`: the file of the history cannot be
-   * used, and the node has not subscribed.
+   * @returns nothing; with `topicKey` or `history.store` a promise, which resolves when the node has derived the topic's key
+   * and opened the store. Until then it neither receives nor sends broadcasts with this topic.
+   * @throws TypeError or RangeError for wrong arguments. PeerloomError `ERR_HISTORY_FILE`: the file or store of the
+   * history cannot be used, and the node has not subscribed.
    * @example
    * node.subscribe('chat');
    * node.subscribe('chat', { history: { maxMessages: 1000 } }); // also what was said before the node came
    * await node.subscribe('board', { topicKey: '5f0c…' }); // nodes without the key cannot read the board
    */
-  subscribe(topic: string, options?: SubscribeOptions & { readonly topicKey?: undefined }): void;
+  subscribe(
+    topic: string,
+    options?: SubscribeOptions & {
+      readonly topicKey?: undefined;
+      readonly history?: (HistoryOptions & { readonly store?: undefined }) | undefined;
+    },
+  ): void;
   subscribe(topic: string, options: SubscribeOptions): Promise<void>;
   subscribe(topic: string, options?: SubscribeOptions): Promise<void> {
     return this.#broadcasts.subscribe(topic, options);
@@ -454,7 +461,7 @@ export class Node extends NodeHandlers {
 
   /** @internal Where a subclass of ours lets go of what it holds, once the node has stopped. */
   releaseAfterStop(): void | Promise<void> {
-    this.#broadcasts.close();
+    return this.#broadcasts.close();
   }
 
   /** What `console.log(node)` shows: id, name, address, state, peers and message counts. */

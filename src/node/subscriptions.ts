@@ -15,7 +15,7 @@ export interface Subscription {
   readonly order: OriginOrder | undefined;
   /** Undefined for a topic that the node does not keep. */
   history: ResolvedHistoryOptions | undefined;
-  /** Resolves when the key is derived. */
+  /** Resolves when the key is derived, and what has to be opened is open. */
   readonly ready: Promise<void>;
 }
 
@@ -23,6 +23,8 @@ export interface Subscription {
 export interface SubscriptionDetails {
   readonly topicKey?: string | undefined;
   readonly ordered?: boolean | undefined;
+  /** Runs before any broadcast is received or sent, with the topic's name on the wire. */
+  readonly open?: ((wireTopic: string) => Promise<void>) | undefined;
 }
 
 export interface SubscriptionsOptions extends OriginOrderOptions {
@@ -59,13 +61,14 @@ export class Subscriptions {
   }
 
   /** Subscribes to a topic. A subscription of the same topic with other details ends. */
-  add(topic: string, { topicKey, ordered = false }: SubscriptionDetails): Promise<void> {
+  add(topic: string, details: SubscriptionDetails): Promise<void> {
+    const { topicKey, ordered = false, open } = details;
     const earlier = this.#byTopic.get(topic);
-    const isSame = earlier?.topicKey === topicKey && (earlier?.order !== undefined) === ordered;
-    if (earlier !== undefined && isSame) return earlier.ready;
+    if (earlier !== undefined && open === undefined && isAsIn(details, earlier)) return earlier.ready;
     this.remove(topic);
-    const derived = topicKey === undefined ? undefined : this.derive(topic, topicKey);
-    const ready = derived?.then(
+    const prepared =
+      topicKey === undefined && open === undefined ? undefined : this.#prepare(topic, topicKey, open);
+    const ready = prepared?.then(
       (key) => this.#open(subscription, key),
       (error) => {
         if (this.#byTopic.get(topic) === subscription) this.remove(topic);
@@ -81,7 +84,7 @@ export class Subscriptions {
       ready: ready ?? Promise.resolve(),
     };
     this.#byTopic.set(topic, subscription);
-    if (derived === undefined) this.#byWireTopic.set(topic, subscription);
+    if (prepared === undefined) this.#byWireTopic.set(topic, subscription);
     return subscription.ready;
   }
 
@@ -106,21 +109,46 @@ export class Subscriptions {
    * The key for broadcasts of a topic; undefined for a topic without one.
    *
    * @throws PeerloomError `ERR_TOPIC_KEY` while the key is being derived: the broadcast must not leave without it.
+   * `ERR_HISTORY_FILE` while the store of the topic is being opened: the broadcast must not be missing there.
    */
   keyOf(topic: string): TopicKey | undefined {
-    const { topicKey, key } = this.#byTopic.get(topic) ?? {};
-    if (topicKey === undefined || key !== undefined) return key;
-    throw new PeerloomError(
-      'ERR_TOPIC_KEY',
-      `the key of the topic '${topic}' is still being derived: await node.subscribe before you broadcast`,
-    );
+    const subscription = this.#byTopic.get(topic);
+    if (subscription === undefined || this.isOpen(subscription)) return subscription?.key;
+    const advice = 'await node.subscribe before you broadcast';
+    if (subscription.topicKey === undefined) {
+      throw new PeerloomError(
+        'ERR_HISTORY_FILE',
+        `the history of '${topic}' is still being opened: ${advice}`,
+      );
+    }
+    throw new PeerloomError('ERR_TOPIC_KEY', `the key of '${topic}' is still being derived: ${advice}`);
   }
 
-  #open(subscription: Subscription, key: TopicKey): void {
+  /** Whether its broadcasts are received and sent already. */
+  isOpen(subscription: Subscription): boolean {
+    return this.#byWireTopic.get(wireTopicOf(subscription) ?? '') === subscription;
+  }
+
+  async #prepare(
+    topic: string,
+    topicKey: string | undefined,
+    open: SubscriptionDetails['open'],
+  ): Promise<TopicKey | undefined> {
+    const key = topicKey === undefined ? undefined : await this.derive(topic, topicKey);
+    await open?.(key?.wireTopic ?? topic);
+    return key;
+  }
+
+  #open(subscription: Subscription, key: TopicKey | undefined): void {
     if (this.#byTopic.get(subscription.topic) !== subscription) return;
     subscription.key = key;
-    this.#byWireTopic.set(key.wireTopic, subscription);
+    this.#byWireTopic.set(key?.wireTopic ?? subscription.topic, subscription);
   }
+}
+
+/** Whether a subscription is what these details ask for. */
+export function isAsIn({ topicKey, ordered = false }: SubscriptionDetails, earlier: Subscription): boolean {
+  return earlier.topicKey === topicKey && (earlier.order !== undefined) === ordered;
 }
 
 /** The name of a topic on the wire; undefined while its key is being derived. */

@@ -77,19 +77,20 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
   /**
    * Keeps a topic from now on. One that is kept with other options is kept anew.
    *
+   * @param opened where to keep it. Default: in the file of the options, or in memory.
    * @throws PeerloomError `ERR_HISTORY_FILE`, `ERR_TRANSPORT_UNAVAILABLE`. RangeError for more topics than a node can keep.
    */
-  keep(topic: string, options: ResolvedHistoryOptions): void {
+  keep(topic: string, options: ResolvedHistoryOptions, opened?: HistoryStore): void {
     const earlier = this.#byTopic.get(topic);
-    if (earlier !== undefined && isSame(earlier.options, options)) return;
-    if (earlier !== undefined) this.#remove(earlier);
+    if (earlier !== undefined && isSameHistory(earlier.options, options)) return;
+    if (earlier !== undefined) void this.#remove(earlier);
     if (this.#byTopic.size >= maxKeptTopics) {
       throw new RangeError(`a node keeps the history of ${maxKeptTopics} topics at most`);
     }
     const { network } = this.#options;
     const { path } = options;
-    const store: HistoryStore =
-      path === undefined ? new MemoryStore() : new SqliteStore(path, { network, topic });
+    const store =
+      opened ?? (path === undefined ? new MemoryStore() : new SqliteStore(path, { network, topic }));
     const wallNow = (): number => this.wallNow();
     const kept = new KeptBroadcasts({ ...options, store, wallNow });
     const digest = digestOf(network, topic);
@@ -109,7 +110,7 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
   forget(topic: string): void {
     const entry = this.#byTopic.get(topic);
     if (entry === undefined) return;
-    this.#remove(entry);
+    void this.#remove(entry);
     for (const peer of this.#peers.values()) peer.send(this.#keptTopics(false));
   }
 
@@ -162,10 +163,10 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
     return undefined;
   }
 
-  /** Closes all files. */
-  close(): void {
+  /** Closes all files and stores. Resolves when they have kept everything. */
+  async close(): Promise<void> {
     this.#search?.close();
-    for (const entry of [...this.#byTopic.values()]) this.#remove(entry);
+    await Promise.all([...this.#byTopic.values()].map((entry) => this.#remove(entry)));
   }
 
   opened(peer: ProtocolPeer): void {
@@ -313,13 +314,13 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
     this.#schedule();
   }
 
-  #remove(entry: Entry): void {
+  #remove(entry: Entry): void | Promise<void> {
     this.#byDigest.delete(entry.history.digest);
     this.#search?.forgotten(entry.history.digest);
     this.#byTopic.delete(entry.topic);
-    entry.history.kept.close();
     this.#lost += entry.owed.lost + entry.owed.size;
     this.#schedule();
+    return entry.history.kept.close();
   }
 
   /** When the store fails, the topic is not kept any more, and the node goes on without. */
@@ -353,6 +354,6 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
   }
 }
 
-function isSame(one: ResolvedHistoryOptions, other: ResolvedHistoryOptions): boolean {
+export function isSameHistory(one: ResolvedHistoryOptions, other: ResolvedHistoryOptions): boolean {
   return (Object.keys(one) as (keyof ResolvedHistoryOptions)[]).every((name) => one[name] === other[name]);
 }

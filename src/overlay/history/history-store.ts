@@ -15,6 +15,14 @@ export interface StoredHistory {
   readonly floorUs: number;
 }
 
+/** Which topic a file or a store belongs to. */
+export interface HistoryOwner {
+  /** The name of the network. */
+  readonly network: string;
+  /** As the topic is called on the wire. */
+  readonly topic: string;
+}
+
 /**
  * Where the broadcasts of one topic are kept. What to keep is decided elsewhere: a store only adds, reads and removes. A
  * store whose storage is asynchronous reads everything before it is used, and writes later than it is called.
@@ -28,5 +36,5 @@ export interface HistoryStore {
   /** Removes broadcasts, all of which lie at this floor or below it. */
   remove(ids: readonly string[], floorUs: number): void;
   /** The history is not used any more. */
-  close(): void;
+  close(): void | Promise<void>;
 }

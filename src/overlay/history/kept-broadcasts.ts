@@ -136,8 +136,8 @@ export class KeptBroadcasts {
     this.#giveUpTo(this.floorUs);
   }
 
-  close(): void {
-    this.#options.store.close();
+  close(): void | Promise<void> {
+    return this.#options.store.close();
   }
 
   #insert(id: string, timeUs: number, length: number): void {

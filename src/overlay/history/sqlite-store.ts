@@ -5,7 +5,7 @@ import { requiredBuiltin } from '../../base/builtin.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import { createPrivateFile, isRegularFile } from '../../identity/private-file.ts';
 import { idOf, signedBytes } from '../broadcast.ts';
-import type { HistoryStore, StoredBroadcast, StoredHistory } from './history-store.ts';
+import type { HistoryOwner, HistoryStore, StoredBroadcast, StoredHistory } from './history-store.ts';
 
 /** Says in the header of an SQLite file that it is a history: 'plhi' in ASCII. */
 const applicationId = 0x70_6c_68_69;
@@ -18,14 +18,6 @@ const schema = `
   CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE broadcasts (id BLOB PRIMARY KEY, time_us INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;
 `;
-
-/** Which topic a file belongs to. */
-export interface HistoryOwner {
-  /** The name of the network. */
-  readonly network: string;
-  /** As the topic is called on the wire. */
-  readonly topic: string;
-}
 
 /**
  * Keeps the broadcasts of a topic in an SQLite file, which one process at a time may use. When the machine loses power,

@@ -1,0 +1,78 @@
+import { checkWellFormed, shown } from './arguments.ts';
+import { PeerloomError } from './errors.ts';
+import type { Runtime } from './runtime.ts';
+
+// What a page keeps in the browser, in IndexedDB, under names that the user chooses.
+
+const maxNameLength = 256;
+
+/** A page that is loaded again waits for so long until the browser has ended the page before. */
+const lockWaitMs = 1_000;
+
+/** @throws TypeError or RangeError for a name that cannot be one. */
+export function checkStoreName(option: string, name: unknown): string {
+  if (typeof name !== 'string' || name === '') {
+    throw new TypeError(`${option} must be a name of your choice, not ${shown(name)}`);
+  }
+  checkWellFormed(option, name);
+  if (name.length <= maxNameLength) return name;
+  throw new RangeError(`${option} must be at most ${maxNameLength} characters long, not ${name.length}`);
+}
+
+/** @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE` outside of browsers. */
+export function requireIndexedDb(option: string): void {
+  if (typeof indexedDB !== 'undefined') return;
+  const message = `${option} needs IndexedDB, which browsers have: use path`;
+  throw new PeerloomError('ERR_TRANSPORT_UNAVAILABLE', message);
+}
+
+/**
+ * Keeps other pages, and other nodes of this page, from using a store. Web Locks are there in secure contexts only;
+ * elsewhere this does nothing.
+ *
+ * @returns a function that lets others use it again.
+ * @throws what the browser does, when another page still uses it after a second.
+ */
+export async function lockStore(name: string, runtime: Runtime): Promise<() => void> {
+  const locks = globalThis.navigator?.locks as LockManager | undefined;
+  if (locks === undefined) return () => {};
+  const held = Promise.withResolvers<void>();
+  const got = Promise.withResolvers<void>();
+  const waiting = new AbortController();
+  const timer = runtime.setTimeout(() => waiting.abort(), lockWaitMs);
+  const hold = (): Promise<void> => {
+    got.resolve();
+    return held.promise;
+  };
+  locks.request(name, { signal: waiting.signal }, hold).catch(got.reject);
+  try {
+    await got.promise;
+  } finally {
+    timer.cancel();
+  }
+  return held.resolve;
+}
+
+/** Opens a database, or creates it with these tables, whose keys are given with each row. */
+export function openDatabase(name: string, tables: readonly string[]): Promise<IDBDatabase> {
+  const request = indexedDB.open(name, 1);
+  request.onupgradeneeded = () => {
+    for (const table of tables) request.result.createObjectStore(table);
+  };
+  return resultOf(request);
+}
+
+/** Resolves when the transaction is complete, which is when the browser has kept what it wrote. */
+export function completed(transaction: IDBTransaction): Promise<void> {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = () => reject(transaction.error);
+  });
+}
+
+export function resultOf<Result>(request: IDBRequest<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
