@@ -5,6 +5,7 @@ import type { ResolvedOptions } from '../api/options.ts';
 import { type Address, formatAddress } from '../base/address.ts';
 import { messageOf } from '../base/arguments.ts';
 import { attempt } from '../base/attempt.ts';
+import type { BackoffTimers } from '../base/backoff-timers.ts';
 import type { Log } from '../base/debug.ts';
 import { isPeerloomError, PeerloomError } from '../base/errors.ts';
 import type { Meter } from '../base/meter.ts';
@@ -39,6 +40,8 @@ export interface ConnectorOptions {
   readonly peers: Peers;
   readonly opener: LinkOpener;
   readonly reconnector: Reconnector;
+  /** Of the waits between attempts. */
+  readonly timers: BackoffTimers;
   readonly dispatcher: Dispatcher;
   readonly meter: Meter;
   /** `undefined`: the user chooses the neighbours. */
@@ -174,6 +177,7 @@ export class Connector {
         dialUntilUp(connect, {
           policy,
           runtime,
+          timers: this.#context.timers,
           signal,
           onFailure: (attempts, error) => onFailure(what, attempts, error),
         }),

@@ -16,7 +16,9 @@ const finalCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 export interface DialUntilUpOptions {
   readonly policy: ReconnectPolicy;
-  readonly runtime: Runtime;
+  readonly runtime: Pick<Runtime, 'random'>;
+  /** Of the waits between attempts. */
+  readonly timers: Pick<Runtime, 'setTimeout'>;
   /** Ends the waits between attempts, with its reason. */
   readonly signal: AbortSignal;
   /** Called after a failed attempt. False: give up. */
@@ -31,7 +33,7 @@ export interface DialUntilUpOptions {
  */
 export async function dialUntilUp<Connection>(
   dial: () => Promise<Connection>,
-  { policy, runtime, signal, onFailure }: DialUntilUpOptions,
+  { policy, runtime, timers, signal, onFailure }: DialUntilUpOptions,
 ): Promise<Connection> {
   for (let attempts = 1; ; attempts++) {
     try {
@@ -43,21 +45,21 @@ export async function dialUntilUp<Connection>(
       if (!goesOn || attempts >= policy.maxTrials) throw error;
       await delay(
         backoffDelayMs(attempts, policy, () => runtime.random('delays of retrying')),
-        runtime,
+        timers,
         signal,
       );
     }
   }
 }
 
-function delay(delayMs: number, runtime: Runtime, signal: AbortSignal): Promise<void> {
+function delay(delayMs: number, timers: Pick<Runtime, 'setTimeout'>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
     const onAbort = (): void => {
       timer.cancel();
       reject(signal.reason);
     };
-    const timer = runtime.setTimeout(() => {
+    const timer = timers.setTimeout(() => {
       removeAbortListener(signal, onAbort);
       resolve();
     }, delayMs);

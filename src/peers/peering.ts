@@ -4,10 +4,12 @@ import type { ResolvedOptions } from '../api/options.ts';
 import type { TypedHandlers } from '../api/typed-handlers.ts';
 import type { Address } from '../base/address.ts';
 import { messageOf } from '../base/arguments.ts';
+import { BackoffTimers } from '../base/backoff-timers.ts';
 import type { Log } from '../base/debug.ts';
 import { isPeerloomError, type PeerloomError } from '../base/errors.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
 import type { Meter } from '../base/meter.ts';
+import { onPageWake } from '../base/page-wakes.ts';
 import { WaitedHandlers } from '../base/waited-handlers.ts';
 import type { SpokenProtocol } from '../channel/channel.ts';
 import { StoredIdentity } from '../identity/identity-store.ts';
@@ -69,8 +71,11 @@ export class Peering {
   readonly #connections: Connections;
   readonly #acceptor: Acceptor;
   readonly #inboundFailures: InboundFailures;
+  /** Of the waits between attempts to connect. */
+  readonly #timers: BackoffTimers;
   readonly #waitedHandlers = new WaitedHandlers();
   readonly #stopping = new AbortController();
+  #ignorePage: (() => void) | undefined;
   #started: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -101,7 +106,14 @@ export class Peering {
       connections: peers.connections,
       isSought: (id) => (peers.find(id)?.watches ?? 0) > 0,
     });
-    this.#reconnector = new Reconnector({ policy: options.reconnect, runtime, peers, onFailure });
+    this.#timers = new BackoffTimers(runtime);
+    this.#reconnector = new Reconnector({
+      policy: options.reconnect,
+      runtime,
+      timers: this.#timers,
+      peers,
+      onFailure,
+    });
     const onReached = (address: Address, id: string): void => finding.reached(address, id);
     this.#connections = new Connections({
       node,
@@ -149,6 +161,7 @@ export class Peering {
       peers,
       opener,
       reconnector: this.#reconnector,
+      timers: this.#timers,
       dispatcher,
       meter,
       neighbours,
@@ -205,7 +218,15 @@ export class Peering {
       this.#started = undefined;
       throw error;
     }
+    if (runtime.isVirtual !== true) this.#ignorePage = onPageWake(() => this.#wake());
     this.#log(`listening on ${host} port ${transports.port} as ${node.id}`);
+  }
+
+  /** Connects again at once where connections are lost, and finds out which others are. */
+  #wake(): void {
+    this.#timers.hurry();
+    const now = this.#options.options.runtime.now();
+    for (const { channel } of this.peers.connections.values()) channel.checkSilence(now, 0);
   }
 
   /** Ends a connection, and stops reconnecting with its peer. Resolves when the disconnect event has fired. */
@@ -274,6 +295,7 @@ export class Peering {
     this.#log('stopping');
     await this.#waitedHandlers.run(() => this.#dispatcher.emit('node_request_to_stop'));
     this.#stopping.abort(notStarted('is stopping'));
+    this.#ignorePage?.();
     this.#reconnector.stop();
     this.#inboundFailures.stop();
     this.#liveness.stop();

@@ -29,6 +29,8 @@ interface Watch {
 export interface ReconnectorOptions {
   readonly policy: ReconnectPolicy;
   readonly runtime: Runtime;
+  /** Of the waits between attempts. */
+  readonly timers: Pick<Runtime, 'setTimeout'>;
   readonly peers: Pick<Peers, 'of' | 'release'>;
   /** An attempt failed; false gives up. */
   readonly onFailure: (address: string, attempts: number, error: unknown) => Promise<boolean>;
@@ -134,7 +136,7 @@ export class Reconnector {
   }
 
   #tryAfter(watch: Watch, delayMs: number): void {
-    watch.timer = this.#options.runtime.setTimeout(() => void this.#try(watch), delayMs);
+    watch.timer = this.#options.timers.setTimeout(() => void this.#try(watch), delayMs);
   }
 
   async #try(watch: Watch): Promise<void> {

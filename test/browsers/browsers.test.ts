@@ -4,4 +4,5 @@ import './compression.ts';
 import './history.ts';
 import './identity.ts';
 import './nodes.ts';
+import './page-lifecycle.ts';
 import './web-socket.ts';

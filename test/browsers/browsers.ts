@@ -23,6 +23,7 @@ const products: readonly Product[] = [
     options: {
       browser: 'chrome',
       // Root has no sandbox, and /dev/shm is small in containers.
+      ignoreDefaultArgs: ['--disable-back-forward-cache'],
       args: ['--no-sandbox', '--disable-dev-shm-usage', `--host-resolver-rules=MAP ${lanHost} 127.0.0.1`],
     },
   },

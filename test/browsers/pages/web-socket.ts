@@ -1,4 +1,11 @@
-import { type Data, Node, type NodeConnection, type PeerloomError, type PeerStream } from 'peerloom';
+import {
+  type Data,
+  Node,
+  type NodeConnection,
+  type PeerloomError,
+  type PeerStream,
+  systemRuntime,
+} from 'peerloom';
 import { SecureNode } from 'peerloom/secure';
 import { samples } from '../../support/samples.ts';
 import { shown } from './shown.ts';
@@ -7,9 +14,10 @@ let node: Node;
 const events: string[] = [];
 const received: Data[] = [];
 
-/** Starts a node with the default transport. */
-async function start(kind: 'Node' | 'SecureNode', options: object): Promise<void> {
-  node = new (kind === 'Node' ? Node : SecureNode)('page', 0, options);
+/** Starts a node with the default transport. A patient one waits for as long as it may before it tries again. */
+async function start(kind: 'Node' | 'SecureNode', options: object, isPatient = false): Promise<void> {
+  const runtime = isPatient ? { ...systemRuntime, random: () => 0.999 } : systemRuntime;
+  node = new (kind === 'Node' ? Node : SecureNode)('page', 0, { runtime, ...options });
   node.on('outbound_node_connected', (peer) => events.push(`connected ${peer.name}`));
   node.on('outbound_node_disconnected', (peer) => events.push(`disconnected ${peer.name}`));
   node.on('node_message', (_peer, data) => received.push(data));
@@ -109,6 +117,7 @@ Object.assign(globalThis, {
   page: {
     ...{ start, stop, dial, exchange, request, deliver, broadcast, stream, receives, happens, sleep },
     events: () => events,
+    received: () => received,
     listens: () => node.addresses,
     id: () => node.id,
   },

@@ -44,6 +44,7 @@ function start(options: Partial<ReconnectorOptions> = {}) {
   const own = new Reconnector({
     policy,
     runtime,
+    timers: runtime,
     peers,
     onFailure: async (address, count) => {
       failures.push(`${address} ${count}`);

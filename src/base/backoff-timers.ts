@@ -1,0 +1,37 @@
+import type { Runtime, RuntimeTimer } from './runtime.ts';
+
+/** The network may need a moment after the news: for so long, waits are short. In milliseconds. */
+const freshMs = 5_000;
+const shortWaitMs = 500;
+
+/** The timers of waits between attempts, which end early when there is news: see {@link BackoffTimers.hurry}. */
+export class BackoffTimers implements Pick<Runtime, 'setTimeout'> {
+  readonly #runtime: Pick<Runtime, 'now' | 'setTimeout'>;
+  readonly #waiting = new Set<() => void>();
+  #hurriedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(runtime: Pick<Runtime, 'now' | 'setTimeout'>) {
+    this.#runtime = runtime;
+  }
+
+  setTimeout(callback: () => void, delayMs: number): RuntimeTimer {
+    const cancel = (): void => {
+      timer.cancel();
+      this.#waiting.delete(run);
+    };
+    const run = (): void => {
+      cancel();
+      callback();
+    };
+    const isFresh = this.#runtime.now() - this.#hurriedAt < freshMs;
+    const timer = this.#runtime.setTimeout(run, isFresh ? Math.min(delayMs, shortWaitMs) : delayMs);
+    this.#waiting.add(run);
+    return { cancel };
+  }
+
+  /** Ends all waits of this moment: the next attempts come now, and those of the next seconds soon. */
+  hurry(): void {
+    this.#hurriedAt = this.#runtime.now();
+    for (const run of [...this.#waiting]) run();
+  }
+}
