@@ -1,66 +1,37 @@
-import { base64urlnopad } from '@scure/base';
 import type { NodeConnection } from '../api/node-connection.ts';
-import { resolveIdentity } from '../api/node-identity.ts';
-import type { NodeOptions } from '../api/options.ts';
 import { checkProtocols } from '../api/protocol.ts';
-import { checkOptions, checkTimeout, checkWhole } from '../base/arguments.ts';
-import { checkRuntime } from '../base/checked-runtime.ts';
 import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
 import { type Limits, resolveLimits } from '../base/limits.ts';
-import { type Runtime, systemRuntime } from '../base/runtime.ts';
-import { runPaced } from '../base/steps.ts';
+import type { Runtime } from '../base/runtime.ts';
 import type { Channel } from '../channel/channel.ts';
-import { Identity, isPeerId } from '../identity/identity.ts';
-import type { NodeIdentity } from '../identity/signer.ts';
+import { isPeerId } from '../identity/identity.ts';
 import { Node } from '../node/node.ts';
 import type { SendReport, SendToNodesOptions } from '../node/send-to-many.ts';
-import { dataFromBytesSteps, dataToBytes } from './data-bytes.ts';
-import { hashOf, signHash, verifyHash } from './digest.ts';
+import { DataKeys, onlySigns } from './data-keys.ts';
+import { hashOf } from './digest.ts';
 import { type Envelope, PendingEnvelope } from './envelope.ts';
 import { ErrandPlaces } from './errand-places.ts';
-import { encryptionKeyOf, encryptionKeysOf, HpkeOpener, hpkeSeal } from './hpke.ts';
+import { encryptionKeysOf, HpkeOpener } from './hpke.ts';
 import type { Neighbour } from './neighbour.ts';
 import { type NetworkMap, networkMapOf } from './network-map.ts';
 import { Notary } from './notary.ts';
 import { PeerTurns } from './peer-turns.ts';
 import { type Mail, PostOffice } from './post-office.ts';
 import { SecureChannel } from './secure-channel.ts';
+import {
+  resolveSecureOptions,
+  type SecureNodeOptions,
+  type SecureWaitOptions,
+  timeoutOf,
+} from './secure-options.ts';
 import { SecureProtocol } from './secure-protocol.ts';
 import { storeBoundsOf } from './vault/store-usage.ts';
-import { turnPace } from './vault/turn.ts';
 import { Vault } from './vault/vault.ts';
 import { VaultEngine, type VaultSetup } from './vault/vault-engine.ts';
-import { checkVaultOptions, type VaultOptions } from './vault/vault-options.ts';
-
-/** The options of a {@link SecureNode}. Each has a default. */
-export interface SecureNodeOptions extends NodeOptions {
-  /**
-   * Milliseconds that the time of a message may differ from this node's clock, either way. At least 1. Default 600,000:
-   * five minutes for clocks, and five for a message that waits for its link to come back (`limits.sessionTimeoutMs`).
-   */
-  readonly timeWindowMs?: number | undefined;
-  /**
-   * Messages that the node remembers, to recognise replays. Each takes at most 80 bytes; memory grows as messages come.
-   * At least 16. Default 262,144.
-   */
-  readonly maxSeenMessages?: number | undefined;
-  /** Where the vault is stored, and how much it stores for others. Default: in memory. Not for a `Signer`. */
-  readonly vault?: VaultOptions | undefined;
-}
-
-/** How long to wait for nodes that may not be neighbours. */
-export interface SecureWaitOptions {
-  /** Milliseconds until the call gives up. Default 5,000. */
-  readonly timeoutMs?: number | undefined;
-}
-
-const defaultTimeoutMs = 5_000;
 
 /** The part of the memory budget that letters of neighbours may take while they are under way. */
 const placesShareOfBudget = 1 / 8;
-const dataPurpose = 'peerloom-data-1';
-const dataContext = { info: 'peerloom-data-1' };
 
 /**
  * A node that signs its messages, and checks the messages that it receives before any event fires. A message that is
@@ -80,9 +51,8 @@ const dataContext = { info: 'peerloom-data-1' };
  * await node.start();
  */
 export class SecureNode extends Node {
-  readonly #identity: NodeIdentity;
   readonly #notary: Notary;
-  readonly #opener: HpkeOpener | undefined;
+  readonly #dataKeys: DataKeys;
   readonly #post: PostOffice;
   readonly #places: ErrandPlaces;
   /** In which other nodes have this one compute. */
@@ -102,29 +72,19 @@ export class SecureNode extends Node {
    * @throws PeerloomError `ERR_IDENTITY_…` for the identity file, `ERR_VAULT_FILE` for the file of the vault.
    */
   constructor(host: string, port: number, options: SecureNodeOptions = {}) {
-    const { timeWindowMs = 600_000, maxSeenMessages = 262_144, vault, ...rest } = options;
-    checkWhole('timeWindowMs', timeWindowMs, 1);
-    checkWhole('maxSeenMessages', maxSeenMessages, 16);
-    if (vault !== undefined) checkVaultOptions(vault);
-    const resolved = resolveIdentity(rest.identity, checkRuntime(rest.runtime ?? systemRuntime));
-    const identity = Identity.isGenuine(resolved) ? resolved : undefined;
-    if (identity === undefined && vault !== undefined) {
-      throw new TypeError(
-        'vault cannot be used with an identity that is a Signer: the vault decrypts with the key of the node',
-      );
-    }
+    const { timeWindowMs, maxSeenMessages, vault, signer, identity, rest } = resolveSecureOptions(options);
     const protocol = new SecureProtocol();
     super(host, port, {
       ...rest,
-      identity: resolved,
+      identity: signer,
       protocols: [...checkProtocols(rest.protocols ?? []), protocol],
     });
     const runtime = this.checkedRuntime;
-    this.#identity = resolved;
     this.#runtime = runtime;
-    this.#opener = identity && new HpkeOpener(encryptionKeysOf(identity), runtime);
+    const opener = identity && new HpkeOpener(encryptionKeysOf(identity), runtime);
+    this.#dataKeys = new DataKeys({ signer, opener, runtime });
     this.#notary = new Notary({
-      identity: resolved,
+      identity: signer,
       runtime,
       timeWindowMs,
       maxSeenMessages,
@@ -140,7 +100,7 @@ export class SecureNode extends Node {
       runtime,
       maxMessageBytes,
       places: this.#places,
-      opener: this.#opener,
+      opener,
       respond: (mail, letter, neighbour) => this.#respond(mail, letter, neighbour),
     });
     protocol.use({
@@ -167,7 +127,6 @@ export class SecureNode extends Node {
         this.#post.openStream(to, data, timeoutMs),
       neighbours: () => [...this.#post.neighbours.keys()],
     };
-    const opener = this.#opener;
     this.#vaultSetup = identity &&
       opener && {
         ...vault,
@@ -233,7 +192,7 @@ export class SecureNode extends Node {
     const isHandled = await this.#post.askSealed(
       this.#other(id),
       { topic: 'message', data },
-      timeout(options),
+      timeoutOf(options),
     );
     if (isHandled !== true) throw new PeerloomError('ERR_HANDLER', `a handler of ${id} failed`);
   }
@@ -247,13 +206,13 @@ export class SecureNode extends Node {
    */
   async ping(id: string, options?: SecureWaitOptions): Promise<number> {
     const start = this.#runtime.now();
-    await this.#post.ask(this.#other(id), { topic: 'ping', data: null }, timeout(options));
+    await this.#post.ask(this.#other(id), { topic: 'ping', data: null }, timeoutOf(options));
     return this.#runtime.now() - start;
   }
 
   /** Asks all nodes of the network for their neighbours. Each node answers for itself, with its signature. */
   async discover(options?: SecureWaitOptions): Promise<NetworkMap> {
-    const statements = await this.#post.survey(timeout(options));
+    const statements = await this.#post.survey(timeoutOf(options));
     return networkMapOf(this.id, [...this.#post.neighbours.keys()], statements);
   }
 
@@ -269,19 +228,18 @@ export class SecureNode extends Node {
    * @throws TypeError for data that no message can hold; PeerloomError `ERR_SIGNER` if the identity is a `Signer` and
    * fails.
    */
-  async sign(data: Data): Promise<string> {
-    return base64urlnopad.encode(await signHash(this.#identity, dataPurpose, hashOf(data)));
+  sign(data: Data): Promise<string> {
+    return this.#dataKeys.sign(data);
   }
 
   /** Returns whether the node with that id signed the data. */
   verify(id: string, data: Data, signature: string): boolean {
-    if (!/^[\w-]{86}$/.test(signature)) return false;
-    return verifyHash(id, dataPurpose, hashOf(data), base64urlnopad.decode(signature));
+    return this.#dataKeys.verify(id, data, signature);
   }
 
   /** Encrypts data so that only the node with that id can {@link SecureNode.decrypt} it. */
-  async encrypt(id: string, data: Data): Promise<Uint8Array> {
-    return hpkeSeal(encryptionKeyOf(id), dataToBytes(data), { ...dataContext, runtime: this.#runtime });
+  encrypt(id: string, data: Data): Promise<Uint8Array> {
+    return this.#dataKeys.encrypt(id, data);
   }
 
   /**
@@ -290,10 +248,8 @@ export class SecureNode extends Node {
    * @throws PeerloomError `ERR_DECRYPTION` if the data was altered, or encrypted for another node; `ERR_NOT_SUPPORTED` if
    * the identity is a `Signer`.
    */
-  async decrypt(encrypted: Uint8Array): Promise<Data> {
-    if (this.#opener === undefined) throw onlySigns('decrypt data');
-    const bytes = await this.#opener.open(encrypted, dataContext);
-    return runPaced(dataFromBytesSteps(bytes), turnPace(this.#runtime));
+  decrypt(encrypted: Uint8Array): Promise<Data> {
+    return this.#dataKeys.decrypt(encrypted);
   }
 
   /**
@@ -363,18 +319,4 @@ export class SecureNode extends Node {
     if (id === this.id) throw new TypeError('id must be the id of another node, not of this node');
     return id;
   }
-}
-
-function onlySigns(what: string): PeerloomError {
-  return new PeerloomError(
-    'ERR_NOT_SUPPORTED',
-    `a node whose identity is a Signer cannot ${what}: give the node an Identity, or do without`,
-  );
-}
-
-function timeout(options: SecureWaitOptions = {}): number {
-  checkOptions(options, ['timeoutMs']);
-  const { timeoutMs = defaultTimeoutMs } = options;
-  checkTimeout(timeoutMs);
-  return timeoutMs;
 }
