@@ -27,6 +27,7 @@ import { isSameHistory } from '../overlay/history/histories.ts';
 import { HistoryPart } from '../overlay/history/history-part.ts';
 import { IndexedDbStore } from '../overlay/history/indexed-db-store.ts';
 import type { TopicLinks } from '../overlay/history/keeper-links.ts';
+import type { Path } from '../overlay/latest-paths.ts';
 import { Overlay, type OverlayOptions, type OverlayPart } from '../overlay/overlay.ts';
 import { presenceTopic } from '../overlay/presence/announcement.ts';
 import type { Presence } from '../overlay/presence/presence.ts';
@@ -136,6 +137,11 @@ export class Broadcasts implements OverlayOptions {
   /** Broadcasts of the node's topics that it cannot read. */
   get rejected(): number {
     return this.#rejected;
+  }
+
+  /** How the latest broadcast of a node came. */
+  pathTo(id: string): Path | undefined {
+    return this.#overlay.pathTo(id);
   }
 
   onBroadcast(broadcast: Broadcast, arrival: Arrival): void {

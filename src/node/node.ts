@@ -12,6 +12,7 @@ import { type ConnectionDetails, NodeConnection } from '../api/node-connection.t
 import { NodeHandlers } from '../api/node-handlers.ts';
 import type { NodeObserver } from '../api/node-observer.ts';
 import { type NodeOptions, type ResolvedOptions, resolveOptions } from '../api/options.ts';
+import type { Route } from '../api/route.ts';
 import type { TypedHandler, TypedHandlers } from '../api/typed-handlers.ts';
 import type { MessageType, RequestType } from '../api/typed-messages.ts';
 import { addressOf } from '../base/address.ts';
@@ -39,6 +40,7 @@ import {
   type RequestFromNodesOptions,
   requestFromMany,
 } from './request-from-nodes.ts';
+import { routeTo } from './route-to.ts';
 import { type SendReport, type SendToNodesOptions, sendToMany } from './send-to-many.ts';
 import { printConnections, shownNode } from './show-node.ts';
 import { type WantedNodes, waitForNodes } from './wait-for-nodes.ts';
@@ -172,6 +174,24 @@ export class Node extends NodeHandlers {
    */
   get presentNodes(): readonly string[] {
     return this.#presence?.ids ?? [];
+  }
+
+  /**
+   * Which peer leads to a node: that node itself, if this node is connected with it; otherwise the peer over which its
+   * latest broadcast came, which may be long ago. Announcements of nodes with `presence` are broadcasts. The way back may
+   * be another one, and the number of links is what the nodes between say.
+   *
+   * @returns undefined if this node is connected with neither, or has heard no broadcast of the node. It knows the 4,096
+   * nodes that it heard of last.
+   * @throws TypeError for text that cannot be an id.
+   */
+  route(id: string): Route | undefined {
+    const sources = {
+      peers: this.#peering.peers,
+      broadcasts: this.#broadcasts,
+      nowMs: this.checkedRuntime.now(),
+    };
+    return routeTo(id, sources);
   }
 
   /** Messages, deliveries and requests sent. A message to several peers counts for each of them. */

@@ -10,6 +10,7 @@ import {
   setSignature,
   signedBytes,
 } from './broadcast.ts';
+import type { Path } from './latest-paths.ts';
 import { Router, type RouterOptions, timeWindowMs } from './router.ts';
 
 /** How far the times of this node's broadcasts may run ahead of its clock, in milliseconds. */
@@ -112,6 +113,11 @@ export class Overlay implements Protocol {
     });
     if (launched instanceof Promise) launched.catch((error) => this.#options.onFailure(error));
     return broadcast.id;
+  }
+
+  /** How the latest broadcast of a node came. */
+  pathTo(id: string): Path | undefined {
+    return this.#router?.pathTo(id);
   }
 
   attach(host: ProtocolHost): void {

@@ -6,6 +6,7 @@ import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 import { shareBytes } from '../channel/send/shared-bytes.ts';
 import type { NodeIdentity } from '../identity/signer.ts';
 import { type Broadcast, idOf, isSignedByOrigin, readBroadcast, signedBytes } from './broadcast.ts';
+import { LatestPaths, type Path } from './latest-paths.ts';
 import {
   announcementFrame,
   graftFrame,
@@ -84,6 +85,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
   readonly #seen: SeenMessages;
   readonly #waits: Waits;
   readonly #shaper = new Shaper();
+  readonly #paths: LatestPaths;
   #openedCount = 0;
   #announcing: RuntimeTimer | undefined;
   /** The latest frame that pushes a broadcast: several neighbours get the same one. */
@@ -99,17 +101,24 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     this.#plumtree = new Plumtree<OverlayPeer>(this, (id) => this.#recent.has(id));
     this.#seen = new SeenMessages({ timeWindowMs, maxMessages: maxSeen, seed });
     this.#seen.onGrowth = budget.grew;
+    this.#paths = new LatestPaths(budget.grew);
     this.#waits = new Waits(runtime, (id) => this.#plumtree.timedOut(id));
   }
 
   get heldBytes(): number {
     const { announcementCount } = this.#plumtree;
-    return this.#recent.heldBytes + this.#seen.heldBytes + announcementCount * announcementCostBytes;
+    const keptBytes = this.#recent.heldBytes + this.#seen.heldBytes + this.#paths.heldBytes;
+    return keptBytes + announcementCount * announcementCostBytes;
   }
 
   /** Whether neighbours still get the latest broadcasts when another one of so many bytes is added. */
   hasRoomFor(bytes: number): boolean {
     return this.#recent.hasRoomFor(bytes, this.#options.runtime.now() - patience.maxMs);
+  }
+
+  /** How the latest broadcast of a node came. */
+  pathTo(origin: string): Path | undefined {
+    return this.#paths.find(origin);
   }
 
   /** Sends a broadcast of this node to all neighbours. */
@@ -229,6 +238,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     remember();
     this.#options.observe?.('arrived', id, hops);
     this.#keep(broadcast, hops);
+    this.#paths.heard(broadcast.origin, { via: from.peer.id, hops, arrivedAtMs: runtime.now() });
     this.#recent.sentTo(from.number, id);
     if (this.#options.passesOn?.(broadcast.topic) === false) this.#plumtree.dropped(id);
     else this.#plumtree.arrived(from, id, hops);

@@ -70,6 +70,22 @@ suite('broadcasts', () => {
     });
   }
 
+  test('tell over which peer they came', async (t) => {
+    const [a, b, c] = (await line(t, 3)) as [Hearer, Hearer, Hearer];
+    const toB = a.peer(b);
+    assert.deepEqual(a.route(b.id), { via: toB, hops: 1, ageMs: 0 });
+    for (const id of [c.id, a.id]) assert.equal(a.route(id), undefined);
+    c.broadcast('from afar');
+    await a.event('node_broadcast');
+    const { via, hops, ageMs } = a.route(c.id)!;
+    assert.deepEqual([via, hops], [toB, 2]);
+    assert.ok(ageMs >= 0 && ageMs < 5_000);
+    assert.throws(() => a.route(5 as never), TypeError);
+    assert.throws(() => a.route(c.id.toLowerCase()), /id must be the complete id of a node/);
+    await a.disconnectWithNode(toB);
+    assert.deepEqual([a.route(b.id), a.route(c.id)], [undefined, undefined]);
+  });
+
   test('that are equal are two', async (t) => {
     const [a, b] = (await line(t, 2)) as [Hearer, Hearer];
     const ids = [a.broadcast('again').id, a.broadcast('again').id];
