@@ -8,9 +8,9 @@ const kilobyte = 1_000;
 suite('a bundle for browsers that imports Node', () => {
   const program = `export { Node } from 'peerloom';`;
 
-  test('has at most 129 KB compressed by gzip', async () => {
+  test('has at most 130 KB compressed by gzip', async () => {
     const { text } = await bundle(program);
-    assert.ok(gzipSync(text).length <= 129 * kilobyte, `${gzipSync(text).length} bytes`);
+    assert.ok(gzipSync(text).length <= 130 * kilobyte, `${gzipSync(text).length} bytes`);
   });
 
   test('has at most 95 KB without the overlay and discovery', async () => {
