@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { suite, test } from 'node:test';
 import { Identity } from '../../../src/index.ts';
-import { draftBroadcast, setSignature, signedBytes } from '../../../src/overlay/broadcast.ts';
+import { type Draft, draftBroadcast, setSignature, signedBytes } from '../../../src/overlay/broadcast.ts';
 import {
   announcementFrame,
   graftFrame,
@@ -13,6 +13,7 @@ import {
   pushFrame,
   readOverlayFrame,
 } from '../../../src/overlay/overlay-frames.ts';
+import { announcementPayload, presenceTopic } from '../../../src/overlay/presence/announcement.ts';
 import { FrameKind } from '../../../src/wire/frames/frame.ts';
 import { RawPeer, rawFrame, rawFrames } from './support/raw-peer.ts';
 import { attackScene } from './support/scene.ts';
@@ -21,10 +22,18 @@ const network = '';
 let latestUs = Date.now() * 1_000;
 
 /** A broadcast, of a new origin each time where none is given. */
-function broadcast(bodyBytes: number, identity = Identity.generate()) {
+function broadcast(bodyBytes: number, identity?: Identity) {
+  return signed('', { format: 3, body: new Uint8Array(bodyBytes) }, identity);
+}
+
+/** A new origin says that it is there, and remains so for long. */
+function announcement() {
+  return signed(presenceTopic, announcementPayload(600_000));
+}
+
+function signed(topic: string, payload: Draft['payload'], identity = Identity.generate()) {
   const timeUs = ++latestUs;
-  const payload = { format: 3, body: new Uint8Array(bodyBytes) };
-  const draft = draftBroadcast({ network, origin: identity.id, topic: '', timeUs, payload });
+  const draft = draftBroadcast({ network, origin: identity.id, topic, timeUs, payload });
   setSignature(draft, identity.sign(signedBytes(draft.bytes, network)));
   return draft;
 }
@@ -44,13 +53,17 @@ async function echoOf(peer: RawPeer, nonce: number): Promise<OverlayFrame[]> {
 }
 
 suite('a node that passes broadcasts on', () => {
-  const scene = attackScene();
+  // It announces itself once, before the attacks.
+  const scene = attackScene({ presence: { everyMs: 600_000 } });
   const neighbour = (): Promise<RawPeer> => RawPeer.connect(scene.port, { protocols: ['overlay/1'] });
 
   test('and gets thousands of ever new origins, hears others meanwhile', async () => {
     const peers = [await neighbour(), await neighbour()];
+    const ofNewOrigin = (at: number) => (at % 2 === 0 ? broadcast(10) : announcement());
     const floods = peers.map(() =>
-      Buffer.concat(Array.from({ length: 3_000 }, () => framesOf(pushFrame(0, broadcast(10).bytes))).flat()),
+      Buffer.concat(
+        Array.from({ length: 3_000 }, (_, at) => framesOf(pushFrame(0, ofNewOrigin(at).bytes))).flat(),
+      ),
     );
     await scene.attackBegins();
     await Promise.all(peers.map((peer, at) => peer.writeAll(floods[at]!)));

@@ -6,6 +6,7 @@ import {
   type NodeConnection,
   PeerloomError,
   type PeerStream,
+  type PresenceOptions,
   type Protocol,
   type TcpProtocol,
   tcp,
@@ -33,6 +34,7 @@ export interface VictimOptions {
   /** Keeps the topic 'chat'. */
   readonly history?: HistoryOptions;
   readonly neighbourhood?: 'automatic';
+  readonly presence?: PresenceOptions;
 }
 
 /**
