@@ -114,7 +114,7 @@ export class Simulation extends Faulty {
 
   /** Whether nothing is left to do, see {@link Simulation.idle}. */
   get isIdle(): boolean {
-    return !this.#runtime.hasWork;
+    return this.#network.underWay === 0 && !this.#runtime.hasWork;
   }
 
   /** Whether something did not hold, so that a run has rejected. Each further one does so too. */
@@ -239,8 +239,8 @@ export class Simulation extends Faulty {
   }
 
   /**
-   * Moves virtual time on until nothing is left to do: nothing is under way, and no timer waits but those that nodes set
-   * for as long as they run, such as the one that looks for silent peers.
+   * Moves virtual time on until nothing is left to do: nothing is under way but the pings that nodes send by themselves,
+   * and no timer waits but those that nodes set for as long as they run, such as the one that looks for silent peers.
    *
    * @param within how long that may take at most. Default: one day.
    * @throws what {@link Simulation.run} throws; PeerloomError `ERR_TIMEOUT` if something is always left to do.

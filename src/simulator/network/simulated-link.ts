@@ -3,10 +3,11 @@ import { errorOf } from '../../base/arguments.ts';
 import type { Data } from '../../base/data.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import type { Runtime } from '../../base/runtime.ts';
+import { livenessPingId } from '../../channel/liveness.ts';
 import type { DataLink } from '../../transport/data-link.ts';
 import type { Security } from '../../transport/security.ts';
 import type { TransportContext } from '../../transport/transport.ts';
-import { frameHeaderBytes } from '../../wire/frames/frame.ts';
+import { FrameKind, frameHeaderBytes, idBytes, readUint32 } from '../../wire/frames/frame.ts';
 import type { Process, ProcessLink } from './process.ts';
 import type { SimulatedNetwork } from './simulated-network.ts';
 import type { Cargo, Way } from './way.ts';
@@ -283,6 +284,7 @@ type Content = Uint8Array | DataPiece;
 class DataPiece implements Cargo {
   at = 0;
   next: Cargo | undefined = undefined;
+  readonly isWork = true;
   /** Headers included. */
   length: number;
   readonly step: number;
@@ -341,10 +343,22 @@ class Piece implements Cargo {
     return this.#content.length;
   }
 
+  get isWork(): boolean {
+    return !isLivenessFrame(this.#content);
+  }
+
   arrive(fraction: number): void {
     const content = this.#content;
     this.#to.take(fraction === 1 ? content : content.subarray(0, Math.floor(content.length * fraction)));
   }
+}
+
+/** Whether the bytes are a ping that a node sent by itself, or the answer to one. Pings of users have other numbers. */
+function isLivenessFrame(bytes: Uint8Array): boolean {
+  if (bytes.length !== frameHeaderBytes + idBytes) return false;
+  const kind = bytes[4];
+  const isPing = kind === FrameKind.ping || kind === FrameKind.pong;
+  return isPing && readUint32(bytes, 0) === idBytes && readUint32(bytes, frameHeaderBytes) === livenessPingId;
 }
 
 function ignore(): void {}

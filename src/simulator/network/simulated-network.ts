@@ -28,6 +28,8 @@ export class SimulatedNetwork {
   bytes = 0;
   /** How often links were given something to carry. */
   transmissions = 0;
+  /** How much is on its way that somebody may wait for. What a partition holds back does not count. */
+  underWay = 0;
   quality: LinkQuality;
   /** Whether links carry small messages without encoding them. */
   readonly #isFast: boolean;
@@ -55,9 +57,9 @@ export class SimulatedNetwork {
     return this.#isFast && this.quality.bytesPerSecond === Number.POSITIVE_INFINITY;
   }
 
-  /** Calls back at a moment. */
+  /** Calls back at a moment. {@link SimulatedNetwork.underWay} says whether that is work. */
   at(ms: number, callback: () => void): RuntimeTimer {
-    return this.#clock.setTimeout(callback, Math.max(0, ms - this.#clock.now()));
+    return this.#clock.setTimeout(callback, Math.max(0, ms - this.#clock.now()), 'watching');
   }
 
   latencyMs(from: Place, to: Place): number {

@@ -15,6 +15,8 @@ export interface Cargo {
   /** What was sent after it; the way decides. */
   next: Cargo | undefined;
   readonly bytes: number;
+  /** Whether somebody may wait for what it brings about: not for pings that nodes send by themselves. */
+  readonly isWork: boolean;
   /** @param fraction of its bytes that get through: less than 1 where the way breaks in the middle. */
   arrive(fraction: number): void;
 }
@@ -43,6 +45,8 @@ export class Way {
   #arrival: RuntimeTimer | undefined;
   #isBlocked = false;
   #isCut = false;
+  /** How many of those under way are work. */
+  #work = 0;
 
   /** @param entity names the chance of this way. */
   constructor(network: SimulatedNetwork, [from, to]: readonly [WayEnd, WayEnd], entity: string) {
@@ -56,7 +60,7 @@ export class Way {
 
   /** Sends something small; `arrive` is called when it is at the other end, in order. */
   signal(arrive: () => void): void {
-    this.send({ at: 0, next: undefined, bytes: 0, arrive });
+    this.send({ at: 0, next: undefined, bytes: 0, isWork: true, arrive });
   }
 
   /** Sends something, which arrives in order. */
@@ -68,6 +72,7 @@ export class Way {
     const at = Math.max(this.#lastArrivalAt, this.#freeAt + this.#latencyMs + this.#delayMs());
     this.#lastArrivalAt = at;
     cargo.at = at;
+    if (cargo.isWork) this.#countWork(1);
     const before = this.#last;
     this.#last = cargo;
     if (before !== undefined) {
@@ -86,6 +91,7 @@ export class Way {
   /** Drops what is under way. */
   drop(): void {
     this.#first = this.#last = undefined;
+    this.#countWork(-this.#work);
     this.#arrival?.cancel();
   }
 
@@ -112,6 +118,12 @@ export class Way {
     return delayMs;
   }
 
+  /** What is held back does not count for the network: it may never arrive. */
+  #countWork(more: number): void {
+    this.#work += more;
+    if (!this.#isBlocked) this.#network.underWay += more;
+  }
+
   #expect(at: number): void {
     this.#arrival = this.#network.at(at, this.#arrive);
   }
@@ -120,6 +132,7 @@ export class Way {
     const network = this.#network;
     if (network.blocks.isBlocked(this.#from.index, this.#to.index)) {
       this.#isBlocked = true;
+      network.underWay -= this.#work;
       network.blocks.wait(() => this.#tryAgain());
       return;
     }
@@ -128,12 +141,14 @@ export class Way {
     this.#first = next;
     if (next === undefined) this.#last = undefined;
     else this.#expect(Math.max(next.at, network.now));
+    if (cargo.isWork) this.#countWork(-1);
     cargo.arrive(1);
   };
 
   /** What was held back is sent once more, and takes its time. */
   #tryAgain(): void {
     this.#isBlocked = false;
+    this.#network.underWay += this.#work;
     const first = this.#first;
     if (first === undefined) return;
     const at = this.#network.now + this.#latencyMs;

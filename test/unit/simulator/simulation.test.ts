@@ -256,6 +256,24 @@ suite('a simulation', () => {
     );
   });
 
+  test('does not wait for the pings that nodes send by themselves, but for those of users', async () => {
+    const world = new Simulation({ latencyMs: { from: 40, to: 90 } });
+    const limits = { pingAfterMs: 100, deadAfterMs: 1_000 };
+    const nodes = world.spawn(30, ({ host, port, options }) => new Node(host, port, { ...options, limits }));
+    const dials = nodes.map((node, at) => connect(node, nodes[(at + 1) % 30]!));
+    const [connection] = await world.settle(Promise.all(dials));
+    await world.run({ seconds: 10 });
+    const startedAt = world.now;
+    await world.idle({ seconds: 1 });
+    assert.equal(world.now, startedAt);
+    let roundTripMs = 0;
+    void connection!.ping().then((ms) => {
+      roundTripMs = ms;
+    });
+    await world.idle({ seconds: 1 });
+    assert.ok(roundTripMs >= 80 && world.now > startedAt, `${roundTripMs} ms`);
+  });
+
   test('fails if something is left of a node that has stopped', async () => {
     const world = new Simulation();
     const [node] = world.spawn(1, ({ host, port, options }) => {
