@@ -46,15 +46,15 @@ export function sendToMany(
   { connections, maxContainers }: { connections: Iterable<NodeConnection>; maxContainers: number },
 ): SendReport {
   checkOptions(options, optionNames);
-  const { exclude = [], ...sendOptions } = options;
+  const { exclude = [], compression, verbatim } = options;
   const receivers = [...connections];
-  const excluded = excludedFrom(exclude, receivers);
-  const shared = shareEncoding(data, sendOptions, maxContainers);
+  const { excluded, hasIds } = excludedFrom(exclude, receivers);
+  const shared = shareEncoding(data, { compression, verbatim }, maxContainers);
   const congested: NodeConnection[] = [];
   const failed: SendFailure[] = [];
   let sent = 0;
   for (const connection of receivers) {
-    if (excluded.has(connection) || excluded.has(connection.id)) continue;
+    if (excluded.has(connection) || (hasIds && excluded.has(connection.id))) continue;
     try {
       if (!connection.send(data, shared)) congested.push(connection);
       sent += 1;
@@ -68,15 +68,17 @@ export function sendToMany(
 function excludedFrom(
   exclude: Iterable<NodeConnection | string>,
   connections: readonly NodeConnection[],
-): ReadonlySet<NodeConnection | string> {
+): { readonly excluded: ReadonlySet<NodeConnection | string>; readonly hasIds: boolean } {
   const rule = 'exclude must be a list of connections and ids, such as [connection]';
   // A single id is a string, which is a list of its letters as well.
   if (typeof exclude !== 'object' || exclude === null || !(Symbol.iterator in exclude)) {
     throw new TypeError(`${rule}, not ${shown(exclude)}`);
   }
   const excluded = new Set(exclude);
+  let hasIds = false;
   for (const one of excluded) {
     if (typeof one === 'string') {
+      hasIds = true;
       // An id with a slip in it would leave nobody out. Those of peers need no check.
       if (!connections.some(({ id }) => id === one)) checkGivenId('exclude', one);
       continue;
@@ -84,5 +86,5 @@ function excludedFrom(
     if (NodeConnection.isGenuine(one)) continue;
     throw new TypeError(`${rule}; it holds ${shown(one)}`);
   }
-  return excluded;
+  return { excluded, hasIds };
 }

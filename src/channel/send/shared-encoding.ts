@@ -25,19 +25,44 @@ export interface Receiver extends Pick<Hello, 'maxMessageBytes' | 'compressions'
 const sharedMessage = Symbol('a message encoded for many connections');
 
 interface SharedOptions extends SendOptions {
-  readonly [sharedMessage]?: EncodedMessage & { readonly data: Data };
+  readonly [sharedMessage]?: SharedMessage;
+}
+
+/** A message for many connections: encoded when the first of them needs it. */
+class SharedMessage {
+  readonly data: Data;
+  readonly #options: SendOptions;
+  readonly #maxContainers: number;
+  #encoded: EncodedMessage | undefined;
+
+  constructor(data: Data, options: SendOptions, maxContainers: number) {
+    this.data = data;
+    this.#options = options;
+    this.#maxContainers = maxContainers;
+  }
+
+  get encoded(): EncodedMessage {
+    if (this.#encoded === undefined) {
+      const { payload, ...rest } = encodeMessage(this.data, this.#options, this.#maxContainers);
+      this.#encoded = { payload: { ...payload, shared: sharedFramesOf(payload) }, ...rest };
+    }
+    return this.#encoded;
+  }
 }
 
 /**
- * Options for sending the same data to many connections: it is encoded and compressed here, once. A
+ * Options for sending the same data to many connections: it is encoded and compressed once. A
  * connection that overrides `send` and passes other data on is not affected.
  *
  * @throws TypeError when no message can hold the data; PeerloomError `ERR_COMPRESSION_UNAVAILABLE`.
  */
 export function shareEncoding(data: Data, options: SendOptions, maxContainers: number): SendOptions {
-  const { payload, ...rest } = encodeMessage(data, options, maxContainers);
-  const shared = { data, payload: { ...payload, shared: sharedFramesOf(payload) }, ...rest };
-  return { ...options, [sharedMessage]: shared } as SharedOptions;
+  checkSendOptions(options);
+  const { compression, verbatim } = options;
+  const shared = new SharedMessage(data, options, maxContainers);
+  // Plain text can always be encoded. A simulation may never need it.
+  if (compression !== undefined || typeof data !== 'string' || !data.isWellFormed()) void shared.encoded;
+  return { compression, verbatim, [sharedMessage]: shared } as SharedOptions;
 }
 
 /**
@@ -78,7 +103,7 @@ export function isPlainSend(options: SendOptions): boolean {
 
 function encodeMessage(data: Data, options: SendOptions, maxContainers: number): EncodedMessage {
   const shared = (options as SharedOptions | null)?.[sharedMessage];
-  if (shared !== undefined && Object.is(shared.data, data)) return shared;
+  if (shared !== undefined && Object.is(shared.data, data)) return shared.encoded;
   checkSendOptions(options);
   const payload = encodePayload(data);
   const compression = options.compression ?? 'none';
