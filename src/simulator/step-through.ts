@@ -48,9 +48,9 @@ class Stepper {
    * are in one iteration. Others take one turn of the event loop for each step.
    */
   begin(): void {
-    inNextTurn(this.#enter);
-    for (let count = 0; count < this.#steps; count++) inNextTurn(this.#take);
-    inNextTurn(this.#leave);
+    schedule(this.#enter);
+    for (let count = 0; count < this.#steps; count++) schedule(this.#take);
+    schedule(this.#leave);
   }
 
   readonly #enter = (): void => {
@@ -82,6 +82,9 @@ class Stepper {
     this.begin();
   };
 }
+
+/** Taken before a {@link Guard} stands in front of it, which would ask about each step. */
+const schedule: (callback: () => void) => unknown = globalThis.setImmediate ?? inNextTurn;
 
 const { versions } = globalThis.process ?? {};
 /** Deno and Bun have the module `process` as well. */

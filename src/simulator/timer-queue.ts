@@ -10,19 +10,20 @@ interface Owner {
   onCancelled(timer: QueuedTimer): void;
 }
 
-class QueuedTimer implements RuntimeTimer {
+interface Place {
+  readonly timer: QueuedTimer;
   readonly at: number;
-  /** Of two timers for the same moment, the one that was set first runs first. */
   readonly order: number;
+}
+
+class QueuedTimer implements RuntimeTimer {
   /** Undefined once the timer has run or was cancelled. */
   callback: (() => void) | undefined;
   /** Nobody waits for what it does. */
   readonly isWatching: boolean;
   readonly #owner: Owner;
 
-  constructor(at: number, order: number, callback: () => void, isWatching: boolean, owner: Owner) {
-    this.at = at;
-    this.order = order;
+  constructor(callback: () => void, isWatching: boolean, owner: Owner) {
     this.callback = callback;
     this.isWatching = isWatching;
     this.#owner = owner;
@@ -46,7 +47,10 @@ class QueuedTimer implements RuntimeTimer {
 export class TimerQueue {
   /** `timers[i]` is due no later than `timers[4 * i + 1]` to `timers[4 * i + 4]`. */
   #timers: QueuedTimer[] = [];
-  /** `keys[2 * i]` and `keys[2 * i + 1]`: when `timers[i]` is due, and its order. */
+  /**
+   * `keys[2 * i]` and `keys[2 * i + 1]`: when `timers[i]` is due, and its order. Of two timers for the same moment, the
+   * one that was set first runs first.
+   */
   #keys = new Float64Array(128);
   #cancelled = 0;
   #watching = 0;
@@ -76,21 +80,24 @@ export class TimerQueue {
 
   /** When each waiting timer is due, the next one first. */
   get dueTimes(): number[] {
-    return this.#timers
-      .filter(({ callback }) => callback !== undefined)
-      .map(({ at }) => at)
-      .sort((one, other) => one - other);
+    const times: number[] = [];
+    for (const [index, { callback }] of this.#timers.entries()) {
+      if (callback !== undefined) times.push(this.#keys[2 * index]!);
+    }
+    return times.sort((one, other) => one - other);
   }
 
   /** @param kind `'last'`: it runs after all other timers of that moment, whenever these are set. */
   add(at: number, callback: () => void, kind?: 'watching' | 'last'): RuntimeTimer {
     const order = this.#set++ + (kind === 'last' ? lastOrder : 0);
     const isWatching = kind === 'watching';
-    const timer = new QueuedTimer(at, order, callback, isWatching, this.#owner);
+    const timer = new QueuedTimer(callback, isWatching, this.#owner);
     if (isWatching) this.#watching += 1;
-    this.#timers.push(timer);
-    if (2 * this.#timers.length > this.#keys.length) this.#resizeKeys();
-    this.#rise(this.#timers.length - 1, timer);
+    const index = this.#timers.push(timer) - 1;
+    if (2 * index >= this.#keys.length) this.#resizeKeys();
+    this.#keys[2 * index] = at;
+    this.#keys[2 * index + 1] = order;
+    this.#rise(index);
     return timer;
   }
 
@@ -117,14 +124,14 @@ export class TimerQueue {
     this.#cancelled += 1;
     if (timer.isWatching) this.#watching -= 1;
     if (this.#cancelled <= maxIdleCancelled || this.#cancelled * 2 <= this.#timers.length) return;
-    this.#timers = this.#timers.filter(({ callback }) => callback !== undefined);
     this.#cancelled = 0;
-    this.#resizeKeys();
-    for (const [index, one] of this.#timers.entries()) this.#put(index, one);
-    for (let index = (this.#timers.length >> 2) + 1; index >= 0; index--) {
-      const one = this.#timers[index];
-      if (one !== undefined) this.#sink(index, one);
+    let count = 0;
+    for (let index = 0; index < this.#timers.length; index++) {
+      if (this.#timers[index]!.callback !== undefined) this.#move(index, count++);
     }
+    this.#timers.length = count;
+    this.#resizeKeys();
+    for (let index = (count >> 2) + 1; index >= 0; index--) if (index < count) this.#sink(index);
   }
 
   /** Makes room for twice the timers that there are. */
@@ -135,14 +142,16 @@ export class TimerQueue {
   }
 
   #removeFirst(): void {
-    const last = this.#timers.pop()!;
-    if (this.#timers.length > 0) this.#sink(0, last);
+    const last = this.#timers.length - 1;
+    this.#move(last, 0);
+    this.#timers.pop();
+    if (last > 0) this.#sink(0);
   }
 
-  #put(index: number, timer: QueuedTimer): void {
+  #put(index: number, { timer, at, order }: Place): void {
     this.#timers[index] = timer;
-    this.#keys[2 * index] = timer.at;
-    this.#keys[2 * index + 1] = timer.order;
+    this.#keys[2 * index] = at;
+    this.#keys[2 * index + 1] = order;
   }
 
   #move(from: number, to: number): void {
@@ -151,21 +160,27 @@ export class TimerQueue {
     this.#keys[2 * to + 1] = this.#keys[2 * from + 1]!;
   }
 
-  /** Puts a timer at a place, or above it. */
-  #rise(from: number, timer: QueuedTimer): void {
+  /** Moves what is at a place upwards until it is in order. */
+  #rise(from: number): void {
+    const timer = this.#timers[from]!;
+    const at = this.#keys[2 * from]!;
+    const order = this.#keys[2 * from + 1]!;
     let index = from;
     while (index > 0) {
       const above = (index - 1) >> 2;
-      if (!this.#isBefore(timer.at, timer.order, above)) break;
+      if (!this.#isBefore(at, order, above)) break;
       this.#move(above, index);
       index = above;
     }
-    this.#put(index, timer);
+    this.#put(index, { timer, at, order });
   }
 
-  /** Puts a timer at a place, or below it. */
-  #sink(from: number, timer: QueuedTimer): void {
+  /** Moves what is at a place downwards until it is in order. */
+  #sink(from: number): void {
     const keys = this.#keys;
+    const timer = this.#timers[from]!;
+    const at = keys[2 * from]!;
+    const order = keys[2 * from + 1]!;
     const { length } = this.#timers;
     let index = from;
     for (;;) {
@@ -175,11 +190,11 @@ export class TimerQueue {
       for (let below = first + 1; below < end; below++) {
         if (this.#isBefore(keys[2 * below]!, keys[2 * below + 1]!, first)) first = below;
       }
-      if (this.#isBefore(timer.at, timer.order, first)) break;
+      if (this.#isBefore(at, order, first)) break;
       this.#move(first, index);
       index = first;
     }
-    this.#put(index, timer);
+    this.#put(index, { timer, at, order });
   }
 
   /** Whether a timer with these keys runs before the one at a place. */

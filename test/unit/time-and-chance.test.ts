@@ -31,6 +31,8 @@ const exceptions: Record<string, readonly string[]> = {
   'identity/identity-store.ts': ['generateKey'],
   'transport/noise/x25519.ts': ['getRandomValues'],
   'transport/tcp/certificate.ts': ['generateKeyPairSync', 'randomBytes'],
+  // The turns in which virtual time moves on.
+  'simulator/step-through.ts': ['setImmediate'],
   // Keeps the nodes of a simulation from using those of the system.
   'simulator/guard/guarded-globals.ts': ['Date', 'performance'],
   // Names of temporary files.

@@ -21,7 +21,7 @@ export class Blocks {
   }
 
   isBlocked(from: number, to: number): boolean {
-    if (from === to) return false;
+    if (this.#blocks.size === 0 || from === to) return false;
     for (const block of this.#blocks) {
       const isFrom = block.from?.has(from) ?? true;
       const isTo = block.to?.has(to) ?? true;

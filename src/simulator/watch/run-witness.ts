@@ -22,12 +22,12 @@ export interface Court {
   /** Whether to check that messages arrive once, and in order. */
   readonly checksDeliveries: boolean;
   /** The number of the node with an id. */
-  indexOf(id: string): number | undefined;
+  indexOfId(id: string): number | undefined;
   /** What the node with one id sends to the node with another. */
   deliveries(from: string, to: string): Deliveries;
-  happened(event: NodeEventName, details: Happened): void;
+  happened(run: Run, event: NodeEventName, details: Happened): void;
   broadcast(what: BroadcastSight, id: string, hops: number): void;
-  broken(broken: Broken): void;
+  fail(broken: Broken): void;
 }
 
 /** Sees what one run of a node reports, and checks that it makes sense. */
@@ -71,7 +71,7 @@ export class RunWitness implements NodeObserver {
     const isData = event === 'node_message' || event === 'node_request';
     if (isData) this.#received += 1;
     const hash = isData ? hashOfData(data) : undefined;
-    this.#court.happened(event, { peer, data, hash });
+    this.#court.happened(this.#run, event, { peer, data, hash });
     if (event === 'node_message' && this.#checksDeliveries) this.#checkDelivery(peer!, hash!);
     if (event === 'inbound_node_connected' || event === 'outbound_node_connected') this.#connected(peer!);
     else if (event === 'inbound_node_disconnected' || event === 'outbound_node_disconnected') {
@@ -115,7 +115,7 @@ export class RunWitness implements NodeObserver {
       this.#in.set(peer, deliveries);
     }
     if (deliveries.received(hash)) return;
-    const name = `node ${this.#court.indexOf(peer.id)}`;
+    const name = `node ${this.#court.indexOfId(peer.id)}`;
     this.#broken(
       'messages arrive once, and in order',
       `it received a message of ${name} twice, out of order, or one that ${name} never sent`,
@@ -132,7 +132,7 @@ export class RunWitness implements NodeObserver {
     if (this.#up.has(peer)) {
       this.#broken(
         'events in pairs',
-        `a connected event fired twice for node ${this.#court.indexOf(peer.id)}`,
+        `a connected event fired twice for node ${this.#court.indexOfId(peer.id)}`,
       );
       return;
     }
@@ -140,7 +140,7 @@ export class RunWitness implements NodeObserver {
     // One that was replaced is closed, and its end is reported a little later.
     for (const other of this.#up) {
       if (other !== peer && other.id === peer.id && other.isOpen) {
-        const name = `node ${this.#court.indexOf(peer.id)}`;
+        const name = `node ${this.#court.indexOfId(peer.id)}`;
         this.#broken('one connection for each pair', `it has two open connections with ${name}`);
       }
     }
@@ -148,6 +148,6 @@ export class RunWitness implements NodeObserver {
 
   #broken(invariant: string, problem: string, cause?: unknown): void {
     const { index } = this.#run.machine;
-    this.#court.broken({ invariant, problem: `node ${index}: ${problem}`, nodes: [this.#run.node], cause });
+    this.#court.fail({ invariant, problem: `node ${index}: ${problem}`, nodes: [this.#run.node], cause });
   }
 }

@@ -15,8 +15,12 @@ export interface TraceEntry {
 }
 
 /** An entry, with the hash as a number. */
-export interface NewEntry extends Omit<TraceEntry, 'hash'> {
-  readonly hash: number | undefined;
+interface NewEntry {
+  at: number;
+  node: number;
+  event: string;
+  peer: number | undefined;
+  hash: number | undefined;
 }
 
 /** So many entries are kept. */
@@ -31,10 +35,18 @@ export class Trace {
   /** The last ones; the oldest is overwritten. */
   readonly #kept: NewEntry[] = [];
 
-  add(entry: NewEntry): void {
-    this.#kept[this.count % keptEntries] = entry;
+  add({ at, node, event, peer, hash }: Readonly<NewEntry>): void {
+    const oldest = this.#kept[this.count % keptEntries];
+    if (oldest === undefined) {
+      this.#kept.push({ at, node, event, peer, hash });
+    } else {
+      oldest.at = at;
+      oldest.node = node;
+      oldest.event = event;
+      oldest.peer = peer;
+      oldest.hash = hash;
+    }
     this.count += 1;
-    const { at, node, event, peer, hash } = entry;
     this.#hash.number(at).whole(node).number(this.#hashOfName(event));
     this.#hash.whole(peer ?? -1).number(hash ?? -1);
   }

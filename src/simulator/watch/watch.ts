@@ -9,7 +9,7 @@ import { BroadcastWatch } from './broadcast-watch.ts';
 import { Deliveries } from './deliveries.ts';
 import type { Graph } from './graph.ts';
 import { type Broken, Invariants } from './invariants.ts';
-import { type Happened, RunWitness } from './run-witness.ts';
+import { type Court, type Happened, RunWitness } from './run-witness.ts';
 import { SpreadWatch } from './spread.ts';
 import { Trace } from './trace.ts';
 
@@ -46,7 +46,7 @@ export interface WatchOptions {
 const shownEvents = 20;
 
 /** Watches all nodes of a world: what they report, whether it makes sense, and whether the user's invariants hold. */
-export class Watch {
+export class Watch implements Court {
   readonly trace = new Trace();
   readonly spread = new SpreadWatch();
   readonly broadcasts = new BroadcastWatch();
@@ -81,19 +81,20 @@ export class Watch {
     const { node, machine } = run;
     this.#indexes.set(node, machine.index);
     this.#indexesOfIds.set(node.id, machine.index);
-    const witness = new RunWitness(run, {
-      checksDeliveries: this.#options.checksDeliveries,
-      indexOf: (id) => this.#indexesOfIds.get(id),
-      deliveries: (from, to) => this.#deliveriesOf(from, to),
-      happened: (event, details) => this.#onEvent(run, event, details),
-      broadcast: (what, id, hops) => this.#onBroadcast(what, id, hops),
-      broken: (broken) => this.fail(broken),
-    });
+    const witness = new RunWitness(run, this);
     node.simulationObserver = witness;
     this.#witnesses.set(machine.index, witness);
   }
 
-  #deliveriesOf(from: string, to: string): Deliveries {
+  get checksDeliveries(): boolean {
+    return this.#options.checksDeliveries;
+  }
+
+  indexOfId(id: string): number | undefined {
+    return this.#indexesOfIds.get(id);
+  }
+
+  deliveries(from: string, to: string): Deliveries {
     let receivers = this.#deliveries.get(from);
     if (receivers === undefined) {
       receivers = new Map();
@@ -181,13 +182,13 @@ export class Watch {
     return peersOf;
   }
 
-  #onBroadcast(what: BroadcastSight, id: string, hops: number): void {
+  broadcast(what: BroadcastSight, id: string, hops: number): void {
     if (what === 'sent') this.broadcasts.sent(id, this.#options.running() - 1);
     else if (what === 'arrived') this.broadcasts.arrived(id, hops);
     else this.broadcasts.repeated();
   }
 
-  #onEvent(run: Run, event: NodeEventName, { peer, data, hash }: Happened): void {
+  happened(run: Run, event: NodeEventName, { peer, data, hash }: Happened): void {
     this.#hasEvents = true;
     const { index } = run.machine;
     const peerIndex = peer === undefined ? undefined : this.#indexesOfIds.get(peer.id);
