@@ -23,6 +23,7 @@ export function checkRuntime(given: Runtime): Runtime {
   }
   if (given.isVirtual !== undefined) checkType('runtime.isVirtual', given.isVirtual, 'boolean');
   if (given.secretBytes !== undefined) checkSecretBytes(given);
+  if (given.openDatabase !== undefined) checkOpenDatabase(given);
   const checked = checkedRuntime(given, (error) => {
     throw error;
   });
@@ -41,6 +42,12 @@ function checkSecretBytes({ isVirtual, secretBytes }: Runtime): void {
   );
 }
 
+function checkOpenDatabase({ isVirtual, openDatabase }: Runtime): void {
+  checkType('runtime.openDatabase', openDatabase, 'function');
+  if (isVirtual !== true)
+    throw new TypeError('runtime.openDatabase is for simulations, with isVirtual: true');
+}
+
 /**
  * A runtime that cannot break the node that uses it. A node asks for the time inside callbacks of sockets and timers,
  * where an exception would end the process, and a time of NaN would make it wait forever. If a method of the given
@@ -56,6 +63,8 @@ class CheckedRuntime implements Runtime {
   readonly isVirtual: boolean;
   /** Only where the given runtime has it. */
   readonly secretBytes?: (length: number, purpose?: string) => Uint8Array;
+  /** The same. */
+  readonly openDatabase?: (path: string) => unknown;
   readonly #given: Runtime;
   readonly #report: (error: TypeError) => void;
   readonly #reported = new Set<Method>();
@@ -69,12 +78,17 @@ class CheckedRuntime implements Runtime {
     this.#given = given;
     this.#report = report;
     if (this.isVirtual && given.secretBytes !== undefined) this.secretBytes = this.#secretBytes;
+    if (this.isVirtual && given.openDatabase !== undefined) this.openDatabase = this.#openDatabase;
   }
 
   #secretBytes(length: number, purpose?: string): Uint8Array {
     const draw = (): Uint8Array | undefined => this.#given.secretBytes?.(length, purpose);
     const given = this.#call('secretBytes', draw, bytesProblem(length));
     return given ?? crypto.getRandomValues(new Uint8Array(length));
+  }
+
+  #openDatabase(path: string): unknown {
+    return this.#given.openDatabase?.(path);
   }
 
   now(): number {

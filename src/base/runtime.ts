@@ -52,6 +52,14 @@ export interface Runtime {
    * @param purpose as in {@link Runtime.random}.
    */
   secretBytes?(length: number, purpose?: string): Uint8Array;
+  /**
+   * For simulations only: opens an SQLite file, or creates it, on a disk that belongs to the simulation. A vault and a
+   * history with a `path` then lie there. Without this method, they lie on the disks of the system. A runtime with this
+   * method must have `isVirtual: true`.
+   *
+   * @returns a `DatabaseSync` of node:sqlite.
+   */
+  openDatabase?(path: string): unknown;
 }
 
 /** With a longer delay, timers of Node.js and browsers fire at once. */

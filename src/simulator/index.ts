@@ -5,6 +5,7 @@ export type { AwayRange, ChurnOptions } from './faults/churn.ts';
 export type {
   CrashFault,
   CutFault,
+  DiskFault,
   DriftFault,
   Fault,
   HealFault,

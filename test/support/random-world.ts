@@ -1,3 +1,4 @@
+import { DatabaseSync } from 'node:sqlite';
 import { type Data, Node, type NodeConnection, PeerloomError } from '../../src/index.ts';
 import { SecureNode } from '../../src/secure/index.ts';
 import { type SimulatedNodeOptions, Simulation, type WhichNodes } from '../../src/simulator/index.ts';
@@ -45,13 +46,16 @@ class Signer extends SecureNode {
 /** Why a letter, or what a vault asks of another node, may fail while nodes and links do. */
 const expectedOfSigners = new Set([
   ...['ERR_NO_ROUTE', 'ERR_NOT_CONNECTED', 'ERR_NOT_STARTED', 'ERR_CONNECTION_CLOSED', 'ERR_TIMEOUT'],
-  ...['ERR_NOT_PERMITTED', 'ERR_NOT_FOUND', 'ERR_UNREACHABLE'],
+  ...['ERR_NOT_PERMITTED', 'ERR_NOT_FOUND', 'ERR_UNREACHABLE', 'ERR_VAULT_FILE'],
 ]);
 
 const expectedCodes = new Set([
   ...['ERR_CONNECTION_REFUSED', 'ERR_CONNECTION_CLOSED', 'ERR_NOT_STARTED', 'ERR_NOT_ALLOWED'],
   ...['ERR_TIMEOUT', 'ERR_ABORTED', 'ERR_NETWORK_MISMATCH'],
 ]);
+
+/** Simulated disks need Node.js 24. */
+const hasDisks = 'serialize' in DatabaseSync.prototype;
 
 /** How many inbound connections a node of these worlds takes. */
 const maxConnections = 3;
@@ -85,7 +89,11 @@ export async function randomWorld(seed: number, mode: 'wire' | 'fast' = 'wire'):
     reconnect: { minDelayMs: 100, maxDelayMs: 2_000 },
   });
   const talkers = world.spawn(4, ({ host, port, options }) => new Talker(host, port, withDefaults(options)));
-  const signers = world.spawn(3, ({ host, port, options }) => new Signer(host, port, withDefaults(options)));
+  const signers = world.spawn(3, ({ host, port, options }) => {
+    // Half of them on disks, which outlive their crashes and may be full.
+    const vault = seed % 4 < 2 || !hasDisks ? {} : { path: 'vault.db' };
+    return new Signer(host, port, { ...withDefaults(options), vault });
+  });
   const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(chance.random() * items.length)]!;
   const problems: string[] = [];
 
@@ -173,6 +181,7 @@ export async function randomWorld(seed: number, mode: 'wire' | 'fast' = 'wire'):
     () => world.slow(some(), 50 * chance.random()),
     () => world.drift(some(), 0.9 + 0.2 * chance.random()),
     () => world.jump(some(), 1_000 * chance.random()),
+    () => world.setDiskFull(some(), chance.random() < 0.5),
   ];
 
   await world.run(1);
@@ -183,6 +192,7 @@ export async function randomWorld(seed: number, mode: 'wire' | 'fast' = 'wire'):
   world.heal();
   world.resume(world.nodes);
   world.slow(world.nodes, 0);
+  world.setDiskFull(world.nodes, false);
   await world.run(1_000);
   world.restart();
   await world.run(restMs);

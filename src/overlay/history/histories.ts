@@ -87,10 +87,11 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
     if (this.#byTopic.size >= maxKeptTopics) {
       throw new RangeError(`a node keeps the history of ${maxKeptTopics} topics at most`);
     }
-    const { network } = this.#options;
+    const { network, runtime } = this.#options;
     const { path } = options;
-    const store =
-      opened ?? (path === undefined ? new MemoryStore() : new SqliteStore(path, { network, topic }));
+    const inFileOrMemory = (): HistoryStore =>
+      path === undefined ? new MemoryStore() : new SqliteStore(path, { network, topic }, runtime);
+    const store = opened ?? inFileOrMemory();
     const wallNow = (): number => this.wallNow();
     const kept = new KeptBroadcasts({ ...options, store, wallNow });
     const digest = digestOf(network, topic);

@@ -3,12 +3,16 @@ import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import { messageOf } from '../../base/arguments.ts';
 import { requiredBuiltin } from '../../base/builtin.ts';
 import { PeerloomError } from '../../base/errors.ts';
+import { openDatabase } from '../../base/open-database.ts';
+import type { Runtime } from '../../base/runtime.ts';
 import { createPrivateFile, isRegularFile } from '../../identity/private-file.ts';
 import { idOf, signedBytes } from '../broadcast.ts';
 import type { HistoryOwner, HistoryStore, StoredBroadcast, StoredHistory } from './history-store.ts';
 
 /** Says in the header of an SQLite file that it is a history: 'plhi' in ASCII. */
 const applicationId = 0x70_6c_68_69;
+
+const purpose = 'A history with a path';
 
 /** The file is in use, by SQLite's primary result codes. */
 const busy = 5;
@@ -35,17 +39,15 @@ export class SqliteStore implements HistoryStore {
   /**
    * Opens the file, or creates it for its user alone.
    *
+   * @param runtime opens the files of simulated disks.
    * @throws PeerloomError `ERR_HISTORY_FILE`; `ERR_TRANSPORT_UNAVAILABLE` outside Node.js.
    */
-  constructor(path: string, owner: HistoryOwner) {
-    const { DatabaseSync: Database } = requiredBuiltin('node:sqlite', 'A history with a path');
+  constructor(path: string, owner: HistoryOwner, runtime?: Pick<Runtime, 'openDatabase'>) {
     this.#path = path;
     this.#network = owner.network;
     let database: DatabaseSync | undefined;
     try {
-      const file = requiredBuiltin('node:path', 'A history with a path').resolve(path);
-      if (!isRegularFile(file)) createPrivateFile(file, '');
-      database = new Database(file, { timeout: 0 });
+      database = openDatabase(path, { purpose, runtime, prepare: historyFileAt });
       this.#database = database;
       database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE');
       this.#prepare(owner);
@@ -141,4 +143,11 @@ export class SqliteStore implements HistoryStore {
       cause,
     });
   }
+}
+
+/** The absolute path: for SQLite, some relative ones mean no file. */
+function historyFileAt(path: string): string {
+  const file = requiredBuiltin('node:path', purpose).resolve(path);
+  if (!isRegularFile(file)) createPrivateFile(file, '');
+  return file;
 }

@@ -1,6 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { requiredBuiltin } from '../../base/builtin.ts';
 import { PeerloomError } from '../../base/errors.ts';
+import { openDatabase } from '../../base/open-database.ts';
+import type { Runtime } from '../../base/runtime.ts';
 import { applicationId, explained, vaultFileAt, vaultFileError } from './vault-file.ts';
 import { abandonedChunks, vaultSchema } from './vault-schema.ts';
 
@@ -12,6 +14,8 @@ export type Row = Record<string, SqlValue>;
 
 const formatVersion = '2';
 
+const purpose = 'The vault';
+
 /** The SQLite of a vault: in memory, or a file of one identity that one process at a time may use. */
 export class VaultDatabase {
   readonly #path: string | undefined;
@@ -20,14 +24,18 @@ export class VaultDatabase {
 
   /**
    * @param path `undefined`: in memory.
+   * @param runtime opens the files of simulated disks.
    * @throws PeerloomError `ERR_VAULT_FILE`; `ERR_TRANSPORT_UNAVAILABLE` outside Node.js.
    */
-  constructor(path: string | undefined, ownId: string) {
-    const { DatabaseSync: Database } = requiredBuiltin('node:sqlite', 'The vault');
+  constructor(path: string | undefined, ownId: string, runtime?: Pick<Runtime, 'openDatabase'>) {
+    const { DatabaseSync: Database } = requiredBuiltin('node:sqlite', purpose);
     this.#path = path;
     let database: DatabaseSync | undefined;
     try {
-      database = new Database(path === undefined ? ':memory:' : vaultFileAt(path), { timeout: 0 });
+      database =
+        path === undefined
+          ? new Database(':memory:')
+          : openDatabase(path, { purpose, runtime, prepare: vaultFileAt });
       this.#database = database;
       database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL');
       this.transaction(() => this.#prepare(ownId));

@@ -63,7 +63,10 @@ export class VaultEngine {
     const ownId = identity.id;
     const { maxCopyBytes = defaultBounds.maxCopyBytes, maxReplicaBytes = defaultBounds.maxReplicaBytes } =
       setup;
-    const store = new VaultStore(setup.path, ownId, { maxCopyBytes, maxReplicaBytes });
+    const store = new VaultStore(setup.path, ownId, {
+      bounds: { maxCopyBytes, maxReplicaBytes },
+      runtime,
+    });
     const keys = new EpochKeys(ownId, opener, runtime);
     const shareBytes = Math.floor(setup.maxMessageBytes * itemShareOfMessage);
     const batchBytes = Math.min(shareBytes, maxBodyBytes);

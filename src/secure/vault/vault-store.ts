@@ -1,3 +1,4 @@
+import type { Runtime } from '../../base/runtime.ts';
 import type { Steps } from '../../base/steps.ts';
 import { CollectionCache } from './collection-cache.ts';
 import type { CollectionName } from './collection-state.ts';
@@ -28,6 +29,13 @@ export interface EpochRange {
   readonly limit: number;
 }
 
+export interface VaultStoreOptions {
+  /** Default: those of a vault in a file. */
+  readonly bounds?: StoreBounds;
+  /** Opens the files of simulated disks. */
+  readonly runtime?: Pick<Runtime, 'openDatabase'>;
+}
+
 /** What an item takes in a delivery beside its body and its names; a character takes three bytes at most. */
 const headerBytes = 400;
 const maxCharacterBytes = 3;
@@ -46,10 +54,10 @@ export class VaultStore {
   readonly #usage: StoreUsage;
 
   /** @throws as the constructor of {@link VaultDatabase}. */
-  constructor(path: string | undefined, ownId: string, bounds: StoreBounds = defaultBounds) {
+  constructor(path: string | undefined, ownId: string, { bounds, runtime }: VaultStoreOptions = {}) {
     this.#isInMemory = path === undefined;
-    this.#database = new VaultDatabase(path, ownId);
-    this.#usage = new StoreUsage(this.#database, bounds);
+    this.#database = new VaultDatabase(path, ownId, runtime);
+    this.#usage = new StoreUsage(this.#database, bounds ?? defaultBounds);
   }
 
   close(): void {

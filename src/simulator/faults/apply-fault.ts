@@ -64,6 +64,9 @@ export function applyFault(world: FaultyWorld, fault: Fault): void {
     case 'reachable':
       for (const machine of machinesOf(world, fault.nodes)) machine.isReachable = fault.reachable;
       return;
+    case 'disk':
+      for (const machine of machinesOf(world, fault.nodes)) machine.disk.isFull = fault.full;
+      return;
     case 'links': {
       const { kind: _, ...quality } = fault;
       network.quality = { ...network.quality, ...quality };

@@ -45,6 +45,12 @@ export interface ReachableFault extends NodesFault<'reachable'> {
   readonly reachable: boolean;
 }
 
+/** Whether the disks of the machines are full changes. */
+export interface DiskFault extends NodesFault<'disk'> {
+  /** True: every write fails, also after a restart. */
+  readonly full: boolean;
+}
+
 /** Nothing passes between groups of nodes. */
 export interface PartitionFault {
   /** What happens. */
@@ -107,6 +113,7 @@ export type Fault =
   | DriftFault
   | JumpFault
   | ReachableFault
+  | DiskFault
   | LinksFault;
 
 /** A {@link Fault} at a moment. */

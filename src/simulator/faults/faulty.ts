@@ -104,6 +104,11 @@ export abstract class Faulty {
     this.apply({ kind: 'reachable', nodes: this.numbersOf('reachable', which), reachable });
   }
 
+  /** Fills the disks of nodes, so that every write of a vault or a history with a `path` fails, or makes room again. */
+  setDiskFull(which: WhichNodes, full: boolean): void {
+    this.apply({ kind: 'disk', nodes: this.numbersOf('disk', which), full });
+  }
+
   /** Makes all links better or worse, those that are there too. What is left out stays as it is. */
   setLinks(conditions: Partial<LinkConditions>): void {
     this.apply({ kind: 'links', ...conditions });

@@ -2,6 +2,15 @@ import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 import type { VirtualRuntime } from '../virtual-runtime.ts';
 import type { MachineClock } from './machine-clock.ts';
 
+export interface RunParts {
+  /** Names the chance of the node. */
+  readonly entity: string;
+  /** Does what a timer does, at the pace of the machine, unless the node has gone. */
+  readonly perform: (work: () => void) => void;
+  /** Opens a file on the disk of the machine. */
+  readonly openDatabase: (path: string) => unknown;
+}
+
 /** What a simulated node takes as its runtime: chance of its own, and the clock and the timers of its machine. */
 export class MachineRuntime implements Runtime {
   readonly isVirtual = true;
@@ -9,21 +18,18 @@ export class MachineRuntime implements Runtime {
   readonly #clock: MachineClock;
   readonly #entity: string;
   readonly #perform: (work: () => void) => void;
+  readonly #openDatabase: (path: string) => unknown;
   readonly #timers = new Set<RuntimeTimer>();
 
   /**
-   * @param entity names the chance of the node.
-   * @param perform does what a timer does, at the pace of the machine, unless the node has gone.
+   * @param parts what is the node's own.
    */
-  constructor(
-    world: VirtualRuntime,
-    clock: MachineClock,
-    { entity, perform }: { readonly entity: string; readonly perform: (work: () => void) => void },
-  ) {
+  constructor(world: VirtualRuntime, clock: MachineClock, { entity, perform, openDatabase }: RunParts) {
     this.#world = world;
     this.#clock = clock;
     this.#entity = entity;
     this.#perform = perform;
+    this.#openDatabase = openDatabase;
   }
 
   /** Timers that wait. */
@@ -51,6 +57,10 @@ export class MachineRuntime implements Runtime {
     };
     this.#timers.add(timer);
     return timer;
+  }
+
+  openDatabase(path: string): unknown {
+    return this.#openDatabase(path);
   }
 
   /** The node has gone: none of its timers runs any more. */

@@ -5,6 +5,7 @@ import type { Process, ProcessLink } from '../network/process.ts';
 import type { SimulatedNetwork } from '../network/simulated-network.ts';
 import { SimulatedTransport } from '../network/simulated-transport.ts';
 import type { VirtualRuntime } from '../virtual-runtime.ts';
+import { Disk } from './disk.ts';
 import { MachineClock } from './machine-clock.ts';
 import { MachineRuntime } from './machine-runtime.ts';
 import type { NodeFactory } from './node-factory.ts';
@@ -26,6 +27,8 @@ export class Machine implements Place {
   readonly region: number;
   readonly host: string;
   readonly clock: MachineClock;
+  /** Of a machine whose nodes have used it. A node with a new identity begins with another one. */
+  #disk: Disk | undefined;
   /** False: others cannot dial it, as behind a NAT. */
   isReachable = true;
   /** False: it has lost its power. */
@@ -70,7 +73,10 @@ export class Machine implements Place {
 
   /** Makes the node, which is not started yet: the first one, or one after the last has gone. */
   boot(hasNewIdentity = false): Run {
-    if (hasNewIdentity) this.#identities += 1;
+    if (hasNewIdentity) {
+      this.#identities += 1;
+      this.#disk = undefined;
+    }
     this.#restarts += 1;
     this.isPowered = true;
     this.#isPaused = false;
@@ -81,6 +87,16 @@ export class Machine implements Place {
     this.#run = new Run(this, this.#world, numbers);
     this.#run.make(this.#factory);
     return this.#run;
+  }
+
+  get disk(): Disk {
+    this.#disk ??= new Disk(this.#world.runtime);
+    return this.#disk;
+  }
+
+  /** The node has crashed. */
+  onCrash(): void {
+    this.#disk?.onCrash(this.isPowered);
   }
 
   #keepCounts(): void {
@@ -175,6 +191,7 @@ export class Run implements Process {
     this.runtime = new MachineRuntime(world, machine.clock, {
       entity,
       perform: (work) => this.perform(work),
+      openDatabase: (path) => machine.disk.open(path),
     });
     const owner = identities === 0 ? `${index}` : `${index} identity ${identities}`;
     this.#identity = Identity.fromSeed(world.chance.fresh(owner, 'secret identity').bytes(32));
@@ -257,6 +274,7 @@ export class Run implements Process {
     this.#state = 'crashed';
     this.runtime.cancelAll();
     for (const link of this.links) link.abandon();
+    this.machine.onCrash();
   }
 }
 

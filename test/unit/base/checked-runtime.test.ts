@@ -45,6 +45,10 @@ suite('a runtime that is given', () => {
       { ...systemRuntime, secretBytes: (length: number) => new Uint8Array(length) },
       /runtime.secretBytes is for simulations, with isVirtual: true/,
     ],
+    'has files of its own in real time': [
+      { ...systemRuntime, openDatabase: () => undefined },
+      /runtime.openDatabase is for simulations, with isVirtual: true/,
+    ],
     'throws for the time': [{ ...systemRuntime, now: fails }, /runtime.now threw: null/],
     'has timers without cancel': [
       { ...systemRuntime, setTimeout: () => 7 },

@@ -307,8 +307,7 @@ suite('a delivery', () => {
   test('for which there is no room is proven, and given back', async (t) => {
     const { alice } = await setUp(t);
     const store = new VaultStore(undefined, Identity.generate().id, {
-      maxCopyBytes: 6_000,
-      maxReplicaBytes: 0,
+      bounds: { maxCopyBytes: 6_000, maxReplicaBytes: 0 },
     });
     t.after(() => store.close());
     const name = { owner: alice.id, collection };
