@@ -2,20 +2,18 @@
 
 import { checkOptions, checkType, shown } from '../base/arguments.ts';
 import { PeerloomError } from '../base/errors.ts';
-import { Listeners } from '../base/listeners.ts';
 import type { Node } from '../node/node.ts';
 import { type Duration, millisecondsIn } from './duration.ts';
 import { applyFault } from './faults/apply-fault.ts';
 import { Churn, type ChurnOptions } from './faults/churn.ts';
 import type { Fault, TimedFault } from './faults/fault.ts';
 import { Faulty } from './faults/faulty.ts';
-import { pickSome, type WhichNodes } from './faults/pick-nodes.ts';
+import type { WhichNodes } from './faults/pick-nodes.ts';
 import { Guard } from './guard/guard.ts';
-import { Machine, type MachineWorld } from './machines/machine.ts';
+import type { MachineWorld, Run } from './machines/machine.ts';
+import { Machines } from './machines/machines.ts';
 import { factoryOf, type NodeClass, type NodeFactory } from './machines/node-factory.ts';
-import { isRegional } from './network/latency.ts';
 import { SimulatedNetwork } from './network/simulated-network.ts';
-import type { ChanceStream } from './seeded-chance.ts';
 import {
   checkQuality,
   type RunUntil,
@@ -29,6 +27,7 @@ import { checkWhen, type InvariantCheck, type InvariantOptions } from './watch/i
 import { Metrics } from './watch/metrics.ts';
 import type { TraceEntry } from './watch/trace.ts';
 import { Watch } from './watch/watch.ts';
+import { WorldListeners } from './world-listeners.ts';
 
 const dayMs = 24 * 3_600_000;
 
@@ -48,23 +47,14 @@ export class Simulation extends Faulty {
   readonly seed: number;
   readonly #runtime: VirtualRuntime;
   readonly #network: SimulatedNetwork;
-  readonly #machineWorld: MachineWorld;
   readonly #guard: Guard | undefined;
-  /** By their numbers. */
-  readonly #machines = new Map<number, Machine>();
-  /** How many numbers are taken. */
-  #spawned = 0;
-  /** Undefined: all nodes are made. */
-  readonly #onlyNodes: ReadonlySet<number> | undefined;
+  readonly #world: MachineWorld;
+  readonly #machines: Machines;
   /** The faults that the program asks for do not happen. */
   readonly #hasGivenFaults: boolean;
-  /** The lists that `spawn` has returned, and where in them the node of each machine stands. */
-  readonly #places = new Map<Machine, { readonly list: Node[]; readonly at: number }>();
   readonly #watch: Watch;
-  readonly #listeners = { event: new Listeners(), fault: new Listeners() };
+  readonly #listeners = new WorldListeners();
   readonly #faults: TimedFault[] = [];
-  /** How often the seed was asked to pick, for each purpose. */
-  readonly #picks = new Map<string, number>();
   /** Why a node could not start or stop. */
   #nodeFailure: { readonly error: unknown } | undefined;
 
@@ -79,7 +69,6 @@ export class Simulation extends Faulty {
       throw new TypeError(`mode must be 'wire' or 'fast', not ${shown(mode)}`);
     this.#runtime = new VirtualRuntime({ seed });
     this.seed = seed;
-    this.#onlyNodes = only.nodes && new Set(only.nodes);
     this.#hasGivenFaults = only.faults !== undefined;
     this.#network = new SimulatedNetwork(
       this.#runtime,
@@ -87,16 +76,21 @@ export class Simulation extends Faulty {
       checkQuality(quality),
       mode === 'fast',
     );
-    this.#machineWorld = { runtime: this.#runtime, network: this.#network, working: undefined };
+    this.#world = { runtime: this.#runtime, network: this.#network, working: undefined };
+    this.#machines = new Machines({
+      world: this.#world,
+      only: only.nodes && new Set(only.nodes),
+      onMade: (run) => this.#start(run),
+    });
     this.#guard = guard ? new Guard((problem, cause) => this.#onComplaint(problem, cause)) : undefined;
     this.#watch = new Watch({
       checksDeliveries: mode === 'wire',
       seed,
       now: () => this.now,
-      running: () => this.#running.length,
+      running: () => this.#machines.running.length,
       faults: this.#faults,
-      isHeard: () => this.#listeners.event.size > 0,
-      onEvent: (event) => this.#emit('event', event),
+      isHeard: () => this.#listeners.of('event').size > 0,
+      onEvent: (event) => this.#listeners.emit('event', event),
     });
     // After everything else of that moment, as in the run in which the program asked for them.
     for (const { at, fault } of only.faults ?? []) this.#runtime.atEndOf(at, () => this.#happen(fault));
@@ -109,7 +103,7 @@ export class Simulation extends Faulty {
 
   /** The nodes, each the latest at its place, in the order in which they were spawned. Some may have stopped or crashed. */
   get nodes(): readonly Node[] {
-    return Array.from(this.#machines.values(), ({ run }) => run.node);
+    return this.#machines.all.map(({ run }) => run.node);
   }
 
   /** Whether nothing is left to do, see {@link Simulation.idle}. */
@@ -137,14 +131,14 @@ export class Simulation extends Faulty {
     const { trace, spread, broadcasts } = this.#watch;
     return new Metrics({
       timeMs: this.now,
-      machines: [...this.#machines.values()],
+      machines: this.#machines.all,
       bytes: this.#network.bytes,
       transmissions: this.#network.transmissions,
       events: trace.count,
       faults: this.#faults.length,
       spread: spread.spread,
       broadcasts: broadcasts.totals,
-      graph: () => this.#watch.graphOf(this.#running.map(({ run }) => run)),
+      graph: () => this.#watch.graphOf(this.#machines.running.map(({ run }) => run)),
     });
   }
 
@@ -155,7 +149,7 @@ export class Simulation extends Faulty {
 
   /** Whether the node runs: it has neither stopped nor crashed, and no later one has taken its place. */
   isRunning(node: Node): boolean {
-    const machine = this.#machines.get(this.indexOf(node) ?? -1);
+    const machine = this.#machines.byNumber.get(this.indexOf(node) ?? -1);
     return machine !== undefined && machine.run.node === node && machine.run.isRunning;
   }
 
@@ -180,23 +174,8 @@ export class Simulation extends Faulty {
       throw new RangeError(`count must be a whole number, 0 or more, not ${shown(count)}`);
     const factory = factoryOf(make);
     checkOptions(options, ['region', 'reachable']);
-    const spawn = (): Made[] => this.#spawn(count, factory, options);
+    const spawn = (): Made[] => this.#machines.spawn(count, factory, options);
     return this.#guard === undefined ? spawn() : this.#guard.during(spawn);
-  }
-
-  #spawn<Made extends Node>(count: number, factory: NodeFactory<Made>, options: SpawnOptions): Made[] {
-    const list: Made[] = [];
-    for (let made = 0; made < count; made++) {
-      const index = this.#spawned++;
-      if (this.#onlyNodes?.has(index) === false) continue;
-      const region = this.#regionOf(index, options.region);
-      const machine = new Machine(this.#machineWorld, { index, region, factory });
-      machine.isReachable = options.reachable ?? true;
-      this.#places.set(machine, { list, at: list.length });
-      this.#boot(machine, false);
-      this.#machines.set(index, machine);
-    }
-    return list;
   }
 
   /**
@@ -266,13 +245,13 @@ export class Simulation extends Faulty {
 
   /** Adds a listener, which is called in order with others. */
   on<Name extends keyof SimulationEvents>(name: Name, listener: SimulationEvents[Name]): this {
-    this.#listenersOf(name).add(listener, false);
+    this.#listeners.of(name).add(listener, false);
     return this;
   }
 
   /** Removes a listener that {@link Simulation.on} added. */
   off<Name extends keyof SimulationEvents>(name: Name, listener: SimulationEvents[Name]): this {
-    this.#listenersOf(name).remove(listener);
+    this.#listeners.of(name).remove(listener);
     return this;
   }
 
@@ -284,16 +263,16 @@ export class Simulation extends Faulty {
     applyFault(
       {
         network: this.#network,
-        machines: this.#machines,
+        machines: this.#machines.byNumber,
         stop: ({ run }) => this.#expect(run.stop()),
-        restart: (machine, hasNewIdentity) => this.#boot(machine, hasNewIdentity),
+        restart: (machine, hasNewIdentity) => this.#machines.boot(machine, hasNewIdentity),
       },
       fault,
     );
     const timed = { at: this.now, fault };
     this.#faults.push(timed);
     this.#watch.onFault(timed);
-    this.#emit('fault', timed);
+    this.#listeners.emit('fault', timed);
   }
 
   /** Makes faults happen at their moments. Those whose moment has passed happen as soon as the world runs. */
@@ -306,8 +285,8 @@ export class Simulation extends Faulty {
   override churn(options: ChurnOptions): () => void {
     const churn = new Churn(options, {
       runtime: this.#runtime,
-      chance: this.#chanceOf('churn'),
-      running: () => this.#running.map(({ index }) => index),
+      chance: this.#machines.chanceOf('churn'),
+      running: () => this.#machines.running.map(({ index }) => index),
       apply: (fault) => this.apply(fault),
     });
     churn.start();
@@ -316,8 +295,8 @@ export class Simulation extends Faulty {
 
   /** Stops all nodes that run, and checks all invariants a last time. Paused nodes go on before. */
   async end(): Promise<void> {
-    for (const machine of this.#running) if (machine.isPaused) machine.resume();
-    await this.settle(Promise.all(this.#running.map(({ run }) => run.stop())));
+    for (const machine of this.#machines.running) if (machine.isPaused) machine.resume();
+    await this.settle(Promise.all(this.#machines.running.map(({ run }) => run.stop())));
   }
 
   /** @see Simulation.end */
@@ -327,14 +306,7 @@ export class Simulation extends Faulty {
 
   /** @internal */
   override numbersOf(kind: string, which: WhichNodes, running = true): number[] {
-    if (typeof which === 'number') {
-      const candidates = [...this.#machines.values()].filter(({ run }) => run.isRunning === running);
-      return pickSome(
-        candidates.map(({ index }) => index),
-        which,
-        this.#chanceOf(kind),
-      );
-    }
+    if (typeof which === 'number') return this.#machines.pick(kind, which, running);
     const nodes = Array.isArray(which) ? (which as readonly Node[]) : [which as Node];
     return nodes.map((node) => {
       const index = this.indexOf(node);
@@ -343,50 +315,7 @@ export class Simulation extends Faulty {
     });
   }
 
-  get #running(): Machine[] {
-    return [...this.#machines.values()].filter(({ run }) => run.isRunning);
-  }
-
-  /** A stream for each time that something is left to chance. */
-  #chanceOf(purpose: string): ChanceStream {
-    const count = (this.#picks.get(purpose) ?? 0) + 1;
-    this.#picks.set(purpose, count);
-    return this.#runtime.chance.fresh(purpose, `${count}`);
-  }
-
-  #listenersOf(name: keyof SimulationEvents): Listeners {
-    const listeners = this.#listeners[name];
-    if (listeners !== undefined) return listeners;
-    const known = Object.keys(this.#listeners).join(', ');
-    throw new TypeError(`${shown(name)} is not an event of a Simulation. The events are ${known}`);
-  }
-
-  #emit<Name extends keyof SimulationEvents>(name: Name, ...args: Parameters<SimulationEvents[Name]>): void {
-    const listeners = this.#listeners[name];
-    if (listeners.size === 0) return;
-    for (const { listener } of listeners.list) (listener as (...given: unknown[]) => void)(...args);
-  }
-
-  #regionOf(index: number, name: string | undefined): number {
-    const { latencyMs } = this.#network.quality;
-    if (!isRegional(latencyMs)) {
-      if (name === undefined) return 0;
-      throw new TypeError('region needs a world whose latencyMs has regions');
-    }
-    const { regions } = latencyMs;
-    if (name === undefined)
-      return Math.floor(this.#runtime.chance.once(`${index}`, 'region') * regions.length);
-    const region = regions.indexOf(name);
-    if (region >= 0) return region;
-    throw new RangeError(`region must be one of ${regions.join(', ')}, not ${shown(name)}`);
-  }
-
-  /** Makes the node of a machine and starts it, unless it runs already. */
-  #boot(machine: Machine, hasNewIdentity: boolean): void {
-    if (machine.isBusy) return;
-    const run = machine.boot(hasNewIdentity);
-    const { list, at } = this.#places.get(machine)!;
-    list[at] = run.node;
+  #start(run: Run): void {
     this.#watch.add(run);
     this.#expect(run.start());
   }
@@ -415,7 +344,7 @@ export class Simulation extends Faulty {
   }
 
   #onComplaint(problem: string, cause: Error): void {
-    const machine = this.#machines.get(this.#machineWorld.working ?? -1);
+    const machine = this.#machines.byNumber.get(this.#world.working ?? -1);
     const nodes = machine === undefined ? [] : [machine.run.node];
     this.#watch.fail({ invariant: 'the seed decides everything', problem, nodes, cause });
   }
