@@ -1,3 +1,4 @@
+import { trustedRuntime } from '../../base/checked-runtime.ts';
 import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 import type { VirtualRuntime } from '../virtual-runtime.ts';
 import type { MachineClock } from './machine-clock.ts';
@@ -14,12 +15,13 @@ export interface RunParts {
 /** What a simulated node takes as its runtime: chance of its own, and the clock and the timers of its machine. */
 export class MachineRuntime implements Runtime {
   readonly isVirtual = true;
+  readonly [trustedRuntime] = true;
   readonly #world: VirtualRuntime;
   readonly #clock: MachineClock;
   readonly #entity: string;
   readonly #perform: (work: () => void) => void;
   readonly #openDatabase: (path: string) => unknown;
-  readonly #timers = new Set<RuntimeTimer>();
+  readonly #timers = new Set<MachineTimer>();
 
   /**
    * @param parts what is the node's own.
@@ -46,16 +48,9 @@ export class MachineRuntime implements Runtime {
   }
 
   setTimeout(callback: () => void, delayMs: number, purpose?: 'watching'): RuntimeTimer {
-    const run = (): void => {
-      if (this.#timers.delete(timer)) callback();
-    };
-    const wait = this.#world.setTimeout(() => this.#perform(run), this.#clock.worldMs(delayMs), purpose);
-    const timer = {
-      cancel: () => {
-        if (this.#timers.delete(timer)) wait.cancel();
-      },
-    };
-    this.#timers.add(timer);
+    const timer = new MachineTimer(this.#timers, callback);
+    const begin = (): void => this.#perform(() => timer.run());
+    timer.wait = this.#world.setTimeout(begin, this.#clock.worldMs(delayMs), purpose);
     return timer;
   }
 
@@ -78,5 +73,27 @@ export class MachineRuntime implements Runtime {
 
   secretBytes(length: number, purpose = ''): Uint8Array {
     return this.#world.chance.stream(this.#entity, `secret ${purpose}`).bytes(length);
+  }
+}
+
+class MachineTimer implements RuntimeTimer {
+  /** The timer of the world. */
+  wait: RuntimeTimer | undefined;
+  /** Those of the node that wait. */
+  readonly #timers: Set<MachineTimer>;
+  readonly #callback: () => void;
+
+  constructor(timers: Set<MachineTimer>, callback: () => void) {
+    this.#timers = timers;
+    this.#callback = callback;
+    timers.add(this);
+  }
+
+  run(): void {
+    if (this.#timers.delete(this)) this.#callback();
+  }
+
+  cancel(): void {
+    if (this.#timers.delete(this)) this.wait?.cancel();
   }
 }

@@ -3,7 +3,7 @@ import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 import type { LinkConditions } from '../faults/fault.ts';
 import type { SeededChance } from '../seeded-chance.ts';
 import { Blocks } from './blocks.ts';
-import { type Latency, latencyBetween, type Place } from './latency.ts';
+import { isRegional, type Latency, latencyBetween, type Place } from './latency.ts';
 import type { Listener, Process } from './process.ts';
 
 /** How far apart the places of a network are, and how good its links. */
@@ -62,8 +62,12 @@ export class SimulatedNetwork {
     return this.#clock.setTimeout(callback, Math.max(0, ms - this.#clock.now()), 'watching');
   }
 
-  latencyMs(from: Place, to: Place): number {
-    return from === to ? 0 : latencyBetween(this.quality.latencyMs, this.chance, from, to);
+  /** The milliseconds from one place to another, and back. */
+  roundTripOf(from: Place, to: Place): readonly [there: number, back: number] {
+    if (from === to) return [0, 0];
+    const { latencyMs } = this.quality;
+    const there = latencyBetween(latencyMs, this.chance, from, to);
+    return [there, isRegional(latencyMs) ? latencyBetween(latencyMs, this.chance, to, from) : there];
   }
 
   /** A port on which nobody listens. */

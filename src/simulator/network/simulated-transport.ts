@@ -115,8 +115,20 @@ class Dial {
       return;
     }
     const entity = `${process.place.index}-${placeOf(address)} ${count}`;
-    const there = new Way(this.#network, [process.place, target.place], `${entity} there`);
-    const back = new Way(this.#network, [target.place, process.place], `${entity} back`);
+    const [here, remote] = [process.place, target.place];
+    const [thereMs, backMs] = this.#network.roundTripOf(here, remote);
+    const there = new Way(this.#network, {
+      from: here,
+      to: remote,
+      latencyMs: thereMs,
+      entity: `${entity} there`,
+    });
+    const back = new Way(this.#network, {
+      from: remote,
+      to: here,
+      latencyMs: backMs,
+      entity: `${entity} back`,
+    });
     there.signal(() => this.#arrive(there, back));
   }
 

@@ -8,6 +8,14 @@ export interface WayEnd {
   readonly region: number;
 }
 
+export interface WayOptions {
+  readonly from: WayEnd;
+  readonly to: WayEnd;
+  readonly latencyMs: number;
+  /** Names the chance of this way. */
+  readonly entity: string;
+}
+
 /** Something on its way. */
 export interface Cargo {
   /** When it is there; the way decides. */
@@ -48,14 +56,13 @@ export class Way {
   /** How many of those under way are work. */
   #work = 0;
 
-  /** @param entity names the chance of this way. */
-  constructor(network: SimulatedNetwork, [from, to]: readonly [WayEnd, WayEnd], entity: string) {
+  constructor(network: SimulatedNetwork, { from, to, latencyMs, entity }: WayOptions) {
     this.#network = network;
     this.#from = from;
     this.#to = to;
     const { jitterMs, loss } = network.quality;
     this.#chance = jitterMs > 0 || loss > 0 ? network.chance.fresh(entity, 'way') : undefined;
-    this.#latencyMs = network.latencyMs(from, to);
+    this.#latencyMs = latencyMs;
   }
 
   /** Sends something small; `arrive` is called when it is at the other end, in order. */
