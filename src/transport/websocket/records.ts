@@ -27,8 +27,12 @@ export const windowBytes = 1024 * 1024;
 /** What a record of data costs beside its bytes, because each takes memory while it waits. */
 const recordCostBytes = 256;
 
-/** The receiver gives credit back when it owes so much. */
-export const creditStepBytes = 256 * 1024;
+/**
+ * The receiver gives credit back when it owes so much: less than what makes a link full (`highWaterBytes` of
+ * web-socket-link.ts). A full link learns by credit alone that its WebSocket has passed everything on, so there must
+ * always be one more to come.
+ */
+export const creditStepBytes = 96 * 1024;
 
 /** What a record of so much data takes of the window. */
 export function costOf(dataBytes: number): number {

@@ -34,7 +34,7 @@ export interface WebSocketLinkDetails {
 }
 
 /** What the WebSocket has not passed on at which the link is full: two chunks keep it busy, and a ping waits for no more. */
-const highWaterBytes = 128 * 1024;
+export const highWaterBytes = 128 * 1024;
 
 /** How long the closing handshake may take once both sides have ended. */
 const closingMs = 1_000;

@@ -316,7 +316,7 @@ suite('protocol 16: links over WebSocket', () => {
     const pong = frame(kinds.pong, uint32(1));
     for (let round = 0; round < 20; round++) {
       for (let count = 0; count < 500; count++) link.record(recordKinds.data, pong);
-      while (link.credit < 1_048_576 - 262_144) await once(link.webSocket.carrier, 'data');
+      while (link.credit < 1_048_576 - 98_304) await once(link.webSocket.carrier, 'data');
     }
   });
 

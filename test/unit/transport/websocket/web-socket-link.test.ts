@@ -8,8 +8,13 @@ import {
   type MessageSocket,
   type SocketEnd,
 } from '../../../../src/transport/websocket/message-socket.ts';
-import { creditRecord, dataRecord, endRecord } from '../../../../src/transport/websocket/records.ts';
-import { WebSocketLink } from '../../../../src/transport/websocket/web-socket-link.ts';
+import {
+  creditRecord,
+  creditStepBytes,
+  dataRecord,
+  endRecord,
+} from '../../../../src/transport/websocket/records.ts';
+import { highWaterBytes, WebSocketLink } from '../../../../src/transport/websocket/web-socket-link.ts';
 import { withCode } from '../../../support/errors.ts';
 import { turns } from '../../../support/turns.ts';
 
@@ -103,19 +108,23 @@ suite('a link over a WebSocket', () => {
     assert.ok(withCode('ERR_PROTOCOL', /more than its credit/)(outcome()!.error));
   });
 
-  test('gives credit back once it owes 256 KiB, and not before it has delivered', () => {
+  test('gives credit back once it owes 96 KiB, and not before it has delivered', () => {
     const { link, say, heard } = linkByHand();
     link.onMessage = () => {};
-    for (let count = 0; count < 4; count++) say(dataRecord(new Uint8Array(60_000)));
+    say(dataRecord(new Uint8Array(60_000)));
     assert.deepEqual(heard(), []);
     link.pause();
-    say(dataRecord(new Uint8Array(30_000)));
+    say(dataRecord(new Uint8Array(40_000)));
     assert.deepEqual(heard(), []);
     link.resume();
     assert.deepEqual(
       heard().map((record) => [...record]),
-      [[...creditRecord(271_280)]],
+      [[...creditRecord(100_512)]],
     );
+  });
+
+  test('gives credit back while the other side can still be full, which waits for it', () => {
+    assert.ok(creditStepBytes < highWaterBytes);
   });
 
   test('gives the memory of a record back when it was delivered, unless others share it', () => {
