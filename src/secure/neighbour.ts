@@ -297,7 +297,7 @@ export class Neighbour {
     const data = await this.#read(frame, (read) => read);
     const request = await this.hearing.examine(data, ['ask']);
     const answer = await this.#options.respond(request, this);
-    const content = { question: request.id, answer };
+    const content = { request: request.id, answer };
     return whenReady<Data>(
       this.#options.notary.sign('response', content, this.remote.id),
       (signed) => signed,

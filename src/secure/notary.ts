@@ -168,7 +168,7 @@ export class Notary {
 
   /**
    * What a neighbour says to this node alone can only have come over the link between them. It may have waited there,
-   * for the link to come back or for a slow handler, and clocks that differ do not matter to questions and answers.
+   * for the link to come back or for a slow handler, and clocks that differ do not matter to requests and responses.
    */
   #timelinessOf({ author, to, kind }: Envelope, { id, isEncrypted }: Bringer): Timeliness {
     const isBetweenBoth = isEncrypted && author === id && to === this.#options.identity.id;

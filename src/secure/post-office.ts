@@ -110,11 +110,11 @@ export class PostOffice {
     await connectHandlers;
     const neighbour = this.#neighbours.get(to);
     if (neighbour?.remote.security.encrypted) return neighbour.request(mail, { timeoutMs });
-    return this.askSealed(to, mail, timeoutMs);
+    return this.askEncrypted(to, mail, timeoutMs);
   }
 
   /** The same, encrypted end to end to a neighbour as well. */
-  async askSealed(to: string, mail: Mail, timeoutMs: number): Promise<Data> {
+  async askEncrypted(to: string, mail: Mail, timeoutMs: number): Promise<Data> {
     const { notary, opener, runtime } = this.#options;
     const { ownId } = notary;
     if (opener === undefined) throw cannotDecrypt(`this node cannot decrypt the answer of ${to}`);
@@ -254,7 +254,7 @@ export class PostOffice {
     const { ownId } = notary;
     const answer = letterBytesOf(data);
     const sealed = await hpkeSeal(encryptionKeyOf(author), answer, { ...contextOf(ownId, author), runtime });
-    return whenReady<Data>(notary.sign('answer', { question: id, sealed }, author), (signed) => signed);
+    return whenReady<Data>(notary.sign('answer', { request: id, sealed }, author), (signed) => signed);
   }
 
   /**
@@ -307,9 +307,9 @@ function* isAnswer(
 ): Steps<boolean> {
   try {
     const answer = readEnvelope(data);
-    const { question, sealed, ...rest } = fieldsOf(answer.data);
+    const { request, sealed, ...rest } = fieldsOf(answer.data);
     const isOfAddressee = answer.author === letter.to && answer.to === letter.author;
-    const isToThis = answer.kind === 'answer' && question === letter.id && sealed instanceof Uint8Array;
+    const isToThis = answer.kind === 'answer' && request === letter.id && sealed instanceof Uint8Array;
     if (!isOfAddressee || !isToThis || Object.keys(rest).length > 0) return false;
     checkLength(sealed, maxSealedBytes);
     yield* verifySteps(answer);

@@ -213,7 +213,7 @@ export class SecureChannel implements Channel {
   /** Returns what the other side signed in response to a request, once that is proven. */
   async readResponse(request: Envelope | PendingEnvelope, response: Data): Promise<Data> {
     const asked: Letter = request instanceof PendingEnvelope ? request.letter : request;
-    const { question: id, answer } = fieldsOf((await this.hearing.examine(response, ['response'])).data);
+    const { request: id, answer } = fieldsOf((await this.hearing.examine(response, ['response'])).data);
     if (id === asked.id && answer !== undefined) return answer;
     const error = new PeerloomError('ERR_ENVELOPE_INVALID', 'a response belongs to another request');
     this.refuse(error);
@@ -318,7 +318,7 @@ export class SecureChannel implements Channel {
     const request = examined instanceof Promise ? await examined : examined;
     const answer = await this.#handler!.request(request.data);
     if (answer === undefined) return undefined;
-    const content = { question: request.id, answer };
+    const content = { request: request.id, answer };
     return whenReady<Data>(
       this.#options.notary.sign('response', content, this.remote.id),
       (signed) => signed,

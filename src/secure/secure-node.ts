@@ -189,7 +189,7 @@ export class SecureNode extends Node {
    * @throws TypeError if the id is not the id of another node, or a message cannot hold the data.
    */
   async sendTo(id: string, data: Data, options?: SecureWaitOptions): Promise<void> {
-    const isHandled = await this.#post.askSealed(
+    const isHandled = await this.#post.askEncrypted(
       this.#other(id),
       { topic: 'message', data },
       timeoutOf(options),

@@ -55,7 +55,7 @@ const maxNeighbours = 1_024;
 const maxAnswered = 256;
 
 /**
- * Asks the whole network who is connected with whom. The question goes from node to node, each passes it on once, and
+ * Asks the whole network who is connected with whom. The request goes from node to node, each passes it on once, and
  * the answers come back the same way. Each node answers for itself, signed, and each hop checks every statement: what is
  * made up goes no further, and takes no other statement's place.
  */
@@ -95,7 +95,7 @@ export class Surveys {
 
   #stateFor(survey: Envelope): Envelope | PendingEnvelope {
     const { notary, neighbours } = this.#options;
-    const data = { question: survey.id, neighbours: neighbours().slice(0, maxNeighbours) };
+    const data = { request: survey.id, neighbours: neighbours().slice(0, maxNeighbours) };
     const own = notary.sign('neighbours', data, survey.author);
     this.#answered.set(survey.hash, own);
     if (this.#answered.size > maxAnswered) this.#answered.delete(this.#answered.keys().next().value!);
@@ -145,8 +145,8 @@ export class Surveys {
  */
 function* checkStatement(statement: Envelope, survey: Envelope): Steps<number> {
   const { kind, to, data } = statement;
-  const { question, neighbours, ...rest } = fieldsOf(data);
-  const isAnswer = kind === 'neighbours' && to === survey.author && question === survey.id;
+  const { request, neighbours, ...rest } = fieldsOf(data);
+  const isAnswer = kind === 'neighbours' && to === survey.author && request === survey.id;
   const isPlain = Array.isArray(neighbours) && Object.keys(rest).length === 0;
   if (!isAnswer || !isPlain || neighbours.length > maxNeighbours || !neighbours.every(isId)) {
     throw new PeerloomError('ERR_ENVELOPE_INVALID', 'the answer to a survey is not a list of neighbours');

@@ -1,4 +1,4 @@
-/** So much computing passes before anything else is heard, and so many questions are under way. */
+/** How long it computes before everything else gets a turn, and how many requests are under way. */
 const batchLength = 16;
 
 /** Does something for each value, some of them at a time; the results are in the order of the values. */

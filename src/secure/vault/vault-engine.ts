@@ -106,7 +106,7 @@ export class VaultEngine {
     this.large = new LargeItems({ ownId, store, own, reader, runtime, maxChunkBytes: shareBytes });
   }
 
-  /** Answers another node. What is wrong with a question, the other node is told by its code. */
+  /** Answers another node. The other node receives the code of the error, if the request is wrong. */
   async respond(topic: string, data: Data, asker: string, pace = unpaced): Promise<Data> {
     try {
       switch (topic) {

@@ -129,7 +129,7 @@ class HostileReplica extends SigningPeer {
       this.asked += 1;
       const { id, data } = question as unknown as { id: string; data: { topic: string; data: unknown } };
       const response = this.signed('response', {
-        question: id,
+        request: id,
         answer: this.answer(data.topic, data.data),
       });
       peer.send(encodeSecureFrame(SecureFrameKind.response, response, number));

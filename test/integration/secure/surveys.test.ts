@@ -52,7 +52,7 @@ async function setUp(t: TestContext) {
       id: randomBytes(16).toString('hex'),
       kind: 'neighbours',
       to: survey.author,
-      data: { question: survey.id, neighbours },
+      data: { request: survey.id, neighbours },
     });
   return { asker, relay, far, farther, mallory, statement };
 }

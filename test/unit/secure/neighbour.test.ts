@@ -154,7 +154,7 @@ suite('a question of a neighbour', () => {
     const bringer = { id: alice.id, source: 'alice', isEncrypted: true };
     const response = notaryOf(bob).examine(data, bringer);
     assert.deepEqual([response.author, response.to, response.kind], [alice.id, bob.id, 'response']);
-    assert.deepEqual(response.data, { question: question.id, answer: { answered: 'hello' } });
+    assert.deepEqual(response.data, { request: question.id, answer: { answered: 'hello' } });
     assert.deepEqual(told, []);
   });
 
@@ -350,14 +350,14 @@ suite('what this node asks a neighbour', () => {
       [kind, question.author, question.to, question.kind, question.data],
       ['request', alice.id, bob.id, 'ask', 'hello'],
     );
-    await take(SecureFrameKind.response, signed('response', { question: question.id, answer: 'hi' }), number);
+    await take(SecureFrameKind.response, signed('response', { request: question.id, answer: 'hi' }), number);
     assert.equal(await answer, 'hi');
   });
 
   test('is not answered by what belongs to another question, is forged, or cannot be read', async () => {
     const { neighbour, sent, take, signed, told } = open();
     const lies: [Data, string][] = [
-      [signed('response', { question: '0'.repeat(32), answer: 1 }), 'ERR_ENVELOPE_INVALID'],
+      [signed('response', { request: '0'.repeat(32), answer: 1 }), 'ERR_ENVELOPE_INVALID'],
       [signed('response', 1, carol), 'ERR_SIGNATURE_INVALID'],
       ['text', 'ERR_ENVELOPE_INVALID'],
     ];
@@ -417,7 +417,7 @@ suite('a large response of a neighbour', () => {
     const requests = [1, 2].map((one) => neighbour.request(one).then(() => over.push(one)));
     const done: number[] = [];
     for (const [index, { number, data }] of sent.entries()) {
-      const content = { question: (data as unknown as Envelope).id, answer: index === 0 ? lists : 1 };
+      const content = { request: (data as unknown as Envelope).id, answer: index === 0 ? lists : 1 };
       const taken = take(SecureFrameKind.response, signed('response', content), number);
       void Promise.resolve(taken).then(() => done.push(index + 1));
     }

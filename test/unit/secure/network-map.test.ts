@@ -4,7 +4,7 @@ import type { Envelope } from '../../../src/secure/envelope.ts';
 import { networkMapOf } from '../../../src/secure/network-map.ts';
 
 function statement(author: string, neighbours: readonly string[]): Envelope {
-  const data = { question: '', neighbours };
+  const data = { request: '', neighbours };
   return { author, data, kind: 'neighbours', time: 0, id: '', hash: '', signature: '' } as Envelope;
 }
 

@@ -26,7 +26,7 @@ const runtime = systemRuntime;
 async function answerTo(letter: Envelope, data: Data): Promise<Data> {
   const context = { info: 'peerloom-letter-1', associated: canonicalJson([letter.to!, letter.author]) };
   const sealed = await hpkeSeal(encryptionKeyOf(letter.author), dataToBytes(data), context);
-  return { question: letter.id, sealed };
+  return { request: letter.id, sealed };
 }
 
 const letterIn = (data: Data): Envelope => data as unknown as Envelope;
@@ -49,7 +49,7 @@ suite('letters', () => {
     const [a, b] = line(runtime, 2) as [TestPost, TestPost];
     assert.deepEqual(await a.post.ask(b.id, mail(1), 5_000), { echo: 1 });
     assert.deepEqual(b.requests, []);
-    await a.post.askSealed(b.id, mail(2), 5_000);
+    await a.post.askEncrypted(b.id, mail(2), 5_000);
     assert.equal(b.requests.length, 1);
     const c = new TestPost(runtime);
     const [toC] = link(a, c);
@@ -140,9 +140,9 @@ suite('a relay', () => {
     const lies: ((letter: Envelope) => Promise<Data>)[] = [
       async (letter) => bob.notary.sign('answer', await answerTo(letter, 1), carol.id) as unknown as Data,
       async (letter) => bob.notary.sign('message', await answerTo(letter, 1), alice.id) as unknown as Data,
-      async (letter) => bob.notary.sign('answer', { question: letter.id }, alice.id) as unknown as Data,
+      async (letter) => bob.notary.sign('answer', { request: letter.id }, alice.id) as unknown as Data,
       async (letter) => {
-        const answer = { question: letter.id, sealed: 'text' };
+        const answer = { request: letter.id, sealed: 'text' };
         return bob.notary.sign('answer', answer, alice.id) as unknown as Data;
       },
       async (letter) => {
@@ -223,7 +223,7 @@ suite('a relay', () => {
       notary.sign('letter', sealed),
       notary.sign('survey', 'not empty'),
       notary.sign('survey', null, alice.id),
-      notary.sign('answer', { question: '0'.repeat(32), sealed }, alice.id),
+      notary.sign('answer', { request: '0'.repeat(32), sealed }, alice.id),
     ];
     for (const data of others) assert.equal(await bring(mallory, alice, data), undefined);
     assert.deepEqual(
@@ -312,10 +312,10 @@ suite('large letters', () => {
 
   test('wait until a neighbour has room for them; small ones, and other neighbours, do not', async () => {
     const { a, b, slow, room } = scene();
-    const asked = a.post.askSealed(slow.id, mail(large), 60_000);
+    const asked = a.post.askEncrypted(slow.id, mail(large), 60_000);
     const toNobody = a.post.ask(Identity.generate().id, mail(large), 60_000).catch((error) => error);
     await until(() => b.requests.length === 1, 'the other neighbour has it');
-    assert.deepEqual(await a.post.askSealed(slow.id, mail(1), 5_000), { echo: 1 });
+    assert.deepEqual(await a.post.askEncrypted(slow.id, mail(1), 5_000), { echo: 1 });
     assert.equal(slow.requests.length, 1, 'the small one alone');
     room.resolve();
     assert.deepEqual(await asked, { echo: large });
@@ -393,7 +393,7 @@ suite('large letters', () => {
   test('that hold more than 100,000 lists, encrypted, are not sent, nor read', async () => {
     const [a, b] = line(runtime, 2) as [TestPost, TestPost];
     const lists: Data = Array.from({ length: 100_000 }, () => []);
-    await assert.rejects(a.post.askSealed(b.id, mail(lists), 5_000), withCode('ERR_MESSAGE_TOO_LARGE'));
+    await assert.rejects(a.post.askEncrypted(b.id, mail(lists), 5_000), withCode('ERR_MESSAGE_TOO_LARGE'));
     assert.deepEqual(b.requests, []);
     const context = { info: 'peerloom-letter-1', associated: canonicalJson([a.id, b.id]) };
     const sealed = await hpkeSeal(encryptionKeyOf(b.id), dataToBytes(mail(lists)), context);
@@ -440,7 +440,7 @@ suite('large letters', () => {
     c.respond = async () => new Uint8Array(4 * 1024 * 1024);
     await assert.rejects(a.post.ask(c.id, mail(1), 30_000), noRoute);
     c.relay = async ({ letter: asked }) => {
-      const answer = { question: letterIn(asked).id, sealed: new Uint8Array(4 * 1024 * 1024 + 49) };
+      const answer = { request: letterIn(asked).id, sealed: new Uint8Array(4 * 1024 * 1024 + 49) };
       return c.notary.sign('answer', answer, a.id) as unknown as Data;
     };
     await assert.rejects(a.post.ask(c.id, mail(1), 30_000), noRoute);
@@ -455,9 +455,9 @@ suite('a link that is lost for a while', () => {
     const back = Promise.withResolvers<void>();
     toAway.isSuspended = true;
     toAway.back = back.promise;
-    const asked = a.post.askSealed(away.id, mail('it waits'), 60_000);
-    await assert.rejects(a.post.askSealed(away.id, mail('too late'), 30), noRoute);
-    assert.deepEqual(await a.post.askSealed(b.id, mail(1), 5_000), { echo: 1 });
+    const asked = a.post.askEncrypted(away.id, mail('it waits'), 60_000);
+    await assert.rejects(a.post.askEncrypted(away.id, mail('too late'), 30), noRoute);
+    assert.deepEqual(await a.post.askEncrypted(b.id, mail(1), 5_000), { echo: 1 });
     assert.deepEqual(away.requests, []);
     toAway.isSuspended = false;
     back.resolve();
@@ -473,10 +473,10 @@ suite('neighbours', () => {
     const [newer] = link(a, b);
     a.post.closed(older);
     assert.equal(a.post.neighbours.get(b.id), newer.neighbour);
-    assert.deepEqual(await a.post.askSealed(b.id, mail(1), 5_000), { echo: 1 });
+    assert.deepEqual(await a.post.askEncrypted(b.id, mail(1), 5_000), { echo: 1 });
     a.post.closed(newer.neighbour);
     assert.equal(a.post.neighbours.size, 0);
-    await assert.rejects(a.post.askSealed(b.id, mail(1), 5_000), withCode('ERR_NOT_CONNECTED'));
+    await assert.rejects(a.post.askEncrypted(b.id, mail(1), 5_000), withCode('ERR_NOT_CONNECTED'));
   });
 
   test('a stream is opened to the first that has an encrypted link', async () => {

@@ -153,7 +153,7 @@ suite('what a neighbour says', () => {
     const bringer = { id: alice.id, source: 'alice', isEncrypted: true };
     const { author, to, kind, data } = bobs.examine(response as Data, bringer);
     assert.deepEqual([author, to, kind], [alice.id, bob.id, 'response']);
-    assert.deepEqual(data, { question: question.id, answer: { echo: 'hello' } });
+    assert.deepEqual(data, { request: question.id, answer: { echo: 'hello' } });
     assert.equal(await inner.request(signed('request', 'nothing')), undefined);
     assert.deepEqual(told, []);
   });
@@ -214,10 +214,10 @@ suite('what a neighbour says that takes long to prove', () => {
     const { secure, inner, asked, signed, told } = open();
     const question = signed('request', large) as unknown as Envelope;
     const response = (await inner.request(question as unknown as Data)) as unknown as Envelope;
-    assert.deepEqual(response.data, { question: question.id, answer: { echo: large } });
+    assert.deepEqual(response.data, { request: question.id, answer: { echo: large } });
     const answer = secure.request('hello');
     const [{ question: own, answer: give }] = asked as [(typeof asked)[0]];
-    give(signed('response', { question: own.id, answer: large }));
+    give(signed('response', { request: own.id, answer: large }));
     assert.deepEqual(await answer, large);
     assert.deepEqual(told, []);
   });
@@ -227,7 +227,7 @@ suite('what a neighbour says that takes long to prove', () => {
     const message = inner.message(signed('message', large));
     const request = inner.request(signed('request', large)) as Promise<unknown>;
     const answer = secure.request('hello');
-    asked[0]!.answer(signed('response', { question: asked[0]!.question.id, answer: large }));
+    asked[0]!.answer(signed('response', { request: asked[0]!.question.id, answer: large }));
     await Promise.resolve(); // it has begun with the answer, and has had no turn yet
     inner.closed({ code: 'overload', message: 'too much', by: 'us' });
     const closed = withCode('ERR_CONNECTION_CLOSED');
@@ -361,19 +361,19 @@ suite('what this node asks a neighbour', () => {
       [question.author, question.to, question.kind, question.data],
       [alice.id, bob.id, 'request', 'hello'],
     );
-    give(signed('response', { question: question.id, answer: 'hi' }));
+    give(signed('response', { request: question.id, answer: 'hi' }));
     assert.equal(await answer, 'hi');
   });
 
   test('is not answered by the response to another question, nor by one of somebody else', async () => {
     const { secure, asked, signed, told } = open();
     const lies: [(question: Envelope) => Data, string][] = [
-      [() => signed('response', { question: '0'.repeat(32), answer: 'a lie' }), 'ERR_ENVELOPE_INVALID'],
+      [() => signed('response', { request: '0'.repeat(32), answer: 'a lie' }), 'ERR_ENVELOPE_INVALID'],
       [() => signed('response', { answer: 'a lie' }), 'ERR_ENVELOPE_INVALID'],
-      [({ id }) => signed('response', { question: id }), 'ERR_ENVELOPE_INVALID'],
-      [({ id }) => signed('response', { question: id, answer: 1 }, carol), 'ERR_SIGNATURE_INVALID'],
-      [({ id }) => signed('response', { question: id, answer: 1 }, bob, carol.id), 'ERR_NOT_ADDRESSEE'],
-      [({ id }) => signed('message', { question: id, answer: 1 }), 'ERR_ENVELOPE_INVALID'],
+      [({ id }) => signed('response', { request: id }), 'ERR_ENVELOPE_INVALID'],
+      [({ id }) => signed('response', { request: id, answer: 1 }, carol), 'ERR_SIGNATURE_INVALID'],
+      [({ id }) => signed('response', { request: id, answer: 1 }, bob, carol.id), 'ERR_NOT_ADDRESSEE'],
+      [({ id }) => signed('message', { request: id, answer: 1 }), 'ERR_ENVELOPE_INVALID'],
       [() => 'text', 'ERR_ENVELOPE_INVALID'],
       [(question) => question as unknown as Data, 'ERR_REPLAYED'],
     ];

@@ -30,7 +30,7 @@ const ids = (...posts: TestPost[]): string[] => posts.map(({ id }) => id).sort()
 /** A statement that is signed, by somebody of whom there is nothing else. */
 function statementOf(author: Identity, survey: Data, changes: object = {}): Envelope {
   const { id: question, author: to } = survey as unknown as Envelope;
-  const data = { question, neighbours: [Identity.generate().id], ...changes } as Data;
+  const data = { request: question, neighbours: [Identity.generate().id], ...changes } as Data;
   return sign(author, {
     author: author.id,
     time: wallNow(),
