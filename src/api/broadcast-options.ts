@@ -67,7 +67,7 @@ export interface BroadcastDetails {
    * it comes from a history.
    */
   readonly hops: number;
-  /** Whether the node had missed it, and has it from a history: that of `via`, or its own after handlers were too slow. */
+  /** Whether it came from a history: from the history of `via`, because the node had missed it, or from the node's own, because its handlers were too slow. */
   readonly isHistory: boolean;
 }
 

@@ -1,17 +1,17 @@
 import type { Runtime } from './runtime.ts';
 
-/** How others are heard while something is decompressed that takes long. */
+/** When long work pauses, so that others get their turns. */
 export interface Pace {
-  /** Asked every few milliseconds: `undefined` to go on, or a promise of when to. */
+  /** Long work calls it every few milliseconds. `undefined`: continue. A promise: continue when it resolves. */
   readonly pause: () => undefined | Promise<void>;
-  /** Leaves work to other threads, which may do it while others are heard. `undefined`: there are none. */
+  /** Waits for work in another thread, without counting its time. `undefined`: there are no other threads. */
   readonly aside: (<Result>(work: Promise<Result>) => Promise<Result>) | undefined;
 }
 
-/** In milliseconds. What has computed for so long pauses for as long as it has. */
+/** In milliseconds. After computing for so long, work pauses for the same time. */
 export const minPauseMs = 10;
 
-/** Keeps something that computes for long to half of the time. */
+/** Limits long work to half of the time. */
 export class ComputingPace implements Pace {
   readonly aside: Pace['aside'];
   readonly #runtime: Runtime;
@@ -51,7 +51,7 @@ export class ComputingPace implements Pace {
     });
   }
 
-  /** From now on pauses fail, with an Error: what computes is given up. */
+  /** From now on pauses reject with an Error, which ends the work. */
   stop(): void {
     this.#stopped.reject(new Error('it is not wanted any more'));
   }

@@ -27,7 +27,7 @@ export type NumericTypedArray =
  *
  * Bytes and typed arrays that a node receives are yours, with the memory that they lie in: keep them, change them, or
  * transfer `data.buffer` to a worker. In a request, an answer or a stream the buffer may begin with 4 other bytes.
- * docs/limits.md tells when short messages share a buffer with each other: past 50,000 a second on one connection.
+ * Above 50,000 short messages a second on one connection, some share a buffer; see docs/limits.md.
  *
  * @example
  * interface Round { round: number; weights: Float32Array; comment?: string }

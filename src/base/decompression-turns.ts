@@ -19,17 +19,17 @@ interface Waiting {
   drop(): void;
 }
 
-/** What is decompressed in steps, or by another thread. */
+/** A decompression that runs in steps, or in another thread. */
 interface UnderWay {
   readonly asker: object;
   drop(): void;
 }
 
 /**
- * Keeps what all peers of a node send compressed to half of its time: a few hundred bytes can take half a second, and
- * a peer that may not go on is soon replaced by another. One message is decompressed at a time. After each MiB, and
- * each 10 ms, nobody does for as long as that took this thread; who wants to meanwhile goes in the order of asking, one
- * message of each connection at a time, and one answer.
+ * Limits decompression to half of a node's computing time, for all peers together: a few hundred bytes can take half a
+ * second, and an attacker whose connection is limited soon opens another one. One message is decompressed at a time.
+ * After each MiB and each 10 ms, decompression pauses for as long as it just ran in this thread. Connections that ask
+ * meanwhile get their turns in the order of asking: one message and one response of each at a time.
  */
 export class DecompressionTurns {
   readonly #runtime: Runtime;
@@ -45,18 +45,18 @@ export class DecompressionTurns {
     this.#runtime = runtime;
   }
 
-  /** Nobody has to wait. */
+  /** Whether a decompression would start at once. */
   get isFree(): boolean {
     return this.#waiting.size === 0 && this.#underWay === undefined && this.#isOver();
   }
 
   /**
-   * Decompresses something, and does with it what `conclude` says: now, or when it is the turn of `asker`, who asks
-   * for nothing more until then.
+   * Decompresses something and calls `conclude` with the outcome: now, or when it is the turn of `asker`. The asker must
+   * not ask again until then.
    *
-   * @returns what `conclude` does, or a promise of it; of nothing, when the asker leaves meanwhile.
+   * @returns the result of `conclude`, or a promise of it. The promise resolves to undefined after {@link DecompressionTurns.cancel}.
    */
-  take<Result>(
+  run<Result>(
     asker: object,
     decompress: Decompress,
     conclude: (outcome: Outcome) => Result,
@@ -67,7 +67,7 @@ export class DecompressionTurns {
         try {
           resolve(this.#begin(asker, decompress, conclude) as Awaited<Result>);
         } catch (error) {
-          // Thrown from a timer it would end the process.
+          // An error thrown in a timer would end the process.
           reject(error);
         }
       };
@@ -76,8 +76,8 @@ export class DecompressionTurns {
     });
   }
 
-  /** Nothing that this one has asked for is wanted any more. */
-  leave(asker: object): void {
+  /** Drops everything that an asker waits for. */
+  cancel(asker: object): void {
     this.#waiting.get(asker)?.drop();
     this.#waiting.delete(asker);
     if (this.#underWay?.asker === asker) this.#underWay.drop();

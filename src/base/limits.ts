@@ -130,7 +130,7 @@ export function resolveLimits(given: LimitOptions = {}): Limits {
       `limits.deadAfterMs must be above limits.pingAfterMs, ${pingAfterMs}, not ${deadAfterMs}`,
     );
   }
-  // Who lowers the cap alone has senders that wait for the error.
+  // With a cap below the default mark alone, `send` would throw before it ever returned false.
   if (given.queueHighWaterBytes !== undefined && given.queueHighWaterBytes > limits.queueMaxBytes!) {
     throw new RangeError(
       `limits.queueHighWaterBytes must be at most limits.queueMaxBytes, ${limits.queueMaxBytes}, not ${given.queueHighWaterBytes}`,

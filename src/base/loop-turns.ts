@@ -4,12 +4,12 @@ import { Serial } from './serial.ts';
 const turnsOfRuntimes = new WeakMap<Runtime, LoopTurns>();
 
 /**
- * The queue of whatever has used up its share of a turn of the event loop: links that have read for long, and peers
- * whose messages took long to prove. One of them goes on in each turn, so that the others, which need little, wait for
- * one of them at most, however long the queue is.
+ * A queue for work that has used up its share of a turn of the event loop: links that have read for long, and peers whose
+ * messages took long to prove. In each turn, one of them continues. So short work never waits for more than one of them,
+ * however long the queue is.
  */
 export class LoopTurns {
-  /** What takes much memory until it is done goes one after another, in turns with everything else. */
+  /** For work that takes much memory until it is done: one piece at a time, in turns with everything else. */
   readonly oneByOne = new Serial();
   readonly #runtime: Runtime;
   /** In the order of waiting. */
@@ -18,7 +18,7 @@ export class LoopTurns {
   #turn = 0;
   #isTurnWatched = false;
 
-  /** All that share an event loop share the queue. */
+  /** Nodes that share an event loop share the queue. */
   static of(runtime: Runtime): LoopTurns {
     const turns = turnsOfRuntimes.get(runtime) ?? new LoopTurns(runtime);
     turnsOfRuntimes.set(runtime, turns);
@@ -41,14 +41,14 @@ export class LoopTurns {
     return this.#turn;
   }
 
-  /** Calls `goOn` when it is its turn: never at once, and once for each time that it waits. */
+  /** Calls `goOn` when it is its turn. Never at once, and once for each call of this method. */
   wait(goOn: () => void): void {
     this.#waiting.add(goOn);
     this.#schedule();
   }
 
-  /** It waits no more. */
-  leave(goOn: () => void): void {
+  /** Removes `goOn` from the queue. */
+  cancel(goOn: () => void): void {
     this.#waiting.delete(goOn);
   }
 

@@ -1,32 +1,32 @@
-/** What a node keeps for one peer. */
+/** The memory that a node holds for one peer. */
 export interface MemoryAccount {
-  /** Bytes kept at this moment. */
+  /** Bytes that the node holds at this moment. */
   readonly heldBytes: number;
-  /** Ends the connection, and lets go of what is kept for it. */
+  /** Ends the connection, and releases its memory. */
   shed(): void;
 }
 
-/** Why, as the other side is told. */
+/** The reason in the goodbye. */
 export const budgetPassed = 'the peers of the node make it keep too much, this one most of all';
 
-/** Past the budget it is looked again at the latest when so small a part of it was kept anew. */
+/** When the sum is near the budget, it is computed again after each further growth by this part (1/64) of the budget. */
 const parts = 64;
 
 /**
- * One bound for what the peers of a node make it keep, all of them together: past it the one that costs most goes
- * first.
+ * Limits the memory that all peers of a node together make it hold. Beyond the budget, the account that holds most is
+ * ended first.
  *
- * Who keeps something says so; of what is let go of nothing is said. What is really held is summed up only when all
- * that was said could have used up the budget. So messages that are handled as they come cost nothing here, and the
- * budget is passed by one part of it at most, and by what is kept in one turn of the event loop.
+ * Accounts report growth only ({@link MemoryBudget.grew}). When the reported growth could have used up the budget, the
+ * memory that all accounts really hold is summed up. So messages that are handled as they arrive cost nothing here. The
+ * node exceeds the budget by at most one part of it, and by what it begins to hold in one turn of the event loop.
  */
 export class MemoryBudget {
   readonly maxBytes: number;
   readonly #accounts = new Set<MemoryAccount>();
   readonly #shares: (() => number)[] = [];
-  /** What may be kept anew before it is looked again. */
+  /** Bytes that accounts may still report before the sum is computed again. */
   #roomBytes: number;
-  #isLooking = false;
+  #isCheckDue = false;
 
   constructor(maxBytes: number) {
     this.maxBytes = maxBytes;
@@ -34,45 +34,45 @@ export class MemoryBudget {
   }
 
   /**
-   * Takes into the sum what is kept for peers and for none of them in particular. Nobody can be ended for it, so it
-   * must have a bound of its own that leaves room for connections. What it keeps anew must be told as well.
+   * Adds memory that the node holds for no peer in particular to the sum. Ending a connection does not release it, so it
+   * must have a bound of its own that leaves room for connections. Its growth must be reported too.
    */
   share(sharedBytes: () => number): void {
     this.#shares.push(sharedBytes);
   }
 
-  /** What is kept at this moment, for all peers together. */
+  /** Bytes that the node holds at this moment, for all peers together. */
   get heldBytes(): number {
     let heldBytes = this.#sharedBytes;
     for (const account of this.#accounts) heldBytes += account.heldBytes;
     return heldBytes;
   }
 
-  /** Takes an account into the sum. */
+  /** Adds an account to the sum. */
   open(account: MemoryAccount): void {
     this.#accounts.add(account);
   }
 
-  /** Takes it out again. */
+  /** Removes an account from the sum. */
   close(account: MemoryAccount): void {
     this.#accounts.delete(account);
   }
 
-  /** So many bytes more are kept, for whomever. */
+  /** Reports that the node holds so many bytes more, for any account. */
   readonly grew = (bytes: number): void => {
     this.#roomBytes -= bytes;
-    if (this.#roomBytes >= 0 || this.#isLooking) return;
-    this.#isLooking = true;
-    // Not at once: whoever says so is in the middle of keeping it.
-    queueMicrotask(this.#look);
+    if (this.#roomBytes >= 0 || this.#isCheckDue) return;
+    this.#isCheckDue = true;
+    // Not at once, because the caller has not finished storing what it reports.
+    queueMicrotask(this.#check);
   };
 
   get #sharedBytes(): number {
     return this.#shares.reduce((total, bytesOf) => total + bytesOf(), 0);
   }
 
-  readonly #look = (): void => {
-    this.#isLooking = false;
+  readonly #check = (): void => {
+    this.#isCheckDue = false;
     const costs = Array.from(this.#accounts, (account) => ({ account, bytes: account.heldBytes }));
     let sum = costs.reduce((total, { bytes }) => total + bytes, this.#sharedBytes);
     if (sum > this.maxBytes) costs.sort((one, other) => other.bytes - one.bytes);

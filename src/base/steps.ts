@@ -1,6 +1,6 @@
 import type { Pace } from './computing-pace.ts';
 
-/** Work that stops after each bounded piece of it, so that whoever runs it can let others run in between. */
+/** Work in pieces of bounded length, so that the caller can let others run between them. */
 export type Steps<Result> = Generator<undefined, Result>;
 
 /** Does all of the work at once. */
@@ -11,7 +11,7 @@ export function runNow<Result>(steps: Steps<Result>): Result {
   }
 }
 
-/** Does the work piece by piece, and pauses as often and as long as the pace says. */
+/** Does the work piece by piece, and pauses when the pace says so. */
 export async function runPaced<Result>(steps: Steps<Result>, pace: Pick<Pace, 'pause'>): Promise<Result> {
   for (;;) {
     const { done, value } = steps.next();

@@ -2,7 +2,7 @@ import { PeerloomError } from './errors.ts';
 import { LoopTurns } from './loop-turns.ts';
 import type { Runtime } from './runtime.ts';
 
-/** In milliseconds. What has computed for so long in one turn of the event loop goes on in another one. */
+/** Milliseconds that one neighbour's work may take in one turn of the event loop. */
 const shareMs = 3;
 
 interface Waiting {
@@ -11,9 +11,8 @@ interface Waiting {
 }
 
 /**
- * What one neighbour may have this node compute in one turn of the event loop. A message of a few hundred bytes takes
- * a fifth of a millisecond to prove when its author is new, and thousands of them arrive, or have waited, at the same
- * moment.
+ * Limits what this node computes for one neighbour in one turn of the event loop. Proving a message of a few hundred
+ * bytes takes a fifth of a millisecond if its author is new, and thousands can arrive, or have waited, at the same moment.
  */
 export class TurnShare {
   readonly #runtime: Runtime;
@@ -30,11 +29,11 @@ export class TurnShare {
   }
 
   /**
-   * Does some work now, or in a later turn if this one's share is used up.
+   * Runs some work now, or in a later turn if the share of this one is used up.
    *
-   * @returns what the work does. Throws what it throws, or rejects with that.
+   * @returns the result of the work. Throws what it throws, or rejects with it.
    */
-  take<Result>(work: () => Result | Promise<Result>): Result | Promise<Result> {
+  run<Result>(work: () => Result | Promise<Result>): Result | Promise<Result> {
     if (this.#waiting.length === 0 && this.#hasShare) return this.#timed(work);
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
     const go = (): void => {
@@ -49,21 +48,21 @@ export class TurnShare {
     return promise;
   }
 
-  /** Does what waits at once, as far as one more share goes, and {@link TurnShare.leave | leaves} the rest. */
+  /** Runs waiting work at once, for one more share of time, and {@link TurnShare.cancel | drops} the rest. */
   finish(): void {
     this.#turn = this.#turns.turn;
     this.#tookMs = 0;
     let done = 0;
     while (done < this.#waiting.length && this.#tookMs < shareMs) this.#waiting[done++]!.go();
     this.#waiting.splice(0, done);
-    this.#turns.leave(this.#goOn);
-    this.leave();
+    this.#turns.cancel(this.#goOn);
+    this.cancel();
   }
 
-  /** Nothing that waits is wanted any more: it rejects with `ERR_CONNECTION_CLOSED`. */
-  leave(): void {
+  /** Drops the work that waits: its promises reject with `ERR_CONNECTION_CLOSED`. */
+  cancel(): void {
     if (this.#waiting.length === 0) return;
-    this.#turns.leave(this.#goOn);
+    this.#turns.cancel(this.#goOn);
     const error = new PeerloomError('ERR_CONNECTION_CLOSED', 'the node that asked has disconnected');
     for (const { drop } of this.#waiting.splice(0)) drop(error);
   }

@@ -1,12 +1,12 @@
 import { optionalBuiltin } from './builtin.ts';
 
-/** One run of handlers whose end somebody waits for. */
+/** A run of handlers whose end a caller waits for. */
 interface Run {
   readonly owner: WaitedHandlers;
   isOver: boolean;
 }
 
-/** The runs that code is part of, the outermost first. */
+/** The runs that the current code is part of, the outermost first. */
 interface Context {
   run<Result>(runs: readonly Run[], action: () => Result): Result;
   getStore(): readonly Run[] | undefined;

@@ -39,7 +39,7 @@ export interface QuestionsOptions<Peer> {
   hostOf(peer: Peer): string;
   idOf(peer: Peer): string;
   /**
-   * What this node knows itself of the addresses of a node: its own record, or that of another.
+   * The address record that this node itself has for an id: its own, or another node's.
    *
    * @param seenAs the host from which the peer that asks hears this node.
    */
@@ -53,7 +53,7 @@ interface Question<Peer> {
   readonly number: string;
   readonly id: string;
   readonly isOwn: boolean;
-  /** Who is still to answer. */
+  /** Peers that have not answered yet. */
   readonly waiting: Set<Peer>;
   readonly forgetAtMs: number;
   /** Hands on the answer. Called once. */

@@ -223,7 +223,7 @@ export class Broadcasts implements OverlayOptions {
 
   /** Takes a message of a Python node for all; undefined for any other message, and if the node is not told to. */
   takeFromPython(peer: NodeConnection, data: Data): Handled | undefined {
-    return this.#python?.take(peer, data);
+    return this.#python?.receive(peer, data);
   }
 
   /** Resolves when the topic's key is derived, if it has one. */

@@ -66,7 +66,7 @@ export class PythonBroadcasts {
    * @returns undefined for any other message.
    * @throws as `Node.broadcast` does.
    */
-  take(peer: NodeConnection, data: Data): Handled | undefined {
+  receive(peer: NodeConnection, data: Data): Handled | undefined {
     if (!isPython(peer) || !isPythonBroadcast(data)) return undefined;
     const { ownId, broadcast, hand, wallNow } = this.#options;
     const { broadcast: content, topic = '' } = data;

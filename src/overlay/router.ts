@@ -136,14 +136,14 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
 
   received(peer: ProtocolPeer, bytes: Uint8Array): void | Promise<void> {
     const from = this.#peers.get(peer)!;
-    return from.share.take(() => this.#handle(from, readOverlayFrame(bytes)));
+    return from.share.run(() => this.#handle(from, readOverlayFrame(bytes)));
   }
 
   closed(peer: ProtocolPeer): void {
     const own = this.#peers.get(peer)!;
     // A peer may broadcast something right before it leaves.
     if (this.#options.isStopping?.() !== true) own.share.finish();
-    own.share.leave();
+    own.share.cancel();
     this.#peers.delete(peer);
     this.#plumtree.closed(own);
     if (this.#peers.size > 0) return;

@@ -50,8 +50,8 @@ export interface PacketChannelOptions {
 }
 
 /**
- * The conversation with a node of the Python package p2pnetwork: messages only. It has no pings, no answers and no
- * goodbye, and nothing in it is encrypted or authenticated.
+ * The conversation with a node of the Python package p2pnetwork. It consists of messages only, without pings, responses
+ * and goodbyes, and is neither encrypted nor authenticated.
  */
 export class PacketChannel implements Channel, MemoryAccount {
   readonly remote: RemoteNode;
@@ -231,7 +231,7 @@ export class PacketChannel implements Channel, MemoryAccount {
     const { maxMessageBytes } = this.#limits;
     if (!isCompressed(body)) return this.#handleNow(() => packetBody(body, maxMessageBytes));
     return this.#inbox.heldWhile(body.length, () =>
-      this.#turns.take(
+      this.#turns.run(
         this,
         (pace) => packetBody(body, maxMessageBytes, pace),
         (payload) => this.#handleNow(payload),
@@ -277,7 +277,7 @@ export class PacketChannel implements Channel, MemoryAccount {
   #clear(): void {
     this.#isCleared = true;
     this.#inbox.clear();
-    this.#turns.leave(this);
+    this.#turns.cancel(this);
   }
 
   #onLinkClosed(error: Error | undefined): void {
@@ -287,7 +287,7 @@ export class PacketChannel implements Channel, MemoryAccount {
     this.#report();
   }
 
-  /** A Python node just closes, or says why not; there is no telling an end on purpose from an accident. */
+  /** A Python node just closes, or sends a reason. An end on purpose looks like an accident. */
   #reasonOf(error: Error | undefined): CloseReason {
     const end = this.#reader.end();
     if (end.kind === 'notice') return { code: 'refused', message: printable(end.reason), by: 'them' };

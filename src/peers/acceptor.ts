@@ -18,7 +18,7 @@ import { NotResumed } from './peer-session.ts';
 import type { Peers } from './peers.ts';
 import { refusalError } from './refusal-error.ts';
 
-/** These are how nodes find out about each other, and nothing that the user has to know of. */
+/** Ends of handshakes that are part of normal work between nodes, so the user need not see them. */
 const silentRefusals: ReadonlySet<GoodbyeCode> = new Set(['duplicate', 'neighbour', 'probe']);
 
 export interface AcceptorOptions {
@@ -27,7 +27,7 @@ export interface AcceptorOptions {
   readonly admission: Admission;
   readonly opener: LinkOpener;
   readonly log: Log;
-  /** The user's function that decides who connects threw. */
+  /** The user's `authorize` threw. */
   readonly onUserError: (error: unknown, direction: 'inbound') => void;
   /** The handshake of an inbound link failed, or this node refused the peer. */
   readonly onFailure: (from: Address, error: PeerloomError) => void;

@@ -55,7 +55,7 @@ export interface ConnectorOptions {
   readonly stopping: AbortSignal;
 }
 
-/** Where a dial goes, and what it must find there. */
+/** The target of a dial, and the node that is expected there. */
 interface Target {
   readonly address: Address;
   readonly signal: AbortSignal;
@@ -71,7 +71,7 @@ interface DialOptions extends ConnectOptions {
   readonly holder?: Holder;
 }
 
-/** How long the end of a second link may take. */
+/** Milliseconds in which a second link must have ended. */
 const duplicateFlushMs = 1_000;
 
 /** Connects with other nodes, or finds the connections that are there. */
@@ -121,7 +121,7 @@ export class Connector {
   }
 
   /**
-   * Connects with a node for the overlay: nobody is told of a failure.
+   * Connects with a node for the overlay. Failures are not reported to the user.
    *
    * @returns the connection, which may be one that was there: then nothing was asked for.
    * @throws NeighbourRefused if the node is there, and refuses what is asked for; PeerloomError.

@@ -1,4 +1,4 @@
-/** What a connection is kept open for. It closes when the last of them lets go. */
+/** A reason to keep a connection open. The connection closes when its last holder releases it. */
 export const Holder = {
   /** The user has asked for it, here. */
   user: 1,

@@ -29,7 +29,7 @@ import type { PeerConnection } from './peer-connection.ts';
 import type { Peers } from './peers.ts';
 import type { Reconnector } from './reconnector.ts';
 
-/** What is told of the protocols that a node speaks beside messages. */
+/** Events of the protocols that a node speaks beside messages. */
 export interface ProtocolEvents {
   opened(name: string, connection: NodeConnection, channel: Channel): void;
   /** @returns a promise that never rejects, when the protocol is not done with the bytes yet. */
@@ -39,7 +39,7 @@ export interface ProtocolEvents {
   unlinked(connection: NodeConnection): void;
 }
 
-/** What all connections of a node share. */
+/** The objects that all connections of a node share. */
 export interface ConnectionContext {
   readonly peers: Peers;
   readonly dispatcher: Dispatcher;
@@ -305,7 +305,7 @@ function inUseElsewhere({ host, port }: NodeConnection): PeerloomError {
   );
 }
 
-/** The rejection was reported; a sender that does not wait learns nothing of it. */
+/** Runs handlers of a message whose sender does not wait for them, and so does not learn of a rejection. */
 function unlessRejected(receive: () => Handled): Handled {
   try {
     const handled = receive();

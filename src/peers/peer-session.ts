@@ -22,7 +22,7 @@ export class NotResumed extends PeerloomError {
   }
 }
 
-/** A session resumes over links of the same kind alone. */
+/** A session resumes only over links of the same kind. */
 type LinkKind = Pick<Link, 'security'>;
 
 /** The session with one peer, if there is one, and what the hellos of both sides say of it (section 10). */

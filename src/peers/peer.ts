@@ -48,11 +48,11 @@ export type DialDecision =
   | { readonly is: 'outranked' }
   | { readonly is: 'free'; readonly replace: boolean };
 
-/** What a peer that cannot replace a safer connection is told. */
+/** The goodbye to a peer that must not replace a safer connection. */
 export const outrankedMessage =
   'the two nodes are already connected over a safer link, which this link must not replace: dial with the same scheme as before, or disconnect first';
 
-/** What counts in the hello of a peer. */
+/** The fields of a hello that decide which connection stays. */
 export type Asked = Pick<Hello, 'instance' | 'replace' | 'session'>;
 
 /** A connection that has just come up. */

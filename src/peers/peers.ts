@@ -14,7 +14,7 @@ export interface PeersOptions {
   readonly runtime: Runtime;
 }
 
-/** Peers that are remembered though nothing is under way with them; past that the earliest is forgotten. */
+/** The most peers that the node remembers without a connection or a dial; beyond it, it forgets the earliest. */
 const maxRemembered = 1_000;
 
 /** What a node knows of all other nodes, by their ids. */
@@ -101,7 +101,7 @@ export class Peers {
   }
 }
 
-/** Where a peer comes from; nothing where that is no resource. */
+/** The address that a peer's limits count for; undefined for a transport without limits by address. */
 function sourceOfPeer({ session }: SessionChannel): string | undefined {
   return limitedSource(session.limitsByAddress, session.remoteAddress.host);
 }

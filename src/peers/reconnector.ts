@@ -9,7 +9,7 @@ import type { Peers } from './peers.ts';
 /** Connects with the address once more, unless the signal fires; `lastId` is the id of the peer that answered there last. */
 type Connect = (lastId: string, signal: AbortSignal) => Promise<PeerConnection>;
 
-/** An address that is to stay connected. */
+/** An address that the node keeps connected. */
 interface Watch {
   readonly address: string;
   readonly connect: Connect;
@@ -20,7 +20,7 @@ interface Watch {
   /** Delays since the last connection that lasted: the next delay is one step longer. */
   waits: number;
   timer: RuntimeTimer | undefined;
-  /** Nobody wants the connection any more that an attempt may bring. */
+  /** Fires when the connection is no longer wanted, also during an attempt. */
   readonly dropped: AbortController;
   /** When the last attempt succeeded. */
   connectedAt: number;

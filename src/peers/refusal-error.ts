@@ -13,7 +13,7 @@ const codes: Partial<Record<GoodbyeCode, ErrorCode>> = {
   disconnected: 'ERR_CONNECTION_CLOSED',
 };
 
-/** How the refusal of a handshake appears to who asked for the connection. */
+/** The error that the dialler receives for each reason to refuse a handshake. */
 export function refusalError({ goodbye: reason, by }: HandshakeRefused, address: string): PeerloomError {
   const code = codes[reason.code] ?? 'ERR_NOT_ALLOWED';
   const who = by === 'us' ? 'this node refused' : 'refused by';

@@ -5,7 +5,7 @@ import { encodeFor } from '../channel/send/shared-encoding.ts';
 import { copyOf } from '../wire/frames/own-memory.ts';
 import { decodeInSteps, decodePayload } from '../wire/payloads/payload.ts';
 
-/** Nobody knows yet who reads it, or when. */
+/** The reader is not known yet, so the default limits apply. */
 const anybody = {
   maxMessageBytes: Number.POSITIVE_INFINITY,
   maxContainers: defaultLimits.maxContainers,

@@ -1,6 +1,6 @@
 /**
- * Letters of one neighbour that are under way at a time, and what they take until all neighbours have them: there is
- * room for one of the longest.
+ * Letters of one neighbour that may be under way at a time, and the memory that they may take until all neighbours have
+ * them: enough for one letter of the greatest length.
  */
 const maxErrands = 1_024;
 const maxErrandBytes = 9 * 1024 * 1024;
@@ -8,7 +8,7 @@ const maxErrandBytes = 9 * 1024 * 1024;
 /** Letters of all neighbours together. */
 const maxAllErrands = 8_192;
 
-/** What a letter takes beside its frames. */
+/** Memory of a letter beside its frames. */
 const letterBytes = 512;
 
 /** The frame of a letter, and the frames of the links that it is cut into. */
@@ -19,20 +19,20 @@ interface Load {
   bytes: number;
 }
 
-/** A place for a letter, from the moment it comes. */
+/** A place for a letter, from its arrival on. */
 export interface Place {
-  /** All neighbours have the letter: its bytes do not count any more. */
+  /** All neighbours have the letter, so its bytes no longer count. */
   given(): void;
-  /** Nothing more comes of it. */
-  leave(): void;
+  /** Gives the place back. */
+  release(): void;
 }
 
 /**
- * Room for what neighbours have this node pass on, by the neighbour that brings it: one that brings very much is refused,
- * and nobody else.
+ * Limits the letters that this node passes on for its neighbours. A neighbour that brings too many is refused, without
+ * effect on others.
  */
 export class ErrandPlaces {
-  /** Told of what is kept anew. */
+  /** Called with the memory that each new letter takes. */
   onGrowth: (bytes: number) => void = () => {};
   readonly #maxBytes: number;
   readonly #loads = new Map<string, Load>();
@@ -49,12 +49,12 @@ export class ErrandPlaces {
   }
 
   /**
-   * Takes a place for a letter.
+   * Reserves a place for a letter.
    *
-   * @param frameBytes how long its frame is.
+   * @param frameBytes the length of its frame.
    * @returns `undefined`: there is no room.
    */
-  take(origin: string, frameBytes: number): Place | undefined {
+  reserve(origin: string, frameBytes: number): Place | undefined {
     let bytes = letterBytes + copies * frameBytes;
     const load = this.#loads.get(origin) ?? { count: 0, bytes: 0 };
     const isWithin = load.count < maxErrands && load.bytes + bytes <= maxErrandBytes;
@@ -75,11 +75,11 @@ export class ErrandPlaces {
       this.#all.bytes -= bytes;
       bytes = 0;
     };
-    const leave = (): void => {
+    const release = (): void => {
       add(-1);
       count = bytes = 0;
       if (load.count === 0) this.#loads.delete(origin);
     };
-    return { given, leave };
+    return { given, release };
   }
 }

@@ -1,6 +1,6 @@
 import type { Data } from '../base/data.ts';
 
-/** What an object of another node holds, to be looked at; nothing for what is no object. */
+/** The fields of an object that another node sent; none for anything that is not an object. */
 export function fieldsOf(data: Data): { readonly [name: string]: Data | undefined } {
   const isObject =
     typeof data === 'object' && data !== null && !Array.isArray(data) && !ArrayBuffer.isView(data);

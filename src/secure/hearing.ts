@@ -16,14 +16,14 @@ export interface HearingOptions {
   readonly runtime: Runtime;
   /** Those of all neighbours of the node. */
   readonly turns: PeerTurns;
-  /** Tells the user of what was not let through. */
+  /** Reports a message that was refused to the user. */
   readonly onRefused: (error: Error) => void;
-  /** A message for all nodes came that this node has seen, and is dropped. */
+  /** A message for all nodes arrived again, and is dropped. */
   readonly onDuplicate: () => void;
 }
 
 /**
- * Proves what one neighbour says: most messages at once, a few milliseconds of them in each turn of the event loop, and
+ * Proves what one neighbour sends. Most messages are proven at once, for a few milliseconds in each turn of the event loop;
  * large ones in turns with those of other neighbours.
  */
 export class Hearing implements Asker {
@@ -36,30 +36,30 @@ export class Hearing implements Asker {
     this.#share = new TurnShare(options.runtime);
   }
 
-  /** Nothing is waited for: two nodes that send each other much would wait until the other one reads. */
+  /** Resolves at once: two nodes that send each other much would otherwise wait for each other. */
   drained(): Promise<void> {
     return Promise.resolve();
   }
 
-  /** Nothing more comes of the neighbour, and what is being proven is not wanted any more. */
+  /** The connection has closed: drops what is being proven. */
   close(): void {
     this.#isClosed = true;
-    this.#share.leave();
-    this.#options.turns.leave(this);
+    this.#share.cancel();
+    this.#options.turns.cancel(this);
   }
 
   /**
-   * What was said, once it is proven that the neighbour may say it to us.
+   * Returns the envelope, once it is proven that the neighbour may send it to this node.
    *
-   * @throws PeerloomError for what is refused, or rejects with it; the user has been told.
+   * @throws PeerloomError if it is refused, or rejects with it. The refusal has then been reported to the user.
    */
   examine(data: Data, kinds: readonly string[]): Envelope | Promise<Envelope> {
     return this.begin(this.#proof(data, kinds));
   }
 
   /**
-   * Does work for the neighbour: at once where one step is enough and the neighbour has not used up its share of this
-   * turn of the event loop. What has to wait for another turn begins in order. Errors are as those of
+   * Runs work for the neighbour: at once if one step is enough and the neighbour has not used up its share of this turn of
+   * the event loop. Work that waits for another turn begins in order. Errors are as those of
    * {@link Hearing.examine}.
    */
   begin<Result>(work: Steps<Result>): Result | Promise<Result> {
@@ -71,17 +71,17 @@ export class Hearing implements Asker {
     }
   }
 
-  /** The same for work that takes long: all of it, the first step too, is done in turns with other neighbours. */
+  /** The same for long work: every step, also the first, runs in turns with other neighbours. */
   beginInTurn<Result>(work: Steps<Result>): Promise<Result> {
     return this.#finished(this.computeInTurn(work));
   }
 
-  /** {@link Hearing.begin}, for what the user is not told of. */
+  /** {@link Hearing.begin} without reports to the user. */
   compute<Result>(work: Steps<Result>): Result | Promise<Result> {
-    return this.#share.take(() => this.#options.turns.begin(this, work));
+    return this.#share.run(() => this.#options.turns.begin(this, work));
   }
 
-  /** {@link Hearing.beginInTurn}, for what the user is not told of. */
+  /** {@link Hearing.beginInTurn} without reports to the user. */
   computeInTurn<Result>(work: Steps<Result>): Promise<Result> {
     return this.#options.turns.run(this, (pace) => runPaced(work, pace));
   }
@@ -116,13 +116,13 @@ export class Hearing implements Asker {
     try {
       return yield* notary.examineSteps(data, bringer);
     } catch (error) {
-      // A message where none belongs is no copy that somebody passes on.
+      // A message that arrives where only other kinds may is not a copy that a neighbour passes on.
       const isMisplaced = error instanceof DuplicateMessage && !kinds.includes('message');
       throw isMisplaced ? new PeerloomError('ERR_REPLAYED', error.message) : error;
     }
   }
 
-  /** After the end nothing is told: what had arrived went with the connection. */
+  /** After the end nothing is reported, because what had arrived went with the connection. */
   #refuse(error: unknown): never {
     if (!this.#isClosed) {
       if (error instanceof DuplicateMessage) this.#options.onDuplicate();

@@ -37,13 +37,13 @@ export interface NeighbourOptions {
   readonly notary: Notary;
   readonly runtime: Runtime;
   readonly limits: Limits;
-  /** Told of memory that is kept anew. */
+  /** Called with the size of memory that the neighbour newly takes. */
   readonly onGrowth: (bytes: number) => void;
   /** Responds to a request. The neighbour does not learn the reason of a rejection. */
   readonly respond: (request: Envelope, neighbour: Neighbour) => Promise<Data>;
-  /** Takes what the neighbour wants passed on, and tells it. */
+  /** Handles what the neighbour asks this node to pass on, and reports back to it. */
   readonly relay: (request: RelayRequest, neighbour: Neighbour) => Promise<void>;
-  /** Takes what the neighbour answers to something that it was to pass on. */
+  /** Handles the neighbour's answer to something that it was asked to pass on. */
   readonly relayed: (answer: RelayAnswer, neighbour: Neighbour) => Promise<void>;
 }
 
@@ -59,7 +59,7 @@ interface ArrivedResponse {
   readonly done: () => void;
 }
 
-/** What this node and a neighbour say to each other as nodes, in frames of the protocol of SecureNodes. */
+/** The conversation with a neighbour in frames of the protocol of SecureNodes, beside the user's messages. */
 export class Neighbour {
   readonly #peer: ProtocolPeer;
   readonly #channel: SecureChannel;
@@ -69,9 +69,9 @@ export class Neighbour {
   /** The responses that are read: apart from `#work`, which may wait for them. */
   readonly #reading: WorkQueue;
   readonly #responses: PendingAnswers<ArrivedResponse>;
-  /** Told whether the neighbour passes a letter on, by its hash. */
+  /** Called with whether the neighbour passes a letter on, by the letter's hash. */
   readonly #given = new Map<string, (isTaken: boolean) => void>();
-  /** The large things that wait for room, one after another. */
+  /** Large frames wait for room one after another. */
   #lane: Promise<void> = Promise.resolve();
   #linkBack: Promise<void> | undefined;
   #isClosed = false;
@@ -99,17 +99,17 @@ export class Neighbour {
     return this.#channel.hearing;
   }
 
-  /** What is sent need not wait for another link. */
+  /** Whether a frame can be sent now, without waiting for another link. */
   get hasLink(): boolean {
     return this.#channel.isOpen && !this.#channel.isSuspended;
   }
 
-  /** What its frames take beside their bytes, and what waits for signatures. */
+  /** Memory that its frames take beside their bytes, and that waits for signatures. */
   get heldBytes(): number {
     return this.#work.heldBytes + this.#reading.heldBytes + this.#channel.unsignedBytes;
   }
 
-  /** They take more than there is. */
+  /** Ends the connection, because it takes too much memory. */
   shed(): void {
     this.#channel.close(goodbye('overload'));
   }
@@ -162,7 +162,7 @@ export class Neighbour {
   /** Resolves when the neighbour can be reached again, or the connection has closed. */
   linked(): Promise<void> {
     if (this.hasLink) return Promise.resolve();
-    // The answer to a ping is the first sign of it.
+    // The pong shows that the link is back.
     const done = (): void => {
       this.#linkBack = undefined;
     };
@@ -187,15 +187,15 @@ export class Neighbour {
     return this.#channel.hand(envelope);
   }
 
-  /** Tells the user of what was not let through, and counts it; after the end nothing is told. */
+  /** Reports to the user what was refused, and counts it. After the end it does nothing. */
   refuse(error: Error): void {
     if (!this.#isClosed) this.#channel.refuse(error);
   }
 
   /**
-   * Takes a frame. What the neighbour asks for is done side by side with what it asked before, within bounds.
+   * Handles a frame. The work that a neighbour asks for runs concurrently, within bounds.
    *
-   * @returns a promise for the end of the work. Rejects with what ends the connection.
+   * @returns a promise for the end of the work.
    */
   receive(bytes: Uint8Array): void | Promise<void> {
     let frame: SecureFrame;
@@ -214,7 +214,7 @@ export class Neighbour {
     return this.#work.add({ bytes: () => unfoldedBeside(frame), run: () => this.#do(frame) });
   }
 
-  /** Nothing more comes of the neighbour, and nothing can be sent to it. */
+  /** The connection has closed. */
   close(): void {
     this.#isClosed = true;
     this.#work.close();
@@ -237,7 +237,7 @@ export class Neighbour {
     this.#given.get(text.decode(body.subarray(0, hashLength)))?.(true);
   }
 
-  /** Answers that nobody waits for are not even decoded. */
+  /** Drops a response that nothing waits for without decoding it. */
   #onResponse(frame: SecureFrame): void | Promise<void> {
     const { kind, number } = frame;
     if (!this.#responses.has(number)) return;
@@ -272,7 +272,7 @@ export class Neighbour {
         throw invalid(`there is no frame of the kind ${frame.kind}`);
       });
     } catch {
-      // The user has been told.
+      // It has been reported to the user.
     }
   }
 
@@ -287,7 +287,7 @@ export class Neighbour {
     try {
       this.#send(encodeSecureFrame(SecureFrameKind.response, await this.#respondTo(frame), number));
     } catch (error) {
-      // Who does not read what it asks for is not heard any further.
+      // The neighbour does not read its responses, so the connection ends.
       if ((error as PeerloomError).code === 'ERR_QUEUE_FULL') this.shed();
       else this.#tell(SecureFrameKind.failure, null, number);
     }
@@ -304,7 +304,7 @@ export class Neighbour {
     );
   }
 
-  /** Decodes in this neighbour's share of the time. What cannot be read is refused. */
+  /** Decodes a frame in this neighbour's share of the time. One that cannot be read is refused. */
   #read<Result>(frame: SecureFrame, read: (data: Data) => Result): Result | Promise<Result> {
     const { hearing } = this;
     const work = this.#readSteps(frame, read);
@@ -319,7 +319,7 @@ export class Neighbour {
     return this.#options.limits.maxContainers;
   }
 
-  /** Says what the neighbour need not hear. */
+  /** Sends a frame if the neighbour can be reached. It does not matter if it cannot. */
   #tell(kind: SecureFrameKind, data: Data, number?: number): void {
     try {
       this.#send(encodeSecureFrame(kind, data, number));

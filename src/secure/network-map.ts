@@ -1,7 +1,7 @@
 import type { Envelope } from './envelope.ts';
 import { fieldsOf } from './fields.ts';
 
-/** Who is connected with whom. */
+/** Which nodes are connected with which. */
 export interface NetworkMap {
   /** Ids, this node's own first. Nodes that are only spoken of, and did not answer themselves, are among them. */
   readonly nodes: readonly string[];

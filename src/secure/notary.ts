@@ -29,13 +29,13 @@ export interface NotaryOptions {
 /** The neighbour that brings a message, and what is known of the link to it. */
 export interface Bringer {
   readonly id: string;
-  /** Whose share of the memory its messages count against: its own, or that of all neighbours of one address. */
+  /** The share of memory that its messages count against: its own, or one for all neighbours of its address. */
   readonly source: string;
   /** Nobody else can put anything into the link. */
   readonly isEncrypted: boolean;
 }
 
-/** What others may bring on their way through the network. */
+/** The kinds of envelopes that other nodes may pass on. */
 const carriedKinds: ReadonlySet<string> = new Set(['letter', 'survey']);
 
 /** A message for all nodes, proven before, that another neighbour passes on: nobody is to blame. */

@@ -5,9 +5,9 @@ import { Serial } from '../base/serial.ts';
 import type { Steps } from '../base/steps.ts';
 import { turn } from './vault/turn.ts';
 
-/** The connection over which work is asked for, and which pays for it. */
+/** The connection that asked for some work, and whose share of computing time it takes. */
 export interface Asker {
-  /** Resolves when answers that were given have gone out, so that another one may wait to be sent. */
+  /** Resolves when earlier answers have gone out, so that there is room for another one. */
   drained(): Promise<void>;
 }
 
@@ -17,7 +17,7 @@ interface Job {
   readonly reject: (error: unknown) => void;
 }
 
-/** What one asker waits for. */
+/** The jobs of one asker. */
 interface Line {
   readonly jobs: Job[];
   /** Of the job that runs now. */
@@ -25,9 +25,9 @@ interface Line {
 }
 
 /**
- * Keeps what all peers of a node make it compute for them to half of its time. One piece of work is done at a time, the
- * askers take turns, and after each 10 ms of computing nothing is done for anybody for as long as that took. An asker
- * that does not read its answers gets no further turn.
+ * Limits what a node computes for all its peers to half of its time. One piece of work runs at a time, and the askers
+ * take turns. After each 10 ms of computing, all of them pause for the same time. An asker that does not read its answers
+ * gets no further turn.
  */
 export class PeerTurns {
   readonly #runtime: Runtime;
@@ -55,10 +55,9 @@ export class PeerTurns {
   }
 
   /**
-   * Does work that has steps: the first one now, and those after it in turns, a few milliseconds in each, so that all
-   * askers get on side by side.
+   * Runs work in steps: the first one now, the others in turns of a few milliseconds, so that all askers make progress.
    *
-   * @returns what the work does, at once where one step is enough. Rejects as {@link PeerTurns.run} does.
+   * @returns the result of the work, at once if one step is enough. Rejects as {@link PeerTurns.run} does.
    */
   begin<Result>(asker: Asker, steps: Steps<Result>): Result | Promise<Result> {
     const beganAtMs = this.#runtime.now();
@@ -82,8 +81,8 @@ export class PeerTurns {
     return step;
   }
 
-  /** Nothing that this one has asked for is wanted any more. */
-  leave(asker: Asker): void {
+  /** Drops everything that an asker waits for. */
+  cancel(asker: Asker): void {
     const line = this.#lines.get(asker);
     if (line === undefined) return;
     line.pace?.stop();
@@ -105,7 +104,7 @@ export class PeerTurns {
 
   async #doNext(line: Line): Promise<void> {
     const job = line.jobs.shift();
-    if (job === undefined) return; // the asker has left
+    if (job === undefined) return; // it was cancelled
     const pace = new ComputingPace(this.#runtime);
     line.pace = pace;
     try {
@@ -113,7 +112,7 @@ export class PeerTurns {
     } catch (error) {
       job.reject(error);
     }
-    // Whoever waits for the result signs it now, or encodes it, which counts as well.
+    // The caller now signs or encodes the result, which counts too.
     await turn(this.#runtime);
     line.pace = undefined;
     await this.#rest(pace.tookMs);

@@ -37,35 +37,35 @@ export interface PostOfficeOptions {
   readonly places: ErrandPlaces;
   /** `undefined`: the node has no private key at hand, so it cannot decrypt letters. */
   readonly opener: HpkeOpener | undefined;
-  /** Answers what another node asks. What it rejects with, that node is not told. */
+  /** Responds to a request of another node, which does not learn the reason of a rejection. */
   readonly respond: (mail: Mail, letter: Envelope, neighbour: Neighbour) => Promise<Data>;
 }
 
 /** Bytes of a letter, or of an answer: what is longer goes to a neighbour, through a stream, or into a vault. */
 const maxLetterBytes = 4 * 1024 * 1024;
 
-/** A peer becomes a neighbour right after the connect handler was called, which may already ask for it. */
+/** A peer becomes a neighbour right after its connect handler was called, so a handler may ask a moment too early. */
 const connectHandlers = Promise.resolve();
 
 /** HPKE adds a key and a tag. */
 const maxSealedBytes = maxLetterBytes + 48;
 
-/** What a frame holds beside the data of its letter: signature, hash, ids and names. Honest ones have half of it. */
+/** The most bytes of a frame beside the data of its letter: signature, hash, ids and names. Honest frames have half of it. */
 const maxFramingBytes = 1_024;
 
 /** The answer to a letter that its addressee cannot decrypt. */
 const refusal = { error: 'ERR_NOT_SUPPORTED' } as const;
 
-/** What is found out about a letter that a neighbour brings. */
+/** What the node has found out about a letter that a neighbour brings. */
 interface Visit {
   data?: Data;
   place?: Place | undefined;
 }
 
 /**
- * Carries letters beyond the neighbours: from node to node by flooding, each node once, and their answers
- * come back the same way. A letter to one node is encrypted to it, and so is its answer; a relay sees who writes
- * to whom, and how much. An answer that its addressee did not sign is passed over at every hop.
+ * Carries letters beyond the neighbours: they flood the network, through each node once, and their answers come back the
+ * same way. A letter is encrypted for its addressee, and the answer for its author. Relays see who writes to whom, and how
+ * much. Every hop ignores answers that the addressee did not sign.
  */
 export class PostOffice {
   readonly #options: PostOfficeOptions;
@@ -160,7 +160,7 @@ export class PostOffice {
     return this.#options.respond(mailOf(request.data), request, neighbour);
   }
 
-  /** Takes what a neighbour brings for this node, or for another, and tells the neighbour what comes of it. */
+  /** Handles a letter that a neighbour brings, for this node or another, and answers the neighbour. */
   async relay(request: RelayRequest, neighbour: Neighbour): Promise<void> {
     const { frame, budgetMs } = request;
     const { hearing } = neighbour;
@@ -172,23 +172,23 @@ export class PostOffice {
       const letter = await (isLarge ? hearing.computeInTurn(examination) : hearing.compute(examination));
       this.#fulfil({ letter, frame, budgetMs, origin: { neighbour, place: visit.place! } });
     } catch (error) {
-      visit.place?.leave();
+      visit.place?.release();
       this.#turnAway(error as PeerloomError, neighbour, visit);
     }
   }
 
-  /** A neighbour answers what it was given to pass on. */
+  /** A neighbour answers a letter that it was asked to pass on. */
   answered({ hash, answer }: RelayAnswer, neighbour: Neighbour): Promise<void> {
     return this.#errands.answered(hash, answer, neighbour);
   }
 
-  /** Not an async function, which would keep the letter for as long as it waits for the answer. */
+  /** Not an async function, because that would keep the letter in memory until the answer comes. */
   #fulfil(carriage: Carriage & { readonly origin: Origin }): void {
     const { hash } = carriage.letter;
     const { neighbour, place } = carriage.origin;
     const bringBack = (answer: Data): void => {
       neighbour.answerRelay(hash, answer);
-      place.leave();
+      place.release();
     };
     this.#answerTo(carriage).then(bringBack, () => bringBack(null));
     neighbour.tellTaken(hash);
@@ -228,7 +228,7 @@ export class PostOffice {
     // The frame goes on as it came.
     if (frame.length > (isLetter ? content.length : 0) + maxFramingBytes)
       throw invalid('a neighbour asked to pass on a letter that is padded');
-    visit.place = places.take(neighbour.remote.id, frame.length);
+    visit.place = places.reserve(neighbour.remote.id, frame.length);
     if (visit.place === undefined) throw noRoom();
     return yield* notary.examineSteps(data, neighbour.bringer);
   }

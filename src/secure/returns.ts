@@ -17,7 +17,7 @@ export interface ReturnsOptions {
   readonly send: (returned: Data) => void;
 }
 
-/** What goes back together: it begins with the first message, and leaves this much later. */
+/** Messages are gathered for this long from the first one on, and go back together. */
 const gatheringMs = 50;
 
 /** Past either of these the neighbour's next message is not looked at before what was gathered has left. */

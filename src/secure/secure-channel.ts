@@ -28,22 +28,22 @@ export interface SecureChannelOptions {
   readonly runtime: Runtime;
   readonly limits: Limits;
   readonly notary: Notary;
-  /** In which large messages of all neighbours are proven. */
+  /** The turns in which large messages of all neighbours are proven. */
   readonly turns: PeerTurns;
-  /** A message for all nodes came that this node has seen, and was dropped. */
+  /** A message for all nodes arrived again, and was dropped. */
   readonly onDuplicate: () => void;
   /** Answers a stream that the other node, not its user, opened: false when it has failed. */
   readonly serve: (request: Envelope, stream: ChannelStream) => Promise<boolean>;
   /** Called with the size of each message that begins to wait for its signature. */
   readonly onGrowth: (bytes: number) => void;
-  /** Runs handlers of the user while the node can tell which message they are given. */
+  /** Runs the user's handlers, and remembers meanwhile which message they handle. */
   readonly handle: <Result>(envelope: Envelope, run: (data: Data) => Result) => Result;
 }
 
-/** What handlers of the user make of a message; false where it is refused. */
+/** The result of the user's handlers; false if the message was refused. */
 type Received<Result> = Result | boolean | Promise<Result | boolean>;
 
-/** A conversation in which everything that is said is signed, and nothing is heard before it is proven. */
+/** A channel that signs everything it sends, and hands on only what is proven. */
 export class SecureChannel implements Channel {
   readonly bringer: Bringer;
   readonly hearing: Hearing;
@@ -179,7 +179,7 @@ export class SecureChannel implements Channel {
     this.#channel.endSuspended(message);
   }
 
-  /** What waits for signatures is sent first, as far as they come in time. */
+  /** First sends what waits for signatures, as far as they come in time. */
   close(goodbye: Goodbye): void {
     const delayed = this.#usedDelayed;
     if (delayed?.isWaiting && this.isOpen && !this.isSuspended) void delayed.close(goodbye);
@@ -205,7 +205,7 @@ export class SecureChannel implements Channel {
     return this.#options.handle(envelope, (data) => this.#handler!.message(data));
   }
 
-  /** Tells the user of what was not let through, and counts it. */
+  /** Reports to the user what was refused, and counts it. */
   refuse(error: Error): void {
     this.#handler!.rejected(error);
   }
@@ -275,7 +275,7 @@ export class SecureChannel implements Channel {
 
   #giveBack(data: Data, error: unknown): Handled {
     if (error instanceof DuplicateMessage) return true;
-    // Never what was returned, which would go back and forth.
+    // A message that was itself returned is not returned again.
     const isMessage = fieldsOf(data).kind === 'message';
     const room = isMessage ? this.#returns.add(data, error) : undefined;
     return room === undefined ? false : room.then(() => false);
@@ -292,7 +292,7 @@ export class SecureChannel implements Channel {
     }
   }
 
-  /** The header is signed; what follows in the stream is as safe as the link. */
+  /** Only the header is signed. The link protects the rest of the stream. */
   #receiveStream(data: Data, stream: ChannelStream): ReturnType<ChannelHandler['stream']> {
     let examined: Envelope | Promise<Envelope>;
     try {
@@ -326,7 +326,7 @@ export class SecureChannel implements Channel {
   }
 }
 
-/** What the user put into envelopes of ours. */
+/** The user's data in envelopes of this node. */
 function contentsOf(envelopes: readonly Data[] | undefined): Data[] | undefined {
   const letters = envelopes?.map(fieldsOf);
   return letters?.filter(({ kind }) => kind === 'message' || kind === 'request').map(({ data }) => data!);

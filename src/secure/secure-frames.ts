@@ -8,13 +8,13 @@ import { fieldsOf } from './fields.ts';
 /** The protocol that SecureNodes speak beside messages. */
 export const secureProtocol = 'secure/1';
 
-/** What a frame of it is: its first byte. */
+/** The kinds of frames: the first byte. */
 export const SecureFrameKind = {
   /** An envelope: pass it on, and wait for answers for as many milliseconds as its number says. `taken` or `relayed` follows. */
   relay: 1,
-  /** The hash of a letter: the sender passes it on, and `relayed` may follow. */
+  /** The hash of a letter: the sender passes the letter on, and `relayed` may follow. */
   taken: 2,
-  /** `{ hash, answer }`: what has become of a letter; `null`: this way leads nowhere. */
+  /** `{ hash, answer }`: the answer to a letter; `null`: no path leads to its addressee from here. */
   relayed: 3,
   /** An envelope of the kind `ask`; `response` or `failure` with its number follows. */
   request: 4,
@@ -25,11 +25,11 @@ export const SecureFrameKind = {
 } as const;
 export type SecureFrameKind = (typeof SecureFrameKind)[keyof typeof SecureFrameKind];
 
-/** A kind, the format of the payload, and a number: what pairs request and response, or the time for a letter. */
+/** The kind, the format of the payload, and a number, which pairs request and response, or is the time for a letter. */
 const headerBytes = 6;
 const numberOffset = 2;
 
-/** What is longer is decoded in turns, and waits until the neighbour has taken everything sent before it. */
+/** Longer frames are decoded in turns, and are sent only when the neighbour has read everything before them. */
 export const largeBytes = 64 * 1024;
 
 /**
@@ -38,7 +38,7 @@ export const largeBytes = 64 * 1024;
  */
 export const maxLetterContainers = 100_000;
 
-/** What each hop leaves to the next one of the time that it was given. */
+/** The part of its time that each hop gives to the next one. */
 const budgetShare = 0.9;
 const maxBudgetMs = 60_000;
 
@@ -52,9 +52,9 @@ export interface SecureFrame {
   readonly body: Uint8Array;
 }
 
-/** What a neighbour asks this node to pass on. It is not signed, since the letter proves itself. */
+/** A neighbour's request to pass on a letter. The request is not signed, because the letter proves itself. */
 export interface RelayRequest {
-  /** As it came: the memory of it is this node's, and goes on to others. */
+  /** As it arrived. This node owns its memory, and sends it on to others. */
   readonly frame: Uint8Array;
   /** Reads the envelope; nothing in it is proven yet. Throws as {@link dataSteps} does. */
   readonly read: () => Steps<Data>;
@@ -62,11 +62,11 @@ export interface RelayRequest {
   readonly budgetMs: number;
 }
 
-/** What has become of a letter that a neighbour was asked to pass on. It proves itself as well. */
+/** A neighbour's answer to a letter that it was asked to pass on. It proves itself too. */
 export interface RelayAnswer {
   /** The hash of the letter. */
   readonly hash: string;
-  /** Nothing in it is proven yet; `null`: this way leads nowhere. */
+  /** Nothing in it is proven yet. `null`: no path leads to the addressee through this neighbour. */
   readonly answer: Data;
 }
 
@@ -101,7 +101,7 @@ export function readSecureFrame(bytes: Uint8Array): SecureFrame {
   return { bytes, kind: bytes[0]!, format: bytes[1]!, number, body: bytes.subarray(headerBytes) };
 }
 
-/** What the payload takes once it is decoded, beside its bytes. */
+/** Memory that the decoded payload takes beside its bytes. */
 export function unfoldedBeside({ format, body }: SecureFrame): number {
   return unfoldedBytes(format, body) - body.length;
 }
@@ -120,7 +120,7 @@ export function frameOfLetter(letter: Data): Uint8Array {
   return encodeSecureFrame(SecureFrameKind.relay, letter);
 }
 
-/** Writes into the frame of a letter how long the next node may wait for answers: nothing is encoded again. */
+/** Writes how long the next node may wait for answers into the frame of a letter, which is not encoded again. */
 export function setBudget(frame: Uint8Array, budgetMs: number): void {
   setNumber(frame, Math.ceil(budgetMs));
 }

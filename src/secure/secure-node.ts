@@ -114,7 +114,7 @@ export class SecureNode extends Node {
       },
       onClosed: (neighbour) => {
         this.#post.closed(neighbour);
-        this.#turns.leave(neighbour);
+        this.#turns.cancel(neighbour);
       },
       respond: (request, neighbour) => this.#post.respond(request, neighbour),
       relay: (request, neighbour) => this.#post.relay(request, neighbour),

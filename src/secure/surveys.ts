@@ -23,7 +23,7 @@ export interface SurveysOptions {
   readonly maxBytes: number;
 }
 
-/** A letter or survey that goes on to neighbours. */
+/** A letter or survey that this node passes on. */
 export interface Carriage {
   readonly letter: Envelope;
   /** The frame in which it came, or was written. */
@@ -33,13 +33,13 @@ export interface Carriage {
   readonly origin?: Origin;
 }
 
-/** The neighbour that brought a letter, and the room that it takes here. */
+/** The neighbour that brought a letter, and the letter's place. */
 export interface Origin {
   readonly neighbour: Neighbour;
   readonly place: Place;
 }
 
-/** What a neighbour answers for itself and those behind it. */
+/** The answer of a neighbour, for itself and the nodes behind it. */
 interface SurveyAnswer {
   readonly answer: readonly Data[];
   readonly survey: Envelope;
@@ -47,11 +47,11 @@ interface SurveyAnswer {
   readonly errand: Errand;
 }
 
-/** Statements that are looked at in one answer. */
+/** The most statements that are read in one answer. */
 const maxStatements = 10_000;
-/** Neighbours that a node may name. */
+/** The most neighbours that a node may name. */
 const maxNeighbours = 1_024;
-/** Surveys whose own statement is remembered. */
+/** The most surveys whose own statement the node remembers. */
 const maxAnswered = 256;
 
 /**

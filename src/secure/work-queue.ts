@@ -1,21 +1,21 @@
-/** How much of one neighbour's may be in hand. */
+/** How much work of one neighbour may run at a time. */
 export interface WorkQueueOptions {
   readonly maxJobs: number;
   readonly maxBytes: number;
-  /** Told of what jobs take anew. */
+  /** Called with the memory that each new job takes. */
   readonly onGrowth: (bytes: number) => void;
 }
 
 /** Something to do for a neighbour. */
 export interface Job {
-  /** Memory that it takes while it runs, which is looked at when its turn comes. */
+  /** Memory that the job takes while it runs. Called when its turn comes. */
   readonly bytes: () => number;
   readonly run: () => Promise<void>;
 }
 
 /**
- * What one neighbour has this node do, side by side: so many jobs at once, and so much memory. The others wait, in the
- * order in which they came; what they wait with is for the caller to bound.
+ * Runs the jobs of one neighbour concurrently, within bounds on their number and their memory. Further jobs wait in order.
+ * The caller limits the memory of waiting jobs.
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
@@ -28,7 +28,7 @@ export class WorkQueue {
     this.#options = options;
   }
 
-  /** What running jobs take. */
+  /** Memory that running jobs take. */
   get heldBytes(): number {
     return this.#runningBytes;
   }
@@ -42,7 +42,7 @@ export class WorkQueue {
     );
   }
 
-  /** Nothing that waits is done any more. */
+  /** Drops the jobs that wait. */
   close(): void {
     this.#isClosed = true;
     for (const go of this.#waiting.splice(0)) go();

@@ -30,7 +30,7 @@ export interface InboxOwner {
 /** The queue of an inbox in which nothing waits. */
 const none: undefined[] = [];
 
-/** What a frame costs beside the memory of its body: that of the objects around it. */
+/** Memory of the objects around a frame's body. */
 export function costOf(bodyBytes: number): number {
   return bodyBytes + messageCostBytes;
 }

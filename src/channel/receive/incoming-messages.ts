@@ -72,7 +72,7 @@ export class IncomingMessages extends ReceiveLane {
     return true;
   }
 
-  take(frame: Frame, decoded: Decoded | undefined): undefined | Promise<unknown> {
+  receive(frame: Frame, decoded: Decoded | undefined): undefined | Promise<unknown> {
     if (frame.kind === FrameKind.deliver) return this.#handleDelivery(frame, decoded);
     if (decoded === undefined) return undefined;
     const handled = this.handler!.message(decoded.data);

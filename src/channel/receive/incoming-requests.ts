@@ -88,7 +88,7 @@ export class IncomingRequests extends ReceiveLane {
     return !this.#hasEnded;
   }
 
-  take({ kind, body }: Frame, decoded: Decoded | undefined): undefined | Promise<void> {
+  receive({ kind, body }: Frame, decoded: Decoded | undefined): undefined | Promise<void> {
     const id = idOf(kind, body);
     const costBytes = costOf(body.length);
     const running = this.#begin(id, costBytes, decoded?.data);

@@ -29,58 +29,58 @@ export interface Decoded {
 
 export interface PayloadReaderOptions {
   readonly limits: Limits;
-  /** Those of all connections of the node. */
+  /** Shared by all connections of the node. */
   readonly turns: DecompressionTurns;
-  /** The other side sent what no honest peer sends. */
+  /** Called when the other side sends something that no honest peer sends. */
   onAbuse(error: PeerloomError): void;
 }
 
-/** Whoever has the payloads of frames read. */
+/** A part of the channel that has payloads of its frames read. */
 export interface PayloadUser {
   readonly runtime: Runtime;
-  /** Where its frames wait: one is read at a time. */
+  /** Its frames wait here. One is read at a time. */
   readonly inbox: Inbox;
-  /** Asked before a payload is decompressed, and again before it is decoded. */
+  /** Called before a payload is decompressed, and again before it is decoded. */
   isWanted(frame: Frame): boolean;
-  /** Takes what was read. `undefined`: the payload cannot be decoded. */
-  take(frame: Frame, decoded: Decoded | undefined): undefined | Promise<unknown>;
+  /** Receives the data. `undefined`: the payload cannot be decoded. */
+  receive(frame: Frame, decoded: Decoded | undefined): undefined | Promise<unknown>;
 }
 
 /**
- * Reads the payloads of frames: compressed ones in turn with everything else that must be decompressed, and what takes
- * long to decode in steps. What cannot be decoded is reported to the user, and counted.
+ * Decompresses and decodes the payloads of frames. Decompression waits for its turn, and long payloads are decoded in
+ * steps. A payload that cannot be decoded is reported to the user, and counted.
  */
 export class PayloadReader {
-  /** Where the bytes go that users receive. */
+  /** Memory for bytes that users receive. */
   readonly ownMemory = new OwnMemory();
-  /** Told of what cannot be decoded; there before anything is. */
+  /** Receives reports of payloads that cannot be decoded. Set before the first frame is read. */
   handler!: ChannelHandler;
   readonly #options: PayloadReaderOptions;
-  /** What is read in steps; from the first such frame on. */
+  /** Frames that are being decoded in steps. Made for the first such frame. */
   #inSteps: Map<PayloadUser, Frame> | undefined;
 
   constructor(options: PayloadReaderOptions) {
     this.#options = options;
   }
 
-  /** Reads a frame for its user, now or later. @returns what {@link PayloadUser.take} returns, or a promise of it. */
+  /** Reads a frame for its user, now or later. @returns what {@link PayloadUser.receive} returns, or a promise of it. */
   read(user: PayloadUser, frame: Frame): undefined | Promise<unknown> {
     if (!user.isWanted(frame)) return undefined;
     if (frame.compression === 0) return this.#give(user, frame, payloadOf(frame));
     const { turns } = this.#options;
     return user.inbox.heldWhile(frame.body.length, () =>
-      turns.take(user, this.#decompressionOf(frame), (payload) => {
+      turns.run(user, this.#decompressionOf(frame), (payload) => {
         if (!user.isWanted(frame)) return undefined;
         const plain = this.#decompressed(payload);
-        return plain === undefined ? user.take(frame, undefined) : this.#give(user, frame, plain);
+        return plain === undefined ? user.receive(frame, undefined) : this.#give(user, frame, plain);
       }),
     );
   }
 
-  /** What a user waits for is wanted no more. */
-  leave(user: PayloadUser): void {
+  /** Drops the frame that a user waits for. */
+  cancel(user: PayloadUser): void {
     this.#inSteps?.delete(user);
-    this.#options.turns.leave(user);
+    this.#options.turns.cancel(user);
   }
 
   /**
@@ -112,7 +112,7 @@ export class PayloadReader {
   }
 
   #give(user: PayloadUser, frame: Frame, plain: Uint8Array): undefined | Promise<unknown> {
-    if (!takesLong(frame.format, plain)) return user.take(frame, this.decode(frame, plain));
+    if (!takesLong(frame.format, plain)) return user.receive(frame, this.decode(frame, plain));
     this.#inSteps ??= new Map();
     this.#inSteps.set(user, frame);
     // The text, or what was made so far.
@@ -140,7 +140,7 @@ export class PayloadReader {
     }
     if (isLeft() || !user.isWanted(frame)) return undefined;
     this.#inSteps!.delete(user);
-    return user.take(frame, decoded);
+    return user.receive(frame, decoded);
   }
 
   #decompressed(payload: Outcome): Uint8Array | undefined {

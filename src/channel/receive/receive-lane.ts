@@ -46,7 +46,7 @@ export abstract class ReceiveLane implements InboxOwner, PayloadUser {
   protected abstract get unhandledBytes(): number;
 
   abstract isWanted(frame: Frame): boolean;
-  abstract take(frame: Frame, decoded: Decoded | undefined): undefined | Promise<unknown>;
+  abstract receive(frame: Frame, decoded: Decoded | undefined): undefined | Promise<unknown>;
 
   /** @throws PeerloomError `ERR_PROTOCOL`. */
   offer(frame: Frame): void {
@@ -62,7 +62,7 @@ export abstract class ReceiveLane implements InboxOwner, PayloadUser {
   /** What has arrived is handled no more. */
   clear(): void {
     this.window.handled(this.inbox.clear());
-    this.host.payloads.leave(this);
+    this.host.payloads.cancel(this);
   }
 
   /** The user has heard the last of the connection. */

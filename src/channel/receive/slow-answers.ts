@@ -45,14 +45,14 @@ export class SlowAnswers implements InboxOwner, PayloadUser {
   /** What has arrived is dropped. */
   clear(): void {
     this.inbox.clear();
-    this.#host.payloads.leave(this);
+    this.#host.payloads.cancel(this);
   }
 
   isWanted(frame: Frame): boolean {
     return this.#host.isAwaited(frame);
   }
 
-  take(frame: Frame, decoded: Decoded | undefined): undefined {
+  receive(frame: Frame, decoded: Decoded | undefined): undefined {
     this.#host.onAnswer(frame, decoded);
   }
 

@@ -9,5 +9,5 @@ export interface FrameSource {
   /** There is something to send. */
   readonly isReady: boolean;
   /** The next frames; only where it is ready. */
-  take(): Piece;
+  nextPiece(): Piece;
 }

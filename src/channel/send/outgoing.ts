@@ -301,7 +301,7 @@ export class Outgoing {
         hasRoom = this.#sendNow(bytes, chunk && (() => giveBack(chunk)), shared);
         letGo(piece);
       } else if (this.source?.isReady) {
-        const { bytes, sent } = this.source.take();
+        const { bytes, sent } = this.source.nextPiece();
         this.#isSourcesTurn = false;
         hasRoom = this.#sendNow(bytes, sent);
       } else {

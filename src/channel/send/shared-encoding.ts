@@ -18,7 +18,7 @@ interface EncodedMessage {
 
 /** What one other side takes. */
 export interface Receiver extends Pick<Hello, 'maxMessageBytes' | 'compressions'> {
-  /** It has not said: this side takes its own limit for that of the other. */
+  /** The other side has not said its limit, so this side uses its own. */
   readonly maxContainers: number;
 }
 

@@ -29,7 +29,7 @@ export interface SessionUser {
   readonly readBytes: number;
   /** How many of them belong to frames and messages that are there whole. */
   readonly wholeBytes: number;
-  /** The other side takes, and does not acknowledge: there is no end to what is kept. */
+  /** The other side reads but does not acknowledge, so the kept frames grow without end. */
   overflowed(): void;
   /** There is more room for what is to be kept. */
   acknowledged(): void;

@@ -106,7 +106,7 @@ export class StreamReceiver {
     this.#creditBytes += change;
   }
 
-  /** Credit that the other side is told of with this. */
+  /** The credit to send to the other side. */
   takeCredit(): number {
     const bytes = this.#creditBytes;
     this.#creditBytes = 0;

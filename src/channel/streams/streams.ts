@@ -244,7 +244,7 @@ export class Streams implements StreamHost, FrameSource {
     return this.#withData.size > 0 || this.#withControl.size > 0 || this.#refused.length > 0;
   }
 
-  take(): Piece {
+  nextPiece(): Piece {
     if (this.#withControl.size > 0 || this.#refused.length > 0) return { bytes: this.#takeControl() };
     const [stream] = this.#withData as Iterable<ChannelStream> as [ChannelStream];
     this.#withData.delete(stream);

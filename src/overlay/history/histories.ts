@@ -177,14 +177,14 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
   received(peer: ProtocolPeer, bytes: Uint8Array<ArrayBuffer>): void | Promise<void> {
     if (this.#byTopic.size === 0) return undefined;
     const from = this.#peerOf(peer);
-    return from.share.take(() => this.#handle(from, readHistoryFrame(bytes)));
+    return from.share.run(() => this.#handle(from, readHistoryFrame(bytes)));
   }
 
   closed(peer: ProtocolPeer): void {
     const own = this.#peers.get(peer);
     if (own === undefined) return;
     this.#peers.delete(peer);
-    own.leave();
+    own.close();
     for (const [digest, { history }] of this.#byDigest) this.#left(own, digest, history);
     this.#schedule();
   }

@@ -51,7 +51,7 @@ export class HistoryPeer {
       await this.#waitFor(this.#computed);
       await this.#waitFor(this.#served);
       await this.peer.drained();
-      if (!this.#isGone) await this.share.take(() => this.#timed(answer));
+      if (!this.#isGone) await this.share.run(() => this.#timed(answer));
     });
   }
 
@@ -60,9 +60,9 @@ export class HistoryPeer {
     return this.#computed.take();
   }
 
-  leave(): void {
+  close(): void {
     this.#isGone = true;
-    this.share.leave();
+    this.share.cancel();
   }
 
   #timed(answer: () => number): void {

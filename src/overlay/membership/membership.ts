@@ -133,7 +133,7 @@ export class Membership implements OverlayPart, NeighbourGate, TopicLinks, HyPar
     return this.#dialler.contacts.find(id)?.addresses ?? [];
   }
 
-  /** The record of a node that this node may pass on: its own, or that of a node that it has reached within a day. */
+  /** A record that this node may pass on: its own, or the record of a node that it has reached within a day. */
   recordOf(id: string): AddressRecord | undefined {
     if (id === this.#options.identity.id) return this.#own.record;
     const { contacts } = this.#dialler;
@@ -230,7 +230,7 @@ export class Membership implements OverlayPart, NeighbourGate, TopicLinks, HyPar
     const link = this.#links.get(peer.id);
     if (link?.peer !== peer)
       throw new PeerloomError('ERR_PROTOCOL', 'this side said nothing about neighbours');
-    return link.share.take(() => {
+    return link.share.run(() => {
       const frame = readMembershipFrame(bytes);
       this.#teller = link.scope;
       this.#handle(link, frame);
@@ -241,12 +241,12 @@ export class Membership implements OverlayPart, NeighbourGate, TopicLinks, HyPar
     const link = this.#links.get(peer.id);
     if (link?.peer !== peer) return;
     this.#links.delete(peer.id);
-    link.share.leave();
+    link.share.cancel();
     this.#settle(link, 'failed');
     this.#view.down(peer.id);
   }
 
-  /** The link of a session broke: its peer is no neighbour until one side asks the other anew. */
+  /** The link of a session broke. Its peer is not a neighbour until one side asks again. */
   unlinked(peer: ProtocolPeer): void {
     const link = this.#links.get(peer.id);
     if (link?.peer !== peer) return;
@@ -427,7 +427,7 @@ export class Membership implements OverlayPart, NeighbourGate, TopicLinks, HyPar
     if (!this.#view.isActive(id) && !link.isAsked) this.#askOver(link, priority);
   }
 
-  /** A peer that is no neighbour, and through which the node has not joined before. */
+  /** A peer that is not a neighbour, and through which the node has not joined before. */
   get #linkToJoinOver(): MembershipLink | undefined {
     for (const link of this.#links.values()) {
       const { contact, peer, isJoining } = link;

@@ -92,7 +92,7 @@ export class MessageMemory {
     this.#link(owner, added);
   }
 
-  /** Forgets the earliest message of an author who has some. */
+  /** Forgets the earliest message of an author. */
   forgetEarliest(author: Fingerprint): void {
     this.#forgetEarliest(this.#authors.find(author));
   }

@@ -144,7 +144,7 @@ export class Replicator {
     const { ownId, store, batchBytes } = this.#options;
     const { head, state, version } = store.collection(ownId, collection)!;
     if (has.sequence < head.sequence) {
-      // Before the items: who is no replica yet takes none.
+      // Before the items, because a node that is not a replica yet accepts none.
       const log = store.log(ownId, collection, { after: has.sequence, maxBytes: batchBytes });
       const isWhole = log.at(-1)!.sequence === head.sequence;
       return { log, state: isWhole ? state : null, items: [], upTo: has.version };

@@ -130,7 +130,7 @@ export class VaultEngine {
 
   /** Answers another node by a stream of chunks, which ends early where it may not have them. */
   async serve(data: Data, asker: string, stream: ChannelStream): Promise<boolean> {
-    if (!this.#places.enter(asker)) {
+    if (!this.#places.reserve(asker)) {
       stream.end();
       return true;
     }
@@ -140,7 +140,7 @@ export class VaultEngine {
     } catch {
       return false;
     } finally {
-      this.#places.leave(asker);
+      this.#places.release(asker);
     }
   }
 

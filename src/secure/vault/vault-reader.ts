@@ -144,7 +144,7 @@ export class VaultReader {
     });
   }
 
-  /** From the first who has a true answer, the owner before others. `undefined`: nobody, for now. */
+  /** Returns the first true answer, the owner's before others. `undefined`: there is none yet. */
   async changes(name: CollectionName, since: number): Promise<FetchAnswer | undefined> {
     const sources = this.sources(name, []);
     const others = name.owner === this.#options.ownId ? [] : this.#neighboursBut(sources);

@@ -6,7 +6,7 @@ interface Watcher {
   readonly until: number;
 }
 
-/** Milliseconds for which a node that watches is told of changes; it asks again in time. */
+/** Milliseconds for which a watching node receives changes. It asks again before they are over. */
 const leaseMs = 60_000;
 const maxWatchers = 10_000;
 /** So that no node takes the places of all others. */

@@ -85,7 +85,7 @@ export class FairReader {
   drop(): void {
     this.#isDropping = true;
     this.#isWaiting = this.#isPaused = false;
-    this.#turns.leave(this.#goOn);
+    this.#turns.cancel(this.#goOn);
     this.#held = [];
     if (!this.#socket.destroyed) this.#socket.resume();
     this.#reportEmpty();

@@ -39,8 +39,8 @@ export const PayloadFormat = {
 export type PayloadFormat = (typeof PayloadFormat)[keyof typeof PayloadFormat];
 
 /**
- * A message's data ready for the wire. `body` may alias the caller's memory when the data is binary: who keeps
- * it beyond the current turn copies it.
+ * A message's data ready for the wire. If the data is binary, `body` may alias the caller's memory: copy it to keep it
+ * beyond the current turn.
  */
 export interface Payload {
   readonly format: number;
@@ -49,7 +49,7 @@ export interface Payload {
   readonly body: Uint8Array;
 }
 
-/** In bytes, with what containers cost: what takes more is decoded in some 10 ms, and is better decoded in steps. */
+/** In bytes, containers included. Decoding more takes over 10 ms, so it is done in steps. */
 const longBytes = 256 * 1024;
 
 /** About what a list, an object, a key, a byte string or a typed array takes when decoded. */
@@ -63,8 +63,8 @@ const formatNames = new Map<number, string>(
 );
 
 /**
- * Writes data in the plainest format that loses nothing: text and bare binary as they are, JSON for what JSON
- * can hold, CBOR for everything else. Keys that are symbols are not data and stay behind.
+ * Writes data in the simplest format that loses nothing: text and binary data as they are, JSON for what JSON can hold,
+ * CBOR for everything else. Keys that are symbols are left out.
  *
  * @throws TypeError with the path of the first value that no format can carry.
  */
@@ -150,17 +150,17 @@ function undecodable(format: number, cause: unknown): PeerloomError {
   return new PeerloomError('ERR_MESSAGE_INVALID', message, { cause });
 }
 
-/** For people; a format that nobody knows is named by its number. */
+/** The name of a format for error messages; the number of an unknown format. */
 export function formatNameOf(format: number): string {
   return formatNames.get(format) ?? `format ${format}`;
 }
 
-/** Whether the decoded data is the body itself, and not made of it. */
+/** Whether the decoded data lies over the body's memory. */
 export function isDataItself(format: number): boolean {
   return format === PayloadFormat.bytes || format > PayloadFormat.cbor;
 }
 
-/** What a body costs once it is decoded: its bytes, and something for each object that is made of them. */
+/** Memory of a decoded body: its bytes, and {@link containerCostBytes} for each container. */
 export function unfoldedBytes(format: number, body: Uint8Array): number {
   return body.length + containerCostBytes * countContainers(format, body);
 }
@@ -176,7 +176,7 @@ function payload(format: PayloadFormat, body: Uint8Array): Payload {
   return { format, compression: 0, body };
 }
 
-/** What has no parts. */
+/** Decodes data without parts: text, bytes, a typed array. */
 function decodeFlat(format: number, body: Uint8Array): Data {
   if (format === PayloadFormat.text) return decodeText(body);
   if (format === PayloadFormat.bytes) return plainBytes(body);
@@ -185,7 +185,7 @@ function decodeFlat(format: number, body: Uint8Array): Data {
   return typedArrayOf(body, type);
 }
 
-/** A Buffer is a Uint8Array with other methods (its slice, for one); data and decoders get the plain kind. */
+/** A Buffer is a Uint8Array with other methods, such as `slice`. Data and decoders get a plain Uint8Array. */
 function plainBytes(body: Uint8Array): Uint8Array {
   if (body.constructor === Uint8Array) return body;
   return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);

@@ -22,7 +22,7 @@ function scene(runtime = new VirtualRuntime()) {
     return { name, bytes: outcome().length };
   };
   const take = (name: string, decompress: Decompress) =>
-    turns.take(connection(name), decompress, conclude(name));
+    turns.run(connection(name), decompress, conclude(name));
   const unfold = (name: string, bytes = mebibyte, tookMs = 100) =>
     take(name, () => {
       runtime.compute(tookMs);
@@ -36,7 +36,7 @@ function scene(runtime = new VirtualRuntime()) {
     }
     return new Uint8Array(mebibyte);
   };
-  const leave = (name: string) => turns.leave(connection(name));
+  const leave = (name: string) => turns.cancel(connection(name));
   return { runtime, turns, done, conclude, take, unfold, stepByStep, leave };
 }
 
@@ -236,7 +236,7 @@ suite('decompression that does not end at once', () => {
       return new Uint8Array(1);
     };
     for (const runtime of [systemRuntime, new VirtualRuntime()]) {
-      new DecompressionTurns(runtime).take({}, look, () => {});
+      new DecompressionTurns(runtime).run({}, look, () => {});
     }
     assert.deepEqual(seen, [true, false]);
   });
@@ -245,7 +245,7 @@ suite('decompression that does not end at once', () => {
 test('an error of who asked, in its turn, is its own to handle', async () => {
   const { runtime, turns, unfold } = scene();
   unfold('a');
-  const failing = turns.take(
+  const failing = turns.run(
     {},
     () => new Uint8Array(1),
     () => {

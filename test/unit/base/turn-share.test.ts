@@ -11,7 +11,7 @@ function scene() {
   const neighbour = (name: string) => {
     const share = new TurnShare(runtime);
     const prove = (what: string): string | Promise<string> =>
-      share.take(() => {
+      share.run(() => {
         runtime.compute(1);
         done.push(`${name} ${what}`);
         return what;
@@ -70,7 +70,7 @@ suite('the share of a neighbour', () => {
         .slice(3)
         .map((result) => assert.rejects(result as Promise<string>, withCode('ERR_CONNECTION_CLOSED'))),
     );
-    share.leave();
+    share.cancel();
     await rejected;
     await runtime.advance(10);
     assert.equal(done.length, 3);
@@ -98,9 +98,9 @@ suite('the share of a neighbour', () => {
     const fail = (): never => {
       throw new Error('forged');
     };
-    assert.throws(() => share.take(fail), /forged/);
+    assert.throws(() => share.run(fail), /forged/);
     for (const what of ['1', '2', '3']) prove(what);
-    const failed = assert.rejects(share.take(fail) as unknown as Promise<void>, /forged/);
+    const failed = assert.rejects(share.run(fail) as unknown as Promise<void>, /forged/);
     await runtime.advance(1);
     await failed;
   });

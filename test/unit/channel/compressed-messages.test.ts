@@ -40,7 +40,7 @@ function busyNode() {
     runtime.compute(100);
     return new Uint8Array(2 ** 20);
   };
-  turns.take({}, unfold, () => {});
+  turns.run({}, unfold, () => {});
   return { ...openChannel({ runtime, turns }), turns };
 }
 
@@ -266,7 +266,7 @@ suite('a large message that another thread decompresses', () => {
   });
 
   test('is an answer that times out while it waits, and is not even decompressed then', async (t) => {
-    const begun = t.mock.method(DecompressionTurns.prototype, 'take').mock;
+    const begun = t.mock.method(DecompressionTurns.prototype, 'run').mock;
     const { answers, runtime, channel } = await answered(20, deflateSync(large), { timeoutMs: 50 });
     const late = Promise.allSettled(answers.slice(1));
     assert.equal(await answers[0], large);

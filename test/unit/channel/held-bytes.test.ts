@@ -143,7 +143,7 @@ suite('memory that is held, and told of,', () => {
     const runtime = new VirtualRuntime();
     const turns = new DecompressionTurns(runtime);
     // Another connection has had so much decompressed that all others wait.
-    turns.take(
+    turns.run(
       {},
       () => {
         runtime.compute(100);

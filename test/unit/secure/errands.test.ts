@@ -18,47 +18,47 @@ const MiB = 1024 * 1024;
 suite('room for letters under way', () => {
   test('is for 1,024 letters of a neighbour, and comes back when they leave', () => {
     const places = new ErrandPlaces(64 * MiB);
-    const taken = Array.from({ length: 1_024 }, () => places.take('mallory', 0)!);
+    const taken = Array.from({ length: 1_024 }, () => places.reserve('mallory', 0)!);
     assert.ok(taken.every((place) => place !== undefined));
-    assert.equal(places.take('mallory', 0), undefined);
-    assert.ok(places.take('other', 0));
+    assert.equal(places.reserve('mallory', 0), undefined);
+    assert.ok(places.reserve('other', 0));
     taken[0]!.given();
-    assert.equal(places.take('mallory', 0), undefined, 'it is still under way');
-    taken[0]!.leave();
-    assert.ok(places.take('mallory', 0));
-    assert.equal(places.take('mallory', 0), undefined);
-    for (const place of taken.slice(1)) place.leave();
-    assert.equal(Array.from({ length: 1_024 }, () => places.take('mallory', 0)).indexOf(undefined), 1_023);
+    assert.equal(places.reserve('mallory', 0), undefined, 'it is still under way');
+    taken[0]!.release();
+    assert.ok(places.reserve('mallory', 0));
+    assert.equal(places.reserve('mallory', 0), undefined);
+    for (const place of taken.slice(1)) place.release();
+    assert.equal(Array.from({ length: 1_024 }, () => places.reserve('mallory', 0)).indexOf(undefined), 1_023);
   });
 
   test('is for 9 MiB of a neighbour, its frame counting twice, until all have them', () => {
     const places = new ErrandPlaces(64 * MiB);
     const most = (9 * MiB - 512) / 2;
-    assert.equal(places.take('mallory', most + 1), undefined);
-    const place = places.take('mallory', most)!;
-    assert.equal(places.take('mallory', 0), undefined);
-    assert.ok(places.take('other', most));
+    assert.equal(places.reserve('mallory', most + 1), undefined);
+    const place = places.reserve('mallory', most)!;
+    assert.equal(places.reserve('mallory', 0), undefined);
+    assert.ok(places.reserve('other', most));
     place.given();
-    const next = places.take('mallory', most)!;
+    const next = places.reserve('mallory', most)!;
     assert.ok(next);
-    place.leave();
-    assert.equal(places.take('mallory', 0), undefined, 'nothing comes back twice');
-    next.leave();
-    assert.ok(places.take('mallory', most));
+    place.release();
+    assert.equal(places.reserve('mallory', 0), undefined, 'nothing comes back twice');
+    next.release();
+    assert.ok(places.reserve('mallory', most));
   });
 
   test('is for 8,192 letters, and for what it is given, of all neighbours together', () => {
     const many = new ErrandPlaces(64 * MiB);
-    for (let count = 0; count < 8_192; count++) assert.ok(many.take(`neighbour ${count % 10}`, 0));
-    assert.equal(many.take('one more', 0), undefined);
+    for (let count = 0; count < 8_192; count++) assert.ok(many.reserve(`neighbour ${count % 10}`, 0));
+    assert.equal(many.reserve('one more', 0), undefined);
     const large = new ErrandPlaces(36 * MiB);
     const most = (9 * MiB - 512) / 2;
-    const places = Array.from({ length: 4 }, (_, index) => large.take(`neighbour ${index}`, most));
+    const places = Array.from({ length: 4 }, (_, index) => large.reserve(`neighbour ${index}`, most));
     assert.ok(places.every((place) => place !== undefined));
-    assert.equal(large.take('one more', 0), undefined);
+    assert.equal(large.reserve('one more', 0), undefined);
     places[0]!.given();
-    assert.ok(large.take('one more', most));
-    assert.equal(large.take('another', 0), undefined);
+    assert.ok(large.reserve('one more', most));
+    assert.equal(large.reserve('another', 0), undefined);
   });
 });
 

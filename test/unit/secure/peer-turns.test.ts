@@ -118,8 +118,8 @@ suite('the turns of peers', () => {
       assert.rejects(waiting, withCode('ERR_CONNECTION_CLOSED')),
     ]);
     await runtime.advance(15);
-    turns.leave(asker('a'));
-    turns.leave(asker('nobody'));
+    turns.cancel(asker('a'));
+    turns.cancel(asker('nobody'));
     await runtime.advance(100);
     await Promise.all([gone, other]);
     assert.ok(steps < 3, `${steps} steps`);
@@ -176,7 +176,7 @@ suite('the turns of peers', () => {
     await Promise.all([assert.rejects(async () => failed, /a step failed/), runtime.advance(100)]);
     assert.ok(steps > 1 && steps < 20);
     const before = steps;
-    turns.leave(asker('a'));
+    turns.cancel(asker('a'));
     await Promise.all([
       assert.rejects(async () => left, withCode('ERR_CONNECTION_CLOSED')),
       runtime.advance(1_000),

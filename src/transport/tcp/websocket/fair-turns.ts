@@ -79,7 +79,7 @@ export class FairTurns {
   drop(): void {
     this.#isDropping = true;
     this.#held = [];
-    this.#turns.leave(this.#goOn);
+    this.#turns.cancel(this.#goOn);
     if (this.#onEnd !== undefined) this.#finish();
   }
 
@@ -122,7 +122,7 @@ export class FairTurns {
   };
 
   #finish(): void {
-    this.#turns.leave(this.#goOn);
+    this.#turns.cancel(this.#goOn);
     this.#onEnd!();
   }
 }
