@@ -17,10 +17,10 @@ export interface CallsHost {
   readAnswer(answer: Frame): void;
 }
 
-/** Characters of what the other side says of a failure. */
+/** The most characters of the other side's reason for a failure. */
 const maxFailureLength = 500;
 
-/** What this side asks of the other: to handle a message, to answer a request, to show that it lives. */
+/** The calls of this side that wait for an answer: deliveries, requests and pings. */
 export class Calls {
   readonly #host: CallsHost;
   /** Of requests, and of deliveries, whose answer is `undefined`. */
@@ -140,7 +140,7 @@ export class Calls {
   }
 }
 
-/** What the other side says of its failure, fit for people to read: a sentence, or one with a code that it may choose. */
+/** The other side's reason for a failure, made printable: a sentence, or a sentence and an error code. */
 function failureOf(data: Data): PeerloomError {
   const { code, message = data } = (typeof data === 'object' && data !== null ? data : {}) as Record<
     string,

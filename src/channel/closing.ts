@@ -21,10 +21,10 @@ import type { Session } from './session/session.ts';
 import type { Streams } from './streams/streams.ts';
 import { UnreadStreams } from './streams/unread-streams.ts';
 
-/** How long the link may take to send what waits when a connection is closed on purpose. */
+/** Milliseconds that the link has to send its queue after a connection was closed on purpose. */
 const closeFlushMs = 5_000;
 
-/** The same when the other side did something wrong. */
+/** The same after a breach by the other side. */
 const failFlushMs = 1_000;
 
 /** The parts of a conversation, all of which end with it. */

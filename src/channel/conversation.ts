@@ -33,7 +33,7 @@ import { Suspension, type SuspensionHost } from './session/suspension.ts';
 import { Streams } from './streams/streams.ts';
 import { Trace } from './trace.ts';
 
-/** What all channels of a node share. */
+/** The objects that all channels of a node share. */
 export interface ConversationOptions {
   readonly limits: Limits;
   readonly budget: MemoryBudget;

@@ -9,7 +9,7 @@ export function lostReason(error: Error | undefined): CloseReason {
   return { code: 'lost', message, by: 'link' };
 }
 
-/** How a channel ends: it closes for the first reason that is given, and its user is told once. */
+/** The end of a channel: it closes for the first reason that is given, and reports it once. */
 export class Ending {
   #state: 'open' | 'closing' | 'closed' = 'open';
   #reason: CloseReason | undefined;

@@ -48,7 +48,7 @@ export interface HandshakeOptions {
   readonly session?: (theirs: HelloSession) => HelloSession;
 }
 
-/** A handshake that came to its end, and what the channel goes on with. */
+/** The result of a successful handshake, from which the channel is made. */
 export interface Handshake {
   readonly end: LinkEnd;
   readonly direction: 'inbound' | 'outbound';
@@ -74,7 +74,7 @@ export class HandshakeRefused extends Error {
 /** What one side may say in a handshake: hello, accept, goodbye. */
 const maxHandshakeFrames = 3;
 
-/** How long a refused side gets to read the reason. */
+/** Milliseconds that a refused side has to read the reason. */
 const refusalFlushMs = 1_000;
 
 /**
@@ -169,7 +169,7 @@ function mayGoOn(session: HelloSession | undefined, error: unknown): boolean {
   return session !== undefined && (session.resumed || isLate);
 }
 
-/** What to tell the other side of an error; nothing where it spoke last, or cannot hear. */
+/** The goodbye for an error; undefined if the other side spoke last, or cannot receive it. */
 function farewellFor(error: unknown): Goodbye | undefined {
   if (error instanceof HandshakeRefused) return error.by === 'us' ? error.goodbye : undefined;
   // The user's own function threw: it admits nobody.

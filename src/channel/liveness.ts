@@ -3,7 +3,7 @@ import type { Limits } from '../base/limits.ts';
 /** The number of the pings that a channel sends by itself: calls of `ping` have other numbers. */
 export const livenessPingId = 0;
 
-/** How long the other side has been silent, and what to make of it. */
+/** Watches how long the other side has been silent: pings it, and ends a connection that does not answer. */
 export class Liveness {
   readonly #limits: Pick<Limits, 'pingAfterMs' | 'deadAfterMs'>;
   /** As measured last. */

@@ -23,7 +23,7 @@ const kindNames = new Map<number, string>([
   [FrameKind.protocol, 'frame of a protocol'],
 ]);
 
-/** Logs what goes over a connection: kind, format and size, never the content. Ask {@link Trace.enabled} first. */
+/** Logs the kind, format and size of each frame, never its content. Check {@link Trace.enabled} first. */
 export class Trace {
   readonly #log: Log;
   readonly #remote: { readonly id: string; readonly name: string };

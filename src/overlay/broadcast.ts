@@ -26,7 +26,7 @@ export interface Broadcast {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** What an origin has to say. */
+/** The content of a broadcast. */
 export interface Draft {
   /** The name of the origin's network. */
   readonly network: string;
@@ -48,7 +48,7 @@ const topicAt = previousAt + 8;
 /** The most bytes of a body: nodes keep broadcasts for neighbours that miss them. */
 export const maxBodyBytes = 1_048_576;
 
-/** The same key signs handshakes and messages of SecureNodes: a signature made for one purpose is none for another. */
+/** The same key signs handshakes and messages of SecureNodes. This prefix keeps a signature from being valid for another purpose. */
 const purpose = encodeText('peerloom broadcast 1\0');
 
 /** The length of the body of a broadcast that carries this payload. */
@@ -77,7 +77,7 @@ export function draftBroadcast(draft: Draft): Broadcast {
   return { ...broadcast, id: idOf(signedBytes(bytes, network)) };
 }
 
-/** Everything between the signature and the body: who says it, when, to whom. */
+/** Everything between the signature and the body: origin, time and topic. */
 export function headerOf({ bytes, body }: Pick<Broadcast, 'bytes' | 'body'>): Uint8Array {
   return bytes.subarray(signatureBytes, bytes.length - body.length);
 }

@@ -3,7 +3,7 @@ import type { Broadcast } from './broadcast.ts';
 import type { Arrival } from './router.ts';
 import { Waits } from './waits.ts';
 
-/** What is missing is waited for until so long after it was sent, in milliseconds: longer than nodes need to repair a tree. */
+/** A missing broadcast is awaited for this long after it was sent, in milliseconds: longer than nodes need to repair a tree. */
 const patienceMs = 5_000;
 
 /** Broadcasts that wait for earlier ones, of all origins. */
@@ -18,7 +18,7 @@ const maxOrigins = 4_096;
 /** An origin is forgotten this long after its latest broadcast, in milliseconds: nodes drop what is older. */
 const forgetAfterMs = 240_000;
 
-/** With each broadcast, so many origins are looked at for those that are to be forgotten. */
+/** Each broadcast makes the node check so many origins, and forget those whose time is over. */
 const lookedAtPerBroadcast = 2;
 
 interface Held {

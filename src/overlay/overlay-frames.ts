@@ -1,7 +1,7 @@
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import { PeerloomError } from '../base/errors.ts';
 
-/** What two neighbours say to each other (docs/protocol.md, section 14): the first byte of a frame. */
+/** The kinds of frames between neighbours (docs/protocol.md, section 14): the first byte. */
 export const OverlayFrameKind = {
   push: 1,
   announce: 2,
@@ -12,7 +12,7 @@ export const OverlayFrameKind = {
   echo: 7,
 } as const;
 
-/** A broadcast by its id, and over how many links it reached the node that names it. */
+/** The id of a broadcast, and the number of links over which it reached the announcing node. */
 export interface Announcement {
   readonly id: string;
   readonly hops: number;

@@ -12,7 +12,7 @@ const assumedRoundTripMs = 100;
 /** The round trip is measured again after so many milliseconds. */
 const measureAfterMs = 30_000;
 
-/** What a new measurement counts, against those before it. */
+/** The weight of a new measurement against those before it. */
 const measurementWeight = 1 / 4;
 
 /** Announcements that wait to be sent. Beyond them the earliest are dropped. */

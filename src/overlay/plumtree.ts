@@ -23,7 +23,7 @@ const threshold = 7;
 /** Broadcasts that a peer may have announced and that have not arrived. What it announces beyond them is ignored. */
 export const maxMissingPerPeer = 1_024;
 
-/** A peer that goes on pushing is asked again not to after so many broadcasts: those under way need no answer each. */
+/** A pruned peer that keeps pushing is pruned again after so many broadcasts, because some were already under way. */
 const unwantedPerPrune = 16;
 
 interface Neighbour {

@@ -1,12 +1,12 @@
 import type { Broadcast } from './broadcast.ts';
 
-/** Broadcasts of which at least the id is known. */
+/** The most broadcasts whose ids the node remembers. */
 const maxBroadcasts = 16_384;
 
-/** What a broadcast costs besides its bytes, about. */
+/** About the memory of a broadcast besides its bytes. */
 const broadcastCostBytes = 512;
 
-/** What it costs to know a peer that a broadcast was sent to, about. */
+/** About the memory of a peer to which a broadcast was sent. */
 const sentToCostBytes = 32;
 
 interface Recent {

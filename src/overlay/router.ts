@@ -28,13 +28,13 @@ import { Waits } from './waits.ts';
 /** How far the time of a broadcast may lie from this node's clock, in milliseconds. Older ones may be repetitions. */
 export const timeWindowMs = 120_000;
 
-/** Broadcasts whose repetition the node recognises. */
+/** The most broadcasts that the node recognises when they arrive again. */
 const defaultMaxSeen = 65_536;
 
 /** Larger bodies are offered before they are sent. */
 const offerBytes = 16 * 1024;
 
-/** The content of broadcasts that is kept for neighbours, at most, in bytes. */
+/** The most bytes of broadcasts that are kept for neighbours. */
 const maxKeptBytes = 8 * 1_048_576;
 
 /** Announcements wait so long for others that can travel in the same frame, in milliseconds. */
@@ -43,10 +43,10 @@ const announceAfterMs = 25;
 /** How long a broadcast that was announced may still arrive over the tree: so many round trips, within bounds. */
 const patience = { roundTrips: 4, minMs: 100, maxMs: 2_000 };
 
-/** About what an announcement of a broadcast costs that has not arrived. */
+/** About the memory of the announcement of a broadcast that has not arrived. */
 const announcementCostBytes = 256;
 
-/** What a node sees of a broadcast. */
+/** What a broadcast does at a node, for observers. */
 export type BroadcastSight = 'sent' | 'arrived' | 'repeated';
 
 /** How a broadcast came to this node. */
@@ -75,7 +75,7 @@ export interface RouterOptions {
   onBroadcast(broadcast: Broadcast, arrival: Arrival): void;
 }
 
-/** Passes broadcasts on: checks what neighbours say, keeps what they may ask for, and does what {@link Plumtree} decides. */
+/** Passes broadcasts on: checks the frames of neighbours, keeps broadcasts that they may ask for, and does what {@link Plumtree} decides. */
 export class Router implements PlumtreeEffects<OverlayPeer> {
   readonly #options: RouterOptions;
   readonly #log: (text: string) => void;

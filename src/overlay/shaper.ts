@@ -1,4 +1,4 @@
-/** So long after its latest broadcast, an origin makes way for another one, in milliseconds. */
+/** Milliseconds after its latest broadcast at which an origin makes way for another one. */
 const shapesForMs = 10_000;
 
 /**

@@ -11,7 +11,7 @@ import { secretBytes } from '../base/secret-bytes.ts';
 import type { Payload } from '../wire/payloads/payload.ts';
 import { encodeText } from '../wire/payloads/text.ts';
 
-/** What a topic's key is derived from. */
+/** The inputs from which a topic's key is derived. */
 export interface TopicKeySource {
   /** What the user chose. Well-formed Unicode. */
   readonly text: string;
@@ -36,7 +36,7 @@ const nonce = new Uint8Array(12);
 /** How much longer a body is when it is sealed. */
 export const sealBytes = saltBytes + 1 + gcmTagBytes;
 
-/** As many of the 32 bytes of its HMAC as a topic's name on the wire shows, in hexadecimal digits. */
+/** A topic has the first 16 of the 32 bytes of its HMAC as its name on the wire, as hexadecimal digits. */
 const nameBytes = 16;
 
 const saltPurpose = encodeText('peerloom topic key 1\0');

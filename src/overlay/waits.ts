@@ -1,9 +1,9 @@
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 
-/** Thousands may wait, so what is due is looked for once in so many milliseconds. */
+/** Thousands may wait, so the node looks for what is due only once in so many milliseconds. */
 const lookEveryMs = 25;
 
-/** Calls back when something has been waited for long enough. One timer serves all of it. */
+/** Calls back when the time of something is over. One timer serves all of them. */
 export class Waits {
   readonly #runtime: Runtime;
   readonly #onDue: (id: string) => void;

@@ -2,7 +2,7 @@ import { isPeerloomError } from '../../base/errors.ts';
 import { FrameKind } from '../../wire/frames/frame.ts';
 import { encodePayload, type Payload } from '../../wire/payloads/payload.ts';
 
-/** Sends an answer of this side's own making. */
+/** Sends an answer that this side itself makes. */
 export type SendAnswer = (kind: number, payload: Payload, id: number) => void;
 
 /** Tells the other side that its delivery or request has failed. */
@@ -14,7 +14,7 @@ export function sendFailure(
   host.answer(FrameKind.failure, encodePayload(reason), id);
 }
 
-/** Says why where the sender can mend it: by data that fits. All other errors are nobody's business but the user's. */
+/** Tells the sender the reason only if it can mend it, by data that fits the schema. Other errors stay with the user. */
 export function reasonOf(
   error: unknown,
   otherwise: string,

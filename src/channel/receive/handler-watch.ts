@@ -1,6 +1,6 @@
 import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 
-/** A handler that runs for so long is named. */
+/** A handler that runs for longer is reported. In milliseconds. */
 export const slowHandlerMs = 10_000;
 
 export interface HandlerWatchHost<What> {
@@ -9,7 +9,7 @@ export interface HandlerWatchHost<What> {
   onSlow(what: What, beganAtMs: number): void;
 }
 
-/** Looks for handlers that run for long, of those that run one at a time: with one timer, however many there are. */
+/** Finds handlers that run for long, among those that run one at a time. One timer serves all of them. */
 export class HandlerWatch<What> {
   readonly #host: HandlerWatchHost<What>;
   #running: What | undefined;

@@ -5,13 +5,13 @@ import type { Frame } from '../../wire/frames/frame-reader.ts';
 import { messageCostBytes } from '../../wire/frames/windows.ts';
 import { KeptBodies, type KeptFrame } from './kept-bodies.ts';
 
-/** The places of handled frames at the front of the queue are given up in lots. */
+/** The queue drops the handled frames at its front when there are this many. */
 const lotLength = 1_024;
 
-/** In milliseconds. After so long in one turn of the event loop, the frames that still wait are handled in another one. */
+/** Milliseconds of one turn of the event loop. Frames that still wait after that are handled in another turn. */
 const shareMs = 3;
 
-/** Whose frames wait in an inbox. */
+/** The owner of the frames in an inbox. */
 export interface InboxOwner {
   readonly runtime: Runtime;
   /** Handles a frame; the next one waits for the promise, if there is one. */

@@ -12,7 +12,7 @@ const emptyPayload: Payload = { format: 0, compression: 0, body: new Uint8Array(
 
 const failed = 'a handler of the other side failed';
 
-/** Messages and deliveries on their way to the user's handlers: one at a time and in their order. */
+/** Hands messages and deliveries to the user's handlers, one at a time and in order. */
 export class IncomingMessages extends ReceiveLane {
   readonly #maxBodyBytes: number;
 

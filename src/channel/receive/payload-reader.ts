@@ -172,7 +172,7 @@ export function partOf(bytes: Uint8Array, start: number, end: number): Uint8Arra
   return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
 }
 
-/** Whether the payload of a frame may not be read at once. */
+/** Whether reading the payload of a frame takes several turns. */
 export function isSlow(frame: Frame): boolean {
   return frame.compression !== 0 || takesLong(frame.format, payloadOf(frame));
 }
@@ -182,7 +182,7 @@ export function isSlowAt(format: number, bytes: Uint8Array, start: number, end: 
   return end - start > neverLongBytes && takesLong(format, partOf(bytes, start, end));
 }
 
-/** What a frame holds behind its number, as it came. */
+/** The payload of a frame as it arrived, without the number before it. */
 export function payloadOf({ kind, body }: Frame): Uint8Array {
   return kind === FrameKind.message ? body : body.subarray(idBytes);
 }

@@ -9,7 +9,7 @@ import { costOf, Inbox, type InboxOwner } from './inbox.ts';
 import type { Decoded, PayloadReader, PayloadUser } from './payload-reader.ts';
 import { type Granter, ReceiveWindow } from './receive-window.ts';
 
-/** What the lanes of a channel share. */
+/** The objects that the lanes of a channel share. */
 export interface LaneHost {
   readonly limits: Limits;
   readonly runtime: Runtime;
@@ -22,7 +22,7 @@ export interface LaneHost {
   onSlow(handler: SlowHandler['handler'], beganAtMs: number): void;
 }
 
-/** What the other side sends of one lane, on its way to the user's handlers: the frames that wait, and their window. */
+/** The receiving end of a lane: the frames that wait for the user's handlers, and their window. */
 export abstract class ReceiveLane implements InboxOwner, PayloadUser {
   readonly inbox: Inbox;
   protected readonly host: LaneHost;

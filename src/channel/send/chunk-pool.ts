@@ -1,6 +1,6 @@
 import { allocate } from '../../wire/frames/memory.ts';
 
-/** Sees each chunk that a pool hands out or takes back. */
+/** Is called for each chunk that a pool hands out or takes back. */
 export interface PoolWatch {
   /** A user of the pool gets the chunk. */
   taken(chunk: Uint8Array<ArrayBuffer>): void;

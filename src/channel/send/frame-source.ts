@@ -1,10 +1,10 @@
-/** Bytes for the link, and what it calls when it does not need their memory any more. */
+/** Bytes for the link, and a callback for when the link no longer needs their memory. */
 export interface Piece {
   readonly bytes: Uint8Array;
   readonly sent?: () => void;
 }
 
-/** Something whose frames are not queued but asked for, when the link has room for them. */
+/** A source of frames that are not queued: the channel asks for the next one when the link has room. */
 export interface FrameSource {
   /** There is something to send. */
   readonly isReady: boolean;

@@ -1,6 +1,6 @@
 import type { Data } from '../../base/data.ts';
 
-/** Larger data goes as bytes, so that every limit on large messages applies as it does on a real link. */
+/** Larger data is encoded, so that the limits on large messages apply as on a real link. */
 export const maxHandedOverBytes = 4 * 1024;
 
 /** The longest body that {@link placeholderOf} makes; with every character escaped, what is handed over is no longer. */
@@ -21,7 +21,7 @@ export interface HandedOver {
   readonly bytes: number;
 }
 
-/** What punctuation, a number, true, false or null takes, about. */
+/** About the bytes of punctuation, a number, true, false or null. */
 const scalarBytes = 4;
 
 /**

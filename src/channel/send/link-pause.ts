@@ -1,10 +1,10 @@
-/** What can be held back. */
+/** A link that can be paused. */
 export interface Pausable {
   pause(): void;
   resume(): void;
 }
 
-/** Pauses a link while too much of what came over it waits, until half of that is left. */
+/** Pauses a link while too many of its bytes wait, until half of them are handled. */
 export class LinkPause {
   readonly #link: Pausable;
   readonly #maxBytes: number;

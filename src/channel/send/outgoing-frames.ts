@@ -6,13 +6,13 @@ import type { SharedFrame } from './shared-frame.ts';
 /** The first chunk of a turn: most turns of an idle link carry one small message. */
 const firstChunkBytes = 2 * 1024;
 
-/** 8 MiB at the most, for all connections of the process: what sessions keep until it is acknowledged comes back in lots. */
+/** At most 8 MiB, for all connections of the process: acknowledgements release many chunks of a session at once. */
 const chunks = new ChunkPool(chunkBytes, 128);
 
-/** 1 MiB at the most. */
+/** At most 1 MiB. */
 const firstChunks = new ChunkPool(firstChunkBytes, 512);
 
-/** The places of pieces at the front of the queue are given up in lots. */
+/** The queue drops the sent pieces at its front when there are this many. */
 const lotLength = 64;
 
 /** Whole frames that wait for the link. */
@@ -24,12 +24,12 @@ export interface WaitingPiece {
   readonly shared: SharedFrame | undefined;
 }
 
-/** The link needs a piece no more. */
+/** The link no longer needs a piece. */
 export function giveBack(chunk: Uint8Array<ArrayBuffer>): void {
   (chunk.length === chunkBytes ? chunks : firstChunks).give(chunk);
 }
 
-/** This connection holds a piece no more. */
+/** This connection no longer holds a piece. */
 export function letGo({ shared }: WaitingPiece): void {
   if (shared !== undefined) shared.holders -= 1;
 }

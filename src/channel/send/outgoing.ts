@@ -12,7 +12,7 @@ import { giveBack, letGo, OutgoingFrames, type WaitingPiece } from './outgoing-f
 import { SendLane } from './send-lane.ts';
 import type { SharedFrame } from './shared-frame.ts';
 
-/** Pongs and the like that may wait on a peer that does not read. */
+/** Bytes of pongs and similar frames that may wait for a peer that does not read. */
 const maxUrgentBytes = 64 * 1024;
 
 /** A link, or a session, which keeps what was sent and so has to know what others share. */

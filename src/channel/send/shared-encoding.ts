@@ -16,7 +16,7 @@ interface EncodedMessage {
   readonly containers: number;
 }
 
-/** What one other side takes. */
+/** The limits of the other side. */
 export interface Receiver extends Pick<Hello, 'maxMessageBytes' | 'compressions'> {
   /** The other side has not said its limit, so this side uses its own. */
   readonly maxContainers: number;
@@ -121,7 +121,7 @@ function encodeMessage(data: Data, options: SendOptions, maxContainers: number):
   };
 }
 
-/** Each takes a byte at least, so small messages need not be looked at. */
+/** Each container takes at least one byte, so small messages need not be counted. */
 function containersIn({ format, body }: Payload, maxContainers: number): number {
   return body.length > maxContainers ? countContainers(format, body) : 0;
 }

@@ -1,4 +1,4 @@
-/** A frame of a large message to many: it is made once, and waits in many connections. */
+/** A frame of a large message to many peers: made once, it waits in many connections. */
 export class SharedFrame {
   readonly bytes: Uint8Array;
   /** How many connections hold it. */

@@ -34,7 +34,7 @@ export function readerOfUnacknowledged({
   };
 }
 
-/** The data of the messages in whole frames of ours, and of the deliveries and requests that are still waited for. */
+/** The data of this side's messages in whole frames, and of its deliveries and requests that still wait for an answer. */
 function messagesIn(
   pieces: readonly Uint8Array[],
   { maxMessageBytes, isAwaited }: { maxMessageBytes: number; isAwaited: (id: number) => boolean },

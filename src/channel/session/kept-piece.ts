@@ -1,11 +1,11 @@
 import type { SharedFrame } from '../send/shared-frame.ts';
 
-/** What a link is handed a piece by. */
+/** Hands a piece to a link. */
 export interface PieceLink {
   send(bytes: Uint8Array, sent: () => void): boolean;
 }
 
-/** What a piece costs beside its bytes. */
+/** Memory of a piece beside its bytes. */
 export const pieceCostBytes = 128;
 
 export interface KeptPieceOptions {

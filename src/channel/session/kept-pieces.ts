@@ -7,7 +7,7 @@ import { KeptPiece, type PieceLink } from './kept-piece.ts';
 const blockBytes = 16 * 1024;
 const smallBytes = 4 * 1024;
 
-/** 8 MiB at the most, for all sessions of the process. */
+/** At most 8 MiB, for all sessions of the process. */
 const blocks = new ChunkPool(blockBytes, 512);
 
 /**

@@ -10,11 +10,11 @@ import type { LinkEnd } from '../link-end.ts';
 import type { SharedFrame } from '../send/shared-frame.ts';
 import { KeptPieces } from './kept-pieces.ts';
 
-/** Bytes from the other side that are acknowledged at once; fewer after a while. */
+/** So many bytes from the other side are acknowledged at once; fewer are acknowledged after a while. */
 const acknowledgeBytes = 256 * 1024;
 const acknowledgeDelayMs = 50;
 
-/** What may be on its way, unacknowledged, beside a full queue: more than the buffers of sockets hold. */
+/** Unacknowledged bytes that may be on their way beside a full queue: more than the buffers of sockets hold. */
 const maxUnderWayBytes = 16 * 1024 * 1024;
 
 export interface SessionOptions {

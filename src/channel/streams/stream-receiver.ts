@@ -3,7 +3,7 @@ import { allocate, handOut } from '../../wire/frames/memory.ts';
 import { alone, copyOf } from '../../wire/frames/own-memory.ts';
 import { streamDataHeaderBytes } from '../../wire/frames/stream-frames.ts';
 
-/** What is shorter and has to wait is joined in blocks, so that tiny frames cost little memory. */
+/** Shorter pieces of waiting data are joined in blocks, so that tiny frames cost little memory. */
 const blockBytes = 16 * 1024;
 
 /** Few streams have so large a window. */
@@ -17,7 +17,7 @@ interface Chunk {
   costBytes: number;
 }
 
-/** What a stream has received, until it is read: never more than the window that the other side was given. */
+/** Received data of a stream that has not been read yet: never more than the window of the other side. */
 export class StreamReceiver {
   #windowBytes: number;
   #chunks: Chunk[] = [];

@@ -11,10 +11,10 @@ import type { Piece } from '../send/frame-source.ts';
 /** A chunk is a frame: its header and its data, together one write to the link. */
 const chunkBytes = 64 * 1024;
 
-/** For who writes more at a time: each frame costs the other side as much as 20 KiB of data. */
+/** For larger writes, because each frame costs the other side as much as 20 KiB of data. */
 const largeChunkBytes = 256 * 1024;
 
-/** 4 MiB of each at the most, for all streams of the process. */
+/** At most 4 MiB of each, for all streams of the process. */
 const chunks = new ChunkPool(chunkBytes, 64);
 const largeChunks = new ChunkPool(largeChunkBytes, 16);
 
@@ -25,7 +25,7 @@ interface Chunk {
   to: number;
 }
 
-/** What a stream has to send, kept until the link asks for it and the other side's credit allows it. */
+/** Data that a stream has to send: it waits until the link has room and the other side's credit allows it. */
 export class StreamSender {
   readonly #id: number;
   #chunks: Chunk[] = [];

@@ -7,7 +7,7 @@ import type { Piece } from '../send/frame-source.ts';
 import { StreamReceiver } from './stream-receiver.ts';
 import { StreamSender } from './stream-sender.ts';
 
-/** What a stream needs of the connection that it belongs to. */
+/** The connection of a stream, as the stream uses it. */
 export interface StreamHost {
   readonly limits: Limits;
   /** The largest window of a stream. */
@@ -33,7 +33,7 @@ const abortErrors: Record<StreamAbort['code'], ErrorCode> = {
   handler: 'ERR_HANDLER',
 };
 
-/** What those who read or write are told. */
+/** The error of pending reads and writes. */
 export function abortError({ code, message }: StreamAbort, cause?: unknown): PeerloomError {
   return new PeerloomError(abortErrors[code], message, cause === undefined ? {} : { cause });
 }

@@ -40,12 +40,12 @@ export interface StreamsOptions {
 const maxWindowBytes = 8 * 1024 * 1024;
 const sharedWindowBytes = 16 * 1024 * 1024;
 
-/** Refusals that may wait on a peer that does not read. */
+/** The most refusals that may wait for a peer that does not read. */
 const maxWaitingRefusals = 16_384;
 
 const maxId = 2 ** 32 - 1;
 
-/** A short message, because as many of these may wait as there are openings. */
+/** A short message, because one may wait for each stream that the peer opens. */
 const withdrawn: StreamAbort = {
   code: 'aborted',
   message: 'the side that opened the stream gave up waiting',

@@ -22,7 +22,7 @@ import { SqliteStore } from './sqlite-store.ts';
 import { TickTimer } from './tick-timer.ts';
 import { TopicHistory, type TopicHistoryEffects } from './topic-history.ts';
 
-/** Bytes of broadcasts in answer to one question, unless one alone has more. */
+/** Bytes of broadcasts in answer to one fetch, unless a single broadcast has more. */
 const answerBytes = 256 * 1024;
 
 export interface HistoriesOptions {
@@ -107,7 +107,7 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
     for (const peer of this.#host.peers) this.#peerOf(peer).send(this.#keptTopics(true));
   }
 
-  /** Keeps a topic no more. A file stays as it is. */
+  /** Stops keeping a topic. Its file stays as it is. */
   forget(topic: string): void {
     const entry = this.#byTopic.get(topic);
     if (entry === undefined) return;
@@ -128,7 +128,7 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
     return this.#byTopic.get(topic)?.history.kept.has(id) === true;
   }
 
-  /** Keeps a broadcast, if its topic is kept. */
+  /** Adds a broadcast to the history of its topic, if the node keeps it. */
   add(broadcast: Broadcast): void {
     const entry = this.#byTopic.get(broadcast.topic);
     if (entry === undefined) return;
@@ -324,7 +324,7 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
     return entry.history.kept.close();
   }
 
-  /** When the store fails, the topic is not kept any more, and the node goes on without. */
+  /** If the store fails, the node stops keeping the topic, and reports it. */
   #guard<Result>(entry: Entry, work: () => Result): Result | undefined {
     try {
       return work();

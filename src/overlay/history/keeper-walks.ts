@@ -71,7 +71,7 @@ export class KeeperWalks<Peer extends object> {
     send(next, { kind: 'seek', digest, walk, hopsLeft: hopsLeft - 1, way: [...way, this.#numberOf(from)] });
   }
 
-  /** @throws PeerloomError `ERR_PROTOCOL` for what is no record. */
+  /** @throws PeerloomError `ERR_PROTOCOL` for anything that is not a record. */
   found(from: Peer, frame: OfKind<'found'>): void {
     if (!this.#rateOf(from).take()) return;
     const { digest, walk, way, record } = frame;

@@ -6,7 +6,7 @@ import { Keepers, type KeepersEffects, type NextTick } from './keepers.ts';
 import type { Capacity, KeptBroadcasts } from './kept-broadcasts.ts';
 import { Negentropy } from './negentropy/negentropy.ts';
 
-/** A run ends when its keeper has said nothing for so long. In milliseconds. */
+/** A run ends when its keeper has been silent for so long. In milliseconds. */
 const silenceMs = 15_000;
 
 /** A run that takes longer is set aside, so that other keepers get their turn. In milliseconds. */
@@ -18,7 +18,7 @@ const maxAheadMs = 120_000;
 /** What arrives is kept when it has so many bytes, or when the peer has sent all that was asked for. */
 const batchBytes = 512 * 1024;
 
-/** What {@link TopicHistory} has others do. None of these methods may call it back before it has returned. */
+/** The effects of {@link TopicHistory}. None of these methods may call it back before it has returned. */
 export interface TopicHistoryEffects<Peer> extends KeepersEffects<Peer> {
   /** Milliseconds since 1970. */
   wallNow(): number;
@@ -42,7 +42,7 @@ interface Run<Peer> {
   arrived: Broadcast[];
   arrivedBytes: number;
   broughtCount: number;
-  /** The peer has listed what it does not keep, or does not send. */
+  /** The peer listed broadcasts that it does not have, or does not send. */
   hasLied: boolean;
   heardAtMs: number;
 }

@@ -25,7 +25,7 @@ type TakesAtOnce = (
 
 const takesNone: TakesAtOnce = () => false;
 
-/** Fewer bytes are better read together with what follows them. */
+/** Fewer bytes are read together with those that follow. */
 const smallestTargetBytes = 4 * 1024;
 
 /** A header, and the length of the whole in the first frame of a cut message. */

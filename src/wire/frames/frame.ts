@@ -21,7 +21,7 @@ import { allocate } from './memory.ts';
 
 export const frameHeaderBytes = 8;
 
-/** The number that pairs a question with its answer, at the beginning of both bodies. */
+/** The number that pairs a request with its response, at the beginning of both bodies. */
 export const idBytes = 4;
 
 /** The length of a cut message, at the beginning of its first frame's body. */
@@ -29,7 +29,7 @@ export const totalBytes = 4;
 
 const positionBytes = 8;
 
-/** The longest body of a frame; what is longer is cut into parts. */
+/** The longest body of a frame. Longer bodies are cut into parts. */
 export const maxFrameBodyBytes = 256 * 1024;
 
 export const FrameKind = {

@@ -6,7 +6,7 @@ import type { Windows } from './windows.ts';
 /** The versions of the protocol that this code speaks, lowest and highest. */
 export const protocolVersions = [1, 1] as const;
 
-/** What two nodes tell each other first (docs/protocol.md, clauses 4.x). */
+/** The first frame of each side (docs/protocol.md, clauses 4.x). */
 export interface Hello {
   /** Lowest and highest version of the protocol spoken. */
   readonly versions: readonly [number, number];
@@ -49,7 +49,7 @@ export type Priority = Exclude<MembershipWord, 'open' | 'join'>;
 
 const membershipWords = ['open', 'join', 'high', 'low', 'swap'] as const;
 
-/** What a side says of a session (docs/protocol.md, clauses 10.x). */
+/** The part of a hello about a session (docs/protocol.md, clauses 10.x). */
 export interface HelloSession {
   /** Of a new session: chosen by the accepting side. */
   readonly id: string;

@@ -13,7 +13,7 @@ export function allocate(length: number): Uint8Array<ArrayBuffer> {
   return buffer === undefined ? new Uint8Array(length) : new Uint8Array(buffer.buffer, 0, length);
 }
 
-/** When so much was handed out, the memory of what is not used any more is asked for. */
+/** After so many bytes were handed out, V8 is asked to release the buffers that are no longer used. */
 const handedOutBytes = 32 * 1024 * 1024;
 
 let handedOut = 0;

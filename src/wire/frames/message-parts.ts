@@ -1,4 +1,4 @@
-/** A cut message grows its memory from here, so that a length that lies costs no more than this. */
+/** The first memory of a cut message, which then grows: a false length costs no more than this. */
 const firstAllocationBytes = 1024 * 1024;
 
 /** Then by this factor: to 4 MiB, and to the 16 MiB of the longest message. A little more is not worth another step. */
@@ -65,7 +65,7 @@ export class MessageParts {
   }
 }
 
-/** Copies a piece, unless it was read straight to where it belongs. */
+/** Copies a piece, unless it was read into its place. */
 export function place(piece: Uint8Array, memory: Uint8Array, offset: number): void {
   if (piece.buffer !== memory.buffer) memory.set(piece, offset);
 }

@@ -3,7 +3,7 @@ import { idBytes } from './frame.ts';
 /** V8 keeps shorter arrays inside its heap, where a copy costs no more than a view. */
 const cheapBytes = 64;
 
-/** With longer payloads, memory of their own costs little beside all else that happens to them. */
+/** For longer payloads, the cost of memory of their own is small compared with their other costs. */
 const longestSharedBytes = 2048;
 
 /** How many short payloads a connection may copy at once, and how many more each millisecond. */
@@ -21,7 +21,7 @@ export function copyOf(bytes: Uint8Array, start = 0, end = bytes.length): Uint8A
   return slice.call(bytes, start, end);
 }
 
-/** Whether bytes fill the memory that they lie in, but for the number of their frame. */
+/** Whether bytes fill their whole buffer, except for the number of their frame. */
 export function isAlone(bytes: Uint8Array): boolean {
   return bytes.buffer.byteLength - bytes.byteLength <= idBytes;
 }

@@ -14,7 +14,7 @@ import { parseObject } from './hello.ts';
  *   abort    number, JSON               refuses the stream, or gives it up in both directions
  */
 
-/** What a data frame costs beside its data, on the wire and of the credit. */
+/** Bytes of a data frame beside its data, on the wire and in the credit. */
 export const streamDataHeaderBytes = frameHeaderBytes + idBytes;
 
 /** The window, before the header of a stream. */

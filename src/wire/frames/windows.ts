@@ -12,7 +12,7 @@ import { FrameKind, positionBody, positionOf } from './frame.ts';
  *       u8     u64 BE
  */
 
-/** What a message costs of its window beside its body, which is about what its objects take while it waits. */
+/** Bytes that a message takes of its window beside its body: about the memory of its objects while it waits. */
 export const messageCostBytes = 256;
 
 /** The lanes that have a window. Everything else is sent without one. */
@@ -25,7 +25,7 @@ export const Lane = {
 } as const;
 export type Lane = (typeof Lane)[keyof typeof Lane];
 
-/** The windows of a side: what the other side may send at first. */
+/** The windows of a side: the bytes that the other side may send at first. */
 export interface Windows {
   readonly messages: number;
   readonly requests: number;
