@@ -15,6 +15,7 @@ import type { BroadcastDetails, Data, Node, NodeOptions } from '../../../src/ind
 import { until } from '../../support/turns.ts';
 import { newIdentity, type SecondIdentity } from './second-identity.ts';
 import { connectPlain, dialPlain, startNode } from './second-links.ts';
+import { signedFor } from './second-overlay.ts';
 import { frame, kinds, type SecondPeer } from './second-peer.ts';
 
 const push = 1;
@@ -56,15 +57,9 @@ function broadcast({
   const format = Buffer.of(formatByte);
   const header = Buffer.concat([origin.publicKey, times, Buffer.of(name.length), name, format]);
   const rest = Buffer.concat([header, seal?.(header) ?? Buffer.from(text)]);
-  const signed = signedOf(rest, network);
+  const signed = signedFor('broadcast', rest, network);
   const id = createHash('sha256').update(signed).digest();
   return { id, origin, bytes: Buffer.concat([sign(null, signed, origin.privateKey), rest]) };
-}
-
-function signedOf(rest: Buffer, network = ''): Buffer {
-  const length = Buffer.alloc(2);
-  length.writeUInt16BE(Buffer.byteLength(network));
-  return Buffer.concat([Buffer.from('peerloom broadcast 1\0'), length, Buffer.from(network), rest]);
 }
 
 /** Clause 14.10: the name of a topic with a key, and what seals and opens its broadcasts. */
@@ -162,7 +157,7 @@ suite('protocol 14: broadcasts', () => {
       const pushed = await nextOf(peer, push);
       assert.equal(pushed[0], 0);
       const [signature, rest] = [pushed.subarray(1, 65), pushed.subarray(65)];
-      const signed = signedOf(rest, 'net');
+      const signed = signedFor('broadcast', rest, 'net');
       assert.equal(createHash('sha256').update(signed).digest('hex'), ids[at]);
       const spki = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), rest.subarray(0, 32)]);
       assert.ok(verify(null, signed, { key: spki, format: 'der', type: 'spki' }, signature));

@@ -1,34 +1,17 @@
 import assert from 'node:assert/strict';
-import { randomBytes, sign, verify } from 'node:crypto';
+import { randomBytes, verify } from 'node:crypto';
 import { suite, test } from 'node:test';
 import { publicKeyFromId } from '../../../src/identity/identity.ts';
 import { type Node, tcp } from '../../../src/index.ts';
 import { until } from '../../support/turns.ts';
-import { idOf, keyOf, newIdentity, type SecondIdentity } from './second-identity.ts';
+import { idOf, keyOf, newIdentity } from './second-identity.ts';
 import { connectPlain, startNode } from './second-links.ts';
-import { frame, kinds, type SecondPeer } from './second-peer.ts';
+import { overlayFrame, recordOf, signedFor } from './second-overlay.ts';
+import { kinds, type SecondPeer } from './second-peer.ts';
 
 const find = 48;
 const found = 49;
 const unknown = 50;
-
-/** Clauses 15.1 and 15.2. */
-function recordOf({ publicKey, privateKey }: SecondIdentity, address: string, network = ''): Buffer {
-  const sequence = Buffer.alloc(8);
-  sequence.writeBigUInt64BE(BigInt(Date.now()));
-  const addresses = Buffer.concat([Buffer.of(1, address.length), Buffer.from(address)]);
-  const rest = Buffer.concat([publicKey, sequence, addresses]);
-  return Buffer.concat([sign(null, signedOf(rest, network), privateKey), rest]);
-}
-
-function signedOf(rest: Buffer, network = ''): Buffer {
-  const length = Buffer.alloc(2);
-  length.writeUInt16BE(Buffer.byteLength(network));
-  return Buffer.concat([Buffer.from('peerloom addresses 1\0'), length, Buffer.from(network), rest]);
-}
-
-const overlayFrame = (kind: number, ...body: Uint8Array[]): Buffer =>
-  frame(kinds.protocol, Buffer.concat([Buffer.of(kind), ...body]));
 
 function findFrame(publicKey: Uint8Array, { number = randomBytes(8), hops = 4, host = '127.0.0.1' } = {}) {
   return overlayFrame(find, number, Buffer.of(hops), publicKey, Buffer.from(host));
@@ -61,7 +44,7 @@ suite('protocol 15: address records', () => {
     const answer = await next(peer, found);
     assert.deepEqual(answer.subarray(0, 8), number);
     const [signature, rest] = [answer.subarray(8, 72), answer.subarray(72)];
-    assert.ok(verify(null, signedOf(rest, 'net'), keyOf(publicKey), signature));
+    assert.ok(verify(null, signedFor('addresses', rest, 'net'), keyOf(publicKey), signature));
     assert.deepEqual(rest.subarray(0, 32), publicKey);
     assert.ok(Math.abs(Number(rest.readBigUInt64BE(32)) - Date.now()) < 60_000);
     const addresses = rest.subarray(41).toString();
@@ -79,7 +62,10 @@ suite('protocol 15: address records', () => {
     assert.deepEqual(asked.subarray(9, 41), publicKey);
     assert.equal(asked[8], 1);
     assert.equal(asked.subarray(41).toString(), '127.0.0.1');
-    const forged = recordOf({ ...newIdentity(), publicKey }, `tls://127.0.0.1:${target.port}`);
+    const forged = recordOf({
+      owner: { ...newIdentity(), publicKey },
+      addresses: [`tls://127.0.0.1:${target.port}`],
+    });
     liar.write(overlayFrame(found, asked.subarray(0, 8), forged));
     assert.equal((await liar.goodbye()).code, 'protocol');
     const asker = await neighbour(target);
@@ -120,7 +106,8 @@ suite('protocol 15: address records', () => {
     const passedOn = await next(other, find);
     assert.deepEqual(passedOn.subarray(0, 8), number);
     assert.equal(passedOn[8], 2);
-    const record = recordOf(sought, 'tls://192.0.2.7:1');
+    const addresses = ['tls://192.0.2.7:1'];
+    const record = recordOf({ owner: sought, addresses });
     other.write(overlayFrame(found, number, record));
     assert.deepEqual(await next(asker, found), Buffer.concat([number, record]));
   });
@@ -155,10 +142,7 @@ suite('protocol 15: address records', () => {
   test('15.7 records of other nodes and networks are breaches, and what nobody asked for is ignored', async (t) => {
     const node = await startNode(t);
     const sought = newIdentity();
-    for (const record of [
-      recordOf(newIdentity(), 'tls://192.0.2.7:1'),
-      recordOf(sought, 'tls://192.0.2.7:1', 'another network'),
-    ]) {
+    for (const record of [recordOf(), recordOf({ owner: sought, network: 'another network' })]) {
       const [asker, other] = [await neighbour(node), await neighbour(node)];
       const number = randomBytes(8);
       other.write(overlayFrame(found, number, record), overlayFrame(unknown, number));

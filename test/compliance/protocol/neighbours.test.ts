@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { sign, verify } from 'node:crypto';
+import { verify } from 'node:crypto';
 import { suite, type TestContext, test } from 'node:test';
 import type { Node, NodeOptions } from '../../../src/index.ts';
 import { until } from '../../support/turns.ts';
 import { keyOf, newIdentity, type SecondIdentity } from './second-identity.ts';
 import { connectPlain, dialPlain, listenPlain, startNode } from './second-links.ts';
+import { overlayFrame, recordOf, signedFor } from './second-overlay.ts';
 import { frame, hello, kinds, type SecondPeer } from './second-peer.ts';
 
 const introduce = 16;
@@ -19,41 +20,8 @@ const shuffleReply = 24;
 const hold = 25;
 const release = 26;
 
-interface RecordFields {
-  readonly owner?: SecondIdentity;
-  readonly sequence?: number;
-  readonly addresses?: readonly string[];
-  readonly network?: string;
-}
-
-/** Clauses 15.1 and 15.2. */
-function recordOf({
-  owner = newIdentity(),
-  sequence = Date.now(),
-  addresses = ['tcp://127.0.0.1:1'],
-  network = '',
-}: RecordFields = {}): Buffer {
-  const number = Buffer.alloc(8);
-  number.writeBigUInt64BE(BigInt(sequence));
-  const texts = addresses.flatMap((text) => [Buffer.of(text.length), Buffer.from(text)]);
-  const rest = Buffer.concat([owner.publicKey, number, Buffer.of(addresses.length), ...texts]);
-  return Buffer.concat([sign(null, signedOf(rest, network), owner.privateKey), rest]);
-}
-
-function signedOf(rest: Buffer, network = ''): Buffer {
-  const length = Buffer.alloc(2);
-  length.writeUInt16BE(Buffer.byteLength(network));
-  return Buffer.concat([Buffer.from('peerloom addresses 1\0'), length, Buffer.from(network), rest]);
-}
-
 const list = (...records: Buffer[]): Buffer =>
   Buffer.concat(records.flatMap((one) => [Buffer.of(one.length >> 8, one.length & 0xff), one]));
-
-const overlayFrame = (kind: number, ...body: (Uint8Array | number)[]): Buffer =>
-  frame(
-    kinds.protocol,
-    Buffer.concat([kind, ...body].map((part) => (typeof part === 'number' ? Buffer.of(part) : part))),
-  );
 
 /** The next frame of that kind, without its kind; others about neighbours are passed over. */
 async function nextOf(peer: SecondPeer, kind: number): Promise<Buffer> {
@@ -147,7 +115,9 @@ suite('protocol 15, 18: neighbours', () => {
     assert.equal(body.subarray(1, 1 + body[0]!).toString(), '127.0.0.1');
     const record = body.subarray(1 + body[0]!);
     const rest = record.subarray(64);
-    assert.ok(verify(null, signedOf(rest, 'net'), keyOf(rest.subarray(0, 32)), record.subarray(0, 64)));
+    assert.ok(
+      verify(null, signedFor('addresses', rest, 'net'), keyOf(rest.subarray(0, 32)), record.subarray(0, 64)),
+    );
     assert.equal(rest[40], node.addresses.length);
     assert.equal(rest.subarray(42, 42 + rest[41]!).toString(), node.addresses[0]);
 
