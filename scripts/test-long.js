@@ -10,6 +10,8 @@
 //   npm run test:long -- planted     2,000 simulated networks that talk while links break
 //   npm run test:long -- worlds      3,000 simulated worlds in which everything goes wrong that can (npm run simulate:long)
 //   npm run test:long -- races       three processes that create one identity file, each stopped at each of its steps
+//   npm run test:long -- pages       50 pages in Chromium on one node
+//   npm run test:long -- page-streams  64 MiB each way between a page and a node
 import { spawnSync } from 'node:child_process';
 
 const suites = {
@@ -30,6 +32,8 @@ const suites = {
   },
   planted: { file: 'test/simulator/planted.test.ts', variable: 'PEERLOOM_PLANTED', count: 2_000 },
   worlds: { file: 'test/simulation/random-world.test.ts', variable: 'PEERLOOM_WORLDS', count: 3_000 },
+  pages: { file: 'test/browsers/many-pages.ts', variable: 'PEERLOOM_PAGES', count: 50 },
+  'page-streams': { file: 'test/browsers/web-socket.ts', variable: 'PEERLOOM_STREAM_MIB', count: 64 },
   networks: { file: 'test/simulation/random-network.test.ts', variable: 'PEERLOOM_NETWORKS', count: 5_000 },
 };
 

@@ -3,6 +3,7 @@ import './browser-chat.ts';
 import './compression.ts';
 import './history.ts';
 import './identity.ts';
+import './many-pages.ts';
 import './nodes.ts';
 import './page-lifecycle.ts';
 import './web-socket.ts';

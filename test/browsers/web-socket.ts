@@ -15,6 +15,9 @@ import { inBrowsers, lanHost } from './browsers.ts';
 
 const mebibyte = 1024 * 1024;
 
+/** `npm run test:long -- page-streams`: 64 MiB. */
+const streamBytes = Number(process.env.PEERLOOM_STREAM_MIB ?? 8) * mebibyte;
+
 /** Sends back what it receives. */
 class EchoNode extends Node {
   readonly heard: Data[] = [];
@@ -92,7 +95,7 @@ inBrowsers('a page and nodes of Node.js', (browser) => {
     const page = await browser().open('web-socket.ts');
     await page.call('start', 'Node', {});
     await page.call('dial', `ws://localhost:${node.port}`);
-    assert.equal(await page.call('stream', 'one', 16 * mebibyte), 16 * mebibyte);
+    assert.equal(await page.call('stream', 'one', streamBytes), streamBytes);
     await page.close();
   });
 

@@ -66,6 +66,30 @@ function broadcast(data: Data): void {
   node.broadcast(data);
 }
 
+/** Sends messages of 64 KiB as fast as it can, whatever `send` says. @returns how many the node took. */
+function flood(name: string, messages: number): number {
+  for (let sent = 0; sent < messages; sent++) {
+    try {
+      peer(name).send(new Uint8Array(64 * 1024));
+    } catch {
+      return sent;
+    }
+  }
+  return messages;
+}
+
+/** Opens a WebSocket without the package, and sends bytes that mean nothing. @returns the code it is closed with. */
+function lie(address: string, bytes: number): Promise<number> {
+  return new Promise((resolve) => {
+    const webSocket = new WebSocket(address, ['peerloom.1.chachapoly']);
+    webSocket.onopen = () => {
+      const piece = new Uint8Array(64 * 1024).fill(7);
+      for (let sent = 0; sent < bytes; sent += piece.length) webSocket.send(piece);
+    };
+    webSocket.onclose = ({ code }) => resolve(code);
+  });
+}
+
 /** Streams bytes to a node that sends them back. @returns how many came back as they were. */
 async function stream(name: string, bytes: number): Promise<number> {
   const opened = await peer(name).openStream('echo');
@@ -115,7 +139,21 @@ function sleep(ms: number): void {
 
 Object.assign(globalThis, {
   page: {
-    ...{ start, stop, dial, exchange, request, deliver, broadcast, stream, receives, happens, sleep },
+    ...{
+      start,
+      stop,
+      dial,
+      exchange,
+      request,
+      deliver,
+      broadcast,
+      stream,
+      receives,
+      happens,
+      sleep,
+      flood,
+      lie,
+    },
     events: () => events,
     received: () => received,
     listens: () => node.addresses,
