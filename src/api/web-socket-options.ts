@@ -1,5 +1,7 @@
+import type { Address } from '../base/address.ts';
 import { checkOptions, checkType, shown } from '../base/arguments.ts';
 import type { NodeRequest, NodeResponse } from '../base/node-http.ts';
+import { parseWebSocketAddress } from '../transport/websocket/address.ts';
 
 /** How a node answers the pages and proxies that come to its port by HTTP. */
 export interface WebPortOptions {
@@ -17,6 +19,12 @@ export interface WebPortOptions {
    */
   readonly trustedProxies?: readonly string[] | undefined;
   /**
+   * Where others reach this node that it cannot know by itself, such as through a reverse proxy:
+   * `['wss://example.org/node']`, at most 4. `node.addresses` lists them after those that the node listens at, so peers
+   * learn them and tell others. Default `[]`.
+   */
+  readonly publicAddresses?: readonly string[] | undefined;
+  /**
    * Answers GET and HEAD requests that ask for no WebSocket, so that the node can serve the page that connects with it.
    * Each connection carries one request. Default: a short page that says what listens here.
    */
@@ -26,19 +34,24 @@ export interface WebPortOptions {
 export const webPortNames = [
   'origins',
   'trustedProxies',
+  'publicAddresses',
   'onRequest',
 ] as const satisfies readonly (keyof WebPortOptions)[];
+
+/** A hello names eight addresses. */
+const maxPublicAddresses = 4;
 
 /** Complete and checked. */
 export interface ResolvedWebPort {
   readonly origins: ReadonlySet<string>;
   readonly trustedProxies: ReadonlySet<string>;
+  readonly publicAddresses: readonly Address[];
   readonly onRequest: WebPortOptions['onRequest'];
 }
 
 /**
  * @param where what the options belong to, for errors.
- * @throws TypeError with the option, the rule and the value.
+ * @throws TypeError or RangeError with the option, the rule and the value; PeerloomError `ERR_ADDRESS_INVALID`.
  */
 export function resolveWebPort(options: WebPortOptions, where: string): ResolvedWebPort {
   checkOptions(options, webPortNames, where);
@@ -52,7 +65,23 @@ export function resolveWebPort(options: WebPortOptions, where: string): Resolved
     );
   }
   const trustedProxies = new Set(textsOf(options.trustedProxies, `${where}.trustedProxies`));
-  return { origins: new Set(origins.map((origin) => origin.toLowerCase())), trustedProxies, onRequest };
+  const publicAddresses = textsOf(options.publicAddresses, `${where}.publicAddresses`);
+  if (publicAddresses.length > maxPublicAddresses) {
+    const rule = `${where}.publicAddresses must hold at most ${maxPublicAddresses} addresses`;
+    throw new RangeError(`${rule}, not ${publicAddresses.length}`);
+  }
+  return {
+    origins: new Set(origins.map((origin) => origin.toLowerCase())),
+    trustedProxies,
+    publicAddresses: publicAddresses.map((text) => publicAddress(text, `${where}.publicAddresses`)),
+    onRequest,
+  };
+}
+
+function publicAddress(text: string, name: string): Address {
+  const address = parseWebSocketAddress(text);
+  if (address !== undefined) return address;
+  throw new TypeError(`${name} must hold addresses such as 'wss://example.org/node', not ${shown(text)}`);
 }
 
 function textsOf(given: unknown, name: string): readonly string[] {

@@ -103,15 +103,20 @@ function listens(port: number): Promise<boolean> {
 
 suite('behind nginx, as wss:// with a path', { skip }, () => {
   test('nodes connect, talk, and count by the address that nginx has seen', async (t) => {
-    const transports = [webSocket({ trustedProxies: ['127.0.0.1'] })];
-    const [node] = await startNodes(t, 1, { options: { transports, networkKey: 'a shared key' } });
-    const port = await startNginx(t, node.port);
+    const nodePort = await freePort();
+    const port = await startNginx(t, nodePort);
+    const address = `wss://localhost:${port}/node`;
+    const transports = [webSocket({ trustedProxies: ['127.0.0.1'], publicAddresses: [address] })];
+    const [node] = await startNodes(t, 1, {
+      port: nodePort,
+      options: { transports, networkKey: 'a shared key' },
+    });
     const [other] = await startNodes(t, 1, {
       options: { transports: [webSocket()], networkKey: 'a shared key' },
     });
-    const address = `wss://localhost:${port}/node`;
     const connection = await other.connectWithNode(address);
     assert.equal(connection.id, node.id);
+    assert.deepEqual(connection.addresses, [`ws://127.0.0.1:${nodePort}`, address]);
     await connection.deliver(new Uint8Array(3_000_000));
     assert.deepEqual(node.peer(other).host, '127.0.0.1');
     assert.equal(connection.security.encrypted, true);

@@ -263,7 +263,7 @@ test('what webSocket() cannot be made of is refused with the rule and the value'
   const wrong: [unknown, string][] = [
     [
       { origin: [] },
-      "origin is not an option; did you mean 'origins'? The options are listen, origins, trustedProxies, onRequest",
+      "origin is not an option; did you mean 'origins'? The options are listen, origins, trustedProxies, publicAddresses, onRequest",
     ],
     [
       { origins: 'https://example.org' },
@@ -277,12 +277,19 @@ test('what webSocket() cannot be made of is refused with the rule and the value'
       { origins: ['https://example.org/'] },
       "webSocket.origins must hold origins such as 'https://example.org', not 'https://example.org/'",
     ],
+    [
+      { publicAddresses: ['https://example.org'] },
+      "webSocket.publicAddresses must hold addresses such as 'wss://example.org/node', not 'https://example.org'",
+    ],
     [{ onRequest: 5 }, 'webSocket.onRequest must be a function, not 5'],
     [{ listen: 'here' }, "webSocket({ listen }) must be a list such as ['127.0.0.1:10001'], not 'here'"],
   ];
   for (const [options, message] of wrong) {
     assert.throws(() => webSocket(options as WebSocketOptions), new TypeError(message));
   }
+  const publicAddresses = new Array<string>(5).fill('wss://example.org');
+  const tooMany = 'webSocket.publicAddresses must hold at most 4 addresses, not 5';
+  assert.throws(() => webSocket({ publicAddresses }), new RangeError(tooMany));
   const withoutUse = new TypeError("tcp({ webSocket }) needs 'websocket' in tcp({ accept })");
   assert.throws(() => tcp({ webSocket: {} }), withoutUse);
 });

@@ -30,7 +30,10 @@ export interface TcpTransportOptions {
   readonly listen: readonly Address[] | undefined;
   /** What else it can speak. */
   readonly dialect: Dialect;
-  readonly webSocket: Omit<WebSocketSettings, 'hosts'>;
+  readonly webSocket: Omit<WebSocketSettings, 'hosts'> & {
+    /** Where others reach it through reverse proxies. */
+    readonly publicAddresses: readonly Address[];
+  };
 }
 
 const security = {
@@ -132,7 +135,7 @@ export class TcpTransport implements Transport {
       for (const scheme of this.#listeningSchemes) bound.push({ scheme, host, port: boundPort });
     }
     this.#port = bound[0]?.port ?? 0;
-    return bound;
+    return [...bound, ...this.#webSocket.publicAddresses];
   }
 
   /** What other nodes can dial this one by: pages in browsers know WebSockets alone. */
