@@ -1,4 +1,5 @@
-// Bundles the built package for pages that load it by <script type="module">, without a bundler: dist/browser.
+// Bundles the built package for pages that load it by <script type="module">, without a bundler: dist/browser. With it
+// goes the page of the example browser-chat, which the demo serves.
 import { build } from 'esbuild';
 
 await build({
@@ -6,7 +7,9 @@ await build({
     peerloom: 'dist/index.js',
     secure: 'dist/secure/index.js',
     simulator: 'dist/simulator/index.js',
+    chat: 'examples/browser-chat/page.ts',
   },
+  alias: { peerloom: './dist/index.js' },
   outdir: 'dist/browser',
   chunkNames: 'shared-[hash]',
   bundle: true,

@@ -41,12 +41,12 @@ inBrowsers('the example browser-chat', (browser) => {
   });
 });
 
-async function say(page: TestPage, text: string): Promise<void> {
+export async function say(page: TestPage, text: string): Promise<void> {
   await page.tab.type('input', text);
   await page.tab.click('button');
 }
 
-async function hears(page: TestPage, line: string): Promise<void> {
+export async function hears(page: TestPage, line: string): Promise<void> {
   await page.tab.waitForFunction(
     (line) => [...document.querySelectorAll('li')].some((item) => item.textContent === line),
     {},
@@ -55,7 +55,7 @@ async function hears(page: TestPage, line: string): Promise<void> {
 }
 
 /** What axe finds. */
-async function violations(page: TestPage): Promise<string[]> {
+export async function violations(page: TestPage): Promise<string[]> {
   await page.tab.evaluate(axe);
   return page.tab.evaluate(async () => {
     const { axe } = globalThis as unknown as {
@@ -66,7 +66,7 @@ async function violations(page: TestPage): Promise<string[]> {
 }
 
 /** To look at, where `SCREENSHOTS` names a folder. */
-async function screenshots({ tab }: TestPage, name: string): Promise<void> {
+export async function screenshots({ tab }: TestPage, name: string): Promise<void> {
   for (const [size, width, height] of [
     ['desktop', 1_280, 800],
     ['phone', 390, 844],

@@ -1,6 +1,7 @@
 // In one process, which starts each browser once.
 import './browser-chat.ts';
 import './compression.ts';
+import './demo-page.ts';
 import './history.ts';
 import './identity.ts';
 import './many-pages.ts';

@@ -51,7 +51,7 @@ export interface TestBrowser {
   /**
    * Opens a page with a program.
    *
-   * @param program a file in `pages`, such as `'nodes.ts'`, or `'browser-chat/'` for the example of that name.
+   * @param program a file in `pages`, such as `'nodes.ts'`; `'browser-chat/'` for the example of that name; or a URL.
    * @param origin `'secure'` (default): as from https or localhost. `'insecure'`: as from `http://` in a LAN.
    * @param visitor pages of the same visitor share what browsers keep for an origin. Default: a new one each time.
    */
@@ -130,7 +130,7 @@ class RunningBrowser implements TestBrowser {
     });
     page.on('pageerror', (error) => complaints.push(String(error)));
     const host = origin === 'secure' ? 'localhost' : lanHost;
-    await page.goto(`http://${host}:${this.port}/${program}`);
+    await page.goto(new URL(program, `http://${host}:${this.port}`).href);
     return {
       complaints,
       tab: page,

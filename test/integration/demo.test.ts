@@ -87,6 +87,8 @@ test('no process outlives a demo that is killed', async (t) => {
 test('on a terminal the user joins', async (t) => {
   const program = new Program(t, ['demo'], terminal);
   await program.prints(/0 lost\n[\s\S]*> /);
+  const [, link] = await program.prints(/Join from a browser, too: (\S+)/);
+  assert.match(await (await fetch(link!)).text(), /<title>peerloom chat<\/title>/);
   program.type('hello everybody\r');
   for (const name of ['ada', 'ben', 'cleo']) {
     await program.prints(new RegExp(`${name} +node_message +you +"hello everybody"`));

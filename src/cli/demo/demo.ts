@@ -1,9 +1,12 @@
+import type { Data } from '../../base/data.ts';
 import { Node } from '../../node/node.ts';
 import { chat } from '../chat.ts';
+import { safeLine } from '../describe.ts';
 import { eventText } from '../event-text.ts';
 import { complain, exitCodes } from '../failure.ts';
 import { Prompt } from '../prompt.ts';
 import { untilSignal } from '../signals.ts';
+import { chatPageAddress, chatTopic, pageServer } from './chat-page.ts';
 import { eventLine, headingLine } from './demo-lines.ts';
 import { DemoNetwork } from './demo-network.ts';
 import { tally } from './ledger.ts';
@@ -11,6 +14,10 @@ import { stayers, tellStory } from './story.ts';
 
 /** The code that shells report for a program that Ctrl-C ended. */
 const interruptedExitCode = 130;
+
+/** Of what a page says. */
+const maxNickCharacters = 32;
+const maxTextCharacters = 400;
 
 /**
  * Shows a network of five nodes, each in a process of its own, and checks that no message is lost. On a
@@ -50,6 +57,8 @@ async function join(network: DemoNetwork, prompt: Prompt): Promise<void> {
   const print = (line: string): void => prompt.print(line);
   print(headingLine('Your turn: a node of your own joins, in this process'));
   const node = new Node('127.0.0.1', 0, { name: 'you', callback: eventText(print) });
+  node.subscribe(chatTopic);
+  node.on('node_broadcast', (_origin, line) => printLine(line, node.name, print));
   await node.start();
   for (const name of stayers) {
     await node.connectWithNode('127.0.0.1', network.accounts.get(name)!.port);
@@ -57,7 +66,15 @@ async function join(network: DemoNetwork, prompt: Prompt): Promise<void> {
   }
   await network.tell('ada', { do: 'answer' });
   print('Each line that you type goes to all of them; /help lists the commands.');
+  print(`Join from a browser, too: ${chatPageAddress(network.accounts.get(pageServer)!.port)}`);
   await chat(node, prompt);
   await node.stop();
   await network.left(node.name);
+}
+
+/** What pages say. The user's own lines, which ada tells the pages, are on the terminal already. */
+function printLine(line: Data, ownName: string, print: (line: string) => void): void {
+  const { nick, text } = Object(line) as { readonly nick?: unknown; readonly text?: unknown };
+  if (typeof nick !== 'string' || typeof text !== 'string' || nick === ownName) return;
+  print(`${safeLine(nick.slice(0, maxNickCharacters))}: ${safeLine(text.slice(0, maxTextCharacters))}`);
 }

@@ -1,8 +1,9 @@
 // The program of one node of the demo. It receives commands and reports events over the IPC channel of Node.js.
 import type { NodeEventName } from '../../api/events.ts';
-import { type Compression, type Data, Node, type NodeConnection } from '../../index.ts';
+import { type Compression, type Data, Node, type NodeConnection, tcp } from '../../index.ts';
 import { describe } from '../describe.ts';
 import { guardOutputs } from '../outputs.ts';
+import { chatTopic, pageServer, serveChatPage } from './chat-page.ts';
 import { fingerprint, type Ledger } from './ledger.ts';
 
 /** A command to a member. */
@@ -43,13 +44,21 @@ const sent: Record<string, string[]> = {};
 const received: Record<string, string[]> = {};
 let answers = false;
 
+const name = process.argv[2]!;
+/** Pages may join this one. */
+const servesPages = name === pageServer;
+
 const node = new Node('127.0.0.1', 0, {
-  name: process.argv[2]!,
+  name,
+  ...(servesPages && {
+    transports: [tcp({ accept: ['tls', 'websocket'], webSocket: { onRequest: serveChatPage } })],
+  }),
   callback: (event, _node, peer, data) => {
     tell({ event, peer: peer?.name, detail: detailOf(peer, data) });
     if (event === 'node_disconnect_with_outbound_node') post(peer!, 'Goodbye, I am leaving.');
     if (event !== 'node_message') return;
     note(received, peer!, data as Data);
+    if (answers && servesPages) tellPages(peer!.name, data as Data);
     if (answers) post(peer!, `I got your ${describe(data, maxDetailCharacters)}.`);
   },
 });
@@ -83,6 +92,14 @@ function send({ data, to, compression = 'none' }: Extract<Command, { do: 'send' 
 function post(peer: NodeConnection, text: string): void {
   note(sent, peer, text);
   peer.send(text);
+}
+
+/** Pages hear what nodes beside them say to this one. */
+function tellPages(nick: string, data: Data): void {
+  node.broadcast(
+    { nick, text: typeof data === 'string' ? data : describe(data, maxDetailCharacters) },
+    { topic: chatTopic },
+  );
 }
 
 function deliver(peer: NodeConnection, data: Data): Promise<void> {
