@@ -127,9 +127,9 @@ export interface AnswerHints {
 /**
  * Reads the id with which a node answers our introduction.
  *
- * An id that the node made is told by its form, and one that is expected by comparing. Any other ends where the
- * first read ended, or in silence: the node sends it on its own. If a packet was in the first read already, the
- * id cannot be told, and is not guessed at.
+ * An id that the node itself made is recognised by its form, and an expected id by comparing. Any other id ends where the
+ * first read ended, or when the node falls silent, because the node sends it on its own. If the first read already holds a
+ * packet, the end of the id is unknown, and the function does not guess.
  */
 export class AnswerReader implements IdReader {
   readonly silenceMs = silenceMs;

@@ -99,9 +99,9 @@ export function packetBody(
 }
 
 /**
- * The data of such a body, as a Python node would guess it. Without bigints, a whole number that stands alone and is
- * beyond 2^53 is taken for text, which is what it was sent as. Bytes have memory of their own, which is
- * that of `body` where nothing else lies there.
+ * The data of such a body, as a Python node would guess it. Without bigints, a whole number beyond 2^53 that stands alone
+ * is read as text, which is how it was sent. Bytes have memory of their own: the memory of `body` if nothing else lies
+ * there.
  *
  * @throws PeerloomError `ERR_MESSAGE_INVALID`.
  */

@@ -122,7 +122,7 @@ suite('a connection with reconnect: true', () => {
     'a listener': {},
   };
   for (const [style, options] of Object.entries(styles)) {
-    test(`gives up when ${style} answers false`, async (t) => {
+    test(`gives up when ${style} returns false`, async (t) => {
       const { a, runtime, lose, trialTimes, restart } = await startKeeping(t, options);
       if (style === 'a listener') a.on('node_reconnection_error', (_address, trials) => trials < 2);
       await lose();

@@ -48,7 +48,7 @@ const purpose = encodeText('peerloom addresses 1\0');
  * Writes and signs a record.
  *
  * @returns a promise only if the identity signs asynchronously.
- * @throws RangeError if none of the addresses fits into a record, or for a sequence that is no whole number.
+ * @throws RangeError if none of the addresses fits into a record, or if the sequence is not a whole number.
  */
 export function signAddressRecord(
   identity: NodeIdentity,

@@ -485,7 +485,7 @@ export class Membership implements OverlayPart, NeighbourGate, TopicLinks, HyPar
   }
 
   #onSilent(id: string, silenceMs: number): void {
-    this.#log(`${id} was silent for ${Math.round(silenceMs)} ms: it is no neighbour any more`);
+    this.#log(`${id} was silent for ${Math.round(silenceMs)} ms and is not a neighbour any more`);
     this.#view.down(id);
     this.#letGo(id);
   }

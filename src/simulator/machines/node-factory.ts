@@ -33,7 +33,7 @@ export interface SpawnPlace {
   readonly options: SimulatedNodeOptions;
 }
 
-/** A class of nodes whose constructor takes what that of {@link Node} takes. */
+/** A class of nodes whose constructor takes the arguments of {@link Node}. */
 export type NodeClass<Made extends Node = Node> = new (
   host: string,
   port: number,

@@ -56,7 +56,7 @@ export class Watch implements Court {
   /** Of the latest run of each node, by its number. */
   readonly #witnesses = new Map<number, RunWitness>();
   readonly #indexes = new WeakMap<Node, number>();
-  /** By the id of the sender, then by that of the receiver. */
+  /** By the id of the sender, then by the id of the receiver. */
   readonly #deliveries = new Map<string, Map<string, Deliveries>>();
   #hasEvents = false;
   #failure: SimulationError | undefined;

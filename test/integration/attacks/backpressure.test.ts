@@ -244,7 +244,7 @@ suite('peers that do not read', () => {
     assert.equal((await scene.victim.event('disconnected', peer.id)).code, 'overload by us');
   });
 
-  test('messages: send answers false, then refuses, and nothing is lost', async () => {
+  test('messages: send returns false, then throws, and nothing is lost', async () => {
     const { victim, port } = scene;
     const peer = await RawPeer.connect(port);
     peer.turnDeaf();

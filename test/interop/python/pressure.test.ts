@@ -52,7 +52,7 @@ suite('pressure between nodes of both kinds', () => {
     const { peer } = await ours.event('inbound_node_connected');
     raw.socket.pause();
     let count = 0;
-    await until(() => !peer!.send(`message ${count++} ${'x'.repeat(100_000)}`), 'send() answers false');
+    await until(() => !peer!.send(`message ${count++} ${'x'.repeat(100_000)}`), 'send() returns false');
     raw.socket.resume();
     await peer!.drained();
     assert.ok(peer!.send('last'));

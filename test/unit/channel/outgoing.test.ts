@@ -142,7 +142,7 @@ suite('messages', () => {
 });
 
 suite('the queue', () => {
-  test('answers false at the high-water mark, and is drained at half of it', async () => {
+  test('returns false at the high-water mark, and is drained at half of it', async () => {
     const { link, outgoing } = outgoingOn({ queueHighWaterBytes: 200_000 });
     link.room = 1;
     outgoing.send(message, payload(10));

@@ -61,7 +61,7 @@ export class MessageWriter {
 /**
  * Reads a message, range by range.
  *
- * @throws PeerloomError `ERR_PROTOCOL` for what is no message of protocol V1, or has timestamps above 2^53 - 1.
+ * @throws PeerloomError `ERR_PROTOCOL` for anything but a message of protocol V1, and for timestamps above 2^53 - 1.
  */
 export function* readMessage(bytes: Uint8Array): Generator<Range, void> {
   const reader = new Reader(bytes);

@@ -14,7 +14,7 @@ const reservedBytes = 200;
 /** An id that the other side has and this one lacks. */
 export interface Needed {
   readonly id: string;
-  /** The start of the range in which the other side listed it: the timestamp of the item is no lower. */
+  /** The start of the range in which the other side listed it: a lower bound of the item's timestamp. */
   readonly fromTimestamp: number;
 }
 
