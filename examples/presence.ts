@@ -53,6 +53,7 @@ await once(server, 'listening');
 for (const node of [ben, cleo, dave]) node.become('online');
 ben.become('busy');
 cleo.become('away');
+while (!/dave is online/.test(ada.page)) await setTimeout(10);
 await dave.stop();
 while (!/busy.*away.*gone/s.test(ada.page)) await setTimeout(10);
 const { port } = server.address() as AddressInfo;

@@ -7,6 +7,7 @@
 //   npm run test:long -- handshakes  each fault at each piece of the handshakes of two nodes, with either as the lower id
 //   npm run test:long -- dials       1,000 times two nodes that dial each other at once, over each transport
 //   npm run test:long -- networks    5,000 small networks that dial, send, leave and restart at random, over links that break
+//   npm run test:long -- packaging   every example on every runtime, every pair of runtimes, every bundler
 //   npm run test:long -- planted     2,000 simulated networks that talk while links break
 //   npm run test:long -- worlds      3,000 simulated worlds in which everything goes wrong that can (npm run simulate:long)
 //   npm run test:long -- races       three processes that create one identity file, each stopped at each of its steps
@@ -30,6 +31,7 @@ const suites = {
     variable: 'PEERLOOM_ALL_HANDSHAKE_FAULTS',
     count: 1,
   },
+  packaging: { file: 'test/packaging/package.test.ts', variable: 'PEERLOOM_ALL_RUNTIMES', count: 1 },
   planted: { file: 'test/simulator/planted.test.ts', variable: 'PEERLOOM_PLANTED', count: 2_000 },
   worlds: { file: 'test/simulation/random-world.test.ts', variable: 'PEERLOOM_WORLDS', count: 3_000 },
   pages: { file: 'test/browsers/many-pages.ts', variable: 'PEERLOOM_PAGES', count: 50 },

@@ -8,7 +8,7 @@ import type { CutReport, LinkKind } from '../support/programs/links-to-cut.ts';
 
 const program = fileURLToPath(new URL('../support/programs/links-to-cut.ts', import.meta.url));
 
-/** `npm run test:long -- cuts` cuts at every byte of TLS, too; that takes five times as long. */
+/** `npm run test:long -- cuts` cuts at every byte of TLS, too; that takes ten times as long. */
 const isEvery = process.env.PEERLOOM_CUT_AT_EVERY_BYTE !== undefined;
 
 /** Each kind of link in a process of its own, which an error that nobody catches would end. */

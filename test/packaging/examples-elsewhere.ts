@@ -1,14 +1,26 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, suite, test } from 'node:test';
 import { promisify } from 'node:util';
-import { packed, reasonToSkip, root } from './packed.ts';
+import { isEvery, packed, reasonToSkip, root } from './packed.ts';
 import { environmentOf, programOf, type RuntimeProgram } from './runtime-programs.ts';
 
 /** It waits for people to type; test/integration runs it. */
 const interactive = 'chat.ts';
+
+/** Other examples use all that these use of a runtime. */
+const alike = [
+  'averaging.ts',
+  'callback.ts',
+  'chain.ts',
+  'dictionaries.ts',
+  'jobs.ts',
+  'metrics.ts',
+  'own-connection.ts',
+  'presence.ts',
+];
 
 /** Packages that examples use beside this one. */
 const otherPackages = ['zod'];
@@ -27,7 +39,8 @@ suite('examples print elsewhere what they print on Node.js', { skip: await reaso
   });
 
   const names = readdirSync(join(root, 'examples')).filter(
-    (name) => /\.ts$/.test(name) && name !== interactive,
+    (name) =>
+      /\.ts$/.test(name) && name !== interactive && (isEvery || !(alike.includes(name) || isSimulated(name))),
   );
   for (const name of names) {
     test(name, async () => {
@@ -36,6 +49,11 @@ suite('examples print elsewhere what they print on Node.js', { skip: await reaso
       assert.notEqual(onNode, '');
       for (const output of elsewhere) assert.deepEqual(output, onNode);
     });
+  }
+
+  /** The runtimes are compared event for event elsewhere. */
+  function isSimulated(name: string): boolean {
+    return readFileSync(join(root, 'examples', name), 'utf8').includes("from 'peerloom/simulator'");
   }
 
   /** The words in lines that may come in another order; how objects are laid out is the runtime's own. */

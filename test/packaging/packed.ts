@@ -17,6 +17,9 @@ export interface Packed {
   readonly installed: string;
 }
 
+/** `npm run test:long -- packaging` runs every example on every runtime, every pair of them, and every bundler. */
+export const isEvery = process.env.PEERLOOM_ALL_RUNTIMES !== undefined;
+
 let made: Promise<Packed> | undefined;
 
 /** Made once for all suites of this process: packing builds `dist` anew, so no two processes may do it at once. */

@@ -75,9 +75,16 @@ export async function lookOver(before: Belongings): Promise<void> {
 }
 
 const atStart = belongings();
+const undoings: (() => Promise<void>)[] = [];
+
+/** For what the tests of a file share: runs when all of them have ended, before the file is looked over. */
+export function atEndOfFile(undo: () => Promise<void>): void {
+  undoings.push(undo);
+}
 
 /** Of the whole file, whatever its tests do themselves; the test runner has listeners of its own. */
 after(async () => {
+  for (const undo of undoings.splice(0)) await undo();
   const own = [...belongings()].filter(([name]) => name.startsWith('listeners of process'));
   try {
     await lookOver(new Map([...atStart, ...own]));

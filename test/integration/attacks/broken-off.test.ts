@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { FrameFlag, FrameKind } from '../../../src/wire/frames/frame.ts';
+import { pause } from '../../support/turns.ts';
 import { RawPeer, rawFrame, uint32 } from './support/raw-peer.ts';
 import { attackScene, type Scene } from './support/scene.ts';
 
@@ -79,7 +80,7 @@ class DeafPeers {
         one.peer.write(one.rest.subarray(0, 20));
         one.rest = one.rest.subarray(20);
       }
-      await this.#scene.victim.call('stats');
+      await pause(5);
     }
     for (const { peer } of this.#peers) peer.reset();
     return ends;

@@ -8,7 +8,8 @@ import {
 import { FrameKind } from '../../../src/wire/frames/frame.ts';
 import { PayloadFormat } from '../../../src/wire/payloads/payload.ts';
 import { lzmaOptions } from '../../support/lzma.ts';
-import { bombs } from './support/bombs.ts';
+import { pause } from '../../support/turns.ts';
+import { bombs, bzip2OfBlocks } from './support/bombs.ts';
 import { type FrameFields, RawPeer, rawFrame, rawFrames, uint32 } from './support/raw-peer.ts';
 import { attackScene } from './support/scene.ts';
 import { bzip2Tables, xzTables, zlibTables } from './support/tables.ts';
@@ -161,7 +162,8 @@ suite('compressed messages of many peers', () => {
 
   test('eight peers that send what takes longest leave an honest one its answers', async () => {
     const { victim, port } = scene;
-    const slow = compress(Buffer.alloc(maxMessageBytes, 'ab'), 'bzip2');
+    const blockBytes = 800_000;
+    const slow = bzip2OfBlocks(Buffer.alloc(blockBytes, 'ab'), Math.floor(maxMessageBytes / blockBytes));
     assert.ok(slow.length < 1_000);
     const frame = rawFrame(message, slow, { format: bytes, compression: compressionCodes.bzip2 });
     const peers = await Promise.all(Array.from({ length: 8 }, () => RawPeer.connect(port)));
@@ -169,8 +171,11 @@ suite('compressed messages of many peers', () => {
     const { handled } = await victim.call('stats');
     for (const peer of peers) peer.write(...Array.from({ length: 40 }, () => frame));
     let answers = 0;
-    for (; (await victim.call('stats')).handled < handled + 3; answers++) await honest.synced();
-    assert.ok(answers > 50, `${answers} answers while 3 such messages were handled`);
+    for (; (await victim.call('stats')).handled === handled; answers++) {
+      await honest.synced();
+      await pause(10);
+    }
+    assert.ok(answers > 10, `${answers} answers before one such message was handled`);
     // Whoever just leaves has still handled what it sent.
     for (const peer of peers) peer.write(rawFrame(FrameKind.part, 'breach'));
     for (const peer of peers) assert.equal((await peer.goodbye()).code, 'protocol');
@@ -281,8 +286,8 @@ for (const name of compressions) {
         return victim.call('longestTurnMs');
       };
       const turnsOfOne = [await sendMany(1), await sendMany(1), await sendMany(1)];
-      const longest = await sendMany(30);
-      assert.equal((await victim.call('stats')).handled, handled + 3 + 30 + 4);
+      const longest = await sendMany(10);
+      assert.equal((await victim.call('stats')).handled, handled + 3 + 10 + 4);
       const allowed = 6 * Math.max(...turnsOfOne, 10);
       assert.ok(longest < allowed, `the event loop stood still for ${longest} ms, ${allowed} are allowed`);
     });

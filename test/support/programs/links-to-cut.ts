@@ -45,8 +45,11 @@ const lanes = 12;
 /** Further from the ends of a piece than `marginBytes`, one byte of so many is enough. */
 const usualShare = { marginBytes: 40, sparse: 5 };
 
-/** The handshakes of these links differ from those of TLS in their hello only, and each cut costs two of them. */
-const shareOfResumed = { marginBytes: 5, sparse: 25 };
+/** The certificates and keys are long, and read as a whole. */
+const shareOfTls = { marginBytes: 15, sparse: 15 };
+
+/** The handshakes of these links differ little from those of TLS, and each cut of a session costs two of them. */
+const shareOfSimilar = { marginBytes: 5, sparse: 25 };
 
 /** The request and its answer are long, and read as a whole. */
 const shareOfWebSockets = { marginBytes: 2, sparse: 61 };
@@ -275,7 +278,8 @@ async function run(kind: LinkKind): Promise<CutReport> {
 }
 
 function shareOf(kind: LinkKind): typeof usualShare {
-  if (kind === 'resumed session') return shareOfResumed;
+  if (kind === 'tls') return shareOfTls;
+  if (/session|key|then tls/.test(kind)) return shareOfSimilar;
   return kind.startsWith('websocket') ? shareOfWebSockets : usualShare;
 }
 

@@ -47,15 +47,21 @@ function zstdBomb(): Uint8Array {
   return Buffer.concat([frameHead, ...times(gibibyte / blockBytes - 1, block(false)), block(true)]);
 }
 
-/** See src/wire/compression/bzip2/format.ts: a block does not end at a byte, so that bits are put together here. */
 function bzip2Bomb(): Uint8Array {
   const blockBytes = 16 * mebibyte;
-  const one = [...compress(new Uint8Array(blockBytes), 'bzip2')].map((byte) => bitsOf(byte, 8)).join('');
+  return bzip2OfBlocks(new Uint8Array(blockBytes), gibibyte / blockBytes);
+}
+
+/**
+ * The same content, which fits into one block, again and again, compressed once. See src/wire/compression/bzip2/format.ts:
+ * a block does not end at a byte, so that bits are put together here.
+ */
+export function bzip2OfBlocks(content: Uint8Array, count: number): Uint8Array {
+  const one = [...compress(content, 'bzip2')].map((byte) => bitsOf(byte, 8)).join('');
   const headBits = 32;
   const endMark = bitsOf(0x177245, 24) + bitsOf(0x385090, 24);
   const end = one.lastIndexOf(endMark);
   const blockCrc = Number.parseInt(one.slice(headBits + 48, headBits + 80), 2);
-  const count = gibibyte / blockBytes;
   const crc = times(count, blockCrc).reduce(combineCrc, 0);
   const bits = one.slice(0, headBits) + one.slice(headBits, end).repeat(count) + endMark + bitsOf(crc, 32);
   return Uint8Array.from(bits.match(/.{1,8}/g)!, (byte) => Number.parseInt(byte.padEnd(8, '0'), 2));

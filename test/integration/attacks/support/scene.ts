@@ -1,4 +1,5 @@
 import { after, afterEach, before, beforeEach } from 'node:test';
+import { atEndOfFile } from '../../../support/look-over.ts';
 import type { Child } from './child.ts';
 import { destroySockets } from './raw-peer.ts';
 import type { VictimCommands } from './victim.ts';
@@ -13,22 +14,17 @@ export interface Scene {
   readonly attackBegins: () => Promise<void>;
 }
 
-/** The watchers of all scenes of a file, by whether they are SecureNodes, and how many scenes are still to come. */
+/** The watchers of all scenes of a file, by whether they are SecureNodes. */
 const shared = new Map<boolean, Watchers>();
-let scenesLeft = 0;
 
 function watchersOf({ secure = false }: WatchedOptions): Watchers {
-  const watchers = shared.get(secure) ?? new Watchers({ secure });
-  shared.set(secure, watchers);
+  let watchers = shared.get(secure);
+  if (watchers === undefined) {
+    watchers = new Watchers({ secure });
+    shared.set(secure, watchers);
+    atEndOfFile(() => watchers!.stop());
+  }
   return watchers;
-}
-
-async function sceneEnds(): Promise<void> {
-  scenesLeft -= 1;
-  if (scenesLeft > 0) return;
-  const all = [...shared.values()];
-  shared.clear();
-  await Promise.all(all.map((watchers) => watchers.stop()));
 }
 
 /**
@@ -40,7 +36,6 @@ async function sceneEnds(): Promise<void> {
 export function attackScene(options: WatchedOptions = {}): Scene {
   const scene = {} as { -readonly [Name in keyof Scene]: Scene[Name] };
   let watched: WatchedVictim;
-  scenesLeft += 1;
 
   before(async () => {
     watched = new WatchedVictim(options, watchersOf(options));
@@ -61,11 +56,7 @@ export function attackScene(options: WatchedOptions = {}): Scene {
 
   after(async () => {
     destroySockets();
-    try {
-      await watched.stop();
-    } finally {
-      await sceneEnds();
-    }
+    await watched.stop();
   });
 
   return scene;
