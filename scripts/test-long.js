@@ -9,6 +9,7 @@
 //   npm run test:long -- networks    5,000 small networks that dial, send, leave and restart at random, over links that break
 //   npm run test:long -- packaging   every example on every runtime, every pair of runtimes, every bundler
 //   npm run test:long -- planted     2,000 simulated networks that talk while links break
+//   npm run test:long -- seeds       simulations of networks, with 10 seeds each
 //   npm run test:long -- worlds      3,000 simulated worlds in which everything goes wrong that can (npm run simulate:long)
 //   npm run test:long -- races       three processes that create one identity file, each stopped at each of its steps
 //   npm run test:long -- pages       50 pages in Chromium on one node
@@ -33,6 +34,11 @@ const suites = {
   },
   packaging: { file: 'test/packaging/package.test.ts', variable: 'PEERLOOM_ALL_RUNTIMES', count: 1 },
   planted: { file: 'test/simulator/planted.test.ts', variable: 'PEERLOOM_PLANTED', count: 2_000 },
+  seeds: {
+    file: '{test/simulation/{broadcasts,history,neighbourhood},test/unit/overlay/membership/hyparview-networks}.test.ts',
+    variable: 'PEERLOOM_SEEDS',
+    count: 10,
+  },
   worlds: { file: 'test/simulation/random-world.test.ts', variable: 'PEERLOOM_WORLDS', count: 3_000 },
   pages: { file: 'test/browsers/many-pages.ts', variable: 'PEERLOOM_PAGES', count: 50 },
   'page-streams': { file: 'test/browsers/web-socket.ts', variable: 'PEERLOOM_STREAM_MIB', count: 64 },

@@ -4,7 +4,7 @@ import '../support/look-over.ts';
 import { randomNetwork } from '../support/random-network.ts';
 
 /** `npm run test:long -- networks` tries 5,000. */
-const seeds = Number(process.env.PEERLOOM_NETWORKS ?? 80);
+const seeds = Number(process.env.PEERLOOM_NETWORKS ?? 40);
 
 const manners = ['wild', 'faithful', 'wild', 'faithful', 'twins'] as const;
 

@@ -11,6 +11,7 @@ import {
   type AbstractNetworkOptions,
   type AbstractNode,
 } from '../../../support/abstract-network.ts';
+import { seeds } from '../../../support/seeds.ts';
 
 /** Nodes that join one after the other, each through a random one of those that are there. */
 function networkOf(count: number, options: Partial<AbstractNetworkOptions> = {}): AbstractNetwork {
@@ -43,8 +44,8 @@ function shareOf(
 }
 
 suite('networks of HyParView', () => {
-  test('of 500 nodes have five neighbours each, short paths and few clusters: 2 seeds', () => {
-    for (const seed of [1, 2]) {
+  test('of 500 nodes have five neighbours each, short paths and few clusters', () => {
+    for (const seed of seeds) {
       const network = networkOf(500, { seed });
       rounds(network, 10);
       assertSymmetric(network);
@@ -156,8 +157,8 @@ function withLiars(seed: number): AbstractNetwork {
 }
 
 suite('attack: networks of HyParView', () => {
-  test('with 30 % liars in shuffles keep honest neighbours, though liars fill the passive views: 2 seeds', () => {
-    for (const seed of [1, 2]) {
+  test('with 30 % liars in shuffles keep honest neighbours, though liars fill the passive views', () => {
+    for (const seed of seeds) {
       const network = withLiars(seed);
       const honest = network.nodes.filter(({ at }) => at >= 60);
       const isLiar = (id: string): boolean => network.byId.get(id)!.at < 60;
