@@ -16,7 +16,7 @@ import { anyMutations } from './mutations.ts';
 import { pythonRecording, recordNode } from './recordings.ts';
 
 /** The time that replaying mutations may take, for each of the tests. */
-const timeLimitMs = 1_200;
+const timeLimitMs = 600;
 
 /** Text, JSON, bytes, numbers, CBOR, one for each compression, the cut one and the delivery. */
 const messagesRecorded = 5 + availableCompressions().length + 2;

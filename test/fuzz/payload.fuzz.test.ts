@@ -214,8 +214,8 @@ function readsAlike(text: string): void {
 suite('payloads', () => {
   test('any data comes back equal and of the same type', () => {
     const property = (data: Data) => assert.deepStrictEqual(throughTheWire(data), data);
-    fuzz('payloads', fc.property(anyJson, property), 4_000);
-    fuzz('payloads', fc.property(anyData, property), 4_000);
+    fuzz('payloads', fc.property(anyJson, property), 2_000);
+    fuzz('payloads', fc.property(anyData, property), 2_000);
   });
 
   test('the lists, objects and binaries of any data are counted', () => {
@@ -239,7 +239,7 @@ suite('payloads', () => {
   });
 
   test('any JSON text is in steps what JSON.parse makes of it', () => {
-    fuzz('payloads', fc.property(jsonLike, readsAlike), 5_000);
+    fuzz('payloads', fc.property(jsonLike, readsAlike), 2_500);
     fuzz('payloads', fc.property(fc.json({ noUnicodeString: false, maxDepth: 6 }), readsAlike), 1_000);
   });
 

@@ -20,7 +20,7 @@ import { collection, type Step } from './support/owner-to-kill.ts';
 import '../../support/look-over.ts';
 
 /** PEERLOOM_KILLS=200 for the long run. */
-const kills = Number(process.env.PEERLOOM_KILLS ?? 25);
+const kills = Number(process.env.PEERLOOM_KILLS ?? 12);
 
 const seed = 'a5'.repeat(32);
 const owner = Identity.fromSeed(Buffer.from(seed, 'hex'));

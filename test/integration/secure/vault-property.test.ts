@@ -163,6 +163,6 @@ suite('the vault against a model', () => {
         rmSync(folder, { recursive: true, force: true });
       }
     });
-    await fc.assert(property, { numRuns: Number(process.env.PEERLOOM_RUNS ?? 25) });
+    await fc.assert(property, { numRuns: Number(process.env.PEERLOOM_RUNS ?? 15) });
   });
 });
