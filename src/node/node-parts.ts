@@ -79,7 +79,7 @@ export function createParts(
     relayBroadcasts,
     dispatcher,
     log: logOf('protocol'),
-    topicLinks: membership,
+    topicLinks: membership?.keptLinks,
     presence,
     parts: [finder, membership, presence].filter((part) => part !== undefined),
     pythonPeers: p2pnetwork.broadcasts ? () => peering.peers.connections.keys() : undefined,

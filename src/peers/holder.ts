@@ -8,5 +8,7 @@ export const Holder = {
   overlay: 4,
   /** A topic of this node needs it. */
   topic: 8,
+  /** This node has chosen the other one for an anchor: a node to hear broadcasts from if all its neighbours are liars. */
+  anchor: 16,
 } as const;
 export type Holder = (typeof Holder)[keyof typeof Holder];

@@ -268,7 +268,7 @@ const chosenByHand =
 
 /** What the connection is opened for: the side that dialled says so. */
 function holderOf(direction: 'inbound' | 'outbound', membership: MembershipWord = 'open'): Holder {
-  if (membership !== 'open') return Holder.overlay;
+  if (membership !== 'open' && membership !== 'anchor') return Holder.overlay;
   return direction === 'outbound' ? Holder.user : Holder.remote;
 }
 

@@ -1,3 +1,4 @@
+import { Anchors, maxAnchored } from '../../src/overlay/membership/anchors.ts';
 import { HyParView, type HyParViewSizes } from '../../src/overlay/membership/hyparview.ts';
 import type { MembershipMessage } from '../../src/overlay/membership/membership-messages.ts';
 import { SeededChance } from '../../src/simulator/seeded-chance.ts';
@@ -13,6 +14,7 @@ type Message = MembershipMessage<AbstractContact>;
 export interface AbstractNode extends AbstractContact {
   readonly at: number;
   readonly view: HyParView<AbstractContact>;
+  readonly anchors: Anchors<AbstractContact>;
   isUp: boolean;
 }
 
@@ -26,6 +28,8 @@ export interface AbstractNetworkOptions {
   readonly acceptsAll?: (node: AbstractNode) => boolean;
   /** Whether nodes take replacements from their min-wise samples, too. Default true. */
   readonly hasSamples?: boolean;
+  /** Whether nodes keep links with anchors, beside their neighbours. Default false: HyParView alone. */
+  readonly hasAnchors?: boolean;
   /** Changes what a node says. */
   readonly tamper?: (from: AbstractNode, message: Message, random: () => number) => Message;
 }
@@ -40,8 +44,8 @@ export class AbstractNetwork {
   /** Messages and requests for neighbours so far. */
   messages = 0;
   requests = 0;
-  /** Links that came up. */
-  links = 0;
+  /** Links between neighbours that came up. */
+  linksMade = 0;
   /** Nodes that have to join anew, which they do before the next round. */
   readonly isolated = new Set<AbstractNode>();
   readonly random: () => number;
@@ -69,6 +73,20 @@ export class AbstractNetwork {
     return new Map(this.up.map(({ at, view }) => [at, new Set(view.active.flatMap(running))]));
   }
 
+  /** The same, with the links between nodes and their anchors. */
+  get links(): Map<number, Set<number>> {
+    const { graph } = this;
+    for (const { at, anchors } of this.up) {
+      for (const id of anchors.ids) {
+        const other = this.byId.get(id)!;
+        if (!other.isUp) continue;
+        graph.get(at)!.add(other.at);
+        graph.get(other.at)!.add(at);
+      }
+    }
+    return graph;
+  }
+
   /** Makes a node that knows nobody. */
   make(): AbstractNode {
     const at = this.nodes.length;
@@ -92,7 +110,14 @@ export class AbstractNetwork {
       self: () => contact,
       ...(sizes && { sizes: sizes(at) }),
     });
-    const node: AbstractNode = { id, at, view, isUp: true };
+    const anchors: Anchors<AbstractContact> = new Anchors({
+      choose: (fits) => view.sampled(fits),
+      isConnected: (other) =>
+        view.isActive(other) || anchors.ids.includes(other) || this.byId.get(other)!.anchors.ids.includes(id),
+      isKept: (other) => this.#canReach(node, this.byId.get(other)!),
+      connect: (other) => this.#later(() => this.#anchor(node, other)),
+    });
+    const node: AbstractNode = { id, at, view, anchors, isUp: true };
     this.nodes.push(node);
     this.byId.set(id, node);
     return node;
@@ -101,6 +126,18 @@ export class AbstractNetwork {
   join(node: AbstractNode, through: AbstractNode): void {
     through.view.joins({ id: node.id });
     through.view.introduce({ id: node.id });
+    this.settle();
+  }
+
+  /** A node visits one that its discovery named, to swap a neighbour. */
+  visit(node: AbstractNode, other: AbstractNode): void {
+    if (node === other || node.view.isActive(other.id) || !this.#canReach(node, other)) return;
+    const isGreedy = this.#options.acceptsAll?.(other) === true;
+    if (isGreedy || other.view.requested(node.id, 'swap')) {
+      if (!isGreedy) other.view.up({ id: node.id });
+      node.view.up({ id: other.id });
+      this.#meet(node, other);
+    }
     this.settle();
   }
 
@@ -113,6 +150,7 @@ export class AbstractNetwork {
     for (const node of up) {
       node.view.round();
       this.#prove(node);
+      if (this.#options.hasAnchors) node.anchors.round();
       this.settle();
     }
   }
@@ -171,6 +209,33 @@ export class AbstractNetwork {
     if (this.#options.hasSamples !== false) node.view.proven(contact);
   }
 
+  /** Nodes with a new link introduce themselves to each other. */
+  #meet(one: AbstractNode, other: AbstractNode): void {
+    for (const [node, { id }] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      this.#proven(node, { id });
+      node.view.learned([{ id }]);
+    }
+  }
+
+  #anchor(node: AbstractNode, { id }: AbstractContact): void {
+    const other = this.byId.get(id)!;
+    if (!this.#canReach(node, other)) {
+      node.anchors.failed();
+      node.view.failed(id);
+      return;
+    }
+    const anchored = this.nodes.filter(({ anchors }) => anchors.ids.includes(id)).length;
+    if (anchored >= maxAnchored && this.#options.acceptsAll?.(other) !== true) {
+      node.anchors.failed();
+      return;
+    }
+    node.anchors.up();
+    this.#meet(node, other);
+  }
+
   #later(act: () => void): void {
     this.#queue.push(act);
   }
@@ -191,7 +256,7 @@ export class AbstractNetwork {
       this.#proven(node, { id });
       node.view.refused(id);
     } else {
-      this.links += 1;
+      this.linksMade += 1;
       this.#proven(node, { id: other.id });
       other.view.up({ id: node.id });
       node.view.up({ id: other.id });

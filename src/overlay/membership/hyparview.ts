@@ -161,6 +161,11 @@ export class HyParView<Contact extends { readonly id: string }> {
     return this.#active.has(id);
   }
 
+  /** One at random of the nodes of the min-wise sample that fit. */
+  sampled(fits: (contact: Contact) => boolean): Contact | undefined {
+    return this.#sampler.pick(fits);
+  }
+
   /** Whether something can still be done with what is known of the node. */
   isOfUse(id: string): boolean {
     return this.#active.has(id) || this.#passive.has(id) || this.#asked.has(id);

@@ -10,13 +10,14 @@ import { Holder } from '../../peers/holder.ts';
 import type { NeighbourGate } from '../../peers/neighbour-gate.ts';
 import { NeighbourRefused } from '../../peers/neighbour-refused.ts';
 import type { Priority } from '../../wire/frames/hello.ts';
-import type { TopicLinks } from '../history/keeper-links.ts';
 import type { OverlayPart } from '../overlay.ts';
 import type { AddressRecord } from './address-record.ts';
+import { maxAnchored } from './anchors.ts';
 import { ContactDialler, type LinkDialler } from './contact-dialler.ts';
 import { frameOf, messageOf } from './contact-messages.ts';
 import { Contact } from './contacts.ts';
 import { HyParView, type HyParViewEffects } from './hyparview.ts';
+import { KeptLinks } from './kept-links.ts';
 import { encodeMembershipFrame, type MembershipFrame, readMembershipFrame } from './membership-frames.ts';
 import { MembershipLink } from './membership-link.ts';
 import type { MembershipMessage } from './membership-messages.ts';
@@ -51,8 +52,10 @@ const lingerMs = 2_000;
  * Finds and keeps the neighbours of a node: does on real connections what {@link HyParView} decides. Neighbours are
  * ordinary connections. Those that the user made, or that the other side holds, are never closed from here.
  */
-export class Membership implements OverlayPart, NeighbourGate, TopicLinks, HyParViewEffects<Contact> {
+export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<Contact> {
   readonly kinds = { first: 16, last: 31 };
+  /** For topics: links beside those with neighbours. */
+  readonly keptLinks: KeptLinks;
   readonly #options: MembershipOptions;
   readonly #view: HyParView<Contact>;
   readonly #dialler: ContactDialler;
@@ -101,6 +104,18 @@ export class Membership implements OverlayPart, NeighbourGate, TopicLinks, HyPar
       isProven: (contact) => contacts.isProven(contact),
       admit: (told) => this.#admit(told),
       sizes: { active, passive },
+    });
+    this.keptLinks = new KeptLinks({
+      links,
+      dialler: this.#dialler,
+      linkWith: (id) => this.#links.get(id),
+      sampled: (fits) => this.#view.sampled(fits),
+      ownRecord: () => this.#own.record,
+      admit: (record, teller) => {
+        this.#teller = teller.scope;
+        return this.#admit(new Contact(record.id, record));
+      },
+      onFailed: (id) => this.#view.failed(id),
     });
     this.#silence = new SilenceWatch({
       runtime,
@@ -170,36 +185,6 @@ export class Membership implements OverlayPart, NeighbourGate, TopicLinks, HyPar
     }
   }
 
-  get record(): AddressRecord | undefined {
-    return this.#own.record;
-  }
-
-  async reach(record: AddressRecord, teller: ProtocolPeer): Promise<boolean> {
-    const link = this.#links.get(teller.id);
-    if (link === undefined || this.#isStopped) return false;
-    this.#teller = link.scope;
-    const contact = this.#admit(new Contact(record.id, record));
-    if (contact === undefined) return false;
-    if (this.#options.links.hold(record.id, Holder.topic)) {
-      this.held(record.id);
-      return true;
-    }
-    return (await this.#dialler.dial(contact, 'open', Holder.topic)) === 'connected';
-  }
-
-  holdForTopic(id: string): void {
-    if (this.#options.links.hold(id, Holder.topic)) this.held(id);
-  }
-
-  releaseFromTopics(id: string): void {
-    const { links } = this.#options;
-    links.release(id, Holder.topic);
-    // The other side may hold the connection for this one alone.
-    if (!links.isHeldBy(id, Holder.user)) {
-      this.#links.get(id)?.send(encodeMembershipFrame({ kind: 'release' }));
-    }
-  }
-
   attach(host: ProtocolHost): void {
     this.#log = host.log;
   }
@@ -217,7 +202,7 @@ export class Membership implements OverlayPart, NeighbourGate, TopicLinks, HyPar
     if (link.asked === 'join') {
       if (link.isInbound) link.wantsToJoin = true;
       else this.#awaitJoinReply(link);
-    } else if (link.asked !== 'open') {
+    } else if (link.asked !== 'open' && link.asked !== 'anchor') {
       this.#up(link);
     } else if (priority !== undefined) {
       this.#askOver(link, priority);
@@ -255,13 +240,20 @@ export class Membership implements OverlayPart, NeighbourGate, TopicLinks, HyPar
     this.#letGo(peer.id);
   }
 
-  admits(id: string, priority: Priority): boolean {
-    return !this.#isStopped && this.#view.requested(id, priority);
+  admits(id: string, word: Priority | 'anchor'): boolean {
+    if (this.#isStopped) return false;
+    return word === 'anchor' ? this.#hasRoomForAnchored : this.#view.requested(id, word);
+  }
+
+  get #hasRoomForAnchored(): boolean {
+    const anchored = [...this.#links.values()].filter(
+      ({ asked, isInbound }) => asked === 'anchor' && isInbound,
+    );
+    return anchored.length < maxAnchored;
   }
 
   held(id: string): void {
-    const link = this.#links.get(id);
-    if (link !== undefined) link.send(encodeMembershipFrame({ kind: 'hold' }));
+    this.keptLinks.tellHeld(id);
   }
 
   ask(contact: Contact, priority: Priority): void {
@@ -504,6 +496,7 @@ export class Membership implements OverlayPart, NeighbourGate, TopicLinks, HyPar
     const round = (): void => {
       this.#nextRound(periodMs);
       this.#view.round();
+      this.keptLinks.round();
       const unproven = this.#view.passive.filter((contact) => !this.#dialler.contacts.isProven(contact));
       const one = unproven[Math.floor(unproven.length * runtime.random('proofs'))];
       if (one !== undefined) this.#dialler.prove(one);

@@ -45,9 +45,9 @@ export type MembershipWord = (typeof membershipWords)[number];
  * `'low'`: it has a free place, and the other one accepts if it has one too. `'swap'`: it gives up a neighbour for the
  * other one, which does the same.
  */
-export type Priority = Exclude<MembershipWord, 'open' | 'join'>;
+export type Priority = Exclude<MembershipWord, 'open' | 'join' | 'anchor'>;
 
-const membershipWords = ['open', 'join', 'high', 'low', 'swap'] as const;
+const membershipWords = ['open', 'join', 'high', 'low', 'swap', 'anchor'] as const;
 
 /** The part of a hello about a session (docs/protocol.md, clauses 10.x). */
 export interface HelloSession {

@@ -73,6 +73,23 @@ async function answered(peer: SecondPeer): Promise<void> {
 const activeIds = (node: Node): string[] => node.neighbourhood.active.map(({ id }) => id);
 
 suite('protocol 15, 18: neighbours', () => {
+  test('18.3 four diallers that ask for an anchor are admitted, and are no neighbours; others are refused', async (t) => {
+    const node = await startAutomatic(t);
+    const anchored: SecondPeer[] = [];
+    for (let count = 0; count < 4; count++) {
+      const peer = await dialled(node, 'anchor');
+      await answered(peer);
+      anchored.push(peer);
+    }
+    assert.deepEqual(activeIds(node), []);
+    const refused = await dialPlain(node);
+    refused.write(hello({ protocols: ['overlay/1'], membership: 'anchor' }));
+    assert.equal((await refused.goodbye()).code, 'neighbour');
+    anchored[0]!.socket.destroy();
+    await until(() => node.allNodes.length === 3, 'one has gone');
+    await answered(await dialled(node, 'anchor'));
+  });
+
   test('18.1 only nodes that find their neighbours say so, and get frames about them', async (t) => {
     const manual = await startNode(t);
     const peer = await dialPlain(manual);
