@@ -43,16 +43,19 @@ class FakeSocket implements MessageSocket {
   }
 }
 
-/** A link, and the other side by hand. */
-function linkByHand() {
-  const socket = new FakeSocket();
-  const runtime = new VirtualRuntime();
-  const cipher = (key: number) => new CipherState(aeadOf('AESGCM'), new Uint8Array(32).fill(key));
-  const [theirSending, theirReceiving] = [cipher(2), cipher(1)];
-  const link = new WebSocketLink({
+function cipher(key: number): CipherState {
+  return new CipherState(aeadOf('AESGCM'), new Uint8Array(32).fill(key));
+}
+
+function linkOver(
+  socket: FakeSocket,
+  runtime: VirtualRuntime,
+  [sending, receiving]: readonly [CipherState, CipherState],
+): WebSocketLink {
+  return new WebSocketLink({
     socket,
     messages: new MessageQueue(socket),
-    session: { sending: cipher(1), receiving: cipher(2), hash: new Uint8Array(32) },
+    session: { sending, receiving, hash: new Uint8Array(32) },
     remoteId: 'them',
     remoteAddress: { scheme: 'ws', host: '127.0.0.1', port: 1 },
     isOfOtherNetwork: false,
@@ -60,6 +63,14 @@ function linkByHand() {
     startedAt: 0,
     runtime,
   });
+}
+
+/** A link, and the other side by hand. */
+function linkByHand() {
+  const socket = new FakeSocket();
+  const runtime = new VirtualRuntime();
+  const [theirSending, theirReceiving] = [cipher(2), cipher(1)];
+  const link = linkOver(socket, runtime, [cipher(1), cipher(2)]);
   let outcome: { readonly error: Error | undefined } | undefined;
   void link.closed.then((error) => {
     outcome = { error };
@@ -126,6 +137,29 @@ suite('a link over a WebSocket', () => {
   test('gives credit back while the other side can still be full, which waits for it', () => {
     assert.ok(creditStepBytes < highWaterBytes);
   });
+
+  for (const pieceBytes of [100, 5_000, 65_536]) {
+    test(`that is full of ${pieceBytes} bytes each has room once the other side has read them`, async () => {
+      const runtime = new VirtualRuntime();
+      const [ours, theirs] = [new FakeSocket(), new FakeSocket()];
+      const link = linkOver(ours, runtime, [cipher(1), cipher(2)]);
+      linkOver(theirs, runtime, [cipher(2), cipher(1)]).onMessage = () => {};
+      while (link.send(new Uint8Array(pieceBytes))) {
+        ours.bufferedBytes = ours.sent.reduce((bytes, { length }) => bytes + length, 0);
+      }
+      let hasRoom = false;
+      void link.drained().then(() => {
+        hasRoom = true;
+      });
+      for (const sealed of ours.sent.splice(0)) {
+        ours.bufferedBytes -= sealed.length;
+        theirs.onMessage(sealed);
+      }
+      for (const sealed of theirs.sent.splice(0)) ours.onMessage(sealed);
+      await turns(2);
+      assert.equal(hasRoom, true);
+    });
+  }
 
   test('gives the memory of a record back when it was delivered, unless others share it', () => {
     const { link, socket, seal } = linkByHand();
