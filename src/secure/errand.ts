@@ -7,6 +7,16 @@ import { largeBytes, setBudget } from './secure-frames.ts';
 
 const minBudgetMs = 20;
 
+/** The part of the time in which the first carriers alone may answer. */
+const firstShare = 1 / 4;
+
+/** The neighbours that carry a letter on. */
+export interface Carriers {
+  readonly first: readonly Neighbour[];
+  /** They get the letter too, if no answer comes of the first ones. */
+  readonly others: readonly Neighbour[];
+}
+
 export interface ErrandOptions {
   /** The hash of the letter. */
   readonly hash: string;
@@ -41,6 +51,8 @@ export class Errand {
   #answers = 0;
   /** `undefined` once all neighbours have it. */
   #letter: OutgoingLetter | undefined;
+  /** Called when the first carriers have answered, while others wait for that. */
+  #firstAnswered: (() => void) | undefined;
   #settle!: () => void;
   #isEnded = false;
   readonly #timer: RuntimeTimer;
@@ -68,13 +80,14 @@ export class Errand {
   }
 
   /**
-   * Gives the letter to neighbours.
+   * Gives the letter to neighbours. The others get it when no path leads on from the first ones, or when these have not
+   * answered for a quarter of the time.
    *
-   * @returns a promise that resolves when each of them has it, or cannot get it.
+   * @returns a promise that resolves when each of them has it, or cannot get it, or when it is over.
    */
-  async giveTo(carriers: readonly Neighbour[]): Promise<void> {
-    for (const neighbour of carriers) this.#waitsFor.add(neighbour);
-    await Promise.all(carriers.map((neighbour) => this.#giveTo(neighbour)));
+  async giveTo({ first, others }: Carriers): Promise<void> {
+    if (first.length === 0 || others.length === 0) await this.#giveToAll([...first, ...others]);
+    else await this.#giveInTurn(first, others);
     this.#letter = undefined;
     this.#endIfAnswered();
   }
@@ -102,6 +115,33 @@ export class Errand {
     this.#settle();
   }
 
+  #giveToAll(carriers: readonly Neighbour[]): Promise<unknown> {
+    for (const neighbour of carriers) this.#waitsFor.add(neighbour);
+    return Promise.all(carriers.map((neighbour) => this.#giveTo(neighbour)));
+  }
+
+  async #giveInTurn(first: readonly Neighbour[], others: readonly Neighbour[]): Promise<void> {
+    const tried = Promise.withResolvers<void>();
+    this.#firstAnswered = tried.resolve;
+    const given = this.#giveToAll(first);
+    const firstMs = (this.#endsAtMs - this.#runtime.now()) * firstShare;
+    const timer = this.#runtime.setTimeout(tried.resolve, firstMs);
+    await Promise.race([tried.promise, this.ended]);
+    timer.cancel();
+    this.#firstAnswered = undefined;
+    if (this.isOver) return;
+    this.#shortenBudget();
+    await Promise.all([given, this.#giveToAll(others)]);
+  }
+
+  /** The first carriers may still be sending the frame, so the others get a copy. */
+  #shortenBudget(): void {
+    const frame = this.#letter!.frame.slice();
+    setBudget(frame, Math.max(this.#endsAtMs - this.#runtime.now(), minBudgetMs));
+    shareBytes(frame);
+    this.#letter = { hash: this.hash, frame };
+  }
+
   async #giveTo(neighbour: Neighbour): Promise<void> {
     const done = Promise.withResolvers<void>();
     try {
@@ -124,6 +164,8 @@ export class Errand {
   }
 
   #endIfAnswered(): void {
-    if (this.#waitsFor.size === 0 && this.#answers === 0) this.end();
+    if (this.#waitsFor.size > 0 || this.#answers > 0) return;
+    if (this.#firstAnswered === undefined) this.end();
+    else this.#firstAnswered();
   }
 }

@@ -1,7 +1,7 @@
 import type { Data } from '../base/data.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { Departures } from './departures.ts';
-import { Errand, type ErrandOptions } from './errand.ts';
+import { type Carriers, Errand, type ErrandOptions } from './errand.ts';
 import type { Place } from './errand-places.ts';
 import type { Neighbour } from './neighbour.ts';
 
@@ -24,7 +24,7 @@ export class Errands {
    */
   run(
     options: Omit<ErrandOptions, 'runtime' | 'departures'>,
-    carriers: readonly Neighbour[],
+    carriers: Carriers,
     place?: Place,
   ): Promise<void> {
     // Not an async function, which would keep the letter while it waits.
@@ -42,7 +42,7 @@ export class Errands {
     for (const errand of this.#underWay.values()) errand.left(neighbour);
   }
 
-  async #carryOut(errand: Errand, carriers: readonly Neighbour[], place?: Place): Promise<void> {
+  async #carryOut(errand: Errand, carriers: Carriers, place?: Place): Promise<void> {
     this.#underWay.set(errand.hash, errand);
     void errand.giveTo(carriers).then(() => place?.given());
     await errand.ended;

@@ -7,7 +7,7 @@ import { canonicalJson } from './canonical-json.ts';
 import { dataFromBytesSteps, dataToBytes } from './data-bytes.ts';
 import { isHash } from './digest.ts';
 import { type Envelope, readEnvelope, verifySteps, whenReady } from './envelope.ts';
-import type { Errand } from './errand.ts';
+import type { Carriers, Errand } from './errand.ts';
 import type { ErrandPlaces, Place } from './errand-places.ts';
 import { Errands } from './errands.ts';
 import { fieldsOf } from './fields.ts';
@@ -33,6 +33,8 @@ export interface PostOfficeOptions {
   readonly runtime: Runtime;
   /** Bytes of a message. */
   readonly maxMessageBytes: number;
+  /** The id of the peer over which the latest broadcast of a node came, if it is connected. */
+  readonly viaOf: (id: string) => string | undefined;
   /** Room for what is passed on for neighbours. */
   readonly places: ErrandPlaces;
   /** `undefined`: the node has no private key at hand, so it cannot decrypt letters. */
@@ -63,9 +65,10 @@ interface Visit {
 }
 
 /**
- * Carries letters beyond the neighbours: they flood the network, through each node once, and their answers come back the
- * same way. A letter is encrypted for its addressee, and the answer for its author. Relays see who writes to whom, and how
- * much. Every hop ignores answers that the addressee did not sign.
+ * Carries letters beyond the neighbours, through each node once: along the path over which the latest broadcast of the
+ * addressee came, and over all links where no path is known, or where it does not lead on. Answers come back the same
+ * way. A letter to one node is encrypted to it, and so is its answer; a relay sees who writes to whom, and how much. An
+ * answer that its addressee did not sign is passed over at every hop.
  */
 export class PostOffice {
   readonly #options: PostOfficeOptions;
@@ -265,7 +268,7 @@ export class PostOffice {
   #forward({ letter, frame, budgetMs, origin }: Carriage): Promise<Envelope | undefined> {
     const { author, hash, id, to } = letter;
     const addressee = this.#neighbours.get(to!);
-    const carriers = addressee === undefined ? this.#allBut(origin?.neighbour) : [addressee];
+    const carriers = addressee === undefined ? this.#carriersTo(to!, origin) : onlyTo([addressee]);
     let found: Envelope | undefined;
     const onAnswer = async (answer: Data, { hearing }: Neighbour, errand: Errand): Promise<void> => {
       const isTrue = await hearing.begin(isAnswer(answer, { author, id, to }));
@@ -277,9 +280,21 @@ export class PostOffice {
     return this.#errands.run(options, carriers, origin?.place).then(() => found);
   }
 
+  #carriersTo(to: string, origin: Origin | undefined): Carriers {
+    const via = this.#options.viaOf(to);
+    const all = this.#allBut(origin?.neighbour);
+    const first = all.filter(({ remote }) => remote.id === via);
+    if (first.length === 0) return onlyTo(all);
+    return { first, others: all.filter(({ remote }) => remote.id !== via) };
+  }
+
   #allBut(one: Neighbour | undefined): Neighbour[] {
     return [...this.#neighbours.values()].filter(({ remote }) => remote.id !== one?.remote.id);
   }
+}
+
+function onlyTo(first: readonly Neighbour[]): Carriers {
+  return { first, others: [] };
 }
 
 /** HPKE's context: a ciphertext that another author signs as its own does not open. */

@@ -99,6 +99,7 @@ export class SecureNode extends Node {
       notary: this.#notary,
       runtime,
       maxMessageBytes,
+      viaOf: (id) => this.route(id)?.via.id,
       places: this.#places,
       opener,
       respond: (mail, letter, neighbour) => this.#respond(mail, letter, neighbour),

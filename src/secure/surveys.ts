@@ -109,7 +109,7 @@ export class Surveys {
       if (Array.isArray(answer)) return this.#gather(statements, { answer, survey, neighbour, errand });
     };
     const options = { hash: survey.hash, frame, budgetMs, onAnswer };
-    await errands.run(options, carriers(origin?.neighbour), origin?.place);
+    await errands.run(options, { first: carriers(origin?.neighbour), others: [] }, origin?.place);
     return statements.all;
   }
 

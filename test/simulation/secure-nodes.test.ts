@@ -51,6 +51,37 @@ suite('simulated SecureNodes', () => {
     assert.equal(await run(3), await run(3));
   });
 
+  test('send letters along the path of a broadcast, and over all links when it breaks', async () => {
+    const world = new Simulation({ seed: 5, latencyMs: { from: 5, to: 50 } });
+    const nodes = world.spawn(8, Keeper);
+    const [first, ...others] = nodes as [Keeper, ...Keeper[]];
+    const last = others.at(-1)!;
+    // Seven that are all connected with each other, and one that only the seventh is connected with.
+    for (const [at, node] of others.entries()) {
+      const known = node === last ? nodes.slice(at, at + 1) : nodes.slice(0, at + 1);
+      for (const other of known) await world.settle(node.connectWithNode(other.host, other.port));
+    }
+    await world.run({ seconds: 1 });
+    const text = 'x'.repeat(100_000);
+    const lettersOver = async (): Promise<number> => {
+      const before = world.metrics.bytes;
+      await world.settle(first.sendTo(last.id, text));
+      await world.run({ seconds: 10 });
+      return (world.metrics.bytes - before) / text.length;
+    };
+    assert.ok((await lettersOver()) > 30, 'over nearly all links, twice');
+    last.broadcast('here I am');
+    await world.run({ seconds: 5 });
+    const direct = await lettersOver();
+    assert.ok(direct > 2 && direct < 2.5, `${direct}, over two or three links`);
+
+    world.cut([first], [others[5]!]);
+    await world.run({ seconds: 5 });
+    await lettersOver();
+    assert.deepEqual(last.letters, [text, text, text], 'once each');
+    await world.end();
+  });
+
   test('read a vault that its owner made, from a replica, after the owner has crashed', async () => {
     const [world, nodes] = await line(3, 4);
     const [alice, bob, carol] = nodes as [Keeper, Keeper, Keeper];

@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { type Data, Identity, systemRuntime } from '../../../src/index.ts';
 import { Departures } from '../../../src/secure/departures.ts';
 import type { Envelope } from '../../../src/secure/envelope.ts';
-import { Errand, type ErrandOptions } from '../../../src/secure/errand.ts';
+import { type Carriers, Errand, type ErrandOptions } from '../../../src/secure/errand.ts';
 import { ErrandPlaces } from '../../../src/secure/errand-places.ts';
 import { Errands } from '../../../src/secure/errands.ts';
 import type { Neighbour } from '../../../src/secure/neighbour.ts';
@@ -14,6 +14,8 @@ import { bring, line, link, TestPost } from './post-network.ts';
 
 const runtime = systemRuntime;
 const MiB = 1024 * 1024;
+
+const onlyTo = (...first: Neighbour[]): Carriers => ({ first, others: [] });
 
 suite('room for letters under way', () => {
   test('is for 1,024 letters of a neighbour, and comes back when they leave', () => {
@@ -64,12 +66,14 @@ suite('room for letters under way', () => {
 
 suite('a letter that is passed on', () => {
   /** A, and two neighbours that take what they are given and answer when a test says so. */
-  function scene() {
+  function scene({ oneLeadsOn = false, budgetMs = 4_000 } = {}) {
     const [a, b] = line(runtime, 2) as [TestPost, TestPost];
     const [one, other] = [new TestPost(runtime), new TestPost(runtime)];
+    const { id } = Identity.generate();
+    if (oneLeadsOn) b.vias.set(id, one.id);
     link(b, one);
     link(b, other);
-    const brought = bring(a, b, a.notary.sign('letter', new Uint8Array(80), Identity.generate().id), 50_000);
+    const brought = bring(a, b, a.notary.sign('letter', new Uint8Array(80), id), budgetMs);
     const state = { answer: 'none yet' as Data | undefined };
     void brought.then((answer) => {
       state.answer = answer;
@@ -92,6 +96,67 @@ suite('a letter that is passed on', () => {
     say(other, null);
     await turns();
     assert.equal(state.answer, null);
+  });
+
+  test('goes along the path first, and elsewhere when that leads nowhere', async () => {
+    const { one, other, state, say } = scene({ oneLeadsOn: true });
+    await until(() => one.requests.length === 1, 'the neighbour on the path has it');
+    await turns();
+    assert.equal(other.requests.length, 0);
+    say(one, null);
+    await until(() => other.requests.length === 1, 'the other one has it');
+    assert.ok(other.requests[0]!.budgetMs <= one.requests[0]!.budgetMs);
+    assert.equal(state.answer, 'none yet');
+    say(other, null);
+    await turns();
+    assert.equal(state.answer, null);
+  });
+
+  test('goes elsewhere when the path is silent for a quarter of the time, and both may answer', async () => {
+    const { one, other, state, say } = scene({ oneLeadsOn: true, budgetMs: 2_000 });
+    await until(() => other.requests.length === 1, 'the other one has it');
+    const [first, later] = [one.requests[0]!.budgetMs, other.requests[0]!.budgetMs];
+    assert.ok(later < first * 0.8, `${later} of ${first} ms are left`);
+    say(other, null);
+    await turns();
+    assert.equal(state.answer, 'none yet');
+    say(one, null);
+    await turns();
+    assert.equal(state.answer, null);
+  });
+
+  test('goes elsewhere at once when the neighbour on the path does not take it, or leaves', async () => {
+    const { b, one, other } = scene({ oneLeadsOn: true });
+    b.post.neighbours.get(one.id)!.relay = () => {
+      throw new Error('its queue is full');
+    };
+    await until(() => other.requests.length === 1, 'the other one has it');
+    const second = scene({ oneLeadsOn: true });
+    await until(() => second.one.requests.length === 1, 'the neighbour on the path has it');
+    second.b.post.closed(second.b.post.neighbours.get(second.one.id)!);
+    await until(() => second.other.requests.length === 1, 'the other one has it');
+    second.say(second.other, null);
+    assert.equal(await second.brought, null);
+  });
+
+  test('goes nowhere else once its answer is there', async () => {
+    const [a, b, c, d] = line(runtime, 4) as [TestPost, TestPost, TestPost, TestPost];
+    const other = new TestPost(runtime);
+    link(b, other);
+    b.vias.set(d.id, c.id);
+    assert.deepEqual(await a.post.ask(d.id, { topic: 'test', data: 1 }, 30_000), { echo: 1 });
+    await turns();
+    assert.equal(other.requests.length, 0);
+  });
+
+  test('does not go back along the path that it came', async () => {
+    const { a, b, one, other, areAsked } = scene({ budgetMs: 1_000 });
+    await until(areAsked, 'both have it');
+    const { id } = Identity.generate();
+    b.vias.set(id, a.id);
+    void bring(a, b, a.notary.sign('letter', new Uint8Array(80), id), 1_000);
+    await until(() => one.requests.length === 2 && other.requests.length === 2, 'both have the next one');
+    assert.equal(a.requests.length, 0);
   });
 
   test('is answered once by each neighbour, and by nobody who was not given it', async () => {
@@ -176,7 +241,7 @@ suite('a letter that is over', () => {
   test('is forgotten', async (t) => {
     const left = t.mock.method(Errand.prototype, 'left');
     const errands = new Errands(runtime);
-    const running = errands.run(optionsOf(), [neighbour]);
+    const running = errands.run(optionsOf(), onlyTo(neighbour));
     errands.left(neighbour);
     assert.equal(left.mock.callCount(), 1, 'it is still there');
     await running;
@@ -187,7 +252,7 @@ suite('a letter that is over', () => {
   test('or that all neighbours have, takes no memory for what it says', async () => {
     const give = async (): Promise<Errand> => {
       const errand = new Errand(optionsOf(undefined, letterOf(8 * MiB)));
-      await errand.giveTo([{ ...neighbour, roomForLarge: async () => {} } as unknown as Neighbour]);
+      await errand.giveTo(onlyTo({ ...neighbour, roomForLarge: async () => {} } as unknown as Neighbour));
       return errand;
     };
     const before = heldBytes();
@@ -201,12 +266,12 @@ suite('a letter that is over', () => {
   test('takes no more answers', async () => {
     let answers = 0;
     const errand = new Errand(optionsOf(() => void answers++));
-    await errand.giveTo([neighbour]);
+    await errand.giveTo(onlyTo(neighbour));
     errand.end();
     await errand.answered('late', neighbour);
     assert.equal(answers, 0);
     const again = new Errand(optionsOf(() => void answers++));
-    await again.giveTo([neighbour]);
+    await again.giveTo(onlyTo(neighbour));
     await again.answered('in time', neighbour);
     assert.equal(answers, 1);
   });

@@ -45,6 +45,8 @@ export class TestPost {
   readonly notary: Notary;
   readonly turns: PeerTurns;
   readonly post: PostOffice;
+  /** The neighbours over which the latest broadcasts of other nodes came, by the ids of these. */
+  readonly vias = new Map<string, string>();
   /** What it was asked to pass on, in order. */
   readonly requests: BroughtLetter[] = [];
   /** What it did not let through. */
@@ -66,6 +68,7 @@ export class TestPost {
       notary: this.notary,
       runtime,
       maxMessageBytes,
+      viaOf: (id) => this.vias.get(id),
       places: new ErrandPlaces(64 * 1024 * 1024),
       opener: new HpkeOpener(encryptionKeysOf(identity)),
       respond: (mail) => {

@@ -161,6 +161,17 @@ suite('a relay', () => {
     assert.equal(await alice.post.ask(bob.id, mail(1), 5_000), 'the truth');
   });
 
+  test('on the path that keeps a letter to itself holds it up for a quarter of the time', async () => {
+    const { alice, mallory, bob } = scene();
+    const carol = new TestPost(runtime);
+    link(alice, carol);
+    link(carol, bob);
+    alice.vias.set(bob.id, mallory.id);
+    mallory.relay = () => undefined;
+    assert.deepEqual(await alice.post.ask(bob.id, mail('hello'), 2_000), { echo: 'hello' });
+    assert.deepEqual([mallory.requests.length, carol.requests.length], [1, 1]);
+  });
+
   test('that alters an answer is passed over by the next relay', async () => {
     const [alice, carol, mallory, bob] = line(runtime, 4) as [TestPost, TestPost, TestPost, TestPost];
     const answers: Data[] = [];
