@@ -33,7 +33,7 @@ export class LinkEnd {
     this.link = link;
     link.onMessage = (bytes) => {
       this.received += bytes.length;
-      if (this.keeps) this.pieces.push(bytes.slice());
+      if (this.keeps) this.pieces.push(Uint8Array.from(bytes));
       if (this.#waiting !== undefined && this.received >= this.#waiting.bytes) this.#waiting.resolve();
     };
   }
