@@ -20,8 +20,8 @@ const maxKept = 8;
  */
 export class OwnAddressRecord {
   readonly #options: OwnAddressRecordOptions;
-  /** By the texts of their addresses. */
-  readonly #kept = new Map<string, AddressRecord | Promise<AddressRecord>>();
+  /** By the texts of their addresses. Made with the first. */
+  #kept: Map<string, AddressRecord | Promise<AddressRecord>> | undefined;
   #sequence = 0;
 
   constructor(options: OwnAddressRecordOptions) {
@@ -37,13 +37,15 @@ export class OwnAddressRecord {
     );
     if (dialled.length === 0) return undefined;
     const key = dialled.join(' ');
-    const kept = this.#kept.get(key);
-    if (kept !== undefined) return kept;
+    this.#kept ??= new Map();
+    const kept = this.#kept;
+    const earlier = kept.get(key);
+    if (earlier !== undefined) return earlier;
     this.#sequence = Math.max(this.#sequence + 1, Math.trunc(runtime.wallNow()));
     const record = signAddressRecord(identity, { network, sequence: this.#sequence, addresses: dialled });
-    if (this.#kept.size >= maxKept) this.#kept.delete([...this.#kept.keys()][0]!);
-    this.#kept.set(key, record);
-    if (record instanceof Promise) record.catch(() => this.#kept.delete(key));
+    if (kept.size >= maxKept) kept.delete([...kept.keys()][0]!);
+    kept.set(key, record);
+    if (record instanceof Promise) record.catch(() => kept.delete(key));
     return record;
   }
 }

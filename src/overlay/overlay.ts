@@ -59,7 +59,7 @@ export class Overlay implements Protocol {
   #router: Router | undefined;
   #lastTimeUs = 0;
   /** The time of the latest broadcast of this node, by topic. Those used last come last. */
-  readonly #latestOfTopics = new Map<string, number>();
+  #latestOfTopics: Map<string, number> | undefined;
 
   constructor(options: OverlayOptions) {
     this.#options = options;
@@ -168,6 +168,7 @@ export class Overlay implements Protocol {
 
   /** @returns the time of the broadcast with this topic before; 0: none, as far as the node remembers. */
   #replaceLatest(wireTopic: string, timeUs: number): number {
+    this.#latestOfTopics ??= new Map();
     const latest = this.#latestOfTopics;
     const previousUs = latest.get(wireTopic) ?? 0;
     latest.delete(wireTopic);

@@ -33,7 +33,7 @@ inBrowsers('a page', (browser) => {
     if (!isChromium()) return t.skip('only Chromium keeps such pages here');
     const node = await startNode(t, impatient);
     const page = await openPage(browser(), node);
-    const [toPage] = node.allNodes;
+    const [toPage] = await node.waitForNodes(1);
     await page.tab.goto(`http://localhost:${browser().port}/compression.ts`);
     await until(() => toPage!.isSuspended, 'the node gives the connection up');
     for (const text of ['one', 'two', 'three']) toPage!.send(text);
@@ -49,7 +49,7 @@ inBrowsers('a page', (browser) => {
     if (!isChromium()) return t.skip('only Chromium freezes pages');
     const node = await startNode(t, impatient);
     const page = await openPage(browser(), node);
-    const [toPage] = node.allNodes;
+    const [toPage] = await node.waitForNodes(1);
     const devTools = await page.tab.createCDPSession();
     await devTools.send('Page.setWebLifecycleState', { state: 'frozen' });
     await until(() => toPage!.isSuspended, 'the node gives the connection up');

@@ -75,6 +75,7 @@ suite('a node that passes broadcasts on', () => {
     const identity = Identity.generate();
     for (let sent = 0; sent < 32; sent++) {
       await peer.writeAll(Buffer.concat(framesOf(pushFrame(0, broadcast(2 ** 20, identity).bytes))));
+      await echoOf(peer, sent);
     }
     await peer.synced();
   });

@@ -1,6 +1,7 @@
 /** Some nodes of a network, in a process of their own: {@link NetworkParts} says what they do. */
-import { bootstrap, Node } from '../../../src/index.ts';
-import type { PartAnswer, PartOrder, PartReport } from '../network-parts.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { bootstrap, Node, type PeerloomError } from '../../../src/index.ts';
+import type { PartAnswer, PartOrder } from '../network-parts.ts';
 
 const nodes: Node[] = [];
 /** How many of the nodes here have heard each broadcast. */
@@ -19,25 +20,25 @@ async function start(count: number, seeds: readonly string[], periodMs: number):
   return nodes.map(({ port }) => `127.0.0.1:${port}`);
 }
 
-function report(): PartReport {
-  return {
-    neighbours: nodes.map(({ id, neighbourhood }) => [id, neighbourhood.active.map((peer) => peer.id)]),
-    connections: nodes.reduce((sum, node) => sum + node.allNodes.length, 0),
-    bytes: nodes.reduce((sum, node) => sum + node.metrics().sentBytes, 0),
-    cpuMs: (process.cpuUsage().user + process.cpuUsage().system) / 1_000,
-    rssBytes: process.memoryUsage().rss,
-  };
+/** A node whose neighbours have all been killed first finds others. */
+async function broadcast(node: Node, text: string): Promise<null> {
+  for (;;) {
+    try {
+      await node.broadcast(text);
+      return null;
+    } catch (error) {
+      if ((error as PeerloomError).code !== 'ERR_NO_NEIGHBOUR') throw error;
+      await delay(50);
+    }
+  }
 }
 
 function obey(order: PartOrder): PartAnswer | Promise<PartAnswer> {
   switch (order.do) {
     case 'start':
       return start(order.count, order.seeds, order.periodMs);
-    case 'report':
-      return report();
     case 'broadcast':
-      nodes[order.at]!.broadcast(order.text);
-      return null;
+      return broadcast(nodes[order.at]!, order.text);
     case 'heard':
       return order.texts.map((text) => heard.get(text) ?? 0);
   }
