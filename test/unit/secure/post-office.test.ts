@@ -430,9 +430,8 @@ suite('large letters', () => {
       await b.post.relay(relayRequestOf(readSecureFrame(frame), 1_000), fromA!);
       await until(() => taken === count, 'the letter is taken');
     }
-    await turns();
-    const grown = heldBytes() - before;
-    assert.ok(grown < 4 * mebibyte, `${grown} bytes more`);
+    // What waits for a turn to go is collected a moment later.
+    await until(() => heldBytes() - before < 4 * mebibyte, 'most of the letters are let go of');
     b.post.closed(toSilent!);
   });
 
