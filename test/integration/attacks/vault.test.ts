@@ -167,9 +167,9 @@ suite('a SecureNode whose replica lies', () => {
 suite('a SecureNode that is brought letters of 4 MiB for nobody', () => {
   const { scene, enter } = vaultScene();
 
-  test('by eight neighbours at once, gives them to the others in turns with everything else', async () => {
+  test('by four neighbours at once, gives them to the others in turns with everything else', async () => {
     const peers: SigningPeer[] = [];
-    while (peers.length < 8) peers.push(await enter(new SigningPeer()));
+    while (peers.length < 4) peers.push(await enter(new SigningPeer()));
     const letters = Array.from({ length: 24 }, () => letterToNobody(2 ** 22));
     await scene.attackBegins();
     const bring = async (index: number): Promise<void> => {
