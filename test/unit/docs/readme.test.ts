@@ -38,6 +38,17 @@ suite('README.md', () => {
       'npm test',
     ]);
   });
+
+  test('says how many packages the package brings', () => {
+    const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { dev?: true; devOptional?: true; optional?: true; peer?: true }>;
+    };
+    const { '': _project, ...locked } = packages;
+    const brought = Object.values(locked).filter(
+      ({ dev, devOptional, optional, peer }) => !(dev || devOptional || optional || peer),
+    );
+    assert.equal(/brings (\d+) packages/.exec(readme)?.[1], String(brought.length));
+  });
 });
 
 suite('documents', () => {
