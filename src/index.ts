@@ -70,6 +70,9 @@ export type {
 } from './node/request-from-nodes.ts';
 export type { SendFailure, SendReport, SendToNodesOptions } from './node/send-to-many.ts';
 export type { WantedNodes } from './node/wait-for-nodes.ts';
+export type { DType } from './tensors/tensor/dtypes.ts';
+export { Tensor, type TensorOptions, type TypedArrays } from './tensors/tensor/tensor.ts';
+export type { LibraryTensor, NestedNumbers, TensorSource } from './tensors/tensor/tensor-parts.ts';
 export type { LimitsByAddress } from './transport/address-limits.ts';
 export { MemoryHub, memory } from './transport/memory/memory.ts';
 export { linkOverPipe, type PipeOptions } from './transport/pipe/link-over-pipe.ts';

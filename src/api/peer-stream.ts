@@ -3,7 +3,7 @@ import { requiredBuiltin } from '../base/builtin.ts';
 import type { Data } from '../base/data.ts';
 import type { NodeDuplex } from '../base/node-duplex.ts';
 import type { ChannelStream } from '../channel/streams/stream.ts';
-import { bytesOf } from '../wire/payloads/typed-arrays.ts';
+import { bytesOf } from '../tensors/tensor/typed-arrays.ts';
 import type { NodeConnection } from './node-connection.ts';
 
 /**

@@ -1,26 +1,15 @@
-/// <reference lib="esnext.float16" preserve="true" />
+import type { Tensor } from '../tensors/tensor/tensor.ts';
+import type { NumericTypedArray } from '../tensors/tensor/typed-arrays.ts';
+
+export type { NumericTypedArray };
 
 /** What JSON holds besides lists and objects. */
 export type JsonScalar = string | number | boolean | null;
 
-/** The typed arrays that travel with their type. */
-export type NumericTypedArray =
-  | Int8Array
-  | Uint8ClampedArray
-  | Int16Array
-  | Uint16Array
-  | Int32Array
-  | Uint32Array
-  | BigInt64Array
-  | BigUint64Array
-  | Float16Array
-  | Float32Array
-  | Float64Array;
-
 /**
- * What a message can be: a JSON value in which bytes, typed arrays and bigints may stand anywhere. Everything arrives
- * equal and of the same type: `'123'` stays a string, `-0` stays `-0`, a `Float32Array` stays one. A bigint has at most
- * 4,300 digits.
+ * What a message can be: a JSON value in which bytes, typed arrays, tensors and bigints may stand anywhere. Everything
+ * arrives equal and of the same type: `'123'` stays a string, `-0` stays `-0`, a `Float32Array` stays one. A bigint has
+ * at most 4,300 digits.
  *
  * Properties that are `undefined` are left out of objects, as JSON does. TypeScript accepts any object, also one whose
  * type is an `interface`; `send` refuses at run time what no message can hold, such as functions and dates.
@@ -39,6 +28,7 @@ export type Data =
   | bigint
   | Uint8Array
   | NumericTypedArray
+  | Tensor
   | readonly Data[]
   // An interface has no index signature, and so is assignable to one of `any` alone.
   // biome-ignore lint/suspicious/noExplicitAny: see above

@@ -3,12 +3,12 @@ import type { Pace } from '../base/computing-pace.ts';
 import type { Compression, Data, NumericTypedArray } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
 import { defaultLimits } from '../base/limits.ts';
+import { bytesOf, elementBytes, elementTypeOf } from '../tensors/tensor/typed-arrays.ts';
 import { alone } from '../wire/frames/own-memory.ts';
 import { maxBigIntegerDigits } from '../wire/payloads/big-integers.ts';
 import { maxDataDepth } from '../wire/payloads/check-data.ts';
 import { checkJsonShape } from '../wire/payloads/nesting.ts';
 import { decodeText, encodeText } from '../wire/payloads/text.ts';
-import { bytesOf, elementBytes, elementTypeOf } from '../wire/payloads/typed-arrays.ts';
 import { pack, unpack } from './compressed.ts';
 import { packetEnd } from './packet-reader.ts';
 import {

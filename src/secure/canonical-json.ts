@@ -1,7 +1,7 @@
 import { base64 } from '@scure/base';
 import type { Data, NumericTypedArray } from '../base/data.ts';
 import type { Steps } from '../base/steps.ts';
-import { elementBytes, elementTypeOf } from '../wire/payloads/typed-arrays.ts';
+import { elementBytes, elementTypeOf } from '../tensors/tensor/typed-arrays.ts';
 import { sortedKeys } from './sorted-keys.ts';
 
 type Fields = { readonly [key: string]: Data | undefined };

@@ -1,10 +1,11 @@
 import type { Data } from '../../base/data.ts';
+import { halfOf } from '../../tensors/tensor/half-floats.ts';
+import { elementTypes, typedArrayOf } from '../../tensors/tensor/typed-arrays.ts';
 import { bigIntegerTags, decodeBigInteger } from './big-integers.ts';
 import { embeddedJsonTag, MajorType, Simple } from './cbor-heads.ts';
-import { halfOf } from './half-floats.ts';
+import { arrayTag, type CborItems, readTensor, tensorTag } from './cbor-tensors.ts';
 import { setMember } from './set-member.ts';
 import { decodeText } from './text.ts';
-import { elementTypes, typedArrayOf } from './typed-arrays.ts';
 
 /** Up to here it is cheaper to look at each character than to decode text. */
 const shortTextBytes = 32;
@@ -38,9 +39,9 @@ interface Open {
 
 /**
  * Makes data of CBOR (RFC 8949), and can stop after each value. It refuses what data cannot be: lengths that are not
- * known in advance, integers that a number cannot hold, `undefined`, and tags on anything but bytes.
+ * known in advance, integers that a number cannot hold, `undefined`, and tags on anything but bytes and tensors.
  */
-export class CborReader {
+export class CborReader implements CborItems {
   readonly #body: Uint8Array;
   readonly #view: DataView;
   readonly #maxDepth: number;
@@ -150,18 +151,19 @@ export class CborReader {
     return at;
   }
 
-  #viewOf(length: number): Uint8Array {
+  /** So many of the next bytes, not copied. */
+  view(length: number): Uint8Array {
     const from = this.#skip(length);
     return this.#body.subarray(from, from + length);
   }
 
   /** Memory of its own: what the body is part of may be used again. */
   #readBytes(length: number): Uint8Array {
-    return new Uint8Array(this.#viewOf(length));
+    return new Uint8Array(this.view(length));
   }
 
   #readText(length: number): string {
-    const bytes = this.#viewOf(length);
+    const bytes = this.view(length);
     if (length > shortTextBytes) return decodeText(bytes);
     let text = '';
     for (let index = 0; index < length; index++) {
@@ -172,7 +174,15 @@ export class CborReader {
     return text;
   }
 
+  /** For the parts of a tensor. */
+  expect(type: number): number {
+    const head = this.#readByte();
+    if (head >> 5 !== type) throw new Error('a tensor with a part of the wrong kind');
+    return this.#readArgument(head & 0x1f);
+  }
+
   #readTagged(tag: number): Data {
+    if (tag === arrayTag || tag === tensorTag) return readTensor(tag, this);
     const decode = tagDecoders[tag];
     if (decode === undefined) throw new Error(`the tag ${tag} is not known`);
     const head = this.#readByte();

@@ -1,10 +1,12 @@
 import type { Data } from '../../base/data.ts';
+import { halfBitsOf } from '../../tensors/tensor/half-floats.ts';
+import { Tensor } from '../../tensors/tensor/tensor.ts';
+import { bytesOf, elementBytes, elementTypeOf } from '../../tensors/tensor/typed-arrays.ts';
 import { joined } from '../frames/memory.ts';
 import { encodeBigInteger } from './big-integers.ts';
 import { embeddedJsonTag, MajorType, Simple } from './cbor-heads.ts';
-import { halfBitsOf } from './half-floats.ts';
+import { type CborOutput, writeTensor } from './cbor-tensors.ts';
 import { encodeText } from './text.ts';
-import { bytesOf, elementBytes, elementTypeOf } from './typed-arrays.ts';
 
 /** The first piece of memory for what is written. Each further one is twice as large, up to the most. */
 const firstPieceBytes = 256;
@@ -17,7 +19,7 @@ const leastOwnPieceBytes = 1_024;
 const maxHeadBytes = 9;
 
 /** Writes data as CBOR (RFC 8949), each number in the fewest bytes that hold it exactly. */
-export class CborWriter {
+export class CborWriter implements CborOutput {
   /** What is full. */
   readonly #pieces: Uint8Array[] = [];
   #pieceBytes = firstPieceBytes;
@@ -34,7 +36,7 @@ export class CborWriter {
         this.#writeNumber(data);
         return;
       case 'boolean':
-        this.#writeHead(MajorType.simple, data ? Simple.true : Simple.false);
+        this.head(MajorType.simple, data ? Simple.true : Simple.false);
         return;
       case 'bigint': {
         const { tag, bytes } = encodeBigInteger(data);
@@ -54,23 +56,27 @@ export class CborWriter {
 
   #writeObject(data: Exclude<Data, string | number | boolean | bigint>): void {
     if (data === null) {
-      this.#writeHead(MajorType.simple, Simple.null);
+      this.head(MajorType.simple, Simple.null);
       return;
     }
     if (Array.isArray(data)) {
-      this.#writeHead(MajorType.array, data.length);
+      this.head(MajorType.array, data.length);
       for (let index = 0; index < data.length; index++) this.write(data[index]);
       return;
     }
     if (ArrayBuffer.isView(data)) {
       const type = elementTypeOf(data);
-      if (type === undefined) this.#writeBytes(MajorType.bytes, bytesOf(data)!);
+      if (type === undefined) this.bytes(MajorType.bytes, bytesOf(data)!);
       else this.#writeTagged(type.tag, elementBytes(data, type));
+      return;
+    }
+    if (data instanceof Tensor) {
+      writeTensor(data, this);
       return;
     }
     const members = data as { readonly [key: string]: Data | undefined };
     const keys = Object.keys(members).filter((key) => members[key] !== undefined);
-    this.#writeHead(MajorType.map, keys.length);
+    this.head(MajorType.map, keys.length);
     for (const key of keys) {
       this.#writeText(key);
       this.write(members[key]!);
@@ -78,19 +84,19 @@ export class CborWriter {
   }
 
   #writeText(text: string): void {
-    if (text.isWellFormed()) this.#writeBytes(MajorType.text, encodeText(text));
+    if (text.isWellFormed()) this.bytes(MajorType.text, encodeText(text));
     else this.#writeTagged(embeddedJsonTag, encodeText(JSON.stringify(text)));
   }
 
   #writeTagged(tag: number, bytes: Uint8Array): void {
-    this.#writeHead(MajorType.tag, tag);
-    this.#writeBytes(MajorType.bytes, bytes);
+    this.head(MajorType.tag, tag);
+    this.bytes(MajorType.bytes, bytes);
   }
 
   #writeNumber(value: number): void {
     if (!Number.isSafeInteger(value) || Object.is(value, -0)) this.#writeFloat(value);
-    else if (value >= 0) this.#writeHead(MajorType.unsigned, value);
-    else this.#writeHead(MajorType.negative, -1 - value);
+    else if (value >= 0) this.head(MajorType.unsigned, value);
+    else this.head(MajorType.negative, -1 - value);
   }
 
   #writeFloat(value: number): void {
@@ -113,7 +119,8 @@ export class CborWriter {
     }
   }
 
-  #writeHead(type: number, argument: number): void {
+  /** Of an item of this major type. */
+  head(type: number, argument: number): void {
     this.#makeRoom(maxHeadBytes);
     const at = this.#length;
     const major = type << 5;
@@ -140,8 +147,9 @@ export class CborWriter {
     }
   }
 
-  #writeBytes(type: number, bytes: Uint8Array): void {
-    this.#writeHead(type, bytes.length);
+  /** A whole item: a byte string, or text in UTF-8. */
+  bytes(type: number, bytes: Uint8Array): void {
+    this.head(type, bytes.length);
     if (bytes.length >= leastOwnPieceBytes) {
       this.#closePiece();
       this.#pieces.push(bytes);

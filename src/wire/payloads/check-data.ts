@@ -1,5 +1,7 @@
+import { byteLengthOf } from '../../tensors/tensor/dtypes.ts';
+import { Tensor } from '../../tensors/tensor/tensor.ts';
+import { bytesOf, elementTypeOf } from '../../tensors/tensor/typed-arrays.ts';
 import { isInBounds, maxBigIntegerDigits } from './big-integers.ts';
-import { bytesOf, elementTypeOf } from './typed-arrays.ts';
 
 /** How many lists and objects may stand inside one another; the outermost is the first. */
 export const maxDataDepth = 256;
@@ -56,7 +58,9 @@ export function hasEscapedKey(value: unknown): boolean {
 export function checkData(data: unknown): void {
   const offence = findOffence(data, []);
   if (offence !== undefined) {
-    throw new TypeError(`data${offence}; a message can hold JSON values, bytes, typed arrays and bigints`);
+    throw new TypeError(
+      `data${offence}; a message can hold JSON values, bytes, typed arrays, tensors and bigints`,
+    );
   }
 }
 
@@ -76,6 +80,7 @@ function findOffence(value: unknown, ancestors: object[]): string | undefined {
   }
   if (value === null) return undefined;
   if (isBinary(value)) return undefined;
+  if (value instanceof Tensor) return offenceOfTensor(value);
   if (ancestors.includes(value)) return ' is part of a cycle';
   if (ancestors.length === maxDataDepth) {
     throw new TypeError(`data is nested deeper than ${maxDataDepth} levels`);
@@ -99,6 +104,13 @@ function findOffence(value: unknown, ancestors: object[]): string | undefined {
   }
   ancestors.pop();
   return undefined;
+}
+
+/** Its memory may be gone, and a subclass may say what it likes. */
+function offenceOfTensor({ dtype, shape, data }: Tensor): string | undefined {
+  return data.length === byteLengthOf(dtype, shape)
+    ? undefined
+    : ' is a tensor whose memory was transferred elsewhere';
 }
 
 function isPlainObject(value: object): value is Record<string, unknown> {

@@ -3,12 +3,6 @@ import { PeerloomError } from '../../base/errors.ts';
 import { defaultLimits } from '../../base/limits.ts';
 import { printable } from '../../base/printable.ts';
 import type { Steps } from '../../base/steps.ts';
-import { cborSteps, decodeCbor, encodeCbor } from './cbor.ts';
-import { countCborContainers } from './cbor-containers.ts';
-import { checkData, hasEscapedKey, isPlainJson, maxDataDepth } from './check-data.ts';
-import { jsonSteps } from './json-reader.ts';
-import { checkJsonShape, countJsonContainers, type ShapeLimits } from './nesting.ts';
-import { decodeText, encodeText } from './text.ts';
 import {
   bytesOf,
   type ElementType,
@@ -16,7 +10,13 @@ import {
   elementTypeOf,
   elementTypes,
   typedArrayOf,
-} from './typed-arrays.ts';
+} from '../../tensors/tensor/typed-arrays.ts';
+import { cborSteps, decodeCbor, encodeCbor } from './cbor.ts';
+import { countCborContainers } from './cbor-containers.ts';
+import { checkData, hasEscapedKey, isPlainJson, maxDataDepth } from './check-data.ts';
+import { jsonSteps } from './json-reader.ts';
+import { checkJsonShape, countJsonContainers, type ShapeLimits } from './nesting.ts';
+import { decodeText, encodeText } from './text.ts';
 
 /** How a message's data is written: one byte on the wire. */
 export const PayloadFormat = {

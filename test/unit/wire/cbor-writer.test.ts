@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import type { Data } from '../../../src/base/data.ts';
+import { halfBitsOf, halfOf } from '../../../src/tensors/tensor/half-floats.ts';
 import { decodeCbor, encodeCbor } from '../../../src/wire/payloads/cbor.ts';
-import { halfBitsOf, halfOf } from '../../../src/wire/payloads/half-floats.ts';
 
 const limits = { maxDepth: 256, maxContainers: 1_000_000 };
 const copy = (data: Data): Data => decodeCbor(encodeCbor(data), limits);

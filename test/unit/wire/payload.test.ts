@@ -169,7 +169,7 @@ suite('what no message can hold is a TypeError that says where it is', () => {
   ];
   for (const [name, data, message] of offences) {
     test(name, () => {
-      const expected = `${message}; a message can hold JSON values, bytes, typed arrays and bigints`;
+      const expected = `${message}; a message can hold JSON values, bytes, typed arrays, tensors and bigints`;
       assert.throws(() => encodePayload(data as Data), new TypeError(expected));
     });
   }

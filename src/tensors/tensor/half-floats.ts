@@ -23,6 +23,23 @@ export function halfBitsOf(value: number): number | undefined {
   return sign | (biased << 10) | (whole >>> lost);
 }
 
+/** The bits of the half-precision float that is nearest to a number; ties go to the even one, a NaN stays one. */
+export function roundedHalfBits(value: number): number {
+  const size = Math.abs(value);
+  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
+  if (Number.isNaN(value)) return 0x7e00;
+  // Half-way between the largest number, 65504, and what would be the next one.
+  if (size >= 65520) return sign | 0x7c00;
+  // One bit of the last place: a power of two, by which a division is exact.
+  const exponent = Math.max(-14, size === 0 ? -14 : Math.floor(Math.log2(size)));
+  const unit = 2 ** (exponent - 10);
+  const units = Math.floor(size / unit);
+  const rest = size / unit - units;
+  const rounded = units + (rest > 0.5 || (rest === 0.5 && units % 2 === 1) ? 1 : 0);
+  // A carry leads into the exponent, and so to the right number.
+  return sign | (((exponent + 14) << 10) + rounded);
+}
+
 /** The number of a half-precision float. */
 export function halfOf(bits: number): number {
   const sign = (bits & 0x8000) === 0 ? 1 : -1;

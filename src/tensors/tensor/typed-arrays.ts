@@ -1,4 +1,18 @@
-import type { NumericTypedArray } from '../../base/data.ts';
+/// <reference lib="esnext.float16" preserve="true" />
+
+/** The typed arrays that travel with their type. */
+export type NumericTypedArray =
+  | Int8Array
+  | Uint8ClampedArray
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
+  | Float16Array
+  | Float32Array
+  | Float64Array;
 
 /** One class of typed arrays as it travels: elements in a row, little-endian. */
 export interface ElementType {
@@ -37,7 +51,8 @@ const classNameOf = Object.getOwnPropertyDescriptor(
   Symbol.toStringTag,
 )!.get! as (this: unknown) => string | undefined;
 
-const hostIsLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+/** Where it is not, every element is turned around on its way out and in. */
+export const hostIsLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 /** `undefined` for all but typed arrays, and for bytes. Holds across realms and for subclasses. */
 export function elementTypeOf(value: unknown): ElementType | undefined {
@@ -55,7 +70,7 @@ export function bytesOf(value: unknown): Uint8Array | undefined {
 }
 
 /** The bytes of the elements; the caller's memory itself where the host is little-endian. */
-export function elementBytes(view: ArrayBufferView, type: ElementType): Uint8Array {
+export function elementBytes(view: ArrayBufferView, type: Pick<ElementType, 'bytesPerElement'>): Uint8Array {
   const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
   return hostIsLittleEndian ? bytes : reverseElements(bytes, type.bytesPerElement);
 }
@@ -65,7 +80,10 @@ export function elementBytes(view: ArrayBufferView, type: ElementType): Uint8Arr
  *
  * @throws Error when the bytes are not a whole number of elements, or the runtime lacks the class.
  */
-export function typedArrayOf(bytes: Uint8Array, type: ElementType): NumericTypedArray {
+export function typedArrayOf(
+  bytes: Uint8Array,
+  type: Pick<ElementType, 'bytesPerElement' | 'className'>,
+): NumericTypedArray {
   const { className, bytesPerElement } = type;
   const TypedArray = (globalThis as Partial<Record<ClassName, Constructor>>)[className];
   if (TypedArray === undefined) throw new Error(`this runtime has no ${className}`);

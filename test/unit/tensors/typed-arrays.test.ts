@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runInNewContext } from 'node:vm';
-import { elementTypeOf, elementTypes, reverseElements } from '../../../src/wire/payloads/typed-arrays.ts';
+import { elementTypeOf, elementTypes, reverseElements } from '../../../src/tensors/tensor/typed-arrays.ts';
 
 test('a host of the other byte order turns every element around, in a copy', () => {
   const bytes = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
