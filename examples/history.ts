@@ -1,6 +1,7 @@
-// A node that joins late receives what was said before it came, and then what follows.
+// A node that joins an hour late receives what was said before it came, and then what follows. On virtual time.
 // Run it: node examples/history.ts
 import { type BroadcastDetails, type Data, Node } from 'peerloom';
+import { Simulation } from 'peerloom/simulator';
 
 class Chatter extends Node {
   override nodeBroadcast(_origin: string, data: Data, { isHistory }: BroadcastDetails) {
@@ -8,25 +9,28 @@ class Chatter extends Node {
   }
 }
 
+const world = new Simulation({ seed: 1 });
+
 async function join(name: string, friend?: Node): Promise<Chatter> {
-  const chatter = new Chatter('127.0.0.1', 0, { name });
+  const [chatter] = world.spawn(
+    1,
+    ({ host, port, options }) => new Chatter(host, port, { ...options, name }),
+  ) as [Chatter];
   chatter.subscribe('chat', { history: { maxMessages: 1000 } });
-  await chatter.start();
-  if (friend !== undefined) await chatter.connectWithNode('127.0.0.1', friend.port);
+  await world.run(1);
+  if (friend !== undefined) await world.settle(chatter.connectWithNode(friend.host, friend.port));
   return chatter;
 }
 
-const heard = (chatter: Chatter) => new Promise((resolve) => chatter.once('node_broadcast', resolve));
-
 const ann = await join('Ann');
 const bob = await join('Bob', ann);
-await ann.waitForNodes(1);
-const heardByBob = heard(bob);
 ann.broadcast('hello', { topic: 'chat' });
-await heardByBob;
-await ann.stop();
+await world.run({ seconds: 1 });
+world.stop(ann);
 
-// What is younger than 5 seconds may still be under way, so this takes a moment.
-const cem = await join('Cem', bob);
-await heard(cem);
-for (const chatter of [bob, cem]) await chatter.stop();
+await world.run({ hours: 1 });
+await join('Cem', bob);
+await world.run({ seconds: 10 });
+bob.broadcast('welcome', { topic: 'chat' });
+await world.run({ seconds: 1 });
+await world.end();

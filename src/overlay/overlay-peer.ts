@@ -25,6 +25,8 @@ export class OverlayPeer {
   readonly source: string;
   /** No other neighbour of the node has had it. */
   readonly number: number;
+  /** When it became a neighbour, by the clock of the runtime. */
+  readonly openedAtMs: number;
   /** What it may have this node compute in one turn of the event loop. */
   readonly share: TurnShare;
   /** Measured now and then, in milliseconds. */
@@ -38,6 +40,7 @@ export class OverlayPeer {
     this.peer = peer;
     this.source = sourceOfNode(channelOf(peer).remote);
     this.number = number;
+    this.openedAtMs = runtime.now();
     this.#runtime = runtime;
     this.share = new TurnShare(runtime);
   }

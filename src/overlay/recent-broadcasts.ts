@@ -55,6 +55,20 @@ export class RecentBroadcasts {
     return this.#byId.get(id)!.hops;
   }
 
+  /** Whether the broadcast was here at a moment. */
+  wasHere(id: string, atMs: number): boolean {
+    const recent = this.#byId.get(id);
+    return recent !== undefined && recent.arrivedAtMs < atMs;
+  }
+
+  /** The broadcasts that arrived at a moment or later and whose content is kept, the latest first. */
+  *since(atMs: number): Generator<{ readonly broadcast: Broadcast; readonly hops: number }> {
+    for (const { arrivedAtMs, broadcast, hops } of [...this.#kept].reverse()) {
+      if (arrivedAtMs < atMs) return;
+      if (broadcast !== undefined) yield { broadcast, hops };
+    }
+  }
+
   /** Whether a content of so many bytes pushes out none that arrived at this moment or later. */
   hasRoomFor(bytes: number, sinceMs: number): boolean {
     let freeBytes = this.#maxBytes - this.#keptBytes;

@@ -6,6 +6,7 @@ import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 import { shareBytes } from '../channel/send/shared-bytes.ts';
 import type { NodeIdentity } from '../identity/signer.ts';
 import { type Broadcast, idOf, isSignedByOrigin, readBroadcast, signedBytes } from './broadcast.ts';
+import { EarlierBroadcasts } from './earlier-broadcasts.ts';
 import { LatestPaths, type Path } from './latest-paths.ts';
 import {
   announcementFrame,
@@ -86,6 +87,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
   readonly #waits: Waits;
   readonly #shaper = new Shaper();
   readonly #paths: LatestPaths;
+  readonly #earlier: EarlierBroadcasts;
   #openedCount = 0;
   #announcing: RuntimeTimer | undefined;
   /** The latest frame that pushes a broadcast: several neighbours get the same one. */
@@ -103,12 +105,14 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     this.#seen.onGrowth = budget.grew;
     this.#paths = new LatestPaths(budget.grew);
     this.#waits = new Waits(runtime, (id) => this.#plumtree.timedOut(id));
+    const passesOn = options.passesOn?.bind(options);
+    this.#earlier = new EarlierBroadcasts({ runtime, recent: this.#recent, timeWindowMs, passesOn });
   }
 
   get heldBytes(): number {
     const { announcementCount } = this.#plumtree;
     const keptBytes = this.#recent.heldBytes + this.#seen.heldBytes + this.#paths.heldBytes;
-    return keptBytes + announcementCount * announcementCostBytes;
+    return keptBytes + this.#earlier.heldBytes + announcementCount * announcementCostBytes;
   }
 
   /** Whether neighbours still get the latest broadcasts when another one of so many bytes is added. */
@@ -132,6 +136,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     const own = new OverlayPeer(peer, { number: this.#openedCount++, runtime: this.#options.runtime });
     this.#peers.set(peer, own);
     this.#plumtree.opened(own);
+    this.#earlier.opened(own);
   }
 
   received(peer: ProtocolPeer, bytes: Uint8Array): void | Promise<void> {
@@ -146,6 +151,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     own.share.cancel();
     this.#peers.delete(peer);
     this.#plumtree.closed(own);
+    this.#earlier.closed(own);
     if (this.#peers.size > 0) return;
     this.#announcing?.cancel();
     this.#announcing = undefined;
@@ -197,7 +203,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
       this.#plumtree.pruned(from);
     } else if (frame.kind === 'graft') {
       this.#plumtree.grafted(from);
-      if (frame.id !== undefined) this.#sendTo(from, frame.id);
+      if (frame.id !== undefined && this.#earlier.mayServe(from, frame.id)) this.#sendTo(from, frame.id);
     } else {
       this.#options.budget.grew(frame.announcements.length * announcementCostBytes);
       for (const { id, hops } of frame.announcements) {

@@ -93,7 +93,7 @@ const outputs: Record<string, Output> = {
       'receiver: holiday.mp4 arrived unchanged',
     ],
   },
-  'history.ts': { lines: ['Bob hears: hello', 'Cem catches up: hello'] },
+  'history.ts': { lines: ['Bob hears: hello', 'Cem catches up: hello', 'Cem hears: welcome'] },
   'jobs.ts': {
     mostLines: 60,
     lines: ['boss: without cleo from here on: ERR_CONNECTION_CLOSED', 'boss: 5133 primes below 50000'],

@@ -102,6 +102,23 @@ suite('broadcasts on virtual time', () => {
     await world.end();
   });
 
+  test('reach a node whose only link opens a moment later, once, and the nodes behind it', async () => {
+    const { world, nodes } = await line(3);
+    const late = world.spawn(2, ({ host, port, options }) => new Hearer(host, port, options));
+    await world.run({ seconds: 1 });
+    await world.settle(late[1]!.connectWithNode(late[0]!.host, late[0]!.port));
+    for (const text of ['one', 'two', 'x'.repeat(20_000)]) nodes[0]!.broadcast(text);
+    await world.run({ seconds: 20 });
+    for (const node of nodes) void node.connectWithNode(late[0]!.host, late[0]!.port);
+    await world.run({ seconds: 5 });
+    const texts = ['one', 'two', 'x'.repeat(20_000)];
+    for (const { heard } of [...nodes.slice(1), ...late]) assert.deepEqual(heard, texts);
+    nodes[0]!.broadcast('next');
+    await world.run({ seconds: 5 });
+    assert.deepEqual(late[1]!.heard, [...texts, 'next']);
+    await world.end();
+  });
+
   test('reach every node that stays connected once, whatever happens to the others', async () => {
     for (const seed of seeds) await ringInStorm(seed);
   });

@@ -271,6 +271,18 @@ suite('protocol 14: broadcasts', () => {
     await heardText('x'.repeat(20_000), 'missing');
   });
 
+  test('14.12 a new neighbour is announced what was there before it, and asks for what it misses', async (t) => {
+    const { node, heardText } = await listeningNode(t);
+    const one = await neighbour(node);
+    const before = broadcast({ text: 'before' });
+    one.write(overlayFrame(push, hops(1), before.bytes));
+    await heardText('before');
+    const late = await neighbour(node);
+    assert.deepEqual(await nextOf(late, announce), Buffer.concat([hops(2), before.id]));
+    late.write(overlayFrame(graft, before.id));
+    assert.deepEqual(await nextOf(late, push), Buffer.concat([hops(2), before.bytes]));
+  });
+
   test('14.9 probes are answered', async (t) => {
     const { node } = await listeningNode(t);
     const peer = await neighbour(node);
