@@ -76,9 +76,11 @@ class Outbound:
 
     def own(self) -> None:
         """Copies what is not sent yet: the sender may change its memory from now on."""
-        if self.unsent == 0:
+        if self.unsent == 0 or (len(self._pieces) == 1 and isinstance(self._pieces[0], bytes)):
             return
-        rest = [memoryview(self._pieces[self._index])[self._offset :], *self._pieces[self._index + 1 :]]
+        rest = list(self._pieces[self._index :])
+        if self._offset > 0:
+            rest[0] = memoryview(rest[0])[self._offset :]
         self._pieces = (b"".join(rest),)
         self._index = self._offset = 0
 
@@ -158,9 +160,9 @@ class Outgoing:
         self._queued += message.length + HEADER_BYTES
         if message.length >= _AT_ONCE_BYTES:
             self._pump()
-            message.own()
         else:
             self.schedule()
+        message.own()
 
     def grant(self, lane: int, position: int) -> None:
         if lane < 2 and position > self._granted[lane]:
