@@ -7,6 +7,7 @@ await build({
     peerloom: 'dist/index.js',
     secure: 'dist/secure/index.js',
     simulator: 'dist/simulator/index.js',
+    tensors: 'dist/tensors/index.js',
     chat: 'examples/browser-chat/page.ts',
   },
   alias: { peerloom: './dist/index.js' },

@@ -1,6 +1,7 @@
 import type { NodeCallback } from '../api/events.ts';
 import type { NodeConnection } from '../api/node-connection.ts';
 import type { Node } from '../node/node.ts';
+import { Tensor } from '../tensors/tensor/tensor.ts';
 
 /** Prints events for programs, one line of JSON each: a callback for a node's options. */
 export function eventJson(print: (line: string) => void): NodeCallback {
@@ -24,11 +25,19 @@ function jsonLine(value: object): string {
   return JSON.stringify(value, representable).replace(/[\x7f-\x9f\u2028\u2029\p{Cf}]/gu, escaped);
 }
 
-/** Replaces values that JSON lacks: binary data, a few numbers, errors. */
+/** Replaces values that JSON lacks: binary data, tensors, a few numbers, errors. */
 function representable(_key: string, value: unknown): unknown {
   if (ArrayBuffer.isView(value)) {
     const base64 = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64');
     return { $binary: base64, type: (value as Uint8Array)[Symbol.toStringTag] };
+  }
+  if (value instanceof Tensor) {
+    const { dtype, shape, data } = value;
+    return {
+      $tensor: Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'),
+      dtype,
+      shape,
+    };
   }
   if (typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))) {
     return { $number: Object.is(value, -0) ? '-0' : String(value) };

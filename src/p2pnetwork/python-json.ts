@@ -1,6 +1,7 @@
 import type { Pace } from '../base/computing-pace.ts';
 import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
+import { Tensor } from '../tensors/tensor/tensor.ts';
 import { maxBigIntegerDigits } from '../wire/payloads/big-integers.ts';
 import { checkData, isPlainJson, maxDataDepth } from '../wire/payloads/check-data.ts';
 import { JsonReader, type JsonWords } from '../wire/payloads/json-reader.ts';
@@ -75,7 +76,7 @@ function write(value: Data, path: string): string {
   if (Object.is(value, -0)) return '-0.0';
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  if (ArrayBuffer.isView(value)) {
+  if (ArrayBuffer.isView(value) || value instanceof Tensor) {
     throw new PeerloomError(
       'ERR_NOT_REPRESENTABLE',
       `${path} is a ${value.constructor.name}, but a Python node receives binary data only as a whole message: ` +

@@ -1,11 +1,12 @@
 import { base64 } from '@scure/base';
 import type { Data, NumericTypedArray } from '../base/data.ts';
 import type { Steps } from '../base/steps.ts';
+import { Tensor } from '../tensors/tensor/tensor.ts';
 import { elementBytes, elementTypeOf } from '../tensors/tensor/typed-arrays.ts';
 import { sortedKeys } from './sorted-keys.ts';
 
 type Fields = { readonly [key: string]: Data | undefined };
-type Binary = Uint8Array | NumericTypedArray;
+type Binary = Uint8Array | NumericTypedArray | Tensor;
 
 /** What a value costs to write beside its text, counted in characters. */
 const valueCost = 64;
@@ -19,10 +20,11 @@ const longLength = 48 * 1024;
 
 /**
  * The one JSON text of a value, by RFC 8785: keys sorted by their UTF-16 code units, no white space, numbers as
- * ECMAScript writes them. What JSON has no form for becomes an object with one of three marks, and a key that begins
+ * ECMAScript writes them. What JSON has no form for becomes an object with one of four marks, and a key that begins
  * with `$` gets a second one, so that no two values share a text:
  *
  * - bytes and typed arrays: `{"$binary":"<base64>","type":"Float32Array"}`, elements little-endian;
+ * - tensors: `{"$tensor":"<base64>","dtype":"float32","shape":[2,3]}`, elements little-endian;
  * - the numbers that JSON lacks: `{"$number":"NaN"}`, `"Infinity"`, `"-Infinity"`, `"-0"`;
  * - bigints: `{"$bigint":"<decimal digits>"}`, with a `-` before those of a negative one.
  *
@@ -81,7 +83,8 @@ export class CanonicalJson {
     if (typeof data === 'string' && data.length > longLength) this.#open.push(new LongText(data));
     else if (typeof data !== 'object' || data === null) this.write(scalarText(data));
     else if (Array.isArray(data)) this.#open.push(new List(data));
-    else if (ArrayBuffer.isView(data)) this.#open.push(new BinaryData(data as Binary));
+    else if (ArrayBuffer.isView(data) || data instanceof Tensor)
+      this.#open.push(new BinaryData(data as Binary));
     else this.#open.push(new DataObject(data as Fields));
   }
 }
@@ -183,22 +186,31 @@ class LongText implements Part {
 
 class BinaryData implements Part {
   readonly #bytes: Uint8Array;
-  readonly #className: string;
+  readonly #mark: string;
+  readonly #end: string;
   #next = 0;
 
   constructor(value: Binary) {
+    const isTensor = value instanceof Tensor;
     const type = elementTypeOf(value);
-    this.#bytes = type === undefined ? (value as Uint8Array) : elementBytes(value, type);
-    this.#className = type?.className ?? 'Uint8Array';
+    this.#mark = isTensor ? '$tensor' : '$binary';
+    this.#bytes = isTensor
+      ? value.data
+      : type === undefined
+        ? (value as Uint8Array)
+        : elementBytes(value as NumericTypedArray, type);
+    this.#end = isTensor
+      ? `","dtype":"${value.dtype}","shape":[${value.shape}]}`
+      : `","type":"${type?.className ?? 'Uint8Array'}"}`;
   }
 
   writeNext(json: CanonicalJson): boolean {
-    if (this.#next === 0) json.write('{"$binary":"', binaryCost);
+    if (this.#next === 0) json.write(`{"${this.#mark}":"`, binaryCost);
     const piece = this.#bytes.subarray(this.#next, this.#next + longLength);
     this.#next += longLength;
     json.write(base64Text(piece), piece.length);
     const isMore = this.#next < this.#bytes.length;
-    if (!isMore) json.write(`","type":"${this.#className}"}`);
+    if (!isMore) json.write(this.#end);
     return isMore;
   }
 }

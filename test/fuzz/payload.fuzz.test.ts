@@ -5,6 +5,8 @@ import type { Pace } from '../../src/base/computing-pace.ts';
 import type { Data } from '../../src/base/data.ts';
 import { PeerloomError } from '../../src/base/errors.ts';
 import { runNow } from '../../src/base/steps.ts';
+import { byteLengthOf, type DType, layouts } from '../../src/tensors/tensor/dtypes.ts';
+import { Tensor } from '../../src/tensors/tensor/tensor.ts';
 import {
   availableCompressions,
   compress,
@@ -55,6 +57,17 @@ const anyBinary: fc.Arbitrary<Data> = fc.oneof<fc.Arbitrary<Data>[]>(
   fc.float64Array(),
   ...('Float16Array' in globalThis ? [fc.array(fc.double()).map((values) => Float16Array.from(values))] : []),
 );
+/** Of every type; some have no elements, or a single one without a dimension. */
+const anyTensor: fc.Arbitrary<Data> = fc
+  .tuple(
+    fc.constantFrom(...(Object.keys(layouts) as DType[])),
+    fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 4 }),
+    fc.uint8Array({ minLength: 2048, maxLength: 2048 }),
+  )
+  .map(([dtype, shape, bytes]) => {
+    const data = bytes.slice(0, byteLengthOf(dtype, shape));
+    return new Tensor(dtype, shape, dtype === 'bool' ? data.map((byte) => byte & 1) : data);
+  });
 const anyScalar = fc.oneof(anyString, anyNumber, fc.boolean(), fc.constant(null));
 
 function dataWith(leaf: fc.Arbitrary<Data>): fc.Arbitrary<Data> {
@@ -68,7 +81,7 @@ function dataWith(leaf: fc.Arbitrary<Data>): fc.Arbitrary<Data> {
   })).data;
 }
 const anyJson = dataWith(anyScalar);
-const anyData = dataWith(fc.oneof(anyScalar, anyBinary, fc.bigInt()));
+const anyData = dataWith(fc.oneof(anyScalar, anyBinary, anyTensor, fc.bigInt()));
 
 const anyFormat = fc.integer({ min: 0, max: 17 });
 const formats = Object.values(PayloadFormat);
@@ -88,6 +101,11 @@ const cborLike = fc
         [0xd8, 0x44],
         [0xc2, 0x41, 5],
         [0xc3, 0x40],
+        [0xd8, 0x28, 0x82],
+        [0xd9, 0x70, 0x6c, 0x83],
+        [0x81, 2],
+        [0xd8, 0x40, 0x42, 1, 2],
+        [0x64, 0x62, 0x6f, 0x6f, 0x6c, 0x42, 0, 1],
       ),
     ),
     { maxLength: 30 },
@@ -107,6 +125,8 @@ function containersIn(data: Data): number {
     if (typeof value === 'bigint') return 1;
     if (typeof value !== 'object' || value === null) return 0;
     if (ArrayBuffer.isView(value)) return 1;
+    // The list around it, that of its dimensions, and its bytes.
+    if (value instanceof Tensor) return 3;
     if (Array.isArray(value)) return value.reduce((sum, item) => sum + count(item), 1);
     const entries = Object.entries(value);
     return entries.reduce((sum, [key, item]) => sum + count(key) + count(item), 1);

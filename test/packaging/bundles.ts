@@ -79,18 +79,20 @@ suite('bundles of the packed package', { skip }, () => {
       import * as imported from 'peerloom';
       import * as secure from 'peerloom/secure';
       import * as simulator from 'peerloom/simulator';
+      import * as tensors from 'peerloom/tensors';
       import * as testing from 'peerloom/testing';
       const require = createRequire(import.meta.url);
       const pairs = {
         peerloom: imported,
         'peerloom/secure': secure,
         'peerloom/simulator': simulator,
+        'peerloom/tensors': tensors,
         'peerloom/testing': testing,
       };
       for (const [name, module] of Object.entries(pairs)) console.log(require(name) === module);
     `;
     const same = await run(project, process.execPath, '--input-type=module', '--eval', program);
-    assert.equal(same.stdout, 'true\n'.repeat(4));
+    assert.equal(same.stdout, 'true\n'.repeat(5));
   });
 
   /** @returns the file made of a program of the project. */

@@ -1,4 +1,4 @@
-import type { Data } from '../../src/index.ts';
+import { type Data, Tensor } from '../../src/index.ts';
 
 /** One of everything that a message can be, and of what is easily mistaken for something else. */
 export const samples: Readonly<Record<string, Data>> = {
@@ -36,4 +36,12 @@ export const samples: Readonly<Record<string, Data>> = {
   'a Float64Array': Float64Array.of(Number.NaN, -0, 1e300),
   'the empty Float32Array': new Float32Array(0),
   'an object with binary inside': { round: 3, weights: Float32Array.of(1, 2, 3), list: [Uint8Array.of(4)] },
+  'a tensor': Tensor.from([
+    [1.5, -0],
+    [Number.NaN, 4],
+  ]),
+  'the empty tensor': new Tensor('float32', [3, 0], new Uint8Array(0)),
+  'a tensor of one number': Tensor.from(7n),
+  'a tensor of bfloat16': Tensor.from(Uint16Array.of(0x3f80), { dtype: 'bfloat16' }),
+  'an object with tensors inside': { state: { bias: Tensor.from([true]), scale: Tensor.from(2) } },
 };

@@ -1,3 +1,5 @@
+import { Tensor } from '../../tensors/tensor/tensor.ts';
+
 /** A hash of 64 bits that is equal on every engine. It is fast, and no protection against anybody. */
 export class RunningHash {
   #one = 0x9e3779b9 | 0;
@@ -99,6 +101,8 @@ function addObject(hash: RunningHash, data: object): void {
   if (ArrayBuffer.isView(data)) {
     hash.whole(8).text(Object.prototype.toString.call(data));
     hash.bytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  } else if (data instanceof Tensor) {
+    hash.whole(12).text(`${data.dtype} ${data.shape}`).bytes(data.data);
   } else if (Array.isArray(data)) {
     hash.whole(9).whole(data.length);
     for (const item of data) addData(hash, item);

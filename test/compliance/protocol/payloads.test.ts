@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
 import { brotliCompressSync, deflateSync, gzipSync, inflateSync, zstdCompressSync } from 'node:zlib';
-import type { Compression, Data } from '../../../src/index.ts';
+import { type Compression, type Data, Tensor } from '../../../src/index.ts';
 import { lzmaOptions, requireLzma } from '../../support/lzma.ts';
 import { connectPlain, eventOf, startNode } from './second-links.ts';
 import { frame, kinds, type SecondPeer, textMessage } from './second-peer.ts';
@@ -36,6 +36,17 @@ const examples: Record<string, readonly [Data, format: number, body: Buffer]> = 
   '5.5, 5.7 infinity': [Number.NEGATIVE_INFINITY, 4, hex('f9fc00')],
   '5.5 a bigint': [2n ** 64n, 4, hex('c249 010000000000000000')],
   '5.5 a negative bigint': [{ a: -1n }, 4, hex('a1 6161 c340')],
+  '5.6 a tensor': [Tensor.from([[1.5], [-0]]), 4, hex('d828 82 820201 d855 48 0000c03f 00000080')],
+  '5.6 a tensor of one bfloat16, inside an object': [
+    { a: new Tensor('bfloat16', [], Uint8Array.of(0x80, 0x3f)) },
+    4,
+    hex('a1 6161 d9706c 83 80 6862666c6f61743136 42803f'),
+  ],
+  '5.6 a tensor without elements': [
+    new Tensor('int8', [3, 0], new Uint8Array(0)),
+    4,
+    hex('d9706c 83 820300 64696e7438 40'),
+  ],
   '5.6 a surrogate alone': ['a\ud800', 1, Buffer.from('"a\\ud800"')],
   '5.6 a surrogate alone, beside bytes': [
     ['\ud800', Uint8Array.of(7)],
@@ -55,6 +66,10 @@ const readable: Record<string, readonly [Data, Buffer]> = {
     hex('82 1b001fffffffffffff 3b001ffffffffffffe'),
   ],
   'bigints with zeros before them': [[5n, -6n, 0n], hex('83 c2 42 0005 c3 41 05 c2 41 00')],
+  'a tensor of uint8 with the own tag': [
+    new Tensor('uint8', [2], Uint8Array.of(1, 2)),
+    hex('d9706c 83 8102 6575696e7438 420102'),
+  ],
   scalars: [{ a: false, b: true, c: null, d: 'ñ' }, hex('a4 6161f4 6162f5 6163f6 6164 62c3b1')],
   ...(hasFloat16
     ? {
@@ -104,6 +119,12 @@ const undecodable: Record<string, readonly [format: number, body: Buffer, compre
   '5.5 a key that is no text': [4, hex('a1 0101')],
   '5.5 a simple value': [4, hex('e0')],
   '5.5, 5.6 big-endian elements': [4, hex('d841 420001')],
+  '5.6 a tensor with more bytes than its shape needs': [4, hex('d828 82 8101 d845 4401000200')],
+  '5.6 a tensor with a dimension of 0 and the tag 40': [4, hex('d828 82 8100 d845 40')],
+  '5.6 a tensor of 33 dimensions': [4, hex(`d828 82 9821 ${'01'.repeat(33)} d840 4101`)],
+  '5.6 a tensor of big-endian elements': [4, hex('d828 82 8101 d841 420001')],
+  '5.6 a tensor of an unknown type': [4, hex('d9706c 83 8101 6474657874 4101')],
+  '5.6 a tensor of bool with a byte that is 2': [4, hex('d9706c 83 8101 64626f6f6c 4102')],
   '5.6 a tag on text': [4, hex('d84d 6161')],
   '5.6 an unknown tag': [4, hex('c0 4100')],
   '5.6 embedded JSON that is no text': [4, hex('d90106 4131')],

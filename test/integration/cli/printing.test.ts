@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventText } from '../../../src/cli/event-text.ts';
-import { type Data, Identity } from '../../../src/index.ts';
+import { type Data, Identity, Tensor } from '../../../src/index.ts';
 import { startNodes } from '../../support/start-nodes.ts';
 import { Program, startNode } from './program.ts';
 
@@ -25,6 +25,7 @@ test('--json prints JSON as it is, and a form of its own for what JSON lacks', a
     [Uint8Array.of(0, 255), { $binary: 'AP8=', type: 'Uint8Array' }],
     [new Uint8Array(0), { $binary: '', type: 'Uint8Array' }],
     [Float32Array.of(1), { $binary: 'AACAPw==', type: 'Float32Array' }],
+    [Tensor.from([[1n]]), { $tensor: 'AQAAAAAAAAA=', dtype: 'int64', shape: [1, 1] }],
     [{ n: -(2n ** 64n) }, { n: { $bigint: '-18446744073709551616' } }],
     [BigInt64Array.of(-2n), { $binary: '/v////////8=', type: 'BigInt64Array' }],
     [

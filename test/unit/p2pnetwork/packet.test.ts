@@ -3,6 +3,7 @@ import { suite, test } from 'node:test';
 import { deflateSync } from 'node:zlib';
 import type { Data } from '../../../src/base/data.ts';
 import { decodePacket, decodePacketBody, encodePacket } from '../../../src/p2pnetwork/packet.ts';
+import { Tensor } from '../../../src/tensors/tensor/tensor.ts';
 import { lzmaOptions } from '../../support/lzma.ts';
 
 const maxBytes = 1024 * 1024;
@@ -86,6 +87,10 @@ suite('what a packet cannot carry', () => {
     assert.throws(() => encodePacket(data, { compression: 'zlib' }), {
       code: 'ERR_NOT_REPRESENTABLE',
       message,
+    });
+    assert.throws(() => encodePacket({ weights: Tensor.from([1]) }), {
+      code: 'ERR_NOT_REPRESENTABLE',
+      message: /data\.weights is a Tensor/,
     });
     assert.throws(() => encodePacket([Uint8Array.of(1)]), {
       code: 'ERR_NOT_REPRESENTABLE',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import type { Data } from '../../../src/index.ts';
+import { type Data, Tensor } from '../../../src/index.ts';
 import { CanonicalJson, canonicalJson } from '../../../src/secure/canonical-json.ts';
 import { samples } from '../../support/samples.ts';
 
@@ -65,6 +65,11 @@ suite('canonical JSON', () => {
   test('binary data and the numbers that JSON lacks have marks of their own', () => {
     assert.equal(canonicalJson(Float32Array.of(1.5)), '{"$binary":"AADAPw==","type":"Float32Array"}');
     assert.equal(canonicalJson(Uint8Array.of(4, 255)), '{"$binary":"BP8=","type":"Uint8Array"}');
+    assert.equal(
+      canonicalJson(Tensor.from([[1.5]])),
+      '{"$tensor":"AADAPw==","dtype":"float32","shape":[1,1]}',
+    );
+    assert.equal(canonicalJson({ $tensor: 'AADAPw==' }), '{"$$tensor":"AADAPw=="}');
     assert.equal(canonicalJson([Number.NaN, -0]), '[{"$number":"NaN"},{"$number":"-0"}]');
     assert.equal(canonicalJson([2n ** 64n, -1n]), '[{"$bigint":"18446744073709551616"},{"$bigint":"-1"}]');
     assert.equal(canonicalJson({ $binary: 'BP8=', $$: 1 }), '{"$$$":1,"$$binary":"BP8="}');

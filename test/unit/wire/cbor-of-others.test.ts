@@ -3,6 +3,7 @@ import { suite, test } from 'node:test';
 import { decode, encode } from 'cborg';
 import fc from 'fast-check';
 import type { Data } from '../../../src/base/data.ts';
+import { Tensor } from '../../../src/tensors/tensor/tensor.ts';
 import { decodeCbor, encodeCbor } from '../../../src/wire/payloads/cbor.ts';
 
 const limits = { maxDepth: 256, maxContainers: 1_000_000 };
@@ -29,6 +30,16 @@ suite('CBOR and the package cborg', () => {
 
   test('what is written there is read here', () => {
     fc.assert(fc.property(data, (one) => assert.deepStrictEqual(decodeCbor(encode(one), limits), one)));
+  });
+
+  test('a tensor that is written here is a list of dimensions and a typed array there', () => {
+    const tags = {
+      40: (item: () => unknown) => ({ tensor: item() }),
+      85: (item: () => unknown) => ({ float32: item() }),
+    };
+    const tensor = Tensor.from([[1, 2, 3]]);
+    const read = decode(encodeCbor({ tensor }), { tags: Object.assign([], tags) });
+    assert.deepStrictEqual(read, { tensor: { tensor: [[1, 3], { float32: tensor.data }] } });
   });
 
   test('altered bytes that both read are the same data', () => {

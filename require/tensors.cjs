@@ -1,0 +1,2 @@
+// What require('peerloom/tensors') loads.
+module.exports = require('./load.cjs')(() => require('../dist/tensors/index.js'));
