@@ -16,6 +16,7 @@ export type {
   NodeListener,
   SlowNodeHandler,
 } from './api/events.ts';
+export type { Explanation, ExplanationLine, ReachState, ReachTopic } from './api/explanation.ts';
 export type { HistoryOptions } from './api/history-options.ts';
 export type { HandshakeMetrics, NodeMetrics } from './api/metrics.ts';
 export type { Neighbourhood, NeighbourhoodOptions } from './api/neighbourhood.ts';

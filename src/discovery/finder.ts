@@ -79,6 +79,11 @@ export class Finder implements Finding, OverlayPart {
     return [...ids].map((id) => this.#knownNode(id));
   }
 
+  /** What the node remembers of the addresses of another one, the best first. */
+  entriesOf(id: string): readonly BookEntry[] {
+    return this.#madeBook?.of(id) ?? [];
+  }
+
   /** Connects with a node that is given by its id. @throws as {@link NodeLookup.connect}. */
   async connect(id: string, options: ConnectOptions): Promise<NodeConnection> {
     return this.#lookup.connect(id, options);

@@ -144,6 +144,11 @@ export class Broadcasts implements OverlayOptions {
     return this.#overlay.pathTo(id);
   }
 
+  /** By how much the clock of a peer is off, in milliseconds, if this node drops its broadcasts for that. */
+  clockGapOf(id: string): number | undefined {
+    return this.#overlay.clockGapOf(id);
+  }
+
   onBroadcast(broadcast: Broadcast, arrival: Arrival): void {
     if (broadcast.topic === presenceTopic) {
       this.#options.presence?.heard(broadcast, arrival);

@@ -5,6 +5,7 @@ import { type ConnectOptions, checkConnectOptions } from '../api/connect-options
 import type { KnownNode } from '../api/discovery.ts';
 import type { Dispatcher } from '../api/dispatcher.ts';
 import type { NodeEventName, NodeListener } from '../api/events.ts';
+import type { Explanation } from '../api/explanation.ts';
 import type { HistoryOptions } from '../api/history-options.ts';
 import type { NodeMetrics } from '../api/metrics.ts';
 import type { Neighbourhood } from '../api/neighbourhood.ts';
@@ -31,6 +32,7 @@ import type { Membership } from '../overlay/membership/membership.ts';
 import type { Presence } from '../overlay/presence/presence.ts';
 import type { Peering } from '../peers/peering.ts';
 import type { Broadcasts } from './broadcasts.ts';
+import { explain } from './explain/explain.ts';
 import { warnOfMisspeltMethods } from './misspelt-methods.ts';
 import { nodeMetrics } from './node-metrics.ts';
 import { createParts } from './node-parts.ts';
@@ -192,6 +194,27 @@ export class Node extends NodeHandlers {
       nowMs: this.checkedRuntime.now(),
     };
     return routeTo(id, sources);
+  }
+
+  /**
+   * Says why a node is, or is not, reached, and what to do: connections and their ends, the latest failures, the addresses
+   * that are known and how old they are, lists and limits. It only reads what this node knows, and sends nothing. Of this
+   * node's own id, it says how others can reach it.
+   *
+   * @throws TypeError for text that cannot be an id.
+   * @example
+   * console.log(String(node.explain('12D3KooW…')));
+   */
+  explain(id: string): Explanation {
+    return explain(id, {
+      options: this.#options,
+      peering: this.#peering,
+      finder: this.#finder,
+      membership: this.#membership,
+      presence: this.#presence,
+      broadcasts: this.#broadcasts,
+      failedInbound: this.nodeMeter.handshakes.inbound.failed.byCode(),
+    });
   }
 
   /** Messages, deliveries and requests sent. A message to several peers counts for each of them. */

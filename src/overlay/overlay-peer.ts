@@ -31,6 +31,11 @@ export class OverlayPeer {
   readonly share: TurnShare;
   /** Measured now and then, in milliseconds. */
   roundTripMs = assumedRoundTripMs;
+  /**
+   * The time of its own latest broadcast, less this node's, in milliseconds: set where that lies so far off that the
+   * node drops its broadcasts.
+   */
+  clockGapMs: number | undefined;
   readonly #runtime: Runtime;
   #announcements: Announcement[] = [];
   #isCongested = false;

@@ -120,6 +120,11 @@ export class Overlay implements Protocol {
     return this.#router?.pathTo(id);
   }
 
+  /** See {@link Router.clockGapOf}. */
+  clockGapOf(id: string): number | undefined {
+    return this.#router?.clockGapOf(id);
+  }
+
   attach(host: ProtocolHost): void {
     this.#host = host;
     for (const part of this.#parts) part.attach(host);

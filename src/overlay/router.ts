@@ -125,6 +125,12 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     return this.#paths.find(origin);
   }
 
+  /** By how much the clock of a neighbour is off, if that is so much that this node drops its broadcasts. */
+  clockGapOf(id: string): number | undefined {
+    for (const { peer, clockGapMs } of this.#peers.values()) if (peer.id === id) return clockGapMs;
+    return undefined;
+  }
+
   /** Sends a broadcast of this node to all neighbours. */
   originate(broadcast: Broadcast): void {
     this.#keep(broadcast, 0);
@@ -259,13 +265,17 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
   /** @returns a function that remembers the broadcast; undefined for one that must not be passed on. */
   #checkNew({ id, origin, timeUs }: Broadcast, from: OverlayPeer, hops: number): (() => void) | undefined {
     const now = this.#options.runtime.wallNow();
+    const isByAuthor = from.peer.id === origin;
     try {
-      return this.#seen.check(
+      const remember = this.#seen.check(
         { author: origin, id, hash: id, time: timeUs / 1_000 },
-        { now, source: from.source, isByAuthor: from.peer.id === origin, timeliness: 'in the window' },
+        { now, source: from.source, isByAuthor, timeliness: 'in the window' },
       );
+      if (isByAuthor) from.clockGapMs = undefined;
+      return remember;
     } catch (error) {
       if (!isPeerloomError(error)) throw error;
+      if (isByAuthor && error.code === 'ERR_TIME_WINDOW') from.clockGapMs = timeUs / 1_000 - now;
       if (error instanceof MessageSeen) this.#repeated(from, { id, origin }, hops);
       else this.#log(`a broadcast is dropped: ${error.message}`);
       // Too many: of this neighbour's. Another one may still bring it.

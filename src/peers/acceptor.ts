@@ -102,15 +102,25 @@ export class Acceptor {
     const { remoteAddress } = link;
     if (error instanceof HandshakeRefused) {
       if (silentRefusals.has(error.goodbye.code)) return;
-      onFailure(remoteAddress, refusalError(error, formatAddress(remoteAddress)));
+      const refusal = refusalError(error, formatAddress(remoteAddress));
+      this.#remember(link, refusal);
+      onFailure(remoteAddress, refusal);
       return;
     }
     if (!(error instanceof PeerloomError)) {
+      this.#remember(link, error instanceof ThrownByUser ? error.thrown : error);
       onUserError(error instanceof ThrownByUser ? error.thrown : error, 'inbound');
       return;
     }
     const isGivenUp = error.code === 'ERR_CONNECTION_CLOSED' && this.#hasAnother(peer, link);
-    if (!isGivenUp && !(error instanceof NotResumed)) onFailure(remoteAddress, error);
+    if (isGivenUp || error instanceof NotResumed) return;
+    this.#remember(link, error);
+    onFailure(remoteAddress, error);
+  }
+
+  /** An id that nothing proves says nothing about the node that has it. */
+  #remember({ security, remoteId, remoteAddress }: Link, error: unknown): void {
+    if (security.authenticated) this.#options.peers.failures.handshakeFailed(remoteId, remoteAddress, error);
   }
 
   /** Whether this node has, or is about to have, another link with the same node, or the link leads to itself. */

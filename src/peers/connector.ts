@@ -60,6 +60,8 @@ interface Target {
   readonly address: Address;
   readonly signal: AbortSignal;
   readonly options: DialOptions;
+  /** The node that answered last, which has proven its id. */
+  answeredBy: string | undefined;
 }
 
 interface DialOptions extends ConnectOptions {
@@ -185,22 +187,29 @@ export class Connector {
   }
 
   async #dial(address: Address, options: DialOptions): Promise<PeerConnection> {
-    const { transports, options: own, stopping, meter, log, onReached } = this.#context;
+    const { transports, options: own, stopping, peers, meter, log, onReached } = this.#context;
     await transports.whenListening();
     stopping.throwIfAborted();
     const { limits, runtime } = own;
     const text = formatAddress(address);
     const timeoutMs = options.timeoutMs ?? limits.dialTimeoutMs;
     log(`connecting with ${text}`);
+    const key = transports.keyOf(address);
+    let target: Target | undefined;
     try {
       const reached = await attempt(
         { what: `connecting with ${text}`, timeoutMs, runtime, stopping, signal: options.signal },
-        (signal) => this.#reach({ address, signal, options }, false),
+        (signal) => {
+          target = { address, signal, options, answeredBy: undefined };
+          return this.#reach(target, false);
+        },
       );
+      peers.failures.dialled(key);
       if (reached.security.authenticated) onReached(address, reached.connection.id);
       return reached;
     } catch (error) {
       meter.handshakes.outbound.failed.add(error);
+      peers.failures.dialFailed(key, options.id ?? target?.answeredBy ?? options.lastId, error);
       throw error;
     }
   }
@@ -211,6 +220,7 @@ export class Connector {
     const { address, signal, options } = target;
     const transport = transports.of(address);
     const link = await dialLink(transport, { address, signal, expected: expectedPeer(options) });
+    if (link.security.authenticated) target.answeredBy = link.remoteId;
     checkId(link, address, options.id, own.identity.id);
     const peer = peers.of(link.remoteId);
     checkClaim(peers, peer, link, 'outbound');

@@ -246,6 +246,7 @@ export class LiveConnection implements PeerConnection, ChannelHandler {
     const { connection } = this;
     const peer = this.#peer;
     peers.connections.delete(connection);
+    peers.failures.ended(connection, reason);
     meter.addEnded(this.channel.metrics());
     if (peers.connections.size === 0) liveness.rest();
     peer.remove(this);

@@ -2,6 +2,7 @@ import type { NodeConnection } from '../api/node-connection.ts';
 import type { Limits } from '../base/limits.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { limitedSource } from '../transport/address-limits.ts';
+import { PastFailures } from './past-failures.ts';
 import { Peer } from './peer.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import type { SessionChannel } from './peer-session.ts';
@@ -28,9 +29,17 @@ export class Peers {
   readonly #options: PeersOptions;
   readonly #peers = new Map<string, Peer>();
   #remembered = 0;
+  /** Made when something is over. */
+  #failures: PastFailures | undefined;
 
   constructor(options: PeersOptions) {
     this.#options = options;
+  }
+
+  /** What went wrong with other nodes. */
+  get failures(): PastFailures {
+    this.#failures ??= new PastFailures(this.#options.runtime);
+    return this.#failures;
   }
 
   get size(): number {

@@ -46,7 +46,8 @@ const lastedAfterFirstDelays = 10;
  */
 export class Reconnector {
   readonly #options: ReconnectorOptions;
-  readonly #watches = new Map<string, Watch>();
+  /** Made for the first of them: most nodes keep nothing connected. */
+  #madeWatches: Map<string, Watch> | undefined;
 
   constructor(options: ReconnectorOptions) {
     this.#options = options;
@@ -100,7 +101,12 @@ export class Reconnector {
   }
 
   stop(): void {
-    for (const watch of [...this.#watches.values()]) this.#drop(watch);
+    for (const watch of [...(this.#madeWatches?.values() ?? [])]) this.#drop(watch);
+  }
+
+  get #watches(): Map<string, Watch> {
+    this.#madeWatches ??= new Map();
+    return this.#madeWatches;
   }
 
   #of(peer: Peer): Watch[] {

@@ -84,6 +84,11 @@ export class Transports {
     return parseAddress(text);
   }
 
+  /** The text of an address in its one form: with the scheme that it has anyway. */
+  keyOf(address: Address): string {
+    return formatAddress({ ...address, scheme: address.scheme ?? this.#transports[0]!.schemes[0] });
+  }
+
   /** The transport that dials an address. @throws PeerloomError `ERR_ADDRESS_INVALID`. */
   of({ scheme }: Address): Transport {
     const transports = this.#transports;

@@ -143,6 +143,16 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
     return [...this.#dialler.contacts].flatMap(({ id, addresses }) => (addresses.length > 0 ? id : []));
   }
 
+  /** What this node has heard of another one. */
+  contactOf(id: string): Readonly<Contact> | undefined {
+    return this.#dialler.contacts.find(id);
+  }
+
+  /** The hosts from which others hear this node, with the number of them. */
+  get seenHosts(): readonly (readonly [host: string, others: number])[] {
+    return this.#own.seenHosts;
+  }
+
   /** The addresses at which this node may dial another one. */
   addressesOf(id: string): readonly string[] {
     return this.#dialler.contacts.find(id)?.addresses ?? [];

@@ -42,6 +42,13 @@ export class OwnRecord {
     return this.#record;
   }
 
+  /** The hosts that peers have named, with how many have, the most first. */
+  get seenHosts(): readonly (readonly [host: string, others: number])[] {
+    return [...this.#reporters]
+      .map(([host, { size }]) => [host, size] as const)
+      .sort(([, one], [, other]) => other - one);
+  }
+
   /** A peer says from which host it hears this node. */
   seenAs(host: string, peer: string): void {
     let reporters = this.#reporters.get(host);
@@ -84,9 +91,6 @@ export class OwnRecord {
 
   /** Those that most peers have named. */
   get #hosts(): readonly string[] {
-    return [...this.#reporters]
-      .sort(([, one], [, other]) => other.size - one.size)
-      .slice(0, namedHosts)
-      .map(([host]) => host);
+    return this.seenHosts.slice(0, namedHosts).map(([host]) => host);
   }
 }

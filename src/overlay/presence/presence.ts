@@ -56,6 +56,11 @@ export class Presence implements OverlayPart {
     return this.#nodes.ids;
   }
 
+  /** Whether a node is there. */
+  has(id: string): boolean {
+    return this.#nodes.has(id);
+  }
+
   get heldBytes(): number {
     return this.#nodes.heldBytes;
   }

@@ -46,6 +46,10 @@ export class PresentNodes {
     return [...this.#nodes].filter(([, { isPresent }]) => isPresent).map(([id]) => id);
   }
 
+  has(id: string): boolean {
+    return this.#nodes.get(id)?.isPresent === true;
+  }
+
   get heldBytes(): number {
     return this.#nodes.size * nodeBytes;
   }

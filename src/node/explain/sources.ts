@@ -1,0 +1,18 @@
+import type { ResolvedOptions } from '../../api/options.ts';
+import type { Finder } from '../../discovery/finder.ts';
+import type { Membership } from '../../overlay/membership/membership.ts';
+import type { Presence } from '../../overlay/presence/presence.ts';
+import type { Peering } from '../../peers/peering.ts';
+import type { Broadcasts } from '../broadcasts.ts';
+
+/** The parts of a node that know something about others. */
+export interface ExplainSources {
+  readonly options: ResolvedOptions;
+  readonly peering: Peering;
+  readonly finder: Finder;
+  readonly membership: Membership | undefined;
+  readonly presence: Presence | undefined;
+  readonly broadcasts: Broadcasts;
+  /** Handshakes of nodes that dialled this one and did not become peers, by the code of the error. */
+  readonly failedInbound: Readonly<Record<string, number>>;
+}
