@@ -1,6 +1,7 @@
 import { messageOf, shown } from '../base/arguments.ts';
 import type { Data } from '../base/data.ts';
 import { isPeerloomError } from '../base/errors.ts';
+import { LateMap } from '../base/late-collections.ts';
 import { type AnyListener, Listeners, type Registration } from '../base/listeners.ts';
 import { didYouMean } from '../base/nearest-name.ts';
 import { printError } from '../base/print-error.ts';
@@ -31,7 +32,7 @@ export class Dispatcher {
   readonly #node: Node;
   readonly #callback: NodeCallback | undefined;
   /** Of the events that have some. */
-  readonly #listeners = new Map<NodeEventName, Listeners>();
+  readonly #listeners = new LateMap<NodeEventName, Listeners>();
 
   constructor(node: Node, callback: NodeCallback | undefined) {
     this.#node = node;

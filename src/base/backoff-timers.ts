@@ -1,3 +1,4 @@
+import { LateSet } from './late-collections.ts';
 import type { Runtime, RuntimeTimer } from './runtime.ts';
 
 /** The network may need a moment after the news: for so long, waits are short. In milliseconds. */
@@ -7,7 +8,7 @@ const shortWaitMs = 500;
 /** The timers of waits between attempts, which end early when there is news: see {@link BackoffTimers.hurry}. */
 export class BackoffTimers implements Pick<Runtime, 'setTimeout'> {
   readonly #runtime: Pick<Runtime, 'now' | 'setTimeout'>;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new LateSet<() => void>();
   #hurriedAt = Number.NEGATIVE_INFINITY;
 
   constructor(runtime: Pick<Runtime, 'now' | 'setTimeout'>) {

@@ -1,5 +1,6 @@
 import { ComputingPace, minPauseMs, type Pace } from './computing-pace.ts';
 import { PeerloomError } from './errors.ts';
+import { LateMap } from './late-collections.ts';
 import type { Runtime, RuntimeTimer } from './runtime.ts';
 
 /** When so many bytes have been decompressed, everything else gets as much time as that took. */
@@ -33,7 +34,7 @@ interface UnderWay {
  */
 export class DecompressionTurns {
   readonly #runtime: Runtime;
-  readonly #waiting = new Map<object, Waiting>();
+  readonly #waiting = new LateMap<object, Waiting>();
   #underWay: UnderWay | undefined;
   #bytes = 0;
   #tookMs = 0;

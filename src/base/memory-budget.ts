@@ -1,3 +1,5 @@
+import { LateSet } from './late-collections.ts';
+
 /** The memory that a node holds for one peer. */
 export interface MemoryAccount {
   /** Bytes that the node holds at this moment. */
@@ -22,7 +24,7 @@ const parts = 64;
  */
 export class MemoryBudget {
   readonly maxBytes: number;
-  readonly #accounts = new Set<MemoryAccount>();
+  readonly #accounts = new LateSet<MemoryAccount>();
   readonly #shares: (() => number)[] = [];
   /** Bytes that accounts may still report before the sum is computed again. */
   #roomBytes: number;

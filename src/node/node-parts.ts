@@ -49,6 +49,7 @@ export function createParts(
   const { memoryBudget: budget, nodeMeter: meter } = node;
   const isDebugging = (): boolean => node.debug;
   const logOf = (part: string): Log => createLog(part, labelOf(options), isDebugging);
+  const protocolLog = logOf('protocol');
   const typedHandlers = new TypedHandlers(dispatcher);
   const finder = new Finder({
     options,
@@ -78,7 +79,7 @@ export function createParts(
     budget,
     relayBroadcasts,
     dispatcher,
-    log: logOf('protocol'),
+    log: protocolLog,
     topicLinks: membership?.keptLinks,
     presence,
     parts: [finder, membership, presence].filter((part) => part !== undefined),
@@ -88,7 +89,7 @@ export function createParts(
   const protocols = new Protocols([...options.protocols, broadcasts.protocol], {
     identity,
     runtime,
-    log: logOf('protocol'),
+    log: protocolLog,
     onFailure: (error, peer) => dispatcher.warn(error, 'node_error', peer),
   });
   const peering: Peering = new Peering({

@@ -140,12 +140,12 @@ export class Node extends NodeHandlers {
 
   /** The connections that other nodes dialled. */
   get nodesInbound(): ReadonlySet<NodeConnection> {
-    return this.#peering.peers.inbound;
+    return this.#peering.peers.inbound.forUsers;
   }
 
   /** The connections that this node dialled. */
   get nodesOutbound(): ReadonlySet<NodeConnection> {
-    return this.#peering.peers.outbound;
+    return this.#peering.peers.outbound.forUsers;
   }
 
   /** All connections at this moment, in a new list. */

@@ -1,5 +1,6 @@
 import type { PeerDetails, ResolvedOptions } from '../api/options.ts';
 import { shown } from '../base/arguments.ts';
+import { LateMap } from '../base/late-collections.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { ThrownByUser } from '../base/thrown-by-user.ts';
 import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
@@ -15,7 +16,7 @@ export class Admission {
   readonly #options: ResolvedOptions;
   readonly #onWrongAnswer: OnWrongAnswer;
   readonly #arrivals: ArrivalRate;
-  readonly #inbound = new Map<unknown, string>();
+  readonly #inbound = new LateMap<unknown, string>();
 
   constructor(options: ResolvedOptions, onWrongAnswer: OnWrongAnswer) {
     this.#options = options;
@@ -87,7 +88,7 @@ export class Admission {
 class ArrivalRate {
   readonly #perSecond: number;
   readonly #runtime: Runtime;
-  readonly #buckets = new Map<string, { tokens: number; at: number }>();
+  readonly #buckets = new LateMap<string, { tokens: number; at: number }>();
 
   constructor(perSecond: number, runtime: Runtime) {
     this.#perSecond = perSecond;

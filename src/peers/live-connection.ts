@@ -7,6 +7,7 @@ import { formatAddress } from '../base/address.ts';
 import type { Data } from '../base/data.ts';
 import type { Log } from '../base/debug.ts';
 import { PeerloomError } from '../base/errors.ts';
+import type { LateSet } from '../base/late-collections.ts';
 import type { Limits } from '../base/limits.ts';
 import type { Meter } from '../base/meter.ts';
 import { peerLabel } from '../base/peer-label.ts';
@@ -265,7 +266,7 @@ export class LiveConnection implements PeerConnection, ChannelHandler {
     this.#waiters?.wake();
   }
 
-  get #linkedOnes(): Set<NodeConnection> {
+  get #linkedOnes(): LateSet<NodeConnection> {
     const { inbound, outbound } = this.#context.peers;
     return this.direction === 'inbound' ? inbound : outbound;
   }

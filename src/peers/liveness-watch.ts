@@ -11,7 +11,7 @@ export interface LivenessWatchOptions {
   /** `limits.pingAfterMs`. */
   readonly pingAfterMs: number;
   /** All connections of the node. */
-  readonly connections: ReadonlyMap<{ readonly id: string }, Watched>;
+  readonly connections: Iterable<readonly [{ readonly id: string }, Watched]> & { readonly size: number };
   /** Whether the node tries to reach a suspended peer again. */
   readonly isSought: (id: string) => boolean;
 }

@@ -1,4 +1,5 @@
 import type { NodeConnection } from '../api/node-connection.ts';
+import { LateMap, LateSet } from '../base/late-collections.ts';
 import type { Limits } from '../base/limits.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { limitedSource } from '../transport/address-limits.ts';
@@ -21,13 +22,13 @@ const maxRemembered = 1_000;
 /** What a node knows of all other nodes, by their ids. */
 export class Peers {
   /** All connections that have not closed, in the order in which they came up. */
-  readonly connections = new Map<NodeConnection, PeerConnection>();
+  readonly connections = new LateMap<NodeConnection, PeerConnection>();
   /** Those that other nodes dialled and that have a link. */
-  readonly inbound = new Set<NodeConnection>();
+  readonly inbound = new LateSet<NodeConnection>();
   /** Those that this node dialled and that have a link. */
-  readonly outbound = new Set<NodeConnection>();
+  readonly outbound = new LateSet<NodeConnection>();
   readonly #options: PeersOptions;
-  readonly #peers = new Map<string, Peer>();
+  readonly #peers = new LateMap<string, Peer>();
   #remembered = 0;
   /** Made when something is over. */
   #failures: PastFailures | undefined;

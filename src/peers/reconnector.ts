@@ -1,6 +1,7 @@
 import { NodeConnection } from '../api/node-connection.ts';
 import type { ReconnectPolicy } from '../api/reconnect-options.ts';
 import { backoffBoundMs, backoffDelayMs } from '../base/backoff.ts';
+import { LateMap } from '../base/late-collections.ts';
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 import type { Peer } from './peer.ts';
 import type { PeerConnection } from './peer-connection.ts';
@@ -46,8 +47,7 @@ const lastedAfterFirstDelays = 10;
  */
 export class Reconnector {
   readonly #options: ReconnectorOptions;
-  /** Made for the first of them: most nodes keep nothing connected. */
-  #madeWatches: Map<string, Watch> | undefined;
+  readonly #watches = new LateMap<string, Watch>();
 
   constructor(options: ReconnectorOptions) {
     this.#options = options;
@@ -101,12 +101,7 @@ export class Reconnector {
   }
 
   stop(): void {
-    for (const watch of [...(this.#madeWatches?.values() ?? [])]) this.#drop(watch);
-  }
-
-  get #watches(): Map<string, Watch> {
-    this.#madeWatches ??= new Map();
-    return this.#madeWatches;
+    for (const watch of [...this.#watches.values()]) this.#drop(watch);
   }
 
   #of(peer: Peer): Watch[] {

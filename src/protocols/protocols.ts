@@ -3,6 +3,7 @@ import { overlayProtocol, type Protocol, type ProtocolHost, type ProtocolPeer } 
 import { messageOf, shown } from '../base/arguments.ts';
 import type { Log } from '../base/debug.ts';
 import { isPeerloomError } from '../base/errors.ts';
+import { LateMap } from '../base/late-collections.ts';
 import { isPromiseLike } from '../base/promise-like.ts';
 import type { Runtime } from '../base/runtime.ts';
 import type { Channel, SpokenProtocol } from '../channel/channel.ts';
@@ -21,7 +22,7 @@ export interface ProtocolsOptions {
 /** A protocol of the node, and the peers that it is open for. */
 interface Attached {
   readonly protocol: Protocol;
-  readonly peers: Map<NodeConnection, OpenPeer>;
+  readonly peers: LateMap<NodeConnection, OpenPeer>;
 }
 
 /** What a node speaks beside messages: hands what connections report to the protocol concerned. */
@@ -32,7 +33,10 @@ export class Protocols implements ProtocolEvents {
   constructor(protocols: readonly Protocol[], options: ProtocolsOptions) {
     this.#options = options;
     this.#attached = new Map(
-      protocols.map((protocol) => [protocol.name, { protocol, peers: new Map<NodeConnection, OpenPeer>() }]),
+      protocols.map((protocol) => [
+        protocol.name,
+        { protocol, peers: new LateMap<NodeConnection, OpenPeer>() },
+      ]),
     );
   }
 
@@ -45,20 +49,8 @@ export class Protocols implements ProtocolEvents {
 
   /** Gives each protocol its host. @throws what it throws. */
   attach(): void {
-    const { identity, runtime, log } = this.#options;
-    for (const [name, { protocol, peers }] of this.#attached) {
-      const host: ProtocolHost = {
-        get id() {
-          return identity.id;
-        },
-        runtime,
-        log: (text) => log(`${name}: ${text}`),
-        get peers() {
-          return new Set(peers.values());
-        },
-      };
-      protocol.attach(host);
-    }
+    for (const attached of this.#attached.values())
+      attached.protocol.attach(new Host(attached, this.#options));
   }
 
   opened(name: string, connection: NodeConnection, channel: Channel): void {
@@ -131,6 +123,29 @@ function isLinkAware(protocol: Protocol): protocol is Protocol & LinkAware {
 /** The channel of a peer, for protocols of this package that know what it is. */
 export function channelOf(peer: ProtocolPeer): Channel {
   return (peer as OpenPeer).channel;
+}
+
+/** A class, because an object with getters of its own would take 600 bytes more. */
+class Host implements ProtocolHost {
+  readonly runtime: Runtime;
+  readonly log: (text: string) => void;
+  readonly #identity: NodeIdentity;
+  readonly #peers: Attached['peers'];
+
+  constructor({ protocol, peers }: Attached, { identity, runtime, log }: ProtocolsOptions) {
+    this.runtime = runtime;
+    this.log = (text) => log(`${protocol.name}: ${text}`);
+    this.#identity = identity;
+    this.#peers = peers;
+  }
+
+  get id(): string {
+    return this.#identity.id;
+  }
+
+  get peers(): ReadonlySet<ProtocolPeer> {
+    return new Set(this.#peers.values());
+  }
 }
 
 class OpenPeer implements ProtocolPeer {

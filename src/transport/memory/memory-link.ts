@@ -1,5 +1,6 @@
 import type { Address } from '../../base/address.ts';
 import { errorOf } from '../../base/arguments.ts';
+import type { LateSet } from '../../base/late-collections.ts';
 import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 import { Waiters } from '../../base/waiters.ts';
 import type { Security } from '../security.ts';
@@ -9,7 +10,7 @@ interface End {
   readonly context: TransportContext;
   readonly address: Address;
   /** The links of its transport. */
-  readonly links: Set<Link>;
+  readonly links: LateSet<Link>;
 }
 
 /** The queue of a link on which nothing is under way. */
@@ -40,7 +41,7 @@ class MemoryLink implements Link {
 
   readonly #runtime: Runtime;
   /** The links of its transport that have not ended. */
-  readonly #links: Set<Link>;
+  readonly #links: LateSet<Link>;
   #other: MemoryLink | undefined;
   #settleClosed: (error: Error | undefined) => void = () => {};
   #state: 'open' | 'ending' | 'closed' = 'open';

@@ -1,13 +1,14 @@
 import { type Address, formatAddress } from '../../base/address.ts';
 import { checkOptions, shown } from '../../base/arguments.ts';
 import { PeerloomError } from '../../base/errors.ts';
+import { LateSet } from '../../base/late-collections.ts';
 import type { Link, Transport, TransportContext } from '../transport.ts';
 import { memoryLinkPair } from './memory-link.ts';
 
 interface Listener {
   readonly context: TransportContext;
   /** Its links that have not ended. */
-  readonly links: Set<Link>;
+  readonly links: LateSet<Link>;
   readonly onLink: (link: Link) => void;
 }
 
@@ -51,7 +52,7 @@ export function memory(options: { readonly hub?: MemoryHub } = {}): Transport {
 class MemoryTransport implements Transport {
   readonly schemes = ['memory'];
   readonly #hub: MemoryHub;
-  readonly #links = new Set<Link>();
+  readonly #links = new LateSet<Link>();
   #context: TransportContext | undefined;
   #key: string | undefined;
 
