@@ -61,6 +61,8 @@ export const errorCodes = {
   ERR_STREAM_ABORTED: 'one of the two sides aborted the stream, for the reason in the message',
   ERR_STREAM_ENDED: 'write() was called on a stream after end()',
   ERR_STREAM_LIMIT: 'the connection has as many streams as one of its two sides allows',
+  ERR_TENSOR_FILE: 'a file of tensors cannot be read or written',
+  ERR_TENSOR_FORMAT: 'a file of tensors is damaged, or holds something that peerloom does not read',
   ERR_TIME_WINDOW: 'a signed message is too old, or from the future: one of the two clocks may be wrong',
   ERR_TIMEOUT: 'the operation took longer than its time limit',
   ERR_TOO_MANY_MESSAGES:

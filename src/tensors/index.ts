@@ -1,3 +1,21 @@
+export { readNpy, writeNpy } from './formats/numpy/npy.ts';
+export { readNpz, type WriteNpzOptions, writeNpz } from './formats/numpy/npz.ts';
+export type { ReadZipOptions } from './formats/read-zip-options.ts';
+export type { TensorInfo } from './formats/safetensors/header.ts';
+export {
+  readSafetensors,
+  readSafetensorsWithMetadata,
+  type Safetensors,
+  writeSafetensors,
+} from './formats/safetensors/safetensors.ts';
+export {
+  openSafetensors,
+  type SafetensorsFile,
+  saveSafetensors,
+} from './formats/safetensors/safetensors-file.ts';
+export type { StateDict } from './formats/state-dict.ts';
+export { readTorch } from './formats/torch/read-torch.ts';
+export { writeTorch } from './formats/torch/write-torch.ts';
 export { type DType, maxDimensions } from './tensor/dtypes.ts';
 export { Tensor, type TensorOptions, type TypedArrays } from './tensor/tensor.ts';
 export type { LibraryTensor, NestedNumbers, TensorSource } from './tensor/tensor-parts.ts';

@@ -22,6 +22,7 @@ const layers: readonly (readonly [name: string, modules: RegExp])[] = [
   ['wire', /^wire\//],
   ['identity', /^identity\//],
   ['tensors', /^tensors\/[^/]+$/],
+  ['tensor formats', /^tensors\/formats\//],
   ['base', /^base\//],
   // Data admits tensors, and the lowest layer names Data.
   ['tensor', /^tensors\/tensor\//],

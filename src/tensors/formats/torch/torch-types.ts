@@ -1,0 +1,24 @@
+import type { DType } from '../../tensor/dtypes.ts';
+
+/** The classes of PyTorch's storages, in its module `torch`. The unsigned types above 8 bits have none. */
+export const storageClasses: ReadonlyMap<string, DType> = new Map([
+  ['DoubleStorage', 'float64'],
+  ['FloatStorage', 'float32'],
+  ['HalfStorage', 'float16'],
+  ['BFloat16Storage', 'bfloat16'],
+  ['CharStorage', 'int8'],
+  ['ShortStorage', 'int16'],
+  ['IntStorage', 'int32'],
+  ['LongStorage', 'int64'],
+  ['ByteStorage', 'uint8'],
+  ['BoolStorage', 'bool'],
+]);
+
+/** The types whose tensors name their type themselves, over a storage without one; PyTorch has them since 2.3. */
+export const typesWithoutStorage: readonly DType[] = ['uint16', 'uint32', 'uint64'];
+
+/** `undefined` for {@link typesWithoutStorage}. */
+export function storageClassOf(dtype: DType): string | undefined {
+  for (const [name, type] of storageClasses) if (type === dtype) return name;
+  return undefined;
+}
