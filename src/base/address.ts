@@ -83,10 +83,19 @@ export function seenFrom(texts: readonly string[], host: string): readonly strin
 /** The first port among texts of addresses; 0 where none has one. */
 export function portIn(texts: readonly string[]): number {
   for (const text of texts) {
-    const address = hostAndPortOf(text);
-    if (address !== undefined) return address.port;
+    const port = hostAndPortOf(text)?.port ?? portOfMultiaddr(text);
+    if (port !== undefined) return port;
   }
   return 0;
+}
+
+/** The port of a multiaddr, unless it is that of a relay on the way. */
+function portOfMultiaddr(text: string): number | undefined {
+  const digits = /^\/(?:ip4|ip6|dns[46]?)\/[^/]+\/(?:tcp|udp)\/(\d{1,5})(?!.*\/p2p-circuit)(?:\/|$)/.exec(
+    text,
+  )?.[1];
+  const port = Number(digits);
+  return isPort(port, 1) ? port : undefined;
 }
 
 /** `undefined` for an address of another form, which its transport reads. */

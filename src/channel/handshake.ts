@@ -46,6 +46,8 @@ export interface HandshakeOptions {
   readonly admit: (theirs: Hello) => Goodbye | undefined | Promise<Goodbye | undefined>;
   /** The accepting side's word on the session that the other asks for. */
   readonly session?: (theirs: HelloSession) => HelloSession;
+  /** Called when the accepting side has accepted, and waits for the other side to do so. */
+  readonly onAccept?: (() => void) | undefined;
 }
 
 /** The result of a successful handshake, from which the channel is made. */
@@ -115,6 +117,7 @@ export async function shakeHands(end: LinkEnd, options: HandshakeOptions): Promi
     if (direction === 'inbound') {
       said = ours.session;
       link.send(joined([smallFrame(FrameKind.hello, encodeHello(ours)), acceptFrame()]));
+      options.onAccept?.();
       await frames.next(FrameKind.accept);
     } else {
       link.send(acceptFrame());

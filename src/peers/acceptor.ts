@@ -44,7 +44,7 @@ export class Acceptor {
 
   accept(link: Link): void {
     const { peers, admission, log } = this.#options;
-    const source = limitedSource(link.limitsByAddress, link.remoteAddress.host);
+    const source = limitedSource(link.limitsByAddress, link.remoteAddress.host, link.remoteId);
     const refusal = admission.reserve(link, source);
     const peer = peers.of(link.remoteId);
     peer.arriving = [...peer.arriving, link];
@@ -54,12 +54,13 @@ export class Acceptor {
       this.#hasArrived(peer, link);
       peers.release(peer);
     };
-    const outcome = this.#answer(peer, end, refusal).catch((error: unknown) => {
+    const { security } = link;
+    const onAccept = (): void => peer.accepted.begin(outcome, security);
+    const outcome = this.#answer(peer, end, { refusal, onAccept }).catch((error: unknown) => {
       log(`${formatAddress(link.remoteAddress)}: the inbound connection failed: ${messageOf(error)}`);
       this.#report(peer, link, error);
       return undefined;
     });
-    const { security } = link;
     // A second link of a Python node is refused, and must not hide that the first is about to become a connection.
     const isSecond = !security.authenticated && peer.answering.outcome(security) !== undefined;
     if (!isSecond) peer.answering.begin(outcome, security);
@@ -72,7 +73,11 @@ export class Acceptor {
     await Promise.all(links.map(({ closed }) => closed));
   }
 
-  async #answer(peer: Peer, end: LinkEnd, refusal: Goodbye | undefined): Promise<PeerConnection> {
+  async #answer(
+    peer: Peer,
+    end: LinkEnd,
+    { refusal, onAccept }: { readonly refusal: Goodbye | undefined; readonly onAccept: () => void },
+  ): Promise<PeerConnection> {
     const { link } = end;
     const { peers, opener } = this.#options;
     if (refusal === undefined) checkClaim(peers, peer, link, 'inbound');
@@ -80,7 +85,7 @@ export class Acceptor {
     peer.handshakes += 1;
     try {
       const signal = this.#stopping.signal;
-      const connection = await opener.open(peer, end, { direction: 'inbound', refusal, signal });
+      const connection = await opener.open(peer, end, { direction: 'inbound', refusal, signal, onAccept });
       this.#hasArrived(peer, link);
       return connection;
     } finally {

@@ -239,14 +239,12 @@ export class Connector {
     throw new PeerloomError('ERR_NOT_ALLOWED', `${formatAddress(address)}: ${outrankedMessage}`);
   }
 
-  /** Waits for a dial that is under way. If that fails, this caller still has its own attempt. */
-  async #join(dialling: Promise<PeerConnection>, target: Target): Promise<PeerConnection> {
-    try {
-      return await unlessAborted(dialling, target.signal);
-    } catch {
-      target.signal.throwIfAborted();
-      return this.#reach(target, false);
-    }
+  /** Waits for a handshake that is under way. If that fails, this caller still has its own attempt. */
+  async #join(underWay: Promise<PeerConnection | undefined>, target: Target): Promise<PeerConnection> {
+    const connection = await unlessAborted(underWay, target.signal).catch(() => undefined);
+    if (connection !== undefined) return connection;
+    target.signal.throwIfAborted();
+    return this.#reach(target, false);
   }
 
   async #open(peer: Peer, link: Link, target: Target, replace: boolean): Promise<PeerConnection> {

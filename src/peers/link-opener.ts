@@ -44,6 +44,8 @@ export interface Opening {
   readonly refusal?: Goodbye | undefined;
   /** Ends the handshake, with what to tell the peer as the reason. */
   readonly signal?: AbortSignal;
+  /** Called when this side has accepted an inbound link, and waits for the peer to do so. */
+  readonly onAccept?: () => void;
 }
 
 export interface LinkOpenerOptions {
@@ -116,7 +118,7 @@ export class LinkOpener {
   #shakeHands(
     peer: Peer,
     end: LinkEnd,
-    { direction, replace = false, wantsSession = false, membership, refusal, signal }: Opening,
+    { direction, replace = false, wantsSession = false, membership, refusal, signal, onAccept }: Opening,
   ): Promise<Handshake> {
     const { link } = end;
     const { limits, runtime } = this.#context.options;
@@ -127,6 +129,7 @@ export class LinkOpener {
       runtime,
       hello: { ...this.#hello(replace), ...(session && { session }), ...this.#membership(membership) },
       refusal,
+      onAccept,
       ...(signal && { signal }),
       admit: (theirs) => this.#admit(peer, link, theirs, direction),
       session: (asked) => peer.session.respond(link, asked),

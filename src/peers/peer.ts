@@ -32,7 +32,8 @@ import { RivalRuns } from './rival-runs.ts';
  * a peer that is connected is accepted all the same if the peer was restarted or lost the connection (8.3), resumes its
  * session (10.7), or comes over a link that promises more (8.8); it is refused as a conflict if two processes use one
  * identity (8.7). In each state but `connected`, while our own handshake is under way, the dial of the lower id wins
- * (8.4). `prevails` decides where both come up all the same (8.6).
+ * (8.4). A dial that reaches a peer which this side has just accepted waits for that (8.4). `prevails` decides where both
+ * come up all the same (8.6).
  */
 
 /** Where the connection with a peer stands. */
@@ -44,7 +45,7 @@ export type Decision = 'accept' | 'refuse' | 'conflict';
 /** What a dial finds: a connection, another dial, a safer connection that it must not replace, or a free way. */
 export type DialDecision =
   | { readonly is: 'there'; readonly connection: PeerConnection }
-  | { readonly is: 'under way'; readonly outcome: Promise<PeerConnection> }
+  | { readonly is: 'under way'; readonly outcome: Promise<PeerConnection | undefined> }
   | { readonly is: 'outranked' }
   | { readonly is: 'free'; readonly replace: boolean };
 
@@ -106,6 +107,8 @@ export class Peer {
   readonly dialling = new Underway<PeerConnection>();
   /** Its handshake with us. */
   readonly answering = new Underway<PeerConnection | undefined>();
+  /** The same, once this side has accepted it: then it becomes a connection unless the peer is gone or refuses. */
+  readonly accepted = new Underway<PeerConnection | undefined>();
   /** Links from it that are not connections yet. */
   arriving: readonly Link[] = noLinks;
   /** How many handshakes with it are under way, of both directions. */
@@ -199,7 +202,7 @@ export class Peer {
     if (!replace || isOutranked) {
       const connection = this.connected(security);
       if (connection !== undefined) return { is: 'there', connection };
-      const outcome = this.dialling.outcome(security);
+      const outcome = this.dialling.outcome(security) ?? this.accepted.outcome(security);
       if (outcome !== undefined) return { is: 'under way', outcome };
     }
     if (isOutranked) return { is: 'outranked' };

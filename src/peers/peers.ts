@@ -113,7 +113,7 @@ export class Peers {
 
 /** The address that a peer's limits count for; undefined for a transport without limits by address. */
 function sourceOfPeer({ session }: SessionChannel): string | undefined {
-  return limitedSource(session.limitsByAddress, session.remoteAddress.host);
+  return limitedSource(session.limitsByAddress, session.remoteAddress.host, session.remoteId);
 }
 
 /** @param limit 0: without a limit. */

@@ -27,7 +27,8 @@ export interface Link {
   readonly speaks?: 'frames' | 'packets';
   /**
    * Whether the limits on connections from one address apply. False where an address costs nothing, as within one
-   * process; `'loopback too'` for links from web pages, which are not to be trusted for running on this machine.
+   * process; `'loopback too'` for links from web pages, which are not to be trusted for running on this machine;
+   * `'by peer'` where all peers share one address, as behind a relay: the limits then apply to each peer's id.
    * Default true: they apply to all but loopback addresses.
    */
   readonly limitsByAddress?: LimitsByAddress;

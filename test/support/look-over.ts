@@ -26,7 +26,7 @@ AbortSignal.prototype.addEventListener = function (
   ...args: [type: string, listener: EventListener]
 ) {
   const caller = new Error().stack!.split('\n')[2]!;
-  if (caller.includes('/src/') && !known.has(this)) {
+  if (caller.includes('/src/') && !caller.includes('/node_modules/') && !known.has(this)) {
     known.add(this);
     signals.add(new WeakRef(this));
   }

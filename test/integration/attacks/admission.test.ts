@@ -21,7 +21,7 @@ class Desk {
 
   /** @returns why there is no place. */
   enter(address: string): string | undefined {
-    return this.#admission.reserve(++this.#count, limitedSource(true, address))?.message;
+    return this.#admission.reserve(++this.#count, limitedSource(true, address, 'id'))?.message;
   }
 
   /** The connection that entered last ends. */

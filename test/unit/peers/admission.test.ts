@@ -16,7 +16,7 @@ function admission(options: NodeOptions = {}) {
   /** Lets one more in; its token, or why not. */
   const enter = (address?: string): object | string => {
     const token = { count: count++ };
-    const refusal = gate.reserve(token, address && limitedSource(true, address));
+    const refusal = gate.reserve(token, address && limitedSource(true, address, 'id'));
     return refusal === undefined ? token : `${refusal.code}: ${refusal.message}`;
   };
   return { gate, runtime, enter, wrongAnswers };

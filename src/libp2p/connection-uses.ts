@@ -1,0 +1,69 @@
+import type { Connection } from '@libp2p/interface';
+import type { Runtime } from '../base/runtime.ts';
+
+export interface ConnectionUsesDetails {
+  readonly runtime: Runtime;
+  /** How long another node may keep a connection on which it opens nothing, in milliseconds. */
+  readonly idleMs: number;
+  /** Whether a connection serves something else than links, such as a place at a relay. */
+  readonly keeps: (connection: Connection) => boolean;
+}
+
+/** Which connections of libp2p are of use: those without a link end, so that nobody holds them for nothing. */
+export class ConnectionUses {
+  readonly #details: ConnectionUsesDetails;
+  /** How many links each carries. */
+  readonly #links = new Map<Connection, number>();
+  readonly #dialled = new WeakSet<Connection>();
+
+  constructor(details: ConnectionUsesDetails) {
+    this.#details = details;
+  }
+
+  /** A connection came up, which another node dialled. */
+  arrived(connection: Connection): void {
+    this.#endIfIdleLater(connection);
+  }
+
+  /** A connection was dialled for a link. */
+  dialled(connection: Connection): void {
+    this.#dialled.add(connection);
+  }
+
+  /** A connection carries one more link. */
+  begin(connection: Connection): void {
+    this.#links.set(connection, (this.#links.get(connection) ?? 0) + 1);
+  }
+
+  /** A link of it has ended, or none came up. */
+  end(connection: Connection): void {
+    const left = (this.#links.get(connection) ?? 1) - 1;
+    if (left > 0) {
+      this.#links.set(connection, left);
+      return;
+    }
+    this.#links.delete(connection);
+    if (this.#dialled.has(connection)) this.#endIfIdle(connection);
+    else if (connection.direction === 'inbound') this.#endIfIdleLater(connection);
+  }
+
+  #endIfIdleLater(connection: Connection): void {
+    if (connection.status !== 'open') return;
+    const { runtime, idleMs } = this.#details;
+    const timer = runtime.setTimeout(
+      () => {
+        if (this.#links.has(connection)) return;
+        if (!this.#endIfIdle(connection)) this.#endIfIdleLater(connection);
+      },
+      idleMs,
+      'watching',
+    );
+    connection.addEventListener('close', () => timer.cancel(), { once: true });
+  }
+
+  #endIfIdle(connection: Connection): boolean {
+    if (connection.streams.length > 0 || this.#details.keeps(connection)) return false;
+    connection.close().catch((error: unknown) => connection.abort(error as Error));
+    return true;
+  }
+}

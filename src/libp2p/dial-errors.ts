@@ -1,0 +1,105 @@
+import { type Address, formatAddress } from '../base/address.ts';
+import { messageOf } from '../base/arguments.ts';
+import { type ErrorCode, PeerloomError } from '../base/errors.ts';
+import { inDial, networkKeyMessage } from '../transport/pipe/handshake-errors.ts';
+import { explain } from '../transport/tcp/system-errors.ts';
+import { isRelayed, relayOf } from './multiaddr-text.ts';
+
+/** How far a dial came. */
+export interface DialProgress {
+  /** The other side accepted the connection, and encryption was being negotiated. */
+  readonly isConnected: boolean;
+  /** The encrypted connection was there. */
+  readonly isEncrypted: boolean;
+}
+
+/** Errors of libp2p by name, with what each of them means to a user. */
+const byName: Readonly<Record<string, readonly [ErrorCode, (address: string) => string]>> = {
+  TransportUnavailableError: [
+    'ERR_UNREACHABLE',
+    (address) => `no transport of this node's libp2p() reaches ${address}: choose another preset or address`,
+  ],
+  NoValidAddressesError: [
+    'ERR_UNREACHABLE',
+    (address) =>
+      `${address} cannot be dialled: no transport of this node's libp2p() reaches it, or it is the address of this node itself`,
+  ],
+  UnsupportedProtocolError: [
+    'ERR_HANDSHAKE',
+    (address) => `${address} is a libp2p node that does not speak /peerloom/1: start a peerloom node there`,
+  ],
+};
+
+/**
+ * What a failed dial means: the codes of the system, of the relay protocol and of the handshakes of libp2p become codes of
+ * this package.
+ */
+export function explainDial(error: unknown, address: Address, progress: DialProgress): Error {
+  if (error instanceof PeerloomError) return inDial(error, address) as Error;
+  const text = formatAddress(address);
+  const all = causesOf(error);
+  const said = all.map((one) => messageOf(one)).join('; ');
+  const make = (code: ErrorCode, message: string): PeerloomError =>
+    new PeerloomError(code, message, { cause: error });
+  if (/dial self/i.test(said)) {
+    return make('ERR_SELF_CONNECTION', `${text} leads to this node itself: use the address of another node`);
+  }
+  if (/does not match expected|not the expected peer|unexpected peer/i.test(said)) {
+    return make('ERR_ID_MISMATCH', `${text}: another node answered than the id says: ${said}`);
+  }
+  if (isRelayed(multiaddrText(address)) && !progress.isConnected) return explainRelayed(error, text, said);
+  if (progress.isConnected && !progress.isEncrypted) {
+    if (said.includes('does not speak libp2p')) return make('ERR_HANDSHAKE', `${text}: ${said}`);
+    if (/timed? ?out|TimeoutError/i.test(said)) return make('ERR_TIMEOUT', `${text} did not answer in time`);
+    // A different key, or none, makes garbage of all that follows; the other side then hangs up.
+    return make('ERR_NETWORK_MISMATCH', `${text}: ${networkKeyMessage}`);
+  }
+  for (const one of all) {
+    const known = byName[(one as Error).name];
+    if (known !== undefined) return make(known[0], known[1](text));
+  }
+  const ofSystem = all.find((one) => systemCode.test((one as { code?: string }).code ?? ''));
+  if (ofSystem !== undefined) return explain(ofSystem, address, 'dialling');
+  if (progress.isEncrypted) return make('ERR_HANDSHAKE', `${text}: the handshake failed: ${said}`);
+  if (/timed? ?out|TimeoutError/i.test(said)) return make('ERR_TIMEOUT', `${text} did not answer in time`);
+  return make('ERR_UNREACHABLE', `dialling ${text} failed: ${said}`);
+}
+
+const systemCode = /^(ECONN|ENOTFOUND|EAI_AGAIN|EHOST|ENET|ETIMEDOUT)/;
+
+/** Statuses of the relay protocol (circuit-relay v2 specification, section "Status codes"). */
+const relayStatuses: Readonly<Record<string, string>> = {
+  RESERVATION_REFUSED: 'it has no place left for this node',
+  RESOURCE_LIMIT_EXCEEDED: 'it carries as many connections as it may',
+  PERMISSION_DENIED: 'it does not let this node connect',
+  CONNECTION_FAILED: 'it could not reach the node behind it',
+  NO_RESERVATION: 'the node behind it is not there, or has no reservation with it',
+};
+
+function explainRelayed(error: unknown, text: string, said: string): PeerloomError {
+  const relay = relayOf(text) ?? 'the relay';
+  const status = Object.keys(relayStatuses).find((one) => said.includes(one));
+  const message =
+    status === undefined
+      ? `${text} was not reached through the relay ${relay}: ${said}`
+      : `${text}: the relay ${relay} refused: ${relayStatuses[status]} (${status})`;
+  return new PeerloomError('ERR_UNREACHABLE', message, { cause: error });
+}
+
+function multiaddrText({ text }: Address): string {
+  return text ?? '';
+}
+
+/** An error with everything that it names as a cause. */
+export function causesOf(error: unknown): readonly unknown[] {
+  const found: unknown[] = [];
+  const visit = (one: unknown): void => {
+    if (one === undefined || one === null || found.includes(one) || found.length > 30) return;
+    found.push(one);
+    const { errors, cause } = one as { errors?: unknown; cause?: unknown };
+    if (Array.isArray(errors)) for (const inner of errors) visit(inner);
+    visit(cause);
+  };
+  visit(error);
+  return found;
+}

@@ -1,0 +1,131 @@
+import type { Libp2p, Listener } from '@libp2p/interface';
+import type { Multiaddr } from '@multiformats/multiaddr';
+import type { Libp2pOptions } from 'libp2p';
+import type { TransportContext } from '../transport/transport.ts';
+import { checkFirstBytes } from './first-bytes.ts';
+import type { InboundGate } from './inbound-gate.ts';
+import { basePackages, loadPackages, type PackageName, type Packages } from './packages.ts';
+import type { Preset, Way } from './preset.ts';
+import { privateKeyOf } from './private-key.ts';
+import { maxWindowBytes } from './stream-link.ts';
+
+/** Connections of libp2p in all, with those that have no link. */
+const maxConnections = 300;
+
+/** The packages that each way to reach nodes needs. */
+const packagesOfWays: Readonly<Record<Way, readonly PackageName[]>> = {
+  tcp: ['@libp2p/tcp'],
+  websocket: ['@libp2p/websockets'],
+  relay: ['@libp2p/circuit-relay-v2', '@libp2p/identify', '@libp2p/dcutr'],
+};
+
+/** The packages that a preset needs, with what a network key needs. */
+export function packagesOf({ ways, encryption }: Preset, hasNetworkKey: boolean): readonly PackageName[] {
+  return [
+    ...new Set<PackageName>([
+      ...basePackages,
+      ...ways.flatMap((way) => packagesOfWays[way]),
+      ...(encryption.includes('tls') ? (['@libp2p/tls'] as const) : []),
+      ...(hasNetworkKey ? (['@libp2p/pnet'] as const) : []),
+    ]),
+  ];
+}
+
+export interface EngineDetails {
+  readonly context: TransportContext;
+  readonly preset: Preset;
+  readonly gate: InboundGate;
+}
+
+/** A node of libp2p, and the package that reads addresses for it. */
+export interface Engine {
+  readonly node: Libp2p;
+  readonly multiaddr: Packages<'@multiformats/multiaddr'>['@multiformats/multiaddr']['multiaddr'];
+}
+
+/**
+ * Makes a node of libp2p that does not run yet and listens nowhere.
+ *
+ * @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE`.
+ */
+export async function createEngine({ context, preset, gate }: EngineDetails): Promise<Engine> {
+  const { networkSecret, limits } = context;
+  const packages = (await loadPackages(packagesOf(preset, networkSecret !== undefined))) as Packages;
+  const { handshakeTimeoutMs } = limits;
+  const options: Libp2pOptions = {
+    start: false,
+    privateKey: privateKeyOf(context.identity, packages),
+    addresses: { listen: [], ...(preset.announce.length > 0 && { announce: [...preset.announce] }) },
+    transports: transportsOf(preset, packages),
+    connectionEncrypters: preset.encryption.map((one) =>
+      one === 'tls' ? packages['@libp2p/tls'].tls() : packages['@libp2p/noise'].noise(),
+    ),
+    streamMuxers: [
+      packages['@libp2p/yamux'].yamux({ streamOptions: { maxStreamWindowSize: maxWindowBytes } }),
+    ],
+    connectionManager: {
+      maxConnections,
+      // The gate has limits of its own.
+      inboundConnectionThreshold: Number.POSITIVE_INFINITY,
+      maxIncomingPendingConnections: limits.maxHalfOpen,
+      // The node has a time limit for each dial.
+      dialTimeout: limits.dialTimeoutMs,
+      addressDialTimeout: limits.dialAddressTimeoutMs,
+      inboundUpgradeTimeout: handshakeTimeoutMs,
+      inboundStreamProtocolNegotiationTimeout: handshakeTimeoutMs,
+      outboundStreamProtocolNegotiationTimeout: handshakeTimeoutMs,
+      reconnectRetries: 0,
+    },
+    // The channel above pings, and knows better which link is dead: libp2p would cut busy ones.
+    connectionMonitor: { enabled: false },
+    connectionGater: gate.gater,
+    connectionProtector: (components) =>
+      checkFirstBytes(networkSecret && protectorOf(networkSecret, packages)(components)),
+    services: servicesOf(preset, packages),
+  };
+  const node = await packages.libp2p.createLibp2p(options);
+  return { node, multiaddr: packages['@multiformats/multiaddr'].multiaddr };
+}
+
+function transportsOf({ ways }: Preset, packages: Packages): NonNullable<Libp2pOptions['transports']> {
+  return ways.map((way) => {
+    if (way === 'tcp') return packages['@libp2p/tcp'].tcp();
+    if (way === 'websocket') return packages['@libp2p/websockets'].webSockets();
+    return packages['@libp2p/circuit-relay-v2'].circuitRelayTransport();
+  });
+}
+
+function servicesOf(
+  { ways, relayServer }: Preset,
+  packages: Packages,
+): NonNullable<Libp2pOptions['services']> {
+  if (!ways.includes('relay')) return {};
+  const { circuitRelayServer } = packages['@libp2p/circuit-relay-v2'];
+  return {
+    identify: packages['@libp2p/identify'].identify(),
+    ...(relayServer === undefined
+      ? { dcutr: packages['@libp2p/dcutr'].dcutr() }
+      : { relay: circuitRelayServer(relayServer) }),
+  } as NonNullable<Libp2pOptions['services']>;
+}
+
+/** The form of the file `swarm.key`, which the package takes. */
+function protectorOf(
+  secret: Uint8Array,
+  packages: Packages,
+): NonNullable<Libp2pOptions['connectionProtector']> {
+  const digits = Array.from(secret, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  const psk = new TextEncoder().encode(`/key/swarm/psk/1.0.0/\n/base16/\n${digits}`);
+  return packages['@libp2p/pnet'].preSharedKey({ psk });
+}
+
+/** The part of a libp2p node that listens. It is public, but not in the types. */
+export interface TransportManager {
+  listen(addresses: Multiaddr[]): Promise<void>;
+  getListeners(): Listener[];
+}
+
+export function transportManagerOf(node: Libp2p): TransportManager {
+  return (node as unknown as { components: { transportManager: TransportManager } }).components
+    .transportManager;
+}

@@ -1,0 +1,97 @@
+import type { ConnectionGater, MultiaddrConnection } from '@libp2p/interface';
+import type { Address } from '../base/address.ts';
+import { isLoopback, sourceOf } from '../base/address.ts';
+import { messageOf } from '../base/arguments.ts';
+import { PeerloomError } from '../base/errors.ts';
+import { networkKeyMessage } from '../transport/pipe/handshake-errors.ts';
+import type { TransportContext } from '../transport/transport.ts';
+import { idOf, isRelayed, parseMultiaddr } from './multiaddr-text.ts';
+
+/** An inbound connection of libp2p on its way in. */
+interface Arrival {
+  readonly source: string | undefined;
+  isUpgraded: boolean;
+}
+
+/**
+ * What strangers may cost before they are authenticated, and how many connections one address may hold, with or without
+ * a link. libp2p asks it at each step of an inbound connection. Behind a relay, where all share the relay's address, each
+ * node counts for itself.
+ */
+export class InboundGate {
+  readonly #context: TransportContext;
+  readonly #arrivals = new Map<MultiaddrConnection, Arrival>();
+  /** The transport closes: what ends now has not failed. */
+  isClosing = false;
+
+  constructor(context: TransportContext) {
+    this.#context = context;
+  }
+
+  readonly gater: ConnectionGater = {
+    denyInboundConnection: (connection) => !this.#admits(connection),
+    denyInboundUpgradedConnection: (_id, connection) => {
+      const arrival = this.#arrivals.get(connection);
+      if (arrival !== undefined) arrival.isUpgraded = true;
+      return false;
+    },
+    // In browsers, libp2p would refuse ws:// and private addresses: the user has chosen what to dial.
+    denyDialMultiaddr: () => false,
+  };
+
+  #admits(connection: MultiaddrConnection): boolean {
+    const { limits, log } = this.#context;
+    const text = connection.remoteAddr.toString();
+    const source = sourceOfMultiaddr(text);
+    const same =
+      source === undefined ? [] : [...this.#arrivals.values()].filter((one) => one.source === source);
+    const halfOpen = same.filter(({ isUpgraded }) => !isUpgraded).length;
+    const { maxInboundPerAddress, maxHalfOpenPerAddress } = limits;
+    if (
+      halfOpen >= maxHalfOpenPerAddress ||
+      (maxInboundPerAddress > 0 && same.length >= maxInboundPerAddress)
+    ) {
+      log(`${text}: refused before its handshake: too many connections from ${source}`);
+      return false;
+    }
+    const arrival: Arrival = { source, isUpgraded: false };
+    this.#arrivals.set(connection, arrival);
+    connection.addEventListener('close', ({ error }) => {
+      this.#arrivals.delete(connection);
+      if (!arrival.isUpgraded) this.#report(text, error);
+    });
+    return true;
+  }
+
+  #report(text: string, cause: Error | undefined): void {
+    if (this.isClosing) return;
+    const { onInboundFailure } = this.#context;
+    const why = cause === undefined ? 'the other side hung up' : messageOf(cause);
+    // libp2p passes errors on as text.
+    const error = why.includes(networkKeyMessage)
+      ? new PeerloomError('ERR_NETWORK_MISMATCH', networkKeyMessage, { cause })
+      : new PeerloomError('ERR_HANDSHAKE', `the handshake failed: ${why}`, { cause });
+    onInboundFailure(remoteAddressOf(text), error);
+  }
+}
+
+/** The other end of a connection, as the log and the events show it. */
+export function remoteAddressOf(text: string): Address {
+  const { host, port } = readable(text);
+  return isRelayed(text) ? { text, scheme: 'libp2p', host, port: 0 } : { scheme: 'libp2p', host, port };
+}
+
+function readable(text: string): Address {
+  try {
+    return parseMultiaddr(text) ?? { scheme: 'libp2p', host: text, port: 0 };
+  } catch {
+    return { scheme: 'libp2p', host: text, port: 0 };
+  }
+}
+
+/** For whom a connection counts; `undefined` for one of this machine. */
+function sourceOfMultiaddr(text: string): string | undefined {
+  if (isRelayed(text)) return idOf(text);
+  const { host } = readable(text);
+  return isLoopback(host) ? undefined : sourceOf(host);
+}

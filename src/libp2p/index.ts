@@ -1,0 +1,14 @@
+import '../base/supported-node.ts';
+
+export { libp2p } from './libp2p.ts';
+export type { Libp2pEncryption, ListenOptions, Preset } from './preset.ts';
+export {
+  type BrowserOptions,
+  browser,
+  type InternetOptions,
+  internet,
+  type LanOptions,
+  lan,
+  type RelayOptions,
+  relay,
+} from './presets.ts';

@@ -1,0 +1,303 @@
+import type { Connection, Libp2p, Stream } from '@libp2p/interface';
+import { type Address, formatAddress } from '../base/address.ts';
+import { PeerloomError } from '../base/errors.ts';
+import { unlessAborted } from '../base/unless-aborted.ts';
+import { explain } from '../transport/tcp/system-errors.ts';
+import type { ExpectedPeer, Link, Transport, TransportContext } from '../transport/transport.ts';
+import { ConnectionUses } from './connection-uses.ts';
+import { causesOf, explainDial } from './dial-errors.ts';
+import { createEngine, type Engine, transportManagerOf } from './engine.ts';
+import { InboundGate, remoteAddressOf } from './inbound-gate.ts';
+import { behindRelay, idOf, isRelayed, multiaddrTextOf, parseMultiaddr } from './multiaddr-text.ts';
+import type { Preset } from './preset.ts';
+import { RelayKeeper } from './relay-keeper.ts';
+import { StreamLink } from './stream-link.ts';
+
+/** What a link is, as a protocol of libp2p: the frames of docs/protocol.md, and nothing else. */
+export const linkProtocol = '/peerloom/1';
+
+/** Streams of one connection in each direction: one is a link, others end soon. */
+const maxLinkStreams = 32;
+
+/** A hello names eight addresses. */
+const maxAddresses = 8;
+
+/** How long a start waits for its relays, in milliseconds; they are asked on in the background. */
+const relayStartMs = 5_000;
+
+/** A node of libp2p that runs, with what belongs to it. */
+interface Running extends Engine {
+  readonly gate: InboundGate;
+  readonly uses: ConnectionUses;
+  readonly relays: readonly RelayKeeper[];
+}
+
+/** Links over a node of libp2p, which runs from the first dial, or from the start of the node, until `close`. */
+export class Libp2pTransport implements Transport {
+  readonly schemes: readonly string[] = ['libp2p'];
+  readonly #preset: Preset;
+  readonly #links = new Set<Link>();
+  #context: TransportContext | undefined;
+  #running: Promise<Running> | undefined;
+  #onLink: ((link: Link) => void) | undefined;
+  #closing = new AbortController();
+
+  constructor(preset: Preset) {
+    this.#preset = preset;
+  }
+
+  attach(context: TransportContext): void {
+    if (this.#context !== undefined) {
+      throw new PeerloomError(
+        'ERR_TRANSPORT_IN_USE',
+        'a libp2p() transport belongs to one node: make one for each node',
+      );
+    }
+    if (context.runtime.secretBytes !== undefined) {
+      throw new TypeError(
+        'libp2p() reaches beyond this process, but the seed of the runtime (runtime.secretBytes) decides the keys of this node, so they are not secret: use memory(), or a runtime without secretBytes',
+      );
+    }
+    this.#context = context;
+  }
+
+  parse(text: string): Address | undefined {
+    return parseMultiaddr(text);
+  }
+
+  async listen(address: Address, onLink: (link: Link) => void): Promise<readonly Address[]> {
+    this.#onLink = onLink;
+    const texts = this.#preset.listen ?? [multiaddrTextOf(address)];
+    const running = await this.#run();
+    const { node, multiaddr } = running;
+    try {
+      if (texts.length > 0) await transportManagerOf(node).listen(texts.map((text) => multiaddr(text)));
+    } catch (error) {
+      await this.close();
+      const known = causesOf(error).find((one) => typeof (one as { code?: unknown }).code === 'string');
+      throw explain(
+        known ?? withSystemCode(error),
+        this.#preset.listen === undefined ? address : textAddress(texts),
+        'listening',
+      );
+    }
+    await this.#reserve(running);
+    return this.#addresses(running);
+  }
+
+  async dial(address: Address, signal: AbortSignal, expected?: ExpectedPeer): Promise<Link> {
+    signal.throwIfAborted();
+    const ending = AbortSignal.any([signal, this.#closing.signal]);
+    const dialling = this.#dial(address, ending, expected);
+    try {
+      return await unlessAborted(dialling, ending);
+    } catch (error) {
+      if (!ending.aborted) throw error;
+      dialling.then((link) => link.destroy()).catch(() => {});
+      throw ending.reason;
+    }
+  }
+
+  async close(): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return;
+    this.#closing.abort(new PeerloomError('ERR_ABORTED', 'the node is stopping'));
+    const { node, gate, relays } = await running;
+    gate.isClosing = true;
+    for (const relay of relays) relay.close();
+    const links = [...this.#links];
+    for (const link of links) link.destroy();
+    await Promise.all(links.map(({ closed }) => closed));
+    await node.stop();
+    if (this.#running !== running) return;
+    this.#running = undefined;
+    this.#closing = new AbortController();
+  }
+
+  #run(): Promise<Running> {
+    if (this.#running !== undefined) return this.#running;
+    const running = this.#start();
+    this.#running = running;
+    running.catch(() => {
+      if (this.#running === running) this.#running = undefined;
+    });
+    return running;
+  }
+
+  async #start(): Promise<Running> {
+    const context = this.#context!;
+    const gate = new InboundGate(context);
+    const engine = await createEngine({ context, preset: this.#preset, gate });
+    const { node } = engine;
+    const { runtime, limits, log } = context;
+    const relays = this.#preset.relays.map((relay) => new RelayKeeper({ engine, relay, runtime, log }));
+    const uses = new ConnectionUses({
+      runtime,
+      idleMs: limits.handshakeTimeoutMs,
+      keeps: ({ remotePeer }) =>
+        relays.some(({ id }) => id === remotePeer.toString()) || hasReservation(node, remotePeer.toString()),
+    });
+    const running = { ...engine, gate, uses, relays };
+    node.addEventListener('connection:open', ({ detail }) => {
+      if (detail.direction === 'inbound') uses.arrived(detail);
+    });
+    // What strangers say of themselves must not stay in memory.
+    node.addEventListener('peer:disconnect', ({ detail }) => {
+      node.peerStore.delete(detail).catch(() => {});
+    });
+    await node.handle(linkProtocol, (stream, connection) => this.#accept(running, stream, connection), {
+      maxInboundStreams: maxLinkStreams,
+      maxOutboundStreams: maxLinkStreams,
+      runOnLimitedConnection: true,
+    });
+    await node.start();
+    return running;
+  }
+
+  #accept({ uses }: Running, stream: Stream, connection: Connection): void {
+    const remoteAddress = remoteAddressOf(connection.remoteAddr.toString());
+    const startedAt = this.#context!.runtime.now();
+    const link = this.#link({ stream, connection, remoteAddress, startedAt, uses });
+    if (this.#onLink === undefined) link.destroy();
+    else this.#onLink(link);
+  }
+
+  async #dial(address: Address, signal: AbortSignal, expected: ExpectedPeer | undefined): Promise<Link> {
+    const startedAt = this.#context!.runtime.now();
+    const running = await unlessAborted(this.#run(), signal);
+    const { node, uses } = running;
+    const text = this.#dialledText(address, expected);
+    const progress = { isConnected: false, isEncrypted: false };
+    let connection: Connection | undefined;
+    try {
+      connection = usable(node, text);
+      if (connection === undefined) {
+        connection = await node.dial(this.#multiaddr(running, text), {
+          signal,
+          // Otherwise libp2p ends a new connection in the middle of its handshake if it finds an older one.
+          force: true,
+          onProgress: ({ type }) => {
+            if (type === 'upgrader:encrypt-outbound-connection') progress.isConnected = true;
+            if (type === 'upgrader:multiplex-outbound-connection') progress.isEncrypted = true;
+          },
+        });
+        uses.dialled(connection);
+      }
+      progress.isConnected = progress.isEncrypted = true;
+      const stream = await connection.newStream(linkProtocol, {
+        signal,
+        runOnLimitedConnection: true,
+        maxOutboundStreams: maxLinkStreams,
+      });
+      return this.#link({ stream, connection, remoteAddress: address, startedAt, uses });
+    } catch (error) {
+      if (connection !== undefined) uses.end(connection);
+      else await this.#forget(node, text);
+      signal.throwIfAborted();
+      throw explainDial(error, address, progress);
+    }
+  }
+
+  /** @throws PeerloomError `ERR_ID_MISMATCH`. */
+  #dialledText(address: Address, expected: ExpectedPeer | undefined): string {
+    const text = multiaddrTextOf(address);
+    if (expected === undefined || !expected.isPinned) return text;
+    const id = idOf(text);
+    if (id === undefined) return `${text}/p2p/${expected.id}`;
+    if (id === expected.id) return text;
+    const message = `${formatAddress(address)} is the address of another node than the expected ${expected.id}`;
+    throw new PeerloomError('ERR_ID_MISMATCH', message);
+  }
+
+  /** @throws PeerloomError `ERR_ADDRESS_INVALID`. */
+  #multiaddr({ multiaddr }: Engine, text: string): ReturnType<Engine['multiaddr']> {
+    try {
+      return multiaddr(text);
+    } catch (cause) {
+      const message = `The address '${text}' cannot be used: libp2p does not read it.`;
+      throw new PeerloomError('ERR_ADDRESS_INVALID', message, { cause });
+    }
+  }
+
+  /** libp2p would remember each node that it could not dial. */
+  async #forget(node: Libp2p, text: string): Promise<void> {
+    const id = idOf(text);
+    const isConnected = node.getPeers().some((one) => one.toString() === id);
+    if (id === undefined || isConnected) return;
+    const { peerStore } = node;
+    const known = await peerStore.all({ filters: [(peer) => peer.id.toString() === id] }).catch(() => []);
+    for (const peer of known) await peerStore.delete(peer.id).catch(() => {});
+  }
+
+  #link(parts: {
+    readonly stream: Stream;
+    readonly connection: Connection;
+    readonly remoteAddress: Address;
+    readonly startedAt: number;
+    readonly uses: ConnectionUses;
+  }): StreamLink {
+    const { stream, connection, remoteAddress, startedAt, uses } = parts;
+    const link = new StreamLink({
+      stream,
+      remoteId: connection.remotePeer.toString(),
+      remoteAddress,
+      limitsByAddress: isRelayed(connection.remoteAddr.toString()) ? 'by peer' : true,
+      startedAt,
+      runtime: this.#context!.runtime,
+    });
+    this.#links.add(link);
+    uses.begin(connection);
+    void link.closed.then(() => {
+      this.#links.delete(link);
+      uses.end(connection);
+    });
+    return link;
+  }
+
+  /** Asks all relays at once. The node starts without those that do not answer soon. */
+  async #reserve({ relays }: Running): Promise<void> {
+    if (relays.length === 0) return;
+    const { runtime } = this.#context!;
+    const enough = Promise.withResolvers<void>();
+    const timer = runtime.setTimeout(enough.resolve, relayStartMs);
+    await Promise.race([Promise.all(relays.map((one) => one.start())), enough.promise]);
+    timer.cancel();
+  }
+
+  /** Where the node listens, then where relays reach it: those that are down, too, because they come back. */
+  #addresses({ node }: Running): readonly Address[] {
+    const direct = node.getMultiaddrs().map((one) => one.toString());
+    const relayed = this.#preset.relays.map((one) => behindRelay(one, node.peerId.toString()));
+    const texts = [...direct.filter((text) => !isRelayed(text)), ...relayed].slice(0, maxAddresses);
+    return texts.map((text) => parseMultiaddr(text)!);
+  }
+}
+
+/** A connection with the node of an address that is there already: one that is direct, if the address is. */
+function usable(node: Libp2p, text: string): Connection | undefined {
+  const id = idOf(text);
+  if (id === undefined) return undefined;
+  const mayBeRelayed = isRelayed(text) || text === `/p2p/${id}`;
+  return node
+    .getConnections()
+    .filter(({ remotePeer, status }) => status === 'open' && remotePeer.toString() === id)
+    .sort((one, other) => Number(other.direct) - Number(one.direct))
+    .find(({ direct }) => direct || mayBeRelayed);
+}
+
+/** Whether this node is a relay at which the other one has a place. */
+function hasReservation(node: Libp2p, id: string): boolean {
+  const { relay } = node.services as { relay?: { reservations?: { keys(): Iterable<object> } } };
+  for (const one of relay?.reservations?.keys() ?? []) if (one.toString() === id) return true;
+  return false;
+}
+
+/** libp2p reports failures to listen as text. */
+function withSystemCode(error: unknown): Error {
+  const code = /\b(EADDRINUSE|EADDRNOTAVAIL|EACCES|ENOTFOUND|EAI_AGAIN)\b/.exec(String(error))?.[1];
+  return Object.assign(new Error(String(error), { cause: error }), { code });
+}
+
+function textAddress(texts: readonly string[]): Address {
+  return { text: texts.join(', '), scheme: 'libp2p', host: '', port: 0 };
+}

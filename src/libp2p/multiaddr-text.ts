@@ -1,0 +1,66 @@
+import type { Address } from '../base/address.ts';
+import { PeerloomError } from '../base/errors.ts';
+
+/*
+ * Addresses as texts. The package `@multiformats/multiaddr` reads them completely, but it is only there once a node runs.
+ */
+
+/** `/ip4/192.0.2.7/tcp/10001/…`, and names by `/dns`, `/dns4`, `/dns6` and `/dnsaddr`. */
+const hostPattern =
+  /^\/(?:ip4|ip6|dns|dns4|dns6|dnsaddr)\/(?<host>[^/]+)(?:\/(?:tcp|udp)\/(?<port>\d{1,5}))?(?=\/|$)/;
+
+/** The last node in the address is the one that it leads to. */
+const idPattern = /\/p2p\/(?<id>[A-Za-z0-9]{20,80})$/;
+
+const circuit = '/p2p-circuit';
+
+/**
+ * Reads the text of a multiaddr, as far as host, port and form go.
+ *
+ * @returns `undefined` for an address of another kind.
+ * @throws PeerloomError `ERR_ADDRESS_INVALID`.
+ */
+export function parseMultiaddr(text: string): Address | undefined {
+  if (!text.startsWith('/')) return undefined;
+  const { host, port = '0' } = hostPattern.exec(text)?.groups ?? {};
+  if (host !== undefined && Number(port) <= 65_535) {
+    // The host and the port of a relay are not those of the node behind it.
+    return { text, scheme: 'libp2p', host, port: isRelayed(text) ? 0 : Number(port) };
+  }
+  const id = idOf(text);
+  if (id !== undefined && text === `/p2p/${id}`) return { text, scheme: 'libp2p', host: id, port: 0 };
+  const message = `The address '${text}' cannot be used: it is no multiaddr. Write it as /ip4/192.0.2.7/tcp/10001, with /p2p/ and an id at its end to say who must answer.`;
+  throw new PeerloomError('ERR_ADDRESS_INVALID', message);
+}
+
+/** The multiaddr that an address means. Without one of its own, that is TCP to its host and port. */
+export function multiaddrTextOf({ text, host, port }: Address): string {
+  if (text !== undefined) return text;
+  const kind = host.includes(':') ? 'ip6' : /^\d+(\.\d+){3}$/.test(host) ? 'ip4' : 'dns';
+  return `/${kind}/${host}/tcp/${port}`;
+}
+
+/** The id of the node that a multiaddr leads to, if it says so. */
+export function idOf(text: string): string | undefined {
+  return idPattern.exec(text)?.groups?.id;
+}
+
+/** Whether it leads through a relay. */
+export function isRelayed(text: string): boolean {
+  return text.includes(`${circuit}/`) || text.endsWith(circuit);
+}
+
+/** The id of the relay that it leads through. */
+export function relayOf(text: string): string | undefined {
+  return isRelayed(text) ? idOf(text.slice(0, text.lastIndexOf(circuit))) : undefined;
+}
+
+/** The address of a node behind a relay. */
+export function behindRelay(relay: string, id: string): string {
+  return `${relay}${circuit}/p2p/${id}`;
+}
+
+/** What a node listens on to be reached through a relay. */
+export function listenThrough(relay: string): string {
+  return `${relay}${circuit}`;
+}

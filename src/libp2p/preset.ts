@@ -1,0 +1,102 @@
+import { shown } from '../base/arguments.ts';
+import { idOf, isRelayed, parseMultiaddr } from './multiaddr-text.ts';
+
+/** A way to reach nodes. */
+export type Way = 'tcp' | 'websocket' | 'relay';
+
+/** How connections of libp2p are encrypted. */
+export type Libp2pEncryption = 'noise' | 'tls';
+
+/** What a relay does for the nodes behind it, in the terms of libp2p. */
+export interface RelayServer {
+  readonly reservations: {
+    readonly maxReservations: number;
+    readonly applyDefaultLimit: boolean;
+    readonly defaultDurationLimit?: number;
+    readonly defaultDataLimit?: bigint;
+  };
+}
+
+/** What `libp2p()` runs on: made by {@link lan}, {@link internet}, {@link relay} or {@link browser}. */
+export interface Preset {
+  readonly name: 'lan' | 'internet' | 'relay' | 'browser';
+  readonly ways: readonly Way[];
+  readonly encryption: readonly Libp2pEncryption[];
+  /** `undefined`: TCP on the host and the port of the node. */
+  readonly listen: readonly string[] | undefined;
+  readonly announce: readonly string[];
+  readonly relays: readonly string[];
+  readonly relayServer: RelayServer | undefined;
+}
+
+/** The options that all presets but `browser` share. */
+export interface ListenOptions {
+  /**
+   * Where to listen, as multiaddrs without an id: `['/ip4/0.0.0.0/tcp/10001', '/ip4/0.0.0.0/tcp/10002/ws']`. Port 0 means a
+   * free port. An empty list: the node dials, and nobody can dial it. Default: TCP on the host and the port of the node. A
+   * node whose `tcp()` listens at that port needs another one here.
+   */
+  readonly listen?: readonly string[] | undefined;
+  /**
+   * The addresses that peers learn, in place of those that the node listens on: `['/dns4/example.org/tcp/10001']`. For nodes
+   * that others reach at an address that no interface of the machine has. Default: what the node listens on.
+   */
+  readonly announce?: readonly string[] | undefined;
+  /**
+   * How connections are encrypted: `['noise']`, `['tls']`, or both, the preferred one first. All libp2p programs speak
+   * Noise. TLS is about twice as fast, does not work in pages, and needs the package `@libp2p/tls`. Default `['noise']`.
+   */
+  readonly encryption?: readonly Libp2pEncryption[] | undefined;
+}
+
+export const listenOptionNames = [
+  'listen',
+  'announce',
+  'encryption',
+] as const satisfies readonly (keyof ListenOptions)[];
+
+/** @throws TypeError with the option, the rule and the value; PeerloomError `ERR_ADDRESS_INVALID`. */
+export function resolveListen(
+  options: ListenOptions,
+  where: string,
+): Pick<Preset, 'listen' | 'announce' | 'encryption'> {
+  const { encryption = ['noise'] } = options;
+  const isKnown = (one: unknown): boolean => one === 'noise' || one === 'tls';
+  if (!Array.isArray(encryption) || encryption.length === 0 || !encryption.every(isKnown)) {
+    throw new TypeError(`${where}.encryption must be a list of 'noise' and 'tls', not ${shown(encryption)}`);
+  }
+  return {
+    listen: options.listen === undefined ? undefined : multiaddrsOf(options.listen, `${where}.listen`),
+    announce: multiaddrsOf(options.announce ?? [], `${where}.announce`),
+    encryption: [...encryption],
+  };
+}
+
+/** @throws TypeError; PeerloomError `ERR_ADDRESS_INVALID`. */
+export function relaysOf(given: unknown, name: string): readonly string[] {
+  const relays = multiaddrsOf(given ?? [], name);
+  for (const text of relays) {
+    if (idOf(text) !== undefined && !isRelayed(text)) continue;
+    throw new TypeError(
+      `${name} must hold addresses of relays with their ids, such as '/dns4/example.org/tcp/10001/p2p/12D3KooW…', not ${shown(text)}`,
+    );
+  }
+  return relays;
+}
+
+/** @throws TypeError; PeerloomError `ERR_ADDRESS_INVALID`. */
+function multiaddrsOf(given: unknown, name: string): readonly string[] {
+  if (!Array.isArray(given) || !given.every((one) => typeof one === 'string' && one.startsWith('/'))) {
+    throw new TypeError(
+      `${name} must be a list of multiaddrs such as '/ip4/0.0.0.0/tcp/10001', not ${shown(given)}`,
+    );
+  }
+  for (const text of given) parseMultiaddr(text);
+  return Object.freeze([...given]);
+}
+
+/** Every way that the addresses need, beside those of the preset. */
+export function waysWith(ways: readonly Way[], addresses: readonly string[]): readonly Way[] {
+  const needsWebSocket = addresses.some((text) => /\/wss?(\/|$)/.test(text));
+  return [...new Set<Way>([...ways, ...(needsWebSocket ? (['websocket'] as const) : [])])];
+}

@@ -1,0 +1,111 @@
+import { checkOptions, checkWhole } from '../base/arguments.ts';
+import {
+  type ListenOptions,
+  listenOptionNames,
+  type Preset,
+  relaysOf,
+  resolveListen,
+  waysWith,
+} from './preset.ts';
+
+/** The options of {@link lan}. */
+export interface LanOptions extends ListenOptions {}
+
+/** The options of {@link internet}. */
+export interface InternetOptions extends ListenOptions {
+  /**
+   * Relays through which others reach this node if its router lets nobody in, with their ids:
+   * `['/dns4/relay.example.org/tcp/10001/p2p/12D3KooW…']`. The node keeps a place at each of them, starts without those that
+   * are down, and tries them again. Two relays of different owners are better than one. Default `[]`.
+   */
+  readonly relays?: readonly string[] | undefined;
+}
+
+/** The options of {@link relay}. */
+export interface RelayOptions extends ListenOptions {
+  /** Nodes that may be reached through this relay at the same time. Default 128. */
+  readonly maxReservations?: number | undefined;
+  /** Seconds after which the relay ends a connection that it carries. 0: no limit. Default 0. */
+  readonly maxConnectionSeconds?: number | undefined;
+  /** Bytes after which the relay ends a connection that it carries, both directions together. 0: no limit. Default 0. */
+  readonly maxConnectionBytes?: number | undefined;
+}
+
+/** The options of {@link browser}. */
+export interface BrowserOptions {
+  /** As for {@link internet}: relays with a WebSocket, `['/dns4/relay.example.org/tcp/443/wss/p2p/12D3KooW…']`. Default `[]`. */
+  readonly relays?: readonly string[] | undefined;
+}
+
+/** For nodes that can reach each other, as in one local network: TCP, and WebSockets if `listen` names one. */
+export function lan(options: LanOptions = {}): Preset {
+  checkOptions(options, listenOptionNames, 'lan');
+  const { listen, announce, encryption } = resolveListen(options, 'lan');
+  return Object.freeze<Preset>({
+    name: 'lan',
+    ways: waysWith(['tcp'], listen ?? []),
+    encryption,
+    listen,
+    announce,
+    relays: [],
+    relayServer: undefined,
+  });
+}
+
+/** For nodes behind routers: TCP and WebSockets, through relays, and directly where a way can be found (DCUtR). */
+export function internet(options: InternetOptions = {}): Preset {
+  checkOptions(options, [...listenOptionNames, 'relays'], 'internet');
+  const { relays, ...rest } = options;
+  return Object.freeze<Preset>({
+    name: 'internet',
+    ways: ['tcp', 'websocket', 'relay'],
+    ...resolveListen(rest, 'internet'),
+    relays: relaysOf(relays, 'internet.relays'),
+    relayServer: undefined,
+  });
+}
+
+/** For a node on a public address that carries connections between nodes behind routers, and is a node itself. */
+export function relay(options: RelayOptions = {}): Preset {
+  const names = ['maxReservations', 'maxConnectionSeconds', 'maxConnectionBytes'];
+  checkOptions(options, [...listenOptionNames, ...names], 'relay');
+  const { maxReservations = 128, maxConnectionSeconds = 0, maxConnectionBytes = 0, ...rest } = options;
+  checkWhole('relay.maxReservations', maxReservations, 1);
+  checkWhole('relay.maxConnectionSeconds', maxConnectionSeconds, 0);
+  checkWhole('relay.maxConnectionBytes', maxConnectionBytes, 0);
+  const isLimited = maxConnectionSeconds > 0 || maxConnectionBytes > 0;
+  return Object.freeze<Preset>({
+    name: 'relay',
+    ways: ['tcp', 'websocket', 'relay'],
+    ...resolveListen(rest, 'relay'),
+    relays: [],
+    relayServer: {
+      reservations: {
+        maxReservations,
+        applyDefaultLimit: isLimited,
+        // libp2p takes both limits or none: one that is not set becomes a limit that nothing reaches.
+        ...(isLimited && {
+          defaultDurationLimit: (maxConnectionSeconds || unlimitedSeconds) * 1_000,
+          defaultDataLimit: BigInt(maxConnectionBytes || Number.MAX_SAFE_INTEGER),
+        }),
+      },
+    },
+  });
+}
+
+/** Three weeks: the protocol has 32 bits for it, and a timer 31 for its milliseconds. */
+const unlimitedSeconds = 21 * 24 * 3_600;
+
+/** For pages: they dial WebSockets, and are reached through relays. */
+export function browser(options: BrowserOptions = {}): Preset {
+  checkOptions(options, ['relays'], 'browser');
+  return Object.freeze<Preset>({
+    name: 'browser',
+    ways: ['websocket', 'relay'],
+    encryption: ['noise'],
+    listen: [],
+    announce: [],
+    relays: relaysOf(options.relays, 'browser.relays'),
+    relayServer: undefined,
+  });
+}
