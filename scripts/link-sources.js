@@ -2,7 +2,14 @@
 // left as it is. npm runs this after each install, on whatever Node the machine has.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 
-for (const path of ['index', 'secure/index', 'simulator/index', 'tensors/index', 'simulator/testing/index']) {
+for (const path of [
+  'index',
+  'libp2p/index',
+  'secure/index',
+  'simulator/index',
+  'tensors/index',
+  'simulator/testing/index',
+]) {
   const module = new URL(`../dist/${path}.js`, import.meta.url);
   if (existsSync(module)) continue;
   mkdirSync(new URL('.', module), { recursive: true });

@@ -1,7 +1,7 @@
 import '../base/supported-node.ts';
 
 export { libp2p } from './libp2p.ts';
-export type { Libp2pEncryption, ListenOptions, Preset } from './preset.ts';
+export type { Libp2pEncryption, ListenOptions, Preset, RelayServer, Way } from './preset.ts';
 export {
   type BrowserOptions,
   browser,

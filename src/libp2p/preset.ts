@@ -9,23 +9,34 @@ export type Libp2pEncryption = 'noise' | 'tls';
 
 /** What a relay does for the nodes behind it, in the terms of libp2p. */
 export interface RelayServer {
+  /** The nodes behind it. */
   readonly reservations: {
+    /** How many there may be. */
     readonly maxReservations: number;
+    /** Whether the connections that it carries have limits. */
     readonly applyDefaultLimit: boolean;
+    /** In milliseconds. */
     readonly defaultDurationLimit?: number;
+    /** In bytes. */
     readonly defaultDataLimit?: bigint;
   };
 }
 
 /** What `libp2p()` runs on: made by {@link lan}, {@link internet}, {@link relay} or {@link browser}. */
 export interface Preset {
+  /** Which of them made it. */
   readonly name: 'lan' | 'internet' | 'relay' | 'browser';
+  /** How it reaches nodes. */
   readonly ways: readonly Way[];
+  /** The encryptions, the preferred one first. */
   readonly encryption: readonly Libp2pEncryption[];
-  /** `undefined`: TCP on the host and the port of the node. */
+  /** Where it listens; `undefined`: TCP on the host and the port of the node. */
   readonly listen: readonly string[] | undefined;
+  /** What peers learn in place of that; empty: what it listens on. */
   readonly announce: readonly string[];
+  /** The relays that it keeps a place at. */
   readonly relays: readonly string[];
+  /** What it does as a relay; `undefined`: it is none. */
   readonly relayServer: RelayServer | undefined;
 }
 

@@ -9,6 +9,7 @@ const layers: readonly (readonly [name: string, modules: RegExp])[] = [
   ['cli', /^(index\.ts|cli\/.*)$/],
   ['simulator', /^simulator\//],
   ['secure', /^secure\//],
+  ['libp2p', /^libp2p\//],
   ['node', /^node\//],
   ['discovery', /^discovery\//],
   ['overlay', /^overlay\//],
@@ -41,6 +42,12 @@ const typesUpward = ['api/events.ts → node/node.ts', 'api/node-connection.ts �
 const typesOfOwners = [...typesUpward, 'api/peer-stream.ts → api/node-connection.ts'];
 
 const onNode = /^(transport\/tcp|cli)\//;
+
+interface Manifest {
+  readonly dependencies: Record<string, string>;
+  readonly peerDependencies: Record<string, string>;
+  readonly peerDependenciesMeta: Record<string, { optional: boolean }>;
+}
 
 interface Import {
   readonly from: string;
@@ -103,15 +110,34 @@ suite('the layers of src', () => {
   });
 
   test('what src imports is what the package depends on', () => {
-    const packages = imports
-      .map(({ to }) => to)
-      .filter((to) => !sources.has(to) && !to.startsWith('node:'))
-      .map((to) => /^(@[^/]+\/)?[^/]+/.exec(to)![0]);
-    const { dependencies } = JSON.parse(readFileSync(join(folder, '../package.json'), 'utf8')) as {
-      dependencies: Record<string, string>;
-    };
-    assert.deepEqual([...new Set(packages)].sort(), Object.keys(dependencies).sort());
+    const { dependencies } = manifest();
+    const packages = packagesIn(({ from }) => !from.startsWith('libp2p/'));
+    assert.deepEqual([...packages].sort(), Object.keys(dependencies).sort());
   });
+
+  test('libp2p is imported under src/libp2p alone, when a node needs it, and users install it', () => {
+    const { peerDependencies, peerDependenciesMeta } = manifest();
+    const packages = packagesIn(({ from, typeOnly }) => from.startsWith('libp2p/') && !typeOnly);
+    // Other modules load these by themselves.
+    const others = ['@napi-rs/lzma', 'multicast-dns'];
+    assert.deepEqual([...packages, ...others].sort(), Object.keys(peerDependencies).sort());
+    for (const name of packages) assert.deepEqual(peerDependenciesMeta[name], { optional: true }, name);
+    const lazy = imports.filter(
+      ({ from, to, typeOnly }) => from.startsWith('libp2p/') && !typeOnly && !sources.has(to),
+    );
+    assert.deepEqual(new Set(lazy.map(({ from }) => from)), new Set(['libp2p/packages.ts']));
+  });
+
+  function packagesIn(isMeant: (one: Import) => boolean): Set<string> {
+    const outside = imports.filter(
+      (one) => !sources.has(one.to) && !one.to.startsWith('node:') && isMeant(one),
+    );
+    return new Set(outside.map(({ to }) => /^(@[^/]+\/)?[^/]+/.exec(to)![0]));
+  }
+
+  function manifest(): Manifest {
+    return JSON.parse(readFileSync(join(folder, '../package.json'), 'utf8'));
+  }
 });
 
 function layersOf(module: string): number[] {

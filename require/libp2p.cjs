@@ -1,0 +1,2 @@
+// What require('peerloom/libp2p') loads.
+module.exports = require('./load.cjs')(() => require('../dist/libp2p/index.js'));

@@ -1,0 +1,1 @@
+export * from '../dist/libp2p/index.js';
