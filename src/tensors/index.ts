@@ -1,3 +1,24 @@
+export {
+  add,
+  cast,
+  clipByNorm,
+  clipByValue,
+  difference,
+  mean,
+  norm,
+  scale,
+  weightedMean,
+} from './arithmetic.ts';
+export { checksum } from './checksum.ts';
+export {
+  type CompressedDelta,
+  type CompressedTensor,
+  DeltaCompressor,
+  type DeltaMethod,
+  expandDelta,
+  type Int8Tensor,
+  type TopKTensor,
+} from './deltas.ts';
 export { readNpy, writeNpy } from './formats/numpy/npy.ts';
 export { readNpz, type WriteNpzOptions, writeNpz } from './formats/numpy/npz.ts';
 export type { ReadZipOptions } from './formats/read-zip-options.ts';
@@ -20,3 +41,4 @@ export { type DType, maxDimensions } from './tensor/dtypes.ts';
 export { Tensor, type TensorOptions, type TypedArrays } from './tensor/tensor.ts';
 export type { LibraryTensor, NestedNumbers, TensorSource } from './tensor/tensor-parts.ts';
 export type { TensorArray } from './tensor/typed-elements.ts';
+export type { TensorOrState } from './tensor-or-state.ts';

@@ -31,22 +31,22 @@ function rawElements(dtype: DType, data: Uint8Array): TensorArray {
  *
  * @throws RangeError for a number that an integer type does not hold.
  */
-export function bytesOfNumbers(dtype: DType, numbers: readonly (number | bigint | boolean)[]): Uint8Array {
+export function bytesOfNumbers(dtype: DType, numbers: ArrayLike<number | bigint | boolean>): Uint8Array {
   const { bytesPerElement, className } = layouts[dtype];
   const toBits = dtype === 'bfloat16' ? bfloat16Bits : dtype === 'float16' ? roundedHalfBits : undefined;
   if (toBits !== undefined) {
-    const bits = Uint16Array.from(numbers as readonly number[], (value) => toBits(Number(value)));
+    const bits = Uint16Array.from(numbers as ArrayLike<number>, (value) => toBits(Number(value)));
     return elementBytes(bits, { bytesPerElement });
   }
+  const isWhole = !className.startsWith('Float');
   const isBig = className.startsWith('Big');
-  const TypedArray = globalThis[className] as unknown as { new (length: number): TensorArray };
+  const TypedArray = globalThis[className] as unknown as new (length: number) => TensorArray;
   const elements = new TypedArray(numbers.length) as unknown as (number | bigint)[] & ArrayBufferView;
-  for (const [index, number] of numbers.entries()) {
-    const value = dtype === 'bool' ? Number(Boolean(number)) : isBig ? wholeOf(number) : Number(number);
+  for (let index = 0; index < numbers.length; index++) {
+    const number = numbers[index]!;
+    const value = dtype === 'bool' ? Number(Number(number) !== 0) : isBig ? wholeOf(number) : Number(number);
     elements[index] = value;
-    if (!className.startsWith('Float') && elements[index] !== value) {
-      throw new RangeError(`${number} does not fit into ${dtype}`);
-    }
+    if (isWhole && elements[index] !== value) throw new RangeError(`${number} does not fit into ${dtype}`);
   }
   return elementBytes(elements, { bytesPerElement });
 }
