@@ -1,4 +1,4 @@
-import type { StateDict } from './formats/state-dict.ts';
+import { entriesOf, type StateDict, stateOf } from './formats/state-dict.ts';
 import { Tensor } from './tensor/tensor.ts';
 
 /** What arithmetic works on: a tensor, or all tensors of a state dict at once. */
@@ -9,19 +9,12 @@ const loneName = '';
 
 /** The tensors by name. @throws TypeError for anything else. */
 export function tensorsOf(given: TensorOrState): ReadonlyMap<string, Tensor> {
-  if (given instanceof Tensor) return new Map([[loneName, given]]);
-  if (typeof given !== 'object' || given === null)
-    throw new TypeError('a Tensor, or an object of Tensors, is needed');
-  const tensors = new Map(Object.entries(given));
-  for (const [name, tensor] of tensors) {
-    if (!(tensor instanceof Tensor)) throw new TypeError(`'${name}' of the state dict is not a Tensor`);
-  }
-  return tensors;
+  return new Map(given instanceof Tensor ? [[loneName, given]] : entriesOf(given));
 }
 
 /** The tensors in the form of the first argument: a tensor for a tensor, an object for an object. */
 export function inFormOf<Form extends TensorOrState>(form: Form, tensors: ReadonlyMap<string, Tensor>): Form {
-  const made = form instanceof Tensor ? tensors.get(loneName)! : Object.fromEntries(tensors);
+  const made = form instanceof Tensor ? tensors.get(loneName)! : stateOf(tensors);
   return made as unknown as Form;
 }
 
