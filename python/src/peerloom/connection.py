@@ -41,6 +41,8 @@ class NodeConnection:
     def send(self, data: Any, *, compression: str = "none") -> bool:
         """Sends a message. False means: more than 1 MiB waits to be sent, so wait for :meth:`drained`.
 
+        ``data``: what JSON holds, whole numbers of any size, ``bytes``, NumPy arrays, torch tensors and Tensor, also
+        inside lists and objects. It may change once this returns.
         ``compression``: ``none``, ``zlib``, ``bzip2`` or ``lzma``. Raises TypeError or ValueError for data that no
         message carries, and PeerloomError with ``ERR_CONNECTION_CLOSED``, ``ERR_MESSAGE_TOO_LARGE``,
         ``ERR_QUEUE_FULL`` or ``ERR_COMPRESSION_UNAVAILABLE``.
@@ -53,12 +55,19 @@ class NodeConnection:
         await self._channel.outgoing.drained()
 
     async def deliver(self, data: Any, *, compression: str = "none", timeout: float | None = 30.0) -> None:
-        """Sends a message, and waits until the other side has handled it. ``timeout``: seconds; None: no limit."""
+        """Sends a message, and waits until the other side has handled it. Do not change ``data`` meanwhile.
+
+        ``timeout``: seconds; None: no limit. Raises what ``send`` raises, and PeerloomError with ``ERR_HANDLER`` if
+        the handler of the other side failed, or ``ERR_TIMEOUT``.
+        """
         await self._channel.call(DELIVER, data, compression, timeout)
         self.main_node.message_count_send += 1
 
     async def request(self, data: Any, *, compression: str = "none", timeout: float | None = 30.0) -> Any:
-        """Asks the other side, and returns what its ``node_request`` answers."""
+        """Asks the other side, and returns what its ``node_request`` answers. Do not change ``data`` meanwhile.
+
+        Raises what ``deliver`` raises.
+        """
         return await self._channel.call(REQUEST, data, compression, timeout)
 
     async def open_stream(self, header: Any = None, *, timeout: float | None = 30.0) -> PeerStream:

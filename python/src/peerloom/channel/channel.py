@@ -430,7 +430,8 @@ class Channel:
         else:
             pieces = (number_bytes(number), *payload.pieces)
             message = Outbound(kind, payload.format, payload.compression, pieces, payload.length + 4)
-        self.outgoing.send(message)
+        # Whoever waits for an answer does not change the data meanwhile.
+        self.outgoing.send(message, is_lent=number is not None)
 
     def check_compression(self, name: str) -> None:
         if name not in CODES:

@@ -145,8 +145,11 @@ class Outgoing:
             return
         self.schedule()
 
-    def send(self, message: Outbound, *, is_answer: bool = False) -> None:
-        """Queues a message. Raises PeerloomError ``ERR_QUEUE_FULL``, but not for answers: these end the link."""
+    def send(self, message: Outbound, *, is_answer: bool = False, is_lent: bool = False) -> None:
+        """Queues a message; its memory is copied unless it ``is_lent``.
+
+        Raises PeerloomError ``ERR_QUEUE_FULL``, but not for answers: these end the link.
+        """
         if self._queued > 0 and self._queued + message.length > self._limits.queue_max_bytes:
             if is_answer:
                 self._on_overload("it does not read the answers to its requests")
@@ -162,7 +165,8 @@ class Outgoing:
             self._pump()
         else:
             self.schedule()
-        message.own()
+        if not is_lent:
+            message.own()
 
     def grant(self, lane: int, position: int) -> None:
         if lane < 2 and position > self._granted[lane]:

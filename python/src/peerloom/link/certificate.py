@@ -51,6 +51,7 @@ class ListenerCertificate:
             .sign(key, hashes.SHA256())
         )
         self.hash: bytes = hashlib.sha256(certificate.public_bytes(serialization.Encoding.DER)).digest()
+        self.pem: str = certificate.public_bytes(serialization.Encoding.PEM).decode()
         self.context: ssl.SSLContext = _listener_context(key, certificate)
         self._nonces: set[bytes] = set()
         self._made = time.monotonic()

@@ -16,8 +16,8 @@ from .dial_proof import PROOF_BYTES, check_dial, prove_dial
 from .link import WRITE_HIGH_WATER, Link, LinkSettings, Receiver, check_expected
 
 _RECORD_BYTES: Final = 16_384
-_MAX_HANDSHAKE_BYTES: Final = 8_192
-"""Of the other side's part of the TLS handshake and its proof; clause 2.15."""
+_MAX_EARLY_BYTES: Final = 24_576
+"""Of what arrives before the TLS handshake is done: the other side's part of it, and a proof and a hello behind it."""
 
 _CLOSE_SECONDS: Final = 5.0
 
@@ -82,7 +82,7 @@ class TlsLink(asyncio.BufferedProtocol):
             return
         if self._state in ("handshake", "proof"):
             self._early_bytes += nbytes
-            if self._early_bytes > _MAX_HANDSHAKE_BYTES and self._state == "handshake":
+            if self._early_bytes > _MAX_EARLY_BYTES and self._state == "handshake":
                 self._fail(_handshake_error("the other side's handshake is too long"))
                 return
         self._incoming.write(self._buffer[:nbytes])
