@@ -26,6 +26,11 @@ export function requireIndexedDb(option: string): void {
   throw new PeerloomError('ERR_TRANSPORT_UNAVAILABLE', message);
 }
 
+/** Whether {@link lockStore} can keep others out. Pages of one origin all have Web Locks, or none has. */
+export function hasLocks(): boolean {
+  return globalThis.navigator?.locks !== undefined;
+}
+
 /**
  * Keeps other pages, and other nodes of this page, from using a store. Web Locks are there in secure contexts only;
  * elsewhere this does nothing.
@@ -34,8 +39,7 @@ export function requireIndexedDb(option: string): void {
  * @throws what the browser does, when another page still uses it after a second.
  */
 export async function lockStore(name: string, runtime: Runtime): Promise<() => void> {
-  const locks = globalThis.navigator?.locks as LockManager | undefined;
-  if (locks === undefined) return () => {};
+  if (!hasLocks()) return () => {};
   const held = Promise.withResolvers<void>();
   const got = Promise.withResolvers<void>();
   const waiting = new AbortController();
@@ -44,7 +48,7 @@ export async function lockStore(name: string, runtime: Runtime): Promise<() => v
     got.resolve();
     return held.promise;
   };
-  locks.request(name, { signal: waiting.signal }, hold).catch(got.reject);
+  navigator.locks.request(name, { signal: waiting.signal }, hold).catch(got.reject);
   try {
     await got.promise;
   } finally {

@@ -3,7 +3,8 @@ import { PeerloomError } from '../base/errors.ts';
 import { checkStoreName, completed, lockStore, openDatabase, requireIndexedDb } from '../base/page-store.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { secretBytes } from '../base/secret-bytes.ts';
-import { Identity, idFromPublicKey } from './identity.ts';
+import { toX25519SecretKey } from './ed25519.ts';
+import { Identity, idFromPublicKey, pkcs8Of } from './identity.ts';
 import type { NodeIdentity } from './signer.ts';
 
 /** Where a page keeps an identity: in IndexedDB, for its origin. */
@@ -12,13 +13,20 @@ export interface IdentityStore {
   readonly store: string;
 }
 
+/** What signs and decrypts for an identity, in keys of WebCrypto that cannot leave the browser. */
+interface BrowserKeys {
+  readonly publicKey: Uint8Array;
+  /** Ed25519. */
+  readonly privateKey: CryptoKey;
+  /** X25519, of the same seed. */
+  readonly decryptionKey: CryptoKey;
+}
+
 /**
- * What the database keeps: a key that cannot leave the browser, or, where WebCrypto has no Ed25519, or the page none of
- * WebCrypto, the seed of a key.
+ * What the database keeps: keys that cannot leave the browser, or, where WebCrypto lacks Ed25519 or X25519, or the page
+ * has no WebCrypto, the seed of both.
  */
-type StoredKey =
-  | { readonly publicKey: Uint8Array; readonly privateKey: CryptoKey }
-  | { readonly seed: Uint8Array };
+type StoredKey = BrowserKeys | { readonly seed: Uint8Array };
 
 const database = 'peerloom';
 const table = 'identities';
@@ -29,6 +37,7 @@ const storeNames = ['store'] as const satisfies readonly (keyof IdentityStore)[]
 export class StoredIdentity implements NodeIdentity {
   readonly name: string;
   #identity: NodeIdentity | undefined;
+  #decryptionKey: CryptoKey | undefined;
   #unlock: (() => void) | undefined;
 
   /** @throws TypeError or RangeError for a name that cannot be one; PeerloomError `ERR_TRANSPORT_UNAVAILABLE`. */
@@ -50,6 +59,11 @@ export class StoredIdentity implements NodeIdentity {
     return this.#opened.sign(message);
   }
 
+  /** What decrypts for this identity: itself, if the page knows its seed, or a key that cannot leave the browser. */
+  get secret(): Identity | CryptoKey {
+    return this.#decryptionKey ?? (this.#opened as Identity);
+  }
+
   /**
    * Loads the identity, or makes it if it is not there, and keeps other pages from using it until {@link close}.
    *
@@ -58,7 +72,11 @@ export class StoredIdentity implements NodeIdentity {
   async open(runtime: Runtime): Promise<void> {
     this.#unlock = await lock(this.name, runtime);
     try {
-      this.#identity ??= identityOf(await loadOrCreate(this.name, runtime));
+      if (this.#identity === undefined) {
+        const stored = await loadOrCreate(this.name, runtime);
+        this.#identity = identityOf(stored);
+        if ('decryptionKey' in stored) this.#decryptionKey = stored.decryptionKey;
+      }
     } catch (cause) {
       this.close();
       throw new PeerloomError(
@@ -115,7 +133,7 @@ async function loadOrCreate(name: string, runtime: Runtime): Promise<StoredKey> 
     const found = await transact(opened, 'readonly', (keys) => keys.get(name));
     if (found !== undefined) return found as StoredKey;
     const seed = { seed: secretBytes(runtime, 32, 'identity') };
-    const made = (await unextractable()) ?? seed;
+    const made = (await unextractable(seed.seed)) ?? seed;
     try {
       await keep(opened, name, made);
     } catch (error) {
@@ -139,16 +157,19 @@ function keep(opened: IDBDatabase, name: string, key: StoredKey): Promise<unknow
   });
 }
 
-/** `undefined` where WebCrypto is missing, as in pages of `http://` in a LAN, or has no Ed25519. */
-async function unextractable(): Promise<StoredKey | undefined> {
+/** `undefined` where WebCrypto is missing, as in pages of `http://` in a LAN, or lacks Ed25519 or X25519. */
+async function unextractable(seed: Uint8Array): Promise<BrowserKeys | undefined> {
   const { subtle } = globalThis.crypto as { readonly subtle?: SubtleCrypto };
   if (subtle === undefined) return undefined;
+  const { publicKey } = Identity.fromSeed(seed);
+  const importKey = (name: 'Ed25519' | 'X25519', secret: Uint8Array, use: KeyUsage): Promise<CryptoKey> =>
+    subtle.importKey('pkcs8', pkcs8Of(name, secret), name, false, [use]);
   try {
-    const { publicKey, privateKey } = (await subtle.generateKey('Ed25519', false, [
-      'sign',
-      'verify',
-    ])) as CryptoKeyPair;
-    return { publicKey: new Uint8Array(await subtle.exportKey('raw', publicKey)), privateKey };
+    const [privateKey, decryptionKey] = await Promise.all([
+      importKey('Ed25519', seed, 'sign'),
+      importKey('X25519', toX25519SecretKey(seed), 'deriveBits'),
+    ]);
+    return { publicKey, privateKey, decryptionKey };
   } catch {
     return undefined;
   }

@@ -60,7 +60,7 @@ export class Identity {
 
   /** Returns the private key, unencrypted, as PKCS#8 in DER (RFC 8410), 48 bytes. Keep it secret. */
   toPkcs8(): Uint8Array {
-    return pkcs8Of(this.#seed);
+    return pkcs8Of('Ed25519', this.#seed);
   }
 }
 
@@ -116,7 +116,7 @@ interface Signer {
 function signerOf(seed: Uint8Array): Signer {
   const nodeCrypto = optionalBuiltin('node:crypto');
   if (nodeCrypto === undefined) return portableSignerOf(seed);
-  const pkcs8 = Buffer.from(pkcs8Of(seed));
+  const pkcs8 = Buffer.from(pkcs8Of('Ed25519', seed));
   const key = nodeCrypto.createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
   const spki = nodeCrypto.createPublicKey(key).export({ format: 'der', type: 'spki' });
   return {
@@ -131,9 +131,10 @@ function decodedId(id: string): Uint8Array | undefined {
   return isPublicKey(publicKey) && idFromPublicKey(publicKey) === id ? publicKey : undefined;
 }
 
-/** RFC 8410. */
-function pkcs8Of(seed: Uint8Array): Uint8Array {
-  return prefixed('302e 0201 00 3005 0603 2b6570 0422 0420', seed);
+/** A secret key, 32 bytes, as PKCS#8 in DER (RFC 8410). @internal */
+export function pkcs8Of(algorithm: 'Ed25519' | 'X25519', secret: Uint8Array): Uint8Array<ArrayBuffer> {
+  const last = algorithm === 'Ed25519' ? '70' : '6e';
+  return prefixed(`302e 0201 00 3005 0603 2b65${last} 0422 0420`, secret);
 }
 
 /**
@@ -141,6 +142,6 @@ function pkcs8Of(seed: Uint8Array): Uint8Array {
  *
  * @internal
  */
-export function prefixed(hexadecimal: string, ...content: Uint8Array[]): Uint8Array {
+export function prefixed(hexadecimal: string, ...content: Uint8Array[]): Uint8Array<ArrayBuffer> {
   return concatBytes(hexToBytes(hexadecimal.replaceAll(' ', '')), ...content);
 }

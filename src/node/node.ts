@@ -502,6 +502,11 @@ export class Node extends NodeHandlers {
     this.#dispatcher.warn(error, 'node_error');
   }
 
+  /** @internal Where a subclass of ours opens what it needs, before the node listens. */
+  openBeforeStart(): Promise<void> | undefined {
+    return undefined;
+  }
+
   /** @internal Where a subclass of ours lets go of what it holds, once the node has stopped. */
   releaseAfterStop(): void | Promise<void> {
     return this.#broadcasts.close();

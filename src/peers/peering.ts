@@ -205,6 +205,8 @@ export class Peering {
     const { identity, runtime } = options;
     try {
       if (identity instanceof StoredIdentity) await identity.open(runtime);
+      const opening = node.openBeforeStart();
+      if (opening !== undefined) await opening;
       await transports.listen(host, (link) => this.#acceptor.accept(link));
       const found = finding.start();
       if (found !== undefined) await found;

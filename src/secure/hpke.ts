@@ -1,7 +1,6 @@
 import {
   AEAD_AES_128_GCM,
   CipherSuite,
-  type CryptoKey,
   KDF_HKDF_SHA256,
   KEM_DHKEM_X25519_HKDF_SHA256,
   type KeyPair,
@@ -10,7 +9,8 @@ import { PeerloomError } from '../base/errors.ts';
 import { type Runtime, systemRuntime } from '../base/runtime.ts';
 import { secretBytes } from '../base/secret-bytes.ts';
 import { toX25519PublicKey, toX25519SecretKey } from '../identity/ed25519.ts';
-import { type Identity, publicKeyFromId } from '../identity/identity.ts';
+import { Identity, publicKeyFromId } from '../identity/identity.ts';
+import { StoredIdentity } from '../identity/identity-store.ts';
 import { encodeText } from '../wire/payloads/text.ts';
 import { openAtOnce, sealAtOnce } from './hpke-at-once.ts';
 
@@ -19,10 +19,12 @@ const suite = new CipherSuite(KEM_DHKEM_X25519_HKDF_SHA256, KDF_HKDF_SHA256, AEA
 const encapsulatedBytes = 32;
 const tagBytes = 16;
 
-/** An X25519 key pair, 32 bytes each. */
+/** An X25519 key pair. */
 export interface X25519Keys {
+  /** 32 bytes. */
   readonly publicKey: Uint8Array;
-  readonly secretKey: Uint8Array;
+  /** 32 bytes, or a key of WebCrypto that cannot be exported. */
+  readonly secretKey: Uint8Array | CryptoKey;
 }
 
 /** What a sealed text is bound to: opened with anything else, it does not open. */
@@ -49,10 +51,17 @@ export function encryptionKeyOf(id: string): Uint8Array {
   }
 }
 
-/** The X25519 keys of an identity; the public one is {@link encryptionKeyOf} its id. */
-export function encryptionKeysOf(identity: Identity): X25519Keys {
-  const seed = identity.toPkcs8().subarray(-32);
-  return { publicKey: encryptionKeyOf(identity.id), secretKey: toX25519SecretKey(seed) };
+/** The X25519 keys of an identity, which must be open; the public one is {@link encryptionKeyOf} its id. */
+export function encryptionKeysOf(identity: Identity | StoredIdentity): X25519Keys {
+  const publicKey = encryptionKeyOf(identity.id);
+  const secret = identity instanceof StoredIdentity ? identity.secret : identity;
+  if (!Identity.isGenuine(secret)) return { publicKey, secretKey: secret };
+  return { publicKey, secretKey: toX25519SecretKey(secret.toPkcs8().subarray(-32)) };
+}
+
+/** Virtual time cannot wait for other threads, and pages from `http://` in a LAN have no `crypto.subtle`. */
+function isAtOnce(runtime: Runtime): boolean {
+  return runtime.isVirtual === true || globalThis.crypto.subtle === undefined;
 }
 
 /**
@@ -67,7 +76,7 @@ export async function hpkeSeal(
   text: Uint8Array,
   { info, associated = '', runtime = systemRuntime }: HpkeContext & { readonly runtime?: Runtime },
 ): Promise<Uint8Array> {
-  if (runtime.isVirtual === true) {
+  if (isAtOnce(runtime)) {
     const ephemeral = secretBytes(runtime, 32, 'one-time keys of HPKE');
     const bound = { info: encodeText(info), associated: encodeText(associated) };
     return sealAtOnce(publicKey, text, { ephemeral, ...bound });
@@ -83,33 +92,34 @@ export async function hpkeSeal(
 
 /** Opens what {@link hpkeSeal} sealed to one key pair. */
 export class HpkeOpener {
-  readonly #given: X25519Keys;
+  readonly #keysOf: () => X25519Keys;
   readonly #isAtOnce: boolean;
+  #keys: X25519Keys | undefined;
   #imported: Promise<KeyPair<CryptoKey>> | undefined;
 
-  /** @param runtime in virtual time, everything is computed at once, and not in other threads. */
-  constructor(keys: X25519Keys, runtime: Runtime = systemRuntime) {
-    this.#given = keys;
-    this.#isAtOnce = runtime.isVirtual === true;
-  }
-
-  /** Imported when they are first needed. */
-  get #keys(): Promise<KeyPair<CryptoKey>> {
-    this.#imported ??= importKeys(this.#given);
-    return this.#imported;
+  /**
+   * @param keys a function is called when the keys are first needed.
+   * @param runtime in virtual time, everything is computed at once, and not in other threads.
+   */
+  constructor(keys: X25519Keys | (() => X25519Keys), runtime: Runtime = systemRuntime) {
+    this.#keysOf = typeof keys === 'function' ? keys : () => keys;
+    this.#isAtOnce = isAtOnce(runtime);
   }
 
   /** @throws PeerloomError `ERR_DECRYPTION`: altered, sealed to another key, or in another context. */
   async open(sealed: Uint8Array, { info, associated = '' }: HpkeContext): Promise<Uint8Array> {
     try {
       if (sealed.length < encapsulatedBytes + tagBytes) throw new Error(`${sealed.length} bytes are too few`);
-      if (this.#isAtOnce) {
+      this.#keys ??= this.#keysOf();
+      const { publicKey, secretKey } = this.#keys;
+      if (this.#isAtOnce && secretKey instanceof Uint8Array) {
         const bound = { info: encodeText(info), associated: encodeText(associated) };
-        return openAtOnce(this.#given, sealed, bound);
+        return openAtOnce({ publicKey, secretKey }, sealed, bound);
       }
+      this.#imported ??= importKeys(this.#keys);
       const options = { info: encodeText(info), aad: encodeText(associated) };
       const encapsulated = sealed.slice(0, encapsulatedBytes);
-      return await suite.Open(await this.#keys, encapsulated, sealed.slice(encapsulatedBytes), options);
+      return await suite.Open(await this.#imported, encapsulated, sealed.slice(encapsulatedBytes), options);
     } catch (cause) {
       const message = 'the data cannot be decrypted: it was altered, or encrypted for another node or place';
       throw new PeerloomError('ERR_DECRYPTION', message, { cause });
@@ -120,6 +130,6 @@ export class HpkeOpener {
 async function importKeys({ publicKey, secretKey }: X25519Keys): Promise<KeyPair<CryptoKey>> {
   return {
     publicKey: await suite.DeserializePublicKey(publicKey),
-    privateKey: await suite.DeserializePrivateKey(secretKey),
+    privateKey: secretKey instanceof Uint8Array ? await suite.DeserializePrivateKey(secretKey) : secretKey,
   };
 }

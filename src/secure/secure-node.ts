@@ -39,7 +39,8 @@ const placesShareOfBudget = 1 / 8;
  * be SecureNodes. See docs/secure-node.md.
  *
  * If the option `identity` is a `Signer`, messages leave when they are signed, in the order in which they were sent. Such
- * a node cannot decrypt, so `sendTo`, `decrypt` and the vault fail with `ERR_NOT_SUPPORTED`.
+ * a node cannot decrypt, so `sendTo`, `decrypt` and the vault fail with `ERR_NOT_SUPPORTED`. With an identity in a store,
+ * everything works.
  *
  * @example
  * class Diary extends SecureNode {
@@ -81,7 +82,7 @@ export class SecureNode extends Node {
     });
     const runtime = this.checkedRuntime;
     this.#runtime = runtime;
-    const opener = identity && new HpkeOpener(encryptionKeysOf(identity), runtime);
+    const opener = identity && new HpkeOpener(() => encryptionKeysOf(identity), runtime);
     this.#dataKeys = new DataKeys({ signer, opener, runtime });
     this.#notary = new Notary({
       identity: signer,
@@ -148,7 +149,8 @@ export class SecureNode extends Node {
   /**
    * The vault: data that this node owns, and data of other owners that this node may read.
    *
-   * @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE` outside Node.js, `ERR_NOT_SUPPORTED` if the identity is a `Signer`.
+   * @throws PeerloomError `ERR_NOT_SUPPORTED` if the identity is a `Signer`; `ERR_NOT_STARTED` for a vault or an identity
+   * in a store, until `start()` has resolved.
    */
   get vault(): Vault {
     this.#vault ??= new Vault(this.vaultEngine);
@@ -158,6 +160,12 @@ export class SecureNode extends Node {
   /** @internal */
   get vaultEngine(): VaultEngine {
     return this.#engine ?? this.#openVault();
+  }
+
+  override openBeforeStart(): Promise<void> | undefined {
+    const setup = this.#vaultSetup;
+    if (setup?.store === undefined || this.#engine !== undefined) return undefined;
+    return VaultEngine.open({ ...setup, store: setup.store }).then((engine) => void this.#use(engine));
   }
 
   override async releaseAfterStop(): Promise<void> {
@@ -290,9 +298,16 @@ export class SecureNode extends Node {
 
   #openVault(): VaultEngine {
     if (this.#vaultSetup === undefined) throw onlySigns('use a vault');
-    this.#engine = new VaultEngine(this.#vaultSetup);
-    if (this.#vaultSetup.path === undefined) this.#engine.store.onGrowth = this.memoryBudget.grew;
-    return this.#engine;
+    if (this.#vaultSetup.store !== undefined) {
+      throw new PeerloomError('ERR_NOT_STARTED', 'a vault in a store is open when start() has resolved');
+    }
+    return this.#use(new VaultEngine(this.#vaultSetup));
+  }
+
+  #use(engine: VaultEngine): VaultEngine {
+    if (this.#vaultSetup?.path === undefined) engine.store.onGrowth = this.memoryBudget.grew;
+    this.#engine = engine;
+    return engine;
   }
 
   #handle<Result>(envelope: Envelope, run: (data: Data) => Result): Result {

@@ -4,6 +4,7 @@ import { checkOptions, checkTimeout, checkWhole } from '../base/arguments.ts';
 import { checkRuntime } from '../base/checked-runtime.ts';
 import { systemRuntime } from '../base/runtime.ts';
 import { Identity } from '../identity/identity.ts';
+import { StoredIdentity } from '../identity/identity-store.ts';
 import type { NodeIdentity } from '../identity/signer.ts';
 import { checkVaultOptions, type VaultOptions } from './vault/vault-options.ts';
 
@@ -37,7 +38,7 @@ export interface ResolvedSecureOptions {
   /** What signs for the node. */
   readonly signer: NodeIdentity;
   /** `undefined`: the node has no private key at hand, so it only signs. */
-  readonly identity: Identity | undefined;
+  readonly identity: Identity | StoredIdentity | undefined;
   /** Those of `Node`. */
   readonly rest: NodeOptions;
 }
@@ -56,7 +57,8 @@ export function resolveSecureOptions(given: SecureNodeOptions): ResolvedSecureOp
   checkWhole('maxSeenMessages', maxSeenMessages, 16);
   if (vault !== undefined) checkVaultOptions(vault);
   const signer = resolveIdentity(rest.identity, checkRuntime(rest.runtime ?? systemRuntime));
-  const identity = Identity.isGenuine(signer) ? signer : undefined;
+  const isDecrypting = Identity.isGenuine(signer) || signer instanceof StoredIdentity;
+  const identity = isDecrypting ? signer : undefined;
   if (identity === undefined && vault !== undefined) {
     throw new TypeError(
       'vault cannot be used with an identity that is a Signer: the vault decrypts with the key of the node',

@@ -7,4 +7,5 @@ import './identity.ts';
 import './many-pages.ts';
 import './nodes.ts';
 import './page-lifecycle.ts';
+import './vault.ts';
 import './web-socket.ts';

@@ -9,6 +9,9 @@ import { bundle, pages } from './bundle.ts';
 /** A name that leads to this machine, but which browsers do not trust as they trust `localhost`. */
 export const lanHost = 'peerloom-lan.test';
 
+/** For all pages together; each origin has a fifth of it. */
+const firefoxDiskKilobytes = 100_000;
+
 interface Product {
   readonly name: string;
   /** Where systems keep it. */
@@ -30,7 +33,13 @@ const products: readonly Product[] = [
   {
     name: 'Firefox',
     paths: ['/usr/bin/firefox-esr', '/usr/bin/firefox'],
-    options: { browser: 'firefox', extraPrefsFirefox: { 'network.dns.localDomains': lanHost } },
+    options: {
+      browser: 'firefox',
+      extraPrefsFirefox: {
+        'network.dns.localDomains': lanHost,
+        'dom.quotaManager.temporaryStorage.fixedLimit': firefoxDiskKilobytes,
+      },
+    },
   },
 ];
 

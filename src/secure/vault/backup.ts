@@ -1,3 +1,4 @@
+import type { Pace } from '../../base/computing-pace.ts';
 import type { Data } from '../../base/data.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import { sha256Hex } from '../../base/sha256.ts';
@@ -31,20 +32,27 @@ type Chunks = Readonly<Record<string, readonly Uint8Array[]>>;
 const format = 'peerloom-vault-export-3';
 
 /** Everything of an owner, as it is kept. Nothing may change meanwhile. The export is made collection by collection. */
-export function* exportSteps(store: VaultStore, owner: string): Steps<Uint8Array> {
+export async function exportCollections(
+  store: VaultStore,
+  owner: string,
+  pace: Pick<Pace, 'pause'>,
+): Promise<Uint8Array> {
+  await store.written();
   const collections: Uint8Array[] = [];
   for (const collection of store.collectionNames(owner)) {
-    collections.push(dataToBytes(backupOf(store, { owner, collection }) as unknown as Data));
-    yield;
+    const backup = await backupOf(store, { owner, collection });
+    collections.push(dataToBytes(backup as unknown as Data));
+    await pace.pause();
   }
   return dataToBytes({ format, owner, collections });
 }
 
-function backupOf(store: VaultStore, { owner, collection }: CollectionName): CollectionBackup {
+async function backupOf(store: VaultStore, { owner, collection }: CollectionName): Promise<CollectionBackup> {
   const { state } = store.collection(owner, collection)!;
   const items = [...allItems(store, owner, collection)];
   const blobs = items.map(({ blob }) => blob).filter((blob) => blob !== '');
-  const chunks = Object.fromEntries(blobs.map((blob) => [blob, chunksOf(store, owner, blob)]));
+  const chunks: Record<string, Uint8Array[]> = {};
+  for (const blob of blobs) chunks[blob] = await chunksOf(store, owner, blob);
   return { collection, log: store.wholeLog(owner, collection), state, items, chunks };
 }
 
@@ -76,6 +84,7 @@ export async function importCollections(
       store.setVersion(owner, collection, Math.max(version, lastVersion(state, delivery.items)));
     }
   });
+  await store.written();
 }
 
 /** The last version that the owner has given out, from what is signed. */
@@ -126,11 +135,12 @@ function* allItems(store: VaultStore, owner: string, collection: string): Genera
   }
 }
 
-function chunksOf(store: VaultStore, owner: string, blob: string): Uint8Array[] {
-  return Array.from(
-    { length: store.countChunks(owner, blob) },
-    (_, number) => store.chunk(owner, blob, number)!,
-  );
+async function chunksOf(store: VaultStore, owner: string, blob: string): Promise<Uint8Array[]> {
+  const chunks: Uint8Array[] = [];
+  for (let number = 0; number < store.countChunks(owner, blob); number++) {
+    chunks.push((await store.chunk(owner, blob, number))!);
+  }
+  return chunks;
 }
 
 /** Reads the form of an export. What is inside is proven later. */

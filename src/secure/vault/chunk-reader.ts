@@ -56,7 +56,7 @@ export class ChunkReader {
     });
     try {
       for (const [number, hash] of hashes.entries()) {
-        const kept = store.chunk(name.owner, blob, number);
+        const kept = await store.chunk(name.owner, blob, number);
         if (kept !== undefined && sha256Hex(kept) === hash) yield kept;
         else yield (await stream.next(number, hash)) ?? (await this.#ask(requestFor(number), hash, sources));
       }

@@ -18,10 +18,10 @@ const timeoutMs = 30_000;
 /** Writes chunks as fast as the other side reads them; one that reads nothing for long is given up. */
 export async function writeChunks(
   stream: ChannelStream,
-  chunks: Iterable<Uint8Array>,
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   runtime: Runtime,
 ): Promise<void> {
-  for (const chunk of chunks) {
+  for await (const chunk of chunks) {
     const prefix = new Uint8Array(prefixBytes);
     new DataView(prefix.buffer).setUint32(0, chunk.length);
     stream.write(prefix);

@@ -38,7 +38,7 @@ export interface Accepted {
  *
  * @param keeping for collections of other owners.
  * @throws PeerloomError `ERR_VAULT_INVALID`, `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID`, `ERR_FORK`,
- * `ERR_ROLLBACK`; `ERR_MESSAGE_TOO_LARGE` when there is no room.
+ * `ERR_ROLLBACK`; `ERR_MESSAGE_TOO_LARGE` when there is no room; `ERR_VAULT_FILE`.
  */
 export async function accept(
   store: VaultStore,
@@ -47,7 +47,9 @@ export async function accept(
 ): Promise<Accepted> {
   try {
     await runPaced(prove(store, name, delivery), pace);
-    return keep(store, name, { delivery, keeping });
+    const accepted = keep(store, name, { delivery, keeping });
+    await store.written();
+    return accepted;
   } catch (error) {
     throw offenceOf(error);
   }

@@ -1,10 +1,12 @@
-import { requiredBuiltin } from '../../base/builtin.ts';
+import { concatBytes } from '@noble/curves/utils.js';
+import { decryptAesGcm, encryptAesGcm } from '../../base/aes-gcm.ts';
 import type { Data } from '../../base/data.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import { type Runtime, systemRuntime } from '../../base/runtime.ts';
 import { secretBytes } from '../../base/secret-bytes.ts';
 import { sha256Hex } from '../../base/sha256.ts';
 import type { Identity } from '../../identity/identity.ts';
+import { type NodeIdentity, whenSigned } from '../../identity/signer.ts';
 import { encodeText } from '../../wire/payloads/text.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import { hashOf, signHash, verifyHash } from '../digest.ts';
@@ -37,7 +39,6 @@ export interface SealedItem extends ItemHeader {
 }
 
 const purpose = 'peerloom-vault-item-1';
-const algorithm = 'aes-256-gcm';
 const nonceBytes = 12;
 const signatureBytes = 64;
 const itemFields = [
@@ -65,31 +66,34 @@ export interface ItemContent {
   readonly runtime?: Runtime;
 }
 
-/** Encrypts the text with the epoch's key, 32 bytes, and signs the result. */
+/**
+ * Encrypts the text with the epoch's key, 32 bytes, and signs the result.
+ *
+ * @returns a promise if the key of the identity signs asynchronously.
+ */
+export function sealItem(identity: Identity, header: ItemHeader, content: ItemContent): SealedItem;
 export function sealItem(
-  identity: Identity,
+  identity: NodeIdentity,
+  header: ItemHeader,
+  content: ItemContent,
+): SealedItem | Promise<SealedItem>;
+export function sealItem(
+  identity: NodeIdentity,
   header: ItemHeader,
   { key, text, runtime = systemRuntime }: ItemContent,
-): SealedItem {
-  const { createCipheriv } = nodeCrypto();
+): SealedItem | Promise<SealedItem> {
   const nonce = secretBytes(runtime, nonceBytes, 'nonces of items');
-  const cipher = createCipheriv(algorithm, key, nonce);
-  cipher.setAAD(associated(header));
-  const parts = [nonce, cipher.update(text), cipher.final(), cipher.getAuthTag()];
-  const body = new Uint8Array(Buffer.concat(parts));
-  return { ...header, body, signature: signHash(identity, purpose, signedHash(header, body)) };
+  const body = concatBytes(nonce, encryptAesGcm({ key, nonce, associated: associated(header) }, text));
+  const signature = signHash(identity, purpose, signedHash(header, body));
+  return whenSigned(signature, (signature) => ({ ...header, body, signature }));
 }
 
 /** @throws PeerloomError `ERR_DECRYPTION` when the key is another one, or header or body were altered. */
 export function openItem(item: SealedItem, key: Uint8Array): Uint8Array {
   const { body } = item;
   try {
-    const nonce = body.subarray(0, nonceBytes);
-    const decipher = nodeCrypto().createDecipheriv(algorithm, key, nonce, { authTagLength: tagBytes });
-    decipher.setAAD(associated(headerOf(item)));
-    decipher.setAuthTag(body.subarray(-tagBytes));
-    const text = [decipher.update(body.subarray(nonceBytes, -tagBytes)), decipher.final()];
-    return new Uint8Array(Buffer.concat(text));
+    const [nonce, encrypted] = [body.subarray(0, nonceBytes), body.subarray(nonceBytes)];
+    return decryptAesGcm({ key, nonce, associated: associated(headerOf(item)) }, encrypted);
   } catch (cause) {
     const message = `version ${item.version} of ${item.item} cannot be decrypted with the key of epoch ${item.epoch}`;
     throw new PeerloomError('ERR_DECRYPTION', message, { cause });
@@ -130,8 +134,4 @@ function associated(header: ItemHeader): Uint8Array {
 
 function signedHash(header: ItemHeader, body: Uint8Array): string {
   return hashOf({ ...header, body: sha256Hex(body) });
-}
-
-function nodeCrypto() {
-  return requiredBuiltin('node:crypto', 'The vault');
 }

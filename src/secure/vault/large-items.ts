@@ -1,5 +1,5 @@
 import { bytesToHex } from '@noble/hashes/utils.js';
-import { requiredBuiltin } from '../../base/builtin.ts';
+import { decryptAesGcm, encryptAesGcm } from '../../base/aes-gcm.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import type { Runtime } from '../../base/runtime.ts';
 import { secretBytes } from '../../base/secret-bytes.ts';
@@ -24,8 +24,6 @@ export interface LargeItemsOptions {
   readonly maxChunkBytes: number;
 }
 
-const algorithm = 'aes-256-gcm';
-
 /** Items that are too large for a message: kept, given and read in chunks. */
 export class LargeItems {
   readonly #options: LargeItemsOptions;
@@ -45,7 +43,6 @@ export class LargeItems {
     source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   ): Promise<void> {
     const { ownId, store, own, runtime } = this.#options;
-    const { createCipheriv } = nodeCrypto();
     const blob = bytesToHex(secretBytes(runtime, 16, 'names of blobs'));
     const key = secretBytes(runtime, 32, 'keys of blobs');
     const hashes: string[] = [];
@@ -55,11 +52,10 @@ export class LargeItems {
       for await (const text of inChunks(source, this.#chunkBytes)) {
         const number = hashes.length;
         if (number === maxChunks) throw tooLarge(item, maxChunks * this.#chunkBytes);
-        const cipher = createCipheriv(algorithm, key, nonceOf(number));
-        cipher.setAAD(associated(ownId, blob, number));
-        const parts = [cipher.update(text), cipher.final(), cipher.getAuthTag()];
-        const body = new Uint8Array(Buffer.concat(parts));
+        const place = { nonce: nonceOf(number), associated: associated(ownId, blob, number) };
+        const body = encryptAesGcm({ key, ...place }, text);
         store.saveChunk(ownId, blob, number, body);
+        await store.written();
         hashes.push(sha256Hex(body));
         size += text.length;
         await turn(runtime);
@@ -139,13 +135,8 @@ function opened(
   { owner, blob, number }: { readonly owner: string; readonly blob: string; readonly number: number },
 ): Uint8Array {
   try {
-    const decipher = nodeCrypto().createDecipheriv(algorithm, key, nonceOf(number), {
-      authTagLength: tagBytes, // or a shorter tag, easy to forge, would do
-    });
-    decipher.setAAD(associated(owner, blob, number));
-    decipher.setAuthTag(body.subarray(-tagBytes));
-    const parts = [decipher.update(body.subarray(0, -tagBytes)), decipher.final()];
-    return new Uint8Array(Buffer.concat(parts));
+    const place = { nonce: nonceOf(number), associated: associated(owner, blob, number) };
+    return decryptAesGcm({ key, ...place }, body);
   } catch (cause) {
     const message = `chunk ${number} of a large item cannot be decrypted with its owner's key`;
     throw new PeerloomError('ERR_DECRYPTION', message, { cause });
@@ -168,8 +159,4 @@ function tooLarge(item: string, bytes: number): PeerloomError {
     'ERR_MESSAGE_TOO_LARGE',
     `${item} is larger than the ${bytes} bytes that are allowed`,
   );
-}
-
-function nodeCrypto() {
-  return requiredBuiltin('node:crypto', 'The vault');
 }

@@ -3,6 +3,7 @@ import type { Data } from '../../base/data.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import type { Steps } from '../../base/steps.ts';
 import { type Identity, isPeerId } from '../../identity/identity.ts';
+import { type NodeIdentity, whenSigned } from '../../identity/signer.ts';
 import { hashOf, hashSteps, isHash, signHash, verifyHash } from '../digest.ts';
 import { type CollectionState, currentEpoch, isState } from './collection-state.ts';
 import { hasFields, isCount, isName } from './vault-arguments.ts';
@@ -86,12 +87,35 @@ const entryFields = [
   'signature',
 ] as const satisfies readonly (keyof LogEntry)[];
 
-/** The next step of a collection, signed. */
+/** Where a collection stands before its next step. */
+interface Before {
+  readonly collection: string;
+  readonly head: LogEntry | undefined;
+}
+
+/** What an owner does to a collection. */
+interface Step {
+  readonly time: number;
+  readonly change: Change;
+  readonly state: CollectionState;
+}
+
+/**
+ * The next step of a collection, signed.
+ *
+ * @returns a promise if the key of the identity signs asynchronously.
+ */
+export function nextManifest(identity: Identity, before: Before, step: Step): Manifest;
 export function nextManifest(
-  identity: Identity,
-  before: { readonly collection: string; readonly head: LogEntry | undefined },
-  step: { readonly time: number; readonly change: Change; readonly state: CollectionState },
-): Manifest {
+  identity: NodeIdentity,
+  before: Before,
+  step: Step,
+): Manifest | Promise<Manifest>;
+export function nextManifest(
+  identity: NodeIdentity,
+  before: Before,
+  step: Step,
+): Manifest | Promise<Manifest> {
   const { collection, head } = before;
   const unsigned = {
     owner: identity.id,
@@ -104,8 +128,10 @@ export function nextManifest(
     state: hashOf(step.state as unknown as Data),
   };
   const hash = hashOf(unsigned);
-  const signature = base64urlnopad.encode(signHash(identity, purpose, hash));
-  return { head: { ...unsigned, hash, signature }, state: step.state };
+  return whenSigned(signHash(identity, purpose, hash), (bytes) => {
+    const signature = base64urlnopad.encode(bytes);
+    return { head: { ...unsigned, hash, signature }, state: step.state };
+  });
 }
 
 /**

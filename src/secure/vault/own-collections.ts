@@ -1,18 +1,18 @@
 import { PeerloomError } from '../../base/errors.ts';
 import type { Runtime } from '../../base/runtime.ts';
 import { Serial } from '../../base/serial.ts';
-import type { Identity } from '../../identity/identity.ts';
+import type { NodeIdentity } from '../../identity/signer.ts';
 import { type CollectionState, currentEpoch, epochOfVersion, stateLength } from './collection-state.ts';
 import type { EpochKeys, EpochName } from './epoch-keys.ts';
 import { inBatches } from './in-batches.ts';
 import { openItem, type SealedItem, sealItem } from './item.ts';
-import { type Change, nextManifest, type StoredCollection } from './manifest.ts';
+import { type Change, type Manifest, nextManifest, type StoredCollection } from './manifest.ts';
 import { turn } from './turn.ts';
 import { maxStateLength } from './vault-limits.ts';
 import type { VaultStore } from './vault-store.ts';
 
 export interface OwnCollectionsOptions {
-  readonly identity: Identity;
+  readonly identity: NodeIdentity;
   readonly store: VaultStore;
   readonly keys: EpochKeys;
   readonly runtime: Runtime;
@@ -80,7 +80,7 @@ export class OwnCollections {
       });
       const readers = { ...state.readers, [id]: { since: known?.since ?? this.#now(), history } };
       const opened = { ...state, epochs, readers };
-      this.#advance(collection, { kind: 'grant', id, history }, opened);
+      this.#save(await this.#next(collection, { kind: 'grant', id, history }, opened));
     });
   }
 
@@ -97,9 +97,11 @@ export class OwnCollections {
       const closed = reencrypt ? epoch : state.closed;
       const revoked = { ...state, epochs: [...epochs, next], readers, closed };
       const isTooLarge = stateLength(revoked) > maxStateLength;
+      const change = { kind: 'revoke', id, reencrypt } as const;
+      const closedTo = isTooLarge && reencrypt ? this.#openToOwner(revoked) : revoked;
+      const manifest = await this.#next(collection, change, closedTo);
       this.#store.transaction(() => {
-        const change = { kind: 'revoke', id, reencrypt } as const;
-        this.#advance(collection, change, isTooLarge && reencrypt ? this.#openToOwner(revoked) : revoked);
+        this.#save(manifest);
         this.#store.setVersion(this.#ownId, collection, from - 1);
       });
       await this.#reencrypt(collection);
@@ -112,7 +114,8 @@ export class OwnCollections {
       if (state.replicas.includes(id) === isReplica) return;
       const others = state.replicas.filter((replica) => replica !== id);
       const kind = isReplica ? 'add-replica' : 'remove-replica';
-      this.#advance(collection, { kind, id }, { ...state, replicas: isReplica ? [...others, id] : others });
+      const replicas = isReplica ? [...others, id] : others;
+      this.#save(await this.#next(collection, { kind, id }, { ...state, replicas }));
     });
   }
 
@@ -128,6 +131,7 @@ export class OwnCollections {
     return this.#serial.run(async () => {
       await this.#finished;
       await work();
+      await this.#store.written();
       this.#options.onChange(collection);
     });
   }
@@ -149,20 +153,22 @@ export class OwnCollections {
   async #existing(collection: string): Promise<StoredCollection> {
     if (this.#store.collection(this.#ownId, collection) === undefined) {
       const epoch = await this.#options.keys.newEpoch(this.#nameOf(collection, 1), 0, []);
-      this.#advance(
-        collection,
-        { kind: 'create' },
-        { epochs: [epoch], readers: {}, replicas: [], closed: 0 },
-      );
+      const state = { epochs: [epoch], readers: {}, replicas: [], closed: 0 };
+      this.#save(await this.#next(collection, { kind: 'create' }, state));
     }
     return this.#stored(collection);
   }
 
-  #advance(collection: string, change: Change, state: CollectionState): void {
+  /** Signs the next step of a collection. No other change of it may be under way. */
+  async #next(collection: string, change: Change, state: CollectionState): Promise<Manifest> {
     const head = this.#store.collection(this.#ownId, collection)?.head;
     const step = { time: this.#now(), change, state: this.#pruned(collection, state) };
     if (stateLength(step.state) > maxStateLength) throw tooManyReaders(collection);
-    const manifest = nextManifest(this.#options.identity, { collection, head }, step);
+    return nextManifest(this.#options.identity, { collection, head }, step);
+  }
+
+  #save(manifest: Manifest): void {
+    const { collection } = manifest.head;
     this.#store.saveManifest({ owner: this.#ownId, collection }, { log: [manifest.head], proven: manifest });
   }
 
@@ -201,6 +207,7 @@ export class OwnCollections {
         for (const item of renewed) this.#store.saveItem(item);
         this.#store.setVersion(this.#ownId, collection, version);
       });
+      await this.#store.written();
       await turn(this.#options.runtime);
     }
   }

@@ -164,7 +164,7 @@ export class Replicator {
       return answer;
     };
     for (let number = await tell(0, null); ; ) {
-      const chunk = store.chunk(owner, blob, number);
+      const chunk = await store.chunk(owner, blob, number);
       if (chunk === undefined) return; // that was all, or the item is another one by now
       const has = await tell(number, chunk);
       if (has <= number) throw notKept(replica);
@@ -173,8 +173,9 @@ export class Replicator {
   }
 
   async #deliver(collection: string, replica: string, pieces: Pieces): Promise<StoreAnswer> {
-    const { ownId, network } = this.#options;
+    const { ownId, store, network } = this.#options;
     const request: StoreRequest = { owner: ownId, collection, ...pieces };
+    await store.written(); // what others have seen of this node must not be lost
     const answer = await network.ask(
       replica,
       vaultTopics.store,

@@ -1,5 +1,4 @@
 import { PeerloomError } from '../../base/errors.ts';
-import type { VaultDatabase } from './vault-database.ts';
 
 /** What a collection of another owner is kept for: reading it again, or for its owner. */
 export type Keeping = 'copy' | 'replica';
@@ -34,24 +33,21 @@ export function storeBoundsOf(
   return { maxCopyBytes: boundOf('maxCopyBytes'), maxReplicaBytes: boundOf('maxReplicaBytes') };
 }
 
-/** How much a vault keeps of other owners: triggers of the database count each row with the change itself. */
+/** Holds a store to its bounds. The store counts the bytes itself, with each change. */
 export class StoreUsage {
   /** Told of what is kept anew. */
   onGrowth: (bytes: number) => void = () => {};
-  readonly #database: VaultDatabase;
+  readonly #bytesKept: (keeping: Keeping) => number;
   readonly #bounds: StoreBounds;
 
-  constructor(database: VaultDatabase, bounds: StoreBounds) {
-    this.#database = database;
+  /** @param bytesKept what the store keeps now. */
+  constructor(bytesKept: (keeping: Keeping) => number, bounds: StoreBounds) {
+    this.#bytesKept = bytesKept;
     this.#bounds = bounds;
   }
 
   get totalBytes(): number {
-    return this.bytes('copy') + this.bytes('replica');
-  }
-
-  bytes(keeping: Keeping): number {
-    return this.#database.get('SELECT bytes FROM usage WHERE keeping = ?', keeping)!.bytes as number;
+    return this.#bytesKept('copy') + this.#bytesKept('replica');
   }
 
   /**
@@ -60,13 +56,13 @@ export class StoreUsage {
    * @throws PeerloomError `ERR_MESSAGE_TOO_LARGE` when the change adds to what is over its bound; it is undone then.
    */
   within<Result>(change: () => Result): Result {
-    const [copyBytes, replicaBytes] = [this.bytes('copy'), this.bytes('replica')];
+    const [copyBytes, replicaBytes] = [this.#bytesKept('copy'), this.#bytesKept('replica')];
     const result = change();
     const { maxCopyBytes, maxReplicaBytes } = this.#bounds;
-    if (this.bytes('replica') > Math.max(maxReplicaBytes, replicaBytes)) {
+    if (this.#bytesKept('replica') > Math.max(maxReplicaBytes, replicaBytes)) {
       throw tooMuch(`at most ${maxReplicaBytes} bytes for other owners (vault.maxReplicaBytes)`);
     }
-    if (this.bytes('copy') > Math.max(maxCopyBytes, copyBytes)) {
+    if (this.#bytesKept('copy') > Math.max(maxCopyBytes, copyBytes)) {
       throw tooMuch(`at most ${maxCopyBytes} bytes of what it has read (vault.maxCopyBytes)`);
     }
     const grownBytes = this.totalBytes - copyBytes - replicaBytes;

@@ -3,7 +3,7 @@ import type { Data } from '../../base/data.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import type { Runtime } from '../../base/runtime.ts';
 import type { ChannelStream } from '../../channel/streams/stream.ts';
-import type { Identity } from '../../identity/identity.ts';
+import type { NodeIdentity } from '../../identity/signer.ts';
 import type { HpkeOpener } from '../hpke.ts';
 import { ChangeNotices } from './change-notices.ts';
 import { ChunkReader } from './chunk-reader.ts';
@@ -12,21 +12,23 @@ import type { CollectionName } from './collection-state.ts';
 import { CollectionWatch } from './collection-watch.ts';
 import { EpochKeys } from './epoch-keys.ts';
 import { LargeItems } from './large-items.ts';
+import { vaultStoreAt, vaultStoreOfPage } from './open-vault-store.ts';
 import { OwnCollections } from './own-collections.ts';
 import { Replicator, type VaultNetwork } from './replicator.ts';
-import { defaultBounds } from './store-usage.ts';
+import { defaultBounds, type StoreBounds } from './store-usage.ts';
 import { StreamPlaces } from './stream-places.ts';
 import { maxBodyBytes } from './vault-limits.ts';
 import type { VaultOptions } from './vault-options.ts';
 import { changedCollectionOf, refusal, vaultTopics } from './vault-protocol.ts';
 import { VaultReader } from './vault-reader.ts';
 import { VaultService } from './vault-service.ts';
-import { VaultStore } from './vault-store.ts';
+import type { VaultStore } from './vault-store.ts';
 import { Watchers } from './watchers.ts';
 
 /** What a vault needs of its node. */
 export interface VaultSetup extends VaultOptions {
-  readonly identity: Identity;
+  /** It signs, and {@link opener} decrypts what is for it. */
+  readonly identity: NodeIdentity;
   readonly opener: HpkeOpener;
   readonly runtime: Runtime;
   readonly network: VaultNetwork;
@@ -57,16 +59,14 @@ export class VaultEngine {
   readonly #places = new StreamPlaces();
   readonly runtime: Runtime;
 
-  /** @throws PeerloomError `ERR_VAULT_FILE`; `ERR_TRANSPORT_UNAVAILABLE` outside Node.js. */
-  constructor(setup: VaultSetup) {
+  /**
+   * @param opened the store, if it is open already.
+   * @throws PeerloomError `ERR_VAULT_FILE`; `ERR_TRANSPORT_UNAVAILABLE` for a path outside Node.js.
+   */
+  constructor(setup: VaultSetup, opened?: VaultStore) {
     const { identity, opener, runtime, network } = setup;
     const ownId = identity.id;
-    const { maxCopyBytes = defaultBounds.maxCopyBytes, maxReplicaBytes = defaultBounds.maxReplicaBytes } =
-      setup;
-    const store = new VaultStore(setup.path, ownId, {
-      bounds: { maxCopyBytes, maxReplicaBytes },
-      runtime,
-    });
+    const store = opened ?? vaultStoreAt(setup.path, ownId, { bounds: boundsOf(setup), runtime });
     const keys = new EpochKeys(ownId, opener, runtime);
     const shareBytes = Math.floor(setup.maxMessageBytes * itemShareOfMessage);
     const batchBytes = Math.min(shareBytes, maxBodyBytes);
@@ -90,7 +90,11 @@ export class VaultEngine {
       keys,
       network,
       runtime,
-      fetchHere: (request) => this.#service.fetch(request as unknown as Data, ownId) as unknown as Data,
+      fetchHere: async (request) => {
+        const answer = this.#service.fetch(request as unknown as Data, ownId);
+        await store.written();
+        return answer as unknown as Data;
+      },
     });
     this.watch = new CollectionWatch(this.reader, runtime);
     this.replicator = new Replicator({ ownId, store, network, batchBytes });
@@ -106,26 +110,39 @@ export class VaultEngine {
     this.large = new LargeItems({ ownId, store, own, reader, runtime, maxChunkBytes: shareBytes });
   }
 
+  /** Opens a vault whose store takes a while to open. @throws PeerloomError `ERR_VAULT_FILE`. */
+  static async open(setup: VaultSetup & { readonly store: string }): Promise<VaultEngine> {
+    const { identity, runtime } = setup;
+    const options = { bounds: boundsOf(setup), runtime };
+    return new VaultEngine(setup, await vaultStoreOfPage(setup.store, identity.id, options));
+  }
+
   /** Answers another node. The other node receives the code of the error, if the request is wrong. */
   async respond(topic: string, data: Data, asker: string, pace = unpaced): Promise<Data> {
     try {
-      switch (topic) {
-        case vaultTopics.fetch:
-          return this.#service.fetch(data, asker) as unknown as Data;
-        case vaultTopics.store:
-          return (await this.#service.storeReplica(data, asker, pace)) as unknown as Data;
-        case vaultTopics.chunk:
-          return this.#service.chunk(data, asker) as unknown as Data;
-        case vaultTopics.storeChunk:
-          return this.#service.storeChunk(data, asker) as unknown as Data;
-        case vaultTopics.changed:
-          return this.#onChanged(data, asker);
-      }
-      throw new PeerloomError('ERR_VAULT_INVALID', 'a request to the vault has an unknown topic');
+      const answer = await this.#answer(topic, data, asker, pace);
+      await this.store.written(); // what others have seen of this node must not be lost
+      return answer;
     } catch (error) {
       if (error instanceof PeerloomError) return refusal(error.code) as unknown as Data;
       throw error;
     }
+  }
+
+  async #answer(topic: string, data: Data, asker: string, pace: Pick<Pace, 'pause'>): Promise<Data> {
+    switch (topic) {
+      case vaultTopics.fetch:
+        return this.#service.fetch(data, asker) as unknown as Data;
+      case vaultTopics.store:
+        return (await this.#service.storeReplica(data, asker, pace)) as unknown as Data;
+      case vaultTopics.chunk:
+        return (await this.#service.chunk(data, asker)) as unknown as Data;
+      case vaultTopics.storeChunk:
+        return this.#service.storeChunk(data, asker) as unknown as Data;
+      case vaultTopics.changed:
+        return this.#onChanged(data, asker);
+    }
+    throw new PeerloomError('ERR_VAULT_INVALID', 'a request to the vault has an unknown topic');
   }
 
   /** Answers another node by a stream of chunks, which ends early where it may not have them. */
@@ -154,7 +171,7 @@ export class VaultEngine {
   async close(): Promise<void> {
     this.watch.close();
     await this.own.exclusively(async () => {}).catch(() => {});
-    this.store.close();
+    await this.store.close();
   }
 
   #onOwnChange(collection: string): void {
@@ -174,4 +191,11 @@ export class VaultEngine {
     if (this.reader.sources(name, []).includes(asker)) this.watch.wake(name);
     return null;
   }
+}
+
+function boundsOf({
+  maxCopyBytes = defaultBounds.maxCopyBytes,
+  maxReplicaBytes = defaultBounds.maxReplicaBytes,
+}: VaultOptions): StoreBounds {
+  return { maxCopyBytes, maxReplicaBytes };
 }

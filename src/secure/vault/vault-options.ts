@@ -1,34 +1,46 @@
 import { checkOptions, shown } from '../../base/arguments.ts';
+import { checkStoreName, requireIndexedDb } from '../../base/page-store.ts';
 
 /** Where a vault is stored, and how much it stores for others. */
 export interface VaultOptions {
   /** The path of the file. Missing folders are created. Default: in memory. */
   readonly path?: string;
   /**
+   * In a browser: a name of your choice, 1 to 256 characters, under which the page keeps the vault in IndexedDB. Use it
+   * together with an identity in a store. The vault is open when `start()` has resolved. Default: in memory.
+   */
+  readonly store?: string;
+  /**
    * Bytes that the node keeps for other owners. Beyond them, owners get `ERR_MESSAGE_TOO_LARGE`. 0: the node is nobody's
-   * replica. Default 64 MiB; in memory at most a quarter of `limits.memoryBudgetBytes`.
+   * replica. Default 64 MiB; in memory and in a browser at most a quarter of `limits.memoryBudgetBytes`.
    */
   readonly maxReplicaBytes?: number;
   /**
    * Bytes that the node keeps of what it has read from other owners. Beyond them, reading still works, but the node keeps
    * no copy of new items: it cannot read them while nobody can be reached, and does not recognise an older version.
-   * Default 64 MiB; in memory at most a quarter of `limits.memoryBudgetBytes`.
+   * Default 64 MiB; in memory and in a browser at most a quarter of `limits.memoryBudgetBytes`.
    */
   readonly maxCopyBytes?: number;
 }
 
 const optionNames = [
   'path',
+  'store',
   'maxReplicaBytes',
   'maxCopyBytes',
 ] as const satisfies readonly (keyof VaultOptions)[];
 
-/** @throws TypeError and RangeError, which name the option. */
+/** @throws TypeError and RangeError, which name the option; PeerloomError `ERR_TRANSPORT_UNAVAILABLE` for a store outside of browsers. */
 export function checkVaultOptions(options: VaultOptions): void {
   checkOptions(options, optionNames, 'vault');
-  const { path, maxReplicaBytes, maxCopyBytes } = options;
+  const { path, store, maxReplicaBytes, maxCopyBytes } = options;
   if (path !== undefined && (typeof path !== 'string' || path === '' || path.includes('\0'))) {
     throw new TypeError(`vault.path must be the path of a file, not ${shown(path)}`);
+  }
+  if (store !== undefined) {
+    if (path !== undefined) throw new TypeError('vault.path and vault.store cannot both be given');
+    checkStoreName('vault.store', store);
+    requireIndexedDb('vault.store');
   }
   for (const [name, bytes] of Object.entries({ maxReplicaBytes, maxCopyBytes })) {
     if (bytes === undefined || (typeof bytes === 'number' && bytes >= 0)) continue;

@@ -23,7 +23,7 @@ export interface VaultReaderOptions {
   readonly network: VaultNetwork;
   readonly runtime: Runtime;
   /** What this node itself would answer. */
-  readonly fetchHere: (request: FetchRequest) => Data;
+  readonly fetchHere: (request: FetchRequest) => Promise<Data>;
 }
 
 /** An item of a collection, opened. */
@@ -192,7 +192,7 @@ export class VaultReader {
     const { ownId, network, fetchHere } = this.#options;
     const data =
       source === ownId
-        ? fetchHere(request)
+        ? await fetchHere(request)
         : await network.ask(source, vaultTopics.fetch, request as unknown as Data, fetchTimeoutMs);
     throwRefusal(data, source);
     return fetchAnswerOf(data);

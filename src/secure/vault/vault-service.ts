@@ -61,20 +61,20 @@ export class VaultService {
   }
 
   /** A part of a large item, for who may read it. @throws PeerloomError `ERR_VAULT_INVALID`. */
-  chunk(data: Data, asker: string): Uint8Array | Refusal {
+  async chunk(data: Data, asker: string): Promise<Uint8Array | Refusal> {
     const { owner, collection, item, blob, number } = chunkRequestOf(data);
     const fetched = this.fetch({ owner, collection, item, after: Number.MAX_SAFE_INTEGER }, asker);
     if ('error' in fetched) return fetched;
     const isCurrent = fetched.items[0]!.blob === blob;
-    const body = isCurrent ? this.#options.store.chunk(owner, blob, number) : undefined;
+    const body = isCurrent ? await this.#options.store.chunk(owner, blob, number) : undefined;
     return body ?? refusal('ERR_NOT_FOUND');
   }
 
   /** A part and those after it, for as long as the asker may read them. @throws PeerloomError `ERR_VAULT_INVALID`. */
-  *chunks(data: Data, asker: string): Generator<Uint8Array, void> {
+  async *chunks(data: Data, asker: string): AsyncGenerator<Uint8Array, void> {
     const request = chunkRequestOf(data);
     for (let { number } = request; ; number++) {
-      const chunk = this.chunk({ ...request, number }, asker);
+      const chunk = await this.chunk({ ...request, number }, asker);
       if (!(chunk instanceof Uint8Array)) return;
       yield chunk;
     }

@@ -1,12 +1,96 @@
-import type { Runtime } from '../../base/runtime.ts';
 import type { Steps } from '../../base/steps.ts';
-import { CollectionCache } from './collection-cache.ts';
 import type { CollectionName } from './collection-state.ts';
 import type { SealedItem } from './item.ts';
 import type { LogEntry, Manifest, StoredCollection } from './manifest.ts';
-import { defaultBounds, type Keeping, type StoreBounds, StoreUsage } from './store-usage.ts';
-import { VaultDatabase } from './vault-database.ts';
-import { maxDelivered } from './vault-limits.ts';
+import type { Keeping } from './store-usage.ts';
+import type { maxDelivered } from './vault-limits.ts';
+
+/**
+ * Collections, their logs and their items: those of this node and those of other owners. Node.js keeps them in SQLite
+ * (`sqlite-vault-store.ts`). A page keeps them in memory and in IndexedDB (`page-vault-store.ts`).
+ *
+ * A change is visible as soon as its method returns. It is on the disk when {@link written} resolves, so nobody may
+ * receive data of a change, or hear of its success, before that. No transaction leaves more of other owners than the
+ * bounds allow.
+ */
+export interface VaultStore {
+  /** Bytes of memory that other owners' collections take. */
+  readonly heldBytes: number;
+  /** Called with the bytes that a transaction has added to {@link heldBytes}. */
+  onGrowth: (bytes: number) => void;
+
+  /**
+   * Runs a change as a whole or not at all; what it does in memory as well must come after.
+   *
+   * @throws PeerloomError `ERR_MESSAGE_TOO_LARGE` when more would be kept of others than the bounds allow.
+   */
+  transaction<Result>(change: () => Result): Result;
+
+  /**
+   * Resolves when all changes so far are on the disk; `undefined` if they are already.
+   *
+   * @throws PeerloomError `ERR_VAULT_FILE`. The store is then as if the changes had never been made.
+   */
+  written(): Promise<void> | undefined;
+
+  /** Returns a collection whose state is proven. Names that nobody has used leave nothing behind. */
+  collection(owner: string, collection: string): StoredCollection | undefined;
+
+  /** Returns the names of an owner's collections, in their order. */
+  collectionNames(owner: string): string[];
+
+  /** Adds entries to the log of a collection, and the state that the last one proves. A copy may become a replica. */
+  saveManifest(name: CollectionName, part: ManifestPart, keeping?: Keeping | 'own'): void;
+
+  setVersion(owner: string, collection: string, version: number): void;
+
+  /** Returns the next entries of a log. */
+  log(owner: string, collection: string, range: Range): LogEntry[];
+
+  /** Returns all of a log, however long it is. */
+  wholeLog(owner: string, collection: string): LogEntry[];
+
+  entry(owner: string, collection: string, sequence: number): LogEntry | undefined;
+
+  /** Returns the last entry of a log; its state may still be to come, see {@link StoredCollection.head}. */
+  lastEntry(owner: string, collection: string): LogEntry | undefined;
+
+  item(owner: string, collection: string, item: string): SealedItem | undefined;
+
+  /** Returns the next items in the order of their versions. */
+  items(owner: string, collection: string, range: Range): { items: SealedItem[]; more: boolean };
+
+  /** Returns the names of the items that are not deleted, in their order. */
+  itemNames(owner: string, collection: string): string[];
+
+  /** Returns the number of items that are not deleted. */
+  countItems(owner: string, collection: string): number;
+
+  /** Returns some of the items of epochs in a range. */
+  itemsOfEpochs(name: CollectionName, range: EpochRange): SealedItem[];
+
+  /** Saves an item. The chunks of its earlier content go, if that was a large one. */
+  saveItem(item: SealedItem): void;
+
+  saveChunk(owner: string, blob: string, number: number, body: Uint8Array): void;
+
+  chunk(
+    owner: string,
+    blob: string,
+    number: number,
+  ): Promise<Uint8Array | undefined> | Uint8Array | undefined;
+
+  countChunks(owner: string, blob: string): number;
+
+  /** Deletes chunks that no item names. */
+  removeChunks(owner: string, blob: string): void;
+
+  /** Deletes a collection of another node. Stops after each transaction: there may be many items. */
+  removeCollection(owner: string, collection: string): Steps<void>;
+
+  /** Call this when {@link written} has resolved, and the store is not used any more. */
+  close(): Promise<void> | void;
+}
 
 /** The next entries of a log, and what the last of them proves; `undefined`: the rest of the log is still to come. */
 export interface ManifestPart {
@@ -29,258 +113,19 @@ export interface EpochRange {
   readonly limit: number;
 }
 
-export interface VaultStoreOptions {
-  /** Default: those of a vault in a file. */
-  readonly bounds?: StoreBounds;
-  /** Opens the files of simulated disks. */
-  readonly runtime?: Pick<Runtime, 'openDatabase'>;
-}
+/** Rows that are deleted in one transaction. */
+export const deletedAtOnce = 256;
 
 /** What an item takes in a delivery beside its body and its names; a character takes three bytes at most. */
 const headerBytes = 400;
 const maxCharacterBytes = 3;
 
-/** Rows that are deleted in one transaction. */
-const deletedAtOnce = 256;
-
-/**
- * Collections, their logs and their items, own ones and those of others. What a method changes, it changes in one
- * transaction, and no transaction leaves more of other owners than the bounds allow.
- */
-export class VaultStore {
-  readonly #database: VaultDatabase;
-  readonly #collections = new CollectionCache();
-  readonly #isInMemory: boolean;
-  readonly #usage: StoreUsage;
-
-  /** @throws as the constructor of {@link VaultDatabase}. */
-  constructor(path: string | undefined, ownId: string, { bounds, runtime }: VaultStoreOptions = {}) {
-    this.#isInMemory = path === undefined;
-    this.#database = new VaultDatabase(path, ownId, runtime);
-    this.#usage = new StoreUsage(this.#database, bounds ?? defaultBounds);
-  }
-
-  close(): void {
-    this.#database.close();
-  }
-
-  /** Bytes of memory that other owners' collections take. */
-  get heldBytes(): number {
-    return this.#isInMemory && this.#database.isOpen ? this.#usage.totalBytes : 0;
-  }
-
-  /** Told of what is kept anew. */
-  set onGrowth(onGrowth: (bytes: number) => void) {
-    this.#usage.onGrowth = onGrowth;
-  }
-
-  /**
-   * Runs a change as a whole or not at all; what it does in memory as well must come after.
-   *
-   * @throws PeerloomError `ERR_MESSAGE_TOO_LARGE` when more would be kept of others than the bounds allow.
-   */
-  transaction<Result>(change: () => Result): Result {
-    try {
-      return this.#database.transaction(() => this.#usage.within(change));
-    } catch (error) {
-      this.#collections.clear();
-      throw error;
-    }
-  }
-
-  /** A collection whose state is proven. Names that nobody has used leave nothing behind. */
-  collection(owner: string, collection: string): StoredCollection | undefined {
-    return this.#collections.get(owner, collection) ?? this.#readCollection(owner, collection);
-  }
-
-  /** The names of an owner's collections. */
-  collectionNames(owner: string): string[] {
-    const rows = this.#database.all(
-      'SELECT collection FROM collections WHERE owner = ? ORDER BY collection',
-      owner,
-    );
-    return rows.map((row) => row.collection as string);
-  }
-
-  /** Adds entries to the log of a collection, and the state that the last one proves. What was a copy may become a replica. */
-  saveManifest(
-    { owner, collection }: CollectionName,
-    { log, proven }: ManifestPart,
-    keeping: Keeping | 'own' = 'own',
-  ): void {
-    this.transaction(() => {
-      this.#database.run(
-        `INSERT INTO collections VALUES (?, ?, '', 0, 0, ?, 600 + 2 * octet_length(?))
-         ON CONFLICT DO UPDATE SET keeping = 'replica' WHERE keeping = 'copy' AND excluded.keeping = 'replica'`,
-        ...[owner, collection, keeping, collection],
-      );
-      for (const entry of log) {
-        const text = JSON.stringify(entry);
-        this.#database.run('INSERT INTO log VALUES (?, ?, ?, ?)', owner, collection, entry.sequence, text);
-      }
-      if (proven === undefined) return;
-      const text = JSON.stringify(proven.state);
-      this.#database.run(
-        `UPDATE collections SET bytes = bytes - octet_length(state) + octet_length(?), state = ?, sequence = ?
-         WHERE owner = ? AND collection = ?`,
-        ...[text, text, proven.head.sequence, owner, collection],
-      );
-    });
-    this.#collections.delete(owner, collection);
-  }
-
-  setVersion(owner: string, collection: string, version: number): void {
-    const sql = 'UPDATE collections SET version = ? WHERE owner = ? AND collection = ?';
-    this.#database.run(sql, version, owner, collection);
-    this.#collections.setVersion(owner, collection, version);
-  }
-
-  /** The next entries of a log. */
-  log(owner: string, collection: string, { after, maxBytes }: Range): LogEntry[] {
-    const sql = 'SELECT entry FROM log WHERE owner = ? AND collection = ? AND sequence > ? ORDER BY sequence';
-    const log: LogEntry[] = [];
-    let bytes = 0;
-    for (const row of this.#database.iterate(sql, owner, collection, after)) {
-      const entry = row.entry as string;
-      bytes += entry.length + maxCharacterBytes * collection.length;
-      if (log.length === maxDelivered || (bytes > maxBytes && log.length > 0)) break;
-      log.push(JSON.parse(entry));
-    }
-    return log;
-  }
-
-  /** All of a log, however long it is. */
-  wholeLog(owner: string, collection: string): LogEntry[] {
-    const sql = 'SELECT entry FROM log WHERE owner = ? AND collection = ? ORDER BY sequence';
-    return this.#database.all(sql, owner, collection).map((row) => JSON.parse(row.entry as string));
-  }
-
-  entry(owner: string, collection: string, sequence: number): LogEntry | undefined {
-    const sql = 'SELECT entry FROM log WHERE owner = ? AND collection = ? AND sequence = ?';
-    const row = this.#database.get(sql, owner, collection, sequence);
-    return row === undefined ? undefined : JSON.parse(row.entry as string);
-  }
-
-  /** The last entry of a log; its state may still be to come, see {@link StoredCollection.head}. */
-  lastEntry(owner: string, collection: string): LogEntry | undefined {
-    const sql = 'SELECT entry FROM log WHERE owner = ? AND collection = ? ORDER BY sequence DESC LIMIT 1';
-    const row = this.#database.get(sql, owner, collection);
-    return row === undefined ? undefined : JSON.parse(row.entry as string);
-  }
-
-  item(owner: string, collection: string, item: string): SealedItem | undefined {
-    const sql = 'SELECT * FROM items WHERE owner = ? AND collection = ? AND item = ?';
-    const row = this.#database.get(sql, owner, collection, item);
-    return row === undefined ? undefined : itemOf(row);
-  }
-
-  /** The next items in the order of their versions. */
-  items(
-    owner: string,
-    collection: string,
-    { after, maxBytes }: Range,
-  ): { items: SealedItem[]; more: boolean } {
-    const sql = 'SELECT * FROM items WHERE owner = ? AND collection = ? AND version > ? ORDER BY version';
-    const items: SealedItem[] = [];
-    let bytes = 0;
-    for (const row of this.#database.iterate(sql, owner, collection, after)) {
-      const item = itemOf(row);
-      bytes += item.body.length + headerBytes + maxCharacterBytes * (collection.length + item.item.length);
-      const isFull = items.length === maxDelivered || (bytes > maxBytes && items.length > 0);
-      if (isFull) return { items, more: true };
-      items.push(item);
-    }
-    return { items, more: false };
-  }
-
-  itemNames(owner: string, collection: string): string[] {
-    const sql = 'SELECT item FROM items WHERE owner = ? AND collection = ? AND NOT deleted ORDER BY item';
-    return this.#database.all(sql, owner, collection).map((row) => row.item as string);
-  }
-
-  countItems(owner: string, collection: string): number {
-    const sql = 'SELECT COUNT(*) AS count FROM items WHERE owner = ? AND collection = ? AND NOT deleted';
-    return this.#database.get(sql, owner, collection)!.count as number;
-  }
-
-  /** Some of the items of epochs in a range. */
-  itemsOfEpochs(name: CollectionName, { first, last, limit }: EpochRange): SealedItem[] {
-    const sql = 'SELECT * FROM items WHERE owner = ? AND collection = ? AND epoch BETWEEN ? AND ? LIMIT ?';
-    return this.#database.all(sql, name.owner, name.collection, first, last, limit).map(itemOf);
-  }
-
-  saveItem({
-    owner,
-    collection,
-    item,
-    version,
-    epoch,
-    time,
-    deleted,
-    blob,
-    body,
-    signature,
-  }: SealedItem): void {
-    const values = [version, epoch, time, Number(deleted), blob, body, signature];
-    this.#database.run(
-      `INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (owner, collection, item) DO UPDATE SET
-       version = excluded.version, epoch = excluded.epoch, time = excluded.time, deleted = excluded.deleted,
-       blob = excluded.blob, body = excluded.body, signature = excluded.signature`,
-      ...[owner, collection, item, ...values],
-    );
-  }
-
-  saveChunk(owner: string, blob: string, number: number, body: Uint8Array): void {
-    this.transaction(() => {
-      // Not REPLACE, which deletes without a trigger.
-      const sql = `INSERT INTO chunks VALUES (?, ?, ?, ?)
-        ON CONFLICT (owner, blob, number) DO UPDATE SET body = excluded.body`;
-      this.#database.run(sql, owner, blob, number, body);
-    });
-  }
-
-  chunk(owner: string, blob: string, number: number): Uint8Array | undefined {
-    const sql = 'SELECT body FROM chunks WHERE owner = ? AND blob = ? AND number = ?';
-    return this.#database.get(sql, owner, blob, number)?.body as Uint8Array | undefined;
-  }
-
-  countChunks(owner: string, blob: string): number {
-    const sql = 'SELECT COUNT(*) AS count FROM chunks WHERE owner = ? AND blob = ?';
-    return this.#database.get(sql, owner, blob)!.count as number;
-  }
-
-  /** Forgets what no item names. */
-  removeChunks(owner: string, blob: string): void {
-    this.#database.run('DELETE FROM chunks WHERE owner = ? AND blob = ?', owner, blob);
-  }
-
-  /** Forgets a collection of another node. Stops after each transaction: there may be many items. */
-  *removeCollection(owner: string, collection: string): Steps<void> {
-    for (const table of ['items', 'log']) {
-      const key = table === 'items' ? 'item' : 'sequence';
-      const sql = `DELETE FROM ${table} WHERE owner = ? AND collection = ? AND ${key} IN
-        (SELECT ${key} FROM ${table} WHERE owner = ? AND collection = ? LIMIT ${deletedAtOnce})`;
-      while (this.#database.run(sql, owner, collection, owner, collection) > 0) {
-        this.#collections.delete(owner, collection);
-        yield;
-      }
-    }
-    this.#database.run('DELETE FROM collections WHERE owner = ? AND collection = ?', owner, collection);
-    this.#collections.delete(owner, collection);
-  }
-
-  #readCollection(owner: string, collection: string): StoredCollection | undefined {
-    const sql = `SELECT state, version, entry FROM collections JOIN log USING (owner, collection, sequence)
-      WHERE owner = ? AND collection = ?`;
-    const row = this.#database.get(sql, owner, collection);
-    if (row === undefined) return undefined;
-    const [head, state] = [JSON.parse(row.entry as string), JSON.parse(row.state as string)];
-    const stored = { head, state, version: row.version as number };
-    this.#collections.set(stored, (row.state as string).length);
-    return stored;
-  }
+/** About how many bytes an item takes in a delivery, a few more at most. */
+export function itemBytes({ collection, item, body }: SealedItem): number {
+  return body.length + headerBytes + maxCharacterBytes * (collection.length + item.length);
 }
 
-function itemOf(row: Record<string, unknown>): SealedItem {
-  return { ...(row as unknown as SealedItem), deleted: row.deleted === 1 };
+/** About how many bytes a log entry takes in a delivery. @param entry its JSON. */
+export function entryBytes(entry: string, collection: string): number {
+  return entry.length + maxCharacterBytes * collection.length;
 }

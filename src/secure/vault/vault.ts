@@ -1,10 +1,9 @@
 import { checkOptions, checkSignal } from '../../base/arguments.ts';
 import type { Data } from '../../base/data.ts';
 import { PeerloomError } from '../../base/errors.ts';
-import { runPaced } from '../../base/steps.ts';
 import { checkData } from '../../wire/payloads/check-data.ts';
 import { dataFromBytes, dataToBytes } from '../data-bytes.ts';
-import { exportSteps, importCollections } from './backup.ts';
+import { exportCollections, importCollections } from './backup.ts';
 import type { CollectionName, ReaderInfo } from './collection-state.ts';
 import { sealBytes } from './item.ts';
 import type { LogEntry } from './manifest.ts';
@@ -298,8 +297,8 @@ export class Vault {
    * changes of this node's collections wait until the export is made.
    */
   export(): Promise<Uint8Array> {
-    const steps = exportSteps(this.#store, this.#ownId);
-    return this.#own.exclusively(() => runPaced(steps, turnPace(this.#engine.runtime)));
+    const pace = turnPace(this.#engine.runtime);
+    return this.#own.exclusively(() => exportCollections(this.#store, this.#ownId, pace));
   }
 
   /**

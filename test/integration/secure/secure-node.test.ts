@@ -396,7 +396,10 @@ suite('SecureNode', () => {
     assert.throws(() => new SecureNode('127.0.0.1', 0, { maxSeenMessages: 1.5 }), /maxSeenMessages/);
     const wrong: [object, RegExp][] = [
       [{ nonsense: 1 }, /nonsense is not an option.* The options are /],
-      [{ vault: { pth: 'a.db' } }, /vault\.pth is not an option.* The options are path, maxReplicaBytes/],
+      [
+        { vault: { pth: 'a.db' } },
+        /vault\.pth is not an option.* The options are path, store, maxReplicaBytes/,
+      ],
       [{ vault: 'a.db' }, /vault must be an object, not 'a\.db'/],
       [{ identity: { path: 'a.pem', pasphrase: 'a' } }, /identity\.pasphrase is not an option/],
       [{ identity: 'a.pem' }, /identity must be an Identity or \{ path, passphrase \}, not 'a\.pem'/],

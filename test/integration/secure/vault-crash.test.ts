@@ -15,7 +15,7 @@ import { epochOfVersion } from '../../../src/secure/vault/collection-state.ts';
 import { EpochKeys } from '../../../src/secure/vault/epoch-keys.ts';
 import { openItem, verifyItem } from '../../../src/secure/vault/item.ts';
 import { verifyLog, verifyState } from '../../../src/secure/vault/manifest.ts';
-import { VaultStore } from '../../../src/secure/vault/vault-store.ts';
+import { SqliteVaultStore } from '../../../src/secure/vault/sqlite-vault-store.ts';
 import { collection, type Step } from './support/owner-to-kill.ts';
 import '../../support/look-over.ts';
 
@@ -83,7 +83,7 @@ function apply({ items, readers: granted }: Pick<Expected, 'items' | 'readers'>,
 
 /** Reads the whole vault, proves it, and takes what it holds as the truth that must stay. */
 async function check(path: string, expected: Expected): Promise<void> {
-  const store = new VaultStore(path, owner.id);
+  const store = new SqliteVaultStore(path, owner.id);
   const keys = new EpochKeys(owner.id, new HpkeOpener(encryptionKeysOf(owner)));
   const name = { owner: owner.id, collection };
   const { head, state, version } = store.collection(owner.id, collection)!;

@@ -6,8 +6,8 @@ import { suite, type TestContext, test } from 'node:test';
 import { Identity } from '../../../src/index.ts';
 import { encryptionKeysOf, HpkeOpener } from '../../../src/secure/hpke.ts';
 import { EpochKeys } from '../../../src/secure/vault/epoch-keys.ts';
+import { SqliteVaultStore } from '../../../src/secure/vault/sqlite-vault-store.ts';
 import type { FetchAnswer } from '../../../src/secure/vault/vault-protocol.ts';
-import { VaultStore } from '../../../src/secure/vault/vault-store.ts';
 import { withCode } from '../../support/errors.ts';
 import { connect, World } from './support/secure-nodes.ts';
 
@@ -142,7 +142,7 @@ suite('the file of a vault', () => {
   test('opens after its process ended in the middle of a checkpoint: the header is ahead of the file', (t) => {
     const path = join(temporaryFolder(t), 'vault.db');
     const { id } = Identity.generate();
-    const store = new VaultStore(path, id);
+    const store = new SqliteVaultStore(path, id);
     const fields = { owner: id, collection: 'c', epoch: 1, time: 0, deleted: false, blob: '' };
     const contents = { body: new Uint8Array(10_000), signature: new Uint8Array(64) };
     const numbers = Array.from({ length: 50 }, (_, index) => index);
@@ -154,7 +154,7 @@ suite('the file of a vault', () => {
     const pageBytes = 4_096;
     writeFileSync(path, Buffer.concat([after.subarray(0, pageBytes), before.subarray(pageBytes)]));
     writeFileSync(`${path}-wal`, log);
-    const again = new VaultStore(path, id);
+    const again = new SqliteVaultStore(path, id);
     for (const version of numbers) assert.equal(again.item(id, 'c', `${version}`)?.version, version);
     again.close();
   });
@@ -163,15 +163,15 @@ suite('the file of a vault', () => {
     const folder = temporaryFolder(t);
     const path = join(folder, 'vault.db');
     const [id, other] = [Identity.generate().id, Identity.generate().id];
-    const store = new VaultStore(path, id);
-    assert.throws(() => new VaultStore(path, id), withCode('ERR_VAULT_FILE', /another process/));
+    const store = new SqliteVaultStore(path, id);
+    assert.throws(() => new SqliteVaultStore(path, id), withCode('ERR_VAULT_FILE', /another process/));
     store.close();
-    assert.throws(() => new VaultStore(path, other), withCode('ERR_VAULT_FILE', /another identity/));
-    new VaultStore(path, id).close();
+    assert.throws(() => new SqliteVaultStore(path, other), withCode('ERR_VAULT_FILE', /another identity/));
+    new SqliteVaultStore(path, id).close();
     const damaged = join(folder, 'damaged.db');
     writeFileSync(damaged, 'this is no database, however long one looks at it '.repeat(100));
-    assert.throws(() => new VaultStore(damaged, id), withCode('ERR_VAULT_FILE'));
-    assert.throws(() => new VaultStore(folder, id), withCode('ERR_VAULT_FILE'));
+    assert.throws(() => new SqliteVaultStore(damaged, id), withCode('ERR_VAULT_FILE'));
+    assert.throws(() => new SqliteVaultStore(folder, id), withCode('ERR_VAULT_FILE'));
     assert.throws(() => store.collection(id, 'x'), withCode('ERR_NOT_STARTED'));
   });
 
@@ -183,16 +183,16 @@ suite('the file of a vault', () => {
     const first = await world.start('alice', { identity, vault: { path } });
     for (let count = 0; count < 300; count++) await first.vault.put('many', `${count}`, count);
     await first.vault.grant('many', bob);
-    const save = VaultStore.prototype.saveItem;
+    const save = SqliteVaultStore.prototype.saveItem;
     let saved = 0;
-    t.mock.method(VaultStore.prototype, 'saveItem', function (this: VaultStore, item: never) {
+    t.mock.method(SqliteVaultStore.prototype, 'saveItem', function (this: SqliteVaultStore, item: never) {
       if (++saved > 280) throw new Error('as if killed');
       save.call(this, item);
     });
     await assert.rejects(first.vault.revoke('many', bob, { reencrypt: true }), /as if killed/);
     t.mock.restoreAll();
     await first.stop();
-    const left = new VaultStore(path, identity.id);
+    const left = new SqliteVaultStore(path, identity.id);
     const oldItems = () =>
       left.itemsOfEpochs({ owner: identity.id, collection: 'many' }, { first: 1, last: 1, limit: 999 });
     assert.equal(oldItems().length, 300 - 256);
@@ -202,7 +202,7 @@ suite('the file of a vault', () => {
     for (let count = 0; count < 300; count++)
       assert.equal(await second.vault.get(identity.id, 'many', `${count}`), count);
     await second.stop();
-    const finished = new VaultStore(path, identity.id);
+    const finished = new SqliteVaultStore(path, identity.id);
     const name = { owner: identity.id, collection: 'many' };
     assert.deepEqual(finished.itemsOfEpochs(name, { first: 1, last: 1, limit: 1 }), []);
     finished.close();

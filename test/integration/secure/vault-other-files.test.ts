@@ -18,7 +18,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { suite, type TestContext, test } from 'node:test';
 import { Identity } from '../../../src/index.ts';
 import { SecureNode } from '../../../src/secure/index.ts';
-import { VaultStore } from '../../../src/secure/vault/vault-store.ts';
+import { SqliteVaultStore } from '../../../src/secure/vault/sqlite-vault-store.ts';
 import { deviceIn } from '../../support/device.ts';
 import { withCode } from '../../support/errors.ts';
 import '../../support/look-over.ts';
@@ -41,9 +41,9 @@ function contentOf(folder: string): Record<string, string> {
 /** Opens the vault in another process; gives what came of it. */
 function openElsewhere(path: string): string {
   const source = `
-    import { VaultStore } from ${JSON.stringify(import.meta.resolve('../../../src/secure/vault/vault-store.ts'))};
+    import { SqliteVaultStore } from ${JSON.stringify(import.meta.resolve('../../../src/secure/vault/sqlite-vault-store.ts'))};
     try {
-      new VaultStore(${JSON.stringify(path)}, ${JSON.stringify(id)}).close();
+      new SqliteVaultStore(${JSON.stringify(path)}, ${JSON.stringify(id)}).close();
       console.log('opened');
     } catch (error) {
       console.log(error.code, error.message);
@@ -55,7 +55,7 @@ suite('the lock of a vault', () => {
   test('stays with its process, also after that process was refused the same file', (t) => {
     const folder = temporaryFolder(t);
     const path = join(folder, 'vault.db');
-    const store = new VaultStore(path, id);
+    const store = new SqliteVaultStore(path, id);
     assert.match(openElsewhere(path), /^ERR_VAULT_FILE .* it is already open/);
     symlinkSync(path, join(folder, 'link.db'));
     const another = [
@@ -64,7 +64,7 @@ suite('the lock of a vault', () => {
       [path, Identity.generate().id],
     ] as const;
     for (const [where, who] of another) {
-      assert.throws(() => new VaultStore(where, who), withCode('ERR_VAULT_FILE', /it is already open/));
+      assert.throws(() => new SqliteVaultStore(where, who), withCode('ERR_VAULT_FILE', /it is already open/));
       assert.match(openElsewhere(path), /^ERR_VAULT_FILE .* it is already open/);
     }
     store.saveChunk(id, 'a'.repeat(32), 0, Uint8Array.of(1));
@@ -75,17 +75,17 @@ suite('the lock of a vault', () => {
   test('is free again when its process was killed', async (t) => {
     const path = join(temporaryFolder(t), 'vault.db');
     const source = `
-      import { VaultStore } from ${JSON.stringify(import.meta.resolve('../../../src/secure/vault/vault-store.ts'))};
-      new VaultStore(${JSON.stringify(path)}, ${JSON.stringify(id)});
+      import { SqliteVaultStore } from ${JSON.stringify(import.meta.resolve('../../../src/secure/vault/sqlite-vault-store.ts'))};
+      new SqliteVaultStore(${JSON.stringify(path)}, ${JSON.stringify(id)});
       console.log('open');
       setInterval(() => {}, 1_000);`;
     const child = spawn(process.execPath, ['--input-type=module', '-e', source]);
     t.after(() => child.kill('SIGKILL'));
     await once(child.stdout, 'data');
-    assert.throws(() => new VaultStore(path, id), withCode('ERR_VAULT_FILE', /it is already open/));
+    assert.throws(() => new SqliteVaultStore(path, id), withCode('ERR_VAULT_FILE', /it is already open/));
     child.kill('SIGKILL');
     await once(child, 'exit');
-    new VaultStore(path, id).close();
+    new SqliteVaultStore(path, id).close();
   });
 });
 
@@ -109,7 +109,7 @@ suite('a file that is not a vault', () => {
       const isOpenMeanwhile = what === 'with a write-ahead log';
       if (!isOpenMeanwhile) other.close();
       const before = contentOf(folder);
-      assert.throws(() => new VaultStore(path, id), withCode('ERR_VAULT_FILE', /it is not a vault/));
+      assert.throws(() => new SqliteVaultStore(path, id), withCode('ERR_VAULT_FILE', /it is not a vault/));
       assert.deepEqual(contentOf(folder), before);
       if (isOpenMeanwhile) other.close();
     });
@@ -129,7 +129,7 @@ suite('a file that is not a vault', () => {
     assert.equal(spawnSync(process.execPath, ['-e', source]).signal, 'SIGKILL');
     assert.ok(statSync(`${path}-journal`).size > 0);
     const before = contentOf(folder);
-    assert.throws(() => new VaultStore(path, id), withCode('ERR_VAULT_FILE', /it is not a vault/));
+    assert.throws(() => new SqliteVaultStore(path, id), withCode('ERR_VAULT_FILE', /it is not a vault/));
     assert.deepEqual(contentOf(folder), before);
   });
 
@@ -138,7 +138,7 @@ suite('a file that is not a vault', () => {
     const path = join(folder, 'diary.txt');
     for (const content of ['x', 'my diary\n', 'my diary\n'.repeat(1_000), '\0'.repeat(8_192)]) {
       writeFileSync(path, content);
-      assert.throws(() => new VaultStore(path, id), withCode('ERR_VAULT_FILE', /it is not a vault/));
+      assert.throws(() => new SqliteVaultStore(path, id), withCode('ERR_VAULT_FILE', /it is not a vault/));
       assert.deepEqual(contentOf(folder), { 'diary.txt': Buffer.from(content).toString('hex') });
     }
   });
@@ -146,9 +146,9 @@ suite('a file that is not a vault', () => {
   test('stays as it is: the vault of another identity', (t) => {
     const folder = temporaryFolder(t);
     const path = join(folder, 'vault.db');
-    new VaultStore(path, Identity.generate().id).close();
+    new SqliteVaultStore(path, Identity.generate().id).close();
     const before = contentOf(folder);
-    assert.throws(() => new VaultStore(path, id), withCode('ERR_VAULT_FILE', /another identity/));
+    assert.throws(() => new SqliteVaultStore(path, id), withCode('ERR_VAULT_FILE', /another identity/));
     assert.deepEqual(contentOf(folder), before);
   });
 
@@ -167,7 +167,7 @@ suite('a file that is not a vault', () => {
       link: /symbolic link to a file that does not exist/,
     };
     for (const [name, reason] of Object.entries(reasons)) {
-      assert.throws(() => new VaultStore(join(folder, name), id), withCode('ERR_VAULT_FILE', reason));
+      assert.throws(() => new SqliteVaultStore(join(folder, name), id), withCode('ERR_VAULT_FILE', reason));
     }
     assert.deepEqual(readdirSync(folder).sort(), Object.keys(reasons).sort());
   });
@@ -175,8 +175,8 @@ suite('a file that is not a vault', () => {
   test('is taken when it is empty: nothing is lost', (t) => {
     const path = join(temporaryFolder(t), 'vault.db');
     writeFileSync(path, '');
-    new VaultStore(path, id).close();
-    new VaultStore(path, id).close();
+    new SqliteVaultStore(path, id).close();
+    new SqliteVaultStore(path, id).close();
   });
 });
 
@@ -187,10 +187,10 @@ suite('the path of a vault', () => {
     t.after(() => process.chdir(before));
     process.chdir(folder);
     for (const path of [':memory:', 'file:x.db?mode=memory', 'a#b?c%20d.db', 'new/vault.db']) {
-      const store = new VaultStore(path, id);
+      const store = new SqliteVaultStore(path, id);
       store.saveItem(item);
       store.close();
-      const again = new VaultStore(path, id);
+      const again = new SqliteVaultStore(path, id);
       assert.equal(again.item(id, 'c', 'i')?.version, 1, path);
       again.close();
       assert.ok(existsSync(path));
@@ -214,7 +214,7 @@ suite('the path of a vault', () => {
     const folder = temporaryFolder(t);
     const mask = process.umask(0);
     t.after(() => process.umask(mask));
-    const store = new VaultStore(join(folder, 'deep', 'vault.db'), id);
+    const store = new SqliteVaultStore(join(folder, 'deep', 'vault.db'), id);
     store.saveItem(item);
     assert.equal(statSync(join(folder, 'deep')).mode & 0o777, 0o700);
     const files = readdirSync(join(folder, 'deep'));

@@ -8,9 +8,9 @@ import { systemRuntime } from '../../../src/base/runtime.ts';
 import type { ChannelStream } from '../../../src/channel/streams/stream.ts';
 import { type Data, Identity } from '../../../src/index.ts';
 import { writeChunks } from '../../../src/secure/vault/chunk-stream.ts';
-import { VaultStore } from '../../../src/secure/vault/vault-store.ts';
+import { SqliteVaultStore } from '../../../src/secure/vault/sqlite-vault-store.ts';
 import { withCode } from '../../support/errors.ts';
-import { within } from '../../support/turns.ts';
+import { until, within } from '../../support/turns.ts';
 import { type TestSecureNode, World } from './support/secure-nodes.ts';
 
 const mebibyte = 1024 * 1024;
@@ -115,12 +115,14 @@ suite('large items of the vault', () => {
     const served = countServed(replica);
     const honest = engine.respond.bind(engine);
     for (const [what, lie] of Object.entries(lies)) {
-      const trueChunk = (number: number): Uint8Array => {
+      const trueChunk = async (number: number): Promise<Uint8Array> => {
         const { blob } = engine.store.item(alice.id, 'films', 'film')!;
-        return engine.store.chunk(alice.id, blob, number)!;
+        return (await engine.store.chunk(alice.id, blob, number))!;
       };
       engine.serve = async (_data, _asker, stream) => {
-        await writeChunks(stream, lie([0, 1, 2].map(trueChunk)), systemRuntime).catch(() => {}); // the reader gives it up
+        await writeChunks(stream, lie(await Promise.all([0, 1, 2].map(trueChunk))), systemRuntime).catch(
+          () => {},
+        ); // the reader gives it up
         return true;
       };
       engine.respond = honest;
@@ -128,7 +130,8 @@ suite('large items of the vault', () => {
       assert.ok((await read(bob, alice.id)).equals(film), `${what} in a stream: asked for again`);
       assert.ok(served.chunks > 0);
       engine.respond = async (topic, data, asker) => {
-        const chunk = lie([0, 1, 2].map(trueChunk))[(data as { number?: number }).number!];
+        const chunks = await Promise.all([0, 1, 2].map(trueChunk));
+        const chunk = lie(chunks)[(data as { number?: number }).number!];
         return topic === 'vault-chunk' ? (chunk ?? 'none') : honest(topic, data, asker);
       };
       await assert.rejects(read(bob, alice.id), withCode('ERR_VAULT_INVALID'), what);
@@ -214,6 +217,7 @@ suite('large items of the vault', () => {
     });
     const aChunk = 4 + mebibyte + 16;
     const ofOne = [aChunk, aChunk, aChunk, aChunk, 0];
+    await until(() => written.filter((bytes) => bytes > 0).length >= 16, 'sixteen have a chunk');
     assert.deepEqual(written, [...ofOne, ...ofOne, ...ofOne, ...ofOne, 0, 0, 0, 0, 0]);
     gate.resolve();
     await Promise.all(served);
@@ -245,7 +249,7 @@ suite('large items of the vault', () => {
     const alice = await new World(t).start('alice');
     const { store } = alice.vaultEngine;
     const blobs = new Set<string>();
-    const { saveChunk } = VaultStore.prototype;
+    const { saveChunk } = SqliteVaultStore.prototype;
     t.mock.method(store, 'saveChunk', (...args: Parameters<typeof saveChunk>) => {
       blobs.add(args[1]);
       saveChunk.apply(store, args);
@@ -272,11 +276,11 @@ suite('large items of the vault', () => {
     const folder = mkdtempSync(join(tmpdir(), 'peerloom-large-'));
     t.after(() => rmSync(folder, { recursive: true, force: true }));
     const { id } = Identity.generate();
-    const store = new VaultStore(join(folder, 'vault.db'), id);
+    const store = new SqliteVaultStore(join(folder, 'vault.db'), id);
     store.saveChunk(id, 'a'.repeat(32), 0, Uint8Array.of(1));
     assert.equal(store.countChunks(id, 'a'.repeat(32)), 1);
     store.close();
-    const again = new VaultStore(join(folder, 'vault.db'), id);
+    const again = new SqliteVaultStore(join(folder, 'vault.db'), id);
     assert.equal(again.countChunks(id, 'a'.repeat(32)), 0);
     again.close();
   });

@@ -89,7 +89,10 @@ suite('HPKE', () => {
   test('the encryption key of an id is the X25519 public key of its secret one', () => {
     for (let count = 0; count < 20; count++) {
       const { publicKey, secretKey } = encryptionKeysOf(Identity.generate());
-      const pkcs8 = Buffer.concat([Buffer.from('302e020100300506032b656e04220420', 'hex'), secretKey]);
+      const pkcs8 = Buffer.concat([
+        Buffer.from('302e020100300506032b656e04220420', 'hex'),
+        secretKey as Uint8Array,
+      ]);
       const key = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
       const spki = createPublicKey(key).export({ format: 'der', type: 'spki' });
       assert.deepEqual(publicKey, Uint8Array.from(spki.subarray(-32)));

@@ -4,7 +4,7 @@ import { type Data, Identity } from '../../../../src/index.ts';
 import { accept, type Delivery } from '../../../../src/secure/vault/delivery.ts';
 import { type SealedItem, sealItem } from '../../../../src/secure/vault/item.ts';
 import { type LogEntry, nextManifest } from '../../../../src/secure/vault/manifest.ts';
-import { VaultStore } from '../../../../src/secure/vault/vault-store.ts';
+import { SqliteVaultStore } from '../../../../src/secure/vault/sqlite-vault-store.ts';
 import { withCode } from '../../../support/errors.ts';
 import { type Member, Vaults } from './support/vaults.ts';
 
@@ -17,7 +17,7 @@ async function setUp(t: TestContext) {
   const bob = Identity.generate().id;
   await alice.vault.put(collection, 'one', 1);
   await alice.vault.grant(collection, bob);
-  const store = new VaultStore(undefined, Identity.generate().id);
+  const store = new SqliteVaultStore(undefined, Identity.generate().id);
   t.after(() => store.close());
   const name = { owner: alice.id, collection };
   const pace = { pause: () => undefined };
@@ -248,7 +248,7 @@ suite('a delivery', () => {
     const both = await deliveryOf(alice, 2);
     await interleave({ ...both, log: both.log.slice(0, 1), state: null, items: [] }, both);
     assert.equal(head(), 4);
-    const empty = new VaultStore(undefined, Identity.generate().id);
+    const empty = new SqliteVaultStore(undefined, Identity.generate().id);
     t.after(() => empty.close());
     const forked = interleaving(empty, name);
     await assert.rejects(forked(other, first), withCode('ERR_FORK'));
@@ -306,7 +306,7 @@ suite('a delivery', () => {
 
   test('for which there is no room is proven, and given back', async (t) => {
     const { alice } = await setUp(t);
-    const store = new VaultStore(undefined, Identity.generate().id, {
+    const store = new SqliteVaultStore(undefined, Identity.generate().id, {
       bounds: { maxCopyBytes: 6_000, maxReplicaBytes: 0 },
     });
     t.after(() => store.close());
@@ -331,7 +331,10 @@ suite('a delivery', () => {
 });
 
 /** Takes one delivery, and another one while the first is proven but not kept. */
-function interleaving(store: VaultStore, name: { readonly owner: string; readonly collection: string }) {
+function interleaving(
+  store: SqliteVaultStore,
+  name: { readonly owner: string; readonly collection: string },
+) {
   return async (slow: Delivery, quick: Delivery) => {
     const gate = Promise.withResolvers<void>();
     let isProven = false;

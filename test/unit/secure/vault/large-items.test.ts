@@ -140,7 +140,7 @@ suite('a large item', () => {
     const { vaults, alice, replica } = await setUp();
     const { store } = replica.engine;
     const { blob: kept } = store.item(alice.id, 'c', 'film')!;
-    const chunk = store.chunk(alice.id, kept, 1)!;
+    const chunk = (await store.chunk(alice.id, kept, 1))!;
     store.saveChunk(
       alice.id,
       kept,

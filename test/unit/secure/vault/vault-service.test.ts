@@ -60,7 +60,7 @@ suite('a vault that is asked for chunks', () => {
     const others = [blobOf(alice, 'shut'), alice.engine.store.item(alice.id, 'open', 'other')!.blob];
     for (const { engine } of [alice, replica]) {
       for (const blob of others) {
-        assert.ok(engine.store.chunk(alice.id, blob, 0), 'it is there');
+        assert.ok(await engine.store.chunk(alice.id, blob, 0), 'it is there');
         for (const item of ['film', 'note']) {
           const request = { owner: alice.id, collection: 'open', item, blob, number: 0 };
           const answer = await engine.respond('vault-chunk', request, bob.id);
@@ -73,7 +73,7 @@ suite('a vault that is asked for chunks', () => {
   test('gives no chunk that the item had before it was put again', async () => {
     const { alice, bob, replica } = await setUp();
     const old = blobOf(alice, 'open');
-    const chunk = alice.engine.store.chunk(alice.id, old, 0)!;
+    const chunk = (await alice.engine.store.chunk(alice.id, old, 0))!;
     await alice.vault.putStream('open', 'film', film(2));
     await alice.vault.sync();
     for (const { engine } of [alice, replica]) {
@@ -120,7 +120,7 @@ suite('a replica that is given chunks', () => {
       const answer = await alice.engine.respond('vault-store-chunk', request, id);
       assert.deepEqual(answer, refusal('ERR_NOT_PERMITTED'));
     }
-    assert.notDeepEqual(alice.engine.store.chunk(alice.id, request.blob, 0), chunk);
+    assert.notDeepEqual(await alice.engine.store.chunk(alice.id, request.blob, 0), chunk);
   });
 
   test('takes 1,024 of them for an item, and no more', async () => {
