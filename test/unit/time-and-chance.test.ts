@@ -28,7 +28,6 @@ const exceptions: Record<string, readonly string[]> = {
   'base/secret-bytes.ts': ['getRandomValues'],
   'identity/identity.ts': ['getRandomValues'],
   'identity/identity-file.ts': ['randomBytes'],
-  'identity/identity-store.ts': ['generateKey'],
   'transport/noise/x25519.ts': ['getRandomValues'],
   'transport/tcp/certificate.ts': ['generateKeyPairSync', 'randomBytes'],
   // The turns in which virtual time moves on.
