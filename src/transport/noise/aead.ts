@@ -39,7 +39,9 @@ export function aeadOf(name: CipherName): Aead {
 
 /** The ciphers, the fastest first: JavaScript is faster with ChaCha, and processors are faster with AES. */
 export function fastestFirst(): readonly CipherName[] {
-  return optionalBuiltin('node:crypto') === undefined ? ['ChaChaPoly', 'AESGCM'] : ['AESGCM', 'ChaChaPoly'];
+  const isInJavaScript =
+    optionalBuiltin('node:crypto') === undefined && globalThis.crypto.subtle === undefined;
+  return isInJavaScript ? ['ChaChaPoly', 'AESGCM'] : ['AESGCM', 'ChaChaPoly'];
 }
 
 /** The cipher in JavaScript. */

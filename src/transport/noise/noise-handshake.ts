@@ -29,6 +29,9 @@ export interface NoiseSession {
   readonly receiving: CipherState;
   /** The hash of the whole handshake. */
   readonly hash: Uint8Array;
+  readonly cipher: CipherName;
+  /** The first keys of both, for a cipher that works elsewhere. */
+  readonly secrets: { readonly sending: Uint8Array; readonly receiving: Uint8Array };
 }
 
 type Token = 'psk' | 'e' | 's' | 'ee' | 'es' | 'se';
@@ -109,12 +112,17 @@ export class NoiseHandshake {
 
   /** The keys for what follows, after the last message. */
   finish(): NoiseSession {
-    const [first, second] = this.#keysFrom(noBytes, 2);
-    const ofInitiator = new CipherState(this.#aead, first!);
-    const ofResponder = new CipherState(this.#aead, second!);
-    return this.#isInitiator
-      ? { sending: ofInitiator, receiving: ofResponder, hash: this.#hash }
-      : { sending: ofResponder, receiving: ofInitiator, hash: this.#hash };
+    const [ofInitiator, ofResponder] = this.#keysFrom(noBytes, 2) as [Uint8Array, Uint8Array];
+    const secrets = this.#isInitiator
+      ? { sending: ofInitiator, receiving: ofResponder }
+      : { sending: ofResponder, receiving: ofInitiator };
+    return {
+      sending: new CipherState(this.#aead, secrets.sending),
+      receiving: new CipherState(this.#aead, secrets.receiving),
+      hash: this.#hash,
+      cipher: this.#aead.name,
+      secrets,
+    };
   }
 
   #nextTokens(): readonly Token[] {

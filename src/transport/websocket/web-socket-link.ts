@@ -8,17 +8,17 @@ import type { LimitsByAddress } from '../address-limits.ts';
 import type { NoiseSession } from '../noise/noise-handshake.ts';
 import type { Link } from '../transport.ts';
 import type { MessageQueue, MessageSocket, SocketEnd } from './message-socket.ts';
+import { OutgoingRecords } from './outgoing-records.ts';
 import {
   costOf,
   creditRecord,
   creditStepBytes,
-  dataRecord,
   endRecord,
-  maxDataBytes,
   type ReceivedData,
   readRecord,
   windowBytes,
 } from './records.ts';
+import { type SealedSocket, sealedSocketOf } from './sealed-socket.ts';
 
 export interface WebSocketLinkDetails {
   readonly socket: MessageSocket;
@@ -41,13 +41,6 @@ const closingMs = 1_000;
 
 const normalCode = 1000;
 
-/** Something that `send` took and that is not sealed yet. */
-interface Waiting {
-  readonly bytes: Uint8Array;
-  sent: number;
-  readonly done: (() => void) | undefined;
-}
-
 /**
  * A link over a WebSocket, whose messages are sealed records (records.ts).
  *
@@ -63,8 +56,7 @@ export class WebSocketLink implements Link {
   readonly startedAt: number;
   readonly closed: Promise<Error | undefined>;
 
-  readonly #socket: MessageSocket;
-  readonly #session: NoiseSession;
+  readonly #socket: SealedSocket;
   readonly #runtime: Runtime;
   readonly #drained = new Waiters();
   #state: 'open' | 'ending' | 'closing' | 'closed' = 'open';
@@ -75,8 +67,7 @@ export class WebSocketLink implements Link {
   #failure: Error | undefined;
   #socketEnd: SocketEnd | undefined;
 
-  #waiting: Waiting[] = [];
-  #credit = windowBytes;
+  readonly #outgoing = new OutgoingRecords((record) => this.#seal(record));
 
   #held: ReceivedData[] = [];
   #isPaused = false;
@@ -93,17 +84,18 @@ export class WebSocketLink implements Link {
     this.isOfOtherNetwork = details.isOfOtherNetwork;
     this.limitsByAddress = details.limitsByAddress;
     this.startedAt = details.startedAt;
-    this.#socket = socket;
-    this.#session = session;
     this.#runtime = runtime;
     this.closed = new Promise((resolve) => {
       this.#settle = resolve;
     });
     const { arrived, end } = messages.handOver();
-    socket.onMessage = (sealed) => this.#receive(sealed);
-    socket.onEnd = (socketEnd) => this.#onSocketEnd(socketEnd);
-    for (const sealed of arrived) this.#receive(sealed);
-    if (end !== undefined) this.#onSocketEnd(end);
+    this.#socket = sealedSocketOf(socket, session, {
+      onRecord: (record) => this.#receive(record),
+      onBroken: (cause) => this.#onBroken(cause),
+      onEnd: (socketEnd) => this.#onSocketEnd(socketEnd),
+    });
+    for (const sealed of arrived) this.#socket.receive(sealed);
+    if (end !== undefined) this.#socket.end(end);
   }
 
   get onMessage(): (bytes: Uint8Array) => void {
@@ -119,9 +111,8 @@ export class WebSocketLink implements Link {
 
   send(bytes: Uint8Array, sent?: () => void): boolean {
     if (this.#state !== 'open' || this.#socketEnd !== undefined) return true;
-    if (bytes.length === 0) sent?.();
-    else this.#waiting.push({ bytes, sent: 0, done: sent });
-    this.#flush();
+    this.#outgoing.add(bytes, sent);
+    this.#outgoing.flush();
     return this.#hasRoom;
   }
 
@@ -153,55 +144,43 @@ export class WebSocketLink implements Link {
   }
 
   get #hasRoom(): boolean {
-    return this.#waiting.length === 0 && this.#socket.bufferedBytes < highWaterBytes;
+    return this.#outgoing.isEmpty && this.#socket.bufferedBytes < highWaterBytes;
   }
 
-  /** Seals what waits, as far as the credit goes. */
   #flush(): void {
-    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
-      const rest = first.bytes.length - first.sent;
-      // Records of one length: a short one behind a long one costs as much as both need.
-      const length = Math.ceil(rest / Math.ceil(rest / maxDataBytes));
-      if (costOf(length) > this.#credit) return;
-      this.#credit -= costOf(length);
-      this.#seal(dataRecord(first.bytes.subarray(first.sent, first.sent + length)));
-      first.sent += length;
-      if (first.sent < first.bytes.length) continue;
-      this.#waiting.shift();
-      first.done?.();
-    }
-    if (this.#state === 'ending') this.#finish();
+    this.#outgoing.flush();
+    if (this.#state === 'ending' && this.#outgoing.isEmpty) this.#finish();
   }
 
   #seal(record: Uint8Array): void {
     if (this.#socketEnd !== undefined) return;
-    const sealed = this.#session.sending.seal(record);
-    this.#socket.send(sealed, () => free(sealed));
+    this.#socket.send(record);
   }
 
   /** Nothing more is sent: tells the other side, and begins the closing handshake. */
   #finish(): void {
     if (this.#state === 'closing' || this.#state === 'closed') return;
     this.#state = 'closing';
-    this.#waiting = [];
+    this.#outgoing.clear();
     this.#seal(endRecord());
     this.#socket.close(normalCode);
     if (this.#timer === undefined) this.#endBefore(closingMs);
     this.#drained.wake();
   }
 
-  #receive(sealed: Uint8Array): void {
+  #receive(record: Uint8Array): void {
     if (this.#failure !== undefined || this.#state === 'closed') return;
     try {
-      const opened = this.#session.receiving.open(sealed);
-      free(sealed);
-      this.#take(opened);
+      this.#take(record);
     } catch (cause) {
-      const message = 'the other side sent a record that cannot be opened: it was altered on the way';
-      this.#abandon(
-        cause instanceof PeerloomError ? cause : new PeerloomError('ERR_PROTOCOL', message, { cause }),
-      );
+      this.#onBroken(cause);
     }
+  }
+
+  #onBroken(cause: unknown): void {
+    const message = 'the other side sent a record that cannot be opened: it was altered on the way';
+    const isOurs = cause instanceof PeerloomError;
+    this.#abandon(isOurs ? cause : new PeerloomError('ERR_PROTOCOL', message, { cause }));
   }
 
   /** @throws PeerloomError `ERR_PROTOCOL`. */
@@ -218,10 +197,7 @@ export class WebSocketLink implements Link {
       else if (this.#mayDeliver && this.#held.length === 0) this.#deliver(record);
       else this.#held.push(record);
     } else if (record.kind === 'credit') {
-      this.#credit += record.amount;
-      if (this.#credit > windowBytes) {
-        throw new PeerloomError('ERR_PROTOCOL', 'the other side gave more credit than it received');
-      }
+      this.#outgoing.addCredit(record.amount);
       this.#flush();
       if (this.#hasRoom) this.#drained.wake();
     } else {
@@ -273,7 +249,7 @@ export class WebSocketLink implements Link {
     this.#failure ??= error;
     this.#isDropping = true;
     this.#onMessage = ignore;
-    this.#waiting = [];
+    this.#outgoing.clear();
     this.#held = [];
     this.#state = 'closing';
     this.#socket.destroy();
@@ -287,7 +263,7 @@ export class WebSocketLink implements Link {
 
   #onSocketEnd(end: SocketEnd): void {
     this.#socketEnd = end;
-    this.#waiting = [];
+    this.#outgoing.clear();
     this.#drained.wake();
     this.#settleIfOver();
   }

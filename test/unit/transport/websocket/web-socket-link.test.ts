@@ -47,6 +47,12 @@ function cipher(key: number): CipherState {
   return new CipherState(aeadOf('AESGCM'), new Uint8Array(32).fill(key));
 }
 
+const sessionOfNoOne = {
+  hash: new Uint8Array(32),
+  cipher: 'AESGCM',
+  secrets: { sending: new Uint8Array(32), receiving: new Uint8Array(32) },
+} as const;
+
 function linkOver(
   socket: FakeSocket,
   runtime: VirtualRuntime,
@@ -55,7 +61,7 @@ function linkOver(
   return new WebSocketLink({
     socket,
     messages: new MessageQueue(socket),
-    session: { sending, receiving, hash: new Uint8Array(32) },
+    session: { ...sessionOfNoOne, sending, receiving },
     remoteId: 'them',
     remoteAddress: { scheme: 'ws', host: '127.0.0.1', port: 1 },
     isOfOtherNetwork: false,

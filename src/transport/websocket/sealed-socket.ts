@@ -1,0 +1,190 @@
+import { PeerloomError } from '../../base/errors.ts';
+import { free } from '../../wire/frames/memory.ts';
+import type { NoiseSession } from '../noise/noise-handshake.ts';
+import { hasWebCrypto, WebCryptoCipher } from '../noise/web-crypto-cipher.ts';
+import type { MessageSocket, SocketEnd } from './message-socket.ts';
+import { windowBytes } from './records.ts';
+
+/** What a link does with what comes out of a WebSocket. */
+export interface RecordHandlers {
+  /** A record was opened. Its memory belongs to the function. */
+  readonly onRecord: (record: Uint8Array) => void;
+  /** A record cannot be opened, or sealed. Nothing comes after that. */
+  readonly onBroken: (cause: unknown) => void;
+  /** Called once, after all records. */
+  readonly onEnd: (end: SocketEnd) => void;
+}
+
+/** A WebSocket whose messages are sealed records. They leave, and are handed on, in order. */
+export interface SealedSocket {
+  /** What it was given and has not passed on yet. */
+  readonly bufferedBytes: number;
+  /** The memory of the record may be used again at once. */
+  send(record: Uint8Array): void;
+  /** Takes what arrived before the socket was handed over. */
+  receive(sealed: Uint8Array): void;
+  /** The socket had ended before it was handed over. */
+  end(end: SocketEnd): void;
+  /** Begins the closing handshake, behind what was sent before. */
+  close(code: number): void;
+  /** Ends it at once. Of records, no more is told. */
+  destroy(): void;
+}
+
+/** Seals by WebCrypto in pages that have it and agreed on its cipher; otherwise at once. */
+export function sealedSocketOf(
+  socket: MessageSocket,
+  session: NoiseSession,
+  handlers: RecordHandlers,
+): SealedSocket {
+  const { cipher, secrets } = session;
+  if (cipher !== 'AESGCM' || !hasWebCrypto()) return new SocketSealedAtOnce(socket, session, handlers);
+  const [sending, receiving] = [new WebCryptoCipher(secrets.sending), new WebCryptoCipher(secrets.receiving)];
+  return new SocketSealedLater(socket, { sending, receiving }, handlers);
+}
+
+class SocketSealedAtOnce implements SealedSocket {
+  readonly #socket: MessageSocket;
+  readonly #session: NoiseSession;
+  readonly #handlers: RecordHandlers;
+  #isOver = false;
+
+  constructor(socket: MessageSocket, session: NoiseSession, handlers: RecordHandlers) {
+    this.#socket = socket;
+    this.#session = session;
+    this.#handlers = handlers;
+    socket.onMessage = (sealed) => this.receive(sealed);
+    socket.onEnd = handlers.onEnd;
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.bufferedBytes;
+  }
+
+  send(record: Uint8Array): void {
+    const sealed = this.#session.sending.seal(record);
+    this.#socket.send(sealed, () => free(sealed));
+  }
+
+  receive(sealed: Uint8Array): void {
+    if (this.#isOver) return;
+    let record: Uint8Array;
+    try {
+      record = this.#session.receiving.open(sealed);
+    } catch (cause) {
+      this.#isOver = true;
+      this.#handlers.onBroken(cause);
+      return;
+    }
+    free(sealed);
+    this.#handlers.onRecord(record);
+  }
+
+  end(end: SocketEnd): void {
+    this.#handlers.onEnd(end);
+  }
+
+  close(code: number): void {
+    this.#socket.close(code);
+  }
+
+  destroy(): void {
+    this.#isOver = true;
+    this.#socket.destroy();
+  }
+}
+
+/** The most that waits to be opened: the other side cannot be so far ahead within its credit. */
+const maxUnopenedBytes = 2 * windowBytes;
+
+/** Seals and opens several records at a time. Two queues keep their order. */
+export class SocketSealedLater implements SealedSocket {
+  readonly #socket: MessageSocket;
+  readonly #sending: WebCryptoCipher;
+  readonly #receiving: WebCryptoCipher;
+  readonly #handlers: RecordHandlers;
+  #unsealedBytes = 0;
+  #unopenedBytes = 0;
+  /** Settled when all records so far have gone to the socket, and when all have been handed on. */
+  #sent: Promise<void> = Promise.resolve();
+  #received: Promise<void> = Promise.resolve();
+  #isOver = false;
+
+  constructor(
+    socket: MessageSocket,
+    ciphers: { readonly sending: WebCryptoCipher; readonly receiving: WebCryptoCipher },
+    handlers: RecordHandlers,
+  ) {
+    this.#socket = socket;
+    this.#sending = ciphers.sending;
+    this.#receiving = ciphers.receiving;
+    this.#handlers = handlers;
+    socket.onMessage = (sealed) => this.receive(sealed);
+    socket.onEnd = (end) => this.end(end);
+  }
+
+  get bufferedBytes(): number {
+    return this.#unsealedBytes + this.#socket.bufferedBytes;
+  }
+
+  send(record: Uint8Array): void {
+    const { length } = record;
+    this.#unsealedBytes += length;
+    this.#sent = this.#inTurn(this.#sent, this.#sending.seal(record), (sealed) => {
+      this.#unsealedBytes -= length;
+      this.#socket.send(sealed);
+    });
+  }
+
+  receive(sealed: Uint8Array): void {
+    if (this.#isOver) return;
+    const { length } = sealed;
+    this.#unopenedBytes += length;
+    if (this.#unopenedBytes > maxUnopenedBytes) {
+      this.#break(new PeerloomError('ERR_PROTOCOL', 'the other side sent more than its credit allows'));
+      return;
+    }
+    this.#received = this.#inTurn(this.#received, this.#receiving.open(sealed), (record) => {
+      this.#unopenedBytes -= length;
+      this.#handlers.onRecord(record);
+    });
+  }
+
+  end(end: SocketEnd): void {
+    this.#received = this.#received.then(() => this.#handlers.onEnd(end));
+  }
+
+  close(code: number): void {
+    this.#sent = this.#sent.then(() => this.#socket.close(code));
+  }
+
+  destroy(): void {
+    this.#isOver = true;
+    this.#socket.destroy();
+  }
+
+  /** Does something with a record that is being made, after all records before it. */
+  async #inTurn(
+    before: Promise<void>,
+    record: Promise<Uint8Array>,
+    work: (record: Uint8Array) => void,
+  ): Promise<void> {
+    record.catch(() => {}); // it may fail before its turn comes
+    await before;
+    if (this.#isOver) return;
+    let made: Uint8Array;
+    try {
+      made = await record;
+    } catch (cause) {
+      this.#break(cause);
+      return;
+    }
+    if (!this.#isOver) work(made);
+  }
+
+  #break(cause: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#handlers.onBroken(cause);
+  }
+}
