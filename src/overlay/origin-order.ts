@@ -60,7 +60,7 @@ export class OriginOrder {
 
   constructor(options: OriginOrderOptions) {
     this.#options = options;
-    this.#waits = new Waits(options.runtime, (origin) => this.#giveUpDue(origin));
+    this.#waits = new Waits(options.runtime, (origin) => this.#handOnDue(origin));
   }
 
   get heldBytes(): number {
@@ -82,7 +82,7 @@ export class OriginOrder {
     const leftMs = Math.min(patienceMs, patienceMs - (timeUs - previousUs) / 1_000);
     this.#hold(origin, { broadcast, arrival, dueAtMs: this.#options.runtime.now() + leftMs });
     const isFull = this.#heldCount > maxHeld || this.#heldBytes > maxHeldBytes;
-    if (leftMs <= 0 || isFull) this.#giveUp(origin, timeUs);
+    if (leftMs <= 0 || isFull) this.#handOnUntil(origin, timeUs);
     this.#handOnFollowing(broadcast.origin, origin);
   }
 
@@ -111,7 +111,7 @@ export class OriginOrder {
     for (const [oldName, old] of this.#origins) {
       const isOver = this.#origins.size > maxOrigins || nowMs - old.heardAtMs > forgetAfterMs;
       if (!isOver || looked++ === lookedAtPerBroadcast) break;
-      this.#giveUp(old, Number.POSITIVE_INFINITY);
+      this.#handOnUntil(old, Number.POSITIVE_INFINITY);
       this.#waits.end(oldName);
       this.#origins.delete(oldName);
     }
@@ -128,17 +128,17 @@ export class OriginOrder {
   }
 
   /** Hands on what waits for a moment that is over, and what came before it. */
-  #giveUpDue(name: string): void {
+  #handOnDue(name: string): void {
     const origin = this.#origins.get(name);
     const nowMs = this.#options.runtime.now();
     const due = origin?.held.findLast(({ dueAtMs }) => dueAtMs <= nowMs);
     if (origin === undefined) return;
-    if (due !== undefined) this.#giveUp(origin, due.broadcast.timeUs);
+    if (due !== undefined) this.#handOnUntil(origin, due.broadcast.timeUs);
     this.#handOnFollowing(name, origin);
   }
 
-  /** Waits no longer for anything before a time. */
-  #giveUp(origin: Origin, untilUs: number): void {
+  /** Hands on what has a time up to this one. What is missing in between no longer holds anything up. */
+  #handOnUntil(origin: Origin, untilUs: number): void {
     while (origin.held[0] !== undefined && origin.held[0].broadcast.timeUs <= untilUs)
       this.#handOnFirst(origin);
   }

@@ -111,7 +111,7 @@ export class Plumtree<Peer> {
   /** A broadcast arrived for the first time, over `hops` links from its origin. */
   arrived(from: Peer, id: string, hops: number): void {
     const announcers = this.#missing.get(id)?.announcers ?? [];
-    this.#giveUp(id);
+    this.#settle(id);
     const shorter = announcers.find(
       ({ peer, ...announced }) => peer !== from && announced.hops + threshold <= hops,
     );
@@ -135,7 +135,7 @@ export class Plumtree<Peer> {
 
   /** A broadcast arrived that this node must not pass on, or that it has passed on long ago. */
   dropped(id: string): void {
-    this.#giveUp(id);
+    this.#settle(id);
   }
 
   /** A peer tells that it has a broadcast, which over this peer comes over `hops` links. */
@@ -171,8 +171,8 @@ export class Plumtree<Peer> {
     this.#ask(id);
   }
 
-  /** Nobody waits for this broadcast any more. */
-  #giveUp(id: string): void {
+  /** Stops waiting for a broadcast: it has arrived, is not wanted, or nobody has it. */
+  #settle(id: string): void {
     const missing = this.#missing.get(id);
     if (missing === undefined) return;
     this.#missing.delete(id);
@@ -197,7 +197,7 @@ export class Plumtree<Peer> {
     const missing = this.#missing.get(id);
     const next = missing?.announcers[missing.asked];
     if (missing === undefined || next === undefined) {
-      this.#giveUp(id);
+      this.#settle(id);
       return;
     }
     missing.asked += 1;

@@ -9,7 +9,9 @@ import { PendingAnswers, type WaitOptions } from '../channel/pending.ts';
 import type { ChannelStream } from '../channel/streams/stream.ts';
 import { goodbye } from '../wire/frames/goodbye.ts';
 import { type Envelope, PendingEnvelope, whenReady } from './envelope.ts';
+import { GivenLetters } from './given-letters.ts';
 import type { Hearing } from './hearing.ts';
+import { LinkRoom } from './link-room.ts';
 import type { Bringer, Notary } from './notary.ts';
 import type { SecureChannel } from './secure-channel.ts';
 import {
@@ -69,11 +71,8 @@ export class Neighbour {
   /** The responses that are read: apart from `#work`, which may wait for them. */
   readonly #reading: WorkQueue;
   readonly #responses: PendingAnswers<ArrivedResponse>;
-  /** Called with whether the neighbour passes a letter on, by the letter's hash. */
-  readonly #given = new Map<string, (isTaken: boolean) => void>();
-  /** Large frames wait for room one after another. */
-  #lane: Promise<void> = Promise.resolve();
-  #linkBack: Promise<void> | undefined;
+  readonly #given: GivenLetters;
+  readonly #room: LinkRoom;
   #isClosed = false;
 
   constructor(peer: ProtocolPeer, channel: SecureChannel, options: NeighbourOptions) {
@@ -82,6 +81,8 @@ export class Neighbour {
     this.#channel = channel;
     this.#options = options;
     this.#responses = new PendingAnswers(runtime);
+    this.#given = new GivenLetters(runtime);
+    this.#room = new LinkRoom(channel);
     const bounds = { maxJobs: limits.maxRequests, maxBytes: limits.unhandledMaxBytes, onGrowth };
     this.#work = new WorkQueue(bounds);
     this.#reading = new WorkQueue(bounds);
@@ -101,7 +102,7 @@ export class Neighbour {
 
   /** Whether a frame can be sent now, without waiting for another link. */
   get hasLink(): boolean {
-    return this.#channel.isOpen && !this.#channel.isSuspended;
+    return this.#room.hasLink;
   }
 
   /** Memory that its frames take beside their bytes, and that waits for signatures. */
@@ -128,15 +129,7 @@ export class Neighbour {
    */
   relay({ hash, frame }: OutgoingLetter, timeoutMs: number): Promise<boolean> {
     this.#send(frame);
-    return new Promise((resolve) => {
-      const settle = (isTaken: boolean): void => {
-        this.#given.delete(hash);
-        timer.cancel();
-        resolve(isTaken);
-      };
-      const timer = this.#options.runtime.setTimeout(() => settle(false), timeoutMs);
-      this.#given.set(hash, settle);
-    });
+    return this.#given.wait(hash, timeoutMs);
   }
 
   /** Tells the neighbour that what it brought is passed on: an answer follows. */
@@ -161,25 +154,12 @@ export class Neighbour {
 
   /** Resolves when the neighbour can be reached again, or the connection has closed. */
   linked(): Promise<void> {
-    if (this.hasLink) return Promise.resolve();
-    // The pong shows that the link is back.
-    const done = (): void => {
-      this.#linkBack = undefined;
-    };
-    this.#linkBack ??= this.#channel.ping({ timeoutMs: Number.POSITIVE_INFINITY }).then(done, done);
-    return this.#linkBack;
+    return this.#room.linked();
   }
 
-  /**
-   * Resolves when little waits to go out, and everybody who asked for that before is done: what has left this process
-   * may still fill the link, and whatever else the neighbour is to hear waits behind it.
-   *
-   * @param done until then nobody else has room.
-   */
+  /** Resolves when a large frame has room, see {@link LinkRoom.roomForLarge}. */
   roomForLarge(done: Promise<void>): Promise<void> {
-    const room = this.#lane.then(() => this.linked()).then(() => this.#channel.drained());
-    this.#lane = room.then(() => done);
-    return room;
+    return this.#room.roomForLarge(done);
   }
 
   /** Runs the user's handlers of a message. */
@@ -219,7 +199,7 @@ export class Neighbour {
     this.#isClosed = true;
     this.#work.close();
     this.#reading.close();
-    for (const settle of [...this.#given.values()]) settle(false);
+    this.#given.close();
     this.#responses.failAll(connectionClosed);
   }
 
@@ -234,7 +214,7 @@ export class Neighbour {
   }
 
   #onTaken({ body }: SecureFrame): void {
-    this.#given.get(text.decode(body.subarray(0, hashLength)))?.(true);
+    this.#given.taken(text.decode(body.subarray(0, hashLength)));
   }
 
   /** Drops a response that nothing waits for without decoding it. */
@@ -278,7 +258,7 @@ export class Neighbour {
 
   async #onRelayed(frame: SecureFrame): Promise<void> {
     const answer = await this.#read(frame, relayAnswerOf);
-    this.#given.get(answer.hash)?.(true);
+    this.#given.taken(answer.hash);
     await this.#options.relayed(answer, this);
   }
 

@@ -3,30 +3,31 @@ import { PeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { runPaced, type Steps } from '../base/steps.ts';
 import type { ChannelStream } from '../channel/streams/stream.ts';
-import { canonicalJson } from './canonical-json.ts';
-import { dataFromBytesSteps, dataToBytes } from './data-bytes.ts';
 import { isHash } from './digest.ts';
-import { type Envelope, readEnvelope, verifySteps, whenReady } from './envelope.ts';
+import { type Envelope, whenReady } from './envelope.ts';
 import type { Carriers, Errand } from './errand.ts';
 import type { ErrandPlaces, Place } from './errand-places.ts';
 import { Errands } from './errands.ts';
 import { fieldsOf } from './fields.ts';
-import { encryptionKeyOf, type HpkeContext, type HpkeOpener, hpkeSeal } from './hpke.ts';
+import { encryptionKeyOf, type HpkeOpener, hpkeSeal } from './hpke.ts';
+import {
+  cannotDecrypt,
+  checkLength,
+  contextOf,
+  invalid,
+  isAnswer,
+  letterBytesOf,
+  type Mail,
+  mailOf,
+  maxLetterBytes,
+  maxSealedBytes,
+  openedSteps,
+} from './letter-content.ts';
 import type { Neighbour } from './neighbour.ts';
 import type { Notary } from './notary.ts';
-import {
-  checkContainers,
-  frameOfLetter,
-  largeBytes,
-  maxLetterContainers,
-  type RelayAnswer,
-  type RelayRequest,
-} from './secure-frames.ts';
+import { frameOfLetter, largeBytes, type RelayAnswer, type RelayRequest } from './secure-frames.ts';
 import { type Carriage, type Origin, Surveys } from './surveys.ts';
 import { turnPace } from './vault/turn.ts';
-
-/** A request of one node to another, and what it is about. */
-export type Mail = { readonly topic: string; readonly data: Data };
 
 export interface PostOfficeOptions {
   readonly notary: Notary;
@@ -43,14 +44,8 @@ export interface PostOfficeOptions {
   readonly respond: (mail: Mail, letter: Envelope, neighbour: Neighbour) => Promise<Data>;
 }
 
-/** Bytes of a letter, or of an answer: what is longer goes to a neighbour, through a stream, or into a vault. */
-const maxLetterBytes = 4 * 1024 * 1024;
-
 /** A peer becomes a neighbour right after its connect handler was called, so a handler may ask a moment too early. */
 const connectHandlers = Promise.resolve();
-
-/** HPKE adds a key and a tag. */
-const maxSealedBytes = maxLetterBytes + 48;
 
 /** The most bytes of a frame beside the data of its letter: signature, hash, ids and names. Honest frames have half of it. */
 const maxFramingBytes = 1_024;
@@ -297,66 +292,6 @@ function onlyTo(first: readonly Neighbour[]): Carriers {
   return { first, others: [] };
 }
 
-/** HPKE's context: a ciphertext that another author signs as its own does not open. */
-function contextOf(author: string, to: string): HpkeContext {
-  return { info: 'peerloom-letter-1', associated: canonicalJson([author, to]) };
-}
-
-/** @throws PeerloomError `ERR_MESSAGE_TOO_LARGE`, and TypeError when no message can hold the data. */
-function letterBytesOf(data: Data): Uint8Array {
-  const bytes = dataToBytes(data);
-  checkLength(bytes, maxLetterBytes);
-  checkContainers(bytes[0]!, bytes.subarray(1));
-  return bytes;
-}
-
-/** Decodes what {@link letterBytesOf} wrote. */
-function openedSteps(bytes: Uint8Array): Steps<Data> {
-  return dataFromBytesSteps(bytes, maxLetterContainers);
-}
-
-/** Whether this is what the addressee of a letter signed in answer to it, and nothing else beside it. */
-function* isAnswer(
-  data: Data,
-  letter: { readonly author: string; readonly id: string; readonly to: string | undefined },
-): Steps<boolean> {
-  try {
-    const answer = readEnvelope(data);
-    const { request, sealed, ...rest } = fieldsOf(answer.data);
-    const isOfAddressee = answer.author === letter.to && answer.to === letter.author;
-    const isToThis = answer.kind === 'answer' && request === letter.id && sealed instanceof Uint8Array;
-    if (!isOfAddressee || !isToThis || Object.keys(rest).length > 0) return false;
-    checkLength(sealed, maxSealedBytes);
-    yield* verifySteps(answer);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function cannotDecrypt(what: string): PeerloomError {
-  return new PeerloomError(
-    'ERR_NOT_SUPPORTED',
-    `${what}, because its identity is a Signer, which only signs: connect with the node and send a message`,
-  );
-}
-
 function noRoom(): PeerloomError {
   return new PeerloomError('ERR_QUEUE_FULL', 'too many letters of a neighbour are under way');
-}
-
-function mailOf(data: Data): Mail {
-  const { topic, data: content } = fieldsOf(data);
-  if (typeof topic !== 'string' || content === undefined) throw invalid('it has no topic');
-  return { topic, data: content };
-}
-
-function invalid(message: string): PeerloomError {
-  return new PeerloomError('ERR_ENVELOPE_INVALID', message);
-}
-
-function checkLength({ length }: Uint8Array, maxBytes: number): void {
-  if (length <= maxBytes) return;
-  const message = `the message or its answer has ${length} bytes, but at most ${maxBytes} are allowed: use a stream or the vault`;
-  throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
 }

@@ -13,11 +13,12 @@ import { hashOf } from './digest.ts';
 import { type Envelope, PendingEnvelope } from './envelope.ts';
 import { ErrandPlaces } from './errand-places.ts';
 import { encryptionKeysOf, HpkeOpener } from './hpke.ts';
+import type { Mail } from './letter-content.ts';
 import type { Neighbour } from './neighbour.ts';
 import { type NetworkMap, networkMapOf } from './network-map.ts';
 import { Notary } from './notary.ts';
 import { PeerTurns } from './peer-turns.ts';
-import { type Mail, PostOffice } from './post-office.ts';
+import { PostOffice } from './post-office.ts';
 import { SecureChannel } from './secure-channel.ts';
 import {
   resolveSecureOptions,

@@ -58,7 +58,7 @@ export class Statements {
     this.#bytes += bytes;
     branch.bytes += bytes;
     branch.authors.push(statement.author);
-    while (this.#bytes > this.#maxBytes) this.#giveUpOne();
+    while (this.#bytes > this.#maxBytes) this.#evictOne();
   }
 
   #branchOf(from: string): Branch {
@@ -76,7 +76,7 @@ export class Statements {
     branch.authors.push(author);
   }
 
-  #giveUpOne(): void {
+  #evictOne(): void {
     const branch = [...this.#branches.values()].reduce((one, other) =>
       other.bytes > one.bytes ? other : one,
     );

@@ -128,14 +128,14 @@ export class ChannelStream {
     this.#host.wake(this);
   }
 
-  /** Gives both directions up, on both sides. */
+  /** Ends both directions, on both sides. */
   abort(reason: StreamAbort, cause?: unknown): void {
     if (this.#error !== undefined) {
       this.dropUnread(abortError(reason, cause));
       return;
     }
     if (this.#isOver()) return;
-    this.#giveUp(abortError(reason, cause));
+    this.#failAndDrop(abortError(reason, cause));
     // A side that never answers would keep the place for ever.
     if (this.#phase === 'asked') {
       this.#host.withdraw(this);
@@ -182,7 +182,7 @@ export class ChannelStream {
   }
 
   onAbort(error: Error): void {
-    if (this.#error === undefined) this.#giveUp(error);
+    if (this.#error === undefined) this.#failAndDrop(error);
     this.#host.remove(this);
   }
 
@@ -190,7 +190,7 @@ export class ChannelStream {
   onConnectionClosed(error: Error, unread: 'kept' | 'dropped'): void {
     if (this.#error !== undefined) return;
     if (unread === 'dropped') {
-      this.#giveUp(error);
+      this.#failAndDrop(error);
       return;
     }
     if (this.#writing === 'ended' && this.#reading === 'ended') this.#closed.resolve();
@@ -279,8 +279,8 @@ export class ChannelStream {
     this.#host.remove(this);
   }
 
-  /** What has arrived is dropped too. */
-  #giveUp(error: Error): void {
+  /** Fails, and drops what has arrived. */
+  #failAndDrop(error: Error): void {
     this.#receiver.clear();
     this.#reading = 'failed';
     this.#fail(error);

@@ -50,7 +50,7 @@ export class KeptBroadcasts {
     const { broadcasts, floorUs } = store.load();
     this.#floorUs = floorUs;
     for (const { id, timeUs, length } of broadcasts) this.#insert(id, timeUs, length);
-    this.#giveUp();
+    this.#evict();
   }
 
   /** Changes with each broadcast that is added. */
@@ -97,7 +97,7 @@ export class KeptBroadcasts {
     this.#options.store.add({ id, timeUs }, bytes);
     this.#insert(id, timeUs, bytes.length);
     this.#version += 1;
-    this.#giveUp();
+    this.#evict();
     return this.has(id);
   }
 
@@ -131,9 +131,9 @@ export class KeptBroadcasts {
     return { items, from, to: items.indexOf({ timestamp: untilUs + 1, prefix: noPrefix }, from) };
   }
 
-  /** Gives up what has become too old. @throws what the store does. */
+  /** Evicts what has become too old. @throws what the store does. */
   expire(): void {
-    this.#giveUpTo(this.floorUs);
+    this.#evictUntil(this.floorUs);
   }
 
   close(): void | Promise<void> {
@@ -146,13 +146,13 @@ export class KeptBroadcasts {
     this.#bytes += length;
   }
 
-  #giveUp(): void {
+  #evict(): void {
     const { maxMessages, maxBytes } = this.capacity;
     const isTooMuch = this.size > maxMessages || this.#bytes > maxBytes;
-    this.#giveUpTo(isTooMuch ? this.floorUsWithin(this.capacity) : this.floorUs);
+    this.#evictUntil(isTooMuch ? this.floorUsWithin(this.capacity) : this.floorUs);
   }
 
-  #giveUpTo(floorUs: number): void {
+  #evictUntil(floorUs: number): void {
     const items = this.#items;
     const count = items.indexOf({ timestamp: floorUs + 1, prefix: noPrefix });
     if (count === 0) return;

@@ -31,15 +31,15 @@ export async function writeChunks(
 }
 
 async function drainedInTime(stream: ChannelStream, runtime: Runtime): Promise<void> {
-  const giveUp = (): void => {
+  const onTimeout = (): void => {
     stream.abort({ code: 'aborted', message: `nothing was read for ${timeoutMs} ms` });
   };
-  const timer = runtime.setTimeout(giveUp, timeoutMs);
+  const timer = runtime.setTimeout(onTimeout, timeoutMs);
   await stream.drained();
   timer.cancel();
 }
 
-/** Reads what {@link writeChunks} wrote. It is opened for the first chunk, and given up with the first false one. */
+/** Reads what {@link writeChunks} wrote. It opens the stream for the first chunk, and aborts it at the first chunk that is false. */
 export class ChunkStream {
   readonly #options: ChunkStreamOptions;
   #stream: Promise<ChannelStream | undefined> | undefined;

@@ -3,14 +3,14 @@ import { errorOf } from '../../base/arguments.ts';
 import type { Data } from '../../base/data.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import type { Runtime } from '../../base/runtime.ts';
-import { livenessPingId } from '../../channel/liveness.ts';
 import type { DataLink } from '../../transport/data-link.ts';
 import type { Security } from '../../transport/security.ts';
 import type { TransportContext } from '../../transport/transport.ts';
-import { FrameKind, frameHeaderBytes, idBytes, readUint32 } from '../../wire/frames/frame.ts';
+import { frameHeaderBytes } from '../../wire/frames/frame.ts';
+import { BytePiece, type Content, DataPiece } from './pieces.ts';
 import type { Process, ProcessLink } from './process.ts';
 import type { SimulatedNetwork } from './simulated-network.ts';
-import type { Cargo, Way } from './way.ts';
+import type { Way } from './way.ts';
 
 const security: Security = { protocol: 'simulated', encrypted: true, authenticated: true };
 
@@ -98,7 +98,7 @@ export class SimulatedLink implements ProcessLink, DataLink {
     this.#unreadBytes += copy.length;
     this.#network.bytes += copy.length;
     this.#network.transmissions += 1;
-    this.#way.send(new Piece(copy, this.#other!));
+    this.#way.send(new BytePiece(copy, this.#other!));
     return this.#unreadBytes < highWaterBytes;
   }
 
@@ -275,90 +275,6 @@ export class SimulatedLink implements ProcessLink, DataLink {
   #wakeDrained(): void {
     for (const wake of this.#drainWaiters.splice(0)) wake();
   }
-}
-
-/** What arrives at once, and how many bytes it counts as. */
-type Content = Uint8Array | DataPiece;
-
-/** Data on its way to an end of a link: all that was sent in one step of the world. */
-class DataPiece implements Cargo {
-  at = 0;
-  next: Cargo | undefined = undefined;
-  readonly isWork = true;
-  /** Headers included. */
-  length: number;
-  readonly step: number;
-  readonly #to: SimulatedLink;
-  readonly #data: Data;
-  readonly #dataBytes: number;
-  /** What was sent after the first. */
-  #more: [data: Data, bytes: number][] | undefined;
-  /** How many of all arrive. */
-  #count = 1;
-
-  constructor(step: number, to: SimulatedLink, data: Data, bytes: number) {
-    this.step = step;
-    this.#to = to;
-    this.#data = data;
-    this.#dataBytes = bytes;
-    this.length = bytes + frameHeaderBytes;
-  }
-
-  get bytes(): number {
-    return this.length;
-  }
-
-  add(data: Data, bytes: number): void {
-    this.#more ??= [];
-    this.#more.push([data, bytes]);
-    this.#count += 1;
-    this.length += bytes + frameHeaderBytes;
-  }
-
-  arrive(fraction: number): void {
-    if (fraction < 1) this.#count = Math.floor(this.#count * fraction);
-    this.#to.take(this);
-  }
-
-  read(onData: NonNullable<DataLink['onData']>): void {
-    if (this.#count > 0) onData(this.#data, this.#dataBytes);
-    if (this.#more === undefined) return;
-    for (const [data, bytes] of this.#more.slice(0, Math.max(0, this.#count - 1))) onData(data, bytes);
-  }
-}
-
-/** Bytes on their way to an end of a link. */
-class Piece implements Cargo {
-  at = 0;
-  next: Cargo | undefined = undefined;
-  readonly #content: Uint8Array;
-  readonly #to: SimulatedLink;
-
-  constructor(content: Uint8Array, to: SimulatedLink) {
-    this.#content = content;
-    this.#to = to;
-  }
-
-  get bytes(): number {
-    return this.#content.length;
-  }
-
-  get isWork(): boolean {
-    return !isLivenessFrame(this.#content);
-  }
-
-  arrive(fraction: number): void {
-    const content = this.#content;
-    this.#to.take(fraction === 1 ? content : content.subarray(0, Math.floor(content.length * fraction)));
-  }
-}
-
-/** Whether the bytes are a ping that a node sent by itself, or the answer to one. Pings of users have other numbers. */
-function isLivenessFrame(bytes: Uint8Array): boolean {
-  if (bytes.length !== frameHeaderBytes + idBytes) return false;
-  const kind = bytes[4];
-  const isPing = kind === FrameKind.ping || kind === FrameKind.pong;
-  return isPing && readUint32(bytes, 0) === idBytes && readUint32(bytes, frameHeaderBytes) === livenessPingId;
 }
 
 function ignore(): void {}

@@ -3,10 +3,11 @@ import { type Data, Identity, type PeerloomError, type Runtime } from '../../../
 import { ErrandPlaces } from '../../../src/secure/errand-places.ts';
 import { Hearing } from '../../../src/secure/hearing.ts';
 import { encryptionKeysOf, HpkeOpener } from '../../../src/secure/hpke.ts';
+import type { Mail } from '../../../src/secure/letter-content.ts';
 import type { Neighbour, OutgoingLetter } from '../../../src/secure/neighbour.ts';
 import { Notary } from '../../../src/secure/notary.ts';
 import { PeerTurns } from '../../../src/secure/peer-turns.ts';
-import { type Mail, PostOffice } from '../../../src/secure/post-office.ts';
+import { PostOffice } from '../../../src/secure/post-office.ts';
 import {
   encodeSecureFrame,
   readSecureFrame,
