@@ -2,6 +2,7 @@ import { styleText } from 'node:util';
 import type { KnownNode } from '../api/discovery.ts';
 import type { LostSession, NodeCallback } from '../api/events.ts';
 import type { NodeConnection } from '../api/node-connection.ts';
+import type { LeaveReason } from '../api/presence.ts';
 import { formatAddress } from '../base/address.ts';
 import { messageOf } from '../base/arguments.ts';
 import type { Data } from '../base/data.ts';
@@ -38,6 +39,16 @@ export function eventText(print: (line: string) => void, long: 'cut' | 'whole' =
       case 'node_discovered': {
         const { id, source } = data as KnownNode;
         print(dim(`found ${id} (${source})`));
+        break;
+      }
+      case 'node_joined':
+        print(dim(`joined: ${data}`));
+        break;
+      case 'node_left': {
+        const { id, reason } = data as { id: string; reason: LeaveReason };
+        print(
+          dim(`left: ${id} (${reason === 'stopped' ? 'it stopped' : 'it has been silent for too long'})`),
+        );
         break;
       }
       case 'node_message_rejected':

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { Command, InvalidArgumentError, Option } from 'commander';
-import { parseAddress } from '../base/address.ts';
+import { Command, Option } from 'commander';
 import { runDemo } from './demo/demo.ts';
+import { addDoctorCommand } from './doctor/command.ts';
 import { complain, explainFailure } from './failure.ts';
 import { addKeysCommand } from './keys.ts';
 import { type NodeCommandOptions, runNode } from './node-command.ts';
 import { guardOutputs } from './outputs.ts';
+import { parsePort, plainless } from './parse.ts';
+import { addPingCommand } from './ping.ts';
 import { addSimulateCommand } from './simulate/command.ts';
 
 const nodeHelp = `
@@ -67,7 +69,7 @@ function createProgram(): Command {
     .option('--port <port>', 'the port to listen on; 0: the system picks one', parsePort, 0)
     .addOption(
       new Option('--connect <address...>', 'host:port of nodes to connect with')
-        .argParser(addAddress)
+        .argParser(plainless)
         .default([], 'none'),
     )
     .addOption(
@@ -75,7 +77,7 @@ function createProgram(): Command {
         '--bootstrap <address...>',
         'host:port of nodes through which to find a network, and to stay in it',
       )
-        .argParser(addAddress)
+        .argParser(plainless)
         .default([], 'none'),
     )
     .option(
@@ -93,6 +95,7 @@ function createProgram(): Command {
         'PEERLOOM_NETWORK_KEY',
       ),
     )
+    .option('--presence', 'tell the network that this node is there, and print who joins and leaves')
     .option('--stay', 'keep running after the end of the input, until SIGTERM or Ctrl-C')
     .option('--json', 'print each event as one line of JSON')
     .option('--debug', 'print every step to standard error')
@@ -108,6 +111,8 @@ function createProgram(): Command {
     });
   addSimulateCommand(program);
   addKeysCommand(program);
+  addDoctorCommand(program);
+  addPingCommand(program);
   pointToHelp(program, program.name());
   return program
     .addHelpText('after', `\npeerloom node --help explains all options of a node.`)
@@ -123,28 +128,6 @@ function pointToHelp(command: Command, path: string): void {
     },
   });
   for (const one of command.commands) pointToHelp(one, `${path} ${one.name()}`);
-}
-
-function parsePort(text: string): number {
-  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
-  throw new InvalidArgumentError('It must be a whole number from 0 to 65535.');
-}
-
-function addAddress(text: string, others: readonly string[]): readonly string[] {
-  if (schemeOf(text) === 'tcp') {
-    const message =
-      'tcp:// is plain TCP, and peerloom node speaks only TLS: leave tcp:// out, or write tls://.';
-    throw new InvalidArgumentError(message);
-  }
-  return [...others, text];
-}
-
-function schemeOf(text: string): string | undefined {
-  try {
-    return parseAddress(text).scheme;
-  } catch (error) {
-    throw new InvalidArgumentError((error as Error).message);
-  }
 }
 
 guardOutputs();

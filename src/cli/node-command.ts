@@ -9,6 +9,7 @@ import { chat } from './chat.ts';
 import { eventJson, listeningJson } from './event-json.ts';
 import { addressOf, eventText } from './event-text.ts';
 import { complain, exitCodes, WrongUse } from './failure.ts';
+import { identityIn } from './identity-in.ts';
 import { sendLines } from './piped-lines.ts';
 import { Prompt } from './prompt.ts';
 import { untilSignal } from './signals.ts';
@@ -21,6 +22,7 @@ export interface NodeCommandOptions extends Pick<NodeOptions, 'name' | 'network'
   readonly bootstrap: readonly string[];
   readonly peerStore?: string;
   readonly mdns?: true;
+  readonly presence?: true;
   readonly reconnect?: true;
   readonly identity?: string;
   readonly passphraseEnv?: string;
@@ -35,17 +37,19 @@ export interface NodeCommandOptions extends Pick<NodeOptions, 'name' | 'network'
  * @throws WrongUse, and PeerloomError from {@link Node.start} and {@link Node.connectWithNode}.
  */
 export async function runNode(options: NodeCommandOptions): Promise<number> {
-  const { host, port, connect, reconnect, identity, passphraseEnv, stay, json } = options;
+  const { host, port, connect, reconnect, identity, passphraseEnv, presence, stay, json } = options;
   const { name, network, networkKey, debug } = options;
   const prompt = process.stdin.isTTY && process.stdout.isTTY && !json ? new Prompt() : undefined;
   const print = (line: string): void => (prompt === undefined ? console.log(line) : prompt.print(line));
+  const file = identityIn(identity, passphraseEnv);
   const isNew = identity !== undefined && !existsSync(identity);
   const node = createNode(host, port, {
     name,
     network,
     networkKey,
     debug,
-    ...identityOf(identity, passphraseEnv),
+    presence: presence ?? false,
+    ...(file && { identity: file }),
     discovery: discoveriesOf(options),
     callback: json ? eventJson(print) : eventText(print, prompt === undefined ? 'whole' : 'cut'),
   });
@@ -106,14 +110,4 @@ function discoveriesOf({
     ...(path === undefined ? [] : [peerStore({ path })]),
     ...(isLocal ? [mdns()] : []),
   ];
-}
-
-function identityOf(path: string | undefined, variable: string | undefined): Pick<NodeOptions, 'identity'> {
-  if (variable === undefined) return path === undefined ? {} : { identity: { path } };
-  if (path === undefined)
-    throw new WrongUse('--passphrase-env needs --identity: it is the passphrase of that file');
-  const passphrase = process.env[variable];
-  if (!passphrase)
-    throw new WrongUse(`--passphrase-env: the environment variable ${variable} is empty or not set`);
-  return { identity: { path, passphrase } };
 }

@@ -20,6 +20,7 @@ import { channelOf } from '../protocols/protocols.ts';
 import { maxAddressLength } from '../wire/frames/hello.ts';
 import { AddressBook, type BookEntry, type Mention } from './address-book.ts';
 import { Dialler } from './dialler.ts';
+import type { Sighting } from './looks.ts';
 import { NodeLookup } from './node-lookup.ts';
 
 /** Connections that a node with discovery wants to have. */
@@ -87,6 +88,11 @@ export class Finder implements Finding, OverlayPart {
   /** Connects with a node that is given by its id. @throws as {@link NodeLookup.connect}. */
   async connect(id: string, options: ConnectOptions): Promise<NodeConnection> {
     return this.#lookup.connect(id, options);
+  }
+
+  /** Asks a peer from where it sees this node. @returns undefined if it does not answer. */
+  seenBy(connection: NodeConnection): Promise<Sighting | undefined> {
+    return this.#lookup.seenBy(connection);
   }
 
   start(): Promise<void> | undefined {

@@ -9,6 +9,7 @@ import { type AddressRecord, isSignedByOwner } from '../overlay/membership/addre
 import type { Peering } from '../peers/peering.ts';
 import { channelOf } from '../protocols/protocols.ts';
 import { connectById } from './connect-by-id.ts';
+import { Looks, type Sighting } from './looks.ts';
 import { OwnAddressRecord } from './own-address-record.ts';
 import { readQuestionFrame } from './question-frames.ts';
 import { Questions } from './questions.ts';
@@ -31,6 +32,7 @@ export class NodeLookup {
   #host!: ProtocolHost;
   /** Made when it is first needed. */
   #questions: Questions<ProtocolPeer> | undefined;
+  #looks: Looks<ProtocolPeer> | undefined;
 
   constructor(options: NodeLookupOptions) {
     this.#options = options;
@@ -42,15 +44,25 @@ export class NodeLookup {
 
   /** @throws PeerloomError: the connection ends. */
   received(peer: ProtocolPeer, bytes: Uint8Array): void {
-    this.#active.received(peer, readQuestionFrame(bytes));
+    const frame = readQuestionFrame(bytes);
+    if (frame.kind === 'look' || frame.kind === 'seen') this.#activeLooks.received(peer, frame);
+    else this.#active.received(peer, frame);
   }
 
   closed(peer: ProtocolPeer): void {
     this.#questions?.closed(peer);
+    this.#looks?.closed(peer);
   }
 
   stop(): void {
     this.#questions?.stop();
+    this.#looks?.stop();
+  }
+
+  /** Asks a peer from where it sees this node. @returns undefined if it does not answer. */
+  async seenBy(connection: NodeConnection): Promise<Sighting | undefined> {
+    const peer = this.#peers.find((each) => each.connection === connection);
+    return peer && this.#activeLooks.ask(peer);
   }
 
   /** @throws TypeError; PeerloomError `ERR_NODE_UNKNOWN`, and what `connectWithNode` throws for an address. */
@@ -108,6 +120,13 @@ export class NodeLookup {
   get #active(): Questions<ProtocolPeer> {
     this.#questions ??= this.#createQuestions();
     return this.#questions;
+  }
+
+  get #activeLooks(): Looks<ProtocolPeer> {
+    const { runtime } = this.#options.options;
+    const addressOf = (peer: ProtocolPeer) => channelOf(peer).remote.address;
+    this.#looks ??= new Looks({ runtime, send, addressOf });
+    return this.#looks;
   }
 
   #createQuestions(): Questions<ProtocolPeer> {

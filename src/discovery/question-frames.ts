@@ -4,7 +4,7 @@ import { idFromPublicKey, publicKeyFromId } from '../identity/identity.ts';
 import { type AddressRecord, readAddressRecord } from '../overlay/membership/address-record.ts';
 
 /** What two neighbours say to each other to find a node (docs/protocol.md, section 16): the first byte of a frame. */
-export const QuestionFrameKind = { find: 48, found: 49, unknown: 50 } as const;
+export const QuestionFrameKind = { find: 48, found: 49, unknown: 50, look: 51, seen: 52 } as const;
 
 /** A question passes over so many further links, at most. */
 export const maxQuestionHops = 4;
@@ -15,6 +15,7 @@ const maxHostLength = 255;
 const keyBytes = 32;
 const numberBytes = 8;
 const findBytes = 1 + numberBytes + 1 + keyBytes;
+const seenBytes = 1 + numberBytes + 8 + 2;
 
 export type QuestionFrame =
   | {
@@ -29,7 +30,20 @@ export type QuestionFrame =
       readonly seenAs: string;
     }
   | { readonly kind: 'found'; readonly number: string; readonly record: AddressRecord }
-  | { readonly kind: 'unknown'; readonly number: string };
+  | { readonly kind: 'unknown'; readonly number: string }
+  | { readonly kind: 'look'; readonly number: string }
+  | {
+      readonly kind: 'seen';
+      readonly number: string;
+      /** The host and the port from which the sender sees the receiver; empty and 0 where there is none. */
+      readonly host: string;
+      readonly port: number;
+      /** What the sender's clock says, in milliseconds since 1970. */
+      readonly wallMs: number;
+    };
+
+/** Those about the addresses of a third node. */
+export type FindingFrame = Exclude<QuestionFrame, { kind: 'look' | 'seen' }>;
 
 export function findFrame(question: Omit<Extract<QuestionFrame, { kind: 'find' }>, 'kind'>): Uint8Array {
   const { number, hops, id, seenAs } = question;
@@ -58,6 +72,26 @@ export function unknownFrame(number: string): Uint8Array {
   return frame;
 }
 
+export function lookFrame(number: string): Uint8Array {
+  const frame = new Uint8Array(1 + numberBytes);
+  frame[0] = QuestionFrameKind.look;
+  frame.set(hexToBytes(number), 1);
+  return frame;
+}
+
+export function seenFrame(seen: Omit<Extract<QuestionFrame, { kind: 'seen' }>, 'kind'>): Uint8Array {
+  const { number, host: given, port, wallMs } = seen;
+  const host = isHostText(given) ? given : '';
+  const frame = new Uint8Array(seenBytes + host.length);
+  const view = new DataView(frame.buffer);
+  frame[0] = QuestionFrameKind.seen;
+  frame.set(hexToBytes(number), 1);
+  view.setBigUint64(1 + numberBytes, BigInt(Math.max(0, Math.trunc(wallMs))));
+  view.setUint16(9 + numberBytes, port);
+  for (let at = 0; at < host.length; at++) frame[seenBytes + at] = host.charCodeAt(at);
+  return frame;
+}
+
 /**
  * Reads a frame. The signature of a record is not checked.
  *
@@ -71,6 +105,8 @@ export function readQuestionFrame(bytes: Uint8Array): QuestionFrame {
     if (bytes[0] === QuestionFrameKind.found)
       return { kind: 'found', number, record: readAddressRecord(rest) };
     if (bytes[0] === QuestionFrameKind.unknown && rest.length === 0) return { kind: 'unknown', number };
+    if (bytes[0] === QuestionFrameKind.look && rest.length === 0) return { kind: 'look', number };
+    if (bytes[0] === QuestionFrameKind.seen) return readSeen(number, rest);
   }
   throw noFrame(bytes);
 }
@@ -86,6 +122,15 @@ function readFind(number: string, rest: Uint8Array): QuestionFrame {
   } catch (cause) {
     throw new PeerloomError('ERR_PROTOCOL', 'a question for a key that no node can have', { cause });
   }
+}
+
+function readSeen(number: string, rest: Uint8Array): QuestionFrame {
+  if (rest.length < 10 || rest.length > 10 + maxHostLength) throw noFrame(rest);
+  const view = new DataView(rest.buffer, rest.byteOffset);
+  const wallMs = Number(view.getBigUint64(0));
+  const host = String.fromCharCode(...rest.subarray(10));
+  if (!Number.isSafeInteger(wallMs) || (host !== '' && !isHostText(host))) throw noFrame(rest);
+  return { kind: 'seen', number, host, port: view.getUint16(8), wallMs };
 }
 
 /** Printable ASCII without spaces. */

@@ -4,10 +4,10 @@ import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 import { TokenBucket } from '../base/token-bucket.ts';
 import type { AddressRecord } from '../overlay/membership/address-record.ts';
 import {
+  type FindingFrame,
   findFrame,
   foundFrame,
   maxQuestionHops,
-  type QuestionFrame,
   unknownFrame,
 } from './question-frames.ts';
 
@@ -104,7 +104,7 @@ export class Questions<Peer> {
   }
 
   /** @throws PeerloomError `ERR_SIGNATURE_INVALID`: honest nodes check a record before they pass it on. */
-  received(peer: Peer, frame: QuestionFrame): void {
+  received(peer: Peer, frame: FindingFrame): void {
     if (frame.kind === 'find') this.#onQuestion(peer, frame);
     else this.#onAnswer(peer, frame);
   }
@@ -119,7 +119,7 @@ export class Questions<Peer> {
     this.#questions.clear();
   }
 
-  #onQuestion(peer: Peer, { number, hops, id, seenAs }: Extract<QuestionFrame, { kind: 'find' }>): void {
+  #onQuestion(peer: Peer, { number, hops, id, seenAs }: Extract<FindingFrame, { kind: 'find' }>): void {
     const { send, recordOf } = this.#options;
     if (this.#questions.has(number) || !this.#rateOf(peer).take()) {
       send(peer, unknownFrame(number));
@@ -173,7 +173,7 @@ export class Questions<Peer> {
     for (const peer of asked) send(peer, findFrame({ number, hops: left, id, seenAs: hostOf(peer) }));
   }
 
-  #onAnswer(peer: Peer, frame: Exclude<QuestionFrame, { kind: 'find' }>): void {
+  #onAnswer(peer: Peer, frame: Exclude<FindingFrame, { kind: 'find' }>): void {
     const question = this.#questions.get(frame.number);
     // It comes too late, or nobody asked.
     if (question === undefined || !question.waiting.has(peer)) return;

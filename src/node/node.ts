@@ -27,6 +27,7 @@ import type { Runtime } from '../base/runtime.ts';
 import type { Channel, SendOptions } from '../channel/channel.ts';
 import type { WaitOptions } from '../channel/pending.ts';
 import type { Finder } from '../discovery/finder.ts';
+import type { Sighting } from '../discovery/looks.ts';
 import { isPeerId } from '../identity/identity.ts';
 import type { Membership } from '../overlay/membership/membership.ts';
 import type { Presence } from '../overlay/presence/presence.ts';
@@ -495,6 +496,11 @@ export class Node extends NodeHandlers {
   /** @internal Where a subclass of ours comes between a connection and its messages, whatever class it has. */
   wrapChannel(channel: Channel): Channel {
     return channel;
+  }
+
+  /** @internal Asks a peer from where it sees this node, for the command line. `undefined`: it does not answer. */
+  seenBy(peer: NodeConnection): Promise<Sighting | undefined> {
+    return this.#finder.seenBy(peer);
   }
 
   /** @internal Reports a failure that no caller learns of. */

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { type MdnsPacket, nodesIn, recordsOf } from '../../src/discovery/mdns-records.ts';
-import { findFrame, foundFrame, readQuestionFrame } from '../../src/discovery/question-frames.ts';
+import { findFrame, foundFrame, readQuestionFrame, seenFrame } from '../../src/discovery/question-frames.ts';
 import { Identity, PeerloomError } from '../../src/index.ts';
 import {
   type AddressRecord,
@@ -45,7 +45,7 @@ function read(bytes: Uint8Array): void {
 
 suite('frames of questions', () => {
   test('of any bytes are read or refused with a PeerloomError', () => {
-    const bytes = fc.tuple(fc.integer({ min: 47, max: 51 }), fc.uint8Array({ maxLength: 400 }));
+    const bytes = fc.tuple(fc.integer({ min: 47, max: 53 }), fc.uint8Array({ maxLength: 400 }));
     fuzz(
       'frames of questions',
       fc.property(bytes, ([kind, rest]) => read(Uint8Array.of(kind, ...rest))),
@@ -56,6 +56,7 @@ suite('frames of questions', () => {
     for (const frame of [
       findFrame({ number, hops: 4, id, seenAs: '192.0.2.9' }),
       foundFrame(number, record),
+      seenFrame({ number, host: '192.0.2.9', port: 1, wallMs: 1 }),
     ]) {
       fuzz('changed questions', fc.property(changed(frame), read));
     }

@@ -12,6 +12,8 @@ import { kinds, type SecondPeer } from './second-peer.ts';
 const find = 48;
 const found = 49;
 const unknown = 50;
+const look = 51;
+const seen = 52;
 
 function findFrame(publicKey: Uint8Array, { number = randomBytes(8), hops = 4, host = '127.0.0.1' } = {}) {
   return overlayFrame(find, number, Buffer.of(hops), publicKey, Buffer.from(host));
@@ -89,7 +91,10 @@ suite('protocol 15: address records', () => {
       overlayFrame(found, number),
       overlayFrame(unknown, number.subarray(1)),
       overlayFrame(unknown, number, Buffer.of(0)),
-      overlayFrame(51, number),
+      overlayFrame(look, number, Buffer.of(0)),
+      overlayFrame(seen, number),
+      overlayFrame(seen, number, Buffer.alloc(10), Buffer.from('a host')),
+      overlayFrame(53, number),
     ];
     for (const bytes of wrong) {
       const peer = await neighbour(node);
@@ -127,6 +132,18 @@ suite('protocol 15: address records', () => {
     await next(asker, unknown);
     asker.write(findFrame(anybody, { hops: 1 }));
     assert.deepEqual((await next(other, find)).subarray(9, 41), anybody, 'its first question');
+  });
+
+  test('15.8 a look is answered with where the node sees the peer, and what its clock says', async (t) => {
+    const node = await startNode(t);
+    const peer = await neighbour(node);
+    const number = randomBytes(8);
+    peer.write(overlayFrame(look, number));
+    const answer = await next(peer, seen);
+    assert.deepEqual(answer.subarray(0, 8), number);
+    assert.ok(Math.abs(Number(answer.readBigUInt64BE(8)) - Date.now()) < 60_000);
+    assert.ok(answer.readUInt16BE(16) > 0);
+    assert.equal(answer.subarray(18).toString(), '127.0.0.1');
   });
 
   test('15.6 a number that it has seen is answered with unknown', async (t) => {

@@ -19,7 +19,7 @@ test('peerloom node --help tells of every option, shows examples, and gives the 
   const { code, stdout } = await run(t, ['node', '--help']);
   assert.equal(code, 0);
   const options =
-    'host port connect reconnect name identity passphrase-env network network-key stay json debug';
+    'host port connect reconnect presence name identity passphrase-env network network-key stay json debug';
   for (const option of options.split(' ')) assert.match(stdout, new RegExp(`\\n {2}--${option}\\b`));
   assert.match(stdout, /\n {4}peerloom node --port 10002 --name ben --connect 127\.0\.0\.1:10001\n/);
   assert.match(stdout, /Exit codes:\n {2}0 .*\n {2}1 [\s\S]*\n {2}2 /);
@@ -58,7 +58,7 @@ suite('wrong use gets one line and exit code 2', () => {
     [['node', '--connect', 'somewhere'], /'somewhere' cannot be used: it has no port/],
     [
       ['node', '--connect', 'tcp://127.0.0.1:1'],
-      /tcp:\/\/ is plain TCP, and peerloom node speaks only TLS: leave tcp:\/\/ out, or write tls:\/\/; see/,
+      /tcp:\/\/ is plain TCP, and the command line speaks only TLS: leave tcp:\/\/ out, or write tls:\/\/; see/,
     ],
     [['node', '--connect', 'pigeon://a:1'], /no transport of this node dials pigeon:\/\//],
     [['node', '--passphrase-env', 'HOME'], /--passphrase-env needs --identity/],

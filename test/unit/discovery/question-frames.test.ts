@@ -3,7 +3,9 @@ import { suite, test } from 'node:test';
 import {
   findFrame,
   foundFrame,
+  lookFrame,
   readQuestionFrame,
+  seenFrame,
   unknownFrame,
 } from '../../../src/discovery/question-frames.ts';
 import { Identity } from '../../../src/index.ts';
@@ -28,6 +30,11 @@ suite('a frame that looks for a node', () => {
     });
     assert.deepEqual(readQuestionFrame(foundFrame(number, record)), { kind: 'found', number, record });
     assert.deepEqual(readQuestionFrame(unknownFrame(number)), { kind: 'unknown', number });
+    assert.deepEqual(readQuestionFrame(lookFrame(number)), { kind: 'look', number });
+    for (const host of ['192.0.2.9', '2001:db8::1', '']) {
+      const seen = { number, host, port: 65_535, wallMs: 1_800_000_000_000 };
+      assert.deepEqual(readQuestionFrame(seenFrame(seen)), { kind: 'seen', ...seen });
+    }
   });
 
   test('names no host that is not text', () => {
@@ -50,6 +57,17 @@ suite('a frame that looks for a node', () => {
         `${length}`,
       );
     }
+    const seen = seenFrame({ number, host: '', port: 1, wallMs: 1 });
+    for (let length = 0; length < seen.length; length++) {
+      assert.throws(() => readQuestionFrame(seen.subarray(0, length)), { code: 'ERR_PROTOCOL' }, `${length}`);
+    }
+    const wrong = [
+      Uint8Array.of(...seen, 0x1b),
+      Uint8Array.of(...seen, ...new Uint8Array(256).fill(0x61)),
+      Uint8Array.from(seen).fill(0xff, 9, 17),
+      Uint8Array.of(...lookFrame(number), 0),
+    ];
+    for (const frame of wrong) assert.throws(() => readQuestionFrame(frame), { code: 'ERR_PROTOCOL' });
     assert.throws(() => readQuestionFrame(Uint8Array.of(...unknownFrame(number), 0)), {
       code: 'ERR_PROTOCOL',
     });

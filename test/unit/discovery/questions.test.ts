@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import {
+  type FindingFrame,
   findFrame,
   foundFrame,
   readQuestionFrame,
@@ -40,7 +41,8 @@ function questions(peers: string[], known?: AddressRecord, runtime = new Virtual
     recordOf: (id) => (id === known?.id ? known : undefined),
     isSigned: (one) => isSignedByOwner(one, network),
   });
-  const says = (peer: string, bytes: Uint8Array): void => own.received(peer, readQuestionFrame(bytes));
+  const says = (peer: string, bytes: Uint8Array): void =>
+    own.received(peer, readQuestionFrame(bytes) as FindingFrame);
   const asks = (peer: string, number: number, hops = 4): void =>
     says(peer, findFrame({ number: numberOf(number), hops, id: sought.id, seenAs: '' }));
   const take = (): string[] => sent.splice(0).map(({ to, frame }) => `${to} ${frame.kind}`);

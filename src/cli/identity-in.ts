@@ -1,0 +1,13 @@
+import type { IdentityFile } from '../identity/identity-file.ts';
+import { WrongUse } from './failure.ts';
+
+/** The key file of `--identity` and `--passphrase-env`. @throws WrongUse. */
+export function identityIn(path: string | undefined, variable: string | undefined): IdentityFile | undefined {
+  if (variable === undefined) return path === undefined ? undefined : { path };
+  if (path === undefined)
+    throw new WrongUse('--passphrase-env needs --identity: it is the passphrase of that file');
+  const passphrase = process.env[variable];
+  if (!passphrase)
+    throw new WrongUse(`--passphrase-env: the environment variable ${variable} is empty or not set`);
+  return { path, passphrase };
+}

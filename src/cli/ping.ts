@@ -1,0 +1,156 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { NodeConnection } from '../api/node-connection.ts';
+import { messageOf } from '../base/arguments.ts';
+import { systemRuntime } from '../base/runtime.ts';
+import { bootstrap } from '../discovery/bootstrap.ts';
+import { isPeerId } from '../identity/identity.ts';
+import { Node } from '../node/node.ts';
+import { labelOf, safeLine } from './describe.ts';
+import { complain, exitCodes, WrongUse } from './failure.ts';
+import { plainless } from './parse.ts';
+import { untilSignal } from './signals.ts';
+
+const help = `
+Connects with a node, and prints a line for each round trip, with the way that it took;
+at the end, how many were answered and how long they took. Ctrl-C ends it earlier.
+The exit code is 1 if the node cannot be reached, or a round trip had no answer.
+
+The node is given by its address, or by its id and nodes through which to find it.
+
+Examples:
+  peerloom ping 127.0.0.1:10001
+  peerloom ping --count 100 --every 0.1 seed.example.org:10001
+  peerloom ping 12D3KooW… --bootstrap seed.example.org:10001`;
+
+interface PingOptions {
+  readonly count: number;
+  /** Seconds. */
+  readonly every: number;
+  /** Seconds. */
+  readonly timeout: number;
+  readonly bootstrap: readonly string[];
+  readonly network?: string;
+  readonly networkKey?: string;
+}
+
+/** Registers `peerloom ping`. */
+export function addPingCommand(program: Command): void {
+  program
+    .command('ping')
+    .description('measure round trips to a node')
+    .argument('<node>', 'host:port of the node, or its id', idOrAddress)
+    .option('--count <number>', 'how many round trips; 0: until Ctrl-C', wholeNumber, 0)
+    .option('--every <seconds>', 'the time between two round trips', seconds, 1)
+    .option('--timeout <seconds>', 'how long to wait for an answer', seconds, 10)
+    .addOption(
+      new Option('--bootstrap <address...>', 'host:port of nodes through which to find an id')
+        .argParser(plainless)
+        .default([], 'none'),
+    )
+    .option('--network <name>', 'the network of the node')
+    .addOption(new Option('--network-key <key>', 'the secret key of its network').env('PEERLOOM_NETWORK_KEY'))
+    .addHelpText('after', help)
+    .action(async (target: string, options: PingOptions) => {
+      process.exitCode = await runPing(target, options);
+    });
+}
+
+/** @returns the exit code. @throws PeerloomError if the node cannot be reached. */
+async function runPing(target: string, options: PingOptions): Promise<number> {
+  const ended = new AbortController();
+  void untilSignal().then(() => ended.abort());
+  const node = createNode(options);
+  try {
+    await node.start();
+    if (options.bootstrap.length > 0) await node.waitForNodes(1, { signal: ended.signal });
+    const peer = await node.connectWithNode(target, { signal: ended.signal });
+    console.log(`PING ${peer.id}${peer.name === '' ? '' : ` (${safeLine(peer.name)})`}`);
+    return await pingAll(peer, options, ended.signal);
+  } catch (error) {
+    if (ended.signal.aborted) return exitCodes.fine;
+    throw error;
+  } finally {
+    await node.stop();
+  }
+}
+
+async function pingAll(peer: NodeConnection, options: PingOptions, signal: AbortSignal): Promise<number> {
+  const { count, every, timeout } = options;
+  const times: number[] = [];
+  let sent = 0;
+  while (!signal.aborted && peer.isOpen && (count === 0 || sent < count)) {
+    sent += 1;
+    try {
+      const roundTripMs = await peer.ping({ timeoutMs: timeout * 1_000, signal });
+      times.push(roundTripMs);
+      console.log(`${sent}: ${roundTripMs.toFixed(2)} ms, ${wayText(peer)}`);
+    } catch (error) {
+      if (signal.aborted) sent -= 1;
+      else complain(`${sent}: ${safeLine(messageOf(error))}`);
+    }
+    if (sent !== count) await pause(every * 1_000, signal);
+  }
+  console.log(summaryText(labelOf(peer), sent, times));
+  const isWhole = signal.aborted || (count > 0 && sent === count);
+  return isWhole && times.length === sent ? exitCodes.fine : exitCodes.failed;
+}
+
+/** The way that the connection takes now: it may improve while it is used. */
+function wayText({ host, port, security }: NodeConnection): string {
+  return `${security.protocol} to ${host}:${port}`;
+}
+
+function summaryText(name: string, sent: number, times: readonly number[]): string {
+  const answered = `${name}: ${sent} sent, ${times.length} answered`;
+  if (times.length === 0) return answered;
+  const sorted = [...times].sort((one, other) => one - other);
+  const mean = times.reduce((sum, time) => sum + time, 0) / times.length;
+  const [least, median, most] = [sorted[0]!, sorted[Math.floor(sorted.length / 2)]!, sorted.at(-1)!];
+  const figures = Object.entries({ least, median, mean, most });
+  return `${answered}; ${figures.map(([word, ms]) => `${word} ${ms.toFixed(2)}`).join(', ')} ms`;
+}
+
+function createNode({ network, networkKey, bootstrap: addresses }: PingOptions): Node {
+  try {
+    return new Node('127.0.0.1', 0, {
+      name: 'peerloom ping',
+      network,
+      networkKey,
+      ...(addresses.length > 0 && { discovery: [bootstrap(addresses)] }),
+    });
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) throw new WrongUse(error.message);
+    throw error;
+  }
+}
+
+function pause(delayMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const end = (): void => {
+      timer.cancel();
+      resolve();
+    };
+    const timer = systemRuntime.setTimeout(() => {
+      signal.removeEventListener('abort', end);
+      resolve();
+    }, delayMs);
+    signal.addEventListener('abort', end, { once: true });
+  });
+}
+
+function idOrAddress(text: string): string {
+  if (!isPeerId(text)) plainless(text, []);
+  return text;
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number of at least 0.');
+}
+
+function seconds(text: string): number {
+  const number = Number(text);
+  if (/^\d*\.?\d+$/.test(text) && number >= 0.01 && number <= 86_400) return number;
+  throw new InvalidArgumentError('It must be a number of seconds from 0.01 to 86400.');
+}

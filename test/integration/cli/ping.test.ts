@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { Program, run, startNode } from './program.ts';
+
+suite('peerloom ping', () => {
+  test('prints a line for each round trip, with its way, and figures at the end', async (t) => {
+    const { address, id } = await startNode(t, ['--name', 'ada']);
+    const { code, stdout, stderr } = await run(t, ['ping', '--count', '3', '--every', '0.01', address]);
+    assert.deepEqual([code, stderr], [0, '']);
+    const lines = stdout.split('\n');
+    assert.equal(lines[0], `PING ${id} (ada)`);
+    for (const nth of [1, 2, 3])
+      assert.match(lines[nth]!, new RegExp(`^${nth}: [\\d.]+ ms, .*tls.* ${address}`));
+    assert.match(
+      lines[4]!,
+      /^ada: 3 sent, 3 answered; least [\d.]+, median [\d.]+, mean [\d.]+, most [\d.]+ ms$/,
+    );
+  });
+
+  test('ends at Ctrl-C with the figures', async (t) => {
+    const { address } = await startNode(t, ['--name', 'ada']);
+    const program = new Program(t, ['ping', address]);
+    await program.prints(/^1: /m);
+    program.signal('SIGINT');
+    const { code, stdout } = await program.ended;
+    assert.equal(code, 0);
+    assert.match(stdout, /\nada: \d+ sent, \d+ answered; least/);
+  });
+
+  test('finds a node by its id', async (t) => {
+    const { program, address, id } = await startNode(t, ['--name', 'ada']);
+    const far = await startNode(t, ['--name', 'far', '--connect', address]);
+    await program.event('inbound_node_connected');
+    const args = ['ping', far.id, '--count', '1', '--bootstrap', address];
+    const { code, stdout } = await run(t, args);
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, new RegExp(`^PING ${far.id} \\(far\\)\n1: `));
+    assert.notEqual(id, far.id);
+  });
+
+  test('fails with one line when nobody is there, or leaves', async (t) => {
+    const { code, stderr } = await run(t, ['ping', '127.0.0.1:1']);
+    assert.equal(code, 1);
+    assert.match(stderr, /^peerloom: nothing listens at 127\.0\.0\.1:1: .*\n$/);
+    const wrong = await run(t, ['ping', 'nonsense']);
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.stderr, /it has no port/);
+    const { program, address } = await startNode(t);
+    const pinging = new Program(t, ['ping', '--count', '0', '--every', '0.05', address]);
+    await pinging.prints(/^1: /m);
+    program.signal('SIGTERM');
+    assert.equal((await pinging.ended).code, 1);
+  });
+});
+
+test('peerloom node --presence prints who joins and leaves', async (t) => {
+  const { address, id } = await startNode(t, ['--presence']);
+  const text = new Program(t, ['node', '--presence', '--connect', address]);
+  await text.prints(new RegExp(`^joined: ${id}$`, 'm'));
+  const { program, id: third } = await startNode(t, ['--presence', '--connect', address]);
+  await text.prints(new RegExp(`^joined: ${third}$`, 'm'));
+  assert.equal((await program.event('node_joined')).event, 'node_joined');
+  program.signal('SIGTERM');
+  await text.prints(new RegExp(`^left: ${third} \\(it stopped\\)$`, 'm'));
+});
