@@ -1,6 +1,6 @@
 import { joinBytes } from '../join-bytes.ts';
 import { crc32 } from '../zip/crc32.ts';
-import { checkArchiveLength, checkEntryCount, endOfDirectory, type ZipFile } from '../zip/write-zip.ts';
+import { checkArchiveLength, endOfDirectory, type ZipFile } from '../zip/write-zip.ts';
 
 /** PyTorch lets the content of each entry begin at a multiple of this, so that it can be mapped into memory. */
 const alignment = 64;
@@ -13,7 +13,6 @@ const [madeBy, neededVersion] = [0x031e, 45];
 
 /** An archive as PyTorch 1.13 writes it: nothing compressed, everything aligned, with a record of zip64 at its end. */
 export function zipAsTorchDoes(files: readonly ZipFile[]): Uint8Array {
-  checkEntryCount(files.length);
   const parts: Uint8Array[] = [];
   const directory: Uint8Array[] = [];
   let offset = 0;

@@ -1,9 +1,13 @@
 import { entriesOf, type StateDict } from '../state-dict.ts';
+import { checkEntryCount } from '../zip/write-zip.ts';
 import { pickleOf } from './pickle-writer.ts';
 import { zipAsTorchDoes } from './torch-zip.ts';
 
 /** What PyTorch calls the folder in the archive when it does not write to a file with a name. */
 const folder = 'archive';
+
+/** `data.pkl` and `version` */
+const entriesBeside = 2;
 
 /**
  * Writes tensors as `torch.save` does for a dict of contiguous tensors, so that `torch.load(…, weights_only=True)` reads
@@ -13,6 +17,7 @@ const folder = 'archive';
  */
 export function writeTorch(state: StateDict): Uint8Array {
   const entries = entriesOf(state);
+  checkEntryCount(entries.length + entriesBeside);
   const storages = entries.map(([, { data }], key) => ({ name: `${folder}/data/${key}`, content: data }));
   return zipAsTorchDoes([
     { name: `${folder}/data.pkl`, content: pickleOf(entries) },
