@@ -32,7 +32,7 @@ export interface SubscribeOptions {
    * Whether `node_broadcast` fires for the broadcasts of each origin in the order in which it sent them with this topic.
    * Those of different origins are not ordered among each other. A broadcast that arrives before an earlier one waits for
    * it, until 5 s after the missing one was sent, or until 1,024 broadcasts or 4 MiB of this topic wait. Then the node
-   * gives the missing one up. If it arrives later, the node drops it, and counts it in `broadcastCountDropped`; with
+   * stops waiting for it. If it arrives later, the node drops it, and counts it in `broadcastCountDropped`; with
    * `history`, it hands it on as `isHistory`. Default false: they are handled as they arrive.
    */
   readonly ordered?: boolean | undefined;

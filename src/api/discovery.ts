@@ -45,7 +45,7 @@ export interface DiscoveryHost {
   readonly addresses: readonly string[];
   /** The source of all time and chance: a discovery that uses no other runs in simulations. */
   readonly runtime: Runtime;
-  /** Prints a step where somebody looks (`debug`, or `DEBUG=peerloom:discovery`). */
+  /** Prints a step if debugging is on (`debug`, or `DEBUG=peerloom:discovery`). */
   readonly log: (text: string) => void;
   /**
    * Reports a node. The same node may be reported again and again. The node remembers a bounded number of addresses, and

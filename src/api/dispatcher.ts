@@ -31,7 +31,7 @@ type AnyHandler = (...args: unknown[]) => unknown;
 export class Dispatcher {
   readonly #node: Node;
   readonly #callback: NodeCallback | undefined;
-  /** Of the events that have some. */
+  /** The listeners of each event that has any. */
   readonly #listeners = new LateMap<NodeEventName, Listeners>();
 
   constructor(node: Node, callback: NodeCallback | undefined) {
@@ -63,7 +63,7 @@ export class Dispatcher {
     if (listeners?.size === 0) this.#listeners.delete(event);
   }
 
-  /** Somebody listens to the event; a callback counts, whatever it does. */
+  /** Whether anything handles the event. A callback counts, whatever it does. */
   handles(event: NodeEventName): boolean {
     return this.#callback !== undefined || this.#listeners.has(event) || overrides(this.#node, event);
   }
@@ -86,7 +86,7 @@ export class Dispatcher {
     return both(handled, this.#emitToOthers(event, given, args));
   }
 
-  /** The same for a message, without the detours: it runs a million times a second. */
+  /** Does the same for a message with less work, because it runs a million times a second. */
   emitMessage(peer: NodeConnection, data: Data, text?: string): Handled {
     let handled: Handled = true;
     const node = this.#node;
@@ -232,7 +232,7 @@ export class Dispatcher {
     }
   }
 
-  /** Tells of a handler that threw, rejected, or gave an answer of no use. */
+  /** Reports a handler that threw or rejected, or whose result cannot be used. */
   failed(error: unknown, event: NodeEventName, peer: NodeConnection | undefined): void {
     if (event === 'node_stream' && isEndOfStream(error)) return;
     if (event === 'node_error' || !this.handles('node_error')) {

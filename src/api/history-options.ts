@@ -8,11 +8,11 @@ export interface HistoryOptions {
    */
   readonly maxMessages?: number | undefined;
   /**
-   * Their bytes, each with 114 bytes and its topic beside its content; also in memory, if there is no `path`. At least 2
-   * MiB. Default 16 MiB.
+   * The bytes of these broadcasts: 114 and the topic for each, beside its content; also in memory, if there is no `path`.
+   * At least 2 MiB. Default 16 MiB.
    */
   readonly maxBytes?: number | undefined;
-  /** Broadcasts that are older are given up, in milliseconds. Above 0. Default: none is too old. */
+  /** The age in milliseconds at which the node evicts a broadcast. Above 0. Default: none is too old. */
   readonly maxAgeMs?: number | undefined;
   /**
    * The file in which the node keeps them (SQLite), so that they are there when it starts again. Each topic needs a file

@@ -30,7 +30,7 @@ export interface ProtocolHost {
   readonly runtime: Runtime;
   /** The peers for which the protocol is open. */
   readonly peers: ReadonlySet<ProtocolPeer>;
-  /** Prints a step where somebody looks (`debug`, or `DEBUG=peerloom:protocol`). */
+  /** Prints a step if debugging is on (`debug`, or `DEBUG=peerloom:protocol`). */
   readonly log: (text: string) => void;
 }
 

@@ -83,7 +83,7 @@ export class TypedHandlers {
     return this.isInUse ? this.#find('node_request', data, peer) : undefined;
   }
 
-  /** Some kind has a handler. */
+  /** Whether any kind has a handler. */
   get isInUse(): boolean {
     return this.#messages !== undefined || this.#requests !== undefined;
   }
@@ -135,7 +135,7 @@ export class TypedHandlers {
   }
 }
 
-/** Goes on with the data that a schema has passed, later where the schema takes its time. */
+/** Continues with the data that a schema has passed: later, if the schema is asynchronous. */
 function afterCheck(
   { what, schema, data, reject }: Pick<Registered, 'what' | 'schema'> & Pick<Arrival, 'data' | 'reject'>,
   goOn: (valid: unknown) => unknown,

@@ -4,7 +4,7 @@ import { peerLabel } from '../base/peer-label.ts';
 import { printable } from '../base/printable.ts';
 import type { NodeConnection } from './node-connection.ts';
 
-/** A peer may make a node report so many kinds, and all peers together so many. */
+/** How many kinds one peer may make a node report, and how many all peers together may. */
 const maxKindsOfPeer = 8;
 const maxKinds = 256;
 
@@ -25,7 +25,7 @@ export class UnknownKinds {
   readonly #reported = new Map<string, Set<string>>();
   #count = 0;
 
-  /** @returns what to report; `undefined` where that was done, or where too much was. */
+  /** @returns what to report; `undefined` if that was reported before, or if too many kinds were. */
   report(
     event: 'node_message' | 'node_request',
     { peer, kind, known }: Unhandled,

@@ -3,7 +3,7 @@ import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 const alphabet = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
 const zero = '1';
 
-/** As many digits as an exact number holds: arithmetic with bigints is slow, so it is done for so many at once. */
+/** How many digits an exact number holds. Arithmetic with bigints is slow, so each step takes this many digits. */
 const groupDigits = 9;
 const groupSize = BigInt(58 ** groupDigits);
 

@@ -16,7 +16,7 @@ export interface IdentityFile {
 /** The number that OWASP's Password Storage Cheat Sheet asks for; it takes about 0.1 s whenever the file is used. */
 const pbkdf2Iterations = 600_000;
 
-/** Node.js does not accept longer ones. */
+/** Node.js does not accept longer passphrases. */
 const maxPassphraseBytes = 1_024;
 
 /** A key has a few hundred bytes; the rest is room for text around it. */

@@ -1,8 +1,8 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 
-/** Numbers and bytes that a seed decides. Whoever knows the seed knows all of them: never use them outside simulations. */
+/** Numbers and bytes that a seed decides. Anybody who knows the seed knows them: never use them outside simulations. */
 export interface ChanceStream {
-  /** The next number, from 0 up to, without, 1. */
+  /** The next number: at least 0, and less than 1. */
   random(): number;
   /** The next `length` bytes. */
   bytes(length: number): Uint8Array;

@@ -11,12 +11,12 @@ export interface SimulationOptions {
   readonly seed?: number;
   /** How long bytes take from node to node, see {@link Latency}. Default 20 ms. */
   readonly latencyMs?: Latency;
-  /** Each piece of data takes up to so many milliseconds longer, at random. Default 0. */
+  /** Each piece of data takes a random time longer: up to this many milliseconds. Default 0. */
   readonly jitterMs?: number;
   /** The bandwidth of each direction of a link, in bytes a second. Default: no limit. */
   readonly bytesPerSecond?: number;
   /**
-   * The probability that a piece of data is lost and has to be sent again, from 0 up to, without, 1. Links are reliable,
+   * The probability that a piece of data is lost and has to be sent again: at least 0, less than 1. Links are reliable,
    * as TCP is: loss shows as delay. Default 0.
    */
   readonly loss?: number;

@@ -101,7 +101,7 @@ export class Simulation extends Faulty {
     return this.#runtime.now();
   }
 
-  /** The nodes, each the latest at its place, in the order in which they were spawned. Some may have stopped or crashed. */
+  /** The nodes in the order of spawning. A restarted node replaces its predecessor. Some may have stopped or crashed. */
   get nodes(): readonly Node[] {
     return this.#machines.all.map(({ run }) => run.node);
   }
@@ -111,7 +111,7 @@ export class Simulation extends Faulty {
     return this.#network.underWay === 0 && !this.#runtime.hasWork;
   }
 
-  /** Whether something did not hold, so that a run has rejected. Each further one does so too. */
+  /** Whether an invariant did not hold, so that a run has rejected. All further runs reject too. */
   get hasFailed(): boolean {
     return this.#watch.hasFailed;
   }
@@ -121,7 +121,7 @@ export class Simulation extends Faulty {
     return this.#watch.trace.digest;
   }
 
-  /** Every fault that has happened, with its moment. The comings and goings of `churn` stand here one by one. */
+  /** Every fault that has happened, with its moment. `churn` adds one whenever a node leaves or comes back. */
   get faults(): readonly TimedFault[] {
     return [...this.#faults];
   }
@@ -142,7 +142,7 @@ export class Simulation extends Faulty {
     });
   }
 
-  /** The number of a node, or of an earlier one at its place; `undefined` for a node of elsewhere. */
+  /** The number of a node, which stays the same when it restarts; `undefined` for a node of another world. */
   indexOf(node: Node): number | undefined {
     return this.#watch.indexOf(node);
   }
@@ -293,7 +293,7 @@ export class Simulation extends Faulty {
     return () => churn.stop();
   }
 
-  /** Stops all nodes that run, and checks all invariants a last time. Paused nodes go on before. */
+  /** Resumes paused nodes, stops all nodes that run, and checks all invariants a last time. */
   async end(): Promise<void> {
     for (const machine of this.#machines.running) if (machine.isPaused) machine.resume();
     await this.settle(Promise.all(this.#machines.running.map(({ run }) => run.stop())));

@@ -3,7 +3,7 @@ import { inNextTurn } from '../base/next-turn.ts';
 /** Steps in one iteration of Node.js's event loop. In between it polls for I/O, which costs more than a step. */
 const maxStepsAtOnce = 256;
 
-/** What stands around the steps, and around nothing else that the process does. */
+/** Hooks around the steps, and around nothing else that the process does. */
 export interface Surroundings {
   /** Called before some steps in a row. */
   enter(): void;
@@ -69,7 +69,7 @@ class Stepper {
 
   readonly #leave = (): void => {
     this.#surroundings?.leave();
-    // Only now: what waits for the outcome is no part of the steps.
+    // Not earlier: code that waits for the outcome is not part of the steps.
     if (this.#failure !== undefined) {
       this.#outcome.reject(this.#failure.error);
       return;
@@ -83,7 +83,7 @@ class Stepper {
   };
 }
 
-/** Taken before a {@link Guard} stands in front of it, which would ask about each step. */
+/** Read before a {@link Guard} replaces it, because the guard would check each step. */
 const schedule: (callback: () => void) => unknown = globalThis.setImmediate ?? inNextTurn;
 
 const { versions } = globalThis.process ?? {};

@@ -1,6 +1,6 @@
 import type { RuntimeTimer } from '../base/runtime.ts';
 
-/** Cancelled timers that may stay in the queue before anything is done about them. */
+/** Cancelled timers that may stay in the queue before it is built again. */
 const maxIdleCancelled = 64;
 
 /** Added to the order of timers that run last: more timers than will ever be set. */
@@ -19,7 +19,7 @@ interface Place {
 class QueuedTimer implements RuntimeTimer {
   /** Undefined once the timer has run or was cancelled. */
   callback: (() => void) | undefined;
-  /** Nobody waits for what it does. */
+  /** The timer only watches: nothing waits for what it does. */
   readonly isWatching: boolean;
   readonly #owner: Owner;
 

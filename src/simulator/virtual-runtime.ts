@@ -13,7 +13,7 @@ export interface VirtualRuntimeOptions {
 
 const wallStart2001 = 978_307_200_000;
 
-/** How long {@link VirtualRuntime.settle} goes on by default. */
+/** How far {@link VirtualRuntime.settle} moves the clock at most, by default. */
 const maxSettleMs = 24 * 3_600_000;
 
 /** The entity whose chance the runtime itself draws. */

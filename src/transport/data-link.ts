@@ -10,7 +10,7 @@ export interface DataLink extends Link {
   readonly carriesData: boolean;
   /** Called with data that arrives, and how many bytes it counts as. What arrived before it was set comes at once. */
   onData: ((data: Data, bytes: number) => void) | undefined;
-  /** Sends data that counts as so many bytes. */
+  /** Sends data, which counts as that number of bytes. */
   sendData(data: Data, bytes: number): void;
 }
 

@@ -2,7 +2,7 @@
 export interface Security {
   /** The protocol of the link: `'tls'`, `'tcp'`, `'p2pnetwork'`, `'memory'`, or the word of another transport. */
   readonly protocol: string;
-  /** Whether nobody between the two nodes can read or change what the link carries. */
+  /** Whether the link is encrypted: between the two nodes, no other party can read or change what it carries. */
   readonly encrypted: boolean;
   /** Whether the other side has proven its id with its key, and not just claimed it. */
   readonly authenticated: boolean;

@@ -53,7 +53,7 @@ export class DemoNetwork {
     return this.#members.get(name)!.ended;
   }
 
-  /** Resolves when as many messages have arrived as the nodes have reported sent. */
+  /** Resolves when all messages have arrived that the nodes have reported as sent. */
   arrived(): Promise<void> {
     const sent = [...this.accounts.values()].flatMap((account) => Object.values(account.sent).flat()).length;
     return this.#until('every message has arrived', () => this.#arrived >= sent);

@@ -11,9 +11,9 @@ export interface Ledger {
 export interface Tally {
   readonly sent: number;
   readonly received: number;
-  /** Messages that did not arrive, or not unchanged. */
+  /** Messages that did not arrive, or that arrived changed. */
   readonly lost: number;
-  /** Messages that arrived and that nobody sent. */
+  /** Messages that arrived and that no node sent. */
   readonly strange: number;
 }
 

@@ -20,7 +20,7 @@ export class Progress {
     this.#what = what;
   }
 
-  /** Takes the bar away. */
+  /** Removes the bar. */
   clear(): void {
     if (this.#shown !== '') this.#output.write('\r\x1b[K');
     this.#shown = '';

@@ -89,7 +89,7 @@ export interface LinkConditions {
   readonly jitterMs: number;
   /** The bandwidth of each direction of a link, in bytes a second. `Infinity`: no limit. */
   readonly bytesPerSecond: number;
-  /** The probability of each piece to be lost, so that it has to be sent again: from 0 up to, without, 1. */
+  /** The probability of each piece to be lost, so that it has to be sent again: at least 0, less than 1. */
   readonly loss: number;
 }
 

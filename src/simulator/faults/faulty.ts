@@ -22,7 +22,7 @@ export abstract class Faulty {
    * Ends nodes in the middle of what they do, as if their processes were killed.
    *
    * @param options.power `'off'`: the machines lose their power, so that peers hear nothing. By default, the machines
-   * go on, and peers learn at once that their links have ended.
+   * keep running, and peers learn at once that their links have ended.
    */
   crash(which: WhichNodes, options: { readonly power?: 'off' } = {}): void {
     const { power } = options;
@@ -79,7 +79,7 @@ export abstract class Faulty {
     this.apply({ kind: 'pause', nodes: this.numbersOf('pause', which) });
   }
 
-  /** Lets paused processes go on. */
+  /** Resumes paused processes. */
   resume(which: WhichNodes): void {
     this.apply({ kind: 'resume', nodes: this.numbersOf('resume', which) });
   }
@@ -94,7 +94,7 @@ export abstract class Faulty {
     this.apply({ kind: 'drift', nodes: this.numbersOf('drift', which), rate });
   }
 
-  /** Moves the wall clocks of nodes, on or back. */
+  /** Moves the wall clocks of nodes forwards or backwards. */
   jump(which: WhichNodes, byMs: number): void {
     this.apply({ kind: 'jump', nodes: this.numbersOf('jump', which), byMs });
   }

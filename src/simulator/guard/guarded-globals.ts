@@ -1,4 +1,4 @@
-/** Something that answers with the time, chance or timers of the system, or leaves work to other threads. */
+/** A global that gives the time, chance or timers of the system, or leaves work to other threads. */
 interface Forbidden {
   readonly owner: object | undefined;
   readonly name: string;
@@ -42,7 +42,7 @@ type Complain = (what: string, instead: string) => void;
 type Undo = () => void;
 
 /**
- * Puts something before each global that answers with the time, chance or timers of the system: it calls `complain`
+ * Puts something before each global that gives the time, chance or timers of the system: it calls `complain`
  * first, which may throw. Where a program has frozen a global, it stays as it is.
  */
 export function guardGlobals(complain: Complain): Undo {

@@ -28,13 +28,13 @@ export class MachineClock {
     return delayMs / this.#rate;
   }
 
-  /** From now on. Timers that wait already end when they would have. */
+  /** Applies from now on. Timers that wait already keep their moment. */
   drift(rate: number): void {
     this.#changedAt = { worldMs: this.#world.now(), ownMs: this.now() };
     this.#rate = rate;
   }
 
-  /** Moves the wall clock; the other one never jumps. */
+  /** Moves the wall clock. The clock of timers never jumps. */
   jump(byMs: number): void {
     this.#wallOffsetMs += byMs;
   }

@@ -41,12 +41,12 @@ export class Machine implements Place {
   #run: Run | undefined;
   #restarts = -1;
   #isPaused = false;
-  /** How long each thing that it does takes. */
+  /** How long each piece of work takes, in milliseconds. */
   #workMs = 0;
   #busyUntil = 0;
-  /** What waits until it goes on. */
+  /** Work that waits until the machine resumes. */
   #waiting: (() => void)[] = [];
-  /** Something waits for its turn. */
+  /** Whether work waits for its turn. */
   #goesOn = false;
 
   constructor(
@@ -120,12 +120,12 @@ export class Machine implements Place {
     this.#goOn();
   }
 
-  /** Each thing that the machine does takes so long from now on; 0: no time. */
+  /** From now on, each piece of work takes this long, in milliseconds. 0: no time. */
   slow(workMs: number): void {
     this.#workMs = workMs;
   }
 
-  /** Does something: now, or, in order, when the machine goes on or is done with what it does. */
+  /** Does some work: at once, or, while the machine is paused or busy, later and in order. */
   perform(work: () => void): void {
     if (this.begins()) {
       work();
@@ -148,7 +148,7 @@ export class Machine implements Place {
     if (this.#workMs > 0) this.#busyUntil = this.#world.runtime.now() + this.#workMs;
   }
 
-  /** Does what waits, each in a turn of its own. */
+  /** Does the work that waits, each piece in a turn of its own. */
   #goOn(): void {
     if (this.#isPaused || this.#goesOn || this.#waiting.length === 0) return;
     this.#goesOn = true;
@@ -198,7 +198,7 @@ export class Run implements Process {
     this.#transport = new SimulatedTransport(network, this);
   }
 
-  /** Its index is how places are told apart. */
+  /** The index distinguishes places. */
   get place(): Place {
     return this.machine;
   }

@@ -34,7 +34,7 @@ export class Machines {
     return [...this.byNumber.values()];
   }
 
-  /** Those whose node runs. */
+  /** The machines whose node runs. */
   get running(): Machine[] {
     return this.all.filter(({ run }) => run.isRunning);
   }
@@ -65,7 +65,7 @@ export class Machines {
     this.#options.onMade(run);
   }
 
-  /** @returns the numbers of machines that the seed picks, of those whose nodes run or of the others. */
+  /** @returns the numbers of machines that the seed picks, among those whose nodes run or among the others. */
   pick(purpose: string, which: number, running: boolean): number[] {
     const candidates = this.all.filter(({ run }) => run.isRunning === running);
     return pickSome(

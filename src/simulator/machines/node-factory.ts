@@ -13,7 +13,7 @@ export interface SimulatedNodeOptions extends NodeOptions {
   readonly identity: Identity;
   /** The clock, the timers and the chance of this node. */
   readonly runtime: Runtime;
-  /** One, which reaches the other nodes of the world. */
+  /** One transport, which reaches the other nodes of the world. */
   readonly transports: readonly Transport[];
 }
 
@@ -44,7 +44,7 @@ export type NodeClass<Made extends Node = Node> = new (
 export type NodeFactory<Made extends Node = Node> = (place: SpawnPlace) => Made;
 
 /**
- * Takes a class for the function that makes nodes of it.
+ * Returns the factory that makes nodes of a class. Returns a factory as it is.
  *
  * @throws TypeError for anything but a class or a function. The function that it returns throws one for a factory that
  * does not return a node.

@@ -6,7 +6,7 @@ export interface Block {
   readonly isWithinFree?: boolean;
 }
 
-/** What does not get through at the moment, and whoever waits until it does. */
+/** The blocks between places at the moment, and the callbacks that wait until they have gone. */
 export class Blocks {
   readonly #blocks = new Set<Block>();
   /** Called, in the order of waiting, when blocks have gone. */

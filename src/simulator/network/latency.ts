@@ -65,7 +65,7 @@ export function isRegional(latency: Latency): latency is RegionLatencies {
   return typeof latency === 'object' && 'regions' in latency;
 }
 
-/** A place between which latencies are. */
+/** A place in the network. Latencies are between two places. */
 export interface Place {
   readonly index: number;
   /** The number of its region. */

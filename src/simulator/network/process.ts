@@ -28,7 +28,7 @@ export interface Listener {
   readonly onLink: (link: Link) => void;
 }
 
-/** An end of a link, as what may go wrong sees it. */
+/** An end of a link, as faults see it. */
 export interface ProcessLink extends Link {
   readonly process: Process;
   /** The process at the other end. */

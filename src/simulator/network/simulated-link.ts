@@ -46,7 +46,7 @@ export class SimulatedLink implements ProcessLink, DataLink {
   readonly startedAt: number;
   readonly closed: Promise<Error | undefined>;
   onMessage: (bytes: Uint8Array) => void = ignore;
-  /** Called when it ends before its user has it. A promise would keep the dial in memory for as long as the link. */
+  /** Called when the link ends before it was handed over. A promise would keep the dial in memory as long as the link. */
   onEnd: ((error: Error | undefined) => void) | undefined;
 
   readonly #network: SimulatedNetwork;
@@ -61,7 +61,7 @@ export class SimulatedLink implements ProcessLink, DataLink {
   /** What has arrived while this side is paused. */
   #arrived: Content[] = [];
   #onData: DataLink['onData'];
-  /** What was sent last as data; what follows in the same step of the world goes with it. */
+  /** The latest piece of data. Data that is sent in the same step of the world joins it. */
   #lastData: DataPiece | undefined;
   #isPaused = false;
   #isOtherEnding = false;
@@ -177,20 +177,20 @@ export class SimulatedLink implements ProcessLink, DataLink {
     if (this.process.isAnswering) this.#tellOther((other) => other.#end(resetError()));
   }
 
-  /** Whether somebody is there to take what arrives. A machine whose process has gone says that it has. */
+  /** Whether the process still runs. If it has gone, its machine resets the link. */
   #isHere(): boolean {
     if (this.process.isAlive) return true;
     if (this.process.isAnswering) this.#tellOther((other) => other.#end(resetError()));
     return false;
   }
 
-  /** After everything that was sent before. */
+  /** Tells the other side something, after everything that was sent before. */
   #tellOther(tell: (other: SimulatedLink) => void): void {
     const other = this.#other!;
     this.#way.signal(() => other.process.perform(() => tell(other)));
   }
 
-  /** A piece is here. */
+  /** A piece has arrived. */
   take(content: Content): void {
     if (!this.#isHere()) return;
     if (this.process.begins()) this.#arrive(content);
@@ -205,7 +205,7 @@ export class SimulatedLink implements ProcessLink, DataLink {
     }
   }
 
-  /** What comes as data waits for the first one that takes it. */
+  /** Data waits until `onData` is set. */
   #isReadable(content: Content): boolean {
     return !this.#isPaused && (this.#onData !== undefined || !(content instanceof DataPiece));
   }
@@ -244,7 +244,7 @@ export class SimulatedLink implements ProcessLink, DataLink {
     this.#endWithOther();
   }
 
-  /** Once everything has been read that the other side sent before it closed. */
+  /** Ends this side once it has read everything that the other side sent before it closed. */
   #endWithOther(): void {
     if (!this.#isOtherEnding || this.#arrived.length > 0) return;
     this.#finish();

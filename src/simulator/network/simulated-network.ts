@@ -17,7 +17,7 @@ export interface Clock extends Pick<Runtime, 'now' | 'setTimeout'> {
   readonly steps?: number;
 }
 
-/** What lies between simulated nodes: who listens where, and how long it takes from here to there. */
+/** The network between simulated nodes: which process listens where, and how long data takes. */
 export class SimulatedNetwork {
   readonly chance: SeededChance;
   readonly blocks = new Blocks();
@@ -28,7 +28,7 @@ export class SimulatedNetwork {
   bytes = 0;
   /** How often links were given something to carry. */
   transmissions = 0;
-  /** How much is on its way that somebody may wait for. What a partition holds back does not count. */
+  /** How many pieces of work are on their way. Pieces that a partition holds back do not count. */
   underWay = 0;
   quality: LinkQuality;
   /** Whether links carry small messages without encoding them. */
@@ -52,7 +52,7 @@ export class SimulatedNetwork {
     return this.#clock.steps ?? Number.NaN;
   }
 
-  /** Where the time of bytes counts, they have to be known. */
+  /** False where bandwidth is limited: how long data takes then depends on its encoded bytes. */
   get carriesData(): boolean {
     return this.#isFast && this.quality.bytesPerSecond === Number.POSITIVE_INFINITY;
   }
@@ -70,7 +70,7 @@ export class SimulatedNetwork {
     return [there, isRegional(latencyMs) ? latencyBetween(latencyMs, this.chance, to, from) : there];
   }
 
-  /** A port on which nobody listens. */
+  /** A port on which no process listens. */
   freePort(host: string): number {
     do this.#lastPort = this.#lastPort >= 65_535 ? 49_152 : this.#lastPort + 1;
     while (this.listeners.has(placeOf({ host, port: this.#lastPort })));

@@ -55,7 +55,7 @@ export class SimulatedTransport implements Transport {
     }).made;
   }
 
-  /** Numbers the dials to each place, so that one dial less changes nothing for the links to other places. */
+  /** Numbers the dials to each place, so that a missing dial does not change the links to other places. */
   #countDials(place: string): number {
     const count = (this.#dials.get(place) ?? 0) + 1;
     this.#dials.set(place, count);
@@ -132,7 +132,7 @@ class Dial {
     there.signal(() => this.#arrive(there, back));
   }
 
-  /** At the machine of the address. What it does not answer ends by the time limit of the dial. */
+  /** The dial has reached the machine. If nothing answers there, the dial times out. */
   #arrive(there: Way, back: Way): void {
     const { address, process, context, signal } = this.#options;
     const target = this.#network.hosts.get(address.host)!;

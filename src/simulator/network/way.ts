@@ -23,7 +23,7 @@ export interface Cargo {
   /** What was sent after it; the way decides. */
   next: Cargo | undefined;
   readonly bytes: number;
-  /** Whether somebody may wait for what it brings about: not for pings that nodes send by themselves. */
+  /** Whether something may depend on it. Nothing depends on pings that nodes send by themselves. */
   readonly isWork: boolean;
   /** @param fraction of its bytes that get through: less than 1 where the way breaks in the middle. */
   arrive(fraction: number): void;
@@ -53,7 +53,7 @@ export class Way {
   #arrival: RuntimeTimer | undefined;
   #isBlocked = false;
   #isCut = false;
-  /** How many of those under way are work. */
+  /** How many of the items under way are work. */
   #work = 0;
 
   constructor(network: SimulatedNetwork, { from, to, latencyMs, entity }: WayOptions) {

@@ -22,7 +22,7 @@ export class LeftTimers {
   /** The same runtime, whose timers are remembered here. */
   of(runtime: Runtime): Runtime {
     const setTimeout: Runtime['setTimeout'] = (callback, delayMs, purpose) => {
-      // Most timers are cancelled or run: only of those that are left is the text of the stack made.
+      // Most timers are cancelled or run, so only those that are left get the text of the stack.
       const trace = new Error();
       const timer = {
         at: runtime.now() + delayMs,

@@ -18,7 +18,7 @@ export async function minimize<Item>(
       if (await fails(part)) kept = part;
       else start += size;
     }
-    // After something is gone, what had to stay for its sake may go as well.
+    // Once an item is gone, items that only it needed may go as well.
     if (size > 1) size = Math.ceil(size / 2);
     else if (kept.length === before) break;
   }

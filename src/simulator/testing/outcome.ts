@@ -19,7 +19,7 @@ export interface Outcome extends Case {
   readonly text: string;
 }
 
-/** So many events are shown where it is not known which nodes are concerned. */
+/** How many events are shown if it is not known which nodes are concerned. */
 const shownEvents = 20;
 
 /**

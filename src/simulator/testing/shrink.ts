@@ -22,7 +22,7 @@ export async function shrink(given: Case, fails: (smaller: Case) => Promise<bool
     faults = await minimize(faults, (part) => fails({ nodes, faults: part }));
   };
   await shrinkFaults();
-  // The last ones go first: programs do special things with the first ones.
+  // Leaves out the last nodes first: programs often treat the first nodes specially.
   const least = await minimize(nodes.toReversed(), (part) =>
     fails({ nodes: part.toReversed(), faults: among(part, faults) }),
   );

@@ -242,7 +242,7 @@ function isTimeout(error: unknown): boolean {
   return isPeerloomError(error) && error.code === 'ERR_TIMEOUT';
 }
 
-/** So many timers are listed; a node that sets one after another may have very many. */
+/** How many timers are listed; a node that sets one after another may have very many. */
 const maxListed = 10;
 
 function describe(index: number, { at, place }: LeftTimer): string {

@@ -13,7 +13,7 @@ export const topologies: Readonly<Record<Topology, Dials>> = {
   none: () => [],
 };
 
-/** 0 up to, without, `count`. */
+/** The whole numbers from 0 to `count - 1`. */
 function numbers(count: number): number[] {
   return Array.from({ length: Math.max(0, count) }, (_, index) => index);
 }

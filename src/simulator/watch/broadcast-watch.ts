@@ -16,7 +16,7 @@ export interface BroadcastTotals {
   readonly redundancy: number;
 }
 
-/** Of so many broadcasts the hops to the last node are known; of earlier ones only their sum. */
+/** For how many broadcasts the hops to the last node are kept. For earlier broadcasts only the sum is. */
 const maxFollowed = 4_096;
 
 /** Counts the content of broadcasts that goes from node to node. */

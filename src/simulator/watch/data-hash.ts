@@ -51,7 +51,7 @@ export class RunningHash {
   }
 }
 
-/** The hashes of texts that were sent last: many nodes send and receive the same ones. */
+/** The hashes of the latest texts: many nodes send and receive the same text. */
 const recentTexts = new Map<string, number>();
 const maxRecentTexts = 1_024;
 const maxRecentLength = 4_096;

@@ -3,14 +3,14 @@ interface Outgoing {
   readonly connection: object;
   /** Hashes of messages, in the order in which they were sent. */
   hashes: number[];
-  /** How many of these have been received, or were passed over. */
+  /** How many of these were received or skipped. */
   received: number;
 }
 
-/** Received hashes are dropped when there are so many. */
+/** Received hashes are dropped when there are this many. */
 const maxReceived = 64;
 
-/** So many connections are known that one node sent over to another. What the earliest one lost is then forgotten. */
+/** The most connections from one node to another that are kept. The earliest is then forgotten, with what it lost. */
 const maxConnections = 64;
 
 /**
@@ -20,7 +20,7 @@ const maxConnections = 64;
 export class Deliveries {
   /** By the connection of the sender, the earliest first. */
   readonly #outgoing: Outgoing[] = [];
-  /** Used last. */
+  /** The connection that was used last. */
   #latest: Outgoing | undefined;
 
   /** The sender has sent a message over one of its connections. */
@@ -31,7 +31,7 @@ export class Deliveries {
 
   /** @returns whether the receiver may receive this now. */
   received(hash: number): boolean {
-    // Of two connections with equal messages, the one that loses nothing by it.
+    // If two connections have an equal message, the one on which no message is skipped.
     let best: Outgoing | undefined;
     let bestAt = 0;
     for (const outgoing of this.#outgoing) {

@@ -56,7 +56,7 @@ export function clusteringOf(graph: Graph): number {
   return sum / graph.size;
 }
 
-/** @param maxSources measured from so many nodes, evenly spread, since all take long in large networks. */
+/** @param maxSources from how many nodes it measures, evenly spread: all nodes of a large network would take long. */
 export function pathLengthsOf(graph: Graph, maxSources: number): PathLengths {
   const nodes = [...graph.keys()];
   const sources = Math.min(maxSources, nodes.length);
@@ -90,7 +90,7 @@ export function componentsOf(graph: Graph): number[] {
 
 function distancesFrom(graph: Graph, source: number): Map<number, number> {
   const distances = new Map([[source, 0]]);
-  // A map goes through what is added while it does.
+  // A loop over a Map also visits entries that are added meanwhile.
   for (const [node, distance] of distances) {
     for (const neighbour of graph.get(node)!) {
       if (!distances.has(neighbour)) distances.set(neighbour, distance + 1);

@@ -19,8 +19,8 @@ export type InvariantCheck = () => unknown;
 export interface InvariantOptions {
   /**
    * `'event'`: whenever nodes have reported events, once all work is done that follows from them at that moment. A
-   * number: every so many milliseconds of virtual time, and at the end of each run. `'end'`: at the end of each run. Default
-   * `'event'`.
+   * number: each time that this many milliseconds of virtual time have passed, and at the end of each run. `'end'`: at
+   * the end of each run. Default `'event'`.
    */
   readonly when?: 'event' | 'end' | number;
 }
@@ -49,7 +49,7 @@ export interface Broken extends Violation {
 /** The invariants of a world. */
 export class Invariants {
   readonly #invariants = new Set<Invariant>();
-  /** The first moment at which one is due that is checked now and then. */
+  /** When the next periodic invariant is due. */
   #nextAt = Number.POSITIVE_INFINITY;
   #hasEventChecks = false;
 

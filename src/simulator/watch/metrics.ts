@@ -11,7 +11,7 @@ import {
 } from './graph.ts';
 import type { Spread } from './spread.ts';
 
-/** Path lengths are measured from so many nodes. */
+/** From how many nodes path lengths are measured. */
 const maxPathSources = 64;
 
 /** How many nodes there are. */

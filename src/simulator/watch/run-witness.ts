@@ -34,11 +34,11 @@ export interface Court {
 export class RunWitness implements NodeObserver {
   readonly #run: Run;
   readonly #court: Court;
-  /** Not of a SecureNode, whose peers hand on what others have sent. */
+  /** False for a SecureNode, whose peers hand on messages of other nodes. */
   readonly #checksDeliveries: boolean;
   /** The connections whose connected event has no disconnected event yet. */
   readonly #up = new Set<NodeConnection>();
-  /** What goes over connections, in each direction, since it was last asked. */
+  /** The traffic of the connections, in each direction, since it was last read. */
   readonly #out = new Map<NodeConnection, Deliveries>();
   readonly #in = new Map<NodeConnection, Deliveries>();
   #sent = 0;
@@ -137,7 +137,7 @@ export class RunWitness implements NodeObserver {
       return;
     }
     this.#up.add(peer);
-    // One that was replaced is closed, and its end is reported a little later.
+    // A connection that was replaced is closed, and its end is reported a little later.
     for (const other of this.#up) {
       if (other !== peer && other.id === peer.id && other.isOpen) {
         const name = `node ${this.#court.indexOfId(peer.id)}`;

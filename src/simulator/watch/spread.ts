@@ -18,13 +18,13 @@ export interface Hops {
   readonly max: number;
 }
 
-/** Of so many messages the receivers are known; of earlier ones only the sums. */
+/** For how many messages the receivers are kept. For earlier messages only the sums are. */
 const maxFollowed = 1_024;
 
-/** So many receivers are known, of all messages together. */
+/** The most receivers that are kept, for all messages together. */
 const maxReceivers = 8 * 2 ** 20;
 
-/** Of a node that has not received the message. */
+/** Stands for a node that has not received the message. */
 const notReached = 0xffff;
 
 /** Follows messages from node to node. */

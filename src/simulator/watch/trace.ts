@@ -23,7 +23,7 @@ interface NewEntry {
   hash: number | undefined;
 }
 
-/** So many entries are kept. */
+/** How many entries are kept. */
 const keptEntries = 4_096;
 
 /** All events of a world: the last of them, and a digest of all. */

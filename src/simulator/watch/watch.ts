@@ -42,7 +42,7 @@ export interface WatchOptions {
   readonly onEvent: (event: WorldEvent) => void;
 }
 
-/** So many events are shown with a failure. */
+/** How many events a failure shows. */
 const shownEvents = 20;
 
 /** Watches all nodes of a world: what they report, whether it makes sense, and whether the user's invariants hold. */
@@ -66,7 +66,7 @@ export class Watch implements Court {
     this.#options = options;
   }
 
-  /** Whether somebody was told of the failure. */
+  /** Whether a caller has received the failure. */
   get hasFailed(): boolean {
     return this.#isThrown;
   }

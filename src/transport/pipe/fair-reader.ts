@@ -13,10 +13,10 @@ const shareMs = 5;
 /** What TLS has decrypted by then is delivered all the same, until so much time has passed in all. */
 const maxBurstMs = 10;
 
-/** The clock is looked at once for so many bytes: a small message would feel its price. */
+/** The clock is read once for this many bytes: reading it for each small message would cost too much. */
 const untimedBytes = 4_096;
 
-/** Each piece counts for so much more than its bytes, so that tiny ones are timed too. */
+/** Each piece counts as this many bytes more, so that tiny pieces are timed too. */
 const pieceBytes = 512;
 
 export interface Reading {
@@ -108,7 +108,7 @@ export class FairReader {
       this.#deliverNow(bytes);
       return;
     }
-    // Of a time in which small pieces came nobody knows whether it was spent on them.
+    // If small pieces came meanwhile, it is not known whether the time was spent on them.
     const isNext = this.#unseenBytes === pieceBytes + bytes.length;
     if (isNext && this.#runtime.now() - this.#readAtMs >= shareMs) this.#burstBeganAtMs = this.#runtime.now();
     this.#deliverTimed(bytes);

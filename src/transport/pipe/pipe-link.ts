@@ -20,7 +20,7 @@ export interface PipeLinkDetails {
 /** Bytes on their way through the pipe at which the link is full: two chunks keep it busy, and a ping waits for no more. */
 const highWaterBytes = 128 * 1024;
 
-/** What a write under way costs beside its bytes: tiny ones would pile up to many times the high-water mark. */
+/** What a write under way costs beside its bytes. Otherwise tiny writes could take many times the high-water mark. */
 const writeCostBytes = 2 * 1024;
 
 /** A link over a socket or another two-way stream of Node.js, whose other side has been authenticated. */

@@ -4,7 +4,7 @@ import { PeerloomError } from '../../base/errors.ts';
 /**
  * The next `length` bytes of a pipe that is not flowing; what follows stays unread.
  *
- * It listens for data and gives the rest back: `read(length)` with `'readable'` events would never let go of
+ * It listens for data and gives the rest back: `read(length)` with `'readable'` events would never leave
  * the event loop while there are some bytes, and too few.
  *
  * @throws PeerloomError `ERR_CONNECTION_CLOSED` when the pipe ends or fails first.

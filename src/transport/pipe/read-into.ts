@@ -15,7 +15,7 @@ const sharedBuffer = new Uint8Array(64 * 1024);
  * place of a new `Buffer` for each piece.
  *
  * Node.js offers this as the option `onread` to sockets that it dials itself, and to no others. This sets what
- * that option sets; where a version of Node.js has it otherwise, the answer is false and `'data'` events do.
+ * that option sets. If a version of Node.js differs, it returns false, and `'data'` events bring the bytes.
  *
  * Node.js calls both functions from inside its read callback, where an error ends the process. They must not throw;
  * {@link guarded} makes them so.

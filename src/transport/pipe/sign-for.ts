@@ -17,7 +17,7 @@ async function signWhileOpen(pipe: Duplex, identity: NodeIdentity, message: Uint
   const { promise: closed, reject } = Promise.withResolvers<never>();
   const onClose = (): void =>
     reject(new PeerloomError('ERR_CONNECTION_CLOSED', 'the connection closed while this node was signing'));
-  // Nobody else may be listening for the error, which is not the reason to report.
+  // Without a listener, this error would end the process. It is not the error to report.
   const onError = (): void => {};
   pipe.on('close', onClose).on('error', onError);
   if (pipe.destroyed) onClose();

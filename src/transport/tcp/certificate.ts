@@ -25,7 +25,7 @@ const signedWords = Buffer.from('libp2p-tls-handshake:');
 const publicKeyPrefix = Buffer.from('08011220', 'hex');
 const publicKeyBytes = 32;
 
-/** Our certificates have some 380 bytes. Nobody needs many more. */
+/** peerloom's certificates have about 380 bytes. An honest one is not much longer. */
 const maxCertificateBytes = 4_096;
 
 /**
@@ -33,7 +33,7 @@ const maxCertificateBytes = 4_096;
  * as libp2p does it. Only that extension counts: names and dates are the same for every node, so that they tell
  * nothing and no clock can be wrong for them.
  *
- * The key is P-256, which every TLS library accepts; Ed25519 some do not.
+ * The key is P-256, which every TLS library accepts. Some do not accept Ed25519.
  */
 export function createCertificate(identity: Identity): Certificate;
 export function createCertificate(identity: NodeIdentity): Certificate | Promise<Certificate>;

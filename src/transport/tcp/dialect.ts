@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { ExpectedPeer, Link, TransportContext } from '../transport.ts';
 
-/** A connection in a dialect, before anybody has said who it is. */
+/** A connection in a dialect, before either side has said which node it is. */
 export interface DialectSocket {
   readonly socket: Socket;
   readonly context: TransportContext;

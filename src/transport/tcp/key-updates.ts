@@ -6,7 +6,7 @@ import type { Role } from '../pipe/plain-proof.ts';
 /** Key updates and session tickets that the other side may send at once. */
 const maxUpdates = 32;
 
-/** It may send one more each time that so many milliseconds have passed. No implementation of TLS needs as many. */
+/** After this many milliseconds it may send one more. No implementation of TLS needs that many. */
 const updateEveryMs = 1_000;
 
 /** What OpenSSL calls the secret that a key update of the other side leads to. */

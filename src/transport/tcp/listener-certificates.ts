@@ -6,10 +6,10 @@ import { type Certificate, createCertificate } from './certificate.ts';
 import { type DialledTls, type DialProof, sha256 } from './dial-proof.ts';
 import { tlsSettings } from './tls-settings.ts';
 
-/** A certificate is shown to new diallers for so long. */
+/** How long a certificate is shown to new diallers. */
 const maxAgeMs = 60 * 60 * 1_000;
 
-/** A certificate is shown to no further dialler once so many proofs were made for it. */
+/** After this many proofs, a certificate is shown to no further dialler. */
 const maxProofs = 16_384;
 
 /** Where a signer is slow to certify the next one, a certificate may take this many proofs. */

@@ -97,7 +97,7 @@ function closedDuringHandshake(cause?: Error): PeerloomError {
   return new PeerloomError('ERR_CONNECTION_CLOSED', message, { cause });
 }
 
-/** OpenSSL's messages carry file names and numbers that help nobody. */
+/** OpenSSL's messages carry file names and numbers that do not help users. */
 function plainWords(error: Error & { code?: string; reason?: string }): string {
   return error.reason ?? error.code ?? error.message;
 }
