@@ -96,7 +96,9 @@ export function causesOf(error: unknown): readonly unknown[] {
   const visit = (one: unknown): void => {
     if (one === undefined || one === null || found.includes(one) || found.length > 30) return;
     found.push(one);
-    const { errors, cause } = one as { errors?: unknown; cause?: unknown };
+    const { errors, cause, error } = one as { errors?: unknown; cause?: unknown; error?: unknown };
+    // An event of a WebSocket that failed.
+    visit(error);
     if (Array.isArray(errors)) for (const inner of errors) visit(inner);
     visit(cause);
   };

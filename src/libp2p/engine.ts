@@ -16,6 +16,8 @@ const maxConnections = 300;
 const packagesOfWays: Readonly<Record<Way, readonly PackageName[]>> = {
   tcp: ['@libp2p/tcp'],
   websocket: ['@libp2p/websockets'],
+  webrtc: ['@libp2p/webrtc'],
+  'webrtc-direct': ['@libp2p/webrtc'],
   relay: ['@libp2p/circuit-relay-v2', '@libp2p/identify', '@libp2p/dcutr'],
 };
 
@@ -87,10 +89,15 @@ export async function createEngine({ context, preset, gate }: EngineDetails): Pr
   return { node, multiaddr: packages['@multiformats/multiaddr'].multiaddr };
 }
 
-function transportsOf({ ways }: Preset, packages: Packages): NonNullable<Libp2pOptions['transports']> {
+function transportsOf({ ways, stun }: Preset, packages: Packages): NonNullable<Libp2pOptions['transports']> {
   return ways.map((way) => {
     if (way === 'tcp') return packages['@libp2p/tcp'].tcp();
     if (way === 'websocket') return packages['@libp2p/websockets'].webSockets();
+    if (way === 'webrtc-direct') return packages['@libp2p/webrtc'].webRTCDirect();
+    if (way === 'webrtc') {
+      const iceServers = stun.map((urls) => ({ urls }));
+      return packages['@libp2p/webrtc'].webRTC({ rtcConfiguration: { iceServers } });
+    }
     return packages['@libp2p/circuit-relay-v2'].circuitRelayTransport();
   });
 }

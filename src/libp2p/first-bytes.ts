@@ -18,6 +18,7 @@ export function checkFirstBytes(protector?: ConnectionProtector): ConnectionProt
   return {
     async protect(connection, options) {
       let stream: MessageStream = connection;
+      endWebSocket(connection);
       try {
         if (protector !== undefined) stream = await protector.protect(connection, options);
       } catch (cause) {
@@ -28,6 +29,12 @@ export function checkFirstBytes(protector?: ConnectionProtector): ConnectionProt
       return stream as typeof connection;
     },
   };
+}
+
+/** libp2p aborts a WebSocket with a code that WebSockets do not let it send, and so leaves it open. */
+function endWebSocket(connection: MessageStream): void {
+  const { websocket } = connection as MessageStream & { websocket?: { close(): void } };
+  if (websocket !== undefined) connection.addEventListener('close', () => websocket.close());
 }
 
 /** What streams of libp2p have beside their interface: there is no other way to look at what those that read it will get. */

@@ -5,16 +5,29 @@ import { unlessAborted } from '../base/unless-aborted.ts';
 import { explain } from '../transport/tcp/system-errors.ts';
 import type { ExpectedPeer, Link, Transport, TransportContext } from '../transport/transport.ts';
 import { ConnectionUses } from './connection-uses.ts';
+import { CreditLink } from './credit-link.ts';
 import { causesOf, explainDial } from './dial-errors.ts';
 import { createEngine, type Engine, transportManagerOf } from './engine.ts';
 import { InboundGate, remoteAddressOf } from './inbound-gate.ts';
-import { behindRelay, idOf, isRelayed, multiaddrTextOf, parseMultiaddr } from './multiaddr-text.ts';
+import {
+  behindRelay,
+  byWebRtc,
+  idOf,
+  isRelayed,
+  isWebRtc,
+  multiaddrTextOf,
+  parseMultiaddr,
+  relayOf,
+} from './multiaddr-text.ts';
 import type { Preset } from './preset.ts';
 import { RelayKeeper } from './relay-keeper.ts';
 import { StreamLink } from './stream-link.ts';
 
 /** What a link is, as a protocol of libp2p: the frames of docs/protocol.md, and nothing else. */
 export const linkProtocol = '/peerloom/1';
+
+/** The same in records with credit, over WebRTC, which cannot hold a sender back (credit-records.ts). */
+export const creditProtocol = '/peerloom/1/credit';
 
 /** Streams of one connection in each direction: one is a link, others end soon. */
 const maxLinkStreams = 32;
@@ -58,6 +71,11 @@ export class Libp2pTransport implements Transport {
         'libp2p() reaches beyond this process, but the seed of the runtime (runtime.secretBytes) decides the keys of this node, so they are not secret: use memory(), or a runtime without secretBytes',
       );
     }
+    if (context.networkSecret !== undefined && this.#preset.ways.some((way) => way.startsWith('webrtc'))) {
+      throw new TypeError(
+        `libp2p(${this.#preset.name}()) uses WebRTC, which cannot check a networkKey: leave out the networkKey, or WebRTC (the option stun, and /webrtc-direct in listen)`,
+      );
+    }
     this.#context = context;
   }
 
@@ -67,13 +85,15 @@ export class Libp2pTransport implements Transport {
 
   async listen(address: Address, onLink: (link: Link) => void): Promise<readonly Address[]> {
     this.#onLink = onLink;
-    const texts = this.#preset.listen ?? [multiaddrTextOf(address)];
+    const texts =
+      address.text === undefined ? (this.#preset.listen ?? [multiaddrTextOf(address)]) : [address.text];
     const running = await this.#run();
     const { node, multiaddr } = running;
     try {
       if (texts.length > 0) await transportManagerOf(node).listen(texts.map((text) => multiaddr(text)));
     } catch (error) {
-      await this.close();
+      // Its listeners may fail once more as they close.
+      await this.close().catch(() => {});
       const known = causesOf(error).find((one) => typeof (one as { code?: unknown }).code === 'string');
       throw explain(
         known ?? withSystemCode(error),
@@ -82,6 +102,9 @@ export class Libp2pTransport implements Transport {
       );
     }
     await this.#reserve(running);
+    if (this.#preset.relays.length > 0 && this.#preset.ways.includes('webrtc')) {
+      await transportManagerOf(node).listen([multiaddr('/webrtc')]);
+    }
     return this.#addresses(running);
   }
 
@@ -145,11 +168,15 @@ export class Libp2pTransport implements Transport {
     node.addEventListener('peer:disconnect', ({ detail }) => {
       node.peerStore.delete(detail).catch(() => {});
     });
-    await node.handle(linkProtocol, (stream, connection) => this.#accept(running, stream, connection), {
-      maxInboundStreams: maxLinkStreams,
-      maxOutboundStreams: maxLinkStreams,
-      runOnLimitedConnection: true,
-    });
+    await node.handle(
+      [linkProtocol, creditProtocol],
+      (stream, connection) => this.#accept(running, stream, connection),
+      {
+        maxInboundStreams: maxLinkStreams,
+        maxOutboundStreams: maxLinkStreams,
+        runOnLimitedConnection: true,
+      },
+    );
     await node.start();
     return running;
   }
@@ -170,6 +197,7 @@ export class Libp2pTransport implements Transport {
     const progress = { isConnected: false, isEncrypted: false };
     let connection: Connection | undefined;
     try {
+      checkSelf(node, text);
       connection = usable(node, text);
       if (connection === undefined) {
         connection = await node.dial(this.#multiaddr(running, text), {
@@ -184,7 +212,8 @@ export class Libp2pTransport implements Transport {
         uses.dialled(connection);
       }
       progress.isConnected = progress.isEncrypted = true;
-      const stream = await connection.newStream(linkProtocol, {
+      const isByWebRtc = isWebRtc(connection.remoteAddr.toString());
+      const stream = await connection.newStream(isByWebRtc ? [creditProtocol, linkProtocol] : linkProtocol, {
         signal,
         runOnLimitedConnection: true,
         maxOutboundStreams: maxLinkStreams,
@@ -235,16 +264,18 @@ export class Libp2pTransport implements Transport {
     readonly remoteAddress: Address;
     readonly startedAt: number;
     readonly uses: ConnectionUses;
-  }): StreamLink {
+  }): Link {
     const { stream, connection, remoteAddress, startedAt, uses } = parts;
-    const link = new StreamLink({
+    const { runtime } = this.#context!;
+    const flow = new StreamLink({
       stream,
       remoteId: connection.remotePeer.toString(),
       remoteAddress,
       limitsByAddress: isRelayed(connection.remoteAddr.toString()) ? 'by peer' : true,
       startedAt,
-      runtime: this.#context!.runtime,
+      runtime,
     });
+    const link = stream.protocol === creditProtocol ? new CreditLink(flow, runtime) : flow;
     this.#links.add(link);
     uses.begin(connection);
     void link.closed.then(() => {
@@ -267,10 +298,26 @@ export class Libp2pTransport implements Transport {
   /** Where the node listens, then where relays reach it: those that are down, too, because they come back. */
   #addresses({ node }: Running): readonly Address[] {
     const direct = node.getMultiaddrs().map((one) => one.toString());
-    const relayed = this.#preset.relays.map((one) => behindRelay(one, node.peerId.toString()));
-    const texts = [...direct.filter((text) => !isRelayed(text)), ...relayed].slice(0, maxAddresses);
+    const { relays, ways } = this.#preset;
+    const id = node.peerId.toString();
+    const relayed = relays.flatMap((one) =>
+      ways.includes('webrtc') ? [byWebRtc(one, id), behindRelay(one, id)] : [behindRelay(one, id)],
+    );
+    const texts = [...direct.filter((text) => relayOf(text) === undefined), ...relayed].slice(
+      0,
+      maxAddresses,
+    );
     return texts.map((text) => parseMultiaddr(text)!);
   }
+}
+
+/** @throws PeerloomError `ERR_SELF_CONNECTION`: libp2p finds that out over TCP alone. */
+function checkSelf(node: Libp2p, text: string): void {
+  const isOwn = (one: string): boolean => one === text || one === `${text}/p2p/${node.peerId}`;
+  if (idOf(text) !== node.peerId.toString() && !node.getMultiaddrs().some((one) => isOwn(one.toString())))
+    return;
+  const message = `${text} leads to this node itself: use the address of another node`;
+  throw new PeerloomError('ERR_SELF_CONNECTION', message);
 }
 
 /** A connection with the node of an address that is there already: one that is direct, if the address is. */
@@ -294,8 +341,11 @@ function hasReservation(node: Libp2p, id: string): boolean {
 
 /** libp2p reports failures to listen as text. */
 function withSystemCode(error: unknown): Error {
-  const code = /\b(EADDRINUSE|EADDRNOTAVAIL|EACCES|ENOTFOUND|EAI_AGAIN)\b/.exec(String(error))?.[1];
-  return Object.assign(new Error(String(error), { cause: error }), { code });
+  const text = String(error);
+  const known = /\b(EADDRINUSE|EADDRNOTAVAIL|EACCES|ENOTFOUND|EAI_AGAIN)\b/.exec(text)?.[1];
+  // WebRTC says no more than that it has not got the port.
+  const code = known ?? (/UDP mux/.test(text) ? 'EADDRINUSE' : undefined);
+  return Object.assign(new Error(text, { cause: error }), { code });
 }
 
 function textAddress(texts: readonly string[]): Address {

@@ -25,7 +25,7 @@ export function parseMultiaddr(text: string): Address | undefined {
   const { host, port = '0' } = hostPattern.exec(text)?.groups ?? {};
   if (host !== undefined && Number(port) <= 65_535) {
     // The host and the port of a relay are not those of the node behind it.
-    return { text, scheme: 'libp2p', host, port: isRelayed(text) ? 0 : Number(port) };
+    return { text, scheme: 'libp2p', host, port: text.includes(circuit) ? 0 : Number(port) };
   }
   const id = idOf(text);
   if (id !== undefined && text === `/p2p/${id}`) return { text, scheme: 'libp2p', host: id, port: 0 };
@@ -45,19 +45,29 @@ export function idOf(text: string): string | undefined {
   return idPattern.exec(text)?.groups?.id;
 }
 
-/** Whether it leads through a relay. */
+/** Whether it leads through a relay. WebRTC only begins there. */
 export function isRelayed(text: string): boolean {
-  return text.includes(`${circuit}/`) || text.endsWith(circuit);
+  return text.includes(circuit) && !isWebRtc(text);
 }
 
 /** The id of the relay that it leads through. */
 export function relayOf(text: string): string | undefined {
-  return isRelayed(text) ? idOf(text.slice(0, text.lastIndexOf(circuit))) : undefined;
+  return text.includes(circuit) ? idOf(text.slice(0, text.lastIndexOf(circuit))) : undefined;
 }
 
 /** The address of a node behind a relay. */
 export function behindRelay(relay: string, id: string): string {
   return `${relay}${circuit}/p2p/${id}`;
+}
+
+/** The address at which a node behind a relay is reached by WebRTC, which only begins through the relay. */
+export function byWebRtc(relay: string, id: string): string {
+  return `${relay}${circuit}/webrtc/p2p/${id}`;
+}
+
+/** Whether bytes go by WebRTC. */
+export function isWebRtc(text: string): boolean {
+  return /\/webrtc(-direct)?(\/|$)/.test(text);
 }
 
 /** What a node listens on to be reached through a relay. */

@@ -13,6 +13,7 @@ const loaders = {
   '@libp2p/pnet': () => import('@libp2p/pnet'),
   '@libp2p/tcp': () => import('@libp2p/tcp'),
   '@libp2p/tls': () => import('@libp2p/tls'),
+  '@libp2p/webrtc': () => import('@libp2p/webrtc'),
   '@libp2p/websockets': () => import('@libp2p/websockets'),
 };
 

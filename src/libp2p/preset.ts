@@ -2,7 +2,7 @@ import { shown } from '../base/arguments.ts';
 import { idOf, isRelayed, parseMultiaddr } from './multiaddr-text.ts';
 
 /** A way to reach nodes. */
-export type Way = 'tcp' | 'websocket' | 'relay';
+export type Way = 'tcp' | 'websocket' | 'relay' | 'webrtc' | 'webrtc-direct';
 
 /** How connections of libp2p are encrypted. */
 export type Libp2pEncryption = 'noise' | 'tls';
@@ -36,6 +36,8 @@ export interface Preset {
   readonly announce: readonly string[];
   /** The relays that it keeps a place at. */
   readonly relays: readonly string[];
+  /** The servers that tell it how its router shows it to others, for WebRTC. */
+  readonly stun: readonly string[];
   /** What it does as a relay; `undefined`: it is none. */
   readonly relayServer: RelayServer | undefined;
 }
@@ -95,6 +97,16 @@ export function relaysOf(given: unknown, name: string): readonly string[] {
   return relays;
 }
 
+/** @throws TypeError. */
+export function stunOf(given: unknown, name: string): readonly string[] {
+  if (given === undefined) return [];
+  const isServer = (one: unknown): boolean => typeof one === 'string' && /^stuns?:[^\s/]+$/.test(one);
+  if (Array.isArray(given) && given.every(isServer)) return Object.freeze([...given]);
+  throw new TypeError(
+    `${name} must be a list of servers such as 'stun:stun.example.org:3478', not ${shown(given)}`,
+  );
+}
+
 /** @throws TypeError; PeerloomError `ERR_ADDRESS_INVALID`. */
 function multiaddrsOf(given: unknown, name: string): readonly string[] {
   if (!Array.isArray(given) || !given.every((one) => typeof one === 'string' && one.startsWith('/'))) {
@@ -108,6 +120,10 @@ function multiaddrsOf(given: unknown, name: string): readonly string[] {
 
 /** Every way that the addresses need, beside those of the preset. */
 export function waysWith(ways: readonly Way[], addresses: readonly string[]): readonly Way[] {
-  const needsWebSocket = addresses.some((text) => /\/wss?(\/|$)/.test(text));
-  return [...new Set<Way>([...ways, ...(needsWebSocket ? (['websocket'] as const) : [])])];
+  const needed: Way[] = [];
+  for (const text of addresses) {
+    if (/\/wss?(\/|$)/.test(text)) needed.push('websocket');
+    if (/\/webrtc-direct(\/|$)/.test(text)) needed.push('webrtc-direct');
+  }
+  return [...new Set<Way>([...ways, ...needed])];
 }

@@ -5,6 +5,8 @@ import {
   type Preset,
   relaysOf,
   resolveListen,
+  stunOf,
+  type Way,
   waysWith,
 } from './preset.ts';
 
@@ -19,6 +21,12 @@ export interface InternetOptions extends ListenOptions {
    * are down, and tries them again. Two relays of different owners are better than one. Default `[]`.
    */
   readonly relays?: readonly string[] | undefined;
+  /**
+   * Servers that tell the node how its router shows it to others: `['stun:stun.example.org:3478']`. With them, two nodes
+   * that are both behind routers connect directly, by WebRTC, at addresses with `/p2p-circuit/webrtc`. It needs the package
+   * `@libp2p/webrtc`, and does not work with a `networkKey`. Default `[]`: no WebRTC.
+   */
+  readonly stun?: readonly string[] | undefined;
 }
 
 /** The options of {@link relay}. */
@@ -35,6 +43,8 @@ export interface RelayOptions extends ListenOptions {
 export interface BrowserOptions {
   /** As for {@link internet}: relays with a WebSocket, `['/dns4/relay.example.org/tcp/443/wss/p2p/12D3KooW…']`. Default `[]`. */
   readonly relays?: readonly string[] | undefined;
+  /** As for {@link internet}. Pages that both are behind routers need them to connect directly. Default `[]`. */
+  readonly stun?: readonly string[] | undefined;
 }
 
 /** For nodes that can reach each other, as in one local network: TCP, and WebSockets if `listen` names one. */
@@ -48,19 +58,24 @@ export function lan(options: LanOptions = {}): Preset {
     listen,
     announce,
     relays: [],
+    stun: [],
     relayServer: undefined,
   });
 }
 
-/** For nodes behind routers: TCP and WebSockets, through relays, and directly where a way can be found (DCUtR). */
+/** For nodes behind routers: TCP and WebSockets, through relays, and directly where a way can be found (DCUtR, WebRTC). */
 export function internet(options: InternetOptions = {}): Preset {
-  checkOptions(options, [...listenOptionNames, 'relays'], 'internet');
-  const { relays, ...rest } = options;
+  checkOptions(options, [...listenOptionNames, 'relays', 'stun'], 'internet');
+  const { relays, stun: given, ...rest } = options;
+  const stun = stunOf(given, 'internet.stun');
+  const ways: readonly Way[] = ['tcp', 'websocket', 'relay'];
+  const listening = resolveListen(rest, 'internet');
   return Object.freeze<Preset>({
     name: 'internet',
-    ways: ['tcp', 'websocket', 'relay'],
-    ...resolveListen(rest, 'internet'),
+    ways: waysWith(stun.length > 0 ? [...ways, 'webrtc'] : ways, listening.listen ?? []),
+    ...listening,
     relays: relaysOf(relays, 'internet.relays'),
+    stun,
     relayServer: undefined,
   });
 }
@@ -74,11 +89,13 @@ export function relay(options: RelayOptions = {}): Preset {
   checkWhole('relay.maxConnectionSeconds', maxConnectionSeconds, 0);
   checkWhole('relay.maxConnectionBytes', maxConnectionBytes, 0);
   const isLimited = maxConnectionSeconds > 0 || maxConnectionBytes > 0;
+  const listening = resolveListen(rest, 'relay');
   return Object.freeze<Preset>({
     name: 'relay',
-    ways: ['tcp', 'websocket', 'relay'],
-    ...resolveListen(rest, 'relay'),
+    ways: waysWith(['tcp', 'websocket', 'relay'], listening.listen ?? []),
+    ...listening,
     relays: [],
+    stun: [],
     relayServer: {
       reservations: {
         maxReservations,
@@ -96,16 +113,17 @@ export function relay(options: RelayOptions = {}): Preset {
 /** Three weeks: the protocol has 32 bits for it, and a timer 31 for its milliseconds. */
 const unlimitedSeconds = 21 * 24 * 3_600;
 
-/** For pages: they dial WebSockets, and are reached through relays. */
+/** For pages: they dial WebSockets and WebRTC, and are reached through relays, and directly by WebRTC. */
 export function browser(options: BrowserOptions = {}): Preset {
-  checkOptions(options, ['relays'], 'browser');
+  checkOptions(options, ['relays', 'stun'], 'browser');
   return Object.freeze<Preset>({
     name: 'browser',
-    ways: ['websocket', 'relay'],
+    ways: ['websocket', 'relay', 'webrtc', 'webrtc-direct'],
     encryption: ['noise'],
     listen: [],
     announce: [],
     relays: relaysOf(options.relays, 'browser.relays'),
+    stun: stunOf(options.stun, 'browser.stun'),
     relayServer: undefined,
   });
 }

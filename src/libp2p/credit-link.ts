@@ -1,0 +1,268 @@
+import type { Address } from '../base/address.ts';
+import { errorOf } from '../base/arguments.ts';
+import { PeerloomError } from '../base/errors.ts';
+import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
+import { Waiters } from '../base/waiters.ts';
+import type { LimitsByAddress } from '../transport/address-limits.ts';
+import type { Security } from '../transport/security.ts';
+import type { Link } from '../transport/transport.ts';
+import {
+  creditRecord,
+  dataRecord,
+  endRecord,
+  maxDataBytes,
+  RecordReader,
+  windowBytes,
+} from './credit-records.ts';
+
+/** How much a side reads before it gives credit back. */
+const creditStepBytes = windowBytes / 4;
+
+/** Pieces below this are small, in bytes; so many bytes of them are put together. */
+const smallBytes = 1_024;
+const joinedBytes = 16 * 1024;
+
+/** How long the link below may take to close once both sides have ended, in milliseconds. */
+const closingMs = 1_000;
+
+/** Something that `send` took and that is not on its way yet. */
+interface Waiting {
+  readonly bytes: Uint8Array;
+  sent: number;
+  readonly done: (() => void) | undefined;
+}
+
+/**
+ * A link over a link that cannot hold its sender back, as over WebRTC: each side sends only as much as the other one has
+ * given it credit for (credit-records.ts). The end is a record, too, because WebRTC does not tell an end from a break.
+ *
+ *    open ──(close)──► ending ──(all is sent: end record)──► closing ──(the link below has closed)──► closed
+ *    open ──(end record of the other side, and all was delivered)──► closing
+ */
+export class CreditLink implements Link {
+  readonly remoteId: string;
+  readonly remoteAddress: Address;
+  readonly security: Security;
+  readonly limitsByAddress: LimitsByAddress;
+  readonly startedAt: number;
+  readonly closed: Promise<Error | undefined>;
+
+  readonly #inner: Link;
+  readonly #runtime: Runtime;
+  readonly #drained = new Waiters();
+  #state: 'open' | 'ending' | 'closing' | 'closed' = 'open';
+  #settle!: (error: Error | undefined) => void;
+  #timer: RuntimeTimer | undefined;
+  #failure: Error | undefined;
+  #innerEnd: { readonly error: Error | undefined } | undefined;
+  #onMessage: ((bytes: Uint8Array) => void) | undefined;
+
+  #waiting: Waiting[] = [];
+  #credit = windowBytes;
+
+  #held: Uint8Array[] = [];
+  /** The memory of the last held piece, if small ones are put together there. */
+  #tail: ArrayBuffer | undefined;
+  #isPaused = false;
+  #isDropping = false;
+  #hasOtherEnded = false;
+  /** What the other side may still send, and what this side has not given back of it. */
+  #granted = windowBytes;
+  #owed = 0;
+
+  constructor(inner: Link, runtime: Runtime) {
+    this.#inner = inner;
+    this.#runtime = runtime;
+    this.remoteId = inner.remoteId;
+    this.remoteAddress = inner.remoteAddress;
+    this.security = inner.security;
+    this.limitsByAddress = inner.limitsByAddress ?? true;
+    this.startedAt = inner.startedAt;
+    this.closed = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+    const reader = new RecordReader({
+      data: (bytes) => this.#take(bytes),
+      credit: (amount) => this.#onCredit(amount),
+      end: () => this.#onEnd(),
+    });
+    inner.onMessage = (bytes) => reader.push(bytes);
+    void inner.closed.then((error) => {
+      this.#innerEnd = { error };
+      this.#waiting = [];
+      this.#drained.wake();
+      this.#settleIfOver();
+    });
+  }
+
+  get onMessage(): (bytes: Uint8Array) => void {
+    return this.#onMessage ?? ignore;
+  }
+
+  /** What arrives is held until the first of them. */
+  set onMessage(onMessage: (bytes: Uint8Array) => void) {
+    if (this.#isDropping) return;
+    this.#onMessage = onMessage;
+    this.#deliverHeld();
+  }
+
+  send(bytes: Uint8Array, sent?: () => void): boolean {
+    if (this.#state !== 'open' || this.#innerEnd !== undefined) return true;
+    if (bytes.length === 0) sent?.();
+    else this.#waiting.push({ bytes, sent: 0, done: sent });
+    this.#flush();
+    return this.#waiting.length === 0;
+  }
+
+  drained(): Promise<void> {
+    const isOver = this.#state === 'closing' || this.#state === 'closed' || this.#innerEnd !== undefined;
+    return isOver || this.#waiting.length === 0 ? Promise.resolve() : this.#drained.wait();
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#deliverHeld();
+  }
+
+  close(timeoutMs: number): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'ending';
+    this.#timer = this.#runtime.setTimeout(() => this.destroy(), timeoutMs);
+    this.#isDropping = true;
+    this.#onMessage = ignore;
+    for (const bytes of this.#held.splice(0)) this.#giveBack(bytes.length);
+    this.#flush();
+    if (this.#hasOtherEnded) this.#finish();
+  }
+
+  destroy(): void {
+    this.#abandon(undefined);
+  }
+
+  /** Sends what waits, as far as the credit goes. The link below copies it. */
+  #flush(): void {
+    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+      const length = Math.min(first.bytes.length - first.sent, this.#credit, maxDataBytes);
+      if (length === 0) return;
+      this.#credit -= length;
+      this.#inner.send(dataRecord(first.bytes.subarray(first.sent, first.sent + length)));
+      first.sent += length;
+      if (first.sent < first.bytes.length) continue;
+      this.#waiting.shift();
+      first.done?.();
+    }
+    if (this.#state === 'ending') this.#finish();
+  }
+
+  /** Nothing more is sent: tells the other side, and closes the link below. */
+  #finish(): void {
+    if (this.#state === 'closing' || this.#state === 'closed') return;
+    this.#state = 'closing';
+    this.#waiting = [];
+    this.#inner.send(endRecord());
+    this.#inner.close(closingMs);
+    this.#drained.wake();
+  }
+
+  #take(bytes: Uint8Array): void {
+    this.#granted -= bytes.length;
+    if (this.#granted < 0) {
+      throw new PeerloomError('ERR_PROTOCOL', 'the other side sent more than its credit allows');
+    }
+    if (this.#isDropping) this.#giveBack(bytes.length);
+    else if (this.#mayDeliver && this.#held.length === 0) this.#deliver(bytes);
+    else this.#hold(bytes);
+  }
+
+  /** Small pieces are put together: each by itself would cost much more memory than it has bytes. */
+  #hold(bytes: Uint8Array): void {
+    const last = this.#held.at(-1);
+    const tail = this.#tail;
+    if (tail !== undefined && last?.buffer === tail && last.length + bytes.length <= tail.byteLength) {
+      new Uint8Array(tail).set(bytes, last.length);
+      this.#held[this.#held.length - 1] = new Uint8Array(tail, 0, last.length + bytes.length);
+    } else if (bytes.length < smallBytes) {
+      this.#tail = new ArrayBuffer(joinedBytes);
+      const piece = new Uint8Array(this.#tail, 0, bytes.length);
+      piece.set(bytes);
+      this.#held.push(piece);
+    } else {
+      this.#held.push(bytes);
+    }
+  }
+
+  #onCredit(amount: number): void {
+    this.#credit += amount;
+    if (this.#credit > windowBytes) {
+      throw new PeerloomError('ERR_PROTOCOL', 'the other side gave more credit than it received');
+    }
+    this.#flush();
+    if (this.#waiting.length === 0) this.#drained.wake();
+  }
+
+  #onEnd(): void {
+    this.#hasOtherEnded = true;
+    this.#deliverHeld();
+  }
+
+  get #mayDeliver(): boolean {
+    return this.#onMessage !== undefined && !this.#isPaused;
+  }
+
+  #deliverHeld(): void {
+    while (this.#held.length > 0 && this.#mayDeliver && !this.#isDropping) this.#deliver(this.#held.shift()!);
+    if (this.#held.length > 0) return;
+    if (this.#hasOtherEnded) this.#finish();
+    this.#settleIfOver();
+  }
+
+  #deliver(bytes: Uint8Array): void {
+    try {
+      this.#onMessage!(bytes);
+    } catch (error) {
+      this.#abandon(errorOf(error));
+      return;
+    }
+    this.#giveBack(bytes.length);
+  }
+
+  #giveBack(length: number): void {
+    this.#owed += length;
+    if (this.#owed < creditStepBytes || this.#state === 'closing' || this.#state === 'closed') return;
+    this.#granted += this.#owed;
+    this.#inner.send(creditRecord(this.#owed));
+    this.#owed = 0;
+  }
+
+  #abandon(error: Error | undefined): void {
+    if (this.#state === 'closed') return;
+    this.#failure ??= error;
+    this.#isDropping = true;
+    this.#onMessage = ignore;
+    this.#waiting = [];
+    this.#held = [];
+    this.#state = 'closing';
+    this.#inner.destroy();
+    this.#drained.wake();
+    this.#settleIfOver();
+  }
+
+  /** What the other side sent before its end is delivered first. */
+  #settleIfOver(): void {
+    if (this.#innerEnd === undefined || this.#held.length > 0 || this.#state === 'closed') return;
+    const isInOrder = this.#hasOtherEnded || this.#state !== 'open';
+    this.#state = 'closed';
+    this.#timer?.cancel();
+    this.#settle(this.#failure ?? (isInOrder ? undefined : (this.#innerEnd.error ?? cutOff())));
+  }
+}
+
+function cutOff(): PeerloomError {
+  return new PeerloomError('ERR_CONNECTION_CLOSED', 'the connection of libp2p was cut off');
+}
+
+function ignore(): void {}
