@@ -58,6 +58,13 @@ export function explainDial(error: unknown, address: Address, progress: DialProg
     const known = byName[(one as Error).name];
     if (known !== undefined) return make(known[0], known[1](text));
   }
+  if (all.some((one) => (one as { type?: unknown }).type === 'error' && !(one instanceof Error))) {
+    // The WebSocket of the runtime does not say why.
+    return make(
+      'ERR_CONNECTION_REFUSED',
+      `no WebSocket could be opened at ${text}: check that a node listens there`,
+    );
+  }
   const ofSystem = all.find((one) => systemCode.test((one as { code?: string }).code ?? ''));
   if (ofSystem !== undefined) return explain(ofSystem, address, 'dialling');
   if (progress.isEncrypted) return make('ERR_HANDSHAKE', `${text}: the handshake failed: ${said}`);
