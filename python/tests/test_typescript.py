@@ -57,8 +57,15 @@ def equal(one: Any, other: Any) -> bool:
     return repr(one) == repr(other)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("dials", ["python dials", "typescript dials"])
+@pytest.mark.parametrize(
+    ("kind", "dials"),
+    [
+        ("tls", "python dials"),
+        ("tls", "typescript dials"),
+        ("ws", "python dials"),
+        ("network key", "typescript dials"),
+    ],
+)
 def test_everything_between_both(kind: str, dials: str) -> None:
     async def test() -> None:
         python_options, options = KINDS[kind]
@@ -99,7 +106,7 @@ async def talk(node: RecordingNode, other: TypeScriptNode, peer: NodeConnection,
         peer.send({"w": np.zeros(100_000, np.float32)}, compression=compression)
         assert (await node.next("node_message"))["w"].shape == (100_000,)
     # The length of a whole message, which both cut into frames.
-    large = np.random.default_rng(1).random(LARGE // 8)
+    large = np.random.default_rng(1).random(LARGE // 8 if is_whole else LARGE // 64)
     peer.send(large)
     assert equal(large, await node.next("node_message"))
     # Requests and deliveries, each way.

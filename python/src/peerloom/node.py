@@ -263,9 +263,15 @@ class Node:
             raise PeerloomError("ERR_NOT_STARTED", "the node is not running: await start() first")
         return self._peering
 
+    def print_connections(self) -> None:
+        """Prints how many connections there are, and with whom."""
+        print(f"{self.id} has {len(self.all_nodes)} connections")
+        for peer in self.all_nodes:
+            print(f"- {peer.direction} {peer.id} {peer.host}:{peer.port} {peer.name}")
+
     # Sending.
 
-    def send_to_node(self, target: NodeConnection | str, data: Any, *, compression: str = "none") -> bool:
+    def send_to_node(self, target: NodeConnection | str, data: Any, compression: str = "none") -> bool:
         """Sends a message to a connection, or to the node with an id. See NodeConnection.send."""
         if isinstance(target, NodeConnection):
             return target.send(data, compression=compression)
@@ -275,11 +281,15 @@ class Node:
         return peer.send(data, compression=compression)
 
     def send_to_nodes(
-        self, data: Any, exclude: Iterable[NodeConnection | str] = (), *, compression: str = "none"
+        self, data: Any, exclude: Iterable[NodeConnection | str] = (), compression: str = "none"
     ) -> SendReport:
-        """Sends a message to all connected nodes but those in ``exclude``."""
+        """Sends a message to all connected nodes but those in ``exclude``.
+
+        Raises TypeError or ValueError for data that no message carries. What fails for one node is in the report.
+        """
         left_out = {other if isinstance(other, str) else other.id for other in exclude}
-        encode_payload(data) if not self.all_nodes else None
+        if not self.all_nodes:
+            encode_payload(data)
         sent: list[NodeConnection] = []
         congested: list[NodeConnection] = []
         failed: dict[NodeConnection, Exception] = {}
