@@ -13,6 +13,7 @@
 //   npm run test:long -- worlds      3,000 simulated worlds in which everything goes wrong that can (npm run simulate:long)
 //   npm run test:long -- libp2p      every transport test over each way that libp2p() connects and encrypts
 //   npm run test:long -- races       three processes that create one identity file, each stopped at each of its steps
+//   npm run test:long -- sockets     100 nodes in four processes over TLS, each of which is killed in turn
 //   npm run test:long -- pages       50 pages in Chromium on one node
 //   npm run test:long -- page-streams  64 MiB each way between a page and a node
 import { spawnSync } from 'node:child_process';
@@ -42,6 +43,11 @@ const suites = {
     count: 10,
   },
   worlds: { file: 'test/simulation/random-world.test.ts', variable: 'PEERLOOM_WORLDS', count: 3_000 },
+  sockets: {
+    file: 'test/integration/network-of-processes.test.ts',
+    variable: 'PEERLOOM_SOCKET_NODES',
+    count: 100,
+  },
   pages: { file: 'test/browsers/many-pages.ts', variable: 'PEERLOOM_PAGES', count: 50 },
   'page-streams': { file: 'test/browsers/web-socket.ts', variable: 'PEERLOOM_STREAM_MIB', count: 64 },
   networks: { file: 'test/simulation/random-network.test.ts', variable: 'PEERLOOM_NETWORKS', count: 5_000 },

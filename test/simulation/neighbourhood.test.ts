@@ -63,6 +63,23 @@ async function settleSides({ world, graph }: World): Promise<void> {
 }
 
 suite('neighbours on virtual time', () => {
+  test('of sixty nodes that start at once and know one address are found within 25 seconds', async () => {
+    for (const seed of seeds) {
+      const world = new Simulation({ seed, latencyMs: { from: 0.1, to: 1 }, mode: 'fast' });
+      const discovery = [bootstrap(['10.0.0.1:10001'])];
+      const nodes = world.spawn(
+        60,
+        ({ host, port, options }) => new Neighbour(host, port, { ...options, discovery }),
+      );
+      await world.run({ seconds: 5 });
+      nodes[0]!.broadcast('while the network forms');
+      await world.run({ seconds: 20 });
+      const few = nodes.filter(({ neighbourhood }) => neighbourhood.active.length < 2);
+      assert.ok(few.length <= 3, `seed ${seed}: ${few.length} nodes have no neighbour, or one`);
+      for (const { heard } of nodes.slice(1)) assert.equal(heard.size, 1, `seed ${seed}`);
+    }
+  });
+
   test('make one network of all nodes, on which broadcasts reach everybody', async () => {
     for (const seed of seeds) {
       const made = await worldOf(24, seed);

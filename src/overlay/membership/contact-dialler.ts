@@ -61,6 +61,10 @@ const dialBurst = 20;
 const unprovenDialsPerSecond = 5;
 const unprovenDialBurst = 20;
 
+/** The same of nodes that have connected from the only host that they name: they can name no victim. */
+const returnedDialsPerSecond = 20;
+const returnedDialBurst = 64;
+
 /** A node is tried at so many of its addresses. */
 const maxTriedAddresses = 3;
 
@@ -74,6 +78,7 @@ export class ContactDialler {
   readonly #proofs: Proofs;
   readonly #provenDials: TokenBucket;
   readonly #unprovenDials: TokenBucket;
+  readonly #returnedDials: TokenBucket;
 
   constructor(options: ContactDiallerOptions) {
     const { network, runtime, isOfUse } = options;
@@ -84,9 +89,11 @@ export class ContactDialler {
       { burst: unprovenDialBurst, perSecond: unprovenDialsPerSecond },
       runtime,
     );
+    const returned = { burst: returnedDialBurst, perSecond: returnedDialsPerSecond };
+    this.#returnedDials = new TokenBucket(returned, runtime);
     this.#proofs = new Proofs({
       runtime,
-      mayDial: () => this.#unprovenDials.take(),
+      mayDial: ({ isSeenThere }) => (isSeenThere && this.#returnedDials.take()) || this.#unprovenDials.take(),
       probe: (contact) => this.#probe(contact),
     });
   }
@@ -147,6 +154,11 @@ export class ContactDialler {
       const address = this.#options.links.parse(text);
       return address.host === host && address.port === port;
     });
+  }
+
+  /** A node has connected from a host. What counts is whether it names no other one. */
+  seenAt(contact: Contact, host: string): void {
+    contact.isSeenThere = contact.addresses.every((text) => this.#options.links.parse(text).host === host);
   }
 
   stop(): void {

@@ -12,6 +12,8 @@ export class Contact {
   provenAtMs = Number.NEGATIVE_INFINITY;
   /** It has joined the network through this node, which brings it to others once it is proven. */
   isToIntroduce = false;
+  /** It has connected from the only host of its record, so a dial to it surprises nobody else. */
+  isSeenThere = false;
   /** It could not be reached at the addresses of its record. */
   hasFailed = false;
 
@@ -83,6 +85,7 @@ export class Contacts {
     contact.addresses = record.addresses.filter(mayDial);
     contact.provenAtMs = Number.NEGATIVE_INFINITY;
     contact.hasFailed = false;
+    contact.isSeenThere = false;
     return contact;
   }
 

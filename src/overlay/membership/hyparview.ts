@@ -48,7 +48,7 @@ export interface HyParViewEffects<Contact> {
   /** Tell a neighbour that it is none any more. */
   drop(id: string): void;
   send(id: string, message: MembershipMessage<Contact>): void;
-  /** There are too few neighbours, and no other node is known: the node has to join again. */
+  /** There are too few neighbours, and no other node is known, or all refuse a lonely node: it has to join again. */
   runDry(): void;
 }
 
@@ -97,7 +97,8 @@ const protectedNeighbours = 2;
  * - At the end of a new node's walk, the node there asks for a free place, and does not take one: with five walks and one
  *   contact, the new node would have six neighbours.
  * - A node that was dropped asks for free places, and only a node without any neighbour for more (as in the paper). It
- *   pauses, longer each time, when all refuse. So dropped nodes do not push each other out for ever.
+ *   pauses, longer each time, when all refuse. So dropped nodes do not push each other out for ever. If all refuse a
+ *   node without any neighbour, it joins again, to learn of other nodes.
  * - An answer to a shuffle goes back along its walk, not over a link of its own.
  * - A node that cannot be reached is tried again for days. When it answers, the two nodes swap a neighbour. All nodes of
  *   two parts of a broken network do that, so the parts mix, where HyParView would leave two networks with a bridge.
@@ -452,7 +453,8 @@ export class HyParView<Contact extends { readonly id: string }> {
       if (!this.#pace.mayAsk && !isAlone) return;
       const candidate = this.#candidate();
       if (candidate === undefined) {
-        if (this.#passive.size + this.#asked.size + this.#accepted.size === 0) this.#effects.runDry();
+        const isWaiting = this.#asked.size + this.#accepted.size > 0;
+        if (!isWaiting && (isAlone || this.#passive.size === 0)) this.#effects.runDry();
         return;
       }
       this.#ask(candidate, isAlone ? 'high' : 'low');

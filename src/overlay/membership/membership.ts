@@ -343,6 +343,7 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
     const isFirst = !link.isIntroduced;
     link.isIntroduced = true;
     const isReached = !link.isInbound && this.#dialler.isAddressOf(contact, link.peer.connection);
+    this.#dialler.seenAt(contact, link.channel.remote.address.host);
     if (isReached) this.#dialler.proven(contact);
     else this.#dialler.prove(contact);
     if (link.wantsToJoin) this.#onJoin(link);
@@ -455,7 +456,7 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
     this.#view.proven(contact);
     if (!contact.isToIntroduce) return;
     contact.isToIntroduce = false;
-    if (this.#links.has(contact.id)) this.#view.introduce(contact);
+    this.#view.introduce(contact);
   }
 
   #admit({ record }: Contact): Contact | undefined {

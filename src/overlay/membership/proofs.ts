@@ -9,8 +9,8 @@ const lookEveryMs = 1_000;
 
 export interface ProofsOptions {
   readonly runtime: Runtime;
-  /** Whether the rate of dials allows one more. */
-  readonly mayDial: () => boolean;
+  /** Whether the rate of dials allows one more, to that node. */
+  readonly mayDial: (node: Contact) => boolean;
   readonly probe: (node: Contact) => Promise<void>;
 }
 
@@ -43,7 +43,7 @@ export class Proofs {
     this.#timer = undefined;
     const { mayDial, probe, runtime } = this.#options;
     for (const node of this.#waiting) {
-      if (!mayDial()) break;
+      if (!mayDial(node)) continue;
       this.#waiting.delete(node);
       void probe(node);
     }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parseAddress } from '../../../../src/base/address.ts';
 import { Identity, systemRuntime } from '../../../../src/index.ts';
 import { type AddressRecord, signAddressRecord } from '../../../../src/overlay/membership/address-record.ts';
@@ -84,6 +85,26 @@ suite('nodes of address records', () => {
     learn(dialler, 0, ['192.0.2.1:9999'], 2);
     await dialler.dial(contacts[0]!, 'low');
     assert.equal(dials.at(-1), 9_999, 'a node that moved is tried again');
+  });
+
+  test('are proven faster where they have connected from, but not where they name another host', async () => {
+    const { dialler, dials } = diallerWith(unreachable);
+    const there = Array.from({ length: 30 }, (_, at) => learn(dialler, at));
+    for (const contact of there) {
+      dialler.seenAt(contact, '192.0.2.1');
+      dialler.prove(contact);
+    }
+    await nextTurn();
+    assert.equal(dials.length, 30, 'a hundred nodes may start at once');
+
+    const victims = diallerWith(unreachable);
+    for (const [at] of identities.entries()) {
+      const contact = learn(victims.dialler, at, ['198.51.100.1:7777', `192.0.2.1:${at + 1}`]);
+      victims.dialler.seenAt(contact, '192.0.2.1');
+      victims.dialler.prove(contact);
+    }
+    await nextTurn();
+    assert.equal(victims.dials.filter((port) => port === 7_777).length, 20, 'the rate for what others tell');
   });
 
   test('are proven by a dial, also one that is refused', async () => {

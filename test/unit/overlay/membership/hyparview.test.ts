@@ -62,6 +62,16 @@ function machine({ sizes = {}, isProven }: { sizes?: object; isProven?: (node: N
 const ids = (contacts: readonly Named[]): string[] => contacts.map(({ id }) => id).sort();
 
 suite('HyParView', () => {
+  test('joins again when all that it knows refuse it and it has no neighbour', () => {
+    const node = machine();
+    node.view.learned([{ id: 'a' }, { id: 'b' }]);
+    assert.deepEqual(node.done().sort(), ['ask a high', 'ask b high']);
+    node.view.refused('a');
+    assert.equal(node.ranDry(), 0, 'the other one has not answered');
+    node.view.refused('b');
+    assert.equal(node.ranDry(), 1);
+  });
+
   test('has the sizes of the paper', () => {
     assert.deepEqual(hyParViewSizes, {
       active: 5,
