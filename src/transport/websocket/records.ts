@@ -29,7 +29,7 @@ const recordCostBytes = 256;
 
 /**
  * The receiver gives credit back when it owes so much: less than what makes a link full (`highWaterBytes` of
- * web-socket-link.ts). A full link learns by credit alone that its WebSocket has passed everything on, so there must
+ * sealed-socket.ts). A full link learns by credit alone that its WebSocket has passed everything on, so there must
  * always be one more to come.
  */
 export const creditStepBytes = 96 * 1024;

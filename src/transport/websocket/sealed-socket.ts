@@ -19,6 +19,8 @@ export interface RecordHandlers {
 export interface SealedSocket {
   /** What it was given and has not passed on yet. */
   readonly bufferedBytes: number;
+  /** The {@link bufferedBytes} at which a link over it is full. They are more than `creditStepBytes`. */
+  readonly highWaterBytes: number;
   /** The memory of the record may be used again at once. */
   send(record: Uint8Array): void;
   /** Takes what arrived before the socket was handed over. */
@@ -43,7 +45,14 @@ export function sealedSocketOf(
   return new SocketSealedLater(socket, { sending, receiving }, handlers);
 }
 
+/** Two chunks keep the socket busy, and a ping waits for no more. */
+export const highWaterBytes = 128 * 1024;
+
+/** While WebCrypto seals two chunks, the socket must have others to pass on. */
+const highWaterBytesLater = 512 * 1024;
+
 class SocketSealedAtOnce implements SealedSocket {
+  readonly highWaterBytes = highWaterBytes;
   readonly #socket: MessageSocket;
   readonly #session: NoiseSession;
   readonly #handlers: RecordHandlers;
@@ -99,6 +108,7 @@ const maxUnopenedBytes = 2 * windowBytes;
 
 /** Seals and opens several records at a time. Two queues keep their order. */
 export class SocketSealedLater implements SealedSocket {
+  readonly highWaterBytes = highWaterBytesLater;
   readonly #socket: MessageSocket;
   readonly #sending: WebCryptoCipher;
   readonly #receiving: WebCryptoCipher;

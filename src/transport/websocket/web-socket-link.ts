@@ -33,9 +33,6 @@ export interface WebSocketLinkDetails {
   readonly runtime: Runtime;
 }
 
-/** What the WebSocket has not passed on at which the link is full: two chunks keep it busy, and a ping waits for no more. */
-export const highWaterBytes = 128 * 1024;
-
 /** How long the closing handshake may take once both sides have ended. */
 const closingMs = 1_000;
 
@@ -144,7 +141,7 @@ export class WebSocketLink implements Link {
   }
 
   get #hasRoom(): boolean {
-    return this.#outgoing.isEmpty && this.#socket.bufferedBytes < highWaterBytes;
+    return this.#outgoing.isEmpty && this.#socket.bufferedBytes < this.#socket.highWaterBytes;
   }
 
   #flush(): void {

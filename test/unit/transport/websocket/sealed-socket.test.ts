@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { WebCryptoCipher } from '../../../../src/transport/noise/web-crypto-cipher.ts';
 import type { MessageSocket, SocketEnd } from '../../../../src/transport/websocket/message-socket.ts';
-import { windowBytes } from '../../../../src/transport/websocket/records.ts';
+import { creditStepBytes, windowBytes } from '../../../../src/transport/websocket/records.ts';
 import { SocketSealedLater } from '../../../../src/transport/websocket/sealed-socket.ts';
 import { withCode } from '../../../support/errors.ts';
 import { until } from '../../../support/turns.ts';
@@ -60,6 +60,11 @@ suite('a socket whose records are sealed by WebCrypto', () => {
     );
     assert.deepEqual(opened, records);
     assert.equal(socket.out.at(-1), 1000);
+  });
+
+  test('is full when more waits than a credit gives back, so that its link learns when it has room', () => {
+    const { sealed } = sealedSocket();
+    assert.ok(creditStepBytes < sealed.highWaterBytes && sealed.highWaterBytes < windowBytes);
   });
 
   test('hands on in order, and the end last', async () => {

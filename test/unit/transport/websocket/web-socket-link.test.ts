@@ -14,7 +14,8 @@ import {
   dataRecord,
   endRecord,
 } from '../../../../src/transport/websocket/records.ts';
-import { highWaterBytes, WebSocketLink } from '../../../../src/transport/websocket/web-socket-link.ts';
+import { highWaterBytes } from '../../../../src/transport/websocket/sealed-socket.ts';
+import { WebSocketLink } from '../../../../src/transport/websocket/web-socket-link.ts';
 import { withCode } from '../../../support/errors.ts';
 import { turns } from '../../../support/turns.ts';
 
