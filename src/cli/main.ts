@@ -8,6 +8,7 @@ import { type NodeCommandOptions, runNode } from './node-command.ts';
 import { guardOutputs } from './outputs.ts';
 import { parsePort, plainless } from './parse.ts';
 import { addPingCommand } from './ping.ts';
+import { addRelayCommand } from './relay.ts';
 import { addSimulateCommand } from './simulate/command.ts';
 
 const nodeHelp = `
@@ -113,6 +114,7 @@ function createProgram(): Command {
   addKeysCommand(program);
   addDoctorCommand(program);
   addPingCommand(program);
+  addRelayCommand(program);
   pointToHelp(program, program.name());
   return program
     .addHelpText('after', `\npeerloom node --help explains all options of a node.`)

@@ -7,7 +7,7 @@ import { isPeerId } from '../identity/identity.ts';
 import { Node } from '../node/node.ts';
 import { labelOf, safeLine } from './describe.ts';
 import { complain, exitCodes, WrongUse } from './failure.ts';
-import { plainless } from './parse.ts';
+import { plainless, wholeNumber } from './parse.ts';
 import { untilSignal } from './signals.ts';
 
 const help = `
@@ -142,11 +142,6 @@ function pause(delayMs: number, signal: AbortSignal): Promise<void> {
 function idOrAddress(text: string): string {
   if (!isPeerId(text)) plainless(text, []);
   return text;
-}
-
-function wholeNumber(text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It must be a whole number of at least 0.');
 }
 
 function seconds(text: string): number {

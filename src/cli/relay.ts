@@ -1,0 +1,106 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { libp2p } from '../libp2p/libp2p.ts';
+import { relay } from '../libp2p/presets.ts';
+import { Node } from '../node/node.ts';
+import { exitCodes, WrongUse } from './failure.ts';
+import { identityIn } from './identity-in.ts';
+import { parsePort, wholeNumber } from './parse.ts';
+import { untilSignal } from './signals.ts';
+
+const help = `
+Carries connections between nodes behind routers, which it cannot read. It needs an
+address that all of them reach, and the packages of libp2p: docs/internet.md. It runs
+until SIGTERM or Ctrl-C, and prints the addresses to give to nodes:
+  libp2p(internet({ relays: ['<address>'] }))
+
+Examples:
+  peerloom relay --port 10001 --identity relay.pem
+  peerloom relay --port 10001 --identity relay.pem --announce /dns4/relay.example.org/tcp/10001`;
+
+interface RelayCommandOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly announce: readonly string[];
+  readonly identity?: string;
+  readonly passphraseEnv?: string;
+  readonly maxNodes: number;
+  readonly maxSeconds: number;
+  readonly maxBytes: number;
+  readonly json?: true;
+}
+
+/** Registers `peerloom relay`. */
+export function addRelayCommand(program: Command): void {
+  program
+    .command('relay')
+    .description('carry the connections of nodes behind routers (needs the packages of libp2p)')
+    .option(
+      '--host <host>',
+      'the address to listen on; 0.0.0.0: all IPv4 addresses of this machine',
+      '0.0.0.0',
+    )
+    .option('--port <port>', 'the port to listen on; 0: the system picks one', parsePort, 10_001)
+    .option(
+      '--announce <multiaddr...>',
+      'where others reach it, if this machine does not have its public address itself',
+      addMultiaddr,
+      [],
+    )
+    .option('--identity <file>', 'the key file: the id is part of the address; created if missing')
+    .option('--passphrase-env <variable>', 'the environment variable with the passphrase of this file')
+    .option('--max-nodes <number>', 'how many nodes may be reached through it', wholeNumber, 128)
+    .option('--max-seconds <number>', 'how long a connection may last; 0: no limit', wholeNumber, 0)
+    .option('--max-bytes <number>', 'how much a connection may carry; 0: no limit', wholeNumber, 0)
+    .option('--json', 'print the addresses as one line of JSON')
+    .addHelpText('after', help)
+    .action(async (options: RelayCommandOptions) => {
+      process.exitCode = await runRelay(options);
+    });
+}
+
+/** @throws InvalidArgumentError. */
+function addMultiaddr(text: string, others: readonly string[]): readonly string[] {
+  if (text.startsWith('/')) return [...others, text];
+  throw new InvalidArgumentError('It must be a multiaddr such as /dns4/relay.example.org/tcp/10001.');
+}
+
+/** @returns the exit code. @throws PeerloomError if it cannot listen, or a package is missing. */
+async function runRelay(options: RelayCommandOptions): Promise<number> {
+  const node = createNode(options);
+  const ended = untilSignal();
+  await node.start();
+  try {
+    const addresses = node.addresses.map((text) =>
+      text.includes('/p2p/') ? text : `${text}/p2p/${node.id}`,
+    );
+    if (options.json) console.log(JSON.stringify({ event: 'listening', id: node.id, addresses }));
+    else for (const address of addresses) console.log(`Relay at ${address}`);
+    await ended;
+    return exitCodes.fine;
+  } finally {
+    await node.stop();
+  }
+}
+
+function createNode(options: RelayCommandOptions): Node {
+  const { host, port, announce, identity: path, passphraseEnv, maxNodes, maxSeconds, maxBytes } = options;
+  try {
+    const preset = relay({
+      announce,
+      maxReservations: maxNodes,
+      maxConnectionSeconds: maxSeconds,
+      maxConnectionBytes: maxBytes,
+    });
+    const identity = identityIn(path, passphraseEnv);
+    return new Node(host, port, {
+      name: 'relay',
+      transports: [libp2p(preset)],
+      // Nodes that hold a place connect with libp2p alone; a few may be peers as well.
+      maxConnections: maxNodes,
+      ...(identity && { identity }),
+    });
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) throw new WrongUse(error.message);
+    throw error;
+  }
+}
