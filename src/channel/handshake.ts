@@ -4,14 +4,7 @@ import { printable } from '../base/printable.ts';
 import { removeAbortListener } from '../base/remove-abort-listener.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { FrameKind, smallFrame } from '../wire/frames/frame.ts';
-import { type Frame, FrameReader } from '../wire/frames/frame-reader.ts';
-import {
-  decodeGoodbye,
-  encodeGoodbye,
-  type Goodbye,
-  type GoodbyeCode,
-  goodbye,
-} from '../wire/frames/goodbye.ts';
+import { encodeGoodbye, type Goodbye, type GoodbyeCode, goodbye } from '../wire/frames/goodbye.ts';
 import {
   agreedVersion,
   decodeHello,
@@ -20,7 +13,8 @@ import {
   type HelloSession,
 } from '../wire/frames/hello.ts';
 import { joined } from '../wire/frames/memory.ts';
-import { copyOf } from '../wire/frames/own-memory.ts';
+import { HandshakeFrames } from './handshake-frames.ts';
+import { HandshakeRefused } from './handshake-refused.ts';
 import type { LinkEnd } from './link-end.ts';
 
 /*
@@ -61,21 +55,6 @@ export interface Handshake {
   readonly takeRest: () => readonly Uint8Array[];
 }
 
-/** A refusal by one of the two sides; `by` says which. */
-export class HandshakeRefused extends Error {
-  readonly goodbye: Goodbye;
-  readonly by: 'us' | 'them';
-
-  constructor(reason: Goodbye, by: 'us' | 'them') {
-    super(reason.message);
-    this.goodbye = reason;
-    this.by = by;
-  }
-}
-
-/** What one side may say in a handshake: hello, accept, goodbye. */
-const maxHandshakeFrames = 3;
-
 /** Milliseconds that a refused side has to read the reason. */
 const refusalFlushMs = 1_000;
 
@@ -87,7 +66,7 @@ const refusalFlushMs = 1_000;
 export async function shakeHands(end: LinkEnd, options: HandshakeOptions): Promise<Handshake> {
   const { link } = end;
   const { direction, hello, limits, runtime, refusal: noRoom } = options;
-  const frames = new FrameQueue(end, limits);
+  const frames = new HandshakeFrames(end, limits);
   const rest = Math.max(1, link.startedAt + limits.handshakeTimeoutMs - runtime.now());
   const timer = runtime.setTimeout(() => {
     frames.fail(
@@ -164,8 +143,9 @@ function otherNetwork(dialler: Hello, listener: Hello): string {
 }
 
 /**
- * The other side may have accepted already. Then all that follows is to it of the session that goes on, perhaps the rest
- * of a frame; and a new one, which a goodbye would end, comes up over the next link.
+ * Whether the other side may have accepted already, so that this side must not say goodbye. The other side would read the
+ * goodbye as a part of the session that resumes, perhaps as the rest of a frame. It would end a new session, which
+ * otherwise comes up over the next link.
  */
 function mayGoOn(session: HelloSession | undefined, error: unknown): boolean {
   const isLate = error instanceof PeerloomError && error.code === 'ERR_TIMEOUT';
@@ -186,123 +166,4 @@ function farewellFor(error: unknown): Goodbye | undefined {
   };
   const code = codes[error.code];
   return code && goodbye(code, error.message);
-}
-
-/** The frames of a handshake, one await at a time, and the bytes behind the last of them. */
-class FrameQueue {
-  readonly #reader: FrameReader;
-  readonly #limits: Limits;
-  readonly #failure = Promise.withResolvers<never>();
-  #frames: Frame[] = [];
-  #rest: Uint8Array[] = [];
-  #bytes = 0;
-  #isComplete = false;
-  #isRestAllowed = false;
-  readonly #end: LinkEnd;
-  /** What the other side did wrong: it counts for more than the good frames that arrived before it. */
-  #breach: unknown;
-  #wake = (): void => {};
-
-  constructor(end: LinkEnd, limits: Limits) {
-    this.#end = end;
-    this.#limits = limits;
-    this.#failure.promise.catch(() => {});
-    this.#reader = new FrameReader(
-      (kind, format, compression, body) => this.#add({ kind, format, compression, body }),
-      { maxBodyBytes: limits.maxHandshakeBytes, maxMessageBytes: 0 },
-    );
-    end.link.onMessage = (bytes) => {
-      try {
-        this.#push(bytes);
-      } catch (error) {
-        this.#breach = error;
-        this.fail(error);
-      }
-    };
-    end.own((cause) => this.#onLinkClosed(cause));
-  }
-
-  /** From here on messages may follow the handshake in one piece. */
-  allowRest(): void {
-    this.#isRestAllowed = true;
-  }
-
-  /** Nothing is read any more. */
-  stop(): void {
-    this.#reader.stop();
-  }
-
-  /** The next frame, which must be of the kind; a goodbye in its place throws. */
-  async next(kind: number): Promise<Frame> {
-    while (this.#frames.length === 0) {
-      const arrival = new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      await this.unlessFailed(arrival);
-    }
-    if (this.#breach !== undefined) throw this.#breach;
-    const frame = this.#frames.shift()!;
-    if (frame.kind === FrameKind.goodbye) throw new HandshakeRefused(decodeGoodbye(frame.body), 'them');
-    if (frame.kind !== kind) {
-      throw new PeerloomError(
-        'ERR_PROTOCOL',
-        `a frame of kind ${frame.kind} came where the handshake needs kind ${kind}`,
-      );
-    }
-    return frame;
-  }
-
-  /** Waits for a value, or fails with the handshake. */
-  async unlessFailed<Value>(value: Value | Promise<Value>): Promise<Value> {
-    const settled = await Promise.race([value, this.#failure.promise]);
-    if (this.#breach !== undefined) throw this.#breach;
-    return settled;
-  }
-
-  /** The handshake is done. @returns what takes over the bytes that arrived behind it. */
-  finish(): () => readonly Uint8Array[] {
-    this.#end.disown();
-    return () => this.#rest;
-  }
-
-  fail(error: unknown): void {
-    this.#failure.reject(error);
-  }
-
-  #onLinkClosed(cause: Error | undefined): void {
-    const message = 'the other side closed the connection during the handshake';
-    const isOurs = cause instanceof PeerloomError; // the transport ended the link, and says why
-    this.fail(isOurs ? cause : new PeerloomError('ERR_CONNECTION_CLOSED', message, { cause }));
-  }
-
-  #push(bytes: Uint8Array): void {
-    const read = this.#isComplete ? 0 : this.#reader.push(bytes);
-    if (!this.#isComplete || read === bytes.length) return;
-    this.#rest.push(copyOf(bytes, read));
-    this.#bytes += bytes.length - read;
-    this.#checkAmount();
-  }
-
-  #add(frame: Frame): void {
-    this.#frames.push(frame);
-    this.#bytes += frame.body.length;
-    this.#checkAmount();
-    if (frame.kind === FrameKind.accept) {
-      this.#isComplete = true;
-      this.#reader.stop();
-    }
-    this.#wake();
-  }
-
-  #checkAmount(): void {
-    const { maxHandshakeBytes } = this.#limits;
-    if (!this.#isRestAllowed && this.#bytes > maxHandshakeBytes) {
-      throw new PeerloomError(
-        'ERR_PROTOCOL',
-        `the other side sent more than ${maxHandshakeBytes} bytes before the handshake was complete`,
-      );
-    }
-    if (this.#frames.length > maxHandshakeFrames)
-      throw new PeerloomError('ERR_PROTOCOL', 'the other side sent more frames than a handshake has');
-  }
 }

@@ -3,7 +3,7 @@ import { messageOf } from '../base/arguments.ts';
 import type { Log } from '../base/debug.ts';
 import { PeerloomError } from '../base/errors.ts';
 import { ThrownByUser } from '../base/thrown-by-user.ts';
-import { HandshakeRefused } from '../channel/handshake.ts';
+import { HandshakeRefused } from '../channel/handshake-refused.ts';
 import { LinkEnd } from '../channel/link-end.ts';
 import type { NodeIdentity } from '../identity/signer.ts';
 import { limitedSource } from '../transport/address-limits.ts';

@@ -2,7 +2,7 @@ import { NodeConnection } from '../api/node-connection.ts';
 import type { Address } from '../base/address.ts';
 import { peerLabel } from '../base/peer-label.ts';
 import { FrameChannel } from '../channel/frame-channel.ts';
-import { HandshakeRefused } from '../channel/handshake.ts';
+import { HandshakeRefused } from '../channel/handshake-refused.ts';
 import type { PacketChannel } from '../p2pnetwork/packet-channel.ts';
 import type { Link } from '../transport/transport.ts';
 import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';

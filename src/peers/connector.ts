@@ -12,7 +12,7 @@ import type { Meter } from '../base/meter.ts';
 import { removeAbortListener } from '../base/remove-abort-listener.ts';
 import { ThrownByUser } from '../base/thrown-by-user.ts';
 import { unlessAborted } from '../base/unless-aborted.ts';
-import { HandshakeRefused } from '../channel/handshake.ts';
+import { HandshakeRefused } from '../channel/handshake-refused.ts';
 import { LinkEnd } from '../channel/link-end.ts';
 import { refusePacketLink } from '../p2pnetwork/packet-handshake.ts';
 import { dialLink } from '../transport/own-transport.ts';
@@ -22,6 +22,7 @@ import { encodeGoodbye, goodbye } from '../wire/frames/goodbye.ts';
 import type { MembershipWord } from '../wire/frames/hello.ts';
 import { checkClaim } from './claimed-id.ts';
 import { dialUntilUp } from './dial-until-up.ts';
+import { checkId, expectedPeer } from './expected-id.ts';
 import { Holder } from './holder.ts';
 import type { LinkOpener } from './link-opener.ts';
 import type { NeighbourGate } from './neighbour-gate.ts';
@@ -283,21 +284,6 @@ export class Connector {
   }
 }
 
-/** @throws PeerloomError when the link does not lead where it should; it has ended then. */
-function checkId(link: Link, address: Address, expectedId: string | undefined, ownId: string): void {
-  const { remoteId } = link;
-  if (expectedId !== undefined && expectedId !== remoteId) {
-    link.destroy();
-    const message = `the node at ${formatAddress(address)} has the id ${remoteId}, not the expected ${expectedId}: if it has a new identity on purpose, expect its new id`;
-    throw new PeerloomError('ERR_ID_MISMATCH', message);
-  }
-  if (remoteId === ownId) {
-    link.destroy();
-    const message = `${formatAddress(address)} leads to this node itself: use the address of another node`;
-    throw new PeerloomError('ERR_SELF_CONNECTION', message);
-  }
-}
-
 /** What the peer may hold on to: a connection of ours as well, or one that comes up just now. */
 async function otherConnection(
   peer: Peer,
@@ -306,11 +292,6 @@ async function otherConnection(
 ): Promise<PeerConnection | undefined> {
   const answering = Promise.resolve(peer.answering.outcome(security));
   return peer.connected(security) ?? unlessAborted(answering, signal);
-}
-
-function expectedPeer({ id, lastId }: DialOptions): ExpectedPeer | undefined {
-  if (id !== undefined) return { id, isPinned: true };
-  return lastId === undefined ? undefined : { id: lastId, isPinned: false };
 }
 
 function isDuplicate(error: unknown): boolean {

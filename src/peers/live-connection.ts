@@ -3,10 +3,8 @@ import type { SlowNodeHandler } from '../api/events.ts';
 import { NodeConnection } from '../api/node-connection.ts';
 import { PeerStream } from '../api/peer-stream.ts';
 import type { TypedHandlers } from '../api/typed-handlers.ts';
-import { formatAddress } from '../base/address.ts';
 import type { Data } from '../base/data.ts';
 import type { Log } from '../base/debug.ts';
-import { PeerloomError } from '../base/errors.ts';
 import type { LateSet } from '../base/late-collections.ts';
 import type { Limits } from '../base/limits.ts';
 import type { Meter } from '../base/meter.ts';
@@ -24,6 +22,7 @@ import type {
 import type { ChannelStream } from '../channel/streams/stream.ts';
 import type { Security } from '../transport/security.ts';
 import type { Goodbye } from '../wire/frames/goodbye.ts';
+import { inUseElsewhere, slowText } from './connection-warnings.ts';
 import type { LivenessWatch } from './liveness-watch.ts';
 import type { Peer } from './peer.ts';
 import type { PeerConnection } from './peer-connection.ts';
@@ -283,28 +282,6 @@ export class LiveConnection implements PeerConnection, ChannelHandler {
   #arrivalOf(data: Data) {
     return { peer: this.connection, data, reject: (error: Error) => this.rejected(error) };
   }
-}
-
-function slowText(id: string, { event, runsMs, waiting, waitingBytes, deliveries }: SlowNodeHandler): string {
-  const seconds = Math.round(runsMs / 1_000);
-  const what = event === 'node_request' ? 'requests wait for a handler to settle' : 'messages wait behind it';
-  const runs =
-    event === 'node_request'
-      ? `all handlers of ${event} that may run at once for ${id} have been running for ${seconds} s`
-      : `a handler of ${event} for ${id} has been running for ${seconds} s`;
-  const deadlock =
-    deliveries === 0
-      ? ''
-      : `; it has called deliver() ${deliveries} times for the same node without an answer: if it awaits that, and the other side does the same, both wait for each other`;
-  return `${runs}; ${waiting} ${what} (${waitingBytes} bytes)${deadlock}`;
-}
-
-function inUseElsewhere({ host, port }: NodeConnection): PeerloomError {
-  const address = formatAddress({ scheme: undefined, host, port });
-  return new PeerloomError(
-    'ERR_IDENTITY_IN_USE',
-    `another process with the identity of this node is connected with ${address}: give each process an identity of its own`,
-  );
 }
 
 /** Runs handlers of a message whose sender does not wait for them, and so does not learn of a rejection. */

@@ -1,5 +1,5 @@
 import { type ErrorCode, PeerloomError } from '../base/errors.ts';
-import type { HandshakeRefused } from '../channel/handshake.ts';
+import type { HandshakeRefused } from '../channel/handshake-refused.ts';
 import type { GoodbyeCode } from '../wire/frames/goodbye.ts';
 
 const codes: Partial<Record<GoodbyeCode, ErrorCode>> = {

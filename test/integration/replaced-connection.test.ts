@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { HandshakeRefused } from '../../src/channel/handshake.ts';
+import { HandshakeRefused } from '../../src/channel/handshake-refused.ts';
 import { Identity, type NodeCallback } from '../../src/index.ts';
 import { FrameKind } from '../../src/wire/frames/frame.ts';
 import { engines } from '../support/engines.ts';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { resolveLimits } from '../../../src/base/limits.ts';
-import { type HandshakeOptions, HandshakeRefused, shakeHands } from '../../../src/channel/handshake.ts';
+import { type HandshakeOptions, shakeHands } from '../../../src/channel/handshake.ts';
+import { HandshakeRefused } from '../../../src/channel/handshake-refused.ts';
 import { LinkEnd } from '../../../src/channel/link-end.ts';
 import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { FrameKind, smallFrame } from '../../../src/wire/frames/frame.ts';
