@@ -27,6 +27,7 @@ export type { LeaveReason, PresenceOptions } from './api/presence.ts';
 export type { Protocol, ProtocolHost, ProtocolPeer } from './api/protocol.ts';
 export type { ReconnectOptions } from './api/reconnect-options.ts';
 export type { Route } from './api/route.ts';
+export type { SendStateOptions, StateDetails, StateOffer } from './api/state-transfer.ts';
 export { type TcpOptions, type TcpProtocol, tcp } from './api/tcp.ts';
 export {
   defineMessage,
@@ -71,9 +72,17 @@ export type {
 } from './node/request-from-nodes.ts';
 export type { SendFailure, SendReport, SendToNodesOptions } from './node/send-to-many.ts';
 export type { WantedNodes } from './node/wait-for-nodes.ts';
+export type { StateDict } from './tensors/formats/state-dict.ts';
 export type { DType } from './tensors/tensor/dtypes.ts';
 export { Tensor, type TensorOptions, type TypedArrays } from './tensors/tensor/tensor.ts';
-export type { LibraryTensor, NestedNumbers, TensorSource } from './tensors/tensor/tensor-parts.ts';
+export type {
+  ArrayWithShape,
+  LibraryTensor,
+  NestedNumbers,
+  OnnxTensor,
+  TensorFlowTensor,
+  TensorSource,
+} from './tensors/tensor/tensor-parts.ts';
 export type { LimitsByAddress } from './transport/address-limits.ts';
 export { MemoryHub, memory } from './transport/memory/memory.ts';
 export { linkOverPipe, type PipeOptions } from './transport/pipe/link-over-pipe.ts';

@@ -2,11 +2,13 @@ import type { Data } from '../base/data.ts';
 import type { PeerloomError } from '../base/errors.ts';
 import type { ReturnedMessages } from '../channel/channel.ts';
 import type { Node } from '../node/node.ts';
+import type { StateDict } from '../tensors/formats/state-dict.ts';
 import type { BroadcastDetails } from './broadcast-options.ts';
 import type { KnownNode } from './discovery.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { PeerStream } from './peer-stream.ts';
 import type { LeaveReason } from './presence.ts';
+import type { StateDetails, StateOffer } from './state-transfer.ts';
 
 /** The messages of a session that could not resume, or that was ended while it was suspended. */
 export interface LostSession {
@@ -81,6 +83,10 @@ export interface NodeEvents {
   node_left: [id: string, reason: LeaveReason];
   /** The peer opened a stream. Its `openStream` resolves now. */
   node_stream: [peer: NodeConnection, stream: PeerStream, header: Data];
+  /** The peer wants to send a state dict. A handler that returns false, or a promise of false, refuses it. */
+  node_state_offered: [peer: NodeConnection, offer: StateOffer];
+  /** A state dict of the peer has arrived whole and unaltered. The peer's `sendState` resolves when the handlers have run. */
+  node_state: [peer: NodeConnection, state: StateDict, details: StateDetails];
   /**
    * An attempt to connect again, or to connect with `retry`, failed. `trials` counts the failures in a row. A handler
    * that returns false gives up on the address.
@@ -160,6 +166,8 @@ export const nodeEvents: {
   node_joined: (id) => ({ data: id }),
   node_left: (id, reason) => ({ data: { id, reason } }),
   node_stream: ofPeer,
+  node_state_offered: ofPeer,
+  node_state: ofPeer,
   node_reconnection_error: (address, trials, error) => ({ data: { address, trials, error } }),
   node_session_lost: ofPeer,
   node_message_rejected: ofPeer,

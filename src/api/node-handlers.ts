@@ -1,6 +1,7 @@
 import type { Data } from '../base/data.ts';
 import type { PeerloomError } from '../base/errors.ts';
 import type { ReturnedMessages } from '../channel/channel.ts';
+import type { StateDict } from '../tensors/formats/state-dict.ts';
 import type { BroadcastDetails } from './broadcast-options.ts';
 import type { KnownNode } from './discovery.ts';
 import {
@@ -14,6 +15,7 @@ import {
 import type { NodeConnection } from './node-connection.ts';
 import type { PeerStream } from './peer-stream.ts';
 import type { LeaveReason } from './presence.ts';
+import type { StateDetails, StateOffer } from './state-transfer.ts';
 
 /** A method for each event, with its arguments. */
 type EventMethods = {
@@ -96,6 +98,22 @@ export abstract class NodeHandlers implements EventMethods {
    * stream is aborted. If no handler exists, the stream is refused.
    */
   nodeStream(_peer: NodeConnection, _stream: PeerStream, _header: Data): unknown {
+    return undefined;
+  }
+
+  /**
+   * The peer wants to send a state dict, of which `offer` says how large it is. Return false, or a promise of false, to
+   * refuse it. Set `offer.onProgress` to follow it.
+   */
+  nodeStateOffered(_peer: NodeConnection, _offer: StateOffer): unknown {
+    return undefined;
+  }
+
+  /**
+   * A state dict of the peer has arrived whole and unaltered. If nobody handles this, states are refused. If a handler
+   * throws or rejects, the peer's `sendState` rejects.
+   */
+  nodeState(_peer: NodeConnection, _state: StateDict, _details: StateDetails): unknown {
     return undefined;
   }
 

@@ -51,6 +51,11 @@ export interface Limits {
    */
   readonly streamWindowBytes: number;
   /**
+   * Bytes of the elements of a state dict that a peer may send with `sendState`; at most half of `memoryBudgetBytes`
+   * counts. Default 128 MiB.
+   */
+  readonly maxStateBytes: number;
+  /**
    * Bytes that all peers together may make the node keep. Beyond them the node ends connections with the goodbye
    * `overload`, the most expensive one first. Default 256 MiB; at least `maxMessageBytes` and `queueMaxBytes`.
    */
@@ -88,6 +93,7 @@ export const defaultLimits = {
   maxRequests: 64,
   maxStreams: 256,
   streamWindowBytes: 256 * 1024,
+  maxStateBytes: 128 * 1024 * 1024,
   memoryBudgetBytes: 256 * 1024 * 1024,
   pingAfterMs: 15_000,
   deadAfterMs: 45_000,

@@ -14,6 +14,8 @@ import { Protocols } from '../protocols/protocols.ts';
 import { Broadcasts } from './broadcasts.ts';
 import { createMembership } from './create-membership.ts';
 import { createPresence } from './create-presence.ts';
+import { isStateHeader } from './states/state-form.ts';
+import { StateReceiver } from './states/state-receiver.ts';
 
 /** The objects that do a node's work. */
 export interface NodeParts {
@@ -27,6 +29,7 @@ export interface NodeParts {
   readonly presence: Presence | undefined;
   readonly broadcasts: Broadcasts;
   readonly protocols: Protocols;
+  readonly states: StateReceiver;
   readonly peering: Peering;
 }
 
@@ -92,6 +95,7 @@ export function createParts(
     log: protocolLog,
     onFailure: (error, peer) => dispatcher.warn(error, 'node_error', peer),
   });
+  const states = new StateReceiver({ dispatcher, budget, limits, runtime, log: logOf('protocol') });
   const peering: Peering = new Peering({
     node,
     ...address,
@@ -99,6 +103,7 @@ export function createParts(
     dispatcher,
     typedHandlers,
     takeMessage: p2pnetwork.broadcasts ? (peer, data) => broadcasts.takeFromPython(peer, data) : undefined,
+    takeStream: (stream) => (isStateHeader(stream.header) ? states.receive(stream) : 'not taken'),
     protocols,
     finding: finder,
     neighbours: membership,
@@ -117,6 +122,7 @@ export function createParts(
     presence,
     broadcasts,
     protocols,
+    states,
     peering,
   };
 }

@@ -14,6 +14,7 @@ import { NodeHandlers } from '../api/node-handlers.ts';
 import type { NodeObserver } from '../api/node-observer.ts';
 import { type NodeOptions, type ResolvedOptions, resolveOptions } from '../api/options.ts';
 import type { Route } from '../api/route.ts';
+import type { SendStateOptions } from '../api/state-transfer.ts';
 import type { TypedHandler, TypedHandlers } from '../api/typed-handlers.ts';
 import type { MessageType, RequestType } from '../api/typed-messages.ts';
 import { addressOf } from '../base/address.ts';
@@ -32,6 +33,7 @@ import { isPeerId } from '../identity/identity.ts';
 import type { Membership } from '../overlay/membership/membership.ts';
 import type { Presence } from '../overlay/presence/presence.ts';
 import type { Peering } from '../peers/peering.ts';
+import type { StateDict } from '../tensors/formats/state-dict.ts';
 import type { Broadcasts } from './broadcasts.ts';
 import { explain } from './explain/explain.ts';
 import { warnOfMisspeltMethods } from './misspelt-methods.ts';
@@ -46,6 +48,8 @@ import {
 import { routeTo } from './route-to.ts';
 import { type SendReport, type SendToNodesOptions, sendToMany } from './send-to-many.ts';
 import { printConnections, shownNode } from './show-node.ts';
+import { sendStateOver } from './states/send-state.ts';
+import type { StateReceiver } from './states/state-receiver.ts';
 import { type WantedNodes, waitForNodes } from './wait-for-nodes.ts';
 
 /**
@@ -84,6 +88,7 @@ export class Node extends NodeHandlers {
   readonly #typedHandlers: TypedHandlers;
   readonly #membership: Membership | undefined;
   readonly #presence: Presence | undefined;
+  readonly #states: StateReceiver;
   readonly #peering: Peering;
 
   /**
@@ -108,6 +113,7 @@ export class Node extends NodeHandlers {
     this.#membership = parts.membership;
     this.#presence = parts.presence;
     this.#broadcasts = parts.broadcasts;
+    this.#states = parts.states;
     this.#peering = parts.peering;
     protocols.attach();
   }
@@ -469,6 +475,34 @@ export class Node extends NodeHandlers {
    * @throws TypeError for another kind of target.
    */
   sendToNode(target: NodeConnection | string, data: Data, options?: SendOptions): boolean {
+    const connection = this.#connectionOf(target);
+    return connection.send(data, options);
+  }
+
+  /**
+   * Sends a state dict, all tensors of a model, in a stream of its own: it may be larger than a message, and messages do
+   * not wait for it. Resolves when the peer's `node_state` handlers have run. If the connection breaks, the transfer
+   * resumes by itself if the connection was made with `reconnect`; otherwise call this again, and it sends only what the
+   * peer lacks. Leave the tensors as they are until then.
+   *
+   * @param target the peer's connection or id.
+   * @throws PeerloomError `ERR_STATE_REFUSED` if the peer does not want it, or it is larger than the peer allows
+   * (`limits.maxStateBytes`, 128 MiB); `ERR_HANDLER` if the peer has no `node_state` handler; `ERR_STREAM_ABORTED` if a
+   * handler there failed, `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_NOT_CONNECTED`, and the errors of
+   * {@link NodeConnection.openStream}.
+   * @throws TypeError, RangeError for wrong arguments, and a state of more than 16,384 tensors.
+   * @example
+   * await node.sendState(peer, { 'layer.weight': weights, 'layer.bias': bias }, { info: { round: 3 } });
+   */
+  async sendState(
+    target: NodeConnection | string,
+    state: StateDict,
+    options: SendStateOptions = {},
+  ): Promise<void> {
+    await sendStateOver(this.#connectionOf(target), state, options, this.#options.runtime);
+  }
+
+  #connectionOf(target: NodeConnection | string): NodeConnection {
     if (typeof target !== 'string' && !NodeConnection.isGenuine(target)) {
       throw new TypeError(`target must be a NodeConnection of this node, or its id, not ${shown(target)}`);
     }
@@ -481,7 +515,7 @@ export class Node extends NodeHandlers {
         `this node has no open connection with ${id}: call connectWithNode first`,
       );
     }
-    return connection.send(data, options);
+    return connection;
   }
 
   /**
@@ -515,6 +549,7 @@ export class Node extends NodeHandlers {
 
   /** @internal Where a subclass of ours lets go of what it holds, once the node has stopped. */
   releaseAfterStop(): void | Promise<void> {
+    this.#states.close();
     return this.#broadcasts.close();
   }
 

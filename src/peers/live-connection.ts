@@ -46,6 +46,8 @@ export interface ConnectionContext {
   readonly typedHandlers: TypedHandlers;
   /** Handles messages that are not for the user; returns undefined for all others. What it throws, they are rejected with. */
   readonly takeMessage: ((connection: NodeConnection, data: Data) => Handled | undefined) | undefined;
+  /** Handles streams that are not for the user; returns undefined for those that nobody handles. */
+  readonly takeStream: (stream: PeerStream) => Handled | undefined | 'not taken';
   readonly protocols: ProtocolEvents;
   readonly reconnector: Reconnector;
   readonly liveness: LivenessWatch;
@@ -165,10 +167,12 @@ export class LiveConnection implements PeerConnection, ChannelHandler {
   }
 
   stream(header: Data, channelStream: ChannelStream): Handled | undefined {
-    const { dispatcher } = this.#context;
-    if (!dispatcher.handles('node_stream')) return undefined;
+    const { dispatcher, takeStream } = this.#context;
     const { connection } = this;
     const stream = new PeerStream(connection, header, channelStream);
+    const taken = takeStream(stream);
+    if (taken !== 'not taken') return taken;
+    if (!dispatcher.handles('node_stream')) return undefined;
     return dispatcher.emit('node_stream', connection, stream, header);
   }
 

@@ -47,6 +47,7 @@ export interface PeeringOptions {
   readonly dispatcher: Dispatcher;
   readonly typedHandlers: TypedHandlers;
   readonly takeMessage: ConnectionsOptions['takeMessage'];
+  readonly takeStream: ConnectionsOptions['takeStream'];
   /** What the node speaks beside messages. */
   readonly protocols: ProtocolEvents & { readonly spoken: readonly SpokenProtocol[] };
   readonly finding: Finding;
@@ -80,7 +81,7 @@ export class Peering {
   #stopped: Promise<void> | undefined;
 
   constructor(context: PeeringOptions) {
-    const { node, port, options, dispatcher, typedHandlers, takeMessage, protocols } = context;
+    const { node, port, options, dispatcher, typedHandlers, takeMessage, takeStream, protocols } = context;
     const { finding, neighbours, budget, meter, logOf } = context;
     const { identity, limits, runtime, network, networkKey } = options;
     const stopping = this.#stopping.signal;
@@ -122,6 +123,7 @@ export class Peering {
       dispatcher,
       typedHandlers,
       takeMessage,
+      takeStream,
       protocols,
       reconnector: this.#reconnector,
       liveness: this.#liveness,

@@ -1,6 +1,4 @@
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex } from '@noble/hashes/utils.js';
-import { optionalBuiltin } from '../base/builtin.ts';
+import { runningSha256 } from '../base/running-sha256.ts';
 import { type TensorOrState, tensorsOf } from './tensor-or-state.ts';
 
 /**
@@ -10,22 +8,19 @@ import { type TensorOrState, tensorsOf } from './tensor-or-state.ts';
  * name of a lone tensor is empty.
  */
 export function checksum(state: TensorOrState): string {
-  const nodeHash = optionalBuiltin('node:crypto')?.createHash('sha256');
-  const hash = nodeHash ?? sha256.create();
+  const hash = runningSha256();
   const encoder = new TextEncoder();
   const entries = [...tensorsOf(state)].map(([name, tensor]) => ({
-    name: encoder.encode(name),
-    key: name,
+    name,
     tensor,
+    bytes: encoder.encode(name),
   }));
-  entries.sort((one, other) => compareBytes(one.name, other.name));
-  for (const { key, tensor } of entries) {
-    hash.update(encoder.encode(`${JSON.stringify([key, tensor.dtype, tensor.shape])}\n`));
+  entries.sort((one, other) => compareBytes(one.bytes, other.bytes));
+  for (const { name, tensor } of entries) {
+    hash.update(encoder.encode(`${JSON.stringify([name, tensor.dtype, tensor.shape])}\n`));
     hash.update(tensor.data);
   }
-  return nodeHash === undefined
-    ? bytesToHex((hash as ReturnType<typeof sha256.create>).digest())
-    : nodeHash.digest('hex');
+  return hash.hex();
 }
 
 function compareBytes(one: Uint8Array, other: Uint8Array): number {

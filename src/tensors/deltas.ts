@@ -3,12 +3,22 @@ import { numbersOf, tensorOf } from './arithmetic.ts';
 import { Tensor } from './tensor/tensor.ts';
 import { inFormOf, type TensorOrState, tensorsOf } from './tensor-or-state.ts';
 
+/** Each number as one of 255 levels, a quarter of the bytes of float32. */
+export interface Int8Method {
+  /** Says so. */
+  readonly method: 'int8';
+}
+
+/** Only the numbers that are furthest from 0. */
+export interface TopKMethod {
+  /** Says so. */
+  readonly method: 'topK';
+  /** How many of the numbers, as a part of them: above 0 and at most 1. */
+  readonly part: number;
+}
+
 /** How updates are made smaller. */
-export type DeltaMethod =
-  /** Each number as one of 255 levels, a quarter of the bytes of float32. */
-  | { readonly method: 'int8' }
-  /** Only the numbers that are furthest from 0: this part of them, above 0 and at most 1. */
-  | { readonly method: 'topK'; readonly part: number };
+export type DeltaMethod = Int8Method | TopKMethod;
 
 /** An update in few bytes, ready to be sent: what stands for each tensor, by its name. */
 export type CompressedDelta = { readonly [name: string]: CompressedTensor };

@@ -16,7 +16,9 @@ export {
   DeltaCompressor,
   type DeltaMethod,
   expandDelta,
+  type Int8Method,
   type Int8Tensor,
+  type TopKMethod,
   type TopKTensor,
 } from './deltas.ts';
 export { readNpy, writeNpy } from './formats/numpy/npy.ts';
@@ -39,6 +41,13 @@ export { readTorch } from './formats/torch/read-torch.ts';
 export { writeTorch } from './formats/torch/write-torch.ts';
 export { type DType, maxDimensions } from './tensor/dtypes.ts';
 export { Tensor, type TensorOptions, type TypedArrays } from './tensor/tensor.ts';
-export type { LibraryTensor, NestedNumbers, TensorSource } from './tensor/tensor-parts.ts';
+export type {
+  ArrayWithShape,
+  LibraryTensor,
+  NestedNumbers,
+  OnnxTensor,
+  TensorFlowTensor,
+  TensorSource,
+} from './tensor/tensor-parts.ts';
 export type { TensorArray } from './tensor/typed-elements.ts';
 export type { TensorOrState } from './tensor-or-state.ts';

@@ -30,7 +30,7 @@ suite('the transcript of version 1', () => {
     const expected = flowsOf(recorded.filter(({ from }) => from === 'listener'));
     for (const [name, flow] of flowsOf(said)) assert.ok(flow === expected.get(name), `${name} has changed`);
     assert.deepEqual(heard, (await record()).heard);
-    assert.equal(heard.length, 18);
+    assert.equal(heard.length, 19);
   });
 
   test('has every kind of frame', () => {

@@ -188,6 +188,14 @@ const outputs: Record<string, Output> = {
       'replica reads nothing: ERR_NOT_PERMITTED',
     ],
   },
+  'tensors.ts': {
+    lines: [
+      'ben: ada offers 2 tensors, 16800004 bytes, {"examples":600}',
+      'ada: ben offers 2 tensors, 16800004 bytes, {"examples":900}',
+      'ben: the weights 1.5,9,1.5',
+      'both have the same weights',
+    ],
+  },
   'two-nodes.ts': {
     lines: [
       'bob: alice has connected',

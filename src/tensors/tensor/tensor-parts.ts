@@ -5,14 +5,40 @@ import { bytesOfNumbers, type TensorArray } from './typed-elements.ts';
 /** Numbers in lists of lists, all of one length on each level. */
 export type NestedNumbers = number | bigint | boolean | readonly NestedNumbers[];
 
-/** The tensors of libraries, as far as they are looked at. Their elements must be in the memory of the processor. */
-export type LibraryTensor =
-  /** onnxruntime-web and onnxruntime-node, Transformers.js. */
-  | { readonly type: string; readonly dims: readonly number[]; readonly data: unknown }
-  /** TensorFlow.js. */
-  | { readonly dtype: string; readonly shape: readonly number[]; dataSync(): unknown }
-  /** npyjs, and a Tensor of another copy of this package. */
-  | { readonly dtype: string; readonly shape: readonly number[]; readonly data: unknown };
+/** A tensor of onnxruntime or Transformers.js. */
+export interface OnnxTensor {
+  /** The type of the elements. */
+  readonly type: string;
+  /** The length of each dimension. */
+  readonly dims: readonly number[];
+  /** A typed array of the elements, which must be in the memory of the processor. */
+  readonly data: unknown;
+}
+
+/** A tensor of TensorFlow.js. */
+export interface TensorFlowTensor {
+  /** The type of the elements. */
+  readonly dtype: string;
+  /** The length of each dimension. */
+  readonly shape: readonly number[];
+  /** Returns a typed array of the elements. */
+  dataSync(): unknown;
+}
+
+/** An array of npyjs, or a Tensor of another copy of this package. */
+export interface ArrayWithShape {
+  /** The type of the elements. */
+  readonly dtype: string;
+  /** The length of each dimension. */
+  readonly shape: readonly number[];
+  /** A typed array of the elements, or their bytes. */
+  readonly data: unknown;
+  /** Whether the first dimension comes first in memory. Such an array is refused. */
+  readonly fortranOrder?: boolean;
+}
+
+/** The tensors of libraries, as far as they are looked at. */
+export type LibraryTensor = OnnxTensor | TensorFlowTensor | ArrayWithShape;
 
 /** What `Tensor.from` makes tensors of. */
 export type TensorSource = TensorArray | Uint8ClampedArray | NestedNumbers | LibraryTensor;
@@ -43,7 +69,7 @@ export function tensorParts(source: TensorSource, { dtype, shape }: Wishes): Ten
   if (typeof source !== 'object' || Array.isArray(source)) {
     return partsOfNumbers(source as NestedNumbers, dtype, shape);
   }
-  const tensor = source as Record<string, unknown> | null;
+  const tensor = source as unknown as Record<string, unknown> | null;
   const named = tensor?.type ?? tensor?.dtype;
   const lengths = tensor?.dims ?? tensor?.shape;
   if (typeof named !== 'string' || !Array.isArray(lengths)) {

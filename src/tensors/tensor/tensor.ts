@@ -5,19 +5,29 @@ import { typedElements } from './typed-elements.ts';
 
 /** What {@link Tensor.toTyped} makes of each type. */
 export interface TypedArrays {
+  /** The elements, over the memory of the tensor where it is aligned. */
   float64: Float64Array;
+  /** The elements, over the memory of the tensor where it is aligned. */
   float32: Float32Array;
   /** Where the runtime lacks `Float16Array`, the numbers as a `Float32Array`. */
   float16: Float16Array | Float32Array;
   /** The numbers, since no typed array has this type. */
   bfloat16: Float32Array;
+  /** The elements, over the memory of the tensor where it is aligned. */
   int8: Int8Array;
+  /** The elements, over the memory of the tensor where it is aligned. */
   int16: Int16Array;
+  /** The elements, over the memory of the tensor where it is aligned. */
   int32: Int32Array;
+  /** The elements, over the memory of the tensor where it is aligned. */
   int64: BigInt64Array;
+  /** The elements, over the memory of the tensor where it is aligned. */
   uint8: Uint8Array;
+  /** The elements, over the memory of the tensor where it is aligned. */
   uint16: Uint16Array;
+  /** The elements, over the memory of the tensor where it is aligned. */
   uint32: Uint32Array;
+  /** The elements, over the memory of the tensor where it is aligned. */
   uint64: BigUint64Array;
   /** 0 or 1 for each element. */
   bool: Uint8Array;

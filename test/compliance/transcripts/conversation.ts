@@ -10,6 +10,7 @@ import {
   type PeerStream,
   type Protocol,
   type ProtocolPeer,
+  Tensor,
   type Transport,
   type TransportContext,
 } from '../../../src/index.ts';
@@ -133,6 +134,7 @@ export async function talk(runtime: VirtualRuntime, transport: Transport, breakL
     new BigUint64Array([2n]),
     new Float32Array([0.5]),
     new Float64Array([0.25]),
+    { tensor: Tensor.from([[1.5, 2.5]]), none: new Tensor('bfloat16', [0], new Uint8Array(0)) },
     'answer me',
   ];
   for (const one of data) peer.send(one);

@@ -41,6 +41,7 @@ const known: KnownNode = {
 const timeout = new PeerloomError('ERR_TIMEOUT', 'too late');
 const lost = { count: 1, data: ['lost'] };
 const returned = { code: 'ERR_TIMEOUT', count: 0, data: [] } as const;
+const offer = { bytes: 0, tensors: 0, sha256: '', info: null, resumedAt: 0 };
 const slow = { event: 'node_message', runsMs: 1, waiting: 0, waitingBytes: 0, deliveries: 0 } as const;
 
 /** Arguments of each event. */
@@ -62,6 +63,8 @@ const samples: { readonly [Name in NodeEventName]: NodeEvents[Name] } = {
   node_joined: ['far'],
   node_left: ['far', 'silent'],
   node_stream: [peer, stream, 'header'],
+  node_state_offered: [peer, offer],
+  node_state: [peer, {}, offer],
   node_reconnection_error: ['b:1', 2, timeout],
   node_session_lost: [peer, lost],
   node_message_rejected: [peer, timeout],
@@ -88,6 +91,8 @@ const callbackArguments: Readonly<
   node_joined: { data: 'far' },
   node_left: { data: { id: 'far', reason: 'silent' } },
   node_stream: { peer, data: stream },
+  node_state_offered: { peer, data: offer },
+  node_state: { peer, data: {} },
   node_reconnection_error: { data: { address: 'b:1', trials: 2, error: timeout } },
   node_session_lost: { peer, data: lost },
   node_message_rejected: { peer, data: timeout },

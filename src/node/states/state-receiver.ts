@@ -1,0 +1,216 @@
+import type { Dispatcher } from '../../api/dispatcher.ts';
+import type { NodeConnection } from '../../api/node-connection.ts';
+import type { PeerStream } from '../../api/peer-stream.ts';
+import type { StateOffer } from '../../api/state-transfer.ts';
+import { messageOf } from '../../base/arguments.ts';
+import type { Log } from '../../base/debug.ts';
+import { isPeerloomError } from '../../base/errors.ts';
+import type { Limits } from '../../base/limits.ts';
+import type { MemoryAccount, MemoryBudget } from '../../base/memory-budget.ts';
+import { peerLabel } from '../../base/peer-label.ts';
+import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
+import type { Handled } from '../../channel/channel.ts';
+import { IncomingState } from './incoming-state.ts';
+import { StallWatch } from './stall-watch.ts';
+import {
+  acceptedFrom,
+  isStateHeader,
+  readHeader,
+  refusedFor,
+  type StateHeader,
+  stateBounds,
+} from './state-form.ts';
+
+/** States of one peer that arrive at once; further ones are refused. */
+const maxAtOnce = 4;
+
+/** Broken transfers that are kept, one of each peer at most. */
+const maxKept = 16;
+
+/** For how long, in milliseconds. */
+const keptMs = 300_000;
+
+/** After so many milliseconds in which nothing came, the transfer ends. */
+const stallMs = 60_000;
+
+/** A transfer that broke, with what has arrived. */
+interface Kept {
+  readonly state: IncomingState;
+  readonly account: MemoryAccount;
+  readonly timer: RuntimeTimer;
+}
+
+export interface StateReceiverOptions {
+  readonly dispatcher: Dispatcher;
+  readonly budget: MemoryBudget;
+  readonly limits: Limits;
+  readonly runtime: Runtime;
+  readonly log: Log;
+}
+
+/** Receives the state dicts that peers send, each in a stream of its own. */
+export class StateReceiver {
+  readonly #options: StateReceiverOptions;
+  /** By the id of the peer, the oldest first. */
+  readonly #kept = new Map<string, Kept>();
+  readonly #running = new Map<string, number>();
+  #isClosed = false;
+
+  constructor(options: StateReceiverOptions) {
+    this.#options = options;
+  }
+
+  /** @returns undefined if nobody here handles states. */
+  receive(stream: PeerStream): Handled | undefined {
+    if (!this.#options.dispatcher.handles('node_state')) return undefined;
+    const { id } = stream.connection;
+    const count = (this.#running.get(id) ?? 0) + 1;
+    this.#running.set(id, count);
+    const done = (): void => {
+      const left = this.#running.get(id)! - 1;
+      if (left > 0) this.#running.set(id, left);
+      else this.#running.delete(id);
+    };
+    this.#run(stream, count).then(done, (error) => {
+      done();
+      this.#options.log(`no state of ${peerLabel(stream.connection)} arrived: ${messageOf(error)}`);
+      stream.abort(messageOf(error));
+    });
+    return true;
+  }
+
+  /** Drops what is kept of broken transfers. */
+  close(): void {
+    this.#isClosed = true;
+    for (const id of [...this.#kept.keys()]) this.#drop(id);
+  }
+
+  async #run(stream: PeerStream, count: number): Promise<void> {
+    const { connection: peer } = stream;
+    if (!isStateHeader(stream.header)) return;
+    const header = readHeader(stream.header);
+    const offer = offerOf(header, this.#find(peer.id, header)?.receivedElementBytes ?? 0);
+    const refusal = this.#refusalOf(header, count) ?? (await this.#askUser(peer, offer));
+    if (refusal !== undefined) {
+      stream.write(refusedFor(refusal));
+      stream.end();
+      if ((await stream.read()) !== undefined) stream.abort('the state was refused');
+      return;
+    }
+    const { budget } = this.#options;
+    const state = this.#take(peer.id, header) ?? new IncomingState(header, budget.grew);
+    let isShed = false;
+    const account: MemoryAccount = {
+      get heldBytes() {
+        return state.heldBytes;
+      },
+      shed: () => {
+        isShed = true;
+        stream.abort('the receiver has too little memory for the state');
+      },
+    };
+    budget.open(account);
+    try {
+      await this.#read(stream, state, offer);
+      const dict = state.finish();
+      const { resumedAt: _, onProgress: __, ...details } = offer;
+      const isHandled = await this.#options.dispatcher.emit('node_state', peer, dict, details);
+      if (!isHandled) throw new Error('a handler of the state failed');
+      stream.end();
+    } catch (error) {
+      const isBroken =
+        isPeerloomError(error) && ['ERR_CONNECTION_CLOSED', 'ERR_STREAM_ABORTED'].includes(error.code);
+      if (isBroken && !isShed) this.#keep(peer.id, state);
+      throw error;
+    } finally {
+      budget.close(account);
+    }
+  }
+
+  async #read(stream: PeerStream, state: IncomingState, offer: StateOffer): Promise<void> {
+    const { connection: peer } = stream;
+    const { dispatcher, runtime } = this.#options;
+    const watch = new StallWatch(runtime, {
+      timeoutMs: stallMs,
+      isSuspended: () => peer.isSuspended,
+      onStalled: () => stream.abort(`nothing of the state came for ${stallMs} ms`),
+    });
+    try {
+      stream.write(acceptedFrom(state.receivedBytes));
+      for (;;) {
+        const bytes = await stream.read();
+        if (bytes === undefined) return;
+        watch.moved();
+        state.push(bytes);
+        const { onProgress } = offer;
+        if (onProgress === undefined) continue;
+        dispatcher.run('node_state', peer, onProgress as never, [state.receivedElementBytes, offer.bytes]);
+      }
+    } finally {
+      watch.stop();
+    }
+  }
+
+  #refusalOf({ bytes, manifestBytes, tensors }: StateHeader, count: number): string | undefined {
+    const { limits } = this.#options;
+    const most = Math.min(limits.maxStateBytes, limits.memoryBudgetBytes / 2);
+    if (bytes > most) {
+      return `it has ${bytes} bytes, and ${most} are allowed (limits.maxStateBytes, and half of limits.memoryBudgetBytes)`;
+    }
+    if (tensors > stateBounds.tensors)
+      return `it has ${tensors} tensors, and ${stateBounds.tensors} are allowed`;
+    if (manifestBytes > stateBounds.manifestBytes) return 'its names and shapes take too many bytes';
+    return count > maxAtOnce ? `${maxAtOnce} states of this node are under way` : undefined;
+  }
+
+  async #askUser(peer: NodeConnection, offer: StateOffer): Promise<string | undefined> {
+    const isWanted = await this.#options.dispatcher.consult('node_state_offered', peer, offer);
+    return isWanted ? undefined : 'the node does not want it';
+  }
+
+  /** Keeps a broken transfer, in the place of an earlier one of the peer. */
+  #keep(id: string, state: IncomingState): void {
+    if (this.#isClosed || state.receivedBytes === 0) return;
+    this.#drop(id);
+    const { budget, runtime } = this.#options;
+    const drop = (): void => this.#drop(id);
+    const account: MemoryAccount = { heldBytes: state.heldBytes, shed: drop };
+    budget.open(account);
+    this.#kept.set(id, { state, account, timer: runtime.setTimeout(drop, keptMs) });
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size <= maxKept) break;
+      this.#drop(oldest);
+    }
+  }
+
+  /** What is here of the same state. */
+  #find(id: string, { sha256, bytes, manifestBytes, tensors }: StateHeader): IncomingState | undefined {
+    const state = this.#kept.get(id)?.state;
+    const is = state?.header;
+    const isSame =
+      is?.sha256 === sha256 &&
+      is.bytes === bytes &&
+      is.manifestBytes === manifestBytes &&
+      is.tensors === tensors;
+    return isSame ? state : undefined;
+  }
+
+  /** The same, which is then kept no longer: only one transfer goes on with it. */
+  #take(id: string, header: StateHeader): IncomingState | undefined {
+    const state = this.#find(id, header);
+    if (state !== undefined) this.#drop(id);
+    return state;
+  }
+
+  #drop(id: string): void {
+    const kept = this.#kept.get(id);
+    if (kept === undefined) return;
+    kept.timer.cancel();
+    this.#options.budget.close(kept.account);
+    this.#kept.delete(id);
+  }
+}
+
+function offerOf({ bytes, tensors, sha256, info }: StateHeader, resumedAt: number): StateOffer {
+  return { bytes, tensors, sha256, info, resumedAt };
+}
