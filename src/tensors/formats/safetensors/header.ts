@@ -14,11 +14,13 @@ export const maxHeaderBytes = 100_000_000;
 
 /** What a file of tensors says of one of them. */
 export interface TensorInfo {
+  /** The type of its elements. */
   readonly dtype: DType;
   /** The length of each dimension. */
   readonly shape: readonly number[];
   /** Where its elements begin, in bytes from the start of the file. */
   readonly start: number;
+  /** How many bytes its elements have. */
   readonly byteLength: number;
 }
 
