@@ -62,8 +62,8 @@ suite('the packed package', () => {
       const text = await readFile(join(installed, page), 'utf8');
       for (const [, target] of text.matchAll(/\]\((?!https?:)([^)#]+)/g)) {
         const path = join(dirname(page), target!);
-        // Only a clone has the tests and the benchmarks.
-        if (!/^(test|bench)\b/.test(path)) await access(join(installed, path));
+        // Only a clone has the tests, the benchmarks and the Python package.
+        if (!/^(test|bench|python)\b/.test(path)) await access(join(installed, path));
       }
     }
   });
