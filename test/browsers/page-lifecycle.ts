@@ -29,8 +29,8 @@ inBrowsers('a page', (browser) => {
   const isChromium = (): boolean => browser().name === 'Chromium';
 
   test('that comes back by the back button resumes its session', async (t) => {
-    // Firefox loads the page again when a program drives it.
-    if (!isChromium()) return t.skip('only Chromium keeps such pages here');
+    // Firefox keeps pages that are left, but not one that had an open WebSocket: it loads that page again.
+    if (!isChromium()) return t.skip('Firefox keeps no page that had an open WebSocket');
     const node = await startNode(t, impatient);
     const page = await openPage(browser(), node);
     const [toPage] = await node.waitForNodes(1);

@@ -8,14 +8,14 @@ const kilobyte = 1_000;
 suite('a bundle for browsers that imports Node', () => {
   const program = `export { Node } from 'peerloom';`;
 
-  test('has at most 140 KB compressed by gzip', async () => {
+  test('has at most 141 KB compressed by gzip', async () => {
     const { text } = await bundle(program);
-    assert.ok(gzipSync(text).length <= 140 * kilobyte, `${gzipSync(text).length} bytes`);
+    assert.ok(gzipSync(text).length <= 141 * kilobyte, `${gzipSync(text).length} bytes`);
   });
 
-  test('has at most 104 KB without the overlay and discovery', async () => {
+  test('has at most 105 KB without the overlay and discovery', async () => {
     const { text } = await bundle(program, /\/src\/(discovery|overlay)\//);
-    assert.ok(gzipSync(text).length <= 104 * kilobyte, `${gzipSync(text).length} bytes`);
+    assert.ok(gzipSync(text).length <= 105 * kilobyte, `${gzipSync(text).length} bytes`);
   });
 
   test('holds nothing that only Node.js can use', async () => {
