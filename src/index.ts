@@ -84,6 +84,7 @@ export type {
   TensorSource,
 } from './tensors/tensor/tensor-parts.ts';
 export type { LimitsByAddress } from './transport/address-limits.ts';
+export type { LinkPath, RelayUse } from './transport/link-path.ts';
 export { MemoryHub, memory } from './transport/memory/memory.ts';
 export { linkOverPipe, type PipeOptions } from './transport/pipe/link-over-pipe.ts';
 export type { Security } from './transport/security.ts';

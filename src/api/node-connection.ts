@@ -6,6 +6,7 @@ import { ThrownByUser } from '../base/thrown-by-user.ts';
 import type { Channel, CloseReason, ConnectionMetrics, SendOptions } from '../channel/channel.ts';
 import type { WaitOptions } from '../channel/pending.ts';
 import type { Node } from '../node/node.ts';
+import type { RelayUse } from '../transport/link-path.ts';
 import type { Security } from '../transport/security.ts';
 
 import { PeerStream } from './peer-stream.ts';
@@ -81,6 +82,19 @@ export class NodeConnection {
    */
   get addresses(): readonly string[] {
     return this.#channel.remote.addresses;
+  }
+
+  /**
+   * Which way the connection goes at the moment: `'direct'`, `'relayed'` through a relay, or `'webrtc'`, which is direct
+   * too. For the round trip see {@link NodeConnection.ping} and `metrics().roundTripMs`.
+   */
+  get path(): 'direct' | 'relayed' | 'webrtc' {
+    return this.#channel.path?.kind ?? 'direct';
+  }
+
+  /** The relay that carries the connection, with the limits that it has set; `undefined` for one without a relay. */
+  get relay(): RelayUse | undefined {
+    return this.#channel.path?.relay;
   }
 
   /** Whether messages can be sent. A suspended connection is open. */

@@ -2,6 +2,7 @@ import type { Address } from '../base/address.ts';
 import type { Compression, Data } from '../base/data.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import type { LimitsByAddress } from '../transport/address-limits.ts';
+import type { LinkPath } from '../transport/link-path.ts';
 import type { Security } from '../transport/security.ts';
 import type { Goodbye, GoodbyeCode } from '../wire/frames/goodbye.ts';
 import type { MembershipWord } from '../wire/frames/hello.ts';
@@ -155,6 +156,8 @@ export interface Channel {
   readonly remote: RemoteNode;
   /** `'outbound'`: this side dialled. */
   readonly direction: 'inbound' | 'outbound';
+  /** Which way its link goes at the moment. `undefined`: directly. */
+  readonly path?: LinkPath | undefined;
   /** Whether messages can be sent. */
   readonly isOpen: boolean;
   /** Whether the channel is open but has lost its link, and waits for another one. */

@@ -2,6 +2,7 @@ import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { MemoryAccount } from '../base/memory-budget.ts';
 import { peerLabel } from '../base/peer-label.ts';
+import type { LinkPath } from '../transport/link-path.ts';
 import { FrameKind, idBody } from '../wire/frames/frame.ts';
 import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
 import type { Channel, ChannelHandler, ConnectionMetrics, RemoteNode, SendOptions } from './channel.ts';
@@ -28,6 +29,10 @@ export class FrameChannel implements Channel, MemoryAccount {
 
   get direction(): 'inbound' | 'outbound' {
     return this.#conversation.direction;
+  }
+
+  get path(): LinkPath | undefined {
+    return this.#conversation.link.path;
   }
 
   /** Where both sides agreed on one: the link, which outlives those that it is made of. */

@@ -32,6 +32,7 @@ export class ConnectionUses {
 
   /** A connection carries one more link. */
   begin(connection: Connection): void {
+    if (!this.#links.has(connection) && !connection.direct) this.#keepOpen(connection);
     this.#links.set(connection, (this.#links.get(connection) ?? 0) + 1);
   }
 
@@ -45,6 +46,14 @@ export class ConnectionUses {
     this.#links.delete(connection);
     if (this.#dialled.has(connection)) this.#endIfIdle(connection);
     else if (connection.direction === 'inbound') this.#endIfIdleLater(connection);
+  }
+
+  /** libp2p closes a relayed connection as soon as there is a direct one, whatever the relayed one carries. */
+  #keepOpen(connection: Connection): void {
+    const { close } = connection;
+    connection.close = async (options) => {
+      if (!this.#links.has(connection)) await close.call(connection, options);
+    };
   }
 
   #endIfIdleLater(connection: Connection): void {

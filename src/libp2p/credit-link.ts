@@ -4,6 +4,7 @@ import { PeerloomError } from '../base/errors.ts';
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 import { Waiters } from '../base/waiters.ts';
 import type { LimitsByAddress } from '../transport/address-limits.ts';
+import type { LinkPath } from '../transport/link-path.ts';
 import type { Security } from '../transport/security.ts';
 import type { Link } from '../transport/transport.ts';
 import {
@@ -93,6 +94,10 @@ export class CreditLink implements Link {
       this.#drained.wake();
       this.#settleIfOver();
     });
+  }
+
+  get path(): LinkPath | undefined {
+    return this.#inner.path;
   }
 
   get onMessage(): (bytes: Uint8Array) => void {

@@ -4,6 +4,7 @@ import { PeerloomError } from '../base/errors.ts';
 import { unlessAborted } from '../base/unless-aborted.ts';
 import { explain } from '../transport/tcp/system-errors.ts';
 import type { ExpectedPeer, Link, Transport, TransportContext } from '../transport/transport.ts';
+import { limitsText, pathOf } from './connection-path.ts';
 import { ConnectionUses } from './connection-uses.ts';
 import { CreditLink } from './credit-link.ts';
 import { causesOf, explainDial } from './dial-errors.ts';
@@ -266,7 +267,7 @@ export class Libp2pTransport implements Transport {
     readonly uses: ConnectionUses;
   }): Link {
     const { stream, connection, remoteAddress, startedAt, uses } = parts;
-    const { runtime } = this.#context!;
+    const { runtime, log } = this.#context!;
     const flow = new StreamLink({
       stream,
       remoteId: connection.remotePeer.toString(),
@@ -274,7 +275,10 @@ export class Libp2pTransport implements Transport {
       limitsByAddress: isRelayed(connection.remoteAddr.toString()) ? 'by peer' : true,
       startedAt,
       runtime,
+      path: () => pathOf(connection),
     });
+    const limits = limitsText(flow.path);
+    if (limits !== undefined) log(limits);
     const link = stream.protocol === creditProtocol ? new CreditLink(flow, runtime) : flow;
     this.#links.add(link);
     uses.begin(connection);

@@ -5,6 +5,7 @@ import { PeerloomError } from '../base/errors.ts';
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 import { Waiters } from '../base/waiters.ts';
 import type { LimitsByAddress } from '../transport/address-limits.ts';
+import type { LinkPath } from '../transport/link-path.ts';
 import type { Link } from '../transport/transport.ts';
 
 /** The window that a stream of yamux grows to. */
@@ -23,6 +24,7 @@ export interface StreamLinkDetails {
   readonly limitsByAddress: LimitsByAddress;
   readonly startedAt: number;
   readonly runtime: Runtime;
+  readonly path: () => LinkPath;
 }
 
 /**
@@ -44,6 +46,7 @@ export class StreamLink implements Link {
 
   readonly #stream: Stream;
   readonly #runtime: Runtime;
+  readonly #path: () => LinkPath;
   readonly #drained = new Waiters();
   #state: 'open' | 'ending' | 'closed' = 'open';
   #settle!: (error: Error | undefined) => void;
@@ -69,6 +72,7 @@ export class StreamLink implements Link {
     this.startedAt = startedAt;
     this.#stream = stream;
     this.#runtime = runtime;
+    this.#path = details.path;
     this.closed = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -76,6 +80,10 @@ export class StreamLink implements Link {
     // The timer of libp2p for silent streams; the channel above has its own.
     stream.inactivityTimeout = Number.POSITIVE_INFINITY;
     this.#listen();
+  }
+
+  get path(): LinkPath {
+    return this.#path();
   }
 
   get onMessage(): (bytes: Uint8Array) => void {

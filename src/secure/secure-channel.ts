@@ -12,6 +12,7 @@ import type {
 } from '../channel/channel.ts';
 import type { WaitOptions } from '../channel/pending.ts';
 import type { ChannelStream } from '../channel/streams/stream.ts';
+import type { LinkPath } from '../transport/link-path.ts';
 import type { Goodbye } from '../wire/frames/goodbye.ts';
 import { DelayedSends } from './delayed-sends.ts';
 import { type Envelope, type Letter, PendingEnvelope, whenReady } from './envelope.ts';
@@ -160,6 +161,10 @@ export class SecureChannel implements Channel {
   }
 
   /** What waits for signatures waits to be sent. */
+  get path(): LinkPath | undefined {
+    return this.#channel.path;
+  }
+
   metrics(): ConnectionMetrics {
     const metrics = this.#channel.metrics();
     const { unsignedBytes } = this;

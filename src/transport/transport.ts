@@ -5,6 +5,7 @@ import type { Limits } from '../base/limits.ts';
 import type { Runtime } from '../base/runtime.ts';
 import type { NodeIdentity } from '../identity/signer.ts';
 import type { LimitsByAddress } from './address-limits.ts';
+import type { LinkPath } from './link-path.ts';
 import type { Security } from './security.ts';
 
 /**
@@ -32,6 +33,8 @@ export interface Link {
    * Default true: they apply to all but loopback addresses.
    */
   readonly limitsByAddress?: LimitsByAddress;
+  /** Which way it goes at the moment. Default: directly. */
+  readonly path?: LinkPath | undefined;
   /** When the connection began, by the runtime's clock: the time limit of the handshake starts there. */
   readonly startedAt: number;
   /** The port that the other side says it listens on, if the transport already knows it. */

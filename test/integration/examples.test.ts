@@ -111,6 +111,14 @@ const outputs: Record<string, Output> = {
     ],
   },
   'overlay.ts': { lines: ['4 to 5 neighbours each', '14 of 14 others heard it'] },
+  'internet.ts': {
+    anyOrder: true,
+    lines: [
+      'alice: connected with bob, relayed',
+      'bob: alice has connected, relayed',
+      'bob: alice says "hello from behind a router"',
+    ],
+  },
   'own-connection.ts': {
     anyOrder: true,
     lines: [

@@ -7,8 +7,8 @@ import { promisify } from 'node:util';
 import { isEvery, packed, reasonToSkip, root } from './packed.ts';
 import { environmentOf, programOf, type RuntimeProgram } from './runtime-programs.ts';
 
-/** It waits for people to type; test/integration runs it. */
-const interactive = 'chat.ts';
+/** One waits for people to type, the other needs the packages of libp2p; test/integration runs them. */
+const notHere = ['chat.ts', 'internet.ts'];
 
 /** Other examples use all that these use of a runtime. */
 const alike = [
@@ -40,7 +40,9 @@ suite('examples print elsewhere what they print on Node.js', { skip: await reaso
 
   const names = readdirSync(join(root, 'examples')).filter(
     (name) =>
-      /\.ts$/.test(name) && name !== interactive && (isEvery || !(alike.includes(name) || isSimulated(name))),
+      /\.ts$/.test(name) &&
+      !notHere.includes(name) &&
+      (isEvery || !(alike.includes(name) || isSimulated(name))),
   );
   for (const name of names) {
     test(name, async () => {

@@ -3,6 +3,7 @@ import { PeerloomError } from '../../base/errors.ts';
 import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 import { Waiters } from '../../base/waiters.ts';
 import type { LimitsByAddress } from '../../transport/address-limits.ts';
+import type { LinkPath } from '../../transport/link-path.ts';
 import type { Security } from '../../transport/security.ts';
 import type { Link } from '../../transport/transport.ts';
 import { FrameKind, positionBody, smallFrame } from '../../wire/frames/frame.ts';
@@ -68,6 +69,7 @@ export class Session implements Link {
   #settleClosed!: (error: Error | undefined) => void;
   /** What carries it now; `undefined` while it is suspended. */
   #link: Link | undefined;
+  #lastPath: LinkPath | undefined;
   #isEnding = false;
   /** How long the link may take to close, once it has been given everything. */
   #closeTimeoutMs: number | undefined;
@@ -108,6 +110,11 @@ export class Session implements Link {
   /** No link carries it at present. */
   get isSuspended(): boolean {
     return this.#link === undefined;
+  }
+
+  /** Of the present link, or of the last one. */
+  get path(): LinkPath | undefined {
+    return this.#link?.path ?? this.#lastPath;
   }
 
   /** What is kept for the case that it must be sent again, with what that costs. */
@@ -272,6 +279,7 @@ export class Session implements Link {
     const link = this.#link;
     if (link === undefined || this.#isEnding) return;
     this.#link = undefined;
+    this.#lastPath = link.path;
     this.#breaks += 1;
     this.#isLinkFull = false;
     link.onMessage = () => {};

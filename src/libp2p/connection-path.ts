@@ -1,0 +1,23 @@
+import type { Connection } from '@libp2p/interface';
+import type { LinkPath } from '../transport/link-path.ts';
+import { isRelayed, isWebRtc, relayOf } from './multiaddr-text.ts';
+
+/** Which way a connection of libp2p goes, and what its relay still lets it do. */
+export function pathOf({ remoteAddr, limits }: Connection): LinkPath {
+  const text = remoteAddr.toString();
+  if (isWebRtc(text)) return { kind: 'webrtc' };
+  if (!isRelayed(text)) return { kind: 'direct' };
+  const { bytes, seconds } = limits ?? {};
+  const bytesLeft = bytes === undefined ? undefined : Number(bytes);
+  return { kind: 'relayed', relay: { id: relayOf(text) ?? '', bytesLeft, secondsLeft: seconds } };
+}
+
+/** What a user should know of the limits of a relay; `undefined`: it has none. */
+export function limitsText({ relay }: LinkPath): string | undefined {
+  if (relay === undefined || (relay.bytesLeft === undefined && relay.secondsLeft === undefined))
+    return undefined;
+  const bytes = relay.bytesLeft === undefined ? [] : [`${relay.bytesLeft} bytes`];
+  const seconds = relay.secondsLeft === undefined ? [] : [`${relay.secondsLeft} s`];
+  const limits = [...bytes, ...seconds].join(' or ');
+  return `the relay ${relay.id} ends this connection after ${limits}: connect with reconnect: true, which resumes, or run a relay without limits`;
+}
