@@ -1,8 +1,10 @@
+import { isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import { libp2p } from '../libp2p/libp2p.ts';
 import { relay } from '../libp2p/presets.ts';
 import { Node } from '../node/node.ts';
-import { exitCodes, WrongUse } from './failure.ts';
+import { complain, exitCodes, WrongUse } from './failure.ts';
 import { identityIn } from './identity-in.ts';
 import { parsePort, wholeNumber } from './parse.ts';
 import { untilSignal } from './signals.ts';
@@ -58,6 +60,18 @@ export function addRelayCommand(program: Command): void {
     });
 }
 
+/** What libp2p would keep to itself: it names no public address that nobody has confirmed. A free port is not known yet. */
+function ownMultiaddrs(host: string, port: number): readonly string[] {
+  if (port === 0 || isIP(host) === 0) return [];
+  const isEvery = host === '0.0.0.0' || host === '::';
+  const hosts = isEvery
+    ? Object.values(networkInterfaces()).flatMap((all = []) =>
+        all.flatMap(({ internal, family, address }) => (internal || family !== 'IPv4' ? [] : address)),
+      )
+    : [host];
+  return hosts.map((own) => `/ip${isIP(own)}/${own}/tcp/${port}`);
+}
+
 /** @throws InvalidArgumentError. */
 function addMultiaddr(text: string, others: readonly string[]): readonly string[] {
   if (text.startsWith('/')) return [...others, text];
@@ -73,6 +87,8 @@ async function runRelay(options: RelayCommandOptions): Promise<number> {
     const addresses = node.addresses.map((text) =>
       text.includes('/p2p/') ? text : `${text}/p2p/${node.id}`,
     );
+    if (addresses.length === 0)
+      complain('no address of this machine is known to others: name one with --announce');
     if (options.json) console.log(JSON.stringify({ event: 'listening', id: node.id, addresses }));
     else for (const address of addresses) console.log(`Relay at ${address}`);
     await ended;
@@ -86,7 +102,7 @@ function createNode(options: RelayCommandOptions): Node {
   const { host, port, announce, identity: path, passphraseEnv, maxNodes, maxSeconds, maxBytes } = options;
   try {
     const preset = relay({
-      announce,
+      announce: announce.length > 0 ? announce : ownMultiaddrs(host, port),
       maxReservations: maxNodes,
       maxConnectionSeconds: maxSeconds,
       maxConnectionBytes: maxBytes,
