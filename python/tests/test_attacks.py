@@ -324,10 +324,10 @@ def test_all_peers_together_stay_within_the_memory_budget() -> None:
 
 def test_handshakes_are_limited_in_number_and_time() -> None:
     async def test() -> None:
-        async with RecordingNode(limits=Limits(max_half_open=3, handshake_timeout=0.5)) as node:
+        async with RecordingNode(limits=Limits(max_half_open=3, handshake_timeout=1.5)) as node:
             silent = [socket.create_connection(("127.0.0.1", node.port)) for _ in range(10)]
             for connection in silent:
-                connection.settimeout(5)
+                connection.settimeout(10)
                 assert await asyncio.to_thread(connection.recv, 1) == b"", "the node closes it"
                 connection.close()
             raw = await RawPeer.dial(node)
