@@ -1,7 +1,6 @@
-// Two nodes that nobody can dial, connected through a relay: here all three run on one machine.
-//   npm install libp2p @libp2p/crypto @libp2p/noise @libp2p/yamux @multiformats/multiaddr @libp2p/tcp \
-//     @libp2p/websockets @libp2p/circuit-relay-v2 @libp2p/identify @libp2p/dcutr
-//   node internet.ts
+// Two nodes that nobody can dial, connected through a relay: here all three run on one machine. Where the packages of
+// libp2p are not installed, it says how to install them.
+// Run it: node examples/internet.ts
 import { type Data, Node, type NodeConnection } from 'peerloom';
 import { internet, libp2p, relay } from 'peerloom/libp2p';
 
