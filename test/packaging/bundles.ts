@@ -54,7 +54,7 @@ suite('bundles of the packed package', { skip }, () => {
             'alice: world',
             'to the holders of the key',
             'ERR_TRANSPORT_UNAVAILABLE: a browser has no TCP: use webSocket(), the default there, and dial ws:// and wss:// addresses',
-            'ERR_TRANSPORT_UNAVAILABLE: The vault needs node:sqlite of Node.js, which this runtime does not have',
+            'ERR_TRANSPORT_UNAVAILABLE: a browser has no files: use vault.store in the place of vault.path',
             '',
           ],
           '',

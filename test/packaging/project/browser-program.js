@@ -15,8 +15,8 @@ async function main() {
   console.log(await heard);
   await Promise.all([alice.stop(), bob.stop()]);
 
-  const carol = new SecureNode('127.0.0.1', 0, { transports: [memory({ hub })] });
-  for (const attempt of [() => tcp(), () => carol.vault]) {
+  const inFile = () => new SecureNode('127.0.0.1', 0, { vault: { path: 'vault.sqlite' } });
+  for (const attempt of [() => tcp(), inFile]) {
     try {
       attempt();
     } catch ({ code, message }) {
