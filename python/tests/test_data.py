@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peerloom import Tensor
+from peerloom.data.arrays import KINDS, elements
 from peerloom.data.cbor import decode_cbor, encode_cbor
 from peerloom.data.compression import compress, decompress
 from peerloom.data.payload import decode_payload, encode_payload
@@ -250,3 +251,14 @@ def test_damaged_cbor_is_data_or_undecodable(data: Any, place: int, byte: int) -
         decode_payload(4, memoryview(body), 1_000)
     except Undecodable:
         pass
+
+
+def test_without_numpy_every_typed_array_arrives_or_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("peerloom.data.arrays.numpy", None)
+    for kind in KINDS:
+        body = memoryview(bytes(2 * kind.size))
+        if kind.dtype == "float16":
+            with pytest.raises(Undecodable, match="float16 elements need NumPy"):
+                elements(kind, body)
+        else:
+            assert elements(kind, body).tolist() == [0, 0]

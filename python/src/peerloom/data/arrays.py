@@ -58,9 +58,12 @@ def elements(kind: Kind, body: memoryview) -> Any:
     if numpy is not None:
         found = numpy.frombuffer(body, dtype=numpy.dtype(kind.dtype).newbyteorder("<"))
         return found if found.flags.aligned else found.copy()
-    if sys.byteorder == "little":
-        return memoryview.cast(body, kind.code)  # type: ignore[call-overload]
-    swapped = array.array(kind.code, body.tobytes())
+    try:
+        if sys.byteorder == "little":
+            return memoryview.cast(body, kind.code)  # type: ignore[call-overload]
+        swapped = array.array(kind.code, body.tobytes())
+    except ValueError:  # Python's own buffers have no float16
+        raise Undecodable(f"{kind.dtype} elements need NumPy: pip install numpy") from None
     swapped.byteswap()
     return memoryview(swapped)
 
