@@ -96,8 +96,8 @@ async function pingAll(peer: NodeConnection, options: PingOptions, signal: Abort
 }
 
 /** The way that the connection takes now: it may improve while it is used. */
-function wayText({ host, port, security }: NodeConnection): string {
-  return `${security.protocol} to ${host}:${port}`;
+function wayText({ host, port, path, security }: NodeConnection): string {
+  return `${path}, ${security.protocol} to ${host}:${port}`;
 }
 
 function summaryText(name: string, sent: number, times: readonly number[]): string {
