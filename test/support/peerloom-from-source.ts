@@ -6,6 +6,7 @@ const sources = new Map(
     peerloom: '../../src/index.ts',
     'peerloom/secure': '../../src/secure/index.ts',
     'peerloom/simulator': '../../src/simulator/index.ts',
+    'peerloom/tensors': '../../src/tensors/index.ts',
     'peerloom/testing': '../../src/simulator/testing/index.ts',
   }),
 );

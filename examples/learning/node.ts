@@ -1,0 +1,60 @@
+// One node of the network: it trains on the images that it has, and averages its model with a random neighbour after
+// each round. Run it: node examples/learning/node.ts INDEX ROUNDS [ADDRESS of another node]
+import { once } from 'node:events';
+import { setTimeout as wait } from 'node:timers/promises';
+import { bootstrap, Node } from 'peerloom';
+import { mean, type StateDict } from 'peerloom/tensors';
+import { loadDigits, partOf } from './digits.ts';
+import { accuracy, newModel, train } from './model.ts';
+
+/** A round takes so long on all nodes, however fast they are. */
+const roundMs = 150;
+
+const [index, rounds, address] = process.argv.slice(2) as [string, string, string?];
+const say = (line: object): void => console.log(JSON.stringify({ index: Number(index), ...line }));
+
+const { training, test } = await loadDigits();
+const part = partOf(Number(index), training);
+let state = newModel();
+
+const discovery = address === undefined ? [] : [bootstrap([address])];
+const node = new Node('127.0.0.1', 0, { name: `node ${index}`, discovery, neighbourhood: 'automatic' });
+// Who asks sends its model, and gets ours; both sides go on with the mean of the two.
+node.on('node_request', (_peer, theirs) => {
+  const ours = state;
+  state = mean([ours, theirs as StateDict]);
+  return ours;
+});
+await node.start();
+say({ address: `tls://127.0.0.1:${node.port}`, images: part.labels.length });
+
+const alone = newModel();
+for (let round = 0; round < 30; round += 1) train(alone, part, 0.02);
+say({ alone: accuracy(alone, test) });
+await once(process.stdin, 'data'); // run.ts says when all are ready
+
+// The steps become smaller, since each node pulls towards its own digits. In the last quarter of the rounds, the nodes
+// only average, until they agree.
+for (let round = 0; round < Number(rounds); round += 1) {
+  const pace = wait(roundMs);
+  const rate = 0.02 * (1 - round / (Number(rounds) * 0.75));
+  if (rate > 0) {
+    state = mean([state]); // a copy: what was sent to others must not change
+    train(state, part, rate);
+  }
+  const neighbour = node.allNodes[Math.floor(Math.random() * node.allNodes.length)];
+  try {
+    const theirs = await neighbour?.request(state, { timeoutMs: 2_000 });
+    if (theirs !== undefined) state = mean([state, theirs as StateDict]);
+  } catch {
+    // The neighbour has gone, or is busy: another one next time.
+  }
+  say({ round, accuracy: accuracy(state, test) });
+  await pace;
+}
+say({ done: true });
+
+// The others may still ask for its model.
+await once(process.stdin, 'data');
+await node.stop();
+process.exit();
