@@ -47,6 +47,7 @@ export function plot(curves: readonly Curve[], ofAllData: number): string {
   );
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">` +
+    '<title>The accuracy of each node over the rounds</title>' +
     `<rect width="${width}" height="${height}" fill="#fff"/>${parts.join('\n')}</svg>\n`
   );
 }
