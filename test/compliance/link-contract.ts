@@ -225,6 +225,28 @@ export const linkContract: Contract = {
     assert.equal(digest(theirs.pieces), digest(pieces));
   },
 
+  async 'a listener may pause its link: nothing more arrives until it resumes'(t, engine) {
+    const { ours, theirs } = await (await openLine(t, engine)).link();
+    const pieces = flow(24 * mebibyte, () => 65_536);
+    const { onMessage } = theirs.link;
+    let isPaused = false;
+    let arrivedWhilePaused = 0;
+    theirs.keeps = false;
+    theirs.link.onMessage = (bytes) => {
+      if (isPaused) arrivedWhilePaused += 1;
+      onMessage(bytes);
+      isPaused = true;
+      theirs.link.pause();
+      setImmediate(() => {
+        isPaused = false;
+        theirs.link.resume();
+      });
+    };
+    await Promise.all([ours.sendAll(pieces), theirs.arrived(24 * mebibyte)]);
+    assert.equal(arrivedWhilePaused, 0);
+    assert.equal(theirs.received, 24 * mebibyte);
+  },
+
   async 'closing sends what was sent before, then ends both sides in order'(t, engine) {
     const { ours, theirs } = await (await openLine(t, engine)).link();
     const pieces = flow(8 * mebibyte, () => 100_000);

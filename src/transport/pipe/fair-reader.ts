@@ -34,7 +34,7 @@ export interface Reading {
  *    reading ──(has read for 5 ms)──► waiting for a turn ──► delivers what is held ──(nothing is left)──► reading
  *
  * TLS hands over up to 64 KiB more after reading has stopped. Large records are delivered, which costs less than to
- * hold them. Tiny ones take long, so from 10 ms on they are held until the link's turn.
+ * hold them. Tiny ones take long, so from 10 ms on they are held until the link's turn. All are held after `pause`.
  */
 export class FairReader {
   readonly #socket: Duplex;
@@ -61,7 +61,7 @@ export class FairReader {
     this.#deliver = deliver;
     const onBytes = (bytes: Uint8Array): void => this.#take(bytes);
     const guardedTarget = guarded(socket, () =>
-      this.#held.length > 0 || this.#isDropping ? undefined : target(),
+      this.#held.length > 0 || this.#isPaused || this.#isDropping ? undefined : target(),
     );
     socket.pause();
     socket.on('data', onBytes);
@@ -99,7 +99,8 @@ export class FairReader {
 
   #take(bytes: Uint8Array): void {
     if (this.#isDropping) return;
-    if (this.#held.length > 0 || (this.#isWaiting && this.#burstMs >= maxBurstMs)) {
+    const isLate = this.#isWaiting && this.#burstMs >= maxBurstMs;
+    if (this.#held.length > 0 || this.#isPaused || isLate) {
       this.#held.push(Uint8Array.prototype.slice.call(bytes));
       return;
     }
