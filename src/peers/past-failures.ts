@@ -63,7 +63,7 @@ export class PastFailures {
    */
   dialFailed(key: string, id: string | undefined, error: unknown): void {
     // The node answers, and only wants no further neighbour.
-    if (error instanceof NeighbourRefused) {
+    if (isPeerloomError(error) && error instanceof NeighbourRefused) {
       this.dialled(key);
       return;
     }
