@@ -8,14 +8,14 @@ const kilobyte = 1_000;
 suite('a bundle for browsers that imports Node', () => {
   const program = `export { Node } from 'peerloom';`;
 
-  test('has at most 141 KB compressed by gzip', async () => {
+  test('has at most 144 KB compressed by gzip', async () => {
     const { text } = await bundle(program);
-    assert.ok(gzipSync(text).length <= 141 * kilobyte, `${gzipSync(text).length} bytes`);
+    assert.ok(gzipSync(text).length <= 144 * kilobyte, `${gzipSync(text).length} bytes`);
   });
 
-  test('has at most 105 KB without the overlay and discovery', async () => {
+  test('has at most 108 KB without the overlay and discovery', async () => {
     const { text } = await bundle(program, /\/src\/(discovery|overlay)\//);
-    assert.ok(gzipSync(text).length <= 105 * kilobyte, `${gzipSync(text).length} bytes`);
+    assert.ok(gzipSync(text).length <= 108 * kilobyte, `${gzipSync(text).length} bytes`);
   });
 
   test('holds nothing that only Node.js can use', async () => {

@@ -6,11 +6,11 @@ import type { Finding } from './finding.ts';
 
 const packageFile = new URL('../../../package.json', import.meta.url);
 
-/** What the optional packages are for, by their names. */
-const uses: Readonly<Record<string, string>> = {
-  '@napi-rs/lzma': "compression 'lzma'",
-  'multicast-dns': 'mdns(), and peerloom node --mdns',
-};
+/** What an optional package is for. */
+function useOf(name: string): string {
+  if (name === '@napi-rs/lzma') return "compression 'lzma'";
+  return name === 'multicast-dns' ? 'mdns(), and peerloom node --mdns' : 'libp2p()';
+}
 
 /** The runtime, which has to be new enough: an older one does not come so far. */
 export function runtimeFinding(): Finding {
@@ -19,16 +19,20 @@ export function runtimeFinding(): Finding {
   return { is: 'ok', about: 'Node.js', text };
 }
 
-/** The optional packages: installed or not, and what for. */
+/** The optional packages: for each use, whether all that it needs are installed. */
 export function packageFindings(): readonly Finding[] {
   const { peerDependencies } = packageJson();
   const { resolve } = createRequire(packageFile);
-  return Object.entries(peerDependencies).map(([name, range]): Finding => {
-    const use = uses[name] === undefined ? '' : `, for ${uses[name]}`;
-    if (isThere(() => resolve(name)))
-      return { is: 'ok', about: 'package', text: `${name} is installed${use}` };
-    const advice = `only if you need it: npm install ${name}@${range}`;
-    return { is: 'note', about: 'package', text: `${name} is not installed${use}`, advice };
+  const names = Object.keys(peerDependencies);
+  return Object.entries(Object.groupBy(names, useOf)).map(([use, needed = []]): Finding => {
+    const missing = needed.filter((name) => !isThere(() => resolve(name)));
+    if (missing.length === 0) {
+      const what = needed.length === 1 ? `${needed[0]} is` : `all ${needed.length} packages are`;
+      return { is: 'ok', about: 'package', text: `${what} installed, for ${use}` };
+    }
+    const command = `npm install ${missing.map((name) => `${name}@${peerDependencies[name]}`).join(' ')}`;
+    const text = `not installed, for ${use}: ${missing.join(', ')}`;
+    return { is: 'note', about: 'package', text, advice: `only if you need it: ${command}` };
   });
 }
 
