@@ -1,4 +1,5 @@
-// Checks the Python package in python/ with ruff and mypy, in a virtual environment that it makes: npm run check:python
+// Checks the Python package in python/ with ruff, mypy and its tests, in a virtual environment that it makes:
+// npm run check:python
 import { spawnSync } from 'node:child_process';
 import { packageFolder, pythonWithSources } from '../test/interop/python-package/environment.ts';
 
@@ -7,7 +8,15 @@ if ('missing' in setup) {
   console.error(`The Python package cannot be checked: ${setup.missing}`);
   process.exit(1);
 }
-for (const args of [['ruff', 'check', '.'], ['ruff', 'format', '--check', '.'], ['mypy']]) {
-  const { status } = spawnSync(setup.python, ['-m', ...args], { cwd: packageFolder, stdio: 'inherit' });
+// The tests talk with nodes that this Node.js runs.
+const env = { ...process.env, PEERLOOM_TEST_NODE: process.execPath };
+const checks = [
+  ['ruff', 'check', '.'],
+  ['ruff', 'format', '--check', '.'],
+  ['mypy'],
+  ['pytest', '-p', 'no:cacheprovider'],
+];
+for (const args of checks) {
+  const { status } = spawnSync(setup.python, ['-m', ...args], { cwd: packageFolder, stdio: 'inherit', env });
   if (status !== 0) process.exit(status ?? 1);
 }

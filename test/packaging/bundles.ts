@@ -16,7 +16,7 @@ const skip = await reasonToSkip('bundlers');
 const names = ['esbuild', 'rollup', 'vite', 'webpack'];
 
 /** What they do for Node.js differs little. */
-const namesForNode = isEvery ? names : ['esbuild', 'webpack'];
+const namesForNode = isEvery ? names : ['esbuild'];
 
 suite('bundles of the packed package', { skip }, () => {
   let project: string;
@@ -63,7 +63,7 @@ suite('bundles of the packed package', { skip }, () => {
     });
   }
 
-  for (const name of ['esbuild', 'webpack']) {
+  for (const name of isEvery ? ['esbuild', 'webpack'] : ['esbuild']) {
     test(`${name}, of a CommonJS program: runs`, async () => {
       const bundle = await bundled(name, 'node-program.cjs', 'node');
       const { stdout, stderr } = await run(project, process.execPath, bundle);

@@ -4,6 +4,7 @@ import { IDBDatabase, IDBFactory } from 'fake-indexeddb';
 import { SecureNode, type SecureNodeOptions } from '../../../src/secure/index.ts';
 import { withCode } from '../../support/errors.ts';
 import { until } from '../../support/turns.ts';
+import '../../support/look-over.ts';
 
 /** What the browser does with writes. */
 let disk: 'works' | 'is full' | Promise<void> = 'works';

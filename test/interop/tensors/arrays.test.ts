@@ -24,6 +24,7 @@ import {
   stateOf,
   tensorOf,
 } from './samples.ts';
+import '../../support/look-over.ts';
 
 interface Written {
   readonly npy: Readonly<Record<string, string>>;

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { promisify } from 'node:util';
 import { pythonWithSources } from '../python-package/environment.ts';
+import '../../support/look-over.ts';
 
 const program = join(import.meta.dirname, '../../../examples/learning/run.ts');
 const fromSource = new URL('../../support/peerloom-from-source.ts', import.meta.url).href;

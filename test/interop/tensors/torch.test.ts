@@ -6,6 +6,7 @@ import { readTorch, type StateDict, Tensor, writeTorch } from '../../../src/tens
 import { withCode } from '../../support/errors.ts';
 import { askPython, pythonThatHas } from './ask-python.ts';
 import { assertSameBytes, dtypes, type Sample, sampleOf, samplesIn, samplesOf, stateOf } from './samples.ts';
+import '../../support/look-over.ts';
 
 interface Written {
   readonly version: string;
