@@ -10,7 +10,7 @@ const script = resolve(import.meta.dirname, '../../scripts/soak.ts');
 const run = promisify(execFile);
 
 test('ten nodes live together for a while, and nothing is wrong', async () => {
-  const args = [script, '--minutes', '0.15', '--nodes', '10'];
+  const args = [script, '--minutes', '0.1', '--nodes', '10'];
   const { stdout } = await run(process.execPath, args).catch((failed: { stdout: string; stderr: string }) =>
     assert.fail(`${failed.stderr}\n${failed.stdout}`),
   );
