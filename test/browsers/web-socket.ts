@@ -117,14 +117,15 @@ inBrowsers('a page and nodes of Node.js', (browser) => {
     const page = await browser().open('web-socket.ts');
     await page.call('start', 'Node', { name: 'page' });
     await page.call('dial', `ws://localhost:${node.port}`);
-    const [toPage] = node.allNodes;
+    const [toPage] = await node.waitForNodes(1);
     const stream = await toPage!.openStream('to be sent back');
     const piece = new Uint8Array(64 * 1024).fill(1);
     let written = 0;
     let isAwake = false;
-    const sleeping = page.call('sleep', 1_000).then(() => {
+    const sleeping = page.call('sleep', 1_000, 'one').then(() => {
       isAwake = true;
     });
+    await until(() => node.heard.includes('good night'), 'the page falls asleep');
     while (!isAwake) {
       if (written > 64 * mebibyte) break;
       written += piece.length;

@@ -131,8 +131,9 @@ async function happens(event: string): Promise<void> {
   await until(() => events.includes(event));
 }
 
-/** Holds the page's only thread, as a page that computes or sleeps does. */
-function sleep(ms: number): void {
+/** Holds the page's only thread, as a page that computes or sleeps does. A node may hear of it first. */
+async function sleep(ms: number, told?: string): Promise<void> {
+  if (told !== undefined) await peer(told).deliver('good night');
   const end = performance.now() + ms;
   while (performance.now() < end);
 }
