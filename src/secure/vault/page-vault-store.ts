@@ -2,15 +2,13 @@ import { PeerloomError } from '../../base/errors.ts';
 import type { Steps } from '../../base/steps.ts';
 import { CollectionCache } from './collection-cache.ts';
 import type { CollectionName } from './collection-state.ts';
+import { firstEntries, firstItems } from './first-that-fit.ts';
 import type { SealedItem } from './item.ts';
 import type { LogEntry, StoredCollection } from './manifest.ts';
 import { defaultBounds, type Keeping, type StoreBounds, StoreUsage } from './store-usage.ts';
-import { maxDelivered } from './vault-limits.ts';
 import {
   deletedAtOnce,
   type EpochRange,
-  entryBytes,
-  itemBytes,
   type ManifestPart,
   type Range,
   type VaultStore,
@@ -138,14 +136,7 @@ export class PageVaultStore implements VaultStore {
   }
 
   log(owner: string, collection: string, { after, maxBytes }: Range): LogEntry[] {
-    const log: LogEntry[] = [];
-    let bytes = 0;
-    for (const entry of this.#entries(owner, collection, after)) {
-      bytes += entryBytes(entry, collection);
-      if (log.length === maxDelivered || (bytes > maxBytes && log.length > 0)) break;
-      log.push(JSON.parse(entry));
-    }
-    return log;
+    return firstEntries(this.#entries(owner, collection, after), collection, maxBytes);
   }
 
   wholeLog(owner: string, collection: string): LogEntry[] {
@@ -171,15 +162,7 @@ export class PageVaultStore implements VaultStore {
     collection: string,
     { after, maxBytes }: Range,
   ): { items: SealedItem[]; more: boolean } {
-    const items: SealedItem[] = [];
-    let bytes = 0;
-    for (const item of this.#orders.after(owner, collection, after)) {
-      bytes += itemBytes(item);
-      const isFull = items.length === maxDelivered || (bytes > maxBytes && items.length > 0);
-      if (isFull) return { items, more: true };
-      items.push(item);
-    }
-    return { items, more: false };
+    return firstItems(this.#orders.after(owner, collection, after), maxBytes);
   }
 
   itemNames(owner: string, collection: string): string[] {

@@ -2,16 +2,14 @@ import type { Runtime } from '../../base/runtime.ts';
 import type { Steps } from '../../base/steps.ts';
 import { CollectionCache } from './collection-cache.ts';
 import type { CollectionName } from './collection-state.ts';
+import { firstEntries, firstItems } from './first-that-fit.ts';
 import type { SealedItem } from './item.ts';
 import type { LogEntry, StoredCollection } from './manifest.ts';
 import { defaultBounds, type Keeping, type StoreBounds, StoreUsage } from './store-usage.ts';
 import { VaultDatabase } from './vault-database.ts';
-import { maxDelivered } from './vault-limits.ts';
 import {
   deletedAtOnce,
   type EpochRange,
-  entryBytes,
-  itemBytes,
   type ManifestPart,
   type Range,
   type VaultStore,
@@ -118,16 +116,7 @@ export class SqliteVaultStore implements VaultStore {
 
   /** The next entries of a log. */
   log(owner: string, collection: string, { after, maxBytes }: Range): LogEntry[] {
-    const sql = 'SELECT entry FROM log WHERE owner = ? AND collection = ? AND sequence > ? ORDER BY sequence';
-    const log: LogEntry[] = [];
-    let bytes = 0;
-    for (const row of this.#database.iterate(sql, owner, collection, after)) {
-      const entry = row.entry as string;
-      bytes += entryBytes(entry, collection);
-      if (log.length === maxDelivered || (bytes > maxBytes && log.length > 0)) break;
-      log.push(JSON.parse(entry));
-    }
-    return log;
+    return firstEntries(this.#entries(owner, collection, after), collection, maxBytes);
   }
 
   /** All of a log, however long it is. */
@@ -161,17 +150,7 @@ export class SqliteVaultStore implements VaultStore {
     collection: string,
     { after, maxBytes }: Range,
   ): { items: SealedItem[]; more: boolean } {
-    const sql = 'SELECT * FROM items WHERE owner = ? AND collection = ? AND version > ? ORDER BY version';
-    const items: SealedItem[] = [];
-    let bytes = 0;
-    for (const row of this.#database.iterate(sql, owner, collection, after)) {
-      const item = itemOf(row);
-      bytes += itemBytes(item);
-      const isFull = items.length === maxDelivered || (bytes > maxBytes && items.length > 0);
-      if (isFull) return { items, more: true };
-      items.push(item);
-    }
-    return { items, more: false };
+    return firstItems(this.#items(owner, collection, after), maxBytes);
   }
 
   itemNames(owner: string, collection: string): string[] {
@@ -248,6 +227,16 @@ export class SqliteVaultStore implements VaultStore {
     }
     this.#database.run('DELETE FROM collections WHERE owner = ? AND collection = ?', owner, collection);
     this.#collections.delete(owner, collection);
+  }
+
+  *#entries(owner: string, collection: string, after: number): Generator<string, void> {
+    const sql = 'SELECT entry FROM log WHERE owner = ? AND collection = ? AND sequence > ? ORDER BY sequence';
+    for (const row of this.#database.iterate(sql, owner, collection, after)) yield row.entry as string;
+  }
+
+  *#items(owner: string, collection: string, after: number): Generator<SealedItem, void> {
+    const sql = 'SELECT * FROM items WHERE owner = ? AND collection = ? AND version > ? ORDER BY version';
+    for (const row of this.#database.iterate(sql, owner, collection, after)) yield itemOf(row);
   }
 
   #bytesKept(keeping: Keeping): number {

@@ -115,17 +115,3 @@ export interface EpochRange {
 
 /** Rows that are deleted in one transaction. */
 export const deletedAtOnce = 256;
-
-/** What an item takes in a delivery beside its body and its names; a character takes three bytes at most. */
-const headerBytes = 400;
-const maxCharacterBytes = 3;
-
-/** About how many bytes an item takes in a delivery, a few more at most. */
-export function itemBytes({ collection, item, body }: SealedItem): number {
-  return body.length + headerBytes + maxCharacterBytes * (collection.length + item.length);
-}
-
-/** About how many bytes a log entry takes in a delivery. @param entry its JSON. */
-export function entryBytes(entry: string, collection: string): number {
-  return entry.length + maxCharacterBytes * collection.length;
-}
