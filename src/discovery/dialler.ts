@@ -137,7 +137,7 @@ export class Dialler {
     let bestRank = -1;
     for (const entry of book) {
       if (!this.#isFree(entry)) continue;
-      const atMs = this.#dueAtMs(entry, needsMore);
+      const atMs = this.#dueAtMs(entry, needsMore, nowMs);
       if (atMs > nowMs) {
         nextAtMs = Math.min(nextAtMs, atMs);
         continue;
@@ -166,12 +166,11 @@ export class Dialler {
   }
 
   /** When an address may be dialled, by the runtime's clock; `Infinity`: not as things are. */
-  #dueAtMs(entry: BookEntry, needsMore: boolean): number {
-    const { runtime } = this.#options;
+  #dueAtMs(entry: BookEntry, needsMore: boolean, nowMs: number): number {
     const { isPermanent, isReached, notBeforeMs } = entry;
     const isAsked = needsMore || (isPermanent && !isReached);
     if (isAsked) {
-      const toldAtMs = isHearsay(entry) ? runtime.now() + this.#toldRate.waitMs : 0;
+      const toldAtMs = isHearsay(entry) ? nowMs + this.#toldRate.waitMs : 0;
       return Math.max(notBeforeMs, toldAtMs);
     }
     if (!isPermanent && !this.#isToVisit(entry)) return Number.POSITIVE_INFINITY;

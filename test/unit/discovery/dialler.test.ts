@@ -181,6 +181,18 @@ suite('the dialler', () => {
     assert.ok(dials.length >= 100 && dials.length <= 108, `${dials.length}`);
   });
 
+  test('dials what others told of by a clock that moves on while it looks', async () => {
+    const { own, runtime, dials, add } = dialler();
+    const now = runtime.now.bind(runtime);
+    let looks = 0;
+    runtime.now = () => now() + ++looks / 1_000_000;
+    add('told:1', { standing: 'told' });
+    own.start();
+    for (let turn = 0; turn < 20 && dials.length === 0; turn++) await runtime.advance(1);
+    assert.equal(dials.length, 1);
+    own.stop();
+  });
+
   test('dials what other nodes only told of once, and six a minute of them all', async () => {
     const { own, runtime, book, dials, dialsOf, add } = dialler();
     for (let port = 1; port <= 1_000; port++) add(`a:${port}`, { standing: 'told' });
