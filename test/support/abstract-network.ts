@@ -1,5 +1,6 @@
 import { Anchors, maxAnchored } from '../../src/overlay/membership/anchors.ts';
-import { HyParView, type HyParViewSizes } from '../../src/overlay/membership/hyparview.ts';
+import { HyParView } from '../../src/overlay/membership/hyparview.ts';
+import type { HyParViewSizes } from '../../src/overlay/membership/hyparview-sizes.ts';
 import type { MembershipMessage } from '../../src/overlay/membership/membership-messages.ts';
 import { SeededChance } from '../../src/simulator/seeded-chance.ts';
 import type { Priority } from '../../src/wire/frames/hello.ts';

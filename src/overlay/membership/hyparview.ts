@@ -1,39 +1,13 @@
 import type { Priority } from '../../wire/frames/hello.ts';
+import { ActiveView } from './active-view.ts';
 import { AskingPace } from './asking-pace.ts';
 import { ContactSet } from './contact-set.ts';
 import { ForcedDrops } from './forced-drops.ts';
+import { type HyParViewSizes, hyParViewSizes } from './hyparview-sizes.ts';
 import { LostNodes } from './lost-nodes.ts';
-import type { MembershipMessage } from './membership-messages.ts';
+import type { MembershipMessage, OfMessage } from './membership-messages.ts';
 import { MinWiseSampler } from './min-wise-sampler.ts';
-import { ShuffleWalks } from './shuffle-walks.ts';
-
-/** The sizes and lengths of the protocol. The defaults are the paper's, for 10,000 nodes (section 5.1). */
-export interface HyParViewSizes {
-  /** Neighbours of a node. Default 5. */
-  readonly active: number;
-  /** Nodes that it can turn to when it loses neighbours. Default 30. */
-  readonly passive: number;
-  /** Links that a new node's walk goes over (ARWL). Default 6. */
-  readonly activeWalk: number;
-  /** What is left of the walk where the new node is noted as a passive one (PRWL). Default 3. */
-  readonly passiveWalk: number;
-  /** Links that a shuffle goes over. Default 6, as ARWL: the paper says only that it is a random walk. */
-  readonly shuffleWalk: number;
-  /** Neighbours in a shuffle (ka). Default 3. */
-  readonly shuffleActive: number;
-  /** Passive nodes in a shuffle (kp). Default 4. */
-  readonly shufflePassive: number;
-}
-
-export const hyParViewSizes = {
-  active: 5,
-  passive: 30,
-  activeWalk: 6,
-  passiveWalk: 3,
-  shuffleWalk: 6,
-  shuffleActive: 3,
-  shufflePassive: 4,
-} as const satisfies HyParViewSizes;
+import { Shuffles } from './shuffles.ts';
 
 /**
  * What {@link HyParView} has others do. None of these methods may call it back before the call that led to them has
@@ -66,12 +40,6 @@ export interface HyParViewOptions<Contact> {
   readonly sizes?: Partial<HyParViewSizes>;
 }
 
-interface Neighbour<Contact> {
-  readonly contact: Contact;
-  /** This node chose it; otherwise it asked. */
-  readonly isChosen: boolean;
-}
-
 /** Nodes that are asked to be neighbours at the same time. */
 const maxAsked = 2;
 
@@ -81,9 +49,6 @@ const ownSwapRounds = 30;
 /** Contacts that a node gets that joins; neighbours of its contact are among them only up to a few. */
 const joinContacts = 7;
 const fewJoinContacts = 3;
-
-/** Neighbours of its own choice that nobody can make a node drop. */
-const protectedNeighbours = 2;
 
 /**
  * Who the neighbours of a node are: HyParView (Leitão, Pereira, Rodrigues: HyParView, DSN 2007). A node has a few
@@ -116,11 +81,11 @@ export class HyParView<Contact extends { readonly id: string }> {
   readonly #isProven: (contact: Contact) => boolean;
   readonly #admit: (contact: Contact) => Contact | undefined;
   readonly #sizes: HyParViewSizes;
-  readonly #active = new Map<string, Neighbour<Contact>>();
+  readonly #active: ActiveView<Contact>;
   readonly #passive: ContactSet<Contact>;
   readonly #sampler: MinWiseSampler<Contact>;
   readonly #lost: LostNodes<Contact>;
-  readonly #walks = new ShuffleWalks();
+  readonly #shuffles: Shuffles<Contact>;
   readonly #pace = new AskingPace();
   readonly #forcedDrops = new ForcedDrops();
   /** Nodes that were asked, and have not answered. */
@@ -129,8 +94,6 @@ export class HyParView<Contact extends { readonly id: string }> {
   readonly #accepted = new Map<string, number>();
   /** Nodes that are not asked again before this round. */
   readonly #notBefore = new Map<string, number>();
-  /** The shuffle of this round. */
-  #ownWalk: { readonly walk: number; readonly to: string; readonly sent: readonly string[] } | undefined;
   #round = 0;
 
   constructor(options: HyParViewOptions<Contact>) {
@@ -143,14 +106,28 @@ export class HyParView<Contact extends { readonly id: string }> {
     this.#self = self;
     this.#isProven = isProven;
     this.#sizes = { ...hyParViewSizes, ...sizes };
+    this.#active = new ActiveView(random);
     this.#passive = new ContactSet(this.#sizes.passive, random);
     this.#sampler = new MinWiseSampler(random);
     this.#lost = new LostNodes(random);
+    this.#shuffles = new Shuffles({
+      random,
+      sizes: this.#sizes,
+      send: (id, message) => effects.send(id, message),
+      isActive: (id) => this.#active.has(id),
+      neighbourBut: (...ids) => this.#active.oneBut(...ids),
+      offered: (to) => this.#offeredTo(to),
+      answerTo: (first, count) => this.#someContacts(first?.id, { count, few: count }),
+      onTold: (contacts, sent) => {
+        this.#integrate(contacts, sent);
+        this.#refill();
+      },
+    });
   }
 
   /** The ids of the neighbours. */
   get active(): readonly string[] {
-    return [...this.#active.keys()];
+    return this.#active.ids;
   }
 
   /** The nodes that can replace neighbours. */
@@ -179,7 +156,7 @@ export class HyParView<Contact extends { readonly id: string }> {
     this.#forcedDrops.round();
     for (const [id, since] of this.#accepted) if (this.#round - since > 2) this.#accepted.delete(id);
     for (const [id, round] of this.#notBefore) if (round <= this.#round) this.#notBefore.delete(id);
-    this.#shuffle();
+    this.#shuffles.begin();
     const lost = this.#lost.next();
     if (lost !== undefined) this.#ask(lost, 'swap');
     else if (this.#random() < 1 / ownSwapRounds) this.#swap();
@@ -212,7 +189,7 @@ export class HyParView<Contact extends { readonly id: string }> {
   /** Brings a node that has joined to others, by random walks. */
   introduce(contact: Contact): void {
     const hopsLeft = this.#sizes.activeWalk;
-    for (const id of this.#active.keys()) {
+    for (const id of this.#active.ids) {
       if (id !== contact.id) this.#effects.send(id, { kind: 'forwardJoin', contact, hopsLeft });
     }
   }
@@ -258,10 +235,9 @@ export class HyParView<Contact extends { readonly id: string }> {
   /** The link with a neighbour has ended, or is suspended. */
   down(id: string): void {
     this.#accepted.delete(id);
-    const neighbour = this.#active.get(id);
-    if (neighbour === undefined) return;
-    this.#active.delete(id);
-    if (this.#isProven(neighbour.contact)) this.#lost.add(neighbour.contact);
+    const contact = this.#active.remove(id);
+    if (contact === undefined) return;
+    if (this.#isProven(contact)) this.#lost.add(contact);
     this.#pace.restart();
     this.#refill();
   }
@@ -269,10 +245,9 @@ export class HyParView<Contact extends { readonly id: string }> {
   /** A neighbour, or a node that was about to be one, drops this node. It is there all the same. */
   dropped(id: string): void {
     this.#accepted.delete(id);
-    const neighbour = this.#active.get(id);
-    if (neighbour === undefined) return;
-    this.#active.delete(id);
-    this.#note(neighbour.contact);
+    const contact = this.#active.remove(id);
+    if (contact === undefined) return;
+    this.#note(contact);
     this.#notBefore.set(id, this.#round + 2);
     this.#pace.restart();
     this.#refill();
@@ -287,20 +262,20 @@ export class HyParView<Contact extends { readonly id: string }> {
         if (!message.isNeighbour) this.#refill();
         break;
       case 'forwardJoin':
-        this.#onForwardJoin(from, message.contact, message.hopsLeft);
+        this.#onForwardJoin(from, message);
         break;
       case 'shuffle':
-        this.#onShuffle(from, message);
+        this.#shuffles.walked(from, message);
         break;
       case 'shuffleReply':
-        this.#onShuffleReply(from, message);
+        this.#shuffles.answered(from, message);
         break;
     }
   }
 
-  #onForwardJoin(from: string, contact: Contact, hopsLeft: number): void {
+  #onForwardJoin(from: string, { contact, hopsLeft }: OfMessage<'forwardJoin', Contact>): void {
     const isKnown = contact.id === this.#ownId || this.#active.has(contact.id);
-    const next = hopsLeft > 1 ? this.#neighbourBut(from, contact.id) : undefined;
+    const next = hopsLeft > 1 ? this.#active.oneBut(from, contact.id) : undefined;
     if (next === undefined) {
       const admitted = isKnown ? undefined : this.#admit(contact);
       if (admitted !== undefined) this.#ask(admitted, 'low');
@@ -310,54 +285,14 @@ export class HyParView<Contact extends { readonly id: string }> {
     this.#effects.send(next, { kind: 'forwardJoin', contact, hopsLeft: hopsLeft - 1 });
   }
 
-  #onShuffle(
-    from: string,
-    { walk, hopsLeft, contacts }: Extract<MembershipMessage<Contact>, { kind: 'shuffle' }>,
-  ): void {
-    const next = hopsLeft > 1 ? this.#neighbourBut(from, contacts[0]?.id) : undefined;
-    if (next !== undefined) {
-      this.#walks.passedOn(walk, { from, to: next });
-      this.#effects.send(next, { kind: 'shuffle', walk, hopsLeft: hopsLeft - 1, contacts });
-      return;
-    }
-    const answer = this.#someContacts(contacts[0]?.id, { count: contacts.length, few: contacts.length });
-    this.#effects.send(from, { kind: 'shuffleReply', walk, contacts: answer });
-    this.#integrate(
-      contacts,
-      answer.map(({ id }) => id),
-    );
-    this.#refill();
-  }
-
-  #onShuffleReply(
-    from: string,
-    message: Extract<MembershipMessage<Contact>, { kind: 'shuffleReply' }>,
-  ): void {
-    const { walk, contacts } = message;
-    const own = this.#ownWalk;
-    if (own?.walk === walk && own.to === from) {
-      this.#ownWalk = undefined;
-      this.#integrate(contacts, own.sent);
-      this.#refill();
-      return;
-    }
-    const back = this.#walks.wayBack(walk, from);
-    if (back !== undefined && this.#active.has(back)) this.#effects.send(back, message);
-  }
-
-  #shuffle(): void {
-    const to = this.#neighbourBut();
-    if (to === undefined) return;
-    const { shuffleActive, shufflePassive, shuffleWalk } = this.#sizes;
+  #offeredTo(neighbour: string): Contact[] {
+    const { shuffleActive, shufflePassive } = this.#sizes;
     const self = this.#self();
-    const contacts = [
+    return [
       ...(self === undefined ? [] : [self]),
-      ...this.#someNeighbours(to, shuffleActive),
+      ...this.#someNeighbours(neighbour, shuffleActive),
       ...this.#passive.sample(shufflePassive, this.#isProven),
     ];
-    const walk = Math.floor(2 ** 32 * this.#random());
-    this.#ownWalk = { walk, to, sent: contacts.map(({ id }) => id) };
-    this.#effects.send(to, { kind: 'shuffle', walk, hopsLeft: shuffleWalk, contacts });
   }
 
   /** Passive nodes, as in the paper, and neighbours where they are few. */
@@ -368,11 +303,7 @@ export class HyParView<Contact extends { readonly id: string }> {
   }
 
   #someNeighbours(but: string | undefined, count: number): Contact[] {
-    const pool = new ContactSet<Contact>(this.#active.size, this.#random);
-    for (const { contact } of this.#active.values()) {
-      if (contact.id !== but && this.#isProven(contact)) pool.add(contact);
-    }
-    return pool.sample(count);
+    return this.#active.sample(count, (contact) => contact.id !== but && this.#isProven(contact));
   }
 
   /** @param sent what the other node now knows: this one forgets it first. */
@@ -401,44 +332,26 @@ export class HyParView<Contact extends { readonly id: string }> {
     this.#lost.found(id);
     this.#passive.remove(id);
     if (!this.#active.has(id) && this.#active.size >= this.#sizes.active) this.#dropOne(isChosen);
-    this.#active.set(id, { contact, isChosen });
+    this.#active.add(contact, isChosen);
   }
 
   #dropOne(isOwnWish: boolean): void {
-    const pool = isOwnWish || this.#droppable.length === 0 ? [...this.#active.values()] : this.#droppable;
-    const { contact } = this.#oneOf(pool)!;
-    this.#active.delete(contact.id);
+    const contact = this.#active.dropOne(isOwnWish);
     this.#effects.drop(contact.id);
     this.#note(contact);
     this.#notBefore.set(contact.id, this.#round + 2);
   }
 
-  /** The neighbours that others can make this node drop. */
-  get #droppable(): Neighbour<Contact>[] {
-    const all = [...this.#active.values()];
-    const chosen = all.filter(({ isChosen }) => isChosen);
-    return chosen.length > protectedNeighbours ? all : all.filter(({ isChosen }) => !isChosen);
-  }
-
   /** Whether the node will drop a neighbour for one that asks. */
   #makesRoom(priority: Priority): boolean {
-    if (priority === 'low' || this.#droppable.length <= this.#accepted.size) return false;
+    if (priority === 'low' || this.#active.droppable <= this.#accepted.size) return false;
     return this.#forcedDrops.take(priority === 'swap');
-  }
-
-  #neighbourBut(...ids: (string | undefined)[]): string | undefined {
-    const pool = [...this.#active.keys()].filter((id) => !ids.includes(id));
-    return this.#oneOf(pool);
   }
 
   #swap(): void {
     if (this.#active.size < this.#sizes.active) return;
     const candidate = this.#sampler.pick((contact) => this.#canAsk(contact)) ?? this.#candidate();
     if (candidate !== undefined) this.#ask(candidate, 'swap');
-  }
-
-  #oneOf<Item>(items: readonly Item[]): Item | undefined {
-    return items[Math.floor(items.length * this.#random())];
   }
 
   /** Asks for neighbours until there are enough, or until nobody is left to ask in this round. */

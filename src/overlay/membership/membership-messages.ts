@@ -13,3 +13,9 @@ export type MembershipMessage<Contact> =
     }
   /** The answer to a walk, which goes back the way that the walk came. */
   | { readonly kind: 'shuffleReply'; readonly walk: number; readonly contacts: readonly Contact[] };
+
+/** The message of one kind. */
+export type OfMessage<Kind extends MembershipMessage<unknown>['kind'], Contact> = Extract<
+  MembershipMessage<Contact>,
+  { readonly kind: Kind }
+>;

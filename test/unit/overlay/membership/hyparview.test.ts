@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { HyParView, hyParViewSizes } from '../../../../src/overlay/membership/hyparview.ts';
+import { HyParView } from '../../../../src/overlay/membership/hyparview.ts';
+import { hyParViewSizes } from '../../../../src/overlay/membership/hyparview-sizes.ts';
 import type { MembershipMessage } from '../../../../src/overlay/membership/membership-messages.ts';
 import { randomFrom } from '../../../support/random-from.ts';
 
