@@ -1,2 +1,2 @@
 // What require('peerloom') loads.
-module.exports = require('./load.cjs')(() => require('../dist/index.js'));
+module.exports = require('./load.cjs')(() => require('../dist/bundled/peerloom.js'));

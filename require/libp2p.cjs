@@ -1,2 +1,2 @@
 // What require('peerloom/libp2p') loads.
-module.exports = require('./load.cjs')(() => require('../dist/libp2p/index.js'));
+module.exports = require('./load.cjs')(() => require('../dist/bundled/libp2p.js'));

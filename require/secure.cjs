@@ -1,2 +1,2 @@
 // What require('peerloom/secure') loads.
-module.exports = require('./load.cjs')(() => require('../dist/secure/index.js'));
+module.exports = require('./load.cjs')(() => require('../dist/bundled/secure.js'));

@@ -1,2 +1,2 @@
 // What require('peerloom/simulator') loads.
-module.exports = require('./load.cjs')(() => require('../dist/simulator/index.js'));
+module.exports = require('./load.cjs')(() => require('../dist/bundled/simulator.js'));

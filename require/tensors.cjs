@@ -1,2 +1,2 @@
 // What require('peerloom/tensors') loads.
-module.exports = require('./load.cjs')(() => require('../dist/tensors/index.js'));
+module.exports = require('./load.cjs')(() => require('../dist/bundled/tensors.js'));

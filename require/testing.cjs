@@ -1,2 +1,2 @@
 // What require('peerloom/testing') loads.
-module.exports = require('./load.cjs')(() => require('../dist/simulator/testing/index.js'));
+module.exports = require('./load.cjs')(() => require('../dist/bundled/testing.js'));

@@ -102,9 +102,9 @@ function totalsOf({ metrics }: Simulation): Totals {
 }
 
 async function simulator() {
-  const peerloom = (await import(builtModule('index.js'))) as typeof import('../../src/index.ts');
+  const peerloom = (await import(builtModule())) as typeof import('../../src/index.ts');
   const { Simulation } = (await import(
-    builtModule('simulator/index.js')
+    builtModule('/simulator')
   )) as typeof import('../../src/simulator/index.ts');
 
   class Gossip extends peerloom.Node implements GossipNode {

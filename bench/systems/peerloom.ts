@@ -2,7 +2,7 @@ import type { Data, NodeConnection } from '../../dist/index.js';
 import type { Endpoint, Link, Member, Message, Plan, System } from '../system.ts';
 import { builtModule } from './package-under-test.ts';
 
-const { Node, tcp, webSocket }: typeof import('../../dist/index.js') = await import(builtModule('index.js'));
+const { Node, tcp, webSocket }: typeof import('../../dist/index.js') = await import(builtModule());
 
 /** @param variant `tls`, `plain`, `websocket`, or `durable`: over TLS, and with connections that outlive their sockets. */
 export function createSystem(variant: string): System {

@@ -3,10 +3,8 @@ import type { Endpoint, Link, Message, Plan, System } from '../system.ts';
 import { builtModule } from './package-under-test.ts';
 import { asLink } from './peerloom.ts';
 
-const { Identity, tcp }: typeof import('../../dist/index.js') = await import(builtModule('index.js'));
-const { SecureNode }: typeof import('../../dist/secure/index.js') = await import(
-  builtModule('secure/index.js')
-);
+const { Identity, tcp }: typeof import('../../dist/index.js') = await import(builtModule());
+const { SecureNode }: typeof import('../../dist/secure/index.js') = await import(builtModule('/secure'));
 
 /** What rows of signing and of the vault need besides. */
 export interface SecurePlan extends Plan {

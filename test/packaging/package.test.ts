@@ -109,6 +109,28 @@ suite('the packed package', () => {
     }
   });
 
+  test('Node.js loads all its parts from a few files, and each class once', async () => {
+    const program = `
+      import { registerHooks } from 'node:module';
+      let files = 0;
+      registerHooks({
+        load(url, context, nextLoad) {
+          if (url.includes('/node_modules/peerloom/')) files++;
+          return nextLoad(url, context);
+        },
+      });
+      const { Node, memory } = await import('peerloom');
+      const { SecureNode } = await import('peerloom/secure');
+      const { Simulation } = await import('peerloom/simulator');
+      const { TestNetwork } = await import('peerloom/testing');
+      const node = new SecureNode('program', 0, { transports: [memory()] });
+      console.log(node instanceof Node, files);
+    `;
+    const { stdout } = await run(project, process.execPath, '--input-type=module', '--eval', program);
+    const [, files] = /^true (\d+)\n$/.exec(stdout) ?? [];
+    assert.ok(Number(files) >= 4 && Number(files) <= 16, stdout);
+  });
+
   test('holds modules that a page loads without a bundler', async () => {
     const folder = join(installed, 'dist/browser');
     for (const name of await list(folder, '*.js')) {
