@@ -94,7 +94,10 @@ export interface NodeEvents {
   node_reconnection_error: [address: string, trials: number, error: unknown];
   /** A connection made with `reconnect` could not resume its session. The messages in `lost` may not have arrived. */
   node_session_lost: [peer: NodeConnection, lost: LostSession];
-  /** A message was rejected, for example because it cannot be decoded. `messageCountRerr` counts it. */
+  /**
+   * A message was rejected, for example because it cannot be decoded, or a state dict, because it is not the one that
+   * was announced (`ERR_STATE_INVALID`). `messageCountRerr` counts it.
+   */
   node_message_rejected: [peer: NodeConnection, error: Error];
   /** A handler has been running for 10 s; it fires once for each such run. */
   node_handler_slow: [peer: NodeConnection, slow: SlowNodeHandler];

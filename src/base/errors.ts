@@ -58,7 +58,9 @@ export const errorCodes = {
   ERR_SELF_CONNECTION: 'the address leads to this node itself',
   ERR_SIGNATURE_INVALID: 'a signature was not made by the node that it names',
   ERR_SIGNER: 'the signer that you passed as the identity failed, or returned a wrong signature',
-  ERR_STATE_REFUSED: 'the other node does not want the state dict, or it is larger than that node allows',
+  ERR_STATE_INVALID: 'a state dict arrived that is not the one that was announced',
+  ERR_STATE_REFUSED:
+    'the other node does not want the state dict, allows no such size, or ended the transfer',
   ERR_STREAM_ABORTED: 'one of the two sides aborted the stream, for the reason in the message',
   ERR_STREAM_ENDED: 'write() was called on a stream after end()',
   ERR_STREAM_LIMIT: 'the connection has as many streams as one of its two sides allows',

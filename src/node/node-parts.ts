@@ -95,7 +95,14 @@ export function createParts(
     log: protocolLog,
     onFailure: (error, peer) => dispatcher.warn(error, 'node_error', peer),
   });
-  const states = new StateReceiver({ dispatcher, budget, limits, runtime, log: logOf('protocol') });
+  const states = new StateReceiver({
+    dispatcher,
+    budget,
+    limits,
+    runtime,
+    log: logOf('protocol'),
+    meter,
+  });
   const peering: Peering = new Peering({
     node,
     ...address,

@@ -487,8 +487,8 @@ export class Node extends NodeHandlers {
    *
    * @param target the peer's connection or id.
    * @throws PeerloomError `ERR_STATE_REFUSED` if the peer does not want it, or it is larger than the peer allows
-   * (`limits.maxStateBytes`, 128 MiB); `ERR_HANDLER` if the peer has no `node_state` handler; `ERR_STREAM_ABORTED` if a
-   * handler there failed, `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_NOT_CONNECTED`, and the errors of
+   * (`limits.maxStateBytes`, 128 MiB), or the peer ended the transfer; `ERR_HANDLER` if the peer has no `node_state`
+   * handler, or that failed; `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_NOT_CONNECTED`, and the errors of
    * {@link NodeConnection.openStream}.
    * @throws TypeError, RangeError for wrong arguments, and a state of more than 16,384 tensors.
    * @example

@@ -109,9 +109,17 @@ suite('a receiver of states, by the clauses 9.10, 9.11, 9.12, 9.13', () => {
     const { b, connection } = await startPair(t, { kind: Victim });
     for (const [what, { outcome, ...lie }] of Object.entries(lies)) {
       const { header, body } = forged(lie);
-      assert.match(await attack(connection.openStream(header), body), outcome, what);
+      const found = await attack(connection.openStream(header), body);
+      assert.match(found, outcome, what);
       await connection.deliver(what);
+      const rejected = b.of('node_message_rejected');
+      const isOfferRefused = /allowed|too many bytes/.test(found);
+      if (found === 'arrived' || isOfferRefused) continue;
+      const error = rejected.at(-1)!.data;
+      withCode('ERR_STATE_INVALID', outcome)(error);
     }
+    const refused = 3;
+    assert.equal(b.of('node_message_rejected').length, Object.keys(lies).length - 1 - refused);
     assert.equal(b.states.length, 1);
     assert.ok(b.memoryBudget.heldBytes < mebibyte, `${b.memoryBudget.heldBytes} bytes`);
   });

@@ -105,7 +105,7 @@ suite('sendState', () => {
     };
     await assert.rejects(
       a.sendState(b.id, small),
-      withCode('ERR_STREAM_ABORTED', /^a handler of the state failed$/),
+      withCode('ERR_HANDLER', /^a handler of the other side failed$/),
     );
     assert.match(String((b.of('node_error')[0]!.data as { error: unknown }).error), /a secret/);
   });

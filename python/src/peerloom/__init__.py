@@ -6,13 +6,14 @@ with both ids proven, and NumPy arrays and torch tensors arrive as they were sen
 
 from .channel.streams import PeerStream
 from .connection import NodeConnection
-from .data.tensor import Tensor
+from .data.tensor import Tensor, to_torch
 from .errors import ERROR_CODES, PeerloomError
 from .hello import Goodbye
 from .identity import Identity
 from .limits import Limits
 from .node import Node, SendReport
 from .peering import PeerDetails
+from .states.form import StateDetails, StateOffer
 
 __version__ = "0.1.0"
 
@@ -27,5 +28,8 @@ __all__ = [
     "PeerStream",
     "PeerloomError",
     "SendReport",
+    "StateDetails",
+    "StateOffer",
     "Tensor",
+    "to_torch",
 ]

@@ -18,6 +18,8 @@ EVENTS: Final = (
     "node_request_to_stop",
     "node_request",
     "node_stream",
+    "node_state_offered",
+    "node_state",
     "node_message_rejected",
     "node_reconnection_error",
     "connection_error",
@@ -98,6 +100,21 @@ class Events:
             self.report(error, event, peer)
             raise
 
+    async def consult(self, event: str, peer: Any, data: Any) -> bool:
+        """Whether no handler says False. One that raises, which is reported, counts as False."""
+        self._trace(event, peer)
+        for handler in self._handlers(event, peer, data, ()):
+            try:
+                result = handler()
+                if inspect.isawaitable(result):
+                    result = await result
+            except Exception as error:  # a handler of the user
+                self.report(error, event, peer)
+                return False
+            if result is False:
+                return False
+        return True
+
     def _handlers(self, event: str, peer: Any, data: Any, args: tuple[Any, ...]) -> list[Callable[[], Any]]:
         given = (peer, data, *args)
         found: list[Callable[[], Any]] = []
@@ -120,16 +137,26 @@ class Events:
 
 
 _WITH_DATA: Final = frozenset(
-    {"node_message", "node_request", "node_stream", "node_message_rejected", "connection_error", "node_error"}
+    {
+        "node_message",
+        "node_request",
+        "node_stream",
+        "node_state_offered",
+        "node_message_rejected",
+        "connection_error",
+        "node_error",
+    }
 )
 
 
 def _arguments(event: str, given: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What the methods of an event take: ``(peer, data)``, ``(peer)`` or nothing."""
+    """What the methods of an event take: ``(peer, data)``, ``(peer)`` or nothing; ``node_state`` takes more."""
     if event == "node_reconnection_error":
         return given[2:]
     if event == "node_request_to_stop":
         return ()
+    if event == "node_state":
+        return given[:3]
     if event in _WITH_DATA:
         return given[:2]
     return given[:1]

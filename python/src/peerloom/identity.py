@@ -9,12 +9,18 @@ from typing import Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from .errors import PeerloomError
 
 _ALPHABET: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _ID_PREFIX: Final = bytes.fromhex("002408011220")
 _FIELD: Final = 2**255 - 19
+
+
+def raw_bytes(key: Ed25519PublicKey | X25519PublicKey) -> bytes:
+    """Its 32 bytes. ``public_bytes_raw`` does the same, from version 40 of cryptography on."""
+    return key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 
 
 def _small_order_ys() -> frozenset[int]:
@@ -102,7 +108,7 @@ class Identity:
 
     def __init__(self, private_key: Ed25519PrivateKey) -> None:
         self._private_key = private_key
-        self.public_key: bytes = private_key.public_key().public_bytes_raw()
+        self.public_key: bytes = raw_bytes(private_key.public_key())
         self.id: str = id_of(self.public_key)
 
     @classmethod

@@ -45,6 +45,8 @@ class Limits:
     """Open streams of one connection."""
     stream_window_bytes: int = 262_144
     """What a stream receives ahead of its reader; a stream that is read fast gets up to 8 MiB."""
+    max_state_bytes: int = 128 * 1024 * 1024
+    """The elements of one state dict; at most half of ``memory_budget_bytes`` counts."""
     ping_after: float = 15.0
     """Silence after which a peer is pinged."""
     dead_after: float = 45.0

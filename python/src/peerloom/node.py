@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
@@ -24,6 +24,8 @@ from .link.acceptor import Acceptor
 from .link.link import LinkSettings
 from .link.network_key import derive_network_key
 from .peering import Admission, Authorize, Peering
+from .states.form import StateDetails, StateOffer
+from .states.send import Progress, send_state_over
 from .visible import utf16_units, visible
 
 _RECONNECT_SECONDS: Final = (1.0, 60.0)
@@ -273,12 +275,7 @@ class Node:
 
     def send_to_node(self, target: NodeConnection | str, data: Any, compression: str = "none") -> bool:
         """Sends a message to a connection, or to the node with an id. See NodeConnection.send."""
-        if isinstance(target, NodeConnection):
-            return target.send(data, compression=compression)
-        peer = self._running().connections.get(target)
-        if peer is None:
-            raise PeerloomError("ERR_NOT_CONNECTED", f"this node is not connected with {target}")
-        return peer.send(data, compression=compression)
+        return self._connection_of(target).send(data, compression=compression)
 
     def send_to_nodes(
         self, data: Any, exclude: Iterable[NodeConnection | str] = (), compression: str = "none"
@@ -303,6 +300,40 @@ class Node:
             except PeerloomError as error:
                 failed[peer] = error
         return SendReport(tuple(sent), tuple(congested), failed)
+
+    async def send_state(
+        self,
+        target: NodeConnection | str,
+        state: Mapping[str, Any],
+        *,
+        info: Any = None,
+        on_progress: Progress | None = None,
+        timeout: float | None = 60.0,
+    ) -> None:
+        """Sends a state dict, all tensors of a model, in a stream of its own: it may be larger than a message.
+
+        Returns when the ``node_state`` handlers of the other side have run. If the connection breaks, call it again
+        with the same state within five minutes: it sends only what the other side lacks. Do not change the tensors
+        meanwhile.
+
+        ``state``: NumPy arrays, torch tensors or Tensors by name, such as ``model.state_dict()``; at most 16,384.
+        ``info``: any data, up to some 60 KiB, that tells the receiver what the state is.
+        ``on_progress``: called after each piece with the bytes that are on their way or there, and all of them.
+        ``timeout``: seconds in which nothing moves until ``ERR_TIMEOUT``, the wait for the handlers included; None: no
+        limit.
+        Raises TypeError or ValueError for what is no state, and PeerloomError with ``ERR_STATE_REFUSED`` if the other
+        side does not want it, allows no such size, or ended the transfer; ``ERR_HANDLER`` if its handler failed or
+        does not exist; ``ERR_TIMEOUT``, ``ERR_NOT_CONNECTED``, and what ``open_stream`` raises.
+        """
+        await send_state_over(self._connection_of(target), state, info, on_progress, timeout)
+
+    def _connection_of(self, target: NodeConnection | str) -> NodeConnection:
+        if isinstance(target, NodeConnection):
+            return target
+        peer = self._running().connections.get(target)
+        if peer is None:
+            raise PeerloomError("ERR_NOT_CONNECTED", f"this node is not connected with {target}")
+        return peer
 
     # Events. What they are called with is in docs/python.md.
 
@@ -332,8 +363,17 @@ class Node:
     def node_stream(self, peer: NodeConnection, stream: PeerStream) -> Any:
         """A peer opened a stream."""
 
+    def node_state_offered(self, peer: NodeConnection, offer: StateOffer) -> Any:
+        """A peer wants to send a state dict. Return False to refuse it; set ``offer.on_progress`` to follow it."""
+
+    def node_state(self, peer: NodeConnection, state: dict[str, Any], details: StateDetails) -> Any:
+        """A state dict has arrived whole: NumPy arrays by name, and Tensors where NumPy lacks the type.
+
+        ``to_torch(state)`` makes torch tensors of them.
+        """
+
     def node_message_rejected(self, peer: NodeConnection, reason: str) -> Any:
-        """A message arrived that cannot be decoded."""
+        """A message arrived that cannot be decoded, or a state dict that is not the one that was announced."""
 
     def node_disconnect_with_outbound_node(self, peer: NodeConnection) -> Any:
         """Before we close an outbound connection: a last message still goes out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from .link.dial_proof import network_hash
 from .link.link import Link, LinkSettings
 from .link.tls import TlsLink
 from .link.websocket import WebSocketLink
+from .states.form import is_state_header
+from .states.receiver import StateReceiver
 
 if TYPE_CHECKING:
     from .node import Node
@@ -83,6 +86,7 @@ class Peering:
         self.buffer = memoryview(bytearray(_RECEIVE_BUFFER_BYTES))
         """All links of the node receive into it: what arrives is taken from it at once."""
         self.closed_handler: Callable[[NodeConnection, Goodbye, bool], None] = lambda _peer, _goodbye, _remote: None
+        self.states = StateReceiver(self)
         self._instance = secrets.token_hex(16)
         self._certificate: ListenerCertificate | None = None
         self._dials: dict[str, _Dial] = {}
@@ -327,9 +331,12 @@ class Peering:
             raise PeerloomError("ERR_HANDLER", "the handler of the request raised") from None
 
     async def stream(self, channel: Channel, stream: PeerStream) -> str | None:
+        peer = self._by_channel.get(channel)
+        if peer is not None and is_state_header(stream.header):
+            return await self.states.receive(peer, stream)
         if not self.events.has_handler("node_stream"):
             return "the node has no handler for streams"
-        failed = await self.events.fire("node_stream", self._by_channel.get(channel), stream)
+        failed = await self.events.fire("node_stream", peer, stream)
         return None if failed is None else "the handler of the stream raised"
 
     def rejected(self, channel: Channel, reason: str) -> None:
@@ -337,12 +344,28 @@ class Peering:
         self.events.start("node_message_rejected", self._by_channel.get(channel), reason)
 
     def memory_grew(self, channel: Channel) -> None:
-        """Ends the connections that cost most, until the rest fits into the budget."""
-        kept = {other: other.kept_bytes for other in self._by_channel}
-        while sum(kept.values()) > self.limits.memory_budget_bytes:
-            most = max(kept, key=lambda other: kept[other])
-            del kept[most]
-            most._overload("all peers together make this node keep too much")
+        self._keep_budget()
+
+    def state_memory_grew(self) -> None:
+        self._keep_budget()
+
+    def state_rejected(self, peer: NodeConnection, error: PeerloomError) -> None:
+        self.node.message_count_rerr += 1
+        self.events.start("node_message_rejected", peer, str(error))
+
+    def _keep_budget(self) -> None:
+        """Ends the connections and the transfers that cost most, until the rest fits into the budget."""
+        why = "all peers together make this node keep too much"
+        accounts: list[tuple[int, Callable[[], None]]] = [
+            (channel.kept_bytes, functools.partial(channel._overload, why)) for channel in self._by_channel
+        ]
+        accounts += self.states.accounts()
+        accounts.sort(key=lambda account: account[0])
+        total = sum(kept for kept, _ in accounts)
+        while total > self.limits.memory_budget_bytes:
+            kept, give_up = accounts.pop()
+            total -= kept
+            give_up()
 
     def channel_closed(self, channel: Channel, goodbye: Goodbye, *, is_remote: bool) -> None:
         self._inbound.pop(channel, None)
@@ -376,6 +399,7 @@ class Peering:
         for channel in [*self._inbound, *(dial.channel for dial in self._dials.values())]:
             channel._end_now(goodbye)
         await close_all((peer._channel for peer in list(self.connections.values())), goodbye)
+        self.states.close()
         if self._ending:
             await asyncio.wait(self._ending, timeout=_HANDLER_SECONDS)
 

@@ -2,7 +2,7 @@ import type { NodeConnection } from '../../api/node-connection.ts';
 import type { PeerStream } from '../../api/peer-stream.ts';
 import type { SendStateOptions } from '../../api/state-transfer.ts';
 import { checkOptions, checkSignal, checkTimeout, checkType } from '../../base/arguments.ts';
-import { PeerloomError } from '../../base/errors.ts';
+import { isPeerloomError, PeerloomError } from '../../base/errors.ts';
 import { inNextTurn } from '../../base/next-turn.ts';
 import { peerLabel } from '../../base/peer-label.ts';
 import { printable } from '../../base/printable.ts';
@@ -151,6 +151,13 @@ function causeOf(
     return new PeerloomError('ERR_ABORTED', 'sendState was aborted', { cause: signal.reason });
   if (cause instanceof PeerloomError && cause.code === 'ERR_TIMEOUT') {
     return new PeerloomError('ERR_TIMEOUT', `nothing of the state moved for ${timeoutMs} ms`);
+  }
+  if (isPeerloomError(error) && error.code === 'ERR_STREAM_ABORTED') {
+    return new PeerloomError(
+      'ERR_STATE_REFUSED',
+      `${peerLabel(stream.connection)} ended the transfer: ${error.message}`,
+      { cause: error },
+    );
   }
   stream.abort(error);
   return error;

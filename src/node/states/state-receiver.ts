@@ -4,9 +4,10 @@ import type { PeerStream } from '../../api/peer-stream.ts';
 import type { StateOffer } from '../../api/state-transfer.ts';
 import { messageOf } from '../../base/arguments.ts';
 import type { Log } from '../../base/debug.ts';
-import { isPeerloomError } from '../../base/errors.ts';
+import { isPeerloomError, PeerloomError } from '../../base/errors.ts';
 import type { Limits } from '../../base/limits.ts';
 import type { MemoryAccount, MemoryBudget } from '../../base/memory-budget.ts';
+import type { Meter } from '../../base/meter.ts';
 import { peerLabel } from '../../base/peer-label.ts';
 import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 import type { Handled } from '../../channel/channel.ts';
@@ -46,6 +47,7 @@ export interface StateReceiverOptions {
   readonly limits: Limits;
   readonly runtime: Runtime;
   readonly log: Log;
+  readonly meter: Pick<Meter, 'rejected'>;
 }
 
 /** Receives the state dicts that peers send, each in a stream of its own. */
@@ -71,12 +73,22 @@ export class StateReceiver {
       if (left > 0) this.#running.set(id, left);
       else this.#running.delete(id);
     };
-    this.#run(stream, count).then(done, (error) => {
-      done();
-      this.#options.log(`no state of ${peerLabel(stream.connection)} arrived: ${messageOf(error)}`);
-      stream.abort(messageOf(error));
-    });
-    return true;
+    return this.#run(stream, count)
+      .catch((error) => {
+        this.#failed(stream, error);
+        return true;
+      })
+      .finally(done);
+  }
+
+  #failed(stream: PeerStream, error: unknown): void {
+    const { connection: peer } = stream;
+    const { dispatcher, log, meter } = this.#options;
+    log(`no state of ${peerLabel(peer)} arrived: ${messageOf(error)}`);
+    stream.abort(messageOf(error));
+    if (!isPeerloomError(error) || error.code !== 'ERR_STATE_INVALID') return;
+    meter.rejected.add(error);
+    dispatcher.emit('node_message_rejected', peer, error);
   }
 
   /** Drops what is kept of broken transfers. */
@@ -85,17 +97,18 @@ export class StateReceiver {
     for (const id of [...this.#kept.keys()]) this.#drop(id);
   }
 
-  async #run(stream: PeerStream, count: number): Promise<void> {
-    const { connection: peer } = stream;
-    if (!isStateHeader(stream.header)) return;
-    const header = readHeader(stream.header);
+  /** @returns whether the handlers of the state did not fail. */
+  async #run(stream: PeerStream, count: number): Promise<boolean> {
+    const { connection: peer, header: given } = stream;
+    if (!isStateHeader(given)) return true;
+    const header = valid(() => readHeader(given));
     const offer = offerOf(header, this.#find(peer.id, header)?.receivedElementBytes ?? 0);
     const refusal = this.#refusalOf(header, count) ?? (await this.#askUser(peer, offer));
     if (refusal !== undefined) {
       stream.write(refusedFor(refusal));
       stream.end();
       if ((await stream.read()) !== undefined) stream.abort('the state was refused');
-      return;
+      return true;
     }
     const { budget } = this.#options;
     const state = this.#take(peer.id, header) ?? new IncomingState(header, budget.grew);
@@ -112,11 +125,11 @@ export class StateReceiver {
     budget.open(account);
     try {
       await this.#read(stream, state, offer);
-      const dict = state.finish();
+      const dict = valid(() => state.finish());
       const { resumedAt: _, onProgress: __, ...details } = offer;
       const isHandled = await this.#options.dispatcher.emit('node_state', peer, dict, details);
-      if (!isHandled) throw new Error('a handler of the state failed');
-      stream.end();
+      if (isHandled) stream.end();
+      return isHandled;
     } catch (error) {
       const isBroken =
         isPeerloomError(error) && ['ERR_CONNECTION_CLOSED', 'ERR_STREAM_ABORTED'].includes(error.code);
@@ -141,7 +154,7 @@ export class StateReceiver {
         const bytes = await stream.read();
         if (bytes === undefined) return;
         watch.moved();
-        state.push(bytes);
+        valid(() => state.push(bytes));
         const { onProgress } = offer;
         if (onProgress === undefined) continue;
         dispatcher.run('node_state', peer, onProgress as never, [state.receivedElementBytes, offer.bytes]);
@@ -208,6 +221,15 @@ export class StateReceiver {
     kept.timer.cancel();
     this.#options.budget.close(kept.account);
     this.#kept.delete(id);
+  }
+}
+
+/** @throws PeerloomError `ERR_STATE_INVALID` for whatever is wrong with what the peer sent. */
+function valid<Result>(read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    throw new PeerloomError('ERR_STATE_INVALID', messageOf(error), { cause: error });
   }
 }
 

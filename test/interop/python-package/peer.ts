@@ -2,7 +2,15 @@
 // command a line on standard input, and prints what happens as one line of JSON each.
 import { createHash } from 'node:crypto';
 import { createInterface } from 'node:readline';
-import { Node, type NodeConnection, type NodeOptions, type PeerStream, tcp } from '../../../src/index.ts';
+import {
+  type Data,
+  Node,
+  type NodeConnection,
+  type NodeOptions,
+  type PeerStream,
+  type StateDict,
+  tcp,
+} from '../../../src/index.ts';
 
 interface Options extends NodeOptions {
   readonly accept?: readonly ('tls' | 'websocket')[];
@@ -10,7 +18,7 @@ interface Options extends NodeOptions {
 
 interface Command {
   readonly id: number;
-  readonly do: 'connect' | 'send' | 'request' | 'deliver' | 'stream' | 'ping' | 'stop';
+  readonly do: 'connect' | 'send' | 'request' | 'deliver' | 'stream' | 'state' | 'ping' | 'stop';
   readonly address?: string;
   readonly options?: Record<string, unknown>;
   readonly data?: unknown;
@@ -75,9 +83,21 @@ node.on('node_stream', async (_peer, stream) => {
   await stream.end();
 });
 
+let state: StateDict = {};
+node.on('node_state', (_peer, arrived, { bytes, tensors, info }) => {
+  state = arrived;
+  const dtypes = Object.fromEntries(Object.entries(state).map(([name, { dtype }]) => [name, dtype]));
+  say({ event: 'node_state', details: { bytes, tensors, info }, dtypes });
+  if (info === 'fail') throw new Error('as asked');
+});
+node.on('node_message_rejected', (_peer, error) => {
+  const { code } = error as { code?: string };
+  say({ event: 'node_message_rejected', error: `${code}: ${error.message}` });
+});
+
 let peer: NodeConnection | undefined;
 const target = (): NodeConnection => {
-  const found = peer ?? node.allNodes[0];
+  const found = peer?.isOpen ? peer : node.allNodes[0];
   if (found === undefined) throw new Error('not connected');
   return found;
 };
@@ -108,6 +128,11 @@ const commands = {
     }
     await stream.end();
     return { sent: hash.digest('hex'), received: await readAll(stream) };
+  },
+  /** Sends the latest state that arrived. */
+  async state({ data = null }: Command) {
+    await node.sendState(target(), state, { info: data as Data });
+    return true;
   },
   async ping() {
     return (await target().ping()) > 0;

@@ -37,6 +37,9 @@ _ALL_WINDOWS: Final = 16 * 1024 * 1024
 """Of the windows that have grown, over all streams of a connection."""
 
 _MAX_REFUSALS: Final = 16_384
+_ABORT_ERRORS: Final = {"limit": "ERR_STREAM_LIMIT", "handler": "ERR_HANDLER"}
+"""By the codes of clause 9.7; others stand for an abort."""
+
 _SHORT_BYTES: Final = 16 * 1024
 
 
@@ -82,13 +85,22 @@ class PeerStream:
         place = memoryview(buffer).cast("B")
         at = 0
         while at < len(place):
-            if not await self._wait():
+            count = await self.read_available(place[at:])
+            if count == 0:
                 break
-            while self._arrived and at < len(place):
-                chunk = self._take(len(place) - at)
-                place[at : at + len(chunk)] = chunk
-                at += len(chunk)
-                self._give_back(len(chunk))
+            at += count
+        return at
+
+    async def read_available(self, place: memoryview) -> int:
+        """Writes what is there to the beginning of ``place``: at least one byte, or none at the end of the stream."""
+        if not await self._wait():
+            return 0
+        at = 0
+        while self._arrived and at < len(place):
+            chunk = self._take(len(place) - at)
+            place[at : at + len(chunk)] = chunk
+            at += len(chunk)
+            self._give_back(len(chunk))
         return at
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -388,7 +400,7 @@ class Streams:
         if not isinstance(said.get("message"), str):
             raise ProtocolBreach("the abort of a stream has no message")
         if stream is not None:
-            code = "ERR_STREAM_LIMIT" if said["code"] == "limit" else "ERR_STREAM_ABORTED"
+            code = _ABORT_ERRORS.get(said["code"], "ERR_STREAM_ABORTED")
             stream._fail(PeerloomError(code, f"the other side aborted the stream: {visible(said['message'], 500)}"))
 
     def fail_all(self, error: PeerloomError) -> None:

@@ -19,9 +19,8 @@ from .arrays import (
     is_numpy_scalar,
     kind_of_buffer,
     little_endian,
-    numpy,
 )
-from .tensor import ELEMENT_BYTES, MAX_DIMENSIONS, Tensor, is_torch_tensor
+from .tensor import ELEMENT_BYTES, MAX_DIMENSIONS, Tensor, is_torch_tensor, received
 
 MAX_DEPTH: Final = 256
 """Levels of lists and objects (clause 5.3)."""
@@ -340,7 +339,7 @@ class _Reader:
             raise Undecodable("a tensor has another number of elements than its shape says")
         if dtype == "bool" and any(bytes(data).translate(None, b"\x00\x01")):
             raise Undecodable("a tensor of bool has elements that are neither 0 nor 1")
-        return _received(Tensor(dtype, shape, data))
+        return received(Tensor(dtype, shape, data))
 
     def _element_type(self) -> str:
         tag = self._expect(6)
@@ -362,11 +361,6 @@ class _Reader:
         if layout is None:
             raise Undecodable("a simple value is not known")
         return struct.unpack(layout, self._take(struct.calcsize(layout)))[0]
-
-
-def _received(tensor: Tensor) -> Any:
-    """What a handler gets: a NumPy array, where there is one of that type."""
-    return tensor if numpy is None or tensor.dtype == "bfloat16" else tensor.numpy()
 
 
 def decode_text(body: memoryview) -> str:

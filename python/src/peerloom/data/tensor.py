@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from .arrays import KIND_OF_DTYPE, is_numpy_array, little_endian, numpy
@@ -109,6 +109,16 @@ class Tensor:
 
     def __repr__(self) -> str:
         return f"Tensor({self.dtype}, {list(self.shape)})"
+
+
+def received(tensor: Tensor) -> Any:
+    """What a handler gets: a NumPy array, where there is one of that type."""
+    return tensor if numpy is None or tensor.dtype == "bfloat16" else tensor.numpy()
+
+
+def to_torch(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The state dict with torch tensors, for ``load_state_dict``. They share the memory of what arrived."""
+    return {name: Tensor.of(value).torch() for name, value in state.items()}
 
 
 def is_torch_tensor(value: object) -> bool:

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 from ..errors import ProtocolBreach
+from ..identity import raw_bytes
 
 RECORDS_PER_KEY: Final = 2**20
 """After so many records of one direction, its key changes (docs/protocol.md, clause 16.8)."""
@@ -59,7 +60,7 @@ class Noise:
         self._is_initiator = is_initiator
         self._static = X25519PrivateKey.generate()
         self._ephemeral = X25519PrivateKey.generate()
-        self.static_key: bytes = self._static.public_key().public_bytes_raw()
+        self.static_key: bytes = raw_bytes(self._static.public_key())
         self.remote_static = b""
         self._remote_ephemeral = b""
         name = f"Noise_XX{'' if psk is None else 'psk0'}_25519_{cipher}_SHA256".encode()
@@ -77,7 +78,7 @@ class Noise:
         turn = self._begin()
         message = b""
         if turn < 2:
-            message = self._ephemeral.public_key().public_bytes_raw()
+            message = raw_bytes(self._ephemeral.public_key())
             self._mix_ephemeral(message)
         if turn == 1:
             self._mix_key(_shared(self._ephemeral, self._remote_ephemeral))
