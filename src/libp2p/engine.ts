@@ -126,13 +126,29 @@ function protectorOf(
   return packages['@libp2p/pnet'].preSharedKey({ psk });
 }
 
-/** The part of a libp2p node that listens. It is public, but not in the types. */
+/** Stops a node. */
+export async function stopEngine({ node }: Engine): Promise<void> {
+  await node.stop();
+  // As its listeners close, libp2p sets a timer of a second, which would keep the process alive.
+  componentsOf(node).addressManager?._updatePeerStoreAddresses?.stop?.();
+}
+
+/** The part of a libp2p node that listens. */
 export interface TransportManager {
   listen(addresses: Multiaddr[]): Promise<void>;
   getListeners(): Listener[];
 }
 
 export function transportManagerOf(node: Libp2p): TransportManager {
-  return (node as unknown as { components: { transportManager: TransportManager } }).components
-    .transportManager;
+  return componentsOf(node).transportManager;
+}
+
+/** The parts of a libp2p node. They are public, but not in the types. */
+interface Components {
+  readonly transportManager: TransportManager;
+  readonly addressManager?: { readonly _updatePeerStoreAddresses?: { stop?(): void } };
+}
+
+function componentsOf(node: Libp2p): Components {
+  return (node as unknown as { components: Components }).components;
 }

@@ -8,7 +8,7 @@ import { limitsText, pathOf } from './connection-path.ts';
 import { ConnectionUses } from './connection-uses.ts';
 import { CreditLink } from './credit-link.ts';
 import { causesOf, explainDial } from './dial-errors.ts';
-import { createEngine, type Engine, transportManagerOf } from './engine.ts';
+import { createEngine, type Engine, stopEngine, transportManagerOf } from './engine.ts';
 import { InboundGate, remoteAddressOf } from './inbound-gate.ts';
 import {
   behindRelay,
@@ -126,13 +126,13 @@ export class Libp2pTransport implements Transport {
     const running = this.#running;
     if (running === undefined) return;
     this.#closing.abort(new PeerloomError('ERR_ABORTED', 'the node is stopping'));
-    const { node, gate, relays } = await running;
+    const { gate, relays, ...engine } = await running;
     gate.isClosing = true;
     for (const relay of relays) relay.close();
     const links = [...this.#links];
     for (const link of links) link.destroy();
     await Promise.all(links.map(({ closed }) => closed));
-    await node.stop();
+    await stopEngine(engine);
     if (this.#running !== running) return;
     this.#running = undefined;
     this.#closing = new AbortController();
