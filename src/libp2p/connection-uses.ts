@@ -1,5 +1,6 @@
 import type { Connection } from '@libp2p/interface';
 import type { Runtime } from '../base/runtime.ts';
+import { pingProtocol } from './ping-answers.ts';
 
 export interface ConnectionUsesDetails {
   readonly runtime: Runtime;
@@ -71,7 +72,9 @@ export class ConnectionUses {
   }
 
   #endIfIdle(connection: Connection): boolean {
-    if (connection.streams.length > 0 || this.#details.keeps(connection)) return false;
+    // Pings alone do not keep a connection.
+    const isUsed = connection.streams.some(({ protocol }) => protocol !== pingProtocol);
+    if (isUsed || this.#details.keeps(connection)) return false;
     connection.close().catch((error: unknown) => connection.abort(error as Error));
     return true;
   }

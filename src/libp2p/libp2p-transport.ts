@@ -20,6 +20,7 @@ import {
   parseMultiaddr,
   relayOf,
 } from './multiaddr-text.ts';
+import { answerPings, maxPingStreams, pingProtocol } from './ping-answers.ts';
 import type { Preset } from './preset.ts';
 import { RelayKeeper } from './relay-keeper.ts';
 import { StreamLink } from './stream-link.ts';
@@ -178,6 +179,10 @@ export class Libp2pTransport implements Transport {
         runOnLimitedConnection: true,
       },
     );
+    await node.handle(pingProtocol, answerPings, {
+      maxInboundStreams: maxPingStreams,
+      runOnLimitedConnection: true,
+    });
     await node.start();
     return running;
   }
