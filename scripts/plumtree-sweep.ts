@@ -1,6 +1,6 @@
 /**
- * The sweep that chose Plumtree's timers, of which the paper gives none: how long announcements wait for others, and how
- * long a node waits for a broadcast that was announced before it asks for it. 60 simulated nodes with five random links
+ * The sweep that chose Plumtree's timers, of which the paper gives none: how long announcements wait, how long a node
+ * waits for a broadcast that was announced before it asks for it, and how long pushes wait for each other. 60 simulated nodes with five random links
  * each, of which a quarter is cut off while broadcasts are under way.
  *
  * Run it: node scripts/plumtree-sweep.ts        each setting with the seeds 1 and 2, as a table
@@ -9,10 +9,12 @@ import { spawnSync } from 'node:child_process';
 import { registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
+/** All in round trips but `minMs`. */
 interface Setting {
-  readonly announceAfterMs: number;
-  readonly roundTrips: number;
+  readonly announceAfter: number;
+  readonly askAfter: number;
   readonly minMs: number;
+  readonly pushGap: number;
 }
 
 interface Measured {
@@ -23,25 +25,34 @@ interface Measured {
 }
 
 const seeds = [1, 2];
-const chosen: Setting = { announceAfterMs: 25, roundTrips: 4, minMs: 100 };
+const chosen: Setting = { announceAfter: 2, askAfter: 2, minMs: 100, pushGap: 1 / 4 };
 const settings: readonly Setting[] = [
   chosen,
-  ...[0, 5, 100, 400].map((announceAfterMs) => ({ ...chosen, announceAfterMs })),
-  ...[1, 2, 8].map((roundTrips) => ({ ...chosen, roundTrips })),
-  ...[20, 400, 1_600].map((minMs) => ({ ...chosen, minMs })),
+  ...[0, 1, 4].map((announceAfter) => ({ ...chosen, announceAfter })),
+  ...[1, 3, 4, 8].map((askAfter) => ({ ...chosen, askAfter })),
+  ...[20, 400].map((minMs) => ({ ...chosen, minMs })),
+  ...[0, 1 / 8, 1 / 2].map((pushGap) => ({ ...chosen, pushGap })),
 ];
 
 /** The constants stay constants: they are replaced in the source as it loads. */
-function withSetting({ announceAfterMs, roundTrips, minMs }: Setting): void {
+function withSetting({ announceAfter, askAfter, minMs, pushGap }: Setting): void {
+  const replacements: readonly (readonly [RegExp, string])[] = [
+    [/announceAfter = \{ roundTrips: [^,]+,/, `announceAfter = { roundTrips: ${announceAfter},`],
+    [
+      /patience = \{ roundTrips: [^,]+, minMs: [^,]+,/,
+      `patience = { roundTrips: ${askAfter}, minMs: ${minMs},`,
+    ],
+    [/pushGap = \{ roundTrips: [^,]+,/, `pushGap = { roundTrips: ${pushGap},`],
+  ];
   registerHooks({
     load(url, context, nextLoad) {
       const loaded = nextLoad(url, context);
       if (!url.endsWith('/src/overlay/router.ts')) return loaded;
-      const source = String(loaded.source)
-        .replace(/announceAfterMs = \d+;/, `announceAfterMs = ${announceAfterMs};`)
-        .replace(/roundTrips: \d+, minMs: \d+,/, `roundTrips: ${roundTrips}, minMs: ${minMs},`);
-      if (!source.includes(`roundTrips: ${roundTrips}, minMs: ${minMs},`))
-        throw new Error('no such constants');
+      let source = String(loaded.source);
+      for (const [constant, replacement] of replacements) {
+        if (!constant.test(source)) throw new Error(`no such constant: ${constant}`);
+        source = source.replace(constant, replacement);
+      }
       return { ...loaded, source };
     },
   });
@@ -97,9 +108,9 @@ if (given !== undefined) {
 }
 
 console.log(
-  '| announce after | round trips | at least | reached | copies | messages | median | 99 % | longest |',
+  '| announce after | ask after | at least | push gap | reached | copies | messages | median | 99 % | longest |',
 );
-console.log('|---:|---:|---:|---:|---:|---:|---:|---:|---:|');
+console.log('|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|');
 for (const setting of settings) {
   const runs = seeds.map((each) => {
     const args = [fileURLToPath(import.meta.url), JSON.stringify(setting), `${each}`];
@@ -110,9 +121,10 @@ for (const setting of settings) {
   const mean = (of: (run: Measured) => number): number =>
     runs.reduce((sum, run) => sum + of(run), 0) / runs.length;
   const cells = [
-    `${setting.announceAfterMs} ms`,
-    `${setting.roundTrips}`,
+    `${setting.announceAfter}`,
+    `${setting.askAfter}`,
     `${setting.minMs} ms`,
+    `${setting.pushGap}`,
     `${(100 * mean(({ reached }) => reached)).toFixed(2)} %`,
     mean(({ redundancy }) => redundancy).toFixed(3),
     mean(({ messages }) => messages).toFixed(2),

@@ -3,6 +3,7 @@ import { isPeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { TurnShare } from '../base/turn-share.ts';
 import { channelOf } from '../protocols/protocols.ts';
+import { HeldPushes } from './held-pushes.ts';
 import { type Announcement, announcementFrame, maxAnnouncements, probeFrame } from './overlay-frames.ts';
 import { sourceOfNode } from './seen/source-of-node.ts';
 
@@ -18,6 +19,13 @@ const measurementWeight = 1 / 4;
 /** Announcements that wait to be sent. Beyond them the earliest are dropped. */
 const maxWaitingAnnouncements = 1_024;
 
+export interface OverlayPeerOptions {
+  readonly number: number;
+  readonly runtime: Runtime;
+  /** Pushes broadcasts that were held, see {@link HeldPushes}. */
+  readonly release: (peer: OverlayPeer, ids: readonly string[]) => void;
+}
+
 /** A neighbour that passes broadcasts on, and how it can be reached. */
 export class OverlayPeer {
   readonly peer: ProtocolPeer;
@@ -29,6 +37,8 @@ export class OverlayPeer {
   readonly openedAtMs: number;
   /** What it may have this node compute in one turn of the event loop. */
   readonly share: TurnShare;
+  /** Broadcasts for it that follow another one closely. */
+  readonly held: HeldPushes;
   /** Measured now and then, in milliseconds. */
   roundTripMs = assumedRoundTripMs;
   /**
@@ -37,17 +47,19 @@ export class OverlayPeer {
    */
   clockGapMs: number | undefined;
   readonly #runtime: Runtime;
-  #announcements: Announcement[] = [];
+  /** What waits to be announced: hops by id. */
+  readonly #announcements = new Map<string, number>();
   #isCongested = false;
   #probe: { readonly nonce: number; readonly sentAtMs: number } | undefined;
 
-  constructor(peer: ProtocolPeer, { number, runtime }: { number: number; runtime: Runtime }) {
+  constructor(peer: ProtocolPeer, { number, runtime, release }: OverlayPeerOptions) {
     this.peer = peer;
     this.source = sourceOfNode(channelOf(peer).remote);
     this.number = number;
     this.openedAtMs = runtime.now();
     this.#runtime = runtime;
     this.share = new TurnShare(runtime);
+    this.held = new HeldPushes(runtime, (ids) => release(this, ids));
   }
 
   /** Whether a broadcast would be under way at once. */
@@ -68,14 +80,21 @@ export class OverlayPeer {
   }
 
   /** Adds an announcement to those that {@link OverlayPeer.sendAnnouncements} sends. */
-  announce(announcement: Announcement): void {
-    this.#announcements.push(announcement);
-    if (this.#announcements.length > maxWaitingAnnouncements) this.#announcements.shift();
+  announce({ id, hops }: Announcement): void {
+    this.#announcements.set(id, hops);
+    if (this.#announcements.size <= maxWaitingAnnouncements) return;
+    this.#announcements.delete(this.#announcements.keys().next().value!);
+  }
+
+  /** The peer has a broadcast: it need not be told of it. */
+  has(id: string): void {
+    this.#announcements.delete(id);
+    this.held.drop(id);
   }
 
   sendAnnouncements(): void {
-    const waiting = this.#announcements;
-    this.#announcements = [];
+    const waiting = Array.from(this.#announcements, ([id, hops]) => ({ id, hops }));
+    this.#announcements.clear();
     for (let at = 0; at < waiting.length; at += maxAnnouncements) {
       this.send(announcementFrame('announce', waiting.slice(at, at + maxAnnouncements)));
     }

@@ -84,6 +84,12 @@ export class Plumtree<Peer> {
     return this.#neighbours.get(peer)?.isEager === true;
   }
 
+  /** Whether a peer was asked for a broadcast that has not arrived. */
+  wasAsked(peer: Peer, id: string): boolean {
+    const missing = this.#missing.get(id);
+    return missing?.announcers.slice(0, missing.asked).some((announcer) => announcer.peer === peer) === true;
+  }
+
   /** A peer is there. */
   opened(peer: Peer): void {
     this.#neighbours.set(peer, { isEager: true, announced: new Set(), unwanted: 0 });

@@ -24,6 +24,7 @@ import { RecentBroadcasts } from './recent-broadcasts.ts';
 import { MessageSeen, SeenMessages } from './seen/seen-messages.ts';
 import { Shaper } from './shaper.ts';
 import { isSignedOnce } from './signed-once.ts';
+import { TreeLag } from './tree-lag.ts';
 import { Waits } from './waits.ts';
 
 /** How far the time of a broadcast may lie from this node's clock, in milliseconds. Older ones may be repetitions. */
@@ -38,11 +39,17 @@ const offerBytes = 16 * 1024;
 /** The most bytes of broadcasts that are kept for neighbours. */
 const maxKeptBytes = 8 * 1_048_576;
 
-/** Announcements wait so long for others that can travel in the same frame, in milliseconds. */
-const announceAfterMs = 25;
+/** Announcements wait so long for others that can travel in the same frame: so many round trips, within bounds. */
+const announceAfter = { roundTrips: 2, minMs: 25, maxMs: 400 };
 
-/** How long a broadcast that was announced may still arrive over the tree: so many round trips, within bounds. */
-const patience = { roundTrips: 4, minMs: 100, maxMs: 2_000 };
+/** A push leaves so long after the one before it, with all that came meanwhile: this part of a round trip, within bounds. */
+const pushGap = { roundTrips: 1 / 4, minMs: 10, maxMs: 50 };
+
+/**
+ * How long a broadcast that was announced may still arrive over the tree: so many round trips after the moment at which
+ * it usually does, within bounds.
+ */
+const patience = { roundTrips: 2, minMs: 100, maxMs: 2_000 };
 
 /** About the memory of the announcement of a broadcast that has not arrived. */
 const announcementCostBytes = 256;
@@ -85,6 +92,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
   readonly #recent: RecentBroadcasts;
   readonly #seen: SeenMessages;
   readonly #waits: Waits;
+  readonly #treeLag = new TreeLag();
   readonly #shaper = new Shaper();
   readonly #paths: LatestPaths;
   readonly #earlier: EarlierBroadcasts;
@@ -139,7 +147,11 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
   }
 
   opened(peer: ProtocolPeer): void {
-    const own = new OverlayPeer(peer, { number: this.#openedCount++, runtime: this.#options.runtime });
+    const own = new OverlayPeer(peer, {
+      number: this.#openedCount++,
+      runtime: this.#options.runtime,
+      release: (to, ids) => this.#release(to, ids),
+    });
     this.#peers.set(peer, own);
     this.#plumtree.opened(own);
     this.#earlier.opened(own);
@@ -155,6 +167,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     // A peer may broadcast something right before it leaves.
     if (this.#options.isStopping?.() !== true) own.share.finish();
     own.share.cancel();
+    own.held.close();
     this.#peers.delete(peer);
     this.#plumtree.closed(own);
     this.#earlier.closed(own);
@@ -167,7 +180,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     const isLarge = this.#recent.get(id)!.body.length > offerBytes;
     if (!peer.isReady) this.announce(peer, id, hops);
     else if (isLarge) peer.send(announcementFrame('offer', [{ id, hops }]));
-    else this.#sendTo(peer, id);
+    else if (!peer.held.hold(id, this.#pushGapOf(peer))) this.#sendTo(peer, id);
   }
 
   announce(peer: OverlayPeer, id: string, hops: number): void {
@@ -175,7 +188,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     this.#announcing ??= this.#options.runtime.setTimeout(() => {
       this.#announcing = undefined;
       for (const each of this.#peers.values()) each.sendAnnouncements();
-    }, announceAfterMs);
+    }, this.#roundTrips(announceAfter));
   }
 
   graft(peer: OverlayPeer, id: string | undefined): void {
@@ -187,14 +200,31 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
   }
 
   wait(id: string): void {
-    let roundTripMs = 0;
-    for (const peer of this.#peers.values()) roundTripMs = Math.max(roundTripMs, peer.roundTripMs);
-    const delayMs = Math.min(Math.max(roundTripMs * patience.roundTrips, patience.minMs), patience.maxMs);
-    this.#waits.begin(id, delayMs);
+    this.#waits.begin(id, this.#roundTrips(patience, this.#treeLag.ms));
   }
 
   settled(id: string): void {
     this.#waits.end(id);
+  }
+
+  /** Of the neighbour that is furthest away. */
+  #roundTrips({ roundTrips, minMs, maxMs }: typeof patience, plusMs = 0): number {
+    let roundTripMs = 0;
+    for (const peer of this.#peers.values()) roundTripMs = Math.max(roundTripMs, peer.roundTripMs);
+    return Math.min(Math.max(roundTripMs * roundTrips + plusMs, minMs), maxMs);
+  }
+
+  #pushGapOf({ roundTripMs }: OverlayPeer): number {
+    const gapMs = Math.min(roundTripMs * pushGap.roundTrips, pushGap.maxMs);
+    return gapMs < pushGap.minMs ? 0 : gapMs;
+  }
+
+  #release(peer: OverlayPeer, ids: readonly string[]): void {
+    for (const id of ids) {
+      if (!this.#recent.has(id)) continue;
+      if (peer.isReady && this.#plumtree.isEager(peer)) this.#sendTo(peer, id);
+      else this.announce(peer, id, this.#recent.hopsOf(id));
+    }
   }
 
   #handle(from: OverlayPeer, frame: OverlayFrame): void {
@@ -213,6 +243,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     } else {
       this.#options.budget.grew(frame.announcements.length * announcementCostBytes);
       for (const { id, hops } of frame.announcements) {
+        from.has(id);
         if (frame.kind === 'offer') this.#onOffer(from, id, hops + 1);
         else this.#plumtree.announced(from, id, hops + 1);
       }
@@ -229,6 +260,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     const { identity, network, runtime } = this.#options;
     const signed = signedBytes(bytes, network);
     const id = idOf(signed);
+    from.has(id);
     const known = this.#recent.get(id);
     if (known !== undefined) {
       this.#repeated(from, known, hops);
@@ -248,6 +280,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
       throw new PeerloomError('ERR_SIGNATURE_INVALID', `a broadcast that ${broadcast.origin} has not signed`);
     }
     remember();
+    if (!this.#plumtree.wasAsked(from, id)) this.#treeLag.arrived(this.#waits.sinceBegan(id));
     this.#options.observe?.('arrived', id, hops);
     this.#keep(broadcast, hops);
     this.#paths.heard(broadcast.origin, { via: from.peer.id, hops, arrivedAtMs: runtime.now() });

@@ -8,6 +8,7 @@ export class Waits {
   readonly #runtime: Runtime;
   readonly #onDue: (id: string) => void;
   readonly #dueAtMs = new Map<string, number>();
+  readonly #beganAtMs = new Map<string, number>();
   #timer: RuntimeTimer | undefined;
   #timerAtMs = 0;
 
@@ -18,13 +19,22 @@ export class Waits {
 
   /** Waits for something for so long from now on. A wait that began before is over. */
   begin(id: string, delayMs: number): void {
-    const dueAtMs = this.#runtime.now() + delayMs;
+    const nowMs = this.#runtime.now();
+    const dueAtMs = nowMs + delayMs;
+    if (!this.#beganAtMs.has(id)) this.#beganAtMs.set(id, nowMs);
     this.#dueAtMs.set(id, dueAtMs);
     this.#lookAt(dueAtMs);
   }
 
+  /** How long the node has waited for something, over all its waits; 0: it does not wait. */
+  sinceBegan(id: string): number {
+    const nowMs = this.#runtime.now();
+    return nowMs - (this.#beganAtMs.get(id) ?? nowMs);
+  }
+
   end(id: string): void {
     this.#dueAtMs.delete(id);
+    this.#beganAtMs.delete(id);
     if (this.#dueAtMs.size > 0) return;
     this.#timer?.cancel();
     this.#timer = undefined;

@@ -20,10 +20,11 @@ suite('the overlay, as the papers and others measure them', () => {
     assert.ok(lastHop < irohBars.many.lastHop, `last hop ${lastHop}`);
   });
 
-  test('broadcasts of many origins that are under way at once form a tree all the same', async () => {
-    const { medianMs, maxMs, lateRedundancy } = await challenge3e(1, 400);
-    assert.ok(medianMs < 1_000 && maxMs < 2_500, `${medianMs} and ${maxMs} ms`);
-    assert.ok(lateRedundancy < 0.05, `redundancy ${lateRedundancy}`);
+  test("broadcasts of many origins at once stay below the bars of fly.io's challenge 3e", async () => {
+    const { messagesPerBroadcast, medianMs, maxMs, lateRedundancy } = await challenge3e(2);
+    assert.ok(messagesPerBroadcast < 20, `${messagesPerBroadcast} messages`);
+    assert.ok(medianMs < 1_000 && maxMs < 2_000, `${medianMs} and ${maxMs} ms`);
+    assert.ok(lateRedundancy < 0.2, `redundancy ${lateRedundancy}`);
   });
 
   test('half of the nodes crash at once: broadcasts still reach nearly all others, and soon all', async () => {

@@ -84,6 +84,17 @@ suite('Plumtree', () => {
     assert.equal(node.tree.announcementCount, 0);
   });
 
+  test('knows which peers it has asked for what has not arrived', () => {
+    const node = treeWith('a', 'b');
+    node.tree.announced('a', 'm', 1);
+    node.tree.announced('b', 'm', 1);
+    assert.ok(!node.tree.wasAsked('a', 'm'));
+    node.tree.timedOut('m');
+    assert.deepEqual([node.tree.wasAsked('a', 'm'), node.tree.wasAsked('b', 'm')], [true, false]);
+    node.arrived('b', 'm');
+    assert.ok(!node.tree.wasAsked('a', 'm'));
+  });
+
   test('asks nobody for what arrives in time, or is here', () => {
     const node = treeWith('a', 'b');
     node.tree.announced('a', 'm', 2);

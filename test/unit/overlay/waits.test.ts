@@ -36,6 +36,19 @@ suite('waits', () => {
     assert.deepEqual(runtime.pending, []);
   });
 
+  test('know how long something has been waited for, over all its waits', async () => {
+    const { runtime, waits: all } = waits();
+    assert.equal(all.sinceBegan('a'), 0);
+    all.begin('a', 100);
+    await runtime.advance(60);
+    all.begin('a', 100);
+    await runtime.advance(30);
+    assert.equal(all.sinceBegan('a'), 90);
+    all.end('a');
+    await runtime.advance(10);
+    assert.equal(all.sinceBegan('a'), 0);
+  });
+
   test('end in time when a longer one began before', async () => {
     const { runtime, due, waits: all } = waits();
     all.begin('long', 2_000);
