@@ -12,6 +12,11 @@ export interface FoundNode {
    * named. Default false: after a few failures in a row the node forgets the address.
    */
   readonly isPermanent?: boolean | undefined;
+  /**
+   * Whether strangers say so, as in a DHT. Then this node dials the address once, and only a few such addresses a minute, so
+   * that nobody can turn a network against a victim. Default false.
+   */
+  readonly isTold?: boolean | undefined;
   /** When this node was last connected with it, in milliseconds since 1970, if an earlier run remembered that. */
   readonly lastConnectedAt?: number | undefined;
 }
@@ -83,6 +88,13 @@ export interface Discovery {
   start(host: DiscoveryHost): void | Promise<void>;
   /** Stops looking. Called once for each `start` that succeeded; nothing may be found afterwards. */
   stop(): void | Promise<void>;
+  /**
+   * Looks for a node of which only the id is known: `connectWithNode(id)` calls it after all that this node and its peers
+   * know has failed, and dials the addresses in their order, at most 8 of them.
+   *
+   * @returns nothing for a node that it does not find.
+   */
+  find?(id: string, signal: AbortSignal): Promise<readonly string[]>;
   /**
    * A connection with a node is up. The addresses are those that this node has dialled, and those at the host that the
    * connection comes from: they are worth remembering.

@@ -1,6 +1,8 @@
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { libp2pDht } from '../libp2p/dht.ts';
+import type { DhtScope } from '../libp2p/dht-extension.ts';
 import { libp2p } from '../libp2p/libp2p.ts';
 import { relay } from '../libp2p/presets.ts';
 import { Node } from '../node/node.ts';
@@ -28,6 +30,7 @@ interface RelayCommandOptions {
   readonly maxNodes: number;
   readonly maxSeconds: number;
   readonly maxBytes: number;
+  readonly dht?: DhtScope;
   readonly json?: true;
 }
 
@@ -53,6 +56,12 @@ export function addRelayCommand(program: Command): void {
     .option('--max-nodes <number>', 'how many nodes may be reached through it', wholeNumber, 128)
     .option('--max-seconds <number>', 'how long a connection may last; 0: no limit', wholeNumber, 0)
     .option('--max-bytes <number>', 'how much a connection may carry; 0: no limit', wholeNumber, 0)
+    .addOption(
+      new Option(
+        '--dht <scope>',
+        'be a server of the DHT by which nodes find each other: public, or local in a private network',
+      ).choices(['public', 'local']),
+    )
     .option('--json', 'print the addresses as one line of JSON')
     .addHelpText('after', help)
     .action(async (options: RelayCommandOptions) => {
@@ -99,7 +108,17 @@ async function runRelay(options: RelayCommandOptions): Promise<number> {
 }
 
 function createNode(options: RelayCommandOptions): Node {
-  const { host, port, announce, identity: path, passphraseEnv, maxNodes, maxSeconds, maxBytes } = options;
+  const {
+    host,
+    port,
+    announce,
+    identity: path,
+    passphraseEnv,
+    maxNodes,
+    maxSeconds,
+    maxBytes,
+    dht,
+  } = options;
   try {
     const preset = relay({
       announce: announce.length > 0 ? announce : ownMultiaddrs(host, port),
@@ -108,9 +127,11 @@ function createNode(options: RelayCommandOptions): Node {
       maxConnectionBytes: maxBytes,
     });
     const identity = identityIn(path, passphraseEnv);
+    const transport = libp2p(preset);
     return new Node(host, port, {
       name: 'relay',
-      transports: [libp2p(preset)],
+      transports: [transport],
+      ...(dht && { discovery: [libp2pDht(transport, { scope: dht, seeksNetwork: false })] }),
       // Nodes that hold a place connect with libp2p alone; a few may be peers as well.
       maxConnections: maxNodes,
       ...(identity && { identity }),

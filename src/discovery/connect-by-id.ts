@@ -15,6 +15,8 @@ export interface ConnectByIdContext {
   known(): readonly Address[];
   /** Asks the neighbours, and theirs up to so many links away. @returns how many were asked, and the addresses. */
   ask(hops: number, signal: AbortSignal): Promise<readonly Address[]>;
+  /** Asks the discoveries that can look for a node. */
+  seek(signal: AbortSignal): Promise<readonly Address[]>;
   /** How many neighbours can be asked. */
   neighbours(): number;
   reach(address: Address, options: ConnectOptions): Promise<NodeConnection>;
@@ -24,7 +26,8 @@ export interface ConnectByIdContext {
 const hopsOfRounds = [1, 4];
 
 /**
- * Connects with a node of which only the id is given: at its known addresses, and then at those that neighbours say.
+ * Connects with a node of which only the id is given: at its known addresses, then at those that neighbours say, and then
+ * at those that discoveries find.
  *
  * @throws PeerloomError `ERR_NODE_UNKNOWN` if no address is known; what the last dial throws.
  */
@@ -63,6 +66,8 @@ export function connectById(
         connection ??= await reachOneOf(await context.ask(hops, signal), signal);
         signal.throwIfAborted();
       }
+      connection ??= await reachOneOf(await context.seek(signal), signal);
+      signal.throwIfAborted();
       if (connection !== undefined) return connection;
       throw failure ?? unknownNode(id, context.neighbours());
     },

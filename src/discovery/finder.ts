@@ -32,6 +32,9 @@ const foundPerSecond = 16;
 /** New addresses that one discovery may report at once. */
 const foundBurst = 128;
 
+/** Addresses that one discovery may find for one id. */
+const maxSought = 8;
+
 export interface FinderOptions {
   readonly options: ResolvedOptions;
   readonly dispatcher: Dispatcher;
@@ -63,6 +66,7 @@ export class Finder implements Finding, OverlayPart {
       peering: options.peering,
       known: (id) => this.#addressesOf(id),
       recordOf: (id) => options.neighbours()?.recordOf(id),
+      seek: (id, signal) => this.#seek(id, signal),
       readAddress: (text) => this.#readAddress(text),
     });
     budget.share(() => this.#madeBook?.heldBytes ?? 0);
@@ -200,7 +204,7 @@ export class Finder implements Finding, OverlayPart {
     const { options, dispatcher, log } = this.#options;
     checkType('address', node.address, 'string');
     if (node.id !== undefined) checkGivenId('id', checkType('id', node.id, 'string'));
-    const { id, isPermanent = false, lastConnectedAt } = node;
+    const { id, isPermanent = false, isTold = false, lastConnectedAt } = node;
     if (this.#isStopped) return false;
     if (id === options.identity.id) return true;
     const address = this.#readAddress(node.address);
@@ -208,7 +212,8 @@ export class Finder implements Finding, OverlayPart {
     const isNewAddress = this.#book.find(this.#keyOf(address)) === undefined;
     if (isNewAddress && !rate.take()) return false;
     const isNewNode = id !== undefined && !this.#book.has(id) && this.#connectionWith(id) === undefined;
-    const mention = { id, standing: 'given', source: name, teller: `discovery ${name}` } as const;
+    const standing = isTold && !isPermanent ? 'told' : 'given';
+    const mention = { id, standing, source: name, teller: `discovery ${name}` } as const;
     const entry = this.#note(address, { ...mention, isPermanent, lastConnectedAt });
     if (entry === undefined) return false;
     if (isNewNode) {
@@ -217,6 +222,24 @@ export class Finder implements Finding, OverlayPart {
     }
     this.#dialler?.wake();
     return true;
+  }
+
+  /** All discoveries at once: some of them know nothing but what is near. */
+  async #seek(id: string, signal: AbortSignal): Promise<readonly Address[]> {
+    const found = await Promise.all(
+      this.#started.map(async (discovery) => {
+        try {
+          return (await discovery.find?.(id, signal)) ?? [];
+        } catch (error) {
+          signal.throwIfAborted();
+          this.#fail(discovery, error);
+          return [];
+        }
+      }),
+    );
+    return found.flatMap((texts) =>
+      texts.slice(0, maxSought).flatMap((text) => this.#readAddress(text) ?? []),
+    );
   }
 
   /** What a peer says of itself. Anybody may say anything, so what it names elsewhere is only told. */

@@ -22,6 +22,8 @@ export interface NodeLookupOptions {
   readonly known: (id: string) => readonly Address[];
   /** The record of a node that may be passed on, if the node has one. */
   readonly recordOf: (id: string) => AddressRecord | undefined;
+  /** Asks the discoveries of the node. */
+  readonly seek: (id: string, signal: AbortSignal) => Promise<readonly Address[]>;
   /** `undefined` for text that no transport of the node reads, or an address that none dials. */
   readonly readAddress: (text: string) => Address | undefined;
 }
@@ -97,6 +99,7 @@ export class NodeLookup {
       addressTimeoutMs: own.limits.dialAddressTimeoutMs,
       known: () => known(id),
       ask: (hops, signal) => this.#ask(id, hops, signal),
+      seek: (signal) => this.#options.seek(id, signal),
       neighbours: () => this.#peers.length,
       reach: (address, dial) => connector.reach(address, dial),
     });

@@ -21,7 +21,7 @@ export class ConnectionUses {
     this.#details = details;
   }
 
-  /** A connection came up, which another node dialled. */
+  /** A connection came up that was not dialled for a link. */
   arrived(connection: Connection): void {
     this.#endIfIdleLater(connection);
   }

@@ -2,6 +2,8 @@ import type { Libp2p, Listener } from '@libp2p/interface';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import type { Libp2pOptions } from 'libp2p';
 import type { TransportContext } from '../transport/transport.ts';
+import { BoundedStore } from './bounded-store.ts';
+import type { EngineExtension } from './engine-extension.ts';
 import { checkFirstBytes } from './first-bytes.ts';
 import type { InboundGate } from './inbound-gate.ts';
 import { basePackages, loadPackages, type PackageName, type Packages } from './packages.ts';
@@ -21,14 +23,19 @@ const packagesOfWays: Readonly<Record<Way, readonly PackageName[]>> = {
   relay: ['@libp2p/circuit-relay-v2', '@libp2p/identify', '@libp2p/dcutr'],
 };
 
-/** The packages that a preset needs, with what a network key needs. */
-export function packagesOf({ ways, encryption }: Preset, hasNetworkKey: boolean): readonly PackageName[] {
+/** The packages that a preset needs, with what a network key and extensions need. */
+export function packagesOf(
+  { ways, encryption }: Preset,
+  hasNetworkKey: boolean,
+  extensions: readonly EngineExtension[] = [],
+): readonly PackageName[] {
   return [
     ...new Set<PackageName>([
       ...basePackages,
       ...ways.flatMap((way) => packagesOfWays[way]),
       ...(encryption.includes('tls') ? (['@libp2p/tls'] as const) : []),
       ...(hasNetworkKey ? (['@libp2p/pnet'] as const) : []),
+      ...extensions.flatMap(({ packages }) => packages),
     ]),
   ];
 }
@@ -37,6 +44,7 @@ export interface EngineDetails {
   readonly context: TransportContext;
   readonly preset: Preset;
   readonly gate: InboundGate;
+  readonly extensions?: readonly EngineExtension[];
 }
 
 /** A node of libp2p, and the package that reads addresses for it. */
@@ -50,9 +58,16 @@ export interface Engine {
  *
  * @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE`.
  */
-export async function createEngine({ context, preset, gate }: EngineDetails): Promise<Engine> {
+export async function createEngine({
+  context,
+  preset,
+  gate,
+  extensions = [],
+}: EngineDetails): Promise<Engine> {
   const { networkSecret, limits } = context;
-  const packages = (await loadPackages(packagesOf(preset, networkSecret !== undefined))) as Packages;
+  const packages = (await loadPackages(
+    packagesOf(preset, networkSecret !== undefined, extensions),
+  )) as Packages;
   const { handshakeTimeoutMs } = limits;
   const options: Libp2pOptions = {
     start: false,
@@ -83,7 +98,18 @@ export async function createEngine({ context, preset, gate }: EngineDetails): Pr
     connectionGater: gate.gater,
     connectionProtector: (components) =>
       checkFirstBytes(networkSecret && protectorOf(networkSecret, packages)(components)),
-    services: servicesOf(preset, packages),
+    services: Object.assign(
+      servicesOf(preset, packages),
+      ...extensions.map((one) => one.services?.(packages)),
+    ),
+    peerDiscovery: extensions.flatMap((one) => one.peerDiscovery?.(packages) ?? []),
+    datastore: new BoundedStore({
+      needs: (key) => extensions.map((one) => one.needs?.(key, packages)).find((one) => one !== undefined),
+    }),
+    peerStore: {
+      addressFilter: (_id, address) =>
+        extensions.every(({ mayRemember }) => mayRemember?.(address.toString()) ?? true),
+    },
   };
   const node = await packages.libp2p.createLibp2p(options);
   return { node, multiaddr: packages['@multiformats/multiaddr'].multiaddr };

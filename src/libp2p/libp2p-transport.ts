@@ -9,6 +9,7 @@ import { ConnectionUses } from './connection-uses.ts';
 import { CreditLink } from './credit-link.ts';
 import { causesOf, explainDial } from './dial-errors.ts';
 import { createEngine, type Engine, stopEngine, transportManagerOf } from './engine.ts';
+import type { EngineExtension } from './engine-extension.ts';
 import { InboundGate, remoteAddressOf } from './inbound-gate.ts';
 import {
   behindRelay,
@@ -51,6 +52,7 @@ interface Running extends Engine {
 export class Libp2pTransport implements Transport {
   readonly schemes: readonly string[] = ['libp2p'];
   readonly #preset: Preset;
+  readonly #extensions: EngineExtension[] = [];
   readonly #links = new Set<Link>();
   #context: TransportContext | undefined;
   #running: Promise<Running> | undefined;
@@ -79,6 +81,23 @@ export class Libp2pTransport implements Transport {
       );
     }
     this.#context = context;
+  }
+
+  get preset(): Preset {
+    return this.#preset;
+  }
+
+  /** Adds something to the node of libp2p, before that is made. */
+  extend(extension: EngineExtension): void {
+    if (this.#context !== undefined)
+      throw new TypeError('make the discovery before the node that the transport belongs to');
+    this.#extensions.push(extension);
+  }
+
+  /** The node of libp2p, which runs. @throws TypeError if the transport belongs to no node. */
+  async engine(): Promise<Engine> {
+    if (this.#context !== undefined) return this.#run();
+    throw new TypeError('the transport of this discovery is not among the transports of the node');
   }
 
   parse(text: string): Address | undefined {
@@ -152,7 +171,9 @@ export class Libp2pTransport implements Transport {
   async #start(): Promise<Running> {
     const context = this.#context!;
     const gate = new InboundGate(context);
-    const engine = await createEngine({ context, preset: this.#preset, gate });
+    const extensions = this.#extensions;
+    const remembersNodes = extensions.some((one) => one.remembersNodes);
+    const engine = await createEngine({ context, preset: this.#preset, gate, extensions });
     const { node } = engine;
     const { runtime, limits, log } = context;
     const relays = this.#preset.relays.map((relay) => new RelayKeeper({ engine, relay, runtime, log }));
@@ -164,12 +185,15 @@ export class Libp2pTransport implements Transport {
     });
     const running = { ...engine, gate, uses, relays };
     node.addEventListener('connection:open', ({ detail }) => {
-      if (detail.direction === 'inbound') uses.arrived(detail);
+      // Those to the servers of a DHT are outbound.
+      if (detail.direction === 'inbound' || remembersNodes) uses.arrived(detail);
     });
     // What strangers say of themselves must not stay in memory.
-    node.addEventListener('peer:disconnect', ({ detail }) => {
-      node.peerStore.delete(detail).catch(() => {});
-    });
+    if (!remembersNodes) {
+      node.addEventListener('peer:disconnect', ({ detail }) => {
+        node.peerStore.delete(detail).catch(() => {});
+      });
+    }
     await node.handle(
       [linkProtocol, creditProtocol],
       (stream, connection) => this.#accept(running, stream, connection),

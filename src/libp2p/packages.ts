@@ -10,11 +10,16 @@ const loaders = {
   '@libp2p/circuit-relay-v2': () => import('@libp2p/circuit-relay-v2'),
   '@libp2p/dcutr': () => import('@libp2p/dcutr'),
   '@libp2p/identify': () => import('@libp2p/identify'),
+  '@libp2p/kad-dht': () => import('@libp2p/kad-dht'),
+  '@libp2p/mdns': () => import('@libp2p/mdns'),
+  '@libp2p/peer-id': () => import('@libp2p/peer-id'),
+  '@libp2p/ping': () => import('@libp2p/ping'),
   '@libp2p/pnet': () => import('@libp2p/pnet'),
   '@libp2p/tcp': () => import('@libp2p/tcp'),
   '@libp2p/tls': () => import('@libp2p/tls'),
   '@libp2p/webrtc': () => import('@libp2p/webrtc'),
   '@libp2p/websockets': () => import('@libp2p/websockets'),
+  multiformats: () => import('multiformats'),
 };
 
 type Loaders = typeof loaders;

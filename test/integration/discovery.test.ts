@@ -9,6 +9,7 @@ import {
   type Discovery,
   type DiscoveryHost,
   type FoundNode,
+  Identity,
   type KnownNode,
   PeerloomError,
   peerStore,
@@ -216,6 +217,46 @@ suite('a discovery of your own', () => {
     assert.equal(peer!.id, b.id);
     assert.equal(a.of('node_discovered').length, 1);
     assert.equal(c.of('inbound_node_connected').length, 0);
+  });
+
+  test('is asked for an id last: connectWithNode dials eight addresses that a discovery finds, and no more', async (t) => {
+    const [wanted] = await startNodes(t, 1);
+    const asked: string[] = [];
+    const dead = Array.from({ length: 8 }, (_, index) => `127.0.0.1:${index + 1}`);
+    let found: readonly string[] = ['nonsense', ...dead.slice(2), `127.0.0.1:${wanted.port}`];
+    const finding: Discovery = {
+      name: 'finding',
+      start() {},
+      stop() {},
+      async find(id) {
+        asked.push(id);
+        if (id !== wanted.id) throw new Error('out of order');
+        return found;
+      },
+    };
+    const [a] = await startNodes(t, 1, { options: { discovery: [new Told(), finding] } });
+    assert.equal((await a.connectWithNode(wanted.id)).id, wanted.id);
+    await a.connectWithNode(wanted.id);
+    assert.deepEqual(asked, [wanted.id], 'nobody is asked for a node that is known');
+    const { id } = Identity.generate();
+    await assert.rejects(a.connectWithNode(id), { code: 'ERR_NODE_UNKNOWN' });
+    const { error } = (await a.event('node_error')).data as { readonly error: Error };
+    assert.match(error.message, /^the discovery finding failed: out of order$/);
+    found = [...dead, `127.0.0.1:${wanted.port}`];
+    const [b] = await startNodes(t, 1, { options: { discovery: [finding] } });
+    await assert.rejects(b.connectWithNode(wanted.id), { code: 'ERR_CONNECTION_REFUSED' });
+  });
+
+  test('has what strangers say dialled once', async (t) => {
+    const told = new Told();
+    const [a] = await startNodes(t, 1, { options: { discovery: [told] } });
+    const { id } = Identity.generate();
+    told.host!.found({ address: '127.0.0.1:1', id, isTold: true });
+    assert.equal(a.knownNodes.length, 1);
+    await until(() => a.knownNodes.length === 0, 'it was dialled in vain, and is forgotten');
+    told.host!.found({ address: '127.0.0.1:1', id });
+    await until(() => a.explain(id).state === 'failed', 'it was dialled in vain');
+    assert.equal(a.knownNodes.length, 1);
   });
 
   test('is told what it reports wrongly, and what is not taken', async (t) => {

@@ -80,6 +80,26 @@ suite('mdns in two network namespaces on a bridge', { skip }, () => {
     for (const each of [one, other]) await each.stop();
   });
 
+  test('of libp2p leads two nodes over libp2p to each other', async (t) => {
+    const { a, b } = await NamespacePair.make(t, 'bridge');
+    for (const one of [a, b]) await one.addDefaultRoute();
+    const options = { host: '0.0.0.0', network: 'home', byLibp2p: true };
+    const one = new Program(t, a, 'mdns-node.ts', options);
+    const { id: oneId } = await one.next('listening');
+    const other = new Program(t, b, 'mdns-node.ts', options);
+    const { id: otherId } = await other.next('listening');
+    assert.equal((await one.next('connected')).id, otherId);
+    assert.equal((await other.next('connected')).id, oneId);
+    const discovered = [...one.lines, ...other.lines].filter(({ event }) => event === 'discovered');
+    assert.ok(discovered.length > 0);
+    for (const { id, source, addresses } of discovered) {
+      assert.equal(source, 'libp2p mdns');
+      const { address } = id === oneId ? a : b;
+      for (const text of addresses!) assert.match(text, new RegExp(`^/ip4/${address}/tcp/\\d+/p2p/${id}$`));
+    }
+    for (const each of [one, other]) await each.stop();
+  });
+
   test('needs no route when it is told the interface, and keeps networks apart', async (t) => {
     const { a, b } = await NamespacePair.make(t, 'bridge');
     const start = ({ address }: Namespace, namespace: Namespace, network: string): Program =>

@@ -2,18 +2,20 @@
 import '../../support/libp2p-engines.ts';
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { internet, libp2p } from '../../../src/libp2p/index.ts';
+import { internet, libp2p, libp2pDht } from '../../../src/libp2p/index.ts';
 import { makeNode } from '../../support/start-nodes.ts';
 import { until } from '../../support/turns.ts';
 import { Program, run } from './program.ts';
 
 suite('peerloom relay', () => {
   test('carries messages between nodes that cannot be dialled, and ends at SIGTERM', async (t) => {
-    const relay = new Program(t, ['relay', '--host', '127.0.0.1', '--port', '0'], {}, { input: 'ignore' });
+    const args = ['relay', '--host', '127.0.0.1', '--port', '0', '--dht', 'local'];
+    const relay = new Program(t, args, {}, { input: 'ignore' });
     const [, address] = await relay.prints(/^Relay at (\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\/12D3\w+)$/m);
     const nodes = ['ada', 'ben'].map((name) => {
-      const preset = internet({ listen: [], relays: [address!] });
-      return makeNode(t, { options: { name, transports: [libp2p(preset)] } });
+      const transport = libp2p(internet({ listen: [], relays: [address!] }));
+      const discovery = [libp2pDht(transport, { scope: 'local', seeksNetwork: false })];
+      return makeNode(t, { options: { name, transports: [transport], discovery } });
     });
     const [ada, ben] = nodes as [(typeof nodes)[0], (typeof nodes)[0]];
     await ada.start();
@@ -22,8 +24,8 @@ suite('peerloom relay', () => {
       () => ben.addresses.some((text) => text.includes('/p2p-circuit')),
       'ben has a place at the relay',
     );
-    const peer = await ada.connectWithNode(`${address}/p2p-circuit/p2p/${ben.id}`);
-    assert.equal(peer.id, ben.id);
+    const peer = await ada.connectWithNode(ben.id, { retry: true });
+    assert.equal(peer.path, 'relayed');
     await peer.deliver('by the relay');
     assert.equal((await ben.event('node_message')).data, 'by the relay');
     await ada.stop();

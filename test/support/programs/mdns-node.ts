@@ -1,10 +1,12 @@
 // A node that looks for others by multicast DNS, and says what happens: one line of JSON each.
-import { type KnownNode, mdns, Node, type NodeConnection } from '../../../src/index.ts';
+import { type KnownNode, mdns, Node, type NodeConnection, tcp } from '../../../src/index.ts';
+import { lan, libp2p, libp2pMdns } from '../../../src/libp2p/index.ts';
 
-const { host, network, address } = JSON.parse(process.argv[2]!) as {
+const { host, network, address, byLibp2p } = JSON.parse(process.argv[2]!) as {
   host: string;
   network: string;
   address?: string;
+  byLibp2p?: boolean;
 };
 
 const say = (line: object): void => console.log(JSON.stringify(line));
@@ -23,8 +25,11 @@ class Neighbour extends Node {
   }
 }
 
-const discovery = [mdns(address === undefined ? {} : { interface: address })];
-const node = new Neighbour(host, 0, { network, discovery });
+const transport = byLibp2p ? libp2p(lan()) : tcp();
+const discovery = byLibp2p
+  ? [libp2pMdns(transport, { service: '_peerloom-test._udp.local', intervalMs: 1_000 })]
+  : [mdns(address === undefined ? {} : { interface: address })];
+const node = new Neighbour(host, 0, { network, discovery, transports: [transport] });
 await node.start();
 say({ event: 'listening', id: node.id, port: node.port });
 
