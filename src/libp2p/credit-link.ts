@@ -1,9 +1,9 @@
 import type { Address } from '../base/address.ts';
-import { errorOf } from '../base/arguments.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 import { Waiters } from '../base/waiters.ts';
 import type { LimitsByAddress } from '../transport/address-limits.ts';
+import { Arrivals } from '../transport/arrivals.ts';
 import type { LinkPath } from '../transport/link-path.ts';
 import type { Security } from '../transport/security.ts';
 import type { Link } from '../transport/transport.ts';
@@ -56,16 +56,18 @@ export class CreditLink implements Link {
   #timer: RuntimeTimer | undefined;
   #failure: Error | undefined;
   #innerEnd: { readonly error: Error | undefined } | undefined;
-  #onMessage: ((bytes: Uint8Array) => void) | undefined;
 
   #waiting: Waiting[] = [];
   #credit = windowBytes;
 
-  #held: Uint8Array[] = [];
+  readonly #arrivals = new Arrivals<Uint8Array>({
+    bytesOf: (bytes) => bytes,
+    hold: (held, bytes) => this.#hold(held, bytes),
+    done: (bytes) => this.#giveBack(bytes.length),
+    failed: (error) => this.#abandon(error),
+  });
   /** The memory of the last held piece, if small ones are put together there. */
   #tail: ArrayBuffer | undefined;
-  #isPaused = false;
-  #isDropping = false;
   #hasOtherEnded = false;
   /** What the other side may still send, and what this side has not given back of it. */
   #granted = windowBytes;
@@ -101,13 +103,12 @@ export class CreditLink implements Link {
   }
 
   get onMessage(): (bytes: Uint8Array) => void {
-    return this.#onMessage ?? ignore;
+    return this.#arrivals.listener;
   }
 
   /** What arrives is held until the first of them. */
   set onMessage(onMessage: (bytes: Uint8Array) => void) {
-    if (this.#isDropping) return;
-    this.#onMessage = onMessage;
+    this.#arrivals.listener = onMessage;
     this.#deliverHeld();
   }
 
@@ -125,11 +126,11 @@ export class CreditLink implements Link {
   }
 
   pause(): void {
-    this.#isPaused = true;
+    this.#arrivals.pause();
   }
 
   resume(): void {
-    this.#isPaused = false;
+    this.#arrivals.resume();
     this.#deliverHeld();
   }
 
@@ -137,9 +138,7 @@ export class CreditLink implements Link {
     if (this.#state !== 'open') return;
     this.#state = 'ending';
     this.#timer = this.#runtime.setTimeout(() => this.destroy(), timeoutMs);
-    this.#isDropping = true;
-    this.#onMessage = ignore;
-    for (const bytes of this.#held.splice(0)) this.#giveBack(bytes.length);
+    this.#arrivals.drop();
     this.#flush();
     if (this.#hasOtherEnded) this.#finish();
   }
@@ -178,25 +177,23 @@ export class CreditLink implements Link {
     if (this.#granted < 0) {
       throw new PeerloomError('ERR_PROTOCOL', 'the other side sent more than its credit allows');
     }
-    if (this.#isDropping) this.#giveBack(bytes.length);
-    else if (this.#mayDeliver && this.#held.length === 0) this.#deliver(bytes);
-    else this.#hold(bytes);
+    this.#arrivals.take(bytes);
   }
 
   /** Small pieces are put together: each by itself would cost much more memory than it has bytes. */
-  #hold(bytes: Uint8Array): void {
-    const last = this.#held.at(-1);
+  #hold(held: Uint8Array[], bytes: Uint8Array): void {
+    const last = held.at(-1);
     const tail = this.#tail;
     if (tail !== undefined && last?.buffer === tail && last.length + bytes.length <= tail.byteLength) {
       new Uint8Array(tail).set(bytes, last.length);
-      this.#held[this.#held.length - 1] = new Uint8Array(tail, 0, last.length + bytes.length);
+      held[held.length - 1] = new Uint8Array(tail, 0, last.length + bytes.length);
     } else if (bytes.length < smallBytes) {
       this.#tail = new ArrayBuffer(joinedBytes);
       const piece = new Uint8Array(this.#tail, 0, bytes.length);
       piece.set(bytes);
-      this.#held.push(piece);
+      held.push(piece);
     } else {
-      this.#held.push(bytes);
+      held.push(bytes);
     }
   }
 
@@ -214,25 +211,11 @@ export class CreditLink implements Link {
     this.#deliverHeld();
   }
 
-  get #mayDeliver(): boolean {
-    return this.#onMessage !== undefined && !this.#isPaused;
-  }
-
   #deliverHeld(): void {
-    while (this.#held.length > 0 && this.#mayDeliver && !this.#isDropping) this.#deliver(this.#held.shift()!);
-    if (this.#held.length > 0) return;
+    this.#arrivals.handOut();
+    if (!this.#arrivals.isEmpty) return;
     if (this.#hasOtherEnded) this.#finish();
     this.#settleIfOver();
-  }
-
-  #deliver(bytes: Uint8Array): void {
-    try {
-      this.#onMessage!(bytes);
-    } catch (error) {
-      this.#abandon(errorOf(error));
-      return;
-    }
-    this.#giveBack(bytes.length);
   }
 
   #giveBack(length: number): void {
@@ -246,11 +229,9 @@ export class CreditLink implements Link {
   #abandon(error: Error | undefined): void {
     if (this.#state === 'closed') return;
     this.#failure ??= error;
-    this.#isDropping = true;
-    this.#onMessage = ignore;
     this.#waiting = [];
-    this.#held = [];
     this.#state = 'closing';
+    this.#arrivals.drop();
     this.#inner.destroy();
     this.#drained.wake();
     this.#settleIfOver();
@@ -258,7 +239,7 @@ export class CreditLink implements Link {
 
   /** What the other side sent before its end is delivered first. */
   #settleIfOver(): void {
-    if (this.#innerEnd === undefined || this.#held.length > 0 || this.#state === 'closed') return;
+    if (this.#innerEnd === undefined || !this.#arrivals.isEmpty || this.#state === 'closed') return;
     const isInOrder = this.#hasOtherEnded || this.#state !== 'open';
     this.#state = 'closed';
     this.#timer?.cancel();
@@ -269,5 +250,3 @@ export class CreditLink implements Link {
 function cutOff(): PeerloomError {
   return new PeerloomError('ERR_CONNECTION_CLOSED', 'the connection of libp2p was cut off');
 }
-
-function ignore(): void {}

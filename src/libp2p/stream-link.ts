@@ -1,10 +1,11 @@
 import type { Stream } from '@libp2p/interface';
 import type { Address } from '../base/address.ts';
-import { errorOf, messageOf } from '../base/arguments.ts';
+import { messageOf } from '../base/arguments.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 import { Waiters } from '../base/waiters.ts';
 import type { LimitsByAddress } from '../transport/address-limits.ts';
+import { Arrivals } from '../transport/arrivals.ts';
 import type { LinkPath } from '../transport/link-path.ts';
 import type { Link } from '../transport/transport.ts';
 
@@ -51,12 +52,13 @@ export class StreamLink implements Link {
   #state: 'open' | 'ending' | 'closed' = 'open';
   #settle!: (error: Error | undefined) => void;
   #timer: RuntimeTimer | undefined;
-  #onMessage: ((bytes: Uint8Array) => void) | undefined;
-  #isPaused = false;
+  readonly #arrivals = new Arrivals<Uint8Array>({
+    bytesOf: (piece) => piece,
+    done: ignore,
+    failed: (error) => this.#abandon(error),
+  });
   /** The stream is handing out what it held: a pause must wait. */
   #isResuming = false;
-  #isDropping = false;
-  #held: Uint8Array[] = [];
   /** The other side has ended its half. */
   #hasFin = false;
   /** Nothing more comes out of the stream. */
@@ -87,13 +89,12 @@ export class StreamLink implements Link {
   }
 
   get onMessage(): (bytes: Uint8Array) => void {
-    return this.#onMessage ?? ignore;
+    return this.#arrivals.listener;
   }
 
   /** What arrives is held until the first of them. */
   set onMessage(onMessage: (bytes: Uint8Array) => void) {
-    if (this.#isDropping) return;
-    this.#onMessage = onMessage;
+    this.#arrivals.listener = onMessage;
     this.#deliverHeld();
   }
 
@@ -115,12 +116,12 @@ export class StreamLink implements Link {
   }
 
   pause(): void {
-    this.#isPaused = true;
+    this.#arrivals.pause();
     if (!this.#isResuming && this.#stream.readStatus === 'readable') this.#stream.pause();
   }
 
   resume(): void {
-    this.#isPaused = false;
+    this.#arrivals.resume();
     this.#deliverHeld();
   }
 
@@ -145,8 +146,8 @@ export class StreamLink implements Link {
   #listen(): void {
     const stream = this.#stream;
     stream.addEventListener('message', ({ data }) => {
-      if (data instanceof Uint8Array) this.#take(data);
-      else for (const piece of data) this.#take(piece);
+      if (data instanceof Uint8Array) this.#arrivals.take(data);
+      else for (const piece of data) this.#arrivals.take(piece);
     });
     stream.addEventListener('drain', () => {
       // The stream sends what waits in a microtask of its own, and may be full again then.
@@ -170,55 +171,26 @@ export class StreamLink implements Link {
     if (this.#hasRoom) this.#drained.wake();
   }
 
-  get #mayDeliver(): boolean {
-    return this.#onMessage !== undefined && !this.#isPaused;
-  }
-
-  #take(piece: Uint8Array): void {
-    if (this.#isDropping) return;
-    if (this.#mayDeliver && this.#held.length === 0) this.#deliver(piece);
-    else this.#held.push(piece);
-  }
-
-  #deliver(piece: Uint8Array): void {
-    try {
-      this.#onMessage!(piece);
-    } catch (error) {
-      this.#abandon(errorOf(error));
-    }
-  }
-
   /** Hands out what was held here, then what the stream holds; each of that may pause the link anew. */
   #deliverHeld(): void {
     if (this.#isResuming) return;
     this.#isResuming = true;
     try {
-      this.#emptyHeld();
-      if (this.#isOpenForReading && this.#stream.readStatus === 'paused') {
+      this.#arrivals.handOut();
+      if (this.#arrivals.isFlowing && this.#stream.readStatus === 'paused') {
         this.#stream.resume();
-        this.#emptyHeld();
+        this.#arrivals.handOut();
       }
     } finally {
       this.#isResuming = false;
     }
-    if (this.#isPaused && !this.#isDropping) this.pause();
+    if (this.#arrivals.isPaused) this.pause();
     this.#finishIfOver();
-  }
-
-  get #isOpenForReading(): boolean {
-    return this.#mayDeliver && this.#held.length === 0;
-  }
-
-  #emptyHeld(): void {
-    while (this.#held.length > 0 && this.#mayDeliver && !this.#isDropping) this.#deliver(this.#held.shift()!);
   }
 
   /** From now on what arrives is dropped, and the other side may send on, so that it can end. */
   #drop(): void {
-    this.#isDropping = true;
-    this.#isPaused = false;
-    this.#onMessage = ignore;
-    this.#held = [];
+    this.#arrivals.drop();
     if (this.#stream.readStatus === 'paused' && !this.#isResuming) this.#stream.resume();
   }
 
@@ -237,15 +209,14 @@ export class StreamLink implements Link {
       this.#finishIfOver();
       return;
     }
-    this.#held = [];
     this.#conclude(this.#state === 'open' ? cutOff(error) : undefined);
   }
 
   /** After the end of the other side, and after all that came before it was handed out. */
   #finishIfOver(): void {
-    if (this.#state === 'closed' || (this.#held.length > 0 && !this.#isDropping)) return;
+    if (this.#state === 'closed' || !this.#arrivals.isEmpty) return;
     if (this.#isReadToEnd) this.#endOwnHalf();
-    if (!this.#hasStreamClosed || !(this.#isReadToEnd || this.#isDropping)) return;
+    if (!this.#hasStreamClosed || !(this.#isReadToEnd || this.#arrivals.isDropping)) return;
     this.#conclude(this.#hasFin || this.#state === 'ending' ? undefined : cutOff(undefined));
   }
 
@@ -257,9 +228,7 @@ export class StreamLink implements Link {
 
   #conclude(error: Error | undefined): void {
     this.#state = 'closed';
-    this.#isDropping = true;
-    this.#onMessage = ignore;
-    this.#held = [];
+    this.#arrivals.drop();
     this.#timer?.cancel();
     this.#drained.wake();
     this.#settle(error);

@@ -1,10 +1,10 @@
 import type { Address } from '../../base/address.ts';
-import { errorOf } from '../../base/arguments.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 import { Waiters } from '../../base/waiters.ts';
 import { free } from '../../wire/frames/memory.ts';
 import type { LimitsByAddress } from '../address-limits.ts';
+import { Arrivals } from '../arrivals.ts';
 import type { NoiseSession } from '../noise/noise-handshake.ts';
 import type { Link } from '../transport.ts';
 import type { MessageQueue, MessageSocket, SocketEnd } from './message-socket.ts';
@@ -57,7 +57,6 @@ export class WebSocketLink implements Link {
   readonly #runtime: Runtime;
   readonly #drained = new Waiters();
   #state: 'open' | 'ending' | 'closing' | 'closed' = 'open';
-  #onMessage: ((bytes: Uint8Array) => void) | undefined;
   #settle!: (error: Error | undefined) => void;
   #timer: RuntimeTimer | undefined;
   /** What ended the link from this side. */
@@ -66,9 +65,11 @@ export class WebSocketLink implements Link {
 
   readonly #outgoing = new OutgoingRecords((record) => this.#seal(record));
 
-  #held: ReceivedData[] = [];
-  #isPaused = false;
-  #isDropping = false;
+  readonly #arrivals = new Arrivals<ReceivedData>({
+    bytesOf: ({ bytes }) => bytes,
+    done: (data) => this.#giveBack(data),
+    failed: (error) => this.#abandon(error),
+  });
   #hasOtherEnded = false;
   /** What the other side may still send, and what this side has not given back of it. */
   #granted = windowBytes;
@@ -96,13 +97,12 @@ export class WebSocketLink implements Link {
   }
 
   get onMessage(): (bytes: Uint8Array) => void {
-    return this.#onMessage ?? ignore;
+    return this.#arrivals.listener;
   }
 
   /** What arrives is held until the first of them. */
   set onMessage(onMessage: (bytes: Uint8Array) => void) {
-    if (this.#isDropping) return;
-    this.#onMessage = onMessage;
+    this.#arrivals.listener = onMessage;
     this.#deliverHeld();
   }
 
@@ -119,11 +119,11 @@ export class WebSocketLink implements Link {
   }
 
   pause(): void {
-    this.#isPaused = true;
+    this.#arrivals.pause();
   }
 
   resume(): void {
-    this.#isPaused = false;
+    this.#arrivals.resume();
     this.#deliverHeld();
   }
 
@@ -131,7 +131,7 @@ export class WebSocketLink implements Link {
     if (this.#state !== 'open') return;
     this.#state = 'ending';
     this.#endBefore(timeoutMs);
-    this.#drop();
+    this.#arrivals.drop();
     this.#flush();
     if (this.#hasOtherEnded) this.#finish();
   }
@@ -190,9 +190,7 @@ export class WebSocketLink implements Link {
       if (this.#granted < 0) {
         throw new PeerloomError('ERR_PROTOCOL', 'the other side sent more than its credit allows');
       }
-      if (this.#isDropping) this.#giveBack(record);
-      else if (this.#mayDeliver && this.#held.length === 0) this.#deliver(record);
-      else this.#held.push(record);
+      this.#arrivals.take(record);
     } else if (record.kind === 'credit') {
       this.#outgoing.addCredit(record.amount);
       this.#flush();
@@ -203,25 +201,11 @@ export class WebSocketLink implements Link {
     }
   }
 
-  get #mayDeliver(): boolean {
-    return this.#onMessage !== undefined && !this.#isPaused;
-  }
-
   #deliverHeld(): void {
-    while (this.#held.length > 0 && this.#mayDeliver && !this.#isDropping) this.#deliver(this.#held.shift()!);
-    if (this.#held.length > 0) return;
+    this.#arrivals.handOut();
+    if (!this.#arrivals.isEmpty) return;
     if (this.#hasOtherEnded) this.#finish();
     this.#settleIfOver();
-  }
-
-  #deliver(data: ReceivedData): void {
-    try {
-      this.#onMessage!(data.bytes);
-    } catch (error) {
-      this.#abandon(errorOf(error));
-      return;
-    }
-    this.#giveBack(data);
   }
 
   /** The data is done with: gives its memory back, and its credit. */
@@ -234,21 +218,12 @@ export class WebSocketLink implements Link {
     this.#owed = 0;
   }
 
-  /** From now on what arrives is dropped; the other side gets its credit, so that it can end. */
-  #drop(): void {
-    this.#isDropping = true;
-    this.#onMessage = ignore;
-    for (const data of this.#held.splice(0)) this.#giveBack(data);
-  }
-
   #abandon(error: Error | undefined): void {
     if (this.#state === 'closed') return;
     this.#failure ??= error;
-    this.#isDropping = true;
-    this.#onMessage = ignore;
     this.#outgoing.clear();
-    this.#held = [];
     this.#state = 'closing';
+    this.#arrivals.drop();
     this.#socket.destroy();
     this.#drained.wake();
     this.#settleIfOver();
@@ -267,7 +242,7 @@ export class WebSocketLink implements Link {
 
   /** What the other side sent before its end is delivered first. */
   #settleIfOver(): void {
-    if (this.#socketEnd === undefined || this.#held.length > 0 || this.#state === 'closed') return;
+    if (this.#socketEnd === undefined || !this.#arrivals.isEmpty || this.#state === 'closed') return;
     const isInOrder = this.#hasOtherEnded || this.#state !== 'open';
     this.#state = 'closed';
     this.#timer?.cancel();
@@ -280,5 +255,3 @@ function cutOff({ code, error }: SocketEnd): Error {
     error ?? new PeerloomError('ERR_CONNECTION_CLOSED', `the WebSocket was cut off, with the code ${code}`)
   );
 }
-
-function ignore(): void {}
