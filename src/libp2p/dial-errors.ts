@@ -3,7 +3,7 @@ import { messageOf } from '../base/arguments.ts';
 import { type ErrorCode, PeerloomError } from '../base/errors.ts';
 import { inDial, networkKeyMessage } from '../transport/pipe/handshake-errors.ts';
 import { explain } from '../transport/tcp/system-errors.ts';
-import { isRelayed, relayOf } from './multiaddr-text.ts';
+import { isRelayed, parseMultiaddr, relayOf } from './multiaddr-text.ts';
 
 /** How far a dial came. */
 export interface DialProgress {
@@ -38,7 +38,7 @@ export function explainDial(error: unknown, address: Address, progress: DialProg
   if (error instanceof PeerloomError) return inDial(error, address) as Error;
   const text = formatAddress(address);
   const all = causesOf(error);
-  const said = all.map((one) => messageOf(one)).join('; ');
+  const said = saidBy(error);
   const make = (code: ErrorCode, message: string): PeerloomError =>
     new PeerloomError(code, message, { cause: error });
   if (/dial self/i.test(said)) {
@@ -47,7 +47,10 @@ export function explainDial(error: unknown, address: Address, progress: DialProg
   if (/does not match expected|not the expected peer|unexpected peer/i.test(said)) {
     return make('ERR_ID_MISMATCH', `${text}: another node answered than the id says: ${said}`);
   }
-  if (isRelayed(multiaddrText(address)) && !progress.isConnected) return explainRelayed(error, text, said);
+  // The progress may be that of the connection with the relay.
+  const isRefused = statusIn(said) !== undefined;
+  if (isRelayed(multiaddrText(address)) && (isRefused || !progress.isConnected))
+    return explainRelayed(error, text, said);
   if (progress.isConnected && !progress.isEncrypted) {
     if (said.includes('does not speak libp2p')) return make('ERR_HANDSHAKE', `${text}: ${said}`);
     if (/timed? ?out|TimeoutError/i.test(said)) return make('ERR_TIMEOUT', `${text} did not answer in time`);
@@ -83,9 +86,26 @@ const relayStatuses: Readonly<Record<string, string>> = {
   NO_RESERVATION: 'the node behind it is not there, or has no reservation with it',
 };
 
+/** Why a relay has no place for this node. */
+export function explainReservation(error: unknown, relay: string): string {
+  const status = statusIn(saidBy(error));
+  if (status !== undefined) return `it refused: ${relayStatuses[status]} (${status})`;
+  return explainDial(error, parseMultiaddr(relay)!, { isConnected: false, isEncrypted: false }).message;
+}
+
+function saidBy(error: unknown): string {
+  return causesOf(error)
+    .map((one) => messageOf(one))
+    .join('; ');
+}
+
+function statusIn(said: string): string | undefined {
+  return Object.keys(relayStatuses).find((one) => said.includes(one));
+}
+
 function explainRelayed(error: unknown, text: string, said: string): PeerloomError {
   const relay = relayOf(text) ?? 'the relay';
-  const status = Object.keys(relayStatuses).find((one) => said.includes(one));
+  const status = statusIn(said);
   const message =
     status === undefined
       ? `${text} was not reached through the relay ${relay}: ${said}`

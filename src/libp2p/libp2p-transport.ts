@@ -23,7 +23,8 @@ import {
 } from './multiaddr-text.ts';
 import { answerPings, maxPingStreams, pingProtocol } from './ping-answers.ts';
 import type { Preset } from './preset.ts';
-import { RelayKeeper } from './relay-keeper.ts';
+import { RelayKeeper, type RelayPlace } from './relay-keeper.ts';
+import { dropReservation, hasReservation } from './reservations.ts';
 import { StreamLink } from './stream-link.ts';
 
 /** What a link is, as a protocol of libp2p: the frames of docs/protocol.md, and nothing else. */
@@ -98,6 +99,11 @@ export class Libp2pTransport implements Transport {
   async engine(): Promise<Engine> {
     if (this.#context !== undefined) return this.#run();
     throw new TypeError('the transport of this discovery is not among the transports of the node');
+  }
+
+  /** Whether the node has a place at each of its relays. */
+  async relayPlaces(): Promise<readonly RelayPlace[]> {
+    return ((await this.#running)?.relays ?? []).map(({ place }) => place);
   }
 
   parse(text: string): Address | undefined {
@@ -188,12 +194,11 @@ export class Libp2pTransport implements Transport {
       // Those to the servers of a DHT are outbound.
       if (detail.direction === 'inbound' || remembersNodes) uses.arrived(detail);
     });
-    // What strangers say of themselves must not stay in memory.
-    if (!remembersNodes) {
-      node.addEventListener('peer:disconnect', ({ detail }) => {
-        node.peerStore.delete(detail).catch(() => {});
-      });
-    }
+    node.addEventListener('peer:disconnect', ({ detail }) => {
+      dropReservation(node, detail);
+      // What strangers say of themselves must not stay in memory.
+      if (!remembersNodes) node.peerStore.delete(detail).catch(() => {});
+    });
     await node.handle(
       [linkProtocol, creditProtocol],
       (stream, connection) => this.#accept(running, stream, connection),
@@ -363,13 +368,6 @@ function usable(node: Libp2p, text: string): Connection | undefined {
     .filter(({ remotePeer, status }) => status === 'open' && remotePeer.toString() === id)
     .sort((one, other) => Number(other.direct) - Number(one.direct))
     .find(({ direct }) => direct || mayBeRelayed);
-}
-
-/** Whether this node is a relay at which the other one has a place. */
-function hasReservation(node: Libp2p, id: string): boolean {
-  const { relay } = node.services as { relay?: { reservations?: { keys(): Iterable<object> } } };
-  for (const one of relay?.reservations?.keys() ?? []) if (one.toString() === id) return true;
-  return false;
 }
 
 /** libp2p reports failures to listen as text. */

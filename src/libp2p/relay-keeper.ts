@@ -1,9 +1,9 @@
 import type { Listener } from '@libp2p/interface';
-import { messageOf } from '../base/arguments.ts';
 import { attempt } from '../base/attempt.ts';
 import { backoffDelayMs } from '../base/backoff.ts';
 import type { Log } from '../base/debug.ts';
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
+import { explainReservation } from './dial-errors.ts';
 import { type Engine, transportManagerOf } from './engine.ts';
 import { idOf, listenThrough } from './multiaddr-text.ts';
 
@@ -21,6 +21,15 @@ export interface RelayKeeperDetails {
   readonly log: Log;
 }
 
+/** Whether a node has a place at a relay. */
+export interface RelayPlace {
+  /** The address of the relay. */
+  readonly relay: string;
+  readonly isReserved: boolean;
+  /** Why the latest attempt failed. */
+  readonly failure: string | undefined;
+}
+
 /**
  * Keeps a place at one relay, so that others reach this node through it: asks for it, and asks again after the relay was
  * away. libp2p itself would refuse to start while the relay is down, and would not come back to it.
@@ -32,6 +41,7 @@ export class RelayKeeper {
   #attempts = 0;
   #timer: RuntimeTimer | undefined;
   #isAsking = false;
+  #failure: string | undefined;
 
   constructor(details: RelayKeeperDetails) {
     this.#details = details;
@@ -45,6 +55,11 @@ export class RelayKeeper {
   /** Whether others reach this node through the relay now. */
   get isReserved(): boolean {
     return (this.#listener?.getAddrs().length ?? 0) > 0;
+  }
+
+  get place(): RelayPlace {
+    const { isReserved } = this;
+    return { relay: this.#details.relay, isReserved, failure: isReserved ? undefined : this.#failure };
   }
 
   /** Asks once. Resolves in any case; after a failure it goes on in the background. */
@@ -68,7 +83,8 @@ export class RelayKeeper {
     } catch (error) {
       if (this.#closing.signal.aborted) return;
       this.#attempts += 1;
-      log(`the relay ${relay} has no place for this node: ${messageOf(error)}; trying again`);
+      this.#failure = explainReservation(error, relay);
+      log(`the relay ${relay} has no place for this node: ${this.#failure}; trying again`);
     } finally {
       this.#isAsking = false;
     }

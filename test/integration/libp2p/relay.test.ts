@@ -74,6 +74,17 @@ suite('nodes behind a relay', () => {
     await until(() => behind.allNodes.length === 1, 'it is connected');
   });
 
+  test('leave their places to others when they go', async (t) => {
+    const carrier = await startRelay(t, { maxReservations: 1 });
+    const identity = Identity.generate();
+    const other = await startBehind(t, []);
+    for (const each of [identity, Identity.generate(), identity]) {
+      const behind = await startBehind(t, carrier.addresses, { options: { identity: each } });
+      assert.equal((await other.connectWithNode(behind.addresses[0]!, { retry: true })).path, 'relayed');
+      await behind.stop();
+    }
+  });
+
   test('count for the limits of an address by their ids', async (t) => {
     const carrier = await startRelay(t);
     const limits = { maxInboundPerAddress: 2 };
