@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { type NatKind, NatNetwork, natKinds, natsMissing, relayHost } from '../support/nat-network.ts';
 
 const bin = fileURLToPath(new URL('../../bin/peerloom.js', import.meta.url));
+const stunServer = fileURLToPath(new URL('../support/programs/stun-server.ts', import.meta.url));
 const program = fileURLToPath(new URL('../support/programs/nat-node.ts', import.meta.url));
 
 const skip = natsMissing() ?? false;
@@ -73,15 +74,36 @@ suite('nodes behind routers', { skip }, () => {
     assert.match(await withoutRelay(await make(t, ['restricted', 'open'])), /^failed ERR_/);
   });
 
-  test('peerloom doctor says behind which address this machine is, and what to do', async (t) => {
-    const network = await make(t, ['restricted', 'open']);
-    const node = network.start(network.relay, [bin, 'node', '--host', relayHost, '--port', '10002']);
-    await node.prints(/^Listening on/m);
-    const doctor = network.start(network.hosts[0], [bin, 'doctor', `${relayHost}:10002`]);
-    await doctor.prints(/seen as: .* sees this machine at 11\.0\.0\.1 /);
-    await doctor.prints(
-      /→ 11\.0\.0\.1 is the address of a router: to be dialled from outside, forward a port/,
-    );
-    assert.match(doctor.output, /address: 192\.168\.1\.2 \(wan\): private/);
-  });
+  for (const kind of isLong ? natKinds : (['symmetric'] as const)) {
+    test(`peerloom doctor says the next step: ${kind}`, async (t) => {
+      const network = await make(t, [kind, 'open']);
+      const [host] = network.hosts;
+      const relay = network.start(network.relay, [bin, 'relay', '--host', relayHost, '--port', '10001']);
+      const [, address] = await relay.prints(/^Relay at (\S+)$/m);
+      const stun = network.start(network.relay, [stunServer, relayHost, '3478', '3479']);
+      await stun.prints(/^listening$/m);
+      const alone = network.start(host, [bin, 'doctor', '--port', '10005', address!]);
+      await alone.prints(/seen as: relay sees this machine at 11\.0\.0\.1 /);
+      await alone.prints(kind === 'open' ? /✔ next step: .* 11\.0\.0\.1 itself/ : stepAlone);
+      const servers = [`stun:${relayHost}:3478`, `stun:${relayHost}:3479`];
+      const full = network.start(host, [bin, 'doctor', '--relay', address!, '--stun', ...servers]);
+      await full.prints(/✔ relay: others reach a node here through /);
+      await full.prints(steps[kind]);
+    });
+  }
 });
+
+const stepAlone =
+  /· next step: .* behind a router with the address 11\.0\.0\.1\n {2}→ either forward TCP port 10005 .*, or use a relay/;
+const byWebRtc = /✔ next step: .* a router .* through a relay; with the option stun, .* directly by WebRTC/;
+const staysRelayed =
+  /· next step: .* through a relay\n {2}→ connections .* stay relayed, because this router/;
+
+const steps: Readonly<Record<NatKind, RegExp>> = {
+  open: /✔ next step: this machine has the public address 11\.0\.0\.1 itself/,
+  'full cone': byWebRtc,
+  restricted: byWebRtc,
+  symmetric: staysRelayed,
+  double: byWebRtc,
+  CGNAT: staysRelayed,
+};

@@ -4,12 +4,15 @@ import { systemRuntime } from '../../base/runtime.ts';
 import { listeningLine } from '../../node/explain/explain-self.ts';
 import { Node } from '../../node/node.ts';
 import { exitCodes, WrongUse } from '../failure.ts';
+import { type WayOptions, type Ways, waysTo } from '../ways.ts';
 import { type Finding, findingText } from './finding.ts';
 import { clockByFile, type GivenFile, identityFindings } from './identity-file.ts';
 import { addressFindings, packageFindings, runtimeFinding } from './machine.ts';
 import { peerFindings } from './peers.ts';
+import { nextStep, relayFindings, stunFindings, udpWay } from './reach.ts';
+import { askStun } from './stun.ts';
 
-export interface DoctorOptions {
+export interface DoctorOptions extends WayOptions {
   /** Where to try to listen. */
   readonly host: string;
   readonly port: number;
@@ -27,7 +30,7 @@ export interface DoctorOptions {
  * @returns the exit code: failure if something is wrong.
  */
 export async function runDoctor(options: DoctorOptions): Promise<number> {
-  const { addresses, identity, json } = options;
+  const { addresses, identity, json, stun } = options;
   let isWrong = false;
   const print = (findings: readonly Finding[]): void => {
     for (const finding of findings) {
@@ -38,11 +41,26 @@ export async function runDoctor(options: DoctorOptions): Promise<number> {
   print([runtimeFinding(), ...addressFindings()]);
   if (identity !== undefined)
     print([...identityFindings(identity), ...clockByFile(identity.path, systemRuntime.wallNow())]);
-  const { node, findings } = await listen(options);
+  const { node, ways, findings } = await listen(options);
   try {
     print(findings);
-    for (const address of addresses) print(await peerFindings(node, address));
-    if (addresses.length === 0) print([clockAlone(), nobodyAsked()]);
+    const places = (await ways.libp2p?.relayPlaces()) ?? [];
+    print(relayFindings(places));
+    const seenAt: string[] = [];
+    for (const address of [
+      ...places.filter(({ isReserved }) => isReserved).map(({ relay }) => relay),
+      ...addresses,
+    ]) {
+      const { findings: found, seenAs } = await peerFindings(node, address);
+      print(found);
+      if (seenAs !== undefined) seenAt.push(seenAs);
+    }
+    const answers = await askStun(stun);
+    print(stunFindings(answers));
+    seenAt.push(...answers.flatMap(({ seen }) => seen?.host ?? []));
+    if (seenAt.length === 0 && addresses.length === 0) print([clockAlone(), nobodyAsked()]);
+    const step = nextStep({ seenAt, udp: udpWay(answers), places, port: options.port });
+    if (step !== undefined) print([step]);
     print(packageFindings());
   } finally {
     await node.stop();
@@ -53,15 +71,16 @@ export async function runDoctor(options: DoctorOptions): Promise<number> {
 /** Listens where the user wants to, or else anywhere: the node still dials. */
 async function listen(
   options: DoctorOptions,
-): Promise<{ readonly node: Node; readonly findings: readonly Finding[] }> {
-  const node = createNode(options.port, options);
+): Promise<{ readonly node: Node; readonly ways: Ways; readonly findings: readonly Finding[] }> {
+  const { node, ways } = createNode(options.port, options);
   try {
     await node.start();
-    const findings = node.addresses.map((text): Finding => {
+    const own = node.addresses.filter((text) => !text.includes('/p2p-circuit'));
+    const findings = own.map((text): Finding => {
       const { text: what, advice } = listeningLine(text);
       return { is: advice === undefined ? 'ok' : 'note', about: 'port', text: `a node ${what}`, advice };
     });
-    return { node, findings };
+    return { node, ways, findings };
   } catch (error) {
     await node.stop();
     const isInUse = isPeerloomError(error) && error.code === 'ERR_ADDRESS_IN_USE';
@@ -72,16 +91,31 @@ async function listen(
       text: messageOf(error),
       advice,
     };
-    const other = createNode(0, { ...options, host: '127.0.0.1' });
-    await other.start();
-    return { node: other, findings: [finding] };
+    const isWithout = isPeerloomError(error) && error.code === 'ERR_TRANSPORT_UNAVAILABLE';
+    const fallback = isWithout ? { ...options, ...noWays } : { ...options, host: '127.0.0.1' };
+    const other = createNode(0, fallback);
+    await other.node.start();
+    return { ...other, findings: [isWithout ? { ...finding, about: 'package' } : finding] };
   }
 }
 
+const noWays = { addresses: [], relay: [], stun: [], dht: undefined } as const;
+
 /** With an identity of its own: two processes must not use one. */
-function createNode(port: number, { host, network, networkKey }: DoctorOptions): Node {
+function createNode(port: number, options: DoctorOptions): { readonly node: Node; readonly ways: Ways } {
+  const { host, network, networkKey, addresses, relay } = options;
   try {
-    return new Node(host, port, { name: 'peerloom doctor', network, networkKey });
+    // WebRTC is not tried here: the servers of --stun are asked without it.
+    const ways = waysTo(addresses, { ...options, relay, stun: [] });
+    const { transports, discovery } = ways;
+    const node = new Node(host, port, {
+      name: 'peerloom doctor',
+      network,
+      networkKey,
+      transports,
+      ...(discovery.length > 0 && { discovery }),
+    });
+    return { node, ways };
   } catch (error) {
     if (error instanceof TypeError || error instanceof RangeError) throw new WrongUse(error.message);
     throw error;

@@ -14,23 +14,31 @@ import { hasAddress } from './machine.ts';
 /** Clocks that differ by less are right enough: nodes drop broadcasts that are off by 2 minutes. */
 const clockToleranceMs = 5_000;
 
+export interface PeerFindings {
+  readonly findings: readonly Finding[];
+  /** The host at which the peer sees this machine, if it says so. */
+  readonly seenAs?: string | undefined;
+}
+
 /** Whether a node can be dialled at an address, how it sees this machine, and what its clock says. */
-export async function peerFindings(node: Node, address: string): Promise<readonly Finding[]> {
+export async function peerFindings(node: Node, address: string): Promise<PeerFindings> {
   try {
     const peer = await node.connectWithNode(address);
     const roundTripMs = await peer.ping({ timeoutMs: 5_000 });
     const sighting = await node.seenBy(peer);
-    const found = [reachedFinding(address, peer, roundTripMs), ...seenFindings(node, peer, sighting)];
+    const findings = [reachedFinding(address, peer, roundTripMs), ...seenFindings(peer, sighting)];
+    const seenAs = peer.path === 'relayed' ? undefined : sighting?.host;
     await peer.stop();
-    return found;
+    return { findings, seenAs };
   } catch (error) {
-    return [failedFinding(address, error)];
+    return { findings: [failedFinding(address, error)] };
   }
 }
 
 function reachedFinding(address: string, peer: NodeConnection, roundTripMs: number): Finding {
   const { protocol, encrypted } = peer.security;
-  const text = `${address} is ${labelOf(peer)}, ${peer.id}: connected over ${protocol}, round trip ${roundTripMs.toFixed(1)} ms`;
+  const way = peer.path === 'direct' ? '' : ` (${peer.path})`;
+  const text = `${address} is ${labelOf(peer)}, ${peer.id}: connected over ${protocol}${way}, round trip ${roundTripMs.toFixed(1)} ms`;
   if (encrypted) return { is: 'ok', about: 'peer', text };
   return {
     is: 'note',
@@ -47,22 +55,23 @@ function failedFinding(address: string, error: unknown): Finding {
   return { is: 'wrong', about: `peer, ${about}`, text: `${address}: ${messageOf(error)}${where}`, advice };
 }
 
-function seenFindings(node: Node, peer: NodeConnection, sighting: Sighting | undefined): readonly Finding[] {
+function seenFindings(peer: NodeConnection, sighting: Sighting | undefined): readonly Finding[] {
   const who = labelOf(peer);
   if (sighting === undefined) {
     const text = `${who} does not say from where it sees this machine: it is of an earlier build, or a Python node`;
     return [{ is: 'note', about: 'seen as', text }];
   }
-  return [seenFinding(node, peer, sighting), clockFinding(who, sighting)];
+  return [seenFinding(peer, sighting), clockFinding(who, sighting)];
 }
 
-function seenFinding(node: Node, peer: NodeConnection, { host, port }: Sighting): Finding {
+/** What follows from it, says the next step (reach.ts). */
+function seenFinding(peer: NodeConnection, { host, port }: Sighting): Finding {
   const about = 'seen as';
-  const text = `${labelOf(peer)} sees this machine at ${host} (port ${port} of this connection)`;
-  const isOwn = hasAddress(host);
-  if (isOwn || scopeOf(host) !== 'public') return { is: 'ok', about, text };
-  const advice = `${host} is the address of a router: to be dialled from outside, forward a port there to this machine's port ${node.port}, and give others ${host}`;
-  return { is: 'note', about, text, advice };
+  const who = labelOf(peer);
+  if (peer.path === 'relayed') return { is: 'ok', about, text: `${who} sees this machine through the relay` };
+  const isRouter = scopeOf(host) === 'public' && !hasAddress(host);
+  const text = `${who} sees this machine at ${host} (port ${port} of this connection)${isRouter ? ', the address of a router' : ''}`;
+  return { is: 'ok', about, text };
 }
 
 function clockFinding(who: string, { wallMs, roundTripMs }: Sighting): Finding {

@@ -1,10 +1,15 @@
+// First: the loggers of libp2p open the standard streams, which no test has left behind then.
+import '../../support/libp2p-engines.ts';
 import assert from 'node:assert/strict';
 import { chmodSync, mkdtempSync, rmSync, utimesSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
+import { Identity } from '../../../src/index.ts';
+import { internet, libp2p, relay } from '../../../src/libp2p/index.ts';
 import { Fixture } from '../../support/fixture.ts';
+import { makeNode } from '../../support/start-nodes.ts';
 import { run, startNode } from './program.ts';
 
 interface Finding {
@@ -77,6 +82,32 @@ suite('peerloom doctor', () => {
     assert.match(failed[2]!.text, /ERR_CONNECTION_REFUSED/);
     const { of } = await doctor(t, '--network', 'chess', address);
     assert.equal(of('peer').is, 'ok');
+  });
+
+  test('asks relays for a place, and says why one has none', async (t) => {
+    const carrier = makeNode(t, {
+      options: { name: 'carrier', transports: [libp2p(relay({ maxReservations: 1 }))] },
+    });
+    await carrier.start();
+    const [address] = carrier.addresses;
+    const fine = await doctor(t, '--relay', address!);
+    assert.equal(fine.code, 0);
+    assert.equal(fine.of('relay').text, `others reach a node here through ${address}`);
+    assert.match(fine.of('peer').text, /is carrier, .*: connected over libp2p, round trip/);
+    assert.match(fine.of('seen as').text, /^carrier sees this machine at 127\.0\.0\.1 /);
+    const behind = libp2p(internet({ listen: [], relays: [address!] }));
+    const node = makeNode(t, { options: { name: 'ada', transports: [behind] } });
+    await node.start();
+    const silent = `/ip4/127.0.0.1/tcp/1/p2p/${Identity.generate().id}`;
+    const { code, findings } = await doctor(t, node.addresses[0]!, '--relay', address!, silent);
+    assert.equal(code, 1);
+    const wrong = findings.filter(({ is }) => is === 'wrong').map(({ text }) => text);
+    assert.match(
+      wrong[0]!,
+      /has no place for a node here: it refused: it has no place left .*\(RESERVATION_REFUSED\)$/,
+    );
+    assert.match(wrong[1]!, /tcp\/1\/.* has no place for a node here: nothing listens at /);
+    assert.match(findings.find(({ about }) => about === 'peer')!.text, /is ada, .* over libp2p \(relayed\)/);
   });
 
   test('says of a port in use that it is', async (t) => {

@@ -1,5 +1,10 @@
+// First: the loggers of libp2p open the standard streams, which no test has left behind then.
+import '../../support/libp2p-engines.ts';
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { Identity } from '../../../src/index.ts';
+import { internet, libp2p, libp2pDht, relay } from '../../../src/libp2p/index.ts';
+import { makeNode } from '../../support/start-nodes.ts';
 import { Program, run, startNode } from './program.ts';
 
 suite('peerloom ping', () => {
@@ -36,6 +41,34 @@ suite('peerloom ping', () => {
     assert.equal(code, 0, stdout);
     assert.match(stdout, new RegExp(`^PING ${far.id} \\(far\\)\n1: `));
     assert.notEqual(id, far.id);
+  });
+
+  test('goes through a relay, and says whether the way became direct', async (t) => {
+    const transport = libp2p(relay());
+    const dht = libp2pDht(transport, { scope: 'local', seeksNetwork: false });
+    const carrier = makeNode(t, { options: { transports: [transport], discovery: [dht] } });
+    await carrier.start();
+    const [address] = carrier.addresses;
+    const behind = libp2p(internet({ listen: [], relays: [address!] }));
+    const own = libp2pDht(behind, { scope: 'local', seeksNetwork: false });
+    const node = makeNode(t, { options: { name: 'ada', transports: [behind], discovery: [own] } });
+    await node.start();
+    const once = ['--every', '0.01', '--until-direct'];
+    const direct = await run(t, ['ping', ...once, address!]);
+    assert.deepEqual([direct.code, direct.stderr], [0, '']);
+    assert.match(direct.stdout, /\n1: [\d.]+ ms, direct, libp2p to 127\.0\.0\.1:\d+\n.* 1 sent, 1 answered/);
+    const byId = ['ping', ...once, '--count', '2', '--dht', 'local', '--relay', address!, '--', node.id];
+    const relayed = await run(t, byId);
+    assert.equal(relayed.code, 1, relayed.stdout + relayed.stderr);
+    assert.match(relayed.stdout, new RegExp(`\n2: [\\d.]+ ms, relayed by ${carrier.id}, libp2p\n`));
+    const gone = await run(t, ['ping', `${address}/p2p-circuit/p2p/${Identity.generate().id}`]);
+    assert.equal(gone.code, 1);
+    assert.match(
+      gone.stderr,
+      /^peerloom: .* refused: the node behind it is not there, .* \(NO_RESERVATION\)\n$/,
+    );
+    const wrong = await run(t, ['ping', '/nonsense']);
+    assert.equal(wrong.code, 2);
   });
 
   test('fails with one line when nobody is there, or leaves', async (t) => {

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { nextStep, type Reach, udpWay } from '../../../src/cli/doctor/reach.ts';
+import { readAnswer } from '../../../src/cli/doctor/stun.ts';
+
+/** The answer of RFC 5769, section 2.2, whose request had this id. */
+const id = Buffer.from('b7e7a701bc34d686fa87dfae', 'hex');
+const answer = Buffer.from(
+  '0101003c2112a442b7e7a701bc34d686fa87dfae8022000b7465737420766563746f7220002000080001a147e112a64300080014' +
+    '2b91f599fd9e90c38c7489f92af9ba53f06be7d780280004c07d4c96',
+  'hex',
+);
+
+suite('an answer of a STUN server', () => {
+  test('is read as RFC 5769 has it', () => {
+    assert.deepEqual(readAnswer(answer, id), { host: '192.0.2.1', port: 32_853 });
+  });
+
+  test('is not taken for another request, nor if it is cut or spoilt', () => {
+    assert.equal(readAnswer(answer, Buffer.alloc(12)), undefined);
+    for (let length = 0; length < 52; length++)
+      assert.doesNotThrow(() => readAnswer(answer.subarray(0, length), id));
+    assert.equal(readAnswer(answer.subarray(0, 40), id), undefined);
+    for (let at = 0; at < answer.length; at++) {
+      const spoilt = Buffer.from(answer);
+      spoilt[at] = 255;
+      assert.doesNotThrow(() => readAnswer(spoilt, id));
+    }
+  });
+});
+
+suite('the next step', () => {
+  const isOwn = (host: string): boolean => host === '9.9.9.9';
+  const seen = (host: string, port: number) => ({ server: 'stun:a', seen: { host, port } });
+  const silent = { server: 'stun:b', seen: undefined };
+  const reach = (more: Partial<Reach>): Reach => ({
+    seenAt: ['8.8.8.8'],
+    udp: 'not asked',
+    places: [],
+    port: 0,
+    ...more,
+  });
+
+  test('follows from what servers see', () => {
+    assert.equal(udpWay([], isOwn), 'not asked');
+    assert.equal(udpWay([silent, silent], isOwn), 'blocked');
+    assert.equal(udpWay([seen('8.8.8.8', 1), silent], isOwn), 'one answer');
+    assert.equal(udpWay([seen('8.8.8.8', 1), seen('8.8.8.8', 1)], isOwn), 'one port');
+    assert.equal(udpWay([seen('8.8.8.8', 1), seen('8.8.8.8', 2)], isOwn), 'new ports');
+    assert.equal(udpWay([seen('9.9.9.9', 1)], isOwn), 'own address');
+  });
+
+  test('is none where nobody in the public internet has seen this machine', () => {
+    assert.equal(nextStep(reach({ seenAt: ['10.0.0.1', '127.0.0.1'] }), isOwn), undefined);
+  });
+
+  test('is to ask two STUN servers where a relay is there, or to allow UDP', () => {
+    const places = [{ relay: '/ip4/1.1.1.1/tcp/1/p2p/x', isReserved: true, failure: undefined }];
+    assert.match(nextStep(reach({ places, udp: 'one answer' }), isOwn)!.advice!, /two --stun servers/);
+    assert.match(nextStep(reach({ places, udp: 'blocked' }), isOwn)!.advice!, /no UDP gets through/);
+    const lost = [{ ...places[0]!, isReserved: false }];
+    assert.match(nextStep(reach({ places: lost, port: 7 }), isOwn)!.advice!, /forward TCP port 7 at/);
+  });
+});
