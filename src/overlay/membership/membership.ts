@@ -2,7 +2,6 @@ import type { NodeConnection } from '../../api/node-connection.ts';
 import type { ProtocolHost, ProtocolPeer } from '../../api/protocol.ts';
 import type { Address } from '../../base/address.ts';
 import { PeerloomError } from '../../base/errors.ts';
-import type { HostScope } from '../../base/host-scope.ts';
 import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 import { unpredictable } from '../../base/unpredictable.ts';
 import type { NodeIdentity } from '../../identity/signer.ts';
@@ -17,12 +16,14 @@ import { ContactDialler, type LinkDialler } from './contact-dialler.ts';
 import { frameOf, messageOf } from './contact-messages.ts';
 import { Contact } from './contacts.ts';
 import { HyParView, type HyParViewEffects } from './hyparview.ts';
+import { Introductions } from './introductions.ts';
+import { Joining } from './joining.ts';
 import { KeptLinks } from './kept-links.ts';
 import { encodeMembershipFrame, type MembershipFrame, readMembershipFrame } from './membership-frames.ts';
 import { MembershipLink } from './membership-link.ts';
 import type { MembershipMessage } from './membership-messages.ts';
-import { OwnRecord } from './own-record.ts';
-import { Rejoining } from './rejoining.ts';
+import { MembershipTimers } from './membership-timers.ts';
+import { NeighbourRequests } from './neighbour-requests.ts';
 import { SilenceWatch } from './silence-watch.ts';
 
 export interface MembershipOptions {
@@ -42,9 +43,6 @@ export interface MembershipOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** How long the answer to a question to a peer may take, in milliseconds. */
-const answerMs = 10_000;
-
 /** How long a node that was dropped has to say that it keeps the connection, in milliseconds. */
 const lingerMs = 2_000;
 
@@ -59,20 +57,16 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
   readonly #options: MembershipOptions;
   readonly #view: HyParView<Contact>;
   readonly #dialler: ContactDialler;
-  readonly #own: OwnRecord;
+  readonly #introductions: Introductions;
   readonly #silence: SilenceWatch;
-  readonly #rejoining: Rejoining;
   /** Peers that find their neighbours by themselves, too. */
   readonly #links = new Map<string, MembershipLink>();
-  /** Nodes that were dialled, and whose links are not open for this protocol yet. */
-  readonly #dialled = new Map<string, Priority>();
-  readonly #timers = new Set<RuntimeTimer>();
+  readonly #requests: NeighbourRequests;
+  readonly #joining: Joining;
+  readonly #timers: MembershipTimers;
   #log: (text: string) => void = () => {};
-  /** Where the peer is whose frame is being read. */
-  #teller: HostScope = 'loopback';
   #round: RuntimeTimer | undefined;
   #isStarted = false;
-  #isStopped = false;
 
   constructor(options: MembershipOptions) {
     const { identity, network, runtime, active, passive, privateAddresses, links, onFailure } = options;
@@ -88,21 +82,25 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
       log: (text) => this.#log(text),
     });
     const { contacts } = this.#dialler;
-    this.#own = new OwnRecord({
+    this.#introductions = new Introductions({
       identity,
       network,
       runtime,
+      dialler: this.#dialler,
+      links: () => this.#links.values(),
       addresses: () => links.ownAddresses,
-      onChange: () => this.#introduceAgain(),
       onFailure,
     });
     this.#view = new HyParView<Contact>({
       effects: this,
       random: unpredictable(runtime, 'membership'),
       ownId: identity.id,
-      self: () => this.#own.record && new Contact(identity.id, this.#own.record),
+      self: () => {
+        const { ownRecord } = this.#introductions;
+        return ownRecord && new Contact(identity.id, ownRecord);
+      },
       isProven: (contact) => contacts.isProven(contact),
-      admit: (told) => this.#admit(told),
+      admit: (told) => this.#introductions.admit(told),
       sizes: { active, passive },
     });
     this.keptLinks = new KeptLinks({
@@ -110,10 +108,10 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
       dialler: this.#dialler,
       linkWith: (id) => this.#links.get(id),
       sampled: (fits) => this.#view.sampled(fits),
-      ownRecord: () => this.#own.record,
+      ownRecord: () => this.#introductions.ownRecord,
       admit: (record, teller) => {
-        this.#teller = teller.scope;
-        return this.#admit(new Contact(record.id, record));
+        this.#introductions.hears(teller);
+        return this.#introductions.admit(new Contact(record.id, record));
       },
       onFailed: (id) => this.#view.failed(id),
     });
@@ -122,9 +120,25 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
       neighbours: () => this.#view.active.flatMap((id) => this.#channelOf(id)),
       onSilent: (id, silenceMs) => this.#onSilent(id, silenceMs),
     });
-    this.#rejoining = new Rejoining(runtime, () => {
-      const link = this.#linkToJoinOver;
-      if (link !== undefined && this.needsEntry) this.#joinOver(link);
+    this.#timers = new MembershipTimers(runtime);
+    this.#requests = new NeighbourRequests({
+      view: this.#view,
+      dialler: this.#dialler,
+      timers: this.#timers,
+      linkWith: (id) => this.#links.get(id),
+      onAgreed: (link) => this.#up(link),
+      letGo: (id) => this.#letGo(id),
+    });
+    this.#joining = new Joining({
+      view: this.#view,
+      runtime,
+      timers: this.#timers,
+      links: () => this.#links.values(),
+      needsEntry: () => this.needsEntry,
+      isProven: (contact) => contacts.isProven(contact),
+      onAgreed: (link) => this.#up(link),
+      hold: (id) => void links.hold(id, Holder.overlay),
+      letGo: (id) => this.#letGo(id),
     });
   }
 
@@ -150,7 +164,7 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
 
   /** The hosts from which others hear this node, with the number of them. */
   get seenHosts(): readonly (readonly [host: string, others: number])[] {
-    return this.#own.seenHosts;
+    return this.#introductions.seenHosts;
   }
 
   /** The addresses at which this node may dial another one. */
@@ -160,7 +174,7 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
 
   /** A record that this node may pass on: its own, or the record of a node that it has reached within a day. */
   recordOf(id: string): AddressRecord | undefined {
-    if (id === this.#options.identity.id) return this.#own.record;
+    if (id === this.#options.identity.id) return this.#introductions.ownRecord;
     const { contacts } = this.#dialler;
     const contact = contacts.find(id);
     return contact !== undefined && contacts.isProven(contact) ? contact.record : undefined;
@@ -200,24 +214,23 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
   }
 
   opened(peer: ProtocolPeer): void {
-    const link = this.#isStopped
+    const link = this.#timers.areStopped
       ? undefined
       : MembershipLink.of(peer, this.#dialler.contacts.of(peer.id), this.#options.runtime);
     if (link === undefined) return;
     this.#links.set(peer.id, link);
     this.#begin();
-    this.#introduce(link);
-    const priority = this.#dialled.get(peer.id);
-    this.#dialled.delete(peer.id);
+    this.#introductions.introduce(link);
+    const priority = this.#requests.opened(peer.id);
     if (link.asked === 'join') {
       if (link.isInbound) link.wantsToJoin = true;
-      else this.#awaitJoinReply(link);
+      else this.#joining.awaitReply(link);
     } else if (link.asked !== 'open' && link.asked !== 'anchor') {
       this.#up(link);
     } else if (priority !== undefined) {
-      this.#askOver(link, priority);
+      this.#requests.askOver(link, priority);
     } else if (this.#view.active.length === 0) {
-      this.#joinOver(link);
+      this.#joining.over(link);
     }
   }
 
@@ -227,7 +240,7 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
       throw new PeerloomError('ERR_PROTOCOL', 'this side said nothing about neighbours');
     return link.share.run(() => {
       const frame = readMembershipFrame(bytes);
-      this.#teller = link.scope;
+      this.#introductions.hears(link);
       this.#handle(link, frame);
     });
   }
@@ -237,7 +250,7 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
     if (link?.peer !== peer) return;
     this.#links.delete(peer.id);
     link.share.cancel();
-    this.#settle(link, 'failed');
+    this.#requests.settle(link, 'failed');
     this.#view.down(peer.id);
   }
 
@@ -245,13 +258,13 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
   unlinked(peer: ProtocolPeer): void {
     const link = this.#links.get(peer.id);
     if (link?.peer !== peer) return;
-    this.#settle(link, 'failed');
+    this.#requests.settle(link, 'failed');
     this.#view.down(peer.id);
     this.#letGo(peer.id);
   }
 
   admits(id: string, word: Priority | 'anchor'): boolean {
-    if (this.#isStopped) return false;
+    if (this.#timers.areStopped) return false;
     return word === 'anchor' ? this.#hasRoomForAnchored : this.#view.requested(id, word);
   }
 
@@ -267,9 +280,7 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
   }
 
   ask(contact: Contact, priority: Priority): void {
-    const link = this.#links.get(contact.id);
-    if (link === undefined) void this.#dial(contact, priority);
-    else this.#askOver(link, priority);
+    this.#requests.ask(contact, priority);
   }
 
   drop(id: string): void {
@@ -277,7 +288,7 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
     if (link === undefined) return;
     link.send(encodeMembershipFrame({ kind: 'drop' }));
     // The user of the other side may want the connection just now, and says so.
-    this.#after(lingerMs, () => this.#letGo(id));
+    this.#timers.after(lingerMs, () => this.#letGo(id));
   }
 
   send(id: string, message: MembershipMessage<Contact>): void {
@@ -287,9 +298,9 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
   }
 
   runDry(): void {
-    if (this.#isStopped) return;
+    if (this.#timers.areStopped) return;
     this.#options.onEntryNeeded();
-    if (this.#linkToJoinOver !== undefined) this.#rejoining.want();
+    this.#joining.want();
   }
 
   #handle(link: MembershipLink, frame: MembershipFrame): void {
@@ -300,10 +311,10 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
         break;
       case 'join':
         link.wantsToJoin = true;
-        if (link.isIntroduced) this.#onJoin(link);
+        if (link.isIntroduced) this.#joining.joins(link);
         break;
       case 'joinReply':
-        this.#onJoinReply(link, frame);
+        this.#joining.replied(link, frame);
         break;
       case 'ask': {
         const isNeighbour = this.#view.requested(id, frame.priority);
@@ -312,7 +323,7 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
         break;
       }
       case 'answer':
-        this.#onAnswer(link, frame.isNeighbour);
+        this.#requests.answered(link, frame.isNeighbour);
         break;
       case 'drop':
         this.#view.dropped(id);
@@ -330,151 +341,23 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
     }
   }
 
-  /** @throws PeerloomError for a record that is not the peer's own. */
-  #onIntroduce(
-    link: MembershipLink,
-    { seenAs, record }: Extract<MembershipFrame, { kind: 'introduce' }>,
-  ): void {
-    const { contact } = link;
-    if (record !== undefined && (record.id !== contact.id || this.#learn(record) !== contact)) {
-      throw new PeerloomError('ERR_SIGNATURE_INVALID', 'an address record of another node, or not signed');
-    }
-    if (seenAs !== '') this.#own.seenAs(seenAs, contact.id);
-    const isFirst = !link.isIntroduced;
-    link.isIntroduced = true;
-    const isReached = !link.isInbound && this.#dialler.isAddressOf(contact, link.peer.connection);
-    this.#dialler.seenAt(contact, link.channel.remote.address.host);
-    if (isReached) this.#dialler.proven(contact);
-    else this.#dialler.prove(contact);
-    if (link.wantsToJoin) this.#onJoin(link);
-    else if (isFirst && contact.addresses.length > 0) this.#view.learned([contact]);
-  }
-
-  /** Once for each connection: joining again and again would send walks through the network for ever. */
-  #onJoin(link: MembershipLink): void {
-    link.wantsToJoin = false;
-    if (link.hasJoined) return;
-    link.hasJoined = true;
-    const { contact } = link;
-    this.#view.joins(contact);
-    if (this.#view.isActive(contact.id)) this.#options.links.hold(contact.id, Holder.overlay);
-    else this.#after(answerMs, () => this.#letGo(contact.id));
-    if (this.#dialler.contacts.isProven(contact)) this.#view.introduce(contact);
-    else contact.isToIntroduce = true;
-  }
-
-  #onJoinReply(link: MembershipLink, frame: Extract<MembershipFrame, { kind: 'joinReply' }>): void {
-    if (!link.isJoining) return;
-    link.isJoining = false;
-    if (frame.isNeighbour) this.#up(link);
-    this.#view.received(link.contact.id, messageOf(frame));
-    this.#letGo(link.contact.id);
-  }
-
-  #onAnswer(link: MembershipLink, isNeighbour: boolean): void {
-    if (!isNeighbour) this.#settle(link, 'refused');
-    else if (link.isAsked) this.#up(link);
-    // It comes too late.
-    else if (!this.#view.isActive(link.contact.id)) link.send(encodeMembershipFrame({ kind: 'drop' }));
+  #onIntroduce(link: MembershipLink, frame: Extract<MembershipFrame, { kind: 'introduce' }>): void {
+    const { contact, isIntroduced } = link;
+    this.#introductions.introduced(link, frame);
+    if (link.wantsToJoin) this.#joining.joins(link);
+    else if (!isIntroduced && contact.addresses.length > 0) this.#view.learned([contact]);
   }
 
   #up(link: MembershipLink): void {
     link.stopWaiting();
     this.#options.links.hold(link.contact.id, Holder.overlay);
     this.#view.up(link.contact);
-    this.#rejoining.succeeded();
-  }
-
-  #askOver(link: MembershipLink, priority: Priority): void {
-    if (link.peer.connection.isSuspended) {
-      queueMicrotask(() => this.#view.failed(link.contact.id));
-      return;
-    }
-    link.waitForAnswer(answerMs, () => this.#settle(link, 'refused'));
-    link.send(encodeMembershipFrame({ kind: 'ask', priority }));
-  }
-
-  /** The question whether the peer will be a neighbour has an answer, or will never have one. */
-  #settle(link: MembershipLink, outcome: 'refused' | 'failed'): void {
-    if (!link.isAsked) return;
-    link.stopWaiting();
-    this.#view[outcome](link.contact.id);
-  }
-
-  async #dial(contact: Contact, priority: Priority): Promise<void> {
-    const { id } = contact;
-    this.#dialled.set(id, priority);
-    const outcome = await this.#dialler.dial(contact, priority);
-    if (outcome === 'connected') {
-      this.#onDialled(id, priority);
-      return;
-    }
-    this.#dialled.delete(id);
-    if (this.#isStopped) return;
-    if (outcome === 'failed') this.#view.failed(id);
-    else this.#view.refused(id);
-  }
-
-  /** The connection may have been there before: then nothing was asked. */
-  #onDialled(id: string, priority: Priority): void {
-    const link = this.#links.get(id);
-    if (link === undefined) {
-      this.#after(answerMs, () => {
-        if (!this.#dialled.delete(id)) return;
-        this.#view.failed(id);
-        this.#letGo(id);
-      });
-      return;
-    }
-    this.#dialled.delete(id);
-    if (!this.#view.isActive(id) && !link.isAsked) this.#askOver(link, priority);
-  }
-
-  /** A peer that is not a neighbour, and through which the node has not joined before. */
-  get #linkToJoinOver(): MembershipLink | undefined {
-    for (const link of this.#links.values()) {
-      const { contact, peer, isJoining } = link;
-      if (!isJoining && !this.#view.isActive(contact.id) && !peer.connection.isSuspended) return link;
-    }
-    return undefined;
-  }
-
-  #joinOver(link: MembershipLink): void {
-    this.#awaitJoinReply(link);
-    link.send(encodeMembershipFrame({ kind: 'join' }));
-  }
-
-  #awaitJoinReply(link: MembershipLink): void {
-    link.isJoining = true;
-    this.#after(answerMs, () => {
-      link.isJoining = false;
-      this.#letGo(link.contact.id);
-    });
+    this.#joining.succeeded();
   }
 
   #onProven(contact: Contact): void {
     this.#view.proven(contact);
-    if (!contact.isToIntroduce) return;
-    contact.isToIntroduce = false;
-    this.#view.introduce(contact);
-  }
-
-  #admit({ record }: Contact): Contact | undefined {
-    const contact = record && this.#learn(record);
-    return contact === undefined || contact.addresses.length === 0 || contact.hasFailed ? undefined : contact;
-  }
-
-  #learn(record: AddressRecord): Contact | undefined {
-    return this.#dialler.contacts.learn(record, (address) => this.#dialler.mayDial(address, this.#teller));
-  }
-
-  #introduce(link: MembershipLink): void {
-    const seenAs = link.channel.remote.address.host;
-    link.send(encodeMembershipFrame({ kind: 'introduce', seenAs, record: this.#own.record }));
-  }
-
-  #introduceAgain(): void {
-    for (const link of this.#links.values()) this.#introduce(link);
+    this.#joining.proven(contact);
   }
 
   /** The overlay does not need a connection any more, unless its peer is a neighbour. */
@@ -515,21 +398,11 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
     this.#round = runtime.setTimeout(round, delayMs, 'watching');
   }
 
-  #after(delayMs: number, act: () => void): void {
-    if (this.#isStopped) return;
-    const timer = this.#options.runtime.setTimeout(() => {
-      this.#timers.delete(timer);
-      act();
-    }, delayMs);
-    this.#timers.add(timer);
-  }
-
   #stop(): void {
-    this.#isStopped = true;
-    for (const timer of [this.#round, ...this.#timers]) timer?.cancel();
-    this.#timers.clear();
+    this.#timers.stop();
+    this.#round?.cancel();
     this.#silence.stop();
-    this.#rejoining.stop();
+    this.#joining.stop();
     this.#dialler.stop();
     for (const link of this.#links.values()) link.stopWaiting();
   }
