@@ -17,7 +17,7 @@ export function explainAbsence(
   id: string,
   sources: ExplainSources,
 ): { readonly state: ReachState; readonly lines: readonly ExplanationLine[] } {
-  const { peering, finder, membership } = sources;
+  const { peering, finder } = sources;
   const denied = deniedLines(id, sources);
   const dials = dialLines(id, sources);
   const handshake = peering.peers.failures.handshakeOf(id);
@@ -41,16 +41,16 @@ export function explainAbsence(
   if (past !== undefined && ageOf(past, sources) < failedAgeMs) return { state: 'ended', lines };
   if (failedAgeMs < Number.POSITIVE_INFINITY) return { state: 'failed', lines };
   const isKnown = addresses.length > 0 || heard.length > 0;
-  const isFound = finder.entriesOf(id).length > 0 || membership?.contactOf(id) !== undefined;
+  const isFound = finder.known.entriesOf(id).length > 0 || finder.known.contactOf(id) !== undefined;
   if (isKnown || isFound) return { state: 'known', lines: [...lines, ...toDialLines(sources)] };
   return { state: 'unknown', lines: [...lines, ...unknownLines(sources)] };
 }
 
 /** The attempts of this node to reach another one that failed last. */
 export function dialLines(id: string, sources: ExplainSources): readonly ExplanationLine[] {
-  const { peering, finder, membership } = sources;
-  const keys = new Set(finder.entriesOf(id).map(({ key }) => key));
-  for (const text of membership?.contactOf(id)?.addresses ?? []) keys.add(text);
+  const { peering, finder } = sources;
+  const keys = new Set(finder.known.entriesOf(id).map(({ key }) => key));
+  for (const text of finder.known.contactOf(id)?.addresses ?? []) keys.add(text);
   const failures = peering.peers.failures.dialsOf(id, keys).slice(0, maxDialLines);
   return failures.map((failure) => failureLine(failure, sources, `dialling ${failure.address} failed`));
 }
@@ -111,9 +111,9 @@ function reconnectLines(id: string, { peering }: ExplainSources): readonly Expla
 }
 
 function addressLines(id: string, sources: ExplainSources): readonly ExplanationLine[] {
-  const { finder, membership, options } = sources;
-  const lines = finder.entriesOf(id).map((entry) => entryLine(entry, sources));
-  const contact = membership?.contactOf(id);
+  const { finder, options } = sources;
+  const lines = finder.known.entriesOf(id).map((entry) => entryLine(entry, sources));
+  const contact = finder.known.contactOf(id);
   if (contact?.record === undefined) return lines;
   const ageMs = Math.max(0, options.runtime.wallNow() - contact.record.sequence);
   const told = contact.record.addresses.join(', ');

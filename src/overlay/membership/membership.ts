@@ -14,7 +14,7 @@ import type { AddressRecord } from './address-record.ts';
 import { maxAnchored } from './anchors.ts';
 import { ContactDialler, type LinkDialler } from './contact-dialler.ts';
 import { frameOf, messageOf } from './contact-messages.ts';
-import { Contact } from './contacts.ts';
+import { Contact, type Contacts } from './contacts.ts';
 import { HyParView, type HyParViewEffects } from './hyparview.ts';
 import { Introductions } from './introductions.ts';
 import { Joining } from './joining.ts';
@@ -152,24 +152,14 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
     return this.#view.passive.map(({ id }) => id);
   }
 
-  /** The ids of the nodes that this node has heard of, and may dial. */
-  get heardOf(): readonly string[] {
-    return [...this.#dialler.contacts].flatMap(({ id, addresses }) => (addresses.length > 0 ? id : []));
-  }
-
-  /** What this node has heard of another one. */
-  contactOf(id: string): Readonly<Contact> | undefined {
-    return this.#dialler.contacts.find(id);
+  /** The nodes that this node has heard of. */
+  get contacts(): Contacts {
+    return this.#dialler.contacts;
   }
 
   /** The hosts from which others hear this node, with the number of them. */
   get seenHosts(): readonly (readonly [host: string, others: number])[] {
     return this.#introductions.seenHosts;
-  }
-
-  /** The addresses at which this node may dial another one. */
-  addressesOf(id: string): readonly string[] {
-    return this.#dialler.contacts.find(id)?.addresses ?? [];
   }
 
   /** A record that this node may pass on: its own, or the record of a node that it has reached within a day. */
