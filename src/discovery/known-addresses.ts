@@ -70,7 +70,7 @@ export class KnownAddresses {
       addresses: [...addresses],
       source: best?.source ?? (connection === undefined ? 'nodes' : 'connection'),
       isConnected,
-      isProven: best?.provenAtMs !== undefined,
+      isProven: best === undefined ? this.#isProvenByOverlay(id) : best.provenAtMs !== undefined,
       lastConnectedAt: times.length === 0 ? undefined : Math.max(...times),
     };
   }
@@ -140,6 +140,12 @@ export class KnownAddresses {
       this.#options.log(`an address is not taken: ${messageOf(error)}`);
       return undefined;
     }
+  }
+
+  #isProvenByOverlay(id: string): boolean {
+    const contacts = this.#options.contacts();
+    const contact = contacts?.find(id);
+    return contact !== undefined && contact.addresses.length > 0 && contacts!.isProven(contact);
   }
 
   #keyOf(address: Address): string {

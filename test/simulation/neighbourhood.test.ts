@@ -91,9 +91,32 @@ suite('neighbours on virtual time', () => {
       nodes[7]!.broadcast('hello');
       await world.run({ seconds: 10 });
       assert.equal(nodes.filter(({ heard }) => heard.has('hello')).length, 23, `seed ${seed}`);
-      for (const { failures } of nodes) assert.deepEqual(failures, [], `seed ${seed}`);
+      for (const { failures, knownNodes } of nodes) {
+        assert.deepEqual(failures, [], `seed ${seed}`);
+        const told = knownNodes.filter(({ source }) => source === 'nodes');
+        assert.ok(
+          told.some(({ isProven }) => isProven),
+          'it has dialled nodes that others named',
+        );
+      }
       await world.end();
     }
+  });
+
+  test('are proven nodes of knownNodes as soon as the node has tried their addresses', async () => {
+    const world = new Simulation({ seed: 1, latencyMs: 10 });
+    const neighbourhood = { active: 2 };
+    const nodes = world.spawn(
+      8,
+      ({ host, port, options }) => new Neighbour(host, port, { ...options, neighbourhood }),
+    );
+    const [first, ...others] = nodes as [Neighbour, ...Neighbour[]];
+    for (const node of others) await world.settle(node.connectWithNode(first.host, first.port));
+    await world.run({ seconds: 60 });
+    const told = others.flatMap(({ knownNodes }) => knownNodes.filter(({ source }) => source === 'nodes'));
+    assert.ok(told.length > 3, `${told.length}`);
+    assert.ok(told.every(({ isProven }) => isProven));
+    await world.end();
   });
 
   test('are found anew when half of the nodes crash, some of them in silence', async () => {

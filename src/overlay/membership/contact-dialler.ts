@@ -176,21 +176,26 @@ export class ContactDialler {
     }
   }
 
-  /** @throws NeighbourRefused, or what the last attempt throws. */
-  async #tryAddresses(
-    { id, addresses }: Contact,
-    attempt: (address: Address) => Promise<unknown>,
-  ): Promise<void> {
+  /**
+   * The address that answers is the first to be tried from then on.
+   *
+   * @throws NeighbourRefused, or what the last attempt throws.
+   */
+  async #tryAddresses(contact: Contact, attempt: (address: Address) => Promise<unknown>): Promise<void> {
     const { links, log } = this.#options;
     let failure: unknown = new Error('the node has no address');
-    for (const address of addresses.slice(0, maxTriedAddresses)) {
+    for (const address of contact.addresses.slice(0, maxTriedAddresses)) {
       try {
         links.stopping.throwIfAborted();
         await attempt(links.parse(address));
+        prefer(contact, address);
         return;
       } catch (error) {
-        if (error instanceof NeighbourRefused) throw error;
-        log(`${id} cannot be reached at ${address}: ${messageOf(error)}`);
+        if (error instanceof NeighbourRefused) {
+          prefer(contact, address);
+          throw error;
+        }
+        log(`${contact.id} cannot be reached at ${address}: ${messageOf(error)}`);
         failure = error;
       }
     }
@@ -201,4 +206,11 @@ export class ContactDialler {
     contact.hasFailed = !this.contacts.isProven(contact);
     return 'failed';
   }
+}
+
+/** Its record may have changed meanwhile. */
+function prefer(contact: Contact, address: string): void {
+  const { addresses } = contact;
+  if (!addresses.includes(address)) return;
+  contact.addresses = [address, ...addresses.filter((other) => other !== address)];
 }

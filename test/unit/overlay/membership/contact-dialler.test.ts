@@ -129,6 +129,18 @@ suite('nodes of address records', () => {
     assert.deepEqual(dials, [1, 2, 3]);
   });
 
+  test('are dialled first at the address at which they answered', async () => {
+    for (const answer of [undefined, new NeighbourRefused('there', 'full')]) {
+      const { dialler, dials } = diallerWith((port) => (port === 2 ? answer : unreachable()));
+      const addresses = [1, 2, 3].map((port) => `192.0.2.1:${port}`);
+      const contact = learn(dialler, 0, addresses);
+      await dialler.dial(contact, 'low');
+      await dialler.dial(contact, 'low');
+      assert.deepEqual(dials, [1, 2, 2]);
+      assert.deepEqual(contact.addresses, ['192.0.2.1:2', '192.0.2.1:1', '192.0.2.1:3']);
+    }
+  });
+
   test('are proven no faster than a rate, too, and 64 wait for it', async () => {
     const { dialler, dials } = diallerWith(() => undefined);
     for (const [at] of identities.entries()) dialler.prove(learn(dialler, at));
