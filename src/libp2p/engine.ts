@@ -14,6 +14,9 @@ import { maxWindowBytes } from './stream-link.ts';
 /** Connections of libp2p in all, with those that have no link. */
 const maxConnections = 300;
 
+/** Streams that another node may have open on one connection: a relay opens one for each connection that it carries. */
+const maxStreams = 256;
+
 /** The packages that each way to reach nodes needs. */
 const packagesOfWays: Readonly<Record<Way, readonly PackageName[]>> = {
   tcp: ['@libp2p/tcp'],
@@ -78,13 +81,16 @@ export async function createEngine({
       one === 'tls' ? packages['@libp2p/tls'].tls() : packages['@libp2p/noise'].noise(),
     ),
     streamMuxers: [
-      packages['@libp2p/yamux'].yamux({ streamOptions: { maxStreamWindowSize: maxWindowBytes } }),
+      packages['@libp2p/yamux'].yamux({
+        maxInboundStreams: maxStreams,
+        streamOptions: { maxStreamWindowSize: maxWindowBytes },
+      }),
     ],
     connectionManager: {
       maxConnections,
       // The gate has limits of its own.
       inboundConnectionThreshold: Number.POSITIVE_INFINITY,
-      maxIncomingPendingConnections: limits.maxHalfOpen,
+      maxIncomingPendingConnections: Number.POSITIVE_INFINITY,
       // The node has a time limit for each dial.
       dialTimeout: limits.dialTimeoutMs,
       addressDialTimeout: limits.dialAddressTimeoutMs,

@@ -7,9 +7,13 @@ import { networkKeyMessage } from '../transport/pipe/handshake-errors.ts';
 import type { TransportContext } from '../transport/transport.ts';
 import { idOf, isRelayed, parseMultiaddr } from './multiaddr-text.ts';
 
+/** How old a handshake must be to give way to a new one when all places are taken, in milliseconds. */
+const slowMs = 1_000;
+
 /** An inbound connection of libp2p on its way in. */
 interface Arrival {
   readonly source: string | undefined;
+  readonly startedAt: number;
   isUpgraded: boolean;
 }
 
@@ -40,7 +44,7 @@ export class InboundGate {
   };
 
   #admits(connection: MultiaddrConnection): boolean {
-    const { limits, log } = this.#context;
+    const { limits, log, runtime } = this.#context;
     const text = connection.remoteAddr.toString();
     const source = sourceOfMultiaddr(text);
     const same =
@@ -54,12 +58,28 @@ export class InboundGate {
       log(`${text}: refused before its handshake: too many connections from ${source}`);
       return false;
     }
-    const arrival: Arrival = { source, isUpgraded: false };
+    if (!this.#makeRoom()) {
+      log(`${text}: refused before its handshake: too many others are in theirs`);
+      return false;
+    }
+    const arrival: Arrival = { source, startedAt: runtime.now(), isUpgraded: false };
     this.#arrivals.set(connection, arrival);
     connection.addEventListener('close', ({ error }) => {
       this.#arrivals.delete(connection);
       if (!arrival.isUpgraded) this.#report(text, error);
     });
+    return true;
+  }
+
+  /** Strangers that say nothing keep others out for a second at most. @returns false if there is no place. */
+  #makeRoom(): boolean {
+    const { limits, runtime } = this.#context;
+    const halfOpen = [...this.#arrivals].filter(([, { isUpgraded }]) => !isUpgraded);
+    if (halfOpen.length < limits.maxHalfOpen) return true;
+    const [connection, { startedAt }] = halfOpen[0]!;
+    if (runtime.now() - startedAt < slowMs) return false;
+    this.#arrivals.delete(connection);
+    connection.abort(new PeerloomError('ERR_TIMEOUT', 'the handshake took long, and others waited'));
     return true;
   }
 

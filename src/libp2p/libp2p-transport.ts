@@ -208,7 +208,7 @@ export class Libp2pTransport implements Transport {
         runOnLimitedConnection: true,
       },
     );
-    await node.handle(pingProtocol, answerPings, {
+    await node.handle(pingProtocol, (stream) => answerPings(stream, runtime), {
       maxInboundStreams: maxPingStreams,
       runOnLimitedConnection: true,
     });

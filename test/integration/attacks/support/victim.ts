@@ -11,6 +11,7 @@ import {
   type TcpProtocol,
   tcp,
 } from '../../../../src/index.ts';
+import { internet, libp2p } from '../../../../src/libp2p/index.ts';
 import { SecureNode } from '../../../../src/secure/index.ts';
 import { serve, tell } from './child.ts';
 
@@ -27,6 +28,8 @@ export interface VictimOptions {
   readonly p2pnetwork?: boolean;
   /** Accept WebSockets as well. */
   readonly websocket?: boolean;
+  /** Listen by libp2p as well, at a port of its own. */
+  readonly libp2p?: boolean;
   /** Hold on to the objects of connections that have ended. */
   readonly keepsConnections?: boolean;
   /** A SecureNode. */
@@ -55,6 +58,7 @@ const {
   plain,
   p2pnetwork,
   websocket,
+  libp2p: hasLibp2p = false,
   keepsConnections = false,
   secure = false,
   history,
@@ -155,7 +159,10 @@ const node: Victim = new Victim(host, 0, {
   ...nodeOptions,
   protocols: [protocol],
   authorize: (peer) => (peer.name === 'doubtful' ? new Promise<never>(() => {}) : true),
-  transports: [tcp({ accept })],
+  transports: [
+    tcp({ accept }),
+    ...(hasLibp2p ? [libp2p(internet({ listen: ['/ip4/127.0.0.1/tcp/0'] }))] : []),
+  ],
 });
 
 if (history !== undefined) node.subscribe('chat', { history });
@@ -177,6 +184,9 @@ const commands = {
     await node.start();
     return { port: node.port, id: node.id };
   },
+
+  /** Where it listens by libp2p. */
+  multiaddr: () => node.addresses.find((one) => one.startsWith('/ip4/'))!,
 
   stats() {
     const { handled, held, belated, failures, streams, streamBytes } = node;
