@@ -62,6 +62,20 @@ export const systems: readonly SystemEntry[] = [
     ...secure,
   },
   {
+    name: 'peerloom-libp2p-noise',
+    title: 'peerloom libp2p noise',
+    module: './systems/peerloom.ts',
+    variant: 'libp2p-noise',
+    ...secure,
+  },
+  {
+    name: 'peerloom-libp2p-tls',
+    title: 'peerloom libp2p tls',
+    module: './systems/peerloom.ts',
+    variant: 'libp2p-tls',
+    ...secure,
+  },
+  {
     name: 'secure-node',
     title: 'SecureNode',
     module: './systems/secure-node.ts',

@@ -1,20 +1,30 @@
-import type { Data, NodeConnection } from '../../dist/index.js';
+import type { Data, NodeConnection, Transport } from '../../dist/index.js';
 import type { Endpoint, Link, Member, Message, Plan, System } from '../system.ts';
 import { builtModule } from './package-under-test.ts';
 
 const { Node, tcp, webSocket }: typeof import('../../dist/index.js') = await import(builtModule());
 
-/** @param variant `tls`, `plain`, `websocket`, or `durable`: over TLS, and with connections that outlive their sockets. */
+/**
+ * @param variant `tls`, `plain`, `websocket`, `libp2p-noise`, `libp2p-tls`, or `durable`: over TLS, and with connections
+ * that outlive their sockets.
+ */
 export function createSystem(variant: string): System {
   return {
     carries: 'values',
     createMember,
     async createEndpoint(plan) {
-      const endpoint = new PeerloomEndpoint(variant, plan);
+      const endpoint = new PeerloomEndpoint(variant, plan, await transportOf(variant));
       await endpoint.start();
       return endpoint;
     },
   };
+}
+
+async function transportOf(variant: string): Promise<Transport> {
+  if (variant === 'websocket') return webSocket();
+  if (!variant.startsWith('libp2p')) return tcp({ accept: [variant === 'plain' ? 'plain' : 'tls'] });
+  const { lan, libp2p }: typeof import('../../dist/libp2p/index.js') = await import(builtModule('/libp2p'));
+  return libp2p(lan({ encryption: [variant === 'libp2p-tls' ? 'tls' : 'noise'] }));
 }
 
 class PeerloomEndpoint extends Node implements Endpoint {
@@ -22,9 +32,7 @@ class PeerloomEndpoint extends Node implements Endpoint {
   readonly #isDurable: boolean;
   readonly #plan: Plan;
 
-  constructor(variant: string, plan: Plan) {
-    const protocol = variant === 'plain' ? 'plain' : 'tls';
-    const transport = variant === 'websocket' ? webSocket() : tcp({ accept: [protocol] });
+  constructor(variant: string, plan: Plan, transport: Transport) {
     super('127.0.0.1', 0, { transports: [transport], maxConnections: plan.maxLinks });
     this.#scheme = transport.schemes[0]!;
     this.#isDurable = variant === 'durable';
