@@ -126,7 +126,7 @@ export class Closing {
     this.#ending.complete(lostReason(error));
     reader.stop();
     this.#closeOutgoing();
-    if (session !== undefined) {
+    if (session !== undefined && !session.isBrief) {
       this.#readUnacknowledged = readerOfUnacknowledged({
         session,
         awaited: usedCalls?.awaited() ?? new Set(),

@@ -86,7 +86,10 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
   constructor({ ours, theirs, direction, end, takeRest }: Handshake, options: ConversationOptions) {
     const { limits, runtime, budget, protocols } = options;
     const id = (direction === 'inbound' ? ours : ours.session && theirs)?.session?.id;
-    this.session = id === undefined ? undefined : new Session(id, end, { ...limits, runtime });
+    if (id !== undefined) {
+      const [canMove, isBrief] = [bothSay('moves', ours, theirs), bothSay('brief', ours, theirs)];
+      this.session = new Session(id, end, { ...limits, runtime, canMove, isBrief });
+    }
     const { link } = end;
     this.link = this.session ?? link;
     this.dataLink = asDataLink(this.link);
@@ -192,6 +195,11 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
   resumeOver({ end, ours, theirs, takeRest }: Handshake): void {
     this.suspension!.theirBreaks = theirs.session!.breaks;
     this.session!.resumeOver(end, ours.session!, theirs.session!.receivedBytes, takeRest());
+  }
+
+  /** Moves the session to another link, beside the present one. @throws PeerloomError `ERR_PROTOCOL`. */
+  moveTo({ end, takeRest }: Handshake): void {
+    this.session!.moveTo(end, takeRest());
   }
 
   encode(data: Data, options?: SendOptions): OutgoingPayload {
@@ -303,6 +311,10 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
     if (this.#isTraced) this.#trace.received(frame);
     routeFrame(frame, this);
   }
+}
+
+function bothSay(what: 'moves' | 'brief', ours: Hello, theirs: Hello): boolean {
+  return ours.session?.[what] === true && theirs.session?.[what] === true;
 }
 
 function remoteOf(link: Link, ours: Hello, theirs: Hello): RemoteNode {

@@ -139,6 +139,11 @@ export class FrameChannel implements Channel, MemoryAccount {
     this.#conversation.resumeOver(handshake);
   }
 
+  /** Moves the session to another link, beside the present one. @throws PeerloomError `ERR_PROTOCOL`. */
+  moveTo(handshake: Handshake): void {
+    this.#conversation.moveTo(handshake);
+  }
+
   endSuspended(message: string): void {
     if (this.isSuspended) this.#conversation.closing.fail(goodbye('timeout', message));
   }
@@ -171,7 +176,8 @@ export class FrameChannel implements Channel, MemoryAccount {
       outgoing.urgent(FrameKind.ping, idBody(livenessPingId));
     } else if (due === 'end') {
       const message = `the other side was silent for ${limits.deadAfterMs} ms (limits.deadAfterMs)`;
-      if (session === undefined) closing.fail(goodbye('timeout', message));
+      if (session === undefined || (session.isBrief && !session.isMoving))
+        closing.fail(goodbye('timeout', message));
       else session.suspend(new PeerloomError('ERR_TIMEOUT', message));
     }
   }

@@ -72,6 +72,10 @@ export function routeFrame(frame: Frame, to: FrameReceivers): void {
       if (to.session === undefined) throw misplaced(kind);
       to.session.onAcknowledged(positionOf(body), frameHeaderBytes + body.length);
       break;
+    case FrameKind.carry:
+      if (to.session === undefined) throw misplaced(kind);
+      to.session.onCarry(positionOf(body), frameHeaderBytes + body.length);
+      break;
     case FrameKind.goodbye:
       to.closing.onGoodbye(decodeGoodbye(body));
       break;

@@ -25,6 +25,7 @@ import { dialUntilUp } from './dial-until-up.ts';
 import { checkId, expectedPeer } from './expected-id.ts';
 import { Holder } from './holder.ts';
 import type { LinkOpener } from './link-opener.ts';
+import { Mover } from './mover.ts';
 import type { NeighbourGate } from './neighbour-gate.ts';
 import { NeighbourRefused } from './neighbour-refused.ts';
 import { outrankedMessage, type Peer } from './peer.ts';
@@ -80,6 +81,8 @@ const duplicateFlushMs = 1_000;
 /** Connects with other nodes, or finds the connections that are there. */
 export class Connector {
   readonly #context: ConnectorOptions;
+  /** Made for the first link that may improve. */
+  #mover: Mover | undefined;
 
   constructor(context: ConnectorOptions) {
     this.#context = context;
@@ -248,6 +251,12 @@ export class Connector {
     return this.#reach(target, false);
   }
 
+  #improve(peer: Peer, link: Link): void {
+    const { options, opener, peers, log, stopping } = this.#context;
+    this.#mover ??= new Mover({ opener, peers, runtime: options.runtime, log, stopping });
+    this.#mover.begin(peer, link);
+  }
+
   async #open(peer: Peer, link: Link, target: Target, replace: boolean): Promise<PeerConnection> {
     const { peers, opener } = this.#context;
     const { address, signal, options } = target;
@@ -256,7 +265,7 @@ export class Connector {
     peer.handshakes += 1;
     try {
       const wantsSession = options.reconnect === true;
-      return await opener.open(peer, new LinkEnd(link), {
+      const connection = await opener.open(peer, new LinkEnd(link), {
         direction: 'outbound',
         replace,
         wantsSession,
@@ -264,6 +273,8 @@ export class Connector {
         holder: options.holder,
         dialled: address,
       });
+      if (link.improve !== undefined) this.#improve(peer, link);
+      return connection;
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof NotResumed || isDuplicate(error)) {

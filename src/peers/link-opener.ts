@@ -18,7 +18,13 @@ import { openPacketChannel, refusePacketLink } from '../p2pnetwork/packet-handsh
 import type { Link } from '../transport/transport.ts';
 import { availableCompressions, knownCompressions } from '../wire/compression/compression.ts';
 import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
-import { type Hello, type MembershipWord, maxAddresses, protocolVersions } from '../wire/frames/hello.ts';
+import {
+  type Hello,
+  type HelloSession,
+  type MembershipWord,
+  maxAddresses,
+  protocolVersions,
+} from '../wire/frames/hello.ts';
 import type { Windows } from '../wire/frames/windows.ts';
 import type { Admission } from './admission.ts';
 import type { Connections } from './connections.ts';
@@ -26,6 +32,7 @@ import { Holder } from './holder.ts';
 import type { NeighbourGate } from './neighbour-gate.ts';
 import { outrankedMessage, type Peer } from './peer.ts';
 import type { PeerConnection } from './peer-connection.ts';
+import { NotResumed } from './peer-session.ts';
 import type { Transports } from './transports.ts';
 
 /** How a new link is to be opened. */
@@ -35,6 +42,8 @@ export interface Opening {
   readonly replace?: boolean;
   /** The connection is to outlive its link. */
   readonly wantsSession?: boolean;
+  /** The session moves to this link, beside the present one. */
+  readonly isMove?: boolean;
   /** The address that this side dialled. */
   readonly dialled?: Address | undefined;
   /** What this side asks for with the link. Default: nothing. */
@@ -116,14 +125,11 @@ export class LinkOpener {
     return connections.adopt({ peer, link, channel: this.#begin(handshake), before, dialled, holder });
   }
 
-  #shakeHands(
-    peer: Peer,
-    end: LinkEnd,
-    { direction, replace = false, wantsSession = false, membership, refusal, signal, onAccept }: Opening,
-  ): Promise<Handshake> {
+  #shakeHands(peer: Peer, end: LinkEnd, opening: Opening): Promise<Handshake> {
+    const { direction, replace = false, membership, refusal, signal, onAccept } = opening;
     const { link } = end;
     const { limits, runtime } = this.#context.options;
-    const session = direction === 'outbound' ? peer.session.propose(link, wantsSession) : undefined;
+    const session = sessionOf(peer, link, opening);
     return shakeHands(end, {
       direction,
       limits,
@@ -132,7 +138,7 @@ export class LinkOpener {
       refusal,
       onAccept,
       ...(signal && { signal }),
-      admit: (theirs) => this.#admit(peer, link, theirs, direction),
+      admit: (theirs) => this.#admit(peer, link, theirs, opening),
       session: (asked) => peer.session.respond(link, asked),
     });
   }
@@ -168,8 +174,9 @@ export class LinkOpener {
     peer: Peer,
     link: Link,
     theirs: Hello,
-    direction: 'inbound' | 'outbound',
+    { direction, isMove }: Opening,
   ): Goodbye | undefined | Promise<Goodbye | undefined> {
+    if (isMove && !theirs.session?.beside) return goodbye('duplicate');
     if (peer.id === this.#context.options.identity.id) return goodbye('self');
     // The side that dials has decided before, on the link.
     const decision = direction === 'inbound' ? peer.decide(link, theirs) : 'accept';
@@ -265,6 +272,19 @@ export class LinkOpener {
       replace,
     };
   }
+}
+
+/** @throws NotResumed: there is no session that could move. */
+function sessionOf(
+  { session }: Peer,
+  link: Link,
+  { direction, isMove = false, wantsSession = false }: Opening,
+): HelloSession | undefined {
+  if (direction === 'inbound') return undefined;
+  if (!isMove) return session.propose(link, wantsSession);
+  const proposed = session.proposeMove(link);
+  if (proposed === undefined) throw new NotResumed();
+  return proposed;
 }
 
 const chosenByHand =

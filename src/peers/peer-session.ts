@@ -24,6 +24,7 @@ export class NotResumed extends PeerloomError {
 
 /** A session resumes only over links of the same kind. */
 type LinkKind = Pick<Link, 'security'>;
+type ImprovableLink = Pick<Link, 'security' | 'improve'>;
 
 /** The session with one peer, if there is one, and what the hellos of both sides say of it (section 10). */
 export class PeerSession {
@@ -58,17 +59,36 @@ export class PeerSession {
 
   /**
    * Whether the peer may resume the session that it asks for: it is there, or on offer. `'late'`: it names a position
-   * at which it was before it resumed over another link (10.6).
+   * at which it was before it resumed over another link (10.6), or wants to move a session that cannot (10.12).
    */
   resumesWith(link: LinkKind, asked: HelloSession | undefined): boolean | 'late' {
     if (asked === undefined) return false;
+    if (asked.beside) return this.#canMove(link, asked) || 'late';
     const session = this.#over(link)?.session;
     if (session?.id !== asked.id) return this.#isOffer(link, asked);
     return session.isPast(asked.receivedBytes) ? 'late' : true;
   }
 
-  /** What this side says when it dials: the session that is there, or a new one. */
-  propose(link: LinkKind, wantsSession: boolean): HelloSession | undefined {
+  /** What this side says when it dials to move the session. */
+  proposeMove(link: LinkKind): HelloSession | undefined {
+    const session = this.#over(link)?.session;
+    return session?.isAbleToMove ? moveOf(session) : undefined;
+  }
+
+  /**
+   * What this side says when it dials: the session that is there, or a new one.
+   *
+   * @param wantsSession it is to outlive its link. If the link may improve, there is a session without that, too.
+   */
+  propose(link: ImprovableLink, wantsSession: boolean): HelloSession | undefined {
+    const session = this.#proposeLasting(link, wantsSession);
+    if (link.improve === undefined) return session;
+    return session === undefined
+      ? { ...this.#newSession(), moves: true, brief: true }
+      : { ...session, moves: true };
+  }
+
+  #proposeLasting(link: LinkKind, wantsSession: boolean): HelloSession | undefined {
     const session = this.#over(link)?.session.freeze();
     if (session !== undefined) return { ...session, resumed: false };
     const offered = this.#offers?.get(link.security.protocol);
@@ -78,6 +98,17 @@ export class PeerSession {
 
   /** What this side says when it was dialled (10.5, 10.6). */
   respond(link: LinkKind, asked: HelloSession): HelloSession {
+    const answer = this.#respond(link, asked);
+    return { ...answer, ...(asked.moves && { moves: true }), ...(asked.brief && { brief: true }) };
+  }
+
+  #respond(link: LinkKind, asked: HelloSession): HelloSession {
+    if (asked.beside) {
+      // Otherwise the dialler refuses the answer.
+      return this.#canMove(link, asked)
+        ? { ...moveOf(this.#channel!.session), resumed: true }
+        : this.#newSession();
+    }
     const session = this.#over(link)?.session;
     if (session?.id === asked.id && session.canResumeAt(asked.receivedBytes)) {
       return { ...session.freeze(), resumed: true };
@@ -107,7 +138,8 @@ export class PeerSession {
     try {
       // If it is there but was not to be resumed, it has begun meanwhile over a later link.
       if (!isThere || !said.resumed) throw new NotResumed();
-      channel.resumeOver(handshake);
+      if (said.beside) channel.moveTo(handshake);
+      else channel.resumeOver(handshake);
       return this.#connection;
     } catch (cause) {
       link.destroy();
@@ -139,6 +171,11 @@ export class PeerSession {
     });
   }
 
+  #canMove(link: LinkKind, { id }: HelloSession): boolean {
+    const session = this.#over(link)?.session;
+    return session?.id === id && session.isAbleToMove;
+  }
+
   /** The channel that can resume over a link. What was said under encryption does not go on without it. */
   #over({ security }: LinkKind): SessionChannel | undefined {
     return this.#channel?.session.security.protocol === security.protocol ? this.#channel : undefined;
@@ -152,6 +189,11 @@ export class PeerSession {
   #newSession(): HelloSession {
     return { id: randomName(this.#runtime, 'session'), receivedBytes: 0, breaks: 0, resumed: false };
   }
+}
+
+/** What either side says to move a session, as far as it is the same. */
+function moveOf({ id, heardBytes, breaks }: Session): HelloSession {
+  return { id, receivedBytes: heardBytes, breaks, resumed: false, moves: true, beside: true };
 }
 
 function hasSession(channel: FrameChannel): channel is SessionChannel {

@@ -35,6 +35,19 @@ export interface Link {
   readonly limitsByAddress?: LimitsByAddress;
   /** Which way it goes at the moment. Default: directly. */
   readonly path?: LinkPath | undefined;
+  /**
+   * Waits for a better way to the same node, for example around the relay that the link goes through, and makes a link over
+   * it. The node moves the connection there and ends this link later. Only links that this side dialled need it, and only
+   * where there can be a better way. Called once at a time. Default: there is none.
+   *
+   * @throws when this link has ended, or with the reason of the signal.
+   */
+  readonly improve?: ((signal: AbortSignal) => Promise<Link>) | undefined;
+  /**
+   * How many bytes the link may be given before another one has to take its place, as where a relay limits them. Frames of a
+   * few bytes may go beyond it. Default: as many as there are.
+   */
+  readonly allowance?: number | undefined;
   /** When the connection began, by the runtime's clock: the time limit of the handshake starts there. */
   readonly startedAt: number;
   /** The port that the other side says it listens on, if the transport already knows it. */

@@ -3,8 +3,11 @@ import type { VirtualRuntime } from '../../src/simulator/virtual-runtime.ts';
 
 export type Side = 'a' | 'b';
 
-/** What may befall a link: it breaks, in the middle of a piece or not; it goes quiet, one way or both; it is slow. */
-export const linkFaults = ['cut', 'half', 'deaf', 'mute a', 'mute b', 'slow'] as const;
+/**
+ * What may befall a link: it breaks, in the middle of a piece or not; it goes quiet, one way or both; it is slow; there is a
+ * better one to move to.
+ */
+export const linkFaults = ['cut', 'half', 'deaf', 'mute a', 'mute b', 'slow', 'move'] as const;
 
 /** What its nodes may do at that moment: connect, be it a second time, disconnect, stop. */
 export const nodeActs = ['connect a', 'connect b', 'leave a', 'leave b', 'stop a', 'stop b'] as const;
@@ -48,6 +51,8 @@ export class FaultyLinks {
   readonly #options: FaultyLinksOptions;
   /** Of the link that is being made. */
   #condition = new Condition();
+  /** Where links wait for better ones. */
+  readonly #improvable: (() => void)[] = [];
   readonly #made: { readonly link: Link; readonly side: Side }[] = [];
 
   constructor(options: FaultyLinksOptions) {
@@ -62,9 +67,13 @@ export class FaultyLinks {
       listen: (address, onLink) =>
         inner.listen(address, (link) => onLink(this.#spoil(link, side, this.#condition))),
       dial: async (address, signal, id) => {
-        const condition = new Condition();
-        this.#condition = condition;
-        return this.#spoil(await inner.dial(address, signal, id), side, condition);
+        const dial = async (): Promise<Link> => {
+          const condition = new Condition();
+          this.#condition = condition;
+          const link = this.#spoil(await inner.dial(address, signal, id), side, condition);
+          return Object.assign(link, { improve: (until: AbortSignal) => this.#improve(dial, until) });
+        };
+        return dial();
       },
       close: () => inner.close(),
     };
@@ -80,6 +89,15 @@ export class FaultyLinks {
     for (const made of this.#made) if (made.side === side) made.link.pause();
   }
 
+  #improve(dial: () => Promise<Link>, signal: AbortSignal): Promise<Link> {
+    return new Promise((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason));
+      this.#improvable.push(() => {
+        if (!signal.aborted) dial().then(resolve, reject);
+      });
+    });
+  }
+
   #spoil(link: Link, side: Side, condition: Condition): Link {
     this.#made.push({ link, side });
     const send = link.send.bind(link);
@@ -92,6 +110,7 @@ export class FaultyLinks {
         if (due.has('deaf') || due.has(`mute ${quiet}`)) condition.quiet.add(quiet);
       }
       if (due.has('slow')) condition.isSlow = true;
+      if (due.has('move')) for (const move of this.#improvable.splice(0)) move();
       // No user's code runs while a link takes a piece.
       for (const act of nodeActs) if (due.has(act)) queueMicrotask(() => this.#options.onAct(act));
       let hasRoom = true;

@@ -70,10 +70,10 @@ export class KeptPiece {
     return this.memory.subarray(Math.max(0, position - this.start), this.filled);
   }
 
-  /** @returns whether the link has room for more. */
-  handTo(link: PieceLink, position: number): boolean {
+  /** Hands on what lies between two positions. @returns whether the link has room for more. */
+  handTo(link: PieceLink, position: number, end: number): boolean {
     this.#timesHeld += 1;
-    return link.send(this.from(position), this.#onSent);
+    return link.send(this.from(position).subarray(0, end - position), this.#onSent);
   }
 
   /** The other side has all of the piece. The session keeps it no longer. */

@@ -27,6 +27,7 @@ export class KeptPieces {
   #handedBytes = 0;
   #sentBytes = 0;
   #costBytes = 0;
+  #isInPiece = false;
 
   /** The memory that all pieces take. */
   get costBytes(): number {
@@ -66,16 +67,22 @@ export class KeptPieces {
   }
 
   /**
-   * Hands the next piece to a link; only where {@link KeptPieces.hasNext}.
+   * Hands the next piece to a link, or the beginning of it; only where {@link KeptPieces.hasNext}.
    *
    * @returns whether the link has room for more.
    */
-  handNextTo(link: PieceLink): boolean {
+  handNextTo(link: PieceLink, maxBytes: number): boolean {
     const position = this.#handedBytes;
     const piece = this.#pieces[this.#next]!;
-    this.#handedBytes = piece.end;
-    this.#next += 1;
-    return piece.handTo(link, position);
+    this.#handedBytes = Math.min(piece.end, position + maxBytes);
+    this.#isInPiece = this.#handedBytes < piece.end;
+    if (!this.#isInPiece) this.#next += 1;
+    return piece.handTo(link, position, this.#handedBytes);
+  }
+
+  /** The next bytes belong to a piece that is under way, and perhaps to a frame: nothing may come between. */
+  get isInPiece(): boolean {
+    return this.#isInPiece;
   }
 
   /**
@@ -113,6 +120,7 @@ export class KeptPieces {
   rewind(position: number): void {
     this.#handedBytes = position;
     this.#next = this.#wholeUpTo(position);
+    this.#isInPiece = this.hasNext && position > this.#pieces[this.#next]!.start;
   }
 
   /** Keeps what no link gets any more, behind all that was sent. */

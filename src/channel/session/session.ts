@@ -7,9 +7,11 @@ import type { LinkPath } from '../../transport/link-path.ts';
 import type { Security } from '../../transport/security.ts';
 import type { Link } from '../../transport/transport.ts';
 import { FrameKind, positionBody, smallFrame } from '../../wire/frames/frame.ts';
+import type { FrameSkimmer } from '../../wire/frames/frame-skimmer.ts';
 import type { LinkEnd } from '../link-end.ts';
 import type { SharedFrame } from '../send/shared-frame.ts';
 import { KeptPieces } from './kept-pieces.ts';
+import { SessionLinks } from './session-links.ts';
 
 /** So many bytes from the other side are acknowledged at once; fewer are acknowledged after a while. */
 const acknowledgeBytes = 256 * 1024;
@@ -22,6 +24,10 @@ export interface SessionOptions {
   readonly runtime: Runtime;
   /** Bytes that the channel may have waiting. */
   readonly queueMaxBytes: number;
+  /** It can move to another link while it has one. */
+  readonly canMove?: boolean;
+  /** It is there for moves only, and ends with its last link. */
+  readonly isBrief?: boolean;
 }
 
 /** The channel that a session carries. */
@@ -34,6 +40,10 @@ export interface SessionUser {
   overflowed(): void;
   /** There is more room for what is to be kept. */
   acknowledged(): void;
+  /** What comes next comes over another link. @returns what skims the rest of the present one. */
+  leftLink(): FrameSkimmer;
+  /** The other side broke the protocol. */
+  failed(error: unknown): void;
   /** The link broke; another one may take its place. */
   suspended(error: Error | undefined): void;
   /** Another link has taken its place. */
@@ -56,6 +66,8 @@ export class Session implements Link {
   readonly limitsByAddress: LimitsByAddress;
   readonly startedAt: number;
   readonly closed: Promise<Error | undefined>;
+  readonly canMove: boolean;
+  readonly isBrief: boolean;
   onMessage: (bytes: Uint8Array) => void = () => {};
   readTarget: (() => Uint8Array | undefined) | undefined;
   /** Told of what is kept anew. */
@@ -67,8 +79,7 @@ export class Session implements Link {
   readonly #runtime: Runtime;
   readonly #maxKeptBytes: number;
   #settleClosed!: (error: Error | undefined) => void;
-  /** What carries it now; `undefined` while it is suspended. */
-  #link: Link | undefined;
+  readonly #links: SessionLinks;
   #lastPath: LinkPath | undefined;
   #isEnding = false;
   /** How long the link may take to close, once it has been given everything. */
@@ -80,13 +91,16 @@ export class Session implements Link {
   #breaks = 0;
   readonly #kept = new KeptPieces();
   #isLinkFull = false;
+  /** The other side has returned to the present link, and goes on from there. */
+  #returnedAt: number | undefined;
 
   /** Bytes taken in that are yet to be acknowledged. */
   #owedBytes = 0;
   #acknowledgedPosition = 0;
   #timer: RuntimeTimer | undefined;
 
-  constructor(id: string, end: LinkEnd, { runtime, queueMaxBytes }: SessionOptions) {
+  constructor(id: string, end: LinkEnd, options: SessionOptions) {
+    const { runtime, queueMaxBytes, canMove = false, isBrief = false } = options;
     this.id = id;
     this.#maxKeptBytes = queueMaxBytes + maxUnderWayBytes;
     const { link } = end;
@@ -95,7 +109,21 @@ export class Session implements Link {
     this.security = link.security;
     this.limitsByAddress = link.limitsByAddress ?? true;
     this.startedAt = link.startedAt;
+    this.canMove = canMove;
+    this.isBrief = isBrief;
     this.#runtime = runtime;
+    this.#links = new SessionLinks(
+      {
+        onBytes: (bytes) => this.#onBytes(bytes),
+        leave: () => ({ skimmer: this.user.leftLink(), position: this.user.readBytes }),
+        position: () => this.user.readBytes,
+        carried: (position) => this.#carried(position),
+        mayReturn: () => !this.#isEnding || this.#closeTimeoutMs !== undefined,
+        breached: (error) => this.#breached(error),
+        ended: (error) => this.#onLastLinkEnded(error),
+      },
+      runtime,
+    );
     this.closed = new Promise((resolve) => {
       this.#settleClosed = resolve;
     });
@@ -109,12 +137,22 @@ export class Session implements Link {
 
   /** No link carries it at present. */
   get isSuspended(): boolean {
-    return this.#link === undefined;
+    return this.link === undefined;
+  }
+
+  /** What carries it now; `undefined` while it is suspended. */
+  get link(): Link | undefined {
+    return this.#links.link;
+  }
+
+  /** It moved a while ago, and the link that carried it before is still there. */
+  get isMoving(): boolean {
+    return this.#links.isMoving;
   }
 
   /** Of the present link, or of the last one. */
   get path(): LinkPath | undefined {
-    return this.#link?.path ?? this.#lastPath;
+    return this.link?.path ?? this.#lastPath;
   }
 
   /** What is kept for the case that it must be sent again, with what that costs. */
@@ -147,38 +185,40 @@ export class Session implements Link {
 
   pause(): void {
     this.#isPaused = true;
-    this.#link?.pause();
+    if (this.#links.isCarried) this.link?.pause();
   }
 
   resume(): void {
     this.#isPaused = false;
-    this.#link?.resume();
+    this.link?.resume();
   }
 
   /** What waits still goes out, as fast as the link takes it. */
   close(timeoutMs: number): void {
     this.#end();
-    const link = this.#link;
-    if (link === undefined) {
+    if (this.link === undefined) {
       this.#settleClosed(undefined);
       return;
     }
-    const timer = this.#runtime.setTimeout(() => link.destroy(), timeoutMs);
-    void link.closed.then(() => timer.cancel());
+    const timer = this.#runtime.setTimeout(() => this.destroy(), timeoutMs);
+    void this.closed.then(() => timer.cancel());
     this.#closeTimeoutMs = timeoutMs;
     this.#pump();
   }
 
   destroy(): void {
     this.#end();
-    if (this.#link === undefined) this.#settleClosed(undefined);
-    this.#link?.destroy();
+    this.#closeTimeoutMs = undefined;
+    this.#links.end();
+    if (this.link === undefined) this.#settleClosed(undefined);
+    this.link?.destroy();
   }
 
   /** Ends the session now. Its link may still send what it was handed, unless that stops in the middle of a frame. */
   abandon(): void {
     this.#end();
-    if (this.#kept.hasNext) this.#link?.destroy();
+    this.#links.end();
+    if (this.#kept.hasNext) this.link?.destroy();
     this.#settleClosed(undefined);
   }
 
@@ -187,10 +227,42 @@ export class Session implements Link {
     return this.user.readBytes;
   }
 
-  /** The present link is lost, but not the session. */
+  /** The present link is lost, but not the session: it returns to the link that it moved away from, or is suspended. */
   suspend(error?: Error): void {
+    if (this.isMoving) {
+      this.#links.lose(error);
+      return;
+    }
     this.#unlink(error);
     this.onLost();
+  }
+
+  /**
+   * Moves to another link, whose handshake is done. The present one stays, so that the session can return to it.
+   *
+   * @throws PeerloomError `ERR_PROTOCOL`: it cannot move.
+   */
+  moveTo(end: LinkEnd, arrived: readonly Uint8Array[]): void {
+    if (!this.isAbleToMove) throw new PeerloomError('ERR_PROTOCOL', 'the session cannot move');
+    this.#isLinkFull = false;
+    this.#links.moveTo(end, arrived);
+  }
+
+  /** Whether it can move at the moment. */
+  get isAbleToMove(): boolean {
+    return this.canMove && (!this.#isEnding || this.#closeTimeoutMs !== undefined) && this.#links.isCarried;
+  }
+
+  /** The present link has proven itself: the one that carried the session before it ends. */
+  endMove(): void {
+    this.#links.endMove();
+  }
+
+  /** The other side has returned to the present link. @throws PeerloomError `ERR_PROTOCOL`. */
+  onCarry(position: number, frameBytes: number): void {
+    if (!this.canMove) throw new PeerloomError('ERR_PROTOCOL', 'a session moved that cannot');
+    this.#owedBytes -= frameBytes;
+    this.#returnedAt = position;
   }
 
   /** Gives the present link up before another one takes its place; what this side says there. */
@@ -229,14 +301,7 @@ export class Session implements Link {
     }
     this.#unlink();
     this.#attach(end);
-    if (this.#isPaused) end.link.pause();
-    this.#kept.rewind(receivedBytes);
-    // The link may begin in the middle of a frame, where nothing may come between.
-    if (this.#kept.hasNext) this.#handNext();
-    // The last acknowledgement may be lost, and nothing may follow that would bring another.
-    this.#acknowledgedPosition = 0;
-    this.#acknowledge();
-    this.#pump();
+    this.#goOnFrom(receivedBytes);
     this.user.resumed();
     for (const bytes of arrived) this.#onBytes(bytes);
   }
@@ -263,50 +328,68 @@ export class Session implements Link {
   }
 
   get #hasRoom(): boolean {
-    return this.#link !== undefined && !this.#isLinkFull;
+    return this.#isLinkReady && (this.link!.allowance ?? 1) > 0;
+  }
+
+  get #isLinkReady(): boolean {
+    return this.#links.isCarried && !this.#isLinkFull;
   }
 
   #attach(end: LinkEnd): void {
-    const { link } = end;
-    this.#link = link;
-    link.onMessage = (bytes) => this.#onBytes(bytes);
-    link.readTarget = () => this.readTarget?.();
-    end.own((error) => this.#onLinkClosed(link, error));
+    this.#links.begin(end);
+    // A link that is left would go on writing to the memory.
+    if (!this.canMove) end.link.readTarget = () => this.readTarget?.();
   }
 
-  /** Gives the present link up, but not the session. */
+  /** Gives the links up, but not the session. */
   #unlink(error?: Error): void {
-    const link = this.#link;
-    if (link === undefined || this.#isEnding) return;
-    this.#link = undefined;
-    this.#lastPath = link.path;
+    if (this.link === undefined || this.#isEnding) return;
+    this.#lastPath = this.link.path;
+    this.#links.release();
     this.#breaks += 1;
     this.#isLinkFull = false;
-    link.onMessage = () => {};
-    link.readTarget = undefined;
-    link.destroy();
     this.user.suspended(error);
+  }
+
+  /** The present link carries it; the other side has received everything up to a position. @throws PeerloomError. */
+  #carried(position: number): void {
+    if (!this.#kept.has(position)) {
+      throw new PeerloomError('ERR_PROTOCOL', 'the other side moved the session to where it has not been');
+    }
+    this.#isLinkFull = false;
+    this.#goOnFrom(position);
+  }
+
+  /** Gives the present link what follows a position. */
+  #goOnFrom(position: number): void {
+    if (this.#isPaused) this.link!.pause();
+    this.#kept.rewind(position);
+    // The link may begin in the middle of a frame, where nothing may come between.
+    if (this.#kept.hasNext && this.#hasRoom) this.#handNext();
+    // The last acknowledgement may be lost, and nothing may follow that would bring another.
+    this.#acknowledgedPosition = 0;
+    this.#acknowledge();
+    this.#pump();
   }
 
   /** Hands over what waits, as far as the link takes it. */
   #pump(): void {
     while (this.#hasRoom && this.#kept.hasNext) this.#handNext();
-    if (!this.#hasRoom) return;
-    this.#drained.wake();
-    if (this.#closeTimeoutMs === undefined) return;
-    this.#link!.close(this.#closeTimeoutMs);
+    if (this.#hasRoom) this.#drained.wake();
+    if (!this.#isLinkReady || this.#kept.hasNext || this.#closeTimeoutMs === undefined) return;
+    this.link!.close(this.#closeTimeoutMs);
     this.#closeTimeoutMs = undefined;
   }
 
   #handNext(): void {
-    const link = this.#link!;
-    if (!this.#kept.handNextTo(link)) this.#waitFor(link);
+    const link = this.link!;
+    if (!this.#kept.handNextTo(link, link.allowance ?? Number.POSITIVE_INFINITY)) this.#waitFor(link);
   }
 
   #waitFor(link: Link): void {
     this.#isLinkFull = true;
     void link.drained().then(() => {
-      if (link !== this.#link) return;
+      if (link !== this.link) return;
       this.#isLinkFull = false;
       if (this.#owedBytes >= acknowledgeBytes) this.#acknowledge();
       this.#pump();
@@ -316,6 +399,7 @@ export class Session implements Link {
   #onBytes(bytes: Uint8Array): void {
     this.#owedBytes += bytes.length;
     this.onMessage(bytes);
+    if (this.#returnedAt !== undefined) this.#goBack(this.#returnedAt);
     if (this.#isEnding) return;
     if (this.#owedBytes >= acknowledgeBytes) this.#acknowledge();
     else if (this.#owedBytes > 0) this.#awaitMore();
@@ -330,8 +414,8 @@ export class Session implements Link {
 
   /** A link that is full is not made to take more: one acknowledgement, when it has room, says it all. */
   #acknowledge(): void {
-    if (this.isSuspended || this.#isEnding) return;
-    if (this.#isLinkFull) {
+    if (!this.#links.isCarried || this.#isEnding) return;
+    if (this.#isLinkFull || this.#kept.isInPiece) {
       this.#awaitMore();
       return;
     }
@@ -339,14 +423,35 @@ export class Session implements Link {
     this.#owedBytes = readBytes - wholeBytes;
     if (wholeBytes === this.#acknowledgedPosition) return;
     this.#acknowledgedPosition = wholeBytes;
-    const link = this.#link!;
+    const link = this.link!;
     if (!link.send(smallFrame(FrameKind.acknowledge, positionBody(wholeBytes)))) this.#waitFor(link);
   }
 
-  #onLinkClosed(link: Link, error: Error | undefined): void {
-    if (link !== this.#link) return;
-    if (this.#isEnding) this.#settleClosed(error);
-    else this.suspend(error);
+  #goBack(position: number): void {
+    this.#returnedAt = undefined;
+    try {
+      this.#links.answer();
+      this.#carried(position);
+    } catch (error) {
+      this.#breached(error);
+    }
+  }
+
+  /** The other side cannot be told: it may be in the middle of a frame. */
+  #breached(error: unknown): void {
+    this.user.failed(error);
+    this.destroy();
+  }
+
+  #onLastLinkEnded(error: Error | undefined): void {
+    if (!this.#isEnding && !this.isBrief) {
+      this.suspend(error);
+      return;
+    }
+    this.#end();
+    this.#lastPath = this.path;
+    this.#links.release();
+    this.#settleClosed(error);
   }
 
   #end(): void {

@@ -1,4 +1,7 @@
+import { messageOf } from '../../base/arguments.ts';
 import type { Runtime } from '../../base/runtime.ts';
+import type { FrameReader } from '../../wire/frames/frame-reader.ts';
+import type { FrameSkimmer } from '../../wire/frames/frame-skimmer.ts';
 import { type Goodbye, goodbye } from '../../wire/frames/goodbye.ts';
 import type { ChannelHandler } from '../channel.ts';
 import { lostReason } from '../ending.ts';
@@ -8,7 +11,7 @@ import type { SessionUser } from './session.ts';
 /** The conversation that a session carries. */
 export interface SuspensionHost {
   readonly runtime: Runtime;
-  readonly reader: { readonly readBytes: number; readonly wholeBytes: number; forgetUncounted(): void };
+  readonly reader: Pick<FrameReader, 'readBytes' | 'wholeBytes' | 'forgetUncounted' | 'skimmer'>;
   readonly incoming: Pick<Inbox, 'idle'>;
   readonly outgoing: { wake(): void };
   readonly liveness: { heard(now: number): void };
@@ -51,6 +54,17 @@ export class Suspension implements SessionUser {
 
   acknowledged(): void {
     this.#host.outgoing.wake();
+  }
+
+  leftLink(): FrameSkimmer {
+    const { reader } = this.#host;
+    const skimmer = reader.skimmer();
+    reader.forgetUncounted();
+    return skimmer;
+  }
+
+  failed(error: unknown): void {
+    this.#host.closing.fail(goodbye('protocol', messageOf(error)));
   }
 
   /** The user learns of the break once everything that arrived before it is handled. */

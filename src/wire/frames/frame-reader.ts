@@ -1,6 +1,7 @@
 import type { Data } from '../../base/data.ts';
 import { PeerloomError } from '../../base/errors.ts';
-import { FrameFlag, FrameKind, frameHeaderBytes, maxFrameBodyBytes, readUint32 } from './frame.ts';
+import { FrameFlag, FrameKind, frameHeaderBytes, isOfLink, maxFrameBodyBytes, readUint32 } from './frame.ts';
+import { FrameSkimmer } from './frame-skimmer.ts';
 import { allocate } from './memory.ts';
 import { MessageParts, place } from './message-parts.ts';
 
@@ -57,7 +58,7 @@ export class FrameReader {
   /** The copy of what is being pushed, from `#copyStart` on, that whole frames share: made with the first of them. */
   #copy: ArrayBuffer | undefined;
   #copyStart = 0;
-  /** Bytes pushed before the present ones; acknowledgements are not counted. */
+  /** Bytes pushed before the present ones; frames of the link are not counted. */
   #countedBytes = 0;
   /** Where among them the frame under way began. */
   #frameStart = 0;
@@ -86,7 +87,7 @@ export class FrameReader {
     this.maxMessageBytes = limits.maxMessageBytes;
   }
 
-  /** Bytes read so far; those of acknowledgements do not count. */
+  /** Bytes read so far; those of frames of the link do not count ({@link isOfLink}). */
   get readBytes(): number {
     return this.#countedBytes;
   }
@@ -114,15 +115,20 @@ export class FrameReader {
 
   /**
    * What comes next begins with a frame, or goes on with the body of one that is kept until it has arrived: a header
-   * that came in part, and an acknowledgement, are forgotten.
+   * that came in part, and a frame of the link, are forgotten.
    */
   forgetUncounted(): void {
     this.#countedBytes -= this.#headerFilled;
     this.#headerFilled = 0;
-    if (this.#remaining === 0 || this.#kind !== FrameKind.acknowledge) return;
+    if (this.#remaining === 0 || !isOfLink(this.#kind)) return;
     this.#countedBytes = this.#frameStart;
     this.#remaining = 0;
     this.#body = empty;
+  }
+
+  /** Skims what still arrives over the link that was read so far, while the rest of it is read from another one. */
+  skimmer(): FrameSkimmer {
+    return new FrameSkimmer(this.#remaining, this.#header.subarray(0, this.#headerFilled));
   }
 
   /** Reads nothing more, and drops the frame or message that is under way. */
@@ -195,7 +201,7 @@ export class FrameReader {
         const body = new Uint8Array(this.#copy, start - this.#copyStart, length);
         this.onFrame(kind, format, compression, body);
       }
-      if (kind === FrameKind.acknowledge) this.#countedBytes -= frameHeaderBytes + length;
+      if (isOfLink(kind)) this.#countedBytes -= frameHeaderBytes + length;
       position += frameHeaderBytes + length;
       rest -= frameHeaderBytes + length;
     }
@@ -310,7 +316,7 @@ export class FrameReader {
       const body = this.#body;
       this.#body = empty;
       this.onFrame(this.#kind, this.#format, this.#compression, body);
-      if (this.#kind === FrameKind.acknowledge) this.#countedBytes -= frameHeaderBytes + body.length;
+      if (isOfLink(this.#kind)) this.#countedBytes -= frameHeaderBytes + body.length;
     }
     return taken;
   }

@@ -45,6 +45,7 @@ export const FrameKind = {
   streamEnd: 10,
   streamAbort: 11,
   credit: 12,
+  carry: 13,
   message: 16,
   deliver: 17,
   delivered: 18,
@@ -55,6 +56,11 @@ export const FrameKind = {
   protocol: 23,
 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
+
+/** Frames of a session that say something of one of its links: they are not part of what the session carries. */
+export function isOfLink(kind: number): boolean {
+  return kind === FrameKind.acknowledge || kind === FrameKind.carry;
+}
 
 export const FrameFlag = { more: 1 } as const;
 

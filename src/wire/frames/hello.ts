@@ -59,6 +59,12 @@ export interface HelloSession {
   readonly breaks: number;
   /** Said by the accepting side: it knows the session. Otherwise both begin the new one that it names. */
   readonly resumed: boolean;
+  /** The sender can move the session to another link while it is carried by one. */
+  readonly moves?: boolean;
+  /** The session is there for moves only: it ends with its last link. */
+  readonly brief?: boolean;
+  /** The link is one more, to which the session moves: the present link stays. Said by both. */
+  readonly beside?: boolean;
 }
 
 export const maxNameLength = 64;
@@ -142,9 +148,17 @@ function decodeProtocols(names: unknown): readonly string[] {
 }
 
 function decodeSession(session: unknown): HelloSession {
-  const { id, receivedBytes, breaks = 0, resumed } = (session ?? {}) as Record<string, unknown>;
+  const { id, receivedBytes, breaks = 0, ...flags } = (session ?? {}) as Record<string, unknown>;
   if (!isText(id, 64) || !isWhole(receivedBytes, 0) || !isWhole(breaks, 0)) throw wrongHello();
-  return { id, receivedBytes, breaks, resumed: resumed === true };
+  return {
+    id,
+    receivedBytes,
+    breaks,
+    resumed: flags.resumed === true,
+    ...(flags.moves === true && { moves: true }),
+    ...(flags.brief === true && { brief: true }),
+    ...(flags.beside === true && { beside: true }),
+  };
 }
 
 /** A word of a later version asks for nothing. */

@@ -23,6 +23,7 @@ export const kinds = {
   streamEnd: 10,
   streamAbort: 11,
   credit: 12,
+  carry: 13,
   message: 16,
   deliver: 17,
   delivered: 18,

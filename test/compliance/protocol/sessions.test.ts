@@ -8,6 +8,8 @@ import { frame, hello, kinds, LinkEnded, type SecondPeer, textMessage, uint32 } 
 const position = (value: number): Buffer => Buffer.concat([uint32(0), uint32(value)]);
 const acknowledge = (value: number): Buffer => frame(kinds.acknowledge, position(value));
 
+const carry = (value: number): Buffer => frame(kinds.carry, position(value));
+
 suite('protocol 10: sessions', () => {
   test('10.1, 10.6 a listener begins a session, which it names', async (t) => {
     const node = await startNode(t);
@@ -353,6 +355,87 @@ suite('protocol 10: sessions', () => {
     assert.equal(node.messageCountRecv, 0);
   });
 
+  test('10.12 a brief session ends with its last link; a listener says so only if it is asked', async (t) => {
+    const { node, peer, session, connection } = await moving(t);
+    assert.deepEqual([session.moves, session.brief], [true, true]);
+    const ended = eventOf(node, 'inbound_node_disconnected');
+    peer.socket.destroy();
+    await ended;
+    assert.equal(connection.isOpen, false);
+  });
+
+  test('10.13 a session moves to a further link, and each side goes on where the other stopped', async (t) => {
+    const { node, peer, identity, session, connection } = await moving(t);
+    const disconnected = countEvents(node, 'inbound_node_disconnected');
+    const message = textMessage('half of it before the move');
+    peer.write(message.subarray(0, 12));
+    connection.send('one');
+    connection.send('two');
+    const first = await peer.expect(kinds.message);
+    const heard = 8 + first.body.length;
+    const next = await answered(node, identity, { ...session, beside: true });
+    assert.deepEqual([next.session.id, next.session.resumed, next.session.beside], [session.id, true, true]);
+    next.peer.write(frame(kinds.accept));
+    const { body } = await next.peer.expect(kinds.carry);
+    assert.deepEqual(body, position(12));
+    const arrived = eventOf(node, 'node_message');
+    next.peer.write(carry(heard + 4), message.subarray(12));
+    const [, data] = await arrived;
+    assert.equal(data, 'half of it before the move');
+    const rest = frame(kinds.message, 'two', { format: 2 }).subarray(4);
+    assert.deepEqual(await next.peer.read(rest.length), rest);
+    assert.deepEqual([[...node.nodesInbound], disconnected.count], [[connection], 0]);
+  });
+
+  test('10.13 a link that is down, another session and a breach are refused', async (t) => {
+    const { node, peer, identity, session } = await moving(t);
+    const other = await dialPlain(node, identity);
+    other.write(hello({ session: { ...session, id: 'another', beside: true } }));
+    assert.equal((await other.expect(kinds.goodbye)).kind, kinds.goodbye);
+    const ended = eventOf(node, 'inbound_node_disconnected');
+    const next = await answered(node, identity, { ...session, beside: true });
+    next.peer.write(frame(kinds.accept), carry(1_000_000));
+    const [connection] = await ended;
+    assert.equal(connection.closeReason?.code, 'protocol');
+    await peer.end().catch(() => {});
+    const late = await dialPlain(node, identity);
+    late.write(hello({ session: { ...session, beside: true } }));
+    await late.expect(kinds.goodbye);
+    const { peer: fixed } = await dialling(t);
+    fixed.write(carry(0));
+    await fixed.expect(kinds.goodbye);
+  });
+
+  test('10.14 either side returns to the earlier link, and passes over what that still brought', async (t) => {
+    const { node, peer, identity, session, connection } = await moving(t);
+    const next = await answered(node, identity, { ...session, beside: true });
+    next.peer.write(frame(kinds.accept));
+    await expectOf(next.peer, kinds.carry);
+    next.peer.write(carry(0));
+    await next.peer.synced();
+    peer.write(textMessage('passed over'));
+    const { length } = frame(kinds.pong, uint32(0));
+    next.peer.socket.destroy();
+    const { body } = await expectOf(peer, kinds.carry);
+    const arrived = eventOf(node, 'node_message');
+    const received = Number(body.readBigUInt64BE());
+    assert.ok(received >= length);
+    peer.write(carry(0), textMessage('in its place'));
+    assert.equal((await arrived)[1], 'in its place');
+    await expectOf(peer, kinds.pong);
+    const again = await answered(node, identity, { ...session, beside: true });
+    again.peer.write(frame(kinds.accept));
+    await expectOf(again.peer, kinds.carry);
+    again.peer.write(carry(0));
+    await expectOf(again.peer, kinds.pong);
+    peer.write(carry(0));
+    await expectOf(peer, kinds.carry);
+    await assert.rejects(async () => {
+      for (;;) await again.peer.next();
+    }, LinkEnded);
+    assert.equal(connection.isOpen, true);
+  });
+
   test('10.8 a goodbye ends it', async (t) => {
     const { node, peer, connection } = await dialling(t);
     const ended = eventOf(node, 'inbound_node_disconnected');
@@ -373,12 +456,50 @@ async function dialling(t: TestContext, options?: NodeOptions) {
   return { node, peer, identity, connection, id: (session as { id: string }).id };
 }
 
+/** The next frame of a kind; acknowledgements may come before it. */
+async function expectOf(peer: SecondPeer, kind: number): Promise<{ readonly body: Buffer }> {
+  for (;;) {
+    const next = await peer.next();
+    if (next.kind === kind) return next;
+    assert.equal(next.kind, kinds.acknowledge);
+  }
+}
+
+/** A session that can move, which the test has dialled. */
+async function moving(t: TestContext) {
+  const node = await startNode(t);
+  const identity = newIdentity();
+  const connected = eventOf(node, 'inbound_node_connected');
+  const peer = await dialPlain(node, identity);
+  const asked = { id: 'ours', receivedBytes: 0, moves: true, brief: true };
+  const { session } = (await peer.shakeHands({ session: asked })) as { session: MovingSession };
+  const [connection] = await connected;
+  return { node, peer, identity, session: { ...session, receivedBytes: 0 }, connection };
+}
+
+interface MovingSession {
+  readonly id: string;
+  readonly receivedBytes: number;
+  readonly resumed?: boolean;
+  readonly moves?: boolean;
+  readonly brief?: boolean;
+  readonly beside?: boolean;
+}
+
+function countEvents(node: Node, name: 'inbound_node_disconnected'): { count: number } {
+  const counter = { count: 0 };
+  node.on(name, () => {
+    counter.count += 1;
+  });
+  return counter;
+}
+
 /** A link on which the node waits for the accept of the dialler, with the session that it named. */
 async function answered(
   node: Node,
   identity: SecondIdentity,
-  session: { id: string; receivedBytes: number },
-): Promise<{ peer: SecondPeer; session: { id: string; resumed?: boolean } }> {
+  session: MovingSession,
+): Promise<{ peer: SecondPeer; session: MovingSession }> {
   const peer = await dialPlain(node, identity);
   peer.write(hello({ session }));
   const { body } = await peer.expect(kinds.hello);

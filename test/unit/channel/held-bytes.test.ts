@@ -26,6 +26,7 @@ import {
   writeFrameHeader,
 } from '../../../src/wire/frames/frame.ts';
 import { FrameReader } from '../../../src/wire/frames/frame-reader.ts';
+import { FrameSkimmer } from '../../../src/wire/frames/frame-skimmer.ts';
 import { encodeGoodbye, goodbye } from '../../../src/wire/frames/goodbye.ts';
 import { encodePayload } from '../../../src/wire/payloads/payload.ts';
 import { withCode } from '../../support/errors.ts';
@@ -46,6 +47,8 @@ const quietUser = {
   wholeBytes: 0,
   overflowed() {},
   acknowledged() {},
+  leftLink: () => new FrameSkimmer(),
+  failed() {},
   suspended() {},
   resumed() {},
 };

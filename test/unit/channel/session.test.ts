@@ -10,6 +10,7 @@ import {
   positionOf,
   smallFrame,
 } from '../../../src/wire/frames/frame.ts';
+import { FrameSkimmer } from '../../../src/wire/frames/frame-skimmer.ts';
 import { encodeGoodbye, goodbye } from '../../../src/wire/frames/goodbye.ts';
 import { withCode } from '../../support/errors.ts';
 import { FakeLink } from '../../support/fake-link.ts';
@@ -29,6 +30,8 @@ function open(link = new FakeLink()) {
     wholeBytes: 0,
     overflowed: () => void told.push('overflowed'),
     acknowledged: () => void told.push('acknowledged'),
+    leftLink: () => new FrameSkimmer(),
+    failed: (error: unknown) => void told.push(`failed ${(error as Error).message}`),
     suspended: (error: Error | undefined) => void told.push(`suspended ${error?.message}`),
     resumed: () => void told.push('resumed'),
   };
