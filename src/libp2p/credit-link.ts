@@ -98,6 +98,10 @@ export class CreditLink implements Link {
     });
   }
 
+  get improve(): Link['improve'] {
+    return this.#inner.improve;
+  }
+
   get path(): LinkPath | undefined {
     return this.#inner.path;
   }

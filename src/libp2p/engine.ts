@@ -1,4 +1,4 @@
-import type { Libp2p, Listener } from '@libp2p/interface';
+import type { Connection, Libp2p, Listener } from '@libp2p/interface';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import type { Libp2pOptions } from 'libp2p';
 import type { TransportContext } from '../transport/transport.ts';
@@ -168,6 +168,8 @@ export async function stopEngine({ node }: Engine): Promise<void> {
 /** The part of a libp2p node that listens. */
 export interface TransportManager {
   listen(addresses: Multiaddr[]): Promise<void>;
+  /** Dials at once, whatever other dials of the same node wait for. */
+  dial(address: Multiaddr, options: { readonly signal: AbortSignal }): Promise<Connection>;
   getListeners(): Listener[];
 }
 

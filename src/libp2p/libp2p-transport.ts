@@ -4,6 +4,7 @@ import { PeerloomError } from '../base/errors.ts';
 import { unlessAborted } from '../base/unless-aborted.ts';
 import { explain } from '../transport/tcp/system-errors.ts';
 import type { ExpectedPeer, Link, Transport, TransportContext } from '../transport/transport.ts';
+import { betterConnection } from './better-ways.ts';
 import { limitsText, pathOf } from './connection-path.ts';
 import { ConnectionUses } from './connection-uses.ts';
 import { CreditLink } from './credit-link.ts';
@@ -21,9 +22,11 @@ import {
   parseMultiaddr,
   relayOf,
 } from './multiaddr-text.ts';
+import { ObservedAddress } from './observed-address.ts';
 import { answerPings, maxPingStreams, pingProtocol } from './ping-answers.ts';
 import type { Preset } from './preset.ts';
 import { RelayKeeper, type RelayPlace } from './relay-keeper.ts';
+import { ownShareOf } from './relay-limits.ts';
 import { dropReservation, hasReservation } from './reservations.ts';
 import { StreamLink } from './stream-link.ts';
 
@@ -47,6 +50,7 @@ interface Running extends Engine {
   readonly gate: InboundGate;
   readonly uses: ConnectionUses;
   readonly relays: readonly RelayKeeper[];
+  readonly observed: ObservedAddress;
 }
 
 /** Links over a node of libp2p, which runs from the first dial, or from the start of the node, until `close`. */
@@ -189,7 +193,9 @@ export class Libp2pTransport implements Transport {
       keeps: ({ remotePeer }) =>
         relays.some(({ id }) => id === remotePeer.toString()) || hasReservation(node, remotePeer.toString()),
     });
-    const running = { ...engine, gate, uses, relays };
+    const observed = new ObservedAddress(engine);
+    node.addEventListener('peer:identify', ({ detail }) => observed.heard(detail));
+    const running = { ...engine, gate, uses, relays, observed };
     node.addEventListener('connection:open', ({ detail }) => {
       // Those to the servers of a DHT are outbound.
       if (detail.direction === 'inbound' || remembersNodes) uses.arrived(detail);
@@ -216,10 +222,10 @@ export class Libp2pTransport implements Transport {
     return running;
   }
 
-  #accept({ uses }: Running, stream: Stream, connection: Connection): void {
+  #accept(running: Running, stream: Stream, connection: Connection): void {
     const remoteAddress = remoteAddressOf(connection.remoteAddr.toString());
     const startedAt = this.#context!.runtime.now();
-    const link = this.#link({ stream, connection, remoteAddress, startedAt, uses });
+    const link = this.#link({ stream, connection, remoteAddress, startedAt, running });
     if (this.#onLink === undefined) link.destroy();
     else this.#onLink(link);
   }
@@ -247,18 +253,47 @@ export class Libp2pTransport implements Transport {
         uses.dialled(connection);
       }
       progress.isConnected = progress.isEncrypted = true;
-      const isByWebRtc = isWebRtc(connection.remoteAddr.toString());
-      const stream = await connection.newStream(isByWebRtc ? [creditProtocol, linkProtocol] : linkProtocol, {
-        signal,
-        runOnLimitedConnection: true,
-        maxOutboundStreams: maxLinkStreams,
-      });
-      return this.#link({ stream, connection, remoteAddress: address, startedAt, uses });
+      return await this.#openLink(running, { connection, remoteAddress: address, startedAt, signal });
     } catch (error) {
       if (connection !== undefined) uses.end(connection);
       else await this.#forget(node, text);
       signal.throwIfAborted();
       throw explainDial(error, address, progress);
+    }
+  }
+
+  async #openLink(
+    running: Running,
+    parts: {
+      readonly connection: Connection;
+      readonly remoteAddress: Address;
+      readonly startedAt: number;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<Link> {
+    const { connection, signal } = parts;
+    const isByWebRtc = isWebRtc(connection.remoteAddr.toString());
+    const stream = await connection.newStream(isByWebRtc ? [creditProtocol, linkProtocol] : linkProtocol, {
+      signal,
+      runOnLimitedConnection: true,
+      maxOutboundStreams: maxLinkStreams,
+    });
+    return this.#link({ ...parts, stream, running, isDialled: true });
+  }
+
+  /** Waits for a better connection with the same node, and makes a link over it. */
+  async #improve(running: Running, connection: Connection, signal: AbortSignal): Promise<Link> {
+    const { runtime, log } = this.#context!;
+    const hasWebRtc = this.#preset.ways.includes('webrtc');
+    const better = await betterConnection({ engine: running, connection, hasWebRtc, runtime, log }, signal);
+    running.uses.dialled(better);
+    try {
+      const remoteAddress = remoteAddressOf(better.remoteAddr.toString());
+      const startedAt = runtime.now();
+      return await this.#openLink(running, { connection: better, remoteAddress, startedAt, signal });
+    } catch (error) {
+      running.uses.end(better);
+      throw error;
     }
   }
 
@@ -298,9 +333,11 @@ export class Libp2pTransport implements Transport {
     readonly connection: Connection;
     readonly remoteAddress: Address;
     readonly startedAt: number;
-    readonly uses: ConnectionUses;
+    readonly running: Running;
+    readonly isDialled?: boolean;
   }): Link {
-    const { stream, connection, remoteAddress, startedAt, uses } = parts;
+    const { stream, connection, remoteAddress, startedAt, running, isDialled = false } = parts;
+    const { uses } = running;
     const { runtime, log } = this.#context!;
     const flow = new StreamLink({
       stream,
@@ -310,6 +347,11 @@ export class Libp2pTransport implements Transport {
       startedAt,
       runtime,
       path: () => pathOf(connection),
+      allowance: ownShareOf(connection),
+      ...(isDialled &&
+        pathOf(connection).kind !== 'direct' && {
+          improve: (signal: AbortSignal) => this.#improve(running, connection, signal),
+        }),
     });
     const limits = limitsText(flow.path);
     if (limits !== undefined) log(limits);
@@ -334,8 +376,11 @@ export class Libp2pTransport implements Transport {
   }
 
   /** Where the node listens, then where relays reach it: those that are down, too, because they come back. */
-  #addresses({ node }: Running): readonly Address[] {
-    const direct = node.getMultiaddrs().map((one) => one.toString());
+  #addresses({ node, observed }: Running): readonly Address[] {
+    const direct = node
+      .getMultiaddrs()
+      .map((one) => one.toString())
+      .filter((text) => !observed.isGuess(text));
     const { relays, ways } = this.#preset;
     const id = node.peerId.toString();
     const relayed = relays.flatMap((one) =>

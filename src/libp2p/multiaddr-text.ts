@@ -65,6 +65,11 @@ export function byWebRtc(relay: string, id: string): string {
   return `${relay}${circuit}/webrtc/p2p/${id}`;
 }
 
+/** The address of the same node by WebRTC, of one that leads through a relay. */
+export function byWebRtcOf(relayed: string): string {
+  return relayed.replace(/\/p2p-circuit\/p2p\/(?=[^/]+$)/, '/p2p-circuit/webrtc/p2p/');
+}
+
 /** Whether bytes go by WebRTC. */
 export function isWebRtc(text: string): boolean {
   return /\/webrtc(-direct)?(\/|$)/.test(text);

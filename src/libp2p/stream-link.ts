@@ -26,6 +26,9 @@ export interface StreamLinkDetails {
   readonly startedAt: number;
   readonly runtime: Runtime;
   readonly path: () => LinkPath;
+  /** What may be sent before another link has to take its place, in bytes. */
+  readonly allowance?: number | undefined;
+  readonly improve?: Link['improve'];
 }
 
 /**
@@ -44,7 +47,10 @@ export class StreamLink implements Link {
   readonly limitsByAddress: LimitsByAddress;
   readonly startedAt: number;
   readonly closed: Promise<Error | undefined>;
+  readonly improve: Link['improve'];
 
+  readonly #allowance: number | undefined;
+  #sentBytes = 0;
   readonly #stream: Stream;
   readonly #runtime: Runtime;
   readonly #path: () => LinkPath;
@@ -75,6 +81,8 @@ export class StreamLink implements Link {
     this.#stream = stream;
     this.#runtime = runtime;
     this.#path = details.path;
+    this.#allowance = details.allowance;
+    this.improve = details.improve;
     this.closed = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -86,6 +94,10 @@ export class StreamLink implements Link {
 
   get path(): LinkPath {
     return this.#path();
+  }
+
+  get allowance(): number | undefined {
+    return this.#allowance && Math.max(0, this.#allowance - this.#sentBytes);
   }
 
   get onMessage(): (bytes: Uint8Array) => void {
@@ -107,6 +119,7 @@ export class StreamLink implements Link {
       // The stream has aborted, and says so by its event.
       return true;
     }
+    this.#sentBytes += bytes.length;
     sent?.();
     return this.#hasRoom;
   }

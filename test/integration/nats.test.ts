@@ -9,40 +9,55 @@ const stunServer = fileURLToPath(new URL('../support/programs/stun-server.ts', i
 const program = fileURLToPath(new URL('../support/programs/nat-node.ts', import.meta.url));
 
 const skip = natsMissing() ?? false;
-/** `npm run test:long -- nats`: each pair, and a table of the ways that were found. */
+const stunProgram = fileURLToPath(new URL('../support/programs/stun-server.ts', import.meta.url));
+
+/** `npm run test:long -- nats`: each pair, with and without a STUN server, and a table of the ways that were found. */
 const isLong = process.env.PEERLOOM_NATS !== undefined;
-const short: readonly (readonly [NatKind, NatKind])[] = [['restricted', 'symmetric']];
+const short: readonly (readonly [NatKind, NatKind])[] = [['restricted', 'full cone']];
 const every = natKinds.flatMap((one, index) => natKinds.slice(index).map((other) => [one, other] as const));
 
-/** How long after the first data a direct way may still be found, in milliseconds. */
-const patienceMs = isLong ? 4_000 : 0;
+/** How long a better way than the relay may take, in milliseconds. */
+const patienceMs = 12_000;
 
 interface Found {
-  readonly way: 'direct' | 'relayed';
+  readonly way: string;
   readonly firstMs: number;
+  /** Until the connection had moved to that way. */
+  readonly wayMs: number;
   readonly megabytesPerSecond: number;
+  /** How often its user was told that it broke. */
+  readonly breaks: number;
 }
 
 /** The second host dials the first one through the relay. */
-async function throughRelay(network: NatNetwork): Promise<Found> {
+async function throughRelay(network: NatNetwork, hasStun: boolean): Promise<Found> {
+  const stun = hasStun ? `stun:${relayHost}:3478` : '';
+  if (hasStun) await network.start(network.relay, [stunProgram, relayHost, '3478']).prints(/^STUN$/m);
   const relay = network.start(network.relay, [bin, 'relay', '--host', relayHost, '--port', '10001']);
   const [, address] = await relay.prints(/^Relay at (\S+)$/m);
-  const listener = network.start(network.hosts[0], [program, 'listen', address!]);
+  const listener = network.start(network.hosts[0], [program, 'listen', address!, stun]);
   const [, id] = await listener.prints(/^id (\S+)$/m);
-  const dialler = network.start(network.hosts[1], [program, 'dial', `${address}/p2p-circuit/p2p/${id}`]);
+  const behindRelay = `${address}/p2p-circuit/p2p/${id}`;
+  const dialler = network.start(network.hosts[1], [program, 'dial', behindRelay, stun, `${patienceMs}`]);
   const [, firstMs] = await dialler.prints(/^first (\d+)$/m);
+  const [, way, wayMs] = await dialler.prints(/^way (\S+) (\d+)$/m);
   const [, speed] = await dialler.prints(/^speed (\d+)$/m);
-  await new Promise((resolve) => setTimeout(resolve, patienceMs));
-  const hosts = new Set([
-    ...(await network.connectedWith(network.hosts[0])),
-    ...(await network.connectedWith(network.hosts[1])),
-  ]);
-  hosts.delete(relayHost);
+  const [, breaks] = await dialler.prints(/^disconnected (\d+) times/m);
   return {
-    way: hosts.size > 0 ? 'direct' : 'relayed',
+    way: way!,
     firstMs: Number(firstMs),
+    wayMs: Number(wayMs),
     megabytesPerSecond: Number(speed),
+    breaks: Number(breaks),
   };
+}
+
+/** What lets the other host in, or has no router before it, is reached by TCP; WebRTC also opens routers that keep ports. */
+function expectedWay(kinds: readonly [NatKind, NatKind], hasStun: boolean): RegExp {
+  const isOpen = (kind: NatKind): boolean => kind === 'open' || kind === 'full cone';
+  const isRandom = (kind: NatKind): boolean => kind === 'symmetric' || kind === 'CGNAT';
+  if (kinds.some(isOpen)) return hasStun ? /^(direct|webrtc)$/ : /^direct$/;
+  return hasStun && !kinds.some(isRandom) ? /^webrtc$/ : /^relayed$/;
 }
 
 /** The second host dials the public address of the first one. @returns what comes of it. */
@@ -60,13 +75,20 @@ async function make(t: TestContext, kinds: readonly [NatKind, NatKind]): Promise
 }
 
 suite('nodes behind routers', { skip }, () => {
-  for (const kinds of isLong ? every : short) {
-    test(`${kinds.join(' and ')}: find a way through a relay`, async (t) => {
-      const { way, firstMs, megabytesPerSecond } = await throughRelay(await make(t, kinds));
-      t.diagnostic(`| ${kinds.join(' | ')} | ${way} | ${firstMs} ms | ${megabytesPerSecond} MB/s |`);
-      if (kinds.includes('symmetric') && !kinds.includes('open') && !kinds.includes('full cone'))
-        assert.equal(way, 'relayed');
-    });
+  for (const hasStun of isLong ? [false, true] : [false]) {
+    for (const kinds of isLong ? every : short) {
+      const stun = hasStun ? 'STUN' : '';
+      test(`${kinds.join(' and ')}: begin at the relay and move to a direct way, ${stun}`, async (t) => {
+        const found = await throughRelay(await make(t, kinds), hasStun);
+        const { way, firstMs, wayMs, megabytesPerSecond, breaks } = found;
+        const time = way === 'relayed' ? '' : `${wayMs} ms`;
+        t.diagnostic(
+          `| ${kinds.join(' | ')} | ${stun} | ${way} | ${firstMs} ms | ${time} | ${megabytesPerSecond} MB/s |`,
+        );
+        assert.match(way, expectedWay(kinds, hasStun));
+        assert.equal(breaks, 0);
+      });
+    }
   }
 
   test('without a relay, a restricted router lets nobody in, and a full cone does', async (t) => {

@@ -38,6 +38,7 @@ interface Router {
   readonly inner: string;
 }
 
+/** What the router does not pass on it drops, as routers do: an answer of its own would take the port from the host. */
 function rulesOf({ kind, inner }: Router): string {
   const masquerade = kind === 'symmetric' ? 'masquerade fully-random' : 'masquerade';
   const passOn = kind === 'full cone' ? `iifname "wan" dnat to ${inner}` : '';
@@ -51,6 +52,9 @@ function rulesOf({ kind, inner }: Router): string {
       iifname "lan" accept
       ct state established,related accept
       ${letIn}
+    }
+    chain own { type filter hook input priority 0; policy accept;
+      iifname "wan" ct state new drop
     }
   }\n`;
 }

@@ -96,18 +96,53 @@ suite('nodes behind a relay', () => {
     assert.deepEqual(behind.messages, [0, 1, 2, 3]);
   });
 
-  test('see the limits that a relay sets, and resume where it ends a connection', async (t) => {
-    const carrier = await startRelay(t, { maxConnectionBytes: 200_000 });
+  test('move to a direct way that becomes known, in silence', async (t) => {
+    const carrier = await startRelay(t);
+    const behind = await startBehind(t, carrier.addresses, {
+      internet: { listen: ['/ip4/127.0.0.1/tcp/0'] },
+    });
+    const other = await startBehind(t, []);
+    const address = behind.addresses.find((text) => text.includes('/p2p-circuit'))!;
+    const connection = await other.connectWithNode(address);
+    await behind.event('inbound_node_connected');
+    const reverse = behind.peer(other);
+    const numbers = Array.from({ length: 200 }, (_, index) => index);
+    for (let index = 0; index < 200; index += 1) {
+      connection.send(index);
+      reverse.send(index);
+      if (index === 20) await until(() => connection.path === 'direct', 'it has moved');
+    }
+    await Promise.all([connection.deliver('end'), reverse.deliver('end')]);
+    assert.deepEqual([connection.path, reverse.path], ['direct', 'direct']);
+    for (const node of [other, behind]) assert.deepEqual(node.messages, [...numbers, 'end']);
+    assert.deepEqual(
+      [...other.events, ...behind.events].map(({ name }) => name).filter((name) => name.includes('connect')),
+      ['outbound_node_connected', 'inbound_node_connected'],
+    );
+  });
+
+  test('keep within the limits that a relay sets, by moving through it anew', async (t) => {
+    const carrier = await startRelay(t, { maxConnectionBytes: 131_072 });
     const behind = await startBehind(t, carrier.addresses);
     const other = await startBehind(t, []);
-    const connection = await other.connectWithNode(behind.addresses[0]!, { reconnect: true });
+    const connection = await other.connectWithNode(behind.addresses[0]!);
     const { bytesLeft } = connection.relay!;
-    assert.ok(bytesLeft! > 0 && bytesLeft! <= 200_000, `${bytesLeft} bytes left`);
-    for (let index = 0; index < 12; index++) await connection.deliver(new Uint8Array(50_000).fill(index));
-    assert.deepEqual(
-      behind.messages.map((data) => (data as Uint8Array)[0]),
-      Array.from({ length: 12 }, (_, index) => index),
-    );
-    assert.ok(other.of('outbound_node_disconnected').length > 0, 'the relay ended connections');
+    assert.ok(bytesLeft! > 0 && bytesLeft! <= 131_072, `${bytesLeft} bytes left`);
+    await behind.event('inbound_node_connected');
+    const reverse = behind.peer(other);
+    const large = new Uint8Array(400_000).fill(9);
+    for (let index = 0; index < 12; index++) {
+      reverse.send(new Uint8Array(10_000).fill(index));
+      await connection.deliver(new Uint8Array(50_000).fill(index));
+    }
+    await Promise.all([connection.deliver(large), reverse.deliver(large)]);
+    for (const { messages } of [behind, other]) {
+      assert.deepEqual(
+        messages.map((data) => (data as Uint8Array)[0]),
+        [...Array.from({ length: 12 }, (_, index) => index), 9],
+      );
+    }
+    assert.equal(other.of('outbound_node_disconnected').length, 0);
+    assert.equal(connection.path, 'relayed');
   });
 });

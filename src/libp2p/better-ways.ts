@@ -1,0 +1,253 @@
+import type { Connection, Libp2p } from '@libp2p/interface';
+import { messageOf } from '../base/arguments.ts';
+import { backoffDelayMs } from '../base/backoff.ts';
+import type { Log } from '../base/debug.ts';
+import { mayTell, scopeOf } from '../base/host-scope.ts';
+import { removeAbortListener } from '../base/remove-abort-listener.ts';
+import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
+import { type Engine, transportManagerOf } from './engine.ts';
+import { byWebRtcOf, isRelayed, isWebRtc, parseMultiaddr } from './multiaddr-text.ts';
+import { isNearItsLimits } from './relay-limits.ts';
+
+/** Between two attempts of one way, in milliseconds. */
+const retry = { minDelayMs: 5_000, maxDelayMs: 60_000 };
+
+/** How long an attempt may take, in milliseconds. */
+const attemptMs = 15_000;
+
+/** WebRTC begins later than a way that may be faster, in milliseconds. */
+const webRtcDelayMs = 300;
+
+/** A connection that this side dialled belongs to the way that dialled it, if that says so within some milliseconds. */
+const ownDialMs = 100;
+
+/** Between two looks at the limits of a relay, in milliseconds. */
+const limitsPollMs = 50;
+
+/** Addresses of the other node that are tried. */
+const maxAddresses = 8;
+
+export interface BetterWaysDetails {
+  readonly engine: Engine;
+  /** The present one. */
+  readonly connection: Connection;
+  /** This node speaks WebRTC beyond routers. */
+  readonly hasWebRtc: boolean;
+  readonly runtime: Runtime;
+  readonly log: Log;
+}
+
+/**
+ * Waits for a better connection with the node at the other end of one that goes through a relay, or by WebRTC:
+ *
+ * - a direct one that libp2p brings up by DCUtR, whichever side dialled;
+ * - a direct one to an address that the other node announces;
+ * - one by WebRTC;
+ * - another one through the same relay, before the relay ends the present one.
+ *
+ * @throws the reason of the signal.
+ */
+export async function betterConnection(details: BetterWaysDetails, given: AbortSignal): Promise<Connection> {
+  const ending = new AbortController();
+  const { signal } = ending;
+  const onAbort = (): void => ending.abort(given.reason);
+  given.addEventListener('abort', onAbort);
+  if (given.aborted) onAbort();
+  const { remoteAddr, limits } = details.connection;
+  const text = remoteAddr.toString();
+  const ways = [opened(details, signal), announced(details, signal)];
+  if (isRelayed(text)) {
+    if (details.hasWebRtc) ways.push(byWebRtc(details, signal));
+    if (limits !== undefined) ways.push(beforeTheLimits(details, signal));
+  }
+  try {
+    const found = await Promise.race(ways);
+    // One that comes up at the same moment is not needed.
+    for (const way of ways) way.then((one) => one !== found && void one.close().catch(() => {}), ignore);
+    return found;
+  } finally {
+    removeAbortListener(given, onAbort);
+    for (const way of ways) way.catch(ignore);
+    ending.abort(new Error('another way was found'));
+  }
+}
+
+/** A direct connection comes up, or is there. */
+function opened(
+  { engine, connection, runtime }: BetterWaysDetails,
+  signal: AbortSignal,
+): Promise<Connection> {
+  const { node } = engine;
+  let timer: RuntimeTimer | undefined;
+  const isBetter = (one: Connection): boolean =>
+    one !== connection &&
+    one.remotePeer.equals(connection.remotePeer) &&
+    one.status === 'open' &&
+    isDirect(one) &&
+    !isDirect(connection);
+  return untilAborted(signal, (resolve) => {
+    const onOpen = ({ detail }: CustomEvent<Connection>): void => {
+      if (!isBetter(detail)) return;
+      timer?.cancel();
+      timer = runtime.setTimeout(
+        () => resolve(detail),
+        detail.direction === 'inbound' ? 0 : ownDialMs,
+        'watching',
+      );
+    };
+    node.addEventListener('connection:open', onOpen);
+    const there = node.getConnections().find(isBetter);
+    if (there !== undefined) resolve(there);
+    return () => {
+      timer?.cancel();
+      node.removeEventListener('connection:open', onOpen);
+    };
+  });
+}
+
+/** At the addresses that the other node announces, as soon as it does, and again later. */
+async function announced(details: BetterWaysDetails, signal: AbortSignal): Promise<Connection> {
+  const { engine, connection } = details;
+  const { node } = engine;
+  let news = Promise.withResolvers<void>();
+  const onIdentify = ({ detail }: CustomEvent<{ peerId: Connection['remotePeer'] }>): void => {
+    if (detail.peerId.equals(connection.remotePeer)) news.resolve();
+  };
+  node.addEventListener('peer:identify', onIdentify);
+  try {
+    for (let attempts = 1; ; attempts += 1) {
+      const texts = await announcedBy(node, connection);
+      const found = texts.length === 0 ? undefined : await tryDial(details, texts, signal);
+      if (found !== undefined) return found;
+      await Promise.race([news.promise, later(details.runtime, attempts, signal)]);
+      signal.throwIfAborted();
+      news = Promise.withResolvers();
+    }
+  } finally {
+    node.removeEventListener('peer:identify', onIdentify);
+  }
+}
+
+/** Direct addresses that a node may tell of which is reached this way. */
+async function announcedBy(node: Libp2p, { remotePeer, remoteAddr }: Connection): Promise<string[]> {
+  const { addresses } = await node.peerStore.get(remotePeer).catch(() => ({ addresses: [] }));
+  const teller = scopeOf(hostOf(remoteAddr.toString()));
+  const id = `/p2p/${remotePeer}`;
+  return addresses
+    .map(({ multiaddr }) => multiaddr.toString())
+    .filter(
+      (text) =>
+        /^\/ip[46]\/[^/]+\/tcp\/\d+(\/p2p\/\w+)?$/.test(text) && mayTell(teller, scopeOf(hostOf(text))),
+    )
+    .map((text) => (text.endsWith(id) ? text : `${text}${id}`))
+    .slice(0, maxAddresses);
+}
+
+async function byWebRtc(details: BetterWaysDetails, signal: AbortSignal): Promise<Connection> {
+  const { runtime, connection } = details;
+  const text = byWebRtcOf(connection.remoteAddr.toString());
+  await delay(runtime, webRtcDelayMs, signal);
+  for (let attempts = 1; ; attempts += 1) {
+    const found = await tryDial(details, [text], signal);
+    if (found !== undefined) return found;
+    await later(runtime, attempts, signal);
+  }
+}
+
+async function beforeTheLimits(details: BetterWaysDetails, signal: AbortSignal): Promise<Connection> {
+  const { connection, runtime } = details;
+  const isNear = isNearItsLimits(connection);
+  for (;;) {
+    await delay(runtime, limitsPollMs, signal);
+    if (!isNear()) continue;
+    const found = await tryDial(details, [connection.remoteAddr.toString()], signal);
+    if (found !== undefined) return found;
+    await delay(runtime, 1_000, signal);
+  }
+}
+
+/** @returns `undefined` after a failure, which is logged. */
+async function tryDial(
+  { engine, runtime, log }: BetterWaysDetails,
+  texts: readonly string[],
+  signal: AbortSignal,
+): Promise<Connection | undefined> {
+  // One for each: a connection may end with the signal of its dial, also later.
+  const dials = texts.map((text) => ({ text, controller: new AbortController() }));
+  const abort = (reason: unknown, except?: unknown): void => {
+    for (const dial of dials) if (dial !== except) dial.controller.abort(reason);
+  };
+  const onAbort = (): void => abort(signal.reason);
+  signal.addEventListener('abort', onAbort);
+  const timer = runtime.setTimeout(() => abort(new Error('it took too long')), attemptMs, 'watching');
+  try {
+    // Not by the node itself: there, all dials of one peer wait for each other.
+    const manager = transportManagerOf(engine.node);
+    const connecting = dials.map(async (dial) => {
+      const connection = await manager.dial(engine.multiaddr(dial.text), { signal: dial.controller.signal });
+      return { dial, connection };
+    });
+    const { dial, connection } = await Promise.any(connecting);
+    abort(new Error('another address answered'), dial);
+    return connection;
+  } catch (error) {
+    signal.throwIfAborted();
+    const errors: unknown[] = error instanceof AggregateError ? error.errors : [error];
+    log(`no better way by ${texts.join(', ')}: ${errors.map(messageOf).join('; ')}`);
+    return undefined;
+  } finally {
+    timer.cancel();
+    removeAbortListener(signal, onAbort);
+  }
+}
+
+function isDirect({ direct, remoteAddr }: Connection): boolean {
+  return direct && !isWebRtc(remoteAddr.toString());
+}
+
+function hostOf(text: string): string {
+  return parseMultiaddr(text)?.host ?? '';
+}
+
+function later(runtime: Runtime, attempts: number, signal: AbortSignal): Promise<void> {
+  return delay(
+    runtime,
+    backoffDelayMs(attempts, retry, () => runtime.random('better ways')),
+    signal,
+  );
+}
+
+function delay(runtime: Runtime, delayMs: number, signal: AbortSignal): Promise<void> {
+  return untilAborted(signal, (resolve) => {
+    const timer = runtime.setTimeout(() => resolve(undefined), delayMs, 'watching');
+    return () => timer.cancel();
+  });
+}
+
+/** @param begin returns what undoes it. */
+function untilAborted<Value>(
+  signal: AbortSignal,
+  begin: (resolve: (value: Value) => void) => () => void,
+): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    let undo = ignore;
+    const onAbort = (): void => {
+      undo();
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    let isDone = false;
+    const done = (value: Value): void => {
+      isDone = true;
+      removeAbortListener(signal, onAbort);
+      undo();
+      resolve(value);
+    };
+    const end = begin(done);
+    if (isDone) end();
+    else undo = end;
+  });
+}
+
+function ignore(): void {}

@@ -1,0 +1,95 @@
+import type { IdentifyResult } from '@libp2p/interface';
+import type { Multiaddr } from '@multiformats/multiaddr';
+import { scopeOf } from '../base/host-scope.ts';
+import { type Engine, transportManagerOf } from './engine.ts';
+import { parseMultiaddr } from './multiaddr-text.ts';
+
+/** The part of a libp2p node that knows its addresses. It is public, but not in the types. */
+interface AddressManager {
+  addPublicAddressMapping(
+    ownHost: string,
+    ownPort: number,
+    host: string,
+    port: number,
+    protocol: 'tcp',
+  ): void;
+  removePublicAddressMapping(
+    ownHost: string,
+    ownPort: number,
+    host: string,
+    port: number,
+    protocol: 'tcp',
+  ): void;
+  confirmObservedAddr(address: Multiaddr, options: { type: 'transport' | 'ip-mapping'; ttl: number }): void;
+}
+
+interface Listening {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** As long as the node runs. */
+const ttl = Number.MAX_SAFE_INTEGER;
+
+/**
+ * Under which public address others see this node. libp2p alone keeps public addresses to itself until it has proven them,
+ * which needs a service that few nodes offer. A node behind a router tells the nodes that it is connected with the public
+ * host together with its own port: where the router passes everything on, or a port is forwarded, they reach it there.
+ */
+export class ObservedAddress {
+  readonly #engine: Engine;
+  #host: string | undefined;
+  #mapped: readonly Listening[] = [];
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** Another node says from where it sees this one. Only what nodes say that this one has dialled counts. */
+  heard({ observedAddr, connection }: Pick<IdentifyResult, 'observedAddr' | 'connection'>): void {
+    const host = hostOf(observedAddr);
+    if (connection.direction !== 'outbound' || !connection.direct || host === undefined) return;
+    if (scopeOf(host) !== 'public' || host === this.#host) return;
+    const { multiaddr } = this.#engine;
+    const manager = this.#addressManager;
+    for (const own of this.#mapped)
+      manager.removePublicAddressMapping(own.host, own.port, this.#host!, own.port, 'tcp');
+    this.#host = host;
+    const listening = this.#listening();
+    const isOwn = listening.some((one) => one.host === host);
+    this.#mapped = isOwn ? [] : listening.filter((one) => scopeOf(one.host) === 'private');
+    const confirmed = isOwn ? listening.filter((one) => one.host === host) : this.#mapped;
+    for (const own of this.#mapped)
+      manager.addPublicAddressMapping(own.host, own.port, host, own.port, 'tcp');
+    for (const { port } of confirmed) {
+      manager.confirmObservedAddr(multiaddr(`/ip4/${host}/tcp/${port}`), {
+        type: isOwn ? 'transport' : 'ip-mapping',
+        ttl,
+      });
+    }
+  }
+
+  /** Whether an address is no more than a guess: the node does not listen there itself. */
+  isGuess(text: string): boolean {
+    return this.#mapped.length > 0 && parseMultiaddr(text)?.host === this.#host;
+  }
+
+  get #addressManager(): AddressManager {
+    return (this.#engine.node as unknown as { components: { addressManager: AddressManager } }).components
+      .addressManager;
+  }
+
+  #listening(): readonly Listening[] {
+    const texts = transportManagerOf(this.#engine.node)
+      .getListeners()
+      .flatMap((listener) => listener.getAddrs().map((one) => one.toString()));
+    return texts.flatMap((text) => {
+      const [, host, port] = /^\/ip4\/([\d.]+)\/tcp\/(\d+)$/.exec(text) ?? [];
+      return host === undefined ? [] : [{ host, port: Number(port) }];
+    });
+  }
+}
+
+function hostOf(observed: Multiaddr | undefined): string | undefined {
+  return /^\/ip4\/([\d.]+)\/tcp\//.exec(observed?.toString() ?? '')?.[1];
+}
