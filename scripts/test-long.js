@@ -15,6 +15,7 @@
 //   npm run test:long -- nats        nodes behind each pair of six kinds of routers, and the way that they find
 //   npm run test:long -- races       three processes that create one identity file, each stopped at each of its steps
 //   npm run test:long -- sockets     100 nodes in four processes over TLS, each of which is killed in turn
+//   npm run test:long -- page-to-page  two pages behind more pairs of routers
 //   npm run test:long -- pages       50 pages in Chromium on one node
 //   npm run test:long -- page-streams  64 MiB each way between a page and a node
 import { spawnSync } from 'node:child_process';
@@ -49,6 +50,11 @@ const suites = {
     file: 'test/integration/network-of-processes.test.ts',
     variable: 'PEERLOOM_SOCKET_NODES',
     count: 100,
+  },
+  'page-to-page': {
+    file: 'test/browsers/behind-routers.test.ts',
+    variable: 'PEERLOOM_PAGE_TO_PAGE',
+    count: 1,
   },
   pages: { file: 'test/browsers/many-pages.ts', variable: 'PEERLOOM_PAGES', count: 50 },
   'page-streams': { file: 'test/browsers/web-socket.ts', variable: 'PEERLOOM_STREAM_MIB', count: 64 },

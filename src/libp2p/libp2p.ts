@@ -2,7 +2,10 @@ import { shown } from '../base/arguments.ts';
 import type { Transport } from '../transport/transport.ts';
 import { Libp2pTransport } from './libp2p-transport.ts';
 import type { Preset } from './preset.ts';
-import { browser, internet, lan, relay } from './presets.ts';
+import { lan } from './presets.ts';
+
+/** As text: bundlers shorten the names of functions. */
+const presetNames: readonly string[] = ['lan', 'internet', 'relay', 'browser'] satisfies Preset['name'][];
 
 /**
  * Creates a transport over libp2p, which reaches nodes through relays and routers, and the nodes of other libp2p programs
@@ -19,8 +22,7 @@ import { browser, internet, lan, relay } from './presets.ts';
  * new Node('0.0.0.0', 10001, { transports: [libp2p(internet({ relays: ['/dns4/relay.example.org/tcp/10001/p2p/12D3KooW…'] }))] });
  */
 export function libp2p(preset: Preset = lan()): Transport {
-  const names = [lan, internet, relay, browser].map(({ name }) => name);
-  if (typeof preset !== 'object' || preset === null || !names.includes(preset.name)) {
+  if (typeof preset !== 'object' || preset === null || !presetNames.includes(preset.name)) {
     throw new TypeError(
       `libp2p() takes a preset, such as libp2p(lan()) or libp2p(internet()), not ${shown(preset)}`,
     );

@@ -1,4 +1,5 @@
 import { PeerloomError } from '../base/errors.ts';
+import { loadMdns } from './mdns-package.ts';
 
 /** The packages of libp2p that this folder uses, each loaded when the first node needs it. */
 const loaders = {
@@ -11,7 +12,7 @@ const loaders = {
   '@libp2p/dcutr': () => import('@libp2p/dcutr'),
   '@libp2p/identify': () => import('@libp2p/identify'),
   '@libp2p/kad-dht': () => import('@libp2p/kad-dht'),
-  '@libp2p/mdns': () => import('@libp2p/mdns'),
+  '@libp2p/mdns': loadMdns,
   '@libp2p/peer-id': () => import('@libp2p/peer-id'),
   '@libp2p/ping': () => import('@libp2p/ping'),
   '@libp2p/pnet': () => import('@libp2p/pnet'),

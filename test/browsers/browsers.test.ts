@@ -4,6 +4,7 @@ import './compression.ts';
 import './demo-page.ts';
 import './history.ts';
 import './identity.ts';
+import './libp2p.ts';
 import './many-pages.ts';
 import './nodes.ts';
 import './page-lifecycle.ts';

@@ -204,6 +204,13 @@ export class NatProgram {
     return this.#output;
   }
 
+  /** Kills it. */
+  async stop(): Promise<void> {
+    const ended = once(this.process, 'close');
+    this.process.kill('SIGKILL');
+    await ended;
+  }
+
   /** Waits until its output holds something; gives what the groups of the pattern match. */
   prints(pattern: RegExp): Promise<RegExpExecArray> {
     const found = new Promise<RegExpExecArray>((resolve) => {
