@@ -72,7 +72,7 @@ export type {
 } from './node/request-from-nodes.ts';
 export type { SendFailure, SendReport, SendToNodesOptions } from './node/send-to-many.ts';
 export type { WantedNodes } from './node/wait-for-nodes.ts';
-export type { StateDict } from './tensors/formats/state-dict.ts';
+export type { StateDict, StateDictLike, TensorLike } from './tensors/formats/state-dict.ts';
 export type { DType } from './tensors/tensor/dtypes.ts';
 export { Tensor, type TensorOptions, type TypedArrays } from './tensors/tensor/tensor.ts';
 export type {

@@ -1,4 +1,4 @@
-"""A node of the network in Python. It trains with NumPy.
+"""A node of the network in Python. It trains with PyTorch, or with NumPy where PyTorch is not installed.
 
 Run it: python3 examples/learning/node.py INDEX ROUNDS ADDRESS [ADDRESS …]
 after `pip install './python[numpy]'`.
@@ -6,18 +6,23 @@ after `pip install './python[numpy]'`.
 
 import asyncio
 import json
+import math
 import pathlib
 import random
 import sys
 
 import numpy
-from peerloom import Node, PeerloomError, Tensor
+from model import LIBRARY, new_model
+from peerloom import Node, PeerloomError
 
 NODES = 10
 TEST_IMAGES = 360
 ROUND_SECONDS = 0.15
 
 index, rounds, *addresses = sys.argv[1:]
+ROUNDS = int(rounds)
+LAST_QUARTER = 0.75 * ROUNDS
+"""From this round on, the nodes only average, until they agree."""
 
 
 def say(**line):
@@ -35,67 +40,48 @@ def load_digits():
     return (pixels[training][own], labels[training][own]), (pixels[test], labels[test])
 
 
-def new_model():
-    return {"weight": numpy.zeros((10, 64), numpy.float32), "bias": numpy.zeros(10, numpy.float32)}
-
-
-def mean(one, other):
-    return {name: (one[name] + other[name]) / 2 for name in one}
-
-
-def message_of(state):
-    """As tensors: a NumPy array of one dimension alone would arrive as a typed array."""
-    return {name: Tensor.of(array) for name, array in state.items()}
-
-
-def train(state, pixels, labels, rate):
-    weight, bias = state["weight"].copy(), state["bias"].copy()
-    for image, label in zip(pixels, labels, strict=True):
-        sums = weight @ image + bias
-        powers = numpy.exp(sums - sums.max())
-        error = powers / powers.sum()
-        error[label] -= 1
-        weight -= rate * numpy.outer(error, image)
-        bias -= rate * error
-    return {"weight": weight, "bias": bias}
-
-
-def accuracy(state, pixels, labels):
-    return float(((pixels @ state["weight"].T + state["bias"]).argmax(1) == labels).mean())
-
-
 class LearningNode(Node):
-    state = new_model()
+    model = new_model()
+    round = 0
+
+    def exchange(self):
+        return {"round": self.round, "model": self.model.state}
+
+    def take_over(self, theirs):
+        """A node that is slower than others leaves rounds of training out, as in node.ts."""
+        self.model.average_with(theirs["model"])
+        self.round = max(self.round, min(theirs["round"], math.ceil(LAST_QUARTER)))
 
     def node_request(self, peer, theirs):
-        ours = self.state
-        self.state = mean(ours, theirs)
-        return message_of(ours)
+        ours = self.exchange()
+        self.take_over(theirs)
+        return ours
 
 
 async def main():
     part, test = load_digits()
     async with LearningNode("127.0.0.1", 0, name=f"node {index}") as node:
-        say(images=len(part[1]))
+        say(images=len(part[1]), library=LIBRARY)
         for address in addresses:
             await node.connect_with_node(address, reconnect=True)
         alone = new_model()
         for _ in range(30):
-            alone = train(alone, *part, 0.02)
-        say(alone=accuracy(alone, *test))
+            alone.train(*part, 0.02)
+        say(alone=alone.accuracy(*test))
         await asyncio.to_thread(sys.stdin.readline)  # run.ts says when all are ready
-        for round_number in range(int(rounds)):
+        while node.round < ROUNDS:
             pace = asyncio.create_task(asyncio.sleep(ROUND_SECONDS))
-            rate = 0.02 * (1 - round_number / (int(rounds) * 0.75))
+            rate = 0.02 * (1 - node.round / LAST_QUARTER)
             if rate > 0:
-                node.state = train(node.state, *part, rate)
+                node.model.train(*part, rate)
             try:
-                theirs = await random.choice(node.all_nodes).request(message_of(node.state), timeout=2)
-                node.state = mean(node.state, theirs)
-            except (PeerloomError, TimeoutError, IndexError):
+                theirs = await random.choice(node.all_nodes).request(node.exchange(), timeout=2)
+                node.take_over(theirs)
+            except (PeerloomError, IndexError):
                 pass  # the neighbour has gone, or is busy: another one next time
-            say(round=round_number, accuracy=accuracy(node.state, *test))
+            say(round=node.round, accuracy=node.model.accuracy(*test))
             await pace
+            node.round += 1
         say(done=True)
         await asyncio.to_thread(sys.stdin.readline)  # the others may still ask for its model
 

@@ -1,5 +1,6 @@
 // Ten processes learn to read digits together, and one of them is killed half-way. Prints how good each node is, and
 // draws learning.svg. Run it: node examples/learning/run.ts [--python python3] [--rounds 120] [--svg learning.svg]
+// With --python, three of them are Python processes; given several times, the Pythons take turns.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +12,7 @@ import { plot } from './plot.ts';
 
 const { values } = parseArgs({
   options: {
-    python: { type: 'string' },
+    python: { type: 'string', multiple: true },
     rounds: { type: 'string', default: '120' },
     svg: { type: 'string' },
   },
@@ -19,34 +20,51 @@ const { values } = parseArgs({
 const rounds = values.rounds;
 const killed = 4;
 
+interface Report {
+  readonly address?: string;
+  readonly library?: string;
+  readonly alone?: number;
+  readonly round?: number;
+  readonly accuracy?: number;
+  readonly done?: true;
+}
+
 class Learner {
   readonly accuracies: number[] = [];
   readonly isPython: boolean;
-  readonly name: string;
+  readonly index: number;
   alone = 0;
   wasKilled = false;
   isDone = false;
+  library = 'TypeScript';
   address = '';
   readonly process: ChildProcess;
   #changed: (() => void)[] = [];
 
   constructor(index: number, addresses: readonly string[]) {
-    this.isPython = values.python !== undefined && index >= nodes - 3;
-    this.name = `node ${index} (${this.isPython ? 'Python' : 'TypeScript'})`;
+    const pythons = values.python ?? [];
+    this.isPython = pythons.length > 0 && index >= nodes - 3;
+    this.index = index;
     const program = join(import.meta.dirname, this.isPython ? 'node.py' : 'node.ts');
     const args = [program, String(index), rounds, ...addresses];
-    const command = this.isPython ? values.python! : process.execPath;
+    const command = this.isPython ? pythons[index % pythons.length]! : process.execPath;
     this.process = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     this.process.stdin!.on('error', () => {}); // of one that ended
     this.process.on('exit', () => this.#change());
     createInterface({ input: this.process.stdout! }).on('line', (line) => {
-      const report = JSON.parse(line) as { address?: string; alone?: number; accuracy?: number; done?: true };
+      const report = JSON.parse(line) as Report;
+      this.library = report.library ?? this.library;
       this.address = report.address ?? this.address;
       this.alone = report.alone ?? this.alone;
-      if (report.accuracy !== undefined) this.accuracies.push(report.accuracy);
+      // A slow node leaves rounds out.
+      while (this.accuracies.length <= (report.round ?? -1)) this.accuracies.push(report.accuracy!);
       if (report.done) this.isDone = true;
       this.#change();
     });
+  }
+
+  get name(): string {
+    return `node ${this.index} (${this.library})`;
   }
 
   get hasEnded(): boolean {

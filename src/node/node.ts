@@ -33,7 +33,7 @@ import { isPeerId } from '../identity/identity.ts';
 import type { Membership } from '../overlay/membership/membership.ts';
 import type { Presence } from '../overlay/presence/presence.ts';
 import type { Peering } from '../peers/peering.ts';
-import type { StateDict } from '../tensors/formats/state-dict.ts';
+import type { StateDictLike } from '../tensors/formats/state-dict.ts';
 import type { Broadcasts } from './broadcasts.ts';
 import { explain } from './explain/explain.ts';
 import { warnOfMisspeltMethods } from './misspelt-methods.ts';
@@ -496,7 +496,7 @@ export class Node extends NodeHandlers {
    */
   async sendState(
     target: NodeConnection | string,
-    state: StateDict,
+    state: StateDictLike,
     options: SendStateOptions = {},
   ): Promise<void> {
     await sendStateOver(this.#connectionOf(target), state, options, this.#options.runtime);

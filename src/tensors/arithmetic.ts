@@ -1,11 +1,18 @@
 import { type DType, isDType, layouts } from './tensor/dtypes.ts';
 import { Tensor } from './tensor/tensor.ts';
 import { bytesOfNumbers } from './tensor/typed-elements.ts';
-import { combineTensors, mapTensors, type TensorOrState, tensorsOf } from './tensor-or-state.ts';
+import {
+  combineTensors,
+  type InFormOf,
+  mapTensors,
+  type TensorOrState,
+  tensorsOf,
+} from './tensor-or-state.ts';
 
 /*
  * Arithmetic as far as nodes that exchange weights need it. It runs on state dicts as on tensors, computes in double
- * precision, and rounds each result once to the type of the tensors, to nearest, ties to even.
+ * precision, and rounds each result once to the type of the tensors, to nearest, ties to even. A typed array counts as a
+ * tensor of one dimension, alone and in a state dict.
  */
 
 /**
@@ -13,7 +20,7 @@ import { combineTensors, mapTensors, type TensorOrState, tensorsOf } from './ten
  *
  * @throws TypeError, RangeError if their names, types or shapes differ; TypeError for bool.
  */
-export function mean<Form extends TensorOrState>(all: readonly Form[]): Form {
+export function mean<Form extends TensorOrState>(all: readonly Form[]): InFormOf<Form> {
   return weightedMean(
     all,
     all.map(() => 1),
@@ -30,7 +37,7 @@ export function mean<Form extends TensorOrState>(all: readonly Form[]): Form {
 export function weightedMean<Form extends TensorOrState>(
   all: readonly Form[],
   weights: readonly number[],
-): Form {
+): InFormOf<Form> {
   if (weights.length !== all.length) {
     throw new RangeError(
       `there must be a weight for each of the ${all.length}, not ${weights.length} weights`,
@@ -58,17 +65,17 @@ export function weightedMean<Form extends TensorOrState>(
  *
  * @throws RangeError where an integer type cannot hold the difference.
  */
-export function difference<Form extends TensorOrState>(after: Form, before: Form): Form {
+export function difference<Form extends TensorOrState>(after: Form, before: Form): InFormOf<Form> {
   return pairwise(after, before, -1);
 }
 
 /** The sum, such as of a state dict and an update of it. @throws RangeError where an integer type cannot hold it. */
-export function add<Form extends TensorOrState>(state: Form, update: Form): Form {
+export function add<Form extends TensorOrState>(state: Form, update: Form): InFormOf<Form> {
   return pairwise(state, update, 1);
 }
 
 /** Every number times a factor. */
-export function scale<Form extends TensorOrState>(state: Form, factor: number): Form {
+export function scale<Form extends TensorOrState>(state: Form, factor: number): InFormOf<Form> {
   checkNumber('factor', factor);
   return mapTensors(state, (tensor) =>
     tensorOf(
@@ -79,7 +86,11 @@ export function scale<Form extends TensorOrState>(state: Form, factor: number): 
 }
 
 /** Every number within the two bounds; a NaN stays one. */
-export function clipByValue<Form extends TensorOrState>(state: Form, least: number, most: number): Form {
+export function clipByValue<Form extends TensorOrState>(
+  state: Form,
+  least: number,
+  most: number,
+): InFormOf<Form> {
   checkNumber('least', least);
   checkNumber('most', most);
   if (least > most) throw new RangeError(`least must be at most most, but ${least} is above ${most}`);
@@ -97,11 +108,11 @@ export function clipByValue<Form extends TensorOrState>(state: Form, least: numb
  *
  * @throws RangeError if the norm is not finite: the update is broken, and no factor mends it.
  */
-export function clipByNorm<Form extends TensorOrState>(state: Form, maxNorm: number): Form {
+export function clipByNorm<Form extends TensorOrState>(state: Form, maxNorm: number): InFormOf<Form> {
   if (!(maxNorm > 0)) throw new RangeError(`maxNorm must be above 0, not ${maxNorm}`);
   const length = norm(state);
   if (!Number.isFinite(length)) throw new RangeError(`the norm is ${length}, so it cannot be clipped`);
-  return length <= maxNorm ? state : scale(state, maxNorm / length);
+  return length <= maxNorm ? mapTensors(state, (tensor) => tensor) : scale(state, maxNorm / length);
 }
 
 /** The Euclidean norm of all numbers. */
@@ -120,7 +131,7 @@ export function norm(state: TensorOrState): number {
  *
  * @throws RangeError for numbers that the type cannot hold; NumPy and PyTorch return something else for them.
  */
-export function cast<Form extends TensorOrState>(state: Form, dtype: DType): Form {
+export function cast<Form extends TensorOrState>(state: Form, dtype: DType): InFormOf<Form> {
   if (!isDType(dtype))
     throw new TypeError(`dtype must be one of ${Object.keys(layouts).join(', ')}, not ${dtype}`);
   return mapTensors(state, (tensor) => {
@@ -159,7 +170,7 @@ export function tensorOf({ dtype, shape }: Pick<Tensor, 'dtype' | 'shape'>, numb
   return new Tensor(dtype, shape, bytesOfNumbers(dtype, rounded));
 }
 
-function pairwise<Form extends TensorOrState>(one: Form, other: Form, sign: 1 | -1): Form {
+function pairwise<Form extends TensorOrState>(one: Form, other: Form, sign: 1 | -1): InFormOf<Form> {
   return combineTensors([one, other], ([left, right]) => {
     const [numbers, others] = [numbersOf(left!), numbersOf(right!)];
     const results = new Float64Array(left!.size);

@@ -1,7 +1,8 @@
 import type { Data } from '../base/data.ts';
 import { numbersOf, tensorOf } from './arithmetic.ts';
+import { tensorLike } from './formats/state-dict.ts';
 import { Tensor } from './tensor/tensor.ts';
-import { inFormOf, type TensorOrState, tensorsOf } from './tensor-or-state.ts';
+import { type InFormOf, inFormOf, type TensorOrState, tensorsOf } from './tensor-or-state.ts';
 
 /** Each number as one of 255 levels, a quarter of the bytes of float32. */
 export interface Int8Method {
@@ -121,7 +122,7 @@ export class DeltaCompressor {
  * @param like what the update belongs to, such as the state dict of this node: the result has its names, types and shapes.
  * @throws TypeError, RangeError for anything that is not such an update of `like`.
  */
-export function expandDelta<Form extends TensorOrState>(delta: Data, like: Form): Form {
+export function expandDelta<Form extends TensorOrState>(delta: Data, like: Form): InFormOf<Form> {
   const tensors = tensorsOf(like);
   if (typeof delta !== 'object' || delta === null) throw new TypeError('the delta is not an object');
   const names = Object.keys(delta);
@@ -137,9 +138,10 @@ export function expandDelta<Form extends TensorOrState>(delta: Data, like: Form)
 }
 
 function expandTensor(given: unknown, like: Tensor, name: string): Tensor {
-  const { method, scale, levels, indices, values } = (given ?? {}) as Record<string, unknown>;
+  const { method, scale, ...parts } = (given ?? {}) as Record<string, unknown>;
+  const [levels, indices, values] = [parts.levels, parts.indices, parts.values].map(tensorLike);
   const numbers = new Float64Array(like.size);
-  if (method === 'int8' && levels instanceof Tensor && levels.dtype === 'int8' && typeof scale === 'number') {
+  if (method === 'int8' && levels?.dtype === 'int8' && typeof scale === 'number') {
     if (String(levels.shape) !== String(like.shape)) throw unfit(name, `its shape is [${levels.shape}]`);
     if (!(scale >= 0 && scale < Number.POSITIVE_INFINITY))
       throw unfit(name, 'its scale is not a finite number');
@@ -160,8 +162,8 @@ function expandTensor(given: unknown, like: Tensor, name: string): Tensor {
   return tensorOf(like, numbers);
 }
 
-function isListOf(value: unknown, dtype: Tensor['dtype']): value is Tensor {
-  return value instanceof Tensor && value.dtype === dtype && value.shape.length === 1;
+function isListOf(value: Tensor | undefined, dtype: Tensor['dtype']): value is Tensor {
+  return value?.dtype === dtype && value.shape.length === 1;
 }
 
 function int8Of({ shape }: Tensor, numbers: Float64Array): Int8Tensor {

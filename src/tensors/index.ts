@@ -36,7 +36,7 @@ export {
   type SafetensorsFile,
   saveSafetensors,
 } from './formats/safetensors/safetensors-file.ts';
-export type { StateDict } from './formats/state-dict.ts';
+export type { StateDict, StateDictLike, TensorLike } from './formats/state-dict.ts';
 export { readTorch } from './formats/torch/read-torch.ts';
 export { writeTorch } from './formats/torch/write-torch.ts';
 export { type DType, maxDimensions } from './tensor/dtypes.ts';
@@ -50,4 +50,4 @@ export type {
   TensorSource,
 } from './tensor/tensor-parts.ts';
 export type { TensorArray } from './tensor/typed-elements.ts';
-export type { TensorOrState } from './tensor-or-state.ts';
+export type { InFormOf, TensorOrState } from './tensor-or-state.ts';

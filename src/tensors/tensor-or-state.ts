@@ -1,28 +1,37 @@
-import { entriesOf, type StateDict, stateOf } from './formats/state-dict.ts';
-import { Tensor } from './tensor/tensor.ts';
+import { entriesOf, type StateDictLike, stateOf, type TensorLike, tensorLike } from './formats/state-dict.ts';
+import type { Tensor } from './tensor/tensor.ts';
 
 /** What arithmetic works on: a tensor, or all tensors of a state dict at once. */
-export type TensorOrState = Tensor | StateDict;
+export type TensorOrState = TensorLike | StateDictLike;
+
+/** What arithmetic returns: a tensor for a tensor, and for a state dict one of the same names. */
+export type InFormOf<Form extends TensorOrState> = Form extends TensorLike
+  ? Tensor
+  : { readonly [Name in keyof Form]: Tensor };
 
 /** The name that a lone tensor has in the place of a state dict. */
 const loneName = '';
 
 /** The tensors by name. @throws TypeError for anything else. */
 export function tensorsOf(given: TensorOrState): ReadonlyMap<string, Tensor> {
-  return new Map(given instanceof Tensor ? [[loneName, given]] : entriesOf(given));
+  const lone = tensorLike(given);
+  return new Map(lone === undefined ? entriesOf(given as StateDictLike) : [[loneName, lone]]);
 }
 
 /** The tensors in the form of the first argument: a tensor for a tensor, an object for an object. */
-export function inFormOf<Form extends TensorOrState>(form: Form, tensors: ReadonlyMap<string, Tensor>): Form {
-  const made = form instanceof Tensor ? tensors.get(loneName)! : stateOf(tensors);
-  return made as unknown as Form;
+export function inFormOf<Form extends TensorOrState>(
+  form: Form,
+  tensors: ReadonlyMap<string, Tensor>,
+): InFormOf<Form> {
+  const made = tensorLike(form) === undefined ? stateOf(tensors) : tensors.get(loneName)!;
+  return made as unknown as InFormOf<Form>;
 }
 
 /** Makes of each tensor another one. */
 export function mapTensors<Form extends TensorOrState>(
   form: Form,
   change: (tensor: Tensor, name: string) => Tensor,
-): Form {
+): InFormOf<Form> {
   const changed = new Map<string, Tensor>();
   for (const [name, tensor] of tensorsOf(form)) changed.set(name, change(tensor, name));
   return inFormOf(form, changed);
@@ -36,7 +45,7 @@ export function mapTensors<Form extends TensorOrState>(
 export function combineTensors<Form extends TensorOrState>(
   all: readonly Form[],
   combine: (tensors: readonly Tensor[]) => Tensor,
-): Form {
+): InFormOf<Form> {
   const [first] = all;
   if (first === undefined)
     throw new RangeError('nothing is given: at least one tensor or state dict is needed');

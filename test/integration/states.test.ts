@@ -57,6 +57,8 @@ suite('sendState', () => {
     assert.deepEqual(Object.keys(b.states[0]!), Object.keys(small));
     assert.deepStrictEqual(b.details[0]!.info, { round: 3, weights: Tensor.from([1]) });
     assert.deepEqual([b.details[0]!.tensors, b.details[0]!.bytes], [7, 42]);
+    await a.sendState(b.id, { bias: Float32Array.of(1, 2) });
+    assert.deepEqual(b.states.pop(), { bias: Tensor.from(Float32Array.of(1, 2)) });
     await a.sendState(b.id, {});
     assert.deepEqual(b.states[1], {});
   });

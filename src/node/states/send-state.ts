@@ -8,7 +8,7 @@ import { peerLabel } from '../../base/peer-label.ts';
 import { printable } from '../../base/printable.ts';
 import { runningSha256 } from '../../base/running-sha256.ts';
 import type { Runtime } from '../../base/runtime.ts';
-import { entriesOf, type StateDict } from '../../tensors/formats/state-dict.ts';
+import { entriesOf, type StateDictLike } from '../../tensors/formats/state-dict.ts';
 import { StallWatch } from './stall-watch.ts';
 import { Answer, acceptedBytes, encodeManifest, headerData } from './state-form.ts';
 
@@ -30,7 +30,7 @@ const optionNames = [
 /** {@link Node.sendState}, on a connection. */
 export async function sendStateOver(
   peer: NodeConnection,
-  state: StateDict,
+  state: StateDictLike,
   options: SendStateOptions,
   runtime: Runtime,
 ): Promise<void> {

@@ -30,6 +30,22 @@ suite('means and differences are those of NumPy', () => {
     assert.equal(hex(mean([a, b, c])), 'dedd1d40555515bf9976167f01000000');
   });
 
+  test('of typed arrays as of tensors, alone and in state dicts', () => {
+    const [one, other] = [a, b].map((tensor) => tensor.toTyped('float32'));
+    assert.deepEqual(mean([one!, other!]), mean([a, b]));
+    const states = [
+      { weight: Tensor.from([[1, 2]]), bias: one! },
+      { weight: Tensor.from([[3, 4]]), bias: other! },
+    ];
+    const averaged = mean(states);
+    assert.deepEqual(averaged, { weight: Tensor.from([[2, 3]]), bias: mean([a, b]) });
+    assert.deepEqual(mean([{ bias: one! }, { bias: b }]), { bias: mean([a, b]) });
+    assert.deepEqual(clipByNorm({ bias: Float32Array.of(1) }, 2), { bias: Tensor.from([1]) });
+    assert.equal(norm(Float64Array.of(3, 4)), 5);
+    assert.equal(checksum({ bias: one! }), checksum({ bias: a }));
+    assert.throws(() => mean([{ bias: Uint8Array.of(1) } as never]), /must be a Tensor or a typed array/);
+  });
+
   test('weighted mean', () => {
     assert.equal(hex(weightedMean([a, b, c], [1, 2, 5])), 'cdcc8e400000a0bee6b1e17e01000000');
   });
@@ -74,7 +90,10 @@ suite('means and differences are those of NumPy', () => {
     );
     assert.throws(() => mean([a, Tensor.from([1])]), /the tensors have different shapes, \[4\] and \[1\]/);
     assert.throws(() => mean([Tensor.from([true])]), /TypeError: bool has no arithmetic/);
-    assert.throws(() => mean([{ w: 1 }] as never), /TypeError: state\['w'\] must be a Tensor, not 1/);
+    assert.throws(
+      () => mean([{ w: 1 }] as never),
+      /TypeError: state\['w'\] must be a Tensor or a typed array, not 1/,
+    );
     assert.throws(() => mean([Tensor.from([2n ** 60n])]), /beyond 2\^53/);
     assert.throws(() => weightedMean([a, b], [1]), /a weight for each/);
     for (const weights of [
@@ -103,7 +122,7 @@ suite('clip', () => {
     const state = { a: Tensor.from([3, 4]), b: Tensor.from([12]) };
     assert.equal(norm(state), 13);
     assert.deepEqual(clipByNorm(state, 6.5), { a: Tensor.from([1.5, 2]), b: Tensor.from([6]) });
-    assert.equal(clipByNorm(state, 13), state);
+    assert.deepEqual(clipByNorm(state, 13), state);
     assert.throws(() => clipByNorm(Tensor.from([Number.NaN]), 1), /the norm is NaN/);
     assert.throws(() => clipByNorm(state, 0), /maxNorm must be above 0/);
   });

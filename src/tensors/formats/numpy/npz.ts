@@ -2,7 +2,7 @@ import { checkOptions, checkType } from '../../../base/arguments.ts';
 import { checkBytes, formatError, named } from '../format-error.ts';
 import { joinBytes } from '../join-bytes.ts';
 import { checkReadOptions, type ReadZipOptions } from '../read-zip-options.ts';
-import { entriesOf, type NamedTensor, type StateDict, stateOf } from '../state-dict.ts';
+import { entriesOf, type NamedTensor, type StateDict, type StateDictLike, stateOf } from '../state-dict.ts';
 import { zipAsPythonDoes } from '../zip/python-zip.ts';
 import { contentOf, readZip } from '../zip/read-zip.ts';
 import type { ZipFile } from '../zip/write-zip.ts';
@@ -44,7 +44,7 @@ export function readNpz(bytes: Uint8Array | ArrayBuffer, options: ReadZipOptions
  *
  * @throws TypeError for anything but tensors. RangeError above 4 GiB, which safetensors can hold.
  */
-export function writeNpz(state: StateDict, options: WriteNpzOptions = {}): Uint8Array {
+export function writeNpz(state: StateDictLike, options: WriteNpzOptions = {}): Uint8Array {
   checkOptions(options, ['compress']);
   const { compress = false } = options;
   checkType('compress', compress, 'boolean');

@@ -3,7 +3,7 @@ import { requiredBuiltin } from '../../../base/builtin.ts';
 import { PeerloomError } from '../../../base/errors.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { formatError, named, tensorOfFile } from '../format-error.ts';
-import type { StateDict } from '../state-dict.ts';
+import type { StateDictLike } from '../state-dict.ts';
 import {
   headerLengthOf,
   lengthBytes,
@@ -109,7 +109,7 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
  */
 export async function saveSafetensors(
   path: string,
-  state: StateDict,
+  state: StateDictLike,
   metadata?: Readonly<Record<string, string>>,
 ): Promise<void> {
   const { open, rename, rm } = requiredBuiltin('node:fs', 'saveSafetensors').promises;

@@ -1,7 +1,7 @@
 import { checkType, checkWellFormed, shown } from '../../../base/arguments.ts';
 import { checkBytes, named, tensorOfFile } from '../format-error.ts';
 import { joinBytes } from '../join-bytes.ts';
-import { entriesOf, type NamedTensor, type StateDict, stateOf } from '../state-dict.ts';
+import { entriesOf, type NamedTensor, type StateDict, type StateDictLike, stateOf } from '../state-dict.ts';
 import { headerLengthOf, lengthBytes, maxHeaderBytes, metadataName, readHeader } from './header.ts';
 import { nameOf, rankOf } from './safetensors-types.ts';
 
@@ -51,13 +51,16 @@ export function readSafetensorsWithMetadata(bytes: Uint8Array | ArrayBuffer): Sa
  * @param metadata text by name that travels beside the tensors.
  * @throws TypeError for anything but tensors and text; RangeError for a header above 100 MB.
  */
-export function writeSafetensors(state: StateDict, metadata?: Readonly<Record<string, string>>): Uint8Array {
+export function writeSafetensors(
+  state: StateDictLike,
+  metadata?: Readonly<Record<string, string>>,
+): Uint8Array {
   return joinBytes(safetensorsParts(state, metadata));
 }
 
 /** The header, and then the elements of each tensor. */
 export function safetensorsParts(
-  state: StateDict,
+  state: StateDictLike,
   metadata: Readonly<Record<string, string>> | undefined,
 ): readonly Uint8Array[] {
   const entries = inFileOrder(entriesOf(state));

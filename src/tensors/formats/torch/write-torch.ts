@@ -1,4 +1,4 @@
-import { entriesOf, type StateDict } from '../state-dict.ts';
+import { entriesOf, type StateDictLike } from '../state-dict.ts';
 import { checkEntryCount } from '../zip/write-zip.ts';
 import { pickleOf } from './pickle-writer.ts';
 import { zipAsTorchDoes } from './torch-zip.ts';
@@ -15,7 +15,7 @@ const entriesBeside = 2;
  *
  * @throws TypeError for anything but tensors. RangeError above 4 GiB, which safetensors can hold.
  */
-export function writeTorch(state: StateDict): Uint8Array {
+export function writeTorch(state: StateDictLike): Uint8Array {
   const entries = entriesOf(state);
   checkEntryCount(entries.length + entriesBeside);
   const storages = entries.map(([, { data }], key) => ({ name: `${folder}/data/${key}`, content: data }));
