@@ -134,27 +134,32 @@ async function loadOrCreate(name: string, runtime: Runtime): Promise<StoredKey> 
     if (found !== undefined) return found as StoredKey;
     const seed = { seed: secretBytes(runtime, 32, 'identity') };
     const made = (await unextractable(seed.seed)) ?? seed;
-    try {
-      await keep(opened, name, made);
-    } catch (error) {
-      if (made === seed || (error as DOMException).name !== 'DataCloneError') throw error;
-      await keep(opened, name, seed); // a browser that cannot keep such keys
-    }
+    // Some browsers cannot keep such keys.
+    if (!(await keep(opened, name, made)) && made !== seed) await keep(opened, name, seed);
     return (await transact(opened, 'readonly', (keys) => keys.get(name))) as StoredKey;
   } finally {
     opened.close();
   }
 }
 
-/** Unless there is one already. */
-function keep(opened: IDBDatabase, name: string, key: StoredKey): Promise<unknown> {
-  return transact(opened, 'readwrite', (keys) => {
+/** Unless there is one already. @returns false if the browser cannot keep the key. */
+async function keep(opened: IDBDatabase, name: string, key: StoredKey): Promise<boolean> {
+  let isKept = true;
+  await transact(opened, 'readwrite', (keys) => {
     const found = keys.getKey(name);
+    // What a handler throws ends the transaction with an AbortError, which does not say why.
     found.onsuccess = () => {
-      if (found.result === undefined) keys.put(key, name);
+      if (found.result !== undefined) return;
+      try {
+        keys.put(key, name);
+      } catch (error) {
+        if ((error as DOMException).name !== 'DataCloneError') throw error;
+        isKept = false;
+      }
     };
     return found;
   });
+  return isKept;
 }
 
 /** `undefined` where WebCrypto is missing, as in pages of `http://` in a LAN, or lacks Ed25519 or X25519. */

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { suite, type TestContext, test } from 'node:test';
+import { IDBDatabase, IDBFactory, IDBObjectStore } from 'fake-indexeddb';
+import { systemRuntime } from '../../../src/base/runtime.ts';
+import { verifySignature } from '../../../src/identity/identity.ts';
+import { StoredIdentity } from '../../../src/identity/identity-store.ts';
+import { withCode } from '../../support/errors.ts';
+
+/** The storage of a browser, for this test. */
+function browser(t: TestContext): void {
+  Object.assign(globalThis, { indexedDB: new IDBFactory() });
+  t.after(() => Reflect.deleteProperty(globalThis, 'indexedDB'));
+}
+
+/** As where pages cannot lock what they use. */
+function withoutLocks(t: TestContext): void {
+  Object.defineProperty(navigator, 'locks', { value: undefined, configurable: true });
+  t.after(() => Reflect.deleteProperty(navigator, 'locks'));
+}
+
+async function opened(t: TestContext, store = 'a'): Promise<StoredIdentity> {
+  const identity = new StoredIdentity({ store });
+  await identity.open(systemRuntime);
+  t.after(() => identity.close());
+  return identity;
+}
+
+suite('an identity that a page keeps', () => {
+  test('is the same one when the page opens it again, and another one under another name', async (t) => {
+    browser(t);
+    const first = await opened(t);
+    first.close();
+    const again = await opened(t);
+    assert.equal(again.id, first.id);
+    assert.notEqual((await opened(t, 'b')).id, first.id);
+    const message = new Uint8Array([1, 2, 3]);
+    assert.ok(verifySignature(first.publicKey, message, await again.sign(message)));
+  });
+
+  test('is that of the first page, where two make it at the same time', async (t) => {
+    browser(t);
+    withoutLocks(t);
+    const [one, other] = await Promise.all([opened(t), opened(t)]);
+    assert.equal(one.id, other.id);
+  });
+
+  test('is its seed, where the browser cannot keep keys', async (t) => {
+    browser(t);
+    const { put } = IDBObjectStore.prototype;
+    t.mock.method(
+      IDBObjectStore.prototype,
+      'put',
+      function (this: IDBObjectStore, value: object, key: string) {
+        if ('privateKey' in value) throw new DOMException('a key', 'DataCloneError');
+        return put.call(this, value, key);
+      },
+    );
+    const first = await opened(t);
+    first.close();
+    const again = await opened(t);
+    assert.equal(again.id, first.id);
+    assert.ok('toPkcs8' in again.secret);
+  });
+
+  test('lets go of its name and its database if they fail, and says why', async (t) => {
+    browser(t);
+    await opened(t, 'b'); // the database is there
+    const cause = new DOMException('no more room', 'QuotaExceededError');
+    const close = t.mock.method(IDBDatabase.prototype, 'close');
+    const mock = t.mock.method(IDBDatabase.prototype, 'transaction', () => {
+      throw cause;
+    });
+    await assert.rejects(opened(t), (error: Error) => {
+      withCode('ERR_IDENTITY_STORE', /'a' cannot be used: no more room/)(error);
+      return error.cause === cause;
+    });
+    assert.equal(close.mock.callCount(), 1);
+    mock.mock.restore();
+    await opened(t);
+  });
+
+  test('belongs to one page at a time', {
+    skip: !('locks' in navigator) && 'Node.js 24.5 has Web Locks',
+  }, async (t) => {
+    browser(t);
+    const first = await opened(t);
+    await assert.rejects(opened(t), withCode('ERR_IDENTITY_IN_USE', /another page of this browser/));
+    first.close();
+    await opened(t);
+  });
+});
