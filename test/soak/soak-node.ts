@@ -81,6 +81,13 @@ export class SoakNode extends Node {
   override async stop(): Promise<void> {
     for (const end of this.ends.values()) end.hasLeft = true;
     await super.stop();
+    this.#links.clear();
+  }
+
+  /** Drops what is over: a link that is kept would keep the node at its other end, and that one's links. */
+  forget(): void {
+    this.ends.clear();
+    this.#links.clear();
   }
 
   /** What the node counted is what its handlers were given. */

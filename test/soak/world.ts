@@ -110,7 +110,7 @@ export class World {
     } while (this.#isConnected && performance.now() < deadline);
     this.ledger.check(!this.#isConnected, () => 'connections are left when all have parted');
     this.ledger.checkClosed();
-    for (const { node } of this.slots) node.ends.clear();
+    for (const { node } of this.slots) node.forget();
   }
 
   async stop(): Promise<void> {
