@@ -40,6 +40,7 @@ const frames: fc.Arbitrary<HistoryFrame> = fc.oneof(
   fc.record({ kind: kind('fetched'), ...of, count: fc.nat(65_535) }),
   fc.record({ kind: kind('seek'), ...walk, hopsLeft: fc.nat(255) }),
   fc.record({ kind: kind('found'), ...walk, record: bytes }),
+  fc.record({ kind: kind('keeping'), digest: walk.digest, hopsLeft: fc.nat(7), record: bytes }),
 );
 
 function refusesOnlyWithErrors(read: () => void): void {

@@ -232,7 +232,7 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
   }
 
   #handle(from: HistoryPeer, frame: HistoryFrame): void | Promise<void> {
-    if (frame.kind === 'seek' || frame.kind === 'found') return undefined;
+    if (frame.kind === 'seek' || frame.kind === 'found' || frame.kind === 'keeping') return undefined;
     if (frame.kind === 'keep') return this.#onKeep(from, frame);
     if (frame.kind === 'past') return this.#onPast(from, frame.broadcast);
     const entry = this.#byDigest.get(frame.digest);

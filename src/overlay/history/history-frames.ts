@@ -17,6 +17,7 @@ export const HistoryFrameKind = {
   fetched: 39,
   seek: 40,
   found: 41,
+  keeping: 42,
 } as const;
 
 /** A topic that a node keeps, by its digest, and how much of it. */
@@ -56,7 +57,13 @@ export type HistoryFrame =
   | { readonly kind: 'offer'; readonly digest: string; readonly ids: readonly string[] }
   | { readonly kind: 'past'; readonly broadcast: Uint8Array<ArrayBuffer> }
   | (WalkFrame & { readonly kind: 'seek'; readonly hopsLeft: number })
-  | (WalkFrame & { readonly kind: 'found'; readonly record: Uint8Array<ArrayBuffer> });
+  | (WalkFrame & { readonly kind: 'found'; readonly record: Uint8Array<ArrayBuffer> })
+  | {
+      readonly kind: 'keeping';
+      readonly digest: string;
+      readonly hopsLeft: number;
+      readonly record: Uint8Array<ArrayBuffer>;
+    };
 
 /** Of a walk that looks for a keeper. */
 interface WalkFrame {
@@ -96,6 +103,7 @@ export function writeHistoryFrame(frame: HistoryFrame): Uint8Array<ArrayBuffer> 
     for (const number of frame.way) writer.number(number, 4);
     return frame.kind === 'seek' ? writer.end() : writer.bytes(frame.record).end();
   }
+  if (frame.kind === 'keeping') return writer.number(frame.hopsLeft, 1).bytes(frame.record).end();
   if (frame.kind !== 'offer') writer.number(frame.run, 4);
   switch (frame.kind) {
     case 'compare':
@@ -150,6 +158,11 @@ export function readHistoryFrame(bytes: Uint8Array<ArrayBuffer>): HistoryFrame {
       if (length > maxWalkLinks) throw invalid(`a way over ${length} links`);
       const way = Array.from({ length }, () => reader.number(4));
       return { kind: 'found', digest, walk, way, record: reader.rest() };
+    }
+    case HistoryFrameKind.keeping: {
+      const [digest, hopsLeft] = [reader.hex(digestBytes), reader.number(1)];
+      if (hopsLeft >= maxWalkLinks) throw invalid(`a walk over ${hopsLeft} more links`);
+      return { kind: 'keeping', digest, hopsLeft, record: reader.rest() };
     }
   }
   const of = { digest: reader.hex(digestBytes), run: reader.number(4) };

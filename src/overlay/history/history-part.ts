@@ -36,7 +36,12 @@ export class HistoryPart implements OverlayPart {
     const { runtime, topicLinks } = this.#options;
     this.#links =
       topicLinks &&
-      new KeeperLinks({ runtime, links: topicLinks, seek: (digest) => this.#activeWalks.seek(digest) });
+      new KeeperLinks({
+        runtime,
+        links: topicLinks,
+        seek: (digest) => this.#activeWalks.seek(digest),
+        tell: (digest) => this.#activeWalks.tell(digest),
+      });
     this.#histories = new Histories(this.#host, this.#options, this.#links);
     return this.#histories;
   }
@@ -52,11 +57,12 @@ export class HistoryPart implements OverlayPart {
   received(peer: ProtocolPeer, bytes: Uint8Array): void | Promise<void> {
     // Frames of protocols lie in memory of their own.
     const own = bytes as Uint8Array<ArrayBuffer>;
-    if (bytes[0] !== HistoryFrameKind.seek && bytes[0] !== HistoryFrameKind.found) {
+    if (!walkKinds.has(bytes[0]!)) {
       return this.#histories?.received(peer, own);
     }
     const frame = readHistoryFrame(own);
     if (frame.kind === 'seek') this.#activeWalks.seeks(peer, frame);
+    else if (frame.kind === 'keeping') this.#activeWalks.tells(peer, frame);
     else if (frame.kind === 'found') this.#walks?.found(peer, frame);
     return undefined;
   }
@@ -74,10 +80,20 @@ export class HistoryPart implements OverlayPart {
       send: (peer, frame) => sendHistoryFrame(peer, frame),
       keeps: (digest) => this.#histories?.keepsDigest(digest) === true,
       ownRecord: () => topicLinks?.record,
-      onFound: (digest, record, from) => void this.#links?.found(digest, record, from),
+      onFound: (digest, record, from) => {
+        if (this.#links?.wants(digest, record.id) !== true) return false;
+        void this.#links.found(digest, record, from);
+        return true;
+      },
     });
     return this.#walks;
   }
 }
 
 const historyKinds = { first: 32, last: 47 };
+
+const walkKinds: ReadonlySet<number> = new Set([
+  HistoryFrameKind.seek,
+  HistoryFrameKind.found,
+  HistoryFrameKind.keeping,
+]);

@@ -24,10 +24,18 @@ const pauses = { minDelayMs: 1_000, maxDelayMs: 120_000 };
 /** A node that was found has so long to say that it keeps the topic, in milliseconds. */
 const introductionMs = 10_000;
 
+/** A keeper that walks had to find tells others of itself so often, in milliseconds, for keepers that come later. */
+const remindMs = 300_000;
+
+/** Nodes that were said to be keepers and are not: so many are remembered, and not dialled again. */
+const maxDisproved = 64;
+
 interface Topic {
   /** The ids of keepers with which the connection is kept. */
   readonly held: Set<string>;
   walks: number;
+  /** Walks had to find its keepers. */
+  isRare: boolean;
   timer: RuntimeTimer | undefined;
 }
 
@@ -36,6 +44,8 @@ export interface KeeperLinksOptions {
   readonly links: TopicLinks;
   /** Sends a walk that looks for a keeper. */
   readonly seek: (digest: string) => void;
+  /** Sends a walk that tells of this keeper. */
+  readonly tell: (digest: string) => void;
 }
 
 /**
@@ -47,6 +57,7 @@ export class KeeperLinks {
   readonly #topics = new Map<string, Topic>();
   /** Nodes that were dialled, and have not said yet which topics they keep. */
   readonly #strangers = new Map<string, RuntimeTimer>();
+  readonly #disproved = new Set<string>();
 
   constructor(options: KeeperLinksOptions) {
     this.#options = options;
@@ -54,7 +65,7 @@ export class KeeperLinks {
 
   /** This node keeps a topic from now on. */
   kept(digest: string): void {
-    const topic: Topic = { held: new Set(), walks: 0, timer: undefined };
+    const topic: Topic = { held: new Set(), walks: 0, isRare: false, timer: undefined };
     this.#topics.set(digest, topic);
     this.#seekLater(digest, topic);
   }
@@ -71,8 +82,10 @@ export class KeeperLinks {
   /** A peer keeps the topic, too. */
   came(digest: string, id: string): void {
     const topic = this.#topics.get(digest);
+    this.#disproved.delete(id);
     if (topic === undefined || topic.held.has(id) || topic.held.size >= wantedKeepers) return;
     topic.held.add(id);
+    topic.isRare ||= topic.walks > 0;
     topic.walks = 0;
     this.#options.links.holdForTopic(id);
     this.#strangers.get(id)?.cancel();
@@ -87,21 +100,23 @@ export class KeeperLinks {
     this.#seekLater(digest, topic);
   }
 
+  /** Whether it would be of use to know where a keeper of a topic is. */
+  wants(digest: string, id: string): boolean {
+    const topic = this.#topics.get(digest);
+    if (topic === undefined || topic.held.size >= wantedKeepers) return false;
+    return !topic.held.has(id) && !this.#strangers.has(id) && !this.#disproved.has(id);
+  }
+
   /** A walk has found a keeper. */
   async found(digest: string, record: AddressRecord, teller: ProtocolPeer): Promise<void> {
     const { links, runtime } = this.#options;
     const { id } = record;
-    const topic = this.#topics.get(digest);
-    if (
-      topic === undefined ||
-      topic.held.size >= wantedKeepers ||
-      topic.held.has(id) ||
-      this.#strangers.has(id)
-    )
-      return;
+    if (!this.wants(digest, id)) return;
     if (!(await links.reach(record, teller)) || this.#isHeld(id) || this.#strangers.has(id)) return;
     const letGo = (): void => {
       this.#strangers.delete(id);
+      this.#disproved.add(id);
+      if (this.#disproved.size > maxDisproved) this.#disproved.delete(this.#disproved.values().next().value!);
       this.#release(id);
     };
     this.#strangers.set(id, runtime.setTimeout(letGo, introductionMs));
@@ -116,16 +131,24 @@ export class KeeperLinks {
 
   #seekLater(digest: string, topic: Topic): void {
     if (topic.timer !== undefined) return;
-    const { runtime, seek } = this.#options;
+    const { runtime, seek, tell } = this.#options;
     const random = (): number => runtime.random('pauses of walks to keepers');
+    const isFound = topic.held.size >= wantedKeepers;
+    const delayMs = isFound
+      ? remindMs * (0.5 + random() / 2)
+      : backoffDelayMs(topic.walks + 1, pauses, random);
     const goOn = (): void => {
       topic.timer = undefined;
-      if (topic.held.size >= wantedKeepers) return;
-      topic.walks += 1;
-      seek(digest);
+      if (topic.held.size < wantedKeepers) {
+        topic.walks += 1;
+        seek(digest);
+      } else if (!topic.isRare) {
+        return;
+      }
+      tell(digest);
       this.#seekLater(digest, topic);
     };
-    topic.timer = runtime.setTimeout(goOn, backoffDelayMs(topic.walks + 1, pauses, random), 'watching');
+    topic.timer = runtime.setTimeout(goOn, delayMs, 'watching');
   }
 
   #isHeld(id: string): boolean {

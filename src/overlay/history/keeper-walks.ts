@@ -2,6 +2,7 @@ import type { Runtime } from '../../base/runtime.ts';
 import { TokenBucket } from '../../base/token-bucket.ts';
 import { type AddressRecord, readAddressRecord } from '../membership/address-record.ts';
 import { maxWalkLinks, type OfKind } from './history-frames.ts';
+import { RememberedKeepers } from './remembered-keepers.ts';
 
 /** Walks and answers that a neighbour may bring in a second, in the long run, and at once. Further ones are ignored. */
 const walks = { perSecond: 2, burst: 32 };
@@ -12,24 +13,32 @@ const maxWalks = 5;
 /** How long the answer to a walk may take, in milliseconds. */
 const answerMs = 10_000;
 
+/** Answers to one walk that are followed: whoever remembers a keeper answers, and may be wrong. */
+const maxAnswers = 3;
+
 /** What {@link KeeperWalks} has others do. */
 export interface KeeperWalksOptions<Peer> {
   readonly runtime: Runtime;
   /** The neighbours that can be reached at this moment. */
   readonly neighbours: () => readonly Peer[];
-  readonly send: (peer: Peer, frame: OfKind<'seek' | 'found'>) => void;
+  readonly send: (peer: Peer, frame: OfKind<'seek' | 'found' | 'keeping'>) => void;
   /** Whether this node keeps a topic. */
   readonly keeps: (digest: string) => boolean;
   /** Where this node can be dialled, signed; undefined: nobody can dial it. */
   readonly ownRecord: () => AddressRecord | undefined;
-  /** A walk of this node has found a keeper. The signature of its record is not checked. */
-  readonly onFound: (digest: string, record: AddressRecord, from: Peer) => void;
+  /**
+   * A walk of this node has found a keeper. The signature of its record is not checked.
+   *
+   * @returns whether it is of use.
+   */
+  readonly onFound: (digest: string, record: AddressRecord, from: Peer) => boolean;
 }
 
 /**
  * Finds other keepers of a topic beyond the neighbours: a walk goes from node to node at random until it meets one. It
- * remembers its way, and the answer goes back the same way, so the nodes between keep nothing. Only this node gives its
- * numbers to its neighbours, and they mean nothing to others.
+ * remembers its way, and the answer goes back the same way. Only this node gives its numbers to its neighbours, and they
+ * mean nothing to others. Other walks tell of this node: the nodes on their way remember it, and answer in its place. Two
+ * keepers among thousands of nodes seldom meet each other, but the walks of both soon meet the same node.
  */
 export class KeeperWalks<Peer extends object> {
   readonly #options: KeeperWalksOptions<Peer>;
@@ -37,19 +46,44 @@ export class KeeperWalks<Peer extends object> {
   readonly #rates = new Map<Peer, TokenBucket>();
   #nextNumber = 0;
   /** The walk that is under way for a topic. */
-  readonly #underWay = new Map<string, { readonly walk: number; readonly untilMs: number }>();
+  readonly #underWay = new Map<
+    string,
+    { readonly walk: number; readonly untilMs: number; answers: number }
+  >();
+  readonly #remembered: RememberedKeepers<Peer>;
 
   constructor(options: KeeperWalksOptions<Peer>) {
     this.#options = options;
+    this.#remembered = new RememberedKeepers(options.runtime);
   }
 
-  /** Sends walks on their way, each to another neighbour. The first answer counts. */
+  /** Sends walks on their way, each to another neighbour. The first answers count. */
   seek(digest: string): void {
     const { runtime, send } = this.#options;
     const walk = new DataView(runtime.randomBytes(4, 'walks to keepers').slice().buffer).getUint32(0);
-    this.#underWay.set(digest, { walk, untilMs: runtime.now() + answerMs });
+    this.#underWay.set(digest, { walk, untilMs: runtime.now() + answerMs, answers: 0 });
     for (const next of this.#options.neighbours().slice(0, maxWalks)) {
       send(next, { kind: 'seek', digest, walk, hopsLeft: maxWalkLinks - 1, way: [] });
+    }
+  }
+
+  /** Tells nodes at random that this one keeps a topic. */
+  tell(digest: string): void {
+    const { ownRecord, neighbours, send } = this.#options;
+    const record = ownRecord()?.bytes;
+    if (record === undefined) return;
+    for (const next of neighbours().slice(0, maxWalks)) {
+      send(next, { kind: 'keeping', digest, hopsLeft: maxWalkLinks - 1, record });
+    }
+  }
+
+  /** @throws PeerloomError `ERR_PROTOCOL` for anything that is not a record. */
+  tells(from: Peer, { digest, hopsLeft, record }: OfKind<'keeping'>): void {
+    if (!this.#rateOf(from).take()) return;
+    this.#remembered.add(digest, readAddressRecord(record), from);
+    const next = hopsLeft === 0 ? undefined : this.#someNeighbour(from);
+    if (next !== undefined) {
+      this.#options.send(next, { kind: 'keeping', digest, hopsLeft: hopsLeft - 1, record });
     }
   }
 
@@ -66,6 +100,9 @@ export class KeeperWalks<Peer extends object> {
       send(from, { kind: 'found', digest, walk, way, record: record.bytes });
       return;
     }
+    // The walk goes on: the node may be gone, or may never have kept the topic.
+    const remembered = this.#remembered.pick(digest);
+    if (remembered !== undefined) send(from, { kind: 'found', digest, walk, way, record: remembered.bytes });
     const next = this.#someNeighbour(from);
     if (next === undefined || hopsLeft === 0 || way.length >= maxWalkLinks) return;
     send(next, { kind: 'seek', digest, walk, hopsLeft: hopsLeft - 1, way: [...way, this.#numberOf(from)] });
@@ -83,13 +120,16 @@ export class KeeperWalks<Peer extends object> {
     }
     const underWay = this.#underWay.get(digest);
     if (underWay?.walk !== walk || this.#options.runtime.now() > underWay.untilMs) return;
-    this.#underWay.delete(digest);
-    this.#options.onFound(digest, readAddressRecord(record), from);
+    const keeper = readAddressRecord(record);
+    if (keeper.id === this.#options.ownRecord()?.id) return;
+    if (this.#options.onFound(digest, keeper, from)) underWay.answers += 1;
+    if (underWay.answers >= maxAnswers) this.#underWay.delete(digest);
   }
 
   closed(peer: Peer): void {
     this.#numbers.delete(peer);
     this.#rates.delete(peer);
+    this.#remembered.closed(peer);
   }
 
   #someNeighbour(but: Peer): Peer | undefined {

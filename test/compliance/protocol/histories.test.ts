@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { suite, type TestContext, test } from 'node:test';
-import type { BroadcastDetails, Data, HistoryOptions, Node, NodeOptions } from '../../../src/index.ts';
+import {
+  type BroadcastDetails,
+  type Data,
+  type HistoryOptions,
+  Identity,
+  type Node,
+  type NodeOptions,
+} from '../../../src/index.ts';
+import { type AddressRecord, signAddressRecord } from '../../../src/overlay/membership/address-record.ts';
 import { signedBroadcast } from '../../support/signed-broadcast.ts';
 import { until } from '../../support/turns.ts';
 import { identityBeside, idOf } from './second-identity.ts';
@@ -18,6 +26,7 @@ const fetch = 37;
 const past = 38;
 const fetched = 39;
 const seek = 40;
+const keeping = 42;
 const found = 41;
 
 const minute = 60_000_000;
@@ -123,7 +132,9 @@ suite('protocol 17: histories', () => {
       [Buffer.of(seek), topicOf('chat'), number(1, 4)],
       [Buffer.of(seek), topicOf('chat'), number(1, 4), Buffer.of(7), Buffer.alloc(9 * 4)],
       [Buffer.of(found), topicOf('chat'), number(1, 4), Buffer.of(9), Buffer.alloc(9 * 4)],
-      [Buffer.of(42), topicOf('chat'), number(1, 4)],
+      [Buffer.of(keeping), topicOf('chat'), Buffer.of(8)],
+      [Buffer.of(keeping), topicOf('chat'), Buffer.of(7), Buffer.from('no record')],
+      [Buffer.of(43), topicOf('chat'), number(1, 4)],
     ];
     for (const [at, bytes] of wrong.entries()) {
       const peer = await keeper(node);
@@ -282,6 +293,23 @@ suite('protocol 17: histories', () => {
       questions[0],
       'and the one before it goes no further',
     );
+  });
+
+  test('17.11 a node passes on a keeping, and answers a seek with the record that it had', async (t) => {
+    const node = await startNode(t);
+    const [from, to] = [await keeper(node), await keeper(node)];
+    await node.waitForNodes(2);
+    const draft = { network: '', sequence: 1, addresses: ['192.0.2.1:1'] };
+    const record = Buffer.from((signAddressRecord(Identity.generate(), draft) as AddressRecord).bytes);
+    from.send(Buffer.of(keeping), topicOf('rare'), Buffer.of(3), record);
+    assert.deepEqual(await to.next(keeping), Buffer.concat([topicOf('rare'), Buffer.of(2), record]));
+    const walk = Buffer.concat([topicOf('rare'), number(4_711, 4)]);
+    to.send(Buffer.of(seek), walk, Buffer.of(3), number(77, 4));
+    assert.deepEqual(await to.next(found), Buffer.concat([walk, Buffer.of(1), number(77, 4), record]));
+    assert.deepEqual((await from.next(seek)).subarray(0, 21), Buffer.concat([walk, Buffer.of(2)]));
+    to.send(Buffer.of(keeping), topicOf('rare'), Buffer.of(0), record);
+    to.send(Buffer.of(keeping), topicOf('last'), Buffer.of(1), record);
+    assert.deepEqual((await from.next(keeping)).subarray(0, 16), topicOf('last'));
   });
 
   test('17.10 a keeper that can be dialled answers with its address record', async (t) => {

@@ -14,10 +14,14 @@ class Scene {
   readonly held = new Set<string>();
   readonly dialled: string[] = [];
   walks = 0;
+  told = 0;
   readonly links = new KeeperLinks({
     runtime: this.runtime,
     seek: () => {
       this.walks += 1;
+    },
+    tell: () => {
+      this.told += 1;
     },
     links: {
       record: undefined,
@@ -69,6 +73,38 @@ suite('the keepers of a topic that a node keeps connected', () => {
     await scene.runtime.advance(minuteMs);
     assert.ok(scene.walks > walks);
     scene.links.close();
+  });
+
+  test('learn of this node every few minutes where walks had to find them, and not where they were neighbours', async () => {
+    const scene = new Scene();
+    scene.links.kept('chat');
+    for (const id of ['a', 'b']) scene.links.came('chat', id);
+    await scene.runtime.advance(60 * minuteMs);
+    assert.equal(scene.told, 0);
+    scene.links.kept('rare');
+    await scene.runtime.advance(2_000);
+    assert.ok(scene.told > 0 && scene.told === scene.walks);
+    for (const id of ['a', 'b']) scene.links.came('rare', id);
+    const { told } = scene;
+    await scene.runtime.advance(60 * minuteMs);
+    const inAnHour = scene.told - told;
+    assert.ok(inAnHour >= 12 && inAnHour <= 25, `${inAnHour}`);
+    scene.links.close();
+  });
+
+  test('are not dialled again where they turned out to be none', async () => {
+    const { links, dialled, runtime } = new Scene();
+    links.kept('chat');
+    await links.found('chat', recordOf('liar'), teller);
+    await runtime.advance(10_000);
+    assert.ok(!links.wants('chat', 'liar') && links.wants('chat', 'keeper'));
+    await links.found('chat', recordOf('liar'), teller);
+    assert.deepEqual(dialled, ['liar']);
+    for (let at = 0; at < 64; at++) await links.found('chat', recordOf(`liar ${at}`), teller);
+    await runtime.advance(10_000);
+    assert.ok(links.wants('chat', 'liar'), '64 are remembered');
+    assert.ok(!links.wants('chat', 'liar 0'));
+    links.close();
   });
 
   test('are dialled when a walk finds them, and let go of unless they keep the topic', async () => {

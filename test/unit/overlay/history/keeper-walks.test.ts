@@ -20,6 +20,7 @@ class Walker {
   readonly found: string[] = [];
   readonly record: AddressRecord;
   isKeeper = false;
+  isUseful: (id: string) => boolean = () => true;
   frames = 0;
 
   constructor(runtime: VirtualRuntime, number: number) {
@@ -32,13 +33,17 @@ class Walker {
       send: (link, frame) => queueMicrotask(() => link.to.take(link.back, frame)),
       keeps: () => this.isKeeper,
       ownRecord: () => this.record,
-      onFound: (_digest, { id }) => void this.found.push(id),
+      onFound: (_digest, { id }) => {
+        this.found.push(id);
+        return this.isUseful(id);
+      },
     });
   }
 
-  take(from: Link, frame: OfKind<'seek' | 'found'>): void {
+  take(from: Link, frame: OfKind<'seek' | 'found' | 'keeping'>): void {
     this.frames += 1;
     if (frame.kind === 'seek') this.walks.seeks(from, frame);
+    else if (frame.kind === 'keeping') this.walks.tells(from, frame);
     else this.walks.found(from, frame);
   }
 }
@@ -98,6 +103,55 @@ suite('a walk to a keeper', () => {
     other.isKeeper = true;
     await turn();
     assert.equal(one.found.length, 1);
+  });
+
+  test('is answered by nodes that a keeper has told of itself, eight links from it at most', async () => {
+    const { walkers } = line(18);
+    const [seeker, keeper] = [walkers[0]!, walkers[16]!];
+    keeper.isKeeper = true;
+    keeper.walks.tell(digest);
+    await turn();
+    seeker.walks.seek(digest);
+    await turn();
+    assert.deepEqual(seeker.found, [keeper.record.id], 'the eighth node knows of it');
+    walkers[1]!.walks.seek(digest);
+    await turn();
+    assert.equal(walkers[1]!.found.length, 2, 'the walk goes on after the first answer');
+  });
+
+  test('has three answers that are of use at most, and none is the node itself', async () => {
+    const { walkers } = line(10);
+    const [seeker, keeper] = [walkers[0]!, walkers[9]!];
+    seeker.walks.tell(digest);
+    await turn();
+    seeker.walks.seek(digest);
+    await turn();
+    assert.deepEqual(seeker.found, [], 'others remember it, but it looks for others');
+    keeper.walks.tell(digest);
+    await turn();
+    seeker.isUseful = () => false;
+    seeker.walks.seek(digest);
+    await turn();
+    const { length } = seeker.found;
+    assert.ok(length > 3, `${length}`);
+    assert.ok(seeker.found.every((id) => id === keeper.record.id));
+    seeker.isUseful = () => true;
+    seeker.found.length = 0;
+    seeker.walks.seek(digest);
+    await turn();
+    assert.equal(seeker.found.length, 3);
+  });
+
+  test('that tells of a keeper is passed on no faster than a rate, with walks that look for one', async () => {
+    const { walkers } = line(3);
+    const [one, middle, end] = walkers as [Walker, Walker, Walker];
+    const [toMiddle] = one.links as [Link];
+    for (let walk = 0; walk < 1_000; walk++) {
+      middle.take(toMiddle.back, { kind: 'keeping', digest, hopsLeft: 7, record: one.record.bytes });
+      middle.take(toMiddle.back, { kind: 'seek', digest: '11'.repeat(16), walk, hopsLeft: 7, way: [] });
+    }
+    await turn();
+    assert.equal(end.frames, 32);
   });
 
   test('is passed on no faster than a rate, and a wrong way back leads nowhere', async () => {
