@@ -3,6 +3,7 @@ import { PeerloomError } from './errors.ts';
 type Builtins = {
   'node:async_hooks': typeof import('node:async_hooks');
   'node:crypto': typeof import('node:crypto');
+  'node:dgram': typeof import('node:dgram');
   'node:fs': typeof import('node:fs');
   'node:http': typeof import('node:http');
   'node:module': typeof import('node:module');

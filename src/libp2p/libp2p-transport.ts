@@ -29,6 +29,7 @@ import { RelayKeeper, type RelayPlace } from './relay-keeper.ts';
 import { ownShareOf } from './relay-limits.ts';
 import { dropReservation, hasReservation } from './reservations.ts';
 import { StreamLink } from './stream-link.ts';
+import { withUdpPort } from './udp-port.ts';
 
 /** What a link is, as a protocol of libp2p: the frames of docs/protocol.md, and nothing else. */
 export const linkProtocol = '/peerloom/1';
@@ -121,7 +122,8 @@ export class Libp2pTransport implements Transport {
     const running = await this.#run();
     const { node, multiaddr } = running;
     try {
-      if (texts.length > 0) await transportManagerOf(node).listen(texts.map((text) => multiaddr(text)));
+      const chosen = await Promise.all(texts.map(withUdpPort));
+      if (chosen.length > 0) await transportManagerOf(node).listen(chosen.map((text) => multiaddr(text)));
     } catch (error) {
       // Its listeners may fail once more as they close.
       await this.close().catch(() => {});
