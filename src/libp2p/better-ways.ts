@@ -7,10 +7,10 @@ import { removeAbortListener } from '../base/remove-abort-listener.ts';
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 import { type Engine, transportManagerOf } from './engine.ts';
 import { byWebRtcOf, isRelayed, isWebRtc, parseMultiaddr } from './multiaddr-text.ts';
-import { isNearItsLimits } from './relay-limits.ts';
+import type { RelayLimits } from './relay-limits.ts';
 
 /** Between two attempts of one way, in milliseconds. */
-const retry = { minDelayMs: 5_000, maxDelayMs: 60_000 };
+const retry = { minDelayMs: 2_000, maxDelayMs: 60_000 };
 
 /** How long an attempt may take, in milliseconds. */
 const attemptMs = 15_000;
@@ -27,12 +27,18 @@ const limitsPollMs = 50;
 /** Addresses of the other node that are tried. */
 const maxAddresses = 8;
 
+/** The part of the service that asks a node what its addresses are. */
+interface Identify {
+  identify(connection: Connection, options: { readonly signal: AbortSignal }): Promise<unknown>;
+}
+
 export interface BetterWaysDetails {
   readonly engine: Engine;
   /** The present one. */
   readonly connection: Connection;
   /** This node speaks WebRTC beyond routers. */
   readonly hasWebRtc: boolean;
+  readonly relayLimits: RelayLimits;
   readonly runtime: Runtime;
   readonly log: Log;
 }
@@ -119,12 +125,24 @@ async function announced(details: BetterWaysDetails, signal: AbortSignal): Promi
       const texts = await announcedBy(node, connection);
       const found = texts.length === 0 ? undefined : await tryDial(details, texts, signal);
       if (found !== undefined) return found;
-      await Promise.race([news.promise, later(details.runtime, attempts, signal)]);
-      signal.throwIfAborted();
+      const hasNews = news.promise.then(() => true);
+      const isTime = later(details.runtime, attempts, signal).then(() => false);
+      if (!(await Promise.race([hasNews, isTime]))) await askAgain(details, signal);
       news = Promise.withResolvers();
     }
   } finally {
     node.removeEventListener('peer:identify', onIdentify);
+  }
+}
+
+/** The other node may have learnt its public address after it said what its addresses are. */
+async function askAgain({ engine, connection, log }: BetterWaysDetails, signal: AbortSignal): Promise<void> {
+  const { identify } = engine.node.services as { identify?: Identify };
+  try {
+    await identify?.identify(connection, { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    log(`${connection.remotePeer} does not say what its addresses are: ${messageOf(error)}`);
   }
 }
 
@@ -155,8 +173,8 @@ async function byWebRtc(details: BetterWaysDetails, signal: AbortSignal): Promis
 }
 
 async function beforeTheLimits(details: BetterWaysDetails, signal: AbortSignal): Promise<Connection> {
-  const { connection, runtime } = details;
-  const isNear = isNearItsLimits(connection);
+  const { connection, runtime, relayLimits } = details;
+  const isNear = relayLimits.nearEndOf(connection);
   for (;;) {
     await delay(runtime, limitsPollMs, signal);
     if (!isNear()) continue;

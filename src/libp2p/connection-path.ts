@@ -3,13 +3,13 @@ import type { LinkPath } from '../transport/link-path.ts';
 import { isRelayed, isWebRtc, relayOf } from './multiaddr-text.ts';
 
 /** Which way a connection of libp2p goes, and what its relay still lets it do. */
-export function pathOf({ remoteAddr, limits }: Connection): LinkPath {
+export function pathOf({ remoteAddr, limits }: Connection, secondsLeft: number | undefined): LinkPath {
   const text = remoteAddr.toString();
   if (isWebRtc(text)) return { kind: 'webrtc' };
   if (!isRelayed(text)) return { kind: 'direct' };
-  const { bytes, seconds } = limits ?? {};
+  const { bytes } = limits ?? {};
   const bytesLeft = bytes === undefined ? undefined : Number(bytes);
-  return { kind: 'relayed', relay: { id: relayOf(text) ?? '', bytesLeft, secondsLeft: seconds } };
+  return { kind: 'relayed', relay: { id: relayOf(text) ?? '', bytesLeft, secondsLeft } };
 }
 
 /** What a user should know of the limits of a relay; `undefined`: it has none. */
@@ -19,5 +19,5 @@ export function limitsText({ relay }: LinkPath): string | undefined {
   const bytes = relay.bytesLeft === undefined ? [] : [`${relay.bytesLeft} bytes`];
   const seconds = relay.secondsLeft === undefined ? [] : [`${relay.secondsLeft} s`];
   const limits = [...bytes, ...seconds].join(' or ');
-  return `the relay ${relay.id} ends this connection after ${limits}: connect with reconnect: true, which resumes, or run a relay without limits`;
+  return `the relay ${relay.id} ends this connection after ${limits}: the connection moves to another way, or through the relay anew, before that; a relay without limits is faster`;
 }

@@ -2,6 +2,7 @@ import type { Connection, Libp2p, Stream } from '@libp2p/interface';
 import { type Address, formatAddress } from '../base/address.ts';
 import { PeerloomError } from '../base/errors.ts';
 import { unlessAborted } from '../base/unless-aborted.ts';
+import type { LinkPath } from '../transport/link-path.ts';
 import { explain } from '../transport/tcp/system-errors.ts';
 import type { ExpectedPeer, Link, Transport, TransportContext } from '../transport/transport.ts';
 import { betterConnection } from './better-ways.ts';
@@ -26,7 +27,7 @@ import { ObservedAddress } from './observed-address.ts';
 import { answerPings, maxPingStreams, pingProtocol } from './ping-answers.ts';
 import type { Preset } from './preset.ts';
 import { RelayKeeper, type RelayPlace } from './relay-keeper.ts';
-import { ownShareOf } from './relay-limits.ts';
+import { ownShareOf, RelayLimits } from './relay-limits.ts';
 import { dropReservation, hasReservation } from './reservations.ts';
 import { StreamLink } from './stream-link.ts';
 import { withUdpPort } from './udp-port.ts';
@@ -52,6 +53,7 @@ interface Running extends Engine {
   readonly uses: ConnectionUses;
   readonly relays: readonly RelayKeeper[];
   readonly observed: ObservedAddress;
+  readonly relayLimits: RelayLimits;
 }
 
 /** Links over a node of libp2p, which runs from the first dial, or from the start of the node, until `close`. */
@@ -196,8 +198,12 @@ export class Libp2pTransport implements Transport {
         relays.some(({ id }) => id === remotePeer.toString()) || hasReservation(node, remotePeer.toString()),
     });
     const observed = new ObservedAddress(engine);
-    node.addEventListener('peer:identify', ({ detail }) => observed.heard(detail));
-    const running = { ...engine, gate, uses, relays, observed };
+    const relayLimits = new RelayLimits(node);
+    node.addEventListener('peer:identify', ({ detail }) => {
+      observed.heard(detail);
+      relayLimits.heard(detail);
+    });
+    const running = { ...engine, gate, uses, relays, observed, relayLimits };
     node.addEventListener('connection:open', ({ detail }) => {
       // Those to the servers of a DHT are outbound.
       if (detail.direction === 'inbound' || remembersNodes) uses.arrived(detail);
@@ -287,7 +293,10 @@ export class Libp2pTransport implements Transport {
   async #improve(running: Running, connection: Connection, signal: AbortSignal): Promise<Link> {
     const { runtime, log } = this.#context!;
     const hasWebRtc = this.#preset.ways.includes('webrtc');
-    const better = await betterConnection({ engine: running, connection, hasWebRtc, runtime, log }, signal);
+    const better = await betterConnection(
+      { engine: running, connection, hasWebRtc, relayLimits: running.relayLimits, runtime, log },
+      signal,
+    );
     running.uses.dialled(better);
     try {
       const remoteAddress = remoteAddressOf(better.remoteAddr.toString());
@@ -339,7 +348,8 @@ export class Libp2pTransport implements Transport {
     readonly isDialled?: boolean;
   }): Link {
     const { stream, connection, remoteAddress, startedAt, running, isDialled = false } = parts;
-    const { uses } = running;
+    const { uses, relayLimits } = running;
+    const path = (): LinkPath => pathOf(connection, relayLimits.secondsLeftOf(connection));
     const { runtime, log } = this.#context!;
     const flow = new StreamLink({
       stream,
@@ -348,10 +358,10 @@ export class Libp2pTransport implements Transport {
       limitsByAddress: isRelayed(connection.remoteAddr.toString()) ? 'by peer' : true,
       startedAt,
       runtime,
-      path: () => pathOf(connection),
+      path,
       allowance: ownShareOf(connection),
       ...(isDialled &&
-        pathOf(connection).kind !== 'direct' && {
+        path().kind !== 'direct' && {
           improve: (signal: AbortSignal) => this.#improve(running, connection, signal),
         }),
     });

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
+import type { Connection, IdentifyResult } from '@libp2p/interface';
 import { Identity, type NodeOptions } from '../../../src/index.ts';
+import type { Engine } from '../../../src/libp2p/engine.ts';
 import {
   type InternetOptions,
   internet,
@@ -8,11 +10,13 @@ import {
   type RelayOptions,
   relay,
 } from '../../../src/libp2p/index.ts';
+import { ObservedAddress } from '../../../src/libp2p/observed-address.ts';
+import { RelayLimits } from '../../../src/libp2p/relay-limits.ts';
 import '../../support/libp2p-engines.ts';
 import { withCode } from '../../support/errors.ts';
 import type { RecordingNode } from '../../support/recording-node.ts';
 import { makeNode } from '../../support/start-nodes.ts';
-import { until } from '../../support/turns.ts';
+import { pause, until } from '../../support/turns.ts';
 
 /** The address of a relay that is not there. */
 const deadRelay = '/ip4/127.0.0.1/tcp/9/p2p/12D3KooWSrKnMZUcSxK8G7wmBbXdU8nFEfWGhLu6H8xjn8LmCSJb';
@@ -144,5 +148,99 @@ suite('nodes behind a relay', () => {
     }
     assert.equal(other.of('outbound_node_disconnected').length, 0);
     assert.equal(connection.path, 'relayed');
+  });
+
+  test('move before the time of the relay is over', async (t) => {
+    const carrier = await startRelay(t, { maxConnectionSeconds: 5 });
+    const behind = await startBehind(t, carrier.addresses);
+    const other = await startBehind(t, []);
+    const connection = await other.connectWithNode(behind.addresses[0]!);
+    assert.ok(connection.relay!.secondsLeft! <= 5, `${connection.relay!.secondsLeft} s left`);
+    const endsAt = performance.now() + 6_500;
+    let count = 0;
+    for (; performance.now() < endsAt; count += 1) {
+      await connection.deliver(count);
+      await pause(50);
+    }
+    assert.deepEqual(
+      behind.messages,
+      Array.from({ length: count }, (_, index) => index),
+    );
+    assert.equal(other.of('outbound_node_disconnected').length, 0);
+  });
+});
+
+/** What a node of libp2p is asked for here, in place of one. */
+function fakeEngine(listening: readonly string[]) {
+  const known = new Set<string>();
+  const addressManager = {
+    addPublicAddressMapping: (host: string, port: number, to: string) =>
+      known.add(`${host}:${port} as ${to}`),
+    removePublicAddressMapping: (host: string, port: number, to: string) =>
+      known.delete(`${host}:${port} as ${to}`),
+    confirmObservedAddr: (address: string) => known.add(address),
+  };
+  const transportManager = { getListeners: () => [{ getAddrs: () => listening }] };
+  const node = { components: { addressManager, transportManager }, getConnections: () => connections };
+  const connections: unknown[] = [];
+  return { known, connections, engine: { node, multiaddr: (text: string) => text } as unknown as Engine };
+}
+
+suite('what other nodes say', () => {
+  const listening = ['/ip4/127.0.0.1/tcp/10001', '/ip4/192.168.1.2/tcp/10001'];
+  const heard = (host: string, how: { direction?: string; direct?: boolean } = {}) =>
+    ({
+      observedAddr: `/ip4/${host}/tcp/54321`,
+      connection: { direction: 'outbound', direct: true, ...how },
+    }) as unknown as IdentifyResult;
+
+  test('of the public address of a node counts if it has dialled them, and the last word counts', () => {
+    const { engine, known } = fakeEngine(listening);
+    const observed = new ObservedAddress(engine);
+    observed.heard(heard('11.0.0.9', { direction: 'inbound' }));
+    observed.heard(heard('11.0.0.9', { direct: false }));
+    for (const host of ['192.168.1.9', '127.0.0.1', '224.0.0.1']) observed.heard(heard(host));
+    assert.deepEqual([...known], []);
+    for (let index = 0; index < 300; index += 1) observed.heard(heard(`11.0.1.${index % 250}`));
+    observed.heard(heard('11.0.0.1'));
+    assert.deepEqual(
+      [...known].filter((one) => one.includes(' as ')),
+      ['192.168.1.2:10001 as 11.0.0.1'],
+    );
+    assert.ok(known.has('/ip4/11.0.0.1/tcp/10001'));
+    assert.equal(observed.isGuess('/ip4/11.0.0.1/tcp/10001'), true);
+    assert.equal(observed.isGuess(listening[1]!), false);
+  });
+
+  test('of an address that a node has itself is no guess', () => {
+    const { engine, known } = fakeEngine(['/ip4/11.0.0.1/tcp/10001']);
+    const observed = new ObservedAddress(engine);
+    observed.heard(heard('11.0.0.1'));
+    assert.deepEqual([...known], ['/ip4/11.0.0.1/tcp/10001']);
+    assert.equal(observed.isGuess('/ip4/11.0.0.1/tcp/10001'), false);
+  });
+
+  test('of the time that a relay allows is in seconds, or in milliseconds from js-libp2p', () => {
+    const { engine, connections } = fakeEngine([]);
+    const limits = new RelayLimits(engine.node);
+    const relay = '12D3KooWSrKnMZUcSxK8G7wmBbXdU8nFEfWGhLu6H8xjn8LmCSJb';
+    const toRelay = { remotePeer: relay } as unknown as Connection;
+    connections.push(toRelay);
+    const relayed = (seconds: number) => {
+      const remoteAddr = `/ip4/11.0.0.10/tcp/1/p2p/${relay}/p2p-circuit/p2p/${relay}`;
+      return { remoteAddr, limits: { seconds } } as unknown as Connection & { limits: { seconds: number } };
+    };
+    assert.equal(limits.secondsLeftOf(relayed(7_200)), 7_200);
+    limits.heard({ agentVersion: 'go-libp2p/0.52', connection: toRelay });
+    assert.equal(limits.secondsLeftOf(relayed(7_200)), 7_200);
+    limits.heard({ agentVersion: 'js-libp2p/3.3.11 node', connection: toRelay });
+    const connection = relayed(120_000);
+    assert.equal(limits.secondsLeftOf(connection), 120);
+    const isNear = limits.nearEndOf(connection);
+    connection.limits.seconds -= 89;
+    assert.deepEqual([limits.secondsLeftOf(connection), isNear()], [31, false]);
+    connection.limits.seconds -= 1;
+    assert.equal(isNear(), true);
+    assert.equal(limits.secondsLeftOf(relayed(120)), 120, 'should a version of it say seconds');
   });
 });
