@@ -27,7 +27,13 @@ const products: readonly Product[] = [
       browser: 'chrome',
       // Root has no sandbox, and /dev/shm is small in containers.
       ignoreDefaultArgs: ['--disable-back-forward-cache'],
-      args: ['--no-sandbox', '--disable-dev-shm-usage', `--host-resolver-rules=MAP ${lanHost} 127.0.0.1`],
+      args: [
+        '--no-sandbox',
+        '--disable-dev-shm-usage',
+        `--host-resolver-rules=MAP ${lanHost} 127.0.0.1`,
+        // Otherwise WebRTC looks up local addresses by multicast.
+        '--disable-features=WebRtcHideLocalIpsWithMdns',
+      ],
     },
   },
   {
@@ -37,6 +43,7 @@ const products: readonly Product[] = [
       browser: 'firefox',
       extraPrefsFirefox: {
         'network.dns.localDomains': lanHost,
+        'media.peerconnection.ice.obfuscate_host_addresses': false,
         'dom.quotaManager.temporaryStorage.fixedLimit': firefoxDiskKilobytes,
       },
     },

@@ -3,11 +3,14 @@ import { browser, libp2p } from 'peerloom/libp2p';
 
 let node: Node;
 const received: Data[] = [];
+/** The ids of the nodes whose connections have ended. */
+const ended: string[] = [];
 
 /** Starts a node that others reach through a relay. @returns its addresses. */
 async function start(name: string, relay: string, stun: readonly string[] = []): Promise<readonly string[]> {
   node = new Node('page', 0, { name, transports: [libp2p(browser({ relays: [relay], stun }))] });
   node.on('node_message', (_peer, data) => received.push(data));
+  node.on('outbound_node_disconnected', (peer) => ended.push(peer.id));
   node.on('node_request', (_peer, data) => ({ answered: data }));
   await node.start();
   return node.addresses;
@@ -44,11 +47,11 @@ const functions = {
   dial,
   deliver,
   sendMany,
-  disconnect: async (id: string) => connection(id).stop(),
   path: (id: string) => connection(id)?.path,
   texts: () => received.filter((data) => typeof data === 'string'),
   receivedBytes: () =>
     received.reduce((sum: number, data) => sum + ((data as Uint8Array).byteLength ?? 0), 0),
+  ended: () => ended,
   id: () => node.id,
   stop: () => node.stop(),
 };
