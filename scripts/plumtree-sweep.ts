@@ -25,7 +25,7 @@ interface Measured {
 }
 
 const seeds = [1, 2];
-const chosen: Setting = { announceAfter: 2, askAfter: 2, minMs: 100, pushGap: 1 / 4 };
+const chosen: Setting = { announceAfter: 2, askAfter: 2, minMs: 100, pushGap: 5 / 16 };
 const settings: readonly Setting[] = [
   chosen,
   ...[0, 1, 4].map((announceAfter) => ({ ...chosen, announceAfter })),

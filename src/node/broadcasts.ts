@@ -192,6 +192,11 @@ export class Broadcasts implements OverlayOptions {
     return topic === presenceTopic ? presence !== undefined : this.#topics.find(topic) !== undefined;
   }
 
+  /** Sends what the node has broadcast and not sent yet, before it stops. */
+  flush(): void {
+    this.#overlay.flush();
+  }
+
   /** The node has stopped. Resolves when its histories are kept. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -234,6 +239,8 @@ export class Broadcasts implements OverlayOptions {
   /** Resolves when the topic's key is derived, if it has one. */
   subscribe(topic: string, given?: SubscribeOptions): Promise<void> {
     const { history, ...details } = checkSubscribeOptions(given);
+    // What was broadcast before belongs to the history as it was.
+    this.#overlay.flush();
     if (history?.store !== undefined) {
       return this.#subscribeWithStore(checkTopic(topic), details, { ...history, store: history.store });
     }
@@ -287,6 +294,7 @@ export class Broadcasts implements OverlayOptions {
 
   unsubscribe(topic: string): void {
     const wireTopic = this.#wireTopicOf(checkTopic(topic));
+    this.#overlay.flush();
     this.#topics.remove(topic);
     if (wireTopic !== undefined) this.#history.histories?.forget(wireTopic);
   }

@@ -118,6 +118,7 @@ export function createParts(
     meter,
     logOf,
   });
+  peering.stopping.addEventListener('abort', () => broadcasts.flush(), { once: true });
   if (presence !== undefined)
     peering.stopping.addEventListener('abort', () => presence.leave(), { once: true });
   return {

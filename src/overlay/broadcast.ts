@@ -1,9 +1,13 @@
+import { hexToBytes } from '@noble/hashes/utils.js';
 import { PeerloomError } from '../base/errors.ts';
 import { sha256Hex } from '../base/sha256.ts';
-import { idFromPublicKey, publicKeyFromId } from '../identity/identity.ts';
+import { publicKeyFromId } from '../identity/identity.ts';
+import { rememberedId } from '../identity/remembered-ids.ts';
 import { verifyById } from '../identity/verify-by-id.ts';
 import type { Payload } from '../wire/payloads/payload.ts';
 import { decodeText, encodeText } from '../wire/payloads/text.ts';
+import { isBatchSignedBy } from './batch-signature.ts';
+import { alone, depthOf, hashBytes, maxPlace, rootOf } from './batch-tree.ts';
 import { signatureBytes, signedInNetwork } from './signed-in-network.ts';
 import { sealBytes, sealedFormat, type TopicKey } from './topic-key.ts';
 
@@ -40,8 +44,9 @@ export interface Draft {
   readonly payload: Pick<Payload, 'format' | 'body'>;
 }
 
+/** Where things are in what is signed, behind the proof. */
 const keyBytes = 32;
-const timeAt = signatureBytes + keyBytes;
+const timeAt = keyBytes;
 const previousAt = timeAt + 8;
 const topicAt = previousAt + 8;
 
@@ -63,15 +68,18 @@ export function draftBroadcast(draft: Draft): Broadcast {
   const format = key === undefined ? payload.format : sealedFormat;
   const topicText = encodeText(topic);
   const bodyAt = topicAt + 1 + topicText.length + 1;
-  const bytes = new Uint8Array(bodyAt + bodyBytesOf(draft));
-  bytes.set(publicKeyFromId(origin), signatureBytes);
-  const view = new DataView(bytes.buffer);
+  const proofBytes = proofBytesOf(alone);
+  const bytes = new Uint8Array(proofBytes + bodyAt + bodyBytesOf(draft));
+  bytes[0] = alone;
+  const content = bytes.subarray(proofBytes);
+  content.set(publicKeyFromId(origin));
+  const view = new DataView(content.buffer, content.byteOffset);
   view.setBigUint64(timeAt, BigInt(timeUs));
   view.setBigUint64(previousAt, BigInt(previousUs));
-  bytes[topicAt] = topicText.length;
-  bytes.set(topicText, topicAt + 1);
-  bytes[bodyAt - 1] = format;
-  const body = bytes.subarray(bodyAt);
+  content[topicAt] = topicText.length;
+  content.set(topicText, topicAt + 1);
+  content[bodyAt - 1] = format;
+  const body = content.subarray(bodyAt);
   const broadcast = { origin, topic, timeUs, previousUs, format, body, bytes };
   body.set(key?.seal(headerOf(broadcast), payload) ?? payload.body);
   return { ...broadcast, id: idOf(signedBytes(bytes, network)) };
@@ -79,12 +87,33 @@ export function draftBroadcast(draft: Draft): Broadcast {
 
 /** Everything between the signature and the body: origin, time and topic. */
 export function headerOf({ bytes, body }: Pick<Broadcast, 'bytes' | 'body'>): Uint8Array {
-  return bytes.subarray(signatureBytes, bytes.length - body.length);
+  return bytes.subarray(proofBytesOf(placeOf(bytes)), bytes.length - body.length);
 }
 
 /** Puts the signature into a draft, which then is a broadcast. */
 export function setSignature({ bytes }: Broadcast, signature: Uint8Array): void {
-  bytes.set(signature);
+  bytes.set(signature, 1);
+}
+
+/** How a broadcast was signed together with others. */
+export interface BatchProof {
+  /** Where its id is in the tree of the batch, and its path to the root, see {@link rootOf}. */
+  readonly place: number;
+  readonly path: Uint8Array;
+  /** Of {@link signedForBatch}. */
+  readonly signature: Uint8Array;
+}
+
+/** Makes a broadcast of a draft that was signed together with others. */
+export function inBatch(draft: Broadcast, { place, path, signature }: BatchProof): Broadcast {
+  const proofBytes = proofBytesOf(place);
+  const content = draft.bytes.subarray(proofBytesOf(alone));
+  const bytes = new Uint8Array(proofBytes + content.length);
+  bytes[0] = place;
+  bytes.set(path, 1);
+  bytes.set(signature, proofBytes - signatureBytes);
+  bytes.set(content, proofBytes);
+  return { ...draft, bytes, body: bytes.subarray(bytes.length - draft.body.length) };
 }
 
 /** The id of a broadcast whose origin signs these bytes. */
@@ -98,20 +127,23 @@ export function idOf(signed: Uint8Array): string {
  * @throws PeerloomError `ERR_PROTOCOL`, `ERR_MESSAGE_TOO_LARGE`.
  */
 export function readBroadcast(bytes: Uint8Array<ArrayBuffer>, id: string): Broadcast {
-  const topicLength = bytes[topicAt] ?? 0;
+  const content = bytes.subarray(proofBytesOf(placeOf(bytes)));
+  const topicLength = content[topicAt] ?? 0;
   const bodyAt = topicAt + 1 + topicLength + 1;
-  if (bytes.length < bodyAt) throw new PeerloomError('ERR_PROTOCOL', 'a broadcast is cut short');
-  if (bytes.length > bodyAt + maxBodyBytes) {
-    const message = `a broadcast of ${bytes.length - bodyAt} bytes; at most ${maxBodyBytes} are allowed`;
+  if (bytes[0] !== placeOf(bytes) || content.length < bodyAt) {
+    throw new PeerloomError('ERR_PROTOCOL', 'a broadcast is cut short, or has a place that no batch has');
+  }
+  if (content.length > bodyAt + maxBodyBytes) {
+    const message = `a broadcast of ${content.length - bodyAt} bytes; at most ${maxBodyBytes} are allowed`;
     throw new PeerloomError('ERR_MESSAGE_TOO_LARGE', message);
   }
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const view = new DataView(content.buffer, content.byteOffset);
   const timeUs = Number(view.getBigUint64(timeAt));
   const previousUs = Number(view.getBigUint64(previousAt));
   try {
-    const origin = idFromPublicKey(bytes.subarray(signatureBytes, timeAt));
-    const topic = decodeText(bytes.subarray(topicAt + 1, bodyAt - 1));
-    const [format, body] = [bytes[bodyAt - 1]!, bytes.subarray(bodyAt)];
+    const origin = rememberedId(content.subarray(0, keyBytes));
+    const topic = decodeText(content.subarray(topicAt + 1, bodyAt - 1));
+    const [format, body] = [content[bodyAt - 1]!, content.subarray(bodyAt)];
     return { id, origin, topic, timeUs, previousUs, format, body, bytes };
   } catch (cause) {
     const message = 'a broadcast has a topic that is not UTF-8, or a key that no node can have';
@@ -119,12 +151,31 @@ export function readBroadcast(bytes: Uint8Array<ArrayBuffer>, id: string): Broad
   }
 }
 
-/** Whether the node that a broadcast names as its origin has signed it, see {@link signedBytes}. */
-export function isSignedByOrigin({ origin, bytes }: Broadcast, signed: Uint8Array): boolean {
-  return verifyById(origin, signed, bytes.subarray(0, signatureBytes));
+/** Whether the node that a broadcast names as its origin has signed it, see {@link signedBytes}, or its batch. */
+export function isSignedByOrigin({ id, origin, bytes }: Broadcast, signed: Uint8Array): boolean {
+  const place = placeOf(bytes);
+  const signatureAt = proofBytesOf(place) - signatureBytes;
+  const signature = bytes.subarray(signatureAt, signatureAt + signatureBytes);
+  if (place === alone) return verifyById(origin, signed, signature);
+  return isBatchSignedBy(origin, rootOf(hexToBytes(id), place, bytes.subarray(1, signatureAt)), signature);
 }
 
-/** What the origin signs: a broadcast of one network is none of another. */
+/** What the origin signs of a broadcast that it signs alone: a broadcast of one network is none of another. */
 export function signedBytes(bytes: Uint8Array, network: string): Uint8Array {
-  return signedInNetwork(purpose, network, bytes);
+  return signedInNetwork(purpose, network, bytes.subarray(proofBytesOf(placeOf(bytes)) - signatureBytes));
+}
+
+/** What precedes the content of a broadcast, and shows that its origin has signed it. */
+export function proofOf({ bytes }: Pick<Broadcast, 'bytes'>): Uint8Array {
+  return bytes.subarray(0, proofBytesOf(placeOf(bytes)));
+}
+
+/** Bytes that were never a broadcast have the place of one that was signed alone. */
+function placeOf(bytes: Uint8Array): number {
+  const place = bytes[0] ?? alone;
+  return place >= alone && place <= maxPlace ? place : alone;
+}
+
+function proofBytesOf(place: number): number {
+  return 1 + depthOf(place) * hashBytes + signatureBytes;
 }

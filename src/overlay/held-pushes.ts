@@ -29,7 +29,7 @@ export class HeldPushes {
       return false;
     }
     this.#ids.add(id);
-    this.#timer ??= this.#runtime.setTimeout(() => this.#leave(), Math.max(0, waitMs));
+    this.#timer ??= this.#runtime.setTimeout(() => this.flush(), Math.max(0, waitMs));
     return true;
   }
 
@@ -43,7 +43,9 @@ export class HeldPushes {
     this.#ids.clear();
   }
 
-  #leave(): void {
+  /** Pushes what is held. */
+  flush(): void {
+    this.#timer?.cancel();
     this.#timer = undefined;
     if (this.#ids.size === 0) return;
     this.#leftAtMs = this.#runtime.now();

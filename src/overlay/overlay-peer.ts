@@ -41,6 +41,7 @@ export class OverlayPeer {
   readonly held: HeldPushes;
   /** Measured now and then, in milliseconds. */
   roundTripMs = assumedRoundTripMs;
+  isMeasured = false;
   /**
    * The time of its own latest broadcast, less this node's, in milliseconds: set where that lies so far off that the
    * node drops its broadcasts.
@@ -104,6 +105,7 @@ export class OverlayPeer {
   echoed(nonce: number): void {
     const probe = this.#probe;
     if (probe === undefined || probe.nonce !== nonce) return;
+    this.isMeasured = true;
     const tookMs = this.#runtime.now() - probe.sentAtMs;
     this.roundTripMs += (tookMs - this.roundTripMs) * (nonce === 0 ? 1 : measurementWeight);
   }

@@ -1,15 +1,7 @@
 import { overlayProtocol, type Protocol, type ProtocolHost, type ProtocolPeer } from '../api/protocol.ts';
 import { PeerloomError } from '../base/errors.ts';
-import { whenSigned } from '../identity/signer.ts';
-import {
-  type Broadcast,
-  bodyBytesOf,
-  type Draft,
-  draftBroadcast,
-  maxBodyBytes,
-  setSignature,
-  signedBytes,
-} from './broadcast.ts';
+import { BatchSigner } from './batch-signer.ts';
+import { type Broadcast, bodyBytesOf, type Draft, draftBroadcast, maxBodyBytes } from './broadcast.ts';
 import type { Path } from './latest-paths.ts';
 import { Router, type RouterOptions, timeWindowMs } from './router.ts';
 
@@ -57,6 +49,7 @@ export class Overlay implements Protocol {
   #host!: ProtocolHost;
   /** Made when it is first needed. */
   #router: Router | undefined;
+  #ownSigner: BatchSigner | undefined;
   #lastTimeUs = 0;
   /** The time of the latest broadcast of this node, by topic. Those used last come last. */
   #latestOfTopics: Map<string, number> | undefined;
@@ -97,7 +90,7 @@ export class Overlay implements Protocol {
         `a broadcast may have ${maxBodyBytes} bytes, not ${length}: broadcast where to get the data, and send it in a stream`,
       );
     }
-    if (!this.#active.hasRoomFor(length)) {
+    if (!this.#active.hasRoomFor(length + this.#signer.waitingBytes)) {
       throw new PeerloomError(
         'ERR_QUEUE_FULL',
         'the broadcasts of the last two seconds fill the memory that is kept for neighbours: wait a moment, or send large data in a stream',
@@ -106,13 +99,16 @@ export class Overlay implements Protocol {
     const timeUs = this.#nextTimeUs();
     const previousUs = this.#replaceLatest(content.key?.wireTopic ?? content.topic, timeUs);
     const broadcast = draftBroadcast({ ...content, network, origin: identity.id, timeUs, previousUs });
-    const launched = whenSigned(identity.sign(signedBytes(broadcast.bytes, network)), (signature) => {
-      setSignature(broadcast, signature);
-      this.#options.onOriginated?.(broadcast);
-      this.#active.originate(broadcast);
-    });
-    if (launched instanceof Promise) launched.catch((error) => this.#options.onFailure(error));
+    const signer = this.#signer;
+    signer.add(broadcast);
+    if (this.#options.isStopping?.() === true) signer.flush();
     return broadcast.id;
+  }
+
+  /** Signs and sends what the node has broadcast and not sent yet. */
+  flush(): void {
+    this.#ownSigner?.flush();
+    this.#router?.flush();
   }
 
   /** How the latest broadcast of a node came. */
@@ -158,6 +154,21 @@ export class Overlay implements Protocol {
     this.#router = new Router(this.#options, log);
     for (const peer of peers) this.#router.opened(peer);
     return this.#router;
+  }
+
+  get #signer(): BatchSigner {
+    const { identity, network, runtime } = this.#options;
+    this.#ownSigner ??= new BatchSigner({
+      identity,
+      network,
+      runtime,
+      onSigned: (broadcast) => {
+        this.#options.onOriginated?.(broadcast);
+        this.#active.originate(broadcast);
+      },
+      onFailure: (error) => this.#options.onFailure(error),
+    });
+    return this.#ownSigner;
   }
 
   /**

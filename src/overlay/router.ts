@@ -43,7 +43,7 @@ const maxKeptBytes = 8 * 1_048_576;
 const announceAfter = { roundTrips: 2, minMs: 25, maxMs: 400 };
 
 /** A push leaves so long after the one before it, with all that came meanwhile: this part of a round trip, within bounds. */
-const pushGap = { roundTrips: 1 / 4, minMs: 10, maxMs: 50 };
+const pushGap = { roundTrips: 5 / 16, minMs: 10, maxMs: 62.5 };
 
 /**
  * How long a broadcast that was announced may still arrive over the tree: so many round trips after the moment at which
@@ -146,6 +146,11 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     this.#plumtree.originated(broadcast.id);
   }
 
+  /** Pushes what is held for other broadcasts to come. */
+  flush(): void {
+    for (const { held } of this.#peers.values()) held.flush();
+  }
+
   opened(peer: ProtocolPeer): void {
     const own = new OverlayPeer(peer, {
       number: this.#openedCount++,
@@ -214,7 +219,8 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     return Math.min(Math.max(roundTripMs * roundTrips + plusMs, minMs), maxMs);
   }
 
-  #pushGapOf({ roundTripMs }: OverlayPeer): number {
+  #pushGapOf({ roundTripMs, isMeasured }: OverlayPeer): number {
+    if (!isMeasured || this.#options.isStopping?.() === true) return 0;
     const gapMs = Math.min(roundTripMs * pushGap.roundTrips, pushGap.maxMs);
     return gapMs < pushGap.minMs ? 0 : gapMs;
   }

@@ -119,6 +119,21 @@ suite('broadcasts on virtual time', () => {
     await world.end();
   });
 
+  test('of one turn arrive, also when their origin stops in it', async () => {
+    const { world, nodes } = await line(3);
+    for (const text of ['one', 'two', 'three']) nodes[0]!.broadcast(text);
+    await world.run({ seconds: 1 });
+    nodes[0]!.broadcast('four');
+    await world.run(2);
+    // The round trip is known, so the node holds back what follows so closely.
+    for (const text of ['five', 'six']) nodes[0]!.broadcast(text);
+    void nodes[0]!.stop();
+    await world.run({ seconds: 5 });
+    for (const { heard } of nodes.slice(1))
+      assert.deepEqual(heard, ['one', 'two', 'three', 'four', 'five', 'six']);
+    await world.end();
+  });
+
   test('reach every node that stays connected once, whatever happens to the others', async () => {
     for (const seed of seeds) await ringInStorm(seed);
   });

@@ -164,7 +164,7 @@ async function contentOf(database: IDBDatabase, { network, topic }: HistoryOwner
   ];
   const owner = meta.get('owner');
   owner.onsuccess = () => {
-    if (owner.result === undefined) meta.put({ format: 1, network, topic }, 'owner');
+    if (owner.result === undefined) meta.put({ format: 2, network, topic }, 'owner');
   };
   const requests = [broadcasts.getAllKeys(), broadcasts.getAll(), meta.get('floor')] as const;
   const [ids, rows, floorUs] = await Promise.all([
@@ -173,12 +173,12 @@ async function contentOf(database: IDBDatabase, { network, topic }: HistoryOwner
     resultOf(requests[2]),
     done,
   ]);
-  const { format = 1, ...of } = {
+  const { format = 2, ...of } = {
     network,
     topic,
     ...(owner.result as Partial<HistoryOwner> & { format?: number }),
   };
-  if (format !== 1) throw new Error('another version of peerloom wrote it');
+  if (format !== 2) throw new Error('another version of peerloom wrote it');
   if (of.network !== network || of.topic !== topic) {
     throw new Error('it belongs to another topic or network: each topic needs a store of its own');
   }

@@ -117,11 +117,11 @@ export class SqliteStore implements HistoryStore {
         throw new Error('it is not a history but another file, which was not changed');
       database.exec(schema);
       const set = database.prepare('INSERT INTO meta VALUES (?, ?)');
-      for (const [name, value] of Object.entries({ format: '1', network, topic })) set.run(name, value);
+      for (const [name, value] of Object.entries({ format: '2', network, topic })) set.run(name, value);
     }
     const rows = database.prepare('SELECT name, value FROM meta').all();
     const { format, ...of } = Object.fromEntries(rows.map(({ name, value }) => [name, value]));
-    if (format !== '1') throw new Error('another version of peerloom wrote it');
+    if (format !== '2') throw new Error('another version of peerloom wrote it');
     if (of.network !== network || of.topic !== topic) {
       throw new Error('it belongs to another topic or network: each topic needs a file of its own');
     }

@@ -59,7 +59,12 @@ function broadcast({
   const rest = Buffer.concat([header, seal?.(header) ?? Buffer.from(text)]);
   const signed = signedFor('broadcast', rest, network);
   const id = createHash('sha256').update(signed).digest();
-  return { id, origin, bytes: Buffer.concat([sign(null, signed, origin.privateKey), rest]) };
+  return {
+    id,
+    origin,
+    bytes: Buffer.concat([Buffer.of(1), sign(null, signed, origin.privateKey), rest]),
+    rest,
+  };
 }
 
 /** Clause 14.10: the name of a topic with a key, and what seals and opens its broadcasts. */
@@ -120,6 +125,30 @@ async function listeningNode(t: TestContext, options: NodeOptions = {}) {
   return { node, heard, heardText };
 }
 
+/** Clause 14.13: the hash of a node of the tree. */
+const nodeHash = (left: Uint8Array, right: Uint8Array): Buffer =>
+  createHash('sha256').update('peerloom node 1\0').update(left).update(right).digest();
+
+/** Clause 14.13: broadcasts that their origin has signed together. */
+function batch(texts: readonly string[]): Buffer[] {
+  const origin = newIdentity();
+  const members = texts.map((text, index) => broadcast({ origin, text, timeMs: Date.now() + index }));
+  const count = members.length;
+  const tree: Buffer[] = [];
+  for (const [index, { id }] of members.entries()) tree[count + index] = id;
+  for (let at = count - 1; at >= 1; at--) tree[at] = nodeHash(tree[2 * at]!, tree[2 * at + 1]!);
+  const signature = sign(
+    null,
+    Buffer.concat([Buffer.from('peerloom batch 1\0'), tree[1]!]),
+    origin.privateKey,
+  );
+  return members.map(({ rest }, index) => {
+    const path: Buffer[] = [];
+    for (let at = count + index; at > 1; at >>= 1) path.push(tree[at % 2 === 0 ? at + 1 : at - 1]!);
+    return Buffer.concat([Buffer.of(count + index), ...path, signature, rest]);
+  });
+}
+
 suite('protocol 14: broadcasts', () => {
   test('14.1 frames of another kind or form are breaches, and every node speaks it', async (t) => {
     const { node } = await listeningNode(t);
@@ -155,8 +184,8 @@ suite('protocol 14: broadcasts', () => {
     const times: bigint[] = [];
     for (const [at, text] of ['one', 'two'].entries()) {
       const pushed = await nextOf(peer, push);
-      assert.equal(pushed[0], 0);
-      const [signature, rest] = [pushed.subarray(1, 65), pushed.subarray(65)];
+      assert.deepEqual([pushed[0], pushed[1]], [0, 1]);
+      const [signature, rest] = [pushed.subarray(2, 66), pushed.subarray(66)];
       const signed = signedFor('broadcast', rest, 'net');
       assert.equal(createHash('sha256').update(signed).digest('hex'), ids[at]);
       const spki = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), rest.subarray(0, 32)]);
@@ -197,7 +226,7 @@ suite('protocol 14: broadcasts', () => {
   test('14.4 a broadcast that its origin has not signed is a breach', async (t) => {
     const { node, heard } = await listeningNode(t);
     const bystander = await neighbour(node);
-    for (const at of [0, 63, 64 + 31, 64 + 39, 64 + 47]) {
+    for (const at of [0, 1, 64, 65 + 31, 65 + 39, 65 + 47]) {
       const peer = await neighbour(node);
       const { bytes } = broadcast();
       bytes[at]! ^= 1;
@@ -319,7 +348,7 @@ suite('protocol 14: broadcasts', () => {
     assert.equal(node.broadcastCountRejected, 4);
 
     node.broadcast('answer', { topic: 'chat' });
-    const pushed = (await nextOf(peer, push)).subarray(1);
+    const pushed = (await nextOf(peer, push)).subarray(2);
     const parts = Buffer.concat([Buffer.of(32), Buffer.from(wireTopic), Buffer.of(0)]);
     assert.deepEqual(header(pushed).subarray(48), parts);
     assert.equal(open(header(pushed), pushed.subarray(64 + header(pushed).length)), '\x02answer');
@@ -331,7 +360,7 @@ suite('protocol 14: broadcasts', () => {
     node.on('node_joined', (id) => void news.push(['joined', id]));
     node.on('node_left', (id, reason) => void news.push(['left', id, reason]));
     const peer = await neighbour(node);
-    const own = (await nextOf(peer, push)).subarray(1 + 64 + 32 + 16);
+    const own = (await nextOf(peer, push)).subarray(2 + 64 + 32 + 16);
     assert.equal(own.toString('latin1'), '\x09\0presence\x03\x00\x09\x27\xc0');
 
     const origin = newIdentity();
@@ -358,5 +387,71 @@ suite('protocol 14: broadcasts', () => {
     void node.stop();
     const farewell = await nextOf(peer, push);
     assert.equal(farewell.subarray(-4).readUInt32BE(), 0);
+  });
+
+  test('14.13 broadcasts that were signed together are read, each by itself', async (t) => {
+    const { node, heardText } = await listeningNode(t);
+    const peer = await neighbour(node);
+    const texts = Array.from({ length: 64 }, (_, index) => `member ${index}`);
+    const members = batch(texts);
+    for (const member of members.toReversed()) peer.write(overlayFrame(push, hops(0), member));
+    await heardText(...texts.toReversed());
+    const [three] = batch(['a', 'b', 'c']);
+    peer.write(overlayFrame(push, hops(0), three!));
+    await heardText(...texts.toReversed(), 'a');
+  });
+
+  test('14.13 one with another path, place or signature than its batch is a breach', async (t) => {
+    const { node, heard, heardText } = await listeningNode(t);
+    const honest = await neighbour(node);
+    const members = batch(['a', 'b', 'c', 'd', 'e']);
+    // The node knows the batch from now on.
+    honest.write(overlayFrame(push, hops(0), members[0]!));
+    await heardText('a');
+    const pathEnd = 1 + 3 * 32;
+    const lies = [0, 1, pathEnd - 1, pathEnd, pathEnd + 63].map((at) => {
+      const member = Buffer.from(batch(['a', 'b', 'c', 'd', 'e'])[4]!.subarray());
+      member[at]! ^= 1;
+      return member;
+    });
+    for (const at of [1, 2 * 32, 1 + 2 * 32 + 63]) {
+      const member = Buffer.from(members[1]!);
+      member[at]! ^= 1;
+      lies.push(member);
+    }
+    const alone = broadcast().bytes.subarray(1);
+    for (const place of [0, 128, 255]) lies.push(Buffer.concat([Buffer.of(place), alone]));
+    for (const [index, lie] of lies.entries()) {
+      const liar = await neighbour(node);
+      liar.write(overlayFrame(push, hops(0), lie));
+      assert.equal((await liar.goodbye()).code, 'protocol', `lie ${index}`);
+    }
+    assert.equal(heard.length, 1);
+  });
+
+  test('14.13 a node signs what it broadcasts in one turn together, but for the first', async (t) => {
+    const { node } = await listeningNode(t);
+    const peer = await neighbour(node);
+    await node.waitForNodes(1);
+    const ids = Array.from({ length: 6 }, (_, index) => node.broadcast(`${index}`).id);
+    for (const [index, id] of ids.entries()) {
+      const pushed = (await nextOf(peer, push)).subarray(1);
+      assert.equal(pushed[0], index === 0 ? 1 : 5 + index - 1);
+      if (index === 0) continue;
+      const place = pushed[0]!;
+      const depth = Math.floor(Math.log2(place));
+      const [signatureAt, contentAt] = [1 + 32 * depth, 1 + 32 * depth + 64];
+      const content = pushed.subarray(contentAt);
+      let hash: Buffer = createHash('sha256').update(signedFor('broadcast', content)).digest();
+      assert.equal(hash.toString('hex'), id);
+      for (let level = 0, at = place; at > 1; level++, at >>= 1) {
+        const sibling = pushed.subarray(1 + 32 * level, 33 + 32 * level);
+        hash = at % 2 === 0 ? nodeHash(hash, sibling) : nodeHash(sibling, hash);
+      }
+      const spki = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), content.subarray(0, 32)]);
+      const statement = Buffer.concat([Buffer.from('peerloom batch 1\0'), hash]);
+      const signature = pushed.subarray(signatureAt, contentAt);
+      assert.ok(verify(null, statement, { key: spki, format: 'der', type: 'spki' }, signature));
+    }
   });
 });

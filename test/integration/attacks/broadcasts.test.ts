@@ -117,7 +117,7 @@ suite('a node that passes broadcasts on', () => {
   test('ends the connection with a peer that passes on what nobody has signed, and with no other one', async () => {
     const [liar, honest] = [await neighbour(), await neighbour()];
     const { bytes } = broadcast(10);
-    bytes[0]! ^= 1;
+    bytes[1]! ^= 1;
     liar.write(...framesOf(pushFrame(0, bytes)));
     assert.equal((await liar.goodbye()).code, 'protocol');
     await honest.synced();

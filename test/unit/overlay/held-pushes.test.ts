@@ -34,6 +34,17 @@ suite('pushes', () => {
     for (const id of ['a', 'b', 'c']) assert.ok(!held.hold(id, 0));
   });
 
+  test('leave at once when the node asks for it', async () => {
+    const { runtime, released, held } = heldPushes();
+    for (const id of ['a', 'b']) held.hold(id, 40);
+    held.flush();
+    held.flush();
+    assert.deepEqual(released, [['b']]);
+    await runtime.advance(100);
+    assert.deepEqual(released, [['b']]);
+    assert.deepEqual(runtime.pending, []);
+  });
+
   test('are not made once the neighbour has the broadcast, or has gone', async () => {
     const { runtime, released, held } = heldPushes();
     for (const id of ['a', 'b', 'c']) held.hold(id, 40);

@@ -18,7 +18,7 @@ suite('signatures that a simulation checks once', () => {
     const signed = signedBytes(right.bytes, '');
     setSignature(right, identity.sign(signed));
     const forgedBytes = Uint8Array.from(right.bytes);
-    forgedBytes[0]! ^= 1;
+    forgedBytes[1]! ^= 1;
     const forged = readBroadcast(forgedBytes, idOf(signed));
     for (let count = 0; count < 2; count++) {
       assert.equal(isSignedOnce(right, signed), true);

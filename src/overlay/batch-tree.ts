@@ -1,0 +1,77 @@
+import { sha256Bytes } from '../base/sha256.ts';
+import { encodeText } from '../wire/payloads/text.ts';
+
+/**
+ * A hash tree over the ids of broadcasts that their origin signs at once (docs/protocol.md, clause 14.13). The nodes of
+ * the tree have numbers: 1 is the root, and k has the children 2k and 2k + 1. So the leaves of a batch of five are 5 to 9.
+ *
+ *            1
+ *        2       3
+ *      4   5   6   7
+ *     8 9
+ */
+
+/** The place of a broadcast that was signed alone. */
+export const alone = 1;
+
+/** The most broadcasts of a batch. */
+export const maxBatch = 64;
+
+/** The highest place. */
+export const maxPlace = 2 * maxBatch - 1;
+
+export const hashBytes = 32;
+
+/** Tells the hash of an inner node from an id, which is a hash too. */
+const purpose = encodeText('peerloom node 1\0');
+
+/** The hashes between a place and the root, and so those of a path. */
+export function depthOf(place: number): number {
+  return 31 - Math.clz32(place);
+}
+
+/** @param path the siblings of the nodes from the place up to below the root. */
+export function rootOf(leaf: Uint8Array, place: number, path: Uint8Array): Uint8Array {
+  let hash = leaf;
+  for (let at = 0, node = place; node > 1; node >>= 1, at += hashBytes) {
+    const sibling = path.subarray(at, at + hashBytes);
+    hash = node % 2 === 0 ? hashOf(hash, sibling) : hashOf(sibling, hash);
+  }
+  return hash;
+}
+
+/** The tree over some leaves. */
+export class BatchTree {
+  /** By their numbers. */
+  readonly #nodes: Uint8Array[];
+  readonly #count: number;
+
+  constructor(leaves: readonly Uint8Array[]) {
+    this.#count = leaves.length;
+    this.#nodes = [...leaves, ...leaves];
+    for (let node = leaves.length - 1; node >= 1; node--) {
+      this.#nodes[node] = hashOf(this.#nodes[2 * node]!, this.#nodes[2 * node + 1]!);
+    }
+  }
+
+  get root(): Uint8Array {
+    return this.#nodes[1]!;
+  }
+
+  /** Where a leaf is, and its path to the root, see {@link rootOf}. */
+  proofOf(index: number): { readonly place: number; readonly path: Uint8Array } {
+    const place = this.#count + index;
+    const path = new Uint8Array(depthOf(place) * hashBytes);
+    for (let at = 0, node = place; node > 1; node >>= 1, at += hashBytes)
+      path.set(this.#nodes[node ^ 1]!, at);
+    return { place, path };
+  }
+}
+
+function hashOf(left: Uint8Array, right: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(purpose.length + 2 * hashBytes);
+  bytes.set(purpose);
+  bytes.set(left, purpose.length);
+  bytes.set(right, purpose.length + hashBytes);
+  return sha256Bytes(bytes);
+}
