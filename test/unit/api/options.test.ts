@@ -178,6 +178,7 @@ suite('what cannot be is refused with its name, the rule and the value:', () => 
       /identity must be an Identity made by this copy/,
     ],
     [{ transports: tcp() }, TypeError, /transports must be a list such as \[tcp\(\)\], not an instance of /],
+    [{ relayBroadcasts: 'none' }, TypeError, /relayBroadcasts must be 'all' or 'subscribed', not 'none'/],
     [{ transports: ['tcp'] }, TypeError, /each of transports must be a Transport such as tcp\(\), not 'tcp'/],
     [{ transports: [tcp] }, TypeError, /each of transports .* not a function/],
     [{ transports: [memory(), { schemes: [] }] }, TypeError, /each of transports .* not an object/],
