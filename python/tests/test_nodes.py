@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 from conftest import RecordingNode, connected, run
 
 from peerloom import Identity, Limits, Node, NodeConnection, PeerloomError, PeerStream
+from peerloom.channel import channel
+from peerloom.data.payload import decode_payload
 
 KINDS = [{}, {"accept": "ws"}, {"network_key": "secret", "network": "n"}]
 
@@ -240,6 +243,32 @@ def test_requests_and_streams_without_a_handler_fail() -> None:
             with pytest.raises(PeerloomError, match="no handler"):
                 await (await peer.open_stream()).read()
 
+    run(test())
+
+
+def test_decoding_a_long_message_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+    was_released: list[bool] = []
+
+    def slow(number: int, body: memoryview, most: int) -> Any:
+        if len(body) > 200_000:
+            was_released.append(release.wait(10))
+        return decode_payload(number, body, most)
+
+    async def test() -> None:
+        async with connected() as (_, listener, peer):
+            long = ["text"] * 50_000
+            peer.send(long)
+            peer.send({"long": long, "bytes": b"so that it is CBOR"})
+            for number in range(20):
+                assert await peer.request(number) == number
+            assert listener.events == []
+            release.set()
+            assert await listener.next("node_message") == long
+            assert (await listener.next("node_message"))["long"] == long
+            assert was_released == [True, True]
+
+    monkeypatch.setattr(channel, "decode_payload", slow)
     run(test())
 
 

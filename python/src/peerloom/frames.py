@@ -8,6 +8,7 @@ from typing import Final
 
 from .errors import ProtocolBreach
 from .limits import MAX_FRAME_BODY, MAX_HANDSHAKE_BYTES
+from .memory import memory_for
 
 HEADER_BYTES: Final = 8
 MORE: Final = 1
@@ -74,8 +75,10 @@ class FrameReader:
     It says where the next bytes belong (``get_buffer``), so that those of large bodies are never copied.
     """
 
-    def __init__(self, on_frame: OnFrame, max_message_bytes: int) -> None:
+    def __init__(self, on_frame: OnFrame, max_message_bytes: int, on_growth: Callable[[], None] = lambda: None) -> None:
+        """``on_growth``: called when ``kept_bytes`` has grown."""
         self._on_frame = on_frame
+        self._on_growth = on_growth
         self._max_body = max_message_bytes + 4
         self._scratch = memoryview(bytearray(_SCRATCH_BYTES))
         self._start = 0
@@ -197,7 +200,7 @@ class FrameReader:
     def _place(self, kind: int, length: int) -> memoryview:
         """Where the body belongs: into the cut message, or alone."""
         if kind != PART:
-            return memoryview(bytearray(length))
+            return memory_for(length)
         assert self._cut is not None
         if length == 0:
             raise ProtocolBreach("an empty part")
@@ -224,11 +227,11 @@ class FrameReader:
             raise ProtocolBreach("a message is longer than this node allows")
         if len(first) == 0 or len(first) >= length:
             raise ProtocolBreach("the pieces do not make up the message")
-        # The system gives memory to these zeros only as they are written over.
-        self._cut = memoryview(bytearray(length))
+        self._cut = memory_for(length)
         self._cut[: len(first)] = first
         self._cut_at = len(first)
         self._cut_head = (kind, format, compression)
+        self._on_growth()
 
     def _add_part(self, length: int, flags: int) -> None:
         assert self._cut is not None

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from ..data.compression import CODES, NAMES, decompress
-from ..data.payload import Payload, decode_payload, encode_payload
+from ..data.payload import CBOR, JSON, Payload, decode_payload, encode_payload
 from ..errors import PeerloomError, ProtocolBreach, Undecodable
 from ..frames import (
     ACCEPT,
@@ -47,7 +47,7 @@ _FLUSH_SECONDS: Final = 5.0
 """How long a goodbye waits for the messages before it."""
 
 _LONG_BYTES: Final = 128 * 1024
-"""Compressed payloads from this length on are decompressed in another thread."""
+"""From this length on, payloads are decompressed, and JSON and CBOR decoded, in another thread."""
 
 _TURN_SECONDS: Final = 0.005
 """After handling messages for so long, other connections get their turn."""
@@ -95,7 +95,7 @@ class Channel:
         self.closed: asyncio.Future[Goodbye] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
         self._handlers = handlers
-        self._reader = FrameReader(self._route, limits.max_message_bytes)
+        self._reader = FrameReader(self._route, limits.max_message_bytes, lambda: handlers.memory_grew(self))
         self.outgoing = Outgoing(link, limits, self._overload)
         self.streams = Streams(self, is_dialler=is_dialler)
         messages, requests, _ = own_hello.windows
@@ -143,10 +143,7 @@ class Channel:
     def buffer_updated(self, count: int) -> None:
         self._heard = time.monotonic()
         self._has_pinged = False
-        before = self._reader.kept_bytes
         self._reader.buffer_updated(count)
-        if self._reader.kept_bytes > before:
-            self._handlers.memory_grew(self)
 
     def link_writable(self) -> None:
         self.outgoing.flush()
@@ -285,6 +282,8 @@ class Channel:
             body = memoryview(unpacked)
         if len(body) > limits.max_message_bytes:
             raise ProtocolBreach("a payload is longer than this node allows")
+        if len(body) >= _LONG_BYTES and format in (JSON, CBOR):
+            return await asyncio.to_thread(decode_payload, format, body, limits.max_containers)
         return decode_payload(format, body, limits.max_containers)
 
     # Requests, as they arrive (clause 12.6).
@@ -304,6 +303,8 @@ class Channel:
         number = number_of(body)
         try:
             data = await self._decode(format, compression, body[4:])
+            if self.state != "up":
+                return
             answer = self._checked(encode_payload(await self._handlers.request(self, data)))
             self._answer(RESPONSE, number, answer)
         except ProtocolBreach as breach:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final
 
-from ..data.arrays import numpy
 from ..data.tensor import Tensor, received
+from ..memory import memory_for
 from .form import Announced, InvalidState, StateHeader, decode_manifest
 
 _PIECE_BYTES: Final = 1024 * 1024
@@ -43,7 +43,7 @@ class IncomingState:
             if len(self._elements) == len(announced):
                 return memoryview(b"")
             size = announced[len(self._elements)].size
-            self._elements.append(_memory(size))
+            self._elements.append(memory_for(size))
             self._filled = 0
             self.held_bytes += size
         return self._elements[-1][self._filled : self._filled + _PIECE_BYTES]
@@ -68,11 +68,6 @@ class IncomingState:
         if self._announced is None:
             self._announced = decode_manifest(self._manifest, self.header)
         return self._announced
-
-
-def _memory(size: int) -> memoryview:
-    # NumPy's is not filled with zeros first: the system gives it as it is written to.
-    return memoryview(bytearray(size) if numpy is None else numpy.empty(size, numpy.uint8))
 
 
 def _array(announced: Announced, data: memoryview) -> Any:
