@@ -1,6 +1,7 @@
-// Checks the Python package in python/ with ruff, mypy and its tests, in a virtual environment that it makes:
+// Checks the Python package in python/ with ruff, mypy, its tests and the second implementation of test/compliance, in a virtual environment that it makes:
 // npm run check:python
 import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { packageFolder, pythonWithSources } from '../test/interop/python-package/environment.ts';
 
 const setup = await pythonWithSources();
@@ -20,3 +21,6 @@ for (const args of checks) {
   const { status } = spawnSync(setup.python, ['-m', ...args], { cwd: packageFolder, stdio: 'inherit', env });
   if (status !== 0) process.exit(status ?? 1);
 }
+const compliance = join(import.meta.dirname, '../test/interop/python-package/compliance.ts');
+const { status } = spawnSync(process.execPath, ['--test', compliance], { stdio: 'inherit', env });
+process.exit(status ?? 1);
