@@ -9,6 +9,7 @@ import { idleLinks } from './rows/idle-links.ts';
 import { inFlightRow } from './rows/in-flight.ts';
 import { json } from './rows/json.ts';
 import { mixed } from './rows/mixed.ts';
+import { passingOn } from './rows/passing-on.ts';
 import { roundTrip } from './rows/round-trip.ts';
 import { signing } from './rows/signing.ts';
 import { simulation } from './rows/simulation.ts';
@@ -148,6 +149,7 @@ export const rows: readonly Row[] = [
   dial,
   fanOut,
   broadcast,
+  passingOn,
   mixed,
   sleepingReader,
   idleLinks,
@@ -167,7 +169,7 @@ export function isInstalled(system: SystemEntry): boolean {
 export function whyNot(system: SystemEntry, row: Row): string | undefined {
   if (row.needsAuthentication && !system.isAuthenticated) return 'no authentication';
   if (secureRows.includes(row) && system.name !== 'secure-node') return 'signs no messages and keeps no data';
-  if (row === broadcast && !broadcasters.includes(system.name))
+  if ((row === broadcast || row === passingOn) && !broadcasters.includes(system.name))
     return 'passes nothing on, or is measured as another';
   if (row === simulation && system.name !== 'peerloom') return 'is not a simulator';
   return system.cannot?.[row.name];

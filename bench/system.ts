@@ -46,8 +46,8 @@ export interface Endpoint {
 export interface Member {
   readonly address: string;
   connect(address: string): Promise<unknown>;
-  /** Resolves when what is for all takes its ways. */
-  ready(): Promise<unknown>;
+  /** Resolves when what is for all takes its ways. @param neighbours that the member has, or more. */
+  ready(neighbours: number): Promise<unknown>;
   /** Sends to all other members. A promise: wait for it. */
   broadcast(body: Uint8Array): unknown;
   stop(): Promise<unknown>;

@@ -8,6 +8,9 @@ const membersPerProcess = 10;
 /** Beside its two neighbours on the ring of its process, a member has the one so many places further on. */
 const chord = 3;
 
+/** Its links lead to four or five others. */
+const leastNeighbours = 4;
+
 const bodyBytes = 100;
 
 /** So many are under way at once: then the origin waits until the members of its own process have them. */
@@ -84,7 +87,7 @@ export const broadcast: Row = {
     return {
       address: members.all.map(({ address }) => address).join(' '),
       actions: {
-        ready: () => Promise.all(members.all.map((member) => member.ready())),
+        ready: () => Promise.all(members.all.map((member) => member.ready(leastNeighbours))),
         async hear(broadcasts: number): Promise<number> {
           const doneAtMs = await members.hear(broadcasts, membersPerProcess);
           members.settle(broadcasts, membersPerProcess);
@@ -101,7 +104,7 @@ export const broadcast: Row = {
     const origin = members.all[0]!;
     return {
       actions: {
-        ready: () => Promise.all(members.all.map((member) => member.ready())),
+        ready: () => Promise.all(members.all.map((member) => member.ready(leastNeighbours))),
         async spread(sampleMs: number): Promise<Spreading> {
           const startedAtMs = sharedNowMs();
           let broadcasts = 0;

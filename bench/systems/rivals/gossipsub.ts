@@ -37,8 +37,9 @@ export async function createMember(onBroadcast: (body: Uint8Array) => void): Pro
   return {
     address: node.getMultiaddrs()[0]!.toString(),
     connect: (address) => node.dial(multiaddr(address)),
-    async ready() {
-      while (pubsub.getMeshPeers(topic).length < meshPeers) await delay(100);
+    async ready(neighbours) {
+      const expected = Math.min(meshPeers, neighbours);
+      while (pubsub.getMeshPeers(topic).length < expected) await delay(100);
     },
     broadcast: (body) => pubsub.publish(topic, body),
     stop: async () => node.stop(),
