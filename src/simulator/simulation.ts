@@ -1,9 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { checkOptions, checkType, shown } from '../base/arguments.ts';
-import { PeerloomError } from '../base/errors.ts';
 import type { Node } from '../node/node.ts';
-import { type Duration, millisecondsIn } from './duration.ts';
+import type { Duration } from './duration.ts';
 import { applyFault } from './faults/apply-fault.ts';
 import { Churn, type ChurnOptions } from './faults/churn.ts';
 import type { Fault, TimedFault } from './faults/fault.ts';
@@ -22,14 +21,13 @@ import {
   type SpawnOptions,
   simulationOptionNames,
 } from './simulation-options.ts';
+import { dayMs, TimeDriver } from './time-driver.ts';
 import { VirtualRuntime } from './virtual-runtime.ts';
 import { checkWhen, type InvariantCheck, type InvariantOptions } from './watch/invariants.ts';
 import { Metrics } from './watch/metrics.ts';
 import type { TraceEntry } from './watch/trace.ts';
 import { Watch } from './watch/watch.ts';
 import { WorldListeners } from './world-listeners.ts';
-
-const dayMs = 24 * 3_600_000;
 
 /**
  * A world of simulated nodes: your own Node subclass, unchanged, by the thousand, in one process and on virtual time.
@@ -48,6 +46,7 @@ export class Simulation extends Faulty {
   readonly #runtime: VirtualRuntime;
   readonly #network: SimulatedNetwork;
   readonly #guard: Guard | undefined;
+  readonly #time: TimeDriver;
   readonly #world: MachineWorld;
   readonly #machines: Machines;
   /** The faults that the program asks for do not happen. */
@@ -55,8 +54,6 @@ export class Simulation extends Faulty {
   readonly #watch: Watch;
   readonly #listeners = new WorldListeners();
   readonly #faults: TimedFault[] = [];
-  /** Why a node could not start or stop. */
-  #nodeFailure: { readonly error: unknown } | undefined;
 
   /** @throws TypeError or RangeError with the option, the rule and the value. */
   constructor(options: SimulationOptions = {}) {
@@ -92,6 +89,7 @@ export class Simulation extends Faulty {
       isHeard: () => this.#listeners.of('event').size > 0,
       onEvent: (event) => this.#listeners.emit('event', event),
     });
+    this.#time = new TimeDriver({ runtime: this.#runtime, watch: this.#watch, guard: this.#guard });
     // After everything else of that moment, as in the run in which the program asked for them.
     for (const { at, fault } of only.faults ?? []) this.#runtime.atEndOf(at, () => this.#happen(fault));
   }
@@ -186,16 +184,7 @@ export class Simulation extends Faulty {
    * `ERR_TIMEOUT` if what `until` asks has not come about in time.
    */
   async run(span: Duration | RunUntil): Promise<void> {
-    if (!isUntil(span)) {
-      const endMs = this.now + millisecondsIn(span);
-      await this.#runUntil(endMs, () => false);
-      this.#runtime.compute(Math.max(0, endMs - this.now));
-      return;
-    }
-    checkOptions(span, ['until', 'within']);
-    const withinMs = millisecondsIn(span.within ?? dayMs, 'within');
-    if (await this.#runUntil(this.now + withinMs, span.until)) return;
-    throw this.#tooLate('what `until` asks has not come about', withinMs);
+    await this.#time.run(span);
   }
 
   /**
@@ -207,14 +196,7 @@ export class Simulation extends Faulty {
    * in time.
    */
   async settle<Value>(promise: Promise<Value>, within: Duration = dayMs): Promise<Value> {
-    let isSettled = false;
-    const settled = (): void => {
-      isSettled = true;
-    };
-    promise.then(settled, settled);
-    const withinMs = millisecondsIn(within, 'within');
-    if (await this.#runUntil(this.now + withinMs, () => isSettled)) return promise;
-    throw this.#tooLate('the promise does not settle', withinMs);
+    return this.#time.settle(promise, within);
   }
 
   /**
@@ -225,9 +207,7 @@ export class Simulation extends Faulty {
    * @throws what {@link Simulation.run} throws; PeerloomError `ERR_TIMEOUT` if something is always left to do.
    */
   async idle(within: Duration = dayMs): Promise<void> {
-    const withinMs = millisecondsIn(within, 'within');
-    if (await this.#runUntil(this.now + withinMs, () => this.isIdle)) return;
-    throw this.#tooLate('there is still something to do', withinMs);
+    await this.#time.until(() => this.isIdle, within, 'there is still something to do');
   }
 
   /**
@@ -264,7 +244,7 @@ export class Simulation extends Faulty {
       {
         network: this.#network,
         machines: this.#machines.byNumber,
-        stop: ({ run }) => this.#expect(run.stop()),
+        stop: ({ run }) => this.#time.expect(run.stop()),
         restart: (machine, hasNewIdentity) => this.#machines.boot(machine, hasNewIdentity),
       },
       fault,
@@ -317,30 +297,7 @@ export class Simulation extends Faulty {
 
   #start(run: Run): void {
     this.#watch.add(run);
-    this.#expect(run.start());
-  }
-
-  /** If a node cannot start or stop, the run fails. */
-  #expect(done: Promise<void>): void {
-    done.catch((error: unknown) => {
-      this.#nodeFailure ??= { error };
-    });
-  }
-
-  /** @returns whether the run ended since `isDone` returned true. */
-  async #runUntil(endMs: number, isDone: () => boolean): Promise<boolean> {
-    let done = false;
-    const mayGoOn = (): boolean => {
-      if (this.#nodeFailure !== undefined) throw this.#nodeFailure.error;
-      this.#watch.check();
-      done = isDone();
-      return !done;
-    };
-    const surroundings = this.#guard;
-    const run = (): Promise<void> => this.#runtime.runUntil(endMs, { mayGoOn, surroundings });
-    await (surroundings === undefined ? run() : surroundings.around(run));
-    this.#watch.checkAll();
-    return done;
+    this.#time.expect(run.start());
   }
 
   #onComplaint(problem: string, cause: Error): void {
@@ -348,16 +305,4 @@ export class Simulation extends Faulty {
     const nodes = machine === undefined ? [] : [machine.run.node];
     this.#watch.fail({ invariant: 'the seed decides everything', problem, nodes, cause });
   }
-
-  #tooLate(what: string, withinMs: number): PeerloomError {
-    const why =
-      this.#runtime.pending.length === 0
-        ? 'nothing is left that could still happen'
-        : `it takes more than ${withinMs} ms of virtual time`;
-    return new PeerloomError('ERR_TIMEOUT', `${what}: ${why}`);
-  }
-}
-
-function isUntil(span: Duration | RunUntil): span is RunUntil {
-  return typeof span === 'object' && span !== null && 'until' in span;
 }
