@@ -18,7 +18,7 @@ export interface WayOptions {
 
 /** Something on its way. */
 export interface Cargo {
-  /** When it is there; the way decides. */
+  /** When it could be there, if nothing before it were still under way; the way decides. */
   at: number;
   /** What was sent after it; the way decides. */
   next: Cargo | undefined;
@@ -38,8 +38,9 @@ const minRetransmissionMs = 200;
  */
 export class Way {
   readonly #network: SimulatedNetwork;
-  readonly #from: WayEnd;
-  readonly #to: WayEnd;
+  /** The numbers of the places at its ends. */
+  readonly #from: number;
+  readonly #to: number;
   /** Undefined where nothing on this way is left to chance. */
   readonly #chance: ChanceStream | undefined;
   readonly #latencyMs: number;
@@ -48,7 +49,6 @@ export class Way {
   #last: Cargo | undefined;
   /** When the sender has sent the last piece, at its bandwidth. */
   #freeAt = 0;
-  #lastArrivalAt = 0;
   /** The timer of the first item. */
   #arrival: RuntimeTimer | undefined;
   #isBlocked = false;
@@ -58,8 +58,8 @@ export class Way {
 
   constructor(network: SimulatedNetwork, { from, to, latencyMs, entity }: WayOptions) {
     this.#network = network;
-    this.#from = from;
-    this.#to = to;
+    this.#from = from.index;
+    this.#to = to.index;
     const { jitterMs, loss } = network.quality;
     this.#chance = jitterMs > 0 || loss > 0 ? network.chance.fresh(entity, 'way') : undefined;
     this.#latencyMs = latencyMs;
@@ -75,9 +75,11 @@ export class Way {
     if (this.#isCut) return;
     const { now } = this.#network;
     const { bytesPerSecond } = this.#network.quality;
-    this.#freeAt = Math.max(now, this.#freeAt) + (cargo.bytes / bytesPerSecond) * 1_000;
-    const at = Math.max(this.#lastArrivalAt, this.#freeAt + this.#latencyMs + this.#delayMs());
-    this.#lastArrivalAt = at;
+    let sentAt = Math.max(now, this.#freeAt);
+    if (bytesPerSecond !== Number.POSITIVE_INFINITY) {
+      sentAt = this.#freeAt = sentAt + (cargo.bytes / bytesPerSecond) * 1_000;
+    }
+    const at = sentAt + this.#latencyMs + this.#delayMs();
     cargo.at = at;
     if (cargo.isWork) this.#countWork(1);
     const before = this.#last;
@@ -137,7 +139,7 @@ export class Way {
 
   readonly #arrive = (): void => {
     const network = this.#network;
-    if (network.blocks.isBlocked(this.#from.index, this.#to.index)) {
+    if (network.blocks.isBlocked(this.#from, this.#to)) {
       this.#isBlocked = true;
       network.underWay -= this.#work;
       network.blocks.wait(() => this.#tryAgain());
@@ -162,7 +164,6 @@ export class Way {
     for (let cargo: Cargo | undefined = first; cargo !== undefined; cargo = cargo.next) {
       cargo.at = Math.max(cargo.at, at);
     }
-    this.#lastArrivalAt = Math.max(this.#lastArrivalAt, at);
     this.#expect(first.at);
   }
 }
