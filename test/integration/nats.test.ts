@@ -9,8 +9,6 @@ const stunServer = fileURLToPath(new URL('../support/programs/stun-server.ts', i
 const program = fileURLToPath(new URL('../support/programs/nat-node.ts', import.meta.url));
 
 const skip = natsMissing() ?? false;
-const stunProgram = fileURLToPath(new URL('../support/programs/stun-server.ts', import.meta.url));
-
 /** `npm run test:long -- nats`: each pair, with and without a STUN server, and a table of the ways that were found. */
 const isLong = process.env.PEERLOOM_NATS !== undefined;
 const every = natKinds.flatMap((one, index) => natKinds.slice(index).map((other) => [one, other] as const));
@@ -37,7 +35,7 @@ interface Found {
 /** The second host dials the first one through the relay. */
 async function throughRelay(network: NatNetwork, hasStun: boolean, patienceMs: number): Promise<Found> {
   const stun = hasStun ? `stun:${relayHost}:3478` : '';
-  if (hasStun) await network.start(network.relay, [stunProgram, relayHost, '3478']).prints(/^STUN$/m);
+  if (hasStun) await network.start(network.relay, [stunServer, relayHost, '3478']).prints(/^listening$/m);
   const relay = network.start(network.relay, [bin, 'relay', '--host', relayHost, '--port', '10001']);
   const [, address] = await relay.prints(/^Relay at (\S+)$/m);
   const listener = network.start(network.hosts[0], [program, 'listen', address!, stun]);
