@@ -431,8 +431,8 @@ function usable(node: Libp2p, text: string): Connection | undefined {
 function withSystemCode(error: unknown): Error {
   const text = String(error);
   const known = /\b(EADDRINUSE|EADDRNOTAVAIL|EACCES|ENOTFOUND|EAI_AGAIN)\b/.exec(text)?.[1];
-  // WebRTC says no more than that it has not got the port.
-  const code = known ?? (/UDP mux/.test(text) ? 'EADDRINUSE' : undefined);
+  // WebRTC says no more than that it has not got the port, or that this process has it.
+  const code = known ?? (/UDP mux|already a listener/.test(text) ? 'EADDRINUSE' : undefined);
   return Object.assign(new Error(text, { cause: error }), { code });
 }
 
