@@ -13,6 +13,7 @@
 //   npm run test:long -- worlds      3,000 simulated worlds in which everything goes wrong that can (npm run simulate:long)
 //   npm run test:long -- libp2p      every transport test over each way that libp2p() connects and encrypts
 //   npm run test:long -- nats        nodes behind each pair of six kinds of routers, and the way that they find
+//   npm run test:long -- relay-churn  half an hour in which relays, and nodes behind them, are killed
 //   npm run test:long -- races       three processes that create one identity file, each stopped at each of its steps
 //   npm run test:long -- sockets     100 nodes in four processes over TLS, each of which is killed in turn
 //   npm run test:long -- page-to-page  two pages behind more pairs of routers
@@ -32,6 +33,11 @@ const suites = {
   dials: { file: 'test/compliance/transport.test.ts', variable: 'PEERLOOM_DIALS_AT_ONCE', count: 1_000 },
   libp2p: { file: 'test/compliance/libp2p.test.ts', variable: 'PEERLOOM_LIBP2P', count: 1 },
   nats: { file: 'test/integration/nats.test.ts', variable: 'PEERLOOM_NATS', count: 1 },
+  'relay-churn': {
+    file: 'test/integration/libp2p/relay-churn.test.ts',
+    variable: 'PEERLOOM_RELAY_CHURN',
+    count: 1_800,
+  },
   races: { file: 'test/unit/identity/identity-file-races.test.ts', variable: 'PEERLOOM_ALL_STEPS', count: 1 },
   handshakes: {
     file: 'test/simulation/handshake-faults.test.ts',

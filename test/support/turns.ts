@@ -23,10 +23,15 @@ export async function turns(count = 20): Promise<void> {
 }
 
 /** Takes turns until something is so; for what no event tells. */
-export async function until(isSo: () => boolean, what: string, timeoutMs = patienceMs): Promise<void> {
+export async function until(
+  isSo: () => boolean,
+  what: string | (() => string),
+  timeoutMs = patienceMs,
+): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   for (let turnsTaken = 0; !isSo(); turnsTaken++) {
-    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    if (performance.now() > deadline)
+      throw new Error(`not within ${timeoutMs} ms: ${typeof what === 'string' ? what : what()}`);
     await (turnsTaken < busyTurns ? turn() : pause());
   }
 }

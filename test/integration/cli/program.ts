@@ -81,6 +81,10 @@ export class Program {
     return this.#process.exitCode === null && this.#process.signalCode === null;
   }
 
+  get pid(): number {
+    return this.#process.pid!;
+  }
+
   type(text: string): void {
     this.#process.stdin!.write(text);
   }
