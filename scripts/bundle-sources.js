@@ -1,6 +1,6 @@
 // Bundles a program with the sources of peerloom for browsers, as bundlers do with the built package.
 import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -32,13 +32,9 @@ const browserField = {
   },
 };
 
-/**
- * @param input the options `entryPoints` or `stdin` of esbuild.
- * @param plugins run before the field `browser` is applied.
- * @returns the text of an ES module, minified, and the modules in it, by their paths from the root of the repository.
- */
-export async function bundleSources(input, plugins = []) {
-  const { outputFiles, metafile } = await build({
+/** The options of esbuild. */
+function optionsFor(input, plugins) {
+  return {
     ...input,
     absWorkingDir: root,
     alias,
@@ -51,6 +47,49 @@ export async function bundleSources(input, plugins = []) {
     write: false,
     outdir: 'out',
     logLevel: 'silent',
-  });
-  return { text: outputFiles[0].text, modules: Object.keys(metafile.inputs) };
+  };
+}
+
+/**
+ * @param input the options `entryPoints` or `stdin` of esbuild.
+ * @param plugins run before the field `browser` is applied.
+ * @returns the text of an ES module, minified, with everything in it.
+ */
+export async function bundleSources(input, plugins = []) {
+  const { outputFiles } = await build(optionsFor(input, plugins));
+  return { text: outputFiles[0].text };
+}
+
+/**
+ * Does the same, but puts what pages load later into files of their own.
+ *
+ * @returns the files, the program first, and the modules in those that are loaded at the start, by their paths from the
+ * root of the repository.
+ */
+export async function splitSources(input, plugins = []) {
+  const { outputFiles, metafile } = await build({ ...optionsFor(input, plugins), splitting: true });
+  const outputs = new Map(Object.entries(metafile.outputs));
+  const [program] = [...outputs.keys()].filter((path) => outputs.get(path).entryPoint === programOf(input));
+  const atStart = new Set([program]);
+  for (const path of atStart) {
+    for (const { path: imported, kind } of outputs.get(path).imports) {
+      if (kind === 'import-statement') atStart.add(imported);
+    }
+  }
+  const paths = [...atStart, ...outputs.keys().filter((path) => !atStart.has(path))];
+  const files = paths.map((path) => ({
+    name: basename(path),
+    text: outputFiles.find((file) => basename(file.path) === basename(path)).text,
+    isLoadedAtStart: atStart.has(path),
+  }));
+  const modules = [...atStart].flatMap((path) =>
+    Object.entries(outputs.get(path).inputs).flatMap(([module, { bytesInOutput }]) =>
+      bytesInOutput > 0 ? [module] : [],
+    ),
+  );
+  return { files, modules };
+}
+
+function programOf({ stdin, entryPoints }) {
+  return stdin === undefined ? relative(root, entryPoints[0]) : '<stdin>';
 }

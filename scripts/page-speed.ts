@@ -12,7 +12,7 @@ import { createLibp2p } from 'libp2p';
 import puppeteer from 'puppeteer-core';
 import { WebSocketServer } from 'ws';
 import { Node, tcp } from '../src/index.ts';
-import { bundle, pages } from '../test/browsers/bundle.ts';
+import { bundleInOneFile, pages } from '../test/browsers/bundle.ts';
 
 const rounds = 5;
 /** How long a sample should take, about. */
@@ -78,7 +78,7 @@ const prefixBytes: Record<System, number> = { raw: 0, peerloom: 0, libp2p: 4 };
 
 const { positionals } = parseArgs({ allowPositionals: true });
 const isFirefox = positionals[0] === 'firefox';
-const { text } = await bundle(readFileSync(`${pages}/speed.ts`, 'utf8'));
+const text = await bundleInOneFile(readFileSync(`${pages}/speed.ts`, 'utf8'));
 const server = createServer(({ url }, response) => {
   const isProgram = url === '/page.js';
   response.setHeader('content-type', isProgram ? 'text/javascript' : 'text/html');

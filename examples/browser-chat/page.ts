@@ -16,7 +16,7 @@ function show(line: Data): void {
 }
 
 const node = new Node('page', 0, { network: query.get('network') ?? 'browser-chat', name: nick });
-node.subscribe('chat', { history: { maxMessages: 100 } });
+await node.subscribe('chat', { history: { maxMessages: 100 } });
 node.on('node_broadcast', (_origin, line) => show(line));
 node.on('outbound_node_connected', () => {
   status.value = `connected as ${nick}`;

@@ -36,6 +36,10 @@ export interface ResolvedHistoryOptions {
   readonly store: string | undefined;
 }
 
+export function isSameHistory(one: ResolvedHistoryOptions, other: ResolvedHistoryOptions): boolean {
+  return (Object.keys(one) as (keyof ResolvedHistoryOptions)[]).every((name) => one[name] === other[name]);
+}
+
 const defaults = { maxMessages: 1_000, maxBytes: 16 * 1_048_576, maxAgeMs: Number.POSITIVE_INFINITY };
 
 /** In memory, each message costs up to 0.5 KiB beside its bytes. */

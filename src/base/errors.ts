@@ -43,6 +43,7 @@ export const errorCodes = {
   ERR_NOT_ALLOWED: 'a list, a limit or the authorize function refused the connection',
   ERR_NOT_CONNECTED: 'this node has no open connection with that node',
   ERR_NOT_FOUND: 'none of the nodes that answered has that item or collection',
+  ERR_NOT_LOADED: 'a page could not load a part of the program that it needs only now',
   ERR_NOT_PERMITTED:
     'the owner of the data has not granted this node permission to read it, or has revoked it',
   ERR_NOT_REPRESENTABLE: 'the wire format of the peer cannot carry this data unchanged',

@@ -1,7 +1,6 @@
-import { invert, mod } from '@noble/curves/abstract/modular.js';
-import { bytesToNumberLE, concatBytes, hexToBytes, numberToBytesLE } from '@noble/curves/utils.js';
-import { getPublicKey, hashes, Point, sign } from '@noble/ed25519';
+import { etc, getPublicKey, hashes, Point, sign } from '@noble/ed25519';
 import { sha512 } from '@noble/hashes/sha2.js';
+import { bytesToHex, concatBytes, hexToBytes } from '@noble/hashes/utils.js';
 import { blinded } from '../base/blinded.ts';
 import { optionalBuiltin } from '../base/builtin.ts';
 
@@ -14,6 +13,7 @@ const signatureBytes = 64;
 /** RFC 8410: the bytes before the 32 bytes of a public key in DER. */
 const spkiPrefix = hexToBytes('302a300506032b6570032100');
 
+const { invert, mod } = etc;
 hashes.sha512 = sha512;
 
 /** p, the order of the field, and n, the order of the group (RFC 8032, section 5.1). */
@@ -137,4 +137,12 @@ function isLess(bytes: Uint8Array, offset: number, bound: Uint8Array, topMask = 
 function isEqual(bytes: Uint8Array, offset: number, y: Uint8Array): boolean {
   for (let at = 0; at < publicKeyBytes - 1; at++) if (bytes[offset + at] !== y[at]) return false;
   return (bytes[offset + publicKeyBytes - 1]! & 0x7f) === y[publicKeyBytes - 1];
+}
+
+function bytesToNumberLE(bytes: Uint8Array): bigint {
+  return BigInt(`0x${bytesToHex(bytes.slice().reverse())}`);
+}
+
+function numberToBytesLE(number: bigint, length: number): Uint8Array {
+  return hexToBytes(number.toString(16).padStart(2 * length, '0')).reverse();
 }

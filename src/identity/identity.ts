@@ -1,4 +1,4 @@
-import { concatBytes, hexToBytes } from '@noble/curves/utils.js';
+import { concatBytes, hexToBytes } from '@noble/hashes/utils.js';
 import { optionalBuiltin } from '../base/builtin.ts';
 import { decodeBase58, encodeBase58 } from './base58.ts';
 import { isPublicKey, portableSignerOf, verifierOf } from './ed25519.ts';

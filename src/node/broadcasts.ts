@@ -8,7 +8,7 @@ import {
   type SubscribeOptions,
 } from '../api/broadcast-options.ts';
 import type { Dispatcher } from '../api/dispatcher.ts';
-import type { ResolvedHistoryOptions } from '../api/history-options.ts';
+import { isSameHistory, type ResolvedHistoryOptions } from '../api/history-options.ts';
 import type { NodeConnection } from '../api/node-connection.ts';
 import type { ResolvedOptions } from '../api/options.ts';
 import type { Protocol } from '../api/protocol.ts';
@@ -23,9 +23,9 @@ import type { Handled } from '../channel/channel.ts';
 import type { NodeIdentity } from '../identity/signer.ts';
 import type { Broadcast } from '../overlay/broadcast.ts';
 import { Deliveries } from '../overlay/deliveries.ts';
-import { isSameHistory } from '../overlay/history/histories.ts';
-import { HistoryPart } from '../overlay/history/history-part.ts';
-import { IndexedDbStore } from '../overlay/history/indexed-db-store.ts';
+import type { Histories } from '../overlay/history/histories.ts';
+import { HistoryPart, type HistoryParts } from '../overlay/history/history-part.ts';
+import type { HistoryStore } from '../overlay/history/history-store.ts';
 import type { TopicLinks } from '../overlay/history/keeper-links.ts';
 import type { Path } from '../overlay/latest-paths.ts';
 import { Overlay, type OverlayOptions, type OverlayPart } from '../overlay/overlay.ts';
@@ -35,6 +35,7 @@ import type { Arrival, BroadcastSight } from '../overlay/router.ts';
 import type { TopicKey } from '../overlay/topic-key.ts';
 import type { Payload } from '../wire/payloads/payload.ts';
 import { decodeBroadcast, encodeBroadcast } from './broadcast-data.ts';
+import { loadParts } from './load-parts.ts';
 import { PythonBroadcasts } from './python-broadcasts.ts';
 import {
   isAsIn,
@@ -115,6 +116,10 @@ export class Broadcasts implements OverlayOptions {
 
   get parts(): readonly OverlayPart[] {
     return [this.#history, ...(this.#options.parts ?? [])];
+  }
+
+  loadParts(): HistoryParts | Promise<HistoryParts> {
+    return loadParts();
   }
 
   get topicLinks(): TopicLinks | undefined {
@@ -236,13 +241,17 @@ export class Broadcasts implements OverlayOptions {
     return this.#python?.receive(peer, data);
   }
 
-  /** Resolves when the topic's key is derived, if it has one. */
+  /** Resolves when the topic's key is derived, if it has one, and its history is open. */
   subscribe(topic: string, given?: SubscribeOptions): Promise<void> {
     const { history, ...details } = checkSubscribeOptions(given);
     // What was broadcast before belongs to the history as it was.
     this.#overlay.flush();
-    if (history?.store !== undefined) {
-      return this.#subscribeWithStore(checkTopic(topic), details, { ...history, store: history.store });
+    if (history !== undefined) {
+      const histories = this.#history.begin();
+      if (histories instanceof Promise) histories.catch(() => {}); // the subscription meets the same error
+      if (history.store !== undefined || histories instanceof Promise) {
+        return this.#subscribeOpening(checkTopic(topic), details, { history, histories });
+      }
     }
     const earlier = this.#wireTopicOf(checkTopic(topic));
     const ready = this.#topics.add(topic, details);
@@ -257,26 +266,33 @@ export class Broadcasts implements OverlayOptions {
     });
   }
 
-  /** Opens the store before the first broadcast is received, so that none of them is missing in it. */
-  #subscribeWithStore(
+  /** Opens the history before the first broadcast is received, so that none of them is missing in it. */
+  #subscribeOpening(
     topic: string,
     details: SubscriptionDetails,
-    history: ResolvedHistoryOptions & { readonly store: string },
+    {
+      history,
+      histories,
+    }: {
+      readonly history: ResolvedHistoryOptions;
+      readonly histories: Histories | Promise<Histories>;
+    },
   ): Promise<void> {
     const earlier = this.#topics.get(topic);
     if (earlier !== undefined && isAsIn(details, earlier) && this.#keepsAs(earlier, history)) {
       return earlier.ready;
     }
     this.unsubscribe(topic);
-    const histories = this.#history.begin();
-    const { network, runtime } = this.#options;
     const isWanted = (): boolean => this.#topics.get(topic)?.history === history && !this.#isClosed;
     const open = async (wireTopic: string): Promise<void> => {
-      let store: IndexedDbStore | undefined;
+      let store: HistoryStore | undefined;
       try {
-        store = await IndexedDbStore.open(history.store, { network, topic: wireTopic }, runtime);
-        if (isWanted()) histories.keep(wireTopic, history, store);
-        else await store.close();
+        const ready = await histories;
+        if (history.store !== undefined) {
+          store = await this.#history.openStore(history.store, { network: this.network, topic: wireTopic });
+        }
+        if (isWanted()) ready.keep(wireTopic, history, store);
+        else await store?.close();
       } catch (error) {
         await store?.close();
         if (isWanted()) throw error;
@@ -313,7 +329,7 @@ export class Broadcasts implements OverlayOptions {
       return;
     }
     try {
-      this.#history.begin().keep(wireTopic, history);
+      this.#history.histories!.keep(wireTopic, history);
     } catch (error) {
       this.unsubscribe(topic);
       throw error;

@@ -14,8 +14,7 @@ import { Protocols } from '../protocols/protocols.ts';
 import { Broadcasts } from './broadcasts.ts';
 import { createMembership } from './create-membership.ts';
 import { createPresence } from './create-presence.ts';
-import { isStateHeader } from './states/state-form.ts';
-import { StateReceiver } from './states/state-receiver.ts';
+import { States } from './states/states.ts';
 
 /** The objects that do a node's work. */
 export interface NodeParts {
@@ -29,7 +28,7 @@ export interface NodeParts {
   readonly presence: Presence | undefined;
   readonly broadcasts: Broadcasts;
   readonly protocols: Protocols;
-  readonly states: StateReceiver;
+  readonly states: States;
   readonly peering: Peering;
 }
 
@@ -95,7 +94,7 @@ export function createParts(
     log: protocolLog,
     onFailure: (error, peer) => dispatcher.warn(error, 'node_error', peer),
   });
-  const states = new StateReceiver({
+  const states = new States({
     dispatcher,
     budget,
     limits,
@@ -110,7 +109,7 @@ export function createParts(
     dispatcher,
     typedHandlers,
     takeMessage: p2pnetwork.broadcasts ? (peer, data) => broadcasts.takeFromPython(peer, data) : undefined,
-    takeStream: (stream) => (isStateHeader(stream.header) ? states.receive(stream) : 'not taken'),
+    takeStream: (stream) => states.take(stream),
     protocols,
     finding: finder,
     neighbours: membership,

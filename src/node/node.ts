@@ -6,7 +6,6 @@ import type { KnownNode } from '../api/discovery.ts';
 import type { Dispatcher } from '../api/dispatcher.ts';
 import type { NodeEventName, NodeListener } from '../api/events.ts';
 import type { Explanation } from '../api/explanation.ts';
-import type { HistoryOptions } from '../api/history-options.ts';
 import type { NodeMetrics } from '../api/metrics.ts';
 import type { Neighbourhood } from '../api/neighbourhood.ts';
 import { type ConnectionDetails, NodeConnection } from '../api/node-connection.ts';
@@ -36,6 +35,7 @@ import type { Peering } from '../peers/peering.ts';
 import type { StateDictLike } from '../tensors/formats/state-dict.ts';
 import type { Broadcasts } from './broadcasts.ts';
 import { explain } from './explain/explain.ts';
+import { loadParts } from './load-parts.ts';
 import { warnOfMisspeltMethods } from './misspelt-methods.ts';
 import { nodeMetrics } from './node-metrics.ts';
 import { createParts } from './node-parts.ts';
@@ -48,8 +48,7 @@ import {
 import { routeTo } from './route-to.ts';
 import { type SendReport, type SendToNodesOptions, sendToMany } from './send-to-many.ts';
 import { printConnections, shownNode } from './show-node.ts';
-import { sendStateOver } from './states/send-state.ts';
-import type { StateReceiver } from './states/state-receiver.ts';
+import type { States } from './states/states.ts';
 import { type WantedNodes, waitForNodes } from './wait-for-nodes.ts';
 
 /**
@@ -88,7 +87,7 @@ export class Node extends NodeHandlers {
   readonly #typedHandlers: TypedHandlers;
   readonly #membership: Membership | undefined;
   readonly #presence: Presence | undefined;
-  readonly #states: StateReceiver;
+  readonly #states: States;
   readonly #peering: Peering;
 
   /**
@@ -393,21 +392,19 @@ export class Node extends NodeHandlers {
    * From now on, `node_broadcast` also fires for broadcasts with this topic. Every node starts with the topic `''`. If the
    * node has subscribed to the topic before, the options given now replace those given then.
    *
-   * @returns nothing; with `topicKey` or `history.store` a promise, which resolves when the node has derived the topic's key
-   * and opened the store. Until then it neither receives nor sends broadcasts with this topic.
+   * @returns nothing; with `topicKey` or `history` a promise, which resolves when the node has derived the topic's key and
+   * opened the history. Until then it neither receives nor sends broadcasts with this topic. In Node.js, a history without
+   * `topicKey` is open at once.
    * @throws TypeError or RangeError for wrong arguments. PeerloomError `ERR_HISTORY_FILE`: the file or store of the
-   * history cannot be used, and the node has not subscribed.
+   * history cannot be used, and the node has not subscribed. `ERR_NOT_LOADED` in a page.
    * @example
    * node.subscribe('chat');
-   * node.subscribe('chat', { history: { maxMessages: 1000 } }); // also what was said before the node came
+   * await node.subscribe('chat', { history: { maxMessages: 1000 } }); // also what was said before the node came
    * await node.subscribe('board', { topicKey: '5f0c…' }); // nodes without the key cannot read the board
    */
   subscribe(
     topic: string,
-    options?: SubscribeOptions & {
-      readonly topicKey?: undefined;
-      readonly history?: (HistoryOptions & { readonly store?: undefined }) | undefined;
-    },
+    options?: SubscribeOptions & { readonly topicKey?: undefined; readonly history?: undefined },
   ): void;
   subscribe(topic: string, options: SubscribeOptions): Promise<void>;
   subscribe(topic: string, options?: SubscribeOptions): Promise<void> {
@@ -499,7 +496,10 @@ export class Node extends NodeHandlers {
     state: StateDictLike,
     options: SendStateOptions = {},
   ): Promise<void> {
-    await sendStateOver(this.#connectionOf(target), state, options, this.#options.runtime);
+    const connection = this.#connectionOf(target);
+    const parts = loadParts();
+    const { sendStateOver } = parts instanceof Promise ? await parts : parts;
+    await sendStateOver(connection, state, options, this.#options.runtime);
   }
 
   #connectionOf(target: NodeConnection | string): NodeConnection {

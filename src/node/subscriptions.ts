@@ -2,7 +2,8 @@ import type { ResolvedHistoryOptions } from '../api/history-options.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { OriginOrder, type OriginOrderOptions } from '../overlay/origin-order.ts';
-import { TopicKey } from '../overlay/topic-key.ts';
+import type { TopicKey } from '../overlay/topic-key.ts';
+import { loadParts } from './load-parts.ts';
 
 /** A topic whose broadcasts a node hands to its handlers. */
 export interface Subscription {
@@ -95,9 +96,11 @@ export class Subscriptions {
     this.#byWireTopic.delete(subscription?.key?.wireTopic ?? topic);
   }
 
-  derive(topic: string, topicKey: string): Promise<TopicKey> {
+  async derive(topic: string, topicKey: string): Promise<TopicKey> {
     const { network, runtime } = this.#options;
-    return TopicKey.derive({ text: topicKey, network, topic, runtime });
+    const parts = loadParts();
+    const { TopicKey: Key } = parts instanceof Promise ? await parts : parts;
+    return Key.derive({ text: topicKey, network, topic, runtime });
   }
 
   /** The node has stopped: nothing that waits is handed on any more. */

@@ -8,8 +8,9 @@ import type { Payload } from '../wire/payloads/payload.ts';
 import { decodeText, encodeText } from '../wire/payloads/text.ts';
 import { isBatchSignedBy } from './batch-signature.ts';
 import { alone, depthOf, hashBytes, maxPlace, rootOf } from './batch-tree.ts';
+import { sealBytes, sealedFormat } from './sealed-body.ts';
 import { signatureBytes, signedInNetwork } from './signed-in-network.ts';
-import { sealBytes, sealedFormat, type TopicKey } from './topic-key.ts';
+import type { TopicKey } from './topic-key.ts';
 
 /** A message for every node of the network, signed by the node that it comes from. */
 export interface Broadcast {

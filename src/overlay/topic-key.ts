@@ -3,13 +3,14 @@ import { hmac } from '@noble/hashes/hmac.js';
 import { scrypt, scryptAsync } from '@noble/hashes/scrypt.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
-import { decryptAesGcm, encryptAesGcm, gcmTagBytes } from '../base/aes-gcm.ts';
+import { decryptAesGcm, encryptAesGcm } from '../base/aes-gcm.ts';
 import { optionalBuiltin } from '../base/builtin.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { secretBytes } from '../base/secret-bytes.ts';
 import type { Payload } from '../wire/payloads/payload.ts';
 import { encodeText } from '../wire/payloads/text.ts';
+import { saltBytes, sealBytes } from './sealed-body.ts';
 
 /** The inputs from which a topic's key is derived. */
 export interface TopicKeySource {
@@ -20,21 +21,13 @@ export interface TopicKeySource {
   readonly runtime: Runtime;
 }
 
-/** Stands in the place of a payload's format, which is encrypted with the body. */
-export const sealedFormat = 0;
-
 /** RFC 7914. Each guess costs 32 MiB and some 0.1 s, because an attacker who has a broadcast can guess offline. */
 const cost = { N: 2 ** 15, r: 8, p: 1 };
 const keyBytes = 32;
 const scryptMemoryBytes = 64 * 1_048_576;
 
-const saltBytes = 32;
-
 /** Each key encrypts one body. */
 const nonce = new Uint8Array(12);
-
-/** How much longer a body is when it is sealed. */
-export const sealBytes = saltBytes + 1 + gcmTagBytes;
 
 /** A topic has the first 16 of the 32 bytes of its HMAC as its name on the wire, as hexadecimal digits. */
 const nameBytes = 16;

@@ -6,6 +6,7 @@ import { type Limits, resolveLimits } from '../base/limits.ts';
 import type { Runtime } from '../base/runtime.ts';
 import type { Channel } from '../channel/channel.ts';
 import { isPeerId } from '../identity/identity.ts';
+import { loadParts } from '../node/load-parts.ts';
 import { Node } from '../node/node.ts';
 import type { SendReport, SendToNodesOptions } from '../node/send-to-many.ts';
 import { DataKeys, onlySigns } from './data-keys.ts';
@@ -164,6 +165,12 @@ export class SecureNode extends Node {
   }
 
   override openBeforeStart(): Promise<void> | undefined {
+    // `message` is there only as long as nothing is awaited. So a page loads what receives states before they come.
+    const parts = loadParts();
+    return parts instanceof Promise ? parts.then(() => this.#openStoredVault()) : this.#openStoredVault();
+  }
+
+  #openStoredVault(): Promise<void> | undefined {
     const setup = this.#vaultSetup;
     if (setup?.store === undefined || this.#engine !== undefined) return undefined;
     return VaultEngine.open({ ...setup, store: setup.store }).then((engine) => void this.#use(engine));

@@ -8,7 +8,7 @@ import puppeteer, { type Page } from 'puppeteer-core';
 import { Fixture } from '../support/fixture.ts';
 import { type NatKind, NatNetwork, natsMissing, relayHost } from '../support/nat-network.ts';
 import { pause } from '../support/turns.ts';
-import { bundle, pages } from './bundle.ts';
+import { bundleInOneFile, pages } from './bundle.ts';
 
 const chromium = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
   existsSync(path),
@@ -92,10 +92,10 @@ suite('two pages behind routers', { skip }, () => {
       const [, address] = await relay.prints(/^Relay at (\S+)$/m);
       const server = network.start(network.relay, [programOf('stun-server.ts'), relayHost, '3478']);
       await server.prints(/^listening$/m);
-      const program = await bundle(readFileSync(resolve(pages, 'libp2p.ts'), 'utf8'));
+      const program = await bundleInOneFile(readFileSync(resolve(pages, 'libp2p.ts'), 'utf8'));
       const [one, other] = [
-        await openIn(t, network.hosts[0], program.text),
-        await openIn(t, network.hosts[1], program.text),
+        await openIn(t, network.hosts[0], program),
+        await openIn(t, network.hosts[1], program),
       ];
       const stun = [`stun:${relayHost}:3478`];
       const addresses = await one<string[]>('start', 'one', address, stun);

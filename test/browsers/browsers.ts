@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { after, before, suite } from 'node:test';
 import puppeteer, { type Browser, type BrowserContext, type LaunchOptions, type Page } from 'puppeteer-core';
 import { bundle, pages } from './bundle.ts';
@@ -184,6 +184,12 @@ const example = resolve(import.meta.dirname, '../../examples/browser-chat');
 /** Serves, for each program in `pages`, an empty page that loads it, and the program; and the example browser-chat. */
 async function servePages() {
   const server = createServer(async ({ url }, response) => {
+    const part = parts.get(basename(url ?? ''));
+    if (part !== undefined) {
+      response.setHeader('content-type', 'text/javascript');
+      response.end(part);
+      return;
+    }
     if (url?.startsWith('/browser-chat/') === true) {
       const isPage = !url.endsWith('/page.ts');
       response.setHeader('content-type', isPage ? 'text/html; charset=utf-8' : 'text/javascript');
@@ -213,11 +219,17 @@ async function servePages() {
 }
 
 const bundles = new Map<string, Promise<string>>();
+/** What programs load beside themselves, by its name. */
+const parts = new Map<string, string>();
 
 function bundleOf(program: string): Promise<string> {
   let made = bundles.get(program);
   if (made === undefined) {
-    made = bundle(readFileSync(resolve(pages, program), 'utf8')).then(({ text }) => text);
+    made = bundle(readFileSync(resolve(pages, program), 'utf8')).then(({ files }) => {
+      const [first, ...others] = files;
+      for (const { name, text } of others) parts.set(name, text);
+      return first!.text;
+    });
     bundles.set(program, made);
   }
   return made;

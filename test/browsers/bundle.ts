@@ -1,13 +1,13 @@
 import { resolve } from 'node:path';
 import type { Plugin } from 'esbuild';
-import { bundleSources } from '../../scripts/bundle-sources.js';
+import { type BundleFile, bundleSources, splitSources } from '../../scripts/bundle-sources.js';
 
 export const pages = resolve(import.meta.dirname, 'pages');
 
 export interface Bundle {
-  /** An ES module for browsers, minified. */
-  readonly text: string;
-  /** The modules in it, by their paths from the root of the repository. */
+  /** ES modules for browsers, minified: the program first. */
+  readonly files: readonly BundleFile[];
+  /** The modules that the page loads at its start, by their paths from the root of the repository. */
   readonly modules: readonly string[];
 }
 
@@ -24,5 +24,15 @@ export function bundle(program: string, without?: RegExp): Promise<Bundle> {
       onLoad({ filter: without }, () => ({ contents: 'module.exports = {}', loader: 'js' }));
     },
   };
-  return bundleSources({ stdin: { contents: program, resolveDir: pages, loader: 'ts' } }, [leaveOut]);
+  return splitSources(inputOf(program), [leaveOut]);
+}
+
+/** Bundles a program into one file, with what pages otherwise load later. */
+export async function bundleInOneFile(program: string): Promise<string> {
+  const { text } = await bundleSources(inputOf(program));
+  return text;
+}
+
+function inputOf(program: string) {
+  return { stdin: { contents: program, resolveDir: pages, loader: 'ts' } } as const;
 }

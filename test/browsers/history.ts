@@ -40,6 +40,16 @@ inBrowsers('the history of a topic in a store', (browser) => {
     await second.close();
   });
 
+  test('cannot be kept while the page cannot load what keeps it', async () => {
+    const page = await open({});
+    await page.tab.setOfflineMode(true);
+    assert.equal(await page.call('keep', {}), 'ERR_NOT_LOADED');
+    await page.tab.setOfflineMode(false);
+    // Firefox tries again only when the page is loaded again.
+    if (browser().name === 'Chromium') assert.equal(await page.call('keep', {}), 'kept');
+    await page.close();
+  });
+
   test('is there again in a page without Web Locks, too', async () => {
     const options = { visitor: 'in a LAN', origin: 'insecure' } as const;
     const first = await open(options);

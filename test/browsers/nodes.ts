@@ -14,6 +14,8 @@ inBrowsers('nodes of one page', (browser) => {
           'bob inbound_node_connected alice',
           'bob node_request alice',
           'bob node_stream alice',
+          'bob node_state_offered alice',
+          'bob node_state alice',
           'bob node_broadcast alice',
           'bob hears news',
           'alice node_request_to_stop ',
@@ -25,8 +27,9 @@ inBrowsers('nodes of one page', (browser) => {
         different: [],
         answer: { answered: { question: 1 } },
         echoedBytes: 300_000,
+        state: [1, 2],
       });
-      assert.deepEqual(await page.call('talkSigned'), { received: ['signed'], authors: ['alice'] });
+      assert.deepEqual(await page.call('talkSigned'), { received: ['signed'], authors: ['alice', 'alice'] });
       assert.deepEqual(page.complaints, []);
       await page.close();
     });

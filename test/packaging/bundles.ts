@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { before, suite, test } from 'node:test';
+import { after, before, suite, test } from 'node:test';
+import puppeteer, { type Browser } from 'puppeteer-core';
+import { chromiumPath, reasonToSkipBrowser, runInPage } from './in-page.ts';
 import { isEvery, packed, reasonToSkip, run } from './packed.ts';
 
 interface Bundling {
@@ -38,30 +40,29 @@ suite('bundles of the packed package', { skip }, () => {
     });
   }
 
-  for (const name of names) {
-    test(`${name}, for browsers: runs without anything of Node.js`, async () => {
-      const bundle = await bundled(name, 'browser-program.js', 'browser');
-      const { stdout, stderr } = await run(
-        project,
-        process.execPath,
-        join(import.meta.dirname, 'web-globals.js'),
-        bundle,
-      );
-      assert.deepEqual(
-        [stdout.split('\n'), stderr],
-        [
-          [
-            'alice: world',
-            'to the holders of the key',
-            'ERR_TRANSPORT_UNAVAILABLE: a browser has no TCP: use webSocket(), the default there, and dial ws:// and wss:// addresses',
-            'ERR_TRANSPORT_UNAVAILABLE: a browser has no files: use vault.store in the place of vault.path',
-            '',
-          ],
-          '',
-        ],
-      );
+  suite('for browsers', { skip: reasonToSkipBrowser }, () => {
+    let chromium: Browser;
+    before(async () => {
+      const args = ['--no-sandbox', '--disable-dev-shm-usage'];
+      chromium = await puppeteer.launch({ executablePath: chromiumPath, args });
     });
-  }
+    after(() => chromium.close());
+
+    for (const name of names) {
+      test(`${name}: a page runs it, and loads what it needs later`, async () => {
+        const bundle = await bundled(name, 'browser-program.js', 'browser');
+        const { lines, later } = await runInPage(chromium, bundle);
+        assert.deepEqual(lines, [
+          'alice: world',
+          'to the holders of the key',
+          'ERR_TRANSPORT_UNAVAILABLE: a browser has no TCP: use webSocket(), the default there, and dial ws:// and wss:// addresses',
+          'ERR_TRANSPORT_UNAVAILABLE: a browser has no files: use vault.store in the place of vault.path',
+          'end',
+        ]);
+        assert.equal(later > 0, name !== 'esbuild', `${later} files`);
+      });
+    }
+  });
 
   for (const name of isEvery ? ['esbuild', 'webpack'] : ['esbuild']) {
     test(`${name}, of a CommonJS program: runs`, async () => {

@@ -28,6 +28,7 @@ const exceptions: Record<string, readonly string[]> = {
   'base/secret-bytes.ts': ['getRandomValues'],
   'identity/identity.ts': ['getRandomValues'],
   'identity/identity-file.ts': ['randomBytes'],
+  'transport/noise/web-crypto-key-pair.ts': ['generateKey'],
   'transport/noise/x25519.ts': ['getRandomValues'],
   'transport/tcp/certificate.ts': ['generateKeyPairSync', 'randomBytes'],
   // The turns in which virtual time moves on.

@@ -3,6 +3,7 @@ import type { NamedTensor } from '../../tensors/formats/state-dict.ts';
 import { byteLengthOf, type DType, isDType } from '../../tensors/tensor/dtypes.ts';
 import { checkJsonShape } from '../../wire/payloads/nesting.ts';
 import { decodeText, encodeText } from '../../wire/payloads/text.ts';
+import { stateMark } from './state-mark.ts';
 
 /*
  * How a state dict travels in a stream (docs/protocol.md, section 9). The opener's half:
@@ -14,9 +15,6 @@ import { decodeText, encodeText } from '../../wire/payloads/text.ts';
  * and the other half: one byte, 0 and the position (8 bytes, big-endian) of manifest and elements from which to send,
  * or 1 and the reason, in UTF-8, for which the state is refused.
  */
-
-/** Marks the header of a stream that carries a state dict. */
-const mark = 'state/1';
 
 /** What a state dict may have. */
 export const stateBounds = { tensors: 16_384, manifestBytes: 2 * 1024 * 1024, nameLength: 512 } as const;
@@ -46,16 +44,9 @@ export interface Announced {
   readonly byteLength: number;
 }
 
-/** Whether the header of a stream says that it carries a state dict. */
-export function isStateHeader(header: Data): header is { readonly [name: string]: Data } {
-  return (
-    typeof header === 'object' && header !== null && (header as { peerloom?: unknown }).peerloom === mark
-  );
-}
-
 /** The header of the stream. */
 export function headerData(header: StateHeader): Data {
-  return { peerloom: mark, ...header };
+  return { peerloom: stateMark, ...header };
 }
 
 /** @throws Error that says what is wrong. */

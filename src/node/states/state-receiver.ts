@@ -10,17 +10,10 @@ import type { MemoryAccount, MemoryBudget } from '../../base/memory-budget.ts';
 import type { Meter } from '../../base/meter.ts';
 import { peerLabel } from '../../base/peer-label.ts';
 import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
-import type { Handled } from '../../channel/channel.ts';
 import { IncomingState } from './incoming-state.ts';
 import { StallWatch } from './stall-watch.ts';
-import {
-  acceptedFrom,
-  isStateHeader,
-  readHeader,
-  refusedFor,
-  type StateHeader,
-  stateBounds,
-} from './state-form.ts';
+import { acceptedFrom, readHeader, refusedFor, type StateHeader, stateBounds } from './state-form.ts';
+import { isStateHeader } from './state-mark.ts';
 
 /** States of one peer that arrive at once; further ones are refused. */
 const maxAtOnce = 4;
@@ -62,9 +55,8 @@ export class StateReceiver {
     this.#options = options;
   }
 
-  /** @returns undefined if nobody here handles states. */
-  receive(stream: PeerStream): Handled | undefined {
-    if (!this.#options.dispatcher.handles('node_state')) return undefined;
+  /** Receives the state of a stream whose header says that it carries one. */
+  receive(stream: PeerStream): Promise<boolean> {
     const { id } = stream.connection;
     const count = (this.#running.get(id) ?? 0) + 1;
     this.#running.set(id, count);

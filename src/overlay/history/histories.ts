@@ -1,4 +1,4 @@
-import type { ResolvedHistoryOptions } from '../../api/history-options.ts';
+import { isSameHistory, type ResolvedHistoryOptions } from '../../api/history-options.ts';
 import type { NodeConnection } from '../../api/node-connection.ts';
 import type { ProtocolHost, ProtocolPeer } from '../../api/protocol.ts';
 import { isPeerloomError, PeerloomError } from '../../base/errors.ts';
@@ -353,8 +353,4 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
     for (const entry of [...this.#byTopic.values()]) this.#guard(entry, () => entry.history.tick());
     this.#schedule();
   }
-}
-
-export function isSameHistory(one: ResolvedHistoryOptions, other: ResolvedHistoryOptions): boolean {
-  return (Object.keys(one) as (keyof ResolvedHistoryOptions)[]).every((name) => one[name] === other[name]);
 }

@@ -1,12 +1,23 @@
 import type { ProtocolHost, ProtocolPeer } from '../../api/protocol.ts';
 import type { OverlayPart } from '../overlay.ts';
-import { Histories, type HistoriesOptions } from './histories.ts';
+import type { Histories, HistoriesOptions } from './histories.ts';
 import { HistoryFrameKind, readHistoryFrame } from './history-frames.ts';
 import { sendHistoryFrame } from './history-peer.ts';
-import { KeeperLinks, type TopicLinks } from './keeper-links.ts';
+import type { HistoryOwner, HistoryStore } from './history-store.ts';
+import type { IndexedDbStore } from './indexed-db-store.ts';
+import type { KeeperLinks, TopicLinks } from './keeper-links.ts';
 import { KeeperWalks } from './keeper-walks.ts';
 
+/** What only a node needs that keeps topics. */
+export interface HistoryParts {
+  readonly Histories: typeof Histories;
+  readonly IndexedDbStore: typeof IndexedDbStore;
+  readonly KeeperLinks: typeof KeeperLinks;
+}
+
 export interface HistoryPartOptions extends HistoriesOptions {
+  /** At once, or later where it is loaded first. */
+  readonly loadParts: () => HistoryParts | Promise<HistoryParts>;
   /** Undefined: the user makes all connections. */
   readonly topicLinks?: TopicLinks | undefined;
 }
@@ -30,19 +41,31 @@ export class HistoryPart implements OverlayPart {
     return this.#histories;
   }
 
-  /** Makes what a node needs that keeps topics. */
-  begin(): Histories {
+  /** Makes what a node needs that keeps topics. A page loads it first. @throws PeerloomError `ERR_NOT_LOADED`. */
+  begin(): Histories | Promise<Histories> {
     if (this.#histories !== undefined) return this.#histories;
+    const parts = this.#options.loadParts();
+    return parts instanceof Promise ? parts.then((loaded) => this.#begin(loaded)) : this.#begin(parts);
+  }
+
+  /** A topic's history in the browser. @throws PeerloomError `ERR_HISTORY_FILE`, `ERR_NOT_LOADED`. */
+  async openStore(name: string, owner: HistoryOwner): Promise<HistoryStore> {
+    const { IndexedDbStore } = await this.#options.loadParts();
+    return IndexedDbStore.open(name, owner, this.#options.runtime);
+  }
+
+  #begin({ Histories: HistoriesOfNode, KeeperLinks: Links }: HistoryParts): Histories {
     const { runtime, topicLinks } = this.#options;
+    if (this.#histories !== undefined) return this.#histories;
     this.#links =
       topicLinks &&
-      new KeeperLinks({
+      new Links({
         runtime,
         links: topicLinks,
         seek: (digest) => this.#activeWalks.seek(digest),
         tell: (digest) => this.#activeWalks.tell(digest),
       });
-    this.#histories = new Histories(this.#host, this.#options, this.#links);
+    this.#histories = new HistoriesOfNode(this.#host, this.#options, this.#links);
     return this.#histories;
   }
 

@@ -2,6 +2,7 @@ import { gcm } from '@noble/ciphers/aes.js';
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { optionalBuiltin } from '../../base/builtin.ts';
 import { allocate, free } from '../../wire/frames/memory.ts';
+import { type CipherName, tagBytes } from './cipher-names.ts';
 
 /** A cipher of Noise with a key in place. */
 export interface KeyedAead {
@@ -18,12 +19,6 @@ export interface Aead {
   withKey(key: Uint8Array): KeyedAead;
 }
 
-export const cipherNames = ['AESGCM', 'ChaChaPoly'] as const;
-export type CipherName = (typeof cipherNames)[number];
-
-/** How much longer what is sealed is. */
-export const tagBytes = 16;
-
 const libraries = {
   AESGCM: { portable: gcm, native: 'aes-256-gcm' },
   ChaChaPoly: { portable: chacha20poly1305, native: 'chacha20-poly1305' },
@@ -35,13 +30,6 @@ type NodeCrypto = typeof import('node:crypto');
 export function aeadOf(name: CipherName): Aead {
   const nodeCrypto = optionalBuiltin('node:crypto');
   return nodeCrypto === undefined ? portableAead(name) : nativeAead(name, nodeCrypto);
-}
-
-/** The ciphers, the fastest first: JavaScript is faster with ChaCha, and processors are faster with AES. */
-export function fastestFirst(): readonly CipherName[] {
-  const isInJavaScript =
-    optionalBuiltin('node:crypto') === undefined && globalThis.crypto.subtle === undefined;
-  return isInJavaScript ? ['ChaChaPoly', 'AESGCM'] : ['AESGCM', 'ChaChaPoly'];
 }
 
 /** The cipher in JavaScript. */

@@ -1,13 +1,9 @@
-import { type Aead, type KeyedAead, tagBytes } from './aead.ts';
+import type { Aead, KeyedAead } from './aead.ts';
+import { tagBytes } from './cipher-names.ts';
+import { recordsPerKey } from './records-per-key.ts';
 
 const noBytes: Uint8Array = new Uint8Array(0);
 const keyBytes = 32;
-
-/**
- * After so many records the key changes: fewer than the 2^24 that AES-GCM allows for one key (RFC 8446, section 5.5),
- * because records may be four times as long as those of TLS.
- */
-export const recordsPerKey = 2 ** 20;
 
 /** The number that only the change of a key uses: 2^64 - 1. */
 const rekeyNonce = { high: 0xffff_ffff, low: 0xffff_ffff };

@@ -1,9 +1,9 @@
 import { expand, extract } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { joined } from '../../wire/frames/memory.ts';
-import { aeadOf, type CipherName, tagBytes } from './aead.ts';
-import { CipherState } from './cipher-state.ts';
-import { type KeyPair, keyBytes, keyPair } from './x25519.ts';
+import { type CipherName, tagBytes } from './cipher-names.ts';
+import { type KeyPair, keyBytes } from './key-pair.ts';
+import { type CipherMaker, cipherMakerOf, newKeyPair, type RecordCipher } from './noise-crypto.ts';
 
 const noBytes: Uint8Array = new Uint8Array(0);
 const hashBytes = 32;
@@ -24,14 +24,11 @@ export interface NoiseSide {
 /** What a handshake leads to. */
 export interface NoiseSession {
   /** For what this side sends. */
-  readonly sending: CipherState;
+  readonly sending: RecordCipher;
   /** For what it receives. */
-  readonly receiving: CipherState;
+  readonly receiving: RecordCipher;
   /** The hash of the whole handshake. */
   readonly hash: Uint8Array;
-  readonly cipher: CipherName;
-  /** The first keys of both, for a cipher that works elsewhere. */
-  readonly secrets: { readonly sending: Uint8Array; readonly receiving: Uint8Array };
 }
 
 type Token = 'psk' | 'e' | 's' | 'ee' | 'es' | 'se';
@@ -47,11 +44,11 @@ const pattern: readonly (readonly Token[])[] = [['e'], ['e', 'ee', 's', 'es'], [
  *                ◄──   e, ee, s, es        responder
  *                s, se         ──►
  *
- * When a message cannot be read, `read` throws, and the handshake is of no use any more.
+ * When a message cannot be read, `read` rejects, and the handshake is of no use any more.
  */
 export class NoiseHandshake {
   readonly #isInitiator: boolean;
-  readonly #aead;
+  readonly #cipherOf: CipherMaker;
   readonly #staticKey: KeyPair;
   readonly #ephemeralKey: KeyPair;
   readonly #presharedKey: Uint8Array | undefined;
@@ -61,13 +58,16 @@ export class NoiseHandshake {
   /** The SymmetricState (section 5.2): ck, h, and the CipherState. */
   #chainingKey: Uint8Array;
   #hash: Uint8Array;
-  #cipher: CipherState | undefined;
+  #cipher: RecordCipher | undefined;
 
-  constructor({ role, cipher, prologue, staticKey, presharedKey, ephemeralKey }: NoiseSide) {
+  private constructor(
+    { role, cipher, prologue, staticKey, presharedKey }: NoiseSide,
+    { ephemeralKey, cipherOf }: { readonly ephemeralKey: KeyPair; readonly cipherOf: CipherMaker },
+  ) {
     this.#isInitiator = role === 'initiator';
-    this.#aead = aeadOf(cipher);
+    this.#cipherOf = cipherOf;
     this.#staticKey = staticKey;
-    this.#ephemeralKey = ephemeralKey ?? keyPair();
+    this.#ephemeralKey = ephemeralKey;
     this.#presharedKey = presharedKey;
     const name = `Noise_${presharedKey === undefined ? 'XX' : 'XXpsk0'}_25519_${cipher}_SHA256`;
     const nameBytes = new TextEncoder().encode(name);
@@ -76,24 +76,30 @@ export class NoiseHandshake {
     this.#mixHash(prologue);
   }
 
+  /** @throws PeerloomError `ERR_NOT_LOADED` in a page. */
+  static async begin(side: NoiseSide): Promise<NoiseHandshake> {
+    const ephemeralKey = side.ephemeralKey ?? (await newKeyPair());
+    return new NoiseHandshake(side, { ephemeralKey, cipherOf: await cipherMakerOf(side.cipher) });
+  }
+
   /** The static key that the other side has shown, once its message was read. */
   get remoteStatic(): Uint8Array {
     return this.#remoteStatic;
   }
 
   /** The next message, which must be this side's, with a payload. */
-  write(payload = noBytes): Uint8Array {
-    const parts = this.#nextTokens().map((token) => {
-      if (token === 'e') return this.#ownEphemeral();
-      if (token === 's') return this.#encrypted(this.#staticKey.publicKey);
-      this.#mix(token);
-      return noBytes;
-    });
-    return joined([...parts, this.#encrypted(payload)]);
+  async write(payload = noBytes): Promise<Uint8Array> {
+    const parts: Uint8Array[] = [];
+    for (const token of this.#nextTokens()) {
+      if (token === 'e') parts.push(this.#ownEphemeral());
+      else if (token === 's') parts.push(await this.#encrypted(this.#staticKey.publicKey));
+      else await this.#mix(token);
+    }
+    return joined([...parts, await this.#encrypted(payload)]);
   }
 
-  /** Reads the next message, which must be the other side's. @returns its payload. @throws if it is wrong. */
-  read(message: Uint8Array): Uint8Array {
+  /** Reads the next message, which must be the other side's. @returns its payload. Rejects if it is wrong. */
+  async read(message: Uint8Array): Promise<Uint8Array> {
     let rest = message;
     const take = (length: number): Uint8Array => {
       if (rest.length < length) throw new Error('the message is too short');
@@ -104,8 +110,8 @@ export class NoiseHandshake {
     };
     for (const token of this.#nextTokens()) {
       if (token === 'e') this.#takeEphemeral(take(keyBytes));
-      else if (token === 's') this.#remoteStatic = this.#decrypted(take(keyBytes + tagBytes));
-      else this.#mix(token);
+      else if (token === 's') this.#remoteStatic = await this.#decrypted(take(keyBytes + tagBytes));
+      else await this.#mix(token);
     }
     return this.#decrypted(rest);
   }
@@ -113,16 +119,8 @@ export class NoiseHandshake {
   /** The keys for what follows, after the last message. */
   finish(): NoiseSession {
     const [ofInitiator, ofResponder] = this.#keysFrom(noBytes, 2) as [Uint8Array, Uint8Array];
-    const secrets = this.#isInitiator
-      ? { sending: ofInitiator, receiving: ofResponder }
-      : { sending: ofResponder, receiving: ofInitiator };
-    return {
-      sending: new CipherState(this.#aead, secrets.sending),
-      receiving: new CipherState(this.#aead, secrets.receiving),
-      hash: this.#hash,
-      cipher: this.#aead.name,
-      secrets,
-    };
+    const [ours, theirs] = this.#isInitiator ? [ofInitiator, ofResponder] : [ofResponder, ofInitiator];
+    return { sending: this.#cipherOf(ours), receiving: this.#cipherOf(theirs), hash: this.#hash };
   }
 
   #nextTokens(): readonly Token[] {
@@ -148,27 +146,27 @@ export class NoiseHandshake {
     if (this.#presharedKey !== undefined) this.#mixKey(publicKey);
   }
 
-  #mix(token: 'psk' | 'ee' | 'es' | 'se'): void {
+  async #mix(token: 'psk' | 'ee' | 'es' | 'se'): Promise<void> {
     if (token === 'psk') this.#mixPresharedKey(this.#presharedKey!);
-    else this.#mixKey(this.#shared(token));
+    else this.#mixKey(await this.#shared(token));
   }
 
   /** The first letter is the initiator's key, the second the responder's. */
-  #shared(token: 'ee' | 'es' | 'se'): Uint8Array {
+  #shared(token: 'ee' | 'es' | 'se'): Uint8Array | Promise<Uint8Array> {
     const ours = this.#isInitiator ? token[0] : token[1];
     const theirs = this.#isInitiator ? token[1] : token[0];
     const key = ours === 'e' ? this.#ephemeralKey : this.#staticKey;
     return key.sharedWith(theirs === 'e' ? this.#remoteEphemeral : this.#remoteStatic);
   }
 
-  #encrypted(plain: Uint8Array): Uint8Array {
-    const sealed = this.#cipher === undefined ? plain : this.#cipher.seal(plain, this.#hash);
+  async #encrypted(plain: Uint8Array): Promise<Uint8Array> {
+    const sealed = this.#cipher === undefined ? plain : await this.#cipher.seal(plain, this.#hash);
     this.#mixHash(sealed);
     return sealed;
   }
 
-  #decrypted(sealed: Uint8Array): Uint8Array {
-    const plain = this.#cipher === undefined ? sealed : this.#cipher.open(sealed, this.#hash);
+  async #decrypted(sealed: Uint8Array): Promise<Uint8Array> {
+    const plain = this.#cipher === undefined ? sealed : await this.#cipher.open(sealed, this.#hash);
     this.#mixHash(sealed);
     return plain;
   }
@@ -180,7 +178,7 @@ export class NoiseHandshake {
   #mixKey(input: Uint8Array): void {
     const [chainingKey, key] = this.#keysFrom(input, 2);
     this.#chainingKey = chainingKey!;
-    this.#cipher = new CipherState(this.#aead, key!);
+    this.#cipher = this.#cipherOf(key!);
   }
 
   /** MixKeyAndHash (section 5.2). */
@@ -188,7 +186,7 @@ export class NoiseHandshake {
     const [chainingKey, hashed, key] = this.#keysFrom(presharedKey, 3);
     this.#chainingKey = chainingKey!;
     this.#mixHash(hashed!);
-    this.#cipher = new CipherState(this.#aead, key!);
+    this.#cipher = this.#cipherOf(key!);
   }
 
   /** HKDF (section 4.3). */

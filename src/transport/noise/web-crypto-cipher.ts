@@ -1,9 +1,10 @@
 import { optionalBuiltin } from '../../base/builtin.ts';
-import { portableAead, tagBytes } from './aead.ts';
-import { recordsPerKey } from './cipher-state.ts';
+import { tagBytes } from './cipher-names.ts';
+import { recordsPerKey } from './records-per-key.ts';
 
 const nonceBytes = 12;
 const keyBytes = 32;
+const noBytes: Uint8Array = new Uint8Array(0);
 
 /** Whether the page has WebCrypto, and nothing faster. Pages from `http://` in a LAN have none. */
 export function hasWebCrypto(): boolean {
@@ -16,49 +17,47 @@ export function hasWebCrypto(): boolean {
  */
 export class WebCryptoCipher {
   readonly #recordsPerKey: number;
-  #secret: Uint8Array;
   #key: Promise<CryptoKey>;
   #next = 0;
 
   /** @param secret 32 bytes. */
   constructor(secret: Uint8Array, changeKeyAfter = recordsPerKey) {
     this.#recordsPerKey = changeKeyAfter;
-    this.#secret = secret;
     this.#key = imported(secret);
   }
 
   /** The record. The memory of the plaintext may be used again at once. */
-  async seal(plain: Uint8Array): Promise<Uint8Array> {
-    const [key, algorithm, copy] = [this.#keyOfNext(), this.#takeAlgorithm(), plain.slice()];
+  async seal(plain: Uint8Array, associated = noBytes): Promise<Uint8Array> {
+    const [key, algorithm] = [this.#keyOfNext(), this.#takeAlgorithm(associated)];
+    const copy = plain.slice();
     return new Uint8Array(await crypto.subtle.encrypt(algorithm, await key, copy));
   }
 
   /** What the record holds. Rejects if the record was altered, is out of order, or came before. */
-  async open(sealed: Uint8Array): Promise<Uint8Array> {
-    const [key, algorithm] = [this.#keyOfNext(), this.#takeAlgorithm()];
+  async open(sealed: Uint8Array, associated = noBytes): Promise<Uint8Array> {
+    const [key, algorithm] = [this.#keyOfNext(), this.#takeAlgorithm(associated)];
     return new Uint8Array(
       await crypto.subtle.decrypt(algorithm, await key, sealed as Uint8Array<ArrayBuffer>),
     );
   }
 
-  /** The key changes by Rekey() of Noise, which needs the secret, and so the cipher in JavaScript. */
   #keyOfNext(): Promise<CryptoKey> {
-    if (this.#next === 0 || this.#next % this.#recordsPerKey !== 0) return this.#key;
-    const nonce = new Uint8Array(nonceBytes).fill(0xff, 4);
-    const cipher = portableAead('AESGCM').withKey(this.#secret);
-    this.#secret = cipher.seal(nonce, new Uint8Array(keyBytes), new Uint8Array(0)).slice(0, keyBytes);
-    this.#key = imported(this.#secret);
+    if (this.#next > 0 && this.#next % this.#recordsPerKey === 0) {
+      this.#key = this.#key.then(nextKey);
+      this.#key.catch(() => {}); // whoever seals or opens learns of it
+    }
     return this.#key;
   }
 
   /** Revision 34, section 12: four zero bytes, then the number, big-endian. */
-  #takeAlgorithm(): AesGcmParams {
+  #takeAlgorithm(associated: Uint8Array): AesGcmParams {
     const iv = new Uint8Array(nonceBytes);
     const number = this.#next++;
     const view = new DataView(iv.buffer);
     view.setUint32(4, Math.floor(number / 2 ** 32));
     view.setUint32(8, number >>> 0);
-    return { name: 'AES-GCM', iv, tagLength: 8 * tagBytes };
+    const additionalData = associated as Uint8Array<ArrayBuffer>;
+    return { name: 'AES-GCM', iv, tagLength: 8 * tagBytes, additionalData };
   }
 }
 
@@ -69,4 +68,11 @@ function imported(secret: Uint8Array): Promise<CryptoKey> {
   ]);
   key.catch(() => {}); // whoever seals or opens learns of it
   return key;
+}
+
+/** Rekey() of Noise (revision 34, section 4.2). */
+async function nextKey(key: CryptoKey): Promise<CryptoKey> {
+  const algorithm = { name: 'AES-GCM', iv: new Uint8Array(nonceBytes).fill(0xff, 4) };
+  const sealed = await crypto.subtle.encrypt(algorithm, key, new Uint8Array(keyBytes));
+  return imported(new Uint8Array(sealed, 0, keyBytes));
 }

@@ -2,16 +2,7 @@ import { pow } from '@noble/curves/abstract/modular.js';
 import { montgomery } from '@noble/curves/abstract/montgomery.js';
 import { optionalBuiltin } from '../../base/builtin.ts';
 import { prefixed } from '../../identity/identity.ts';
-
-/** A key pair of X25519 (RFC 7748). */
-export interface KeyPair {
-  /** 32 bytes. */
-  readonly publicKey: Uint8Array;
-  /** The secret that this pair shares with a public key. @throws if the public key is a point of small order. */
-  sharedWith(publicKey: Uint8Array): Uint8Array;
-}
-
-export const keyBytes = 32;
+import { keyBytes, type PromptKeyPair } from './key-pair.ts';
 
 /** The order of the field (RFC 7748, section 4.1). */
 const fieldSize = 2n ** 255n - 19n;
@@ -36,13 +27,15 @@ const spkiPrefix = '302a 3005 0603 2b656e 0321 00';
 const pkcs8Prefix = '302e 0201 00 3005 0603 2b656e 0422 0420';
 
 /** Makes the key pair of a secret; without one, a new one from the secure randomness of the system. */
-export function keyPair(secret: Uint8Array = crypto.getRandomValues(new Uint8Array(keyBytes))): KeyPair {
+export function keyPair(
+  secret: Uint8Array = crypto.getRandomValues(new Uint8Array(keyBytes)),
+): PromptKeyPair {
   const nodeCrypto = optionalBuiltin('node:crypto');
   return nodeCrypto === undefined ? portableKeyPair(secret) : nodeKeyPair(nodeCrypto, secret);
 }
 
 /** The key pair in JavaScript. */
-export function portableKeyPair(secret: Uint8Array): KeyPair {
+export function portableKeyPair(secret: Uint8Array): PromptKeyPair {
   return {
     publicKey: x25519.getPublicKey(secret),
     sharedWith: (publicKey) => x25519.getSharedSecret(secret, publicKey),
@@ -50,7 +43,7 @@ export function portableKeyPair(secret: Uint8Array): KeyPair {
 }
 
 /** OpenSSL is some ten times as fast. */
-function nodeKeyPair(nodeCrypto: typeof import('node:crypto'), secret: Uint8Array): KeyPair {
+function nodeKeyPair(nodeCrypto: typeof import('node:crypto'), secret: Uint8Array): PromptKeyPair {
   const der = Buffer.from(prefixed(pkcs8Prefix, secret));
   const privateKey = nodeCrypto.createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
   const spki = nodeCrypto.createPublicKey(privateKey).export({ format: 'der', type: 'spki' });

@@ -1,7 +1,7 @@
 import type { Address } from '../../base/address.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import { unlessAborted } from '../../base/unless-aborted.ts';
-import { fastestFirst } from '../noise/aead.ts';
+import { fastestFirst } from '../noise/cipher-names.ts';
 import { checkPinned, unexpected } from '../pipe/handshake-errors.ts';
 import type { ExpectedPeer, Link, TransportContext } from '../transport.ts';
 import type { OpenedSocket } from './global-socket.ts';

@@ -1,8 +1,9 @@
 import { PeerloomError } from '../../base/errors.ts';
 import { idFromPublicKey, verifySignature } from '../../identity/identity.ts';
-import { type NodeIdentity, whenSigned } from '../../identity/signer.ts';
+import type { NodeIdentity } from '../../identity/signer.ts';
 import { joined } from '../../wire/frames/memory.ts';
-import { type KeyPair, keyPair } from '../noise/x25519.ts';
+import type { KeyPair } from '../noise/key-pair.ts';
+import { newKeyPair } from '../noise/noise-crypto.ts';
 
 const publicKeyBytes = 32;
 const signatureBytes = 64;
@@ -18,31 +19,41 @@ const signedPrefix = new TextEncoder().encode('noise-libp2p-static-key:');
  * shows that it holds the key in a handshake is the node.
  */
 export class NoiseKey {
-  readonly pair: KeyPair = keyPair();
   readonly #identity: NodeIdentity;
-  #proof: Uint8Array | Promise<Uint8Array> | undefined;
+  #pair: Promise<KeyPair> | undefined;
+  #proof: Promise<Uint8Array> | undefined;
 
   constructor(identity: NodeIdentity) {
     this.#identity = identity;
   }
 
-  /** The public key of the identity (32) and its signature (64). @throws PeerloomError `ERR_SIGNER`. */
-  proof(): Uint8Array | Promise<Uint8Array> {
-    this.#proof ??= this.#sign();
-    return this.#proof;
+  /** @throws PeerloomError `ERR_NOT_LOADED` in a page. */
+  pair(): Promise<KeyPair> {
+    if (this.#pair === undefined) {
+      this.#pair = newKeyPair();
+      this.#pair.catch(() => {
+        this.#pair = undefined;
+      });
+    }
+    return this.#pair;
   }
 
-  #sign(): Uint8Array | Promise<Uint8Array> {
-    const { publicKey } = this.#identity;
-    const signature = this.#identity.sign(joined([signedPrefix, this.pair.publicKey]));
-    const proof = whenSigned(signature, (bytes) => joined([publicKey, bytes]));
-    // A signer that failed once is asked again for the next handshake.
-    if (proof instanceof Promise) {
-      proof.catch(() => {
+  /** The public key of the identity (32) and its signature (64). @throws PeerloomError `ERR_SIGNER`. */
+  proof(): Promise<Uint8Array> {
+    if (this.#proof === undefined) {
+      this.#proof = this.#sign();
+      // A signer that failed once is asked again for the next handshake.
+      this.#proof.catch(() => {
         this.#proof = undefined;
       });
     }
-    return proof;
+    return this.#proof;
+  }
+
+  async #sign(): Promise<Uint8Array> {
+    const pair = await this.pair();
+    const { publicKey } = this.#identity;
+    return joined([publicKey, await this.#identity.sign(joined([signedPrefix, pair.publicKey]))]);
   }
 }
 

@@ -1,6 +1,6 @@
 import { PeerloomError } from '../../base/errors.ts';
 import { allocate } from '../../wire/frames/memory.ts';
-import { tagBytes } from '../noise/aead.ts';
+import { tagBytes } from '../noise/cipher-names.ts';
 
 /**
  * What the two sides of a link send each other, each in a message of the WebSocket of its own, sealed:

@@ -1,7 +1,8 @@
 import { PeerloomError } from '../../base/errors.ts';
 import { free } from '../../wire/frames/memory.ts';
+import type { CipherState } from '../noise/cipher-state.ts';
 import type { NoiseSession } from '../noise/noise-handshake.ts';
-import { hasWebCrypto, WebCryptoCipher } from '../noise/web-crypto-cipher.ts';
+import { WebCryptoCipher } from '../noise/web-crypto-cipher.ts';
 import type { MessageSocket, SocketEnd } from './message-socket.ts';
 import { windowBytes } from './records.ts';
 
@@ -36,13 +37,19 @@ export interface SealedSocket {
 /** Seals by WebCrypto in pages that have it and agreed on its cipher; otherwise at once. */
 export function sealedSocketOf(
   socket: MessageSocket,
-  session: NoiseSession,
+  { sending, receiving }: Pick<NoiseSession, 'sending' | 'receiving'>,
   handlers: RecordHandlers,
 ): SealedSocket {
-  const { cipher, secrets } = session;
-  if (cipher !== 'AESGCM' || !hasWebCrypto()) return new SocketSealedAtOnce(socket, session, handlers);
-  const [sending, receiving] = [new WebCryptoCipher(secrets.sending), new WebCryptoCipher(secrets.receiving)];
-  return new SocketSealedLater(socket, { sending, receiving }, handlers);
+  if (sending instanceof WebCryptoCipher || receiving instanceof WebCryptoCipher) {
+    const ciphers = { sending, receiving } as CiphersOf<WebCryptoCipher>; // both are of one kind
+    return new SocketSealedLater(socket, ciphers, handlers);
+  }
+  return new SocketSealedAtOnce(socket, { sending, receiving }, handlers);
+}
+
+interface CiphersOf<Cipher> {
+  readonly sending: Cipher;
+  readonly receiving: Cipher;
 }
 
 /** Two chunks keep the socket busy, and a ping waits for no more. */
@@ -54,13 +61,13 @@ const highWaterBytesLater = 512 * 1024;
 class SocketSealedAtOnce implements SealedSocket {
   readonly highWaterBytes = highWaterBytes;
   readonly #socket: MessageSocket;
-  readonly #session: NoiseSession;
+  readonly #ciphers: CiphersOf<CipherState>;
   readonly #handlers: RecordHandlers;
   #isOver = false;
 
-  constructor(socket: MessageSocket, session: NoiseSession, handlers: RecordHandlers) {
+  constructor(socket: MessageSocket, ciphers: CiphersOf<CipherState>, handlers: RecordHandlers) {
     this.#socket = socket;
-    this.#session = session;
+    this.#ciphers = ciphers;
     this.#handlers = handlers;
     socket.onMessage = (sealed) => this.receive(sealed);
     socket.onEnd = handlers.onEnd;
@@ -71,7 +78,7 @@ class SocketSealedAtOnce implements SealedSocket {
   }
 
   send(record: Uint8Array): void {
-    const sealed = this.#session.sending.seal(record);
+    const sealed = this.#ciphers.sending.seal(record);
     this.#socket.send(sealed, () => free(sealed));
   }
 
@@ -79,7 +86,7 @@ class SocketSealedAtOnce implements SealedSocket {
     if (this.#isOver) return;
     let record: Uint8Array;
     try {
-      record = this.#session.receiving.open(sealed);
+      record = this.#ciphers.receiving.open(sealed);
     } catch (cause) {
       this.#isOver = true;
       this.#handlers.onBroken(cause);
@@ -120,11 +127,7 @@ export class SocketSealedLater implements SealedSocket {
   #received: Promise<void> = Promise.resolve();
   #isOver = false;
 
-  constructor(
-    socket: MessageSocket,
-    ciphers: { readonly sending: WebCryptoCipher; readonly receiving: WebCryptoCipher },
-    handlers: RecordHandlers,
-  ) {
+  constructor(socket: MessageSocket, ciphers: CiphersOf<WebCryptoCipher>, handlers: RecordHandlers) {
     this.#socket = socket;
     this.#sending = ciphers.sending;
     this.#receiving = ciphers.receiving;

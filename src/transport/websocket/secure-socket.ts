@@ -1,7 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { PeerloomError } from '../../base/errors.ts';
 import { joined } from '../../wire/frames/memory.ts';
-import { type CipherName, cipherNames } from '../noise/aead.ts';
+import { type CipherName, cipherNames } from '../noise/cipher-names.ts';
 import { NoiseHandshake, type NoiseSession } from '../noise/noise-handshake.ts';
 import { networkKeyMessage } from '../pipe/handshake-errors.ts';
 import { ClosedWith, type MessageQueue, type MessageSocket } from './message-socket.ts';
@@ -58,40 +58,40 @@ export interface SecuredSocket {
  */
 export async function secureDialled(side: SecureSide, checkId: (id: string) => void): Promise<SecuredSocket> {
   const { socket, messages, noiseKey } = side;
-  const noise = noiseOf(side, 'initiator');
-  socket.send(noise.write());
+  const noise = await messages.unlessEnded(noiseOf(side, 'initiator'));
+  socket.send(await noise.write());
   const second = await messages.next().catch((error: PeerloomError) => {
     const isWrongKey = error.cause instanceof ClosedWith && error.cause.code === wrongKeyCode;
     throw isWrongKey ? new PeerloomError('ERR_NETWORK_MISMATCH', networkKeyMessage, { cause: error }) : error;
   });
-  const proof = read(noise, second, keyProofBytes);
+  const proof = await read(noise, second, keyProofBytes);
   const remoteId = checkKeyProof(proof, noise.remoteStatic);
   checkId(remoteId);
   const ourProof = await messages.unlessEnded(noiseKey.proof());
-  socket.send(noise.write(joined([ourProof, networkHashOf(side.network)])));
+  socket.send(await noise.write(joined([ourProof, networkHashOf(side.network)])));
   return { remoteId, isOfOtherNetwork: false, session: noise.finish() };
 }
 
 /** The listening side. @throws PeerloomError as {@link secureDialled}. */
 export async function secureAccepted(side: SecureSide): Promise<SecuredSocket> {
   const { socket, messages, noiseKey } = side;
-  const noise = noiseOf(side, 'responder');
+  const noise = await messages.unlessEnded(noiseOf(side, 'responder'));
   const first = await messages.next();
   try {
-    read(noise, first, 0);
+    await read(noise, first, 0);
   } catch (cause) {
     socket.close(wrongKeyCode);
     throw new PeerloomError('ERR_NETWORK_MISMATCH', networkKeyMessage, { cause });
   }
-  socket.send(noise.write(await messages.unlessEnded(noiseKey.proof())));
-  const payload = read(noise, await messages.next(), keyProofBytes + networkHashBytes);
+  socket.send(await noise.write(await messages.unlessEnded(noiseKey.proof())));
+  const payload = await read(noise, await messages.next(), keyProofBytes + networkHashBytes);
   const remoteId = checkKeyProof(payload, noise.remoteStatic);
   const ours = networkHashOf(side.network);
   const isOfOtherNetwork = payload.subarray(keyProofBytes).some((byte, at) => byte !== ours[at]);
   return { remoteId, isOfOtherNetwork, session: noise.finish() };
 }
 
-function noiseOf(side: SecureSide, role: 'initiator' | 'responder'): NoiseHandshake {
+async function noiseOf(side: SecureSide, role: 'initiator' | 'responder'): Promise<NoiseHandshake> {
   const { offered, chosen, networkSecret, noiseKey } = side;
   const cipher = cipherOf(chosen);
   if (cipher === undefined || !offered.includes(chosen)) {
@@ -101,19 +101,19 @@ function noiseOf(side: SecureSide, role: 'initiator' | 'responder'): NoiseHandsh
     );
   }
   const prologue = new TextEncoder().encode(`peerloom websocket 1\n${offered.join(',')}\n${chosen}`);
-  return new NoiseHandshake({
+  return NoiseHandshake.begin({
     role,
     cipher,
     prologue,
-    staticKey: noiseKey.pair,
+    staticKey: await noiseKey.pair(),
     presharedKey: networkSecret,
   });
 }
 
-function read(noise: NoiseHandshake, message: Uint8Array, payloadBytes: number): Uint8Array {
+async function read(noise: NoiseHandshake, message: Uint8Array, payloadBytes: number): Promise<Uint8Array> {
   let payload: Uint8Array;
   try {
-    payload = noise.read(message);
+    payload = await noise.read(message);
   } catch (cause) {
     const text =
       'a message of its Noise handshake cannot be read: it was altered on the way, or is of another version';

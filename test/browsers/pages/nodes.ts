@@ -1,4 +1,4 @@
-import { type Data, MemoryHub, memory, Node, type NodeConnection, type NodeOptions } from 'peerloom';
+import { type Data, MemoryHub, memory, Node, type NodeConnection, type NodeOptions, Tensor } from 'peerloom';
 import { SecureNode } from 'peerloom/secure';
 import { samples } from '../../support/samples.ts';
 import { shown } from './shown.ts';
@@ -40,12 +40,17 @@ async function talk() {
   stream.end();
   let echoedBytes = 0;
   for await (const piece of stream) echoedBytes += piece.filter((byte) => byte === 7).length;
+  let state: unknown;
+  bob.on('node_state', (_peer, { weights }) => {
+    state = [...weights!.toTyped('float32')];
+  });
+  await alice.sendState(connection, { weights: Tensor.from(new Float32Array([1, 2])) });
   bob.on('node_broadcast', (_peer, data) => events.push(`bob hears ${data}`));
   alice.broadcast('news');
   await connection.deliver('after the news');
   await Promise.all([alice.stop(), bob.stop()]);
   const different = sent.filter((data, at) => shown(data) !== shown(received[at])).map(shown);
-  return { events, different, answer, echoedBytes };
+  return { events, different, answer, echoedBytes, state };
 }
 
 /** Two SecureNodes of this page: a message that one of them signs, and one that it encrypts. */
@@ -53,6 +58,10 @@ async function talkSigned() {
   const alice = new SecureNode('127.0.0.1', 0, optionsOf('alice'));
   const bob = new SecureNode('127.0.0.1', 0, optionsOf('bob'));
   const authors: (string | undefined)[] = [];
+  bob.on('node_state', () => {});
+  bob.on('node_state_offered', () => {
+    authors.push(bob.message?.author === alice.id ? 'alice' : bob.message?.author);
+  });
   const received: Data[] = [];
   bob.on('node_message', (_peer, data) => {
     received.push(data);
@@ -61,6 +70,7 @@ async function talkSigned() {
   await Promise.all([alice.start(), bob.start()]);
   const connection = await alice.connectWithNode('127.0.0.1', bob.port);
   await connection.deliver('signed');
+  await alice.sendState(connection, { weights: Tensor.from(new Float32Array([1, 2])) });
   await alice.stop();
   await bob.stop();
   return { received, authors };

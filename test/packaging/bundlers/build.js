@@ -6,8 +6,8 @@ import { build as vite } from 'vite';
 import webpack from 'webpack';
 
 /**
- * What each bundler does by default for a target: it makes one file, `output`, of the program `input`. For Node.js
- * that is an ES module, for a browser a script.
+ * What each bundler does by default for a target: it makes `output` of the program `input`, an ES module, or a script that
+ * a page can load as one. All but esbuild put what is loaded later into files beside it.
  */
 export const bundlers = {
   async esbuild({ input, output, target }) {
@@ -32,7 +32,7 @@ export const bundlers = {
         if (code === 'UNRESOLVED_IMPORT') throw new Error(message);
       },
     });
-    await bundle.write({ file: output, format: target === 'node' ? 'es' : 'iife' });
+    await bundle.write({ dir: dirname(output), entryFileNames: basename(output) });
     await bundle.close();
   },
 
@@ -48,7 +48,7 @@ export const bundlers = {
         outDir: '.',
         rollupOptions: {
           input,
-          output: { entryFileNames: basename(output), format: target === 'node' ? 'es' : 'iife' },
+          output: { entryFileNames: basename(output) },
         },
       },
     });

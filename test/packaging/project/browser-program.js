@@ -25,4 +25,4 @@ async function main() {
   }
 }
 
-main();
+main().then(() => console.log('end'));

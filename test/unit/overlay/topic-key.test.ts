@@ -3,7 +3,8 @@ import { createDecipheriv, createHmac, hkdfSync, scryptSync } from 'node:crypto'
 import { suite, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { systemRuntime } from '../../../src/index.ts';
-import { sealBytes, TopicKey } from '../../../src/overlay/topic-key.ts';
+import { sealBytes } from '../../../src/overlay/sealed-body.ts';
+import { TopicKey } from '../../../src/overlay/topic-key.ts';
 import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { withCode } from '../../support/errors.ts';
 

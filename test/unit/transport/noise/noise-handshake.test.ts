@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
-import { type Aead, aeadOf, type CipherName, portableAead } from '../../../../src/transport/noise/aead.ts';
+import { type Aead, aeadOf, portableAead } from '../../../../src/transport/noise/aead.ts';
+import type { CipherName } from '../../../../src/transport/noise/cipher-names.ts';
 import { CipherState } from '../../../../src/transport/noise/cipher-state.ts';
 import { NoiseHandshake, type NoiseSide } from '../../../../src/transport/noise/noise-handshake.ts';
 import { keyPair, portableKeyPair } from '../../../../src/transport/noise/x25519.ts';
@@ -30,11 +31,11 @@ const { vectors } = JSON.parse(readFileSync(join(import.meta.dirname, 'vectors.j
 const bytes = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, 'hex'));
 const hex = (of: Uint8Array): string => Buffer.from(of).toString('hex');
 
-function sidesOf(vector: Vector): [NoiseHandshake, NoiseHandshake] {
+function sidesOf(vector: Vector): Promise<[NoiseHandshake, NoiseHandshake]> {
   const cipher = vector.protocol_name.split('_')[3] as CipherName;
   const psk = (psks: readonly string[] | undefined) => (psks?.[0] === undefined ? undefined : bytes(psks[0]));
-  return [
-    new NoiseHandshake({
+  return Promise.all([
+    NoiseHandshake.begin({
       role: 'initiator',
       cipher,
       prologue: bytes(vector.init_prologue),
@@ -42,7 +43,7 @@ function sidesOf(vector: Vector): [NoiseHandshake, NoiseHandshake] {
       ephemeralKey: keyPair(bytes(vector.init_ephemeral)),
       presharedKey: psk(vector.init_psks),
     }),
-    new NoiseHandshake({
+    NoiseHandshake.begin({
       role: 'responder',
       cipher,
       prologue: bytes(vector.resp_prologue),
@@ -50,7 +51,7 @@ function sidesOf(vector: Vector): [NoiseHandshake, NoiseHandshake] {
       ephemeralKey: keyPair(bytes(vector.resp_ephemeral)),
       presharedKey: psk(vector.resp_psks),
     }),
-  ];
+  ]);
 }
 
 suite('the handshake of Noise', () => {
@@ -61,12 +62,12 @@ suite('the handshake of Noise', () => {
   });
 
   for (const [index, vector] of vectors.entries()) {
-    test(`${vector.protocol_name}, vector ${index} of ${vector.from}`, () => {
-      const [initiator, responder] = sidesOf(vector);
+    test(`${vector.protocol_name}, vector ${index} of ${vector.from}`, async () => {
+      const [initiator, responder] = await sidesOf(vector);
       for (const [at, { payload, ciphertext }] of vector.messages.slice(0, 3).entries()) {
         const [writer, reader] = at % 2 === 0 ? [initiator, responder] : [responder, initiator];
-        assert.equal(hex(writer.write(bytes(payload))), ciphertext, `message ${at}`);
-        assert.equal(hex(reader.read(bytes(ciphertext))), payload);
+        assert.equal(hex(await writer.write(bytes(payload))), ciphertext, `message ${at}`);
+        assert.equal(hex(await reader.read(bytes(ciphertext))), payload);
       }
       const [ours, theirs] = [initiator.finish(), responder.finish()];
       assert.equal(hex(ours.hash), hex(theirs.hash));
@@ -76,49 +77,51 @@ suite('the handshake of Noise', () => {
       // The responder sends the fourth message.
       for (const [at, { payload, ciphertext }] of vector.messages.slice(3).entries()) {
         const [writer, reader] = at % 2 === 0 ? [theirs, ours] : [ours, theirs];
-        assert.equal(hex(writer.sending.seal(bytes(payload))), ciphertext, `message ${at + 3}`);
-        assert.equal(hex(reader.receiving.open(bytes(ciphertext))), payload);
+        assert.equal(hex(await writer.sending.seal(bytes(payload))), ciphertext, `message ${at + 3}`);
+        assert.equal(hex(await reader.receiving.open(bytes(ciphertext))), payload);
       }
     });
   }
 
   const cipher = 'AESGCM';
   const prologue = bytes('00');
-  const side = (role: NoiseSide['role'], more: Partial<NoiseSide> = {}): NoiseHandshake =>
-    new NoiseHandshake({ role, cipher, prologue, staticKey: keyPair(), ...more });
+  const side = (role: NoiseSide['role'], more: Partial<NoiseSide> = {}): Promise<NoiseHandshake> =>
+    NoiseHandshake.begin({ role, cipher, prologue, staticKey: keyPair(), ...more });
 
-  test('with a pre-shared key the first message tells who does not hold it', () => {
+  test('with a pre-shared key the first message tells who does not hold it', async () => {
     const presharedKey = new Uint8Array(32).fill(1);
-    const first = side('initiator', { presharedKey }).write();
+    const first = await (await side('initiator', { presharedKey })).write();
     assert.equal(first.length, 48);
-    side('responder', { presharedKey }).read(first);
-    assert.throws(() => side('responder', { presharedKey: new Uint8Array(32).fill(2) }).read(first));
-    assert.throws(() => side('responder', { presharedKey }).read(side('initiator').write()));
+    await (await side('responder', { presharedKey })).read(first);
+    const other = await side('responder', { presharedKey: new Uint8Array(32).fill(2) });
+    await assert.rejects(other.read(first));
+    const open = await (await side('initiator')).write();
+    await assert.rejects((await side('responder', { presharedKey })).read(open));
   });
 
   for (const more of [{ prologue: bytes('01') }, { cipher: 'ChaChaPoly' as const }]) {
-    test(`a side with another ${Object.keys(more)[0]} cannot read the second message`, () => {
-      const initiator = side('initiator');
-      const responder = side('responder', more);
-      responder.read(initiator.write());
-      assert.throws(() => initiator.read(responder.write()));
+    test(`a side with another ${Object.keys(more)[0]} cannot read the second message`, async () => {
+      const initiator = await side('initiator');
+      const responder = await side('responder', more);
+      await responder.read(await initiator.write());
+      await assert.rejects(initiator.read(await responder.write()));
     });
   }
 
-  test('every bit of a message counts, and so does its length', () => {
-    const whole = () => {
-      const [initiator, responder] = [side('initiator'), side('responder')];
-      responder.read(initiator.write());
-      return { initiator, second: responder.write(new Uint8Array(8)) };
+  test('every bit of a message counts, and so does its length', async () => {
+    const whole = async () => {
+      const [initiator, responder] = [await side('initiator'), await side('responder')];
+      await responder.read(await initiator.write());
+      return { initiator, second: await responder.write(new Uint8Array(8)) };
     };
     for (let at = 0; at < 32 + 48 + 24; at++) {
-      const { initiator, second } = whole();
+      const { initiator, second } = await whole();
       second[at]! ^= 0x40;
-      assert.throws(() => initiator.read(second), `byte ${at}`);
+      await assert.rejects(initiator.read(second), `byte ${at}`);
     }
     for (const length of [0, 31, 32, 79, 103]) {
-      const { initiator, second } = whole();
-      assert.throws(() => initiator.read(second.subarray(0, length)), `${length} bytes`);
+      const { initiator, second } = await whole();
+      await assert.rejects(initiator.read(second.subarray(0, length)), `${length} bytes`);
     }
   });
 

@@ -48,12 +48,6 @@ function cipher(key: number): CipherState {
   return new CipherState(aeadOf('AESGCM'), new Uint8Array(32).fill(key));
 }
 
-const sessionOfNoOne = {
-  hash: new Uint8Array(32),
-  cipher: 'AESGCM',
-  secrets: { sending: new Uint8Array(32), receiving: new Uint8Array(32) },
-} as const;
-
 function linkOver(
   socket: FakeSocket,
   runtime: VirtualRuntime,
@@ -62,7 +56,7 @@ function linkOver(
   return new WebSocketLink({
     socket,
     messages: new MessageQueue(socket),
-    session: { ...sessionOfNoOne, sending, receiving },
+    session: { hash: new Uint8Array(32), sending, receiving },
     remoteId: 'them',
     remoteAddress: { scheme: 'ws', host: '127.0.0.1', port: 1 },
     isOfOtherNetwork: false,

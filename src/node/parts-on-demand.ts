@@ -1,0 +1,6 @@
+export { Histories } from '../overlay/history/histories.ts';
+export { IndexedDbStore } from '../overlay/history/indexed-db-store.ts';
+export { KeeperLinks } from '../overlay/history/keeper-links.ts';
+export { TopicKey } from '../overlay/topic-key.ts';
+export { sendStateOver } from './states/send-state.ts';
+export { StateReceiver } from './states/state-receiver.ts';

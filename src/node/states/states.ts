@@ -1,0 +1,56 @@
+import type { PeerStream } from '../../api/peer-stream.ts';
+import { messageOf } from '../../base/arguments.ts';
+import { peerLabel } from '../../base/peer-label.ts';
+import type { Handled } from '../../channel/channel.ts';
+import { loadParts } from '../load-parts.ts';
+import { isStateHeader } from './state-mark.ts';
+import type { StateReceiver, StateReceiverOptions } from './state-receiver.ts';
+
+/** The state dicts that peers send. A page loads what receives them with the first one. */
+export class States {
+  readonly #options: StateReceiverOptions;
+  #receiver: StateReceiver | undefined;
+  #isClosed = false;
+
+  constructor(options: StateReceiverOptions) {
+    this.#options = options;
+  }
+
+  /** Takes the stream of a state. @returns undefined if nobody here handles states. */
+  take(stream: PeerStream): Handled | undefined | 'not taken' {
+    if (!isStateHeader(stream.header)) return 'not taken';
+    const { dispatcher, log } = this.#options;
+    if (!dispatcher.handles('node_state')) return undefined;
+    const receiver = this.#made();
+    if (!(receiver instanceof Promise)) return receiver.receive(stream);
+    return receiver.then(
+      (loaded) => loaded.receive(stream),
+      (error) => {
+        log(`no state of ${peerLabel(stream.connection)} can be received: ${messageOf(error)}`);
+        stream.abort('the receiver could not load what receives states');
+        return true;
+      },
+    );
+  }
+
+  /** Drops what is kept of broken transfers. */
+  close(): void {
+    this.#isClosed = true;
+    this.#receiver?.close();
+  }
+
+  #made(): StateReceiver | Promise<StateReceiver> {
+    if (this.#receiver !== undefined) return this.#receiver;
+    const parts = loadParts();
+    return parts instanceof Promise ? parts.then((loaded) => this.#make(loaded)) : this.#make(parts);
+  }
+
+  #make({
+    StateReceiver: Receiver,
+  }: Pick<Awaited<ReturnType<typeof loadParts>>, 'StateReceiver'>): StateReceiver {
+    if (this.#receiver !== undefined) return this.#receiver;
+    this.#receiver = new Receiver(this.#options);
+    if (this.#isClosed) this.#receiver.close();
+    return this.#receiver;
+  }
+}

@@ -1,0 +1,3 @@
+export { portableAead } from './aead.ts';
+export { CipherState } from './cipher-state.ts';
+export { keyPair } from './x25519.ts';
