@@ -64,6 +64,8 @@ export interface BroadcastsOptions {
   readonly pythonPeers?: (() => Iterable<NodeConnection>) | undefined;
   /** Whether handlers receive nothing any more. */
   readonly isStopping: () => boolean;
+  /** Has something done when the node is about to stop and can still send. */
+  readonly onStopping: (act: () => void) => void;
 }
 
 /**
@@ -183,6 +185,10 @@ export class Broadcasts implements OverlayOptions {
     return this.#history.histories?.keeps(topic) === true;
   }
 
+  onStopping(act: () => void): void {
+    this.#options.onStopping(act);
+  }
+
   isStopping(): boolean {
     return this.#options.isStopping();
   }
@@ -195,11 +201,6 @@ export class Broadcasts implements OverlayOptions {
     const { relayBroadcasts, presence } = this.#options;
     if (relayBroadcasts === 'all') return true;
     return topic === presenceTopic ? presence !== undefined : this.#topics.find(topic) !== undefined;
-  }
-
-  /** Sends what the node has broadcast and not sent yet, before it stops. */
-  flush(): void {
-    this.#overlay.flush();
   }
 
   /** The node has stopped. Resolves when its histories are kept. */

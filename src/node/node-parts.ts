@@ -87,6 +87,7 @@ export function createParts(
     parts: [finder, membership, presence].filter((part) => part !== undefined),
     pythonPeers: p2pnetwork.broadcasts ? () => peering.peers.connections.keys() : undefined,
     isStopping: () => peering.stopping.aborted,
+    onStopping: (act) => peering.stopping.addEventListener('abort', act, { once: true }),
   });
   const protocols = new Protocols([...options.protocols, broadcasts.protocol], {
     identity,
@@ -117,7 +118,6 @@ export function createParts(
     meter,
     logOf,
   });
-  peering.stopping.addEventListener('abort', () => broadcasts.flush(), { once: true });
   if (presence !== undefined)
     peering.stopping.addEventListener('abort', () => presence.leave(), { once: true });
   return {

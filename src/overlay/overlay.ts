@@ -34,6 +34,8 @@ export interface OverlayOptions extends RouterOptions {
   isKept?(topic: string): boolean;
   /** The node has signed a broadcast of its own. */
   onOriginated?(broadcast: Broadcast): void;
+  /** Has something done when the node is about to stop and can still send. */
+  onStopping?(act: () => void): void;
   /** A signer failed. */
   onFailure(error: unknown): void;
 }
@@ -152,6 +154,7 @@ export class Overlay implements Protocol {
     if (this.#router !== undefined) return this.#router;
     const { peers, log } = this.#host;
     this.#router = new Router(this.#options, log);
+    this.#options.onStopping?.(() => this.flush());
     for (const peer of peers) this.#router.opened(peer);
     return this.#router;
   }
