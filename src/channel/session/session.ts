@@ -449,8 +449,8 @@ export class Session implements Link {
       return;
     }
     this.#end();
-    this.#lastPath = this.path;
-    this.#links.release();
+    // The last link stays: a session that ended with its link was not suspended.
+    this.#links.end();
     this.#settleClosed(error);
   }
 

@@ -244,6 +244,19 @@ suite('protocol 10: sessions', () => {
     assert.equal(connection.isOpen, false);
   });
 
+  test('10.8 a side that says goodbye tells its user of no message that the link took', async (t) => {
+    const { listener, node, connection } = await dialled(t);
+    let told = 0;
+    node.on('node_session_lost', () => void told++);
+    connection.send('not acknowledged');
+    await listener.peer.expect(kinds.message);
+    const leaving = node.disconnectWithNode(connection);
+    await listener.peer.expect(kinds.goodbye);
+    listener.peer.socket.end();
+    await leaving;
+    assert.equal(told, 0);
+  });
+
   test('10.9 a session that ends at the listener before the accept of the dialler goes on nowhere', async (t) => {
     const { node, peer, identity, connection, id } = await dialling(t);
     const lost = eventOf(node, 'inbound_node_disconnected');
