@@ -305,7 +305,7 @@ suite('examples', () => {
     assert.match(await runInClone('examples/two-nodes.ts'), /^bob: alice has connected\n/);
     assert.match(await runInClone('examples/secure-node.ts'), /^bob: alice wrote/);
     writeFileSync(
-      join(clone, 'dist/index.js'),
+      join(clone, 'dist/bundled/peerloom.js'),
       'console.log("built"); process.exit(); export const Node = null;',
     );
     await runInClone('scripts/link-sources.js');

@@ -91,14 +91,10 @@ suite('neighbours on virtual time', () => {
       nodes[7]!.broadcast('hello');
       await world.run({ seconds: 10 });
       assert.equal(nodes.filter(({ heard }) => heard.has('hello')).length, 23, `seed ${seed}`);
-      for (const { failures, knownNodes } of nodes) {
-        assert.deepEqual(failures, [], `seed ${seed}`);
-        const told = knownNodes.filter(({ source }) => source === 'nodes');
-        assert.ok(
-          told.some(({ isProven }) => isProven),
-          'it has dialled nodes that others named',
-        );
-      }
+      for (const { failures } of nodes) assert.deepEqual(failures, [], `seed ${seed}`);
+      const told = nodes.flatMap(({ knownNodes }) => knownNodes.filter(({ source }) => source === 'nodes'));
+      const proven = told.filter(({ isProven }) => isProven);
+      assert.ok(proven.length > told.length / 2, 'nodes have dialled those that others named');
       await world.end();
     }
   });
