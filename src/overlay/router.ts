@@ -19,6 +19,7 @@ import {
   type TreeFrame,
 } from './overlay-frames.ts';
 import { OverlayPeer } from './overlay-peer.ts';
+import { announceDelayMs, maxPatienceMs, patienceMs, pushGapMs } from './pace.ts';
 import { Plumtree, type PlumtreeEffects } from './plumtree.ts';
 import { RecentBroadcasts } from './recent-broadcasts.ts';
 import { MessageSeen, SeenMessages } from './seen/seen-messages.ts';
@@ -38,18 +39,6 @@ const offerBytes = 16 * 1024;
 
 /** The most bytes of broadcasts that are kept for neighbours. */
 const maxKeptBytes = 8 * 1_048_576;
-
-/** Announcements wait so long for others that can travel in the same frame: so many round trips, within bounds. */
-const announceAfter = { roundTrips: 2, minMs: 25, maxMs: 400 };
-
-/** A push leaves so long after the one before it, with all that came meanwhile: this part of a round trip, within bounds. */
-const pushGap = { roundTrips: 5 / 16, minMs: 10, maxMs: 62.5 };
-
-/**
- * How long a broadcast that was announced may still arrive over the tree: so many round trips after the moment at which
- * it usually does, within bounds.
- */
-const patience = { roundTrips: 2, minMs: 100, maxMs: 2_000 };
 
 /** About the memory of the announcement of a broadcast that has not arrived. */
 const announcementCostBytes = 256;
@@ -125,7 +114,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
 
   /** Whether neighbours still get the latest broadcasts when another one of so many bytes is added. */
   hasRoomFor(bytes: number): boolean {
-    return this.#recent.hasRoomFor(bytes, this.#options.runtime.now() - patience.maxMs);
+    return this.#recent.hasRoomFor(bytes, this.#options.runtime.now() - maxPatienceMs);
   }
 
   /** How the latest broadcast of a node came. */
@@ -185,7 +174,8 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     const isLarge = this.#recent.get(id)!.body.length > offerBytes;
     if (!peer.isReady) this.announce(peer, id, hops);
     else if (isLarge) peer.send(announcementFrame('offer', [{ id, hops }]));
-    else if (!peer.held.hold(id, this.#pushGapOf(peer))) this.#sendTo(peer, id);
+    else if (!peer.held.hold(id, this.#options.isStopping?.() === true ? 0 : pushGapMs(peer)))
+      this.#sendTo(peer, id);
   }
 
   announce(peer: OverlayPeer, id: string, hops: number): void {
@@ -193,7 +183,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     this.#announcing ??= this.#options.runtime.setTimeout(() => {
       this.#announcing = undefined;
       for (const each of this.#peers.values()) each.sendAnnouncements();
-    }, this.#roundTrips(announceAfter));
+    }, announceDelayMs(this.#peers.values()));
   }
 
   graft(peer: OverlayPeer, id: string | undefined): void {
@@ -205,24 +195,11 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
   }
 
   wait(id: string): void {
-    this.#waits.begin(id, this.#roundTrips(patience, this.#treeLag.ms));
+    this.#waits.begin(id, patienceMs(this.#peers.values(), this.#treeLag.ms));
   }
 
   settled(id: string): void {
     this.#waits.end(id);
-  }
-
-  /** Of the neighbour that is furthest away. */
-  #roundTrips({ roundTrips, minMs, maxMs }: typeof patience, plusMs = 0): number {
-    let roundTripMs = 0;
-    for (const peer of this.#peers.values()) roundTripMs = Math.max(roundTripMs, peer.roundTripMs);
-    return Math.min(Math.max(roundTripMs * roundTrips + plusMs, minMs), maxMs);
-  }
-
-  #pushGapOf({ roundTripMs, isMeasured }: OverlayPeer): number {
-    if (!isMeasured || this.#options.isStopping?.() === true) return 0;
-    const gapMs = Math.min(roundTripMs * pushGap.roundTrips, pushGap.maxMs);
-    return gapMs < pushGap.minMs ? 0 : gapMs;
   }
 
   #release(peer: OverlayPeer, ids: readonly string[]): void {
