@@ -3,12 +3,10 @@ import {
   type BroadcastOptions,
   type BroadcastReceipt,
   checkBroadcastOptions,
-  checkSubscribeOptions,
   checkTopic,
   type SubscribeOptions,
 } from '../api/broadcast-options.ts';
 import type { Dispatcher } from '../api/dispatcher.ts';
-import { isSameHistory, type ResolvedHistoryOptions } from '../api/history-options.ts';
 import type { NodeConnection } from '../api/node-connection.ts';
 import type { ResolvedOptions } from '../api/options.ts';
 import type { Protocol } from '../api/protocol.ts';
@@ -23,9 +21,7 @@ import type { Handled } from '../channel/channel.ts';
 import type { NodeIdentity } from '../identity/signer.ts';
 import type { Broadcast } from '../overlay/broadcast.ts';
 import { Deliveries } from '../overlay/deliveries.ts';
-import type { Histories } from '../overlay/history/histories.ts';
 import { HistoryPart, type HistoryParts } from '../overlay/history/history-part.ts';
-import type { HistoryStore } from '../overlay/history/history-store.ts';
 import type { TopicLinks } from '../overlay/history/keeper-links.ts';
 import type { Path } from '../overlay/latest-paths.ts';
 import { Overlay, type OverlayOptions, type OverlayPart } from '../overlay/overlay.ts';
@@ -37,13 +33,8 @@ import type { Payload } from '../wire/payloads/payload.ts';
 import { decodeBroadcast, encodeBroadcast } from './broadcast-data.ts';
 import { loadParts } from './load-parts.ts';
 import { PythonBroadcasts } from './python-broadcasts.ts';
-import {
-  isAsIn,
-  type Subscription,
-  type SubscriptionDetails,
-  Subscriptions,
-  wireTopicOf,
-} from './subscriptions.ts';
+import { Subscriptions } from './subscriptions.ts';
+import { TopicHistories } from './topic-histories.ts';
 
 export interface BroadcastsOptions {
   readonly identity: NodeIdentity;
@@ -79,6 +70,7 @@ export class Broadcasts implements OverlayOptions {
   #deliveries: Deliveries | undefined;
   #subscriptions: Subscriptions | undefined;
   readonly #history: HistoryPart;
+  #topicHistories: TopicHistories | undefined;
   #rejected = 0;
   #isClosed = false;
   #dropped = 0;
@@ -243,98 +235,23 @@ export class Broadcasts implements OverlayOptions {
   }
 
   /** Resolves when the topic's key is derived, if it has one, and its history is open. */
-  subscribe(topic: string, given?: SubscribeOptions): Promise<void> {
-    const { history, ...details } = checkSubscribeOptions(given);
-    // What was broadcast before belongs to the history as it was.
-    this.#overlay.flush();
-    if (history !== undefined) {
-      const histories = this.#history.begin();
-      if (histories instanceof Promise) histories.catch(() => {}); // the subscription meets the same error
-      if (history.store !== undefined || histories instanceof Promise) {
-        return this.#subscribeOpening(checkTopic(topic), details, { history, histories });
-      }
-    }
-    const earlier = this.#wireTopicOf(checkTopic(topic));
-    const ready = this.#topics.add(topic, details);
-    const subscription = this.#topics.get(topic)!;
-    subscription.history = history;
-    const wireTopic = wireTopicOf(subscription);
-    if (earlier !== undefined && earlier !== wireTopic) this.#history.histories?.forget(earlier);
-    if (wireTopic !== undefined) this.#setHistory(subscription);
-    if (wireTopic !== undefined || history === undefined) return ready;
-    return ready.then(() => {
-      if (subscription === this.#topics.get(topic)) this.#setHistory(subscription);
-    });
-  }
-
-  /** Opens the history before the first broadcast is received, so that none of them is missing in it. */
-  #subscribeOpening(
-    topic: string,
-    details: SubscriptionDetails,
-    {
-      history,
-      histories,
-    }: {
-      readonly history: ResolvedHistoryOptions;
-      readonly histories: Histories | Promise<Histories>;
-    },
-  ): Promise<void> {
-    const earlier = this.#topics.get(topic);
-    if (earlier !== undefined && isAsIn(details, earlier) && this.#keepsAs(earlier, history)) {
-      return earlier.ready;
-    }
-    this.unsubscribe(topic);
-    const isWanted = (): boolean => this.#topics.get(topic)?.history === history && !this.#isClosed;
-    const open = async (wireTopic: string): Promise<void> => {
-      let store: HistoryStore | undefined;
-      try {
-        const ready = await histories;
-        if (history.store !== undefined) {
-          store = await this.#history.openStore(history.store, { network: this.network, topic: wireTopic });
-        }
-        if (isWanted()) ready.keep(wireTopic, history, store);
-        else await store?.close();
-      } catch (error) {
-        await store?.close();
-        if (isWanted()) throw error;
-      }
-    };
-    const ready = this.#topics.add(topic, { ...details, open });
-    this.#topics.get(topic)!.history = history;
-    return ready;
-  }
-
-  #keepsAs(subscription: Subscription, history: ResolvedHistoryOptions): boolean {
-    if (subscription.history === undefined || !isSameHistory(subscription.history, history)) return false;
-    return !this.#topics.isOpen(subscription) || this.isKept(wireTopicOf(subscription)!);
+  subscribe(topic: string, options?: SubscribeOptions): Promise<void> {
+    return this.#subscribing.subscribe(topic, options);
   }
 
   unsubscribe(topic: string): void {
-    const wireTopic = this.#wireTopicOf(checkTopic(topic));
-    this.#overlay.flush();
-    this.#topics.remove(topic);
-    if (wireTopic !== undefined) this.#history.histories?.forget(wireTopic);
+    this.#subscribing.unsubscribe(topic);
   }
 
-  #wireTopicOf(topic: string): string | undefined {
-    const subscription = this.#topics.get(topic);
-    return subscription && wireTopicOf(subscription);
-  }
-
-  /** @throws PeerloomError: the history cannot be kept, and the node has not subscribed. */
-  #setHistory(subscription: Subscription): void {
-    const { topic, history } = subscription;
-    const wireTopic = wireTopicOf(subscription)!;
-    if (history === undefined) {
-      this.#history.histories?.forget(wireTopic);
-      return;
-    }
-    try {
-      this.#history.histories!.keep(wireTopic, history);
-    } catch (error) {
-      this.unsubscribe(topic);
-      throw error;
-    }
+  get #subscribing(): TopicHistories {
+    this.#topicHistories ??= new TopicHistories({
+      network: this.network,
+      history: this.#history,
+      topics: () => this.#topics,
+      sendGathered: () => this.#overlay.flush(),
+      isClosed: () => this.#isClosed,
+    });
+    return this.#topicHistories;
   }
 
   get #topics(): Subscriptions {
