@@ -1,8 +1,10 @@
 import type { Connection, Libp2p, Listener } from '@libp2p/interface';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import type { Libp2pOptions } from 'libp2p';
+import type { Runtime } from '../base/runtime.ts';
 import type { TransportContext } from '../transport/transport.ts';
 import { BoundedStore } from './bounded-store.ts';
+import { carryInBounds } from './carried-streams.ts';
 import type { EngineExtension } from './engine-extension.ts';
 import { checkFirstBytes } from './first-bytes.ts';
 import type { InboundGate } from './inbound-gate.ts';
@@ -105,7 +107,7 @@ export async function createEngine({
     connectionProtector: (components) =>
       checkFirstBytes(networkSecret && protectorOf(networkSecret, packages)(components)),
     services: Object.assign(
-      servicesOf(preset, packages),
+      servicesOf(preset, packages, context.runtime),
       ...extensions.map((one) => one.services?.(packages)),
     ),
     peerDiscovery: extensions.flatMap((one) => one.peerDiscovery?.(packages) ?? []),
@@ -137,6 +139,7 @@ function transportsOf({ ways, stun }: Preset, packages: Packages): NonNullable<L
 function servicesOf(
   { ways, relayServer }: Preset,
   packages: Packages,
+  runtime: Runtime,
 ): NonNullable<Libp2pOptions['services']> {
   if (!ways.includes('relay')) return {};
   const { circuitRelayServer } = packages['@libp2p/circuit-relay-v2'];
@@ -144,7 +147,9 @@ function servicesOf(
     identify: packages['@libp2p/identify'].identify(),
     ...(relayServer === undefined
       ? { dcutr: packages['@libp2p/dcutr'].dcutr() }
-      : { relay: circuitRelayServer(relayServer) }),
+      : {
+          relay: (components: never) => carryInBounds(circuitRelayServer(relayServer)(components), runtime),
+        }),
   } as NonNullable<Libp2pOptions['services']>;
 }
 

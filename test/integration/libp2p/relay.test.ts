@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
 import type { Connection, IdentifyResult } from '@libp2p/interface';
-import { Identity, type NodeOptions } from '../../../src/index.ts';
+import { Identity, Node, type NodeOptions } from '../../../src/index.ts';
 import type { Engine } from '../../../src/libp2p/engine.ts';
 import {
   type InternetOptions,
@@ -14,6 +14,8 @@ import { ObservedAddress } from '../../../src/libp2p/observed-address.ts';
 import { RelayLimits } from '../../../src/libp2p/relay-limits.ts';
 import '../../support/libp2p-engines.ts';
 import { withCode } from '../../support/errors.ts';
+import { Fixture } from '../../support/fixture.ts';
+import { heldBytes } from '../../support/memory.ts';
 import type { RecordingNode } from '../../support/recording-node.ts';
 import { makeNode } from '../../support/start-nodes.ts';
 import { pause, until } from '../../support/turns.ts';
@@ -62,6 +64,27 @@ suite('nodes behind a relay', () => {
     assert.equal((await other.connectWithNode(carrier.addresses[0]!)).path, 'direct');
     await connection.deliver(new Uint8Array(3_000_000));
     assert.deepEqual(carrier.messages, []);
+  });
+
+  test('leave nothing at a relay of what it carried for them', async (t) => {
+    const carrier = await startRelay(t);
+    const ends = Array.from({ length: 2 }, () => {
+      const transports = [libp2p(internet({ listen: [], relays: carrier.addresses }))];
+      const node = new Node('127.0.0.1', 0, { transports }).on('node_message', () => {});
+      Fixture.of(t).defer(() => node.stop());
+      return node;
+    }) as [Node, Node];
+    const [behind, other] = ends;
+    for (const node of ends) await node.start();
+    await other.connectWithNode(behind.addresses[0]!);
+    await behind.waitForNodes([other.id]);
+    const piece = new Uint8Array(1_000_000);
+    const exchange = () => Promise.all(ends.flatMap(({ allNodes }) => allNodes[0]!.deliver(piece)));
+    await exchange();
+    const before = heldBytes();
+    for (let count = 0; count < 24; count++) await exchange();
+    const grownBytes = heldBytes() - before;
+    assert.ok(grownBytes < 8_000_000, `${grownBytes} bytes`);
   });
 
   test('start without a relay that is down, and get their place once it is up', async (t) => {
