@@ -47,7 +47,7 @@ export function explainDial(error: unknown, address: Address, progress: DialProg
   if (/does not match expected|not the expected peer|unexpected peer/i.test(said)) {
     return make('ERR_ID_MISMATCH', `${text}: another node answered than the id says: ${said}`);
   }
-  // The progress may be that of the connection with the relay.
+  // Over a relay, `progress` may describe the connection with the relay, not the one through it.
   const isRefused = statusIn(said) !== undefined;
   if (isRelayed(multiaddrText(address)) && (isRefused || !progress.isConnected))
     return explainRelayed(error, text, said);

@@ -71,7 +71,12 @@ export class InboundGate {
     return true;
   }
 
-  /** Strangers that say nothing keep others out for a second at most. @returns false if there is no place. */
+  /**
+   * Makes room for a handshake. If all places are taken, the oldest handshake gives way once it is a second old, so
+   * silent strangers cannot keep others out for longer.
+   *
+   * @returns false if there is no place.
+   */
   #makeRoom(): boolean {
     const { limits, runtime } = this.#context;
     const halfOpen = [...this.#arrivals].filter(([, { isUpgraded }]) => !isUpgraded);

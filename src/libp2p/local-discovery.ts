@@ -12,7 +12,7 @@ const maxAddresses = 8;
 export interface Libp2pMdnsOptions {
   /** Only programs with the same service find each other. Default `'_p2p._udp.local'`: all libp2p programs. */
   readonly service?: string | undefined;
-  /** How often the node asks who is there, in milliseconds, at least 1,000. Default 10,000. */
+  /** Time between two questions to the local network, in milliseconds, at least 1,000. Default 10,000. */
   readonly intervalMs?: number | undefined;
 }
 

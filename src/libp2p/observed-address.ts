@@ -69,7 +69,7 @@ export class ObservedAddress {
     }
   }
 
-  /** Whether an address is no more than a guess: the node does not listen there itself. */
+  /** Whether the node does not listen at an address itself, and only supposes that its router leads from there to it. */
   isGuess(text: string): boolean {
     return this.#mapped.length > 0 && parseMultiaddr(text)?.host === this.#host;
   }

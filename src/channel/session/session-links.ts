@@ -121,7 +121,7 @@ export class SessionLinks {
     this.#current = this.#parked = undefined;
   }
 
-  /** The session ends with the present link: there is no way back. */
+  /** The session ends together with the present link, so it drops the parked one. */
   end(): void {
     this.#timer?.cancel();
     if (this.#parked !== undefined) silence(this.#parked);
