@@ -1,21 +1,16 @@
 import type { Address } from '../../base/address.ts';
 import { PeerloomError } from '../../base/errors.ts';
-import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
-import { Waiters } from '../../base/waiters.ts';
+import type { Runtime } from '../../base/runtime.ts';
 import type { LimitsByAddress } from '../../transport/address-limits.ts';
 import type { LinkPath } from '../../transport/link-path.ts';
 import type { Security } from '../../transport/security.ts';
 import type { Link } from '../../transport/transport.ts';
-import { FrameKind, positionBody, smallFrame } from '../../wire/frames/frame.ts';
 import type { FrameSkimmer } from '../../wire/frames/frame-skimmer.ts';
 import type { LinkEnd } from '../link-end.ts';
 import type { SharedFrame } from '../send/shared-frame.ts';
-import { KeptPieces } from './kept-pieces.ts';
+import { Acknowledgements } from './acknowledgements.ts';
 import { SessionLinks } from './session-links.ts';
-
-/** So many bytes from the other side are acknowledged at once; fewer are acknowledged after a while. */
-const acknowledgeBytes = 256 * 1024;
-const acknowledgeDelayMs = 50;
+import { SessionSender } from './session-sender.ts';
 
 /** Unacknowledged bytes that may be on their way beside a full queue: more than the buffers of sockets hold. */
 const maxUnderWayBytes = 16 * 1024 * 1024;
@@ -81,23 +76,14 @@ export class Session implements Link {
   #settleClosed!: (error: Error | undefined) => void;
   readonly #links: SessionLinks;
   #lastPath: LinkPath | undefined;
+  readonly #sender: SessionSender;
+  readonly #acknowledgements: Acknowledgements;
   #isEnding = false;
-  /** How long the link may take to close, once it has been given everything. */
-  #closeTimeoutMs: number | undefined;
   #hasOverflowed = false;
   #isPaused = false;
-  readonly #drained = new Waiters();
-
   #breaks = 0;
-  readonly #kept = new KeptPieces();
-  #isLinkFull = false;
   /** The other side has returned to the present link, and goes on from there. */
   #returnedAt: number | undefined;
-
-  /** Bytes taken in that are yet to be acknowledged. */
-  #owedBytes = 0;
-  #acknowledgedPosition = 0;
-  #timer: RuntimeTimer | undefined;
 
   constructor(id: string, end: LinkEnd, options: SessionOptions) {
     const { runtime, queueMaxBytes, canMove = false, isBrief = false } = options;
@@ -118,12 +104,14 @@ export class Session implements Link {
         leave: () => ({ skimmer: this.user.leftLink(), position: this.user.readBytes }),
         position: () => this.user.readBytes,
         carried: (position) => this.#carried(position),
-        mayReturn: () => !this.#isEnding || this.#closeTimeoutMs !== undefined,
+        mayReturn: () => this.#isOfUse,
         breached: (error) => this.#breached(error),
         ended: (error) => this.#onLastLinkEnded(error),
       },
       runtime,
     );
+    this.#sender = new SessionSender(this.#links, () => this.#acknowledgements.sayIfMuch());
+    this.#acknowledgements = new Acknowledgements(runtime, this.#sender, () => this.user);
     this.closed = new Promise((resolve) => {
       this.#settleClosed = resolve;
     });
@@ -157,12 +145,12 @@ export class Session implements Link {
 
   /** What is kept for the case that it must be sent again, with what that costs. */
   get keptBytes(): number {
-    return this.#kept.costBytes;
+    return this.#sender.kept.costBytes;
   }
 
   /** The memory of that, and of what was never sent; what sessions share is split between them. */
   get heldBytes(): number {
-    return this.#kept.heldBytes;
+    return this.#sender.kept.heldBytes;
   }
 
   /**
@@ -170,17 +158,17 @@ export class Session implements Link {
    * @param shared set where other sessions are given the same bytes.
    */
   send(bytes: Uint8Array, sent?: () => void, shared?: SharedFrame): boolean {
-    this.onGrowth(this.#kept.push(bytes, sent, shared));
-    this.#pump();
+    this.onGrowth(this.#sender.kept.push(bytes, sent, shared));
+    this.#sender.pump();
     if (this.keptBytes > this.#maxKeptBytes && !this.#hasOverflowed) {
       this.#hasOverflowed = true;
       this.user.overflowed();
     }
-    return this.#hasRoom;
+    return this.#sender.hasRoom;
   }
 
   drained(): Promise<void> {
-    return this.#hasRoom || this.#isEnding ? Promise.resolve() : this.#drained.wait();
+    return this.#isEnding ? Promise.resolve() : this.#sender.drained();
   }
 
   pause(): void {
@@ -202,13 +190,12 @@ export class Session implements Link {
     }
     const timer = this.#runtime.setTimeout(() => this.destroy(), timeoutMs);
     void this.closed.then(() => timer.cancel());
-    this.#closeTimeoutMs = timeoutMs;
-    this.#pump();
+    this.#sender.closeWhenSent(timeoutMs);
   }
 
   destroy(): void {
     this.#end();
-    this.#closeTimeoutMs = undefined;
+    this.#sender.stayOpen();
     this.#links.end();
     if (this.link === undefined) this.#settleClosed(undefined);
     this.link?.destroy();
@@ -218,7 +205,7 @@ export class Session implements Link {
   abandon(): void {
     this.#end();
     this.#links.end();
-    if (this.#kept.hasNext) this.link?.destroy();
+    if (this.#sender.kept.hasNext) this.link?.destroy();
     this.#settleClosed(undefined);
   }
 
@@ -244,13 +231,13 @@ export class Session implements Link {
    */
   moveTo(end: LinkEnd, arrived: readonly Uint8Array[]): void {
     if (!this.isAbleToMove) throw new PeerloomError('ERR_PROTOCOL', 'the session cannot move');
-    this.#isLinkFull = false;
+    this.#sender.changeLink();
     this.#links.moveTo(end, arrived);
   }
 
   /** Whether it can move at the moment. */
   get isAbleToMove(): boolean {
-    return this.canMove && (!this.#isEnding || this.#closeTimeoutMs !== undefined) && this.#links.isCarried;
+    return this.canMove && this.#isOfUse && this.#links.isCarried;
   }
 
   /** The present link has proven itself: the one that carried the session before it ends. */
@@ -261,7 +248,7 @@ export class Session implements Link {
   /** The other side has returned to the present link. @throws PeerloomError `ERR_PROTOCOL`. */
   onCarry(position: number, frameBytes: number): void {
     if (!this.canMove) throw new PeerloomError('ERR_PROTOCOL', 'a session moved that cannot');
-    this.#owedBytes -= frameBytes;
+    this.#acknowledgements.discount(frameBytes);
     this.#returnedAt = position;
   }
 
@@ -273,12 +260,12 @@ export class Session implements Link {
 
   /** Whether the other side can go on from there. */
   canResumeAt(receivedBytes: number): boolean {
-    return !this.#isEnding && this.#kept.has(receivedBytes);
+    return !this.#isEnding && this.#sender.kept.has(receivedBytes);
   }
 
   /** The other side has gone on from there: whoever names that position said so before. */
   isPast(receivedBytes: number): boolean {
-    return this.#kept.isPast(receivedBytes);
+    return this.#sender.kept.isPast(receivedBytes);
   }
 
   /**
@@ -308,31 +295,28 @@ export class Session implements Link {
 
   /** The other side has everything up to a position. @throws PeerloomError `ERR_PROTOCOL`. */
   onAcknowledged(position: number, frameBytes: number): void {
-    this.#owedBytes -= frameBytes;
-    if (this.#kept.acknowledge(position)) this.user.acknowledged();
+    this.#acknowledgements.discount(frameBytes);
+    if (this.#sender.kept.acknowledge(position)) this.user.acknowledged();
   }
 
   /** Keeps what the channel has not sent, and never will: the user may have to hear of it. */
   keepUnsent(bytes: Uint8Array, shared?: SharedFrame): void {
-    this.#kept.keepUnsent(bytes, shared);
+    this.#sender.kept.keepUnsent(bytes, shared);
   }
 
   /** What is not acknowledged, or was never sent: whole frames, from the beginning of a message on. */
   unacknowledged(): Uint8Array[] {
-    return this.#kept.unacknowledged();
+    return this.#sender.kept.unacknowledged();
   }
 
   /** Forgets what was kept, once the session is over and the user has heard of it. */
   forget(): void {
-    this.#kept.clear();
+    this.#sender.kept.clear();
   }
 
-  get #hasRoom(): boolean {
-    return this.#isLinkReady && (this.link!.allowance ?? 1) > 0;
-  }
-
-  get #isLinkReady(): boolean {
-    return this.#links.isCarried && !this.#isLinkFull;
+  /** Something is to be sent, or may be. */
+  get #isOfUse(): boolean {
+    return !this.#isEnding || this.#sender.isClosing;
   }
 
   #attach(end: LinkEnd): void {
@@ -347,84 +331,32 @@ export class Session implements Link {
     this.#lastPath = this.link.path;
     this.#links.release();
     this.#breaks += 1;
-    this.#isLinkFull = false;
+    this.#sender.changeLink();
     this.user.suspended(error);
   }
 
   /** The present link carries it; the other side has received everything up to a position. @throws PeerloomError. */
   #carried(position: number): void {
-    if (!this.#kept.has(position)) {
+    if (!this.#sender.kept.has(position)) {
       throw new PeerloomError('ERR_PROTOCOL', 'the other side moved the session to where it has not been');
     }
-    this.#isLinkFull = false;
+    this.#sender.changeLink();
     this.#goOnFrom(position);
   }
 
   /** Gives the present link what follows a position. */
   #goOnFrom(position: number): void {
     if (this.#isPaused) this.link!.pause();
-    this.#kept.rewind(position);
-    // The link may begin in the middle of a frame, where nothing may come between.
-    if (this.#kept.hasNext && this.#hasRoom) this.#handNext();
-    // The last acknowledgement may be lost, and nothing may follow that would bring another.
-    this.#acknowledgedPosition = 0;
-    this.#acknowledge();
-    this.#pump();
-  }
-
-  /** Hands over what waits, as far as the link takes it. */
-  #pump(): void {
-    while (this.#hasRoom && this.#kept.hasNext) this.#handNext();
-    if (this.#hasRoom) this.#drained.wake();
-    if (!this.#isLinkReady || this.#kept.hasNext || this.#closeTimeoutMs === undefined) return;
-    this.link!.close(this.#closeTimeoutMs);
-    this.#closeTimeoutMs = undefined;
-  }
-
-  #handNext(): void {
-    const link = this.link!;
-    if (!this.#kept.handNextTo(link, link.allowance ?? Number.POSITIVE_INFINITY)) this.#waitFor(link);
-  }
-
-  #waitFor(link: Link): void {
-    this.#isLinkFull = true;
-    void link.drained().then(() => {
-      if (link !== this.link) return;
-      this.#isLinkFull = false;
-      if (this.#owedBytes >= acknowledgeBytes) this.#acknowledge();
-      this.#pump();
-    });
+    this.#sender.goOnFrom(position);
+    this.#acknowledgements.sayAgain();
+    this.#sender.pump();
   }
 
   #onBytes(bytes: Uint8Array): void {
-    this.#owedBytes += bytes.length;
+    this.#acknowledgements.count(bytes.length);
     this.onMessage(bytes);
     if (this.#returnedAt !== undefined) this.#goBack(this.#returnedAt);
-    if (this.#isEnding) return;
-    if (this.#owedBytes >= acknowledgeBytes) this.#acknowledge();
-    else if (this.#owedBytes > 0) this.#awaitMore();
-  }
-
-  #awaitMore(): void {
-    this.#timer ??= this.#runtime.setTimeout(() => {
-      this.#timer = undefined;
-      if (this.#owedBytes > 0) this.#acknowledge();
-    }, acknowledgeDelayMs);
-  }
-
-  /** A link that is full is not made to take more: one acknowledgement, when it has room, says it all. */
-  #acknowledge(): void {
-    if (!this.#links.isCarried || this.#isEnding) return;
-    if (this.#isLinkFull || this.#kept.isInPiece) {
-      this.#awaitMore();
-      return;
-    }
-    const { readBytes, wholeBytes } = this.user;
-    this.#owedBytes = readBytes - wholeBytes;
-    if (wholeBytes === this.#acknowledgedPosition) return;
-    this.#acknowledgedPosition = wholeBytes;
-    const link = this.link!;
-    if (!link.send(smallFrame(FrameKind.acknowledge, positionBody(wholeBytes)))) this.#waitFor(link);
+    if (!this.#isEnding) this.#acknowledgements.sayWhenDue();
   }
 
   #goBack(position: number): void {
@@ -457,7 +389,7 @@ export class Session implements Link {
   #end(): void {
     this.#isEnding = true;
     this.readTarget = undefined;
-    this.#timer?.cancel();
-    this.#drained.wake();
+    this.#acknowledgements.end();
+    this.#sender.wakeWaiters();
   }
 }
