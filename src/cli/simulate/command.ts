@@ -1,6 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Latency } from '../../simulator/network/latency.ts';
 import { worldRegions } from '../../simulator/network/world-regions.ts';
+import { WrongUse } from '../failure.ts';
+import { latencyBoundMs, wholeBounds } from './rumour-options.ts';
 import type { SimulateOptions } from './simulate.ts';
 
 const help = `
@@ -16,16 +18,30 @@ Examples:
   Nodes that come and go, over slow links that lose data:
     peerloom simulate --nodes 200 --churn 60 --latency 50-300 --loss 0.02 --seconds 120
   For other programs:
-    peerloom simulate --json | jq .reached`;
+    peerloom simulate --json | jq .reached
+  Look at what happened, event by event:
+    peerloom simulate --nodes 20 --crash 0.5 --record run.jsonl
+    peerloom simulate --replay run.jsonl --node 7`;
+
+interface Replaying {
+  readonly replay?: string;
+  readonly node?: number;
+  readonly from?: number;
+}
+
+/** A recording holds the options of its run. */
+const notForReplay = 'nodes dials seed latency loss crash partition churn seconds svg json record'.split(' ');
+
+const nodeNumbers = [0, wholeBounds.nodes[1] - 1] as const;
 
 /** Adds `peerloom simulate`. */
 export function addSimulateCommand(program: Command): void {
   program
     .command('simulate')
     .description('spread a rumour among many simulated nodes, and show what becomes of it')
-    .option('--nodes <count>', 'how many nodes', wholeFrom(1, 100_000), 100)
-    .option('--dials <count>', 'how many other nodes each node dials', wholeFrom(0, 100), 3)
-    .option('--seed <number>', 'decides everything that is left to chance', wholeFrom(0, 2 ** 53 - 1), 1)
+    .option('--nodes <count>', 'how many nodes', wholeWithin(wholeBounds.nodes), 100)
+    .option('--dials <count>', 'how many other nodes each node dials', wholeWithin(wholeBounds.dials), 3)
+    .option('--seed <number>', 'decides everything that is left to chance', wholeWithin(wholeBounds.seed), 1)
     .addOption(
       new Option('--latency <ms>', 'from node to node: a number, a range, or world (measured distances)')
         .argParser(parseLatency)
@@ -42,21 +58,46 @@ export function addSimulateCommand(program: Command): void {
     .option(
       '--churn <count>',
       'how many nodes crash in a minute, each to restart within another',
-      wholeFrom(0, 1e6),
+      wholeWithin(wholeBounds.churn),
       0,
     )
-    .option('--seconds <count>', 'how long the rumour may spread, in virtual time', wholeFrom(1, 86_400), 30)
+    .option(
+      '--seconds <count>',
+      'how long the rumour may spread, in virtual time',
+      wholeWithin(wholeBounds.seconds),
+      30,
+    )
     .option('--svg <file>', 'draw the run')
     .option('--json', 'print the summary as one line of JSON')
+    .option('--record <file>', 'write each event of the run into a file')
+    .addOption(
+      new Option(
+        '--replay <file>',
+        'run a recording again, and list its events; on a terminal one by one',
+      ).conflicts(notForReplay),
+    )
+    .option(
+      '--node <number>',
+      'with --replay: only events of this node, or about it',
+      wholeWithin(nodeNumbers),
+    )
+    .option('--from <ms>', 'with --replay: nothing before this moment of virtual time', parseMoment)
     .addHelpText('after', help)
-    .action(async (options: SimulateOptions) => {
+    .action(async ({ replay: recording, node, from, ...options }: SimulateOptions & Replaying) => {
       // The other commands need no simulator.
+      if (recording !== undefined) {
+        const { replay } = await import('./replay.ts');
+        process.exitCode = await replay(recording, { node, from });
+        return;
+      }
+      if (node !== undefined || from !== undefined)
+        throw new WrongUse('--node and --from are for --replay; see peerloom simulate --help');
       const { simulate } = await import('./simulate.ts');
       process.exitCode = await simulate(options);
     });
 }
 
-function wholeFrom(least: number, most: number): (text: string) => number {
+function wholeWithin([least, most]: readonly [number, number]): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (/^\d+$/.test(text) && value >= least && value <= most) return value;
@@ -80,10 +121,16 @@ function shareBelow(bound: number): (text: string) => number {
   };
 }
 
+function parseMoment(text: string): number {
+  const ms = numberIn(text);
+  if (ms >= 0) return ms;
+  throw new InvalidArgumentError('It must be milliseconds, such as 1500.');
+}
+
 function parseLatency(text: string): Latency {
   if (text === 'world') return worldRegions;
   const [from, to = from, ...more] = text.split('-').map(numberIn) as [number, ...number[]];
-  if (from <= to && to < 1e6 && more.length === 0) return from === to ? from : { from, to };
+  if (from <= to && to < latencyBoundMs && more.length === 0) return from === to ? from : { from, to };
   throw new InvalidArgumentError('It must be milliseconds, such as 20, a range, such as 10-100, or world.');
 }
 

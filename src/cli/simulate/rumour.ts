@@ -43,6 +43,9 @@ export interface RumourRun {
 /** Called now and then: what happens, and which share of it is done. */
 export type OnProgress = (what: string, share: number) => void;
 
+/** Called with the world before there are nodes in it. */
+export type OnWorld = (world: Simulation) => void;
+
 const rumour = 'have you heard?';
 
 /** In how many steps the rumour spreads, after each of which the run reports how far it is. */
@@ -95,11 +98,12 @@ class Town {
   readonly #onProgress: OnProgress;
   #joined = 0;
 
-  constructor(options: RumourOptions, onProgress: OnProgress) {
+  constructor(options: RumourOptions, onProgress: OnProgress, onWorld: OnWorld) {
     const { seed, latencyMs, loss, nodes } = options;
     this.#options = options;
     this.#onProgress = onProgress;
     this.world = new Simulation({ seed, latencyMs, loss });
+    onWorld(this.world);
     this.nodes = this.world.spawn(nodes, (place) => this.#make(place));
   }
 
@@ -157,8 +161,12 @@ class Town {
  * A rumour among nodes that each dial some others: it begins with one node, and every node that hears it passes it on to
  * all its peers, once.
  */
-export async function spreadRumour(options: RumourOptions, onProgress: OnProgress): Promise<RumourRun> {
-  const town = new Town(options, onProgress);
+export async function spreadRumour(
+  options: RumourOptions,
+  onProgress: OnProgress,
+  onWorld: OnWorld = () => {},
+): Promise<RumourRun> {
+  const town = new Town(options, onProgress, onWorld);
   const { world, nodes } = town;
   await town.form();
   const { links } = town;

@@ -1,8 +1,10 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Latency } from '../../simulator/network/latency.ts';
-import { exitCodes, WrongUse } from '../failure.ts';
+import type { Simulation } from '../../simulator/simulation.ts';
+import { complain, exitCodes, WrongUse } from '../failure.ts';
 import { Progress } from './progress.ts';
-import { type RumourOptions, type RumourRun, spreadRumour } from './rumour.ts';
+import { type RecordedEnd, Recording } from './recording.ts';
+import { type OnProgress, type RumourOptions, type RumourRun, spreadRumour } from './rumour.ts';
 import { rowsOf, type Summary, summaryOf, titleOf } from './summary.ts';
 
 /** The options of `peerloom simulate`, as the command line gives them. */
@@ -10,20 +12,25 @@ export interface SimulateOptions extends Omit<RumourOptions, 'latencyMs'> {
   readonly latency: Latency;
   readonly svg?: string;
   readonly json?: true;
+  readonly record?: string;
 }
 
 /**
  * Runs a rumour, and prints what became of it.
  *
  * @returns the exit code.
- * @throws WrongUse if the picture cannot be written.
+ * @throws WrongUse if the picture or the recording cannot be written.
  */
-export async function simulate({ svg, json, latency, ...rest }: SimulateOptions): Promise<number> {
+export async function simulate({ svg, json, record, latency, ...rest }: SimulateOptions): Promise<number> {
   const options = { ...rest, latencyMs: latency };
   // Before the run, which may take minutes.
   const file = svg === undefined ? undefined : openForWriting(svg);
+  const recording = record === undefined ? undefined : new Recording(record, options);
   const progress = new Progress();
-  const run = await spreadRumour(options, (what, share) => progress.show(what, share));
+  const onProgress: OnProgress = (what, share) => progress.show(what, share);
+  const run = await (recording === undefined
+    ? spreadRumour(options, onProgress)
+    : recorded(recording, options, onProgress));
   const summary = summaryOf(run);
   if (file !== undefined) {
     progress.show('drawing', 1);
@@ -33,7 +40,29 @@ export async function simulate({ svg, json, latency, ...rest }: SimulateOptions)
   progress.clear();
   if (json) console.log(JSON.stringify(summary));
   else print(rowsOf(summary));
-  return exitCodes.fine;
+  if (recording?.failure === undefined) return exitCodes.fine;
+  complain(`--record could not write the recording: ${recording.failure.message}`);
+  return exitCodes.failed;
+}
+
+/** A run that fails is recorded as well. */
+async function recorded(
+  recording: Recording,
+  options: RumourOptions,
+  onProgress: OnProgress,
+): Promise<RumourRun> {
+  let world: Simulation | undefined;
+  let end: RecordedEnd['end'] = 'failed';
+  try {
+    const run = await spreadRumour(options, onProgress, (made) => {
+      world = made;
+      recording.watch(made);
+    });
+    end = 'complete';
+    return run;
+  } finally {
+    recording.end(end, world?.digest ?? '');
+  }
 }
 
 /** The library that places the nodes loads only when there is something to draw. */

@@ -1,0 +1,160 @@
+import { inNextTurn } from '../../base/next-turn.ts';
+import type { Simulation } from '../../simulator/simulation.ts';
+import { SimulationError } from '../../simulator/simulation-error.ts';
+import { complain, exitCodes } from '../failure.ts';
+import { Progress } from './progress.ts';
+import { checkRecording, DamagedRecording, type RecordedRun, recordedLines } from './recorded-lines.ts';
+import { type RecordedEnd, type RecordedEvent, type RecordedFault, watchLines } from './recording.ts';
+import { type OnProgress, spreadRumour } from './rumour.ts';
+import { stepThroughLines } from './step-lines.ts';
+
+/** What of a recording is shown. */
+export interface ReplayOptions {
+  /** Only events of this node, and those of others that are about it. */
+  readonly node?: number | undefined;
+  /** Nothing before this moment, in milliseconds of virtual time. */
+  readonly from?: number | undefined;
+}
+
+/** Where a run went another way than the recorded one. */
+interface Difference {
+  /** How many events and faults were equal before. */
+  readonly equal: number;
+  /** For people. */
+  readonly expected: string;
+  readonly came: string;
+}
+
+/** How many lines are printed before others have a turn, such as the one who closed the output. */
+const linesAtOnce = 1_000;
+
+/**
+ * Runs a recorded simulation again, compares each event, and lists the events up to the first difference: one by one on a
+ * terminal.
+ *
+ * @returns the exit code: 0 if the run was the same.
+ * @throws WrongUse if the file cannot be opened.
+ */
+export async function replay(path: string, { node, from = 0 }: ReplayOptions): Promise<number> {
+  const progress = new Progress();
+  try {
+    const { header, end } = checkRecording(path);
+    const onProgress: OnProgress = (what, share) => progress.show(what, share);
+    const difference = await compare({ header, end }, path, onProgress);
+    progress.clear();
+    const shown = shownLines(path, { node, from, count: difference?.equal ?? end.lines });
+    if (process.stdin.isTTY && process.stdout.isTTY) await stepThroughLines(shown);
+    else await print(shown);
+    if (difference === undefined) {
+      console.log(`The run is the same as the recorded one: ${counted(end.lines)}, digest ${end.digest}.`);
+      return exitCodes.fine;
+    }
+    for (const line of linesOf(difference)) console.log(line);
+    return exitCodes.failed;
+  } catch (error) {
+    progress.clear();
+    if (!(error instanceof DamagedRecording)) throw error;
+    complain(error.message);
+    return exitCodes.failed;
+  }
+}
+
+/** Runs it again until something is different from the recording. */
+async function compare(
+  { header, end }: RecordedRun,
+  path: string,
+  onProgress: OnProgress,
+): Promise<Difference | undefined> {
+  const expected = recordedLines(path);
+  let equal = 0;
+  let difference: Difference | undefined;
+  let world: Simulation | undefined;
+  let came: RecordedEnd['end'] = 'complete';
+  const differ = (expectedText: string, cameText: string): void => {
+    difference ??= { equal, expected: expectedText, came: cameText };
+  };
+  try {
+    await spreadRumour(header.options, onProgress, (made) => {
+      world = made;
+      watchLines(made, (line) => {
+        if (difference !== undefined) return;
+        const next = expected.next().value?.text;
+        if (next === line) equal += 1;
+        else differ(textOfLine(next), textOfLine(line));
+      });
+      // Ends the run, which nobody needs any more.
+      made.invariant('the run is the recorded one', () => difference === undefined);
+    });
+  } catch (error) {
+    // A recorded run that failed fails again.
+    if (!(error instanceof SimulationError)) throw error;
+    came = 'failed';
+  }
+  const next = expected.next().value?.text;
+  if (next !== undefined) differ(textOfLine(next), textOfLine(undefined));
+  if (end.end !== came) differ(endings[end.end], endings[came]);
+  if (end.digest !== world?.digest) differ(`digest ${end.digest}`, `digest ${world?.digest}`);
+  expected.return(undefined);
+  return difference;
+}
+
+const endings = { complete: 'the end of the run', failed: 'an invariant that does not hold' };
+
+function* shownLines(
+  path: string,
+  { node, from, count }: { readonly node: number | undefined; readonly from: number; readonly count: number },
+): Generator<string> {
+  let number = 0;
+  for (const { value } of recordedLines(path)) {
+    if (number === count) return;
+    number += 1;
+    if (value.at >= from && isAbout(value, node)) yield textOf(value);
+  }
+}
+
+/** A fault may concern every node. */
+function isAbout(value: RecordedEvent | RecordedFault, node: number | undefined): boolean {
+  return node === undefined || 'fault' in value || value.node === node || value.peer === node;
+}
+
+function textOf(value: RecordedEvent | RecordedFault): string {
+  const at = `${value.at.toFixed(3)} ms`.padStart(14);
+  if ('fault' in value) {
+    const { kind, ...details } = value.fault;
+    return `${at}  ${kind} ${shortened(JSON.stringify(details))}`;
+  }
+  const { node, event, peer, what } = value;
+  const about = peer === undefined ? '' : `, node ${peer}`;
+  return `${at}  node ${node}: ${event}${about}${what === undefined ? '' : `, ${shortened(what)}`}`;
+}
+
+const maxShownCharacters = 200;
+
+function shortened(text: string): string {
+  return text.length > maxShownCharacters ? `${text.slice(0, maxShownCharacters)}…` : text;
+}
+
+function linesOf({ equal, expected, came }: Difference): string[] {
+  return [
+    `The run differs from the recorded one after ${counted(equal)}:`,
+    `  expected  ${expected}`,
+    `  came      ${came}`,
+  ];
+}
+
+function textOfLine(line: string | undefined): string {
+  return line === undefined ? 'nothing more' : textOf(JSON.parse(line)).trim();
+}
+
+function counted(count: number): string {
+  return `${count.toLocaleString('en')} events and faults`;
+}
+
+async function print(lines: Iterable<string>): Promise<void> {
+  let count = 0;
+  for (const line of lines) {
+    console.log(line);
+    count += 1;
+    if (count % linesAtOnce === 0) await new Promise<void>(inNextTurn);
+  }
+}
