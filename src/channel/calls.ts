@@ -23,7 +23,7 @@ const maxFailureLength = 500;
 /** The calls of this side that wait for an answer: deliveries, requests and pings. */
 export class Calls {
   readonly #host: CallsHost;
-  /** Of requests, and of deliveries, whose answer is `undefined`. */
+  /** Waiting requests and deliveries. The answer to a delivery is `undefined`. */
   readonly #answers: PendingAnswers<Data | undefined>;
   readonly #pongs: PendingAnswers<void>;
 
@@ -39,7 +39,7 @@ export class Calls {
     return this.#answers.call('deliver', options, send) as Promise<void>;
   }
 
-  /** Deliveries begun since a time that are not confirmed. */
+  /** How many unconfirmed deliveries began at `beganAtMs` or later. */
   deliveriesSince(beganAtMs: number): number {
     let count = 0;
     for (const { what, calledAtMs } of this.#answers.calls.values()) {
@@ -66,19 +66,19 @@ export class Calls {
     this.#pongs.answer(id, undefined);
   }
 
-  /** The numbers of the deliveries and requests whose answer somebody waits for. */
+  /** The numbers of the deliveries and requests that still wait for their answers. */
   awaited(): ReadonlySet<number> {
     const ids = new Set<number>();
     for (const [id, { isAnswered }] of this.#answers.calls) if (!isAnswered) ids.add(id);
     return ids;
   }
 
-  /** Somebody still waits for this answer. */
+  /** Whether a caller still waits for this answer. */
   isAwaited({ kind, body }: Frame): boolean {
     return this.#answers.has(idOf(kind, body));
   }
 
-  /** Answers that nobody waits for are not even decoded. */
+  /** Skips answers that no caller waits for, without decoding them. */
   onAnswer(frame: Frame): void {
     const id = idOf(frame.kind, frame.body);
     const call = this.#answers.get(id);
@@ -106,7 +106,7 @@ export class Calls {
     return true;
   }
 
-  /** @param decoded `undefined`: it cannot be decoded. */
+  /** @param decoded `undefined` if the answer could not be decoded. */
   conclude({ kind, body }: Frame, decoded: Pick<Decoded, 'data'> | undefined): void {
     this.#conclude(kind, idOf(kind, body), decoded?.data);
   }
@@ -121,7 +121,7 @@ export class Calls {
     }
   }
 
-  /** @param answer `undefined`: the other side has confirmed it. */
+  /** @param answer `undefined` if the other side only confirms a delivery. */
   #settle(id: number, answer: Data | undefined): void {
     const isDelivery = this.#answers.get(id)?.what === 'deliver';
     if (isDelivery || answer !== undefined) {
@@ -132,7 +132,7 @@ export class Calls {
     this.#answers.fail(id, new PeerloomError('ERR_PROTOCOL', message));
   }
 
-  /** No answer comes any more: all fail but those whose answer is being read, until `answersRead`. */
+  /** No more answers will arrive: all calls fail. Calls whose answer is being read fail only after `answersRead`. */
   end(reason: () => PeerloomError, answersRead: Promise<void>): void {
     this.#pongs.failAll(reason);
     this.#answers.failAll(reason, ({ isAnswered }) => !isAnswered);

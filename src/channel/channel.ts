@@ -40,18 +40,18 @@ export interface RemoteNode {
   readonly address: Address;
   /** The port that the peer says it listens on. */
   readonly listeningPort: number;
-  /** The texts of the addresses that it says it listens on, as they can be dialled from here. */
+  /** The addresses on which the peer says that it listens, as text that this node can dial. */
   readonly addresses: readonly string[];
   /** A random text, new for each run of the peer. */
   readonly instance: string;
   readonly security: Security;
-  /** Whether the limits on one address apply to it. */
+  /** Whether limits per address apply to this peer. */
   readonly limitsByAddress: LimitsByAddress;
-  /** What both sides said of neighbours in their hellos; nothing if one of them chooses its neighbours by hand. */
+  /** The membership part of both hellos. `undefined` if one of the nodes chooses its neighbours by hand. */
   readonly membership?: { readonly ours: MembershipWord; readonly theirs: MembershipWord } | undefined;
 }
 
-/** Whether all handlers of an event ran without throwing; a promise if one of them is asynchronous. */
+/** True if all handlers of an event ran without throwing. A promise if one of them is asynchronous. */
 export type Handled = boolean | Promise<boolean>;
 
 /** Messages that the other node returned, because it could not accept them. */
@@ -102,29 +102,32 @@ export interface ConnectionMetrics {
 /** A protocol that a node speaks beside messages. */
 export interface SpokenProtocol {
   readonly name: string;
-  /** Its frames go on with a session. Otherwise each link of the session is a connection of its own to the protocol. */
+  /** True: the protocol's frames survive a change of links. False: the protocol sees each link as a new connection. */
   readonly outlivesLinks: boolean;
 }
 
-/** What a channel reports. Messages and deliveries come one at a time; requests and streams come at any time after `connected`. */
+/**
+ * What a channel reports. Messages and deliveries come one at a time; requests and streams come at any time after
+ * `connected`.
+ */
 export interface ChannelHandler {
   connected(): Handled;
-  /** @param text of a Python node's message: what the data was read from. */
+  /** @param text the original text of a Python node's message, from which `data` was parsed. */
   message(data: Data, text?: string): Handled;
   /**
-   * A message whose sender waits for its handlers. `undefined`: there is no handler. May throw, or reject with, a reason
-   * that is sent to the sender.
+   * A message whose sender waits for the handlers. Returns `undefined` if there is no handler. If the method throws or
+   * rejects, the sender receives the reason.
    */
   delivery(data: Data): Handled | undefined | Promise<boolean | undefined>;
-  /** `undefined`: there is no answer. May reject. */
+  /** Returns `undefined` if there is no answer. May reject. */
   request(data: Data): Data | Promise<Data | undefined>;
-  /** The other side opened a stream. `undefined`: there is no handler for streams. */
+  /** The other side opened a stream. Returns `undefined` if there is no handler for streams. */
   stream(header: Data, stream: ChannelStream): Handled | undefined | Promise<boolean | undefined>;
-  /** A protocol that both sides speak may begin to send. */
+  /** Both sides speak the protocol, and it may begin to send. */
   protocolOpened(name: string): void;
-  /** A frame of such a protocol. The promise, which never rejects, says when the protocol is done with it. */
+  /** A frame of such a protocol. The promise resolves when the protocol has handled the frame; it never rejects. */
   protocol(name: string, bytes: Uint8Array): Promise<void> | undefined;
-  /** Once for each `protocolOpened`: nothing more can be sent, and nothing follows. */
+  /** Called once for each `protocolOpened`. Nothing can be sent and nothing arrives after it. */
   protocolClosed(name: string): void;
   /** The answer to a request cannot be sent. */
   unanswerable(error: unknown): void;
@@ -145,8 +148,8 @@ export interface ChannelHandler {
   /**
    * Called exactly once, after everything else.
    *
-   * @param readUnacknowledged for a session that could not resume: decodes the messages that the other side may not
-   * have, which takes time. `undefined` if there is nothing to report.
+   * @param readUnacknowledged given when a session could not resume. It decodes the messages that the other side may
+   * have missed, which takes time. Returns `undefined` if there is nothing to report.
    */
   closed(reason: CloseReason, readUnacknowledged?: () => readonly Data[] | undefined): void;
 }
@@ -154,9 +157,9 @@ export interface ChannelHandler {
 /** The conversation with one peer after the handshake, over one link or one session. */
 export interface Channel {
   readonly remote: RemoteNode;
-  /** `'outbound'`: this side dialled. */
+  /** `'outbound'` if this side dialled. */
   readonly direction: 'inbound' | 'outbound';
-  /** Which way its link goes at the moment. `undefined`: directly. */
+  /** The path of the present link. `undefined` if the link is direct. */
   readonly path?: LinkPath | undefined;
   /** Whether messages can be sent. */
   readonly isOpen: boolean;
@@ -174,7 +177,7 @@ export interface Channel {
   /**
    * Sends a frame of a protocol.
    *
-   * @returns false above the high-water mark; or where the protocol is not open, and nothing was sent.
+   * @returns false above the high-water mark. Also false, and nothing was sent, if the protocol is not open.
    * @throws PeerloomError `ERR_QUEUE_FULL`, `ERR_MESSAGE_TOO_LARGE`.
    */
   sendProtocol(name: string, bytes: Uint8Array): boolean;
@@ -182,16 +185,16 @@ export interface Channel {
   ping(options?: WaitOptions): Promise<number>;
   metrics(): ConnectionMetrics;
   /**
-   * Pings a silent peer and gives up a dead one.
+   * Pings a silent peer and closes the connection to a dead one.
    *
-   * @param isSought this node is trying to reach the peer again: a suspended channel waits for as long as it tries.
-   * @returns when the node has to check again, unless something arrives; `Infinity`: never.
+   * @param isSought true while this node tries to reach the peer again. A suspended channel waits for that long.
+   * @returns when the node has to check again if nothing arrives until then. `Infinity`: never.
    */
   checkLiveness(now: number, isSought?: boolean): number;
   /**
-   * Pings a peer that was silent for a while, for callers that need to know sooner than {@link Channel.checkLiveness}.
+   * Pings a peer that has been silent, for callers that need to know sooner than {@link Channel.checkLiveness}.
    *
-   * @returns for how many milliseconds nothing was heard of it, as far as this side listened.
+   * @returns the milliseconds since something arrived. Time in which this side did not read does not count.
    */
   checkSilence(now: number, pingAfterMs: number): number;
   /** Ends the channel if it is suspended. */

@@ -24,7 +24,7 @@ import { UnreadStreams } from './streams/unread-streams.ts';
 /** Milliseconds that the link has to send its queue after a connection was closed on purpose. */
 const closeFlushMs = 5_000;
 
-/** The same after a breach by the other side. */
+/** The same, when the other side has violated the protocol. */
 const failFlushMs = 1_000;
 
 /** The parts of a conversation, all of which end with it. */
@@ -52,7 +52,7 @@ export interface ClosingHost extends MemoryAccount {
 export class Closing {
   readonly #host: ClosingHost;
   readonly #ending = new Ending();
-  /** What the user has to know of when the session is over. */
+  /** Decodes the messages that the user has to learn about when the session ends. */
   #readUnacknowledged: (() => readonly Data[] | undefined) | undefined;
 
   constructor(host: ClosingHost) {
@@ -67,7 +67,7 @@ export class Closing {
     return this.#ending.isClosed;
   }
 
-  /** This side says goodbye, behind everything that waits to be sent. */
+  /** Sends a goodbye after everything that waits to be sent. */
   close(farewell: Goodbye): void {
     const { incoming, outgoing, link, session, options } = this.#host;
     if (this.#ending.choose(farewell)) incoming.clear();
@@ -95,7 +95,7 @@ export class Closing {
     this.#host.link.close(closeFlushMs);
   }
 
-  /** Tells the other side why, as far as it still listens, and ends the conversation with it. */
+  /** Sends the reason to the other side, if it still listens, and ends the conversation. */
   fail(farewell: Goodbye): void {
     if (this.isClosed) return;
     const { remote, reader, incoming, link, options } = this.#host;
@@ -104,14 +104,14 @@ export class Closing {
     this.#endConversations(farewell.code === 'overload' ? 'dropped' : 'kept');
     reader.stop();
     this.#closeOutgoing();
-    // Nothing more is handled of a peer that breaks the protocol.
+    // Nothing that a protocol violator sent is handled any more.
     if (farewell.code === 'protocol') incoming.clear();
     const isHeard = farewell.code !== 'timeout';
     if (isHeard) link.send(smallFrame(FrameKind.goodbye, encodeGoodbye(farewell)));
     link.close(isHeard ? failFlushMs : 0);
   }
 
-  /** What a session keeps goes to its user, or is dropped, without waiting for a handler that runs. */
+  /** Gives what the session keeps to the user, or drops it, without waiting for running handlers. */
   shed(): void {
     this.#host.incoming.clear();
     this.#ending.hurry();
@@ -140,7 +140,7 @@ export class Closing {
     this.report();
   }
 
-  /** Reports the end of a closed conversation. One that was refused before it started has nobody to report to. */
+  /** Reports the end of a closed conversation. A conversation refused before it started has no handler to report to. */
   report(): void {
     const { handler, incoming, session, options } = this.#host;
     if (handler === undefined) return;

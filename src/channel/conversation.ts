@@ -42,13 +42,13 @@ export interface ConversationOptions {
   readonly log: Log;
   /** The log of what goes over the connection. */
   readonly traffic: Log;
-  /** What this node speaks beside messages, in the order of its hello. */
+  /** The protocols that this node speaks beside messages, in the order of its hello. */
   readonly protocols: readonly SpokenProtocol[];
 }
 
 /**
- * The parts of a conversation with another peerloom node, and the way of each frame from the link to the part that it is
- * meant for. Parts that an idle connection does not need are made when they are first used.
+ * A conversation with another peerloom node. It owns the parts below and passes each arriving frame to the right part.
+ * Parts that an idle connection does not need are created when they are first used.
  *
  *    link ──► reader ──► incoming, calls, streams, protocols ──► outgoing ──► link
  *                 └────► closing
@@ -57,13 +57,13 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
   readonly direction: 'inbound' | 'outbound';
   readonly remote: RemoteNode;
   readonly link: Link;
-  /** Where both sides agreed on one: the link, which outlives those that it is made of. */
+  /** Set if both sides agreed on a session. The session is then also the link of this conversation. */
   readonly session: Session | undefined;
-  /** What the link has brought since the handshake. */
+  /** Bytes that arrived since the handshake. */
   receivedBytes = 0;
-  /** The link, if it carries data as it is: a simulated one, without a session. */
+  /** Set if the link carries data without encoding it, as simulated links without a session do. */
   readonly dataLink: DataLink | undefined;
-  /** What the other side takes. */
+  /** Compressions and sizes that the other side accepts. */
   readonly receiver: Receiver;
   readonly windows: Windows;
   readonly options: ConversationOptions;
@@ -72,15 +72,15 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
   readonly incoming: Incoming;
   readonly liveness: Liveness;
   readonly closing: Closing;
-  /** Of a node that speaks some. */
+  /** Set if this node speaks protocols beside messages. */
   readonly protocols: ProtocolFrames | undefined;
-  /** Of a session. */
+  /** Set if there is a session. */
   readonly suspension: Suspension | undefined;
   handler: ChannelHandler | undefined;
   usedStreams: Streams | undefined;
   usedCalls: Calls | undefined;
   readonly #trace: Trace;
-  /** Looked up once for each piece that arrives, not for each message. */
+  /** Updated once for each piece of bytes that arrives, not for each message. */
   #isTraced = false;
 
   constructor({ ours, theirs, direction, end, takeRest }: Handshake, options: ConversationOptions) {
@@ -96,7 +96,7 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
     this.direction = direction;
     this.options = options;
     const { maxMessageBytes } = theirs;
-    // Nodes of one program read the same.
+    // Nodes of one program accept the same compressions, so they can share the list.
     const compressions = sharedList(ours.compressions, theirs.compressions);
     this.receiver = { maxMessageBytes, compressions, maxContainers: limits.maxContainers };
     this.windows = ours.windows;
@@ -178,7 +178,7 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
     return this.usedCalls;
   }
 
-  /** The user wants to hear of what arrives. */
+  /** Starts to report what arrives. */
   start(handler: ChannelHandler): void {
     this.handler = handler;
     this.options.budget.open(this);
@@ -191,7 +191,7 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
     this.closing.shed();
   }
 
-  /** Goes on with the session over another link. @throws PeerloomError `ERR_PROTOCOL`. */
+  /** Resumes the session over another link. @throws PeerloomError `ERR_PROTOCOL`. */
   resumeOver({ end, ours, theirs, takeRest }: Handshake): void {
     this.suspension!.theirBreaks = theirs.session!.breaks;
     this.session!.resumeOver(end, ours.session!, theirs.session!.receivedBytes, takeRest());
@@ -207,9 +207,9 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
   }
 
   /**
-   * Sends a message as data, if that makes no difference but in time.
+   * Sends a message without encoding it, if the receiver would see no difference.
    *
-   * @returns false if it has to be sent as a frame.
+   * @returns false if the message has to be sent as a frame.
    */
   handOver(data: Data, options: SendOptions | undefined): boolean {
     if (options !== undefined && !isPlainSend(options)) return false;
@@ -262,7 +262,7 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
     this.closing.fail(goodbye('protocol', messageOf(error)));
   }
 
-  /** Whatever the other side did wrong ends this connection, and nothing else. */
+  /** If the other side violates the protocol, this connection ends. Nothing else is affected. */
   #onBytes(bytes: Uint8Array): void {
     const now = this.options.runtime.now();
     const { ownMemory } = this.incoming.payloads;
@@ -279,7 +279,7 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
     }
   }
 
-  /** A message that came as data. One that has to wait does so as a frame. */
+  /** Handles a message that arrived as data. If it has to wait, it is turned into a frame. */
   #onData(data: Data, bytes: number): void {
     this.receivedBytes += frameHeaderBytes + bytes;
     this.liveness.heard(this.options.runtime.now());
@@ -291,7 +291,7 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
     }
   }
 
-  /** The common frames where nothing is in the way; all others come to {@link Conversation.#onFrame}. */
+  /** Handles common frames that need not wait. All others go to {@link Conversation.#onFrame}. */
   #takesAtOnce(kind: number, format: number, bytes: Uint8Array, start: number, end: number): boolean {
     if (this.#isTraced || !this.closing.isOpen) return false;
     const { incoming } = this;

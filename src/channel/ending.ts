@@ -2,7 +2,7 @@ import type { Goodbye } from '../wire/frames/goodbye.ts';
 import type { CloseReason } from './channel.ts';
 import type { Inbox } from './receive/inbox.ts';
 
-/** A link that ended by itself. */
+/** The reason for a link that ended by itself. */
 export function lostReason(error: Error | undefined): CloseReason {
   const message =
     error === undefined ? 'the link ended without a goodbye' : `the link broke: ${error.message}`;
@@ -25,12 +25,12 @@ export class Ending {
     return this.#state === 'closed';
   }
 
-  /** Once it has begun. */
+  /** Set once the end has begun. */
   get reason(): CloseReason {
     return this.#reason!;
   }
 
-  /** This side chose to leave: nothing more is handled. */
+  /** Whether this side chose to leave. Nothing more is handled then. */
   get isByChoice(): boolean {
     return this.#isByChoice;
   }
@@ -38,15 +38,15 @@ export class Ending {
   /**
    * This side says goodbye.
    *
-   * @returns whether it chose to. Nobody chose that a newer connection takes the place of this one, or that another
-   * process uses the same identity.
+   * @returns whether this side chose to leave. False if a newer connection replaces this one, or if another process
+   * uses the same identity.
    */
   choose({ code }: Goodbye): boolean {
     this.#isByChoice ||= code !== 'replaced' && code !== 'conflict';
     return this.#isByChoice;
   }
 
-  /** The report waits for no handler, since memory is kept until it is made. */
+  /** Makes the report without waiting for handlers, because memory is kept until then. */
   hurry(): void {
     this.#isUrgent = true;
   }
@@ -62,8 +62,8 @@ export class Ending {
   }
 
   /**
-   * What arrived before the end is still handled before the report. Where this side chose to leave the report comes at
-   * once, since a handler may be waiting for it, and so does an urgent one.
+   * Reports once everything that arrived before the end is handled. If this side chose to leave, it reports now,
+   * since a handler may be waiting for the report. An urgent report does not wait either.
    */
   report(incoming: Pick<Inbox, 'idle'>, tell: () => void): void {
     const once = (): void => {

@@ -35,7 +35,7 @@ export class FrameChannel implements Channel, MemoryAccount {
     return this.#conversation.link.path;
   }
 
-  /** Where both sides agreed on one: the link, which outlives those that it is made of. */
+  /** Set if both sides agreed on a session. The session is then also the link of this conversation. */
   get session(): Session | undefined {
     return this.#conversation.session;
   }
@@ -117,7 +117,7 @@ export class FrameChannel implements Channel, MemoryAccount {
 
   checkSilence(now: number, pingAfterMs: number): number {
     const { liveness, incoming, outgoing } = this.#conversation;
-    // While reading is paused nothing can be heard.
+    // While reading is paused, nothing can arrive.
     if (!this.isOpen || this.isSuspended || incoming.isPaused) return 0;
     if (liveness.isPingDue(now, pingAfterMs)) outgoing.urgent(FrameKind.ping, idBody(livenessPingId));
     return liveness.silenceMs(now);
@@ -128,9 +128,10 @@ export class FrameChannel implements Channel, MemoryAccount {
   }
 
   /**
-   * Goes on with the session over another link.
+   * Resumes the session over another link.
    *
-   * @throws PeerloomError `ERR_PROTOCOL` when the sides do not agree where; the session is over if they never can.
+   * @throws PeerloomError `ERR_PROTOCOL` if the sides disagree about the position. The session ends if they never can
+   * agree.
    */
   resumeOver(handshake: Handshake): void {
     const { receivedBytes } = handshake.theirs.session!;

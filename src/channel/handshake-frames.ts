@@ -10,7 +10,7 @@ import type { LinkEnd } from './link-end.ts';
 /** What one side may say in a handshake: hello, accept, goodbye. */
 const maxHandshakeFrames = 3;
 
-/** The frames of a handshake, one await at a time, and the bytes behind the last of them. */
+/** Reads the frames of a handshake one by one, and keeps the bytes that arrive after the last frame. */
 export class HandshakeFrames {
   readonly #reader: FrameReader;
   readonly #limits: Limits;
@@ -21,7 +21,7 @@ export class HandshakeFrames {
   #isComplete = false;
   #isRestAllowed = false;
   readonly #end: LinkEnd;
-  /** What the other side did wrong: it counts for more than the good frames that arrived before it. */
+  /** The other side's violation. It takes precedence over good frames that arrived before it. */
   #breach: unknown;
   #wake = (): void => {};
 
@@ -44,17 +44,17 @@ export class HandshakeFrames {
     end.own((cause) => this.#onLinkClosed(cause));
   }
 
-  /** From here on messages may follow the handshake in one piece. */
+  /** From now on, messages may arrive in the same piece as the last frame of the handshake. */
   allowRest(): void {
     this.#isRestAllowed = true;
   }
 
-  /** Nothing is read any more. */
+  /** Stops reading. */
   stop(): void {
     this.#reader.stop();
   }
 
-  /** The next frame, which must be of the kind; a goodbye in its place throws. */
+  /** Resolves with the next frame, which must be of this kind. Rejects if a goodbye arrives instead. */
   async next(kind: number): Promise<Frame> {
     while (this.#frames.length === 0) {
       const arrival = new Promise<void>((resolve) => {
@@ -74,14 +74,14 @@ export class HandshakeFrames {
     return frame;
   }
 
-  /** Waits for a value, or fails with the handshake. */
+  /** Waits for a value. Rejects if the handshake fails first. */
   async unlessFailed<Value>(value: Value | Promise<Value>): Promise<Value> {
     const settled = await Promise.race([value, this.#failure.promise]);
     if (this.#breach !== undefined) throw this.#breach;
     return settled;
   }
 
-  /** The handshake is done. @returns what takes over the bytes that arrived behind it. */
+  /** Ends the handshake. @returns a function that returns the bytes that arrived after it. */
   finish(): () => readonly Uint8Array[] {
     this.#end.disown();
     return () => this.#rest;
@@ -93,7 +93,7 @@ export class HandshakeFrames {
 
   #onLinkClosed(cause: Error | undefined): void {
     const message = 'the other side closed the connection during the handshake';
-    const isOurs = cause instanceof PeerloomError; // the transport ended the link, and says why
+    const isOurs = cause instanceof PeerloomError; // the transport ended the link and gives the reason
     this.fail(isOurs ? cause : new PeerloomError('ERR_CONNECTION_CLOSED', message, { cause }));
   }
 

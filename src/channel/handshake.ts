@@ -32,13 +32,13 @@ export interface HandshakeOptions {
   readonly hello: Hello;
   readonly limits: Limits;
   readonly runtime: Runtime;
-  /** Ends it, with a {@link HandshakeRefused} as the reason. */
+  /** Ends the handshake. The signal's reason is a {@link HandshakeRefused}. */
   readonly signal?: AbortSignal;
-  /** There is no room: the other side is not even listened to. */
+  /** Set if there is no room. The other side is refused before anything is read. */
   readonly refusal?: Goodbye | undefined;
-  /** Asked once, when the other side is known; a goodbye refuses it. */
+  /** Called once, when the other side is known. A goodbye refuses it. */
   readonly admit: (theirs: Hello) => Goodbye | undefined | Promise<Goodbye | undefined>;
-  /** The accepting side's word on the session that the other asks for. */
+  /** The accepting side's answer to the session that the other side asks for. */
   readonly session?: (theirs: HelloSession) => HelloSession;
   /** Called when the accepting side has accepted, and waits for the other side to do so. */
   readonly onAccept?: (() => void) | undefined;
@@ -51,7 +51,7 @@ export interface Handshake {
   readonly ours: Hello;
   readonly theirs: Hello;
   readonly version: number;
-  /** The bytes that arrived behind the handshake; called once, by who listens to the link from then on. */
+  /** Returns the bytes that arrived after the handshake. Called once, by the next reader of the link. */
   readonly takeRest: () => readonly Uint8Array[];
 }
 
@@ -59,7 +59,7 @@ export interface Handshake {
 const refusalFlushMs = 1_000;
 
 /**
- * Brings a link to the point where messages can flow. Ends the link when that fails.
+ * Does the handshake over a link, after which messages can flow. Ends the link if the handshake fails.
  *
  * @throws HandshakeRefused, or PeerloomError `ERR_HANDSHAKE`, `ERR_PROTOCOL`, `ERR_TIMEOUT`, `ERR_CONNECTION_CLOSED`.
  */
@@ -134,7 +134,7 @@ function checkHello(theirs: Hello, ours: Hello, direction: 'inbound' | 'outbound
   return agreedVersion(theirs.versions, ours.versions);
 }
 
-/** Both sides read it, so it says nothing of this one or the other; what to do comes first, as names may be long. */
+/** Both sides show this text, so it does not say "this side". The advice comes first, because names can be long. */
 function otherNetwork(dialler: Hello, listener: Hello): string {
   const [of, to] = [dialler, listener].map(({ network }) =>
     network === '' ? 'the network without a name' : `the network '${printable(network)}'`,
@@ -143,19 +143,19 @@ function otherNetwork(dialler: Hello, listener: Hello): string {
 }
 
 /**
- * Whether the other side may have accepted already, so that this side must not say goodbye. The other side would read the
- * goodbye as a part of the session that resumes, perhaps as the rest of a frame. It would end a new session, which
- * otherwise comes up over the next link.
+ * Whether the other side may have accepted already. This side must not say goodbye then: the other side would read the
+ * goodbye as part of the resumed session, perhaps as the rest of a frame. A goodbye would also end a new session, which
+ * otherwise resumes over the next link.
  */
 function mayGoOn(session: HelloSession | undefined, error: unknown): boolean {
   const isLate = error instanceof PeerloomError && error.code === 'ERR_TIMEOUT';
   return session !== undefined && (session.resumed || isLate);
 }
 
-/** The goodbye for an error; undefined if the other side spoke last, or cannot receive it. */
+/** The goodbye for an error. `undefined` if the other side ended the handshake, or cannot receive a goodbye. */
 function farewellFor(error: unknown): Goodbye | undefined {
   if (error instanceof HandshakeRefused) return error.by === 'us' ? error.goodbye : undefined;
-  // The user's own function threw: it admits nobody.
+  // The user's own function threw, so the peer is not admitted.
   if (!(error instanceof PeerloomError)) return goodbye('refused');
   const codes: Partial<Record<string, GoodbyeCode>> = {
     ERR_VERSION: 'version',

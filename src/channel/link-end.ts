@@ -3,12 +3,12 @@ import type { Link } from '../transport/transport.ts';
 type OnEnd = (error: Error | undefined) => void;
 
 /**
- * A link, and what happens at its end. The link has one owner at a time, first its handshake and then its channel, and
- * only the present owner is told. Each listener of its own would cost an idle connection 200 bytes.
+ * A link, and the callback for its end. The link has one owner at a time: first its handshake, then its channel. Only
+ * the present owner's callback is called. A separate listener for each would cost an idle connection 200 bytes.
  */
 export class LinkEnd {
   readonly link: Link;
-  /** Called first, whoever owns the link then. */
+  /** Called before the owner's callback. */
   onGone: (() => void) | undefined;
   #owner: OnEnd | undefined;
   #hasEnded = false;
@@ -22,7 +22,7 @@ export class LinkEnd {
     });
   }
 
-  /** From now on, `onEnd` is called at the end of the link; soon, if it has ended already. */
+  /** Sets the callback for the end of the link. If the link has ended already, `onEnd` is called soon. */
   own(onEnd: OnEnd): void {
     this.#owner = onEnd;
     if (this.#hasEnded) void this.link.closed.then((error) => this.#tell(error));

@@ -6,7 +6,7 @@ export const livenessPingId = 0;
 /** Watches how long the other side has been silent: pings it, and ends a connection that does not answer. */
 export class Liveness {
   readonly #limits: Pick<Limits, 'pingAfterMs' | 'deadAfterMs'>;
-  /** As measured last. */
+  /** The last measured round trip. */
   roundTripMs: number | undefined;
   #heardAt: number;
   #pingedAt = Number.NEGATIVE_INFINITY;
@@ -17,7 +17,7 @@ export class Liveness {
     this.#heardAt = now;
   }
 
-  /** When the next check is due: nothing is to be done before. */
+  /** When the next check is due. */
   get dueAt(): number {
     const { pingAfterMs, deadAfterMs } = this.#limits;
     return Math.min(Math.max(this.#heardAt, this.#pingedAt) + pingAfterMs, this.#heardAt + deadAfterMs);
@@ -27,19 +27,19 @@ export class Liveness {
     this.#heardAt = now;
   }
 
-  /** The answer to a ping of {@link Liveness.check} has just been heard. */
+  /** The answer to a ping of {@link Liveness.check} has just arrived. */
   onPong(): void {
     if (!this.#isAwaitingPong) return;
     this.#isAwaitingPong = false;
     this.roundTripMs = this.#heardAt - this.#pingedAt;
   }
 
-  /** @returns for how long nothing was heard. */
+  /** @returns the milliseconds since something arrived. */
   silenceMs(now: number): number {
     return now - this.#heardAt;
   }
 
-  /** Whether to ping a peer that is to answer sooner than others. */
+  /** Whether a ping is due, for a peer that has to answer sooner than others. */
   isPingDue(now: number, afterMs: number): boolean {
     const isDue = now - Math.max(this.#heardAt, this.#pingedAt) >= afterMs;
     if (isDue) {
@@ -49,13 +49,13 @@ export class Liveness {
     return isDue;
   }
 
-  /** @returns what is due: nothing, a ping, or to give the other side up. */
+  /** @returns the action that is due. `'end'`: the other side is dead. */
   check(now: number, isListening: boolean): 'nothing' | 'ping' | 'end' {
     const { pingAfterMs } = this.#limits;
-    // This process slept through a check that comes late: that is not the other side's silence.
+    // If the check is late, this process was asleep. That time does not count as silence of the other side.
     const sleptMs = Math.max(0, now - this.dueAt - pingAfterMs / 4);
     this.#heardAt += sleptMs;
-    // While reading is paused nothing can be heard, but a ping still tells the other side that we live.
+    // While reading is paused, no answer can arrive. The ping still shows the other side that this one is alive.
     if (!isListening) this.#heardAt = now - pingAfterMs;
     const due = this.#dueNow(now);
     if (due === 'ping') {

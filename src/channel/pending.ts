@@ -22,13 +22,13 @@ export interface PendingCall<Answer> {
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: PeerloomError) => void;
   readonly stopListening: (() => void) | undefined;
-  /** Its answer has come, but has still to be read. */
+  /** Whether the answer has arrived but is still being read. */
   isAnswered: boolean;
 }
 
 /**
  * The calls of a connection that have no answer yet, by the number that pairs call and answer. One timer waits for the
- * earliest deadline of all, since a timer for each call would cost as much as everything else here.
+ * earliest deadline, because a timer for each call would cost as much as everything else here.
  */
 export class PendingAnswers<Answer> {
   readonly #runtime: Runtime;
@@ -67,17 +67,17 @@ export class PendingAnswers<Answer> {
     return this.#calls.get(id);
   }
 
-  /** Whether somebody waits for an answer with this number. */
+  /** Whether a call waits for an answer with this number. */
   has(id: number): boolean {
     return this.#calls.has(id);
   }
 
-  /** All that wait, by their numbers. */
+  /** All waiting calls, by number. */
   get calls(): ReadonlyMap<number, PendingCall<Answer>> {
     return this.#calls;
   }
 
-  /** Ignores an answer that nobody waits for, such as a late one. */
+  /** Resolves the waiting call. Ignores an answer without a waiting call, such as a late one. */
   answer(id: number, answer: Answer): void {
     this.#take(id)?.resolve(answer);
   }
@@ -87,8 +87,8 @@ export class PendingAnswers<Answer> {
   }
 
   /**
-   * @param reason called only if somebody waits, because an error's stack costs more than everything else here.
-   * @param isMeant the calls that fail; the others keep waiting.
+   * @param reason called only if a call waits, because an error's stack costs more than everything else here.
+   * @param isMeant selects the calls that fail. The others keep waiting.
    */
   failAll(reason: () => PeerloomError, isMeant: (call: PendingCall<Answer>) => boolean = () => true): void {
     const meant = [...this.#calls].filter(([, call]) => isMeant(call));
@@ -122,9 +122,9 @@ export class PendingAnswers<Answer> {
           this.#runtime.setTimeout(this.#endLate, Math.max(0, atMs - this.#runtime.now()));
   }
 
-  /** Ends the calls whose time is over, and waits for the next deadline. */
+  /** Fails the calls that timed out, and waits for the next deadline. */
   readonly #endLate = (): void => {
-    // A timer of the system may come a little early.
+    // A timer of the system may fire a little early.
     const nowMs = this.#runtime.now() + 1;
     let nextMs = Number.POSITIVE_INFINITY;
     const late: [id: number, call: PendingCall<Answer>][] = [];

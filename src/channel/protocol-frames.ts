@@ -14,36 +14,37 @@ import type { Session } from './session/session.ts';
 
 /** The conversation that the frames are part of. */
 export interface ProtocolFramesHost {
-  /** Those of this node, in the order of its hello. */
+  /** The protocols of this node, in the order of its hello. */
   readonly options: { readonly protocols: readonly SpokenProtocol[] };
   readonly limits: Limits;
   readonly outgoing: Outgoing;
   readonly session: Session | undefined;
 }
 
-/** The latest 256 breaks can be told apart. */
+/** Distinguishes the latest 256 breaks. */
 const epochOf = (breaks: number): number => breaks & 0xff;
 
 /**
- * What protocols beside messages say over a connection (docs/protocol.md, section 13).
+ * The frames of protocols beside messages on one connection (docs/protocol.md, section 13).
  *
- * Frames are handed on as they arrive, whatever runs. Those of which the protocol is not done yet fill a window of their
- * own, past which they wait at the sender. A protocol whose frames do not outlive a link sees each link of a session as
- * a connection of its own: what was sent over an earlier one is recognised by its number of breaks, and dropped.
+ * Frames are handed to their protocol as they arrive, also while handlers run. Frames that a protocol has not finished
+ * with count against a window; when it is full, further frames wait at the sender. If a protocol's frames do not
+ * outlive links, the protocol sees each link of a session as a new connection. Frames that were sent over an earlier
+ * link carry another number of breaks and are dropped.
  */
 export class ProtocolFrames {
-  /** By the place in the other side's hello. */
+  /** Indexed by the protocol's place in the other side's hello. */
   readonly #spoken: readonly (SpokenProtocol | undefined)[];
   readonly #host: ProtocolFramesHost;
   readonly #window: ReceiveWindow;
   #theirEpoch: number;
-  /** What arrived before the connect handler was called. */
+  /** Frames that arrived before the connect handler was called. */
   #early: Frame[] | undefined;
-  /** What the frames cost that were handed on and are not done. */
+  /** The cost of the frames that protocols have not finished with. */
   #inHandBytes = 0;
   #earlyBytes = 0;
   #handler: ChannelHandler | undefined;
-  /** A bit for each place in `#spoken`: the user was told that this protocol is open. */
+  /** One bit for each place in `#spoken`: set once the protocol was reported as open. */
   #openBits = 0;
   #isLinked = true;
   #isClosed = false;
@@ -54,7 +55,7 @@ export class ProtocolFrames {
     this.#window = new ReceiveWindow(ours.windows.protocols, Lane.protocols, host.outgoing);
     this.#theirEpoch = epochOf(theirs.session?.breaks ?? 0);
     const isSame = spoken.every(({ name }, place) => name === theirs.protocols[place]);
-    // Nodes of one program say the same, and need no list for each connection.
+    // Nodes of one program speak the same protocols and can share one list.
     this.#spoken =
       isSame && theirs.protocols.length === spoken.length
         ? spoken
@@ -75,7 +76,7 @@ export class ProtocolFrames {
   }
 
   /**
-   * @returns false above the high-water mark, or where the protocol is not open.
+   * @returns false above the high-water mark, or if the protocol is not open.
    * @throws PeerloomError `ERR_QUEUE_FULL`.
    */
   send(name: string, body: Uint8Array): boolean {
@@ -119,14 +120,14 @@ export class ProtocolFrames {
     }
   }
 
-  /** Everything goes on over another link, after so many breaks of the other side. */
+  /** The session continues over another link. @param theirBreaks how often it broke, as counted by the other side. */
   relinked(theirBreaks: number): void {
     this.#theirEpoch = epochOf(theirBreaks);
     this.#isLinked = true;
     if (this.#handler !== undefined) this.#openAll();
   }
 
-  /** Nothing can be sent any more, and nothing that arrives is handed on. */
+  /** Closes all protocols: nothing is sent or handed on any more. */
   close(): void {
     this.#isClosed = true;
     this.#dropEarly();

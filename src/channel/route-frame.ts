@@ -12,7 +12,7 @@ import type { Outgoing } from './send/outgoing.ts';
 import type { Session } from './session/session.ts';
 import type { Streams } from './streams/streams.ts';
 
-/** The parts of a conversation that frames are meant for. */
+/** The parts of a conversation that receive frames. */
 export interface FrameReceivers {
   readonly incoming: Incoming;
   readonly outgoing: Outgoing;
@@ -24,7 +24,7 @@ export interface FrameReceivers {
   readonly session: Session | undefined;
 }
 
-/** Hands a frame to the part that it is meant for. @throws PeerloomError `ERR_PROTOCOL`, `ERR_MESSAGE_TOO_LARGE`. */
+/** Passes a frame to the right part by its kind. @throws PeerloomError `ERR_PROTOCOL`, `ERR_MESSAGE_TOO_LARGE`. */
 export function routeFrame(frame: Frame, to: FrameReceivers): void {
   const { kind, body } = frame;
   switch (kind) {

@@ -4,7 +4,7 @@ import { compressionNameOf } from '../wire/compression/compression.ts';
 import { FrameKind, idBytes, idOf } from '../wire/frames/frame.ts';
 import { formatNameOf } from '../wire/payloads/payload.ts';
 
-/** A frame with a payload, behind the number that received frames of most kinds begin with. */
+/** A frame with a payload. In received frames of most kinds, a number precedes the payload. */
 interface TracedFrame {
   readonly kind: number;
   readonly format: number;
@@ -33,7 +33,7 @@ export class Trace {
     this.#remote = remote;
   }
 
-  /** Somebody reads the log. */
+  /** Whether the log is on. */
   get enabled(): boolean {
     return this.#log.enabled;
   }
@@ -49,12 +49,12 @@ export class Trace {
     this.#frame('from', frame, { number, bytes: isNumbered ? body.length - idBytes : body.length });
   }
 
-  /** A message of a Python node, whose format has no name. */
+  /** Logs a message to or from a Python node, whose format has no name. */
   packet(direction: 'to' | 'from', bytes: number): void {
     this.#log(`${direction} ${peerLabel(this.#remote)}: message, ${bytes} bytes`);
   }
 
-  /** A stream has ended in both directions, or was aborted. */
+  /** Logs that a stream has ended in both directions or was aborted. */
   streamOver(id: number, { sent, received }: { readonly sent: number; readonly received: number }): void {
     const label = peerLabel(this.#remote);
     this.#log(`end of stream ${id} with ${label}: ${sent} bytes written, ${received} bytes received`);

@@ -14,7 +14,9 @@ export function sendFailure(
   host.answer(FrameKind.failure, encodePayload(reason), id);
 }
 
-/** Tells the sender the reason only if it can mend it, by data that fits the schema. Other errors stay with the user. */
+/**
+ * The reason that the sender receives: the error itself only if it can act on it, by sending data that fits the schema.
+ */
 export function reasonOf(
   error: unknown,
   otherwise: string,

@@ -1,15 +1,15 @@
 import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 
-/** A handler that runs for longer is reported. In milliseconds. */
+/** A handler that runs for longer than this is reported. */
 export const slowHandlerMs = 10_000;
 
 export interface HandlerWatchHost<What> {
   readonly runtime: Runtime;
-  /** A handler, which began at a time of the runtime, still runs; told once of each. */
+  /** A handler that began at this time (of the runtime) still runs. Called once for each handler. */
   onSlow(what: What, beganAtMs: number): void;
 }
 
-/** Finds handlers that run for long, among those that run one at a time. One timer serves all of them. */
+/** Finds slow handlers where handlers run one at a time. One timer serves all of them. */
 export class HandlerWatch<What> {
   readonly #host: HandlerWatchHost<What>;
   #running: What | undefined;
@@ -31,7 +31,7 @@ export class HandlerWatch<What> {
     this.#running = undefined;
   }
 
-  /** Nobody has to know any more. */
+  /** Stops watching. */
   close(): void {
     this.#running = undefined;
     this.#timer?.cancel();
@@ -44,7 +44,7 @@ export class HandlerWatch<What> {
     if (what === undefined) return;
     const { runtime } = this.#host;
     const leftMs = this.#beganAtMs + slowHandlerMs - runtime.now();
-    // A timer of the system may come a little early.
+    // A timer of the system may fire a little early.
     if (leftMs >= 1) {
       this.#timer = runtime.setTimeout(this.#look, leftMs);
       return;

@@ -14,20 +14,20 @@ const shareMs = 3;
 /** The owner of the frames in an inbox. */
 export interface InboxOwner {
   readonly runtime: Runtime;
-  /** Handles a frame; the next one waits for the promise, if there is one. */
+  /** Handles a frame. If it returns a promise, the next frame waits for it. */
   handle(frame: Frame): undefined | Promise<unknown>;
   /**
-   * Handling a frame that had to wait failed, for another reason than a handler of the user's: the connection has to
-   * end. Nobody else would catch the error, and the process would end in its place.
+   * Handling a frame that had to wait failed, and not in a handler of the user's. The connection has to end. If this
+   * method did not take the error, the process would end.
    */
   onFailure(error: unknown): void;
-  /** Told of what a frame costs once it was handled; of nothing for what was handled before the first frame. */
+  /** Called with the cost of each frame once it is handled, and with 0 when the inbox opens. */
   onHandled?(costBytes: number): void;
-  /** Told of what waits when it becomes more or less. */
+  /** Called with the cost of all waiting frames when it changes. */
   onWaiting?(bytes: number): void;
 }
 
-/** The queue of an inbox in which nothing waits. */
+/** The queue of an empty inbox. */
 const none: undefined[] = [];
 
 /** Memory of the objects around a frame's body. */
@@ -36,48 +36,48 @@ export function costOf(bodyBytes: number): number {
 }
 
 /**
- * The frames of a connection that wait for the user's handlers: one is handled at a time, in order, and an
- * asynchronous handler holds up the next. Thousands may wait for one slow handler, so they are handled in turns with
- * everything else that the node does.
+ * The frames of a connection that wait for the user's handlers. Frames are handled one at a time and in order; an
+ * asynchronous handler delays the next frame. Thousands may wait for one slow handler, so the inbox yields to the event
+ * loop between them.
  */
 export class Inbox {
-  /** Told of what is kept anew. */
+  /** Called with the bytes that are newly kept. */
   onGrowth: (bytes: number) => void = ignore;
 
   readonly #owner: InboxOwner;
   readonly #turns: LoopTurns;
-  /** The turn of the event loop in which frames that waited were handled last, and when that began. */
+  /** The turn of the event loop in which waiting frames were last handled, and the time at which it began. */
   #turn = -1;
   #turnBeganAtMs = 0;
   #busy = true;
   #waiting: (KeptFrame | undefined)[] = none;
   #next = 0;
   #waitingBytes = 0;
-  /** From the first frame on that waits. */
+  /** Created for the first waiting frame. */
   #bodies: KeptBodies | undefined;
-  /** What the frame costs that is being handled. */
+  /** The cost of the frame that is being handled. */
   #currentBytes = 0;
-  /** What it holds, when handling it takes long. */
+  /** The memory that this frame holds while a slow handler runs. */
   #inHandBytes = 0;
   readonly #idle = new Waiters();
 
-  /** Holds everything back until {@link Inbox.open}. */
+  /** Creates an inbox that holds everything back until {@link Inbox.open}. */
   constructor(owner: InboxOwner) {
     this.#owner = owner;
     this.#turns = LoopTurns.of(owner.runtime);
   }
 
-  /** Nothing waits and nothing is being handled: what comes now may be handled at once. */
+  /** Whether nothing waits and nothing is being handled. A frame that arrives now may be handled at once. */
   get isIdle(): boolean {
     return !this.#busy;
   }
 
-  /** What waits, and what is in the hands of the user. */
+  /** Memory of the waiting frames and of the frame that is being handled. */
   get heldBytes(): number {
     return this.#waitingBytes + this.#inHandBytes;
   }
 
-  /** What the frames cost that wait, and the one that is being handled. */
+  /** The cost of the waiting frames and of the frame that is being handled. */
   get unhandledBytes(): number {
     return this.#waitingBytes + this.#currentBytes;
   }
@@ -87,27 +87,27 @@ export class Inbox {
     return this.#waiting.length - this.#next;
   }
 
-  /** What these cost. */
+  /** The cost of the waiting frames. */
   get waitingBytes(): number {
     return this.#waitingBytes;
   }
 
-  /** Holds back what comes until something handled outside has settled, which costs so much. */
+  /** Holds frames back until `pending` has settled. `costBytes` counts as being handled until then. */
   wait(pending: Promise<unknown>, costBytes: number): void {
     this.#busy = true;
     this.#currentBytes = costBytes;
     this.#runAfter(pending);
   }
 
-  /** Counts what is being handled, until the next is. */
+  /** Counts these bytes as held until the next frame is handled. */
   takeInHand(bytes: number): void {
     this.#inHandBytes = bytes;
     this.onGrowth(bytes);
   }
 
   /**
-   * Does something that may take long with what is in hand, and counts so many bytes until it is done: what is found
-   * out in the end counts instead, see {@link Inbox.takeInHand}.
+   * Runs work on the present frame that may take long, and counts `bytes` until it is done. After that, the work's own
+   * call of {@link Inbox.takeInHand} decides what counts.
    */
   heldWhile(bytes: number, work: () => undefined | Promise<unknown>): undefined | Promise<unknown> {
     this.#inHandBytes = 0;
@@ -116,7 +116,7 @@ export class Inbox {
     return pending;
   }
 
-  /** Begins with what has come so far, after `before` has settled. */
+  /** Starts handling the frames that have arrived so far, once `before` has settled. */
   open(before: undefined | Promise<unknown>): void {
     if (before === undefined) this.#run();
     else this.#runAfter(before);
@@ -139,7 +139,7 @@ export class Inbox {
     return this.#busy ? this.#idle.wait() : Promise.resolve();
   }
 
-  /** Forgets what waits. @returns what that cost. */
+  /** Drops the waiting frames. @returns their cost. */
   clear(): number {
     const waitingBytes = this.#waitingBytes;
     this.#waiting = none;
@@ -208,7 +208,7 @@ export class Inbox {
     this.#handleAll();
   }
 
-  /** Whatever computes in this turn counts: handlers that await may do so in their own time. */
+  /** Whether this turn has time left. All computing in the turn counts; time in which handlers await does not. */
   get #hasShare(): boolean {
     const { turn } = this.#turns;
     const now = this.#owner.runtime.now();
@@ -219,7 +219,7 @@ export class Inbox {
     return now - this.#turnBeganAtMs < shareMs;
   }
 
-  /** Asked between the steps of what takes long to handle: `undefined` to go on, or a promise of when to. */
+  /** Called between the steps of long work. Returns `undefined` to continue now, or a promise to wait for. */
   pause(): undefined | Promise<void> {
     return this.#hasShare ? undefined : new Promise((resolve) => this.#turns.wait(resolve));
   }

@@ -25,7 +25,7 @@ export class IncomingMessages extends ReceiveLane {
     return this.inbox.unhandledBytes;
   }
 
-  /** The connect handler was called: messages wait until it has settled. */
+  /** The connect handler was called. Messages wait until it has settled. */
   open(handler: ChannelHandler, connected: Handled): void {
     this.handler = handler;
     if (typeof connected === 'object') this.began('connected');
@@ -33,10 +33,10 @@ export class IncomingMessages extends ReceiveLane {
   }
 
   /**
-   * Handles an uncompressed message without an object for its frame, where nothing is in the way: the common case. Its
-   * payload lies in `bytes` from `start` to `end`, only during the call. As nothing waits, the window has room for it.
+   * Handles an uncompressed message that need not wait, without creating a frame object: the common case. Its payload
+   * is in `bytes` from `start` to `end`, during this call only. Since nothing waits, the window has room for it.
    *
-   * @returns false: it must be offered as a frame.
+   * @returns false if the message must be offered as a frame.
    */
   tryNow(format: number, bytes: Uint8Array, start: number, end: number): boolean {
     if (!this.inbox.isIdle || end - start > this.#maxBodyBytes) return false;
@@ -53,7 +53,7 @@ export class IncomingMessages extends ReceiveLane {
     return true;
   }
 
-  /** The same for a message that came as data, and counts as so many bytes. */
+  /** The same for a message that arrived as data. It counts as `bytes`. */
   tryData(data: Data, bytes: number): boolean {
     if (!this.inbox.isIdle) return false;
     const handled = this.handler!.message(data);

@@ -10,15 +10,15 @@ import { type Decoded, isSlowAt, partOf } from './payload-reader.ts';
 import { type LaneHost, ReceiveLane } from './receive-lane.ts';
 
 export interface RequestsHost extends LaneHost {
-  /** Sends an answer of the user's. May throw what `send` throws for data that cannot be sent. */
+  /** Sends the user's answer. Throws as `send` does if the data cannot be sent. */
   respond(id: number, data: Data): void;
 }
 
 const failed = 'the other side failed to answer this request';
 
 /**
- * Requests on their way to the user's handlers: as they arrive, whatever else runs, and side by side. Only so many are
- * in hand at once, and only so much; the others wait.
+ * Hands requests to the user's handlers as they arrive, also while other handlers run. The number and the size of
+ * requests that are handled at once are limited; further requests wait.
  */
 export class IncomingRequests extends ReceiveLane {
   declare protected readonly host: RequestsHost;
@@ -26,9 +26,9 @@ export class IncomingRequests extends ReceiveLane {
   #hasEnded = false;
   /** Handlers that have not settled. */
   #runningCount = 0;
-  /** What their requests cost of the window. */
+  /** How much of the window their requests take up. */
   #runningCostBytes = 0;
-  /** What their requests hold. */
+  /** The memory that their requests hold. */
   #runningBytes = 0;
   #onRoom: (() => void) | undefined;
 
@@ -45,17 +45,17 @@ export class IncomingRequests extends ReceiveLane {
     return this.inbox.waitingBytes + this.#runningCostBytes;
   }
 
-  /** The connect handler was called, which is all that requests wait for. */
+  /** The connect handler was called. Requests wait for nothing else. */
   open(handler: ChannelHandler): void {
     this.handler = handler;
     this.inbox.open(undefined);
   }
 
   /**
-   * Handles an uncompressed request without an object for its frame, where nothing is in the way. Its body lies in
-   * `bytes` from `start` to `end`, only during the call.
+   * Handles an uncompressed request that need not wait, without creating a frame object. Its body is in `bytes` from
+   * `start` to `end`, during this call only.
    *
-   * @returns false: it must be offered as a frame.
+   * @returns false if the request must be offered as a frame.
    */
   tryNow(format: number, bytes: Uint8Array, start: number, end: number): boolean {
     const bodyBytes = end - start;
@@ -78,7 +78,7 @@ export class IncomingRequests extends ReceiveLane {
     return true;
   }
 
-  /** The link has ended: nobody waits for answers. */
+  /** The link has ended, and no answer can be sent. */
   end(): void {
     this.#hasEnded = true;
     this.#makeRoom();
@@ -98,10 +98,10 @@ export class IncomingRequests extends ReceiveLane {
   }
 
   /**
-   * Calls the handlers, and answers at once if they do.
+   * Calls the handlers. If they return an answer at once, sends it at once.
    *
-   * @param data `undefined`: it cannot be decoded.
-   * @returns a promise of the answer of handlers that do not settle at once.
+   * @param data `undefined` if the request could not be decoded.
+   * @returns a promise of the answer, if the handlers do not settle at once.
    */
   #begin(id: number, costBytes: number, data: Data | undefined): undefined | Promise<Data | undefined> {
     try {
@@ -119,7 +119,9 @@ export class IncomingRequests extends ReceiveLane {
     return undefined;
   }
 
-  /** Answers once the handlers have settled. @returns a promise of room for another request, where there is none. */
+  /**
+   * Answers once the handlers have settled. @returns a promise of room for another request, if there is no room now.
+   */
   #follow(
     running: Promise<Data | undefined>,
     { id, costBytes, heldBytes }: { id: number; costBytes: number; heldBytes: number },

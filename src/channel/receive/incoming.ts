@@ -14,25 +14,25 @@ export interface IncomingHost
   extends PayloadReaderOptions,
     Omit<RequestsHost, 'payloads' | 'onSlow'>,
     Omit<AnswersHost, 'payloads'> {
-  /** What the other side was told that it may send at first. */
+  /** The windows that were announced to the other side. */
   readonly windows: Windows;
   /** Hands on a stream that the other side opened. */
   onStream(frame: Frame, handler: ChannelHandler): void;
-  /** Deliveries of this side, begun since a time, whose answer somebody waits for. */
+  /** How many deliveries of this side began at `beganAtMs` or later and still wait for their answers. */
   deliveriesSince(beganAtMs: number): number;
 }
 
 /**
- * What the other side sends, on its way from the link to the user's handlers. Messages and deliveries are handled one
- * after another; requests, streams and answers wait for none of them, only for the connect handler to be called.
+ * Passes what the other side sends to the user's handlers. Messages and deliveries are handled one after another.
+ * Requests, streams and answers do not wait for them; they wait only until the connect handler was called.
  */
 export class Incoming implements RequestsHost, AnswersHost {
   readonly payloads: PayloadReader;
   readonly messages: IncomingMessages;
-  /** These are made when first used: most connections never have any. */
+  /** Created when first used, because most connections never have requests. */
   #usedRequests: IncomingRequests | undefined;
   #usedAnswers: SlowAnswers | undefined;
-  /** What came before the connect handler was called. */
+  /** Frames that arrived before the connect handler was called. */
   #early: Frame[] | undefined;
   #onGrowth: (bytes: number) => void = ignore;
   readonly #host: IncomingHost;
@@ -88,7 +88,7 @@ export class Incoming implements RequestsHost, AnswersHost {
     return this.messages.inbox.waitingCount + requests + (this.#early?.length ?? 0);
   }
 
-  /** Reading is paused because too much waits. */
+  /** Whether reading is paused because too much waits. */
   get isPaused(): boolean {
     return this.#usedAnswers?.isPaused === true;
   }
@@ -101,7 +101,7 @@ export class Incoming implements RequestsHost, AnswersHost {
       : answers.idle().then(() => this.idle());
   }
 
-  /** Resolves when all answers that have come were read, or dropped. */
+  /** Resolves when all answers that have arrived are read or dropped. */
   answersRead(): Promise<void> {
     return this.#usedAnswers?.inbox.idle() ?? Promise.resolve();
   }
@@ -133,7 +133,7 @@ export class Incoming implements RequestsHost, AnswersHost {
     this.#takeIn(frame);
   }
 
-  /** Passes a message, delivery or request over. */
+  /** Skips a message, delivery or request. */
   drop(frame: Frame): void {
     this.#laneOf(frame.kind).drop(frame);
   }
@@ -143,7 +143,7 @@ export class Incoming implements RequestsHost, AnswersHost {
     this.#takeIn(frame);
   }
 
-  /** What comes before the connect handler was called is handed on then, in the order in which it came. */
+  /** Keeps a frame that arrives before the connect handler was called. Such frames are handed on later, in order. */
   #takeIn(frame: Frame): void {
     if (this.#handler !== undefined) {
       this.#handOn(frame, this.#handler);
@@ -159,13 +159,13 @@ export class Incoming implements RequestsHost, AnswersHost {
     else this.#laneOf(frame.kind).offer(frame);
   }
 
-  /** The link has ended: what has arrived is still handled, but nobody waits for answers. */
+  /** The link has ended. What has arrived is still handled, but no answers can be sent. */
   end(): void {
     this.#hasEnded = true;
     this.#usedRequests?.end();
   }
 
-  /** What has arrived is handled no more. */
+  /** Drops what has arrived. */
   clear(): void {
     this.messages.clear();
     this.#usedRequests?.clear();
@@ -173,13 +173,13 @@ export class Incoming implements RequestsHost, AnswersHost {
     this.#early = undefined;
   }
 
-  /** The user has heard the last of the connection. */
+  /** The end of the connection was reported to the user. */
   close(): void {
     this.messages.close();
     this.#usedRequests?.close();
   }
 
-  /** Reads a slow answer in its turn, and any other at once. */
+  /** Reads an answer at once, unless it is slow to decode: then it waits for its turn. */
   readAnswer(frame: Frame): void {
     if (!isSlow(frame)) {
       this.#host.onAnswer(frame, this.payloads.decode(frame, payloadOf(frame)));

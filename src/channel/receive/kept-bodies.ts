@@ -12,8 +12,8 @@ export interface KeptFrame {
 }
 
 /**
- * Frames lie in the memory that they arrived in, together with others that do not wait: a single byte could keep 256 KiB.
- * This moves the frames of one such piece of memory when they are less than half of it.
+ * A waiting frame lies in the memory in which it arrived, together with frames that do not wait. A single byte could so
+ * keep 256 KiB alive. This class copies the waiting frames of a piece of memory if they fill less than half of it.
  */
 export class KeptBodies {
   #buffer: ArrayBufferLike | undefined;
@@ -22,7 +22,7 @@ export class KeptBodies {
   #block: Uint8Array = nothing;
   #blockFilled = 0;
 
-  /** A frame begins to wait. Those of the piece of memory before are moved if that is worth it. */
+  /** Adds a waiting frame. If it lies in new memory, the frames in the previous memory are copied where that pays. */
   keep(kept: KeptFrame): void {
     const { body } = kept.frame;
     if (body.buffer !== this.#buffer) {
@@ -35,7 +35,7 @@ export class KeptBodies {
     this.#frameBytes += body.length;
   }
 
-  /** Nothing waits any more. */
+  /** No frame waits any more. */
   clear(): void {
     this.#buffer = undefined;
     this.#frames = [];

@@ -35,14 +35,14 @@ export interface PayloadReaderOptions {
   onAbuse(error: PeerloomError): void;
 }
 
-/** A part of the channel that has payloads of its frames read. */
+/** A part of the channel whose frames' payloads the reader decodes. */
 export interface PayloadUser {
   readonly runtime: Runtime;
-  /** Its frames wait here. One is read at a time. */
+  /** The queue of its frames. They are read one at a time. */
   readonly inbox: Inbox;
   /** Called before a payload is decompressed, and again before it is decoded. */
   isWanted(frame: Frame): boolean;
-  /** Receives the data. `undefined`: the payload cannot be decoded. */
+  /** Receives the data, or `undefined` if the payload could not be decoded. */
   receive(frame: Frame, decoded: Decoded | undefined): undefined | Promise<unknown>;
 }
 
@@ -63,7 +63,9 @@ export class PayloadReader {
     this.#options = options;
   }
 
-  /** Reads a frame for its user, now or later. @returns what {@link PayloadUser.receive} returns, or a promise of it. */
+  /**
+   * Reads a frame for its user, now or later. @returns what {@link PayloadUser.receive} returns, or a promise of it.
+   */
   read(user: PayloadUser, frame: Frame): undefined | Promise<unknown> {
     if (!user.isWanted(frame)) return undefined;
     if (frame.compression === 0) return this.#give(user, frame, payloadOf(frame));
@@ -77,16 +79,16 @@ export class PayloadReader {
     );
   }
 
-  /** Drops the frame that a user waits for. */
+  /** Drops the frame that is being decoded for this user. */
   cancel(user: PayloadUser): void {
     this.#inSteps?.delete(user);
     this.#options.turns.cancel(user);
   }
 
   /**
-   * The data of an uncompressed payload that lies in arriving `bytes` from `start` to `end`.
+   * Decodes an uncompressed payload in `bytes` from `start` to `end`.
    *
-   * @returns undefined when it cannot be decoded.
+   * @returns `undefined` if the payload cannot be decoded.
    */
   dataAt(format: number, bytes: Uint8Array, start: number, end: number): Data | undefined {
     const plain = isDataItself(format) ? this.ownMemory.take(bytes, start, end) : partOf(bytes, start, end);
@@ -98,7 +100,7 @@ export class PayloadReader {
     }
   }
 
-  /** @param payload of the frame, decompressed. @returns undefined when it cannot be decoded. */
+  /** @param payload the decompressed payload of the frame. @returns `undefined` if it cannot be decoded. */
   decode(frame: Frame, payload: Uint8Array): Decoded | undefined {
     const { format } = frame;
     if (frame.data !== undefined) return { data: frame.data, format, plain: payload };
@@ -115,12 +117,12 @@ export class PayloadReader {
     if (!takesLong(frame.format, plain)) return user.receive(frame, this.decode(frame, plain));
     this.#inSteps ??= new Map();
     this.#inSteps.set(user, frame);
-    // The text, or what was made so far.
+    // The text, or what has been decoded so far.
     user.inbox.takeInHand(plain.length + frame.body.length);
     return this.#giveInSteps(user, frame, plain);
   }
 
-  /** Half decoded, a message can take 50 times its bytes: one of all connections is decoded at a time. */
+  /** A half-decoded message can take 50 times its size, so only one is decoded at a time, among all connections. */
   async #giveInSteps(user: PayloadUser, frame: Frame, plain: Uint8Array): Promise<unknown> {
     const { format } = frame;
     const isLeft = (): boolean => this.#inSteps!.get(user) !== frame;
@@ -148,16 +150,16 @@ export class PayloadReader {
       return payload();
     } catch (error) {
       this.handler.rejected(error as Error);
-      // A few bytes can cost half a second here, which an attacker would repeat.
+      // A few bytes can cost half a second here, and an attacker would repeat it.
       if ((error as PeerloomError).code === 'ERR_DECOMPRESSION')
         this.#options.onAbuse(error as PeerloomError);
       return undefined;
     }
   }
 
-  /** A payload that the user receives as it is, in memory of its own. */
+  /** A binary payload for the user, in memory that nothing else uses. */
   #owned({ compression }: Frame, payload: Uint8Array): Uint8Array {
-    // Memory that was decompressed into holds nothing else of the connection, but may end with what nobody wrote.
+    // Decompressed data shares its memory with nothing else, but the memory may end with bytes that were never written.
     return compression === 0 ? this.ownMemory.takeWhole(payload) : alone(payload);
   }
 
@@ -172,12 +174,12 @@ export function partOf(bytes: Uint8Array, start: number, end: number): Uint8Arra
   return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
 }
 
-/** Whether reading the payload of a frame takes several turns. */
+/** Whether decoding the payload of a frame takes several turns of the event loop. */
 export function isSlow(frame: Frame): boolean {
   return frame.compression !== 0 || takesLong(frame.format, payloadOf(frame));
 }
 
-/** The same of an uncompressed payload that lies in bytes. */
+/** The same for an uncompressed payload in `bytes`. */
 export function isSlowAt(format: number, bytes: Uint8Array, start: number, end: number): boolean {
   return end - start > neverLongBytes && takesLong(format, partOf(bytes, start, end));
 }

@@ -16,20 +16,20 @@ export interface LaneHost {
   readonly payloads: PayloadReader;
   readonly granter: Granter;
   readonly answer: SendAnswer;
-  /** Handling something that had to wait failed, but not in a handler of the user's. */
+  /** Handling a frame that had to wait failed, but not in a handler of the user's. */
   onFailure(error: unknown): void;
-  /** A handler, which began at a time of the runtime, still runs. */
+  /** A handler that began at this time (of the runtime) still runs. */
   onSlow(handler: SlowHandler['handler'], beganAtMs: number): void;
 }
 
-/** The receiving end of a lane: the frames that wait for the user's handlers, and their window. */
+/** The receiving end of a lane: the frames that wait for the user's handlers, and the lane's window. */
 export abstract class ReceiveLane implements InboxOwner, PayloadUser {
   readonly inbox: Inbox;
   protected readonly host: LaneHost;
   protected readonly window: ReceiveWindow;
-  /** Once the connect handler was called. */
+  /** Set once the connect handler was called. */
   protected handler: ChannelHandler | undefined;
-  /** From the first handler on that does not settle at once. */
+  /** Created for the first handler that does not settle at once. */
   #watch: HandlerWatch<SlowHandler['handler']> | undefined;
 
   constructor(host: LaneHost, lane: Lane, windowBytes: number) {
@@ -42,7 +42,7 @@ export abstract class ReceiveLane implements InboxOwner, PayloadUser {
     return this.host.runtime;
   }
 
-  /** What messages cost that are not handled: they count against the window. */
+  /** The cost of unhandled frames, which counts against the window. */
   protected abstract get unhandledBytes(): number;
 
   abstract isWanted(frame: Frame): boolean;
@@ -54,18 +54,18 @@ export abstract class ReceiveLane implements InboxOwner, PayloadUser {
     this.inbox.offer(frame);
   }
 
-  /** Passes a frame over: nobody wants it, but the other side may send the next one. */
+  /** Skips a frame that is not wanted. It no longer counts against the window. */
   drop({ body }: Frame): void {
     this.window.handled(costOf(body.length));
   }
 
-  /** What has arrived is handled no more. */
+  /** Drops what has arrived. */
   clear(): void {
     this.window.handled(this.inbox.clear());
     this.host.payloads.cancel(this);
   }
 
-  /** The user has heard the last of the connection. */
+  /** The end of the connection was reported to the user. */
   close(): void {
     this.#watch?.close();
   }

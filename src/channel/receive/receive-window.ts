@@ -7,8 +7,8 @@ export interface Granter {
 }
 
 /**
- * What the other side may send of one lane. It ends a window's length behind what was handled; the other side is told
- * when half of the window is used up, so that few frames say so and it never has to wait without a reason.
+ * How far the other side may send in one lane: a window's length past what was handled. A credit is sent when half of
+ * the window is used up. So few credits are needed, and the sender never waits without a reason.
  *
  *    ── handled ──┬── waiting, or in hand ──┬── still to come ──┐
  *    handledBytes ┘                         └      grantedBytes ┘
@@ -19,8 +19,8 @@ export class ReceiveWindow {
   readonly #granter: Granter;
   #grantedBytes: number;
   /**
-   * What may still be handled before the window is used up. At half of the window, the other side is granted more. This
-   * counts down, because V8 handles small integers best, and positions become large.
+   * Bytes that may still be handled before the window is used up. At half of the window, a credit is sent. The counter
+   * counts down because V8 handles small integers best, and positions become large.
    */
   #leftBytes: number;
 
@@ -31,9 +31,10 @@ export class ReceiveWindow {
   }
 
   /**
-   * A message has come, while others are not handled that cost so much.
+   * A frame has arrived.
    *
-   * @throws PeerloomError `ERR_PROTOCOL` when it should not have been sent yet.
+   * @param unhandledBytes the cost of all unhandled frames of the lane, with this one.
+   * @throws PeerloomError `ERR_PROTOCOL` if the other side was not allowed to send it yet.
    */
   check(unhandledBytes: number): void {
     if (unhandledBytes < this.#leftBytes) return;
@@ -43,7 +44,7 @@ export class ReceiveWindow {
     );
   }
 
-  /** What costs so much was handled, or is dropped. */
+  /** A frame with this cost was handled or dropped. */
   handled(costBytes: number): void {
     this.#leftBytes -= costBytes;
     if (this.#leftBytes <= this.#windowBytes / 2) this.#extend();

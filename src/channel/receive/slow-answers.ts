@@ -6,22 +6,22 @@ import { Inbox, type InboxOwner } from './inbox.ts';
 import type { Decoded, PayloadReader, PayloadUser } from './payload-reader.ts';
 
 export interface AnswersHost {
-  /** Paused while too many wait: that is bounded by what was asked, and they wait for no handler. */
+  /** Paused while too many answers wait. They wait for no handler, so reading resumes soon. */
   readonly link: Pausable;
   readonly limits: Limits;
   readonly runtime: Runtime;
   readonly payloads: PayloadReader;
   /** Somebody still waits for it. */
   isAwaited(answer: Frame): boolean;
-  /** Hands on an answer; `undefined`: it cannot be decoded. */
+  /** Hands on an answer. `decoded` is `undefined` if it could not be decoded. */
   onAnswer(answer: Frame, decoded: Decoded | undefined): void;
-  /** Reading an answer failed, but not because of what it holds. */
+  /** Reading an answer failed, but not because of its content. */
   onFailure(error: unknown): void;
 }
 
 /**
- * Answers that have to be decompressed, or take long to decode: one at a time, in turn with everything else that must be.
- * They wait for no message, since a handler may wait for them.
+ * Reads answers that have to be decompressed, or take long to decode: one at a time, and in turn with other such work.
+ * They do not wait for messages, because a message handler may wait for them.
  */
 export class SlowAnswers implements InboxOwner, PayloadUser {
   readonly runtime: Runtime;
@@ -37,12 +37,12 @@ export class SlowAnswers implements InboxOwner, PayloadUser {
     this.inbox.open(undefined);
   }
 
-  /** Reading is paused because too much waits. */
+  /** Whether reading is paused because too much waits. */
   get isPaused(): boolean {
     return this.#pause.isPaused;
   }
 
-  /** What has arrived is dropped. */
+  /** Drops the answers that have arrived. */
   clear(): void {
     this.inbox.clear();
     this.#host.payloads.cancel(this);

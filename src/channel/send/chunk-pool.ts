@@ -2,7 +2,7 @@ import { allocate } from '../../wire/frames/memory.ts';
 
 /** Is called for each chunk that a pool hands out or takes back. */
 export interface PoolWatch {
-  /** A user of the pool gets the chunk. */
+  /** The pool hands out the chunk. */
   taken(chunk: Uint8Array<ArrayBuffer>): void;
   /** A user gives the chunk back, and promises that nobody reads or writes it any more. */
   given(chunk: Uint8Array<ArrayBuffer>): void;
@@ -16,18 +16,19 @@ export function watchPools(poolWatch: PoolWatch): void {
 }
 
 /**
- * Memory that connections use again. Without the pool each chunk is an allocation of the garbage collector's, whose
- * full collections then cost more than copying and encrypting a large message together.
+ * Memory that connections reuse. Without the pool, each chunk would be garbage-collected, and full collections would
+ * cost more than copying and encrypting a large message together.
  *
- * The next user of a chunk is another connection. A chunk that a link still holds would send that user's bytes to the
- * wrong peer, so only a link that has said that it is done with a chunk frees it. What a peer says never does.
+ * The next user of a chunk is another connection. If a link still held the chunk, the link would send that user's bytes
+ * to the wrong peer. So a chunk returns to the pool only when the link has reported that it no longer needs it. What a
+ * peer says never frees a chunk.
  */
 export class ChunkPool {
   readonly #chunkBytes: number;
   readonly #maxFree: number;
   readonly #free: Uint8Array<ArrayBuffer>[] = [];
 
-  /** @param maxFree chunks kept while nobody uses them. */
+  /** @param maxFree how many unused chunks the pool keeps. */
   constructor(chunkBytes: number, maxFree: number) {
     this.#chunkBytes = chunkBytes;
     this.#maxFree = maxFree;
@@ -39,7 +40,7 @@ export class ChunkPool {
     return chunk;
   }
 
-  /** Takes a chunk back; memory of another size is left to the garbage collector. */
+  /** Takes a chunk back. Memory of another size is left to the garbage collector. */
   give(chunk: Uint8Array<ArrayBuffer>): void {
     if (chunk.length !== this.#chunkBytes) return;
     watch?.given(chunk);

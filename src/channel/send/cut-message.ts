@@ -15,17 +15,17 @@ export interface OutgoingPayload {
   readonly format: number;
   readonly compression: number;
   readonly body: Uint8Array;
-  /** The frames of it as a message, where they were made for many connections. */
+  /** The message's frames, if they were made for many connections. */
   readonly shared?: readonly SharedFrame[] | undefined;
 }
 
 /** Frames are gathered in chunks of this size, each one write to the link. */
 export const chunkBytes = 64 * 1024;
 
-/** Up to here a message is not cut, but moved to the next chunk whole. */
+/** A message up to this size is not cut; it moves to the next chunk whole. */
 export const maxUncutBytes = 16 * 1024;
 
-/** The frames of a large message, for many connections to share; a small one they copy. */
+/** The frames of a large message, which many connections share. `undefined` for a small message, which they copy. */
 export function sharedFramesOf(payload: OutgoingPayload): readonly SharedFrame[] | undefined {
   if (payload.body.length <= maxUncutBytes) return undefined;
   const frames: SharedFrame[] = [];
@@ -42,8 +42,8 @@ export function sharedFramesOf(payload: OutgoingPayload): readonly SharedFrame[]
 }
 
 /**
- * The first frame of shared ones, for a connection that sends them as anything but a message: the others are the same
- * for all kinds of frames.
+ * A connection's own first frame in place of the shared one, needed where the payload is not sent as a message. The
+ * other frames are the same for all kinds.
  */
 export function ownFirstFrame(
   shared: readonly SharedFrame[],
@@ -62,7 +62,7 @@ interface Piece {
   readonly taken: number;
 }
 
-/** Writes as much of a message as there is room for: one frame. */
+/** Writes one frame with as much of a message as fits. */
 export function writePiece(
   target: Uint8Array,
   { kind, payload, id, taken }: Piece,

@@ -4,10 +4,10 @@ export interface Piece {
   readonly sent?: () => void;
 }
 
-/** A source of frames that are not queued: the channel asks for the next one when the link has room. */
+/** A source of frames that are not queued: the channel pulls the next frame when the link has room. */
 export interface FrameSource {
-  /** There is something to send. */
+  /** Whether there is something to send. */
   readonly isReady: boolean;
-  /** The next frames; only where it is ready. */
+  /** The next frames. Call it only while the source is ready. */
   nextPiece(): Piece;
 }

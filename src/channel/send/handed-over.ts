@@ -1,34 +1,33 @@
 import type { Data } from '../../base/data.ts';
 
-/** Larger data is encoded, so that the limits on large messages apply as on a real link. */
+/** Larger data is encoded, so that limits on large messages apply as on a real link. */
 export const maxHandedOverBytes = 4 * 1024;
 
-/** The longest body that {@link placeholderOf} makes; with every character escaped, what is handed over is no longer. */
+/** The longest body that {@link placeholderOf} makes. Data that is handed over is not longer as JSON. */
 export const placeholderBytes = 8 * maxHandedOverBytes;
 
 const placeholder = new Uint8Array(placeholderBytes);
 
-/** A body of so many bytes, for a frame whose data came without one. */
+/** A body of this length, for a frame whose data arrived without a body. */
 export function placeholderOf(bytes: number): Uint8Array<ArrayBuffer> {
   return placeholder.subarray(0, bytes);
 }
 
 /** Data that a simulated link carries without encoding it. */
 export interface HandedOver {
-  /** No part of it is shared with the data that it was made from. */
+  /** A deep copy: it shares nothing with the sender's data. */
   readonly data: Data;
-  /** About what it would take as JSON. */
+  /** The approximate size as JSON. */
   readonly bytes: number;
 }
 
-/** About the bytes of punctuation, a number, true, false or null. */
+/** The approximate size of punctuation, a number, true, false or null. */
 const scalarBytes = 4;
 
 /**
- * Copies what `decodePayload` would make of data that `encodePayload` encoded: texts, numbers, booleans, null, and lists
- * and plain objects of these.
+ * Copies data as encoding and decoding would: texts, numbers, booleans, null, and lists and plain objects of these.
  *
- * @returns undefined for anything else, for what is large, and where encoding would fail or change something.
+ * @returns `undefined` for anything else, for large data, and if encoding would fail or change something.
  */
 export function handedOver(data: Data): HandedOver | undefined {
   if (typeof data === 'string') {
@@ -47,7 +46,7 @@ const maxDepth = 16;
 class Copier {
   bytes = 0;
 
-  /** @returns undefined for what it does not copy. */
+  /** @returns `undefined` for values that it does not copy. */
   copy(value: unknown, depth: number): unknown {
     this.bytes += scalarBytes;
     switch (typeof value) {

@@ -19,7 +19,7 @@ export class LinkPause {
     return this.#isPaused;
   }
 
-  /** So much waits now. */
+  /** @param waitingBytes what waits now. */
   update(waitingBytes: number): void {
     if (this.#isPaused ? waitingBytes > this.#maxBytes / 2 : waitingBytes <= this.#maxBytes) return;
     this.#isPaused = !this.#isPaused;

@@ -3,7 +3,7 @@ import { ChunkPool } from './chunk-pool.ts';
 import { chunkBytes, maxUncutBytes, type OutgoingPayload, ownFirstFrame, writePiece } from './cut-message.ts';
 import type { SharedFrame } from './shared-frame.ts';
 
-/** The first chunk of a turn: most turns of an idle link carry one small message. */
+/** The first chunk of a turn is small, because most turns of an idle link carry one small message. */
 const firstChunkBytes = 2 * 1024;
 
 /** At most 8 MiB, for all connections of the process: acknowledgements release many chunks of a session at once. */
@@ -18,9 +18,9 @@ const lotLength = 64;
 /** Whole frames that wait for the link. */
 export interface WaitingPiece {
   readonly bytes: Uint8Array;
-  /** What they lie in, where it is of a pool and holds nothing else. */
+  /** The pooled chunk that holds these frames and nothing else, if there is one. */
   readonly chunk: Uint8Array<ArrayBuffer> | undefined;
-  /** Set where other connections hold them too. */
+  /** Set if other connections hold the frames too. */
   readonly shared: SharedFrame | undefined;
 }
 
@@ -35,15 +35,15 @@ export function letGo({ shared }: WaitingPiece): void {
 }
 
 /**
- * Frames that wait for the link, gathered in large pieces, in their order. The frames of a cut message stand behind each
- * other, so that no other message comes between them.
+ * Frames that wait for the link, gathered in large pieces, in order. The frames of a cut message follow each other
+ * directly, with no other message between them.
  *
  *    write() ──► chunk being filled ──► pieces ──► shift()
  */
 export class OutgoingFrames {
-  /** Told of what is kept anew. */
+  /** Called with the bytes that are newly kept. */
   onGrowth: (bytes: number) => void = () => {};
-  /** Called while frames are written, each time that a piece is ready for the link. */
+  /** Called each time a piece is ready for the link, while frames are being written. */
   onPiece: () => void = () => {};
 
   #chunk: Uint8Array<ArrayBuffer> | undefined;
@@ -52,24 +52,24 @@ export class OutgoingFrames {
   #next = 0;
   #pieceBytes = 0;
 
-  /** Bytes that wait. */
+  /** The waiting bytes. */
   get bytes(): number {
     return this.#pieceBytes + this.#chunkFilled;
   }
 
-  /** Their memory; what many connections share is split between them. */
+  /** The memory of the waiting frames. Memory that many connections share is split between them. */
   get heldBytes(): number {
     let bytes = this.#chunkFilled;
     for (const piece of this.#pieces) bytes += piece?.shared?.bytesEach ?? piece?.bytes.length ?? 0;
     return bytes;
   }
 
-  /** There is a piece to take. */
+  /** Whether there is a piece to take. */
   get hasPiece(): boolean {
     return this.#next < this.#pieces.length;
   }
 
-  /** Writes a frame, or the frames of a message that must be cut. `id` stands before its payload. */
+  /** Writes a frame, or several if the message must be cut. `id` goes before the payload. */
   write(kind: number, payload: OutgoingPayload, id: number | undefined): void {
     const { body } = payload;
     const length = id === undefined ? body.length : body.length + idBytes;
@@ -84,7 +84,7 @@ export class OutgoingFrames {
       chunk = this.#roomFor(frameHeaderBytes + length);
       at = this.#chunkFilled;
     }
-    // By hand: a call with an object for the header costs a tenth of the speed where many requests are under way.
+    // Written out here: a call with a header object costs a tenth of the speed when many requests are under way.
     chunk[at] = 0;
     chunk[at + 1] = length >>> 16;
     chunk[at + 2] = length >>> 8;
@@ -113,7 +113,7 @@ export class OutgoingFrames {
     this.#chunkFilled = 0;
   }
 
-  /** Adds a piece of whole frames, behind all that were sealed. */
+  /** Adds a piece of whole frames after all sealed pieces. */
   push(piece: WaitingPiece): void {
     const { length } = piece.bytes;
     this.#pieces.push(piece);
@@ -144,7 +144,7 @@ export class OutgoingFrames {
     this.#pieceBytes += piece.bytes.length;
   }
 
-  /** Takes all that waits. */
+  /** Removes and returns everything that waits. */
   takeAll(): WaitingPiece[] {
     this.seal();
     const pieces = this.#pieces.slice(this.#next) as WaitingPiece[];
@@ -153,7 +153,7 @@ export class OutgoingFrames {
     return pieces;
   }
 
-  /** What a turn has written into its small chunk moves to a full one, so that the link gets it in one write. */
+  /** Moves what the turn has written into its small chunk to a full chunk, so that the link gets it in one write. */
   #roomFor(needed: number): Uint8Array<ArrayBuffer> {
     const small = this.#chunk;
     if (small === undefined || small.length !== firstChunkBytes) return this.#nextChunk(needed);
@@ -164,7 +164,7 @@ export class OutgoingFrames {
     return full;
   }
 
-  /** A turn begins with a small chunk and goes on with full ones. */
+  /** A turn begins with a small chunk and continues with full ones. */
   #nextChunk(needed: number): Uint8Array<ArrayBuffer> {
     const isFirst = this.#chunk === undefined && !this.hasPiece;
     if (this.#chunkFilled > 0) {
@@ -193,7 +193,7 @@ export class OutgoingFrames {
     }
   }
 
-  /** Copies a large message into chunks, cut where one ends. */
+  /** Copies a large message into chunks. Each chunk begins with a new frame of the message. */
   #writeLarge(kind: number, payload: OutgoingPayload, id: number | undefined): void {
     let taken = 0;
     do {

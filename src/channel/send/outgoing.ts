@@ -15,7 +15,7 @@ import type { SharedFrame } from './shared-frame.ts';
 /** Bytes of pongs and similar frames that may wait for a peer that does not read. */
 const maxUrgentBytes = 64 * 1024;
 
-/** A link, or a session, which keeps what was sent and so has to know what others share. */
+/** A link or a session. A session keeps what was sent, so it has to know which frames other connections share. */
 export interface OutgoingLink extends Pick<Link, 'drained'> {
   send(bytes: Uint8Array, sent?: () => void, shared?: SharedFrame): boolean;
 }
@@ -23,16 +23,16 @@ export interface OutgoingLink extends Pick<Link, 'drained'> {
 export interface OutgoingOptions {
   readonly link: OutgoingLink;
   readonly limits: Limits;
-  /** What the other side takes of each lane at first. */
+  /** The windows that the other side announced for each lane. */
   readonly windows: Windows;
-  /** Holds what was sent until it is acknowledged, which counts against the cap. */
+  /** Keeps what was sent until it is acknowledged. The kept bytes count against the cap. */
   readonly keeper?: { readonly keptBytes: number } | undefined;
 }
 
 /**
- * The way out of a connection: gathers the frames of one turn of the event loop into few writes, keeps what
- * the link does not take yet, within the cap, and lets pings overtake it. What the other side's windows do not allow yet
- * waits in lanes of its own. Streams wait outside, and take turns with the other frames.
+ * The sending end of a connection. It gathers the frames of one turn of the event loop into few writes. Frames that the
+ * link cannot take yet wait here, up to the cap, and pings overtake them. Frames for which the other side's window has
+ * no room wait in their lane. Streams keep their own data and take turns with the other frames.
  *
  *    messages ──► lane ──┐
  *    requests ──► lane ──┤
@@ -42,29 +42,29 @@ export interface OutgoingOptions {
  *    streams ────────────────────────────►│
  */
 export class Outgoing {
-  /** Logs what is sent. */
+  /** The log of sent frames. */
   trace: Trace | undefined;
-  /** What the link has taken. */
+  /** Bytes that the link has taken. */
   sentBytes = 0;
   readonly #options: OutgoingOptions;
   readonly #frames = new OutgoingFrames();
   readonly #messages: SendLane;
-  /** Made for their first frames. */
+  /** Created for the first request and the first protocol frame. */
   #requests: SendLane | undefined;
   #protocols: SendLane | undefined;
-  /** Bytes that wait in the lanes. */
+  /** The bytes that wait in the lanes. */
   #laneBytes = 0;
-  /** What is asked for frames, in turn with the messages, when the link has room. */
+  /** Asked for frames when the link has room, in turn with the messages. */
   source: FrameSource | undefined;
 
   #urgent: Uint8Array[] | undefined;
   #urgentBytes = 0;
-  /** The credits that the other side has not been told of; the latest of a lane says it all. */
+  /** Credits that wait to be sent, by lane. The latest credit of a lane replaces earlier ones. */
   #credits: (number | undefined)[] | undefined;
-  /** The goodbye, while messages wait that go before it. */
+  /** The goodbye, while messages wait that must be sent before it. */
   #last: { readonly kind: number; readonly body: Uint8Array } | undefined;
   #hasLast = false;
-  /** Whether what is sent is logged: looked up once in each turn of the event loop, not for each message. */
+  /** Whether frames are logged. Updated once in each turn of the event loop, not for each message. */
   #tracesTurn = false;
   #linkFull = false;
   #flushScheduled = false;
@@ -79,13 +79,13 @@ export class Outgoing {
     this.#frames.onPiece = () => this.#pump();
   }
 
-  /** Told of what is kept anew. */
+  /** Called with the bytes that are newly kept. */
   set onGrowth(onGrowth: (bytes: number) => void) {
     this.#frames.onGrowth = onGrowth;
     for (const lane of this.#lanes) lane.onGrowth = onGrowth;
   }
 
-  /** The memory that waits for the link; what many connections share is split between them. */
+  /** The memory of what waits for the link. Memory that many connections share is split between them. */
   get heldBytes(): number {
     const inLanes = this.#lanes.reduce((bytes, lane) => bytes + lane.heldBytes, 0);
     return this.#frames.heldBytes + inLanes + this.#urgentBytes;
@@ -106,7 +106,7 @@ export class Outgoing {
     const { length } = payload.body;
     const { limits, keeper } = this.#options;
     const lane = kind === FrameKind.message ? this.#messages : this.#laneAt(laneOf(kind)!);
-    // Messages whose handlers are slow fill their lane, and must not keep a protocol from sending.
+    // Messages with slow handlers fill their lane. They must not keep a protocol from sending.
     const waitingBytes =
       kind === FrameKind.protocol ? this.#frames.bytes + lane.queuedBytes : this.queuedBytes;
     const queuedBytes = waitingBytes + length;
@@ -121,15 +121,15 @@ export class Outgoing {
       const before = lane.queuedBytes;
       lane.queue.write(kind, payload, id);
       this.#laneBytes += lane.queuedBytes - before;
-      // Nothing to flush, but the log is asked only once in this turn.
+      // There is nothing to flush, but the scheduled turn lets the log be checked only once.
       this.wake();
     }
     return queuedBytes < limits.queueHighWaterBytes && keptBytes <= limits.queueMaxBytes / 2;
   }
 
   /**
-   * Asks for a turn for a message that goes past the frames, as data: only if no frame waits that it would overtake, and
-   * the window of messages has room for it.
+   * Whether a message may be handed over as data now: it must not overtake a waiting frame, and the window of messages
+   * must have room for it. If so, the message is counted as sent.
    */
   mayPass(bytes: number): boolean {
     if (this.#flushScheduled || this.#closed || this.queuedBytes > 0) return false;
@@ -139,8 +139,8 @@ export class Outgoing {
   }
 
   /**
-   * Sends a frame that no window holds up: an answer, or the opening of a stream. It waits for no lane, and what waits
-   * in lanes does not count against it.
+   * Sends a frame that no window delays: an answer, or the opening of a stream. It does not wait for lanes, and what
+   * waits in lanes does not count against it.
    *
    * @throws PeerloomError `ERR_QUEUE_FULL`; nothing of the frame was taken then.
    */
@@ -155,12 +155,12 @@ export class Outgoing {
     this.#write(kind, payload, id);
   }
 
-  /** Sends a frame of the connection's own, however much waits. */
+  /** Sends one of the connection's own frames, even above the cap. */
   sendOwn(kind: number, body: Uint8Array): void {
     this.#write(kind, { format: 0, compression: 0, body }, undefined);
   }
 
-  /** Sends a frame behind all that was sent before, and no credit after it. */
+  /** Sends the last frame, after all that was sent before. No credit follows it. */
   sendLast(kind: number, body: Uint8Array): void {
     this.#hasLast = true;
     this.#last = { kind, body };
@@ -170,7 +170,7 @@ export class Outgoing {
   /**
    * Sends a small frame ahead of everything that waits.
    *
-   * @returns false when the other side leaves so many of them unread that it must be given up.
+   * @returns false if the other side leaves so many of them unread that the connection must end.
    */
   urgent(kind: number, body: Uint8Array): boolean {
     const frame = smallFrame(kind, body);
@@ -181,7 +181,7 @@ export class Outgoing {
     return this.#urgentBytes <= maxUrgentBytes;
   }
 
-  /** Tells the other side how far its lane may send, ahead of everything that waits. */
+  /** Sends a credit for a lane, ahead of everything that waits. */
   credit(lane: Lane, position: number): void {
     if (this.#hasLast && this.#last === undefined) return;
     this.#credits ??= [];
@@ -189,7 +189,7 @@ export class Outgoing {
     this.wake();
   }
 
-  /** The other side has told how far a lane may send. */
+  /** A credit for a lane has arrived. */
   onCredit(lane: Lane, position: number): void {
     if (this.#closed) return;
     const waitedBytes = this.#laneBytes;
@@ -200,12 +200,12 @@ export class Outgoing {
     this.wake();
   }
 
-  /** The source has become ready, less is kept, or there is something new to send. */
+  /** Call it when the source has become ready, when less is kept, or when there is something new to send. */
   wake(): void {
     if (!this.#flushScheduled) this.#scheduleFlush();
   }
 
-  /** Takes what the link has not taken: whole frames, of each lane in their order. */
+  /** Removes and returns what the link has not taken: whole frames, in order within each lane. */
   takeWaiting(): readonly WaitingPiece[] {
     this.#laneBytes = 0;
     return [...this.#frames.takeAll(), ...this.#lanes.flatMap((lane) => lane.takeAll())];
@@ -222,7 +222,7 @@ export class Outgoing {
     return this.#flushed.wait();
   }
 
-  /** Drops what waits; nothing is sent any more. */
+  /** Drops what waits. Nothing is sent any more. */
   close(): void {
     this.#closed = true;
     for (const piece of this.takeWaiting()) letGo(piece);
@@ -233,7 +233,7 @@ export class Outgoing {
     this.#wakeWaiters();
   }
 
-  /** Those that were made. */
+  /** The lanes that have been created. */
   get #lanes(): SendLane[] {
     return [this.#messages, this.#requests, this.#protocols].filter((lane) => lane !== undefined);
   }
@@ -287,7 +287,7 @@ export class Outgoing {
     this.#pump();
   };
 
-  /** Hands over what waits, as far as the link takes it. */
+  /** Gives the link what waits, as far as the link takes it. */
   #pump(): void {
     const frames = this.#frames;
     while (!this.#linkFull) {

@@ -3,21 +3,21 @@ import { messageCostBytes } from '../../wire/frames/windows.ts';
 import { OutgoingFrames, type WaitingPiece } from './outgoing-frames.ts';
 
 /**
- * The messages of one lane, as far as the other side's window allows them: what is beyond it waits here, in its order,
- * and nothing else waits behind it. A message may begin while there is any window left, so that one which is larger
- * than the window can be sent too.
+ * Sends the messages of one lane as far as the other side's window allows. Later messages wait here, in order; other
+ * lanes do not wait for them. A message may begin while any window is left, so that a message larger than the window
+ * can be sent too.
  */
 export class SendLane {
-  /** Told of what is kept anew. */
+  /** Called with the bytes that are newly kept. */
   onGrowth: (bytes: number) => void = () => {};
   /**
-   * What is left of the other side's window; below 0 when a message passed its end. Counted down, because V8 handles
-   * small integers best, and positions become large ones.
+   * What is left of the other side's window. Below 0 once a message went past the window's end. The counter counts down
+   * because V8 handles small integers best, and positions become large.
    */
   #roomBytes: number;
   /** Where the window ends. */
   #grantedBytes: number;
-  /** What waits, from the first time on that something does. Then the window is used up. */
+  /** The waiting messages. Created when the window is first used up. */
   #queue: OutgoingFrames | undefined;
 
   constructor(windowBytes: number) {
@@ -32,14 +32,14 @@ export class SendLane {
     return this.#queue?.heldBytes ?? 0;
   }
 
-  /** @returns false when a message with so long a body must wait in the lane's queue. */
+  /** @returns false if a message with a body of this length must wait in {@link SendLane.queue}. */
   mayBegin(bodyBytes: number): boolean {
     if (this.#roomBytes <= 0) return false;
     this.#roomBytes -= bodyBytes + messageCostBytes;
     return true;
   }
 
-  /** Where messages wait that may not begin. */
+  /** The queue of messages that may not begin yet. */
   get queue(): OutgoingFrames {
     if (this.#queue === undefined) {
       this.#queue = new OutgoingFrames();
@@ -48,7 +48,7 @@ export class SendLane {
     return this.#queue;
   }
 
-  /** The other side has extended its window. Positions that it has passed already say nothing new. */
+  /** The other side has extended its window. A position that it has already passed has no effect. */
   extend(position: number, target: OutgoingFrames): void {
     if (position <= this.#grantedBytes) return;
     this.#roomBytes += position - this.#grantedBytes;
@@ -56,12 +56,12 @@ export class SendLane {
     if (this.queuedBytes > 0) this.#moveTo(target);
   }
 
-  /** Takes all that waits. */
+  /** Removes and returns everything that waits. */
   takeAll(): readonly WaitingPiece[] {
     return this.#queue?.takeAll() ?? [];
   }
 
-  /** Moves the messages that may begin, whole ones, which go out from there. */
+  /** Moves whole messages that may begin to `target`, which sends them. */
   #moveTo(target: OutgoingFrames): void {
     const { queue } = this;
     queue.seal();
@@ -73,14 +73,16 @@ export class SendLane {
         target.push(piece);
         continue;
       }
-      // A piece of one shared frame is never divided. The memory of others is in two hands then: no pool gets it back.
+      // A shared frame is never divided. Any other piece is now in two hands, so its memory does not return to a pool.
       if (end > 0) target.push({ bytes: bytes.subarray(0, end), chunk: undefined, shared: undefined });
       queue.unshift(end === 0 ? piece : { bytes: bytes.subarray(end), chunk: undefined, shared: undefined });
       return;
     }
   }
 
-  /** Begins the messages in a piece while there is a window. @returns where the first one is that must wait. */
+  /**
+   * Begins the messages in a piece while there is a window. @returns the offset of the first message that must wait.
+   */
   #begin(bytes: Uint8Array): number {
     let at = 0;
     while (at < bytes.length) {

@@ -10,9 +10,9 @@ import { type OutgoingPayload, sharedFramesOf } from './cut-message.ts';
 /** A message encoded for the wire. */
 interface EncodedMessage {
   readonly payload: OutgoingPayload;
-  /** Before compression: what the other side's limit is held against. */
+  /** The size before compression, to which the other side's limit applies. */
   readonly plainBytes: number;
-  /** Lists, objects and so on; 0 where there cannot be too many. */
+  /** The number of lists, objects and so on. 0 if there cannot be too many. */
   readonly containers: number;
 }
 
@@ -28,7 +28,7 @@ interface SharedOptions extends SendOptions {
   readonly [sharedMessage]?: SharedMessage;
 }
 
-/** A message for many connections: encoded when the first of them needs it. */
+/** A message for many connections. It is encoded when the first connection needs it. */
 class SharedMessage {
   readonly data: Data;
   readonly #options: SendOptions;
@@ -51,24 +51,24 @@ class SharedMessage {
 }
 
 /**
- * Options for sending the same data to many connections: it is encoded and compressed once. A
- * connection that overrides `send` and passes other data on is not affected.
+ * Returns options for sending the same data to many connections, so that it is encoded and compressed once. They have
+ * no effect in a connection whose overridden `send` passes on other data.
  *
- * @throws TypeError when no message can hold the data; PeerloomError `ERR_COMPRESSION_UNAVAILABLE`.
+ * @throws TypeError if no message can hold the data; PeerloomError `ERR_COMPRESSION_UNAVAILABLE`.
  */
 export function shareEncoding(data: Data, options: SendOptions, maxContainers: number): SendOptions {
   checkSendOptions(options);
   const { compression, verbatim } = options;
   const shared = new SharedMessage(data, options, maxContainers);
-  // Plain text can always be encoded. A simulation may never need it.
+  // Plain text can always be encoded. A simulation may not need the encoding at all.
   if (compression !== undefined || typeof data !== 'string' || !data.isWellFormed()) void shared.encoded;
   return { compression, verbatim, [sharedMessage]: shared } as SharedOptions;
 }
 
 /**
- * Encodes and compresses, as far as {@link shareEncoding} has not done so already, what one other side is to read.
+ * Encodes and compresses data for one receiver, unless {@link shareEncoding} has done so already.
  *
- * @throws TypeError when no message can hold the data; PeerloomError `ERR_MESSAGE_TOO_LARGE`,
+ * @throws TypeError if no message can hold the data; PeerloomError `ERR_MESSAGE_TOO_LARGE`,
  * `ERR_COMPRESSION_UNAVAILABLE`.
  */
 export function encodeFor(
@@ -95,7 +95,7 @@ export function encodeFor(
   return payload;
 }
 
-/** Whether the options ask for nothing but to send the data as it is. @throws TypeError for an unknown option. */
+/** Whether the options ask for nothing special. @throws TypeError for an unknown option. */
 export function isPlainSend(options: SendOptions): boolean {
   checkSendOptions(options);
   return (options.compression ?? 'none') === 'none';
@@ -112,7 +112,7 @@ function encodeMessage(data: Data, options: SendOptions, maxContainers: number):
   const containers = containersIn(payload, maxContainers);
   if (compression === 'none') return { payload, plainBytes, containers };
   const body = compress(payload.body, compression);
-  // What does not shrink goes as it is: grown, it could pass the limit that its plain form keeps.
+  // Data that does not shrink is sent uncompressed. Compressed, it could exceed a limit that the plain form keeps.
   if (body.length >= plainBytes) return { payload, plainBytes, containers };
   return {
     payload: { format: payload.format, compression: compressionCodes[compression], body },
@@ -129,9 +129,9 @@ function containersIn({ format, body }: Payload, maxContainers: number): number 
 const sendNames = ['compression', 'verbatim'] as const satisfies readonly (keyof SendOptions)[];
 
 /**
- * Those of {@link shareEncoding} were checked there, once for all connections.
+ * Checks the options, unless {@link shareEncoding} made them and has checked them once for all connections.
  *
- * @throws TypeError with the name that is not known, or what is given in place of options.
+ * @throws TypeError that names the unknown option, or the value given in place of options.
  */
 export function checkSendOptions(options: SendOptions): void {
   if ((options as SharedOptions | null)?.[sharedMessage] !== undefined) return;

@@ -1,4 +1,4 @@
-/** A frame of a large message to many peers: made once, it waits in many connections. */
+/** A frame of a large message to many peers. It is encoded once and waits in many connections. */
 export class SharedFrame {
   readonly bytes: Uint8Array;
   /** How many connections hold it. */
@@ -8,7 +8,7 @@ export class SharedFrame {
     this.bytes = bytes;
   }
 
-  /** What one of its holders counts. */
+  /** The share of its memory that each holder counts. */
   get bytesEach(): number {
     return this.bytes.length / Math.max(1, this.holders);
   }

@@ -9,15 +9,15 @@ import type { Session } from '../session/session.ts';
 
 export interface UnacknowledgedOptions {
   readonly session: Session;
-  /** The deliveries and requests that are still waited for: of the others whoever asked knows already. */
+  /** The deliveries and requests that still wait for answers. Callers of the others know the outcome already. */
   readonly awaited: ReadonlySet<number>;
   readonly maxMessageBytes: number;
   readonly ending: Ending;
 }
 
 /**
- * How to read what the user has to know of when a session is over: `undefined` where that is nothing, since this side
- * chose to leave while there was a link, which took what was sent.
+ * Returns a function that reads the messages about which the user has to learn when a session ends. `undefined` if
+ * there are none, because this side chose to leave while a link was there to take what was sent.
  */
 export function readerOfUnacknowledged({
   session,
@@ -34,7 +34,7 @@ export function readerOfUnacknowledged({
   };
 }
 
-/** The data of this side's messages in whole frames, and of its deliveries and requests that still wait for an answer. */
+/** The data of this side's messages in whole frames, and of deliveries and requests that still wait for an answer. */
 function messagesIn(
   pieces: readonly Uint8Array[],
   { maxMessageBytes, isAwaited }: { maxMessageBytes: number; isAwaited: (id: number) => boolean },
@@ -56,7 +56,7 @@ function messagesIn(
   try {
     for (const piece of pieces) reader.push(piece);
   } catch {
-    // The other side has acknowledged a part of a frame, which no honest one does: the rest cannot be read.
+    // The other side has acknowledged part of a frame, which no honest peer does. The rest cannot be read.
   }
   return messages;
 }

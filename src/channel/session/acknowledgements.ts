@@ -2,22 +2,22 @@ import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 import { FrameKind, positionBody, smallFrame } from '../../wire/frames/frame.ts';
 import type { SessionSender } from './session-sender.ts';
 
-/** So many bytes from the other side are acknowledged at once; fewer are acknowledged after a while. */
+/** This many received bytes are acknowledged immediately. Fewer are acknowledged after {@link delayMs}. */
 const owedMaxBytes = 256 * 1024;
 const delayMs = 50;
 
-/** What a session has taken in; `wholeBytes` of it are frames and messages that are there whole. */
+/** How much a session has received. `wholeBytes` counts only complete frames and messages. */
 export interface Taken {
   readonly readBytes: number;
   readonly wholeBytes: number;
 }
 
-/** Tells the other side of a session what has arrived. Each acknowledgement says all that those before it said. */
+/** Sends the acknowledgements of a session. They are cumulative: each one replaces all earlier ones. */
 export class Acknowledgements {
   readonly #runtime: Runtime;
   readonly #sender: SessionSender;
   readonly #taken: () => Taken;
-  /** Bytes taken in that are yet to be acknowledged. */
+  /** Received bytes that are not acknowledged yet. */
   #owedBytes = 0;
   #saidPosition = 0;
   #timer: RuntimeTimer | undefined;
@@ -34,24 +34,27 @@ export class Acknowledgements {
     this.#owedBytes += bytes;
   }
 
-  /** Some of those that arrived are not acknowledged: they belong to a frame that tells of links. */
+  /** Excludes a received frame from what is acknowledged: acknowledgements themselves, and frames about moves. */
   discount(bytes: number): void {
     this.#owedBytes -= bytes;
   }
 
-  /** What was counted has been read. */
+  /** Call it after the counted bytes were read. Acknowledges now if much is owed, otherwise after a delay. */
   sayWhenDue(): void {
     if (!this.sayIfMuch() && this.#owedBytes > 0) this.#sayLater();
   }
 
-  /** @returns whether so much is owed that it must not wait. */
+  /** Acknowledges now if much is owed. @returns whether that was so. */
   sayIfMuch(): boolean {
     if (this.#owedBytes < owedMaxBytes) return false;
     this.#say();
     return true;
   }
 
-  /** On another link: the last one may be lost, and nothing may follow that would bring another. */
+  /**
+   * Acknowledges over a new link. The last acknowledgement may be lost, and perhaps no data follows that causes
+   * another.
+   */
   sayAgain(): void {
     this.#saidPosition = 0;
     this.#say();

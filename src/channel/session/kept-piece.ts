@@ -10,23 +10,23 @@ export const pieceCostBytes = 128;
 
 export interface KeptPieceOptions {
   readonly memory: Uint8Array;
-  /** Where the piece begins in all that the session ever sent. */
+  /** The position of the piece's first byte in everything that the session ever sent. */
   readonly start: number;
   readonly filled: number;
-  /** The session may add more small pieces to it. */
+  /** Whether the session may append more small pieces. */
   readonly isBlock?: boolean;
-  /** Other connections keep the same memory. */
+  /** Set if other connections keep the same memory. */
   readonly shared?: SharedFrame | undefined;
-  /** Takes the memory back, for others to use. */
+  /** Returns the memory for reuse. */
   readonly release?: (() => void) | undefined;
 }
 
 /**
  * One piece of what a session has sent.
  *
- * Two conditions must hold before others may use its memory: the other side has acknowledged all of it, and no link
- * holds it. A peer can acknowledge what it has not read, so its word alone frees nothing. A link that fails or is
- * destroyed never says that it is done. The piece then stays held, its memory is not used again, and the garbage
+ * Two conditions must hold before its memory may be reused: the other side has acknowledged all of it, and no link
+ * holds it. A peer can acknowledge what it has not read, so an acknowledgement alone frees nothing. A link that fails
+ * or is destroyed never reports that it no longer needs the memory. The memory is then not reused; the garbage
  * collector frees it.
  */
 export class KeptPiece {
@@ -36,7 +36,7 @@ export class KeptPiece {
   filled: number;
   readonly #shared: SharedFrame | undefined;
   #release: (() => void) | undefined;
-  /** How many times a link was handed a part of the piece, and has not said that it is done. */
+  /** How many times a link was given part of the piece and has not released it. */
   #timesHeld = 0;
   #isAcknowledged = false;
 
@@ -60,30 +60,30 @@ export class KeptPiece {
     return this.memory.length + pieceCostBytes;
   }
 
-  /** The part of that which counts here: sessions that share the memory split it. */
+  /** This session's share of that cost. Sessions that share the memory split it. */
   get heldBytes(): number {
     return this.#shared === undefined ? this.costBytes : this.#shared.bytesEach + pieceCostBytes;
   }
 
-  /** The bytes from a position of the session on. */
+  /** The bytes from a position of the session to the end of the piece. */
   from(position: number): Uint8Array {
     return this.memory.subarray(Math.max(0, position - this.start), this.filled);
   }
 
-  /** Hands on what lies between two positions. @returns whether the link has room for more. */
+  /** Gives the link the bytes between two positions. @returns whether the link has room for more. */
   handTo(link: PieceLink, position: number, end: number): boolean {
     this.#timesHeld += 1;
     return link.send(this.from(position).subarray(0, end - position), this.#onSent);
   }
 
-  /** The other side has all of the piece. The session keeps it no longer. */
+  /** The other side has acknowledged the whole piece. The session no longer keeps it. */
   acknowledged(): void {
     this.#isAcknowledged = true;
     this.drop();
     this.#releaseIfFree();
   }
 
-  /** The session keeps the piece no longer, though it may be on its way. Its memory is not used again. */
+  /** The session no longer keeps the piece, though a link may still hold it. The memory is not reused. */
   drop(): void {
     if (this.#shared !== undefined) this.#shared.holders -= 1;
   }

@@ -3,7 +3,7 @@ import { ChunkPool } from '../send/chunk-pool.ts';
 import type { SharedFrame } from '../send/shared-frame.ts';
 import { KeptPiece, type PieceLink } from './kept-piece.ts';
 
-/** Small pieces are copied behind each other into blocks, so that tiny ones cost no more than their bytes. */
+/** Small pieces are copied one after another into blocks, so that a tiny piece costs no more than its bytes. */
 const blockBytes = 16 * 1024;
 const smallBytes = 4 * 1024;
 
@@ -17,11 +17,11 @@ const blocks = new ChunkPool(blockBytes, 512);
  *    acknowledgedBytes ┘            handedBytes ┘   sentBytes ┘
  */
 export class KeptPieces {
-  /** From the one on that is not acknowledged whole. */
+  /** The pieces, starting with the first one that is not completely acknowledged. */
   #pieces: KeptPiece[] = [];
-  /** What a session that ends never gave to a link. */
+  /** Pieces that an ending session never gave to a link. */
   #unsent: KeptPiece[] = [];
-  /** The piece from which the link is given next. */
+  /** The index of the piece that the link gets next. */
   #next = 0;
   #acknowledgedBytes = 0;
   #handedBytes = 0;
@@ -34,20 +34,20 @@ export class KeptPieces {
     return this.#costBytes;
   }
 
-  /** The same, but what other sessions share is split between them. */
+  /** The same, but memory that several sessions share is split between them. */
   get heldBytes(): number {
     return heldBytesOf(this.#pieces) + heldBytesOf(this.#unsent);
   }
 
-  /** Something waits for the link. */
+  /** Whether something waits for the link. */
   get hasNext(): boolean {
     return this.#handedBytes < this.#sentBytes;
   }
 
   /**
    * @param release called once neither this session nor a link needs the memory any more.
-   * @param shared set where other sessions keep the same memory.
-   * @returns the memory that this takes anew.
+   * @param shared set if other sessions keep the same memory.
+   * @returns the bytes of memory that this adds.
    */
   push(bytes: Uint8Array, release?: () => void, shared?: SharedFrame): number {
     const costBytes = this.#costBytes;
@@ -55,7 +55,7 @@ export class KeptPieces {
       this.#join(bytes);
       release?.();
     } else if (2 * bytes.length < bytes.buffer.byteLength) {
-      // A small part of a large piece of memory would keep all of it.
+      // A small part of a large buffer would keep all of the buffer alive.
       this.#add(new KeptPiece({ memory: bytes.slice(), start: this.#sentBytes, filled: bytes.length }));
       release?.();
     } else {
@@ -67,7 +67,7 @@ export class KeptPieces {
   }
 
   /**
-   * Hands the next piece to a link, or the beginning of it; only where {@link KeptPieces.hasNext}.
+   * Gives the next piece, or the beginning of it, to a link. Call it only if {@link KeptPieces.hasNext}.
    *
    * @returns whether the link has room for more.
    */
@@ -80,7 +80,7 @@ export class KeptPieces {
     return piece.handTo(link, position, this.#handedBytes);
   }
 
-  /** The next bytes belong to a piece that is under way, and perhaps to a frame: nothing may come between. */
+  /** Whether the link has only part of a piece, perhaps of a frame. Nothing else may be sent before the rest. */
   get isInPiece(): boolean {
     return this.#isInPiece;
   }
@@ -88,8 +88,8 @@ export class KeptPieces {
   /**
    * The other side has everything up to a position.
    *
-   * @returns false: it said so before.
-   * @throws PeerloomError `ERR_PROTOCOL` for what the link was not given.
+   * @returns false if this was acknowledged before.
+   * @throws PeerloomError `ERR_PROTOCOL` if the link was not given that much.
    */
   acknowledge(position: number): boolean {
     if (position > this.#handedBytes) {
@@ -106,34 +106,34 @@ export class KeptPieces {
     return true;
   }
 
-  /** The other side has acknowledged what follows a position. */
+  /** Whether the other side has acknowledged bytes after a position. */
   isPast(position: number): boolean {
     return position < this.#acknowledgedBytes;
   }
 
-  /** What follows a position is there. */
+  /** Whether everything after a position is still kept. */
   has(position: number): boolean {
     return !this.isPast(position) && position <= this.#sentBytes;
   }
 
-  /** Another link is given everything from a position on that it has. */
+  /** Starts again from a position: the next link gets everything after it. */
   rewind(position: number): void {
     this.#handedBytes = position;
     this.#next = this.#wholeUpTo(position);
     this.#isInPiece = this.hasNext && position > this.#pieces[this.#next]!.start;
   }
 
-  /** Keeps what no link gets any more, behind all that was sent. */
+  /** Keeps bytes that no link will get, after everything that was sent. */
   keepUnsent(bytes: Uint8Array, shared?: SharedFrame): void {
     this.#unsent.push(new KeptPiece({ memory: bytes, start: this.#sentBytes, filled: bytes.length, shared }));
   }
 
-  /** What is not acknowledged: whole frames, from the beginning of a message on. */
+  /** The unacknowledged whole frames, starting at the beginning of a message. */
   unacknowledged(): Uint8Array[] {
     return [...this.#pieces, ...this.#unsent].map((piece) => piece.from(this.#acknowledgedBytes));
   }
 
-  /** Forgets everything: the session is over, and its user has heard what was not acknowledged. */
+  /** Drops everything. Call it once the session is over and the user knows what was not acknowledged. */
   clear(): void {
     for (const piece of [...this.#pieces, ...this.#unsent]) piece.drop();
     this.#pieces = [];

@@ -4,23 +4,23 @@ import { FrameKind, positionBody, smallFrame } from '../../wire/frames/frame.ts'
 import { FrameSkimmer } from '../../wire/frames/frame-skimmer.ts';
 import type { LinkEnd } from '../link-end.ts';
 
-/** How long the other side may take to answer that a link carries the session. */
+/** How long the other side may take to confirm that a link carries the session. */
 const carryTimeoutMs = 5_000;
 
-/** How long a link that is not needed any more may take to end. */
+/** How long an unneeded link may take to close. */
 const closeTimeoutMs = 1_000;
 
 /** The session that the links carry. */
 export interface SessionLinksUser {
   /** Bytes of the session have arrived. */
   readonly onBytes: (bytes: Uint8Array) => void;
-  /** The present link is left. @returns up to where it was read, and what skims the rest of it. */
+  /** The session leaves the present link. @returns the position up to which it was read, and a skimmer for the rest. */
   readonly leave: () => { readonly position: number; readonly skimmer: FrameSkimmer };
-  /** How far was read, while no link is read. */
+  /** The position up to which the session was read, while it reads no link. */
   readonly position: () => number;
-  /** The present link carries the session from now on; the other side has received everything up to a position. */
+  /** The present link carries the session from now on. The other side has received everything up to `position`. */
   readonly carried: (position: number) => void;
-  /** Whether an earlier link is of use when the present one is lost. */
+  /** Whether the session may return to an earlier link if it loses the present one. */
   readonly mayReturn: () => boolean;
   /** The other side broke the protocol. */
   readonly breached: (error: unknown) => void;
@@ -30,17 +30,17 @@ export interface SessionLinksUser {
 
 interface CarryingLink {
   readonly link: Link;
-  /** While it does not carry the session. */
+  /** Set while the link does not carry the session. */
   skimmer: FrameSkimmer | undefined;
   hasEnded: boolean;
 }
 
 /**
- * The links of a session: the present one, and during a move the earlier one beside it (docs/protocol.md, 10.12 to 10.14).
+ * The links of a session: the present link and, during a move, the earlier one (docs/protocol.md, 10.12 to 10.14).
  *
- *   move:  both sides say on the new link up to where they have received, and stop reading the earlier one; then each
- *          sends on the new link what the other lacks. The earlier one is *parked*: kept open, and skimmed.
- *   back:  if the new link ends, or stays silent, either side says the same on the parked link, and the other answers.
+ *   move:  each side sends its received position on the new link and stops reading the earlier link. Then each sends
+ *          what the other lacks on the new link. The earlier link is *parked*: it stays open and is skimmed.
+ *   back:  if the new link ends or stays silent, one side sends its position on the parked link, and the other answers.
  */
 export class SessionLinks {
   readonly #user: SessionLinksUser;
@@ -59,17 +59,17 @@ export class SessionLinks {
     return this.#current?.link;
   }
 
-  /** Whether the present link carries the session: the other side has said from where on. */
+  /** Whether the present link carries the session. It does so once the other side has sent its position. */
   get isCarried(): boolean {
     return this.#current !== undefined && this.#current.skimmer === undefined;
   }
 
-  /** The earlier link is still there. */
+  /** Whether the earlier link is still open. */
   get isMoving(): boolean {
     return this.#parked !== undefined;
   }
 
-  /** The first link, or one over which the session resumes. */
+  /** Takes the first link, or a link over which the session resumes. */
   begin(end: LinkEnd): void {
     this.#current = this.#attach(end, undefined);
   }
@@ -79,21 +79,21 @@ export class SessionLinks {
     const position = this.#leaveCurrent();
     this.#parked?.link.destroy();
     this.#parked = this.#current;
-    // What it still brings is passed over, even if the session is paused.
+    // What still arrives on it is skipped, even while the session is paused.
     this.#parked?.link.resume();
     this.#current = this.#attach(end, new FrameSkimmer());
     this.#ask(position);
     for (const bytes of arrived) this.#onBytes(this.#current, bytes);
   }
 
-  /** The present link has lasted: the earlier one ends. */
+  /** The present link has proven itself. Closes the earlier link. */
   endMove(): void {
     const parked = this.#parked;
     this.#parked = undefined;
     parked?.link.close(closeTimeoutMs);
   }
 
-  /** The present link is lost: the session returns to the earlier one, or has none left. */
+  /** The present link is lost. The session returns to the earlier link, or has no link left. */
   lose(error: Error | undefined): void {
     const lost = this.#current;
     if (lost === undefined) return;
@@ -108,7 +108,7 @@ export class SessionLinks {
     this.#ask(position);
   }
 
-  /** The other side says on the present link, which carries the session, that it has returned to it. */
+  /** Answers the other side, which has returned to the present link. */
   answer(): void {
     this.#say(this.#user.position());
   }
@@ -143,7 +143,7 @@ export class SessionLinks {
     return position;
   }
 
-  /** Says on the present link where the other side is to go on, and waits for its answer. */
+  /** Sends the received position on the present link, and waits for the other side's answer. */
   #ask(position: number): void {
     const { link } = this.#current!;
     this.#timer?.cancel();
@@ -193,7 +193,7 @@ export class SessionLinks {
   }
 }
 
-/** Ends a link of which nothing is to be heard any more. */
+/** Closes a link and ignores what still arrives on it. */
 function silence({ link, hasEnded }: CarryingLink): void {
   link.onMessage = () => {};
   link.readTarget = undefined;

@@ -3,14 +3,14 @@ import type { Link } from '../../transport/transport.ts';
 import { KeptPieces } from './kept-pieces.ts';
 import type { SessionLinks } from './session-links.ts';
 
-/** Gives the present link of a session what the session keeps, as fast as the link takes it. */
+/** Sends what a session keeps over its present link, as fast as the link takes it. */
 export class SessionSender {
   readonly kept = new KeptPieces();
   readonly #links: SessionLinks;
   readonly #hadRoom: () => void;
   readonly #drained = new Waiters();
   #isLinkFull = false;
-  /** How long the link may take to close, once it has been given everything. */
+  /** Set while the link is to be closed once it has everything: how long closing may take. */
   #closeTimeoutMs: number | undefined;
 
   /** @param hadRoom called when the link has room again, before it is given more. */
@@ -19,7 +19,7 @@ export class SessionSender {
     this.#hadRoom = hadRoom;
   }
 
-  /** A link carries the session. */
+  /** Whether a link carries the session. */
   get hasLink(): boolean {
     return this.#links.isCarried;
   }
@@ -28,23 +28,23 @@ export class SessionSender {
     return this.#isLinkReady && (this.#links.link!.allowance ?? 1) > 0;
   }
 
-  /** The link is to be closed, once it has been given everything. */
+  /** Whether the link will be closed once it has everything. */
   get isClosing(): boolean {
     return this.#closeTimeoutMs !== undefined;
   }
 
-  /** Whether a frame that is not kept may go out now: not in the middle of another, and not on a link that is full. */
+  /** Whether an unkept frame may be sent now: the link is not full, and not in the middle of another frame. */
   get maySayBeside(): boolean {
     return this.#isLinkReady && !this.kept.isInPiece;
   }
 
-  /** Only where {@link SessionSender.maySayBeside}. */
+  /** Sends a frame that is not kept. Call it only if {@link SessionSender.maySayBeside}. */
   sayBeside(frame: Uint8Array): void {
     const link = this.#links.link!;
     if (!link.send(frame)) this.#waitFor(link);
   }
 
-  /** Hands over what waits, as far as the link takes it. */
+  /** Gives the link what waits, as far as the link takes it. */
   pump(): void {
     while (this.hasRoom && this.kept.hasNext) this.#handNext();
     if (this.hasRoom) this.#drained.wake();
@@ -70,12 +70,12 @@ export class SessionSender {
     this.#drained.wake();
   }
 
-  /** The present link is another one. */
+  /** Call it when the present link has changed. */
   changeLink(): void {
     this.#isLinkFull = false;
   }
 
-  /** The present link is given what follows a position; at first the rest of a frame, where it begins in one. */
+  /** Sends what follows a position over the present link, first the rest of a frame if the position is within one. */
   goOnFrom(position: number): void {
     this.kept.rewind(position);
     if (this.kept.hasNext && this.hasRoom) this.#handNext();

@@ -12,30 +12,30 @@ import { Acknowledgements } from './acknowledgements.ts';
 import { SessionLinks } from './session-links.ts';
 import { SessionSender } from './session-sender.ts';
 
-/** Unacknowledged bytes that may be on their way beside a full queue: more than the buffers of sockets hold. */
+/** Unacknowledged bytes allowed beyond a full queue: more than the buffers of sockets hold. */
 const maxUnderWayBytes = 16 * 1024 * 1024;
 
 export interface SessionOptions {
   readonly runtime: Runtime;
-  /** Bytes that the channel may have waiting. */
+  /** The channel's cap on waiting bytes. */
   readonly queueMaxBytes: number;
-  /** It can move to another link while it has one. */
+  /** Whether the session can move to another link while it still has one. */
   readonly canMove?: boolean;
-  /** It is there for moves only, and ends with its last link. */
+  /** Whether the session exists only for moves. It then ends with its last link. */
   readonly isBrief?: boolean;
 }
 
 /** The channel that a session carries. */
 export interface SessionUser {
-  /** Bytes taken in so far, without those of acknowledgements. */
+  /** Bytes received so far, not counting acknowledgements. */
   readonly readBytes: number;
-  /** How many of them belong to frames and messages that are there whole. */
+  /** How many of them belong to complete frames and messages. */
   readonly wholeBytes: number;
-  /** The other side reads but does not acknowledge, so the kept frames grow without end. */
+  /** The other side reads but does not acknowledge, so the kept frames grow without limit. */
   overflowed(): void;
-  /** There is more room for what is to be kept. */
+  /** The other side has acknowledged more, so there is more room. */
   acknowledged(): void;
-  /** What comes next comes over another link. @returns what skims the rest of the present one. */
+  /** The next bytes will arrive over another link. @returns a skimmer for the rest of the present link. */
   leftLink(): FrameSkimmer;
   /** The other side broke the protocol. */
   failed(error: unknown): void;
@@ -46,12 +46,12 @@ export interface SessionUser {
 }
 
 /**
- * A link that outlives the links it is made of. Both sides count bytes: what was sent is kept until the other
- * side has acknowledged it, and after a break each goes on where the other stopped hearing, so that nothing is
- * lost, doubled or moved. The channel above sees one unbroken flow. (docs/protocol.md, clauses 10.x)
+ * A link that survives the loss of the links beneath it. Both sides count bytes. Each side keeps what it has sent until
+ * the other side acknowledges it. After a break, each side resumes at the position up to which the other has received,
+ * so that no byte is lost, repeated or reordered. The channel above sees one unbroken flow (docs/protocol.md, section
+ * 10).
  *
- * Acknowledgements are not of that flow: each says all that those before it said, so that none is counted, kept
- * or sent again.
+ * Acknowledgements are cumulative. They do not count towards the position, and are neither kept nor sent again.
  */
 export class Session implements Link {
   readonly id: string;
@@ -65,9 +65,9 @@ export class Session implements Link {
   readonly isBrief: boolean;
   onMessage: (bytes: Uint8Array) => void = () => {};
   readTarget: (() => Uint8Array | undefined) | undefined;
-  /** Told of what is kept anew. */
+  /** Called with the bytes that are newly kept. */
   onGrowth: (bytes: number) => void = () => {};
-  /** Told when the link is lost; one that is given up for another is not. */
+  /** Called when the link is lost, but not when the session gives it up for another link. */
   onLost: () => void = () => {};
   user!: SessionUser;
 
@@ -82,7 +82,7 @@ export class Session implements Link {
   #hasOverflowed = false;
   #isPaused = false;
   #breaks = 0;
-  /** The other side has returned to the present link, and goes on from there. */
+  /** Set when the other side has returned to the present link: the position from which it wants to continue. */
   #returnedAt: number | undefined;
 
   constructor(id: string, end: LinkEnd, options: SessionOptions) {
@@ -118,44 +118,44 @@ export class Session implements Link {
     this.#attach(end);
   }
 
-  /** How often its link broke, or was given up for another. */
+  /** How often the link broke or was replaced. */
   get breaks(): number {
     return this.#breaks;
   }
 
-  /** No link carries it at present. */
+  /** Whether the session has no link at present. */
   get isSuspended(): boolean {
     return this.link === undefined;
   }
 
-  /** What carries it now; `undefined` while it is suspended. */
+  /** The present link. `undefined` while the session is suspended. */
   get link(): Link | undefined {
     return this.#links.link;
   }
 
-  /** It moved a while ago, and the link that carried it before is still there. */
+  /** Whether the session has moved and the earlier link is still open. */
   get isMoving(): boolean {
     return this.#links.isMoving;
   }
 
-  /** Of the present link, or of the last one. */
+  /** The path of the present link or, while suspended, of the last one. */
   get path(): LinkPath | undefined {
     return this.link?.path ?? this.#lastPath;
   }
 
-  /** What is kept for the case that it must be sent again, with what that costs. */
+  /** The cost of what is kept in case it must be sent again. */
   get keptBytes(): number {
     return this.#sender.kept.costBytes;
   }
 
-  /** The memory of that, and of what was never sent; what sessions share is split between them. */
+  /** The memory of that and of what was never sent. Memory that sessions share is split between them. */
   get heldBytes(): number {
     return this.#sender.kept.heldBytes;
   }
 
   /**
    * @param sent called once the other side has acknowledged the bytes and no link holds them.
-   * @param shared set where other sessions are given the same bytes.
+   * @param shared set if other sessions get the same bytes.
    */
   send(bytes: Uint8Array, sent?: () => void, shared?: SharedFrame): boolean {
     this.onGrowth(this.#sender.kept.push(bytes, sent, shared));
@@ -181,7 +181,7 @@ export class Session implements Link {
     this.link?.resume();
   }
 
-  /** What waits still goes out, as fast as the link takes it. */
+  /** Sends what waits, then closes. */
   close(timeoutMs: number): void {
     this.#end();
     if (this.link === undefined) {
@@ -201,7 +201,7 @@ export class Session implements Link {
     this.link?.destroy();
   }
 
-  /** Ends the session now. Its link may still send what it was handed, unless that stops in the middle of a frame. */
+  /** Ends the session now. The link may still send what it has, unless that ends in the middle of a frame. */
   abandon(): void {
     this.#end();
     this.#links.end();
@@ -209,12 +209,12 @@ export class Session implements Link {
     this.#settleClosed(undefined);
   }
 
-  /** Bytes that were heard of the other side so far. */
+  /** Bytes received from the other side so far. */
   get heardBytes(): number {
     return this.user.readBytes;
   }
 
-  /** The present link is lost, but not the session: it returns to the link that it moved away from, or is suspended. */
+  /** The present link is lost. The session returns to the link that it moved away from, or is suspended. */
   suspend(error?: Error): void {
     if (this.isMoving) {
       this.#links.lose(error);
@@ -225,9 +225,9 @@ export class Session implements Link {
   }
 
   /**
-   * Moves to another link, whose handshake is done. The present one stays, so that the session can return to it.
+   * Moves to another link, whose handshake is done. The present link stays open so that the session can return to it.
    *
-   * @throws PeerloomError `ERR_PROTOCOL`: it cannot move.
+   * @throws PeerloomError `ERR_PROTOCOL` if the session cannot move.
    */
   moveTo(end: LinkEnd, arrived: readonly Uint8Array[]): void {
     if (!this.isAbleToMove) throw new PeerloomError('ERR_PROTOCOL', 'the session cannot move');
@@ -235,12 +235,12 @@ export class Session implements Link {
     this.#links.moveTo(end, arrived);
   }
 
-  /** Whether it can move at the moment. */
+  /** Whether the session can move now. */
   get isAbleToMove(): boolean {
     return this.canMove && this.#isOfUse && this.#links.isCarried;
   }
 
-  /** The present link has proven itself: the one that carried the session before it ends. */
+  /** The present link has proven itself. Closes the earlier link. */
   endMove(): void {
     this.#links.endMove();
   }
@@ -252,29 +252,29 @@ export class Session implements Link {
     this.#returnedAt = position;
   }
 
-  /** Gives the present link up before another one takes its place; what this side says there. */
+  /** Gives up the present link before another replaces it. @returns what this side says in the new link's handshake. */
   freeze(): { id: string; receivedBytes: number; breaks: number } {
     this.#unlink();
     return { id: this.id, receivedBytes: this.user.readBytes, breaks: this.#breaks };
   }
 
-  /** Whether the other side can go on from there. */
+  /** Whether the other side can resume from a position. */
   canResumeAt(receivedBytes: number): boolean {
     return !this.#isEnding && this.#sender.kept.has(receivedBytes);
   }
 
-  /** The other side has gone on from there: whoever names that position said so before. */
+  /** Whether the other side has acknowledged more than this position, so that the position is out of date. */
   isPast(receivedBytes: number): boolean {
     return this.#sender.kept.isPast(receivedBytes);
   }
 
   /**
-   * Goes on over another link, whose handshake is done.
+   * Resumes over another link, whose handshake is done.
    *
-   * @param promised what this side said there: what it has taken in, and how often the session broke.
-   * @param receivedBytes what the other side has taken in.
-   * @param arrived what arrived behind the handshake.
-   * @throws PeerloomError `ERR_PROTOCOL` when the two sides cannot go on from there.
+   * @param promised what this side said in the handshake: its received bytes, and how often the session broke.
+   * @param receivedBytes what the other side has received.
+   * @param arrived the bytes that arrived after the handshake.
+   * @throws PeerloomError `ERR_PROTOCOL` if the two sides cannot resume there.
    */
   resumeOver(
     end: LinkEnd,
@@ -293,39 +293,39 @@ export class Session implements Link {
     for (const bytes of arrived) this.#onBytes(bytes);
   }
 
-  /** The other side has everything up to a position. @throws PeerloomError `ERR_PROTOCOL`. */
+  /** The other side has acknowledged everything up to a position. @throws PeerloomError `ERR_PROTOCOL`. */
   onAcknowledged(position: number, frameBytes: number): void {
     this.#acknowledgements.discount(frameBytes);
     if (this.#sender.kept.acknowledge(position)) this.user.acknowledged();
   }
 
-  /** Keeps what the channel has not sent, and never will: the user may have to hear of it. */
+  /** Keeps what the channel will never send, because the user may have to learn about it. */
   keepUnsent(bytes: Uint8Array, shared?: SharedFrame): void {
     this.#sender.kept.keepUnsent(bytes, shared);
   }
 
-  /** What is not acknowledged, or was never sent: whole frames, from the beginning of a message on. */
+  /** What is not acknowledged or was never sent: whole frames, starting at the beginning of a message. */
   unacknowledged(): Uint8Array[] {
     return this.#sender.kept.unacknowledged();
   }
 
-  /** Forgets what was kept, once the session is over and the user has heard of it. */
+  /** Drops what was kept. Call it once the session is over and the user was told. */
   forget(): void {
     this.#sender.kept.clear();
   }
 
-  /** Something is to be sent, or may be. */
+  /** Whether the session may still send. */
   get #isOfUse(): boolean {
     return !this.#isEnding || this.#sender.isClosing;
   }
 
   #attach(end: LinkEnd): void {
     this.#links.begin(end);
-    // A link that is left would go on writing to the memory.
+    // A link that the session leaves would continue to write into this memory.
     if (!this.canMove) end.link.readTarget = () => this.readTarget?.();
   }
 
-  /** Gives the links up, but not the session. */
+  /** Gives up the links, but not the session. */
   #unlink(error?: Error): void {
     if (this.link === undefined || this.#isEnding) return;
     this.#lastPath = this.link.path;
@@ -335,7 +335,10 @@ export class Session implements Link {
     this.user.suspended(error);
   }
 
-  /** The present link carries it; the other side has received everything up to a position. @throws PeerloomError. */
+  /**
+   * The present link carries the session. The other side has received everything up to a position. @throws
+   * PeerloomError.
+   */
   #carried(position: number): void {
     if (!this.#sender.kept.has(position)) {
       throw new PeerloomError('ERR_PROTOCOL', 'the other side moved the session to where it has not been');
@@ -344,7 +347,7 @@ export class Session implements Link {
     this.#goOnFrom(position);
   }
 
-  /** Gives the present link what follows a position. */
+  /** Sends what follows a position over the present link. */
   #goOnFrom(position: number): void {
     if (this.#isPaused) this.link!.pause();
     this.#sender.goOnFrom(position);
@@ -369,7 +372,7 @@ export class Session implements Link {
     }
   }
 
-  /** The other side cannot be told: it may be in the middle of a frame. */
+  /** Ends the session. No reason is sent, because the other side may be in the middle of a frame. */
   #breached(error: unknown): void {
     this.user.failed(error);
     this.destroy();
@@ -381,7 +384,7 @@ export class Session implements Link {
       return;
     }
     this.#end();
-    // The last link stays: a session that ended with its link was not suspended.
+    // The last link stays set, because a session that ends with its link was not suspended.
     this.#links.end();
     this.#settleClosed(error);
   }

@@ -17,15 +17,15 @@ export interface SuspensionHost {
   readonly liveness: { heard(now: number): void };
   readonly protocols: { unlinked(): void; relinked(theirBreaks: number): void } | undefined;
   readonly closing: { fail(farewell: Goodbye): void };
-  /** The connection is open, and no link carries it. */
+  /** Whether the connection is open but has no link. */
   readonly isSuspended: boolean;
-  /** The user, as soon as there is one. */
+  /** The user's handler, once there is one. */
   readonly handler: ChannelHandler | undefined;
 }
 
-/** Reports what happens to a session to its conversation. Breaks are reported to the user too. */
+/** Reports the events of a session to its conversation, and breaks to the user as well. */
 export class Suspension implements SessionUser {
-  /** How often the session broke for the other side, as it says when the session is resumed. */
+  /** The other side's count of breaks, which it sends when the session resumes. */
   theirBreaks = 0;
   readonly #host: SuspensionHost;
   #beganAtMs = 0;
@@ -67,7 +67,7 @@ export class Suspension implements SessionUser {
     this.#host.closing.fail(goodbye('protocol', messageOf(error)));
   }
 
-  /** The user learns of the break once everything that arrived before it is handled. */
+  /** Reports the break to the user, once everything that arrived before it is handled. */
   suspended(error: Error | undefined): void {
     const host = this.#host;
     host.reader.forgetUncounted();

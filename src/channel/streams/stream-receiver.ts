@@ -3,27 +3,27 @@ import { allocate, handOut } from '../../wire/frames/memory.ts';
 import { alone, copyOf } from '../../wire/frames/own-memory.ts';
 import { streamDataHeaderBytes } from '../../wire/frames/stream-frames.ts';
 
-/** Shorter pieces of waiting data are joined in blocks, so that tiny frames cost little memory. */
+/** Shorter waiting pieces are joined in blocks of this size, so that tiny frames cost little memory. */
 const blockBytes = 16 * 1024;
 
-/** Few streams have so large a window. */
+/** A window from this size on counts as large. */
 const largeWindowBytes = 2 * 1024 * 1024;
 
 /** Data that waits to be read. */
 interface Chunk {
   readonly bytes: Uint8Array;
   filled: number;
-  /** Of the window. */
+  /** What the chunk costs of the window. */
   costBytes: number;
 }
 
-/** Received data of a stream that has not been read yet: never more than the window of the other side. */
+/** The received but unread data of a stream: never more than the window. */
 export class StreamReceiver {
   #windowBytes: number;
   #chunks: Chunk[] = [];
-  /** What the other side may still send. */
+  /** Bytes that the other side may still send. */
   #openBytes = 0;
-  /** What it may send besides, but has not been told of: at first all of the window. */
+  /** Further bytes that it may send, of which it has not been told yet. At first the whole window. */
   #creditBytes: number;
   #hasRead = false;
 
@@ -31,7 +31,7 @@ export class StreamReceiver {
     this.#windowBytes = this.#creditBytes = windowBytes;
   }
 
-  /** What waits to be read. */
+  /** Memory of the unread data. */
   get heldBytes(): number {
     return this.#chunks.reduce((sum, { bytes }) => sum + bytes.length, 0);
   }
@@ -45,17 +45,17 @@ export class StreamReceiver {
   }
 
   /**
-   * There is so much credit that the other side should be told. Where windows are all that holds streams up, one
-   * whose credit waits longer gets less: with a quarter of the window it cannot lag far behind the others. A large
-   * window holds up nothing, and half of the frames that say so are spared: each costs as much as 80 KiB of data.
+   * Whether enough credit has gathered to send it. A stream whose credit is sent late gets a smaller share when windows
+   * are the bottleneck; at a quarter of the window it cannot lag far behind. A large window is not a bottleneck, so
+   * half of the credit frames are saved: each costs as much as 80 KiB of data.
    */
   get isCreditDue(): boolean {
     return this.#creditBytes >= this.#windowBytes / (this.#windowBytes < largeWindowBytes ? 4 : 2);
   }
 
   /**
-   * @returns the memory that it takes anew.
-   * @throws PeerloomError `ERR_PROTOCOL` when the other side sends more than it may.
+   * @returns the bytes of memory that this adds.
+   * @throws PeerloomError `ERR_PROTOCOL` if the other side sends more than it may.
    */
   push(data: Uint8Array): number {
     const costBytes = streamDataHeaderBytes + data.length;
@@ -82,7 +82,7 @@ export class StreamReceiver {
     return blockBytes;
   }
 
-  /** The next bytes; `undefined` when there are none. */
+  /** The next bytes, or `undefined` if there are none. */
   take(): Uint8Array | undefined {
     const chunk = this.#chunks.shift();
     if (chunk === undefined) return undefined;
@@ -94,8 +94,8 @@ export class StreamReceiver {
   }
 
   /**
-   * Doubles the window of a stream of which more has been read than waits, up to its share: nothing but the way
-   * there and back may be holding it up. When the share becomes smaller the window follows as credit comes in.
+   * Doubles the window, up to the stream's share, if more has been read than waits: then only the round trip may be
+   * slowing the stream down. If the share shrinks, the window follows as credit is used.
    */
   adapt(shareBytes: number): void {
     const waitingBytes = this.#windowBytes - this.#openBytes - this.#creditBytes;
@@ -106,7 +106,7 @@ export class StreamReceiver {
     this.#creditBytes += change;
   }
 
-  /** The credit to send to the other side. */
+  /** Takes the credit to send to the other side. */
   takeCredit(): number {
     const bytes = this.#creditBytes;
     this.#creditBytes = 0;

@@ -8,50 +8,50 @@ import {
 import { ChunkPool } from '../send/chunk-pool.ts';
 import type { Piece } from '../send/frame-source.ts';
 
-/** A chunk is a frame: its header and its data, together one write to the link. */
+/** A chunk holds one frame, header and data, and becomes one write to the link. */
 const chunkBytes = 64 * 1024;
 
-/** For larger writes, because each frame costs the other side as much as 20 KiB of data. */
+/** Used for larger writes, because each frame costs the receiver as much as 20 KiB of data. */
 const largeChunkBytes = 256 * 1024;
 
 /** At most 4 MiB of each, for all streams of the process. */
 const chunks = new ChunkPool(chunkBytes, 64);
 const largeChunks = new ChunkPool(largeChunkBytes, 16);
 
-/** Data in the memory of a chunk; before `from` there is room for the header of a frame. */
+/** Data in the memory of a chunk. Before `from` there is room for the frame's header. */
 interface Chunk {
   readonly memory: Uint8Array<ArrayBuffer>;
   from: number;
   to: number;
 }
 
-/** Data that a stream has to send: it waits until the link has room and the other side's credit allows it. */
+/** Data that a stream has to send. It waits until the link has room and the other side has granted credit. */
 export class StreamSender {
   readonly #id: number;
   #chunks: Chunk[] = [];
   #bufferedBytes = 0;
   #heldBytes = 0;
   #credit = 0;
-  /** Half of the window that the stream began with. */
+  /** Half of the stream's first window. */
   #enoughCredit = 0;
 
   constructor(id: number) {
     this.#id = id;
   }
 
-  /** Bytes written and not sent yet. */
+  /** Bytes that were written but not sent yet. */
   get bufferedBytes(): number {
     return this.#bufferedBytes;
   }
 
-  /** The memory that they lie in. */
+  /** The memory of these bytes. */
   get heldBytes(): number {
     return this.#heldBytes;
   }
 
   /**
-   * There is data, and credit for the next chunk of it: what is cut comes back as small credit, which would cut
-   * the next one. More than half of the window is not waited for.
+   * Whether there is data, and credit for the next whole chunk. Sending part of a chunk would bring back a small
+   * credit, which would cut the next chunk too. Credit of half the window is always enough.
    */
   get canSend(): boolean {
     if (this.#bufferedBytes === 0 || this.#credit <= streamDataHeaderBytes) return false;
@@ -59,7 +59,7 @@ export class StreamSender {
     return this.#credit >= Math.min(streamDataHeaderBytes + to - from, this.#enoughCredit);
   }
 
-  /** @throws PeerloomError `ERR_PROTOCOL` for more credit than there may be. */
+  /** @throws PeerloomError `ERR_PROTOCOL` if the sum of credits becomes too large. */
   addCredit(bytes: number): void {
     this.#enoughCredit ||= bytes / 2;
     this.#credit += bytes;
@@ -71,7 +71,7 @@ export class StreamSender {
     }
   }
 
-  /** Copies bytes behind what waits already. @returns the memory that they take anew. */
+  /** Appends a copy of the bytes to what waits. @returns the bytes of memory that this adds. */
   write(bytes: Uint8Array): number {
     const heldBytes = this.#heldBytes;
     let taken = 0;
@@ -92,12 +92,12 @@ export class StreamSender {
     return this.#heldBytes - heldBytes;
   }
 
-  /** The next frame; only where {@link StreamSender.canSend}. */
+  /** Takes the next frame. Call it only if {@link StreamSender.canSend}. */
   take(): Piece {
     const first = this.#chunks[0]!;
     const length = Math.min(first.to - first.from, this.#credit - streamDataHeaderBytes);
     const isWhole = length === first.to - first.from;
-    // What the credit cuts off is copied: the rest needs the room before it for a header of its own.
+    // If the credit cuts the chunk, the first part is copied: the rest needs the room before it for its own header.
     const cutBytes = streamDataHeaderBytes + length;
     const memory = isWhole ? first.memory : memoryFor(cutBytes);
     const start = isWhole ? first.from - streamDataHeaderBytes : 0;
@@ -115,7 +115,7 @@ export class StreamSender {
     return { bytes: memory.subarray(start, end), sent: () => giveBack(memory) };
   }
 
-  /** Forgets what waits. */
+  /** Drops what waits. */
   clear(): void {
     for (const { memory } of this.#chunks) giveBack(memory);
     this.#chunks = [];
@@ -123,7 +123,7 @@ export class StreamSender {
   }
 }
 
-/** So much, or a chunk that may be larger, or smaller where no frame is that large. */
+/** Memory for about this many bytes: a pooled chunk, which may be larger, or smaller if no frame is that large. */
 function memoryFor(bytes: number): Uint8Array<ArrayBuffer> {
   if (2 * bytes < chunkBytes) return allocate(bytes);
   return (bytes <= chunkBytes ? chunks : largeChunks).take();

@@ -12,13 +12,13 @@ export interface StreamHost {
   readonly limits: Limits;
   /** The largest window of a stream. */
   readonly windowShareBytes: number;
-  /** Told of what is kept anew. */
+  /** Called with the bytes that are newly kept. */
   onGrowth(bytes: number): void;
   /** The stream may have frames to send. */
   wake(stream: ChannelStream): void;
-  /** The stream is over and its place is free. */
+  /** The stream is over, and its place is free. */
   remove(stream: ChannelStream): void;
-  /** A stream of ours is given up before they have answered: they learn of it, and its place is free. */
+  /** This side gives up a stream before the other side has answered. The other side is told, and the place is free. */
   withdraw(stream: ChannelStream): void;
 }
 
@@ -38,7 +38,7 @@ export function abortError({ code, message }: StreamAbort, cause?: unknown): Pee
   return new PeerloomError(abortErrors[code], message, cause === undefined ? {} : { cause });
 }
 
-/** An ordered flow of bytes in each direction, beside the messages of a connection. */
+/** A stream: an ordered flow of bytes in each direction, beside the messages of a connection. */
 export class ChannelStream {
   readonly id: number;
   /** Bytes of each direction, for the log. */
@@ -48,12 +48,14 @@ export class ChannelStream {
   readonly #receiver: StreamReceiver;
   readonly #closed = Promise.withResolvers<void>();
 
-  /** `'asked'`: by us, and they have not answered; `'offered'`: by them, and we have not taken it. */
+  /**
+   * `'asked'`: this side opens it and waits for the answer. `'offered'`: the other side opened it; not accepted yet.
+   */
   #phase: 'asked' | 'offered' | 'open';
   #writing: 'open' | 'ending' | 'ended' = 'open';
   #reading: 'open' | 'ended' | 'failed' = 'open';
   #error: Error | undefined;
-  /** An abort of ours that they have not been told of. */
+  /** This side's abort, until it is sent. */
   #abort: StreamAbort | undefined;
   #readers: Reader[] = [];
   readonly #drained = new Waiters();
@@ -67,24 +69,24 @@ export class ChannelStream {
     this.#closed.promise.catch(() => {});
   }
 
-  /** Resolves when both directions have come to their end; rejects with what broke them off. */
+  /** Resolves when both directions have ended. Rejects with the error that broke the stream. */
   get closed(): Promise<void> {
     return this.#closed.promise;
   }
 
-  /** What waits to be read, and to be sent. */
+  /** Memory of the data that waits to be read and to be sent. */
   get heldBytes(): number {
     return this.#receiver.heldBytes + this.#sender.heldBytes;
   }
 
-  /** It was given up. */
+  /** Whether the stream was broken off. */
   get hasFailed(): boolean {
     return this.#error !== undefined;
   }
 
   // What the user does.
 
-  /** The next bytes; `undefined` at the end. */
+  /** Resolves with the next bytes, or with `undefined` at the end. */
   read(): Promise<Uint8Array | undefined> {
     const bytes = this.#receiver.take();
     if (bytes !== undefined) {
@@ -136,7 +138,7 @@ export class ChannelStream {
     }
     if (this.#isOver()) return;
     this.#failAndDrop(abortError(reason, cause));
-    // A side that never answers would keep the place for ever.
+    // Otherwise a peer that never answers would occupy the place for ever.
     if (this.#phase === 'asked') {
       this.#host.withdraw(this);
       return;
@@ -164,7 +166,7 @@ export class ChannelStream {
     this.#afterRead();
   }
 
-  /** The first credit for a stream of ours says that they have taken it; that for one of theirs opens it. */
+  /** The first credit for this side's stream means that the other side has accepted it. */
   onCredit(bytes: number): void {
     if (this.#phase === 'asked') this.#phase = 'open';
     this.#sender.addCredit(bytes);
@@ -186,7 +188,7 @@ export class ChannelStream {
     this.#host.remove(this);
   }
 
-  /** The connection is gone; what has arrived can still be read, unless it has to be dropped. */
+  /** The connection is gone. What has arrived can still be read if `unread` is `'kept'`. */
   onConnectionClosed(error: Error, unread: 'kept' | 'dropped'): void {
     if (this.#error !== undefined) return;
     if (unread === 'dropped') {
@@ -197,7 +199,7 @@ export class ChannelStream {
     this.#fail(error);
   }
 
-  /** What has arrived can no longer be read, after the connection has ended. */
+  /** Drops what has arrived and was not read, after the connection has ended. */
   dropUnread(error: Error): void {
     if (this.#receiver.isEmpty) return;
     this.#receiver.clear();
@@ -207,31 +209,31 @@ export class ChannelStream {
 
   // What the connection does.
 
-  /** Takes a stream of theirs. */
+  /** Accepts a stream that the other side opened. */
   accept(): void {
     this.#phase = 'open';
     this.#host.wake(this);
   }
 
-  /** The window to open a stream of ours with. */
+  /** The window to announce when this side opens the stream. */
   takeWindow(): number {
     return this.#receiver.takeCredit();
   }
 
-  /** There is a frame about the stream. Frames of a stream that is not open yet would overtake its opening. */
+  /** Whether a control frame waits. Before the stream is open, its frames wait too: they would overtake its opening. */
   get hasControl(): boolean {
     if (this.#phase === 'asked') return false;
     if (this.#error !== undefined) return this.#abort !== undefined;
     return this.hasCredit && this.#receiver.isCreditDue;
   }
 
-  /** There is credit that can go along with other frames. */
+  /** Whether credit waits that can be sent along with other frames. */
   get hasCredit(): boolean {
     const isReceiving = this.#phase === 'open' && this.#reading === 'open';
     return isReceiving && this.#receiver.hasCredit;
   }
 
-  /** The frame of either. */
+  /** Takes the frame for {@link ChannelStream.hasControl} or {@link ChannelStream.hasCredit}. */
   takeControl(): Uint8Array {
     if (this.#abort !== undefined) {
       this.#host.remove(this);
@@ -241,13 +243,13 @@ export class ChannelStream {
     return smallFrame(FrameKind.streamCredit, streamCreditBody(this.id, this.#receiver.takeCredit()));
   }
 
-  /** There is a frame with data, or with the end of it. */
+  /** Whether a frame with data, or with the end of the data, can be sent. */
   get hasData(): boolean {
     if (this.#phase !== 'open' || this.#error !== undefined) return false;
     return this.#sender.canSend || (this.#writing === 'ending' && this.#sender.bufferedBytes === 0);
   }
 
-  /** That frame. */
+  /** Takes the frame for {@link ChannelStream.hasData}. */
   takeData(): Piece {
     if (this.#sender.bufferedBytes > 0) {
       const piece = this.#sender.take();
@@ -279,7 +281,7 @@ export class ChannelStream {
     this.#host.remove(this);
   }
 
-  /** Fails, and drops what has arrived. */
+  /** Fails the stream and drops what has arrived. */
   #failAndDrop(error: Error): void {
     this.#receiver.clear();
     this.#reading = 'failed';

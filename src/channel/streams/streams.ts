@@ -27,7 +27,7 @@ import type { Trace } from '../trace.ts';
 import { abortError, ChannelStream, type StreamHost } from './stream.ts';
 
 export interface StreamsOptions {
-  /** The two sides take numbers of their own: the dialler odd ones, the listener even ones. */
+  /** Each side numbers its own streams: the dialler uses odd numbers, the listener even ones. */
   readonly direction: 'inbound' | 'outbound';
   readonly outgoing: Outgoing;
   readonly theirs: Pick<Hello, 'maxMessageBytes'>;
@@ -36,38 +36,38 @@ export interface StreamsOptions {
   readonly trace: Trace;
 }
 
-/** Windows of streams that are read as fast as they arrive: each of them, and all together. */
+/** The largest window of a stream that is read as fast as it arrives, and the sum of all windows. */
 const maxWindowBytes = 8 * 1024 * 1024;
 const sharedWindowBytes = 16 * 1024 * 1024;
 
-/** The most refusals that may wait for a peer that does not read. */
+/** The most refusals that may wait to be sent to a peer that does not read. */
 const maxWaitingRefusals = 16_384;
 
 const maxId = 2 ** 32 - 1;
 
-/** A short message, because one may wait for each stream that the peer opens. */
+/** Its message is short, because one may wait for each stream that the peer opens. */
 const withdrawn: StreamAbort = {
   code: 'aborted',
   message: 'the side that opened the stream gave up waiting',
 };
 
-/** Frames about streams are joined up to here. */
+/** Control frames of streams are joined up to this size. */
 const maxControlBytes = 16 * 1024;
 
 /**
- * The streams of a connection. What they have to send is asked for when the link has room for it: frames
- * about streams first, then data, a frame of each stream in turn.
+ * The streams of a connection. When the link has room, it is given control frames first, then data: one frame of each
+ * stream in turn.
  */
 export class Streams implements StreamHost, FrameSource {
   readonly limits: Limits;
   onGrowth: (bytes: number) => void = () => {};
   readonly #options: StreamsOptions;
-  /** All that take up a place, whoever opened them. */
+  /** All streams that take up a place, whichever side opened them. */
   readonly #streams = new Map<number, ChannelStream>();
   readonly #withControl = new Set<ChannelStream>();
   readonly #withData = new Set<ChannelStream>();
   #refused: number[] = [];
-  /** The n-th question is the n-th stream of ours. */
+  /** This side's streams that wait for the other side's answer. The n-th opening is this side's n-th stream. */
   readonly #openings: PendingAnswers<void>;
   #lastTheirId = 0;
 
@@ -79,10 +79,10 @@ export class Streams implements StreamHost, FrameSource {
   }
 
   /**
-   * Opens a stream; resolves when the other side has taken it.
+   * Opens a stream. Resolves when the other side has accepted it.
    *
    * @throws PeerloomError `ERR_STREAM_LIMIT`, `ERR_HANDLER`, `ERR_MESSAGE_TOO_LARGE`, `ERR_QUEUE_FULL`,
-   * `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_CONNECTION_CLOSED`; TypeError for a header that no message can hold.
+   * `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_CONNECTION_CLOSED`; TypeError if no message can hold the header.
    */
   async open(header: Data, options?: WaitOptions): Promise<ChannelStream> {
     const payload = this.#encodeHeader(header);
@@ -110,9 +110,9 @@ export class Streams implements StreamHost, FrameSource {
   }
 
   /**
-   * Takes in the opening of a stream of theirs.
+   * The other side opens a stream.
    *
-   * @returns false: there is no place for it, and it is refused.
+   * @returns false if there is no place for it; the stream is refused.
    * @throws PeerloomError `ERR_PROTOCOL`.
    */
   onOpen({ kind, body }: Frame): boolean {
@@ -132,7 +132,7 @@ export class Streams implements StreamHost, FrameSource {
     return true;
   }
 
-  /** Hands a stream of theirs to the user. */
+  /** Hands a stream that the other side opened to the user. */
   offer({ kind, format, compression, body }: Frame, handler: ChannelHandler): void {
     const stream = this.#streams.get(idOf(kind, body));
     if (stream === undefined || stream.hasFailed) return;
@@ -161,8 +161,8 @@ export class Streams implements StreamHost, FrameSource {
   }
 
   /**
-   * Takes in all other frames of streams. Those of streams that are not there are passed over: they were on
-   * their way when the stream was given up.
+   * Handles all other frames of streams. Frames of unknown streams are skipped: they were on their way when the stream
+   * was given up.
    *
    * @throws PeerloomError `ERR_PROTOCOL`.
    */
@@ -190,9 +190,9 @@ export class Streams implements StreamHost, FrameSource {
   }
 
   /**
-   * The connection is gone, and nothing is sent any more.
+   * The connection is gone. Nothing is sent any more.
    *
-   * @returns the streams that still hold what they have received.
+   * @returns the streams that still hold unread data.
    */
   close(reason: () => PeerloomError, unread: 'kept' | 'dropped' = 'kept'): readonly ChannelStream[] {
     this.#openings.failAll(reason);
@@ -207,7 +207,7 @@ export class Streams implements StreamHost, FrameSource {
     return streams.filter(({ heldBytes }) => heldBytes > 0);
   }
 
-  /** What waits in all of them. */
+  /** The memory of all streams' waiting data. */
   get heldBytes(): number {
     let bytes = 0;
     for (const stream of this.#streams.values()) bytes += stream.heldBytes;
@@ -235,7 +235,7 @@ export class Streams implements StreamHost, FrameSource {
   }
 
   withdraw(stream: ChannelStream): void {
-    // Behind the opening, which may still wait to be sent.
+    // Queued after the opening, which may still wait to be sent.
     this.#options.outgoing.sendOwn(FrameKind.streamAbort, streamAbortBody(stream.id, withdrawn));
     this.remove(stream);
   }
@@ -269,7 +269,7 @@ export class Streams implements StreamHost, FrameSource {
       this.#withControl.delete(stream);
       add(stream.takeControl());
     }
-    // The smaller credits go along: one write for all of them, in place of one for each.
+    // Smaller credits are sent along: one write for all streams in place of one for each.
     for (const stream of this.#streams.values()) {
       if (bytes < maxControlBytes && stream.hasCredit) add(stream.takeControl());
     }

@@ -3,18 +3,19 @@ import type { ChannelStream } from './stream.ts';
 
 export interface UnreadStreamsOptions {
   readonly budget: Pick<MemoryBudget, 'close'>;
-  /** What a reader gets once its data was dropped. */
+  /** The error for reads of dropped data. */
   readonly dropped: () => Error;
 }
 
-/** An account whose streams are all gone would stay until the budget is next summed up. */
+/** Closes accounts whose streams are all gone. Otherwise they would stay until the budget is next summed up. */
 const collected = new FinalizationRegistry<UnreadStreams>((account) => account.closeIfRead());
 
 /**
- * What streams have received and nobody has read, after their connection has ended. The user can still read it, so it
- * still counts against the budget.
+ * The unread data of streams whose connection has ended. The user can still read it, so it counts against the memory
+ * budget.
  *
- * The account holds the streams weakly: a user who lets go of a stream need not read it to free its memory.
+ * The account holds the streams weakly. A user who drops all references to a stream need not read it to free its
+ * memory.
  */
 export class UnreadStreams implements MemoryAccount {
   readonly #streams: readonly WeakRef<ChannelStream>[];
