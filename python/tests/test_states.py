@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import subprocess
-import sys
 from collections.abc import Awaitable
 from typing import Any
 
@@ -282,48 +280,6 @@ def test_states_keep_within_the_memory_of_the_node() -> None:
             assert await peer.request("lives") == "lives"
 
     run(test())
-
-
-TORCH = """
-import asyncio, torch
-from peerloom import Node, to_torch
-
-class Learner(Node):
-    def node_state(self, peer, state, details):
-        self.model.load_state_dict(to_torch(state))
-        self.bits = to_torch(state)["bits"] if "bits" in state else None
-
-async def main():
-    async with Learner() as learner, Node() as sender:
-        learner.model, model = torch.nn.Linear(64, 10), torch.nn.Linear(64, 10)
-        peer = await sender.connect_with_node("127.0.0.1", learner.port)
-        await sender.send_state(peer, model.state_dict())
-        for mine, theirs in zip(model.parameters(), learner.model.parameters(), strict=True):
-            assert torch.equal(mine, theirs)
-        learner.model.weight.data += 1  # its memory can be written to
-        learner.model = torch.nn.Module()
-        learner.model.register_buffer("bits", torch.zeros(3, dtype=torch.bfloat16))
-        await sender.send_state(peer, {"bits": torch.tensor([1.5, -2, 3], dtype=torch.bfloat16)})
-        assert learner.bits.dtype == torch.bfloat16 and learner.bits.tolist() == [1.5, -2, 3]
-
-asyncio.run(main())
-"""
-
-
-def python_with_torch() -> str | None:
-    for python in (sys.executable, "/usr/bin/python3"):
-        done = subprocess.run([python, "-c", "import torch, cryptography"], capture_output=True, check=False)
-        if done.returncode == 0:
-            return python
-    return None
-
-
-def test_torch_state_dicts_are_sent_and_loaded(pytestconfig: pytest.Config) -> None:
-    python = python_with_torch()
-    if python is None:
-        pytest.skip("needs torch: apt-get install python3-torch")
-    source = str(pytestconfig.rootpath / "src")
-    subprocess.run([python, "-c", TORCH], check=True, env={"PYTHONPATH": source, "PATH": ""}, timeout=60)
 
 
 @needs_typescript

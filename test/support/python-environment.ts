@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 
 const cacheDirectory = join(import.meta.dirname, '../../node_modules/.cache/peerloom-python');
 const run = promisify(execFile);
-const installTimeoutMs = 120_000;
+const defaultTimeoutMs = 120_000;
 
 /** A Python that has the packages, or why there is none. */
 export type PythonSetup = { readonly python: string } | { readonly missing: string };
@@ -21,6 +21,8 @@ export interface PythonPackages {
   readonly key?: string;
   /** The lowest Python that they run on, such as `[3, 11]`. */
   readonly atLeast?: readonly [number, number];
+  /** How long pip may take; default two minutes. */
+  readonly installTimeoutMs?: number;
 }
 
 const setups = new Map<string, Promise<PythonSetup>>();
@@ -41,6 +43,7 @@ export function pythonWith(packages: PythonPackages): Promise<PythonSetup> {
 
 async function findOrBuild(packages: PythonPackages): Promise<PythonSetup> {
   const { requirements, module, key = '', atLeast = [3, 0] } = packages;
+  const timeout = packages.installTimeoutMs ?? defaultTimeoutMs;
   const base = await findPython();
   const [major = 0, minor = 0] = base.version.split('.').map((part) => Number.parseInt(part, 10));
   if (major < atLeast[0] || (major === atLeast[0] && minor < atLeast[1])) {
@@ -49,7 +52,7 @@ async function findOrBuild(packages: PythonPackages): Promise<PythonSetup> {
   const whole = `${base.executable} ${base.version} ${requirements.join(' ')}${key}`;
   const home = join(cacheDirectory, createHash('sha256').update(whole).digest('hex').slice(0, 16));
   const python = pythonIn(home);
-  if (!existsSync(home)) await build(base.executable, home, requirements);
+  if (!existsSync(home)) await build(base.executable, home, { requirements, timeout });
   await check(python, home, module);
   return { python };
 }
@@ -69,13 +72,19 @@ async function findPython(): Promise<{ executable: string; version: string }> {
   throw new Error('python3 is not installed');
 }
 
+interface Installing {
+  readonly requirements: readonly string[];
+  /** In milliseconds. */
+  readonly timeout: number;
+}
+
 /** Builds beside its place and moves it there when it is whole; that it holds absolute paths harms nothing here. */
-async function build(python: string, home: string, requirements: readonly string[]): Promise<void> {
+async function build(python: string, home: string, packages: Installing): Promise<void> {
   const workshop = `${home}.${process.pid}`;
   mkdirSync(cacheDirectory, { recursive: true });
   try {
     await makeEnvironment(python, workshop);
-    await installPackages(pythonIn(workshop), requirements);
+    await installPackages(pythonIn(workshop), packages);
     moveUnlessThere(workshop, home);
   } finally {
     rmSync(workshop, { recursive: true, force: true });
@@ -84,7 +93,7 @@ async function build(python: string, home: string, requirements: readonly string
 
 async function makeEnvironment(python: string, home: string): Promise<void> {
   try {
-    await run(python, ['-m', 'venv', home], { timeout: installTimeoutMs });
+    await run(python, ['-m', 'venv', home], { timeout: defaultTimeoutMs });
   } catch (error) {
     const output = outputOf(error);
     const lacksPip = /ensurepip|python3(\.\d+)?-venv|No module named venv/.test(output);
@@ -95,10 +104,10 @@ async function makeEnvironment(python: string, home: string): Promise<void> {
   }
 }
 
-async function installPackages(python: string, requirements: readonly string[]): Promise<void> {
+async function installPackages(python: string, { requirements, timeout }: Installing): Promise<void> {
   try {
     const options = ['--quiet', '--disable-pip-version-check', '--retries', '1'];
-    await run(python, ['-m', 'pip', 'install', ...options, ...requirements], { timeout: installTimeoutMs });
+    await run(python, ['-m', 'pip', 'install', ...options, ...requirements], { timeout });
   } catch (error) {
     throw new Error(`pip cannot install ${requirements.join(' ')}: ${outputOf(error)}`);
   }

@@ -9,6 +9,7 @@ import {
   type NodeOptions,
   type PeerStream,
   type StateDict,
+  Tensor,
   tcp,
 } from '../../../src/index.ts';
 
@@ -31,21 +32,20 @@ const say = (line: object): void => {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 };
 
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
 /** A value that JSON holds, for what a message holds. */
 function described(data: unknown): unknown {
   if (ArrayBuffer.isView(data)) {
     const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-    return { type: data.constructor.name, sha256: createHash('sha256').update(bytes).digest('hex') };
+    return { type: data.constructor.name, sha256: sha256(bytes) };
   }
+  if (data instanceof Tensor) return { dtype: data.dtype, shape: data.shape, sha256: sha256(data.data) };
   if (typeof data === 'bigint') return { bigint: `${data}` };
   if (Object.is(data, -0) || (typeof data === 'number' && !Number.isFinite(data)))
     return { number: Object.is(data, -0) ? '-0' : `${data}` };
   if (Array.isArray(data)) return data.map(described);
   if (typeof data === 'object' && data !== null) {
-    if ('dtype' in data && 'shape' in data) {
-      const { dtype, shape } = data;
-      return { dtype, shape };
-    }
     return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, described(value)]));
   }
   return data;
