@@ -6,7 +6,6 @@ import { spawnSync } from 'node:child_process';
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { Command } from 'commander';
 import { randomFrom } from '../test/support/random-from.ts';
 import { type Folder, folders } from './folders.ts';
@@ -22,15 +21,7 @@ const extraTimeMs = 60_000;
 const firstRunMinutes = 30;
 
 const stryker = join(import.meta.dirname, 'node_modules/@stryker-mutator/core/bin/stryker.js');
-const testRunner = join(import.meta.dirname, 'test-runner.js');
-
-const testArguments = [
-  '--test-force-exit',
-  `--test-reporter=${pathToFileURL(join(import.meta.dirname, 'reporter.js'))}`,
-  '-r',
-  '{{hookFile}}',
-  '{{testFile}}',
-];
+const testRunner = join(import.meta.dirname, 'warm-runner.js');
 
 interface Options {
   readonly share: number;
@@ -90,7 +81,7 @@ if (scores.some(({ score }) => !(fractionOf(score) >= wantedScore / 100))) {
 }
 
 /** @returns how many mutants were noticed; of none where the run failed. */
-function test(name: string, { sources, tests, runsInChildProcesses = false }: Folder): Score {
+function test(name: string, { sources, tests }: Folder): Score {
   const files = globSync([...sources])
     .map((path) => path.replaceAll('\\', '/'))
     .sort();
@@ -102,9 +93,9 @@ function test(name: string, { sources, tests, runsInChildProcesses = false }: Fo
     JSON.stringify({
       mutate,
       plugins: [testRunner],
-      testRunner: 'ordered-tap',
-      tap: { testFiles: tests, nodeArgs: testArguments, forceBail: true },
-      coverageAnalysis: runsInChildProcesses ? 'off' : 'perTest',
+      testRunner: 'warm',
+      warm: { testFiles: tests },
+      coverageAnalysis: 'perTest',
       concurrency: Math.max(1, Math.floor(availableParallelism() / 2)),
       timeoutMS: extraTimeMs,
       dryRunTimeoutMinutes: firstRunMinutes,

@@ -290,6 +290,12 @@ test('what webSocket() cannot be made of is refused with the rule and the value'
   const publicAddresses = new Array<string>(5).fill('wss://example.org');
   const tooMany = 'webSocket.publicAddresses must hold at most 4 addresses, not 5';
   assert.throws(() => webSocket({ publicAddresses }), new RangeError(tooMany));
+  assert.throws(
+    () => tcp({ accept: ['tls', 'websocket'], webSocket: { origin: [] } as object }),
+    new TypeError(
+      "tcp({ webSocket }).origin is not an option; did you mean 'origins'? The options are origins, trustedProxies, publicAddresses, onRequest",
+    ),
+  );
   const withoutUse = new TypeError("tcp({ webSocket }) needs 'websocket' in tcp({ accept })");
   assert.throws(() => tcp({ webSocket: {} }), withoutUse);
 });

@@ -37,6 +37,22 @@ suite('an identity that a page keeps', () => {
     assert.ok(verifySignature(first.publicKey, message, await again.sign(message)));
   });
 
+  test('is kept as keys that no page can read, and its seed is not kept', async (t) => {
+    browser(t);
+    const kept = t.mock.method(IDBObjectStore.prototype, 'put');
+    for (const { secret, publicKey } of [await opened(t), await opened(t, 'b')]) {
+      assert.ok(secret instanceof CryptoKey);
+      assert.deepEqual([secret.type, secret.extractable, secret.usages], ['private', false, ['deriveBits']]);
+      assert.equal(publicKey.length, 32);
+    }
+    assert.equal(kept.mock.callCount(), 2);
+    for (const { arguments: given } of kept.mock.calls) {
+      const stored = given[0] as Record<string, CryptoKey>;
+      assert.deepEqual(Object.keys(stored).sort(), ['decryptionKey', 'privateKey', 'publicKey']);
+      assert.equal(stored.privateKey!.extractable, false);
+    }
+  });
+
   test('is that of the first page, where two make it at the same time', async (t) => {
     browser(t);
     withoutLocks(t);

@@ -152,6 +152,23 @@ describe('Identity', () => {
     }
   });
 
+  test('what only looks like an identity is not one', () => {
+    const identity = Identity.generate();
+    assert.equal(Identity.isGenuine(identity), true);
+    const { prototype } = Identity;
+    const others = [
+      null,
+      undefined,
+      'id',
+      7,
+      {},
+      { ...identity },
+      new Proxy(identity, {}),
+      Object.create(prototype),
+    ];
+    for (const other of others) assert.equal(Identity.isGenuine(other), false);
+  });
+
   test('PKCS#8 is read by Node.js as the same key', () => {
     const identity = Identity.fromSeed(bytes(libp2pVector.seed));
     const key = createPrivateKey({ key: Buffer.from(identity.toPkcs8()), format: 'der', type: 'pkcs8' });

@@ -18,4 +18,20 @@ suite('ids that are remembered', () => {
       assert.equal(rememberedId(key), idFromPublicKey(key));
     }
   });
+
+  test('are at most 4,096, and none of those is computed again', (t) => {
+    const sizes: number[] = [];
+    const { set } = Map.prototype;
+    t.mock.method(Map.prototype, 'set', function (this: Map<unknown, unknown>, key: unknown, value: unknown) {
+      const result = set.call(this, key, value);
+      if (typeof value === 'string' && value.startsWith('12D3KooW')) sizes.push(this.size);
+      return result;
+    });
+    const keys = Array.from({ length: 2 * 4_096 }, (_, number) => publicKey(10_000 + number));
+    for (const key of keys) rememberedId(key);
+    assert.equal(sizes.length, keys.length);
+    assert.equal(Math.max(...sizes), 4_096);
+    rememberedId(keys.at(-1)!);
+    assert.equal(sizes.length, keys.length);
+  });
 });
