@@ -5,7 +5,7 @@ import { bzip2Steps, decompressBzip2 } from './bzip2/decompress.ts';
 import { compressXz, decompressXz, decompressXzAside, hasXz } from './xz.ts';
 import { zlibCodecs } from './zlib.ts';
 
-/** The compressions of this runtime. In bundles for browsers, `codecs-in-browsers.ts` takes the place of this file. */
+/** The compressions of this runtime. In bundles for browsers, `codecs-in-browsers.ts` replaces this file. */
 export const codecs: readonly Codec[] = [
   ...zlibCodecs(),
   {
@@ -25,7 +25,7 @@ export const codecs: readonly Codec[] = [
   },
 ];
 
-/** Goes on to the end, at once where no pause is made. */
+/** Runs all steps. Returns the result itself if no pause was made, otherwise a promise. */
 function walk<Result>(steps: Generator<void, Result>, pause: Pace['pause']): Result | Promise<Result> {
   for (;;) {
     const { done, value } = steps.next();

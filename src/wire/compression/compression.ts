@@ -14,16 +14,16 @@ export const compressionCodes = {
   lzma: 5,
 } as const satisfies Record<Compression, number>;
 
-/** All that there are. */
+/** All compressions that have a code. */
 export const knownCompressions = Object.keys(compressionCodes) as readonly Compression[];
 
-/** For people; a code that nobody knows is named by its number. */
+/** The name of a compression for people. An unknown code is named by its number. */
 export function compressionNameOf(code: number): string {
   const names = Object.entries(compressionCodes);
   return names.find(([, one]) => one === code)?.[0] ?? `compression ${code}`;
 }
 
-/** What this runtime can compress and decompress. */
+/** The compressions that this runtime supports. */
 export function availableCompressions(): readonly Compression[] {
   return ['none', ...codecs.filter(({ isAvailable }) => isAvailable?.() ?? true).map(({ name }) => name)];
 }
@@ -34,10 +34,10 @@ export function compress(body: Uint8Array, compression: Compression): Uint8Array
 }
 
 /**
- * Stops as soon as there is more than `maxBytes`, and takes exactly one complete compressed stream. At a pace it
- * computes for a few milliseconds in one go, and gives a promise where it needs more.
+ * Decompresses exactly one complete compressed stream, and stops as soon as the output exceeds `maxBytes`. With a pace,
+ * it computes for a few milliseconds at a time, and returns a promise if it needs longer.
  *
- * @throws PeerloomError `ERR_DECOMPRESSION` when damaged, cut, followed by more, or larger than `maxBytes`;
+ * @throws PeerloomError `ERR_DECOMPRESSION` if the data is damaged, cut, followed by more, or larger than `maxBytes`;
  * `ERR_COMPRESSION_UNAVAILABLE` for a code that is not known here.
  */
 export function decompress(body: Uint8Array, code: number, maxBytes: number): Uint8Array;
@@ -66,7 +66,7 @@ export function decompress(
 }
 
 function fail(cause: unknown): never {
-  // A library that is missing is no fault of the data.
+  // A missing library is not the sender's fault.
   if (cause instanceof PeerloomError) throw cause;
   throw new PeerloomError(
     'ERR_DECOMPRESSION',

@@ -1,5 +1,5 @@
 /*
- * The .xz format, version 1.2.1 (tukaani.org/xz/xz-file-format.txt), as far as it tells sizes:
+ * The parts of the .xz format, version 1.2.1 (tukaani.org/xz/xz-file-format.txt), that tell sizes:
  *
  *   header (12)   block*   index   footer (12)
  *
@@ -12,18 +12,18 @@ const streamHeaderBytes = 12;
 const footerBytes = 12;
 const lzma2FilterId = 0x21;
 
-/** What level 6, the default everywhere, asks for. A decoder sets this much aside, whatever the message. */
+/** The dictionary of level 6, the usual default. A decoder allocates this much for any message. */
 const maxDictionaryBytes = 8 * 1024 * 1024;
 
 /** Bytes of a block's check, by its type: none, CRC-32, CRC-64, SHA-256. */
 const checkBytes: Readonly<Record<number, number>> = { 0: 0, 1: 4, 4: 8, 10: 32 };
 
 /**
- * How large .xz data becomes, from the heads of its LZMA2 chunks: no chunk can give more than its head says, so
- * that this is known before any memory is set aside. Takes exactly one complete stream.
+ * Computes the uncompressed size of exactly one complete .xz stream from the headers of its LZMA2 chunks. No chunk can
+ * yield more than its header says, so the size is known before any memory is allocated.
  *
- * @throws Error when the stream is cut, followed by more, or not as `xz` and Python's `lzma` write it; what else
- * is wrong is for the decoder to find.
+ * @throws Error if the stream is cut, followed by more, or not as `xz` and Python's `lzma` write it. The decoder finds
+ * all other faults.
  */
 export function xzUncompressedBytes(bytes: Uint8Array): number {
   if (signature.some((byte, index) => bytes[index] !== byte)) throw new Error('it is not xz');
@@ -65,7 +65,7 @@ function checkBlockHeader(cursor: Cursor): void {
   cursor.position = end;
 }
 
-/** Goes over the chunks of a block; answers how many bytes they become. */
+/** Skips the chunks of a block. @returns their uncompressed size in bytes. */
 function skipChunks(cursor: Cursor): number {
   let total = 0;
   for (;;) {

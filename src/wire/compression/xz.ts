@@ -4,7 +4,7 @@ import { PeerloomError } from '../../base/errors.ts';
 import { mostBytesAtOnce } from '../payloads/codec.ts';
 import { xzUncompressedBytes } from './xz-size.ts';
 
-/** What is used of the package. */
+/** The part of the package's API that is used. */
 interface XzLibrary {
   compressSync(bytes: Uint8Array): Uint8Array;
   decompressSync(bytes: Uint8Array): Uint8Array;
@@ -12,12 +12,14 @@ interface XzLibrary {
 }
 
 const packageName = '@napi-rs/lzma';
-/** Less is not worth the copy. */
+/** Smaller output is not worth the copy. */
 const leastAdoptedBytes = 64 * 1024;
-/** Less takes a millisecond or two. */
+/** Smaller data takes a millisecond or two, so it is decompressed in this thread. */
 const leastAsideBytes = 256 * 1024;
 
-/** The result of the only attempt to load it: peers who send lzma must not make this node search the disk each time. */
+/**
+ * The result of the only attempt to load it. Peers that send lzma must not make this node search the disk each time.
+ */
 let attempt: { readonly library: XzLibrary } | { readonly error: PeerloomError } | undefined;
 
 /** Whether the optional package is installed, and runs here. */
@@ -36,10 +38,10 @@ export function compressXz(bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * Takes exactly one complete stream. What would be more than `maxBytes` is not decompressed at all.
+ * Decompresses exactly one complete stream. Does not start if the output would exceed `maxBytes`.
  *
- * @throws PeerloomError `ERR_COMPRESSION_UNAVAILABLE` when the optional package is missing; Error when the data is
- * damaged, cut, followed by more, or larger than `maxBytes`.
+ * @throws PeerloomError `ERR_COMPRESSION_UNAVAILABLE` if the optional package is missing; Error if the data is damaged,
+ * cut, followed by more, or larger than `maxBytes`.
  */
 export function decompressXz(bytes: Uint8Array, maxBytes: number): Uint8Array {
   const { decompressSync } = loadLibrary();
@@ -47,7 +49,7 @@ export function decompressXz(bytes: Uint8Array, maxBytes: number): Uint8Array {
   return adopt(decompressSync(bytes));
 }
 
-/** The same; what is large, compressed or not, is left to another thread. */
+/** The same, but data that is large before or after is decompressed in another thread. */
 export function decompressXzAside(
   bytes: Uint8Array,
   maxBytes: number,
@@ -65,7 +67,7 @@ export function decompressXzAside(
   return aside(gather(decompressStream(input), size));
 }
 
-/** The library's own promise of all bytes would leave several times their memory behind in its threads. */
+/** Reads the stream in pieces, because the library's promise of all bytes leaves several times their memory behind. */
 async function gather(stream: ReadableStream<Uint8Array>, size: number): Promise<Uint8Array> {
   const output = new Uint8Array(size);
   let length = 0;
@@ -82,7 +84,9 @@ function checkSize(bytes: Uint8Array, maxBytes: number): number {
   return size;
 }
 
-/** Memory of the library waits for the garbage collector and then for its turn: large messages would pile up. */
+/**
+ * Copies large output: the library's memory is freed late after garbage collection, so large messages would pile up.
+ */
 function adopt(output: Uint8Array): Uint8Array {
   const { buffer } = output;
   if (output.length < leastAdoptedBytes || output.length < buffer.byteLength) return output;
@@ -97,7 +101,7 @@ function loadLibrary(): XzLibrary {
   throw attempt.error;
 }
 
-/** Loaded when first needed, and not bundled: most nodes never need it. */
+/** Loads the package when it is first needed. It is not bundled, because most nodes never need it. */
 function tryToLoad(): NonNullable<typeof attempt> {
   try {
     return { library: packageRequire()(`${packageName}/xz`) as XzLibrary };
@@ -107,7 +111,7 @@ function tryToLoad(): NonNullable<typeof attempt> {
   }
 }
 
-/** npm leaves the package's binary out when it runs on a Node.js for which there is none. */
+/** npm does not install the package's binary when it runs on a Node.js for which there is none. */
 function remedyFor(cause: unknown): string {
   const isMissing = (cause as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND';
   if (isMissing) return `: npm install ${packageName}`;

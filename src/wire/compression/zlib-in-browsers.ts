@@ -4,16 +4,16 @@ import { mostBytesAtOnce, tooLarge } from '../payloads/codec.ts';
 
 const checksumBytes = 4;
 
-/** In JavaScript, because `CompressionStream` cannot compress at once. */
+/** Compresses in JavaScript, because `CompressionStream` is only asynchronous. */
 export function compressZlib(body: Uint8Array): Uint8Array {
   return zlibSync(body);
 }
 
 /**
- * What a peer sent goes through `DecompressionStream`, which every browser has. Without threads, which is so on
- * virtual time and for what this node compressed itself, it is decompressed at once, in JavaScript.
+ * Decompresses a peer's data by `DecompressionStream`, which every browser has. On virtual time, and for data that this
+ * node compressed itself, it decompresses synchronously in JavaScript.
  *
- * @throws Error when the data is damaged, cut, followed by more, or larger than `maxBytes`, as does the promise.
+ * @throws Error, or rejects with it, if the data is damaged, cut, followed by more, or larger than `maxBytes`.
  */
 export function decompressZlib(
   body: Uint8Array,
@@ -24,7 +24,7 @@ export function decompressZlib(
 }
 
 function inflateAtOnce(body: Uint8Array, maxBytes: number): Uint8Array {
-  // Cuts off what does not fit into this memory.
+  // The library cuts off what does not fit into this memory.
   const output = unzlibSync(body, { out: new Uint8Array(maxBytes + 1) });
   if (output.length > maxBytes) throw tooLarge(maxBytes);
   const checksum = new DataView(body.buffer, body.byteOffset + body.length - checksumBytes).getUint32(0);
@@ -33,8 +33,8 @@ function inflateAtOnce(body: Uint8Array, maxBytes: number): Uint8Array {
 }
 
 /**
- * Pieces go in one at a time: a browser keeps all that comes out of a piece, up to a thousand times as much, before
- * anybody can count it.
+ * Writes one piece at a time. A browser buffers all output of a piece, up to a thousand times its size, before this
+ * code can count it.
  */
 async function inflate(body: Uint8Array, maxBytes: number, pause: Pace['pause']): Promise<Uint8Array> {
   const { readable, writable } = new DecompressionStream('deflate');
@@ -72,7 +72,7 @@ async function write(
     }
     await writer.close();
   } catch (error) {
-    // A pause fails when nobody wants the message any more.
+    // A pause rejects when the message is no longer wanted.
     await writer.abort(error);
     throw error;
   }

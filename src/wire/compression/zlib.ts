@@ -2,17 +2,17 @@ import { optionalBuiltin } from '../../base/builtin.ts';
 import { type Codec, mostBytesAtOnce, tooLarge } from '../payloads/codec.ts';
 import { checkZstdEnd } from './zstd-frame.ts';
 
-/** At its own default, 11, brotli takes seconds for a mebibyte. */
+/** At brotli's default, 11, a mebibyte takes seconds. */
 const brotliQuality = 4;
 
-/** Base 2 logarithm of the bytes a zstd frame may make the reader set aside; RFC 8878 section 3.1.1.1.2 asks for 8 MiB. */
+/** Base 2 logarithm of the largest zstd window, in bytes. RFC 8878 section 3.1.1.1.2 recommends 8 MiB. */
 const zstdMaxWindowLog = 23;
 
-/** The memory tried first for what comes out; each time that it does not do, so many times more. */
+/** The first output buffer, and the factor by which it grows each time it is too small. */
 const firstOutputBytes = 64 * 1024;
 const outputGrowth = 16;
 
-/** What a decompressing function gives when it is asked for `info`, which its types do not know. */
+/** The result of a decompressing function with the option `info`, which its types lack. */
 interface Decompressed {
   readonly buffer: Uint8Array;
   readonly engine: { readonly bytesWritten: number };
@@ -32,7 +32,7 @@ type Decompress = (
   callback: (error: Error | null, result: unknown) => void,
 ) => void;
 
-/** What Node.js itself compresses and decompresses; elsewhere nothing. */
+/** The compressions that Node.js provides. Empty on other runtimes. */
 export function zlibCodecs(): readonly Codec[] {
   const zlib = optionalBuiltin('node:zlib');
   if (zlib === undefined) return [];
@@ -68,8 +68,8 @@ export function zlibCodecs(): readonly Codec[] {
 }
 
 /**
- * Decompresses into one piece of memory. In the small chunks that are the default a bomb would leave twice its
- * size to the garbage collector: once in chunks, once put together. What is large may be left to another thread.
+ * Decompresses into one buffer. With the default small chunks, a bomb would leave twice its size to the garbage
+ * collector: the chunks, and their concatenation. Large data may be decompressed in another thread.
  */
 function bounded(decompressSync: DecompressSync, decompress: Decompress): Codec['decompress'] {
   const attempt = (body: Uint8Array, maxBytes: number): Uint8Array | undefined => {
@@ -117,7 +117,7 @@ function optionsFor(maxBytes: number): DecompressOptions {
   return { maxOutputLength: Math.max(1, maxBytes), chunkSize: Math.max(64, maxBytes), info: true };
 }
 
-/** @throws Error when something is behind it. */
+/** @throws Error if other data follows the compressed stream. */
 function wholeOutput(
   body: Uint8Array,
   { buffer, engine }: Decompressed,

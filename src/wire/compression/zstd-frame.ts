@@ -1,8 +1,8 @@
 /**
- * Holds zstd data to be exactly one frame, by the heads of the frame and its blocks (RFC 8878 section 3.1.1).
- * Node itself may take a cut frame for a whole one (22.18 does), and may go on into what follows the frame.
+ * Checks that zstd data is exactly one frame, by the headers of the frame and its blocks (RFC 8878 section 3.1.1).
+ * Node.js may accept a cut frame (22.18 does), and may read beyond the end of the frame.
  *
- * @throws Error when the frame is cut or followed by more; what else is wrong is for the decoder to find.
+ * @throws Error if the frame is cut or followed by more. The decoder finds all other faults.
  */
 export function checkZstdEnd(bytes: Uint8Array): void {
   const descriptor = bytes[4] ?? 0;

@@ -5,13 +5,13 @@ import { FrameSkimmer } from './frame-skimmer.ts';
 import { allocate } from './memory.ts';
 import { MessageParts, place } from './message-parts.ts';
 
-/** A frame as it was read; the bodies of neighbouring frames may lie in the same memory. */
+/** A frame as it was read. The bodies of neighbouring frames may share one buffer. */
 export interface Frame {
   readonly kind: number;
   readonly format: number;
   readonly compression: number;
   readonly body: Uint8Array<ArrayBuffer>;
-  /** What the body would hold, if the frame came over a link that carries data as it is. */
+  /** Set in place of a body if the frame came over a link that carries data without encoding it. */
   readonly data?: Data;
 }
 
@@ -26,28 +26,27 @@ type TakesAtOnce = (
 
 const takesNone: TakesAtOnce = () => false;
 
-/** Fewer bytes are read together with those that follow. */
+/** For fewer missing bytes there is no target: they are read together with what follows. */
 const smallestTargetBytes = 4 * 1024;
 
-/** A header, and the length of the whole in the first frame of a cut message. */
+/** A header, and the total length that follows it in the first frame of a cut message. */
 const longestHeaderBytes = frameHeaderBytes + 4;
 
 /**
- * Cuts the bytes of a link into frames and puts cut messages together again. Lengths are checked before
- * anything is kept for them.
+ * Splits the bytes of a link into frames, and reassembles cut messages. It checks lengths before it keeps anything.
  *
- * `push` throws PeerloomError `ERR_PROTOCOL` or `ERR_MESSAGE_TOO_LARGE`, and what `onFrame` throws. The reader has
- * stopped then: it holds nothing, has no target, and reads nothing more.
+ * `push` throws PeerloomError `ERR_PROTOCOL` or `ERR_MESSAGE_TOO_LARGE`, and what `onFrame` throws. The reader has then
+ * stopped: it holds nothing, has no target, and reads nothing more.
  */
 export class FrameReader {
   /** Called with each frame, in order. */
   onFrame: (kind: number, format: number, compression: number, body: Uint8Array<ArrayBuffer>) => void;
   /**
-   * Takes a message, call or answer that has arrived whole, before anything of it is copied: its body lies in `bytes` from `start`
-   * to `end`, only during the call. Returns false to be given it by `onFrame`.
+   * Takes a message, call or answer that has arrived whole, before anything of it is copied. Its body is in `bytes`
+   * from `start` to `end`, only during the call. Returns false to be given it by `onFrame`.
    */
   takesAtOnce: TakesAtOnce = takesNone;
-  /** Told of the memory that is set aside for what has not arrived whole. */
+  /** Called with the bytes of memory newly allocated for incomplete frames and messages. */
   onGrowth: (bytes: number) => void = () => {};
   /** The longest body of a single frame. */
   maxBodyBytes: number;
@@ -55,18 +54,18 @@ export class FrameReader {
   maxMessageBytes: number;
 
   #stopped = false;
-  /** The copy of what is being pushed, from `#copyStart` on, that whole frames share: made with the first of them. */
+  /** A copy of the pushed bytes from `#copyStart` on, which whole frames share. Made for the first such frame. */
   #copy: ArrayBuffer | undefined;
   #copyStart = 0;
-  /** Bytes pushed before the present ones; frames of the link are not counted. */
+  /** Bytes pushed before the present ones, not counting frames about the link itself. */
   #countedBytes = 0;
-  /** Where among them the frame under way began. */
+  /** The position at which the present frame began. */
   #frameStart = 0;
-  /** Made for the first header that does not arrive together with its body. */
+  /** Created for the first header that does not arrive together with its body. */
   #header: Uint8Array = empty;
   #headerFilled = 0;
 
-  /** The frame under way, when its body did not arrive with its header. */
+  /** The present frame, if its body did not arrive with its header. */
   #kind = 0;
   #flags = 0;
   #format = 0;
@@ -75,7 +74,7 @@ export class FrameReader {
   #body: Uint8Array<ArrayBuffer> = empty;
   #bodyFilled = 0;
 
-  /** The cut message under way. */
+  /** The cut message that is being received. */
   #parts: MessageParts | undefined;
 
   constructor(
@@ -87,25 +86,25 @@ export class FrameReader {
     this.maxMessageBytes = limits.maxMessageBytes;
   }
 
-  /** Bytes read so far; those of frames of the link do not count ({@link isOfLink}). */
+  /** Bytes read so far, not counting frames about the link itself ({@link isOfLink}). */
   get readBytes(): number {
     return this.#countedBytes;
   }
 
-  /** How many of them are of frames, and of cut messages, that are there whole. */
+  /** How many of them belong to complete frames and complete cut messages. */
   get wholeBytes(): number {
     if (this.#parts !== undefined) return this.#parts.message.start;
     return this.#remaining > 0 || this.#stopped ? this.#frameStart : this.#countedBytes - this.#headerFilled;
   }
 
-  /** Memory set aside for what has not arrived whole. */
+  /** Memory allocated for incomplete frames and messages. */
   get heldBytes(): number {
     return this.#body.length + (this.#parts?.heldBytes ?? 0);
   }
 
   /**
-   * Where the next bytes belong, if the reader knows that of many of them. A link that reads them there, and pushes
-   * that very piece, saves a copy. The target is never empty: a socket would ask for another one for ever.
+   * The memory for the next bytes, if many of them belong to one body. A link that reads into the target and then
+   * pushes it saves a copy. The target is never empty: a socket would ask for another one for ever.
    */
   get target(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#stopped || this.#remaining < smallestTargetBytes) return undefined;
@@ -114,8 +113,8 @@ export class FrameReader {
   }
 
   /**
-   * What comes next begins with a frame, or goes on with the body of one that is kept until it has arrived: a header
-   * that came in part, and a frame of the link, are forgotten.
+   * Prepares for bytes from another link, which begin with a frame or continue a body that is kept. A partial header,
+   * and a partial frame about the link itself, are dropped.
    */
   forgetUncounted(): void {
     this.#countedBytes -= this.#headerFilled;
@@ -126,12 +125,12 @@ export class FrameReader {
     this.#body = empty;
   }
 
-  /** Skims what still arrives over the link that was read so far, while the rest of it is read from another one. */
+  /** Returns a skimmer for what still arrives over the present link. The reader continues with another link. */
   skimmer(): FrameSkimmer {
     return new FrameSkimmer(this.#remaining, this.#header.subarray(0, this.#headerFilled));
   }
 
-  /** Reads nothing more, and drops the frame or message that is under way. */
+  /** Stops reading, and drops the incomplete frame or message. */
   stop(): void {
     if (this.#stopped) return;
     this.#frameStart = this.wholeBytes;
@@ -143,7 +142,7 @@ export class FrameReader {
   }
 
   /**
-   * Reads the next bytes of the link; they are only looked at during the call.
+   * Reads the next bytes of the link. It does not keep `bytes`.
    *
    * @returns how many were read: all of them, unless the reader was stopped.
    */
@@ -172,7 +171,7 @@ export class FrameReader {
     return position;
   }
 
-  /** The hot path: frames that lie in these bytes whole. It leaves all others, and the odd ones, alone. */
+  /** The hot path: reads frames that are complete in these bytes. It stops before incomplete and unusual frames. */
   #readWholeFrames(bytes: Uint8Array, from: number): number {
     let position = from;
     let rest = bytes.length - position - frameHeaderBytes;
@@ -194,7 +193,7 @@ export class FrameReader {
         this.takesAtOnce(kind, format, compression, bytes, start, start + length);
       if (!isTaken) {
         if (this.#copy === undefined) {
-          // Without the header in front of it, a body that came by itself is alone in its memory.
+          // The copy begins after the header, so that a body that arrived by itself is alone in its memory.
           this.#copy = copyOf(bytes, start);
           this.#copyStart = start;
         }
@@ -208,7 +207,7 @@ export class FrameReader {
     return position;
   }
 
-  /** A header that may come in pieces, and the decision where its body goes. */
+  /** Reads a header that may arrive in pieces, and decides where its body goes. */
   #readHeader(bytes: Uint8Array, from: number): number {
     if (this.#header === empty) this.#header = new Uint8Array(longestHeaderBytes);
     const taken = Math.min(this.#headerBytesNeeded() - this.#headerFilled, bytes.length - from);
@@ -228,7 +227,7 @@ export class FrameReader {
     return startsMessage(this.#header[4]!, this.#header[5]!) ? longestHeaderBytes : frameHeaderBytes;
   }
 
-  /** Checks a complete header, and makes room for its body. */
+  /** Checks a complete header, and allocates memory for its body. */
   #begin(): void {
     const header = this.#header;
     const length = readUint32(header, 0);
@@ -300,7 +299,7 @@ export class FrameReader {
     return this.#kind === FrameKind.part || this.#flags === FrameFlag.more;
   }
 
-  /** Copies what belongs to the frame under way; answers how much that was. */
+  /** Copies the bytes that belong to the present frame. @returns how many. */
   #fill(bytes: Uint8Array, position: number): number {
     const taken = Math.min(this.#remaining, bytes.length - position);
     const piece = bytes.subarray(position, position + taken);

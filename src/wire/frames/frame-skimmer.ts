@@ -3,11 +3,11 @@ import { FrameKind, frameHeaderBytes, positionOf, readUint32 } from './frame.ts'
 const carryBytes = 8;
 
 /**
- * Passes over the frames of a link, which another link brings as well, until the other side says that this link carries
- * the session. Keeps nothing of them, whatever they are.
+ * Skips the frames of a link, which arrive over another link as well, until the other side says that this link carries
+ * the session. It keeps nothing.
  */
 export class FrameSkimmer {
-  /** What is left of the body under way. */
+  /** The missing bytes of the present body. */
   #missing: number;
   readonly #header = new Uint8Array(frameHeaderBytes);
   #headerFilled = 0;
@@ -15,8 +15,8 @@ export class FrameSkimmer {
   #isCarry = false;
 
   /**
-   * @param missing what is left of the body in the middle of which it begins.
-   * @param begun the header, with what followed it, in the middle of which it begins.
+   * @param missing the missing bytes of the body in which skimming begins.
+   * @param begun the part of a header in which skimming begins, with what followed it.
    */
   constructor(missing = 0, begun: Uint8Array = new Uint8Array(0)) {
     this.#missing = missing;
@@ -24,7 +24,7 @@ export class FrameSkimmer {
   }
 
   /**
-   * @returns the position in the carry frame and how many bytes lead up to its end; `undefined`: there is none in them.
+   * @returns the position in the carry frame, and how many bytes were read up to its end. `undefined` if there is none.
    * @throws PeerloomError `ERR_PROTOCOL` for a carry frame without a position.
    */
   push(bytes: Uint8Array): { readonly position: number; readonly read: number } | undefined {

@@ -10,13 +10,12 @@ import { allocate } from './memory.ts';
  *    +-------+------+-------+--------+-------------+--------------------+
  *      u32 BE   u8     u8      u8          u8
  *
- * `format` and `compression` say how the payload of a message is encoded. In a frame of a protocol they are the place of
- * the protocol in the sender's hello, and how often the sender's session broke; in other frames they are 0.
- * The body of a kind that is answered (request, response, failure, deliver, delivered, ping, pong) begins
- * with a u32 that pairs the two, that of a stream's frame with the u32 of its stream. A message longer than
- * one frame is cut: its first frame has the `more` flag and, before everything else in the body, the u32
- * length of the body in all; `part` frames follow, all but the last with the flag. Other kinds may stand
- * between them, other messages may not.
+ * `format` and `compression` say how the payload of a message is encoded. In a frame of a protocol, they hold the place
+ * of the protocol in the sender's hello, and how often the sender's session broke. In other frames they are 0. The body
+ * of a call or an answer (request, response, failure, deliver, delivered, ping, pong) begins with a u32 that pairs the
+ * two. The body of a stream's frame begins with the u32 number of the stream. A message longer than one frame is cut.
+ * Its first frame has the `more` flag, and its body begins with the total length as a u32. `part` frames follow; all
+ * but the last have the flag. Frames of other kinds may come between them, other messages may not.
  */
 
 export const frameHeaderBytes = 8;
@@ -57,7 +56,7 @@ export const FrameKind = {
 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 
-/** Frames of a session that say something of one of its links: they are not part of what the session carries. */
+/** Whether a frame is about one link of a session. Such frames are not part of what the session carries. */
 export function isOfLink(kind: number): boolean {
   return kind === FrameKind.acknowledge || kind === FrameKind.carry;
 }
@@ -111,7 +110,7 @@ export function writeUint32(target: Uint8Array, offset: number, value: number): 
   target[offset + 3] = value;
 }
 
-/** A place in the bytes of a session, or of a lane, 8 bytes long; whole numbers up to 2^53 - 1. */
+/** The 8-byte form of a position in a session or a lane: a whole number up to 2^53 - 1. */
 export function positionBody(position: number): Uint8Array {
   const body = new Uint8Array(positionBytes);
   writeUint32(body, 0, Math.floor(position / 2 ** 32));
@@ -119,14 +118,14 @@ export function positionBody(position: number): Uint8Array {
   return body;
 }
 
-/** @throws PeerloomError `ERR_PROTOCOL` when a body is no position. */
+/** @throws PeerloomError `ERR_PROTOCOL` if the body is not a position. */
 export function positionOf(body: Uint8Array): number {
   const position = body.length === positionBytes ? readUint32(body, 0) * 2 ** 32 + readUint32(body, 4) : -1;
   if (Number.isSafeInteger(position) && position >= 0) return position;
   throw new PeerloomError('ERR_PROTOCOL', 'a frame without its position');
 }
 
-/** The body of a frame that holds nothing but its number. */
+/** The body of a frame that holds only its number. */
 export function idBody(id: number): Uint8Array {
   const body = new Uint8Array(idBytes);
   writeUint32(body, 0, id);
@@ -134,9 +133,9 @@ export function idBody(id: number): Uint8Array {
 }
 
 /**
- * The number that a body begins with.
+ * The number at the beginning of a body.
  *
- * @throws PeerloomError `ERR_PROTOCOL` when it is too short to hold one.
+ * @throws PeerloomError `ERR_PROTOCOL` if the body is too short.
  */
 export function idOf(kind: number, body: Uint8Array): number {
   if (body.length < idBytes)

@@ -1,7 +1,7 @@
 import { printable } from '../../base/printable.ts';
 import { parseObject } from './hello.ts';
 
-/** Why a connection ended: one of these words crosses the wire (docs/protocol.md, clauses 7.x). */
+/** The reasons for the end of a connection, as they are sent (docs/protocol.md, section 7). */
 export const goodbyeCodes = {
   disconnected: 'the node closed the connection',
   stopped: 'the node stopped',
@@ -38,7 +38,9 @@ export function encodeGoodbye({ code, message }: Goodbye): Uint8Array {
   return encoder.encode(JSON.stringify({ code, message: message.slice(0, maxMessageLength) }));
 }
 
-/** Reads a goodbye; codes of newer versions count as `disconnected`. @throws PeerloomError `ERR_HANDSHAKE`. */
+/**
+ * Reads a goodbye. Unknown codes, of newer versions, count as `disconnected`. @throws PeerloomError `ERR_HANDSHAKE`.
+ */
 export function decodeGoodbye(body: Uint8Array): Goodbye {
   const { code, message } = parseObject(body, 'goodbye');
   const known = typeof code === 'string' && Object.hasOwn(goodbyeCodes, code);

@@ -10,40 +10,40 @@ export const protocolVersions = [1, 1] as const;
 export interface Hello {
   /** Lowest and highest version of the protocol spoken. */
   readonly versions: readonly [number, number];
-  /** Nodes of different networks do not connect; `''` is the default one. */
+  /** The name of the network. Nodes of different networks do not connect. `''` is the default network. */
   readonly network: string;
-  /** The texts of the addresses listened on. */
+  /** The addresses on which the sender listens, as text. */
   readonly addresses: readonly string[];
-  /** For people to read; may be empty, proves nothing. */
+  /** A name for people. It may be empty, and proves nothing. */
   readonly name: string;
-  /** Random for each run of a node: tells a node that restarted from one that runs on. */
+  /** A random text, new for each run of a node. It shows whether a node has restarted. */
   readonly instance: string;
-  /** The longest message taken, before and after decompression. */
+  /** The longest message that the sender accepts, in bytes, before and after decompression. */
   readonly maxMessageBytes: number;
-  /** The compressions that can be read. */
+  /** The compressions that the sender can decompress. */
   readonly compressions: readonly Compression[];
-  /** What the receiver may send at first, the same each time within a session (clauses 12.x). */
+  /** The windows within which the receiver may send at first. They do not change within a session (section 12). */
   readonly windows: Windows;
-  /** The protocols spoken beside messages; a frame names one of them by its place. */
+  /** The protocols that the sender speaks beside messages. A frame names a protocol by its place in this list. */
   readonly protocols: readonly string[];
-  /** The sender has no connection to the receiver left: an older one is to give way. */
+  /** True if the sender has no connection to the receiver any more, so that an older one must be replaced. */
   readonly replace: boolean;
-  /** The connection is to outlive its link, or goes on with one that did. */
+  /** Set if the sender wants a session, or wants to resume one. */
   readonly session?: HelloSession | undefined;
-  /** What a node says that finds its neighbours by itself. */
+  /** Set by nodes that choose their neighbours automatically. */
   readonly membership?: MembershipWord | undefined;
 }
 
 /**
- * What a node asks with a link (docs/protocol.md, section 18): to join the network through the other side, or to be its
- * neighbour, as a request of that priority. `'open'`: nothing.
+ * What the dialler asks for with a link (docs/protocol.md, section 18): to join the network through the other side, or
+ * to become its neighbour with this priority. `'open'`: nothing.
  */
 export type MembershipWord = (typeof membershipWords)[number];
 
 /**
- * How much a node wants another one as its neighbour. `'high'`: it has no neighbour, and the other one makes room.
- * `'low'`: it has a free place, and the other one accepts if it has one too. `'swap'`: it gives up a neighbour for the
- * other one, which does the same.
+ * How much a node wants another node as its neighbour. `'high'`: it has no neighbour, and the other node makes room.
+ * `'low'`: it has a free place, and the other node accepts if it has one too. `'swap'`: both nodes give up a neighbour
+ * for each other.
  */
 export type Priority = Exclude<MembershipWord, 'open' | 'join' | 'anchor'>;
 
@@ -51,29 +51,29 @@ const membershipWords = ['open', 'join', 'high', 'low', 'swap', 'anchor'] as con
 
 /** The part of a hello about a session (docs/protocol.md, clauses 10.x). */
 export interface HelloSession {
-  /** Of a new session: chosen by the accepting side. */
+  /** The accepting side chooses the id of a new session. */
   readonly id: string;
-  /** Bytes received in it so far: the other side goes on from there. */
+  /** Bytes received in the session so far. The other side resumes from there. */
   readonly receivedBytes: number;
-  /** How often its link broke for the sender so far. */
+  /** How often the sender has lost the session's link so far. */
   readonly breaks: number;
-  /** Said by the accepting side: it knows the session. Otherwise both begin the new one that it names. */
+  /** Set by the accepting side. True: it knows the session. False: both sides begin the new session that it names. */
   readonly resumed: boolean;
-  /** The sender can move the session to another link while it is carried by one. */
+  /** Whether the sender can move the session to another link while the present link works. */
   readonly moves?: boolean;
-  /** The session is there for moves only: it ends with its last link. */
+  /** Whether the session exists only for moves. It then ends with its last link. */
   readonly brief?: boolean;
-  /** The link is one more, to which the session moves: the present link stays. Said by both. */
+  /** Whether the session moves to this link while the present link stays open. Set by both sides. */
   readonly beside?: boolean;
 }
 
 export const maxNameLength = 64;
 
-/** The addresses that a hello may name, and how long each may be. */
+/** How many addresses a hello may name, and the longest address. */
 export const maxAddresses = 8;
 export const maxAddressLength = 256;
 
-/** The protocols that a hello may name. */
+/** How many protocols a hello may name. */
 export const maxProtocols = 32;
 
 /** Printable ASCII without spaces. */
@@ -91,9 +91,9 @@ export function encodeHello(hello: Hello): Uint8Array {
 }
 
 /**
- * Fields that are not known are passed over. The versions come first: they say which fields there are.
+ * Decodes a hello. Unknown fields are ignored. The versions are checked first, because they decide which fields exist.
  *
- * @throws PeerloomError `ERR_HANDSHAKE` when it is no hello, `ERR_VERSION` when no version is shared.
+ * @throws PeerloomError `ERR_HANDSHAKE` if it is not a hello, `ERR_VERSION` if the sides share no version.
  */
 export function decodeHello(body: Uint8Array, ourVersions: Hello['versions'] = protocolVersions): Hello {
   const hello = parseObject(body, 'hello');
@@ -161,7 +161,7 @@ function decodeSession(session: unknown): HelloSession {
   };
 }
 
-/** A word of a later version asks for nothing. */
+/** An unknown word, of a later version, counts as `'open'`. */
 function decodeMembership(word: unknown): MembershipWord {
   return membershipWords.find((known) => known === word) ?? 'open';
 }
@@ -169,7 +169,7 @@ function decodeMembership(word: unknown): MembershipWord {
 /**
  * The highest version that both sides speak.
  *
- * @throws PeerloomError `ERR_VERSION` when there is none.
+ * @throws PeerloomError `ERR_VERSION` if there is none.
  */
 export function agreedVersion(theirs: Hello['versions'], ours: Hello['versions'] = protocolVersions): number {
   const version = Math.min(theirs[1], ours[1]);

@@ -5,22 +5,21 @@ interface NodeBuffer {
 }
 
 /**
- * Memory that is not cleared first, where the runtime can give such: whoever asks for it fills it whole
- * before handing it on.
+ * Allocates memory without clearing it, if the runtime can do so. The caller must fill all of it before passing it on.
  */
 export function allocate(length: number): Uint8Array<ArrayBuffer> {
   const buffer = (globalThis as { Buffer?: NodeBuffer }).Buffer?.allocUnsafeSlow(length);
   return buffer === undefined ? new Uint8Array(length) : new Uint8Array(buffer.buffer, 0, length);
 }
 
-/** After so many bytes were handed out, V8 is asked to release the buffers that are no longer used. */
+/** Each time this many bytes were handed out, V8 is made to release unused buffers. */
 const handedOutBytes = 32 * 1024 * 1024;
 
 let handedOut = 0;
 
 /**
- * Counts memory that goes to the user, who is soon done with it. V8 gives back the buffers that it has found unused
- * when it next collects garbage, or is asked about its heap: asked now and then, it keeps half as much.
+ * Counts memory that is handed to the user for a short time. V8 releases unused buffers at its next garbage collection,
+ * or when it is asked about its heap. Asked now and then, it holds half as much memory.
  */
 export function handOut(bytes: number): void {
   handedOut += bytes;
@@ -29,21 +28,21 @@ export function handOut(bytes: number): void {
   optionalBuiltin('node:v8')?.getHeapStatistics();
 }
 
-/** Smaller memory costs the garbage collector less than it costs to give it back. */
+/** Releasing smaller memory costs more than leaving it to the garbage collector. */
 const leastFreedBytes = 4 * 1024;
 
 /**
- * Gives back memory that nobody uses any more, if the bytes fill it. Otherwise it would wait for the garbage collector,
- * whose full collections cost more than encrypting a record. The bytes have no length afterwards.
+ * Releases memory that is no longer used, if the bytes fill their buffer. Otherwise it would wait for the garbage
+ * collector, whose full collections cost more than encrypting a record. The array is empty afterwards.
  */
 export function free(bytes: Uint8Array): void {
   const { buffer } = bytes;
   if (bytes.length < leastFreedBytes || bytes.length !== buffer.byteLength) return;
-  // Browsers of 2023 do not have it, nor do shared buffers.
+  // Browsers of 2023 and shared buffers lack this method.
   (buffer as Partial<ArrayBuffer>).transfer?.(0);
 }
 
-/** The pieces behind each other, in memory of their own. */
+/** Concatenates the pieces into new memory. */
 export function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = allocate(pieces.reduce((bytes, piece) => bytes + piece.length, 0));
   let at = 0;

@@ -1,20 +1,20 @@
-/** The first memory of a cut message, which then grows: a false length costs no more than this. */
+/** The first memory of a cut message. It grows as parts arrive, so a false length costs no more than this. */
 const firstAllocationBytes = 1024 * 1024;
 
-/** Then by this factor: to 4 MiB, and to the 16 MiB of the longest message. A little more is not worth another step. */
+/** The factor of growth: to 4 MiB, then to the 16 MiB of the longest message. */
 const growth = 4;
 
 export interface CutMessage {
   readonly kind: number;
   readonly format: number;
   readonly compression: number;
-  /** Bytes of the body in all. */
+  /** The total length of the body. */
   readonly totalBytes: number;
-  /** Where its first frame began. */
+  /** The position at which its first frame began. */
   readonly start: number;
 }
 
-/** A cut message under way; its parts are written straight into its memory. */
+/** A cut message that is being received. Its parts are written directly into its memory. */
 export class MessageParts {
   readonly message: CutMessage;
   readonly #allocate: (length: number) => Uint8Array<ArrayBuffer>;
@@ -27,7 +27,7 @@ export class MessageParts {
     this.#body = allocate(Math.min(message.totalBytes, firstAllocationBytes));
   }
 
-  /** The memory set aside for it. */
+  /** The memory allocated for it. */
   get heldBytes(): number {
     return this.#body.length;
   }
@@ -36,12 +36,12 @@ export class MessageParts {
     return this.message.totalBytes - this.#filled;
   }
 
-  /** All of it, once nothing is missing. */
+  /** The whole body, once nothing is missing. */
   get body(): Uint8Array<ArrayBuffer> {
     return this.#body;
   }
 
-  /** Where its next bytes belong, so many at the most. */
+  /** The memory for its next bytes, at most `maxBytes` of it. */
   target(maxBytes: number): Uint8Array<ArrayBuffer> {
     this.#grow(this.#filled + 1);
     return this.#body.subarray(this.#filled, this.#filled + maxBytes);
@@ -53,7 +53,7 @@ export class MessageParts {
     this.#filled += piece.length;
   }
 
-  /** The memory is never more than four times what has arrived, and a MiB. */
+  /** Grows the memory, which never exceeds four times what has arrived plus 1 MiB. */
   #grow(needed: number): void {
     if (needed <= this.#body.length) return;
     const { totalBytes } = this.message;
@@ -65,7 +65,7 @@ export class MessageParts {
   }
 }
 
-/** Copies a piece, unless it was read into its place. */
+/** Copies a piece, unless it was read directly into its place. */
 export function place(piece: Uint8Array, memory: Uint8Array, offset: number): void {
   if (piece.buffer !== memory.buffer) memory.set(piece, offset);
 }

@@ -7,26 +7,26 @@ import { parseObject } from './hello.ts';
 /*
  * The frames of streams (docs/protocol.md, clauses 9.x), each with the stream's number in front:
  *
- *   open     number, window, header     the opener takes so many bytes; the header is a payload
- *   credit   number, bytes              so many more are taken; the first one accepts the stream
+ *   open     number, window, header     the window is what the opener accepts; the header is a payload
+ *   credit   number, bytes              the receiver accepts this many more; the first credit accepts the stream
  *   data     number, bytes              uses up credit for the whole frame
  *   end      number                     the sender has no more data
- *   abort    number, JSON               refuses the stream, or gives it up in both directions
+ *   abort    number, JSON               refuses the stream, or ends both directions
  */
 
-/** Bytes of a data frame beside its data, on the wire and in the credit. */
+/** The overhead of a data frame in bytes, on the wire and in the credit. */
 export const streamDataHeaderBytes = frameHeaderBytes + idBytes;
 
-/** The window, before the header of a stream. */
+/** The length of the window field, before the header of a stream. */
 export const openPrefixBytes = 4;
 
 /** The longest header of a stream. */
 export const maxStreamHeaderBytes = 64 * 1024;
 
-/** The most credit that one side may have. */
+/** The largest credit that one side may hold. */
 export const maxStreamCredit = 2 ** 31 - 1;
 
-/** Why a stream was given up: one of these words crosses the wire. */
+/** The reasons for giving up a stream, as they are sent. */
 export const streamAbortCodes = {
   aborted: 'the stream was aborted',
   limit: 'there are as many streams as the node allows',
@@ -43,7 +43,7 @@ export interface StreamAbort {
 const encoder = new TextEncoder();
 const maxMessageLength = 500;
 
-/** The payload of an open frame behind its number. */
+/** The payload of an open frame, which follows its number. */
 export function encodeStreamOpen(windowBytes: number, header: Payload): Payload {
   const body = new Uint8Array(openPrefixBytes + header.body.length);
   writeUint32(body, 0, windowBytes);
@@ -86,7 +86,7 @@ export function streamAbortBody(id: number, { code, message }: StreamAbort): Uin
   return body;
 }
 
-/** Codes of newer versions count as `aborted`. @throws PeerloomError `ERR_HANDSHAKE`. */
+/** Unknown codes, of newer versions, count as `aborted`. @throws PeerloomError `ERR_HANDSHAKE`. */
 export function decodeStreamAbort(body: Uint8Array): StreamAbort {
   const { code, message } = parseObject(body.subarray(idBytes), 'abort');
   const known = typeof code === 'string' && Object.hasOwn(streamAbortCodes, code);
@@ -95,7 +95,7 @@ export function decodeStreamAbort(body: Uint8Array): StreamAbort {
   return { code: abortCode, message: text || streamAbortCodes[abortCode] };
 }
 
-/** Writes what stands before the data of a frame, at `offset`. */
+/** Writes everything before the data of a frame, at `offset`. */
 export function writeStreamDataHeader(target: Uint8Array, offset: number, id: number, length: number): void {
   const kind = FrameKind.streamData;
   writeFrameHeader(target, offset, { kind, flags: 0, format: 0, compression: 0, length: idBytes + length });

@@ -2,8 +2,8 @@ import { PeerloomError } from '../../base/errors.ts';
 import { FrameKind, positionBody, positionOf } from './frame.ts';
 
 /*
- * Windows (docs/protocol.md, clauses 12.x): what a side may send of messages, of requests and of its protocols before
- * the other side is done with what it has. A credit names a lane and the position up to which it may send:
+ * Windows (docs/protocol.md, section 12) limit how far a side may send messages, requests and protocol frames before
+ * the other side has handled earlier ones. A credit names a lane and the position up to which the side may send:
  *
  *    0      1          9
  *    +------+----------+
@@ -12,10 +12,10 @@ import { FrameKind, positionBody, positionOf } from './frame.ts';
  *       u8     u64 BE
  */
 
-/** Bytes that a message takes of its window beside its body: about the memory of its objects while it waits. */
+/** What a message costs of its window beside its body: about the memory of its objects while it waits. */
 export const messageCostBytes = 256;
 
-/** The lanes that have a window. Everything else is sent without one. */
+/** The lanes, each with a window. Everything else is sent without a window. */
 export const Lane = {
   /** Messages and deliveries. */
   messages: 0,
@@ -43,7 +43,7 @@ export function creditBody(lane: Lane, position: number): Uint8Array {
   return Uint8Array.of(lane, ...positionBody(position));
 }
 
-/** @throws PeerloomError `ERR_PROTOCOL` for a lane that is not known, or a body of another length. */
+/** @throws PeerloomError `ERR_PROTOCOL` for an unknown lane, or a body of another length. */
 export function decodeCredit(body: Uint8Array): { lane: Lane; position: number } {
   const lane = body[0];
   if (lane !== Lane.messages && lane !== Lane.requests && lane !== Lane.protocols) {

@@ -1,4 +1,4 @@
-/** Python reads no longer ones from JSON, and reading one from decimal digits takes time that grows faster than they do. */
+/** Python's JSON reader accepts no longer integers. The time to parse decimal digits grows faster than their number. */
 export const maxBigIntegerDigits = 4_300;
 
 const bound = 10n ** BigInt(maxBigIntegerDigits);
@@ -6,7 +6,7 @@ const bound = 10n ** BigInt(maxBigIntegerDigits);
 /** The bytes of the largest one. */
 const maxBytes = bound.toString(16).length / 2;
 
-/** Whether a message may hold it. */
+/** Whether a message may hold this integer. */
 export function isInBounds(value: bigint): boolean {
   return -bound < value && value < bound;
 }
@@ -14,7 +14,7 @@ export function isInBounds(value: bigint): boolean {
 /** The tags of RFC 8949 section 3.4.3; the bytes of a negative one are those of -1 - value. */
 export const bigIntegerTags = { positive: 2, negative: 3 } as const;
 
-/** Its tag, and its bytes without leading zeros, the highest first. */
+/** Returns the tag and the big-endian bytes without leading zeros. */
 export function encodeBigInteger(value: bigint): { readonly tag: number; readonly bytes: Uint8Array } {
   const [tag, rest] = value < 0n ? [bigIntegerTags.negative, -1n - value] : [bigIntegerTags.positive, value];
   const digits = rest === 0n ? '' : rest.toString(16);
@@ -26,7 +26,7 @@ export function encodeBigInteger(value: bigint): { readonly tag: number; readonl
   return { tag, bytes };
 }
 
-/** @throws Error for one that is out of bounds, before it is computed where it is far out. */
+/** @throws Error if the integer is out of bounds. If it is far out, nothing is computed before. */
 export function decodeBigInteger(tag: number, bytes: Uint8Array): bigint {
   if (bytes.length > maxBytes) throw tooLarge();
   let digits = '';

@@ -1,12 +1,12 @@
-/** The major types of RFC 8949 section 3.1 that matter here. */
+/** The major types (RFC 8949, section 3.1) that matter here. */
 const bytesType = 2;
 const textType = 3;
 const arrayType = 4;
 const mapType = 5;
 
 /**
- * The lists, objects and byte strings, typed arrays among them, that CBOR says it holds, from the heads of its
- * items alone. Stops once there are more than `most`. What is no CBOR is counted too, somehow.
+ * Counts the lists, objects and byte strings (typed arrays among them) in CBOR, from the heads of its items alone.
+ * Stops once there are more than `most`. For bytes that are not CBOR, the count means nothing.
  */
 export function countCborContainers(body: Uint8Array, most = Number.POSITIVE_INFINITY): number {
   let count = 0;

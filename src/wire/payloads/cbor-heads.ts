@@ -10,8 +10,8 @@ export const MajorType = {
   simple: 7,
 } as const;
 
-/** What a head of the major type 7 says (RFC 8949, section 3.3). */
+/** The arguments of the major type 7 (RFC 8949, section 3.3). */
 export const Simple = { false: 20, true: 21, null: 22, half: 25, single: 26, double: 27 } as const;
 
-/** CBOR text is UTF-8, so a string with lone surrogates goes as embedded JSON, which escapes them. */
+/** CBOR text is UTF-8, so a string with lone surrogates is sent as embedded JSON, which escapes them. */
 export const embeddedJsonTag = 262;

@@ -7,45 +7,45 @@ import { arrayTag, type CborItems, readTensor, tensorTag } from './cbor-tensors.
 import { setMember } from './set-member.ts';
 import { decodeText } from './text.ts';
 
-/** Up to here it is cheaper to look at each character than to decode text. */
+/** Up to this length, reading each character is cheaper than decoding text. */
 const shortTextBytes = 32;
 
-/** What is made of the bytes behind a tag. */
+/** Decoders for the bytes after a tag. */
 const tagDecoders: Readonly<Record<number, (bytes: Uint8Array) => Data>> = {
   ...Object.fromEntries(
     elementTypes.map((type) => [type.tag, (bytes: Uint8Array) => typedArrayOf(bytes, type)]),
   ),
-  // Always a bigint, however small: that is what it was when it was sent.
+  // Always a bigint, however small, because the sender sent a bigint.
   ...Object.fromEntries(
     Object.values(bigIntegerTags).map((tag) => [tag, (bytes: Uint8Array) => decodeBigInteger(tag, bytes)]),
   ),
   [embeddedJsonTag]: (bytes) => {
     const json = decodeText(bytes);
-    // Looked at before it is parsed: a list could unfold to much.
+    // Checked before it is parsed, because a list could unfold to a large value.
     if (!/^[ \t\n\r]*"/.test(json)) throw new Error('embedded JSON that is not a string');
     return JSON.parse(json);
   },
 };
 
-/** A list or an object of which something is still to come. */
+/** An incomplete list or object. */
 interface Open {
   readonly list?: Data[];
   readonly members?: Record<string, Data>;
-  /** Values that are still to come. */
+  /** How many values are missing. */
   left: number;
-  /** Of the member whose value is next. */
+  /** The key of the member whose value is next. */
   key?: string | undefined;
 }
 
 /**
- * Makes data of CBOR (RFC 8949), and can stop after each value. It refuses what data cannot be: lengths that are not
- * known in advance, integers that a number cannot hold, `undefined`, and tags on anything but bytes and tensors.
+ * Decodes data from CBOR (RFC 8949), and can pause after each value. It refuses what {@link Data} cannot hold:
+ * indefinite lengths, integers that a number cannot hold, `undefined`, and tags on anything but bytes and tensors.
  */
 export class CborReader implements CborItems {
   readonly #body: Uint8Array;
   readonly #view: DataView;
   readonly #maxDepth: number;
-  /** Lists and objects around the value that is next. */
+  /** The lists and objects that enclose the next value. */
   readonly #around: Open[] = [];
   #at = 0;
   #value: Data | undefined;
@@ -57,10 +57,10 @@ export class CborReader implements CborItems {
   }
 
   /**
-   * Reads so many values.
+   * Reads up to `values` further values.
    *
-   * @returns the whole value when it has ended.
-   * @throws Error for what is not the CBOR of one value of {@link Data}.
+   * @returns the whole value, once it is complete.
+   * @throws Error if the bytes are not the CBOR of one value of {@link Data}.
    */
   readOn(values: number): Data | undefined {
     for (let read = 0; this.#value === undefined && read < values; read++) this.#readNext();
@@ -143,7 +143,7 @@ export class CborReader implements CborItems {
     return this.#body[this.#skip(1)]!;
   }
 
-  /** @returns where what is skipped begins. @throws Error when it is not all there. */
+  /** @returns the offset of the skipped bytes. @throws Error if there are too few bytes. */
   #skip(bytes: number): number {
     const at = this.#at;
     if (bytes > this.#body.length - at) throw new Error('it ends early');
@@ -151,13 +151,13 @@ export class CborReader implements CborItems {
     return at;
   }
 
-  /** So many of the next bytes, not copied. */
+  /** Returns a view of the next `length` bytes. */
   view(length: number): Uint8Array {
     const from = this.#skip(length);
     return this.#body.subarray(from, from + length);
   }
 
-  /** Memory of its own: what the body is part of may be used again. */
+  /** Returns a copy, because the memory of the body may be reused. */
   #readBytes(length: number): Uint8Array {
     return new Uint8Array(this.view(length));
   }
@@ -174,7 +174,7 @@ export class CborReader implements CborItems {
     return text;
   }
 
-  /** For the parts of a tensor. */
+  /** Used for the parts of a tensor. */
   expect(type: number): number {
     const head = this.#readByte();
     if (head >> 5 !== type) throw new Error('a tensor with a part of the wrong kind');
@@ -198,7 +198,7 @@ export class CborReader implements CborItems {
     else this.#around.push(open);
   }
 
-  /** Puts a value that was read where it belongs, and so everything that ends with it. */
+  /** Adds a value to the list or object that encloses it, and likewise everything that this completes. */
   #conclude(value: Data): void {
     const open = this.#around.at(-1);
     if (open === undefined) {

@@ -2,23 +2,26 @@ import { byteLengthOf, type DType, isDType, layouts, maxDimensions } from '../..
 import { Tensor } from '../../tensors/tensor/tensor.ts';
 import { MajorType } from './cbor-heads.ts';
 
-/** RFC 8746 section 3.1.1: a list of the dimensions, none of them 0, and a typed array of the elements in row-major order. */
+/**
+ * RFC 8746 section 3.1.1: a list of the dimensions, none of them 0, and a typed array of the elements in row-major
+ * order.
+ */
 export const arrayTag = 40;
 
-/** A tensor that has no form there: a list of the dimensions, the name of the type, and the bytes of the elements. */
+/** For tensors that RFC 8746 lacks: a list of the dimensions, the name of the type, and the bytes of the elements. */
 export const tensorTag = 28_780;
 
 const dtypesByTag = new Map(Object.entries(layouts).map(([dtype, { tag }]) => [tag, dtype as DType]));
 
-/** What reads the items of CBOR one after the other. */
+/** Reads the items of CBOR one after another. */
 export interface CborItems {
-  /** The argument of the next head. @throws Error when it is of another major type. */
+  /** Reads the argument of the next head. @throws Error if the head has another major type. */
   expect(type: number): number;
-  /** So many of the next bytes, not copied. @throws Error when there are not as many. */
+  /** Returns a view of the next `length` bytes. @throws Error if there are too few. */
   view(length: number): Uint8Array;
 }
 
-/** What writes them. */
+/** Writes the items of CBOR. */
 export interface CborOutput {
   head(type: number, argument: number): void;
   bytes(type: number, bytes: Uint8Array): void;
@@ -38,9 +41,9 @@ export function writeTensor({ dtype, shape, data }: Tensor, output: CborOutput):
 }
 
 /**
- * Reads a tensor behind its tag. Its size is checked before its bytes are copied.
+ * Reads the tensor that follows its tag. Its size is checked before its bytes are copied.
  *
- * @throws Error for a shape, a type or a size that is not that of a tensor.
+ * @throws Error if the shape, type or size is not valid for a tensor.
  */
 export function readTensor(tag: number, items: CborItems): Tensor {
   const isTyped = tag === arrayTag;

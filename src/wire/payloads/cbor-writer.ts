@@ -8,19 +8,19 @@ import { embeddedJsonTag, MajorType, Simple } from './cbor-heads.ts';
 import { type CborOutput, writeTensor } from './cbor-tensors.ts';
 import { encodeText } from './text.ts';
 
-/** The first piece of memory for what is written. Each further one is twice as large, up to the most. */
+/** The size of the first output buffer. Each further buffer is twice as large, up to the maximum. */
 const firstPieceBytes = 256;
 const mostPieceBytes = 64 * 1024;
 
-/** Bytes of so many or more are not copied into a piece, but stand between two. */
+/** Byte strings of this length or more are not copied into a buffer, but placed between two. */
 const leastOwnPieceBytes = 1_024;
 
-/** A head, or a float with its head, at most. */
+/** The longest head, or float with its head. */
 const maxHeadBytes = 9;
 
 /** Writes data as CBOR (RFC 8949), each number in the fewest bytes that hold it exactly. */
 export class CborWriter implements CborOutput {
-  /** What is full. */
+  /** The full buffers. */
   readonly #pieces: Uint8Array[] = [];
   #pieceBytes = firstPieceBytes;
   #piece = new Uint8Array(firstPieceBytes);
@@ -48,7 +48,7 @@ export class CborWriter implements CborOutput {
     }
   }
 
-  /** All that was written. Call it once, at the end. */
+  /** Returns everything that was written. Call it once, at the end. */
   end(): Uint8Array {
     const last = this.#piece.subarray(0, this.#length);
     return this.#pieces.length === 0 ? last.slice() : joined([...this.#pieces, last]);
@@ -119,7 +119,7 @@ export class CborWriter implements CborOutput {
     }
   }
 
-  /** Of an item of this major type. */
+  /** Writes the head of an item of this major type. */
   head(type: number, argument: number): void {
     this.#makeRoom(maxHeadBytes);
     const at = this.#length;
@@ -168,7 +168,7 @@ export class CborWriter implements CborOutput {
     this.#view = new DataView(this.#piece.buffer);
   }
 
-  /** What follows goes into the rest of the memory. */
+  /** Closes the present buffer. What follows goes into the rest of its memory. */
   #closePiece(): void {
     if (this.#length > 0) this.#pieces.push(this.#piece.subarray(0, this.#length));
     this.#piece = this.#piece.subarray(this.#length);

@@ -12,12 +12,12 @@ export function encodeCbor(data: Data): Uint8Array {
   return writer.end();
 }
 
-/** @throws Error for bytes that are not the CBOR of one value of {@link Data}, or that pass the limits. */
+/** @throws Error if the bytes are not the CBOR of one value of {@link Data}, or exceed the limits. */
 export function decodeCbor(body: Uint8Array, limits: ShapeLimits): Data {
   return readerOf(body, limits).readOn(Number.POSITIVE_INFINITY)!;
 }
 
-/** After so many values, keys among them, a step ends. */
+/** How many values, including keys, one step reads. */
 const valuesAStep = 512;
 
 /** {@link decodeCbor} in steps. */
@@ -31,7 +31,7 @@ export function* cborSteps(body: Uint8Array, limits: ShapeLimits): Steps<Data> {
 }
 
 function readerOf(body: Uint8Array, { maxDepth, maxContainers }: ShapeLimits): CborReader {
-  // Each takes a byte at least. They are counted before anything is made of them.
+  // Each container takes at least one byte. They are counted before anything is decoded.
   if (body.length > maxContainers && countCborContainers(body, maxContainers) > maxContainers) {
     throw new Error(tooManyContainers(maxContainers));
   }

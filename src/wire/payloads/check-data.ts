@@ -3,12 +3,12 @@ import { Tensor } from '../../tensors/tensor/tensor.ts';
 import { bytesOf, elementTypeOf } from '../../tensors/tensor/typed-arrays.ts';
 import { isInBounds, maxBigIntegerDigits } from './big-integers.ts';
 
-/** How many lists and objects may stand inside one another; the outermost is the first. */
+/** How deep lists and objects may be nested. The outermost counts as 1. */
 export const maxDataDepth = 256;
 
 /**
- * Whether JSON carries this value and loses nothing. `false` says only that a closer look is due: binary
- * inside, a number that JSON lacks, or no data at all.
+ * Whether JSON can carry this value without loss. `false` only means that a closer check is needed: the value may hold
+ * binary data, a number that JSON lacks, or something that is not data.
  */
 export function isPlainJson(value: unknown, levels = maxDataDepth): boolean {
   switch (typeof value) {
@@ -31,18 +31,18 @@ export function isPlainJson(value: unknown, levels = maxDataDepth): boolean {
     return true;
   }
   if (!isPlainObject(value)) return false;
-  // Twice as fast as Object.keys. What it may see beyond own keys can only turn the answer to `false`.
+  // Twice as fast as Object.keys. Inherited keys, which it sees too, can only turn the result to `false`.
   for (const key in value) {
     const item = value[key];
-    // Left out, by JSON.stringify as well.
+    // Left out, as JSON.stringify does.
     if (item !== undefined && !isPlainJson(item, levels - 1)) return false;
   }
   return true;
 }
 
 /**
- * Whether a key holds a character that JSON escapes. V8 may read such a key as another (Node 24 and 26 do, see
- * nodejs/node issue 63785), so JSON does not carry it.
+ * Whether a key holds a character that JSON escapes. V8 may confuse such a key with another (Node 24 and 26 do, see
+ * nodejs/node issue 63785), so such data is not sent as JSON.
  */
 export function hasEscapedKey(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
@@ -51,9 +51,9 @@ export function hasEscapedKey(value: unknown): boolean {
 }
 
 /**
- * Lets through exactly what a message can hold.
+ * Checks that a message can hold the data.
  *
- * @throws TypeError that names the place of the first value that no message can hold.
+ * @throws TypeError that names the path of the first value that no message can hold.
  */
 export function checkData(data: unknown): void {
   const offence = findOffence(data, []);
@@ -64,7 +64,7 @@ export function checkData(data: unknown): void {
   }
 }
 
-/** The path from `value` to the first offending value, and what that is. */
+/** The path from `value` to the first invalid value, and a description of it. */
 function findOffence(value: unknown, ancestors: object[]): string | undefined {
   switch (typeof value) {
     case 'string':
@@ -106,7 +106,7 @@ function findOffence(value: unknown, ancestors: object[]): string | undefined {
   return undefined;
 }
 
-/** Its memory may be gone, and a subclass may say what it likes. */
+/** Checks a tensor: its memory may have been transferred, and a subclass may return anything. */
 function offenceOfTensor({ dtype, shape, data }: Tensor): string | undefined {
   return data.length === byteLengthOf(dtype, shape)
     ? undefined
@@ -120,7 +120,7 @@ function isPlainObject(value: object): value is Record<string, unknown> {
   );
 }
 
-/** `Object.prototype` of another realm, such as that of a test in Jest: nothing else is like it without a prototype. */
+/** `Object.prototype` of another realm, as in a Jest test. Only that object has these members and no prototype. */
 function isForeignObjectPrototype(prototype: object): boolean {
   return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf');
 }
@@ -129,7 +129,7 @@ function isBinary(value: object): boolean {
   return bytesOf(value) !== undefined || elementTypeOf(value) !== undefined;
 }
 
-/** A key as it would stand in a program. */
+/** A key as it is written in a program. */
 function step(key: string): string {
   return /^[\p{L}$_][\p{L}\p{N}$_]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
 }

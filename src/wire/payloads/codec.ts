@@ -7,9 +7,9 @@ export interface Codec {
   readonly isAvailable?: () => boolean;
   readonly compress: (body: Uint8Array) => Uint8Array;
   /**
-   * At a pace it may give a promise, where it takes long.
+   * With a pace, it may return a promise if it takes long.
    *
-   * @throws Error that says what is wrong with the data, as does the promise.
+   * @throws Error, or rejects with it, that says what is wrong with the data.
    */
   readonly decompress: (
     body: Uint8Array,
@@ -18,7 +18,7 @@ export interface Codec {
   ) => Uint8Array | Promise<Uint8Array>;
 }
 
-/** Of compressed bytes: more may take long, whatever comes out, since they can be tables without any data. */
+/** More compressed bytes than this may take long, even without output, since they can be tables without any data. */
 export const mostBytesAtOnce = 16 * 1024;
 
 export function tooLarge(maxBytes: number): Error {

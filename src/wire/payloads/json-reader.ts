@@ -3,15 +3,15 @@ import type { Steps } from '../../base/steps.ts';
 import { type ShapeLimits, tooDeep, tooManyContainers } from './nesting.ts';
 import { setMember } from './set-member.ts';
 
-/** Numbers and names, which a dialect of JSON may have more of. */
+/** Numbers and names, of which a dialect of JSON may have more. */
 export interface JsonWords {
-  /** Sticky. */
+  /** A sticky pattern. */
   readonly word: RegExp;
-  /** The value of a word that is not `true`, `false` or `null`. */
+  /** Returns the value of a word other than `true`, `false` and `null`. */
   readonly read: (word: string) => Data;
 }
 
-/** A list or an object whose end was not read yet, and the key of the member that is read. */
+/** An incomplete list or object, and the key of the member that is being read. */
 interface Open {
   readonly list?: Data[];
   readonly members?: Record<string, Data>;
@@ -19,18 +19,18 @@ interface Open {
 }
 
 /**
- * Reads JSON, and can stop after each value, so that a long text is read in steps. What it reads is what JSON.parse reads,
- * but V8's may take an escaped key for another. It looks at codes of characters, not at patterns, which cost more; it is
- * still several times slower than JSON.parse.
+ * Reads JSON, and can pause after each value, so that a long text is read in steps. It accepts what JSON.parse accepts,
+ * and reads escaped keys correctly where V8's parser may not. It compares character codes, which is faster than
+ * patterns, but it is still several times slower than JSON.parse.
  */
 export class JsonReader {
   readonly #text: string;
   readonly #limits: ShapeLimits;
   readonly #words: JsonWords;
   #position = 0;
-  /** Lists and objects around the value that is next. */
+  /** The lists and objects that enclose the next value. */
   readonly #around: Open[] = [];
-  /** Lists and objects that were read. */
+  /** How many lists and objects were read. */
   containers = 0;
   #value: Data | undefined;
 
@@ -40,7 +40,7 @@ export class JsonReader {
     this.#words = words;
   }
 
-  /** Reads so many characters, or a value more. @returns the whole value when the text has ended. */
+  /** Reads about this many characters, up to the end of a value. @returns the whole value at the end of the text. */
   readOn(characters: number): Data | undefined {
     const end = this.#position + characters;
     while (this.#value === undefined && this.#position < end) this.#readNext();
@@ -70,7 +70,7 @@ export class JsonReader {
     if (open.members !== undefined) open.key = this.#readKey();
   }
 
-  /** Puts a value that was read where it belongs, and so everything that ends with it. */
+  /** Adds a value to the list or object that encloses it, and likewise everything that this completes. */
   #conclude(value: Data): undefined {
     const open = this.#around.at(-1);
     if (open === undefined) {
@@ -112,11 +112,11 @@ export class JsonReader {
       end += next === code.backslash ? 2 : 1;
     }
     this.#position = end + 1;
-    // JSON.parse is right for strings that are not keys, and its strings do not keep the whole text in memory.
+    // JSON.parse reads strings that are not keys correctly, and its strings do not keep the whole text in memory.
     return JSON.parse(this.#text.slice(start, end + 1));
   }
 
-  /** A string that a slice copies, without escapes. */
+  /** Reads a short string without escapes, which V8's slice copies. */
   #readShortString(): string | undefined {
     const text = this.#text;
     const start = this.#position + 1;
@@ -132,8 +132,8 @@ export class JsonReader {
   }
 
   /**
-   * A number whose digits a number of JavaScript holds for sure, as most are: the pattern below takes several times as
-   * long. Such a number divided by such a power of ten is rounded once, and so correctly.
+   * Reads a number with so few digits that a JavaScript number holds them exactly, as most do. The pattern below takes
+   * several times as long. The digits divided by a power of ten are rounded once, and so correctly.
    */
   #readShortNumber(): number | undefined {
     const text = this.#text;
@@ -171,7 +171,7 @@ export class JsonReader {
     return name === undefined ? read(found) : name;
   }
 
-  /** The code of the next character that is not white space, which stays to be read; NaN at the end. */
+  /** The code of the next character that is not white space, without consuming it. NaN at the end. */
   #next(): number {
     let next = this.#text.charCodeAt(this.#position);
     while (
@@ -196,7 +196,7 @@ export class JsonReader {
   }
 }
 
-/** The characters that JSON is made of. */
+/** Codes of the characters with a meaning in JSON. */
 const code = {
   tab: 0x09,
   lineFeed: 0x0a,
@@ -217,7 +217,7 @@ const code = {
   objectEnd: 0x7d,
 } as const;
 
-/** V8 copies slices of so many characters; longer ones keep the text that they are of. */
+/** V8 copies slices of up to this length. Longer slices keep the whole text in memory. */
 const maxCopiedCharacters = 12;
 
 /** Whole numbers of more digits may be beyond 2^53. */
@@ -238,13 +238,13 @@ export const jsonWords: JsonWords = {
   read: Number,
 };
 
-/** In characters. After so many of them a step ends. */
+/** How many characters one step reads. */
 const stepCharacters = 8 * 1024;
 
 /**
  * Reads JSON in steps.
  *
- * @throws Error for what is not JSON, or passes the limits.
+ * @throws Error if the text is not JSON or exceeds the limits.
  */
 export function* jsonSteps(text: string, limits: ShapeLimits): Steps<Data> {
   const reader = new JsonReader(text, limits);

@@ -3,7 +3,7 @@ const backslash = 0x5c;
 
 /** What a message may hold. */
 export interface ShapeLimits {
-  /** How many lists and objects may stand inside one another. */
+  /** How deep lists and objects may be nested. */
   readonly maxDepth: number;
   /** How many lists, objects, byte strings and typed arrays there may be in all. */
   readonly maxContainers: number;
@@ -15,9 +15,9 @@ const noLimits: ShapeLimits = {
 };
 
 /**
- * Holds JSON text to its limits before it is parsed. Bodies too short to pass them are not looked at.
+ * Checks the limits of JSON text before it is parsed. Bodies too short to exceed them are not scanned.
  *
- * @throws Error that says which limit is passed.
+ * @throws Error that names the exceeded limit.
  */
 export function checkJsonShape(body: Uint8Array, limits: ShapeLimits): void {
   if (body.length > 2 * limits.maxDepth || body.length > limits.maxContainers) {
@@ -26,9 +26,9 @@ export function checkJsonShape(body: Uint8Array, limits: ShapeLimits): void {
 }
 
 /**
- * The lists and objects in JSON text, whether it is valid or not.
+ * Counts the lists and objects in JSON text, valid or not.
  *
- * @throws Error as soon as a limit is passed.
+ * @throws Error as soon as a limit is exceeded.
  */
 export function countJsonContainers(body: Uint8Array, limits = noLimits): number {
   const { maxDepth, maxContainers } = limits;

@@ -18,7 +18,7 @@ import { jsonSteps } from './json-reader.ts';
 import { checkJsonShape, countJsonContainers, type ShapeLimits } from './nesting.ts';
 import { decodeText, encodeText } from './text.ts';
 
-/** How a message's data is written: one byte on the wire. */
+/** The formats of a message's data: one byte on the wire. */
 export const PayloadFormat = {
   json: 1,
   text: 2,
@@ -44,7 +44,7 @@ export type PayloadFormat = (typeof PayloadFormat)[keyof typeof PayloadFormat];
  */
 export interface Payload {
   readonly format: number;
-  /** A code of `compressionCodes`; 0: none. */
+  /** A code of `compressionCodes`. 0: none. */
   readonly compression: number;
   readonly body: Uint8Array;
 }
@@ -52,7 +52,7 @@ export interface Payload {
 /** In bytes, containers included. Decoding more takes over 10 ms, so it is done in steps. */
 const longBytes = 256 * 1024;
 
-/** About what a list, an object, a key, a byte string or a typed array takes when decoded. */
+/** The approximate memory of a decoded list, object, key, byte string or typed array. */
 export const containerCostBytes = 128;
 
 const elementTypeByFormat = new Map<number, ElementType>(
@@ -63,7 +63,7 @@ const formatNames = new Map<number, string>(
 );
 
 /**
- * Writes data in the simplest format that loses nothing: text and binary data as they are, JSON for what JSON can hold,
+ * Encodes data in the simplest format that loses nothing: text and binary data unchanged, JSON for what JSON can hold,
  * CBOR for everything else. Keys that are symbols are left out.
  *
  * @throws TypeError with the path of the first value that no format can carry.
@@ -85,8 +85,8 @@ export function encodePayload(data: Data): Payload {
 }
 
 /**
- * Reads what {@link encodePayload} wrote, whoever wrote it. Where {@link isDataItself}, the data lies over the memory
- * of `body`; all other data has memory of its own.
+ * Decodes a payload of {@link encodePayload}, or of another implementation. If {@link isDataItself}, the data is a view
+ * of `body`. All other data has its own memory.
  *
  * @throws PeerloomError `ERR_MESSAGE_INVALID`, never anything else.
  */
@@ -99,7 +99,7 @@ export function decodePayload(
   try {
     if (format === PayloadFormat.cbor) return decodeCbor(plainBytes(body), limits);
     if (format !== PayloadFormat.json) return decodeFlat(format, body);
-    // Several times as fast as in steps.
+    // This is several times as fast as decoding in steps.
     checkJsonShape(body, limits);
     return JSON.parse(decodeText(body));
   } catch (cause) {
@@ -107,7 +107,7 @@ export function decodePayload(
   }
 }
 
-/** A body of so many bytes is decoded at once: each byte is a container at most. */
+/** A body up to this length is decoded at once, even if each byte is a container. */
 export const neverLongBytes = Math.floor(longBytes / (1 + containerCostBytes));
 
 /** Whether {@link decodePayload} takes so long that {@link payloadSteps} should be used. */
@@ -117,7 +117,7 @@ export function takesLong(format: number, body: Uint8Array): boolean {
   return body.length > longBytes || unfoldedBytes(format, body) > longBytes;
 }
 
-/** {@link decodePayload} in steps of a few milliseconds, but for the first one, which looks at all bytes once. */
+/** {@link decodePayload} in steps of a few milliseconds. Only the first step is longer: it scans all bytes once. */
 export function* payloadSteps(
   format: number,
   body: Uint8Array,
@@ -127,7 +127,7 @@ export function* payloadSteps(
   try {
     if (format === PayloadFormat.cbor) return yield* cborSteps(plainBytes(body), limits);
     if (format !== PayloadFormat.json) return decodeFlat(format, body);
-    // What passes a limit must not be half decoded, which takes many times its bytes.
+    // A body that exceeds a limit must not be half decoded, because that takes many times its size.
     checkJsonShape(body, limits);
     yield;
     return yield* jsonSteps(decodeText(body), limits);
@@ -136,7 +136,7 @@ export function* payloadSteps(
   }
 }
 
-/** {@link decodePayload}: in one step, or in many where that {@link takesLong}. */
+/** {@link decodePayload} in one step, or in many if it {@link takesLong}. */
 export function* decodeInSteps(format: number, body: Uint8Array, limits?: Partial<ShapeLimits>): Steps<Data> {
   return takesLong(format, body)
     ? yield* payloadSteps(format, body, limits)
@@ -155,7 +155,7 @@ export function formatNameOf(format: number): string {
   return formatNames.get(format) ?? `format ${format}`;
 }
 
-/** Whether the decoded data lies over the body's memory. */
+/** Whether the decoded data is a view of the body. */
 export function isDataItself(format: number): boolean {
   return format === PayloadFormat.bytes || format > PayloadFormat.cbor;
 }

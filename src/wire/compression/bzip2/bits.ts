@@ -17,7 +17,7 @@ export class BitReader {
     return bits;
   }
 
-  /** The bits that {@link BitReader.read} would give, which stay to be read. */
+  /** Returns the next bits without consuming them. */
   peek(count: number): number {
     while (this.#held < count) {
       if (this.#position === this.#bytes.length) throw new Error('it is cut short');
@@ -27,7 +27,7 @@ export class BitReader {
     return (this.#buffer >>> (this.#held - count)) & ((1 << count) - 1);
   }
 
-  /** Takes bits that were peeked at. */
+  /** Consumes bits that were peeked at. */
   skip(count: number): void {
     this.#held -= count;
   }
@@ -55,7 +55,7 @@ export class BitWriter {
     }
   }
 
-  /** All that was written, filled up to a whole byte with zeros. */
+  /** Everything that was written, padded with zeros to a whole byte. */
   finish(): Uint8Array {
     if (this.#held > 0) this.write(0, 8 - this.#held);
     return this.#bytes.subarray(0, this.#length);

@@ -1,7 +1,7 @@
 /**
- * Where the rotations of a block begin, in ascending order. By prefix doubling: sorted by their first `width`
- * bytes, rotations are sorted by twice as many with the ranks of what stands `width` bytes further on. Takes
- * log2(length) rounds at worst, whatever the bytes.
+ * Sorts the rotations of a block, and returns their start positions in ascending order. It uses prefix doubling: once
+ * the rotations are sorted by their first `width` bytes, the ranks of the positions `width` bytes further on sort them
+ * by twice as many bytes. This takes log2(length) rounds at worst, whatever the bytes are.
  */
 export function sortRotations(block: Uint8Array): Int32Array {
   const length = block.length;

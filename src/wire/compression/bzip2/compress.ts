@@ -15,13 +15,13 @@ import {
 } from './format.ts';
 import { type CodeTable, chooseTables } from './huffman-encoder.ts';
 
-/** The largest blocks there are, as `bzip2` and Python's `bz2` use them. */
+/** The largest block size, the default of `bzip2` and of Python's `bz2`. */
 const level = 9;
 
 /** Other encoders leave as many bytes of a block free. */
 const maxBlockBytes = level * levelBytes - 19;
 
-/** A complete stream that any bzip2 reads. */
+/** Returns a complete stream that any bzip2 program reads. */
 export function compressBzip2(bytes: Uint8Array): Uint8Array {
   const bits = new BitWriter();
   bits.write(signature, 24);
@@ -46,7 +46,7 @@ function writeMark(bits: BitWriter, mark: readonly [number, number], crc: number
   bits.write(crc & 0xffff, 16);
 }
 
-/** The next block, its runs cut to four bytes and a count, and where the input goes on after it. */
+/** The next block, in which runs are shortened to four bytes and a count, and where the next block begins. */
 function cutRuns(bytes: Uint8Array, start: number): { block: Uint8Array; end: number } {
   // A count may follow every fourth byte.
   const block = new Uint8Array(Math.min(maxBlockBytes, Math.ceil(((bytes.length - start) * 5) / 4)));
@@ -93,7 +93,7 @@ function writeBytesInUse(bits: BitWriter, block: Uint8Array): Uint8Array {
   return Uint8Array.from([...isUsed.keys()].filter((byte) => isUsed[byte] === 1));
 }
 
-/** The place of each byte in a list that the last ones lead, runs of the first place counted in base 2. */
+/** The move-to-front code of each byte. Runs of zeros are counted in base 2. */
 function moveToFront(bytes: Uint8Array, bytesInUse: Uint8Array): Uint16Array {
   const front = bytesInUse.slice();
   const symbols = new Uint16Array(bytes.length + 1);

@@ -16,7 +16,7 @@ import {
 import { HuffmanDecoder, readCodeLengths } from './huffman-decoder.ts';
 import { Output } from './output.ts';
 
-/** A valid block has no more groups of symbols; encoders that announce more fill up with unused selectors. */
+/** A valid block has no more groups of symbols. Encoders that announce more add unused selectors. */
 const maxSelectors = 18_002;
 
 /** How much a step does: of groups of symbols, of rows of a sorted block, of bytes that go into a checksum. */
@@ -24,11 +24,11 @@ const stepGroups = 1024;
 const stepRows = 64 * 1024;
 const crcStepBytes = 1024 * 1024;
 
-/** The memory of a sorted block grows from here, so that a short message costs little. */
+/** The first memory of a sorted block. It grows when needed, so that a short message costs little. */
 const firstBlockBytes = 16 * 1024;
 
 /**
- * Takes exactly one complete stream, and stops as soon as there is more than `maxBytes`.
+ * Decompresses exactly one complete stream, and stops as soon as the output exceeds `maxBytes`.
  *
  * @throws Error when the data is damaged, cut, followed by more, or larger than `maxBytes`.
  */
@@ -85,7 +85,7 @@ function* readBlock(bits: BitReader, maxBlockBytes: number, output: Output): Gen
   yield* unsort(lastColumn, origin, output);
 }
 
-/** Undoes the Huffman codes, the moving to front and the counts of zeros. */
+/** Decodes the Huffman codes, the move-to-front step and the counts of zeros. */
 function* readSymbols(bits: BitReader, maxBlockBytes: number): Generator<void, Uint8Array> {
   const front = readBytesInUse(bits);
   const endOfBlock = front.length + 1;

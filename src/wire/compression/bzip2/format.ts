@@ -40,7 +40,7 @@ const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/** CRC-32 with the most significant bit first, of what has the CRC `before`, and the bytes from `start` to `end`. */
+/** CRC-32, most significant bit first, of the bytes from `start` to `end`. `before` is the CRC of the bytes before. */
 export function blockCrc(bytes: Uint8Array, start: number, end: number, before = 0): number {
   let crc = ~before;
   for (let index = start; index < end; index++) {
@@ -49,7 +49,7 @@ export function blockCrc(bytes: Uint8Array, start: number, end: number, before =
   return ~crc >>> 0;
 }
 
-/** The CRC of the whole, which each block's CRC goes into. */
+/** Adds a block's CRC to the CRC of the whole stream. */
 export function combineCrc(whole: number, block: number): number {
   return (((whole << 1) | (whole >>> 31)) ^ block) >>> 0;
 }

@@ -2,9 +2,9 @@ import type { BitReader } from './bits.ts';
 import { maxCodeBits } from './format.ts';
 
 /**
- * The code lengths of a table, each as steps from the one before.
+ * Reads the code lengths of a table. Each is coded as the difference from the previous one.
  *
- * @throws Error for a length that the format does not allow, and for more steps than lead to any.
+ * @throws Error for a length that the format does not allow, and for more steps than any length needs.
  */
 export function readCodeLengths(bits: BitReader, symbolCount: number): Uint8Array {
   const lengths = new Uint8Array(symbolCount);
@@ -49,7 +49,7 @@ export class HuffmanDecoder {
     this.#shortest = Math.min(...lengths);
   }
 
-  /** @throws Error when the bits are no code of the table, or too few. */
+  /** @throws Error if the bits are not a code of the table, or if there are too few. */
   read(bits: BitReader): number {
     const ahead = bits.peek(maxCodeBits);
     let length = this.#shortest;

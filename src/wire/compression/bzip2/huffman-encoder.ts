@@ -1,20 +1,20 @@
 import { groupSize, maxTables, minTables } from './format.ts';
 
-/** A Huffman code: for each symbol its bits and how many they are. */
+/** A Huffman code: the bits of each symbol, and their number. */
 export interface CodeTable {
   readonly codes: Uint32Array;
   readonly lengths: Uint8Array;
 }
 
-/** Shorter than the format allows, as all encoders have it. */
+/** Shorter than the format allows, as in all encoders. */
 const maxWrittenBits = 17;
 
-/** How often the groups choose among the tables, which then fit themselves to their groups. */
+/** How many times each group chooses the best table, and each table is then fitted to its groups. */
 const rounds = 4;
 
 /**
- * Codes for the symbols: a few tables, and for each group of 50 symbols the one that writes it shortest.
- * `symbolCount`: of the alphabet; each of its symbols gets a code in each table.
+ * Chooses a few code tables, and for each group of 50 symbols the table that encodes it shortest. `symbolCount` is the
+ * size of the alphabet; each symbol of it gets a code in each table.
  */
 export function chooseTables(
   symbols: Uint16Array,
@@ -37,7 +37,7 @@ export function chooseTables(
   return { tables: lengths.map((of) => ({ lengths: of, codes: canonicalCodes(of) })), selectors };
 }
 
-/** To begin with, each table is good at its own share of the symbols: as many occurrences for each. */
+/** The first tables: each is good at its own share of the symbols, and all shares occur equally often. */
 function firstLengths(symbols: Uint16Array, symbolCount: number, tableCount: number): Uint8Array[] {
   const counts = new Uint32Array(symbolCount);
   for (const symbol of symbols) counts[symbol]!++;
@@ -68,7 +68,7 @@ function cheapest(lengths: readonly Uint8Array[], members: Uint16Array): number 
   return best;
 }
 
-/** Huffman's code lengths; symbols that do not occur count as one that does, so that each has a code. */
+/** Huffman's code lengths. A symbol that does not occur is counted once, so that each symbol has a code. */
 function codeLengths(counts: Uint32Array): Uint8Array {
   let weights = Float64Array.from(counts, (count) => Math.max(1, count));
   for (;;) {
@@ -78,7 +78,7 @@ function codeLengths(counts: Uint32Array): Uint8Array {
   }
 }
 
-/** Joins the two lightest trees until one is left: leaves and joined trees each wait in ascending order. */
+/** Joins the two lightest trees until one is left. Leaves and joined trees wait in two ascending queues. */
 function huffmanLengths(weights: Float64Array): Uint8Array {
   const count = weights.length;
   const leaves = Uint16Array.from(weights.keys()).sort((a, b) => weights[a]! - weights[b]!);

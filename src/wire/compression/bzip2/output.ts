@@ -1,4 +1,4 @@
-/** Bytes that grow at their end, up to a bound, and never take more than twice the memory of what is in them. */
+/** A buffer that grows at its end, up to a bound. It never takes more than twice the memory of its content. */
 export class Output {
   readonly #maxBytes: number;
   readonly #subject: string;
@@ -15,7 +15,7 @@ export class Output {
     return this.#length;
   }
 
-  /** A view of all bytes until now; the next ones may go elsewhere. */
+  /** A view of all bytes so far. Later bytes may be written to other memory. */
   get bytes(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
   }
