@@ -52,7 +52,7 @@ export const folders: Readonly<Record<string, Folder>> = {
     sources: ['src/api/*.ts', 'src/index.ts'],
     tests: [
       'test/unit/api/*.test.ts',
-      'test/integration/{protocols,typed-messages,streams,streams-conversions,listening,send,user-functions,metrics,explain,web-socket}.test.ts',
+      'test/integration/{protocols,typed-messages,streams,streams-conversions,listening,send,user-functions,metrics,explain,web-socket,moves}.test.ts',
       nodes,
     ],
   },
@@ -60,7 +60,9 @@ export const folders: Readonly<Record<string, Folder>> = {
     sources: ['src/node/**/*.ts'],
     tests: [
       'test/unit/node/*.test.ts',
+      'test/unit/simulator/deliveries.test.ts',
       'test/integration/{broadcast,debug,explain,history,inspect,listening,metrics,neighbourhood,send,states,states-attacks,stop,user-functions,wait-for-nodes}.test.ts',
+      'test/compliance/protocol/{broadcasts,python-nodes}.test.ts',
       nodes,
     ],
   },
@@ -72,9 +74,9 @@ export const folders: Readonly<Record<string, Folder>> = {
     sources: ['src/protocols/*.ts'],
     tests: [
       'test/unit/channel/protocol-frames.test.ts',
-      'test/integration/protocols.test.ts',
+      'test/unit/overlay/overlay.test.ts',
+      'test/integration/{protocols,broadcast,neighbourhood,debug,reconnect}.test.ts',
       'test/compliance/protocol/protocols.test.ts',
-      nodes,
     ],
   },
   'src/discovery': {

@@ -125,9 +125,9 @@ class WarmRunner {
       if (verdict.status !== undefined) return { ...verdict, nrOfTests };
     }
     if (fromLoading) await this.dispose();
-    const { fileName, location, mutatorName } = activeMutant;
+    const { location, mutatorName } = activeMutant;
     this.#log.info(
-      `${mutatorName} survived: ${relative(process.cwd(), fileName)}:${location.start.line + 1}`,
+      `${mutatorName} survived: ${relative(process.cwd(), sandboxFileName)}:${location.start.line + 1}`,
     );
     return { status: MutantRunStatus.Survived, nrOfTests };
   }

@@ -1,5 +1,6 @@
 // The process that runs tests on mutants. It loads test files as they are needed, keeps them, and answers its parent
 // (warm-runner.js): first which mutants each test runs, then whether tests notice a mutant.
+import { ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -8,7 +9,11 @@ import { pathToFileURL } from 'node:url';
 import { collect, type Test } from './harness.ts';
 import { leftOpen, runTests } from './run-tests.ts';
 
+const countsMutants = `--import=${new URL('child-coverage.js', import.meta.url).href}`;
 type Counts = Record<string, number>;
+interface SpawnOptions {
+  readonly envPairs: readonly string[];
+}
 interface Instrumented {
   activeMutant?: string | undefined;
   currentTestId?: string | undefined;
@@ -42,6 +47,24 @@ registerHooks({
       : next(specifier, context),
 });
 
+// Tests may choose the environment of the processes that they start.
+const { prototype } = ChildProcess as unknown as { prototype: { spawn(options: SpawnOptions): unknown } };
+const spawn = prototype.spawn;
+prototype.spawn = function (options) {
+  const pairs = options.envPairs.filter(
+    (pair) => !/^(PEERLOOM_COVERAGE|__STRYKER_ACTIVE_MUTANT__)=/.test(pair),
+  );
+  for (const name of ['PEERLOOM_COVERAGE', '__STRYKER_ACTIVE_MUTANT__']) {
+    if (process.env[name] !== undefined) pairs.push(`${name}=${process.env[name]}`);
+  }
+  if (process.env.PEERLOOM_COVERAGE !== undefined) {
+    const at = pairs.findIndex((pair) => pair.startsWith('NODE_OPTIONS='));
+    if (at === -1) pairs.push(`NODE_OPTIONS=${countsMutants}`);
+    else pairs[at] += ` ${countsMutants}`;
+  }
+  return spawn.call(this, { ...options, envPairs: pairs });
+};
+
 const instrumented: Instrumented = { mutantCoverage: { static: {}, perTest: {} } };
 Object.assign(globalThis, { __stryker__: instrumented });
 const loaded = new Map<string, Promise<Test[]>>();
@@ -68,7 +91,6 @@ function load(file: string): Promise<Test[]> {
 async function learn(file: string): Promise<object> {
   const children = mkdtempSync(join(tmpdir(), 'coverage-'));
   process.env.PEERLOOM_COVERAGE = children;
-  process.env.NODE_OPTIONS = `--import=${new URL('child-coverage.js', import.meta.url).href}`;
   const outcomes: object[] = [];
   const coverage: Record<string, Counts> = {};
   try {
@@ -93,7 +115,6 @@ async function learn(file: string): Promise<object> {
   } finally {
     instrumented.currentTestId = undefined;
     delete process.env.PEERLOOM_COVERAGE;
-    delete process.env.NODE_OPTIONS;
     rmSync(children, { recursive: true, force: true });
   }
   const whileLoading = { ...instrumented.mutantCoverage.static };

@@ -10,6 +10,7 @@ import {
   type ReachTopic,
   systemRuntime,
 } from '../../src/index.ts';
+import { listeningLine } from '../../src/node/explain/explain-self.ts';
 import { CuttingProxy } from '../support/cutting-proxy.ts';
 import { withCode } from '../support/errors.ts';
 import { Fixture } from '../support/fixture.ts';
@@ -24,6 +25,18 @@ function line(explanation: Explanation, about: ReachTopic): ExplanationLine {
 function byIndex(...options: readonly NodeOptions[]): (index: number) => NodeOptions {
   return (index) => options[index] ?? {};
 }
+
+test('a line about an address says who reaches it', () => {
+  for (const [text, says] of [
+    ['tls://0.0.0.0:10001', 'listens on all IPv4 addresses of this machine: tls://0.0.0.0:10001'],
+    ['tls://[::]:10001', 'listens on all IPv6 and IPv4 addresses of this machine: tls://[::]:10001'],
+    ['tls://127.0.0.1:10001', 'listens on tls://127.0.0.1:10001: only programs on this machine reach it'],
+    ['tls://10.1.2.3:10001', 'listens on tls://10.1.2.3:10001: nodes in the same network or VPN reach it'],
+  ] as const) {
+    const { about, text: line, address } = listeningLine(text);
+    assert.deepEqual([about, line, address], ['address', says, text]);
+  }
+});
 
 suite('node.explain', () => {
   test('refuses what cannot be an id', async (t) => {

@@ -115,7 +115,20 @@ suite('the three ways to program', () => {
 
   test('a listener for an event that there is not, or that is no function, is refused at once', (t) => {
     const node = makeNode(t);
-    assert.throws(() => node.on('node_mesage' as 'node_message', () => {}), /node_mesage.* is not an event/s);
+    for (const [event, text] of [
+      [
+        'node_mesage',
+        "'node_mesage' is not an event; did you mean 'node_message'\\? The events are [a-z_, ]+$",
+      ],
+      ['xyzzy', "'xyzzy' is not an event\\. The events are [a-z_, ]+$"],
+      ['toString', "'toString' is not an event\\. The events are [a-z_, ]+$"],
+      [5, '5 is not an event\\. The events are [a-z_, ]+$'],
+    ] as const) {
+      assert.throws(() => node.on(event as 'node_message', () => {}), {
+        name: 'TypeError',
+        message: new RegExp(`^${text}`),
+      });
+    }
     assert.throws(() => node.on('node_message', 'text' as never), /listener must be a function, not 'text'/);
   });
 });

@@ -131,6 +131,29 @@ suite('protocols beside messages', () => {
     const [first, second] = a.of('node_error').map(({ data }) => (data as { error: Error }).error);
     assert.match(`${first}`, /the protocol broken\/1 failed: no/);
     assert.match(`${second}`, /the protocol broken\/1 failed: never/);
+    assert.deepEqual(
+      [first, second].map((error) => `${error!.cause}`),
+      ['Error: no', 'Error: never'],
+    );
+  });
+
+  test('send bytes, and nothing that only looks like bytes', async (t) => {
+    const [one, other] = [new RecordingProtocol('gossip/1'), new RecordingProtocol('gossip/1')];
+    await startPair(t, { options: (index) => ({ protocols: [index === 0 ? one : other] }) });
+    const peer = await one.peer('b');
+    for (const wrong of [
+      'text',
+      null,
+      [1],
+      new ArrayBuffer(1),
+      new Uint16Array(1),
+      new Uint8ClampedArray(1),
+    ]) {
+      assert.throws(() => peer.send(wrong as never), /^TypeError: a protocol sends a Uint8Array, not /);
+    }
+    assert.throws(() => peer.send({ [Symbol.toStringTag]: 'Uint8Array' } as Uint8Array), TypeError);
+    assert.equal(peer.send(Buffer.from('bytes')), true);
+    await other.until(() => other.told.includes('a: bytes'));
   });
 
   test('choose whether their frames outlive a link', async (t) => {
@@ -147,6 +170,7 @@ suite('protocols beside messages', () => {
     assert.deepEqual(ours[1]!.told, ['opened b', 'closed b']);
     await pair.comeBack();
     (await ours[1]!.peer('b')).send(text('new'));
+    assert.equal(peers[1]!.send(text('of the lost link')), false);
     await theirs[1]!.until(() => theirs[1]!.told.includes('a: new'));
     assert.deepEqual(theirs[0]!.told, ['opened a', 'a: kept']);
     assert.deepEqual(theirs[1]!.told, ['opened a', 'closed a', 'opened a', 'a: new']);

@@ -195,6 +195,10 @@ suite('a state whose link breaks in the middle', () => {
     // Another state of the same peer does not go on with it.
     await a.sendState(b.id, { first: weights(10) });
     assert.equal(b.offers[2]!.resumedAt, 0);
+    // Nor does the same one again: what was kept of it is used up.
+    await a.sendState(b.id, state);
+    assert.equal(b.offers[3]!.resumedAt, 0);
+    assert.deepStrictEqual(b.states[2], state);
   });
 
   test('goes on by itself where the connection has a session', async (t) => {

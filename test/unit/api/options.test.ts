@@ -214,6 +214,36 @@ suite('what cannot be is refused with its name, the rule and the value:', () => 
       /p2pnetwork\.bigInts is not an option.* The options are bigIntegers/,
     ],
     [{ p2pnetwork: { bigIntegers: 1 } }, TypeError, /p2pnetwork\.bigIntegers must be a boolean, not 1/],
+    [
+      { neighbourhood: 'automatical' },
+      TypeError,
+      /neighbourhood must be 'manual', 'automatic' or an object of options, not 'automatical'/,
+    ],
+    [
+      { neighbourhood: { activ: 5 } },
+      TypeError,
+      /neighbourhood\.activ is not an option; did you mean 'active'/,
+    ],
+    [
+      { neighbourhood: { privateAddresses: 1 } },
+      TypeError,
+      /neighbourhood\.privateAddresses must be a boolean, not 1/,
+    ],
+    [
+      { neighbourhood: { active: 1 } },
+      RangeError,
+      /neighbourhood\.active must be a whole number from 2 to 16, not 1/,
+    ],
+    [
+      { neighbourhood: { passive: 129 } },
+      RangeError,
+      /neighbourhood\.passive must be a whole number from 4 to 128, not 129/,
+    ],
+    [
+      { neighbourhood: { periodMs: 999 } },
+      RangeError,
+      /neighbourhood\.periodMs must be a whole number from 1000 to 600000, not 999/,
+    ],
     [{ presence: 5 }, TypeError, /presence must be true, false or an object of options, not 5/],
     [{ presence: { every: 5 } }, TypeError, /presence\.every is not an option/],
     [
