@@ -18,7 +18,7 @@ import { NotResumed } from './peer-session.ts';
 import type { Peers } from './peers.ts';
 import { refusalError } from './refusal-error.ts';
 
-/** Ends of handshakes that are part of normal work between nodes, so the user need not see them. */
+/** Handshakes that end with these codes are normal between nodes, so they are not reported to the user. */
 const silentRefusals: ReadonlySet<GoodbyeCode> = new Set(['duplicate', 'neighbour', 'probe']);
 
 export interface AcceptorOptions {
@@ -61,7 +61,7 @@ export class Acceptor {
       this.#report(peer, link, error);
       return undefined;
     });
-    // A second link of a Python node is refused, and must not hide that the first is about to become a connection.
+    // A second link of a Python node is refused. It must not hide that the first link is about to become a connection.
     const isSecond = !security.authenticated && peer.answering.outcome(security) !== undefined;
     if (!isSecond) peer.answering.begin(outcome, security);
   }
@@ -81,7 +81,7 @@ export class Acceptor {
     const { link } = end;
     const { peers, opener } = this.#options;
     if (refusal === undefined) checkClaim(peers, peer, link, 'inbound');
-    // The link may end before all that arrived over it has been looked at.
+    // The link may end before everything that arrived over it is handled.
     peer.handshakes += 1;
     try {
       const signal = this.#stopping.signal;
@@ -99,8 +99,8 @@ export class Acceptor {
   }
 
   /**
-   * Reports why an inbound link became no connection, unless that is how two nodes come to have one connection: the
-   * second link is a duplicate, its dialler gave it up, or a broken session begins anew.
+   * Reports why an inbound link did not become a connection. It reports nothing if this is normal between two nodes:
+   * the link is a duplicate, its dialler gave it up, or a broken session begins anew.
    */
   #report(peer: Peer, link: Link, error: unknown): void {
     const { onUserError, onFailure } = this.#options;
@@ -123,7 +123,7 @@ export class Acceptor {
     onFailure(remoteAddress, error);
   }
 
-  /** An id that nothing proves says nothing about the node that has it. */
+  /** Remembers the failure, unless the id is unproven: such an id says nothing about the node that has it. */
   #remember({ security, remoteId, remoteAddress }: Link, error: unknown): void {
     if (security.authenticated) this.#options.peers.failures.handshakeFailed(remoteId, remoteAddress, error);
   }

@@ -5,7 +5,7 @@ import type { Runtime } from '../base/runtime.ts';
 import { ThrownByUser } from '../base/thrown-by-user.ts';
 import { type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
 
-/** Addresses whose recent connections are remembered. */
+/** How many addresses' recent connections are remembered. */
 const maxRememberedAddresses = 4_096;
 
 /** Called when `authorize` returns something else than a boolean. */
@@ -27,9 +27,9 @@ export class Admission {
   /**
    * Takes a place for an inbound connection, to be given back by {@link Admission.release}.
    *
-   * @param token what stands for the connection.
-   * @param source the address that it counts for; `undefined` where the limits on one address do not apply.
-   * @returns why there is none.
+   * @param token identifies the connection.
+   * @param source the address that the connection counts for. `undefined` if limits per address do not apply.
+   * @returns why there is no place, or `undefined` if it was taken.
    */
   reserve(token: unknown, source: string | undefined): Goodbye | undefined {
     const { maxConnections, limits } = this.#options;
@@ -58,7 +58,7 @@ export class Admission {
   }
 
   /**
-   * Why a peer is not welcome. An `authorize` that throws, or returns anything but true, admits nobody.
+   * Why a peer is not admitted. If `authorize` throws, or returns anything but true, the peer is not admitted.
    *
    * @throws ThrownByUser.
    */
@@ -84,7 +84,7 @@ export class Admission {
   }
 }
 
-/** A token bucket for each address: so many arrivals a second, and as many at once. */
+/** A token bucket for each address. Its rate in arrivals per second is also its burst. */
 class ArrivalRate {
   readonly #perSecond: number;
   readonly #runtime: Runtime;

@@ -7,12 +7,12 @@ import type { Peer } from './peer.ts';
 import type { Peers } from './peers.ts';
 
 /**
- * Notes that a link claims the id of a peer. An id that nothing proves belongs to one place for as long as a link from
- * there lasts. Several Python nodes may claim one id: without this, a dial to one of them could return the connection
+ * Records that a link claims the id of a peer. An unproven id belongs to one address for as long as a link from there
+ * lasts. Several Python nodes may claim one id: without this rule, a dial to one of them could return the connection
  * with another. Links whose id is proven claim nothing.
  *
  * @param ended called when no link claims the id any more.
- * @returns where another node claims the same id; the link must not become a connection then.
+ * @returns the address of another node that claims the same id. The link must not become a connection then.
  */
 export function claimId(
   peer: Peer,
@@ -35,7 +35,7 @@ export function claimId(
   return undefined;
 }
 
-/** @throws PeerloomError `ERR_ID_MISMATCH` when another node claims the same id; the link has ended then. */
+/** @throws PeerloomError `ERR_ID_MISMATCH` if another node claims the same id. The link has ended then. */
 export function checkClaim(peers: Peers, peer: Peer, link: Link, direction: 'inbound' | 'outbound'): void {
   const place = claimId(peer, link, direction, () => peers.release(peer));
   if (place === undefined) return;
@@ -45,7 +45,7 @@ export function checkClaim(peers: Peers, peer: Peer, link: Link, direction: 'inb
   throw new PeerloomError('ERR_ID_MISMATCH', message);
 }
 
-/** The port of an inbound link is any: the node says where it listens. One that does not is known by its host alone. */
+/** An inbound link's own port is arbitrary, so the announced port counts. Without one, only the host counts. */
 function placeOf({ remoteAddress, announcedPort = 0 }: Link, direction: 'inbound' | 'outbound'): string {
   const port = direction === 'outbound' ? remoteAddress.port : announcedPort;
   return port === 0

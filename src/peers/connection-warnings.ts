@@ -3,7 +3,7 @@ import type { NodeConnection } from '../api/node-connection.ts';
 import { formatAddress } from '../base/address.ts';
 import { PeerloomError } from '../base/errors.ts';
 
-/** The line of the log about a handler that runs for long. */
+/** The log line about a slow handler. */
 export function slowText(
   id: string,
   { event, runsMs, waiting, waitingBytes, deliveries }: SlowNodeHandler,
@@ -21,7 +21,7 @@ export function slowText(
   return `${runs}; ${waiting} ${what} (${waitingBytes} bytes)${deadlock}`;
 }
 
-/** What the user learns when two processes with one identity replace each other's connections. */
+/** The error for two processes with one identity that replace each other's connections. */
 export function inUseElsewhere({ host, port }: NodeConnection): PeerloomError {
   const address = formatAddress({ scheme: undefined, host, port });
   return new PeerloomError(

@@ -14,13 +14,13 @@ import type { SessionChannel } from './peer-session.ts';
 
 export interface ConnectionsOptions extends ConnectionContext {
   readonly node: NodeConnection['mainNode'];
-  /** A dial of that address led to a connection with the node of that id, which has proven it. */
+  /** A dial of `address` led to a connection with the node `id`, which has proven its id. */
   readonly onReached: (address: Address, id: string) => void;
   /** Aborted once the node stops. */
   readonly stopping: AbortSignal;
 }
 
-/** A link whose handshake has come to its end. */
+/** A link whose handshake is done. */
 export interface OpenedLink {
   readonly peer: Peer;
   readonly link: Link;
@@ -29,15 +29,15 @@ export interface OpenedLink {
   readonly before: PeerConnection | undefined;
   /** The address that this node dialled. */
   readonly dialled: Address | undefined;
-  /** What the connection is opened for. */
+  /** The first holder of the connection. */
   readonly holder: Holder;
 }
 
-/** Nobody reads it when the node was restarted, because then its earlier run is gone. */
+/** Sent to the earlier run of a node. If the node was restarted, that run is gone and nobody reads it. */
 const byAnotherRun =
   'another process with the same identity took the place of this connection: give each process an identity of its own';
 
-/** Makes connections of channels, one for each pair of nodes. */
+/** Turns channels into connections, one for each pair of nodes. */
 export class Connections {
   readonly #options: ConnectionsOptions;
 
@@ -46,9 +46,9 @@ export class Connections {
   }
 
   /**
-   * Makes a connection of a channel. An older one with the same node ends.
+   * Turns a channel into a connection. An older connection with the same node ends.
    *
-   * @throws HandshakeRefused if the older one stays; ThrownByUser if the user's createNewConnection fails.
+   * @throws HandshakeRefused if the older connection stays; ThrownByUser if the user's createNewConnection fails.
    */
   adopt(opened: OpenedLink): PeerConnection {
     const { peer, link, channel: inner, before } = opened;
@@ -73,7 +73,7 @@ export class Connections {
     const older = peer.adopt(live);
     peer.hold(opened.holder);
     if (older?.channel.isSuspended) older.channel.endSuspended('the other node began a new session');
-    // One that has ended by itself may still have messages to hand over.
+    // An older connection that ended by itself may still have messages for the user.
     else if (older?.channel.isOpen) void older.close(replacedBy(live, older));
     peers.connections.set(connection, live);
     liveness.expect(limits.pingAfterMs);
@@ -104,7 +104,7 @@ export class Connections {
     }
   }
 
-  /** Resolves when those that are there now have ended. */
+  /** Resolves when all present connections have ended. */
   async ended(): Promise<void> {
     await Promise.all([...this.#options.peers.connections.values()].map(({ ended }) => ended));
   }

@@ -42,16 +42,16 @@ export interface ConnectorOptions {
   readonly peers: Peers;
   readonly opener: LinkOpener;
   readonly reconnector: Reconnector;
-  /** Of the waits between attempts. */
+  /** Timers for the waits between attempts. */
   readonly timers: BackoffTimers;
   readonly dispatcher: Dispatcher;
   readonly meter: Meter;
-  /** `undefined`: the user chooses the neighbours. */
+  /** `undefined` if the user chooses the neighbours. */
   readonly neighbours: NeighbourGate | undefined;
   readonly log: Log;
-  /** An attempt to connect failed; false gives up. */
+  /** An attempt to connect failed. Resolve with false to give up. */
   readonly onFailure: (address: string, attempts: number, error: unknown) => Promise<boolean>;
-  /** A dial of that address led to a connection with the node of that id, which has proven it. */
+  /** A dial of `address` led to a connection with the node `id`, which has proven its id. */
   readonly onReached: (address: Address, id: string) => void;
   /** Aborted, with the reason, once the node stops. */
   readonly stopping: AbortSignal;
@@ -62,33 +62,36 @@ interface Target {
   readonly address: Address;
   readonly signal: AbortSignal;
   readonly options: DialOptions;
-  /** The node that answered last, which has proven its id. */
+  /** The id of the node that answered last, which has proven it. */
   answeredBy: string | undefined;
 }
 
 interface DialOptions extends ConnectOptions {
   /** The id of the peer that answered there last. */
   readonly lastId?: string;
-  /** What this side asks for. The node, not the user, wants the connection then. */
+  /** What this side asks for. If set, the node wants the connection, not the user. */
   readonly membership?: MembershipWord;
-  /** Whom a new connection is for, if `membership` does not say it. */
+  /** The first holder of a new connection, if `membership` does not imply it. */
   readonly holder?: Holder;
 }
 
-/** Milliseconds in which a second link must have ended. */
+/** How long a second link may take to end, in milliseconds. */
 const duplicateFlushMs = 1_000;
 
-/** Connects with other nodes, or finds the connections that are there. */
+/** Connects with other nodes, or returns existing connections. */
 export class Connector {
   readonly #context: ConnectorOptions;
-  /** Made for the first link that may improve. */
+  /** Created for the first link that may improve. */
   #mover: Mover | undefined;
 
   constructor(context: ConnectorOptions) {
     this.#context = context;
   }
 
-  /** Connects with an address, and keeps it connected if the options say so. @throws PeerloomError; the error is reported. */
+  /**
+   * Connects with an address, and keeps it connected if the options say so. @throws PeerloomError; the error is
+   * reported.
+   */
   connect(address: Address, options: ConnectOptions): Promise<NodeConnection> {
     const text = formatAddress(address);
     return this.reporting(text, () =>
@@ -98,7 +101,7 @@ export class Connector {
     );
   }
 
-  /** Reports why something cannot be connected with. @throws what `connect` throws. */
+  /** Calls `connect`, and reports its failure to the user. @throws what `connect` throws. */
   async reporting(what: string, connect: () => Promise<NodeConnection>): Promise<NodeConnection> {
     const { dispatcher, log } = this.#context;
     try {
@@ -110,7 +113,7 @@ export class Connector {
     }
   }
 
-  /** Connects with an address, and keeps it connected if the options say so. Only the caller learns of a failure. */
+  /** Connects with an address, and keeps it connected if the options say so. A failure is not reported to the user. */
   async reach(address: Address, options: ConnectOptions = {}): Promise<NodeConnection> {
     const { reconnector, peers } = this.#context;
     const connected = await this.#dial(address, options);
@@ -129,8 +132,8 @@ export class Connector {
   /**
    * Connects with a node for the overlay. Failures are not reported to the user.
    *
-   * @returns the connection, which may be one that was there: then nothing was asked for.
-   * @throws NeighbourRefused if the node is there, and refuses what is asked for; PeerloomError.
+   * @returns the connection. If it existed before, nothing was asked of the other node.
+   * @throws NeighbourRefused if the node was reached but refuses what is asked for; PeerloomError.
    */
   connectNeighbour(
     address: Address,
@@ -140,9 +143,9 @@ export class Connector {
   }
 
   /**
-   * Finds out whether a node can be dialled at an address. It learns that this is all there is to it.
+   * Finds out whether a node can be dialled at an address. The node is told that this is only a probe.
    *
-   * @throws PeerloomError if it cannot be, or if another node answers.
+   * @throws PeerloomError if nobody answers, or if another node does.
    */
   async probe(address: Address, id: string): Promise<void> {
     const { transports, options: own, stopping } = this.#context;
@@ -218,7 +221,7 @@ export class Connector {
     }
   }
 
-  /** @param replace this node has no connection with the peer, although the peer holds on to one. */
+  /** @param replace true if this node has no connection with the peer, although the peer still has one. */
   async #reach(target: Target, replace: boolean): Promise<PeerConnection> {
     const { transports, peers, options: own } = this.#context;
     const { address, signal, options } = target;
@@ -236,14 +239,14 @@ export class Connector {
     }
     if (link.speaks === 'packets' && found.is !== 'outranked')
       refusePacketLink(link, 'outbound', goodbye('duplicate'));
-    // In an orderly way: the listener would take a link that breaks off for a failure.
+    // Closed in order, because the listener would report a link that breaks off as a failure.
     else link.close(duplicateFlushMs);
     if (found.is === 'there') return found.connection;
     if (found.is === 'under way') return this.#join(found.outcome, target);
     throw new PeerloomError('ERR_NOT_ALLOWED', `${formatAddress(address)}: ${outrankedMessage}`);
   }
 
-  /** Waits for a handshake that is under way. If that fails, this caller still has its own attempt. */
+  /** Waits for a handshake that is under way. If it fails, this caller makes its own attempt. */
   async #join(underWay: Promise<PeerConnection | undefined>, target: Target): Promise<PeerConnection> {
     const connection = await unlessAborted(underWay, target.signal).catch(() => undefined);
     if (connection !== undefined) return connection;
@@ -295,7 +298,7 @@ export class Connector {
   }
 }
 
-/** What the peer may hold on to: a connection of ours as well, or one that comes up just now. */
+/** The connection that the peer may mean: one that exists on this side too, or one that is just coming up. */
 async function otherConnection(
   peer: Peer,
   { security }: Link,

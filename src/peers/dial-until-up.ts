@@ -4,7 +4,7 @@ import { type ErrorCode, isPeerloomError } from '../base/errors.ts';
 import { removeAbortListener } from '../base/remove-abort-listener.ts';
 import type { Runtime } from '../base/runtime.ts';
 
-/** Another attempt would fail in the same way. */
+/** After these errors, another attempt would fail in the same way. */
 const finalCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'ERR_ABORTED',
   'ERR_ADDRESS_INVALID',
@@ -17,19 +17,19 @@ const finalCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 export interface DialUntilUpOptions {
   readonly policy: ReconnectPolicy;
   readonly runtime: Pick<Runtime, 'random'>;
-  /** Of the waits between attempts. */
+  /** Timers for the waits between attempts. */
   readonly timers: Pick<Runtime, 'setTimeout'>;
-  /** Ends the waits between attempts, with its reason. */
+  /** Ends the waits between attempts. The dial rejects with its reason. */
   readonly signal: AbortSignal;
-  /** Called after a failed attempt. False: give up. */
+  /** Called after a failed attempt. Resolve with false to give up. */
   readonly onFailure: (attempts: number, error: unknown) => Promise<boolean>;
 }
 
 /**
- * Dials until it succeeds: with growing delays, by the policy of reconnecting.
+ * Dials until it succeeds. The delays grow as the reconnect options say.
  *
- * @throws the error of the last attempt if no attempts are left, `onFailure` gives up, or another attempt cannot help;
- * the reason of the signal.
+ * @throws the error of the last attempt if no attempts are left, if `onFailure` gives up, or if another attempt cannot
+ * help; the reason of the signal.
  */
 export async function dialUntilUp<Connection>(
   dial: () => Promise<Connection>,

@@ -14,7 +14,7 @@ export function expectedPeer({
   return lastId === undefined ? undefined : { id: lastId, isPinned: false };
 }
 
-/** @throws PeerloomError when the link does not lead where it should; it has ended then. */
+/** @throws PeerloomError if the link leads to another node than expected. The link has ended then. */
 export function checkId(link: Link, address: Address, expectedId: string | undefined, ownId: string): void {
   const { remoteId } = link;
   if (expectedId !== undefined && expectedId !== remoteId) {

@@ -17,7 +17,7 @@ export class InboundFailures {
   #reported = 0;
   #omitted = 0;
   #last: { readonly address: string; readonly error: PeerloomError } | undefined;
-  /** Runs for as long as the present second. */
+  /** Runs until the end of the present second. */
   #timer: RuntimeTimer | undefined;
   #isStopped = false;
 
@@ -39,7 +39,7 @@ export class InboundFailures {
     }
   }
 
-  /** Stops reporting: when the node stops, handshakes under way fail. */
+  /** Stops reporting, because handshakes under way fail when the node stops. */
   stop(): void {
     this.#isStopped = true;
     this.#timer?.cancel();

@@ -38,23 +38,23 @@ import type { Transports } from './transports.ts';
 /** How a new link is to be opened. */
 export interface Opening {
   readonly direction: 'inbound' | 'outbound';
-  /** This side has no connection with the peer left. */
+  /** True if this side has no connection with the peer any more. */
   readonly replace?: boolean;
-  /** The connection is to outlive its link. */
+  /** True if the connection should survive the loss of its link. */
   readonly wantsSession?: boolean;
-  /** The session moves to this link, beside the present one. */
+  /** True if an existing session should move to this link. */
   readonly isMove?: boolean;
   /** The address that this side dialled. */
   readonly dialled?: Address | undefined;
-  /** What this side asks for with the link. Default: nothing. */
+  /** What this side asks for with the link. Default nothing. */
   readonly membership?: MembershipWord | undefined;
-  /** Whom the connection is for, if `membership` does not say it. */
+  /** The first holder of the connection, if `membership` does not imply it. */
   readonly holder?: Holder | undefined;
   /** Why this side refuses the link before it reads anything. */
   readonly refusal?: Goodbye | undefined;
-  /** Ends the handshake, with what to tell the peer as the reason. */
+  /** Ends the handshake. Its reason holds what to tell the peer. */
   readonly signal?: AbortSignal;
-  /** Called when this side has accepted an inbound link, and waits for the peer to do so. */
+  /** Called when this side has accepted an inbound link, and the peer has not accepted yet. */
   readonly onAccept?: () => void;
 }
 
@@ -63,18 +63,18 @@ export interface LinkOpenerOptions {
   readonly budget: MemoryBudget;
   readonly meter: Meter;
   readonly log: Log;
-  /** The log of what goes over connections. */
+  /** The log of the traffic. */
   readonly traffic: Log;
   readonly transports: Transports;
   readonly admission: Admission;
   readonly connections: Connections;
-  /** What the node speaks beside messages. */
+  /** The protocols that the node speaks beside messages. */
   readonly protocols: readonly SpokenProtocol[];
-  /** `undefined`: the user chooses the neighbours. */
+  /** `undefined` if the user chooses the neighbours. */
   readonly neighbours: NeighbourGate | undefined;
 }
 
-/** Makes connections of links: what this node says of itself, and whether it admits the other. */
+/** Turns links into connections: composes this node's hello, and decides whether to admit the other node. */
 export class LinkOpener {
   readonly #context: LinkOpenerOptions;
   readonly #instance: string;
@@ -96,9 +96,9 @@ export class LinkOpener {
   }
 
   /**
-   * Runs the handshake in the language of the link. The connection may be one that resumes.
+   * Runs the handshake of the link's protocol. The connection may be an existing one whose session resumes.
    *
-   * @throws HandshakeRefused, NotResumed, ThrownByUser, PeerloomError; the link has ended then, or is about to.
+   * @throws HandshakeRefused, NotResumed, ThrownByUser, PeerloomError. The link has ended then, or is about to.
    */
   async open(peer: Peer, end: LinkEnd, opening: Opening): Promise<PeerConnection> {
     const connection = await this.#open(peer, end, opening);
@@ -164,7 +164,7 @@ export class LinkOpener {
   }
 
   #begin(handshake: Handshake): FrameChannel {
-    // A session resumed from an offer was requested by the peer, so it stays inbound, whoever dialled now.
+    // A session resumed from an offer was requested by the peer, so it stays inbound, whichever side dialled now.
     const isOffered = handshake.theirs.session?.resumed;
     const ours: Handshake = isOffered ? { ...handshake, direction: 'inbound' } : handshake;
     return new FrameChannel(ours, this.#channelOptions);
@@ -178,7 +178,7 @@ export class LinkOpener {
   ): Goodbye | undefined | Promise<Goodbye | undefined> {
     if (isMove && !theirs.session?.beside) return goodbye('duplicate');
     if (peer.id === this.#context.options.identity.id) return goodbye('self');
-    // The side that dials has decided before, on the link.
+    // The dialling side decided earlier, when it had the link.
     const decision = direction === 'inbound' ? peer.decide(link, theirs) : 'accept';
     if (decision === 'conflict') {
       this.#reportConflict(peer);
@@ -197,13 +197,13 @@ export class LinkOpener {
 
   #admitNeighbour(peer: Peer, word: Exclude<MembershipWord, 'open'>): Goodbye | undefined {
     const { neighbours } = this.#context;
-    // A node that chooses its neighbours by hand can still be where others begin.
+    // Others may still join the network through a node that chooses its neighbours by hand.
     if (word === 'join') return undefined;
     if (neighbours === undefined) return goodbye('neighbour', chosenByHand);
     return neighbours.admits(peer.id, word) ? undefined : goodbye('neighbour');
   }
 
-  /** Two processes use the identity of a peer. The one that is connected learns of it by the end of its connection. */
+  /** Two processes use the identity of a peer. The connected process learns so by the end of its connection. */
   #reportConflict(peer: Peer): void {
     const rival = peer.rivalToTell();
     if (rival === undefined) return;
@@ -227,7 +227,7 @@ export class LinkOpener {
     }
   }
 
-  /** The side that dials finds out about duplicates before. */
+  /** Admits a Python node. The dialling side has already checked for duplicates. */
   #admitPackets(
     peer: Peer,
     link: Link,
@@ -249,7 +249,7 @@ export class LinkOpener {
     return this.#context.admission.judge({ id, name, host: remoteAddress.host, port, direction, security });
   }
 
-  /** The nodes of a simulation are of one process, and the same on each runtime. */
+  /** All nodes of a simulation support the same compressions, on each runtime. */
   get #compressions(): readonly Compression[] {
     const { runtime } = this.#context.options;
     const now = runtime.isVirtual === true ? knownCompressions : availableCompressions();
@@ -274,7 +274,7 @@ export class LinkOpener {
   }
 }
 
-/** @throws NotResumed: there is no session that could move. */
+/** @throws NotResumed if there is no session that could move. */
 function sessionOf(
   { session }: Peer,
   link: Link,
@@ -290,7 +290,7 @@ function sessionOf(
 const chosenByHand =
   "the node chooses its neighbours by hand: give it the option neighbourhood: 'automatic', or connect with it by hand";
 
-/** What the connection is opened for: the side that dialled says so. */
+/** The first holder of a connection, as the dialling side says. */
 function holderOf(direction: 'inbound' | 'outbound', membership: MembershipWord = 'open'): Holder {
   if (membership !== 'open' && membership !== 'anchor') return Holder.overlay;
   return direction === 'outbound' ? Holder.user : Holder.remote;

@@ -32,7 +32,7 @@ import type { Reconnector } from './reconnector.ts';
 /** Events of the protocols that a node speaks beside messages. */
 export interface ProtocolEvents {
   opened(name: string, connection: NodeConnection, channel: Channel): void;
-  /** @returns a promise that never rejects, when the protocol is not done with the bytes yet. */
+  /** @returns a promise, which never rejects, if the protocol has not finished with the bytes yet. */
   received(name: string, connection: NodeConnection, bytes: Uint8Array): Promise<void> | undefined;
   closed(name: string, connection: NodeConnection): void;
   /** The link of a session broke, and another one may take its place. */
@@ -44,9 +44,11 @@ export interface ConnectionContext {
   readonly peers: Peers;
   readonly dispatcher: Dispatcher;
   readonly typedHandlers: TypedHandlers;
-  /** Handles messages that are not for the user; returns undefined for all others. What it throws, they are rejected with. */
+  /**
+   * Handles messages that are not for the user; returns `undefined` for others. If it throws, the message is rejected.
+   */
   readonly takeMessage: ((connection: NodeConnection, data: Data) => Handled | undefined) | undefined;
-  /** Handles streams that are not for the user; returns undefined for those that nobody handles. */
+  /** Handles streams that are not for the user. Returns `undefined` if there is no handler. */
   readonly takeStream: (stream: PeerStream) => Handled | undefined | 'not taken';
   readonly protocols: ProtocolEvents;
   readonly reconnector: Reconnector;
@@ -57,7 +59,7 @@ export interface ConnectionContext {
   readonly log: Log;
 }
 
-/** One connection from its channel to its last event: reports what happens to it to the user. */
+/** A connection from its channel to its last event. It reports the connection's events to the user. */
 export class LiveConnection implements PeerConnection, ChannelHandler {
   readonly connection: NodeConnection;
   readonly channel: Channel;
@@ -67,7 +69,7 @@ export class LiveConnection implements PeerConnection, ChannelHandler {
   readonly #context: ConnectionContext;
   #disconnected: Promise<void> | undefined;
   #isEnded = false;
-  /** Those that wait for the last event: made for the first of them. */
+  /** Callers that wait for the last event. Created for the first of them. */
   #waiters: Waiters | undefined;
 
   constructor(peer: Peer, connection: NodeConnection, channel: Channel, context: ConnectionContext) {
@@ -120,7 +122,7 @@ export class LiveConnection implements PeerConnection, ChannelHandler {
     await this.ended;
   }
 
-  /** Begins to report. */
+  /** Starts to report. */
   start(): void {
     this.#linkedOnes.add(this.connection);
     this.channel.start(this);

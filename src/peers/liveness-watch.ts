@@ -1,7 +1,7 @@
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 import type { Channel } from '../channel/channel.ts';
 
-/** What is checked of a connection. */
+/** The part of a connection that is checked. */
 interface Watched {
   readonly channel: Pick<Channel, 'checkLiveness' | 'isSuspended'>;
 }
@@ -20,15 +20,15 @@ export interface LivenessWatchOptions {
 const earlyMs = 1;
 
 /**
- * Checks the channels of a node for silence, with one timer for all of them. It is set for the earliest time at which
- * one of them may be due. What arrives later does not touch the timer: when it fires, the check finds a later time.
+ * Checks the channels of a node for silence, with one timer for all of them. The timer is set for the earliest time at
+ * which a channel may be due. Bytes that arrive do not touch the timer: when it fires, the check finds a later time.
  *
  * Checks are at least a quarter of `pingAfterMs` apart, so that many silent peers do not cause as many timers.
  */
 export class LivenessWatch {
   readonly #options: LivenessWatchOptions;
   #timer: RuntimeTimer | undefined;
-  /** When the timer is set for; `Infinity`: there is no timer. */
+  /** When the timer fires. `Infinity` if there is no timer. */
   #atMs = Number.POSITIVE_INFINITY;
   #isStopped = false;
 
@@ -36,7 +36,7 @@ export class LivenessWatch {
     this.#options = options;
   }
 
-  /** A channel may have to be checked that long from now. */
+  /** A channel may have to be checked after `delayMs`. */
   expect(delayMs: number): void {
     const { runtime } = this.#options;
     const atMs = runtime.now() + delayMs;
@@ -46,7 +46,7 @@ export class LivenessWatch {
     this.#timer = runtime.setTimeout(() => this.#look(), delayMs + earlyMs, 'watching');
   }
 
-  /** There is no channel at present. */
+  /** Stops the timer while there is no channel. */
   rest(): void {
     this.#timer?.cancel();
     this.#timer = undefined;

@@ -10,10 +10,10 @@ import type { LinkOpener } from './link-opener.ts';
 import type { Peer } from './peer.ts';
 import type { SessionChannel } from './peer-session.ts';
 
-/** How long a better link must carry the connection until the earlier one ends, in milliseconds. */
+/** How long a better link must carry the connection before the earlier link is closed, in milliseconds. */
 const trialMs = 10_000;
 
-/** Meanwhile a link that is silent is asked for a sign of life, and is given up when none comes, in milliseconds. */
+/** In this time, a link that is silent for so many milliseconds is pinged, and given up if no answer arrives. */
 const pingAfterMs = 1_000;
 const deadAfterMs = 4_000;
 
@@ -30,8 +30,8 @@ export interface MoverOptions {
 }
 
 /**
- * Moves connections to better links: from a relay to a direct way, or to another relay before the first one ends them.
- * The side that dialled the link looks for a better one. Its user sees one connection, whichever link carries it.
+ * Moves connections to better links: from a relay to a direct link, or to another relay before the first relay ends the
+ * connection. The side that dialled looks for better links. Users see one connection, whichever link carries it.
  */
 export class Mover {
   readonly #options: MoverOptions;
@@ -40,7 +40,7 @@ export class Mover {
     this.#options = options;
   }
 
-  /** A link that this side dialled carries the connection with a peer now. */
+  /** Call it when a link that this side dialled carries the connection with a peer. */
   begin(peer: Peer, link: Link): void {
     const { channel } = peer.session;
     if (link.improve !== undefined && channel?.session.canMove) void this.#improve(peer, channel, link);
@@ -50,7 +50,7 @@ export class Mover {
     const { runtime, stopping } = this.#options;
     const { session } = channel;
     let failures = 0;
-    // The present link may also be one to which the session has returned.
+    // The present link may also be an earlier one to which the session has returned.
     for (let link: Link | undefined = first; link !== undefined && !stopping.aborted; link = session.link) {
       const better = await this.#betterThan(link);
       if (better !== undefined && (await this.#move(peer, channel, better))) {
@@ -105,9 +105,9 @@ export class Mover {
   }
 
   /**
-   * Ends the earlier link once the better one has proven itself, and returns to the earlier one if it does not.
+   * Ends the earlier link once the better link has proven itself. Returns to the earlier link if it does not.
    *
-   * @returns whether the better one has.
+   * @returns whether the better link has proven itself.
    */
   async #watch(channel: SessionChannel, better: Link): Promise<boolean> {
     const { runtime } = this.#options;

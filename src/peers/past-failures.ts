@@ -7,28 +7,28 @@ import type { Runtime } from '../base/runtime.ts';
 import type { CloseReason } from '../channel/channel.ts';
 import { NeighbourRefused } from './neighbour-refused.ts';
 
-/** Failed dials that the node remembers, the latest of each address. */
+/** How many failed dials the node remembers: the latest for each address. */
 export const maxFailedDials = 256;
 
-/** Inbound handshakes that it remembers, the latest of each id, and ended connections, the latest of each peer. */
+/** How many failed inbound handshakes, one for each id, and ended connections, one for each peer, it remembers. */
 export const maxPastPeers = 128;
 
-/** The most characters of a message that is remembered. */
+/** The most characters of a remembered message. */
 const maxMessageLength = 512;
 
-/** Ends of attempts that say nothing about the other node. */
+/** Errors that say nothing about the other node. */
 const silentCodes: ReadonlySet<ErrorCode> = new Set(['ERR_ABORTED', 'ERR_NOT_STARTED']);
 
-/** The latest of the attempts in a row that failed at an address, or from a peer. */
+/** The latest of consecutive failed attempts at an address, or from a peer. */
 export interface PastFailure {
-  /** The text of the address. Of an inbound handshake: where it came from. */
+  /** The dialled address. For an inbound handshake: the address that it came from. */
   readonly address: string;
-  /** The node that was expected, or that answered. `undefined`: any node was welcome, and none proved its id. */
+  /** The node that was expected or that answered. `undefined` if any node was welcome and none proved its id. */
   readonly id: string | undefined;
-  /** `undefined`: a function of the user threw. */
+  /** `undefined` if a function of the user threw. */
   readonly code: ErrorCode | undefined;
   readonly message: string;
-  /** By the runtime's clock. */
+  /** The time by the runtime's clock. */
   readonly atMs: number;
   readonly attempts: number;
 }
@@ -39,14 +39,14 @@ export interface PastConnection {
   /** Outbound: the address that was dialled. Inbound: where the peer said that it listens. */
   readonly address: string;
   readonly reason: CloseReason;
-  /** By the runtime's clock. */
+  /** The time by the runtime's clock. */
   readonly atMs: number;
 }
 
-/** What went wrong with other nodes, in bounded memory: the earliest is forgotten first. */
+/** Failures with other nodes, in bounded memory: the oldest is forgotten first. */
 export class PastFailures {
   readonly #runtime: Pick<Runtime, 'now'>;
-  /** Most nodes have none of either kind. */
+  /** Created when needed, because most nodes have no failures. */
   #dials: Map<string, PastFailure> | undefined;
   #handshakes: Map<string, PastFailure> | undefined;
   #connections: Map<string, PastConnection> | undefined;
@@ -58,11 +58,11 @@ export class PastFailures {
   /**
    * A dial failed.
    *
-   * @param key the text of the address in its one form.
+   * @param key the address in its canonical form.
    * @param id the node that was expected, or that answered.
    */
   dialFailed(key: string, id: string | undefined, error: unknown): void {
-    // The node answers, and only wants no further neighbour.
+    // The node is reachable; it only has no place for another neighbour.
     if (isPeerloomError(error) && error instanceof NeighbourRefused) {
       this.dialled(key);
       return;
@@ -71,12 +71,12 @@ export class PastFailures {
     this.#add(this.#dials, key, maxFailedDials, { address: key, id, error });
   }
 
-  /** A dial of that address led to a connection. */
+  /** A dial of this address led to a connection. */
   dialled(key: string): void {
     this.#dials?.delete(key);
   }
 
-  /** A node that dialled this one did not become a peer. */
+  /** The handshake of a node that dialled this one failed. */
   handshakeFailed(id: string, from: Address, error: unknown): void {
     this.#handshakes ??= new Map();
     this.#add(this.#handshakes, id, maxPastPeers, { address: formatAddress(from), id, error });

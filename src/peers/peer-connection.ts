@@ -5,20 +5,22 @@ import type { Goodbye } from '../wire/frames/goodbye.ts';
 
 /** A connection as the node sees it, from its channel to its last event. */
 export interface PeerConnection {
-  /** What the user holds. */
+  /** The user's object. */
   readonly connection: NodeConnection;
   readonly channel: Channel;
   readonly direction: 'inbound' | 'outbound';
   readonly security: Security;
-  /** The run of the peer. */
+  /** The instance text of the peer's present run. */
   readonly instance: string;
-  /** The user has disconnected it: it does not stand in the way of a new one. */
+  /** True if the user has disconnected it. It does not prevent a new connection. */
   isLeaving: boolean;
-  /** Handlers run that may still send a last message; its end waits for them. */
+  /** Whether handlers run that may still send a last message. The end waits for them. */
   readonly isTakingLeave: boolean;
   /** Resolves when the disconnect event has fired. */
   readonly ended: Promise<void>;
-  /** Fires the event before the end, if there is one, then closes. Resolves when the disconnect event has fired. */
+  /**
+   * Fires the event that precedes the end, if there is one, and closes. Resolves when the disconnect event has fired.
+   */
   disconnect(farewell: Goodbye): Promise<void>;
   /** Resolves when the disconnect event has fired. */
   close(farewell: Goodbye): Promise<void>;

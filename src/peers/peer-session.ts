@@ -8,10 +8,10 @@ import type { Link } from '../transport/transport.ts';
 import type { HelloSession } from '../wire/frames/hello.ts';
 import type { PeerConnection } from './peer-connection.ts';
 
-/** A channel that outlives its links. */
+/** A channel with a session. */
 export type SessionChannel = FrameChannel & { readonly session: Session };
 
-/** A session ended, or went on over another link, while the two sides agreed to resume it. */
+/** A session ended, or resumed over another link, while the two sides agreed to resume it. */
 export class NotResumed extends PeerloomError {
   constructor(options?: ErrorOptions) {
     super(
@@ -26,7 +26,7 @@ export class NotResumed extends PeerloomError {
 type LinkKind = Pick<Link, 'security'>;
 type ImprovableLink = Pick<Link, 'security' | 'improve'>;
 
-/** The session with one peer, if there is one, and what the hellos of both sides say of it (section 10). */
+/** The session with one peer, if there is one, and the part of both sides' hellos about it (section 10). */
 export class PeerSession {
   readonly #runtime: Runtime;
   #channel: SessionChannel | undefined;
@@ -47,7 +47,7 @@ export class PeerSession {
     return this.#channel;
   }
 
-  /** Whether a session is on offer that may have begun on the other side. */
+  /** Whether this side has offered a session that may have begun on the other side. */
   get isOffered(): boolean {
     return this.#offers !== undefined;
   }
@@ -58,8 +58,9 @@ export class PeerSession {
   }
 
   /**
-   * Whether the peer may resume the session that it asks for: it is there, or on offer. `'late'`: it names a position
-   * at which it was before it resumed over another link (10.6), or wants to move a session that cannot (10.12).
+   * Whether the peer may resume the session that it asks for: the session exists or was offered. `'late'`: the peer
+   * names a position from before it resumed over another link (10.6), or wants to move a session that cannot move
+   * (10.12).
    */
   resumesWith(link: LinkKind, asked: HelloSession | undefined): boolean | 'late' {
     if (asked === undefined) return false;
@@ -69,16 +70,17 @@ export class PeerSession {
     return session.isPast(asked.receivedBytes) ? 'late' : true;
   }
 
-  /** What this side says when it dials to move the session. */
+  /** The session part of this side's hello when it dials to move the session. */
   proposeMove(link: LinkKind): HelloSession | undefined {
     const session = this.#over(link)?.session;
     return session?.isAbleToMove ? moveOf(session) : undefined;
   }
 
   /**
-   * What this side says when it dials: the session that is there, or a new one.
+   * The session part of this side's hello when it dials: the existing session, or a new one.
    *
-   * @param wantsSession it is to outlive its link. If the link may improve, there is a session without that, too.
+   * @param wantsSession whether the connection should survive the loss of its link. If the link may improve, there is a
+   * session in any case.
    */
   propose(link: ImprovableLink, wantsSession: boolean): HelloSession | undefined {
     const session = this.#proposeLasting(link, wantsSession);
@@ -96,7 +98,7 @@ export class PeerSession {
     return wantsSession ? this.#newSession() : undefined;
   }
 
-  /** What this side says when it was dialled (10.5, 10.6). */
+  /** The session part of this side's hello when it was dialled (10.5, 10.6). */
   respond(link: LinkKind, asked: HelloSession): HelloSession {
     const answer = this.#respond(link, asked);
     return { ...answer, ...(asked.moves && { moves: true }), ...(asked.brief && { brief: true }) };
@@ -114,7 +116,7 @@ export class PeerSession {
       return { ...session.freeze(), resumed: true };
     }
     if (this.#isOffer(link, asked)) return { ...asked, breaks: 0, resumed: true };
-    // It has an id of its own, because the peer keeps the old session if it does not receive this.
+    // The offer has a new id, because the peer keeps the old session if it does not receive this hello.
     const offer = this.#newSession();
     this.#offers ??= new Map();
     this.#offers.set(link.security.protocol, offer.id);
@@ -125,7 +127,7 @@ export class PeerSession {
    * Resumes the session if the two sides agreed to do so.
    *
    * @returns its connection, or `undefined` if a new one begins.
-   * @throws NotResumed; the link has ended then.
+   * @throws NotResumed. The link has ended then.
    */
   resume(handshake: Handshake): PeerConnection | undefined {
     const { end, direction, ours, theirs } = handshake;
@@ -136,7 +138,7 @@ export class PeerSession {
     const isThere = channel?.session.id === said.id;
     if (!isThere && (!said.resumed || this.#isOffer(link, said))) return undefined;
     try {
-      // If it is there but was not to be resumed, it has begun meanwhile over a later link.
+      // A session that exists although it was not to be resumed has meanwhile begun over a later link.
       if (!isThere || !said.resumed) throw new NotResumed();
       if (said.beside) channel.moveTo(handshake);
       else channel.resumeOver(handshake);
@@ -176,12 +178,12 @@ export class PeerSession {
     return session?.id === id && session.isAbleToMove;
   }
 
-  /** The channel that can resume over a link. What was said under encryption does not go on without it. */
+  /** The channel that can resume over a link. An encrypted session does not resume over a link without encryption. */
   #over({ security }: LinkKind): SessionChannel | undefined {
     return this.#channel?.session.security.protocol === security.protocol ? this.#channel : undefined;
   }
 
-  /** This side has not said anything in it yet, so the peer cannot have received anything. */
+  /** Whether this is an offered session. Nothing was sent in it yet, so the peer must not have received anything. */
   #isOffer(link: LinkKind, { id, receivedBytes }: HelloSession): boolean {
     return receivedBytes === 0 && this.#offers?.get(link.security.protocol) === id;
   }
@@ -191,7 +193,7 @@ export class PeerSession {
   }
 }
 
-/** What either side says to move a session, as far as it is the same. */
+/** The part of the hello about a move that is the same for both sides. */
 function moveOf({ id, heardBytes, breaks }: Session): HelloSession {
   return { id, receivedBytes: heardBytes, breaks, resumed: false, moves: true, beside: true };
 }

@@ -32,8 +32,8 @@ import { RivalRuns } from './rival-runs.ts';
  * a peer that is connected is accepted all the same if the peer was restarted or lost the connection (8.3), resumes its
  * session (10.7), or comes over a link that promises more (8.8); it is refused as a conflict if two processes use one
  * identity (8.7). In each state but `connected`, while our own handshake is under way, the dial of the lower id wins
- * (8.4). A dial that reaches a peer which this side has just accepted waits for that (8.4). `prevails` decides where both
- * come up all the same (8.6).
+ * (8.4). A dial that reaches a peer which this side has just accepted waits for that (8.4). `prevails` decides where
+ * both come up all the same (8.6).
  */
 
 /** Where the connection with a peer stands. */
@@ -53,7 +53,7 @@ export type DialDecision =
 export const outrankedMessage =
   'the two nodes are already connected over a safer link, which this link must not replace: dial with the same scheme as before, or disconnect first';
 
-/** The fields of a hello that decide which connection stays. */
+/** The fields of a hello that decide which connection remains. */
 export type Asked = Pick<Hello, 'instance' | 'replace' | 'session'>;
 
 /** A connection that has just come up. */
@@ -63,9 +63,9 @@ export interface Fresh {
   readonly security: Security;
 }
 
-/** An id that nothing proves belongs to one place for as long as a link from there lasts. */
+/** A claim of an unproven id. The id belongs to one address for as long as a link from there lasts. */
 export interface Claim {
-  /** Where the node that claims the id listens. */
+  /** The address of the node that claims the id. */
   readonly place: string;
   readonly links: Set<Link>;
 }
@@ -77,12 +77,12 @@ export class Underway<Outcome> {
   #outcome: Promise<Outcome> | undefined;
   #security: Security | undefined;
 
-  /** What its link promises. `undefined`: no handshake is under way. */
+  /** The security of its link. `undefined` if no handshake is under way. */
   get security(): Security | undefined {
     return this.#security;
   }
 
-  /** What comes of it, if its link promises no less. */
+  /** The outcome of the handshake, if its link promises at least this security. */
   outcome(least: Security): Promise<Outcome> | undefined {
     return this.#security === undefined || promisesLess(this.#security, least) ? undefined : this.#outcome;
   }
@@ -103,24 +103,24 @@ export class Peer {
   readonly id: string;
   /** The session with it, and what the handshakes say of sessions. */
   readonly session: PeerSession;
-  /** Our handshake with it. */
+  /** This side's handshake with the peer. */
   readonly dialling = new Underway<PeerConnection>();
-  /** Its handshake with us. */
+  /** The peer's handshake with this side. */
   readonly answering = new Underway<PeerConnection | undefined>();
-  /** The same, once this side has accepted it: then it becomes a connection unless the peer is gone or refuses. */
+  /** The same, once this side has accepted. It becomes a connection unless the peer is gone or refuses. */
   readonly accepted = new Underway<PeerConnection | undefined>();
   /** Links from it that are not connections yet. */
   arriving: readonly Link[] = noLinks;
   /** How many handshakes with it are under way, of both directions. */
   handshakes = 0;
-  /** How many addresses are to stay connected at which it answered last. */
+  /** How many addresses, at which this peer answered last, the node keeps connected. */
   watches = 0;
-  /** Nothing is left of it but what is remembered. For {@link Peers}. */
+  /** Whether only remembered facts are left of the peer. Used by {@link Peers}. */
   isRemembered = false;
-  /** Who may claim its id, if nothing proves it. */
+  /** The claim of its id, if the id is unproven. */
   claim: Claim | undefined;
   readonly #ownId: string;
-  /** Who holds the connection, as the sum of {@link Holder}s: next to nothing for each of many idle connections. */
+  /** The holders of the connection as a sum of {@link Holder}s, which takes almost no memory. */
   #holders = 0;
   #connection: PeerConnection | undefined;
   #rivals: RivalRuns | undefined;
@@ -138,7 +138,7 @@ export class Peer {
     return channel.isSuspended ? 'suspended' : 'connected';
   }
 
-  /** The latest connection, until its last event. */
+  /** The latest connection, until its last event has fired. */
   get connection(): PeerConnection | undefined {
     return this.#connection;
   }
@@ -158,7 +158,7 @@ export class Peer {
     return isKept && promisesLess(security, this.#connection!.security);
   }
 
-  /** @returns the connection that it takes the place of. */
+  /** @returns the connection that it replaces. */
   adopt(connection: PeerConnection): PeerConnection | undefined {
     const older = this.#connection;
     if (this.state === 'connected' && older!.instance !== connection.instance) {
@@ -169,7 +169,7 @@ export class Peer {
     return older;
   }
 
-  /** The connection has had its last event. */
+  /** Forgets a connection whose last event has fired. */
   remove(connection: PeerConnection): void {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
@@ -192,9 +192,9 @@ export class Peer {
   }
 
   /**
-   * On a link of ours that leads to the peer.
+   * Decides about a link of this side that leads to the peer.
    *
-   * @param replace the peer has refused a link as a duplicate although we know of no connection (8.5).
+   * @param replace true if the peer has refused a link as a duplicate although this side has no connection (8.5).
    */
   decideDial(link: Pick<Link, 'security'>, replace: boolean): DialDecision {
     const { security } = link;
@@ -210,7 +210,7 @@ export class Peer {
     return { is: 'free', replace: replace || !isAlone };
   }
 
-  /** On the hello of a peer that dialled us over a link. */
+  /** Decides about the hello of a peer that dialled. */
   decide(link: Pick<Link, 'security'>, { instance, replace, session }: Asked): Decision {
     const { security } = link;
     if (this.outranks(security)) return 'refuse';
@@ -226,16 +226,16 @@ export class Peer {
     return this.#ownId < this.id || promisesLess(security, dialling) ? 'refuse' : 'accept';
   }
 
-  /** After a conflict: the connection of the other run, if that run has not been told yet. */
+  /** After a conflict: the connection of the other run, unless that run was already told. */
   rivalToTell(): PeerConnection | undefined {
     const connection = this.connected();
     return connection !== undefined && this.#rivals?.tell(connection.instance) ? connection : undefined;
   }
 
   /**
-   * On the end of a handshake: whether the connection that is there stays in place of the new one, because it promises
-   * more; or because it came up during the handshake (it is not `before`), with the same run of the peer, and the
-   * lower id dialled it.
+   * Decides at the end of a handshake whether the existing connection stays in place of the new one. It does so if it
+   * promises more. It also does so if it came up during the handshake (it is not `before`), with the same run of the
+   * peer, and the lower id dialled it.
    */
   prevails(before: PeerConnection | undefined, fresh: Fresh): boolean {
     if (this.outranks(fresh.security)) return true;
@@ -245,14 +245,14 @@ export class Peer {
     return isByLower && other.instance === fresh.instance;
   }
 
-  /** Nothing is under way with it, and nothing lasts. */
+  /** Whether there is nothing under way with the peer, and no connection. */
   get isIdle(): boolean {
     const isUnderway = this.handshakes > 0 || this.arriving.length > 0 || this.claim !== undefined;
     const isThere = this.#connection !== undefined || this.session.channel !== undefined;
     return !isUnderway && !isThere && this.watches === 0;
   }
 
-  /** Something is known of it that matters when it comes back. */
+  /** Whether something is known of the peer that matters when it returns. */
   get isWorthRemembering(): boolean {
     return this.#rivals !== undefined || this.session.isOffered;
   }

@@ -31,11 +31,11 @@ import { notStarted, Transports } from './transports.ts';
 
 /** Finds other nodes while this one runs. */
 export interface Finding {
-  /** Called when the node listens. If it throws, the node does not start. `undefined`: there is nothing to wait for. */
+  /** Called when the node listens. If it throws, the node does not start. Returns `undefined` if it need not wait. */
   start(): Promise<void> | undefined;
   /** Called before the node ends its connections. */
   stop(): Promise<void>;
-  /** A dial of that address led to a connection with the node of that id. */
+  /** A dial of `address` led to a connection with the node `id`. */
   reached(address: Address, id: string): void;
 }
 
@@ -48,14 +48,14 @@ export interface PeeringOptions {
   readonly typedHandlers: TypedHandlers;
   readonly takeMessage: ConnectionsOptions['takeMessage'];
   readonly takeStream: ConnectionsOptions['takeStream'];
-  /** What the node speaks beside messages. */
+  /** The protocols that the node speaks beside messages. */
   readonly protocols: ProtocolEvents & { readonly spoken: readonly SpokenProtocol[] };
   readonly finding: Finding;
-  /** `undefined`: the user chooses the neighbours. */
+  /** `undefined` if the user chooses the neighbours. */
   readonly neighbours: NeighbourGate | undefined;
   readonly budget: MemoryBudget;
   readonly meter: Meter;
-  /** Makes the log of a part of the node. */
+  /** Creates the log of a part of the node. */
   readonly logOf: (part: string) => Log;
 }
 
@@ -72,7 +72,7 @@ export class Peering {
   readonly #connections: Connections;
   readonly #acceptor: Acceptor;
   readonly #inboundFailures: InboundFailures;
-  /** Of the waits between attempts to connect. */
+  /** Timers for the waits between attempts to connect. */
   readonly #timers: BackoffTimers;
   readonly #waitedHandlers = new WaitedHandlers();
   readonly #stopping = new AbortController();
@@ -226,7 +226,7 @@ export class Peering {
     this.#log(`listening on ${host} port ${transports.port} as ${node.id}`);
   }
 
-  /** Connects again at once where connections are lost, and finds out which others are. */
+  /** Reconnects lost connections immediately, and checks which other connections are dead. */
   #wake(): void {
     this.#timers.hurry();
     const now = this.#options.options.runtime.now();
@@ -237,7 +237,7 @@ export class Peering {
   async disconnect(connection: NodeConnection): Promise<void> {
     const peer = this.peers.find(connection.id);
     const current = peer?.connection?.connection;
-    // A connection that is gone must not end the watch over another that took its place.
+    // An old connection must not end the watch over its replacement.
     if (current === undefined || current === connection) {
       NodeConnection.setDisconnected(connection);
       if (peer !== undefined) this.#reconnector.forget(peer);
@@ -257,7 +257,7 @@ export class Peering {
     return true;
   }
 
-  /** The connection with a peer closes when its last holder lets go. */
+  /** Releases the connection with a peer. It closes when its last holder has released it. */
   release(id: string, holder: Holder): void {
     const peer = this.peers.find(id);
     const live = peer?.connection;
@@ -270,7 +270,7 @@ export class Peering {
     return this.peers.find(id)?.isHeldBy(holder) === true;
   }
 
-  /** Ends everything. In a handler for which the node waits before it stops, this resolves at once. */
+  /** Ends everything. Called within a handler for which the stop waits, it resolves immediately. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#waitedHandlers.isCaller ? Promise.resolve() : this.#stopped;

@@ -10,34 +10,34 @@ import type { SessionChannel } from './peer-session.ts';
 
 export interface PeersOptions {
   readonly identity: { readonly id: string };
-  /** 0: without a limit. */
+  /** 0: no limit. */
   readonly maxConnections: number;
   readonly limits: Pick<Limits, 'maxInboundPerAddress'>;
   readonly runtime: Runtime;
 }
 
-/** The most peers that the node remembers without a connection or a dial; beyond it, it forgets the earliest. */
+/** The most peers that the node remembers without a connection or a dial. Beyond it, the earliest is forgotten. */
 const maxRemembered = 1_000;
 
 /** What a node knows of all other nodes, by their ids. */
 export class Peers {
   /** All connections that have not closed, in the order in which they came up. */
   readonly connections = new LateMap<NodeConnection, PeerConnection>();
-  /** Those that other nodes dialled and that have a link. */
+  /** Connections that other nodes dialled and that have a link. */
   readonly inbound = new LateSet<NodeConnection>();
-  /** Those that this node dialled and that have a link. */
+  /** Connections that this node dialled and that have a link. */
   readonly outbound = new LateSet<NodeConnection>();
   readonly #options: PeersOptions;
   readonly #peers = new LateMap<string, Peer>();
   #remembered = 0;
-  /** Made when something is over. */
+  /** Created for the first failure. */
   #failures: PastFailures | undefined;
 
   constructor(options: PeersOptions) {
     this.#options = options;
   }
 
-  /** What went wrong with other nodes. */
+  /** Failures with other nodes. */
   get failures(): PastFailures {
     this.#failures ??= new PastFailures(this.#options.runtime);
     return this.#failures;
@@ -47,7 +47,7 @@ export class Peers {
     return this.#peers.size;
   }
 
-  /** All that are known, in no particular order. */
+  /** All known peers, in no particular order. */
   [Symbol.iterator](): Iterator<Peer> {
     return this.#peers.values();
   }
@@ -56,7 +56,7 @@ export class Peers {
     return this.#peers.get(id);
   }
 
-  /** The record of a peer. Call {@link Peers.release} once what it is needed for is over. */
+  /** The record of a peer. Call {@link Peers.release} when it is no longer needed. */
   of(id: string): Peer {
     let peer = this.#peers.get(id);
     if (peer === undefined) {
@@ -69,14 +69,14 @@ export class Peers {
     return peer;
   }
 
-  /** Something with a peer is over. A peer with which nothing is left is forgotten, or only remembered. */
+  /** Call it when something with a peer is over. If nothing is left, the peer is forgotten or only remembered. */
   release(peer: Peer): void {
-    // It may have been forgotten earlier, and have come back with a new record.
+    // The peer may have been forgotten earlier, and have returned with a new record.
     const isCurrent = this.#peers.get(peer.id) === peer;
     if (!isCurrent || !peer.isIdle || peer.isRemembered) return;
     this.#peers.delete(peer.id);
     if (!peer.isWorthRemembering) return;
-    // The latest stands last.
+    // Moves it to the end: the latest is last.
     this.#peers.set(peer.id, peer);
     peer.isRemembered = true;
     this.#remembered += 1;
@@ -84,9 +84,9 @@ export class Peers {
   }
 
   /**
-   * At most `maxConnections` inbound sessions may be suspended, and `maxInboundPerAddress` of one address. Past that the
-   * one from which the fewest bytes were received ends, the latest of several: a node that begins sessions and leaves
-   * them pushes out no sessions but its own.
+   * At most `maxConnections` inbound sessions may be suspended, and `maxInboundPerAddress` of one address. Beyond that,
+   * the session with the fewest received bytes ends; of several, the latest. So a node that begins sessions and leaves
+   * them evicts only its own.
    */
   limitSuspended(last: SessionChannel): void {
     const { maxConnections, limits } = this.#options;
@@ -111,7 +111,7 @@ export class Peers {
   }
 }
 
-/** The address that a peer's limits count for; undefined for a transport without limits by address. */
+/** The address to which a peer's limits apply. `undefined` if its transport has no limits per address. */
 function sourceOfPeer({ session }: SessionChannel): string | undefined {
   return limitedSource(session.limitsByAddress, session.remoteAddress.host, session.remoteId);
 }

@@ -7,7 +7,7 @@ import type { Peer } from './peer.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import type { Peers } from './peers.ts';
 
-/** Connects with the address once more, unless the signal fires; `lastId` is the id of the peer that answered there last. */
+/** Connects with the address again, unless the signal fires. `lastId` is the peer that answered there last. */
 type Connect = (lastId: string, signal: AbortSignal) => Promise<PeerConnection>;
 
 /** An address that the node keeps connected. */
@@ -16,9 +16,9 @@ interface Watch {
   readonly connect: Connect;
   /** The peer that answered there last. */
   peer: Peer;
-  /** Attempts in a row that failed. */
+  /** Consecutive failed attempts. */
   attempts: number;
-  /** Delays since the last connection that lasted: the next delay is one step longer. */
+  /** How many delays there were since the last lasting connection. The next delay is one step longer. */
   waits: number;
   timer: RuntimeTimer | undefined;
   /** Fires when the connection is no longer wanted, also during an attempt. */
@@ -30,20 +30,20 @@ interface Watch {
 export interface ReconnectorOptions {
   readonly policy: ReconnectPolicy;
   readonly runtime: Runtime;
-  /** Of the waits between attempts. */
+  /** Timers for the waits between attempts. */
   readonly timers: Pick<Runtime, 'setTimeout'>;
   readonly peers: Pick<Peers, 'of' | 'release'>;
   /** An attempt failed; false gives up. */
   readonly onFailure: (address: string, attempts: number, error: unknown) => Promise<boolean>;
 }
 
-/** A connection has lasted after this many first delays at the latest, however long the next delay is. */
+/** A connection counts as lasting after this many first delays at the latest, however long the next delay is. */
 const lastedAfterFirstDelays = 10;
 
 /**
- * Connects again, with growing delays, where connections made with `reconnect: true` are lost. The delays grow although
- * attempts succeed: a peer that ends each connection at once would otherwise be dialled without a pause. A connection
- * has to last as long as the next delay may be, or ten times the first one.
+ * Reconnects lost connections that were made with `reconnect: true`, with growing delays. The delays grow even if
+ * attempts succeed; otherwise, a peer that ends each connection immediately would be dialled without a pause. They are
+ * reset once a connection has lasted as long as the next delay may be, or ten times the first delay.
  */
 export class Reconnector {
   readonly #options: ReconnectorOptions;
@@ -87,7 +87,7 @@ export class Reconnector {
     }
   }
 
-  /** The link with that peer broke, but not the session: the first attempt comes at once if the link had lasted. */
+  /** The link with that peer broke, but not the session. The first attempt is immediate if the link had lasted. */
   onUnlinked(peer: Peer): void {
     for (const watch of this.#of(peer)) {
       if (watch.timer !== undefined) continue;
@@ -115,7 +115,7 @@ export class Reconnector {
     this.#release(watch.peer);
   }
 
-  /** An address less is watched at which that peer answered last. */
+  /** One address fewer, at which that peer answered last, is watched. */
   #release(peer: Peer): void {
     peer.watches -= 1;
     this.#options.peers.release(peer);
@@ -147,7 +147,7 @@ export class Reconnector {
       const { connection, channel } = await watch.connect(last.id, watch.dropped.signal);
       const current = this.#watches.get(watch.address);
       if (current === undefined) return void connection.stop();
-      // A caller that watches the address anew meanwhile has this very connection, most likely.
+      // If a caller has meanwhile watched the address anew, it most likely has this connection.
       if (current !== watch) return;
       const peer = peers.of(connection.id);
       peer.watches += 1;
@@ -171,7 +171,7 @@ export class Reconnector {
   }
 }
 
-/** The node does not try to reach a peer any more, so its session need not wait for another link. */
+/** Ends the wait of a suspended session, because the node no longer tries to reach the peer. */
 function endWait(peer: Peer): void {
   if (peer.watches === 0) peer.connection?.channel.endSuspended('the node gave up reconnecting');
 }

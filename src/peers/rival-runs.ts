@@ -1,13 +1,13 @@
-/** Runs of one node that are remembered. */
+/** How many runs of one node are remembered. */
 const maxRuns = 8;
 
 /**
- * Which runs of a node gave way to another run of the same node. A restarted node takes the place of its earlier run
- * once, and the earlier run never comes back. If it does come back, two processes use one identity.
+ * The runs of a node that were replaced by another run of the same node. A restarted node replaces its earlier run
+ * once, and the earlier run never returns. If it does return, two processes use one identity.
  */
 export class RivalRuns {
   readonly #replaced = new Set<string>();
-  /** They have been told that there is another one. */
+  /** Runs that were told about the other run. */
   readonly #told = new Set<string>();
 
   /** The connection of a run was replaced by the connection of another run. */
@@ -15,7 +15,7 @@ export class RivalRuns {
     addLatest(this.#replaced, instance);
   }
 
-  /** A run that was replaced and is alive all the same. */
+  /** Whether a run was replaced. If such a run connects, it is still alive. */
   wasReplaced(instance: string): boolean {
     return this.#replaced.has(instance);
   }

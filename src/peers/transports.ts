@@ -5,7 +5,7 @@ import type { Runtime } from '../base/runtime.ts';
 import { listenAt } from '../transport/own-transport.ts';
 import type { Link, Transport, TransportContext } from '../transport/transport.ts';
 
-/** In milliseconds. Longer than any connection gets to send what waits, a Python node's included. */
+/** In milliseconds. Longer than any connection, also with a Python node, may take to send what waits. */
 const transportCloseMs = 20_000;
 
 /** The transports of a node: which one dials an address, and where they listen. */
@@ -23,12 +23,12 @@ export class Transports {
     this.#askedPort = this.#port = port;
   }
 
-  /** The port that the node listens on, as soon as it is known. */
+  /** The port on which the node listens, as soon as it is known. */
   get port(): number {
     return this.#port;
   }
 
-  /** The texts of the addresses listened on. */
+  /** The addresses on which the node listens, as text. */
   get addresses(): readonly string[] {
     return this.#addresses;
   }
@@ -47,7 +47,7 @@ export class Transports {
   async #listen(host: string, onLink: (link: Link) => void): Promise<void> {
     for (const transport of this.#transports) {
       const bound = await listenAt(transport, { scheme: undefined, host, port: this.#port }, onLink);
-      // The port that the first of them picked is the port of the others too, and the node's.
+      // The port that the first transport picked is used by the others too, and is the node's port.
       if (this.#port === 0) this.#port = bound.find(({ port }) => port > 0)?.port ?? 0;
       this.#addresses.push(...bound.map(formatAddress));
     }
@@ -59,7 +59,7 @@ export class Transports {
     return this.#listening;
   }
 
-  /** Closes all of them, even if one throws, or never resolves. @returns the failures. */
+  /** Closes all transports, even if one throws or never resolves. @returns the failures. */
   async close(): Promise<readonly unknown[]> {
     const outcomes = await Promise.allSettled(
       this.#transports.map((transport) => this.#closeInTime(transport)),
@@ -67,7 +67,7 @@ export class Transports {
     return outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
   }
 
-  /** After a start that failed: the node listens nowhere, and may listen again. */
+  /** After a failed start: the node listens nowhere, and may listen again. */
   reset(): void {
     this.#listening = undefined;
     this.#port = this.#askedPort;
@@ -84,7 +84,7 @@ export class Transports {
     return parseAddress(text);
   }
 
-  /** The text of an address in its one form: with the scheme that it has anyway. */
+  /** The canonical text of an address: always with its scheme. */
   keyOf(address: Address): string {
     return formatAddress({ ...address, scheme: address.scheme ?? this.#transports[0]!.schemes[0] });
   }
