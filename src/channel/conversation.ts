@@ -8,7 +8,7 @@ import type { Limits } from '../base/limits.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { sharedList } from '../base/shared-list.ts';
-import { asDataLink, type DataLink } from '../transport/data-link.ts';
+import { asDataLink, type DataLink, type DataReceiver } from '../transport/data-link.ts';
 import type { Link } from '../transport/transport.ts';
 import { FrameKind, frameHeaderBytes, idBytes } from '../wire/frames/frame.ts';
 import { type Frame, FrameReader } from '../wire/frames/frame-reader.ts';
@@ -53,7 +53,9 @@ export interface ConversationOptions {
  *    link ──► reader ──► incoming, calls, streams, protocols ──► outgoing ──► link
  *                 └────► closing
  */
-export class Conversation implements IncomingHost, CallsHost, ClosingHost, FrameReceivers, SuspensionHost {
+export class Conversation
+  implements IncomingHost, CallsHost, ClosingHost, DataReceiver, FrameReceivers, SuspensionHost
+{
   readonly direction: 'inbound' | 'outbound';
   readonly remote: RemoteNode;
   readonly link: Link;
@@ -129,7 +131,7 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
     if (this.session === undefined) end.own(onEnd);
     else void this.session.closed.then(onEnd);
     for (const bytes of takeRest()) link.onMessage(bytes);
-    if (this.dataLink !== undefined) this.dataLink.onData = (data, bytes) => this.#onData(data, bytes);
+    if (this.dataLink !== undefined) this.dataLink.dataReceiver = this;
   }
 
   get limits(): Limits {
@@ -280,7 +282,7 @@ export class Conversation implements IncomingHost, CallsHost, ClosingHost, Frame
   }
 
   /** Handles a message that arrived as data. If it has to wait, it is turned into a frame. */
-  #onData(data: Data, bytes: number): void {
+  receiveData(data: Data, bytes: number): void {
     this.receivedBytes += frameHeaderBytes + bytes;
     this.liveness.heard(this.options.runtime.now());
     try {

@@ -76,7 +76,7 @@ export class Simulation extends Faulty {
       checkQuality(quality),
       mode === 'fast',
     );
-    this.#world = { runtime: this.#runtime, network: this.#network, working: undefined };
+    this.#world = { runtime: this.#runtime, network: this.#network };
     this.#machines = new Machines({
       world: this.#world,
       only: only.nodes && new Set(only.nodes),
@@ -304,7 +304,7 @@ export class Simulation extends Faulty {
   }
 
   #onComplaint(problem: string, cause: Error): void {
-    const machine = this.#machines.byNumber.get(this.#world.working ?? -1);
+    const machine = this.#machines.byNumber.get(this.#network.working?.place.index ?? -1);
     const nodes = machine === undefined ? [] : [machine.run.node];
     this.#watch.fail({ invariant: 'the seed decides everything', problem, nodes, cause });
   }

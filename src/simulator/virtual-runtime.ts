@@ -1,7 +1,7 @@
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 import { SeededChance } from './seeded-chance.ts';
 import { type Surroundings, stepThrough } from './step-through.ts';
-import { TimerQueue } from './timer-queue.ts';
+import { type Task, TimerQueue } from './timer-queue.ts';
 
 /** The options of a {@link VirtualRuntime}. */
 export interface VirtualRuntimeOptions {
@@ -60,6 +60,15 @@ export class VirtualRuntime implements Runtime {
   setTimeout(callback: () => void, delayMs: number, purpose?: 'watching'): RuntimeTimer {
     if (!(delayMs >= 0)) throw new RangeError(`a delay must be at least 0 ms, not ${delayMs}`);
     return this.#timers.add(this.#now + delayMs, callback, purpose);
+  }
+
+  /** Runs a task at a moment; no earlier than now. */
+  put(at: number, task: Task): void {
+    this.#timers.put(this.#now + Math.max(0, at - this.#now), task);
+  }
+
+  cancel(task: Task): void {
+    this.#timers.cancel(task);
   }
 
   /** Calls back at a moment, after all timers that are due then. */
@@ -161,7 +170,7 @@ export class VirtualRuntime implements Runtime {
     const at = this.#timers.nextAt;
     if (at > endMs || at === Number.POSITIVE_INFINITY) return false;
     this.#now = Math.max(this.#now, at);
-    this.#timers.take()!();
+    this.#timers.take()!.run();
     return true;
   }
 }

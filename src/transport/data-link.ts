@@ -8,10 +8,15 @@ import type { Link } from './transport.ts';
 export interface DataLink extends Link {
   /** Whether it carries data at the moment. */
   readonly carriesData: boolean;
-  /** Called with data that arrives, and how many bytes it counts as. What arrived before it was set comes at once. */
-  onData: ((data: Data, bytes: number) => void) | undefined;
+  /** What arrived before it was set comes at once. */
+  set dataReceiver(receiver: DataReceiver);
   /** Sends data, which counts as that number of bytes. */
   sendData(data: Data, bytes: number): void;
+}
+
+export interface DataReceiver {
+  /** Receives data, and how many bytes it counts as. */
+  receiveData(data: Data, bytes: number): void;
 }
 
 /** The link, if it may carry data as it is. */

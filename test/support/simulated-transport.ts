@@ -1,10 +1,34 @@
-import { systemRuntime, type Transport } from '../../src/index.ts';
+import { type RuntimeTimer, systemRuntime, type Transport } from '../../src/index.ts';
 import type { Process } from '../../src/simulator/network/process.ts';
-import { SimulatedNetwork } from '../../src/simulator/network/simulated-network.ts';
+import { type Clock, SimulatedNetwork } from '../../src/simulator/network/simulated-network.ts';
 import { SimulatedTransport } from '../../src/simulator/network/simulated-transport.ts';
 import { SeededChance } from '../../src/simulator/seeded-chance.ts';
+import type { Task } from '../../src/simulator/timer-queue.ts';
 
-const network = new SimulatedNetwork(systemRuntime, new SeededChance(1), {
+/** Real time, in which tasks are timers. */
+class RealClock implements Clock {
+  readonly steps = Number.NaN;
+  readonly #timers = new Map<Task, RuntimeTimer>();
+
+  now(): number {
+    return systemRuntime.now();
+  }
+
+  put(at: number, task: Task): void {
+    const run = (): void => {
+      this.#timers.delete(task);
+      task.run();
+    };
+    this.#timers.set(task, systemRuntime.setTimeout(run, Math.max(0, at - this.now())));
+  }
+
+  cancel(task: Task): void {
+    this.#timers.get(task)?.cancel();
+    this.#timers.delete(task);
+  }
+}
+
+const network = new SimulatedNetwork(new RealClock(), new SeededChance(1), {
   latencyMs: 1,
   jitterMs: 1,
   bytesPerSecond: 1e9,

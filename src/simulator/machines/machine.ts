@@ -12,8 +12,6 @@ import type { NodeFactory } from './node-factory.ts';
 
 /** The world, as far as a machine needs it. */
 export interface MachineWorld {
-  /** The number of the machine that does something now, or did last. */
-  working: number | undefined;
   readonly runtime: VirtualRuntime;
   readonly network: SimulatedNetwork;
 }
@@ -82,9 +80,9 @@ export class Machine implements Place {
     this.#isPaused = false;
     this.#waiting = [];
     const numbers = { restarts: this.#restarts, identities: this.#identities };
-    this.#world.working = this.index;
     this.#keepCounts();
     this.#run = new Run(this, this.#world, numbers);
+    this.#world.network.working = this.#run;
     this.#run.make(this.#factory);
     return this.#run;
   }
@@ -112,6 +110,7 @@ export class Machine implements Place {
   }
 
   pause(): void {
+    this.#world.network.isPrompt = false;
     this.#isPaused = true;
   }
 
@@ -122,6 +121,7 @@ export class Machine implements Place {
 
   /** From now on, each piece of work takes this long, in milliseconds. 0: no time. */
   slow(workMs: number): void {
+    this.#world.network.isPrompt = false;
     this.#workMs = workMs;
   }
 
@@ -144,7 +144,7 @@ export class Machine implements Place {
   }
 
   #work(): void {
-    this.#world.working = this.index;
+    this.#world.network.working = this.#run;
     if (this.#workMs > 0) this.#busyUntil = this.#world.runtime.now() + this.#workMs;
   }
 

@@ -3,14 +3,15 @@ import { errorOf } from '../../base/arguments.ts';
 import type { Data } from '../../base/data.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import type { Runtime } from '../../base/runtime.ts';
-import type { DataLink } from '../../transport/data-link.ts';
+import type { DataLink, DataReceiver } from '../../transport/data-link.ts';
 import type { Security } from '../../transport/security.ts';
 import type { TransportContext } from '../../transport/transport.ts';
 import { frameHeaderBytes } from '../../wire/frames/frame.ts';
-import { BytePiece, type Content, DataPiece } from './pieces.ts';
+import { DataBatch } from './data-batch.ts';
+import { none } from './freight.ts';
 import type { Process, ProcessLink } from './process.ts';
 import type { SimulatedNetwork } from './simulated-network.ts';
-import type { Way } from './way.ts';
+import type { Receiver, Way } from './way.ts';
 
 const security: Security = { protocol: 'simulated', encrypted: true, authenticated: true };
 
@@ -36,10 +37,12 @@ export function simulatedLinkPair(
   const theirs = new SimulatedLink(network, acceptor, dialler);
   ours.join(theirs);
   theirs.join(ours);
+  dialler.way.receiver = theirs;
+  acceptor.way.receiver = ours;
   return [ours, theirs];
 }
 
-export class SimulatedLink implements ProcessLink, DataLink {
+export class SimulatedLink implements ProcessLink, DataLink, Receiver {
   readonly remoteId: string;
   readonly remoteAddress: Address;
   readonly security = security;
@@ -59,10 +62,8 @@ export class SimulatedLink implements ProcessLink, DataLink {
   /** What this side has sent and the other side has not read. */
   #unreadBytes = 0;
   /** What has arrived while this side is paused. */
-  #arrived: Content[] = [];
-  #onData: DataLink['onData'];
-  /** The latest piece of data. Data that is sent in the same step of the world joins it. */
-  #lastData: DataPiece | undefined;
+  #arrived: (Uint8Array | DataBatch)[] | undefined;
+  #dataReceiver: DataReceiver | undefined;
   #isPaused = false;
   #isOtherEnding = false;
   #drainWaiters: (() => void)[] = [];
@@ -98,7 +99,7 @@ export class SimulatedLink implements ProcessLink, DataLink {
     this.#unreadBytes += copy.length;
     this.#network.bytes += copy.length;
     this.#network.transmissions += 1;
-    this.#way.send(new BytePiece(copy, this.#other!));
+    this.#way.sendBytes(copy);
     return this.#unreadBytes < highWaterBytes;
   }
 
@@ -106,29 +107,17 @@ export class SimulatedLink implements ProcessLink, DataLink {
     return this.#network.carriesData;
   }
 
-  get onData(): DataLink['onData'] {
-    return this.#onData;
-  }
-
-  set onData(onData: DataLink['onData']) {
-    this.#onData = onData;
+  set dataReceiver(receiver: DataReceiver) {
+    this.#dataReceiver = receiver;
     this.#readArrived();
   }
 
   sendData(data: Data, bytes: number): void {
     if (this.#state !== 'open' || !this.process.isAlive) return;
-    const { step } = this.#network;
-    const last = this.#lastData;
     const countedBytes = bytes + frameHeaderBytes;
     this.#unreadBytes += countedBytes;
     this.#network.bytes += countedBytes;
-    if (last !== undefined && last.step === step && last === this.#way.last) {
-      last.add(data, bytes);
-    } else {
-      this.#network.transmissions += 1;
-      this.#lastData = new DataPiece(step, this.#other!, data, bytes);
-      this.#way.send(this.#lastData);
-    }
+    this.#way.sendData(data, bytes);
   }
 
   drained(): Promise<void> {
@@ -190,45 +179,75 @@ export class SimulatedLink implements ProcessLink, DataLink {
     this.#way.signal(() => other.process.perform(() => tell(other)));
   }
 
-  /** A piece has arrived. */
-  take(content: Content): void {
+  takeBytes(bytes: Uint8Array): void {
+    this.#take(bytes);
+  }
+
+  takeData(first: number, count: number): void {
+    const network = this.#network;
+    const { freight } = network;
+    const receiver = this.#dataReceiver;
+    // While a link is open, its process is alive.
+    const isDirect = network.isPrompt && this.#state === 'open' && !this.#isPaused && count > 0;
+    if (isDirect && receiver !== undefined && this.#arrived === undefined && freight.next(first) === none) {
+      network.working = this.process;
+      const bytes = freight.bytesOf(first);
+      try {
+        receiver.receiveData(freight.take(first) as Data, bytes);
+      } catch (error) {
+        this.#fail(error);
+      }
+      this.#other!.#onRead(bytes + frameHeaderBytes);
+      return;
+    }
+    this.#take(new DataBatch(freight, first, count));
+  }
+
+  #take(content: Uint8Array | DataBatch): void {
     if (!this.#isHere()) return;
     if (this.process.begins()) this.#arrive(content);
     else this.process.perform(() => this.#arrive(content));
   }
 
-  #arrive(content: Content): void {
-    if (this.#state === 'open' && (this.#arrived.length > 0 || !this.#isReadable(content))) {
+  #arrive(content: Uint8Array | DataBatch): void {
+    if (this.#state === 'open' && (this.#arrived !== undefined || !this.#isReadable(content))) {
+      this.#arrived ??= [];
       this.#arrived.push(content);
     } else {
       this.#read(content);
     }
   }
 
-  /** Data waits until `onData` is set. */
-  #isReadable(content: Content): boolean {
-    return !this.#isPaused && (this.#onData !== undefined || !(content instanceof DataPiece));
+  /** Data waits until it has a receiver. */
+  #isReadable(content: Uint8Array | DataBatch): boolean {
+    return !this.#isPaused && (this.#dataReceiver !== undefined || !(content instanceof DataBatch));
   }
 
   #readArrived(): void {
-    while (this.#arrived.length > 0 && this.#isReadable(this.#arrived[0]!) && this.#state === 'open') {
-      this.#read(this.#arrived.shift()!);
+    while (this.#arrived !== undefined && this.#isReadable(this.#arrived[0]!) && this.#state === 'open') {
+      const content = this.#arrived.shift()!;
+      if (this.#arrived.length === 0) this.#arrived = undefined;
+      this.#read(content);
     }
     this.#endWithOther();
   }
 
   /** A listener that throws ends this link, not the process. A side that closes drops what still arrives. */
-  #read(content: Content): void {
+  #read(content: Uint8Array | DataBatch): void {
     if (this.#state === 'open') {
       try {
-        if (content instanceof DataPiece) content.read(this.#onData!);
+        if (content instanceof DataBatch) content.read(this.#dataReceiver!);
         else this.onMessage(content);
       } catch (error) {
-        this.#end(errorOf(error));
-        this.#tellOther((other) => other.#end(resetError()));
+        this.#fail(error);
       }
     }
     this.#other!.#onRead(content.length);
+  }
+
+  #fail(error: unknown): void {
+    this.#end(errorOf(error));
+    this.#tellOther((other) => other.#end(resetError()));
   }
 
   /** The other side has read what this side sent. Acknowledgements take no time here. */
@@ -246,7 +265,7 @@ export class SimulatedLink implements ProcessLink, DataLink {
 
   /** Ends this side once it has read everything that the other side sent before it closed. */
   #endWithOther(): void {
-    if (!this.#isOtherEnding || this.#arrived.length > 0) return;
+    if (!this.#isOtherEnding || this.#arrived !== undefined) return;
     this.#finish();
   }
 
@@ -267,8 +286,8 @@ export class SimulatedLink implements ProcessLink, DataLink {
   }
 
   #dropArrived(): void {
-    const arrived = this.#arrived;
-    this.#arrived = [];
+    const arrived = this.#arrived ?? [];
+    this.#arrived = undefined;
     for (const { length } of arrived) this.#other!.#onRead(length);
   }
 

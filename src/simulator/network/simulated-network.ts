@@ -1,8 +1,10 @@
 import type { Address } from '../../base/address.ts';
-import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
+import type { Runtime } from '../../base/runtime.ts';
 import type { LinkConditions } from '../faults/fault.ts';
 import type { SeededChance } from '../seeded-chance.ts';
+import type { Task } from '../timer-queue.ts';
 import { Blocks } from './blocks.ts';
+import { Freight } from './freight.ts';
 import { isRegional, type Latency, latencyBetween, type Place } from './latency.ts';
 import type { Listener, Process } from './process.ts';
 
@@ -12,15 +14,19 @@ export interface LinkQuality extends LinkConditions {
 }
 
 /** The time of a network. */
-export interface Clock extends Pick<Runtime, 'now' | 'setTimeout'> {
+export interface Clock extends Pick<Runtime, 'now'> {
   /** Grows whenever something else begins to happen. */
-  readonly steps?: number;
+  readonly steps: number;
+  /** Runs a task at a moment; no earlier than now. */
+  put(at: number, task: Task): void;
+  cancel(task: Task): void;
 }
 
 /** The network between simulated nodes: which process listens where, and how long data takes. */
 export class SimulatedNetwork {
   readonly chance: SeededChance;
   readonly blocks = new Blocks();
+  readonly freight = new Freight();
   readonly listeners = new Map<string, Listener>();
   /** The process that has each host, or had it last. */
   readonly hosts = new Map<string, Process>();
@@ -31,6 +37,10 @@ export class SimulatedNetwork {
   /** How many pieces of work are on their way. Pieces that a partition holds back do not count. */
   underWay = 0;
   quality: LinkQuality;
+  /** The process that does something now, or did last. */
+  working: Process | undefined;
+  /** Whether every process does everything at once, because none was ever paused or slow. */
+  isPrompt = true;
   /** Whether links carry small messages without encoding them. */
   readonly #isFast: boolean;
   readonly #clock: Clock;
@@ -49,7 +59,7 @@ export class SimulatedNetwork {
 
   /** The number of the step that the world takes now, or took last. */
   get step(): number {
-    return this.#clock.steps ?? Number.NaN;
+    return this.#clock.steps;
   }
 
   /** False where bandwidth is limited: how long data takes then depends on its encoded bytes. */
@@ -57,9 +67,13 @@ export class SimulatedNetwork {
     return this.#isFast && this.quality.bytesPerSecond === Number.POSITIVE_INFINITY;
   }
 
-  /** Calls back at a moment. {@link SimulatedNetwork.underWay} says whether that is work. */
-  at(ms: number, callback: () => void): RuntimeTimer {
-    return this.#clock.setTimeout(callback, Math.max(0, ms - this.#clock.now()), 'watching');
+  /** Runs a task at a moment. {@link SimulatedNetwork.underWay} says whether that is work. */
+  expect(at: number, task: Task): void {
+    this.#clock.put(at, task);
+  }
+
+  cancel(task: Task): void {
+    this.#clock.cancel(task);
   }
 
   /** The milliseconds from one place to another, and back. */

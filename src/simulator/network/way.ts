@@ -1,5 +1,9 @@
-import type { RuntimeTimer } from '../../base/runtime.ts';
+import type { Data } from '../../base/data.ts';
+import { livenessPingId } from '../../channel/liveness.ts';
+import { FrameKind, frameHeaderBytes, idBytes, readUint32 } from '../../wire/frames/frame.ts';
 import type { ChanceStream } from '../seeded-chance.ts';
+import { Task } from '../timer-queue.ts';
+import { none, Piece, type PieceKind, type Signal } from './freight.ts';
 import type { SimulatedNetwork } from './simulated-network.ts';
 
 /** One end of a way. */
@@ -16,17 +20,11 @@ export interface WayOptions {
   readonly entity: string;
 }
 
-/** Something on its way. */
-export interface Cargo {
-  /** When it could be there, if nothing before it were still under way; the way decides. */
-  at: number;
-  /** What was sent after it; the way decides. */
-  next: Cargo | undefined;
-  readonly bytes: number;
-  /** Whether something may depend on it. Nothing depends on pings that nodes send by themselves. */
-  readonly isWork: boolean;
-  /** @param fraction of its bytes that get through: less than 1 where the way breaks in the middle. */
-  arrive(fraction: number): void;
+/** The end of a link, where a way ends. */
+export interface Receiver {
+  takeBytes(bytes: Uint8Array): void;
+  /** Takes a piece of data out of the freight, and those behind it; `count` of all these arrive. */
+  takeData(first: number, count: number): void;
 }
 
 /** The shortest time after which TCP sends again what was lost (RFC 6298, as Linux has it), in milliseconds. */
@@ -36,7 +34,10 @@ const minRetransmissionMs = 200;
  * One direction of a link: what goes in comes out in order, each piece after its time. What is lost on the way is sent
  * again, as TCP does: it comes later, and so does everything behind it.
  */
-export class Way {
+export class Way extends Task {
+  readonly isWatching = true;
+  /** Where bytes and data arrive. Set before any are sent. */
+  receiver: Receiver | undefined;
   readonly #network: SimulatedNetwork;
   /** The numbers of the places at its ends. */
   readonly #from: number;
@@ -44,19 +45,20 @@ export class Way {
   /** Undefined where nothing on this way is left to chance. */
   readonly #chance: ChanceStream | undefined;
   readonly #latencyMs: number;
-  /** Under way, each with its successor. */
-  #first: Cargo | undefined;
-  #last: Cargo | undefined;
+  /** Pieces under way, each with the next one behind it. */
+  #first = none;
+  #last = none;
+  /** The step of the world in which data was sent last. Data that is sent in the same step goes along. */
+  #dataStep = none;
   /** When the sender has sent the last piece, at its bandwidth. */
   #freeAt = 0;
-  /** The timer of the first item. */
-  #arrival: RuntimeTimer | undefined;
   #isBlocked = false;
   #isCut = false;
-  /** How many of the items under way are work. */
+  /** How many of the pieces under way are work. */
   #work = 0;
 
   constructor(network: SimulatedNetwork, { from, to, latencyMs, entity }: WayOptions) {
+    super();
     this.#network = network;
     this.#from = from.index;
     this.#to = to.index;
@@ -66,42 +68,57 @@ export class Way {
   }
 
   /** Sends something small; `arrive` is called when it is at the other end, in order. */
-  signal(arrive: () => void): void {
-    this.send({ at: 0, next: undefined, bytes: 0, isWork: true, arrive });
+  signal(arrive: Signal): void {
+    this.#send(Piece.signal, arrive, 0);
   }
 
-  /** Sends something, which arrives in order. */
-  send(cargo: Cargo): void {
+  /** Sends bytes, which nobody else holds. */
+  sendBytes(bytes: Uint8Array): void {
+    this.#send(isLivenessFrame(bytes) ? Piece.ping : Piece.bytes, bytes, bytes.length);
+  }
+
+  /** Sends data, which counts as that number of bytes. */
+  sendData(data: Data, bytes: number): void {
+    const { step, freight } = this.#network;
+    const last = this.#last;
+    if (this.#dataStep === step && last !== none && freight.kindOf(last) >= Piece.data) {
+      this.#last = freight.add(Piece.moreData, data, bytes);
+      freight.setNext(last, this.#last);
+    } else {
+      this.#network.transmissions += 1;
+      this.#dataStep = step;
+      this.#send(Piece.data, data, bytes);
+    }
+  }
+
+  #send(kind: PieceKind, content: Uint8Array | Signal | Data, bytes: number): void {
     if (this.#isCut) return;
-    const { now } = this.#network;
+    const { now, freight } = this.#network;
     const { bytesPerSecond } = this.#network.quality;
     let sentAt = Math.max(now, this.#freeAt);
     if (bytesPerSecond !== Number.POSITIVE_INFINITY) {
-      sentAt = this.#freeAt = sentAt + (cargo.bytes / bytesPerSecond) * 1_000;
+      sentAt = this.#freeAt = sentAt + (bytes / bytesPerSecond) * 1_000;
     }
     const at = sentAt + this.#latencyMs + this.#delayMs();
-    cargo.at = at;
-    if (cargo.isWork) this.#countWork(1);
+    const piece = freight.add(kind, content, bytes);
+    freight.setTime(piece, at);
+    if (kind !== Piece.ping) this.#countWork(1);
     const before = this.#last;
-    this.#last = cargo;
-    if (before !== undefined) {
-      before.next = cargo;
+    this.#last = piece;
+    if (before !== none) {
+      freight.setNext(before, piece);
       return;
     }
-    this.#first = cargo;
-    if (!this.#isBlocked) this.#expect(at);
-  }
-
-  /** What was sent last, while it is under way. */
-  get last(): Cargo | undefined {
-    return this.#last;
+    this.#first = piece;
+    if (!this.#isBlocked) this.#network.expect(at, this);
   }
 
   /** Drops what is under way. */
   drop(): void {
-    this.#first = this.#last = undefined;
+    this.#forget(this.#first);
+    this.#first = this.#last = none;
     this.#countWork(-this.#work);
-    this.#arrival?.cancel();
+    this.#network.cancel(this);
   }
 
   /**
@@ -111,8 +128,13 @@ export class Way {
     if (this.#isCut) return;
     this.#isCut = true;
     const first = this.#first;
-    this.drop();
-    if (first !== undefined && first.bytes > 0) first.arrive(fraction);
+    if (first !== none && this.#network.freight.kindOf(first) !== Piece.signal) {
+      this.#detachFirst();
+      this.drop();
+      this.#arrive(first, fraction);
+    } else {
+      this.drop();
+    }
   }
 
   #delayMs(): number {
@@ -133,11 +155,8 @@ export class Way {
     if (!this.#isBlocked) this.#network.underWay += more;
   }
 
-  #expect(at: number): void {
-    this.#arrival = this.#network.at(at, this.#arrive);
-  }
-
-  readonly #arrive = (): void => {
+  /** The first piece arrives. */
+  run(): void {
     const network = this.#network;
     if (network.blocks.isBlocked(this.#from, this.#to)) {
       this.#isBlocked = true;
@@ -145,25 +164,80 @@ export class Way {
       network.blocks.wait(() => this.#tryAgain());
       return;
     }
-    const cargo = this.#first!;
-    const { next } = cargo;
+    const first = this.#first;
+    const next = this.#detachFirst();
+    if (next !== none) network.expect(network.freight.timeOf(next), this);
+    if (network.freight.kindOf(first) !== Piece.ping) this.#countWork(-1);
+    this.#arrive(first, 1);
+  }
+
+  /** Takes the first piece from the others, with the data that goes along. @returns the piece that is the first then. */
+  #detachFirst(): number {
+    const { freight } = this.#network;
+    let last = this.#first;
+    let next = freight.next(last);
+    while (next !== none && freight.kindOf(next) === Piece.moreData) {
+      last = next;
+      next = freight.next(last);
+    }
     this.#first = next;
-    if (next === undefined) this.#last = undefined;
-    else this.#expect(Math.max(next.at, network.now));
-    if (cargo.isWork) this.#countWork(-1);
-    cargo.arrive(1);
-  };
+    if (next === none) this.#last = none;
+    else freight.setNext(last, none);
+    return next;
+  }
+
+  /** @param fraction of the piece that gets through: less than 1 where the way breaks in the middle. */
+  #arrive(piece: number, fraction: number): void {
+    const { freight } = this.#network;
+    switch (freight.kindOf(piece)) {
+      case Piece.signal:
+        (freight.take(piece) as Signal)();
+        break;
+      case Piece.bytes:
+      case Piece.ping: {
+        const bytes = freight.take(piece) as Uint8Array;
+        const length = Math.floor(bytes.length * fraction);
+        this.receiver!.takeBytes(fraction === 1 ? bytes : bytes.subarray(0, length));
+        break;
+      }
+      default: {
+        let count = 1;
+        if (freight.next(piece) !== none || fraction !== 1) {
+          for (let next = freight.next(piece); next !== none; next = freight.next(next)) count += 1;
+        }
+        this.receiver!.takeData(piece, fraction === 1 ? count : Math.floor(count * fraction));
+      }
+    }
+  }
+
+  #forget(first: number): void {
+    const { freight } = this.#network;
+    for (let piece = first; piece !== none; ) {
+      const next = freight.next(piece);
+      freight.take(piece);
+      piece = next;
+    }
+  }
 
   /** What was held back is sent once more, and takes its time. */
   #tryAgain(): void {
     this.#isBlocked = false;
     this.#network.underWay += this.#work;
     const first = this.#first;
-    if (first === undefined) return;
+    if (first === none) return;
+    const { freight } = this.#network;
     const at = this.#network.now + this.#latencyMs;
-    for (let cargo: Cargo | undefined = first; cargo !== undefined; cargo = cargo.next) {
-      cargo.at = Math.max(cargo.at, at);
+    for (let piece = first; piece !== none; piece = freight.next(piece)) {
+      freight.setTime(piece, Math.max(freight.timeOf(piece), at));
     }
-    this.#expect(first.at);
+    this.#network.expect(freight.timeOf(first), this);
   }
+}
+
+/** Whether the bytes are a ping that a node sent by itself, or the answer to one. Pings of users have other numbers. */
+function isLivenessFrame(bytes: Uint8Array): boolean {
+  if (bytes.length !== frameHeaderBytes + idBytes) return false;
+  const kind = bytes[4];
+  const isPing = kind === FrameKind.ping || kind === FrameKind.pong;
+  return isPing && readUint32(bytes, 0) === idBytes && readUint32(bytes, frameHeaderBytes) === livenessPingId;
 }

@@ -6,8 +6,8 @@ import { randomFrom } from '../../support/random-from.ts';
 
 function takenFrom(queue: TimerQueue): number {
   let taken = 0;
-  for (let callback = queue.take(); callback !== undefined; callback = queue.take()) {
-    callback();
+  for (let task = queue.take(); task !== undefined; task = queue.take()) {
+    task.run();
     taken += 1;
   }
   return taken;
@@ -60,7 +60,7 @@ suite('a queue of timers', () => {
           waiting.sort((one, other) => one.at - other.at || one.order - other.order);
           const next = waiting.shift();
           assert.equal(queue.nextAt, next?.at ?? Number.POSITIVE_INFINITY);
-          queue.take()?.();
+          queue.take()?.run();
           if (next !== undefined) assert.equal(ran.at(-1), next.order, `seed ${seed}`);
           next?.timer.cancel();
         }
@@ -85,7 +85,7 @@ suite('a queue of timers', () => {
     const queue = new TimerQueue();
     const timer = queue.add(1, () => timer.cancel());
     queue.add(2, () => {});
-    queue.take()!();
+    queue.take()!.run();
     assert.deepEqual([queue.size, queue.nextAt], [1, 2]);
   });
 });
