@@ -5,8 +5,8 @@ import type { NodeConnection } from './node-connection.ts';
 /** The options of {@link Node.broadcast}. */
 export interface BroadcastOptions {
   /**
-   * Hands the broadcast only to nodes that have called {@link Node.subscribe} with this topic. All nodes pass it on. At
-   * most 255 bytes of UTF-8. Default: empty, which hands it to every node.
+   * The topic: only nodes that have called {@link Node.subscribe} with it receive the event, but all nodes pass the
+   * broadcast on. At most 255 bytes of UTF-8. Default empty: every node receives the event.
    */
   readonly topic?: string | undefined;
   /**
@@ -21,25 +21,25 @@ export interface BroadcastOptions {
 export interface SubscribeOptions {
   /**
    * A secret text that all subscribers of the topic share. Nodes without it can neither read the topic's broadcasts nor
-   * see its name, but pass them on. Nodes that have it cannot be told apart by it: any of them may broadcast.
+   * see its name, but pass them on. The key does not say who broadcasts: any node that has it may.
    *
-   * A node takes some 0.1 s to derive the key from the text (scrypt), and does not block meanwhile. Anybody who has
-   * recorded a broadcast can try out texts at that price, so choose a long one, such as `openssl rand -hex 16` prints.
-   * Default: none, so that any node can read the broadcasts.
+   * A node takes about 0.1 s to derive the key from the text (scrypt), without blocking. An attacker who has recorded a
+   * broadcast can try out texts at the same cost, so choose a long random text, such as `openssl rand -hex 16` prints.
+   * Default none: any node can read the broadcasts.
    */
   readonly topicKey?: string | undefined;
   /**
-   * Whether `node_broadcast` fires for the broadcasts of each origin in the order in which it sent them with this topic.
-   * Those of different origins are not ordered among each other. A broadcast that arrives before an earlier one waits for
+   * Whether `node_broadcast` fires for the broadcasts of each origin in the order in which it sent them with this
+   * topic. Broadcasts of different origins are not ordered. A broadcast that arrives before an earlier one waits for
    * it, until 5 s after the missing one was sent, or until 1,024 broadcasts or 4 MiB of this topic wait. Then the node
-   * stops waiting for it. If it arrives later, the node drops it, and counts it in `broadcastCountDropped`; with
-   * `history`, it hands it on as `isHistory`. Default false: they are handled as they arrive.
+   * stops waiting. If the missing broadcast arrives later, the node drops it and counts it in `broadcastCountDropped`;
+   * with `history`, it reports it with `isHistory`. Default false: broadcasts are handled as they arrive.
    */
   readonly ordered?: boolean | undefined;
   /**
-   * Keeps the latest broadcasts of the topic, and catches up with neighbours that keep it too: a node that joins later,
-   * or that was cut off, receives what it missed, with `isHistory`. `{}` for the defaults. Default: none is kept, and what
-   * the node misses is lost.
+   * Keeps the latest broadcasts of the topic, and catches up with other nodes that keep it too: a node that joins
+   * later, or that was cut off, receives what it missed, with `isHistory`. `{}` for the defaults. Default: nothing is
+   * kept, and the node never receives what it missed.
    */
   readonly history?: HistoryOptions | undefined;
 }
@@ -48,7 +48,7 @@ export interface SubscribeOptions {
 export interface BroadcastReceipt {
   /** The id of the broadcast, 64 hexadecimal digits: the SHA-256 of what the node signed. Receivers see the same id. */
   readonly id: string;
-  /** How many neighbours pass broadcasts on. How many nodes it reaches, the node cannot know. */
+  /** How many neighbours the broadcast was given to. The node cannot know how many nodes it reaches. */
   readonly neighbours: number;
 }
 
@@ -63,17 +63,20 @@ export interface BroadcastDetails {
   /** The connection over which it arrived first. */
   readonly via: NodeConnection;
   /**
-   * Over how many links it came, at most 255, as the nodes between say. 1: directly from its origin. 0: unknown, because
-   * it comes from a history.
+   * How many links it crossed, at most 255, as reported by the nodes in between. 1: it came directly from its origin.
+   * 0: unknown, because it comes from a history.
    */
   readonly hops: number;
-  /** Whether it came from a history: from the history of `via`, because the node had missed it, or from the node's own, because its handlers were too slow. */
+  /**
+   * Whether it came from a history: from the history of `via`, because the node had missed it, or from the node's own,
+   * because its handlers were too slow.
+   */
   readonly isHistory: boolean;
 }
 
 const maxTopicBytes = 255;
 
-/** The nodes' own topics begin with it. */
+/** Topics that nodes use themselves begin with it. */
 const ownTopicPrefix = '\0';
 
 /** @throws TypeError or RangeError with the rule and the value. */
@@ -111,7 +114,7 @@ export function checkSubscribeOptions(given: SubscribeOptions = {}): {
   };
 }
 
-/** A secret is not shown, whatever it is. */
+/** The error does not show the value, because it is a secret. */
 function checkTopicKey(topicKey: string | undefined): string | undefined {
   if (topicKey === undefined) return undefined;
   if (typeof topicKey !== 'string') throw new TypeError(`topicKey must be a string, not ${typeof topicKey}`);

@@ -11,7 +11,8 @@ export interface ConnectOptions {
   readonly reconnect?: boolean | undefined;
   /**
    * Keeps trying until the node can be reached, by the rules of {@link NodeOptions.reconnect}. Each failed attempt
-   * fires `node_reconnection_error`, whose handler may return false to give up. Default false: the first failure rejects.
+   * fires `node_reconnection_error`, whose handler may return false to give up. Default false: the first failure
+   * rejects.
    */
   readonly retry?: boolean | undefined;
   /** The id of the expected node. Any other node is refused with `ERR_ID_MISMATCH`. Default: any node. */
@@ -31,7 +32,7 @@ const connectNames = [
 ] as const satisfies readonly (keyof ConnectOptions)[];
 
 /**
- * @returns a copy, since a getter might return something else the next time.
+ * @returns a copy, because a getter may return something else the next time.
  * @throws TypeError or RangeError; PeerloomError `ERR_ABORTED`.
  */
 export function checkConnectOptions(given: ConnectOptions = {}): ConnectOptions {

@@ -1,7 +1,7 @@
 import type { Transport } from '../transport/transport.ts';
 import { webSocket } from './web-socket.ts';
 
-/** What bundlers put in the place of `default-transports.ts` in a bundle for browsers. */
+/** Replaces `default-transports.ts` in bundles for browsers. */
 export function defaultTransports(): readonly Transport[] {
   return [webSocket()];
 }

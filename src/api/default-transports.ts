@@ -1,7 +1,7 @@
 import type { Transport } from '../transport/transport.ts';
 import { tcp } from './tcp.ts';
 
-/** What a node uses that names no transport. */
+/** The transports of a node without the option `transports`. */
 export function defaultTransports(): readonly Transport[] {
   return [tcp()];
 }

@@ -3,9 +3,9 @@ import type { Runtime } from '../base/runtime.ts';
 
 /** A node that a {@link Discovery} has found. */
 export interface FoundNode {
-  /** Where it can be dialled, as `connectWithNode` takes it: at most 256 characters. */
+  /** The address at which it can be dialled, as for `connectWithNode`: at most 256 characters. */
   readonly address: string;
-  /** Its id, if that is known: then no other node is accepted at this address. */
+  /** Its id, if known. No other node is then accepted at this address. */
   readonly id?: string | undefined;
   /**
    * Whether the node dials this address for as long as it runs, however often that fails: for addresses that the user
@@ -13,23 +13,23 @@ export interface FoundNode {
    */
   readonly isPermanent?: boolean | undefined;
   /**
-   * Whether strangers say so, as in a DHT. Then this node dials the address once, and only a few such addresses a minute, so
-   * that nobody can turn a network against a victim. Default false.
+   * Whether the address comes from strangers, as in a DHT. This node then dials it once, and only a few such addresses
+   * a minute, so that an attacker cannot turn a whole network against a victim. Default false.
    */
   readonly isTold?: boolean | undefined;
   /** When this node was last connected with it, in milliseconds since 1970, if an earlier run remembered that. */
   readonly lastConnectedAt?: number | undefined;
 }
 
-/** Another node, as far as this one knows it. */
+/** What this node knows of another node. */
 export interface KnownNode {
   /** The id of the node. */
   readonly id: string;
   /** Where it can be dialled, the best address first. Empty for a node that only dials. */
   readonly addresses: readonly string[];
   /**
-   * Where this node knows it from: the name of a {@link Discovery}; `'connection'` if it connected first; `'nodes'` if
-   * other nodes told of it.
+   * How this node learned of it: the name of a {@link Discovery}; `'connection'` if a connection came first; `'nodes'`
+   * if other nodes told of it.
    */
   readonly source: string;
   /** Whether the two nodes are connected now. */
@@ -46,18 +46,17 @@ export interface DiscoveryHost {
   readonly id: string;
   /** The name of the node's network. */
   readonly network: string;
-  /** Where the node listens. `0.0.0.0` and `::` stand for all addresses of the machine. */
+  /** The addresses on which the node listens. `0.0.0.0` and `::` stand for all addresses of the machine. */
   readonly addresses: readonly string[];
-  /** The source of all time and chance: a discovery that uses no other runs in simulations. */
+  /** The source of time and randomness. A discovery that uses only this one also runs in simulations. */
   readonly runtime: Runtime;
   /** Prints a step if debugging is on (`debug`, or `DEBUG=peerloom:discovery`). */
   readonly log: (text: string) => void;
   /**
-   * Reports a node. The same node may be reported again and again. The node remembers a bounded number of addresses, and
-   * takes at most 16 new ones a second of each discovery, after 128 at once.
+   * Reports a node. The same node may be reported again and again. The node remembers a bounded number of addresses,
+   * and takes at most 16 new ones a second from each discovery, with a burst of 128.
    *
-   * @returns false for an address that the node does not take: no transport of it reads or dials such an address, or
-   * there are too many.
+   * @returns false if the node does not take the address: none of its transports can dial it, or there are too many.
    * @throws TypeError for an id that no node can have, or fields of the wrong type.
    */
   found(node: FoundNode): boolean;
@@ -66,7 +65,7 @@ export interface DiscoveryHost {
 }
 
 /**
- * A way to find other nodes: the option `discovery` takes those of this package, and your own.
+ * A way to find other nodes. The option `discovery` takes those of this package, and your own.
  *
  * @example
  * class Lobby implements Discovery {
@@ -83,21 +82,22 @@ export interface Discovery {
   /** Names it in `knownNodes`, in logs and in errors: 1 to 64 characters. */
   readonly name: string;
   /**
-   * Begins to look. Called when the node listens; `node.start()` waits for its promise, and rejects with what it throws.
+   * Begins to look. Called when the node listens; `node.start()` waits for its promise, and rejects with what it
+   * throws.
    */
   start(host: DiscoveryHost): void | Promise<void>;
   /** Stops looking. Called once for each `start` that succeeded; nothing may be found afterwards. */
   stop(): void | Promise<void>;
   /**
-   * Looks for a node of which only the id is known: `connectWithNode(id)` calls it after all that this node and its peers
-   * know has failed, and dials the addresses in their order, at most 8 of them.
+   * Looks for a node of which only the id is known. `connectWithNode(id)` calls it if this node and its peers know no
+   * working address, and dials the returned addresses in order, at most 8 of them.
    *
-   * @returns nothing for a node that it does not find.
+   * @returns an empty list if it does not find the node.
    */
   find?(id: string, signal: AbortSignal): Promise<readonly string[]>;
   /**
-   * A connection with a node is up. The addresses are those that this node has dialled, and those at the host that the
-   * connection comes from: they are worth remembering.
+   * A connection with a node is up. The addresses are worth remembering: this node has dialled them, or they have the
+   * host that the connection comes from.
    */
   connected?(node: KnownNode): void;
   /** A connection with a node has ended. */
@@ -106,7 +106,7 @@ export interface Discovery {
 
 const discoveryMethods = ['start', 'stop'] as const satisfies readonly (keyof Discovery)[];
 
-/** Each may hold so many names of addresses in memory, and events go to each. */
+/** Bounded because each discovery may keep addresses in memory, and receives all events. */
 const maxDiscoveries = 16;
 
 /** @throws TypeError or RangeError with the rule and the value. */

@@ -24,9 +24,8 @@ type Node = NodeConnection['mainNode'];
 type AnyHandler = (...args: unknown[]) => unknown;
 
 /**
- * One dispatch for the three ways to program: the overridden method, then the callback of the options, then
- * the listeners. A handler that throws or rejects becomes a `node_error` and keeps none of the others from
- * running.
+ * Dispatches each event to the overridden method, then to the callback of the options, then to the listeners. If a
+ * handler throws or rejects, the node reports it through `node_error` and still runs the others.
  */
 export class Dispatcher {
   readonly #node: Node;
@@ -39,7 +38,7 @@ export class Dispatcher {
     this.#callback = callback;
   }
 
-  /** @param isOnce for the next such event only. */
+  /** @param isOnce true to listen to the next such event only. */
   on(event: NodeEventName, listener: AnyListener, isOnce = false): void {
     if (!Object.hasOwn(nodeEvents, event)) {
       const hint = (typeof event === 'string' && didYouMean(event, nodeEventNames)) || '.';
@@ -73,7 +72,7 @@ export class Dispatcher {
     this.#node.simulationObserver?.happened(event, peer, data);
   }
 
-  /** Reports to the observer that the content of a broadcast went out, or came in. */
+  /** Reports to the observer that a broadcast was sent or has arrived. */
   observeBroadcast(what: 'sent' | 'arrived' | 'repeated', id: string, hops: number): void {
     this.#node.simulationObserver?.broadcast(what, id, hops);
   }
@@ -134,7 +133,7 @@ export class Dispatcher {
   }
 
   /**
-   * Runs the handlers of a request in their order until one returns a response; the first to throw ends it.
+   * Runs the handlers of a request in order until one returns a response. If a handler throws, no further one runs.
    *
    * @returns the response, at once if the overridden method returns it at once.
    */
@@ -244,7 +243,7 @@ export class Dispatcher {
     this.#emitError(error, event, peer);
   }
 
-  /** Reports a mistake in how nodes are set up, which no caller gets as an error. */
+  /** Reports a mistake in how nodes are set up that no caller receives as an error. */
   warn(error: Error, event: NodeEventName, peer?: NodeConnection): void {
     if (this.handles('node_error')) this.#emitError(error, event, peer);
     else printError(error.message);
@@ -259,7 +258,7 @@ function print(text: string, thrown: unknown): void {
   try {
     console.error(text, thrown);
   } catch {
-    // It is an object that throws when it is printed.
+    // The thrown value is an object that throws when it is printed.
     printError(text, messageOf(thrown));
   }
 }
@@ -271,7 +270,7 @@ function isEndOfStream(error: unknown): boolean {
   );
 }
 
-/** Whether both went well. */
+/** Whether both succeeded. */
 function both(one: Handled, other: Handled): Handled {
   if (one === true) return other;
   if (other === true) return one;

@@ -23,17 +23,19 @@ export interface LostSession {
 
 /** A handler that has been running for 10 s, and what waits for it. */
 export interface SlowNodeHandler {
-  /** The event that it handles. `node_request`: all handlers of requests that may run at once (`limits.maxRequests`). */
+  /**
+   * The event that it handles. `node_request`: all handlers of requests that may run at once (`limits.maxRequests`).
+   */
   readonly event: 'outbound_node_connected' | 'inbound_node_connected' | 'node_message' | 'node_request';
-  /** For how long it has been running, in milliseconds. */
+  /** How long it has been running, in milliseconds. */
   readonly runsMs: number;
-  /** How many messages and deliveries of the peer wait behind it; of `node_request`, how many requests wait. */
+  /** How many messages and deliveries of the peer wait behind it. For `node_request`: how many requests wait. */
   readonly waiting: number;
-  /** The bytes of these, 256 more than the content of each. */
+  /** Their size in bytes, plus 256 for each. */
   readonly waitingBytes: number;
   /**
-   * How many times it has called `deliver` for the same peer without an answer. If both sides await that in a handler,
-   * they wait for each other until the time limit.
+   * How many calls of `deliver` for the same peer are without an answer. If both sides await `deliver` in a handler,
+   * they wait for each other until the timeout.
    */
   readonly deliveries: number;
 }
@@ -72,24 +74,27 @@ export interface NodeEvents {
    */
   node_discovered: [node: KnownNode];
   /**
-   * A node of the network announced itself, which this node did not know to be there. It may be far away, and is not this
-   * node's peer for that. Only with the option `presence`, on both nodes.
+   * A node of the network announced itself for the first time. It may be far away; this node need not be connected with
+   * it. Fires only if both nodes have the option `presence`.
    */
   node_joined: [id: string];
   /**
-   * A node that had joined is gone: it said so (`'stopped'`), or it was not heard of for three of its periods
-   * (`'silent'`). It may also be cut off from this node. Fires once for each `node_joined`, but not when this node stops.
+   * A node that had joined is gone: it said so (`'stopped'`), or no announcement arrived for three of its periods
+   * (`'silent'`), perhaps because it is cut off. Fires once for each `node_joined`, but not when this node stops.
    */
   node_left: [id: string, reason: LeaveReason];
   /** The peer opened a stream. Its `openStream` resolves now. */
   node_stream: [peer: NodeConnection, stream: PeerStream, header: Data];
   /** The peer wants to send a state dict. A handler that returns false, or a promise of false, refuses it. */
   node_state_offered: [peer: NodeConnection, offer: StateOffer];
-  /** A state dict of the peer has arrived whole and unaltered. The peer's `sendState` resolves when the handlers have run. */
+  /**
+   * A state dict of the peer has arrived whole and unaltered. The peer's `sendState` resolves when the handlers have
+   * run.
+   */
   node_state: [peer: NodeConnection, state: StateDict, details: StateDetails];
   /**
-   * An attempt to connect again, or to connect with `retry`, failed. `trials` counts the failures in a row. A handler
-   * that returns false gives up on the address.
+   * An attempt to reconnect, or to connect with `retry`, failed. `trials` counts consecutive failures. If a handler
+   * returns false, the node gives up on the address.
    */
   node_reconnection_error: [address: string, trials: number, error: unknown];
   /** A connection made with `reconnect` could not resume its session. The messages in `lost` may not have arrived. */
@@ -106,14 +111,14 @@ export interface NodeEvents {
   /**
    * A connection could not be made. `'outbound'`: `connectWithNode` rejects with the same error. `'inbound'`: the
    * handshake of a node that dialled this one failed, or this node refused it; `address` is that node's address. The
-   * node reports at most ten inbound failures a second, and then one that counts the others.
+   * node reports at most ten inbound failures a second, followed by a report that counts the others.
    */
   connection_error: [address: string, error: PeerloomError, direction: 'inbound' | 'outbound'];
   /**
    * A handler, `authorize` or `createNewConnection` threw or rejected; another process uses the identity of this node
    * (a PeerloomError `ERR_IDENTITY_IN_USE`); the option `runtime` failed (a TypeError, with `'node_error'` as its
-   * event); or a peer sends a kind of message or request that nobody handles (`ERR_KIND_UNKNOWN`, once for each peer
-   * and kind). The node keeps running. Without a handler, the node prints the error.
+   * event); or a peer sends a kind of message or request without a handler (`ERR_KIND_UNKNOWN`, once for each peer and
+   * kind). The node keeps running. Without a handler, the node prints the error.
    */
   node_error: [error: unknown, event: NodeEventName, peer: NodeConnection | undefined];
 }
@@ -138,7 +143,7 @@ export type NodeCallback = (
  * asynchronous. Like an overridden method, it may declare its data as a narrower type.
  */
 export type NodeListener<Name extends NodeEventName> = {
-  /** As a method, whose parameters may be narrower than declared. */
+  /** Declared as a method, so that its parameters may have narrower types. */
   method(...args: NodeEvents[Name]): unknown;
 }['method'];
 

@@ -3,10 +3,10 @@ import { printable } from '../base/printable.ts';
 import type { CloseReason } from '../channel/channel.ts';
 
 /**
- * Where a node stands with another one. `'self'`: it is this node. `'connected'`, `'suspended'`, `'closing'`: there is a
- * connection, see {@link NodeConnection}. `'connecting'`: a handshake is under way. `'denied'`: this node's own lists keep
- * the other one out. `'failed'`: the latest attempt failed. `'ended'`: there was a connection. `'known'`: this node knows
- * of the other one, and has not dialled it. `'unknown'`: it has never heard of it.
+ * The state of another node, as this node sees it. `'self'`: it is this node. `'connected'`, `'suspended'`,
+ * `'closing'`: there is a connection, see {@link NodeConnection}. `'connecting'`: a handshake is under way. `'denied'`:
+ * this node's own lists exclude it. `'failed'`: the latest attempt failed. `'ended'`: there was a connection.
+ * `'known'`: this node knows of it but has not dialled it. `'unknown'`: this node has never heard of it.
  */
 export type ReachState =
   | 'self'
@@ -20,7 +20,9 @@ export type ReachState =
   | 'known'
   | 'unknown';
 
-/** What a line of an {@link Explanation} is about: the part, from the user's own node to the far end, that is concerned. */
+/**
+ * The part that a line of an {@link Explanation} is about. The parts are ordered from the user's node to the far end.
+ */
 export type ReachTopic =
   | 'node'
   | 'address'
@@ -41,13 +43,13 @@ export type ReachTopic =
 
 /** One thing that is true, and what to do about it. */
 export interface ExplanationLine {
-  /** The part that is concerned. */
+  /** The part that the line is about. */
   readonly about: ReachTopic;
   /** What is true. */
   readonly text: string;
-  /** What to do. Absent where nothing has to be done. */
+  /** What to do. Absent if there is nothing to do. */
   readonly advice?: string;
-  /** Of an attempt that failed, or a connection that ended: the error code, or the word of the close reason. */
+  /** The error code of a failed attempt, or the close reason's code of an ended connection. */
   readonly code?: ErrorCode | CloseReason['code'];
   /** The address that the line is about. */
   readonly address?: string;
@@ -75,7 +77,7 @@ const summaries: Readonly<Record<ReachState, string>> = {
 export class Explanation {
   /** The id that was asked for. */
   readonly id: string;
-  /** Where this node stands with it. */
+  /** Its state, as this node sees it. */
   readonly state: ReachState;
   /** What is true, and what to do: the most important line first. */
   readonly lines: readonly ExplanationLine[];
@@ -87,7 +89,7 @@ export class Explanation {
     this.lines = lines;
   }
 
-  /** The state in a sentence, then two lines of text for each line with advice, and one for each other. */
+  /** A text for people: the state in a sentence, then each line, followed by its advice. */
   toString(): string {
     const texts = this.lines.flatMap(({ about, text, advice }) => [
       `  ${about}: ${text}`,

@@ -3,7 +3,7 @@ import { isPeerId } from '../identity/identity.ts';
 import { readClaimedId } from '../p2pnetwork/claimed-id.ts';
 import { encodeText } from '../wire/payloads/text.ts';
 
-/** Every id of a peerloom node begins so, in this case. */
+/** Every id of a peerloom node begins like this, in lower case here. */
 const peerIdStart = '12d3koow';
 
 const rule = 'must be the complete id of a node, in the right case and without spaces around it';
@@ -30,12 +30,12 @@ export function checkAllowed(ids: ReadonlySet<string>): ReadonlySet<string> {
   return ids;
 }
 
-/** The id that a Python node makes itself is a SHA-512 in small letters. */
+/** Whether it is a SHA-512 in capital letters. A Python node makes its own id in small letters. */
 function isDigestInCapitals(id: string): boolean {
   return /^[\da-f]{128}$/i.test(id) && id !== id.toLowerCase();
 }
 
-/** Whether a Python node may have it, whose users may choose any id. */
+/** Whether a Python node may have this id. Its users may choose almost any id. */
 function isPythonId(id: string): boolean {
   try {
     return readClaimedId(encodeText(id)) === id;

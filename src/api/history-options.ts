@@ -4,24 +4,25 @@ import { checkStoreName, requireIndexedDb } from '../base/page-store.ts';
 /** How much of a topic a node keeps: the option `history` of {@link Node.subscribe}. */
 export interface HistoryOptions {
   /**
-   * The latest broadcasts of the topic that the node keeps, of all origins together. From 1 to 100,000. Default 1,000.
+   * How many of the topic's latest broadcasts the node keeps, of all origins together. From 1 to 100,000. Default
+   * 1,000.
    */
   readonly maxMessages?: number | undefined;
   /**
-   * The bytes of these broadcasts: 114 and the topic for each, beside its content; also in memory, if there is no `path`.
-   * At least 2 MiB. Default 16 MiB.
+   * The most bytes of these broadcasts. Each counts its content, its topic and 114 bytes. Without `path`, they are in
+   * memory. At least 2 MiB. Default 16 MiB.
    */
   readonly maxBytes?: number | undefined;
-  /** The age in milliseconds at which the node evicts a broadcast. Above 0. Default: none is too old. */
+  /** The age in milliseconds at which the node evicts a broadcast. Above 0. Default: no limit. */
   readonly maxAgeMs?: number | undefined;
   /**
-   * The file in which the node keeps them (SQLite), so that they are there when it starts again. Each topic needs a file
-   * of its own. Only in Node.js. Default: none, which keeps them in memory.
+   * The SQLite file in which the node keeps them, so that they survive a restart. Each topic needs its own file.
+   * Node.js only. Default none: they are in memory.
    */
   readonly path?: string | undefined;
   /**
-   * The name under which a page keeps them in the browser (IndexedDB), for its origin: 1 to 256 characters. Each topic
-   * needs a store of its own, which one page at a time may use. They are in memory, too. Default: none.
+   * The name of the IndexedDB store in which a page keeps them, within its origin: 1 to 256 characters. Each topic
+   * needs its own store, which one page at a time may use. They are in memory, too. Default: none.
    */
   readonly store?: string | undefined;
 }
@@ -30,7 +31,7 @@ export interface HistoryOptions {
 export interface ResolvedHistoryOptions {
   readonly maxMessages: number;
   readonly maxBytes: number;
-  /** `Infinity`: none is too old. */
+  /** `Infinity`: no limit. */
   readonly maxAgeMs: number;
   readonly path: string | undefined;
   readonly store: string | undefined;

@@ -9,9 +9,9 @@ export interface NodeMetrics {
   readonly messages: {
     /** A message to several peers counts for each of them. */
     readonly sent: number;
-    /** Those handed to handlers. */
+    /** How many were handed to handlers. */
     readonly received: number;
-    /** Those that arrived and were rejected, such as undecodable ones. */
+    /** How many were rejected, for example because they could not be decoded. */
     readonly rejected: number;
     /** The rejected ones by the code of their error, such as `{ ERR_SCHEMA: 2 }`. */
     readonly rejectedBy: CountsByCode;
@@ -28,18 +28,18 @@ export interface NodeMetrics {
   readonly unhandledMessages: number;
   /** How many connections there are. */
   readonly connections: {
-    /** Those that peers dialled. */
+    /** How many were dialled by peers. */
     readonly inbound: number;
-    /** Those that this node dialled. */
+    /** How many were dialled by this node. */
     readonly outbound: number;
-    /** Those of both kinds that have lost their link, see {@link NodeConnection.isSuspended}. */
+    /** How many of both kinds have lost their link, see {@link NodeConnection.isSuspended}. */
     readonly suspended: number;
   };
   /** Attempts to connect. */
   readonly handshakes: {
-    /** Those of nodes that dialled this one. */
+    /** Handshakes of nodes that dialled this one. */
     readonly inbound: HandshakeMetrics;
-    /** Those of this node. */
+    /** Handshakes of this node's dials. */
     readonly outbound: HandshakeMetrics;
   };
   /** Memory that this node keeps for its peers. */
@@ -53,7 +53,7 @@ export interface NodeMetrics {
 
 /** The attempts to connect of one direction. */
 export interface HandshakeMetrics {
-  /** Those that became a connection, or resumed a session. */
+  /** How many led to a connection or resumed a session. */
   readonly completed: number;
   /** How many failed, by the code of their error. A second link between two connected nodes is not a failure. */
   readonly failed: CountsByCode;

@@ -1,17 +1,20 @@
 import { checkOptions, checkType, checkWholeWithin, shown } from '../base/arguments.ts';
 import type { NodeConnection } from './node-connection.ts';
 
-/** How a node finds its neighbours by itself. */
+/** How a node chooses its neighbours automatically. */
 export interface NeighbourhoodOptions {
-  /** How many neighbours the node wants, from 2 to 16. Default 5, which suits networks of up to tens of thousands of nodes. */
+  /**
+   * How many neighbours the node wants, from 2 to 16. Default 5, which suits networks of up to tens of thousands of
+   * nodes.
+   */
   readonly active?: number | undefined;
-  /** How many other nodes it knows that can take the place of a neighbour, from 4 to 128. Default 30. */
+  /** How many other nodes it remembers as replacements for neighbours, from 4 to 128. Default 30. */
   readonly passive?: number | undefined;
   /** Milliseconds between two exchanges of known nodes with another node, from 1,000 to 600,000. Default 10,000. */
   readonly periodMs?: number | undefined;
   /**
    * Whether the node dials private addresses (such as 192.168.0.0/16) that it learned from nodes with public addresses.
-   * Nodes in the local network that tell of each other need no permission. Default false.
+   * Addresses that nodes within the local network tell each other need no permission. Default false.
    */
   readonly privateAddresses?: boolean | undefined;
 }
@@ -21,14 +24,14 @@ export type ResolvedNeighbourhood = {
   readonly [Name in keyof NeighbourhoodOptions]-?: NonNullable<NeighbourhoodOptions[Name]>;
 };
 
-/** The neighbours of a node that finds them by itself. */
+/** The neighbours of a node that chooses them automatically. */
 export interface Neighbourhood {
   /**
-   * The connections with its neighbours. Broadcasts also go to all other peers. Both sides hold each other for
-   * neighbours, up to a moment in which one of them has not heard yet.
+   * The connections with its neighbours. Broadcasts also go to all other peers. Being neighbours is mutual, apart from
+   * a short time in which one side does not know yet.
    */
   readonly active: readonly NodeConnection[];
-  /** The ids of nodes that can take the place of a neighbour. Some may be gone. */
+  /** The ids of nodes that can replace a neighbour. Some may be gone. */
   readonly passive: readonly string[];
 }
 

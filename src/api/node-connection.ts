@@ -85,14 +85,14 @@ export class NodeConnection {
   }
 
   /**
-   * Which way the connection goes at the moment: `'direct'`, `'relayed'` through a relay, or `'webrtc'`, which is direct
-   * too. For the round trip see {@link NodeConnection.ping} and `metrics().roundTripMs`.
+   * The present path of the connection: `'direct'`, `'relayed'` (through a relay), or `'webrtc'`, which is direct too.
+   * For the round trip see {@link NodeConnection.ping} and `metrics().roundTripMs`.
    */
   get path(): 'direct' | 'relayed' | 'webrtc' {
     return this.#channel.path?.kind ?? 'direct';
   }
 
-  /** The relay that carries the connection, with the limits that it has set; `undefined` for one without a relay. */
+  /** The relay that carries the connection, with the limits that it has set. `undefined` without a relay. */
   get relay(): RelayUse | undefined {
     return this.#channel.path?.relay;
   }
@@ -104,7 +104,7 @@ export class NodeConnection {
 
   /**
    * Whether the connection, made with `reconnect`, has lost its link and waits for another one. What you send meanwhile
-   * is kept and goes out then.
+   * is kept, and sent when the session resumes.
    */
   get isSuspended(): boolean {
     return this.#channel.isSuspended;
@@ -118,8 +118,8 @@ export class NodeConnection {
   /**
    * Sends a message. You may change the data afterwards: it is encoded or copied before this returns.
    *
-   * @returns false when more than `limits.queueHighWaterBytes` (1 MiB) wait to go out. The message is on its way all the
-   * same, but await {@link NodeConnection.drained} before you send more.
+   * @returns false if more than `limits.queueHighWaterBytes` (1 MiB) wait to be sent. The message was accepted, but
+   * await {@link NodeConnection.drained} before you send more.
    * @throws TypeError if a message cannot hold the data, or an option is unknown.
    * @throws PeerloomError `ERR_CONNECTION_CLOSED`, `ERR_QUEUE_FULL`, `ERR_MESSAGE_TOO_LARGE`,
    * `ERR_COMPRESSION_UNAVAILABLE`.
@@ -159,7 +159,8 @@ export class NodeConnection {
    *
    * @typeParam Response the type of the expected response. Without a kind, nothing checks it.
    * @throws PeerloomError `ERR_HANDLER` if the handler threw or returned nothing, `ERR_SCHEMA` if the request or the
-   * response does not fit, `ERR_TIMEOUT` after `timeoutMs` (30,000 by default), `ERR_ABORTED`, and the errors of `send`.
+   * response does not fit, `ERR_TIMEOUT` after `timeoutMs` (30,000 by default), `ERR_ABORTED`, and the errors of
+   * `send`.
    */
   request<Response, ParsedResponse, Request>(
     type: RequestType<Request, unknown, Response, ParsedResponse>,
@@ -169,7 +170,7 @@ export class NodeConnection {
   request<Response = Data>(data: Data, options?: WaitOptions): Promise<Response>;
   request(typeOrData: RequestType | Data, dataOrOptions?: unknown, options?: WaitOptions): Promise<unknown> {
     if (isRequestType(typeOrData)) return this.#requestTyped(typeOrData, dataOrOptions, options);
-    // Not an async function: its promises would take a tenth of the time of many requests at once.
+    // Not an async function: its promises would take a tenth of the time when many requests are under way.
     try {
       const answer = this.#channel.request(typeOrData, dataOrOptions as WaitOptions | undefined);
       this.#onSent(typeOrData, 'request');
@@ -256,8 +257,8 @@ export class NodeConnection {
   }
 
   /**
-   * @internal False for what merely looks like a connection: a Proxy, what `Object.create` made, a connection of
-   * another copy of the package. Those lack the private fields, and would fail at a moment when nobody expects it.
+   * @internal False for objects that only look like a connection: a Proxy, a result of `Object.create`, a connection of
+   * another copy of the package. They lack the private fields, and would fail later, at an unexpected moment.
    */
   static isGenuine(value: unknown): value is NodeConnection {
     return typeof value === 'object' && value !== null && #channel in value;
@@ -308,7 +309,7 @@ export class NodeConnection {
     connection.#closeReason = reason;
   }
 
-  /** @internal Whether the user has disconnected it, perhaps before it was kept connected: in its connect event. */
+  /** @internal Whether the user has disconnected it, perhaps already in its connect event. */
   static isDisconnected(connection: NodeConnection): boolean {
     return connection.#isDisconnected;
   }

@@ -46,8 +46,8 @@ export abstract class NodeHandlers implements EventMethods {
 
   /**
    * A message arrived. While an asynchronous handler runs, the next message of that peer waits; when 4 MiB
-   * (`limits.unhandledMaxBytes`) are not handled, further ones wait at the peer. Requests and streams do not wait. `text`
-   * is the text that a message of a Python node was read from.
+   * (`limits.unhandledMaxBytes`) are not handled, further ones wait at the peer. Requests and streams do not wait.
+   * `text` is the text that a message of a Python node was read from.
    */
   nodeMessage(_peer: NodeConnection, _data: Data, _text?: string): unknown {
     return undefined;
@@ -70,9 +70,9 @@ export abstract class NodeHandlers implements EventMethods {
 
   /**
    * A broadcast arrived. `origin` is the id of the node that signed it, which may be far away; `details.via` is the
-   * neighbour that passed it on. While an asynchronous handler runs, further broadcasts wait, up to 1,024 of them and 16
-   * MiB. Beyond that the node drops them and counts them in `broadcastCountDropped`; it passes them on all the same. If the
-   * topic has a history, it hands them on later instead.
+   * neighbour that passed it on. While an asynchronous handler runs, further broadcasts wait, up to 1,024 of them and
+   * 16 MiB. Beyond that, the node drops them and counts them in `broadcastCountDropped`, but still passes them on to
+   * other nodes. If the topic has a history, the handler receives them later instead.
    */
   nodeBroadcast(_origin: string, _data: Data, _details: BroadcastDetails): unknown {
     return undefined;
@@ -88,7 +88,7 @@ export abstract class NodeHandlers implements EventMethods {
     return undefined;
   }
 
-  /** A node that had joined said that it stops (`'stopped'`), or is not heard of any more (`'silent'`). */
+  /** A node that had joined said that it stops (`'stopped'`), or no longer announces itself (`'silent'`). */
   nodeLeft(_id: string, _reason: LeaveReason): unknown {
     return undefined;
   }
@@ -110,14 +110,14 @@ export abstract class NodeHandlers implements EventMethods {
   }
 
   /**
-   * A state dict of the peer has arrived whole and unaltered. If nobody handles this, states are refused. If a handler
+   * A state dict of the peer has arrived whole and unaltered. Without a handler, states are refused. If a handler
    * throws or rejects, the peer's `sendState` rejects.
    */
   nodeState(_peer: NodeConnection, _state: StateDict, _details: StateDetails): unknown {
     return undefined;
   }
 
-  /** An attempt to connect again failed; `trials` counts the failures in a row. Return false to give up on the address. */
+  /** An attempt to reconnect failed. `trials` counts consecutive failures. Return false to give up on the address. */
   nodeReconnectionError(_address: string, _trials: number, _error: unknown): unknown {
     return undefined;
   }
@@ -144,8 +144,8 @@ export abstract class NodeHandlers implements EventMethods {
   }
 
   /**
-   * A handler of yours has been running for 10 s, and `slow` says what waits for it. It fires once for each such run of a
-   * connect or message handler, and when requests have been waiting for as long.
+   * A handler of yours has been running for 10 s, and `slow` says what waits for it. It fires once for each such run of
+   * a connect or message handler, and when requests have been waiting for as long.
    */
   nodeHandlerSlow(_peer: NodeConnection, _slow: SlowNodeHandler): unknown {
     return undefined;
@@ -158,14 +158,14 @@ export abstract class NodeHandlers implements EventMethods {
 
   /**
    * A handler of yours threw or rejected, another process uses this node's identity, or a peer sends a kind of message
-   * that nobody handles. Without a handler, the node prints the error.
+   * without a handler. Without a handler for this event, the node prints the error.
    */
   nodeError(_error: unknown, _event: NodeEventName, _peer: NodeConnection | undefined): unknown {
     return undefined;
   }
 }
 
-/** Whether a node has a method of its own for an event. */
+/** Whether a node's class overrides the method of an event. */
 export function overrides(node: NodeHandlers, event: NodeEventName): boolean {
   const method = methodOf(event);
   return node[method] !== NodeHandlers.prototype[method];

@@ -7,7 +7,7 @@ import { type IdentityStore, StoredIdentity } from '../identity/identity-store.t
 import { identityOfSigner, looksLikeSigner, type NodeIdentity, type Signer } from '../identity/signer.ts';
 
 /**
- * Resolves the option `identity`. What it returned once, it returns again.
+ * Resolves the option `identity`. Returns the same object for the same option.
  *
  * @throws TypeError, and what {@link loadOrCreateIdentity} and the constructor of {@link StoredIdentity} throw.
  */

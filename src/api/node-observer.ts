@@ -2,8 +2,7 @@ import type { NodeEventName } from './events.ts';
 import type { NodeConnection } from './node-connection.ts';
 
 /**
- * What a simulation sees of a node. It is not one of the node's handlers: a node with an observer behaves like one
- * without.
+ * What a simulation sees of a node. An observer does not count as a handler: it does not change the node's behaviour.
  */
 export interface NodeObserver {
   /** The node accepted a message for a peer (a delivery counts as one), or a request. */
@@ -14,12 +13,11 @@ export interface NodeObserver {
    */
   happened(event: NodeEventName, peer: NodeConnection | undefined, data: unknown): void;
   /**
-   * The content of a broadcast, also of one without a handler: this node sent it, it arrived for the first time, or once
-   * more.
+   * A broadcast, also if there is no handler: this node sent it, it arrived for the first time, or it arrived again.
    *
    * @param hops links between the origin and this node.
    */
   broadcast(what: 'sent' | 'arrived' | 'repeated', id: string, hops: number): void;
-  /** A handler of an event failed, and nothing handles `node_error`. */
+  /** A handler of an event failed, and there is no handler of `node_error`. */
   failed(event: NodeEventName, error: unknown): void;
 }

@@ -36,7 +36,7 @@ import {
   resolveReconnect,
 } from './reconnect-options.ts';
 
-/** A peer that wants to connect, or that was dialled, for {@link NodeOptions.authorize} to decide on. */
+/** A peer that wants to connect or that was dialled, about which {@link NodeOptions.authorize} decides. */
 export interface PeerDetails {
   /** Its id. The peer has proven that it holds the key, unless `security.authenticated` is false. */
   readonly id: string;
@@ -44,7 +44,7 @@ export interface PeerDetails {
   readonly name: string;
   /** The address of its end of the connection. */
   readonly host: string;
-  /** The port that it says it listens on. */
+  /** The port on which it says that it listens. */
   readonly port: number;
   /** `'outbound'`: this node dialled. `'inbound'`: the peer dialled. */
   readonly direction: 'inbound' | 'outbound';
@@ -54,7 +54,7 @@ export interface PeerDetails {
 
 /** The options of a node. Each has a default. */
 export interface NodeOptions {
-  /** A name for people to read, of up to 64 characters. Every peer sees it. Default: empty. */
+  /** A name for people, of up to 64 characters. Every peer sees it. Default: empty. */
   readonly name?: string | undefined;
   /** Prints every step. Default false; `DEBUG=peerloom:*` in the environment does the same. */
   readonly debug?: boolean | undefined;
@@ -63,14 +63,14 @@ export interface NodeOptions {
   /** The most inbound connections; 0: no limit. Default 128. */
   readonly maxConnections?: number | undefined;
   /**
-   * The node's key pair; or the file that keeps it, or, in a browser, the store that does, which is created if missing; or
-   * a signer, whose key the node never sees. With a store, `node.id` throws `ERR_NOT_STARTED` until `start()` has
-   * resolved. Default: a new key pair each time.
+   * The node's key pair. It can be an {@link Identity}; a file, or in a browser a store, which is created if it does
+   * not exist; or a signer, which keeps the key to itself. With a store, `node.id` throws `ERR_NOT_STARTED` until
+   * `start()` has resolved. Default: a new key pair each time.
    */
   readonly identity?: Identity | IdentityFile | IdentityStore | Signer | undefined;
   /**
-   * The ways to reach other nodes. The first one serves addresses without a scheme. Default `[tcp()]`; in a browser
-   * `[webSocket()]`, which only dials there.
+   * The transports. The first one dials addresses without a scheme. Default `[tcp()]`; in a browser `[webSocket()]`,
+   * which only dials there.
    */
   readonly transports?: readonly Transport[] | undefined;
   /** The name of the network, of up to 256 characters. Only nodes of the same network connect. Default: empty. */
@@ -89,42 +89,42 @@ export interface NodeOptions {
   readonly allow?: Iterable<string> | undefined;
   /** The ids of nodes that may not connect. Default: none. */
   readonly deny?: Iterable<string> | undefined;
-  /** How the node reconnects where `connectWithNode` was given `reconnect` or `retry`. Default: see its fields. */
+  /** How the node reconnects, if `connectWithNode` was given `reconnect` or `retry`. Default: see its fields. */
   readonly reconnect?: ReconnectOptions | undefined;
   /**
-   * Which broadcasts of other nodes the node passes on. `'subscribed'`: only those of topics that it has subscribed to,
-   * which every node has to `''`. It then saves the sending, but still receives the others and checks their signatures.
-   * Nodes that only it connects to the rest of the network do not receive them, and its other neighbours may receive them
-   * later. So use it for nodes at the edge, such as phones, and only for few nodes. Default `'all'`.
+   * Which broadcasts of other nodes the node passes on. `'subscribed'`: only those of its own topics; every node is
+   * subscribed to `''`. The node then sends less, but still receives the other broadcasts and checks their signatures.
+   * If it is another node's only way to the network, that node does not receive them; other neighbours may receive them
+   * later. So use it only for few nodes at the edge, such as phones. Default `'all'`.
    */
   readonly relayBroadcasts?: 'all' | 'subscribed' | undefined;
   /** How messages of Python nodes are read, and whether Python nodes take part in broadcasts. */
   readonly p2pnetwork?: P2pnetworkOptions | undefined;
   /**
-   * How the node finds others, such as `[bootstrap(['seed.example.org:10001']), mdns(), peerStore({ path: 'peers.db' })]`,
-   * see {@link Discovery}. The node enters the network through what it finds, and then has neighbours, see
-   * `neighbourhood`. Default: none.
+   * How the node finds other nodes, such as
+   * `[bootstrap(['seed.example.org:10001']), mdns(), peerStore({ path: 'peers.db' })]`; see {@link Discovery}. The node
+   * joins the network through the nodes that it finds, and then has neighbours, see `neighbourhood`. Default: none.
    */
   readonly discovery?: readonly Discovery[] | undefined;
   /**
-   * Who chooses the node's neighbours. `'manual'`: you do, by `connectWithNode`. `'automatic'`: the node finds some by
-   * itself, replaces those that fail, and leaves connections alone that you made; see {@link NeighbourhoodOptions} for
-   * its options. Default `'automatic'` with `discovery`, otherwise `'manual'`.
+   * Who chooses the node's neighbours. `'manual'`: you do, by `connectWithNode`. `'automatic'`: the node chooses some,
+   * replaces those that fail, and never closes connections that you made; see {@link NeighbourhoodOptions}. Default
+   * `'automatic'` with `discovery`, otherwise `'manual'`.
    */
   readonly neighbourhood?: 'manual' | 'automatic' | NeighbourhoodOptions | undefined;
   /**
-   * Whether the node tells the whole network that it is there, and learns who else is: `node_joined` and `node_left` fire,
-   * and `node.presentNodes` lists the others. `true` for an announcement every 30 s, or {@link PresenceOptions}.
-   * Default false: it costs a broadcast of each node in each period.
+   * Whether the node announces itself to the whole network, and learns of all other nodes that do: `node_joined` and
+   * `node_left` fire, and `node.presentNodes` lists them. `true` for an announcement every 30 s, or
+   * {@link PresenceOptions}. It costs one broadcast of each node in each period. Default false.
    */
   readonly presence?: boolean | PresenceOptions | undefined;
-  /** What the node speaks beside messages, see {@link Protocol}. Default: nothing. */
+  /** The protocols that the node speaks beside messages, see {@link Protocol}. Default: none. */
   readonly protocols?: readonly Protocol[] | undefined;
   /** Limits of memory, time and connections, each by its name. Default: see {@link Limits}. */
   readonly limits?: LimitOptions | undefined;
   /**
-   * The source of time and randomness. If a method throws or returns nonsense, the node uses the system's for that call,
-   * and `node_error` reports the first failure of each method. Default: the system.
+   * The source of time and randomness. If a method throws or returns nonsense, the node uses the system's for that
+   * call, and `node_error` reports the first failure of each method. Default: the system.
    */
   readonly runtime?: Runtime | undefined;
 }
@@ -132,16 +132,16 @@ export interface NodeOptions {
 /** How messages of Python nodes are read. */
 export interface P2pnetworkOptions {
   /**
-   * Whole numbers beyond 2^53 arrive as bigints. Default false: a message that contains such a number is rejected,
-   * because the number would change. A message that is nothing but such a number arrives as text.
+   * Whether whole numbers beyond 2^53 arrive as bigints. Default false: a message that contains such a number is
+   * rejected, because the number would change. A message that consists only of such a number arrives as text.
    */
   readonly bigIntegers?: boolean | undefined;
   /**
    * Whether Python peers of this node take part in broadcasts. They receive the broadcasts of topics that this node has
-   * subscribed to as messages, a `dict` with `broadcast`, `origin`, `topic`, `id` and `sentAt`. A message that is a `dict`
-   * with `broadcast`, and `topic` or not, is broadcast in the name of this node, and fires no `node_message`. Python nodes
-   * prove nothing, so any program that connects as one may then broadcast in the name of this node. Topics with a key
-   * are left out. Default false.
+   * subscribed to as messages, a `dict` with `broadcast`, `origin`, `topic`, `id` and `sentAt`. A message that is a
+   * `dict` with `broadcast`, and perhaps `topic`, is broadcast in the name of this node and does not fire
+   * `node_message`. Python nodes prove nothing, so any program that connects as one can then broadcast in the name of
+   * this node. Topics with a key are excluded. Default false.
    */
   readonly broadcasts?: boolean | undefined;
 }
@@ -176,7 +176,7 @@ export interface ResolvedOptions {
   readonly discovery: readonly Discovery[];
   /** `undefined`: the user chooses the neighbours. */
   readonly neighbourhood: ResolvedNeighbourhood | undefined;
-  /** `undefined`: the node takes no part. */
+  /** `undefined` if the node does not announce itself. */
   readonly presence: ResolvedPresence | undefined;
   readonly protocols: readonly Protocol[];
   readonly limits: Limits;
@@ -231,7 +231,7 @@ export function resolveOptions(given: NodeOptions = {}): ResolvedOptions {
     throw new RangeError(`network must be at most 256 characters long, not ${network.length}`);
   if (callback !== undefined) checkType('callback', callback, 'function');
   if (authorize !== undefined) checkType('authorize', authorize, 'function');
-  // A secret is not shown, whatever it is.
+  // The error does not show the value, because it is a secret.
   if (networkKey !== undefined && typeof networkKey !== 'string')
     throw new TypeError(`networkKey must be a string, not ${typeof networkKey}`);
   if (networkKey === '')
@@ -279,7 +279,7 @@ function checkTransports(transports: readonly Transport[]): readonly Transport[]
 }
 
 function idSet(name: string, ids: Iterable<string>): ReadonlySet<string> {
-  // A single id is a string, which is a list of its letters as well.
+  // A string would pass as a list of its characters.
   if (typeof ids !== 'object' || ids === null || !(Symbol.iterator in ids)) {
     throw new TypeError(`${name} must be a list of ids, not ${shown(ids)}`);
   }

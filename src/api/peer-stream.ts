@@ -11,10 +11,10 @@ import type { NodeConnection } from './node-connection.ts';
  * with {@link NodeConnection.openStream}; the other node receives it with the event `node_stream`. Bytes arrive in
  * order, but pieces may be joined and split on the way.
  *
- * If you do not read, the peer can send 256 KiB (`limits.streamWindowBytes`), or up to 8 MiB if you have read everything
- * before as fast as it arrived. A slow reader holds up nothing but this stream. A stream takes one of the 256 places of
- * its connection (`limits.maxStreams`) until both sides have ended it and read it to the end, or one of them has aborted
- * it.
+ * If you do not read, the peer can send 256 KiB (`limits.streamWindowBytes`), or up to 8 MiB if you have read
+ * everything before as fast as it arrived. A slow reader delays only this stream. A stream takes one of the 256 places
+ * of its connection (`limits.maxStreams`) until both sides have ended it and read it to the end, or one side has
+ * aborted it.
  *
  * @example
  * const stream = await connection.openStream({ name: 'holiday.mp4' });
@@ -54,8 +54,8 @@ export class PeerStream implements AsyncIterable<Uint8Array> {
   /**
    * Resolves with the next bytes, as soon as there are some, or with `undefined` when the peer has ended the stream.
    *
-   * @throws PeerloomError `ERR_STREAM_ABORTED` or `ERR_HANDLER` at once; `ERR_CONNECTION_CLOSED` after the bytes that have
-   * arrived.
+   * @throws PeerloomError `ERR_STREAM_ABORTED` or `ERR_HANDLER` at once; `ERR_CONNECTION_CLOSED` after the bytes that
+   * have arrived.
    */
   read(): Promise<Uint8Array | undefined> {
     return this.#stream.read();
@@ -96,7 +96,7 @@ export class PeerStream implements AsyncIterable<Uint8Array> {
     return this.#stream.drained();
   }
 
-  /** Ends this side of the stream: you will write nothing more. The peer may still write. */
+  /** Ends this side of the stream. You cannot write any more, but the peer can. */
   end(): void {
     this.#stream.end();
   }

@@ -1,10 +1,10 @@
 import { checkOptions, checkWholeWithin, shown } from '../base/arguments.ts';
 
-/** How a node tells the network that it is there, and learns who else is. */
+/** How a node announces itself to the network, and learns of other nodes. */
 export interface PresenceOptions {
   /**
-   * Milliseconds between two announcements of this node, from 1,000 to 600,000. Others notice within three times as long
-   * that it is gone. Each announcement is a broadcast to all nodes. Default 30,000.
+   * Milliseconds between two announcements of this node, from 1,000 to 600,000. If the node disappears, others notice
+   * within three times this period. Each announcement is a broadcast to all nodes. Default 30,000.
    */
   readonly everyMs?: number | undefined;
 }
@@ -13,7 +13,7 @@ export interface PresenceOptions {
 export type ResolvedPresence = { readonly [Name in keyof PresenceOptions]-?: number };
 
 /**
- * How a node learned that another one has left: `'stopped'`, the other one said so; `'silent'`, it has not announced
+ * How a node learned that another node has left. `'stopped'`: the other node said so. `'silent'`: it has not announced
  * itself for three of its periods.
  */
 export type LeaveReason = 'stopped' | 'silent';
@@ -23,7 +23,7 @@ export const defaultPresence = { everyMs: 30_000 } as const satisfies PresenceOp
 export const minEveryMs = 1_000;
 export const maxEveryMs = 600_000;
 
-/** @returns undefined if the node takes no part in presence. @throws TypeError or RangeError. */
+/** @returns `undefined` without presence. @throws TypeError or RangeError. */
 export function resolvePresence(given: boolean | PresenceOptions): ResolvedPresence | undefined {
   if (given === false) return undefined;
   if (given === true) return defaultPresence;

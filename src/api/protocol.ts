@@ -3,7 +3,7 @@ import type { Runtime } from '../base/runtime.ts';
 import { isProtocolName, maxProtocols } from '../wire/frames/hello.ts';
 import type { NodeConnection } from './node-connection.ts';
 
-/** A peer that speaks a protocol, as the protocol sees it. */
+/** A peer that speaks a protocol, as the protocol sees the peer. */
 export interface ProtocolPeer {
   /** The id of the node. */
   readonly id: string;
@@ -26,7 +26,7 @@ export interface ProtocolPeer {
 export interface ProtocolHost {
   /** The node's id. */
   readonly id: string;
-  /** The source of all time and chance: a protocol that uses no other runs in simulations. */
+  /** The source of time and randomness. A protocol that uses only this one also runs in simulations. */
   readonly runtime: Runtime;
   /** The peers for which the protocol is open. */
   readonly peers: ReadonlySet<ProtocolPeer>;
@@ -35,9 +35,9 @@ export interface ProtocolHost {
 }
 
 /**
- * What two nodes say to each other beside messages. Nodes name their protocols when they connect, and a protocol is open
- * for a peer that speaks it too. Its frames have a window of their own, so that slow message handlers never hold them
- * up, and the same limits as messages.
+ * A protocol that two nodes speak beside messages. Nodes name their protocols when they connect, and a protocol is open
+ * for a peer that speaks it too. Its frames have their own window, so that slow message handlers never delay them, and
+ * the same limits as messages.
  *
  * @example
  * class Gossip implements Protocol {
@@ -53,18 +53,18 @@ export interface Protocol {
   /** Its name and version, such as `'gossip/1'`: 1 to 64 printable ASCII characters without spaces. */
   readonly name: string;
   /**
-   * Whether its frames outlive a link where the connection does (`reconnect`). True: they are delivered once the link is
-   * back. False: `closed` is called as soon as the link breaks and `opened` when it is back; what had not arrived by
-   * then is dropped. Default true.
+   * Whether its frames survive the loss of a link, if the connection does (`reconnect`). True: they are delivered once
+   * the session has resumed. False: `closed` is called as soon as the link breaks and `opened` when there is another
+   * link; frames that had not arrived are dropped. Default true.
    */
   readonly outlivesLinks?: boolean | undefined;
-  /** Called once, while the node is made. */
+  /** Called once, in the constructor of the node. */
   attach(host: ProtocolHost): void;
   /** A peer speaks the protocol too. The node's connect handler has been called before. */
   opened(peer: ProtocolPeer): void;
   /**
-   * Bytes arrived, as the peer sent them, in their own memory. Called as they arrive: the next call does not wait for
-   * the promise of this one, but bytes count against the peer's window until their promise has settled.
+   * Bytes have arrived, as the peer sent them, in their own memory. The next call does not wait for the promise of this
+   * one, but bytes count against the peer's window until their promise has settled.
    *
    * If it throws or rejects, the connection with that peer ends: throw a PeerloomError to tell the peer why.
    */
@@ -76,7 +76,7 @@ export interface Protocol {
 /** The protocol of broadcasts, which every node speaks. */
 export const overlayProtocol = 'overlay/1';
 
-/** A hello names the node's own as well. */
+/** One place in the hello is for the node's own protocol. */
 const maxOwnProtocols = maxProtocols - 1;
 
 const protocolMethods = [

@@ -1,15 +1,15 @@
 import { checkOptions, checkWhole, definedOf } from '../base/arguments.ts';
 
-/** When a node tries to connect again, and how often. */
+/** When a node reconnects, and how often it tries. */
 export interface ReconnectOptions {
   /**
-   * The longest wait before the first attempt, in milliseconds. It doubles with each attempt, and each wait is a random
-   * part of it. Default 1,000.
+   * The longest wait before the first attempt, in milliseconds. It doubles with each attempt; the actual wait is a
+   * random part of it. Default 1,000.
    */
   readonly minDelayMs?: number | undefined;
   /** The longest wait between two attempts, in milliseconds. Default 60,000. */
   readonly maxDelayMs?: number | undefined;
-  /** Failed attempts in a row before the node gives up. Default `Infinity`. */
+  /** Consecutive failed attempts before the node gives up. Default `Infinity`. */
   readonly maxTrials?: number | undefined;
 }
 

@@ -3,8 +3,7 @@ import type { Transport } from '../transport/transport.ts';
 import type { TcpOptions } from './tcp.ts';
 
 /**
- * What bundlers put in the place of `tcp.ts` in a bundle for browsers, by the field `browser` of package.json: the
- * modules of Node.js that TCP needs are not there.
+ * Replaces `tcp.ts` in bundles for browsers, by the field `browser` of package.json: pages cannot use TCP.
  *
  * @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE`.
  */

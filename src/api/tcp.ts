@@ -14,21 +14,21 @@ export interface TcpOptions {
    * The protocols that the node accepts and dials, all on one port. Default `['tls']`.
    *
    * - `'tls'`: TLS 1.3; both ids are proven.
-   * - `'plain'`: not encrypted. Both ids are proven at the beginning, but anybody on the way can read and change what
-   *   follows. Both sides must allow it; a connection never falls back to it.
-   * - `'p2pnetwork'`: accepts nodes of the Python package, which prove nothing and encrypt nothing. To dial such a node,
-   *   the address `p2pnetwork://host:port` is enough. `p2pnetwork+tls://host:port` dials it too, and uses TLS if a
+   * - `'plain'`: not encrypted. Both ids are proven at the beginning, but an attacker on the path can read and change
+   *   what follows. Both sides must allow it; a connection never falls back to it.
+   * - `'p2pnetwork'`: accepts nodes of the Python package, which prove nothing and encrypt nothing. To dial such a
+   *   node, use the address `p2pnetwork://host:port`. `p2pnetwork+tls://host:port` dials it too, and uses TLS if a
    *   peerloom node answers.
-   * - `'websocket'`: WebSockets, encrypted as {@link webSocket} says, so that pages in browsers and nodes behind an HTTP
-   *   proxy can connect. Telling protocols apart costs TLS some of its speed, so it is not in the default.
+   * - `'websocket'`: WebSockets, encrypted as {@link webSocket} says, so that pages in browsers and nodes behind an
+   *   HTTP proxy can connect. Recognising the protocol slows TLS down a little, so it is not accepted by default.
    */
   readonly accept?: readonly TcpProtocol[] | undefined;
   /**
-   * Where to listen, in place of the node's host and port: `['192.0.2.7:10001', '[::1]:10001']`. With port 0 the system
-   * picks a free one. An empty list: the node dials, and nobody can dial it. Default: the node's host and port.
+   * The addresses on which to listen, in place of the node's host and port: `['192.0.2.7:10001', '[::1]:10001']`. With
+   * port 0, the system picks a free one. Empty list: the node only dials. Default: the node's host and port.
    */
   readonly listen?: readonly string[] | undefined;
-  /** For `'websocket'`: which pages may connect, and what plain HTTP requests get. */
+  /** For `'websocket'`: which pages may connect, and how plain HTTP requests are answered. */
   readonly webSocket?: WebPortOptions | undefined;
 }
 

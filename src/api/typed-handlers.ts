@@ -27,7 +27,7 @@ export interface Registered {
   readonly handler: TypedHandler;
 }
 
-/** Something that came over a connection. */
+/** A message or request that arrived over a connection. */
 export interface Arrival {
   readonly peer: NodeConnection;
   readonly data: Data;
@@ -38,7 +38,7 @@ export interface Arrival {
 /** The handlers of typed messages and requests that a node has, by their kinds. */
 export class TypedHandlers {
   readonly #dispatcher: Dispatcher;
-  /** These are made when first used: many nodes handle no kinds. */
+  /** Created when first used, because many nodes handle no kinds. */
   #messages: Map<string, Registered> | undefined;
   #requests: Map<string, Registered> | undefined;
   #unknownKinds: UnknownKinds | undefined;
@@ -48,8 +48,7 @@ export class TypedHandlers {
   }
 
   /**
-   * @throws TypeError for something that is not a kind, a handler that is not a function, or a kind that has a handler
-   * already.
+   * @throws TypeError if `type` is not a kind or already has a handler, or if the handler is not a function.
    */
   add(type: MessageType | RequestType, handler: TypedHandler): void {
     if (typeof handler !== 'function')
@@ -73,12 +72,12 @@ export class TypedHandlers {
     }
   }
 
-  /** @returns undefined for data without a kind, or with one that has no handler. */
+  /** @returns `undefined` if the data has no kind, or a kind without a handler. */
   ofMessage(data: unknown, peer: NodeConnection): Registered | undefined {
     return this.isInUse ? this.#find('node_message', data, peer) : undefined;
   }
 
-  /** @returns undefined for data without a kind, or with one that has no handler. */
+  /** @returns `undefined` if the data has no kind, or a kind without a handler. */
   ofRequest(data: unknown, peer: NodeConnection): Registered | undefined {
     return this.isInUse ? this.#find('node_request', data, peer) : undefined;
   }
@@ -135,7 +134,7 @@ export class TypedHandlers {
   }
 }
 
-/** Continues with the data that a schema has passed: later, if the schema is asynchronous. */
+/** Continues with the validated data, later if the schema is asynchronous. */
 function afterCheck(
   { what, schema, data, reject }: Pick<Registered, 'what' | 'schema'> & Pick<Arrival, 'data' | 'reject'>,
   goOn: (valid: unknown) => unknown,

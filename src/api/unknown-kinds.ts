@@ -4,7 +4,7 @@ import { peerLabel } from '../base/peer-label.ts';
 import { printable } from '../base/printable.ts';
 import type { NodeConnection } from './node-connection.ts';
 
-/** How many kinds one peer may make a node report, and how many all peers together may. */
+/** How many kinds a node reports for one peer, and for all peers together. */
 const maxKindsOfPeer = 8;
 const maxKinds = 256;
 
@@ -14,7 +14,7 @@ const maxKindLength = 64;
 /** A kind of message or request that arrived and has no handler. */
 export interface Unhandled {
   readonly peer: NodeConnection;
-  /** `undefined`: the data has none. */
+  /** `undefined` if the data has no kind. */
   readonly kind: string | undefined;
   /** The kinds that have a handler. */
   readonly known: readonly string[];
@@ -25,7 +25,7 @@ export class UnknownKinds {
   readonly #reported = new Map<string, Set<string>>();
   #count = 0;
 
-  /** @returns what to report; `undefined` if that was reported before, or if too many kinds were. */
+  /** @returns the error to report. `undefined` if it was reported before, or if too many kinds were reported. */
   report(
     event: 'node_message' | 'node_request',
     { peer, kind, known }: Unhandled,

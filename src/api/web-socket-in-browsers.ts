@@ -5,8 +5,8 @@ import type { WebSocketOptions } from './web-socket.ts';
 import { webPortNames } from './web-socket-options.ts';
 
 /**
- * What bundlers put in the place of `web-socket.ts` in a bundle for browsers, by the field `browser` of package.json: a
- * page dials by the browser's WebSocket, and listens nowhere.
+ * Replaces `web-socket.ts` in bundles for browsers, by the field `browser` of package.json: a page dials through the
+ * browser's WebSocket, and cannot listen.
  *
  * @throws TypeError for an unknown option.
  */

@@ -3,30 +3,30 @@ import { checkOptions, checkType, shown } from '../base/arguments.ts';
 import type { NodeRequest, NodeResponse } from '../base/node-http.ts';
 import { parseWebSocketAddress } from '../transport/websocket/address.ts';
 
-/** How a node answers the pages and proxies that come to its port by HTTP. */
+/** How a node answers pages and proxies that connect to its port by HTTP. */
 export interface WebPortOptions {
   /**
-   * The origins of pages that may connect, such as `['https://example.org']`, beside pages that come from the same host:
-   * their origin has the host name that they dial, whatever its port, and that is an IP address, `localhost`, or the host
-   * that the node listens at. `['*']`: every page of the web may. Programs that are not browsers send no origin, and may
-   * connect. Default `[]`.
+   * The origins of pages that may connect, such as `['https://example.org']`, in addition to pages of the same host. A
+   * page is of the same host if its origin has the host name that it dials, with any port, and that host is an IP
+   * address, `localhost`, or the host on which the node listens. `['*']`: every page of the web may connect. Programs
+   * that are not browsers send no origin and may always connect. Default `[]`.
    */
   readonly origins?: readonly string[] | undefined;
   /**
-   * IP addresses of reverse proxies in front of this node, such as `['127.0.0.1']`. The node takes the last address in
-   * their header `X-Forwarded-For` for the other node's; otherwise all that come through a proxy share its address, and
-   * its limits. Default `[]`.
+   * IP addresses of reverse proxies in front of this node, such as `['127.0.0.1']`. For connections through them, the
+   * last address in the header `X-Forwarded-For` counts as the other node's address. Otherwise, all connections through
+   * a proxy share the proxy's address and its limits. Default `[]`.
    */
   readonly trustedProxies?: readonly string[] | undefined;
   /**
-   * Where others reach this node that it cannot know by itself, such as through a reverse proxy:
-   * `['wss://example.org/node']`, at most 4. `node.addresses` lists them after those that the node listens at, so peers
-   * learn them and tell others. Default `[]`.
+   * Addresses of this node that it cannot know by itself, such as that of a reverse proxy:
+   * `['wss://example.org/node']`, at most 4. `node.addresses` lists them after the node's own, so that peers learn them
+   * and tell others. Default `[]`.
    */
   readonly publicAddresses?: readonly string[] | undefined;
   /**
-   * Answers GET and HEAD requests that ask for no WebSocket, so that the node can serve the page that connects with it.
-   * Each connection carries one request. Default: a short page that says what listens here.
+   * Answers plain GET and HEAD requests, so that the node can serve the page that connects with it. Each connection
+   * carries one request. Default: a short page that says what listens here.
    */
   readonly onRequest?: ((request: NodeRequest, response: NodeResponse) => unknown) | undefined;
 }
@@ -38,10 +38,10 @@ export const webPortNames = [
   'onRequest',
 ] as const satisfies readonly (keyof WebPortOptions)[];
 
-/** A hello names eight addresses. */
+/** A hello names at most eight addresses. */
 const maxPublicAddresses = 4;
 
-/** Complete and checked. */
+/** {@link WebPortOptions}, checked and completed with the defaults. */
 export interface ResolvedWebPort {
   readonly origins: ReadonlySet<string>;
   readonly trustedProxies: ReadonlySet<string>;
@@ -50,7 +50,7 @@ export interface ResolvedWebPort {
 }
 
 /**
- * @param where what the options belong to, for errors.
+ * @param where names the options in errors.
  * @throws TypeError or RangeError with the option, the rule and the value; PeerloomError `ERR_ADDRESS_INVALID`.
  */
 export function resolveWebPort(options: WebPortOptions, where: string): ResolvedWebPort {
@@ -90,7 +90,7 @@ function textsOf(given: unknown, name: string): readonly string[] {
   throw new TypeError(`${name} must be a list of texts, not ${shown(given)}`);
 }
 
-/** `undefined` for a text that has none. */
+/** The origin of a URL. `undefined` if the text has none. */
 function originOf(text: string): string | undefined {
   if (!URL.canParse(text)) return undefined;
   const { protocol, host } = new URL(text);

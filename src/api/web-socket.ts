@@ -5,20 +5,20 @@ import type { Transport } from '../transport/transport.ts';
 import { listenAddresses } from './listen-addresses.ts';
 import { resolveWebPort, type WebPortOptions, webPortNames } from './web-socket-options.ts';
 
-/** The options of {@link webSocket}. Pages in a browser can only dial; there, none of them means anything. */
+/** The options of {@link webSocket}. They have no effect in a browser, where pages can only dial. */
 export interface WebSocketOptions extends WebPortOptions {
   /**
-   * Where to listen, in place of the node's host and port: `['192.0.2.7:10001', '[::1]:10001']`. With port 0 the system
-   * picks a free one. An empty list: the node dials, and nobody can dial it. Default: the node's host and port.
+   * The addresses on which to listen, in place of the node's host and port: `['192.0.2.7:10001', '[::1]:10001']`. With
+   * port 0, the system picks a free one. Empty list: the node only dials. Default: the node's host and port.
    */
   readonly listen?: readonly string[] | undefined;
 }
 
 /**
- * Creates a transport over WebSockets, encrypted by the Noise protocol: both sides prove their ids, also over `ws://`,
- * and through reverse proxies. It is what pages in browsers use, where it dials; on Node.js, Deno and Bun it listens too,
- * and works with a `networkKey`. Addresses are `ws://host:port/path` and `wss://host:port/path`; port and path may be left
- * out. To accept WebSockets and TLS on one port, use `tcp({ accept: ['tls', 'websocket'] })` instead.
+ * Creates a transport over WebSockets, encrypted by the Noise protocol: both sides prove their ids, also over `ws://`
+ * and through reverse proxies. In browsers it only dials. On Node.js, Deno and Bun it also listens, and works with a
+ * `networkKey`. Addresses are `ws://host:port/path` and `wss://host:port/path`; port and path are optional. To accept
+ * WebSockets and TLS on one port, use `tcp({ accept: ['tls', 'websocket'] })` instead.
  *
  * @throws TypeError with the option, the rule and the value.
  * @example
