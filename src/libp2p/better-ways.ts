@@ -1,13 +1,15 @@
-import type { Connection, Libp2p } from '@libp2p/interface';
+import type { Connection } from '@libp2p/interface';
 import { messageOf } from '../base/arguments.ts';
 import { backoffDelayMs } from '../base/backoff.ts';
 import type { Log } from '../base/debug.ts';
-import { mayTell, scopeOf } from '../base/host-scope.ts';
 import { removeAbortListener } from '../base/remove-abort-listener.ts';
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
-import { type Engine, transportManagerOf } from './engine.ts';
-import { byWebRtcOf, isRelayed, isWebRtc, parseMultiaddr } from './multiaddr-text.ts';
+import { announcedBy } from './announced-addresses.ts';
+import { dialAny } from './dial-any.ts';
+import type { Engine } from './engine.ts';
+import { byWebRtcOf, isRelayed, isWebRtc } from './multiaddr-text.ts';
 import type { RelayLimits } from './relay-limits.ts';
+import { delay, untilAborted } from './waiting.ts';
 
 /** Between two attempts of one way, in milliseconds. */
 const retry = { minDelayMs: 2_000, maxDelayMs: 60_000 };
@@ -23,9 +25,6 @@ const ownDialMs = 100;
 
 /** Between two looks at the limits of a relay, in milliseconds. */
 const limitsPollMs = 50;
-
-/** Addresses of the other node that are tried. */
-const maxAddresses = 8;
 
 /** The part of the service that asks a node what its addresses are. */
 interface Identify {
@@ -46,7 +45,7 @@ export interface BetterWaysDetails {
 /**
  * Waits for a better connection with the node at the other end of one that goes through a relay, or by WebRTC:
  *
- * - a direct one that libp2p brings up by DCUtR, whichever side dialled;
+ * - a direct one that comes up because both dial at once (hole-punching.ts), whichever side began;
  * - a direct one to an address that the other node announces;
  * - one by WebRTC;
  * - another one through the same relay, before the relay ends the present one.
@@ -146,21 +145,6 @@ async function askAgain({ engine, connection, log }: BetterWaysDetails, signal: 
   }
 }
 
-/** Direct addresses that a node may tell of which is reached this way. */
-async function announcedBy(node: Libp2p, { remotePeer, remoteAddr }: Connection): Promise<string[]> {
-  const { addresses } = await node.peerStore.get(remotePeer).catch(() => ({ addresses: [] }));
-  const teller = scopeOf(hostOf(remoteAddr.toString()));
-  const id = `/p2p/${remotePeer}`;
-  return addresses
-    .map(({ multiaddr }) => multiaddr.toString())
-    .filter(
-      (text) =>
-        /^\/ip[46]\/[^/]+\/tcp\/\d+(\/p2p\/\w+)?$/.test(text) && mayTell(teller, scopeOf(hostOf(text))),
-    )
-    .map((text) => (text.endsWith(id) ? text : `${text}${id}`))
-    .slice(0, maxAddresses);
-}
-
 async function byWebRtc(details: BetterWaysDetails, signal: AbortSignal): Promise<Connection> {
   const { runtime, connection } = details;
   const text = byWebRtcOf(connection.remoteAddr.toString());
@@ -190,41 +174,18 @@ async function tryDial(
   texts: readonly string[],
   signal: AbortSignal,
 ): Promise<Connection | undefined> {
-  // One for each: a connection may end with the signal of its dial, also later.
-  const dials = texts.map((text) => ({ text, controller: new AbortController() }));
-  const abort = (reason: unknown, except?: unknown): void => {
-    for (const dial of dials) if (dial !== except) dial.controller.abort(reason);
-  };
-  const onAbort = (): void => abort(signal.reason);
-  signal.addEventListener('abort', onAbort);
-  const timer = runtime.setTimeout(() => abort(new Error('it took too long')), attemptMs, 'watching');
   try {
-    // Not by the node itself: there, all dials of one peer wait for each other.
-    const manager = transportManagerOf(engine.node);
-    const connecting = dials.map(async (dial) => {
-      const connection = await manager.dial(engine.multiaddr(dial.text), { signal: dial.controller.signal });
-      return { dial, connection };
-    });
-    const { dial, connection } = await Promise.any(connecting);
-    abort(new Error('another address answered'), dial);
-    return connection;
+    return await dialAny({ engine, runtime, texts, timeoutMs: attemptMs, signal });
   } catch (error) {
     signal.throwIfAborted();
     const errors: unknown[] = error instanceof AggregateError ? error.errors : [error];
     log(`no better way by ${texts.join(', ')}: ${errors.map(messageOf).join('; ')}`);
     return undefined;
-  } finally {
-    timer.cancel();
-    removeAbortListener(signal, onAbort);
   }
 }
 
 function isDirect({ direct, remoteAddr }: Connection): boolean {
   return direct && !isWebRtc(remoteAddr.toString());
-}
-
-function hostOf(text: string): string {
-  return parseMultiaddr(text)?.host ?? '';
 }
 
 function later(runtime: Runtime, attempts: number, signal: AbortSignal): Promise<void> {
@@ -233,39 +194,6 @@ function later(runtime: Runtime, attempts: number, signal: AbortSignal): Promise
     backoffDelayMs(attempts, retry, () => runtime.random('better ways')),
     signal,
   );
-}
-
-function delay(runtime: Runtime, delayMs: number, signal: AbortSignal): Promise<void> {
-  return untilAborted(signal, (resolve) => {
-    const timer = runtime.setTimeout(() => resolve(undefined), delayMs, 'watching');
-    return () => timer.cancel();
-  });
-}
-
-/** @param begin returns what undoes it. */
-function untilAborted<Value>(
-  signal: AbortSignal,
-  begin: (resolve: (value: Value) => void) => () => void,
-): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
-    let undo = ignore;
-    const onAbort = (): void => {
-      undo();
-      reject(signal.reason);
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    let isDone = false;
-    const done = (value: Value): void => {
-      isDone = true;
-      removeAbortListener(signal, onAbort);
-      undo();
-      resolve(value);
-    };
-    const end = begin(done);
-    if (isDone) end();
-    else undo = end;
-  });
 }
 
 function ignore(): void {}

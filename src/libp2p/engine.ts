@@ -25,7 +25,7 @@ const packagesOfWays: Readonly<Record<Way, readonly PackageName[]>> = {
   websocket: ['@libp2p/websockets'],
   webrtc: ['@libp2p/webrtc'],
   'webrtc-direct': ['@libp2p/webrtc'],
-  relay: ['@libp2p/circuit-relay-v2', '@libp2p/identify', '@libp2p/dcutr'],
+  relay: ['@libp2p/circuit-relay-v2', '@libp2p/identify'],
 };
 
 /** The packages that a preset needs, with what a network key and extensions need. */
@@ -145,12 +145,10 @@ function servicesOf(
   const { circuitRelayServer } = packages['@libp2p/circuit-relay-v2'];
   return {
     identify: packages['@libp2p/identify'].identify(),
-    ...(relayServer === undefined
-      ? { dcutr: packages['@libp2p/dcutr'].dcutr() }
-      : {
-          relay: (components: never) => carryInBounds(circuitRelayServer(relayServer)(components), runtime),
-        }),
-  } as NonNullable<Libp2pOptions['services']>;
+    ...(relayServer !== undefined && {
+      relay: (components: never) => carryInBounds(circuitRelayServer(relayServer)(components), runtime),
+    }),
+  } as unknown as NonNullable<Libp2pOptions['services']>;
 }
 
 /** The form of the file `swarm.key`, which the package takes. */
@@ -170,12 +168,52 @@ export async function stopEngine({ node }: Engine): Promise<void> {
   componentsOf(node).addressManager?._updatePeerStoreAddresses?.stop?.();
 }
 
+/** How an address is dialled. */
+export interface DialOptions {
+  readonly signal: AbortSignal;
+  /** Over TCP: the port of this end. Otherwise the system picks one. */
+  readonly localPort?: number;
+}
+
 /** The part of a libp2p node that listens. */
 export interface TransportManager {
   listen(addresses: Multiaddr[]): Promise<void>;
   /** Dials at once, whatever other dials of the same node wait for. */
-  dial(address: Multiaddr, options: { readonly signal: AbortSignal }): Promise<Connection>;
+  dial(address: Multiaddr, options: DialOptions): Promise<Connection>;
+  dialTransportForMultiaddr(address: Multiaddr): Dialler | undefined;
   getListeners(): Listener[];
+}
+
+interface Dialler {
+  dial(address: Multiaddr, options: DialOptions & { readonly upgrader: Upgrader }): Promise<Connection>;
+}
+
+interface Upgrader {
+  upgradeOutbound(
+    bytes: { direction: Connection['direction'] },
+    options: DialOptions & { readonly initiator?: boolean },
+  ): Promise<Connection>;
+}
+
+/**
+ * Dials, and then acts as the side that was dialled: where both sides dial each other at once, one has to. libp2p has an
+ * option for this, but the multiplexer does not heed it, so that both sides would count their streams alike.
+ */
+export async function dialAsListener(
+  node: Libp2p,
+  address: Multiaddr,
+  options: DialOptions,
+): Promise<Connection> {
+  const { transportManager, upgrader } = componentsOf(node);
+  const dialler = transportManager.dialTransportForMultiaddr(address);
+  if (dialler === undefined) throw new Error(`no transport dials ${address}`);
+  const inverted: Upgrader = {
+    upgradeOutbound: (bytes, given) => {
+      bytes.direction = 'inbound';
+      return upgrader.upgradeOutbound(bytes, { ...given, initiator: false });
+    },
+  };
+  return await dialler.dial(address, { ...options, upgrader: inverted });
 }
 
 export function transportManagerOf(node: Libp2p): TransportManager {
@@ -185,6 +223,7 @@ export function transportManagerOf(node: Libp2p): TransportManager {
 /** The parts of a libp2p node. They are public, but not in the types. */
 interface Components {
   readonly transportManager: TransportManager;
+  readonly upgrader: Upgrader;
   readonly addressManager?: { readonly _updatePeerStoreAddresses?: { stop?(): void } };
 }
 

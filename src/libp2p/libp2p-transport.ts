@@ -12,6 +12,7 @@ import { CreditLink } from './credit-link.ts';
 import { causesOf, explainDial } from './dial-errors.ts';
 import { createEngine, type Engine, stopEngine, transportManagerOf } from './engine.ts';
 import type { EngineExtension } from './engine-extension.ts';
+import { HolePunching } from './hole-punching.ts';
 import { InboundGate, remoteAddressOf } from './inbound-gate.ts';
 import {
   behindRelay,
@@ -54,6 +55,7 @@ interface Running extends Engine {
   readonly relays: readonly RelayKeeper[];
   readonly observed: ObservedAddress;
   readonly relayLimits: RelayLimits;
+  readonly punching: HolePunching | undefined;
 }
 
 /** Links over a node of libp2p, which runs from the first dial, or from the start of the node, until `close`. */
@@ -160,8 +162,9 @@ export class Libp2pTransport implements Transport {
     const running = this.#running;
     if (running === undefined) return;
     this.#closing.abort(new PeerloomError('ERR_ABORTED', 'the node is stopping'));
-    const { gate, relays, ...engine } = await running;
+    const { gate, relays, punching, ...engine } = await running;
     gate.isClosing = true;
+    punching?.close();
     for (const relay of relays) relay.close();
     const links = [...this.#links];
     for (const link of links) link.destroy();
@@ -202,8 +205,13 @@ export class Libp2pTransport implements Transport {
     node.addEventListener('peer:identify', ({ detail }) => {
       observed.heard(detail);
       relayLimits.heard(detail);
+      punching?.identified(detail);
     });
-    const running = { ...engine, gate, uses, relays, observed, relayLimits };
+    const { ways, relayServer } = this.#preset;
+    const isPunching = ways.includes('relay') && ways.includes('tcp') && relayServer === undefined;
+    const arrived = (connection: Connection): void => uses.arrived(connection);
+    const punching = isPunching ? new HolePunching({ engine, runtime, log, arrived }) : undefined;
+    const running = { ...engine, gate, uses, relays, observed, relayLimits, punching };
     node.addEventListener('connection:open', ({ detail }) => {
       // Those to the servers of a DHT are outbound.
       if (detail.direction === 'inbound' || remembersNodes) uses.arrived(detail);
@@ -222,6 +230,7 @@ export class Libp2pTransport implements Transport {
         runOnLimitedConnection: true,
       },
     );
+    await punching?.start();
     await node.handle(pingProtocol, (stream) => answerPings(stream, runtime), {
       maxInboundStreams: maxPingStreams,
       runOnLimitedConnection: true,

@@ -9,7 +9,6 @@ const loaders = {
   '@libp2p/yamux': () => import('@libp2p/yamux'),
   '@multiformats/multiaddr': () => import('@multiformats/multiaddr'),
   '@libp2p/circuit-relay-v2': () => import('@libp2p/circuit-relay-v2'),
-  '@libp2p/dcutr': () => import('@libp2p/dcutr'),
   '@libp2p/identify': () => import('@libp2p/identify'),
   '@libp2p/kad-dht': () => import('@libp2p/kad-dht'),
   '@libp2p/mdns': loadMdns,

@@ -16,6 +16,7 @@ const cases: readonly (readonly [kinds: readonly [NatKind, NatKind], hasStun: bo
   ? [false, true].flatMap((hasStun) => every.map((kinds) => [kinds, hasStun] as const))
   : [
       [['restricted', 'full cone'], false],
+      [['restricted', 'double'], false],
       [['restricted', 'restricted'], true],
     ];
 
@@ -60,7 +61,8 @@ function expectedWay(kinds: readonly [NatKind, NatKind], hasStun: boolean): RegE
   const isOpen = (kind: NatKind): boolean => kind === 'open' || kind === 'full cone';
   const isRandom = (kind: NatKind): boolean => kind === 'symmetric' || kind === 'CGNAT';
   if (kinds.some(isOpen)) return hasStun ? /^(direct|webrtc)$/ : /^direct$/;
-  return hasStun && !kinds.some(isRandom) ? /^webrtc$/ : /^relayed$/;
+  if (kinds.some(isRandom)) return /^relayed$/;
+  return hasStun ? /^(direct|webrtc)$/ : /^direct$/;
 }
 
 /** The second host dials the public address of the first one. @returns what comes of it. */

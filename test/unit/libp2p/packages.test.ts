@@ -24,7 +24,7 @@ suite('packages of libp2p', () => {
   });
 
   test('are those that the preset uses', () => {
-    const relayed: readonly PackageName[] = ['@libp2p/circuit-relay-v2', '@libp2p/identify', '@libp2p/dcutr'];
+    const relayed: readonly PackageName[] = ['@libp2p/circuit-relay-v2', '@libp2p/identify'];
     assert.ok(relayed.every((name) => packagesOf(internet(), false).includes(name)));
     assert.ok(relayed.every((name) => !packagesOf(lan(), false).includes(name)));
     assert.ok(!packagesOf(internet(), false).includes('@libp2p/webrtc'));

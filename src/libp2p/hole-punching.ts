@@ -1,0 +1,271 @@
+import type { Connection, IdentifyResult, Stream } from '@libp2p/interface';
+import { messageOf } from '../base/arguments.ts';
+import { backoffDelayMs } from '../base/backoff.ts';
+import type { Log } from '../base/debug.ts';
+import { scopeOf } from '../base/host-scope.ts';
+import type { Runtime } from '../base/runtime.ts';
+import { TokenBucket } from '../base/token-bucket.ts';
+import { announcedBy } from './announced-addresses.ts';
+import { dialAny } from './dial-any.ts';
+import { causesOf } from './dial-errors.ts';
+import { type Engine, transportManagerOf } from './engine.ts';
+import type { HolePunchMessage } from './hole-punch-message.ts';
+import { MessageStream } from './message-stream.ts';
+import { isRelayed, parseMultiaddr } from './multiaddr-text.ts';
+import { delay, untilAborted } from './waiting.ts';
+
+/** The protocol by which two nodes behind a relay agree to dial each other at the same moment. */
+export const holePunchProtocol = '/libp2p/dcutr';
+
+/** Between two attempts with the same node, in milliseconds. */
+const retry = { minDelayMs: 2_000, maxDelayMs: 600_000 };
+
+/** How long one attempt may take, in milliseconds, and in it the dialling. */
+const attemptMs = 15_000;
+const diallingMs = 6_000;
+
+/** The other node is invited later than its addresses are dialled, in milliseconds: it may not be needed. */
+const inviteDelayMs = 200;
+
+/** A router that refuses what it does not expect refuses the first packet: another one follows, in milliseconds. */
+const againMs = 200;
+
+/** Attempts that other nodes may ask for at once, and in a second in the long run: each makes this one send packets. */
+export const joinBurst = 16;
+const joinsPerSecond = 1;
+
+/** Attempts at the same time. */
+export const maxAttempts = 8;
+
+/** Ports that the system gives to nobody by itself on most machines begin here. */
+const firstPort = 49_152;
+const portCount = 16_384;
+
+export interface HolePunchingDetails {
+  readonly engine: Engine;
+  readonly runtime: Runtime;
+  readonly log: Log;
+  /** A connection came up here that was not dialled for a link. */
+  readonly arrived: (connection: Connection) => void;
+}
+
+/** A port of this machine, with the address under which the relay sees it. */
+interface Door {
+  readonly localPort: number;
+  readonly multiaddr: string;
+  readonly connection: Connection;
+}
+
+/**
+ * Brings up direct connections of TCP between two nodes that are connected through a relay (libp2p specification "DCUtR",
+ * direct connection upgrade through relay). The node that was reached through the relay begins: it dials the public
+ * addresses that the other one announces, and then both dial each other at the same moment, so that each router takes the
+ * packets of the other side for answers.
+ *
+ * Routers let answers in to the port from which the first packet came. So each side opens a second connection with the
+ * relay from a port of its own, learns from the relay how the router shows this port, and dials the other side from it. A
+ * router that uses another port for each destination stays closed.
+ */
+export class HolePunching {
+  readonly #details: HolePunchingDetails;
+  readonly #closing = new AbortController();
+  readonly #joins: TokenBucket;
+  #attempts = 0;
+  readonly #begun = new WeakSet<Connection>();
+  /** The nodes that have invited this one to attempts under way. */
+  readonly #joined = new Set<string>();
+
+  constructor(details: HolePunchingDetails) {
+    this.#details = details;
+    this.#joins = new TokenBucket({ burst: joinBurst, perSecond: joinsPerSecond }, details.runtime);
+  }
+
+  /** Takes part in what other nodes begin. */
+  async start(): Promise<void> {
+    const { node } = this.#details.engine;
+    await node.handle(holePunchProtocol, (stream, connection) => void this.#join(stream, connection), {
+      maxInboundStreams: 1,
+      runOnLimitedConnection: true,
+    });
+  }
+
+  /** Another node says what it is. If it came through a relay, a direct connection is attempted. */
+  identified({ connection, protocols }: Pick<IdentifyResult, 'connection' | 'protocols'>): void {
+    const isReached = connection.direction === 'inbound' && isRelayed(connection.remoteAddr.toString());
+    if (!isReached || !protocols.includes(holePunchProtocol) || this.#begun.has(connection)) return;
+    this.#begun.add(connection);
+    void this.#begin(connection);
+  }
+
+  close(): void {
+    this.#closing.abort(new Error('the node is stopping'));
+  }
+
+  async #begin(connection: Connection): Promise<void> {
+    const { runtime } = this.#details;
+    const { signal } = this.#closing;
+    const random = (): number => runtime.random('better ways');
+    for (let attempts = 1; !signal.aborted && this.#isNeeded(connection); attempts += 1) {
+      const isDone = await this.#attempt(connection, (ending) =>
+        Promise.any([this.#dialAnnounced(connection, ending), this.#invite(connection, ending)]),
+      );
+      if (isDone) return;
+      await delay(runtime, backoffDelayMs(attempts, retry, random), signal).catch(() => {});
+    }
+  }
+
+  /** A router may let everybody in, or none stands there. */
+  async #dialAnnounced(connection: Connection, signal: AbortSignal): Promise<void> {
+    const { engine, runtime, arrived } = this.#details;
+    const texts = await announcedBy(engine.node, connection);
+    arrived(await dialAny({ engine, runtime, texts, timeoutMs: diallingMs, signal }));
+  }
+
+  async #invite(connection: Connection, signal: AbortSignal): Promise<void> {
+    const { engine, runtime } = this.#details;
+    await delay(runtime, inviteDelayMs, signal);
+    const door = await this.#openDoor(connection, signal);
+    const stream = await connection.newStream(holePunchProtocol, { signal, runOnLimitedConnection: true });
+    const talk = new MessageStream(stream);
+    try {
+      const askedAt = runtime.now();
+      talk.send({ type: 'connect', addresses: [engine.multiaddr(door.multiaddr).bytes] });
+      const texts = this.#textsOf(await talk.next('connect', signal), connection);
+      const roundTripMs = runtime.now() - askedAt;
+      talk.send({ type: 'sync', addresses: [] });
+      await delay(runtime, roundTripMs / 2, signal);
+      await this.#dialFrom(door, { texts, asListener: true, signal });
+    } finally {
+      talk.close();
+      void door.connection.close().catch(() => {});
+    }
+  }
+
+  async #join(stream: Stream, connection: Connection): Promise<void> {
+    const talk = new MessageStream(stream);
+    const id = connection.remotePeer.toString();
+    const isFull = this.#attempts >= maxAttempts || this.#joined.has(id);
+    if (isFull || !isRelayed(connection.remoteAddr.toString()) || !this.#joins.take()) {
+      talk.abort('not now');
+      return;
+    }
+    this.#joined.add(id);
+    await this.#attempt(connection, async (signal) => {
+      try {
+        const texts = this.#textsOf(await talk.next('connect', signal), connection);
+        const door = await this.#openDoor(connection, signal);
+        try {
+          talk.send({ type: 'connect', addresses: [this.#details.engine.multiaddr(door.multiaddr).bytes] });
+          await talk.next('sync', signal);
+          await this.#dialFrom(door, { texts, asListener: false, signal });
+        } finally {
+          void door.connection.close().catch(() => {});
+        }
+      } finally {
+        talk.close();
+      }
+    });
+    this.#joined.delete(id);
+  }
+
+  /** @returns whether it succeeded. */
+  async #attempt(connection: Connection, begin: (signal: AbortSignal) => Promise<void>): Promise<boolean> {
+    const { runtime, log } = this.#details;
+    if (this.#attempts >= maxAttempts) return false;
+    this.#attempts += 1;
+    const ending = new AbortController();
+    const timer = runtime.setTimeout(
+      () => ending.abort(new Error('it took too long')),
+      attemptMs,
+      'watching',
+    );
+    const signal = AbortSignal.any([ending.signal, this.#closing.signal]);
+    try {
+      await begin(signal);
+      return true;
+    } catch (error) {
+      const errors = causesOf(error).filter((one) => !(one instanceof AggregateError));
+      log(`no direct connection with ${connection.remotePeer}: ${errors.map(messageOf).join('; ')}`);
+      return false;
+    } finally {
+      this.#attempts -= 1;
+      timer.cancel();
+      ending.abort(new Error('the attempt is over'));
+    }
+  }
+
+  /** Connects with the relay once more, which says how it sees the port that this comes from. */
+  async #openDoor(connection: Connection, signal: AbortSignal): Promise<Door> {
+    const { engine, runtime } = this.#details;
+    const { node, multiaddr } = engine;
+    const relay = connection.remoteAddr.toString().split('/p2p-circuit')[0]!;
+    if (!/^\/[^/]+\/[^/]+\/tcp\/\d+(\/p2p\/\w+)?$/.test(relay))
+      throw new Error('the relay is not reached by TCP');
+    const localPort = firstPort + Math.floor(runtime.random('ports') * portCount);
+    let opened: Connection | undefined;
+    const seen = untilAborted<string>(signal, (resolve) => {
+      const onIdentify = ({ detail }: CustomEvent<IdentifyResult>): void => {
+        if (detail.connection === opened) resolve(detail.observedAddr?.toString() ?? '');
+      };
+      node.addEventListener('peer:identify', onIdentify);
+      return () => node.removeEventListener('peer:identify', onIdentify);
+    });
+    seen.catch(() => {});
+    opened = await transportManagerOf(node).dial(multiaddr(relay), { signal, localPort });
+    try {
+      const text = (await seen).replace(/\/p2p\/\w+$/, '');
+      if (!isPublicTcp(text)) throw new Error(`the relay sees this node at ${text || 'no address'}`);
+      return { localPort, multiaddr: text, connection: opened };
+    } catch (error) {
+      void opened.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** @throws Error if there is no public address among them. */
+  #textsOf({ addresses }: HolePunchMessage, { remotePeer }: Connection): readonly string[] {
+    const texts = addresses.flatMap((bytes) => {
+      try {
+        return this.#details.engine.multiaddr(bytes).toString().replace(`/p2p/${remotePeer}`, '');
+      } catch {
+        return [];
+      }
+    });
+    const usable = texts.filter(isPublicTcp).map((text) => `${text}/p2p/${remotePeer}`);
+    if (usable.length === 0) throw new Error('the other node names no public address');
+    return usable;
+  }
+
+  async #dialFrom(
+    { localPort }: Door,
+    how: { readonly texts: readonly string[]; readonly asListener: boolean; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { engine, runtime, arrived } = this.#details;
+    const endsAt = runtime.now() + diallingMs;
+    for (;;) {
+      try {
+        const timeoutMs = endsAt - runtime.now();
+        arrived(await dialAny({ engine, runtime, timeoutMs, localPort, ...how }));
+        return;
+      } catch (error) {
+        how.signal.throwIfAborted();
+        if (runtime.now() + againMs >= endsAt) throw error;
+        await delay(runtime, againMs, how.signal);
+      }
+    }
+  }
+
+  /** As long as the relayed connection is there, and no direct one. */
+  #isNeeded({ status, remotePeer }: Connection): boolean {
+    const { node } = this.#details.engine;
+    return (
+      status === 'open' &&
+      !node.getConnections().some((one) => one.remotePeer.equals(remotePeer) && one.direct)
+    );
+  }
+}
+
+function isPublicTcp(text: string): boolean {
+  if (!/^\/ip[46]\/[^/]+\/tcp\/\d+$/.test(text)) return false;
+  return scopeOf(parseMultiaddr(text)?.host ?? '') === 'public';
+}
