@@ -184,7 +184,19 @@ export const folders: Readonly<Record<string, Folder>> = {
     ],
   },
   'src/cli': {
-    sources: ['src/cli/**/*.ts'],
-    tests: ['test/unit/cli/**/*.test.ts', 'test/integration/cli/*.test.ts', 'test/integration/demo.test.ts'],
+    sources: ['src/cli/*.ts'],
+    tests: ['test/integration/cli/{discovery,identity,outputs,ping,pipes,printing,prompt,relay,use}.test.ts'],
+  },
+  'src/cli/doctor': {
+    sources: ['src/cli/doctor/*.ts'],
+    tests: ['test/unit/cli/*.test.ts', 'test/integration/cli/doctor.test.ts'],
+  },
+  'src/cli/simulate': {
+    sources: ['src/cli/simulate/*.ts'],
+    tests: ['test/unit/cli/simulate/*.test.ts', 'test/integration/cli/simulate.test.ts'],
+  },
+  'src/cli/demo': {
+    sources: ['src/cli/demo/*.ts'],
+    tests: ['test/integration/demo.test.ts'],
   },
 };
