@@ -26,6 +26,7 @@ const testRunner = join(import.meta.dirname, 'warm-runner.js');
 interface Options {
   readonly share: number;
   readonly seed: number;
+  readonly minutes: number;
 }
 
 interface Score {
@@ -49,15 +50,22 @@ const command = new Command('npm run mutants --')
     Number,
     Math.floor(Math.random() * 1e6),
   )
+  .option(
+    '--minutes <minutes>',
+    'for each folder; mutants that no time is left for do not count',
+    Number,
+    Infinity,
+  )
   .showHelpAfterError('(--help says more)')
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   .parse();
-const { share, seed } = command.opts<Options>();
+const { share, seed, minutes } = command.opts<Options>();
 const chosen = command.args.length > 0 ? command.args : Object.keys(folders);
 const unknown = chosen.find((name) => !Object.hasOwn(folders, name));
 if (unknown !== undefined)
   command.error(`error: '${unknown}' is not one of ${Object.keys(folders).join(', ')}`);
 if (!(share > 0 && share <= 1)) command.error('error: --share must be a number above 0 and up to 1');
+if (!(minutes > 0)) command.error('error: --minutes must be a number above 0');
 if (!Number.isSafeInteger(seed)) command.error('error: --seed must be a whole number');
 
 const scratch = join('.stryker-tmp', 'peerloom');
@@ -94,7 +102,7 @@ function test(name: string, { sources, tests }: Folder): Score {
       mutate,
       plugins: [testRunner],
       testRunner: 'warm',
-      warm: { testFiles: tests },
+      warm: { testFiles: tests, ...(minutes < Infinity && { endsAt: Date.now() + minutes * 60_000 }) },
       coverageAnalysis: 'perTest',
       concurrency: Math.max(1, Math.floor(availableParallelism() / 2)),
       timeoutMS: extraTimeMs,

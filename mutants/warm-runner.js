@@ -10,8 +10,8 @@ import { testOrder } from './test-order.ts';
 const program = join(import.meta.dirname, 'warm/process.ts');
 /** What is known of the tests: it outlives a restart of the runner. */
 const known = 'peerloom-tests.json';
-/** A test that a mutant keeps waiting fails after this time, and four times its usual time. */
-const patienceMs = 5_000;
+/** A test that a mutant keeps waiting fails after this time, and three times its usual time. */
+const patienceMs = 3_000;
 /** A process that computes without end is killed so much later. */
 const extraMs = 3_000;
 /** A file whose tests take longer runs after the others. */
@@ -31,11 +31,13 @@ class WarmRunner {
   #uses = 0;
   #log;
   #patterns;
+  #endsAt;
   #files = [];
   #known = { ms: {}, mutants: {} };
 
   constructor(options, log) {
     this.#patterns = options.warm.testFiles;
+    this.#endsAt = options.warm.endsAt ?? Infinity;
     this.#log = log;
   }
 
@@ -95,6 +97,7 @@ class WarmRunner {
   }
 
   async mutantRun({ activeMutant, testFilter, hitLimit, reloadEnvironment, sandboxFileName }) {
+    if (Date.now() > this.#endsAt) return { status: MutantRunStatus.Error, errorMessage: 'no time was left' };
     const fromLoading = reloadEnvironment;
     const { ms } = this.#known;
     const chosen = new Map();
@@ -125,10 +128,10 @@ class WarmRunner {
       if (verdict.status !== undefined) return { ...verdict, nrOfTests };
     }
     if (fromLoading) await this.dispose();
-    const { location, mutatorName } = activeMutant;
-    this.#log.info(
-      `${mutatorName} survived: ${relative(process.cwd(), sandboxFileName)}:${location.start.line + 1}`,
-    );
+    const { location, replacement } = activeMutant;
+    const { line, column } = location.start;
+    const at = `${relative(process.cwd(), sandboxFileName)}:${line + 1}:${column + 1}`;
+    this.#log.info(`survived: ${at} becomes ${replacement.slice(0, 100)}`);
     return { status: MutantRunStatus.Survived, nrOfTests };
   }
 
@@ -149,7 +152,7 @@ class WarmRunner {
     const limitsMs = Object.fromEntries(
       request.names.map((name) => [
         name,
-        patienceMs + 4 * (this.#known.ms[idOf(request.file, name)] ?? 5_000),
+        patienceMs + 3 * (this.#known.ms[idOf(request.file, name)] ?? 5_000),
       ]),
     );
     for (let attempt = 1; ; attempt++) {
