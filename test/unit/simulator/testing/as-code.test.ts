@@ -18,6 +18,7 @@ suite('data as code', () => {
         fc.string({ unit: 'binary' }),
         fc.double({ noNaN: true }),
         fc.boolean(),
+        fc.constant(null),
         tie('list'),
         tie('object'),
       ),
