@@ -1,14 +1,14 @@
 import { checkType, shown } from './arguments.ts';
 import { PeerloomError } from './errors.ts';
 
-/** Where a node can be reached. */
+/** The address of a node. */
 export interface Address {
   /**
-   * The whole text, where an address is more than a host and a port: a URL with a path, a multiaddr. Host and port then
-   * say what they can of it; port 0 where there is none.
+   * The complete text of an address that is more than a host and a port: a URL with a path, a multiaddr. Host and port
+   * then hold what they can of it. Port 0 if it has none.
    */
   readonly text?: string | undefined;
-  /** `'tls'`, `'tcp'`, `'memory'`, …; `undefined` leaves the choice to the node: its first transport. */
+  /** `'tls'`, `'tcp'`, `'memory'`, …; `undefined` means the node's first transport. */
   readonly scheme: string | undefined;
   /** A name or an IP address; IPv6 without brackets. */
   readonly host: string;
@@ -37,7 +37,7 @@ export function parseAddress(text: string, use: 'dial' | 'listen' = 'dial'): Add
   return { scheme: scheme?.toLowerCase(), host: bareHost, port: Number(port) };
 }
 
-/** Matches every text: whatever fits none of the earlier groups becomes the host, which is checked later. */
+/** Matches every text. Whatever fits no other group becomes the host, which is checked later. */
 const addressPattern = /^(?:(?<scheme>[a-z][a-z\d+.-]*):\/\/)?(?<host>\[[^\]]*\]|.*?)(?::(?<port>[^:]*))?$/is;
 
 /**
@@ -69,8 +69,8 @@ export function formatAddress({ scheme, host, port, text }: Address): string {
 }
 
 /**
- * Where a node says that it listens, as another one can dial it: a host that stands for all of a machine's addresses
- * (`0.0.0.0`, `::`) becomes the one that it was heard from.
+ * Turns the addresses on which a node says that it listens into addresses that others can dial: a host that stands for
+ * all of a machine's addresses (`0.0.0.0`, `::`) is replaced by the host from which the node connected.
  */
 export function seenFrom(texts: readonly string[], host: string): readonly string[] {
   return texts.map((text) => {
@@ -80,7 +80,7 @@ export function seenFrom(texts: readonly string[], host: string): readonly strin
   });
 }
 
-/** The first port among texts of addresses; 0 where none has one. */
+/** The first port in a list of addresses. 0 if none has a port. */
 export function portIn(texts: readonly string[]): number {
   for (const text of texts) {
     const port = hostAndPortOf(text)?.port ?? portOfMultiaddr(text);
@@ -89,7 +89,7 @@ export function portIn(texts: readonly string[]): number {
   return 0;
 }
 
-/** The port of a multiaddr, unless it is that of a relay on the way. */
+/** The port of a multiaddr, unless the port is a relay's. */
 function portOfMultiaddr(text: string): number | undefined {
   const digits = /^\/(?:ip4|ip6|dns[46]?)\/[^/]+\/(?:tcp|udp)\/(\d{1,5})(?!.*\/p2p-circuit)(?:\/|$)/.exec(
     text,
@@ -98,7 +98,7 @@ function portOfMultiaddr(text: string): number | undefined {
   return isPort(port, 1) ? port : undefined;
 }
 
-/** `undefined` for an address of another form, which its transport reads. */
+/** `undefined` for an address of another form, which its transport parses. */
 function hostAndPortOf(text: string): Address | undefined {
   try {
     return parseAddress(text);

@@ -2,13 +2,13 @@ import { gcm } from '@noble/ciphers/aes.js';
 import { optionalBuiltin } from './builtin.ts';
 import { PeerloomError } from './errors.ts';
 
-/** What encrypts one text, and what is bound to it. */
+/** The key, nonce and associated data for one text. */
 export interface AesGcmKey {
   /** 32 bytes, or 16 for AES-128. */
   readonly key: Uint8Array;
-  /** 12 bytes, which no other text under this key may have. */
+  /** 12 bytes, never used for another text under this key. */
   readonly nonce: Uint8Array;
-  /** Not encrypted, but the text can only be decrypted together with it. */
+  /** Associated data: not encrypted, but decryption fails unless it is the same. */
   readonly associated: Uint8Array;
 }
 
@@ -30,7 +30,7 @@ export function encryptAesGcm({ key, nonce, associated }: AesGcmKey, text: Uint8
   return encrypted;
 }
 
-/** @throws PeerloomError `ERR_DECRYPTION`: another key encrypted it, or it or what is bound to it was changed. */
+/** @throws PeerloomError `ERR_DECRYPTION` if the key is wrong, or if the text or the associated data was changed. */
 export function decryptAesGcm({ key, nonce, associated }: AesGcmKey, encrypted: Uint8Array): Uint8Array {
   const nodeCrypto = optionalBuiltin('node:crypto');
   try {

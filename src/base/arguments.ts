@@ -18,7 +18,7 @@ export function shown(value: unknown): string {
     const isNamed = typeof name === 'string' && name !== '' && name !== 'Object';
     return isNamed ? `an instance of ${printable(name.slice(0, maxShownCharacters))}` : 'an object';
   } catch {
-    // A getter of it, or a revoked Proxy.
+    // A getter threw, or it is a revoked Proxy.
     return 'an object that throws when it is looked at';
   }
 }
@@ -30,12 +30,12 @@ export function messageOf(thrown: unknown): string {
     const message: unknown = (thrown as Error | null | undefined)?.message;
     if (typeof message === 'string') return message;
   } catch {
-    // Then it is named by its kind.
+    // The value is then described by its kind.
   }
   return shown(thrown);
 }
 
-/** A thrown value as an error; an error stays the same object. */
+/** Turns a thrown value into an Error. An Error is returned unchanged. */
 export function errorOf(thrown: unknown): Error {
   try {
     if (thrown instanceof Error) return thrown;
@@ -99,7 +99,7 @@ export function checkOptions(given: object, known: readonly string[], owner?: st
   }
 }
 
-/** The options that are given: `undefined` means the default. */
+/** The options without those that are `undefined`, which mean the default. */
 export function definedOf<Options extends object>(
   options: Options,
 ): { [Name in keyof Options]-?: Exclude<Options[Name], undefined> } {
@@ -107,7 +107,7 @@ export function definedOf<Options extends object>(
   return Object.fromEntries(entries) as { [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
 }
 
-/** @throws TypeError or RangeError for a value that is not a time to wait. */
+/** @throws TypeError or RangeError for a value that is not a timeout. */
 export function checkTimeout(timeoutMs: unknown): asserts timeoutMs is number {
   checkType('timeoutMs', timeoutMs, 'number');
   if (!((timeoutMs as number) > 0)) throw new RangeError(`timeoutMs must be above 0, not ${timeoutMs}`);

@@ -1,7 +1,7 @@
 import { LateSet } from './late-collections.ts';
 import type { Runtime, RuntimeTimer } from './runtime.ts';
 
-/** The network may need a moment after the news: for so long, waits are short. In milliseconds. */
+/** Waits stay short for this long after the news, because the network may need a moment. In milliseconds. */
 const freshMs = 5_000;
 const shortWaitMs = 500;
 
@@ -30,7 +30,7 @@ export class BackoffTimers implements Pick<Runtime, 'setTimeout'> {
     return { cancel };
   }
 
-  /** Ends all waits of this moment: the next attempts come now, and those of the next seconds soon. */
+  /** Ends all present waits, so that the next attempts start now, and shortens the waits of the next seconds. */
   hurry(): void {
     this.#hurriedAt = this.#runtime.now();
     for (const run of [...this.#waiting]) run();

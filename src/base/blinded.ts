@@ -1,8 +1,8 @@
 let depth = 0;
 
 /**
- * Computes something whose result does not depend on the randomness that it draws: libraries blind the arithmetic of
- * secrets with random numbers, against attacks that measure it. A simulation lets this randomness pass.
+ * Runs a computation whose result does not depend on the randomness that it draws: libraries blind secret arithmetic
+ * with random numbers, against side-channel attacks. A simulation allows this use of the system's randomness.
  */
 export function blinded<Result>(compute: () => Result): Result {
   depth++;

@@ -17,17 +17,17 @@ type Builtins = {
 };
 
 /**
- * A module of Node.js, fetched at run time and not imported, so that the files which use one for a part of
- * their work still load in a browser. `undefined` where the runtime is not Node.js.
+ * Returns a module of Node.js at run time, without importing it, so that files that need it only for part of their work
+ * still load in a browser. `undefined` if the runtime is not Node.js.
  */
 export function optionalBuiltin<Name extends keyof Builtins>(name: Name): Builtins[Name] | undefined {
   return globalThis.process?.getBuiltinModule?.(name) as Builtins[Name] | undefined;
 }
 
 /**
- * Like {@link optionalBuiltin}, for what cannot work without.
+ * Like {@link optionalBuiltin}, for features that need the module.
  *
- * @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE` where the runtime is not Node.js.
+ * @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE` if the runtime is not Node.js.
  */
 export function requiredBuiltin<Name extends keyof Builtins>(name: Name, purpose: string): Builtins[Name] {
   const module = optionalBuiltin(name);

@@ -12,7 +12,7 @@ const methods = [
 ] as const satisfies readonly Method[];
 
 /**
- * Checks what can be checked without drawing random numbers, which a seeded runtime counts.
+ * Checks a runtime without drawing random numbers, because a seeded runtime counts them.
  *
  * @throws TypeError with the method and what it did.
  */
@@ -33,7 +33,7 @@ export function checkRuntime(given: Runtime): Runtime {
   return given;
 }
 
-/** A runtime in real time whose keys a seed decides would be a node without secrets. */
+/** Refuses a runtime in real time with seeded keys: the node's keys would not be secret. */
 function checkSecretBytes({ isVirtual, secretBytes }: Runtime): void {
   checkType('runtime.secretBytes', secretBytes, 'function');
   if (isVirtual === true) return;
@@ -59,12 +59,12 @@ export function checkedRuntime(given: Runtime, report: (error: TypeError) => voi
   return given === systemRuntime || trustedRuntime in given ? given : new CheckedRuntime(given, report);
 }
 
-/** Runtimes of our own that need no checks have this property: in simulations the checks would take their share. */
+/** Marks the package's own runtimes, which need no checks. In simulations, the checks would cost time. */
 export const trustedRuntime: unique symbol = Symbol('a runtime that needs no checks');
 
 class CheckedRuntime implements Runtime {
   readonly isVirtual: boolean;
-  /** Only where the given runtime has it. */
+  /** Present only if the given runtime has it. */
   readonly secretBytes?: (length: number, purpose?: string) => Uint8Array;
   /** The same. */
   readonly openDatabase?: (path: string) => unknown;
@@ -120,7 +120,7 @@ class CheckedRuntime implements Runtime {
     return this.#call('wallNow', () => this.#given.wallNow(), wallClockProblem) ?? systemRuntime.wallNow();
   }
 
-  /** A clock that stood still would let nothing time out. */
+  /** The system's time, because with a stopped clock nothing would time out. */
   #timeWithoutClock(): number {
     const systemMs = systemRuntime.now();
     const sinceLastMs = systemMs - (this.#failedAtMs ?? systemMs);
@@ -163,7 +163,7 @@ class CheckedRuntime implements Runtime {
     return given ?? systemRuntime.randomBytes(length);
   }
 
-  /** @returns what the method returned; undefined if it failed. */
+  /** @returns what the method returned. `undefined` if it failed. */
   #call<Result>(
     method: Method,
     call: () => Result,
@@ -189,7 +189,7 @@ class CheckedRuntime implements Runtime {
   }
 }
 
-/** What is wrong with a time, where the latest one was `lastMs`. */
+/** A check of a time. `lastMs` is the latest time before it. */
 function clockProblem(lastMs: number): (ms: unknown) => string | undefined {
   return (ms) => {
     if (!Number.isFinite(ms)) return `must return a finite number, not ${shown(ms)}`;
@@ -218,7 +218,7 @@ function randomProblem(value: number): string | undefined {
 
 function bytesProblem(length: number): (bytes: Uint8Array | undefined) => string | undefined {
   return (bytes) => {
-    // Also of another realm.
+    // A Uint8Array of any realm.
     const isBytes = Object.prototype.toString.call(bytes) === '[object Uint8Array]';
     if (!isBytes) return `must return a Uint8Array, not ${shown(bytes)}`;
     return bytes!.length === length ? undefined : `must return ${length} bytes, not ${bytes!.length}`;

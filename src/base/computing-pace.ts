@@ -1,6 +1,6 @@
 import type { Runtime } from './runtime.ts';
 
-/** When long work pauses, so that others get their turns. */
+/** Decides when long work pauses, so that other work gets its turns. */
 export interface Pace {
   /** Long work calls it every few milliseconds. `undefined`: continue. A promise: continue when it resolves. */
   readonly pause: () => undefined | Promise<void>;
@@ -8,7 +8,7 @@ export interface Pace {
   readonly aside: (<Result>(work: Promise<Result>) => Promise<Result>) | undefined;
 }
 
-/** In milliseconds. After computing for so long, work pauses for the same time. */
+/** After computing for this many milliseconds, work pauses for the same time. */
 export const minPauseMs = 10;
 
 /** Limits long work to half of the time. */
@@ -51,7 +51,7 @@ export class ComputingPace implements Pace {
     });
   }
 
-  /** From now on pauses reject with an Error, which ends the work. */
+  /** Makes all further pauses reject with an Error, which ends the work. */
   stop(): void {
     this.#stopped.reject(new Error('it is not wanted any more'));
   }

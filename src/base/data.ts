@@ -3,7 +3,7 @@ import type { NumericTypedArray } from '../tensors/tensor/typed-arrays.ts';
 
 export type { NumericTypedArray };
 
-/** What JSON holds besides lists and objects. */
+/** The values of JSON besides lists and objects. */
 export type JsonScalar = string | number | boolean | null;
 
 /**

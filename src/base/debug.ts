@@ -57,7 +57,7 @@ function expressionOf(pattern: string): RegExp {
 function patterns(): string {
   try {
     const { env } = globalThis.process ?? {};
-    // Node.js has a localStorage too, and warns when it is looked at.
+    // Node.js has a localStorage too, and warns when it is read.
     return (env === undefined ? globalThis.localStorage?.getItem('debug') : env.DEBUG) ?? '';
   } catch {
     // Deno without permission to read the environment; pages that may not keep anything.

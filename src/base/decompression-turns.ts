@@ -3,16 +3,16 @@ import { PeerloomError } from './errors.ts';
 import { LateMap } from './late-collections.ts';
 import type { Runtime, RuntimeTimer } from './runtime.ts';
 
-/** When so many bytes have been decompressed, everything else gets as much time as that took. */
+/** After decompressing this many bytes, decompression pauses for as long as that took. */
 const decompressedPerTurnBytes = 1024 * 1024;
 
-/** It gets more where decompressing is fast: garbage must not grow faster than it is found and given back. */
+/** The pause is longer if decompression is fast, because garbage must not grow faster than it is collected. */
 const decompressedBytesPerMs = 1024 * 1024;
 
 /** Decompresses, at once or not. */
 export type Decompress = (pace: Pace) => Uint8Array | Promise<Uint8Array>;
 
-/** What was decompressed; throws what that threw. */
+/** Returns the decompressed bytes, or throws the error of the decompression. */
 export type Outcome = () => Uint8Array;
 
 interface Waiting {
@@ -39,7 +39,7 @@ export class DecompressionTurns {
   #bytes = 0;
   #tookMs = 0;
   #freeAtMs = Number.NEGATIVE_INFINITY;
-  /** Only while somebody waits for it. */
+  /** Set only while an asker waits. */
   #timer: RuntimeTimer | undefined;
 
   constructor(runtime: Runtime) {
@@ -52,10 +52,11 @@ export class DecompressionTurns {
   }
 
   /**
-   * Decompresses something and calls `conclude` with the outcome: now, or when it is the turn of `asker`. The asker must
-   * not ask again until then.
+   * Decompresses something and calls `conclude` with the outcome: now, or when it is the turn of `asker`. The asker
+   * must not ask again until then.
    *
-   * @returns the result of `conclude`, or a promise of it. The promise resolves to undefined after {@link DecompressionTurns.cancel}.
+   * @returns the result of `conclude`, or a promise of it. The promise resolves to undefined after {@link
+   * DecompressionTurns.cancel}.
    */
   run<Result>(
     asker: object,
@@ -112,7 +113,7 @@ export class DecompressionTurns {
     return this.#follow(asker, pace, output.then(succeeded, failed), conclude);
   }
 
-  /** Others wait until it has ended, even when nobody wants it any more: a thread cannot be stopped. */
+  /** Others wait until it has ended, even if its result is no longer wanted, because a thread cannot be stopped. */
   #follow<Result>(
     asker: object,
     pace: ComputingPace,
@@ -155,7 +156,7 @@ export class DecompressionTurns {
     this.#timer ??= this.#runtime.setTimeout(() => this.#wake(), delayMs);
   }
 
-  /** One at a time, so that between two of them others are heard. */
+  /** Starts one waiting decompression. Other work runs before the next. */
   #wake(): void {
     this.#timer = undefined;
     const [first] = this.#waiting;
@@ -167,7 +168,7 @@ export class DecompressionTurns {
   }
 }
 
-/** Of what has failed nobody knows how much it was. */
+/** The assumed cost of a failed decompression, whose size is unknown. */
 function costOf(error: unknown): number {
   const isUnknown = error instanceof PeerloomError && error.code === 'ERR_COMPRESSION_UNAVAILABLE';
   return isUnknown ? 0 : decompressedPerTurnBytes;

@@ -1,5 +1,6 @@
 /**
- * Every code of a {@link PeerloomError}, with its meaning. docs/errors.md has the same table, with what to do about each.
+ * Every code of a {@link PeerloomError}, with its meaning. docs/errors.md has the same table, with what to do about
+ * each.
  *
  * @enum
  */
@@ -113,7 +114,7 @@ export class PeerloomError extends Error {
   }
 }
 
-/** For what a user threw: `instanceof` itself throws for a revoked Proxy. */
+/** Safe for values that a user threw: `instanceof` alone throws for a revoked Proxy. */
 export function isPeerloomError(thrown: unknown): thrown is PeerloomError {
   try {
     return thrown instanceof PeerloomError;

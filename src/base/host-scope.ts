@@ -1,6 +1,6 @@
 /**
- * Where a host of an address lies: on this machine, in a private network, in the public internet, or nowhere that can be
- * dialled. `'name'`: text that has to be looked up, and may lead anywhere.
+ * The scope of a host: this machine, a private network, the public internet, or `'nowhere'` if it cannot be dialled.
+ * `'name'`: a name that has to be looked up and may lead anywhere.
  */
 export type HostScope = 'loopback' | 'private' | 'public' | 'name' | 'nowhere';
 
@@ -18,17 +18,17 @@ const ipv4Prefixes: readonly (readonly [prefix: string, bits: number, scope: Hos
   ['224.0.0.0', 3, 'nowhere'],
 ];
 
-/** Says where a host lies, which is part of an address that can be read. */
+/** Returns the scope of a host that is part of a valid address. */
 export function scopeOf(host: string): HostScope {
   if (host.includes(':')) return ipv6Scope(host);
   const number = ipv4Number(host);
-  // Systems also take 127.1, 0x7f000001 and 2130706433 for addresses: all of them have to be looked up.
+  // Systems also accept 127.1, 0x7f000001 and 2130706433 as addresses. All such forms count as names.
   return number === undefined ? 'name' : ipv4Scope(number);
 }
 
 /**
- * Whether an address may be dialled that a node only told of. A node in the public internet must not make others dial
- * into their own networks, and only a node on this machine knows what listens there.
+ * Whether this node may dial an address that another node told it. A node in the public internet must not make others
+ * dial into their own networks, and only a node on this machine knows what listens there.
  */
 export function mayTell(teller: HostScope, told: HostScope): boolean {
   if (told === 'nowhere') return false;
@@ -73,7 +73,7 @@ function ipv6Scope(host: string): HostScope {
   return isLinkLocal || isUniqueLocal ? 'private' : 'public';
 }
 
-/** The eight numbers of an address; the URL parser brings it into its one form (RFC 5952). */
+/** The eight numbers of an IPv6 address. The URL parser brings it into its canonical form (RFC 5952). */
 function ipv6Groups(host: string): readonly number[] | undefined {
   if (!URL.canParse(`http://[${host}]`)) return undefined;
   const text = new URL(`http://[${host}]`).hostname.slice(1, -1);

@@ -1,2 +1,2 @@
-/** The `inspect` of Node.js, as it hands itself to objects that say what `console.log` shows of them. */
+/** The function `inspect` of Node.js, which it passes to objects with their own `console.log` output. */
 export type Inspect = (value: unknown, options?: object) => string;

@@ -1,10 +1,10 @@
-/** What collections without entries are read from. Nothing is ever added to them. */
+/** The shared empty collections, to which nothing is ever added. */
 const noEntries: ReadonlyMap<unknown, unknown> = new Map();
 const noValues: ReadonlySet<unknown> = new Set();
 
 /**
- * A Map that allocates its table with its first entry. An empty Map takes 184 bytes, and a node has many that stay empty
- * for most nodes; an empty LateMap takes 32.
+ * A Map that allocates its table with its first entry. An empty Map takes 184 bytes, and a node has many that stay
+ * empty for most nodes; an empty LateMap takes 32.
  */
 export class LateMap<Key, Value> {
   #map: Map<Key, Value> | undefined;

@@ -1,8 +1,12 @@
 import { checkOptions, checkType } from './arguments.ts';
 
-/** The limits that a node keeps. docs/limits.md says what happens beyond each of them, docs/attacks.md why it exists. */
+/**
+ * The limits that a node keeps. docs/limits.md says what happens beyond each of them, docs/attacks.md why it exists.
+ */
 export interface Limits {
-  /** Milliseconds for the whole handshake, from the first byte of a connection to its connected event. Default 10,000. */
+  /**
+   * Milliseconds for the whole handshake, from the first byte of a connection to its connected event. Default 10,000.
+   */
   readonly handshakeTimeoutMs: number;
   /** Bytes that a peer may send before it is authenticated, and the length of the longest hello. Default 8,192. */
   readonly maxHandshakeBytes: number;
@@ -12,9 +16,12 @@ export interface Limits {
   readonly maxHalfOpenPerAddress: number;
   /** Milliseconds to reach one of the network addresses of a host. Default 5,000. */
   readonly dialAddressTimeoutMs: number;
-  /** Milliseconds for dialling in all: name lookup, every address, handshake. Default 15,000. */
+  /** Milliseconds for a whole dial: name lookup, every address, handshake. Default 15,000. */
   readonly dialTimeoutMs: number;
-  /** Inbound connections, and suspended inbound sessions, of one remote address; loopback is exempt. 0: no limit. Default 8. */
+  /**
+   * Inbound connections, and suspended inbound sessions, of one remote address; loopback is exempt. 0: no limit.
+   * Default 8.
+   */
   readonly maxInboundPerAddress: number;
   /**
    * New inbound connections from one remote address in a second; as many may come at once. Loopback is exempt.
@@ -29,15 +36,16 @@ export interface Limits {
    */
   readonly maxContainers: number;
   /**
-   * Bytes that wait to go out on a connection when `send` begins to return false. Default 1 MiB; at most
+   * Bytes that wait to be sent on a connection when `send` begins to return false. Default 1 MiB; at most
    * `queueMaxBytes`.
    */
   readonly queueHighWaterBytes: number;
-  /** Bytes that may wait to go out on a connection; beyond them `send` throws `ERR_QUEUE_FULL`. Default 32 MiB. */
+  /** Bytes that may wait to be sent on a connection; beyond them `send` throws `ERR_QUEUE_FULL`. Default 32 MiB. */
   readonly queueMaxBytes: number;
   /**
-   * Bytes of messages that a peer may send before handlers are done with those that it has sent, as many of requests, and
-   * as many of frames of protocols; further ones wait at the peer. Each counts 256 bytes more than its content. Default 4 MiB.
+   * Bytes of messages that a peer may send before handlers have finished with earlier ones. The same limit applies to
+   * requests, and to frames of protocols. Further ones wait at the peer. Each counts 256 bytes more than its content.
+   * Default 4 MiB.
    */
   readonly unhandledMaxBytes: number;
   /** Requests of a connection whose handlers have not settled; further ones wait. Default 64. */
@@ -103,10 +111,10 @@ export const defaultLimits = {
 /** The limits to set; all others keep their defaults. */
 export type LimitOptions = { readonly [Name in keyof Limits]?: Limits[Name] | undefined };
 
-/** Where the smallest value is not 1; 0 means: no limit. */
+/** Smallest values other than 1. 0 means no limit. */
 const minimums: Partial<Record<string, number>> = { maxInboundPerAddress: 0, streamWindowBytes: 1_024 };
 
-/** Where there is a largest value. */
+/** Largest values. */
 const maximums: Partial<Record<string, number>> = { streamWindowBytes: 2 ** 30 };
 
 /**
@@ -114,7 +122,8 @@ const maximums: Partial<Record<string, number>> = { streamWindowBytes: 2 ** 30 }
  *
  * @throws TypeError for an unknown name or a value that is not a number.
  * @throws RangeError for a value out of range, a `deadAfterMs` that leaves no time for a ping, a given
- * `queueHighWaterBytes` above `queueMaxBytes`, or a `memoryBudgetBytes` that one peer could exceed within its own limits.
+ * `queueHighWaterBytes` above `queueMaxBytes`, or a `memoryBudgetBytes` that one peer could exceed within its own
+ * limits.
  */
 export function resolveLimits(given: LimitOptions = {}): Limits {
   checkOptions(given, Object.keys(defaultLimits), 'limits');

@@ -1,4 +1,4 @@
-/** Called with what the event carries. */
+/** Called with the arguments of the event. */
 export type AnyListener = (...args: never[]) => unknown;
 
 /** A listener that was added, by `on` or by `once`. */
@@ -8,8 +8,8 @@ export interface Registration {
 }
 
 /**
- * The listeners of one event, in the order in which they were added, one as often as it was added. Adding and removing
- * take the same time however many there are.
+ * The listeners of one event, in the order in which they were added. A listener added twice is called twice. Adding and
+ * removing take constant time.
  */
 export class Listeners {
   readonly #registrations = new Set<Registration>();
@@ -20,7 +20,7 @@ export class Listeners {
     return this.#registrations.size;
   }
 
-  /** As they are now: later changes do not change the list. */
+  /** A snapshot: later changes do not affect the list. */
   get list(): readonly Registration[] {
     this.#list ??= [...this.#registrations];
     return this.#list;
@@ -35,7 +35,7 @@ export class Listeners {
     else earlier.push(registration);
   }
 
-  /** Removes a listener; where it was added several times, the latest of these. */
+  /** Removes a listener. If it was added several times, the latest addition is removed. */
   remove(listener: AnyListener): void {
     const latest = this.#ofListener.get(listener)?.at(-1);
     if (latest !== undefined) this.#delete(latest);

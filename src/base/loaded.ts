@@ -1,7 +1,7 @@
 import { PeerloomError } from './errors.ts';
 
 /**
- * A part of the program that bundlers put into a file of its own, which pages load when they need it.
+ * Waits for a part of the program that bundlers put into a separate file, which pages load when they need it.
  *
  * @throws PeerloomError `ERR_NOT_LOADED`.
  */

@@ -4,15 +4,15 @@ import { Serial } from './serial.ts';
 const turnsOfRuntimes = new WeakMap<Runtime, LoopTurns>();
 
 /**
- * A queue for work that has used up its share of a turn of the event loop: links that have read for long, and peers whose
- * messages took long to prove. In each turn, one of them continues. So short work never waits for more than one of them,
- * however long the queue is.
+ * A queue for work that has used up its share of a turn of the event loop: links that have read for long, and peers
+ * whose messages took long to prove. In each turn, one of them continues. So short work never waits for more than one
+ * of them, however long the queue is.
  */
 export class LoopTurns {
-  /** For work that takes much memory until it is done: one piece at a time, in turns with everything else. */
+  /** A queue for work that needs much memory until it is done: one piece at a time. */
   readonly oneByOne = new Serial();
   readonly #runtime: Runtime;
-  /** In the order of waiting. */
+  /** In the order in which they began to wait. */
   readonly #waiting = new Set<() => void>();
   #isScheduled = false;
   #turn = 0;
@@ -29,7 +29,7 @@ export class LoopTurns {
     this.#runtime = runtime;
   }
 
-  /** Changes with each turn of the event loop in which it is asked for. */
+  /** A number that is different in each turn of the event loop. */
   get turn(): number {
     if (!this.#isTurnWatched) {
       this.#isTurnWatched = true;
@@ -41,7 +41,7 @@ export class LoopTurns {
     return this.#turn;
   }
 
-  /** Calls `goOn` when it is its turn. Never at once, and once for each call of this method. */
+  /** Calls `goOn` once, in a later turn, when it is its turn. */
   wait(goOn: () => void): void {
     this.#waiting.add(goOn);
     this.#schedule();

@@ -11,7 +11,9 @@ export interface MemoryAccount {
 /** The reason in the goodbye. */
 export const budgetPassed = 'the peers of the node make it keep too much, this one most of all';
 
-/** When the sum is near the budget, it is computed again after each further growth by this part (1/64) of the budget. */
+/**
+ * When the sum is near the budget, it is computed again after each further growth by this part (1/64) of the budget.
+ */
 const parts = 64;
 
 /**
@@ -36,8 +38,8 @@ export class MemoryBudget {
   }
 
   /**
-   * Adds memory that the node holds for no peer in particular to the sum. Ending a connection does not release it, so it
-   * must have a bound of its own that leaves room for connections. Its growth must be reported too.
+   * Adds memory that the node holds for no peer in particular to the sum. Ending a connection does not release it, so
+   * it must have a bound of its own that leaves room for connections. Its growth must be reported too.
    */
   share(sharedBytes: () => number): void {
     this.#shares.push(sharedBytes);

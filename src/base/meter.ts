@@ -3,7 +3,7 @@ import { type ErrorCode, isPeerloomError } from './errors.ts';
 /** How often something failed, by the code of the error. Codes that never occurred are absent. */
 export type CountsByCode = Readonly<Partial<Record<ErrorCode, number>>>;
 
-/** What one side of a link sent and received, in bytes. */
+/** The bytes that one side of a link sent and received. */
 export interface Traffic {
   readonly sentBytes: number;
   readonly receivedBytes: number;
@@ -11,10 +11,10 @@ export interface Traffic {
 
 /** Counts the failures of one kind. */
 export class FailureCounts {
-  /** Made for the first failure. */
+  /** Created for the first failure. */
   #counts: Map<ErrorCode, number> | undefined;
 
-  /** What is not a PeerloomError was thrown by the user's code. */
+  /** Errors other than a PeerloomError were thrown by the user's code. */
   add(error: unknown): void {
     const code = isPeerloomError(error) ? error.code : 'ERR_HANDLER';
     this.#counts ??= new Map();
@@ -39,8 +39,8 @@ export class HandshakeCounts {
 }
 
 /**
- * What a node counts from its construction on. Connections count their own bytes, once for each piece that the link
- * takes or brings and not for each message; their sums are added here when they end.
+ * The counts of a node since its construction. Connections count their own bytes, once for each piece of the link and
+ * not for each message. Their sums are added here when they end.
  */
 export class Meter {
   /** Messages, deliveries and requests. */

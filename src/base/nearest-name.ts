@@ -1,8 +1,8 @@
 /**
- * A hint for a name that is not known.
+ * A hint for an unknown name.
  *
- * @returns `"; did you mean 'reconnect'?"` where a known name is so near that a slip explains the difference, otherwise
- * an empty text.
+ * @returns `"; did you mean 'reconnect'?"` if a known name is so similar that a typing error explains the difference,
+ * otherwise an empty text.
  */
 export function didYouMean(name: string, known: readonly string[]): string {
   const most = Math.min(Math.max(2, Math.floor(name.length / 3)), Math.floor(name.length / 2));
@@ -18,7 +18,7 @@ export function didYouMean(name: string, known: readonly string[]): string {
   return nearest === undefined ? '' : `; did you mean '${nearest}'?`;
 }
 
-/** Longer names are not slips. */
+/** Longer names are not taken for typing errors. */
 const maxLength = 64;
 
 /** Names differ by case and underscores as well: `nodeMessage`, `node_message`, `message`. */

@@ -7,7 +7,7 @@ const waiting = new Set<{ readonly callback: () => void }>();
 
 /**
  * Runs a callback in the next turn of the event loop, in the order of the calls. A timer would take 4 ms in a browser,
- * and a second in a page that nobody looks at; a message to oneself takes neither.
+ * and a second in a hidden page, so this sends a message to itself instead.
  */
 export function inNextTurn(callback: () => void): Cancel {
   if (typeof setImmediate === 'function') {

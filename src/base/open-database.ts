@@ -4,7 +4,7 @@ import type { Runtime } from './runtime.ts';
 
 /** How {@link openDatabase} opens a file. */
 export interface OpenDatabaseOptions {
-  /** What needs the file, such as 'The vault'. */
+  /** Names the user of the file in errors, such as 'The vault'. */
   readonly purpose: string;
   /** Opens files of simulated disks. */
   readonly runtime: Pick<Runtime, 'openDatabase'> | undefined;

@@ -2,14 +2,14 @@ import { checkWellFormed, shown } from './arguments.ts';
 import { PeerloomError } from './errors.ts';
 import type { Runtime } from './runtime.ts';
 
-// What a page keeps in the browser, in IndexedDB, under names that the user chooses.
+// Stores of a page in IndexedDB, under names that the user chooses.
 
 const maxNameLength = 256;
 
-/** A page that is loaded again waits for so long until the browser has ended the page before. */
+/** How long a reloaded page waits for the browser to end the earlier page. */
 const lockWaitMs = 1_000;
 
-/** @throws TypeError or RangeError for a name that cannot be one. */
+/** @throws TypeError or RangeError for an invalid name. */
 export function checkStoreName(option: string, name: unknown): string {
   if (typeof name !== 'string' || name === '') {
     throw new TypeError(`${option} must be a name of your choice, not ${shown(name)}`);
@@ -32,11 +32,11 @@ export function hasLocks(): boolean {
 }
 
 /**
- * Keeps other pages, and other nodes of this page, from using a store. Web Locks are there in secure contexts only;
- * elsewhere this does nothing.
+ * Prevents other pages, and other nodes of this page, from using a store. Web Locks exist only in secure contexts;
+ * elsewhere, this does nothing.
  *
- * @returns a function that lets others use it again.
- * @throws what the browser does, when another page still uses it after a second.
+ * @returns a function that releases the store.
+ * @throws the browser's error if another page still uses the store after a second.
  */
 export async function lockStore(name: string, runtime: Runtime): Promise<() => void> {
   if (!hasLocks()) return () => {};

@@ -1,8 +1,8 @@
 /**
- * Calls back when a page wakes: it is shown, was frozen, comes back by the back button, or the machine is online again.
- * Browsers close the connections of pages that sleep, and hold their timers back. Does nothing outside of pages.
+ * Calls back when a page wakes: it becomes visible, is no longer frozen, returns by the back button, or the machine is
+ * online again. Browsers close the connections of sleeping pages and delay their timers. Does nothing outside of pages.
  *
- * @returns a function that ends this.
+ * @returns a function that stops the calls.
  */
 export function onPageWake(wake: () => void): () => void {
   const { document } = globalThis as { readonly document?: Document };
@@ -11,7 +11,7 @@ export function onPageWake(wake: () => void): () => void {
   const { signal } = listening;
   addEventListener('pageshow', wake, { signal });
   addEventListener('online', wake, { signal });
-  document.addEventListener('resume', wake, { signal }); // of Chromium, which has frozen the page
+  document.addEventListener('resume', wake, { signal }); // fired by Chromium when a page is no longer frozen
   const onVisibility = (): void => {
     if (!document.hidden) wake();
   };

@@ -1,6 +1,6 @@
 import { printable } from './printable.ts';
 
-/** So much of an id tells two peers apart for a reader. */
+/** How many characters of an id are enough for a reader. */
 const shortIdLength = 6;
 
 /** How logs, reasons and errors name a peer: its name, which proves nothing, and the end of its id. */

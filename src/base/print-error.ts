@@ -1,8 +1,8 @@
-/** Prints to the standard error output. A console that throws, as those of some test tools do, stops nothing. */
+/** Prints to the standard error output. Ignores a console that throws, as in some test tools. */
 export function printError(...parts: unknown[]): void {
   try {
     console.error(...parts);
   } catch {
-    // There is nowhere left to say it.
+    // There is nowhere left to report it.
   }
 }

@@ -23,15 +23,15 @@ export interface Runtime {
   /**
    * Runs `callback` once, after at least `delayMs` milliseconds, and never before this call returns.
    *
-   * @param purpose `'watching'` for a timer that a node sets again and again for as long as it runs, such as the one that
-   * looks for silent peers. A simulation that waits until nothing is left to do does not wait for such timers.
+   * @param purpose `'watching'` for a timer that a node sets again and again for as long as it runs, such as the one
+   * that looks for silent peers. A simulation that waits until nothing is left to do does not wait for such timers.
    */
   setTimeout(callback: () => void, delayMs: number, purpose?: 'watching'): RuntimeTimer;
   /**
    * Returns a number of at least 0 and below 1, for jitter and sampling, never for secrets.
    *
-   * @param purpose what the number is for. A seeded runtime may draw the numbers of each purpose separately, so that one
-   * more number for one purpose changes nothing for the others.
+   * @param purpose what the number is for. A seeded runtime may draw the numbers of each purpose separately, so that
+   * one more number for one purpose changes nothing for the others.
    */
   random(purpose?: string): number;
   /**
@@ -62,7 +62,7 @@ export interface Runtime {
   openDatabase?(path: string): unknown;
 }
 
-/** With a longer delay, timers of Node.js and browsers fire at once. */
+/** With a longer delay, timers of Node.js and browsers fire immediately. */
 const maxTimerDelayMs = 2 ** 31 - 1;
 
 /** The time and randomness of the system. Delays of more than 24.8 days, `Infinity` included, end after 24.8 days. */

@@ -1,4 +1,4 @@
-/** Runs one thing after the other, in the order in which they were asked for. */
+/** Runs asynchronous work one piece at a time, in the order of the calls. */
 export class Serial {
   #last: Promise<unknown> = Promise.resolve();
 

@@ -1,6 +1,6 @@
 /*
- * Both entry points import this file first, and it imports nothing, so that an old Node.js runs it before anything
- * that fails there for a reason nobody understands. test/packaging holds the version against package.json.
+ * Both entry points import this file first, and it imports nothing. So an old Node.js runs it, and prints a clear
+ * error, before anything else fails there. A test in test/packaging compares the version with package.json.
  */
 
 interface Versions {

@@ -1,8 +1,8 @@
 import { messageOf } from './arguments.ts';
 
 /**
- * What a function of the user threw while a connection came up. It may be any value, also one of our own errors, which
- * must not pass for something that the other side did.
+ * Wraps what a function of the user threw while a connection was being made. It may be any value, also a PeerloomError,
+ * which must not be mistaken for the other side's failure.
  */
 export class ThrownByUser extends Error {
   readonly thrown: unknown;

@@ -1,13 +1,13 @@
 import type { Runtime } from './runtime.ts';
 
 export interface TokenBucketOptions {
-  /** How much may happen at once. */
+  /** How many events may happen at once. */
   readonly burst: number;
-  /** How much may happen in a second, in the long run. */
+  /** How many events may happen in a second, on average. */
   readonly perSecond: number;
 }
 
-/** A rate: so much may happen in a second, and so much at once. */
+/** A token bucket: limits the rate of events, and allows bursts. */
 export class TokenBucket {
   readonly #options: TokenBucketOptions;
   readonly #runtime: Runtime;
@@ -21,7 +21,7 @@ export class TokenBucket {
     this.#at = runtime.now();
   }
 
-  /** Whether it may happen now; if so, it counts. */
+  /** Whether an event may happen now. If so, it is counted. */
   take(): boolean {
     this.#refill();
     if (this.#tokens < 1) return false;
@@ -29,7 +29,7 @@ export class TokenBucket {
     return true;
   }
 
-  /** Counts what has happened, so often, even if it is more than may happen now. */
+  /** Counts this many events, even if they exceed the limit. */
   spend(count: number): void {
     this.#refill();
     this.#tokens -= count;

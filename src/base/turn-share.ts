@@ -12,12 +12,13 @@ interface Waiting {
 
 /**
  * Limits what this node computes for one neighbour in one turn of the event loop. Proving a message of a few hundred
- * bytes takes a fifth of a millisecond if its author is new, and thousands can arrive, or have waited, at the same moment.
+ * bytes takes a fifth of a millisecond if its author is new, and thousands can arrive, or have waited, at the same
+ * moment.
  */
 export class TurnShare {
   readonly #runtime: Runtime;
   readonly #turns: LoopTurns;
-  /** In the order of asking. */
+  /** In the order of the calls. */
   #waiting: Waiting[] = [];
   #turn = -1;
   /** Computed in this turn. */

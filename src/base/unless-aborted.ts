@@ -1,7 +1,7 @@
 import { removeAbortListener } from './remove-abort-listener.ts';
-/** The value, or the reason of the signal, whichever is first. */
+/** Resolves with the value, or rejects with the reason of the signal, whichever comes first. */
 export async function unlessAborted<Value>(value: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  // It may fail when nobody waits for it any more.
+  // It may reject when no caller waits for it any more.
   value.catch(() => {});
   signal.throwIfAborted();
   let onAbort = (): void => {};

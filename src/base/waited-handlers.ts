@@ -12,7 +12,7 @@ interface Context {
   getStore(): readonly Run[] | undefined;
 }
 
-/** Without AsyncLocalStorage, in browsers: it knows a handler up to its first `await` only. */
+/** Used in browsers, which lack AsyncLocalStorage. It recognises a handler only up to its first `await`. */
 class SynchronousContext implements Context {
   #runs: readonly Run[] = [];
 
@@ -56,7 +56,7 @@ export class WaitedHandlers {
     }
   }
 
-  /** Whether the caller is part of a handler that is waited for, also behind an `await` (but in browsers). */
+  /** Whether the caller is part of an awaited handler, also after an `await` (except in browsers). */
   get isCaller(): boolean {
     return this.#runs.some(({ owner, isOver }) => owner === this && !isOver);
   }

@@ -1,9 +1,9 @@
 /** Callers that wait for one event, which wakes all of them. */
 export class Waiters {
-  /** Made when the first one waits: most objects that have waiters never do. */
+  /** Created for the first waiter, because most objects never have one. */
   #wakes: (() => void)[] | undefined;
 
-  /** Whether somebody waits. */
+  /** Whether a caller waits. */
   get isAwaited(): boolean {
     return this.#wakes !== undefined;
   }

@@ -15,7 +15,7 @@ export interface ProtocolsOptions {
   readonly identity: NodeIdentity;
   readonly runtime: Runtime;
   readonly log: Log;
-  /** A protocol threw something that is no PeerloomError. */
+  /** A protocol threw an error other than a PeerloomError. */
   readonly onFailure: (error: Error, peer: NodeConnection | undefined) => void;
 }
 
@@ -25,7 +25,7 @@ interface Attached {
   readonly peers: LateMap<NodeConnection, OpenPeer>;
 }
 
-/** What a node speaks beside messages: hands what connections report to the protocol concerned. */
+/** The protocols of a node. Passes what connections report to the right protocol. */
 export class Protocols implements ProtocolEvents {
   readonly #options: ProtocolsOptions;
   readonly #attached: ReadonlyMap<string, Attached>;
@@ -110,7 +110,7 @@ export class Protocols implements ProtocolEvents {
   }
 }
 
-/** A protocol of this package that outlives links, and wants to know when they break. */
+/** A protocol of this package whose frames outlive links, and that is told when links break. */
 export interface LinkAware {
   /** The link with a peer broke. The frames that were sent arrive if another link takes its place. */
   unlinked(peer: ProtocolPeer): void;
@@ -120,12 +120,12 @@ function isLinkAware(protocol: Protocol): protocol is Protocol & LinkAware {
   return 'unlinked' in protocol && protocol.name === overlayProtocol;
 }
 
-/** The channel of a peer, for protocols of this package that know what it is. */
+/** The channel of a peer, for protocols of this package. */
 export function channelOf(peer: ProtocolPeer): Channel {
   return (peer as OpenPeer).channel;
 }
 
-/** A class, because an object with getters of its own would take 600 bytes more. */
+/** A class, because an object literal with getters would take 600 bytes more. */
 class Host implements ProtocolHost {
   readonly runtime: Runtime;
   readonly log: (text: string) => void;
