@@ -45,23 +45,22 @@ export interface BroadcastsOptions {
   readonly relayBroadcasts: ResolvedOptions['relayBroadcasts'];
   readonly dispatcher: Dispatcher;
   readonly log: Log;
-  /** How the node connects with others for its topics; undefined: the user makes all connections. */
+  /** Connects the node with others for its topics. `undefined` if the user makes all connections. */
   readonly topicLinks?: TopicLinks | undefined;
-  /** Takes the announcements of nodes; undefined: the node only passes them on. */
+  /** Receives the announcements of nodes. `undefined` if the node only passes them on. */
   readonly presence?: Presence | undefined;
-  /** What the overlay's protocol does beside broadcasts. */
+  /** The parts of the overlay's protocol beside broadcasts. */
   readonly parts?: readonly OverlayPart[] | undefined;
   /** The peers, if Python nodes among them take part in broadcasts. */
   readonly pythonPeers?: (() => Iterable<NodeConnection>) | undefined;
-  /** Whether handlers receive nothing any more. */
+  /** Whether handlers no longer receive anything. */
   readonly isStopping: () => boolean;
-  /** Has something done when the node is about to stop and can still send. */
+  /** Registers a function that runs when the node is about to stop and can still send. */
   readonly onStopping: (act: () => void) => void;
 }
 
 /**
- * What a node says to all nodes of its network, and what it hears of others. Most nodes never do either: what that takes
- * is made when it is first needed.
+ * The broadcasts that a node sends and receives. Most nodes do neither, so the parts are created when first needed.
  */
 export class Broadcasts implements OverlayOptions {
   readonly #options: BroadcastsOptions;
@@ -124,7 +123,7 @@ export class Broadcasts implements OverlayOptions {
     return this.#options.budget;
   }
 
-  /** What the node speaks to pass broadcasts on. */
+  /** The protocol that passes broadcasts on. */
   get protocol(): Protocol {
     return this.#overlay;
   }
@@ -133,17 +132,17 @@ export class Broadcasts implements OverlayOptions {
     return this.#dropped + (this.#history.histories?.lost ?? 0);
   }
 
-  /** Broadcasts of the node's topics that it cannot read. */
+  /** How many broadcasts of the node's topics could not be read. */
   get rejected(): number {
     return this.#rejected;
   }
 
-  /** How the latest broadcast of a node came. */
+  /** The path of the latest broadcast of a node. */
   pathTo(id: string): Path | undefined {
     return this.#overlay.pathTo(id);
   }
 
-  /** By how much the clock of a peer is off, in milliseconds, if this node drops its broadcasts for that. */
+  /** The difference between a peer's clock and this node's in milliseconds, if broadcasts are dropped because of it. */
   clockGapOf(id: string): number | undefined {
     return this.#overlay.clockGapOf(id);
   }
@@ -156,14 +155,14 @@ export class Broadcasts implements OverlayOptions {
     const subscription = this.#topics.find(broadcast.topic);
     if (subscription === undefined) return;
     const { histories } = this.#history;
-    // The history of a neighbour may have been faster.
+    // It may have arrived earlier through the history of a neighbour.
     if (histories?.has(broadcast) === true) return;
     histories?.add(broadcast);
     if (subscription.order === undefined) this.#hand(broadcast, arrival);
     else subscription.order.add(broadcast, arrival);
   }
 
-  /** A broadcast that this node had missed. */
+  /** A broadcast that this node had missed has arrived through a history. */
   onCaughtUp(broadcast: Broadcast, arrival: Arrival): void {
     this.#hand(broadcast, arrival);
     this.#topics.find(broadcast.topic)?.order?.handedOn(broadcast);
@@ -195,7 +194,7 @@ export class Broadcasts implements OverlayOptions {
     return topic === presenceTopic ? presence !== undefined : this.#topics.find(topic) !== undefined;
   }
 
-  /** The node has stopped. Resolves when its histories are kept. */
+  /** The node has stopped. Resolves when its histories are stored. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#subscriptions?.stop();
@@ -224,12 +223,12 @@ export class Broadcasts implements OverlayOptions {
     return this.#topics.derive(topic, topicKey).then((key) => this.#send({ topic, key, payload: kept }));
   }
 
-  /** Announces that this node is there, or leaves. @throws as `Node.broadcast` does. */
+  /** Broadcasts that this node is present or leaves. @throws as `Node.broadcast` does. */
   announce(payload: Pick<Broadcast, 'format' | 'body'>): void {
     this.#overlay.broadcast({ topic: presenceTopic, key: undefined, payload });
   }
 
-  /** Takes a message of a Python node for all; undefined for any other message, and if the node is not told to. */
+  /** Broadcasts a Python node's message if it asks for that and the option allows it. Otherwise returns `undefined`. */
   takeFromPython(peer: NodeConnection, data: Data): Handled | undefined {
     return this.#python?.receive(peer, data);
   }
@@ -266,7 +265,7 @@ export class Broadcasts implements OverlayOptions {
     return this.#subscriptions;
   }
 
-  /** Hands a broadcast to the handlers, or keeps it for them. */
+  /** Passes a broadcast to the handlers, or queues it for them. */
   #hand(broadcast: Broadcast, arrival: Arrival): void {
     const { histories } = this.#history;
     this.#deliveries ??= new Deliveries(
@@ -277,7 +276,7 @@ export class Broadcasts implements OverlayOptions {
     if (histories?.owe(broadcast, arrival.via) !== true) this.#dropped += 1;
   }
 
-  /** A history hands on what the node had missed, in any order. */
+  /** Passes on a broadcast from a history. They arrive in any order. */
   #handLate(broadcast: Broadcast, arrival: Arrival): void {
     if (this.isKept(broadcast.topic)) this.#hand(broadcast, { ...arrival, isHistory: true });
     else this.#dropped += 1;

@@ -5,14 +5,14 @@ import type { Peering } from '../peers/peering.ts';
 
 export interface CreateMembershipOptions {
   readonly options: ResolvedOptions;
-  /** There once the node is made. */
+  /** Available once the node is constructed. */
   readonly peering: () => Peering;
-  /** The node should join the network through an address that it knows. */
+  /** Called when the node should join the network through an address that it knows. */
   readonly onEntryNeeded: () => void;
   readonly onFailure: (error: unknown) => void;
 }
 
-/** What finds the neighbours of a node. @returns undefined if the user does. */
+/** Creates the membership of a node. @returns `undefined` if the user chooses its neighbours. */
 export function createMembership({
   options,
   peering,

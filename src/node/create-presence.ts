@@ -9,7 +9,7 @@ export interface CreatePresenceOptions extends Pick<PresenceOptions, 'broadcast'
   readonly budget: MemoryBudget;
 }
 
-/** What tells a node who is there; undefined if its user does not ask for it. */
+/** Creates the presence of a node. @returns `undefined` without the option. */
 export function createPresence({
   options: { presence, runtime },
   broadcast,

@@ -4,7 +4,9 @@ type Parts = typeof import('./parts-on-demand.ts');
 
 let parts: Parts | undefined;
 
-/** Loads the parts that most pages never need, in bundles for browsers, once. @throws PeerloomError `ERR_NOT_LOADED`. */
+/**
+ * Loads the parts that most pages never need, in bundles for browsers, once. @throws PeerloomError `ERR_NOT_LOADED`.
+ */
 export function loadParts(): Parts | Promise<Parts> {
   return parts ?? load();
 }

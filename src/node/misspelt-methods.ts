@@ -8,24 +8,24 @@ export interface MisspeltMethod {
   readonly meant: string;
 }
 
-/** What is known of the node whose class is looked at. */
+/** What is known of the node whose class is checked. */
 export interface Handling {
-  /** The class that users extend: its methods, and those behind it, are none of theirs. */
+  /** The class that users extend. Its methods, and those of its base classes, are not the user's. */
   readonly base: object;
   readonly handles: (event: NodeEventName) => boolean;
-  /** There are handlers of typed messages or requests, which users may have given any name. */
+  /** Whether there are handlers of typed messages or requests, which may have any name. */
   readonly hasTyped: boolean;
 }
 
-/** Two slips at most. */
+/** At most two typing errors. */
 const maxDistance = 2;
 
-/** Classes that were looked at: each is reported once. */
+/** Classes that were checked: each is reported once. */
 const seen = new WeakSet<object>();
 
 /**
  * Finds methods of a user's class whose name is nearly that of an event's method: `nodeMesage`, `node_message`,
- * `onMessage`. Only methods of events that nobody handles count, since a class that handles an event knows its name.
+ * `onMessage`. Only events without a handler count, since a class that handles an event knows its name.
  */
 export function misspeltMethods(
   node: object,
@@ -50,7 +50,7 @@ export function warnOfMisspeltMethods(node: object, handling: Handling): void {
   }
 }
 
-/** Names of functions that the object or a class of the user has, and `base` does not. */
+/** The names of functions that the object or the user's classes have, but `base` does not. */
 function methodsOf(node: object, base: object): Set<string> {
   const names = new Set<string>();
   for (let place = node; place !== base && place !== null; place = Object.getPrototypeOf(place)) {
@@ -64,7 +64,7 @@ function methodsOf(node: object, base: object): Set<string> {
 function isSlip(name: string, event: NodeEventName, hasTyped: boolean): boolean {
   const given = plain(name);
   const meant = plain(methodOf(event));
-  // Errors have handlers of users' own more often than not, and so have typed messages.
+  // Users often have their own methods for errors and for typed messages.
   const mayBegin = !hasTyped && !event.endsWith('error');
   if (mayBegin && (given === `on${meant}` || given === `on${meant.replace(/^node/, '')}`)) return true;
   return given !== `${meant}s` && editDistance(given, meant) <= maxDistance;

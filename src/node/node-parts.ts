@@ -18,7 +18,7 @@ import { States } from './states/states.ts';
 
 /** The objects that do a node's work. */
 export interface NodeParts {
-  /** With a runtime whose failures the node reports. */
+  /** The options, with a runtime whose failures the node reports. */
   readonly options: ResolvedOptions;
   readonly dispatcher: Dispatcher;
   readonly typedHandlers: TypedHandlers;
@@ -33,8 +33,8 @@ export interface NodeParts {
 }
 
 /**
- * Makes the parts of a node, and connects them with each other. Some refer to parts that are made after them, which they
- * first use when the node starts.
+ * Creates the parts of a node and connects them. Some refer to parts that are created later, which they first use when
+ * the node starts.
  */
 export function createParts(
   node: NodeConnection['mainNode'],

@@ -52,8 +52,9 @@ import type { States } from './states/states.ts';
 import { type WantedNodes, waitForNodes } from './wait-for-nodes.ts';
 
 /**
- * A node of a peer-to-peer network. It listens, connects to other nodes, and reports what happens through events. Extend
- * it and override the methods of the events that you need, or pass a callback, or add listeners with {@link Node.on}.
+ * A node of a peer-to-peer network. It listens, connects to other nodes, and reports what happens through events.
+ * Extend it and override the methods of the events that you need, or pass a callback, or add listeners with {@link
+ * Node.on}.
  *
  * @example
  * class MyNode extends Node {
@@ -67,17 +68,17 @@ import { type WantedNodes, waitForNodes } from './wait-for-nodes.ts';
  * node.sendToNodes('hello');
  */
 export class Node extends NodeHandlers {
-  /** The address that the node listens on. */
+  /** The host on which the node listens. */
   readonly host: string;
   /** Whether the node prints every step. */
   debug: boolean;
-  /** @internal For what a subclass of ours keeps for peers. */
+  /** @internal Used by SecureNode for what it keeps for peers. */
   readonly memoryBudget: MemoryBudget;
-  /** @internal Counts beside the log; {@link Node.metrics} is what users read. */
+  /** @internal The node's counters. Users read them through {@link Node.metrics}. */
   readonly nodeMeter = new Meter();
-  /** @internal What a subclass of ours takes time and randomness from. */
+  /** @internal The source of time and randomness for SecureNode. */
   readonly checkedRuntime: Runtime;
-  /** @internal Where a simulation looks on. */
+  /** @internal Set by a simulation to observe the node. */
   simulationObserver: NodeObserver | undefined;
 
   readonly #options: ResolvedOptions;
@@ -126,13 +127,13 @@ export class Node extends NodeHandlers {
     return this.#options.identity.id;
   }
 
-  /** The port that the node listens on. With port 0 it is 0 until {@link Node.start} has resolved. */
+  /** The port on which the node listens. With port 0 it is 0 until {@link Node.start} has resolved. */
   get port(): number {
     return this.#peering.transports.port;
   }
 
   /**
-   * The addresses that the node listens on, such as `'tls://0.0.0.0:10001'`, one or more for each transport that listens.
+   * The addresses on which the node listens, such as `'tls://0.0.0.0:10001'`, one or more for each listening transport.
    * Empty before {@link Node.start} has resolved. Peers learn them when they connect.
    */
   get addresses(): readonly string[] {
@@ -160,16 +161,16 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * The nodes that this node knows, in a new list: those that it is connected with, those that it found, and those that
-   * it was connected with or heard of. It remembers 1,024 addresses at most, and 512 nodes that others told of.
+   * The nodes that this node knows, in a new list: nodes with which it is or was connected, nodes that it found, and
+   * nodes of which others told it. It remembers at most 1,024 addresses, and 512 nodes of which others told it.
    */
   get knownNodes(): readonly KnownNode[] {
     return this.#finder.knownNodes;
   }
 
   /**
-   * The neighbours that the node has found by itself, at this moment; empty with `neighbourhood: 'manual'`. Its other
-   * connections are in {@link Node.allNodes} only.
+   * The neighbours that the node has chosen automatically, at this moment. Empty with `neighbourhood: 'manual'`. Other
+   * connections are only in {@link Node.allNodes}.
    */
   get neighbourhood(): Neighbourhood {
     const { active = [], passive = [] } = this.#membership ?? {};
@@ -177,20 +178,19 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * The ids of the other nodes of the network that are there, in a new list: those that have joined and not left, as far
-   * as this node knows. Empty without the option `presence`.
+   * The ids of the other nodes that are present in the network, in a new list: those that have joined and not left, as
+   * far as this node knows. Empty without the option `presence`.
    */
   get presentNodes(): readonly string[] {
     return this.#presence?.ids ?? [];
   }
 
   /**
-   * Which peer leads to a node: that node itself, if this node is connected with it; otherwise the peer over which its
-   * latest broadcast came, which may be long ago. Announcements of nodes with `presence` are broadcasts. The way back may
-   * be another one, and the number of links is what the nodes between say.
+   * The peer that leads to a node: the node itself, if this node is connected with it; otherwise the peer over which
+   * its latest broadcast arrived, perhaps long ago. Announcements of nodes with `presence` are broadcasts. The way to
+   * the node may be another one, and the number of links is what the nodes in between report.
    *
-   * @returns undefined if this node is connected with neither, or has heard no broadcast of the node. It knows the 4,096
-   * nodes that it heard of last.
+   * @returns `undefined` if there is no such peer. The node remembers the latest 4,096 origins of broadcasts.
    * @throws TypeError for text that cannot be an id.
    */
   route(id: string): Route | undefined {
@@ -203,9 +203,9 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * Says why a node is, or is not, reached, and what to do: connections and their ends, the latest failures, the addresses
-   * that are known and how old they are, lists and limits. It only reads what this node knows, and sends nothing. Of this
-   * node's own id, it says how others can reach it.
+   * Explains why a node is, or is not, reached, and what to do. It covers connections and their ends, the latest
+   * failures, the known addresses and their ages, lists and limits. It only reads what this node knows, and sends
+   * nothing. For this node's own id, it explains how others can reach this node.
    *
    * @throws TypeError for text that cannot be an id.
    * @example
@@ -239,8 +239,8 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * Broadcasts that no handler received, because handlers were slower than they arrived, or because they arrived too late
-   * for their order (`subscribe` with `ordered`).
+   * Broadcasts that no handler received, because handlers were slower than they arrived, or because they arrived too
+   * late for their order (`subscribe` with `ordered`).
    */
   get broadcastCountDropped(): number {
     return this.#broadcasts.dropped;
@@ -255,8 +255,7 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * Begins to listen, on all transports or on none. If this fails, the node is as it was before, and you may call it
-   * again.
+   * Starts to listen, on all transports or on none. If this fails, the node is unchanged, and you may call it again.
    *
    * @throws PeerloomError `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS_UNAVAILABLE`, `ERR_HOST_NOT_FOUND`;
    * `ERR_NOT_STARTED` for a node that was stopped: a stopped node cannot start again. With an identity in a store:
@@ -272,7 +271,7 @@ export class Node extends NodeHandlers {
     membership.start();
   }
 
-  /** At the start, when listeners and handlers of typed messages are there. */
+  /** Called at the start, when listeners and handlers of typed messages have been added. */
   #warnOfMisspeltMethods(): void {
     const handling = {
       base: Node.prototype,
@@ -283,11 +282,11 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * Stops the node: fires `node_request_to_stop`, sends what is queued, and says goodbye to every peer. Resolves when all
-   * sockets and timers are gone. Calling it again waits for the same end.
+   * Stops the node: fires `node_request_to_stop`, sends what is queued, and says goodbye to every peer. Resolves when
+   * all sockets and timers are gone. Further calls wait for the same end.
    *
-   * In a handler of `node_request_to_stop` or `node_disconnect_with_outbound_node` it resolves at once, because the node
-   * waits for that handler before it stops.
+   * Within a handler of `node_request_to_stop` or `node_disconnect_with_outbound_node` it resolves immediately, because
+   * the node waits for that handler before it stops.
    */
   stop(): Promise<void> {
     return this.#peering.stop();
@@ -300,12 +299,13 @@ export class Node extends NodeHandlers {
 
   /**
    * Connects with another node, or returns the existing connection with it. Resolves when both sides have admitted each
-   * other. With `reconnect`, the node keeps the address connected once the first attempt has succeeded. With `retry`, it
-   * keeps trying until an attempt succeeds. The other node fires its connected event at about the same time, perhaps a
-   * moment later; there, {@link Node.waitForNodes} waits for it.
+   * other. With `reconnect`, the node keeps the address connected once the first attempt has succeeded. With `retry`,
+   * it keeps trying until an attempt succeeds. The other node fires its connected event at about the same time, perhaps
+   * a moment later; there, {@link Node.waitForNodes} waits for it.
    *
-   * The id of a node stands for its address: this node dials the addresses that it knows, and then asks its peers, which
-   * ask theirs, up to five links away. Other nodes answer in a second or two, or within `timeoutMs`.
+   * You can give an id in place of an address. This node then dials the addresses that it knows for the id. If that
+   * fails, it asks its peers, which ask their peers, up to five links away. Answers take a second or two, at most
+   * `timeoutMs`.
    *
    * @throws TypeError or RangeError for wrong arguments, with the rule and the value.
    * @throws PeerloomError `ERR_CONNECTION_REFUSED`, `ERR_HOST_NOT_FOUND`, `ERR_HOST_UNREACHABLE`,
@@ -323,7 +323,7 @@ export class Node extends NodeHandlers {
     portOrOptions?: number | ConnectOptions,
     maybeOptions?: ConnectOptions,
   ): Promise<NodeConnection> {
-    // Anything else than options stands where the port does, be it one or not.
+    // If the second argument is not options, it is taken for the port, and checked as one.
     const isHost =
       maybeOptions !== undefined || (portOrOptions !== undefined && typeof portOrOptions !== 'object');
     const given = isHost ? maybeOptions : (portOrOptions as ConnectOptions | undefined);
@@ -339,9 +339,10 @@ export class Node extends NodeHandlers {
 
   /**
    * Closes a connection, and stops reconnecting with that peer. For an outbound connection,
-   * `node_disconnect_with_outbound_node` fires first, whose handlers may still send. The node sends what is queued; if the
-   * connection is suspended, `node_session_lost` reports it instead. Resolves when the disconnect event has fired. In a
-   * handler of `node_disconnect_with_outbound_node`, and for a connection that has closed already, it resolves at once.
+   * `node_disconnect_with_outbound_node` fires first, and its handlers may still send. The node sends what is queued;
+   * if the connection is suspended, `node_session_lost` reports it instead. Resolves when the disconnect event has
+   * fired. Within a handler of `node_disconnect_with_outbound_node`, and for a closed connection, it resolves
+   * immediately.
    *
    * @throws TypeError for anything that is not a connection of this node.
    */
@@ -357,8 +358,8 @@ export class Node extends NodeHandlers {
    * Sends a message to all peers. The node encodes it once. `exclude` lists peers to leave out, as connections or ids.
    *
    * @returns a report: how many peers the message was sent to, which of them are congested, and which failed.
-   * @throws TypeError if a message cannot hold the data, an option is unknown, or `exclude` is not a list of connections
-   * and ids, or holds an id that no node can have. Failures of single connections are in the report.
+   * @throws TypeError if a message cannot hold the data, an option is unknown, or `exclude` is not a list of
+   * connections and ids, or holds an id that no node can have. Failures of single connections are in the report.
    */
   sendToNodes(data: Data, options: SendToNodesOptions = {}): SendReport {
     const { maxContainers } = this.#options.limits;
@@ -366,17 +367,19 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * Sends data to every other node of the network, however many links away, once. The nodes in between pass it on, so no
-   * node needs to know the others. This node signs it, and every receiver checks the signature; `node_broadcast` names
-   * this node as the origin. It does not fire on this node. Broadcasts may arrive in any order. A node that joins the
-   * network later does not receive it, unless both keep the topic (`history` of {@link Node.subscribe}).
+   * Sends data once to every other node of the network, however many links away. The nodes in between pass it on, so no
+   * node needs to know all others. This node signs it, and every receiver checks the signature. `node_broadcast` fires
+   * on the other nodes with this node as the origin, but not on this node. Broadcasts may arrive in any order. A node
+   * that joins the network later does not receive it, unless both keep the topic (`history` of {@link Node.subscribe}).
    *
-   * Clocks of the nodes may differ by at most 2 minutes.
+   * The clocks of the nodes may differ by at most 2 minutes.
    *
-   * @returns the id of the broadcast, and how many neighbours pass it on. With the option `topicKey`, a promise of them.
-   * @throws PeerloomError `ERR_NO_NEIGHBOUR` without a connection, if this node does not keep the topic; `ERR_MESSAGE_TOO_LARGE` above 1 MiB; `ERR_QUEUE_FULL`
-   * when the broadcasts of the last two seconds have 8 MiB; `ERR_TOPIC_KEY` while the key is being derived that the node
-   * subscribed to the topic with. TypeError for data that no message can hold, or wrong options.
+   * @returns the id of the broadcast, and the number of neighbours that pass it on. With the option `topicKey`, a
+   * promise.
+   * @throws PeerloomError `ERR_NO_NEIGHBOUR` without a connection, unless this node keeps the topic;
+   * `ERR_MESSAGE_TOO_LARGE` above 1 MiB; `ERR_QUEUE_FULL` if the broadcasts of the last two seconds exceed 8 MiB;
+   * `ERR_TOPIC_KEY` while the key of a subscribed topic is being derived. TypeError if a message cannot hold the data,
+   * or for wrong options.
    * @example
    * node.broadcast({ text: 'hello' });
    * node.broadcast({ text: 'hello' }, { topic: 'chat' }); // only for nodes that called subscribe('chat')
@@ -389,17 +392,17 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * From now on, `node_broadcast` also fires for broadcasts with this topic. Every node starts with the topic `''`. If the
-   * node has subscribed to the topic before, the options given now replace those given then.
+   * Subscribes to a topic: `node_broadcast` also fires for its broadcasts. Every node is subscribed to `''` from the
+   * start. If the node has subscribed to the topic before, the new options replace the earlier ones.
    *
-   * @returns nothing; with `topicKey` or `history` a promise, which resolves when the node has derived the topic's key and
-   * opened the history. Until then it neither receives nor sends broadcasts with this topic. In Node.js, a history without
-   * `topicKey` is open at once.
-   * @throws TypeError or RangeError for wrong arguments. PeerloomError `ERR_HISTORY_FILE`: the file or store of the
-   * history cannot be used, and the node has not subscribed. `ERR_NOT_LOADED` in a page.
+   * @returns nothing. With `topicKey` or `history`, a promise that resolves when the key is derived and the history is
+   * open. Until then, the node neither receives nor sends broadcasts with this topic. In Node.js, a history without
+   * `topicKey` is open immediately.
+   * @throws TypeError or RangeError for wrong arguments. PeerloomError `ERR_HISTORY_FILE` if the file or store of the
+   * history cannot be used; the node is not subscribed then. `ERR_NOT_LOADED` in a page.
    * @example
    * node.subscribe('chat');
-   * await node.subscribe('chat', { history: { maxMessages: 1000 } }); // also what was said before the node came
+   * await node.subscribe('chat', { history: { maxMessages: 1000 } }); // also what was said before the node joined
    * await node.subscribe('board', { topicKey: '5f0c…' }); // nodes without the key cannot read the board
    */
   subscribe(
@@ -412,8 +415,8 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * From now on, `node_broadcast` no longer fires for broadcasts with this topic. The node still passes them on. With `''`,
-   * it no longer fires for broadcasts without a topic.
+   * Unsubscribes from a topic: `node_broadcast` no longer fires for its broadcasts, but the node still passes them on.
+   * `''` stands for broadcasts without a topic.
    */
   unsubscribe(topic: string): void {
     this.#broadcasts.unsubscribe(topic);
@@ -477,17 +480,17 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * Sends a state dict, all tensors of a model, in a stream of its own: it may be larger than a message, and messages do
-   * not wait for it. Resolves when the peer's `node_state` handlers have run. If the connection breaks, the transfer
-   * resumes by itself if the connection was made with `reconnect`; otherwise call this again, and it sends only what the
-   * peer lacks. Leave the tensors as they are until then.
+   * Sends a state dict (all tensors of a model) in its own stream: it may be larger than a message, and messages do not
+   * wait for it. Resolves when the peer's `node_state` handlers have run. If the connection breaks, the transfer
+   * resumes automatically if the connection was made with `reconnect`. Otherwise call this again; it then sends only
+   * what the peer lacks. Do not change the tensors until it resolves.
    *
    * @param target the peer's connection or id.
    * @throws PeerloomError `ERR_STATE_REFUSED` if the peer does not want it, or it is larger than the peer allows
    * (`limits.maxStateBytes`, 128 MiB), or the peer ended the transfer; `ERR_HANDLER` if the peer has no `node_state`
    * handler, or that failed; `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_NOT_CONNECTED`, and the errors of
    * {@link NodeConnection.openStream}.
-   * @throws TypeError, RangeError for wrong arguments, and a state of more than 16,384 tensors.
+   * @throws TypeError or RangeError for wrong arguments, or a state of more than 16,384 tensors.
    * @example
    * await node.sendState(peer, { 'layer.weight': weights, 'layer.bias': bias }, { info: { round: 3 } });
    */
@@ -527,27 +530,27 @@ export class Node extends NodeHandlers {
     return new NodeConnection(this, details);
   }
 
-  /** @internal Where a subclass of ours comes between a connection and its messages, whatever class it has. */
+  /** @internal Lets SecureNode intercept the messages of all connections, whatever their class. */
   wrapChannel(channel: Channel): Channel {
     return channel;
   }
 
-  /** @internal Asks a peer from where it sees this node, for the command line. `undefined`: it does not answer. */
+  /** @internal Asks a peer for this node's address as the peer sees it. `undefined` if the peer does not answer. */
   seenBy(peer: NodeConnection): Promise<Sighting | undefined> {
     return this.#finder.seenBy(peer);
   }
 
-  /** @internal Reports a failure that no caller learns of. */
+  /** @internal Reports a failure that no caller receives. */
   reportFailure(error: Error): void {
     this.#dispatcher.warn(error, 'node_error');
   }
 
-  /** @internal Where a subclass of ours opens what it needs, before the node listens. */
+  /** @internal Lets SecureNode open its files before the node listens. */
   openBeforeStart(): Promise<void> | undefined {
     return undefined;
   }
 
-  /** @internal Where a subclass of ours lets go of what it holds, once the node has stopped. */
+  /** @internal Lets SecureNode release its resources once the node has stopped. */
   releaseAfterStop(): void | Promise<void> {
     this.#states.close();
     return this.#broadcasts.close();
@@ -559,14 +562,14 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * What the node has counted so far, and the lengths of its queues at this moment. For one peer see
-   * {@link NodeConnection.metrics}. It costs time in proportion to the number of connections.
+   * Returns the node's counters, and the present lengths of its queues. For one peer, see {@link
+   * NodeConnection.metrics}. It takes time in proportion to the number of connections.
    */
   metrics(): NodeMetrics {
     return nodeMetrics(this, this.#peering.peers);
   }
 
-  /** Prints the ids and addresses of all peers, what went over each connection, and what waits. */
+  /** Prints the ids and addresses of all peers, the traffic of each connection, and the lengths of the queues. */
   printConnections(): void {
     printConnections(this, this.#peering.peers);
   }
@@ -582,8 +585,8 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * Removes a listener that {@link Node.on} or {@link Node.once} added. If they added it several times, this removes the
-   * latest one.
+   * Removes a listener that {@link Node.on} or {@link Node.once} added. If they added it several times, this removes
+   * the latest one.
    */
   off<Name extends NodeEventName>(event: Name, listener: NodeListener<Name>): this {
     this.#dispatcher.off(event, listener);
@@ -597,9 +600,9 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * Handles a kind of message made by `defineMessage`, or answers a kind of request made by `defineRequest`. The handler
-   * receives only data that fits the schema; other data is rejected with `ERR_SCHEMA`. Messages of the kind no longer
-   * fire `node_message`, and requests of the kind no longer fire `node_request`.
+   * Handles a kind of message made by `defineMessage`, or answers a kind of request made by `defineRequest`. The
+   * handler receives only data that fits the schema; other data is rejected with `ERR_SCHEMA`. Messages of the kind no
+   * longer fire `node_message`, and requests of the kind no longer fire `node_request`.
    *
    * @throws TypeError for anything that is not a kind, or for a kind that has a handler already.
    * @example

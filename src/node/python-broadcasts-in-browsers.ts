@@ -1,8 +1,8 @@
 import type { PythonBroadcastsOptions } from './python-broadcasts.ts';
 
-/** What bundlers put in the place of `python-broadcasts.ts` in a bundle for browsers, which no Python node reaches. */
+/** Replaces `python-broadcasts.ts` in bundles for browsers, because Python nodes cannot connect to pages. */
 export class PythonBroadcasts {
-  // biome-ignore lint/complexity/noUselessConstructor: it takes what the other one does
+  // biome-ignore lint/complexity/noUselessConstructor: it has the parameters of the class that it replaces
   constructor(_options: PythonBroadcastsOptions) {}
 
   send(): void {}

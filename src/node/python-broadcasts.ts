@@ -10,9 +10,9 @@ export interface PythonBroadcastsOptions {
   readonly connections: () => Iterable<NodeConnection>;
   /** Broadcasts in the name of this node. Throws as `Node.broadcast` does. */
   readonly broadcast: (data: Data, topic: string) => BroadcastReceipt;
-  /** Hands a broadcast to the handlers of this node, if it has subscribed to the topic. */
+  /** Passes a broadcast to the handlers of this node, if it has subscribed to the topic. */
   readonly hand: (origin: string, data: Data, details: BroadcastDetails) => Handled;
-  /** By the clock of this node, milliseconds since 1970. */
+  /** This node's clock: milliseconds since 1970. */
   readonly wallNow: () => number;
   readonly log: Log;
 }
@@ -28,15 +28,15 @@ export interface Sent {
   readonly sentAt: number;
 }
 
-/** What a Python node sends for a broadcast. */
+/** The message by which a Python node asks for a broadcast. */
 interface PythonBroadcast {
   readonly broadcast: Data;
   readonly topic?: string;
 }
 
 /**
- * Takes Python nodes into the broadcasts of a network: they send and receive them as messages of this node
- * (docs/python.md). Python nodes prove nothing, so what they broadcast is this node's word.
+ * Lets Python peers take part in broadcasts: they send and receive them as messages of this node (docs/python.md).
+ * Python nodes prove nothing, so this node signs what they broadcast.
  */
 export class PythonBroadcasts {
   readonly #options: PythonBroadcastsOptions;
@@ -61,9 +61,9 @@ export class PythonBroadcasts {
   }
 
   /**
-   * Broadcasts what a Python node sends for that.
+   * Broadcasts the data of a Python node's message, if the message asks for that.
    *
-   * @returns undefined for any other message.
+   * @returns `undefined` for any other message.
    * @throws as `Node.broadcast` does.
    */
   receive(peer: NodeConnection, data: Data): Handled | undefined {
@@ -81,7 +81,7 @@ function isPython({ security }: NodeConnection): boolean {
   return security.protocol === 'p2pnetwork';
 }
 
-/** With other fields beside, it is a message of the program's own, or a broadcast that was received. */
+/** False if there are other fields: the message is then the program's own, or a broadcast that was received. */
 function isPythonBroadcast(data: Data): data is PythonBroadcast & { readonly [key: string]: Data } {
   if (typeof data !== 'object' || data === null || !Object.hasOwn(data, 'broadcast')) return false;
   const { topic = '' } = data as { readonly topic?: unknown };

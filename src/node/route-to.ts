@@ -4,7 +4,7 @@ import { checkType } from '../base/arguments.ts';
 import type { Peers } from '../peers/peers.ts';
 import type { Broadcasts } from './broadcasts.ts';
 
-/** What the way to a node is found by. */
+/** The sources of routes. */
 export interface RouteSources {
   readonly peers: Pick<Peers, 'find'>;
   readonly broadcasts: Pick<Broadcasts, 'pathTo'>;

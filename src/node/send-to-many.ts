@@ -79,7 +79,7 @@ function excludedFrom(
   for (const one of excluded) {
     if (typeof one === 'string') {
       hasIds = true;
-      // An id with a slip in it would leave nobody out. Those of peers need no check.
+      // A misspelt id would exclude nobody. The ids of peers need no check.
       if (!connections.some(({ id }) => id === one)) checkGivenId('exclude', one);
       continue;
     }

@@ -5,18 +5,18 @@ import { OriginOrder, type OriginOrderOptions } from '../overlay/origin-order.ts
 import type { TopicKey } from '../overlay/topic-key.ts';
 import { loadParts } from './load-parts.ts';
 
-/** A topic whose broadcasts a node hands to its handlers. */
+/** A topic to which the node has subscribed. */
 export interface Subscription {
   readonly topic: string;
-  /** The text that the key is derived from; undefined for a topic without a key. */
+  /** The text from which the key is derived. `undefined` for a topic without a key. */
   readonly topicKey: string | undefined;
-  /** Undefined while it is being derived as well. */
+  /** Also `undefined` while it is being derived. */
   key: TopicKey | undefined;
-  /** Undefined for a topic whose broadcasts are handed on as they arrive. */
+  /** `undefined` if broadcasts are handled as they arrive. */
   readonly order: OriginOrder | undefined;
-  /** Undefined for a topic that the node does not keep. */
+  /** `undefined` if the node does not keep the topic. */
   history: ResolvedHistoryOptions | undefined;
-  /** Resolves when the key is derived, and what has to be opened is open. */
+  /** Resolves when the key is derived and the history is open. */
   readonly ready: Promise<void>;
 }
 
@@ -37,7 +37,7 @@ export interface SubscriptionsOptions extends OriginOrderOptions {
 export class Subscriptions {
   readonly #options: SubscriptionsOptions;
   readonly #byTopic = new Map<string, Subscription>();
-  /** Those whose broadcasts can be read, by the topic's name on the wire. */
+  /** The topics whose broadcasts can be read, by their name on the wire. */
   readonly #byWireTopic = new Map<string, Subscription>();
 
   constructor(options: SubscriptionsOptions) {
@@ -45,7 +45,7 @@ export class Subscriptions {
     this.add('', {});
   }
 
-  /** What waits for earlier broadcasts, in bytes. */
+  /** Memory of the broadcasts that wait for earlier ones. */
   get heldBytes(): number {
     let sum = 0;
     for (const { order } of this.#byTopic.values()) sum += order?.heldBytes ?? 0;
@@ -103,7 +103,7 @@ export class Subscriptions {
     return Key.derive({ text: topicKey, network, topic, runtime });
   }
 
-  /** The node has stopped: nothing that waits is handed on any more. */
+  /** The node has stopped: waiting broadcasts are dropped. */
   stop(): void {
     for (const { order } of this.#byTopic.values()) order?.stop();
   }
@@ -127,7 +127,7 @@ export class Subscriptions {
     throw new PeerloomError('ERR_TOPIC_KEY', `the key of '${topic}' is still being derived: ${advice}`);
   }
 
-  /** Whether its broadcasts are received and sent already. */
+  /** Whether its broadcasts can be received and sent. */
   isOpen(subscription: Subscription): boolean {
     return this.#byWireTopic.get(wireTopicOf(subscription) ?? '') === subscription;
   }
@@ -149,7 +149,7 @@ export class Subscriptions {
   }
 }
 
-/** Whether a subscription is what these details ask for. */
+/** Whether a subscription already has these details. */
 export function isAsIn({ topicKey, ordered = false }: SubscriptionDetails, earlier: Subscription): boolean {
   return earlier.topicKey === topicKey && (earlier.order !== undefined) === ordered;
 }

@@ -32,11 +32,11 @@ export class TopicHistories {
   /** Resolves when the topic's key is derived, if it has one, and its history is open. */
   subscribe(topic: string, given?: SubscribeOptions): Promise<void> {
     const { history, ...details } = checkSubscribeOptions(given);
-    // What was broadcast before belongs to the history as it was.
+    // Earlier broadcasts belong to the history as it was before.
     this.#host.sendGathered();
     if (history !== undefined) {
       const histories = this.#host.history.begin();
-      if (histories instanceof Promise) histories.catch(() => {}); // the subscription meets the same error
+      if (histories instanceof Promise) histories.catch(() => {}); // the subscription reports the same error
       if (history.store !== undefined || histories instanceof Promise) {
         return this.#subscribeOpening(checkTopic(topic), details, { history, histories });
       }
@@ -115,7 +115,7 @@ export class TopicHistories {
     return subscription && wireTopicOf(subscription);
   }
 
-  /** @throws PeerloomError: the history cannot be kept, and the node has not subscribed. */
+  /** @throws PeerloomError if the history cannot be kept. The node is not subscribed then. */
   #setHistory(subscription: Subscription): void {
     const { topic, history } = subscription;
     const wireTopic = wireTopicOf(subscription)!;

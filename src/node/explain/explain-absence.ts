@@ -6,13 +6,13 @@ import { ageText } from './age-text.ts';
 import { failureAdvice } from './failure-advice.ts';
 import type { ExplainSources } from './sources.ts';
 
-/** So many failed dials are told, the latest first. */
+/** The most failed dials that are listed, the latest first. */
 const maxDialLines = 8;
 
-/** How refusals begin that a limit is the reason of. */
+/** Matches refusals that are caused by a limit. */
 const limitText = /\blimits\.|as many connections as it allows/;
 
-/** What there is to say of a node that this one has no connection with. */
+/** The explanation of a node without a connection. */
 export function explainAbsence(
   id: string,
   sources: ExplainSources,
@@ -46,7 +46,7 @@ export function explainAbsence(
   return { state: 'unknown', lines: [...lines, ...unknownLines(sources)] };
 }
 
-/** The attempts of this node to reach another one that failed last. */
+/** Lines about the latest failed attempts to reach another node. */
 export function dialLines(id: string, sources: ExplainSources): readonly ExplanationLine[] {
   const { peering, finder } = sources;
   const keys = new Set(finder.known.entriesOf(id).map(({ key }) => key));
@@ -151,7 +151,7 @@ function entryLine(entry: BookEntry, sources: ExplainSources): ExplanationLine {
   };
 }
 
-/** Signs of life that do not come from the node itself. */
+/** Lines about signs of life that do not come from the node itself. */
 function heardLines(id: string, sources: ExplainSources): readonly ExplanationLine[] {
   const { broadcasts, presence, options } = sources;
   const lines: ExplanationLine[] = [];

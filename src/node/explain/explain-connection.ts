@@ -8,7 +8,7 @@ import { ageText } from './age-text.ts';
 import { dialLines } from './explain-absence.ts';
 import type { ExplainSources } from './sources.ts';
 
-/** What there is to say of a node that this one has a connection with, perhaps a broken one. */
+/** The explanation of a node with a connection, perhaps a broken one. */
 export function explainConnection(
   peer: Peer,
   state: ReachState,
@@ -69,7 +69,7 @@ function queueLines({ channel }: PeerConnection, { options }: ExplainSources): r
   return lines;
 }
 
-/** Why a connection may end that nothing is wrong with. */
+/** Lines about why a working connection may end. */
 function holderLines(peer: Peer): readonly ExplanationLine[] {
   if (peer.isHeldBy(Holder.user) || peer.isHeldBy(Holder.remote)) return [];
   return [

@@ -5,10 +5,10 @@ import type { PastFailure } from '../../peers/past-failures.ts';
 import { ageText } from './age-text.ts';
 import type { ExplainSources } from './sources.ts';
 
-/** So many of the hosts that others name are told. */
+/** The most hosts, as named by others, that are listed. */
 const maxHosts = 4;
 
-/** What there is to say of whether others reach this node. */
+/** The explanation of how others can reach this node. */
 export function explainSelf(sources: ExplainSources): readonly ExplanationLine[] {
   const { peering, membership } = sources;
   const { addresses } = peering.transports;
@@ -28,7 +28,7 @@ const dialsOnly: ExplanationLine = {
   advice: 'let others be dialled, or give it a transport that listens, such as tcp()',
 };
 
-/** Whether an address stands for all addresses of a machine, and otherwise where it lies. */
+/** Says from where an address can be reached. */
 export function listeningLine(text: string): ExplanationLine {
   const host = hostOf(text);
   if (host === '0.0.0.0' || host === '::') {
@@ -112,7 +112,7 @@ function latestText(latest: PastFailure | undefined, nowMs: number): string {
   return `; the latest, ${latest.id} from ${latest.address}, ${ageText(nowMs - latest.atMs)} ago: ${latest.message}`;
 }
 
-/** `undefined` for an address that has a form of its own. */
+/** `undefined` if the address is not a host and a port. */
 function hostOf(text: string): string | undefined {
   try {
     return parseAddress(text).host;

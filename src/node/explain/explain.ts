@@ -7,7 +7,7 @@ import { explainConnection } from './explain-connection.ts';
 import { explainSelf } from './explain-self.ts';
 import type { ExplainSources } from './sources.ts';
 
-/** Says why a node is, or is not, reached, see {@link Node.explain}. Only reads what the node knows. */
+/** Explains why a node is, or is not, reached, see {@link Node.explain}. It only reads what the node knows. */
 export function explain(id: string, sources: ExplainSources): Explanation {
   checkGivenId('id', checkType('id', id, 'string'));
   const own = runLines(sources);

@@ -1,7 +1,7 @@
 import type { ReachTopic } from '../../api/explanation.ts';
 import type { ErrorCode } from '../../base/errors.ts';
 
-/** Which part failed, and what to do beyond what the error itself says. */
+/** The part that failed, and advice beyond the error's own message. */
 export interface FailureAdvice {
   readonly about: ReachTopic;
   readonly advice: string;
@@ -65,7 +65,7 @@ const advices: Partial<Record<ErrorCode, FailureAdvice>> = {
   ERR_VERSION: { about: 'handshake', advice: 'update the older of the two nodes' },
 };
 
-/** What to do about an attempt to connect that failed. */
+/** The advice about a failed attempt to connect. */
 export function failureAdvice(code: ErrorCode | undefined): FailureAdvice {
   const known = code && advices[code];
   if (known !== undefined) return known;

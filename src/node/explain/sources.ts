@@ -5,7 +5,7 @@ import type { Presence } from '../../overlay/presence/presence.ts';
 import type { Peering } from '../../peers/peering.ts';
 import type { Broadcasts } from '../broadcasts.ts';
 
-/** The parts of a node that know something about others. */
+/** The parts of a node that know something about other nodes. */
 export interface ExplainSources {
   readonly options: ResolvedOptions;
   readonly peering: Peering;

@@ -4,8 +4,8 @@ import { Tensor } from '../../tensors/tensor/tensor.ts';
 import { type Announced, decodeManifest, type StateHeader } from './state-form.ts';
 
 /**
- * A state dict as far as it is here. It outlives the stream that brings it, so that another stream can bring the rest.
- * Memory is taken for a tensor when its first bytes arrive, after the manifest was checked as a whole.
+ * The part of a state dict that has arrived. It outlives its stream, so that another stream can bring the rest. Memory
+ * for a tensor is allocated when its first bytes arrive, after the whole manifest was checked.
  */
 export class IncomingState {
   readonly header: StateHeader;
@@ -14,12 +14,12 @@ export class IncomingState {
   readonly #manifest: Uint8Array;
   #announced: readonly Announced[] | undefined;
   readonly #elements: Uint8Array[] = [];
-  /** Bytes of the last of {@link #elements} that are here. */
+  /** How much of the last of {@link #elements} has arrived. */
   #filled = 0;
   #receivedBytes = 0;
   #heldBytes: number;
 
-  /** @param header one whose `manifestBytes` are within their bound. */
+  /** @param header must have `manifestBytes` within the bound. */
   constructor(header: StateHeader, onGrowth: (bytes: number) => void) {
     this.header = header;
     this.#onGrowth = onGrowth;
@@ -28,22 +28,22 @@ export class IncomingState {
     onGrowth(header.manifestBytes);
   }
 
-  /** Of manifest and elements: the position from which the sender is to go on. */
+  /** Received bytes of manifest and elements: the position from which the sender resumes. */
   get receivedBytes(): number {
     return this.#receivedBytes;
   }
 
-  /** Of elements alone. */
+  /** Received bytes of elements. */
   get receivedElementBytes(): number {
     return Math.max(0, this.#receivedBytes - this.header.manifestBytes);
   }
 
-  /** Memory that is taken. */
+  /** The allocated memory. */
   get heldBytes(): number {
     return this.#heldBytes;
   }
 
-  /** @throws Error for bytes that do not fit what was announced. */
+  /** @throws Error if the bytes do not match the announcement. */
   push(bytes: Uint8Array): void {
     const { manifestBytes, bytes: elementBytes } = this.header;
     if (bytes.length > manifestBytes + elementBytes - this.#receivedBytes) {
@@ -58,7 +58,7 @@ export class IncomingState {
     this.#pushElements(bytes.subarray(ofManifest));
   }
 
-  /** The state. @throws Error unless all of it is here and unaltered. */
+  /** Returns the state. @throws Error unless it has arrived whole and unaltered. */
   finish(): StateDict {
     const { sha256, bytes, manifestBytes } = this.header;
     if (this.#receivedBytes !== manifestBytes + bytes) throw new Error('the state ended early');
@@ -67,7 +67,7 @@ export class IncomingState {
       throw new Error('the state is not the one that was announced: its hash differs');
     return stateOf(
       this.#announced.map(({ name, dtype, shape }, index) => {
-        // Those at the end may have none.
+        // The last tensors may have no elements.
         const data = this.#elements[index] ?? new Uint8Array(0);
         return [name, new Tensor(dtype, shape, data)] as const;
       }),
@@ -86,7 +86,7 @@ export class IncomingState {
     }
   }
 
-  /** The memory of the next tensor that has elements. There is one, since no more bytes come than were announced. */
+  /** The memory of the next tensor with elements. There is one, because no more bytes arrive than were announced. */
   #nextTensor(): Uint8Array {
     for (;;) {
       const memory = new Uint8Array(this.#announced![this.#elements.length]!.byteLength);

@@ -12,10 +12,10 @@ import { entriesOf, type StateDictLike } from '../../tensors/formats/state-dict.
 import { StallWatch } from './stall-watch.ts';
 import { Answer, acceptedBytes, encodeManifest, headerData } from './state-form.ts';
 
-/** A piece that is written at once, and that progress is reported after. */
+/** The size of one write. Progress is reported after each. */
 const pieceBytes = 256 * 1024;
 
-/** Hashed in one turn of the event loop: some milliseconds. */
+/** How much is hashed in one turn of the event loop, which takes some milliseconds. */
 const turnBytes = 4 * 1024 * 1024;
 
 const defaultStallMs = 60_000;
@@ -27,7 +27,7 @@ const optionNames = [
   'signal',
 ] as const satisfies readonly (keyof SendStateOptions)[];
 
-/** {@link Node.sendState}, on a connection. */
+/** Does the work of {@link Node.sendState} over a connection. */
 export async function sendStateOver(
   peer: NodeConnection,
   state: StateDictLike,
@@ -76,7 +76,7 @@ export async function sendStateOver(
   }
 }
 
-/** The hash of the parts, in turns with everything else. */
+/** The hash of the parts. Yields to the event loop between turns. */
 async function hashOf(parts: readonly Uint8Array[]): Promise<string> {
   const hash = runningSha256();
   let hashed = 0;
@@ -140,7 +140,7 @@ async function readToEnd(stream: PeerStream): Promise<void> {
   while ((await stream.read()) !== undefined);
 }
 
-/** What ended the transfer, for the caller; the receiver learns of it too. */
+/** The error for the caller. The receiver is told of it too. */
 function causeOf(
   error: unknown,
   stream: PeerStream,

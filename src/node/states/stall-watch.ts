@@ -1,6 +1,6 @@
 import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 
-/** Notices when nothing has moved for a time. */
+/** Detects when there is no progress for some time. */
 export class StallWatch {
   readonly #runtime: Runtime;
   readonly #timeoutMs: number;
@@ -9,7 +9,7 @@ export class StallWatch {
   #timer: RuntimeTimer | undefined;
   #movedAtMs: number;
 
-  /** @param timeoutMs `Infinity`: it notices nothing. */
+  /** @param timeoutMs `Infinity`: never. */
   constructor(
     runtime: Runtime,
     {
@@ -26,18 +26,18 @@ export class StallWatch {
     if (timeoutMs !== Number.POSITIVE_INFINITY) this.#watch(timeoutMs);
   }
 
-  /** Something moved. */
+  /** Reports progress. */
   moved(): void {
     this.#movedAtMs = this.#runtime.now();
   }
 
-  /** Nothing is watched from now on. */
+  /** Stops watching. */
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
   }
 
-  /** One timer for all that moves: a timer for each piece would cost more than the piece. */
+  /** One timer serves all pieces, because a timer for each would cost more than the piece. */
   #watch(delayMs: number): void {
     this.#timer = this.#runtime.setTimeout(() => {
       if (this.#isSuspended()) this.moved();

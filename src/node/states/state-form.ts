@@ -16,7 +16,7 @@ import { stateMark } from './state-mark.ts';
  * or 1 and the reason, in UTF-8, for which the state is refused.
  */
 
-/** What a state dict may have. */
+/** The bounds of a state dict. */
 export const stateBounds = { tensors: 16_384, manifestBytes: 2 * 1024 * 1024, nameLength: 512 } as const;
 
 /** The first byte of the answer. */
@@ -25,18 +25,18 @@ export const Answer = { accepted: 0, refused: 1 } as const;
 /** The length of an answer that accepts. */
 export const acceptedBytes = 9;
 
-/** What the opener says of a state before it sends it. */
+/** The opener's description of a state, sent before the state. */
 export interface StateHeader {
-  /** Of manifest and elements. */
+  /** The hash of manifest and elements. */
   readonly sha256: string;
-  /** Of all elements. */
+  /** The size of all elements. */
   readonly bytes: number;
   readonly manifestBytes: number;
   readonly tensors: number;
   readonly info: Data;
 }
 
-/** A tensor whose elements are still to come. */
+/** A tensor whose elements have not arrived yet. */
 export interface Announced {
   readonly name: string;
   readonly dtype: DType;
@@ -60,7 +60,7 @@ export function readHeader(given: { readonly [name: string]: Data }): StateHeade
   return { sha256, bytes, manifestBytes, tensors, info } as StateHeader;
 }
 
-/** The manifest of tensors. @throws RangeError for more than a receiver takes. */
+/** Encodes the manifest of tensors. @throws RangeError if a receiver would not accept it. */
 export function encodeManifest(entries: readonly NamedTensor[]): Uint8Array {
   const { tensors, manifestBytes, nameLength } = stateBounds;
   if (entries.length > tensors)
@@ -80,9 +80,9 @@ export function encodeManifest(entries: readonly NamedTensor[]): Uint8Array {
 }
 
 /**
- * What the elements behind a manifest are, before any of them is there.
+ * Decodes a manifest, which describes the elements that follow it.
  *
- * @throws Error for a manifest that is none, or does not fit the header.
+ * @throws Error if it is not a manifest, or does not match the header.
  */
 export function decodeManifest(manifest: Uint8Array, { bytes, tensors }: StateHeader): Announced[] {
   checkJsonShape(manifest, { maxDepth: 3, maxContainers: 2 * stateBounds.tensors + 1 });

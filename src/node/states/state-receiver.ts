@@ -15,19 +15,19 @@ import { StallWatch } from './stall-watch.ts';
 import { acceptedFrom, readHeader, refusedFor, type StateHeader, stateBounds } from './state-form.ts';
 import { isStateHeader } from './state-mark.ts';
 
-/** States of one peer that arrive at once; further ones are refused. */
+/** How many states one peer may send at the same time. Further ones are refused. */
 const maxAtOnce = 4;
 
-/** Broken transfers that are kept, one of each peer at most. */
+/** How many interrupted transfers are kept, at most one for each peer. */
 const maxKept = 16;
 
-/** For how long, in milliseconds. */
+/** How long they are kept, in milliseconds. */
 const keptMs = 300_000;
 
-/** After so many milliseconds in which nothing came, the transfer ends. */
+/** A transfer ends after this many milliseconds without progress. */
 const stallMs = 60_000;
 
-/** A transfer that broke, with what has arrived. */
+/** An interrupted transfer, with what has arrived. */
 interface Kept {
   readonly state: IncomingState;
   readonly account: MemoryAccount;
@@ -46,7 +46,7 @@ export interface StateReceiverOptions {
 /** Receives the state dicts that peers send, each in a stream of its own. */
 export class StateReceiver {
   readonly #options: StateReceiverOptions;
-  /** By the id of the peer, the oldest first. */
+  /** Indexed by the id of the peer, the oldest first. */
   readonly #kept = new Map<string, Kept>();
   readonly #running = new Map<string, number>();
   #isClosed = false;
@@ -83,7 +83,7 @@ export class StateReceiver {
     dispatcher.emit('node_message_rejected', peer, error);
   }
 
-  /** Drops what is kept of broken transfers. */
+  /** Drops what is kept of interrupted transfers. */
   close(): void {
     this.#isClosed = true;
     for (const id of [...this.#kept.keys()]) this.#drop(id);
@@ -173,7 +173,7 @@ export class StateReceiver {
     return isWanted ? undefined : 'the node does not want it';
   }
 
-  /** Keeps a broken transfer, in the place of an earlier one of the peer. */
+  /** Keeps an interrupted transfer, which replaces an earlier one of the peer. */
   #keep(id: string, state: IncomingState): void {
     if (this.#isClosed || state.receivedBytes === 0) return;
     this.#drop(id);
@@ -188,7 +188,7 @@ export class StateReceiver {
     }
   }
 
-  /** What is here of the same state. */
+  /** The part of the same state that has already arrived. */
   #find(id: string, { sha256, bytes, manifestBytes, tensors }: StateHeader): IncomingState | undefined {
     const state = this.#kept.get(id)?.state;
     const is = state?.header;
@@ -200,7 +200,7 @@ export class StateReceiver {
     return isSame ? state : undefined;
   }
 
-  /** The same, which is then kept no longer: only one transfer goes on with it. */
+  /** The same, and removes it, so that only one transfer resumes it. */
   #take(id: string, header: StateHeader): IncomingState | undefined {
     const state = this.#find(id, header);
     if (state !== undefined) this.#drop(id);
@@ -216,7 +216,7 @@ export class StateReceiver {
   }
 }
 
-/** @throws PeerloomError `ERR_STATE_INVALID` for whatever is wrong with what the peer sent. */
+/** @throws PeerloomError `ERR_STATE_INVALID` if what the peer sent is invalid. */
 function valid<Result>(read: () => Result): Result {
   try {
     return read();

@@ -6,7 +6,7 @@ import { loadParts } from '../load-parts.ts';
 import { isStateHeader } from './state-mark.ts';
 import type { StateReceiver, StateReceiverOptions } from './state-receiver.ts';
 
-/** The state dicts that peers send. A page loads what receives them with the first one. */
+/** Receives the state dicts that peers send. A page loads the code for it with the first state. */
 export class States {
   readonly #options: StateReceiverOptions;
   #receiver: StateReceiver | undefined;
@@ -16,7 +16,7 @@ export class States {
     this.#options = options;
   }
 
-  /** Takes the stream of a state. @returns undefined if nobody here handles states. */
+  /** Takes the stream of a state. @returns `undefined` if there is no handler for states. */
   take(stream: PeerStream): Handled | undefined | 'not taken' {
     if (!isStateHeader(stream.header)) return 'not taken';
     const { dispatcher, log } = this.#options;
@@ -33,7 +33,7 @@ export class States {
     );
   }
 
-  /** Drops what is kept of broken transfers. */
+  /** Drops what is kept of interrupted transfers. */
   close(): void {
     this.#isClosed = true;
     this.#receiver?.close();
