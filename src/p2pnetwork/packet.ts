@@ -12,6 +12,7 @@ import { decodeText, encodeText } from '../wire/payloads/text.ts';
 import { pack, unpack } from './compressed.ts';
 import { packetEnd } from './packet-reader.ts';
 import {
+  digitsIn,
   isLongWhole,
   type JsonReading,
   readJson,
@@ -212,7 +213,7 @@ function checkReserved(body: Uint8Array): void {
 /** A whole number that stands alone and that this side does not read as one. */
 function isTextOfDigits(text: string, { bigIntegers }: JsonReading): boolean {
   const digits = text.trim();
-  return isLongWhole(digits) && (!bigIntegers || digits.length > maxBigIntegerDigits);
+  return isLongWhole(digits) && (!bigIntegers || digitsIn(digits) > maxBigIntegerDigits);
 }
 
 /** `undefined` for what is not UTF-8. */

@@ -103,8 +103,13 @@ const wordsWithBigIntegers: JsonWords = {
 };
 
 function checkedLongWhole(digits: string): string {
-  if (digits.length <= maxBigIntegerDigits + 1) return digits;
-  throw new RangeError(`it holds a whole number of ${digits.length} digits`);
+  if (digitsIn(digits) <= maxBigIntegerDigits) return digits;
+  throw new RangeError(`it holds a whole number of ${digitsIn(digits)} digits`);
+}
+
+/** How many digits a whole number has, without its sign. */
+export function digitsIn(whole: string): number {
+  return whole.startsWith('-') ? whole.length - 1 : whole.length;
 }
 
 function refuseLongWhole(digits: string): never {

@@ -10,6 +10,7 @@ import type { Data } from '../../../src/index.ts';
 import { encodePacket } from '../../../src/p2pnetwork/packet.ts';
 import { PacketChannel } from '../../../src/p2pnetwork/packet-channel.ts';
 import { refusePacketLink } from '../../../src/p2pnetwork/packet-handshake.ts';
+import { PacketQueue } from '../../../src/p2pnetwork/packet-queue.ts';
 import { goodbye } from '../../../src/wire/frames/goodbye.ts';
 import { withCode } from '../../support/errors.ts';
 import { FakeLink } from '../../support/fake-link.ts';
@@ -39,6 +40,76 @@ test('options that are not known are refused towards a Python node too', () => {
   );
   channel.send('for all', shareEncoding('for all', { compression: 'zlib' }, 100));
   assert.equal(link.pieces.length, 1);
+});
+
+test('the limits by address hold for a link unless it says that they do not', () => {
+  const behindProxy = Object.assign(new FakeLink(), { limitsByAddress: false });
+  assert.equal(openChannel().channel.remote.limitsByAddress, true);
+  assert.equal(openChannel(systemRuntime, behindProxy).channel.remote.limitsByAddress, false);
+});
+
+suite('what waits for a slow Python node', () => {
+  const limits = { ...defaultLimits, queueMaxBytes: 10, queueHighWaterBytes: 6 };
+  const packet = (first: number) => Uint8Array.of(first, 0, 0);
+  const firsts = (link: FakeLink) => link.pieces.map(([first]) => first);
+
+  test('goes once, in order, as the link takes it, and says when there is room again', async () => {
+    const link = new FakeLink();
+    link.room = 1;
+    const queue = new PacketQueue(link, limits);
+    assert.deepEqual(
+      [1, 2, 3].map((first) => queue.send(packet(first))),
+      [true, true, false],
+    );
+    assert.deepEqual([firsts(link), queue.heldBytes, queue.sentBytes], [[1], 6, 3]);
+    let isDrained = false;
+    const drained = queue.drained().then(() => {
+      isDrained = true;
+    });
+    assert.equal(queue.send(packet(4)), false);
+    assert.throws(() => queue.send(packet(5)), withCode('ERR_QUEUE_FULL'));
+    link.makeRoom(1);
+    await turn();
+    assert.deepEqual([firsts(link), queue.heldBytes, isDrained], [[1, 2], 6, false]);
+    link.makeRoom(1);
+    await drained;
+    assert.deepEqual([firsts(link), queue.heldBytes], [[1, 2, 3], 3]);
+    await queue.drained();
+    link.makeRoom();
+    await turn();
+    assert.deepEqual([firsts(link), queue.heldBytes, queue.sentBytes], [[1, 2, 3, 4], 0, 12]);
+    assert.equal(queue.send(packet(6)), true);
+    assert.deepEqual(firsts(link), [1, 2, 3, 4, 6]);
+  });
+
+  test('is handed to a link that is closed, or dropped with the queue, and nobody waits any longer', async () => {
+    for (const [end, left] of [
+      ['release', [1, 2, 3]],
+      ['close', [1]],
+    ] as const) {
+      const link = new FakeLink();
+      link.room = 1;
+      const queue = new PacketQueue(link, limits);
+      for (const first of [1, 2, 3]) queue.send(packet(first));
+      const drained = queue.drained();
+      queue[end]();
+      await drained;
+      link.makeRoom();
+      await turn();
+      assert.deepEqual([firsts(link), queue.heldBytes], [left, 0], end);
+    }
+  });
+
+  test('may be one packet that is larger than the queue, and counts as it grows', () => {
+    const link = new FakeLink();
+    link.room = 1;
+    const queue = new PacketQueue(link, limits);
+    const growth: number[] = [];
+    queue.onGrowth = (bytes) => growth.push(bytes);
+    queue.send(packet(1));
+    assert.equal(queue.send(new Uint8Array(20)), false);
+    assert.deepEqual([growth, queue.heldBytes], [[20], 20]);
+  });
 });
 
 test('bytes that a Python node sends are in memory of their own, however they arrive', async () => {

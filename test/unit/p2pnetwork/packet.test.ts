@@ -195,11 +195,19 @@ suite('a packet as data', () => {
       ['[1e20, 1.5, 10.0]', [1e20, 1.5, 10]],
       [`[${'9'.repeat(4300)}]`, [10n ** 4300n - 1n]],
       ['9'.repeat(4301), '9'.repeat(4301)],
+      ['9'.repeat(4300), 10n ** 4300n - 1n],
+      [` -${'9'.repeat(4300)} `, 1n - 10n ** 4300n],
+      [`[-${'9'.repeat(4300)}]`, [1n - 10n ** 4300n]],
     ] as const) {
       assert.deepEqual(decodePacket(Buffer.from(text), maxBytes, true), expected, text.slice(0, 60));
     }
     const tooLong = { code: 'ERR_MESSAGE_INVALID', message: /whole number of 5000 digits/ };
     assert.throws(() => decodePacket(Buffer.from(`[${'9'.repeat(5000)}]`), maxBytes, true), tooLong);
+    const justTooLong = { code: 'ERR_MESSAGE_INVALID', message: /whole number of 4301 digits/ };
+    for (const sign of ['', '-']) {
+      const text = Buffer.from(`[${sign}${'9'.repeat(4301)}]`);
+      assert.throws(() => decodePacket(text, maxBytes, true), justTooLong);
+    }
   });
 
   test('bigints go as whole numbers with all their digits', () => {
@@ -207,6 +215,8 @@ suite('a packet as data', () => {
       assert.equal(wireText(value), `${value}\u0004`);
       assert.equal(wireText({ a: [value] }), `{"a":[${value}]}\u0004`);
     }
+    const mixed = { a: [1n, null, 'x "y"', true, -0, 1.5, {}, []], b: undefined, '"': { c: 2n } };
+    assert.equal(wireText(mixed), '{"a":[1,null,"x \\"y\\"",true,-0.0,1.5,{},[]],"\\"":{"c":2}}\u0004');
     const huge = { name: 'TypeError', message: /more than 4300 digits/ };
     assert.throws(() => encodePacket([10n ** 4300n]), huge);
   });
