@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { bootstrap, Node, type NodeOptions } from '../../src/index.ts';
 import type { RecordingNode } from '../support/recording-node.ts';
+import { startDurable } from '../support/start-durable.ts';
 import { connect, makeNode, startNodes } from '../support/start-nodes.ts';
 import { until } from '../support/turns.ts';
 
@@ -55,6 +56,26 @@ suite('neighbours that nodes find by themselves', () => {
     await connect(a, b);
     await until(() => areNeighbours(a, b), 'they are neighbours');
     assert.equal(a.neighbourhood.active[0], a.peer(b));
+  });
+
+  test('are none while the link of their session is broken, and again once it is back', async (t) => {
+    const pair = await startDurable(t, { dialler: automatic, listener: automatic });
+    const { a, b } = pair;
+    await until(() => areNeighbours(a, b), 'they are neighbours');
+    // Each looks at the moment when it hears of it: later, another link may be there.
+    const seen: boolean[] = [];
+    for (const [node, event] of [
+      [a, 'outbound_node_disconnected'],
+      [b, 'inbound_node_disconnected'],
+    ] as const) {
+      node.on(event, (peer) => void seen.push(node.neighbourhood.active.includes(peer)));
+    }
+    await pair.lose();
+    assert.deepEqual(seen, [false, false]);
+    await pair.comeBack();
+    await until(() => areNeighbours(a, b), 'they are neighbours again');
+    a.broadcast('back');
+    await b.event('node_broadcast');
   });
 
   test('are refused without an event when there is no place', async (t) => {

@@ -162,11 +162,16 @@ suite('protocols beside messages', () => {
       new RecordingProtocol('fleeting/1', { outlivesLinks: false }),
     ];
     const [ours, theirs] = [make(), make()];
+    // Only the protocol of this package hears of broken links: users have no such method.
+    for (const protocol of ours) {
+      Object.assign(protocol, { unlinked: () => protocol.told.push('unlinked') });
+    }
     const pair = await startDurable(t, { dialler: { protocols: ours }, listener: { protocols: theirs } });
     const peers = await Promise.all(ours.map((protocol) => protocol.peer('b')));
     await pair.lose();
     assert.equal(peers[0]!.send(text('kept')), true);
     assert.equal(peers[1]!.send(text('lost')), false);
+    assert.deepEqual(ours[0]!.told, ['opened b']);
     assert.deepEqual(ours[1]!.told, ['opened b', 'closed b']);
     await pair.comeBack();
     (await ours[1]!.peer('b')).send(text('new'));
