@@ -60,6 +60,8 @@ export class NodeConnection {
   /** Whether the link is encrypted, and whether the peer's id is proven. */
   readonly security: Security;
   readonly #channel: Channel;
+  /** In a simulation. */
+  #number: number | undefined;
   #info: Map<string, unknown> | undefined;
   #closeReason: CloseReason | undefined;
   #isDisconnected = false;
@@ -254,6 +256,16 @@ export class NodeConnection {
   /** Closes the connection, as {@link Node.disconnectWithNode} does. Resolves when the disconnect event has fired. */
   stop(): Promise<void> {
     return this.mainNode.disconnectWithNode(this);
+  }
+
+  /** @internal The number of the peer in a simulation, if {@link NodeConnection.setNumber} was called. */
+  static numberOf(connection: NodeConnection): number | undefined {
+    return connection.#number;
+  }
+
+  /** @internal */
+  static setNumber(connection: NodeConnection, number: number): void {
+    connection.#number = number;
   }
 
   /**

@@ -9,7 +9,7 @@ import { FrameKind, smallFrame } from '../wire/frames/frame.ts';
 import type { FrameReader } from '../wire/frames/frame-reader.ts';
 import { encodeGoodbye, type Goodbye, goodbye } from '../wire/frames/goodbye.ts';
 import type { Calls } from './calls.ts';
-import type { ChannelHandler, RemoteNode } from './channel.ts';
+import type { ChannelHandler, CloseReason, RemoteNode } from './channel.ts';
 import { Ending, lostReason } from './ending.ts';
 import type { ProtocolFrames } from './protocol-frames.ts';
 import type { Incoming } from './receive/incoming.ts';
@@ -41,6 +41,7 @@ export interface ClosingHost extends MemoryAccount {
   readonly usedStreams: Streams | undefined;
   readonly usedCalls: Calls | undefined;
   readonly handler: ChannelHandler | undefined;
+  isOpen: boolean;
 }
 
 /**
@@ -59,10 +60,6 @@ export class Closing {
     this.#host = host;
   }
 
-  get isOpen(): boolean {
-    return this.#ending.isOpen;
-  }
-
   get isClosed(): boolean {
     return this.#ending.isClosed;
   }
@@ -72,8 +69,8 @@ export class Closing {
     const { incoming, outgoing, link, session, options } = this.#host;
     if (this.#ending.choose(farewell)) incoming.clear();
     if (this.isClosed) this.report();
-    if (!this.isOpen) return;
-    this.#ending.begin({ ...farewell, by: 'us' });
+    if (!this.#host.isOpen) return;
+    this.#begin({ ...farewell, by: 'us' });
     this.#endConversations('kept');
     if (session?.isSuspended) {
       this.#closeOutgoing();
@@ -87,8 +84,8 @@ export class Closing {
 
   /** The other side has said goodbye. */
   onGoodbye(farewell: Goodbye): void {
-    if (!this.isOpen) return;
-    this.#ending.begin({ ...farewell, by: 'them' });
+    if (!this.#host.isOpen) return;
+    this.#begin({ ...farewell, by: 'them' });
     this.#endConversations('kept');
     this.#host.reader.stop();
     this.#closeOutgoing();
@@ -100,7 +97,7 @@ export class Closing {
     if (this.isClosed) return;
     const { remote, reader, incoming, link, options } = this.#host;
     options.log(`closing the connection with ${peerLabel(remote)}: ${farewell.message}`);
-    this.#ending.begin({ ...farewell, by: 'us' });
+    this.#begin({ ...farewell, by: 'us' });
     this.#endConversations(farewell.code === 'overload' ? 'dropped' : 'kept');
     reader.stop();
     this.#closeOutgoing();
@@ -123,6 +120,7 @@ export class Closing {
   /** The link, or the session, has ended. */
   onLinkClosed(error: Error | undefined): void {
     const { session, reader, incoming, usedCalls, receiver } = this.#host;
+    this.#host.isOpen = false;
     this.#ending.complete(lostReason(error));
     reader.stop();
     this.#closeOutgoing();
@@ -152,6 +150,11 @@ export class Closing {
       handler.closed(this.#ending.reason, readUnacknowledged);
       session?.forget();
     });
+  }
+
+  #begin(reason: CloseReason): void {
+    this.#host.isOpen = false;
+    this.#ending.begin(reason);
   }
 
   #endConversations(unread: 'kept' | 'dropped'): void {

@@ -79,6 +79,8 @@ export class Conversation
   /** Set if there is a session. */
   readonly suspension: Suspension | undefined;
   handler: ChannelHandler | undefined;
+  /** Whether neither side has said goodbye, and the link, or session, has not ended. {@link Closing} sets it. */
+  isOpen = true;
   usedStreams: Streams | undefined;
   usedCalls: Calls | undefined;
   readonly #trace: Trace;
@@ -94,13 +96,15 @@ export class Conversation
     }
     const { link } = end;
     this.link = this.session ?? link;
-    this.dataLink = asDataLink(this.link);
     this.direction = direction;
     this.options = options;
     const { maxMessageBytes } = theirs;
     // Nodes of one program accept the same compressions, so they can share the list.
     const compressions = sharedList(ours.compressions, theirs.compressions);
     this.receiver = { maxMessageBytes, compressions, maxContainers: limits.maxContainers };
+    if (maxMessageBytes >= placeholderBytes && limits.maxContainers >= placeholderBytes) {
+      this.dataLink = asDataLink(this.link);
+    }
     this.windows = ours.windows;
     this.remote = remoteOf(this.link, ours, theirs);
     this.outgoing = new Outgoing({
@@ -131,7 +135,8 @@ export class Conversation
     if (this.session === undefined) end.own(onEnd);
     else void this.session.closed.then(onEnd);
     for (const bytes of takeRest()) link.onMessage(bytes);
-    if (this.dataLink !== undefined) this.dataLink.dataReceiver = this;
+    const arriving = asDataLink(this.link);
+    if (arriving !== undefined) arriving.dataReceiver = this;
   }
 
   get limits(): Limits {
@@ -151,7 +156,7 @@ export class Conversation
   }
 
   get isSuspended(): boolean {
-    return this.closing.isOpen && this.session?.isSuspended === true;
+    return this.isOpen && this.session?.isSuspended === true;
   }
 
   get heldBytes(): number {
@@ -215,10 +220,9 @@ export class Conversation
    */
   handOver(data: Data, options: SendOptions | undefined): boolean {
     if (options !== undefined && !isPlainSend(options)) return false;
-    const { maxMessageBytes, maxContainers } = this.receiver;
-    if (maxMessageBytes < placeholderBytes || maxContainers < placeholderBytes) return false;
     const copy = handedOver(data);
-    if (copy === undefined || this.#trace.enabled || !this.outgoing.mayPass(copy.bytes)) return false;
+    if (copy === undefined || this.options.traffic.enabled || !this.outgoing.mayPass(copy.bytes))
+      return false;
     this.dataLink!.sendData(copy.data, copy.bytes);
     return true;
   }
@@ -228,7 +232,7 @@ export class Conversation
   }
 
   answer(kind: number, payload: OutgoingPayload, id: number): void {
-    if (!this.closing.isOpen) return;
+    if (!this.isOpen) return;
     try {
       this.outgoing.sendFreely(kind, payload, id);
     } catch {
@@ -286,7 +290,7 @@ export class Conversation
     this.receivedBytes += frameHeaderBytes + bytes;
     this.liveness.heard(this.options.runtime.now());
     try {
-      if (this.closing.isOpen && this.incoming.messages.tryData(data, bytes)) return;
+      if (this.isOpen && this.incoming.messages.tryData(data, bytes)) return;
       this.#onFrame({ kind: FrameKind.message, format: 0, compression: 0, body: placeholderOf(bytes), data });
     } catch (error) {
       this.onFailure(error);
@@ -295,7 +299,7 @@ export class Conversation
 
   /** Handles common frames that need not wait. All others go to {@link Conversation.#onFrame}. */
   #takesAtOnce(kind: number, format: number, bytes: Uint8Array, start: number, end: number): boolean {
-    if (this.#isTraced || !this.closing.isOpen) return false;
+    if (this.#isTraced || !this.isOpen) return false;
     const { incoming } = this;
     switch (kind) {
       case FrameKind.message:

@@ -41,7 +41,7 @@ export class FrameChannel implements Channel, MemoryAccount {
   }
 
   get isOpen(): boolean {
-    return this.#conversation.closing.isOpen;
+    return this.#conversation.isOpen;
   }
 
   get isSuspended(): boolean {

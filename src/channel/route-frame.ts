@@ -17,6 +17,7 @@ export interface FrameReceivers {
   readonly incoming: Incoming;
   readonly outgoing: Outgoing;
   readonly closing: Closing;
+  readonly isOpen: boolean;
   readonly liveness: Liveness;
   readonly streams: Streams;
   readonly calls: Calls;
@@ -31,11 +32,11 @@ export function routeFrame(frame: Frame, to: FrameReceivers): void {
     case FrameKind.message:
     case FrameKind.deliver:
     case FrameKind.request:
-      if (to.closing.isOpen) to.incoming.offer(frame);
+      if (to.isOpen) to.incoming.offer(frame);
       else to.incoming.drop(frame);
       break;
     case FrameKind.streamOpen:
-      if (to.closing.isOpen && to.streams.onOpen(frame)) to.incoming.offerStream(frame);
+      if (to.isOpen && to.streams.onOpen(frame)) to.incoming.offerStream(frame);
       break;
     case FrameKind.streamData:
     case FrameKind.streamCredit:

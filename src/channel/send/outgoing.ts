@@ -132,7 +132,8 @@ export class Outgoing {
    * must have room for it. If so, the message is counted as sent.
    */
   mayPass(bytes: number): boolean {
-    if (this.#flushScheduled || this.#closed || this.queuedBytes > 0) return false;
+    // Frames wait only for a flush or for the link.
+    if (this.#flushScheduled || this.#linkFull || this.#closed || this.#laneBytes > 0) return false;
     if (!this.#messages.mayBegin(bytes)) return false;
     this.sentBytes += frameHeaderBytes + bytes;
     return true;

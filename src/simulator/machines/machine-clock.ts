@@ -3,6 +3,8 @@ import type { VirtualRuntime } from '../virtual-runtime.ts';
 /** The clocks of a machine, which may go wrong: fast, slow, or to another time of day. */
 export class MachineClock {
   readonly #world: VirtualRuntime;
+  /** It has always shown the time of the world. */
+  #isTrue = true;
   /** How much faster than the world's it runs: 1.01 gains 600 ms a minute. */
   #rate = 1;
   /** When the rate changed last, by the world's clock and by this one. */
@@ -15,6 +17,7 @@ export class MachineClock {
   }
 
   now(): number {
+    if (this.#isTrue) return this.#world.now();
     const { worldMs, ownMs } = this.#changedAt;
     return ownMs + (this.#world.now() - worldMs) * this.#rate;
   }
@@ -32,6 +35,7 @@ export class MachineClock {
   drift(rate: number): void {
     this.#changedAt = { worldMs: this.#world.now(), ownMs: this.now() };
     this.#rate = rate;
+    this.#isTrue = false;
   }
 
   /** Moves the wall clock. The clock of timers never jumps. */

@@ -112,8 +112,9 @@ export class SimulatedLink implements ProcessLink, DataLink, Receiver {
     this.#readArrived();
   }
 
+  /** While the link is open, its process is alive. */
   sendData(data: Data, bytes: number): void {
-    if (this.#state !== 'open' || !this.process.isAlive) return;
+    if (this.#state !== 'open') return;
     const countedBytes = bytes + frameHeaderBytes;
     this.#unreadBytes += countedBytes;
     this.#network.bytes += countedBytes;

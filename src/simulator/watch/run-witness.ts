@@ -1,5 +1,5 @@
 import type { NodeEventName } from '../../api/events.ts';
-import type { NodeConnection } from '../../api/node-connection.ts';
+import { NodeConnection } from '../../api/node-connection.ts';
 import type { NodeObserver } from '../../api/node-observer.ts';
 import { messageOf } from '../../base/arguments.ts';
 import { Node } from '../../node/node.ts';
@@ -11,10 +11,15 @@ import type { Broken } from './invariants.ts';
 
 /** What comes with an event. */
 export interface Happened {
+  readonly event: NodeEventName;
+  /** The number of the node. */
+  readonly index: number;
   readonly peer: NodeConnection | undefined;
+  /** The number of the peer; -1: there is none, or it is no node of this world. */
+  readonly peerIndex: number;
   readonly data: unknown;
-  /** Of messages and requests. */
-  readonly hash: number | undefined;
+  /** Of messages and requests; -1 for anything else. */
+  readonly hash: number;
 }
 
 /** What becomes of what a witness sees. */
@@ -25,7 +30,7 @@ export interface Court {
   indexOfId(id: string): number | undefined;
   /** What the node with one id sends to the node with another. */
   deliveries(from: string, to: string): Deliveries;
-  happened(run: Run, event: NodeEventName, details: Happened): void;
+  happened(run: Run, details: Happened): void;
   broadcast(what: BroadcastSight, id: string, hops: number): void;
   fail(broken: Broken): void;
 }
@@ -33,6 +38,7 @@ export interface Court {
 /** Sees what one run of a node reports, and checks that it makes sense. */
 export class RunWitness implements NodeObserver {
   readonly #run: Run;
+  readonly #index: number;
   readonly #court: Court;
   /** False for a SecureNode, whose peers hand on messages of other nodes. */
   readonly #checksDeliveries: boolean;
@@ -46,6 +52,7 @@ export class RunWitness implements NodeObserver {
 
   constructor(run: Run, court: Court) {
     this.#run = run;
+    this.#index = run.machine.index;
     this.#court = court;
     this.#checksDeliveries = court.checksDeliveries && run.node.wrapChannel === Node.prototype.wrapChannel;
   }
@@ -70,13 +77,23 @@ export class RunWitness implements NodeObserver {
     if (!this.#run.isAlive) return;
     const isData = event === 'node_message' || event === 'node_request';
     if (isData) this.#received += 1;
-    const hash = isData ? hashOfData(data) : undefined;
-    this.#court.happened(this.#run, event, { peer, data, hash });
-    if (event === 'node_message' && this.#checksDeliveries) this.#checkDelivery(peer!, hash!);
+    const hash = isData ? hashOfData(data) : -1;
+    const peerIndex = peer === undefined ? -1 : this.#indexOf(peer);
+    this.#court.happened(this.#run, { event, index: this.#index, peer, peerIndex, data, hash });
+    if (event === 'node_message' && this.#checksDeliveries) this.#checkDelivery(peer!, hash);
     if (event === 'inbound_node_connected' || event === 'outbound_node_connected') this.#connected(peer!);
     else if (event === 'inbound_node_disconnected' || event === 'outbound_node_disconnected') {
       this.#disconnected(event, peer!);
     }
+  }
+
+  /** Its connection remembers the number. */
+  #indexOf(peer: NodeConnection): number {
+    const known = NodeConnection.numberOf(peer);
+    if (known !== undefined) return known;
+    const index = this.#court.indexOfId(peer.id) ?? -1;
+    if (index >= 0) NodeConnection.setNumber(peer, index);
+    return index;
   }
 
   broadcast(what: BroadcastSight, id: string, hops: number): void {
@@ -147,7 +164,11 @@ export class RunWitness implements NodeObserver {
   }
 
   #broken(invariant: string, problem: string, cause?: unknown): void {
-    const { index } = this.#run.machine;
-    this.#court.fail({ invariant, problem: `node ${index}: ${problem}`, nodes: [this.#run.node], cause });
+    this.#court.fail({
+      invariant,
+      problem: `node ${this.#index}: ${problem}`,
+      nodes: [this.#run.node],
+      cause,
+    });
   }
 }

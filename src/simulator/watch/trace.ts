@@ -14,15 +14,6 @@ export interface TraceEntry {
   readonly hash: string | undefined;
 }
 
-/** An entry, with the hash as a number. */
-interface NewEntry {
-  at: number;
-  node: number;
-  event: string;
-  peer: number | undefined;
-  hash: number | undefined;
-}
-
 /** How many entries are kept. */
 const keptEntries = 4_096;
 
@@ -32,23 +23,24 @@ export class Trace {
   count = 0;
   readonly #hash = new RunningHash();
   readonly #hashesOfNames = new Map<string, number>();
-  /** The last ones; the oldest is overwritten. */
-  readonly #kept: NewEntry[] = [];
+  /** The last entries, the oldest of which is overwritten; -1 stands for what an entry does not have. */
+  readonly #times = new Float64Array(keptEntries);
+  readonly #nodes = new Int32Array(keptEntries);
+  readonly #events: string[] = [];
+  readonly #peers = new Int32Array(keptEntries);
+  readonly #hashes = new Float64Array(keptEntries);
 
-  add({ at, node, event, peer, hash }: Readonly<NewEntry>): void {
-    const oldest = this.#kept[this.count % keptEntries];
-    if (oldest === undefined) {
-      this.#kept.push({ at, node, event, peer, hash });
-    } else {
-      oldest.at = at;
-      oldest.node = node;
-      oldest.event = event;
-      oldest.peer = peer;
-      oldest.hash = hash;
-    }
+  /** @param peer and `hash`: -1 where there is none. */
+  add(at: number, node: number, event: string, peer: number, hash: number): void {
+    const place = this.count % keptEntries;
+    this.#times[place] = at;
+    this.#nodes[place] = node;
+    this.#events[place] = event;
+    this.#peers[place] = peer;
+    this.#hashes[place] = hash;
     this.count += 1;
     this.#hash.number(at).whole(node).number(this.#hashOfName(event));
-    this.#hash.whole(peer ?? -1).number(hash ?? -1);
+    this.#hash.whole(peer).number(hash);
   }
 
   /** The same for the same events, on every engine. */
@@ -68,13 +60,26 @@ export class Trace {
 
   /** The last entries, of certain nodes or of all, the oldest first. */
   last(count: number, nodes?: ReadonlySet<number>): TraceEntry[] {
-    const start = this.count % keptEntries;
-    const inOrder = [...this.#kept.slice(start), ...this.#kept.slice(0, start)];
-    const wanted =
-      nodes === undefined
-        ? inOrder
-        : inOrder.filter(({ node, peer }) => nodes.has(node) || (peer !== undefined && nodes.has(peer)));
-    return wanted.slice(-count).map(({ hash, ...entry }) => ({ ...entry, hash: hash?.toString(16) }));
+    const entries: TraceEntry[] = [];
+    const first = Math.max(0, this.count - keptEntries);
+    for (let number = this.count - 1; number >= first && entries.length < count; number--) {
+      const entry = this.#entryAt(number % keptEntries);
+      const { node, peer } = entry;
+      const isWanted = nodes === undefined || nodes.has(node) || (peer !== undefined && nodes.has(peer));
+      if (isWanted) entries.push(entry);
+    }
+    return entries.reverse();
+  }
+
+  #entryAt(place: number): TraceEntry {
+    const [peer, hash] = [this.#peers[place]!, this.#hashes[place]!];
+    return {
+      at: this.#times[place]!,
+      node: this.#nodes[place]!,
+      event: this.#events[place]!,
+      peer: peer === -1 ? undefined : peer,
+      hash: hash === -1 ? undefined : hash.toString(16),
+    };
   }
 }
 

@@ -110,13 +110,7 @@ export class Watch implements Court {
 
   /** A fault happened. */
   onFault({ fault }: TimedFault): void {
-    this.trace.add({
-      at: this.#options.now(),
-      node: -1,
-      event: fault.kind,
-      peer: undefined,
-      hash: undefined,
-    });
+    this.trace.add(this.#options.now(), -1, fault.kind, -1, -1);
     this.#hasEvents = true;
   }
 
@@ -188,15 +182,11 @@ export class Watch implements Court {
     else this.broadcasts.repeated();
   }
 
-  happened(run: Run, event: NodeEventName, { peer, data, hash }: Happened): void {
+  happened(run: Run, { event, index, peer, peerIndex, data, hash }: Happened): void {
     this.#hasEvents = true;
-    const { index } = run.machine;
-    const peerIndex = peer === undefined ? undefined : this.#indexesOfIds.get(peer.id);
     const at = this.#options.now();
-    this.trace.add({ at, node: index, event, peer: peerIndex, hash });
-    if (event === 'node_message' && hash !== undefined && peerIndex !== undefined) {
-      this.spread.received(hash, peerIndex, index);
-    }
+    this.trace.add(at, index, event, peerIndex, hash);
+    if (event === 'node_message' && peerIndex >= 0) this.spread.received(hash, peerIndex, index);
     if (this.#options.isHeard()) this.#options.onEvent({ at, node: run.node, index, event, peer, data });
   }
 }

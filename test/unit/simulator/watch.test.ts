@@ -169,15 +169,14 @@ suite('blocks between places', () => {
 });
 
 suite('the trace of a run', () => {
-  const entry = (at: number, node: number, peer?: number) => ({
-    ...{ at, node, event: 'node_message', peer, hash: peer === undefined ? undefined : 0xab },
-  });
+  const entry = (at: number, node: number, peer = -1) =>
+    [at, node, 'node_message', peer, peer === -1 ? -1 : 0xab] as const;
 
   test('keeps the last 4,096 events, in order, and a digest of all', () => {
     const [trace, same, other] = [new Trace(), new Trace(), new Trace()];
     for (let at = 0; at < 5_000; at++) {
-      for (const one of [trace, same]) one.add(entry(at, at % 7));
-      other.add(entry(at, at === 3 ? 0 : at % 7));
+      for (const one of [trace, same]) one.add(...entry(at, at % 7));
+      other.add(...entry(at, at === 3 ? 0 : at % 7));
     }
     assert.equal(trace.count, 5_000);
     assert.deepEqual(
@@ -194,7 +193,7 @@ suite('the trace of a run', () => {
 
   test('tells what was of or about some nodes', () => {
     const trace = new Trace();
-    for (const [node, peer] of [[1], [2, 1], [2, 3], [3]] as const) trace.add(entry(1.5, node, peer));
+    for (const [node, peer] of [[1], [2, 1], [2, 3], [3]] as const) trace.add(...entry(1.5, node, peer));
     const told = (...nodes: number[]) => trace.last(10, new Set(nodes)).map(({ node, peer }) => [node, peer]);
     assert.deepEqual(told(1), [
       [1, undefined],
