@@ -2,9 +2,9 @@ import { errorOf } from '../base/arguments.ts';
 
 export interface ArrivalsDetails<Item> {
   readonly bytesOf: (item: Item) => Uint8Array;
-  /** Keeps an item for later. Default: behind those that are held. */
+  /** Holds an item for later. Default: appends it to the held items. */
   readonly hold?: (held: Item[], item: Item) => void;
-  /** The listener has had the item, or nobody will. */
+  /** The listener has handled the item, or it was dropped. */
   readonly done: (item: Item) => void;
   /** The listener threw. */
   readonly failed: (error: Error) => void;
@@ -12,7 +12,7 @@ export interface ArrivalsDetails<Item> {
 
 type Listener = (bytes: Uint8Array) => void;
 
-/** What arrives on a link: held until somebody listens, and while the link is paused. */
+/** Items that arrive on a link. They are held until there is a listener, and while the link is paused. */
 export class Arrivals<Item> {
   readonly #details: ArrivalsDetails<Item>;
   readonly #held: Item[] = [];
@@ -45,7 +45,7 @@ export class Arrivals<Item> {
     return this.#isDropping;
   }
 
-  /** Whether what arrives now would be handed out. */
+  /** Whether an item that arrives now would be handed out. */
   get isFlowing(): boolean {
     return this.#mayHandOut && this.isEmpty;
   }
@@ -66,12 +66,12 @@ export class Arrivals<Item> {
     this.#isPaused = false;
   }
 
-  /** Hands out what is held, until the listener pauses the link. */
+  /** Hands out the held items, until the listener pauses the link. */
   handOut(): void {
     while (this.#held.length > 0 && this.#mayHandOut) this.#handOutOne(this.#held.shift()!);
   }
 
-  /** From now on nothing is handed out, and nothing held. */
+  /** Drops the held items and all further ones. */
   drop(): void {
     this.#isDropping = true;
     this.#isPaused = false;

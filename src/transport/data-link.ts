@@ -2,11 +2,11 @@ import type { Data } from '../base/data.ts';
 import type { Link } from './transport.ts';
 
 /**
- * A link within a simulation that can carry data as it is, without bytes: in order with what `send` carries, and under
- * the same rules. Neither side changes the data that it sent or received: each has a copy of its own.
+ * A link within a simulation that can carry data without encoding it, in order with what `send` carries and under the
+ * same rules. Each side has its own copy of the data.
  */
 export interface DataLink extends Link {
-  /** Whether it carries data at the moment. */
+  /** Whether it carries data now. */
   readonly carriesData: boolean;
   /** What arrived before it was set comes at once. */
   set dataReceiver(receiver: DataReceiver);
@@ -19,7 +19,7 @@ export interface DataReceiver {
   receiveData(data: Data, bytes: number): void;
 }
 
-/** The link, if it may carry data as it is. */
+/** The link, if it can carry data without encoding it. */
 export function asDataLink(link: Link): DataLink | undefined {
   return 'sendData' in link ? (link as DataLink) : undefined;
 }

@@ -8,7 +8,7 @@ export interface Security {
   readonly authenticated: boolean;
 }
 
-/** Whether one link lacks a protection that the other one has. */
+/** Whether one link lacks a protection that the other link has. */
 export function promisesLess(one: Security, other: Security): boolean {
   return (other.encrypted && !one.encrypted) || (other.authenticated && !one.authenticated);
 }

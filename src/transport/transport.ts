@@ -12,8 +12,8 @@ import type { Security } from './security.ts';
  * An ordered, reliable, authenticated two-way flow of bytes between two nodes.
  *
  * Bytes arrive in order, but pieces may be joined or cut on the way. The user of a link ends it with `close`, which
- * still sends everything, or with `destroy`, which does not. `closed` settles exactly once, whatever ended the link, and
- * nothing arrives after it.
+ * still sends everything, or with `destroy`, which does not. `closed` settles exactly once, whatever ended the link,
+ * and nothing arrives after it.
  */
 export interface Link {
   /** The id of the node on the other side. It is proven by its key, unless `security` says otherwise. */
@@ -23,41 +23,44 @@ export interface Link {
   /** Whether the link is encrypted and authenticated. */
   readonly security: Security;
   /**
-   * What the other side speaks: the frames of docs/protocol.md, or the packets of the Python package. Default `'frames'`.
+   * What the other side speaks: the frames of docs/protocol.md, or the packets of the Python package. Default
+   * `'frames'`.
    */
   readonly speaks?: 'frames' | 'packets';
   /**
-   * Whether the limits on connections from one address apply. False where an address costs nothing, as within one
-   * process; `'loopback too'` for links from web pages, which are not to be trusted for running on this machine;
-   * `'by peer'` where all peers share one address, as behind a relay: the limits then apply to each peer's id.
-   * Default true: they apply to all but loopback addresses.
+   * Whether limits per address apply. False if an address costs nothing, as within one process. `'loopback too'` for
+   * links from web pages, which are not trusted for running on this machine. `'by peer'` if all peers share one
+   * address, as behind a relay: the limits then apply to each peer's id. Default true: they apply to all but loopback
+   * addresses.
    */
   readonly limitsByAddress?: LimitsByAddress;
-  /** Which way it goes at the moment. Default: directly. */
+  /** The present path. Default: direct. */
   readonly path?: LinkPath | undefined;
   /**
-   * Waits for a better way to the same node, for example around the relay that the link goes through, and makes a link over
-   * it. The node moves the connection there and ends this link later. Only links that this side dialled need it, and only
-   * where there can be a better way. Called once at a time. Default: there is none.
+   * Waits for a better path to the same node, for example around the relay, and resolves with a link over it. The node
+   * moves the connection there and ends this link later. Needed only for links that this side dialled, and only if
+   * there can be a better path. Never called twice at the same time. Default: none.
    *
-   * @throws when this link has ended, or with the reason of the signal.
+   * @throws when this link has ended, or the reason of the signal.
    */
   readonly improve?: ((signal: AbortSignal) => Promise<Link>) | undefined;
   /**
-   * How many bytes the link may be given before another one has to take its place, as where a relay limits them. Frames of a
-   * few bytes may go beyond it. Default: as many as there are.
+   * How many bytes may still be sent over the link before another one has to replace it, for example because a relay
+   * limits them. Frames of a few bytes may exceed it. Default: no limit.
    */
   readonly allowance?: number | undefined;
   /** When the connection began, by the runtime's clock: the time limit of the handshake starts there. */
   readonly startedAt: number;
-  /** The port that the other side says it listens on, if the transport already knows it. */
+  /** The port on which the other side says that it listens, if the transport already knows it. */
   readonly announcedPort?: number | undefined;
-  /** Whether the other side proved its id for another network than this node's. Its hello must name the same network. */
+  /**
+   * Whether the other side proved its id for another network than this node's. Its hello must name the same network.
+   */
   readonly isOfOtherNetwork?: boolean;
   /**
-   * Called with each piece that arrives. Read the piece during the call: the link reuses its memory afterwards. Set this
-   * property in the turn in which the transport hands the link over. If the function throws, the link ends with that
-   * error.
+   * Called with each piece that arrives. Read the piece during the call: the link reuses its memory afterwards. Set
+   * this property in the turn in which the transport hands the link over. If the function throws, the link ends with
+   * that error.
    */
   onMessage: (bytes: Uint8Array) => void;
   /**
@@ -69,13 +72,13 @@ export interface Link {
    * Sends bytes. The link calls `sent` when it no longer needs their memory: once, and never after it has failed or was
    * destroyed. The caller must not change the bytes before that, and never if `sent` is not called.
    *
-   * @returns false if the link is full. It has taken the bytes all the same: wait for {@link Link.drained} before you
+   * @returns false if the link is full. It has still accepted the bytes, but wait for {@link Link.drained} before you
    * send more.
    */
   send(bytes: Uint8Array, sent?: () => void): boolean;
   /** Resolves when the link has room again, or has closed. */
   drained(): Promise<void>;
-  /** Stops reading, which holds the sender back, until {@link Link.resume}. */
+  /** Stops reading until {@link Link.resume}, which slows the sender down. */
   pause(): void;
   /** Reads again after {@link Link.pause}. */
   resume(): void;
@@ -87,7 +90,7 @@ export interface Link {
   readonly closed: Promise<Error | undefined>;
 }
 
-/** What a node gives its transport. docs/transports.md says what the transport has to do with it. */
+/** What a transport gets from its node. docs/transports.md says what the transport must do with it. */
 export interface TransportContext {
   /** The identity of the node, whose key authenticates links. */
   readonly identity: NodeIdentity;
@@ -115,13 +118,15 @@ export interface TransportContext {
 export interface ExpectedPeer {
   /** The id of that node. */
   readonly id: string;
-  /** Whether only this node may answer. If false, this node answered there last, and another may have taken its place. */
+  /**
+   * Whether only this node may answer. If false, this node answered there last, and another may have taken its place.
+   */
   readonly isPinned: boolean;
 }
 
 /**
- * A way to reach other nodes, such as {@link tcp}. Everything above it is the same for all transports. docs/transports.md
- * explains how to write one, and {@link linkOverPipe} makes links of streams.
+ * A way to reach other nodes, such as {@link tcp}. Everything above it is the same for all transports.
+ * docs/transports.md explains how to write one, and {@link linkOverPipe} makes links of streams.
  *
  * A transport belongs to one node. Its links are authenticated when it hands them over. When the handshake of an
  * inbound connection fails, or takes longer than the limits allow, the transport ends that connection and reports it
@@ -137,24 +142,24 @@ export interface Transport {
    */
   attach(context: TransportContext): void;
   /**
-   * Reads the text of an address. Needed only where addresses are more than `scheme://host:port`: the result carries the
-   * whole text, see {@link Address.text}.
+   * Parses an address. Needed only if addresses are more than `scheme://host:port`. The result holds the whole text,
+   * see {@link Address.text}.
    *
    * @returns `undefined` for an address of another transport.
-   * @throws PeerloomError `ERR_ADDRESS_INVALID` for one of its own with a mistake in it.
+   * @throws PeerloomError `ERR_ADDRESS_INVALID` for one of its own addresses that is invalid.
    */
   parse?(text: string): Address | undefined;
   /**
-   * Listens for links: at the node's host and port (0: a free port), or where the transport was told to.
+   * Listens for links at the node's host and port (0: a free port), or at the transport's own addresses.
    *
-   * @returns the addresses that it listens on: several, or none if it can only dial.
+   * @returns the addresses on which it listens: several, or none if it can only dial.
    * @throws PeerloomError `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS_UNAVAILABLE`, `ERR_HOST_NOT_FOUND`.
    */
   listen(address: Address, onLink: (link: Link) => void): Promise<readonly Address[]>;
   /**
    * Makes a link to the node at an address. When the signal fires, rejects with the signal's `reason`. If an id is
-   * pinned, a transport that proves this node's id must first check that the pinned node answers. The node checks the id
-   * of every link again. An id that is not pinned helps transports whose ids have no delimiter (p2pnetwork).
+   * pinned, a transport that proves this node's id must first check that the pinned node answers. The node checks the
+   * id of every link again. An id that is not pinned helps transports whose ids have no delimiter (p2pnetwork).
    *
    * @throws PeerloomError `ERR_CONNECTION_REFUSED`, `ERR_HOST_NOT_FOUND`, `ERR_HOST_UNREACHABLE`,
    * `ERR_TIMEOUT`, `ERR_HANDSHAKE`, `ERR_ID_MISMATCH`, `ERR_PLAIN_NOT_ALLOWED`, `ERR_UNREACHABLE`.

@@ -13,7 +13,7 @@ interface End {
   readonly links: LateSet<Link>;
 }
 
-/** The queue of a link on which nothing is under way. */
+/** The queue of an idle link. */
 const nothing: Uint8Array[] = [];
 
 const security: Security = { protocol: 'memory', encrypted: true, authenticated: true };
@@ -46,7 +46,7 @@ class MemoryLink implements Link {
   #settleClosed: (error: Error | undefined) => void = () => {};
   #state: 'open' | 'ending' | 'closed' = 'open';
 
-  /** What the other side sent and this side has not been given yet. */
+  /** What the other side has sent and this side has not received yet. */
   #arriving: Uint8Array[] = nothing;
   #arrivingBytes = 0;
   #delivery: RuntimeTimer | undefined;
@@ -70,7 +70,7 @@ class MemoryLink implements Link {
     this.#other = other;
   }
 
-  /** The two sides share no memory: each piece is copied. */
+  /** Sends a copy, because the two sides share no memory. */
   send(bytes: Uint8Array, sent?: () => void): boolean {
     if (this.#state !== 'open') return true;
     // Not slice(), which shares the memory where the bytes are a Buffer.
@@ -157,7 +157,7 @@ class MemoryLink implements Link {
     }
   }
 
-  /** What has not been given to this side never will be. */
+  /** Drops what this side has not received yet. */
   #drop(): void {
     this.#arriving = nothing;
     this.#arrivingBytes = 0;

@@ -4,17 +4,17 @@ import { optionalBuiltin } from '../../base/builtin.ts';
 import { allocate, free } from '../../wire/frames/memory.ts';
 import { type CipherName, tagBytes } from './cipher-names.ts';
 
-/** A cipher of Noise with a key in place. */
+/** A cipher of Noise together with a key. */
 export interface KeyedAead {
-  /** Ciphertext and tag, in memory of their own. */
+  /** Returns ciphertext and tag in new memory. */
   seal(nonce: Uint8Array, plain: Uint8Array, associated: Uint8Array): Uint8Array;
-  /** The plaintext, in memory of its own. @throws if anything was altered. */
+  /** Returns the plaintext in new memory. @throws if anything was altered. */
   open(nonce: Uint8Array, sealed: Uint8Array, associated: Uint8Array): Uint8Array;
 }
 
 /** A cipher of Noise (revision 34, section 12). */
 export interface Aead {
-  /** As in the names of Noise protocols. */
+  /** The name, as in the names of Noise protocols. */
   readonly name: CipherName;
   withKey(key: Uint8Array): KeyedAead;
 }
@@ -26,7 +26,7 @@ const libraries = {
 
 type NodeCrypto = typeof import('node:crypto');
 
-/** The cipher, by OpenSSL where it is there. */
+/** The cipher, by OpenSSL if it is available. */
 export function aeadOf(name: CipherName): Aead {
   const nodeCrypto = optionalBuiltin('node:crypto');
   return nodeCrypto === undefined ? portableAead(name) : nativeAead(name, nodeCrypto);

@@ -5,10 +5,10 @@ export const cipherNames = ['AESGCM', 'ChaChaPoly'] as const;
 /** As in the names of Noise protocols (revision 34, section 12). */
 export type CipherName = (typeof cipherNames)[number];
 
-/** How much longer what is sealed is. */
+/** How many bytes sealing adds. */
 export const tagBytes = 16;
 
-/** The ciphers, the fastest first: JavaScript is faster with ChaCha, and processors are faster with AES. */
+/** The ciphers, the fastest first: ChaCha is faster in JavaScript, AES in hardware. */
 export function fastestFirst(): readonly CipherName[] {
   const isInJavaScript =
     optionalBuiltin('node:crypto') === undefined && globalThis.crypto.subtle === undefined;

@@ -5,12 +5,12 @@ import { recordsPerKey } from './records-per-key.ts';
 const noBytes: Uint8Array = new Uint8Array(0);
 const keyBytes = 32;
 
-/** The number that only the change of a key uses: 2^64 - 1. */
+/** The nonce that only Rekey() uses: 2^64 - 1. */
 const rekeyNonce = { high: 0xffff_ffff, low: 0xffff_ffff };
 
 /**
- * The CipherState of Noise (revision 34, section 5.1): a key and the number of the next record, which never repeats. The
- * key changes by Rekey() (section 4.2) after every {@link recordsPerKey} records; the numbers continue.
+ * The CipherState of Noise (revision 34, section 5.1): a key and the number of the next record, which never repeats.
+ * The key changes by Rekey() (section 4.2) after every {@link recordsPerKey} records; the numbers continue.
  */
 export class CipherState {
   readonly #aead: Aead;
@@ -26,19 +26,19 @@ export class CipherState {
     this.#key = aead.withKey(key);
   }
 
-  /** The record, in memory of its own. */
+  /** Returns the sealed record in new memory. */
   seal(plain: Uint8Array, associated = noBytes): Uint8Array {
     const nonce = this.#takeNonce();
     return this.#key.seal(nonce, plain, associated);
   }
 
-  /** What the record holds, in memory of its own. @throws if the record was altered, is out of order, or came before. */
+  /** Returns the content in new memory. @throws if the record was altered, reordered or repeated. */
   open(sealed: Uint8Array, associated = noBytes): Uint8Array {
     const nonce = this.#takeNonce();
     return this.#key.open(nonce, sealed, associated);
   }
 
-  /** Of the next record. It may change the key first. */
+  /** The nonce of the next record. It may change the key first. */
   #takeNonce(): Uint8Array {
     if (this.#next > 0 && this.#next % this.#recordsPerKey === 0) this.#changeKey();
     const number = this.#next++;

@@ -2,11 +2,11 @@
 export interface KeyPair {
   /** 32 bytes. */
   readonly publicKey: Uint8Array;
-  /** The secret that this pair shares with a public key. @throws if the public key is a point of small order. */
+  /** The shared secret with a public key. @throws if the public key is a point of small order. */
   sharedWith(publicKey: Uint8Array): Uint8Array | Promise<Uint8Array>;
 }
 
-/** A key pair whose secrets are there at once. */
+/** A key pair that computes secrets synchronously. */
 export interface PromptKeyPair extends KeyPair {
   sharedWith(publicKey: Uint8Array): Uint8Array;
 }

@@ -5,14 +5,14 @@ import type { CipherMaker } from './noise-crypto.ts';
 import { hasWebCrypto, WebCryptoCipher } from './web-crypto-cipher.ts';
 import { webCryptoKeyPair } from './web-crypto-key-pair.ts';
 
-// By WebCrypto where it is there. What does the same in JavaScript is loaded only where it is not.
+// Uses WebCrypto if it is available. The JavaScript implementation is loaded only if it is not.
 
 /** A new key pair. @throws PeerloomError `ERR_NOT_LOADED`. */
 export async function newKeyPair(): Promise<KeyPair> {
   return (await webCryptoKeyPair()) ?? (await loaded(import('./portable.ts'))).keyPair();
 }
 
-/** Makes ciphers of a name, by the fastest means. @throws PeerloomError `ERR_NOT_LOADED`. */
+/** Returns the fastest implementation of a cipher. @throws PeerloomError `ERR_NOT_LOADED`. */
 export async function cipherMakerOf(name: CipherName): Promise<CipherMaker> {
   if (name === 'AESGCM' && hasWebCrypto()) return (secret) => new WebCryptoCipher(secret);
   const { CipherState, portableAead } = await loaded(import('./portable.ts'));

@@ -5,9 +5,9 @@ import type { KeyPair } from './key-pair.ts';
 import { hasWebCrypto, WebCryptoCipher } from './web-crypto-cipher.ts';
 import { keyPair } from './x25519.ts';
 
-// In bundles for browsers, `noise-crypto-in-browsers.ts` takes the place of this file.
+// In bundles for browsers, `noise-crypto-in-browsers.ts` replaces this file.
 
-/** Seals or opens the records of one direction, at once or later. */
+/** Seals or opens the records of one direction, synchronously or asynchronously. */
 export type RecordCipher = CipherState | WebCryptoCipher;
 
 export type CipherMaker = (secret: Uint8Array) => RecordCipher;
@@ -17,7 +17,7 @@ export async function newKeyPair(): Promise<KeyPair> {
   return keyPair();
 }
 
-/** Makes ciphers of a name, by the fastest means. */
+/** Returns the fastest implementation of a cipher. */
 export async function cipherMakerOf(name: CipherName): Promise<CipherMaker> {
   if (name === 'AESGCM' && hasWebCrypto()) return (secret) => new WebCryptoCipher(secret);
   const aead = aeadOf(name);

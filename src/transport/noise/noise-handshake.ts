@@ -8,24 +8,24 @@ import { type CipherMaker, cipherMakerOf, newKeyPair, type RecordCipher } from '
 const noBytes: Uint8Array = new Uint8Array(0);
 const hashBytes = 32;
 
-/** What a handshake begins with. */
+/** The input of a handshake. */
 export interface NoiseSide {
   readonly role: 'initiator' | 'responder';
   readonly cipher: CipherName;
-  /** Both sides must have the same. */
+  /** Must be the same on both sides. */
   readonly prologue: Uint8Array;
   readonly staticKey: KeyPair;
-  /** 32 bytes that both sides must hold: then the pattern is XXpsk0, otherwise XX. */
+  /** 32 bytes that both sides must hold. With it, the pattern is XXpsk0, otherwise XX. */
   readonly presharedKey?: Uint8Array | undefined;
-  /** Default: a new one. Only tests give one. */
+  /** Given only by tests. Default: a new one. */
   readonly ephemeralKey?: KeyPair;
 }
 
-/** What a handshake leads to. */
+/** The result of a handshake. */
 export interface NoiseSession {
-  /** For what this side sends. */
+  /** Seals what this side sends. */
   readonly sending: RecordCipher;
-  /** For what it receives. */
+  /** Opens what this side receives. */
   readonly receiving: RecordCipher;
   /** The hash of the whole handshake. */
   readonly hash: Uint8Array;
@@ -37,14 +37,14 @@ type Token = 'psk' | 'e' | 's' | 'ee' | 'es' | 'se';
 const pattern: readonly (readonly Token[])[] = [['e'], ['e', 'ee', 's', 'es'], ['s', 'se']];
 
 /**
- * The handshake of the Noise protocol framework, revision 34, in the pattern XX or XXpsk0 with 25519 and SHA256. It takes
- * and makes messages and does no I/O:
+ * The handshake of the Noise protocol framework, revision 34, in the pattern XX or XXpsk0 with 25519 and SHA256. It
+ * takes and makes messages and does no I/O:
  *
  *    initiator   psk, e        ──►
  *                ◄──   e, ee, s, es        responder
  *                s, se         ──►
  *
- * When a message cannot be read, `read` rejects, and the handshake is of no use any more.
+ * If a message cannot be read, `read` rejects, and the handshake cannot be used any more.
  */
 export class NoiseHandshake {
   readonly #isInitiator: boolean;
@@ -87,7 +87,7 @@ export class NoiseHandshake {
     return this.#remoteStatic;
   }
 
-  /** The next message, which must be this side's, with a payload. */
+  /** Makes the next message, which must be this side's, with a payload. */
   async write(payload = noBytes): Promise<Uint8Array> {
     const parts: Uint8Array[] = [];
     for (const token of this.#nextTokens()) {
@@ -103,7 +103,7 @@ export class NoiseHandshake {
     let rest = message;
     const take = (length: number): Uint8Array => {
       if (rest.length < length) throw new Error('the message is too short');
-      // Not slice(), which keeps all that came with it where the message is a Buffer.
+      // Not slice(): if the message is a Buffer, it would keep the whole buffer.
       const taken = new Uint8Array(rest.subarray(0, length));
       rest = rest.subarray(length);
       return taken;
@@ -116,7 +116,7 @@ export class NoiseHandshake {
     return this.#decrypted(rest);
   }
 
-  /** The keys for what follows, after the last message. */
+  /** Returns the ciphers for what follows the last message. */
   finish(): NoiseSession {
     const [ofInitiator, ofResponder] = this.#keysFrom(noBytes, 2) as [Uint8Array, Uint8Array];
     const [ours, theirs] = this.#isInitiator ? [ofInitiator, ofResponder] : [ofResponder, ofInitiator];

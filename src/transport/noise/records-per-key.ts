@@ -1,5 +1,5 @@
 /**
- * After so many records the key changes: fewer than the 2^24 that AES-GCM allows for one key (RFC 8446, section 5.5),
- * because records may be four times as long as those of TLS.
+ * The key changes after this many records. AES-GCM allows 2^24 for one key (RFC 8446, section 5.5), but these records
+ * may be four times as long as those of TLS.
  */
 export const recordsPerKey = 2 ** 20;

@@ -6,14 +6,14 @@ const nonceBytes = 12;
 const keyBytes = 32;
 const noBytes: Uint8Array = new Uint8Array(0);
 
-/** Whether the page has WebCrypto, and nothing faster. Pages from `http://` in a LAN have none. */
+/** Whether the page has WebCrypto and nothing faster. Pages from `http://` in a LAN have no WebCrypto. */
 export function hasWebCrypto(): boolean {
   return optionalBuiltin('node:crypto') === undefined && globalThis.crypto.subtle !== undefined;
 }
 
 /**
- * What {@link CipherState} is, with AES-GCM of WebCrypto: as fast as the processor, but asynchronous. Records have the
- * numbers of the order in which they are given, whenever they are done.
+ * Like {@link CipherState}, but with the AES-GCM of WebCrypto, which is as fast as the hardware and asynchronous.
+ * Records are numbered in the order of the calls, whenever they are done.
  */
 export class WebCryptoCipher {
   readonly #recordsPerKey: number;
@@ -26,14 +26,14 @@ export class WebCryptoCipher {
     this.#key = imported(secret);
   }
 
-  /** The record. The memory of the plaintext may be used again at once. */
+  /** Resolves with the sealed record. The memory of the plaintext may be reused immediately. */
   async seal(plain: Uint8Array, associated = noBytes): Promise<Uint8Array> {
     const [key, algorithm] = [this.#keyOfNext(), this.#takeAlgorithm(associated)];
     const copy = plain.slice();
     return new Uint8Array(await crypto.subtle.encrypt(algorithm, await key, copy));
   }
 
-  /** What the record holds. Rejects if the record was altered, is out of order, or came before. */
+  /** Resolves with the content. Rejects if the record was altered, reordered or repeated. */
   async open(sealed: Uint8Array, associated = noBytes): Promise<Uint8Array> {
     const [key, algorithm] = [this.#keyOfNext(), this.#takeAlgorithm(associated)];
     return new Uint8Array(
@@ -44,7 +44,7 @@ export class WebCryptoCipher {
   #keyOfNext(): Promise<CryptoKey> {
     if (this.#next > 0 && this.#next % this.#recordsPerKey === 0) {
       this.#key = this.#key.then(nextKey);
-      this.#key.catch(() => {}); // whoever seals or opens learns of it
+      this.#key.catch(() => {}); // `seal` and `open` reject with it
     }
     return this.#key;
   }
@@ -66,7 +66,7 @@ function imported(secret: Uint8Array): Promise<CryptoKey> {
     'encrypt',
     'decrypt',
   ]);
-  key.catch(() => {}); // whoever seals or opens learns of it
+  key.catch(() => {}); // `seal` and `open` reject with it
   return key;
 }
 

@@ -2,7 +2,7 @@ import { type KeyPair, keyBytes } from './key-pair.ts';
 
 const algorithm = { name: 'X25519' } as const;
 
-/** A new key pair of X25519 by WebCrypto. @returns undefined where WebCrypto, or X25519 in it, is missing. */
+/** A new X25519 key pair by WebCrypto. @returns `undefined` if WebCrypto is missing or lacks X25519. */
 export async function webCryptoKeyPair(): Promise<KeyPair | undefined> {
   const { subtle } = globalThis.crypto as { readonly subtle?: SubtleCrypto };
   if (subtle === undefined) return undefined;

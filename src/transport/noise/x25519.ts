@@ -8,8 +8,8 @@ import { keyBytes, type PromptKeyPair } from './key-pair.ts';
 const fieldSize = 2n ** 255n - 19n;
 
 /**
- * X25519 in JavaScript. The library's own object of this name brings its Ed25519 with it, of which pages have a smaller
- * one (`identity/ed25519.ts`).
+ * X25519 in JavaScript. The library's own object of this name would bring the library's Ed25519 into bundles; pages use
+ * a smaller one (`identity/ed25519.ts`).
  */
 export const x25519 = /* @__PURE__ */ montgomery({
   P: fieldSize,
@@ -22,11 +22,11 @@ export const x25519 = /* @__PURE__ */ montgomery({
   powPminus2: (x) => pow(x, fieldSize - 2n, fieldSize),
 });
 
-/** RFC 8410: what stands before the 32 bytes of a public and of a private key in DER. */
+/** RFC 8410: the bytes before the 32 bytes of a public key and of a private key in DER. */
 const spkiPrefix = '302a 3005 0603 2b656e 0321 00';
 const pkcs8Prefix = '302e 0201 00 3005 0603 2b656e 0422 0420';
 
-/** Makes the key pair of a secret; without one, a new one from the secure randomness of the system. */
+/** Returns the key pair of a secret. Default: a new secret from the secure randomness of the system. */
 export function keyPair(
   secret: Uint8Array = crypto.getRandomValues(new Uint8Array(keyBytes)),
 ): PromptKeyPair {
@@ -53,7 +53,7 @@ function nodeKeyPair(nodeCrypto: typeof import('node:crypto'), secret: Uint8Arra
       const key = Buffer.from(prefixed(spkiPrefix, publicKey));
       const remote = nodeCrypto.createPublicKey({ key, format: 'der', type: 'spki' });
       const shared = nodeCrypto.diffieHellman({ privateKey, publicKey: remote });
-      // OpenSSL refuses such keys already; other runtimes may use another library.
+      // OpenSSL already refuses such keys, but other runtimes may use another library.
       if (shared.every((byte) => byte === 0)) throw new Error('the public key is a point of small order');
       return shared;
     },

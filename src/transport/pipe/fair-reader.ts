@@ -5,12 +5,12 @@ import type { Runtime } from '../../base/runtime.ts';
 import { guarded, readInto } from './read-into.ts';
 
 /**
- * A link that has read for so long stops reading until its own turn, and begins anew when it has read nothing for so
- * long. In between the event loop may have turned or not: finding that out would take a timer in each turn.
+ * A link that has read for this long stops reading until its next turn. If it has read nothing for this long, its time
+ * starts anew. Whether the event loop has turned in between is unknown: finding out would take a timer in each turn.
  */
 const shareMs = 5;
 
-/** What TLS has decrypted by then is delivered all the same, until so much time has passed in all. */
+/** What TLS has decrypted by then is still delivered, until this much time has passed in total. */
 const maxBurstMs = 10;
 
 /** The clock is read once for this many bytes: reading it for each small message would cost too much. */
@@ -21,29 +21,29 @@ const pieceBytes = 512;
 
 export interface Reading {
   readonly runtime: Runtime;
-  /** Takes what arrives. If it throws, the socket ends with that error. */
+  /** Receives what arrives. If it throws, the socket ends with that error. */
   readonly deliver: (bytes: Uint8Array) => void;
   /** See `Link.readTarget`. */
   readonly target: () => Uint8Array | undefined;
 }
 
 /**
- * Reads a socket in fair turns. Node.js reads up to 2 MiB from a socket before it looks at the next one, and TLS hands
- * over each record by itself, so tiny records would hold up all other connections for seconds.
+ * Reads a socket in fair turns. Node.js reads up to 2 MiB from a socket before it turns to the next one, and TLS
+ * delivers each record by itself, so tiny records would delay all other connections for seconds.
  *
  *    reading ──(has read for 5 ms)──► waiting for a turn ──► delivers what is held ──(nothing is left)──► reading
  *
- * TLS hands over up to 64 KiB more after reading has stopped. Large records are delivered, which costs less than to
- * hold them. Tiny ones take long, so from 10 ms on they are held until the link's turn. All are held after `pause`.
+ * TLS delivers up to 64 KiB more after reading has stopped. Large records are passed on, which is cheaper than holding
+ * them. Tiny ones take long, so after 10 ms they are held until the link's turn. After `pause`, all are held.
  */
 export class FairReader {
   readonly #socket: Duplex;
   readonly #runtime: Runtime;
   readonly #turns: LoopTurns;
   readonly #deliver: (bytes: Uint8Array) => void;
-  /** What was read since the clock was last looked at, piece by piece. */
+  /** Bytes read since the clock was last read, plus the surcharge for each piece. */
   #unseenBytes = 0;
-  /** When the present reading began, and when the clock was last looked at. */
+  /** When the present reading began, and when the clock was last read. */
   #burstBeganAtMs: number;
   #readAtMs: number;
   #isWaiting = false;
@@ -52,7 +52,7 @@ export class FairReader {
   #held: Uint8Array[] = [];
   #onEmpty: (() => void) | undefined;
 
-  /** Reading begins; what arrived before is still in the socket. */
+  /** Starts reading. What arrived before is still in the socket. */
   constructor(socket: Duplex, { runtime, deliver, target }: Reading) {
     this.#socket = socket;
     this.#runtime = runtime;
@@ -81,7 +81,7 @@ export class FairReader {
     else this.#socket.resume();
   }
 
-  /** From now on what arrives is read and dropped. */
+  /** Reads and drops everything that arrives from now on. */
   drop(): void {
     this.#isDropping = true;
     this.#isWaiting = this.#isPaused = false;
@@ -91,7 +91,7 @@ export class FairReader {
     this.#reportEmpty();
   }
 
-  /** Calls back, maybe at once, when nothing is held. */
+  /** Calls back when nothing is held, perhaps immediately. */
   whenEmpty(callback: () => void): void {
     if (this.#held.length === 0) callback();
     else this.#onEmpty = callback;
@@ -109,7 +109,7 @@ export class FairReader {
       this.#deliverNow(bytes);
       return;
     }
-    // If small pieces came meanwhile, it is not known whether the time was spent on them.
+    // If small pieces arrived in between, the time may not have been spent on them.
     const isNext = this.#unseenBytes === pieceBytes + bytes.length;
     if (isNext && this.#runtime.now() - this.#readAtMs >= shareMs) this.#burstBeganAtMs = this.#runtime.now();
     this.#deliverTimed(bytes);

@@ -19,7 +19,7 @@ export function checkPinned(id: string, expected: ExpectedPeer | undefined): voi
 export function inDial(error: unknown, address: Address): unknown {
   if (!(error instanceof PeerloomError)) return error;
   const { code, message, cause } = error;
-  // An error of a class of its own says more than its code.
+  // A subclass of PeerloomError says more than its code, so it is kept.
   const isPlain = error.constructor === PeerloomError;
   return new PeerloomError(code, `${formatAddress(address)}: ${message}`, { cause: isPlain ? cause : error });
 }

@@ -8,29 +8,29 @@ import { PipeLink } from './pipe-link.ts';
 import { authenticatePlain } from './plain-proof.ts';
 import { identityFor } from './sign-for.ts';
 
-/** What {@link linkOverPipe} has to know. */
+/** The options of {@link linkOverPipe}. */
 export interface PipeOptions {
-  /** Which end of the pipe this node has: the other end must have the other role. */
+  /** The role of this node. The other end must have the other role. */
   readonly role: 'dialler' | 'listener';
   /** The word for `security.protocol`. */
   readonly protocol: string;
-  /** The address that was dialled; for a listener, where the pipe comes from. */
+  /** The address that was dialled. For a listener: the address from which the pipe comes. */
   readonly remoteAddress: Address;
   /** See {@link Link.limitsByAddress}. Default true. */
   readonly limitsByAddress?: boolean | undefined;
-  /** What `dial` was given: if an id is pinned, this node proves its own id to no other node. */
+  /** The argument of `dial`. If an id is pinned, this node proves its own id to no other node. */
   readonly expected?: ExpectedPeer | undefined;
-  /** What `dial` was given: when it fires, the function rejects with its reason. */
+  /** The argument of `dial`. When it fires, the function rejects with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * For transports of your own: makes a link of a pipe. Both ends of the pipe call it, and each proves its id to the other
+ * For your own transports: turns a pipe into a link. Both ends of the pipe call it, and each proves its id to the other
  * with its key. A pipe is any two-way stream of Node.js that carries bytes: a socket, or the two streams of a child
- * process joined by `Duplex.from`. Nobody may have read from it yet. When one end closes, the other must end too.
+ * process joined by `Duplex.from`. Nothing may have been read from it yet. When one end closes, the other must end too.
  *
- * The proof neither encrypts nor protects what follows, so `security.encrypted` is false: somebody between the two nodes
- * can pass the proof on, and then read and change everything. It is the handshake of plain TCP (docs/protocol.md,
+ * The proof neither encrypts nor protects what follows, so `security.encrypted` is false: an attacker between the two
+ * nodes can relay the proof, and then read and change everything. It is the handshake of plain TCP (docs/protocol.md,
  * clause 2.11).
  *
  * If the function rejects, it has destroyed the pipe. An error of the pipe never ends the process.
@@ -65,7 +65,8 @@ export async function linkOverPipe(
     const remoteId = await (signal === undefined ? first : unlessAborted(first, signal));
     const security = { protocol, encrypted: false, authenticated: true };
     const details = { remoteId, remoteAddress, security, startedAt, runtime };
-    // A link is over once the other side has ended it. Sockets end their own side by themselves, other streams may not.
+    // A link ends once the other side has ended it. Sockets then end their own side automatically, other streams may
+    // not.
     pipe.once('end', () => pipe.end());
     return new CopyingLink(pipe, { ...details, limitsByAddress: limitsByAddress ?? true });
   } catch (error) {
@@ -78,8 +79,8 @@ export async function linkOverPipe(
 }
 
 /**
- * Streams that are not sockets may keep what they were given after their callback, or hand the same memory to a reader
- * in this process.
+ * A link that copies what it writes: streams other than sockets may keep the memory after their callback, or pass it to
+ * a reader in this process.
  */
 class CopyingLink extends PipeLink {
   override send(bytes: Uint8Array, sent?: () => void): boolean {

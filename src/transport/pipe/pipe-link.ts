@@ -17,10 +17,13 @@ export interface PipeLinkDetails {
   readonly runtime: Runtime;
 }
 
-/** Bytes on their way through the pipe at which the link is full: two chunks keep it busy, and a ping waits for no more. */
+/** The link is full at this many bytes under way: two chunks keep it busy, and a ping waits for no more. */
 const highWaterBytes = 128 * 1024;
 
-/** What a write under way costs beside its bytes. Otherwise tiny writes could take many times the high-water mark. */
+/**
+ * The cost of a write beside its bytes. Otherwise the memory of tiny writes could exceed the high-water mark many
+ * times.
+ */
 const writeCostBytes = 2 * 1024;
 
 /** A link over a socket or another two-way stream of Node.js, whose other side has been authenticated. */
@@ -53,7 +56,7 @@ export class PipeLink implements Link {
     this.isOfOtherNetwork = details.isOfOtherNetwork ?? false;
     this.#pipe = pipe;
     this.#runtime = details.runtime;
-    // The pipe may have failed before this link was made of it.
+    // The pipe may have failed before this link was created.
     this.closed = new Promise((resolve) => {
       // Deno reports a write that was under way when this side destroyed the pipe as an error of the pipe.
       const settle = (): void => resolve(this.#isDestroyedHere ? undefined : (pipe.errored ?? undefined));
@@ -71,7 +74,7 @@ export class PipeLink implements Link {
     return this.#onMessage ?? ignore;
   }
 
-  /** Reading begins with the first of them. */
+  /** Setting it for the first time starts reading. */
   set onMessage(onMessage: (bytes: Uint8Array) => void) {
     const isFirst = this.#onMessage === undefined;
     this.#onMessage = onMessage;
@@ -85,13 +88,14 @@ export class PipeLink implements Link {
     this.#writesUnderWay += 1;
     pipe.write(bytes, (error) => {
       this.#writesUnderWay -= 1;
-      // Versions of Node.js differ in what they report of a write that was given up when the pipe was destroyed.
+      // Versions of Node.js differ in what they report about a write that was abandoned when the pipe was destroyed.
       if ((error === undefined || error === null) && !pipe.destroyed) told?.();
       if (this.#underWayBytes <= highWaterBytes / 2) this.#drained.wake();
     });
-    // Nothing waits after a write that failed at once, either.
+    // After a write that failed immediately, nothing waits either.
     if (pipe.writableLength === 0 && pipe.errored === null) {
-      // The system has copied it; the callback comes only when no promise is left that a sender in a loop waits for.
+      // The system has copied the bytes. Node.js would call back only after all promises for which a sender in a loop
+      // waits.
       told?.();
       told = undefined;
       return true;
@@ -127,15 +131,15 @@ export class PipeLink implements Link {
   }
 
   /**
-   * From now on what arrives is read and dropped. Unread bytes would make the system reset the connection, and the
-   * other side would lose what was sent to it last.
+   * Reads and drops everything that arrives from now on. Unread bytes would make the system reset the connection, and
+   * the other side would lose the last bytes sent to it.
    */
   dropArrivals(): void {
     if (this.#onMessage === undefined) this.onMessage = ignore;
     this.#detach();
   }
 
-  /** The link calls no listener any more and asks for no target: what they belong to may be gone. */
+  /** Stops calling the listener and asking for a target, because their owner may be gone. */
   #detach(): void {
     this.#onMessage = ignore;
     this.readTarget = undefined;

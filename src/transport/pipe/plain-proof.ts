@@ -5,7 +5,7 @@ import { idFromPublicKey, verifySignature } from '../../identity/identity.ts';
 import type { NodeIdentity } from '../../identity/signer.ts';
 import { readExactly } from './read-exactly.ts';
 
-/** Which side of a connection a proof is for. */
+/** The side of a connection that makes a proof. */
 export type Role = 'client' | 'server';
 
 /** The first bytes of the proof. */
@@ -20,26 +20,26 @@ export interface PlainSide {
   readonly identity: NodeIdentity;
   readonly role: Role;
   readonly runtime: Runtime;
-  /** @throws when the node that has proven this id is not the one that must answer. */
+  /** @throws if the node that has proven this id is not the expected one. */
   readonly checkId: (id: string) => void;
 }
 
-/** What the two sides said first, which each signs. */
+/** The first messages of the two sides, which each side signs. */
 interface Openings {
   readonly dialler: Uint8Array;
   readonly listener: Uint8Array;
 }
 
 /**
- * Proves the two ids with their keys. Anybody between the two sides can still read and change what follows
+ * Proves the two ids with their keys. An attacker between the two sides can still read and change what follows
  * (docs/protocol.md, clause 2.11).
  *
  *    dialler   preface (8) · nonce (32) · public key (32)                  ──►
  *              ◄── preface (8) · nonce (32) · public key (32) · signature (64)   listener
  *              signature (64)                                              ──►
  *
- * Each signature covers both openings, so a proof names both sides and is of no use towards anybody else. The dialler
- * signs last, after it has seen that it reached the node it wants.
+ * Each signature covers both openings, so a proof names both sides and is useless towards any other node. The dialler
+ * signs last, after it has checked that it reached the right node.
  *
  * @returns the id of the other side.
  * @throws PeerloomError `ERR_HANDSHAKE`, `ERR_CONNECTION_CLOSED`, and what `checkId` throws.

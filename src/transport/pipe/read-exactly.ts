@@ -2,12 +2,12 @@ import type { Duplex } from 'node:stream';
 import { PeerloomError } from '../../base/errors.ts';
 
 /**
- * The next `length` bytes of a pipe that is not flowing; what follows stays unread.
+ * Reads the next `length` bytes of a pipe that is not flowing. What follows stays unread.
  *
- * It listens for data and gives the rest back: `read(length)` with `'readable'` events would never leave
- * the event loop while there are some bytes, and too few.
+ * It listens for data and puts the rest back: `read(length)` with `'readable'` events would block the event loop while
+ * there are some bytes but too few.
  *
- * @throws PeerloomError `ERR_CONNECTION_CLOSED` when the pipe ends or fails first.
+ * @throws PeerloomError `ERR_CONNECTION_CLOSED` if the pipe ends or fails first.
  */
 export function readExactly(pipe: Duplex, length: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {

@@ -1,24 +1,26 @@
 import type { Duplex } from 'node:stream';
 import { errorOf } from '../../base/arguments.ts';
 
-/** What a socket has inside when it was made with the option `onread`. */
+/** The internals of a socket with the option `onread`. */
 interface Internals {
   [symbol: symbol]: unknown;
   readonly _handle?: { useUserBuffer?: (buffer: Uint8Array) => void } | null;
 }
 
-/** Where a piece has no target. It is looked at during the call only, so that all sockets of the process can read into the same memory. */
+/**
+ * The memory for pieces without a target. It is used only during the call, so all sockets of the process can share it.
+ */
 const sharedBuffer = new Uint8Array(64 * 1024);
 
 /**
- * Makes a socket read straight to where the bytes belong, or else into memory that is used again and again, in
- * place of a new `Buffer` for each piece.
+ * Makes a socket read directly into the right memory, or else into memory that is reused, in place of a new `Buffer`
+ * for each piece.
  *
- * Node.js offers this as the option `onread` to sockets that it dials itself, and to no others. This sets what
- * that option sets. If a version of Node.js differs, it returns false, and `'data'` events bring the bytes.
+ * Node.js offers this as the option `onread`, but only for sockets that dial. This function sets what that option sets.
+ * If a version of Node.js differs, it returns false, and `'data'` events bring the bytes.
  *
- * Node.js calls both functions from inside its read callback, where an error ends the process. They must not throw;
- * {@link guarded} makes them so.
+ * Node.js calls both functions within its read callback, where an error ends the process. They must not throw;
+ * {@link guarded} makes sure of that.
  */
 export function readInto(
   socket: Duplex,
@@ -40,14 +42,14 @@ export function readInto(
   };
   internals[generator] = () => {
     const memory = target();
-    // Node.js asks again at once, and for ever, when it is given empty memory.
+    // If Node.js gets empty memory, it asks again immediately, and for ever.
     return memory === undefined || memory.length === 0 ? sharedBuffer : memory;
   };
   handle.useUserBuffer(sharedBuffer);
   return true;
 }
 
-/** The same function, but when it throws, the socket ends with that error. */
+/** Wraps a function: if it throws, the socket ends with that error. */
 export function guarded<Argument, Result>(
   socket: Duplex,
   work: (argument: Argument) => Result,

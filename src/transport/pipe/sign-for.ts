@@ -4,8 +4,8 @@ import { Identity } from '../../identity/identity.ts';
 import type { NodeIdentity } from '../../identity/signer.ts';
 
 /**
- * The identity of the node as one connection uses it. A signer may take long, or never answer, so its signatures are
- * waited for only as long as the connection lasts: `sign` then rejects with `ERR_CONNECTION_CLOSED`.
+ * The identity of the node for use by one connection. A signer may take long, or never answer, so when the connection
+ * ends, a waiting `sign` rejects with `ERR_CONNECTION_CLOSED`.
  */
 export function identityFor(pipe: Duplex, identity: NodeIdentity): NodeIdentity {
   if (Identity.isGenuine(identity)) return identity;
@@ -17,7 +17,7 @@ async function signWhileOpen(pipe: Duplex, identity: NodeIdentity, message: Uint
   const { promise: closed, reject } = Promise.withResolvers<never>();
   const onClose = (): void =>
     reject(new PeerloomError('ERR_CONNECTION_CLOSED', 'the connection closed while this node was signing'));
-  // Without a listener, this error would end the process. It is not the error to report.
+  // Without a listener, this error would end the process. Another error is reported.
   const onError = (): void => {};
   pipe.on('close', onClose).on('error', onError);
   if (pipe.destroyed) onClose();

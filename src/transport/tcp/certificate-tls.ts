@@ -21,8 +21,8 @@ export interface CertificateTlsOptions extends TlsBounds {
 }
 
 /**
- * TLS in which the listener alone shows a certificate, made by its identity. The dialler proves its own id inside, at
- * once, so that nobody works on the certificates of strangers and it costs no round trip.
+ * TLS in which only the listener shows a certificate, certified by its identity. The dialler proves its own id as the
+ * first bytes inside TLS. So nobody verifies certificates of strangers, and no round trip is added.
  */
 export class CertificateTls implements TlsUpgrade {
   readonly #identity: NodeIdentity;
@@ -55,7 +55,7 @@ export class CertificateTls implements TlsUpgrade {
       ALPNProtocols: alpn,
     });
     await handshake(secured, socket, { role, ...this.#bounds });
-    // Node.js hands it over once.
+    // Node.js returns the certificate only once.
     const certificate = secured.getPeerX509Certificate()?.raw;
     if (certificate === undefined) {
       throw new PeerloomError(
@@ -72,7 +72,7 @@ export class CertificateTls implements TlsUpgrade {
       networkHash: this.#networkHash,
       dialled,
     });
-    // What the node says first, in the same turn, goes out in one piece with the proof.
+    // What the node sends first, in the same turn, is sent in one piece with the proof.
     secured.cork();
     secured.write(proof);
     process.nextTick(() => secured.uncork());
@@ -84,7 +84,7 @@ export class CertificateTls implements TlsUpgrade {
     const secured = tlsServer(socket, {
       secureContext: certificate.secureContext,
       requestCert: false,
-      rejectUnauthorized: false, // Bun wants a certificate otherwise
+      rejectUnauthorized: false, // otherwise Bun requires a certificate
       ALPNProtocols: alpn,
     });
     await handshake(secured, socket, { role: 'server', ...this.#bounds });

@@ -4,7 +4,7 @@ import { type Identity, verifySignature } from '../../identity/identity.ts';
 import { type NodeIdentity, whenSigned } from '../../identity/signer.ts';
 import { DerReader, der, Tag } from './der.ts';
 
-/** A key for TLS and the certificate that says whose it is. */
+/** A TLS key and its certificate. */
 export interface Certificate {
   /** PEM. */
   readonly cert: string;
@@ -18,7 +18,7 @@ const commonName = Buffer.from('550403', 'hex');
 const ecdsaWithSha256 = Buffer.from('2a8648ce3d040302', 'hex');
 const libp2pKey = Buffer.from('2b0601040183a25a0101', 'hex');
 
-/** The identity signs the key of TLS behind these words (libp2p specifications, "libp2p TLS Handshake"). */
+/** The identity signs these words followed by the TLS key (libp2p specifications, "libp2p TLS Handshake"). */
 const signedWords = Buffer.from('libp2p-tls-handshake:');
 
 /** A protobuf as libp2p writes public keys: type 1 (Ed25519), 32 bytes. */
@@ -29,9 +29,9 @@ const publicKeyBytes = 32;
 const maxCertificateBytes = 4_096;
 
 /**
- * A fresh key for TLS and its self-signed certificate (RFC 5280), in which the identity signs that the key is its own,
- * as libp2p does it. Only that extension counts: names and dates are the same for every node, so that they tell
- * nothing and no clock can be wrong for them.
+ * Creates a fresh TLS key and its self-signed certificate (RFC 5280), in which the identity signs the key, as in
+ * libp2p. Only that extension counts. Names and dates are the same for every node, so that they reveal nothing and no
+ * clock is needed.
  *
  * The key is P-256, which every TLS library accepts. Some do not accept Ed25519.
  */
@@ -82,8 +82,8 @@ function certificateOf(parts: {
 }
 
 /**
- * The Ed25519 public key of the node that certified the key of a certificate. TLS has its owner prove that it holds
- * that key; the signature of the certificate itself and all else in it are passed over.
+ * The Ed25519 public key of the node that certified the key of a certificate. TLS itself makes the owner prove that it
+ * holds that key. The certificate's own signature and everything else in it are ignored.
  *
  * @throws PeerloomError `ERR_HANDSHAKE`.
  */

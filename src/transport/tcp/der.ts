@@ -1,6 +1,6 @@
 import { PeerloomError } from '../../base/errors.ts';
 
-/** The tags of DER (X.690) that certificates of ours are made of. */
+/** The tags of DER (X.690) in peerloom's certificates. */
 export const Tag = {
   boolean: 0x01,
   integer: 0x02,
@@ -29,7 +29,7 @@ export function der(tag: number, ...content: Uint8Array[]): Buffer {
   return Buffer.concat([Uint8Array.from(head), body]);
 }
 
-/** Reads values of DER one after the other, as strictly as {@link der} writes them. */
+/** Reads values of DER one after another, as strictly as {@link der} writes them. */
 export class DerReader {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -47,7 +47,7 @@ export class DerReader {
     return this.#bytes[this.#at];
   }
 
-  /** The content of the next value. @throws PeerloomError `ERR_HANDSHAKE` when it is of another kind, or damaged. */
+  /** The content of the next value. @throws PeerloomError `ERR_HANDSHAKE` if it has another tag or is damaged. */
   read(tag: number): Uint8Array {
     return this.#next(tag).content;
   }
@@ -57,7 +57,7 @@ export class DerReader {
     return this.#next(tag).whole;
   }
 
-  /** A reader of what the next value is made of. */
+  /** A reader of the values within the next value. */
   enter(tag: number): DerReader {
     return new DerReader(this.read(tag));
   }
@@ -72,7 +72,7 @@ export class DerReader {
     if (lengthBytes > 2 || start > bytes.length) throw malformed();
     let length = lengthBytes === 0 ? first : 0;
     for (let at = from + 2; at < start; at++) length = length * 256 + bytes[at]!;
-    // The shortest form, so that nobody else can read the same bytes in another way.
+    // Only the shortest form is accepted, so that the same bytes cannot be read in two ways.
     const shortest = length < 0x80 ? 0 : length < 0x100 ? 1 : 2;
     if (lengthBytes !== shortest || first === 0x80 || start + length > bytes.length) throw malformed();
     this.#at = start + length;

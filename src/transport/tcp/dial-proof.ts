@@ -25,11 +25,11 @@ export interface DialledTls {
 export interface DialProof {
   readonly publicKey: Uint8Array;
   readonly nonce: Uint8Array;
-  /** Of the name of the network that the dialler belongs to. */
+  /** The hash of the name of the dialler's network. */
   readonly networkHash: Uint8Array;
 }
 
-/** What a dialler signs, beside both keys. */
+/** What a dialler signs in addition to both keys. */
 export interface DialStatement {
   readonly nonce: Uint8Array;
   readonly networkHash: Uint8Array;
@@ -41,12 +41,12 @@ export function sha256(bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * How a dialler proves its id, as the first bytes that it sends inside TLS (docs/protocol.md, clauses 2.x):
+ * Makes the proof of a dialler's id, the first bytes that it sends inside TLS (docs/protocol.md, section 2):
  *
  *    public key (32) · nonce (16) · SHA-256 of the network's name (32) · signature (64)
  *
- * The signature covers the listener's certificate, so whoever passes the proof on can use it nowhere else; both keys,
- * so it names both sides; and the nonce, so it works once.
+ * The signature covers the listener's certificate, so an attacker who relays the proof cannot use it elsewhere. It
+ * covers both keys, so it names both sides, and the nonce, so it works once.
  */
 export function proveDial(identity: Identity, said: DialStatement): Uint8Array;
 export function proveDial(identity: NodeIdentity, said: DialStatement): Uint8Array | Promise<Uint8Array>;
@@ -59,13 +59,13 @@ export function proveDial(
   return whenSigned(signature, (bytes) => Buffer.concat([publicKey, nonce, networkHash, bytes]));
 }
 
-/** Diallers that are remembered. */
+/** How many diallers are remembered. */
 const maxDiallers = 256;
 
-/** To prepare a key for checking costs a third of the check, and diallers come back. */
+/** Preparing a key costs a third of a check, and diallers return. */
 const verifiers = new Recent<Verify>(maxDiallers);
 
-/** @throws PeerloomError `ERR_HANDSHAKE` when the proof is wrong. */
+/** @throws PeerloomError `ERR_HANDSHAKE` if the proof is wrong. */
 export function checkDialProof(bytes: Uint8Array, dialled: DialledTls): DialProof {
   const publicKey = Uint8Array.from(bytes.subarray(0, publicKeyBytes));
   const nonce = bytes.subarray(publicKeyBytes, publicKeyBytes + nonceBytes);

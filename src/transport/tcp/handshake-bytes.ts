@@ -3,14 +3,14 @@ import type { TLSSocket } from 'node:tls';
 import { PeerloomError } from '../../base/errors.ts';
 import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 
-/** How often handshakes are looked at: OpenSSL reports nothing while a message is incomplete. */
+/** How often handshakes are checked, because OpenSSL reports nothing while a message is incomplete. */
 const checkEveryMs = 5;
 
 /**
  * Ends a TLS handshake for which the other side sends more than `maxBytes`. OpenSSL itself allows a first message of
  * 128 KiB, in records of one byte each.
  *
- * @returns stops looking.
+ * @returns a function that stops the checks.
  */
 export function boundHandshakeBytes(
   socket: Socket,

@@ -2,10 +2,10 @@ import { isLoopback, sourceOf } from '../../base/address.ts';
 import type { Limits } from '../../base/limits.ts';
 import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 
-/** A handshake that takes longer than this gives way when others wait. */
+/** A handshake that takes longer than this is dropped if others wait. */
 const patienceMs = 1_000;
 
-/** Connections that may wait for their handshake to begin, for each place. */
+/** How many connections may wait for each place. */
 const waitingPerPlace = 4;
 
 interface Admitted {
@@ -21,10 +21,10 @@ interface Waiting {
 }
 
 /**
- * Bounds the inbound handshakes under way, in all and for one address, so that connections which say
- * nothing, or dribble, cost little and keep nobody out: further ones wait their turn, and while some wait,
- * the slow ones among those under way are dropped. The newest goes first, and where too many wait the oldest
- * is dropped: a flood then holds up who comes after it for the patience of one handshake, not of all.
+ * Limits inbound handshakes, in total and for one address, so that silent or slow connections cost little and block
+ * nobody. Further connections wait. While some wait, slow handshakes are dropped. The newest waiting connection goes
+ * first, and if too many wait, the oldest is dropped. So a flood delays later connections by the patience of one
+ * handshake, not of all.
  */
 export class HandshakeGate {
   readonly #limits: Limits;
@@ -41,7 +41,7 @@ export class HandshakeGate {
   /**
    * Runs `handshake` when there is room.
    *
-   * @param drop ends the connection: too many wait, or this handshake was too slow.
+   * @param drop ends the connection, because too many wait or this handshake is too slow.
    */
   enter(address: string, handshake: () => Promise<void>, drop: () => void): void {
     const source = sourceOf(address);

@@ -9,13 +9,13 @@ export interface HostAddress {
 
 export type Resolve = (host: string) => Promise<readonly HostAddress[]>;
 
-/** What the system knows of a host: /etc/hosts, the DNS and what else it is set up to ask. */
+/** Asks the system: /etc/hosts, the DNS, and whatever else it is configured to use. */
 const resolveBySystem: Resolve = (host) => lookup(host, { all: true });
 
 /**
- * Looks up hosts, each in one request at a time. The system cannot cancel a request: it occupies a thread of the
- * process until the name server answers, or until the system gives up. A caller that gave up earlier and tries again
- * therefore waits for the request that is under way.
+ * Looks up hosts, with one request at a time for each host. A request cannot be cancelled: it occupies a thread of the
+ * process until the name server answers or the system gives up. So a caller that timed out and tries again waits for
+ * the request that is under way.
  */
 export class HostLookup {
   readonly #resolve: Resolve;
@@ -26,9 +26,9 @@ export class HostLookup {
   }
 
   /**
-   * The addresses of a host, one at least, in the order in which to try them.
+   * The addresses of a host, at least one, in the order in which to try them.
    *
-   * @throws what the system says; PeerloomError `ERR_HOST_NOT_FOUND`.
+   * @throws the system's error; PeerloomError `ERR_HOST_NOT_FOUND`.
    */
   async addressesOf(host: string): Promise<readonly HostAddress[]> {
     const name = host.toLowerCase();
@@ -43,12 +43,12 @@ export class HostLookup {
   }
 }
 
-/** One for the process, because the threads belong to the process. */
+/** Shared by the process, because the threads belong to the process. */
 export const hostLookup = new HostLookup();
 
 /**
- * RFC 8305, section 4: the family of the first address and the other one take turns, so that a family that leads
- * nowhere holds up the other one for a single attempt.
+ * Alternates between the two address families, starting with the first address's (RFC 8305, section 4), so that a
+ * broken family delays the other by only one attempt.
  */
 function alternating(addresses: readonly HostAddress[]): readonly HostAddress[] {
   const [first] = addresses;

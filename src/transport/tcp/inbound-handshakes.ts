@@ -8,18 +8,18 @@ import { remoteAddressOf } from './sockets.ts';
 
 export interface InboundConnection {
   readonly socket: Socket;
-  /** Makes a link of the connection, which began then; nothing, if the other side wanted something else. */
+  /** Turns the connection into a link. `undefined` if the other side wanted something else. */
   readonly accept: (startedAt: number) => Promise<Link | undefined>;
   readonly onLink: (link: Link) => void;
 }
 
-/** Turns connections that came in into links, a bounded number at once and in bounded time, and reports those that fail. */
+/** Turns inbound connections into links, a limited number at once and in limited time, and reports failures. */
 export class InboundHandshakes {
   readonly #context: TransportContext;
   readonly #drop: (socket: Socket) => void;
   readonly #gate: HandshakeGate;
 
-  /** @param drop ends a connection without a word. */
+  /** @param drop ends a connection without sending anything. */
   constructor(context: TransportContext, drop: (socket: Socket) => void) {
     this.#context = context;
     this.#drop = drop;
@@ -31,7 +31,7 @@ export class InboundHandshakes {
     const address = remoteAddressOf(socket);
     let isOver = false;
     const fail = (error: PeerloomError): void => {
-      // Ending a connection makes its handshake fail too; the first of the two errors is the reason.
+      // Ending a connection makes its handshake fail too. The first of the two errors is the reason.
       if (isOver) return;
       isOver = true;
       log(`${formatAddress(address)}: refused, ${error.message}`);

@@ -3,22 +3,22 @@ import { PeerloomError } from '../../base/errors.ts';
 import type { Runtime } from '../../base/runtime.ts';
 import type { Role } from '../pipe/plain-proof.ts';
 
-/** Key updates and session tickets that the other side may send at once. */
+/** How many key updates and session tickets the other side may send in a burst. */
 const maxUpdates = 32;
 
 /** After this many milliseconds it may send one more. No implementation of TLS needs that many. */
 const updateEveryMs = 1_000;
 
-/** What OpenSSL calls the secret that a key update of the other side leads to. */
+/** OpenSSL's names for the secrets that result from the other side's key updates. */
 const updateLabels = { client: 'SERVER_TRAFFIC_SECRET_N ', server: 'CLIENT_TRAFFIC_SECRET_N ' } as const;
 
 /**
- * Ends a TLS connection whose other side keeps TLS busy instead of sending data. Key updates (RFC 8446, section 4.6.3)
- * and session tickets (section 4.6.1) cost this side ten times what they cost in bytes, and Node.js reads a few MiB of
- * them in one go.
+ * Ends a TLS connection whose other side keeps TLS busy without sending data. Key updates (RFC 8446, section 4.6.3) and
+ * session tickets (section 4.6.1) are ten times as expensive as their bytes suggest, and Node.js reads a few MiB of
+ * them at once.
  *
- * Node.js reports key updates only by the secrets that it offers to those who want to decrypt recordings. Those calls
- * come from inside OpenSSL, so a flood ends in the middle of it.
+ * Node.js reports key updates only through `keylog`, which is meant for decrypting recordings. OpenSSL calls it while
+ * it reads, so a flood is stopped in the middle.
  */
 export function boundKeyUpdates(secured: TLSSocket, role: Role, runtime: Runtime): void {
   let left = maxUpdates;
@@ -33,7 +33,7 @@ export function boundKeyUpdates(secured: TLSSocket, role: Role, runtime: Runtime
   };
   secured.on('keylog', (line) => {
     const isUpdate = line.includes(updateLabels[role], 0, 'latin1');
-    line.fill(0); // nobody needs the secret
+    line.fill(0); // erase the secret
     if (isUpdate) count();
   });
   if (role === 'client') secured.on('session', count);

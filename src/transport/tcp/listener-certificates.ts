@@ -6,18 +6,18 @@ import { type Certificate, createCertificate } from './certificate.ts';
 import { type DialledTls, type DialProof, sha256 } from './dial-proof.ts';
 import { tlsSettings } from './tls-settings.ts';
 
-/** How long a certificate is shown to new diallers. */
+/** How long new connections are shown the same certificate. */
 const maxAgeMs = 60 * 60 * 1_000;
 
 /** After this many proofs, a certificate is shown to no further dialler. */
 const maxProofs = 16_384;
 
-/** Where a signer is slow to certify the next one, a certificate may take this many proofs. */
+/** While a slow signer certifies the next one, a certificate may take this many proofs. */
 const maxProofsOverdue = 2 * maxProofs;
 
 /**
- * A certificate of the listener and the proofs that were made for it. A proof counts once, and for this certificate
- * alone, so its nonce has to be remembered no longer than connections show the certificate.
+ * A certificate of the listener and the proofs made for it. A proof is valid once, and only for this certificate, so
+ * its nonce must be remembered only as long as the certificate is in use.
  */
 export class ListenerCertificate implements DialledTls {
   readonly secureContext: SecureContext;
@@ -38,7 +38,7 @@ export class ListenerCertificate implements DialledTls {
     return this.#nonces.size;
   }
 
-  /** @throws PeerloomError `ERR_HANDSHAKE` when the proof was used before. */
+  /** @throws PeerloomError `ERR_HANDSHAKE` if the proof was used before. */
   use({ nonce }: Pick<DialProof, 'nonce'>): void {
     const key = Buffer.from(nonce).toString('latin1');
     if (this.#nonces.has(key))
@@ -48,14 +48,14 @@ export class ListenerCertificate implements DialledTls {
 }
 
 /**
- * The certificates of a listener, of which new connections are shown the latest. A new one is made every hour, and
- * early when many proofs are remembered: old proofs are worthless then, and their memory goes with the certificate.
+ * The certificates of a listener. New connections are shown the latest. A new one is made every hour, or earlier if
+ * many proofs are remembered: old proofs are then invalid, and their memory is freed with the certificate.
  */
 export class ListenerCertificates {
   readonly #identity: NodeIdentity;
   readonly #runtime: Runtime;
   #latest: ListenerCertificate | undefined;
-  /** The next certificate, for as long as a signer is at work on it. */
+  /** The next certificate, while a signer is working on it. */
   #renewal: Promise<void> | undefined;
 
   constructor(identity: NodeIdentity, runtime: Runtime) {
@@ -64,7 +64,7 @@ export class ListenerCertificates {
   }
 
   /**
-   * Makes the first certificate ahead, for a signer that takes time: TLS does not wait for one.
+   * Creates the first certificate in advance, for a slow signer, because TLS does not wait for one.
    *
    * @throws PeerloomError `ERR_SIGNER`.
    */
@@ -73,8 +73,8 @@ export class ListenerCertificates {
   }
 
   /**
-   * The certificate for a new connection, which keeps it to its end. While a signer is at work on the next one, the one
-   * before is shown.
+   * The certificate for a new connection, which keeps it to its end. While a signer works on the next certificate, the
+   * present one stays in use.
    */
   latest(): ListenerCertificate {
     const now = this.#runtime.now();

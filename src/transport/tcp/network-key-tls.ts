@@ -8,7 +8,7 @@ import { tlsClient, tlsServer } from './sockets.ts';
 import { handshake, type TlsBounds, type TlsUpgrade } from './tls.ts';
 import { alpn, tlsSettings } from './tls-settings.ts';
 
-/** A pre-shared key of TLS 1.3 needs a cipher with the hash that it was made for, which is SHA-256. */
+/** A pre-shared key of TLS 1.3 needs a cipher with the key's hash, which is SHA-256. */
 const settings = {
   ...tlsSettings,
   ciphers: 'TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256',
@@ -17,7 +17,7 @@ const settings = {
 const exporterLabel = 'EXPORTER-peerloom-proof';
 const exporterBytes = 32;
 
-/** Runtimes whose TLS takes no external pre-shared key; Deno has no exporter for the proofs either. */
+/** Runtimes whose TLS does not support external pre-shared keys. Deno lacks the exporter for the proofs, too. */
 const withoutPresharedKeys = { deno: 'Deno', bun: 'Bun' } as const;
 
 /** @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE` on a runtime that cannot keep strangers out by a network key. */
@@ -35,12 +35,12 @@ export interface NetworkKeyTlsOptions extends TlsBounds {
 }
 
 /**
- * For networks with a key: TLS with that key, pre-shared (RFC 8446, section 2.2), in place of certificates. A stranger
- * who does not hold the key learns nothing of the node. The ids are proven inside, bound to this very session.
+ * TLS for networks with a key: with a pre-shared key (RFC 8446, section 2.2) in place of certificates. A stranger
+ * without the key learns nothing about the node. The ids are proven inside TLS, bound to this session.
  */
 export function networkKeyTls({ identity, networkSecret, ...bounds }: NetworkKeyTlsOptions): TlsUpgrade {
   const secureContext = createSecureContext(settings);
-  // The versions and the ciphers are looked at once more where there is a key.
+  // With a pre-shared key, OpenSSL checks versions and ciphers again.
   const shared = { ...settings, secureContext, rejectUnauthorized: false, ALPNProtocols: alpn };
   return {
     async secure(socket, { role, checkId }) {
@@ -52,7 +52,7 @@ export function networkKeyTls({ identity, networkSecret, ...bounds }: NetworkKey
             })
           : tlsServer(socket, { ...shared, pskCallback: () => networkSecret } as TLSSocketOptions);
       await handshake(secured, socket, { role, ...bounds });
-      // A server without the key would go on with a certificate: that is another network.
+      // A server without the key would continue with a certificate. It belongs to another network.
       if (!secured.isSessionReused() || secured.getPeerX509Certificate() !== undefined) {
         throw new PeerloomError('ERR_NETWORK_MISMATCH', networkKeyMessage);
       }

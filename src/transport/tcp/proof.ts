@@ -9,14 +9,14 @@ const publicKeyBytes = 32;
 const signatureBytes = 64;
 
 /**
- * Both sides show their public key with a signature over what makes this connection unlike any other, and
- * over their role, so that a proof is of no use anywhere else (docs/protocol.md, clauses 2.x):
+ * Both sides send their public key with a signature over their role and over bytes that are unique to this connection,
+ * so that a proof is useless anywhere else (docs/protocol.md, section 2):
  *
  *    public key (32) · signature (64) of "peerloom proof 1" · role · binding
  *
- * @param binding bytes that only these two sides of this connection have in common.
+ * @param binding bytes that only the two sides of this connection know.
  * @returns the id of the other side.
- * @throws PeerloomError `ERR_HANDSHAKE` when its proof is wrong.
+ * @throws PeerloomError `ERR_HANDSHAKE` if its proof is wrong.
  */
 export async function exchangeProofs(
   socket: Socket,

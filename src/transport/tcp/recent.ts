@@ -1,7 +1,7 @@
-/** Keeps values that cost something to make. Past `max` of them, the one that was used least recently goes. */
+/** A cache of values that are expensive to make. Beyond `max` values, the least recently used one is evicted. */
 export class Recent<Value> {
   readonly #max: number;
-  /** The one used latest stands last. */
+  /** The most recently used value is last. */
   readonly #values = new Map<string, Value>();
 
   constructor(max: number) {
@@ -12,7 +12,7 @@ export class Recent<Value> {
     return this.#values.size;
   }
 
-  /** The value of these bytes. Nothing is kept when `make` throws. */
+  /** The value for these bytes. If `make` throws, nothing is kept. */
   of(bytes: Uint8Array, make: () => Value): Value {
     const name = Buffer.from(bytes).toString('latin1');
     const value = this.#values.get(name) ?? make();

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 
 /**
- * Ends a connection by a TCP reset, at once. One whose end we have said already is past that: asking for a reset
- * then would leave it open for ever.
+ * Ends a connection immediately by a TCP reset. If this side has already ended its direction, the socket is destroyed
+ * instead: asking for a reset would then leave it open for ever.
  */
 export function reset(socket: Socket): void {
   if (socket.writable) socket.resetAndDestroy();

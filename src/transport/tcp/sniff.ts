@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { PeerloomError } from '../../base/errors.ts';
 import { preface } from '../pipe/plain-proof.ts';
 
-/** What a connection that came in speaks. */
+/** The protocol of an inbound connection. */
 export type SniffedProtocol = 'tls' | 'plain' | 'websocket' | 'unknown';
 
 /** The first bytes of plain peerloom connections. */
@@ -10,10 +10,10 @@ export const plainPreface = Buffer.from(preface);
 
 const tlsHandshakeRecord = 0x16;
 
-/** How requests of HTTP begin: those for WebSockets and pages, and for what is known of a page. */
+/** The beginnings of HTTP requests for WebSockets and pages. */
 const httpMethods = ['GET ', 'HEAD '].map((method) => Buffer.from(method));
 
-/** Tells the protocol from the first bytes, or `undefined` while there are too few. */
+/** Recognises the protocol by the first bytes. `undefined` while there are too few. */
 export function protocolOf(firstBytes: Uint8Array): SniffedProtocol | undefined {
   if (firstBytes.length === 0) return undefined;
   if (firstBytes[0] === tlsHandshakeRecord) return 'tls';
@@ -28,9 +28,9 @@ function begins(bytes: Uint8Array, start: Uint8Array): boolean {
 }
 
 /**
- * Waits for the first bytes and tells what they begin; they stay on the socket, to be read again.
+ * Waits for the first bytes and recognises the protocol. The bytes stay on the socket.
  *
- * @throws PeerloomError `ERR_CONNECTION_CLOSED` when the socket ends first.
+ * @throws PeerloomError `ERR_CONNECTION_CLOSED` if the socket ends first.
  */
 export function sniff(socket: Socket): Promise<SniffedProtocol> {
   return new Promise((resolve, reject) => {
@@ -56,7 +56,7 @@ export function sniff(socket: Socket): Promise<SniffedProtocol> {
         ),
       );
     };
-    // It may be gone by the time its turn comes.
+    // The socket may have ended while it waited for its turn.
     if (socket.readableEnded || socket.destroyed) onEnd();
     else socket.on('data', onData).on('end', onEnd).on('close', onEnd);
   });

@@ -6,20 +6,19 @@ const attemptDelayMs = 250;
 
 export interface StaggeredAttempts<Candidate, Result> {
   readonly candidates: readonly Candidate[];
-  /** Tries one; gives up, and rejects, when the signal fires. */
+  /** Tries one candidate. Rejects when the signal fires. */
   readonly attempt: (candidate: Candidate, signal: AbortSignal) => Promise<Result>;
-  /** Gets a result that came after another one had won. */
+  /** Receives a result that arrives after another one has won. */
   readonly discard: (result: Result) => void;
   readonly runtime: Runtime;
   readonly signal: AbortSignal;
 }
 
 /**
- * Tries candidates one after the other, as "Happy Eyeballs" has it (RFC 8305, section 5): the next attempt begins when
- * the one before it has failed, or after 250 ms, and does not end the earlier ones. The first to succeed wins, and the
- * others end.
+ * Tries candidates by "Happy Eyeballs" (RFC 8305, section 5): the next attempt begins when the previous one has failed,
+ * or after 250 ms, while earlier attempts continue. The first to succeed wins, and the others are ended.
  *
- * @throws the signal's reason; what the attempt of the last candidate threw, when all have failed.
+ * @throws the signal's reason; the error of the last candidate's attempt if all have failed.
  */
 export async function staggered<Candidate, Result>({
   candidates,

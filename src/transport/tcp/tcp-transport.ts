@@ -26,12 +26,12 @@ import { type WebSocketSettings, WebSockets } from './websocket/web-sockets.ts';
 export interface TcpTransportOptions {
   /** `'tls'`, `'plain'`, `'websocket'`, or the name of the dialect. */
   readonly accept: ReadonlySet<string>;
-  /** Where to listen, in place of the node's host and port. */
+  /** The addresses on which to listen, in place of the node's host and port. */
   readonly listen: readonly Address[] | undefined;
-  /** What else it can speak. */
+  /** A foreign protocol that it can speak, too. */
   readonly dialect: Dialect;
   readonly webSocket: Omit<WebSocketSettings, 'hosts'> & {
-    /** Where others reach it through reverse proxies. */
+    /** Its addresses behind reverse proxies. */
     readonly publicAddresses: readonly Address[];
   };
 }
@@ -55,17 +55,17 @@ interface Dial {
   readonly expected?: ExpectedPeer | undefined;
 }
 
-/** TCP: TLS, plain peerloom, WebSockets and a dialect, told apart on one port by their first bytes. */
+/** TCP: TLS, plain peerloom, WebSockets and a dialect on one port, recognised by their first bytes. */
 export class TcpTransport implements Transport {
   readonly schemes: readonly string[];
   readonly #accept: ReadonlySet<string>;
   readonly #dialect: Dialect;
-  /** What the schemes of addresses stand for. */
+  /** The protocol of each address scheme. */
   readonly #protocols: ReadonlyMap<string, string>;
-  /** Leads to a node of the dialect or to a peerloom node, whichever listens there, while a network migrates. */
+  /** The scheme for addresses at which a node of the dialect or a peerloom node listens, while a network migrates. */
   readonly #eitherScheme: string;
   readonly #webSocket: TcpTransportOptions['webSocket'];
-  /** Where it listens. */
+  /** The hosts on which it listens. */
   readonly #hosts = new Set<string>();
   readonly #sockets = new Set<Socket>();
   #context: TransportContext | undefined;
@@ -74,7 +74,7 @@ export class TcpTransport implements Transport {
   #handshakes: InboundHandshakes | undefined;
   readonly #listen: readonly Address[] | undefined;
   #servers: Server[] = [];
-  /** Where it listens first. */
+  /** The first port on which it listens. */
   #port = 0;
 
   constructor({ accept, listen, dialect, webSocket }: TcpTransportOptions) {
@@ -123,7 +123,7 @@ export class TcpTransport implements Transport {
   }
 
   async listen(address: Address, onLink: (link: Link) => void): Promise<readonly Address[]> {
-    // A certificate takes a signer time, which TLS does not have.
+    // A signer needs time for a certificate, and TLS does not wait.
     const isSigner = !Identity.isGenuine(this.#context!.identity);
     if (isSigner && this.#accept.has('tls')) await this.#upgrade.prepare?.();
     if (isSigner && this.#accept.has('websocket')) await this.#webSocketSide.prepare();
@@ -138,7 +138,7 @@ export class TcpTransport implements Transport {
     return [...bound, ...this.#webSocket.publicAddresses];
   }
 
-  /** What other nodes can dial this one by: pages in browsers know WebSockets alone. */
+  /** The schemes by which other nodes can dial this one. Pages can only use WebSockets. */
   get #listeningSchemes(): readonly string[] {
     const [first] = this.schemes;
     return this.#accept.has('websocket') && first !== 'ws' ? [first!, 'ws'] : [first!];
@@ -148,7 +148,7 @@ export class TcpTransport implements Transport {
     const server = socketListener((socket) => this.#onSocket(socket, onLink));
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => reject(explain(error, address, 'listening')));
-      // Otherwise the workers of a cluster share a port, and a dialler reaches any of them.
+      // Otherwise the workers of a cluster would share a port, and a dialler would reach any of them.
       server.listen({ port: address.port, host: address.host, exclusive: true }, resolve);
     });
     server.on('error', (error) => this.#context!.log(`the listener failed: ${error.message}`));
@@ -166,8 +166,8 @@ export class TcpTransport implements Transport {
   }
 
   /**
-   * The first bytes of TLS make a Python node stop listening for good. So this node first introduces itself as a Python
-   * node would, and dials by TLS only if the answer is the id of a peerloom node.
+   * The first bytes of TLS would make a Python node stop listening permanently. So this node first introduces itself as
+   * a Python node would, and dials by TLS only if the answer is the id of a peerloom node.
    */
   async #dialEither(address: Address, signal: AbortSignal, expected?: ExpectedPeer): Promise<Link> {
     this.#checkAllowed('tls', address);
@@ -219,7 +219,7 @@ export class TcpTransport implements Transport {
     await Promise.all([...closed, ...ended]);
   }
 
-  /** The scheme of the dialect is permission enough; the other protocols must be in `accept`. */
+  /** The dialect's scheme is always allowed. The other protocols must be in `accept`. */
   #checkAllowed(protocol: string, address: Address): void {
     const text = formatAddress(address);
     const { name } = this.#dialect;
@@ -252,7 +252,7 @@ export class TcpTransport implements Transport {
     if (sniffed === 'websocket') return this.#webSocketSide.accept(socket, startedAt);
     const link = await this.#authenticate(socket, sniffed, side);
     const { maxHandshakeBytes } = this.#context!.limits;
-    // Its hello, as long again at most, may have come in one piece with the end of the handshake.
+    // Its hello, of at most the same length, may have arrived together with the end of the handshake.
     if (socket.bytesRead > 2 * maxHandshakeBytes) {
       link.destroy();
       throw longHandshake(maxHandshakeBytes);
@@ -261,8 +261,9 @@ export class TcpTransport implements Transport {
   }
 
   /**
-   * Then TLS gets the socket untouched, and finds out by itself who speaks something else. A socket that has been read
-   * from hands TLS buffers as small as its first bytes, which stay: reading takes four times as many calls.
+   * Whether only TLS is accepted. TLS then gets the socket untouched, and recognises other protocols itself. After
+   * sniffing, a socket gives TLS buffers as small as the first bytes were, so that reading takes four times as many
+   * calls.
    */
   get #speaksOnlyTls(): boolean {
     return this.#accept.size === 1 && this.#accept.has('tls');
@@ -320,7 +321,7 @@ export class TcpTransport implements Transport {
     return this.#tls;
   }
 
-  /** Without a word, and so that a node of the dialect notices, where it could be one. */
+  /** Ends a connection without sending anything, in a way that a node of the dialect would notice. */
   #drop(socket: Socket): void {
     if (this.#accept.has(this.#dialect.name)) this.#dialect.drop(socket);
     else socket.destroy();

@@ -9,30 +9,30 @@ import { boundHandshakeBytes, longHandshake } from './handshake-bytes.ts';
 import { boundKeyUpdates } from './key-updates.ts';
 import { reset } from './reset.ts';
 
-/** What a side that holds a network key says to one that holds another, or none. */
+/** The alerts that a side with a network key sends to a side with another key, or with none. */
 const networkKeyAlerts = /ALERT_(DECRYPT_ERROR|HANDSHAKE_FAILURE)$/;
 
-/** What OpenSSL says of first bytes that are not those of TLS; it answers nothing then. */
+/** OpenSSL's errors for first bytes that are not TLS. It sends no answer then. */
 const noTls = /^ERR_SSL_(WRONG_VERSION_NUMBER|HTTP_REQUEST|HTTPS_PROXY_REQUEST)$/;
 
 /** A TLS connection whose two sides have proven their ids. */
 export interface AuthenticatedSocket {
   readonly socket: TLSSocket;
   readonly remoteId: string;
-  /** The dialler proved its id for another network than ours. */
+  /** Whether the dialler proved its id for another network than this node's. */
   readonly isOfOtherNetwork?: boolean;
 }
 
 /** This side of a connection that becomes TLS. */
 export interface TlsSide {
   readonly role: Role;
-  /** @throws when the node that has proven this id is not the one that must answer. */
+  /** @throws if the node that has proven this id is not the expected one. */
   readonly checkId: (id: string) => void;
 }
 
 /** Turns sockets into TLS 1.3 connections whose two sides have proven their ids. */
 export interface TlsUpgrade {
-  /** Makes what this side needs before it accepts connections. @throws PeerloomError `ERR_SIGNER`. */
+  /** Prepares this side for accepting connections. @throws PeerloomError `ERR_SIGNER`. */
   prepare?(): Promise<void>;
   /**
    * @throws PeerloomError `ERR_HANDSHAKE`, `ERR_NETWORK_MISMATCH`, `ERR_CONNECTION_CLOSED`, and what `checkId` throws.
@@ -40,7 +40,7 @@ export interface TlsUpgrade {
   secure(socket: Socket, side: TlsSide): Promise<AuthenticatedSocket>;
 }
 
-/** What bounds the work that the other side can make TLS do. */
+/** The bounds of the work that the other side can cause in TLS. */
 export interface TlsBounds {
   readonly limits: Limits;
   readonly runtime: Runtime;
@@ -58,7 +58,7 @@ export function handshake(
   return new Promise<void>((resolve, reject) => {
     const done = role === 'client' ? 'secureConnect' : 'secure';
     const onError = (cause: Error & { code?: string }): void => {
-      // A Python node takes any other end than a reset for an id that is empty.
+      // A Python node would take any end other than a reset for an empty id.
       if (role === 'server' && noTls.test(cause.code ?? '')) reset(socket);
       reject(handshakeError(cause, role));
     };
@@ -66,7 +66,7 @@ export function handshake(
     secured.once('error', onError).once('close', onClose);
     secured.once(done, () => {
       secured.off('error', onError).off('close', onClose);
-      // The first frames of a dialler may have come with the end of its handshake; a listener waits for them.
+      // A dialler's first frames may have arrived with the end of its handshake. A listener waits for them.
       if (role === 'client' && socket.bytesRead > maxBytes) reject(longHandshake(maxBytes));
       else resolve();
     });

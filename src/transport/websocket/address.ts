@@ -9,7 +9,7 @@ const defaultPorts = { ws: 80, wss: 443 } as const;
 const urlPattern = /^(?<scheme>wss?):\/\/(?<authority>[^/?#]*)(?<path>[^#]*)(?<fragment>#.*)?$/i;
 
 /**
- * Reads `ws://host:port/path` and `wss://…`. The port may be left out (80, 443), and so may the path.
+ * Parses `ws://host:port/path` and `wss://…`. Port (default 80, 443) and path are optional.
  *
  * @returns `undefined` for an address of another scheme.
  * @throws PeerloomError `ERR_ADDRESS_INVALID`.
@@ -28,7 +28,7 @@ export function parseWebSocketAddress(text: string): Address | undefined {
   return path === '' || path === '/' ? address : { ...address, text };
 }
 
-/** The URL that a WebSocket of this address has. */
+/** The URL of a WebSocket address. */
 export function urlOf({ text, scheme = 'ws', host, port }: Address): string {
   return text ?? `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}/`;
 }

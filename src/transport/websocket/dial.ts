@@ -16,11 +16,11 @@ export interface WebSocketDial {
   readonly startedAt: number;
   readonly expected: ExpectedPeer | undefined;
   readonly signal: AbortSignal;
-  /** Opens the WebSocket with these subprotocols on offer. */
+  /** Opens the WebSocket and offers these subprotocols. */
   readonly open: (offered: readonly string[]) => Promise<OpenedSocket>;
 }
 
-/** @throws what `open` throws; PeerloomError as `secureDialled`; the signal's reason. */
+/** @throws the error of `open`; PeerloomError as `secureDialled`; the signal's reason. */
 export async function dialWebSocket(dial: WebSocketDial): Promise<Link> {
   const { context, noiseKey, address, startedAt, expected, signal } = dial;
   const offered = fastestFirst().map(subprotocolOf);

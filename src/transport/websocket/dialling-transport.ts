@@ -7,7 +7,7 @@ import { dialWebSocket } from './dial.ts';
 import { openGlobalSocket } from './global-socket.ts';
 import { NoiseKey } from './noise-key.ts';
 
-/** WebSocket in a browser, which can dial and not listen. */
+/** The WebSocket transport of browsers, which can only dial. */
 export class DiallingWebSocketTransport implements Transport {
   readonly schemes: readonly string[] = webSocketSchemes;
   #context: TransportContext | undefined;
@@ -58,7 +58,7 @@ export class DiallingWebSocketTransport implements Transport {
   }
 }
 
-/** What every WebSocket transport has to refuse. @throws PeerloomError `ERR_TRANSPORT_IN_USE`; TypeError. */
+/** The checks of every WebSocket transport. @throws PeerloomError `ERR_TRANSPORT_IN_USE`; TypeError. */
 export function checkWebSocketContext(
   earlier: TransportContext | undefined,
   { runtime }: TransportContext,

@@ -6,7 +6,7 @@ import { MessageQueue, type MessageSocket, type SocketEnd } from './message-sock
 /** The code of an end without a closing handshake (RFC 6455, section 7.4.1). */
 const abnormalCode = 1006;
 
-/** A socket, what arrives over it from the first moment on, and the subprotocol that the other side chose. */
+/** A socket, its messages from the first moment on, and the subprotocol that the other side chose. */
 export interface OpenedSocket {
   readonly socket: MessageSocket;
   readonly messages: MessageQueue;
@@ -16,7 +16,8 @@ export interface OpenedSocket {
 /**
  * Opens a WebSocket by the class that browsers, Deno, Bun and Node.js have.
  *
- * @throws PeerloomError `ERR_CONNECTION_REFUSED`: browsers do not tell pages what went wrong; the signal's reason.
+ * @throws PeerloomError `ERR_CONNECTION_REFUSED` for every failure, because browsers do not tell pages the cause; the
+ * signal's reason.
  */
 export function openGlobalSocket(
   address: Address,
@@ -42,7 +43,7 @@ export function openGlobalSocket(
     });
     webSocket.addEventListener('close', settled);
     webSocket.addEventListener('close', onFailure);
-    // Otherwise Node.js takes it for an error that nobody handles.
+    // Without a listener, Node.js would treat it as an unhandled error.
     webSocket.addEventListener('error', () => {});
   });
 }
@@ -72,7 +73,7 @@ class GlobalSocket implements MessageSocket {
     return this.#webSocket.bufferedAmount;
   }
 
-  /** The class has copied the message when its `send` returns. */
+  /** The WebSocket has copied the message when its `send` returns. */
   send(message: Uint8Array, sent?: () => void): void {
     if (this.#webSocket.readyState !== WebSocket.OPEN) return;
     this.#webSocket.send(message as Uint8Array<ArrayBuffer>);
@@ -83,7 +84,7 @@ class GlobalSocket implements MessageSocket {
     this.#webSocket.close(code);
   }
 
-  /** A browser keeps the connection until the other side has answered, but this side is done with it. */
+  /** Ends this side. A browser keeps the connection until the other side has answered. */
   destroy(error?: Error): void {
     this.#webSocket.close();
     queueMicrotask(() => this.#end({ code: abnormalCode, error }));

@@ -7,9 +7,9 @@ export interface SocketEnd {
   readonly error?: Error | undefined;
 }
 
-/** An open WebSocket of whatever runtime, which carries binary messages. */
+/** An open WebSocket of any runtime, which carries binary messages. */
 export interface MessageSocket {
-  /** What it was given and has not passed on yet. */
+  /** Bytes that it was given and has not passed on yet. */
   readonly bufferedBytes: number;
   /** The memory of the message belongs to the function. */
   onMessage: (message: Uint8Array) => void;
@@ -17,16 +17,16 @@ export interface MessageSocket {
   onEnd: (end: SocketEnd) => void;
   /** The socket calls `sent` when it no longer needs the memory: never after it has failed or was destroyed. */
   send(message: Uint8Array, sent?: () => void): void;
-  /** Begins the closing handshake, behind what was sent before. */
+  /** Begins the closing handshake, after everything that was sent before. */
   close(code: number): void;
-  /** Ends it at once, or as soon as the runtime can. */
+  /** Ends it immediately, or as soon as the runtime can. */
   destroy(error?: Error): void;
 }
 
-/** How many messages may wait. A dialler may send its first records right behind the handshake. */
+/** How many messages may wait. A dialler may send its first records directly after the handshake. */
 const maxWaitingMessages = 16;
 
-/** The messages of a socket one by one, as long as the two sides shake hands. */
+/** Returns the messages of a socket one by one, during the handshake. */
 export class MessageQueue {
   #arrived: Uint8Array[] = [];
   #end: SocketEnd | undefined;
@@ -52,7 +52,7 @@ export class MessageQueue {
     return this.#arrived.shift()!;
   }
 
-  /** The value, unless the socket ends first. @throws as {@link MessageQueue.next}. */
+  /** Resolves with the value, unless the socket ends first. @throws as {@link MessageQueue.next}. */
   async unlessEnded<Value>(value: Value | Promise<Value>): Promise<Value> {
     if (!(value instanceof Promise)) return value;
     let isSettled = false;
@@ -65,7 +65,7 @@ export class MessageQueue {
     return value;
   }
 
-  /** Hands the socket over, with what has arrived since. */
+  /** Ends the queue. Returns what has arrived since. */
   handOver(): { readonly arrived: readonly Uint8Array[]; readonly end: SocketEnd | undefined } {
     return { arrived: this.#arrived, end: this.#end };
   }

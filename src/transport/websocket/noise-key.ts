@@ -11,12 +11,12 @@ const signatureBytes = 64;
 /** How long the proof of a key is. */
 export const keyProofBytes = publicKeyBytes + signatureBytes;
 
-/** As in libp2p's Noise specification. */
+/** The prefix of libp2p's Noise specification. */
 const signedPrefix = new TextEncoder().encode('noise-libp2p-static-key:');
 
 /**
- * The static key of Noise of a node. It is new for each transport, and the identity of the node signs it once: whoever
- * shows that it holds the key in a handshake is the node.
+ * A node's static key for Noise. It is new for each transport, and the identity of the node signs it once. A side that
+ * proves in a handshake that it holds the key is the node.
  */
 export class NoiseKey {
   readonly #identity: NodeIdentity;
@@ -42,7 +42,7 @@ export class NoiseKey {
   proof(): Promise<Uint8Array> {
     if (this.#proof === undefined) {
       this.#proof = this.#sign();
-      // A signer that failed once is asked again for the next handshake.
+      // If the signer failed, it is asked again for the next handshake.
       this.#proof.catch(() => {
         this.#proof = undefined;
       });
@@ -58,7 +58,7 @@ export class NoiseKey {
 }
 
 /**
- * Checks the proof of a key that the other side has shown that it holds.
+ * Checks the identity's signature of a static key that the other side holds.
  *
  * @returns the id of the other side.
  * @throws PeerloomError `ERR_HANDSHAKE`.

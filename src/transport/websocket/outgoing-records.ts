@@ -1,25 +1,25 @@
 import { PeerloomError } from '../../base/errors.ts';
 import { costOf, dataRecord, maxDataBytes, windowBytes } from './records.ts';
 
-/** Something that a link was given and has not sent yet. */
+/** Bytes that a link has not sent yet. */
 interface Waiting {
   readonly bytes: Uint8Array;
   sent: number;
   readonly done: (() => void) | undefined;
 }
 
-/** What a link sends: cut into records, and held back as far as the credit of the other side does not go. */
+/** The sending side of a link: cuts bytes into records, and waits for credit of the other side. */
 export class OutgoingRecords {
   readonly #send: (record: Uint8Array) => void;
   #waiting: Waiting[] = [];
   #credit = windowBytes;
 
-  /** @param send the memory of a record is used again at once. */
+  /** @param send sends a record. The record's memory is reused as soon as it returns. */
   constructor(send: (record: Uint8Array) => void) {
     this.#send = send;
   }
 
-  /** Everything was sent. */
+  /** Whether everything was sent. */
   get isEmpty(): boolean {
     return this.#waiting.length === 0;
   }
@@ -30,7 +30,7 @@ export class OutgoingRecords {
     else this.#waiting.push({ bytes, sent: 0, done });
   }
 
-  /** The other side has room again. @throws PeerloomError `ERR_PROTOCOL`. */
+  /** The other side has granted credit. @throws PeerloomError `ERR_PROTOCOL`. */
   addCredit(amount: number): void {
     this.#credit += amount;
     if (this.#credit > windowBytes) {
@@ -38,11 +38,11 @@ export class OutgoingRecords {
     }
   }
 
-  /** Sends what waits, as far as the credit goes. */
+  /** Sends what waits, as far as the credit allows. */
   flush(): void {
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
       const rest = first.bytes.length - first.sent;
-      // Records of one length: a short one behind a long one costs as much as both need.
+      // All records get the same length, because each record has a fixed cost.
       const length = Math.ceil(rest / Math.ceil(rest / maxDataBytes));
       if (costOf(length) > this.#credit) return;
       this.#credit -= costOf(length);

@@ -3,7 +3,7 @@ import { allocate } from '../../wire/frames/memory.ts';
 import { tagBytes } from '../noise/cipher-names.ts';
 
 /**
- * What the two sides of a link send each other, each in a message of the WebSocket of its own, sealed:
+ * The records of a link. Each is sealed and sent as one message of the WebSocket:
  *
  *    0      1
  *    +------+---------------------------------------------+
@@ -15,34 +15,34 @@ export const RecordKind = { data: 0, credit: 1, end: 2 } as const;
 /** The longest message of Noise. */
 export const maxSealedBytes = 65_535;
 
-/** Of the content of a record. */
+/** The longest data of a record. */
 export const maxDataBytes = maxSealedBytes - tagBytes - 1;
 
 /**
- * How far a side may be ahead of the other side's reader. Browsers hold nobody back: what they receive waits in their
+ * How far a side may be ahead of the other side's reader. Browsers have no backpressure: what they receive waits in
  * memory until the page runs.
  */
 export const windowBytes = 1024 * 1024;
 
-/** What a record of data costs beside its bytes, because each takes memory while it waits. */
+/** The cost of a data record beside its bytes, because each record takes memory while it waits. */
 const recordCostBytes = 256;
 
 /**
- * The receiver gives credit back when it owes so much: less than what makes a link full (`highWaterBytes` of
- * sealed-socket.ts). A full link learns by credit alone that its WebSocket has passed everything on, so there must
- * always be one more to come.
+ * The receiver returns credit in steps of this size. It must be less than the high-water mark of a link
+ * (`highWaterBytes` in sealed-socket.ts): a full link learns only by credit that its WebSocket has passed everything
+ * on, so another credit must always follow.
  */
 export const creditStepBytes = 96 * 1024;
 
-/** What a record of so much data takes of the window. */
+/** The cost of a record with this much data. */
 export function costOf(dataBytes: number): number {
   return dataBytes + recordCostBytes;
 }
 
-/** The record that was made last: sealing copies it at once. */
+/** The memory of the latest record, which is reused because sealing copies it immediately. */
 const scratch = allocate(1 + maxDataBytes);
 
-/** A record of data, in memory that the next one uses again. */
+/** A data record, in memory that the next one reuses. */
 export function dataRecord(bytes: Uint8Array): Uint8Array {
   scratch[0] = RecordKind.data;
   scratch.set(bytes, 1);
@@ -60,15 +60,15 @@ export function endRecord(): Uint8Array {
   return Uint8Array.of(RecordKind.end);
 }
 
-/** A record of data that was opened. */
+/** An opened data record. */
 export interface ReceivedData {
   readonly kind: 'data';
   readonly bytes: Uint8Array;
-  /** The whole record, in which the bytes lie. */
+  /** The whole record, of which the bytes are a view. */
   readonly record: Uint8Array;
 }
 
-/** A record that was opened. */
+/** An opened record. */
 export type ReceivedRecord =
   | ReceivedData
   | { readonly kind: 'credit'; readonly amount: number }
@@ -81,7 +81,7 @@ export function readRecord(record: Uint8Array): ReceivedRecord {
   if (record[0] === RecordKind.end && content.length === 0) return { kind: 'end' };
   if (record[0] === RecordKind.credit && content.length === 4) {
     const amount = new DataView(content.buffer, content.byteOffset).getUint32(0);
-    // Less than the smallest record costs would only keep this side busy.
+    // Credit below the cost of the smallest record would only keep this side busy.
     if (amount > recordCostBytes && amount <= windowBytes) return { kind: 'credit', amount };
   }
   throw new PeerloomError('ERR_PROTOCOL', 'the other side sent a record that the protocol does not know');

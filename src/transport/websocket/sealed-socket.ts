@@ -6,35 +6,35 @@ import { WebCryptoCipher } from '../noise/web-crypto-cipher.ts';
 import type { MessageSocket, SocketEnd } from './message-socket.ts';
 import { windowBytes } from './records.ts';
 
-/** What a link does with what comes out of a WebSocket. */
+/** The callbacks of a link for what arrives over its WebSocket. */
 export interface RecordHandlers {
-  /** A record was opened. Its memory belongs to the function. */
+  /** A record was opened. The function owns its memory. */
   readonly onRecord: (record: Uint8Array) => void;
-  /** A record cannot be opened, or sealed. Nothing comes after that. */
+  /** A record cannot be opened or sealed. Nothing follows. */
   readonly onBroken: (cause: unknown) => void;
   /** Called once, after all records. */
   readonly onEnd: (end: SocketEnd) => void;
 }
 
-/** A WebSocket whose messages are sealed records. They leave, and are handed on, in order. */
+/** A WebSocket whose messages are sealed records. They are sent and delivered in order. */
 export interface SealedSocket {
-  /** What it was given and has not passed on yet. */
+  /** Bytes that it was given and has not passed on yet. */
   readonly bufferedBytes: number;
-  /** The {@link bufferedBytes} at which a link over it is full. They are more than `creditStepBytes`. */
+  /** The {@link bufferedBytes} at which a link over it is full: more than `creditStepBytes`. */
   readonly highWaterBytes: number;
-  /** The memory of the record may be used again at once. */
+  /** Sends a record. Its memory may be reused immediately. */
   send(record: Uint8Array): void;
-  /** Takes what arrived before the socket was handed over. */
+  /** Takes a message that arrived before the socket was handed over. */
   receive(sealed: Uint8Array): void;
   /** The socket had ended before it was handed over. */
   end(end: SocketEnd): void;
-  /** Begins the closing handshake, behind what was sent before. */
+  /** Begins the closing handshake, after everything that was sent before. */
   close(code: number): void;
-  /** Ends it at once. Of records, no more is told. */
+  /** Ends it immediately. No more records are delivered. */
   destroy(): void;
 }
 
-/** Seals by WebCrypto in pages that have it and agreed on its cipher; otherwise at once. */
+/** Uses WebCrypto in pages that have it and agreed on its cipher. Otherwise records are sealed synchronously. */
 export function sealedSocketOf(
   socket: MessageSocket,
   { sending, receiving }: Pick<NoiseSession, 'sending' | 'receiving'>,
@@ -55,7 +55,7 @@ interface CiphersOf<Cipher> {
 /** Two chunks keep the socket busy, and a ping waits for no more. */
 export const highWaterBytes = 128 * 1024;
 
-/** While WebCrypto seals two chunks, the socket must have others to pass on. */
+/** While WebCrypto seals two chunks, the socket must have other chunks to pass on. */
 const highWaterBytesLater = 512 * 1024;
 
 class SocketSealedAtOnce implements SealedSocket {
@@ -110,7 +110,7 @@ class SocketSealedAtOnce implements SealedSocket {
   }
 }
 
-/** The most that waits to be opened: the other side cannot be so far ahead within its credit. */
+/** The most bytes that may wait to be opened. Within its credit, the other side cannot send that much. */
 const maxUnopenedBytes = 2 * windowBytes;
 
 /** Seals and opens several records at a time. Two queues keep their order. */
@@ -122,7 +122,7 @@ export class SocketSealedLater implements SealedSocket {
   readonly #handlers: RecordHandlers;
   #unsealedBytes = 0;
   #unopenedBytes = 0;
-  /** Settled when all records so far have gone to the socket, and when all have been handed on. */
+  /** Settle when all records so far were given to the socket, and when all were delivered. */
   #sent: Promise<void> = Promise.resolve();
   #received: Promise<void> = Promise.resolve();
   #isOver = false;
@@ -176,13 +176,13 @@ export class SocketSealedLater implements SealedSocket {
     this.#socket.destroy();
   }
 
-  /** Does something with a record that is being made, after all records before it. */
+  /** Uses a record once it is ready, after all records before it. */
   async #inTurn(
     before: Promise<void>,
     record: Promise<Uint8Array>,
     work: (record: Uint8Array) => void,
   ): Promise<void> {
-    record.catch(() => {}); // it may fail before its turn comes
+    record.catch(() => {}); // it may fail before its turn
     await before;
     if (this.#isOver) return;
     let made: Uint8Array;

@@ -7,7 +7,7 @@ import { networkKeyMessage } from '../pipe/handshake-errors.ts';
 import { ClosedWith, type MessageQueue, type MessageSocket } from './message-socket.ts';
 import { checkKeyProof, keyProofBytes, type NoiseKey } from './noise-key.ts';
 
-/** The close code of a listener that cannot read the first message: it holds another network key, or none. */
+/** The close code of a listener that cannot read the first message, because the network keys differ. */
 export const wrongKeyCode = 4001;
 
 const networkHashBytes = 32;
@@ -17,14 +17,14 @@ export function subprotocolOf(cipher: CipherName): string {
   return `peerloom.1.${cipher.toLowerCase()}`;
 }
 
-/** The cipher of a subprotocol, if it is one of ours. */
+/** The cipher of a subprotocol, if it is one of peerloom's. */
 export function cipherOf(subprotocol: string): CipherName | undefined {
   return cipherNames.find((cipher) => subprotocolOf(cipher) === subprotocol);
 }
 
 /** What the two sides of a WebSocket agreed on when it was opened. */
 export interface Agreement {
-  /** The subprotocols that the dialler offered, in its order. */
+  /** The subprotocols that the dialler offered, in order. */
   readonly offered: readonly string[];
   /** The one that the listener chose. */
   readonly chosen: string;
@@ -47,13 +47,14 @@ export interface SecuredSocket {
 }
 
 /**
- * The dialling side of the handshake (docs/protocol.md, section 14): each message of Noise is a message of the WebSocket.
+ * The dialling side of the handshake (docs/protocol.md, section 14): each message of Noise is a message of the
+ * WebSocket.
  *
  *    dialler   psk, e                               ──►
  *              ◄──   e, ee, s, es: proof                  listener
  *              s, se: proof, network hash           ──►
  *
- * @param checkId throws when the node that has proven this id is not the one that must answer.
+ * @param checkId throws if the node that has proven this id is not the expected one.
  * @throws PeerloomError `ERR_HANDSHAKE`, `ERR_NETWORK_MISMATCH`, `ERR_CONNECTION_CLOSED`, and what `checkId` throws.
  */
 export async function secureDialled(side: SecureSide, checkId: (id: string) => void): Promise<SecuredSocket> {

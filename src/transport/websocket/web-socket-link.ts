@@ -22,7 +22,7 @@ import { type SealedSocket, sealedSocketOf } from './sealed-socket.ts';
 
 export interface WebSocketLinkDetails {
   readonly socket: MessageSocket;
-  /** What came behind the handshake. */
+  /** The messages that arrived after the handshake. */
   readonly messages: MessageQueue;
   readonly session: NoiseSession;
   readonly remoteId: string;
@@ -59,7 +59,7 @@ export class WebSocketLink implements Link {
   #state: 'open' | 'ending' | 'closing' | 'closed' = 'open';
   #settle!: (error: Error | undefined) => void;
   #timer: RuntimeTimer | undefined;
-  /** What ended the link from this side. */
+  /** The error with which this side ended the link. */
   #failure: Error | undefined;
   #socketEnd: SocketEnd | undefined;
 
@@ -71,7 +71,7 @@ export class WebSocketLink implements Link {
     failed: (error) => this.#abandon(error),
   });
   #hasOtherEnded = false;
-  /** What the other side may still send, and what this side has not given back of it. */
+  /** The credit that the other side still has, and the credit that this side owes. */
   #granted = windowBytes;
   #owed = 0;
 
@@ -100,7 +100,7 @@ export class WebSocketLink implements Link {
     return this.#arrivals.listener;
   }
 
-  /** What arrives is held until the first of them. */
+  /** What arrives is held until this is set. */
   set onMessage(onMessage: (bytes: Uint8Array) => void) {
     this.#arrivals.listener = onMessage;
     this.#deliverHeld();
@@ -154,7 +154,7 @@ export class WebSocketLink implements Link {
     this.#socket.send(record);
   }
 
-  /** Nothing more is sent: tells the other side, and begins the closing handshake. */
+  /** Everything was sent: tells the other side, and begins the closing handshake. */
   #finish(): void {
     if (this.#state === 'closing' || this.#state === 'closed') return;
     this.#state = 'closing';
@@ -208,7 +208,7 @@ export class WebSocketLink implements Link {
     this.#settleIfOver();
   }
 
-  /** The data is done with: gives its memory back, and its credit. */
+  /** The data was handled: returns its memory and its credit. */
   #giveBack({ bytes, record }: ReceivedData): void {
     this.#owed += costOf(bytes.length);
     free(record);
@@ -240,7 +240,7 @@ export class WebSocketLink implements Link {
     this.#settleIfOver();
   }
 
-  /** What the other side sent before its end is delivered first. */
+  /** Settles `closed`, after everything that the other side sent before its end was delivered. */
   #settleIfOver(): void {
     if (this.#socketEnd === undefined || !this.#arrivals.isEmpty || this.#state === 'closed') return;
     const isInOrder = this.#hasOtherEnded || this.#state !== 'open';

@@ -1,25 +1,25 @@
 import { LoopTurns } from '../../../base/loop-turns.ts';
 import type { Runtime } from '../../../base/runtime.ts';
 
-/** A socket that has taken messages for so long stops reading until its own turn. */
+/** A socket that has delivered messages for this long stops reading until its next turn. */
 const shareMs = 5;
 
-/** The clock is looked at once for so many bytes: a small message would feel its price. */
+/** The clock is read once for this many bytes, because reading it for each small message would cost too much. */
 const untimedBytes = 4_096;
 
-/** Each message counts for so much more than its bytes, so that tiny ones are timed too. */
+/** Each message counts as this many bytes more, so that tiny messages are timed too. */
 const messageBytes = 512;
 
 export interface FairSource {
-  /** What is paused between its turns. */
+  /** The source that is paused between turns. */
   readonly source: { pause(): void; resume(): void };
   readonly runtime: Runtime;
   readonly deliver: (message: Uint8Array) => void;
 }
 
 /**
- * Delivers the messages of a WebSocket in fair turns. Node.js hands over pieces of 64 KiB, in which tiny records can be
- * two thousand, and reads up to 2 MiB before it looks at the next socket.
+ * Delivers the messages of a WebSocket in fair turns. Node.js reads pieces of 64 KiB, which can hold two thousand tiny
+ * records, and reads up to 2 MiB before it turns to the next socket.
  *
  *    reading ──(has taken 5 ms)──► holds the rest, waits for a turn ──► delivers what is held ──(nothing is left)──► reading
  */
@@ -32,7 +32,7 @@ export class FairTurns {
   #isWaiting = false;
   #isDropping = false;
   #untimedBytes = 0;
-  /** What this turn has taken before the present piece, which began and ended then. */
+  /** The time that this turn took before the present piece; its start and end. */
   #spentMs = 0;
   #beganAtMs: number;
   #endedAtMs: number;
@@ -46,10 +46,10 @@ export class FairTurns {
     this.#beganAtMs = this.#endedAtMs = runtime.now();
   }
 
-  /** A piece was read, whose messages come now. */
+  /** A piece was read. Its messages follow now. */
   begin(): void {
     this.#beganAtMs = this.#runtime.now();
-    // Idle for as long as that, it begins anew.
+    // After being idle for this long, its time starts anew.
     if (this.#beganAtMs - this.#endedAtMs >= shareMs) this.#spentMs = 0;
   }
 
@@ -63,19 +63,19 @@ export class FairTurns {
     }
   }
 
-  /** All messages of the piece were taken. */
+  /** All messages of the piece were delivered or held. */
   pieceRead(): void {
     this.#stopTiming();
     if (this.#spentMs >= shareMs) this.#wait();
   }
 
-  /** Nothing more comes: calls back, maybe at once, when nothing is held. */
+  /** Nothing more arrives. Calls back when nothing is held, perhaps immediately. */
   end(onEnd: () => void): void {
     this.#onEnd = onEnd;
     if (this.#held.length === 0) this.#finish();
   }
 
-  /** Nothing is delivered any more. */
+  /** Stops delivering. */
   drop(): void {
     this.#isDropping = true;
     this.#held = [];

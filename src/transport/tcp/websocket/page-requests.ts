@@ -6,21 +6,22 @@ import { remoteAddressOf } from '../sockets.ts';
 
 /** Which requests the node trusts. */
 export interface PageRules {
-  /** Origins of pages that may connect, beside pages of the same host; `'*'`: every page. */
+  /** Origins of pages that may connect, in addition to pages of the same host. `'*'`: every page. */
   readonly origins: ReadonlySet<string>;
-  /** Addresses of reverse proxies, whose X-Forwarded-For is believed. */
+  /** Addresses of reverse proxies whose X-Forwarded-For is trusted. */
   readonly trustedProxies: ReadonlySet<string>;
   /** Names of this node's host. */
   readonly hosts: ReadonlySet<string>;
 }
 
 /**
- * Why a request to open a WebSocket is refused, if it comes from a page that may not connect. Browsers let every page of
- * the web open WebSockets to every address, and send the page's origin along (RFC 6455, section 10.2). Programs other
- * than browsers send none, or whatever they like: it protects the users of browsers, and nothing else.
+ * Why a request to open a WebSocket is refused, if it comes from a page that may not connect. Browsers let every page
+ * of the web open WebSockets to every address, and send the page's origin along (RFC 6455, section 10.2). Other
+ * programs send any origin or none, so this check protects only the users of browsers.
  *
- * A page has the same host when its origin has the name that it asked for, and that is the node's own: an IP address,
- * `localhost`, or the host that the node listens at. Another name could be the page's, made to lead here (DNS rebinding).
+ * A page has the same host if its origin has the name that it dialled, and if that name is the node's own: an IP
+ * address, `localhost`, or the host on which the node listens. Any other name could belong to the page's owner, who
+ * makes it resolve to this node (DNS rebinding).
  */
 export function refusalOf({ headers }: IncomingMessage, { origins, hosts }: PageRules): string | undefined {
   const { origin, host } = headers;
@@ -31,7 +32,7 @@ export function refusalOf({ headers }: IncomingMessage, { origins, hosts }: Page
   return `pages of ${origin} may not connect: list it in the option origins`;
 }
 
-/** Where a request comes from: from a trusted proxy, the address that the proxy has seen. */
+/** The address from which a request comes. For a trusted proxy: the address that the proxy has seen. */
 export function clientAddressOf(
   { headers }: IncomingMessage,
   socket: Socket,

@@ -3,10 +3,10 @@ import type { Socket } from 'node:net';
 import { messageOf } from '../../../base/arguments.ts';
 import type { TransportContext } from '../../transport.ts';
 
-/** Answers an HTTP request that asks for no WebSocket. */
+/** Answers a plain HTTP request, which does not ask for a WebSocket. */
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => unknown;
 
-/** Connections for plain requests at once; beyond them the one that came first ends. */
+/** How many connections with plain requests may be open. Beyond that, the oldest ends. */
 const maxConnections = 64;
 
 /** How long a request and its answer may take. */
@@ -21,7 +21,7 @@ const page = `<!doctype html>
 </html>
 `;
 
-/** Answers requests for pages by the user's handler, or by a page that says what this is: one a connection. */
+/** Answers plain requests by the user's handler, or by a page that says what this is. One request per connection. */
 export class PlainRequests {
   readonly #handler: RequestHandler;
   readonly #context: TransportContext;
@@ -33,7 +33,7 @@ export class PlainRequests {
   }
 
   answer(request: IncomingMessage, response: ServerResponse): void {
-    // Its connection ends after the first answer.
+    // The connection ends after the first answer.
     if (this.#open.has(request.socket)) return;
     this.#bound(request.socket);
     response.shouldKeepAlive = false;

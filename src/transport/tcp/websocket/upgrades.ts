@@ -26,7 +26,7 @@ interface Upgrading {
   readonly reject: (error: PeerloomError) => void;
 }
 
-/** Reads the HTTP requests of connections that came in, and opens the WebSockets that they ask for. */
+/** Reads the HTTP requests of inbound connections, and opens the WebSockets that they ask for. */
 export class Upgrades {
   readonly #context: TransportContext;
   readonly #rules: PageRules;
@@ -43,12 +43,12 @@ export class Upgrades {
       ...wsLimits,
       noServer: true,
       clientTracking: false,
-      // Only the ciphers that this node knows, in the order of the dialler: it may be a page, for which one is slow.
+      // The first known cipher in the dialler's order, because the dialler may be a page, for which one is slow.
       handleProtocols: (offered) => [...offered].find((one) => cipherOf(one) !== undefined) ?? false,
     });
-    // An import of node:http also loads fetch: a sixth of the time that this package takes to load.
+    // Importing node:http also loads fetch, which takes a sixth of this package's loading time.
     const { createServer } = requiredBuiltin('node:http', 'accepting WebSockets');
-    // The handshake has a time limit of its own, which counts from the first byte.
+    // The handshake has its own timeout, which starts with the first byte.
     this.#http = createServer({ maxHeaderSize: context.limits.maxHandshakeBytes });
     this.#http.on('request', (request: IncomingMessage, response: ServerResponse) => {
       this.#upgrading.get(request.socket)?.resolve(undefined);
@@ -62,9 +62,9 @@ export class Upgrades {
   }
 
   /**
-   * Takes a connection of which nothing has been read.
+   * Accepts a connection of which nothing has been read.
    *
-   * @returns `undefined` if it asked for a page, which it has got.
+   * @returns `undefined` if it asked for a page, which was sent.
    * @throws PeerloomError `ERR_HANDSHAKE`, `ERR_NOT_ALLOWED`, `ERR_CONNECTION_CLOSED`.
    */
   accept(socket: Socket): Promise<Upgraded | undefined> {
@@ -114,7 +114,7 @@ export class Upgrades {
   }
 }
 
-/** In its order; the package ws has refused what is not a list of tokens. */
+/** The offered subprotocols, in order. The package ws has already refused invalid lists. */
 function offeredIn({ headers }: IncomingMessage): readonly string[] {
   const header = headers['sec-websocket-protocol'] ?? '';
   return header.split(',').map((one) => one.trim());

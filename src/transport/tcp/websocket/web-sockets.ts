@@ -28,16 +28,16 @@ export interface WebSocketDialDetails {
   readonly address: Address;
   readonly signal: AbortSignal;
   readonly expected: ExpectedPeer | undefined;
-  /** Remembers the connection, so that the transport can end it. */
+  /** Registers the connection, so that the transport can end it. */
   readonly keep: (socket: Socket) => Socket;
 }
 
-/** The WebSockets of a node that has TCP: those that it opens, and those that come in on its port. */
+/** The inbound and outbound WebSockets of a node that has TCP. */
 export class WebSockets {
   readonly #context: TransportContext;
   readonly #upgrades: Upgrades;
   readonly #noiseKey: NoiseKey;
-  /** Handshakes of pages under way, by the address that they come from. */
+  /** The number of pages' handshakes under way, by address. */
   readonly #pages = new Map<string, number>();
 
   constructor(context: TransportContext, { onRequest, ...rules }: WebSocketSettings) {
@@ -46,15 +46,15 @@ export class WebSockets {
     this.#noiseKey = new NoiseKey(context.identity);
   }
 
-  /** Makes what this side needs before it accepts connections. @throws PeerloomError `ERR_SIGNER`. */
+  /** Prepares this side for accepting connections. @throws PeerloomError `ERR_SIGNER`. */
   async prepare(): Promise<void> {
     await this.#noiseKey.proof();
   }
 
   /**
-   * Makes a link of a connection of which nothing has been read.
+   * Turns a connection of which nothing has been read into a link.
    *
-   * @returns `undefined` if it asked for a page, which it has got.
+   * @returns `undefined` if it asked for a page, which was sent.
    * @throws PeerloomError.
    */
   async accept(socket: Socket, startedAt: number): Promise<Link | undefined> {
@@ -84,7 +84,7 @@ export class WebSockets {
     }
   }
 
-  /** @throws PeerloomError; what the system says; the signal's reason. */
+  /** @throws PeerloomError; the system's error; the signal's reason. */
   dial({ address, signal, expected, keep }: WebSocketDialDetails): Promise<Link> {
     const context = this.#context;
     return dialWebSocket({
@@ -95,7 +95,7 @@ export class WebSockets {
       expected,
       signal,
       open: async (offered) => {
-        // Bun has a class of that name of its own, which takes no socket.
+        // Bun's own class of that name does not accept a socket.
         if (process.versions.bun !== undefined) return openGlobalSocket(address, offered, signal);
         const socket = keep(await openSocket(address, context, signal));
         return this.#open(address.scheme === 'wss' ? overTls(socket, address) : socket, {
@@ -115,7 +115,8 @@ export class WebSockets {
       const options = {
         ...wsLimits,
         createConnection: () => carrier,
-        // A mask keeps scripts in browsers from choosing what proxies see (RFC 6455, section 10.3). Nobody can choose what
+        // A mask prevents scripts in browsers from choosing what proxies see (RFC 6455, section 10.3). Nobody can
+        // choose what
         // is sealed, so the mask is zero, which costs nothing.
         generateMask: () => {},
       } as ClientOptions;
@@ -141,7 +142,10 @@ export class WebSockets {
     });
   }
 
-  /** Pages are limited wherever they run. @returns ends the handshake. @throws PeerloomError `ERR_NOT_ALLOWED`. */
+  /**
+   * Limits the handshakes of pages, also from loopback. @returns a function to call at the end. @throws PeerloomError
+   * `ERR_NOT_ALLOWED`.
+   */
   #enterPage(host: string): () => void {
     const source = sourceOf(host);
     const underWay = this.#pages.get(source) ?? 0;
@@ -165,7 +169,7 @@ function overTls(socket: Socket, { host }: Address): Socket {
   return tlsClient(socket, { host, ...named, ALPNProtocols: ['http/1.1'] });
 }
 
-/** Whether it is an error of the connection, and not of what the other side says. */
+/** Whether the connection failed, in contrast to what the other side sent. */
 function isOfSystem({ code }: NodeJS.ErrnoException): boolean {
   return code !== undefined && !/^(WS_|HPE_)/.test(code);
 }

@@ -6,13 +6,13 @@ import type { MessageSocket, SocketEnd } from '../../websocket/message-socket.ts
 import { maxSealedBytes } from '../../websocket/records.ts';
 import { FairTurns } from './fair-turns.ts';
 
-/** A browser or a proxy may cut a message into so many fragments. */
+/** How many fragments a browser or a proxy may split a message into. */
 const maxFragments = 256;
 
-/** Pieces of TCP that may make up a frame. */
+/** How many TCP pieces may make up a frame. */
 const maxBufferedChunks = 1_024;
 
-/** What every WebSocket of Node.js is told: limits that hold before anything is kept. */
+/** Options of every WebSocket of Node.js: limits that apply before anything is kept. */
 export const wsLimits = {
   perMessageDeflate: false,
   maxPayload: maxSealedBytes,
@@ -22,13 +22,13 @@ export const wsLimits = {
   skipUTF8Validation: true,
 } as const;
 
-/** Bytes from the network, in whole pieces, in which no message ends: a message in so many fragments. */
+/** How many bytes may arrive without the end of a message. */
 const maxBytesWithoutMessage = 256 * 1024;
 
-/** Pings and pongs that the other side may send at once. */
+/** How many pings and pongs the other side may send in a burst. */
 const maxPings = 32;
 
-/** It may send one more each time that so many milliseconds have passed. */
+/** It may send one more after each such time, in milliseconds. */
 const pingEveryMs = 1_000;
 
 /** A WebSocket of the package ws. */
@@ -43,7 +43,7 @@ export class WsSocket implements MessageSocket {
   #pingsLeft = maxPings;
   #pingsRefilledAtMs: number;
 
-  /** @param carrier what carries it. */
+  /** @param carrier the socket that carries it. */
   constructor(webSocket: WebSocket, carrier: Socket, runtime: Runtime) {
     this.#webSocket = webSocket;
     this.#runtime = runtime;
@@ -68,7 +68,7 @@ export class WsSocket implements MessageSocket {
     webSocket.on('close', (code) => {
       this.#turns.end(() => this.onEnd({ code, error: this.#error }));
     });
-    // The first of these runs before, and the last after everything that was read has been taken.
+    // The first listener runs before the package's own, the last after everything that was read was delivered.
     carrier.prependListener('data', ({ length }: Buffer) => {
       this.#bytesWithoutMessage += length;
       this.#turns.begin();
