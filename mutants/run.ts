@@ -71,7 +71,8 @@ if (!Number.isSafeInteger(seed)) command.error('error: --seed must be a whole nu
 const scratch = join('.stryker-tmp', 'peerloom');
 mkdirSync(scratch, { recursive: true });
 const scores = chosen.map((name) => ({ name, score: test(name, folders[name]!) }));
-rmSync('.stryker-tmp', { recursive: true, force: true });
+// Processes that were killed a moment ago may still write there.
+rmSync('.stryker-tmp', { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
 
 console.log(`\nMutants that the tests noticed, --share ${share} --seed ${seed}`);
 for (const { name, score } of scores) {

@@ -9,12 +9,15 @@ import {
   type NodeOptions,
   type ReachTopic,
   systemRuntime,
+  tcp,
 } from '../../src/index.ts';
 import { listeningLine } from '../../src/node/explain/explain-self.ts';
+import { failureAdvice } from '../../src/node/explain/failure-advice.ts';
 import { CuttingProxy } from '../support/cutting-proxy.ts';
 import { withCode } from '../support/errors.ts';
 import { Fixture } from '../support/fixture.ts';
 import { connect, makeNode, startNodes, startPair } from '../support/start-nodes.ts';
+import { until } from '../support/turns.ts';
 
 function line(explanation: Explanation, about: ReachTopic): ExplanationLine {
   const found = explanation.lines.find((each) => each.about === about);
@@ -35,6 +38,32 @@ test('a line about an address says who reaches it', () => {
   ] as const) {
     const { about, text: line, address } = listeningLine(text);
     assert.deepEqual([about, line, address], ['address', says, text]);
+  }
+});
+
+test('a failed attempt is about one part, with advice', () => {
+  for (const [code, about, advice] of [
+    ['ERR_ADDRESS_INVALID', 'address', /correct the address/],
+    ['ERR_CONNECTION_CLOSED', 'handshake', /hung up during the handshake/],
+    ['ERR_CONNECTION_REFUSED', 'port', /start the node there/],
+    ['ERR_HANDSHAKE', 'handshake', /not a node of this kind/],
+    ['ERR_HOST_NOT_FOUND', 'name lookup', /correct the name/],
+    ['ERR_HOST_UNREACHABLE', 'network', /no route/],
+    ['ERR_ID_MISMATCH', 'identity', /expect the new id/],
+    ['ERR_IDENTITY_IN_USE', 'identity', /an identity of its own/],
+    ['ERR_NETWORK_MISMATCH', 'admission', /network and networkKey/],
+    ['ERR_NOT_ALLOWED', 'admission', /allow, deny, authorize/],
+    ['ERR_PLAIN_NOT_ALLOWED', 'admission', /tls:\/\//],
+    ['ERR_SELF_CONNECTION', 'address', /the other node/],
+    ['ERR_TIMEOUT', 'network', /nothing answers/],
+    ['ERR_TRANSPORT_UNAVAILABLE', 'node', /install/],
+    ['ERR_VERSION', 'handshake', /update the older/],
+    ['ERR_ABORTED', 'connection', /docs\/errors\.md says what ERR_ABORTED means/],
+    [undefined, 'connection', /function of your own/],
+  ] as const) {
+    const found = failureAdvice(code);
+    assert.equal(found.about, about);
+    assert.match(found.advice, advice);
   }
 });
 
@@ -103,6 +132,58 @@ suite('node.explain', () => {
     assert.ok(ageMs! >= 0);
   });
 
+  test('says of a connection that broke, and has no session, what keeps the next one', async (t) => {
+    const [a, b] = await startNodes(t, 2);
+    const proxy = await startProxy(t, b.port);
+    await a.connectWithNode('127.0.0.1', proxy.port);
+    await b.event('inbound_node_connected');
+    proxy.breakLinks();
+    await a.event('outbound_node_disconnected');
+    const { text, advice, code } = line(a.explain(b.id), 'connection');
+    assert.match(text, /^the last connection \(outbound\) ended .* ago; the link broke: /);
+    assert.match(advice!, /\{ reconnect: true \}/);
+    assert.equal(code, 'lost');
+  });
+
+  test('says of a connection that this node ended no more than that', async (t) => {
+    const { a, b, connection } = await startPair(t);
+    connection.stop();
+    await a.event('outbound_node_disconnected');
+    const { text, advice } = line(a.explain(b.id), 'connection');
+    assert.match(text, /; this node ended it: /);
+    assert.equal(advice, undefined);
+  });
+
+  test('says what waits, in both directions, and where the link is open to all', async (t) => {
+    const plain = () => ({
+      transports: [tcp({ accept: ['plain'] })],
+      limits: { queueHighWaterBytes: 1_000_000 },
+    });
+    const [a, b] = await startNodes(t, 2, { options: plain });
+    const connection = await a.connectWithNode(`tcp://127.0.0.1:${b.port}`);
+    await b.event('inbound_node_connected');
+    assert.deepEqual(
+      a
+        .explain(b.id)
+        .lines.map(({ about, text, advice }) => [about, /waits?\b/.test(text), advice !== undefined]),
+      [
+        ['connection', false, false],
+        ['connection', false, true],
+      ],
+    );
+    assert.match(a.explain(b.id).lines[1]!.text, /is not encrypted: anybody on the way can read/);
+    const gate = Promise.withResolvers<void>();
+    b.on('node_message', () => gate.promise);
+    for (let sent = 0; sent < 20; sent++) connection.send(new Uint8Array(1_000_000));
+    await b.event('node_message');
+    const waiting = a.explain(b.id).lines.find(({ advice }) => /drained\(\)/.test(advice ?? ''));
+    assert.match(waiting!.text, /^\d{7,} bytes wait to be sent/);
+    const unhandled = () => b.explain(a.id).lines.find(({ text }) => /messages of it wait/.test(text));
+    await until(() => unhandled() !== undefined, 'messages wait');
+    assert.match(unhandled()!.advice!, /node_handler_slow/);
+    gate.resolve();
+  });
+
   test('says that another node answered at the address', async (t) => {
     const [a, b] = await startNodes(t, 2);
     const { id } = Identity.generate();
@@ -153,7 +234,7 @@ suite('node.explain', () => {
   test('says of a suspended connection why the link broke, and who tries again', async (t) => {
     const [a, b] = await startNodes(t, 2, { options: { reconnect: { minDelayMs: 60_000 } } });
     const proxy = await startProxy(t, b.port);
-    await a.connectWithNode('127.0.0.1', proxy.port, { reconnect: true });
+    const connection = await a.connectWithNode('127.0.0.1', proxy.port, { reconnect: true });
     await b.event('inbound_node_connected');
     proxy.close();
     proxy.breakLinks();
@@ -162,6 +243,7 @@ suite('node.explain', () => {
     const broken = a.explain(b.id);
     assert.equal(broken.state, 'suspended');
     assert.match(line(broken, 'session').text, /the link broke: /);
+    assert.equal(line(broken, 'session').code, connection.closeReason!.code);
     assert.match(line(broken, 'reconnect').text, /keeps trying/);
     assert.match(line(b.explain(a.id), 'reconnect').text, /it has to dial again/);
   });

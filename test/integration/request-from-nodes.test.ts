@@ -129,6 +129,11 @@ suite('requestFromNodes', () => {
     assert.throws(() => node.requestFromNodes('x', { atLeast: -1 }), RangeError);
     assert.throws(() => node.requestFromNodes('x', { atleast: 1 } as never), TypeError);
     assert.throws(() => node.requestFromNodes('x', { timeoutMs: 0 }), RangeError);
-    assert.throws(() => node.requestFromNodes('x', { signal: {} as never }), TypeError);
+    for (const signal of [{}, null, new AbortController(), { aborted: false }]) {
+      assert.throws(
+        () => node.requestFromNodes('x', { signal: signal as never }),
+        /^TypeError: signal must be an AbortSignal/,
+      );
+    }
   });
 });

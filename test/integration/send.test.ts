@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
-import { type Data, Identity, type NodeConnection, type SendOptions, tcp } from '../../src/index.ts';
+import {
+  type Data,
+  Identity,
+  type NodeConnection,
+  type SendOptions,
+  type SendToNodesOptions,
+  tcp,
+} from '../../src/index.ts';
 import { withCode } from '../support/errors.ts';
 import type { RecordingNode } from '../support/recording-node.ts';
 import { connect, startNodes, startPair } from '../support/start-nodes.ts';
@@ -105,6 +112,15 @@ suite('sendToNodes', () => {
     assert.equal(forAll.reads(), 2 * forOne.reads());
     await leaves[0]!.message(2);
     assert.deepEqual(leaves[0]!.messages, [{ text: 'hello' }, { text: 'hello' }]);
+    const long = 'a'.repeat(50_000);
+    const bytesOf = async (options?: SendToNodesOptions) => {
+      const before = hub.allNodes.map((peer) => peer.metrics().sentBytes);
+      hub.sendToNodes(long, options);
+      for (const peer of hub.allNodes) await peer.ping();
+      return hub.allNodes.map((peer, index) => peer.metrics().sentBytes - before[index]!);
+    };
+    assert.ok((await bytesOf()).every((bytes) => bytes >= 50_000));
+    assert.ok((await bytesOf({ compression: 'brotli' })).every((bytes) => bytes > 0 && bytes < 1_000));
   });
 
   test('tells who is congested and who did not take it', async (t) => {

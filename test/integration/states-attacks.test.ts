@@ -53,6 +53,7 @@ async function attack(opening: PeerStream | Promise<PeerStream>, body: Uint8Arra
 const lies: Record<string, Lie & { outcome: RegExp }> = {
   'nothing that is wrong': { outcome: /^arrived$/ },
   'a hash of something else': { header: { sha256: 'ab'.repeat(32) }, outcome: /its hash differs/ },
+  'a hash that is no text': { header: { sha256: ['ab'.repeat(32)] }, outcome: /malformed/ },
   'no hash': { header: { sha256: 'ab' }, outcome: /header of the state is malformed/ },
   'a negative size': { header: { bytes: -1 }, outcome: /malformed/ },
   'a size that is no whole number': { header: { bytes: 0.5 }, outcome: /malformed/ },

@@ -43,6 +43,18 @@ suite('signatures that JavaScript checks (docs/protocol.md, clause 1.4)', () => 
     }
   });
 
+  test('are false, not an error, for a key that is no point of the curve', (t) => {
+    const publicKey = littleEndian(2n);
+    assert.equal(isPublicKey(publicKey), true, 'its encoding is canonical');
+    const hidden = t.mock.method(process, 'getBuiltinModule', () => undefined);
+    const portable = verifierOf(publicKey);
+    hidden.mock.restore();
+    for (const verify of [portable, verifierOf(publicKey)]) {
+      assert.equal(verify(message, identity.sign(message)), false);
+      assert.equal(verify(message, new Uint8Array(64)), false);
+    }
+  });
+
   test('have one encoding: S is less than the order of the group', (t) => {
     const signature = identity.sign(message);
     const s = sOf(signature);

@@ -53,6 +53,43 @@ suite('an identity that a page keeps', () => {
     }
   });
 
+  test('is known once the node has started, and not before', async (t) => {
+    browser(t);
+    const identity = new StoredIdentity({ store: 'a' });
+    for (const use of [() => identity.id, () => identity.publicKey, () => identity.sign(new Uint8Array(1))]) {
+      assert.throws(use, withCode('ERR_NOT_STARTED', /when start\(\) has resolved/));
+    }
+    await identity.open(systemRuntime);
+    t.after(() => identity.close());
+    assert.match(identity.id, /^12D3KooW/);
+  });
+
+  test('says so when the browser does not sign, with the reason', async (t) => {
+    browser(t);
+    const identity = await opened(t);
+    const cause = new DOMException('not now', 'OperationError');
+    t.mock.method(crypto.subtle, 'sign', () => Promise.reject(cause));
+    await assert.rejects(Promise.resolve(identity.sign(new Uint8Array(1))), (error: Error) => {
+      withCode('ERR_SIGNER', /the browser did not sign: not now/)(error);
+      return error.cause === cause;
+    });
+  });
+
+  test('is on the disk before it is used, and is not replaced by its seed for want of room', async (t) => {
+    browser(t);
+    const opening = t.mock.method(IDBDatabase.prototype, 'transaction');
+    const put = t.mock.method(IDBObjectStore.prototype, 'put', () => {
+      throw new DOMException('full', 'QuotaExceededError');
+    });
+    await assert.rejects(opened(t), withCode('ERR_IDENTITY_STORE'));
+    assert.equal(put.mock.callCount(), 1);
+    put.mock.restore();
+    await opened(t);
+    const writing = opening.mock.calls.filter(({ arguments: [, mode] }) => mode === 'readwrite');
+    assert.equal(writing.length, 2);
+    for (const { arguments: given } of writing) assert.deepEqual(given[2], { durability: 'strict' });
+  });
+
   test('is that of the first page, where two make it at the same time', async (t) => {
     browser(t);
     withoutLocks(t);

@@ -29,6 +29,8 @@ suite('a class with a method that is nearly one of an event', () => {
     ['nodemessage', 'nodeMessage'],
     ['onMessage', 'nodeMessage'],
     ['onNodeRequest', 'nodeRequest'],
+    ['onNodeMessage', 'nodeMessage'],
+    ['onInboundNodeConnected', 'inboundNodeConnected'],
     ['inboundNodeConected', 'inboundNodeConnected'],
     ['nodeRequestsToStop', 'nodeRequestToStop'],
     ['nodeEror', 'nodeError'],
@@ -56,6 +58,8 @@ suite('a class of methods of its own', () => {
     class Honest extends Node {
       messages = [];
       nodeMessages() {}
+      nodeErrors() {}
+      onInboundConnected() {}
       message() {}
       streams() {}
       onError() {}
