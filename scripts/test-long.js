@@ -19,6 +19,7 @@
 //   npm run test:long -- page-to-page  two pages behind more pairs of routers
 //   npm run test:long -- pages       50 pages in Chromium on one node
 //   npm run test:long -- page-streams  64 MiB each way between a page and a node
+//   npm run test:long -- python      2,000 random conversations of the second implementation with Python nodes
 import { spawnSync } from 'node:child_process';
 
 const suites = {
@@ -64,6 +65,11 @@ const suites = {
   },
   pages: { file: 'test/browsers/many-pages.ts', variable: 'PEERLOOM_PAGES', count: 50 },
   'page-streams': { file: 'test/browsers/web-socket.ts', variable: 'PEERLOOM_STREAM_MIB', count: 64 },
+  python: {
+    file: 'test/interop/python-package/compliance/talks.ts',
+    variable: 'PEERLOOM_PYTHON_TALKS',
+    count: 2_000,
+  },
   networks: { file: 'test/simulation/random-network.test.ts', variable: 'PEERLOOM_NETWORKS', count: 5_000 },
 };
 

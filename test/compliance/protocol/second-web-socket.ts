@@ -222,6 +222,8 @@ export class SecondWebSocketLink {
   hasEnded = false;
   /** Whether data that arrives is given back as credit. */
   givesCredit = true;
+  /** Called with each frame but those that carry records. */
+  onControlFrame: (frame: WebSocketFrame) => void = () => {};
   credit = 1_048_576;
   /** What arrived of data, by its cost. */
   receivedCost = 0;
@@ -248,7 +250,9 @@ export class SecondWebSocketLink {
       },
     });
     webSocket.carrier.once('close', () => this.stream.destroy());
-    webSocket.handTo(({ opcode, payload }) => {
+    webSocket.handTo((frame) => {
+      const { opcode, payload } = frame;
+      if (opcode !== opcodes.binary) this.onControlFrame(frame);
       if (opcode === opcodes.close && !this.stream.writableEnded) this.stream.end();
       if (opcode === opcodes.binary) this.#take(noise.open(payload));
     });
