@@ -2,10 +2,7 @@ import { PeerloomError } from '../base/errors.ts';
 import type { Identity } from './identity.ts';
 import type { IdentityFile } from './identity-file.ts';
 
-/*
- * What bundlers put in the place of `identity-file.ts` in a bundle for browsers, by the field `browser` of
- * package.json.
- */
+/* Replaces `identity-file.ts` in bundles for browsers, by the field `browser` of package.json. */
 
 /** @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE`. */
 export function loadOrCreateIdentity(_file: IdentityFile): Identity {

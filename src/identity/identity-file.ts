@@ -61,7 +61,7 @@ export function saveIdentity(identity: Identity, file: IdentityFile): void {
 
 const fileNames = ['path', 'passphrase'] as const satisfies readonly (keyof IdentityFile)[];
 
-/** With a misspelt option, the key would silently stay unencrypted. */
+/** Checks the options: with a misspelt one, the key would silently stay unencrypted. */
 function checkFile(file: IdentityFile): void {
   checkOptions(file, fileNames, 'identity');
   const { path, passphrase } = file;

@@ -13,12 +13,12 @@ export interface IdentityStore {
   readonly store: string;
 }
 
-/** What signs and decrypts for an identity, in keys of WebCrypto that cannot leave the browser. */
+/** WebCrypto keys of an identity that cannot leave the browser. */
 interface BrowserKeys {
   readonly publicKey: Uint8Array;
   /** Ed25519. */
   readonly privateKey: CryptoKey;
-  /** X25519, of the same seed. */
+  /** X25519, from the same seed. */
   readonly decryptionKey: CryptoKey;
 }
 
@@ -33,7 +33,7 @@ const table = 'identities';
 
 const storeNames = ['store'] as const satisfies readonly (keyof IdentityStore)[];
 
-/** The identity of a node that a page keeps. Its id is known once it is open. */
+/** A node's identity that a page stores. Its id is known once it is open. */
 export class StoredIdentity implements NodeIdentity {
   readonly name: string;
   #identity: NodeIdentity | undefined;
@@ -59,13 +59,15 @@ export class StoredIdentity implements NodeIdentity {
     return this.#opened.sign(message);
   }
 
-  /** What decrypts for this identity: itself, if the page knows its seed, or a key that cannot leave the browser. */
+  /**
+   * Decrypts for this identity: the identity itself if the page knows its seed, or a key that cannot leave the browser.
+   */
   get secret(): Identity | CryptoKey {
     return this.#decryptionKey ?? (this.#opened as Identity);
   }
 
   /**
-   * Loads the identity, or makes it if it is not there, and keeps other pages from using it until {@link close}.
+   * Loads the identity, or creates it if there is none, and locks it against other pages until {@link close}.
    *
    * @throws PeerloomError `ERR_IDENTITY_IN_USE`; `ERR_IDENTITY_STORE`.
    */
@@ -87,7 +89,7 @@ export class StoredIdentity implements NodeIdentity {
     }
   }
 
-  /** Other pages may use it from now on. */
+  /** Releases the lock. */
   close(): void {
     this.#unlock?.();
     this.#unlock = undefined;
@@ -100,7 +102,7 @@ export class StoredIdentity implements NodeIdentity {
   }
 }
 
-/** Pages that cannot lock it notice each other as soon as they connect with the same node. */
+/** Locks the identity. Pages without locks notice each other as soon as they connect with the same node. */
 async function lock(name: string, runtime: Runtime): Promise<() => void> {
   try {
     return await lockStore(`${database} identity ${name}`, runtime);
@@ -126,7 +128,7 @@ async function signed(privateKey: CryptoKey, message: Uint8Array): Promise<Uint8
   }
 }
 
-/** Pages without locks may do so at the same time: the first one's key stays, and all get that one. */
+/** Pages without locks may do this at the same time. The first page's key is kept, and all pages get it. */
 async function loadOrCreate(name: string, runtime: Runtime): Promise<StoredKey> {
   const opened = await openDatabase(database, [table]);
   try {
@@ -134,7 +136,7 @@ async function loadOrCreate(name: string, runtime: Runtime): Promise<StoredKey> 
     if (found !== undefined) return found as StoredKey;
     const seed = { seed: secretBytes(runtime, 32, 'identity') };
     const made = (await unextractable(seed.seed)) ?? seed;
-    // Some browsers cannot keep such keys.
+    // Some browsers cannot store such keys.
     if (!(await keep(opened, name, made)) && made !== seed) await keep(opened, name, seed);
     return (await transact(opened, 'readonly', (keys) => keys.get(name))) as StoredKey;
   } finally {
@@ -142,12 +144,12 @@ async function loadOrCreate(name: string, runtime: Runtime): Promise<StoredKey> 
   }
 }
 
-/** Unless there is one already. @returns false if the browser cannot keep the key. */
+/** Stores the key, unless there is one already. @returns false if the browser cannot store it. */
 async function keep(opened: IDBDatabase, name: string, key: StoredKey): Promise<boolean> {
   let isKept = true;
   await transact(opened, 'readwrite', (keys) => {
     const found = keys.getKey(name);
-    // What a handler throws ends the transaction with an AbortError, which does not say why.
+    // If a handler throws, the transaction ends with an AbortError that does not name the cause.
     found.onsuccess = () => {
       if (found.result !== undefined) return;
       try {
@@ -162,7 +164,7 @@ async function keep(opened: IDBDatabase, name: string, key: StoredKey): Promise<
   return isKept;
 }
 
-/** `undefined` where WebCrypto is missing, as in pages of `http://` in a LAN, or lacks Ed25519 or X25519. */
+/** `undefined` if WebCrypto is missing, as in pages of `http://` in a LAN, or lacks Ed25519 or X25519. */
 async function unextractable(seed: Uint8Array): Promise<BrowserKeys | undefined> {
   const { subtle } = globalThis.crypto as { readonly subtle?: SubtleCrypto };
   if (subtle === undefined) return undefined;

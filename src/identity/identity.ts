@@ -48,7 +48,10 @@ export class Identity {
     return new Identity(Uint8Array.from(seed));
   }
 
-  /** @internal False for an object that only looks like an identity: a Proxy, a copy, or one of another copy of the package. */
+  /**
+   * @internal False for an object that only looks like an identity: a Proxy, a copy, or one of another copy of the
+   * package.
+   */
   static isGenuine(value: unknown): value is Identity {
     return typeof value === 'object' && value !== null && #seed in value;
   }

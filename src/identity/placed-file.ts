@@ -48,9 +48,9 @@ function placeWithoutLinks(file: string, path: string): void {
 }
 
 /**
- * Moves the file in the shared folder to the path, or removes it when the path is taken. Each process gives its file
- * a name of its own, and the name is read before the path is looked at. So a file that comes into the folder after
- * the path was taken never replaces what is there.
+ * Moves the file in the shared folder to the path, or removes it if the path is taken. Each process gives its file a
+ * different name, and the name is read before the path is checked. So a file that arrives in the folder after the path
+ * was taken never replaces what is there.
  */
 function moveOn(shared: string, path: string): void {
   const { rmdirSync, rmSync } = fs();
@@ -62,7 +62,7 @@ function moveOn(shared: string, path: string): void {
   try {
     rmdirSync(shared);
   } catch {
-    // It is gone, or the next process's file is in it.
+    // The folder is gone, or holds the next process's file.
   }
 }
 

@@ -2,7 +2,7 @@ import { requiredBuiltin } from '../base/builtin.ts';
 import { isTaken, placeNew } from './placed-file.ts';
 import { makePrivateFolder, syncFolder } from './synced-folder.ts';
 
-/** What a small file holds. */
+/** The content of a small file. */
 export interface FileContent {
   readonly text: string;
   /** Other users of the machine can read or change the file. */

@@ -27,7 +27,7 @@ export interface NodeIdentity extends Signer {
   readonly id: string;
 }
 
-/** Makes something of a signature: at once, if the signature is there at once. */
+/** Applies a function to a signature, synchronously if the signature is not a promise. */
 export function whenSigned<Result>(
   signature: Uint8Array | Promise<Uint8Array>,
   make: (signature: Uint8Array) => Result,
@@ -40,12 +40,12 @@ export function looksLikeSigner(value: object): value is Signer {
   return 'publicKey' in value && 'sign' in value && !('toPkcs8' in value);
 }
 
-/** What {@link identityOfSigner} returned. */
+/** The results of {@link identityOfSigner}. */
 const checkedSigners = new WeakSet<Signer>();
 
 /**
- * A signer that cannot break the node that uses it: whatever its `sign` does, the promise settles to a valid signature,
- * or rejects with `ERR_SIGNER`.
+ * Wraps a signer so that it cannot break the node: whatever its `sign` does, the promise resolves with a valid
+ * signature or rejects with `ERR_SIGNER`.
  *
  * @throws TypeError or RangeError if it is not a signer of an Ed25519 key.
  */
@@ -76,7 +76,7 @@ async function checkedSignature(
 ): Promise<Uint8Array> {
   let signature: unknown;
   try {
-    // A copy: what the node sends must not depend on what the signer does with it.
+    // A copy, because the signer might change the message.
     signature = await signer.sign(Uint8Array.from(message));
   } catch (cause) {
     throw new PeerloomError('ERR_SIGNER', `identity.sign failed: ${messageOf(cause)}`, { cause });

@@ -1,7 +1,7 @@
 import { type Verify, verifierOf } from './ed25519.ts';
 import { isPeerId, publicKeyFromId } from './identity.ts';
 
-/** Node.js takes a third as long to make one as to verify with it. */
+/** Verifiers are cached because creating one takes a third as long as verifying with it. */
 const verifiers = new Map<string, Verify>();
 const maxVerifiers = 4_096;
 

@@ -2,19 +2,19 @@ import { PeerloomError } from '../base/errors.ts';
 import { isPeerId } from '../identity/identity.ts';
 import { decodeText } from '../wire/payloads/text.ts';
 
-/** Of an id that a user chose. The Python package itself reads 4 KiB at most. */
+/** The longest id that a user may choose. The Python package itself reads at most 4 KiB. */
 const maxIdBytes = 256;
 
-/** Every id of a peerloom node begins so. */
+/** Every id of a peerloom node begins like this. */
 const peerIdStart = '12D3KooW';
 
 /**
- * What shows nothing, or changes what stands beside it: control and format characters, separators of lines, characters
- * that programs pass over, the blank Braille pattern, and every space but the ordinary one.
+ * Characters that are invisible or change their neighbours: control and format characters, line separators, characters
+ * that programs ignore, the blank Braille pattern, and every space except the ordinary one.
  */
 const invisible = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\u2800]|(?! )\p{Zs}|^ | $/u;
 
-/** The other side gave an id that only a peerloom node has: it is one, and speaks TLS, or it lies. */
+/** The other side gave an id that only peerloom nodes have. It is such a node, and speaks TLS, or it lies. */
 export class PeerIdClaimed extends PeerloomError {
   constructor() {
     super(
@@ -25,8 +25,8 @@ export class PeerIdClaimed extends PeerloomError {
 }
 
 /**
- * Reads an id that nothing proves. People take an id for what they see of it, so it must not look like another one by
- * characters that nobody sees, and it must not hold the beginning of a peerloom id.
+ * Reads an unproven id. People compare ids by eye, so the id must not contain invisible characters, and it must not
+ * contain the beginning of a peerloom id.
  *
  * @throws PeerloomError `ERR_HANDSHAKE`; {@link PeerIdClaimed} for the id of a peerloom node.
  */
@@ -44,7 +44,7 @@ export function readClaimedId(bytes: Uint8Array): string {
     const message = 'its id contains control characters or other invisible characters';
     throw new PeerloomError('ERR_HANDSHAKE', message);
   }
-  // Some characters are other forms of these, such as wide ones.
+  // Some characters are other forms of these letters, such as full-width ones.
   if (id.normalize('NFKC').includes(peerIdStart)) {
     const message = `its id contains ${peerIdStart}, with which only ids of peerloom nodes begin`;
     throw new PeerloomError('ERR_HANDSHAKE', message);

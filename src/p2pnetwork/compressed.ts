@@ -9,7 +9,7 @@ const names = ['zlib', 'bzip2', 'lzma'] as const satisfies Compression[];
 const longestName = Math.max(...names.map(({ length }) => length));
 
 /**
- * What stands in a packet for a compressed body: base64 of the compressed bytes and the name of the compression.
+ * The form of a compressed body in a packet: base64 of the compressed bytes and the name of the compression.
  *
  * @throws PeerloomError `ERR_COMPRESSION_UNAVAILABLE`.
  */
@@ -22,10 +22,10 @@ export function pack(body: Uint8Array, compression: Compression): string {
 }
 
 /**
- * Undoes {@link pack}; at a pace it may give a promise, see `decompress`.
+ * Undoes {@link pack}. With a pace, it may return a promise, see `decompress`.
  *
- * @throws PeerloomError `ERR_DECOMPRESSION` when damaged or larger than `maxBytes`, `ERR_MESSAGE_INVALID` when it
- * is not base64 or names no compression, `ERR_COMPRESSION_UNAVAILABLE` when this node lacks it.
+ * @throws PeerloomError `ERR_DECOMPRESSION` if the data is damaged or larger than `maxBytes`, `ERR_MESSAGE_INVALID` if
+ * it is not base64 or names no compression, `ERR_COMPRESSION_UNAVAILABLE` if this node lacks the compression.
  */
 export function unpack(packed: Uint8Array, maxBytes: number, pace?: Pace): Uint8Array | Promise<Uint8Array> {
   const base64 = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength).toString('latin1');

@@ -7,7 +7,9 @@ import { PythonLink } from './python-link.ts';
 
 const security = { protocol: 'p2pnetwork', encrypted: false, authenticated: false } as const;
 
-/** Nodes of the Python package, on the port of `tcp()`. A connection with one ends by a reset: it notices no other end. */
+/**
+ * Nodes of the Python package, on the port of `tcp()`. Connections with them end by a reset, the only end they notice.
+ */
 export const pythonDialect: Dialect = {
   name: 'p2pnetwork',
 
@@ -32,7 +34,7 @@ export const pythonDialect: Dialect = {
 
 function linkOf({ socket, context, startedAt }: DialectSocket, { id, port }: ClaimedId): Link {
   const { runtime, limits } = context;
-  // There are no pings: TCP itself must find out that a node is gone.
+  // There are no pings, so TCP itself must detect a dead node.
   socket.setKeepAlive(true, limits.pingAfterMs);
   const remoteAddress = remoteAddressOf(socket);
   return new PythonLink(socket, {

@@ -6,10 +6,10 @@ import { AnswerReader, type IdRead, type IdReader, IntroductionReader, introduct
 
 export { PeerIdClaimed };
 
-/** How long a peerloom node that dialled gets to read who answers; it hangs up then. */
+/** How long a peerloom node that dialled may take to read the answer and hang up. */
 const answerFlushMs = 1_000;
 
-/** What we say of ourselves to a node that we dial. */
+/** What this node tells a node that it dials. */
 export interface Introduction {
   readonly id: string;
   readonly port: number;
@@ -17,13 +17,13 @@ export interface Introduction {
   readonly expectedId?: string | undefined;
 }
 
-/** Who the other side says it is, which nothing proves; what arrived behind that is on the socket, which is paused. */
+/** The unproven id that the other side gave. What arrived after it is still on the socket, which is paused. */
 export type ClaimedId = Pick<IdRead, 'id' | 'port'>;
 
 /**
- * Begins the handshake of the Python package, as the side that dials, and waits for the answer.
+ * Does the dialling side of the Python package's handshake: introduces this node and waits for the answer.
  *
- * @throws PeerloomError `ERR_HANDSHAKE`, `ERR_CONNECTION_CLOSED`, `ERR_SELF_CONNECTION`; {@link PeerIdClaimed} where a
+ * @throws PeerloomError `ERR_HANDSHAKE`, `ERR_CONNECTION_CLOSED`, `ERR_SELF_CONNECTION`; {@link PeerIdClaimed} if a
  * peerloom node answers.
  */
 export function introduceTo(
@@ -38,9 +38,8 @@ export function introduceTo(
 }
 
 /**
- * Waits for the introduction of a node that dialled us. It is answered once the node is known to be welcome: without
- * an answer it knows that it is not. A dialler that gives the id of a peerloom node gets the id of this node, from which a
- * peerloom node learns to dial by TLS.
+ * Waits for the introduction of a node that dialled. It is answered later, once the node is admitted; no answer means a
+ * refusal. A dialler that gives the id of a peerloom node receives this node's id, from which it learns to dial by TLS.
  *
  * @throws PeerloomError `ERR_HANDSHAKE`, `ERR_CONNECTION_CLOSED`.
  */
@@ -55,7 +54,7 @@ export async function introducedBy(socket: Socket, ownId: string, runtime: Runti
 
 interface Reading {
   readonly runtime: Runtime;
-  /** What to add when the connection ends too early. */
+  /** Advice to add to the error if the connection ends too early. */
   readonly advice: string;
 }
 
@@ -65,11 +64,11 @@ async function readId(socket: Socket, reader: IdReader, reading: Reading): Promi
   return { id, port };
 }
 
-/** Resolves when the other side has hung up, or has had the time to. */
+/** Sends the text. Resolves when the other side has hung up, or has had time to. */
 async function tell(socket: Socket, text: string, runtime: Runtime): Promise<void> {
   if (socket.destroyed) return;
   socket.write(text);
-  // Its end shows only while the socket is read.
+  // The end is noticed only while the socket is read.
   socket.resume();
   await new Promise<void>((resolve) => {
     const timer = runtime.setTimeout(resolve, answerFlushMs);

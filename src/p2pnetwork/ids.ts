@@ -5,41 +5,44 @@ import { checkIdLength, readClaimedId } from './claimed-id.ts';
 import { packetEnd } from './packet-reader.ts';
 
 /*
- * A p2pnetwork connection begins so, and nothing ends either id:
+ * A p2pnetwork connection begins like this. The ids have no delimiter:
  *
  *   dialler   id ':' port  ──►            (1.2; versions 0.0.3 to 1.1 and some programs send the id alone)
  *             ◄──  id        acceptor
  *   packets  ◄──►  packets
  *
- * The dialler sends nothing more until it has read the other's id, so silence tells that `id:port` is whole. The
- * acceptor may send its first packet right after its id: where the id ends is then told by what is known of it.
+ * The dialler sends nothing more until it has read the other's id, so silence means that `id:port` is complete. The
+ * acceptor may send its first packet directly after its id. What is known of the id then tells where it ends.
  */
 
-/** What is known once an id is read, and the bytes after it. */
+/** The result of reading an id, and the bytes after it. */
 export interface IdRead {
   readonly id: string;
-  /** Where a dialler says it listens; 0 when it does not say, or does not know, as in 1.2 with a port picked by the system. */
+  /**
+   * The port on which a dialler says that it listens. 0 if it does not say or know, as in 1.2 with a port picked by the
+   * system.
+   */
   readonly port: number;
   readonly rest: Uint8Array;
 }
 
 /** Reads an id that arrives in any pieces. */
 export interface IdReader {
-  /** The id, once it is certain where it ends. @throws PeerloomError `ERR_HANDSHAKE`, `ERR_SELF_CONNECTION`. */
+  /** Returns the id once its end is certain. @throws PeerloomError `ERR_HANDSHAKE`, `ERR_SELF_CONNECTION`. */
   push(bytes: Uint8Array): IdRead | undefined;
   /** Milliseconds without another byte after which `settle` may be called. */
   readonly silenceMs: number;
-  /** Nothing more has arrived for that long: what is there is whole, if it can be. */
+  /** Call it after that silence. Returns the id, if what has arrived can be a complete one. */
   settle(): IdRead | undefined;
 }
 
 /** An id that a node made itself: the hexadecimal digits of a SHA-512. */
 const madeIdBytes = 128;
 
-/** In base58, as all peerloom nodes have. */
+/** The length of a peerloom id in base58. */
 const peerIdBytes = 52;
 
-/** Silence after which an id whose end nothing marks counts as whole. */
+/** Silence after which an id without a recognisable end counts as complete. */
 const silenceMs = 100;
 
 /** The same where a port may follow: a dialler of 1.2 sends it in one piece with its id, older ones never do. */
@@ -49,16 +52,16 @@ const maxPortDigits = 5;
 const colon = 0x3a;
 const brace = 0x7b;
 
-/** What a dialler sends first; in one piece, which 1.2 relies on. */
+/** The first bytes of a dialler. They must be sent in one piece, on which 1.2 relies. */
 export function introduction(id: string, port: number): Uint8Array {
   return encodeText(`${id}:${port}`);
 }
 
 /**
- * Reads the `id:port` of a node that dialled us, or an id alone.
+ * Reads the `id:port` of a node that dialled, or an id alone.
  *
- * An id alone is whole once nothing follows it for a while. If its node does not wait for our answer, the id ends where
- * the first read ended, as 1.2 has it, and a message follows.
+ * An id alone is complete once nothing has followed it for a while. If its node does not wait for the answer, the id
+ * ends where the first read ended, as in 1.2, and a message follows.
  */
 export class IntroductionReader implements IdReader {
   #read: Uint8Array = new Uint8Array(0);
@@ -110,26 +113,26 @@ export class IntroductionReader implements IdReader {
     return cut(read, this.#firstReadBytes);
   }
 
-  /** The colon is one of a JSON object that came behind the first read, which held the id alone. */
+  /** Whether the colon belongs to a JSON object after the first read, which held only the id. */
   #isMessage(place: number): boolean {
     return place > this.#firstReadBytes && this.#read[this.#firstReadBytes] === brace;
   }
 }
 
-/** What an {@link AnswerReader} can tell an id by. */
+/** What helps an {@link AnswerReader} to recognise an id. */
 export interface AnswerHints {
-  /** The id of this node: an answer that holds it is what this node said itself. */
+  /** The id of this node. An answer that contains it is an echo. */
   readonly ownId: string;
   /** The id that the other node had before, or must have. */
   readonly expectedId?: string | undefined;
 }
 
 /**
- * Reads the id with which a node answers our introduction.
+ * Reads the id with which a node answers this node's introduction.
  *
- * An id that the node itself made is recognised by its form, and an expected id by comparing. Any other id ends where the
- * first read ended, or when the node falls silent, because the node sends it on its own. If the first read already holds a
- * packet, the end of the id is unknown, and the function does not guess.
+ * An id that the node itself made is recognised by its form, and an expected id by comparing. Any other id ends where
+ * the first read ended, or when the node falls silent, because the node sends it separately. If the first read already
+ * holds a packet, the end of the id is unknown, and the reader does not guess.
  */
 export class AnswerReader implements IdReader {
   readonly silenceMs = silenceMs;
@@ -201,7 +204,7 @@ function isMadeId(bytes: Uint8Array): boolean {
   return bytes.length >= madeIdBytes && bytes.subarray(0, madeIdBytes).every(isHexadecimal);
 }
 
-/** Such an id with a message behind it that does not begin like more of the id. */
+/** Whether it is such an id, followed by a message that does not look like more of the id. */
 function isMadeIdAlone(bytes: Uint8Array): boolean {
   if (bytes.length <= madeIdBytes || !isMadeId(bytes)) return false;
   const next = bytes[madeIdBytes]!;

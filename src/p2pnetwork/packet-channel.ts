@@ -34,7 +34,7 @@ import { PacketQueue } from './packet-queue.ts';
 import { PacketReader } from './packet-reader.ts';
 import type { JsonReading } from './python-json.ts';
 
-/** How long what waits may take to go out when the connection is closed; a Python node reads 4 MiB in that time. */
+/** How long a closing connection may take to send what waits. A Python node reads 4 MiB in that time. */
 export const closeFlushMs = 15_000;
 
 export interface PacketChannelOptions {
@@ -43,7 +43,7 @@ export interface PacketChannelOptions {
   readonly budget: MemoryBudget;
   readonly turns: DecompressionTurns;
   readonly runtime: Runtime;
-  /** Whole numbers beyond 2^53 are read as bigints. */
+  /** Whether whole numbers beyond 2^53 are read as bigints. */
   readonly bigIntegers: boolean;
   /** The log of what goes over the connection. */
   readonly traffic: Log;
@@ -110,7 +110,7 @@ export class PacketChannel implements Channel, MemoryAccount {
     return this.#queue.heldBytes + this.#inbox.heldBytes + this.#reader.heldBytes;
   }
 
-  /** Nothing can be said to a Python node but data: the link just ends. */
+  /** Ends the link without a reason, because a Python node understands only data. */
   shed(): void {
     this.#clear();
     this.#abandon(goodbye('overload', budgetPassed));
@@ -120,7 +120,7 @@ export class PacketChannel implements Channel, MemoryAccount {
     return this.#ending.isOpen;
   }
 
-  /** Python nodes know no sessions. */
+  /** Always false: Python nodes have no sessions. */
   get isSuspended(): boolean {
     return false;
   }
@@ -162,7 +162,7 @@ export class PacketChannel implements Channel, MemoryAccount {
     throw notSupported('openStream');
   }
 
-  /** Python nodes speak no protocols. */
+  /** Always false: Python nodes speak no protocols. */
   sendProtocol(): boolean {
     return false;
   }
@@ -183,7 +183,7 @@ export class PacketChannel implements Channel, MemoryAccount {
     };
   }
 
-  /** Nothing can be asked of a Python node: TCP itself, with its keep-alive, tells when one is gone. */
+  /** Never due: Python nodes answer no pings, so TCP's keep-alive detects a dead one. */
   checkLiveness(): number {
     return Number.POSITIVE_INFINITY;
   }
@@ -220,7 +220,7 @@ export class PacketChannel implements Channel, MemoryAccount {
     this.#link.destroy();
   }
 
-  /** Between the steps of reading a long message. */
+  /** Called between the steps of reading a long message. */
   readonly #pause = (): undefined | Promise<void> => {
     if (this.#isCleared) throw new Error('nobody wants the message any more');
     return this.#inbox.pause();
@@ -273,7 +273,7 @@ export class PacketChannel implements Channel, MemoryAccount {
     return handled;
   }
 
-  /** What has arrived is handled no more. */
+  /** Drops what has arrived. */
   #clear(): void {
     this.#isCleared = true;
     this.#inbox.clear();
@@ -287,7 +287,7 @@ export class PacketChannel implements Channel, MemoryAccount {
     this.#report();
   }
 
-  /** A Python node just closes, or sends a reason. An end on purpose looks like an accident. */
+  /** The reason for the end. A Python node may send one, but otherwise a deliberate end looks like a failure. */
   #reasonOf(error: Error | undefined): CloseReason {
     const end = this.#reader.end();
     if (end.kind === 'notice') return { code: 'refused', message: printable(end.reason), by: 'them' };
@@ -297,7 +297,7 @@ export class PacketChannel implements Channel, MemoryAccount {
     return { code: 'lost', message: 'the link ended in the middle of a message', by: 'link' };
   }
 
-  /** A channel that was refused before it started has nobody to report to. */
+  /** Reports the end. A channel that was refused before it started has no handler to report to. */
   #report(): void {
     const handler = this.#handler;
     if (handler === undefined) return;
@@ -308,7 +308,7 @@ export class PacketChannel implements Channel, MemoryAccount {
   }
 }
 
-/** Of what a packet can hold; the rest is text and bytes. */
+/** Whether the data is sent as JSON. Other data of packets is text or bytes. */
 function isJson(data: Data): boolean {
   return typeof data === 'object' && bytesOf(data) === undefined;
 }

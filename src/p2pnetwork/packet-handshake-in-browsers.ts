@@ -2,8 +2,8 @@ import { PeerloomError } from '../base/errors.ts';
 import type { Link } from '../transport/transport.ts';
 
 /*
- * What bundlers put in the place of `packet-handshake.ts` in a bundle for browsers, by the field `browser` of
- * package.json: only `tcp()` reaches Python nodes.
+ * Replaces `packet-handshake.ts` in bundles for browsers, by the field `browser` of package.json: only `tcp()` reaches
+ * Python nodes.
  */
 
 /** @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE`. */

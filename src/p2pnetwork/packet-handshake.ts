@@ -6,8 +6,8 @@ import { closeFlushMs, PacketChannel, type PacketChannelOptions } from './packet
 import { closingNotice } from './packet-reader.ts';
 
 /**
- * A Python node takes all that it reads at once, up to 4 KiB, for our id, and a node that we have dialled may be given
- * our first message before the event that we are connected: it sleeps 10 ms between two reads.
+ * A Python node takes everything in one read, up to 4 KiB, for the id. A dialled node could also handle the first
+ * message before its connected event. It sleeps 10 ms between two reads, so this pause is enough.
  */
 const pauseAfterIdsMs = 50;
 
@@ -16,7 +16,7 @@ export interface PacketHandshake extends PacketChannelOptions {
 }
 
 /**
- * Ends the handshake, on a link over which the other node has said its id, and begins the conversation.
+ * Completes the handshake on a link over which the other node has sent its id, and begins the conversation.
  *
  * @throws PeerloomError `ERR_CONNECTION_CLOSED`.
  */
@@ -27,11 +27,11 @@ export async function openPacketChannel(link: Link, handshake: PacketHandshake):
   const pause = new Promise<void>((resolve) => runtime.setTimeout(resolve, pauseAfterIdsMs));
   await Promise.race([pause, link.closed]);
   if (channel.isOpen) return channel;
-  // A Python node that has dialled us while we dialled it finds out only now that it needs one of the two.
+  // If both nodes dialled each other, the Python node notices only now that it needs just one connection.
   throw new PeerloomError('ERR_CONNECTION_CLOSED', 'the node hung up after the ids were exchanged');
 }
 
-/** Hangs up on a node: one that dialled us gets no answer, which tells it; one that we dialled is told why. */
+/** Hangs up. A node that dialled receives no answer, which means a refusal. A dialled node receives the reason. */
 export function refusePacketLink(link: Link, direction: 'inbound' | 'outbound', { message }: Goodbye): void {
   if (direction === 'inbound') {
     link.destroy();

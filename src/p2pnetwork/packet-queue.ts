@@ -2,12 +2,12 @@ import { PeerloomError } from '../base/errors.ts';
 import type { Limits } from '../base/limits.ts';
 import type { Link } from '../transport/transport.ts';
 
-/** Packets on their way to a link that may be slow; bounded like those of other connections. */
+/** Packets that wait for the link, bounded like the queues of other connections. */
 export class PacketQueue {
-  /** Told of what is kept anew. */
+  /** Called with the bytes that are newly kept. */
   onGrowth: (bytes: number) => void = () => {};
 
-  /** What the link has taken. */
+  /** Bytes that the link has taken. */
   sentBytes = 0;
 
   readonly #link: Link;
@@ -50,7 +50,7 @@ export class PacketQueue {
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
-  /** Hands all that waits to the link, which is about to be closed, however full it is. */
+  /** Gives the link everything that waits, even if it is full, because it is about to be closed. */
   release(): void {
     for (const packet of this.#waiting) this.#sendNow(packet);
     this.close();

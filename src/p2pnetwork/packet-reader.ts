@@ -4,7 +4,7 @@ import { allocate } from '../wire/frames/memory.ts';
 /** Ends a packet. */
 export const packetEnd = 0x04;
 
-/** A notice to a node that is being hung up on; nothing ends it but the end of the connection. */
+/** The beginning of a notice before hanging up. Only the end of the connection ends the notice. */
 const noticeStart = 'CLOSING:';
 
 /** How a connection ended: between packets, inside one, or after a notice. */
@@ -13,15 +13,15 @@ export type StreamEnd =
   | { readonly kind: 'cut'; readonly bytes: number }
   | { readonly kind: 'notice'; readonly reason: string };
 
-/** The memory of a packet that came in parts grows from here. */
+/** The first memory of a packet that arrives in parts. */
 const firstAllocationBytes = 4096;
 
 /**
- * Cuts the bytes of a p2pnetwork connection, after its ids, into packets. What it keeps is bounded by the largest
- * packet that can hold a message of `maxMessageBytes`.
+ * Splits the bytes of a p2pnetwork connection, after its ids, into packets. It keeps at most the largest packet that
+ * can hold a message of `maxMessageBytes`.
  */
 export class PacketReader {
-  /** Told of the memory that is set aside for what has not arrived whole. */
+  /** Called with the bytes of memory newly allocated for an incomplete packet. */
   onGrowth: (bytes: number) => void = () => {};
 
   readonly #onPacket: (packet: Uint8Array) => void;
@@ -31,13 +31,13 @@ export class PacketReader {
   #filled = 0;
   #stopped = false;
 
-  /** @param onPacket Called with each packet, without its end; it may be a view into what `push` was given. */
+  /** @param onPacket called with each packet, without its end. It may be a view of the argument of `push`. */
   constructor(onPacket: (packet: Uint8Array) => void, maxMessageBytes: number) {
     this.#onPacket = onPacket;
     this.#maxPacketBytes = largestPacket(maxMessageBytes);
   }
 
-  /** @throws PeerloomError `ERR_MESSAGE_TOO_LARGE`, after which the reader is of no more use. */
+  /** @throws PeerloomError `ERR_MESSAGE_TOO_LARGE`. The reader cannot be used after that. */
   push(bytes: Uint8Array): void {
     let start = 0;
     while (!this.#stopped) {
@@ -53,19 +53,19 @@ export class PacketReader {
     }
   }
 
-  /** Memory set aside for what has not arrived whole. */
+  /** Memory allocated for an incomplete packet. */
   get heldBytes(): number {
     return this.#part.length;
   }
 
-  /** Nothing is read any more. */
+  /** Stops reading. */
   stop(): void {
     this.#stopped = true;
     this.#part = empty;
     this.#filled = 0;
   }
 
-  /** What the end of the connection leaves unfinished. */
+  /** The connection has ended. Returns what was unfinished. */
   end(): StreamEnd {
     if (this.#filled === 0) return { kind: 'whole' };
     const rest = new TextDecoder().decode(this.#part.subarray(0, Math.min(this.#filled, 1024)));
@@ -87,7 +87,7 @@ export class PacketReader {
     return packet;
   }
 
-  /** Doubles the memory as needed, so that it is never more than twice what has arrived. */
+  /** Doubles the memory when needed, so that it never exceeds twice what has arrived. */
   #keep(piece: Uint8Array): void {
     const needed = this.#filled + piece.length;
     if (needed > this.#part.length) {
@@ -104,12 +104,12 @@ export class PacketReader {
 
 const empty = new Uint8Array(0);
 
-/** The message that compresses worst, the name of the compression, and base64, which makes 4 bytes of 3. */
+/** The size of the message that compresses worst, with the name of the compression, in base64 (4 bytes for 3). */
 function largestPacket(maxMessageBytes: number): number {
   return Math.ceil((maxMessageBytes * 1.01 + 1024) * (4 / 3));
 }
 
-/** What the ancestor's nodes say before they hang up on a node that they are connected with already. */
+/** The notice that the ancestor's nodes send before they hang up on a node to which they are already connected. */
 export function closingNotice(reason: string): Uint8Array {
   return new TextEncoder().encode(`${noticeStart} ${reason}`);
 }

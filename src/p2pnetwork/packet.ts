@@ -22,41 +22,41 @@ import {
 } from './python-json.ts';
 
 /*
- * A packet does not say of what type its data is. Both sides guess: what JSON can be read from is that value, other
- * UTF-8 is text, anything else is bytes.
+ * A packet does not name the type of its data. Both sides guess: valid JSON is its value, other UTF-8 is text, anything
+ * else is bytes.
  *
  *   plain        data 0x04
  *   compressed   base64(compressed data, name of the compression) 0x02 0x04
  */
 
-/** Stands before the end of a compressed packet. */
+/** Precedes the end of a compressed packet. */
 const compressedMark = 0x02;
 
-/** What a value in JSON can begin with; the names stand alone. */
+/** Matches the possible beginnings of JSON values. Names must be the whole text. */
 const looksLikeJson = /^[ \t\n\r]*(?:["[{]|-?\d|(?:true|false|null|NaN|-?Infinity)[ \t\n\r]*$)/;
 
 /** How a packet is written. */
 export interface PacketOptions {
   readonly compression?: Compression | undefined;
-  /** The data is text that goes as it is, whatever the other side reads in it. */
+  /** Whether the data is text to be sent unchanged, even if the other side reads it as JSON. */
   readonly verbatim?: boolean | undefined;
 }
 
 /** What a packet holds. */
 export interface PacketContent {
   readonly data: Data;
-  /** The text that the data was read from, or is; `undefined` for bytes. */
+  /** The text of the packet. `undefined` for bytes. */
   readonly text: string | undefined;
-  /** How many lists and objects the data holds, where counting them again would take long. */
+  /** How many lists and objects the data holds, if counting them again would take long. */
   readonly containers?: number;
 }
 
 /**
- * The packet that makes a Python node see this data. Typed arrays go as their bytes, the lowest of each element
- * first; text that the other side would take for JSON goes as JSON text, and arrives as it was.
+ * Encodes data for a Python node. Typed arrays are sent as their bytes, little-endian. Text that the other side would
+ * take for JSON is sent as a JSON string, so that it arrives unchanged.
  *
- * @throws PeerloomError `ERR_NOT_REPRESENTABLE` for what would arrive as something else,
- * `ERR_COMPRESSION_UNAVAILABLE`; TypeError for what is not data, or is to go as it is and no text.
+ * @throws PeerloomError `ERR_NOT_REPRESENTABLE` for data that would arrive as something else,
+ * `ERR_COMPRESSION_UNAVAILABLE`; TypeError for anything but data, and for `verbatim` with anything but text.
  */
 export function encodePacket(
   data: Data,
@@ -70,19 +70,19 @@ export function encodePacket(
   return withEnd(encodeText(pack(body, compression)), compressedMark, packetEnd);
 }
 
-/** Whether a packet without its end says that it is compressed. */
+/** Whether a packet (without its end) is compressed. */
 export function isCompressed(packet: Uint8Array): boolean {
   return packet.at(-1) === compressedMark;
 }
 
 /**
- * What a packet without its end holds, decompressed.
+ * The decompressed body of a packet (without its end).
  *
  * @throws PeerloomError `ERR_MESSAGE_INVALID`, `ERR_MESSAGE_TOO_LARGE`, `ERR_DECOMPRESSION`,
  * `ERR_COMPRESSION_UNAVAILABLE`.
  */
 export function packetBody(packet: Uint8Array, maxMessageBytes: number): Uint8Array;
-/** At a pace it may give a promise, see `decompress`. */
+/** With a pace, it may return a promise, see `decompress`. */
 export function packetBody(
   packet: Uint8Array,
   maxMessageBytes: number,
@@ -100,14 +100,13 @@ export function packetBody(
 }
 
 /**
- * The data of such a body, as a Python node would guess it. Without bigints, a whole number beyond 2^53 that stands alone
- * is read as text, which is how it was sent. Bytes have memory of their own: the memory of `body` if nothing else lies
- * there.
+ * Decodes a body as a Python node would. Without bigints, a body that is only a whole number beyond 2^53 is read as
+ * text. Bytes get their own memory: the memory of `body` if it holds nothing else.
  *
  * @throws PeerloomError `ERR_MESSAGE_INVALID`.
  */
 export function decodePacketBody(body: Uint8Array, reading: JsonReading): PacketContent;
-/** At a pace it gives a promise for what takes long. */
+/** With a pace, it returns a promise if decoding takes long. */
 export function decodePacketBody(
   body: Uint8Array,
   reading: JsonReading,
@@ -140,7 +139,7 @@ export function decodePacketBody(
   }
 }
 
-/** Both in one, within the default of what a message may hold. */
+/** Both in one, within the default limits of a message. */
 export function decodePacket(packet: Uint8Array, maxMessageBytes: number, bigIntegers = false): Data {
   const reading = { maxContainers: defaultLimits.maxContainers, bigIntegers };
   return decodePacketBody(packetBody(packet, maxMessageBytes), reading).data;
@@ -170,7 +169,10 @@ function arrivesAsText(text: string): boolean {
   return text !== '' && text.isWellFormed() && !looksLikeJson.test(text);
 }
 
-/** Bytes that are UTF-8 arrive as text, and lose nothing; those that are JSON would arrive as its value. */
+/**
+ * Bytes that are UTF-8 arrive as text, without loss. Bytes that are JSON would arrive as its value, so they are
+ * refused.
+ */
 function checkNotJson(bytes: Uint8Array): Uint8Array {
   const text = asText(bytes);
   if (text !== undefined && looksLikeJson.test(text) && isJson(text, bytes)) {
@@ -182,7 +184,10 @@ function checkNotJson(bytes: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** Also for what a Python node fails on: JSON nested too deep, and numbers too long. */
+/**
+ * Whether a Python node would read it as JSON. Also true for JSON on which it fails: too deep, or with too long
+ * numbers.
+ */
 function isJson(text: string, bytes: Uint8Array): boolean {
   try {
     const maxContainers = Number.POSITIVE_INFINITY;
@@ -194,7 +199,7 @@ function isJson(text: string, bytes: Uint8Array): boolean {
   }
 }
 
-/** @throws PeerloomError `ERR_NOT_REPRESENTABLE` where the end of the packet would be seen in the wrong place. */
+/** @throws PeerloomError `ERR_NOT_REPRESENTABLE` if the receiver would see the end of the packet in the wrong place. */
 function checkReserved(body: Uint8Array): void {
   const reason = body.includes(packetEnd)
     ? 'the byte 0x04 would end it'
@@ -210,13 +215,13 @@ function checkReserved(body: Uint8Array): void {
   );
 }
 
-/** A whole number that stands alone and that this side does not read as one. */
+/** Whether the text is only a whole number that this side does not read as a number. */
 function isTextOfDigits(text: string, { bigIntegers }: JsonReading): boolean {
   const digits = text.trim();
   return isLongWhole(digits) && (!bigIntegers || digitsIn(digits) > maxBigIntegerDigits);
 }
 
-/** `undefined` for what is not UTF-8. */
+/** `undefined` if the bytes are not UTF-8. */
 function asText(bytes: Uint8Array): string | undefined {
   try {
     return decodeText(bytes);

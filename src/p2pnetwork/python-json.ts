@@ -11,27 +11,27 @@ import { JsonReader, type JsonWords } from '../wire/payloads/json-reader.ts';
  * whole numbers keep all their digits, and have no sign when they are 0: '-0.0' is what JSON.parse reads in '-0'.
  */
 
-/** How a text is read, and within which limits. */
+/** How JSON is read, and its limits. */
 export interface JsonReading {
   readonly maxContainers: number;
-  /** Whole numbers beyond 2^53 become bigints. Otherwise they are refused, since a number would be another one. */
+  /** Whether whole numbers beyond 2^53 become bigints. Otherwise they are refused, since a number would differ. */
   readonly bigIntegers: boolean;
 }
 
-/** In characters: what is longer takes long to read. JSON.parse is many times faster. */
+/** A text with more characters takes long to read. JSON.parse is many times faster. */
 const longByHand = 64 * 1024;
 const longForParse = 1024 * 1024;
 
-/** After so many characters it is asked whether to pause. */
+/** How many characters one step reads. */
 const stepCharacters = 8 * 1024;
 
-/** What JSON.parse may read otherwise: the names of numbers, long digits, and keys with escapes. */
+/** Matches what JSON.parse may read differently: NaN and Infinity, long numbers, and keys with escapes. */
 const needsCare = /NaN|Infinity|\d{16}|\\/;
 
 /**
- * Writes data for Python, which gets equal values back.
+ * Writes data as JSON, from which Python reads equal values.
  *
- * @throws TypeError for what is not {@link Data}, PeerloomError `ERR_NOT_REPRESENTABLE` for binary inside it.
+ * @throws TypeError for anything but {@link Data}, PeerloomError `ERR_NOT_REPRESENTABLE` for binary data inside it.
  */
 export function writeJson(data: Data): string {
   if (isPlainJson(data)) return JSON.stringify(data);
@@ -40,9 +40,9 @@ export function writeJson(data: Data): string {
 }
 
 /**
- * Reads what Python's `json.loads` reads.
+ * Reads JSON as Python's `json.loads` does.
  *
- * @throws SyntaxError when it is no JSON, RangeError when it holds a whole number that this side cannot.
+ * @throws SyntaxError if the text is not JSON, RangeError if it holds a whole number that this side cannot represent.
  */
 export function readJson(text: string, reading: JsonReading): Data {
   return needsCare.test(text) ? readerOf(text, reading).readOn(Number.POSITIVE_INFINITY)! : JSON.parse(text);
@@ -53,7 +53,10 @@ export function takesLong(text: string): boolean {
   return text.length > longForParse || (text.length > longByHand && needsCare.test(text));
 }
 
-/** The same in steps, between which it may pause. Rejects with what {@link readJson} throws, and when the text holds more than it may. */
+/**
+ * The same in steps, between which it may pause. Rejects with the errors of {@link readJson}, and if the text exceeds
+ * the limits.
+ */
 export async function readJsonInSteps(
   text: string,
   reading: JsonReading,
@@ -119,7 +122,9 @@ function refuseLongWhole(digits: string): never {
   );
 }
 
-/** Whether it is a whole number without a fraction or an exponent that no number of JavaScript holds for sure. */
+/**
+ * Whether the digits are a whole number, without fraction and exponent, that a JavaScript number may not hold exactly.
+ */
 export function isLongWhole(digits: string): boolean {
   return /^-?\d{16,}$/.test(digits) && !Number.isSafeInteger(Number(digits));
 }

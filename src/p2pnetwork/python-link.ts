@@ -10,9 +10,9 @@ const pythonBytesPerMs = 256;
 const onTheWayMs = 50;
 
 /**
- * A link with a node of the Python package, which is ended by a reset: that is the only end of a connection that
- * such a node notices. A reset throws away what the system has not sent, and nothing tells how much that is, so
- * the link waits for as long as a Python node needs to read what it was sent.
+ * A link with a node of the Python package. It is ended by a reset, the only end of a connection that such a node
+ * notices. A reset discards what the system has not sent, and there is no way to know how much that is. So the link
+ * first waits for as long as a Python node needs to read everything.
  */
 export class PythonLink extends PipeLink {
   readonly speaks = 'packets';
@@ -35,7 +35,7 @@ export class PythonLink extends PipeLink {
 
   override close(timeoutMs: number): void {
     if (this.#socket.destroyed) return;
-    // The link goes on reading: a Python node that cannot send does not read either.
+    // The link continues to read, because a Python node that cannot send does not read either.
     this.dropArrivals();
     const end = (): void => this.destroy();
     const timers = [this.#runtime.setTimeout(end, timeoutMs)];
