@@ -59,6 +59,13 @@ function rulesOf({ kind, inner }: Router): string {
   }\n`;
 }
 
+const noUdp = `table ip firewall {
+    chain in { type filter hook input priority 0; policy accept; iifname "wan" meta l4proto udp drop
+    }
+    chain out { type filter hook output priority 0; policy accept; oifname "wan" meta l4proto udp drop
+    }
+  }\n`;
+
 /** A public network with a place for a relay, and two hosts, each behind what stands before it, until the test ends. */
 export class NatNetwork {
   readonly relay: string;
@@ -76,18 +83,41 @@ export class NatNetwork {
   static async make(t: TestContext, kinds: readonly [NatKind, NatKind]): Promise<NatNetwork> {
     const network = new NatNetwork();
     Fixture.of(t).defer(() => network.close());
-    await network.#add('switch');
-    await network.#ip('switch', 'link', 'add', 'bridge', 'type', 'bridge');
-    await network.#ip('switch', 'link', 'set', 'bridge', 'up');
-    await network.#add('relay');
-    await network.#join('relay', 'wan', relayHost);
-    for (const [index, kind] of kinds.entries()) await network.#addSide(index + 1, kind);
+    await network.#build(kinds);
     return network;
+  }
+
+  /** One that lasts until it is closed. */
+  static async makeAlone(kinds: readonly [NatKind, NatKind]): Promise<NatNetwork> {
+    const network = new NatNetwork();
+    try {
+      await network.#build(kinds);
+      return network;
+    } catch (error) {
+      await network.close();
+      throw error;
+    }
+  }
+
+  async #build(kinds: readonly [NatKind, NatKind]): Promise<void> {
+    await this.#add('switch');
+    await this.#ip('switch', 'link', 'add', 'bridge', 'type', 'bridge');
+    await this.#ip('switch', 'link', 'set', 'bridge', 'up');
+    await this.#add('relay');
+    await this.#join('relay', 'wan', relayHost);
+    for (const [index, kind] of kinds.entries()) await this.#addSide(index + 1, kind);
   }
 
   /** The address that others see of a host. */
   publicHostOf(index: 0 | 1): string {
     return `11.0.0.${index + 1}`;
+  }
+
+  /** From now on, no UDP gets out of the hosts or in. */
+  async blockUdp(): Promise<void> {
+    for (const host of this.hosts) {
+      execFileSync('ip', ['netns', 'exec', host, 'nft', '-f', '-'], { input: noUdp, stdio: 'pipe' });
+    }
   }
 
   /** Starts a program of Node.js inside. */
