@@ -89,3 +89,4 @@ export { MemoryHub, memory } from './transport/memory/memory.ts';
 export { linkOverPipe, type PipeOptions } from './transport/pipe/link-over-pipe.ts';
 export type { Security } from './transport/security.ts';
 export type { ExpectedPeer, Link, Transport, TransportContext } from './transport/transport.ts';
+export type { RelayPlace, SeenHost, TransportReach } from './transport/transport-reach.ts';

@@ -26,6 +26,7 @@ export type ReachState =
 export type ReachTopic =
   | 'node'
   | 'address'
+  | 'relay'
   | 'name lookup'
   | 'network'
   | 'port'

@@ -5,6 +5,7 @@ import { unlessAborted } from '../base/unless-aborted.ts';
 import type { LinkPath } from '../transport/link-path.ts';
 import { explain } from '../transport/tcp/system-errors.ts';
 import type { ExpectedPeer, Link, Transport, TransportContext } from '../transport/transport.ts';
+import type { TransportReach } from '../transport/transport-reach.ts';
 import { betterConnection } from './better-ways.ts';
 import { limitsText, pathOf } from './connection-path.ts';
 import { ConnectionUses } from './connection-uses.ts';
@@ -27,7 +28,7 @@ import {
 import { ObservedAddress } from './observed-address.ts';
 import { answerPings, maxPingStreams, pingProtocol } from './ping-answers.ts';
 import type { Preset } from './preset.ts';
-import { RelayKeeper, type RelayPlace } from './relay-keeper.ts';
+import { RelayKeeper } from './relay-keeper.ts';
 import { ownShareOf, RelayLimits } from './relay-limits.ts';
 import { dropReservation, hasReservation } from './reservations.ts';
 import { StreamLink } from './stream-link.ts';
@@ -66,6 +67,8 @@ export class Libp2pTransport implements Transport {
   readonly #links = new Set<Link>();
   #context: TransportContext | undefined;
   #running: Promise<Running> | undefined;
+  /** What {@link Libp2pTransport.#running} holds, once it runs. */
+  #present: Running | undefined;
   #onLink: ((link: Link) => void) | undefined;
   #closing = new AbortController();
 
@@ -110,9 +113,9 @@ export class Libp2pTransport implements Transport {
     throw new TypeError('the transport of this discovery is not among the transports of the node');
   }
 
-  /** Whether the node has a place at each of its relays. */
-  async relayPlaces(): Promise<readonly RelayPlace[]> {
-    return ((await this.#running)?.relays ?? []).map(({ place }) => place);
+  reach(): TransportReach {
+    const { relays = [], observed } = this.#present ?? {};
+    return { relays: relays.map(({ place }) => place), seenAt: observed?.seenAt ?? [] };
   }
 
   parse(text: string): Address | undefined {
@@ -172,6 +175,7 @@ export class Libp2pTransport implements Transport {
     await stopEngine(engine);
     if (this.#running !== running) return;
     this.#running = undefined;
+    this.#present = undefined;
     this.#closing = new AbortController();
   }
 
@@ -236,6 +240,7 @@ export class Libp2pTransport implements Transport {
       runOnLimitedConnection: true,
     });
     await node.start();
+    this.#present = running;
     return running;
   }
 

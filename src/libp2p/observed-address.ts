@@ -1,6 +1,7 @@
 import type { IdentifyResult } from '@libp2p/interface';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { scopeOf } from '../base/host-scope.ts';
+import type { SeenHost } from '../transport/transport-reach.ts';
 import { type Engine, transportManagerOf } from './engine.ts';
 import { parseMultiaddr } from './multiaddr-text.ts';
 
@@ -28,6 +29,9 @@ interface Listening {
   readonly port: number;
 }
 
+/** So many nodes are remembered that said from where they see this one. */
+const maxSeen = 32;
+
 /** As long as the node runs. */
 const ttl = Number.MAX_SAFE_INTEGER;
 
@@ -40,6 +44,8 @@ export class ObservedAddress {
   readonly #engine: Engine;
   #host: string | undefined;
   #mapped: readonly Listening[] = [];
+  /** By the ids of the nodes that see this one there, the latest last. */
+  readonly #seen = new Map<string, string>();
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -49,6 +55,7 @@ export class ObservedAddress {
   heard({ observedAddr, connection }: Pick<IdentifyResult, 'observedAddr' | 'connection'>): void {
     const host = hostOf(observedAddr);
     if (connection.direction !== 'outbound' || !connection.direct || host === undefined) return;
+    this.#remember(connection.remotePeer.toString(), host);
     if (scopeOf(host) !== 'public' || host === this.#host) return;
     const { multiaddr } = this.#engine;
     const manager = this.#addressManager;
@@ -67,6 +74,21 @@ export class ObservedAddress {
         ttl,
       });
     }
+  }
+
+  /** The hosts at which nodes that this one has dialled see it, those that most of them name first. */
+  get seenAt(): readonly SeenHost[] {
+    const hosts = [...this.#seen.values()];
+    return [...new Set(hosts)]
+      .map((host) => ({ host, by: hosts.filter((one) => one === host).length }))
+      .sort((one, other) => other.by - one.by);
+  }
+
+  #remember(id: string, host: string): void {
+    this.#seen.delete(id);
+    this.#seen.set(id, host);
+    const [earliest] = this.#seen.keys();
+    if (this.#seen.size > maxSeen) this.#seen.delete(earliest!);
   }
 
   /** Whether the node does not listen at an address itself, and only supposes that its router leads from there to it. */

@@ -3,6 +3,7 @@ import { attempt } from '../base/attempt.ts';
 import { backoffDelayMs } from '../base/backoff.ts';
 import type { Log } from '../base/debug.ts';
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
+import type { RelayPlace } from '../transport/transport-reach.ts';
 import { explainReservation } from './dial-errors.ts';
 import { type Engine, transportManagerOf } from './engine.ts';
 import { idOf, listenThrough } from './multiaddr-text.ts';
@@ -19,15 +20,6 @@ export interface RelayKeeperDetails {
   readonly relay: string;
   readonly runtime: Runtime;
   readonly log: Log;
-}
-
-/** Whether a node has a place at a relay. */
-export interface RelayPlace {
-  /** The address of the relay. */
-  readonly relay: string;
-  readonly isReserved: boolean;
-  /** Why the latest attempt failed. */
-  readonly failure: string | undefined;
 }
 
 /**

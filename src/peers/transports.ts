@@ -4,6 +4,7 @@ import { PeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { listenAt } from '../transport/own-transport.ts';
 import type { Link, Transport, TransportContext } from '../transport/transport.ts';
+import type { TransportReach } from '../transport/transport-reach.ts';
 
 /** In milliseconds. Longer than any connection, also with a Python node, may take to send what waits. */
 const transportCloseMs = 20_000;
@@ -31,6 +32,12 @@ export class Transports {
   /** The addresses on which the node listens, as text. */
   get addresses(): readonly string[] {
     return this.#addresses;
+  }
+
+  /** What the transports know of how others reach the node, beside the addresses. */
+  get reach(): TransportReach {
+    const all = this.#transports.flatMap((one) => one.reach?.() ?? []);
+    return { relays: all.flatMap(({ relays }) => relays), seenAt: all.flatMap(({ seenAt }) => seenAt) };
   }
 
   /** Gives each transport its node. @throws what it throws. */

@@ -7,6 +7,7 @@ import type { NodeIdentity } from '../identity/signer.ts';
 import type { LimitsByAddress } from './address-limits.ts';
 import type { LinkPath } from './link-path.ts';
 import type { Security } from './security.ts';
+import type { TransportReach } from './transport-reach.ts';
 
 /**
  * An ordered, reliable, authenticated two-way flow of bytes between two nodes.
@@ -165,6 +166,11 @@ export interface Transport {
    * `ERR_TIMEOUT`, `ERR_HANDSHAKE`, `ERR_ID_MISMATCH`, `ERR_PLAIN_NOT_ALLOWED`, `ERR_UNREACHABLE`.
    */
   dial(address: Address, signal: AbortSignal, expected?: ExpectedPeer): Promise<Link>;
+  /**
+   * Says how others reach the node, as far as the transport knows, for {@link Node.explain}. Needed only where this is more
+   * than the addresses of `listen`.
+   */
+  reach?(): TransportReach;
   /**
    * Stops listening, ends handshakes under way and destroys the remaining links. Resolves when all have ended. The
    * transport may listen again afterwards.

@@ -44,7 +44,7 @@ export async function runDoctor(options: DoctorOptions): Promise<number> {
   const { node, ways, findings } = await listen(options);
   try {
     print(findings);
-    const places = (await ways.libp2p?.relayPlaces()) ?? [];
+    const places = ways.libp2p?.reach().relays ?? [];
     print(relayFindings(places));
     const seenAt: string[] = [];
     for (const address of [

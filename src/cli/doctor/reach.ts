@@ -1,5 +1,5 @@
 import { scopeOf } from '../../base/host-scope.ts';
-import type { RelayPlace } from '../../libp2p/relay-keeper.ts';
+import type { RelayPlace } from '../../transport/transport-reach.ts';
 import type { Finding } from './finding.ts';
 import { hasAddress } from './machine.ts';
 import type { StunAnswer } from './stun.ts';

@@ -2,6 +2,7 @@ import type { ExplanationLine } from '../../api/explanation.ts';
 import { parseAddress } from '../../base/address.ts';
 import { type HostScope, scopeOf } from '../../base/host-scope.ts';
 import type { PastFailure } from '../../peers/past-failures.ts';
+import type { RelayPlace } from '../../transport/transport-reach.ts';
 import { ageText } from './age-text.ts';
 import type { ExplainSources } from './sources.ts';
 
@@ -12,11 +13,14 @@ const maxHosts = 4;
 export function explainSelf(sources: ExplainSources): readonly ExplanationLine[] {
   const { peering, membership } = sources;
   const { addresses } = peering.transports;
+  const { relays, seenAt } = peering.transports.reach;
   const hosts = (membership?.seenHosts ?? []).slice(0, maxHosts);
   return [
     ...(peering.state === 'started' && addresses.length === 0 ? [dialsOnly] : []),
     ...addresses.map(listeningLine),
-    ...hosts.map(([host, others]) => seenLine(host, others, addresses)),
+    ...hosts.map(([host, others]) => seenLine(host, neighbours(others), addresses)),
+    ...seenAt.slice(0, maxHosts).map(({ host, by }) => seenLine(host, dialledNodes(by), addresses)),
+    ...relays.map(relayLine),
     inboundLine(sources),
     ...refusedLines(sources),
   ];
@@ -63,13 +67,30 @@ const reachOf: Readonly<Record<HostScope, { readonly who: string; readonly advic
   nowhere: { who: ', which nobody can dial', advice: 'listen on an address of this machine' },
 };
 
-function seenLine(host: string, others: number, addresses: readonly string[]): ExplanationLine {
-  const isOwn = addresses.some((text) => hostOf(text) === host);
-  const count = others === 1 ? 'one neighbour hears' : `${others} neighbours hear`;
+const neighbours = (count: number): string =>
+  count === 1 ? 'one neighbour hears' : `${count} neighbours hear`;
+
+const dialledNodes = (count: number): string =>
+  count === 1 ? 'one node that this one dialled sees' : `${count} nodes that this one dialled see`;
+
+function relayLine({ relay, isReserved, failure }: RelayPlace): ExplanationLine {
+  const about = 'relay';
+  if (isReserved) return { about, text: `others reach this node through the relay ${relay}`, address: relay };
+  return {
+    about,
+    text: `no place at the relay ${relay}, so nobody reaches this node through it: ${failure ?? 'it has not answered yet'}`,
+    advice:
+      'this node asks again by itself; check that the relay runs, its address and its id, or name a second relay',
+    address: relay,
+  };
+}
+
+function seenLine(host: string, who: string, addresses: readonly string[]): ExplanationLine {
+  const isOwn = addresses.some((text) => hostOf(text) === host || text.startsWith(`/ip4/${host}/`));
   const isBehindNat = scopeOf(host) === 'public' && !isOwn;
   return {
     about: 'network',
-    text: `${count} this node from ${host}`,
+    text: `${who} this node from ${host}`,
     ...(isBehindNat && {
       advice: `if this machine does not have ${host} itself, it is its router's: forward the port there, if others cannot dial this node`,
     }),

@@ -101,6 +101,24 @@ suite('nodes behind a relay', () => {
     await until(() => behind.allNodes.length === 1, 'it is connected');
   });
 
+  test('say of themselves at which relays they have a place, and where others see them', async (t) => {
+    const carrier = await startRelay(t);
+    const behind = await startBehind(t, [carrier.addresses[0]!, deadRelay]);
+    const { lines } = behind.explain(behind.id);
+    const [place, none] = lines.filter(({ about }) => about === 'relay');
+    assert.match(place!.text, /^others reach this node through the relay /);
+    assert.equal(place!.address, carrier.addresses[0]);
+    assert.match(none!.text, /^no place at the relay .*: nothing listens at /);
+    assert.match(none!.advice!, /asks again by itself/);
+    const seen = lines.filter(({ about }) => about === 'network').map(({ text }) => text);
+    assert.deepEqual(seen, ['one node that this one dialled sees this node from 127.0.0.1']);
+    const unborn = makeNode(t, { options: { transports: [libp2p(internet({ relays: [deadRelay] }))] } });
+    assert.deepEqual(
+      unborn.explain(unborn.id).lines.filter(({ about }) => about === 'relay'),
+      [],
+    );
+  });
+
   test('leave their places to others when they go', async (t) => {
     const carrier = await startRelay(t, { maxReservations: 1 });
     const identity = Identity.generate();
