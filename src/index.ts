@@ -26,6 +26,7 @@ export { PeerStream } from './api/peer-stream.ts';
 export type { LeaveReason, PresenceOptions } from './api/presence.ts';
 export type { Protocol, ProtocolHost, ProtocolPeer } from './api/protocol.ts';
 export type { ReconnectOptions } from './api/reconnect-options.ts';
+export type { RecorderOptions } from './api/recorder-options.ts';
 export type { Route } from './api/route.ts';
 export type { SendStateOptions, StateDetails, StateOffer } from './api/state-transfer.ts';
 export { type TcpOptions, type TcpProtocol, tcp } from './api/tcp.ts';

@@ -285,6 +285,7 @@ export class NodeConnection {
     try {
       const connection: unknown = mainNode.createNewConnection(details);
       NodeConnection.#checkCreated(connection, mainNode, details);
+      mainNode.onConnectionMade?.(connection);
       return connection;
     } catch (error) {
       throw new ThrownByUser(error);

@@ -35,6 +35,7 @@ import {
   type ReconnectPolicy,
   resolveReconnect,
 } from './reconnect-options.ts';
+import { type RecorderOptions, type ResolvedRecorder, resolveRecorder } from './recorder-options.ts';
 
 /** A peer that wants to connect or that was dialled, about which {@link NodeOptions.authorize} decides. */
 export interface PeerDetails {
@@ -127,6 +128,11 @@ export interface NodeOptions {
    * call, and `node_error` reports the first failure of each method. Default: the system.
    */
   readonly runtime?: Runtime | undefined;
+  /**
+   * Writes down all that happens to the node, so that `replay` of `peerloom/testing` can run its class over it again; for
+   * Node.js only. docs/simulator.md says what it costs. Default: nothing is recorded.
+   */
+  readonly recorder?: RecorderOptions | undefined;
 }
 
 /** How messages of Python nodes are read. */
@@ -181,6 +187,7 @@ export interface ResolvedOptions {
   readonly protocols: readonly Protocol[];
   readonly limits: Limits;
   readonly runtime: Runtime;
+  readonly recorder: ResolvedRecorder | undefined;
 }
 
 const optionNames = [
@@ -204,6 +211,7 @@ const optionNames = [
   'protocols',
   'limits',
   'runtime',
+  'recorder',
 ] as const satisfies readonly (keyof NodeOptions)[];
 
 const transportMethods = [
@@ -260,6 +268,7 @@ export function resolveOptions(given: NodeOptions = {}): ResolvedOptions {
     protocols: checkProtocols(given.protocols ?? []),
     limits: resolveLimits(given.limits),
     runtime,
+    recorder: resolveRecorder(given.recorder),
     identity: resolveIdentity(given.identity, runtime),
   });
 }

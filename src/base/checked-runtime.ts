@@ -24,6 +24,7 @@ export function checkRuntime(given: Runtime): Runtime {
   if (given.isVirtual !== undefined) checkType('runtime.isVirtual', given.isVirtual, 'boolean');
   if (given.secretBytes !== undefined) checkSecretBytes(given);
   if (given.openDatabase !== undefined) checkOpenDatabase(given);
+  if (trustedRuntime in given) return given;
   const checked = checkedRuntime(given, (error) => {
     throw error;
   });

@@ -9,6 +9,7 @@ import { guardOutputs } from './outputs.ts';
 import { parsePort, plainless } from './parse.ts';
 import { addPingCommand } from './ping.ts';
 import { addRelayCommand } from './relay.ts';
+import { addReplayCommand } from './replay.ts';
 import { addSimulateCommand } from './simulate/command.ts';
 
 const nodeHelp = `
@@ -111,6 +112,7 @@ function createProgram(): Command {
       process.exitCode = await runDemo();
     });
   addSimulateCommand(program);
+  addReplayCommand(program);
   addKeysCommand(program);
   addDoctorCommand(program);
   addPingCommand(program);

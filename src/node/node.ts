@@ -39,6 +39,7 @@ import { loadParts } from './load-parts.ts';
 import { warnOfMisspeltMethods } from './misspelt-methods.ts';
 import { nodeMetrics } from './node-metrics.ts';
 import { createParts } from './node-parts.ts';
+import { createRecorder } from './recorder/create-recorder.ts';
 import {
   type Answer,
   type RequestArguments,
@@ -80,6 +81,8 @@ export class Node extends NodeHandlers {
   readonly checkedRuntime: Runtime;
   /** @internal Set by a simulation to observe the node. */
   simulationObserver: NodeObserver | undefined;
+  /** @internal Where a recorder numbers connections. */
+  onConnectionMade: ((connection: NodeConnection) => void) | undefined;
 
   readonly #options: ResolvedOptions;
   readonly #dispatcher: Dispatcher;
@@ -101,10 +104,11 @@ export class Node extends NodeHandlers {
     super();
     const address = addressOf(host, port, 'listen');
     const resolved = resolveOptions(options);
+    const recorder = createRecorder(resolved, { given: options, ...address });
     this.host = address.host;
     this.debug = resolved.debug;
     this.memoryBudget = new MemoryBudget(resolved.limits.memoryBudgetBytes);
-    const { protocols, ...parts } = createParts(this, address, resolved);
+    const { protocols, ...parts } = createParts(this, address, { ...resolved, ...recorder?.given });
     this.checkedRuntime = parts.options.runtime;
     this.#options = parts.options;
     this.#dispatcher = parts.dispatcher;
@@ -116,6 +120,11 @@ export class Node extends NodeHandlers {
     this.#states = parts.states;
     this.#peering = parts.peering;
     protocols.attach();
+    if (recorder !== undefined) {
+      const warn = (message: string): void => parts.dispatcher.warn(new Error(message), 'node_error');
+      recorder.attach(this, Node.prototype, warn);
+      this.onConnectionMade = (connection) => recorder.connection(connection);
+    }
   }
 
   /**

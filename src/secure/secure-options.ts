@@ -56,6 +56,10 @@ export function resolveSecureOptions(given: SecureNodeOptions): ResolvedSecureOp
   checkWhole('timeWindowMs', timeWindowMs, 1);
   checkWhole('maxSeenMessages', maxSeenMessages, 16);
   if (vault !== undefined) checkVaultOptions(vault);
+  if (rest.recorder !== undefined)
+    throw new TypeError(
+      'recorder is not for a SecureNode: the recording would hold what its vault keeps secret',
+    );
   const signer = resolveIdentity(rest.identity, checkRuntime(rest.runtime ?? systemRuntime));
   const isDecrypting = Identity.isGenuine(signer) || signer instanceof StoredIdentity;
   const identity = isDecrypting ? signer : undefined;

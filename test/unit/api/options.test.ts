@@ -32,6 +32,7 @@ test('without any, everything has its default', () => {
     protocols: [],
     limits: defaultLimits,
     runtime: systemRuntime,
+    recorder: undefined,
   });
 });
 
@@ -73,6 +74,7 @@ test('what is given is taken, and stays as it is', () => {
     identity: Identity.generate(),
     transports: Object.freeze([memory()]),
     runtime: { ...systemRuntime },
+    recorder: { path: 'flight.jsonl', maxBytes: 100_000 },
   });
   const resolved = resolveOptions(given);
   assert.deepEqual(resolved, {

@@ -1,0 +1,21 @@
+import { messageOf } from '../../base/arguments.ts';
+import { type ErrorCode, errorCodes, isPeerloomError, PeerloomError } from '../../base/errors.ts';
+
+/** An error as plain data. */
+export interface ErrorRecord {
+  readonly message: string;
+  /** Of a PeerloomError, or of the system. */
+  readonly code?: string;
+}
+
+export function recordOfError(error: unknown): ErrorRecord {
+  const code: unknown = isPeerloomError(error) ? error.code : (error as { code?: unknown } | null)?.code;
+  return { message: messageOf(error), ...(typeof code === 'string' && { code }) };
+}
+
+/** The node is given this one also while it is recorded: both times, it sees the same. */
+export function errorOfRecord({ message, code }: ErrorRecord): Error {
+  if (code !== undefined && Object.hasOwn(errorCodes, code))
+    return new PeerloomError(code as ErrorCode, message);
+  return Object.assign(new Error(message), code === undefined ? {} : { code });
+}

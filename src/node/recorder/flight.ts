@@ -1,0 +1,35 @@
+import { sha256Hex } from '../../base/sha256.ts';
+import { encodeText } from '../../wire/payloads/text.ts';
+import type { Written } from './written-values.ts';
+
+/** The first line of a flight recording. */
+export interface FlightHeader {
+  readonly recording: typeof flightKind;
+  readonly format: typeof flightFormat;
+  readonly host: string;
+  readonly port: number;
+  readonly id: string;
+  /** The private key of the node, PKCS#8 as base64. */
+  readonly pkcs8: string;
+  /** Of each transport. */
+  readonly schemes: readonly (readonly string[])[];
+  /** Those options of the node that are plain data. */
+  readonly options: Written;
+}
+
+/** The last line, if the process did not end before. */
+export interface FlightEnd {
+  readonly end: string;
+  readonly turns: number;
+}
+
+export const flightKind = 'peerloom flight';
+export const flightFormat = 1;
+
+/**
+ * Eight digits that stand before the JSON of a line. They depend on those of the line before, so a reader notices what was
+ * altered, and what is missing.
+ */
+export function checkOf(before: string, json: string): string {
+  return sha256Hex(encodeText(before + json)).slice(0, 8);
+}

@@ -1,0 +1,118 @@
+import { requiredBuiltin } from '../../base/builtin.ts';
+import { encodeText } from '../../wire/payloads/text.ts';
+import { checkOf } from './flight.ts';
+
+/** What waits to be written, in bytes, at which the disk is too slow. */
+const maxWaitingBytes = 4 * 1024 * 1024;
+
+/** For the last line. */
+const reservedBytes = 4 * 1024;
+
+/** The file of a recorder. Lines are written in the background, and the file never grows beyond its bound. */
+export class Journal {
+  /** Resolves when everything is written, or cannot be. */
+  readonly closed: Promise<void>;
+  readonly #fs = requiredBuiltin('node:fs', 'A recorder');
+  readonly #file: number;
+  readonly #maxBytes: number;
+  readonly #onFailure: (why: string) => void;
+  #settleClosed: () => void = () => {};
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #bytes = 0;
+  #lastCheck = '';
+  #isWriting = false;
+  #isEnding = false;
+
+  /**
+   * @param onFailure called when the disk fails. Nothing is written any more then.
+   * @throws Error of the system if the file cannot be made.
+   */
+  constructor(path: string, maxBytes: number, onFailure: (why: string) => void) {
+    const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW = 0 } = this.#fs.constants;
+    this.#file = this.#fs.openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
+    // A file that was there keeps its own mode.
+    this.#fs.fchmodSync(this.#file, 0o600);
+    this.#maxBytes = maxBytes;
+    this.#onFailure = onFailure;
+    this.closed = new Promise((resolve) => {
+      this.#settleClosed = resolve;
+    });
+  }
+
+  /** @returns why it could not be taken. */
+  add(value: object): string | undefined {
+    if (this.#isEnding) return undefined;
+    const { check, bytes } = this.#lineOf(value);
+    if (this.#bytes + bytes.length > this.#maxBytes - reservedBytes) {
+      return `it has reached maxBytes, ${this.#maxBytes.toLocaleString('en')}`;
+    }
+    // One line may be longer than that: what a call was given.
+    if (this.#waitingBytes > maxWaitingBytes) return 'the disk is too slow for it';
+    this.#lastCheck = check;
+    this.#push(bytes);
+    return undefined;
+  }
+
+  /** The last line, for which there is always room. */
+  end(value: object): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    const { bytes } = this.#lineOf(value);
+    if (bytes.length <= reservedBytes) this.#push(bytes);
+    else this.#write();
+  }
+
+  #lineOf(value: object): { check: string; bytes: Uint8Array } {
+    const json = JSON.stringify(value);
+    const check = checkOf(this.#lastCheck, json);
+    return { check, bytes: encodeText(`${check} ${json}\n`) };
+  }
+
+  #push(bytes: Uint8Array): void {
+    this.#bytes += bytes.length;
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+    this.#write();
+  }
+
+  #write(): void {
+    if (this.#isWriting) return;
+    if (this.#waiting.length === 0) {
+      if (this.#isEnding) this.#close();
+      return;
+    }
+    this.#isWriting = true;
+    const bytes = Buffer.concat(this.#waiting);
+    this.#waiting = [];
+    this.#writeFrom(bytes, 0);
+  }
+
+  #writeFrom(bytes: Uint8Array, from: number): void {
+    this.#fs.write(this.#file, bytes, from, bytes.length - from, null, (error, count) => {
+      if (error !== null) {
+        this.#fail(error);
+        return;
+      }
+      this.#waitingBytes -= count;
+      if (from + count < bytes.length) {
+        this.#writeFrom(bytes, from + count);
+        return;
+      }
+      this.#isWriting = false;
+      this.#write();
+    });
+  }
+
+  #fail(error: Error): void {
+    const wasEnding = this.#isEnding;
+    this.#isEnding = true;
+    this.#waiting = [];
+    this.#close();
+    if (!wasEnding) this.#onFailure(`the disk fails: ${error.message}`);
+  }
+
+  #close(): void {
+    this.#fs.close(this.#file, () => this.#settleClosed());
+  }
+}

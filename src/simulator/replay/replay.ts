@@ -1,0 +1,114 @@
+import { checkOptions, checkType } from '../../base/arguments.ts';
+import { inNextTurn } from '../../base/next-turn.ts';
+import { Identity } from '../../identity/identity.ts';
+import type { Node } from '../../node/node.ts';
+import { checkRunsOnNode, onceNothingIsLeft } from '../../node/recorder/turns.ts';
+import { type ConnectionNumbers, readWritten } from '../../node/recorder/written-values.ts';
+import {
+  factoryOf,
+  type NodeClass,
+  type NodeFactory,
+  type SimulatedNodeOptions,
+} from '../machines/node-factory.ts';
+import { FlightError, FlightFile } from './flight-file.ts';
+import { Playback, textOfInput, type Unequal } from './playback.ts';
+
+/** What {@link replay} is given. */
+export interface ReplayOptions<Made extends Node = Node> {
+  /** The file that a node with the option `recorder` has written. */
+  readonly path: string;
+  /**
+   * The class of the node, or a function that makes it from `host`, `port` and `options`, as for {@link Simulation.spawn}.
+   * It must do what the recorded program did before `start`, such as adding listeners.
+   */
+  readonly create: NodeClass<Made> | NodeFactory<Made>;
+  /** Called after each turn with a text for people: what came, and what the node did. */
+  readonly onTurn?: ((turn: number, text: string) => void) | undefined;
+}
+
+/** What became of a replay. */
+export interface Replay<Made extends Node = Node> {
+  /** The node, in the state at the end of the recording, or after the first difference. */
+  readonly node: Made;
+  /** How many turns were the same as recorded. */
+  readonly turns: number;
+  /** The first difference. `undefined`: there is none. */
+  readonly difference: (Unequal & { readonly input: string }) | undefined;
+  /** Why the recording ended. `undefined`: it breaks off, as when the process was killed. */
+  readonly end: string | undefined;
+}
+
+/**
+ * Runs a node over a flight recording: it receives what the recorded node received, and what it does is compared with
+ * what that node did, until the first difference. Nothing reaches the network.
+ *
+ * @throws FlightError if the file is damaged, or not a flight recording; Error of the system if it cannot be read.
+ * @example
+ * const { node, difference } = await replay({ path: 'flight.jsonl', create: MyNode });
+ */
+export async function replay<Made extends Node>(options: ReplayOptions<Made>): Promise<Replay<Made>> {
+  checkRunsOnNode('replay');
+  checkOptions(options, ['path', 'create', 'onTurn']);
+  checkType('path', options.path, 'string');
+  const { path, create, onTurn } = options;
+  const factory = factoryOf(create);
+  const file = new FlightFile(path);
+  try {
+    return await run(file, factory, onTurn);
+  } finally {
+    file.close();
+  }
+}
+
+async function run<Made extends Node>(
+  file: FlightFile,
+  factory: NodeFactory<Made>,
+  onTurn: ReplayOptions['onTurn'],
+): Promise<Replay<Made>> {
+  const { host, port, pkcs8, schemes, options } = file.header;
+  const playback = new Playback(schemes);
+  const { runtime, transports } = playback.boundary;
+  const given = {
+    ...(readWritten(options, noConnections) as object),
+    identity: Identity.fromSeed(Buffer.from(pkcs8, 'base64').subarray(-32)),
+    runtime,
+    transports,
+  } as unknown as SimulatedNodeOptions;
+  let node: Made | undefined;
+  let turns = 0;
+  for (const turn of file.turns()) {
+    playback.begin(turn);
+    await inTurn(() => {
+      if (node !== undefined) {
+        for (const input of turn.inputs) playback.perform(input);
+        return;
+      }
+      node = factory({ index: 0, restarts: 0, host, port, options: given });
+      playback.attach(node);
+    });
+    playback.end();
+    const input = turn.inputs.map(textOfInput).join(', ');
+    if (playback.unequal !== undefined)
+      return { node: node!, turns, difference: { input, ...playback.unequal }, end: undefined };
+    turns += 1;
+    onTurn?.(turns, [input, ...turn.out].join('\n  '));
+  }
+  if (node === undefined) throw new FlightError('the recording breaks off before the node starts');
+  return { node, turns, difference: undefined, end: file.end?.end };
+}
+
+const noConnections: ConnectionNumbers = { numberOf: () => undefined, connectionOf: () => undefined };
+
+/** Begins with nothing left to do, and ends as a turn of the recorder does. */
+function inTurn(work: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    inNextTurn(() => {
+      onceNothingIsLeft(resolve);
+      try {
+        work();
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
+}
