@@ -1,5 +1,5 @@
 import { checkOptions, checkType, checkWholeWithin, shown } from '../base/arguments.ts';
-import { checkStoreName, requireIndexedDb } from '../base/page-store.ts';
+import { checkStoreName, requireIndexedDb } from '../base/store-name.ts';
 
 /** How much of a topic a node keeps: the option `history` of {@link Node.subscribe}. */
 export interface HistoryOptions {

@@ -21,7 +21,7 @@ import type { Handled } from '../channel/channel.ts';
 import type { NodeIdentity } from '../identity/signer.ts';
 import type { Broadcast } from '../overlay/broadcast.ts';
 import { Deliveries } from '../overlay/deliveries.ts';
-import { HistoryPart, type HistoryParts } from '../overlay/history/history-part.ts';
+import { HistoryPart, type HistoryParts, type WalkParts } from '../overlay/history/history-part.ts';
 import type { TopicLinks } from '../overlay/history/keeper-links.ts';
 import type { Path } from '../overlay/latest-paths.ts';
 import { Overlay, type OverlayOptions, type OverlayPart } from '../overlay/overlay.ts';
@@ -31,7 +31,8 @@ import type { Arrival, BroadcastSight } from '../overlay/router.ts';
 import type { TopicKey } from '../overlay/topic-key.ts';
 import type { Payload } from '../wire/payloads/payload.ts';
 import { decodeBroadcast, encodeBroadcast } from './broadcast-data.ts';
-import { loadParts } from './load-parts.ts';
+import { loadPart } from './load-part.ts';
+import type { MembershipPart } from './membership-part.ts';
 import { PythonBroadcasts } from './python-broadcasts.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { TopicHistories } from './topic-histories.ts';
@@ -46,7 +47,7 @@ export interface BroadcastsOptions {
   readonly dispatcher: Dispatcher;
   readonly log: Log;
   /** Connects the node with others for its topics. `undefined` if the user makes all connections. */
-  readonly topicLinks?: TopicLinks | undefined;
+  readonly membership?: MembershipPart | undefined;
   /** Receives the announcements of nodes. `undefined` if the node only passes them on. */
   readonly presence?: Presence | undefined;
   /** The parts of the overlay's protocol beside broadcasts. */
@@ -112,11 +113,18 @@ export class Broadcasts implements OverlayOptions {
   }
 
   loadParts(): HistoryParts | Promise<HistoryParts> {
-    return loadParts();
+    const { membership } = this.#options;
+    const part = loadPart('topics');
+    if (membership === undefined || membership.current !== undefined) return part;
+    return Promise.all([part, membership.load()]).then(([topics]) => topics);
+  }
+
+  loadWalks(): WalkParts | Promise<WalkParts> {
+    return loadPart('walks');
   }
 
   get topicLinks(): TopicLinks | undefined {
-    return this.#options.topicLinks;
+    return this.#options.membership?.current?.keptLinks;
   }
 
   get budget(): MemoryBudget {

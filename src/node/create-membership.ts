@@ -1,7 +1,7 @@
 import type { ResolvedOptions } from '../api/options.ts';
 import type { Address } from '../base/address.ts';
-import { Membership } from '../overlay/membership/membership.ts';
 import type { Peering } from '../peers/peering.ts';
+import { MembershipPart } from './membership-part.ts';
 
 export interface CreateMembershipOptions {
   readonly options: ResolvedOptions;
@@ -18,10 +18,10 @@ export function createMembership({
   peering,
   onEntryNeeded,
   onFailure,
-}: CreateMembershipOptions): Membership | undefined {
+}: CreateMembershipOptions): MembershipPart | undefined {
   const { neighbourhood, identity, network, runtime } = options;
   if (neighbourhood === undefined) return undefined;
-  return new Membership({
+  return new MembershipPart({
     ...neighbourhood,
     identity,
     network,

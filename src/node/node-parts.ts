@@ -7,13 +7,14 @@ import { checkedRuntime } from '../base/checked-runtime.ts';
 import { createLog, type Log } from '../base/debug.ts';
 import { Finder } from '../discovery/finder.ts';
 import { StoredIdentity } from '../identity/identity-store.ts';
-import type { Membership } from '../overlay/membership/membership.ts';
 import type { Presence } from '../overlay/presence/presence.ts';
 import { Peering } from '../peers/peering.ts';
 import { Protocols } from '../protocols/protocols.ts';
 import { Broadcasts } from './broadcasts.ts';
 import { createMembership } from './create-membership.ts';
 import { createPresence } from './create-presence.ts';
+import { loadPart } from './load-part.ts';
+import type { MembershipPart } from './membership-part.ts';
 import { States } from './states/states.ts';
 
 /** The objects that do a node's work. */
@@ -24,7 +25,7 @@ export interface NodeParts {
   readonly typedHandlers: TypedHandlers;
   readonly finder: Finder;
   /** `undefined`: the user chooses the neighbours. */
-  readonly membership: Membership | undefined;
+  readonly membership: MembershipPart | undefined;
   readonly presence: Presence | undefined;
   readonly broadcasts: Broadcasts;
   readonly protocols: Protocols;
@@ -54,8 +55,10 @@ export function createParts(
   const protocolLog = logOf('protocol');
   const typedHandlers = new TypedHandlers(dispatcher);
   const finder = new Finder({
+    loadDialling: () => loadPart('dialling'),
+    loadLookup: () => loadPart('lookup'),
     options,
-    neighbours: () => membership,
+    neighbours: () => membership?.current,
     dispatcher,
     budget,
     log: logOf('discovery'),
@@ -82,7 +85,7 @@ export function createParts(
     relayBroadcasts,
     dispatcher,
     log: protocolLog,
-    topicLinks: membership?.keptLinks,
+    membership,
     presence,
     parts: [finder, membership, presence].filter((part) => part !== undefined),
     pythonPeers: p2pnetwork.broadcasts ? () => peering.peers.connections.keys() : undefined,
@@ -114,6 +117,8 @@ export function createParts(
     protocols,
     finding: finder,
     neighbours: membership,
+    networkSecretOf,
+    loadMover: () => loadPart('mover'),
     budget,
     meter,
     logOf,
@@ -132,6 +137,13 @@ export function createParts(
     states,
     peering,
   };
+}
+
+/** At once, or once a page has loaded what derives it. */
+function networkSecretOf(networkKey: string): Uint8Array | Promise<Uint8Array> {
+  const part = loadPart('networkSecrets');
+  if (part instanceof Promise) return part.then((loaded) => loaded.networkSecretOf(networkKey));
+  return part.networkSecretOf(networkKey);
 }
 
 /** Names the node in its log. */

@@ -6,6 +6,7 @@ import type { KnownNode } from '../api/discovery.ts';
 import type { Dispatcher } from '../api/dispatcher.ts';
 import type { NodeEventName, NodeListener } from '../api/events.ts';
 import type { Explanation } from '../api/explanation.ts';
+import { checkGivenId } from '../api/given-id.ts';
 import type { NodeMetrics } from '../api/metrics.ts';
 import type { Neighbourhood } from '../api/neighbourhood.ts';
 import { type ConnectionDetails, NodeConnection } from '../api/node-connection.ts';
@@ -17,7 +18,7 @@ import type { SendStateOptions } from '../api/state-transfer.ts';
 import type { TypedHandler, TypedHandlers } from '../api/typed-handlers.ts';
 import type { MessageType, RequestType } from '../api/typed-messages.ts';
 import { addressOf } from '../base/address.ts';
-import { shown } from '../base/arguments.ts';
+import { checkType, shown } from '../base/arguments.ts';
 import type { Data } from '../base/data.ts';
 import { PeerloomError } from '../base/errors.ts';
 import type { Inspect } from '../base/inspect.ts';
@@ -29,13 +30,12 @@ import type { WaitOptions } from '../channel/pending.ts';
 import type { Finder } from '../discovery/finder.ts';
 import type { Sighting } from '../discovery/looks.ts';
 import { isPeerId } from '../identity/identity.ts';
-import type { Membership } from '../overlay/membership/membership.ts';
 import type { Presence } from '../overlay/presence/presence.ts';
 import type { Peering } from '../peers/peering.ts';
 import type { StateDictLike } from '../tensors/formats/state-dict.ts';
 import type { Broadcasts } from './broadcasts.ts';
-import { explain } from './explain/explain.ts';
-import { loadParts } from './load-parts.ts';
+import { loadPart } from './load-part.ts';
+import type { MembershipPart } from './membership-part.ts';
 import { warnOfMisspeltMethods } from './misspelt-methods.ts';
 import { nodeMetrics } from './node-metrics.ts';
 import { createParts } from './node-parts.ts';
@@ -89,7 +89,7 @@ export class Node extends NodeHandlers {
   readonly #broadcasts: Broadcasts;
   readonly #finder: Finder;
   readonly #typedHandlers: TypedHandlers;
-  readonly #membership: Membership | undefined;
+  readonly #membership: MembershipPart | undefined;
   readonly #presence: Presence | undefined;
   readonly #states: States;
   readonly #peering: Peering;
@@ -182,7 +182,7 @@ export class Node extends NodeHandlers {
    * connections are only in {@link Node.allNodes}.
    */
   get neighbourhood(): Neighbourhood {
-    const { active = [], passive = [] } = this.#membership ?? {};
+    const { active = [], passive = [] } = this.#membership?.current ?? {};
     return { active, passive };
   }
 
@@ -216,16 +216,22 @@ export class Node extends NodeHandlers {
    * failures, the known addresses and their ages, lists and limits. It only reads what this node knows, and sends
    * nothing. For this node's own id, it explains how others can reach this node.
    *
-   * @throws TypeError for text that cannot be an id.
+   * @throws TypeError for text that cannot be an id; PeerloomError `ERR_NOT_LOADED` in a page.
    * @example
-   * console.log(String(node.explain('12D3KooW…')));
+   * console.log(String(await node.explain('12D3KooW…')));
    */
-  explain(id: string): Explanation {
+  explain(id: string): Promise<Explanation> {
+    checkGivenId('id', checkType('id', id, 'string'));
+    return this.#explain(id);
+  }
+
+  async #explain(id: string): Promise<Explanation> {
+    const { explain } = await loadPart('explaining');
     return explain(id, {
       options: this.#options,
       peering: this.#peering,
       finder: this.#finder,
-      membership: this.#membership,
+      membership: await this.#membership?.load(),
       presence: this.#presence,
       broadcasts: this.#broadcasts,
       failedInbound: this.nodeMeter.handshakes.inbound.failed.byCode(),
@@ -275,7 +281,8 @@ export class Node extends NodeHandlers {
     return this.#membership === undefined ? this.#peering.start() : this.#startMembership(this.#membership);
   }
 
-  async #startMembership(membership: Membership): Promise<void> {
+  async #startMembership(part: MembershipPart): Promise<void> {
+    const membership = await part.load();
     await this.#peering.start();
     membership.start();
   }
@@ -509,8 +516,8 @@ export class Node extends NodeHandlers {
     options: SendStateOptions = {},
   ): Promise<void> {
     const connection = this.#connectionOf(target);
-    const parts = loadParts();
-    const { sendStateOver } = parts instanceof Promise ? await parts : parts;
+    const part = loadPart('states');
+    const { sendStateOver } = part instanceof Promise ? await part : part;
     await sendStateOver(connection, state, options, this.#options.runtime);
   }
 

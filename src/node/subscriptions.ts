@@ -3,7 +3,7 @@ import { PeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { OriginOrder, type OriginOrderOptions } from '../overlay/origin-order.ts';
 import type { TopicKey } from '../overlay/topic-key.ts';
-import { loadParts } from './load-parts.ts';
+import { loadPart } from './load-part.ts';
 
 /** A topic to which the node has subscribed. */
 export interface Subscription {
@@ -98,8 +98,8 @@ export class Subscriptions {
 
   async derive(topic: string, topicKey: string): Promise<TopicKey> {
     const { network, runtime } = this.#options;
-    const parts = loadParts();
-    const { TopicKey: Key } = parts instanceof Promise ? await parts : parts;
+    const part = loadPart('topics');
+    const { TopicKey: Key } = part instanceof Promise ? await part : part;
     return Key.derive({ text: topicKey, network, topic, runtime });
   }
 

@@ -25,7 +25,7 @@ import { dialUntilUp } from './dial-until-up.ts';
 import { checkId, expectedPeer } from './expected-id.ts';
 import { Holder } from './holder.ts';
 import type { LinkOpener } from './link-opener.ts';
-import { Mover } from './mover.ts';
+import type { Mover } from './mover.ts';
 import type { NeighbourGate } from './neighbour-gate.ts';
 import { NeighbourRefused } from './neighbour-refused.ts';
 import { outrankedMessage, type Peer } from './peer.ts';
@@ -48,6 +48,8 @@ export interface ConnectorOptions {
   readonly meter: Meter;
   /** `undefined` if the user chooses the neighbours. */
   readonly neighbours: NeighbourGate | undefined;
+  /** At once, or later where a page loads it. */
+  readonly loadMover: () => MoverPart | Promise<MoverPart>;
   readonly log: Log;
   /** An attempt to connect failed. Resolve with false to give up. */
   readonly onFailure: (address: string, attempts: number, error: unknown) => Promise<boolean>;
@@ -56,6 +58,8 @@ export interface ConnectorOptions {
   /** Aborted, with the reason, once the node stops. */
   readonly stopping: AbortSignal;
 }
+
+type MoverPart = typeof import('./mover.ts');
 
 /** The target of a dial, and the node that is expected there. */
 interface Target {
@@ -255,9 +259,15 @@ export class Connector {
   }
 
   #improve(peer: Peer, link: Link): void {
-    const { options, opener, peers, log, stopping } = this.#context;
-    this.#mover ??= new Mover({ opener, peers, runtime: options.runtime, log, stopping });
-    this.#mover.begin(peer, link);
+    const { options, opener, peers, loadMover, log, stopping } = this.#context;
+    if (link.improve === undefined) return;
+    const begin = ({ Mover: Made }: MoverPart): void => {
+      this.#mover ??= new Made({ opener, peers, runtime: options.runtime, log, stopping });
+      this.#mover.begin(peer, link);
+    };
+    const part = loadMover();
+    if (!(part instanceof Promise)) begin(part);
+    else part.then(begin, (error) => log(`no better link is looked for: ${messageOf(error)}`));
   }
 
   async #open(peer: Peer, link: Link, target: Target, replace: boolean): Promise<PeerConnection> {

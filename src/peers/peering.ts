@@ -13,12 +13,11 @@ import { onPageWake } from '../base/page-wakes.ts';
 import { WaitedHandlers } from '../base/waited-handlers.ts';
 import type { SpokenProtocol } from '../channel/channel.ts';
 import { StoredIdentity } from '../identity/identity-store.ts';
-import { networkSecretOf } from '../identity/network-secret.ts';
 import { goodbye } from '../wire/frames/goodbye.ts';
 import { Acceptor } from './acceptor.ts';
 import { Admission } from './admission.ts';
 import { Connections, type ConnectionsOptions } from './connections.ts';
-import { Connector } from './connector.ts';
+import { Connector, type ConnectorOptions } from './connector.ts';
 import type { Holder } from './holder.ts';
 import { InboundFailures } from './inbound-failures.ts';
 import { LinkOpener } from './link-opener.ts';
@@ -53,6 +52,9 @@ export interface PeeringOptions {
   readonly finding: Finding;
   /** `undefined` if the user chooses the neighbours. */
   readonly neighbours: NeighbourGate | undefined;
+  readonly loadMover: ConnectorOptions['loadMover'];
+  /** Derives the secret of a network key. Rejects with PeerloomError `ERR_NOT_LOADED`. */
+  readonly networkSecretOf: (networkKey: string) => Uint8Array | Promise<Uint8Array>;
   readonly budget: MemoryBudget;
   readonly meter: Meter;
   /** Creates the log of a part of the node. */
@@ -76,6 +78,8 @@ export class Peering {
   readonly #timers: BackoffTimers;
   readonly #waitedHandlers = new WaitedHandlers();
   readonly #stopping = new AbortController();
+  /** In a page whose network has a key: gives the transports what is derived from it. */
+  #attachLater: (() => Promise<void>) | undefined;
   #ignorePage: (() => void) | undefined;
   #started: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
@@ -167,21 +171,28 @@ export class Peering {
       dispatcher,
       meter,
       neighbours,
+      loadMover: context.loadMover,
       log: this.#log,
       onFailure,
       onReached,
       stopping,
     });
-    const networkSecret = networkKey === undefined ? undefined : networkSecretOf(networkKey);
-    transports.attach({
-      identity,
-      network,
-      networkSecret,
-      limits,
-      runtime,
-      log: logOf('transport'),
-      onInboundFailure,
-    });
+    const attach = (networkSecret?: Uint8Array): void =>
+      transports.attach({
+        identity,
+        network,
+        networkSecret,
+        limits,
+        runtime,
+        log: logOf('transport'),
+        onInboundFailure,
+      });
+    const networkSecret = networkKey === undefined ? undefined : context.networkSecretOf(networkKey);
+    if (!(networkSecret instanceof Promise)) attach(networkSecret);
+    else {
+      networkSecret.catch(() => {}); // the start meets the same error
+      this.#attachLater = async () => attach(await context.networkSecretOf(networkKey!));
+    }
   }
 
   get state(): 'new' | 'started' | 'stopped' {
@@ -206,6 +217,8 @@ export class Peering {
     const { node, host, options, finding } = this.#options;
     const { identity, runtime } = options;
     try {
+      if (this.#attachLater !== undefined) await this.#attachLater();
+      this.#attachLater = undefined;
       if (identity instanceof StoredIdentity) await identity.open(runtime);
       const opening = node.openBeforeStart();
       if (opening !== undefined) await opening;

@@ -6,7 +6,7 @@ import { type Limits, resolveLimits } from '../base/limits.ts';
 import type { Runtime } from '../base/runtime.ts';
 import type { Channel } from '../channel/channel.ts';
 import { isPeerId } from '../identity/identity.ts';
-import { loadParts } from '../node/load-parts.ts';
+import { loadPart } from '../node/load-part.ts';
 import { Node } from '../node/node.ts';
 import type { SendReport, SendToNodesOptions } from '../node/send-to-many.ts';
 import { DataKeys, onlySigns } from './data-keys.ts';
@@ -166,8 +166,8 @@ export class SecureNode extends Node {
 
   override openBeforeStart(): Promise<void> | undefined {
     // `message` is there only as long as nothing is awaited. So a page loads what receives states before they come.
-    const parts = loadParts();
-    return parts instanceof Promise ? parts.then(() => this.#openStoredVault()) : this.#openStoredVault();
+    const part = loadPart('states');
+    return part instanceof Promise ? part.then(() => this.#openStoredVault()) : this.#openStoredVault();
   }
 
   #openStoredVault(): Promise<void> | undefined {

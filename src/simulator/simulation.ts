@@ -1,9 +1,11 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { checkOptions, checkType, shown } from '../base/arguments.ts';
-import { provideParts } from '../node/load-parts.ts';
+import { provideParts } from '../node/load-part.ts';
 import type { Node } from '../node/node.ts';
-import * as parts from '../node/parts-on-demand.ts';
+import { parts } from '../node/parts-on-demand.ts';
+import { provideZlib } from '../wire/compression/codecs.ts';
+import * as zlibAtOnce from '../wire/compression/zlib-at-once.ts';
 import type { Duration } from './duration.ts';
 import { applyFault } from './faults/apply-fault.ts';
 import { Churn, type ChurnOptions } from './faults/churn.ts';
@@ -66,7 +68,9 @@ export class Simulation extends Faulty {
     checkType('guard', guard, 'boolean');
     if (mode !== 'wire' && mode !== 'fast')
       throw new TypeError(`mode must be 'wire' or 'fast', not ${shown(mode)}`);
-    provideParts(parts); // virtual time does not wait until a page has loaded them
+    // Virtual time does not wait until a page has loaded them.
+    provideParts(parts);
+    provideZlib(zlibAtOnce);
     this.#runtime = new VirtualRuntime({ seed });
     this.seed = seed;
     this.#hasGivenFaults = only.faults !== undefined;

@@ -30,6 +30,8 @@ inBrowsers('nodes of one page', (browser) => {
         state: [1, 2],
       });
       assert.deepEqual(await page.call('talkSigned'), { received: ['signed'], authors: ['alice', 'alice'] });
+      const found = await page.call('findEachOther');
+      assert.deepEqual(found, { before: 0, active: ['bob'], name: 'carol', state: 'connected' });
       assert.deepEqual(page.complaints, []);
       await page.close();
     });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import puppeteer, { type Browser } from 'puppeteer-core';
 import { chromiumPath, reasonToSkipBrowser, runInPage } from './in-page.ts';
 import { isEvery, packed, reasonToSkip, run } from './packed.ts';
@@ -39,6 +40,15 @@ suite('bundles of the packed package', { skip }, () => {
       assert.deepEqual([stdout, stderr], ['alice: world\n', '']);
     });
   }
+
+  test('vite, as it is by default: a page that imports Node loads at most 110 KB at its start', async () => {
+    await writeFile(
+      join(project, 'only-node.js'),
+      `import { Node } from 'peerloom'; globalThis.Node = Node;`,
+    );
+    const bytes = await bytesAtStart(await bundled('vite', 'only-node.js', 'browser'));
+    assert.ok(bytes > 50_000 && bytes <= 110_000, `${bytes} bytes, compressed by gzip`);
+  });
 
   suite('for browsers', { skip: reasonToSkipBrowser }, () => {
     let chromium: Browser;
@@ -105,3 +115,15 @@ suite('bundles of the packed package', { skip }, () => {
     return output;
   }
 });
+
+/** What a page loads with a module, and all that it imports by statements, compressed by gzip. */
+async function bytesAtStart(path: string, counted = new Set<string>()): Promise<number> {
+  if (counted.has(path)) return 0;
+  counted.add(path);
+  const text = await readFile(path, 'utf8');
+  let bytes = gzipSync(text).length;
+  for (const [, imported] of text.matchAll(/(?:\bfrom|\bimport)\s*["'](\.[^"']+)["']/g)) {
+    bytes += await bytesAtStart(join(dirname(path), imported!), counted);
+  }
+  return bytes;
+}

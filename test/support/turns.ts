@@ -24,12 +24,14 @@ export async function turns(count = 20): Promise<void> {
 
 /** Takes turns until something is so; for what no event tells. */
 export async function until(
-  isSo: () => boolean,
+  isSo: () => boolean | Promise<boolean>,
   what: string | (() => string),
   timeoutMs = patienceMs,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
-  for (let turnsTaken = 0; !isSo(); turnsTaken++) {
+  for (let turnsTaken = 0; ; turnsTaken++) {
+    const isIt = isSo();
+    if (typeof isIt === 'boolean' ? isIt : await isIt) return;
     if (performance.now() > deadline)
       throw new Error(`not within ${timeoutMs} ms: ${typeof what === 'string' ? what : what()}`);
     await (turnsTaken < busyTurns ? turn() : pause());

@@ -1,6 +1,4 @@
 import { Explanation, type ExplanationLine, type ReachState } from '../../api/explanation.ts';
-import { checkGivenId } from '../../api/given-id.ts';
-import { checkType } from '../../base/arguments.ts';
 import type { Peer } from '../../peers/peer.ts';
 import { explainAbsence } from './explain-absence.ts';
 import { explainConnection } from './explain-connection.ts';
@@ -9,7 +7,6 @@ import type { ExplainSources } from './sources.ts';
 
 /** Explains why a node is, or is not, reached, see {@link Node.explain}. It only reads what the node knows. */
 export function explain(id: string, sources: ExplainSources): Explanation {
-  checkGivenId('id', checkType('id', id, 'string'));
   const own = runLines(sources);
   if (id === ownIdOf(sources)) return new Explanation(id, 'self', [...own, ...explainSelf(sources)]);
   const peer = sources.peering.peers.find(id);

@@ -2,7 +2,8 @@ import type { PeerStream } from '../../api/peer-stream.ts';
 import { messageOf } from '../../base/arguments.ts';
 import { peerLabel } from '../../base/peer-label.ts';
 import type { Handled } from '../../channel/channel.ts';
-import { loadParts } from '../load-parts.ts';
+import { loadPart } from '../load-part.ts';
+import type { Parts } from '../parts-on-demand.ts';
 import { isStateHeader } from './state-mark.ts';
 import type { StateReceiver, StateReceiverOptions } from './state-receiver.ts';
 
@@ -41,13 +42,11 @@ export class States {
 
   #made(): StateReceiver | Promise<StateReceiver> {
     if (this.#receiver !== undefined) return this.#receiver;
-    const parts = loadParts();
-    return parts instanceof Promise ? parts.then((loaded) => this.#make(loaded)) : this.#make(parts);
+    const part = loadPart('states');
+    return part instanceof Promise ? part.then((loaded) => this.#make(loaded)) : this.#make(part);
   }
 
-  #make({
-    StateReceiver: Receiver,
-  }: Pick<Awaited<ReturnType<typeof loadParts>>, 'StateReceiver'>): StateReceiver {
+  #make({ StateReceiver: Receiver }: Parts['states']): StateReceiver {
     if (this.#receiver !== undefined) return this.#receiver;
     this.#receiver = new Receiver(this.#options);
     if (this.#isClosed) this.#receiver.close();

@@ -2,23 +2,9 @@ import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import { PeerloomError } from '../../base/errors.ts';
 import { sha256Hex } from '../../base/sha256.ts';
 import { encodeText } from '../../wire/payloads/text.ts';
+import { HistoryFrameKind } from './history-frame-kinds.ts';
 import type { Capacity } from './kept-broadcasts.ts';
 import { idBytes } from './negentropy/ordered-ids.ts';
-
-/** The first byte of a frame (docs/protocol.md, clause 17.1). */
-export const HistoryFrameKind = {
-  keep: 32,
-  compare: 33,
-  answer: 34,
-  refuse: 35,
-  offer: 36,
-  fetch: 37,
-  past: 38,
-  fetched: 39,
-  seek: 40,
-  found: 41,
-  keeping: 42,
-} as const;
 
 /** A topic that a node keeps, by its digest, and how much of it. */
 export interface KeptTopic extends Capacity {

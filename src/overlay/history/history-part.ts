@@ -1,12 +1,15 @@
 import type { ProtocolHost, ProtocolPeer } from '../../api/protocol.ts';
+import { messageOf } from '../../base/arguments.ts';
 import type { OverlayPart } from '../overlay.ts';
 import type { Histories, HistoriesOptions } from './histories.ts';
-import { HistoryFrameKind, readHistoryFrame } from './history-frames.ts';
-import { sendHistoryFrame } from './history-peer.ts';
+import { HistoryFrameKind } from './history-frame-kinds.ts';
 import type { HistoryOwner, HistoryStore } from './history-store.ts';
 import type { IndexedDbStore } from './indexed-db-store.ts';
 import type { KeeperLinks, TopicLinks } from './keeper-links.ts';
-import { KeeperWalks } from './keeper-walks.ts';
+import type { KeeperWalks } from './keeper-walks.ts';
+
+/** What passes on the walks of keepers. */
+export type WalkParts = typeof import('./walk-parts.ts');
 
 /** What only a node needs that keeps topics. */
 export interface HistoryParts {
@@ -18,6 +21,7 @@ export interface HistoryParts {
 export interface HistoryPartOptions extends HistoriesOptions {
   /** At once, or later where it is loaded first. */
   readonly loadParts: () => HistoryParts | Promise<HistoryParts>;
+  readonly loadWalks: () => WalkParts | Promise<WalkParts>;
   /** Undefined: the user makes all connections. */
   readonly topicLinks?: TopicLinks | undefined;
 }
@@ -44,8 +48,9 @@ export class HistoryPart implements OverlayPart {
   /** Makes what a node needs that keeps topics. A page loads it first. @throws PeerloomError `ERR_NOT_LOADED`. */
   begin(): Histories | Promise<Histories> {
     if (this.#histories !== undefined) return this.#histories;
-    const parts = this.#options.loadParts();
-    return parts instanceof Promise ? parts.then((loaded) => this.#begin(loaded)) : this.#begin(parts);
+    const [parts, walks] = [this.#options.loadParts(), this.#options.loadWalks()];
+    if (!(parts instanceof Promise || walks instanceof Promise)) return this.#begin(parts, walks);
+    return Promise.all([parts, walks]).then((loaded) => this.#begin(...loaded));
   }
 
   /** A topic's history in the browser. @throws PeerloomError `ERR_HISTORY_FILE`, `ERR_NOT_LOADED`. */
@@ -54,7 +59,7 @@ export class HistoryPart implements OverlayPart {
     return IndexedDbStore.open(name, owner, this.#options.runtime);
   }
 
-  #begin({ Histories: HistoriesOfNode, KeeperLinks: Links }: HistoryParts): Histories {
+  #begin({ Histories: HistoriesOfNode, KeeperLinks: Links }: HistoryParts, walks: WalkParts): Histories {
     const { runtime, topicLinks } = this.#options;
     if (this.#histories !== undefined) return this.#histories;
     this.#links =
@@ -62,8 +67,8 @@ export class HistoryPart implements OverlayPart {
       new Links({
         runtime,
         links: topicLinks,
-        seek: (digest) => this.#activeWalks.seek(digest),
-        tell: (digest) => this.#activeWalks.tell(digest),
+        seek: (digest) => this.#walksWith(walks).seek(digest),
+        tell: (digest) => this.#walksWith(walks).tell(digest),
       });
     this.#histories = new HistoriesOfNode(this.#host, this.#options, this.#links);
     return this.#histories;
@@ -83,11 +88,13 @@ export class HistoryPart implements OverlayPart {
     if (!walkKinds.has(bytes[0]!)) {
       return this.#histories?.received(peer, own);
     }
-    const frame = readHistoryFrame(own);
-    if (frame.kind === 'seek') this.#activeWalks.seeks(peer, frame);
-    else if (frame.kind === 'keeping') this.#activeWalks.tells(peer, frame);
-    else if (frame.kind === 'found') this.#walks?.found(peer, frame);
-    return undefined;
+    const parts = this.#options.loadWalks();
+    if (!(parts instanceof Promise)) return this.#onWalk(parts, peer, own);
+    const pass = (loaded: WalkParts): void => {
+      if (this.#host.peers.has(peer)) this.#onWalk(loaded, peer, own);
+    };
+    const drop = (error: unknown): void => this.#host.log(`a walk is not passed on: ${messageOf(error)}`);
+    return parts.then(pass, drop);
   }
 
   closed(peer: ProtocolPeer): void {
@@ -95,9 +102,16 @@ export class HistoryPart implements OverlayPart {
     this.#walks?.closed(peer);
   }
 
-  get #activeWalks(): KeeperWalks<ProtocolPeer> {
+  #onWalk(parts: WalkParts, peer: ProtocolPeer, bytes: Uint8Array<ArrayBuffer>): void {
+    const frame = parts.readHistoryFrame(bytes);
+    if (frame.kind === 'seek') this.#walksWith(parts).seeks(peer, frame);
+    else if (frame.kind === 'keeping') this.#walksWith(parts).tells(peer, frame);
+    else if (frame.kind === 'found') this.#walks?.found(peer, frame);
+  }
+
+  #walksWith({ KeeperWalks: Walks, sendHistoryFrame }: WalkParts): KeeperWalks<ProtocolPeer> {
     const { runtime, topicLinks } = this.#options;
-    this.#walks ??= new KeeperWalks<ProtocolPeer>({
+    this.#walks ??= new Walks<ProtocolPeer>({
       runtime,
       neighbours: () => [...this.#host.peers].filter(({ connection }) => !connection.isSuspended),
       send: (peer, frame) => sendHistoryFrame(peer, frame),

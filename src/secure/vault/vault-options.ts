@@ -1,5 +1,5 @@
 import { checkOptions, shown } from '../../base/arguments.ts';
-import { checkStoreName, requireIndexedDb } from '../../base/page-store.ts';
+import { checkStoreName, requireIndexedDb } from '../../base/store-name.ts';
 
 /** Where a vault is stored, and how much it stores for others. */
 export interface VaultOptions {

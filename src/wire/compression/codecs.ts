@@ -25,6 +25,9 @@ export const codecs: readonly Codec[] = [
   },
 ];
 
+/** Gives a page the code that compresses, so that the page need not load it. Here the code is there already. */
+export function provideZlib(_provided: typeof import('./zlib-at-once.ts')): void {}
+
 /** Runs all steps. Returns the result itself if no pause was made, otherwise a promise. */
 function walk<Result>(steps: Generator<void, Result>, pause: Pace['pause']): Result | Promise<Result> {
   for (;;) {

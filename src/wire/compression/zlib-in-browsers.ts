@@ -1,12 +1,27 @@
-import { unzlibSync, zlibSync } from 'fflate';
 import type { Pace } from '../../base/computing-pace.ts';
 import { mostBytesAtOnce, tooLarge } from '../payloads/codec.ts';
 
-const checksumBytes = 4;
+type AtOnce = typeof import('./zlib-at-once.ts');
 
-/** Compresses in JavaScript, because `CompressionStream` is only asynchronous. */
+let atOnce: AtOnce | undefined;
+
+/** Gives a page what works at once, so that it need not load it. */
+export function provideZlib(provided: AtOnce): void {
+  atOnce = provided;
+}
+
+/** Loads what compresses. If the page cannot load it, messages stay as they are, and the next one tries again. */
+export async function loadZlib(): Promise<void> {
+  try {
+    atOnce ??= await import('./zlib-at-once.ts');
+  } catch {}
+}
+
+/** Returns the body as it is, which a message then carries, until the page has loaded what compresses. */
 export function compressZlib(body: Uint8Array): Uint8Array {
-  return zlibSync(body);
+  if (atOnce !== undefined) return atOnce.compressAtOnce(body);
+  void loadZlib();
+  return body;
 }
 
 /**
@@ -20,16 +35,9 @@ export function decompressZlib(
   maxBytes: number,
   pace: Pace | undefined,
 ): Uint8Array | Promise<Uint8Array> {
-  return pace?.aside === undefined ? inflateAtOnce(body, maxBytes) : inflate(body, maxBytes, pace.pause);
-}
-
-function inflateAtOnce(body: Uint8Array, maxBytes: number): Uint8Array {
-  // The library cuts off what does not fit into this memory.
-  const output = unzlibSync(body, { out: new Uint8Array(maxBytes + 1) });
-  if (output.length > maxBytes) throw tooLarge(maxBytes);
-  const checksum = new DataView(body.buffer, body.byteOffset + body.length - checksumBytes).getUint32(0);
-  if (adler32(output) !== checksum) throw new Error('its checksum is wrong');
-  return output.slice();
+  return pace?.aside === undefined
+    ? atOnce!.decompressAtOnce(body, maxBytes)
+    : inflate(body, maxBytes, pace.pause);
 }
 
 /**
@@ -86,20 +94,4 @@ function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
     at += piece.length;
   }
   return output;
-}
-
-/** RFC 1950, section 8. */
-function adler32(bytes: Uint8Array): number {
-  let [a, b] = [1, 0];
-  for (let at = 0; at < bytes.length; ) {
-    // The sums stay below 2^53 for far longer.
-    const end = Math.min(at + 4_096, bytes.length);
-    for (; at < end; at++) {
-      a += bytes[at]!;
-      b += a;
-    }
-    a %= 65_521;
-    b %= 65_521;
-  }
-  return b * 65_536 + a;
 }

@@ -1,4 +1,4 @@
-import { compressZlib, decompressZlib } from '../../../src/wire/compression/zlib-in-browsers.ts';
+import { compressZlib, decompressZlib, loadZlib } from '../../../src/wire/compression/zlib-in-browsers.ts';
 
 const pace = { pause: () => undefined, aside: <Result>(work: Promise<Result>) => work };
 
@@ -11,7 +11,8 @@ async function decompress(base64: string, maxBytes: number): Promise<string> {
   }
 }
 
-function compress(base64: string): string {
+async function compress(base64: string): Promise<string> {
+  await loadZlib();
   return base64Of(compressZlib(bytesOf(base64)));
 }
 

@@ -1,4 +1,13 @@
-import { type Data, MemoryHub, memory, Node, type NodeConnection, type NodeOptions, Tensor } from 'peerloom';
+import {
+  bootstrap,
+  type Data,
+  MemoryHub,
+  memory,
+  Node,
+  type NodeConnection,
+  type NodeOptions,
+  Tensor,
+} from 'peerloom';
 import { SecureNode } from 'peerloom/secure';
 import { samples } from '../../support/samples.ts';
 import { shown } from './shown.ts';
@@ -76,4 +85,23 @@ async function talkSigned() {
   return { received, authors };
 }
 
-Object.assign(globalThis, { page: { talk, talkSigned, isSecure: () => isSecureContext } });
+/** Nodes of one network, with a key: two become neighbours by themselves, and one of them finds a third by its id. */
+async function findEachOther() {
+  const optionsFor = (name: string): NodeOptions => ({ ...optionsOf(name), networkKey: 'ours' });
+  const bob = new Node('127.0.0.1', 0, { ...optionsFor('bob'), neighbourhood: 'automatic' });
+  const carol = new Node('127.0.0.1', 0, optionsFor('carol'));
+  await Promise.all([bob.start(), carol.start()]);
+  await carol.connectWithNode('127.0.0.1', bob.port);
+  const discovery = [bootstrap([`127.0.0.1:${bob.port}`])];
+  const alice = new Node('127.0.0.1', 0, { ...optionsFor('alice'), discovery });
+  const before = alice.neighbourhood.active.length;
+  await alice.start();
+  while (alice.neighbourhood.active.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  const active = alice.neighbourhood.active.map(({ name }) => name);
+  const { name } = await alice.connectWithNode(carol.id);
+  const { state } = await alice.explain(carol.id);
+  await Promise.all([alice.stop(), bob.stop(), carol.stop()]);
+  return { before, active, name, state };
+}
+
+Object.assign(globalThis, { page: { talk, talkSigned, findEachOther, isSecure: () => isSecureContext } });

@@ -1,12 +1,22 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { suite, test } from 'node:test';
+import { before, suite, test } from 'node:test';
 import { deflateSync, inflateSync } from 'node:zlib';
-import { compressZlib, decompressZlib } from '../../../src/wire/compression/zlib-in-browsers.ts';
+import { compressZlib, decompressZlib, loadZlib } from '../../../src/wire/compression/zlib-in-browsers.ts';
 
 const threads = { pause: () => undefined, aside: <Result>(work: Promise<Result>) => work };
 
+const early = Buffer.alloc(10_000);
+const compressedEarly = compressZlib(early);
+
 suite('zlib in browsers', () => {
+  before(loadZlib);
+
+  test('leaves messages as they are until what compresses is loaded', () => {
+    assert.equal(compressedEarly, early);
+    assert.ok(compressZlib(early).length < 100);
+  });
+
   for (const [where, pace] of Object.entries({
     'at once': undefined,
     'where threads may be used': threads,

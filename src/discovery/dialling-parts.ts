@@ -1,0 +1,2 @@
+export { Dialler } from './dialler.ts';
+export { RunningDiscoveries } from './running-discoveries.ts';

@@ -1,0 +1,33 @@
+import { loaded } from '../base/loaded.ts';
+import type { Parts } from './parts-on-demand.ts';
+
+/** Bundlers put each of these into a file of its own. */
+const files: { readonly [Name in keyof Parts]: () => Promise<Parts[Name]> } = {
+  dialling: () => import('../discovery/dialling-parts.ts'),
+  explaining: () => import('./explain/explain.ts'),
+  lookup: () => import('../discovery/node-lookup.ts'),
+  membership: () => import('../overlay/membership/membership.ts'),
+  mover: () => import('../peers/mover.ts'),
+  networkSecrets: () => import('../identity/network-secret.ts'),
+  states: () => import('./states/state-parts.ts'),
+  topics: () => import('./topic-parts.ts'),
+  walks: () => import('../overlay/history/walk-parts.ts'),
+};
+
+const there: Partial<Parts> = {};
+
+/** Loads a part that most pages never need, once. @throws PeerloomError `ERR_NOT_LOADED`. */
+export function loadPart<Name extends keyof Parts>(name: Name): Parts[Name] | Promise<Parts[Name]> {
+  return there[name] ?? load(name);
+}
+
+/** Makes {@link loadPart} return these parts at once. */
+export function provideParts(provided: Parts): void {
+  Object.assign(there, provided);
+}
+
+async function load<Name extends keyof Parts>(name: Name): Promise<Parts[Name]> {
+  const part = await loaded<Parts[Name]>(files[name]());
+  there[name] = part;
+  return part;
+}

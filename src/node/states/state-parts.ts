@@ -1,0 +1,2 @@
+export { sendStateOver } from './send-state.ts';
+export { StateReceiver } from './state-receiver.ts';
