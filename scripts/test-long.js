@@ -14,6 +14,7 @@
 //   npm run test:long -- libp2p      every transport test over each way that libp2p() connects and encrypts
 //   npm run test:long -- nats        nodes behind each pair of six kinds of routers, and the way that they find
 //   npm run test:long -- relay-churn  half an hour in which relays, and nodes behind them, are killed
+//   npm run test:long -- nat-churn  half an hour in which routers forget their mappings under sessions
 //   npm run test:long -- races       three processes that create one identity file, each stopped at each of its steps
 //   npm run test:long -- sockets     100 nodes in four processes over TLS, each of which is killed in turn
 //   npm run test:long -- page-to-page  two pages behind more pairs of routers
@@ -39,6 +40,7 @@ const suites = {
     variable: 'PEERLOOM_RELAY_CHURN',
     count: 1_800,
   },
+  'nat-churn': { file: 'test/integration/nat-churn.test.ts', variable: 'PEERLOOM_NAT_CHURN', count: 1_800 },
   races: { file: 'test/unit/identity/identity-file-races.test.ts', variable: 'PEERLOOM_ALL_STEPS', count: 1 },
   handshakes: {
     file: 'test/simulation/handshake-faults.test.ts',

@@ -31,6 +31,7 @@ import type { Preset } from './preset.ts';
 import { RelayKeeper } from './relay-keeper.ts';
 import { ownShareOf, RelayLimits } from './relay-limits.ts';
 import { dropReservation, hasReservation } from './reservations.ts';
+import { StaleConnections } from './stale-connections.ts';
 import { StreamLink } from './stream-link.ts';
 import { withUdpPort } from './udp-port.ts';
 
@@ -216,7 +217,9 @@ export class Libp2pTransport implements Transport {
     const arrived = (connection: Connection): void => uses.arrived(connection);
     const punching = isPunching ? new HolePunching({ engine, runtime, log, arrived }) : undefined;
     const running = { ...engine, gate, uses, relays, observed, relayLimits, punching };
+    const stale = relayServer === undefined ? undefined : new StaleConnections({ node, runtime, log });
     node.addEventListener('connection:open', ({ detail }) => {
+      stale?.opened(detail);
       // Those to the servers of a DHT are outbound.
       if (detail.direction === 'inbound' || remembersNodes) uses.arrived(detail);
     });

@@ -2,7 +2,6 @@ import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_pro
 import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
-import { Fixture } from './fixture.ts';
 import { namespacesMissing } from './namespaces.ts';
 import { within } from './turns.ts';
 
@@ -73,6 +72,8 @@ export class NatNetwork {
   readonly #prefix: string;
   readonly #names: string[] = [];
   readonly #programs = new Set<ChildProcess>();
+  /** Of each side, the routers by name, each with the way out of one that has another one before it. */
+  readonly #routers: [Record<string, string | undefined>, Record<string, string | undefined>] = [{}, {}];
 
   private constructor() {
     this.#prefix = `peerloom-${process.pid}-nat${++made}`;
@@ -82,7 +83,7 @@ export class NatNetwork {
 
   static async make(t: TestContext, kinds: readonly [NatKind, NatKind]): Promise<NatNetwork> {
     const network = new NatNetwork();
-    Fixture.of(t).defer(() => network.close());
+    t.after(() => network.close());
     await network.#build(kinds);
     return network;
   }
@@ -111,6 +112,16 @@ export class NatNetwork {
   /** The address that others see of a host. */
   publicHostOf(index: 0 | 1): string {
     return `11.0.0.${index + 1}`;
+  }
+
+  /** The routers of a side forget their mappings, as after a restart: nothing that was under way fits any more. */
+  async forgetMappings(index: 0 | 1): Promise<void> {
+    for (const [name, via] of Object.entries(this.#routers[index])) {
+      // Linux drops the mappings of an interface that goes down.
+      await this.#ip(name, 'link', 'set', 'wan', 'down');
+      await this.#ip(name, 'link', 'set', 'wan', 'up');
+      if (via !== undefined) await this.#ip(name, 'route', 'replace', 'default', 'via', via);
+    }
   }
 
   /** From now on, no UDP gets out of the hosts or in. */
@@ -151,6 +162,8 @@ export class NatNetwork {
     await this.#add(host);
     if (kind === 'open') return this.#join(host, 'wan', outside);
     const near = `near${number}`;
+    const routers = this.#routers[number - 1]!;
+    routers[near] = undefined;
     await this.#add(near);
     const isAlone = kind !== 'double' && kind !== 'CGNAT';
     if (isAlone) await this.#join(near, 'wan', outside);
@@ -161,6 +174,8 @@ export class NatNetwork {
       const [inner, outer] = [`100.64.${number}.2`, `100.64.${number}.1`];
       await this.#connect([near, 'wan', inner], [far, 'lan', outer]);
       await this.#ip(near, 'route', 'add', 'default', 'via', outer);
+      routers[far] = undefined;
+      routers[near] = outer;
       await this.#route(far, { kind: kind === 'CGNAT' ? 'symmetric' : 'restricted', inner });
     }
     const inner = `192.168.${number}.2`;
@@ -232,6 +247,15 @@ export class NatProgram {
 
   get output(): string {
     return this.#output;
+  }
+
+  /** The end of it. */
+  get recent(): string {
+    return this.#output.slice(-1_000);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.process.kill(signal);
   }
 
   /** Kills it. */

@@ -229,10 +229,10 @@ function fakeEngine(listening: readonly string[]) {
 
 suite('what other nodes say', () => {
   const listening = ['/ip4/127.0.0.1/tcp/10001', '/ip4/192.168.1.2/tcp/10001'];
-  const heard = (host: string, how: { direction?: string; direct?: boolean } = {}) =>
+  const heard = (host: string, how: { direction?: string; direct?: boolean; remotePeer?: string } = {}) =>
     ({
       observedAddr: `/ip4/${host}/tcp/54321`,
-      connection: { direction: 'outbound', direct: true, ...how },
+      connection: { direction: 'outbound', direct: true, remotePeer: 'a', ...how },
     }) as unknown as IdentifyResult;
 
   test('of the public address of a node counts if it has dialled them, and the last word counts', () => {
@@ -251,6 +251,19 @@ suite('what other nodes say', () => {
     assert.ok(known.has('/ip4/11.0.0.1/tcp/10001'));
     assert.equal(observed.isGuess('/ip4/11.0.0.1/tcp/10001'), true);
     assert.equal(observed.isGuess(listening[1]!), false);
+  });
+
+  test('of where they see a node is kept of the last 32, and what most say comes first', () => {
+    const observed = new ObservedAddress(fakeEngine(listening).engine);
+    for (let index = 0; index < 100; index += 1)
+      observed.heard(heard(`11.0.0.${index}`, { remotePeer: `${index}` }));
+    assert.equal(observed.seenAt.length, 32);
+    for (const remotePeer of ['98', '99', 'new']) observed.heard(heard('11.0.1.1', { remotePeer }));
+    assert.deepEqual(observed.seenAt[0], { host: '11.0.1.1', by: 3 });
+    assert.equal(
+      observed.seenAt.reduce((sum, { by }) => sum + by, 0),
+      32,
+    );
   });
 
   test('of an address that a node has itself is no guess', () => {

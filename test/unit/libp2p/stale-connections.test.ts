@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import type { Connection, Libp2p } from '@libp2p/interface';
+import { StaleConnections } from '../../../src/libp2p/stale-connections.ts';
+import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
+import { silentLog } from '../../support/silent-log.ts';
+import { turns } from '../../support/turns.ts';
+
+/** A connection whose other end answers pings, refuses them, or says nothing. */
+function connection(id: string, how: 'answers' | 'refuses' | 'is silent') {
+  const asked = { times: 0, isEnded: false };
+  const remotePeer = { equals: (other: unknown) => other === one.remotePeer || `${other}` === id };
+  const one = {
+    asked,
+    direct: true,
+    remotePeer: Object.assign(remotePeer, { toString: () => id }),
+    abort: () => {
+      asked.isEnded = true;
+    },
+    newStream: async () => {
+      asked.times += 1;
+      if (how === 'refuses') throw new Error('it speaks no pings');
+      const send = (): void => {
+        if (how === 'answers') queueMicrotask(() => stream.dispatchEvent(new Event('message')));
+      };
+      const stream = Object.assign(new EventTarget(), { send, abort: () => {} });
+      return stream;
+    },
+  };
+  return one;
+}
+
+suite('connections of a node that has opened another one', () => {
+  test('end if nobody answers on them, and no others do', async () => {
+    const runtime = new VirtualRuntime();
+    const silent = connection('a', 'is silent');
+    const alive = connection('a', 'answers');
+    const without = connection('a', 'refuses');
+    const other = connection('b', 'is silent');
+    const latest = connection('a', 'is silent');
+    const all = [silent, alive, without, other, latest];
+    const node = { getConnections: () => all } as unknown as Libp2p;
+    const stale = new StaleConnections({ node, runtime, log: silentLog });
+    stale.opened(latest as unknown as Connection);
+    stale.opened(latest as unknown as Connection);
+    await turns();
+    await runtime.advance(2_999);
+    await turns();
+    assert.deepEqual(
+      all.map(({ asked }) => asked.isEnded),
+      [false, false, false, false, false],
+    );
+    await runtime.advance(1);
+    await turns();
+    assert.deepEqual(
+      all.map(({ asked }) => asked.isEnded),
+      [true, false, false, false, false],
+    );
+    assert.deepEqual([silent.asked.times, other.asked.times, latest.asked.times], [1, 0, 0]);
+  });
+});
