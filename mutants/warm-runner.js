@@ -16,6 +16,8 @@ const patienceMs = 3_000;
 const extraMs = 3_000;
 /** A file whose tests take longer runs after the others. */
 const longMs = 3_000;
+/** A mutant is tried with the first tests that together take this long. */
+const mostMs = 10_000;
 /** In a process, tests may leave things behind. */
 const maxMutantsOfProcess = 60;
 
@@ -118,9 +120,11 @@ class WarmRunner {
     if (fromLoading || this.#uses >= maxMutantsOfProcess) await this.dispose();
     this.#uses++;
     let nrOfTests = 0;
+    let spentMs = 0;
     for (const file of files) {
       const names = chosen.get(file)?.names ?? [];
-      if (names.length === 0) continue;
+      if (names.length === 0 || (spentMs > 0 && spentMs + msOf(file) > mostMs)) continue;
+      spentMs += msOf(file);
       const request = { kind: 'try', file, names, mutant: activeMutant.id, hitLimit, fromLoading };
       const verdict = await this.#try(request);
       nrOfTests += verdict.runs ?? 0;
