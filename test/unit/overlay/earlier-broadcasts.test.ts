@@ -94,11 +94,23 @@ suite('earlier broadcasts', () => {
     keep();
     const gone = connect();
     earlier.closed(gone.peer);
+    assert.deepEqual(runtime.pending, [], 'nothing waits for nobody');
     await runtime.advance(1_000);
     const late = connect();
     recent.expire(runtime.now() + 1);
     await runtime.advance(1_000);
     assert.deepEqual([...gone.frames, ...late.frames], []);
+  });
+
+  test('are announced to a neighbour although another one goes meanwhile', async () => {
+    const { runtime, earlier, keep, connect } = scene();
+    const id = keep();
+    const [gone, stays] = [connect(), connect()];
+    earlier.closed(gone.peer);
+    await runtime.advance(1_000);
+    assert.deepEqual([gone.frames, stays.frames], [[], [[id]]]);
+    earlier.closed(stays.peer);
+    assert.deepEqual(runtime.pending, []);
   });
 
   test('are announced to a liar that connects again and again no more often than the rate allows', async () => {
