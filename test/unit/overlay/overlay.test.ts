@@ -5,7 +5,12 @@ import { MemoryBudget } from '../../../src/base/memory-budget.ts';
 import { Identity } from '../../../src/index.ts';
 import { type Broadcast, draftBroadcast, setSignature, signedBytes } from '../../../src/overlay/broadcast.ts';
 import { Overlay, type OverlayPart } from '../../../src/overlay/overlay.ts';
-import { announcementFrame, pushFrame, readOverlayFrame } from '../../../src/overlay/overlay-frames.ts';
+import {
+  announcementFrame,
+  pruneFrame,
+  pushFrame,
+  readOverlayFrame,
+} from '../../../src/overlay/overlay-frames.ts';
 import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 
 const network = 'net';
@@ -46,8 +51,8 @@ function overlay(parts: readonly OverlayPart[] = []) {
   }
 
   let timeUs = runtime.wallNow() * 1_000;
-  function broadcastOf(origin = Identity.generate()): Broadcast {
-    const payload = { format: 2, body: Uint8Array.of(1) };
+  function broadcastOf(origin = Identity.generate(), length = 1): Broadcast {
+    const payload = { format: 2, body: new Uint8Array(length).fill(1) };
     const broadcast = draftBroadcast({ network, origin: origin.id, topic: '', timeUs: timeUs++, payload });
     setSignature(broadcast, origin.sign(signedBytes(broadcast.bytes, network)));
     return broadcast;
@@ -112,5 +117,43 @@ suite('the protocol of broadcasts', () => {
     assert.ok(!other!.sent.includes('push'));
     other!.pushes(broadcastOf());
     assert.equal(heard.length, 1);
+  });
+
+  test('announces nothing to a neighbour that brings it meanwhile', async () => {
+    for (const isBrought of [false, true]) {
+      const { runtime, neighbour, broadcastOf } = overlay();
+      const [one, other] = ['10.0.0.1', '10.0.0.2'].map(neighbour);
+      other!.says(pruneFrame());
+      const broadcast = broadcastOf();
+      one!.pushes(broadcast);
+      if (isBrought) other!.pushes(broadcast);
+      await runtime.advance(10_000);
+      assert.equal(other!.sent.includes('announce'), !isBrought);
+    }
+  });
+
+  test('counts all that it keeps: broadcasts, their ids and paths, announcements, and what waits', () => {
+    const count = 20;
+    const origin = Identity.generate();
+    /** What is kept of so many broadcasts. */
+    const heldOf = (by?: Identity, length?: number) => {
+      const { overlay: own, neighbour, broadcastOf } = overlay();
+      const one = neighbour('10.0.0.1');
+      const empty = own.heldBytes;
+      for (let made = 0; made < count; made++) one.pushes(broadcastOf(by, length));
+      const full = own.heldBytes;
+      neighbour('10.0.0.2');
+      const waiting = own.heldBytes;
+      const ids = Array.from({ length: count }, () => ({ id: broadcastOf(origin).id, hops: 1 }));
+      one.says(announcementFrame('announce', ids));
+      return { kept: full - empty, waiting: waiting - full, announced: own.heldBytes - waiting };
+    };
+    const { kept, waiting, announced } = heldOf(origin);
+    assert.ok(kept > count * 512, `${kept}`);
+    assert.equal(waiting, count * 64);
+    assert.equal(announced, count * 256);
+    assert.equal(heldOf(origin, 1_001).kept - kept, count * 1_000);
+    // The paths to their origins, and what is remembered of each of these.
+    assert.ok(heldOf().kept - kept >= (count - 1) * 200);
   });
 });
