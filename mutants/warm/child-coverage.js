@@ -20,5 +20,5 @@ if (folder !== undefined) {
   };
   process.on('exit', write);
   // A process may end by a signal.
-  setInterval(write, 150).unref();
+  setInterval(write, 100).unref();
 }

@@ -48,7 +48,9 @@ registerHooks({
 });
 
 // Tests may choose the environment of the processes that they start.
-const { prototype } = ChildProcess as unknown as { prototype: { spawn(options: SpawnOptions): unknown } };
+const { prototype } = ChildProcess as unknown as {
+  prototype: { spawn(options: SpawnOptions): unknown; kill(...args: unknown[]): boolean };
+};
 const spawn = prototype.spawn;
 prototype.spawn = function (options) {
   const pairs = options.envPairs.filter(
@@ -63,6 +65,14 @@ prototype.spawn = function (options) {
     else pairs[at] += ` ${countsMutants}`;
   }
   return spawn.call(this, { ...options, envPairs: pairs });
+};
+
+const kill = prototype.kill;
+prototype.kill = function (...args) {
+  // Until it has written down what it ran.
+  if (process.env.PEERLOOM_COVERAGE !== undefined)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250);
+  return kill.apply(this, args);
 };
 
 const instrumented: Instrumented = { mutantCoverage: { static: {}, perTest: {} } };
