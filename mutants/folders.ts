@@ -52,7 +52,7 @@ export const folders: Readonly<Record<string, Folder>> = {
     sources: ['src/api/*.ts', 'src/index.ts'],
     tests: [
       'test/unit/api/*.test.ts',
-      'test/integration/{protocols,typed-messages,streams,streams-conversions,listening,send,user-functions,metrics,explain,web-socket,moves}.test.ts',
+      'test/integration/{protocols,typed-messages,streams,streams-conversions,listening,send,user-functions,metrics,explain,web-socket,moves,inspect}.test.ts',
       nodes,
     ],
   },

@@ -31,6 +31,8 @@ suite('console.log', () => {
     ]) {
       assert.ok(shown.includes(text), `${text} in ${shown}`);
     }
+    assert.doesNotMatch(shown, /closeReason/);
+    assert.doesNotMatch(inspect(b.peer(a)), /info/);
     await a.stop();
     assert.match(inspect(connection), /state: 'closed',\n *closeReason: 'the node stopped'/);
   });

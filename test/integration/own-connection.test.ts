@@ -135,6 +135,7 @@ suite('a createNewConnection that returns no connection of its own', () => {
     },
     'one of a second copy of the package': (node, details) => new copy.NodeConnection(node as never, details),
   };
+  const unreal = /^(a Proxy|a copy|an object|nothing|null|one that was made before|one of a second copy)/;
   let copy: typeof Copy;
   const startedElsewhere = (node: Node): Node => Object.create(node);
 
@@ -156,6 +157,11 @@ suite('a createNewConnection that returns no connection of its own', () => {
       const refused = await a.connectWithNode(b.host, b.port);
       const { error } = (await b.event('node_error')).data as { error: Error };
       assert.ok(isClear(error), String(error));
+      assert.equal(
+        /not a promise: it cannot be asynchronous/.test(error.message),
+        kind.startsWith('a promise'),
+      );
+      assert.equal(/ a Proxy, a copy made by/.test(error.message), unreal.test(kind));
       await a.event('outbound_node_disconnected');
       assert.equal(refused.closeReason?.code, 'refused');
 

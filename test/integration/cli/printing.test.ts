@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
 import { eventText } from '../../../src/cli/event-text.ts';
-import { type Data, Identity, Tensor } from '../../../src/index.ts';
+import { type Data, Identity, type NodeConnection, Tensor } from '../../../src/index.ts';
 import { startNodes } from '../../support/start-nodes.ts';
 import { Program, startNode } from './program.ts';
 
@@ -85,6 +86,49 @@ test('for people, a request and a lost neighbour are told', async (t) => {
   await program.prints(/\nben sent a request, which this program does not answer: "the time, please"\n/);
   await node.stop();
   await program.prints(/\nben is gone: the node stopped\n/);
+});
+
+test('for people, each event has a line of its own, or none', () => {
+  const peer = (closeReason: object) =>
+    ({
+      name: 'ben',
+      id: 'id',
+      direction: 'outbound',
+      host: '::1',
+      port: 5,
+      closeReason,
+    }) as never as NodeConnection;
+  const stopped = { code: 'stopped', by: 'us', message: 'the node stopped' };
+  const error = new Error('it is\u001b[2J so');
+  for (const [event, about, data, line] of [
+    ['outbound_node_connected', {}, undefined, 'ben is connected (outbound, [::1]:5)'],
+    ['inbound_node_disconnected', stopped, undefined, undefined],
+    ['inbound_node_disconnected', { ...stopped, by: 'them' }, undefined, 'ben is gone: the node stopped'],
+    [
+      'outbound_node_disconnected',
+      { ...stopped, code: 'overload' },
+      undefined,
+      'ben is gone: the node stopped',
+    ],
+    ['node_discovered', undefined, { id: 'x', source: 'mdns' }, 'found x (mdns)'],
+    ['node_joined', undefined, 'x', 'joined: x'],
+    ['node_left', undefined, { id: 'x', reason: 'stopped' }, 'left: x (it stopped)'],
+    ['node_left', undefined, { id: 'x', reason: 'silent' }, 'left: x (it has been silent for too long)'],
+    ['node_message_rejected', {}, error, 'rejected a message from ben: it is[2J so'],
+    ['node_message_returned', {}, { count: 1, code: 'late' }, 'ben returned 1 message: late'],
+    ['node_message_returned', {}, { count: 2, code: 'late' }, 'ben returned 2 messages: late'],
+    ['node_session_lost', {}, { count: 0 }, undefined],
+    ['node_session_lost', {}, { count: 1 }, 'ben may not have received the last message'],
+    ['node_session_lost', {}, { count: 3 }, 'ben may not have received the last 3 messages'],
+    ['node_reconnection_error', {}, { trials: 2, error }, 'attempt 2 to connect failed: it is[2J so'],
+    ['node_error', undefined, { error }, 'it is[2J so'],
+    ['node_stream', {}, undefined, undefined],
+  ] as const) {
+    const lines: string[] = [];
+    const print = eventText((text) => lines.push(stripVTControlCharacters(text)));
+    print(event, undefined as never, about && peer(about), data as never);
+    assert.deepEqual(lines, line === undefined ? [] : [line], event);
+  }
 });
 
 test('for people, an identity that two processes use is named', async (t) => {
