@@ -193,9 +193,16 @@ suite('the recorder of a node', () => {
       await earlyEnd(node),
       /^the recorder has ended its recording after \d+ turns: it has reached maxBytes, 100,000$/,
     );
+    connection.send('the last message');
+    await seen(node, 'node_message', 2_001);
     await node.stop();
-    const { size } = statSync(path);
-    assert.ok(size > maxBytes / 2 && size <= maxBytes, `${size} bytes`);
+    const [size, ...ringSizes] = [path, `${path}.1`, `${path}.2`].map((file) => statSync(file).size);
+    const all = size! + ringSizes[0]! + ringSizes[1]!;
+    assert.ok(size! > maxBytes / 2 && all > size! && all <= maxBytes, `${size} and ${ringSizes} bytes`);
+    // The last of it is there to be looked at.
+    const ring = [1, 2].map((index) => readFileSync(`${path}.${index}`, 'utf8')).join('');
+    assert.match(ring, /"node_request_to_stop"/);
+    assert.equal(statSync(`${path}.1`).mode & 0o777, 0o600);
     const { difference, end, node: replayed } = await replay({ path, create: Counter });
     assert.deepEqual([difference, end], [undefined, 'it has reached maxBytes, 100,000']);
     assert.ok(replayed.messageCountRecv < 2_000);

@@ -1,5 +1,4 @@
-import { sha256Hex } from '../../base/sha256.ts';
-import { encodeText } from '../../wire/payloads/text.ts';
+import { requiredBuiltin } from '../../base/builtin.ts';
 import type { Written } from './written-values.ts';
 
 /** The first line of a flight recording. */
@@ -30,6 +29,7 @@ export const flightFormat = 1;
  * Eight digits that stand before the JSON of a line. They depend on those of the line before, so a reader notices what was
  * altered, and what is missing.
  */
-export function checkOf(before: string, json: string): string {
-  return sha256Hex(encodeText(before + json)).slice(0, 8);
+export function checkOf(before: string, json: Uint8Array): string {
+  const hash = requiredBuiltin('node:crypto', 'A recording').createHash('sha256');
+  return hash.update(before).update(json).digest('hex').slice(0, 8);
 }

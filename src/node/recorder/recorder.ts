@@ -12,9 +12,13 @@ import { Calls } from './calls.ts';
 import { type FlightEnd, type FlightHeader, flightFormat, flightKind } from './flight.ts';
 import { Journal } from './journal.ts';
 import { RealOutside } from './real-outside.ts';
+import { Ring } from './ring.ts';
 import type { Input, Taken, Tape, Turn } from './tape.ts';
 import { checkRunsOnNode, Turns } from './turns.ts';
 import { type Written, written } from './written-values.ts';
+
+/** Of each of the two files of a ring. */
+const maxRingBytes = 1024 * 1024;
 
 /** Whoever looks at the node may ask for these, which changes nothing in it. */
 const sameAnytime: ReadonlySet<keyof Taken> = new Set(['now', 'wall', 'address']);
@@ -32,6 +36,10 @@ type Given = Pick<ResolvedOptions, 'runtime' | 'transports'>;
 export class Recorder implements Tape, NodeObserver {
   readonly given: Given;
   readonly #journal: Journal;
+  readonly #maxBytes: number;
+  /** Of a recording that has ended before its node. */
+  #ring: Ring | undefined;
+  readonly #startRing: () => Ring;
   readonly #turns: Turns;
   readonly #boundary: Boundary;
   /** Until the node starts: what its constructor does, and what its program does with it before. */
@@ -59,7 +67,10 @@ export class Recorder implements Tape, NodeObserver {
     const schemes = transports.map((transport) => [...transport.schemes]);
     this.#boundary = new Boundary(this, new RealOutside(runtime, transports, this.#turns.add), schemes);
     this.given = this.#boundary;
-    this.#journal = openJournal(path, maxBytes, (why) => this.#end(why));
+    const ringBytes = Math.min(maxRingBytes, Math.floor(maxBytes / 8));
+    this.#startRing = () => new Ring(path, ringBytes);
+    this.#maxBytes = maxBytes;
+    this.#journal = openJournal(path, maxBytes - 2 * ringBytes, (why) => this.#onDiskFailure(why));
     const problem = this.#journal.add({
       recording: flightKind,
       format: flightFormat,
@@ -71,7 +82,7 @@ export class Recorder implements Tape, NodeObserver {
       options: plainOptionsOf(given),
     } satisfies FlightHeader);
     if (problem !== undefined)
-      throw new RangeError(`recorder.maxBytes is too small for the options of the node: ${problem}`);
+      throw new RangeError('recorder.maxBytes is too small for the options of the node');
   }
 
   /** Once the node is made. */
@@ -128,7 +139,7 @@ export class Recorder implements Tape, NodeObserver {
 
   /** Where what happens now is written. */
   #turn(): Turn | undefined {
-    if (this.#isOver) return undefined;
+    if (this.#isOver) return this.#ring === undefined ? undefined : this.#turns.open;
     return this.#setup ?? (this.#turns.whereabouts === 'in a turn' ? this.#turns.open : undefined);
   }
 
@@ -139,7 +150,8 @@ export class Recorder implements Tape, NodeObserver {
   }
 
   #isFromOutside(name: string): boolean {
-    if (this.#isOver || (this.#setup !== undefined && name !== 'start')) return false;
+    if (this.#isOver && this.#ring === undefined) return false;
+    if (this.#setup !== undefined && name !== 'start') return false;
     this.#endSetup();
     const where = this.#turns.whereabouts;
     if (where === 'between turns') this.#outOfTurn();
@@ -192,21 +204,40 @@ export class Recorder implements Tape, NodeObserver {
   }
 
   #onClosed(turn: Turn): void {
-    if (this.#isOver) return;
+    if (this.#isOver) {
+      this.#ring?.add(turn);
+      return;
+    }
     const problem = this.#journal.add(turn);
     if (problem === undefined) this.#count += 1;
-    else this.#end(problem);
+    else if (problem === 'slow') this.#end('the disk is too slow for it');
+    else this.#end(`it has reached maxBytes, ${this.#maxBytes.toLocaleString('en')}`);
   }
 
   async #stopped(): Promise<void> {
     this.#finish('the node has stopped');
-    await this.#journal.closed;
+    this.#ring?.end();
+    await Promise.all([this.#journal.closed, this.#ring?.closed]);
+    this.#ring = undefined;
   }
 
-  /** The recording is over before its node is. What is written can be replayed. */
+  /** The recording is over before its node is. What is written can be replayed; what follows, looked at. */
   #end(why: string): void {
     if (this.#isOver) return;
     this.#finish(why);
+    this.#ring = this.#startRing();
+    this.#report(why);
+  }
+
+  /** The disk takes nothing more. */
+  #onDiskFailure(why: string): void {
+    this.#ring = undefined;
+    if (this.#isOver) return;
+    this.#finish(why);
+    this.#report(why);
+  }
+
+  #report(why: string): void {
     this.#warn(
       `the recorder has ended its recording after ${this.#count.toLocaleString('en')} turns: ${why}`,
     );

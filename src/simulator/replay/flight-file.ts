@@ -7,6 +7,7 @@ import {
   flightKind,
 } from '../../node/recorder/flight.ts';
 import type { Turn } from '../../node/recorder/tape.ts';
+import { encodeText } from '../../wire/payloads/text.ts';
 
 /** A flight recording cannot be read. The message is one line. */
 export class FlightError extends Error {
@@ -71,7 +72,7 @@ export class FlightFile {
   /** `undefined`: the line was altered, or one before it. */
   #valueIn(line: string): unknown {
     const json = line.slice(9);
-    const check = checkOf(this.#lastCheck, json);
+    const check = checkOf(this.#lastCheck, encodeText(json));
     if (line.slice(0, 9) !== `${check} `) return undefined;
     this.#lastCheck = check;
     try {

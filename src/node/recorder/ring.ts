@@ -1,0 +1,63 @@
+import { Journal } from './journal.ts';
+import type { Turn } from './tape.ts';
+
+/**
+ * The last turns of a node whose recording has ended, in two files that take turns: when one is full, the other begins
+ * anew. They cannot be replayed, because what came before is missing.
+ */
+export class Ring {
+  readonly #path: string;
+  readonly #maxBytes: number;
+  #journal: Journal | undefined;
+  #next = 1;
+  /** The files that still take what waits to be written. */
+  readonly #closing = new Set<number>();
+  #hasFailed = false;
+
+  /** @param maxBytes of each of the two files. */
+  constructor(path: string, maxBytes: number) {
+    this.#path = path;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Resolves when everything is written. */
+  get closed(): Promise<void> {
+    return this.#journal?.closed ?? Promise.resolve();
+  }
+
+  add(turn: Turn): void {
+    if (this.#hasFailed) return;
+    this.#journal ??= this.#open();
+    if (this.#journal?.add(turn) !== 'full' || this.#closing.has(this.#next)) return;
+    this.#close(this.#journal, 'the other file goes on');
+    this.#journal = this.#open();
+    // What is too long for a whole file is left out.
+    this.#journal?.add(turn);
+  }
+
+  #close(journal: Journal, why: string): void {
+    const index = 3 - this.#next;
+    this.#closing.add(index);
+    journal.end({ end: why });
+    void journal.closed.then(() => this.#closing.delete(index));
+  }
+
+  end(): void {
+    this.#hasFailed = true;
+    this.#journal?.end({ end: 'the node has stopped' });
+  }
+
+  #open(): Journal | undefined {
+    const path = `${this.#path}.${this.#next}`;
+    this.#next = 3 - this.#next;
+    const onFailure = (): void => {
+      this.#hasFailed = true;
+    };
+    try {
+      return new Journal(path, this.#maxBytes, onFailure);
+    } catch {
+      this.#hasFailed = true;
+      return undefined;
+    }
+  }
+}
