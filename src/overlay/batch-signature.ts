@@ -1,14 +1,15 @@
-import { bytesToHex } from '@noble/hashes/utils.js';
 import { verifyById } from '../identity/verify-by-id.ts';
 import { encodeText } from '../wire/payloads/text.ts';
+import { hashBytes, parentOf } from './batch-tree.ts';
 
 /** The same key signs handshakes and much else: a signature made for one purpose is none for another. */
 const purpose = encodeText('peerloom batch 1\0');
 
-/** Batches whose signatures are known to be right. Each broadcast of a batch brings the same one. */
+/** Batches that are known to be signed. Each broadcast of a batch brings the same signature. */
 const maxKnown = 1_024;
 
-const known = new Map<string, Uint8Array>();
+/** By the first bytes of their signatures. */
+const known = new Map<bigint, SignedBatch>();
 
 /** What the origin of a batch signs. @param root of the tree over the ids of its broadcasts. */
 export function signedForBatch(root: Uint8Array): Uint8Array {
@@ -18,12 +19,93 @@ export function signedForBatch(root: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** Whether a node has signed a batch with this root. It is computed once for each batch. */
-export function isBatchSignedBy(origin: string, root: Uint8Array, signature: Uint8Array): boolean {
-  const key = `${origin} ${bytesToHex(root)}`;
-  if (known.get(key)?.every((byte, at) => byte === signature[at]) === true) return true;
+/** Where a broadcast says that it is in a batch. */
+export interface BatchMember {
+  /** Its id. Not changed later. */
+  readonly leaf: Uint8Array;
+  /** A place from 2 to `maxPlace`, and as many hashes as are between it and the root. */
+  readonly place: number;
+  readonly path: Uint8Array;
+}
+
+/**
+ * Whether a node has signed a batch with this member. The signature is checked once for each batch, and each node of the
+ * tree is computed once.
+ */
+export function isInSignedBatch(origin: string, member: BatchMember, signature: Uint8Array): boolean {
+  const key = new DataView(signature.buffer, signature.byteOffset).getBigUint64(0);
+  const batch = known.get(key);
+  if (batch?.isSignedLike(origin, signature) === true) return batch.holds(member);
+  const made = new SignedBatch(origin, signature);
+  const root = made.add(member);
   if (!verifyById(origin, signedForBatch(root), signature)) return false;
   if (known.size >= maxKnown) known.delete(known.keys().next().value!);
-  known.set(key, Uint8Array.from(signature));
+  known.set(key, made);
   return true;
+}
+
+/** The nodes of the tree of a signed batch, as far as members have shown them. */
+class SignedBatch {
+  readonly #origin: string;
+  readonly #signature: Uint8Array;
+  /** By number. */
+  readonly #nodes: Uint8Array[] = [];
+
+  constructor(origin: string, signature: Uint8Array) {
+    this.#origin = origin;
+    this.#signature = Uint8Array.from(signature);
+  }
+
+  isSignedLike(origin: string, signature: Uint8Array): boolean {
+    return origin === this.#origin && isEqual(signature, this.#signature);
+  }
+
+  /** @returns the root, to which the path leads. */
+  add(member: BatchMember): Uint8Array {
+    const hashes = this.#climb(member);
+    const root = hashes.at(-1)!;
+    this.#nodes[1] = root;
+    this.#keep(member, hashes);
+    return root;
+  }
+
+  /** All of the path counts, though a part would do: nodes that get it from this one check it. */
+  holds(member: BatchMember): boolean {
+    const hashes = this.#climb(member);
+    let at = hashes.length - 1;
+    let node = member.place >> at;
+    if (!isEqual(hashes[at]!, this.#nodes[node]!)) return false;
+    for (; node > 1; node >>= 1, at++) {
+      if (!isEqual(siblingIn(member.path, at), this.#nodes[node ^ 1]!)) return false;
+    }
+    this.#keep(member, hashes);
+    return true;
+  }
+
+  /** The hashes of the nodes from the member up to the first that is known, or to the root. */
+  #climb({ leaf, place, path }: BatchMember): Uint8Array[] {
+    const hashes = [leaf];
+    for (let node = place; node > 1 && this.#nodes[node] === undefined; node >>= 1) {
+      const at = hashes.length - 1;
+      hashes.push(parentOf(node, hashes[at]!, siblingIn(path, at)));
+    }
+    return hashes;
+  }
+
+  /** Copies what it keeps: the bytes of a broadcast go sooner. */
+  #keep({ place, path }: BatchMember, hashes: readonly Uint8Array[]): void {
+    for (let at = 0; at < hashes.length - 1; at++) {
+      this.#nodes[place >> at] = hashes[at]!;
+      this.#nodes[(place >> at) ^ 1] = Uint8Array.from(siblingIn(path, at));
+    }
+  }
+}
+
+function siblingIn(path: Uint8Array, at: number): Uint8Array {
+  return path.subarray(at * hashBytes, (at + 1) * hashBytes);
+}
+
+function isEqual(one: Uint8Array, other: Uint8Array): boolean {
+  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false;
+  return one.length === other.length;
 }

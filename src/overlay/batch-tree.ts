@@ -30,14 +30,9 @@ export function depthOf(place: number): number {
   return 31 - Math.clz32(place);
 }
 
-/** @param path the siblings of the nodes from the place up to below the root. */
-export function rootOf(leaf: Uint8Array, place: number, path: Uint8Array): Uint8Array {
-  let hash = leaf;
-  for (let at = 0, node = place; node > 1; node >>= 1, at += hashBytes) {
-    const sibling = path.subarray(at, at + hashBytes);
-    hash = node % 2 === 0 ? hashOf(hash, sibling) : hashOf(sibling, hash);
-  }
-  return hash;
+/** The hash above a node of the tree. @param node its number. */
+export function parentOf(node: number, hash: Uint8Array, sibling: Uint8Array): Uint8Array {
+  return node % 2 === 0 ? hashOf(hash, sibling) : hashOf(sibling, hash);
 }
 
 /** The tree over some leaves. */
@@ -58,7 +53,7 @@ export class BatchTree {
     return this.#nodes[1]!;
   }
 
-  /** Where a leaf is, and its path to the root, see {@link rootOf}. */
+  /** Where a leaf is, and its path: the siblings of the nodes from there up to below the root. */
   proofOf(index: number): { readonly place: number; readonly path: Uint8Array } {
     const place = this.#count + index;
     const path = new Uint8Array(depthOf(place) * hashBytes);

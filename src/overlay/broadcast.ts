@@ -6,8 +6,8 @@ import { rememberedId } from '../identity/remembered-ids.ts';
 import { verifyById } from '../identity/verify-by-id.ts';
 import type { Payload } from '../wire/payloads/payload.ts';
 import { decodeText, encodeText } from '../wire/payloads/text.ts';
-import { isBatchSignedBy } from './batch-signature.ts';
-import { alone, depthOf, hashBytes, maxPlace, rootOf } from './batch-tree.ts';
+import { isInSignedBatch } from './batch-signature.ts';
+import { alone, depthOf, hashBytes, maxPlace } from './batch-tree.ts';
 import { sealBytes, sealedFormat } from './sealed-body.ts';
 import { signatureBytes, signedInNetwork } from './signed-in-network.ts';
 import type { TopicKey } from './topic-key.ts';
@@ -98,7 +98,7 @@ export function setSignature({ bytes }: Broadcast, signature: Uint8Array): void 
 
 /** How a broadcast was signed together with others. */
 export interface BatchProof {
-  /** Where its id is in the tree of the batch, and its path to the root, see {@link rootOf}. */
+  /** Where its id is in the tree of the batch, and its path to the root, see {@link BatchTree.proofOf}. */
   readonly place: number;
   readonly path: Uint8Array;
   /** Of {@link signedForBatch}. */
@@ -158,7 +158,8 @@ export function isSignedByOrigin({ id, origin, bytes }: Broadcast, signed: Uint8
   const signatureAt = proofBytesOf(place) - signatureBytes;
   const signature = bytes.subarray(signatureAt, signatureAt + signatureBytes);
   if (place === alone) return verifyById(origin, signed, signature);
-  return isBatchSignedBy(origin, rootOf(hexToBytes(id), place, bytes.subarray(1, signatureAt)), signature);
+  const member = { leaf: hexToBytes(id), place, path: bytes.subarray(1, signatureAt) };
+  return isInSignedBatch(origin, member, signature);
 }
 
 /** What the origin signs of a broadcast that it signs alone: a broadcast of one network is none of another. */
