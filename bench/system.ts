@@ -50,6 +50,8 @@ export interface Member {
   ready(neighbours: number): Promise<unknown>;
   /** Sends to all other members. A promise: wait for it. */
   broadcast(body: Uint8Array): unknown;
+  /** Copies of what it had already that have arrived so far. */
+  copies(): number;
   stop(): Promise<unknown>;
 }
 

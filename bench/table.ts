@@ -8,7 +8,9 @@ export function formatFigure(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }
 
+/** One of nothing against something, such as copies of which the first system has none, is ∞; of nothing twice, 1. */
 export function formatRatio(ratio: number): string {
+  if (!Number.isFinite(ratio)) return Number.isNaN(ratio) ? formatRatio(1) : '∞×';
   return `${ratio >= 10 ? ratio.toFixed(0) : ratio.toFixed(ratio >= 1 ? 1 : 2)}×`;
 }
 

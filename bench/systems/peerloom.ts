@@ -73,6 +73,7 @@ async function createMember(onBroadcast: (body: Uint8Array) => void): Promise<Me
     connect: (address) => node.connectWithNode(address),
     ready: async () => {},
     broadcast: (body) => void node.broadcast(body),
+    copies: () => node.metrics().broadcastCopies,
     stop: () => node.stop(),
   };
 }

@@ -72,8 +72,9 @@ export class Dispatcher {
     this.#node.simulationObserver?.happened(event, peer, data);
   }
 
-  /** Reports to the observer that a broadcast was sent or has arrived. */
+  /** Counts copies of broadcasts, and reports to the observer that a broadcast was sent or has arrived. */
   observeBroadcast(what: 'sent' | 'arrived' | 'repeated', id: string, hops: number): void {
+    if (what === 'repeated') this.#node.nodeMeter.broadcastCopies += 1;
     this.#node.simulationObserver?.broadcast(what, id, hops);
   }
 

@@ -18,6 +18,8 @@ export interface NodeMetrics {
   };
   /** Broadcasts that no handler received, because handlers were slower than they arrived. */
   readonly broadcastsDropped: number;
+  /** Copies of broadcasts that arrived when the node had them already: what the network's redundancy costs it. */
+  readonly broadcastCopies: number;
   /** Bytes that all connections sent, past and present, see {@link ConnectionMetrics.sentBytes}. */
   readonly sentBytes: number;
   /** Bytes that all connections received, past and present, see {@link ConnectionMetrics.receivedBytes}. */

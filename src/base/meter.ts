@@ -46,6 +46,8 @@ export class Meter {
   /** Messages, deliveries and requests. */
   sent = 0;
   received = 0;
+  /** Copies of broadcasts that the node had already. */
+  broadcastCopies = 0;
   readonly rejected = new FailureCounts();
   readonly handshakes = { inbound: new HandshakeCounts(), outbound: new HandshakeCounts() };
   #endedSentBytes = 0;

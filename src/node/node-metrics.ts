@@ -12,10 +12,11 @@ export function nodeMetrics(
   const open = Array.from(connections.values(), ({ channel }) => channel.metrics());
   const sumOf = (of: (metrics: ConnectionMetrics) => number): number =>
     open.reduce((sum, metrics) => sum + of(metrics), 0);
-  const { sent, received, rejected, handshakes } = nodeMeter;
+  const { sent, received, rejected, handshakes, broadcastCopies } = nodeMeter;
   return {
     messages: { sent, received, rejected: rejected.total, rejectedBy: rejected.byCode() },
     broadcastsDropped: broadcastCountDropped,
+    broadcastCopies,
     ...nodeMeter.traffic(open),
     queuedBytes: sumOf(({ queuedBytes }) => queuedBytes),
     unhandledMessages: sumOf(({ unhandledMessages }) => unhandledMessages),

@@ -22,6 +22,7 @@ suite('the metrics of a node', () => {
     assert.deepEqual(counts, {
       messages: { sent: 0, received: 0, rejected: 0, rejectedBy: {} },
       broadcastsDropped: 0,
+      broadcastCopies: 0,
       sentBytes: 0,
       receivedBytes: 0,
       queuedBytes: 0,
@@ -147,6 +148,29 @@ suite('the metrics of a connection', () => {
     assert.equal(connection.metrics().roundTripMs, undefined);
     await runtime.advance(10_000);
     assert.equal(connection.metrics().roundTripMs, 0);
+  });
+
+  test('count copies of broadcasts, which end once the tree has formed', async (t) => {
+    const { nodes, runtime } = await startVirtualNodes(t, 3);
+    const [a, b, c] = nodes;
+    for (const [one, other] of [
+      [a, b],
+      [b, c],
+      [c, a],
+    ] as const) {
+      await runtime.settle(one.connectWithNode(other.host, other.port));
+    }
+    const copies = (): number[] => nodes.map((node) => node.metrics().broadcastCopies);
+    a.broadcast('first');
+    await runtime.advance(5_000);
+    const ofFlood = copies();
+    assert.ok(
+      ofFlood.some((count) => count > 0),
+      `${ofFlood}`,
+    );
+    a.broadcast('second');
+    await runtime.advance(5_000);
+    assert.deepEqual(copies(), ofFlood);
   });
 
   test('are read though a class of the user has a member of that name', async (t) => {

@@ -14,7 +14,10 @@ const topic = 'bench';
 const meshPeers = 4;
 
 /** The class has more than its published interface. */
-type Meshed = GossipSub & { getMeshPeers(topic: string): readonly string[] };
+interface Inside {
+  getMeshPeers(topic: string): readonly string[];
+  readonly score: { duplicateMessage(...args: unknown[]): void };
+}
 
 /** A node with gossipsub, each message signed by its origin and checked, as by default. */
 export async function createMember(onBroadcast: (body: Uint8Array) => void): Promise<Member> {
@@ -31,7 +34,13 @@ export async function createMember(onBroadcast: (body: Uint8Array) => void): Pro
       pubsub: gossipsub({ scoreParams: { IPColocationFactorWhitelist: new Set(['127.0.0.1']) } }),
     },
   });
-  const pubsub = node.services.pubsub as Meshed;
+  const pubsub = node.services.pubsub as GossipSub & Inside;
+  let copies = 0;
+  const duplicateMessage = pubsub.score.duplicateMessage.bind(pubsub.score);
+  pubsub.score.duplicateMessage = (...args) => {
+    copies += 1;
+    duplicateMessage(...args);
+  };
   pubsub.addEventListener('message', ({ detail }) => onBroadcast(detail.data));
   pubsub.subscribe(topic);
   return {
@@ -42,6 +51,7 @@ export async function createMember(onBroadcast: (body: Uint8Array) => void): Pro
       while (pubsub.getMeshPeers(topic).length < expected) await delay(100);
     },
     broadcast: (body) => pubsub.publish(topic, body),
+    copies: () => copies,
     stop: async () => node.stop(),
   };
 }
