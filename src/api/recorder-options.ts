@@ -7,7 +7,7 @@ export interface RecorderOptions {
    * all that its peers and your program sent: keep it as secret as the key.
    */
   readonly path: string;
-  /** The most bytes that the file may have; at least 64 KiB. Then the recording ends. Default 64 MiB. */
+  /** The most bytes that the file may have; at least 1 MiB. Then the recording ends. Default 64 MiB. */
   readonly maxBytes?: number | undefined;
 }
 
@@ -19,11 +19,14 @@ export interface ResolvedRecorder {
 
 export const defaultRecorderBytes = 64 * 1024 * 1024;
 
+/** Whatever arrives at once fits into each of the files. */
+const minRecorderBytes = 1024 * 1024;
+
 /** @throws TypeError or RangeError with the option, the rule and the value. */
 export function resolveRecorder(given: RecorderOptions | undefined): ResolvedRecorder | undefined {
   if (given === undefined) return undefined;
   checkOptions(given, ['path', 'maxBytes'], 'recorder');
   const { path, maxBytes = defaultRecorderBytes } = given;
   checkType('recorder.path', path, 'string');
-  return { path, maxBytes: checkWhole('recorder.maxBytes', maxBytes, 64 * 1024) };
+  return { path, maxBytes: checkWhole('recorder.maxBytes', maxBytes, minRecorderBytes) };
 }

@@ -182,7 +182,7 @@ suite('the recorder of a node', () => {
     const path = fileIn(t);
     writeFileSync(path, 'open to others', { mode: 0o644 });
     const [a] = await startNodes(t, 1, { kind: Counter });
-    const maxBytes = 100_000;
+    const maxBytes = 1_200_000;
     const node = await startRecorded(t, { recorder: { path, maxBytes } });
     assert.equal(statSync(path).mode & 0o777, 0o600);
     const connection = await a.connectWithNode(node.host, node.port);
@@ -191,7 +191,7 @@ suite('the recorder of a node', () => {
     await seen(node, 'node_message', 2_000);
     assert.match(
       await earlyEnd(node),
-      /^the recorder has ended its recording after \d+ turns: it has reached maxBytes, 100,000$/,
+      /^the recorder has ended its recording after \d+ turns: it has reached maxBytes, 1,200,000$/,
     );
     connection.send('the last message');
     await seen(node, 'node_message', 2_001);
@@ -204,7 +204,7 @@ suite('the recorder of a node', () => {
     assert.match(ring, /"node_request_to_stop"/);
     assert.equal(statSync(`${path}.1`).mode & 0o777, 0o600);
     const { difference, end, node: replayed } = await replay({ path, create: Counter });
-    assert.deepEqual([difference, end], [undefined, 'it has reached maxBytes, 100,000']);
+    assert.deepEqual([difference, end], [undefined, 'it has reached maxBytes, 1,200,000']);
     assert.ok(replayed.messageCountRecv < 2_000);
   });
 

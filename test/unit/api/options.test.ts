@@ -74,7 +74,7 @@ test('what is given is taken, and stays as it is', () => {
     identity: Identity.generate(),
     transports: Object.freeze([memory()]),
     runtime: { ...systemRuntime },
-    recorder: { path: 'flight.jsonl', maxBytes: 100_000 },
+    recorder: { path: 'flight.jsonl', maxBytes: 2_000_000 },
   });
   const resolved = resolveOptions(given);
   assert.deepEqual(resolved, {
