@@ -15,6 +15,8 @@ export const natKinds = ['open', 'full cone', 'restricted', 'symmetric', 'double
 export type NatKind = (typeof natKinds)[number];
 
 export const relayHost = '11.0.0.10';
+/** Another address of the same machine. */
+export const otherRelayHost = '11.0.0.11';
 
 const run = promisify(execFile);
 let made = 0;
@@ -106,6 +108,7 @@ export class NatNetwork {
     await this.#ip('switch', 'link', 'set', 'bridge', 'up');
     await this.#add('relay');
     await this.#join('relay', 'wan', relayHost);
+    await this.#ip('relay', 'addr', 'add', `${otherRelayHost}/24`, 'dev', 'wan');
     for (const [index, kind] of kinds.entries()) await this.#addSide(index + 1, kind);
   }
 
@@ -129,6 +132,17 @@ export class NatNetwork {
     for (const host of this.hosts) {
       execFileSync('ip', ['netns', 'exec', host, 'nft', '-f', '-'], { input: noUdp, stdio: 'pipe' });
     }
+  }
+
+  /** The namespace of the router that is nearest to a host, the address at which the host sees it, and its other address. */
+  routerOf(index: 0 | 1): { readonly name: string; readonly inside: string; readonly outside: string } {
+    const number = index + 1;
+    const via = this.#routers[index][`near${number}`];
+    return {
+      name: `${this.#prefix}-near${number}`,
+      inside: `192.168.${number}.1`,
+      outside: via === undefined ? this.publicHostOf(index) : via.replace(/1$/, '2'),
+    };
   }
 
   /** Starts a program of Node.js inside. */
@@ -171,7 +185,8 @@ export class NatNetwork {
       const far = `far${number}`;
       await this.#add(far);
       await this.#join(far, 'wan', outside);
-      const [inner, outer] = [`100.64.${number}.2`, `100.64.${number}.1`];
+      const between = kind === 'CGNAT' ? `100.64.${number}` : `10.64.${number}`;
+      const [inner, outer] = [`${between}.2`, `${between}.1`];
       await this.#connect([near, 'wan', inner], [far, 'lan', outer]);
       await this.#ip(near, 'route', 'add', 'default', 'via', outer);
       routers[far] = undefined;

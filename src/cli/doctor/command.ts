@@ -15,7 +15,9 @@ clock says. The exit code is 1 if something is wrong.
 
 With --relay, it asks these relays for a place, through which others reach a node here.
 With two --stun servers, it says whether this machine's router lets WebRTC connect
-directly. Relays and multiaddrs need the packages of libp2p: docs/internet.md.
+directly and, if a server has two addresses, whom the router lets in. Once somebody has
+seen this machine from outside, the router is asked for its own address (NAT-PMP), which
+tells a second router, or the provider's (CGNAT), from a router of your own. Relays and multiaddrs need the packages of libp2p: docs/internet.md.
 
 Examples:
   peerloom doctor

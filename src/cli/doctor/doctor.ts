@@ -1,5 +1,6 @@
 import { messageOf } from '../../base/arguments.ts';
 import { isPeerloomError } from '../../base/errors.ts';
+import { scopeOf } from '../../base/host-scope.ts';
 import { systemRuntime } from '../../base/runtime.ts';
 import { listeningLine } from '../../node/explain/explain-self.ts';
 import { Node } from '../../node/node.ts';
@@ -8,9 +9,10 @@ import { type WayOptions, type Ways, waysTo } from '../ways.ts';
 import { type Finding, findingText } from './finding.ts';
 import { clockByFile, type GivenFile, identityFindings } from './identity-file.ts';
 import { addressFindings, packageFindings, runtimeFinding } from './machine.ts';
+import { askRouter } from './nat-pmp.ts';
 import { peerFindings } from './peers.ts';
-import { nextStep, relayFindings, stunFindings, udpWay } from './reach.ts';
-import { askStun } from './stun.ts';
+import { filterFindings, nextStep, relayFindings, routerFindings, stunFindings, udpWay } from './reach.ts';
+import { askFilter, askStun } from './stun.ts';
 
 export interface DoctorOptions extends WayOptions {
   /** Where to try to listen. */
@@ -57,9 +59,15 @@ export async function runDoctor(options: DoctorOptions): Promise<number> {
     }
     const answers = await askStun(stun);
     print(stunFindings(answers));
+    const udp = udpWay(answers);
+    const filter = udp === 'one port' ? await askFilter(stun) : 'unknown';
+    print(filterFindings(filter));
     seenAt.push(...answers.flatMap(({ seen }) => seen?.host ?? []));
     if (seenAt.length === 0 && addresses.length === 0) print([clockAlone(), nobodyAsked()]);
-    const step = nextStep({ seenAt, udp: udpWay(answers), places, port: options.port });
+    const isSeen = seenAt.some((host) => scopeOf(host) === 'public');
+    const router = isSeen ? await askRouter() : undefined;
+    print(routerFindings(router, seenAt));
+    const step = nextStep({ seenAt, udp, filter, router, places, port: options.port });
     if (step !== undefined) print([step]);
     print(packageFindings());
   } finally {

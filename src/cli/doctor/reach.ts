@@ -2,7 +2,8 @@ import { scopeOf } from '../../base/host-scope.ts';
 import type { RelayPlace } from '../../transport/transport-reach.ts';
 import type { Finding } from './finding.ts';
 import { hasAddress } from './machine.ts';
-import type { StunAnswer } from './stun.ts';
+import type { RouterAnswer } from './nat-pmp.ts';
+import type { StunAnswer, UdpFilter } from './stun.ts';
 
 /** How routers show UDP sockets of this machine to others. */
 export type UdpWay = 'own address' | 'one port' | 'new ports' | 'one answer' | 'blocked' | 'not asked';
@@ -12,6 +13,10 @@ export interface Reach {
   /** The hosts at which peers see this machine. */
   readonly seenAt: readonly string[];
   readonly udp: UdpWay;
+  /** Whom the router lets in by UDP. */
+  readonly filter: UdpFilter;
+  /** What the router says of itself. */
+  readonly router: RouterAnswer | undefined;
   readonly places: readonly RelayPlace[];
   /** Where a node here listens for TCP; 0: the user has not said. */
   readonly port: number;
@@ -93,9 +98,46 @@ export function stunFindings(answers: readonly StunAnswer[]): readonly Finding[]
   }
 }
 
+/** Whether a host lies in the network that providers have before their customers' routers (RFC 6598). */
+export function isProviders(host: string): boolean {
+  return /^100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\./.test(host);
+}
+
+/** What stands before the router, if it says which address it has. */
+export function routerFindings(
+  router: RouterAnswer | undefined,
+  seenAt: readonly string[],
+): readonly Finding[] {
+  const about = 'router';
+  if (router === undefined) return [];
+  const text = `${router.router} has the address ${router.outside}`;
+  if (isProviders(router.outside))
+    return [{ is: 'note', about, text: `${text}, which is one of the provider's own network (CGNAT)` }];
+  if (scopeOf(router.outside) !== 'public')
+    return [{ is: 'note', about, text: `${text}, which is private: a second router stands before it` }];
+  const seen = seenAt.filter((host) => scopeOf(host) === 'public');
+  if (seen.length === 0 || seen.includes(router.outside)) return [{ is: 'ok', about, text }];
+  const others = `others see this machine at ${seen[0]}: a VPN, or a router of the provider, stands between`;
+  return [{ is: 'note', about, text: `${text}, but ${others}` }];
+}
+
+/** Whom the router lets in. */
+export function filterFindings(filter: UdpFilter): readonly Finding[] {
+  const about = 'UDP';
+  const port = 'a port that this machine has used';
+  if (filter === 'anybody') return [{ is: 'ok', about, text: `everybody is let in to ${port} (full cone)` }];
+  if (filter === 'hosts')
+    return [
+      { is: 'ok', about, text: `only hosts that were sent something are let in to ${port} (restricted)` },
+    ];
+  if (filter === 'ports')
+    return [{ is: 'ok', about, text: `only answers are let in to ${port} (restricted by port)` }];
+  return [];
+}
+
 /** The next step towards a node here that others reach; nothing where no peer has seen this machine. */
 export function nextStep(
-  { seenAt, udp, places, port }: Reach,
+  { seenAt, udp, filter, router, places, port }: Reach,
   isOwn: (host: string) => boolean = hasAddress,
 ): Finding | undefined {
   const about = 'next step';
@@ -110,14 +152,54 @@ export function nextStep(
   }
   const text = `this machine stands behind a router with the address ${host}`;
   if (!places.some(({ isReserved }) => isReserved)) {
-    return {
-      is: 'note',
-      about,
-      text,
-      advice: `either forward ${port === 0 ? 'the TCP port of your node' : `TCP port ${port}`} at the router to this machine (only possible if the router itself shows ${host} as its address: otherwise a second router, or the provider, stands before it), or use a relay: libp2p(internet({ relays })), and peerloom doctor --relay`,
+    const asked = {
+      host,
+      port: port === 0 ? 'the TCP port of your node' : `TCP port ${port}`,
+      router,
+      filter,
     };
+    return { is: 'note', about, ...alone(text, asked) };
   }
   return { is: udp === 'one port' ? 'ok' : 'note', about, ...behindRelay(text, udp) };
+}
+
+const byRelay = 'use a relay: libp2p(internet({ relays })), and peerloom doctor --relay';
+
+/** What to do without a relay. */
+function alone(
+  text: string,
+  asked: {
+    readonly host: string;
+    readonly port: string;
+    readonly router: RouterAnswer | undefined;
+    readonly filter: UdpFilter;
+  },
+): Pick<Finding, 'text' | 'advice'> {
+  const { host, port, router, filter } = asked;
+  const forward = `forward ${port} at the router`;
+  if (filter === 'anybody') {
+    const advice = `the router may pass on TCP as well: let a node listen here, and try peerloom ping ${host}:PORT from another network; if it does not, ${forward}, or ${byRelay}`;
+    return { text: `${text}, which lets everybody in by UDP`, advice };
+  }
+  if (router === undefined) {
+    const advice = `either ${forward} to this machine (only possible if the router itself shows ${host} as its address: otherwise a second router, or the provider, stands before it), or ${byRelay}`;
+    return { text, advice };
+  }
+  if (router.outside === host)
+    return { text, advice: `either ${forward} ${router.router} to this machine, or ${byRelay}` };
+  if (isProviders(router.outside)) {
+    const advice = `forwarding a port at ${router.router} does not help. Ask the provider for a public address, use IPv6 if there is one, or ${byRelay}`;
+    return {
+      text: `this machine stands behind a router of the provider (CGNAT) with the address ${host}`,
+      advice,
+    };
+  }
+  if (scopeOf(router.outside) !== 'public') {
+    const advice = `either ${forward} ${router.router} to this machine and, at the router before it, to ${router.outside}, or ${byRelay}`;
+    return { text: `this machine stands behind two routers, the outer one with the address ${host}`, advice };
+  }
+  const advice = `others would have to dial ${router.outside}, the address of ${router.router}: ${forward} and tell others this address (announce), or ${byRelay}`;
+  return { text, advice };
 }
 
 function behindRelay(text: string, udp: UdpWay): Pick<Finding, 'text' | 'advice'> {
@@ -126,7 +208,7 @@ function behindRelay(text: string, udp: UdpWay): Pick<Finding, 'text' | 'advice'
     case 'own address':
     case 'one port':
       return {
-        text: `${reached}; with the option stun, libp2p(internet({ relays, stun })), they then connect directly by WebRTC`,
+        text: `${reached}; they then connect directly by TCP if both routers keep their ports, and with the option stun, libp2p(internet({ relays, stun })), by WebRTC`,
       };
     case 'new ports':
       return {
@@ -137,7 +219,8 @@ function behindRelay(text: string, udp: UdpWay): Pick<Finding, 'text' | 'advice'
     case 'blocked':
       return {
         text: reached,
-        advice: 'connections stay relayed, because no UDP gets through: run a relay near you',
+        advice:
+          'WebRTC cannot connect, because no UDP gets through; nodes connect directly by TCP if both routers keep their ports, and otherwise stay relayed: run a relay near you',
       };
     default:
       return { text: reached, advice: 'name two --stun servers to learn whether direct connections work' };

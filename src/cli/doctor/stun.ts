@@ -13,6 +13,8 @@ const bindingRequest = 0x0001;
 const bindingSuccess = 0x0101;
 const mappedAddress = 0x0001;
 const xorMappedAddress = 0x0020;
+const changeRequest = 0x0003;
+const otherAddress = 0x802c;
 const cookie = 0x2112_a442;
 const headBytes = 20;
 
@@ -21,6 +23,33 @@ const sentAtMs = [0, 500, 1_500];
 const patienceMs = 3_000;
 
 const serverPattern = /^stun:(?<host>\[[^\]]+\]|[^:]+)(?::(?<port>\d{1,5}))?$/;
+
+/**
+ * Whom a router lets in to a port from which this machine has sent something: `'anybody'`, hosts that it was sent to
+ * (`'hosts'`), or their ports alone (`'ports'`). `'unknown'`: no server can tell.
+ */
+export type UdpFilter = 'anybody' | 'hosts' | 'ports' | 'unknown';
+
+/**
+ * Asks a server to answer from another host, and from another port (RFC 5780, section 4.4). Few servers have two hosts,
+ * and say so. From a socket of its own: a router lets in whoever this machine has sent something to before.
+ */
+export async function askFilter(servers: readonly string[]): Promise<UdpFilter> {
+  for (const server of servers) {
+    const socket = createSocket('udp4');
+    socket.on('error', () => {});
+    try {
+      await new Promise<void>((resolve) => socket.bind(0, resolve));
+      const packet = await exchange(socket, server).catch(() => undefined);
+      if (packet === undefined || !hasOtherAddress(packet)) continue;
+      if ((await exchange(socket, server, 'host and port')) !== undefined) return 'anybody';
+      return (await exchange(socket, server, 'port')) === undefined ? 'ports' : 'hosts';
+    } finally {
+      socket.close();
+    }
+  }
+  return 'unknown';
+}
 
 /** Asks all servers from one UDP socket, so that their answers can be compared. */
 export async function askStun(servers: readonly string[]): Promise<readonly StunAnswer[]> {
@@ -37,21 +66,27 @@ export async function askStun(servers: readonly string[]): Promise<readonly Stun
 }
 
 async function ask(socket: Socket, server: string): Promise<StunAnswer['seen']> {
+  const packet = await exchange(socket, server);
+  return packet && readAnswer(packet, packet.subarray(8, headBytes));
+}
+
+/** @returns the answer; `undefined` if none comes. */
+async function exchange(
+  socket: Socket,
+  server: string,
+  from?: 'host and port' | 'port',
+): Promise<Buffer | undefined> {
   const { host, port = '3478' } = serverPattern.exec(server)?.groups ?? {};
   if (host === undefined) return undefined;
   const { address } = await lookup(host, { family: 4 });
   const id = systemRuntime.randomBytes(12, 'numbers of requests');
-  const request = Buffer.alloc(headBytes);
-  request.writeUInt16BE(bindingRequest, 0);
-  request.writeUInt32BE(cookie, 4);
-  request.set(id, 8);
+  const request = requestWith(id, from);
   const timers: RuntimeTimer[] = [];
   let hear: ((packet: Buffer) => void) | undefined;
   try {
     return await new Promise((resolve) => {
       hear = (packet) => {
-        const seen = readAnswer(packet, id);
-        if (seen !== undefined) resolve(seen);
+        if (readAnswer(packet, id) !== undefined) resolve(packet);
       };
       socket.on('message', hear);
       for (const atMs of sentAtMs)
@@ -64,24 +99,58 @@ async function ask(socket: Socket, server: string): Promise<StunAnswer['seen']> 
   }
 }
 
+/** Flags of RFC 5780, section 7.2. */
+const changeFlags = { 'host and port': 0x6, port: 0x2 } as const;
+
+function requestWith(id: Uint8Array, from: keyof typeof changeFlags | undefined): Buffer {
+  const bodyBytes = from === undefined ? 0 : 8;
+  const request = Buffer.alloc(headBytes + bodyBytes);
+  request.writeUInt16BE(bindingRequest, 0);
+  request.writeUInt16BE(bodyBytes, 2);
+  request.writeUInt32BE(cookie, 4);
+  request.set(id, 8);
+  if (from === undefined) return request;
+  request.writeUInt16BE(changeRequest, headBytes);
+  request.writeUInt16BE(4, headBytes + 2);
+  request.writeUInt32BE(changeFlags[from], headBytes + 4);
+  return request;
+}
+
+/** Whether a server says that it has another host and port to answer from. */
+export function hasOtherAddress(packet: Uint8Array): boolean {
+  return [...attributesOf(packet)].some(({ type }) => type === otherAddress);
+}
+
 /** Reads the answer to the request with that id; `undefined` for anything else that arrives. */
 export function readAnswer(packet: Uint8Array, id: Uint8Array): StunAnswer['seen'] {
   const view = new DataView(packet.buffer, packet.byteOffset, packet.length);
   if (packet.length < headBytes || view.getUint16(0) !== bindingSuccess) return undefined;
   if (!Buffer.from(packet.subarray(8, headBytes)).equals(id)) return undefined;
-  const end = Math.min(packet.length, headBytes + view.getUint16(2));
-  for (let at = headBytes; at + 4 <= end; ) {
-    const type = view.getUint16(at);
-    const length = view.getUint16(at + 2);
-    const isIpv4 = length >= 8 && at + 12 <= end && view.getUint8(at + 5) === 1;
+  for (const { type, at, length } of attributesOf(packet)) {
+    const isIpv4 =
+      length >= 8 &&
+      at + 12 <= Math.min(packet.length, headBytes + view.getUint16(2)) &&
+      view.getUint8(at + 5) === 1;
     if (isIpv4 && (type === xorMappedAddress || type === mappedAddress)) {
       const mask = type === xorMappedAddress ? cookie : 0;
       const number = (view.getUint32(at + 8) ^ mask) >>> 0;
       const host = [24, 16, 8, 0].map((shift) => (number >>> shift) & 255).join('.');
       return { host, port: view.getUint16(at + 6) ^ (mask >>> 16) };
     }
+  }
+  return undefined;
+}
+
+function* attributesOf(
+  packet: Uint8Array,
+): Generator<{ readonly type: number; readonly at: number; readonly length: number }> {
+  if (packet.length < headBytes) return;
+  const view = new DataView(packet.buffer, packet.byteOffset, packet.length);
+  const end = Math.min(packet.length, headBytes + view.getUint16(2));
+  for (let at = headBytes; at + 4 <= end; ) {
+    const length = view.getUint16(at + 2);
+    yield { type: view.getUint16(at), at, length };
     // Attributes are padded to multiples of four bytes.
     at += 4 + Math.ceil(length / 4) * 4;
   }
-  return undefined;
 }

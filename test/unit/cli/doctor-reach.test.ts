@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { nextStep, type Reach, udpWay } from '../../../src/cli/doctor/reach.ts';
+import { gatewaysIn, readOutside } from '../../../src/cli/doctor/nat-pmp.ts';
+import { isProviders, nextStep, type Reach, routerFindings, udpWay } from '../../../src/cli/doctor/reach.ts';
 import { readAnswer } from '../../../src/cli/doctor/stun.ts';
 
 /** The answer of RFC 5769, section 2.2, whose request had this id. */
@@ -29,6 +30,31 @@ suite('an answer of a STUN server', () => {
   });
 });
 
+suite('an answer of a router', () => {
+  test('names its address as RFC 6886 has it, and nothing else is taken for one', () => {
+    const whole = Uint8Array.of(0, 128, 0, 0, 0, 0, 0, 1, 100, 64, 1, 2);
+    assert.equal(readOutside(whole), '100.64.1.2');
+    for (let length = 0; length < whole.length; length++)
+      assert.equal(readOutside(whole.subarray(0, length)), undefined);
+    for (const at of [0, 1, 2, 3]) {
+      const spoilt = whole.slice();
+      spoilt[at] = 7;
+      assert.equal(readOutside(spoilt), undefined);
+    }
+  });
+
+  test('is asked for at the gateway of the default route', () => {
+    const table = `Iface	Destination	Gateway 	Flags
+eth0	00000000	0101A8C0	0003
+eth0	0001A8C0	00000000	0001
+wg0	00000000	00000000	0001
+eth1	00000000	0101A8C0	0003
+`;
+    assert.deepEqual(gatewaysIn(table), ['192.168.1.1']);
+    assert.deepEqual(gatewaysIn('nonsense'), []);
+  });
+});
+
 suite('the next step', () => {
   const isOwn = (host: string): boolean => host === '9.9.9.9';
   const seen = (host: string, port: number) => ({ server: 'stun:a', seen: { host, port } });
@@ -36,6 +62,8 @@ suite('the next step', () => {
   const reach = (more: Partial<Reach>): Reach => ({
     seenAt: ['8.8.8.8'],
     udp: 'not asked',
+    filter: 'unknown',
+    router: undefined,
     places: [],
     port: 0,
     ...more,
@@ -48,6 +76,20 @@ suite('the next step', () => {
     assert.equal(udpWay([seen('8.8.8.8', 1), seen('8.8.8.8', 1)], isOwn), 'one port');
     assert.equal(udpWay([seen('8.8.8.8', 1), seen('8.8.8.8', 2)], isOwn), 'new ports');
     assert.equal(udpWay([seen('9.9.9.9', 1)], isOwn), 'own address');
+  });
+
+  test('tells networks of providers from others', () => {
+    const inside = ['100.64.0.1', '100.99.1.1', '100.127.255.255'];
+    assert.deepEqual([...inside, '100.63.1.1', '100.128.0.1', '10.0.0.1'].filter(isProviders), inside);
+  });
+
+  test('is to dial what the router says it has, if others see another public address', () => {
+    const router = { router: '192.168.1.1', outside: '9.9.9.8' };
+    assert.match(nextStep(reach({ router, port: 7 }), isOwn)!.advice!, /dial 9\.9\.9\.8, .*192\.168\.1\.1/);
+    assert.match(
+      routerFindings(router, ['8.8.8.8'])[0]!.text,
+      /8\.8\.8\.8: a VPN, or a router of the provider/,
+    );
   });
 
   test('is none where nobody in the public internet has seen this machine', () => {
