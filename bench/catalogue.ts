@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Row } from './row.ts';
-import { large, medium, small } from './rows/binary.ts';
+import { large, largeCpu, medium, small, smallCpu } from './rows/binary.ts';
 import { broadcast } from './rows/broadcast.ts';
 import { dial } from './rows/dial.ts';
 import { fanOut } from './rows/fan-out.ts';
@@ -120,6 +120,8 @@ export const systems: readonly SystemEntry[] = [
     ...plain,
     isPython: true,
     cannot: {
+      'small-cpu': 'its processor time is not measured',
+      'large-cpu': 'its processor time is not measured',
       medium: 'reads 4 KiB each 10 ms',
       large: 'reads 4 KiB each 10 ms',
       'typed-array': 'carries no bytes with 0x04 in them',
@@ -150,6 +152,8 @@ export const rows: readonly Row[] = [
   fanOut,
   broadcast,
   passingOn,
+  smallCpu,
+  largeCpu,
   mixed,
   sleepingReader,
   idleLinks,

@@ -1,6 +1,6 @@
 import { nextTurn, sharedNowMs } from '../clock.ts';
 import { encodeFor, type Payload, Tally, tallyPlan } from '../payload.ts';
-import type { Metric, Row, Side } from '../row.ts';
+import type { Metric, Row, Side, Sides } from '../row.ts';
 import type { Link, Message, Plan, Sent, System } from '../system.ts';
 
 /** How a row of messages in one direction differs from the others. */
@@ -17,6 +17,8 @@ export interface OneWay {
   readonly encodesEach?: boolean;
   /** What the receiver makes of a message before it counts it. */
   readonly decode?: (message: Message) => Message;
+  /** The metric is for each second of processor time of the busier process, not for each second. */
+  readonly byProcessorTime?: boolean;
 }
 
 interface Sending {
@@ -60,6 +62,7 @@ export function oneWayRow(options: OneWay): Row {
       return {
         address: await endpoint.listen(),
         actions: {
+          cpuSeconds,
           receive: async (count: number): Promise<Receiving> => ({
             ...(await tally.take(count, silenceMs)),
             doneAtMs: sharedNowMs(),
@@ -78,12 +81,14 @@ export function oneWayRow(options: OneWay): Row {
       if (options.encodesEach) flood.send = (message) => link.send(encode(message));
       else flood.messages = messages.map(encode);
       return {
-        actions: { send: (sampleMs: number) => sendFor(sampleMs, flood) },
+        actions: { cpuSeconds, send: (sampleMs: number) => sendFor(sampleMs, flood) },
         stop: () => endpoint.stop(),
       };
     },
 
-    async sample({ client, server }, sampleMs) {
+    async sample(sides, sampleMs) {
+      const { client, server } = sides;
+      const before = options.byProcessorTime ? await cpuSecondsOf(sides) : [];
       const sent = await client<Sending>('send', sampleMs);
       const received = await server<Receiving>('receive', sent.count);
       if (received.count !== sent.count || received.sum !== sent.sum) {
@@ -91,10 +96,22 @@ export function oneWayRow(options: OneWay): Row {
           `sent ${sent.count} messages with checksum ${sent.sum}, received ${received.count} with ${received.sum}`,
         );
       }
-      const seconds = (received.doneAtMs - sent.startedAtMs) / 1000;
+      const seconds = options.byProcessorTime
+        ? Math.max(...(await cpuSecondsOf(sides)).map((after, index) => after - before[index]!))
+        : (received.doneAtMs - sent.startedAtMs) / 1000;
       return { [metric.name]: (sent.count * options.perMessage) / seconds };
     },
   };
+}
+
+/** What this process has taken of the processor, with its other threads. */
+async function cpuSeconds(): Promise<number> {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
+function cpuSecondsOf({ client, server }: Sides): Promise<number[]> {
+  return Promise.all([client<number>('cpuSeconds'), server<number>('cpuSeconds')]);
 }
 
 interface Flood {
