@@ -11,6 +11,7 @@ import type { InboundGate } from './inbound-gate.ts';
 import { basePackages, loadPackages, type PackageName, type Packages } from './packages.ts';
 import type { Preset, Way } from './preset.ts';
 import { privateKeyOf } from './private-key.ts';
+import { closeSocketsOf } from './stopped-listeners.ts';
 import { maxWindowBytes } from './stream-link.ts';
 
 /** Connections of libp2p in all, with those that have no link. */
@@ -127,11 +128,10 @@ function transportsOf({ ways, stun }: Preset, packages: Packages): NonNullable<L
   return ways.map((way) => {
     if (way === 'tcp') return packages['@libp2p/tcp'].tcp();
     if (way === 'websocket') return packages['@libp2p/websockets'].webSockets();
-    if (way === 'webrtc-direct') return packages['@libp2p/webrtc'].webRTCDirect();
-    if (way === 'webrtc') {
-      const iceServers = stun.map((urls) => ({ urls }));
-      return packages['@libp2p/webrtc'].webRTC({ rtcConfiguration: { iceServers } });
-    }
+    // Without a list, libp2p asks STUN servers of companies that the user has not named.
+    const rtcConfiguration = { iceServers: stun.map((urls) => ({ urls })) };
+    if (way === 'webrtc-direct') return packages['@libp2p/webrtc'].webRTCDirect({ rtcConfiguration });
+    if (way === 'webrtc') return packages['@libp2p/webrtc'].webRTC({ rtcConfiguration });
     return packages['@libp2p/circuit-relay-v2'].circuitRelayTransport();
   });
 }
@@ -162,8 +162,10 @@ function protectorOf(
 }
 
 /** Stops a node. */
-export async function stopEngine({ node }: Engine): Promise<void> {
+export async function stopEngine({ node }: Engine, runtime: Runtime): Promise<void> {
+  const listeners = transportManagerOf(node).getListeners();
   await node.stop();
+  await closeSocketsOf(listeners, runtime);
   // As its listeners close, libp2p sets a timer of a second, which would keep the process alive.
   componentsOf(node).addressManager?._updatePeerStoreAddresses?.stop?.();
 }

@@ -173,7 +173,7 @@ export class Libp2pTransport implements Transport {
     const links = [...this.#links];
     for (const link of links) link.destroy();
     await Promise.all(links.map(({ closed }) => closed));
-    await stopEngine(engine);
+    await stopEngine(engine, this.#context!.runtime);
     if (this.#running !== running) return;
     this.#running = undefined;
     this.#present = undefined;
