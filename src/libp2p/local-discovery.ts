@@ -1,12 +1,31 @@
 import type { PeerDiscovery } from '@libp2p/interface';
 import type { Discovery, DiscoveryHost } from '../api/discovery.ts';
-import { checkOptions, shown } from '../base/arguments.ts';
+import { checkOptions, errorOf, shown } from '../base/arguments.ts';
+import type { RuntimeTimer } from '../base/runtime.ts';
+import { TokenBucket } from '../base/token-bucket.ts';
 import type { Transport } from '../transport/transport.ts';
 import { Libp2pTransport } from './libp2p-transport.ts';
 import { ToldMultiaddrs } from './told-multiaddrs.ts';
 
 /** Addresses of one node that are taken. */
 const maxAddresses = 8;
+
+/** Packets of multicast DNS that are read in a second, in the long run, and at once. */
+const packetsPerSecond = 200;
+const packetBurst = 1_000;
+
+/** After more packets than that the node is deaf for so long, in milliseconds. */
+const deafMs = 10_000;
+
+/** The listeners that libp2p's multicast DNS adds to its socket when it starts: one of them hears of each packet. */
+const packetListeners = ['_onMdnsQuery', '_onMdnsResponse', '_onMdnsWarning'] as const;
+
+/** What libp2p's multicast DNS has beside its interface. */
+type MulticastDns = PeerDiscovery &
+  Record<(typeof packetListeners)[number], (...details: never[]) => void> & {
+    start(): Promise<void>;
+    stop(): Promise<void>;
+  };
 
 /** The options of {@link libp2pMdns}. */
 export interface Libp2pMdnsOptions {
@@ -46,6 +65,8 @@ class LocalDiscovery implements Discovery {
   readonly #transport: Libp2pTransport;
   readonly #told = new ToldMultiaddrs('private', []);
   #host: DiscoveryHost | undefined;
+  #packets: TokenBucket | undefined;
+  #deaf: RuntimeTimer | undefined;
 
   constructor(transport: Libp2pTransport, serviceTag: string, interval: number) {
     this.#transport = transport;
@@ -54,26 +75,58 @@ class LocalDiscovery implements Discovery {
       remembersNodes: false,
       peerDiscovery: (packages) => {
         const make = packages['@libp2p/mdns'].mdns({ serviceTag, interval });
-        return [(components) => this.#listenTo(make(components as Parameters<typeof make>[0]))];
+        return [
+          (components) =>
+            this.#listenTo(make(components as Parameters<typeof make>[0]) as unknown as MulticastDns),
+        ];
       },
     });
   }
 
   async start(host: DiscoveryHost): Promise<void> {
-    await this.#transport.engine();
+    this.#packets = new TokenBucket({ burst: packetBurst, perSecond: packetsPerSecond }, host.runtime);
     this.#host = host;
+    await this.#transport.engine();
   }
 
   stop(): void {
     this.#host = undefined;
+    this.#deaf?.cancel();
+    this.#deaf = undefined;
   }
 
-  #listenTo(discovery: PeerDiscovery): PeerDiscovery {
+  #listenTo(discovery: MulticastDns): PeerDiscovery {
+    for (const name of packetListeners) {
+      const read = discovery[name];
+      discovery[name] = (...details) => {
+        if (this.#mayRead(discovery)) read(...details);
+      };
+    }
     discovery.addEventListener('peer', ({ detail: { id, multiaddrs } }) => {
       const texts = multiaddrs.map((one) => one.toString()).filter((text) => this.#told.mayDial(text));
       for (const text of texts.slice(0, maxAddresses))
         this.#host?.found({ address: `${text}/p2p/${id}`, id: id.toString(), isTold: true });
     });
     return discovery;
+  }
+
+  /** Whoever floods the local network makes the node deaf for a while, and not busy. */
+  #mayRead(discovery: MulticastDns): boolean {
+    const host = this.#host;
+    if (host === undefined || this.#deaf !== undefined) return false;
+    if (this.#packets!.take()) return true;
+    host.log(`too many packets: deaf for ${deafMs} ms`);
+    const stopped = discovery.stop();
+    this.#deaf = host.runtime.setTimeout(
+      async () => {
+        await stopped;
+        if (this.#host !== host) return;
+        this.#deaf = undefined;
+        discovery.start().catch((error: unknown) => host.failed(errorOf(error)));
+      },
+      deafMs,
+      'watching',
+    );
+    return false;
   }
 }
