@@ -56,6 +56,9 @@ class RecordingNode(Node):
     def inbound_node_disconnected(self, peer: NodeConnection) -> None:
         self.record("inbound_node_disconnected", peer)
 
+    def node_session_lost(self, peer: NodeConnection) -> None:
+        self.record("node_session_lost", peer)
+
     def node_message(self, peer: NodeConnection, data: Any) -> None:
         self.record("node_message", data)
         if isinstance(data, str) and data == "fail":

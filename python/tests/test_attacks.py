@@ -93,6 +93,19 @@ class RawPeer:
         except OSError:
             return True
 
+    async def read(self, count: int) -> bytes:
+        return await self._reader.readexactly(count)
+
+    async def read_all(self) -> bytes:
+        """Everything up to the end of the connection."""
+        try:
+            return await self._reader.read()
+        except OSError:
+            return b""
+
+    def abort(self) -> None:
+        self._writer.transport.abort()
+
     def close(self) -> None:
         self._writer.close()
 

@@ -38,6 +38,15 @@ class NodeConnection:
     def is_open(self) -> bool:
         return self._channel.state == "up"
 
+    @property
+    def _session_id(self) -> str | None:
+        return None if self._channel.session is None else self._channel.session.id
+
+    @property
+    def is_suspended(self) -> bool:
+        """The connection was lost, and its session waits for another link. What is sent meanwhile is kept."""
+        return self.is_open and self._channel.is_suspended
+
     def send(self, data: Any, *, compression: str = "none") -> bool:
         """Sends a message. False means: more than 1 MiB waits to be sent, so wait for :meth:`drained`.
 

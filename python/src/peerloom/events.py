@@ -13,6 +13,7 @@ EVENTS: Final = (
     "inbound_node_connected",
     "outbound_node_disconnected",
     "inbound_node_disconnected",
+    "node_session_lost",
     "node_message",
     "node_disconnect_with_outbound_node",
     "node_request_to_stop",

@@ -98,6 +98,11 @@ class FrameReader:
         """Until the other side's accept has arrived (clauses 4.1 to 4.3)."""
         self._handshake_bytes = 0
         self._handshake_frames = 0
+        self.is_busy = False
+        self.counted = 0
+        """Bytes of whole frames, without acknowledgements (clause 10.2)."""
+        self.whole = 0
+        """The same up to where no message was in part (clause 10.3)."""
 
     @property
     def kept_bytes(self) -> int:
@@ -108,6 +113,23 @@ class FrameReader:
         """What still arrives is dropped."""
         self._ended = True
         self._target = self._cut = None
+
+    def take_rest(self) -> bytes:
+        """Ends it, and returns what it has not looked at."""
+        rest = self._scratch[self._start : self._end].tobytes()
+        self.end()
+        return rest
+
+    def cut_off(self) -> int:
+        """The link broke. Forgets what another link does not bring again, and returns the position of the rest."""
+        if self._target is not None:
+            if self._head[0] != ACKNOWLEDGE:
+                return self.counted + HEADER_BYTES + len(self._body) - len(self._target)
+            self._target = None
+        elif self._end - self._start >= HEADER_BYTES and self._scratch[self._start + 4] != ACKNOWLEDGE:
+            return self.counted + self._end - self._start
+        self._start = self._end = 0
+        return self.counted
 
     def get_buffer(self) -> memoryview:
         if self._ended:
@@ -129,6 +151,13 @@ class FrameReader:
         """So many bytes have been written to the buffer. Raises ProtocolBreach."""
         if self._ended:
             return
+        self.is_busy = True
+        try:
+            self._take(count)
+        finally:
+            self.is_busy = False
+
+    def _take(self, count: int) -> None:
         if self._target is not None:
             self._target = self._target[count:]
             if len(self._target) > 0:
@@ -211,6 +240,13 @@ class FrameReader:
 
     def _finish(self, head: tuple[int, int, int, int], body: memoryview) -> None:
         kind, flags, format, compression = head
+        if kind != ACKNOWLEDGE:
+            self.counted += HEADER_BYTES + len(body)
+        self._hand_on(kind, flags, format, compression, body)
+        if self._cut is None:
+            self.whole = self.counted
+
+    def _hand_on(self, kind: int, flags: int, format: int, compression: int, body: memoryview) -> None:
         if kind == PART:
             self._add_part(len(body), flags)
         elif flags:

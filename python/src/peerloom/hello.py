@@ -48,6 +48,21 @@ class VersionMismatch(Exception):
 
 
 @dataclass(frozen=True)
+class HelloSession:
+    """What a hello says of a session (clauses 10.1, 10.5)."""
+
+    id: str
+    received_bytes: int = 0
+    breaks: int = 0
+    resumed: bool = False
+    beside: bool = False
+
+    def encode(self) -> dict[str, Any]:
+        flags = {"resumed": True} if self.resumed else {}
+        return {"id": self.id, "receivedBytes": self.received_bytes, "breaks": self.breaks, **flags}
+
+
+@dataclass(frozen=True)
 class Hello:
     network: str
     name: str
@@ -59,6 +74,7 @@ class Hello:
     addresses: tuple[str, ...] = ()
     protocols: tuple[str, ...] = ()
     replace: bool = False
+    session: HelloSession | None = None
 
     def encode(self) -> bytes:
         messages, requests, protocols = self.windows
@@ -75,6 +91,8 @@ class Hello:
         }
         if self.replace:
             fields["replace"] = True
+        if self.session is not None:
+            fields["session"] = self.session.encode()
         return json.dumps(fields, separators=(",", ":")).encode()
 
 
@@ -107,6 +125,21 @@ def decode_hello(body: memoryview) -> Hello:
         addresses=tuple(_address(text) for text in _texts(fields, "addresses", 8, 256)),
         protocols=protocols,
         replace=fields.get("replace") is True,
+        session=_session(fields["session"]) if "session" in fields else None,
+    )
+
+
+def _session(fields: Any) -> HelloSession:
+    if not isinstance(fields, dict):
+        raise ProtocolBreach("a hello with a wrong session")
+    received: Any = fields.get("receivedBytes")
+    breaks: Any = fields.get("breaks", 0)
+    if not _is_whole(received) or not _is_whole(breaks):
+        raise ProtocolBreach("a hello with a wrong position in its session")
+    if any(not isinstance(fields.get(flag, False), bool) for flag in ("resumed", "moves", "brief", "beside")):
+        raise ProtocolBreach("a hello with a wrong session")
+    return HelloSession(
+        _text(fields, "id", 64), int(received), int(breaks), fields.get("resumed") is True, fields.get("beside") is True
     )
 
 

@@ -51,6 +51,8 @@ class Limits:
     """Silence after which a peer is pinged."""
     dead_after: float = 45.0
     """Silence after which a connection ends."""
+    session_timeout: float = 300.0
+    """How long a listener keeps the session of a peer whose connection was lost."""
     memory_budget_bytes: int = 256 * 1024 * 1024
     """What all peers together make the node keep."""
 

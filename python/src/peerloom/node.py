@@ -111,6 +111,7 @@ class Node:
         self._server: asyncio.Server | None = None
         self._state = "new"
         self._reconnecting: dict[NodeConnection, Address] = {}
+        self._redialling: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     # Start and stop.
@@ -124,6 +125,7 @@ class Node:
         peering = Peering(self, self._events, settings, self._limits, admission)
         peering.accept = self._accept
         peering.closed_handler = self._closed
+        peering.suspended_handler = self._suspended
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(lambda: Acceptor(peering), self.host, self.port)
@@ -165,7 +167,9 @@ class Node:
 
     @property
     def all_nodes(self) -> tuple[NodeConnection, ...]:
-        return () if self._peering is None else tuple(self._peering.connections.values())
+        """Those with which this node is connected; not those whose sessions are suspended."""
+        found = () if self._peering is None else self._peering.connections.values()
+        return tuple(peer for peer in found if not peer.is_suspended)
 
     @property
     def nodes_inbound(self) -> tuple[NodeConnection, ...]:
@@ -187,7 +191,8 @@ class Node:
         """Connects with a node, and returns the connection; it may exist already. Raises PeerloomError.
 
         ``host``: a host with a ``port``, or an address such as ``tls://127.0.0.1:10001`` or ``ws://[::1]:10001``.
-        ``reconnect``: dial again whenever the connection is lost.
+        ``reconnect``: dial again whenever the connection is lost. A session then outlives the break: the connection
+        stays the same, and what was sent arrives once and in order.
         ``id``: the id that the other node must prove.
         ``timeout``: seconds in all; default 15.
         """
@@ -197,7 +202,7 @@ class Node:
         seconds = self._limits.dial_timeout if timeout is None else timeout
         try:
             async with asyncio.timeout(seconds):
-                peer = await peering.dial(address, expected)
+                peer = await peering.dial(address, expected, wants_session=reconnect)
         except TimeoutError:
             error = PeerloomError("ERR_TIMEOUT", f"{address} did not answer within {seconds} s")
             self._events.start("connection_error", None, error)
@@ -219,7 +224,9 @@ class Node:
     async def disconnect_with_node(self, peer: NodeConnection) -> None:
         """Closes a connection, once everything sent has gone out. It is not connected again."""
         self._reconnecting.pop(peer, None)
-        if peer.is_open and peer.direction == "outbound":
+        if peer.is_suspended and peer.id in self._redialling:
+            self._redialling[peer.id].cancel()
+        if peer.is_open and not peer.is_suspended and peer.direction == "outbound":
             await self._events.fire("node_disconnect_with_outbound_node", peer)
         await peer._channel.close(Goodbye("disconnected", "the node closed the connection"))
 
@@ -231,24 +238,49 @@ class Node:
         address = self._reconnecting.pop(peer, None)
         if address is None or self._state != "started" or goodbye.code in _FINAL_GOODBYES:
             return
-        task = asyncio.get_running_loop().create_task(self._reconnect(peer.id, address))
+        self._begin_reconnecting(peer, address)
+
+    def _suspended(self, peer: NodeConnection) -> None:
+        address = self._reconnecting.get(peer)
+        if address is not None and self._state == "started":
+            self._begin_reconnecting(peer, address)
+        elif peer.direction == "outbound":
+            peer._channel._end_now(Goodbye("disconnected", "the node does not dial it again"))
+
+    def _begin_reconnecting(self, peer: NodeConnection, address: Address) -> None:
+        remote_id = peer.id
+        # A session may end, and a new connection be lost, while an attempt is under way.
+        if remote_id in self._redialling:
+            return
+        loop = asyncio.get_running_loop()
+        lasted = loop.time() - peer._channel.link.began
+        task = loop.create_task(self._reconnect(remote_id, address, lasted))
+        self._redialling[remote_id] = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: self._redialling.pop(remote_id, None))
 
-    async def _reconnect(self, remote_id: str, address: Address) -> None:
+    async def _reconnect(self, remote_id: str, address: Address, lasted: float) -> None:
         longest, most = _RECONNECT_SECONDS
+        if lasted < longest:
+            # Links that end at once are not dialled as fast as they end.
+            await asyncio.sleep(random.random() * longest)  # noqa: S311 - it only spreads load
         trials = 0
         while self._state == "started":
             try:
                 async with asyncio.timeout(self._limits.dial_timeout):
-                    peer = await self._running().dial(address, remote_id)
+                    peer = await self._running().dial(address, remote_id, wants_session=True)
             except (PeerloomError, TimeoutError):
                 trials += 1
                 if await self._gives_up(address, trials):
+                    given_up = self._running().connections.get(remote_id)
+                    if given_up is not None and given_up.is_suspended:
+                        await given_up._channel.close(Goodbye("disconnected", "the node does not dial it again"))
                     return
             else:
                 self._reconnecting[peer] = address
-                return
+                if peer.is_open and not peer.is_suspended:
+                    return
             await asyncio.sleep(random.random() * longest)  # noqa: S311 - it only spreads load
             longest = min(2 * longest, most)
 
@@ -353,6 +385,9 @@ class Node:
 
     def inbound_node_disconnected(self, peer: NodeConnection) -> Any:
         """Exactly once for each ``inbound_node_connected``; ``peer.close_reason`` says why."""
+
+    def node_session_lost(self, peer: NodeConnection) -> Any:
+        """A suspended session is over: what the other side did not acknowledge may be lost. ``peer`` is closed."""
 
     def node_message(self, peer: NodeConnection, data: Any) -> Any:
         """A message arrived. Messages of a peer are handled one at a time and in order."""

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from .address import Address, group_of, is_loopback
@@ -15,7 +15,7 @@ from .channel.streams import PeerStream
 from .connection import NodeConnection
 from .errors import PeerloomError
 from .events import Events
-from .hello import Goodbye, Hello
+from .hello import Goodbye, Hello, HelloSession
 from .limits import Limits
 from .link.acceptor import Acceptor
 from .link.certificate import ListenerCertificate
@@ -23,6 +23,7 @@ from .link.dial_proof import network_hash
 from .link.link import Link, LinkSettings
 from .link.tls import TlsLink
 from .link.websocket import WebSocketLink
+from .sessions import Sessions
 from .states.form import is_state_header
 from .states.receiver import StateReceiver
 
@@ -86,7 +87,9 @@ class Peering:
         self.buffer = memoryview(bytearray(_RECEIVE_BUFFER_BYTES))
         """All links of the node receive into it: what arrives is taken from it at once."""
         self.closed_handler: Callable[[NodeConnection, Goodbye, bool], None] = lambda _peer, _goodbye, _remote: None
+        self.suspended_handler: Callable[[NodeConnection], None] = lambda _peer: None
         self.states = StateReceiver(self)
+        self.sessions = Sessions(limits, admission.max_connections, self.connections)
         self._instance = secrets.token_hex(16)
         self._certificate: ListenerCertificate | None = None
         self._dials: dict[str, _Dial] = {}
@@ -101,25 +104,33 @@ class Peering:
 
     # Dialling.
 
-    async def dial(self, address: Address, expected_id: str | None) -> NodeConnection:
+    def connected(self, remote_id: str | None) -> NodeConnection | None:
+        """The connection, unless it is suspended."""
+        peer = self.connections.get(remote_id or "")
+        return None if peer is None or peer.is_suspended else peer
+
+    async def dial(self, address: Address, expected_id: str | None, *, wants_session: bool = False) -> NodeConnection:
         """Connects with the node at an address, or finds the connection with it that exists. Raises PeerloomError."""
-        if expected_id in self.connections:
-            return self.connections[expected_id]
+        existing = self.connected(expected_id)
+        if existing is not None:
+            return existing
         try:
-            return await self._dial_once(address, expected_id, replace=False)
+            return await self._dial_once(address, expected_id, replace=False, wants_session=wants_session)
         except _DuplicateError as duplicate:
             found = await self._connection_with(duplicate.remote_id)
-            return found or await self._dial_again(address, duplicate.remote_id)
+            return found or await self._dial_again(address, duplicate.remote_id, wants_session)
 
-    async def _dial_again(self, address: Address, remote_id: str) -> NodeConnection:
+    async def _dial_again(self, address: Address, remote_id: str, wants_session: bool) -> NodeConnection:
         try:
-            return await self._dial_once(address, remote_id, replace=True)
+            return await self._dial_once(address, remote_id, replace=True, wants_session=wants_session)
         except _DuplicateError as duplicate:
             raise duplicate.goodbye.error() from None
 
-    async def _dial_once(self, address: Address, expected_id: str | None, *, replace: bool) -> NodeConnection:
+    async def _dial_once(
+        self, address: Address, expected_id: str | None, *, replace: bool, wants_session: bool
+    ) -> NodeConnection:
         link = await self._open_link(address, expected_id)
-        existing = self.connections.get(link.remote_id)
+        existing = self.connected(link.remote_id)
         if existing is not None:
             link.close()
             return existing
@@ -127,7 +138,10 @@ class Peering:
         if under_way is not None:
             link.close()
             return await asyncio.shield(under_way.result)
-        channel = Channel(link, self._hello(replace), self, self.limits, is_dialler=True)
+        session = self.sessions.propose(link.remote_id, link.protocol, wants_session)
+        suspended = self.connections.get(link.remote_id)
+        is_other = suspended is not None and (session is None or session.id != suspended._session_id)
+        channel = Channel(link, self._hello(replace or is_other, session), self, self.limits, is_dialler=True)
         dial = _Dial(channel)
         self._dials[link.remote_id] = dial
         try:
@@ -166,7 +180,7 @@ class Peering:
         """The connection that exists, or that is coming up."""
         loop = asyncio.get_running_loop()
         until = loop.time() + _DUPLICATE_SECONDS
-        while (found := self.connections.get(remote_id)) is None:
+        while (found := self.connected(remote_id)) is None:
             is_coming = any(channel.link.remote_id == remote_id for channel in self._inbound)
             left = until - loop.time()
             if left <= 0 and not is_coming:
@@ -182,7 +196,7 @@ class Peering:
             if not changed.done():
                 changed.set_result(None)
 
-    def _hello(self, replace: bool) -> Hello:
+    def _hello(self, replace: bool, session: HelloSession | None = None) -> Hello:
         window = self.limits.unhandled_max_bytes
         return Hello(
             network=self.settings.network,
@@ -193,6 +207,7 @@ class Peering:
             windows=(window, window, window),
             addresses=self.addresses,
             replace=replace,
+            session=session,
         )
 
     # Accepting.
@@ -238,16 +253,39 @@ class Peering:
         if hello.network != self.settings.network:
             names = f"{self.settings.network!r}, and the other node to {hello.network!r}"
             return Goodbye("network", f"this node belongs to the network {names}")
-        if not channel.is_dialler:
-            refusal = self._judge_pair(channel, hello) or self._judge_room(channel)
-            if refusal is not None:
-                return refusal
-        return await self._judge_peer(channel, hello)
+        if channel.is_dialler:
+            return self._judge_session(channel, hello) or await self._judge_peer(channel, hello)
+        refusal = (
+            self._judge_pair(channel, hello) or self._judge_room(channel) or await self._judge_peer(channel, hello)
+        )
+        if refusal is not None:
+            return refusal
+        if channel.state != "deciding":
+            return None
+        # The answer of ``authorize`` took its time.
+        refusal = self._judge_pair(channel, hello)
+        if refusal is None:
+            channel.own_hello = replace(channel.own_hello, session=self.sessions.answer(channel, hello.session))
+        return refusal
+
+    def _judge_session(self, channel: Channel, hello: Hello) -> Goodbye | None:
+        """Clauses 10.1 and 10.5, of the answer to a dialler."""
+        asked, answer = channel.own_hello.session, hello.session
+        if answer is None:
+            return None
+        if asked is None or answer.beside or (answer.resumed and answer.id != asked.id):
+            return Goodbye("protocol", "the answer is not one to the session that was asked for")
+        if not answer.resumed and answer.received_bytes > 0:
+            return Goodbye("protocol", "a new session begins at another position than 0")
+        return None
 
     def _judge_pair(self, channel: Channel, hello: Hello) -> Goodbye | None:
         remote_id = channel.link.remote_id
-        existing = self.connections.get(remote_id)
-        if existing is not None:
+        existing = self.connected(remote_id)
+        resumes = self.sessions.judge(channel, hello.session)
+        if isinstance(resumes, Goodbye):
+            return resumes
+        if existing is not None and not resumes:
             known = existing._channel.remote_hello
             if known is not None and known.instance == hello.instance and not hello.replace:
                 return Goodbye("duplicate", "the two nodes are connected already")
@@ -256,8 +294,8 @@ class Peering:
         return None
 
     def _judge_room(self, channel: Channel) -> Goodbye | None:
-        inbound = [peer for peer in self.connections.values() if peer.direction == "inbound"]
-        if channel.link.remote_id in self.connections:
+        inbound = [peer for peer in self.connections.values() if peer.direction == "inbound" and not peer.is_suspended]
+        if self.connected(channel.link.remote_id) is not None:
             return None
         if 0 < self.admission.max_connections <= len(inbound):
             return Goodbye("full", "this node has as many connections as it allows")
@@ -287,11 +325,18 @@ class Peering:
     def channel_up(self, channel: Channel) -> asyncio.Future[None] | None:
         remote_id = channel.link.remote_id
         self._inbound.pop(channel, None)
+        said = self._session_of(channel)
+        is_offer = said is not None and not channel.is_dialler and self.sessions.takes_offer(channel, said)
+        if said is not None and not is_offer and (said.resumed or not channel.is_dialler):
+            self._resume(channel, said)
+            return None
         existing = self.connections.get(remote_id)
-        if existing is not None and not self._takes_place(channel, existing):
+        if existing is not None and not existing.is_suspended and not self._takes_place(channel, existing):
             self._by_channel.pop(channel, None)
             channel._end_now(Goodbye("duplicate", "the two nodes are connected already"))
             return None
+        if said is not None:
+            channel.begin_session(said.id)
         peer = self.node.create_new_connection(channel)
         self._by_channel[channel] = peer
         self.connections[remote_id] = peer
@@ -303,6 +348,49 @@ class Peering:
             dial.result.set_result(peer)
         self._has_changed()
         return waiting
+
+    def _session_of(self, channel: Channel) -> HelloSession | None:
+        """What the listener said of a session that the dialler had asked for."""
+        hello = channel.remote_hello if channel.is_dialler else channel.own_hello
+        return None if hello is None or channel.own_hello.session is None else hello.session
+
+    def _resume(self, channel: Channel, said: HelloSession) -> None:
+        """Continues the session; if it is over, or its accept comes too late, the link ends (clauses 10.9, 10.11)."""
+        dial = next((dial for dial in self._dials.values() if dial.channel is channel), None)
+        peer = self.sessions.resume(channel, said) if said.resumed else None
+        if peer is None:
+            channel.drop()
+        if dial is not None and not dial.result.done():
+            if peer is None:
+                gone = "the session ended while the two sides resumed it: connect again"
+                dial.result.set_exception(PeerloomError("ERR_CONNECTION_CLOSED", gone))
+                dial.result.exception()
+            else:
+                dial.result.set_result(peer)
+        self._has_changed()
+
+    def channel_suspended(self, channel: Channel, reason: str) -> None:
+        peer = self._by_channel[channel]
+        peer.close_reason = Goodbye("disconnected", f"the connection was lost: {reason}")
+        self._fire(f"{peer.direction}_node_disconnected", peer)
+        if self.is_stopping:
+            channel._end_now(Goodbye("stopped", "the node stopped"))
+            return
+        if peer.direction == "inbound":
+            self.sessions.suspended(peer)
+        self.suspended_handler(peer)
+
+    def channel_resumed(self, channel: Channel) -> None:
+        peer = self._by_channel[channel]
+        peer.close_reason = None
+        peer.host, peer.port = channel.link.host, channel.link.port
+        self._fire(f"{peer.direction}_node_connected", peer)
+
+    def _fire(self, event: str, peer: NodeConnection) -> None:
+        waiting = self.events.start(event, peer)
+        if waiting is not None:
+            self._ending.add(waiting)
+            waiting.add_done_callback(self._ending.discard)
 
     def _takes_place(self, channel: Channel, existing: NodeConnection) -> bool:
         """Clauses 8.3 and 8.6."""
@@ -374,13 +462,13 @@ class Peering:
         self._has_changed()
         if peer is None:
             return
+        self.sessions.forget(peer)
         peer.close_reason = goodbye
         if self.connections.get(peer.id) is peer:
             del self.connections[peer.id]
-        waiting = self.events.start(f"{peer.direction}_node_disconnected", peer)
-        if waiting is not None:
-            self._ending.add(waiting)
-            waiting.add_done_callback(self._ending.discard)
+        # The break of a suspended one has been reported.
+        event = "node_session_lost" if channel.is_suspended else f"{peer.direction}_node_disconnected"
+        self._fire(event, peer)
         self.closed_handler(peer, goodbye, is_remote)
 
     def _settle_dial(self, channel: Channel, goodbye: Goodbye, *, is_remote: bool) -> None:

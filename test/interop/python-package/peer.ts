@@ -63,6 +63,7 @@ for (const event of ['inbound_node_connected', 'outbound_node_connected'] as con
 for (const event of ['inbound_node_disconnected', 'outbound_node_disconnected'] as const) {
   node.on(event, (peer) => say({ event, peer: peer.id, code: peer.closeReason?.code }));
 }
+node.on('node_session_lost', (peer) => say({ event: 'node_session_lost', peer: peer.id }));
 node.on('node_message', (peer, data) => {
   say({ event: 'node_message', data: described(data) });
   if (data === 'fail') throw new Error('as asked');

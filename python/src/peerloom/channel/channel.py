@@ -14,6 +14,7 @@ from ..data.payload import CBOR, JSON, Payload, decode_payload, encode_payload
 from ..errors import PeerloomError, ProtocolBreach, Undecodable
 from ..frames import (
     ACCEPT,
+    ACKNOWLEDGE,
     CREDIT,
     DELIVER,
     DELIVERED,
@@ -40,6 +41,7 @@ from ..limits import Limits
 from ..link.link import Link
 from ..visible import visible
 from .outgoing import Outbound, Outgoing
+from .session import Session
 from .streams import PeerStream, Streams
 from .windows import ReceiveWindow
 
@@ -48,6 +50,10 @@ _FLUSH_SECONDS: Final = 5.0
 
 _LONG_BYTES: Final = 128 * 1024
 """From this length on, payloads are decompressed, and JSON and CBOR decoded, in another thread."""
+
+_ACKNOWLEDGE_BYTES: Final = 256 * 1024
+_ACKNOWLEDGE_SECONDS: Final = 0.05
+"""Clause 10.4."""
 
 _TURN_SECONDS: Final = 0.005
 """After handling messages for so long, other connections get their turn."""
@@ -75,14 +81,24 @@ class Handlers(Protocol):
         """A message could not be decoded."""
 
     def memory_grew(self, channel: Channel) -> None:
-        """A large message began to arrive, or waits."""
+        """A large message began to arrive, or waits, or what a session keeps has grown."""
+
+    def channel_suspended(self, channel: Channel, reason: str) -> None:
+        """Its link is lost, and its session waits for another one."""
+
+    def channel_resumed(self, channel: Channel) -> None:
+        """Another link carries its session."""
 
     def channel_closed(self, channel: Channel, goodbye: Goodbye, *, is_remote: bool) -> None:
         """Exactly once."""
 
 
 class Channel:
-    """One connection's conversation. ``state``: hello, deciding, accept, up, closed."""
+    """One connection's conversation. ``state``: hello, deciding, accept, up, closed.
+
+    With a session, it outlives its links: each further link shakes hands in a channel of its own, which then hands the
+    link over.
+    """
 
     def __init__(self, link: Link, own_hello: Hello, handlers: Handlers, limits: Limits, *, is_dialler: bool) -> None:
         self.link = link
@@ -91,6 +107,10 @@ class Channel:
         self.is_dialler = is_dialler
         self.remote_hello: Hello | None = None
         self.state = "hello"
+        self.session: Session | None = None
+        self._acknowledged = 0
+        self._acknowledging: asyncio.TimerHandle | None = None
+        self._is_closing = False
         self._is_accepted = False
         self.closed: asyncio.Future[Goodbye] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
@@ -115,6 +135,7 @@ class Channel:
         self._routes: dict[int, Callable[[int, int, memoryview], None]] = {
             PING: self._take_ping,
             PONG: lambda _format, _compression, body: self._settle(PING, number_of(body), None),
+            ACKNOWLEDGE: self._take_acknowledge,
             CREDIT: self._take_credit,
             MESSAGE: self._take_message,
             DELIVER: self._take_deliver,
@@ -144,6 +165,8 @@ class Channel:
         self._heard = time.monotonic()
         self._has_pinged = False
         self._reader.buffer_updated(count)
+        if self.session is not None:
+            self._owe()
 
     def link_writable(self) -> None:
         self.outgoing.flush()
@@ -152,6 +175,12 @@ class Channel:
         self._end_now(Goodbye("protocol", f"the other side broke the protocol: {error}"))
 
     def link_closed(self, reason: str) -> None:
+        if self.session is not None and self.state == "up" and not self._is_closing:
+            if self._reader.is_busy:
+                self._loop.call_soon(self._suspend, self.link, reason)
+            else:
+                self._suspend(self.link, reason)
+            return
         self._finish(Goodbye("disconnected", f"the connection was lost: {reason}"), is_remote=True)
 
     def _route(self, kind: int, format: int, compression: int, body: memoryview) -> None:
@@ -219,6 +248,96 @@ class Channel:
 
     def _handshake_timeout(self) -> None:
         self._end_now(Goodbye("timeout", "the handshake took too long"))
+
+    # The session.
+
+    @property
+    def is_suspended(self) -> bool:
+        return self.session is not None and self.session.link is None
+
+    def begin_session(self, id: str) -> None:
+        """The handshake is done, and nothing has been sent yet."""
+        self.session = Session(id, self.link, lambda: self._handlers.memory_grew(self))
+        self.outgoing.use(self.session)
+        self._reader.counted = self._reader.whole = 0
+
+    def lose_link(self, reason: str) -> None:
+        """Gives the link up, but not the session."""
+        link = self.link
+        link.receiver = None
+        link.abort()
+        self._suspend(link, reason)
+
+    def _suspend(self, link: Link, reason: str) -> None:
+        session = self.session
+        if self.state != "up" or session is None or session.link is not link:
+            return
+        session.suspend(self._reader.cut_off())
+        self._timer.cancel()
+        self._stop_acknowledging()
+        self._handlers.channel_suspended(self, reason)
+
+    def hand_over(self) -> tuple[Link, bytes]:
+        """The link whose handshake this channel has done, and what arrived behind that."""
+        self.state = "closed"
+        self._timer.cancel()
+        self.outgoing.close()
+        return self.link, self._reader.take_rest()
+
+    def drop(self) -> None:
+        """Ends the link without a word: it led to a session that is over (clauses 10.9, 10.11)."""
+        self.hand_over()
+        self.link.receiver = None
+        self.link.abort()
+
+    def resume_over(self, fresh: Channel, position: int) -> None:
+        """The session continues over the link of another channel, from the position that the other side named."""
+        assert self.session is not None
+        self.link, rest = fresh.hand_over()
+        self.link.receiver = self
+        self._heard = time.monotonic()
+        self._has_pinged = False
+        self._timer = self._loop.call_later(self.limits.ping_after, self._watch)
+        self.session.resume(self.link, position)
+        # The last acknowledgement may be lost.
+        self._acknowledge()
+        self._handlers.channel_resumed(self)
+        self.outgoing.schedule()
+        try:
+            self._reader.feed(rest)
+        except ProtocolBreach as breach:
+            self.link_broken(breach)
+        self._owe()
+
+    def _take_acknowledge(self, _format: int, _compression: int, body: memoryview) -> None:
+        if self.session is None or len(body) != 8:
+            raise ProtocolBreach("an acknowledgement of another form, or without a session")
+        self.session.acknowledge(int.from_bytes(body, "big"))
+        self.outgoing.schedule()
+
+    def _owe(self) -> None:
+        owed = self._reader.whole - self._acknowledged
+        if owed >= _ACKNOWLEDGE_BYTES and self.link.is_writable:
+            self._acknowledge()
+        elif owed > 0 and self._acknowledging is None and self.state == "up":
+            self._acknowledging = self._loop.call_later(_ACKNOWLEDGE_SECONDS, self._acknowledge_late)
+
+    def _acknowledge_late(self) -> None:
+        self._acknowledging = None
+        if self.link.is_writable:
+            self._acknowledge()
+        else:
+            self._owe()
+
+    def _acknowledge(self) -> None:
+        self._stop_acknowledging()
+        self._acknowledged = self._reader.whole
+        self._write(frame(ACKNOWLEDGE, self._acknowledged.to_bytes(8, "big")))
+
+    def _stop_acknowledging(self) -> None:
+        if self._acknowledging is not None:
+            self._acknowledging.cancel()
+            self._acknowledging = None
 
     # Messages, one at a time and in order (clause 5.1).
 
@@ -487,11 +606,15 @@ class Channel:
             + self._request_window.kept_bytes
             + self.streams.kept_bytes
             + self.outgoing.queued_bytes
+            + (0 if self.session is None else self.session.kept_bytes)
         )
 
     def _watch(self) -> None:
         """Clause 6.7."""
         silent = time.monotonic() - self._heard
+        if silent >= self.limits.dead_after and self.session is not None:
+            self.lose_link(f"the peer was silent for {silent:.0f} s")
+            return
         if silent >= self.limits.dead_after:
             self._end_now(Goodbye("timeout", f"the peer was silent for {silent:.0f} s"))
             self.link.abort()
@@ -507,7 +630,8 @@ class Channel:
 
     async def close(self, goodbye: Goodbye) -> None:
         """Sends what waits, within a few seconds, and then says goodbye."""
-        if self.state == "up":
+        self._is_closing = True
+        if self.state == "up" and not self.is_suspended:
             try:
                 async with asyncio.timeout(_FLUSH_SECONDS):
                     await self.outgoing.empty()
@@ -519,9 +643,17 @@ class Channel:
         if self.state == "closed":
             return
         # A goodbye may stand between the frames of a cut message (clause 3.10).
-        self._write(frame(GOODBYE, goodbye.encode()))
+        if not self._must_be_silent(goodbye):
+            self._write(frame(GOODBYE, goodbye.encode()))
         self._finish(goodbye, is_remote=False)
         self.link.close()
+
+    def _must_be_silent(self, goodbye: Goodbye) -> bool:
+        """To the dialler, what follows may belong to the session already (clauses 10.10, 10.11)."""
+        session = self.own_hello.session
+        if self.is_dialler or self.state != "accept" or session is None:
+            return False
+        return session.resumed or goodbye.code == "timeout"
 
     def _write(self, data: bytes) -> None:
         self.link.write((data,))
@@ -532,6 +664,7 @@ class Channel:
         was_up = self.state == "up"
         self.state = "closed"
         self._timer.cancel()
+        self._stop_acknowledging()
         self.outgoing.close()
         if not is_remote:
             self._reader.end()

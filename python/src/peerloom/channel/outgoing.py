@@ -12,6 +12,7 @@ from ..errors import PeerloomError
 from ..frames import DELIVER, HEADER_BYTES, MESSAGE, MORE, PART, REQUEST, header, number_bytes
 from ..limits import MAX_FRAME_BODY, MESSAGE_COST, Limits
 from ..link.link import Link
+from .session import Session
 
 LANES: Final = {MESSAGE: 0, DELIVER: 0, REQUEST: 1}
 """By kind; other kinds belong to none of these lanes."""
@@ -93,7 +94,7 @@ class Outgoing:
     """The queues of a connection."""
 
     def __init__(self, link: Link, limits: Limits, on_overload: Callable[[str], None]) -> None:
-        self._link = link
+        self._link: Link | Session = link
         self._limits = limits
         self._on_overload = on_overload
         self._loop = asyncio.get_running_loop()
@@ -116,6 +117,10 @@ class Outgoing:
         self._granted = list(windows)
         self._is_open = True
         self.schedule()
+
+    def use(self, session: Session) -> None:
+        """What is sent from now on goes through the session."""
+        self._link = session
 
     def close(self) -> None:
         self._is_open = False

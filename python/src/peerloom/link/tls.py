@@ -182,9 +182,10 @@ class TlsLink(asyncio.BufferedProtocol):
 
     def _read(self) -> None:
         receiver = self.receiver
-        assert receiver is not None
         try:
-            while self._state == "up":
+            while self._state == "up" and self.receiver is not None:
+                # A session that resumes puts another one in the place of the one that shook hands.
+                receiver = self.receiver
                 buffer = receiver.get_buffer()
                 count: int = self._tls.read(len(buffer), buffer)  # type: ignore[assignment]
                 if not count:
@@ -192,6 +193,7 @@ class TlsLink(asyncio.BufferedProtocol):
                     return
                 receiver.buffer_updated(count)
         except ProtocolBreach as breach:
+            assert receiver is not None
             receiver.link_broken(breach)
 
     def _remote_ended(self) -> None:

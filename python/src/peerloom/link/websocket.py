@@ -290,8 +290,8 @@ class WebSocketLink(asyncio.BufferedProtocol):
         self._granted -= cost
         if self._granted < 0:
             raise ProtocolBreach("more data than the credit allows")
-        receiver = self.receiver
-        while receiver is not None and self._state == "up" and len(content) > 0:
+        # A session that resumes puts another receiver in the place of the one that shook hands.
+        while (receiver := self.receiver) is not None and self._state == "up" and len(content) > 0:
             place = receiver.get_buffer()
             count = min(len(place), len(content))
             place[:count] = content[:count]
