@@ -121,9 +121,10 @@ function signerOf(seed: Uint8Array): Signer {
   if (nodeCrypto === undefined) return portableSignerOf(seed);
   const pkcs8 = Buffer.from(pkcs8Of('Ed25519', seed));
   const key = nodeCrypto.createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
-  const spki = nodeCrypto.createPublicKey(key).export({ format: 'der', type: 'spki' });
+  // As DER, the export would take a third of the time that it takes to make an identity.
+  const { x } = nodeCrypto.createPublicKey(key).export({ format: 'jwk' });
   return {
-    publicKey: Uint8Array.from(spki.subarray(-publicKeyBytes)),
+    publicKey: Uint8Array.from(Buffer.from(x!, 'base64url')),
     sign: (message) => Uint8Array.from(nodeCrypto.sign(null, message, key)),
   };
 }
