@@ -108,7 +108,9 @@ async function pingAll(peer: NodeConnection, options: PingOptions, signal: Abort
 /** The way that the connection takes now: it may improve while it is used. */
 function wayText({ host, port, path, security, relay }: NodeConnection): string {
   if (relay !== undefined) return `${path} by ${relay.id}, ${security.protocol}`;
-  return `${path}, ${security.protocol} to ${port === 0 ? host : `${host}:${port}`}`;
+  // Of a connection that began at a relay, only the address of the relay is known.
+  const to = port === 0 ? '' : ` to ${host}:${port}`;
+  return `${path}, ${security.protocol}${to}`;
 }
 
 function summaryText(name: string, sent: number, times: readonly number[]): string {
