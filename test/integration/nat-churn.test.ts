@@ -79,8 +79,8 @@ for (const kinds of pairs) {
     const endsAt = performance.now() + (seconds * 1_000) / pairs.length;
     do {
       await pause(seconds > 0 ? 1_000 + random() * 4_000 : 0);
-      const killedAt = performance.now();
       await network.forgetMappings(backMs.length % 2 === 0 ? 0 : 1);
+      const killedAt = performance.now();
       await flows();
       backMs.push(performance.now() - killedAt);
       for (const { now } of talkers) assert.deepEqual([now.connections, now.faults], [1, 0]);

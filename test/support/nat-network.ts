@@ -122,6 +122,7 @@ export class NatNetwork {
     for (const [name, via] of Object.entries(this.#routers[index])) {
       // Linux drops the mappings of an interface that goes down.
       await this.#ip(name, 'link', 'set', 'wan', 'down');
+      await this.#untilForgotten(name);
       await this.#ip(name, 'link', 'set', 'wan', 'up');
       if (via !== undefined) await this.#ip(name, 'route', 'replace', 'default', 'via', via);
     }
@@ -132,6 +133,16 @@ export class NatNetwork {
     for (const host of this.hosts) {
       execFileSync('ip', ['netns', 'exec', host, 'nft', '-f', '-'], { input: noUdp, stdio: 'pipe' });
     }
+  }
+
+  /** The kernel drops the mappings a moment after the interface is down. */
+  async #untilForgotten(name: string): Promise<void> {
+    const file = '/proc/sys/net/netfilter/nf_conntrack_count';
+    const command = ['netns', 'exec', `${this.#prefix}-${name}`, 'cat', file];
+    const isForgotten = async (): Promise<boolean> => Number((await run('ip', command)).stdout) === 0;
+    const deadline = performance.now() + 10_000;
+    while (!(await isForgotten()))
+      if (performance.now() > deadline) throw new Error(`${name} does not forget its mappings`);
   }
 
   /** The namespace of the router that is nearest to a host, the address at which the host sees it, and its other address. */
