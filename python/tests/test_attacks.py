@@ -15,7 +15,7 @@ from conftest import RecordingNode, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from peerloom import Identity, Limits, Node, PeerloomError
+from peerloom import Identity, Limits, Node, PeerloomError, peering
 from peerloom.channel.outgoing import Outbound
 from peerloom.errors import ProtocolBreach
 from peerloom.frames import (
@@ -349,6 +349,49 @@ def test_handshakes_are_limited_in_number_and_time() -> None:
             raw.close()
 
     run(test())
+
+
+def test_one_address_has_its_share_of_handshakes_and_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Loopback is exempt.
+    monkeypatch.setattr(peering, "is_loopback", lambda _host: False)
+    limits = Limits(max_half_open_per_address=2, max_inbound_per_address=3, handshake_timeout=20.0)
+
+    async def test() -> None:
+        async with RecordingNode(limits=limits) as node:
+            silent = [socket.create_connection(("127.0.0.1", node.port)) for _ in range(3)]
+            silent[2].settimeout(5)
+            assert await asyncio.to_thread(silent[2].recv, 1) == b"", "the third one is closed"
+            for connection in silent:
+                connection.close()
+            raws: list[RawPeer] = []
+            while len(raws) < 3:
+                try:
+                    raw = await RawPeer.dial(node)
+                except OSError:
+                    # The node has not noticed yet that the silent ones are gone.
+                    continue
+                await raw.shake_hands()
+                raws.append(raw)
+                await node.next("inbound_node_connected")
+            fourth = await RawPeer.dial(node)
+            fourth.write(fourth.proof() + frame(HELLO, HELLO_OF_TESTS.encode()))
+            assert await fourth.goodbye() == "full"
+            assert len(node.all_nodes) == 3
+
+    run(test())
+
+
+def test_5_13_a_message_of_too_many_lists_is_rejected_alone() -> None:
+    async def attack(node: RecordingNode, raw: RawPeer) -> None:
+        await raw.shake_hands()
+        many = b"[" + b"[]," * 20 + b"[]]"
+        raw.write(frame(MESSAGE, many, format=1) + frame(MESSAGE, b"\x94" + b"\x80" * 20, format=4))
+        for _ in range(2):
+            assert "too many lists" in await node.next("node_message_rejected")
+        raw.write(frame(MESSAGE, b"[[],[]]", format=1))
+        assert await node.next("node_message") == [[], []]
+
+    against(attack, limits=Limits(max_containers=10))
 
 
 def test_2_5_a_dialler_refuses_a_certificate_of_nobody() -> None:

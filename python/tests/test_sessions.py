@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_attacks import HELLO_OF_TESTS, RawPeer
 
-from peerloom import Identity, Limits, NodeConnection, PeerloomError, node
+from peerloom import Identity, Limits, NodeConnection, PeerloomError, node, sessions
 from peerloom.channel import session as session_module
 from peerloom.errors import ProtocolBreach
 from peerloom.frames import (
@@ -205,6 +205,25 @@ def test_at_most_max_connections_sessions_are_suspended() -> None:
             # Those whose links broke first are given up, and suspended ones take no place of others.
             assert [await listener.next("node_session_lost") for _ in range(2)] == peers[:2]
             assert [peer.is_open for peer in peers] == [False, False, True, True]
+
+    run(test())
+
+
+def test_one_address_has_its_share_of_suspended_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Loopback is exempt.
+    monkeypatch.setattr(sessions, "is_loopback", lambda _host: False)
+
+    async def test() -> None:
+        async with RecordingNode(limits=Limits(max_inbound_per_address=1)) as listener:
+            peers = []
+            for _ in range(3):
+                raw = await RawPeer.dial(listener)
+                await raw.shake_hands(with_session(HelloSession("ours")))
+                peers.append(await listener.next("inbound_node_connected"))
+                raw.abort()
+                await listener.next("inbound_node_disconnected")
+            assert [await listener.next("node_session_lost") for _ in range(2)] == peers[:2]
+            assert [peer.is_open for peer in peers] == [False, False, True]
 
     run(test())
 
