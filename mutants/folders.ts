@@ -45,6 +45,7 @@ export const folders: Readonly<Record<string, Folder>> = {
     tests: [
       'test/unit/identity/*.test.ts',
       'test/unit/secure/hpke.test.ts',
+      'test/unit/overlay/{broadcast,batch-signature}.test.ts',
       'test/integration/{identity,network-key,signer,shared-identity}.test.ts',
     ],
   },

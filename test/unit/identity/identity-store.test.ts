@@ -53,6 +53,19 @@ suite('an identity that a page keeps', () => {
     }
   });
 
+  test('is its seed, where the page has no WebCrypto, or one without these keys', async (t) => {
+    for (const [store, subtle] of [
+      ['a', undefined],
+      ['b', { importKey: () => Promise.reject(new DOMException('no Ed25519', 'NotSupportedError')) }],
+    ] as const) {
+      browser(t);
+      Object.defineProperty(crypto, 'subtle', { value: subtle, configurable: true });
+      const { secret, id } = await opened(t, store).finally(() => Reflect.deleteProperty(crypto, 'subtle'));
+      assert.ok('toPkcs8' in secret);
+      assert.equal(secret.id, id);
+    }
+  });
+
   test('is known once the node has started, and not before', async (t) => {
     browser(t);
     const identity = new StoredIdentity({ store: 'a' });
@@ -137,7 +150,10 @@ suite('an identity that a page keeps', () => {
   }, async (t) => {
     browser(t);
     const first = await opened(t);
-    await assert.rejects(opened(t), withCode('ERR_IDENTITY_IN_USE', /another page of this browser/));
+    await assert.rejects(opened(t), (error: Error) => {
+      withCode('ERR_IDENTITY_IN_USE', /another page of this browser/)(error);
+      return error.cause instanceof Error;
+    });
     first.close();
     await opened(t);
   });
