@@ -58,7 +58,7 @@ export const folders: Readonly<Record<string, Folder>> = {
     ],
   },
   'src/node': {
-    sources: ['src/node/**/*.ts'],
+    sources: ['src/node/{*.ts,explain/*.ts,states/*.ts}'],
     tests: [
       'test/unit/node/*.test.ts',
       'test/unit/simulator/deliveries.test.ts',
@@ -66,6 +66,10 @@ export const folders: Readonly<Record<string, Folder>> = {
       'test/compliance/protocol/{broadcasts,python-nodes}.test.ts',
       nodes,
     ],
+  },
+  'src/node/recorder': {
+    sources: ['src/node/recorder/*.ts'],
+    tests: ['test/integration/recorder.test.ts'],
   },
   'src/peers': {
     sources: ['src/peers/*.ts'],
