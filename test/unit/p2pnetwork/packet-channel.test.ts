@@ -48,6 +48,28 @@ test('the limits by address hold for a link unless it says that they do not', ()
   assert.equal(openChannel(systemRuntime, behindProxy).channel.remote.limitsByAddress, false);
 });
 
+test('a channel that is closed hands over what waits, and reads nothing more', async () => {
+  const { link, channel } = openChannel();
+  const received: Data[] = [];
+  const handler = {
+    connected: () => true,
+    message: (data: Data) => received.push(data) > 0,
+    closed: () => {},
+  };
+  channel.start(handler as unknown as ChannelHandler);
+  link.onMessage(encodePacket('before'));
+  await until(() => received.length === 1, 'it is received');
+  link.room = 1;
+  for (const text of ['one', 'two', 'three']) channel.send(text);
+  assert.equal(link.pieces.length, 1);
+  channel.close(goodbye('disconnected'));
+  assert.equal(Buffer.concat(link.pieces).toString(), 'one\u0004two\u0004three\u0004');
+  assert.deepEqual(link.endings, ['close 15000']);
+  link.onMessage(encodePacket('after'));
+  await turn();
+  assert.deepEqual(received, ['before']);
+});
+
 suite('what waits for a slow Python node', () => {
   const limits = { ...defaultLimits, queueMaxBytes: 10, queueHighWaterBytes: 6 };
   const packet = (first: number) => Uint8Array.of(first, 0, 0);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import {
+  type DType,
   readSafetensors,
   readSafetensorsWithMetadata,
   Tensor,
@@ -25,6 +26,47 @@ const bytes = (from: number, to: number): object => ({
 
 const refuses = (file: Uint8Array, message: RegExp): void =>
   assert.throws(() => readSafetensors(file), withCode('ERR_TENSOR_FORMAT', message));
+
+test('each type has the name of the format, and the widest types come first', () => {
+  const types = {
+    BOOL: 'bool',
+    U8: 'uint8',
+    I8: 'int8',
+    I16: 'int16',
+    U16: 'uint16',
+    F16: 'float16',
+    BF16: 'bfloat16',
+    I32: 'int32',
+    U32: 'uint32',
+    F32: 'float32',
+    F64: 'float64',
+    I64: 'int64',
+    U64: 'uint64',
+  } as const satisfies Record<string, DType>;
+  const widthOf = (name: string) => (name === 'BOOL' ? 1 : Number(/\d+/.exec(name)![0]) / 8);
+  const state = Object.fromEntries(
+    Object.entries<DType>(types).map(([name, dtype]) => [
+      dtype,
+      new Tensor(dtype, [1], new Uint8Array(widthOf(name)).fill(1)),
+    ]),
+  );
+  const file = writeSafetensors(state);
+  const length = Number(new DataView(file.buffer).getBigUint64(0, true));
+  const header = JSON.parse(new TextDecoder().decode(file.subarray(8, 8 + length))) as Record<
+    string,
+    { dtype: string; data_offsets: [number, number] }
+  >;
+  assert.deepEqual(
+    Object.fromEntries(Object.entries(header).map(([name, { dtype }]) => [dtype, name])),
+    types,
+  );
+  const inOrder = Object.values(header).sort((one, other) => one.data_offsets[0] - other.data_offsets[0]);
+  assert.deepEqual(
+    inOrder.map(({ dtype }) => dtype),
+    Object.keys(types).reverse(),
+  );
+  assert.deepEqual(readSafetensors(file), state);
+});
 
 suite('readSafetensors', () => {
   test('puts the tensors into the memory of the file', () => {
@@ -53,6 +95,11 @@ suite('readSafetensors', () => {
   test('refuses bytes that are no safetensors file', () => {
     refuses(new Uint8Array(7), /at least 8 bytes, not 7/);
     refuses(new Uint8Array(8).fill(0xff), /header is too long/);
+    const long = new Uint8Array(8);
+    new DataView(long.buffer).setBigUint64(0, 100_000_001n, true);
+    refuses(long, /header is too long: it would have 100000001 bytes, and 100000000 are allowed/);
+    new DataView(long.buffer).setBigUint64(0, 100_000_000n, true);
+    refuses(long, /cut short/);
     refuses(fileOf('{}', 0).subarray(0, 9), /cut short/);
     refuses(fileOf(' {}', 0), /does not begin with {/);
     refuses(fileOf('', 0), /does not begin with {/);
