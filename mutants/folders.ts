@@ -90,7 +90,7 @@ export const folders: Readonly<Record<string, Folder>> = {
       'test/unit/discovery/*.test.ts',
       'test/simulation/discovery.test.ts',
       'test/compliance/protocol/finding.test.ts',
-      'test/integration/{discovery,wait-for-nodes,neighbourhood}.test.ts',
+      'test/integration/{discovery,wait-for-nodes,neighbourhood,mdns}.test.ts',
     ],
   },
   'src/overlay': {

@@ -34,6 +34,18 @@ function packetOf(other: MdnsSelf, ttl?: number): MdnsPacket {
 }
 
 suite('records of mdns', () => {
+  test('may be missing, or have a name that is not text: a packet can hold anything', () => {
+    const text = recordsOf(self()).find(({ type }) => type === 'TXT')!;
+    const asker = self();
+    assert.equal(nodesIn({ additionals: [text] }, from, asker).length, 1);
+    assert.equal(nodesIn({ answers: [text] }, from, asker).length, 1);
+    assert.deepEqual(nodesIn({}, from, asker), []);
+    for (const name of [undefined, null, 5, {}, [text.name]]) {
+      const odd = { ...text, name } as unknown as typeof text;
+      assert.equal(nodesIn({ answers: [odd, text] }, from, asker).length, 1);
+    }
+  });
+
   test('are those of RFC 6763: the instance of the service, where it is, what it says, and the host', () => {
     const node = self();
     const records = recordsOf(node);

@@ -47,6 +47,22 @@ function nodeOf(id: string, more: Partial<KnownNode> = {}): KnownNode {
 }
 
 suite('a peer store', () => {
+  test('may be stopped before it was started, twice, and hears of nothing afterwards', (t) => {
+    const path = pathFor(t);
+    peerStore({ path }).stop();
+    const { store, failures } = startStore(path);
+    const node = nodeOf('there');
+    store.connected!(node);
+    store.stop();
+    store.stop();
+    store.disconnected!(node);
+    assert.deepEqual(failures, []);
+    assert.deepEqual(
+      startStore(path).found.map(({ id }) => id),
+      ['there'],
+    );
+  });
+
   test('reports in the next run what it was told in this one, what was proven first', async (t) => {
     const path = pathFor(t);
     const { store, found, runtime } = startStore(path);
