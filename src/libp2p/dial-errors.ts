@@ -70,6 +70,9 @@ export function explainDial(error: unknown, address: Address, progress: DialProg
   }
   const ofSystem = all.find((one) => systemCode.test((one as { code?: string }).code ?? ''));
   if (ofSystem !== undefined) return explain(ofSystem, address, 'dialling');
+  if (progress.isEncrypted && all.some(isCloseEvent)) {
+    return make('ERR_CONNECTION_CLOSED', `the stream to ${text} ${said}: dial again`);
+  }
   if (progress.isEncrypted) return make('ERR_HANDSHAKE', `${text}: the handshake failed: ${said}`);
   if (/timed? ?out|TimeoutError/i.test(said)) return make('ERR_TIMEOUT', `${text} did not answer in time`);
   return make('ERR_UNREACHABLE', `dialling ${text} failed: ${said}`);
@@ -95,8 +98,13 @@ export function explainReservation(error: unknown, relay: string): string {
 
 function saidBy(error: unknown): string {
   return causesOf(error)
-    .map((one) => messageOf(one))
+    .map((one) => (isCloseEvent(one) ? 'closed during the handshake' : messageOf(one)))
     .join('; ');
+}
+
+/** libp2p rejects with the event of a stream that closes. It has no message, and bundlers shorten its class name. */
+function isCloseEvent(one: unknown): boolean {
+  return !(one instanceof Error) && (one as { type?: unknown }).type === 'close';
 }
 
 function statusIn(said: string): string | undefined {
