@@ -134,6 +134,18 @@ suite('a link with credit', () => {
     assert.ok(whole.every((byte, index) => byte === index % 256));
   });
 
+  test('holds twice its window at most when tiny pieces lie between larger ones', () => {
+    const [tiny, larger] = [dataRecord(Uint8Array.of(1)), new Uint8Array(16 * 1_024)];
+    for (let bytes = 0; bytes + larger.length < windowBytes; bytes += larger.length + 1) {
+      receive(tiny);
+      receive(dataRecord(larger));
+    }
+    const memory = new Set<ArrayBufferLike>();
+    link.onMessage = ({ buffer }) => void memory.add(buffer);
+    const heldBytes = [...memory].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    assert.ok(heldBytes > windowBytes * 0.9 && heldBytes < windowBytes * 2.1, `${heldBytes} bytes`);
+  });
+
   test('waits for a second at most for the link below to end', () => {
     link.close(5_000);
     assert.deepEqual(recordsIn(inner.pieces), ['end']);
