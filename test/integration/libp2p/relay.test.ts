@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { suite, type TestContext, test } from 'node:test';
-import type { Connection, IdentifyResult } from '@libp2p/interface';
+import { fileURLToPath } from 'node:url';
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2';
+import { identify } from '@libp2p/identify';
+import type { Connection, IdentifyResult, Libp2p } from '@libp2p/interface';
+import { noise } from '@libp2p/noise';
+import { tcp } from '@libp2p/tcp';
+import { yamux } from '@libp2p/yamux';
+import { multiaddr } from '@multiformats/multiaddr';
+import { createLibp2p } from 'libp2p';
 import { Identity, Node, type NodeOptions } from '../../../src/index.ts';
 import type { Engine } from '../../../src/libp2p/engine.ts';
 import {
@@ -19,6 +28,9 @@ import { heldBytes } from '../../support/memory.ts';
 import type { RecordingNode } from '../../support/recording-node.ts';
 import { makeNode } from '../../support/start-nodes.ts';
 import { pause, until } from '../../support/turns.ts';
+import { Program } from '../cli/program.ts';
+
+const visitor = fileURLToPath(new URL('../../support/programs/relay-visitor.ts', import.meta.url));
 
 /** The address of a relay that is not there. */
 const deadRelay = '/ip4/127.0.0.1/tcp/9/p2p/12D3KooWSrKnMZUcSxK8G7wmBbXdU8nFEfWGhLu6H8xjn8LmCSJb';
@@ -43,6 +55,22 @@ async function startBehind(
   const transports = [libp2p(internet({ listen: [], relays, ...more }))];
   const node = makeNode(t, { options: { name: 'behind', transports, ...options } });
   await node.start();
+  return node;
+}
+
+/** A node of libp2p that is none of ours. */
+async function startStranger(t: TestContext): Promise<Libp2p> {
+  const node = await createLibp2p({
+    transports: [tcp(), circuitRelayTransport()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    connectionMonitor: { enabled: false },
+    services: { identify: identify() },
+  });
+  Fixture.of(t).defer(async () => {
+    for (const connection of node.getConnections()) connection.abort(new Error('the test is over'));
+    await node.stop();
+  });
   return node;
 }
 
@@ -85,6 +113,43 @@ suite('nodes behind a relay', () => {
     for (let count = 0; count < 24; count++) await exchange();
     const grownBytes = heldBytes() - before;
     assert.ok(grownBytes < 8_000_000, `${grownBytes} bytes`);
+  });
+
+  test('share it with a stranger that floods a node that reads nothing', async (t) => {
+    const carrier = await startRelay(t);
+    const [address] = carrier.addresses;
+    const behind = await startBehind(t, [address!]);
+    const other = await startBehind(t, []);
+    const connection = await other.connectWithNode(behind.addresses[0]!);
+    // A process that has stopped reads nothing, whatever windows its streams have.
+    const sleeper = new Program(
+      t,
+      [address!, behind.addresses[0]!],
+      {},
+      { script: visitor, input: 'ignore' },
+    );
+    await sleeper.prints(/^visiting$/m);
+    const { id } = behind.allNodes.find(({ name }) => name === 'visitor')!;
+    const flooder = await startStranger(t);
+    const way = multiaddr(`${address}/p2p-circuit/p2p/${id}`);
+    const stream = await flooder.dialProtocol(way, '/peerloom/1', { runOnLimitedConnection: true });
+    sleeper.signal('SIGSTOP');
+    Object.assign(stream, { sendWindowCapacity: Number.MAX_SAFE_INTEGER });
+    const before = heldBytes();
+    let sentBytes = 0;
+    for (const piece = new Uint8Array(65_536); sentBytes < 256 * 2 ** 20; ) {
+      sentBytes += piece.length;
+      if (stream.send(piece)) continue;
+      const drained = once(stream, 'drain').then(() => true);
+      if (!(await Promise.race([drained, pause(2_000).then(() => false)]))) break;
+    }
+    // What waits on the way are windows, and buffers of the system.
+    assert.ok(sentBytes < 48 * 2 ** 20, `${sentBytes} bytes went on their way`);
+    const grownBytes = heldBytes() - before;
+    assert.ok(grownBytes < 64 * 2 ** 20, `${grownBytes} bytes`);
+    for (let count = 0; count < 20; count++) await connection.deliver(count);
+    assert.deepEqual(behind.messages.slice(1), [...Array(20).keys()]);
+    t.diagnostic(`${sentBytes} bytes sent, ${grownBytes} held by all`);
   });
 
   test('start without a relay that is down, and get their place once it is up', async (t) => {
