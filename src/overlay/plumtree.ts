@@ -20,6 +20,12 @@ export interface PlumtreeEffects<Peer> {
 /** The links of a path that a shorter one must save, so that the tree changes: the paper's threshold. */
 const threshold = 7;
 
+/** The same where the shorter path is announced after the broadcast has arrived. The paper compares only before that. */
+const lateThreshold = 5;
+
+/** Broadcasts whose paths later announcements are compared with. */
+const maxArrivals = 64;
+
 /** Broadcasts that a peer may have announced and that have not arrived. What it announces beyond them is ignored. */
 export const maxMissingPerPeer = 1_024;
 
@@ -33,6 +39,14 @@ interface Neighbour {
   readonly announced: Set<string>;
   /** What it pushed although it was asked not to. */
   unwanted: number;
+  /** It may say that its path is shorter: again once it has pushed something first, since it may lie. */
+  mayShorten: boolean;
+}
+
+/** How a broadcast arrived. */
+interface Arrival<Peer> {
+  readonly from: Peer;
+  readonly hops: number;
 }
 
 interface Announcer<Peer> {
@@ -66,6 +80,7 @@ export class Plumtree<Peer> {
   readonly #isKnown: (id: string) => boolean;
   readonly #neighbours = new Map<Peer, Neighbour>();
   readonly #missing = new Map<string, Missing<Peer>>();
+  readonly #arrivals = new Map<string, Arrival<Peer>>();
 
   /** @param isKnown whether a broadcast has arrived here before. */
   constructor(effects: PlumtreeEffects<Peer>, isKnown: (id: string) => boolean) {
@@ -92,13 +107,14 @@ export class Plumtree<Peer> {
 
   /** A peer is there. */
   opened(peer: Peer): void {
-    this.#neighbours.set(peer, { isEager: true, announced: new Set(), unwanted: 0 });
+    this.#neighbours.set(peer, { isEager: true, announced: new Set(), unwanted: 0, mayShorten: true });
   }
 
   /** A peer is gone. What it was asked for is asked of the next announcer, and given up if there is none. */
   closed(peer: Peer): void {
     const announced = this.#neighbours.get(peer)?.announced ?? [];
     this.#neighbours.delete(peer);
+    for (const [id, { from }] of this.#arrivals) if (from === peer) this.#arrivals.delete(id);
     for (const id of announced) {
       const missing = this.#missing.get(id)!;
       const at = missing.announcers.findIndex((announcer) => announcer.peer === peer);
@@ -117,6 +133,8 @@ export class Plumtree<Peer> {
   /** A broadcast arrived for the first time, over `hops` links from its origin. */
   arrived(from: Peer, id: string, hops: number): void {
     const announcers = this.#missing.get(id)?.announcers ?? [];
+    const neighbour = this.#neighbours.get(from);
+    if (neighbour !== undefined && !this.wasAsked(from, id)) neighbour.mayShorten = true;
     this.#settle(id);
     const shorter = announcers.find(
       ({ peer, ...announced }) => peer !== from && announced.hops + threshold <= hops,
@@ -129,6 +147,8 @@ export class Plumtree<Peer> {
       this.#makeLazy(from);
     }
     this.#spread(id, hops, [from, ...announcers.map(({ peer }) => peer)]);
+    this.#arrivals.set(id, { from, hops });
+    if (this.#arrivals.size > maxArrivals) this.#arrivals.delete(this.#arrivals.keys().next().value!);
   }
 
   /** A peer pushed what is here already. */
@@ -146,7 +166,10 @@ export class Plumtree<Peer> {
 
   /** A peer tells that it has a broadcast, which over this peer comes over `hops` links. */
   announced(from: Peer, id: string, hops: number): void {
-    if (this.#isKnown(id)) return;
+    if (this.#isKnown(id)) {
+      this.#shorten(from, id, hops);
+      return;
+    }
     const isNew = !this.#missing.has(id);
     if (this.#note(from, { id, hops, isOffer: false }) && isNew) this.#effects.wait(id);
   }
@@ -219,6 +242,20 @@ export class Plumtree<Peer> {
       if (isEager) this.#effects.push(peer, id, hops);
       else this.#effects.announce(peer, id, hops);
     }
+  }
+
+  /** A broadcast that is here would have come over fewer links from another peer: the tree changes. */
+  #shorten(peer: Peer, id: string, hops: number): void {
+    const arrival = this.#arrivals.get(id);
+    const neighbour = this.#neighbours.get(peer);
+    if (arrival === undefined || neighbour === undefined || hops + lateThreshold > arrival.hops) return;
+    if (neighbour.isEager || !neighbour.mayShorten || !this.isEager(arrival.from)) return;
+    // The paths of the others were those of the tree as it was.
+    this.#arrivals.clear();
+    neighbour.mayShorten = false;
+    neighbour.isEager = true;
+    this.#effects.graft(peer, undefined);
+    this.#makeLazy(arrival.from);
   }
 
   #makeLazy(peer: Peer): void {

@@ -156,6 +156,72 @@ suite('Plumtree', () => {
     assert.ok(node.tree.isEager('b') && !node.tree.isEager('a'));
   });
 
+  test('changes over to a path that turns out to be shorter by 5 links, and not by 4', () => {
+    for (const [hops, isShorter] of [
+      [4, false],
+      [3, true],
+    ] as const) {
+      const node = treeWith('a', 'b');
+      node.tree.repeated('b');
+      node.arrived('a', 'm', 8);
+      node.done();
+      node.tree.announced('b', 'm', hops);
+      assert.deepEqual(node.done(), isShorter ? ['graft nothing from b', 'prune a'] : []);
+      assert.equal(node.tree.isEager('b'), isShorter);
+      assert.equal(node.tree.isEager('a'), !isShorter);
+    }
+  });
+
+  test('compares with none of the paths that the tree had before it changed', () => {
+    const node = treeWith('a', 'b', 'c');
+    for (const peer of ['b', 'c']) node.tree.repeated(peer);
+    for (const id of ['m', 'n']) node.arrived('a', id, 9);
+    node.tree.announced('b', 'm', 1);
+    node.tree.grafted('a');
+    node.done();
+    node.tree.announced('c', 'n', 1);
+    assert.deepEqual(node.done(), []);
+  });
+
+  test('compares with the last 64 paths, and with none of a peer that has gone', () => {
+    const node = treeWith('a', 'b');
+    node.tree.repeated('b');
+    for (let count = 0; count < 65; count++) node.arrived('a', `${count}`, 9);
+    node.done();
+    node.tree.announced('b', '0', 1);
+    assert.deepEqual(node.done(), []);
+    node.tree.closed('a');
+    node.tree.announced('b', '64', 1);
+    assert.deepEqual(node.done(), []);
+  });
+
+  test('attack: believes a peer once that says its path is shorter, and again when it has pushed something', () => {
+    const node = treeWith('honest', 'liar');
+    node.tree.repeated('liar');
+    const lie = (id: string): string[] => {
+      node.arrived('honest', id, 9);
+      node.done();
+      node.tree.announced('liar', id, 1);
+      return node.done();
+    };
+    assert.deepEqual(lie('first'), ['graft nothing from liar', 'prune honest']);
+    for (let count = 0; count < 10; count++) {
+      // It withholds what comes, the honest peer is asked, and the liar is pruned when it repeats something.
+      node.tree.repeated('liar');
+      assert.deepEqual(lie(`${count}`), []);
+      assert.ok(node.tree.isEager('honest'));
+    }
+    // Only what it pushes without being asked counts.
+    node.tree.announced('liar', 'late', 1);
+    node.tree.timedOut('late');
+    node.arrived('liar', 'late', 1);
+    node.tree.repeated('liar');
+    assert.deepEqual(lie('again'), []);
+    node.arrived('liar', 'pushed', 1);
+    node.tree.repeated('liar');
+    assert.deepEqual(lie('last'), ['graft nothing from liar', 'prune honest']);
+  });
+
   test('asks at once for what is offered, but for one of the offers', () => {
     const node = treeWith('a', 'b');
     node.tree.offered('a', 'm', 1);
