@@ -74,6 +74,10 @@ for (const kinds of pairs) {
       const isNew = (): boolean => talkers.every(({ now }, index) => now.arrived > marks[1 - index]!);
       await until(isNew, () => JSON.stringify(talkers.map(({ now }) => now)), 60_000);
     };
+    const isWhole = (): boolean => {
+      for (const { now } of talkers) assert.ok(now.connections <= 1 && now.faults === 0, JSON.stringify(now));
+      return talkers.every(({ now }) => now.connections === 1);
+    };
     await flows();
     const backMs: number[] = [];
     const endsAt = performance.now() + (seconds * 1_000) / pairs.length;
@@ -83,13 +87,14 @@ for (const kinds of pairs) {
       const killedAt = performance.now();
       await flows();
       backMs.push(performance.now() - killedAt);
-      for (const { now } of talkers) assert.deepEqual([now.connections, now.faults], [1, 0]);
-    } while (performance.now() < endsAt || backMs.length < 2);
+      // A relay may end a link once more that did not answer while its router was away: the session outlives that.
+      await until(isWhole, () => JSON.stringify(talkers.map(({ now }) => now)), 60_000);
+    } while (performance.now() < endsAt);
     const sent = [await talkers[0].end(), await talkers[1].end()];
     const isThere = (): boolean => talkers.every(({ now }, index) => now.arrived === sent[1 - index]);
     await until(isThere, () => `all of ${sent}: ${JSON.stringify(talkers.map(({ now }) => now))}`, 60_000);
+    await until(isWhole, 'the session has its link');
     const states = talkers.map(({ now }) => now);
-    for (const { connections, faults } of states) assert.deepEqual([connections, faults], [1, 0]);
     const sorted = [...backMs].sort((one, other) => one - other).map(Math.round);
     t.diagnostic(
       `${sent[0]! + sent[1]!} numbers, mappings killed ${backMs.length} times; both ways flowed again after ${sorted[sorted.length >> 1]} ms (median), ${sorted.at(-1)} at most; ${states.map(({ path, breaks }) => `${path}, ${breaks} breaks`).join('; ')}`,
