@@ -2,7 +2,7 @@ import type { Connection, Libp2p } from '@libp2p/interface';
 import type { Log } from '../base/debug.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { pingProtocol } from './ping-answers.ts';
-import { untilAborted } from './waiting.ts';
+import { delay, untilAborted } from './waiting.ts';
 
 /** How long the other end of a connection may take to answer, in milliseconds. */
 const patienceMs = 3_000;
@@ -26,27 +26,44 @@ export class StaleConnections {
 
   /** A connection came up: the earlier ones of the same node are asked whether they still work. */
   opened(connection: Connection): void {
-    for (const one of this.#node.getConnections()) {
-      const isEarlier = one !== connection && one.remotePeer.equals(connection.remotePeer) && one.direct;
-      if (!isEarlier || this.#asked.has(one)) continue;
+    for (const one of this.#sameNode(connection)) {
+      if (this.#asked.has(one)) continue;
       this.#asked.add(one);
-      void this.#ask(one).finally(() => this.#asked.delete(one));
+      void this.#check(one).finally(() => this.#asked.delete(one));
     }
   }
 
-  async #ask(connection: Connection): Promise<void> {
+  /** The other direct connections of the same node, the latest last. */
+  #sameNode(connection: Connection): readonly Connection[] {
+    return this.#node
+      .getConnections()
+      .filter((one) => one !== connection && one.direct && one.remotePeer.equals(connection.remotePeer));
+  }
+
+  async #check(earlier: Connection): Promise<void> {
+    let hasAnswered = false;
+    const answering = this.#answers(earlier, 2 * patienceMs).then((answers) => {
+      hasAnswered = answers;
+    });
+    if (await Promise.race([answering.then(() => true), this.#pause(patienceMs)])) return;
+    // If the way to the node is interrupted, neither answers, and nothing is known.
+    const later = this.#sameNode(earlier).at(-1);
+    if (later === undefined || !(await this.#answers(later, patienceMs)) || hasAnswered) return;
+    const error = new Error('it did not answer, and the node had opened another one');
+    this.#log(`ending a connection with ${earlier.remotePeer}: ${error.message}`);
+    earlier.abort(error);
+  }
+
+  async #pause(delayMs: number): Promise<false> {
+    await delay(this.#runtime, delayMs, new AbortController().signal);
+    return false;
+  }
+
+  /** Whether the other end answers a ping in time. A refusal is an answer, too. */
+  async #answers(connection: Connection, withinMs: number): Promise<boolean> {
     const giveUp = new AbortController();
-    const timer = this.#runtime.setTimeout(
-      () => {
-        const error = new Error('it did not answer, and the node had opened another one');
-        this.#log(`ending a connection with ${connection.remotePeer}: ${error.message}`);
-        connection.abort(error);
-        giveUp.abort(error);
-      },
-      patienceMs,
-      'watching',
-    );
     const { signal } = giveUp;
+    const timer = this.#runtime.setTimeout(() => giveUp.abort(new Error('no answer')), withinMs, 'watching');
     try {
       const stream = await connection.newStream(pingProtocol, { signal });
       await untilAborted<void>(signal, (resolve) => {
@@ -56,8 +73,9 @@ export class StaleConnections {
         return () => stream.removeEventListener('message', onMessage);
       });
       stream.abort(new Error('it answered'));
+      return true;
     } catch {
-      // A refusal is an answer, too.
+      return !signal.aborted && connection.status === 'open';
     } finally {
       timer.cancel();
     }

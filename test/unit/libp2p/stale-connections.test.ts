@@ -13,6 +13,7 @@ function connection(id: string, how: 'answers' | 'refuses' | 'is silent') {
   const one = {
     asked,
     direct: true,
+    status: 'open',
     remotePeer: Object.assign(remotePeer, { toString: () => id }),
     abort: () => {
       asked.isEnded = true;
@@ -37,7 +38,7 @@ suite('connections of a node that has opened another one', () => {
     const alive = connection('a', 'answers');
     const without = connection('a', 'refuses');
     const other = connection('b', 'is silent');
-    const latest = connection('a', 'is silent');
+    const latest = connection('a', 'answers');
     const all = [silent, alive, without, other, latest];
     const node = { getConnections: () => all } as unknown as Libp2p;
     const stale = new StaleConnections({ node, runtime, log: silentLog });
@@ -56,6 +57,20 @@ suite('connections of a node that has opened another one', () => {
       all.map(({ asked }) => asked.isEnded),
       [true, false, false, false, false],
     );
-    assert.deepEqual([silent.asked.times, other.asked.times, latest.asked.times], [1, 0, 0]);
+    assert.deepEqual([silent.asked.times, other.asked.times, latest.asked.times], [1, 0, 1]);
+  });
+
+  test('stay if nobody answers on the other one either: the way to the node may be interrupted', async () => {
+    const runtime = new VirtualRuntime();
+    const earlier = connection('a', 'is silent');
+    const later = connection('a', 'is silent');
+    const node = { getConnections: () => [earlier, later] } as unknown as Libp2p;
+    new StaleConnections({ node, runtime, log: silentLog }).opened(later as unknown as Connection);
+    for (let second = 0; second < 20; second++) {
+      await turns();
+      await runtime.advance(1_000);
+    }
+    await turns();
+    assert.deepEqual([earlier.asked.isEnded, later.asked.times], [false, 1]);
   });
 });
