@@ -1,64 +1,39 @@
-import type { Connection, Libp2p, Stream } from '@libp2p/interface';
-import { type Address, formatAddress } from '../base/address.ts';
+import type { Connection, Stream } from '@libp2p/interface';
+import type { Address } from '../base/address.ts';
 import { PeerloomError } from '../base/errors.ts';
 import { unlessAborted } from '../base/unless-aborted.ts';
 import type { LinkPath } from '../transport/link-path.ts';
-import { explain } from '../transport/tcp/system-errors.ts';
 import type { ExpectedPeer, Link, Transport, TransportContext } from '../transport/transport.ts';
 import type { TransportReach } from '../transport/transport-reach.ts';
 import { betterConnection } from './better-ways.ts';
 import { limitsText, pathOf } from './connection-path.ts';
-import { ConnectionUses } from './connection-uses.ts';
 import { CreditLink } from './credit-link.ts';
-import { causesOf, explainDial } from './dial-errors.ts';
-import { createEngine, type Engine, stopEngine, transportManagerOf } from './engine.ts';
+import { explainDial } from './dial-errors.ts';
+import { checkSelf, dialledText, forgetUndialled, readMultiaddr, usableConnection } from './dial-target.ts';
+import { type Engine, stopEngine, transportManagerOf } from './engine.ts';
 import type { EngineExtension } from './engine-extension.ts';
-import { HolePunching } from './hole-punching.ts';
-import { InboundGate, remoteAddressOf } from './inbound-gate.ts';
+import { remoteAddressOf } from './inbound-gate.ts';
+import { explainListen, textAddress } from './listen-errors.ts';
 import {
   behindRelay,
   byWebRtc,
-  idOf,
   isRelayed,
   isWebRtc,
   multiaddrTextOf,
   parseMultiaddr,
   relayOf,
 } from './multiaddr-text.ts';
-import { ObservedAddress } from './observed-address.ts';
-import { answerPings, maxPingStreams, pingProtocol } from './ping-answers.ts';
 import type { Preset } from './preset.ts';
-import { RelayKeeper } from './relay-keeper.ts';
-import { ownShareOf, RelayLimits } from './relay-limits.ts';
-import { dropReservation, hasReservation } from './reservations.ts';
-import { StaleConnections } from './stale-connections.ts';
+import { ownShareOf } from './relay-limits.ts';
+import { creditProtocol, linkProtocol, maxLinkStreams, type Running, startRunning } from './running.ts';
 import { StreamLink } from './stream-link.ts';
 import { withUdpPort } from './udp-port.ts';
-
-/** What a link is, as a protocol of libp2p: the frames of docs/protocol.md, and nothing else. */
-export const linkProtocol = '/peerloom/1';
-
-/** The same in records with credit, over WebRTC, which cannot hold a sender back (credit-records.ts). */
-export const creditProtocol = '/peerloom/1/credit';
-
-/** Streams of one connection in each direction: one is a link, others end soon. */
-const maxLinkStreams = 32;
 
 /** A hello names eight addresses. */
 const maxAddresses = 8;
 
 /** How long a start waits for its relays, in milliseconds; they are asked on in the background. */
 const relayStartMs = 5_000;
-
-/** A node of libp2p that runs, with what belongs to it. */
-interface Running extends Engine {
-  readonly gate: InboundGate;
-  readonly uses: ConnectionUses;
-  readonly relays: readonly RelayKeeper[];
-  readonly observed: ObservedAddress;
-  readonly relayLimits: RelayLimits;
-  readonly punching: HolePunching | undefined;
-}
 
 /** Links over a node of libp2p, which runs from the first dial, or from the start of the node, until `close`. */
 export class Libp2pTransport implements Transport {
@@ -135,12 +110,7 @@ export class Libp2pTransport implements Transport {
     } catch (error) {
       // Its listeners may fail once more as they close.
       await this.close().catch(() => {});
-      const known = causesOf(error).find((one) => typeof (one as { code?: unknown }).code === 'string');
-      throw explain(
-        known ?? withSystemCode(error),
-        this.#preset.listen === undefined ? address : textAddress(texts),
-        'listening',
-      );
+      throw explainListen(error, this.#preset.listen === undefined ? address : textAddress(texts));
     }
     await this.#reserve(running);
     if (this.#preset.relays.length > 0 && this.#preset.ways.includes('webrtc')) {
@@ -191,58 +161,12 @@ export class Libp2pTransport implements Transport {
   }
 
   async #start(): Promise<Running> {
-    const context = this.#context!;
-    const gate = new InboundGate(context);
-    const extensions = this.#extensions;
-    const remembersNodes = extensions.some((one) => one.remembersNodes);
-    const engine = await createEngine({ context, preset: this.#preset, gate, extensions });
-    const { node } = engine;
-    const { runtime, limits, log } = context;
-    const relays = this.#preset.relays.map((relay) => new RelayKeeper({ engine, relay, runtime, log }));
-    const uses = new ConnectionUses({
-      runtime,
-      idleMs: limits.handshakeTimeoutMs,
-      keeps: ({ remotePeer }) =>
-        relays.some(({ id }) => id === remotePeer.toString()) || hasReservation(node, remotePeer.toString()),
+    const running = await startRunning({
+      context: this.#context!,
+      preset: this.#preset,
+      extensions: this.#extensions,
+      onStream: (of, stream, connection) => this.#accept(of, stream, connection),
     });
-    const observed = new ObservedAddress(engine);
-    const relayLimits = new RelayLimits(node);
-    node.addEventListener('peer:identify', ({ detail }) => {
-      observed.heard(detail);
-      relayLimits.heard(detail);
-      punching?.identified(detail);
-    });
-    const { ways, relayServer } = this.#preset;
-    const isPunching = ways.includes('relay') && ways.includes('tcp') && relayServer === undefined;
-    const arrived = (connection: Connection): void => uses.arrived(connection);
-    const punching = isPunching ? new HolePunching({ engine, runtime, log, arrived }) : undefined;
-    const running = { ...engine, gate, uses, relays, observed, relayLimits, punching };
-    const stale = relayServer === undefined ? undefined : new StaleConnections({ node, runtime, log });
-    node.addEventListener('connection:open', ({ detail }) => {
-      stale?.opened(detail);
-      // Those to the servers of a DHT are outbound.
-      if (detail.direction === 'inbound' || remembersNodes) uses.arrived(detail);
-    });
-    node.addEventListener('peer:disconnect', ({ detail }) => {
-      dropReservation(node, detail);
-      // What strangers say of themselves must not stay in memory.
-      if (!remembersNodes) node.peerStore.delete(detail).catch(() => {});
-    });
-    await node.handle(
-      [linkProtocol, creditProtocol],
-      (stream, connection) => this.#accept(running, stream, connection),
-      {
-        maxInboundStreams: maxLinkStreams,
-        maxOutboundStreams: maxLinkStreams,
-        runOnLimitedConnection: true,
-      },
-    );
-    await punching?.start();
-    await node.handle(pingProtocol, (stream) => answerPings(stream, runtime), {
-      maxInboundStreams: maxPingStreams,
-      runOnLimitedConnection: true,
-    });
-    await node.start();
     this.#present = running;
     return running;
   }
@@ -259,14 +183,14 @@ export class Libp2pTransport implements Transport {
     const startedAt = this.#context!.runtime.now();
     const running = await unlessAborted(this.#run(), signal);
     const { node, uses } = running;
-    const text = this.#dialledText(address, expected);
+    const text = dialledText(address, expected);
     const progress = { isConnected: false, isEncrypted: false };
     let connection: Connection | undefined;
     try {
       checkSelf(node, text);
-      connection = usable(node, text);
+      connection = usableConnection(node, text);
       if (connection === undefined) {
-        connection = await node.dial(this.#multiaddr(running, text), {
+        connection = await node.dial(readMultiaddr(running, text), {
           signal,
           // Otherwise libp2p ends a new connection in the middle of its handshake if it finds an older one.
           force: true,
@@ -281,7 +205,7 @@ export class Libp2pTransport implements Transport {
       return await this.#openLink(running, { connection, remoteAddress: address, startedAt, signal });
     } catch (error) {
       if (connection !== undefined) uses.end(connection);
-      else await this.#forget(node, text);
+      else await forgetUndialled(node, text);
       signal.throwIfAborted();
       throw explainDial(error, address, progress);
     }
@@ -323,37 +247,6 @@ export class Libp2pTransport implements Transport {
       running.uses.end(better);
       throw error;
     }
-  }
-
-  /** @throws PeerloomError `ERR_ID_MISMATCH`. */
-  #dialledText(address: Address, expected: ExpectedPeer | undefined): string {
-    const text = multiaddrTextOf(address);
-    if (expected === undefined || !expected.isPinned) return text;
-    const id = idOf(text);
-    if (id === undefined) return `${text}/p2p/${expected.id}`;
-    if (id === expected.id) return text;
-    const message = `${formatAddress(address)} is the address of another node than the expected ${expected.id}`;
-    throw new PeerloomError('ERR_ID_MISMATCH', message);
-  }
-
-  /** @throws PeerloomError `ERR_ADDRESS_INVALID`. */
-  #multiaddr({ multiaddr }: Engine, text: string): ReturnType<Engine['multiaddr']> {
-    try {
-      return multiaddr(text);
-    } catch (cause) {
-      const message = `The address '${text}' cannot be used: libp2p does not read it.`;
-      throw new PeerloomError('ERR_ADDRESS_INVALID', message, { cause });
-    }
-  }
-
-  /** libp2p would remember each node that it could not dial. */
-  async #forget(node: Libp2p, text: string): Promise<void> {
-    const id = idOf(text);
-    const isConnected = node.getPeers().some((one) => one.toString() === id);
-    if (id === undefined || isConnected) return;
-    const { peerStore } = node;
-    const known = await peerStore.all({ filters: [(peer) => peer.id.toString() === id] }).catch(() => []);
-    for (const peer of known) await peerStore.delete(peer.id).catch(() => {});
   }
 
   #link(parts: {
@@ -421,38 +314,4 @@ export class Libp2pTransport implements Transport {
     );
     return texts.map((text) => parseMultiaddr(text)!);
   }
-}
-
-/** @throws PeerloomError `ERR_SELF_CONNECTION`: libp2p finds that out over TCP alone. */
-function checkSelf(node: Libp2p, text: string): void {
-  const isOwn = (one: string): boolean => one === text || one === `${text}/p2p/${node.peerId}`;
-  if (idOf(text) !== node.peerId.toString() && !node.getMultiaddrs().some((one) => isOwn(one.toString())))
-    return;
-  const message = `${text} leads to this node itself: use the address of another node`;
-  throw new PeerloomError('ERR_SELF_CONNECTION', message);
-}
-
-/** A connection with the node of an address that is there already: one that is direct, if the address is. */
-function usable(node: Libp2p, text: string): Connection | undefined {
-  const id = idOf(text);
-  if (id === undefined) return undefined;
-  const mayBeRelayed = isRelayed(text) || text === `/p2p/${id}`;
-  return node
-    .getConnections()
-    .filter(({ remotePeer, status }) => status === 'open' && remotePeer.toString() === id)
-    .sort((one, other) => Number(other.direct) - Number(one.direct))
-    .find(({ direct }) => direct || mayBeRelayed);
-}
-
-/** libp2p reports failures to listen as text. */
-function withSystemCode(error: unknown): Error {
-  const text = String(error);
-  const known = /\b(EADDRINUSE|EADDRNOTAVAIL|EACCES|ENOTFOUND|EAI_AGAIN)\b/.exec(text)?.[1];
-  // WebRTC says no more than that it has not got the port, or that this process has it.
-  const code = known ?? (/UDP mux|already a listener/.test(text) ? 'EADDRINUSE' : undefined);
-  return Object.assign(new Error(text, { cause: error }), { code });
-}
-
-function textAddress(texts: readonly string[]): Address {
-  return { text: texts.join(', '), scheme: 'libp2p', host: '', port: 0 };
 }
