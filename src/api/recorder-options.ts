@@ -3,8 +3,8 @@ import { checkOptions, checkType, checkWhole } from '../base/arguments.ts';
 /** Where a node writes down what happens to it, see docs/simulator.md. */
 export interface RecorderOptions {
   /**
-   * The file, which only this user can read. A file that is there is overwritten. It holds the node's private key, and
-   * all that its peers and your program sent: keep it as secret as the key.
+   * The file, which only this user can read. An earlier recording is overwritten; any other file is refused. The file
+   * holds the node's private key, and everything that its peers and your program sent: keep it as secret as the key.
    */
   readonly path: string;
   /** The most bytes that the file may have; at least 1 MiB. Then the recording ends. Default 64 MiB. */

@@ -180,7 +180,7 @@ suite('the recorder of a node', () => {
 
   test('keeps the file to itself, and within its bound while a peer floods the node', async (t) => {
     const path = fileIn(t);
-    writeFileSync(path, 'open to others', { mode: 0o644 });
+    writeFileSync(path, '01234567 {"a recording that is open to others": true}\n', { mode: 0o644 });
     const [a] = await startNodes(t, 1, { kind: Counter });
     const maxBytes = 1_200_000;
     const node = await startRecorded(t, { recorder: { path, maxBytes } });
@@ -206,6 +206,17 @@ suite('the recorder of a node', () => {
     const { difference, end, node: replayed } = await replay({ path, create: Counter });
     assert.deepEqual([difference, end], [undefined, 'it has reached maxBytes, 1,200,000']);
     assert.ok(replayed.messageCountRecv < 2_000);
+  });
+
+  test('overwrites no file but an earlier recording', async (t) => {
+    const path = fileIn(t);
+    writeFileSync(path, 'export class ChatNode {}');
+    assert.throws(() => new Counter('127.0.0.1', 0, { recorder: { path } }), {
+      name: 'TypeError',
+      message:
+        /^recorder.path cannot be written, choose another file: there is a file that is not a recording$/,
+    });
+    assert.equal(readFileSync(path, 'utf8'), 'export class ChatNode {}');
   });
 
   test('stops where the disk is full, and says so', { skip: process.platform !== 'linux' }, async (t) => {

@@ -7,6 +7,9 @@ const maxWaitingBytes = 16 * 1024 * 1024;
 
 const lineFeed = encodeText('\n');
 
+/** The beginning of a line: its check (see `checkOf`) and its JSON. */
+const lineStart = /^[\da-f]{8} \{"$/;
+
 /** For the last line. */
 const reservedBytes = 4 * 1024;
 
@@ -28,13 +31,12 @@ export class Journal {
 
   /**
    * @param onFailure called when the disk fails. Nothing is written any more then.
-   * @throws Error of the system if the file cannot be made.
+   * @throws Error of the system if the file cannot be created, or an Error if it holds anything but a recording.
    */
   constructor(path: string, maxBytes: number, onFailure: (why: string) => void) {
-    const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW = 0 } = this.#fs.constants;
-    this.#file = this.#fs.openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
-    // A file that was there keeps its own mode.
-    this.#fs.fchmodSync(this.#file, 0o600);
+    const { O_RDWR, O_CREAT, O_NOFOLLOW = 0 } = this.#fs.constants;
+    this.#file = this.#fs.openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+    this.#clear();
     this.#maxBytes = maxBytes;
     this.#onFailure = onFailure;
     this.closed = new Promise((resolve) => {
@@ -65,7 +67,22 @@ export class Journal {
     else this.#write();
   }
 
-  /** In pieces, which spares a copy. */
+  /** Empties an earlier recording. @throws Error if the file holds anything else, which must not be lost. */
+  #clear(): void {
+    const fs = this.#fs;
+    if (!fs.fstatSync(this.#file).isFile()) return;
+    const start = new Uint8Array(11);
+    const length = fs.readSync(this.#file, start, 0, start.length, 0);
+    if (length > 0 && !lineStart.test(new TextDecoder().decode(start))) {
+      fs.closeSync(this.#file);
+      throw new Error('there is a file that is not a recording');
+    }
+    // An existing file keeps its own mode otherwise.
+    fs.fchmodSync(this.#file, 0o600);
+    fs.ftruncateSync(this.#file);
+  }
+
+  /** Returns the line in pieces, which saves a copy. */
   #lineOf(value: object): { check: string; pieces: Uint8Array[]; length: number } {
     const json = encodeText(JSON.stringify(value));
     const check = checkOf(this.#lastCheck, json);
