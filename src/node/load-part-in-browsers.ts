@@ -1,3 +1,4 @@
+import { PeerloomError } from '../base/errors.ts';
 import { loaded } from '../base/loaded.ts';
 import type { Parts } from './parts-on-demand.ts';
 
@@ -21,7 +22,18 @@ export function loadPart<Name extends keyof Parts>(name: Name): Parts[Name] | Pr
   return there[name] ?? load(name);
 }
 
-/** Makes {@link loadPart} return these parts at once. */
+/** The same for synchronous calls. @throws PeerloomError `ERR_NOT_LOADED` while the part is being loaded. */
+export function loadedPart<Name extends keyof Parts>(name: Name): Parts[Name] {
+  const part = loadPart(name);
+  if (!(part instanceof Promise)) return part;
+  part.catch(() => {}); // the next call reports the same error
+  throw new PeerloomError(
+    'ERR_NOT_LOADED',
+    'the page is still loading the code for this: call again in a moment',
+  );
+}
+
+/** Makes {@link loadPart} return these parts immediately. */
 export function provideParts(provided: Parts): void {
   Object.assign(there, provided);
 }

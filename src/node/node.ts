@@ -34,7 +34,7 @@ import type { Presence } from '../overlay/presence/presence.ts';
 import type { Peering } from '../peers/peering.ts';
 import type { StateDictLike } from '../tensors/formats/state-dict.ts';
 import type { Broadcasts } from './broadcasts.ts';
-import { loadPart } from './load-part.ts';
+import { loadedPart, loadPart } from './load-part.ts';
 import type { MembershipPart } from './membership-part.ts';
 import { warnOfMisspeltMethods } from './misspelt-methods.ts';
 import { nodeMetrics } from './node-metrics.ts';
@@ -216,22 +216,18 @@ export class Node extends NodeHandlers {
    * failures, the known addresses and their ages, lists and limits. It only reads what this node knows, and sends
    * nothing. For this node's own id, it explains how others can reach this node.
    *
-   * @throws TypeError for text that cannot be an id; PeerloomError `ERR_NOT_LOADED` in a page.
+   * @throws TypeError for text that cannot be an id. PeerloomError `ERR_NOT_LOADED` in a page that is still loading the
+   * code for it, which the first call starts: call again in a moment.
    * @example
-   * console.log(String(await node.explain('12D3KooW…')));
+   * console.log(String(node.explain('12D3KooW…')));
    */
-  explain(id: string): Promise<Explanation> {
+  explain(id: string): Explanation {
     checkGivenId('id', checkType('id', id, 'string'));
-    return this.#explain(id);
-  }
-
-  async #explain(id: string): Promise<Explanation> {
-    const { explain } = await loadPart('explaining');
-    return explain(id, {
+    return loadedPart('explaining').explain(id, {
       options: this.#options,
       peering: this.#peering,
       finder: this.#finder,
-      membership: await this.#membership?.load(),
+      membership: this.#membership?.current,
       presence: this.#presence,
       broadcasts: this.#broadcasts,
       failedInbound: this.nodeMeter.handshakes.inbound.failed.byCode(),

@@ -255,7 +255,7 @@ suite('a discovery of your own', () => {
     assert.equal(a.knownNodes.length, 1);
     await until(() => a.knownNodes.length === 0, 'it was dialled in vain, and is forgotten');
     told.host!.found({ address: '127.0.0.1:1', id });
-    await until(async () => (await a.explain(id)).state === 'failed', 'it was dialled in vain');
+    await until(async () => a.explain(id).state === 'failed', 'it was dialled in vain');
     assert.equal(a.knownNodes.length, 1);
   });
 

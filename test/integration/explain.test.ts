@@ -79,40 +79,37 @@ suite('node.explain', () => {
     const { a } = await startPair(t);
     const [alone] = await startNodes(t, 1);
     const { id } = Identity.generate();
-    const stranger = await alone.explain(id);
+    const stranger = alone.explain(id);
     assert.equal(stranger.state, 'unknown');
     assert.match(line(stranger, 'discovery').advice!, /bootstrap/);
-    assert.match(line(await a.explain(id), 'discovery').advice!, /asks the peers/);
-    assert.match(
-      String(await a.explain(id)),
-      new RegExp(`^${id}: not connected.*\n {2}discovery: .*\n {4}→ call`),
-    );
+    assert.match(line(a.explain(id), 'discovery').advice!, /asks the peers/);
+    assert.match(String(a.explain(id)), new RegExp(`^${id}: not connected.*\n {2}discovery: .*\n {4}→ call`));
   });
 
   test('says of its own id how others reach the node', async (t) => {
     const unborn = makeNode(t);
-    const before = await unborn.explain(unborn.id);
+    const before = unborn.explain(unborn.id);
     assert.equal(before.state, 'self');
     assert.match(line(before, 'node').advice!, /start\(\)/);
     const { a, b } = await startPair(t);
-    const self = await b.explain(b.id);
+    const self = b.explain(b.id);
     assert.match(line(self, 'address').text, /only programs on this machine/);
     assert.match(line(self, 'connection').text, /1 node that dialled this one is connected.*loopback/);
-    assert.match(line(await a.explain(a.id), 'connection').text, /no node that dialled/);
+    assert.match(line(a.explain(a.id), 'connection').text, /no node that dialled/);
     await b.stop();
-    assert.match(line(await b.explain(a.id), 'node').text, /was stopped/);
+    assert.match(line(b.explain(a.id), 'node').text, /was stopped/);
   });
 
   test('says of a peer which way it is connected, as JSON too', async (t) => {
     const { a, b, connection } = await startPair(t);
     await connection.ping();
-    const there = await a.explain(b.id);
+    const there = a.explain(b.id);
     assert.equal(there.state, 'connected');
     assert.match(
       line(there, 'connection').text,
       /this node dialled 127.0.0.1:\d+, over tls; the last round trip/,
     );
-    assert.match(line(await b.explain(a.id), 'connection').text, /it dialled this node, from 127.0.0.1/);
+    assert.match(line(b.explain(a.id), 'connection').text, /it dialled this node, from 127.0.0.1/);
     assert.deepEqual(JSON.parse(JSON.stringify(there)), { id: b.id, state: 'connected', lines: there.lines });
   });
 
@@ -121,12 +118,12 @@ suite('node.explain', () => {
     const { port } = b;
     await b.stop();
     await a.event('outbound_node_disconnected');
-    const ended = await a.explain(b.id);
+    const ended = a.explain(b.id);
     assert.equal(ended.state, 'ended');
     assert.equal(line(ended, 'connection').code, 'stopped');
     assert.match(line(ended, 'connection').text, /the other node ended it: the node stopped/);
     for (let attempt = 0; attempt < 2; attempt++) await assert.rejects(a.connectWithNode('127.0.0.1', port));
-    const failed = await a.explain(b.id);
+    const failed = a.explain(b.id);
     assert.equal(failed.state, 'failed');
     const { text, advice, code, ageMs, address } = line(failed, 'port');
     assert.match(text, /failed .* ago \(2 times in a row\): nothing listens at/);
@@ -142,7 +139,7 @@ suite('node.explain', () => {
     await b.event('inbound_node_connected');
     proxy.breakLinks();
     await a.event('outbound_node_disconnected');
-    const { text, advice, code } = line(await a.explain(b.id), 'connection');
+    const { text, advice, code } = line(a.explain(b.id), 'connection');
     assert.match(text, /^the last connection \(outbound\) ended .* ago; the link broke: /);
     assert.match(advice!, /\{ reconnect: true \}/);
     assert.equal(code, 'lost');
@@ -152,7 +149,7 @@ suite('node.explain', () => {
     const { a, b, connection } = await startPair(t);
     connection.stop();
     await a.event('outbound_node_disconnected');
-    const { text, advice } = line(await a.explain(b.id), 'connection');
+    const { text, advice } = line(a.explain(b.id), 'connection');
     assert.match(text, /; this node ended it: /);
     assert.equal(advice, undefined);
   });
@@ -166,25 +163,22 @@ suite('node.explain', () => {
     const connection = await a.connectWithNode(`tcp://127.0.0.1:${b.port}`);
     await b.event('inbound_node_connected');
     assert.deepEqual(
-      (await a.explain(b.id)).lines.map(({ about, text, advice }) => [
-        about,
-        /waits?\b/.test(text),
-        advice !== undefined,
-      ]),
+      a
+        .explain(b.id)
+        .lines.map(({ about, text, advice }) => [about, /waits?\b/.test(text), advice !== undefined]),
       [
         ['connection', false, false],
         ['connection', false, true],
       ],
     );
-    assert.match((await a.explain(b.id)).lines[1]!.text, /is not encrypted: anybody on the way can read/);
+    assert.match(a.explain(b.id).lines[1]!.text, /is not encrypted: anybody on the way can read/);
     const gate = Promise.withResolvers<void>();
     b.on('node_message', () => gate.promise);
     for (let sent = 0; sent < 20; sent++) connection.send(new Uint8Array(1_000_000));
     await b.event('node_message');
-    const waiting = (await a.explain(b.id)).lines.find(({ advice }) => /drained\(\)/.test(advice ?? ''));
+    const waiting = a.explain(b.id).lines.find(({ advice }) => /drained\(\)/.test(advice ?? ''));
     assert.match(waiting!.text, /^\d{7,} bytes wait to be sent/);
-    const unhandled = async () =>
-      (await b.explain(a.id)).lines.find(({ text }) => /messages of it wait/.test(text));
+    const unhandled = async () => b.explain(a.id).lines.find(({ text }) => /messages of it wait/.test(text));
     await until(async () => (await unhandled()) !== undefined, 'messages wait');
     assert.match((await unhandled())!.advice!, /node_handler_slow/);
     gate.resolve();
@@ -194,7 +188,7 @@ suite('node.explain', () => {
     const [a, b] = await startNodes(t, 2);
     const { id } = Identity.generate();
     await assert.rejects(a.connectWithNode('127.0.0.1', b.port, { id }), withCode('ERR_ID_MISMATCH'));
-    const other = await a.explain(id);
+    const other = a.explain(id);
     assert.equal(other.state, 'failed');
     assert.match(line(other, 'identity').text, new RegExp(`has the id ${b.id}`));
   });
@@ -206,35 +200,35 @@ suite('node.explain', () => {
     const [a, b] = await startNodes(t, 2, { options });
     await assert.rejects(a.connectWithNode('127.0.0.1', b.port), withCode('ERR_NOT_ALLOWED'));
     await b.event('connection_error');
-    const refused = await a.explain(b.id);
+    const refused = a.explain(b.id);
     assert.equal(refused.state, 'failed');
     assert.equal(line(refused, 'admission').code, 'ERR_NOT_ALLOWED');
-    const denied = await b.explain(a.id);
+    const denied = b.explain(a.id);
     assert.equal(denied.state, 'denied');
     assert.match(line(denied, 'admission').text, /option deny/);
     assert.ok(
       denied.lines.some(({ text }) => /it dialled this node.*in vain/.test(text)),
       String(denied),
     );
-    assert.match(line(await b.explain(b.id), 'admission').text, /1 × ERR_NOT_ALLOWED; the latest, 12D3/);
+    assert.match(line(b.explain(b.id), 'admission').text, /1 × ERR_NOT_ALLOWED; the latest, 12D3/);
     const [choosy] = await startNodes(t, 1, { options: { allow: [a.id] } });
-    assert.match(line(await choosy.explain(b.id), 'admission').text, /option allow/);
-    assert.equal((await choosy.explain(a.id)).state, 'unknown');
+    assert.match(line(choosy.explain(b.id), 'admission').text, /option allow/);
+    assert.equal(choosy.explain(a.id).state, 'unknown');
   });
 
   test('says that a limit refused the connection', async (t) => {
     const [a, b, full] = await startNodes(t, 3, { options: byIndex({}, {}, { maxConnections: 1 }) });
     await connect(a, full);
     await assert.rejects(b.connectWithNode('127.0.0.1', full.port), withCode('ERR_NOT_ALLOWED'));
-    assert.match(line(await b.explain(full.id), 'limit').text, /as many connections as it allows/);
-    assert.match(line(await full.explain(full.id), 'limit').advice!, /maxConnections/);
+    assert.match(line(b.explain(full.id), 'limit').text, /as many connections as it allows/);
+    assert.match(line(full.explain(full.id), 'limit').advice!, /maxConnections/);
   });
 
   test('says that the networks differ', async (t) => {
     const [a, b] = await startNodes(t, 2, { options: byIndex({ network: 'one' }, { network: 'two' }) });
     const dial = a.connectWithNode('127.0.0.1', b.port, { id: b.id });
     await assert.rejects(dial, withCode('ERR_NETWORK_MISMATCH'));
-    assert.match(line(await a.explain(b.id), 'admission').advice!, /the same options network and networkKey/);
+    assert.match(line(a.explain(b.id), 'admission').advice!, /the same options network and networkKey/);
   });
 
   test('says of a suspended connection why the link broke, and who tries again', async (t) => {
@@ -246,12 +240,12 @@ suite('node.explain', () => {
     proxy.breakLinks();
     await a.event('outbound_node_disconnected');
     await b.event('inbound_node_disconnected');
-    const broken = await a.explain(b.id);
+    const broken = a.explain(b.id);
     assert.equal(broken.state, 'suspended');
     assert.match(line(broken, 'session').text, /the link broke: /);
     assert.equal(line(broken, 'session').code, connection.closeReason!.code);
     assert.match(line(broken, 'reconnect').text, /keeps trying/);
-    assert.match(line(await b.explain(a.id), 'reconnect').text, /it has to dial again/);
+    assert.match(line(b.explain(a.id), 'reconnect').text, /it has to dial again/);
   });
 
   test('says of a found node which address is known, and from where', async (t) => {
@@ -264,7 +258,7 @@ suite('node.explain', () => {
       stop(): void {}
     }
     const [node] = await startNodes(t, 1, { options: { discovery: [new Told()] } });
-    const known = await node.explain(id);
+    const known = node.explain(id);
     assert.match(line(known, 'address').text, /^tls:\/\/127.0.0.1:9 was given \(told\); this node has never/);
     assert.match(line(known, 'address').advice!, /leads to this machine/);
   });
@@ -276,7 +270,7 @@ suite('node.explain', () => {
     c.broadcast('here');
     await a.event('node_broadcast');
     await a.event('node_joined', 2);
-    const far = await a.explain(c.id);
+    const far = a.explain(c.id);
     assert.equal(far.state, 'known');
     assert.match(line(far, 'broadcasts').text, new RegExp(`over ${b.id} and 2 links`));
     assert.ok(far.lines.some(({ text }) => /by its announcements/.test(text)));
@@ -291,10 +285,10 @@ suite('node.explain', () => {
     // The push is a frame of the same link, so it has arrived by then.
     await connection.ping();
     await connection.ping();
-    const { text, advice } = line(await a.explain(b.id), 'clock');
+    const { text, advice } = line(a.explain(b.id), 'clock');
     assert.match(text, /10 min ahead of the clock of this node/);
     assert.match(advice!, /NTP/);
-    assert.ok(!(await b.explain(a.id)).lines.some(({ about }) => about === 'clock'));
+    assert.ok(!b.explain(a.id).lines.some(({ about }) => about === 'clock'));
   });
 });
 

@@ -99,7 +99,15 @@ async function findEachOther() {
   while (alice.neighbourhood.active.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   const active = alice.neighbourhood.active.map(({ name }) => name);
   const { name } = await alice.connectWithNode(carol.id);
-  const { state } = await alice.explain(carol.id);
+  let state: string | undefined;
+  while (state === undefined) {
+    try {
+      ({ state } = alice.explain(carol.id));
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'ERR_NOT_LOADED') throw error;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
   await Promise.all([alice.stop(), bob.stop(), carol.stop()]);
   return { before, active, name, state };
 }

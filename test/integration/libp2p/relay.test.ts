@@ -169,7 +169,7 @@ suite('nodes behind a relay', () => {
   test('say of themselves at which relays they have a place, and where others see them', async (t) => {
     const carrier = await startRelay(t);
     const behind = await startBehind(t, [carrier.addresses[0]!, deadRelay]);
-    const { lines } = await behind.explain(behind.id);
+    const { lines } = behind.explain(behind.id);
     const [place, none] = lines.filter(({ about }) => about === 'relay');
     assert.match(place!.text, /^others reach this node through the relay /);
     assert.equal(place!.address, carrier.addresses[0]);
@@ -179,7 +179,7 @@ suite('nodes behind a relay', () => {
     assert.deepEqual(seen, ['one node that this one dialled sees this node from 127.0.0.1']);
     const unborn = makeNode(t, { options: { transports: [libp2p(internet({ relays: [deadRelay] }))] } });
     assert.deepEqual(
-      (await unborn.explain(unborn.id)).lines.filter(({ about }) => about === 'relay'),
+      unborn.explain(unborn.id).lines.filter(({ about }) => about === 'relay'),
       [],
     );
   });
