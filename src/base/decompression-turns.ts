@@ -55,8 +55,8 @@ export class DecompressionTurns {
    * Decompresses something and calls `conclude` with the outcome: now, or when it is the turn of `asker`. The asker
    * must not ask again until then.
    *
-   * @returns the result of `conclude`, or a promise of it. The promise resolves to undefined after {@link
-   * DecompressionTurns.cancel}.
+   * @returns the result of `conclude`, or a promise of it. The promise resolves to undefined after
+   * {@link DecompressionTurns.cancel}.
    */
   run<Result>(
     asker: object,

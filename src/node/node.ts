@@ -54,8 +54,8 @@ import { type WantedNodes, waitForNodes } from './wait-for-nodes.ts';
 
 /**
  * A node of a peer-to-peer network. It listens, connects to other nodes, and reports what happens through events.
- * Extend it and override the methods of the events that you need, or pass a callback, or add listeners with {@link
- * Node.on}.
+ * Extend it and override the methods of the events that you need, or pass a callback, or add listeners with
+ * {@link Node.on}.
  *
  * @example
  * class MyNode extends Node {
@@ -574,8 +574,8 @@ export class Node extends NodeHandlers {
   }
 
   /**
-   * Returns the node's counters, and the present lengths of its queues. For one peer, see {@link
-   * NodeConnection.metrics}. It takes time in proportion to the number of connections.
+   * Returns the node's counters, and the present lengths of its queues. For one peer, see
+   * {@link NodeConnection.metrics}. It takes time in proportion to the number of connections.
    */
   metrics(): NodeMetrics {
     return nodeMetrics(this, this.#peering.peers);

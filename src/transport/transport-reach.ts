@@ -10,6 +10,7 @@ export interface RelayPlace {
 
 /** A host at which other nodes see this one. */
 export interface SeenHost {
+  /** The host, an IP address. */
   readonly host: string;
   /** How many nodes that this one dialled see it there. */
   readonly by: number;
@@ -17,6 +18,8 @@ export interface SeenHost {
 
 /** What a transport knows of how others reach its node, for {@link Node.explain}. */
 export interface TransportReach {
+  /** The relays at which the node has, or wants, a place. */
   readonly relays: readonly RelayPlace[];
+  /** The hosts at which the nodes that it dialled see it. */
   readonly seenAt: readonly SeenHost[];
 }

@@ -11,19 +11,29 @@ import {
   type SimulatedNodeOptions,
 } from '../machines/node-factory.ts';
 import { FlightError, FlightFile } from './flight-file.ts';
-import { Playback, textOfInput, type Unequal } from './playback.ts';
+import { Playback, textOfInput } from './playback.ts';
 
 /** What {@link replay} is given. */
 export interface ReplayOptions<Made extends Node = Node> {
   /** The file that a node with the option `recorder` has written. */
   readonly path: string;
   /**
-   * The class of the node, or a function that makes it from `host`, `port` and `options`, as for {@link Simulation.spawn}.
+   * The class of the node, or a function that makes it from `host`, `port` and `options`, as for `spawn` of a `Simulation`.
    * It must do what the recorded program did before `start`, such as adding listeners.
    */
   readonly create: NodeClass<Made> | NodeFactory<Made>;
   /** Called after each turn with a text for people: what came, and what the node did. */
   readonly onTurn?: ((turn: number, text: string) => void) | undefined;
+}
+
+/** The first turn in which a replayed node did something else than the recorded one. */
+export interface ReplayDifference {
+  /** The input of the turn, for people. */
+  readonly input: string;
+  /** What the recorded node did. */
+  readonly expected: string;
+  /** What the replayed node did in its place. */
+  readonly came: string;
 }
 
 /** What became of a replay. */
@@ -33,7 +43,7 @@ export interface Replay<Made extends Node = Node> {
   /** How many turns were the same as recorded. */
   readonly turns: number;
   /** The first difference. `undefined`: there is none. */
-  readonly difference: (Unequal & { readonly input: string }) | undefined;
+  readonly difference: ReplayDifference | undefined;
   /** Why the recording ended. `undefined`: it breaks off, as when the process was killed. */
   readonly end: string | undefined;
 }
