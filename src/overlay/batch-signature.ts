@@ -2,16 +2,16 @@ import { verifyById } from '../identity/verify-by-id.ts';
 import { encodeText } from '../wire/payloads/text.ts';
 import { hashBytes, parentOf } from './batch-tree.ts';
 
-/** The same key signs handshakes and much else: a signature made for one purpose is none for another. */
+/** The same key signs handshakes and more. This prefix makes a signature invalid for any other purpose. */
 const purpose = encodeText('peerloom batch 1\0');
 
-/** Batches that are known to be signed. Each broadcast of a batch brings the same signature. */
+/** The most batches whose checked signature is remembered. Each broadcast of a batch brings the same signature. */
 const maxKnown = 1_024;
 
-/** By the first bytes of their signatures. */
+/** The batches with a checked signature, by the first eight bytes of the signature. */
 const known = new Map<bigint, SignedBatch>();
 
-/** What the origin of a batch signs. @param root of the tree over the ids of its broadcasts. */
+/** Returns what the origin of a batch signs. @param root the root of the tree over the ids of its broadcasts. */
 export function signedForBatch(root: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(purpose.length + root.length);
   bytes.set(purpose);
@@ -19,18 +19,18 @@ export function signedForBatch(root: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** Where a broadcast says that it is in a batch. */
+/** The place in a batch that a broadcast claims. */
 export interface BatchMember {
-  /** Its id. Not changed later. */
+  /** The id of the broadcast. The bytes must not change later. */
   readonly leaf: Uint8Array;
-  /** A place from 2 to `maxPlace`, and as many hashes as are between it and the root. */
+  /** A place from 2 to `maxPlace`. `path` holds one hash for each level between this place and the root. */
   readonly place: number;
   readonly path: Uint8Array;
 }
 
 /**
- * Whether a node has signed a batch with this member. The signature is checked once for each batch, and each node of the
- * tree is computed once.
+ * Whether the node `origin` has signed a batch with this member. The signature is checked once for each batch, and each
+ * node of the tree is computed once.
  */
 export function isInSignedBatch(origin: string, member: BatchMember, signature: Uint8Array): boolean {
   const key = new DataView(signature.buffer, signature.byteOffset).getBigUint64(0);
@@ -44,11 +44,11 @@ export function isInSignedBatch(origin: string, member: BatchMember, signature: 
   return true;
 }
 
-/** The nodes of the tree of a signed batch, as far as members have shown them. */
+/** The tree of a signed batch: the nodes that members have shown so far. */
 class SignedBatch {
   readonly #origin: string;
   readonly #signature: Uint8Array;
-  /** By number. */
+  /** The hashes of the nodes, by the number of the node. */
   readonly #nodes: Uint8Array[] = [];
 
   constructor(origin: string, signature: Uint8Array) {
@@ -60,7 +60,7 @@ class SignedBatch {
     return origin === this.#origin && isEqual(signature, this.#signature);
   }
 
-  /** @returns the root, to which the path leads. */
+  /** Adds the first member. @returns the root to which its path leads. */
   add(member: BatchMember): Uint8Array {
     const hashes = this.#climb(member);
     const root = hashes.at(-1)!;
@@ -69,7 +69,7 @@ class SignedBatch {
     return root;
   }
 
-  /** All of the path counts, though a part would do: nodes that get it from this one check it. */
+  /** Whether a member belongs to the batch. The whole path is checked, because nodes that receive it check it too. */
   holds(member: BatchMember): boolean {
     const hashes = this.#climb(member);
     let at = hashes.length - 1;
@@ -82,7 +82,7 @@ class SignedBatch {
     return true;
   }
 
-  /** The hashes of the nodes from the member up to the first that is known, or to the root. */
+  /** Returns the hashes of the nodes from the member up to the first known node, or to the root. */
   #climb({ leaf, place, path }: BatchMember): Uint8Array[] {
     const hashes = [leaf];
     for (let node = place; node > 1 && this.#nodes[node] === undefined; node >>= 1) {
@@ -92,7 +92,7 @@ class SignedBatch {
     return hashes;
   }
 
-  /** Copies what it keeps: the bytes of a broadcast go sooner. */
+  /** Keeps the hashes of a path. They are copied, so that the bytes of the broadcast can be released earlier. */
   #keep({ place, path }: BatchMember, hashes: readonly Uint8Array[]): void {
     for (let at = 0; at < hashes.length - 1; at++) {
       this.#nodes[place >> at] = hashes[at]!;

@@ -9,15 +9,16 @@ export interface BatchSignerOptions {
   readonly identity: NodeIdentity;
   readonly network: string;
   readonly runtime: Runtime;
-  /** A broadcast is signed. */
+  /** Called when a broadcast is signed. */
   onSigned(broadcast: Broadcast): void;
-  /** A signer failed. */
+  /** Called when a signer failed. */
   onFailure(error: unknown): void;
 }
 
 /**
- * Signs the broadcasts of a node: the first of a turn of the event loop at once, and the others of that turn together when
- * it ends. To check a signature takes a receiver longer than all else about a small broadcast.
+ * Signs the broadcasts of a node. In each turn of the event loop, the first broadcast is signed immediately. The others
+ * of that turn are signed together when it ends, because checking a signature costs a receiver more time than
+ * everything else about a small broadcast.
  */
 export class BatchSigner {
   readonly #options: BatchSignerOptions;
@@ -29,7 +30,7 @@ export class BatchSigner {
     this.#options = options;
   }
 
-  /** What waits for the end of the turn. */
+  /** The bytes of the broadcasts that wait for the end of the turn. */
   get waitingBytes(): number {
     return this.#waitingBytes;
   }
@@ -50,7 +51,7 @@ export class BatchSigner {
     this.#sign([draft]);
   }
 
-  /** Signs what waits. */
+  /** Signs the waiting broadcasts. */
   flush(): void {
     const drafts = this.#waiting;
     if (drafts.length === 0) return;

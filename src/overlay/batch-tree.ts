@@ -2,8 +2,9 @@ import { sha256Bytes } from '../base/sha256.ts';
 import { encodeText } from '../wire/payloads/text.ts';
 
 /**
- * A hash tree over the ids of broadcasts that their origin signs at once (docs/protocol.md, clause 14.13). The nodes of
- * the tree have numbers: 1 is the root, and k has the children 2k and 2k + 1. So the leaves of a batch of five are 5 to 9.
+ * A hash tree over the ids of broadcasts that their origin signs together (docs/protocol.md, clause 14.13). The nodes
+ * of the tree have numbers: the root is 1, and node k has the children 2k and 2k + 1. So the leaves of a batch of five
+ * are 5 to 9.
  *
  *            1
  *        2       3
@@ -14,7 +15,7 @@ import { encodeText } from '../wire/payloads/text.ts';
 /** The place of a broadcast that was signed alone. */
 export const alone = 1;
 
-/** The most broadcasts of a batch. */
+/** The most broadcasts in a batch. */
 export const maxBatch = 64;
 
 /** The highest place. */
@@ -22,22 +23,22 @@ export const maxPlace = 2 * maxBatch - 1;
 
 export const hashBytes = 32;
 
-/** Tells the hash of an inner node from an id, which is a hash too. */
+/** Distinguishes the hash of an inner node from an id, which is a hash too. */
 const purpose = encodeText('peerloom node 1\0');
 
-/** The hashes between a place and the root, and so those of a path. */
+/** The number of levels between a place and the root, which is the number of hashes in its path. */
 export function depthOf(place: number): number {
   return 31 - Math.clz32(place);
 }
 
-/** The hash above a node of the tree. @param node its number. */
+/** Returns the hash of the parent of a node. @param node the number of the node. */
 export function parentOf(node: number, hash: Uint8Array, sibling: Uint8Array): Uint8Array {
   return node % 2 === 0 ? hashOf(hash, sibling) : hashOf(sibling, hash);
 }
 
-/** The tree over some leaves. */
+/** The tree over the given leaves. */
 export class BatchTree {
-  /** By their numbers. */
+  /** The hashes of the nodes, by the number of the node. */
   readonly #nodes: Uint8Array[];
   readonly #count: number;
 
@@ -53,7 +54,7 @@ export class BatchTree {
     return this.#nodes[1]!;
   }
 
-  /** Where a leaf is, and its path: the siblings of the nodes from there up to below the root. */
+  /** Returns the place of a leaf and its path: the siblings of all nodes from the leaf up to just below the root. */
   proofOf(index: number): { readonly place: number; readonly path: Uint8Array } {
     const place = this.#count + index;
     const path = new Uint8Array(depthOf(place) * hashBytes);

@@ -12,22 +12,22 @@ import { sealBytes, sealedFormat } from './sealed-body.ts';
 import { signatureBytes, signedInNetwork } from './signed-in-network.ts';
 import type { TopicKey } from './topic-key.ts';
 
-/** A message for every node of the network, signed by the node that it comes from. */
+/** A message for every node of the network, signed by its origin. */
 export interface Broadcast {
   /** The SHA-256 of what is signed, 64 hexadecimal digits. */
   readonly id: string;
   /** The id of the node that signed it. */
   readonly origin: string;
-  /** Empty: for every node. For a topic with a key, its name on the wire. */
+  /** The topic, or its name on the wire if the topic has a key. Empty if the broadcast is for every node. */
   readonly topic: string;
-  /** Microseconds since 1970, by the origin's clock. No two broadcasts of an origin have the same. */
+  /** Microseconds since 1970, by the origin's clock. No two broadcasts of an origin have the same time. */
   readonly timeUs: number;
-  /** The time of the broadcast with this topic that the origin sent before; 0: none, as far as it knows. */
+  /** The time of the origin's previous broadcast with this topic. 0 if the origin knows of none. */
   readonly previousUs: number;
-  /** How `body` is written, see `PayloadFormat`; or `sealedFormat`. */
+  /** The format of `body`: a `PayloadFormat`, or `sealedFormat`. */
   readonly format: number;
   readonly body: Uint8Array;
-  /** All of it, as it travels (docs/protocol.md, clause 14.2). */
+  /** The whole broadcast as it travels (docs/protocol.md, clause 14.2). */
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
@@ -37,7 +37,7 @@ export interface Draft {
   readonly network: string;
   readonly origin: string;
   readonly topic: string;
-  /** Seals the payload, and gives the topic another name on the wire. */
+  /** If set, it encrypts the payload and gives the topic another name on the wire. */
   readonly key?: TopicKey | undefined;
   readonly timeUs: number;
   /** See {@link Broadcast.previousUs}. Default 0. */
@@ -45,24 +45,27 @@ export interface Draft {
   readonly payload: Pick<Payload, 'format' | 'body'>;
 }
 
-/** Where things are in what is signed, behind the proof. */
+/** The layout of the signed bytes, which follow the proof. */
 const keyBytes = 32;
 const timeAt = keyBytes;
 const previousAt = timeAt + 8;
 const topicAt = previousAt + 8;
 
-/** The most bytes of a body: nodes keep broadcasts for neighbours that miss them. */
+/** The most bytes of a body. It is limited because nodes keep broadcasts for neighbours that miss them. */
 export const maxBodyBytes = 1_048_576;
 
-/** The same key signs handshakes and messages of SecureNodes. This prefix keeps a signature from being valid for another purpose. */
+/**
+ * The same key signs handshakes and messages of SecureNodes. This prefix keeps a signature from being valid for another
+ * purpose.
+ */
 const purpose = encodeText('peerloom broadcast 1\0');
 
-/** The length of the body of a broadcast that carries this payload. */
+/** Returns the length of the body of a broadcast that carries this payload. */
 export function bodyBytesOf({ key, payload }: Pick<Draft, 'key' | 'payload'>): number {
   return payload.body.length + (key === undefined ? 0 : sealBytes);
 }
 
-/** Writes a broadcast, and leaves room for the signature of {@link signedBytes}. */
+/** Writes a broadcast, and leaves room for the signature over its {@link signedBytes}. */
 export function draftBroadcast(draft: Draft): Broadcast {
   const { network, origin, key, timeUs, previousUs = 0, payload } = draft;
   const topic = key?.wireTopic ?? draft.topic;
@@ -86,26 +89,28 @@ export function draftBroadcast(draft: Draft): Broadcast {
   return { ...broadcast, id: idOf(signedBytes(bytes, network)) };
 }
 
-/** Everything between the signature and the body: origin, time and topic. */
+/** Returns everything between the signature and the body: origin, time and topic. */
 export function headerOf({ bytes, body }: Pick<Broadcast, 'bytes' | 'body'>): Uint8Array {
   return bytes.subarray(proofBytesOf(placeOf(bytes)), bytes.length - body.length);
 }
 
-/** Puts the signature into a draft, which then is a broadcast. */
+/** Puts the signature into a draft, which makes it a broadcast. */
 export function setSignature({ bytes }: Broadcast, signature: Uint8Array): void {
   bytes.set(signature, 1);
 }
 
 /** How a broadcast was signed together with others. */
 export interface BatchProof {
-  /** Where its id is in the tree of the batch, and its path to the root, see {@link BatchTree.proofOf}. */
+  /**
+   * The place of the broadcast's id in the tree of the batch. `path` leads to the root, see {@link BatchTree.proofOf}.
+   */
   readonly place: number;
   readonly path: Uint8Array;
-  /** Of {@link signedForBatch}. */
+  /** The signature over {@link signedForBatch}. */
   readonly signature: Uint8Array;
 }
 
-/** Makes a broadcast of a draft that was signed together with others. */
+/** Turns a draft that was signed together with others into a broadcast. */
 export function inBatch(draft: Broadcast, { place, path, signature }: BatchProof): Broadcast {
   const proofBytes = proofBytesOf(place);
   const content = draft.bytes.subarray(proofBytesOf(alone));
@@ -117,7 +122,7 @@ export function inBatch(draft: Broadcast, { place, path, signature }: BatchProof
   return { ...draft, bytes, body: bytes.subarray(bytes.length - draft.body.length) };
 }
 
-/** The id of a broadcast whose origin signs these bytes. */
+/** Returns the id of a broadcast whose origin signs these bytes. */
 export function idOf(signed: Uint8Array): string {
   return sha256Hex(signed);
 }
@@ -152,7 +157,7 @@ export function readBroadcast(bytes: Uint8Array<ArrayBuffer>, id: string): Broad
   }
 }
 
-/** Whether the node that a broadcast names as its origin has signed it, see {@link signedBytes}, or its batch. */
+/** Whether the origin that a broadcast names has signed its {@link signedBytes}, or its batch. */
 export function isSignedByOrigin({ id, origin, bytes }: Broadcast, signed: Uint8Array): boolean {
   const place = placeOf(bytes);
   const signatureAt = proofBytesOf(place) - signatureBytes;
@@ -162,17 +167,17 @@ export function isSignedByOrigin({ id, origin, bytes }: Broadcast, signed: Uint8
   return isInSignedBatch(origin, member, signature);
 }
 
-/** What the origin signs of a broadcast that it signs alone: a broadcast of one network is none of another. */
+/** Returns what the origin signs if it signs a broadcast alone. It is not valid in another network. */
 export function signedBytes(bytes: Uint8Array, network: string): Uint8Array {
   return signedInNetwork(purpose, network, bytes.subarray(proofBytesOf(placeOf(bytes)) - signatureBytes));
 }
 
-/** What precedes the content of a broadcast, and shows that its origin has signed it. */
+/** Returns the part before the content of a broadcast, which proves that its origin has signed it. */
 export function proofOf({ bytes }: Pick<Broadcast, 'bytes'>): Uint8Array {
   return bytes.subarray(0, proofBytesOf(placeOf(bytes)));
 }
 
-/** Bytes that were never a broadcast have the place of one that was signed alone. */
+/** Returns the place in the batch. Bytes that were never a broadcast get the place of one that was signed alone. */
 function placeOf(bytes: Uint8Array): number {
   const place = bytes[0] ?? alone;
   return place >= alone && place <= maxPlace ? place : alone;

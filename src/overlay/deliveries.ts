@@ -1,10 +1,10 @@
 import type { Broadcast } from './broadcast.ts';
 import type { Arrival } from './router.ts';
 
-/** Broadcasts that wait for the handlers of those before them. */
+/** The most broadcasts that wait until handlers are done with earlier ones. */
 const maxWaiting = 1_024;
 
-/** Their bytes. */
+/** The most bytes of the waiting broadcasts. */
 const maxWaitingBytes = 16 * 1_048_576;
 
 /** A broadcast, and how it came. */
@@ -14,8 +14,8 @@ export interface Delivery {
 }
 
 /**
- * Hands broadcasts to the user's handlers, one at a time. Where handlers are slower than broadcasts arrive, the latest
- * ones are not taken: passing broadcasts on never waits for a handler.
+ * Hands broadcasts to the user's handlers, one at a time. If handlers are slower than broadcasts arrive, the latest
+ * broadcasts are not accepted, because passing broadcasts to neighbours never waits for a handler.
  */
 export class Deliveries {
   readonly #run: (broadcast: Broadcast, arrival: Arrival) => unknown;
@@ -25,8 +25,8 @@ export class Deliveries {
   #isRunning = false;
 
   /**
-   * @param run hands one broadcast on, and returns a promise if that takes time. Never throws or rejects.
-   * @param more returns a broadcast that waits elsewhere, when none waits here.
+   * @param run runs the handlers for one broadcast, and returns a promise if that takes time. Never throws or rejects.
+   * @param more returns a broadcast that waits elsewhere. Called when none waits here.
    */
   constructor(
     run: (broadcast: Broadcast, arrival: Arrival) => unknown,
@@ -40,7 +40,7 @@ export class Deliveries {
     return this.#waitingBytes;
   }
 
-  /** @returns false if the broadcast is dropped: too many wait. */
+  /** @returns false if the broadcast is dropped because too many wait. */
   add(broadcast: Broadcast, arrival: Arrival): boolean {
     if (!this.#isRunning) {
       this.#begin({ broadcast, arrival });

@@ -4,39 +4,45 @@ import { type Announcement, announcementFrame } from './overlay-frames.ts';
 import type { OverlayPeer } from './overlay-peer.ts';
 import type { RecentBroadcasts } from './recent-broadcasts.ts';
 
-/** The most earlier broadcasts that are announced to a new neighbour: half of what it waits for, see `maxMissingPerPeer`. */
+/**
+ * The most earlier broadcasts that are announced to a new neighbour: half of what it waits for, see
+ * `maxMissingPerPeer`.
+ */
 export const maxEarlier = 512;
 
-/** Only broadcasts of the last so many milliseconds: about as long as it takes to replace a neighbour that died in silence. */
+/**
+ * Only broadcasts of this many last milliseconds are announced. It takes about this long to replace a neighbour that
+ * died in silence.
+ */
 const earlierMs = 30_000;
 
-/** Broadcasts that are nearly too old to be accepted are not announced: they have to arrive in time. */
+/** A broadcast is announced only if it stays acceptable for at least this many milliseconds, so that it can arrive. */
 const timeToArriveMs = 10_000;
 
-/** Announcements of earlier broadcasts in one frame. */
+/** The most announcements of earlier broadcasts in one frame. */
 const announcedAtOnce = 128;
 
-/** Before each such frame, the node waits so many milliseconds: what is still under way may arrive over the tree. */
+/** How long the node waits before each such frame, in milliseconds. Meanwhile, broadcasts may arrive over the tree. */
 const announceEveryMs = 100;
 
-/** Announcements of earlier broadcasts that neighbours with one address get, however often they connect. */
+/** Announcements of earlier broadcasts for all neighbours with one address, however often they connect. */
 const announcedPerSecond = 16;
 const announcedBurst = 4_096;
 
-/** Bytes of earlier broadcasts that they get. */
+/** Bytes of earlier broadcasts that the node serves to all neighbours with one address. */
 const servedPerSecond = 65_536;
 const servedBurst = 16 * 1_048_576;
 
-/** Addresses whose rates are remembered. */
+/** The most addresses whose rates are remembered. */
 const maxSources = 1_024;
 
-/** After so many milliseconds, a rate that nobody uses is as good as a new one. */
+/** After this many milliseconds, an unused rate is full again, so it can be forgotten. */
 const forgetAfterMs = (1_000 * announcedBurst) / announcedPerSecond;
 
-/** About the memory of an announcement that waits, besides the broadcast itself. */
+/** The approximate memory of a waiting announcement, without the broadcast itself. */
 const waitingCostBytes = 64;
 
-/** What neighbours with one address have had. */
+/** How much the neighbours with one address may still receive. */
 interface Rates {
   readonly announced: TokenBucket;
   readonly served: TokenBucket;
@@ -46,15 +52,16 @@ interface Rates {
 export interface EarlierBroadcastsOptions {
   readonly runtime: Runtime;
   readonly recent: RecentBroadcasts;
-  /** Others accept no broadcast that is older, in milliseconds. */
+  /** Other nodes reject a broadcast that is older than this, in milliseconds. */
   readonly timeWindowMs: number;
   /** Whether the node passes on broadcasts with this topic, by its name on the wire. Default: all. */
   readonly passesOn?: ((topic: string) => boolean) | undefined;
 }
 
 /**
- * Tells new neighbours of broadcasts that were here before them, a few at a time. Without that, a broadcast would miss a
- * node whose only link opens a moment later. A neighbour that connects again and again gets no more than others do.
+ * Announces to new neighbours the broadcasts that arrived before they connected, a few at a time. Otherwise a broadcast
+ * would miss a node whose only link opens a moment later. A neighbour that connects again and again receives no more
+ * than other neighbours.
  */
 export class EarlierBroadcasts {
   readonly #options: EarlierBroadcastsOptions;
@@ -72,7 +79,7 @@ export class EarlierBroadcasts {
     return count * waitingCostBytes;
   }
 
-  /** A new neighbour is there. */
+  /** A new neighbour has connected. */
   opened(peer: OverlayPeer): void {
     const earlier = this.#latest();
     if (earlier.length === 0) return;
@@ -88,8 +95,8 @@ export class EarlierBroadcasts {
   }
 
   /**
-   * Whether a peer that asks for a broadcast may have it now. One that was here before the peer counts: a peer that
-   * connects again could ask for it anew.
+   * Whether a peer that asks for a broadcast may have it now. A broadcast that arrived before the peer connected counts
+   * towards its rate, because a peer that connects again could ask for it again.
    */
   mayServe({ source, number, openedAtMs }: OverlayPeer, id: string): boolean {
     const { recent } = this.#options;
@@ -102,7 +109,7 @@ export class EarlierBroadcasts {
     return true;
   }
 
-  /** The broadcasts of the last moments that the node keeps, passes on and others accept, the earliest first. */
+  /** Returns recent broadcasts that the node keeps and passes on, and that others still accept, the earliest first. */
   #latest(): readonly Announcement[] {
     const { runtime, recent, timeWindowMs, passesOn } = this.#options;
     const sinceUs = (runtime.wallNow() - timeWindowMs + timeToArriveMs) * 1_000;
@@ -136,7 +143,7 @@ export class EarlierBroadcasts {
     if (wanted.length > 0) peer.send(announcementFrame('announce', wanted));
   }
 
-  /** @returns undefined while the rates of too many others are in use. */
+  /** @returns `undefined` while the rates of too many other addresses are in use. */
   #find(source: string): Rates | undefined {
     const nowMs = this.#options.runtime.now();
     let rates = this.#ratesOf.get(source);

@@ -1,8 +1,8 @@
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 
 /**
- * Broadcasts that would be pushed to one neighbour soon after another one: they wait a moment, and leave together. The
- * first one after a pause never waits.
+ * Holds back broadcasts that follow another one to the same neighbour closely. They wait a moment and are sent
+ * together. The first broadcast after a pause never waits.
  */
 export class HeldPushes {
   readonly #runtime: Runtime;
@@ -11,15 +11,15 @@ export class HeldPushes {
   #leftAtMs = Number.NEGATIVE_INFINITY;
   #timer: RuntimeTimer | undefined;
 
-  /** @param release pushes what was held. */
+  /** @param release pushes the held broadcasts. */
   constructor(runtime: Runtime, release: (ids: readonly string[]) => void) {
     this.#runtime = runtime;
     this.#release = release;
   }
 
   /**
-   * @param gapMs from one push, or group of them, to the next.
-   * @returns whether the broadcast is held. Otherwise it is to be pushed now.
+   * @param gapMs the time from one push, or group of pushes, to the next, in milliseconds.
+   * @returns whether the broadcast is held. If not, the caller pushes it now.
    */
   hold(id: string, gapMs: number): boolean {
     const nowMs = this.#runtime.now();
@@ -33,7 +33,7 @@ export class HeldPushes {
     return true;
   }
 
-  /** The neighbour has a broadcast. */
+  /** The neighbour already has a broadcast, so it is no longer held for it. */
   drop(id: string): void {
     this.#ids.delete(id);
   }
@@ -43,7 +43,7 @@ export class HeldPushes {
     this.#ids.clear();
   }
 
-  /** Pushes what is held. */
+  /** Pushes the held broadcasts. */
   flush(): void {
     this.#timer?.cancel();
     this.#timer = undefined;

@@ -1,25 +1,27 @@
-/** Origins whose latest broadcast is known. Ids are free to make: the one that was heard of longest ago goes first. */
+/**
+ * The most origins whose path is remembered, since ids cost nothing. The origin heard least recently is evicted first.
+ */
 const maxOrigins = 4_096;
 
-/** An origin and its path take about so much. */
+/** The approximate memory of an origin and its path. */
 const pathBytes = 200;
 
 /** How the latest broadcast of an origin came to this node. */
 export interface Path {
   /** The id of the peer that passed it on. */
   readonly via: string;
-  /** Over how many links it came, as the nodes between say. */
+  /** The number of links over which it came, as reported by the nodes in between. */
   readonly hops: number;
   readonly arrivedAtMs: number;
 }
 
-/** Over which peers the latest broadcasts of other nodes came. */
+/** Remembers through which peers the latest broadcasts of other nodes came. */
 export class LatestPaths {
   readonly #onGrowth: (bytes: number) => void;
-  /** Those heard of last come last. */
+  /** The paths by origin. The origin heard most recently comes last. */
   readonly #byOrigin = new Map<string, Path>();
 
-  /** @param onGrowth receives what is kept anew, in bytes. */
+  /** @param onGrowth called with the number of bytes that are newly kept. */
   constructor(onGrowth: (bytes: number) => void) {
     this.#onGrowth = onGrowth;
   }

@@ -3,22 +3,25 @@ import type { Broadcast } from './broadcast.ts';
 import type { Arrival } from './router.ts';
 import { Waits } from './waits.ts';
 
-/** A missing broadcast is awaited for this long after it was sent, in milliseconds: longer than nodes need to repair a tree. */
+/**
+ * How long a missing broadcast is awaited after it was sent, in milliseconds. This is longer than nodes need to repair
+ * a tree.
+ */
 const patienceMs = 5_000;
 
-/** Broadcasts that wait for earlier ones, of all origins. */
+/** The most broadcasts of all origins that wait for earlier ones. */
 const maxHeld = 1_024;
 
-/** Their bytes. */
+/** The most bytes of these broadcasts. */
 const maxHeldBytes = 4 * 1_048_576;
 
-/** Origins whose latest broadcast is known. */
+/** The most origins whose latest broadcast is remembered. */
 const maxOrigins = 4_096;
 
-/** An origin is forgotten this long after its latest broadcast, in milliseconds: nodes drop what is older. */
+/** An origin is forgotten this long after its latest broadcast, in milliseconds. Nodes drop older broadcasts anyway. */
 const forgetAfterMs = 240_000;
 
-/** Each broadcast makes the node check so many origins, and forget those whose time is over. */
+/** How many origins the node checks with each broadcast. It forgets those whose time is over. */
 const lookedAtPerBroadcast = 2;
 
 interface Held {
@@ -28,31 +31,31 @@ interface Held {
 }
 
 interface Origin {
-  /** The time of the latest one that was handed on. */
+  /** The time of the latest broadcast that was delivered. */
   latestUs: number | undefined;
   heardAtMs: number;
-  /** In the order of their times. */
+  /** The waiting broadcasts, in the order of their times. */
   readonly held: Held[];
 }
 
 export interface OriginOrderOptions {
   readonly runtime: Runtime;
-  /** Receives what waits anew, in bytes. */
+  /** Called with the number of bytes that newly wait. */
   readonly onGrowth: (bytes: number) => void;
-  /** Hands a broadcast on. */
+  /** Delivers a broadcast. */
   readonly onNext: (broadcast: Broadcast, arrival: Arrival) => void;
-  /** A broadcast came when later ones had been handed on. */
+  /** Called for a broadcast that arrived after later ones had been delivered. */
   readonly onLate: (broadcast: Broadcast, arrival: Arrival) => void;
 }
 
 /**
- * Hands on the broadcasts of a topic in the order in which their origins sent them. Each names the one before it. A
- * broadcast whose predecessor is missing waits for it, but not for long: then the missing one is given up, and is late if
- * it comes after that.
+ * Delivers the broadcasts of a topic in the order in which their origins sent them. Each broadcast names its
+ * predecessor. If the predecessor is missing, the broadcast waits for it, but not for long. Then the missing broadcast
+ * is given up. If it arrives after that, it is late.
  */
 export class OriginOrder {
   readonly #options: OriginOrderOptions;
-  /** Those heard of last come last. */
+  /** The origins by id. The origin heard most recently comes last. */
   readonly #origins = new Map<string, Origin>();
   readonly #waits: Waits;
   #heldCount = 0;
@@ -86,7 +89,7 @@ export class OriginOrder {
     this.#handOnFollowing(broadcast.origin, origin);
   }
 
-  /** A broadcast was handed on in another way: what waits for it may follow. */
+  /** A broadcast was delivered in another way, so the broadcasts that wait for it may follow. */
   handedOn({ origin: name, timeUs }: Broadcast): void {
     const origin = this.#origins.get(name);
     if (origin?.held[0]?.broadcast.previousUs !== timeUs) return;
@@ -94,7 +97,7 @@ export class OriginOrder {
     this.#handOnFollowing(name, origin);
   }
 
-  /** Nothing that waits is handed on any more. */
+  /** Stops delivering. The waiting broadcasts are dropped. */
   stop(): void {
     for (const name of this.#origins.keys()) this.#waits.end(name);
     this.#origins.clear();
@@ -127,7 +130,7 @@ export class OriginOrder {
     this.#options.onGrowth(bytes.length);
   }
 
-  /** Hands on what waits for a moment that is over, and what came before it. */
+  /** Delivers the broadcasts of an origin that have waited long enough, and those that precede them. */
   #handOnDue(name: string): void {
     const origin = this.#origins.get(name);
     const nowMs = this.#options.runtime.now();
@@ -137,7 +140,7 @@ export class OriginOrder {
     this.#handOnFollowing(name, origin);
   }
 
-  /** Hands on what has a time up to this one. What is missing in between no longer holds anything up. */
+  /** Delivers the waiting broadcasts up to a time. Missing broadcasts in between are given up. */
   #handOnUntil(origin: Origin, untilUs: number): void {
     while (origin.held[0] !== undefined && origin.held[0].broadcast.timeUs <= untilUs)
       this.#handOnFirst(origin);

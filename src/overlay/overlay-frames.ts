@@ -1,7 +1,7 @@
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import { PeerloomError } from '../base/errors.ts';
 
-/** The kinds of frames between neighbours (docs/protocol.md, section 14): the first byte. */
+/** The kinds of frames between neighbours (docs/protocol.md, section 14). The kind is the first byte of a frame. */
 export const OverlayFrameKind = {
   push: 1,
   announce: 2,
@@ -37,7 +37,7 @@ const nonceBytes = 4;
 /** The most announcements in one frame. */
 export const maxAnnouncements = 256;
 
-/** Hops are counted up to here. */
+/** The highest count of hops. */
 const maxHops = 255;
 
 export function pushFrame(hops: number, broadcast: Uint8Array): Uint8Array {
@@ -62,7 +62,7 @@ export function announcementFrame(
   return frame;
 }
 
-/** @param id the broadcast to send. Without it, the peer only pushes again what comes from now on. */
+/** @param id the broadcast to send. Without it, the peer only pushes future broadcasts again. */
 export function graftFrame(id?: string): Uint8Array {
   const frame = new Uint8Array(id === undefined ? 1 : 1 + idBytes);
   frame[0] = OverlayFrameKind.graft;
@@ -87,7 +87,7 @@ export function readOverlayFrame(bytes: Uint8Array): OverlayFrame {
   const body = bytes.subarray(1);
   switch (bytes[0]) {
     case OverlayFrameKind.push:
-      // Frames of protocols lie in memory of their own.
+      // Each protocol frame has its own memory, which nothing else uses.
       return { kind: 'push', hops: body[0] ?? 0, broadcast: body.subarray(1) as Uint8Array<ArrayBuffer> };
     case OverlayFrameKind.announce:
       return { kind: 'announce', announcements: announcementsOf(body) };

@@ -7,16 +7,16 @@ import { HeldPushes } from './held-pushes.ts';
 import { type Announcement, announcementFrame, maxAnnouncements, probeFrame } from './overlay-frames.ts';
 import { sourceOfNode } from './seen/source-of-node.ts';
 
-/** In milliseconds, until the first measurement. */
+/** The round trip that is assumed until the first measurement, in milliseconds. */
 const assumedRoundTripMs = 100;
 
-/** The round trip is measured again after so many milliseconds. */
+/** How long after a measurement the round trip is measured again, in milliseconds. */
 const measureAfterMs = 30_000;
 
-/** The weight of a new measurement against those before it. */
+/** The weight of a new measurement against the earlier ones. */
 const measurementWeight = 1 / 4;
 
-/** Announcements that wait to be sent. Beyond them the earliest are dropped. */
+/** The most announcements that wait to be sent. If there are more, the earliest are dropped. */
 const maxWaitingAnnouncements = 1_024;
 
 export interface OverlayPeerOptions {
@@ -26,29 +26,29 @@ export interface OverlayPeerOptions {
   readonly release: (peer: OverlayPeer, ids: readonly string[]) => void;
 }
 
-/** A neighbour that passes broadcasts on, and how it can be reached. */
+/** A neighbour that passes broadcasts on, with what is needed to send it frames. */
 export class OverlayPeer {
   readonly peer: ProtocolPeer;
-  /** Whose share of memory the broadcasts that it brings count against. */
+  /** The source against whose share of memory its broadcasts count. */
   readonly source: string;
-  /** No other neighbour of the node has had it. */
+  /** A number that no other neighbour of the node has ever had. */
   readonly number: number;
   /** When it became a neighbour, by the clock of the runtime. */
   readonly openedAtMs: number;
-  /** What it may have this node compute in one turn of the event loop. */
+  /** How much this node computes for the peer in one turn of the event loop. */
   readonly share: TurnShare;
-  /** Broadcasts for it that follow another one closely. */
+  /** Broadcasts for this neighbour that follow another one closely. */
   readonly held: HeldPushes;
-  /** Measured now and then, in milliseconds. */
+  /** The round trip in milliseconds, measured from time to time. */
   roundTripMs = assumedRoundTripMs;
   isMeasured = false;
   /**
-   * The time of its own latest broadcast, less this node's, in milliseconds: set where that lies so far off that the
-   * node drops its broadcasts.
+   * How far the time of its latest own broadcast is ahead of this node's clock, in milliseconds. Set if the difference
+   * is so large that this node drops its broadcasts.
    */
   clockGapMs: number | undefined;
   readonly #runtime: Runtime;
-  /** What waits to be announced: hops by id. */
+  /** The broadcasts that wait to be announced: the number of hops, by id. */
   readonly #announcements = new Map<string, number>();
   #isCongested = false;
   #probe: { readonly nonce: number; readonly sentAtMs: number } | undefined;
@@ -63,12 +63,12 @@ export class OverlayPeer {
     this.held = new HeldPushes(runtime, (ids) => release(this, ids));
   }
 
-  /** Whether a broadcast would be under way at once. */
+  /** Whether a broadcast would be sent without waiting. */
   get isReady(): boolean {
     return !this.#isCongested && !this.peer.connection.isSuspended;
   }
 
-  /** @returns false if nothing was sent: the queue is full, or the peer takes no frame of that size. */
+  /** @returns false if nothing was sent, because the queue is full or the peer does not accept a frame of that size. */
   send(frame: Uint8Array): boolean {
     this.#measure();
     try {
@@ -87,7 +87,7 @@ export class OverlayPeer {
     this.#announcements.delete(this.#announcements.keys().next().value!);
   }
 
-  /** The peer has a broadcast: it need not be told of it. */
+  /** The peer has a broadcast, so it need not be announced to it. */
   has(id: string): void {
     this.#announcements.delete(id);
     this.held.drop(id);

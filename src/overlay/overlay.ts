@@ -8,52 +8,54 @@ import { Router, type RouterOptions, timeWindowMs } from './router.ts';
 /** How far the times of this node's broadcasts may run ahead of its clock, in milliseconds. */
 const maxAheadMs = timeWindowMs / 2;
 
-/** Topics whose latest broadcast of this node is remembered. */
+/** The most topics for which the time of this node's latest broadcast is remembered. */
 const maxLatest = 1_024;
 
-/** A part of the protocol beside broadcasts, which gets the frames of a range of kinds. */
+/** A part of the protocol beside broadcasts. It receives the frames of a range of kinds. */
 export interface OverlayPart {
-  /** The first and the last kind: the first byte of its frames. Broadcasts have those below 16. */
+  /**
+   * The first and the last kind of its frames. The kind is the first byte of a frame. Kinds below 16 are broadcasts.
+   */
   readonly kinds: { readonly first: number; readonly last: number };
   attach(host: ProtocolHost): void;
   opened(peer: ProtocolPeer): void;
-  /** @throws PeerloomError: the connection ends, and the peer learns why. */
+  /** @throws PeerloomError if the connection must end. The peer receives the reason. */
   received(peer: ProtocolPeer, bytes: Uint8Array): void | Promise<void>;
   closed(peer: ProtocolPeer): void;
-  /** The link of a session broke. Nothing that was sent is lost if another one takes its place. */
+  /** The link of a session broke. If another link replaces it, nothing that was sent is lost. */
   unlinked?(peer: ProtocolPeer): void;
 }
 
-/** Broadcasts have the kinds below. */
+/** The lowest kind of a frame that belongs to a part. Frames of broadcasts have lower kinds. */
 const firstKindOfParts = 16;
 
 export interface OverlayOptions extends RouterOptions {
-  /** What the protocol does beside broadcasts. */
+  /** The parts of the protocol beside broadcasts. */
   readonly parts?: readonly OverlayPart[] | undefined;
-  /** Whether the node keeps the history of a topic, by its name on the wire: neighbours catch up later. */
+  /** Whether the node keeps the history of a topic, by its name on the wire. Neighbours can then catch up later. */
   isKept?(topic: string): boolean;
-  /** The node has signed a broadcast of its own. */
+  /** Called when the node has signed a broadcast of its own. */
   onOriginated?(broadcast: Broadcast): void;
-  /** Has something done when the node is about to stop and can still send. */
+  /** Registers `act`, which is called when the node is about to stop but can still send. */
   onStopping?(act: () => void): void;
-  /** A signer failed. */
+  /** Called when a signer failed. */
   onFailure(error: unknown): void;
 }
 
 /**
- * The protocol in which nodes pass on broadcasts (docs/protocol.md, section 14), and whatever else makes a network of
- * them. Before the first broadcast, broadcasts cost a node next to nothing.
+ * The protocol in which nodes pass on broadcasts (docs/protocol.md, section 14), with the parts that connect them to a
+ * network. Before its first broadcast, a node spends next to nothing on broadcasts.
  */
 export class Overlay implements Protocol {
   readonly name = overlayProtocol;
   readonly #options: OverlayOptions;
   readonly #parts: readonly OverlayPart[];
   #host!: ProtocolHost;
-  /** Made when it is first needed. */
+  /** Created when first used. */
   #router: Router | undefined;
   #ownSigner: BatchSigner | undefined;
   #lastTimeUs = 0;
-  /** The time of the latest broadcast of this node, by topic. Those used last come last. */
+  /** The time of this node's latest broadcast, by topic. The topic used most recently comes last. */
   #latestOfTopics: Map<string, number> | undefined;
 
   constructor(options: OverlayOptions) {
@@ -65,13 +67,13 @@ export class Overlay implements Protocol {
     return this.#router?.heldBytes ?? 0;
   }
 
-  /** The neighbours that pass broadcasts on. */
+  /** The number of neighbours that pass broadcasts on. */
   get neighbourCount(): number {
     return this.#host.peers.size;
   }
 
   /**
-   * Sends a broadcast to all nodes of the network that neighbours lead to.
+   * Sends a broadcast to all nodes of the network that can be reached through neighbours.
    *
    * @returns its id.
    * @throws PeerloomError `ERR_NO_NEIGHBOUR`, `ERR_MESSAGE_TOO_LARGE`, `ERR_QUEUE_FULL`.
@@ -107,13 +109,13 @@ export class Overlay implements Protocol {
     return broadcast.id;
   }
 
-  /** Signs and sends what the node has broadcast and not sent yet. */
+  /** Signs and sends the node's broadcasts that were not sent yet. */
   flush(): void {
     this.#ownSigner?.flush();
     this.#router?.flush();
   }
 
-  /** How the latest broadcast of a node came. */
+  /** Returns how the latest broadcast of a node arrived. */
   pathTo(id: string): Path | undefined {
     return this.#router?.pathTo(id);
   }
@@ -175,8 +177,9 @@ export class Overlay implements Protocol {
   }
 
   /**
-   * Later than any before it: equal broadcasts must not have equal ids. A clock that was set back far makes an exception:
-   * other nodes would drop what is ahead of theirs.
+   * Returns the time of the next broadcast, in microseconds. It is later than any time before, because equal broadcasts
+   * must not have equal ids. The exception is a clock that was set back far: other nodes would drop a broadcast that is
+   * ahead of their clocks.
    */
   #nextTimeUs(): number {
     const nowUs = Math.trunc(this.#options.runtime.wallNow() * 1_000);
@@ -185,7 +188,7 @@ export class Overlay implements Protocol {
     return this.#lastTimeUs;
   }
 
-  /** @returns the time of the broadcast with this topic before; 0: none, as far as the node remembers. */
+  /** @returns the time of the previous broadcast with this topic, or 0 if the node remembers none. */
   #replaceLatest(wireTopic: string, timeUs: number): number {
     this.#latestOfTopics ??= new Map();
     const latest = this.#latestOfTopics;

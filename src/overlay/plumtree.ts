@@ -1,45 +1,51 @@
 /**
- * What {@link Plumtree} has others do. None of these methods may call it back before the call that led to them has
+ * The effects of {@link Plumtree}. None of these methods may call it back before the call that led to them has
  * returned.
  */
 export interface PlumtreeEffects<Peer> {
-  /** Send a broadcast to a peer. It reached this node over `hops` links. */
+  /** Sends a broadcast to a peer. It reached this node over `hops` links. */
   push(peer: Peer, id: string, hops: number): void;
-  /** Tell a peer that a broadcast is here. */
+  /** Announces to a peer that this node has a broadcast. */
   announce(peer: Peer, id: string, hops: number): void;
-  /** Ask a peer for a broadcast, or only (without `id`) to push what comes from now on. */
+  /** Asks a peer for a broadcast and to push future ones. Without `id`, asks only to push future broadcasts. */
   graft(peer: Peer, id: string | undefined): void;
-  /** Ask a peer to announce broadcasts in place of pushing them. */
+  /** Asks a peer to announce broadcasts instead of pushing them. */
   prune(peer: Peer): void;
-  /** Call {@link Plumtree.timedOut} if a broadcast does not arrive in the time that it may take. */
+  /** Starts a timer that calls {@link Plumtree.timedOut} if a broadcast does not arrive in time. */
   wait(id: string): void;
-  /** What `wait` was called for has arrived, or is given up. */
+  /** Ends the timer of `wait`: the broadcast has arrived, or is given up. */
   settled(id: string): void;
 }
 
-/** The links of a path that a shorter one must save, so that the tree changes: the paper's threshold. */
+/** How many links a shorter path must save before the tree changes: the paper's threshold. */
 const threshold = 7;
 
-/** The same where the shorter path is announced after the broadcast has arrived. The paper compares only before that. */
+/** The same threshold if the shorter path is announced after the broadcast arrived. The paper compares only before. */
 const lateThreshold = 5;
 
-/** Broadcasts whose paths later announcements are compared with. */
+/** The most arrived broadcasts whose paths are compared with later announcements. */
 const maxArrivals = 64;
 
-/** Broadcasts that a peer may have announced and that have not arrived. What it announces beyond them is ignored. */
+/** The most broadcasts that a peer may have announced before they arrive. Further announcements are ignored. */
 export const maxMissingPerPeer = 1_024;
 
-/** A pruned peer that keeps pushing is pruned again after so many broadcasts, because some were already under way. */
+/**
+ * A pruned peer that keeps pushing is pruned again after this many broadcasts. The first few may have been sent before
+ * the prune arrived.
+ */
 const unwantedPerPrune = 16;
 
 interface Neighbour {
-  /** Whether broadcasts are pushed to it; otherwise they are announced. */
+  /** Whether broadcasts are pushed to the peer. If not, they are announced to it. */
   isEager: boolean;
-  /** The broadcasts that it has announced and that have not arrived. */
+  /** The broadcasts that the peer has announced and that have not arrived. */
   readonly announced: Set<string>;
-  /** What it pushed although it was asked not to. */
+  /** The number of broadcasts that the peer pushed although this node had pruned it. */
   unwanted: number;
-  /** It may say that its path is shorter: again once it has pushed something first, since it may lie. */
+  /**
+   * Whether the peer's announcement of a shorter path may change the tree. Since the peer may lie, it may do so again
+   * only after it was the first to push a broadcast.
+   */
   mayShorten: boolean;
 }
 
@@ -52,28 +58,29 @@ interface Arrival<Peer> {
 interface Announcer<Peer> {
   readonly peer: Peer;
   readonly hops: number;
-  /** It offers a large broadcast, and would push it otherwise. */
+  /** Whether the peer offers a large broadcast, which it would push if it were small. */
   readonly isOffer: boolean;
 }
 
 /** A broadcast that was announced and has not arrived. */
 interface Missing<Peer> {
-  /** Peers that are there, in the order in which they announced it. */
+  /** The connected peers that announced it, in the order of their announcements. */
   readonly announcers: Announcer<Peer>[];
-  /** How many of them were asked, from the first on. The node waits for the last of these. */
+  /** How many announcers were asked, starting with the first. The node waits for the last one asked. */
   asked: number;
 }
 
 /**
  * How broadcasts travel: Plumtree (Leitão, Pereira, Rodrigues: Epidemic Broadcast Trees, SRDS 2007). Each peer is eager
- * or lazy. A broadcast is pushed to eager peers, and only announced to lazy ones. At first all are eager. A peer that
- * pushes what is here already becomes lazy, until the eager links make a tree. A broadcast that was announced and does
- * not arrive shows that the tree is broken: the node asks an announcer for it, and both are eager again.
+ * or lazy. A broadcast is pushed to eager peers, and only announced to lazy peers. At first all peers are eager. A peer
+ * that pushes a known broadcast becomes lazy, until the eager links form a tree. If an announced broadcast does not
+ * arrive, the tree is broken: the node asks an announcer for the broadcast, and the two become eager again.
  *
- * Large broadcasts are offered instead of pushed (see {@link Plumtree.offered}), and asked for at once.
+ * Large broadcasts are offered instead of pushed (see {@link Plumtree.offered}). The receiver asks for them
+ * immediately.
  *
- * This is a state machine: what happens comes in as method calls, what is to be done goes out as effects. It has no
- * clock, and knows broadcasts only by their ids.
+ * This is a state machine. Its methods are called for each event, and it acts through its effects. It has no clock, and
+ * knows broadcasts only by their ids.
  */
 export class Plumtree<Peer> {
   readonly #effects: PlumtreeEffects<Peer>;
@@ -82,13 +89,13 @@ export class Plumtree<Peer> {
   readonly #missing = new Map<string, Missing<Peer>>();
   readonly #arrivals = new Map<string, Arrival<Peer>>();
 
-  /** @param isKnown whether a broadcast has arrived here before. */
+  /** @param isKnown whether a broadcast has arrived at this node before. */
   constructor(effects: PlumtreeEffects<Peer>, isKnown: (id: string) => boolean) {
     this.#effects = effects;
     this.#isKnown = isKnown;
   }
 
-  /** Announcements of broadcasts that have not arrived. */
+  /** The number of announcements of broadcasts that have not arrived. */
   get announcementCount(): number {
     let count = 0;
     for (const { announced } of this.#neighbours.values()) count += announced.size;
@@ -99,18 +106,20 @@ export class Plumtree<Peer> {
     return this.#neighbours.get(peer)?.isEager === true;
   }
 
-  /** Whether a peer was asked for a broadcast that has not arrived. */
+  /** Whether this node has asked a peer for a broadcast that has not arrived. */
   wasAsked(peer: Peer, id: string): boolean {
     const missing = this.#missing.get(id);
     return missing?.announcers.slice(0, missing.asked).some((announcer) => announcer.peer === peer) === true;
   }
 
-  /** A peer is there. */
+  /** A peer has connected. */
   opened(peer: Peer): void {
     this.#neighbours.set(peer, { isEager: true, announced: new Set(), unwanted: 0, mayShorten: true });
   }
 
-  /** A peer is gone. What it was asked for is asked of the next announcer, and given up if there is none. */
+  /**
+   * A peer has gone. Broadcasts that it was asked for are requested from the next announcer, or given up without one.
+   */
   closed(peer: Peer): void {
     const announced = this.#neighbours.get(peer)?.announced ?? [];
     this.#neighbours.delete(peer);
@@ -151,7 +160,7 @@ export class Plumtree<Peer> {
     if (this.#arrivals.size > maxArrivals) this.#arrivals.delete(this.#arrivals.keys().next().value!);
   }
 
-  /** A peer pushed what is here already. */
+  /** A peer pushed a broadcast that had already arrived. */
   repeated(from: Peer): void {
     const neighbour = this.#neighbours.get(from);
     if (neighbour === undefined) return;
@@ -159,12 +168,12 @@ export class Plumtree<Peer> {
     else if (++neighbour.unwanted % unwantedPerPrune === 0) this.#effects.prune(from);
   }
 
-  /** A broadcast arrived that this node must not pass on, or that it has passed on long ago. */
+  /** A broadcast arrived that this node must not pass on, or that it passed on long ago. */
   dropped(id: string): void {
     this.#settle(id);
   }
 
-  /** A peer tells that it has a broadcast, which over this peer comes over `hops` links. */
+  /** A peer announces a broadcast. Through this peer, it would come over `hops` links. */
   announced(from: Peer, id: string, hops: number): void {
     if (this.#isKnown(id)) {
       this.#shorten(from, id, hops);
@@ -174,7 +183,7 @@ export class Plumtree<Peer> {
     if (this.#note(from, { id, hops, isOffer: false }) && isNew) this.#effects.wait(id);
   }
 
-  /** A peer would push a broadcast, but asks first, because it is large. */
+  /** A peer offers a broadcast instead of pushing it, because it is large. */
   offered(from: Peer, id: string, hops: number): void {
     if (this.#isKnown(id)) {
       this.#makeLazy(from);
@@ -185,22 +194,22 @@ export class Plumtree<Peer> {
     if (this.#note(from, { id, hops, isOffer: true }) && !isUnderWay) this.#ask(id);
   }
 
-  /** A peer asks to be pushed what comes. */
+  /** A peer asks this node to push future broadcasts. */
   grafted(from: Peer): void {
     this.#become(from, 'eager');
   }
 
-  /** A peer asks not to be pushed what comes. */
+  /** A peer asks this node not to push future broadcasts. */
   pruned(from: Peer): void {
     this.#become(from, 'lazy');
   }
 
-  /** What {@link PlumtreeEffects.wait} was called for has not arrived. */
+  /** A broadcast has not arrived within the time of {@link PlumtreeEffects.wait}. */
   timedOut(id: string): void {
     this.#ask(id);
   }
 
-  /** Stops waiting for a broadcast: it has arrived, is not wanted, or nobody has it. */
+  /** Stops waiting for a broadcast: it has arrived, is not wanted, or no announcer is left. */
   #settle(id: string): void {
     const missing = this.#missing.get(id);
     if (missing === undefined) return;
@@ -209,7 +218,7 @@ export class Plumtree<Peer> {
     this.#effects.settled(id);
   }
 
-  /** @returns false for what the peer has announced before, and for more than it may announce. */
+  /** @returns false if the peer has announced the broadcast before, or has announced too many. */
   #note(peer: Peer, { id, hops, isOffer }: { id: string; hops: number; isOffer: boolean }): boolean {
     const neighbour = this.#neighbours.get(peer);
     if (neighbour === undefined || neighbour.announced.size >= maxMissingPerPeer) return false;
@@ -221,7 +230,7 @@ export class Plumtree<Peer> {
     return true;
   }
 
-  /** Asks the next announcer, or gives up if all were asked. */
+  /** Asks the next announcer, or gives up if all have been asked. */
   #ask(id: string): void {
     const missing = this.#missing.get(id);
     const next = missing?.announcers[missing.asked];
@@ -235,7 +244,7 @@ export class Plumtree<Peer> {
     this.#effects.wait(id);
   }
 
-  /** @param have the peers that have the broadcast already. */
+  /** Pushes a broadcast to eager peers and announces it to lazy ones. @param have the peers that already have it. */
   #spread(id: string, hops: number, have: readonly Peer[]): void {
     for (const [peer, { isEager }] of this.#neighbours) {
       if (have.includes(peer)) continue;
@@ -244,13 +253,13 @@ export class Plumtree<Peer> {
     }
   }
 
-  /** A broadcast that is here would have come over fewer links from another peer: the tree changes. */
+  /** Changes the tree, because a broadcast that has arrived would have come over fewer links from another peer. */
   #shorten(peer: Peer, id: string, hops: number): void {
     const arrival = this.#arrivals.get(id);
     const neighbour = this.#neighbours.get(peer);
     if (arrival === undefined || neighbour === undefined || hops + lateThreshold > arrival.hops) return;
     if (neighbour.isEager || !neighbour.mayShorten || !this.isEager(arrival.from)) return;
-    // The paths of the others were those of the tree as it was.
+    // The paths of the other broadcasts belong to the tree before this change.
     this.#arrivals.clear();
     neighbour.mayShorten = false;
     neighbour.isEager = true;

@@ -3,35 +3,35 @@ import type { Broadcast } from './broadcast.ts';
 /** The most broadcasts whose ids the node remembers. */
 const maxBroadcasts = 16_384;
 
-/** About the memory of a broadcast besides its bytes. */
+/** The approximate memory of a broadcast, without its bytes. */
 const broadcastCostBytes = 512;
 
-/** About the memory of a peer to which a broadcast was sent. */
+/** The approximate memory for each peer to which a broadcast was sent. */
 const sentToCostBytes = 32;
 
 interface Recent {
   readonly arrivedAtMs: number;
-  /** Over how many links it came. */
+  /** The number of links over which it came. */
   readonly hops: number;
-  /** Undefined once it is too old to be asked for, or there was no room for it. */
+  /** `undefined` if it is too old to be asked for, or if there was no room for it. */
   broadcast: Broadcast | undefined;
-  /** The numbers of the peers that it was sent to: numbers hold on to no peer that has gone. */
+  /** The numbers of the peers to which it was sent. Numbers do not keep peers that have gone in memory. */
   readonly sentTo: Set<number>;
 }
 
-/** The broadcasts that arrived last: neighbours may ask for them, and announcements of them are no news. */
+/** The latest broadcasts. Neighbours may ask for them, and further announcements of them are recognised. */
 export class RecentBroadcasts {
   readonly #maxBytes: number;
   readonly #onGrowth: (bytes: number) => void;
-  /** In the order in which they arrived. */
+  /** The remembered broadcasts by id, in the order of their arrival. */
   readonly #byId = new Map<string, Recent>();
-  /** Those whose content is kept, in the same order. */
+  /** The broadcasts whose content is kept, in the same order. */
   readonly #kept = new Set<Recent>();
   #keptBytes = 0;
 
   /**
-   * @param maxBytes for the content of all of them, and for whom it was sent to.
-   * @param onGrowth receives what is kept anew, in bytes.
+   * @param maxBytes the limit for the content of all broadcasts and for the records of the peers they were sent to.
+   * @param onGrowth called with the number of bytes that are newly kept.
    */
   constructor(maxBytes: number, onGrowth: (bytes: number) => void) {
     this.#maxBytes = maxBytes;
@@ -46,7 +46,7 @@ export class RecentBroadcasts {
     return this.#byId.has(id);
   }
 
-  /** The content of a broadcast, if it is still kept. */
+  /** Returns the content of a broadcast if it is still kept. */
   get(id: string): Broadcast | undefined {
     return this.#byId.get(id)?.broadcast;
   }
@@ -55,13 +55,13 @@ export class RecentBroadcasts {
     return this.#byId.get(id)!.hops;
   }
 
-  /** Whether the broadcast was here at a moment. */
+  /** Whether the broadcast had arrived by a given time. */
   wasHere(id: string, atMs: number): boolean {
     const recent = this.#byId.get(id);
     return recent !== undefined && recent.arrivedAtMs < atMs;
   }
 
-  /** The broadcasts that arrived at a moment or later and whose content is kept, the latest first. */
+  /** Yields the broadcasts that arrived at a given time or later and whose content is kept, the latest first. */
   *since(atMs: number): Generator<{ readonly broadcast: Broadcast; readonly hops: number }> {
     for (const { arrivedAtMs, broadcast, hops } of [...this.#kept].reverse()) {
       if (arrivedAtMs < atMs) return;
@@ -69,7 +69,7 @@ export class RecentBroadcasts {
     }
   }
 
-  /** Whether a content of so many bytes pushes out none that arrived at this moment or later. */
+  /** Whether content of this size fits without evicting content that arrived at `sinceMs` or later. */
   hasRoomFor(bytes: number, sinceMs: number): boolean {
     let freeBytes = this.#maxBytes - this.#keptBytes;
     for (const { arrivedAtMs, broadcast } of this.#kept) {
@@ -79,7 +79,7 @@ export class RecentBroadcasts {
     return freeBytes >= bytes;
   }
 
-  /** Forgets broadcasts from the earliest on until there is room. */
+  /** Adds a broadcast. Forgets the earliest ones until there is room. */
   add(broadcast: Broadcast, { hops, nowMs }: { readonly hops: number; readonly nowMs: number }): void {
     const recent = { arrivedAtMs: nowMs, hops, broadcast, sentTo: new Set<number>() };
     this.#byId.set(broadcast.id, recent);
@@ -105,7 +105,7 @@ export class RecentBroadcasts {
     this.#keep(sentToCostBytes);
   }
 
-  /** Forgets what arrived before a moment. */
+  /** Forgets the broadcasts that arrived before a given time. */
   expire(beforeMs: number): void {
     for (const [id, recent] of this.#byId) {
       if (recent.arrivedAtMs >= beforeMs) return;
@@ -114,7 +114,7 @@ export class RecentBroadcasts {
     }
   }
 
-  /** Gives up the content of the earliest broadcasts until there is room. */
+  /** Evicts the content of the earliest broadcasts until there is room. */
   #keep(bytes: number): void {
     this.#keptBytes += bytes;
     this.#onGrowth(bytes);

@@ -28,30 +28,32 @@ import { isSignedOnce } from './signed-once.ts';
 import { TreeLag } from './tree-lag.ts';
 import { Waits } from './waits.ts';
 
-/** How far the time of a broadcast may lie from this node's clock, in milliseconds. Older ones may be repetitions. */
+/**
+ * How far the time of a broadcast may differ from this node's clock, in milliseconds. Older ones may be repetitions.
+ */
 export const timeWindowMs = 120_000;
 
 /** The most broadcasts that the node recognises when they arrive again. */
 const defaultMaxSeen = 65_536;
 
-/** Larger bodies are offered before they are sent. */
+/** Bodies above this size are offered before they are sent. */
 const offerBytes = 16 * 1024;
 
 /** The most bytes of broadcasts that are kept for neighbours. */
 const maxKeptBytes = 8 * 1_048_576;
 
-/** About the memory of the announcement of a broadcast that has not arrived. */
+/** The approximate memory of an announcement whose broadcast has not arrived. */
 const announcementCostBytes = 256;
 
-/** What a broadcast does at a node, for observers. */
+/** What happens to a broadcast at a node, for observers. */
 export type BroadcastSight = 'sent' | 'arrived' | 'repeated';
 
 /** How a broadcast came to this node. */
 export interface Arrival {
   readonly via: NodeConnection;
-  /** Links between the origin and this node; 0: unknown. */
+  /** The number of links between the origin and this node. 0 if it is unknown. */
   readonly hops: number;
-  /** The node had missed it, and has it from the history of another node. */
+  /** Whether the node had missed the broadcast and received it from another node's history. */
   readonly isHistory?: boolean;
 }
 
@@ -60,19 +62,24 @@ export interface RouterOptions {
   readonly network: string;
   readonly runtime: Runtime;
   readonly budget: MemoryBudget;
-  /** Broadcasts whose repetition the node recognises. Default 65,536; tests make do with fewer. */
+  /** The most broadcasts whose repetition the node recognises. Default 65,536. Tests use fewer. */
   readonly maxSeen?: number | undefined;
-  /** Whether the node itself is about to stop. Default: it is not. */
+  /** Whether the node itself is about to stop. Default: false. */
   isStopping?(): boolean;
   /** Whether the node passes on broadcasts with this topic, by its name on the wire. Default: all. */
   passesOn?(topic: string): boolean;
-  /** Reports the content of broadcasts that comes and goes, for simulations; `repeated`: the node has it already. */
+  /**
+   * Called whenever a broadcast's content is sent or arrives, for simulations. `repeated` if the node already had it.
+   */
   observe?(what: BroadcastSight, id: string, hops: number): void;
-  /** A broadcast of another node arrived, for the first time. */
+  /** Called when a broadcast of another node has arrived for the first time. */
   onBroadcast(broadcast: Broadcast, arrival: Arrival): void;
 }
 
-/** Passes broadcasts on: checks the frames of neighbours, keeps broadcasts that they may ask for, and does what {@link Plumtree} decides. */
+/**
+ * Passes broadcasts on. It checks neighbours' frames, keeps broadcasts for them, and does what {@link Plumtree}
+ * decides.
+ */
 export class Router implements PlumtreeEffects<OverlayPeer> {
   readonly #options: RouterOptions;
   readonly #log: (text: string) => void;
@@ -87,7 +94,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
   readonly #earlier: EarlierBroadcasts;
   #openedCount = 0;
   #announcing: RuntimeTimer | undefined;
-  /** The latest frame that pushes a broadcast: several neighbours get the same one. */
+  /** The latest frame that pushes a broadcast. It is reused for several neighbours. */
   #pushed: { readonly id: string; readonly frame: Uint8Array } | undefined;
 
   constructor(options: RouterOptions, log: (text: string) => void) {
@@ -112,30 +119,30 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     return keptBytes + this.#earlier.heldBytes + announcementCount * announcementCostBytes;
   }
 
-  /** Whether neighbours still get the latest broadcasts when another one of so many bytes is added. */
+  /** Whether neighbours can still get the latest broadcasts after another broadcast of this size is added. */
   hasRoomFor(bytes: number): boolean {
     return this.#recent.hasRoomFor(bytes, this.#options.runtime.now() - maxPatienceMs);
   }
 
-  /** How the latest broadcast of a node came. */
+  /** Returns how the latest broadcast of a node arrived. */
   pathTo(origin: string): Path | undefined {
     return this.#paths.find(origin);
   }
 
-  /** By how much the clock of a neighbour is off, if that is so much that this node drops its broadcasts. */
+  /** Returns how far a neighbour's clock differs from this node's, if it differs enough to drop its broadcasts. */
   clockGapOf(id: string): number | undefined {
     for (const { peer, clockGapMs } of this.#peers.values()) if (peer.id === id) return clockGapMs;
     return undefined;
   }
 
-  /** Sends a broadcast of this node to all neighbours. */
+  /** Sends a broadcast of this node to its neighbours. */
   originate(broadcast: Broadcast): void {
     this.#keep(broadcast, 0);
     this.#options.observe?.('sent', broadcast.id, 0);
     this.#plumtree.originated(broadcast.id);
   }
 
-  /** Pushes what is held for other broadcasts to come. */
+  /** Pushes the broadcasts that are held back, see {@link HeldPushes}. */
   flush(): void {
     for (const { held } of this.#peers.values()) held.flush();
   }
@@ -238,7 +245,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     if (known === undefined || this.#shaper.cuts(known.origin)) this.#plumtree.offered(from, id, hops);
   }
 
-  /** @throws PeerloomError: the peer passes on what no origin has signed. Honest peers check before they pass on. */
+  /** @throws PeerloomError if its origin has not signed the broadcast. Honest peers check before they pass it on. */
   #onPush(from: OverlayPeer, bytes: Uint8Array<ArrayBuffer>, hops: number): void {
     const { identity, network, runtime } = this.#options;
     const signed = signedBytes(bytes, network);
@@ -251,7 +258,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     }
     const broadcast = readBroadcast(bytes, id);
     if (broadcast.origin === identity.id) {
-      // One of long ago, or from before this node started again.
+      // It arrived long ago, or this node sent it before it was restarted.
       this.#plumtree.dropped(id);
       this.#repeated(from, broadcast, hops);
       return;
@@ -278,7 +285,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     if (!this.#plumtree.isEager(from) || this.#shaper.cuts(origin)) this.#plumtree.repeated(from);
   }
 
-  /** @returns a function that remembers the broadcast; undefined for one that must not be passed on. */
+  /** @returns a function that remembers the broadcast, or `undefined` if it must not be passed on. */
   #checkNew({ id, origin, timeUs }: Broadcast, from: OverlayPeer, hops: number): (() => void) | undefined {
     const now = this.#options.runtime.wallNow();
     const isByAuthor = from.peer.id === origin;
@@ -294,7 +301,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
       if (isByAuthor && error.code === 'ERR_TIME_WINDOW') from.clockGapMs = timeUs / 1_000 - now;
       if (error instanceof MessageSeen) this.#repeated(from, { id, origin }, hops);
       else this.#log(`a broadcast is dropped: ${error.message}`);
-      // Too many: of this neighbour's. Another one may still bring it.
+      // If this neighbour brought too many, another one may still bring the broadcast.
       if (error.code !== 'ERR_TOO_MANY_MESSAGES') this.#plumtree.dropped(id);
       return undefined;
     }
@@ -307,7 +314,7 @@ export class Router implements PlumtreeEffects<OverlayPeer> {
     this.#recent.add(broadcast, { hops, nowMs });
   }
 
-  /** Sends a broadcast, once: a peer that asks again is not answered. */
+  /** Sends a broadcast to a peer, but only once. If the peer asks again, it gets no answer. */
   #sendTo(peer: OverlayPeer, id: string): void {
     const broadcast = this.#recent.get(id);
     if (broadcast === undefined || this.#recent.wasSentTo(peer.number, id)) return;

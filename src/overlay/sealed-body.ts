@@ -1,11 +1,11 @@
-/** Stands in the place of a payload's format, which is encrypted with the body. */
+/** Written instead of a payload's format, which is encrypted together with the body. */
 export const sealedFormat = 0;
 
-/** What a sealed body begins with. */
+/** The length of the salt at the beginning of a sealed body. */
 export const saltBytes = 32;
 
-/** The tag of AES-GCM, which it ends with. */
+/** The length of the AES-GCM tag at the end of a sealed body. */
 const tagBytes = 16;
 
-/** How much longer a body is when it is sealed: the format is in it, too. */
+/** How many bytes longer a body becomes when it is sealed. One of them is the format. */
 export const sealBytes = saltBytes + 1 + tagBytes;

@@ -1,14 +1,15 @@
 import { encodeText } from '../wire/payloads/text.ts';
 
-/** A signature stands before what it signs. */
+/** The length of a signature, which precedes the bytes that it signs. */
 export const signatureBytes = 64;
 
 /**
- * What a signature of an overlay signs: its purpose, the name of the network, and what follows the signature. The same
- * key signs handshakes and much else, and a signature made for one purpose or network is none for another.
+ * Returns the bytes that a signature in the overlay covers: its purpose, the name of the network, and the bytes after
+ * the signature. The same key signs handshakes and more, so a signature for one purpose or network must not be valid
+ * for another.
  *
- * @param purpose begins all that is signed for it.
- * @param bytes the signature and what follows it.
+ * @param purpose the prefix of everything that is signed for this purpose.
+ * @param bytes the signature and the bytes after it.
  */
 export function signedInNetwork(purpose: Uint8Array, network: string, bytes: Uint8Array): Uint8Array {
   const name = encodeText(network);

@@ -1,13 +1,13 @@
 import { type Broadcast, isSignedByOrigin, proofOf } from './broadcast.ts';
 
-/** Broadcasts whose signatures are known. */
+/** The most broadcasts whose checked signature is remembered. */
 const maxKnown = 4_096;
 
 const known = new Map<string, { readonly proof: Uint8Array; readonly isSigned: boolean }>();
 
 /**
- * {@link isSignedByOrigin} for simulations: thousands of nodes of one process check the same signature of the same bytes,
- * and each check takes longer than everything else about a broadcast. An id is the hash of all that is signed.
+ * {@link isSignedByOrigin} for simulations. Thousands of nodes of one process check the same signature of the same
+ * bytes, and each check takes longer than everything else about a broadcast. An id is the hash of all signed bytes.
  */
 export function isSignedOnce(broadcast: Broadcast, signed: Uint8Array): boolean {
   const { id } = broadcast;

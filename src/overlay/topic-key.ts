@@ -14,35 +14,37 @@ import { saltBytes, sealBytes } from './sealed-body.ts';
 
 /** The inputs from which a topic's key is derived. */
 export interface TopicKeySource {
-  /** What the user chose. Well-formed Unicode. */
+  /** The text that the user chose. Well-formed Unicode. */
   readonly text: string;
   readonly network: string;
   readonly topic: string;
   readonly runtime: Runtime;
 }
 
-/** RFC 7914. Each guess costs 32 MiB and some 0.1 s, because an attacker who has a broadcast can guess offline. */
+/**
+ * For scrypt (RFC 7914). A guess costs 32 MiB and about 0.1 s, because an attacker with a broadcast can guess offline.
+ */
 const cost = { N: 2 ** 15, r: 8, p: 1 };
 const keyBytes = 32;
 const scryptMemoryBytes = 64 * 1_048_576;
 
-/** Each key encrypts one body. */
+/** Always zero, because each key encrypts only one body. */
 const nonce = new Uint8Array(12);
 
-/** A topic has the first 16 of the 32 bytes of its HMAC as its name on the wire, as hexadecimal digits. */
+/** A topic's name on the wire is the first 16 of the 32 bytes of its HMAC, as hexadecimal digits. */
 const nameBytes = 16;
 
 const saltPurpose = encodeText('peerloom topic key 1\0');
 const namePurpose = encodeText('peerloom topic name 1');
 const bodyPurpose = encodeText('peerloom topic body 1');
 
-/** Secrets that were derived lately, or are being derived: all nodes of a process share them. */
+/** Secrets that were derived recently or are being derived. All nodes of a process share them. */
 const derived = new Map<string, Promise<Uint8Array>>();
 const maxDerived = 64;
 
 /** Encrypts the broadcasts of a topic, so that nodes that pass them on cannot read them (docs/protocol.md, 14.10). */
 export class TopicKey {
-  /** The topic's name on the wire: nobody without the key can tell what it stands for. */
+  /** The topic's name on the wire. Without the key, it does not reveal the topic. */
   readonly wireTopic: string;
   readonly #secret: Uint8Array;
   readonly #runtime: Runtime;
@@ -54,14 +56,14 @@ export class TopicKey {
   }
 
   /**
-   * Takes some 0.1 s for each text, network and topic, on another thread where there is one, otherwise in pieces of
-   * 10 ms. A simulation, which may wait for neither, does it at once.
+   * Derives the key. This takes about 0.1 s for each text, network and topic: on another thread if the platform has
+   * one, otherwise in pieces of 10 ms. A simulation can wait for neither, so it derives the key synchronously.
    */
   static async derive(source: TopicKeySource): Promise<TopicKey> {
     return new TopicKey(await secretOf(source), source.runtime);
   }
 
-  /** @param header is bound to the body: neither can be used without the other. */
+  /** @param header the header to which the sealed body is bound. It cannot be opened with another header. */
   seal(header: Uint8Array, { format, body }: Pick<Payload, 'format' | 'body'>): Uint8Array {
     const salt = secretBytes(this.#runtime, saltBytes, 'salts of topic keys');
     const text = new Uint8Array(1 + body.length);
@@ -74,7 +76,7 @@ export class TopicKey {
     return sealed;
   }
 
-  /** @throws PeerloomError `ERR_DECRYPTION`: it was not sealed with this key and this header. */
+  /** @throws PeerloomError `ERR_DECRYPTION` if the body was not sealed with this key and this header. */
   open(header: Uint8Array, sealed: Uint8Array): Pick<Payload, 'format' | 'body'> {
     if (sealed.length < sealBytes) throw new PeerloomError('ERR_DECRYPTION', 'cut short');
     const key = this.#keyFor(sealed.subarray(0, saltBytes), header);
@@ -118,7 +120,7 @@ function deriveAtOnce(text: string, salt: Uint8Array): Uint8Array {
   return new Uint8Array(nodeCrypto.scryptSync(text, salt, keyBytes, { ...cost, maxmem: scryptMemoryBytes }));
 }
 
-/** Both names, told apart by the length of the first. */
+/** Returns the salt: both names, preceded by the length of the first, so that they cannot be confused. */
 function saltOf(network: string, topic: string): Uint8Array {
   const names = [encodeText(network), encodeText(topic)] as const;
   const salt = new Uint8Array(saltPurpose.length + 2 + names[0].length + names[1].length);

@@ -1,8 +1,8 @@
-/** The weight of a broadcast that was less late than those before it. */
+/** The weight of a broadcast that was less late than the current lag. */
 const weight = 1 / 16;
 
 /**
- * How long after others have announced them broadcasts arrive over the tree: the longest of the latest ones, in
+ * Measures how long after their first announcement broadcasts arrive over the tree: the longest recent delay, in
  * milliseconds. A path over the tree may have many more links than the path of an announcement.
  */
 export class TreeLag {
@@ -13,9 +13,9 @@ export class TreeLag {
   }
 
   /**
-   * A broadcast arrived, and not because the node had asked for it.
+   * A broadcast arrived without the node having asked for it.
    *
-   * @param lateMs time since it was first announced, in milliseconds; 0: nobody had announced it.
+   * @param lateMs the time since its first announcement, in milliseconds. 0 if no peer had announced it.
    */
   arrived(lateMs: number): void {
     this.#lagMs = Math.max(lateMs, this.#lagMs + (lateMs - this.#lagMs) * weight);

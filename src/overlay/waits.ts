@@ -1,9 +1,9 @@
 import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 
-/** Thousands may wait, so the node looks for what is due only once in so many milliseconds. */
+/** How often the node looks for waits that are over, in milliseconds. Thousands may be pending. */
 const lookEveryMs = 25;
 
-/** Calls back when the time of something is over. One timer serves all of them. */
+/** Calls back when a wait is over. One timer serves all waits. */
 export class Waits {
   readonly #runtime: Runtime;
   readonly #onDue: (id: string) => void;
@@ -17,7 +17,7 @@ export class Waits {
     this.#onDue = onDue;
   }
 
-  /** Waits for something for so long from now on. A wait that began before is over. */
+  /** Begins a wait of `delayMs` from now on. It replaces an earlier wait with the same id. */
   begin(id: string, delayMs: number): void {
     const nowMs = this.#runtime.now();
     const dueAtMs = nowMs + delayMs;
@@ -26,7 +26,7 @@ export class Waits {
     this.#lookAt(dueAtMs);
   }
 
-  /** How long the node has waited for something, over all its waits; 0: it does not wait. */
+  /** Returns how long the node has waited for `id` in all, in milliseconds. 0 if it does not wait. */
   sinceBegan(id: string): number {
     const nowMs = this.#runtime.now();
     return nowMs - (this.#beganAtMs.get(id) ?? nowMs);
@@ -44,7 +44,7 @@ export class Waits {
     if (this.#timer !== undefined && this.#timerAtMs <= atMs) return;
     this.#timer?.cancel();
     this.#timerAtMs = atMs;
-    // Calling back may take longer than until then.
+    // The callbacks may have taken longer than the remaining time.
     this.#timer = this.#runtime.setTimeout(this.#look, Math.max(0, atMs - this.#runtime.now()));
   }
 

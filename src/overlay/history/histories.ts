@@ -78,7 +78,8 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
    * Keeps a topic from now on. One that is kept with other options is kept anew.
    *
    * @param opened where to keep it. Default: in the file of the options, or in memory.
-   * @throws PeerloomError `ERR_HISTORY_FILE`, `ERR_TRANSPORT_UNAVAILABLE`. RangeError for more topics than a node can keep.
+   * @throws PeerloomError `ERR_HISTORY_FILE`, `ERR_TRANSPORT_UNAVAILABLE`. RangeError for more topics than a node can
+   * keep.
    */
   keep(topic: string, options: ResolvedHistoryOptions, opened?: HistoryStore): void {
     const earlier = this.#byTopic.get(topic);

@@ -83,7 +83,7 @@ export class HistoryPart implements OverlayPart {
   }
 
   received(peer: ProtocolPeer, bytes: Uint8Array): void | Promise<void> {
-    // Frames of protocols lie in memory of their own.
+    // Each protocol frame has its own memory, which nothing else uses.
     const own = bytes as Uint8Array<ArrayBuffer>;
     if (!walkKinds.has(bytes[0]!)) {
       return this.#histories?.received(peer, own);

@@ -15,7 +15,7 @@ const servedBytes = { burst: 64 * 1_048_576, perSecond: 1_048_576 };
 /** A peer, as one with which this node catches up. */
 export class HistoryPeer {
   readonly peer: ProtocolPeer;
-  /** What it may have this node compute in one turn of the event loop. */
+  /** How much this node computes for the peer in one turn of the event loop. */
   readonly share: TurnShare;
   readonly #runtime: Runtime;
   readonly #computed: TokenBucket;
@@ -35,14 +35,14 @@ export class HistoryPeer {
     return !this.peer.connection.isSuspended;
   }
 
-  /** @returns false if nothing was sent: the queue is full, or the peer takes no frame of that size. */
+  /** @returns false if nothing was sent, because the queue is full or the peer does not accept a frame of that size. */
   send(frame: HistoryFrame): boolean {
     return sendHistoryFrame(this.peer, frame);
   }
 
   /**
-   * Answers a question of the peer, once those before it are answered, little waits to be sent to the peer, and the peer
-   * has not asked for too much.
+   * Answers a question of the peer, once those before it are answered, little waits to be sent to the peer, and the
+   * peer has not asked for too much.
    *
    * @param answer returns how many bytes it sent. Throws or rejects as this does.
    */

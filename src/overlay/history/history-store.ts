@@ -24,8 +24,8 @@ export interface HistoryOwner {
 }
 
 /**
- * Where the broadcasts of one topic are kept. What to keep is decided elsewhere: a store only adds, reads and removes. A
- * store whose storage is asynchronous reads everything before it is used, and writes later than it is called.
+ * Where the broadcasts of one topic are kept. What to keep is decided elsewhere: a store only adds, reads and removes.
+ * A store whose storage is asynchronous reads everything before it is used, and writes later than it is called.
  */
 export interface HistoryStore {
   /** Called once, before all others. */

@@ -36,9 +36,9 @@ export interface KeeperWalksOptions<Peer> {
 
 /**
  * Finds other keepers of a topic beyond the neighbours: a walk goes from node to node at random until it meets one. It
- * remembers its way, and the answer goes back the same way. Only this node gives its numbers to its neighbours, and they
- * mean nothing to others. Other walks tell of this node: the nodes on their way remember it, and answer in its place. Two
- * keepers among thousands of nodes seldom meet each other, but the walks of both soon meet the same node.
+ * remembers its way, and the answer goes back the same way. Only this node gives its numbers to its neighbours, and
+ * they mean nothing to others. Other walks tell of this node: the nodes on their way remember it, and answer in its
+ * place. Two keepers among thousands of nodes seldom meet each other, but the walks of both soon meet the same node.
  */
 export class KeeperWalks<Peer extends object> {
   readonly #options: KeeperWalksOptions<Peer>;

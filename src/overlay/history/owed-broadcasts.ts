@@ -9,8 +9,8 @@ interface Owed {
 }
 
 /**
- * Broadcasts of a topic that handlers were too slow for. The history keeps them, so they need no memory of their own, and
- * handlers receive them later.
+ * Broadcasts of a topic that handlers were too slow for. The history keeps them, so they need no memory of their own,
+ * and handlers receive them later.
  */
 export class OwedBroadcasts {
   readonly #kept: KeptBroadcasts;

@@ -59,7 +59,9 @@ export class ActiveView<Contact extends { readonly id: string }> {
     return this.#droppable.length;
   }
 
-  /** Removes one at random: of those that others can make it drop, if there are any and it is not the node's own wish. */
+  /**
+   * Removes one at random: of those that others can make it drop, if there are any and it is not the node's own wish.
+   */
   dropOne(isOwnWish: boolean): Contact {
     const droppable = this.#droppable;
     const pool = isOwnWish || droppable.length === 0 ? [...this.#neighbours.values()] : droppable;

@@ -76,8 +76,8 @@ export function signAddressRecord(
 }
 
 /**
- * Reads a record that another node passed on. Its signature is not checked: a node that has a record of the same id with
- * the same or a higher sequence need not check it.
+ * Reads a record that another node passed on. Its signature is not checked: a node that has a record of the same id
+ * with the same or a higher sequence need not check it.
  *
  * @throws PeerloomError `ERR_PROTOCOL`.
  */

@@ -17,9 +17,9 @@ export interface AnchorsOptions<Contact> {
 /**
  * Links of a node's own choice, beside its neighbours: broadcasts reach the node over them if all its neighbours are
  * liars, who pass on nothing. Liars get to be neighbours because they always have a place for whoever asks. They do not
- * become anchors more often for that: a node chooses its anchors from its min-wise sample, and keeps them for as long as
- * their links last, so nodes that come later push out none of them. Heilman, Kendler, Zohar and Goldberg (Eclipse attacks
- * on Bitcoin's peer-to-peer network, USENIX Security 2015) recommend such links against eclipses.
+ * become anchors more often for that: a node chooses its anchors from its min-wise sample, and keeps them for as long
+ * as their links last, so nodes that come later push out none of them. Heilman, Kendler, Zohar and Goldberg (Eclipse
+ * attacks on Bitcoin's peer-to-peer network, USENIX Security 2015) recommend such links against eclipses.
  */
 export class Anchors<Contact extends { readonly id: string }> {
   readonly #options: AnchorsOptions<Contact>;

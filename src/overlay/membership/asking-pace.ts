@@ -5,8 +5,8 @@ const maxRefusals = 4;
 const maxPauseRounds = 8;
 
 /**
- * How often a node asks others to be its neighbours: less and less while all of them refuse. Nodes that are not there do
- * not count: after a disaster, neighbours have to be found at once.
+ * How often a node asks others to be its neighbours: less and less while all of them refuse. Nodes that are not there
+ * do not count: after a disaster, neighbours have to be found at once.
  */
 export class AskingPace {
   #refusals = 0;

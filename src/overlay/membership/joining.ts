@@ -23,7 +23,9 @@ export interface JoiningOptions {
   readonly letGo: (id: string) => void;
 }
 
-/** How long a node through which this one joins may take to answer, in milliseconds; and a node that joined, to leave. */
+/**
+ * How long a node through which this one joins may take to answer, in milliseconds; and a node that joined, to leave.
+ */
 const answerMs = 10_000;
 
 /** Joins the network through other nodes, and lets others join through this one. */

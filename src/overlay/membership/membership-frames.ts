@@ -4,7 +4,9 @@ import { encodeText } from '../../wire/payloads/text.ts';
 import { type AddressRecord, maxRecordBytes, readAddressRecord } from './address-record.ts';
 import type { MembershipMessage } from './membership-messages.ts';
 
-/** What nodes say that find their neighbours by themselves (docs/protocol.md, section 18): the first byte of a frame. */
+/**
+ * What nodes say that find their neighbours by themselves (docs/protocol.md, section 18): the first byte of a frame.
+ */
 export const MembershipFrameKind = {
   introduce: 16,
   join: 17,

@@ -22,7 +22,7 @@ export class MembershipLink {
   readonly channel: Channel;
   /** What the side that dialled asked for in its hello. */
   readonly asked: MembershipWord;
-  /** What the peer may have this node compute in one turn of the event loop. */
+  /** How much this node computes for the peer in one turn of the event loop. */
   readonly share: TurnShare;
   readonly messages: TokenBucket;
   isIntroduced = false;

@@ -10,10 +10,10 @@ interface Place<Contact> {
 }
 
 /**
- * A sample of all nodes that a node has ever met, however often it met each of them: Brahms (Bortnikov, Gurevich, Keidar,
- * Kliot, Shraer: Byzantine resilient random membership sampling, Computer Networks 53, 2009, section 4). Each place keeps
- * the node whose id has the smallest hash under the seed of that place. Nodes that others name again and again get no
- * larger share of it.
+ * A sample of all nodes that a node has ever met, however often it met each of them: Brahms (Bortnikov, Gurevich,
+ * Keidar, Kliot, Shraer: Byzantine resilient random membership sampling, Computer Networks 53, 2009, section 4). Each
+ * place keeps the node whose id has the smallest hash under the seed of that place. Nodes that others name again and
+ * again get no larger share of it.
  */
 export class MinWiseSampler<Contact extends { readonly id: string }> {
   readonly #places: Place<Contact>[];

@@ -10,13 +10,13 @@ import { sourceOfNode } from '../seen/source-of-node.ts';
 import { announcementPayload, readAnnouncement } from './announcement.ts';
 import { PresentNodes } from './present-nodes.ts';
 
-/** The most other nodes that a node knows to be there. */
+/** The most other nodes whose presence a node remembers. */
 export const maxPresentNodes = 32_768;
 
-/** In each period, the node looks so often for nodes that have gone silent. */
+/** How many times in each period the node looks for nodes that have gone silent. */
 const looksPerPeriod = 4;
 
-/** A period is up to this part shorter, at random: nodes that started together do not announce together. */
+/** A period is shortened by up to this fraction, at random, so that nodes that start together announce separately. */
 const jitter = 1 / 4;
 
 export interface PresenceOptions {
@@ -32,14 +32,15 @@ export interface PresenceOptions {
 }
 
 /**
- * Tells the network that this node is there, and who else is: each node that takes part announces itself with a
- * broadcast when it gets its first neighbour, then in each period, and before it stops. It has no frames of its own.
+ * Announces this node to the network, and knows which other nodes are present. Each participating node announces itself
+ * with a broadcast when it gets its first neighbour, then in each period, and before it stops. Presence has no frames
+ * of its own.
  */
 export class Presence implements OverlayPart {
   readonly kinds = { first: 0, last: -1 } as const;
   readonly #options: PresenceOptions;
   readonly #nodes: PresentNodes;
-  /** By the connections with those that pass broadcasts on: whose share of the places the nodes behind them take. */
+  /** By connection with a neighbour that passes broadcasts on: the source whose share its announcements use. */
   readonly #sources = new Map<NodeConnection, string>();
   #timer: RuntimeTimer | undefined;
   #looksAtMs = 0;
@@ -51,12 +52,12 @@ export class Presence implements OverlayPart {
     this.#nodes = new PresentNodes({ maxNodes: maxPresentNodes, onGrowth: options.onGrowth });
   }
 
-  /** The ids of the other nodes that are there. */
+  /** The ids of the other nodes that are present. */
   get ids(): string[] {
     return this.#nodes.ids;
   }
 
-  /** Whether a node is there. */
+  /** Whether a node is present. */
   has(id: string): boolean {
     return this.#nodes.has(id);
   }
@@ -80,7 +81,7 @@ export class Presence implements OverlayPart {
     this.#sources.delete(peer.connection);
   }
 
-  /** A broadcast about presence arrived, for the first time. */
+  /** A broadcast about presence arrived for the first time. */
   heard(broadcast: Broadcast, { via }: Arrival): void {
     const announcement = readAnnouncement(broadcast);
     const source = this.#sources.get(via);
@@ -90,7 +91,7 @@ export class Presence implements OverlayPart {
     else if (news === 'left') this.#options.onLeft(broadcast.origin, 'stopped');
   }
 
-  /** The node stops, but can still send: it tells the others that it leaves. */
+  /** Announces that the node leaves. Called when the node stops but can still send. */
   leave(): void {
     this.#timer?.cancel();
     if (!this.#isOver && this.#sources.size > 0) this.#send(undefined);
@@ -107,7 +108,7 @@ export class Presence implements OverlayPart {
     try {
       this.#options.broadcast(announcementPayload(everyMs));
     } catch {
-      // Much is broadcast at this moment. The next announcement makes up for this one.
+      // The queue is full at this moment. The next announcement replaces this one.
     }
   }
 
@@ -121,7 +122,7 @@ export class Presence implements OverlayPart {
   #look(): void {
     const nowMs = this.#options.runtime.now();
     const lateMs = nowMs - this.#looksAtMs;
-    // The process stood still. What others announced meanwhile has not been read yet.
+    // The process was paused. Announcements that arrived meanwhile have not been read yet.
     if (lateMs > this.#options.everyMs / looksPerPeriod) this.#nodes.excuse(lateMs);
     for (const id of this.#nodes.forgetSilent(nowMs)) this.#options.onLeft(id, 'silent');
     if (this.#sources.size > 0 && nowMs >= this.#announcesAtMs) this.#announce();

@@ -1,19 +1,19 @@
 import type { Announcement } from './announcement.ts';
 
-/** A node is gone when it has announced nothing for so many of its periods: broadcasts may be lost now and then. */
+/** A node is gone if it has announced nothing for this many of its periods, because some broadcasts may be lost. */
 export const periodsOfSilence = 3;
 
 /**
- * So long after a node has left, an earlier announcement of it may still arrive, in milliseconds: nodes drop broadcasts
- * that are older than 2 minutes, and their clocks may differ by as much.
+ * How long after a node has left an earlier announcement of it may still arrive, in milliseconds. Nodes drop broadcasts
+ * that are older than 2 minutes, and their clocks may differ by 2 minutes.
  */
 const lateMs = 240_000;
 
-/** What this node knows of another one takes about so much. */
+/** The approximate memory of a remembered node. */
 const nodeBytes = 256;
 
 interface Known {
-  /** False once it has said that it leaves: an earlier announcement may still arrive. */
+  /** False once the node has announced that it leaves. It is remembered, because an earlier announcement may arrive. */
   isPresent: boolean;
   timeUs: number;
   forgottenAtMs: number;
@@ -29,9 +29,9 @@ export interface PresentNodesOptions {
 }
 
 /**
- * Which nodes of the network are there, by their announcements. Ids are free to make, so each source may bring as many
- * new nodes as there are places left: half of all at first. What is beyond that is passed over, and no node that is
- * known makes way for a new one.
+ * Knows from announcements which nodes of the network are present. Ids cost nothing, so each source may bring at most
+ * the number of new nodes for which places are left: half of all places at first. Further new nodes are ignored. A
+ * known node is never evicted for a new one.
  */
 export class PresentNodes {
   readonly #options: PresentNodesOptions;
@@ -55,11 +55,11 @@ export class PresentNodes {
   }
 
   /**
-   * Takes an announcement.
+   * Processes an announcement.
    *
-   * @param source whose share of the places its origin takes: the neighbour through which it came first, or all neighbours
-   * of one address.
-   * @returns what it is news of.
+   * @param source the source whose share of the places the origin uses: the neighbour that first delivered it, or all
+   * neighbours with one address.
+   * @returns what has changed, if anything.
    */
   heard(announcement: Announcement, source: string, nowMs: number): 'joined' | 'left' | undefined {
     const { origin, timeUs, everyMs } = announcement;
@@ -75,7 +75,7 @@ export class PresentNodes {
     return node.isPresent ? 'joined' : 'left';
   }
 
-  /** Forgets the nodes that have been silent for too long. @returns those of them that were still there. */
+  /** Forgets the nodes that have been silent for too long. @returns the ids of those that were present. */
   forgetSilent(nowMs: number): string[] {
     const silent: string[] = [];
     for (const [id, { isPresent, forgottenAtMs, source }] of this.#nodes) {
@@ -87,7 +87,7 @@ export class PresentNodes {
     return silent;
   }
 
-  /** This node heard nothing for so long, because it did not run itself. */
+  /** This node heard nothing for this many milliseconds, because it did not run itself. */
   excuse(ms: number): void {
     for (const node of this.#nodes.values()) node.forgottenAtMs += ms;
   }

@@ -1,14 +1,14 @@
 import { type Fingerprint, seededHash } from './fingerprint.ts';
 
-/** What no record has as its number. */
+/** Returned instead of the number of a record if there is none. */
 export const none = 0xffff_ffff;
 
 const firstCapacity = 64;
 
 /**
- * Finds records by fingerprint, in 16 bytes each and without objects. A record has a number; the user of the table keeps
- * what else belongs to it in arrays of its own, by that number. There are twice as many places as records (open
- * addressing, linear probing, removal by backward shift: Knuth, volume 3, section 6.4, algorithm R).
+ * Finds records by fingerprint. Each record takes 16 bytes and no objects. A record has a number, and the user of the
+ * table keeps further data in its own arrays, by that number. There are two places for each record (open addressing,
+ * linear probing, removal by backward shift: Knuth, volume 3, section 6.4, algorithm R).
  *
  * The place of a record depends on a seed as well, so an attacker cannot choose fingerprints that crowd together.
  */
@@ -17,28 +17,28 @@ export class FingerprintTable {
   #size = 0;
   readonly #seed: Fingerprint;
   readonly #onGrowth: (capacity: number) => void;
-  /** Of a record that is free: in `#low` the number of the next one that is. */
+  /** The low halves of the fingerprints. For a free record, the number of the next free record. */
   #low = new Uint32Array(firstCapacity);
   #high = new Uint32Array(firstCapacity);
-  /** The record in each place. */
+  /** The number of the record in each place. */
   #places = emptyPlaces(firstCapacity);
   #firstFree = none;
-  /** Records from here on were never used. */
+  /** The number of the first record that was never used. */
   #unused = 0;
 
-  /** @param onGrowth given the capacity, at once and whenever it grows. */
+  /** @param onGrowth called with the capacity, immediately and whenever it grows. */
   constructor(seed: Fingerprint, onGrowth: (capacity: number) => void) {
     this.#seed = seed;
     this.#onGrowth = onGrowth;
     onGrowth(firstCapacity);
   }
 
-  /** The records that there is memory for. */
+  /** The number of records for which there is memory. */
   get capacity(): number {
     return this.#capacity;
   }
 
-  /** The records in use. */
+  /** The number of records in use. */
   get size(): number {
     return this.#size;
   }
@@ -91,7 +91,7 @@ export class FingerprintTable {
     return this.#unused++;
   }
 
-  /** All records are in use. */
+  /** Makes room for more records. Called when all are in use. */
   #grow(): void {
     this.#capacity *= 2;
     this.#low = grown(this.#low, this.#capacity);
@@ -120,7 +120,7 @@ export class FingerprintTable {
   }
 }
 
-/** The same numbers, and room for more. */
+/** Returns a copy of the array with room for more numbers. */
 export function grown<Numbers extends Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer>>(
   numbers: Numbers,
   length: number,

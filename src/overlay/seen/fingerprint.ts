@@ -1,12 +1,13 @@
-/** A number of 64 bits that stands for something longer, in two halves. */
+/** A 64-bit number that represents something longer, in two halves. */
 export interface Fingerprint {
   readonly low: number;
   readonly high: number;
 }
 
 /**
- * HalfSipHash-1-3 of 64 bits (Aumasson and Bernstein, "SipHash: a fast short-input PRF", with words of 32 bits). Without
- * the seed, nobody can choose fingerprints of which many have the same hash, or the same low bits of it.
+ * HalfSipHash-1-3 of 64 bits (Aumasson and Bernstein, "SipHash: a fast short-input PRF", with words of 32 bits). An
+ * attacker who does not know the seed cannot choose many fingerprints with the same hash, or with the same low bits of
+ * it.
  *
  * @returns 32 bits, as a signed number.
  */
@@ -34,7 +35,7 @@ export function seededHash(low: number, high: number, seed: Fingerprint): number
   return v1 ^ v3;
 }
 
-/** Eight bytes, in the highest byte of the last word. */
+/** The length of the input, eight bytes, in the highest byte of the last word. */
 const lengthWord = 8 << 24;
 
 function rotated(word: number, bits: number): number {

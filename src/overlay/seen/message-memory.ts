@@ -1,9 +1,9 @@
 import type { Fingerprint } from './fingerprint.ts';
 import { FingerprintTable, grown, none } from './fingerprint-table.ts';
 
-/** Whoever brings messages: a neighbour, or all neighbours that have one address. */
+/** A source of messages: a neighbour, or all neighbours with one address. */
 export interface Source {
-  /** Messages in memory that it brought. */
+  /** The number of messages in memory that this source brought. */
   count: number;
 }
 
@@ -17,11 +17,11 @@ export interface Arrival {
 }
 
 /**
- * Messages by author, and those of an author by time. All of it lies in arrays of numbers: 40 bytes for a message, 36
- * for an author.
+ * Remembers messages by author, and the messages of an author by time. Everything is in arrays of numbers: 40 bytes for
+ * a message, 36 for an author.
  *
- * Messages of an author are forgotten from the earliest on, and what is not later than a forgotten one counts as seen.
- * So nothing that was in memory ever passes for new.
+ * The earliest messages of an author are forgotten first. A message that is not later than a forgotten one counts as
+ * seen. So a message that was in memory is never taken for new.
  */
 export class MessageMemory {
   readonly #messages: FingerprintTable;
@@ -32,15 +32,15 @@ export class MessageMemory {
   #earlierThan = new Uint32Array(0);
   #sourceOf: (Source | undefined)[] = [];
 
-  /** Everything of the author up to this time counts as seen. */
+  /** By author: all messages of the author up to this time count as seen. */
   #floorOf = new Float64Array(0);
   #countOf = new Uint32Array(0);
   #earliestOf = new Uint32Array(0);
-  /** The message that came last: the next one mostly stands right behind it. */
+  /** By author: the message that arrived last. By time, the next message mostly follows directly after it. */
   #lastOf = new Uint32Array(0);
-  /** The author that {@link MessageMemory.expire} looks at next. */
+  /** The author that {@link MessageMemory.expire} checks next. */
   #hand = 0;
-  /** Everything up to this time counts as seen, whoever wrote it: authors up to here are forgotten. */
+  /** All messages up to this time count as seen, whoever the author is. It is raised when an author is forgotten. */
   #floor = Number.NEGATIVE_INFINITY;
 
   constructor(seed: Fingerprint) {
@@ -48,12 +48,12 @@ export class MessageMemory {
     this.#authors = new FingerprintTable(seed, (capacity) => this.#growAuthors(capacity));
   }
 
-  /** Messages in memory. */
+  /** The number of messages in memory. */
   get size(): number {
     return this.#messages.size;
   }
 
-  /** Bytes of all arrays. */
+  /** The size of all arrays in bytes. */
   get heldBytes(): number {
     const { heldBytes: ofMessages } = this.#messages;
     const { heldBytes: ofAuthors } = this.#authors;
@@ -63,18 +63,18 @@ export class MessageMemory {
     return ofMessages + ofAuthors + arrays + 8 * this.#sourceOf.length;
   }
 
-  /** Messages of an author in memory. */
+  /** Returns the number of messages of an author in memory. */
   countOf(author: Fingerprint): number {
     const record = this.#authors.find(author);
     return record === none ? 0 : this.#countOf[record]!;
   }
 
-  /** The message is in memory. */
+  /** Whether the message is in memory. */
   holds({ message }: Arrival): boolean {
     return this.#messages.find(message) !== none;
   }
 
-  /** The message may have been in memory. */
+  /** Whether the message may have been in memory. */
   mayHaveHeld({ author, time }: Arrival): boolean {
     if (time <= this.#floor) return true;
     const record = this.#authors.find(author);
@@ -97,7 +97,7 @@ export class MessageMemory {
     this.#forgetEarliest(this.#authors.find(author));
   }
 
-  /** Looks at some authors, and forgets messages of theirs that are from before a time. */
+  /** Checks some authors, and forgets those of their messages that are from before a time. */
   expire(time: number, authors: number): void {
     for (let looks = Math.min(authors, this.#authors.capacity); looks > 0; looks--) {
       const author = this.#hand;
@@ -108,7 +108,7 @@ export class MessageMemory {
     }
   }
 
-  /** The same with all authors. */
+  /** Checks all authors in the same way. */
   expireAll(time: number): void {
     this.expire(time, this.#authors.capacity);
   }
@@ -121,7 +121,7 @@ export class MessageMemory {
     return record;
   }
 
-  /** Puts a message in its place among those of its author. */
+  /** Inserts a message among the messages of its author, by time. */
   #link(author: number, added: number): void {
     const time = this.#timeOf[added]!;
     let before = this.#lastOf[author]!;

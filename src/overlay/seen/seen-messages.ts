@@ -5,11 +5,11 @@ import type { Fingerprint } from './fingerprint.ts';
 import { type Arrival, MessageMemory, type Source } from './message-memory.ts';
 
 export interface SeenOptions {
-  /** Milliseconds that a message's time may differ from ours. */
+  /** How far a message's time may differ from this node's clock, in milliseconds. */
   readonly timeWindowMs: number;
-  /** Messages remembered in all. */
+  /** The most messages that are remembered. */
   readonly maxMessages: number;
-  /** Random, so that nobody can choose messages that are slow to find. */
+  /** Random, so that an attacker cannot choose messages that are slow to find. */
   readonly seed: Fingerprint;
 }
 
@@ -17,22 +17,22 @@ export interface SeenOptions {
 export interface SignedMessage {
   /** The id of its author. */
   readonly author: string;
-  /** For people. */
+  /** The id of the message, used in error texts only. */
   readonly id: string;
-  /** SHA-256 of what is signed, 64 hexadecimal digits. */
+  /** The SHA-256 of the signed bytes, 64 hexadecimal digits. */
   readonly hash: string;
   /** Milliseconds since 1970, by the author's clock. */
   readonly time: number;
 }
 
-/** A message that came before. */
+/** Thrown for a message that came before. */
 export class MessageSeen extends PeerloomError {
   constructor(message: string) {
     super('ERR_REPLAYED', message);
   }
 }
 
-/** A message that may have come before: that cannot be told any more. */
+/** Thrown for a message that may have come before, because the memory no longer reaches back far enough. */
 export class MessageTooLate extends PeerloomError {
   constructor(message: string) {
     super('ERR_REPLAYED', message);
@@ -40,55 +40,57 @@ export class MessageTooLate extends PeerloomError {
 }
 
 /**
- * When a message may come: while its time is in the window; later as well, when nobody but this link can bring it; or
- * whenever its link brings it, when its kind is refused of all others.
+ * When a message may arrive: while its time is in the window; also later, if only this link can bring it; or at any
+ * time that its link brings it, if messages of its kind are refused from all other links.
  */
 export type Timeliness = 'in the window' | 'late' | 'whenever';
 
-/** How a message comes. */
+/** How a message arrives. */
 export interface Coming {
   /** Milliseconds since 1970. */
   readonly now: number;
-  /** Whose share of the memory it counts against. */
+  /** The source against whose share of memory the message counts. */
   readonly source: string;
-  /** The neighbour that brings it is its author. */
+  /** Whether the neighbour that brings the message is its author. */
   readonly isByAuthor: boolean;
   readonly timeliness: Timeliness;
 }
 
-/** A source may take this part of the memory that is free, and an author this part of what its source has left. */
+/** A source may use this fraction of the free memory, and an author this fraction of what its source has left. */
 const share = 1 / 4;
 
 /**
- * A neighbour may always have so many messages of its own: more than it can sign in a millisecond, since it loses those
- * that have the same time as the last one it has given up.
+ * How many messages of its own a neighbour may always have in memory. This is more than it can sign in a millisecond,
+ * because messages with the same time as the last forgotten one are refused.
  */
 const neighbourShare = 64;
 
-/** An author beyond its share gives up so many messages with each new one, until it is within. */
+/** How many messages of an author beyond its share are forgotten with each new one, until it is within its share. */
 const givenUpPerMessage = 2;
 
-/** With each message, so many authors are looked at for messages that are out of date. */
+/** How many authors are checked for outdated messages with each message. */
 const lookedAtPerMessage = 2;
 
-/** Before a message is refused for lack of room all authors are looked at, but not more often than this. */
+/**
+ * Before a message is refused for lack of room, all authors are checked, but at most once in this many milliseconds.
+ */
 const fullLookMs = 1_000;
 
 /**
- * Lets each message through once. A message is remembered until its time is out of the window, when it is refused for
- * that. The memory has an end all the same, and what would pass it is refused, not let through:
+ * Lets each message through once. A message is remembered until its time is out of the window. After that it is refused
+ * for its time. The memory is limited, and messages for which there is no room are refused, not let through:
  *
- * - An author beyond its share gives up its earliest messages. Everything of that author up to their time is refused
- *   from then on, so an author who floods loses own late messages.
- * - A new author is refused when the source of the message, the neighbour that brought it, has used up its share.
+ * - If an author exceeds its share, its earliest messages are forgotten. All messages of that author up to their time
+ *   are refused from then on, so an author that floods loses its own late messages.
+ * - A new author is refused if the source of the message, the neighbour that brought it, has used up its share.
  *
- * Shares are parts of what is free, so there is room for one source more, and one author more, whoever floods.
+ * Shares are fractions of the free memory, so there is always room for one more source and one more author.
  */
 export class SeenMessages {
   readonly #options: SeenOptions;
   readonly #memory: MessageMemory;
   readonly #sources = new Map<string, Source>();
-  /** Told of memory that is taken anew. */
+  /** Called with the number of bytes that are newly allocated. */
   onGrowth: (bytes: number) => void = () => {};
   #lookedAtAllAt = Number.NEGATIVE_INFINITY;
 
@@ -97,15 +99,15 @@ export class SeenMessages {
     this.#memory = new MessageMemory(options.seed);
   }
 
-  /** Bytes that are taken, whether messages fill them or not. */
+  /** The allocated bytes, whether messages fill them or not. */
   get heldBytes(): number {
     return this.#memory.heldBytes;
   }
 
   /**
-   * Whether a message may be let through, if it is proven.
+   * Checks whether a message may be let through, provided that its signature is valid.
    *
-   * @returns remembers the message. To be called once it is proven, in the same turn.
+   * @returns a function that remembers the message. Call it once the message is proven, in the same turn.
    * @throws PeerloomError `ERR_TIME_WINDOW`, `ERR_REPLAYED`, `ERR_TOO_MANY_MESSAGES`.
    */
   check(message: SignedMessage, { now, source, isByAuthor, timeliness }: Coming): () => void {
@@ -116,7 +118,7 @@ export class SeenMessages {
       const text = `the message ${id} has the time ${time}, more than ${timeWindowMs} ms (timeWindowMs) from this node's ${now}: check both clocks`;
       throw new PeerloomError('ERR_TIME_WINDOW', text);
     }
-    // Nobody else can bring it, and a link brings nothing twice.
+    // Only this link can bring it, and a link brings nothing twice.
     if (isOutside) return () => {};
     const arrival: Arrival = {
       author: fingerprintOf(sha256Hex(encodeText(author))),
@@ -157,15 +159,15 @@ export class SeenMessages {
   }
 
   /**
-   * An author who is remembered makes room for new messages by giving up old ones. A neighbour may always speak for
-   * itself: what others bring leaves something free.
+   * Whether there is room for a message. A remembered author makes room by giving up old messages. There is always room
+   * for a neighbour's own messages, because the messages that others bring leave some memory free.
    */
   #hasRoom({ author, source }: Arrival, isByAuthor: boolean): boolean {
     if (this.#memory.countOf(author) > 0) return true;
     return isByAuthor ? this.#memory.size < this.#options.maxMessages : source.count < this.#roomOfSource;
   }
 
-  /** The messages that a source may have in memory. */
+  /** The number of messages that a source may have in memory. */
   get #roomOfSource(): number {
     return Math.floor((this.#options.maxMessages - this.#memory.size) * share);
   }
@@ -188,7 +190,7 @@ export class SeenMessages {
   }
 }
 
-/** The first 64 bits of a hash: to find another text with the same ones takes longer than the window lasts. */
+/** The first 64 bits of a hash. Finding another text with the same bits takes longer than the window lasts. */
 function fingerprintOf(hexadecimal: string): Fingerprint {
   return {
     low: Number.parseInt(hexadecimal.slice(0, 8), 16),

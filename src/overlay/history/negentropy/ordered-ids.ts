@@ -22,8 +22,8 @@ const firstCapacity = 64;
  * Ids in the order of their timestamps, and then of their bytes. All of it lies in arrays of numbers: 72 bytes for an
  * item, and as much again while there is room to grow.
  *
- * The fingerprint of a range takes the sum of its ids. Sums are kept from the first item on, so a range costs as much as
- * a subtraction, however long it is. They are made when they are first needed, and again from where an item came or
+ * The fingerprint of a range takes the sum of its ids. Sums are kept from the first item on, so a range costs as much
+ * as a subtraction, however long it is. They are made when they are first needed, and again from where an item came or
  * went.
  */
 export class OrderedIds {
