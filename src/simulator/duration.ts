@@ -16,7 +16,7 @@ export type Duration =
 
 const unitMs = { hours: 3_600_000, minutes: 60_000, seconds: 1_000, milliseconds: 1 } as const;
 
-/** @throws TypeError or RangeError for anything that is not a span of time. */
+/** @throws TypeError or RangeError if the value is not a span of time. */
 export function millisecondsIn(duration: Duration, name = 'duration'): number {
   if (typeof duration === 'number') return checkSpan(name, duration);
   if (typeof duration !== 'object' || duration === null) throw new TypeError(notASpan(name, duration));

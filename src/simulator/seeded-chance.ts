@@ -1,20 +1,20 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 
-/** Numbers and bytes that a seed decides. Anybody who knows the seed knows them: never use them outside simulations. */
+/** Random numbers and bytes that a seed decides. They are no secret: never use them outside simulations. */
 export interface ChanceStream {
-  /** The next number: at least 0, and less than 1. */
+  /** Returns the next number: at least 0, less than 1. */
   random(): number;
-  /** The next `length` bytes. */
+  /** Returns the next `length` bytes. */
   bytes(length: number): Uint8Array;
 }
 
 /**
- * All chance of a simulation. There is one stream for each entity and purpose, and no stream depends on another. So
- * a simulation without one node, or without one kind of fault, draws the same numbers for everything else.
+ * All random numbers of a simulation. There is one stream for each entity and purpose, and streams do not depend on
+ * each other. If a node or a kind of fault is left out, everything else still draws the same numbers.
  */
 export class SeededChance {
   readonly seed: number;
-  /** By entity, then by purpose. */
+  /** The streams by entity, then by purpose. */
   readonly #streams = new Map<string, Map<string, ChanceStream>>();
 
   /** @param seed any whole number. */
@@ -23,17 +23,17 @@ export class SeededChance {
     this.seed = seed;
   }
 
-  /** The first number of a stream, which is not kept. */
+  /** Returns the first number of a stream, without keeping the stream. */
   once(entity: string, purpose: string): number {
     return this.fresh(entity, purpose).random();
   }
 
-  /** A stream from its beginning, for a caller that keeps it. */
+  /** Returns a stream from its beginning. The caller keeps it. */
   fresh(entity: string, purpose: string): ChanceStream {
     return new Sfc32(JSON.stringify([this.seed, entity, purpose]));
   }
 
-  /** The stream of an entity, such as a node, for a purpose: the same object each time. */
+  /** Returns the stream of an entity, such as a node, for a purpose. It is the same object each time. */
   stream(entity: string, purpose: string): ChanceStream {
     let streams = this.#streams.get(entity);
     if (streams === undefined) {
@@ -49,7 +49,9 @@ export class SeededChance {
   }
 }
 
-/** sfc32 of Chris Doty-Humphrey's PractRand: a small, fast generator whose whole-number steps are equal everywhere. */
+/**
+ * sfc32 from Chris Doty-Humphrey's PractRand: a small, fast generator whose integer steps are the same on all engines.
+ */
 class Sfc32 implements ChanceStream {
   #a: number;
   #b: number;
@@ -65,7 +67,7 @@ class Sfc32 implements ChanceStream {
   }
 
   random(): number {
-    // 53 bits, as many as a number holds.
+    // 53 bits: the precision of a number.
     const high = this.#next() >>> 5;
     const low = this.#next() >>> 6;
     return (high * 2 ** 26 + low) / 2 ** 53;

@@ -1,7 +1,7 @@
 import type { TimedFault } from './faults/fault.ts';
 import { describeEntry, type TraceEntry } from './watch/trace.ts';
 
-/** What a {@link SimulationError} carries. */
+/** The details of a {@link SimulationError}. */
 export interface Failure {
   /** The name of the invariant that does not hold. */
   readonly invariant: string;
@@ -9,17 +9,17 @@ export interface Failure {
   readonly problem: string;
   /** The seed of the world. */
   readonly seed: number;
-  /** When it was found, in milliseconds since the world began. */
+  /** When the failure was found, in milliseconds since the world began. */
   readonly timeMs: number;
-  /** The numbers of the nodes concerned; empty if that is not known. */
+  /** The numbers of the nodes concerned. Empty if they are not known. */
   readonly nodes: readonly number[];
-  /** The last events of these nodes, or of all, the oldest first. */
+  /** The last events of these nodes, or of all nodes if `nodes` is empty. The oldest comes first. */
   readonly lastEvents: readonly TraceEntry[];
-  /** All faults that had happened. */
+  /** All faults that happened before the failure. */
   readonly faults: readonly TimedFault[];
 }
 
-/** An invariant does not hold. `world.run` and `world.settle` reject with it. */
+/** An invariant does not hold. `world.run` and `world.settle` reject with this error. */
 export class SimulationError extends Error {
   /** What failed, where and when. */
   readonly failure: Failure;

@@ -7,27 +7,27 @@ import type { WorldEvent } from './watch/watch.ts';
 
 /** The options of a `Simulation`. */
 export interface SimulationOptions {
-  /** Decides everything that is left to chance. A whole number. Default 0. */
+  /** Decides everything that is random. A whole number. Default 0. */
   readonly seed?: number;
-  /** How long bytes take from node to node, see {@link Latency}. Default 20 ms. */
+  /** How long bytes take from one node to another, see {@link Latency}. Default 20 ms. */
   readonly latencyMs?: Latency;
-  /** Each piece of data takes a random time longer: up to this many milliseconds. Default 0. */
+  /** The largest random delay that is added to each piece of data, in milliseconds. Default 0. */
   readonly jitterMs?: number;
   /** The bandwidth of each direction of a link, in bytes a second. Default: no limit. */
   readonly bytesPerSecond?: number;
   /**
-   * The probability that a piece of data is lost and has to be sent again: at least 0, less than 1. Links are reliable,
-   * as TCP is: loss shows as delay. Default 0.
+   * The probability that a piece of data is lost and has to be sent again: at least 0, less than 1. Links are reliable
+   * like TCP, so loss shows as delay. Default 0.
    */
   readonly loss?: number;
   /**
-   * `'wire'`: links carry the bytes that real ones carry. `'fast'`: small messages go from node to node without being
-   * encoded, see docs/simulator.md. Default `'wire'`.
+   * `'wire'`: links carry the same bytes as real links. `'fast'`: links carry small messages without encoding them, see
+   * docs/simulator.md. Default `'wire'`.
    */
   readonly mode?: 'wire' | 'fast';
   /**
-   * Whether a run fails when nodes reach past the world: for the time, chance and timers of the system, or, where
-   * Node.js can tell, for threads, files and sockets. Such runs are not the same for the same seed. Default true.
+   * Whether a run fails if its nodes use the system's time, random numbers or timers. On Node.js 24 it also fails if
+   * they use threads, files or sockets. Such runs are not the same for the same seed. Default true.
    */
   readonly guard?: boolean;
   /** Repeats a part of an earlier run with the same seed, see {@link PartOfRun}. Default: the whole program runs. */
@@ -48,33 +48,36 @@ export const simulationOptionNames = [
 
 /** The options of `Simulation.spawn`. */
 export interface SpawnOptions {
-  /** The name of their region, where `latencyMs` has regions. Default: the seed picks one for each node. */
+  /** The name of the nodes' region, if `latencyMs` has regions. Default: the seed picks a region for each node. */
   readonly region?: string;
-  /** Whether other nodes can dial these nodes. False: as behind a NAT. Default true. */
+  /** Whether other nodes can dial these nodes. False is like a node behind a NAT. Default true. */
   readonly reachable?: boolean;
 }
 
-/** How long `Simulation.run` runs until something is so. */
+/** Makes `Simulation.run` run until a condition holds. */
 export interface RunUntil {
-  /** Asked whenever all work of a moment is done. The run ends when it returns true. */
+  /** Called whenever all work of a moment is done. The run ends when it returns true. */
   readonly until: () => boolean;
-  /** How long that may take at most. Default: one day. */
+  /** How much virtual time this may take. Default: one day. */
   readonly within?: Duration;
 }
 
-/** What `Simulation.on` listens to. */
+/** The events of `Simulation.on`. */
 export interface SimulationEvents {
-  /** A node reports an event; called before the node's own handlers. */
+  /** Called when a node reports an event, before the node's own handlers. */
   event: (event: WorldEvent) => void;
-  /** A fault has happened. */
+  /** Called after a fault has happened. */
   fault: (fault: TimedFault) => void;
 }
 
-/** What of a run is repeated. Nothing else changes, since each node and each fault has a stream of chance of its own. */
+/**
+ * The part of a run that is repeated. Nothing else changes, because each node and each kind of fault has its own random
+ * stream.
+ */
 export interface PartOfRun {
-  /** Only the nodes with these numbers are made. Default: all. */
+  /** Only the nodes with these numbers are created. Default: all nodes. */
   readonly nodes?: readonly number[] | undefined;
-  /** Only these faults happen, at their moments, whatever the program asks for. Default: those that it asks for. */
+  /** Only these faults happen, at their times, instead of the program's faults. Default: the program's faults. */
   readonly faults?: readonly TimedFault[] | undefined;
 }
 

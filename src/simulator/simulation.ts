@@ -34,8 +34,8 @@ import { Watch } from './watch/watch.ts';
 import { WorldListeners } from './world-listeners.ts';
 
 /**
- * A world of simulated nodes: your own Node subclass, unchanged, by the thousand, in one process and on virtual time.
- * A seed decides everything that happens: the same seed and program give the same run, event for event.
+ * A world of simulated nodes. It runs thousands of nodes of your own unchanged Node subclass in one process and on
+ * virtual time. A seed decides everything that happens: the same seed and program give the same run, event for event.
  * docs/simulator.md is the guide.
  *
  * @example
@@ -53,7 +53,7 @@ export class Simulation extends Faulty {
   readonly #time: TimeDriver;
   readonly #world: MachineWorld;
   readonly #machines: Machines;
-  /** The faults that the program asks for do not happen. */
+  /** Whether only the faults of the option `only` happen, not those of the program. */
   readonly #hasGivenFaults: boolean;
   readonly #watch: Watch;
   readonly #listeners = new WorldListeners();
@@ -68,7 +68,7 @@ export class Simulation extends Faulty {
     checkType('guard', guard, 'boolean');
     if (mode !== 'wire' && mode !== 'fast')
       throw new TypeError(`mode must be 'wire' or 'fast', not ${shown(mode)}`);
-    // Virtual time does not wait until a page has loaded them.
+    // Virtual time cannot wait until a page has loaded these parts.
     provideParts(parts);
     provideZlib(zlibAtOnce);
     this.#runtime = new VirtualRuntime({ seed });
@@ -97,7 +97,7 @@ export class Simulation extends Faulty {
       onEvent: (event) => this.#listeners.emit('event', event),
     });
     this.#time = new TimeDriver({ runtime: this.#runtime, watch: this.#watch, guard: this.#guard });
-    // After everything else of that moment, as in the run in which the program asked for them.
+    // These faults happen after everything else of their moment, as in the run in which the program caused them.
     for (const { at, fault } of only.faults ?? []) this.#runtime.atEndOf(at, () => this.#happen(fault));
   }
 
@@ -106,27 +106,29 @@ export class Simulation extends Faulty {
     return this.#runtime.now();
   }
 
-  /** The nodes in the order of spawning. A restarted node replaces its predecessor. Some may have stopped or crashed. */
+  /**
+   * The nodes in the order of spawning. A restarted node replaces its predecessor. Some may have stopped or crashed.
+   */
   get nodes(): readonly Node[] {
     return this.#machines.all.map(({ run }) => run.node);
   }
 
-  /** Whether nothing is left to do, see {@link Simulation.idle}. */
+  /** Whether no work is left, see {@link Simulation.idle}. */
   get isIdle(): boolean {
     return this.#network.underWay === 0 && !this.#runtime.hasWork;
   }
 
-  /** Whether an invariant did not hold, so that a run has rejected. All further runs reject too. */
+  /** Whether a run has rejected because an invariant did not hold. All further runs reject too. */
   get hasFailed(): boolean {
     return this.#watch.hasFailed;
   }
 
-  /** A hash over all events so far: equal for equal runs, on every machine and runtime. */
+  /** A hash over all events so far. Equal runs have equal digests on every machine and runtime. */
   get digest(): string {
     return this.#watch.trace.digest;
   }
 
-  /** Every fault that has happened, with its moment. `churn` adds one whenever a node leaves or comes back. */
+  /** Every fault that has happened, with its time. `churn` adds a fault whenever a node leaves or comes back. */
   get faults(): readonly TimedFault[] {
     return [...this.#faults];
   }
@@ -147,12 +149,12 @@ export class Simulation extends Faulty {
     });
   }
 
-  /** The number of a node, which stays the same when it restarts; `undefined` for a node of another world. */
+  /** The number of a node. It stays the same when the node restarts. `undefined` if the node is of another world. */
   indexOf(node: Node): number | undefined {
     return this.#watch.indexOf(node);
   }
 
-  /** Whether the node runs: it has neither stopped nor crashed, and no later one has taken its place. */
+  /** Whether the node runs: it has neither stopped nor crashed, and no restarted node has replaced it. */
   isRunning(node: Node): boolean {
     const machine = this.#machines.byNumber.get(this.indexOf(node) ?? -1);
     return machine !== undefined && machine.run.node === node && machine.run.isRunning;
@@ -164,11 +166,11 @@ export class Simulation extends Faulty {
   }
 
   /**
-   * Makes nodes and starts them. They listen once the world has run for a moment.
+   * Creates nodes and starts them. They listen once the world has run for a moment.
    *
-   * @param make their class, or a function that makes a node from its `host`, `port` and `options`. When a node restarts,
-   * it is called again.
-   * @returns the nodes, in a list that is kept up to date: a node that restarts takes the place of its predecessor.
+   * @param make the class of the nodes, or a function that creates a node from its `host`, `port` and `options`. It is
+   * called again when a node restarts.
+   * @returns the nodes. A restarted node replaces its predecessor in this list.
    */
   spawn<Made extends Node>(
     count: number,
@@ -184,44 +186,44 @@ export class Simulation extends Faulty {
   }
 
   /**
-   * Moves virtual time on, and lets everything happen that falls due.
+   * Advances virtual time, and runs everything that becomes due.
    *
-   * @param span for how long, or until what.
-   * @throws SimulationError if an invariant does not hold; what `start` of a node rejects with; PeerloomError
-   * `ERR_TIMEOUT` if what `until` asks has not come about in time.
+   * @param span how long to run, or the condition until which to run.
+   * @throws SimulationError if an invariant does not hold; the error of a node's `start`, if that rejects;
+   * PeerloomError `ERR_TIMEOUT` if the condition `until` does not hold in time.
    */
   async run(span: Duration | RunUntil): Promise<void> {
     await this.#time.run(span);
   }
 
   /**
-   * Moves virtual time on until a promise settles.
+   * Advances virtual time until a promise settles.
    *
-   * @param within how long that may take at most. Default: one day.
-   * @returns what the promise resolves to.
-   * @throws what the promise rejects with, what {@link Simulation.run} throws, and PeerloomError `ERR_TIMEOUT` if it does not settle
-   * in time.
+   * @param within how much virtual time this may take. Default: one day.
+   * @returns the value of the promise.
+   * @throws the error with which the promise rejects; the errors of {@link Simulation.run}; PeerloomError `ERR_TIMEOUT`
+   * if the promise does not settle in time.
    */
   async settle<Value>(promise: Promise<Value>, within: Duration = dayMs): Promise<Value> {
     return this.#time.settle(promise, within);
   }
 
   /**
-   * Moves virtual time on until nothing is left to do: nothing is under way but the pings that nodes send by themselves,
-   * and no timer waits but those that nodes set for as long as they run, such as the one that looks for silent peers.
+   * Advances virtual time until no work is left. Two things do not count as work: the pings that nodes send
+   * automatically, and the timers that nodes set for as long as they run, such as the check for silent peers.
    *
-   * @param within how long that may take at most. Default: one day.
-   * @throws what {@link Simulation.run} throws; PeerloomError `ERR_TIMEOUT` if something is always left to do.
+   * @param within how much virtual time this may take. Default: one day.
+   * @throws the errors of {@link Simulation.run}; PeerloomError `ERR_TIMEOUT` if work is left at the end of that time.
    */
   async idle(within: Duration = dayMs): Promise<void> {
     await this.#time.until(() => this.isIdle, within, 'there is still something to do');
   }
 
   /**
-   * Checks from now on that something holds, see {@link InvariantCheck}. If it does not, the run fails with a
-   * {@link SimulationError}, which names the seed, the time and the last events.
+   * Adds an invariant, which is checked from now on, see {@link InvariantCheck}. If it does not hold, the run fails
+   * with a {@link SimulationError}, which names the seed, the time and the last events.
    *
-   * @returns a function that takes the invariant away again.
+   * @returns a function that removes the invariant.
    */
   invariant(name: string, check: InvariantCheck, options: InvariantOptions = {}): () => void {
     checkType('name', name, 'string');
@@ -230,7 +232,7 @@ export class Simulation extends Faulty {
     return this.#watch.invariants.add({ name, check, when }, this.now);
   }
 
-  /** Adds a listener, which is called in order with others. */
+  /** Adds a listener. Listeners are called in the order in which they were added. */
   on<Name extends keyof SimulationEvents>(name: Name, listener: SimulationEvents[Name]): this {
     this.#listeners.of(name).add(listener, false);
     return this;
@@ -262,7 +264,7 @@ export class Simulation extends Faulty {
     this.#listeners.emit('fault', timed);
   }
 
-  /** Makes faults happen at their moments. Those whose moment has passed happen as soon as the world runs. */
+  /** Makes faults happen at their times. Faults whose time has passed happen as soon as the world runs. */
   schedule(faults: readonly TimedFault[]): void {
     for (const { at, fault } of faults) {
       this.#runtime.setTimeout(() => this.apply(fault), Math.max(0, at - this.now));
@@ -280,7 +282,7 @@ export class Simulation extends Faulty {
     return () => churn.stop();
   }
 
-  /** Resumes paused nodes, stops all nodes that run, and checks all invariants a last time. */
+  /** Resumes paused nodes, stops all running nodes, and checks all invariants for the last time. */
   async end(): Promise<void> {
     for (const machine of this.#machines.running) if (machine.isPaused) machine.resume();
     await this.settle(Promise.all(this.#machines.running.map(({ run }) => run.stop())));

@@ -1,21 +1,23 @@
 import { inNextTurn } from '../base/next-turn.ts';
 
-/** Steps in one iteration of Node.js's event loop. In between it polls for I/O, which costs more than a step. */
+/**
+ * The most steps in one iteration of Node.js's event loop. Each iteration polls for I/O, which costs more than a step.
+ */
 const maxStepsAtOnce = 256;
 
-/** Hooks around the steps, and around nothing else that the process does. */
+/** Hooks that are called around steps, but not around other work of the process. */
 export interface Surroundings {
-  /** Called before some steps in a row. */
+  /** Called before a series of steps. */
   enter(): void;
-  /** Called after these steps and all work that they left. */
+  /** Called after these steps and all promises and microtasks that they left. */
   leave(): void;
 }
 
 /**
- * Calls `step` again and again until it returns false. Before each call, all work is done that needs no time: promises,
- * microtasks, and what follows from them.
+ * Calls `step` repeatedly until it returns false. Before each call, all work that needs no time is done: promises,
+ * microtasks, and everything that follows from them.
  *
- * @returns rejects with what `step` throws.
+ * @returns a promise that rejects if `step` throws.
  */
 export function stepThrough(step: () => boolean, surroundings?: Surroundings): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -44,8 +46,8 @@ class Stepper {
   }
 
   /**
-   * Node.js does all work that a callback of `setImmediate` left before it runs the next one, and runs all that there
-   * are in one iteration. Others take one turn of the event loop for each step.
+   * Schedules the next steps. Node.js runs all waiting `setImmediate` callbacks in one iteration, and finishes the
+   * microtasks of each before the next. Other runtimes need one turn of the event loop for each step.
    */
   begin(): void {
     schedule(this.#enter);
@@ -69,7 +71,7 @@ class Stepper {
 
   readonly #leave = (): void => {
     this.#surroundings?.leave();
-    // Not earlier: code that waits for the outcome is not part of the steps.
+    // The outcome is settled last, because code that waits for it is not part of the steps.
     if (this.#failure !== undefined) {
       this.#outcome.reject(this.#failure.error);
       return;
@@ -83,7 +85,7 @@ class Stepper {
   };
 }
 
-/** Read before a {@link Guard} replaces it, because the guard would check each step. */
+/** Read before a {@link Guard} replaces the global, because the guard would check each step. */
 const schedule: (callback: () => void) => unknown = globalThis.setImmediate ?? inNextTurn;
 
 const { versions } = globalThis.process ?? {};

@@ -11,16 +11,16 @@ export const dayMs = 24 * 3_600_000;
 export interface DrivenWorld {
   readonly runtime: VirtualRuntime;
   readonly watch: Watch;
-  /** Undefined where the world has none. */
+  /** `undefined` if the world has no guard. */
   readonly guard: Guard | undefined;
 }
 
-/** Moves the virtual time of a world on, and stops at whatever fails. */
+/** Advances the virtual time of a world, and stops at the first failure. */
 export class TimeDriver {
   readonly #runtime: VirtualRuntime;
   readonly #watch: Watch;
   readonly #guard: Guard | undefined;
-  /** Why a node could not start or stop. */
+  /** The first error of a node that could not start or stop. */
   #nodeFailure: { readonly error: unknown } | undefined;
 
   constructor({ runtime, watch, guard }: DrivenWorld) {
@@ -29,7 +29,7 @@ export class TimeDriver {
     this.#guard = guard;
   }
 
-  /** If a node cannot start or stop, the run fails. */
+  /** Makes the run fail if this start or stop of a node rejects. */
   expect(done: Promise<void>): void {
     done.catch((error: unknown) => {
       this.#nodeFailure ??= { error };
@@ -60,10 +60,10 @@ export class TimeDriver {
   }
 
   /**
-   * Moves time on until a condition holds.
+   * Advances time until a condition holds.
    *
-   * @param unmet what is the case while it does not hold.
-   * @throws PeerloomError `ERR_TIMEOUT` if it does not hold within that time.
+   * @param unmet a text that describes the state while the condition does not hold. The error message starts with it.
+   * @throws PeerloomError `ERR_TIMEOUT` if the condition does not hold within that time.
    */
   async until(condition: () => boolean, within: Duration, unmet: string): Promise<void> {
     const withinMs = millisecondsIn(within, 'within');
@@ -75,7 +75,7 @@ export class TimeDriver {
     throw new PeerloomError('ERR_TIMEOUT', `${unmet}: ${why}`);
   }
 
-  /** @returns whether the run ended since `isDone` returned true. */
+  /** @returns whether the run ended because `isDone` returned true. */
   async #runUntil(endMs: number, isDone: () => boolean): Promise<boolean> {
     let done = false;
     const mayGoOn = (): boolean => {

@@ -1,12 +1,12 @@
 import type { RuntimeTimer } from '../base/runtime.ts';
 
-/** Cancelled timers that may stay in the queue before it is built again. */
+/** How many cancelled timers may stay in the queue before it is rebuilt. */
 const maxIdleCancelled = 64;
 
-/** Added to the order of timers that run last: more timers than will ever be set. */
+/** Added to the order of timers that run last. It exceeds the number of timers that will ever be set. */
 const lastOrder = 2 ** 52;
 
-/** The order of a task that waits for nothing. */
+/** The order of a task that is not in the queue. */
 const notWaiting = -1;
 
 interface Place {
@@ -15,11 +15,11 @@ interface Place {
   readonly order: number;
 }
 
-/** Something that happens at a moment. It may wait again and again, but only for one moment at a time. */
+/** Something that happens at a certain time. It may be queued repeatedly, but only once at a time. */
 export abstract class Task {
-  /** The task only watches: nothing waits for what it does. */
+  /** Whether the task only watches: it does not count as work. */
   abstract readonly isWatching: boolean;
-  /** Among all tasks of the queue. The queue sets it. */
+  /** The position among all tasks of the queue. The queue sets it. */
   order = notWaiting;
 
   abstract run(): void;
@@ -29,7 +29,7 @@ export abstract class Task {
 class CallbackTimer extends Task implements RuntimeTimer {
   readonly isWatching: boolean;
   readonly #queue: TimerQueue;
-  /** Undefined once the timer has run or was cancelled. */
+  /** `undefined` once the timer has run or was cancelled. */
   #callback: (() => void) | undefined;
 
   constructor(callback: () => void, isWatching: boolean, queue: TimerQueue) {
@@ -52,47 +52,48 @@ class CallbackTimer extends Task implements RuntimeTimer {
 }
 
 /**
- * Tasks, ordered by when they are due, then by when they were set. A heap in which each task has four below it:
- * setting and taking one costs O(log n). The keys lie beside each other, since reading them from the tasks would take
- * most of the time where many wait.
+ * A queue of tasks, ordered by due time, then by the order in which they were added. It is a 4-ary heap: adding and
+ * taking a task costs O(log n). The keys are in one array, because reading them from the tasks would take most of the
+ * time in a large queue.
  *
- * Cancelling costs O(1), because the place of a cancelled task stays in the heap. When such places outnumber the others,
- * the heap is built again without them. So it never holds more than twice the waiting tasks, and 64.
+ * Cancelling costs O(1), because a cancelled task keeps its place in the heap. When there are more than 64 cancelled
+ * tasks, and more of them than of waiting tasks, the heap is rebuilt without them. So their number never exceeds that
+ * of the waiting tasks or 64.
  */
 export class TimerQueue {
   /** `tasks[i]` is due no later than `tasks[4 * i + 1]` to `tasks[4 * i + 4]`. */
   #tasks: Task[] = [];
   /**
-   * `keys[2 * i]` and `keys[2 * i + 1]`: when `tasks[i]` is due, and its order. Of two tasks for the same moment, the one
-   * that was set first runs first. A task that has another order now was cancelled here.
+   * `keys[2 * i]` is the due time of `tasks[i]`, and `keys[2 * i + 1]` its order. Tasks with the same due time run in
+   * order. If the order of the task itself differs from its key, this place was cancelled.
    */
   #keys = new Float64Array(128);
   #cancelled = 0;
   #watching = 0;
   #set = 0;
 
-  /** Timers that wait. */
+  /** How many timers wait. */
   get size(): number {
     return this.#tasks.length - this.#cancelled;
   }
 
-  /** Timers that wait to do some work, rather than to watch. */
+  /** How many waiting timers count as work and do not only watch. */
   get work(): number {
     return this.size - this.#watching;
   }
 
-  /** Timers in memory: those that wait, and cancelled ones. */
+  /** How many timers are in memory, including cancelled ones. */
   get heldTimers(): number {
     return this.#tasks.length;
   }
 
-  /** When the next timer is due; `Infinity`: there is none. */
+  /** When the next timer is due. `Infinity` if there is none. */
   get nextAt(): number {
     this.#dropCancelled();
     return this.#tasks.length === 0 ? Number.POSITIVE_INFINITY : this.#keys[0]!;
   }
 
-  /** When each waiting timer is due, the next one first. */
+  /** When each waiting timer is due, in ascending order. */
   get dueTimes(): number[] {
     const times: number[] = [];
     for (let index = 0; index < this.#tasks.length; index++) {
@@ -101,14 +102,14 @@ export class TimerQueue {
     return times.sort((one, other) => one - other);
   }
 
-  /** @param kind `'last'`: it runs after all other timers of that moment, whenever these are set. */
+  /** @param kind `'last'`: the timer runs after all other timers of that moment, even those that are set later. */
   add(at: number, callback: () => void, kind?: 'watching' | 'last'): RuntimeTimer {
     const timer = new CallbackTimer(callback, kind === 'watching', this);
     this.put(at, timer, kind === 'last');
     return timer;
   }
 
-  /** Adds a task that does not wait. @param isLast as in {@link TimerQueue.add}. */
+  /** Adds a task that is not in the queue. @param isLast like the kind `'last'` of {@link TimerQueue.add}. */
   put(at: number, task: Task, isLast = false): void {
     const order = this.#set++ + (isLast ? lastOrder : 0);
     task.order = order;
@@ -118,7 +119,7 @@ export class TimerQueue {
     this.#rise({ task, at, order }, index);
   }
 
-  /** Removes the next task, and returns it. */
+  /** Removes the next task and returns it. */
   take(): Task | undefined {
     this.#dropCancelled();
     const task = this.#tasks[0];
@@ -140,7 +141,7 @@ export class TimerQueue {
     }
   }
 
-  /** Does nothing if the task does not wait. */
+  /** Cancels a task. Does nothing if the task is not in the queue. */
   cancel(task: Task): void {
     if (task.order === notWaiting) return;
     task.order = notWaiting;
@@ -157,7 +158,7 @@ export class TimerQueue {
     for (let index = (count >> 2) + 1; index >= 0; index--) if (index < count) this.#sink(index);
   }
 
-  /** Makes room for twice the timers that there are. */
+  /** Makes room for twice the present number of timers. */
   #resizeKeys(): void {
     const keys = new Float64Array(Math.max(128, 4 * this.#tasks.length));
     keys.set(this.#keys.subarray(0, Math.min(this.#keys.length, keys.length)));
@@ -183,7 +184,7 @@ export class TimerQueue {
     this.#keys[2 * to + 1] = this.#keys[2 * from + 1]!;
   }
 
-  /** Puts a task at a place, or above it, where it is in order. */
+  /** Moves a task from a place upwards until it is in order. */
   #rise(place: Place, from: number): void {
     let index = from;
     while (index > 0) {
@@ -195,7 +196,7 @@ export class TimerQueue {
     this.#put(index, place);
   }
 
-  /** Moves what is at a place downwards until it is in order. */
+  /** Moves the task at a place downwards until it is in order. */
   #sink(from: number): void {
     const keys = this.#keys;
     const task = this.#tasks[from]!;
@@ -217,7 +218,7 @@ export class TimerQueue {
     this.#put(index, { task, at, order });
   }
 
-  /** Whether a task with these keys runs before the one at a place. */
+  /** Whether a task with these keys runs before the task at a place. */
   #isBefore(at: number, order: number, place: number): boolean {
     const otherAt = this.#keys[2 * place]!;
     return at < otherAt || (at === otherAt && order < this.#keys[2 * place + 1]!);

@@ -5,35 +5,36 @@ import { type Task, TimerQueue } from './timer-queue.ts';
 
 /** The options of a {@link VirtualRuntime}. */
 export interface VirtualRuntimeOptions {
-  /** Decides all chance. A whole number. Default 0. */
+  /** Decides all random numbers. A whole number. Default 0. */
   readonly seed?: number;
-  /** What the wall clock shows at the beginning: milliseconds since 1970. Default 2001-01-01, 00:00 UTC. */
+  /** The wall-clock time at the beginning, in milliseconds since 1970. Default 2001-01-01, 00:00 UTC. */
   readonly wallStartMs?: number;
 }
 
 const wallStart2001 = 978_307_200_000;
 
-/** How far {@link VirtualRuntime.settle} moves the clock at most, by default. */
+/** How far {@link VirtualRuntime.settle} advances the clock at most, by default. */
 const maxSettleMs = 24 * 3_600_000;
 
-/** The entity whose chance the runtime itself draws. */
+/** The entity for the random numbers of the runtime itself. */
 const world = '';
 
 /**
- * A clock that stands still until somebody moves it, and chance that a seed decides. Any number of nodes may share it;
- * {@link VirtualRuntime.of} gives a node chance and a wall clock of its own. The nodes need transports that stay within
- * the process, such as `memory()`: real links take real time, and the seed decides the keys of the nodes too.
+ * A clock that advances only when a method advances it, and random numbers that a seed decides. Any number of nodes may
+ * share it. {@link VirtualRuntime.of} gives a node its own random numbers and wall clock. The nodes need transports
+ * that stay within the process, such as `memory()`: real links take real time, and the seed also decides the nodes'
+ * keys.
  *
- * Before each timer, all work runs that the timers before it left behind. Timers due at the same moment run in the order
- * in which they were set.
+ * Before each timer, all promises and microtasks of earlier timers are done. Timers due at the same moment run in the
+ * order in which they were set.
  */
 export class VirtualRuntime implements Runtime {
   readonly isVirtual: boolean = true;
-  /** The chance of everything in this world. */
+  /** All random numbers of this world. */
   readonly chance: SeededChance;
   readonly #timers = new TimerQueue();
   readonly #own: EntityRuntime;
-  /** What the wall clock shows at the beginning. */
+  /** The wall-clock time at the beginning, in milliseconds since 1970. */
   readonly wallStartMs: number;
   #now = 0;
   #steps = 0;
@@ -44,7 +45,7 @@ export class VirtualRuntime implements Runtime {
     this.#own = new EntityRuntime(this, world);
   }
 
-  /** A runtime for one node, by its name: the same time and timers, but chance and a wall clock of its own. */
+  /** Returns the runtime of a named node: the same time and timers, but its own random numbers and wall clock. */
   of(entity: string): EntityRuntime {
     return new EntityRuntime(this, entity);
   }
@@ -62,7 +63,7 @@ export class VirtualRuntime implements Runtime {
     return this.#timers.add(this.#now + delayMs, callback, purpose);
   }
 
-  /** Runs a task at a moment; no earlier than now. */
+  /** Runs a task at this time, or now if the time has passed. */
   put(at: number, task: Task): void {
     this.#timers.put(this.#now + Math.max(0, at - this.#now), task);
   }
@@ -71,7 +72,7 @@ export class VirtualRuntime implements Runtime {
     this.#timers.cancel(task);
   }
 
-  /** Calls back at a moment, after all timers that are due then. */
+  /** Calls back at this time, after all timers that are due then. */
   atEndOf(at: number, callback: () => void): void {
     this.#timers.add(at, callback, 'last');
   }
@@ -88,27 +89,27 @@ export class VirtualRuntime implements Runtime {
     return this.#own.secretBytes(length, purpose);
   }
 
-  /** Grows with each timer that runs, and each time that the clock stops. */
+  /** The number of steps so far. Each timer that runs is a step, and so is each stop of the clock. */
   get steps(): number {
     return this.#steps;
   }
 
-  /** When each timer is due, in milliseconds from now, the next one first. */
+  /** When each timer is due, in milliseconds from now, in ascending order. */
   get pending(): number[] {
     return this.#timers.dueTimes.map((at) => at - this.#now);
   }
 
-  /** Whether a timer waits that does more than watch. */
+  /** Whether a timer waits that counts as work and does not only watch. */
   get hasWork(): boolean {
     return this.#timers.work > 0;
   }
 
-  /** Moves the clock on without running timers, as a long computation would: those that fall due run late. */
+  /** Advances the clock without running timers, as a long computation does. Timers that become due run late. */
   compute(milliseconds: number): void {
     this.#now += milliseconds;
   }
 
-  /** Moves the clock on, and runs what falls due with all that follows from it. */
+  /** Advances the clock, and runs all timers that become due and everything that follows from them. */
   async advance(milliseconds: number): Promise<void> {
     const endMs = this.#now + milliseconds;
     await this.runUntil(endMs);
@@ -116,9 +117,9 @@ export class VirtualRuntime implements Runtime {
   }
 
   /**
-   * Moves the clock on until a promise settles.
+   * Advances the clock until a promise settles.
    *
-   * @param withinMs how far the clock may move. Default: a day.
+   * @param withinMs how far the clock may advance. Default: a day.
    * @throws Error if the promise has not settled by then, or no timer is left that could settle it.
    */
   async settle<Value>(value: Promise<Value>, withinMs = maxSettleMs): Promise<Value> {
@@ -132,7 +133,7 @@ export class VirtualRuntime implements Runtime {
     throw new Error(`the promise does not settle in virtual time: ${why}`);
   }
 
-  /** Runs the timers that fall due until a moment, and moves the clock to the last of them. */
+  /** Runs all timers that are due up to a time, and advances the clock to the last of them. */
   runUntil(endMs: number, { mayGoOn, surroundings }: RunOptions = {}): Promise<void> {
     const step = (): boolean => {
       this.#steps += 1;
@@ -142,9 +143,9 @@ export class VirtualRuntime implements Runtime {
   }
 
   /**
-   * Moves the clock on until a condition holds. It is asked at the beginning, and after each timer.
+   * Advances the clock until a condition holds. The condition is checked at the beginning and after each timer.
    *
-   * @returns false: it does not hold within that time, or no timer is left after which it could.
+   * @returns whether the condition holds. False if it does not hold in time, or does not hold when no timer is left.
    */
   async until(condition: () => boolean, withinMs = maxSettleMs): Promise<boolean> {
     let holds = false;
@@ -157,15 +158,15 @@ export class VirtualRuntime implements Runtime {
   }
 
   /**
-   * Moves the clock on until no timer is left but those for `'watching'`.
+   * Advances the clock until only timers for `'watching'` are left.
    *
-   * @returns false: others are left after that time.
+   * @returns false if other timers are left after that time.
    */
   idle(withinMs = maxSettleMs): Promise<boolean> {
     return this.until(() => !this.hasWork, withinMs);
   }
 
-  /** @returns false: nothing is due until then. */
+  /** @returns false if nothing is due until then. */
   #runNext(endMs: number): boolean {
     const at = this.#timers.nextAt;
     if (at > endMs || at === Number.POSITIVE_INFINITY) return false;
@@ -177,12 +178,12 @@ export class VirtualRuntime implements Runtime {
 
 /** How {@link VirtualRuntime.runUntil} runs timers. */
 export interface RunOptions {
-  /** Asked before each timer, when all work is done that the timers before it left. Returns false to stop there. */
+  /** Called before each timer, when all work of earlier timers is done. Returns false to stop the run. */
   readonly mayGoOn?: () => boolean;
   readonly surroundings?: Surroundings | undefined;
 }
 
-/** What one node of a {@link VirtualRuntime} takes as its runtime. */
+/** The runtime of one node of a {@link VirtualRuntime}. */
 export class EntityRuntime implements Runtime {
   readonly isVirtual = true;
   readonly entity: string;

@@ -6,7 +6,7 @@ import type { SimulationEvents } from './simulation-options.ts';
 export class WorldListeners {
   readonly #byName = { event: new Listeners(), fault: new Listeners() };
 
-  /** @throws TypeError for a name that no event has. */
+  /** @throws TypeError if no event has this name. */
   of(name: keyof SimulationEvents): Listeners {
     const listeners = this.#byName[name];
     if (listeners !== undefined) return listeners;

@@ -1,6 +1,6 @@
 import { element, points, text } from './svg.ts';
 
-/** Where a chart stands in its picture. */
+/** The place and size of a chart in its picture. */
 export interface ChartBox {
   readonly x: number;
   readonly y: number;
@@ -10,14 +10,14 @@ export interface ChartBox {
 
 interface Axes extends ChartBox {
   readonly title: string;
-  /** What the x axis shows, with its unit. */
+  /** The label of the x axis, with the unit. */
   readonly label: string;
-  /** The largest values. The smallest are 0. */
+  /** The largest values on both axes. The smallest are 0. */
   readonly maxX: number;
   readonly maxY: number;
 }
 
-/** A bar for each whole number from 0: its height is how often the number occurs. */
+/** Draws a bar for each whole number from 0. Its height shows how often the number occurs. */
 export function histogram(
   box: ChartBox & Pick<Axes, 'title' | 'label'>,
   counts: ReadonlyMap<number, number>,
@@ -35,11 +35,11 @@ export function histogram(
       height: y(0) - y(count),
     }),
   );
-  // The number stands below the middle of its bar.
+  // The number is written below the middle of its bar.
   return framed(axes, bars, (value) => x(value + 0.5));
 }
 
-/** How a count grows: a step at each point. */
+/** Draws how a count grows, with a step at each point. */
 export function curve(
   box: ChartBox & Pick<Axes, 'title' | 'label' | 'maxY'>,
   steps: readonly (readonly [x: number, count: number])[],
@@ -85,7 +85,7 @@ function framed(axes: Axes, shapes: readonly string[], tickX: (value: number) =>
   );
 }
 
-/** Round numbers from 0 to `max`, `most` of them at most, and 0. */
+/** 0 and at most `most` round numbers up to `max`. */
 export function ticks(max: number, most: number): number[] {
   const power = 10 ** Math.floor(Math.log10(Math.max(max, 1) / most));
   const step = [1, 2, 5, 10, 20].map((one) => one * power).find((one) => one >= 1 && max / one <= most)!;

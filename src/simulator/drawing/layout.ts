@@ -13,12 +13,12 @@ export interface Place {
   readonly y: number;
 }
 
-/** How many links d3 moves its nodes along in all: fewer steps for larger graphs, which else take minutes. */
+/** How many links d3 processes in all steps together. Larger graphs get fewer steps; otherwise they take minutes. */
 const linkSteps = 1_500_000;
 
 /**
- * Places nodes so that those with a link are near each other, inside a square. The same graph gets the same places: d3
- * draws its random numbers from a generator of its own, with a fixed seed.
+ * Places nodes inside a square, so that linked nodes are near each other. The same graph always gets the same places,
+ * because d3 uses its own random generator with a fixed seed.
  *
  * @param links pairs of indices of nodes.
  */
@@ -51,7 +51,7 @@ function fitted(places: readonly Place[], size: number): Place[] {
   return places.map(({ x, y }) => ({ x: inside(x), y: inside(y) }));
 }
 
-/** How far from the middle the places are. A few that are far away must not make the others small. */
+/** The distance from the middle that is drawn at full size. A few far places must not make the others small. */
 function reach(places: readonly Place[]): number {
   const distances = places.map(({ x, y }) => Math.max(Math.abs(x), Math.abs(y)));
   distances.sort((one, other) => one - other);

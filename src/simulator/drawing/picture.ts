@@ -5,11 +5,11 @@ import { element, escaped, text } from './svg.ts';
 /** A node of a {@link Picture}. */
 export interface DrawnNode {
   readonly isUp: boolean;
-  /** When the rumour reached it; undefined: never. */
+  /** When the rumour reached the node. `undefined` if it never did. */
   readonly reachedAtMs: number | undefined;
 }
 
-/** A finished run of a rumour, to be drawn. */
+/** A finished run of a rumour, as {@link draw} draws it. */
 export interface Picture {
   readonly title: string;
   readonly subtitle: string;
@@ -24,7 +24,7 @@ const graphBox = { x: 40, y: 110, size: 700 };
 const degreesBox: ChartBox = { x: 840, y: 150, width: 360, height: 250 };
 const deliveryBox: ChartBox = { x: 840, y: 530, width: 360, height: 250 };
 
-/** From the first node that a rumour reaches to the last: readable on white and on black. */
+/** The colours from the first node that a rumour reaches to the last. They are readable on white and on black. */
 const early = [20, 184, 166] as const;
 const late = [217, 119, 6] as const;
 
@@ -57,8 +57,8 @@ const style = `
   }`;
 
 /**
- * Draws a run as SVG: the nodes with their links, how many links the nodes have, and how the rumour spread. The colours
- * follow the light or dark theme of the reader.
+ * Draws a run as SVG: the nodes with their links, a histogram of links per node, and how the rumour spread. The colours
+ * follow the reader's light or dark theme.
  */
 export function draw(picture: Picture): string {
   const { nodes, links, title, subtitle } = picture;
@@ -119,7 +119,7 @@ function graph({ nodes, links }: Picture, lastMs: number): string {
   });
   const radius = Math.max(1.2, Math.min(7, 110 / Math.sqrt(nodes.length)));
   const dots = nodes.map((node, index) => dot(node, places[index]!, { radius, lastMs }));
-  // Of many links, each is fainter, so that the nodes stay visible.
+  // The more links there are, the fainter each is drawn, so that the nodes stay visible.
   const opacity = Math.min(1, Math.sqrt(2_000 / Math.max(1, links.length)));
   return element(
     'g',
@@ -140,7 +140,7 @@ function dot(
   return element('circle', { fill: colour(reachedAtMs / Math.max(1, lastMs)), ...circle });
 }
 
-/** @param share 0: early; 1: late. */
+/** @param share 0 is early, 1 is late. */
 function colour(share: number): string {
   const parts = early.map((from, index) => Math.round(from + (late[index]! - from) * share));
   return `rgb(${parts.join(',')})`;

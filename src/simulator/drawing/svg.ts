@@ -8,12 +8,12 @@ export function element(name: string, attributes: Attributes, ...content: readon
   return content.length === 0 ? `${start}/>` : `${start}>${content.join('\n')}</${name}>`;
 }
 
-/** Text at a place. */
+/** Draws text at a point. */
 export function text(x: number, y: number, content: string, attributes: Attributes = {}): string {
   return element('text', { x, y, ...attributes }, escaped(content));
 }
 
-/** The `d` or `points` of a line through points. */
+/** The `d` or `points` attribute of a line through points. */
 export function points(line: readonly (readonly [x: number, y: number])[]): string {
   return line.map(([x, y]) => `${shownValue(x)},${shownValue(y)}`).join(' ');
 }
@@ -22,7 +22,7 @@ function shownValue(value: string | number): string {
   return typeof value === 'number' ? String(Math.round(value * 100) / 100) : value;
 }
 
-/** Text as the content of an element, or the value of an attribute. */
+/** Escapes text for the content of an element or the value of an attribute. */
 export function escaped(content: string): string {
   return content
     .replaceAll('&', '&amp;')

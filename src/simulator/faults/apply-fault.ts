@@ -4,18 +4,18 @@ import type { ProcessLink } from '../network/process.ts';
 import type { SimulatedNetwork } from '../network/simulated-network.ts';
 import type { Fault, NodeNumbers } from './fault.ts';
 
-/** What faults happen to. */
+/** The parts of a world that faults change. */
 export interface FaultyWorld {
   readonly network: SimulatedNetwork;
-  /** By their numbers. */
+  /** The machines by number. */
   readonly machines: ReadonlyMap<number, Machine>;
-  /** Stops a node, as its own program would. */
+  /** Stops a node as its own program would. */
   stop(machine: Machine): void;
-  /** Starts a node again, unless it runs. */
+  /** Starts a node again if it does not run. */
   restart(machine: Machine, hasNewIdentity: boolean): void;
 }
 
-/** Makes a fault happen. This is the one place where anything goes wrong. */
+/** Makes a fault happen. All faults of a world go through this function. */
 export function applyFault(world: FaultyWorld, fault: Fault): void {
   const { network } = world;
   switch (fault.kind) {
@@ -77,7 +77,7 @@ export function applyFault(world: FaultyWorld, fault: Fault): void {
   }
 }
 
-/** @throws RangeError for a number that no node has. */
+/** @throws RangeError if no node has one of the numbers. */
 export function machinesOf({ machines }: Pick<FaultyWorld, 'machines'>, nodes: NodeNumbers): Machine[] {
   return nodes.map((index) => {
     const machine = machines.get(index);
@@ -91,7 +91,7 @@ function partition({ blocks }: SimulatedNetwork, groups: readonly NodeNumbers[],
   const [first] = sets;
   if (first === undefined) return;
   if (sets.length === 1) {
-    // Only others are kept apart from the group: its nodes still reach each other.
+    // The group is cut off from all others. Its own nodes still reach each other.
     blocks.add({ from: first, to: undefined, isWithinFree: true });
     if (!oneWay) blocks.add({ from: undefined, to: first, isWithinFree: true });
     return;

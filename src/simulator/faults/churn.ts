@@ -9,31 +9,31 @@ import type { Fault } from './fault.ts';
 export interface ChurnOptions {
   /** How many nodes leave in a minute, on average. */
   readonly perMinute: number;
-  /** How they leave: by a crash, or by a stop in an orderly way. Default `'crash'`. */
+  /** How nodes leave: they crash, or they stop and say goodbye. Default `'crash'`. */
   readonly leave?: 'crash' | 'stop';
-  /** How long each stays away: the seed picks a time from this range. Default 5 to 60 seconds. */
+  /** How long each node stays away. The seed picks a time from this range. Default 5 to 60 seconds. */
   readonly away?: AwayRange;
-  /** Whether those that come back have another identity. Default: they keep it. */
+  /** `'new'`: nodes come back with another identity. By default they keep their identity. */
   readonly identity?: 'new';
 }
 
 /** The shortest and the longest time for which a node stays away. */
 export interface AwayRange {
-  /** The shortest. */
+  /** The shortest time. */
   readonly from: Duration;
-  /** The longest. */
+  /** The longest time. */
   readonly to: Duration;
 }
 
 interface ChurnWorld {
   readonly runtime: VirtualRuntime;
   readonly chance: ChanceStream;
-  /** The numbers of the nodes that run. */
+  /** Returns the numbers of the nodes that run. */
   readonly running: () => readonly number[];
   readonly apply: (fault: Fault) => void;
 }
 
-/** Nodes that leave and come back at random. */
+/** Makes nodes leave and come back at random. */
 export class Churn {
   readonly #world: ChurnWorld;
   readonly #meanGapMs: number;
@@ -56,7 +56,7 @@ export class Churn {
   }
 
   start(): void {
-    // Even gaps from 0 to twice the mean: other distributions need functions that engines compute differently.
+    // Gaps are uniform from 0 to twice the mean. Other distributions need functions that engines compute differently.
     const gapMs = 2 * this.#meanGapMs * this.#world.chance.random();
     this.#timer = this.#world.runtime.setTimeout(() => {
       this.#leaveOne();

@@ -1,103 +1,105 @@
-/** The numbers of nodes, in the order in which they were spawned, from 0. */
+/** Numbers of nodes. Nodes are numbered from 0 in the order in which they were spawned. */
 export type NodeNumbers = readonly number[];
 
-/** A fault that happens to some nodes. */
+/** A fault of certain nodes. */
 export interface NodesFault<Kind extends string> {
-  /** What happens. */
+  /** The kind of fault. */
   readonly kind: Kind;
-  /** The numbers of the nodes to which it happens. */
+  /** The numbers of the affected nodes. */
   readonly nodes: NodeNumbers;
 }
 
-/** The processes end in the middle of what they do. */
+/** The processes of nodes end abruptly, in the middle of their work. */
 export interface CrashFault extends NodesFault<'crash'> {
-  /** The machines lose their power, so that peers hear nothing. Otherwise the peers' links break. */
+  /** The machines lose power, so their peers receive nothing more. By default the peers' links break. */
   readonly power?: 'off';
 }
 
-/** Nodes that run no more are made anew. */
+/** Nodes that have crashed or stopped are created again and started. */
 export interface RestartFault extends NodesFault<'restart'> {
-  /** They get another identity. Otherwise they keep the one that they had. */
+  /** The nodes get another identity. By default they keep their identity. */
   readonly identity?: 'new';
 }
 
-/** Each piece of work, such as reading what arrived or running a timer, takes the nodes some time. */
+/** Each piece of work takes time on these nodes: each timer, and each piece of data that arrives. */
 export interface SlowFault extends NodesFault<'slow'> {
-  /** How long it takes, in milliseconds. 0: no time. */
+  /** How long each piece of work takes, in milliseconds. 0: no time. */
   readonly workMs: number;
 }
 
-/** The clocks of the nodes, and so their timers, run too fast or too slowly. */
+/** The clocks of the nodes run too fast or too slowly, and so do their timers. */
 export interface DriftFault extends NodesFault<'drift'> {
-  /** How many times as fast as the world's. 1: right. */
+  /** The speed of the clocks. 1 is correct, 1.01 is 1 % too fast. */
   readonly rate: number;
 }
 
 /** The wall clocks of the nodes jump. */
 export interface JumpFault extends NodesFault<'jump'> {
-  /** How far, in milliseconds; below 0: back. */
+  /** How far the clocks jump, in milliseconds. Below 0 they jump back. */
   readonly byMs: number;
 }
 
-/** Whether the nodes can be dialled changes. They can dial either way. */
+/** Nodes can be dialled, or no longer. They can dial others in both cases. */
 export interface ReachableFault extends NodesFault<'reachable'> {
-  /** False: they cannot be dialled, as behind a NAT. */
+  /** Whether the nodes can be dialled. False is like a node behind a NAT. */
   readonly reachable: boolean;
 }
 
-/** Whether the disks of the machines are full changes. */
+/** The disks of the machines fill up, or have room again. */
 export interface DiskFault extends NodesFault<'disk'> {
-  /** True: every write fails, also after a restart. */
+  /** Whether the disks are full. Every write fails then, also after a restart. */
   readonly full: boolean;
 }
 
 /** Nothing passes between groups of nodes. */
 export interface PartitionFault {
-  /** What happens. */
+  /** The kind of fault. */
   readonly kind: 'partition';
   /** The groups. A single group is cut off from all other nodes. */
   readonly groups: readonly NodeNumbers[];
-  /** Only from the first group to the others nothing passes. */
+  /** Nothing passes from the first group to the others. Everything else passes. */
   readonly oneWay?: true;
 }
 
-/** All partitions and black holes end. What could not pass is sent again. */
+/** All partitions and black holes end. The data that they held back is sent again. */
 export interface HealFault {
-  /** What happens. */
+  /** The kind of fault. */
   readonly kind: 'heal';
 }
 
-/** Links break, and may be made again at once. */
+/** Links break. Nodes may dial each other again immediately. */
 export interface CutFault {
-  /** What happens. */
+  /** The kind of fault. */
   readonly kind: 'cut';
-  /** The links of these nodes. */
+  /** The nodes whose links break. */
   readonly from: NodeNumbers;
-  /** Only those with these nodes. Default: with all. */
+  /** Only links to these nodes break. Default: links to all nodes. */
   readonly to?: NodeNumbers;
 }
 
-/** All links become better or worse, those that are there too. */
+/** The quality of all links changes, including existing links. */
 export interface LinksFault extends Partial<LinkConditions> {
-  /** What happens. */
+  /** The kind of fault. */
   readonly kind: 'links';
 }
 
-/** How good links are, apart from the distance. */
+/** The quality of links, apart from their latency. */
 export interface LinkConditions {
-  /** Each piece takes up to so much longer, in milliseconds. */
+  /** The largest random delay that is added to each piece, in milliseconds. */
   readonly jitterMs: number;
   /** The bandwidth of each direction of a link, in bytes a second. `Infinity`: no limit. */
   readonly bytesPerSecond: number;
-  /** The probability of each piece to be lost, so that it has to be sent again: at least 0, less than 1. */
+  /** The probability that a piece is lost and has to be sent again: at least 0, less than 1. */
   readonly loss: number;
 }
 
 /**
- * Something that goes wrong, or right again, as plain data: you can keep it, write it as JSON, and make it happen again
- * with `world.apply` and `world.schedule`. `'stop'`: the nodes stop in an orderly way. `'blackHole'`: the nodes hear
- * nothing, and nothing is heard of them. `'pause'`: their processes stand still, and what arrives waits until
- * `'resume'`.
+ * Something that goes wrong, or is repaired, as plain data: you can store it, write it as JSON, and make it happen
+ * again with `world.apply` and `world.schedule`.
+ *
+ * - `'stop'`: the nodes stop and say goodbye.
+ * - `'blackHole'`: the nodes receive nothing, and nothing that they send arrives.
+ * - `'pause'`: the processes of the nodes do nothing. Data that arrives waits until `'resume'`.
  */
 export type Fault =
   | CrashFault
@@ -116,10 +118,10 @@ export type Fault =
   | DiskFault
   | LinksFault;
 
-/** A {@link Fault} at a moment. */
+/** A {@link Fault} with its time. */
 export interface TimedFault {
   /** Milliseconds since the world began. */
   readonly at: number;
-  /** What happens. */
+  /** The fault. */
   readonly fault: Fault;
 }

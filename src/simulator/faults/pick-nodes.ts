@@ -3,12 +3,12 @@ import type { Node } from '../../node/node.ts';
 import type { ChanceStream } from '../seeded-chance.ts';
 
 /**
- * Nodes: one, some, or how many the seed shall pick. A number below 1 is a share of all that there are, so 0.5 is half of
- * them; a whole number is that many, but 1 is all.
+ * One node, a list of nodes, or how many nodes the seed picks. A number below 1 is a share of all candidates: 0.5 picks
+ * half of them. The number 1 picks all of them. Other whole numbers pick that many.
  */
 export type WhichNodes = number | Node | readonly Node[];
 
-/** Picks some of the nodes, each with the same probability; in the order of their numbers. */
+/** Picks some of the nodes, each with the same probability. Returns them in the order of their numbers. */
 export function pickSome(candidates: readonly number[], which: number, chance: ChanceStream): number[] {
   const count = which <= 1 ? Math.round(which * candidates.length) : which;
   if (!(which >= 0) || !Number.isInteger(count)) {

@@ -3,19 +3,19 @@ import type { Surroundings } from '../step-through.ts';
 import { guardGlobals } from './guarded-globals.ts';
 import { OutsideWork } from './outside-work.ts';
 
-/** What user code reached for. */
+/** Called with what user code used although the seed does not decide it. */
 export type Complaint = (problem: string, cause: Error) => void;
 
-/** The guard of the world whose nodes do something now. */
+/** The guard of the world whose nodes are working now. */
 let active: Guard | undefined;
-/** How many worlds run, one of which may be active. */
+/** How many worlds run. At most one of them is active. */
 let running = 0;
 let freeGlobals = (): void => {};
 const outside = new OutsideWork(() => active !== undefined);
 
 /**
- * Finds what reaches past a world while its nodes work: for the time, chance or timers of the system, or for threads,
- * files and sockets. Between the steps of the world, the rest of the process does as it likes.
+ * Finds code that leaves a world while its nodes work: it uses the system's time, random numbers or timers, or threads,
+ * files and sockets. Between the steps of the world, the rest of the process is not restricted.
  */
 export class Guard implements Surroundings {
   readonly #onComplaint: Complaint;
@@ -57,7 +57,7 @@ export class Guard implements Surroundings {
     active = undefined;
   }
 
-  /** @throws Error: the handler that called it fails as well. */
+  /** @throws Error always, so that the handler that used the global fails too. */
   complainOfGlobal(what: string, instead: string): void {
     const problem = `${what} is not decided by the seed: use ${instead} in its place`;
     const error = new Error(problem);

@@ -1,10 +1,10 @@
-/** A global that gives the time, chance or timers of the system, or leaves work to other threads. */
+/** A global that returns the system's time or random numbers, sets its timers, or starts work in other threads. */
 interface Forbidden {
   readonly owner: object | undefined;
   readonly name: string;
-  /** What a program calls it. */
+  /** How programs write it, such as `Math.random()`. */
   readonly shown: string;
-  /** What to use in its place. */
+  /** What a program should use instead. */
   readonly instead: string;
 }
 
@@ -14,7 +14,7 @@ const chance = 'options.runtime.random() or randomBytes()';
 const synchronous = 'a synchronous function, such as those of @noble/hashes and node:crypto';
 const { crypto, performance } = globalThis;
 
-/** What computes in other threads. */
+/** The methods of `crypto.subtle` compute in other threads. */
 const subtleMethods = [
   ...['digest', 'sign', 'verify', 'encrypt', 'decrypt', 'generateKey', 'deriveKey', 'deriveBits'],
   ...['importKey', 'exportKey', 'wrapKey', 'unwrapKey'],
@@ -38,12 +38,12 @@ const forbidden: readonly Forbidden[] = [
 
 type Complain = (what: string, instead: string) => void;
 
-/** @returns a function that puts everything back. */
+/** Restores the originals. */
 type Undo = () => void;
 
 /**
- * Puts something before each global that gives the time, chance or timers of the system: it calls `complain`
- * first, which may throw. Where a program has frozen a global, it stays as it is.
+ * Wraps each global that gives access to the system's time, random numbers, timers or threads. The wrapper first calls
+ * `complain`, which may throw. Globals that a program has frozen are not wrapped.
  */
 export function guardGlobals(complain: Complain): Undo {
   const undoes = [guardDate(complain), ...forbidden.map((one) => guard(one, complain))];
@@ -61,7 +61,7 @@ function guard({ owner, name, shown, instead }: Forbidden, complain: Complain): 
   });
 }
 
-/** `new Date()` reads the clock; with arguments it does not. */
+/** `new Date()` reads the clock. With arguments it does not. */
 function guardDate(complain: Complain): Undo {
   const guarded: DateConstructor = new Proxy(Date, {
     construct(target, args, newTarget): Date {

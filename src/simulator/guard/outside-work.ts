@@ -1,6 +1,6 @@
 import { optionalBuiltin } from '../../base/builtin.ts';
 
-/** Work whose end the world does not decide, by the names that Node.js has for it. Started means left. */
+/** Work that always leaves the world, by its async_hooks type in Node.js. The world does not decide when it ends. */
 const outside: ReadonlySet<string> = new Set([
   ...['FSREQCALLBACK', 'FSREQPROMISE', 'FSEVENTWRAP', 'STATWATCHER', 'DIRHANDLE', 'FILEHANDLE'],
   ...['GETADDRINFOREQWRAP', 'GETNAMEINFOREQWRAP', 'QUERYWRAP'],
@@ -25,32 +25,32 @@ const outside: ReadonlySet<string> = new Set([
   ...['Timeout', 'Immediate'],
 ]);
 
-/** Work that is done at once, or left to another thread: then it has a callback. */
+/** Work that is done synchronously or in another thread. It has a callback only in another thread. */
 const doubtful = /^ZLIB$|REQUEST/;
 
-/** What Node.js knows work of the second kind by. */
+/** The callback of doubtful work. Node.js sets one of these members if the work runs in another thread. */
 interface Work {
   readonly ondone?: unknown;
   readonly cb?: unknown;
 }
 
 /**
- * Watches, on Node.js from version 24, for work that leaves the world: threads, timers of the system, files, sockets.
- * Earlier versions can only watch all promises as well, which takes too long. Other runtimes and browsers cannot.
+ * Watches for work that leaves the world: threads, timers of the system, files, sockets. It needs Node.js 24: earlier
+ * versions can do it only together with all promises, which takes too long. Other runtimes and browsers cannot do it.
  */
 export class OutsideWork {
   readonly #isWatched: () => boolean;
   readonly #hook: { enable(): unknown; disable(): unknown } | undefined;
-  /** The kinds of work that have left. */
+  /** The types of work that has left the world. */
   #left: string[] = [];
-  /** What may have left. */
+  /** Doubtful work: it may have left the world. */
   #begun: { readonly type: string; readonly work: Work }[] = [];
 
-  /** @param isWatched whether work that begins now counts. */
+  /** @param isWatched returns whether work that begins now counts. */
   constructor(isWatched: () => boolean) {
     this.#isWatched = isWatched;
     const hooks = canWatch() ? optionalBuiltin('node:async_hooks') : undefined;
-    // `trackPromises` is newer than the types.
+    // The types do not declare `trackPromises` yet.
     const options: object = { trackPromises: false };
     this.#hook = hooks?.createHook({
       init: (_id, type, _trigger, work) => this.#onBegun(type, work),
@@ -66,7 +66,7 @@ export class OutsideWork {
     this.#hook?.disable();
   }
 
-  /** @returns the kinds of work that have left since it was last asked. */
+  /** @returns the types of work that has left the world since the last call. */
   takeLeft(): string[] {
     for (const { type, work } of this.#begun) {
       if (typeof (work.ondone ?? work.cb) === 'function') this.#left.push(type);

@@ -5,8 +5,8 @@ import type { RuntimeTimer } from '../../base/runtime.ts';
 import type { VirtualRuntime } from '../virtual-runtime.ts';
 
 /**
- * So long after it was written, Linux writes to the disk what no program has flushed (vm.dirty_expire_centisecs), in
- * milliseconds.
+ * How long Linux waits before it writes unflushed data to the disk, in milliseconds: its default for
+ * vm.dirty_expire_centisecs.
  */
 const writeBackMs = 30_000;
 
@@ -14,20 +14,20 @@ const writeBackMs = 30_000;
 const busy = 5;
 const full = 13;
 
-/** Of `PRAGMA synchronous`: each commit is flushed. */
+/** The value of `PRAGMA synchronous` with which SQLite flushes each commit. */
 const flushesCommits = 2;
 
-/** An SQLite file, and the database that a node has open. */
+/** An SQLite file, and its open database if a node uses it. */
 interface DiskFile {
-  /** What is there when the machine gets its power back: the whole file. */
+  /** The content of the whole file that survives a power failure. */
   flushed: Uint8Array | undefined;
   database: DatabaseSync | undefined;
-  /** Changed rows up to the last flush. */
+  /** SQLite's `total_changes()` at the last flush. */
   changes: unknown;
   writeBack: RuntimeTimer | undefined;
 }
 
-/** The disk of a simulated machine: the SQLite files of vaults and histories, which outlive its nodes. */
+/** The disk of a simulated machine. It holds the SQLite files of vaults and histories, which outlive the nodes. */
 export class Disk {
   /** Whether every write fails. */
   isFull = false;
@@ -41,8 +41,8 @@ export class Disk {
   /**
    * Opens a file, or creates it.
    *
-   * @returns a `DatabaseSync`: the declarations must compile without those of Node.js.
-   * @throws Error as SQLite does; PeerloomError `ERR_TRANSPORT_UNAVAILABLE` where there are no simulated disks.
+   * @returns a `DatabaseSync`. The type is `unknown` because the declarations must compile without those of Node.js.
+   * @throws Error as SQLite does; PeerloomError `ERR_TRANSPORT_UNAVAILABLE` if this runtime has no simulated disks.
    */
   open(path: string): unknown {
     const { DatabaseSync: Database } = requiredBuiltin('node:sqlite', 'A file of a simulated disk');
@@ -67,7 +67,7 @@ export class Disk {
     return database;
   }
 
-  /** The node has crashed. Without power, what was not flushed is lost. */
+  /** The node has crashed. If the machine has lost power too, unflushed data is lost. */
   onCrash(isPowered: boolean): void {
     for (const file of this.#files.values()) {
       if (file.database === undefined) continue;
@@ -77,7 +77,7 @@ export class Disk {
     }
   }
 
-  /** Makes writes fail while the disk is full, and keeps the file when it is closed. */
+  /** Makes writes fail while the disk is full, and flushes the file when its database is closed. */
   #guard(file: DiskFile, database: DatabaseSync): void {
     const { prepare, close } = database;
     database.prepare = (sql): StatementSync => {
@@ -117,14 +117,14 @@ function flush(file: DiskFile): void {
   file.changes = changes;
 }
 
-/** The node does not use the file any more. */
+/** Called when the node no longer uses the file. */
 function release(file: DiskFile): void {
   file.writeBack?.cancel();
   file.database = file.writeBack = undefined;
   file.changes = undefined;
 }
 
-/** What changes nothing writes nothing. */
+/** Runs a statement on a full disk. It fails only if it changes rows. */
 function runOnFullDisk(database: DatabaseSync, run: () => StatementResultingChanges) {
   database.exec('SAVEPOINT full_disk');
   try {

@@ -1,15 +1,15 @@
 import type { VirtualRuntime } from '../virtual-runtime.ts';
 
-/** The clocks of a machine, which may go wrong: fast, slow, or to another time of day. */
+/** The clocks of a machine. They may run too fast or too slowly, and the wall clock may jump. */
 export class MachineClock {
   readonly #world: VirtualRuntime;
-  /** It has always shown the time of the world. */
+  /** Whether the clock has always shown the time of the world. */
   #isTrue = true;
-  /** How much faster than the world's it runs: 1.01 gains 600 ms a minute. */
+  /** The speed of this clock relative to the world's. At 1.01 it gains 600 ms a minute. */
   #rate = 1;
-  /** When the rate changed last, by the world's clock and by this one. */
+  /** The time of the last change of the rate, by the world's clock and by this clock. */
   #changedAt = { worldMs: 0, ownMs: 0 };
-  /** How far the wall clock was moved. */
+  /** The sum of all jumps of the wall clock. */
   #wallOffsetMs = 0;
 
   constructor(world: VirtualRuntime) {
@@ -26,19 +26,19 @@ export class MachineClock {
     return this.#world.wallStartMs + this.now() + this.#wallOffsetMs;
   }
 
-  /** How long a delay of this clock takes in the world. */
+  /** Converts a delay of this clock to milliseconds of the world. */
   worldMs(delayMs: number): number {
     return delayMs / this.#rate;
   }
 
-  /** Applies from now on. Timers that wait already keep their moment. */
+  /** Changes the rate from now on. Timers that are already waiting keep their due time. */
   drift(rate: number): void {
     this.#changedAt = { worldMs: this.#world.now(), ownMs: this.now() };
     this.#rate = rate;
     this.#isTrue = false;
   }
 
-  /** Moves the wall clock. The clock of timers never jumps. */
+  /** Moves the wall clock. The clock for timers never jumps. */
   jump(byMs: number): void {
     this.#wallOffsetMs += byMs;
   }

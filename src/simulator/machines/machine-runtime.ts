@@ -4,15 +4,15 @@ import type { VirtualRuntime } from '../virtual-runtime.ts';
 import type { MachineClock } from './machine-clock.ts';
 
 export interface RunParts {
-  /** Names the chance of the node. */
+  /** Names the node's random streams. */
   readonly entity: string;
-  /** Does what a timer does, at the pace of the machine, unless the node has gone. */
+  /** Runs the callback of a timer as soon as the machine can, or never if the node has crashed. */
   readonly perform: (work: () => void) => void;
   /** Opens a file on the disk of the machine. */
   readonly openDatabase: (path: string) => unknown;
 }
 
-/** What a simulated node takes as its runtime: chance of its own, and the clock and the timers of its machine. */
+/** The runtime of a simulated node: its own random numbers, and the clock and the timers of its machine. */
 export class MachineRuntime implements Runtime {
   readonly isVirtual = true;
   readonly [trustedRuntime] = true;
@@ -23,9 +23,7 @@ export class MachineRuntime implements Runtime {
   readonly #openDatabase: (path: string) => unknown;
   readonly #timers = new Set<MachineTimer>();
 
-  /**
-   * @param parts what is the node's own.
-   */
+  /** @param parts the node's own parts. */
   constructor(world: VirtualRuntime, clock: MachineClock, { entity, perform, openDatabase }: RunParts) {
     this.#world = world;
     this.#clock = clock;
@@ -34,7 +32,7 @@ export class MachineRuntime implements Runtime {
     this.#openDatabase = openDatabase;
   }
 
-  /** Timers that wait. */
+  /** How many timers of the node wait. */
   get timers(): number {
     return this.#timers.size;
   }
@@ -58,7 +56,7 @@ export class MachineRuntime implements Runtime {
     return this.#openDatabase(path);
   }
 
-  /** The node has gone: none of its timers runs any more. */
+  /** Cancels all timers of the node. */
   cancelAll(): void {
     for (const timer of this.#timers) timer.cancel();
   }
@@ -77,9 +75,9 @@ export class MachineRuntime implements Runtime {
 }
 
 class MachineTimer implements RuntimeTimer {
-  /** The timer of the world. */
+  /** The timer of the world that runs this one. */
   wait: RuntimeTimer | undefined;
-  /** Those of the node that wait. */
+  /** All waiting timers of the node. */
   readonly #timers: Set<MachineTimer>;
   readonly #callback: () => void;
 

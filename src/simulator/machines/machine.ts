@@ -10,28 +10,28 @@ import { MachineClock } from './machine-clock.ts';
 import { MachineRuntime } from './machine-runtime.ts';
 import type { NodeFactory } from './node-factory.ts';
 
-/** The world, as far as a machine needs it. */
+/** The parts of a world that a machine uses. */
 export interface MachineWorld {
   readonly runtime: VirtualRuntime;
   readonly network: SimulatedNetwork;
 }
 
-/** Where all simulated nodes listen. */
+/** The port on which all simulated nodes listen. */
 const port = 10_001;
 
-/** A simulated machine: it has one node at a time, and keeps its address, its clock and its region. */
+/** A simulated machine. It runs one node at a time. Its address, clock and region stay the same across restarts. */
 export class Machine implements Place {
   readonly index: number;
   readonly region: number;
   readonly host: string;
   readonly clock: MachineClock;
-  /** Of a machine whose nodes have used it. A node with a new identity begins with another one. */
+  /** Created when a node first uses it. A node with a new identity gets a new disk. */
   #disk: Disk | undefined;
-  /** False: others cannot dial it, as behind a NAT. */
+  /** Whether others can dial the machine. False is like a machine behind a NAT. */
   isReachable = true;
-  /** False: it has lost its power. */
+  /** Whether the machine has power. */
   isPowered = true;
-  /** Messages that the nodes of earlier runs have sent, received and rejected. */
+  /** How many messages the nodes of earlier runs have sent, received and rejected. */
   readonly pastCounts = { sent: 0, received: 0, rejected: 0 };
   readonly #world: MachineWorld;
   readonly #factory: NodeFactory;
@@ -42,9 +42,9 @@ export class Machine implements Place {
   /** How long each piece of work takes, in milliseconds. */
   #workMs = 0;
   #busyUntil = 0;
-  /** Work that waits until the machine resumes. */
+  /** Work that waits until the machine is no longer paused or busy. */
   #waiting: (() => void)[] = [];
-  /** Whether work waits for its turn. */
+  /** Whether a timer for the next waiting work is set. */
   #goesOn = false;
 
   constructor(
@@ -59,17 +59,17 @@ export class Machine implements Place {
     this.clock = new MachineClock(world.runtime);
   }
 
-  /** The node, which may have stopped or crashed. */
+  /** The latest run of a node here, which may have stopped or crashed. */
   get run(): Run {
     return this.#run!;
   }
 
-  /** Whether a node runs here, or is about to end. */
+  /** Whether a node runs here or is stopping. */
   get isBusy(): boolean {
     return this.#run?.isRunning === true || this.#run?.state === 'stopping';
   }
 
-  /** Makes the node, which is not started yet: the first one, or one after the last has gone. */
+  /** Creates the first node, or a new node after the previous node has ended. The caller starts it. */
   boot(hasNewIdentity = false): Run {
     if (hasNewIdentity) {
       this.#identities += 1;
@@ -119,13 +119,13 @@ export class Machine implements Place {
     this.#goOn();
   }
 
-  /** From now on, each piece of work takes this long, in milliseconds. 0: no time. */
+  /** Sets how long each piece of work takes from now on, in milliseconds. 0: no time. */
   slow(workMs: number): void {
     this.#world.network.isPrompt = false;
     this.#workMs = workMs;
   }
 
-  /** Does some work: at once, or, while the machine is paused or busy, later and in order. */
+  /** Does some work immediately. While the machine is paused or busy, the work waits, in order. */
   perform(work: () => void): void {
     if (this.begins()) {
       work();
@@ -135,7 +135,7 @@ export class Machine implements Place {
     this.#goOn();
   }
 
-  /** Whether the machine may do something now, which the caller then does. */
+  /** Returns whether the machine can work now. If so, the caller must do its work immediately. */
   begins(): boolean {
     if (this.#isPaused || this.#waiting.length > 0 || this.#busyUntil > this.#world.runtime.now())
       return false;
@@ -148,7 +148,7 @@ export class Machine implements Place {
     if (this.#workMs > 0) this.#busyUntil = this.#world.runtime.now() + this.#workMs;
   }
 
-  /** Does the work that waits, each piece in a turn of its own. */
+  /** Does the waiting work, each piece in its own timer. */
   #goOn(): void {
     if (this.#isPaused || this.#goesOn || this.#waiting.length === 0) return;
     this.#goesOn = true;
@@ -198,7 +198,7 @@ export class Run implements Process {
     this.#transport = new SimulatedTransport(network, this);
   }
 
-  /** The index distinguishes places. */
+  /** The machine. Its index distinguishes it from other places. */
   get place(): Place {
     return this.machine;
   }
@@ -215,12 +215,12 @@ export class Run implements Process {
     return this.#state;
   }
 
-  /** Whether the process exists: it has neither crashed nor ended. */
+  /** Whether the process has not crashed. A process whose node has stopped is still alive. */
   get isAlive(): boolean {
     return this.#state !== 'crashed';
   }
 
-  /** Whether the node is up and stays. */
+  /** Whether the node runs: it has neither crashed nor begun to stop. */
   get isRunning(): boolean {
     return this.#state === 'alive';
   }
@@ -260,7 +260,7 @@ export class Run implements Process {
     return this.isAlive && this.machine.begins();
   }
 
-  /** Stops the node in an orderly way. */
+  /** Stops the node, which says goodbye to its peers. */
   async stop(): Promise<void> {
     if (this.#state !== 'alive') return;
     this.#state = 'stopping';
@@ -268,7 +268,7 @@ export class Run implements Process {
     if (this.#state === 'stopping') this.#state = 'stopped';
   }
 
-  /** Ends the node in the middle of whatever it does. */
+  /** Ends the node in the middle of its work. */
   crash(): void {
     if (!this.isAlive) return;
     this.#state = 'crashed';
@@ -278,7 +278,7 @@ export class Run implements Process {
   }
 }
 
-/** As in a large private network: 10.0.0.1, 10.0.0.2, … */
+/** The address of a machine in a large private network: 10.0.0.1, 10.0.0.2, … */
 function hostOf(index: number): string {
   const number = index + 1;
   return `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`;

@@ -9,21 +9,21 @@ import type { NodeFactory } from './node-factory.ts';
 
 export interface MachinesOptions {
   readonly world: MachineWorld;
-  /** The numbers of the machines that are made. Undefined: all. */
+  /** The numbers of the machines that are created. `undefined` creates all. */
   readonly only: ReadonlySet<number> | undefined;
-  /** A node was made, and has to be started. */
+  /** Called with the run of each new node, which the callee has to start. */
   readonly onMade: (run: Run) => void;
 }
 
-/** All machines of a world, by their numbers, and the lists of their nodes that `spawn` has returned. */
+/** All machines of a world, and the lists of their nodes that `spawn` has returned. */
 export class Machines {
   readonly byNumber = new Map<number, Machine>();
   readonly #options: MachinesOptions;
-  /** How many numbers are taken. */
+  /** How many numbers have been given to machines. */
   #taken = 0;
-  /** Where in the lists the node of each machine stands. */
+  /** The list of each machine's node, and the node's index in it. */
   readonly #places = new Map<Machine, { readonly list: Node[]; readonly at: number }>();
-  /** How often the seed was asked to pick, for each purpose. */
+  /** How many streams {@link Machines.chanceOf} has returned, for each purpose. */
   readonly #picks = new Map<string, number>();
 
   constructor(options: MachinesOptions) {
@@ -34,12 +34,14 @@ export class Machines {
     return [...this.byNumber.values()];
   }
 
-  /** The machines whose node runs. */
+  /** The machines whose nodes run. */
   get running(): Machine[] {
     return this.all.filter(({ run }) => run.isRunning);
   }
 
-  /** Makes machines and boots them. @returns their nodes, in a list that is kept up to date. */
+  /**
+   * Creates machines and boots them. @returns their nodes, in a list in which a restarted node replaces the old one.
+   */
   spawn<Made extends Node>(count: number, factory: NodeFactory<Made>, options: SpawnOptions): Made[] {
     const { world, only } = this.#options;
     const list: Made[] = [];
@@ -56,7 +58,7 @@ export class Machines {
     return list;
   }
 
-  /** Makes the node of a machine, unless one runs there already. */
+  /** Creates the node of a machine, unless one runs there already. */
   boot(machine: Machine, hasNewIdentity: boolean): void {
     if (machine.isBusy) return;
     const run = machine.boot(hasNewIdentity);
@@ -65,7 +67,10 @@ export class Machines {
     this.#options.onMade(run);
   }
 
-  /** @returns the numbers of machines that the seed picks, among those whose nodes run or among the others. */
+  /**
+   * @returns the numbers of machines that the seed picks. @param running picks from machines whose nodes run, or do
+   * not.
+   */
   pick(purpose: string, which: number, running: boolean): number[] {
     const candidates = this.all.filter(({ run }) => run.isRunning === running);
     return pickSome(
@@ -75,7 +80,7 @@ export class Machines {
     );
   }
 
-  /** A stream for each time that something is left to chance. */
+  /** A new random stream at each call. */
   chanceOf(purpose: string): ChanceStream {
     const count = (this.#picks.get(purpose) ?? 0) + 1;
     this.#picks.set(purpose, count);

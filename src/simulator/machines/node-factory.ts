@@ -7,29 +7,27 @@ import type { Transport } from '../../transport/transport.ts';
 
 /** The options of a simulated node. */
 export interface SimulatedNodeOptions extends NodeOptions {
-  /** Says which node it is. */
+  /** The name of the node, with its number. */
   readonly name: string;
-  /** The seed decides it. */
+  /** The identity of the node, which the seed decides. */
   readonly identity: Identity;
-  /** The clock, the timers and the chance of this node. */
+  /** The clock, the timers and the random numbers of this node. */
   readonly runtime: Runtime;
   /** One transport, which reaches the other nodes of the world. */
   readonly transports: readonly Transport[];
 }
 
-/** What a factory of {@link Simulation.spawn} is given: pass `host`, `port` and `options` on to the node. */
+/** The argument of a factory for {@link Simulation.spawn}. Pass `host`, `port` and `options` on to the node. */
 export interface SpawnPlace {
   /** The number of the node in its world, from 0. It stays the same when the node restarts. */
   readonly index: number;
-  /** How often a node was started here before: 0 the first time. */
+  /** How often this node has been restarted. 0 the first time. */
   readonly restarts: number;
   /** The host that the node listens on, such as `'10.0.0.1'`. */
   readonly host: string;
   /** The port that the node listens on. */
   readonly port: number;
-  /**
-   * Name, identity, runtime and transports. You may add options, but not take these away.
-   */
+  /** The node's name, identity, runtime and transports. You may add options, but must keep these. */
   readonly options: SimulatedNodeOptions;
 }
 
@@ -40,14 +38,14 @@ export type NodeClass<Made extends Node = Node> = new (
   options?: NodeOptions,
 ) => Made;
 
-/** Makes a node for a place. It is called again when the node restarts. */
+/** Creates a node for a place. Called again when the node restarts. */
 export type NodeFactory<Made extends Node = Node> = (place: SpawnPlace) => Made;
 
 /**
- * Returns the factory that makes nodes of a class. Returns a factory as it is.
+ * Returns a factory that creates nodes of a class. A function counts as a factory already.
  *
- * @throws TypeError for anything but a class or a function. The function that it returns throws one for a factory that
- * does not return a node.
+ * @throws TypeError if the argument is neither a class nor a function. The returned factory throws a TypeError if the
+ * given function does not return a node.
  */
 export function factoryOf<Made extends Node>(make: NodeClass<Made> | NodeFactory<Made>): NodeFactory<Made> {
   checkType('make', make, 'function');

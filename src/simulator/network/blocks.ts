@@ -1,15 +1,15 @@
-/** Nothing passes from some places to others. `undefined` stands for all places. */
+/** Blocks all data from some places to others. `undefined` means all places. */
 export interface Block {
   readonly from: ReadonlySet<number> | undefined;
   readonly to: ReadonlySet<number> | undefined;
-  /** One of the two sets stands for a group whose members still reach each other. */
+  /** Whether the members of the given set still reach each other. */
   readonly isWithinFree?: boolean;
 }
 
-/** The blocks between places at the moment, and the callbacks that wait until they have gone. */
+/** The present blocks between places, and the callbacks that wait until these blocks are removed. */
 export class Blocks {
   readonly #blocks = new Set<Block>();
-  /** Called, in the order of waiting, when blocks have gone. */
+  /** Called in this order when the blocks are removed. */
   #waiting = new Set<() => void>();
 
   get size(): number {
@@ -32,7 +32,7 @@ export class Blocks {
     return false;
   }
 
-  /** Calls `tryAgain` when some of the blocks have gone. */
+  /** Calls `tryAgain` once when the blocks are removed. */
   wait(tryAgain: () => void): void {
     this.#waiting.add(tryAgain);
   }

@@ -3,13 +3,13 @@ import type { DataReceiver } from '../../transport/data-link.ts';
 import { frameHeaderBytes } from '../../wire/frames/frame.ts';
 import { type Freight, none } from './freight.ts';
 
-/** Data that has arrived at once, several of them or one that has to wait. */
+/** Messages that arrived together as data, or a single one that has to wait. */
 export class DataBatch {
-  /** What it counts as. */
+  /** The bytes for which the whole batch counts. */
   readonly length: number;
   readonly #data: (readonly [data: Data, bytes: number])[] = [];
 
-  /** Takes pieces out of the freight, of which the first `count` have arrived. */
+  /** Takes pieces out of the freight. Only the first `count` pieces have arrived; the others are lost. */
   constructor(freight: Freight, first: number, count: number) {
     let length = 0;
     for (let piece = first; piece !== none; ) {

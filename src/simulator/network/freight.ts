@@ -1,15 +1,15 @@
 import type { Data } from '../../base/data.ts';
 
-/** What a piece is. */
+/** The kinds of pieces. */
 export const Piece = {
-  /** Something small that happens at the other end: its content is a {@link Signal}. */
+  /** A {@link Signal} that is called at the other end. */
   signal: 0,
   bytes: 1,
-  /** Bytes on which nothing depends: a ping that a node sent by itself, or the answer to one. */
+  /** Bytes that do not count as work: a ping that a node sent automatically, or the answer to one. */
   ping: 2,
-  /** Data that goes without bytes. */
+  /** Data that is carried without encoding it. */
   data: 3,
-  /** Further data, which arrives together with the piece before it. */
+  /** Further data that arrives together with the piece before it. */
   moreData: 4,
 } as const;
 
@@ -19,18 +19,18 @@ export type Signal = () => void;
 
 type Content = Signal | Uint8Array | Data;
 
-/** In place of a piece: there is none. */
+/** Used instead of the number of a piece if there is no piece. */
 export const none = -1;
 
 /**
- * Everything that is under way in a network. A piece is a number, and lies in columns that are used again and again:
- * a million objects a second would push the nodes themselves out of the caches of the processor.
+ * All pieces that are in transit in a network. A piece is a number, the index of a row in reused columns. Objects
+ * instead, a million a second, would push the nodes themselves out of the processor's caches.
  */
 export class Freight {
   #kinds = new Uint8Array(64);
   #bytes = new Int32Array(64);
   #times = new Float64Array(64);
-  /** The piece behind each piece; of free ones the next free one. */
+  /** The piece that follows each piece. For a free row, the next free row. */
   #next = new Int32Array(64);
   readonly #contents: (Content | undefined)[] = [];
   #free = none;
@@ -58,7 +58,7 @@ export class Freight {
     return this.#bytes[piece]!;
   }
 
-  /** When it could be there, if nothing before it were still under way. */
+  /** The earliest time at which the piece can arrive. Pieces before it may delay it. */
   timeOf(piece: number): number {
     return this.#times[piece]!;
   }
@@ -75,7 +75,7 @@ export class Freight {
     this.#next[piece] = next;
   }
 
-  /** Takes a piece out; its number may then stand for another one. @returns its content. */
+  /** Removes a piece. Its number may then be reused. @returns its content. */
   take(piece: number): Content {
     const content = this.#contents[piece]!;
     this.#contents[piece] = undefined;

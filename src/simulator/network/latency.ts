@@ -1,11 +1,11 @@
 import { checkType, shown } from '../../base/arguments.ts';
 import type { SeededChance } from '../seeded-chance.ts';
 
-/** Regions of the world, and how long it takes from each to each. */
+/** Regions of the world, and the latency from each region to each other. */
 export interface RegionLatencies {
   /** The names of the regions. */
   readonly regions: readonly string[];
-  /** `oneWayMs[from][to]`: milliseconds from one region to another, in the order of the names. */
+  /** `oneWayMs[from][to]`: milliseconds from one region to another. Indices are those of `regions`. */
   readonly oneWayMs: readonly (readonly number[])[];
 }
 
@@ -13,7 +13,7 @@ export interface RegionLatencies {
  * How long bytes take from one node to another, in milliseconds.
  *
  * - a number: the same between all nodes.
- * - {@link LatencyRange}: each pair of nodes has a latency of its own, which the seed picks from this range.
+ * - {@link LatencyRange}: each pair of nodes has its own latency, which the seed picks from this range.
  * - {@link RegionLatencies}, such as `worldRegions`: it depends on the regions of the two nodes. Each node is in a
  *   region that the seed picks, unless `spawn` names one.
  */
@@ -21,9 +21,9 @@ export type Latency = number | LatencyRange | RegionLatencies;
 
 /** The smallest and the largest latency of a pair of nodes. */
 export interface LatencyRange {
-  /** The smallest, in milliseconds. */
+  /** The smallest latency, in milliseconds. */
   readonly from: number;
-  /** The largest, in milliseconds. */
+  /** The largest latency, in milliseconds. */
   readonly to: number;
 }
 
@@ -52,7 +52,7 @@ export function checkLatency(latency: Latency): Latency {
   return latency;
 }
 
-/** @throws TypeError or RangeError for what is not a number of milliseconds. */
+/** @throws TypeError or RangeError if the value is not a number of milliseconds. */
 export function checkMs(name: string, ms: number): number {
   checkType(name, ms, 'number');
   if (!(ms >= 0 && ms < Number.POSITIVE_INFINITY)) {
@@ -65,14 +65,14 @@ export function isRegional(latency: Latency): latency is RegionLatencies {
   return typeof latency === 'object' && 'regions' in latency;
 }
 
-/** A place in the network. Latencies are between two places. */
+/** A place in the network. Each pair of places has a latency. */
 export interface Place {
   readonly index: number;
   /** The number of its region. */
   readonly region: number;
 }
 
-/** The milliseconds from one place to another. Both directions of a pair take the same, unless regions say otherwise. */
+/** The milliseconds from one place to another. Without regions, both directions of a pair have the same latency. */
 export function latencyBetween(latency: Latency, chance: SeededChance, from: Place, to: Place): number {
   if (typeof latency === 'number') return latency;
   if (isRegional(latency)) return latency.oneWayMs[from.region]![to.region]!;

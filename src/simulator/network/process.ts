@@ -1,22 +1,23 @@
 import type { Link, TransportContext } from '../../transport/transport.ts';
 import type { Place } from './latency.ts';
 
-/** One life of a node on a host of the network: a new one begins when the node restarts. */
+/** One run of a node on a host of the network. A restarted node is a new process. */
 export interface Process {
   readonly place: Place;
   readonly host: string;
-  /** Whether it still runs. */
+  /** Whether the process has not crashed. */
   readonly isAlive: boolean;
-  /** Whether the machine that it runs on answers, also when the process itself has gone. */
+  /** Whether its machine answers. It may do so even after the process has crashed. */
   readonly isAnswering: boolean;
-  /** Whether others may dial it. */
+  /** Whether others can dial it. */
   readonly isReachable: boolean;
-  /** Its links that have not ended. */
+  /** The links of the process that have not ended. */
   readonly links: Set<ProcessLink>;
-  /** Lets the process do something: now, later if it is paused or busy, or never if it has gone. */
+  /** Does work of the process: now, later if the process is paused or busy, or never if it has crashed. */
   perform(work: () => void): void;
   /**
-   * Whether the process may do something at once: the caller then does it, without {@link Process.perform}.
+   * Returns whether the process can work now. If so, the caller must do the work immediately, without
+   * {@link Process.perform}.
    */
   begins(): boolean;
 }
@@ -34,10 +35,12 @@ export interface ProcessLink extends Link {
   /** The process at the other end. */
   readonly remoteProcess: Process;
   /**
-   * The link breaks: both ends learn of it at once, and what is under way is lost, but for the given part of the first
-   * piece of each direction.
+   * Breaks the link. Both ends learn of it without delay. Data in transit is lost, except for a part of the first piece
+   * in each direction.
+   *
+   * @param fractions how much of these two pieces arrives, from 0 to 1.
    */
   cut(fractions: readonly [number, number]): void;
-  /** The process of this end has gone. If its machine still answers, it says so to the other side. */
+  /** The process of this end has crashed. If its machine still answers, the machine resets the link. */
   abandon(): void;
 }

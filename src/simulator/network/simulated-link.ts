@@ -15,7 +15,7 @@ import type { Receiver, Way } from './way.ts';
 
 const security: Security = { protocol: 'simulated', encrypted: true, authenticated: true };
 
-/** Bytes that were sent and not read yet, at which a link is full. */
+/** A link is full when this many sent bytes have not been read. */
 const highWaterBytes = 256 * 1024;
 
 /** One side of a new link. */
@@ -23,11 +23,11 @@ export interface LinkSide {
   readonly process: Process;
   readonly context: TransportContext;
   readonly address: Address;
-  /** What this side sends goes this way. */
+  /** Carries the data that this side sends. */
   readonly way: Way;
 }
 
-/** The two ends of a new link. */
+/** Creates the two ends of a new link. */
 export function simulatedLinkPair(
   network: SimulatedNetwork,
   dialler: LinkSide,
@@ -49,7 +49,10 @@ export class SimulatedLink implements ProcessLink, DataLink, Receiver {
   readonly startedAt: number;
   readonly closed: Promise<Error | undefined>;
   onMessage: (bytes: Uint8Array) => void = ignore;
-  /** Called when the link ends before it was handed over. A promise would keep the dial in memory as long as the link. */
+  /**
+   * Called when the link ends before the dialler has received it. A promise would keep the dial in memory as long as
+   * the link.
+   */
   onEnd: ((error: Error | undefined) => void) | undefined;
 
   readonly #network: SimulatedNetwork;
@@ -59,9 +62,9 @@ export class SimulatedLink implements ProcessLink, DataLink, Receiver {
   #other: SimulatedLink | undefined;
   #settleClosed: (error: Error | undefined) => void = () => {};
   #state: 'open' | 'ending' | 'closed' = 'open';
-  /** What this side has sent and the other side has not read. */
+  /** Bytes that this side has sent and the other side has not read. */
   #unreadBytes = 0;
-  /** What has arrived while this side is paused. */
+  /** Data that has arrived and cannot be read yet: this side is paused, or has no receiver for data. */
   #arrived: (Uint8Array | DataBatch)[] | undefined;
   #dataReceiver: DataReceiver | undefined;
   #isPaused = false;
@@ -90,10 +93,10 @@ export class SimulatedLink implements ProcessLink, DataLink, Receiver {
     this.#other = other;
   }
 
-  /** The two sides share no memory: each piece is copied. */
+  /** Sends a copy of the bytes, so that the two sides share no memory. */
   send(bytes: Uint8Array, sent?: () => void): boolean {
     if (this.#state !== 'open' || !this.process.isAlive) return true;
-    // Not slice(), which shares the memory where the bytes are a Buffer.
+    // Not slice(): it shares the memory if the bytes are a Buffer.
     const copy = new Uint8Array(bytes);
     sent?.();
     this.#unreadBytes += copy.length;
@@ -112,7 +115,7 @@ export class SimulatedLink implements ProcessLink, DataLink, Receiver {
     this.#readArrived();
   }
 
-  /** While the link is open, its process is alive. */
+  /** Needs no check of the process: while the link is open, its process is alive. */
   sendData(data: Data, bytes: number): void {
     if (this.#state !== 'open') return;
     const countedBytes = bytes + frameHeaderBytes;
@@ -133,7 +136,7 @@ export class SimulatedLink implements ProcessLink, DataLink, Receiver {
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    // Never within the call.
+    // Reading starts after this call, never within it.
     this.#runtime.setTimeout(() => this.#readArrived(), 0);
   }
 
@@ -167,14 +170,14 @@ export class SimulatedLink implements ProcessLink, DataLink, Receiver {
     if (this.process.isAnswering) this.#tellOther((other) => other.#end(resetError()));
   }
 
-  /** Whether the process still runs. If it has gone, its machine resets the link. */
+  /** Returns whether the process is alive. If it has crashed, its machine resets the link. */
   #isHere(): boolean {
     if (this.process.isAlive) return true;
     if (this.process.isAnswering) this.#tellOther((other) => other.#end(resetError()));
     return false;
   }
 
-  /** Tells the other side something, after everything that was sent before. */
+  /** Calls `tell` at the other side, after everything that was sent before. */
   #tellOther(tell: (other: SimulatedLink) => void): void {
     const other = this.#other!;
     this.#way.signal(() => other.process.perform(() => tell(other)));
@@ -219,7 +222,7 @@ export class SimulatedLink implements ProcessLink, DataLink, Receiver {
     }
   }
 
-  /** Data waits until it has a receiver. */
+  /** Whether the content can be read now. Data waits until there is a receiver for data. */
   #isReadable(content: Uint8Array | DataBatch): boolean {
     return !this.#isPaused && (this.#dataReceiver !== undefined || !(content instanceof DataBatch));
   }
@@ -233,7 +236,7 @@ export class SimulatedLink implements ProcessLink, DataLink, Receiver {
     this.#endWithOther();
   }
 
-  /** A listener that throws ends this link, not the process. A side that closes drops what still arrives. */
+  /** If a listener throws, only this link ends. A side that is closing drops what still arrives. */
   #read(content: Uint8Array | DataBatch): void {
     if (this.#state === 'open') {
       try {
@@ -264,7 +267,7 @@ export class SimulatedLink implements ProcessLink, DataLink, Receiver {
     this.#endWithOther();
   }
 
-  /** Ends this side once it has read everything that the other side sent before it closed. */
+  /** Ends this side if the other side has closed and this side has read everything that was sent before. */
   #endWithOther(): void {
     if (!this.#isOtherEnding || this.#arrived !== undefined) return;
     this.#finish();

@@ -8,38 +8,38 @@ import { Freight } from './freight.ts';
 import { isRegional, type Latency, latencyBetween, type Place } from './latency.ts';
 import type { Listener, Process } from './process.ts';
 
-/** How far apart the places of a network are, and how good its links. */
+/** The latencies and the link quality of a network. */
 export interface LinkQuality extends LinkConditions {
   readonly latencyMs: Latency;
 }
 
-/** The time of a network. */
+/** The clock of a network. */
 export interface Clock extends Pick<Runtime, 'now'> {
-  /** Grows whenever something else begins to happen. */
+  /** The number of the present step. It grows before each task. */
   readonly steps: number;
-  /** Runs a task at a moment; no earlier than now. */
+  /** Runs a task at this time, or now if the time has passed. */
   put(at: number, task: Task): void;
   cancel(task: Task): void;
 }
 
-/** The network between simulated nodes: which process listens where, and how long data takes. */
+/** The network between simulated nodes. It knows which process listens where, and how long data takes. */
 export class SimulatedNetwork {
   readonly chance: SeededChance;
   readonly blocks = new Blocks();
   readonly freight = new Freight();
   readonly listeners = new Map<string, Listener>();
-  /** The process that has each host, or had it last. */
+  /** The latest process of each host. */
   readonly hosts = new Map<string, Process>();
-  /** Bytes that links have been given to carry. */
+  /** How many bytes have been sent over links. */
   bytes = 0;
-  /** How often links were given something to carry. */
+  /** How often something has been sent over a link. Data that is sent in one step counts once. */
   transmissions = 0;
-  /** How many pieces of work are on their way. Pieces that a partition holds back do not count. */
+  /** How many pieces of work are in transit. Pieces that a partition holds back do not count. */
   underWay = 0;
   quality: LinkQuality;
-  /** The process that does something now, or did last. */
+  /** The process that works now, or worked last. */
   working: Process | undefined;
-  /** Whether every process does everything at once, because none was ever paused or slow. */
+  /** Whether every process does its work immediately, because no process was ever paused or slow. */
   isPrompt = true;
   /** Whether links carry small messages without encoding them. */
   readonly #isFast: boolean;
@@ -57,17 +57,17 @@ export class SimulatedNetwork {
     return this.#clock.now();
   }
 
-  /** The number of the step that the world takes now, or took last. */
+  /** The number of the world's present or latest step. */
   get step(): number {
     return this.#clock.steps;
   }
 
-  /** False where bandwidth is limited: how long data takes then depends on its encoded bytes. */
+  /** Whether links carry data without encoding it. Not with limited bandwidth: delays then depend on encoded bytes. */
   get carriesData(): boolean {
     return this.#isFast && this.quality.bytesPerSecond === Number.POSITIVE_INFINITY;
   }
 
-  /** Runs a task at a moment. {@link SimulatedNetwork.underWay} says whether that is work. */
+  /** Runs a task at this time. It counts as work only through {@link SimulatedNetwork.underWay}. */
   expect(at: number, task: Task): void {
     this.#clock.put(at, task);
   }
@@ -76,7 +76,7 @@ export class SimulatedNetwork {
     this.#clock.cancel(task);
   }
 
-  /** The milliseconds from one place to another, and back. */
+  /** The latencies from one place to another and back, in milliseconds. */
   roundTripOf(from: Place, to: Place): readonly [there: number, back: number] {
     if (from === to) return [0, 0];
     const { latencyMs } = this.quality;
@@ -92,7 +92,7 @@ export class SimulatedNetwork {
   }
 }
 
-/** How {@link SimulatedNetwork.listeners} names an address. */
+/** The key of an address in {@link SimulatedNetwork.listeners}. */
 export function placeOf({ host, port }: Pick<Address, 'host' | 'port'>): string {
   return `${host}:${port}`;
 }

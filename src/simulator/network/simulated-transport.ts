@@ -13,7 +13,7 @@ export class SimulatedTransport implements Transport {
   readonly #process: Process;
   #context: TransportContext | undefined;
   readonly #listensAt = new Set<string>();
-  /** How often it has dialled each place. */
+  /** How often this transport has dialled each place. */
   readonly #dials = new Map<string, number>();
 
   constructor(network: SimulatedNetwork, process: Process) {
@@ -84,7 +84,7 @@ class Dial {
   readonly made: Promise<Link>;
   readonly #network: SimulatedNetwork;
   readonly #options: DialOptions;
-  /** This side's end, which the dialler learns of a little later. */
+  /** This side's end of the new link, until the dialler receives it. */
   #made: SimulatedLink | undefined;
   #settle: { resolve(link: Link): void; reject(error: unknown): void };
 
@@ -132,7 +132,7 @@ class Dial {
     there.signal(() => this.#arrive(there, back));
   }
 
-  /** The dial has reached the machine. If nothing answers there, the dial times out. */
+  /** Called when the dial has reached the machine. If the machine does not answer, the dial times out. */
   #arrive(there: Way, back: Way): void {
     const { address, process, context, signal } = this.#options;
     const target = this.#network.hosts.get(address.host)!;
@@ -156,9 +156,9 @@ class Dial {
       { process: listener.process, context: listener.context, address, way: back },
     );
     this.#made = ours;
-    // First, so that the dialler has its end when what the listener sends arrives.
+    // This answer is sent first, so that the dialler has its end before the listener's data arrives.
     answer(() => this.#give(ours));
-    // The link may break while the answer is under way.
+    // The link may break while the answer is in transit.
     ours.onEnd = (error) => this.#settle.reject(error ?? refused(address));
     listener.process.perform(() => listener.onLink(theirs));
   }

@@ -16,45 +16,45 @@ export interface WayOptions {
   readonly from: WayEnd;
   readonly to: WayEnd;
   readonly latencyMs: number;
-  /** Names the chance of this way. */
+  /** Names the random stream of this way. */
   readonly entity: string;
 }
 
-/** The end of a link, where a way ends. */
+/** The end of a link at which a way ends. */
 export interface Receiver {
   takeBytes(bytes: Uint8Array): void;
-  /** Takes a piece of data out of the freight, and those behind it; `count` of all these arrive. */
+  /** Takes a piece of data and the pieces after it out of the freight. Only the first `count` of them have arrived. */
   takeData(first: number, count: number): void;
 }
 
-/** The shortest time after which TCP sends again what was lost (RFC 6298, as Linux has it), in milliseconds. */
+/** The shortest time after which TCP retransmits lost data (RFC 6298, with the minimum of Linux), in milliseconds. */
 const minRetransmissionMs = 200;
 
 /**
- * One direction of a link: what goes in comes out in order, each piece after its time. What is lost on the way is sent
- * again, as TCP does: it comes later, and so does everything behind it.
+ * One direction of a link. It delivers pieces in order, each after its delay. As TCP does, it sends lost pieces again:
+ * a lost piece arrives later, and so does everything after it.
  */
 export class Way extends Task {
   readonly isWatching = true;
-  /** Where bytes and data arrive. Set before any are sent. */
+  /** Receives bytes and data. Set before any are sent. */
   receiver: Receiver | undefined;
   readonly #network: SimulatedNetwork;
-  /** The numbers of the places at its ends. */
+  /** The numbers of the places at both ends. */
   readonly #from: number;
   readonly #to: number;
-  /** Undefined where nothing on this way is left to chance. */
+  /** `undefined` if this way has neither jitter nor loss. */
   readonly #chance: ChanceStream | undefined;
   readonly #latencyMs: number;
-  /** Pieces under way, each with the next one behind it. */
+  /** The first and the last piece in transit. The freight links each piece to the next. */
   #first = none;
   #last = none;
-  /** The step of the world in which data was sent last. Data that is sent in the same step goes along. */
+  /** The step of the world in which data was last sent. Further data of the same step arrives together with it. */
   #dataStep = none;
-  /** When the sender has sent the last piece, at its bandwidth. */
+  /** When the bandwidth is free again: the sender has then sent the last piece. */
   #freeAt = 0;
   #isBlocked = false;
   #isCut = false;
-  /** How many of the pieces under way are work. */
+  /** How many of the pieces in transit count as work. */
   #work = 0;
 
   constructor(network: SimulatedNetwork, { from, to, latencyMs, entity }: WayOptions) {
@@ -67,17 +67,17 @@ export class Way extends Task {
     this.#latencyMs = latencyMs;
   }
 
-  /** Sends something small; `arrive` is called when it is at the other end, in order. */
+  /** Sends a signal: `arrive` is called at the other end, in order with all other pieces. */
   signal(arrive: Signal): void {
     this.#send(Piece.signal, arrive, 0);
   }
 
-  /** Sends bytes, which nobody else holds. */
+  /** Sends bytes. The caller must not use them any more. */
   sendBytes(bytes: Uint8Array): void {
     this.#send(isLivenessFrame(bytes) ? Piece.ping : Piece.bytes, bytes, bytes.length);
   }
 
-  /** Sends data, which counts as that number of bytes. */
+  /** Sends data that counts as `bytes` bytes. */
   sendData(data: Data, bytes: number): void {
     const { step, freight } = this.#network;
     const last = this.#last;
@@ -113,7 +113,7 @@ export class Way extends Task {
     if (!this.#isBlocked) this.#network.expect(at, this);
   }
 
-  /** Drops what is under way. */
+  /** Drops all pieces in transit. */
   drop(): void {
     this.#forget(this.#first);
     this.#first = this.#last = none;
@@ -122,7 +122,9 @@ export class Way extends Task {
   }
 
   /**
-   * Breaks the way: nothing arrives any more, but for the part of the first piece that is `fraction` of it.
+   * Breaks the way. Nothing arrives any more, except for a part of the first piece.
+   *
+   * @param fraction how much of that piece arrives, from 0 to 1.
    */
   cut(fraction: number): void {
     if (this.#isCut) return;
@@ -149,13 +151,13 @@ export class Way extends Task {
     return delayMs;
   }
 
-  /** What is held back does not count for the network: it may never arrive. */
+  /** Counts work in transit. The network does not count work that a partition holds back: it may never arrive. */
   #countWork(more: number): void {
     this.#work += more;
     if (!this.#isBlocked) this.#network.underWay += more;
   }
 
-  /** The first piece arrives. */
+  /** Called when the first piece is due. */
   run(): void {
     const network = this.#network;
     if (network.blocks.isBlocked(this.#from, this.#to)) {
@@ -171,7 +173,7 @@ export class Way extends Task {
     this.#arrive(first, 1);
   }
 
-  /** Takes the first piece from the others, with the data that goes along. @returns the piece that is the first then. */
+  /** Detaches the first piece, with the data that arrives together with it. @returns the new first piece. */
   #detachFirst(): number {
     const { freight } = this.#network;
     let last = this.#first;
@@ -186,7 +188,7 @@ export class Way extends Task {
     return next;
   }
 
-  /** @param fraction of the piece that gets through: less than 1 where the way breaks in the middle. */
+  /** @param fraction how much of the piece arrives: less than 1 if the way breaks in the middle of it. */
   #arrive(piece: number, fraction: number): void {
     const { freight } = this.#network;
     switch (freight.kindOf(piece)) {
@@ -219,7 +221,7 @@ export class Way extends Task {
     }
   }
 
-  /** What was held back is sent once more, and takes its time. */
+  /** Sends the pieces again that a partition held back. They take the latency again. */
   #tryAgain(): void {
     this.#isBlocked = false;
     this.#network.underWay += this.#work;
@@ -234,7 +236,7 @@ export class Way extends Task {
   }
 }
 
-/** Whether the bytes are a ping that a node sent by itself, or the answer to one. Pings of users have other numbers. */
+/** Whether the bytes are an automatic ping of a node, or the answer to one. Pings of users have other numbers. */
 function isLivenessFrame(bytes: Uint8Array): boolean {
   if (bytes.length !== frameHeaderBytes + idBytes) return false;
   const kind = bytes[4];

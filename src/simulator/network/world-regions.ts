@@ -1,9 +1,9 @@
 import type { RegionLatencies } from './latency.ts';
 
 /**
- * Round trips in milliseconds, as IBM measured them between the regions of its cloud from 17 August to 15 September 2024
- * (IBM Cloud Docs, "VPC: Network latency"), without Osaka, which lies close to Tokyo. Inside a
- * region, about 2 ms.
+ * Round trips in milliseconds, as IBM measured them between the regions of its cloud from 17 August to 15 September
+ * 2024 (IBM Cloud Docs, "VPC: Network latency"). Osaka is left out because it is close to Tokyo. Inside a region, about
+ * 2 ms.
  */
 const roundTripsMs: Readonly<Record<string, readonly number[]>> = {
   dallas: [2, 34, 31, 123, 113, 117, 185, 143, 145],
@@ -18,9 +18,10 @@ const roundTripsMs: Readonly<Record<string, readonly number[]>> = {
 };
 
 /**
- * Nine regions of the world, from Dallas to São Paulo, and measured distances between them: from 6.5 ms (Frankfurt to
- * London) to 164 ms (Sydney to São Paulo) one way. Pass it as `latencyMs`. The measurements are those of IBM between its
- * data centres (IBM Cloud Docs, "Network latency", September 2024), halved; home connections are slower.
+ * Nine regions of the world, from Dallas to São Paulo, and the measured latencies between them: from 6.5 ms (Frankfurt
+ * to London) to 164 ms (Sydney to São Paulo) one way. Pass it as `latencyMs`. The values are half the round trips that
+ * IBM measured between its data centres (IBM Cloud Docs, "Network latency", September 2024). Home connections are
+ * slower.
  *
  * Its regions are `'dallas'`, `'toronto'`, `'washington'`, `'frankfurt'`, `'london'`, `'madrid'`, `'sydney'`, `'tokyo'`
  * and `'saoPaulo'`.

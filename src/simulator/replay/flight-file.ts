@@ -9,7 +9,7 @@ import {
 import type { Turn } from '../../node/recorder/tape.ts';
 import { encodeText } from '../../wire/payloads/text.ts';
 
-/** A flight recording cannot be read. The message is one line. */
+/** Thrown if a flight recording cannot be read. The message is one line. */
 export class FlightError extends Error {
   /** Always `'FlightError'`. */
   override readonly name = 'FlightError';
@@ -17,20 +17,23 @@ export class FlightError extends Error {
 
 const chunkBytes = 64 * 1024;
 
-/** A line holds a turn, and a turn the bytes of one piece and the calls of a program. */
+/** The longest line. A line holds one turn: the bytes of one piece, and the calls of a program. */
 const maxLineCharacters = 512 * 1024 * 1024;
 
-/** The lines of a flight recording. */
+/** Reads the lines of a flight recording. */
 export class FlightFile {
   readonly header: FlightHeader;
-  /** Why the recording ended, once it has been read to its end. `undefined`: it breaks off, as when the process was killed. */
+  /**
+   * Why the recording ended. Set once it has been read to its end. `undefined` if it breaks off, as when the process
+   * was killed.
+   */
   end: FlightEnd | undefined;
   readonly #path: string;
   readonly #lines: Generator<string, undefined>;
   #line = 1;
   #lastCheck = '';
 
-  /** @throws FlightError; Error of the system. */
+  /** @throws FlightError if the file is not a flight recording; Error of the system if it cannot be read. */
   constructor(path: string) {
     this.#path = path;
     this.#lines = linesOf(path);
@@ -44,7 +47,7 @@ export class FlightFile {
     this.header = header;
   }
 
-  /** @throws FlightError */
+  /** @throws FlightError if the file is damaged. */
   *turns(): Generator<Turn, undefined> {
     let count = 0;
     for (const line of this.#lines) {
@@ -64,12 +67,12 @@ export class FlightFile {
     }
   }
 
-  /** No more lines are wanted. */
+  /** Closes the file. */
   close(): void {
     this.#lines.return(undefined);
   }
 
-  /** `undefined`: the line was altered, or one before it. */
+  /** The value in a line. `undefined` if this line or an earlier one was altered. */
   #valueIn(line: string): unknown {
     const json = line.slice(9);
     const check = checkOf(this.#lastCheck, encodeText(json));
@@ -87,7 +90,7 @@ export class FlightFile {
   }
 }
 
-/** A last line without a line feed broke off, and is left out. */
+/** Yields the lines of a file. A last line without a line feed is incomplete and left out. */
 function* linesOf(path: string): Generator<string, undefined> {
   const { openSync, readSync, closeSync } = requiredBuiltin('node:fs', 'A replay');
   const file = openSync(path, 'r');

@@ -8,21 +8,21 @@ import { Calls } from '../../node/recorder/calls.ts';
 import type { Outside } from '../../node/recorder/outside.ts';
 import type { Input, Taken, Tape, Turn } from '../../node/recorder/tape.ts';
 
-/** What was recorded, and what came in its place. */
+/** What was recorded, and what the replayed node did instead. */
 export interface Unequal {
   readonly expected: string;
   readonly came: string;
 }
 
-/** Stands in for a value that was not recorded. The replay ends after the turn. */
+/** Used if a value was not recorded. The replay then ends after the turn. */
 const standIns: Taken = { now: 0, wall: 0, random: 0, bytes: '', room: true, address: null };
 
 const nothing = 'nothing more';
 
-/** Gives a node what was recorded, and compares what it does. */
+/** Gives a node the recorded inputs, and compares what it does with the recording. */
 export class Playback implements Tape, NodeObserver {
   readonly boundary: Boundary;
-  /** The first difference. */
+  /** The first difference, once there is one. */
   unequal: Unequal | undefined;
   #calls: Calls | undefined;
   #turn: Turn | undefined;
@@ -60,7 +60,7 @@ export class Playback implements Tape, NodeObserver {
     if (!isKnown) this.#differ(textOfInput(input), 'a node that does not wait for it');
   }
 
-  /** Everything that the turn holds must have happened. */
+  /** Ends the turn. Everything that was recorded for it must have happened. */
   end(): void {
     const turn = this.#turn;
     if (turn === undefined) return;
@@ -74,7 +74,7 @@ export class Playback implements Tape, NodeObserver {
   }
 
   take<Kind extends keyof Taken>(kind: Kind): Taken[Kind] {
-    // What looks at the node between turns may ask for the time.
+    // Code that inspects the node between turns may read the time.
     if (this.#turn === undefined && kind === 'now') return this.#lastNow as Taken[Kind];
     const values: readonly Taken[Kind][] = this.#turn?.taken[kind] ?? [];
     const count = this.#read[kind];
@@ -112,7 +112,7 @@ export class Playback implements Tape, NodeObserver {
   }
 }
 
-/** An input in one line. */
+/** Describes an input in one line. */
 export function textOfInput([kind, ...details]: Input): string {
   if (kind === 'bytes') {
     const [link, base64] = details as [number, string];
@@ -125,7 +125,7 @@ function asked(kind: string, count: number): string {
   return `asks for ${kind} ${count} times`;
 }
 
-/** A replay has no outside: whatever comes is in the recording. */
+/** A replay does nothing outside. All inputs come from the recording. */
 const nowhere: Outside = {
   now: () => 0,
   wallNow: () => 0,

@@ -13,46 +13,46 @@ import {
 import { FlightError, FlightFile } from './flight-file.ts';
 import { Playback, textOfInput } from './playback.ts';
 
-/** What {@link replay} is given. */
+/** The options of {@link replay}. */
 export interface ReplayOptions<Made extends Node = Node> {
-  /** The file that a node with the option `recorder` has written. */
+  /** The path of the file that a node with the option `recorder` has written. */
   readonly path: string;
   /**
-   * The class of the node, or a function that makes it from `host`, `port` and `options`, as for `spawn` of a `Simulation`.
-   * It must do what the recorded program did before `start`, such as adding listeners.
+   * The class of the node, or a function that creates it from `host`, `port` and `options`, as for `spawn` of a
+   * `Simulation`. It must do what the recorded program did before `start`, such as adding listeners.
    */
   readonly create: NodeClass<Made> | NodeFactory<Made>;
-  /** Called after each turn with a text for people: what came, and what the node did. */
+  /** Called after each turn with a readable text: the inputs, and what the node did. */
   readonly onTurn?: ((turn: number, text: string) => void) | undefined;
 }
 
-/** The first turn in which a replayed node did something else than the recorded one. */
+/** The first turn in which the replayed node did something else than the recorded node. */
 export interface ReplayDifference {
-  /** The input of the turn, for people. */
+  /** The input of the turn, as readable text. */
   readonly input: string;
   /** What the recorded node did. */
   readonly expected: string;
-  /** What the replayed node did in its place. */
+  /** What the replayed node did instead. */
   readonly came: string;
 }
 
-/** What became of a replay. */
+/** The outcome of a replay. */
 export interface Replay<Made extends Node = Node> {
   /** The node, in the state at the end of the recording, or after the first difference. */
   readonly node: Made;
-  /** How many turns were the same as recorded. */
+  /** How many turns went as recorded. */
   readonly turns: number;
-  /** The first difference. `undefined`: there is none. */
+  /** The first difference. `undefined` if there is none. */
   readonly difference: ReplayDifference | undefined;
-  /** Why the recording ended. `undefined`: it breaks off, as when the process was killed. */
+  /** Why the recording ended. `undefined` if it breaks off, as when the process was killed. */
   readonly end: string | undefined;
 }
 
 /**
- * Runs a node over a flight recording: it receives what the recorded node received, and what it does is compared with
- * what that node did, until the first difference. Nothing reaches the network.
+ * Replays a flight recording. The node receives what the recorded node received, and its actions are compared with those
+ * of the recorded node, until the first difference. Nothing reaches the network.
  *
- * @throws FlightError if the file is damaged, or not a flight recording; Error of the system if it cannot be read.
+ * @throws FlightError if the file is damaged or is not a flight recording; Error of the system if it cannot be read.
  * @example
  * const { node, difference } = await replay({ path: 'flight.jsonl', create: MyNode });
  */
@@ -109,7 +109,7 @@ async function run<Made extends Node>(
 
 const noConnections: ConnectionNumbers = { numberOf: () => undefined, connectionOf: () => undefined };
 
-/** Begins with nothing left to do, and ends as a turn of the recorder does. */
+/** Does work in a turn that begins when nothing is left to do, and ends like a turn of the recorder. */
 function inTurn(work: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
     inNextTurn(() => {

@@ -1,4 +1,4 @@
-/** Data as a literal of JavaScript, on one line. Members that are undefined are left out. */
+/** Writes data as a JavaScript literal on one line. Members that are undefined are left out. */
 export function asCode(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(asCode).join(', ')}]`;
   if (typeof value === 'object' && value !== null) {
@@ -9,7 +9,7 @@ export function asCode(value: unknown): string {
   return Object.is(value, -0) ? '-0' : String(value);
 }
 
-/** JSON escapes what a literal must not hold, but takes the other quotes. */
+/** Writes a string literal with single quotes. JSON does the escaping, but uses double quotes. */
 function quoted(text: string): string {
   const escaped = JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'");
   return `'${escaped}'`;

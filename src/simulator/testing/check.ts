@@ -6,31 +6,31 @@ import { asCode } from './as-code.ts';
 import { type Outcome, outcomeOf, type Program } from './outcome.ts';
 import { type Case, shrink } from './shrink.ts';
 
-/** The options of {@link check}: those of the worlds, and which worlds. */
+/** The options of {@link check}: the options of the worlds, and their seeds. */
 export interface CheckOptions extends Omit<SimulationOptions, 'only'> {
-  /** How many worlds, with the seeds from 1. Default 100. */
+  /** How many worlds are run. Their seeds are 1, 2, 3, and so on. Default 100. */
   readonly seeds?: number;
-  /** One world alone, with this seed. */
+  /** Runs only the world with this seed. */
   readonly seed?: number;
-  /** With `seed`: only the nodes with these numbers are made. */
+  /** Together with `seed`: only the nodes with these numbers are created. */
   readonly nodes?: readonly number[];
-  /** With `seed`: only these faults happen, at their moments, whatever the program asks for. */
+  /** Together with `seed`: only these faults happen, at their times, instead of the program's faults. */
   readonly faults?: readonly TimedFault[];
-  /** How long it may look for a smaller case that fails, in milliseconds of real time. 0: not at all. Default 10,000. */
+  /** How long `check` looks for a smaller failing case, in milliseconds of real time. 0: not at all. Default 10,000. */
   readonly shrinkMs?: number;
 }
 
-/** A program fails in a simulated world, see {@link check}. */
+/** Thrown by {@link check} if the program fails in a simulated world. */
 export class CheckError extends Error {
   /** The seed of the world. */
   readonly seed: number;
-  /** The numbers of the nodes with which it fails. */
+  /** The numbers of the nodes in the failing case. */
   readonly nodes: readonly number[];
-  /** The faults with which it fails. */
+  /** The faults of the failing case. */
   readonly faults: readonly TimedFault[];
-  /** When it fails, in milliseconds of virtual time. */
+  /** When the program fails, in milliseconds of virtual time. */
   readonly timeMs: number;
-  /** The call of {@link check} that fails in this way, to be pasted into a test. */
+  /** Code of a {@link check} call that repeats the failure. Paste it into a test. */
   readonly code: string;
 
   /** @internal */
@@ -48,7 +48,7 @@ export class CheckError extends Error {
 }
 
 interface Report {
-  /** One line. */
+  /** The failure in one line. */
   readonly summary: string;
   readonly code: string;
 }
@@ -56,13 +56,13 @@ interface Report {
 const defaults = { seeds: 100, shrinkMs: 10_000 } as const;
 
 /**
- * Runs a program in one simulated world after another, each with a seed of its own, until it fails: because it throws, or
- * because something does not hold that the world checks. Each world ends when the program does: its nodes are stopped.
+ * Runs a program in one simulated world after another, each with its own seed, until the program throws or an invariant
+ * of the world does not hold. When the program ends, the nodes of its world are stopped.
  *
- * Then `check` looks for the fewest faults and the fewest nodes with which the program still fails in the same way, and
- * throws. The message says what went wrong and when, shows the last events, and holds a call that runs the case again.
+ * After a failure, `check` looks for the fewest faults and nodes with which the program still fails in the same way,
+ * and throws. The message contains what went wrong and when, the last events, and a call that runs the case again.
  *
- * @throws CheckError, as described; TypeError or RangeError for wrong options.
+ * @throws CheckError if the program fails; TypeError or RangeError for wrong options.
  * @example
  * await check(async function votesAreCounted(world) {
  *   const [office, ...voters] = world.spawn(5, ({ host, port, options }) => new Ballot(host, port, options));
@@ -98,7 +98,7 @@ export async function check(program: Program, options: CheckOptions = {}): Promi
     const failure = await run(given);
     if (failure === undefined) continue;
     const found = given === undefined ? await smallest(failure, run, shrinkMs) : failure;
-    // Without a smaller case, the seed alone repeats the run.
+    // If there is no smaller case, the seed alone repeats the run.
     const part = found === failure ? given : { nodes: found.nodes, faults: found.faults };
     throw new CheckError(one, found, {
       summary: summaryOf(program, { seed: one, failure, found }),
@@ -107,7 +107,7 @@ export async function check(program: Program, options: CheckOptions = {}): Promi
   }
 }
 
-/** The smallest outcome of the same kind that is found in time. */
+/** Returns the smallest case found in time that fails in the same way. */
 async function smallest(
   failure: Outcome,
   run: (only: Case) => Promise<Outcome | undefined>,
@@ -137,7 +137,7 @@ function summaryOf(
   return `${what}; ${nodes} and ${counted(found.faults, failure.faults, 'fault')} are enough.`;
 }
 
-/** A call of {@link check} as code, with each option and each fault on a line of its own. */
+/** Writes a call of {@link check} as code, with one line for each option and fault. */
 function callOf(program: Program, { faults, ...options }: CheckOptions): string {
   const lines = Object.entries(options)
     .filter(([, value]) => value !== undefined)

@@ -2,27 +2,27 @@ import type { Runtime } from '../../base/runtime.ts';
 
 /** A timer that has neither run nor been cancelled. */
 export interface LeftTimer {
-  /** When it is due, by the clock of its node. */
+  /** When the timer is due, by its node's clock. */
   readonly at: number;
-  /** Whether the node would set it again and again for as long as it runs. */
+  /** Whether the timer only watches: the node sets it repeatedly for as long as it runs. */
   readonly isWatching: boolean;
-  /** The line of code that set it, where the engine tells. */
+  /** The line of code that set the timer, if the engine reveals it. */
   readonly place: string;
 }
 
-/** Remembers which timers of a node wait, and which code set them. */
+/** Records which timers of a node wait, and which code set them. */
 export class LeftTimers {
   readonly #waiting = new Set<LeftTimer>();
 
-  /** The timers that wait, in the order in which they were set. */
+  /** The waiting timers, in the order in which they were set. */
   get all(): readonly LeftTimer[] {
     return [...this.#waiting];
   }
 
-  /** The same runtime, whose timers are remembered here. */
+  /** Returns the same runtime, but its timers are recorded here. */
   of(runtime: Runtime): Runtime {
     const setTimeout: Runtime['setTimeout'] = (callback, delayMs, purpose) => {
-      // Most timers are cancelled or run, so only those that are left get the text of the stack.
+      // Formatting a stack is slow and most timers run or are cancelled, so it is done only for timers that are left.
       const trace = new Error();
       const timer = {
         at: runtime.now() + delayMs,
@@ -58,7 +58,7 @@ export class LeftTimers {
   }
 }
 
-/** The second frame of a stack, in the form of V8. */
+/** The second frame of a stack in V8's format. */
 function callerIn(stack = ''): string {
   const frames = stack.split('\n').filter((line) => /^\s*at /.test(line));
   return frames[1]?.trim().replace(/^at /, '') ?? '';

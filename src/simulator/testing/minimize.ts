@@ -1,9 +1,9 @@
 /**
  * Finds a smaller list that still fails, by delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating
- * Failure-Inducing Input", 2002): it leaves out half of the list, then quarters, and so on. Without any single item of
- * the result, nothing fails any more.
+ * Failure-Inducing Input", 2002): it leaves out half of the list, then quarters, and so on. Every item of the result is
+ * needed for the failure.
  *
- * @param fails whether a part of the list still fails. The whole list does.
+ * @param fails resolves with whether a part of the list still fails. The whole list must fail.
  */
 export async function minimize<Item>(
   items: readonly Item[],
@@ -18,7 +18,7 @@ export async function minimize<Item>(
       if (await fails(part)) kept = part;
       else start += size;
     }
-    // Once an item is gone, items that only it needed may go as well.
+    // Once an item is left out, items that only it needed can be left out too.
     if (size > 1) size = Math.ceil(size / 2);
     else if (kept.length === before) break;
   }

@@ -5,27 +5,27 @@ import type { SimulationOptions } from '../simulation-options.ts';
 import { describeEntry } from '../watch/trace.ts';
 import type { Case } from './shrink.ts';
 
-/** What happens in a world: it makes nodes, lets them work, breaks things, and throws if something is not as it should. */
+/** The program of a world: it creates nodes, runs them, causes faults, and throws if something is wrong. */
 export type Program = (world: Simulation) => unknown;
 
 /** How a program failed. */
 export interface Outcome extends Case {
   readonly error: unknown;
-  /** Equal for failures of the same kind. */
+  /** The kind of failure, to compare with other failures. */
   readonly kind: string;
-  /** The virtual time. */
+  /** The virtual time of the failure, in milliseconds. */
   readonly timeMs: number;
-  /** What went wrong, and the last events. */
+  /** A description of the failure, with the last events. */
   readonly text: string;
 }
 
-/** How many events are shown if it is not known which nodes are concerned. */
+/** How many events are shown if the nodes concerned are not known. */
 const shownEvents = 20;
 
 /**
- * Runs a program in a world of its own, and ends that world.
+ * Runs a program in a new world, and ends that world.
  *
- * @returns undefined: nothing failed.
+ * @returns the failure. `undefined` if nothing failed.
  */
 export async function outcomeOf(program: Program, options: SimulationOptions): Promise<Outcome | undefined> {
   const world = new Simulation(options);
@@ -40,7 +40,7 @@ export async function outcomeOf(program: Program, options: SimulationOptions): P
   }
 }
 
-/** Messages of assertions show values, which differ from case to case. */
+/** The kind of a failure. It excludes messages, because those of assertions contain values that differ in each case. */
 function kindOf(error: unknown): string {
   if (error instanceof SimulationError) {
     return `invariant ${error.failure.invariant}${error.cause === undefined ? '' : `, ${kindOf(error.cause)}`}`;
@@ -50,7 +50,7 @@ function kindOf(error: unknown): string {
 }
 
 function textOf(error: unknown, world: Simulation): string {
-  // It has the last events already, those of the nodes concerned.
+  // Its message already shows the last events of the nodes concerned.
   if (error instanceof SimulationError) return error.message;
   const events = world.lastEvents(shownEvents).map((entry) => `\n  ${describeEntry(entry)}`);
   if (events.length === 0) return messageOf(error);

@@ -1,20 +1,20 @@
 import type { Fault, NodeNumbers, TimedFault } from '../faults/fault.ts';
 import { minimize } from './minimize.ts';
 
-/** The nodes that are made and the faults that happen, in a world of a certain seed. */
+/** The nodes that are created and the faults that happen in a world with a certain seed. */
 export interface Case {
   readonly nodes: readonly number[];
   readonly faults: readonly TimedFault[];
 }
 
 /**
- * Looks for a smaller case that fails like a given one: with the fewest faults, then with the fewest nodes, and in each
- * fault with the fewest nodes.
+ * Looks for a smaller case that fails like the given case: first with the fewest faults, then with the fewest nodes,
+ * then with the fewest nodes in each fault.
  *
- * Each entity and purpose has a stream of chance of its own, so that everything else stays the same without a node or a
- * fault.
+ * Each entity and purpose has its own random stream, so everything else stays the same if a node or a fault is left
+ * out.
  *
- * @param fails whether a case fails in the same way. The given one does.
+ * @param fails resolves with whether a case fails in the same way. The given case must.
  */
 export async function shrink(given: Case, fails: (smaller: Case) => Promise<boolean>): Promise<Case> {
   let { nodes, faults } = given;
@@ -22,7 +22,7 @@ export async function shrink(given: Case, fails: (smaller: Case) => Promise<bool
     faults = await minimize(faults, (part) => fails({ nodes, faults: part }));
   };
   await shrinkFaults();
-  // Leaves out the last nodes first: programs often treat the first nodes specially.
+  // The last nodes are left out first, because programs often treat the first nodes specially.
   const least = await minimize(nodes.toReversed(), (part) =>
     fails({ nodes: part.toReversed(), faults: among(part, faults) }),
   );
@@ -40,7 +40,7 @@ export async function shrink(given: Case, fails: (smaller: Case) => Promise<bool
   return { nodes, faults };
 }
 
-/** What is left of faults where some of the nodes are not there. */
+/** The faults that remain if only these nodes exist. */
 function among(nodes: readonly number[], faults: readonly TimedFault[]): TimedFault[] {
   const here = new Set(nodes);
   const kept = (indexes: NodeNumbers): NodeNumbers => indexes.filter((index) => here.has(index));
@@ -50,7 +50,7 @@ function among(nodes: readonly number[], faults: readonly TimedFault[]): TimedFa
   });
 }
 
-/** @returns undefined: it happens to no node. */
+/** @returns the fault with only the kept nodes. `undefined` if no node is left. */
 function withNodes(fault: Fault, kept: (indexes: NodeNumbers) => NodeNumbers): Fault | undefined {
   if ('nodes' in fault) {
     const nodes = kept(fault.nodes);

@@ -17,17 +17,18 @@ import { type Topology, topologies } from './topology.ts';
 /** The options of a {@link TestNetwork}. */
 export interface TestNetworkOptions extends SimulationOptions {
   /**
-   * Which nodes are connected when the network is handed out: `'mesh'`, each with each; `'line'`, each with the one
-   * before it; `'ring'`, a line whose ends are connected; `'star'`, each with the first; `'none'`. Default `'mesh'`.
+   * Which nodes are connected at the beginning. `'mesh'`: each with each. `'line'`: each with the node before it.
+   * `'ring'`: a line whose ends are connected. `'star'`: each with the first. `'none'`: no connections.
+   * Default `'mesh'`.
    */
   readonly topology?: Topology;
   /** How the nodes connect, for example with `{ reconnect: true }`. */
   readonly connect?: ConnectOptions;
-  /** Options that each node gets beside its name, identity, runtime and transports. */
+  /** Further options for each node, in addition to its name, identity, runtime and transports. */
   readonly options?: Omit<NodeOptions, 'name' | 'identity' | 'runtime' | 'transports'>;
 }
 
-/** One run of a node, with the timers that it and its user's code have set. */
+/** One run of a node, with the timers that the node and its user's code have set. */
 interface Watched {
   readonly index: number;
   readonly timers: LeftTimers;
@@ -36,17 +37,17 @@ interface Watched {
 
 const hour: Duration = { hours: 1 };
 
-/** After so much real time, a test that waits for a node seems to have forgotten that time stands still. */
+/** After this much real time, a waiting test has probably forgotten to advance the virtual time. In milliseconds. */
 const standstillMs = 1_000;
 
 /** How long the nodes may take to stop. */
 const maxStop: Duration = { minutes: 1 };
 
 /**
- * A network for tests: nodes of your own class, in memory and on virtual time, started and connected. Time stands still
- * until you wait for something, and no wait sleeps. docs/testing.md is the guide.
+ * A network for tests: started and connected nodes of your own class, in memory and on virtual time. Time advances only
+ * while you wait for something, and waiting never sleeps. docs/testing.md is the guide.
  *
- * At the end it stops all nodes and fails the test if they have left something behind.
+ * At the end it stops all nodes, and fails the test if nodes or timers are left.
  *
  * @example
  * test('everybody hears of it', async () => {
@@ -57,13 +58,13 @@ const maxStop: Duration = { minutes: 1 };
  * });
  */
 export class TestNetwork<Made extends Node = Node> {
-  /** The nodes, in the order of their numbers. A node that `world` restarts takes the place of its predecessor. */
+  /** The nodes, in the order of their numbers. A node that `world` restarts replaces its predecessor. */
   readonly nodes: readonly Made[];
   /** The world in which they run. It can break links, crash and restart nodes, and more: docs/simulator.md. */
   readonly world: Simulation;
   readonly #watched: readonly Watched[];
   #stopped: Promise<void> | undefined;
-  /** Waits while time stands still. */
+  /** The real timer that runs while virtual time does not advance. */
   #standstill: RuntimeTimer | undefined;
 
   private constructor(nodes: readonly Made[], world: Simulation, watched: readonly Watched[]) {
@@ -73,11 +74,11 @@ export class TestNetwork<Made extends Node = Node> {
   }
 
   /**
-   * Makes a network, and resolves when its nodes are connected.
+   * Creates a network, and resolves when its nodes are connected.
    *
    * @param count how many nodes.
-   * @param make their class, or a function that makes a node from its `host`, `port` and `options`.
-   * @throws TypeError or RangeError for wrong arguments; whatever keeps a node from starting or connecting.
+   * @param make the class of the nodes, or a function that creates a node from its `host`, `port` and `options`.
+   * @throws TypeError or RangeError for wrong arguments; the error of a node that cannot start or connect.
    */
   static async of<Made extends Node>(
     count: number,
@@ -125,12 +126,12 @@ export class TestNetwork<Made extends Node = Node> {
   }
 
   /**
-   * Lets everything happen that is under way, and all that follows from it: messages and their handlers, dials, timers.
-   * Resolves when nothing is left to do but to look whether peers still live.
+   * Advances time until no work is left: messages and their handlers, dials, timers, and everything that follows from
+   * them. Checks for silent peers do not count as work.
    *
-   * @param within how much virtual time that may take. Default: one hour.
-   * @throws Error if it takes longer, as it does with a timer that is set again and again, or with a node that tries for
-   * ever to connect again with one that has crashed. {@link TestNetwork.until} waits for something in particular.
+   * @param within how much virtual time this may take. Default: one hour.
+   * @throws Error if it takes longer. That happens if a timer is set repeatedly, or if a node never stops trying to
+   * reconnect to a crashed node. Use {@link TestNetwork.until} to wait for something in particular.
    */
   async settle(within: Duration = hour): Promise<void> {
     const { world } = this;
@@ -151,18 +152,18 @@ export class TestNetwork<Made extends Node = Node> {
   }
 
   /**
-   * Lets everything happen until a promise settles, and returns what it resolves to. Whatever a test awaits of a node goes
-   * through here, since time stands still otherwise.
+   * Advances time until a promise settles, and returns its value. Tests await all promises of nodes through this
+   * method, because time does not advance otherwise.
    *
-   * @param within how much virtual time that may take. Default: one hour.
+   * @param within how much virtual time this may take. Default: one hour.
    * @example
    * const answer = await network.until(connection.request('how are you?'));
    */
   until<Value>(promise: PromiseLike<Value>, within?: Duration): Promise<Value>;
   /**
-   * Lets everything happen until a condition holds. It is asked whenever all work of a moment is done.
+   * Advances time until a condition holds. The condition is checked whenever all work of a moment is done.
    *
-   * @throws Error if it does not hold within that time. Default: one hour.
+   * @throws Error if the condition does not hold within that time. Default: one hour.
    * @example
    * await network.until(() => network.nodes.every((node) => node.heard.length === 3));
    */
@@ -173,7 +174,7 @@ export class TestNetwork<Made extends Node = Node> {
     return this.#drive(() => world.settle(Promise.resolve(wanted), within));
   }
 
-  /** Lets time pass. When it stands still again, and the test waits for something that needs time, it learns why. */
+  /** Lets virtual time advance. If the test then waits although time does not advance, a message explains why. */
   async #drive<Value>(run: () => Promise<Value>): Promise<Value> {
     this.#standstill?.cancel();
     try {
@@ -191,10 +192,10 @@ export class TestNetwork<Made extends Node = Node> {
   }
 
   /**
-   * Stops all nodes, and checks that they left nothing behind. `await using` calls it. Calling it again waits for the same
-   * end.
+   * Stops all nodes, and checks that nothing is left of them. `await using` calls it. Further calls return the same
+   * promise.
    *
-   * @throws Error if a node does not stop, or if a timer is left that code of the nodes has set.
+   * @throws Error if a node does not stop, or if a timer is left that the nodes' code has set.
    */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
@@ -203,7 +204,7 @@ export class TestNetwork<Made extends Node = Node> {
 
   async #stop(): Promise<void> {
     try {
-      // The test has heard of it.
+      // The test already knows of a failure of the world.
       if (!this.world.hasFailed) await this.#stopNodes();
     } finally {
       this.#standstill?.cancel();
@@ -213,7 +214,7 @@ export class TestNetwork<Made extends Node = Node> {
   async #stopNodes(): Promise<void> {
     const { world } = this;
     const running = world.nodes.filter((node) => world.isRunning(node));
-    // A node that is paused or cut off could not say goodbye.
+    // Paused nodes and nodes that are cut off could not say goodbye.
     world.heal();
     world.resume(running);
     const stopping = new Set(running);
@@ -242,7 +243,7 @@ function isTimeout(error: unknown): boolean {
   return isPeerloomError(error) && error.code === 'ERR_TIMEOUT';
 }
 
-/** How many timers are listed; a node that sets one after another may have very many. */
+/** The most timers that are listed. A node may leave very many. */
 const maxListed = 10;
 
 function describe(index: number, { at, place }: LeftTimer): string {

@@ -4,7 +4,7 @@ export type Topology = 'mesh' | 'line' | 'ring' | 'star' | 'none';
 /** For each connection, the numbers of the node that dials and of the node that is dialled. */
 type Dials = (count: number) => [from: number, to: number][];
 
-/** The dials of each topology. */
+/** The function that lists the dials of each topology. */
 export const topologies: Readonly<Record<Topology, Dials>> = {
   mesh: (count) => numbers(count).flatMap((from) => numbers(from).map((to): [number, number] => [from, to])),
   line: (count) => numbers(count - 1).map((to) => [to + 1, to]),

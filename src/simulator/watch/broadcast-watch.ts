@@ -2,24 +2,24 @@ import type { Hops } from './spread.ts';
 
 /** How broadcasts spread. */
 export interface BroadcastTotals {
-  /** How many were sent. */
+  /** How many broadcasts were sent. */
   readonly sent: number;
-  /** How many nodes received one, over all broadcasts. */
+  /** How many nodes received each broadcast, summed over all broadcasts. */
   readonly received: number;
-  /** The share of the nodes that ran when a broadcast was sent, and that it reached; 1 if there were none. */
+  /** Receivers divided by the other nodes that ran when each broadcast was sent. 1 if there were no such nodes. */
   readonly deliveryRatio: number;
-  /** Over how many connections a broadcast came to a node, when it came for the first time. */
+  /** Over how many connections a broadcast reached a node for the first time. */
   readonly hops: Hops;
-  /** The mean, over all broadcasts, of the hops to the node that was reached last. */
+  /** The largest number of hops of each broadcast, as a mean over all broadcasts. */
   readonly lastHop: number;
-  /** Further copies of the content for each first one: 0 if no node received anything twice. */
+  /** Repeated copies of the content, divided by first copies. 0 if no node received anything twice. */
   readonly redundancy: number;
 }
 
-/** For how many broadcasts the hops to the last node are kept. For earlier broadcasts only the sum is. */
+/** For how many broadcasts the largest number of hops is kept. For earlier broadcasts only the sum is kept. */
 const maxFollowed = 4_096;
 
-/** Counts the content of broadcasts that goes from node to node. */
+/** Counts the content of broadcasts that nodes pass on. */
 export class BroadcastWatch {
   #sent = 0;
   #expected = 0;
@@ -27,11 +27,11 @@ export class BroadcastWatch {
   #repeated = 0;
   #hops = 0;
   #maxHops = 0;
-  /** By the id of a broadcast. */
+  /** The largest number of hops of each broadcast, by its id. */
   readonly #lastHops = new Map<string, number>();
   #sumOfLastHops = 0;
 
-  /** @param others how many other nodes run. */
+  /** @param others how many nodes other than the sender run. */
   sent(id: string, others: number): void {
     this.#sent += 1;
     this.#expected += others;

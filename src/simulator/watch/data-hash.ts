@@ -1,13 +1,13 @@
 import { Tensor } from '../../tensors/tensor/tensor.ts';
 
-/** A hash of 64 bits that is equal on every engine. It is fast, and no protection against anybody. */
+/** A hash of 64 bits that is equal on every engine. It is fast, but not cryptographic. */
 export class RunningHash {
   #one = 0x9e3779b9 | 0;
   #other = 0x85ebca6b | 0;
   static readonly #float = new Float64Array(1);
   static readonly #words = new Int32Array(RunningHash.#float.buffer);
 
-  /** A whole number; only its lowest 32 bits count. */
+  /** Adds a whole number. Only its lowest 32 bits count. */
   whole(value: number): this {
     const mixed = Math.imul(value ^ (value >>> 16), 0x7feb352d);
     this.#one = Math.imul(((this.#one << 13) | (this.#one >>> 19)) ^ mixed, 0x2c1b3c6d) + 0x52dce729;
@@ -15,10 +15,10 @@ export class RunningHash {
     return this;
   }
 
-  /** Any number. */
+  /** Adds any number. */
   number(value: number): this {
-    // Engines write NaN with different bits. The order of the two words is that of the machine, which is the same on all
-    // that run JavaScript today.
+    // Engines write NaN with different bits. The order of the two words depends on the machine's byte order, which is
+    // the same on all machines that run JavaScript today.
     if (Number.isNaN(value)) return this.whole(0x7ff8).whole(0);
     RunningHash.#float[0] = value;
     return this.whole(RunningHash.#words[0]!).whole(RunningHash.#words[1]!);
@@ -27,7 +27,7 @@ export class RunningHash {
   text(text: string): this {
     const { length } = text;
     this.whole(length);
-    // Two at a time.
+    // Two characters at a time.
     for (let index = 1; index < length; index += 2) {
       this.whole(text.charCodeAt(index - 1) | (text.charCodeAt(index) << 16));
     }
@@ -40,23 +40,23 @@ export class RunningHash {
     return this;
   }
 
-  /** 16 hexadecimal digits. */
+  /** The hash as 16 hexadecimal digits. */
   get digest(): string {
     return [this.#one, this.#other].map((word) => (word >>> 0).toString(16).padStart(8, '0')).join('');
   }
 
-  /** 53 bits of it, as a whole number. */
+  /** 53 bits of the hash, as a whole number. */
   get number53(): number {
     return (this.#one >>> 0) * 2 ** 21 + (this.#other >>> 11);
   }
 }
 
-/** The hashes of the latest texts: many nodes send and receive the same text. */
+/** The hashes of the latest texts. They are kept because many nodes send and receive the same text. */
 const recentTexts = new Map<string, number>();
 const maxRecentTexts = 1_024;
 const maxRecentLength = 4_096;
 
-/** The hash of data that nodes send, a whole number: the same for data that arrives equal. */
+/** The hash of data that nodes send, as a whole number. Data that is equal when it arrives has the same hash. */
 export function hashOfData(data: unknown): number {
   if (typeof data !== 'string' || data.length > maxRecentLength) return computedHash(data);
   const known = recentTexts.get(data);
@@ -79,7 +79,7 @@ function addData(hash: RunningHash, data: unknown): void {
       hash.whole(1).text(data);
       return;
     case 'number':
-      // JSON has no negative zero.
+      // Negative zero arrives as zero, because JSON does not have it.
       hash.whole(2).number(data === 0 ? 0 : data);
       return;
     case 'bigint':
@@ -109,7 +109,7 @@ function addObject(hash: RunningHash, data: object): void {
   } else {
     hash.whole(10);
     for (const [key, value] of Object.entries(data)) {
-      // What is undefined is left out on the wire.
+      // Undefined members are left out on the wire.
       if (value === undefined) continue;
       hash.text(key);
       addData(hash, value);

@@ -1,37 +1,37 @@
-/** What one node has sent over one connection, and the other side has not received. */
+/** The messages that a node has sent over one connection and the other side has not received. */
 interface Outgoing {
   readonly connection: object;
   /** Hashes of messages, in the order in which they were sent. */
   hashes: number[];
-  /** How many of these were received or skipped. */
+  /** How many of these messages were received or skipped. */
   received: number;
 }
 
-/** Received hashes are dropped when there are this many. */
+/** When this many hashes were received, they are dropped. */
 const maxReceived = 64;
 
-/** The most connections from one node to another that are kept. The earliest is then forgotten, with what it lost. */
+/** How many connections from one node to another are kept. Beyond that, the earliest is dropped with its messages. */
 const maxConnections = 64;
 
 /**
- * Checks what arrives from one node at another: each message was sent, arrives once, and after those that were sent
- * before it over the same connection. A message may be missing, since connections end.
+ * Checks the messages that arrive from one node at another. Each message must have been sent, must arrive only once,
+ * and in the order of its connection. Messages may be missing, because connections end.
  */
 export class Deliveries {
-  /** By the connection of the sender, the earliest first. */
+  /** One entry for each connection of the sender, the earliest first. */
   readonly #outgoing: Outgoing[] = [];
-  /** The connection that was used last. */
+  /** The entry of the connection that was used last. */
   #latest: Outgoing | undefined;
 
-  /** The sender has sent a message over one of its connections. */
+  /** Records that the sender has sent a message over a connection. */
   sent(connection: object, hash: number): void {
     if (this.#latest?.connection !== connection) this.#latest = this.#over(connection);
     this.#latest.hashes.push(hash);
   }
 
-  /** @returns whether the receiver may receive this now. */
+  /** @returns whether the receiver may receive this message now. */
   received(hash: number): boolean {
-    // If two connections have an equal message, the one on which no message is skipped.
+    // If several connections have an equal message, the connection with the fewest skipped messages is chosen.
     let best: Outgoing | undefined;
     let bestAt = 0;
     for (const outgoing of this.#outgoing) {

@@ -1,7 +1,7 @@
-/** What connects with what, by number: `neighbours[a]` holds `b` if, and only if, `neighbours[b]` holds `a`. */
+/** Which nodes are connected, by number. `graph.get(a)` contains `b` if and only if `graph.get(b)` contains `a`. */
 export type Graph = ReadonlyMap<number, ReadonlySet<number>>;
 
-/** How many connections nodes have. */
+/** How many connections the nodes have. */
 export interface Degrees {
   /** The smallest. */
   readonly min: number;
@@ -13,13 +13,13 @@ export interface Degrees {
   readonly histogram: readonly number[];
 }
 
-/** How many connections lie between two nodes that reach each other. */
+/** The lengths of the shortest paths between nodes that reach each other, in connections. */
 export interface PathLengths {
   /** The mean. */
   readonly mean: number;
-  /** The largest: the diameter, if all nodes were starting points. */
+  /** The largest. It is the diameter if paths were measured from all nodes. */
   readonly max: number;
-  /** From how many nodes it was measured, to all others. */
+  /** From how many nodes the paths to all other nodes were measured. */
   readonly sources: number;
 }
 
@@ -39,8 +39,8 @@ export function degreesOf(graph: Graph): Degrees {
 }
 
 /**
- * The mean of the local clustering coefficients (Watts and Strogatz 1998): of the pairs of a node's neighbours, the
- * share that are neighbours of each other. Nodes with fewer than two neighbours count as 0.
+ * The mean of the local clustering coefficients (Watts and Strogatz 1998). The coefficient of a node is the share of
+ * the pairs of its neighbours that are neighbours of each other. Nodes with fewer than two neighbours count as 0.
  */
 export function clusteringOf(graph: Graph): number {
   if (graph.size === 0) return 0;
@@ -56,7 +56,9 @@ export function clusteringOf(graph: Graph): number {
   return sum / graph.size;
 }
 
-/** @param maxSources from how many nodes it measures, evenly spread: all nodes of a large network would take long. */
+/**
+ * @param maxSources the most nodes from which to measure, evenly spread. All nodes of a large network take too long.
+ */
 export function pathLengthsOf(graph: Graph, maxSources: number): PathLengths {
   const nodes = [...graph.keys()];
   const sources = Math.min(maxSources, nodes.length);
@@ -75,7 +77,7 @@ export function pathLengthsOf(graph: Graph, maxSources: number): PathLengths {
   return { mean: pairs === 0 ? 0 : sum / pairs, max, sources };
 }
 
-/** The sizes of the parts in which every node reaches every other, the largest first. */
+/** The sizes of the connected components, the largest first. */
 export function componentsOf(graph: Graph): number[] {
   const seen = new Set<number>();
   const sizes: number[] = [];
@@ -90,7 +92,7 @@ export function componentsOf(graph: Graph): number[] {
 
 function distancesFrom(graph: Graph, source: number): Map<number, number> {
   const distances = new Map([[source, 0]]);
-  // A loop over a Map also visits entries that are added meanwhile.
+  // A loop over a Map also visits entries that are added during the loop.
   for (const [node, distance] of distances) {
     for (const neighbour of graph.get(node)!) {
       if (!distances.has(neighbour)) distances.set(neighbour, distance + 1);

@@ -1,26 +1,26 @@
 import { checkOptions, messageOf, shown } from '../../base/arguments.ts';
 import type { Node } from '../../node/node.ts';
 
-/** What is wrong, and with which nodes. */
+/** What an invariant found wrong, and with which nodes. */
 export interface Violation {
-  /** A sentence. */
+  /** What is wrong, as a sentence. */
   readonly problem: string;
-  /** The nodes concerned, whose last events the failure shows. */
+  /** The nodes concerned. The failure shows their last events. */
   readonly nodes?: readonly Node[];
 }
 
 /**
- * Checks that something holds. If it does not, throws, or returns a {@link Violation}, a sentence, or false.
- * Anything else means that it holds.
+ * Checks that a condition holds. If it does not, the check throws, or returns a {@link Violation}, a sentence, or
+ * false. Anything else means that the condition holds.
  */
 export type InvariantCheck = () => unknown;
 
 /** When an invariant is checked. */
 export interface InvariantOptions {
   /**
-   * `'event'`: whenever nodes have reported events, once all work is done that follows from them at that moment. A
-   * number: each time that this many milliseconds of virtual time have passed, and at the end of each run. `'end'`: at
-   * the end of each run. Default `'event'`.
+   * `'event'`: after nodes have reported events, once all work of that moment is done. A number: each time that this
+   * many milliseconds of virtual time have passed, and at the end of each run. `'end'`: at the end of each run. Default
+   * `'event'`.
    */
   readonly when?: 'event' | 'end' | number;
 }
@@ -53,7 +53,7 @@ export class Invariants {
   #nextAt = Number.POSITIVE_INFINITY;
   #hasEventChecks = false;
 
-  /** @returns a function that takes the invariant away. */
+  /** @returns a function that removes the invariant. */
   add({ name, check, when }: Omit<Invariant, 'nextAt'>, now: number): () => void {
     const nextAt = typeof when === 'number' ? now + when : Number.POSITIVE_INFINITY;
     const invariant = { name, check, when, nextAt };
@@ -71,7 +71,7 @@ export class Invariants {
     this.#nextAt = Math.min(...all.map(({ nextAt }) => nextAt));
   }
 
-  /** @returns the first that does not hold. */
+  /** Checks the invariants that are due. @returns the first invariant that does not hold. */
   check(now: number, hasEvents: boolean): Broken | undefined {
     const areEventsDue = hasEvents && this.#hasEventChecks;
     if (!areEventsDue && now < this.#nextAt) return undefined;
@@ -86,7 +86,7 @@ export class Invariants {
     return undefined;
   }
 
-  /** All of them. */
+  /** Checks all invariants. @returns the first invariant that does not hold. */
   checkAll(): Broken | undefined {
     for (const invariant of this.#invariants) {
       const broken = brokenBy(invariant);

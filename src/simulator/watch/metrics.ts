@@ -11,14 +11,14 @@ import {
 } from './graph.ts';
 import type { Spread } from './spread.ts';
 
-/** From how many nodes path lengths are measured. */
+/** The most nodes from which path lengths are measured. */
 const maxPathSources = 64;
 
 /** How many nodes there are. */
 export interface NodeTotals {
-  /** All, also those that have stopped or crashed. */
+  /** All nodes, including stopped and crashed nodes. */
   readonly total: number;
-  /** Those that run. */
+  /** The nodes that run. */
   readonly running: number;
 }
 
@@ -32,7 +32,7 @@ export interface MessageTotals {
   readonly rejected: number;
 }
 
-/** What {@link Metrics} are taken from. */
+/** The values from which {@link Metrics} are computed. */
 export interface Measured {
   readonly timeMs: number;
   readonly machines: readonly Machine[];
@@ -42,13 +42,13 @@ export interface Measured {
   readonly faults: number;
   readonly spread: Spread;
   readonly broadcasts: BroadcastTotals;
-  /** The connections between nodes that run. */
+  /** Returns the connections between nodes that run. */
   readonly graph: () => Graph;
 }
 
 /**
- * The state of a world at the moment at which `world.metrics` was read. Counts are of all nodes since the world began.
- * The shape of the network is computed when it is first read, which takes a while in large worlds.
+ * The state of a world when `world.metrics` was read. Counts cover all nodes since the world began. The shape of the
+ * network is computed when it is first read, which takes a while in large worlds.
  */
 export class Metrics {
   /** Milliseconds since the world began. */
@@ -57,15 +57,15 @@ export class Metrics {
   readonly nodes: NodeTotals;
   /** Messages, deliveries and requests, as the nodes count them. */
   readonly messages: MessageTotals;
-  /** Received messages for each that was sent; 1 if there were none. What is under way counts as not received. */
+  /** Received messages divided by sent messages. 1 if none were sent. Messages in transit count as not received. */
   readonly deliveryRatio: number;
-  /** Bytes that links were given to carry. */
+  /** How many bytes were sent over links. */
   readonly bytes: number;
-  /** How often links were given something to carry: frames that leave in one turn go together. */
+  /** How often something was sent over a link. Frames that are sent in one turn count once. */
   readonly transmissions: number;
-  /** Events that nodes reported. */
+  /** How many events the nodes reported. */
   readonly events: number;
-  /** Faults that happened. */
+  /** How many faults happened. */
   readonly faults: number;
   /** How messages that nodes pass on unchanged spread. */
   readonly spread: Spread;
@@ -108,22 +108,22 @@ export class Metrics {
     this.#graphOf = graph;
   }
 
-  /** How many nodes each node is connected with. */
+  /** With how many nodes each node is connected. */
   get degrees(): Degrees {
     return degreesOf(this.#connections);
   }
 
-  /** The mean clustering coefficient: of the pairs of a node's peers, the share that are peers of each other. */
+  /** The mean clustering coefficient: the share of the pairs of a node's peers that are peers of each other. */
   get clustering(): number {
     return clusteringOf(this.#connections);
   }
 
-  /** How many connections lie between two nodes, measured from up to 64 nodes to all others. */
+  /** The lengths of the shortest paths between nodes, measured from up to 64 nodes to all others. */
   get pathLengths(): PathLengths {
     return pathLengthsOf(this.#connections, maxPathSources);
   }
 
-  /** The sizes of the parts of the network that are not connected with each other, the largest first. */
+  /** The sizes of the connected components of the network, the largest first. */
   get components(): readonly number[] {
     return componentsOf(this.#connections);
   }

@@ -9,42 +9,42 @@ import { hashOfData } from './data-hash.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { Broken } from './invariants.ts';
 
-/** What comes with an event. */
+/** The details of an event. */
 export interface Happened {
   readonly event: NodeEventName;
   /** The number of the node. */
   readonly index: number;
   readonly peer: NodeConnection | undefined;
-  /** The number of the peer; -1: there is none, or it is no node of this world. */
+  /** The number of the peer. -1 if there is none, or if it is not a node of this world. */
   readonly peerIndex: number;
   readonly data: unknown;
-  /** Of messages and requests; -1 for anything else. */
+  /** The hash of the data of messages and requests. -1 for other events. */
   readonly hash: number;
 }
 
-/** What becomes of what a witness sees. */
+/** Receives what the witnesses see. */
 export interface Court {
   /** Whether to check that messages arrive once, and in order. */
   readonly checksDeliveries: boolean;
   /** The number of the node with an id. */
   indexOfId(id: string): number | undefined;
-  /** What the node with one id sends to the node with another. */
+  /** The messages that one node sends to another, by their ids. */
   deliveries(from: string, to: string): Deliveries;
   happened(run: Run, details: Happened): void;
   broadcast(what: BroadcastSight, id: string, hops: number): void;
   fail(broken: Broken): void;
 }
 
-/** Sees what one run of a node reports, and checks that it makes sense. */
+/** Receives the reports of one run of a node, and checks that they are consistent. */
 export class RunWitness implements NodeObserver {
   readonly #run: Run;
   readonly #index: number;
   readonly #court: Court;
-  /** False for a SecureNode, whose peers hand on messages of other nodes. */
+  /** False for a SecureNode, because its peers pass on messages of other nodes. */
   readonly #checksDeliveries: boolean;
-  /** The connections whose connected event has no disconnected event yet. */
+  /** The connections that had a connected event and no disconnected event yet. */
   readonly #up = new Set<NodeConnection>();
-  /** The traffic of the connections, in each direction, since it was last read. */
+  /** The messages in each direction, by connection. Looked up once for each connection. */
   readonly #out = new Map<NodeConnection, Deliveries>();
   readonly #in = new Map<NodeConnection, Deliveries>();
   #sent = 0;
@@ -57,7 +57,7 @@ export class RunWitness implements NodeObserver {
     this.#checksDeliveries = court.checksDeliveries && run.node.wrapChannel === Node.prototype.wrapChannel;
   }
 
-  /** The connections that are up, as the node's events say. */
+  /** The connections that are up according to the node's events. */
   get up(): ReadonlySet<NodeConnection> {
     return this.#up;
   }
@@ -87,7 +87,7 @@ export class RunWitness implements NodeObserver {
     }
   }
 
-  /** Its connection remembers the number. */
+  /** The number of a peer. Its connection caches the number. */
   #indexOf(peer: NodeConnection): number {
     const known = NodeConnection.numberOf(peer);
     if (known !== undefined) return known;
@@ -106,7 +106,7 @@ export class RunWitness implements NodeObserver {
     this.#broken('no handler fails', problem, error);
   }
 
-  /** Checks what must be so whenever all work is done. */
+  /** Checks that the node's counters agree with its events. Called when all work is done. */
   checkCounts(): void {
     const { messageCountSend, messageCountRecv } = this.#run.node;
     if (messageCountSend !== this.#sent || messageCountRecv !== this.#received) {
@@ -115,7 +115,7 @@ export class RunWitness implements NodeObserver {
     }
   }
 
-  /** Checks that nothing is held for a node that has stopped. */
+  /** Checks that a stopped node has left no connections, links or timers. */
   checkStopped(): void {
     const { node, state, links, runtime } = this.#run;
     if (state !== 'stopped') return;
@@ -154,7 +154,7 @@ export class RunWitness implements NodeObserver {
       return;
     }
     this.#up.add(peer);
-    // A connection that was replaced is closed, and its end is reported a little later.
+    // A replaced connection is already closed, but its end is reported a little later.
     for (const other of this.#up) {
       if (other !== peer && other.id === peer.id && other.isOpen) {
         const name = `node ${this.#court.indexOfId(peer.id)}`;

@@ -2,15 +2,15 @@
 export interface Spread {
   /** How many different messages were seen. */
   readonly messages: number;
-  /** The mean number of nodes that received each. */
+  /** The mean number of nodes that received each message. */
   readonly reached: number;
-  /** On how many connections a message came to a node, when it came for the first time: 1 from its origin. */
+  /** Over how many connections a message reached a node for the first time. 1 if it came from its origin. */
   readonly hops: Hops;
-  /** Further copies for each first one: 0 if no node received anything twice. */
+  /** Repeated copies divided by first copies. 0 if no node received anything twice. */
   readonly redundancy: number;
 }
 
-/** Numbers of connections that messages went over. */
+/** Over how many connections messages reached nodes. */
 export interface Hops {
   /** The mean. */
   readonly mean: number;
@@ -18,20 +18,20 @@ export interface Hops {
   readonly max: number;
 }
 
-/** For how many messages the receivers are kept. For earlier messages only the sums are. */
+/** For how many messages the receivers are kept. For earlier messages only the sums are kept. */
 const maxFollowed = 1_024;
 
 /** The most receivers that are kept, for all messages together. */
 const maxReceivers = 8 * 2 ** 20;
 
-/** Stands for a node that has not received the message. */
+/** The number of hops to a node that has not received the message. */
 const notReached = 0xffff;
 
 /** Follows messages from node to node. */
 export class SpreadWatch {
-  /** By the hash of a message: after how many hops it came to each node, by the numbers of nodes. */
+  /** By the hash of a message: the number of hops to each node, indexed by the node's number. */
   readonly #followed = new Map<number, Uint16Array>();
-  /** The lengths of all of these. */
+  /** The sum of the lengths of these arrays. */
   #receivers = 0;
   #messages = 0;
   #firsts = 0;
@@ -61,7 +61,7 @@ export class SpreadWatch {
     this.#maxHops = Math.max(this.#maxHops, count);
   }
 
-  /** @returns what is known of the message, with room for a node with that number. */
+  /** @returns the hops of the message, with room for a node with this number. */
   #follow(hash: number, known: Uint16Array | undefined, index: number): Uint16Array {
     const hops = new Uint16Array(2 ** Math.ceil(Math.log2(index + 2))).fill(notReached);
     if (known !== undefined) hops.set(known);

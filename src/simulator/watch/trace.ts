@@ -8,29 +8,29 @@ export interface TraceEntry {
   readonly node: number;
   /** The name of the event, such as `'node_message'`. */
   readonly event: string;
-  /** The number of the peer that it is about, if there is one. */
+  /** The number of the peer that the event is about, if there is one. */
   readonly peer: number | undefined;
-  /** The hash of the data that came with it, if any. */
+  /** The hash of the event's data, if it has any. */
   readonly hash: string | undefined;
 }
 
 /** How many entries are kept. */
 const keptEntries = 4_096;
 
-/** All events of a world: the last of them, and a digest of all. */
+/** Keeps the last events of a world, and a digest of all events. */
 export class Trace {
-  /** How many there were. */
+  /** How many events there were. */
   count = 0;
   readonly #hash = new RunningHash();
   readonly #hashesOfNames = new Map<string, number>();
-  /** The last entries, the oldest of which is overwritten; -1 stands for what an entry does not have. */
+  /** The last entries, in columns. New entries overwrite the oldest. -1 if an entry does not have a value. */
   readonly #times = new Float64Array(keptEntries);
   readonly #nodes = new Int32Array(keptEntries);
   readonly #events: string[] = [];
   readonly #peers = new Int32Array(keptEntries);
   readonly #hashes = new Float64Array(keptEntries);
 
-  /** @param peer and `hash`: -1 where there is none. */
+  /** @param peer `peer` and `hash` are -1 if there is none. */
   add(at: number, node: number, event: string, peer: number, hash: number): void {
     const place = this.count % keptEntries;
     this.#times[place] = at;
@@ -43,12 +43,12 @@ export class Trace {
     this.#hash.whole(peer).number(hash);
   }
 
-  /** The same for the same events, on every engine. */
+  /** A hash of all events. It is the same on every engine. */
   get digest(): string {
     return this.#hash.digest;
   }
 
-  /** There are few names of events, and many events. */
+  /** The hash of an event's name. Cached, because there are few names and many events. */
   #hashOfName(event: string): number {
     let hash = this.#hashesOfNames.get(event);
     if (hash === undefined) {
@@ -58,7 +58,7 @@ export class Trace {
     return hash;
   }
 
-  /** The last entries, of certain nodes or of all, the oldest first. */
+  /** The last entries of certain nodes, or of all, the oldest first. */
   last(count: number, nodes?: ReadonlySet<number>): TraceEntry[] {
     const entries: TraceEntry[] = [];
     const first = Math.max(0, this.count - keptEntries);
@@ -83,7 +83,7 @@ export class Trace {
   }
 }
 
-/** An event of a trace as text. */
+/** Describes an event of a trace as text. */
 export function describeEntry({ at, node, event, peer, hash }: TraceEntry): string {
   const about = peer === undefined ? '' : ` (node ${peer})`;
   return `${at.toFixed(3)} ms, node ${node}: ${event}${about}${hash === undefined ? '' : ` ${hash}`}`;

@@ -17,13 +17,13 @@ import { Trace } from './trace.ts';
 export interface WorldEvent {
   /** Milliseconds since the world began. */
   readonly at: number;
-  /** The node that reported it. */
+  /** The node that reported the event. */
   readonly node: Node;
   /** The number of the node. */
   readonly index: number;
   /** The name of the event. */
   readonly event: NodeEventName;
-  /** The connection that it is about, if there is one. */
+  /** The connection that the event is about, if there is one. */
   readonly peer: NodeConnection | undefined;
   /** The message, the request, or whatever else the event carries. */
   readonly data: unknown;
@@ -34,10 +34,10 @@ export interface WatchOptions {
   readonly checksDeliveries: boolean;
   readonly seed: number;
   readonly now: () => number;
-  /** How many nodes run. */
+  /** Returns how many nodes run. */
   readonly running: () => number;
   readonly faults: readonly TimedFault[];
-  /** Whether {@link WatchOptions.onEvent} does anything. */
+  /** Returns whether {@link WatchOptions.onEvent} has listeners. */
   readonly isHeard: () => boolean;
   readonly onEvent: (event: WorldEvent) => void;
 }
@@ -45,7 +45,7 @@ export interface WatchOptions {
 /** How many events a failure shows. */
 const shownEvents = 20;
 
-/** Watches all nodes of a world: what they report, whether it makes sense, and whether the user's invariants hold. */
+/** Watches all nodes of a world: it checks that their reports are consistent and that the user's invariants hold. */
 export class Watch implements Court {
   readonly trace = new Trace();
   readonly spread = new SpreadWatch();
@@ -53,10 +53,10 @@ export class Watch implements Court {
   readonly invariants = new Invariants();
   readonly #options: WatchOptions;
   readonly #indexesOfIds = new Map<string, number>();
-  /** Of the latest run of each node, by its number. */
+  /** The witness of each node's latest run, by the node's number. */
   readonly #witnesses = new Map<number, RunWitness>();
   readonly #indexes = new WeakMap<Node, number>();
-  /** By the id of the sender, then by the id of the receiver. */
+  /** The deliveries by the id of the sender, then by the id of the receiver. */
   readonly #deliveries = new Map<string, Map<string, Deliveries>>();
   #hasEvents = false;
   #failure: SimulationError | undefined;
@@ -71,12 +71,12 @@ export class Watch implements Court {
     return this.#isThrown;
   }
 
-  /** The number of a node, or of an earlier one at its place. */
+  /** The number of a node. Also known for nodes that a restart has replaced. */
   indexOf(node: Node): number | undefined {
     return this.#indexes.get(node);
   }
 
-  /** Watches a node, which has not started yet. */
+  /** Starts to watch a node that has not started yet. */
   add(run: Run): void {
     const { node, machine } = run;
     this.#indexes.set(node, machine.index);
@@ -108,13 +108,13 @@ export class Watch implements Court {
     return deliveries;
   }
 
-  /** A fault happened. */
+  /** Adds a fault to the trace. */
   onFault({ fault }: TimedFault): void {
     this.trace.add(this.#options.now(), -1, fault.kind, -1, -1);
     this.#hasEvents = true;
   }
 
-  /** Checks what is due, whenever all work is done. @throws SimulationError */
+  /** Checks the invariants that are due. Called when all work is done. @throws SimulationError */
   check(): void {
     const hadEvents = this.#hasEvents;
     this.#hasEvents = false;
@@ -124,7 +124,7 @@ export class Watch implements Court {
     this.#throwFailure();
   }
 
-  /** Checks everything, at the end of a run. @throws SimulationError */
+  /** Checks all invariants. Called at the end of a run. @throws SimulationError */
   checkAll(): void {
     this.#throwFailure();
     for (const witness of this.#witnesses.values()) {
@@ -136,7 +136,7 @@ export class Watch implements Court {
     this.#throwFailure();
   }
 
-  /** The first failure counts: others may follow from it. */
+  /** Keeps the first failure. Later failures may be its consequences. */
   fail({ invariant, problem, nodes = [], cause }: Broken): void {
     if (this.#failure !== undefined) return;
     const indexes = nodes.map((node) => this.#indexes.get(node)).filter((index) => index !== undefined);
