@@ -8,27 +8,30 @@ import { sortedKeys } from './sorted-keys.ts';
 type Fields = { readonly [key: string]: Data | undefined };
 type Binary = Uint8Array | NumericTypedArray | Tensor;
 
-/** What a value costs to write beside its text, counted in characters. */
+/** The cost of writing a value, in addition to the characters of its text. */
 const valueCost = 64;
 const binaryCost = 256;
 
-/** What a piece costs to write, but for the last part of it: some milliseconds. */
+/** The cost after which a piece ends: it takes some milliseconds. The last part written may exceed it. */
 const pieceCost = 256 * 1024;
 
-/** Longer text, and longer binary data, is written bit by bit: a multiple of three, so that base64 can be joined. */
+/**
+ * Longer texts and binary data are written in parts of this length. It is a multiple of three, so that the base64 of
+ * the parts can be joined.
+ */
 const longLength = 48 * 1024;
 
 /**
- * The one JSON text of a value, by RFC 8785: keys sorted by their UTF-16 code units, no white space, numbers as
- * ECMAScript writes them. What JSON has no form for becomes an object with one of four marks, and a key that begins
- * with `$` gets a second one, so that no two values share a text:
+ * Returns the canonical JSON text of a value (RFC 8785): keys are sorted by their UTF-16 code units, there is no white
+ * space, and numbers are written as in ECMAScript. A value that JSON cannot express becomes an object with one of four
+ * marks. A key that begins with `$` gets a second `$`, so that no two values share a text:
  *
  * - bytes and typed arrays: `{"$binary":"<base64>","type":"Float32Array"}`, elements little-endian;
  * - tensors: `{"$tensor":"<base64>","dtype":"float32","shape":[2,3]}`, elements little-endian;
  * - the numbers that JSON lacks: `{"$number":"NaN"}`, `"Infinity"`, `"-Infinity"`, `"-0"`;
- * - bigints: `{"$bigint":"<decimal digits>"}`, with a `-` before those of a negative one.
+ * - bigints: `{"$bigint":"<decimal digits>"}`, with a `-` before the digits of a negative bigint.
  *
- * Properties that are undefined are left out, as a message leaves them out.
+ * Undefined properties are left out, as in messages.
  *
  * @param data what a message can hold.
  * @throws TypeError for text that is not well-formed Unicode (RFC 8785 section 3.2.2.2).
@@ -41,11 +44,11 @@ export function canonicalJson(data: Data): string {
 }
 
 /**
- * {@link canonicalJson} in pieces, each written in some milliseconds at most, so that whoever needs it can let others
- * run in between. Most values have a single piece.
+ * Writes {@link canonicalJson} in pieces, each in a few milliseconds at most, so that the caller can let other work run
+ * between them. Most values have a single piece.
  */
 export class CanonicalJson {
-  /** Each is a part of the one before it. */
+  /** The parts that are not finished. Each belongs to the part before it in this list. */
   readonly #open: Part[] = [];
   #text = '';
   #cost = 0;
@@ -54,7 +57,7 @@ export class CanonicalJson {
     this.put(data);
   }
 
-  /** There are no more pieces. */
+  /** Whether all pieces have been returned. */
   get isWhole(): boolean {
     return this.#open.length === 0;
   }
@@ -71,13 +74,13 @@ export class CanonicalJson {
     return piece;
   }
 
-  /** For the parts of it: writes some text. */
+  /** Writes some text. Only parts call this. */
   write(text: string, cost = text.length): void {
     this.#text += text;
     this.#cost += cost;
   }
 
-  /** For the parts of it: writes a value, at once or before anything else. */
+  /** Writes a value immediately, or, if it has parts, before anything else is written. Only parts call this. */
   put(data: Data): void {
     this.#cost += valueCost;
     if (typeof data === 'string' && data.length > longLength) this.#open.push(new LongText(data));
@@ -89,9 +92,9 @@ export class CanonicalJson {
   }
 }
 
-/** What is written bit by bit. */
+/** A value that is written in several steps. */
 interface Part {
-  /** Writes the next bit of it, or puts what comes next. @returns false: that was the last one, and only text. */
+  /** Writes the next part of the text, or puts the next inner value. Returns false if the value is now complete. */
   writeNext(json: CanonicalJson): boolean;
 }
 
@@ -121,7 +124,7 @@ class DataObject implements Part {
   #keys: readonly string[] | undefined;
   #next = 0;
   #isEmpty = true;
-  /** What belongs to the key that was written last. */
+  /** The value of the key that was written last, until it is written too. */
   #value: Data | undefined;
 
   constructor(fields: Fields) {
@@ -173,7 +176,7 @@ class LongText implements Part {
   writeNext(json: CanonicalJson): boolean {
     const start = this.#next;
     const end = start + longLength;
-    // Both halves of a character stay together.
+    // A surrogate pair is not split.
     const isCut = isHighSurrogate(this.#text.charCodeAt(end - 1));
     this.#next = isCut ? end + 1 : end;
     if (start === 0) json.write('"');
@@ -215,7 +218,7 @@ class BinaryData implements Part {
   }
 }
 
-/** Node's `Buffer` does it some hundred times as fast. */
+/** Uses `Buffer` if there is one, because it is about a hundred times faster. */
 function base64Text(bytes: Uint8Array): string {
   const { Buffer } = globalThis;
   if (Buffer === undefined) return base64.encode(bytes);

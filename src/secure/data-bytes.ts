@@ -5,7 +5,7 @@ import { encodeFor } from '../channel/send/shared-encoding.ts';
 import { copyOf } from '../wire/frames/own-memory.ts';
 import { decodeInSteps, decodePayload } from '../wire/payloads/payload.ts';
 
-/** The reader is not known yet, so the default limits apply. */
+/** It is not known who will read the data, so the default limits apply. */
 const anybody = {
   maxMessageBytes: Number.POSITIVE_INFINITY,
   maxContainers: defaultLimits.maxContainers,
@@ -13,10 +13,10 @@ const anybody = {
 };
 
 /**
- * Data as the bytes that are encrypted: one byte for the format, then the body, both as in docs/protocol.md.
+ * Encodes data as the bytes that are encrypted: one byte for the format, then the body, both as in docs/protocol.md.
  *
- * @throws TypeError when no message can hold the data; PeerloomError `ERR_MESSAGE_TOO_LARGE` when it holds more than
- * `maxContainers` by default.
+ * @throws TypeError if a message cannot hold the data; PeerloomError `ERR_MESSAGE_TOO_LARGE` if the data holds more
+ * containers than the default `maxContainers`.
  */
 export function dataToBytes(data: Data): Uint8Array {
   const { format, body } = encodeFor(anybody, data, undefined);

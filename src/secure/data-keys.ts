@@ -9,13 +9,16 @@ import { hashOf, signHash, verifyHash } from './digest.ts';
 import { encryptionKeyOf, type HpkeOpener, hpkeSeal } from './hpke.ts';
 import { turnPace } from './vault/turn.ts';
 
-/** Neither a message nor an item of a vault can be taken for data that a user signs or encrypts by hand. */
+/**
+ * Signatures and ciphertexts of the user's data have a purpose of their own, so that they cannot be confused with those
+ * of messages or vault items.
+ */
 const purpose = 'peerloom-data-1';
 const context = { info: purpose };
 
 export interface DataKeysOptions {
   readonly signer: NodeIdentity;
-  /** `undefined`: the node cannot decrypt. */
+  /** `undefined` if the node cannot decrypt. */
   readonly opener: HpkeOpener | undefined;
   readonly runtime: Runtime;
 }
@@ -53,7 +56,7 @@ export class DataKeys {
   }
 }
 
-/** Why a node whose identity is a `Signer` cannot do something. */
+/** The error of an operation that a node cannot do because its identity is a `Signer`. */
 export function onlySigns(what: string): PeerloomError {
   return new PeerloomError(
     'ERR_NOT_SUPPORTED',

@@ -16,29 +16,29 @@ export interface DelayedSendsOptions {
   readonly runtime: Runtime;
   /** Called with the size of each envelope that begins to wait. */
   readonly onGrowth: (bytes: number) => void;
-  /** A message that was accepted could not be sent. What a signer does is not reported here. */
+  /** Called when a message that was accepted cannot be sent. Failures of the signer are reported elsewhere. */
   readonly onUnsendable: (error: Error) => void;
 }
 
 /** A call over a channel, such as a request. */
 export interface DelayedCall<Result> {
-  /** Its name in errors. */
+  /** The name of the call in errors. */
   readonly what: string;
   readonly options: WaitOptions | undefined;
-  /** Begins it. May throw if nothing was sent. */
+  /** Begins the call. It may throw if nothing was sent. */
   readonly begin: (signed: Envelope, left: WaitOptions) => Promise<Result>;
 }
 
-/** How long a connection that this side closes waits for signatures. */
+/** Milliseconds for which a connection that this side closes waits for signatures. */
 const closeFlushMs = 5_000;
 
-/** What one connection sends when it is signed, because the key of the node signs asynchronously. */
+/** What one connection still has to send once it is signed. It is used if the node's key signs asynchronously. */
 export class DelayedSends {
   readonly #options: DelayedSendsOptions;
   readonly #outbox: Outbox;
-  /** Those whose envelopes wait, and those that have begun. */
+  /** The calls whose envelopes wait for signatures, and the calls that have begun. */
   readonly #calls: PendingAnswers<unknown>;
-  /** Messages that the end of the connection left unsent. */
+  /** The number of messages that were not sent because the connection ended. */
   #unsentCount = 0;
   #isClosing = false;
 
@@ -52,7 +52,7 @@ export class DelayedSends {
     return this.#outbox.isWaiting;
   }
 
-  /** The connection closes as soon as nothing waits. */
+  /** Whether the connection will close as soon as nothing waits. */
   get isClosing(): boolean {
     return this.#isClosing;
   }
@@ -62,9 +62,9 @@ export class DelayedSends {
   }
 
   /**
-   * Sends a message when it is signed, behind all that waits.
+   * Sends a message when it is signed, after everything that already waits.
    *
-   * @returns false above the high-water mark.
+   * @returns false if the queue is above the high-water mark.
    * @throws TypeError for wrong options; the errors of {@link DelayedSends.add}.
    */
   send(envelope: Envelope | PendingEnvelope, options: SendOptions | undefined): boolean {
@@ -81,8 +81,8 @@ export class DelayedSends {
   }
 
   /**
-   * Begins a call when its envelope is signed. The time for the call begins now. A call that has failed meanwhile is not
-   * begun.
+   * Begins a call when its envelope is signed. The call's timeout starts now. If the call fails before it is signed, it
+   * is not begun.
    *
    * @throws TypeError or RangeError for wrong options, PeerloomError `ERR_ABORTED`; the errors of
    * {@link DelayedSends.add}.
@@ -101,7 +101,7 @@ export class DelayedSends {
   add(envelope: Envelope | PendingEnvelope, dispatch: Dispatch): boolean {
     if (!this.#options.channel.isOpen || this.#isClosing) throw this.#closedError('connect again');
     if (envelope instanceof PendingEnvelope) return this.#outbox.add(envelope, envelope.bytes, dispatch);
-    // A copy, as of those that wait for their signatures: nobody can change what was sent.
+    // A copy, as for envelopes that wait for their signatures: changes that the caller makes later have no effect.
     const bytes = dataToBytes(envelope);
     return this.#outbox.add(dataFromBytes(bytes) as unknown as Envelope, bytes.length, dispatch);
   }
@@ -112,7 +112,7 @@ export class DelayedSends {
     await this.#options.channel.drained();
   }
 
-  /** Closes the channel behind what waits, as far as that is signed in time. */
+  /** Closes the channel when everything that waits has been sent, or after `closeFlushMs`. */
   async close(goodbye: Goodbye): Promise<void> {
     const { channel, runtime } = this.#options;
     this.#isClosing = true;
@@ -123,7 +123,7 @@ export class DelayedSends {
     if (channel.isOpen) channel.close(goodbye);
   }
 
-  /** The connection has closed. */
+  /** Called when the connection has closed. */
   end(reason: string): void {
     this.#outbox.close(this.#closedError(reason));
     const count = this.#unsentCount;

@@ -2,13 +2,13 @@ import type { Runtime } from '../base/runtime.ts';
 import { Serial } from '../base/serial.ts';
 import type { Neighbour } from './neighbour.ts';
 
-/** In milliseconds. A neighbour that reads more slowly does not hold up the others. */
+/** Milliseconds to wait for one neighbour. A neighbour that reads more slowly does not hold up the others. */
 const patienceMs = 50;
 
 /**
- * Large letters leave this node one after another: the next one leaves when the link has taken the one before, or 50 ms
- * later. To write and encrypt a letter of 4 MiB for many neighbours at once would hold up everything else that the node
- * says, for longer than anything else that a neighbour can ask for.
+ * Sends large letters one after another: the next one leaves when the link has taken the previous one, or 50 ms later.
+ * Writing and encrypting a letter of 4 MiB for many neighbours together would delay everything else that the node sends
+ * for longer than any other request of a neighbour.
  */
 export class Departures {
   readonly #runtime: Runtime;
@@ -21,7 +21,7 @@ export class Departures {
   /**
    * Sends something large to a neighbour when it is its turn.
    *
-   * @param send returns `undefined` when there is nothing to send any more.
+   * @param send returns `undefined` if there is nothing left to send.
    * @returns what `send` returns. Rejects with what it throws.
    */
   run<Result>(

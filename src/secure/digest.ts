@@ -13,7 +13,7 @@ import { CanonicalJson } from './canonical-json.ts';
 const hashPattern = /^[0-9a-f]{64}$/;
 
 /**
- * The SHA-256 of a value's {@link canonicalJson}.
+ * Returns the SHA-256 of a value's {@link canonicalJson}.
  *
  * @returns 64 hexadecimal digits.
  * @throws TypeError for text that is not well-formed Unicode.
@@ -22,7 +22,7 @@ export function hashOf(data: Data): string {
   return runNow(hashSteps(data));
 }
 
-/** {@link hashOf} in steps of some milliseconds at most; for most values one is enough. */
+/** {@link hashOf} in steps of a few milliseconds at most. One step is enough for most values. */
 export function* hashSteps(data: Data): Steps<string> {
   const nodeCrypto = optionalBuiltin('node:crypto');
   const json = new CanonicalJson(data);
@@ -36,14 +36,14 @@ export function* hashSteps(data: Data): Steps<string> {
   }
 }
 
-/** Whether the text can be a hash, so that it may stand in what is signed. */
+/** Whether the text has the form of a hash, so that it may be part of what is signed. */
 export function isHash(text: unknown): text is string {
   return typeof text === 'string' && hashPattern.test(text);
 }
 
 /**
- * Signs a hash for one purpose: the UTF-8 of `<purpose>:<hash>`. A signature made for one is none for another,
- * nor for TLS, whose handshakes the same key signs.
+ * Signs a hash for one purpose: the UTF-8 of `<purpose>:<hash>`. The signature is not valid for another purpose, nor
+ * for a handshake of TLS, which the same key signs.
  *
  * @returns 64 bytes; a promise of them if the identity is a signer.
  */
@@ -61,7 +61,7 @@ export function signHash(
   return identity.sign(encodeText(`${purpose}:${hash}`));
 }
 
-/** Whether the node of this id made the signature; false also when the text is not the id of a node. */
+/** Whether the node with this id made the signature. False also if the text is not the id of a node. */
 export function verifyHash(id: string, purpose: string, hash: string, signature: Uint8Array): boolean {
   return verifyById(id, encodeText(`${purpose}:${hash}`), signature);
 }

@@ -8,7 +8,7 @@ import { checkData } from '../wire/payloads/check-data.ts';
 import { decodePayload, encodePayload } from '../wire/payloads/payload.ts';
 import { hashOf, hashSteps, isHash, signHash, verifyHash } from './digest.ts';
 
-/** What an envelope says: everything in it but the hash and the signature, which are made of it. */
+/** The content of an envelope: everything except the hash and the signature, which are computed from it. */
 export type Letter = {
   /** The id of the node that wrote and signed it, whoever brought it. */
   readonly author: string;
@@ -16,15 +16,18 @@ export type Letter = {
   readonly time: number;
   /** 32 hexadecimal digits, random: no two envelopes of an author have the same. */
   readonly id: string;
-  /** What it is for: `'message'`, `'sealed'`, and others that nodes use among themselves. */
+  /** The purpose: `'message'`, `'sealed'`, and others that nodes use among themselves. */
   readonly kind: string;
-  /** The only node that may take it as its own; left out: everybody. */
+  /** The id of the only node that may accept it. Left out if it is meant for all nodes. */
   readonly to?: string;
-  /** What it says. */
+  /** The data of the author. */
   readonly data: Data;
 };
 
-/** A letter with the proof of who wrote it. It is data: sent on as it is, it proves the same to the next node. */
+/**
+ * A letter with the proof of who wrote it. It is plain data: a node that passes it on unchanged passes on the proof as
+ * well.
+ */
 export type Envelope = Letter & {
   /** The SHA-256 of the letter's canonical JSON, 64 hexadecimal digits. */
   readonly hash: string;
@@ -52,12 +55,12 @@ const fields: ReadonlySet<string> = new Set<keyof Letter | 'hash' | 'signature'>
 /** An envelope whose signature comes later, because the node's key signs asynchronously. */
 export class PendingEnvelope {
   readonly letter: Letter;
-  /** Bytes of the encoded letter. */
+  /** The size of the encoded letter in bytes. */
   readonly bytes: number;
   /** Rejects with `ERR_SIGNER`. It counts as handled, so a caller that does not need it may ignore it. */
   readonly signed: Promise<Envelope>;
 
-  /** The letter is copied: what its author does with the data afterwards cannot invalidate the signature. */
+  /** The letter is copied, so later changes of the data cannot invalidate the signature. */
   constructor(letter: Letter, hash: string, signature: Promise<Uint8Array>) {
     const { format, body } = encodePayload(letter as unknown as Data);
     this.letter = letter;
@@ -69,7 +72,7 @@ export class PendingEnvelope {
   }
 }
 
-/** Makes something of an envelope: at once, if it is signed already. */
+/** Calls a function with the envelope when it is signed: immediately if it already is. */
 export function whenReady<Result>(
   envelope: Envelope | PendingEnvelope,
   make: (envelope: Envelope) => Result,
@@ -82,7 +85,7 @@ export function whenReady<Result>(
 /**
  * Signs a letter.
  *
- * @throws TypeError when no message can hold the data, or its text is not well-formed Unicode.
+ * @throws TypeError if a message cannot hold the data, or if its text is not well-formed Unicode.
  */
 export function sign(identity: Identity, letter: Letter): Envelope;
 export function sign(identity: NodeIdentity, letter: Letter): Envelope | PendingEnvelope;
@@ -100,7 +103,7 @@ function withSignature(letter: Letter, hash: string, signature: Uint8Array): Env
 }
 
 /**
- * Whether data has the form of an envelope; nothing in it is proven yet.
+ * Checks that data has the form of an envelope, and returns it. Nothing in it is proven yet.
  *
  * @throws PeerloomError `ERR_ENVELOPE_INVALID`.
  */
@@ -121,7 +124,7 @@ export function verify(envelope: Envelope): void {
   runNow(verifySteps(envelope));
 }
 
-/** {@link verify} in steps; for most letters one is enough. */
+/** {@link verify} in steps. One step is enough for most letters. */
 export function* verifySteps(envelope: Envelope): Steps<void> {
   const { hash, signature } = envelope;
   yield* verifyHashSteps(envelope);
@@ -132,7 +135,7 @@ export function* verifySteps(envelope: Envelope): Steps<void> {
 }
 
 /**
- * Proves, in steps, that the letter is what was hashed, whoever signed it.
+ * Proves in steps that the hash is the letter's. The signature is not checked.
  *
  * @throws PeerloomError `ERR_HASH_MISMATCH`, `ERR_ENVELOPE_INVALID`.
  */

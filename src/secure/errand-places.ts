@@ -1,17 +1,17 @@
 /**
- * Letters of one neighbour that may be under way at a time, and the memory that they may take until all neighbours have
- * them: enough for one letter of the greatest length.
+ * The most letters of one neighbour that may be under way at a time, and the memory that they may take until all
+ * neighbours have them: enough for one letter of the greatest length.
  */
 const maxErrands = 1_024;
 const maxErrandBytes = 9 * 1024 * 1024;
 
-/** Letters of all neighbours together. */
+/** The most letters of all neighbours together. */
 const maxAllErrands = 8_192;
 
-/** Memory of a letter beside its frames. */
+/** Bytes of memory that a letter takes in addition to its frames. */
 const letterBytes = 512;
 
-/** The frame of a letter, and the frames of the links that it is cut into. */
+/** A letter is in memory twice: as its frame, and as the frames of the link into which that is cut. */
 const copies = 2;
 
 interface Load {
@@ -19,9 +19,9 @@ interface Load {
   bytes: number;
 }
 
-/** A place for a letter, from its arrival on. */
+/** A place for a letter, reserved when it arrives. */
 export interface Place {
-  /** All neighbours have the letter, so its bytes no longer count. */
+  /** Call this when all neighbours have the letter, so that its bytes no longer count. */
   given(): void;
   /** Gives the place back. */
   release(): void;
@@ -38,12 +38,12 @@ export class ErrandPlaces {
   readonly #loads = new Map<string, Load>();
   readonly #all: Load = { count: 0, bytes: 0 };
 
-  /** @param maxBytes of all neighbours together. */
+  /** @param maxBytes the most bytes of the letters of all neighbours together. */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
-  /** Bytes of all letters that some neighbour does not have yet. */
+  /** Bytes of all letters that at least one neighbour does not have yet. */
   get heldBytes(): number {
     return this.#all.bytes;
   }
@@ -52,7 +52,7 @@ export class ErrandPlaces {
    * Reserves a place for a letter.
    *
    * @param frameBytes the length of its frame.
-   * @returns `undefined`: there is no room.
+   * @returns `undefined` if there is no room.
    */
   reserve(origin: string, frameBytes: number): Place | undefined {
     let bytes = letterBytes + copies * frameBytes;

@@ -7,33 +7,33 @@ import { largeBytes, setBudget } from './secure-frames.ts';
 
 const minBudgetMs = 20;
 
-/** The part of the time in which the first carriers alone may answer. */
+/** The part of the errand's time that passes before the letter also goes to the other carriers. */
 const firstShare = 1 / 4;
 
 /** The neighbours that carry a letter on. */
 export interface Carriers {
   readonly first: readonly Neighbour[];
-  /** They get the letter too, if no answer comes of the first ones. */
+  /** Neighbours that also get the letter if the first ones do not answer. */
   readonly others: readonly Neighbour[];
 }
 
 export interface ErrandOptions {
   /** The hash of the letter. */
   readonly hash: string;
-  /** The frame in which it came, or was written; it is changed. */
+  /** The frame in which the letter came or was written. The errand changes it. */
   readonly frame: Uint8Array;
   /** Milliseconds for the whole errand. */
   readonly budgetMs: number;
   readonly runtime: Runtime;
-  /** Those of all letters. */
+  /** The departures of all letters of this node. */
   readonly departures: Departures;
-  /** Called with each neighbour's answer, which is not proven yet. `null`: no path leads on from that neighbour. */
+  /** Called with each neighbour's answer, which is not proven yet. `null` if no path leads on from that neighbour. */
   readonly onAnswer: (answer: Data, neighbour: Neighbour, errand: Errand) => void | Promise<void>;
 }
 
 /**
- * A letter that this node hands to neighbours to carry on. Its frame is made once, however many neighbours carry it, and
- * released as soon as all of them have it. Their answers come later.
+ * A letter that this node gives to neighbours, which pass it on. Its frame is made once, however many neighbours get
+ * it, and is released as soon as all of them have it. Their answers come later.
  */
 export class Errand {
   /** The hash of the letter. */
@@ -47,11 +47,11 @@ export class Errand {
   readonly #isLarge: boolean;
   /** Neighbours whose answer may still come. */
   readonly #waitsFor = new Set<Neighbour>();
-  /** Answers that are being checked. */
+  /** The number of answers that are being checked. */
   #answers = 0;
-  /** `undefined` once all neighbours have it. */
+  /** `undefined` when all neighbours have it. */
   #letter: OutgoingLetter | undefined;
-  /** Called when the first carriers have answered, while others wait for that. */
+  /** Called when the first carriers have answered. Set while the other carriers wait for that. */
   #firstAnswered: (() => void) | undefined;
   #settle!: () => void;
   #isEnded = false;
@@ -74,16 +74,16 @@ export class Errand {
     this.#timer = runtime.setTimeout(() => this.end(), ownBudgetMs);
   }
 
-  /** Whether nobody waits for an answer any more. */
+  /** Whether this node no longer waits for answers. */
   get isOver(): boolean {
     return this.#isEnded || this.#runtime.now() >= this.#endsAtMs;
   }
 
   /**
-   * Gives the letter to neighbours. The others get it when no path leads on from the first ones, or when these have not
-   * answered for a quarter of the time.
+   * Gives the letter to the first carriers. The others get it if no path leads on from the first ones, or if these have
+   * not answered in a quarter of the time.
    *
-   * @returns a promise that resolves when each of them has it, or cannot get it, or when it is over.
+   * @returns a promise that resolves when each carrier has the letter or cannot get it, or when the errand is over.
    */
   async giveTo({ first, others }: Carriers): Promise<void> {
     if (first.length === 0 || others.length === 0) await this.#giveToAll([...first, ...others]);
@@ -92,7 +92,7 @@ export class Errand {
     this.#endIfAnswered();
   }
 
-  /** Handles the answer of a neighbour; only its first one counts. */
+  /** Handles the answer of a neighbour. Only the first answer of each neighbour counts. */
   async answered(answer: Data, neighbour: Neighbour): Promise<void> {
     if (this.isOver || !this.#waitsFor.delete(neighbour)) return;
     this.#answers += 1;
@@ -104,7 +104,7 @@ export class Errand {
     }
   }
 
-  /** A neighbour has left, so it will not answer. */
+  /** Called when a neighbour has left and so will not answer. */
   left(neighbour: Neighbour): void {
     if (this.#waitsFor.delete(neighbour)) this.#endIfAnswered();
   }
@@ -134,7 +134,10 @@ export class Errand {
     await Promise.all([given, this.#giveToAll(others)]);
   }
 
-  /** The first carriers may still be sending the frame, so the others get a copy. */
+  /**
+   * Writes the time that is left into a copy of the frame, because the first carriers may still be sending the frame
+   * itself.
+   */
   #shortenBudget(): void {
     const frame = this.#letter!.frame.slice();
     setBudget(frame, Math.max(this.#endsAtMs - this.#runtime.now(), minBudgetMs));
@@ -156,7 +159,7 @@ export class Errand {
     this.left(neighbour);
   }
 
-  /** Whether the neighbour takes it; `undefined`: nobody waits for an answer any more. */
+  /** Returns whether the neighbour accepts the letter; `undefined` if the errand is over. */
   #send(neighbour: Neighbour): Promise<boolean | undefined> {
     const send = (): Promise<boolean> | undefined =>
       this.isOver ? undefined : neighbour.relay(this.#letter!, this.#endsAtMs - this.#runtime.now());

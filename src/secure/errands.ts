@@ -5,7 +5,7 @@ import { type Carriers, Errand, type ErrandOptions } from './errand.ts';
 import type { Place } from './errand-places.ts';
 import type { Neighbour } from './neighbour.ts';
 
-/** The letters that are under way, by their hashes: each goes through this node once. */
+/** The letters that are under way, by their hashes. Each letter goes through this node once. */
 export class Errands {
   readonly #runtime: Runtime;
   readonly #departures: Departures;
@@ -17,27 +17,28 @@ export class Errands {
   }
 
   /**
-   * Gives a letter to neighbours, and takes their answers.
+   * Gives a letter to neighbours, and handles their answers.
    *
-   * @param place what it takes until all neighbours have it; left out: this node wrote it.
-   * @returns resolves when there are no more answers to wait for.
+   * @param place the letter's place, which is freed when all neighbours have it. Left out if this node wrote the
+   * letter.
+   * @returns a promise that resolves when there are no more answers to wait for.
    */
   run(
     options: Omit<ErrandOptions, 'runtime' | 'departures'>,
     carriers: Carriers,
     place?: Place,
   ): Promise<void> {
-    // Not an async function, which would keep the letter while it waits.
+    // Not an async function, because that would keep the letter in memory while it waits.
     const errand = new Errand({ ...options, runtime: this.#runtime, departures: this.#departures });
     return this.#carryOut(errand, carriers, place);
   }
 
-  /** A neighbour answers a letter that it was given. */
+  /** Called when a neighbour answers a letter that it was given. */
   async answered(hash: string, answer: Data, neighbour: Neighbour): Promise<void> {
     await this.#underWay.get(hash)?.answered(answer, neighbour);
   }
 
-  /** Nothing more comes of a neighbour. */
+  /** Called when a neighbour has left and so will answer nothing more. */
   left(neighbour: Neighbour): void {
     for (const errand of this.#underWay.values()) errand.left(neighbour);
   }

@@ -1,6 +1,6 @@
 import type { Runtime } from '../base/runtime.ts';
 
-/** The letters that a neighbour was given to pass on, by their hashes, until it says whether it does. */
+/** The letters that a neighbour was asked to pass on, by their hashes, until it reports whether it does. */
 export class GivenLetters {
   readonly #runtime: Runtime;
   readonly #settleByHash = new Map<string, (isTaken: boolean) => void>();
@@ -9,7 +9,7 @@ export class GivenLetters {
     this.#runtime = runtime;
   }
 
-  /** @returns whether the neighbour passes the letter on. Without a word of it in this time, it does not. */
+  /** @returns whether the neighbour passes the letter on. False if it reports nothing in this time. */
   wait(hash: string, timeoutMs: number): Promise<boolean> {
     return new Promise((resolve) => {
       const settle = (isTaken: boolean): void => {
@@ -22,12 +22,12 @@ export class GivenLetters {
     });
   }
 
-  /** The neighbour passes a letter on, or has answered it. */
+  /** Called when the neighbour passes a letter on, or has answered it. */
   taken(hash: string): void {
     this.#settleByHash.get(hash)?.(true);
   }
 
-  /** The connection has closed: the neighbour passes none of them on. */
+  /** Called when the connection has closed, so that the neighbour passes on none of the letters. */
   close(): void {
     for (const settle of [...this.#settleByHash.values()]) settle(false);
   }

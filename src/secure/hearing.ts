@@ -14,17 +14,17 @@ export interface HearingOptions {
   readonly bringer: Bringer;
   readonly notary: Notary;
   readonly runtime: Runtime;
-  /** Those of all neighbours of the node. */
+  /** The turns that all neighbours of the node share. */
   readonly turns: PeerTurns;
   /** Reports a message that was refused to the user. */
   readonly onRefused: (error: Error) => void;
-  /** A message for all nodes arrived again, and is dropped. */
+  /** Called when a message for all nodes has arrived again and is dropped. */
   readonly onDuplicate: () => void;
 }
 
 /**
- * Proves what one neighbour sends. Most messages are proven at once, for a few milliseconds in each turn of the event loop;
- * large ones in turns with those of other neighbours.
+ * Proves what one neighbour sends. Most messages are proven immediately, up to a few milliseconds in each turn of the
+ * event loop. Large messages are proven in turns with those of other neighbours.
  */
 export class Hearing implements Asker {
   readonly #options: HearingOptions;
@@ -36,12 +36,12 @@ export class Hearing implements Asker {
     this.#share = new TurnShare(options.runtime);
   }
 
-  /** Resolves at once: two nodes that send each other much would otherwise wait for each other. */
+  /** Resolves immediately. Otherwise two nodes that send each other much data would wait for each other. */
   drained(): Promise<void> {
     return Promise.resolve();
   }
 
-  /** The connection has closed: drops what is being proven. */
+  /** Called when the connection has closed. Drops what is being proven. */
   close(): void {
     this.#isClosed = true;
     this.#share.cancel();
@@ -49,17 +49,18 @@ export class Hearing implements Asker {
   }
 
   /**
-   * Returns the envelope, once it is proven that the neighbour may send it to this node.
+   * Returns the envelope when it is proven that the neighbour may send it to this node.
    *
-   * @throws PeerloomError if it is refused, or rejects with it. The refusal has then been reported to the user.
+   * @throws PeerloomError if the envelope is refused; a promise rejects with it. The refusal has then been reported to
+   * the user.
    */
   examine(data: Data, kinds: readonly string[]): Envelope | Promise<Envelope> {
     return this.begin(this.#proof(data, kinds));
   }
 
   /**
-   * Runs work for the neighbour: at once if one step is enough and the neighbour has not used up its share of this turn of
-   * the event loop. Work that waits for another turn begins in order. Errors are as those of
+   * Runs work for the neighbour: immediately if one step is enough and the neighbour has not used up its share of this
+   * turn of the event loop. Work that waits for another turn begins in order. Errors are reported as in
    * {@link Hearing.examine}.
    */
   begin<Result>(work: Steps<Result>): Result | Promise<Result> {
@@ -71,7 +72,7 @@ export class Hearing implements Asker {
     }
   }
 
-  /** The same for long work: every step, also the first, runs in turns with other neighbours. */
+  /** {@link Hearing.begin} for long work: every step, including the first, runs in turns with other neighbours. */
   beginInTurn<Result>(work: Steps<Result>): Promise<Result> {
     return this.#finished(this.computeInTurn(work));
   }
@@ -89,7 +90,7 @@ export class Hearing implements Asker {
   #finished<Result>(work: Promise<Result>): Promise<Result> {
     return work.then(
       (result) => (this.#isClosed ? this.#refuse(closed()) : result),
-      // Closing stops what is under way, with an error that says nothing to users.
+      // Closing stops the work under way with an error that is of no use to users.
       (error) => this.#refuse(this.#isClosed ? closed() : error),
     );
   }
@@ -116,13 +117,13 @@ export class Hearing implements Asker {
     try {
       return yield* notary.examineSteps(data, bringer);
     } catch (error) {
-      // A message that arrives where only other kinds may is not a copy that a neighbour passes on.
+      // If messages are not allowed here, this is not a copy that a neighbour passes on.
       const isMisplaced = error instanceof DuplicateMessage && !kinds.includes('message');
       throw isMisplaced ? new PeerloomError('ERR_REPLAYED', error.message) : error;
     }
   }
 
-  /** After the end nothing is reported, because what had arrived went with the connection. */
+  /** Nothing is reported after the connection has closed, because everything that had arrived was dropped with it. */
   #refuse(error: unknown): never {
     if (!this.#isClosed) {
       if (error instanceof DuplicateMessage) this.#options.onDuplicate();

@@ -5,8 +5,8 @@ import { type AesGcmKey, decryptAesGcm, encryptAesGcm } from '../base/aes-gcm.ts
 import { x25519 } from '../transport/noise/x25519.ts';
 import { encodeText } from '../wire/payloads/text.ts';
 
-// HPKE (RFC 9180) in base mode, synchronously: the library for it computes in other threads, for which virtual time
-// cannot wait. DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-128-GCM, one text for each encapsulated key.
+// HPKE (RFC 9180) in base mode, computed synchronously: the library for HPKE computes in other threads, for which
+// virtual time cannot wait. DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-128-GCM, one text for each encapsulated key.
 
 const none = new Uint8Array(0);
 const sharedSecretBytes = 32;
@@ -18,7 +18,7 @@ const baseMode = Uint8Array.of(0);
 class LabeledHkdf {
   readonly #prefix: Uint8Array;
 
-  /** @param suite names the algorithms. */
+  /** @param suite the identifier of the algorithms. */
   constructor(name: string, suite: readonly number[]) {
     this.#prefix = concatBytes(encodeText(`HPKE-v1${name}`), Uint8Array.from(suite));
   }
@@ -40,14 +40,14 @@ class LabeledHkdf {
 const kem = new LabeledHkdf('KEM', [0, 0x20]);
 const hpke = new LabeledHkdf('HPKE', [0, 0x20, 0, 1, 0, 1]);
 
-/** What a sealed text is bound to. */
+/** The context that a sealed text is bound to. */
 interface Bound {
   readonly info: Uint8Array;
   readonly associated: Uint8Array;
 }
 
 /**
- * @param ephemeral the one-time secret key, 32 bytes that nobody can guess.
+ * @param ephemeral the one-time secret key: 32 unpredictable bytes.
  * @returns the encapsulated key, then the ciphertext.
  * @throws Error for a public key of small order.
  */
@@ -62,7 +62,7 @@ export function sealAtOnce(
   return concatBytes(encapsulated, encryptAesGcm(key, text));
 }
 
-/** @throws Error if it cannot be opened. */
+/** @throws Error if the text cannot be opened. */
 export function openAtOnce(
   keys: { readonly publicKey: Uint8Array; readonly secretKey: Uint8Array },
   sealed: Uint8Array,
@@ -74,7 +74,7 @@ export function openAtOnce(
   return decryptAesGcm(key, sealed.subarray(sharedSecretBytes));
 }
 
-/** RFC 9180, sections 4.1 (ExtractAndExpand) and 5.1 (KeySchedule). */
+/** Derives the key of a text: RFC 9180, sections 4.1 (ExtractAndExpand) and 5.1 (KeySchedule). */
 function keyFor(dh: Uint8Array, kemContext: Uint8Array, { info, associated }: Bound): AesGcmKey {
   const eaePrk = kem.extract('eae_prk', dh);
   const shared = kem.expand(eaePrk, 'shared_secret', { info: kemContext, bytes: sharedSecretBytes });

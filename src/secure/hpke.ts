@@ -14,7 +14,7 @@ import { StoredIdentity } from '../identity/identity-store.ts';
 import { encodeText } from '../wire/payloads/text.ts';
 import { openAtOnce, sealAtOnce } from './hpke-at-once.ts';
 
-// The first suite of RFC 9180's appendix: AES-128 is as strong as X25519, and the RFC's test vectors are its own.
+// The first suite of RFC 9180's appendix A, which has test vectors for it. AES-128 is as strong as X25519.
 const suite = new CipherSuite(KEM_DHKEM_X25519_HKDF_SHA256, KDF_HKDF_SHA256, AEAD_AES_128_GCM);
 const encapsulatedBytes = 32;
 const tagBytes = 16;
@@ -23,11 +23,11 @@ const tagBytes = 16;
 export interface X25519Keys {
   /** 32 bytes. */
   readonly publicKey: Uint8Array;
-  /** 32 bytes, or a key of WebCrypto that cannot be exported. */
+  /** 32 bytes, or a WebCrypto key that cannot be exported. */
   readonly secretKey: Uint8Array | CryptoKey;
 }
 
-/** What a sealed text is bound to: opened with anything else, it does not open. */
+/** The context that a sealed text is bound to. The text cannot be opened in another context. */
 export interface HpkeContext {
   /** HPKE's `info`. */
   readonly info: string;
@@ -36,11 +36,11 @@ export interface HpkeContext {
 }
 
 /**
- * The X25519 public key that belongs to a node's id: the point of its Ed25519 key on the curve's other form
- * (RFC 7748 section 4.1). So an id is all it takes to encrypt to a node.
+ * Returns the X25519 public key of a node's id: the point of its Ed25519 key, mapped to the Montgomery form of the
+ * curve (RFC 7748 section 4.1). So the id is enough to encrypt to a node.
  *
- * @throws TypeError when the text is not the id of a node: also when it has the form of one, but no point of the
- * curve has that key.
+ * @throws TypeError if the text is not the id of a node, also if it only has the form of an id, and its key is not a
+ * point of the curve.
  */
 export function encryptionKeyOf(id: string): Uint8Array {
   const publicKey = publicKeyFromId(id);
@@ -51,7 +51,7 @@ export function encryptionKeyOf(id: string): Uint8Array {
   }
 }
 
-/** The X25519 keys of an identity, which must be open; the public one is {@link encryptionKeyOf} its id. */
+/** Returns the X25519 keys of an identity, which must be open. The public key equals {@link encryptionKeyOf} its id. */
 export function encryptionKeysOf(identity: Identity | StoredIdentity): X25519Keys {
   const publicKey = encryptionKeyOf(identity.id);
   const secret = identity instanceof StoredIdentity ? identity.secret : identity;
@@ -59,16 +59,19 @@ export function encryptionKeysOf(identity: Identity | StoredIdentity): X25519Key
   return { publicKey, secretKey: toX25519SecretKey(secret.toPkcs8().subarray(-32)) };
 }
 
-/** Virtual time cannot wait for other threads, and pages from `http://` in a LAN have no `crypto.subtle`. */
+/**
+ * Whether to compute synchronously: virtual time cannot wait for other threads, and pages from `http://` in a LAN have
+ * no `crypto.subtle`.
+ */
 function isAtOnce(runtime: Runtime): boolean {
   return runtime.isVirtual === true || globalThis.crypto.subtle === undefined;
 }
 
 /**
- * HPKE (RFC 9180) in base mode: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-128-GCM.
+ * Encrypts a text with HPKE (RFC 9180) in base mode: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-128-GCM.
  *
- * @param publicKey the recipient's, 32 bytes.
- * @param context what the text is bound to, and the runtime: in virtual time, everything is computed at once.
+ * @param publicKey the recipient's public key, 32 bytes.
+ * @param context what the text is bound to, and the runtime: in virtual time, everything is computed synchronously.
  * @returns the encapsulated key, 32 bytes, followed by the ciphertext, which is 16 bytes longer than the text.
  */
 export async function hpkeSeal(
@@ -90,7 +93,7 @@ export async function hpkeSeal(
   return sealed;
 }
 
-/** Opens what {@link hpkeSeal} sealed to one key pair. */
+/** Opens what {@link hpkeSeal} sealed for one key pair. */
 export class HpkeOpener {
   readonly #keysOf: () => X25519Keys;
   readonly #isAtOnce: boolean;
@@ -98,15 +101,17 @@ export class HpkeOpener {
   #imported: Promise<KeyPair<CryptoKey>> | undefined;
 
   /**
-   * @param keys a function is called when the keys are first needed.
-   * @param runtime in virtual time, everything is computed at once, and not in other threads.
+   * @param keys the keys, or a function that returns them. It is called when the keys are first needed.
+   * @param runtime in virtual time, everything is computed synchronously, not in other threads.
    */
   constructor(keys: X25519Keys | (() => X25519Keys), runtime: Runtime = systemRuntime) {
     this.#keysOf = typeof keys === 'function' ? keys : () => keys;
     this.#isAtOnce = isAtOnce(runtime);
   }
 
-  /** @throws PeerloomError `ERR_DECRYPTION`: altered, sealed to another key, or in another context. */
+  /**
+   * @throws PeerloomError `ERR_DECRYPTION` if the text was altered, or sealed for another key or in another context.
+   */
   async open(sealed: Uint8Array, { info, associated = '' }: HpkeContext): Promise<Uint8Array> {
     try {
       if (sealed.length < encapsulatedBytes + tagBytes) throw new Error(`${sealed.length} bytes are too few`);

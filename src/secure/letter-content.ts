@@ -8,21 +8,21 @@ import { fieldsOf } from './fields.ts';
 import type { HpkeContext } from './hpke.ts';
 import { checkContainers, maxLetterContainers } from './secure-frames.ts';
 
-/** A request of one node to another, and what it is about. */
+/** A request of one node to another, and its topic. */
 export type Mail = { readonly topic: string; readonly data: Data };
 
-/** Bytes of a letter, or of an answer: what is longer goes to a neighbour, through a stream, or into a vault. */
+/** The most bytes of a letter, or of an answer. Longer data goes to a neighbour, through a stream, or into a vault. */
 export const maxLetterBytes = 4 * 1024 * 1024;
 
-/** HPKE adds a key and a tag. */
+/** The most bytes of a sealed letter: HPKE adds a key and a tag. */
 export const maxSealedBytes = maxLetterBytes + 48;
 
-/** HPKE's context: a ciphertext that another author signs as its own does not open. */
+/** Returns HPKE's context of a letter. With it, a ciphertext that another author signs as its own cannot be opened. */
 export function contextOf(author: string, to: string): HpkeContext {
   return { info: 'peerloom-letter-1', associated: canonicalJson([author, to]) };
 }
 
-/** @throws PeerloomError `ERR_MESSAGE_TOO_LARGE`, and TypeError when no message can hold the data. */
+/** @throws PeerloomError `ERR_MESSAGE_TOO_LARGE`; TypeError if a message cannot hold the data. */
 export function letterBytesOf(data: Data): Uint8Array {
   const bytes = dataToBytes(data);
   checkLength(bytes, maxLetterBytes);
@@ -35,7 +35,7 @@ export function openedSteps(bytes: Uint8Array): Steps<Data> {
   return dataFromBytesSteps(bytes, maxLetterContainers);
 }
 
-/** Whether this is what the addressee of a letter signed in answer to it, and nothing else beside it. */
+/** Whether this is the answer that the addressee of a letter signed, without anything added to it. */
 export function* isAnswer(
   data: Data,
   letter: { readonly author: string; readonly id: string; readonly to: string | undefined },

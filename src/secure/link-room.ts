@@ -1,6 +1,6 @@
 import type { SecureChannel } from './secure-channel.ts';
 
-/** Tells when the link with a neighbour is there, and has room for large frames. */
+/** Tells when there is a link with a neighbour, and when it has room for large frames. */
 export class LinkRoom {
   readonly #channel: SecureChannel;
   /** Large frames wait for room one after another. */
@@ -16,7 +16,7 @@ export class LinkRoom {
     return this.#channel.isOpen && !this.#channel.isSuspended;
   }
 
-  /** Resolves when the neighbour can be reached again, or the connection has closed. */
+  /** Resolves when the neighbour can be reached again, or when the connection has closed. */
   linked(): Promise<void> {
     if (this.hasLink) return Promise.resolve();
     // The pong shows that the link is back.
@@ -28,10 +28,10 @@ export class LinkRoom {
   }
 
   /**
-   * Resolves when little waits to go out, and every earlier caller is done. Data that has left this process may still
-   * fill the link, and other frames for the neighbour wait behind it.
+   * Resolves when little data waits to be sent, and every earlier caller is done. Data that has left this process may
+   * still fill the link, and other frames for the neighbour wait for that data.
    *
-   * @param done until it resolves, no other caller has room.
+   * @param done a promise of the caller: no other caller has room until it resolves.
    */
   roomForLarge(done: Promise<void>): Promise<void> {
     const room = this.#lane.then(() => this.linked()).then(() => this.#channel.drained());

@@ -39,7 +39,7 @@ export interface NeighbourOptions {
   readonly notary: Notary;
   readonly runtime: Runtime;
   readonly limits: Limits;
-  /** Called with the size of memory that the neighbour newly takes. */
+  /** Called with the bytes of memory that are newly taken for the neighbour. */
   readonly onGrowth: (bytes: number) => void;
   /** Responds to a request. The neighbour does not learn the reason of a rejection. */
   readonly respond: (request: Envelope, neighbour: Neighbour) => Promise<Data>;
@@ -49,7 +49,7 @@ export interface NeighbourOptions {
   readonly relayed: (answer: RelayAnswer, neighbour: Neighbour) => Promise<void>;
 }
 
-/** A letter as frames carry it. */
+/** A letter and the frame that carries it. */
 export interface OutgoingLetter {
   readonly hash: string;
   readonly frame: Uint8Array;
@@ -61,14 +61,14 @@ interface ArrivedResponse {
   readonly done: () => void;
 }
 
-/** The conversation with a neighbour in frames of the protocol of SecureNodes, beside the user's messages. */
+/** The conversation with a neighbour in frames of the protocol of SecureNodes, apart from the user's messages. */
 export class Neighbour {
   readonly #peer: ProtocolPeer;
   readonly #channel: SecureChannel;
   readonly #options: NeighbourOptions;
-  /** What the neighbour asks for. */
+  /** The work that the neighbour asks for. */
   readonly #work: WorkQueue;
-  /** The responses that are read: apart from `#work`, which may wait for them. */
+  /** The responses that are being read. They are apart from `#work`, because work may wait for them. */
   readonly #reading: WorkQueue;
   readonly #responses: PendingAnswers<ArrivedResponse>;
   readonly #given: GivenLetters;
@@ -105,7 +105,7 @@ export class Neighbour {
     return this.#room.hasLink;
   }
 
-  /** Memory that its frames take beside their bytes, and that waits for signatures. */
+  /** Bytes of memory that decoded frames and envelopes waiting for signatures take. */
   get heldBytes(): number {
     return this.#work.heldBytes + this.#reading.heldBytes + this.#channel.unsignedBytes;
   }
@@ -115,7 +115,7 @@ export class Neighbour {
     this.#channel.close(goodbye('overload'));
   }
 
-  /** Sends a request, and returns the response once it is proven. */
+  /** Sends a request, and returns the response when it is proven. */
   request(data: Data, options?: WaitOptions): Promise<Data> {
     const request = this.#options.notary.sign('ask', data, this.remote.id);
     const response = this.#responses.call('request', options, (number) => this.#sendRequest(request, number));
@@ -123,41 +123,41 @@ export class Neighbour {
   }
 
   /**
-   * Has the neighbour pass a letter on. It proves itself, so nothing else is signed.
+   * Asks the neighbour to pass a letter on. The letter proves itself, so nothing else is signed.
    *
-   * @returns whether an answer follows, or has come.
+   * @returns whether an answer will come, or has come.
    */
   relay({ hash, frame }: OutgoingLetter, timeoutMs: number): Promise<boolean> {
     this.#send(frame);
     return this.#given.wait(hash, timeoutMs);
   }
 
-  /** Tells the neighbour that what it brought is passed on: an answer follows. */
+  /** Tells the neighbour that its letter is passed on, and that an answer will follow. */
   tellTaken(hash: string): void {
     this.#tell(SecureFrameKind.taken, hash);
   }
 
-  /** Answers what the neighbour brought, if it can be reached. */
+  /** Sends the answer to a letter that the neighbour brought, if the neighbour can be reached. */
   answerRelay(hash: string, answer: Data): void {
     this.#tell(SecureFrameKind.relayed, { hash, answer });
   }
 
-  /** Opens a stream that the node on the other side answers, not its user. */
+  /** Opens a stream that the other node answers without its user. */
   fetchStream(data: Data, options?: WaitOptions): Promise<ChannelStream> {
     return this.#channel.fetchStream(data, options);
   }
 
-  /** Resolves when little waits to go out. */
+  /** Resolves when little data waits to be sent. */
   drained(): Promise<void> {
     return this.#channel.drained();
   }
 
-  /** Resolves when the neighbour can be reached again, or the connection has closed. */
+  /** Resolves when the neighbour can be reached again, or when the connection has closed. */
   linked(): Promise<void> {
     return this.#room.linked();
   }
 
-  /** Resolves when a large frame has room, see {@link LinkRoom.roomForLarge}. */
+  /** Resolves when there is room for a large frame, see {@link LinkRoom.roomForLarge}. */
   roomForLarge(done: Promise<void>): Promise<void> {
     return this.#room.roomForLarge(done);
   }
@@ -167,7 +167,7 @@ export class Neighbour {
     return this.#channel.hand(envelope);
   }
 
-  /** Reports to the user what was refused, and counts it. After the end it does nothing. */
+  /** Reports a refusal to the user, and counts it. Does nothing after the connection has closed. */
   refuse(error: Error): void {
     if (!this.#isClosed) this.#channel.refuse(error);
   }
@@ -194,7 +194,7 @@ export class Neighbour {
     return this.#work.add({ bytes: () => unfoldedBeside(frame), run: () => this.#do(frame) });
   }
 
-  /** The connection has closed. */
+  /** Called when the connection has closed. */
   close(): void {
     this.#isClosed = true;
     this.#work.close();
@@ -217,7 +217,7 @@ export class Neighbour {
     this.#given.taken(text.decode(body.subarray(0, hashLength)));
   }
 
-  /** Drops a response that nothing waits for without decoding it. */
+  /** Handles a response. Drops it without decoding it if no request waits for it. */
   #onResponse(frame: SecureFrame): void | Promise<void> {
     const { kind, number } = frame;
     if (!this.#responses.has(number)) return;
@@ -227,7 +227,7 @@ export class Neighbour {
     return promise;
   }
 
-  /** Decodes and proves a response, which counts until then. */
+  /** Decodes and proves a response. Its memory counts until then. */
   async #readResponse(request: Envelope | PendingEnvelope, frame: SecureFrame): Promise<Data> {
     let answer: Data | undefined;
     const run = async (): Promise<void> => {
@@ -252,7 +252,7 @@ export class Neighbour {
         throw invalid(`there is no frame of the kind ${frame.kind}`);
       });
     } catch {
-      // It has been reported to the user.
+      // The error has been reported to the user.
     }
   }
 
@@ -284,7 +284,7 @@ export class Neighbour {
     );
   }
 
-  /** Decodes a frame in this neighbour's share of the time. One that cannot be read is refused. */
+  /** Decodes a frame in this neighbour's share of the time, and refuses it if it cannot be read. */
   #read<Result>(frame: SecureFrame, read: (data: Data) => Result): Result | Promise<Result> {
     const { hearing } = this;
     const work = this.#readSteps(frame, read);
@@ -299,16 +299,16 @@ export class Neighbour {
     return this.#options.limits.maxContainers;
   }
 
-  /** Sends a frame if the neighbour can be reached. It does not matter if it cannot. */
+  /** Sends a frame if the neighbour can be reached. Otherwise it does nothing. */
   #tell(kind: SecureFrameKind, data: Data, number?: number): void {
     try {
       this.#send(encodeSecureFrame(kind, data, number));
     } catch {
-      // The connection has closed, or takes no more.
+      // The connection has closed, or its queue is full.
     }
   }
 
-  /** @throws PeerloomError `ERR_CONNECTION_CLOSED`, and those of {@link ProtocolPeer.send}. */
+  /** @throws PeerloomError `ERR_CONNECTION_CLOSED`, and the errors of {@link ProtocolPeer.send}. */
   #send(bytes: Uint8Array): void {
     if (this.#isClosed) throw connectionClosed();
     this.#peer.send(bytes);

@@ -3,13 +3,13 @@ import { fieldsOf } from './fields.ts';
 
 /** Which nodes are connected with which. */
 export interface NetworkMap {
-  /** Ids, this node's own first. Nodes that are only spoken of, and did not answer themselves, are among them. */
+  /** Ids, this node's own first. They include nodes that others name but that did not answer themselves. */
   readonly nodes: readonly string[];
-  /** Pairs of ids that at least one of the two says are connected; each pair once. */
+  /** Pairs of nodes of which at least one names the other as its neighbour. Each pair appears once. */
   readonly links: readonly (readonly [string, string])[];
 }
 
-/** @param statements lists of neighbours, each proven to be its author's. */
+/** @param statements lists of neighbours, each of which has been proven to be its author's. */
 export function networkMapOf(
   ownId: string,
   neighbours: readonly string[],

@@ -18,27 +18,30 @@ import {
 export interface NotaryOptions {
   readonly identity: NodeIdentity;
   readonly runtime: Runtime;
-  /** Milliseconds that a message's time may differ from ours. */
+  /** Milliseconds by which a message's time may differ from this node's clock. */
   readonly timeWindowMs: number;
-  /** Messages remembered, so that none is taken twice. */
+  /** The most messages that are remembered, so that none is accepted twice. */
   readonly maxSeenMessages: number;
-  /** Called once for each signature that a signer fails to give. */
+  /** Called once for each signature that a signer fails to make. */
   readonly onSignerFailure?: (error: Error) => void;
 }
 
 /** The neighbour that brings a message, and what is known of the link to it. */
 export interface Bringer {
   readonly id: string;
-  /** The share of memory that its messages count against: its own, or one for all neighbours of its address. */
+  /**
+   * The share of memory that its messages count against: its own share, or the share of all neighbours with its
+   * address.
+   */
   readonly source: string;
-  /** Nobody else can put anything into the link. */
+  /** Whether the link is encrypted, so that no other node can insert data. */
   readonly isEncrypted: boolean;
 }
 
-/** The kinds of envelopes that other nodes may pass on. */
+/** The kinds of envelopes that nodes pass on for others. */
 const carriedKinds: ReadonlySet<string> = new Set(['letter', 'survey']);
 
-/** A message for all nodes, proven before, that another neighbour passes on: nobody is to blame. */
+/** A message for all nodes that was proven before, and that another neighbour passes on. No node is to blame for it. */
 export class DuplicateMessage extends PeerloomError {
   constructor(message: string) {
     super('ERR_REPLAYED', message);
@@ -49,11 +52,11 @@ function isForAll({ kind, to }: Envelope): boolean {
   return kind === 'message' && to === undefined;
 }
 
-/** Signs what goes out and examines what comes in. */
+/** Signs what this node sends, and examines what it receives. */
 export class Notary {
   readonly #options: NotaryOptions;
   readonly #seen: SeenMessages;
-  /** Envelopes that were signed or proven here. */
+  /** Envelopes that this node has signed or proven. */
   readonly #genuine = new WeakSet<object>();
   /** Envelopes of this node that wait for their signatures, by their letters. */
   readonly #pending = new WeakMap<object, PendingEnvelope>();
@@ -70,18 +73,18 @@ export class Notary {
     return this.#options.identity.id;
   }
 
-  /** Bytes that the memory of messages takes. */
+  /** Bytes that the record of seen messages takes. */
   get heldBytes(): number {
     return this.#seen.heldBytes;
   }
 
-  /** Told of memory that is taken anew. */
+  /** Called with the bytes of memory that are newly taken. */
   set onGrowth(onGrowth: (bytes: number) => void) {
     this.#seen.onGrowth = onGrowth;
   }
 
   /**
-   * Signs data: at once, unless the node's key signs asynchronously.
+   * Signs data. Returns a pending envelope if the node's key signs asynchronously.
    *
    * @throws TypeError for data that cannot be signed.
    */
@@ -98,8 +101,8 @@ export class Notary {
   }
 
   /**
-   * The data itself when it is a proven envelope that is passed on, and the envelope that waits for its signature when
-   * it is the letter of one; otherwise a new envelope for the data.
+   * Returns the envelope to send for some data: the data itself if it is a proven envelope, which is passed on; the
+   * pending envelope if the data is the letter of one; otherwise a new envelope for the data.
    */
   envelopeFor(data: Data, kind: string, to?: string): Envelope | PendingEnvelope {
     if (this.isGenuine(data)) return data;
@@ -113,21 +116,21 @@ export class Notary {
   /**
    * Examines what another node sent.
    *
-   * @throws DuplicateMessage; PeerloomError `ERR_ENVELOPE_INVALID`, `ERR_TIME_WINDOW`, `ERR_REPLAYED`, `ERR_TOO_MANY_MESSAGES`,
-   * `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID`.
+   * @throws DuplicateMessage; PeerloomError `ERR_ENVELOPE_INVALID`, `ERR_TIME_WINDOW`, `ERR_REPLAYED`,
+   * `ERR_TOO_MANY_MESSAGES`, `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID`.
    */
   examine(data: Data, bringer: Bringer): Envelope {
     return runNow(this.examineSteps(data, bringer));
   }
 
-  /** {@link Notary.examine} in steps; for most messages one is enough. */
+  /** {@link Notary.examine} in steps. One step is enough for most messages. */
   *examineSteps(data: Data, bringer: Bringer): Steps<Envelope> {
     const envelope = readEnvelope(data);
     try {
       return yield* this.#examine(envelope, bringer);
     } catch (error) {
       if (!(error instanceof MessageSeen && isForAll(envelope))) throw error;
-      // What this node wrote was never remembered, so only the signature tells it from a forgery.
+      // Own messages are not remembered, so only the signature distinguishes this one from a forgery.
       const isOwn = envelope.author === this.#options.identity.id;
       yield* isOwn ? verifySteps(envelope) : verifyHashSteps(envelope);
       throw new DuplicateMessage(error.message);
@@ -158,7 +161,7 @@ export class Notary {
     let remember = this.#seen.check(envelope, coming);
     while (!proof.next().done) {
       yield;
-      // Meanwhile the same message may have come another way.
+      // Meanwhile the same message may have come from another neighbour.
       remember = this.#seen.check(envelope, coming);
     }
     remember();
@@ -167,8 +170,9 @@ export class Notary {
   }
 
   /**
-   * What a neighbour says to this node alone can only have come over the link between them. It may have waited there,
-   * for the link to come back or for a slow handler, and clocks that differ do not matter to requests and responses.
+   * How old a message may be. An encrypted message of a neighbour for this node alone can only have come over the link
+   * between them. It may have waited there, until the link came back or a slow handler was done. For requests and
+   * responses, differences between the clocks do not matter.
    */
   #timelinessOf({ author, to, kind }: Envelope, { id, isEncrypted }: Bringer): Timeliness {
     const isBetweenBoth = isEncrypted && author === id && to === this.#options.identity.id;

@@ -11,34 +11,34 @@ export interface OutboxOptions {
   readonly onGrowth: (bytes: number) => void;
 }
 
-/** What becomes of an envelope. Exactly one of the two is called, unless `send` throws. */
+/** What to do with an envelope. Exactly one of the two functions is called, unless `send` throws. */
 export interface Dispatch {
-  /** Sends it. Returns false above the high-water mark of the channel. May throw. */
+  /** Sends the envelope. Returns false if the channel is above its high-water mark. May throw. */
   readonly send: (envelope: Envelope) => boolean;
-  /** It cannot be signed, or `send` threw. */
+  /** Called if the envelope cannot be signed, or if `send` threw. */
   readonly failed: (error: Error) => void;
 }
 
 interface Entry extends Dispatch {
   readonly bytes: number;
-  /** `undefined` while the signature is under way. */
+  /** `undefined` until the envelope is signed. */
   outcome: { readonly envelope: Envelope } | { readonly error: Error } | undefined;
-  /** It found the queue of the channel full once. */
+  /** Whether the channel's queue was full when the envelope was first sent. */
   isRetried: boolean;
 }
 
 /**
- * The envelopes of one connection that wait for signatures. They leave in the order in which they came, whatever the
- * order in which the signatures come, and only while the channel has room.
+ * The envelopes of one connection that wait for signatures. They are sent in the order in which they were added,
+ * whatever the order of the signatures, and only while the channel has room.
  */
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #drained = new Waiters();
   readonly #flushed = new Waiters();
-  /** In order. */
+  /** The envelopes that wait, in the order in which they were added. */
   readonly #entries = new Set<Entry>();
   #bytes = 0;
-  /** The channel is above its high-water mark. */
+  /** Whether the channel is above its high-water mark. */
   #isPaused = false;
   #isSending = false;
 
@@ -50,15 +50,15 @@ export class Outbox {
     return this.#bytes;
   }
 
-  /** Whether an envelope that is signed already has to wait too. */
+  /** Whether even an envelope that is already signed has to wait. */
   get isWaiting(): boolean {
     return this.#entries.size > 0;
   }
 
   /**
-   * Takes an envelope, of so many bytes.
+   * Adds an envelope.
    *
-   * @returns false above the high-water mark.
+   * @returns false if the queue is above the high-water mark.
    * @throws PeerloomError `ERR_QUEUE_FULL`.
    */
   add(envelope: Envelope | PendingEnvelope, bytes: number, dispatch: Dispatch): boolean {
@@ -80,7 +80,7 @@ export class Outbox {
     return waitingBytes < queueHighWaterBytes && !this.#isPaused;
   }
 
-  /** Resolves below half the high-water mark, or when the outbox closes. */
+  /** Resolves when at most half the high-water mark waits, or when the outbox closes. */
   drained(): Promise<void> {
     return this.#isDrained ? Promise.resolve() : this.#drained.wait();
   }
@@ -90,7 +90,7 @@ export class Outbox {
     return this.isWaiting ? this.#flushed.wait() : Promise.resolve();
   }
 
-  /** Nothing can be sent any more: all that waits fails. */
+  /** Call this when nothing can be sent any more. Everything that waits fails. */
   close(error: Error): void {
     const left = [...this.#entries];
     this.#entries.clear();
@@ -109,7 +109,7 @@ export class Outbox {
   }
 
   #flush(): void {
-    // A `send` may run code of the user, which may send again.
+    // `send` may run code of the user, which may send again.
     if (this.#isSending) return;
     this.#isSending = true;
     for (const entry of this.#entries) {
@@ -126,7 +126,8 @@ export class Outbox {
       if ('error' in outcome) failed(outcome.error);
       else if (!send(outcome.envelope)) this.#pause();
     } catch (error) {
-      // Other frames may have filled the queue. A message that finds it full again is too large for the room there is.
+      // Other frames may have filled the queue, so the envelope is tried once more. If the queue is full again, the
+      // message is too large for the room that is left.
       if ((error as PeerloomError).code === 'ERR_QUEUE_FULL' && !entry.isRetried) {
         entry.isRetried = true;
         this.#pause();

@@ -5,9 +5,9 @@ import { Serial } from '../base/serial.ts';
 import type { Steps } from '../base/steps.ts';
 import { turn } from './vault/turn.ts';
 
-/** The connection that asked for some work, and whose share of computing time it takes. */
+/** A connection that asks for work, which takes its share of computing time. */
 export interface Asker {
-  /** Resolves when earlier answers have gone out, so that there is room for another one. */
+  /** Resolves when earlier answers have been sent, so that there is room for another one. */
   drained(): Promise<void>;
 }
 
@@ -20,20 +20,20 @@ interface Job {
 /** The jobs of one asker. */
 interface Line {
   readonly jobs: Job[];
-  /** Of the job that runs now. */
+  /** The pace of the job that runs now. */
   pace: ComputingPace | undefined;
 }
 
 /**
  * Limits what a node computes for all its peers to half of its time. One piece of work runs at a time, and the askers
- * take turns. After each 10 ms of computing, all of them pause for the same time. An asker that does not read its answers
- * gets no further turn.
+ * take turns. After each 10 ms of computing, all of them pause for the same time. An asker that does not read its
+ * answers gets no further turn.
  */
 export class PeerTurns {
   readonly #runtime: Runtime;
   readonly #lines = new Map<Asker, Line>();
   readonly #serial = new Serial();
-  /** Computed since the last rest. */
+  /** Milliseconds computed since the last pause. */
   #tookMs = 0;
 
   constructor(runtime: Runtime) {
@@ -41,9 +41,9 @@ export class PeerTurns {
   }
 
   /**
-   * Does some work when it is the asker's turn.
+   * Runs work when it is the asker's turn.
    *
-   * @returns what the work does. Rejects with `ERR_CONNECTION_CLOSED` when the asker leaves before its turn.
+   * @returns the result of the work. Rejects with `ERR_CONNECTION_CLOSED` if the asker leaves before its turn.
    */
   run<Result>(asker: Asker, work: (pace: Pace) => Promise<Result>): Promise<Result> {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
@@ -55,9 +55,10 @@ export class PeerTurns {
   }
 
   /**
-   * Runs work in steps: the first one now, the others in turns of a few milliseconds, so that all askers make progress.
+   * Runs work in steps: the first step immediately, the others in turns of a few milliseconds, so that all askers make
+   * progress.
    *
-   * @returns the result of the work, at once if one step is enough. Rejects as {@link PeerTurns.run} does.
+   * @returns the result itself if one step is enough, otherwise a promise. It rejects as in {@link PeerTurns.run}.
    */
   begin<Result>(asker: Asker, steps: Steps<Result>): Result | Promise<Result> {
     const beganAtMs = this.#runtime.now();
@@ -81,7 +82,7 @@ export class PeerTurns {
     return step;
   }
 
-  /** Drops everything that an asker waits for. */
+  /** Drops all work of an asker. */
   cancel(asker: Asker): void {
     const line = this.#lines.get(asker);
     if (line === undefined) return;
@@ -91,7 +92,10 @@ export class PeerTurns {
     }
   }
 
-  /** Asks for a turn for the next job alone, so that each asker waits behind all the others. */
+  /**
+   * Runs the jobs of an asker. It asks for a turn for one job at a time, so that each asker waits for all the others in
+   * between.
+   */
   async #serve(asker: Asker, first: Job): Promise<void> {
     const line: Line = { jobs: [first], pace: undefined };
     this.#lines.set(asker, line);
@@ -104,7 +108,7 @@ export class PeerTurns {
 
   async #doNext(line: Line): Promise<void> {
     const job = line.jobs.shift();
-    if (job === undefined) return; // it was cancelled
+    if (job === undefined) return; // the job was cancelled
     const pace = new ComputingPace(this.#runtime);
     line.pace = pace;
     try {
@@ -112,7 +116,7 @@ export class PeerTurns {
     } catch (error) {
       job.reject(error);
     }
-    // The caller now signs or encodes the result, which counts too.
+    // The caller now signs or encodes the result. That time counts too.
     await turn(this.#runtime);
     line.pace = undefined;
     await this.#rest(pace.tookMs);

@@ -32,22 +32,28 @@ import { turnPace } from './vault/turn.ts';
 export interface PostOfficeOptions {
   readonly notary: Notary;
   readonly runtime: Runtime;
-  /** Bytes of a message. */
+  /** The most bytes of a message. */
   readonly maxMessageBytes: number;
-  /** The id of the peer over which the latest broadcast of a node came, if it is connected. */
+  /** Returns the id of the peer over which the latest broadcast of a node came, if that peer is connected. */
   readonly viaOf: (id: string) => string | undefined;
-  /** Room for what is passed on for neighbours. */
+  /** The places for letters that are passed on for neighbours. */
   readonly places: ErrandPlaces;
-  /** `undefined`: the node has no private key at hand, so it cannot decrypt letters. */
+  /** `undefined` if the node has no private key itself, so that it cannot decrypt letters. */
   readonly opener: HpkeOpener | undefined;
   /** Responds to a request of another node, which does not learn the reason of a rejection. */
   readonly respond: (mail: Mail, letter: Envelope, neighbour: Neighbour) => Promise<Data>;
 }
 
-/** A peer becomes a neighbour right after its connect handler was called, so a handler may ask a moment too early. */
+/**
+ * A peer becomes a neighbour just after its connect handler was called. So a request of that handler waits for this
+ * promise.
+ */
 const connectHandlers = Promise.resolve();
 
-/** The most bytes of a frame beside the data of its letter: signature, hash, ids and names. Honest frames have half of it. */
+/**
+ * The most bytes of a frame in addition to the data of its letter: signature, hash, ids and names. Honest frames have
+ * half of that.
+ */
 const maxFramingBytes = 1_024;
 
 /** The answer to a letter that its addressee cannot decrypt. */
@@ -60,10 +66,10 @@ interface Visit {
 }
 
 /**
- * Carries letters beyond the neighbours, through each node once: along the path over which the latest broadcast of the
- * addressee came, and over all links where no path is known, or where it does not lead on. Answers come back the same
- * way. A letter to one node is encrypted to it, and so is its answer; a relay sees who writes to whom, and how much. An
- * answer that its addressee did not sign is passed over at every hop.
+ * Carries letters beyond the neighbours, through each node once. A letter follows the path over which the latest
+ * broadcast of the addressee came. It goes over all links if no path is known, or if the path does not lead on. Answers
+ * come back the same way. A letter to one node is encrypted to that node, and so is its answer. A relay sees who writes
+ * to whom, and how much. Every hop ignores answers that the addressee did not sign.
  */
 export class PostOffice {
   readonly #options: PostOfficeOptions;
@@ -84,7 +90,7 @@ export class PostOffice {
     });
   }
 
-  /** By their ids. */
+  /** The neighbours by their ids. */
   get neighbours(): ReadonlyMap<string, Neighbour> {
     return this.#neighbours;
   }
@@ -100,9 +106,9 @@ export class PostOffice {
   }
 
   /**
-   * Asks a node of the network, a neighbour or not.
+   * Asks a node of the network, which need not be a neighbour.
    *
-   * @throws PeerloomError `ERR_NOT_CONNECTED`, `ERR_NO_ROUTE`, and those of {@link Channel.request}.
+   * @throws PeerloomError `ERR_NOT_CONNECTED`, `ERR_NO_ROUTE`, and the errors of {@link Channel.request}.
    */
   async ask(to: string, mail: Mail, timeoutMs: number): Promise<Data> {
     await connectHandlers;
@@ -111,7 +117,7 @@ export class PostOffice {
     return this.askEncrypted(to, mail, timeoutMs);
   }
 
-  /** The same, encrypted end to end to a neighbour as well. */
+  /** {@link PostOffice.ask}, but encrypted end to end even if the node is a neighbour. */
   async askEncrypted(to: string, mail: Mail, timeoutMs: number): Promise<Data> {
     const { notary, opener, runtime } = this.#options;
     const { ownId } = notary;
@@ -140,14 +146,17 @@ export class PostOffice {
     return opened;
   }
 
-  /** Opens a stream to the first of some nodes that is a neighbour over an encrypted link; `undefined` when none is. */
+  /**
+   * Opens a stream to the first of some nodes that is a neighbour over an encrypted link. Returns `undefined` if none
+   * is.
+   */
   async openStream(to: readonly string[], data: Data, timeoutMs: number): Promise<ChannelStream | undefined> {
     const neighbours = to.map((id) => this.#neighbours.get(id));
     const neighbour = neighbours.find((one) => one?.remote.security.encrypted);
     return neighbour?.fetchStream(data, { timeoutMs });
   }
 
-  /** Asks every node of the network who its neighbours are; each answers for itself, signed. */
+  /** Asks every node of the network for its neighbours. Each node answers for itself, with its signature. */
   async survey(timeoutMs: number): Promise<Envelope[]> {
     await connectHandlers;
     return this.#surveys.ask(timeoutMs);
@@ -165,7 +174,8 @@ export class PostOffice {
     const visit: Visit = {};
     const examination = this.#examine(request, neighbour, visit);
     try {
-      // Of all large letters that arrive together, one is read and proven at a time: each takes memory and milliseconds.
+      // Of the large letters that arrive together, only one at a time is read and proven, because each takes memory and
+      // some milliseconds.
       const isLarge = frame.length > largeBytes;
       const letter = await (isLarge ? hearing.computeInTurn(examination) : hearing.compute(examination));
       this.#fulfil({ letter, frame, budgetMs, origin: { neighbour, place: visit.place! } });
@@ -175,12 +185,12 @@ export class PostOffice {
     }
   }
 
-  /** A neighbour answers a letter that it was asked to pass on. */
+  /** Called when a neighbour answers a letter that it was asked to pass on. */
   answered({ hash, answer }: RelayAnswer, neighbour: Neighbour): Promise<void> {
     return this.#errands.answered(hash, answer, neighbour);
   }
 
-  /** Not an async function, because that would keep the letter in memory until the answer comes. */
+  /** This is not an async function, because that would keep the letter in memory until the answer comes. */
   #fulfil(carriage: Carriage & { readonly origin: Origin }): void {
     const { hash } = carriage.letter;
     const { neighbour, place } = carriage.origin;
@@ -223,7 +233,7 @@ export class PostOffice {
       throw invalid('a neighbour asked to pass on something that is neither a letter nor a survey');
     if (budgetMs === 0) throw invalid('a neighbour asked to pass on a letter without time for it');
     if (isLetter) checkLength(content, maxSealedBytes);
-    // The frame goes on as it came.
+    // The frame is passed on unchanged, so everything in it counts.
     if (frame.length > (isLetter ? content.length : 0) + maxFramingBytes)
       throw invalid('a neighbour asked to pass on a letter that is padded');
     visit.place = places.reserve(neighbour.remote.id, frame.length);
@@ -256,9 +266,10 @@ export class PostOffice {
   }
 
   /**
-   * Like {@link PostOffice.#fulfil}, it keeps of the letter only what tells its answer.
+   * Passes a letter on. Like {@link PostOffice.#fulfil}, it keeps only the part of the letter that is needed to
+   * recognise its answer.
    *
-   * @returns the first answer of the addressee's, `undefined` when no neighbour leads there.
+   * @returns the first answer of the addressee; `undefined` if no neighbour leads there.
    */
   #forward({ letter, frame, budgetMs, origin }: Carriage): Promise<Envelope | undefined> {
     const { author, hash, id, to } = letter;

@@ -10,21 +10,23 @@ import { readEnvelope, verifySteps } from './envelope.ts';
 import { fieldsOf } from './fields.ts';
 
 export interface ReturnsOptions {
-  /** The neighbour. */
+  /** The id of the neighbour. */
   readonly id: string;
   readonly runtime: Runtime;
   /** Sends some messages back. */
   readonly send: (returned: Data) => void;
 }
 
-/** Messages are gathered for this long from the first one on, and go back together. */
+/**
+ * Milliseconds for which refused messages are gathered, counted from the first one. Then they are sent back together.
+ */
 const gatheringMs = 50;
 
-/** Past either of these the neighbour's next message is not looked at before what was gathered has left. */
+/** If either bound is reached, the neighbour's next message waits until the gathered messages have been sent back. */
 const maxGathered = 64;
 const maxGatheredBytes = 64 * 1024;
 
-/** What an honest neighbour may have sent, and could send again. */
+/** The errors that an honest neighbour can cause. It can send such messages again. */
 const returnedCodes = [
   'ERR_TIME_WINDOW',
   'ERR_TOO_MANY_MESSAGES',
@@ -32,8 +34,8 @@ const returnedCodes = [
 ] as const satisfies ErrorCode[];
 
 /**
- * Sends back what a neighbour sent and this node could not take for a reason that is not the neighbour's fault, so that
- * the neighbour learns of the loss. It returns no more than it was given, and no faster than it is read.
+ * Sends a neighbour's messages back that this node refused for reasons that are not the neighbour's fault, so that the
+ * neighbour learns of the loss. It returns no more than it received, and no faster than the neighbour reads.
  */
 export class Returns {
   readonly #options: ReturnsOptions;
@@ -48,13 +50,15 @@ export class Returns {
   }
 
   /**
-   * Takes a message that was refused.
+   * Adds a message that was refused.
    *
-   * @returns a promise of room for the next one; `undefined` where there is room, or nothing is returned.
+   * @returns a promise that resolves when there is room for the next message; `undefined` if there is room already, or
+   * if the message is not returned.
    */
   add(message: Data, error: unknown): Promise<void> | undefined {
     if (!isReturned(error)) return undefined;
-    // What it passed on for others is counted alone: it could not tell whether that is true.
+    // A message that the neighbour passed on for another author is only counted, because the neighbour could not check
+    // the report.
     const isOwn = fieldsOf(message).author === this.#options.id;
     const bytes = isOwn ? lengthOf(message) : Number.POSITIVE_INFINITY;
     const gathered = this.#gathered.get(error.code) ?? { count: 0, messages: [] };
@@ -69,7 +73,7 @@ export class Returns {
     return this.#count < maxGathered && this.#bytes < maxGatheredBytes ? undefined : this.#left.promise;
   }
 
-  /** Nothing can be sent any more. */
+  /** Call this when nothing can be sent any more. */
   close(): void {
     this.#timer?.cancel();
     this.#gathered.clear();
@@ -84,7 +88,7 @@ export class Returns {
       try {
         this.#options.send({ code, count, messages });
       } catch {
-        // The neighbour does not read what it is sent: it cannot be told.
+        // The neighbour does not read what it receives, so it cannot be told.
       }
     }
     this.#gathered.clear();
@@ -93,7 +97,7 @@ export class Returns {
   }
 }
 
-/** Bytes that a message takes; infinitely many for one that takes long to encode. */
+/** The size of a message in bytes. Infinity for a message that takes long to encode. */
 function lengthOf(message: Data): number {
   const json = new CanonicalJson(message);
   json.nextPiece();
@@ -101,10 +105,10 @@ function lengthOf(message: Data): number {
 }
 
 /**
- * Reads what a neighbour sends back; stops after each message, and now and then.
+ * Reads the messages that a neighbour sends back. Pauses after each message, and during long ones.
  *
- * @throws PeerloomError `ERR_ENVELOPE_INVALID`, `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID`: only what this node said
- * to that neighbour, or to all, may come back as its own.
+ * @throws PeerloomError `ERR_ENVELOPE_INVALID`, `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID` if a message is not one
+ * that this node sent to that neighbour, or to all nodes.
  */
 export function* readReturned(
   data: Data,

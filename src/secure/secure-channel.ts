@@ -23,7 +23,7 @@ import type { Dispatch } from './outbox.ts';
 import type { PeerTurns } from './peer-turns.ts';
 import { Returns, readReturned } from './returns.ts';
 
-/** What a {@link SecureChannel} tells of itself and hands on. */
+/** What a {@link SecureChannel} reports, and the functions that it calls. */
 export interface SecureChannelOptions {
   readonly ownId: string;
   readonly runtime: Runtime;
@@ -31,20 +31,20 @@ export interface SecureChannelOptions {
   readonly notary: Notary;
   /** The turns in which large messages of all neighbours are proven. */
   readonly turns: PeerTurns;
-  /** A message for all nodes arrived again, and was dropped. */
+  /** Called when a message for all nodes has arrived again and was dropped. */
   readonly onDuplicate: () => void;
-  /** Answers a stream that the other node, not its user, opened: false when it has failed. */
+  /** Answers a stream that the other node opened without its user. Resolves with false if that failed. */
   readonly serve: (request: Envelope, stream: ChannelStream) => Promise<boolean>;
-  /** Called with the size of each message that begins to wait for its signature. */
+  /** Called with the bytes of each message that begins to wait for its signature. */
   readonly onGrowth: (bytes: number) => void;
-  /** Runs the user's handlers, and remembers meanwhile which message they handle. */
+  /** Runs the user's handlers. While they run, it remembers which message they handle. */
   readonly handle: <Result>(envelope: Envelope, run: (data: Data) => Result) => Result;
 }
 
-/** The result of the user's handlers; false if the message was refused. */
+/** The result of the user's handlers, or false if the message was refused. */
 type Received<Result> = Result | boolean | Promise<Result | boolean>;
 
-/** A channel that signs everything it sends, and hands on only what is proven. */
+/** A channel that signs everything it sends, and passes on only what is proven. */
 export class SecureChannel implements Channel {
   readonly bringer: Bringer;
   readonly hearing: Hearing;
@@ -52,7 +52,7 @@ export class SecureChannel implements Channel {
   readonly #options: SecureChannelOptions;
   readonly #returns: Returns;
   #handler: ChannelHandler | undefined;
-  /** Made when something first waits for a signature, which never happens with an `Identity`. */
+  /** Created when something first waits for a signature, which never happens with an `Identity`. */
   #usedDelayed: DelayedSends | undefined;
 
   constructor(channel: Channel, options: SecureChannelOptions) {
@@ -147,7 +147,7 @@ export class SecureChannel implements Channel {
     return this.#open('stream', header, options);
   }
 
-  /** Opens a stream that the node on the other side answers, not its user. */
+  /** Opens a stream that the other node answers without its user. */
   fetchStream(data: Data, options?: WaitOptions): Promise<ChannelStream> {
     return this.#open('fetch', data, options);
   }
@@ -160,7 +160,7 @@ export class SecureChannel implements Channel {
     return this.#channel.ping(options);
   }
 
-  /** What waits for signatures waits to be sent. */
+  /** Data that waits for signatures counts as waiting to be sent. */
   get path(): LinkPath | undefined {
     return this.#channel.path;
   }
@@ -184,20 +184,20 @@ export class SecureChannel implements Channel {
     this.#channel.endSuspended(message);
   }
 
-  /** First sends what waits for signatures, as far as they come in time. */
+  /** Closes the channel. First sends everything that waits for signatures, if they come in time. */
   close(goodbye: Goodbye): void {
     const delayed = this.#usedDelayed;
     if (delayed?.isWaiting && this.isOpen && !this.isSuspended) void delayed.close(goodbye);
     else this.#channel.close(goodbye);
   }
 
-  /** Bytes that wait for signatures. */
+  /** The bytes that wait for signatures. */
   get unsignedBytes(): number {
     return this.#usedDelayed?.heldBytes ?? 0;
   }
 
   /**
-   * Sends an envelope that is not a message, behind all that was sent before.
+   * Sends an envelope that is not a message, after everything that was sent before.
    *
    * @throws PeerloomError `ERR_QUEUE_FULL`, `ERR_CONNECTION_CLOSED`, or the error of `send`.
    */
@@ -210,12 +210,12 @@ export class SecureChannel implements Channel {
     return this.#options.handle(envelope, (data) => this.#handler!.message(data));
   }
 
-  /** Reports to the user what was refused, and counts it. */
+  /** Reports a refusal to the user, and counts it. */
   refuse(error: Error): void {
     this.#handler!.rejected(error);
   }
 
-  /** Returns what the other side signed in response to a request, once that is proven. */
+  /** Returns the response that the other side signed to a request, when it is proven. */
   async readResponse(request: Envelope | PendingEnvelope, response: Data): Promise<Data> {
     const asked: Letter = request instanceof PendingEnvelope ? request.letter : request;
     const { request: id, answer } = fieldsOf((await this.hearing.examine(response, ['response'])).data);
@@ -241,7 +241,7 @@ export class SecureChannel implements Channel {
     return this.#delayed.call(envelope, { what: 'openStream', options, begin });
   }
 
-  /** It is signed, and nothing waits before it. */
+  /** Whether the envelope is signed and nothing waits before it, so that it can be sent immediately. */
   #leavesAtOnce(envelope: Envelope | PendingEnvelope): envelope is Envelope {
     return !(envelope instanceof PendingEnvelope) && !this.#usedDelayed?.isWaiting;
   }
@@ -319,7 +319,7 @@ export class SecureChannel implements Channel {
 
   async #respond(data: Data): Promise<Data | undefined> {
     const examined = this.hearing.examine(data, ['request']);
-    // Small ones are handed on in the order in which they came.
+    // Small ones are passed on in the order in which they came.
     const request = examined instanceof Promise ? await examined : examined;
     const answer = await this.#handler!.request(request.data);
     if (answer === undefined) return undefined;
@@ -331,7 +331,7 @@ export class SecureChannel implements Channel {
   }
 }
 
-/** The user's data in envelopes of this node. */
+/** Returns the user's data in envelopes of this node. */
 function contentsOf(envelopes: readonly Data[] | undefined): Data[] | undefined {
   const letters = envelopes?.map(fieldsOf);
   return letters?.filter(({ kind }) => kind === 'message' || kind === 'request').map(({ data }) => data!);

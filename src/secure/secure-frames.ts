@@ -10,13 +10,16 @@ export const secureProtocol = 'secure/1';
 
 /** The kinds of frames: the first byte. */
 export const SecureFrameKind = {
-  /** An envelope: pass it on, and wait for answers for as many milliseconds as its number says. `taken` or `relayed` follows. */
+  /**
+   * An envelope to pass on. The frame's number is the time in milliseconds to wait for answers. The receiver responds
+   * with `taken` or `relayed`.
+   */
   relay: 1,
-  /** The hash of a letter: the sender passes the letter on, and `relayed` may follow. */
+  /** The hash of a letter that the sender of this frame passes on. `relayed` may follow. */
   taken: 2,
-  /** `{ hash, answer }`: the answer to a letter; `null`: no path leads to its addressee from here. */
+  /** `{ hash, answer }`: the answer to a letter. The answer is `null` if no path leads from here to the addressee. */
   relayed: 3,
-  /** An envelope of the kind `ask`; `response` or `failure` with its number follows. */
+  /** An envelope of the kind `ask`. The receiver responds with `response` or `failure`, with the same number. */
   request: 4,
   /** An envelope of the kind `response`. */
   response: 5,
@@ -25,26 +28,29 @@ export const SecureFrameKind = {
 } as const;
 export type SecureFrameKind = (typeof SecureFrameKind)[keyof typeof SecureFrameKind];
 
-/** The kind, the format of the payload, and a number, which pairs request and response, or is the time for a letter. */
+/**
+ * The kind, the format of the payload, and a number. The number pairs request and response, or is the time for a
+ * letter.
+ */
 const headerBytes = 6;
 const numberOffset = 2;
 
-/** Longer frames are decoded in turns, and are sent only when the neighbour has read everything before them. */
+/** Longer frames are decoded in turns with other neighbours, and are sent only when there is room for large frames. */
 export const largeBytes = 64 * 1024;
 
 /**
- * Lists, objects, byte strings and typed arrays in a letter or request. A neighbour may bring several of them at once, and
- * each container takes some 500 bytes while they are proven.
+ * The most lists, objects, byte strings and typed arrays in a letter or request. A neighbour may send several of them
+ * at the same time, and each container takes some 500 bytes while they are proven.
  */
 export const maxLetterContainers = 100_000;
 
-/** The part of its time that each hop gives to the next one. */
+/** The part of its own time that each hop gives to the next one. */
 const budgetShare = 0.9;
 const maxBudgetMs = 60_000;
 
-/** A frame as it arrived; its payload is not decoded yet. */
+/** A frame whose payload is not decoded yet. */
 export interface SecureFrame {
-  /** All of it. */
+  /** The whole frame. */
   readonly bytes: Uint8Array;
   readonly kind: number;
   readonly format: number;
@@ -54,25 +60,24 @@ export interface SecureFrame {
 
 /** A neighbour's request to pass on a letter. The request is not signed, because the letter proves itself. */
 export interface RelayRequest {
-  /** As it arrived. This node owns its memory, and sends it on to others. */
+  /** The frame as it arrived. This node owns its memory, and passes it on to others. */
   readonly frame: Uint8Array;
-  /** Reads the envelope; nothing in it is proven yet. Throws as {@link dataSteps} does. */
+  /** Reads the envelope. Nothing in it is proven yet. Throws as {@link dataSteps} does. */
   readonly read: () => Steps<Data>;
   /** Milliseconds that this node may wait for answers. */
   readonly budgetMs: number;
 }
 
-/** A neighbour's answer to a letter that it was asked to pass on. It proves itself too. */
+/** A neighbour's answer to a letter that it was asked to pass on. The answer proves itself too. */
 export interface RelayAnswer {
   /** The hash of the letter. */
   readonly hash: string;
-  /** Nothing in it is proven yet. `null`: no path leads to the addressee through this neighbour. */
+  /** The answer. Nothing in it is proven yet. `null` if no path leads to the addressee through this neighbour. */
   readonly answer: Data;
 }
 
 /**
- * @throws TypeError when no payload can hold the data; PeerloomError `ERR_MESSAGE_TOO_LARGE` for too many lists and
- * objects.
+ * @throws TypeError if a payload cannot hold the data; PeerloomError `ERR_MESSAGE_TOO_LARGE` for too many containers.
  */
 export function encodeSecureFrame(kind: SecureFrameKind, data: Data, number = 0): Uint8Array {
   const { format, body } = encodePayload(data);
@@ -85,7 +90,7 @@ export function encodeSecureFrame(kind: SecureFrameKind, data: Data, number = 0)
   return bytes;
 }
 
-/** @throws PeerloomError `ERR_MESSAGE_TOO_LARGE` when the payload holds too many lists and objects. */
+/** @throws PeerloomError `ERR_MESSAGE_TOO_LARGE` if the payload has too many containers. */
 export function checkContainers(format: number, body: Uint8Array): void {
   if (countContainers(format, body) <= maxLetterContainers) return;
   throw new PeerloomError(
@@ -101,7 +106,7 @@ export function readSecureFrame(bytes: Uint8Array): SecureFrame {
   return { bytes, kind: bytes[0]!, format: bytes[1]!, number, body: bytes.subarray(headerBytes) };
 }
 
-/** Memory that the decoded payload takes beside its bytes. */
+/** Bytes of memory that the decoded payload takes in addition to the frame. */
 export function unfoldedBeside({ format, body }: SecureFrame): number {
   return unfoldedBytes(format, body) - body.length;
 }
@@ -115,12 +120,15 @@ export function dataSteps({ format, body }: SecureFrame, maxContainers: number):
   return decodeInSteps(format, body, { maxContainers: Math.min(maxContainers, maxLetterContainers) });
 }
 
-/** The frame of a letter that this node wrote. */
+/** Returns the frame of a letter that this node wrote. */
 export function frameOfLetter(letter: Data): Uint8Array {
   return encodeSecureFrame(SecureFrameKind.relay, letter);
 }
 
-/** Writes how long the next node may wait for answers into the frame of a letter, which is not encoded again. */
+/**
+ * Writes the time for which the next node may wait for answers into the frame of a letter. The letter is not encoded
+ * again.
+ */
 export function setBudget(frame: Uint8Array, budgetMs: number): void {
   setNumber(frame, Math.ceil(budgetMs));
 }

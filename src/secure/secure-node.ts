@@ -40,9 +40,9 @@ const placesShareOfBudget = 1 / 8;
  * altered, forged, late or repeated fires `node_message_rejected` and reaches no handler. All nodes of the network must
  * be SecureNodes. See docs/secure-node.md.
  *
- * If the option `identity` is a `Signer`, messages leave when they are signed, in the order in which they were sent. Such
- * a node cannot decrypt, so `sendTo`, `decrypt` and the vault fail with `ERR_NOT_SUPPORTED`. With an identity in a store,
- * everything works.
+ * If the option `identity` is a `Signer`, messages leave when they are signed, in the order in which they were sent.
+ * Such a node cannot decrypt, so `sendTo`, `decrypt` and the vault fail with `ERR_NOT_SUPPORTED`. With an identity in a
+ * store, everything works.
  *
  * @example
  * class Diary extends SecureNode {
@@ -58,7 +58,7 @@ export class SecureNode extends Node {
   readonly #dataKeys: DataKeys;
   readonly #post: PostOffice;
   readonly #places: ErrandPlaces;
-  /** In which other nodes have this one compute. */
+  /** The turns in which this node computes for other nodes. */
   readonly #turns: PeerTurns;
   readonly #runtime: Runtime;
   readonly #limits: Limits;
@@ -151,8 +151,8 @@ export class SecureNode extends Node {
   /**
    * The vault: data that this node owns, and data of other owners that this node may read.
    *
-   * @throws PeerloomError `ERR_NOT_SUPPORTED` if the identity is a `Signer`; `ERR_NOT_STARTED` for a vault or an identity
-   * in a store, until `start()` has resolved.
+   * @throws PeerloomError `ERR_NOT_SUPPORTED` if the identity is a `Signer`; `ERR_NOT_STARTED` for a vault or an
+   * identity in a store, until `start()` has resolved.
    */
   get vault(): Vault {
     this.#vault ??= new Vault(this.vaultEngine);
@@ -165,7 +165,7 @@ export class SecureNode extends Node {
   }
 
   override openBeforeStart(): Promise<void> | undefined {
-    // `message` is there only as long as nothing is awaited. So a page loads what receives states before they come.
+    // `message` is set only until a handler awaits. So a page loads the part that receives states before they come.
     const part = loadPart('states');
     return part instanceof Promise ? part.then(() => this.#openStoredVault()) : this.#openStoredVault();
   }
@@ -191,7 +191,7 @@ export class SecureNode extends Node {
 
   override sendToNodes(data: Data, options?: SendToNodesOptions): SendReport {
     const envelope = this.#notary.envelopeFor(data, 'message');
-    // Each connection finds the envelope again by its letter, and sends it when it is signed.
+    // Each connection finds the pending envelope by its letter, and sends it when it is signed.
     return super.sendToNodes(envelope instanceof PendingEnvelope ? envelope.letter : envelope, options);
   }
 
@@ -218,8 +218,8 @@ export class SecureNode extends Node {
    * Measures the round trip to any node of the network.
    *
    * @returns the round trip in milliseconds.
-   * @throws PeerloomError `ERR_NO_ROUTE`, `ERR_NOT_CONNECTED`, `ERR_TIMEOUT`; `ERR_NOT_SUPPORTED` for a node that is not
-   * a neighbour, if the identity of one of the two nodes is a `Signer`.
+   * @throws PeerloomError `ERR_NO_ROUTE`, `ERR_NOT_CONNECTED`, `ERR_TIMEOUT`; `ERR_NOT_SUPPORTED` for a node that is
+   * not a neighbour, if the identity of one of the two nodes is a `Signer`.
    */
   async ping(id: string, options?: SecureWaitOptions): Promise<number> {
     const start = this.#runtime.now();
@@ -239,8 +239,8 @@ export class SecureNode extends Node {
   }
 
   /**
-   * Returns this node's Ed25519 signature of the data in base64url, for {@link SecureNode.verify}. You may change the data
-   * as soon as this returns the promise.
+   * Returns this node's Ed25519 signature of the data in base64url, for {@link SecureNode.verify}. You may change the
+   * data as soon as this returns the promise.
    *
    * @throws TypeError for data that no message can hold; PeerloomError `ERR_SIGNER` if the identity is a `Signer` and
    * fails.
@@ -262,8 +262,8 @@ export class SecureNode extends Node {
   /**
    * Decrypts what {@link SecureNode.encrypt} encrypted for this node.
    *
-   * @throws PeerloomError `ERR_DECRYPTION` if the data was altered, or encrypted for another node; `ERR_NOT_SUPPORTED` if
-   * the identity is a `Signer`.
+   * @throws PeerloomError `ERR_DECRYPTION` if the data was altered, or encrypted for another node; `ERR_NOT_SUPPORTED`
+   * if the identity is a `Signer`.
    */
   decrypt(encrypted: Uint8Array): Promise<Data> {
     return this.#dataKeys.decrypt(encrypted);

@@ -37,9 +37,9 @@ export interface ResolvedSecureOptions {
   readonly vault: VaultOptions | undefined;
   /** What signs for the node. */
   readonly signer: NodeIdentity;
-  /** `undefined`: the node has no private key at hand, so it only signs. */
+  /** `undefined` if the node has no private key itself, so that it can only sign. */
   readonly identity: Identity | StoredIdentity | undefined;
-  /** Those of `Node`. */
+  /** The options of `Node`. */
   readonly rest: NodeOptions;
 }
 
@@ -71,7 +71,7 @@ export function resolveSecureOptions(given: SecureNodeOptions): ResolvedSecureOp
   return { timeWindowMs, maxSeenMessages, vault, signer, identity, rest };
 }
 
-/** @returns milliseconds. @throws TypeError or RangeError. */
+/** Returns the timeout in milliseconds. @throws TypeError or RangeError. */
 export function timeoutOf(options: SecureWaitOptions = {}): number {
   checkOptions(options, ['timeoutMs']);
   const { timeoutMs = defaults.timeoutMs } = options;

@@ -12,15 +12,15 @@ export interface SecureProtocolOptions extends Omit<NeighbourOptions, 'onGrowth'
 }
 
 /**
- * The protocol in which SecureNodes speak as nodes: letters that they pass on, and requests about vaults. A peer that
- * speaks it is a neighbour.
+ * The protocol between SecureNodes, apart from their users' messages: letters that they pass on, and requests about
+ * vaults. A peer that speaks it is a neighbour.
  */
 export class SecureProtocol implements Protocol {
   readonly name = secureProtocol;
   readonly #neighbours = new Map<ProtocolPeer, Neighbour>();
   #options!: SecureProtocolOptions;
 
-  /** Called before the node connects. */
+  /** Sets the options. Call it before the node connects. */
   use(options: SecureProtocolOptions): void {
     this.#options = options;
   }

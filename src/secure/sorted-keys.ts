@@ -1,9 +1,9 @@
 import type { Steps } from '../base/steps.ts';
 
-/** What a key costs to compare beside its characters, which may all be those of another key. */
+/** The cost of comparing a key, in addition to its characters. All of these may be equal to the other key's. */
 const keyCost = 64;
 
-/** What is sorted, or merged, in one step. */
+/** The cost of the keys that are sorted or merged in one step. */
 const stepCost = 128 * 1024;
 
 /** Sorts like `Array.prototype.sort()`, by UTF-16 code units, in steps of about a millisecond. */

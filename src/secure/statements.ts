@@ -1,9 +1,9 @@
 import type { Envelope } from './envelope.ts';
 
-/** What is kept of one answer to a survey. */
+/** The statements that count for one neighbour's answer to a survey. */
 interface Branch {
   bytes: number;
-  /** In the order in which they came. */
+  /** The authors of the statements, in the order in which they came. Some may count for another answer by now. */
   readonly authors: string[];
 }
 
@@ -13,13 +13,14 @@ interface Kept {
   branch: Branch;
 }
 
-/** An envelope without its data, and an id in a list. */
+/** Bytes of an envelope without its data, and of an id in a list. */
 const statementBytes = 400;
 const idBytes = 56;
 
 /**
- * What nodes say of their neighbours, one statement for each node, gathered from the answers of several neighbours. Past
- * the bound the answer that is kept most of gives something up: with ever new ids one neighbour crowds out itself.
+ * What nodes state about their neighbours, one statement for each node, gathered from the answers of several
+ * neighbours. When the statements exceed the bound, the answer that takes the most bytes loses its latest one. So a
+ * neighbour that invents ids drives out only its own statements.
  */
 export class Statements {
   readonly #maxBytes: number;
@@ -36,10 +37,10 @@ export class Statements {
   }
 
   /**
-   * Whether there is a statement of its author already. The same one counts for the answer that is kept less of, so that
-   * it does not go when the other one has to give up something.
+   * Whether there is already a statement of this author. If it is the same statement, it counts for the smaller of the
+   * two answers from now on, so that it is not lost when the larger one has to lose something.
    *
-   * @param from whose answer it is of.
+   * @param from the id of the neighbour whose answer has the statement.
    */
   has({ author, hash }: Envelope, from: string): boolean {
     const kept = this.#kept.get(author);
@@ -49,7 +50,7 @@ export class Statements {
     return true;
   }
 
-  /** Keeps a statement that is proven, and that it does not have. */
+  /** Keeps a proven statement of an author who has none yet. */
   add(statement: Envelope, neighbours: number, from: string): void {
     const bytes = statementBytes + idBytes * neighbours;
     const branch = this.#branchOf(from);
@@ -81,7 +82,7 @@ export class Statements {
       other.bytes > one.bytes ? other : one,
     );
     let author = branch.authors.pop()!;
-    // A statement may count for another answer by now.
+    // Skips statements that count for another answer by now, or are gone.
     while (this.#kept.get(author)?.branch !== branch) author = branch.authors.pop()!;
     this.#forget(author, branch);
   }

@@ -17,19 +17,19 @@ export interface SurveysOptions {
   readonly errands: Errands;
   /** Ids of all neighbours. */
   readonly neighbours: () => readonly string[];
-  /** The neighbours that can be asked, but for one. */
+  /** Returns the neighbours that can be asked, except for one. */
   readonly carriers: (except: Neighbour | undefined) => readonly Neighbour[];
-  /** Bytes of what one survey brings back, and so of an answer to it. */
+  /** The most bytes that one survey gathers, and so the most of an answer to it. */
   readonly maxBytes: number;
 }
 
 /** A letter or survey that this node passes on. */
 export interface Carriage {
   readonly letter: Envelope;
-  /** The frame in which it came, or was written. */
+  /** The frame in which the letter came or was written. */
   readonly frame: Uint8Array;
   readonly budgetMs: number;
-  /** Left out: this node wrote it. */
+  /** Left out if this node wrote the letter. */
   readonly origin?: Origin;
 }
 
@@ -39,7 +39,7 @@ export interface Origin {
   readonly place: Place;
 }
 
-/** The answer of a neighbour, for itself and the nodes behind it. */
+/** The answer of a neighbour for itself and for the nodes that it has asked. */
 interface SurveyAnswer {
   readonly answer: readonly Data[];
   readonly survey: Envelope;
@@ -55,9 +55,9 @@ const maxNeighbours = 1_024;
 const maxAnswered = 256;
 
 /**
- * Asks the whole network who is connected with whom. The request goes from node to node, each passes it on once, and
- * the answers come back the same way. Each node answers for itself, signed, and each hop checks every statement: what is
- * made up goes no further, and takes no other statement's place.
+ * Asks the whole network which nodes are connected. The request goes from node to node, each passes it on once, and the
+ * answers come back the same way. Each node answers for itself, with its signature, and each hop checks every
+ * statement. So an invented statement goes no further, and replaces no other one.
  */
 export class Surveys {
   readonly #options: SurveysOptions;
@@ -75,7 +75,7 @@ export class Surveys {
     ) as Promise<Envelope[]>;
   }
 
-  /** Answers a survey that a neighbour brings, for this node and for those behind it. */
+  /** Answers a survey that a neighbour brings, for this node and for the nodes that it asks. */
   async answer(survey: Carriage): Promise<Data> {
     const own = this.#stateFor(survey.letter);
     const others = await this.#askOthers(survey);
@@ -86,8 +86,8 @@ export class Surveys {
   }
 
   /**
-   * The answer to a survey that has come before, of this node alone: the neighbour that brought it first may keep the
-   * other one to itself.
+   * Returns this node's own statement for a survey that has come before. It is sent to further neighbours, because the
+   * neighbour that brought the survey first may withhold the answer.
    */
   ownAnswerTo(hash: string): Envelope | PendingEnvelope | undefined {
     return this.#answered.get(hash);
@@ -113,12 +113,15 @@ export class Surveys {
     return statements.all;
   }
 
-  /** A neighbour that passes on what it should have found to be false is not heard any further. */
+  /**
+   * Gathers the statements of an answer. The rest of the answer is ignored after the first false statement, which the
+   * neighbour should have found.
+   */
   async #gather(statements: Statements, { answer, survey, neighbour, errand }: SurveyAnswer): Promise<void> {
     try {
       await neighbour.hearing.begin(this.#gatherSteps(statements, { answer, survey, neighbour, errand }));
     } catch {
-      // The user has been told.
+      // The refusal has been reported to the user.
     }
   }
 
@@ -131,16 +134,16 @@ export class Surveys {
       const statement = readEnvelope(data);
       if (statement.author === ownId || statements.has(statement, id)) continue;
       const neighbours = yield* checkStatement(statement, survey);
-      // Meanwhile another neighbour may have brought it.
+      // Meanwhile another neighbour may have brought the statement.
       if (!statements.has(statement, id)) statements.add(statement, neighbours, id);
     }
   }
 }
 
 /**
- * Proves that a node said this of its neighbours in answer to a survey.
+ * Proves that a node made this statement about its neighbours in answer to a survey.
  *
- * @returns how many neighbours it names.
+ * @returns the number of neighbours that it names.
  * @throws PeerloomError `ERR_ENVELOPE_INVALID`, `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID`.
  */
 function* checkStatement(statement: Envelope, survey: Envelope): Steps<number> {

@@ -2,20 +2,20 @@
 export interface WorkQueueOptions {
   readonly maxJobs: number;
   readonly maxBytes: number;
-  /** Called with the memory that each new job takes. */
+  /** Called with the bytes of memory that each job takes when it starts. */
   readonly onGrowth: (bytes: number) => void;
 }
 
-/** Something to do for a neighbour. */
+/** Work for a neighbour. */
 export interface Job {
-  /** Memory that the job takes while it runs. Called when its turn comes. */
+  /** Returns the bytes of memory that the job takes while it runs. Called when its turn comes. */
   readonly bytes: () => number;
   readonly run: () => Promise<void>;
 }
 
 /**
- * Runs the jobs of one neighbour concurrently, within bounds on their number and their memory. Further jobs wait in order.
- * The caller limits the memory of waiting jobs.
+ * Runs the jobs of one neighbour concurrently, within bounds on their number and their memory. Further jobs wait in
+ * order. The caller limits the memory of waiting jobs.
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
@@ -28,12 +28,12 @@ export class WorkQueue {
     this.#options = options;
   }
 
-  /** Memory that running jobs take. */
+  /** Bytes of memory that running jobs take. */
   get heldBytes(): number {
     return this.#runningBytes;
   }
 
-  /** @returns a promise for the end of the job, or of the queue. Rejects with what the job rejects with. */
+  /** Adds a job. Returns a promise that resolves when the job or the queue has ended, and rejects as the job does. */
   add(job: Job): Promise<void> {
     if (this.#isClosed) return Promise.resolve();
     if (this.#waiting.length === 0 && this.#hasRoom) return this.#begin(job);

@@ -23,7 +23,7 @@ import type { VaultStore } from './vault-store.ts';
 interface CollectionBackup extends Delivery {
   readonly collection: string;
   readonly state: CollectionState;
-  /** The chunks of large items, by their blob. */
+  /** The chunks of the large items, by their blobs. */
   readonly chunks: Chunks;
 }
 
@@ -31,7 +31,10 @@ type Chunks = Readonly<Record<string, readonly Uint8Array[]>>;
 
 const format = 'peerloom-vault-export-3';
 
-/** Everything of an owner, as it is kept. Nothing may change meanwhile. The export is made collection by collection. */
+/**
+ * Exports all collections of an owner as they are stored, one after the other. No collection of the owner may change
+ * meanwhile.
+ */
 export async function exportCollections(
   store: VaultStore,
   owner: string,
@@ -57,11 +60,11 @@ async function backupOf(store: VaultStore, { owner, collection }: CollectionName
 }
 
 /**
- * Takes in all of an export, or nothing. Everything is proven in steps, and then kept in one turn of the event loop. No
- * collection of the owner may change meanwhile.
+ * Imports all of an export, or nothing. Everything is proven in steps, and then stored in one turn of the event loop.
+ * No collection of the owner may change meanwhile.
  *
  * @throws PeerloomError `ERR_VAULT_INVALID`, `ERR_NOT_PERMITTED` and `ERR_DECRYPTION` for chunks that the owner's items
- * do not prove, and those of {@link proveOwn}.
+ * do not prove; and the errors of {@link proveOwn}.
  */
 export async function importCollections(
   { store, keys, runtime }: Pick<VaultEngine, 'store' | 'keys' | 'runtime'>,
@@ -87,12 +90,12 @@ export async function importCollections(
   await store.written();
 }
 
-/** The last version that the owner has given out, from what is signed. */
+/** The last version that the owner has assigned, as far as the signed data shows it. */
 function lastVersion(state: CollectionState, items: readonly SealedItem[]): number {
   return items.reduce((last, { version }) => Math.max(last, version), currentEpoch(state).from - 1);
 }
 
-/** @throws PeerloomError unless each chunk is one of an item of the collection, and as it was put. */
+/** @throws PeerloomError unless each chunk belongs to an item of the collection, and is as it was put. */
 async function verifyChunks(keys: EpochKeys, part: CollectionBackup & CollectionName): Promise<void> {
   try {
     await verifyChunksOf(keys, part);
@@ -143,7 +146,7 @@ async function chunksOf(store: VaultStore, owner: string, blob: string): Promise
   return chunks;
 }
 
-/** Reads the form of an export. What is inside is proven later. */
+/** Reads an export, and checks its form only. The content is proven later. */
 function* readSteps(exported: Uint8Array, owner: string): Steps<CollectionBackup[]> {
   const { format: found, owner: foundOwner, collections } = fieldsOf(dataOf(exported));
   const isExport = found === format && typeof foundOwner === 'string' && Array.isArray(collections);

@@ -3,7 +3,10 @@ import type { VaultNetwork } from './replicator.ts';
 import { vaultTopics } from './vault-protocol.ts';
 import type { Watchers } from './watchers.ts';
 
-/** Notices to nodes that are not neighbours: each is a letter that the whole network carries. */
+/**
+ * The most notices under way to nodes that are not neighbours. Each of these is a letter that the whole network
+ * carries.
+ */
 const maxLettersUnderWay = 16;
 const noticeTimeoutMs = 10_000;
 
@@ -12,7 +15,7 @@ interface Notice {
   readonly name: CollectionName;
 }
 
-/** Tells those who watch a collection to fetch again; several changes become one notice while it waits. */
+/** Tells the nodes that watch a collection to fetch again. While a notice waits, further changes are part of it. */
 export class ChangeNotices {
   readonly #network: VaultNetwork;
   readonly #watchers: Watchers;
@@ -46,7 +49,7 @@ export class ChangeNotices {
     }
   }
 
-  /** One that cannot be reached asks by itself when it is back. */
+  /** Sends a notice. A node that cannot be reached asks again when it is back, without a notice. */
   async #tell({ id, name: { owner, collection } }: Notice): Promise<void> {
     try {
       await this.#network.ask(id, vaultTopics.changed, { owner, collection }, noticeTimeoutMs);

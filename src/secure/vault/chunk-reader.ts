@@ -20,15 +20,15 @@ export interface ChunkReaderOptions {
 export interface ChunkList {
   readonly item: string;
   readonly blob: string;
-  /** The SHA-256 of each, 64 hexadecimal digits. */
+  /** The SHA-256 of each chunk, 64 hexadecimal digits. */
   readonly hashes: readonly string[];
 }
 
 const chunkTimeoutMs = 30_000;
 
 /**
- * Reads chunks and proves each before it is given: what is kept here, what a neighbour sends as a stream, and what
- * comes neither way, one by one, from whoever has the true one.
+ * Reads chunks, and proves each before it returns it. It takes a chunk from this node's store; otherwise from the
+ * stream of a neighbour; otherwise it asks one node after the other until one has the true chunk.
  */
 export class ChunkReader {
   readonly #options: ChunkReaderOptions;
@@ -38,8 +38,8 @@ export class ChunkReader {
   }
 
   /**
-   * @throws PeerloomError `ERR_ITEM_CHANGED` when the item was put again or deleted meanwhile; otherwise of the last
-   * who did not give a chunk.
+   * @throws PeerloomError `ERR_ITEM_CHANGED` if the item was put again or deleted meanwhile; otherwise the error of the
+   * last node that did not have a chunk.
    */
   async *chunks(
     name: CollectionName,
@@ -67,7 +67,7 @@ export class ChunkReader {
     }
   }
 
-  /** Nobody is to blame when the chunks are gone because their item is another one now. */
+  /** Whether the item has changed. Its old chunks are gone then, and no node is to blame. */
   async #isChanged(
     name: CollectionName,
     { item, blob }: ChunkList,

@@ -4,18 +4,18 @@ import type { ChannelStream } from '../../channel/streams/stream.ts';
 import { chunkBytes, tagBytes } from './vault-limits.ts';
 
 export interface ChunkStreamOptions {
-  /** Opens a stream of the chunks from a number on. `undefined`: nobody has one to offer. */
+  /** Opens a stream of the chunks from a number on. Resolves with `undefined` if no node offers one. */
   readonly open: (number: number) => Promise<ChannelStream | undefined>;
   readonly runtime: Runtime;
 }
 
-/** Before each chunk its length, big-endian. */
+/** The bytes of the length before each chunk, big-endian. */
 const prefixBytes = 4;
 const maxChunkBytes = chunkBytes + tagBytes;
-/** For one chunk, or for the answer that there is a stream. */
+/** Milliseconds to wait for one chunk, or for the answer that there is a stream. */
 const timeoutMs = 30_000;
 
-/** Writes chunks as fast as the other side reads them; one that reads nothing for long is given up. */
+/** Writes chunks as fast as the other side reads them. Gives up if it reads nothing for `timeoutMs`. */
 export async function writeChunks(
   stream: ChannelStream,
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -39,7 +39,10 @@ async function drainedInTime(stream: ChannelStream, runtime: Runtime): Promise<v
   timer.cancel();
 }
 
-/** Reads what {@link writeChunks} wrote. It opens the stream for the first chunk, and aborts it at the first chunk that is false. */
+/**
+ * Reads what {@link writeChunks} wrote. It opens the stream for the first chunk, and aborts it at the first false
+ * chunk.
+ */
 export class ChunkStream {
   readonly #options: ChunkStreamOptions;
   #stream: Promise<ChannelStream | undefined> | undefined;
@@ -49,7 +52,10 @@ export class ChunkStream {
     this.#options = options;
   }
 
-  /** The next chunk, proven by its hash; `undefined` when it does not come, and ever after. */
+  /**
+   * Returns the next chunk, proven by its hash. If the chunk does not come, this and all later calls return
+   * `undefined`.
+   */
   async next(number: number, hash: string): Promise<Uint8Array | undefined> {
     const { open, runtime } = this.#options;
     this.#stream ??= open(number).catch(() => undefined);
@@ -75,7 +81,7 @@ export class ChunkStream {
     return length > maxChunkBytes ? undefined : this.#take(stream!, length);
   }
 
-  /** So many bytes; `undefined` when the stream ends before. */
+  /** Reads a number of bytes. Returns `undefined` if the stream ends before that. */
   async #take(stream: ChannelStream, length: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const bytes = new Uint8Array(length);
     for (let filled = 0; filled < length; ) {

@@ -1,7 +1,7 @@
 import type { StoredCollection } from './manifest.ts';
 
 const maxEntries = 1_024;
-/** Characters of the states' JSON, all together. */
+/** The most characters of the JSON of all cached states together. */
 const maxLength = 8 * 1024 * 1024;
 
 interface Entry {
@@ -9,7 +9,7 @@ interface Entry {
   readonly length: number;
 }
 
-/** Collections that were read lately, so that their state need not be parsed again. Those used last are kept. */
+/** A cache of collections, so that their states need not be parsed again. The collections used last are kept. */
 export class CollectionCache {
   readonly #entries = new Map<string, Entry>();
   #length = 0;
@@ -23,7 +23,7 @@ export class CollectionCache {
     return entry.collection;
   }
 
-  /** @param length characters of the state's JSON. */
+  /** @param length the number of characters of the state's JSON. */
   set(collection: StoredCollection, length: number): void {
     const { owner, collection: name } = collection.head;
     this.delete(owner, name);

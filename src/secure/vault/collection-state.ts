@@ -3,7 +3,7 @@ import { isPeerId } from '../../identity/identity.ts';
 import { hasFields, isCount } from './vault-arguments.ts';
 import { maxStateLength } from './vault-limits.ts';
 
-/** Which collection, and whose. */
+/** A collection and its owner. */
 export interface CollectionName {
   readonly owner: string;
   readonly collection: string;
@@ -11,45 +11,45 @@ export interface CollectionName {
 
 /** A span of versions whose items are encrypted with one key. */
 export interface Epoch {
-  /** Its number: 1 for the first, then one more with each revocation. */
+  /** The number of the epoch: 1 for the first, and 1 more with each revocation. */
   readonly epoch: number;
-  /** The first version of an item that can be of this epoch; it ends where the next one begins. */
+  /** The first version of an item of this epoch. The epoch ends before the first version of the next one. */
   readonly from: number;
-  /** The key, wrapped for the owner and each reader by their ids: HPKE, base64url. */
+  /** The key of the epoch, wrapped with HPKE for the owner and each reader, by their ids, in base64url. */
   readonly wraps: { readonly [id: string]: string };
 }
 
-/** Since when somebody may read, and whether also what was written before. */
+/** Since when a node may read, and whether it may also read what was written before. */
 export interface ReaderInfo {
   /** Milliseconds since 1970. */
   readonly since: number;
-  /** Older epochs are open as well. */
+  /** Whether the reader may also read older epochs. */
   readonly history: boolean;
 }
 
-/** Who may read a collection, and with which keys. */
+/** The readers of a collection, and its keys. */
 export interface CollectionState {
-  /** In their order, the current one last. Those that no item is left of may be missing. */
+  /** The epochs in their order, the current one last. Epochs without items may be missing. */
   readonly epochs: readonly Epoch[];
-  /** Who may read, by their ids. */
+  /** The readers by their ids. */
   readonly readers: { readonly [id: string]: ReaderInfo };
   /** The ids of the nodes that keep a copy. */
   readonly replicas: readonly string[];
-  /** Items of epochs up to this one are encrypted anew, one after the other; 0: of none. */
+  /** The items of epochs up to this one are being encrypted again with the current key. 0 if there are none. */
   readonly closed: number;
 }
 
-/** 80 bytes are 107 characters of base64url. */
+/** The most characters of a wrap: 80 bytes are 107 characters of base64url. */
 const maxWrapLength = 107;
-/** Characters of a wrap in a state's JSON, with the reader's id and the marks around both. */
+/** Characters of a wrap in a state's JSON, including the reader's id and the punctuation around both. */
 const wrapLength = 165;
-/** The same of a reader, and of anything else. */
+/** Characters of a reader in a state's JSON, and of anything else. */
 const readerLength = 110;
 const otherLength = 80;
-/** Checking so many ids takes some two milliseconds. */
+/** The number of ids that are checked in one step, which takes about two milliseconds. */
 const idsInOneStep = 256;
 
-/** About how many characters the state has as JSON, a few more at most. It may be at most {@link maxStateLength}. */
+/** An upper estimate of the characters of the state's JSON. It may be at most {@link maxStateLength}. */
 export function stateLength({ epochs, readers, replicas }: CollectionState): number {
   const wraps = epochs.reduce((sum, epoch) => sum + Object.keys(epoch.wraps).length, 0);
   return (
@@ -59,7 +59,7 @@ export function stateLength({ epochs, readers, replicas }: CollectionState): num
   );
 }
 
-/** The epoch of a state that a version belongs to. */
+/** The epoch that a version belongs to. */
 export function epochOfVersion(state: CollectionState, version: number): Epoch | undefined {
   return state.epochs.findLast(({ from }) => from <= version);
 }
@@ -68,12 +68,15 @@ export function currentEpoch(state: CollectionState): Epoch {
   return state.epochs.at(-1)!;
 }
 
-/** Whether another node's data has the form of a state and is not too large. Stops now and then. */
+/** Whether another node's data has the form of a state and is not too large. Pauses between steps. */
 export function* isState(state: CollectionState): Steps<boolean> {
   return isOutline(state) && stateLength(state) <= maxStateLength && (yield* hasTrueParts(state));
 }
 
-/** The parts of a state that take no time to check, so that nothing is computed for one that is too large. */
+/**
+ * Whether the parts of a state that are checked quickly have the right form. It comes first, so that nothing is
+ * computed for a state that is too large.
+ */
 function isOutline(state: CollectionState): boolean {
   return (
     hasFields(state, ['epochs', 'readers', 'replicas', 'closed']) &&

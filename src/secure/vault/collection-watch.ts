@@ -3,13 +3,13 @@ import type { Runtime } from '../../base/runtime.ts';
 import type { CollectionName } from './collection-state.ts';
 import type { OpenedItem, VaultReader } from './vault-reader.ts';
 
-/** How often a watch asks by itself, in milliseconds: changes are told, but a node that was away is not. */
+/** Milliseconds after which a watch asks without a notice: nodes that were away receive none. */
 const pollMs = 15_000;
 
-/** How long a watch waits after an answer without news, in milliseconds. */
+/** Milliseconds that a watch waits after an answer without news. */
 const breathMs = 100;
 
-/** Follows collections: fetches what is new when it is told that there is, and now and then. */
+/** Follows collections. It fetches news when it receives a notice, and regularly. */
 export class CollectionWatch {
   readonly #reader: VaultReader;
   readonly #runtime: Runtime;
@@ -21,12 +21,12 @@ export class CollectionWatch {
     this.#runtime = runtime;
   }
 
-  /** There is something new. */
+  /** Call this when a collection has changed. */
   wake(name: CollectionName): void {
     for (const waker of this.#wakers.get(keyOf(name)) ?? []) waker();
   }
 
-  /** There may be something new anywhere. */
+  /** Call this when any collection may have changed. */
   wakeAll(): void {
     for (const wakers of this.#wakers.values()) for (const waker of wakers) waker();
   }
@@ -36,7 +36,7 @@ export class CollectionWatch {
     this.wakeAll();
   }
 
-  /** The items as they are, then each change, until the node stops or the signal fires. */
+  /** Yields the items as they are, then each change, until the node stops or the signal fires. */
   async *changes(
     name: CollectionName,
     since: number,
@@ -66,7 +66,7 @@ export class CollectionWatch {
     }
   }
 
-  /** Whoever tells of changes that are none must not have this node ask as fast as it can. */
+  /** Pauses for `breathMs`. Otherwise a node that sends false notices could make this node ask as fast as it can. */
   #breath(): Promise<void> {
     return new Promise((resolve) => {
       this.#runtime.setTimeout(resolve, breathMs);

@@ -15,30 +15,35 @@ import {
 import type { Keeping } from './store-usage.ts';
 import type { VaultStore } from './vault-store.ts';
 
-/** What one node gives another of a collection. */
+/** The part of a collection that one node sends to another. */
 export interface Delivery {
-  /** The log beyond what the receiver has, or the next part of it; its last entry alone when there is nothing new. */
+  /**
+   * The log entries that the receiver does not have, or the next part of them. Only the last entry of the log if there
+   * are none.
+   */
   readonly log: readonly LogEntry[];
-  /** What the last entry of the log proves; `null` when the receiver has it, or when more of the log is to come. */
+  /**
+   * The state that the last entry of the log proves. `null` if the receiver has it, or if more of the log will follow.
+   */
   readonly state: CollectionState | null;
   readonly items: readonly SealedItem[];
 }
 
-/** A delivery that was proven. */
+/** The result of a delivery that was proven. */
 export interface Accepted {
-  /** The collection as it stands now; `undefined` while part of its log is still to come. */
+  /** The collection as it is now. `undefined` while a part of its log is still missing. */
   readonly collection: StoredCollection | undefined;
-  /** Items for which there is no room; they are not older than what is here. */
+  /** Items for which there is no room. They are newer than those in the store. */
   readonly unkept: readonly SealedItem[];
 }
 
 /**
- * Takes a delivery into the store once every part of it is proven to be its owner's, and nothing older than what
- * is there; otherwise nothing of it. The proof runs outside of the transaction and lets others run in between.
+ * Stores a delivery if every part of it is proven to be its owner's, and nothing is older than what the store has.
+ * Otherwise it stores nothing. The proof runs before the transaction, and lets other work run between its steps.
  *
- * @param keeping for collections of other owners.
- * @throws PeerloomError `ERR_VAULT_INVALID`, `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID`, `ERR_FORK`,
- * `ERR_ROLLBACK`; `ERR_MESSAGE_TOO_LARGE` when there is no room; `ERR_VAULT_FILE`.
+ * @param keeping why the collection is kept.
+ * @throws PeerloomError `ERR_VAULT_INVALID`, `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID`, `ERR_FORK`, `ERR_ROLLBACK`;
+ * `ERR_MESSAGE_TOO_LARGE` if there is no room; `ERR_VAULT_FILE`.
  */
 export async function accept(
   store: VaultStore,
@@ -55,7 +60,10 @@ export async function accept(
   }
 }
 
-/** The first half of {@link accept}, for a collection of this node. Its collections must not change until the second. */
+/**
+ * The first half of {@link accept} for a collection of this node: proves a delivery. This node's collections must not
+ * change until {@link keepOwn}.
+ */
 export function* proveOwn(store: VaultStore, name: CollectionName, delivery: Delivery): Steps<void> {
   try {
     yield* prove(store, name, delivery);
@@ -64,7 +72,7 @@ export function* proveOwn(store: VaultStore, name: CollectionName, delivery: Del
   }
 }
 
-/** The second half: keeps what {@link proveOwn} has proven. */
+/** The second half of {@link accept} for a collection of this node: stores what {@link proveOwn} has proven. */
 export function keepOwn(store: VaultStore, name: CollectionName, delivery: Delivery): StoredCollection {
   try {
     return keep(store, name, { delivery }).collection!;
@@ -78,7 +86,7 @@ function offenceOf(error: unknown): PeerloomError {
   return new PeerloomError('ERR_VAULT_INVALID', 'a delivery is malformed', { cause: error });
 }
 
-/** Stops after each signature. */
+/** Proves a delivery. Pauses after each signature. */
 function* prove(store: VaultStore, name: CollectionName, { log, state, items }: Delivery): Steps<void> {
   const { owner, collection } = name;
   const known = store.lastEntry(owner, collection);
@@ -106,7 +114,7 @@ function* prove(store: VaultStore, name: CollectionName, { log, state, items }: 
   }
 }
 
-/** Holds what was proven against what has come meanwhile. */
+/** Checks what was proven against what has been stored meanwhile, and stores it. */
 function keep(
   store: VaultStore,
   name: CollectionName,
@@ -146,12 +154,12 @@ function keepItems(store: VaultStore, items: readonly SealedItem[]): readonly Se
   }
 }
 
-/** The entries beyond the one that is the last here. */
+/** The entries after the last one in the store. */
 function newsOf(log: readonly LogEntry[], known: LogEntry | undefined): readonly LogEntry[] {
   return log.filter(({ sequence }) => sequence > (known?.sequence ?? 0));
 }
 
-/** An entry that is there already must be the same one. */
+/** Checks that entries which the store has already are the same. */
 function checkKnown(
   store: VaultStore,
   { owner, collection }: CollectionName,
@@ -190,7 +198,7 @@ function proveItem(
   }
 }
 
-/** Whether what was delivered is, in all of its parts, what is there and was proven before. */
+/** Whether a delivered item equals the stored one, which was proven before, in every field. */
 function isSame(known: SealedItem, item: SealedItem): boolean {
   return Object.entries(known).every(([name, value]: [string, unknown]) => {
     const other: unknown = item[name as keyof SealedItem];

@@ -17,7 +17,7 @@ export interface EpochName {
 const keyBytes = 32;
 const maxCached = 1_024;
 
-/** The keys of epochs: wrapped for each reader where they are kept, plain in memory alone. */
+/** The keys of epochs. They are stored wrapped for each reader, and are plain only in memory. */
 export class EpochKeys {
   readonly #ownId: string;
   readonly #opener: HpkeOpener;
@@ -30,7 +30,7 @@ export class EpochKeys {
     this.#opener = opener;
   }
 
-  /** An epoch with a new key, open to this node and the readers. */
+  /** Creates an epoch with a new key, which is wrapped for this node and the readers. */
   async newEpoch(name: EpochName, from: number, readers: readonly string[]): Promise<Epoch> {
     const key = secretBytes(this.#runtime, keyBytes, 'keys of epochs');
     const wraps = await inBatches([this.#ownId, ...readers], async (id) => [
@@ -40,14 +40,14 @@ export class EpochKeys {
     return { epoch: name.epoch, from, wraps: Object.fromEntries(wraps) };
   }
 
-  /** The epoch, open to one more reader. */
+  /** Returns the epoch with its key wrapped for one more reader. */
   async openTo(reader: string, name: EpochName, epoch: Epoch): Promise<Epoch> {
     if (Object.hasOwn(epoch.wraps, reader)) return epoch;
     const key = await this.unwrap(name, epoch);
     return { ...epoch, wraps: { ...epoch.wraps, [reader]: await this.#wrap(key, name, reader) } };
   }
 
-  /** @throws PeerloomError `ERR_NOT_PERMITTED` without a wrap for this node, `ERR_DECRYPTION`. */
+  /** @throws PeerloomError `ERR_NOT_PERMITTED` if there is no wrap for this node; `ERR_DECRYPTION`. */
   async unwrap(name: EpochName, epoch: Epoch | undefined): Promise<Uint8Array> {
     const wrapped =
       epoch !== undefined && Object.hasOwn(epoch.wraps, this.#ownId) && epoch.wraps[this.#ownId];
@@ -66,7 +66,7 @@ export class EpochKeys {
     return key;
   }
 
-  /** Wraps a key for one reader of one epoch: for another of either it does not open. */
+  /** Wraps a key for one reader and one epoch. The wrap opens for no other reader or epoch. */
   async #wrap(key: Uint8Array, name: EpochName, reader: string): Promise<string> {
     const context = { ...contextOf(name, reader), runtime: this.#runtime };
     return base64urlnopad.encode(await hpkeSeal(encryptionKeyOf(reader), key, context));

@@ -2,11 +2,14 @@ import type { SealedItem } from './item.ts';
 import type { LogEntry } from './manifest.ts';
 import { maxDelivered } from './vault-limits.ts';
 
-/** What an item takes in a delivery beside its body and its names; a character takes three bytes at most. */
+/**
+ * Bytes that an item takes in a delivery in addition to its body and its names. A character of a name takes at most
+ * three bytes.
+ */
 const headerBytes = 400;
 const maxCharacterBytes = 3;
 
-/** The first items that fit into one delivery, at least one, and whether there are more. */
+/** Returns the first items that fit into one delivery, at least one, and whether there are more. */
 export function firstItems(
   all: Iterable<SealedItem>,
   maxBytes: number,
@@ -15,13 +18,13 @@ export function firstItems(
   return { items: taken, more };
 }
 
-/** The first entries of a log that fit into one delivery, at least one. @param all their JSON. */
+/** Returns the first entries of a log that fit into one delivery, at least one. @param all the JSON of the entries. */
 export function firstEntries(all: Iterable<string>, collection: string, maxBytes: number): LogEntry[] {
   const entryBytes = (entry: string): number => entry.length + maxCharacterBytes * collection.length;
   return firstThatFit(all, entryBytes, maxBytes).taken.map((entry) => JSON.parse(entry));
 }
 
-/** About how many bytes an item takes, a few more at most. */
+/** An upper estimate of the bytes that an item takes. */
 function itemBytes({ collection, item, body }: SealedItem): number {
   return body.length + headerBytes + maxCharacterBytes * (collection.length + item.length);
 }

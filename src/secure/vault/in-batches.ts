@@ -1,7 +1,7 @@
-/** How long it computes before everything else gets a turn, and how many requests are under way. */
+/** The number of values in a batch. It bounds the requests under way, and the time until other work gets a turn. */
 const batchLength = 16;
 
-/** Does something for each value, some of them at a time; the results are in the order of the values. */
+/** Calls a function for each value, for a few values at a time. The results are in the order of the values. */
 export async function inBatches<Value, Result>(
   values: readonly Value[],
   work: (value: Value) => Promise<Result>,

@@ -8,25 +8,28 @@ import type { SealedItem } from './item.ts';
 import type { Journal } from './page-vault-store.ts';
 import type { ChunkRow, RowChange, RowKey, Rows, TableName } from './vault-tables.ts';
 
-/** Of the database: the tables of the vault, the lengths of the chunks, and what the database is. */
+/**
+ * The object stores of the database: the tables of the vault, the lengths of the chunks, and what the database belongs
+ * to.
+ */
 const tables = ['collections', 'states', 'log', 'items', 'chunks', 'lengths', 'meta'] as const;
 
 const format = 1;
 
-/** Changes that are written together: all of them or none. */
+/** Changes that are written together, all or none. */
 interface Batch {
   readonly changes: RowChange[];
-  /** What takes the changes out of memory again, in the order in which they were made. */
+  /** Functions that undo the changes in memory, in the order in which the changes were made. */
   readonly undo: (() => void)[];
   readonly done: PromiseWithResolvers<void>;
 }
 
 /**
  * Keeps a vault in IndexedDB of a browser. While the browser writes, further changes wait, and are written together
- * afterwards. If it cannot write, none of the changes that are not on the disk has happened.
+ * afterwards. If a write fails, all changes that are not on the disk are undone.
  *
- * Only one page may write. Where there are Web Locks, other pages cannot open the store. Elsewhere, the page that opens
- * it last may write: it leaves its mark in the database, and each transaction looks for the mark first.
+ * Only one page may write. If the browser has Web Locks, other pages cannot open the store. Otherwise the page that
+ * opened it last may write: it leaves its mark in the database, and each transaction looks for the mark first.
  */
 export class IndexedDbJournal implements Journal {
   readonly #name: string;
@@ -46,9 +49,9 @@ export class IndexedDbJournal implements Journal {
   }
 
   /**
-   * Opens the store of a node's vault, or makes a new one.
+   * Opens the store of a node's vault, or creates a new one.
    *
-   * @returns the journal, and the rows that it has kept, without the bodies of chunks.
+   * @returns the journal and the rows that it has stored, without the bodies of chunks.
    * @throws PeerloomError `ERR_VAULT_FILE`.
    */
   static async open(
@@ -85,7 +88,7 @@ export class IndexedDbJournal implements Journal {
   }
 
   async chunk(key: RowKey): Promise<Uint8Array | undefined> {
-    await this.written()?.catch(() => {}); // whoever made the change hears of that
+    await this.written()?.catch(() => {}); // the caller that made the change receives the error
     this.check();
     try {
       const request = this.#database.transaction('chunks').objectStore('chunks').get(idbKeyOf(key));
@@ -135,7 +138,7 @@ export class IndexedDbJournal implements Journal {
     await done;
   }
 
-  /** What comes after a change that failed may depend on it, so none of it happens. */
+  /** Undoes all changes that are not written: later changes may depend on the one that failed. */
   #fail(cause: unknown): void {
     const error = this.#ended ?? unusable(this.#name, reasonOf(cause), cause);
     const batches = [this.#writing, this.#waiting].filter((batch) => batch !== undefined);
@@ -147,12 +150,15 @@ export class IndexedDbJournal implements Journal {
     if (isFull(cause)) this.#allowWrites();
   }
 
-  /** After a transaction for which there is no room, Firefox refuses all writes but deletions in the next one. */
+  /**
+   * Works around Firefox: after a transaction for which there was no room, it refuses everything but deletions in the
+   * next one.
+   */
   #allowWrites(): void {
     try {
       this.#database.transaction('meta', 'readwrite').objectStore('meta').delete('nothing');
     } catch {
-      // The database is closed, as the next change will find out.
+      // The database is closed, and the next change will fail.
     }
   }
 
@@ -163,7 +169,7 @@ export class IndexedDbJournal implements Journal {
 
 function newBatch(): Batch {
   const done = Promise.withResolvers<void>();
-  done.promise.catch(() => {}); // nobody may wait for it
+  done.promise.catch(() => {}); // possibly no caller waits for it
   return { changes: [], undo: [], done };
 }
 
@@ -178,14 +184,15 @@ function write(transaction: IDBTransaction, { table, key, row }: RowChange): voi
     return;
   }
   const chunk = row as ChunkRow | undefined;
-  // The browser would keep all memory that the bytes are part of.
+  // Copied, because the browser would otherwise keep the whole buffer that the bytes are part of.
   put('chunks', chunk?.body?.slice());
   put('lengths', chunk?.length);
 }
 
 /**
- * Makes the database the vault of this node, or finds that it is, and leaves this page's mark where pages cannot lock it.
- * It writes nothing into a vault that is locked, so that one opens while the browser keeps no more.
+ * Makes the database the vault of this node, or checks that it is. It leaves this page's mark if pages cannot lock the
+ * database. It writes nothing into a vault that is locked, so that the vault opens even if the browser stores nothing
+ * more.
  *
  * @returns the mark.
  * @throws Error if the database is not the vault of this node.
@@ -194,7 +201,7 @@ async function claim(database: IDBDatabase, ownId: string, runtime: Runtime): Pr
   const find = async (mode: IDBTransactionMode) => {
     const transaction = database.transaction('meta', mode, { durability: 'strict' });
     const done = completed(transaction);
-    done.catch(() => {}); // whoever waits for it hears of that
+    done.catch(() => {}); // callers that wait for it receive the error
     const meta = transaction.objectStore('meta');
     const found = [resultOf(meta.get('vault')), resultOf(meta.get('mark'))] as const;
     const [vault, mark] = (await Promise.all(found)) as [typeof own | undefined, string];
@@ -214,7 +221,7 @@ async function claim(database: IDBDatabase, ownId: string, runtime: Runtime): Pr
   return mark;
 }
 
-/** Reads all rows but the bodies of chunks, and deletes the chunks whose item was never finished. */
+/** Reads all rows except the bodies of chunks, and deletes the chunks whose item was never finished. */
 async function contentOf(database: IDBDatabase): Promise<RowChange[]> {
   const transaction = database.transaction(tables);
   const read = async <Name extends TableName>(table: Name, from: (typeof tables)[number] = table) => {

@@ -13,24 +13,26 @@ import { hashOf, signHash, verifyHash } from '../digest.ts';
 import { hasFields, isBlob, isCount, isName } from './vault-arguments.ts';
 import { maxBodyBytes, tagBytes } from './vault-limits.ts';
 
-/** Which item, and which state of it; bound to the content by encryption and by the owner's signature. */
+/** The name and state of an item. Encryption and the owner's signature bind it to the content. */
 export interface ItemHeader {
   readonly owner: string;
   readonly collection: string;
   readonly item: string;
-  /** Grows with each change in a collection: no two items of one have the same. */
+  /**
+   * The version, which grows with each change of the collection. No two items of a collection have the same version.
+   */
   readonly version: number;
-  /** Whose key the content is encrypted with. */
+  /** The epoch with whose key the content is encrypted. */
   readonly epoch: number;
   /** Milliseconds since 1970, by the owner's clock. */
   readonly time: number;
-  /** The item is gone; its content is `null`. */
+  /** Whether the item is deleted. Its content is then `null`. */
   readonly deleted: boolean;
-  /** Names the chunks of a large content, which the text then describes: 32 hexadecimal digits. Otherwise empty. */
+  /** The name of the chunks of a large item, 32 hexadecimal digits; the text then describes them. Otherwise empty. */
   readonly blob: string;
 }
 
-/** An item as it is kept and travels. */
+/** An item as it is stored and sent. */
 export interface SealedItem extends ItemHeader {
   /** The nonce, 12 bytes, the AES-256-GCM ciphertext, and its tag, 16 bytes. */
   readonly body: Uint8Array;
@@ -54,15 +56,15 @@ const itemFields = [
   'signature',
 ] as const satisfies readonly (keyof SealedItem)[];
 
-/** What an item's body is longer than the text. */
+/** Bytes by which an item's body is longer than the text. */
 export const sealBytes = nonceBytes + tagBytes;
 
 /** What {@link sealItem} encrypts, and how. */
 export interface ItemContent {
-  /** The epoch's key, 32 bytes. */
+  /** The key of the epoch, 32 bytes. */
   readonly key: Uint8Array;
   readonly text: Uint8Array;
-  /** Draws the nonce in simulations. Default: the system. */
+  /** The source of the random nonce. Default: the system. */
   readonly runtime?: Runtime;
 }
 
@@ -88,7 +90,7 @@ export function sealItem(
   return whenSigned(signature, (signature) => ({ ...header, body, signature }));
 }
 
-/** @throws PeerloomError `ERR_DECRYPTION` when the key is another one, or header or body were altered. */
+/** @throws PeerloomError `ERR_DECRYPTION` if the key is wrong, or if the header or the body was altered. */
 export function openItem(item: SealedItem, key: Uint8Array): Uint8Array {
   const { body } = item;
   try {
@@ -100,7 +102,7 @@ export function openItem(item: SealedItem, key: Uint8Array): Uint8Array {
   }
 }
 
-/** @throws PeerloomError `ERR_VAULT_INVALID` for another form, `ERR_SIGNATURE_INVALID`. */
+/** @throws PeerloomError `ERR_VAULT_INVALID` if the form is wrong; `ERR_SIGNATURE_INVALID`. */
 export function verifyItem(item: SealedItem): void {
   const { owner, collection, item: name, version, epoch, time, deleted, blob, body, signature } = item;
   const isForm =

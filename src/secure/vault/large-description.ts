@@ -6,13 +6,13 @@ import { fieldsOf } from '../fields.ts';
 import { maxChunks } from './vault-limits.ts';
 
 /**
- * What the text of a large item says: the key of its chunks, and the hash of each, in their order. The item is signed,
- * so the hashes are, and with them order and end of the content.
+ * The text of a large item: the key of its chunks, and the hashes of the chunks in their order. The item is signed, so
+ * the hashes are too. They also prove the order and the end of the content.
  */
 export interface Description {
-  /** Bytes in all. */
+  /** The size of the content in bytes. */
   readonly size: number;
-  /** AES-256. Used for these chunks alone; the nonce is the chunk's number. */
+  /** The AES-256 key, which is used only for these chunks. The nonce is the chunk's number. */
   readonly key: Uint8Array;
   /** The SHA-256 of each encrypted chunk, 64 hexadecimal digits. */
   readonly hashes: readonly string[];
@@ -24,7 +24,7 @@ export function describe({ size, key, hashes }: Description): Uint8Array {
   return dataToBytes({ size, key, hashes });
 }
 
-/** @throws PeerloomError `ERR_VAULT_INVALID` when its owner put something else into the item. */
+/** @throws PeerloomError `ERR_VAULT_INVALID` if its owner put something else into the item. */
 export function descriptionOf(text: Uint8Array): Description {
   const description = fieldsOf(decoded(text));
   const { size, key, hashes } = description;

@@ -20,15 +20,15 @@ export interface LargeItemsOptions {
   readonly own: OwnCollections;
   readonly reader: ChunkReader;
   readonly runtime: Runtime;
-  /** Bytes of a chunk, encrypted. */
+  /** The most bytes of an encrypted chunk. */
   readonly maxChunkBytes: number;
 }
 
-/** Items that are too large for a message: kept, given and read in chunks. */
+/** Stores and reads items that are too large for a message, in chunks. */
 export class LargeItems {
   readonly #options: LargeItemsOptions;
   readonly #chunkBytes: number;
-  /** Blobs of items that failed, whose chunks are still there. */
+  /** The blobs of items that could not be put, whose chunks are still in the store. */
   readonly #abandoned = new Set<string>();
 
   constructor(options: LargeItemsOptions) {
@@ -36,7 +36,7 @@ export class LargeItems {
     this.#chunkBytes = Math.min(chunkBytes, options.maxChunkBytes - tagBytes);
   }
 
-  /** @throws PeerloomError `ERR_MESSAGE_TOO_LARGE`, and what the source throws; nothing is kept then. */
+  /** @throws PeerloomError `ERR_MESSAGE_TOO_LARGE`, and whatever the source throws. Nothing is stored then. */
   async put(
     collection: string,
     item: string,
@@ -70,7 +70,7 @@ export class LargeItems {
     }
   }
 
-  /** @param found the item, as it was opened. */
+  /** @param found the opened item. */
   async *get(
     name: CollectionName,
     found: { readonly item: string; readonly text: Uint8Array; readonly blob: string },
@@ -92,7 +92,10 @@ export class LargeItems {
     );
   }
 
-  /** A full disk can refuse even this. Then the next large item tries again, and so does the next start. */
+  /**
+   * Deletes the chunks of items that could not be put. If even that fails, because the disk is full, the next large
+   * item and the next start try again.
+   */
   #removeAbandoned(): void {
     const { ownId, store } = this.#options;
     for (const blob of this.#abandoned) {
@@ -106,7 +109,7 @@ export class LargeItems {
   }
 }
 
-/** Pieces of one length, but for the last. */
+/** Cuts the source into pieces of one length. The last piece may be shorter. */
 async function* inChunks(
   source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   length: number,
@@ -128,7 +131,7 @@ async function* inChunks(
   if (filled > 0) yield chunk.subarray(0, filled);
 }
 
-/** @throws PeerloomError `ERR_DECRYPTION`: its owner made it with another key, or for another place. */
+/** @throws PeerloomError `ERR_DECRYPTION` if the owner encrypted the chunk with another key, or for another place. */
 function opened(
   body: Uint8Array,
   key: Uint8Array,
@@ -143,7 +146,7 @@ function opened(
   }
 }
 
-/** 12 bytes, big-endian. */
+/** The nonce of a chunk: its number as 12 bytes, big-endian. */
 function nonceOf(number: number): Uint8Array {
   const nonce = new Uint8Array(12);
   new DataView(nonce.buffer).setUint32(8, number);

@@ -11,65 +11,65 @@ import { hasFields, isCount, isName } from './vault-arguments.ts';
 /** What an owner did to a collection. */
 export type Change =
   | {
-      /** It was made. */
+      /** The collection was created. */
       readonly kind: 'create';
     }
   | {
-      /** Somebody was let in. */
+      /** A reader was added. */
       readonly kind: 'grant';
-      /** The reader. */
+      /** The id of the reader. */
       readonly id: string;
-      /** Older epochs were opened as well. */
+      /** Whether the reader may also read older epochs. */
       readonly history: boolean;
     }
   | {
-      /** Somebody was shut out. */
+      /** A reader was removed. */
       readonly kind: 'revoke';
-      /** Who was a reader. */
+      /** The id of the node that was a reader. */
       readonly id: string;
-      /** All items are encrypted anew. */
+      /** Whether all items are encrypted again with the new key. */
       readonly reencrypt: boolean;
     }
   | {
-      /** A node was asked to keep a copy, or not to any longer. */
+      /** A node was asked to keep a copy, or to delete it. */
       readonly kind: 'add-replica' | 'remove-replica';
-      /** The replica. */
+      /** The id of the replica. */
       readonly id: string;
     };
 
 /** One step in the history of a collection, signed by its owner and chained to the step before. */
 export interface LogEntry {
-  /** The id of the node that made and signed it. */
+  /** The id of the node that wrote and signed the entry. */
   readonly owner: string;
   /** The name of the collection. */
   readonly collection: string;
-  /** 1 for the first, then one more each time. */
+  /** The number of the entry: 1 for the first, and 1 more for each further one. */
   readonly sequence: number;
-  /** The hash of the entry before; empty for the first. */
+  /** The hash of the previous entry. Empty for the first. */
   readonly previous: string;
   /** Milliseconds since 1970, by the owner's clock. */
   readonly time: number;
-  /** What was done. */
+  /** The change that the owner made. */
   readonly change: Change;
   /** The number of the epoch that the change led to. */
   readonly epoch: number;
   /** The hash of the {@link CollectionState} that the change led to. */
   readonly state: string;
-  /** The SHA-256 of the canonical JSON of all the above. */
+  /** The SHA-256 of the canonical JSON of all fields above. */
   readonly hash: string;
   /** The owner's Ed25519 signature of the hash for the purpose `'peerloom-vault-log-1'`, base64url. */
   readonly signature: string;
 }
 
-/** Where a collection stands: the last entry of its log, and the state that this entry proves. */
+/** The last entry of a collection's log, and the state that this entry proves. */
 export interface Manifest {
   readonly head: LogEntry;
   readonly state: CollectionState;
 }
 
-/** A collection as it stands in the store. */
+/** A collection in the store. */
 export interface StoredCollection extends Manifest {
-  /** Own collections: the last version given to an item. Replicas: the last one that the owner sent. */
+  /** For own collections the last version assigned to an item, for replicas the last version that the owner sent. */
   readonly version: number;
 }
 
@@ -87,13 +87,13 @@ const entryFields = [
   'signature',
 ] as const satisfies readonly (keyof LogEntry)[];
 
-/** Where a collection stands before its next step. */
+/** A collection before its next change. */
 interface Before {
   readonly collection: string;
   readonly head: LogEntry | undefined;
 }
 
-/** What an owner does to a collection. */
+/** A change that an owner makes to a collection. */
 interface Step {
   readonly time: number;
   readonly change: Change;
@@ -101,7 +101,7 @@ interface Step {
 }
 
 /**
- * The next step of a collection, signed.
+ * Returns the next log entry of a collection, signed, and its state.
  *
  * @returns a promise if the key of the identity signs asynchronously.
  */
@@ -135,9 +135,9 @@ export function nextManifest(
 }
 
 /**
- * Checks that a log is its owner's, and that each entry follows the one before. Stops after each entry.
+ * Checks that a log is its owner's, and that each entry follows the previous one. Pauses after each entry.
  *
- * @param last the entry that the first one must follow; `undefined`: it must be the first of all.
+ * @param last the entry that the first one must follow. `undefined` if it must be the first of the log.
  * @throws PeerloomError `ERR_VAULT_INVALID`, `ERR_HASH_MISMATCH`, `ERR_SIGNATURE_INVALID`, `ERR_FORK`.
  */
 export function* verifyLog(
@@ -156,13 +156,16 @@ export function* verifyLog(
   }
 }
 
-/** @throws PeerloomError `ERR_VAULT_INVALID` for a gap, `ERR_FORK` where the entry follows another history. */
+/** @throws PeerloomError `ERR_VAULT_INVALID` for a gap, `ERR_FORK` if the entry follows another history. */
 export function checkFollows(entry: LogEntry, before: LogEntry | undefined): void {
   if (entry.sequence !== (before?.sequence ?? 0) + 1) throw invalid('the log has a gap');
   if (entry.previous !== (before?.hash ?? '')) throw forked(entry);
 }
 
-/** What proves that an owner has told two histories, or one of its own that is older. */
+/**
+ * The error for an entry which proves that an owner has signed two histories, for example after it restored an older
+ * copy of its vault.
+ */
 export function forked({ collection, sequence }: LogEntry): PeerloomError {
   return new PeerloomError(
     'ERR_FORK',
@@ -171,7 +174,7 @@ export function forked({ collection, sequence }: LogEntry): PeerloomError {
 }
 
 /**
- * Checks a state against the entry that names its hash. Stops now and then.
+ * Checks a state against the entry that has its hash. Pauses between steps.
  *
  * @throws PeerloomError `ERR_VAULT_INVALID`.
  */

@@ -14,8 +14,8 @@ export interface OpenVaultOptions {
 /**
  * Opens the store of a vault in memory or in a file.
  *
- * @param path `undefined`: in memory.
- * @throws PeerloomError `ERR_VAULT_FILE`; `ERR_TRANSPORT_UNAVAILABLE` for a path where there is no SQLite.
+ * @param path the path of the file. `undefined` for a vault in memory.
+ * @throws PeerloomError `ERR_VAULT_FILE`; `ERR_TRANSPORT_UNAVAILABLE` for a path if there is no SQLite.
  */
 export function vaultStoreAt(path: string | undefined, ownId: string, options: OpenVaultOptions): VaultStore {
   const hasSqlite = optionalBuiltin('node:sqlite') !== undefined;
@@ -24,7 +24,7 @@ export function vaultStoreAt(path: string | undefined, ownId: string, options: O
 }
 
 /**
- * Opens the store that a page keeps under a name.
+ * Opens a store of this page by its name.
  *
  * @throws PeerloomError `ERR_VAULT_FILE`.
  */

@@ -16,11 +16,11 @@ export interface OwnCollectionsOptions {
   readonly store: VaultStore;
   readonly keys: EpochKeys;
   readonly runtime: Runtime;
-  /** A collection has changed, and the change is kept. */
+  /** Called when a collection has changed and the change is stored. */
   readonly onChange: (collection: string) => void;
 }
 
-/** What an item becomes. */
+/** The new content of an item. */
 export interface Content {
   readonly text: Uint8Array;
   readonly deleted: boolean;
@@ -28,10 +28,10 @@ export interface Content {
   readonly blob: string;
 }
 
-/** Items that are encrypted anew in one transaction. */
+/** The number of items that are encrypted again in one transaction. */
 const reencryptBatch = 64;
 
-/** The collections that this node owns: it alone writes them. One change is made after the other. */
+/** The collections that this node owns and that only this node writes. Changes are made one after the other. */
 export class OwnCollections {
   readonly #options: OwnCollectionsOptions;
   readonly #ownId: string;
@@ -44,7 +44,7 @@ export class OwnCollections {
     this.#ownId = options.identity.id;
     this.#store = options.store;
     this.#finished = this.#finishReencrypting();
-    this.#finished.catch(() => {}); // told to whoever changes something
+    this.#finished.catch(() => {}); // reported to the next caller that changes something
   }
 
   put(collection: string, item: string, content: Content): Promise<void> {
@@ -119,7 +119,7 @@ export class OwnCollections {
     });
   }
 
-  /** Runs something while no collection changes. */
+  /** Runs a function while no collection changes. */
   exclusively<Result>(work: () => Promise<Result>): Promise<Result> {
     return this.#serial.run(async () => {
       await this.#finished;
@@ -136,7 +136,7 @@ export class OwnCollections {
     });
   }
 
-  /** What a `reencrypt` had begun when the process ended. */
+  /** Finishes each `reencrypt` that was under way when the process ended. */
   async #finishReencrypting(): Promise<void> {
     for (const collection of this.#store.collectionNames(this.#ownId)) await this.#reencrypt(collection);
   }
@@ -159,7 +159,7 @@ export class OwnCollections {
     return this.#stored(collection);
   }
 
-  /** Signs the next step of a collection. No other change of it may be under way. */
+  /** Signs the next change of a collection. No other change of it may be under way. */
   async #next(collection: string, change: Change, state: CollectionState): Promise<Manifest> {
     const head = this.#store.collection(this.#ownId, collection)?.head;
     const step = { time: this.#now(), change, state: this.#pruned(collection, state) };
@@ -172,7 +172,10 @@ export class OwnCollections {
     this.#store.saveManifest({ owner: this.#ownId, collection }, { log: [manifest.head], proven: manifest });
   }
 
-  /** With old epochs open to the owner alone: readers get their items with the new one, as these are encrypted anew. */
+  /**
+   * Returns the state with old epochs open only to the owner. Readers get their items with the new epoch, because the
+   * items are encrypted again.
+   */
   #openToOwner(state: CollectionState): CollectionState {
     const current = currentEpoch(state);
     const epochs = state.epochs.map((epoch) => {
@@ -181,7 +184,7 @@ export class OwnCollections {
     return { ...state, epochs };
   }
 
-  /** Without the epochs that no item is left of. */
+  /** Returns the state without the epochs that have no items left. */
   #pruned(collection: string, state: CollectionState): CollectionState {
     const current = currentEpoch(state);
     const isInUse = (epoch: number): boolean => this.#itemsOfEpochs(collection, epoch, epoch, 1).length > 0;
@@ -241,7 +244,10 @@ export class OwnCollections {
     return { owner: this.#ownId, collection, epoch };
   }
 
-  /** Ahead of what an older copy of this vault has given out, should one have been put back. */
+  /**
+   * Returns the next version. It is at least the current time, so that it exceeds all versions assigned before an older
+   * copy of this vault was restored.
+   */
   #versionAfter(version: number): number {
     return Math.max(version + 1, this.#now());
   }

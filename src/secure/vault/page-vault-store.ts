@@ -16,30 +16,30 @@ import {
 import { type RowChange, type RowKey, type TableName, VaultTables } from './vault-tables.ts';
 import { VersionOrders } from './version-orders.ts';
 
-/** Keeps on a disk what a {@link PageVaultStore} has in memory. */
+/** Keeps the content of a {@link PageVaultStore} on a disk. */
 export interface Journal {
-  /** Writes the changes of one transaction, as a whole, later. @param undo takes them out of memory if that fails. */
+  /** Writes the changes of one transaction later, all or none. @param undo undoes them in memory if that fails. */
   append(changes: readonly RowChange[], undo: () => void): void;
-  /** Resolves when everything is written. */
+  /** Resolves when everything is written. `undefined` if it is already. */
   written(): Promise<void> | undefined;
-  /** Reads a chunk, which is not in memory. */
+  /** Reads a chunk that is not in memory. */
   chunk(key: RowKey): Promise<Uint8Array | undefined>;
-  /** @throws PeerloomError when nothing can be written any more. */
+  /** @throws PeerloomError if nothing can be written any more. */
   check(): void;
   close(): Promise<void>;
 }
 
 export interface PageVaultStoreOptions {
   readonly bounds?: StoreBounds;
-  /** Default: in memory alone. */
+  /** Default: the vault is kept only in memory. */
   readonly journal?: Journal;
-  /** What the journal has kept. */
+  /** The rows that the journal has stored. */
   readonly rows?: Iterable<RowChange>;
 }
 
 /**
- * A vault's store where there is no SQLite: everything is in memory, except the chunks of large items if a
- * {@link Journal} keeps them. Changes are made in memory at once. The journal writes them after that, and undoes those
+ * The store of a vault if there is no SQLite. Everything is in memory, except the chunks of large items if a
+ * {@link Journal} keeps them. Changes are made in memory immediately. The journal writes them later, and undoes those
  * that it cannot write.
  */
 export class PageVaultStore implements VaultStore {
@@ -48,7 +48,7 @@ export class PageVaultStore implements VaultStore {
   readonly #usage: StoreUsage;
   readonly #collections = new CollectionCache();
   readonly #orders: VersionOrders;
-  /** Of the transaction that runs; `undefined`: none does. */
+  /** The changes of the current transaction. `undefined` if there is none. */
   #changes: RowChange[] | undefined;
   #isClosed = false;
 
@@ -149,7 +149,7 @@ export class PageVaultStore implements VaultStore {
   }
 
   lastEntry(owner: string, collection: string): LogEntry | undefined {
-    // A log has no gaps: see `checkFollows`.
+    // A log has no gaps (see `checkFollows`), so its length is the sequence of its last entry.
     return this.entry(owner, collection, this.#tables.group('log', owner, collection).size);
   }
 
@@ -187,7 +187,7 @@ export class PageVaultStore implements VaultStore {
 
   saveItem(given: SealedItem): void {
     const { owner, collection } = given;
-    // What arrived may be a small part of a large message, which would stay in memory as a whole.
+    // Copied, because the bytes may be a small part of a large message, which would stay in memory as a whole.
     const item = { ...given, body: given.body.slice(), signature: given.signature.slice() };
     this.transaction(() => {
       const before = this.item(owner, collection, item.item);
@@ -244,7 +244,7 @@ export class PageVaultStore implements VaultStore {
     }
   }
 
-  /** @returns how many rows it deleted. */
+  /** @returns the number of rows that it deleted. */
   #deleteSome(table: TableName, [owner, group]: RowKey, limit: number): number {
     const keys = firstOf(this.#tables.group(table, owner, group).keys(), limit);
     for (const key of keys) this.#change(table, [owner, group, key], undefined);

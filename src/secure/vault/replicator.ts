@@ -14,26 +14,26 @@ import {
 } from './vault-protocol.ts';
 import type { VaultStore } from './vault-store.ts';
 
-/** How a vault talks to other nodes. */
+/** The functions by which a vault communicates with other nodes. */
 export interface VaultNetwork {
-  /** @throws PeerloomError when the node is not reached, or has no answer in time. */
+  /** Asks a node. @throws PeerloomError if the node cannot be reached, or does not answer in time. */
   ask(to: string, topic: string, data: Data, timeoutMs: number): Promise<Data>;
   /**
-   * Opens a stream to the first of some nodes that is a neighbour; `undefined` when none is. Rejects like
-   * {@link VaultNetwork.ask}.
+   * Opens a stream to the first of some nodes that is a neighbour. Resolves with `undefined` if none is, and rejects
+   * like {@link VaultNetwork.ask}.
    */
   openStream(to: readonly string[], data: Data, timeoutMs: number): Promise<ChannelStream | undefined>;
-  /** Nodes that this one is connected with. */
+  /** Returns the ids of the neighbours. */
   neighbours(): readonly string[];
 }
 
-/** What became of bringing a replica up to date. */
+/** The result of an attempt to bring a replica up to date. */
 export interface SyncResult {
   /** The name of the collection. */
   readonly collection: string;
   /** The id of the node that keeps a copy. */
   readonly replica: string;
-  /** `undefined`: it has everything. */
+  /** `undefined` if the replica has everything. */
   readonly error: Error | undefined;
 }
 
@@ -41,7 +41,7 @@ interface ReplicatorOptions {
   readonly ownId: string;
   readonly store: VaultStore;
   readonly network: VaultNetwork;
-  /** Bytes of items in one delivery, but for one item at least. */
+  /** The most bytes of items in one delivery, which always has at least one item. */
   readonly batchBytes: number;
 }
 
@@ -50,18 +50,18 @@ interface Pair {
   readonly replica: string;
 }
 
-/** For some MiB, over a slow link. */
+/** Milliseconds for one delivery: enough for some MiB over a slow link. */
 const deliveryTimeoutMs = 30_000;
 
 type Pieces = Omit<StoreRequest, 'owner' | 'collection'>;
 
-/** Brings the replicas of own collections up to date, each by what it says that it has. */
+/** Brings the replicas of own collections up to date. Each replica reports what it has, and receives the rest. */
 export class Replicator {
   readonly #options: ReplicatorOptions;
-  /** Under way; while one runs, at most one more waits for the same replica. */
+  /** The updates under way. While one runs, at most one more waits for the same replica. */
   readonly #running = new Map<string, Promise<void>>();
   readonly #waiting = new Map<string, Promise<void>>();
-  /** What failed last, or was not tried yet. */
+  /** Replicas whose last update failed, or has not been tried. */
   readonly #behind = new Map<string, Pair>();
 
   constructor(options: ReplicatorOptions) {
@@ -70,22 +70,22 @@ export class Replicator {
     for (const pair of this.#pairs(store.collectionNames(ownId))) this.#behind.set(keyOf(pair), pair);
   }
 
-  /** Tries once with each replica. */
+  /** Tries once to update each replica. */
   sync(collections: readonly string[]): Promise<SyncResult[]> {
     return inBatches(this.#pairs(collections), (pair) => this.#try(pair));
   }
 
-  /** Tries again where it did not work before. */
+  /** Tries again to update the replicas whose last update failed. */
   retry(): void {
     void inBatches([...this.#behind.values()], (pair) => this.#try(pair));
   }
 
-  /** Brings a replica up to date, or tells one that it is none any more. */
+  /** Brings a replica up to date, or tells a node that it is no longer a replica. */
   push(pair: Pair): Promise<void> {
     const key = keyOf(pair);
     const running = this.#running.get(key);
     if (running === undefined) return this.#run(key, pair);
-    // What runs may have read the collection before its last change.
+    // The update under way may have read the collection before its last change.
     let waiting = this.#waiting.get(key);
     if (waiting === undefined) {
       waiting = running
@@ -135,7 +135,7 @@ export class Replicator {
       for (const item of pieces.items) if (item.blob !== '') await this.#deliverChunks(item, replica);
       has = await this.#deliver(collection, replica, pieces);
       const sent = pieces.log.at(-1)!.sequence;
-      if (!isReplica && sent === head.sequence) return; // it has deleted all of it
+      if (!isReplica && sent === head.sequence) return; // it has deleted its copy
       if (has.sequence < sent || has.version < pieces.upTo) throw notKept(replica);
     }
   }
@@ -144,7 +144,7 @@ export class Replicator {
     const { ownId, store, batchBytes } = this.#options;
     const { head, state, version } = store.collection(ownId, collection)!;
     if (has.sequence < head.sequence) {
-      // Before the items, because a node that is not a replica yet accepts none.
+      // The log goes first, because a node that is not yet a replica accepts no items.
       const log = store.log(ownId, collection, { after: has.sequence, maxBytes: batchBytes });
       const isWhole = log.at(-1)!.sequence === head.sequence;
       return { log, state: isWhole ? state : null, items: [], upTo: has.version };
@@ -165,7 +165,7 @@ export class Replicator {
     };
     for (let number = await tell(0, null); ; ) {
       const chunk = await store.chunk(owner, blob, number);
-      if (chunk === undefined) return; // that was all, or the item is another one by now
+      if (chunk === undefined) return; // that was the last chunk, or the item has changed
       const has = await tell(number, chunk);
       if (has <= number) throw notKept(replica);
       number = has;
@@ -175,7 +175,7 @@ export class Replicator {
   async #deliver(collection: string, replica: string, pieces: Pieces): Promise<StoreAnswer> {
     const { ownId, store, network } = this.#options;
     const request: StoreRequest = { owner: ownId, collection, ...pieces };
-    await store.written(); // what others have seen of this node must not be lost
+    await store.written(); // data that other nodes receive must not be lost here
     const answer = await network.ask(
       replica,
       vaultTopics.store,
@@ -187,7 +187,10 @@ export class Replicator {
   }
 }
 
-/** Progress is what was just sent and nothing else: an owner must not be kept busy for ever. */
+/**
+ * The error for a replica that does not confirm what was just sent. Without it, such a replica could keep its owner
+ * busy for ever.
+ */
 function notKept(replica: string): PeerloomError {
   return new PeerloomError('ERR_VAULT_INVALID', `${replica} does not keep what it receives`);
 }

@@ -2,7 +2,7 @@ import { PeerloomError } from '../../base/errors.ts';
 import { PageVaultStore } from './page-vault-store.ts';
 import type { StoreBounds } from './store-usage.ts';
 
-/** What bundlers put in the place of `sqlite-vault-store.ts` in a bundle for browsers: a vault in memory. */
+/** Replaces `sqlite-vault-store.ts` in bundles for browsers, with a vault in memory. */
 export class SqliteVaultStore extends PageVaultStore {
   /** @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE` for a path. */
   constructor(path: string | undefined, ownId: string, options: { readonly bounds?: StoreBounds }) {

@@ -16,20 +16,20 @@ import {
 } from './vault-store.ts';
 
 export interface SqliteVaultStoreOptions {
-  /** Default: those of a vault in a file. */
+  /** Default: the bounds of a vault in a file. */
   readonly bounds?: StoreBounds;
   /** Opens the files of simulated disks. */
   readonly runtime?: Pick<Runtime, 'openDatabase'>;
 }
 
-/** A vault's store in SQLite, in memory or in a file: where the runtime has the module node:sqlite. */
+/** The store of a vault in SQLite, in memory or in a file. It needs a runtime with the module node:sqlite. */
 export class SqliteVaultStore implements VaultStore {
   readonly #database: VaultDatabase;
   readonly #collections = new CollectionCache();
   readonly #isInMemory: boolean;
   readonly #usage: StoreUsage;
 
-  /** @throws as the constructor of {@link VaultDatabase}. */
+  /** @throws the errors of the constructor of {@link VaultDatabase}. */
   constructor(path: string | undefined, ownId: string, { bounds, runtime }: SqliteVaultStoreOptions = {}) {
     this.#isInMemory = path === undefined;
     this.#database = new VaultDatabase(path, ownId, runtime);
@@ -40,7 +40,7 @@ export class SqliteVaultStore implements VaultStore {
     this.#database.close();
   }
 
-  /** SQLite has written a change when the transaction returns. */
+  /** Returns `undefined`, because SQLite has written a change when the transaction returns. */
   written(): undefined {}
 
   /** Bytes of memory that other owners' collections take. */
@@ -48,15 +48,15 @@ export class SqliteVaultStore implements VaultStore {
     return this.#isInMemory && this.#database.isOpen ? this.#usage.totalBytes : 0;
   }
 
-  /** Told of what is kept anew. */
+  /** Called with the bytes that are newly kept. */
   set onGrowth(onGrowth: (bytes: number) => void) {
     this.#usage.onGrowth = onGrowth;
   }
 
   /**
-   * Runs a change as a whole or not at all; what it does in memory as well must come after.
+   * Runs a change in a transaction, all of it or nothing. The caller must make changes to other memory afterwards.
    *
-   * @throws PeerloomError `ERR_MESSAGE_TOO_LARGE` when more would be kept of others than the bounds allow.
+   * @throws PeerloomError `ERR_MESSAGE_TOO_LARGE` if more would be kept of other owners than the bounds allow.
    */
   transaction<Result>(change: () => Result): Result {
     try {
@@ -67,12 +67,12 @@ export class SqliteVaultStore implements VaultStore {
     }
   }
 
-  /** A collection whose state is proven. Names that nobody has used leave nothing behind. */
+  /** Returns a collection whose state is proven. An unknown name takes no memory. */
   collection(owner: string, collection: string): StoredCollection | undefined {
     return this.#collections.get(owner, collection) ?? this.#readCollection(owner, collection);
   }
 
-  /** The names of an owner's collections. */
+  /** Returns the names of an owner's collections. */
   collectionNames(owner: string): string[] {
     const rows = this.#database.all(
       'SELECT collection FROM collections WHERE owner = ? ORDER BY collection',
@@ -81,7 +81,7 @@ export class SqliteVaultStore implements VaultStore {
     return rows.map((row) => row.collection as string);
   }
 
-  /** Adds entries to the log of a collection, and the state that the last one proves. What was a copy may become a replica. */
+  /** Adds entries to the log of a collection, and the state that the last one proves. A copy may become a replica. */
   saveManifest(
     { owner, collection }: CollectionName,
     { log, proven }: ManifestPart,
@@ -114,12 +114,12 @@ export class SqliteVaultStore implements VaultStore {
     this.#collections.setVersion(owner, collection, version);
   }
 
-  /** The next entries of a log. */
+  /** Returns the next entries of a log. */
   log(owner: string, collection: string, { after, maxBytes }: Range): LogEntry[] {
     return firstEntries(this.#entries(owner, collection, after), collection, maxBytes);
   }
 
-  /** All of a log, however long it is. */
+  /** Returns the whole log, however long it is. */
   wholeLog(owner: string, collection: string): LogEntry[] {
     const sql = 'SELECT entry FROM log WHERE owner = ? AND collection = ? ORDER BY sequence';
     return this.#database.all(sql, owner, collection).map((row) => JSON.parse(row.entry as string));
@@ -131,7 +131,7 @@ export class SqliteVaultStore implements VaultStore {
     return row === undefined ? undefined : JSON.parse(row.entry as string);
   }
 
-  /** The last entry of a log; its state may still be to come, see {@link StoredCollection.head}. */
+  /** Returns the last entry of a log. Its state may not have arrived yet, see {@link StoredCollection.head}. */
   lastEntry(owner: string, collection: string): LogEntry | undefined {
     const sql = 'SELECT entry FROM log WHERE owner = ? AND collection = ? ORDER BY sequence DESC LIMIT 1';
     const row = this.#database.get(sql, owner, collection);
@@ -144,7 +144,7 @@ export class SqliteVaultStore implements VaultStore {
     return row === undefined ? undefined : itemOf(row);
   }
 
-  /** The next items in the order of their versions. */
+  /** Returns the next items in the order of their versions. */
   items(
     owner: string,
     collection: string,
@@ -163,7 +163,7 @@ export class SqliteVaultStore implements VaultStore {
     return this.#database.get(sql, owner, collection)!.count as number;
   }
 
-  /** Some of the items of epochs in a range. */
+  /** Returns some of the items of epochs in a range. */
   itemsOfEpochs(name: CollectionName, { first, last, limit }: EpochRange): SealedItem[] {
     const sql = 'SELECT * FROM items WHERE owner = ? AND collection = ? AND epoch BETWEEN ? AND ? LIMIT ?';
     return this.#database.all(sql, name.owner, name.collection, first, last, limit).map(itemOf);
@@ -192,7 +192,7 @@ export class SqliteVaultStore implements VaultStore {
 
   saveChunk(owner: string, blob: string, number: number, body: Uint8Array): void {
     this.transaction(() => {
-      // Not REPLACE, which deletes without a trigger.
+      // Not REPLACE, because its deletions run no triggers.
       const sql = `INSERT INTO chunks VALUES (?, ?, ?, ?)
         ON CONFLICT (owner, blob, number) DO UPDATE SET body = excluded.body`;
       this.#database.run(sql, owner, blob, number, body);
@@ -209,12 +209,12 @@ export class SqliteVaultStore implements VaultStore {
     return this.#database.get(sql, owner, blob)!.count as number;
   }
 
-  /** Forgets what no item names. */
+  /** Deletes chunks that no item names. */
   removeChunks(owner: string, blob: string): void {
     this.#database.run('DELETE FROM chunks WHERE owner = ? AND blob = ?', owner, blob);
   }
 
-  /** Forgets a collection of another node. Stops after each transaction: there may be many items. */
+  /** Deletes a collection of another node. Pauses after each transaction, because there may be many items. */
   *removeCollection(owner: string, collection: string): Steps<void> {
     for (const table of ['items', 'log']) {
       const key = table === 'items' ? 'item' : 'sequence';

@@ -1,9 +1,9 @@
 import { PeerloomError } from '../../base/errors.ts';
 
-/** What a collection of another owner is kept for: reading it again, or for its owner. */
+/** Why a collection of another owner is kept: to read it again, or as a replica for its owner. */
 export type Keeping = 'copy' | 'replica';
 
-/** Bytes that may be kept of other owners' collections, the rows with their indexes counted. */
+/** The most bytes that are kept of other owners' collections. Rows count with their indexes. */
 export interface StoreBounds {
   readonly maxCopyBytes: number;
   readonly maxReplicaBytes: number;
@@ -14,10 +14,13 @@ export const defaultBounds: StoreBounds = {
   maxReplicaBytes: 64 * 1024 * 1024,
 };
 
-/** Of the node's budget, for each of the two bounds of a vault in memory: half of the budget is left to connections. */
+/**
+ * The most of the node's memory budget for each of the two bounds of a vault in memory. Half of the budget is left to
+ * connections.
+ */
 const shareOfBudget = 0.25;
 
-/** @throws RangeError when a vault in memory is to keep more than the node's memory budget has room for. */
+/** @throws RangeError if a vault in memory is to keep more than the node's memory budget allows. */
 export function storeBoundsOf(
   { path, ...given }: Partial<StoreBounds> & { readonly path?: string },
   memoryBudgetBytes: number,
@@ -33,14 +36,14 @@ export function storeBoundsOf(
   return { maxCopyBytes: boundOf('maxCopyBytes'), maxReplicaBytes: boundOf('maxReplicaBytes') };
 }
 
-/** Holds a store to its bounds. The store counts the bytes itself, with each change. */
+/** Enforces the bounds of a store. The store itself counts the bytes with each change. */
 export class StoreUsage {
-  /** Told of what is kept anew. */
+  /** Called with the bytes that are newly kept. */
   onGrowth: (bytes: number) => void = () => {};
   readonly #bytesKept: (keeping: Keeping) => number;
   readonly #bounds: StoreBounds;
 
-  /** @param bytesKept what the store keeps now. */
+  /** @param bytesKept returns the bytes that the store keeps now. */
   constructor(bytesKept: (keeping: Keeping) => number, bounds: StoreBounds) {
     this.#bytesKept = bytesKept;
     this.#bounds = bounds;
@@ -53,7 +56,8 @@ export class StoreUsage {
   /**
    * Runs a change in a transaction.
    *
-   * @throws PeerloomError `ERR_MESSAGE_TOO_LARGE` when the change adds to what is over its bound; it is undone then.
+   * @throws PeerloomError `ERR_MESSAGE_TOO_LARGE` if the change adds to a total that is then over its bound. The
+   * caller's transaction undoes it.
    */
   within<Result>(change: () => Result): Result {
     const [copyBytes, replicaBytes] = [this.#bytesKept('copy'), this.#bytesKept('replica')];

@@ -1,11 +1,11 @@
 /** Each stream holds some MiB. Beyond this number, readers receive chunks one by one. */
 const maxStreams = 16;
-/** One node cannot take all places for streams. */
+/** The most streams of one node, so that it cannot take all places. */
 const maxStreamsPerNode = 4;
 
 /** Limits the streams of chunks that this node writes for others. */
 export class StreamPlaces {
-  /** How many each node has. */
+  /** The number of places of each node. */
   readonly #counts = new Map<string, number>();
   #total = 0;
 

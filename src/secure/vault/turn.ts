@@ -1,14 +1,17 @@
 import { minPauseMs, type Pace } from '../../base/computing-pace.ts';
 import type { Runtime } from '../../base/runtime.ts';
 
-/** Lets everything else that is ready run: long work calls it now and then. */
+/** Lets all other work that is ready run. Long work calls it regularly. */
 export function turn(runtime: Runtime): Promise<void> {
   return new Promise((resolve) => {
     runtime.setTimeout(resolve, 0);
   });
 }
 
-/** For work of this node's own user: it lets everything else run every few milliseconds, and takes the rest. */
+/**
+ * The pace of work for this node's own user: every few milliseconds it lets other work run. It takes all of the
+ * remaining time.
+ */
 export function turnPace(runtime: Runtime): Pick<Pace, 'pause'> {
   let beganAtMs = runtime.now();
   const pause = async (): Promise<void> => {

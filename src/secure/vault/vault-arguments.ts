@@ -7,30 +7,32 @@ export function isName(name: unknown): name is string {
   return typeof name === 'string' && name.length >= 1 && name.length <= maxNameLength && name.isWellFormed();
 }
 
-/** A whole number that is not negative and that no arithmetic rounds. */
+/** Whether the value is a safe integer that is not negative. */
 export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-/** 32 hexadecimal digits that name the chunks of a large item. */
+/** Whether the value is the name of a large item's chunks: 32 hexadecimal digits. */
 export function isBlob(blob: unknown): blob is string {
   return typeof blob === 'string' && /^[0-9a-f]{32}$/.test(blob);
 }
 
-/** Whether an object of another node has these fields and no others, which nobody would count. */
+/**
+ * Whether an object of another node has these fields and no others. The memory of other fields would not be counted.
+ */
 export function hasFields(value: unknown, names: readonly string[]): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
   const keys = Object.keys(value);
   return keys.length === names.length && names.every((name) => Object.hasOwn(value, name));
 }
 
-/** @throws TypeError, which names the argument. */
+/** @throws TypeError that names the argument. */
 export function checkId(name: string, id: string): void {
   if (typeof id !== 'string' || !isPeerId(id))
     throw new TypeError(`${name} must be the id of a node, not ${shown(id)}`);
 }
 
-/** @param names of collections and items. @throws TypeError and RangeError, which name the argument. */
+/** Checks the names of collections and items. @throws TypeError or RangeError that names the argument. */
 export function checkNames(names: Readonly<Record<string, string>>): void {
   for (const [what, name] of Object.entries(names)) {
     if (typeof name !== 'string' || !name.isWellFormed()) throw new TypeError(`${what} must be a string`);
@@ -40,7 +42,7 @@ export function checkNames(names: Readonly<Record<string, string>>): void {
   }
 }
 
-/** @throws RangeError, which names the argument. */
+/** @throws RangeError that names the argument. */
 export function checkCount(name: string, count: unknown): void {
   if (!isCount(count))
     throw new RangeError(`${name} must be a whole number of at least 0, not ${shown(count)}`);

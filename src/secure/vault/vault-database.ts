@@ -6,7 +6,10 @@ import type { Runtime } from '../../base/runtime.ts';
 import { applicationId, explained, vaultFileAt, vaultFileError } from './vault-file.ts';
 import { abandonedChunks, vaultSchema } from './vault-schema.ts';
 
-/** What a column holds. Not the type of node:sqlite: the declarations must compile without those of Node.js. */
+/**
+ * The value of a column. The type of node:sqlite is not used, because peerloom's declarations must compile without
+ * those of Node.js.
+ */
 export type SqlValue = null | number | bigint | string | Uint8Array;
 
 /** A row of a table. */
@@ -16,14 +19,17 @@ const formatVersion = '2';
 
 const purpose = 'The vault';
 
-/** The SQLite of a vault: in memory, or a file of one identity that one process at a time may use. */
+/**
+ * The SQLite database of a vault, in memory or in a file. The file belongs to one identity, and only one process may
+ * use it at a time.
+ */
 export class VaultDatabase {
   readonly #path: string | undefined;
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
 
   /**
-   * @param path `undefined`: in memory.
+   * @param path the path of the file. `undefined` for a vault in memory.
    * @param runtime opens the files of simulated disks.
    * @throws PeerloomError `ERR_VAULT_FILE`; `ERR_TRANSPORT_UNAVAILABLE` outside Node.js.
    */
@@ -39,7 +45,7 @@ export class VaultDatabase {
       this.#database = database;
       database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL');
       this.transaction(() => this.#prepare(ownId));
-      // Not before: what marks the file as a vault must be in the file itself, not in its write-ahead log.
+      // Only now, because the mark of a vault must be in the file itself, not in its write-ahead log.
       database.exec('PRAGMA journal_mode = WAL');
     } catch (cause) {
       database?.close();
@@ -55,7 +61,7 @@ export class VaultDatabase {
     this.#database.close();
   }
 
-  /** Runs a change as a whole or not at all. One within another is part of it. */
+  /** Runs a change in a transaction, all of it or nothing. A transaction within another is part of that one. */
   transaction<Result>(change: () => Result): Result {
     const database = this.#database;
     if (database.isTransaction) return change();
@@ -65,18 +71,18 @@ export class VaultDatabase {
       this.#guard(() => database.exec('COMMIT'));
       return result;
     } catch (error) {
-      // A full disk, for one, has SQLite roll back by itself.
+      // SQLite may have rolled back automatically, for example because the disk is full.
       if (database.isTransaction) database.exec('ROLLBACK');
       throw error;
     }
   }
 
-  /** @returns how many rows it changed. */
+  /** @returns the number of rows that it changed. */
   run(sql: string, ...values: SqlValue[]): number {
     return this.#guard(() => Number(this.#statement(sql).run(...values).changes));
   }
 
-  /** The first row. */
+  /** Returns the first row. */
   get(sql: string, ...values: SqlValue[]): Row | undefined {
     return this.#guard(() => this.#statement(sql).get(...values));
   }
@@ -110,7 +116,7 @@ export class VaultDatabase {
     this.run(abandonedChunks);
   }
 
-  /** Says of the file, in words for people, what SQLite says of it. */
+  /** Runs work, and rewrites errors of SQLite about the file for people. */
   #guard<Result>(work: () => Result): Result {
     try {
       return work();

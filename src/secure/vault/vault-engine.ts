@@ -27,22 +27,22 @@ import { Watchers } from './watchers.ts';
 
 /** What a vault needs of its node. */
 export interface VaultSetup extends VaultOptions {
-  /** It signs, and {@link opener} decrypts what is for it. */
+  /** The identity, which signs. {@link opener} decrypts what is encrypted for it. */
   readonly identity: NodeIdentity;
   readonly opener: HpkeOpener;
   readonly runtime: Runtime;
   readonly network: VaultNetwork;
-  /** Bytes of one message. */
+  /** The most bytes of one message. */
   readonly maxMessageBytes: number;
 }
 
-/** The other half of a message is for logs, states and signatures. */
+/** The part of a message that items may take. The rest is for logs, states and signatures. */
 const itemShareOfMessage = 0.5;
 
-/** For whoever has let others run already. */
+/** The pace for callers that have let other work run already. */
 const unpaced: Pick<Pace, 'pause'> = { pause: () => undefined };
 
-/** The parts of a vault, put together: own collections, reading those of others, serving, and replicas. */
+/** All parts of a vault: own collections, reading those of others, serving other nodes, and replicas. */
 export class VaultEngine {
   readonly ownId: string;
   readonly store: VaultStore;
@@ -52,7 +52,7 @@ export class VaultEngine {
   readonly watch: CollectionWatch;
   readonly large: LargeItems;
   readonly replicator: Replicator;
-  /** Bytes of an item's body. */
+  /** The most bytes of an item's body. */
   readonly maxBodyBytes: number;
   readonly #service: VaultService;
   readonly #notices: ChangeNotices;
@@ -117,11 +117,11 @@ export class VaultEngine {
     return new VaultEngine(setup, await vaultStoreOfPage(setup.store, identity.id, options));
   }
 
-  /** Answers another node. The other node receives the code of the error, if the request is wrong. */
+  /** Answers another node. If the request is wrong, the other node receives the code of the error. */
   async respond(topic: string, data: Data, asker: string, pace = unpaced): Promise<Data> {
     try {
       const answer = await this.#answer(topic, data, asker, pace);
-      await this.store.written(); // what others have seen of this node must not be lost
+      await this.store.written(); // data that other nodes receive must not be lost here
       return answer;
     } catch (error) {
       if (error instanceof PeerloomError) return refusal(error.code) as unknown as Data;
@@ -145,7 +145,7 @@ export class VaultEngine {
     throw new PeerloomError('ERR_VAULT_INVALID', 'a request to the vault has an unknown topic');
   }
 
-  /** Answers another node by a stream of chunks, which ends early where it may not have them. */
+  /** Answers another node with a stream of chunks, which ends early if the node may not read them. */
   async serve(data: Data, asker: string, stream: ChannelStream): Promise<boolean> {
     if (!this.#places.reserve(asker)) {
       stream.end();
@@ -161,13 +161,13 @@ export class VaultEngine {
     }
   }
 
-  /** There is a new way to other nodes. */
+  /** Call this when the node has a new connection. */
   onConnected(): void {
     this.replicator.retry();
     this.watch.wakeAll();
   }
 
-  /** Ends watches, lets what is under way finish, and closes the file. */
+  /** Ends watches, waits for changes under way, and closes the file. */
   async close(): Promise<void> {
     this.watch.close();
     await this.own.exclusively(async () => {}).catch(() => {});
@@ -184,7 +184,7 @@ export class VaultEngine {
     this.#notices.send(name);
   }
 
-  /** Only nodes that were asked know what there is to tell. */
+  /** Handles a notice of a change. Notices of nodes that this node does not read from are ignored. */
   #onChanged(data: Data, asker: string): null {
     const { owner, collection } = changedCollectionOf(data);
     const name = { owner, collection };

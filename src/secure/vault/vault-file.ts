@@ -3,17 +3,17 @@ import { requiredBuiltin } from '../../base/builtin.ts';
 import { PeerloomError } from '../../base/errors.ts';
 import { createPrivateFile, isRegularFile } from '../../identity/private-file.ts';
 
-/** Says in the header of an SQLite file that it is a vault: 'plvt' in ASCII. */
+/** The application id in the header of an SQLite file that is a vault: 'plvt' in ASCII. */
 export const applicationId = 0x70_6c_76_74;
 
 /**
- * The file of a vault, which is created, empty, when it is missing. A file of anything else is refused before a byte of
+ * Returns the file of a vault. If it is missing, an empty file is created. Any other file is refused before a byte of
  * it changes.
  *
- * A process loses its locks on a file, those of SQLite too, when it closes any descriptor of that file. So only SQLite
- * opens the file, which knows of the locks.
+ * A process loses its locks on a file, including those of SQLite, when it closes any descriptor of that file. So only
+ * SQLite opens the file.
  *
- * @returns the absolute path: for SQLite, some relative ones mean no file.
+ * @returns the absolute path, because SQLite does not take every relative path for a file.
  * @throws Error that says why the file cannot be a vault.
  */
 export function vaultFileAt(path: string): string {
@@ -28,9 +28,10 @@ export function vaultFileAt(path: string): string {
 }
 
 /**
- * From the header alone: an immutable file needs neither locks nor recovery, which would change it. The rest of a vault
- * may still be in its write-ahead log, and the header ahead of the file, when its process ended in the middle of a
- * checkpoint. SQLite calls that damage, except for whoever repairs files, with a schema that is writable.
+ * Reads the application id from the header alone. The file is opened as immutable, because locks and recovery would
+ * change it. If the process that wrote the vault ended in the middle of a checkpoint, the rest of the vault may still
+ * be in its write-ahead log, and the header may be ahead of the file. SQLite reports that as damage unless the schema
+ * is writable, as for programs that repair files.
  */
 function applicationIdOf(file: string): number | undefined {
   const { DatabaseSync: Database } = requiredBuiltin('node:sqlite', 'The vault');
@@ -51,7 +52,7 @@ function applicationIdOf(file: string): number | undefined {
 
 const notDatabase = 26;
 
-/** What the file or its disk is to blame for, by SQLite's primary result codes; with words of our own for some. */
+/** The errors that are due to the file or its disk, by SQLite's primary result codes. Some have a text for people. */
 const faults: ReadonlyMap<number | undefined, string | undefined> = new Map([
   [5, 'it is already open, in another process or in this one'],
   [8, undefined],
@@ -62,7 +63,10 @@ const faults: ReadonlyMap<number | undefined, string | undefined> = new Map([
   [notDatabase, 'it is damaged; restore a copy of it, or import an export into a new vault'],
 ]);
 
-/** An error of SQLite in the words of a vault when its file or disk is to blame; any other error as it is. */
+/**
+ * Returns `ERR_VAULT_FILE` for an error of SQLite that is due to the file or its disk. Returns any other error
+ * unchanged.
+ */
 export function explained(error: unknown, path: string | undefined): unknown {
   return faults.has(primaryCode(error)) ? vaultFileError(error, path) : error;
 }

@@ -11,14 +11,15 @@ export interface VaultOptions {
    */
   readonly store?: string;
   /**
-   * Bytes that the node keeps for other owners. Beyond them, owners get `ERR_MESSAGE_TOO_LARGE`. 0: the node is nobody's
-   * replica. Default 64 MiB; in memory and in a browser at most a quarter of `limits.memoryBudgetBytes`.
+   * The most bytes that the node keeps for other owners. Beyond that, owners get `ERR_MESSAGE_TOO_LARGE`. 0: the node
+   * is not a replica of any owner. Default 64 MiB; in memory and in a browser at most a quarter of
+   * `limits.memoryBudgetBytes`.
    */
   readonly maxReplicaBytes?: number;
   /**
-   * Bytes that the node keeps of what it has read from other owners. Beyond them, reading still works, but the node keeps
-   * no copy of new items: it cannot read them while nobody can be reached, and does not recognise an older version.
-   * Default 64 MiB; in memory and in a browser at most a quarter of `limits.memoryBudgetBytes`.
+   * The most bytes that the node keeps of what it has read from other owners. Beyond that, reading still works, but the
+   * node keeps no copy of new items: it cannot read them while no other node can be reached, and does not recognise an
+   * older version. Default 64 MiB; in memory and in a browser at most a quarter of `limits.memoryBudgetBytes`.
    */
   readonly maxCopyBytes?: number;
 }
@@ -30,7 +31,10 @@ const optionNames = [
   'maxCopyBytes',
 ] as const satisfies readonly (keyof VaultOptions)[];
 
-/** @throws TypeError and RangeError, which name the option; PeerloomError `ERR_TRANSPORT_UNAVAILABLE` for a store outside of browsers. */
+/**
+ * @throws TypeError or RangeError that names the option; PeerloomError `ERR_TRANSPORT_UNAVAILABLE` for a store outside
+ * of browsers.
+ */
 export function checkVaultOptions(options: VaultOptions): void {
   checkOptions(options, optionNames, 'vault');
   const { path, store, maxReplicaBytes, maxCopyBytes } = options;

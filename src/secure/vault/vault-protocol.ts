@@ -7,7 +7,7 @@ import type { Delivery } from './delivery.ts';
 import { isBlob, isCount, isName } from './vault-arguments.ts';
 import { chunkBytes, maxChunks, maxDelivered, tagBytes } from './vault-limits.ts';
 
-/** What nodes ask each other about vaults. */
+/** The topics of requests between nodes about vaults. */
 export const vaultTopics = {
   /** {@link FetchRequest}, answered with {@link FetchAnswer}, or a refusal. */
   fetch: 'vault-fetch',
@@ -15,43 +15,46 @@ export const vaultTopics = {
   store: 'vault-store',
   /** {@link ChunkRequest}, answered with bytes, or a refusal. */
   chunk: 'vault-chunk',
-  /** {@link StoreChunkRequest}, answered with how many chunks the replica has, or a refusal. */
+  /** {@link StoreChunkRequest}, answered with the number of chunks that the replica has, or a refusal. */
   storeChunk: 'vault-store-chunk',
-  /** `{ owner, collection }`: fetch again, there is something new; answered with `null`. */
+  /**
+   * `{ owner, collection }`: a notice that the collection has changed and should be fetched again. Answered with
+   * `null`.
+   */
   changed: 'vault-changed',
 } as const;
 
-/** Asks for an item, or for all that is newer than a version. */
+/** A request for an item, or for everything newer than a version. */
 export interface FetchRequest {
   readonly owner: string;
   readonly collection: string;
-  /** The sequence of the last log entry that the asker has; 0: none. */
+  /** The sequence of the last log entry that the asker has. 0 if it has none. */
   readonly after: number;
-  /** The name of an item. */
+  /** The name of an item. Left out to ask for several items. */
   readonly item?: string;
-  /** Items of later versions. */
+  /** Asks for items of later versions than this. */
   readonly since?: number;
-  /** Tell the asker of changes for a while. */
+  /** Whether the asker wants notices of changes for a while. */
   readonly watch?: boolean;
 }
 
-/** What is there, of what the asker may read. */
+/** The items found that the asker may read. */
 export interface FetchAnswer extends Delivery {
-  /** Everything up to this version was looked at. */
+  /** The version up to which everything was examined. */
   readonly upTo: number;
-  /** There are later ones. */
+  /** Whether there are later items, or more log entries. */
   readonly more: boolean;
 }
 
-/** An owner hands a collection to a replica, piece by piece. */
+/** Gives a replica the next part of a collection. */
 export interface StoreRequest extends Delivery {
   readonly owner: string;
   readonly collection: string;
-  /** With this delivery the replica has all up to this version. */
+  /** The version up to which the replica has everything after this delivery. */
   readonly upTo: number;
 }
 
-/** Asks for a part of a large item. */
+/** A request for a chunk of a large item. */
 export interface ChunkRequest {
   readonly owner: string;
   readonly collection: string;
@@ -60,18 +63,18 @@ export interface ChunkRequest {
   readonly number: number;
 }
 
-/** An owner hands a replica the next part of a large item, or `null` to ask how many it has. */
+/** Gives a replica the next chunk of a large item, or `null` to ask for the number of chunks that it has. */
 export interface StoreChunkRequest extends ChunkRequest {
   readonly body: Uint8Array | null;
 }
 
-/** What a replica has. */
+/** What a replica has of a collection. */
 export interface StoreAnswer {
   readonly sequence: number;
   readonly version: number;
 }
 
-/** What is answered instead. */
+/** The answer to a request that is refused. */
 export interface Refusal {
   readonly error: ErrorCode;
 }
@@ -80,7 +83,7 @@ export function refusal(error: ErrorCode): Refusal {
   return { error };
 }
 
-/** @throws PeerloomError of the code when the answer is a {@link Refusal}. */
+/** @throws PeerloomError with the refusal's code if the answer is a {@link Refusal}. */
 export function throwRefusal(answer: Data, from: string): void {
   const { error } = fieldsOf(answer);
   if (error === undefined) return;
@@ -117,27 +120,27 @@ export function storeChunkRequestOf(data: Data): StoreChunkRequest {
   return chunkRequestOf(data) as StoreChunkRequest;
 }
 
-/** The outer form only; {@link accept} looks into it. @throws PeerloomError `ERR_VAULT_INVALID`. */
+/** Checks the outer form only; {@link accept} checks the content. @throws PeerloomError `ERR_VAULT_INVALID`. */
 export function storeRequestOf(data: Data): StoreRequest {
   if (isNamed(data) && isCount(fieldsOf(data).upTo)) return deliveryOf(data) as StoreRequest;
   throw invalid('a delivery for a replica');
 }
 
-/** What a replica says that it has. @throws PeerloomError `ERR_VAULT_INVALID`. */
+/** Reads a replica's report of what it has. @throws PeerloomError `ERR_VAULT_INVALID`. */
 export function storeAnswerOf(data: Data): StoreAnswer {
   const { sequence, version } = fieldsOf(data);
   if (isCount(sequence) && isCount(version)) return { sequence, version };
   throw invalid('the answer of a replica');
 }
 
-/** The outer form only. @throws PeerloomError `ERR_VAULT_INVALID`. */
+/** Checks the outer form only. @throws PeerloomError `ERR_VAULT_INVALID`. */
 export function fetchAnswerOf(data: Data): FetchAnswer {
   const { upTo, more } = fieldsOf(data);
   if (isCount(upTo) && typeof more === 'boolean') return deliveryOf(data) as FetchAnswer;
   throw invalid('the answer of a vault');
 }
 
-/** Which collection a notice of a change is about. @throws PeerloomError `ERR_VAULT_INVALID`. */
+/** Returns the collection that a notice of a change names. @throws PeerloomError `ERR_VAULT_INVALID`. */
 export function changedCollectionOf(data: Data): CollectionName {
   if (isNamed(data)) return data as unknown as CollectionName;
   throw invalid('a notice of a change');
@@ -149,9 +152,9 @@ function isNamed(data: Data): boolean {
 }
 
 /**
- * The outer form only.
+ * Checks the outer form only.
  *
- * @param maxLength of the log and of the list of items.
+ * @param maxLength the most log entries, and the most items.
  * @throws PeerloomError `ERR_VAULT_INVALID`.
  */
 export function deliveryOf(data: Data, maxLength: number = maxDelivered): Delivery {

@@ -22,19 +22,19 @@ export interface VaultReaderOptions {
   readonly keys: EpochKeys;
   readonly network: VaultNetwork;
   readonly runtime: Runtime;
-  /** What this node itself would answer. */
+  /** Returns the answer that this node itself would give. */
   readonly fetchHere: (request: FetchRequest) => Promise<Data>;
 }
 
-/** An item of a collection, opened. */
+/** An opened item of a collection. */
 export interface OpenedItem {
   readonly item: string;
   readonly version: number;
   /** Milliseconds since 1970, by the owner's clock. */
   readonly time: number;
-  /** `undefined`: the item was deleted. */
+  /** The content, or the description of a large item. `undefined` if the item was deleted. */
   readonly text: Uint8Array | undefined;
-  /** Where the content is when it is a large one, which the text describes; otherwise empty. */
+  /** The name of the chunks of a large item, which the text describes. Otherwise empty. */
   readonly blob: string;
 }
 
@@ -43,13 +43,13 @@ interface Failure {
   readonly error: PeerloomError;
 }
 
-/** What came of asking. */
+/** The results of asking several nodes. */
 interface Outcome {
-  /** Somebody gave what was asked for, and it was proven. */
+  /** Whether a node sent the item, and it was proven. */
   isAnswered: boolean;
-  /** The owner's first. */
+  /** The failures, the owner's first. */
   readonly failures: Failure[];
-  /** The newest answer for which this node has no room. */
+  /** The newest item that was proven but for which this node has no room. */
   unkept: SealedItem | undefined;
 }
 
@@ -60,10 +60,10 @@ interface Fetched {
   readonly unkept: readonly SealedItem[];
 }
 
-/** How long an owner that is silent keeps a reader from the replicas' answers. */
+/** Milliseconds to wait for an answer. A silent owner delays the answers of replicas for at most this time. */
 const fetchTimeoutMs = 10_000;
 
-/** What no honest node gives, and no slow one either. */
+/** Errors that neither an honest nor a slow node causes. */
 const offences: ReadonlySet<ErrorCode> = new Set([
   'ERR_VAULT_INVALID',
   'ERR_HASH_MISMATCH',
@@ -72,15 +72,15 @@ const offences: ReadonlySet<ErrorCode> = new Set([
   'ERR_ROLLBACK',
 ]);
 
-/** What fails at this node: its file, or its bounds. */
+/** Errors of this node's own file or bounds. */
 const faults: ReadonlySet<ErrorCode> = new Set(['ERR_VAULT_FILE', 'ERR_MESSAGE_TOO_LARGE']);
 
-/** What an owner says, and others must not talk it out of. */
+/** Refusals which, if they come from the owner, the answers of other nodes must not override. */
 const words: ReadonlySet<ErrorCode> = new Set(['ERR_NOT_PERMITTED', 'ERR_NOT_FOUND']);
 
 /**
- * Reads collections of other nodes. It asks the owner and all who may have a replica, proves what comes, keeps the
- * newest, and reads that.
+ * Reads collections of other nodes. It asks the owner and all nodes that may have a replica, proves the answers, keeps
+ * the newest, and reads that.
  */
 export class VaultReader {
   readonly #options: VaultReaderOptions;
@@ -92,9 +92,9 @@ export class VaultReader {
   }
 
   /**
-   * @param from nodes to ask besides the owner and the replicas that are known.
-   * @throws PeerloomError `ERR_NOT_PERMITTED`, `ERR_NOT_FOUND`, `ERR_NO_ROUTE`, those of {@link accept};
-   * `ERR_VAULT_FILE`, `ERR_MESSAGE_TOO_LARGE` when this node cannot keep what it was given.
+   * @param from nodes to ask in addition to the owner and the known replicas.
+   * @throws PeerloomError `ERR_NOT_PERMITTED`, `ERR_NOT_FOUND`, `ERR_NO_ROUTE`, the errors of {@link accept};
+   * `ERR_VAULT_FILE`, `ERR_MESSAGE_TOO_LARGE` if this node cannot keep what it received.
    */
   async get(name: CollectionName, item: string, from: readonly string[]): Promise<OpenedItem> {
     const sources = this.sources(name, from);
@@ -102,7 +102,7 @@ export class VaultReader {
     await this.#fetchFromAll(name, item, sources, outcome);
     if (!isDecided(outcome)) await this.#fetchFromAll(name, item, this.#neighboursBut(sources), outcome);
     const own = outcome.failures.find(({ error }) => this.#ownFaults.has(error));
-    // A copy that is here already could be older than what did not fit on the disk.
+    // An earlier copy could be older than the item that could not be stored.
     if (own !== undefined) throw own.error;
     if (!outcome.isAnswered) checkFailures(outcome.failures, this.#local(name, item) !== undefined);
     const found = newer(this.#local(name, item), outcome.unkept);
@@ -114,7 +114,7 @@ export class VaultReader {
     return this.open(name, found);
   }
 
-  /** Asks all at once. The owner's word ends the wait: nobody has anything newer. */
+  /** Asks all sources concurrently. The owner's answer ends the wait, because no other node has anything newer. */
   #fetchFromAll(
     name: CollectionName,
     item: string,
@@ -144,14 +144,14 @@ export class VaultReader {
     });
   }
 
-  /** Returns the first true answer, the owner's before others. `undefined`: there is none yet. */
+  /** Returns the first true answer. It asks the owner first, then the others. `undefined` if there is no answer. */
   async changes(name: CollectionName, since: number): Promise<FetchAnswer | undefined> {
     const sources = this.sources(name, []);
     const others = name.owner === this.#options.ownId ? [] : this.#neighboursBut(sources);
     for (const source of [...sources, ...others]) {
       try {
         const { answer } = await this.#fetch(name, source, { since, watch: true });
-        // Only an owner is believed that there is nothing in between.
+        // Only the owner is trusted to have left out no items.
         const seen = source === name.owner ? answer.upTo : (answer.items.at(-1)?.version ?? since);
         const upTo = Math.max(seen, since);
         return { ...answer, upTo, more: answer.more && upTo > since };
@@ -163,7 +163,7 @@ export class VaultReader {
     return undefined;
   }
 
-  /** Fetches from one node, and keeps what is proven; a long log comes in several answers. */
+  /** Fetches from one node, and keeps what is proven. A long log takes several requests. */
   async #fetch(
     name: CollectionName,
     source: string,
@@ -198,7 +198,7 @@ export class VaultReader {
     return fetchAnswerOf(data);
   }
 
-  /** Does something that concerns no other node: when it fails here, no other node is to blame. */
+  /** Runs work on this node's own store. If the store fails, no other node is to blame. */
   async #here<Result>(work: () => Result | Promise<Result>): Promise<Result> {
     try {
       return await work();
@@ -208,7 +208,7 @@ export class VaultReader {
     }
   }
 
-  /** The owner first, then who may have a replica. */
+  /** Returns the nodes to ask: the owner first, then the nodes that may have a replica. */
   sources({ owner, collection }: CollectionName, from: readonly string[]): string[] {
     const { ownId, store } = this.#options;
     if (owner === ownId) return [ownId];
@@ -216,7 +216,10 @@ export class VaultReader {
     return [...new Set([owner, ...from, ...known])].filter((id) => id !== ownId);
   }
 
-  /** Any of them may be a replica that was named after we last heard. */
+  /**
+   * Returns the neighbours that have not been asked. Any of them may have become a replica since this node last
+   * fetched.
+   */
   #neighboursBut(asked: readonly string[]): string[] {
     return this.#options.network.neighbours().filter((id) => !asked.includes(id));
   }
@@ -250,16 +253,16 @@ function wrongAnswer(source: string, what: string): PeerloomError {
   return new PeerloomError('ERR_VAULT_INVALID', `${source} did not send ${what}`);
 }
 
-/** Whether others need not be asked: there is an answer, or the owner has spoken. */
+/** Whether further nodes need not be asked, because there is an answer or a refusal of the owner. */
 function isDecided({ isAnswered, failures: [first] }: Outcome): boolean {
   return isAnswered || (first?.isOwner === true && words.has(first.error.code));
 }
 
 /**
- * Whether an earlier copy may stand in.
+ * Checks that an earlier copy may be returned.
  *
- * @throws PeerloomError when it may not, or there is none: the owner's word counts more than that of a replica,
- * which may not have heard of a grant yet.
+ * @throws PeerloomError if it may not, or if there is no copy. The owner's refusal counts more than that of a replica,
+ * which may not know of a grant yet.
  */
 function checkFailures(failures: readonly Failure[], hasCopy: boolean): void {
   const find = (isIt: (code: ErrorCode) => boolean) => failures.find(({ error }) => isIt(error.code));

@@ -1,6 +1,6 @@
 /**
- * What a row takes beside its texts and bytes, which are counted as they are: the owner's id and what identifies the
- * row stand in each of its indexes as well, and pages are not full. The process grew by less when this was measured.
+ * Bytes that a row takes in addition to its texts and bytes, which are counted as they are: each index repeats the
+ * owner's id and the row's own key, and pages are not full. In measurements, the process grew by less.
  */
 const rowBytes = 600;
 
@@ -11,11 +11,11 @@ const entryBytes = (row: string): string =>
   `(${rowBytes} + octet_length(${row}.entry) + octet_length(${row}.collection))`;
 const chunkBytes = (row: string): string => `(${rowBytes} + octet_length(${row}.body))`;
 
-/** A collection's rows are counted with the collection, which counts for what it is kept as. */
+/** The bytes of rows are added to their collection's, which count for the reason why it is kept. */
 const countOf = (row: string, bytes: string): string =>
   `UPDATE collections SET bytes = bytes + ${bytes} WHERE owner = ${row}.owner AND collection = ${row}.collection`;
 
-/** Replicas alone keep chunks of other owners. */
+/** Of other owners' collections, only replicas have chunks. */
 const countOfChunk = (row: string, bytes: string): string =>
   `UPDATE usage SET bytes = bytes + ${bytes} WHERE keeping =
      CASE ${row}.owner WHEN (SELECT value FROM meta WHERE name = 'owner') THEN 'own' ELSE 'replica' END`;
@@ -24,9 +24,9 @@ const trigger = (name: string, when: string, ...statements: string[]): string =>
   `CREATE TRIGGER ${name} AFTER ${when} BEGIN ${statements.map((one) => `${one};`).join(' ')} END;`;
 
 /**
- * The tables of a vault's file, see docs/secure-node.md. What is secret in them is encrypted, or wrapped. Chunks go
- * with the item that names them. `usage` says at any moment how much is kept, and as what: triggers count each row with
- * the change itself.
+ * The tables of a vault's file, see docs/secure-node.md. Secret content is encrypted or wrapped. Chunks are deleted
+ * with the item that names them. `usage` has the bytes that are kept for each reason at any moment: triggers count each
+ * row together with the change itself.
  */
 export const vaultSchema = `
   CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -89,7 +89,7 @@ export const vaultSchema = `
   )}
 `;
 
-/** Deletes, at the start, the chunks whose item was never finished. */
+/** Deletes the chunks whose item was never finished. Runs at the start. */
 export const abandonedChunks = `
   DELETE FROM chunks WHERE NOT EXISTS
     (SELECT 1 FROM items WHERE items.owner = chunks.owner AND items.blob = chunks.blob AND items.blob <> '')

@@ -23,15 +23,15 @@ import type { VaultStore } from './vault-store.ts';
 export interface VaultServiceOptions {
   readonly ownId: string;
   readonly store: VaultStore;
-  /** Bytes of items in one answer, but for one item at least. */
+  /** The most bytes of items in one answer, which may always have one item. */
   readonly batchBytes: number;
-  /** Somebody wants to hear of changes. */
+  /** Called when a node wants notices of changes. */
   readonly onWatch: (name: CollectionName, id: string) => void;
-  /** A replica of this node's has something new. */
+  /** Called when a replica that this node keeps has changed. */
   readonly onChange: (name: CollectionName) => void;
 }
 
-/** Answers other nodes: gives readers what they may read, and keeps replicas for owners who named this node. */
+/** Answers other nodes: sends readers what they may read, and keeps replicas for owners that named this node. */
 export class VaultService {
   readonly #options: VaultServiceOptions;
 
@@ -60,7 +60,7 @@ export class VaultService {
     return { ...news, items: news.more ? [] : [item], upTo: item.version };
   }
 
-  /** A part of a large item, for who may read it. @throws PeerloomError `ERR_VAULT_INVALID`. */
+  /** Returns a chunk of a large item if the asker may read it. @throws PeerloomError `ERR_VAULT_INVALID`. */
   async chunk(data: Data, asker: string): Promise<Uint8Array | Refusal> {
     const { owner, collection, item, blob, number } = chunkRequestOf(data);
     const fetched = this.fetch({ owner, collection, item, after: Number.MAX_SAFE_INTEGER }, asker);
@@ -70,7 +70,10 @@ export class VaultService {
     return body ?? refusal('ERR_NOT_FOUND');
   }
 
-  /** A part and those after it, for as long as the asker may read them. @throws PeerloomError `ERR_VAULT_INVALID`. */
+  /**
+   * Yields a chunk and the following ones, as long as the asker may read them. @throws PeerloomError
+   * `ERR_VAULT_INVALID`.
+   */
   async *chunks(data: Data, asker: string): AsyncGenerator<Uint8Array, void> {
     const request = chunkRequestOf(data);
     for (let { number } = request; ; number++) {
@@ -92,7 +95,7 @@ export class VaultService {
     return store.countChunks(owner, blob);
   }
 
-  /** @throws PeerloomError for what the owner did not sign, or for too much of it. */
+  /** Stores a delivery for its owner. @throws PeerloomError if the owner did not sign it, or if there is no room. */
   async storeReplica(data: Data, asker: string, pace: Pick<Pace, 'pause'>): Promise<StoreAnswer | Refusal> {
     const request = storeRequestOf(data);
     const { owner, collection } = request;
@@ -121,7 +124,7 @@ export class VaultService {
         'this node has no room for more data of other owners (vault.maxReplicaBytes)',
       );
     }
-    if (collection === undefined) return; // the rest of the log is still to come
+    if (collection === undefined) return; // the rest of the log will follow
     if (collection.state.replicas.includes(ownId)) store.setVersion(owner, name, upTo);
     else await runPaced(store.removeCollection(owner, name), pace);
   }
@@ -138,7 +141,7 @@ export class VaultService {
     return { ...news, items: items.filter(mayRead), upTo: items.at(-1)?.version ?? since, more };
   }
 
-  /** What is beyond an entry of the log: the next part of it, and with the last part the state. */
+  /** Returns the log after an entry, or the next part of it. The last part comes with the state. */
   #news({ head, state }: StoredCollection, after: number): Pick<FetchAnswer, 'log' | 'state' | 'more'> {
     const { owner, collection, sequence } = head;
     const { store, batchBytes } = this.#options;

@@ -9,9 +9,9 @@ import type { maxDelivered } from './vault-limits.ts';
  * Collections, their logs and their items: those of this node and those of other owners. Node.js keeps them in SQLite
  * (`sqlite-vault-store.ts`). A page keeps them in memory and in IndexedDB (`page-vault-store.ts`).
  *
- * A change is visible as soon as its method returns. It is on the disk when {@link written} resolves, so nobody may
- * receive data of a change, or hear of its success, before that. No transaction leaves more of other owners than the
- * bounds allow.
+ * A change is visible as soon as its method returns. It is on the disk when {@link written} resolves, so no other node
+ * or caller may receive data of a change, or learn of its success, before that. No transaction keeps more of other
+ * owners than the bounds allow.
  */
 export interface VaultStore {
   /** Bytes of memory that other owners' collections take. */
@@ -20,9 +20,9 @@ export interface VaultStore {
   onGrowth: (bytes: number) => void;
 
   /**
-   * Runs a change as a whole or not at all; what it does in memory as well must come after.
+   * Runs a change in a transaction, all of it or nothing. The caller must make changes to other memory afterwards.
    *
-   * @throws PeerloomError `ERR_MESSAGE_TOO_LARGE` when more would be kept of others than the bounds allow.
+   * @throws PeerloomError `ERR_MESSAGE_TOO_LARGE` if more would be kept of other owners than the bounds allow.
    */
   transaction<Result>(change: () => Result): Result;
 
@@ -33,7 +33,7 @@ export interface VaultStore {
    */
   written(): Promise<void> | undefined;
 
-  /** Returns a collection whose state is proven. Names that nobody has used leave nothing behind. */
+  /** Returns a collection whose state is proven. An unknown name takes no memory. */
   collection(owner: string, collection: string): StoredCollection | undefined;
 
   /** Returns the names of an owner's collections, in their order. */
@@ -47,12 +47,12 @@ export interface VaultStore {
   /** Returns the next entries of a log. */
   log(owner: string, collection: string, range: Range): LogEntry[];
 
-  /** Returns all of a log, however long it is. */
+  /** Returns the whole log, however long it is. */
   wholeLog(owner: string, collection: string): LogEntry[];
 
   entry(owner: string, collection: string, sequence: number): LogEntry | undefined;
 
-  /** Returns the last entry of a log; its state may still be to come, see {@link StoredCollection.head}. */
+  /** Returns the last entry of a log. Its state may not have arrived yet, see {@link StoredCollection.head}. */
   lastEntry(owner: string, collection: string): LogEntry | undefined;
 
   item(owner: string, collection: string, item: string): SealedItem | undefined;
@@ -69,7 +69,7 @@ export interface VaultStore {
   /** Returns some of the items of epochs in a range. */
   itemsOfEpochs(name: CollectionName, range: EpochRange): SealedItem[];
 
-  /** Saves an item. The chunks of its earlier content go, if that was a large one. */
+  /** Saves an item. If its earlier content was large, the chunks of that are deleted. */
   saveItem(item: SealedItem): void;
 
   saveChunk(owner: string, blob: string, number: number, body: Uint8Array): void;
@@ -85,33 +85,36 @@ export interface VaultStore {
   /** Deletes chunks that no item names. */
   removeChunks(owner: string, blob: string): void;
 
-  /** Deletes a collection of another node. Stops after each transaction: there may be many items. */
+  /** Deletes a collection of another node. Pauses after each transaction, because there may be many items. */
   removeCollection(owner: string, collection: string): Steps<void>;
 
   /** Call this when {@link written} has resolved, and the store is not used any more. */
   close(): Promise<void> | void;
 }
 
-/** The next entries of a log, and what the last of them proves; `undefined`: the rest of the log is still to come. */
+/**
+ * The next entries of a log, and the state that the last of them proves. `undefined` if the rest of the log will
+ * follow.
+ */
 export interface ManifestPart {
   readonly log: readonly LogEntry[];
   readonly proven: Manifest | undefined;
 }
 
-/** Which items or log entries, in their order: {@link maxDelivered} of them at most. */
+/** A range of items or log entries in their order. At most {@link maxDelivered} are returned. */
 export interface Range {
-  /** Items of later versions, or entries of later sequences, only. */
+  /** Only items of later versions, or entries of later sequences, are returned. */
   readonly after: number;
-  /** All together stay below this, but one at least is given. */
+  /** The most bytes of all together. At least one is returned in any case. */
   readonly maxBytes: number;
 }
 
-/** Which epochs, and how many items of them at most. */
+/** A range of epochs, and the most items to return. */
 export interface EpochRange {
   readonly first: number;
   readonly last: number;
   readonly limit: number;
 }
 
-/** Rows that are deleted in one transaction. */
+/** The most rows that are deleted in one transaction. */
 export const deletedAtOnce = 256;

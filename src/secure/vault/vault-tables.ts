@@ -12,11 +12,11 @@ export interface CollectionRow {
 /** A chunk of a large item. */
 export interface ChunkRow {
   readonly length: number;
-  /** `undefined`: a {@link Journal} has it. */
+  /** `undefined` if a {@link Journal} has the bytes. */
   readonly body: Uint8Array | undefined;
 }
 
-/** The tables of a vault, and what a row of each is. States and log entries are JSON. */
+/** The tables of a vault, and the type of their rows. States and log entries are JSON. */
 export interface Rows {
   readonly collections: CollectionRow;
   readonly states: string;
@@ -28,26 +28,29 @@ export interface Rows {
 export type TableName = keyof Rows;
 
 /**
- * The key of a row: the owner, the collection (for chunks: the blob), and for logs, items and chunks what identifies a row
- * in there.
+ * The key of a row: the owner; the collection, or for chunks the blob; and for logs, items and chunks what identifies a
+ * row in that.
  */
 export type RowKey = readonly [owner: string, group: string, key?: string | number];
 
-/** A change of one row. `undefined`: the row goes. */
+/** A change of one row. `undefined` if the row is deleted. */
 export interface RowChange {
   readonly table: TableName;
   readonly key: RowKey;
   readonly row: Rows[TableName] | undefined;
 }
 
-/** What a row takes beside its texts and bytes, as in SQLite (`vault-schema.ts`), so that the same bounds hold. */
+/**
+ * Bytes that a row takes in addition to its texts and bytes. The same as in SQLite (`vault-schema.ts`), so that the
+ * same bounds hold.
+ */
 const rowBytes = 600;
 
 type Group<Name extends TableName> = Map<string | number, Rows[Name]>;
 
 /**
- * The rows of a vault in memory. They count what they take, and undo changes: a transaction that fails leaves nothing
- * behind.
+ * The rows of a vault in memory. The tables count their bytes, and can undo changes, so that a failed transaction
+ * changes nothing.
  */
 export class VaultTables {
   readonly #tables: { readonly [Name in TableName]: Map<string, Group<Name>> } = {
@@ -60,14 +63,14 @@ export class VaultTables {
   readonly #ownId: string;
   readonly #bytesOfCollections = new Map<string, number>();
   readonly #bytesKept: Record<Keeping | 'own', number> = { own: 0, copy: 0, replica: 0 };
-  /** Of the transaction that runs: what undoes each change. */
+  /** Functions that undo the changes of the current transaction. */
   #undo: (() => void)[] = [];
 
   constructor(ownId: string) {
     this.#ownId = ownId;
   }
 
-  /** The bytes of all rows that are kept for one reason. */
+  /** Returns the bytes of all rows that are kept for one reason. */
   bytesKept(keeping: Keeping | 'own'): number {
     return this.#bytesKept[keeping];
   }
@@ -76,7 +79,7 @@ export class VaultTables {
     return this.#tables[table].get(groupKeyOf(owner, group))?.get(key);
   }
 
-  /** All rows of a group. Do not change them while you iterate. */
+  /** Returns all rows of a group. Do not change them while you iterate. */
   group<Name extends TableName>(
     table: Name,
     owner: string,
@@ -85,7 +88,7 @@ export class VaultTables {
     return this.#tables[table].get(groupKeyOf(owner, group)) ?? noRows;
   }
 
-  /** The second part of the keys of an owner's rows. */
+  /** Returns the second part of the keys of an owner's rows. */
   groupNames(table: TableName, owner: string): string[] {
     const start = groupKeyOf(owner, '');
     const names: string[] = [];
@@ -101,7 +104,7 @@ export class VaultTables {
     this.#undo.push(() => this.#set(table, key, before));
   }
 
-  /** Takes what undoes all changes since the last call. */
+  /** Returns a function that undoes all changes since the last call. */
   takeUndo(): () => void {
     const undo = this.#undo;
     this.#undo = [];
@@ -131,9 +134,10 @@ export class VaultTables {
   }
 
   /**
-   * Counts a row for what its collection is kept as. Chunks are counted elsewhere: replicas alone keep those of others.
+   * Counts the bytes of a row for the reason why its collection is kept. Chunks are not counted here: of other owners'
+   * collections, only replicas have chunks.
    *
-   * @param change of the collection's own row: it may come, go, or be kept for another reason from now on.
+   * @param change a change of the collection's own row, which may be added, deleted, or kept for another reason.
    */
   #count(
     groupKey: string,

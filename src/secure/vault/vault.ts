@@ -22,7 +22,7 @@ export interface Reader extends ReaderInfo {
 
 /** A collection that this node owns. */
 export interface CollectionInfo {
-  /** Its name. */
+  /** The name. */
   readonly collection: string;
   /** The number of items that are not deleted. */
   readonly items: number;
@@ -36,7 +36,7 @@ export interface CollectionInfo {
 
 /** A state of an item, as {@link Vault.watch} yields it. */
 export interface VaultChange {
-  /** Its name. */
+  /** The name. */
   readonly item: string;
   /** `'data'`: `value` has the content. `'stream'`: read it with {@link Vault.getStream}. `'deleted'`: it is gone. */
   readonly kind: 'data' | 'stream' | 'deleted';
@@ -50,8 +50,8 @@ export interface VaultChange {
 
 /**
  * Data that this node owns, and data of other owners that this node may read: `node.vault` of a SecureNode. The content
- * of items is encrypted on every disk and on its way. Names of collections and items, sizes, times and readers are not.
- * See docs/secure-node.md.
+ * of items is encrypted on every disk and on the network. Names of collections and items, sizes, times and readers are
+ * not. See docs/secure-node.md.
  *
  * @example
  * await alice.vault.put('health', 'blood-pressure', { sys: 120, dia: 80 });
@@ -73,8 +73,8 @@ export class Vault {
   }
 
   /**
-   * Puts an item into a collection of this node, and creates the collection if it is missing. Resolves when the item is on
-   * the disk.
+   * Puts an item into a collection of this node, and creates the collection if it is missing. Resolves when the item is
+   * on the disk.
    *
    * @param collection the name of the collection: 1 to 256 characters, not encrypted.
    * @param item the name of the item: 1 to 256 characters, not encrypted.
@@ -94,7 +94,9 @@ export class Vault {
     await this.#own.put(collection, item, { text, deleted: false, blob: '' });
   }
 
-  /** Deletes an item of a collection of this node, here and in the replicas. Nodes that have read it may have kept it. */
+  /**
+   * Deletes an item of a collection of this node, here and in the replicas. Nodes that have read it may have kept it.
+   */
   async delete(collection: string, item: string): Promise<void> {
     checkNames({ collection, item });
     await this.#own.put(collection, item, { text: dataToBytes(null), deleted: true, blob: '' });
@@ -177,7 +179,7 @@ export class Vault {
    *
    * @param options.since a version; items that are not newer are left out. Default 0.
    * @param options.signal ends the loop when it fires.
-   * @throws PeerloomError `ERR_NOT_PERMITTED`, at once or when the owner revokes the permission.
+   * @throws PeerloomError `ERR_NOT_PERMITTED`, at the start or when the owner revokes the permission.
    */
   async *watch(
     owner: string,
@@ -215,8 +217,8 @@ export class Vault {
   }
 
   /**
-   * Takes a reader's permission away and begins a new epoch. The reader cannot decrypt anything that is written from now
-   * on. Owner and replicas no longer serve it. What it has already fetched cannot be taken back.
+   * Takes a reader's permission away and begins a new epoch. The reader cannot decrypt anything that is written from
+   * now on. Owner and replicas no longer serve it. What it has already fetched cannot be taken back.
    *
    * @param options.reencrypt encrypts all items with the new key and replaces them in the replicas, so that the old key
    * opens nothing that an honest node still has. Takes some tenths of a millisecond for each item. Default false.
@@ -234,7 +236,9 @@ export class Vault {
     await this.#own.revoke(collection, id, options.reencrypt ?? false);
   }
 
-  /** Adds a replica: a node that keeps a copy of the encrypted collection and serves it to readers. It cannot read it. */
+  /**
+   * Adds a replica: a node that keeps a copy of the encrypted collection and serves it to readers. It cannot read it.
+   */
   async addReplica(collection: string, id: string): Promise<void> {
     checkNames({ collection });
     this.#checkOther(id);
@@ -250,8 +254,8 @@ export class Vault {
   }
 
   /**
-   * Brings the replicas of all collections of this node up to date, and resolves with the result for each. Replicas that
-   * can be reached are also updated without this call.
+   * Brings the replicas of all collections of this node up to date, and resolves with the result for each. Replicas
+   * that can be reached are also updated without this call.
    */
   sync(): Promise<SyncResult[]> {
     return this.#engine.replicator.sync(this.#store.collectionNames(this.#ownId));
@@ -306,8 +310,8 @@ export class Vault {
    * including the chunks of large items.
    *
    * @throws PeerloomError `ERR_VAULT_INVALID`, `ERR_SIGNATURE_INVALID`, `ERR_HASH_MISMATCH` or `ERR_DECRYPTION` if the
-   * export is damaged; `ERR_VAULT_INVALID` if it belongs to another identity; `ERR_ROLLBACK` if this vault has newer data;
-   * `ERR_FORK` if this vault has changed in another way since the export.
+   * export is damaged; `ERR_VAULT_INVALID` if it belongs to another identity; `ERR_ROLLBACK` if this vault has newer
+   * data; `ERR_FORK` if this vault has changed in another way since the export.
    */
   async import(exported: Uint8Array): Promise<void> {
     await this.#own.exclusively(() => importCollections(this.#engine, this.#ownId, exported));

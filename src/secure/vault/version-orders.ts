@@ -3,8 +3,9 @@ import type { SealedItem } from './item.ts';
 type Items = ReadonlyMap<string | number, SealedItem>;
 
 /**
- * The items of collections in the order of their versions. An order is made when it is first needed. New items have the
- * highest version nearly always, so they go to its end. Items that were replaced stay until they are half of it.
+ * The items of collections in the order of their versions. An order is created when first needed. New items nearly
+ * always have the highest version, so they are added at the end. Replaced items stay in an order until they are half of
+ * it.
  */
 export class VersionOrders {
   readonly #itemsOf: (owner: string, collection: string) => Items;
@@ -14,7 +15,7 @@ export class VersionOrders {
     this.#itemsOf = itemsOf;
   }
 
-  /** The items of later versions, in their order. */
+  /** Yields the items of later versions in their order. */
   *after(owner: string, collection: string, version: number): Generator<SealedItem, void> {
     const items = this.#itemsOf(owner, collection);
     const key = keyOf(owner, collection);
@@ -30,7 +31,7 @@ export class VersionOrders {
     }
   }
 
-  /** An item was saved. */
+  /** Call this when an item was saved. */
   add(item: SealedItem): void {
     const key = keyOf(item.owner, item.collection);
     const order = this.#orders.get(key);
@@ -39,13 +40,13 @@ export class VersionOrders {
     else this.#orders.delete(key);
   }
 
-  /** Makes all orders anew, when changes were undone. */
+  /** Drops all orders, which are then created again. Call it when changes were undone. */
   clear(): void {
     this.#orders.clear();
   }
 }
 
-/** Where the first item of a later version is, by halving. */
+/** Returns the index of the first item of a later version, by binary search. */
 function firstAfter(order: readonly SealedItem[], version: number): number {
   let [low, high] = [0, order.length];
   while (low < high) {

@@ -9,21 +9,21 @@ interface Watcher {
 /** Milliseconds for which a watching node receives changes. It asks again before they are over. */
 const leaseMs = 60_000;
 const maxWatchers = 10_000;
-/** So that no node takes the places of all others. */
+/** The most collections that one node may watch, so that it does not take the places of others. */
 const maxWatchersPerNode = 256;
 
-/** Which nodes want to hear of changes of which collections, until their time is up. */
+/** The nodes that receive notices of changes, for each collection, until their time is over. */
 export class Watchers {
   readonly #now: () => number;
   readonly #watchers = new Map<string, Watcher>();
-  /** How many each node has. */
+  /** The number of places of each node. */
   readonly #counts = new Map<string, number>();
 
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** The node's own oldest place makes room, or the oldest of all. */
+  /** Adds a watcher. If there is no room, the oldest place of the node, or of all nodes, is dropped. */
   add(name: CollectionName, id: string): void {
     this.remove(name, id);
     if ((this.#counts.get(id) ?? 0) === maxWatchersPerNode) {
