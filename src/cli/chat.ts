@@ -6,9 +6,9 @@ import type { Prompt } from './prompt.ts';
 import { nobody, runCommand } from './prompt-commands.ts';
 
 /**
- * A conversation at the terminal, until the user leaves.
+ * Chats at the terminal until the user leaves.
  *
- * @param connectOptions how the user's `/connect` connects.
+ * @param connectOptions the options with which the user's `/connect` connects.
  */
 export function chat(node: Node, prompt: Prompt, connectOptions: ConnectOptions = {}): Promise<void> {
   const context = {

@@ -2,22 +2,22 @@ import { inspect } from 'node:util';
 import type { Data } from '../base/data.ts';
 import { printable } from '../base/printable.ts';
 
-/** The name of a node on the screen. The node chooses its name itself, so it proves nothing. */
+/** The name of a node, as shown to the user. The node chooses its own name, so the name does not prove who it is. */
 export function labelOf({ id, name }: { readonly id: string; readonly name: string }): string {
   return name || `…${id.slice(-6)}`;
 }
 
-/** Text of a remote node as lines that are safe to print. */
+/** Splits text of a remote node into lines that are safe to print. */
 export function safeLines(text: string): string[] {
   return text.split(/\r\n|[\n\r\u2028\u2029]/).map((line) => printable(line.replaceAll('\t', '  ')));
 }
 
-/** The same as one line. */
+/** Turns text of a remote node into one line that is safe to print. */
 export function safeLine(text: string): string {
   return safeLines(text).join(' ');
 }
 
-/** Data as one line for people: text in quotes, and long text cut. */
+/** Describes data in one readable line. Text is in quotes, and long text is cut. */
 export function describe(data: unknown, maxCharacters: number): string {
   if (typeof data === 'string') {
     const isLong = data.length > maxCharacters;
@@ -30,10 +30,10 @@ export function describe(data: unknown, maxCharacters: number): string {
   return text.length > maxCharacters ? `${text.slice(0, maxCharacters)}…` : text;
 }
 
-/** A terminal shows messages up to this length whole. */
+/** The longest message that a terminal shows whole. */
 const maxShownCharacters = 10_000;
 
-/** A message as lines to print. Text keeps its lines. */
+/** Formats a message as lines to print. Text keeps its lines. */
 export function messageLines(data: Data, long: 'cut' | 'whole' = 'cut'): string[] {
   if (typeof data !== 'string') return [describe(data, maxShownCharacters)];
   if (long === 'whole' || data.length <= maxShownCharacters) return safeLines(data);

@@ -3,7 +3,7 @@ import type { NodeConnection } from '../api/node-connection.ts';
 import type { Node } from '../node/node.ts';
 import { Tensor } from '../tensors/tensor/tensor.ts';
 
-/** Prints events for programs, one line of JSON each: a callback for a node's options. */
+/** Returns a callback for a node's options that prints each event as one line of JSON, for programs. */
 export function eventJson(print: (line: string) => void): NodeCallback {
   return (event, _node, peer, data) => {
     const content = data instanceof Error ? { error: data } : { data };
@@ -11,7 +11,7 @@ export function eventJson(print: (line: string) => void): NodeCallback {
   };
 }
 
-/** The first line: the node's id and name, and where it listens. */
+/** The first line: the node's id and name, and the address on which it listens. */
 export function listeningJson({ id, name, host, port }: Node): string {
   return jsonLine({ event: 'listening', id, name, host, port });
 }
@@ -20,12 +20,12 @@ function peerDetails({ id, name, host, port, direction }: NodeConnection) {
   return { id, name, host, port, direction };
 }
 
-/** JSON in which characters that could move a terminal's cursor, or are invisible, are escaped. */
+/** Writes JSON on one line. It escapes characters that are invisible or could move a terminal's cursor. */
 function jsonLine(value: object): string {
   return JSON.stringify(value, representable).replace(/[\x7f-\x9f\u2028\u2029\p{Cf}]/gu, escaped);
 }
 
-/** Replaces values that JSON lacks: binary data, tensors, a few numbers, errors. */
+/** Replaces values that JSON does not have: binary data, tensors, a few numbers, errors. */
 function representable(_key: string, value: unknown): unknown {
   if (ArrayBuffer.isView(value)) {
     const base64 = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64');

@@ -10,9 +10,9 @@ import type { ReturnedMessages } from '../channel/channel.ts';
 import { describe, labelOf, messageLines, safeLine } from './describe.ts';
 
 /**
- * Prints events for people: a callback for a node's options.
+ * Returns a callback for a node's options that prints events as readable text.
  *
- * @param long whether long messages are cut, as on a terminal, or printed whole, as into a file.
+ * @param long whether long messages are cut, for a terminal, or printed whole, for a file.
  */
 export function eventText(print: (line: string) => void, long: 'cut' | 'whole' = 'cut'): NodeCallback {
   return (event, _node, peer, data) => {
@@ -77,13 +77,13 @@ export function eventText(print: (line: string) => void, long: 'cut' | 'whole' =
   };
 }
 
-/** One line about a connection. */
+/** Describes a connection in one line. */
 export function peerText(peer: NodeConnection): string {
   const gap = ' '.repeat(Math.max(2, 9 - labelOf(peer).length));
   return `${name(peer)}${gap}${peer.id}  ${addressOf(peer)}`;
 }
 
-/** Where others reach this node. */
+/** The address at which others reach this node. */
 export function addressOf({ host, port }: { readonly host: string; readonly port: number }): string {
   return formatAddress({ scheme: undefined, host, port });
 }

@@ -2,19 +2,19 @@ import { styleText } from 'node:util';
 import { CommanderError } from 'commander';
 import { PeerloomError } from '../base/errors.ts';
 
-/** The command line asks for something impossible. */
+/** Thrown if the command line is wrong. The message says how to correct it. */
 export class WrongUse extends Error {
   override readonly name = 'WrongUse';
 }
 
-/** 0 also when the user or a signal ended the program. */
+/** The exit codes. The code is 0 also if the user or a signal ended the program. */
 export const exitCodes = { fine: 0, failed: 1, wrongUse: 2 } as const;
 
 /**
- * Prints one line that says why the program ends.
+ * Prints one line with the reason why the program ends.
  *
- * @returns its exit code.
- * @throws the error itself if it shows a defect of the program.
+ * @returns the program's exit code.
+ * @throws the error itself if it is a defect of the program.
  */
 export function explainFailure(error: unknown): number {
   // commander has already printed its own errors, and the help.
@@ -25,7 +25,7 @@ export function explainFailure(error: unknown): number {
   return isWrongUse ? exitCodes.wrongUse : exitCodes.failed;
 }
 
-/** Some options have other names on the command line than in a program. */
+/** Replaces names of options, because some have other names on the command line than in a program. */
 function inWordsOfCommandLine(message: string): string {
   return message
     .replaceAll('identity.passphrase', '--passphrase-env')

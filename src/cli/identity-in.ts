@@ -1,7 +1,10 @@
 import type { IdentityFile } from '../identity/identity-file.ts';
 import { WrongUse } from './failure.ts';
 
-/** The key file of `--identity` and `--passphrase-env`. @throws WrongUse. */
+/**
+ * The key file that `--identity` and `--passphrase-env` name. @throws WrongUse if the file or the passphrase is
+ * missing.
+ */
 export function identityIn(path: string | undefined, variable: string | undefined): IdentityFile | undefined {
   if (variable === undefined) return path === undefined ? undefined : { path };
   if (path === undefined)

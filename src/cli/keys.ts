@@ -27,7 +27,7 @@ const passphraseOption = [
   'the environment variable with the passphrase of the file',
 ] as const;
 
-/** Registers `peerloom keys` and its commands. */
+/** Registers `peerloom keys` and its subcommands. */
 export function addKeysCommand(program: Command): void {
   const keys = program
     .command('keys')

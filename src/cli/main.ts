@@ -123,7 +123,7 @@ function createProgram(): Command {
     .addHelpText('afterAll', exitCodeHelp);
 }
 
-/** Reports wrong use in one line, which names the command for help. */
+/** Makes a command report wrong use in one line, which names the command for help. */
 function pointToHelp(command: Command, path: string): void {
   command.configureOutput({
     outputError: (text) => {

@@ -53,7 +53,7 @@ export async function runNode(options: NodeCommandOptions): Promise<number> {
     discovery: discoveriesOf(options),
     callback: json ? eventJson(print) : eventText(print, prompt === undefined ? 'whole' : 'cut'),
   });
-  // With a misspelt path, the node silently gets another id.
+  // Without this line, a misspelt path would silently give the node another id.
   if (isNew) complain(`created a new identity in ${identity}`);
 
   async function run(): Promise<number> {

@@ -1,9 +1,9 @@
 import { complain, exitCodes } from './failure.ts';
 
 /**
- * Decides what happens when an output fails. If nobody reads standard output any more, as in
- * `peerloom node --json | head -1`, the program ends quietly. If standard output fails for another reason, such as a
- * full disk, the program says so and fails. If standard error fails, the program keeps running without its log.
+ * Handles failures of outputs. If no program reads standard output any more, as in `peerloom node --json | head -1`,
+ * the program ends quietly. If standard output fails for another reason, such as a full disk, the program prints the
+ * reason and fails. If standard error fails, the program keeps running without its log.
  */
 export function guardOutputs(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -15,7 +15,7 @@ export function guardOutputs(): void {
   printWarnings();
 }
 
-/** Prints warnings of peerloom as one line; Node.js prints the others. */
+/** Prints each warning of peerloom as one line. Node.js prints all other warnings. */
 function printWarnings(): void {
   const listeners = process.listeners('warning');
   process.removeAllListeners('warning');

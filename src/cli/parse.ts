@@ -7,13 +7,15 @@ export function parsePort(text: string): number {
   throw new InvalidArgumentError('It must be a whole number from 0 to 65535.');
 }
 
-/** @throws InvalidArgumentError. */
+/** Reads the whole number of an option. @throws InvalidArgumentError. */
 export function wholeNumber(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('It must be a whole number of at least 0.');
 }
 
-/** Adds an address to those before it. @throws InvalidArgumentError for plain TCP, and for what is no address. */
+/**
+ * Adds an address to the earlier ones. @throws InvalidArgumentError for plain TCP, or if the text is not an address.
+ */
 export function plainless(text: string, others: readonly string[]): readonly string[] {
   if (schemeOf(text) === 'tcp') {
     const message =

@@ -31,9 +31,9 @@ Examples:
 interface PingOptions extends WayOptions {
   readonly untilDirect?: true;
   readonly count: number;
-  /** Seconds. */
+  /** The time between two round trips, in seconds. */
   readonly every: number;
-  /** Seconds. */
+  /** How long to wait for an answer, in seconds. */
   readonly timeout: number;
   readonly bootstrap: readonly string[];
   readonly network?: string;
@@ -105,10 +105,10 @@ async function pingAll(peer: NodeConnection, options: PingOptions, signal: Abort
   return isWhole && times.length === sent ? exitCodes.fine : exitCodes.failed;
 }
 
-/** The way that the connection takes now: it may improve while it is used. */
+/** The present path of the connection. It may improve while the connection is used. */
 function wayText({ host, port, path, security, relay }: NodeConnection): string {
   if (relay !== undefined) return `${path} by ${relay.id}, ${security.protocol}`;
-  // Of a connection that began at a relay, only the address of the relay is known.
+  // If the connection began at a relay, only the address of the relay is known.
   const to = port === 0 ? '' : ` to ${host}:${port}`;
   return `${path}, ${security.protocol}${to}`;
 }

@@ -4,27 +4,27 @@ import { PeerloomError } from '../base/errors.ts';
 import type { Node } from '../node/node.ts';
 import { labelOf } from './describe.ts';
 
-/** Beyond this many lines that peers have not confirmed, reading pauses. */
+/** Reading pauses while peers have not confirmed more than this many lines. */
 const maxUnconfirmed = 1_000;
 
 export interface LineOptions {
-  /** While no peer is connected, lines wait for one. Otherwise that is an error. */
+  /** Whether lines wait while no peer is connected. If not, it is an error. */
   readonly waits: boolean;
   /** Prints a line for the user. */
   readonly warn: (line: string) => void;
 }
 
-/** The outcome. */
+/** The outcome of {@link sendLines}. */
 export interface SentLines {
   /** How many lines were read. */
   readonly lines: number;
-  /** Every peer confirmed every line that it was sent. */
+  /** Whether every peer confirmed every line that was sent to it. */
   readonly isComplete: boolean;
 }
 
 /**
- * Sends each line of the standard input to all peers, as a delivery that they confirm. Slow peers slow the reading
- * down.
+ * Sends each line of the standard input to all peers, as a delivery that they confirm. Slow peers slow down the
+ * reading.
  *
  * @throws PeerloomError `ERR_NOT_CONNECTED` if no peer is connected and lines do not wait for one.
  */
@@ -56,7 +56,7 @@ export async function sendLines(node: Node, options: LineOptions): Promise<SentL
   return { lines, isComplete: failed.size === 0 };
 }
 
-/** A terminal cuts lines at 4,096 bytes. readline reads each key, and does not. */
+/** The lines of the input. A terminal cuts lines at 4,096 bytes; readline does not, because it reads each key. */
 function linesOfInput(): AsyncIterable<string> {
   const { stdin, stderr } = process;
   if (!stdin.isTTY || !stderr.isTTY) return createInterface({ input: stdin });
@@ -65,7 +65,7 @@ function linesOfInput(): AsyncIterable<string> {
   return lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
 }
 
-/** Resolves with the open connections, as soon as there is one. */
+/** Resolves with the open connections as soon as there is one. */
 async function neighbours(node: Node, { waits, warn }: LineOptions): Promise<readonly NodeConnection[]> {
   const open = node.allNodes.filter(({ isOpen }) => isOpen);
   if (open.length > 0) return open;

@@ -6,25 +6,25 @@ import type { Node } from '../node/node.ts';
 import { labelOf, safeLine } from './describe.ts';
 import { addressOf, peerText } from './event-text.ts';
 
-/** With fewer characters, a typing mistake could match another peer. */
+/** The least characters of an id's end that name a peer. With fewer, a typing mistake could match another peer. */
 const minIdEnd = 4;
 
-/** How long `/ping` waits. */
+/** How long `/ping` waits for the answer. */
 const pingTimeoutMs = 5_000;
 
-/** What the commands work with. */
+/** The parts that commands use. */
 export interface CommandContext {
   readonly node: Node;
   readonly print: (line: string) => void;
   /** Sends data to all peers, and prints a line for each failure. */
   readonly send: (data: Data) => void;
-  /** Ends the conversation. */
+  /** Ends the chat. */
   readonly leave: () => void;
-  /** How `/connect` connects. */
+  /** The options with which `/connect` connects. */
   readonly connectOptions: ConnectOptions;
 }
 
-/** A command that cannot be carried out. The message says what to do instead. */
+/** Thrown if a command cannot be carried out. The message says what to do instead. */
 class CannotDo extends Error {}
 
 interface Command {
@@ -84,7 +84,7 @@ const commands: Readonly<Record<string, Command>> = {
   '/quit': { help: 'leave (so do Ctrl-C and Ctrl-D)', run: ({ leave }) => leave() },
 };
 
-/** Runs a line that begins with a slash. A failure prints one line. */
+/** Runs the command in a line that begins with a slash. If it fails, one line is printed. */
 export async function runCommand(line: string, context: CommandContext): Promise<void> {
   const [, name, argument] = /^(\S+)\s*(.*)$/s.exec(line) as unknown as [string, string, string];
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
@@ -105,12 +105,12 @@ export async function runCommand(line: string, context: CommandContext): Promise
   }
 }
 
-/** Says that no peer is connected, and what to do about it. */
+/** The text for when no peer is connected, with advice. */
 export function nobody(node: Node): string {
   return `No peer is connected: use /connect ADDRESS, or start another node with: peerloom node --connect ${addressOf(node)}.`;
 }
 
-/** A peer by its name, its id, or the end of its id. */
+/** Finds a peer by its name, its id, or the end of its id. */
 function peerNamed(text: string, node: Node): NodeConnection {
   const exact = node.allNodes.find(({ id }) => id === text);
   if (exact !== undefined) return exact;

@@ -1,7 +1,7 @@
 import { clearScreenDown, createInterface, cursorTo, type Interface, moveCursor } from 'node:readline';
 import { styleText } from 'node:util';
 
-/** A line to type on at the foot of the terminal. Other output appears above it. */
+/** An input line at the bottom of the terminal. Other output appears above it. */
 export class Prompt {
   #interface: Interface | undefined;
 
@@ -39,14 +39,14 @@ export class Prompt {
     cursorTo(process.stdout, 0);
     clearScreenDown(process.stdout);
     const result = write();
-    // readline first moves up to where it believes that its line begins. After a paste, that is the wrong place.
+    // readline first moves up to where it assumes that its line begins. After a paste, this is the wrong place.
     const { prevRows = rows } = this.#interface as { prevRows?: number };
     process.stdout.write('\n'.repeat(prevRows));
     this.#interface.prompt(true);
     return result;
   }
 
-  /** Prints the log, and the warnings of Node.js, above the line too. */
+  /** Makes the log and the warnings of Node.js appear above the line too. */
   #keepClearOfErrors(): () => void {
     const { stderr } = process;
     if (!stderr.isTTY) return () => {};

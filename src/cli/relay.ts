@@ -69,7 +69,10 @@ export function addRelayCommand(program: Command): void {
     });
 }
 
-/** What libp2p would keep to itself: it names no public address that nobody has confirmed. A free port is not known yet. */
+/**
+ * The multiaddrs of this machine. libp2p does not announce a public address before a peer has confirmed it, so the
+ * relay announces them itself. Empty if the host is a name, and for port 0, because the free port is not known yet.
+ */
 function ownMultiaddrs(host: string, port: number): readonly string[] {
   if (port === 0 || isIP(host) === 0) return [];
   const isEvery = host === '0.0.0.0' || host === '::';
@@ -81,13 +84,13 @@ function ownMultiaddrs(host: string, port: number): readonly string[] {
   return hosts.map((own) => `/ip${isIP(own)}/${own}/tcp/${port}`);
 }
 
-/** @throws InvalidArgumentError. */
+/** Adds a multiaddr to the earlier ones. @throws InvalidArgumentError. */
 function addMultiaddr(text: string, others: readonly string[]): readonly string[] {
   if (text.startsWith('/')) return [...others, text];
   throw new InvalidArgumentError('It must be a multiaddr such as /dns4/relay.example.org/tcp/10001.');
 }
 
-/** @returns the exit code. @throws PeerloomError if it cannot listen, or a package is missing. */
+/** @returns the exit code. @throws PeerloomError if the relay cannot listen, or a package is missing. */
 async function runRelay(options: RelayCommandOptions): Promise<number> {
   const node = createNode(options);
   const ended = untilSignal();
@@ -132,7 +135,7 @@ function createNode(options: RelayCommandOptions): Node {
       name: 'relay',
       transports: [transport],
       ...(dht && { discovery: [libp2pDht(transport, { scope: dht, seeksNetwork: false })] }),
-      // Nodes that hold a place connect with libp2p alone; a few may be peers as well.
+      // Nodes with a place at the relay connect over libp2p only. A few may be peers as well.
       maxConnections: maxNodes,
       ...(identity && { identity }),
     });

@@ -12,7 +12,7 @@ Example:
   peerloom replay flight.jsonl ./chat-node.ts
   export default class ChatNode extends Node { … }`;
 
-/** Adds `peerloom replay`. */
+/** Registers `peerloom replay`. */
 export function addReplayCommand(program: Command): void {
   program
     .command('replay')

@@ -10,14 +10,14 @@ import { internet } from '../libp2p/presets.ts';
 import type { Transport } from '../transport/transport.ts';
 import { plainless } from './parse.ts';
 
-/** By which ways a command reaches other nodes, beside `tcp()`. */
+/** The options for how a command reaches other nodes, in addition to `tcp()`. */
 export interface WayOptions {
   readonly relay: readonly string[];
   readonly stun: readonly string[];
   readonly dht?: DhtScope | undefined;
 }
 
-/** Adds the options to a command. */
+/** Adds these options to a command. */
 export function addWayOptions(command: Command): Command {
   return command
     .addOption(
@@ -38,16 +38,16 @@ export function addWayOptions(command: Command): Command {
     );
 }
 
-/** What a node needs for these ways. */
+/** The parts of a node's options that these ways need. */
 export interface Ways {
   readonly transports: readonly Transport[];
   readonly discovery: readonly Discovery[];
-  /** If libp2p is one of them. */
+  /** Set if libp2p is one of the transports. */
   readonly libp2p: Libp2pTransport | undefined;
 }
 
 /**
- * The ways to these addresses: libp2p is loaded only where something needs it.
+ * The ways to reach these addresses. libp2p is loaded only if an address or an option needs it.
  *
  * @throws TypeError; PeerloomError `ERR_ADDRESS_INVALID`.
  */
@@ -63,7 +63,7 @@ export function waysTo(addresses: readonly string[], { relay, stun, dht }: WayOp
   return { transports: [tcp(), transport], discovery, libp2p: transport };
 }
 
-/** Adds `host:port` or a multiaddr to those before it. @throws InvalidArgumentError. */
+/** Adds `host:port` or a multiaddr to the earlier addresses. @throws InvalidArgumentError. */
 export function addAddress(text: string, others: readonly string[]): readonly string[] {
   return text.startsWith('/') ? addMultiaddr(text, others) : plainless(text, others);
 }

@@ -2,27 +2,27 @@ import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { fileURLToPath } from 'node:url';
 
-/** The topic of the example browser-chat, whose page this is. */
+/** The topic of the example browser-chat, whose page the demo serves. */
 export const chatTopic = 'chat';
 
-/** The member that serves the page: the first one. */
+/** The member that serves the page: the first member. */
 export const pageServer = 'ada';
 
 const example = new URL('../../../examples/browser-chat/', import.meta.url);
-/** Where the build puts the page's script, and what it imports. */
+/** The folder in which the build puts the page's script and the modules that it imports. */
 const built = new URL('../../browser/', import.meta.url);
-/** A clone runs its sources, and has the tool that bundles them. */
+/** Whether the program runs from its sources. The tool that bundles them is then installed. */
 const isSource = import.meta.url.endsWith('.ts');
 const bundler = '../../../scripts/bundle-sources.js';
 
 let bundled: Promise<string> | undefined;
 
-/** The address of the page that a node serves, which connects with that node. */
+/** The address of the page that a node serves. The page connects with that node. */
 export function chatPageAddress(port: number): string {
   return `http://127.0.0.1:${port}/?network=&node=ws://127.0.0.1:${port}`;
 }
 
-/** Serves the example browser-chat, over the port of a node: its `onRequest`. */
+/** Serves the example browser-chat on the port of a node. It is the node's `onRequest`. */
 export async function serveChatPage({ url = '/' }: IncomingMessage, response: ServerResponse): Promise<void> {
   const { pathname } = new URL(url, 'http://127.0.0.1');
   if (pathname === '/') {

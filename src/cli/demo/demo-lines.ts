@@ -3,7 +3,7 @@ import type { EventReport } from './member-process.ts';
 
 const colours = ['cyan', 'green', 'yellow', 'magenta', 'blue'] as const;
 
-/** The nodes of the demo. */
+/** The names of the nodes of the demo. */
 export const memberNames = ['ada', 'ben', 'cleo', 'dan', 'elsa'] as const;
 export type MemberName = (typeof memberNames)[number];
 
@@ -14,12 +14,12 @@ export function headingLine(text: string): string {
   return `\n${styleText('bold', text)}`;
 }
 
-/** A line about what a node does. */
+/** Formats a line about what a node does. */
 export function actionLine(name: string, text: string): string {
   return `${coloured(name)}${text}`;
 }
 
-/** A line about an event: the node's name, the event, the peer, and details. */
+/** Formats a line about an event: the node's name, the event, the peer, and details. */
 export function eventLine(name: string, { event, peer = '', detail }: EventReport): string {
   const line = `${coloured(name)}  ${styleText('dim', event.padEnd(eventWidth))}${coloured(peer)}${detail}`;
   return line.trimEnd();

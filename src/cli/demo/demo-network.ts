@@ -1,7 +1,7 @@
 import { Member } from './member.ts';
 import type { Account, Command, EventReport } from './member-process.ts';
 
-/** How long the demo waits for anything. */
+/** How long the demo waits for anything to happen. */
 const patienceMs = 5_000;
 
 /** The nodes of the demo, and their reports. */
@@ -18,65 +18,65 @@ export class DemoNetwork {
     this.#onEvent = onEvent;
   }
 
-  /** Links that both ends have reported so far. */
+  /** How many links both ends have reported so far. */
   get linkCount(): number {
     return this.#links.size;
   }
 
-  /** The latest account of each node that has given one. */
+  /** The latest account of each node that has sent one. */
   get accounts(): ReadonlyMap<string, Account> {
     const accounts = new Map<string, Account>();
     for (const [name, { account }] of this.#members) if (account !== undefined) accounts.set(name, account);
     return accounts;
   }
 
-  /** Starts a node in a process of its own. */
+  /** Starts a node in its own process. */
   async start(name: string): Promise<Account> {
     this.#neighbours.set(name, new Set());
     this.#members.set(name, new Member(name, (report) => this.#note(name, report)));
     return this.tell(name, { do: 'start' });
   }
 
-  /** Gives a node a command; resolves when the node has carried it out. */
+  /** Sends a command to a node. Resolves when the node has carried it out. */
   tell(name: string, command: Command): Promise<Account> {
     return this.#members.get(name)!.tell(command);
   }
 
-  /** Resolves when that node has reported its connection with the other. */
+  /** Resolves when the node has reported its connection with the other node. */
   connected(name: string, other: string): Promise<void> {
     const neighbours = this.#neighbours.get(name)!;
     return this.#until(`${name} is connected with ${other}`, () => neighbours.has(other));
   }
 
-  /** Resolves when the process of that node has ended. */
+  /** Resolves when the process of the node has ended. */
   ended(name: string): Promise<void> {
     return this.#members.get(name)!.ended;
   }
 
-  /** Resolves when all messages have arrived that the nodes have reported as sent. */
+  /** Resolves when all messages that the nodes have reported as sent have arrived. */
   arrived(): Promise<void> {
     const sent = [...this.accounts.values()].flatMap((account) => Object.values(account.sent).flat()).length;
     return this.#until('every message has arrived', () => this.#arrived >= sent);
   }
 
-  /** Resolves when all other nodes have reported that this one is gone. */
+  /** Resolves when all other nodes have reported that this node has disconnected. */
   left(name: string): Promise<void> {
     const others = [...this.#neighbours.values()];
     return this.#until(`all have noticed that ${name} is gone`, () => !others.some((set) => set.has(name)));
   }
 
-  /** Asks all nodes that still run for their counts. */
+  /** Requests the counts of all nodes that still run. */
   async count(): Promise<void> {
     const alive = [...this.#members.values()].filter(({ isAlive }) => isAlive);
     await Promise.all(alive.map((member) => member.tell({ do: 'count' })));
   }
 
-  /** Ends the process of a node at once. */
+  /** Kills the process of a node. */
   kill(name: string): Promise<void> {
     return this.#members.get(name)!.kill();
   }
 
-  /** Ends all processes; resolves when they are gone. */
+  /** Ends all processes. Resolves when they have ended. */
   async end(): Promise<void> {
     clearTimeout(this.#timer);
     await Promise.all([...this.#members.values()].map((member) => member.kill()));

@@ -12,16 +12,16 @@ import { DemoNetwork } from './demo-network.ts';
 import { tally } from './ledger.ts';
 import { stayers, tellStory } from './story.ts';
 
-/** The code that shells report for a program that Ctrl-C ended. */
+/** The exit code that shells report for a program that Ctrl-C ended. */
 const interruptedExitCode = 130;
 
-/** Of what a page says. */
+/** The longest nick and text of a page that are printed whole. */
 const maxNickCharacters = 32;
 const maxTextCharacters = 400;
 
 /**
- * Shows a network of five nodes, each in a process of its own, and checks that no message is lost. On a
- * terminal, the user may then join it.
+ * Shows a network of five nodes, each in its own process, and checks that no message is lost. On a terminal, the user
+ * may then join it.
  *
  * @returns the exit code.
  */
@@ -52,7 +52,7 @@ export async function runDemo(): Promise<number> {
   }
 }
 
-/** The user's own node, in this process, and a prompt. */
+/** Runs the user's own node in this process, with a prompt. */
 async function join(network: DemoNetwork, prompt: Prompt): Promise<void> {
   const print = (line: string): void => prompt.print(line);
   print(headingLine('Your turn: a node of your own joins, in this process'));
@@ -72,7 +72,9 @@ async function join(network: DemoNetwork, prompt: Prompt): Promise<void> {
   await network.left(node.name);
 }
 
-/** What pages say. The user's own lines, which ada tells the pages, are on the terminal already. */
+/**
+ * Prints a line from a page. It skips the user's own lines, which ada passes on to the pages: they are on the terminal.
+ */
 function printLine(line: Data, ownName: string, print: (line: string) => void): void {
   const { nick, text } = Object(line) as { readonly nick?: unknown; readonly text?: unknown };
   if (typeof nick !== 'string' || typeof text !== 'string' || nick === ownName) return;

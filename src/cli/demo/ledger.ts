@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Data } from '../../base/data.ts';
 
-/** What one node sent and received: fingerprints of messages, by the name of the peer. */
+/** The fingerprints of the messages that a node sent and received, by the name of the peer. */
 export interface Ledger {
   readonly sent: Readonly<Record<string, readonly string[]>>;
   readonly received: Readonly<Record<string, readonly string[]>>;
@@ -11,13 +11,13 @@ export interface Ledger {
 export interface Tally {
   readonly sent: number;
   readonly received: number;
-  /** Messages that did not arrive, or that arrived changed. */
+  /** How many messages did not arrive, or arrived changed. */
   readonly lost: number;
-  /** Messages that arrived and that no node sent. */
+  /** How many messages arrived that no node sent. */
   readonly strange: number;
 }
 
-/** Equal only for equal data of the same type. */
+/** A text that is equal only for equal data of the same type. */
 export function fingerprint(data: Data): string {
   const isBinary = ArrayBuffer.isView(data);
   const type = isBinary ? (data as Uint8Array)[Symbol.toStringTag] : typeof data;
@@ -27,7 +27,7 @@ export function fingerprint(data: Data): string {
   return createHash('sha256').update(`${type}:`).update(content).digest('base64');
 }
 
-/** Compares what each node sent with what its peer received, message by message. */
+/** Compares the messages that each node sent with those that its peer received. */
 export function tally(ledgers: ReadonlyMap<string, Ledger>): Tally {
   const total = { sent: 0, received: 0, lost: 0, strange: 0 };
   for (const [from, { sent }] of ledgers) {
@@ -45,7 +45,7 @@ export function tally(ledgers: ReadonlyMap<string, Ledger>): Tally {
   return total;
 }
 
-/** How many of the messages are not among the others. */
+/** How many of the messages are missing in the others. */
 function missing(messages: readonly string[], others: readonly string[]): number {
   const left = [...others];
   return messages.filter((message) => {

@@ -1,4 +1,4 @@
-// The program of one node of the demo. It receives commands and reports events over the IPC channel of Node.js.
+// The program of a node of the demo. It receives commands and reports events over the IPC channel of Node.js.
 import type { NodeEventName } from '../../api/events.ts';
 import { type Compression, type Data, Node, type NodeConnection, tcp } from '../../index.ts';
 import { describe } from '../describe.ts';
@@ -18,18 +18,18 @@ export type Command =
       readonly to?: string;
       readonly compression?: Compression;
     }
-  /** From now on, the member answers every message. */
+  /** Makes the member answer every message from now on. */
   | { readonly do: 'answer' };
 
-/** An event, reported as it happens. */
+/** An event. It is reported when it happens. */
 export interface EventReport {
   readonly event: NodeEventName;
-  /** The name of the peer that it is about. */
+  /** The name of the peer that the event is about. */
   readonly peer: string | undefined;
   readonly detail: string;
 }
 
-/** Reported after each command. */
+/** What the member reports after each command. */
 export interface Account extends Ledger {
   readonly id: string;
   readonly port: number;
@@ -45,7 +45,7 @@ const received: Record<string, string[]> = {};
 let answers = false;
 
 const name = process.argv[2]!;
-/** Pages may join this one. */
+/** Whether this member serves the chat page. */
 const servesPages = name === pageServer;
 
 const node = new Node('127.0.0.1', 0, {
@@ -94,7 +94,7 @@ function post(peer: NodeConnection, text: string): void {
   peer.send(text);
 }
 
-/** Pages hear what nodes beside them say to this one. */
+/** Passes a message from another node on to the pages. */
 function tellPages(nick: string, data: Data): void {
   node.broadcast(
     { nick, text: typeof data === 'string' ? data : describe(data, maxDetailCharacters) },
@@ -122,7 +122,7 @@ function detailOf(peer: NodeConnection | undefined, data: unknown): string {
 }
 
 function tell(report: Report, then = (): void => {}): void {
-  // The demo may be gone already.
+  // The demo's process may have ended already.
   if (process.connected) process.send!(report, undefined, undefined, then);
 }
 
@@ -135,6 +135,6 @@ process.on('message', async (command: Command) => {
   const account = { id: node.id, port: node.port, sent, received };
   tell({ account }, () => command.do === 'stop' && process.exit());
 });
-// Ctrl-C reaches all processes of the terminal; the demo decides what becomes of this one.
+// Ctrl-C reaches all processes of the terminal. This one ignores it, because the demo ends its members.
 process.on('SIGINT', () => {});
 process.on('disconnect', () => process.exit());

@@ -3,13 +3,13 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Account, Command, EventReport, Report } from './member-process.ts';
 
-/** JavaScript in the built package, TypeScript in the sources. */
+/** The member's program: JavaScript in the built package, TypeScript in the sources. */
 const program = fileURLToPath(new URL(`member-process${extname(import.meta.url)}`, import.meta.url));
 
-/** A node of the demo in a process of its own. */
+/** A node of the demo in its own process. */
 export class Member {
   readonly name: string;
-  /** Resolves when its process has ended. */
+  /** Resolves when the member's process has ended. */
   readonly ended: Promise<void>;
   readonly #process: ChildProcess;
   #account: Account | undefined;
@@ -33,19 +33,19 @@ export class Member {
     return this.#process.connected;
   }
 
-  /** Its latest account. */
+  /** The latest account of the member. */
   get account(): Account | undefined {
     return this.#account;
   }
 
-  /** Gives it a command, one at a time; resolves when the command is carried out. */
+  /** Sends a command. Commands run one at a time. Resolves when the member has carried it out. */
   tell(command: Command): Promise<Account> {
     this.#waiter = Promise.withResolvers();
     this.#process.send(command);
     return this.#waiter.promise;
   }
 
-  /** Ends its process without a warning. */
+  /** Kills the process, without a goodbye to its peers. */
   async kill(): Promise<void> {
     this.#process.removeAllListeners('message');
     this.#waiter = undefined;

@@ -2,7 +2,7 @@ import type { Compression, Data } from '../../base/data.ts';
 import { actionLine, headingLine, type MemberName, memberNames } from './demo-lines.ts';
 import type { DemoNetwork } from './demo-network.ts';
 
-/** The links: a ring, and three chords. */
+/** The links between the members: a ring and three chords. */
 const links: readonly (readonly [from: MemberName, to: MemberName])[] = [
   ['ada', 'ben'],
   ['ben', 'cleo'],
@@ -19,13 +19,13 @@ export const stayers: readonly MemberName[] = ['ada', 'ben', 'cleo'];
 
 interface Speech {
   readonly from: MemberName;
-  /** What the demo prints. */
+  /** The line that the demo prints. */
   readonly text: string;
   readonly data: Data;
-  /** Default: all peers. */
+  /** The receiver. Default: all peers. */
   readonly to?: MemberName;
   readonly compression?: Compression;
-  /** The sender waits until the peer has handled the message. */
+  /** Set if the sender waits until the peer has handled the message. */
   readonly confirmed?: true;
 }
 

@@ -15,10 +15,10 @@ import { filterFindings, nextStep, relayFindings, routerFindings, stunFindings, 
 import { askFilter, askStun } from './stun.ts';
 
 export interface DoctorOptions extends WayOptions {
-  /** Where to try to listen. */
+  /** The host on which to try to listen. */
   readonly host: string;
   readonly port: number;
-  /** Of peers to dial. */
+  /** The addresses of peers to dial. */
   readonly addresses: readonly string[];
   readonly identity: GivenFile | undefined;
   readonly network: string | undefined;
@@ -27,9 +27,9 @@ export interface DoctorOptions extends WayOptions {
 }
 
 /**
- * Prints what is true of this machine, and what to do, one finding after the other.
+ * Examines this machine and prints the findings one by one, with advice.
  *
- * @returns the exit code: failure if something is wrong.
+ * @returns the exit code: 1 if something is wrong.
  */
 export async function runDoctor(options: DoctorOptions): Promise<number> {
   const { addresses, identity, json, stun } = options;
@@ -76,7 +76,7 @@ export async function runDoctor(options: DoctorOptions): Promise<number> {
   return isWrong ? exitCodes.failed : exitCodes.fine;
 }
 
-/** Listens where the user wants to, or else anywhere: the node still dials. */
+/** Listens where the user wants to. If that fails, it listens on a free port, so that the node can still dial. */
 async function listen(
   options: DoctorOptions,
 ): Promise<{ readonly node: Node; readonly ways: Ways; readonly findings: readonly Finding[] }> {
@@ -109,11 +109,11 @@ async function listen(
 
 const noWays = { addresses: [], relay: [], stun: [], dht: undefined } as const;
 
-/** With an identity of its own: two processes must not use one. */
+/** Creates a node with a new identity, because two processes must not use the same identity. */
 function createNode(port: number, options: DoctorOptions): { readonly node: Node; readonly ways: Ways } {
   const { host, network, networkKey, addresses, relay } = options;
   try {
-    // WebRTC is not tried here: the servers of --stun are asked without it.
+    // The servers of --stun are queried without WebRTC, so the node does not need it.
     const ways = waysTo(addresses, { ...options, relay, stun: [] });
     const { transports, discovery } = ways;
     const node = new Node(host, port, {

@@ -1,11 +1,11 @@
 import { styleText } from 'node:util';
 import { safeLine } from '../describe.ts';
 
-/** One thing that is true of this machine, and what to do about it. */
+/** A fact about this machine, and advice. */
 export interface Finding {
   /** `'ok'`: nothing to do. `'note'`: something to do in some cases. `'wrong'`: something to do. */
   readonly is: 'ok' | 'note' | 'wrong';
-  /** What it is about, in a word or two. */
+  /** The subject, in one or two words. */
   readonly about: string;
   readonly text: string;
   readonly advice?: string | undefined;
@@ -14,7 +14,7 @@ export interface Finding {
 const marks = { ok: '✔', note: '·', wrong: '✖' } as const;
 const colours = { ok: 'green', note: 'yellow', wrong: 'red' } as const;
 
-/** A finding as lines to print: what is true, and below it what to do. */
+/** Formats a finding as lines to print: the fact, and below it the advice. */
 export function findingText({ is, about, text, advice }: Finding): string {
   const mark = styleText(colours[is], marks[is]);
   const what = `${mark} ${about}: ${safeLine(text)}`;

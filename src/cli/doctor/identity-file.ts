@@ -11,7 +11,7 @@ export interface GivenFile {
   readonly passphrase?: string | undefined;
 }
 
-/** Whether the key file can be used, and who else can. It is not created, and not changed. */
+/** Checks whether the key file can be used, and whether other users can read it. It is neither created nor changed. */
 export function identityFindings({ path, passphrase }: GivenFile): readonly Finding[] {
   const about = 'identity';
   try {
@@ -52,7 +52,7 @@ function keyFinding(path: string, passphrase: string | undefined, isEncrypted: b
   }
 }
 
-/** A file that was written in the future says that the clock is behind, or was ahead. */
+/** Checks the clock by the time of a file. If it was written in the future, the clock is slow, or was fast then. */
 export function clockByFile(path: string, nowMs: number): readonly Finding[] {
   const status = statSync(path, { throwIfNoEntry: false });
   if (status === undefined || status.mtimeMs <= nowMs + 1_000) return [];

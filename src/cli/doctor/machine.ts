@@ -6,20 +6,20 @@ import type { Finding } from './finding.ts';
 
 const packageFile = new URL('../../../package.json', import.meta.url);
 
-/** What an optional package is for. */
+/** The purpose of an optional package. */
 function useOf(name: string): string {
   if (name === '@napi-rs/lzma') return "compression 'lzma'";
   return name === 'multicast-dns' ? 'mdns(), and peerloom node --mdns' : 'libp2p()';
 }
 
-/** The runtime, which has to be new enough: an older one does not come so far. */
+/** Names the runtime. It is always new enough, because the program does not start on an older one. */
 export function runtimeFinding(): Finding {
   const { version, engines } = packageJson();
   const text = `${process.version} on ${process.platform} ${process.arch}; peerloom ${version} needs ${engines.node}`;
   return { is: 'ok', about: 'Node.js', text };
 }
 
-/** The optional packages: for each use, whether all that it needs are installed. */
+/** Checks the optional packages: for each use, whether all packages that it needs are installed. */
 export function packageFindings(): readonly Finding[] {
   const { peerDependencies } = packageJson();
   const { resolve } = createRequire(packageFile);
@@ -41,7 +41,7 @@ export function hasAddress(host: string): boolean {
   return Object.values(networkInterfaces()).some((all = []) => all.some(({ address }) => address === host));
 }
 
-/** The addresses of this machine, and who can dial them. */
+/** Lists the addresses of this machine, and who can dial them. */
 export function addressFindings(interfaces = networkInterfaces()): readonly Finding[] {
   const own = Object.entries(interfaces).flatMap(([name, addresses = []]) =>
     addresses.filter(({ internal }) => !internal).map((address) => ({ name, ...address })),

@@ -3,23 +3,28 @@ import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { type RuntimeTimer, systemRuntime } from '../../base/runtime.ts';
 
-/** A router of this machine, with the address that it says it has on its other side. */
+/** A router of this machine, and its external address according to the router. */
 export interface RouterAnswer {
   readonly router: string;
   readonly outside: string;
 }
 
 const port = 5351;
-/** Version 0, operation 0: what is your public address? */
+/** Requests the public address: version 0, operation 0. */
 const request = Uint8Array.of(0, 0);
 const answerBytes = 12;
 const answerToRequest = 128;
 
-/** Packets get lost: when a request is sent, and when it is given up, in milliseconds. */
+/** When a request is sent, again because packets get lost, and when it times out. In milliseconds. */
 const sentAtMs = [0, 250, 750];
 const patienceMs = 1_500;
 
-/** Asks the routers of this machine for their public addresses, by NAT-PMP (RFC 6886, section 3.2). Many do not answer. */
+/**
+ * Requests the public addresses of this machine's routers by NAT-PMP (RFC 6886, section 3.2). Many routers do not
+ * answer.
+ *
+ * @returns the first answer. `undefined` if no router answers.
+ */
 export async function askRouter(routers = routersOf()): Promise<RouterAnswer | undefined> {
   const answers = await Promise.all(routers.map(ask));
   return answers.find((one) => one !== undefined);
@@ -45,7 +50,7 @@ async function ask(router: string): Promise<RouterAnswer | undefined> {
   }
 }
 
-/** @returns `undefined` for anything else than an answer that names an address. */
+/** @returns the public address in an answer. `undefined` if the packet is not an answer with an address. */
 export function readOutside(packet: Uint8Array): string | undefined {
   if (packet.length !== answerBytes || packet[0] !== 0 || packet[1] !== answerToRequest) return undefined;
   const isFine = packet[2] === 0 && packet[3] === 0;
@@ -53,7 +58,7 @@ export function readOutside(packet: Uint8Array): string | undefined {
   return isFine && host !== '0.0.0.0' ? host : undefined;
 }
 
-/** Where this machine sends what is not for its own networks. Linux says so; elsewhere, the usual address is supposed. */
+/** The routers of this machine. Linux lists them. On other systems they are guessed from the own addresses. */
 export function routersOf(): readonly string[] {
   try {
     return gatewaysIn(readFileSync('/proc/net/route', 'utf8'));
@@ -66,7 +71,7 @@ export function routersOf(): readonly string[] {
   }
 }
 
-/** The gateways of the default routes, of `/proc/net/route`: hexadecimal, the last byte first. */
+/** The gateways of the default routes in `/proc/net/route`. They are written in hexadecimal, the last byte first. */
 export function gatewaysIn(table: string): readonly string[] {
   const found = table.split('\n').flatMap((line) => {
     const [, destination, gateway] = line.trim().split(/\s+/);

@@ -11,16 +11,16 @@ import { labelOf } from '../describe.ts';
 import type { Finding } from './finding.ts';
 import { hasAddress } from './machine.ts';
 
-/** Clocks that differ by less are right enough: nodes drop broadcasts that are off by 2 minutes. */
+/** The largest accepted difference between clocks. Nodes drop broadcasts only if their time is 2 minutes off. */
 const clockToleranceMs = 5_000;
 
 export interface PeerFindings {
   readonly findings: readonly Finding[];
-  /** The host at which the peer sees this machine, if it says so. */
+  /** The host at which the peer sees this machine, if the peer reports it. */
   readonly seenAs?: string | undefined;
 }
 
-/** Whether a node can be dialled at an address, how it sees this machine, and what its clock says. */
+/** Checks whether a node can be dialled at an address, how it sees this machine, and whether its clock agrees. */
 export async function peerFindings(node: Node, address: string): Promise<PeerFindings> {
   try {
     const peer = await node.connectWithNode(address);
@@ -64,7 +64,7 @@ function seenFindings(peer: NodeConnection, sighting: Sighting | undefined): rea
   return [seenFinding(peer, sighting), clockFinding(who, sighting)];
 }
 
-/** What follows from it, says the next step (reach.ts). */
+/** Where the peer sees this machine. The next step draws the conclusions (reach.ts). */
 function seenFinding(peer: NodeConnection, { host, port }: Sighting): Finding {
   const about = 'seen as';
   const who = labelOf(peer);
@@ -76,7 +76,7 @@ function seenFinding(peer: NodeConnection, { host, port }: Sighting): Finding {
 
 function clockFinding(who: string, { wallMs, roundTripMs }: Sighting): Finding {
   const about = 'clock';
-  // The peer looked at its clock about half a round trip ago.
+  // The peer read its clock about half a round trip ago.
   const gapMs = systemRuntime.wallNow() - roundTripMs / 2 - wallMs;
   const by = `${ageText(Math.abs(gapMs))} ${gapMs > 0 ? 'ahead of' : 'behind'}`;
   const text = `this clock is ${by} the clock of ${who} (to within ${ageText(roundTripMs / 2)})`;

@@ -5,24 +5,24 @@ import { hasAddress } from './machine.ts';
 import type { RouterAnswer } from './nat-pmp.ts';
 import type { StunAnswer, UdpFilter } from './stun.ts';
 
-/** How routers show UDP sockets of this machine to others. */
+/** How other machines see UDP sockets of this machine, behind its routers. */
 export type UdpWay = 'own address' | 'one port' | 'new ports' | 'one answer' | 'blocked' | 'not asked';
 
-/** What is known of whether others reach this machine. */
+/** What is known about how others can reach this machine. */
 export interface Reach {
   /** The hosts at which peers see this machine. */
   readonly seenAt: readonly string[];
   readonly udp: UdpWay;
-  /** Whom the router lets in by UDP. */
+  /** Whose UDP packets the router lets in. */
   readonly filter: UdpFilter;
-  /** What the router says of itself. */
+  /** The router's answer about its own address. */
   readonly router: RouterAnswer | undefined;
   readonly places: readonly RelayPlace[];
-  /** Where a node here listens for TCP; 0: the user has not said. */
+  /** The TCP port on which a node here listens. 0 if the user has not named it. */
   readonly port: number;
 }
 
-/** Whether this machine has a place at each relay, in the words of what failed. */
+/** Reports for each relay whether this machine has a place at it, or why not. */
 export function relayFindings(places: readonly RelayPlace[]): readonly Finding[] {
   return places.map(({ relay, isReserved, failure }): Finding => {
     const about = 'relay';
@@ -46,7 +46,7 @@ export function udpWay(answers: readonly StunAnswer[], isOwn = hasAddress): UdpW
   return new Set(seen.map(({ host, port }) => `${host} ${port}`)).size === 1 ? 'one port' : 'new ports';
 }
 
-/** What the STUN servers see, and what that means for WebRTC. */
+/** Reports how the STUN servers see this machine, and what that means for WebRTC. */
 export function stunFindings(answers: readonly StunAnswer[]): readonly Finding[] {
   const about = 'UDP';
   const silent = answers.filter(({ seen }) => seen === undefined);
@@ -98,12 +98,12 @@ export function stunFindings(answers: readonly StunAnswer[]): readonly Finding[]
   }
 }
 
-/** Whether a host lies in the network that providers have before their customers' routers (RFC 6598). */
+/** Whether a host is in the shared network between a provider and its customers' routers (RFC 6598). */
 export function isProviders(host: string): boolean {
   return /^100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\./.test(host);
 }
 
-/** What stands before the router, if it says which address it has. */
+/** Reports whether there is a second router between this machine's router and the internet. */
 export function routerFindings(
   router: RouterAnswer | undefined,
   seenAt: readonly string[],
@@ -121,7 +121,7 @@ export function routerFindings(
   return [{ is: 'note', about, text: `${text}, but ${others}` }];
 }
 
-/** Whom the router lets in. */
+/** Reports whose UDP packets the router lets in. */
 export function filterFindings(filter: UdpFilter): readonly Finding[] {
   const about = 'UDP';
   const port = 'a port that this machine has used';
@@ -135,7 +135,7 @@ export function filterFindings(filter: UdpFilter): readonly Finding[] {
   return [];
 }
 
-/** The next step towards a node here that others reach; nothing where no peer has seen this machine. */
+/** What to do so that others reach a node here. `undefined` if no peer or server sees this machine at a public host. */
 export function nextStep(
   { seenAt, udp, filter, router, places, port }: Reach,
   isOwn: (host: string) => boolean = hasAddress,
@@ -165,7 +165,7 @@ export function nextStep(
 
 const byRelay = 'use a relay: libp2p(internet({ relays })), and peerloom doctor --relay';
 
-/** What to do without a relay. */
+/** The advice for a machine without a place at a relay. */
 function alone(
   text: string,
   asked: {

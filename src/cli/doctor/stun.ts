@@ -5,7 +5,7 @@ import { type RuntimeTimer, systemRuntime } from '../../base/runtime.ts';
 /** How a server sees a UDP socket of this machine (RFC 8489). */
 export interface StunAnswer {
   readonly server: string;
-  /** `undefined`: it did not answer. */
+  /** The address that the server sees. `undefined` if the server did not answer. */
   readonly seen: { readonly host: string; readonly port: number } | undefined;
 }
 
@@ -18,21 +18,23 @@ const otherAddress = 0x802c;
 const cookie = 0x2112_a442;
 const headBytes = 20;
 
-/** Packets get lost: when a request is sent, and when it is given up, in milliseconds. */
+/** When a request is sent, again because packets get lost, and when it times out. In milliseconds. */
 const sentAtMs = [0, 500, 1_500];
 const patienceMs = 3_000;
 
 const serverPattern = /^stun:(?<host>\[[^\]]+\]|[^:]+)(?::(?<port>\d{1,5}))?$/;
 
 /**
- * Whom a router lets in to a port from which this machine has sent something: `'anybody'`, hosts that it was sent to
- * (`'hosts'`), or their ports alone (`'ports'`). `'unknown'`: no server can tell.
+ * Whose UDP packets a router lets in to a port from which this machine has sent packets. `'anybody'`: everyone's.
+ * `'hosts'`: those of hosts to which this machine has sent packets. `'ports'`: only those of the same hosts and ports.
+ * `'unknown'`: no server could test it.
  */
 export type UdpFilter = 'anybody' | 'hosts' | 'ports' | 'unknown';
 
 /**
- * Asks a server to answer from another host, and from another port (RFC 5780, section 4.4). Few servers have two hosts,
- * and say so. From a socket of its own: a router lets in whoever this machine has sent something to before.
+ * Finds out whose packets the router lets in. It requests answers from another host and from another port of a server
+ * (RFC 5780, section 4.4). Few servers have two hosts; they announce it. Each server gets a new socket, because earlier
+ * packets to a server would open the router for it.
  */
 export async function askFilter(servers: readonly string[]): Promise<UdpFilter> {
   for (const server of servers) {
@@ -51,7 +53,7 @@ export async function askFilter(servers: readonly string[]): Promise<UdpFilter> 
   return 'unknown';
 }
 
-/** Asks all servers from one UDP socket, so that their answers can be compared. */
+/** Queries all servers from one UDP socket, so that their answers can be compared. */
 export async function askStun(servers: readonly string[]): Promise<readonly StunAnswer[]> {
   const socket = createSocket('udp4');
   socket.on('error', () => {});
@@ -70,7 +72,7 @@ async function ask(socket: Socket, server: string): Promise<StunAnswer['seen']> 
   return packet && readAnswer(packet, packet.subarray(8, headBytes));
 }
 
-/** @returns the answer; `undefined` if none comes. */
+/** @returns the answer. `undefined` if none arrives in time. */
 async function exchange(
   socket: Socket,
   server: string,
@@ -116,12 +118,12 @@ function requestWith(id: Uint8Array, from: keyof typeof changeFlags | undefined)
   return request;
 }
 
-/** Whether a server says that it has another host and port to answer from. */
+/** Whether a server announces another host and port from which it can answer. */
 export function hasOtherAddress(packet: Uint8Array): boolean {
   return [...attributesOf(packet)].some(({ type }) => type === otherAddress);
 }
 
-/** Reads the answer to the request with that id; `undefined` for anything else that arrives. */
+/** Reads the answer to the request with this id. `undefined` for all other packets. */
 export function readAnswer(packet: Uint8Array, id: Uint8Array): StunAnswer['seen'] {
   const view = new DataView(packet.buffer, packet.byteOffset, packet.length);
   if (packet.length < headBytes || view.getUint16(0) !== bindingSuccess) return undefined;

@@ -29,12 +29,12 @@ interface Replaying {
   readonly from?: number;
 }
 
-/** A recording holds the options of its run. */
+/** Options that cannot be used with --replay, because a recording contains the options of its run. */
 const notForReplay = 'nodes dials seed latency loss crash partition churn seconds svg json record'.split(' ');
 
 const nodeNumbers = [0, wholeBounds.nodes[1] - 1] as const;
 
-/** Adds `peerloom simulate`. */
+/** Registers `peerloom simulate`. */
 export function addSimulateCommand(program: Command): void {
   program
     .command('simulate')
@@ -84,7 +84,7 @@ export function addSimulateCommand(program: Command): void {
     .option('--from <ms>', 'with --replay: nothing before this moment of virtual time', parseMoment)
     .addHelpText('after', help)
     .action(async ({ replay: recording, node, from, ...options }: SimulateOptions & Replaying) => {
-      // The other commands need no simulator.
+      // The simulator is loaded only here, because other commands do not need it.
       if (recording !== undefined) {
         const { replay } = await import('./replay.ts');
         process.exitCode = await replay(recording, { node, from });
@@ -134,7 +134,7 @@ function parseLatency(text: string): Latency {
   throw new InvalidArgumentError('It must be milliseconds, such as 20, a range, such as 10-100, or world.');
 }
 
-/** NaN for anything but decimal digits: JavaScript would read '' as 0, and '0x10' as 16. */
+/** Reads a decimal number. NaN for other text: JavaScript would read '' as 0, and '0x10' as 16. */
 function numberIn(text: string): number {
   return /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
 }

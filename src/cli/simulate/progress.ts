@@ -1,4 +1,4 @@
-/** Shows how far a long run is: a bar on a terminal, and elsewhere a line for each thing that begins. */
+/** Shows the progress of a long run: a bar on a terminal, and elsewhere a line at the beginning of each phase. */
 export class Progress {
   readonly #output: NodeJS.WriteStream;
   #what = '';

@@ -10,18 +10,18 @@ import {
 } from './recording.ts';
 import { isRumourOptions } from './rumour-options.ts';
 
-/** A recording cannot be read. The message is one line. */
+/** Thrown if a recording cannot be read. The message is one line. */
 export class DamagedRecording extends Error {
   override readonly name = 'DamagedRecording';
 }
 
-/** An event or a fault, and its line. */
+/** An event or a fault, with its line. */
 export interface RecordedLine {
   readonly text: string;
   readonly value: RecordedEvent | RecordedFault;
 }
 
-/** A recording that was read from its first line to its last. */
+/** The first and the last line of a complete recording. */
 export interface RecordedRun {
   readonly header: Header;
   readonly end: RecordedEnd;
@@ -29,13 +29,13 @@ export interface RecordedRun {
 
 const chunkBytes = 64 * 1_024;
 
-/** A partition of 100,000 nodes names all of them in one line. */
+/** The longest line. A partition of 100,000 nodes lists all of them in one line. */
 const maxLineBytes = 4 * 1_024 * 1_024;
 
 /**
  * Checks a whole recording.
  *
- * @throws DamagedRecording with the line; WrongUse if the file cannot be opened.
+ * @throws DamagedRecording, which names the damaged line; WrongUse if the file cannot be opened.
  */
 export function checkRecording(path: string): RecordedRun {
   const lines = numberedLines(path);
@@ -74,7 +74,7 @@ export function* recordedLines(path: string): Generator<RecordedLine, undefined>
   }
 }
 
-/** Lines that do not end with a line feed are left out: they broke off. */
+/** Yields the lines of a file. A last line without a line feed is incomplete and left out. */
 function* numberedLines(path: string): Generator<string, undefined> {
   const file = openForReading(path);
   try {

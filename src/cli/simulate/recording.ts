@@ -4,7 +4,7 @@ import type { Simulation } from '../../simulator/simulation.ts';
 import { WrongUse } from '../failure.ts';
 import type { RumourOptions } from './rumour.ts';
 
-/** The first line of a recording: what the run was made from. */
+/** The first line of a recording, with the options of the run. */
 export interface Header {
   readonly recording: typeof recordingKind;
   readonly format: typeof recordingFormat;
@@ -19,7 +19,7 @@ export interface RecordedEvent {
   readonly event: string;
   /** The number of the node that the event is about. */
   readonly peer?: number;
-  /** The message, or why a connection ended. */
+  /** The message, or the reason why a connection ended. */
   readonly what?: string;
 }
 
@@ -32,7 +32,7 @@ export interface RecordedFault {
 /** The last line of a recording. */
 export interface RecordedEnd {
   readonly end: 'complete' | 'failed';
-  /** How many lines are between the first and this one. */
+  /** How many lines are between the first and this line. */
   readonly lines: number;
   readonly digest: string;
 }
@@ -56,7 +56,7 @@ export function watchLines(world: Simulation, onLine: (line: string) => void): v
   world.on('fault', ({ at, fault }) => onLine(JSON.stringify({ at, fault } satisfies RecordedFault)));
 }
 
-/** Written together: a line alone would cost a call of the system. */
+/** How many characters are written together. Writing each line alone would cost a system call per line. */
 const chunkCharacters = 64 * 1_024;
 
 /** Writes a run into a file. */
@@ -87,7 +87,7 @@ export class Recording {
     closeSync(this.#file);
   }
 
-  /** Why it is not whole. */
+  /** The error because of which the recording is incomplete. `undefined` if it is complete. */
   get failure(): Error | undefined {
     return this.#failure;
   }
@@ -97,7 +97,7 @@ export class Recording {
     if (this.#waiting.length >= chunkCharacters) this.#flush();
   }
 
-  /** Inside events of nodes, which must not fail for it. */
+  /** Keeps errors in {@link Recording.failure}, because it runs inside events of nodes, which must not fail. */
   #flush(): void {
     const bytes = Buffer.from(this.#waiting);
     this.#waiting = '';

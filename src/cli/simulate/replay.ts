@@ -8,29 +8,29 @@ import { type RecordedEnd, type RecordedEvent, type RecordedFault, watchLines } 
 import { type OnProgress, spreadRumour } from './rumour.ts';
 import { stepThroughLines } from './step-lines.ts';
 
-/** What of a recording is shown. */
+/** Which part of a recording is shown. */
 export interface ReplayOptions {
-  /** Only events of this node, and those of others that are about it. */
+  /** Shows only events of this node, and events of other nodes about it. */
   readonly node?: number | undefined;
-  /** Nothing before this moment, in milliseconds of virtual time. */
+  /** Shows nothing before this time, in milliseconds of virtual time. */
   readonly from?: number | undefined;
 }
 
-/** Where a run went another way than the recorded one. */
+/** The first difference between a run and the recorded run. */
 interface Difference {
-  /** How many events and faults were equal before. */
+  /** How many events and faults before it were equal. */
   readonly equal: number;
-  /** For people. */
+  /** The recorded event, as readable text. */
   readonly expected: string;
   readonly came: string;
 }
 
-/** How many lines are printed before others have a turn, such as the one who closed the output. */
+/** How many lines are printed before the event loop runs, which may report that the output was closed. */
 const linesAtOnce = 1_000;
 
 /**
- * Runs a recorded simulation again, compares each event, and lists the events up to the first difference: one by one on a
- * terminal.
+ * Runs a recorded simulation again, compares each event, and lists the events up to the first difference. On a
+ * terminal, the user steps through them.
  *
  * @returns the exit code: 0 if the run was the same.
  * @throws WrongUse if the file cannot be opened.
@@ -59,7 +59,7 @@ export async function replay(path: string, { node, from = 0 }: ReplayOptions): P
   }
 }
 
-/** Runs it again until something is different from the recording. */
+/** Runs the simulation again until something differs from the recording. */
 async function compare(
   { header, end }: RecordedRun,
   path: string,
@@ -82,11 +82,11 @@ async function compare(
         if (next === line) equal += 1;
         else differ(textOfLine(next), textOfLine(line));
       });
-      // Ends the run, which nobody needs any more.
+      // Ends the run after the first difference.
       made.invariant('the run is the recorded one', () => difference === undefined);
     });
   } catch (error) {
-    // A recorded run that failed fails again.
+    // A failed run is expected to fail again.
     if (!(error instanceof SimulationError)) throw error;
     came = 'failed';
   }
@@ -112,7 +112,7 @@ function* shownLines(
   }
 }
 
-/** A fault may concern every node. */
+/** Whether an event is about the node. A fault always counts, because it may concern every node. */
 function isAbout(value: RecordedEvent | RecordedFault, node: number | undefined): boolean {
   return node === undefined || 'fault' in value || value.node === node || value.peer === node;
 }

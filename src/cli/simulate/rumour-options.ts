@@ -1,6 +1,6 @@
 import type { RumourOptions } from './rumour.ts';
 
-/** The least and the most that the options which are whole numbers may be. */
+/** The smallest and largest values of the options that are whole numbers. */
 export const wholeBounds = {
   nodes: [1, 100_000],
   dials: [0, 100],
@@ -9,10 +9,10 @@ export const wholeBounds = {
   seconds: [1, 86_400],
 } as const satisfies { readonly [Name in keyof RumourOptions]?: readonly [number, number] };
 
-/** A latency is below this. */
+/** Latencies must be below this, in milliseconds. */
 export const latencyBoundMs = 1e6;
 
-/** Whether a value from a file is what the command line would accept. */
+/** Whether the command line would accept a value that a file contains. */
 export function isRumourOptions(value: unknown): value is RumourOptions {
   if (typeof value !== 'object' || value === null) return false;
   const { latencyMs, loss, crash, partition, ...whole } = value as RumourOptions;

@@ -5,7 +5,7 @@ import type { Latency } from '../../simulator/network/latency.ts';
 import { Simulation } from '../../simulator/simulation.ts';
 import type { Metrics } from '../../simulator/watch/metrics.ts';
 
-/** What happens to a rumour, and to those who spread it. */
+/** The options of a run: the network in which a rumour spreads, and the faults. */
 export interface RumourOptions {
   readonly seed: number;
   readonly nodes: number;
@@ -16,18 +16,18 @@ export interface RumourOptions {
   readonly loss: number;
   /** The share of the nodes that crash just before the rumour begins. */
   readonly crash: number;
-  /** The share of the nodes that is cut off from the others for the first half of the time. */
+  /** The share of the nodes that are cut off from the others for the first half of the time. */
   readonly partition: number;
-  /** How many nodes crash, and restart a little later, in a minute. */
+  /** How many nodes crash per minute. They restart a little later. */
   readonly churn: number;
   /** How long the rumour may spread, in virtual seconds. */
   readonly seconds: number;
 }
 
-/** What became of a node. */
+/** The state of a node at the end of a run. */
 export interface Member {
   readonly isUp: boolean;
-  /** Milliseconds from the beginning of the rumour until the node heard of it. */
+  /** Milliseconds from the beginning of the rumour until the node heard it. `undefined` if it did not. */
   readonly heardAfterMs: number | undefined;
 }
 
@@ -40,18 +40,18 @@ export interface RumourRun {
   readonly digest: string;
 }
 
-/** Called now and then: what happens, and which share of it is done. */
+/** Called now and then with the present phase, and how much of it is done, from 0 to 1. */
 export type OnProgress = (what: string, share: number) => void;
 
-/** Called with the world before there are nodes in it. */
+/** Called with the world before it has nodes. */
 export type OnWorld = (world: Simulation) => void;
 
 const rumour = 'have you heard?';
 
-/** In how many steps the rumour spreads, after each of which the run reports how far it is. */
+/** In how many steps the rumour spreads. The run reports its progress at each step. */
 const steps = 50;
 
-/** Passes on what it hears for the first time, and tells it to each new peer. */
+/** A node that passes on the rumour when it first hears it, and sends it to each new peer. */
 class Gossip extends Node {
   readonly #town: Town;
   heardAtMs: number | undefined;
@@ -61,7 +61,7 @@ class Gossip extends Node {
     this.#town = town;
   }
 
-  /** Connects with some other nodes. One that is down does not matter. */
+  /** Connects with some other nodes. It ignores nodes that cannot be reached. */
   async join({ runtime }: SpawnPlace['options']): Promise<void> {
     const others = this.#town.pickOthers(this, () => runtime.random('others'));
     await Promise.allSettled(others.map(({ host, port }) => this.connectWithNode(host, port)));
@@ -109,7 +109,7 @@ class Town {
 
   #make(place: SpawnPlace): Gossip {
     const node = new Gossip(this, place);
-    // The world starts the node when this has returned.
+    // The world starts the node after this function has returned.
     queueMicrotask(async () => {
       await node.join(place.options);
       this.#joined += 1;
@@ -118,7 +118,7 @@ class Town {
     return node;
   }
 
-  /** Different nodes, as many as a node dials. */
+  /** Picks the nodes that a node dials, all different. */
   pickOthers(node: Gossip, random: () => number): Gossip[] {
     const others = new Set<Gossip>();
     const count = Math.min(this.#options.dials, this.nodes.length - 1);
@@ -129,12 +129,12 @@ class Town {
     return [...others];
   }
 
-  /** Until every node has the connections that it wants. */
+  /** Runs the world until every node has connected with the others that it picked. */
   async form(): Promise<void> {
     await this.world.run({ until: () => this.#joined >= this.nodes.length });
   }
 
-  /** Pairs of numbers of nodes. */
+  /** All connections, as pairs of numbers of nodes. */
   get links(): [number, number][] {
     const indexOf = new Map(this.nodes.map(({ id }, index) => [id, index]));
     return this.nodes.flatMap((node, index) =>
@@ -158,8 +158,8 @@ class Town {
 }
 
 /**
- * A rumour among nodes that each dial some others: it begins with one node, and every node that hears it passes it on to
- * all its peers, once.
+ * Simulates a rumour among nodes that each dial some others. It begins with one node. Every node that hears it passes
+ * it on once to all its peers.
  */
 export async function spreadRumour(
   options: RumourOptions,

@@ -16,14 +16,14 @@ export interface SimulateOptions extends Omit<RumourOptions, 'latencyMs'> {
 }
 
 /**
- * Runs a rumour, and prints what became of it.
+ * Simulates a rumour and prints the outcome.
  *
  * @returns the exit code.
  * @throws WrongUse if the picture or the recording cannot be written.
  */
 export async function simulate({ svg, json, record, latency, ...rest }: SimulateOptions): Promise<number> {
   const options = { ...rest, latencyMs: latency };
-  // Before the run, which may take minutes.
+  // The file is opened before the run, which may take minutes.
   const file = svg === undefined ? undefined : openForWriting(svg);
   const recording = record === undefined ? undefined : new Recording(record, options);
   const progress = new Progress();
@@ -45,7 +45,7 @@ export async function simulate({ svg, json, record, latency, ...rest }: Simulate
   return exitCodes.failed;
 }
 
-/** A run that fails is recorded as well. */
+/** Runs and records a simulation. A run that fails is recorded as well. */
 async function recorded(
   recording: Recording,
   options: RumourOptions,
@@ -65,7 +65,7 @@ async function recorded(
   }
 }
 
-/** The library that places the nodes loads only when there is something to draw. */
+/** Draws the run as SVG. The library that places the nodes is loaded only here. */
 async function drawn(
   options: RumourOptions,
   { members, links }: RumourRun,

@@ -3,7 +3,10 @@ import { styleText } from 'node:util';
 
 const help = 'Enter shows the next event, a number shows that many, "all" the rest, and "q" ends.';
 
-/** Shows lines on a terminal as its user asks for them. Returns at the last one, or when the user has seen enough. */
+/**
+ * Shows lines on a terminal, as many as the user requests each time. Resolves after the last line, or when the user
+ * quits.
+ */
 export async function stepThroughLines(lines: Iterator<string>): Promise<void> {
   console.log(styleText('dim', help));
   const terminal = createInterface({ input: process.stdin, output: process.stdout, prompt: '> ' });

@@ -1,23 +1,23 @@
 import type { RumourOptions, RumourRun } from './rumour.ts';
 
-/** What a run came to, as plain data. */
+/** The outcome of a run, as plain data. */
 export interface Summary {
   readonly nodes: number;
   readonly running: number;
-  /** Nodes that run and heard the rumour. */
+  /** How many running nodes heard the rumour. */
   readonly reached: number;
-  /** When half of those had heard it, and when the last had, in milliseconds; null: none has. */
+  /** When half of these nodes and when the last of them had heard it, in milliseconds. null if no node has. */
   readonly halfAfterMs: number | null;
   readonly lastAfterMs: number | null;
   readonly hops: { readonly mean: number; readonly max: number };
-  /** Further copies for each first one. */
+  /** Repeated copies divided by first copies. */
   readonly redundancy: number;
   readonly messages: number;
   readonly bytes: number;
   readonly degree: { readonly min: number; readonly mean: number; readonly max: number };
   readonly clustering: number;
   readonly path: { readonly mean: number; readonly max: number };
-  /** The sizes of the parts of the network that are not connected with each other, the largest first. */
+  /** The sizes of the connected components of the network, the largest first. */
   readonly components: readonly number[];
   readonly virtualMs: number;
   readonly events: number;
@@ -50,7 +50,7 @@ export function summaryOf({ members, metrics, digest }: RumourRun): Summary {
   };
 }
 
-/** The summary for people: rows of a name and a value. */
+/** Formats the summary as readable rows of a name and a value. */
 export function rowsOf(summary: Summary): [name: string, value: string][] {
   const { nodes, running, reached, halfAfterMs, lastAfterMs, hops, redundancy } = summary;
   const { messages, bytes, degree, clustering, path, components, virtualMs, digest } = summary;
@@ -91,7 +91,7 @@ function partsOf([largest = 0, ...others]: readonly number[]): string {
   return `${whole(others.length + 1)}: the largest has ${whole(largest)} nodes, ${rest}`;
 }
 
-/** To microseconds; null where there is nothing. */
+/** Rounds milliseconds to whole microseconds. null for `undefined`. */
 function rounded(ms: number | undefined): number | null {
   return ms === undefined ? null : Math.round(ms * 1_000) / 1_000;
 }
