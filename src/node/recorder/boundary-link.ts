@@ -4,7 +4,7 @@ import type { Link } from '../../transport/transport.ts';
 import type { Outside } from './outside.ts';
 import type { LinkFacts, Tape } from './tape.ts';
 
-/** A node's side of a link that is recorded or replayed. */
+/** The node's side of a link that is recorded or replayed. */
 export class BoundaryLink implements Link {
   readonly remoteId: Link['remoteId'];
   readonly remoteAddress: Link['remoteAddress'];
@@ -41,7 +41,7 @@ export class BoundaryLink implements Link {
     });
   }
 
-  /** A listener that throws ends the link, as it does without a recorder. */
+  /** Passes bytes to the listener. If it throws, the link ends, as it does without a recorder. */
   arrive(bytes: Uint8Array): void {
     if (this.#hasEnded) return;
     try {

@@ -6,10 +6,10 @@ import type { Tape } from './tape.ts';
 
 type Waiting<Value> = Map<number, { resolve(value: Value): void; reject(error: Error): void }>;
 
-/** A node's side of a transport that is recorded or replayed. */
+/** The node's side of a transport that is recorded or replayed. */
 export class BoundaryTransport implements Transport {
   readonly schemes: readonly string[];
-  /** The calls that have no answer yet, by their numbers. */
+  /** The calls of `listen` that have no result yet, by their numbers. */
   readonly listens: Waiting<readonly Address[]> = new Map();
   readonly dials: Waiting<Link> = new Map();
   readonly closes: Waiting<void> = new Map();

@@ -8,8 +8,9 @@ import type { Outside } from './outside.ts';
 import type { Input, LinkFacts, Tape } from './tape.ts';
 
 /**
- * All that a node exchanges with the outside, the calls of its user apart: time, randomness, and links. It is the same
- * while the node is recorded and when the recording is replayed. Inputs come one at a time, through {@link perform}.
+ * Everything that a node exchanges with the outside, except the calls of its user: time, randomness and links. The
+ * boundary is the same while the node is recorded and while the recording is replayed. Inputs come one at a time,
+ * through {@link perform}.
  */
 export class Boundary {
   readonly runtime: Runtime;
@@ -20,7 +21,7 @@ export class Boundary {
   readonly #links = new Map<number, BoundaryLink>();
   #lastTimer = 0;
 
-  /** @param schemes those of each transport. */
+  /** @param schemes the schemes of each transport. */
   constructor(tape: Tape, outside: Outside, schemes: readonly (readonly string[])[]) {
     this.#tape = tape;
     this.#outside = outside;
@@ -60,7 +61,7 @@ export class Boundary {
     return { cancel };
   }
 
-  /** @returns false for something that the node does not expect: another node was recorded. */
+  /** Gives the node an input. Returns false if the node does not expect it, because another node was recorded. */
   perform(input: Exclude<Input, readonly ['setup' | 'call', ...unknown[]]>): boolean {
     switch (input[0]) {
       case 'timer': {

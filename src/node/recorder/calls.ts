@@ -6,27 +6,27 @@ import { type ConnectionNumbers, readWritten, type Written, written } from './wr
 type Method = (...args: unknown[]) => unknown;
 type Call = Extract<Input, readonly ['call', ...unknown[]]>;
 
-/** How the calls of a program reach its node. */
+/** The functions through which the calls of a program reach its node. */
 export interface CallPath {
-  /** Whether the call comes from outside, and is to be recorded. */
+  /** Whether the call comes from outside the node, so that it is to be recorded. */
   isFromOutside(name: string): boolean;
-  /** The call cannot be recorded, for a reason. */
+  /** Called when a call cannot be recorded, with the reason. */
   refuse(name: string, why: string): void;
   /** Makes the call in a turn of its own. */
   later(call: Call, run: () => unknown): Promise<unknown>;
-  /** Makes the call at once. @returns false if there is no place for it. */
+  /** Makes the call immediately. Returns false if a turn is under way that cannot include it. */
   now(call: Call, run: () => void): boolean;
-  /** Settles as the promise does, when no turn is open. */
+  /** Returns a promise that settles like `result`, but only when no turn is open. */
   outside(result: Promise<unknown>): Promise<unknown>;
 }
 
-/** They return promises, so they can have a turn of their own. */
+/** The methods that return promises, so that their calls can have turns of their own. */
 const later: ReadonlySet<string> = new Set([
   ...['start', 'stop', 'connectWithNode', 'disconnectWithNode', 'waitForNodes'],
   ...['deliver', 'request', 'ping', 'drained'],
 ]);
 
-/** What they return is used afterwards, piece by piece. */
+/** The methods whose results are used in pieces afterwards. Calls of them cannot be recorded. */
 const inPieces: ReadonlySet<string> = new Set(['requestFromNodes', 'sendState', 'openStream']);
 
 const nodeMethods = [
@@ -46,18 +46,24 @@ const nodeMethods = [
 
 const connectionMethods = ['send', 'deliver', 'request', 'ping', 'drained', 'openStream', 'setInfo'];
 
-/** The node, and its connections in the order in which they were made: what a program calls. */
+/**
+ * The objects whose methods a program calls: the node, and its connections, numbered in the order in which they were
+ * made.
+ */
 export class Calls implements ConnectionNumbers {
   readonly #node: object;
   readonly #path: CallPath | undefined;
-  /** While a program calls, it holds the connection. A recording calls some that have closed long ago. */
+  /**
+   * While recording, the references are weak, because the program itself keeps a connection that it calls. In a replay
+   * they are strong, because the recording may call connections that closed long ago.
+   */
   readonly #connections = new Map<number, { deref(): NodeConnection | undefined }>();
   readonly #numbers = new WeakMap<NodeConnection, number>();
   #lastConnection = 0;
 
   /**
-   * @param prototype of the base class: what subclasses add is recorded too.
-   * @param path undefined: calls come from a recording only.
+   * @param prototype the prototype of the base class. Calls of methods that subclasses add are recorded too.
+   * @param path left out in a replay, in which calls come only from the recording.
    */
   constructor(node: object, prototype: object, path?: CallPath) {
     this.#node = node;
@@ -65,7 +71,7 @@ export class Calls implements ConnectionNumbers {
     if (path !== undefined) this.#wrap(node, 0, [...nodeMethods, ...methodsBelow(node, prototype)]);
   }
 
-  /** A connection was made. */
+  /** Call this when a connection was made. */
   add(connection: NodeConnection): void {
     this.#lastConnection += 1;
     const number = this.#lastConnection;
@@ -83,7 +89,7 @@ export class Calls implements ConnectionNumbers {
     return this.#connections.get(number)?.deref();
   }
 
-  /** Makes a call of a recording. @returns false if there is no such method here. */
+  /** Makes a call of a recording. Returns false if there is no such object or method. */
   perform([, target, name, args]: Call): boolean {
     const owner = target === 0 ? this.#node : this.connectionOf(target);
     const method = owner === undefined ? undefined : methodOf(owner, name);
@@ -92,7 +98,7 @@ export class Calls implements ConnectionNumbers {
       const result = method.apply(owner, this.#read(args));
       if (result instanceof Promise) result.catch(() => {});
     } catch {
-      // As in the recorded program, it is the caller who learns of it.
+      // In the recorded program, the caller received the error. Here there is none.
     }
     return true;
   }
@@ -150,13 +156,13 @@ export class Calls implements ConnectionNumbers {
   }
 }
 
-/** The class's method, which the object itself may hide. */
+/** Returns the method of the object's class. The object may have a wrapper of the same name. */
 function methodOf(owner: object, name: string): Method | undefined {
   const method: unknown = Reflect.get(Object.getPrototypeOf(owner), name, owner);
   return typeof method === 'function' ? (method as Method) : undefined;
 }
 
-/** The names of the methods that subclasses add. */
+/** Returns the names of the methods that subclasses add. */
 function methodsBelow(object: object, base: object): string[] {
   const names = new Set<string>();
   for (

@@ -1,6 +1,6 @@
 import type { ResolvedOptions } from '../../api/options.ts';
 
-/** Pages have no files. */
+/** Throws if a recorder is asked for, because pages have no files. */
 export function createRecorder({ recorder }: ResolvedOptions): undefined {
   if (recorder !== undefined) throw new TypeError('recorder needs Node.js');
 }

@@ -2,7 +2,7 @@ import type { NodeOptions, ResolvedOptions } from '../../api/options.ts';
 import { Recorder } from './recorder.ts';
 
 /**
- * The recorder that the options ask for.
+ * Creates the recorder if the options ask for one.
  *
  * @throws TypeError if a node with these options cannot be recorded, or the file cannot be written.
  */

@@ -4,7 +4,7 @@ import { type ErrorCode, errorCodes, isPeerloomError, PeerloomError } from '../.
 /** An error as plain data. */
 export interface ErrorRecord {
   readonly message: string;
-  /** Of a PeerloomError, or of the system. */
+  /** The code of a PeerloomError, or of an error of the system. */
   readonly code?: string;
 }
 
@@ -13,7 +13,10 @@ export function recordOfError(error: unknown): ErrorRecord {
   return { message: messageOf(error), ...(typeof code === 'string' && { code }) };
 }
 
-/** The node is given this one also while it is recorded: both times, it sees the same. */
+/**
+ * Creates an error from its record. The node receives this error while it is recorded, too, so that it sees the same as
+ * in a replay.
+ */
 export function errorOfRecord({ message, code }: ErrorRecord): Error {
   if (code !== undefined && Object.hasOwn(errorCodes, code))
     return new PeerloomError(code as ErrorCode, message);

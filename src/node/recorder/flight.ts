@@ -10,13 +10,13 @@ export interface FlightHeader {
   readonly id: string;
   /** The private key of the node, PKCS#8 as base64. */
   readonly pkcs8: string;
-  /** Of each transport. */
+  /** The schemes of each transport. */
   readonly schemes: readonly (readonly string[])[];
-  /** Those options of the node that are plain data. */
+  /** The options of the node that are plain data. */
   readonly options: Written;
 }
 
-/** The last line, if the process did not end before. */
+/** The last line of a flight recording. Missing if the process ended before. */
 export interface FlightEnd {
   readonly end: string;
   readonly turns: number;
@@ -26,8 +26,8 @@ export const flightKind = 'peerloom flight';
 export const flightFormat = 1;
 
 /**
- * Eight digits that stand before the JSON of a line. They depend on those of the line before, so a reader notices what was
- * altered, and what is missing.
+ * Returns the eight digits before the JSON of a line. They depend on the digits of the previous line, so a reader
+ * notices lines that were altered or are missing.
  */
 export function checkOf(before: string, json: Uint8Array): string {
   const hash = requiredBuiltin('node:crypto', 'A recording').createHash('sha256');

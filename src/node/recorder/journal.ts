@@ -2,7 +2,7 @@ import { requiredBuiltin } from '../../base/builtin.ts';
 import { encodeText } from '../../wire/payloads/text.ts';
 import { checkOf } from './flight.ts';
 
-/** What waits to be written, in bytes, at which the disk is too slow. */
+/** The bytes waiting to be written above which the disk is too slow. */
 const maxWaitingBytes = 16 * 1024 * 1024;
 
 const lineFeed = encodeText('\n');
@@ -10,12 +10,12 @@ const lineFeed = encodeText('\n');
 /** The beginning of a line: its check (see `checkOf`) and its JSON. */
 const lineStart = /^[\da-f]{8} \{"$/;
 
-/** For the last line. */
+/** Bytes reserved for the last line. */
 const reservedBytes = 4 * 1024;
 
 /** The file of a recorder. Lines are written in the background, and the file never grows beyond its bound. */
 export class Journal {
-  /** Resolves when everything is written, or cannot be. */
+  /** Resolves when everything is written, or when the disk has failed. */
   readonly closed: Promise<void>;
   readonly #fs = requiredBuiltin('node:fs', 'A recorder');
   readonly #file: number;
@@ -30,8 +30,8 @@ export class Journal {
   #isEnding = false;
 
   /**
-   * @param onFailure called when the disk fails. Nothing is written any more then.
-   * @throws Error of the system if the file cannot be created, or an Error if it holds anything but a recording.
+   * @param onFailure called when the disk fails. Nothing more is written after that.
+   * @throws Error of the system if the file cannot be created; Error if the file is not a recording.
    */
   constructor(path: string, maxBytes: number, onFailure: (why: string) => void) {
     const { O_RDWR, O_CREAT, O_NOFOLLOW = 0 } = this.#fs.constants;
@@ -44,21 +44,21 @@ export class Journal {
     });
   }
 
-  /** @returns why it was not taken: the file is full, or the disk too slow. */
+  /** Adds a line. Returns the reason if it cannot: the file is full, or the disk is too slow. */
   add(value: object): 'full' | 'slow' | undefined {
     if (this.#isEnding) return undefined;
     const { check, pieces, length } = this.#lineOf(value);
     if (this.#bytes + length > this.#maxBytes - reservedBytes) {
       return 'full';
     }
-    // One line may be longer than that: what a call was given.
+    // Checked before the line is added, because the arguments of one call may be longer than the bound.
     if (this.#waitingBytes > maxWaitingBytes) return 'slow';
     this.#lastCheck = check;
     this.#push(pieces, length);
     return undefined;
   }
 
-  /** The last line, for which there is always room. */
+  /** Adds the last line, for which there is always room, and closes the file. */
   end(value: object): void {
     if (this.#isEnding) return;
     this.#isEnding = true;
@@ -67,7 +67,7 @@ export class Journal {
     else this.#write();
   }
 
-  /** Empties an earlier recording. @throws Error if the file holds anything else, which must not be lost. */
+  /** Empties the file of an earlier recording. @throws Error if the file is anything else, which must not be lost. */
   #clear(): void {
     const fs = this.#fs;
     if (!fs.fstatSync(this.#file).isFile()) return;
@@ -77,7 +77,7 @@ export class Journal {
       fs.closeSync(this.#file);
       throw new Error('there is a file that is not a recording');
     }
-    // An existing file keeps its own mode otherwise.
+    // Otherwise an existing file would keep its mode.
     fs.fchmodSync(this.#file, 0o600);
     fs.ftruncateSync(this.#file);
   }

@@ -3,14 +3,14 @@ import type { ExpectedPeer, TransportContext } from '../../transport/transport.t
 
 import type { ErrorRecord } from './error-record.ts';
 
-/** What a dial is given. */
+/** The arguments of a dial. */
 export interface DialRequest {
   readonly address: Address;
   readonly signal: AbortSignal;
   readonly expected: ExpectedPeer | undefined;
 }
 
-/** What lies beyond a {@link Boundary}: the system, or nothing at all. Whatever comes back comes as an input. */
+/** The other side of a {@link Boundary}: the system, or nothing in a replay. Results come back as inputs. */
 export interface Outside {
   now(): number;
   wallNow(): number;
@@ -23,7 +23,7 @@ export interface Outside {
   listen(transport: number, call: number, address: Address): void;
   dial(transport: number, call: number, request: DialRequest): void;
   closeTransport(transport: number, call: number): void;
-  /** @returns whether the link has room. The bytes are copied. */
+  /** Sends bytes, which are copied. Returns whether the link has room for more. */
   send(link: number, bytes: Uint8Array): boolean;
   drained(link: number, call: number): void;
   pause(link: number): void;

@@ -3,29 +3,29 @@ import type { Link } from '../../transport/transport.ts';
 import { type ErrorRecord, recordOfError } from './error-record.ts';
 import type { AddInput } from './tape.ts';
 
-/** What waits for its turn, in bytes, at which the link stops reading. */
+/** The bytes waiting for their turn above which the link stops reading. */
 const highWaterBytes = 256 * 1024;
 
-/** What arrives while earlier pieces wait is handed over with them, up to about so much. */
+/** Pieces that wait together are passed on as one input, up to this number of bytes. */
 const joinedBytes = 64 * 1024;
 
 export interface RealLinkParts {
   readonly number: number;
   readonly add: AddInput;
-  /** The link has ended, and the node has been told. */
+  /** Called when the link has ended and the node receives that as an input. */
   readonly onGone: () => void;
 }
 
-/** The link of a transport: what arrives waits for its turn, in order. */
+/** A link of a transport. Arriving bytes wait in order until their turn comes. */
 export class RealLink {
   readonly #link: Link;
   readonly #parts: RealLinkParts;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
-  /** Once the link has ended: why. */
+  /** Set when the link has ended: the error, or `null` if there was none. */
   #end: { readonly error: ErrorRecord | null } | undefined;
   #isDropping = false;
-  /** By the node. */
+  /** Whether the node has paused the link. */
   #isPaused = false;
   #isReading = true;
   #hasInput = false;
@@ -70,7 +70,7 @@ export class RealLink {
     this.#link.destroy();
   }
 
-  /** A node that closes a link wants nothing more of it. */
+  /** Drops all waiting bytes, because a node that closes a link reads nothing more from it. */
   #drop(): void {
     this.#isDropping = true;
     this.#waiting = [];
@@ -86,7 +86,7 @@ export class RealLink {
     this.#addInput();
   }
 
-  /** Reads on, or stops, as the node and what waits require. */
+  /** Resumes or pauses the link: it reads unless the node has paused it, or too much waits. */
   #read(): void {
     const reads = !this.#isPaused && this.#waitingBytes < highWaterBytes;
     if (reads === this.#isReading) return;
@@ -104,7 +104,7 @@ export class RealLink {
     });
   }
 
-  /** A paused link may end, once nothing waits. */
+  /** Whether there is an input to add. Even a paused link may end when nothing waits. */
   get #isReady(): boolean {
     return this.#waiting.length > 0 ? !this.#isPaused : this.#end !== undefined;
   }

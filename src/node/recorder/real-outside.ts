@@ -7,7 +7,7 @@ import type { DialRequest, Outside } from './outside.ts';
 import { RealLink } from './real-link.ts';
 import type { AddInput, LinkFacts } from './tape.ts';
 
-/** The system, and the transports that the user gave. */
+/** The system, and the transports of the user. */
 export class RealOutside implements Outside {
   readonly #runtime: Runtime;
   readonly #transports: readonly Transport[];
@@ -22,7 +22,7 @@ export class RealOutside implements Outside {
     this.#add = add;
   }
 
-  /** To microseconds, which take fewer digits to write. */
+  /** Returns the time rounded to microseconds, which takes fewer digits to write. */
   now(): number {
     return rounded(this.#runtime.now());
   }
@@ -84,7 +84,7 @@ export class RealOutside implements Outside {
     );
   }
 
-  /** A transport of the user may throw at once. */
+  /** An async function, so that it rejects if a transport of the user throws. */
   async #dial(index: number, { address, signal, expected }: DialRequest): Promise<Link> {
     return this.#transports[index]!.dial(address, signal, expected);
   }

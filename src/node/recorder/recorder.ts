@@ -17,35 +17,38 @@ import type { Input, Taken, Tape, Turn } from './tape.ts';
 import { checkRunsOnNode, Turns } from './turns.ts';
 import { type Written, written } from './written-values.ts';
 
-/** Of each of the two files of a ring. */
+/** The most bytes of each of the two files of a ring. */
 const maxRingBytes = 1024 * 1024;
 
-/** Whoever looks at the node may ask for these, which changes nothing in it. */
+/** The values that code outside of turns may cause the node to read. They change nothing in the node. */
 const sameAnytime: ReadonlySet<keyof Taken> = new Set(['now', 'wall', 'address']);
 
-/** Options that a recording holds. The others are functions, or objects with a life of their own. */
+/** The options that a recording contains. The others are functions or objects, which cannot be written. */
 const plainOptions = [
   ...['name', 'maxConnections', 'network', 'allow', 'deny', 'reconnect', 'relayBroadcasts', 'p2pnetwork'],
   ...['neighbourhood', 'presence', 'limits'],
 ] as const;
 
-/** What a node gets in place of its own runtime and transports. */
+/** The runtime and the transports that replace the node's own. */
 type Given = Pick<ResolvedOptions, 'runtime' | 'transports'>;
 
-/** Writes down all that crosses the boundary of a node, so that the node can be run over it again. */
+/** Records everything that crosses the boundary of a node, so that the recording can be replayed. */
 export class Recorder implements Tape, NodeObserver {
   readonly given: Given;
   readonly #journal: Journal;
   readonly #maxBytes: number;
-  /** Of a recording that has ended before its node. */
+  /** The ring. Set if the recording has ended before the node. */
   #ring: Ring | undefined;
   readonly #startRing: () => Ring;
   readonly #turns: Turns;
   readonly #boundary: Boundary;
-  /** Until the node starts: what its constructor does, and what its program does with it before. */
+  /**
+   * The turn of everything before the node starts: its constructor, and what its program does before `start`.
+   * `undefined` after that.
+   */
   #setup: Turn | undefined = { inputs: [['setup']], taken: {}, out: [] };
   #calls: Calls | undefined;
-  /** What the calls that have a turn of their own do. */
+  /** The functions that make the calls that have turns of their own, by their inputs. */
   readonly #pending = new Map<Input, () => void>();
   #count = 0;
   #isOver = false;
@@ -85,7 +88,7 @@ export class Recorder implements Tape, NodeObserver {
       throw new RangeError('recorder.maxBytes is too small for the options of the node');
   }
 
-  /** Once the node is made. */
+  /** Attaches the recorder to the node. Call it when the node has been created. */
   attach(
     node: { simulationObserver: NodeObserver | undefined },
     prototype: object,
@@ -102,7 +105,7 @@ export class Recorder implements Tape, NodeObserver {
     });
   }
 
-  /** A connection was made. */
+  /** Call this when a connection was made. */
   connection(connection: NodeConnection): void {
     this.#calls?.add(connection);
   }
@@ -137,7 +140,7 @@ export class Recorder implements Tape, NodeObserver {
     printError(`A handler of ${event} failed; the node keeps running:`, error);
   }
 
-  /** Where what happens now is written. */
+  /** Returns the turn that records what happens now. `undefined` if there is none. */
   #turn(): Turn | undefined {
     if (this.#isOver) return this.#ring === undefined ? undefined : this.#turns.open;
     return this.#setup ?? (this.#turns.whereabouts === 'in a turn' ? this.#turns.open : undefined);
@@ -221,7 +224,10 @@ export class Recorder implements Tape, NodeObserver {
     this.#ring = undefined;
   }
 
-  /** The recording is over before its node is. What is written can be replayed; what follows, looked at. */
+  /**
+   * Ends the recording before the node stops. The recording so far can be replayed. Later turns go to a ring, which can
+   * only be read.
+   */
   #end(why: string): void {
     if (this.#isOver) return;
     this.#finish(why);
@@ -229,7 +235,7 @@ export class Recorder implements Tape, NodeObserver {
     this.#report(why);
   }
 
-  /** The disk takes nothing more. */
+  /** Called when the disk has failed, so that nothing more can be written. */
   #onDiskFailure(why: string): void {
     this.#ring = undefined;
     if (this.#isOver) return;
@@ -260,7 +266,7 @@ function plainOptionsOf(given: NodeOptions): Written {
   return written(options, { numberOf: () => undefined, connectionOf: () => undefined });
 }
 
-/** @throws TypeError that says what cannot be recorded. */
+/** @throws TypeError whose message is the reason why the node cannot be recorded. */
 function checkRecordable(options: ResolvedOptions): {
   identity: Identity;
   transports: ResolvedOptions['transports'];

@@ -2,19 +2,19 @@ import { Journal } from './journal.ts';
 import type { Turn } from './tape.ts';
 
 /**
- * The last turns of a node whose recording has ended, in two files that take turns: when one is full, the other begins
- * anew. They cannot be replayed, because what came before is missing.
+ * The last turns of a node whose recording has ended. They are written to two files alternately: when one is full, the
+ * other is emptied and used. They cannot be replayed, because earlier turns are missing.
  */
 export class Ring {
   readonly #path: string;
   readonly #maxBytes: number;
   #journal: Journal | undefined;
   #next = 1;
-  /** The files that still take what waits to be written. */
+  /** The files that are full, but to which waiting lines are still being written. */
   readonly #closing = new Set<number>();
   #hasFailed = false;
 
-  /** @param maxBytes of each of the two files. */
+  /** @param maxBytes the most bytes of each of the two files. */
   constructor(path: string, maxBytes: number) {
     this.#path = path;
     this.#maxBytes = maxBytes;
@@ -31,7 +31,7 @@ export class Ring {
     if (this.#journal?.add(turn) !== 'full' || this.#closing.has(this.#next)) return;
     this.#close(this.#journal, 'the other file goes on');
     this.#journal = this.#open();
-    // What is too long for a whole file is left out.
+    // A turn that is too long for an empty file is left out.
     this.#journal?.add(turn);
   }
 

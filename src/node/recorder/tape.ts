@@ -4,7 +4,7 @@ import type { Security } from '../../transport/security.ts';
 import type { ErrorRecord } from './error-record.ts';
 import type { Written } from './written-values.ts';
 
-/** What is recorded of a new link. */
+/** The recorded properties of a new link. */
 export interface LinkFacts {
   readonly remoteId: string;
   readonly remoteAddress: Address;
@@ -16,7 +16,7 @@ export interface LinkFacts {
   readonly startedAt: number;
 }
 
-/** Something that comes from outside and lets the node work. Links, timers and calls are named by numbers. */
+/** Something that comes from outside and makes the node work. Links, timers and calls are named by numbers. */
 export type Input =
   | readonly ['setup']
   | readonly ['timer', timer: number]
@@ -31,37 +31,39 @@ export type Input =
   | readonly ['transport closed', transport: number, call: number, error: ErrorRecord | null]
   | readonly ['call', target: number, method: string, args: readonly Written[]];
 
-/** Adds an input, which is taken when its turn comes. `undefined`: it is not wanted any more. */
+/** Adds an input. `take` is called when its turn comes, and returns `undefined` if the input is no longer needed. */
 export type AddInput = (take: () => Input | undefined) => void;
 
-/** Values that the node asks for, which come from outside at once. */
+/** Values that the node reads from outside, and receives immediately. */
 export interface Taken {
   /** Milliseconds. */
   now: number;
   /** Milliseconds. */
   wall: number;
   random: number;
-  /** As base64. */
+  /** Random bytes, as base64. */
   bytes: string;
   /** Whether a link had room. */
   room: boolean;
-  /** What a transport read in the text of an address. */
+  /**
+   * What a transport parsed from the text of an address: the address, an error, or `null` if it does not know the form.
+   */
   address: Address | ErrorRecord | null;
 }
 
-/** What happened in a node from an input until nothing was left to do. */
+/** Everything that happened in a node from an input until nothing was left to do. */
 export interface Turn {
-  /** Several where a program made calls in a row. */
+  /** The inputs of the turn: several if a program made calls in a row. */
   readonly inputs: Input[];
   readonly taken: { [Kind in keyof Taken]?: Taken[Kind][] };
-  /** What the node did: bytes sent, dials, events. */
+  /** The node's actions: bytes sent, dials, events. */
   readonly out: string[];
 }
 
-/** Where a node's side of all that it exchanges with the outside is written down, or read from. */
+/** Records what the node reads from outside and what it does, or compares it with a recording. */
 export interface Tape {
-  /** A value from outside. */
+  /** Returns a value from outside. A recorder calls `read` for it; a replay takes it from the recording. */
   take<Kind extends keyof Taken>(kind: Kind, read: () => Taken[Kind]): Taken[Kind];
-  /** Something that the node does. */
+  /** Adds an action of the node. */
   put(what: string): void;
 }

@@ -4,28 +4,30 @@ import { inNextTurn } from '../../base/next-turn.ts';
 import type { AddInput, Input, Turn } from './tape.ts';
 
 export interface TurnsOptions {
-  /** Does what an input asks for. */
+  /** Gives an input to the node. */
   readonly perform: (input: Input) => void;
-  /** The turn is over: nothing is left to do that needs no further input. */
+  /** Called when a turn is over: nothing is left to do without a further input. */
   readonly onClosed: (turn: Turn) => void;
 }
 
-/** Where code runs: `'between turns'` is code that began in a turn, and waited for something else than an input. */
+/**
+ * Where code runs. `'between turns'` means that it began in a turn, and then waited for something that is not an input.
+ */
 export type Whereabouts = 'in a turn' | 'between turns' | 'outside';
 
 /**
- * Lets a node work in turns: each has one input, and lasts until all is done that follows from it without another input:
- * promises, microtasks, and what follows from them. So the inputs alone decide what the node does.
+ * Lets a node work in turns. Each turn has one input, and lasts until everything that follows from it without a further
+ * input is done: microtasks, promises, and whatever these cause. So the inputs alone decide what the node does.
  */
 export class Turns {
   readonly #options: TurnsOptions;
   readonly #storage: AsyncLocalStorage<true>;
   readonly #waiting: (() => Input | undefined)[] = [];
-  /** What code outside waits for, settled when no turn is open. */
+  /** Functions that settle promises of code outside. They are called when no turn is open. */
   readonly #settling: (() => void)[] = [];
   #isScheduled = false;
   #open: Turn | undefined;
-  /** Whether the open turn is one of calls, and no microtask has run in it yet. */
+  /** Whether the open turn consists of calls, and no microtask has run in it yet. */
   #takesCalls = false;
 
   constructor(options: TurnsOptions) {
@@ -43,28 +45,28 @@ export class Turns {
     return this.#open === undefined ? 'between turns' : 'in a turn';
   }
 
-  /** The input has a turn of its own, later and in order. */
+  /** Adds an input, which has a turn of its own, later and in order. */
   readonly add: AddInput = (take) => {
     this.#waiting.push(take);
     this.#schedule();
   };
 
-  /** Calls back outside of all turns, with nothing open, later. */
+  /** Calls a function later, when no turn is open. */
   afterwards(settle: () => void): void {
     this.#settling.push(settle);
     if (this.#open === undefined) inNextTurn(() => this.#settle());
   }
 
   /**
-   * Makes a call at once, which begins a turn, or joins the calls that were made just before.
+   * Makes a call immediately. It begins a turn, or joins the turn of the calls that were made just before.
    *
-   * @returns false if it is in the middle of a turn, which has no place for it.
+   * @returns false if another turn is under way, which cannot include the call.
    */
   callNow(input: Input, call: () => void): boolean {
     if (this.#open === undefined) {
       this.#takesCalls = true;
       this.#begin(input, () => {
-        // Runs before anything that the call leaves to do.
+        // This microtask runs before all others that the call queues.
         queueMicrotask(() => {
           this.#takesCalls = false;
         });
@@ -110,12 +112,15 @@ export class Turns {
   }
 }
 
-/** Node.js runs what `nextTick` is given in a microtask once no other microtask is left. */
+/**
+ * Calls a function when no microtask is left: Node.js runs a callback of `nextTick` that was added in a microtask after
+ * all microtasks.
+ */
 export function onceNothingIsLeft(callback: () => void): void {
   queueMicrotask(() => process.nextTick(callback));
 }
 
-/** Other runtimes order their work in other ways. @throws TypeError */
+/** Checks that this is Node.js, because other runtimes order their work differently. @throws TypeError if it is not. */
 export function checkRunsOnNode(what: string): void {
   const { versions } = globalThis.process ?? {};
   if (versions?.node === undefined || 'deno' in versions || 'bun' in versions)

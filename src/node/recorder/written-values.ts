@@ -3,7 +3,7 @@ import type { Data } from '../../base/data.ts';
 import { Tensor } from '../../tensors/tensor/tensor.ts';
 import { decodeCbor, encodeCbor } from '../../wire/payloads/cbor.ts';
 
-/** A value of JSON that stands for an argument of a call. */
+/** The JSON form of an argument of a call. */
 export type Written =
   | null
   | boolean
@@ -12,7 +12,7 @@ export type Written =
   | readonly Written[]
   | { readonly [key: string]: Written };
 
-/** Numbers the connections of a node. */
+/** The numbers of a node's connections. */
 export interface ConnectionNumbers {
   numberOf(connection: NodeConnection): number | undefined;
   connectionOf(number: number): NodeConnection | undefined;
@@ -21,9 +21,9 @@ export interface ConnectionNumbers {
 const maxDepth = 64;
 
 /**
- * Writes an argument down.
+ * Converts an argument to its JSON form.
  *
- * @throws TypeError that says what cannot be written down.
+ * @throws TypeError whose message names the value that cannot be converted.
  */
 export function written(value: unknown, numbers: ConnectionNumbers, depth = 0): Written {
   if (depth > maxDepth) throw new TypeError('a value that is nested too deeply');
@@ -67,7 +67,7 @@ function writtenObject(value: object, numbers: ConnectionNumbers, depth: number)
   return { $: 'object', entries } as Written;
 }
 
-/** Reads back what {@link written} wrote. */
+/** Converts the JSON form of {@link written} back to the argument. */
 export function readWritten(value: Written, numbers: ConnectionNumbers): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (isList(value)) return value.map((item) => readWritten(item, numbers));

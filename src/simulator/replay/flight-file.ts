@@ -24,8 +24,8 @@ const maxLineCharacters = 512 * 1024 * 1024;
 export class FlightFile {
   readonly header: FlightHeader;
   /**
-   * Why the recording ended. Set once it has been read to its end. `undefined` if it breaks off, as when the process
-   * was killed.
+   * Why the recording ended. Set when it has been read to its end. `undefined` if it is incomplete, for example because
+   * the process was killed.
    */
   end: FlightEnd | undefined;
   readonly #path: string;
@@ -72,7 +72,7 @@ export class FlightFile {
     this.#lines.return(undefined);
   }
 
-  /** The value in a line. `undefined` if this line or an earlier one was altered. */
+  /** Returns the value in a line. `undefined` if this line or an earlier one was altered. */
   #valueIn(line: string): unknown {
     const json = line.slice(9);
     const check = checkOf(this.#lastCheck, encodeText(json));

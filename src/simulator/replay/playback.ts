@@ -8,13 +8,13 @@ import { Calls } from '../../node/recorder/calls.ts';
 import type { Outside } from '../../node/recorder/outside.ts';
 import type { Input, Taken, Tape, Turn } from '../../node/recorder/tape.ts';
 
-/** What was recorded, and what the replayed node did instead. */
+/** A difference: what was recorded, and what the replayed node did instead. */
 export interface Unequal {
   readonly expected: string;
   readonly came: string;
 }
 
-/** Used if a value was not recorded. The replay then ends after the turn. */
+/** The values that are used if none was recorded. The replay then ends after the turn. */
 const standIns: Taken = { now: 0, wall: 0, random: 0, bytes: '', room: true, address: null };
 
 const nothing = 'nothing more';
@@ -22,7 +22,7 @@ const nothing = 'nothing more';
 /** Gives a node the recorded inputs, and compares what it does with the recording. */
 export class Playback implements Tape, NodeObserver {
   readonly boundary: Boundary;
-  /** The first difference, once there is one. */
+  /** The first difference. `undefined` if there is none so far. */
   unequal: Unequal | undefined;
   #calls: Calls | undefined;
   #turn: Turn | undefined;
@@ -125,7 +125,7 @@ function asked(kind: string, count: number): string {
   return `asks for ${kind} ${count} times`;
 }
 
-/** A replay does nothing outside. All inputs come from the recording. */
+/** The outside of a replay, which does nothing. All inputs come from the recording. */
 const nowhere: Outside = {
   now: () => 0,
   wallNow: () => 0,

@@ -26,7 +26,7 @@ export interface ReplayOptions<Made extends Node = Node> {
   readonly onTurn?: ((turn: number, text: string) => void) | undefined;
 }
 
-/** The first turn in which the replayed node did something else than the recorded node. */
+/** The first turn in which the replayed node did something different from the recorded node. */
 export interface ReplayDifference {
   /** The input of the turn, as readable text. */
   readonly input: string;
@@ -40,17 +40,17 @@ export interface ReplayDifference {
 export interface Replay<Made extends Node = Node> {
   /** The node, in the state at the end of the recording, or after the first difference. */
   readonly node: Made;
-  /** How many turns went as recorded. */
+  /** The number of turns that went as recorded. */
   readonly turns: number;
   /** The first difference. `undefined` if there is none. */
   readonly difference: ReplayDifference | undefined;
-  /** Why the recording ended. `undefined` if it breaks off, as when the process was killed. */
+  /** Why the recording ended. `undefined` if it is incomplete, for example because the process was killed. */
   readonly end: string | undefined;
 }
 
 /**
- * Replays a flight recording. The node receives what the recorded node received, and its actions are compared with those
- * of the recorded node, until the first difference. Nothing reaches the network.
+ * Replays a flight recording. The node receives what the recorded node received, and its actions are compared with
+ * those of the recorded node, until the first difference. Nothing reaches the network.
  *
  * @throws FlightError if the file is damaged or is not a flight recording; Error of the system if it cannot be read.
  * @example
@@ -109,7 +109,7 @@ async function run<Made extends Node>(
 
 const noConnections: ConnectionNumbers = { numberOf: () => undefined, connectionOf: () => undefined };
 
-/** Does work in a turn that begins when nothing is left to do, and ends like a turn of the recorder. */
+/** Runs work in a turn. The turn begins when nothing is left to do, and ends like a turn of the recorder. */
 function inTurn(work: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
     inNextTurn(() => {
