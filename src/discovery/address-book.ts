@@ -1,39 +1,39 @@
 import type { Address } from '../base/address.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
 
-/** Addresses that a node knows, at most. */
+/** The most addresses that a node knows. */
 export const maxBookAddresses = 1_024;
 
-/** Addresses of one node, at most. */
+/** The most addresses of one node. */
 const maxAddressesOfNode = 8;
 
-/** About what an entry costs beside its texts, in bytes. */
+/** About the bytes of an entry in addition to its texts. */
 const entryBytes = 512;
 
 /**
- * How far an address can be trusted. `'given'`: by the user, or by a discovery that the user chose. `'seen'`: a node that
- * connected from this very host says that it listens there. `'told'`: anything else that other nodes say.
+ * How far an address can be trusted. `'given'`: the user named it, or a discovery that the user chose. `'seen'`: a node
+ * that connected from this very host reports that it listens there. `'told'`: other nodes named it in any other way.
  */
 export type Standing = 'given' | 'seen' | 'told';
 
-/** What somebody says of an address. */
+/** A report of an address, from any source. */
 export interface Mention {
-  /** The text of the address, always in the same form. */
+  /** The text of the address in its normal form. */
   readonly key: string;
   readonly address: Address;
   /** The id of the node that must answer there, if it is known. */
   readonly id: string | undefined;
   readonly standing: Standing;
-  /** Shown to the user: where the node knows the address from. */
+  /** The source of the address, as it is shown to the user. */
   readonly source: string;
-  /** Who said so: each may fill only its share of the book. */
+  /** Who reported the address. Each teller may fill only its share of the book. */
   readonly teller: string;
   readonly isPermanent: boolean;
-  /** By the wall clock. */
+  /** Milliseconds since 1970. */
   readonly lastConnectedAt: number | undefined;
 }
 
-/** An address, and what the node has found out about it. */
+/** An address in the book, and what the node knows about it. */
 export interface BookEntry extends Mention {
   standing: Standing;
   source: string;
@@ -41,31 +41,37 @@ export interface BookEntry extends Mention {
   id: string | undefined;
   isPermanent: boolean;
   lastConnectedAt: number | undefined;
-  /** This node has dialled it in this run and reached the node; when, by the runtime's clock. */
+  /**
+   * When this node last dialled the address and reached the node, by the runtime's clock. `undefined` if it has not in
+   * this run.
+   */
   provenAtMs: number | undefined;
-  /** A node answered there in this run, whichever it was. */
+  /** Whether any node has answered there in this run. */
   isReached: boolean;
-  /** It leads to this node itself. */
+  /** Whether the address leads to this node itself. */
   isOwn: boolean;
-  /** Attempts in a row that failed. */
+  /** The number of failed attempts in a row. */
   failures: number;
-  /** Attempts in a row that succeeded, with little time between them. */
+  /** The number of successful attempts in a row, with little time between them. */
   visits: number;
-  /** It is not dialled before, by the runtime's clock. */
+  /** The time before which the address is not dialled, by the runtime's clock. */
   notBeforeMs: number;
-  /** From then on it is dialled, although the node has connections enough. `undefined`: that is not decided yet. */
+  /**
+   * The time from which the address is dialled even if the node has enough connections. `undefined` until that is
+   * decided.
+   */
   revisitAtMs: number | undefined;
 }
 
 /**
- * The addresses of other nodes that a node knows. When it is full, the teller of most unproven addresses gives up its
- * oldest one, so a liar pushes out its own lies. Proven addresses give way only where they fill more than half of the
- * book. Permanent ones stay.
+ * The addresses of other nodes that a node knows. If the book is full, the teller with the most unproven addresses
+ * loses its oldest one, so a liar drives out its own lies. Proven addresses are removed only if they fill more than
+ * half of the book, or if no other address can be removed. Permanent addresses stay.
  */
 export class AddressBook {
   readonly #budget: Pick<MemoryBudget, 'grew'>;
   readonly #maxAddresses: number;
-  /** The oldest first. */
+  /** The entries by their keys, the oldest first. */
   readonly #entries = new Map<string, BookEntry>();
   readonly #ofNode = new Map<string, Set<BookEntry>>();
   #heldBytes = 0;
@@ -83,7 +89,7 @@ export class AddressBook {
     return this.#entries.size;
   }
 
-  /** The ids of the nodes that it has addresses of. */
+  /** The ids of the nodes whose addresses are in the book. */
   get ids(): Iterable<string> {
     return this.#ofNode.keys();
   }
@@ -100,15 +106,15 @@ export class AddressBook {
     return this.#entries.get(key);
   }
 
-  /** The addresses of a node, the best first. */
+  /** Returns the addresses of a node, the best first. */
   of(id: string): readonly BookEntry[] {
     return [...(this.#ofNode.get(id) ?? [])].sort(byWorth);
   }
 
   /**
-   * Takes an address, or what is new about one.
+   * Adds an address, or updates a known one.
    *
-   * @returns its entry; `undefined` if the book is full of what is worth more.
+   * @returns the entry; `undefined` if the book is full of addresses that are worth more.
    */
   add(mention: Mention): BookEntry | undefined {
     const known = this.#entries.get(mention.key);
@@ -134,7 +140,7 @@ export class AddressBook {
     return entry;
   }
 
-  /** The node with that id answered at the address. */
+  /** Call this when the node with that id has answered at the address. */
   proved(entry: BookEntry, id: string, now: { readonly ms: number; readonly wallMs: number }): void {
     if (entry.id !== id) {
       this.#unindex(entry);
@@ -154,7 +160,7 @@ export class AddressBook {
     this.#unindex(entry);
   }
 
-  /** What others say of a known address changes little: only a better source does. */
+  /** Updates a known address. Only a better source changes more than the times. */
   #learn(known: BookEntry, { id, standing, source, teller, isPermanent, lastConnectedAt }: Mention): void {
     known.isPermanent ||= isPermanent;
     if (lastConnectedAt !== undefined && lastConnectedAt > (known.lastConnectedAt ?? 0)) {
@@ -164,7 +170,7 @@ export class AddressBook {
     const isBetter = ranks[standing] > ranks[known.standing];
     const isAsGood = isBetter || standing === known.standing;
     if (isBetter) this.#setTeller(known, { standing, source, teller });
-    // Whoever named an address without an id takes any node there: nobody else may narrow that down.
+    // A source that named the address without an id accepts any node there. Only a better source may restrict that.
     if (id === undefined || id === known.id || !isAsGood || (known.id !== undefined && !isBetter)) return;
     this.#unindex(known);
     known.id = id;
@@ -220,7 +226,10 @@ export class AddressBook {
 
 const ranks: Readonly<Record<Standing, number>> = { told: 0, seen: 1, given: 2 };
 
-/** For sorting: what this node reached last comes first, then what it may trust most, then what failed least. */
+/**
+ * Compares two addresses for sorting. Addresses that this node reached last come first, then those that it can trust
+ * most, then those with the fewest failures.
+ */
 export function byWorth(one: BookEntry, other: BookEntry): number {
   return (
     (other.provenAtMs ?? -1) - (one.provenAtMs ?? -1) ||

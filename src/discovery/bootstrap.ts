@@ -24,7 +24,7 @@ export function bootstrap(addresses: readonly string[]): Discovery {
     throw new RangeError(`bootstrap needs 1 to ${maxAddresses} addresses, not ${addresses.length}`);
   }
   const texts = [...addresses];
-  // What has another form, only its transport can read.
+  // Only the transport can read an address of another form.
   for (const text of texts) if (typeof text !== 'string' || !text.startsWith('/')) parseAddress(text);
   return {
     name: 'bootstrap',

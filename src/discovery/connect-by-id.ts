@@ -9,27 +9,29 @@ export interface ConnectByIdContext {
   readonly runtime: Runtime;
   readonly stopping: AbortSignal;
   readonly timeoutMs: number;
-  /** The part of that which one address may take. */
+  /** The part of `timeoutMs` that one address may take. */
   readonly addressTimeoutMs: number;
-  /** The addresses of the node that are known, the best first. */
+  /** Returns the known addresses of the node, the best first. */
   known(): readonly Address[];
-  /** Asks the neighbours, and theirs up to so many links away. @returns how many were asked, and the addresses. */
+  /** Asks the neighbours, and other nodes up to a number of links away. Returns the addresses found. */
   ask(hops: number, signal: AbortSignal): Promise<readonly Address[]>;
   /** Asks the discoveries that can look for a node. */
   seek(signal: AbortSignal): Promise<readonly Address[]>;
-  /** How many neighbours can be asked. */
+  /** Returns the number of neighbours that can be asked. */
   neighbours(): number;
   reach(address: Address, options: ConnectOptions): Promise<NodeConnection>;
 }
 
-/** First those who are near; most answers are there. */
+/**
+ * The number of links that each round of questions passes over. Near nodes come first, because most answers are there.
+ */
 const hopsOfRounds = [1, 4];
 
 /**
- * Connects with a node of which only the id is given: at its known addresses, then at those that neighbours say, and then
- * at those that discoveries find.
+ * Connects with a node by its id. It dials the node's known addresses, then those that neighbours name, and then those
+ * that discoveries find.
  *
- * @throws PeerloomError `ERR_NODE_UNKNOWN` if no address is known; what the last dial throws.
+ * @throws PeerloomError `ERR_NODE_UNKNOWN` if no address is known; otherwise the error of the last dial.
  */
 export function connectById(
   id: string,

@@ -8,34 +8,43 @@ import type { Runtime, RuntimeTimer } from '../base/runtime.ts';
 import { TokenBucket } from '../base/token-bucket.ts';
 import type { AddressBook, BookEntry } from './address-book.ts';
 
-/** Dials at the same time, at most. */
+/** The most dials at the same time. */
 const maxDials = 4;
 
-/** Dials of one node in a second, in the long run. */
+/** The most dials of this node in a second, in the long run. */
 const dialsPerSecond = 1;
 
-/** Dials of one node at once. */
+/** The most dials of this node in a burst. */
 const dialBurst = 8;
 
-/** Dials of one node in a minute to addresses that other nodes told of and that nobody has proven. */
+/** The most dials of this node in a minute to addresses that other nodes named and that this node has never reached. */
 const toldDialsPerMinute = 6;
 
-/** Such dials at once. */
+/** The most such dials in a burst. */
 const toldDialBurst = 4;
 
-/** After this time a permanent address is dialled again, in milliseconds, or a found one once: half to one and a half. */
+/**
+ * Milliseconds after which a permanent address is dialled again, and a found one once. The actual time is 0.5 to 1.5
+ * times that.
+ */
 const revisitAfterMs = 600_000;
 
 /** The longest delay between attempts to reach an address that is not permanent, in milliseconds. */
 const maxDelayMs = 600_000;
 
-/** Failures in a row after which the node forgets an address that is not permanent, unless nothing can be reached. */
+/**
+ * The number of failures in a row after which the node forgets an address that is not permanent, unless it has no
+ * connection at all.
+ */
 const maxFailures = 8;
 
-/** The node picks from so many of the best addresses, so that a thousand nodes do not pick the same one. */
+/**
+ * The number of best addresses from which the node picks one at random, so that a thousand nodes do not pick the same
+ * one.
+ */
 const maxPicked = 16;
 
-/** Another attempt in a moment would fail in the same way. */
+/** The errors after which another attempt soon would fail in the same way. */
 const lastingCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'ERR_ADDRESS_INVALID',
   'ERR_ID_MISMATCH',
@@ -52,23 +61,23 @@ export interface DiallerOptions {
   /** How the delays between attempts grow. */
   readonly policy: ReconnectPolicy;
   readonly log: Log;
-  /** How many connections the node has. */
+  /** Returns the number of connections that the node has. */
   connections(): number;
-  /** How many connections it wants to have. */
+  /** Returns the number of connections that the node wants to have. */
   wanted(): number;
   isConnected(id: string): boolean;
   /**
-   * Whether a dial may lead to no connection that lasts. Then each found node is visited once: it may belong to a part of
-   * the network that this node knows nothing of.
+   * Whether a dial may end without a lasting connection. Then each found node is visited once, because it may belong to
+   * a part of the network that this node does not know.
    */
   mayVisit(): boolean;
-  /** Resolves when a node has answered at the address. @throws what `connectWithNode` throws. */
+  /** Dials an address. Resolves when a node has answered there. @throws the errors of `connectWithNode`. */
   dial(entry: BookEntry): Promise<unknown>;
 }
 
 /**
- * Dials known addresses: those that the user named until it has reached them, and others while the node has fewer
- * connections than it wants. All within rates for the whole node, whatever others tell it.
+ * Dials known addresses. It dials those that the user named until it has reached them, and others while the node has
+ * fewer connections than it wants. The rates hold for the whole node, whatever other nodes tell it.
  */
 export class Dialler {
   readonly #options: DiallerOptions;
@@ -97,7 +106,7 @@ export class Dialler {
     this.#timer = undefined;
   }
 
-  /** Something has changed: an address is known, or a connection has ended. */
+  /** Call this when something has changed: an address is known, or a connection has ended. */
   wake(): void {
     if (this.#isRunning) this.#lookAt(this.#options.runtime.now());
   }
@@ -127,7 +136,7 @@ export class Dialler {
     }
   };
 
-  /** An address to dial now, or the moment from which there may be one. */
+  /** Returns an address to dial now, or the time from which there may be one. */
   #pick(): { readonly entry?: BookEntry; readonly nextAtMs: number } {
     const { book, runtime, connections, wanted } = this.#options;
     const nowMs = runtime.now();
@@ -165,7 +174,10 @@ export class Dialler {
     return true;
   }
 
-  /** When an address may be dialled, by the runtime's clock; `Infinity`: not as things are. */
+  /**
+   * Returns the time from which an address may be dialled, by the runtime's clock. `Infinity` if it is not to be
+   * dialled at present.
+   */
   #dueAtMs(entry: BookEntry, needsMore: boolean, nowMs: number): number {
     const { isPermanent, isReached, notBeforeMs } = entry;
     const isAsked = needsMore || (isPermanent && !isReached);
@@ -181,7 +193,10 @@ export class Dialler {
     return standing === 'given' && !isReached && this.#options.mayVisit();
   }
 
-  /** Nodes that started together do not all visit the same node at the same moment. */
+  /**
+   * Returns the time from which an address is visited again. It is random, so that nodes which started together do not
+   * all visit the same node at the same moment.
+   */
   #revisitAtMs(entry: BookEntry): number {
     if (entry.revisitAtMs === undefined) this.#revisitLater(entry);
     return entry.revisitAtMs!;
@@ -206,7 +221,10 @@ export class Dialler {
     }
   }
 
-  /** The node may end the connection at once, so the delays grow although attempts succeed. */
+  /**
+   * Called when a node has answered. Delays grow even though attempts succeed, because the other node may end the
+   * connection immediately.
+   */
   #reached(entry: BookEntry): void {
     const { runtime, policy } = this.#options;
     const nowMs = runtime.now();
@@ -245,12 +263,12 @@ export class Dialler {
   }
 }
 
-/** Other nodes told of it, and this node has never reached anybody there. */
+/** Whether only other nodes have named the address, and this node has never reached a node there. */
 function isHearsay({ standing, provenAtMs, lastConnectedAt }: BookEntry): boolean {
   return standing === 'told' && provenAtMs === undefined && lastConnectedAt === undefined;
 }
 
-/** The highest is dialled first. */
+/** Returns the rank of an address. The highest is dialled first. */
 function rankOf(entry: BookEntry): number {
   if (entry.isPermanent && !entry.isReached) return 4;
   if (entry.provenAtMs !== undefined || entry.lastConnectedAt !== undefined) return 3;

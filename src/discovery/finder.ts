@@ -19,13 +19,13 @@ import type { Sighting } from './looks.ts';
 import type { NodeLookup } from './node-lookup.ts';
 import type { RunningDiscoveries } from './running-discoveries.ts';
 
-/** What only a node with discoveries needs. */
+/** The parts that only a node with discoveries needs. */
 type DiallingParts = typeof import('./dialling-parts.ts');
 
-/** What only a node needs that looks for others by their ids, or is asked for one. */
+/** The part that a node needs only to look for others by their ids, or to answer questions about them. */
 type LookupPart = typeof import('./node-lookup.ts');
 
-/** Connections that a node with discovery wants to have. */
+/** The number of connections that a node with discovery wants to have. */
 const wantedConnections = 5;
 
 export interface FinderOptions {
@@ -33,25 +33,25 @@ export interface FinderOptions {
   readonly dispatcher: Dispatcher;
   readonly budget: MemoryBudget;
   readonly log: Log;
-  /** At once, or later where it is loaded first. */
+  /** Returns the parts, or a promise if they have to be loaded first. */
   readonly loadDialling: () => DiallingParts | Promise<DiallingParts>;
   readonly loadLookup: () => LookupPart | Promise<LookupPart>;
-  /** Made after this. */
+  /** Returns the peering, which is created after this object. */
   readonly peering: () => Peering;
-  /** Made after this. Nothing if the user chooses the neighbours. */
+  /** Returns the membership, which is created after this object. `undefined` if the user chooses the neighbours. */
   readonly neighbours: () => Membership | undefined;
 }
 
-/** How a node comes to know others that it is not connected with, and to connect with them. */
+/** Finds nodes that this node is not connected with, and connects with them. */
 export class Finder implements Finding, OverlayPart {
   readonly kinds = { first: 48, last: 63 };
-  /** What the node knows of the addresses of others. */
+  /** The addresses of other nodes that this node knows. */
   readonly known: KnownAddresses;
   readonly #options: FinderOptions;
   #host!: ProtocolHost;
-  /** Made when this node looks for another one, or a peer does. */
+  /** Created when this node or a peer first looks for a node. */
   #lookup: NodeLookup | undefined;
-  /** Of a node that was started with some. */
+  /** Set if the node was started with discoveries. */
   #discoveries: RunningDiscoveries | undefined;
   #dialler: Dialler | undefined;
 
@@ -65,13 +65,13 @@ export class Finder implements Finding, OverlayPart {
     return this.known.nodes;
   }
 
-  /** Connects with a node that is given by its id. @throws as {@link NodeLookup.connect}. */
+  /** Connects with a node by its id. @throws the errors of {@link NodeLookup.connect}. */
   async connect(id: string, options: ConnectOptions): Promise<NodeConnection> {
     const part = this.#options.loadLookup();
     return this.#lookupWith(part instanceof Promise ? await part : part).connect(id, options);
   }
 
-  /** Asks a peer from where it sees this node. @returns undefined if it does not answer. */
+  /** Asks a peer from which address it sees this node. Resolves with `undefined` if it does not answer. */
   async seenBy(connection: NodeConnection): Promise<Sighting | undefined> {
     return this.#lookupWith(await this.#options.loadLookup()).seenBy(connection);
   }
@@ -82,7 +82,7 @@ export class Finder implements Finding, OverlayPart {
     return parts instanceof Promise ? parts.then((loaded) => this.#start(loaded)) : this.#start(parts);
   }
 
-  /** Starts all discoveries, in their order. @throws what one of them throws; those before it are stopped then. */
+  /** Starts all discoveries in their order. @throws the error of one of them; the earlier ones are then stopped. */
   async #start(parts: DiallingParts): Promise<void> {
     const { options, log, peering, neighbours } = this.#options;
     this.#discoveries ??= new parts.RunningDiscoveries({
@@ -111,7 +111,7 @@ export class Finder implements Finding, OverlayPart {
     }
   }
 
-  /** The node begins to stop: it dials nobody any more. */
+  /** Call this when the node begins to stop. It dials no more nodes after that. */
   async stop(): Promise<void> {
     this.#discoveries?.end();
     this.#lookup?.stop();
@@ -128,13 +128,13 @@ export class Finder implements Finding, OverlayPart {
     this.#host = host;
   }
 
-  /** Another connection may be wanted. */
+  /** Call this when another connection may be needed. */
   wake(): void {
     this.#dialler?.wake();
   }
 
   opened(peer: ProtocolPeer): void {
-    // Most nodes look for nobody: they remember a peer when it has gone.
+    // Most nodes look for no other nodes. They remember a peer only when it has left.
     if (this.#dialler === undefined) return;
     this.known.learnFrom(peer.connection, channelOf(peer));
     this.#discoveries?.tell('connected', peer.id);
@@ -156,7 +156,7 @@ export class Finder implements Finding, OverlayPart {
     this.#dialler?.wake();
   }
 
-  /** A link that this node dialled leads to that node. */
+  /** Called when a link that this node dialled has reached a node. */
   reached(address: Address, id: string): void {
     if (this.#dialler === undefined) return;
     const entry = this.known.note(address, { id, standing: 'seen', source: 'connection', teller: id });
@@ -166,7 +166,7 @@ export class Finder implements Finding, OverlayPart {
   }
 
   async #dial({ address, id, isPermanent }: BookEntry): Promise<void> {
-    // Whoever named an address for good takes any node there.
+    // A user who named a permanent address accepts any node there.
     const expected = isPermanent || id === undefined ? {} : { id };
     const neighbours = this.#options.neighbours();
     if (neighbours === undefined) await this.#options.peering().connector.reach(address, expected);
@@ -188,12 +188,16 @@ export class Finder implements Finding, OverlayPart {
     return this.#lookup;
   }
 
-  /** A node that finds its neighbours by itself only needs to come into the network. */
+  /**
+   * The number of connections that the node wants. A node that chooses its neighbours automatically only needs a way
+   * into the network.
+   */
   get #wanted(): number {
     const neighbours = this.#options.neighbours();
     if (neighbours === undefined) return wantedConnections;
     if (!neighbours.needsEntry) return 0;
-    // Peers that choose their neighbours by hand lead nowhere else, so one does not connect with all of them.
+    // Without active neighbours, the peers may be nodes whose users choose their neighbours. They lead nowhere else, so
+    // the node does not connect with all of them.
     return neighbours.active.length === 0 ? wantedConnections : Number.POSITIVE_INFINITY;
   }
 }

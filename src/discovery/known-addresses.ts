@@ -17,22 +17,25 @@ export interface KnownAddressesOptions {
   readonly options: ResolvedOptions;
   readonly budget: MemoryBudget;
   readonly log: Log;
-  /** Made after this. */
+  /** Returns the peering, which is created after this object. */
   readonly peering: () => Peering;
-  /** Made after this: the nodes whose signed records this node has. Nothing if the user chooses the neighbours. */
+  /**
+   * Returns the nodes whose signed records this node has, which are created after this object. `undefined` if the user
+   * chooses the neighbours.
+   */
   readonly contacts: () => Contacts | undefined;
 }
 
-/** What is said of an address. */
+/** The parts of a {@link Mention} that {@link KnownAddresses.note} takes. */
 type Said = Omit<Mention, 'key' | 'address' | 'isPermanent' | 'lastConnectedAt'> & Partial<Mention>;
 
 /**
- * All that a node knows of the addresses of others: those that the user, discoveries and peers named, in the address
- * book, and the records that their owners signed, which the overlay passes on.
+ * Everything that a node knows of the addresses of others: the addresses that the user, discoveries and peers named, in
+ * the address book; and the records that their owners signed, which the overlay passes on.
  */
 export class KnownAddresses {
   readonly #options: KnownAddressesOptions;
-  /** Made when it is first needed: most nodes look for nobody. */
+  /** Created when first needed, because most nodes look for no other nodes. */
   #madeBook: AddressBook | undefined;
 
   constructor(options: KnownAddressesOptions) {
@@ -45,7 +48,7 @@ export class KnownAddresses {
     return this.#madeBook;
   }
 
-  /** Nodes that this one can name: connected ones, and those that it has an address of. */
+  /** The known nodes: connected ones, and those of which this node has an address. */
   get nodes(): readonly KnownNode[] {
     const ids = new Set(this.book.ids);
     for (const { id } of this.#options.peering().peers.connections.keys()) ids.add(id);
@@ -75,7 +78,7 @@ export class KnownAddresses {
     };
   }
 
-  /** Where a node may be dialled: first what the address book has, the best first, then what its record says. */
+  /** Returns the addresses of a node: first those in the address book, the best first, then those of its record. */
   of(id: string): readonly Address[] {
     const signed = this.contactOf(id)?.addresses ?? [];
     return [
@@ -84,12 +87,12 @@ export class KnownAddresses {
     ];
   }
 
-  /** What the address book has of a node, the best first. */
+  /** Returns the entries of a node in the address book, the best first. */
   entriesOf(id: string): readonly BookEntry[] {
     return this.#madeBook?.of(id) ?? [];
   }
 
-  /** What the overlay has heard of a node. */
+  /** Returns what the overlay knows of a node. */
   contactOf(id: string): Readonly<Contact> | undefined {
     return this.#options.contacts()?.find(id);
   }
@@ -102,7 +105,7 @@ export class KnownAddresses {
     return this.book.find(this.#keyOf(address)) !== undefined;
   }
 
-  /** @returns undefined if the book is full of what is worth more. */
+  /** Adds an address to the book. Returns `undefined` if the book is full of addresses that are worth more. */
   note(address: Address, said: Said): BookEntry | undefined {
     return this.book.add({
       isPermanent: false,
@@ -113,7 +116,10 @@ export class KnownAddresses {
     });
   }
 
-  /** What a peer says of itself. Anybody may say anything, so what it names elsewhere is only told. */
+  /**
+   * Adds the addresses that a peer reports of itself. A peer may claim anything, so addresses on other hosts than the
+   * one it connects from are only `'told'`.
+   */
   learnFrom({ id, addresses }: NodeConnection, { remote }: Channel): void {
     const teller = sourceOfNode(remote);
     const { host } = remote.address;
@@ -128,7 +134,7 @@ export class KnownAddresses {
     }
   }
 
-  /** `undefined` for text that no transport of the node reads, or an address that none dials. */
+  /** Parses an address. Returns `undefined` if no transport of the node reads the text, or dials the address. */
   read(text: string): Address | undefined {
     const { transports } = this.#options.peering();
     if (text.length > maxAddressLength) return undefined;

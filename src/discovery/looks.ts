@@ -5,12 +5,12 @@ import { lookFrame, type QuestionFrame, seenFrame } from './question-frames.ts';
 
 /** How a peer sees this node. */
 export interface Sighting {
-  /** The host and the port from which the link comes, as the peer sees it: behind a NAT, those of the router. */
+  /** The host and the port from which the link comes, as the peer sees it. Behind a NAT they are the router's. */
   readonly host: string;
   readonly port: number;
-  /** What the clock of the peer said, in milliseconds since 1970. */
+  /** The time of the peer's clock, in milliseconds since 1970. */
   readonly wallMs: number;
-  /** In milliseconds; the peer looked at its clock within this time. */
+  /** Milliseconds between question and answer. The peer read its clock within this time. */
   readonly roundTripMs: number;
 }
 
@@ -22,11 +22,11 @@ export interface LooksOptions<Peer> {
   addressOf(peer: Peer): { readonly host: string; readonly port: number };
 }
 
-/** Looks that one peer may ask for in a second, in the long run, and at once. Others are not answered. */
+/** The most questions of one peer in a second, in the long run, and in a burst. Further questions are not answered. */
 const looksPerSecond = 1;
 const lookBurst = 4;
 
-/** An answer may take so long, in milliseconds. */
+/** Milliseconds to wait for an answer. */
 const patienceMs = 5_000;
 
 interface Look<Peer> {
@@ -36,18 +36,20 @@ interface Look<Peer> {
   readonly timer: RuntimeTimer;
 }
 
-/** Asks peers from where they see this node, and what their clocks say; and answers such questions. */
+/**
+ * Asks peers from which address they see this node, and for the time of their clocks. Answers such questions of peers.
+ */
 export class Looks<Peer extends object> {
   readonly #options: LooksOptions<Peer>;
   readonly #rates = new WeakMap<Peer, TokenBucket>();
-  /** By their numbers. */
+  /** The questions under way, by their numbers. */
   readonly #looks = new Map<string, Look<Peer>>();
 
   constructor(options: LooksOptions<Peer>) {
     this.#options = options;
   }
 
-  /** @returns undefined if the peer does not answer. */
+  /** Asks a peer. Resolves with `undefined` if the peer does not answer. */
   ask(peer: Peer): Promise<Sighting | undefined> {
     const { runtime, send } = this.#options;
     const number = bytesToHex(runtime.randomBytes(8, 'numbers of questions'));
@@ -67,7 +69,7 @@ export class Looks<Peer extends object> {
       return;
     }
     const look = this.#looks.get(number);
-    // It comes too late, or nobody asked.
+    // The answer is too late, or was not asked for.
     if (look?.peer !== peer) return;
     const { host, port, wallMs } = frame;
     this.#settle(number, { host, port, wallMs, roundTripMs: runtime.now() - look.sentAtMs });

@@ -3,7 +3,7 @@ import { PeerloomError } from '../base/errors.ts';
 import type { MdnsOptions } from './mdns.ts';
 
 /**
- * What bundlers put in the place of `mdns.ts` in a bundle for browsers, by the field `browser` of package.json.
+ * Replaces `mdns.ts` in bundles for browsers, by the field `browser` of package.json.
  *
  * @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE`.
  */

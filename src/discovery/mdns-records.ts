@@ -7,22 +7,22 @@ import { encodeText } from '../wire/payloads/text.ts';
 /** The service that nodes announce (RFC 6763, section 7). */
 export const serviceType = '_peerloom._tcp.local';
 
-/** Asks for all types of services (RFC 6763, section 9). */
+/** The name that asks for all types of services (RFC 6763, section 9). */
 const allServices = '_services._dns-sd._udp.local';
 
-/** How long others may remember a record, in seconds (RFC 6762, section 10). */
+/** Seconds for which others may remember a record (RFC 6762, section 10). */
 const ttlSeconds = 120;
 
-/** Addresses of a node in one packet. */
+/** The most addresses of a node in one packet. */
 const maxAddresses = 8;
 
-/** Nodes in one packet. */
+/** The most nodes in one packet. */
 const maxNodes = 16;
 
-/** A text in a TXT record has its length in one byte. */
+/** The most bytes of a text in a TXT record, whose length has one byte. */
 const maxTextBytes = 255;
 
-/** As the library has it. Names of others have any form. */
+/** A record, as the library reads it. Names from other machines may have any form. */
 export interface MdnsRecord {
   readonly name: string;
   readonly type: string;
@@ -37,21 +37,22 @@ export interface MdnsPacket {
   readonly additionals?: readonly MdnsRecord[];
 }
 
-/** What a node says of itself. */
+/** What a node announces of itself. */
 export interface MdnsSelf {
   readonly id: string;
   readonly network: string;
   /** The texts of the addresses that it listens on. */
   readonly addresses: readonly string[];
-  /** The IPv4 addresses of the machine, outside it. */
+  /** The IPv4 addresses by which other machines reach this one. */
   readonly hosts: readonly string[];
 }
 
 /**
- * The records of a node (RFC 6763): that it has the service, where, and under which addresses. None for a node that
- * listens on this machine only.
+ * Returns the records of a node (RFC 6763): its service, its host and port, and its addresses. There are none for a
+ * node that listens on this machine only.
  *
- * @param ttl 0: the node is about to go (RFC 6762, section 10.1).
+ * @param ttl seconds for which others may remember the records. 0 if the node is about to stop (RFC 6762, section
+ * 10.1).
  */
 export function recordsOf(self: MdnsSelf, ttl: number = ttlSeconds): readonly MdnsRecord[] {
   const addresses = self.addresses.filter((text) => !isOnMachineOnly(text) && text.length < maxTextBytes - 5);
@@ -77,14 +78,14 @@ export function recordsOf(self: MdnsSelf, ttl: number = ttlSeconds): readonly Md
   ];
 }
 
-/** Whether a packet asks for anything that {@link recordsOf} has. */
+/** Whether a packet asks for any record of {@link recordsOf}. */
 export function asksFor(self: MdnsSelf, { questions = [] }: MdnsPacket): boolean {
   const names = [serviceType, allServices, `${self.id}.${serviceType}`, hostNameOf(self)];
   const wanted = new Set(names.map((name) => name.toLowerCase()));
   return questions.some(({ name }) => typeof name === 'string' && wanted.has(name.toLowerCase()));
 }
 
-/** The answer to somebody who asks for all types of services. */
+/** The answer to a question for all types of services. */
 export const serviceRecord: MdnsRecord = {
   name: allServices,
   type: 'PTR',
@@ -93,8 +94,8 @@ export const serviceRecord: MdnsRecord = {
 };
 
 /**
- * The nodes of the same network that a packet tells of. Anybody in the local network can send such packets, so an
- * address counts only if the packet came from it.
+ * Returns the nodes of the same network that a packet names. Any machine in the local network can send such packets, so
+ * an address counts only if the packet came from it.
  */
 export function nodesIn(packet: MdnsPacket, from: string, self: MdnsSelf): readonly FoundNode[] {
   const found: FoundNode[] = [];
@@ -114,12 +115,12 @@ export function nodesIn(packet: MdnsPacket, from: string, self: MdnsSelf): reado
   return found;
 }
 
-/** Names the network, without saying its name. */
+/** Returns a tag of the network: a hash that does not reveal its name. */
 function tagOf(network: string): string {
   return sha256Hex(encodeText(`peerloom mdns 1\0${network}`)).slice(0, 16);
 }
 
-/** Names in DNS are equal in capitals and small letters, so the end of an id alone could name two nodes. */
+/** Returns the host name of a node. Names in DNS ignore case, so the end of an id alone could name two nodes. */
 function hostNameOf({ id }: MdnsSelf): string {
   return `peerloom-${sha256Hex(encodeText(id)).slice(0, 16)}.local`;
 }
@@ -137,7 +138,7 @@ function hostOf(text: string): string | undefined {
   }
 }
 
-/** The texts of a TXT record: bytes or text, one or several. */
+/** Returns the texts of a TXT record, whose data is bytes or text, one or several. */
 function textsOf(data: unknown): readonly string[] {
   const parts: readonly unknown[] = Array.isArray(data) ? data : [data];
   return parts

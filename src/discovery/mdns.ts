@@ -38,30 +38,35 @@ type MakeMulticastDns = (options: object) => MulticastDns;
 
 const packageName = 'multicast-dns';
 
-/** The pauses between questions double up to an hour (RFC 6762, section 5.2), in milliseconds. */
+/** The first pause between questions, in milliseconds. Pauses double up to an hour (RFC 6762, section 5.2). */
 const firstPauseMs = 1_000;
 const longestPauseMs = 3_600_000;
 
-/** The pause between two announcements (RFC 6762, section 8.3), and between two answers (section 6), in milliseconds. */
+/**
+ * The pause between two announcements (RFC 6762, section 8.3), and between two answers (section 6), in milliseconds.
+ */
 const answerPauseMs = 1_000;
 
-/** Nodes do not all answer at the same moment (RFC 6762, section 6), in milliseconds. */
+/**
+ * The bounds of the random delay of answers in milliseconds, so that nodes do not all answer at the same moment (RFC
+ * 6762, section 6).
+ */
 const answerDelayMs = { least: 20, most: 120 };
 
-/** Packets that are read in a second, in the long run. */
+/** The most packets that are read in a second, in the long run. */
 const packetsPerSecond = 200;
 
-/** Packets that are read at once. */
+/** The most packets that are read in a burst. */
 const packetBurst = 1_000;
 
-/** After more packets than that the node is deaf for so long, in milliseconds. */
+/** Milliseconds for which the node reads nothing after more packets than that. */
 const deafMs = 10_000;
 
 /**
  * Finds nodes in the local network, and lets them find this one: by multicast DNS (RFC 6762) and DNS-based service
- * discovery (RFC 6763), as `_peerloom._tcp`, over IPv4. It finds only nodes of the same `network`. Everybody in the local
- * network sees the id, the addresses and a hash of the network's name. A node that listens on `127.0.0.1` finds others
- * and is not found.
+ * discovery (RFC 6763), as `_peerloom._tcp`, over IPv4. It finds only nodes of the same `network`. Everybody in the
+ * local network sees the id, the addresses and a hash of the network's name. A node that listens on `127.0.0.1` finds
+ * others and is not found.
  *
  * It needs Node.js and the package `multicast-dns`: `npm install multicast-dns`. The start of the node rejects with
  * `ERR_TRANSPORT_UNAVAILABLE` without it, or with `ERR_ADDRESS_UNAVAILABLE` if the system does not allow multicast.
@@ -121,7 +126,7 @@ class Mdns implements Discovery {
 
   #open(make: MakeMulticastDns): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    // Bound to the address of the interface, the socket would receive nothing that was sent to all.
+    // A socket that is bound to the address of the interface would receive no multicast.
     const options = this.#interface === undefined ? {} : { interface: this.#interface, bind: '0.0.0.0' };
     const service = make(options);
     this.#service = service;
@@ -132,7 +137,7 @@ class Mdns implements Discovery {
       const message = `multicast DNS is not available: ${cause.message}; allow UDP on port 5353, or leave mdns() out`;
       reject(new PeerloomError('ERR_ADDRESS_UNAVAILABLE', message, { cause }));
     });
-    // Packets that nobody can read, and interfaces that are not there.
+    // Warnings are about malformed packets and missing interfaces.
     service.on('warning', (error) => {
       this.#host.log(`a warning: ${error.message}`);
       this.#mayRead(service, make);
@@ -146,7 +151,7 @@ class Mdns implements Discovery {
     return promise;
   }
 
-  /** Whoever floods the local network makes the node deaf for a while, and not busy. */
+  /** Whether a packet may be read. A flood in the local network makes the node deaf for a while, but not busy. */
   #mayRead(service: MulticastDns, make: MakeMulticastDns): boolean {
     if (this.#service !== service) return false;
     if (this.#packets.take()) return true;
@@ -193,7 +198,7 @@ class Mdns implements Discovery {
     this.#after(pauseMs, () => this.#ask(Math.min(2 * pauseMs, longestPauseMs)));
   }
 
-  /** A machine may be without a network for a while. */
+  /** Called when a packet was sent. An error may mean that the machine is without a network for a while. */
   #sent(error: Error | null | undefined): void {
     if (error) this.#host.log(`nothing sent: ${messageOf(error)}`);
   }
@@ -216,7 +221,7 @@ class Mdns implements Discovery {
   }
 }
 
-/** The IPv4 addresses of this machine by which others can reach it. */
+/** Returns the IPv4 addresses of this machine by which others can reach it. */
 function ownHosts(): readonly string[] {
   const interfaces = optionalBuiltin('node:os')?.networkInterfaces() ?? {};
   return Object.values(interfaces)
@@ -224,7 +229,7 @@ function ownHosts(): readonly string[] {
     .flatMap(({ address, internal }) => (internal || address.includes(':') ? [] : address));
 }
 
-/** Loaded when first needed, and not bundled: most nodes never need it. */
+/** Loads the package when first needed. It is not bundled, because most nodes never need it. */
 function loadPackage(): MakeMulticastDns {
   const { createRequire } = requiredBuiltin('node:module', 'mdns');
   try {

@@ -16,15 +16,15 @@ import { Questions } from './questions.ts';
 
 export interface NodeLookupOptions {
   readonly options: ResolvedOptions;
-  /** Made after this. */
+  /** Returns the peering, which is created after this object. */
   readonly peering: () => Peering;
-  /** The addresses of a node that this node knows, the best first. */
+  /** Returns the known addresses of a node, the best first. */
   readonly known: (id: string) => readonly Address[];
-  /** The record of a node that may be passed on, if the node has one. */
+  /** Returns the record of a node that may be passed on, if there is one. */
   readonly recordOf: (id: string) => AddressRecord | undefined;
   /** Asks the discoveries of the node. */
   readonly seek: (id: string, signal: AbortSignal) => Promise<readonly Address[]>;
-  /** `undefined` for text that no transport of the node reads, or an address that none dials. */
+  /** Parses an address. Returns `undefined` if no transport of the node reads the text, or dials the address. */
   readonly readAddress: (text: string) => Address | undefined;
 }
 
@@ -32,7 +32,7 @@ export interface NodeLookupOptions {
 export class NodeLookup {
   readonly #options: NodeLookupOptions;
   #host!: ProtocolHost;
-  /** Made when it is first needed. */
+  /** Created when first needed. */
   #questions: Questions<ProtocolPeer> | undefined;
   #looks: Looks<ProtocolPeer> | undefined;
 
@@ -44,7 +44,7 @@ export class NodeLookup {
     this.#host = host;
   }
 
-  /** @throws PeerloomError: the connection ends. */
+  /** Handles a frame. @throws PeerloomError, which ends the connection. */
   received(peer: ProtocolPeer, bytes: Uint8Array): void {
     const frame = readQuestionFrame(bytes);
     if (frame.kind === 'look' || frame.kind === 'seen') this.#activeLooks.received(peer, frame);
@@ -61,13 +61,13 @@ export class NodeLookup {
     this.#looks?.stop();
   }
 
-  /** Asks a peer from where it sees this node. @returns undefined if it does not answer. */
+  /** Asks a peer from which address it sees this node. Resolves with `undefined` if it does not answer. */
   async seenBy(connection: NodeConnection): Promise<Sighting | undefined> {
     const peer = this.#peers.find((each) => each.connection === connection);
     return peer && this.#activeLooks.ask(peer);
   }
 
-  /** @throws TypeError; PeerloomError `ERR_NODE_UNKNOWN`, and what `connectWithNode` throws for an address. */
+  /** @throws TypeError; PeerloomError `ERR_NODE_UNKNOWN`, and the errors of `connectWithNode` with an address. */
   connect(id: string, options: ConnectOptions): Promise<NodeConnection> {
     const { connector } = this.#options.peering();
     if (options.id !== undefined && options.id !== id) {
@@ -90,7 +90,7 @@ export class NodeLookup {
     await transports.whenListening();
     stopping.throwIfAborted();
     const connected = peers.find(id)?.connected();
-    // A connection that is to be made anew where it breaks needs its address.
+    // A connection with `reconnect` needs the address, so an existing one is not enough.
     if (connected !== undefined && !options.reconnect) return connected.connection;
     return connectById(id, options, {
       runtime: own.runtime,
@@ -105,7 +105,10 @@ export class NodeLookup {
     });
   }
 
-  /** Whoever brings a record may have chosen among several, so it counts as told by that peer. */
+  /**
+   * Asks for the addresses of a node. The peer that brings a record may have chosen among several, so addresses count
+   * as told by that peer.
+   */
   async #ask(id: string, hops: number, signal: AbortSignal): Promise<readonly Address[]> {
     const answer = await this.#active.ask(id, hops, signal);
     if (answer === undefined) return [];
@@ -153,7 +156,7 @@ export class NodeLookup {
   }
 }
 
-/** A peer whose queue is full misses what it does not read. */
+/** Sends a frame. If the peer's queue is full, because it does not read, the frame is dropped. */
 function send(peer: ProtocolPeer, frame: Uint8Array): void {
   try {
     peer.send(frame);

@@ -11,16 +11,16 @@ export interface OwnAddressRecordOptions {
   addresses(): readonly string[];
 }
 
-/** Records for peers that hear the node from different hosts. */
+/** The most records, each for peers that see the node at another host. */
 const maxKept = 8;
 
 /**
- * The address records of a node that it signs when somebody asks for them. Where it listens on all addresses of its
- * machine (`0.0.0.0`), the record names the one that the peer who asks sees.
+ * The address records of this node, which it signs when a peer asks for one. If it listens on all addresses of its
+ * machine (`0.0.0.0`), the record names the address at which the asking peer sees it.
  */
 export class OwnAddressRecord {
   readonly #options: OwnAddressRecordOptions;
-  /** By the texts of their addresses. Made with the first. */
+  /** The records by the texts of their addresses. Created with the first record. */
   #kept: Map<string, AddressRecord | Promise<AddressRecord>> | undefined;
   #sequence = 0;
 
@@ -28,7 +28,10 @@ export class OwnAddressRecord {
     this.#options = options;
   }
 
-  /** @returns undefined for a node that nobody can dial. A promise only if the identity signs asynchronously. */
+  /**
+   * Returns the record for a peer that sees this node at a host. `undefined` if the node cannot be dialled. A promise
+   * only if the identity signs asynchronously.
+   */
   seenAs(host: string): AddressRecord | Promise<AddressRecord> | undefined {
     const { identity, network, runtime, addresses } = this.#options;
     const seen = host === '' ? addresses() : seenFrom(addresses(), host);

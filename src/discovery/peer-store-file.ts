@@ -4,15 +4,15 @@ import { requiredBuiltin } from '../base/builtin.ts';
 import { PeerloomError } from '../base/errors.ts';
 import { createPrivateFile, isRegularFile } from '../identity/private-file.ts';
 
-/** Says in the header of an SQLite file that it is a peer store: 'plps' in ASCII. */
+/** The application id in the header of an SQLite file that is a peer store: 'plps' in ASCII. */
 const applicationId = 0x70_6c_70_73;
 
 const formatVersion = 1;
 
-/** Nodes in a file, of all networks together. */
+/** The most nodes in a file, of all networks together. */
 export const maxStoredNodes = 512;
 
-/** SQLite's primary result codes, for which its own words help nobody. */
+/** SQLite's primary result codes whose own texts do not help users. */
 const busy = 5;
 const damaged: readonly (number | undefined)[] = [11, 26];
 
@@ -33,9 +33,9 @@ const schema = `
 export interface StoredNode {
   readonly id: string;
   readonly addresses: readonly string[];
-  /** This node has dialled the first address and reached that very node. */
+  /** Whether this node has dialled the first address and reached that very node. */
   readonly isProven: boolean;
-  /** In milliseconds since 1970. */
+  /** Milliseconds since 1970. */
   readonly lastConnectedAt: number;
 }
 
@@ -69,7 +69,7 @@ export class PeerStoreFile {
         `INSERT INTO nodes VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET addresses = excluded.addresses,
         is_proven = max(is_proven, excluded.is_proven), last_connected_at = excluded.last_connected_at`,
       );
-      // Strangers who only connect push out each other, and no node that this one has reached.
+      // Nodes that only connected drive out each other, but no node that this one has reached.
       this.#trim = database.prepare(
         `DELETE FROM nodes WHERE (network, id) IN (SELECT network, id FROM nodes
         ORDER BY is_proven DESC, last_connected_at DESC LIMIT -1 OFFSET ${maxStoredNodes})`,
@@ -80,7 +80,7 @@ export class PeerStoreFile {
     }
   }
 
-  /** The nodes of the network, the best first. @throws PeerloomError `ERR_PEER_STORE`. */
+  /** Returns the nodes of the network, the best first. @throws PeerloomError `ERR_PEER_STORE`. */
   load(): readonly StoredNode[] {
     return this.#guard(() => {
       const rows = this.#database
@@ -152,7 +152,7 @@ export class PeerStoreFile {
   }
 }
 
-/** @throws SyntaxError for anything but a list of texts in JSON. */
+/** @throws SyntaxError if the text is not a JSON list of texts. */
 function textsIn(json: string): readonly string[] {
   const texts: unknown = JSON.parse(json);
   if (Array.isArray(texts) && texts.every((text) => typeof text === 'string')) return texts;

@@ -3,7 +3,7 @@ import { PeerloomError } from '../base/errors.ts';
 import type { PeerStoreOptions } from './peer-store.ts';
 
 /**
- * What bundlers put in the place of `peer-store.ts` in a bundle for browsers, by the field `browser` of package.json.
+ * Replaces `peer-store.ts` in bundles for browsers, by the field `browser` of package.json.
  *
  * @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE`.
  */

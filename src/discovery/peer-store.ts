@@ -9,15 +9,15 @@ export interface PeerStoreOptions {
   readonly path: string;
 }
 
-/** Addresses of stored nodes that are reported, at most. */
+/** The most addresses of stored nodes that are reported. */
 const maxLoaded = 128;
 
 /**
- * Remembers in a file the nodes that this one was connected with, so that it finds its network again after a restart,
- * also when no bootstrap node is there any more. The file holds up to 512 nodes. It needs Node.js.
+ * Remembers in a file the nodes that this one was connected with. So it finds its network again after a restart, even
+ * if no bootstrap node is reachable any more. The file stores up to 512 nodes. It needs Node.js.
  *
- * The start of the node rejects with `ERR_PEER_STORE` if the file cannot be used: it is something else, it is damaged, or
- * another node uses it.
+ * The start of the node rejects with `ERR_PEER_STORE` if the file cannot be used: it is not a peer store, it is
+ * damaged, or another node uses it.
  *
  * @throws TypeError for wrong options.
  * @example
@@ -80,7 +80,7 @@ class PeerStore implements Discovery {
         try {
           host.found({ address, id, lastConnectedAt });
         } catch (cause) {
-          // Anybody may have written what the file holds.
+          // The content of the file cannot be trusted.
           if (isPeerloomError(cause)) throw cause;
           const message = `the peer store ${this.#path} cannot be used: it holds what no peer store writes; delete it`;
           throw new PeerloomError('ERR_PEER_STORE', message, { cause });
@@ -89,7 +89,9 @@ class PeerStore implements Discovery {
     }
   }
 
-  /** A full disk must not fill the log as well: only the first of several failures is reported. */
+  /**
+   * Stores a node. Of several failures only the first is reported, because a full disk must not fill the log as well.
+   */
   #put({ id, addresses, isProven }: KnownNode): void {
     try {
       this.#file?.put({ id, addresses, isProven, lastConnectedAt: this.#host!.runtime.wallNow() });

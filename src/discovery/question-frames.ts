@@ -3,10 +3,10 @@ import { PeerloomError } from '../base/errors.ts';
 import { idFromPublicKey, publicKeyFromId } from '../identity/identity.ts';
 import { type AddressRecord, readAddressRecord } from '../overlay/membership/address-record.ts';
 
-/** What two neighbours say to each other to find a node (docs/protocol.md, section 16): the first byte of a frame. */
+/** The kinds of frames by which neighbours find a node (docs/protocol.md, section 16): the first byte of a frame. */
 export const QuestionFrameKind = { find: 48, found: 49, unknown: 50, look: 51, seen: 52 } as const;
 
-/** A question passes over so many further links, at most. */
+/** The most further links that a question passes over. */
 export const maxQuestionHops = 4;
 
 /** The most characters of the host in a question. */
@@ -20,13 +20,13 @@ const seenBytes = 1 + numberBytes + 8 + 2;
 export type QuestionFrame =
   | {
       readonly kind: 'find';
-      /** Names the question, 16 hexadecimal digits: the same wherever it is passed on to. */
+      /** The number of the question, 16 hexadecimal digits. It stays the same when the question is passed on. */
       readonly number: string;
-      /** Over how many further links it may be passed on. */
+      /** The number of further links over which the question may be passed on. */
       readonly hops: number;
-      /** The id of the node that is looked for. */
+      /** The id of the node to find. */
       readonly id: string;
-      /** The host from which the sender hears the receiver; empty where there is none. */
+      /** The host at which the sender sees the receiver. Empty if there is none. */
       readonly seenAs: string;
     }
   | { readonly kind: 'found'; readonly number: string; readonly record: AddressRecord }
@@ -35,14 +35,14 @@ export type QuestionFrame =
   | {
       readonly kind: 'seen';
       readonly number: string;
-      /** The host and the port from which the sender sees the receiver; empty and 0 where there is none. */
+      /** The host and the port at which the sender sees the receiver. Empty and 0 if there is none. */
       readonly host: string;
       readonly port: number;
-      /** What the sender's clock says, in milliseconds since 1970. */
+      /** The time of the sender's clock, in milliseconds since 1970. */
       readonly wallMs: number;
     };
 
-/** Those about the addresses of a third node. */
+/** The frames about the addresses of a third node. */
 export type FindingFrame = Exclude<QuestionFrame, { kind: 'look' | 'seen' }>;
 
 export function findFrame(question: Omit<Extract<QuestionFrame, { kind: 'find' }>, 'kind'>): Uint8Array {
@@ -95,7 +95,7 @@ export function seenFrame(seen: Omit<Extract<QuestionFrame, { kind: 'seen' }>, '
 /**
  * Reads a frame. The signature of a record is not checked.
  *
- * @throws PeerloomError `ERR_PROTOCOL` for anything that no node writes.
+ * @throws PeerloomError `ERR_PROTOCOL` if the frame is not one that a node writes.
  */
 export function readQuestionFrame(bytes: Uint8Array): QuestionFrame {
   const number = bytesToHex(bytes.subarray(1, 1 + numberBytes));
@@ -133,7 +133,7 @@ function readSeen(number: string, rest: Uint8Array): QuestionFrame {
   return { kind: 'seen', number, host, port: view.getUint16(8), wallMs };
 }
 
-/** Printable ASCII without spaces. */
+/** Whether the text is printable ASCII without spaces. */
 function isHostText(text: string): boolean {
   return text.length <= maxHostLength && /^[!-~]+$/.test(text);
 }

@@ -11,44 +11,47 @@ import {
   unknownFrame,
 } from './question-frames.ts';
 
-/** Questions that one peer may ask in a second, in the long run; this node answers others that it does not know. */
+/** The most questions of one peer in a second, in the long run. This node answers further ones with `unknown`. */
 const questionsPerSecond = 2;
 
-/** Questions that one peer may ask at once. */
+/** The most questions of one peer in a burst. */
 const questionBurst = 16;
 
-/** Questions of others that wait for answers, or were answered a moment ago. Beyond them the earliest is dropped. */
+/**
+ * The most questions that are remembered: those that wait for answers, and those answered recently. Beyond that, the
+ * earliest question of another node is dropped.
+ */
 const maxQuestions = 512;
 
-/** A question is passed on to so many peers, picked at random. */
+/** The most peers to which a question is passed on. They are picked at random. */
 const maxAsked = 6;
 
-/** For each link that a question may still pass over, an answer may take so long, in milliseconds. */
+/** Milliseconds that an answer may take for each link that the question may still pass over. */
 const patienceMs = 2_000;
 
-/** Question numbers are remembered for so long, in milliseconds, so that none goes in a circle. */
+/** Milliseconds for which the numbers of questions are remembered, so that no question goes in a circle. */
 const rememberMs = 20_000;
 
 export interface QuestionsOptions<Peer> {
   readonly runtime: Runtime;
-  /** All peers that can be asked. */
+  /** Returns all peers that can be asked. */
   peers(): readonly Peer[];
   /** Sends a frame, unless the peer cannot take it. */
   send(peer: Peer, frame: Uint8Array): void;
-  /** The host from which this node hears a peer. */
+  /** Returns the host at which this node sees a peer. */
   hostOf(peer: Peer): string;
   idOf(peer: Peer): string;
   /**
-   * The address record that this node itself has for an id: its own, or another node's.
+   * Returns the address record that this node itself has for an id: its own, or another node's.
    *
-   * @param seenAs the host from which the peer that asks hears this node.
+   * @param seenAs the host at which the asking peer sees this node.
    */
   recordOf(id: string, seenAs: string): AddressRecord | Promise<AddressRecord | undefined> | undefined;
   /** Whether the node that a record names has signed it. */
   isSigned(record: AddressRecord): boolean;
 }
 
-/** A question that this node was asked, or asks. */
+/** A question of this node, or of a peer. */
 interface Question<Peer> {
   readonly number: string;
   readonly id: string;
@@ -56,19 +59,19 @@ interface Question<Peer> {
   /** Peers that have not answered yet. */
   readonly waiting: Set<Peer>;
   readonly forgetAtMs: number;
-  /** Hands on the answer. Called once. */
+  /** Passes on the answer. Called once, and then cleared. */
   settle: ((record: AddressRecord | undefined, from: Peer | undefined) => void) | undefined;
   timer: RuntimeTimer | undefined;
 }
 
 /**
- * Asks neighbours where a node can be dialled, and answers such questions. A question passes over at most four further
- * links, each node passes it on once and to six peers at most, and the answer returns the way of the question. So it
- * costs a network a bounded number of small frames, and each peer may ask this node only so often.
+ * Asks neighbours for the address of a node, and answers such questions. A question passes over at most four further
+ * links. Each node passes it on once, to at most six peers. The answer returns the way of the question. So a question
+ * costs the network a bounded number of small frames. The rate of each peer's questions is limited.
  */
 export class Questions<Peer> {
   readonly #options: QuestionsOptions<Peer>;
-  /** The earliest first. */
+  /** The questions by their numbers, the earliest first. */
   readonly #questions = new Map<string, Question<Peer>>();
   readonly #rates = new Map<Peer, TokenBucket>();
 
@@ -79,8 +82,9 @@ export class Questions<Peer> {
   /**
    * Asks all peers.
    *
-   * @param hops over how many links the question may be passed on.
-   * @returns a record that its owner has signed, and the peer that brought it; undefined if nobody answered with one.
+   * @param hops the number of links over which the question may be passed on.
+   * @returns a record that its owner has signed, and the peer that brought it; `undefined` if no peer answered with
+   * one.
    */
   ask(
     id: string,
@@ -103,7 +107,10 @@ export class Questions<Peer> {
     return promise;
   }
 
-  /** @throws PeerloomError `ERR_SIGNATURE_INVALID`: honest nodes check a record before they pass it on. */
+  /**
+   * Handles a frame. @throws PeerloomError `ERR_SIGNATURE_INVALID` for a false record, because honest nodes check
+   * records before they pass them on; `ERR_PROTOCOL` for a record of another node.
+   */
   received(peer: Peer, frame: FindingFrame): void {
     if (frame.kind === 'find') this.#onQuestion(peer, frame);
     else this.#onAnswer(peer, frame);
@@ -146,7 +153,7 @@ export class Questions<Peer> {
     return rate;
   }
 
-  /** The node that is looked for knows best, whatever number of links is left. */
+  /** Returns the peers to pass a question on to: the node itself if it is a peer, whatever number of links is left. */
   #peersToAsk(asker: Peer, id: string, hops: number): readonly Peer[] {
     const { peers, idOf } = this.#options;
     const others = peers().filter((peer) => peer !== asker);
@@ -175,7 +182,7 @@ export class Questions<Peer> {
 
   #onAnswer(peer: Peer, frame: Exclude<FindingFrame, { kind: 'find' }>): void {
     const question = this.#questions.get(frame.number);
-    // It comes too late, or nobody asked.
+    // The answer is too late, or was not asked for.
     if (question === undefined || !question.waiting.has(peer)) return;
     if (frame.kind === 'unknown') {
       this.#unanswered(question, peer);
@@ -213,7 +220,7 @@ export class Questions<Peer> {
     for (const earlier of this.#questions.values()) {
       const isOver = earlier.forgetAtMs <= nowMs;
       if (!isOver && this.#questions.size < maxQuestions) break;
-      // What others ask cannot push out what this node asks.
+      // Questions of others cannot drive out this node's own.
       if (earlier.isOwn && !isOver) continue;
       this.#questions.delete(earlier.number);
       this.#settle(earlier, undefined, undefined);

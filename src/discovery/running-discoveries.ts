@@ -9,13 +9,13 @@ import { isPromiseLike } from '../base/promise-like.ts';
 import { TokenBucket } from '../base/token-bucket.ts';
 import type { KnownAddresses } from './known-addresses.ts';
 
-/** New addresses that one discovery may report in a second, in the long run. */
+/** The most new addresses that one discovery may report in a second, in the long run. */
 const foundPerSecond = 16;
 
-/** New addresses that one discovery may report at once. */
+/** The most new addresses that one discovery may report in a burst. */
 const foundBurst = 128;
 
-/** Addresses that one discovery may find for one id. */
+/** The most addresses that one discovery may find for one id. */
 const maxSought = 8;
 
 export interface RunningDiscoveriesOptions {
@@ -25,11 +25,14 @@ export interface RunningDiscoveriesOptions {
   readonly known: KnownAddresses;
   /** The texts of the addresses that the node listens on. */
   readonly ownAddresses: () => readonly string[];
-  /** A discovery has reported an address. */
+  /** Called when a discovery has reported an address. */
   readonly onFound: () => void;
 }
 
-/** The discoveries that the user chose: starts and stops them, takes what they find, and tells them of connections. */
+/**
+ * Starts and stops the discoveries that the user chose, adds the addresses that they find, and tells them of
+ * connections.
+ */
 export class RunningDiscoveries {
   readonly #options: RunningDiscoveriesOptions;
   #started: Discovery[] = [];
@@ -39,7 +42,7 @@ export class RunningDiscoveries {
     this.#options = options;
   }
 
-  /** Starts all, in their order. @throws what one of them throws. */
+  /** Starts all discoveries in their order. @throws the error of one of them. */
   async start(): Promise<void> {
     for (const each of this.#options.options.discovery) {
       await each.start(this.#hostFor(each));
@@ -47,7 +50,7 @@ export class RunningDiscoveries {
     }
   }
 
-  /** Nothing is found any more, even before all have stopped. */
+  /** Ignores everything that discoveries report from now on, even before all have stopped. */
   end(): void {
     this.#isStopped = true;
   }
@@ -62,7 +65,7 @@ export class RunningDiscoveries {
     }
   }
 
-  /** Asks all discoveries at once for a node: some of them know nothing but what is near. */
+  /** Asks all discoveries for a node concurrently, because some of them know only nodes that are near. */
   async seek(id: string, signal: AbortSignal): Promise<readonly Address[]> {
     const found = await Promise.all(
       this.#started.map(async (discovery) => {
@@ -79,7 +82,10 @@ export class RunningDiscoveries {
     return found.flatMap((texts) => texts.slice(0, maxSought).flatMap((text) => known.read(text) ?? []));
   }
 
-  /** Names no addresses that the peer only says it has: a discovery that remembers them would make them worth more. */
+  /**
+   * Tells the discoveries of a connection. It leaves out addresses that are only `'told'`: a discovery that remembered
+   * them would make them worth more.
+   */
   tell(what: 'connected' | 'disconnected', id: string): void {
     if (this.#started.length === 0) return;
     const { known } = this.#options;
