@@ -3,28 +3,33 @@ import type { KeptBroadcasts } from './kept-broadcasts.ts';
 import { Negentropy } from './negentropy/negentropy.ts';
 import { idBytes } from './negentropy/ordered-ids.ts';
 
-/** Broadcasts younger than this may still be under way: they are not compared. In milliseconds. */
+/** Broadcasts younger than this are not compared, because they may not have arrived everywhere. In milliseconds. */
 export const settledAfterMs = 5_000;
 
-/** Messages of this side, at most: so many, and so often what it would take to list all that this side may keep. */
+/**
+ * The limit for the messages of this side: `few`, plus `lists` times the number of messages that would list everything
+ * that this side may keep.
+ */
 const rounds = { few: 16, lists: 4 };
 
 /**
- * Finds out in which broadcasts above a floor, and up to a time, this node and a peer differ. What comes and goes
- * meanwhile is found the next time, if it is not found this time.
+ * Finds out in which broadcasts above a floor, and up to a time, this node and a peer differ. Broadcasts that are added
+ * or removed meanwhile are found now or in the next comparison.
  */
 export class Comparison {
   readonly untilUs: number;
   readonly #kept: KeptBroadcasts;
   readonly #have = new Set<string>();
-  /** What this node lacks: the start of the range in which the peer listed it. */
+  /** The broadcasts that this node lacks. The value is the start of the range in which the peer listed the id. */
   readonly #need = new Map<string, number>();
   #floorUs: number;
   #message: Uint8Array<ArrayBuffer> | undefined;
   #roundsLeft: number;
   #isGivenUp = false;
 
-  /** @param expectsNone whether the two will hardly differ: then one fingerprint of everything comes first. */
+  /**
+   * @param expectsNone whether the two sides probably do not differ. If so, one fingerprint of everything comes first.
+   */
   constructor(
     kept: KeptBroadcasts,
     { floorUs, untilUs, expectsNone }: { floorUs: number; untilUs: number; expectsNone: boolean },
@@ -41,32 +46,32 @@ export class Comparison {
     return this.#floorUs;
   }
 
-  /** What the peer is to answer next; undefined when there is nothing more to ask. */
+  /** The next message for the peer. `undefined` if there is nothing more to ask. */
   get message(): Uint8Array<ArrayBuffer> | undefined {
     return this.#message;
   }
 
-  /** The peer's answers lead nowhere: too many rounds, or more differences than this node could keep. */
+  /** Whether the comparison is given up: too many rounds, or more differences than this node could keep. */
   get isGivenUp(): boolean {
     return this.#isGivenUp;
   }
 
-  /** Whether the two do not differ. */
+  /** Whether the comparison is done and found no difference. */
   get isEqual(): boolean {
     return this.#message === undefined && !this.#isGivenUp && this.#have.size + this.#need.size === 0;
   }
 
-  /** What the peer lacks, earliest first. */
+  /** The ids of the broadcasts that the peer lacks, the earliest first. */
   get have(): readonly string[] {
     return this.#sorted([...this.#have].map((id) => [id, this.#kept.timeUsOf(id) ?? 0]));
   }
 
-  /** What this node lacks: earliest first, as far as the peer listed it so. */
+  /** The ids of the broadcasts that this node lacks, the earliest first. The order within a range is the peer's. */
   get need(): readonly string[] {
     return this.#sorted([...this.#need]);
   }
 
-  /** The peer keeps nothing below this floor: begins again above it. */
+  /** Begins again above this floor, because the peer keeps nothing below it. */
   raiseFloor(floorUs: number): void {
     this.#floorUs = Math.max(this.#floorUs, floorUs);
     this.#message = this.#floorUs >= this.untilUs ? undefined : this.#side.begin();

@@ -1,7 +1,7 @@
 import { maxIds } from './history-frames.ts';
 import type { KeptBroadcasts } from './kept-broadcasts.ts';
 
-/** The broadcasts that a peer has and this node lacks, asked for in their order, a few at a time. */
+/** Fetches the broadcasts that a peer has and this node lacks. It asks for them in order, a few at a time. */
 export class Fetching {
   readonly #kept: KeptBroadcasts;
   #ids: readonly string[];
@@ -13,14 +13,14 @@ export class Fetching {
     this.#ids = ids;
   }
 
-  /** What to ask for next; nothing when all was asked for. */
+  /** Returns the ids to ask for next. Empty if everything was asked for. */
   next(): readonly string[] {
     this.#awaited.clear();
     let at = 0;
     const asked: string[] = [];
     while (at < this.#ids.length && asked.length < maxIds) {
       const id = this.#ids[at++]!;
-      // Live, or from another peer.
+      // A broadcast that is already kept arrived live, or from another peer.
       if (!this.#kept.has(id)) asked.push(id);
     }
     this.#ids = this.#ids.slice(at);
@@ -29,13 +29,13 @@ export class Fetching {
     return asked;
   }
 
-  /** Whether this broadcast was asked for, and has not arrived. */
+  /** Whether this broadcast was asked for and has not arrived. */
   takes(id: string): boolean {
     return this.#awaited.delete(id);
   }
 
   /**
-   * The peer has sent what it has of the first `count` that it was asked for.
+   * The peer has sent all broadcasts that it has among the first `count` that it was asked for.
    *
    * @returns false if it does not send more.
    */

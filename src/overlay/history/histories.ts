@@ -22,16 +22,16 @@ import { SqliteStore } from './sqlite-store.ts';
 import { TickTimer } from './tick-timer.ts';
 import { TopicHistory, type TopicHistoryEffects } from './topic-history.ts';
 
-/** Bytes of broadcasts in answer to one fetch, unless a single broadcast has more. */
+/** The most bytes of broadcasts in the answer to one fetch, unless a single broadcast is larger. */
 const answerBytes = 256 * 1024;
 
 export interface HistoriesOptions {
-  /** The name of its network. */
+  /** The name of the node's network. */
   readonly network: string;
   readonly runtime: Runtime;
-  /** A broadcast came that the node had missed. */
+  /** Called when a broadcast that the node had missed has arrived. */
   onCaughtUp(broadcast: Broadcast, arrival: Arrival): void;
-  /** A history cannot be kept any more. */
+  /** Called when a history can no longer be kept. */
   onFailure(error: unknown): void;
 }
 
@@ -53,8 +53,8 @@ interface Entry {
 }
 
 /**
- * The histories of a node's topics (docs/protocol.md, section 17): tells neighbours which topics the node
- * keeps, and catches up with those that keep them too.
+ * The histories of a node's topics (docs/protocol.md, section 17). It tells neighbours which topics the node keeps, and
+ * catches up with neighbours that keep the same topics.
  */
 export class Histories implements TopicHistoryEffects<HistoryPeer> {
   readonly #options: HistoriesOptions;
@@ -66,7 +66,7 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
   #lost = 0;
   readonly #timer: TickTimer;
 
-  /** @param search undefined: only neighbours that the user has chosen are keepers. */
+  /** @param search `undefined` if only neighbours that the user has chosen are keepers. */
   constructor(host: ProtocolHost, options: HistoriesOptions, search?: KeeperSearch) {
     this.#host = host;
     this.#search = search;
@@ -75,11 +75,11 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
   }
 
   /**
-   * Keeps a topic from now on. One that is kept with other options is kept anew.
+   * Keeps a topic from now on. If it is already kept with other options, its history is opened again.
    *
    * @param opened where to keep it. Default: in the file of the options, or in memory.
-   * @throws PeerloomError `ERR_HISTORY_FILE`, `ERR_TRANSPORT_UNAVAILABLE`. RangeError for more topics than a node can
-   * keep.
+   * @throws PeerloomError `ERR_HISTORY_FILE`, `ERR_TRANSPORT_UNAVAILABLE`. RangeError if there are more topics than a
+   * node can keep.
    */
   keep(topic: string, options: ResolvedHistoryOptions, opened?: HistoryStore): void {
     const earlier = this.#byTopic.get(topic);
@@ -108,7 +108,7 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
     for (const peer of this.#host.peers) this.#peerOf(peer).send(this.#keptTopics(true));
   }
 
-  /** Stops keeping a topic. Its file stays as it is. */
+  /** Stops keeping a topic. Its file is not removed. */
   forget(topic: string): void {
     const entry = this.#byTopic.get(topic);
     if (entry === undefined) return;
@@ -124,7 +124,7 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
     return this.#byDigest.has(digest);
   }
 
-  /** Whether a broadcast is there already. */
+  /** Whether the history already has a broadcast. */
   has({ topic, id }: Broadcast): boolean {
     return this.#byTopic.get(topic)?.history.kept.has(id) === true;
   }
@@ -137,26 +137,26 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
     this.#schedule();
   }
 
-  /** Broadcasts that were given up before handlers had time for them. */
+  /** The number of broadcasts that were given up before handlers received them. */
   get lost(): number {
     let lost = this.#lost;
     for (const { owed } of this.#byTopic.values()) lost += owed.lost;
     return lost;
   }
 
-  /** Whether handlers are to receive other broadcasts of the same topic first. */
+  /** Whether handlers must receive other broadcasts of the same topic first. */
   owesBefore({ topic }: Broadcast): boolean {
     return (this.#byTopic.get(topic)?.owed.size ?? 0) > 0;
   }
 
-  /** Handlers have no time for a broadcast now. @returns false if it is not kept. */
+  /** Notes that handlers cannot receive a broadcast yet. @returns false if the broadcast is not kept. */
   owe(broadcast: Broadcast, via: NodeConnection): boolean {
     if (!this.has(broadcast)) return false;
     this.#byTopic.get(broadcast.topic)!.owed.add(broadcast.id, via);
     return true;
   }
 
-  /** What handlers are to receive next, of what had to wait. */
+  /** Returns the next waiting broadcast for handlers, if any. */
   nextOwed(): Delivery | undefined {
     for (const entry of this.#byTopic.values()) {
       const next = this.#guard(entry, () => entry.owed.next());
@@ -165,7 +165,7 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
     return undefined;
   }
 
-  /** Closes all files and stores. Resolves when they have kept everything. */
+  /** Closes all files and stores. Resolves when everything is stored. */
   async close(): Promise<void> {
     this.#search?.close();
     await Promise.all([...this.#byTopic.values()].map((entry) => this.#remove(entry)));
@@ -301,13 +301,13 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
     });
   }
 
-  /** @throws PeerloomError: the peer keeps what no origin has signed. Honest peers check before they keep. */
+  /** @throws PeerloomError if its origin has not signed the broadcast. Honest peers check before they keep one. */
   #onPast(from: HistoryPeer, bytes: Uint8Array<ArrayBuffer>): void {
     const signed = signedBytes(bytes, this.#options.network);
     const id = idOf(signed);
     const broadcast = readBroadcast(bytes, id);
     const entry = this.#byTopic.get(broadcast.topic);
-    // It may come late, after the run that asked for it.
+    // The answer may arrive after the end of the run that asked for it.
     if (entry === undefined || !entry.history.takes(from, id)) return;
     if (!isSignedByOrigin(broadcast, signed)) {
       throw new PeerloomError('ERR_SIGNATURE_INVALID', `a broadcast that ${broadcast.origin} has not signed`);
@@ -325,7 +325,7 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
     return entry.history.kept.close();
   }
 
-  /** If the store fails, the node stops keeping the topic, and reports it. */
+  /** Does some work with a store. If the store fails, the node reports it and stops keeping the topic. */
   #guard<Result>(entry: Entry, work: () => Result): Result | undefined {
     try {
       return work();
@@ -337,7 +337,7 @@ export class Histories implements TopicHistoryEffects<HistoryPeer> {
     }
   }
 
-  /** Sets the timer to the next moment at which something is due. */
+  /** Sets the timer to the time at which something is due next. */
   #schedule(): void {
     let atMs = Number.POSITIVE_INFINITY;
     let isWatching = true;

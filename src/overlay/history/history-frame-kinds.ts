@@ -1,4 +1,4 @@
-/** The first byte of a frame (docs/protocol.md, clause 17.1). */
+/** The kinds of frames: the first byte of a frame (docs/protocol.md, clause 17.1). */
 export const HistoryFrameKind = {
   keep: 32,
   compare: 33,

@@ -6,25 +6,25 @@ import { HistoryFrameKind } from './history-frame-kinds.ts';
 import type { Capacity } from './kept-broadcasts.ts';
 import { idBytes } from './negentropy/ordered-ids.ts';
 
-/** A topic that a node keeps, by its digest, and how much of it. */
+/** A topic that a node keeps, by its digest, and how much of it the node keeps. */
 export interface KeptTopic extends Capacity {
   readonly digest: string;
 }
 
-/** The first bytes of a SHA-256, so that nodes that keep other topics do not learn the topic's name. */
+/** A topic's digest is this many bytes of a SHA-256. It hides the topic's name from nodes that do not know it. */
 const digestBytes = 16;
 const keptTopicBytes = digestBytes + 4 + 8;
 
-/** The most topics that a node keeps, and names in one frame. */
+/** The most topics that a node keeps, and that one frame names. */
 export const maxKeptTopics = 256;
 
 /** The most ids in a frame. */
 export const maxIds = 512;
 
-/** The most links that a walk goes over. */
+/** The most links of a walk. */
 export const maxWalkLinks = 8;
 
-/** The most bytes of a message of reconciliation. */
+/** The most bytes of a reconciliation message. */
 export const maxReconciliationBytes = 16 * 1024;
 
 export type HistoryFrame =
@@ -51,22 +51,22 @@ export type HistoryFrame =
       readonly record: Uint8Array<ArrayBuffer>;
     };
 
-/** Of a walk that looks for a keeper. */
+/** The common fields of frames of a walk that looks for a keeper. */
 interface WalkFrame {
   readonly digest: string;
-  /** Chosen by the node that looks. */
+  /** The number of the walk, chosen by the node that looks for a keeper. */
   readonly walk: number;
-  /** The numbers that the nodes on the way gave to the peers from which it came. */
+  /** The path of the walk: each node on it adds its own number for the peer that delivered the walk. */
   readonly way: readonly number[];
 }
 
-/** Of a topic, and of one run in which two nodes catch up. */
+/** A frame that belongs to a topic and to one run in which two nodes catch up. */
 type OfRun<Frame> = Frame & { readonly digest: string; readonly run: number };
 
 /** The frames of some kinds. */
 export type OfKind<Kind extends HistoryFrame['kind']> = Extract<HistoryFrame, { readonly kind: Kind }>;
 
-/** The name of a topic in these frames, 32 hexadecimal digits. */
+/** Returns the name of a topic in these frames, 32 hexadecimal digits. */
 export function digestOf(network: string, topic: string): string {
   return sha256Hex(encodeText(`peerloom history 1\0${network}\0${topic}`)).slice(0, digestBytes * 2);
 }
@@ -186,7 +186,7 @@ class FrameWriter {
     return this;
   }
 
-  /** A whole number, the most significant byte first. */
+  /** Writes a whole number, the most significant byte first. */
   number(value: number, length: number): this {
     const bytes = new Uint8Array(length);
     let rest = value;
@@ -236,7 +236,7 @@ class FrameReader {
     return this.rest();
   }
 
-  /** A number that ends the frame. */
+  /** Reads a number that ends the frame. */
   last(length: number): number {
     if (this.#restBytes !== length) throw invalid(`${this.#restBytes} bytes in place of ${length}`);
     return this.number(length);
@@ -248,7 +248,7 @@ class FrameReader {
     return ids;
   }
 
-  /** What fills the rest of the frame. */
+  /** Reads the items that fill the rest of the frame. */
   list<Item>(itemBytes: number, maxCount: number, read: () => Item): readonly Item[] {
     const count = this.#restBytes / itemBytes;
     if (!Number.isInteger(count) || count > maxCount) throw invalid(`a list of ${this.#restBytes} bytes`);

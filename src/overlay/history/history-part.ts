@@ -8,10 +8,10 @@ import type { IndexedDbStore } from './indexed-db-store.ts';
 import type { KeeperLinks, TopicLinks } from './keeper-links.ts';
 import type { KeeperWalks } from './keeper-walks.ts';
 
-/** What passes on the walks of keepers. */
+/** The module that passes on the walks of keepers. */
 export type WalkParts = typeof import('./walk-parts.ts');
 
-/** What only a node needs that keeps topics. */
+/** The code that only a node with kept topics needs. */
 export interface HistoryParts {
   readonly Histories: typeof Histories;
   readonly IndexedDbStore: typeof IndexedDbStore;
@@ -19,20 +19,20 @@ export interface HistoryParts {
 }
 
 export interface HistoryPartOptions extends HistoriesOptions {
-  /** At once, or later where it is loaded first. */
+  /** Returns the code synchronously, or a promise if it must be loaded first. */
   readonly loadParts: () => HistoryParts | Promise<HistoryParts>;
   readonly loadWalks: () => WalkParts | Promise<WalkParts>;
-  /** Undefined: the user makes all connections. */
+  /** `undefined` if the user makes all connections. */
   readonly topicLinks?: TopicLinks | undefined;
 }
 
-/** The part of the overlay that catches up. A node that keeps no topic only passes on walks to keepers. */
+/** The part of the overlay that catches up on kept topics. A node that keeps no topic only passes on keepers' walks. */
 export class HistoryPart implements OverlayPart {
   readonly kinds = historyKinds;
   readonly #options: HistoryPartOptions;
   #host!: ProtocolHost;
   #histories: Histories | undefined;
-  /** Made when this node keeps a topic, or when a walk comes by. */
+  /** Created when this node first keeps a topic, or when a walk arrives. */
   #walks: KeeperWalks<ProtocolPeer> | undefined;
   #links: KeeperLinks | undefined;
 
@@ -40,12 +40,15 @@ export class HistoryPart implements OverlayPart {
     this.#options = options;
   }
 
-  /** Undefined: the node has never kept a topic. */
+  /** `undefined` if the node has never kept a topic. */
   get histories(): Histories | undefined {
     return this.#histories;
   }
 
-  /** Makes what a node needs that keeps topics. A page loads it first. @throws PeerloomError `ERR_NOT_LOADED`. */
+  /**
+   * Creates what a node needs to keep topics. In a page, the code is loaded first. @throws PeerloomError
+   * `ERR_NOT_LOADED`.
+   */
   begin(): Histories | Promise<Histories> {
     if (this.#histories !== undefined) return this.#histories;
     const [parts, walks] = [this.#options.loadParts(), this.#options.loadWalks()];
@@ -53,7 +56,7 @@ export class HistoryPart implements OverlayPart {
     return Promise.all([parts, walks]).then((loaded) => this.#begin(...loaded));
   }
 
-  /** A topic's history in the browser. @throws PeerloomError `ERR_HISTORY_FILE`, `ERR_NOT_LOADED`. */
+  /** Opens a topic's history in the browser. @throws PeerloomError `ERR_HISTORY_FILE`, `ERR_NOT_LOADED`. */
   async openStore(name: string, owner: HistoryOwner): Promise<HistoryStore> {
     const { IndexedDbStore } = await this.#options.loadParts();
     return IndexedDbStore.open(name, owner, this.#options.runtime);

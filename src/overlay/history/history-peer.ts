@@ -6,13 +6,13 @@ import { TokenBucket } from '../../base/token-bucket.ts';
 import { TurnShare } from '../../base/turn-share.ts';
 import { type HistoryFrame, writeHistoryFrame } from './history-frames.ts';
 
-/** What this node computes for the questions of a peer, in milliseconds: at least 1 for each. Beyond that they wait. */
+/** How long this node computes for a peer's requests, in milliseconds, at least 1 for each. Further requests wait. */
 const answerMs = { burst: 400, perSecond: 40 };
 
-/** Bytes of broadcasts that this node sends to a peer that catches up. Beyond that the peer waits. */
+/** How many bytes of broadcasts this node sends to a peer that catches up. Further requests wait. */
 const servedBytes = { burst: 64 * 1_048_576, perSecond: 1_048_576 };
 
-/** A peer, as one with which this node catches up. */
+/** A peer with which this node catches up. */
 export class HistoryPeer {
   readonly peer: ProtocolPeer;
   /** How much this node computes for the peer in one turn of the event loop. */
@@ -41,10 +41,10 @@ export class HistoryPeer {
   }
 
   /**
-   * Answers a question of the peer, once those before it are answered, little waits to be sent to the peer, and the
-   * peer has not asked for too much.
+   * Answers a request of the peer. It waits until earlier requests are answered, little data waits to be sent to the
+   * peer, and the peer is within its rates.
    *
-   * @param answer returns how many bytes it sent. Throws or rejects as this does.
+   * @param answer sends the answer, and returns how many bytes it sent. If it throws, the returned promise rejects.
    */
   answer(answer: () => number): Promise<void> {
     return this.#answers.run(async () => {
@@ -55,7 +55,7 @@ export class HistoryPeer {
     });
   }
 
-  /** Whether a question of the peer that is not worth a wait is answered. */
+  /** Whether the peer's rate allows a request now, for requests that are ignored rather than delayed. */
   mayAsk(): boolean {
     return this.#computed.take();
   }
@@ -78,7 +78,7 @@ export class HistoryPeer {
   }
 }
 
-/** @returns false if nothing was sent: the queue is full, or the peer takes no frame of that size. */
+/** @returns false if nothing was sent, because the queue is full or the peer does not accept a frame of that size. */
 export function sendHistoryFrame(peer: ProtocolPeer, frame: HistoryFrame): boolean {
   try {
     peer.send(writeHistoryFrame(frame));

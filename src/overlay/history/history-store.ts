@@ -1,40 +1,40 @@
-/** A broadcast in a {@link HistoryStore}, without its bytes. */
+/** The description of a broadcast in a {@link HistoryStore}, without its bytes. */
 export interface StoredBroadcast {
   /** 64 hexadecimal digits. */
   readonly id: string;
   /** Microseconds since 1970, by the clock of its origin. */
   readonly timeUs: number;
-  /** The length of its bytes. */
+  /** The number of its bytes. */
   readonly length: number;
 }
 
 /** What a store holds when it is opened. */
 export interface StoredHistory {
   readonly broadcasts: Iterable<StoredBroadcast>;
-  /** Broadcasts up to this time were given up: microseconds since 1970. */
+  /** The floor: broadcasts up to this time were given up. Microseconds since 1970. */
   readonly floorUs: number;
 }
 
-/** Which topic a file or a store belongs to. */
+/** The topic to which a file or a store belongs. */
 export interface HistoryOwner {
   /** The name of the network. */
   readonly network: string;
-  /** As the topic is called on the wire. */
+  /** The topic's name on the wire. */
   readonly topic: string;
 }
 
 /**
- * Where the broadcasts of one topic are kept. What to keep is decided elsewhere: a store only adds, reads and removes.
- * A store whose storage is asynchronous reads everything before it is used, and writes later than it is called.
+ * Stores the broadcasts of one topic. A store only adds, reads and removes; its user decides what to keep. A store with
+ * asynchronous storage reads everything before it is used, and writes after its methods have returned.
  */
 export interface HistoryStore {
-  /** Called once, before all others. */
+  /** Called once, before all other methods. */
   load(): StoredHistory;
-  /** @returns the bytes of a broadcast, as it travels; undefined if it is not there. */
+  /** @returns the bytes of a broadcast as it travels, or `undefined` if it is not stored. */
   read(id: string): Uint8Array<ArrayBuffer> | undefined;
   add(broadcast: Omit<StoredBroadcast, 'length'>, bytes: Uint8Array<ArrayBuffer>): void;
-  /** Removes broadcasts, all of which lie at this floor or below it. */
+  /** Removes broadcasts. All of them are at this floor or below it. */
   remove(ids: readonly string[], floorUs: number): void;
-  /** The history is not used any more. */
+  /** Called when the history is no longer used. */
   close(): void | Promise<void>;
 }

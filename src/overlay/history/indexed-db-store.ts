@@ -16,9 +16,9 @@ interface Row {
 type Write = (transaction: IDBTransaction) => void;
 
 /**
- * Keeps the broadcasts of a topic in IndexedDB of a browser, and in memory: IndexedDB is asynchronous. Writes are made
- * in the order of the calls. If one fails, the next call throws. A page that ends without closing the store loses the
- * latest broadcasts at most.
+ * Keeps the broadcasts of a topic in the browser's IndexedDB, and also in memory, because IndexedDB is asynchronous.
+ * Writes happen in the order of the calls. If a write fails, the next call throws. If a page ends without closing the
+ * store, it loses at most the latest broadcasts.
  */
 export class IndexedDbStore implements HistoryStore {
   readonly #name: string;
@@ -52,7 +52,7 @@ export class IndexedDbStore implements HistoryStore {
   }
 
   /**
-   * Reads what is there, and keeps other pages from using the store until {@link close}.
+   * Reads the stored broadcasts, and prevents other pages from using the store until {@link close}.
    *
    * @throws PeerloomError `ERR_HISTORY_FILE`.
    */
@@ -80,14 +80,15 @@ export class IndexedDbStore implements HistoryStore {
 
   read(id: string): Uint8Array<ArrayBuffer> | undefined {
     const bytes = this.#bytesById.get(id);
-    // Every script of the origin can change it, and other nodes disconnect from one that passes on what is not signed.
+    // Any script of the web origin can change the data, and nodes disconnect from a node that sends unsigned
+    // broadcasts.
     return bytes !== undefined && idOf(signedBytes(bytes, this.#network)) === id ? bytes : undefined;
   }
 
   add({ id, timeUs }: Omit<StoredBroadcast, 'length'>, bytes: Uint8Array<ArrayBuffer>): void {
     this.#throwFailure();
     this.#bytesById.set(id, bytes);
-    // The browser would keep all memory that the bytes are part of.
+    // Without the copy, the browser would keep the whole buffer that the bytes are part of.
     const row: Row = { timeUs, bytes: bytes.slice() };
     this.#write((transaction) => transaction.objectStore('broadcasts').put(row, id));
   }
@@ -101,7 +102,7 @@ export class IndexedDbStore implements HistoryStore {
     });
   }
 
-  /** Resolves when everything is written, and others may use the store. */
+  /** Resolves when everything is written and others may use the store. */
   async close(): Promise<void> {
     this.#writeWaiting();
     while (this.#writing.size > 0) await Promise.all(this.#writing);
@@ -110,7 +111,7 @@ export class IndexedDbStore implements HistoryStore {
     this.#bytesById.clear();
   }
 
-  /** What comes while the browser writes is written together afterwards. */
+  /** Writes, or queues the write while the browser writes. Queued writes are then made together. */
   #write(write: Write): void {
     this.#waiting.push(write);
     if (this.#writing.size === 0) this.#writeWaiting();
@@ -154,7 +155,7 @@ interface Content {
   readonly floorUs: number;
 }
 
-/** @throws Error if the database belongs to another topic; a new one becomes the owner's. */
+/** Reads the database. A new one becomes the owner's. @throws Error if the database belongs to another topic. */
 async function contentOf(database: IDBDatabase, { network, topic }: HistoryOwner): Promise<Content> {
   const transaction = database.transaction(tables, 'readwrite');
   const done = completed(transaction);
@@ -185,7 +186,10 @@ async function contentOf(database: IDBDatabase, { network, topic }: HistoryOwner
   return { ids: ids as string[], rows: rows as Row[], floorUs: (floorUs as number | undefined) ?? 0 };
 }
 
-/** Pages that cannot lock the store may each have given up something. */
+/**
+ * Raises the stored floor. It never lowers it, because pages that cannot lock the store may each have given up
+ * something.
+ */
 function raiseFloor(meta: IDBObjectStore, floorUs: number): void {
   const earlier = meta.get('floor');
   earlier.onsuccess = () => {

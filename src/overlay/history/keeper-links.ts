@@ -3,38 +3,38 @@ import { backoffDelayMs } from '../../base/backoff.ts';
 import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 import type { AddressRecord } from '../membership/address-record.ts';
 
-/** Connections that a node makes and keeps by itself for its topics. */
+/** The connections that a node automatically makes and keeps for its topics. */
 export interface TopicLinks {
-  /** Where this node can be dialled, signed; undefined: nobody can dial it. */
+  /** This node's signed addresses. `undefined` if no other node can dial it. */
   readonly record: AddressRecord | undefined;
-  /** Connects with a node that a peer told of. @returns false if that is not possible now. */
+  /** Connects with a node whose record a peer sent. @returns false if that is not possible now. */
   reach(record: AddressRecord, teller: ProtocolPeer): Promise<boolean>;
   /** Keeps a connection for a topic. */
   holdForTopic(id: string): void;
-  /** No topic needs the connection any more: it closes if nothing else does. */
+  /** Called when no topic needs the connection any more. It closes if nothing else needs it. */
   releaseFromTopics(id: string): void;
 }
 
-/** A topic is kept together with so many other keepers, if there are as many. */
+/** The number of other keepers with which a topic is kept together, if there are enough. */
 const wantedKeepers = 2;
 
 /** The pauses between walks, in milliseconds. */
 const pauses = { minDelayMs: 1_000, maxDelayMs: 120_000 };
 
-/** A node that was found has so long to say that it keeps the topic, in milliseconds. */
+/** How long a node that was found may take to say that it keeps the topic, in milliseconds. */
 const introductionMs = 10_000;
 
-/** A keeper that walks had to find tells others of itself so often, in milliseconds, for keepers that come later. */
+/** How often a keeper of a rare topic announces itself by walks, in milliseconds, so that later keepers find it. */
 const remindMs = 300_000;
 
-/** Nodes that were said to be keepers and are not: so many are remembered, and not dialled again. */
+/** The most nodes that are remembered because they were said to be keepers and are not. They are not dialled again. */
 const maxDisproved = 64;
 
 interface Topic {
-  /** The ids of keepers with which the connection is kept. */
+  /** The ids of the keepers with which a connection is kept. */
   readonly held: Set<string>;
   walks: number;
-  /** Walks had to find its keepers. */
+  /** Whether the topic is rare: walks were needed to find its keepers. */
   isRare: boolean;
   timer: RuntimeTimer | undefined;
 }
@@ -44,18 +44,18 @@ export interface KeeperLinksOptions {
   readonly links: TopicLinks;
   /** Sends a walk that looks for a keeper. */
   readonly seek: (digest: string) => void;
-  /** Sends a walk that tells of this keeper. */
+  /** Sends a walk that announces this keeper. */
   readonly tell: (digest: string) => void;
 }
 
 /**
- * Keeps the connections with two other keepers of each topic, and looks for keepers while there are fewer. Only in a
- * node that finds its neighbours by itself.
+ * Keeps connections with two other keepers of each topic, and looks for keepers while there are fewer. Used only if the
+ * node finds its neighbours automatically.
  */
 export class KeeperLinks {
   readonly #options: KeeperLinksOptions;
   readonly #topics = new Map<string, Topic>();
-  /** Nodes that were dialled, and have not said yet which topics they keep. */
+  /** Nodes that were dialled and have not yet said which topics they keep. */
   readonly #strangers = new Map<string, RuntimeTimer>();
   readonly #disproved = new Set<string>();
 
@@ -70,7 +70,7 @@ export class KeeperLinks {
     this.#seekLater(digest, topic);
   }
 
-  /** It does not keep the topic any more. */
+  /** This node no longer keeps the topic. */
   forgotten(digest: string): void {
     const topic = this.#topics.get(digest);
     if (topic === undefined) return;
@@ -79,7 +79,7 @@ export class KeeperLinks {
     for (const id of topic.held) this.#release(id);
   }
 
-  /** A peer keeps the topic, too. */
+  /** A peer keeps the topic too. */
   came(digest: string, id: string): void {
     const topic = this.#topics.get(digest);
     this.#disproved.delete(id);
@@ -92,7 +92,7 @@ export class KeeperLinks {
     this.#strangers.delete(id);
   }
 
-  /** A peer has gone, or does not keep the topic any more. */
+  /** A peer has gone, or no longer keeps the topic. */
   left(digest: string, id: string): void {
     const topic = this.#topics.get(digest);
     if (topic?.held.delete(id) !== true) return;
@@ -100,7 +100,7 @@ export class KeeperLinks {
     this.#seekLater(digest, topic);
   }
 
-  /** Whether it would be of use to know where a keeper of a topic is. */
+  /** Whether the addresses of a keeper of a topic would be useful now. */
   wants(digest: string, id: string): boolean {
     const topic = this.#topics.get(digest);
     if (topic === undefined || topic.held.size >= wantedKeepers) return false;

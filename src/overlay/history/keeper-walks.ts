@@ -4,48 +4,49 @@ import { type AddressRecord, readAddressRecord } from '../membership/address-rec
 import { maxWalkLinks, type OfKind } from './history-frames.ts';
 import { RememberedKeepers } from './remembered-keepers.ts';
 
-/** Walks and answers that a neighbour may bring in a second, in the long run, and at once. Further ones are ignored. */
+/** The rate of walks and answers from a neighbour, per second and in a burst. Further ones are ignored. */
 const walks = { perSecond: 2, burst: 32 };
 
-/** Walks that begin at once, each with another neighbour. */
+/** The most walks that begin together, each with another neighbour. */
 const maxWalks = 5;
 
 /** How long the answer to a walk may take, in milliseconds. */
 const answerMs = 10_000;
 
-/** Answers to one walk that are followed: whoever remembers a keeper answers, and may be wrong. */
+/** The most answers to one walk that are followed. Any node that remembers a keeper answers, and it may be wrong. */
 const maxAnswers = 3;
 
-/** What {@link KeeperWalks} has others do. */
+/** The callbacks of {@link KeeperWalks}. */
 export interface KeeperWalksOptions<Peer> {
   readonly runtime: Runtime;
-  /** The neighbours that can be reached at this moment. */
+  /** Returns the neighbours that can be reached at this moment. */
   readonly neighbours: () => readonly Peer[];
   readonly send: (peer: Peer, frame: OfKind<'seek' | 'found' | 'keeping'>) => void;
   /** Whether this node keeps a topic. */
   readonly keeps: (digest: string) => boolean;
-  /** Where this node can be dialled, signed; undefined: nobody can dial it. */
+  /** This node's signed addresses. `undefined` if no other node can dial it. */
   readonly ownRecord: () => AddressRecord | undefined;
   /**
-   * A walk of this node has found a keeper. The signature of its record is not checked.
+   * Called when a walk of this node has found a keeper. The signature of its record is not checked.
    *
-   * @returns whether it is of use.
+   * @returns whether the keeper is useful.
    */
   readonly onFound: (digest: string, record: AddressRecord, from: Peer) => boolean;
 }
 
 /**
- * Finds other keepers of a topic beyond the neighbours: a walk goes from node to node at random until it meets one. It
- * remembers its way, and the answer goes back the same way. Only this node gives its numbers to its neighbours, and
- * they mean nothing to others. Other walks tell of this node: the nodes on their way remember it, and answer in its
- * place. Two keepers among thousands of nodes seldom meet each other, but the walks of both soon meet the same node.
+ * Finds keepers of a topic that are not neighbours. A walk goes from node to node at random until it reaches a keeper.
+ * It records its path, and the answer returns along the same path. The path consists of numbers that each node gives to
+ * its own neighbours, so they mean nothing to other nodes. A second kind of walk announces this node: the nodes on its
+ * path remember this keeper, and answer for it. Among thousands of nodes, the walk of one keeper seldom reaches another
+ * keeper, but the walks of both soon reach the same node.
  */
 export class KeeperWalks<Peer extends object> {
   readonly #options: KeeperWalksOptions<Peer>;
   readonly #numbers = new Map<Peer, number>();
   readonly #rates = new Map<Peer, TokenBucket>();
   #nextNumber = 0;
-  /** The walk that is under way for a topic. */
+  /** The current walk for each topic. */
   readonly #underWay = new Map<
     string,
     { readonly walk: number; readonly untilMs: number; answers: number }
@@ -57,7 +58,7 @@ export class KeeperWalks<Peer extends object> {
     this.#remembered = new RememberedKeepers(options.runtime);
   }
 
-  /** Sends walks on their way, each to another neighbour. The first answers count. */
+  /** Begins walks, each with another neighbour. The first answers count. */
   seek(digest: string): void {
     const { runtime, send } = this.#options;
     const walk = new DataView(runtime.randomBytes(4, 'walks to keepers').slice().buffer).getUint32(0);
@@ -67,7 +68,7 @@ export class KeeperWalks<Peer extends object> {
     }
   }
 
-  /** Tells nodes at random that this one keeps a topic. */
+  /** Tells random nodes that this node keeps a topic. */
   tell(digest: string): void {
     const { ownRecord, neighbours, send } = this.#options;
     const record = ownRecord()?.bytes;
@@ -77,7 +78,7 @@ export class KeeperWalks<Peer extends object> {
     }
   }
 
-  /** @throws PeerloomError `ERR_PROTOCOL` for anything that is not a record. */
+  /** @throws PeerloomError `ERR_PROTOCOL` if the frame does not contain a valid record. */
   tells(from: Peer, { digest, hopsLeft, record }: OfKind<'keeping'>): void {
     if (!this.#rateOf(from).take()) return;
     this.#remembered.add(digest, readAddressRecord(record), from);
@@ -87,7 +88,7 @@ export class KeeperWalks<Peer extends object> {
     }
   }
 
-  /** A topic is not looked for any more. */
+  /** Stops looking for keepers of a topic. */
   forget(digest: string): void {
     this.#underWay.delete(digest);
   }
@@ -100,7 +101,7 @@ export class KeeperWalks<Peer extends object> {
       send(from, { kind: 'found', digest, walk, way, record: record.bytes });
       return;
     }
-    // The walk goes on: the node may be gone, or may never have kept the topic.
+    // The walk continues, because the remembered node may be gone, or may never have kept the topic.
     const remembered = this.#remembered.pick(digest);
     if (remembered !== undefined) send(from, { kind: 'found', digest, walk, way, record: remembered.bytes });
     const next = this.#someNeighbour(from);
@@ -108,7 +109,7 @@ export class KeeperWalks<Peer extends object> {
     send(next, { kind: 'seek', digest, walk, hopsLeft: hopsLeft - 1, way: [...way, this.#numberOf(from)] });
   }
 
-  /** @throws PeerloomError `ERR_PROTOCOL` for anything that is not a record. */
+  /** @throws PeerloomError `ERR_PROTOCOL` if the frame does not contain a valid record. */
   found(from: Peer, frame: OfKind<'found'>): void {
     if (!this.#rateOf(from).take()) return;
     const { digest, walk, way, record } = frame;

@@ -1,26 +1,26 @@
 import { settledAfterMs } from './comparison.ts';
 import type { Capacity, KeptBroadcasts } from './kept-broadcasts.ts';
 
-/** So long after a broadcast came, the node looks whether other keepers have the same. In milliseconds. */
+/** How long after a broadcast arrives the node compares with other keepers, in milliseconds. */
 const lookAfterMs = { from: 15_000, to: 45_000 };
 
-/** After news from one keeper the others are compared with, so soon. In milliseconds. */
+/** How long after receiving missed broadcasts from one keeper the node compares with the others, in milliseconds. */
 const newsAfterMs = { from: 500, to: 1_500 };
 
-/** Of two keepers that meet, the one with the higher id lets the other one begin, for so long. In milliseconds. */
+/** How long the keeper with the higher id waits for the other one to begin when they meet, in milliseconds. */
 const letBeginMs = 2_000;
 
-/** A keeper that fails is tried again after this time, twice as long with each failure in a row. In milliseconds. */
+/** When a keeper that failed is tried again, in milliseconds. The time doubles with each failure in a row. */
 const retryAfterMs = { first: 5_000, most: 600_000 };
 
-/** A keeper without a link is looked at again after so long. In milliseconds. */
+/** When a keeper without a link is checked again, in milliseconds. */
 const unreachableMs = 1_000;
 
-/** What {@link Keepers} asks of others. */
+/** What {@link Keepers} needs from its environment. */
 export interface KeepersEffects<Peer> {
-  /** Milliseconds, of a clock that never goes back. */
+  /** Returns the time of a monotonic clock, in milliseconds. */
   now(): number;
-  /** At least 0 and below 1. */
+  /** Returns a number of at least 0 and below 1. */
   random(): number;
   /** Whether the peer has a link at this moment. */
   isReachable(peer: Peer): boolean;
@@ -28,35 +28,37 @@ export interface KeepersEffects<Peer> {
 
 /** A peer that keeps the topic too. */
 interface Keeper {
-  /** This node has compared with it at most once, when the latest broadcasts were not settled. */
+  /** Whether this node compared with the keeper at most once, at a time when the latest broadcasts were not settled. */
   isNew: boolean;
   capacity: Capacity;
-  /** When to compare with it; `Infinity`: when something has come. */
+  /** When to compare with the keeper. `Infinity` if only after something has arrived. */
   dueAtMs: number;
-  /** Whether a program that waits until this node is done should wait for that. */
+  /** Whether a program that waits until this node is idle should wait for this comparison. */
   isSoon: boolean;
-  /** The latest version of this node's at which both kept the same; undefined: they may differ in any case. */
+  /**
+   * The latest {@link KeptBroadcasts.version} at which both kept the same. `undefined` if they may differ in any case.
+   */
   equalAt: number | undefined;
-  /** Whether both kept the same at some time. */
+  /** Whether both have ever kept the same broadcasts. */
   wasEqual: boolean;
   failures: number;
-  /** What the peer says that this node lacks. */
+  /** The ids of broadcasts that this node lacks, according to the peer. */
   offered: readonly string[];
 }
 
 /** When the node has something to do next. */
 export interface NextTick {
   readonly atMs: number;
-  /** Nothing is under way: the node only looks now and then. */
+  /** Whether nothing is in progress and the node only checks from time to time. */
   readonly isWatching: boolean;
 }
 
-/** The other keepers of a topic, and when to catch up with which of them. A state machine without a clock. */
+/** The other keepers of a topic. Decides when to catch up with which of them. A state machine without a clock. */
 export class Keepers<Peer> {
   readonly #kept: KeptBroadcasts;
   readonly #effects: KeepersEffects<Peer>;
   readonly #keepers = new Map<Peer, Keeper>();
-  /** When to look which keepers may differ from this node. */
+  /** When to check which keepers may differ from this node. */
   #lookAtMs = Number.POSITIVE_INFINITY;
 
   constructor(kept: KeptBroadcasts, effects: KeepersEffects<Peer>) {
@@ -64,14 +66,14 @@ export class Keepers<Peer> {
     this.#effects = effects;
   }
 
-  /** Broadcasts that peers have offered, and that this node has not asked for yet. */
+  /** The number of broadcasts that peers have offered and that this node has not asked for yet. */
   get offeredCount(): number {
     let count = 0;
     for (const { offered } of this.#keepers.values()) count += offered.length;
     return count;
   }
 
-  /** @param beginsFirst whether this node is the one that begins, if both learn of each other now. */
+  /** @param beginsFirst whether this node begins if both learn of each other now. */
   add(peer: Peer, capacity: Capacity, beginsFirst: boolean): void {
     const keeper = this.#keepers.get(peer);
     if (keeper !== undefined) {
@@ -94,7 +96,7 @@ export class Keepers<Peer> {
     this.#keepers.delete(peer);
   }
 
-  /** Undefined: there is nothing to do until something happens. */
+  /** When to call again. `undefined` if there is nothing to do until another event. */
   get nextTick(): NextTick | undefined {
     let atMs = this.#lookAtMs;
     let isWatching = true;
@@ -106,7 +108,7 @@ export class Keepers<Peer> {
     return atMs === Number.POSITIVE_INFINITY ? undefined : { atMs, isWatching };
   }
 
-  /** If it is time, finds the keepers that may differ from this node: they are due now. */
+  /** If it is time, finds the keepers that may differ from this node, and makes them due now. */
   look(): void {
     const nowMs = this.#effects.now();
     if (nowMs < this.#lookAtMs) return;
@@ -116,7 +118,7 @@ export class Keepers<Peer> {
     }
   }
 
-  /** The reachable keeper that has been due for longest. */
+  /** Returns the reachable keeper that has been due for longest. */
   mostOverdue(): Peer | undefined {
     const nowMs = this.#effects.now();
     let next: [Peer, Keeper] | undefined;
@@ -127,7 +129,7 @@ export class Keepers<Peer> {
     return next?.[0];
   }
 
-  /** What this node and a peer both have room for: a peer that is not a keeper has room for everything. */
+  /** Returns the capacity that this node and a peer share. A peer that is not a keeper does not limit it. */
   sharedCapacity(peer: Peer): Capacity {
     const { capacity } = this.#kept;
     const theirs = this.#keepers.get(peer)?.capacity ?? capacity;
@@ -137,12 +139,12 @@ export class Keepers<Peer> {
     };
   }
 
-  /** Whether this node and a keeper kept the same at some time. */
+  /** Whether this node and a keeper have ever kept the same broadcasts. */
   wereEqual(peer: Peer): boolean {
     return this.#keepers.get(peer)?.wasEqual === true;
   }
 
-  /** A peer says what this node lacks. */
+  /** A peer offers broadcasts that this node lacks. */
   offered(peer: Peer, ids: readonly string[]): void {
     const keeper = this.#keepers.get(peer);
     if (keeper === undefined) return;
@@ -155,7 +157,7 @@ export class Keepers<Peer> {
     keeper.isSoon = true;
   }
 
-  /** Returns what a keeper has offered, and forgets it. */
+  /** Returns the ids that a keeper has offered, and forgets them. */
   takeOffered(peer: Peer): readonly string[] {
     const keeper = this.#keepers.get(peer)!;
     const { offered } = keeper;
@@ -168,7 +170,7 @@ export class Keepers<Peer> {
     if (this.#keepers.size > 0) this.#lookLater();
   }
 
-  /** A keeper failed to send what this node asked it for. */
+  /** A keeper failed to send the broadcasts that this node asked for. */
   failed(peer: Peer): void {
     const keeper = this.#keepers.get(peer)!;
     keeper.isSoon = false;
@@ -178,14 +180,14 @@ export class Keepers<Peer> {
     keeper.failures += 1;
   }
 
-  /** Catching up with a keeper takes long: others get their turn. */
+  /** Catching up with a keeper takes long, so other keepers get their turn. */
   setAside(peer: Peer): void {
     const keeper = this.#keepers.get(peer)!;
     keeper.isSoon = true;
     keeper.dueAtMs = this.#effects.now() + retryAfterMs.first;
   }
 
-  /** This node has what it lacked of a keeper. */
+  /** This node has received what it lacked from a keeper. */
   caughtUp(peer: Peer): void {
     const keeper = this.#keepers.get(peer)!;
     keeper.isSoon = false;
@@ -194,7 +196,7 @@ export class Keepers<Peer> {
     this.#lookLater();
   }
 
-  /** A comparison that this node began showed that both keep the same, up to a time. */
+  /** A comparison begun by this node showed that both keep the same broadcasts up to a time. */
   foundEqual(peer: Peer, version: number, untilUs: number): void {
     const keeper = this.#keepers.get(peer)!;
     keeper.isSoon = false;
@@ -202,13 +204,13 @@ export class Keepers<Peer> {
     this.#areEqual(keeper, version, untilUs);
   }
 
-  /** A comparison that a peer began showed that both keep the same, up to a time. */
+  /** A comparison begun by a peer showed that both keep the same broadcasts up to a time. */
   wasFoundEqual(peer: Peer, version: number, untilUs: number): void {
     const keeper = this.#keepers.get(peer);
     if (keeper !== undefined) this.#areEqual(keeper, version, untilUs);
   }
 
-  /** The other keepers may lack what this one had. */
+  /** The other keepers may lack broadcasts that this keeper had, so they are compared with soon. */
   spreadNews(from: Peer): void {
     for (const [peer, keeper] of this.#keepers) {
       if (peer === from || keeper.failures > 0) continue;
@@ -224,7 +226,7 @@ export class Keepers<Peer> {
     else this.#lookLater();
   }
 
-  /** Nothing is to be done with a keeper until something comes. */
+  /** Marks a keeper as having nothing to do until something arrives. */
   #rest(keeper: Keeper): void {
     const nowMs = this.#effects.now();
     keeper.dueAtMs = Number.POSITIVE_INFINITY;

@@ -11,14 +11,14 @@ export interface Capacity {
 }
 
 export interface KeptBroadcastsOptions extends Capacity {
-  /** `Infinity`: however old. */
+  /** How old a broadcast may become, in milliseconds. `Infinity` for no limit. */
   readonly maxAgeMs: number;
   readonly store: HistoryStore;
-  /** Milliseconds since 1970. */
+  /** Returns the time in milliseconds since 1970. */
   readonly wallNow: () => number;
 }
 
-/** A part of what is kept: the items from the index `from` up to `to`. */
+/** A part of the kept broadcasts: the items from index `from` up to `to`. */
 export interface View {
   readonly items: OrderedIds;
   readonly from: number;
@@ -28,10 +28,10 @@ export interface View {
 const noPrefix = new Uint8Array(0);
 
 /**
- * The latest broadcasts of one topic, whoever sent them. When they are too many, the earliest ones are given up.
+ * The latest broadcasts of one topic, from all origins. If there are too many, the earliest ones are evicted.
  *
- * The floor is the latest time at which a broadcast was given up. The node keeps all that it received above its floor,
- * and nothing below. So it knows of each broadcast above whether it has come before, and takes none below.
+ * The floor is the latest time of an evicted broadcast. The node keeps all broadcasts that it received above its floor,
+ * and none below. So it can tell whether a broadcast above the floor has arrived before, and it accepts none below.
  */
 export class KeptBroadcasts {
   readonly capacity: Capacity;
@@ -42,7 +42,7 @@ export class KeptBroadcasts {
   #floorUs: number;
   #version = 0;
 
-  /** @throws what the store does. */
+  /** @throws what the store throws. */
   constructor(options: KeptBroadcastsOptions) {
     const { maxMessages, maxBytes, store } = options;
     this.#options = options;
@@ -53,7 +53,7 @@ export class KeptBroadcasts {
     this.#evict();
   }
 
-  /** Changes with each broadcast that is added. */
+  /** A number that changes with each added broadcast. */
   get version(): number {
     return this.#version;
   }
@@ -71,12 +71,12 @@ export class KeptBroadcasts {
     return this.#byId.has(id);
   }
 
-  /** Microseconds since 1970; undefined if the broadcast is not kept. */
+  /** Returns the time of a broadcast in microseconds since 1970, or `undefined` if it is not kept. */
   timeUsOf(id: string): number | undefined {
     return this.#byId.get(id)?.timeUs;
   }
 
-  /** @returns the bytes as they travel. @throws what the store does. */
+  /** @returns the bytes of a broadcast as it travels. @throws what the store throws. */
   read(id: string): Uint8Array<ArrayBuffer> | undefined {
     return this.#byId.has(id) ? this.#options.store.read(id) : undefined;
   }
@@ -89,8 +89,8 @@ export class KeptBroadcasts {
   /**
    * Keeps a broadcast.
    *
-   * @returns false if it was there, or lies below the floor.
-   * @throws what the store does.
+   * @returns false if it is already kept, or is below the floor.
+   * @throws what the store throws.
    */
   add({ id, timeUs, bytes }: Pick<Broadcast, 'id' | 'timeUs' | 'bytes'>): boolean {
     if (this.has(id) || !this.reaches(timeUs)) return false;
@@ -101,13 +101,13 @@ export class KeptBroadcasts {
     return this.has(id);
   }
 
-  /** Up to which time nothing is kept, in microseconds. */
+  /** The time up to which nothing is kept, in microseconds. */
   get floorUs(): number {
     const { maxAgeMs, wallNow } = this.#options;
     return Math.max(this.#floorUs, Math.trunc((wallNow() - maxAgeMs) * 1_000));
   }
 
-  /** What the floor would be if this were all that may be kept. */
+  /** Returns the floor that would result from a given capacity. */
   floorUsWithin({ maxMessages, maxBytes }: Capacity): number {
     const items = this.#items;
     let first = Math.max(0, items.size - maxMessages);
@@ -124,14 +124,14 @@ export class KeptBroadcasts {
     return first === 0 ? this.floorUs : Math.max(this.floorUs, items.timeAt(first - 1));
   }
 
-  /** What lies above a floor, up to a time. */
+  /** Returns the broadcasts above a floor and up to a time. */
   between(floorUs: number, untilUs: number): View {
     const items = this.#items;
     const from = items.indexOf({ timestamp: floorUs + 1, prefix: noPrefix });
     return { items, from, to: items.indexOf({ timestamp: untilUs + 1, prefix: noPrefix }, from) };
   }
 
-  /** Evicts what has become too old. @throws what the store does. */
+  /** Evicts the broadcasts that have become too old. @throws what the store throws. */
   expire(): void {
     this.#evictUntil(this.floorUs);
   }

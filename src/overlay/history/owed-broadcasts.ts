@@ -9,8 +9,8 @@ interface Owed {
 }
 
 /**
- * Broadcasts of a topic that handlers were too slow for. The history keeps them, so they need no memory of their own,
- * and handlers receive them later.
+ * Broadcasts of a topic that arrived while handlers were too slow. The history keeps their content, so they need no
+ * further memory. Handlers receive them later.
  */
 export class OwedBroadcasts {
   readonly #kept: KeptBroadcasts;
@@ -21,7 +21,7 @@ export class OwedBroadcasts {
     this.#kept = kept;
   }
 
-  /** Broadcasts that the history gave up before handlers had time for them. */
+  /** The number of broadcasts that the history evicted before handlers received them. */
   get lost(): number {
     return this.#lost;
   }
@@ -30,17 +30,17 @@ export class OwedBroadcasts {
     return this.#owed.length;
   }
 
-  /** @param id of a broadcast that is kept. */
+  /** @param id the id of a kept broadcast. */
   add(id: string, via: NodeConnection): void {
     this.#owed.push({ id, via });
-    // Not all of them can be kept.
+    // The history cannot keep more than this many.
     if (this.size > this.#kept.capacity.maxMessages) {
       this.#owed.shift();
       this.#lost += 1;
     }
   }
 
-  /** @returns the one that has waited longest; undefined: none is owed. @throws what the store does. */
+  /** @returns the broadcast that has waited longest, or `undefined` if none waits. @throws what the store throws. */
   next(): Delivery | undefined {
     for (let owed = this.#owed.shift(); owed !== undefined; owed = this.#owed.shift()) {
       const bytes = this.#kept.read(owed.id);

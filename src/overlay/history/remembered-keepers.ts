@@ -1,10 +1,13 @@
 import type { Runtime } from '../../base/runtime.ts';
 import type { AddressRecord } from '../membership/address-record.ts';
 
-/** How long a node remembers what a walk told of a keeper, in milliseconds. */
+/** How long a node remembers a keeper that a walk announced, in milliseconds. */
 const rememberedMs = 600_000;
 
-/** Topics whose keepers a node remembers of one peer: one keeper of each. Beyond them the earliest is forgotten. */
+/**
+ * The most topics per peer for which a node remembers a keeper, one for each. If there are more, the earliest is
+ * evicted.
+ */
 const maxOfPeer = 16;
 
 interface Remembered {
@@ -13,12 +16,12 @@ interface Remembered {
 }
 
 /**
- * Keepers of topics that this node does not keep itself, as walks told of them. Each peer has places of its own, so a
- * liar pushes out nothing but its own lies.
+ * Remembers keepers of topics that this node does not keep itself, as announced by walks. Each peer has its own places,
+ * so a lying peer can evict only its own lies.
  */
 export class RememberedKeepers<Peer extends object> {
   readonly #runtime: Pick<Runtime, 'now' | 'random'>;
-  /** By the peer that brought the walk, and by the digest of the topic. */
+  /** The remembered keepers, by the peer that delivered the walk and by the digest of the topic. */
   readonly #ofPeers = new Map<Peer, Map<string, Remembered>>();
 
   constructor(runtime: Pick<Runtime, 'now' | 'random'>) {
@@ -33,7 +36,7 @@ export class RememberedKeepers<Peer extends object> {
     if (ofPeer.size > maxOfPeer) ofPeer.delete(ofPeer.keys().next().value!);
   }
 
-  /** One at random. */
+  /** Returns a random keeper of a topic. */
   pick(digest: string): AddressRecord | undefined {
     const known = [...this.#ofPeers.values()].flatMap((ofPeer) => {
       const one = ofPeer.get(digest);

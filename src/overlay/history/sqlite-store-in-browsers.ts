@@ -2,7 +2,7 @@ import { PeerloomError } from '../../base/errors.ts';
 import type { HistoryOwner } from './history-store.ts';
 import { MemoryStore } from './memory-store.ts';
 
-/** What bundlers put in the place of `sqlite-store.ts` in a bundle for browsers, which have IndexedDB instead. */
+/** Bundlers use this file instead of `sqlite-store.ts` in a bundle for browsers, which have IndexedDB instead. */
 export class SqliteStore extends MemoryStore {
   /** @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE`. */
   constructor(_path: string, _owner: HistoryOwner) {

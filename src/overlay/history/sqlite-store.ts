@@ -9,12 +9,12 @@ import { createPrivateFile, isRegularFile } from '../../identity/private-file.ts
 import { idOf, signedBytes } from '../broadcast.ts';
 import type { HistoryOwner, HistoryStore, StoredBroadcast, StoredHistory } from './history-store.ts';
 
-/** Says in the header of an SQLite file that it is a history: 'plhi' in ASCII. */
+/** The application id in the header of an SQLite file, which marks it as a history: 'plhi' in ASCII. */
 const applicationId = 0x70_6c_68_69;
 
 const purpose = 'A history with a path';
 
-/** The file is in use, by SQLite's primary result codes. */
+/** SQLite's primary result code for a file that is in use. */
 const busy = 5;
 
 const schema = `
@@ -24,8 +24,8 @@ const schema = `
 `;
 
 /**
- * Keeps the broadcasts of a topic in an SQLite file, which one process at a time may use. When the machine loses power,
- * the file loses the latest broadcasts at most.
+ * Keeps the broadcasts of a topic in an SQLite file. Only one process at a time may use it. If the machine loses power,
+ * the file loses at most the latest broadcasts.
  */
 export class SqliteStore implements HistoryStore {
   readonly #path: string;
@@ -37,9 +37,9 @@ export class SqliteStore implements HistoryStore {
   readonly #setFloor: StatementSync;
 
   /**
-   * Opens the file, or creates it for its user alone.
+   * Opens the file, or creates it so that only its user can read it.
    *
-   * @param runtime opens the files of simulated disks.
+   * @param runtime used to open the files of simulated disks.
    * @throws PeerloomError `ERR_HISTORY_FILE`; `ERR_TRANSPORT_UNAVAILABLE` outside Node.js.
    */
   constructor(path: string, owner: HistoryOwner, runtime?: Pick<Runtime, 'openDatabase'>) {
@@ -80,7 +80,7 @@ export class SqliteStore implements HistoryStore {
   read(id: string): Uint8Array<ArrayBuffer> | undefined {
     const row = this.#guard(() => this.#read.get(hexToBytes(id)));
     const bytes = row?.bytes as Uint8Array<ArrayBuffer> | undefined;
-    // The file may be damaged, and other nodes disconnect from a node that passes on what is not signed.
+    // The file may be damaged, and other nodes disconnect from a node that passes on unsigned broadcasts.
     return bytes !== undefined && idOf(signedBytes(bytes, this.#network)) === id ? bytes : undefined;
   }
 
@@ -96,7 +96,7 @@ export class SqliteStore implements HistoryStore {
         this.#setFloor.run(String(floorUs));
         this.#database.exec('COMMIT');
       } catch (error) {
-        // A full disk, for one, has SQLite roll back by itself.
+        // SQLite has already rolled back after some errors, for example if the disk is full.
         if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
         throw error;
       }
@@ -107,7 +107,7 @@ export class SqliteStore implements HistoryStore {
     if (this.#database.isOpen) this.#database.close();
   }
 
-  /** Checks whose file it is; a new one becomes the owner's. */
+  /** Checks to which topic the file belongs. A new file becomes the owner's. */
   #prepare({ network, topic }: HistoryOwner): void {
     const database = this.#database;
     const { application_id: application } = database.prepare('PRAGMA application_id').get()!;
@@ -145,7 +145,7 @@ export class SqliteStore implements HistoryStore {
   }
 }
 
-/** The absolute path: for SQLite, some relative ones mean no file. */
+/** Returns the absolute path, because SQLite does not take every relative path for a file. */
 function historyFileAt(path: string): string {
   const file = requiredBuiltin('node:path', purpose).resolve(path);
   if (!isRegularFile(file)) createPrivateFile(file, '');

@@ -1,6 +1,6 @@
 import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 
-/** One timer for whatever is due next, which moves as that changes. */
+/** One timer for the next thing that is due. It moves when that changes. */
 export class TickTimer {
   readonly #runtime: Runtime;
   readonly #onTick: () => void;
@@ -14,8 +14,9 @@ export class TickTimer {
   }
 
   /**
-   * @param atMs of the runtime's clock; `Infinity`: nothing is due.
-   * @param isWatching the node only looks then: a program that waits until the node is done need not wait for it.
+   * @param atMs the time by the runtime's clock. `Infinity` if nothing is due.
+   * @param isWatching whether the node will only check something, so that a program that waits until the node is idle
+   * need not wait for it.
    */
   set(atMs: number, isWatching: boolean): void {
     if (atMs === this.#atMs && isWatching === this.#isWatching) return;

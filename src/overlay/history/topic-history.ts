@@ -6,53 +6,55 @@ import { Keepers, type KeepersEffects, type NextTick } from './keepers.ts';
 import type { Capacity, KeptBroadcasts } from './kept-broadcasts.ts';
 import { Negentropy } from './negentropy/negentropy.ts';
 
-/** A run ends when its keeper has been silent for so long. In milliseconds. */
+/** How long a keeper may be silent before its run ends, in milliseconds. */
 const silenceMs = 15_000;
 
-/** A run that takes longer is set aside, so that other keepers get their turn. In milliseconds. */
+/** How long a run may take before it is set aside, so that other keepers get their turn. In milliseconds. */
 const longestRunMs = 60_000;
 
-/** How far the time of a broadcast may lie ahead of this node's clock, in milliseconds: as for live ones. */
+/**
+ * How far the time of a broadcast may be ahead of this node's clock, in milliseconds. The limit for live ones is the
+ * same.
+ */
 const maxAheadMs = 120_000;
 
-/** What arrives is kept when it has so many bytes, or when the peer has sent all that was asked for. */
+/** Arriving broadcasts are stored once they have this many bytes, or once the peer has sent all that was asked for. */
 const batchBytes = 512 * 1024;
 
-/** The effects of {@link TopicHistory}. None of these methods may call it back before it has returned. */
+/** The effects of {@link TopicHistory}. None of these methods may call it back before its own call has returned. */
 export interface TopicHistoryEffects<Peer> extends KeepersEffects<Peer> {
-  /** Milliseconds since 1970. */
+  /** Returns the time in milliseconds since 1970. */
   wallNow(): number;
   /** @returns false if the frame could not be sent. */
   send(peer: Peer, frame: HistoryFrame): boolean;
-  /** Broadcasts that a peer had are kept from now on: the earliest first. */
+  /** Called with the broadcasts from a peer that are newly kept, the earliest first. */
   caughtUp(peer: Peer, broadcasts: readonly Broadcast[]): void;
 }
 
-/** Catching up with one keeper. */
+/** A run: this node catches up with one keeper. */
 interface Run<Peer> {
   readonly peer: Peer;
   readonly number: number;
-  /** Of what this node keeps, as it was at the beginning. */
+  /** The {@link KeptBroadcasts.version} at the beginning of the run. */
   readonly version: number;
   readonly beganAtMs: number;
-  /** Undefined for a run that fetches what was offered. */
+  /** `undefined` if the run fetches offered broadcasts. */
   readonly comparison: Comparison | undefined;
   wasRefused: boolean;
   fetching: Fetching | undefined;
   arrived: Broadcast[];
   arrivedBytes: number;
   broughtCount: number;
-  /** The peer listed broadcasts that it does not have, or does not send. */
+  /** Whether the peer listed broadcasts that it does not have or does not send. */
   hasLied: boolean;
   heardAtMs: number;
 }
 
 /**
- * The history of one topic, and how it catches up with other keepers: with one at a time, chosen by {@link Keepers}. A
- * node receives only what it has asked for, so no peer decides how much that is.
+ * The history of one topic. It catches up with other keepers, one at a time, chosen by {@link Keepers}. A node receives
+ * only what it has asked for, so a peer cannot decide how much it sends.
  *
- * This is a state machine without a clock: what happens comes in as method calls, and what is to be done goes out as
- * effects.
+ * This is a state machine without a clock. Its methods are called for each event, and it acts through its effects.
  */
 export class TopicHistory<Peer> {
   readonly digest: string;
@@ -69,42 +71,42 @@ export class TopicHistory<Peer> {
     this.#keepers = new Keepers(kept, effects);
   }
 
-  /** Broadcasts that peers have offered and that were not asked for yet. */
+  /** The number of broadcasts that peers have offered and that were not asked for yet. */
   get offeredCount(): number {
     return this.#keepers.offeredCount;
   }
 
   /**
-   * A peer keeps the topic too.
+   * A peer also keeps the topic.
    *
-   * @param beginsFirst whether this node is the one that begins, if both learn of each other now.
+   * @param beginsFirst whether this node begins if both learn of each other now.
    */
   keeps(peer: Peer, capacity: Capacity, beginsFirst: boolean): void {
     this.#keepers.add(peer, capacity, beginsFirst);
   }
 
-  /** A peer has gone, or does not keep the topic any more. */
+  /** A peer has gone, or no longer keeps the topic. */
   left(peer: Peer): void {
     this.#keepers.delete(peer);
     if (this.#run?.peer === peer) this.#run = undefined;
   }
 
   /**
-   * Keeps a broadcast that arrived live, or that this node sends.
+   * Keeps a broadcast that arrived live or that this node sends.
    *
-   * @throws what the store does.
+   * @throws what the store throws.
    */
   add(broadcast: Broadcast): void {
     if (this.kept.add(broadcast)) this.#keepers.changed();
   }
 
-  /** Undefined: there is nothing to do until something happens. */
+  /** When to call again. `undefined` if there is nothing to do until another event. */
   get nextTick(): NextTick | undefined {
     if (this.#run !== undefined) return { atMs: this.#run.heardAtMs + silenceMs, isWatching: false };
     return this.#keepers.nextTick;
   }
 
-  /** Does what is due. @throws what the store does. */
+  /** Does everything that is due. @throws what the store throws. */
   tick(): void {
     const nowMs = this.#effects.now();
     this.kept.expire();
@@ -113,7 +115,7 @@ export class TopicHistory<Peer> {
     if (this.#run === undefined) this.#begin();
   }
 
-  /** A peer compares what it keeps with what this node does. @throws PeerloomError `ERR_PROTOCOL`. */
+  /** Answers a peer that compares its broadcasts with this node's. @throws PeerloomError `ERR_PROTOCOL`. */
   compare(peer: Peer, frame: OfKind<'compare'>): OfKind<'answer' | 'refuse'> {
     const { run, digest, floorUs, untilUs } = frame;
     const ownFloorUs = this.kept.floorUsWithin(this.#keepers.sharedCapacity(peer));
@@ -126,7 +128,7 @@ export class TopicHistory<Peer> {
     return { kind: 'answer', digest, run, message };
   }
 
-  /** The peer's floor is higher. @throws what the store does. */
+  /** The peer refused a comparison, because its floor is higher. @throws what the store throws. */
   refused(peer: Peer, { run: number, floorUs }: OfKind<'refuse'>): void {
     const run = this.#runWith(peer, number);
     if (run?.comparison === undefined || run.fetching !== undefined) return;
@@ -139,7 +141,7 @@ export class TopicHistory<Peer> {
     this.#ask(run, run.comparison);
   }
 
-  /** @throws PeerloomError `ERR_PROTOCOL`, or what the store does. */
+  /** @throws PeerloomError `ERR_PROTOCOL`, or what the store throws. */
   answered(peer: Peer, { run: number, message }: OfKind<'answer'>): void {
     const run = this.#runWith(peer, number);
     if (run?.comparison?.message === undefined || run.fetching !== undefined) return;
@@ -147,17 +149,17 @@ export class TopicHistory<Peer> {
     this.#ask(run, run.comparison);
   }
 
-  /** A peer says what this node lacks. */
+  /** A peer offers broadcasts that this node lacks. */
   offered(peer: Peer, ids: readonly string[]): void {
     this.#keepers.offered(peer, ids);
   }
 
-  /** Whether a broadcast with this id was asked of the peer. If so, {@link TopicHistory.arrived} must follow. */
+  /** Whether this node asked the peer for a broadcast. If so, the caller must call {@link TopicHistory.arrived}. */
   takes(peer: Peer, id: string): boolean {
     return this.#run?.peer === peer && this.#run.fetching?.takes(id) === true;
   }
 
-  /** A broadcast that was asked for, and that its origin has signed. @throws what the store does. */
+  /** Adds a broadcast that was asked for and that its origin has signed. @throws what the store throws. */
   arrived(broadcast: Broadcast): void {
     const run = this.#run!;
     const { comparison } = run;
@@ -173,7 +175,10 @@ export class TopicHistory<Peer> {
     if (run.arrivedBytes > batchBytes) this.#keepArrived(run);
   }
 
-  /** The peer has sent what it has of the first `count` that it was asked for. @throws what the store does. */
+  /**
+   * The peer has sent all broadcasts that it has among the first `count` that it was asked for. @throws what the store
+   * throws.
+   */
   fetched(peer: Peer, { run: number, count }: OfKind<'fetched'>): void {
     const run = this.#runWith(peer, number);
     if (run?.fetching === undefined) return;
@@ -229,7 +234,7 @@ export class TopicHistory<Peer> {
     return this.#run;
   }
 
-  /** Goes on with a comparison, or acts on what it has found. */
+  /** Continues a comparison, or acts on its result. */
   #ask(run: Run<Peer>, comparison: Comparison): void {
     const { message, floorUs, untilUs, have, need } = comparison;
     const { digest } = this;

@@ -2,19 +2,19 @@ import { PeerloomError } from '../../../base/errors.ts';
 import { type Bound, fingerprintBytes, idBytes } from './ordered-ids.ts';
 import { writeVarint } from './varint.ts';
 
-/** Begins every message of protocol V1. */
+/** The first byte of every message of protocol V1. */
 export const versionByte = 0x61;
 
 const modes = { skip: 0, fingerprint: 1, idList: 2 } as const;
 
-/** What a message says of the items from the end of the range before it up to `end`. */
+/** What a message contains about the items from the end of the previous range up to `end`. */
 export type Range = { readonly end: Bound } & (
   | { readonly mode: 'skip' }
   | { readonly mode: 'fingerprint'; readonly fingerprint: Uint8Array }
   | { readonly mode: 'idList'; readonly ids: readonly Uint8Array[] }
 );
 
-/** Behind all items. */
+/** The bound after all items. */
 export const infinity: Bound = { timestamp: Number.POSITIVE_INFINITY, prefix: new Uint8Array(0) };
 
 /** Writes a message, range by range. */
@@ -30,7 +30,7 @@ export class MessageWriter {
     return Uint8Array.from(this.#bytes);
   }
 
-  /** Takes back what was written from a length on; only an end of the message may follow. */
+  /** Removes everything that was written after a given length. Only the end of the message may follow. */
   cutBack(length: number): void {
     this.#bytes.length = length;
   }
@@ -61,7 +61,7 @@ export class MessageWriter {
 /**
  * Reads a message, range by range.
  *
- * @throws PeerloomError `ERR_PROTOCOL` for anything but a message of protocol V1, and for timestamps above 2^53 - 1.
+ * @throws PeerloomError `ERR_PROTOCOL` if the bytes are not a message of protocol V1, or a timestamp is above 2^53 - 1.
  */
 export function* readMessage(bytes: Uint8Array): Generator<Range, void> {
   const reader = new Reader(bytes);
@@ -107,7 +107,7 @@ class Reader {
     }
   }
 
-  /** @param before the timestamp of the bound before it. */
+  /** @param before the timestamp of the previous bound. */
   bound(before: number): Bound {
     const encoded = this.varint();
     const timestamp = encoded === 0 ? Number.POSITIVE_INFINITY : before + encoded - 1;

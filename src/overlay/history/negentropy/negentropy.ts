@@ -2,42 +2,42 @@ import { bytesToHex } from '@noble/hashes/utils.js';
 import { infinity, MessageWriter, type Range, readMessage } from './message.ts';
 import { type Bound, idBytes, type OrderedIds } from './ordered-ids.ts';
 
-/** A range whose fingerprints differ is cut into so many. */
+/** The number of ranges into which a range with different fingerprints is cut. */
 const parts = 16;
 
-/** A range of fewer items is listed instead of cut. */
+/** A range with fewer items is listed instead of cut. */
 const minItemsToCut = parts * 2;
 
-/** Within its limit a message leaves room for the range that ends it. */
+/** The number of bytes that a message leaves free, within its limit, for the range that ends it. */
 const reservedBytes = 200;
 
-/** An id that the other side has and this one lacks. */
+/** An id that the other side has and this side lacks. */
 export interface Needed {
   readonly id: string;
   /** The start of the range in which the other side listed it: a lower bound of the item's timestamp. */
   readonly fromTimestamp: number;
 }
 
-/** What an answer shows. */
+/** The result of reading an answer. */
 export interface Progress {
-  /** The next message for the other side; undefined when all differences are known. */
+  /** The next message for the other side. `undefined` if all differences are known. */
   readonly message: Uint8Array<ArrayBuffer> | undefined;
   /** The ids that the other side lacks, in the order of the items. */
   readonly have: readonly string[];
-  /** The ids that this side lacks, by ranges. Within a range they stand as the other side listed them. */
+  /** The ids that this side lacks, by ranges. Within a range, they have the other side's order. */
   readonly need: readonly Needed[];
 }
 
 export interface NegentropyOptions {
-  /** The first item that counts. Default: the first one. */
+  /** The index of the first item that counts. Default: 0. */
   readonly from?: number;
-  /** The items from this one on do not count. Default: all do. */
+  /** The items from this index on do not count. Default: all items count. */
   readonly to?: number;
-  /** The most bytes of an answer, and of each message after the first. Default: no limit; otherwise at least 4,096. */
+  /** The most bytes of an answer, and of each message after the first. At least 4,096. Default: no limit. */
   readonly maxMessageBytes?: number;
 }
 
-/** A list of ids, and what stands between which bounds. */
+/** A list of ids from the other side, with the range of items that it covers. */
 interface Listed {
   readonly ids: readonly Uint8Array[];
   readonly from: number;
@@ -46,11 +46,11 @@ interface Listed {
 }
 
 /**
- * Range-based set reconciliation, after the specification of Negentropy protocol V1. Two sides learn in which ids their
- * sets differ: each message has fingerprints of ranges. Where fingerprints differ, the range is cut into smaller ones,
- * until the ids are listed. So the bytes follow the differences, not the size of the sets.
+ * Range-based set reconciliation, after the specification of Negentropy protocol V1. Two sides find the ids in which
+ * their sets differ. Each message has fingerprints of ranges. If the fingerprints of a range differ, it is cut into
+ * smaller ranges, until the ids are listed. So the traffic grows with the differences, not with the size of the sets.
  *
- * The side that begins learns the differences. The other side only answers, and keeps nothing between two messages.
+ * The side that begins learns the differences. The other side only answers, and keeps no state between two messages.
  */
 export class Negentropy {
   readonly #items: OrderedIds;
@@ -65,14 +65,14 @@ export class Negentropy {
     this.#fullAtBytes = (options.maxMessageBytes ?? Number.POSITIVE_INFINITY) - reservedBytes;
   }
 
-  /** The first message. */
+  /** Returns the first message. */
   begin(): Uint8Array<ArrayBuffer> {
     const writer = new MessageWriter();
     for (const range of this.#cut(this.#from, this.#to, infinity)) writer.add(range);
     return writer.bytes;
   }
 
-  /** A first message that is shorter where the sets are equal, and costs one message more where they are not. */
+  /** Returns a shorter first message. It costs one more message if the sets are not equal. */
   beginWithOne(): Uint8Array<ArrayBuffer> {
     const writer = new MessageWriter();
     const fingerprint = this.#items.fingerprint(this.#from, this.#to);
@@ -85,7 +85,7 @@ export class Negentropy {
     return this.#walk(message, undefined).bytes;
   }
 
-  /** For the side that began: reads an answer. @throws PeerloomError `ERR_PROTOCOL`. */
+  /** Reads an answer, on the side that began. @throws PeerloomError `ERR_PROTOCOL`. */
   resume(answer: Uint8Array): Progress {
     const have: string[] = [];
     const need: Needed[] = [];
@@ -103,7 +103,7 @@ export class Negentropy {
   /**
    * Goes through the ranges of a message, and writes the next one.
    *
-   * @param onListed takes what the other side listed. Without it, lists are answered with lists.
+   * @param onListed called for each list of the other side. Without it, lists are answered with lists.
    */
   #walk(message: Uint8Array, onListed: ((listed: Listed) => void) | undefined): MessageWriter {
     const items = this.#items;
@@ -131,7 +131,7 @@ export class Negentropy {
       isSkipping = ranges.length === 0;
       for (const each of ranges) writer.add(each);
       if (writer.length > this.#fullAtBytes) {
-        // A list stays: it was made to fit.
+        // A list is not removed, because it was made to fit.
         if (range.mode !== 'idList') writer.cutBack(length);
         writer.add({ end: infinity, mode: 'fingerprint', fingerprint: items.fingerprint(to, this.#to) });
         break;
@@ -142,14 +142,14 @@ export class Negentropy {
     return writer;
   }
 
-  /** @param writtenBytes of the message so far. */
+  /** @param writtenBytes the length of the message so far. */
   #idsThatFit(from: number, to: number, writtenBytes: number): readonly Uint8Array[] {
     const room = Math.max(0, Math.floor((this.#fullAtBytes - writtenBytes) / idBytes) + 1);
     const count = Math.min(to - from, room);
     return Array.from({ length: count }, (_, at) => this.#items.idAt(from + at));
   }
 
-  /** Ranges that cover the items from `from` up to `to`, the last of which ends at `end`. */
+  /** Returns ranges that cover the items from `from` up to `to`. The last range ends at `end`. */
   #cut(from: number, to: number, end: Bound): readonly Range[] {
     const items = this.#items;
     const count = to - from;
@@ -160,7 +160,7 @@ export class Negentropy {
     const ranges: Range[] = [];
     let at = from;
     for (let part = 0; part < parts; part++) {
-      // The first parts have one more where the count does not divide.
+      // If the count is not divisible, the first parts have one item more.
       const next = at + Math.floor(count / parts) + (part < count % parts ? 1 : 0);
       const partEnd = next === to ? end : this.#boundBetween(next - 1, next);
       ranges.push({ end: partEnd, mode: 'fingerprint', fingerprint: items.fingerprint(at, next) });
@@ -173,7 +173,7 @@ export class Negentropy {
     return { timestamp: this.#items.timeAt(index), prefix: this.#items.idAt(index) };
   }
 
-  /** The shortest bound that lies above an item and not above the next one. */
+  /** Returns the shortest bound that is above an item and not above the next one. */
   #boundBetween(index: number, next: number): Bound {
     const { timestamp, prefix } = this.#boundAt(next);
     if (timestamp !== this.#items.timeAt(index)) return { timestamp, prefix: prefix.subarray(0, 0) };

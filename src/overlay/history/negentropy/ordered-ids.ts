@@ -8,33 +8,33 @@ const wordsPerId = idBytes / 4;
 /** The length of a fingerprint in bytes. */
 export const fingerprintBytes = 16;
 
-/** A place between two items, or before or behind all of them. */
+/** A position between two items, before all items, or after all items. */
 export interface Bound {
-  /** `Infinity`: behind all items. */
+  /** The timestamp. `Infinity` for the bound after all items. */
   readonly timestamp: number;
-  /** The first bytes of an id. Those that are missing are zero. */
+  /** The first bytes of an id. Missing bytes are zero. */
   readonly prefix: Uint8Array;
 }
 
 const firstCapacity = 64;
 
 /**
- * Ids in the order of their timestamps, and then of their bytes. All of it lies in arrays of numbers: 72 bytes for an
- * item, and as much again while there is room to grow.
+ * Ids in the order of their timestamps, and then of their bytes. Everything is in arrays of numbers: 72 bytes for each
+ * item, and up to the same again as room to grow.
  *
- * The fingerprint of a range takes the sum of its ids. Sums are kept from the first item on, so a range costs as much
- * as a subtraction, however long it is. They are made when they are first needed, and again from where an item came or
- * went.
+ * The fingerprint of a range uses the sum of its ids. The sums of the ids before each item are kept, so the sum of a
+ * range is one subtraction, however long the range is. Sums are computed when first needed. If an item is added or
+ * removed, they are computed again from there on.
  */
 export class OrderedIds {
   #times = new Float64Array(firstCapacity);
   #ids = new Uint8Array(firstCapacity * idBytes);
-  /** At each item the sum of the ids before it, as little-endian numbers modulo 2^256. */
+  /** For each item, the sum of the ids before it, as a little-endian number modulo 2^256. */
   #sums = new Uint32Array((firstCapacity + 1) * wordsPerId);
-  /** The items in use: the earliest ones go first, and moving the others each time would be slow. */
+  /** The index of the first item in use. It moves when the earliest items are removed, so that others need not move. */
   #start = 0;
   #end = 0;
-  /** Sums are right up to here. */
+  /** The sums up to this index are valid. */
   #summedTo = 0;
 
   get size(): number {
@@ -49,7 +49,7 @@ export class OrderedIds {
     return this.#times[this.#start + index]!;
   }
 
-  /** The bytes change when items come or go: copy what you keep. */
+  /** Returns the id at an index. The bytes change when items are added or removed, so copy what you keep. */
   idAt(index: number): Uint8Array {
     const at = (this.#start + index) * idBytes;
     return this.#ids.subarray(at, at + idBytes);
@@ -73,11 +73,11 @@ export class OrderedIds {
 
   removeFirst(count: number): void {
     this.#start += count;
-    // Only differences of sums count, so the first one may be anything.
+    // Only differences of sums count, so the first sum may have any value.
     this.#summedTo = Math.max(this.#summedTo, this.#start);
   }
 
-  /** The first item from `from` on that is not below the bound, up to `to`. */
+  /** Returns the index of the first item between `from` and `to` that is not below the bound, or `to`. */
   indexOf({ timestamp, prefix }: Bound, from = 0, to = this.size): number {
     let low = from;
     let high = to;
@@ -91,7 +91,7 @@ export class OrderedIds {
     return low;
   }
 
-  /** 16 bytes that are the same for the same ids only: the specification's digest of their sum and number. */
+  /** Returns 16 bytes that are equal only for equal ids: the specification's digest of their sum and number. */
   fingerprint(from: number, to: number): Uint8Array {
     this.#sumTo(this.#start + to);
     const hashed = new DataView(new ArrayBuffer(idBytes));
@@ -111,7 +111,7 @@ export class OrderedIds {
     return sha256Bytes(bytes).subarray(0, fingerprintBytes);
   }
 
-  /** The bytes that `prefix` lacks are zero, and no id is below zero. */
+  /** Whether an id is below a bound. The missing bytes of `prefix` are zero, and no id is below zero. */
   #isIdBelow(index: number, prefix: Uint8Array): boolean {
     const ids = this.#ids;
     const start = (this.#start + index) * idBytes;
@@ -137,7 +137,7 @@ export class OrderedIds {
     this.#summedTo = Math.max(this.#summedTo, end);
   }
 
-  /** Moves the items to the beginning, into larger arrays if they fill more than half of these. */
+  /** Moves the items to the beginning. If they fill more than half of the arrays, the arrays grow. */
   #makeRoom(): void {
     const { size } = this;
     const capacity = size * 2 > this.#times.length ? this.#times.length * 2 : this.#times.length;
