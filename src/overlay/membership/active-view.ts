@@ -2,14 +2,14 @@ import { ContactSet } from './contact-set.ts';
 
 interface Neighbour<Contact> {
   readonly contact: Contact;
-  /** This node chose it; otherwise it asked. */
+  /** Whether this node chose the neighbour. If false, the neighbour asked this node. */
   readonly isChosen: boolean;
 }
 
-/** Neighbours of its own choice that nobody can make a node drop. */
+/** The number of self-chosen neighbours that other nodes cannot make a node drop. */
 const protectedNeighbours = 2;
 
-/** The neighbours of a node, and which of them it picks or drops. */
+/** The neighbours of a node. Chooses which of them the node picks or drops. */
 export class ActiveView<Contact extends { readonly id: string }> {
   readonly #random: () => number;
   readonly #neighbours = new Map<string, Neighbour<Contact>>();
@@ -22,7 +22,7 @@ export class ActiveView<Contact extends { readonly id: string }> {
     return this.#neighbours.size;
   }
 
-  /** Since when they are neighbours decides their order. */
+  /** The ids of the neighbours, in the order in which they became neighbours. */
   get ids(): readonly string[] {
     return [...this.#neighbours.keys()];
   }
@@ -35,33 +35,31 @@ export class ActiveView<Contact extends { readonly id: string }> {
     this.#neighbours.set(contact.id, { contact, isChosen });
   }
 
-  /** @returns the node. `undefined`: it is not a neighbour. */
+  /** @returns the removed node, or `undefined` if it was not a neighbour. */
   remove(id: string): Contact | undefined {
     const neighbour = this.#neighbours.get(id);
     this.#neighbours.delete(id);
     return neighbour?.contact;
   }
 
-  /** One at random, but for some. */
+  /** Returns a random neighbour other than the given ones. */
   oneBut(...ids: readonly (string | undefined)[]): string | undefined {
     return this.#oneOf(this.ids.filter((id) => !ids.includes(id)));
   }
 
-  /** So many at random of those that fit. */
+  /** Returns at most `count` random neighbours that fit. */
   sample(count: number, fits: (contact: Contact) => boolean): Contact[] {
     const pool = new ContactSet<Contact>(this.size, this.#random);
     for (const { contact } of this.#neighbours.values()) if (fits(contact)) pool.add(contact);
     return pool.sample(count);
   }
 
-  /** How many neighbours others can make this node drop. */
+  /** The number of neighbours that others can make this node drop. */
   get droppable(): number {
     return this.#droppable.length;
   }
 
-  /**
-   * Removes one at random: of those that others can make it drop, if there are any and it is not the node's own wish.
-   */
+  /** Removes a random neighbour. If others caused the drop, only droppable neighbours are chosen, if there are any. */
   dropOne(isOwnWish: boolean): Contact {
     const droppable = this.#droppable;
     const pool = isOwnWish || droppable.length === 0 ? [...this.#neighbours.values()] : droppable;

@@ -5,25 +5,25 @@ import { verifyById } from '../../identity/verify-by-id.ts';
 import { encodeText } from '../../wire/payloads/text.ts';
 import { signatureBytes, signedInNetwork } from '../signed-in-network.ts';
 
-/** Where a node can be dialled, signed by the node itself: other nodes can pass it on, and cannot change it. */
+/** The addresses of a node, signed by the node itself. Other nodes can pass the record on, but cannot change it. */
 export interface AddressRecord {
   /** The id of the node that signed it. */
   readonly id: string;
-  /** A record replaces those of the same node with lower numbers. */
+  /** A record replaces the records of the same node with lower numbers. */
   readonly sequence: number;
-  /** Texts of addresses, the best first: 1 to {@link maxRecordAddresses}. */
+  /** The texts of 1 to {@link maxRecordAddresses} addresses, the best first. */
   readonly addresses: readonly string[];
-  /** All of it, as it travels (docs/protocol.md, clause 15.1). */
+  /** The whole record as it travels (docs/protocol.md, clause 15.1). */
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** What a node says of itself. */
+/** The content of a node's own record. */
 export interface AddressDraft {
   /** The name of the node's network. */
   readonly network: string;
-  /** A whole number: milliseconds since 1970, so that a node that restarts has a higher one. */
+  /** A whole number: milliseconds since 1970, so that it is higher after a restart of the node. */
   readonly sequence: number;
-  /** The best first. The record holds those that fit. */
+  /** The addresses, the best first. The record contains those that fit. */
   readonly addresses: readonly string[];
 }
 
@@ -38,10 +38,10 @@ const sequenceAt = signatureBytes + keyBytes;
 const countAt = sequenceAt + 8;
 const maxAddressBytes = 255;
 
-/** Printable ASCII without spaces: whatever a transport reads, and no text that could hide something in a log. */
+/** Printable ASCII without spaces. This covers the addresses of all transports, and cannot hide anything in a log. */
 const addressText = /^[!-~]+$/;
 
-/** The same key signs broadcasts and handshakes: a signature made for one purpose is none for another. */
+/** The same key signs broadcasts and handshakes. This prefix makes a signature invalid for any other purpose. */
 const purpose = encodeText('peerloom addresses 1\0');
 
 /**
@@ -100,7 +100,7 @@ export function readAddressRecord(bytes: Uint8Array): AddressRecord {
   if (at !== bytes.length || !Number.isSafeInteger(sequence)) throw noRecord(bytes);
   try {
     const id = rememberedId(bytes.subarray(signatureBytes, sequenceAt));
-    // A copy: the frame that it came in holds more.
+    // Copied, because the frame that contains the record is larger.
     return { id, sequence, addresses, bytes: Uint8Array.from(bytes) };
   } catch (cause) {
     throw new PeerloomError('ERR_PROTOCOL', 'an address record has a key that no node can have', { cause });
@@ -112,7 +112,7 @@ export function isSignedByOwner({ id, bytes }: AddressRecord, network: string): 
   return verifyById(id, signedBytes(bytes, network), bytes.subarray(0, signatureBytes));
 }
 
-/** A record of one network is none of another. */
+/** Returns the bytes that the signature covers. A record of one network is not valid in another. */
 function signedBytes(bytes: Uint8Array, network: string): Uint8Array {
   return signedInNetwork(purpose, network, bytes);
 }

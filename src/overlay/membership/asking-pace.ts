@@ -1,12 +1,12 @@
-/** Passive nodes that may refuse in one round, before the next ones wait for another round. */
+/** How many passive nodes may refuse in one round. After that, further nodes are asked in a later round. */
 const maxRefusals = 4;
 
-/** The longest pause after rounds in which so many refused. */
+/** The longest pause, in rounds, after rounds in which this many nodes refused. */
 const maxPauseRounds = 8;
 
 /**
- * How often a node asks others to be its neighbours: less and less while all of them refuse. Nodes that are not there
- * do not count: after a disaster, neighbours have to be found at once.
+ * Decides how often a node asks others to be its neighbours: less and less often while all of them refuse. Nodes that
+ * cannot be reached do not count, because after a disaster neighbours must be found without delay.
  */
 export class AskingPace {
   #refusals = 0;
@@ -30,12 +30,12 @@ export class AskingPace {
     this.#restRounds = this.#pauseRounds;
   }
 
-  /** There are neighbours enough: the next pause is a short one. */
+  /** There are enough neighbours, so the next pause is short. */
   relax(): void {
     this.#pauseRounds = 0;
   }
 
-  /** A neighbour was lost just now. */
+  /** A neighbour was just lost. */
   restart(): void {
     this.#pauseRounds = this.#restRounds = this.#refusals = 0;
   }

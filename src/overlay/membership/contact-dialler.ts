@@ -9,16 +9,16 @@ import type { MembershipWord } from '../../wire/frames/hello.ts';
 import { type Contact, Contacts } from './contacts.ts';
 import { Proofs } from './proofs.ts';
 
-/** What a link is wanted for. */
+/** What a link is needed for. */
 export interface LinkRequest {
-  /** The only node that may answer. */
+  /** The id of the only node that may answer. */
   readonly id?: string;
   readonly membership: MembershipWord;
-  /** Whom the connection is for, if `membership` does not say it. */
+  /** The first holder of the connection, if `membership` does not imply it. */
   readonly holder?: Holder;
 }
 
-/** What the overlay has the node do with links. */
+/** The node's functions for links, as the overlay uses them. */
 export interface LinkDialler {
   /** @throws PeerloomError `ERR_ADDRESS_INVALID`. */
   parse(text: string): Address;
@@ -42,35 +42,35 @@ export interface ContactDiallerOptions {
   readonly network: string;
   readonly runtime: Runtime;
   readonly links: LinkDialler;
-  /** Whether to dial private addresses that peers with public addresses tell of. */
+  /** Whether to dial private addresses that peers with public addresses report. */
   readonly privateAddresses: boolean;
   /** Whether a node must not be forgotten. */
   readonly isOfUse: (id: string) => boolean;
-  /** This node has reached another one at an address of its record. */
+  /** Called when this node has reached a node at an address of its record. */
   readonly onProven: (contact: Contact) => void;
-  /** A node cannot be reached. Not called before the call that led to it has returned. */
+  /** Called when a node cannot be reached, but not before the call that led to it has returned. */
   readonly onFailed: (contact: Contact) => void;
   readonly log: (text: string) => void;
 }
 
-/** Dials in a second, in the long run, of nodes that this node has reached before, and at once. */
+/** The rate of dials per second, and their burst, for nodes that this node has reached before. */
 const dialsPerSecond = 2;
 const dialBurst = 20;
 
-/** The same of nodes that this node knows from others alone: they may name a victim. */
+/** The same for nodes known only from other nodes. Their addresses may be those of a victim. */
 const unprovenDialsPerSecond = 5;
 const unprovenDialBurst = 20;
 
-/** The same of nodes that have connected from the only host that they name: they can name no victim. */
+/** The same for nodes that have connected from the only host in their record, which so cannot be a victim. */
 const returnedDialsPerSecond = 20;
 const returnedDialBurst = 64;
 
-/** A node is tried at so many of its addresses. */
+/** The most addresses of one node that are tried. */
 const maxTriedAddresses = 3;
 
 /**
- * Dials the nodes of address records: no faster than a rate, and a node that this node has never reached once only. It
- * remembers which nodes it has reached, since it tells others of no other nodes.
+ * Dials the nodes of address records, within a rate. A node that was never reached is dialled only once. The dialler
+ * remembers which nodes it has reached, because this node tells others only about such nodes.
  */
 export class ContactDialler {
   readonly contacts: Contacts;
@@ -101,7 +101,7 @@ export class ContactDialler {
   /**
    * Whether this node may dial an address.
    *
-   * @param teller where the peer is that told of it.
+   * @param teller the scope of the peer that reported the address.
    */
   mayDial(text: string, teller: HostScope): boolean {
     const { links, privateAddresses } = this.#options;
@@ -114,7 +114,7 @@ export class ContactDialler {
     }
   }
 
-  /** @returns what came of it: the node is there, it refused what is asked for, or nothing at all for now. */
+  /** @returns the outcome: the node was reached, it refused the request, or nothing was tried for now. */
   async dial(
     contact: Contact,
     membership: MembershipWord,
@@ -138,7 +138,7 @@ export class ContactDialler {
     }
   }
 
-  /** Finds out whether a node can be dialled, when the rate allows it, unless that was tried before. */
+  /** Checks whether a node can be dialled, as soon as the rate allows it, unless this was tried before. */
   prove(contact: Contact): void {
     if (!this.contacts.isProven(contact)) this.#proofs.want(contact);
   }
@@ -148,7 +148,7 @@ export class ContactDialler {
     this.#options.onProven(contact);
   }
 
-  /** Whether a place is where a node says that it can be dialled. */
+  /** Whether a host and port are among a node's addresses. */
   isAddressOf({ addresses }: Contact, { host, port }: { host: string; port: number }): boolean {
     return addresses.some((text) => {
       const address = this.#options.links.parse(text);
@@ -156,7 +156,7 @@ export class ContactDialler {
     });
   }
 
-  /** A node has connected from a host. What counts is whether it names no other one. */
+  /** A node has connected from a host. Notes whether this is the only host in its record. */
   seenAt(contact: Contact, host: string): void {
     contact.isSeenThere = contact.addresses.every((text) => this.#options.links.parse(text).host === host);
   }
@@ -177,7 +177,7 @@ export class ContactDialler {
   }
 
   /**
-   * The address that answers is the first to be tried from then on.
+   * Tries the addresses of a node. The address that answers is tried first from then on.
    *
    * @throws NeighbourRefused, or what the last attempt throws.
    */
@@ -208,7 +208,7 @@ export class ContactDialler {
   }
 }
 
-/** Its record may have changed meanwhile. */
+/** Moves an address to the front, if it is still in the node's record. */
 function prefer(contact: Contact, address: string): void {
   const { addresses } = contact;
   if (!addresses.includes(address)) return;

@@ -3,7 +3,7 @@ import { Contact } from './contacts.ts';
 import type { MembershipFrame } from './membership-frames.ts';
 import type { MembershipMessage } from './membership-messages.ts';
 
-/** A message as it travels. @returns undefined for a message about a node without a record. */
+/** Returns a message as it travels, or `undefined` if it is about a node without a record. */
 export function frameOf(message: MembershipMessage<Contact>): MembershipFrame | undefined {
   if (message.kind !== 'forwardJoin') {
     return { ...message, contacts: message.contacts.flatMap(({ record }) => record ?? []) };
@@ -12,7 +12,7 @@ export function frameOf(message: MembershipMessage<Contact>): MembershipFrame | 
   return record && { ...message, contact: record };
 }
 
-/** What another node says of nodes, before it is checked. */
+/** Returns the message of a frame. What it reports about other nodes is not checked yet. */
 export function messageOf(message: MembershipMessage<AddressRecord>): MembershipMessage<Contact> {
   const told = (record: AddressRecord): Contact => new Contact(record.id, record);
   return message.kind === 'forwardJoin'

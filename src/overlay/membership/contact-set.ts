@@ -1,10 +1,10 @@
-/** Nodes by their ids, at most so many, for choices at random. */
+/** A bounded set of nodes by id, for random choices. */
 export class ContactSet<Contact extends { readonly id: string }> {
   readonly #maxSize: number;
   readonly #random: () => number;
   readonly #contacts = new Map<string, Contact>();
 
-  /** @param random a number of at least 0 and below 1. */
+  /** @param random returns a number of at least 0 and below 1. */
   constructor(maxSize: number, random: () => number) {
     this.#maxSize = maxSize;
     this.#random = random;
@@ -30,7 +30,7 @@ export class ContactSet<Contact extends { readonly id: string }> {
     return this.#contacts.values();
   }
 
-  /** Adds a node, or replaces what was known of it. A full set loses one at random. */
+  /** Adds a node, or replaces its entry. A full set loses a random node. */
   add(contact: Contact): void {
     if (!this.has(contact.id) && this.isFull) this.remove(this.pick()!.id);
     this.#contacts.set(contact.id, contact);
@@ -40,13 +40,13 @@ export class ContactSet<Contact extends { readonly id: string }> {
     return this.#contacts.delete(id);
   }
 
-  /** One at random of those that fit. */
+  /** Returns a random node that fits. */
   pick(fits: (contact: Contact) => boolean = () => true): Contact | undefined {
     const [one] = this.sample(1, fits);
     return one;
   }
 
-  /** At most `count` at random of those that fit, in random order. */
+  /** Returns at most `count` random nodes that fit, in random order. */
   sample(count: number, fits: (contact: Contact) => boolean = () => true): Contact[] {
     const pool = [...this.#contacts.values()].filter(fits);
     const wanted = Math.min(count, pool.length);

@@ -1,20 +1,20 @@
 import type { Runtime } from '../../base/runtime.ts';
 import { type AddressRecord, isSignedByOwner } from './address-record.ts';
 
-/** Another node, as far as this node knows it. */
+/** What this node knows about another node. */
 export class Contact {
   readonly id: string;
-  /** What the node says of its addresses. */
+  /** The node's signed addresses. */
   record: AddressRecord | undefined;
-  /** Those of its addresses that this node may dial. */
+  /** The addresses of the record that this node may dial. */
   addresses: readonly string[] = [];
-  /** When this node last reached it at such an address, in milliseconds of `Runtime.now`. */
+  /** When this node last reached the node at such an address, in milliseconds of `Runtime.now`. */
   provenAtMs = Number.NEGATIVE_INFINITY;
-  /** It has joined the network through this node, which brings it to others once it is proven. */
+  /** Whether the node has joined through this node, which introduces it to others once it is proven. */
   isToIntroduce = false;
-  /** It has connected from the only host of its record, so a dial to it surprises nobody else. */
+  /** Whether the node has connected from the only host of its record, so that a dial cannot hit a third party. */
   isSeenThere = false;
-  /** It could not be reached at the addresses of its record. */
+  /** Whether the node could not be reached at the addresses of its record. */
   hasFailed = false;
 
   constructor(id: string, record?: AddressRecord) {
@@ -30,14 +30,14 @@ export interface ContactsOptions {
   readonly isOfUse: (id: string) => boolean;
 }
 
-/** How long it counts that a node was reached. */
+/** How long a node counts as proven after it was reached, in milliseconds. */
 const provenForMs = 24 * 3_600_000;
 
-/** Nodes that are remembered, and how many are left when there are too many. */
+/** The most nodes that are remembered, and how many are kept when there are too many. */
 const maxContacts = 512;
 const keptContacts = 384;
 
-/** The nodes that this node has heard of, each once. They are bounded, whatever others tell. */
+/** The nodes that this node has heard of, each once. Their number is bounded, whatever other nodes send. */
 export class Contacts {
   readonly #options: ContactsOptions;
   readonly #contacts = new Map<string, Contact>();
@@ -69,10 +69,10 @@ export class Contacts {
   }
 
   /**
-   * Takes over a record, unless the node has a later one.
+   * Accepts a record, unless a later one of the same node is known.
    *
    * @param mayDial whether this node may dial an address of the record.
-   * @returns the node. `undefined`: it has not signed the record.
+   * @returns the node, or `undefined` if it has not signed the record.
    */
   learn(record: AddressRecord, mayDial: (address: string) => boolean): Contact | undefined {
     const known = this.#contacts.get(record.id);
@@ -98,7 +98,7 @@ export class Contacts {
     return record !== undefined && this.#options.runtime.now() - provenAtMs < provenForMs;
   }
 
-  /** The earliest are forgotten first. */
+  /** Forgets nodes, the earliest first. */
   #forget(): void {
     for (const id of this.#contacts.keys()) {
       if (this.#contacts.size <= keptContacts) return;

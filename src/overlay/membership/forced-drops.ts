@@ -1,10 +1,10 @@
-/** Other nodes may make this one drop a neighbour so often at once, and once more in each round. */
+/** How often other nodes may make this node drop a neighbour: this burst, and once more in each round. */
 const maxForcedDrops = 5;
 
-/** Other nodes may swap with this one once in so many rounds. */
+/** Other nodes may swap with this node once in this many rounds. */
 const swapsEveryRounds = 3;
 
-/** How often others may make a node drop a neighbour for them. */
+/** Limits how often other nodes may make this node drop a neighbour in their favour. */
 export class ForcedDrops {
   #left = maxForcedDrops;
   #restRounds = 0;
@@ -14,7 +14,7 @@ export class ForcedDrops {
     this.#restRounds = Math.max(0, this.#restRounds - 1);
   }
 
-  /** @returns whether a neighbour may be dropped now; if so, it counts. */
+  /** @returns whether a neighbour may be dropped now. If so, the drop is counted. */
   take(isSwap: boolean): boolean {
     if (this.#left === 0 || (isSwap && this.#restRounds > 0)) return false;
     if (isSwap) this.#restRounds = swapsEveryRounds;

@@ -1,18 +1,18 @@
 /** The sizes and lengths of HyParView. The defaults are the paper's, for 10,000 nodes (section 5.1). */
 export interface HyParViewSizes {
-  /** Neighbours of a node. Default 5. */
+  /** The number of neighbours of a node. Default 5. */
   readonly active: number;
-  /** Nodes that it can turn to when it loses neighbours. Default 30. */
+  /** The most nodes that can replace lost neighbours. Default 30. */
   readonly passive: number;
-  /** Links that a new node's walk goes over (ARWL). Default 6. */
+  /** The number of links of a new node's walk (ARWL). Default 6. */
   readonly activeWalk: number;
-  /** What is left of the walk where the new node is noted as a passive one (PRWL). Default 3. */
+  /** The number of remaining links at which a node adds the new node to its passive view (PRWL). Default 3. */
   readonly passiveWalk: number;
-  /** Links that a shuffle goes over. Default 6, as ARWL: the paper says only that it is a random walk. */
+  /** The number of links of a shuffle. Default 6, like ARWL: the paper says only that it is a random walk. */
   readonly shuffleWalk: number;
-  /** Neighbours in a shuffle (ka). Default 3. */
+  /** The number of neighbours in a shuffle (ka). Default 3. */
   readonly shuffleActive: number;
-  /** Passive nodes in a shuffle (kp). Default 4. */
+  /** The number of passive nodes in a shuffle (kp). Default 4. */
   readonly shufflePassive: number;
 }
 

@@ -10,68 +10,74 @@ import { MinWiseSampler } from './min-wise-sampler.ts';
 import { Shuffles } from './shuffles.ts';
 
 /**
- * What {@link HyParView} has others do. None of these methods may call it back before the call that led to them has
+ * The effects of {@link HyParView}. None of these methods may call it back before the call that led to them has
  * returned.
  */
 export interface HyParViewEffects<Contact> {
   /**
-   * Ask a node to be a neighbour, over a new link if there is none. One of {@link HyParView.up},
-   * {@link HyParView.refused} and {@link HyParView.failed} has to follow.
+   * Asks a node to be a neighbour, over a new link if there is none. Afterwards, {@link HyParView.up},
+   * {@link HyParView.refused} or {@link HyParView.failed} must be called.
    */
   ask(contact: Contact, priority: Priority): void;
-  /** Tell a neighbour that it is none any more. */
+  /** Tells a neighbour that it is no longer a neighbour. */
   drop(id: string): void;
   send(id: string, message: MembershipMessage<Contact>): void;
-  /** There are too few neighbours, and no other node is known, or all refuse a lonely node: it has to join again. */
+  /**
+   * Called if the node must join again: it has too few neighbours and knows no other nodes, or it is alone and all
+   * refuse.
+   */
   runDry(): void;
 }
 
 export interface HyParViewOptions<Contact> {
   readonly effects: HyParViewEffects<Contact>;
-  /** A number of at least 0 and below 1, which others cannot guess. */
+  /** Returns a number of at least 0 and below 1, which others cannot guess. */
   readonly random: () => number;
   readonly ownId: string;
-  /** This node, as others learn of it. `undefined`: no other node can dial it. */
+  /** Returns this node, as others learn about it. `undefined` if no other node can dial it. */
   readonly self: () => Contact | undefined;
-  /** Whether this node has found out that the node can be dialled: it then tells others of it. Default: all can. */
+  /** Whether this node has proven that a node can be dialled, so that it may tell others. Default: always true. */
   readonly isProven?: (contact: Contact) => boolean;
-  /** Checks what others say of a node. `undefined`: it is of no use. Default: all is true. */
+  /**
+   * Checks what others report about a node. Returns `undefined` if it is not usable. Default: everything is accepted.
+   */
   readonly admit?: (contact: Contact) => Contact | undefined;
   readonly sizes?: Partial<HyParViewSizes>;
 }
 
-/** Nodes that are asked to be neighbours at the same time. */
+/** The most nodes that are asked to be neighbours at the same time. */
 const maxAsked = 2;
 
-/** A node swaps a neighbour of its own accord about once in so many rounds. */
+/** A node swaps a neighbour without a reason about once in this many rounds. */
 const ownSwapRounds = 30;
 
-/** Contacts that a node gets that joins; neighbours of its contact are among them only up to a few. */
+/** The number of contacts that a joining node gets. At most a few of them are neighbours of this node. */
 const joinContacts = 7;
 const fewJoinContacts = 3;
 
 /**
- * Who the neighbours of a node are: HyParView (Leitão, Pereira, Rodrigues: HyParView, DSN 2007). A node has a few
- * neighbours, the active view, and knows more nodes, the passive view, which replace neighbours that fail. New nodes
- * reach neighbours by random walks. In each round, nodes exchange what they know with others at the end of such walks.
+ * Chooses the neighbours of a node: HyParView (Leitão, Pereira, Rodrigues: HyParView, DSN 2007). A node has a few
+ * neighbours, the active view. It knows more nodes, the passive view, which replace neighbours that fail. New nodes
+ * find neighbours by random walks. In each round, a node exchanges contacts with the node at the end of such a walk.
  *
  * It differs from the paper:
  *
- * - A node that has as many neighbours as it may drops one for another only so often, and never its last two of its own
- *   choice: whoever asks again and again cannot surround it. A node that joins through a full one gets contacts instead.
- * - At the end of a new node's walk, the node there asks for a free place, and does not take one: with five walks and one
- *   contact, the new node would have six neighbours.
- * - A node that was dropped asks for free places, and only a node without any neighbour for more (as in the paper). It
- *   pauses, longer each time, when all refuse. So dropped nodes do not push each other out for ever. If all refuse a
- *   node without any neighbour, it joins again, to learn of other nodes.
- * - An answer to a shuffle goes back along its walk, not over a link of its own.
- * - A node that cannot be reached is tried again for days. When it answers, the two nodes swap a neighbour. All nodes of
- *   two parts of a broken network do that, so the parts mix, where HyParView would leave two networks with a bridge.
- *   A node also swaps a neighbour now and then without a reason.
+ * - A node with the full number of neighbours drops one for another only at a limited rate, and never the last two that
+ *   it chose itself. So a node that asks again and again cannot surround it. If a node joins through a full node, it
+ *   gets contacts instead.
+ * - The node at the end of a new node's walk only asks the new node for a free place. If it took a place, five walks and
+ *   one contact would give the new node six neighbours.
+ * - A node that was dropped asks only for free places. Only a node without any neighbour asks for more (as in the
+ *   paper). If all refuse, the node pauses, longer each time. So dropped nodes do not displace each other for ever. If
+ *   all refuse a node without any neighbour, it joins again, to learn of other nodes.
+ * - An answer to a shuffle returns along its walk, not over a new link.
+ * - A node that cannot be reached is tried again for days. When it answers, the two nodes swap a neighbour. All nodes
+ *   of a network that broke in two do this, so the two parts mix. HyParView would leave two networks with one bridge.
+ *   A node also swaps a neighbour from time to time without a reason.
  * - Replacements come from a min-wise sample half of the time, see {@link MinWiseSampler}.
  *
- * This is a state machine: what happens comes in as method calls, what is to be done goes out as effects. It has no
- * clock: {@link HyParView.round} is called once in each period, of 10 seconds.
+ * This is a state machine. Its methods are called for each event, and it acts through its effects. It has no clock:
+ * {@link HyParView.round} is called once in each period of 10 seconds.
  */
 export class HyParView<Contact extends { readonly id: string }> {
   readonly #effects: HyParViewEffects<Contact>;
@@ -88,11 +94,11 @@ export class HyParView<Contact extends { readonly id: string }> {
   readonly #shuffles: Shuffles<Contact>;
   readonly #pace = new AskingPace();
   readonly #forcedDrops = new ForcedDrops();
-  /** Nodes that were asked, and have not answered. */
+  /** Nodes that were asked and have not answered, by id. */
   readonly #asked = new Map<string, Contact>();
-  /** Nodes that asked and were accepted, and whose link is not up yet: since which round. */
+  /** Nodes that asked and were accepted, but whose link is not up yet. The value is the round of the request. */
   readonly #accepted = new Map<string, number>();
-  /** Nodes that are not asked again before this round. */
+  /** Nodes that must not be asked again yet. The value is the round from which on they may be asked. */
   readonly #notBefore = new Map<string, number>();
   #round = 0;
 
@@ -139,12 +145,12 @@ export class HyParView<Contact extends { readonly id: string }> {
     return this.#active.has(id);
   }
 
-  /** One at random of the nodes of the min-wise sample that fit. */
+  /** Returns a random node of the min-wise sample that fits. */
   sampled(fits: (contact: Contact) => boolean): Contact | undefined {
     return this.#sampler.pick(fits);
   }
 
-  /** Whether something can still be done with what is known of the node. */
+  /** Whether what is known about the node may still be needed. */
   isOfUse(id: string): boolean {
     return this.#active.has(id) || this.#passive.has(id) || this.#asked.has(id);
   }
@@ -163,20 +169,20 @@ export class HyParView<Contact extends { readonly id: string }> {
     this.#refill();
   }
 
-  /** The node learned of others by another way. */
+  /** The node learned of other nodes in another way. */
   learned(contacts: readonly Contact[]): void {
     this.#integrate(contacts, []);
     this.#refill();
   }
 
-  /** This node has found out that it can dial another one. */
+  /** This node has proven that it can dial another node. */
   proven(contact: Contact): void {
     this.#sampler.offer(contact);
   }
 
   /**
-   * A node joins the network through this one, over a link that is up. Once it is known that others can dial it,
-   * {@link HyParView.introduce} has to follow.
+   * A node joins the network through this node, over a link that is up. Once the node is known to be dialable,
+   * {@link HyParView.introduce} must be called.
    */
   joins(contact: Contact): void {
     const { id } = contact;
@@ -186,7 +192,7 @@ export class HyParView<Contact extends { readonly id: string }> {
     if (isNeighbour) this.#add(contact, false);
   }
 
-  /** Brings a node that has joined to others, by random walks. */
+  /** Introduces a node that has joined to other nodes, by random walks. */
   introduce(contact: Contact): void {
     const hopsLeft = this.#sizes.activeWalk;
     for (const id of this.#active.ids) {
@@ -194,7 +200,7 @@ export class HyParView<Contact extends { readonly id: string }> {
     }
   }
 
-  /** A node asks to be a neighbour. @returns whether it will be one, as soon as its link is up. */
+  /** A node asks to be a neighbour. @returns whether it becomes one as soon as its link is up. */
   requested(id: string, priority: Priority): boolean {
     if (this.#active.has(id) || this.#asked.has(id) || this.#accepted.has(id)) return true;
     if (this.#active.size + this.#accepted.size >= this.#sizes.active && !this.#makesRoom(priority))
@@ -210,7 +216,7 @@ export class HyParView<Contact extends { readonly id: string }> {
     this.#refill();
   }
 
-  /** A node that was asked is there, but has no place for this one. */
+  /** A node that was asked has answered, but has no place for this node. */
   refused(id: string): void {
     const contact = this.#asked.get(id);
     this.#asked.delete(id);
@@ -222,7 +228,7 @@ export class HyParView<Contact extends { readonly id: string }> {
     this.#refill();
   }
 
-  /** A node that was asked, or that was to be proven, cannot be reached. */
+  /** A node that was asked, or dialled to prove it, cannot be reached. */
   failed(id: string): void {
     const contact = this.#asked.get(id) ?? this.#passive.get(id);
     this.#asked.delete(id);
@@ -242,7 +248,7 @@ export class HyParView<Contact extends { readonly id: string }> {
     this.#refill();
   }
 
-  /** A neighbour, or a node that was about to be one, drops this node. It is there all the same. */
+  /** A neighbour, or a node that was about to become one, drops this node. It can still be reached. */
   dropped(id: string): void {
     this.#accepted.delete(id);
     const contact = this.#active.remove(id);
@@ -253,12 +259,12 @@ export class HyParView<Contact extends { readonly id: string }> {
     this.#refill();
   }
 
-  /** A neighbour says something, or a node answers a join. */
+  /** A neighbour sent a message, or a node answered a join. */
   received(from: string, message: MembershipMessage<Contact>): void {
     switch (message.kind) {
       case 'joinReply':
         this.#integrate(message.contacts, []);
-        // Otherwise its walks bring neighbours that are further away from each other.
+        // If the node became a neighbour, its walks find further neighbours, which are less close to each other.
         if (!message.isNeighbour) this.#refill();
         break;
       case 'forwardJoin':
@@ -295,7 +301,7 @@ export class HyParView<Contact extends { readonly id: string }> {
     ];
   }
 
-  /** Passive nodes, as in the paper, and neighbours where they are few. */
+  /** Returns passive nodes, as in the paper, and also neighbours if there are few passive nodes. */
   #someContacts(but: string | undefined, { count, few }: { count: number; few: number }): Contact[] {
     const fits = (contact: Contact): boolean => contact.id !== but && this.#isProven(contact);
     const passive = this.#passive.sample(count, fits);
@@ -306,7 +312,7 @@ export class HyParView<Contact extends { readonly id: string }> {
     return this.#active.sample(count, (contact) => contact.id !== but && this.#isProven(contact));
   }
 
-  /** @param sent what the other node now knows: this one forgets it first. */
+  /** Adds nodes to the passive view. @param sent the nodes that were sent in exchange. They are forgotten first. */
   #integrate(contacts: readonly Contact[], sent: readonly string[]): void {
     const forgotten = [...sent];
     for (const told of contacts) {
@@ -342,7 +348,7 @@ export class HyParView<Contact extends { readonly id: string }> {
     this.#notBefore.set(contact.id, this.#round + 2);
   }
 
-  /** Whether the node will drop a neighbour for one that asks. */
+  /** Whether the node will drop a neighbour in favour of a node that asks. */
   #makesRoom(priority: Priority): boolean {
     if (priority === 'low' || this.#active.droppable <= this.#accepted.size) return false;
     return this.#forcedDrops.take(priority === 'swap');
@@ -354,7 +360,7 @@ export class HyParView<Contact extends { readonly id: string }> {
     if (candidate !== undefined) this.#ask(candidate, 'swap');
   }
 
-  /** Asks for neighbours until there are enough, or until nobody is left to ask in this round. */
+  /** Asks nodes to be neighbours until there are enough, or until no node is left to ask in this round. */
   #refill(): void {
     const { active } = this.#sizes;
     while (

@@ -12,11 +12,11 @@ export interface IntroductionsOptions extends Omit<OwnRecordOptions, 'onChange'>
   readonly links: () => Iterable<MembershipLink>;
 }
 
-/** What nodes say of their addresses: peers tell each other their own records, and later those of other nodes. */
+/** The exchange of address records: peers send each other their own records, and later those of other nodes. */
 export class Introductions {
   readonly #options: IntroductionsOptions;
   readonly #own: OwnRecord;
-  /** Where the peer is whose frame is being read. */
+  /** The scope of the peer whose frame is being read. */
   #teller: HostScope = 'loopback';
 
   constructor(options: IntroductionsOptions) {
@@ -25,31 +25,31 @@ export class Introductions {
     this.#own = new OwnRecord({ ...own, onChange: () => this.#introduceAgain() });
   }
 
-  /** What this node says of itself. `undefined`: nobody can dial it, or its record is not signed yet. */
+  /** This node's record. `undefined` if no other node can dial it, or if the record is not signed yet. */
   get ownRecord(): AddressRecord | undefined {
     return this.#own.record;
   }
 
-  /** The hosts from which others hear this node, with the number of them. */
+  /** The hosts from which other nodes see this node connect, each with the number of those nodes. */
   get seenHosts(): readonly (readonly [host: string, others: number])[] {
     return this.#own.seenHosts;
   }
 
-  /** A peer is about to tell of other nodes. */
+  /** Called before a frame of a peer is read that may contain records of other nodes. */
   hears({ scope }: MembershipLink): void {
     this.#teller = scope;
   }
 
-  /** Tells a peer who this node is, and from where it hears the peer. */
+  /** Sends a peer this node's record, and the host from which this node sees the peer connect. */
   introduce(link: MembershipLink): void {
     const seenAs = link.channel.remote.address.host;
     link.send(encodeMembershipFrame({ kind: 'introduce', seenAs, record: this.ownRecord }));
   }
 
   /**
-   * A peer says who it is.
+   * A peer has sent its own record.
    *
-   * @throws PeerloomError for a record that is not the peer's own.
+   * @throws PeerloomError if the record is not the peer's own.
    */
   introduced(
     link: MembershipLink,
@@ -68,7 +68,7 @@ export class Introductions {
     else dialler.prove(contact);
   }
 
-  /** Takes over what a peer says of another node. `undefined`: it is of no use. */
+  /** Accepts the record of another node from a peer. Returns `undefined` if it is not usable. */
   admit({ record }: Contact): Contact | undefined {
     const contact = record && this.#learn(record);
     return contact === undefined || contact.addresses.length === 0 || contact.hasFailed ? undefined : contact;

@@ -12,20 +12,18 @@ export interface JoiningOptions {
   readonly runtime: Runtime;
   readonly timers: MembershipTimers;
   readonly links: () => Iterable<MembershipLink>;
-  /** Whether the node should join through whatever it knows. */
+  /** Whether the node should join through any address that it knows. */
   readonly needsEntry: () => boolean;
   readonly isProven: (contact: Contact) => boolean;
-  /** A peer is a neighbour now. */
+  /** Called when a peer has become a neighbour. */
   readonly onAgreed: (link: MembershipLink) => void;
   /** Keeps the connection with a new neighbour. */
   readonly hold: (id: string) => void;
-  /** The overlay does not need a connection any more, unless its peer is a neighbour. */
+  /** Called when the overlay no longer needs a connection, unless its peer is a neighbour. */
   readonly letGo: (id: string) => void;
 }
 
-/**
- * How long a node through which this one joins may take to answer, in milliseconds; and a node that joined, to leave.
- */
+/** How long a node may take to answer a join, in milliseconds. A node that joined gets the same time to leave. */
 const answerMs = 10_000;
 
 /** Joins the network through other nodes, and lets others join through this one. */
@@ -42,7 +40,7 @@ export class Joining {
     });
   }
 
-  /** Joins anew, now and then, if a peer is there that can lead further. */
+  /** Joins again, from time to time, if there is a peer through which the node can join. */
   want(): void {
     if (this.#linkToJoinOver !== undefined) this.#rejoining.want();
   }
@@ -57,7 +55,7 @@ export class Joining {
     link.send(encodeMembershipFrame({ kind: 'join' }));
   }
 
-  /** This node has asked to join, in a frame or in its hello. */
+  /** Waits for the answer to a join, which this node requested in a frame or in its hello. */
   awaitReply(link: MembershipLink): void {
     const { timers, letGo } = this.#options;
     link.isJoining = true;
@@ -76,7 +74,10 @@ export class Joining {
     letGo(link.contact.id);
   }
 
-  /** A peer joins. Once for each connection: joining again and again would send walks through the network for ever. */
+  /**
+   * A peer joins. Accepted once for each connection, because repeated joins would send endless walks through the
+   * network.
+   */
   joins(link: MembershipLink): void {
     const { view, timers, isProven, hold, letGo } = this.#options;
     link.wantsToJoin = false;
@@ -90,7 +91,7 @@ export class Joining {
     else contact.isToIntroduce = true;
   }
 
-  /** It is known now that a node can be dialled: if it has joined through this one, others learn of it. */
+  /** A node has been proven to be dialable. If it has joined through this node, it is introduced to others. */
   proven(contact: Contact): void {
     if (!contact.isToIntroduce) return;
     contact.isToIntroduce = false;
@@ -101,7 +102,7 @@ export class Joining {
     this.#rejoining.stop();
   }
 
-  /** A peer that is not a neighbour, and through which the node has not joined before. */
+  /** A peer that is not a neighbour and through which the node has not joined before. */
   get #linkToJoinOver(): MembershipLink | undefined {
     const { view, links } = this.#options;
     for (const link of links()) {

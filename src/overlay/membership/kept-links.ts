@@ -12,17 +12,17 @@ export interface KeptLinksOptions {
   readonly links: LinkDialler;
   readonly dialler: ContactDialler;
   readonly linkWith: (id: string) => MembershipLink | undefined;
-  /** One at random of the nodes of the min-wise sample that fit. */
+  /** Returns a random node of the min-wise sample that fits. */
   readonly sampled: (fits: (contact: Contact) => boolean) => Contact | undefined;
-  /** What this node knows of itself. */
+  /** Returns this node's own record. */
   readonly ownRecord: () => AddressRecord | undefined;
-  /** Takes over what a peer says of a node. `undefined`: it is of no use. */
+  /** Accepts the record of a node from a peer. Returns `undefined` if it is not usable. */
   readonly admit: (record: AddressRecord, teller: MembershipLink) => Contact | undefined;
-  /** An anchor cannot be reached. */
+  /** Called when an anchor cannot be reached. */
   readonly onFailed: (id: string) => void;
 }
 
-/** Links that the overlay keeps beside those with neighbours: for topics, and with anchors. */
+/** Links that the overlay keeps beside the links with neighbours: for topics, and with anchors. */
 export class KeptLinks implements TopicLinks {
   readonly #options: KeptLinksOptions;
   readonly #anchors: Anchors<Contact>;
@@ -62,12 +62,12 @@ export class KeptLinks implements TopicLinks {
   releaseFromTopics(id: string): void {
     const { links, linkWith } = this.#options;
     links.release(id, Holder.topic);
-    // The other side may hold the connection for this one alone.
+    // The other side may keep the connection only because this side needs it.
     if ([Holder.user, Holder.anchor].some((one) => links.isHeldBy(id, one))) return;
     linkWith(id)?.send(encodeMembershipFrame({ kind: 'release' }));
   }
 
-  /** The other side must not close a connection that this node wants: it learns so. */
+  /** Tells the other side that this node needs the connection, so that it does not close it. */
   tellHeld(id: string): void {
     this.#options.linkWith(id)?.send(encodeMembershipFrame({ kind: 'hold' }));
   }

@@ -1,15 +1,16 @@
-/** Lost nodes that are remembered. Beyond them the earliest is forgotten. */
+/** The most lost nodes that are remembered. If there are more, the earliest is forgotten. */
 const maxLost = 32;
 
-/** A node that could not be reached so often is forgotten. At the longest pause this takes about two days. */
+/** A node is forgotten after this many failed attempts. At the longest pause, this takes about two days. */
 const maxFailures = 48;
 
 /** The longest pause between two attempts, in rounds. */
 const maxPauseRounds = 12;
 
 /**
- * Nodes that were there and cannot be reached. If the network broke in two, they are on the other side: they lead the
- * two parts together again. One of them is tried at a time, with pauses that grow until one answers.
+ * Nodes that were reached before and cannot be reached now. If the network broke into two parts, these nodes are in the
+ * other part, and a link with one of them joins the parts again. One of them is tried at a time, with growing pauses
+ * until one answers.
  */
 export class LostNodes<Contact extends { readonly id: string }> {
   readonly #random: () => number;
@@ -29,7 +30,7 @@ export class LostNodes<Contact extends { readonly id: string }> {
     return this.#lost.has(id);
   }
 
-  /** A node cannot be reached, perhaps once more. */
+  /** A node cannot be reached, perhaps not for the first time. */
   add(contact: Contact): void {
     const entry = this.#lost.get(contact.id);
     if (entry !== undefined) {
@@ -42,7 +43,7 @@ export class LostNodes<Contact extends { readonly id: string }> {
     this.#lost.delete(earliest!);
   }
 
-  /** The node is there. @returns whether it was lost. */
+  /** The node was reached. @returns whether it was lost. */
   found(id: string): boolean {
     if (!this.#lost.delete(id)) return false;
     this.#pauseRounds = 1;

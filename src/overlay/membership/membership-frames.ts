@@ -4,9 +4,7 @@ import { encodeText } from '../../wire/payloads/text.ts';
 import { type AddressRecord, maxRecordBytes, readAddressRecord } from './address-record.ts';
 import type { MembershipMessage } from './membership-messages.ts';
 
-/**
- * What nodes say that find their neighbours by themselves (docs/protocol.md, section 18): the first byte of a frame.
- */
+/** The kinds of frames of automatic membership: the first byte of a frame (docs/protocol.md, section 18). */
 export const MembershipFrameKind = {
   introduce: 16,
   join: 17,
@@ -25,9 +23,9 @@ export type MembershipFrame =
   | MembershipMessage<AddressRecord>
   | {
       readonly kind: 'introduce';
-      /** The host from which the sender has heard the receiver. */
+      /** The host from which the sender sees the receiver connect. */
       readonly seenAs: string;
-      /** Where the sender can be dialled. */
+      /** The sender's own addresses. `undefined` if it cannot be dialled. */
       readonly record: AddressRecord | undefined;
     }
   | { readonly kind: 'join' }
@@ -71,7 +69,7 @@ export function encodeMembershipFrame(frame: MembershipFrame): Uint8Array {
   }
 }
 
-/** @throws PeerloomError `ERR_PROTOCOL` for anything that no node writes. Signatures of records are not checked. */
+/** @throws PeerloomError `ERR_PROTOCOL` if the frame is not valid. Signatures of records are not checked. */
 export function readMembershipFrame(bytes: Uint8Array): MembershipFrame {
   const frame = read(bytes);
   if (frame !== undefined) return frame;

@@ -9,32 +9,32 @@ import { channelOf } from '../../protocols/protocols.ts';
 import type { MembershipWord } from '../../wire/frames/hello.ts';
 import type { Contact } from './contacts.ts';
 
-/** Walks and answers that a neighbour may bring in a second, in the long run. About one in ten seconds is usual. */
+/** The rate of walks and answers from a neighbour, per second. About one in ten seconds is usual. */
 const walksPerSecond = 4;
 
-/** The same at once. */
+/** The burst of walks and answers from a neighbour. */
 const walkBurst = 64;
 
-/** A peer that finds its neighbours by itself, as this node does. */
+/** A peer that finds its neighbours automatically, like this node. */
 export class MembershipLink {
   readonly peer: ProtocolPeer;
   readonly contact: Contact;
   readonly channel: Channel;
-  /** What the side that dialled asked for in its hello. */
+  /** What the dialler asked for in its hello. */
   readonly asked: MembershipWord;
   /** How much this node computes for the peer in one turn of the event loop. */
   readonly share: TurnShare;
   readonly messages: TokenBucket;
   isIntroduced = false;
-  /** The peer wants to join the network through this node. */
+  /** Whether the peer wants to join the network through this node. */
   wantsToJoin = false;
   hasJoined = false;
-  /** This node has asked to join the network through the peer. */
+  /** Whether this node has asked to join the network through the peer. */
   isJoining = false;
   readonly #runtime: Runtime;
   #answer: RuntimeTimer | undefined;
 
-  /** @returns undefined for a peer whose neighbours are chosen by hand. */
+  /** @returns `undefined` if the peer's neighbours are chosen by its user. */
   static of(peer: ProtocolPeer, contact: Contact, runtime: Runtime): MembershipLink | undefined {
     const channel = channelOf(peer);
     const { membership } = channel.remote;
@@ -60,7 +60,7 @@ export class MembershipLink {
     return this.channel.direction === 'inbound';
   }
 
-  /** Where the peer is. */
+  /** The scope of the peer's host. */
   get scope(): HostScope {
     return scopeOf(this.channel.remote.address.host);
   }
@@ -80,7 +80,7 @@ export class MembershipLink {
     this.#answer = undefined;
   }
 
-  /** What a peer that does not read would have to get later is of no use to it then. */
+  /** Sends a frame. If the peer does not read, the frame is dropped, because it would be useless later. */
   send(frame: Uint8Array): void {
     try {
       this.peer.send(frame);

@@ -4,14 +4,14 @@ export type MembershipMessage<Contact> =
   | { readonly kind: 'joinReply'; readonly isNeighbour: boolean; readonly contacts: readonly Contact[] }
   /** A random walk that brings a new node to `hopsLeft` further nodes. */
   | { readonly kind: 'forwardJoin'; readonly contact: Contact; readonly hopsLeft: number }
-  /** A random walk to a node with which the sender of the walk exchanges contacts. */
+  /** A random walk to a node with which the walk's origin exchanges contacts. */
   | {
       readonly kind: 'shuffle';
       readonly walk: number;
       readonly hopsLeft: number;
       readonly contacts: readonly Contact[];
     }
-  /** The answer to a walk, which goes back the way that the walk came. */
+  /** The answer to a walk. It returns along the path of the walk. */
   | { readonly kind: 'shuffleReply'; readonly walk: number; readonly contacts: readonly Contact[] };
 
 /** The message of one kind. */

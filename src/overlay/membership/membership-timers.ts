@@ -1,6 +1,6 @@
 import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 
-/** What the membership of a node does later, unless the node stops before. */
+/** The timers of a node's membership. They end when the node stops. */
 export class MembershipTimers {
   readonly #runtime: Runtime;
   readonly #timers = new Set<RuntimeTimer>();

@@ -30,36 +30,37 @@ export interface MembershipOptions {
   readonly identity: NodeIdentity;
   readonly network: string;
   readonly runtime: Runtime;
-  /** How many neighbours, and other nodes to turn to. */
+  /** The number of neighbours. `passive` is the number of nodes that can replace them. */
   readonly active: number;
   readonly passive: number;
-  /** Milliseconds between two exchanges of what nodes know. */
+  /** The time between two shuffles, in milliseconds. */
   readonly periodMs: number;
   readonly privateAddresses: boolean;
   readonly links: LinkDialler;
-  /** The node should join the network anew, through an address that it knows otherwise. */
+  /** Called when the node should join the network again, through an address known in another way. */
   readonly onEntryNeeded: () => void;
-  /** The identity failed to sign. */
+  /** Called when the identity failed to sign. */
   readonly onFailure: (error: unknown) => void;
 }
 
-/** How long a node that was dropped has to say that it keeps the connection, in milliseconds. */
+/** How long a dropped node may take to say that it keeps the connection, in milliseconds. */
 const lingerMs = 2_000;
 
 /**
- * Finds and keeps the neighbours of a node: does on real connections what {@link HyParView} decides. Neighbours are
- * ordinary connections. Those that the user made, or that the other side holds, are never closed from here.
+ * Finds and keeps the neighbours of a node. It carries out on real connections what {@link HyParView} decides.
+ * Neighbours are ordinary connections. A connection that the user made, or that the other side holds, is never closed
+ * from here.
  */
 export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<Contact> {
   readonly kinds = { first: 16, last: 31 };
-  /** For topics: links beside those with neighbours. */
+  /** The links that are kept beside the links with neighbours. */
   readonly keptLinks: KeptLinks;
   readonly #options: MembershipOptions;
   readonly #view: HyParView<Contact>;
   readonly #dialler: ContactDialler;
   readonly #introductions: Introductions;
   readonly #silence: SilenceWatch;
-  /** Peers that find their neighbours by themselves, too. */
+  /** The peers that also find their neighbours automatically. */
   readonly #links = new Map<string, MembershipLink>();
   readonly #requests: NeighbourRequests;
   readonly #joining: Joining;
@@ -147,7 +148,7 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
     return this.#view.active.flatMap((id) => this.#links.get(id)?.peer.connection ?? []);
   }
 
-  /** The ids of nodes that can take the place of neighbours. */
+  /** The ids of nodes that can replace neighbours. */
   get passive(): readonly string[] {
     return this.#view.passive.map(({ id }) => id);
   }
@@ -157,12 +158,12 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
     return this.#dialler.contacts;
   }
 
-  /** The hosts from which others hear this node, with the number of them. */
+  /** The hosts from which other nodes see this node connect, each with the number of those nodes. */
   get seenHosts(): readonly (readonly [host: string, others: number])[] {
     return this.#introductions.seenHosts;
   }
 
-  /** A record that this node may pass on: its own, or the record of a node that it has reached within a day. */
+  /** Returns a record that this node may pass on: its own, or that of a node that it has reached within a day. */
   recordOf(id: string): AddressRecord | undefined {
     if (id === this.#options.identity.id) return this.#introductions.ownRecord;
     const { contacts } = this.#dialler;
@@ -170,24 +171,24 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
     return contact !== undefined && contacts.isProven(contact) ? contact.record : undefined;
   }
 
-  /** The node listens, and looks for neighbours from now on. */
+  /** Called when the node listens. It looks for neighbours from now on. */
   start(): void {
     if (this.#isStarted) return;
     this.#isStarted = true;
     this.#options.links.stopping.addEventListener('abort', () => this.#stop(), { once: true });
   }
 
-  /** Whether the node should join through whatever address it knows. */
+  /** Whether the node should join through any address that it knows. */
   get needsEntry(): boolean {
     const { active, passive } = this.#view;
     return active.length === 0 || (passive.length === 0 && active.length < this.#options.active);
   }
 
   /**
-   * Connects with the node at an address, to join the network through it, or to swap a neighbour if this node has some.
-   * A node that chooses its neighbours by hand becomes an ordinary peer.
+   * Connects with the node at an address, to join the network through it, or to swap a neighbour if this node has any.
+   * If the other node's neighbours are chosen by its user, it becomes an ordinary peer.
    *
-   * @param id the only node that may answer.
+   * @param id the id of the only node that may answer.
    * @throws PeerloomError if it cannot be reached.
    */
   async enter(address: Address, id?: string): Promise<void> {
@@ -277,7 +278,7 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
     const link = this.#links.get(id);
     if (link === undefined) return;
     link.send(encodeMembershipFrame({ kind: 'drop' }));
-    // The user of the other side may want the connection just now, and says so.
+    // The user of the other side may need the connection by now. That side then says so.
     this.#timers.after(lingerMs, () => this.#letGo(id));
   }
 
@@ -326,7 +327,7 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
         this.#options.links.release(id, Holder.remote);
         break;
       default:
-        // Nodes that are no neighbours have nothing to say about others, and neighbours only so much.
+        // Messages about other nodes are accepted only from neighbours, and only within a rate.
         if (this.#view.isActive(id) && link.messages.take()) this.#view.received(id, messageOf(frame));
     }
   }
@@ -350,7 +351,7 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
     this.#joining.proven(contact);
   }
 
-  /** The overlay does not need a connection any more, unless its peer is a neighbour. */
+  /** Called when the overlay no longer needs a connection, unless its peer is a neighbour. */
   #letGo(id: string): void {
     if (!this.#view.isActive(id)) this.#options.links.release(id, Holder.overlay);
   }
@@ -366,11 +367,11 @@ export class Membership implements OverlayPart, NeighbourGate, HyParViewEffects<
     this.#letGo(id);
   }
 
-  /** The first peer is there. */
+  /** Called when the first peer has connected. */
   #begin(): void {
     if (this.#round !== undefined) return;
     const { periodMs, runtime } = this.#options;
-    // Nodes that start together do not shuffle together.
+    // A random delay, so that nodes that start together do not shuffle together.
     this.#nextRound(periodMs * runtime.random('rounds of membership'));
     this.#silence.start();
   }

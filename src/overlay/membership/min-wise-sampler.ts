@@ -1,6 +1,6 @@
 import { type Fingerprint, seededHash } from '../seen/fingerprint.ts';
 
-/** Nodes that a sampler holds. */
+/** The number of places of a sampler. */
 const places = 16;
 
 interface Place<Contact> {
@@ -10,27 +10,27 @@ interface Place<Contact> {
 }
 
 /**
- * A sample of all nodes that a node has ever met, however often it met each of them: Brahms (Bortnikov, Gurevich,
- * Keidar, Kliot, Shraer: Byzantine resilient random membership sampling, Computer Networks 53, 2009, section 4). Each
- * place keeps the node whose id has the smallest hash under the seed of that place. Nodes that others name again and
- * again get no larger share of it.
+ * A sample of all nodes that a node has ever met, independent of how often it met each of them: Brahms (Bortnikov,
+ * Gurevich, Keidar, Kliot, Shraer: Byzantine resilient random membership sampling, Computer Networks 53, 2009, section
+ * 4). Each place keeps the node whose id has the smallest hash under the seed of that place. Nodes that others name
+ * again and again get no larger share of it.
  */
 export class MinWiseSampler<Contact extends { readonly id: string }> {
   readonly #places: Place<Contact>[];
   readonly #random: () => number;
 
-  /** @param random for the seeds: other nodes must not be able to guess them. */
+  /** @param random used for the seeds, which other nodes must not be able to guess. */
   constructor(random: () => number) {
     this.#random = random;
     this.#places = Array.from({ length: places }, () => this.#emptyPlace());
   }
 
-  /** The nodes in the sample, some more than once. */
+  /** The nodes in the sample. A node may occur more than once. */
   get contacts(): Contact[] {
     return this.#places.flatMap(({ contact }) => (contact === undefined ? [] : [contact]));
   }
 
-  /** A node was met. */
+  /** Offers a node that was met to the sample. */
   offer(contact: Contact): void {
     const id = wordsOf(contact.id);
     for (const place of this.#places) {
@@ -41,14 +41,14 @@ export class MinWiseSampler<Contact extends { readonly id: string }> {
     }
   }
 
-  /** A node cannot be reached: its places begin anew, each with another seed. */
+  /** Removes a node that cannot be reached. Each of its places begins again with another seed. */
   remove(id: string): void {
     for (const [at, { contact }] of this.#places.entries()) {
       if (contact?.id === id) this.#places[at] = this.#emptyPlace();
     }
   }
 
-  /** One at random of those that fit. */
+  /** Returns a random node that fits. */
   pick(fits: (contact: Contact) => boolean): Contact | undefined {
     const pool = this.contacts.filter(fits);
     return pool[Math.floor(pool.length * this.#random())];
@@ -64,7 +64,7 @@ export class MinWiseSampler<Contact extends { readonly id: string }> {
   }
 }
 
-/** The end of an id is the end of a public key, in base58: ten characters make more than 58 bits. */
+/** The end of an id is the end of a public key, in base58. Ten characters contain more than 58 bits. */
 function wordsOf(id: string): Fingerprint {
   let low = 0;
   let high = 0;

@@ -11,19 +11,19 @@ export interface NeighbourRequestsOptions {
   readonly dialler: ContactDialler;
   readonly timers: MembershipTimers;
   readonly linkWith: (id: string) => MembershipLink | undefined;
-  /** A peer has agreed: both are neighbours now. */
+  /** Called when a peer has agreed, so both are neighbours now. */
   readonly onAgreed: (link: MembershipLink) => void;
-  /** The overlay does not need a connection any more, unless its peer is a neighbour. */
+  /** Called when the overlay no longer needs a connection, unless its peer is a neighbour. */
   readonly letGo: (id: string) => void;
 }
 
 /** How long a peer may take to answer, in milliseconds. */
 const answerMs = 10_000;
 
-/** Asks other nodes to be neighbours: over the link with them, or in the hello of a new one. */
+/** Asks other nodes to be neighbours, over an existing link or in the hello of a new link. */
 export class NeighbourRequests {
   readonly #options: NeighbourRequestsOptions;
-  /** Nodes that were dialled, and whose links are not open for this protocol yet. */
+  /** Nodes that were dialled and whose links are not yet open for this protocol. */
   readonly #dialled = new Map<string, Priority>();
 
   constructor(options: NeighbourRequestsOptions) {
@@ -56,11 +56,11 @@ export class NeighbourRequests {
     const { view, onAgreed } = this.#options;
     if (!isNeighbour) this.settle(link, 'refused');
     else if (link.isAsked) onAgreed(link);
-    // It comes too late.
+    // The agreement arrived too late.
     else if (!view.isActive(link.contact.id)) link.send(encodeMembershipFrame({ kind: 'drop' }));
   }
 
-  /** The question whether the peer will be a neighbour has an answer, or will never have one. */
+  /** The request to be neighbours was refused, or will never be answered. */
   settle(link: MembershipLink, outcome: 'refused' | 'failed'): void {
     if (!link.isAsked) return;
     link.stopWaiting();
@@ -82,7 +82,7 @@ export class NeighbourRequests {
     else view.refused(id);
   }
 
-  /** The connection may have been there before: then nothing was asked. */
+  /** Called after a dial. If the connection existed before, nothing was asked in the hello. */
   #onDialled(id: string, priority: Priority): void {
     const { view, timers, linkWith, letGo } = this.#options;
     const link = linkWith(id);

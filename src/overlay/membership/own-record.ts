@@ -9,21 +9,21 @@ export interface OwnRecordOptions {
   readonly runtime: Runtime;
   /** The texts of the addresses that the node listens on. */
   readonly addresses: () => readonly string[];
-  /** There is another record. */
+  /** Called when the record has changed. */
   readonly onChange: () => void;
   readonly onFailure: (error: unknown) => void;
 }
 
-/** Hosts of this node that others have named, and how many others are remembered for each. */
+/** The most hosts of this node, as reported by others, and the most reporting nodes remembered for each. */
 const maxHosts = 16;
 const maxReporters = 16;
 
-/** In place of an address that stands for all of a machine's, the record names so many hosts. */
+/** How many hosts the record names instead of an address that stands for all addresses of a machine. */
 const namedHosts = 2;
 
 /**
- * What this node says of its own addresses. If it listens on all addresses of its machine (`0.0.0.0`), it learns from
- * its peers what these are.
+ * This node's own address record. If the node listens on all addresses of its machine (`0.0.0.0`), it learns these
+ * addresses from its peers.
  */
 export class OwnRecord {
   readonly #options: OwnRecordOptions;
@@ -36,20 +36,20 @@ export class OwnRecord {
     this.#options = options;
   }
 
-  /** `undefined`: nobody can dial this node, or its record is not signed yet. */
+  /** The record. `undefined` if no other node can dial this node, or if the record is not signed yet. */
   get record(): AddressRecord | undefined {
     if (this.#signing === '') this.#update();
     return this.#record;
   }
 
-  /** The hosts that peers have named, with how many have, the most first. */
+  /** The hosts that peers have reported, each with the number of peers, the most frequent first. */
   get seenHosts(): readonly (readonly [host: string, others: number])[] {
     return [...this.#reporters]
       .map(([host, { size }]) => [host, size] as const)
       .sort(([, one], [, other]) => other - one);
   }
 
-  /** A peer says from which host it hears this node. */
+  /** A peer reports the host from which it sees this node connect. */
   seenAs(host: string, peer: string): void {
     let reporters = this.#reporters.get(host);
     if (reporters === undefined) {
@@ -84,12 +84,12 @@ export class OwnRecord {
       if (address.host !== '0.0.0.0' && address.host !== '::') return [text];
       return this.#hosts.map((host) => formatAddress({ ...address, host }));
     } catch {
-      // Of a transport whose addresses have a form of their own.
+      // The transport has its own form of addresses.
       return [text];
     }
   }
 
-  /** Those that most peers have named. */
+  /** The hosts that most peers have reported. */
   get #hosts(): readonly string[] {
     return this.seenHosts.slice(0, namedHosts).map(([host]) => host);
   }

@@ -1,20 +1,20 @@
 import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 import type { Contact } from './contacts.ts';
 
-/** Nodes that wait to be proven. Further ones have to come again. */
+/** The most nodes that wait to be proven. Further nodes are ignored until they are reported again. */
 const maxWaiting = 64;
 
-/** In milliseconds. */
+/** How often the waiting nodes are checked, in milliseconds. */
 const lookEveryMs = 1_000;
 
 export interface ProofsOptions {
   readonly runtime: Runtime;
-  /** Whether the rate of dials allows one more, to that node. */
+  /** Whether the rate of dials allows another dial, to this node. */
   readonly mayDial: (node: Contact) => boolean;
   readonly probe: (node: Contact) => Promise<void>;
 }
 
-/** Finds out whether nodes can be dialled, one after the other and no faster than a rate. */
+/** Checks whether nodes can be dialled, one after the other and within a rate. */
 export class Proofs {
   readonly #options: ProofsOptions;
   readonly #waiting = new Set<Contact>();
@@ -25,7 +25,7 @@ export class Proofs {
     this.#options = options;
   }
 
-  /** Proves a node soon, unless it was tried before. */
+  /** Queues a node to be proven, unless this was tried before. */
   want(node: Contact): void {
     if (this.#isStopped || node.hasFailed || node.addresses.length === 0 || this.#waiting.size >= maxWaiting)
       return;

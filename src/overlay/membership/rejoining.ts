@@ -4,7 +4,7 @@ import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 /** The pauses between attempts, in milliseconds. */
 const pauses = { minDelayMs: 1_000, maxDelayMs: 60_000 };
 
-/** Joins the network anew, now and then, while a node has too few neighbours and knows no other nodes. */
+/** Joins the network again from time to time, while a node has too few neighbours and knows no other nodes. */
 export class Rejoining {
   readonly #runtime: Runtime;
   readonly #join: () => void;
@@ -16,7 +16,7 @@ export class Rejoining {
     this.#join = join;
   }
 
-  /** Joins soon: at once for the first time. */
+  /** Joins soon. The first attempt is made immediately. */
   want(): void {
     if (this.#timer !== undefined) return;
     const random = (): number => this.#runtime.random('delays of joining');

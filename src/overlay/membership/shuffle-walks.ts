@@ -1,12 +1,12 @@
-/** Walks that a node passed on and whose answers may still come. Beyond them the earliest are forgotten. */
+/** The most passed-on walks whose answers may still arrive. If there are more, the earliest are forgotten. */
 const maxWalks = 256;
 
 /**
- * The ways back of the shuffles that a node has passed on: an answer takes the way of its walk, with no link of its
- * own.
+ * The return paths of the shuffles that a node has passed on. An answer returns along the path of its walk, without a
+ * new link.
  */
 export class ShuffleWalks {
-  /** By the walk and the neighbour that it went on to, the neighbour that it came from. */
+  /** The neighbour from which a walk came, by the walk and the neighbour to which it was passed on. */
   readonly #ways = new Map<string, string>();
 
   get size(): number {
@@ -20,9 +20,7 @@ export class ShuffleWalks {
     this.#ways.delete(earliest!);
   }
 
-  /**
-   * The neighbour that an answer goes to. `undefined`: no such walk went to the neighbour that the answer came from.
-   */
+  /** Returns the neighbour to which an answer goes. `undefined` if no such walk went to the neighbour that answers. */
   wayBack(walk: number, from: string): string | undefined {
     const key = keyOf(walk, from);
     const back = this.#ways.get(key);

@@ -7,31 +7,31 @@ export interface ShufflesOptions<Contact> {
   readonly sizes: HyParViewSizes;
   readonly send: (id: string, message: MembershipMessage<Contact>) => void;
   readonly isActive: (id: string) => boolean;
-  /** A neighbour at random, but for some. */
+  /** Returns a random neighbour other than the given ones. */
   readonly neighbourBut: (...ids: readonly (string | undefined)[]) => string | undefined;
-  /** What this node tells of itself and others at the beginning of a walk, which goes to a neighbour. */
+  /** Returns the contacts, including this node, at the beginning of a walk that goes to the neighbour `to`. */
   readonly offered: (to: string) => readonly Contact[];
-  /** What it answers to the node that is named first in a walk. */
+  /** Returns the contacts that answer the walk of the node `first`. */
   readonly answerTo: (first: Contact | undefined, count: number) => readonly Contact[];
-  /** Another node tells of nodes. */
+  /** Called with the contacts from another node. */
   readonly onTold: (contacts: readonly Contact[], sent: readonly string[]) => void;
 }
 
 /**
- * The exchange of what nodes know: a random walk takes contacts to a node some links away, which answers with others.
- * The answer goes back the way of the walk.
+ * The exchange of contacts. A random walk takes contacts to a node several links away, which answers with other
+ * contacts. The answer returns along the path of the walk.
  */
 export class Shuffles<Contact extends { readonly id: string }> {
   readonly #options: ShufflesOptions<Contact>;
   readonly #walks = new ShuffleWalks();
-  /** The shuffle of this round. */
+  /** This node's own shuffle in this round. */
   #own: { readonly walk: number; readonly to: string; readonly sent: readonly string[] } | undefined;
 
   constructor(options: ShufflesOptions<Contact>) {
     this.#options = options;
   }
 
-  /** Sends this node's own walk on its way, if there is a neighbour. */
+  /** Begins this node's own walk, if there is a neighbour. */
   begin(): void {
     const { random, sizes, send, neighbourBut, offered } = this.#options;
     const to = neighbourBut();

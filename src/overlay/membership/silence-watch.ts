@@ -1,21 +1,24 @@
 import type { Runtime, RuntimeTimer } from '../../base/runtime.ts';
 import type { Channel } from '../../channel/channel.ts';
 
-/** Neighbours are looked at so often, in milliseconds. */
+/** How often the neighbours are checked, in milliseconds. */
 const lookEveryMs = 2_000;
 
-/** A neighbour is pinged after such a silence, and given up after such a one: within 10 seconds in all. */
+/**
+ * How long a neighbour may be silent before it is pinged, and before it is given up, in milliseconds. A dead neighbour
+ * is found within 10 seconds in all.
+ */
 const pingAfterMs = 2_500;
 const deadAfterMs = 7_500;
 
 export interface SilenceWatchOptions {
   readonly runtime: Runtime;
-  /** The neighbours, by their ids. */
+  /** Returns the neighbours by their ids. */
   readonly neighbours: () => Iterable<readonly [id: string, channel: Channel]>;
   readonly onSilent: (id: string, silenceMs: number) => void;
 }
 
-/** Finds neighbours that died in silence, sooner than the limits of connections do. */
+/** Finds neighbours that died in silence, earlier than the timeouts of connections do. */
 export class SilenceWatch {
   readonly #options: SilenceWatchOptions;
   #timer: RuntimeTimer | undefined;
@@ -38,7 +41,7 @@ export class SilenceWatch {
   #look(): void {
     const { runtime, neighbours, onSilent } = this.#options;
     const now = runtime.now();
-    // This process may have slept: that is not the silence of others.
+    // This process may have been suspended. That does not count as silence of the neighbours.
     const hasSlept = now - this.#lookAtMs > lookEveryMs;
     this.start();
     for (const [id, channel] of neighbours()) {
